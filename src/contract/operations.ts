@@ -1,0 +1,317 @@
+// The API as data: every operation once. Routes, validation, OpenAPI and the typed client are made from this table.
+
+import { type Static, type TSchema, Type } from 'typebox';
+import { logLevels } from '../domain/log-line.ts';
+import type { Scope } from '../domain/principal.ts';
+import type { ProblemSlug } from '../domain/problem.ts';
+import { runStatuses } from '../domain/run.ts';
+import * as schemas from './schemas.ts';
+
+export const apiBase = '/api/v1';
+
+/** How an operation answers when it succeeds. */
+export type Answer = {
+  readonly status: number;
+  readonly description: string;
+  /** Media type → schema; no entry, no body. `Type.Unsafe` stands for bytes and streams. */
+  readonly content: Readonly<Record<string, TSchema>>;
+};
+
+export type Operation = {
+  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
+  /** Below apiBase. `{job_id}` takes the rest of the path, slashes included. */
+  readonly path: string;
+  readonly tag: 'Jobs' | 'Runs' | 'Artifacts' | 'System' | 'Events';
+  readonly summary: string;
+  readonly scope: Scope | 'public';
+  readonly query?: TSchema;
+  readonly body?: TSchema;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly answers: readonly Answer[];
+  readonly problems: readonly ProblemSlug[];
+};
+
+const closed = { additionalProperties: false } as const;
+const text = (description: string) => Type.Optional(Type.String({ description, maxLength: 1024 }));
+const limit = (maximum: number, description: string) =>
+  Type.Optional(Type.Integer({ minimum: 1, maximum, description }));
+const offset = Type.Optional(
+  Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER, description: 'Rows to pass over' }),
+);
+const cursor = text('`next_cursor` of the page before; stable while rows are added');
+const instant = (description: string) => Type.Optional(Type.String({ format: 'date-time', description }));
+const oneOf = <const T extends readonly string[]>(values: T, description: string) =>
+  Type.Optional(Type.Enum([...values] as unknown as T, { description }));
+
+const json = <S extends TSchema>(status: number, schema: S, description: string) => ({
+  status,
+  description,
+  content: { 'application/json': schema },
+});
+const bytes = Type.Unsafe<Uint8Array>({ type: 'string', format: 'binary' });
+const stream = Type.Unsafe<string>({ type: 'string', description: 'Server-sent events' });
+
+const ifNoneMatch = { 'If-None-Match': 'An ETag; 304 when nothing changed' };
+const lastEventId = { 'Last-Event-ID': 'Resumes exactly after this id' };
+
+export const operations = {
+  listJobs: {
+    method: 'GET',
+    path: '/jobs',
+    tag: 'Jobs',
+    summary: 'List the jobs of all sources',
+    scope: 'jobs:read',
+    query: Type.Object(
+      {
+        source: text('Jobs of this source'),
+        namespace: text('Jobs of exactly this namespace'),
+        prefix: text('Jobs of this namespace and all below it'),
+        tag: text('Jobs with this tag'),
+        q: text('Free text in id, title, description and tags'),
+        limit: limit(1000, 'Rows at most; all of them without it'),
+        offset,
+        cursor,
+      },
+      closed,
+    ),
+    headers: ifNoneMatch,
+    answers: [json(200, schemas.jobList, 'Jobs by id')],
+    problems: ['validation-error'],
+  },
+  getJob: {
+    method: 'GET',
+    path: '/jobs/{job_id}',
+    tag: 'Jobs',
+    summary: 'One job, with the schema of its arguments',
+    scope: 'jobs:read',
+    headers: ifNoneMatch,
+    answers: [json(200, schemas.job, 'The job')],
+    problems: ['job-not-found', 'job-invalid'],
+  },
+  createRun: {
+    method: 'POST',
+    path: '/runs',
+    tag: 'Runs',
+    summary: 'Create and execute a run of a job',
+    scope: 'runs:write',
+    body: schemas.runRequest,
+    headers: {
+      'Idempotency-Key': '1–255 printable characters; the same key and body within 24 h give the stored answer',
+    },
+    answers: [
+      json(201, Type.Union([schemas.runCreated, schemas.run]), 'Created; with `async: false` the finished run'),
+      json(202, schemas.run, '`async: false`, and not finished within `server.sync_wait`'),
+    ],
+    problems: [
+      'validation-error',
+      'job-not-found',
+      'job-invalid',
+      'not-supported-yet',
+      'isolation-unavailable',
+      'profile-not-allowed',
+      'grant-not-allowed',
+      'queue-full',
+      'idempotency-conflict',
+      'idempotency-in-flight',
+      'execution-error',
+    ],
+  },
+  listRuns: {
+    method: 'GET',
+    path: '/runs',
+    tag: 'Runs',
+    summary: 'List runs, newest first',
+    scope: 'runs:read',
+    query: Type.Object(
+      {
+        job_id: text('Runs of this job'),
+        status: oneOf(runStatuses, 'Runs of this status'),
+        tenant: text('Runs of this tenant'),
+        label: text('`key` or `key=value`'),
+        source: text('Runs of jobs of this source'),
+        since: instant('Created at this time or later'),
+        until: instant('Created before this time'),
+        q: text('Free text in ids, arguments and errors'),
+        limit: limit(1000, 'Rows at most; 100 without it'),
+        offset,
+        cursor,
+      },
+      closed,
+    ),
+    answers: [json(200, schemas.runList, 'Runs')],
+    problems: ['validation-error'],
+  },
+  getRun: {
+    method: 'GET',
+    path: '/runs/{run_id}',
+    tag: 'Runs',
+    summary: 'One run, with its result',
+    scope: 'runs:read',
+    headers: ifNoneMatch,
+    answers: [json(200, schemas.run, 'The run')],
+    problems: ['run-not-found'],
+  },
+  getRunLogs: {
+    method: 'GET',
+    path: '/runs/{run_id}/logs',
+    tag: 'Runs',
+    summary: 'The log of a run: a page, the whole text, or a live stream',
+    scope: 'runs:read',
+    query: Type.Object(
+      {
+        follow: Type.Optional(Type.Boolean({ description: 'Stream: what exists first, then what comes' })),
+        since: instant('Lines strictly after this time'),
+        limit: limit(10_000, 'Lines at most; 1000 without it'),
+        cursor,
+        tail: limit(10_000, 'The last lines'),
+        level: oneOf(logLevels, 'Lines of this level or worse'),
+        step_id: text('Lines of this step'),
+        attempt: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000_000, description: 'Lines of this attempt' })),
+        q: text('Lines that contain this text'),
+        last_event_id: text('As the header `Last-Event-ID`'),
+      },
+      closed,
+    ),
+    headers: lastEventId,
+    answers: [
+      {
+        status: 200,
+        description: 'Lines, oldest first',
+        content: {
+          'application/json': schemas.logPage,
+          'text/plain': Type.String(),
+          'application/x-ndjson': schemas.logLine,
+          'text/event-stream': stream,
+        },
+      },
+    ],
+    problems: ['validation-error', 'run-not-found'],
+  },
+  getRunEvents: {
+    method: 'GET',
+    path: '/runs/{run_id}/events',
+    tag: 'Events',
+    summary: 'The events of one run',
+    scope: 'runs:read',
+    query: Type.Object(
+      { types: text('Event names, comma-separated'), last_event_id: text('As the header `Last-Event-ID`') },
+      closed,
+    ),
+    headers: lastEventId,
+    answers: [
+      {
+        status: 200,
+        description: 'Server-sent events, or with `Accept: application/x-ndjson` what there is',
+        content: { 'text/event-stream': stream, 'application/x-ndjson': Type.Unknown() },
+      },
+    ],
+    problems: ['validation-error', 'run-not-found', 'events-expired'],
+  },
+  cancelRun: {
+    method: 'POST',
+    path: '/runs/{run_id}/cancel',
+    tag: 'Runs',
+    summary: 'Cancel a run; its processes are gone before the answer says so',
+    scope: 'runs:write',
+    answers: [
+      json(200, schemas.runStatusAnswer, 'Cancelled'),
+      json(202, schemas.runStatusAnswer, 'Still terminating after the grace period'),
+    ],
+    problems: ['run-not-found', 'run-already-finished'],
+  },
+  createPlan: {
+    method: 'POST',
+    path: '/plans',
+    tag: 'Runs',
+    summary: 'What a run would do: validates everything, runs nothing',
+    scope: 'jobs:read',
+    body: schemas.runRequest,
+    answers: [json(200, schemas.plan, 'The plan')],
+    problems: ['validation-error', 'job-not-found', 'job-invalid'],
+  },
+  listArtifacts: {
+    method: 'GET',
+    path: '/artifacts',
+    tag: 'Artifacts',
+    summary: 'List artifacts, newest first',
+    scope: 'artifacts:read',
+    query: Type.Object(
+      {
+        run_id: text('Artifacts of this run'),
+        job_id: text('Artifacts of this job’s runs'),
+        name: text('Artifacts of this name'),
+        limit: limit(1000, 'Rows at most; 1000 without it'),
+        offset,
+        cursor,
+      },
+      closed,
+    ),
+    answers: [json(200, schemas.artifactList, 'Artifacts')],
+    problems: ['validation-error'],
+  },
+  getArtifact: {
+    method: 'GET',
+    path: '/artifacts/{artifact_id}',
+    tag: 'Artifacts',
+    summary: 'Download an artifact',
+    scope: 'artifacts:read',
+    headers: { ...ifNoneMatch, Range: 'One range of bytes' },
+    answers: [
+      { status: 200, description: 'The bytes', content: { '*/*': bytes } },
+      { status: 206, description: 'The range', content: { '*/*': bytes } },
+    ],
+    problems: ['artifact-not-found', 'artifact-gone', 'range-not-satisfiable'],
+  },
+  getHealth: {
+    method: 'GET',
+    path: '/health',
+    tag: 'System',
+    summary: 'Health of this instance',
+    scope: 'public',
+    answers: [json(200, schemas.health, 'Healthy or degraded'), json(503, schemas.health, 'Cannot accept runs')],
+    problems: [],
+  },
+  getSystemInfo: {
+    method: 'GET',
+    path: '/system/info',
+    tag: 'System',
+    summary: 'Version, sources, limits and what this host can enforce',
+    scope: 'jobs:read',
+    answers: [json(200, schemas.systemInfo, 'System information')],
+    problems: [],
+  },
+  streamRunEvents: {
+    method: 'GET',
+    path: '/events/runs',
+    tag: 'Events',
+    summary: 'Stream the events of all runs',
+    scope: 'runs:read',
+    query: Type.Object(
+      {
+        run_id: text('Events of this run; the stream ends after its `run.finished`'),
+        job_id: text('Events of this job’s runs'),
+        types: text('Event names, comma-separated'),
+        last_event_id: text('As the header `Last-Event-ID`'),
+      },
+      closed,
+    ),
+    headers: lastEventId,
+    answers: [{ status: 200, description: 'Server-sent events', content: { 'text/event-stream': stream } }],
+    problems: ['validation-error', 'run-not-found', 'events-expired'],
+  },
+} as const satisfies Record<string, Operation>;
+
+export type OperationId = keyof typeof operations;
+
+type PartOf<Id extends OperationId, Key extends 'query' | 'body'> =
+  (typeof operations)[Id] extends Record<Key, infer S extends TSchema> ? Static<S> : undefined;
+export type QueryOf<Id extends OperationId> = PartOf<Id, 'query'>;
+export type BodyOf<Id extends OperationId> = PartOf<Id, 'body'>;
+
+type FirstContent<A> = A extends readonly [{ content: infer C }, ...unknown[]]
+  ? C extends { 'application/json': infer S extends TSchema }
+    ? Static<S>
+    : never
+  : never;
+/** The JSON of an operation's first success answer; `never` for bytes and streams. */
+export type AnswerOf<Id extends OperationId> = FirstContent<(typeof operations)[Id]['answers']>;

@@ -1,0 +1,294 @@
+// The shapes of the API as JSON Schema (TypeBox): one schema validates, types and documents each.
+// The seed's fields come first in every object; nothing of storage or HTTP is here.
+
+import { type Static, Type } from 'typebox';
+import { logLevels } from '../domain/log-line.ts';
+import { runStatuses } from '../domain/run.ts';
+
+const nullable = <T extends Parameters<typeof Type.Union>[0][number]>(schema: T) => Type.Union([schema, Type.Null()]);
+const literals = <const T extends readonly string[]>(values: T) => Type.Enum([...values] as unknown as T);
+const timestamp = Type.String({ format: 'date-time' });
+const anyJson = Type.Unknown();
+const anyObject = Type.Record(Type.String(), Type.Unknown());
+const labels = Type.Record(Type.String(), Type.String());
+
+export const securityProfile = literals(['secure', 'permissive', 'disabled'] as const);
+export const runStatus = literals(runStatuses);
+export const logLevel = literals(logLevels);
+
+export const jobSummary = Type.Object(
+  {
+    id: Type.String({ examples: ['backup/daily'] }),
+    name: Type.String(),
+    namespace: Type.String(),
+    version: Type.String(),
+    description: nullable(Type.String()),
+    source: Type.String(),
+    title: nullable(Type.String()),
+    tags: Type.Array(Type.String()),
+    executor: literals(['proc', 'container'] as const),
+    security_profile: securityProfile,
+    composition: literals(['single', 'steps'] as const),
+    aliases: Type.Array(Type.String()),
+    enabled: Type.Boolean(),
+  },
+  { $id: 'JobSummary' },
+);
+
+export const job = Type.Object(
+  {
+    ...jobSummary.properties,
+    args: anyObject,
+    steps: Type.Array(anyObject),
+    timeouts: Type.Object({
+      run: nullable(Type.String()),
+      step: nullable(Type.String()),
+      queue: nullable(Type.String()),
+    }),
+    revision: Type.String(),
+    path: Type.String(),
+  },
+  { $id: 'Job' },
+);
+
+export const invalidJob = Type.Object(
+  {
+    id: Type.String(),
+    source: Type.String(),
+    path: Type.String(),
+    errors: Type.Array(
+      Type.Object({ file: Type.String(), line: Type.Integer(), column: Type.Integer(), message: Type.String() }),
+    ),
+  },
+  { $id: 'InvalidJob' },
+);
+
+export const jobList = Type.Object(
+  {
+    jobs: Type.Array(jobSummary),
+    invalid: Type.Array(invalidJob),
+    total: Type.Integer(),
+    next_cursor: nullable(Type.String()),
+  },
+  { $id: 'JobList' },
+);
+
+export const runRequest = Type.Object(
+  {
+    job_id: Type.String({ minLength: 1, maxLength: 512 }),
+    args: Type.Optional(anyObject),
+    tenant: Type.Optional(Type.String({ pattern: '^[a-z0-9][a-z0-9_-]{0,62}$' })),
+    async: Type.Optional(Type.Boolean({ default: true })),
+    labels: Type.Optional(
+      Type.Record(Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$' }), Type.String({ maxLength: 255 })),
+    ),
+    priority: Type.Optional(Type.Integer({ minimum: -100, maximum: 100 })),
+    security_profile: Type.Optional(securityProfile),
+  },
+  { $id: 'RunRequest', additionalProperties: false },
+);
+export type RunRequest = Static<typeof runRequest>;
+
+const reason = nullable(Type.String());
+
+export const runCreated = Type.Object(
+  { run_id: Type.String(), job_id: Type.String(), status: runStatus, created_at: timestamp },
+  { $id: 'RunCreated' },
+);
+
+export const runSummary = Type.Object(
+  {
+    run_id: Type.String(),
+    job_id: Type.String(),
+    status: runStatus,
+    created_at: timestamp,
+    finished_at: nullable(timestamp),
+    tenant: Type.String(),
+    reason,
+    waiting: nullable(Type.String()),
+    started_at: nullable(timestamp),
+    exit_code: nullable(Type.Integer()),
+    attempt: Type.Integer(),
+    priority: Type.Integer(),
+    trigger: Type.Object({ type: Type.String() }),
+    created_by: Type.String(),
+    labels,
+    progress: nullable(Type.Object({ percent: Type.Number(), message: Type.String() })),
+  },
+  { $id: 'RunSummary' },
+);
+
+const isolation = Type.Object({
+  pid_namespace: Type.Boolean(),
+  network: literals(['none', 'all'] as const),
+  filesystem: literals(['workspace', 'host-read-only', 'host'] as const),
+  environment: literals(['clean', 'passthrough', 'server'] as const),
+  no_new_privileges: Type.Boolean(),
+  uid: Type.Integer(),
+});
+
+const grant = Type.Object({
+  kind: literals(['network', 'read', 'write'] as const),
+  path: Type.Optional(Type.String()),
+});
+
+export const step = Type.Object(
+  {
+    step_id: Type.String(),
+    name: Type.String(),
+    status: runStatus,
+    reason,
+    attempt: Type.Integer(),
+    needs: Type.Array(Type.String()),
+    started_at: nullable(timestamp),
+    finished_at: nullable(timestamp),
+    exit_code: nullable(Type.Integer()),
+    outputs: Type.Record(Type.String(), Type.String()),
+  },
+  { $id: 'Step' },
+);
+
+export const run = Type.Object(
+  {
+    ...runSummary.properties,
+    args: anyObject,
+    result: nullable(Type.Object({ value: anyJson })),
+    error: nullable(Type.Object({ message: Type.String(), step_id: Type.Optional(Type.String()) })),
+    steps: Type.Array(step),
+    rerun_of: nullable(Type.String()),
+    parent: nullable(Type.Object({ run_id: Type.String(), step_id: Type.String() })),
+    limits: anyObject,
+    grants: Type.Array(grant),
+    termination: nullable(
+      Type.Object({
+        signals: Type.Array(Type.Object({ signal: Type.String(), at: timestamp, processes: Type.Integer() })),
+        remaining: Type.Integer(),
+        finished_at: timestamp,
+      }),
+    ),
+    source: Type.Object({ name: Type.String(), type: Type.String(), revision: Type.String() }),
+    security: Type.Object({ profile: securityProfile, isolation }),
+    worker: nullable(Type.String()),
+    cancel_requested_at: nullable(timestamp),
+    request_id: nullable(Type.String()),
+  },
+  { $id: 'Run' },
+);
+
+export const runList = Type.Object(
+  { runs: Type.Array(runSummary), total: Type.Integer(), next_cursor: nullable(Type.String()) },
+  { $id: 'RunList' },
+);
+
+export const runStatusAnswer = Type.Object({ run_id: Type.String(), status: runStatus }, { $id: 'RunStatusAnswer' });
+
+export const plan = Type.Object(
+  {
+    job_id: Type.String(),
+    args: anyObject,
+    executor: Type.String(),
+    steps: Type.Array(Type.Object({ step_id: Type.String(), needs: Type.Array(Type.String()) })),
+    security: Type.Object({ profile: securityProfile, isolation }),
+    grants: Type.Array(grant),
+    secrets: Type.Array(Type.String()),
+    timeouts: Type.Object({
+      run: nullable(Type.String()),
+      step: nullable(Type.String()),
+      queue: nullable(Type.String()),
+    }),
+    revision: Type.String(),
+    waiting: nullable(Type.String()),
+    denied: nullable(Type.Object({ type: Type.String(), detail: Type.String() })),
+  },
+  { $id: 'Plan' },
+);
+
+export const logLine = Type.Object(
+  {
+    timestamp,
+    level: logLevel,
+    message: Type.String(),
+    step_id: Type.String(),
+    seq: Type.Integer(),
+    stream: literals(['stdout', 'stderr'] as const),
+    attempt: Type.Integer(),
+    fields: Type.Optional(anyObject),
+  },
+  { $id: 'LogLine' },
+);
+
+export const logPage = Type.Object(
+  { logs: Type.Array(logLine), next_cursor: nullable(Type.String()) },
+  { $id: 'LogPage' },
+);
+
+export const artifact = Type.Object(
+  {
+    id: Type.String(),
+    run_id: Type.String(),
+    name: Type.String(),
+    path: Type.String({ description: 'The logical path, `/workspace/…`; never the host’s.' }),
+    media_type: Type.String(),
+    size_bytes: Type.Integer(),
+    created_at: timestamp,
+    sha256: Type.String(),
+    step_id: Type.String(),
+    job_id: Type.String(),
+    tenant: Type.String(),
+    expires_at: nullable(timestamp),
+  },
+  { $id: 'Artifact' },
+);
+export type Artifact = Static<typeof artifact>;
+
+export const artifactList = Type.Object(
+  { artifacts: Type.Array(artifact), total: Type.Integer(), next_cursor: nullable(Type.String()) },
+  { $id: 'ArtifactList' },
+);
+
+export const health = Type.Object(
+  {
+    status: literals(['healthy', 'degraded', 'unhealthy'] as const),
+    version: Type.String(),
+    uptime_seconds: Type.Integer(),
+    checks: Type.Record(Type.String(), Type.Object({ status: Type.String(), detail: Type.Optional(Type.String()) })),
+  },
+  { $id: 'Health' },
+);
+
+const capability = Type.Object({ available: Type.Boolean(), detail: nullable(Type.String()) });
+
+export const systemInfo = Type.Object(
+  {
+    version: Type.String(),
+    sources: Type.Array(Type.Object({ name: Type.String(), type: Type.String(), path: Type.Optional(Type.String()) })),
+    extensions: Type.Array(Type.String()),
+    storage: Type.Object({ database: Type.String(), blobs: Type.String() }),
+    queue: Type.Object({
+      depth: Type.Integer(),
+      running: Type.Integer(),
+      limits: Type.Object({
+        global_concurrency: Type.Integer(),
+        job_concurrency: nullable(Type.Integer()),
+        max_depth: nullable(Type.Integer()),
+      }),
+    }),
+    executors: Type.Record(Type.String(), capability),
+    isolation: Type.Record(Type.String(), capability),
+    limits: Type.Object({ body_bytes: Type.Integer(), sync_wait: Type.String() }),
+    workers: Type.Array(Type.Object({ id: Type.String(), host: Type.String(), running: Type.Integer() })),
+  },
+  { $id: 'SystemInfo' },
+);
+
+export const problemDocument = Type.Object(
+  {
+    type: Type.String({ format: 'uri' }),
+    title: Type.String(),
+    status: Type.Integer(),
+    detail: Type.String(),
+    instance: Type.String(),
+    errors: Type.Optional(Type.Array(anyObject)),
+  },
+  { $id: 'Problem' },
+);

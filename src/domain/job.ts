@@ -1,0 +1,86 @@
+// A job as its author wrote it, parsed and normalised. Nothing here knows YAML, files or HTTP.
+
+export type JsonValue = null | boolean | number | string | JsonValue[] | { [key: string]: JsonValue };
+export type JsonObject = { [key: string]: JsonValue };
+
+export type SecurityProfile = 'secure' | 'permissive' | 'disabled';
+export type UlcProfile = 'ulc.shell.bash' | 'ulc.shell.pwsh' | 'ulc.python.3' | 'ulc.node' | 'ulc.exec';
+export type Network = 'none' | 'all';
+
+/** A host path, or the argument that holds one. */
+export type PathGrant = string | { readonly arg: string };
+
+/** A value for an environment variable: a text, or the name of a secret argument. */
+export type EnvValue = string | { readonly secret: string };
+
+export type ArtifactPattern = {
+  readonly path: string;
+  readonly name: string | null;
+  readonly mediaType: string | null;
+};
+
+export type JobDefinition = {
+  /** mountPath + directory path, `/`-separated. */
+  readonly id: string;
+  /** Last segment of the id. */
+  readonly name: string;
+  /** The id without its last segment; empty at the root. */
+  readonly namespace: string;
+  /** The config's `name`. */
+  readonly title: string | null;
+  readonly description: string | null;
+  readonly version: string;
+  readonly tags: readonly string[];
+  readonly enabled: boolean;
+  /** The source's name. */
+  readonly source: string;
+  /** The job's directory relative to its source, `/`-separated; `.` for the root. Never a host path. */
+  readonly path: string;
+  readonly executor: 'proc' | 'container';
+  /** Program and arguments. A first word that starts with `./` is relative to the job's directory. */
+  readonly command: readonly string[];
+  readonly ulcProfile: UlcProfile;
+  readonly image: string | null;
+  /** JSON Schema 2020-12 as served: the author's, or the translation of the list form. */
+  readonly argspec: JsonObject;
+  /** Names of the top-level arguments with `format: secret`. */
+  readonly secretArgs: readonly string[];
+  readonly env: Readonly<Record<string, EnvValue>>;
+  readonly composition: 'single' | 'steps';
+  /** As written, validated; acted on by later versions. */
+  readonly steps: readonly JsonObject[];
+  readonly timeouts: { readonly runMs: number | null; readonly stepMs: number | null; readonly queueMs: number | null };
+  readonly cancel: { readonly signal: CancelSignal; readonly graceMs: number };
+  /** null: the instance's default. */
+  readonly securityProfile: SecurityProfile | null;
+  readonly permissions: {
+    readonly network: Network | null;
+    readonly read: readonly PathGrant[];
+    readonly write: readonly PathGrant[];
+  };
+  readonly artifacts: { readonly paths: readonly ArtifactPattern[]; readonly ttlMs: number | null };
+  readonly logs: { readonly maxSizeBytes: number };
+  /** Keys of config.yaml that are valid but that this version does not act on yet, e.g. `schedules`. */
+  readonly unsupported: readonly string[];
+};
+
+export const cancelSignals = ['TERM', 'INT', 'HUP', 'QUIT', 'USR1', 'USR2', 'KILL'] as const;
+export type CancelSignal = (typeof cancelSignals)[number];
+
+/** Where in which file something is wrong. `file` is relative to the source; line and column count from 1. */
+export type JobFault = {
+  readonly file: string;
+  readonly line: number;
+  readonly column: number;
+  readonly message: string;
+};
+
+/** A job that cannot be used, listed beside the others. */
+export type InvalidJob = {
+  readonly id: string;
+  readonly source: string;
+  readonly path: string;
+  readonly errors: readonly JobFault[];
+};
+
+export const stepIdOfSingle = 'step_01';

@@ -1,0 +1,36 @@
+// A line of a run's log, and the marks by which a script's streams and helpers speak through one spool file.
+
+export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'] as const;
+export type LogLevel = (typeof logLevels)[number];
+
+export type LogLine = {
+  /** Counts from 1 over the whole run, all attempts. */
+  readonly seq: number;
+  /** RFC 3339 with microseconds, growing strictly within a run. */
+  readonly timestamp: string;
+  readonly level: LogLevel;
+  readonly message: string;
+  readonly step_id: string;
+  readonly stream: 'stdout' | 'stderr';
+  readonly attempt: number;
+  /** The other members of a structured line. */
+  readonly fields?: Readonly<Record<string, unknown>>;
+};
+
+/**
+ * A spool line that starts with RS and one of these letters is not plain stdout. A script that prints one itself only
+ * mislabels its own line.
+ */
+export const spoolMark = 0x1e;
+export const spoolMarks = {
+  E: { stream: 'stderr', level: 'error' },
+  t: { stream: 'stdout', level: 'trace' },
+  d: { stream: 'stdout', level: 'debug' },
+  i: { stream: 'stdout', level: 'info' },
+  w: { stream: 'stdout', level: 'warn' },
+  e: { stream: 'stdout', level: 'error' },
+  f: { stream: 'stdout', level: 'fatal' },
+} as const satisfies Record<string, { stream: 'stdout' | 'stderr'; level: LogLevel }>;
+
+/** `RS P 40 copying`: progress, from flwd_progress. Announced and kept on the run, not a line of the log. */
+export const progressMark = 'P';

@@ -1,0 +1,206 @@
+// Every error a caller can cause or fix, in one table (RFC 9457). What is not in it is a bug: see invariant().
+
+export const problems = {
+  'validation-error': {
+    status: 400,
+    title: 'Validation Error',
+    cause: 'A member of the body, an argument or a query parameter is missing, unknown or out of range.',
+    cure: 'Correct what `errors` lists; each entry points at one member.',
+  },
+  'malformed-request': {
+    status: 400,
+    title: 'Malformed Request',
+    cause: 'The body is not JSON, or the request line or a header cannot be read.',
+    cure: 'Send well-formed JSON with `Content-Type: application/json`.',
+  },
+  unauthenticated: {
+    status: 401,
+    title: 'Unauthenticated',
+    cause: 'The caller is not a process of the user that runs the server.',
+    cure: 'Call from the same user on the same machine.',
+  },
+  'permission-denied': {
+    status: 403,
+    title: 'Permission Denied',
+    cause: 'The caller lacks a scope, or `Host` or `Origin` is not local.',
+    cure: 'Ask for the scope named in `detail`, or call the server by its local name.',
+  },
+  'job-not-found': {
+    status: 404,
+    title: 'Job Not Found',
+    cause: 'No source has a job of that id.',
+    cure: 'List the jobs; ids are case-sensitive.',
+  },
+  'run-not-found': { status: 404, title: 'Run Not Found', cause: 'No run has that id.', cure: 'List the runs.' },
+  'artifact-not-found': {
+    status: 404,
+    title: 'Artifact Not Found',
+    cause: 'No artifact has that id.',
+    cure: 'List the artifacts of the run.',
+  },
+  'not-found': {
+    status: 404,
+    title: 'Not Found',
+    cause: 'The path is not part of the API.',
+    cure: 'See /api/v1/openapi.json.',
+  },
+  'method-not-allowed': {
+    status: 405,
+    title: 'Method Not Allowed',
+    cause: 'The path exists, the method does not.',
+    cure: 'Use a method that `Allow` lists.',
+  },
+  'run-already-finished': {
+    status: 409,
+    title: 'Run Already Finished',
+    cause: 'A finished run cannot be cancelled.',
+    cure: 'Nothing to do.',
+  },
+  'run-conflict': {
+    status: 409,
+    title: 'Run Conflict',
+    cause: 'The run has moved on since it was read.',
+    cure: 'Read the run again.',
+  },
+  'idempotency-conflict': {
+    status: 409,
+    title: 'Idempotency Conflict',
+    cause: 'The Idempotency-Key was used with another body.',
+    cure: 'Use a new key for a new request.',
+  },
+  'idempotency-in-flight': {
+    status: 409,
+    title: 'Idempotency In Flight',
+    cause: 'The first request with this Idempotency-Key is still under way.',
+    cure: 'Ask again after it has ended.',
+  },
+  'artifact-gone': {
+    status: 410,
+    title: 'Artifact Gone',
+    cause: 'The artifact has expired or was deleted.',
+    cure: 'Run the job again.',
+  },
+  'events-expired': {
+    status: 410,
+    title: 'Events Expired',
+    cause: 'The journal no longer holds the events after that id.',
+    cure: 'Read the runs anew, then follow without an id.',
+  },
+  'body-too-large': {
+    status: 413,
+    title: 'Body Too Large',
+    cause: 'The request body is over `server.body_limit`.',
+    cure: 'Send less, or raise the limit.',
+  },
+  'unsupported-media-type': {
+    status: 415,
+    title: 'Unsupported Media Type',
+    cause: 'The body is not `application/json`.',
+    cure: 'Send `Content-Type: application/json`.',
+  },
+  'range-not-satisfiable': {
+    status: 416,
+    title: 'Range Not Satisfiable',
+    cause: 'The range lies outside the artifact.',
+    cure: 'Ask for bytes below its size.',
+  },
+  'job-invalid': {
+    status: 422,
+    title: 'Job Invalid',
+    cause: 'The job has a config.yaml that cannot be used.',
+    cure: 'Mend what `errors` lists, in the file and line it names.',
+  },
+  'not-supported-yet': {
+    status: 422,
+    title: 'Not Supported Yet',
+    cause: 'The job or the request uses something that this version does not act on yet.',
+    cure: 'Leave it out, or wait for the version that brings it.',
+  },
+  'isolation-unavailable': {
+    status: 422,
+    title: 'Isolation Unavailable',
+    cause: 'This host cannot enforce the security profile.',
+    cure: 'Install what `detail` names.',
+  },
+  'profile-not-allowed': {
+    status: 422,
+    title: 'Profile Not Allowed',
+    cause: 'The instance does not allow the security profile, or the request would loosen it.',
+    cure: 'Ask for a stricter profile, or have the operator allow it.',
+  },
+  'grant-not-allowed': {
+    status: 422,
+    title: 'Grant Not Allowed',
+    cause: 'The job asks for a permission that the instance does not grant.',
+    cure: 'Have the operator add the path to `security.paths` or the grant to `may_grant`.',
+  },
+  'queue-full': {
+    status: 429,
+    title: 'Queue Full',
+    cause: 'As many runs wait as `scheduler.queue.max_depth` allows.',
+    cure: 'Try again after `Retry-After` seconds.',
+  },
+  'rate-limited': {
+    status: 429,
+    title: 'Rate Limited',
+    cause: 'The caller sent more requests than its limit.',
+    cure: 'Try again after `Retry-After` seconds.',
+  },
+  'execution-error': {
+    status: 500,
+    title: 'Execution Error',
+    cause: 'The engine could not create the run.',
+    cure: 'See the server log for the request id.',
+  },
+  'internal-error': {
+    status: 500,
+    title: 'Internal Error',
+    cause: 'A bug in flwd.',
+    cure: 'Report it with the request id and the server log.',
+  },
+  'not-ready': {
+    status: 503,
+    title: 'Not Ready',
+    cause: 'The server is starting, stopping, or cannot write its data.',
+    cure: 'Wait, and see `GET /api/v1/health`.',
+  },
+} as const satisfies Record<string, { status: number; title: string; cause: string; cure: string }>;
+
+export type ProblemSlug = keyof typeof problems;
+
+/** One fault in what the caller sent. `pointer` is a JSON Pointer into the body, or `?name` for a query parameter. */
+export type Fault = { readonly pointer: string; readonly message: string; readonly keyword: string };
+
+/** What a caller can cause or fix. Thrown anywhere, answered at the edge as application/problem+json. */
+export class Problem extends Error {
+  readonly slug: ProblemSlug;
+  /** Members beside the standard ones: `errors`, `retry_after`, `run_id`. */
+  readonly members: Readonly<Record<string, unknown>>;
+
+  constructor(slug: ProblemSlug, detail: string, members: Readonly<Record<string, unknown>> = {}) {
+    super(detail);
+    this.name = 'Problem';
+    this.slug = slug;
+    this.members = members;
+  }
+
+  get status(): number {
+    return problems[this.slug].status;
+  }
+}
+
+export function problemType(slug: ProblemSlug): string {
+  return `https://flowd.org/problems/${slug}`;
+}
+
+export function validationError(errors: readonly Fault[]): Problem {
+  const [first] = errors;
+  invariant(first, 'a validation error names at least one fault');
+  const more = errors.length > 1 ? ` (and ${errors.length - 1} more)` : '';
+  return new Problem('validation-error', `${first.pointer || '/'}: ${first.message}${more}`, { errors });
+}
+
+/** A claim that only a bug can break. */
+export function invariant(claim: unknown, what: string): asserts claim {
+  if (!claim) throw new Error(`invariant broken: ${what}`);
+}

@@ -1,0 +1,147 @@
+// A run is one execution of a job. This module owns its shape and every legal move between statuses;
+// it knows nothing of storage, processes or HTTP.
+
+import type { JobDefinition, JsonObject, JsonValue, Network, SecurityProfile } from './job.ts';
+
+export const runStatuses = ['pending', 'running', 'success', 'failed', 'cancelled'] as const;
+export type RunStatus = (typeof runStatuses)[number];
+
+export type RunReason =
+  | 'exit'
+  | 'signal'
+  | 'timeout'
+  | 'out_of_memory'
+  | 'lost'
+  | 'start_failed'
+  | 'upstream_failed'
+  | 'approval_denied'
+  | 'invalid_result'
+  | 'artifact_too_large'
+  | 'quota_exceeded';
+
+/** How an attempt ended. A failing job is data, never an exception. */
+export type Outcome =
+  | { readonly kind: 'exited'; readonly code: number }
+  | { readonly kind: 'signalled'; readonly signal: string }
+  | { readonly kind: 'timed-out'; readonly afterMs: number }
+  | { readonly kind: 'cancelled' }
+  | { readonly kind: 'lost' }
+  | { readonly kind: 'not-started'; readonly message: string };
+
+/** Every legal move. A store checks and applies one in a single statement, so no two can race. */
+export const runMoves = {
+  claim: { from: ['pending'], to: 'running' },
+  succeed: { from: ['running'], to: 'success' },
+  fail: { from: ['pending', 'running'], to: 'failed' },
+  cancel: { from: ['pending', 'running'], to: 'cancelled' },
+} as const satisfies Record<string, { from: readonly RunStatus[]; to: RunStatus }>;
+export type RunMove = keyof typeof runMoves;
+
+export function isFinished(status: RunStatus): boolean {
+  return status !== 'pending' && status !== 'running';
+}
+
+export type RunError = { readonly message: string; readonly step_id?: string };
+
+/** What was in force for a run, shown on it. */
+export type Isolation = {
+  readonly pid_namespace: boolean;
+  readonly network: Network;
+  readonly filesystem: 'workspace' | 'host-read-only' | 'host';
+  readonly environment: 'clean' | 'passthrough' | 'server';
+  readonly no_new_privileges: boolean;
+  readonly uid: number;
+};
+
+export type Grant = { readonly kind: 'network' | 'read' | 'write'; readonly path?: string };
+
+export type Termination = {
+  /** Each signal sent, when, and to how many processes. */
+  readonly signals: readonly { readonly signal: string; readonly at: string; readonly processes: number }[];
+  /** Processes found in the domain afterwards; 0 is the proof. */
+  readonly remaining: number;
+  readonly finished_at: string;
+};
+
+export type Trigger = { readonly type: 'api' | 'cli' | 'rerun' | 'schedule' | 'webhook' | 'job' | 'mcp' };
+
+export type Step = {
+  readonly step_id: string;
+  readonly name: string;
+  readonly status: RunStatus;
+  readonly reason: RunReason | null;
+  readonly attempt: number;
+  readonly needs: readonly string[];
+  readonly started_at: string | null;
+  readonly finished_at: string | null;
+  readonly exit_code: number | null;
+  readonly outputs: Readonly<Record<string, string>>;
+};
+
+export type Progress = { readonly percent: number; readonly message: string };
+
+/** A run as the API answers it. Times are RFC 3339 with milliseconds. */
+export type Run = {
+  readonly run_id: string;
+  readonly job_id: string;
+  readonly tenant: string;
+  readonly status: RunStatus;
+  readonly reason: RunReason | null;
+  readonly waiting: string | null;
+  readonly created_at: string;
+  readonly started_at: string | null;
+  readonly finished_at: string | null;
+  readonly args: JsonObject;
+  readonly result: { readonly value: JsonValue } | null;
+  readonly exit_code: number | null;
+  readonly error: RunError | null;
+  readonly steps: readonly Step[];
+  readonly attempt: number;
+  readonly rerun_of: string | null;
+  readonly parent: { readonly run_id: string; readonly step_id: string } | null;
+  readonly progress: Progress | null;
+  readonly priority: number;
+  readonly limits: JsonObject;
+  readonly grants: readonly Grant[];
+  readonly termination: Termination | null;
+  readonly trigger: Trigger;
+  readonly created_by: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly source: { readonly name: string; readonly type: 'fs' | 'git' | 'oci'; readonly revision: string };
+  readonly security: { readonly profile: SecurityProfile; readonly isolation: Isolation };
+  readonly worker: string | null;
+  readonly cancel_requested_at: string | null;
+  readonly request_id: string | null;
+};
+
+/** What the list of runs shows: everything but the parts that can be large. */
+export type RunSummary = Pick<
+  Run,
+  | 'run_id'
+  | 'job_id'
+  | 'tenant'
+  | 'status'
+  | 'reason'
+  | 'waiting'
+  | 'created_at'
+  | 'started_at'
+  | 'finished_at'
+  | 'exit_code'
+  | 'attempt'
+  | 'priority'
+  | 'trigger'
+  | 'created_by'
+  | 'labels'
+  | 'progress'
+>;
+
+/** What a run must remember to be executed, by this server or the one started after it. Never served. */
+export type RunPlan = {
+  readonly job: JobDefinition;
+  readonly revision: string;
+  readonly profile: SecurityProfile;
+  readonly network: Network;
+  /** Host paths, resolved, links and all. */
+  readonly read: readonly string[];
+  readonly write: readonly string[];
+};

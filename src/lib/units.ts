@@ -1,0 +1,40 @@
+// Durations and sizes as people write them: `1h30m`, `250ms`, `1GiB`, `64kB`.
+
+const durationUnits: Record<string, number> = {
+  ms: 1,
+  s: 1_000,
+  m: 60_000,
+  h: 3_600_000,
+  d: 86_400_000,
+  w: 604_800_000,
+};
+const sizeUnits: Record<string, number> = {
+  B: 1,
+  kB: 1e3,
+  MB: 1e6,
+  GB: 1e9,
+  TB: 1e12,
+  KiB: 2 ** 10,
+  MiB: 2 ** 20,
+  GiB: 2 ** 30,
+  TiB: 2 ** 40,
+};
+
+/** `1h30m` → milliseconds; undefined when it is no duration. */
+export function parseDuration(text: string): number | undefined {
+  if (!/^(?:\d+(?:\.\d+)?(?:ms|s|m|h|d|w))+$/.test(text)) return undefined;
+  let total = 0;
+  for (const [, amount, unit] of text.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h|d|w)/g)) {
+    total += Number(amount) * (durationUnits[unit ?? ''] ?? Number.NaN);
+  }
+  const ms = Math.round(total);
+  return Number.isSafeInteger(ms) ? ms : undefined;
+}
+
+/** `1GiB` → bytes; a bare number is bytes; undefined when it is no size. */
+export function parseSize(text: string): number | undefined {
+  const match = /^(\d+(?:\.\d+)?)\s*(B|kB|MB|GB|TB|KiB|MiB|GiB|TiB)?$/.exec(text);
+  if (!match) return undefined;
+  const bytes = Math.round(Number(match[1]) * (sizeUnits[match[2] ?? 'B'] ?? Number.NaN));
+  return Number.isSafeInteger(bytes) ? bytes : undefined;
+}
