@@ -1,11 +1,18 @@
 import { defineConfig } from 'vitest/config';
 
+// Two projects, because only the tests of the package need it packed and installed first.
+const ofThePackage = ['test/conformance/**/*.test.ts', 'test/e2e/**/*.test.ts'];
+
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts'],
-    globalSetup: ['test/support/pack.ts'],
     testTimeout: 30_000,
     hookTimeout: 60_000,
+    expect: { poll: { timeout: 10_000, interval: 25 } },
     maxWorkers: 2,
+    reporters: process.env.CI ? ['default', './test/support/closing-line.ts'] : ['default'],
+    projects: [
+      { extends: true, test: { name: 'parts', include: ['test/**/*.test.ts'], exclude: ofThePackage } },
+      { extends: true, test: { name: 'package', include: ofThePackage, globalSetup: ['test/support/pack.ts'] } },
+    ],
   },
 });
