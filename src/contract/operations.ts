@@ -41,7 +41,7 @@ const offset = Type.Optional(
 const cursor = text('`next_cursor` of the page before; stable while rows are added');
 const instant = (description: string) => Type.Optional(Type.String({ format: 'date-time', description }));
 const oneOf = <const T extends readonly string[]>(values: T, description: string) =>
-  Type.Optional(Type.Enum([...values] as unknown as T, { description }));
+  Type.Optional(Type.Enum<[...T]>([...values], { description }));
 
 const json = <S extends TSchema>(status: number, schema: S, description: string) => ({
   status,
@@ -307,6 +307,10 @@ type PartOf<Id extends OperationId, Key extends 'query' | 'body'> =
   (typeof operations)[Id] extends Record<Key, infer S extends TSchema> ? Static<S> : undefined;
 export type QueryOf<Id extends OperationId> = PartOf<Id, 'query'>;
 export type BodyOf<Id extends OperationId> = PartOf<Id, 'body'>;
+
+type Names<Path extends string> = Path extends `${string}{${infer Name}}${infer Rest}` ? Name | Names<Rest> : never;
+/** The members of an operation's path, e.g. `{ run_id: string }`. */
+export type PathOf<Id extends OperationId> = { readonly [Name in Names<(typeof operations)[Id]['path']>]: string };
 
 type FirstContent<A> = A extends readonly [{ content: infer C }, ...unknown[]]
   ? C extends { 'application/json': infer S extends TSchema }

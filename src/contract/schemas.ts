@@ -1,22 +1,23 @@
 // The shapes of the API as JSON Schema (TypeBox): one schema validates, types and documents each.
 // The seed's fields come first in every object; nothing of storage or HTTP is here.
 
-import { type Static, Type } from 'typebox';
+import { Type } from 'typebox';
+import type { JsonObject } from '../domain/job.ts';
 import { logLevels } from '../domain/log-line.ts';
 import { runStatuses } from '../domain/run.ts';
 
 const nullable = <T extends Parameters<typeof Type.Union>[0][number]>(schema: T) => Type.Union([schema, Type.Null()]);
-const literals = <const T extends readonly string[]>(values: T) => Type.Enum([...values] as unknown as T);
+const literals = <const T extends readonly string[]>(values: T) => Type.Enum<[...T]>([...values]);
 const timestamp = Type.String({ format: 'date-time' });
 const anyJson = Type.Unknown();
 const anyObject = Type.Record(Type.String(), Type.Unknown());
 const labels = Type.Record(Type.String(), Type.String());
 
-export const securityProfile = literals(['secure', 'permissive', 'disabled'] as const);
-export const runStatus = literals(runStatuses);
-export const logLevel = literals(logLevels);
+const securityProfile = literals(['secure', 'permissive', 'disabled'] as const);
+const runStatus = literals(runStatuses);
+const logLevel = literals(logLevels);
 
-export const jobSummary = Type.Object(
+const jobSummary = Type.Object(
   {
     id: Type.String({ examples: ['backup/daily'] }),
     name: Type.String(),
@@ -51,7 +52,7 @@ export const job = Type.Object(
   { $id: 'Job' },
 );
 
-export const invalidJob = Type.Object(
+const invalidJob = Type.Object(
   {
     id: Type.String(),
     source: Type.String(),
@@ -76,18 +77,20 @@ export const jobList = Type.Object(
 export const runRequest = Type.Object(
   {
     job_id: Type.String({ minLength: 1, maxLength: 512 }),
-    args: Type.Optional(anyObject),
+    args: Type.Optional(Type.Unsafe<JsonObject>({ type: 'object' })),
     tenant: Type.Optional(Type.String({ pattern: '^[a-z0-9][a-z0-9_-]{0,62}$' })),
     async: Type.Optional(Type.Boolean({ default: true })),
     labels: Type.Optional(
-      Type.Record(Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$' }), Type.String({ maxLength: 255 })),
+      Type.Record(Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$' }), Type.String({ maxLength: 255 }), {
+        additionalProperties: false,
+        maxProperties: 64,
+      }),
     ),
     priority: Type.Optional(Type.Integer({ minimum: -100, maximum: 100 })),
     security_profile: Type.Optional(securityProfile),
   },
   { $id: 'RunRequest', additionalProperties: false },
 );
-export type RunRequest = Static<typeof runRequest>;
 
 const reason = nullable(Type.String());
 
@@ -96,7 +99,7 @@ export const runCreated = Type.Object(
   { $id: 'RunCreated' },
 );
 
-export const runSummary = Type.Object(
+const runSummary = Type.Object(
   {
     run_id: Type.String(),
     job_id: Type.String(),
@@ -132,7 +135,7 @@ const grant = Type.Object({
   path: Type.Optional(Type.String()),
 });
 
-export const step = Type.Object(
+const step = Type.Object(
   {
     step_id: Type.String(),
     name: Type.String(),
@@ -222,7 +225,7 @@ export const logPage = Type.Object(
   { $id: 'LogPage' },
 );
 
-export const artifact = Type.Object(
+const artifact = Type.Object(
   {
     id: Type.String(),
     run_id: Type.String(),
@@ -239,7 +242,6 @@ export const artifact = Type.Object(
   },
   { $id: 'Artifact' },
 );
-export type Artifact = Static<typeof artifact>;
 
 export const artifactList = Type.Object(
   { artifacts: Type.Array(artifact), total: Type.Integer(), next_cursor: nullable(Type.String()) },

@@ -21,7 +21,7 @@ export const eventTypes = [
 export type EventType = (typeof eventTypes)[number];
 
 /** What an event is about, beside run, job, tenant and time. Flat, as it is sent. */
-export type EventData = {
+type EventData = {
   readonly status?: RunStatus;
   readonly reason?: RunReason | null;
   readonly step_id?: string;

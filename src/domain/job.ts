@@ -11,7 +11,7 @@ export type Network = 'none' | 'all';
 export type PathGrant = string | { readonly arg: string };
 
 /** A value for an environment variable: a text, or the name of a secret argument. */
-export type EnvValue = string | { readonly secret: string };
+type EnvValue = string | { readonly secret: string };
 
 export type ArtifactPattern = {
   readonly path: string;
@@ -37,7 +37,7 @@ export type JobDefinition = {
   /** The job's directory relative to its source, `/`-separated; `.` for the root. Never a host path. */
   readonly path: string;
   readonly executor: 'proc' | 'container';
-  /** Program and arguments. A first word that starts with `./` is relative to the job's directory. */
+  /** Program and arguments. A word that starts with `./` is relative to the job's directory. */
   readonly command: readonly string[];
   readonly ulcProfile: UlcProfile;
   readonly image: string | null;

@@ -19,21 +19,15 @@ export type RunReason =
   | 'artifact_too_large'
   | 'quota_exceeded';
 
-/** How an attempt ended. A failing job is data, never an exception. */
-export type Outcome =
-  | { readonly kind: 'exited'; readonly code: number }
-  | { readonly kind: 'signalled'; readonly signal: string }
-  | { readonly kind: 'timed-out'; readonly afterMs: number }
-  | { readonly kind: 'cancelled' }
-  | { readonly kind: 'lost' }
-  | { readonly kind: 'not-started'; readonly message: string };
-
 /** Every legal move. A store checks and applies one in a single statement, so no two can race. */
 export const runMoves = {
   claim: { from: ['pending'], to: 'running' },
   succeed: { from: ['running'], to: 'success' },
   fail: { from: ['pending', 'running'], to: 'failed' },
-  cancel: { from: ['pending', 'running'], to: 'cancelled' },
+  /** Cancelled before it was claimed. */
+  withdraw: { from: ['pending'], to: 'cancelled' },
+  /** Cancelled, and its process tree is gone. */
+  cancel: { from: ['running'], to: 'cancelled' },
 } as const satisfies Record<string, { from: readonly RunStatus[]; to: RunStatus }>;
 export type RunMove = keyof typeof runMoves;
 
@@ -144,4 +138,6 @@ export type RunPlan = {
   /** Host paths, resolved, links and all. */
   readonly read: readonly string[];
   readonly write: readonly string[];
+  /** Arguments that name a granted path, as the script gets them: resolved. */
+  readonly resolvedArgs: Readonly<Record<string, string>>;
 };

@@ -18,3 +18,15 @@ export function toMicroTimestamp(atUs: number): string {
   const us = String(atUs - ms * 1000).padStart(3, '0');
   return `${new Date(ms).toISOString().slice(0, -1)}${us}Z`;
 }
+
+/** RFC 3339 → microseconds since the epoch, finer digits cut off; undefined when it is no such instant. */
+export function parseTimestampUs(text: string): number | undefined {
+  const match = /^(\d{4}-\d\d-\d\d)T([01]\d|2[0-3])(:[0-5]\d:[0-5]\d)(?:\.(\d+))?(Z|[+-]\d\d:\d\d)$/i.exec(text);
+  if (!match) return undefined;
+  const [, day = '', hour, minutes, fraction = '', zone = ''] = match;
+  // Date takes the 30th of February for the 1st of March.
+  const midnight = new Date(`${day}T00:00:00Z`);
+  if (Number.isNaN(midnight.getTime()) || !midnight.toISOString().startsWith(day)) return undefined;
+  const ms = Date.parse(`${day}T${hour}${minutes}${zone.toUpperCase()}`);
+  return Number.isNaN(ms) ? undefined : ms * 1000 + Number(fraction.slice(0, 6).padEnd(6, '0'));
+}

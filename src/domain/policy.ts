@@ -1,0 +1,98 @@
+// Which security profile a run gets, and what beyond it. Pure: paths come in resolved, links and all.
+
+import type { Network, SecurityProfile } from './job.ts';
+import { Problem } from './problem.ts';
+
+/** From strict to loose. */
+const profiles: readonly SecurityProfile[] = ['secure', 'permissive', 'disabled'];
+
+export type GrantKind = 'network' | 'read' | 'write';
+
+/** What every secure sandbox sees read-only anyway; asking for it needs no leave. */
+const systemPaths = [
+  '/usr',
+  '/bin',
+  '/sbin',
+  '/lib',
+  '/lib64',
+  '/etc/ssl',
+  '/etc/ca-certificates',
+  '/etc/alternatives',
+];
+
+/**
+ * The profile of a run: the job's, or the instance's default, tightened by the caller.
+ * @throws Problem profile-not-allowed
+ */
+export function chooseProfile(o: {
+  readonly job: SecurityProfile | null;
+  readonly instance: SecurityProfile;
+  readonly requested: SecurityProfile | undefined;
+  readonly allowed: readonly SecurityProfile[];
+}): SecurityProfile {
+  const base = o.job ?? o.instance;
+  const chosen = o.requested ?? base;
+  if (profiles.indexOf(chosen) > profiles.indexOf(base)) {
+    throw new Problem(
+      'profile-not-allowed',
+      `The job runs as '${base}'; a request may tighten that, not loosen it to '${chosen}'.`,
+    );
+  }
+  if (!o.allowed.includes(chosen)) {
+    throw new Problem(
+      'profile-not-allowed',
+      `This instance does not allow the profile '${chosen}'; security.allow_profiles lists ${o.allowed.join(', ')}.`,
+    );
+  }
+  return chosen;
+}
+
+/** The network of a run. @throws Problem grant-not-allowed */
+export function chooseNetwork(o: {
+  readonly profile: SecurityProfile;
+  readonly asked: Network | null;
+  readonly mayGrant: readonly GrantKind[];
+  readonly trusted: boolean;
+}): Network {
+  if (o.profile !== 'secure') return o.asked ?? 'all';
+  if (o.asked !== 'all') return 'none';
+  requireGrant('network', 'the network', o);
+  return 'all';
+}
+
+/**
+ * Checks one path that a secure job wants to see beyond its sandbox.
+ * @param path absolute and resolved
+ * @param shown the path as the author or caller wrote it, for messages
+ * @throws Problem grant-not-allowed
+ */
+export function checkPath(
+  kind: 'read' | 'write',
+  path: string,
+  shown: string,
+  o: { readonly mayGrant: readonly GrantKind[]; readonly trusted: boolean; readonly paths: readonly string[] },
+): void {
+  if (kind === 'read' && systemPaths.some((root) => isBelow(path, root))) return;
+  requireGrant(kind, `'${shown}'`, o);
+  if (!o.paths.some((root) => isBelow(path, root))) {
+    throw new Problem('grant-not-allowed', `'${shown}' is not below any of the instance's security.paths.`);
+  }
+}
+
+function isBelow(path: string, root: string): boolean {
+  return path === root || root === '/' || path.startsWith(`${root}/`);
+}
+
+function requireGrant(
+  kind: GrantKind,
+  what: string,
+  o: { readonly mayGrant: readonly GrantKind[]; readonly trusted: boolean },
+): void {
+  if (!o.trusted) throw new Problem('grant-not-allowed', `The job asks for ${what}, but its source is not trusted.`);
+  if (!o.mayGrant.includes(kind)) {
+    throw new Problem(
+      'grant-not-allowed',
+      `The job asks for ${what}, but security.profiles.secure.may_grant does not list '${kind}'.`,
+    );
+  }
+}

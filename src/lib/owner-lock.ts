@@ -1,0 +1,121 @@
+// One owner of a data dir. The kernel's lock on `flwd.lock` decides who that is and ends with the process, however it
+// ends; the socket `flwd.sock` beside it tells everyone else who the owner is.
+
+import { chmodSync, closeSync, openSync, rmSync } from 'node:fs';
+import { connect, createServer, type Server } from 'node:net';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { openDataDir, unusable } from './data-dir.ts';
+
+/** `url` is null until the server listens. */
+export type OwnerInfo = { readonly pid: number; readonly url: string | null };
+
+export type Ownership = { release(): Promise<void> };
+
+/** Another live process has the data dir. `owner` is null when it does not say who it is, e.g. while it starts. */
+export class DataDirOwned extends Error {
+  override readonly name = 'DataDirOwned';
+  readonly owner: OwnerInfo | null;
+
+  constructor(dataDir: string, owner: OwnerInfo | null) {
+    const who = owner ? `process ${owner.pid}${owner.url ? ` (${owner.url})` : ''}` : 'another process';
+    super(`the data dir ${dataDir} is in use by ${who}; stop it, or choose another (--data-dir)`);
+    this.owner = owner;
+  }
+}
+
+const lockFile = 'flwd.lock';
+const socketFile = 'flwd.sock';
+/** sun_path holds 108 bytes with its NUL on Linux, 104 on macOS (unix(7), unix(4)). */
+const maxSocketPathBytes = 103;
+const answerWithinMs = 1_000;
+/** Two starters at once can turn each other away for a moment; the one that tries again wins. */
+const lockWaitMs = 200;
+const sqliteBusy = 5;
+
+/**
+ * Creates the data dir and takes it for this process. `info` is read anew for each asker, so its `url` may come later.
+ * @throws DataDirOwned, or StartError when the folder cannot be used
+ */
+export async function acquireOwnership(
+  dataDir: string,
+  info: OwnerInfo,
+  warn: (message: string) => void,
+): Promise<Ownership> {
+  await openDataDir(dataDir, lockFile, warn);
+  const lock = takeLock(dataDir);
+  if (!lock) throw new DataDirOwned(dataDir, await askOwner(dataDir));
+  try {
+    const server = await answerAskers(dataDir, info);
+    // This listener also holds on to the lock, which SQLite would release when it is collected.
+    server.once('close', () => lock.close());
+    return { release: () => new Promise((resolve) => server.close(() => resolve())) };
+  } catch (error) {
+    lock.close();
+    throw error;
+  }
+}
+
+/**
+ * Node has no flock(2), but SQLite takes such a lock. A socket alone cannot decide: of two starters that both find a
+ * stale one, each can remove the other's. Trap: POSIX drops the lock when this process closes any other descriptor of
+ * the file, so nothing may open it a second time.
+ */
+function takeLock(dataDir: string): DatabaseSync | undefined {
+  let lock: DatabaseSync | undefined;
+  try {
+    lock = new DatabaseSync(join(dataDir, lockFile), { timeout: lockWaitMs });
+    lock.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE');
+    return lock;
+  } catch (error) {
+    lock?.close();
+    if (!(error instanceof Error)) throw error;
+    if ('errcode' in error && error.errcode === sqliteBusy) return undefined;
+    throw unusable(dataDir, `${lockFile}: ${error.message}`);
+  }
+}
+
+/** For the holder of the lock only: a socket that is already there has nobody behind it. */
+async function answerAskers(dataDir: string, info: OwnerInfo): Promise<Server> {
+  rmSync(join(dataDir, socketFile), { force: true });
+  const address = socketAddress(dataDir);
+  const server = createServer((asker) => {
+    asker.on('error', () => asker.destroy());
+    asker.end(`${JSON.stringify({ pid: info.pid, url: info.url })}\n`, () => asker.destroy());
+  });
+  await new Promise<void>((resolve, reject) => {
+    // Stays for good: a failing accept(2) (EMFILE) is an error event too.
+    server.on('error', reject);
+    server.listen(address.path, resolve);
+  });
+  // close() unlinks the path it was given, which goes through the address's descriptor.
+  server.once('close', address.close);
+  chmodSync(join(dataDir, socketFile), 0o600);
+  return server.unref();
+}
+
+async function askOwner(dataDir: string): Promise<OwnerInfo | null> {
+  const address = socketAddress(dataDir);
+  const answer = await new Promise<string>((resolve) => {
+    let text = '';
+    const socket = connect(address.path);
+    socket.setEncoding('utf8').setTimeout(answerWithinMs, () => socket.destroy());
+    socket.on('data', (chunk: string) => {
+      text += chunk;
+    });
+    socket.on('error', () => socket.destroy());
+    socket.on('close', () => resolve(text));
+  });
+  address.close();
+  if (!answer.endsWith('\n')) return null;
+  const owner: OwnerInfo = JSON.parse(answer);
+  return owner;
+}
+
+/** A path to the socket that fits into sun_path; a longer one goes by way of an open descriptor of the folder. */
+function socketAddress(dataDir: string): { path: string; close: () => void } {
+  const path = join(dataDir, socketFile);
+  if (Buffer.byteLength(path) <= maxSocketPathBytes) return { path, close: () => {} };
+  const fd = openSync(dataDir, 'r');
+  return { path: `/proc/self/fd/${fd}/${socketFile}`, close: () => closeSync(fd) };
+}

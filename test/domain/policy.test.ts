@@ -1,0 +1,77 @@
+import { describe, expect, test } from 'vitest';
+import type { SecurityProfile } from '../../src/domain/job.ts';
+import { checkPath, chooseNetwork, chooseProfile } from '../../src/domain/policy.ts';
+
+const allowed: SecurityProfile[] = ['secure', 'permissive'];
+
+describe('the profile of a run', () => {
+  test('is the job’s, or the instance’s where the job names none', () => {
+    expect(chooseProfile({ job: 'permissive', instance: 'secure', requested: undefined, allowed })).toBe('permissive');
+    expect(chooseProfile({ job: null, instance: 'secure', requested: undefined, allowed })).toBe('secure');
+  });
+
+  test('may be tightened by the caller', () => {
+    expect(chooseProfile({ job: 'permissive', instance: 'secure', requested: 'secure', allowed })).toBe('secure');
+  });
+
+  test('is never loosened by the caller', () => {
+    expect(() => chooseProfile({ job: null, instance: 'secure', requested: 'permissive', allowed })).toThrow(
+      expect.objectContaining({ slug: 'profile-not-allowed' }),
+    );
+  });
+
+  test('must be one that the instance allows', () => {
+    expect(() => chooseProfile({ job: 'disabled', instance: 'secure', requested: undefined, allowed })).toThrow(
+      expect.objectContaining({ slug: 'profile-not-allowed' }),
+    );
+  });
+});
+
+describe('the network of a run', () => {
+  test('is none for a secure job that does not ask', () => {
+    expect(chooseNetwork({ profile: 'secure', asked: null, mayGrant: ['network'], trusted: true })).toBe('none');
+  });
+
+  test('is granted to a secure job of a trusted source where the instance may grant it', () => {
+    expect(chooseNetwork({ profile: 'secure', asked: 'all', mayGrant: ['network'], trusted: true })).toBe('all');
+  });
+
+  test.each([
+    ['the source is not trusted', { mayGrant: ['network'] as const, trusted: false }],
+    ['the instance does not grant it', { mayGrant: [] as const, trusted: true }],
+  ])('is refused when %s', (_, leave) => {
+    expect(() => chooseNetwork({ profile: 'secure', asked: 'all', ...leave })).toThrow(
+      expect.objectContaining({ slug: 'grant-not-allowed' }),
+    );
+  });
+
+  test('can be given up by a permissive job', () => {
+    expect(chooseNetwork({ profile: 'permissive', asked: 'none', mayGrant: [], trusted: true })).toBe('none');
+  });
+});
+
+describe('a path that a secure job asks for', () => {
+  const leave = { mayGrant: ['read', 'write'] as const, trusted: true, paths: ['/srv/data'] };
+
+  test('is allowed below security.paths', () => {
+    expect(() => checkPath('read', '/srv/data/customers', 'customers', leave)).not.toThrow();
+    expect(() => checkPath('write', '/srv/data', '/srv/data', leave)).not.toThrow();
+  });
+
+  test('is refused beside them, also where the name only begins alike', () => {
+    for (const path of ['/srv/database', '/srv', '/etc/shadow']) {
+      expect(() => checkPath('read', path, path, leave)).toThrow(
+        expect.objectContaining({ slug: 'grant-not-allowed' }),
+      );
+    }
+  });
+
+  test('needs no leave to be read where every sandbox shows it', () => {
+    expect(() =>
+      checkPath('read', '/etc/ssl/certs', '/etc/ssl/certs', { ...leave, mayGrant: [], paths: [] }),
+    ).not.toThrow();
+    expect(() => checkPath('write', '/usr/bin', '/usr/bin', leave)).toThrow(
+      expect.objectContaining({ slug: 'grant-not-allowed' }),
+    );
+  });
+});

@@ -1,0 +1,14 @@
+import { expect, test } from 'vitest';
+import { holdsScope, type Principal } from '../../src/domain/principal.ts';
+
+const having = (...scopes: Principal['scopes']): Principal => ({ name: 'ci', scopes, tenant: 'default' });
+
+test('a write scope includes its read scope, and not the other way round', () => {
+  expect(holdsScope(having('runs:write'), 'runs:read')).toBe(true);
+  expect(holdsScope(having('runs:read'), 'runs:write')).toBe(false);
+});
+
+test('admin holds every scope, others only their own', () => {
+  expect(holdsScope(having('admin'), 'audit:read')).toBe(true);
+  expect(holdsScope(having('jobs:read'), 'audit:read')).toBe(false);
+});

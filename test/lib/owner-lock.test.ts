@@ -1,0 +1,146 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chmod, mkdir, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { acquireOwnership } from '../../src/lib/owner-lock.ts';
+
+const program = join(import.meta.dirname, 'programs/own.ts');
+const url = 'http://127.0.0.1:8080';
+
+let root: string;
+let dataDir: string;
+const children: ChildProcess[] = [];
+
+beforeEach(async () => {
+  root = await mkdtemp(join(tmpdir(), 'flwd-owner-'));
+  dataDir = join(root, 'data');
+});
+
+afterEach(async () => {
+  for (const child of children.splice(0)) child.kill('SIGKILL');
+  await rm(root, { recursive: true, force: true });
+});
+
+/** Starts another process that wants the data dir; `said` is its answer. */
+function contend(dir = dataDir, says = url): { child: ChildProcess; said: Promise<string> } {
+  const child = spawn(process.execPath, [program, dir, says], { stdio: ['pipe', 'pipe', 'inherit'] });
+  children.push(child);
+  const said = once(createInterface(child.stdout), 'line').then(([line]) => String(line));
+  return { child, said };
+}
+
+describe('the owner of a data dir', () => {
+  test('a second process is refused and told who the owner is', async () => {
+    const owner = contend();
+    expect(await owner.said).toBe('owned');
+    expect(await contend().said).toBe(`refused {"pid":${owner.child.pid},"url":"${url}"}`);
+  });
+
+  test('an owner that is still starting is told apart by its pid alone', async () => {
+    const owner = contend(dataDir, '');
+    await owner.said;
+    expect(await contend().said).toBe(`refused {"pid":${owner.child.pid},"url":null}`);
+  });
+
+  test('an owner that is stopped and cannot answer still owns it', async () => {
+    const owner = contend();
+    await owner.said;
+    owner.child.kill('SIGSTOP');
+    expect(await contend().said).toBe('refused null');
+  });
+
+  test('after SIGKILL of the owner the next process takes it over, stale socket and all', async () => {
+    const owner = contend();
+    await owner.said;
+    owner.child.kill('SIGKILL');
+    await once(owner.child, 'exit');
+    expect(await readdir(dataDir)).toContain('flwd.sock');
+
+    const next = contend();
+    expect(await next.said).toBe('owned');
+    expect(await contend().said).toBe(`refused {"pid":${next.child.pid},"url":"${url}"}`);
+  });
+
+  test('an owner that gives it back leaves no socket and lets the next one in', async () => {
+    const owner = contend();
+    await owner.said;
+    owner.child.stdin?.end();
+    await once(owner.child, 'exit');
+    expect(await readdir(dataDir)).toEqual(['flwd.lock']);
+    expect(await contend().said).toBe('owned');
+  });
+
+  test('of several that start at once over a stale socket exactly one wins', async () => {
+    for (let round = 0; round < 3; round++) {
+      const answers = await Promise.all(Array.from({ length: 4 }, () => contend().said));
+      expect(answers.filter((answer) => answer === 'owned')).toHaveLength(1);
+      for (const child of children.splice(0)) {
+        child.kill('SIGKILL');
+        if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
+      }
+    }
+  });
+
+  test('a data dir whose path is too long for a socket works like any other', async () => {
+    const long = join(root, 'a'.repeat(120), 'b'.repeat(120));
+    const owner = contend(long);
+    expect(await owner.said).toBe('owned');
+    expect(await readdir(long)).toEqual(['flwd.lock', 'flwd.sock']);
+    expect(await contend(long).said).toBe(`refused {"pid":${owner.child.pid},"url":"${url}"}`);
+    owner.child.stdin?.end();
+    await once(owner.child, 'exit');
+    expect(await readdir(long)).toEqual(['flwd.lock']);
+  });
+});
+
+describe('the folder itself', () => {
+  test('is created for its owner alone', async () => {
+    expect(await own(dataDir)).toEqual([]);
+    expect(await modeOf(dataDir)).toBe('700');
+  });
+
+  test('is closed to others with a warning when it was open', async () => {
+    await mkdir(dataDir);
+    await chmod(dataDir, 0o755);
+    expect(await own(dataDir)).toEqual([
+      `the data dir ${dataDir} was open to other users (mode 755); its mode is 700 now`,
+    ]);
+    expect(await modeOf(dataDir)).toBe('700');
+  });
+
+  test('is left alone when it is open and holds something else, as /tmp would', async () => {
+    await mkdir(dataDir);
+    await chmod(dataDir, 0o755);
+    await writeFile(join(dataDir, 'letter.txt'), '');
+    await expect(own(dataDir)).rejects.toThrow('open to other users and holds files that are not flwd’s');
+    expect(await modeOf(dataDir)).toBe('755');
+    expect(await readdir(dataDir)).toEqual(['letter.txt']);
+  });
+
+  test('cannot be a file, nor lie below one', async () => {
+    await writeFile(dataDir, '');
+    await expect(own(dataDir)).rejects.toThrow('it is not a folder');
+    await expect(own(join(dataDir, 'below'))).rejects.toThrow('a part of the path is not a folder');
+  });
+
+  test('says so when its lock file is damaged', async () => {
+    await own(dataDir);
+    await writeFile(join(dataDir, 'flwd.lock'), 'x'.repeat(200));
+    await expect(own(dataDir)).rejects.toThrow('flwd.lock: file is not a database');
+  });
+});
+
+/** Takes the folder, gives it back, and answers the warnings. */
+async function own(dir: string): Promise<string[]> {
+  const warnings: string[] = [];
+  const ownership = await acquireOwnership(dir, { pid: process.pid, url: null }, (text) => warnings.push(text));
+  await ownership.release();
+  return warnings;
+}
+
+async function modeOf(path: string): Promise<string> {
+  return ((await stat(path)).mode & 0o777).toString(8);
+}

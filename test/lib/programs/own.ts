@@ -1,0 +1,12 @@
+// Takes a data dir and says so on stdout, one line: `owned`, or why not. Gives it back when its stdin ends.
+
+import { acquireOwnership, DataDirOwned } from '../../../src/lib/owner-lock.ts';
+
+const [dataDir = '', url = ''] = process.argv.slice(2);
+try {
+  const ownership = await acquireOwnership(dataDir, { pid: process.pid, url: url || null }, console.error);
+  console.log('owned');
+  process.stdin.resume().on('end', () => void ownership.release());
+} catch (error) {
+  console.log(error instanceof DataDirOwned ? `refused ${JSON.stringify(error.owner)}` : String(error));
+}

@@ -1,0 +1,38 @@
+import { expect, test } from 'vitest';
+import { formatDuration, parseDuration, parseSize } from '../../src/lib/units.ts';
+
+test.each([
+  ['250ms', 250],
+  ['1h30m', 5_400_000],
+  ['1.5s', 1_500],
+  ['30d', 2_592_000_000],
+  ['0s', 0],
+])('%s is %i milliseconds', (text, ms) => {
+  expect(parseDuration(text)).toBe(ms);
+});
+
+test.each(['', '5', 's', '5 s', '-1s', '1y', '1h 30m', '9999999999999999d'])('%j is no duration', (text) => {
+  expect(parseDuration(text)).toBeUndefined();
+});
+
+test.each([
+  ['512', 512],
+  ['1KiB', 1024],
+  ['1.5MiB', 1_572_864],
+  ['2GB', 2_000_000_000],
+])('%s is %i bytes', (text, bytes) => {
+  expect(parseSize(text)).toBe(bytes);
+});
+
+test.each(['', 'MiB', '1Mib', '-1B', '1e9'])('%j is no size', (text) => {
+  expect(parseSize(text)).toBeUndefined();
+});
+
+test.each([
+  [0, '0s'],
+  [5_400_000, '1h30m'],
+  [90_061_001, '1d1h1m1s1ms'],
+])('%i milliseconds read %s, which parses back', (ms, text) => {
+  expect(formatDuration(ms)).toBe(text);
+  expect(parseDuration(text)).toBe(ms);
+});
