@@ -1,0 +1,27 @@
+// The configuration as a command's options ask for it.
+
+import { ConfigError, type LoadedConfig, loadConfig } from '../config/load.ts';
+import type { Options } from './commands.ts';
+import { Refusal } from './exit-code.ts';
+
+/** @throws Refusal with every fault, one a line */
+export function loadConfiguration(options: Options): LoadedConfig {
+  const one = (name: string) => options.get(name)?.[0];
+  try {
+    return loadConfig(
+      {
+        config: one('config'),
+        bind: one('bind'),
+        dataDir: one('data-dir'),
+        jobs: options.get('jobs'),
+        profile: one('profile'),
+        log: one('log'),
+      },
+      process.env,
+      process.cwd(),
+    );
+  } catch (error) {
+    if (error instanceof ConfigError) throw new Refusal(error.message);
+    throw error;
+  }
+}

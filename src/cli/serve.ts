@@ -1,0 +1,46 @@
+// `flwd serve`: a server from its first line to its last signal.
+
+import { showBind } from '../config/checks.ts';
+import { errorCode } from '../lib/error-code.ts';
+import { createLogger } from '../lib/logger.ts';
+import { DataDirOwned } from '../lib/owner-lock.ts';
+import { StartError } from '../lib/start-error.ts';
+import type { Options } from './commands.ts';
+import { loadConfiguration } from './configuration.ts';
+import { type ExitCode, exitCodes, Refusal } from './exit-code.ts';
+import { stopSignal } from './stop-signal.ts';
+import { packageVersion } from './version.ts';
+
+export async function run(options: Options): Promise<ExitCode> {
+  const { config, file, warnings } = loadConfiguration(options);
+  const stopAsked = stopSignal();
+  const log = createLogger(config.logging);
+  for (const warning of warnings) log.warn(warning);
+  const { serve } = await import('../main.ts');
+  const server = await serve(config).catch((error: unknown) => {
+    throw explained(error, showBind(config.server.bind));
+  });
+  process.stdout.write(`flwd ${packageVersion()} listening on ${server.url}\n`);
+  log.info({ config: file, data_dir: config.instance.dataDir }, 'started');
+  log.info({ signal: await stopAsked }, 'stopping; running jobs go on and are taken up again at the next start');
+  await server.stop();
+  process.exit(exitCodes.done);
+}
+
+/** What an operator can mend becomes a Refusal; everything else is a bug and stays what it is. */
+function explained(error: unknown, bind: string): unknown {
+  if (error instanceof DataDirOwned) return new Refusal(error.message, exitCodes.refused);
+  if (error instanceof StartError) return new Refusal(error.message);
+  const code = errorCode(error) ?? '';
+  if (!(error instanceof Error && 'syscall' in error && error.syscall === 'listen')) return error;
+  if (code === 'EADDRINUSE') {
+    return new Refusal(`${bind} is taken: stop what listens there, or choose another (--bind)`, exitCodes.refused);
+  }
+  const reason = unusableBinds[code];
+  return reason ? new Refusal(`${bind} cannot be used: ${reason}; choose another (--bind)`) : error;
+}
+
+const unusableBinds: Record<string, string> = {
+  EADDRNOTAVAIL: 'this machine has no such address',
+  EACCES: 'a port below 1024 needs a privilege',
+};

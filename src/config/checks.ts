@@ -1,0 +1,63 @@
+// What no single key can tell: rules between keys, and values that would be unsafe.
+
+import { isIP } from 'node:net';
+import { type KeyPath, securityProfiles } from './keys.ts';
+import type { Bind } from './kind.ts';
+import { type Settings, settingAt, valueAt } from './settings.ts';
+
+export function checkSettings(settings: Settings): void {
+  checkBind(settings);
+  checkProfiles(settings);
+  checkAliases(settings);
+}
+
+export function showBind({ host, port }: Bind): string {
+  return `${isIP(host) === 6 ? `[${host}]` : host}:${port}`;
+}
+
+function checkBind(settings: Settings): void {
+  const bind = valueAt(settings, 'server.bind');
+  if (isLoopback(bind.host)) return;
+  const local = `127.0.0.1:${bind.port || 8080}`;
+  const message =
+    `${showBind(bind)} can be reached from other machines, and this version cannot tell callers apart there. ` +
+    `Bind to ${local} and come in through a tunnel: ssh -L ${bind.port || 8080}:${local} HOST`;
+  fault(settings, 'server.bind', undefined, message);
+}
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'));
+}
+
+function checkProfiles(settings: Settings): void {
+  const allowed = valueAt(settings, 'security.allow_profiles');
+  const chosen = valueAt(settings, 'security.default_profile');
+  if (!allowed.includes(chosen)) {
+    fault(settings, 'security.default_profile', undefined, `\`${chosen}\` is not among \`security.allow_profiles\``);
+  }
+  for (const profile of securityProfiles) {
+    const passthrough = valueAt(settings, 'security.profiles.<profile>.env_passthrough', profile);
+    if (profile !== 'permissive' && passthrough.length > 0) {
+      const why = profile === 'secure' ? 'always has a clean environment' : 'has the server’s environment anyway';
+      fault(settings, 'security.profiles.<profile>.env_passthrough', profile, `\`${profile}\` ${why}`);
+    }
+    const window = settingAt(settings, 'security.profiles.<profile>.rate_limit.window', profile);
+    const limit = valueAt(settings, 'security.profiles.<profile>.rate_limit.limit', profile);
+    if (window?.origin.kind !== 'default' && limit === null) {
+      fault(settings, 'security.profiles.<profile>.rate_limit.window', profile, '`window` needs `limit` beside it');
+    }
+  }
+}
+
+function checkAliases(settings: Settings): void {
+  const taken = new Set<string>();
+  for (const { at } of settings.items.get('aliases') ?? []) {
+    const name = valueAt(settings, 'aliases[].to', at);
+    if (taken.has(name)) fault(settings, 'aliases[].to', at, `another alias is called \`${name}\` too`);
+    taken.add(name);
+  }
+}
+
+function fault(settings: Settings, path: KeyPath, at: string | number | undefined, message: string): void {
+  settings.faults.push({ origin: settingAt(settings, path, at)?.origin ?? { kind: 'default' }, message });
+}

@@ -1,0 +1,124 @@
+// The configuration of one server, as the rest of flwd sees it: values that were checked, in the units of the code.
+
+import type { SecurityProfile } from '../domain/job.ts';
+import type { KeyPath } from './keys.ts';
+import type { Bind } from './kind.ts';
+import { type Settings, valueAt } from './settings.ts';
+import { type Source, toSources } from './sources.ts';
+
+type ProfileConfig = {
+  readonly envPassthrough: readonly string[];
+  /** null: the server's own default. */
+  readonly rateLimit: { readonly limit: number; readonly windowMs: number } | null;
+  readonly mayGrant: readonly ('network' | 'read' | 'write')[];
+};
+
+export type Config = {
+  readonly instance: { readonly name: string; readonly dataDir: string; readonly defaultTenant: string };
+  readonly sources: readonly Source[];
+  readonly server: {
+    readonly bind: Bind;
+    readonly readTimeoutMs: number;
+    readonly writeTimeoutMs: number;
+    readonly idleTimeoutMs: number;
+    readonly syncWaitMs: number;
+    readonly bodyLimitBytes: number;
+  };
+  readonly auth: { readonly mode: 'auto' };
+  readonly security: {
+    readonly defaultProfile: SecurityProfile;
+    readonly allowProfiles: readonly SecurityProfile[];
+    /** Absolute. */
+    readonly paths: readonly string[];
+    readonly profiles: Readonly<Record<SecurityProfile, ProfileConfig>>;
+  };
+  readonly persistence: {
+    readonly dbPath: string;
+    readonly blobsDir: string;
+    readonly secretKeyFile: string;
+    readonly artifacts: {
+      readonly maxSizeBytes: number;
+      readonly quotaHardBytes: number;
+      /** null: for ever. */
+      readonly ttlMs: number | null;
+    };
+  };
+  readonly scheduler: {
+    readonly globalConcurrency: number;
+    readonly jobConcurrency: number | null;
+    readonly queue: { readonly maxDepth: number | null };
+  };
+  readonly aliases: readonly { readonly from: string; readonly to: string; readonly description: string | null }[];
+  readonly logging: { readonly level: string; readonly format: 'text' | 'json' };
+  readonly extensions: readonly string[];
+};
+
+/** From settings without faults. */
+export function toConfig(settings: Settings): Config {
+  const get = <P extends KeyPath>(path: P, at?: number | string) => valueAt(settings, path, at);
+
+  function toProfile(name: SecurityProfile): ProfileConfig {
+    const limit = get('security.profiles.<profile>.rate_limit.limit', name);
+    const windowMs = get('security.profiles.<profile>.rate_limit.window', name);
+    return {
+      envPassthrough: get('security.profiles.<profile>.env_passthrough', name),
+      rateLimit: limit === null ? null : { limit, windowMs },
+      mayGrant: get('security.profiles.<profile>.may_grant', name),
+    };
+  }
+
+  return freeze({
+    instance: {
+      name: get('instance.name'),
+      dataDir: get('instance.data_dir'),
+      defaultTenant: get('instance.default_tenant'),
+    },
+    sources: toSources(settings),
+    server: {
+      bind: get('server.bind'),
+      readTimeoutMs: get('server.read_timeout'),
+      writeTimeoutMs: get('server.write_timeout'),
+      idleTimeoutMs: get('server.idle_timeout'),
+      syncWaitMs: get('server.sync_wait'),
+      bodyLimitBytes: get('server.body_limit'),
+    },
+    auth: { mode: 'auto' },
+    security: {
+      defaultProfile: get('security.default_profile'),
+      allowProfiles: get('security.allow_profiles'),
+      paths: get('security.paths'),
+      profiles: {
+        secure: toProfile('secure'),
+        permissive: toProfile('permissive'),
+        disabled: toProfile('disabled'),
+      },
+    },
+    persistence: {
+      dbPath: get('persistence.db_path'),
+      blobsDir: get('persistence.blobs.path'),
+      secretKeyFile: get('persistence.secret_key_file'),
+      artifacts: {
+        maxSizeBytes: get('persistence.artifacts.max_size'),
+        quotaHardBytes: get('persistence.artifacts.quota_hard'),
+        ttlMs: get('persistence.artifacts.ttl'),
+      },
+    },
+    scheduler: {
+      globalConcurrency: get('scheduler.global_concurrency'),
+      jobConcurrency: get('scheduler.job_concurrency'),
+      queue: { maxDepth: get('scheduler.queue.max_depth') },
+    },
+    aliases: (settings.items.get('aliases') ?? []).map(({ at }) => ({
+      from: get('aliases[].from', at),
+      to: get('aliases[].to', at),
+      description: get('aliases[].description', at),
+    })),
+    logging: { level: get('logging.level'), format: get('logging.format') },
+    extensions: get('extensions.enabled'),
+  });
+}
+
+function freeze<T extends object>(value: T): T {
+  for (const member of Object.values(value)) if (typeof member === 'object' && member !== null) freeze(member);
+  return Object.freeze(value);
+}

@@ -1,0 +1,183 @@
+// The kinds of value a configuration key can have: how each is read from YAML or text, and what it is called in an error.
+
+import { isIP } from 'node:net';
+import { resolve } from 'node:path';
+import { parseDuration, parseSize } from '../lib/units.ts';
+
+export type Kind<T> = {
+  /** As docs/configuration.md names it. */
+  readonly name: string;
+  /** Completes "must be …". */
+  readonly expected: string;
+  /** Shown as it was resolved. */
+  readonly isPath?: true;
+  /** Words among which a typo has a nearest one. */
+  readonly words?: readonly string[];
+  /** A value as YAML gives it → the value meant; undefined: not of this kind. */
+  read(raw: unknown, base: Base): T | undefined;
+  /** The text of an environment variable → what YAML would have given. */
+  fromText(text: string): unknown;
+};
+
+/** Where relative paths and `~/` start. */
+export type Base = { readonly dir: string; readonly home: string };
+
+export type Bind = { readonly host: string; readonly port: number };
+
+const asIs = (text: string) => text;
+const toNumber = (text: string) => (/^-?\d+(\.\d+)?$/.test(text) ? Number(text) : text);
+
+const longestMs = 36_500 * 86_400_000;
+
+export const text: Kind<string> = {
+  name: 'text',
+  expected: 'a text',
+  read: (raw) => (typeof raw === 'string' && raw !== '' ? raw : undefined),
+  fromText: asIs,
+};
+
+/** A text of a fixed form. */
+export function matching(pattern: RegExp, name: string, expected: string): Kind<string> {
+  return {
+    name,
+    expected,
+    read: (raw) => (typeof raw === 'string' && pattern.test(raw) ? raw : undefined),
+    fromText: asIs,
+  };
+}
+
+export const flag: Kind<boolean> = {
+  name: 'true or false',
+  expected: 'true or false',
+  read: (raw) => (typeof raw === 'boolean' ? raw : undefined),
+  fromText: (text) => (text === 'true' ? true : text === 'false' ? false : text),
+};
+
+export function integer(minimum: number, maximum: number): Kind<number> {
+  return {
+    name: 'integer',
+    expected: `an integer from ${minimum} to ${maximum}`,
+    read: (raw) =>
+      Number.isInteger(raw) && Number(raw) >= minimum && Number(raw) <= maximum ? Number(raw) : undefined,
+    fromText: toNumber,
+  };
+}
+
+export const amount: Kind<number> = {
+  name: 'number',
+  expected: 'a number above 0',
+  read: (raw) => (typeof raw === 'number' && raw > 0 && Number.isFinite(raw) ? raw : undefined),
+  fromText: toNumber,
+};
+
+/** Milliseconds. The maximum keeps what becomes a timer below the 24.8 days after which Node fires it at once. */
+export function duration(minimum = '0s', maximum?: string): Kind<number> {
+  const minimumMs = parseDuration(minimum) ?? 0;
+  const maximumMs = (maximum && parseDuration(maximum)) || longestMs;
+  const from = minimumMs > 0 ? `, from ${minimum}` : '';
+  return {
+    name: 'duration',
+    expected: `a duration such as \`30s\` or \`1h30m\`${from}${maximum ? `${from ? '' : ','} up to ${maximum}` : ''}`,
+    read(raw) {
+      const ms = typeof raw === 'string' ? parseDuration(raw) : undefined;
+      return ms !== undefined && ms >= minimumMs && ms <= maximumMs ? ms : undefined;
+    },
+    fromText: asIs,
+  };
+}
+
+/** Bytes. */
+export function size(minimum = '1B', maximum?: string): Kind<number> {
+  const minimumBytes = parseSize(minimum) ?? 0;
+  const maximumBytes = (maximum && parseSize(maximum)) || Number.MAX_SAFE_INTEGER;
+  return {
+    name: 'size',
+    expected: `a size such as \`64KiB\` or \`1GiB\`, from ${minimum}${maximum ? ` up to ${maximum}` : ''}`,
+    read(raw) {
+      const bytes = typeof raw === 'string' || typeof raw === 'number' ? parseSize(String(raw)) : undefined;
+      return bytes !== undefined && bytes >= minimumBytes && bytes <= maximumBytes ? bytes : undefined;
+    },
+    fromText: asIs,
+  };
+}
+
+export function choice<const W extends string>(...words: readonly W[]): Kind<W> {
+  const quoted = words.map((word) => `\`${word}\``);
+  return {
+    name: quoted.join(', '),
+    expected: `one of ${quoted.join(', ')}`,
+    words,
+    read: (raw) => words.find((word) => word === raw),
+    fromText: asIs,
+  };
+}
+
+/** An absolute path; `~/` is the user's home. */
+export const path: Kind<string> = {
+  name: 'path',
+  expected: 'a path',
+  isPath: true,
+  read(raw, base) {
+    if (typeof raw !== 'string' || raw === '' || raw.includes('\0')) return undefined;
+    return resolve(base.dir, raw.replace(/^~(?=\/|$)/, base.home));
+  },
+  fromText: asIs,
+};
+
+export const bind: Kind<Bind> = {
+  name: 'host:port',
+  expected: 'a host and a port such as `127.0.0.1:8080` or `"[::1]:8080"` (port 0: any free one)',
+  read(raw) {
+    const [, bracketed, plain, digits] = /^(?:\[([^\]]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(String(raw)) ?? [];
+    const host = bracketed ?? plain ?? '';
+    const isHost = bracketed
+      ? isIP(host) === 6
+      : isIP(host) === 4 || /^[A-Za-z](?:[A-Za-z0-9.-]*[A-Za-z0-9])?$/.test(host);
+    return isHost && Number(digits) <= 65_535 ? { host, port: Number(digits) } : undefined;
+  },
+  fromText: asIs,
+};
+
+export const url: Kind<string> = {
+  name: 'URL',
+  expected: 'a URL such as `https://flwd.example.org`',
+  read: (raw) => (typeof raw === 'string' && /^https?:/.test(raw) && URL.canParse(raw) ? raw : undefined),
+  fromText: asIs,
+};
+
+export function listOf<T>(item: Kind<T>): Kind<readonly T[]> {
+  return {
+    name: `list of ${item.name}`,
+    expected: `a list, each ${item.expected}`,
+    ...(item.words && { words: item.words }),
+    ...(item.isPath && { isPath: true }),
+    read(raw, base) {
+      if (!Array.isArray(raw)) return undefined;
+      const values = raw.map((each) => item.read(each, base));
+      return values.every((value) => value !== undefined) ? values : undefined;
+    },
+    fromText: (text) => text.split(',').map((each) => item.fromText(each.trim())),
+  };
+}
+
+/** In the environment: `name=value,name=value`. */
+export function mapOf<T>(value: Kind<T>): Kind<Readonly<Record<string, T>>> {
+  return {
+    name: `map of ${value.name}`,
+    expected: `a map, each value ${value.expected}`,
+    read(raw, base) {
+      if (typeof raw !== 'object' || raw === null || Array.isArray(raw)) return undefined;
+      const entries = Object.entries(raw).map(([name, each]) => [name, value.read(each, base)] as const);
+      return entries.every((entry): entry is [string, T & {}] => entry[1] !== undefined)
+        ? Object.fromEntries(entries)
+        : undefined;
+    },
+    fromText: (text) =>
+      Object.fromEntries(
+        text.split(',').map((each) => {
+          const [name = '', ...rest] = each.split('=');
+          return [name.trim(), value.fromText(rest.join('=').trim())];
+        }),
+      ),
+  };
+}

@@ -1,0 +1,105 @@
+// Finds flwd.yaml, lays the environment and the flags over it, and answers one frozen Config or every fault at once.
+
+import { readFileSync } from 'node:fs';
+import { availableParallelism, homedir } from 'node:os';
+import { dirname, isAbsolute, join, relative, resolve } from 'node:path';
+import { errorCode } from '../lib/error-code.ts';
+import { checkSettings } from './checks.ts';
+import { type Config, toConfig } from './config.ts';
+import { readEnvironment } from './environment.ts';
+import type { KeyPath } from './keys.ts';
+import { createSettings, type Fault, fillDefaults, type Origin, placeOf, put, type Settings } from './settings.ts';
+import { addDefaultSource, checkSources, replaceSources } from './sources.ts';
+import { readYaml } from './yaml-file.ts';
+
+export type Flags = {
+  readonly config?: string | undefined;
+  readonly bind?: string | undefined;
+  readonly dataDir?: string | undefined;
+  readonly jobs?: readonly string[] | undefined;
+  readonly profile?: string | undefined;
+  readonly log?: string | undefined;
+};
+
+export type LoadedConfig = {
+  readonly config: Config;
+  readonly settings: Settings;
+  /** As faults show it; null: there is no flwd.yaml. */
+  readonly file: string | null;
+  readonly warnings: readonly string[];
+};
+
+/** The configuration cannot be used. Each fault is a line: where, and what. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+  readonly faults: readonly string[];
+
+  constructor(faults: readonly Fault[]) {
+    const lines = [...new Set(faults.toSorted(byLine).map(({ origin, message }) => `${placeOf(origin)}: ${message}`))];
+    super(lines.join('\n'));
+    this.faults = lines;
+  }
+}
+
+/** @throws ConfigError */
+export function loadConfig(flags: Flags, environment: NodeJS.ProcessEnv, cwd: string): LoadedConfig {
+  const home = environment.HOME || homedir();
+  const settings = createSettings();
+  const found = findFile(flags.config, cwd, home);
+  const fileBase = { dir: found ? dirname(found.path) : cwd, home };
+  const base = { dir: cwd, home };
+
+  if (found) readYaml(found.text, found.shown, fileBase, settings);
+  const warnings = readEnvironment(environment, base, settings);
+  for (const [path, flag, raw] of [
+    ['server.bind', '--bind', flags.bind],
+    ['instance.data_dir', '--data-dir', flags.dataDir],
+    ['security.default_profile', '--profile', flags.profile],
+    ['logging.format', '--log', flags.log],
+  ] satisfies [KeyPath, string, string | undefined][]) {
+    if (raw !== undefined) put(settings, path, undefined, raw, { kind: 'flag', name: flag }, base);
+  }
+  if (flags.jobs) replaceSources(settings, flags.jobs, base);
+  else if (!settings.items.has('sources')) addDefaultSource(settings, fileBase);
+
+  fillDefaults(settings, { environment, home, cores: availableParallelism() }, fileBase);
+  checkSources(settings, fileBase);
+  checkSettings(settings);
+  if (settings.faults.length > 0) throw new ConfigError(settings.faults);
+  return { config: toConfig(settings), settings, file: found?.shown ?? null, warnings };
+}
+
+function findFile(given: string | undefined, cwd: string, home: string) {
+  const path = given === undefined ? undefined : resolve(cwd, given);
+  for (const candidate of path
+    ? [path]
+    : [join(cwd, 'flwd.yaml'), join(home, '.config/flwd/flwd.yaml'), '/etc/flwd/flwd.yaml']) {
+    const inside = relative(cwd, candidate);
+    const shown = inside.startsWith('..') || isAbsolute(inside) ? candidate : inside;
+    try {
+      return { path: candidate, shown, text: readFileSync(candidate, 'utf8') };
+    } catch (error) {
+      const code = errorCode(error);
+      if (!code) throw error;
+      if (!path && code === 'ENOENT') continue;
+      const message = `cannot be read: ${unreadable[code] ?? code}`;
+      throw new ConfigError([{ origin: { kind: 'flag', name: shown }, message }]);
+    }
+  }
+  return undefined;
+}
+
+const unreadable: Record<string, string> = {
+  ENOENT: 'there is no such file',
+  EACCES: 'no permission',
+  EISDIR: 'it is a folder',
+};
+
+/** Faults of the file in its order, then the others. */
+function byLine(a: Fault, b: Fault): number {
+  return rank(a.origin) - rank(b.origin);
+}
+
+function rank(origin: Origin): number {
+  return origin.kind === 'file' ? origin.line * 1e6 + origin.column : Number.MAX_SAFE_INTEGER;
+}

@@ -1,0 +1,116 @@
+// What flwd.yaml, the environment and the flags say, key by key: the value, where it came from, and every fault found.
+
+import { isDeepStrictEqual } from 'node:util';
+import { nearest } from '../lib/nearest.ts';
+import { type Key, type KeyPath, type Known, keys, securityProfiles, type ValueOf } from './keys.ts';
+import type { Base, Kind } from './kind.ts';
+import { keyPaths, locate } from './shape.ts';
+
+export type Origin =
+  | { readonly kind: 'default' }
+  | { readonly kind: 'file'; readonly file: string; readonly line: number; readonly column: number }
+  | { readonly kind: 'environment' | 'flag'; readonly name: string };
+
+export type Setting = {
+  readonly path: KeyPath;
+  readonly raw: unknown;
+  readonly value: unknown;
+  readonly origin: Origin;
+};
+
+export type Fault = { readonly origin: Origin; readonly message: string };
+
+/** An item of a list by its index, an entry of a map by its name. */
+export type Item = { readonly at: number | string; readonly origin: Origin };
+
+export type Settings = {
+  /** By place: `server.bind`, `sources[0].path`. */
+  readonly entries: Map<string, Setting>;
+  /** Of `sources`, `aliases` and `remotes`, where they are given. */
+  readonly items: Map<string, readonly Item[]>;
+  readonly faults: Fault[];
+};
+
+export function createSettings(): Settings {
+  return { entries: new Map(), items: new Map(), faults: [] };
+}
+
+export function settingAt(settings: Settings, path: KeyPath, at?: number | string): Setting | undefined {
+  return settings.entries.get(locate(path, at));
+}
+
+/** Only for settings whose defaults are filled in. */
+export function valueAt<P extends KeyPath>(settings: Settings, path: P, at?: number | string): ValueOf<P> {
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the kind of this very key has read it
+  return settingAt(settings, path, at)?.value as ValueOf<P>;
+}
+
+/** Sets a key to what was written; what is not of its kind is a fault. */
+export function put(
+  settings: Settings,
+  path: KeyPath,
+  at: number | string | undefined,
+  raw: unknown,
+  origin: Origin,
+  base: Base,
+): void {
+  const { kind, isSecret }: Key = keys[path];
+  const place = locate(path, at);
+  const value = kind.read(raw, base);
+  if (value === undefined) {
+    const but = isSecret ? '' : `, not ${shown(raw)}${suggestion(kind, raw)}`;
+    settings.faults.push({ origin, message: `\`${place}\` must be ${kind.expected}${but}` });
+  }
+  settings.entries.set(place, { path, raw, value, origin });
+}
+
+/** Gives every key that is not set its default, and refuses what is missing or not supported yet. */
+export function fillDefaults(settings: Settings, known: Omit<Known, 'dataDir' | 'name'>, base: Base): void {
+  for (const path of keyPaths) {
+    const { kind, default: given, notYet, isRequired, isSecret }: Key = keys[path];
+    for (const { at, origin } of itemsOf(settings, path)) {
+      const place = locate(path, at);
+      const dataDir = valueAt(settings, 'instance.data_dir');
+      const raw = typeof given === 'function' ? given({ ...known, dataDir, name: String(at) }) : given;
+      const value = raw === null ? null : kind.read(raw, base);
+      const set = settings.entries.get(place);
+      if (set === undefined && isRequired) {
+        settings.faults.push({ origin, message: `\`${place}\` is missing` });
+      } else if (set?.value === undefined) {
+        settings.entries.set(place, { path, raw, value, origin: set?.origin ?? { kind: 'default' } });
+      } else if (notYet && !isDeepStrictEqual(set.value, value)) {
+        const what = isSecret ? '' : ` with ${shown(set.raw)}`;
+        settings.faults.push({ origin: set.origin, message: `\`${place}\`${what} is not supported yet: ${notYet}` });
+      }
+    }
+  }
+}
+
+export function itemsOf(settings: Settings, path: KeyPath): readonly Item[] {
+  const origin: Origin = { kind: 'default' };
+  if (path.includes('<profile>')) return securityProfiles.map((at) => ({ at, origin }));
+  const [, list] = /^(\w+)(?:\[\]|\.<)/.exec(path) ?? [];
+  return list ? (settings.items.get(list) ?? []) : [{ at: '', origin }];
+}
+
+/** Where a fault is: `flwd.yaml:12:3`, `FLWD_SERVER_BIND`, `--bind`. */
+export function placeOf(origin: Origin): string {
+  if (origin.kind === 'file') return `${origin.file}:${origin.line}:${origin.column}`;
+  return origin.kind === 'default' ? 'default' : origin.name;
+}
+
+function shown(raw: unknown): string {
+  if (typeof raw === 'string' || typeof raw === 'number' || typeof raw === 'boolean') return `\`${cut(String(raw))}\``;
+  return Array.isArray(raw) ? `the list \`${cut(raw.join(', '))}\`` : 'a map';
+}
+
+function cut(text: string): string {
+  return text.length > 80 ? `${text.slice(0, 80)}…` : text;
+}
+
+function suggestion({ words }: Kind<unknown>, raw: unknown): string {
+  if (!words) return '';
+  const wrong = [raw].flat().find((word) => !words.includes(String(word)));
+  const near = nearest(String(wrong), words);
+  return near ? `; did you mean \`${near}\`?` : '';
+}

@@ -1,0 +1,50 @@
+// The table of keys as a tree, the way flwd.yaml nests them.
+
+import { isKeyPath, type KeyPath, keys, securityProfiles } from './keys.ts';
+
+export type Section = { readonly type: 'section'; readonly members: Map<string, Shape> };
+
+export type Shape =
+  | { readonly type: 'key'; readonly path: KeyPath }
+  | Section
+  | { readonly type: 'list'; readonly item: Section }
+  /** A map by name; `names` are the only ones, where there are only some. */
+  | { readonly type: 'map'; readonly item: Section; readonly names: readonly string[] | null };
+
+export const keyPaths = Object.keys(keys).filter(isKeyPath);
+
+/** The path of a key in a file: `sources[].path` and 2 → `sources[2].path`. */
+export function locate(path: KeyPath, at: number | string = ''): string {
+  return path.replace('[]', `[${at}]`).replace(/<\w+>/, String(at));
+}
+
+export const root: Section = newSection();
+for (const path of keyPaths) plant(root, path.split('.'), path);
+
+function newSection(): Section {
+  return { type: 'section', members: new Map() };
+}
+
+function plant(section: Section, [word = '', ...rest]: readonly string[], path: KeyPath): void {
+  if (rest.length === 0) {
+    section.members.set(word, { type: 'key', path });
+    return;
+  }
+  const name = word.replace('[]', '');
+  const [next = ''] = rest;
+  const known = section.members.get(name);
+  if (word.endsWith('[]')) {
+    const list = known?.type === 'list' ? known : ({ type: 'list', item: newSection() } as const);
+    section.members.set(name, list);
+    plant(list.item, rest, path);
+  } else if (next.startsWith('<')) {
+    const names = next === '<profile>' ? securityProfiles : null;
+    const map = known?.type === 'map' ? known : ({ type: 'map', item: newSection(), names } as const);
+    section.members.set(name, map);
+    plant(map.item, rest.slice(1), path);
+  } else {
+    const inner = known?.type === 'section' ? known : newSection();
+    section.members.set(name, inner);
+    plant(inner, rest, path);
+  }
+}

@@ -1,0 +1,99 @@
+// Reads flwd.yaml into settings: each value with its line and column, each unknown key with the nearest known one.
+
+import { isAlias, isMap, isNode, isScalar, isSeq, LineCounter, type Node, parseDocument } from 'yaml';
+import { nearest } from '../lib/nearest.ts';
+import type { Base } from './kind.ts';
+import { type Item, type Origin, put, type Settings } from './settings.ts';
+import { root, type Section, type Shape } from './shape.ts';
+
+/** `file` is the name that faults show. */
+export function readYaml(text: string, file: string, base: Base, settings: Settings): void {
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
+
+  function originAt(offset: number): Origin {
+    const { line, col } = lines.linePos(offset);
+    return { kind: 'file', file, line, column: col };
+  }
+  const originOf = (node: Node | null) => originAt(node?.range?.[0] ?? 0);
+  const fault = (origin: Origin, message: string) => settings.faults.push({ origin, message });
+  function resolved(node: unknown): Node | null {
+    if (!isAlias(node)) return isNode(node) ? node : null;
+    const anchored = node.resolve(document);
+    if (!anchored) fault(originOf(node), `there is no anchor &${node.source} above`);
+    return anchored ?? null;
+  }
+
+  function* pairsOf(node: Node, place: string): Generator<{ name: string; origin: Origin; value: Node | null }> {
+    if (!isMap(node)) {
+      fault(originOf(node), place ? `\`${place}\` must be a map of keys` : 'the file must be a map of sections');
+      return;
+    }
+    for (const { key, value } of node.items) {
+      const name = resolved(key);
+      yield { name: isScalar(name) ? String(name.value) : '?', origin: originOf(name), value: resolved(value) };
+    }
+  }
+
+  function readSection(node: Node, section: Section, place: string, at?: number | string): void {
+    for (const { name, origin, value } of pairsOf(node, place)) {
+      const shape = section.members.get(name);
+      if (shape) readShape(value, shape, place ? `${place}.${name}` : name, at);
+      else fault(origin, unknown('key', name, [...section.members.keys()]));
+    }
+  }
+
+  function readShape(node: Node | null, shape: Shape, place: string, at?: number | string): void {
+    if (node === null || (isScalar(node) && node.value === null)) return;
+    if (shape.type === 'key') put(settings, shape.path, at, plain(node), originOf(node), base);
+    else if (shape.type === 'section') readSection(node, shape, place, at);
+    else if (shape.type === 'list') readList(node, shape.item, place);
+    else readMap(node, shape, place);
+  }
+
+  function readList(node: Node, item: Section, place: string): void {
+    if (!isSeq(node)) {
+      fault(originOf(node), `\`${place}\` must be a list`);
+      return;
+    }
+    const items: Item[] = [];
+    settings.items.set(place, items);
+    for (const [at, each] of node.items.map(resolved).entries()) {
+      if (!each || isMap(each)) items.push({ at, origin: originOf(each) });
+      if (each) readSection(each, item, `${place}[${at}]`, at);
+    }
+  }
+
+  function readMap(node: Node, { item, names }: Extract<Shape, { type: 'map' }>, place: string): void {
+    const items: Item[] = [];
+    if (!names) settings.items.set(place, items);
+    for (const { name, origin, value } of pairsOf(node, place)) {
+      if (names?.includes(name) === false) fault(origin, unknown('name', name, names));
+      else {
+        items.push({ at: name, origin });
+        if (value) readSection(value, item, `${place}.${name}`, name);
+      }
+    }
+  }
+
+  function scalar(node: unknown): unknown {
+    const value = resolved(node);
+    return isScalar(value) ? value.value : undefined;
+  }
+
+  /** A scalar, or a list or map of scalars: no kind of value is deeper. */
+  function plain(node: Node): unknown {
+    if (isSeq(node)) return node.items.map(scalar);
+    if (isMap(node))
+      return Object.fromEntries(node.items.map(({ key, value }) => [String(scalar(key)), scalar(value)]));
+    return scalar(node);
+  }
+
+  for (const { pos, message } of [...document.errors, ...document.warnings]) fault(originAt(pos[0]), message);
+  if (document.errors.length === 0 && document.contents) readSection(document.contents, root, '');
+}
+
+function unknown(what: string, name: string, known: readonly string[]): string {
+  const near = nearest(name, known);
+  return `unknown ${what} \`${name}\`, ${near ? `did you mean \`${near}\`?` : `the known ones are ${known.join(', ')}`}`;
+}

@@ -1,0 +1,65 @@
+import { describe, expect, test } from 'vitest';
+import { commands } from '../../src/cli/commands.ts';
+import { createFolder, flwd } from './terminal.ts';
+
+test.each([['version'], [':version'], ['--version'], ['-V']])(
+  'flwd %s prints the version and nothing else',
+  async (word) => {
+    expect(await flwd(createFolder(), word)).toEqual({ code: 0, stdout: 'flwd 0.1.0\n', stderr: '' });
+  },
+);
+
+describe('help', () => {
+  test.each([['help'], ['--help'], ['-h'], [':help']])('flwd %s lists every command', async (word) => {
+    const { code, stdout, stderr } = await flwd(createFolder(), word);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    for (const { name, about } of commands) {
+      expect(stdout.split('\n').find((line) => line.startsWith(`  ${name} `))).toContain(about);
+    }
+  });
+
+  test.each([
+    ['help', 'serve'],
+    ['serve', '--help'],
+    [':serve', '-h'],
+    ['--help', 'serve'],
+  ])('flwd %s %s lists the options of serve', async (...words) => {
+    const { code, stdout } = await flwd(createFolder(), ...words);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^Usage: flwd serve \[OPTIONS\]/);
+    for (const option of [
+      '--config FILE',
+      '--bind HOST:PORT',
+      '--data-dir DIR',
+      '--jobs DIR',
+      '--profile PROFILE',
+      '--log FORMAT',
+    ]) {
+      expect(stdout).toContain(`  ${option} `);
+    }
+  });
+});
+
+test.each([
+  ['', 'which command? See flwd --help'],
+  ['sevre', 'unknown command `sevre`; did you mean `serve`?'],
+  [':sevre', 'unknown command `sevre`; did you mean `serve`?'],
+  ['zzzzzz', 'unknown command `zzzzzz`; see flwd --help'],
+  ['help sevre', 'unknown command `sevre`; did you mean `serve`?'],
+  ['config', 'flwd config validate or show?'],
+  ['config shwo', 'unknown command `config shwo`; did you mean `show`?'],
+  ['--config x serve', '--config: options come after the command, as in flwd serve --config …'],
+  ['serve --bnd x', 'unknown option --bnd; did you mean `--bind`?'],
+  ['serve -z', 'unknown option -z; see flwd serve --help'],
+  ['serve --bind', '--bind needs a value: --bind HOST:PORT'],
+  ['serve --bind --log text', '--bind needs a value: --bind HOST:PORT'],
+  ['serve --log=', '--log needs a value: --log FORMAT'],
+  ['serve --log text --log json', '--log is there twice'],
+  ['serve jobs', '`jobs` is one word too many for flwd serve'],
+  ['version now', '`now` is one word too many for flwd version'],
+  ['serve --dev', '--dev is not supported yet: there are no tokens'],
+  ['serve --log loud', '--log: `logging.format` must be one of `text`, `json`, not `loud`'],
+])('flwd %s is wrong use: exit 2 and one line that helps', async (line, message) => {
+  const seen = await flwd(createFolder(), ...line.split(' ').filter(Boolean));
+  expect(seen).toEqual({ code: 2, stdout: '', stderr: `${message}\n` });
+});

@@ -1,0 +1,84 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { createFolder, flwd, start } from './terminal.ts';
+
+function createProject(yaml: string): string {
+  const dir = createFolder();
+  writeFileSync(join(dir, 'flwd.yaml'), yaml);
+  return dir;
+}
+
+describe('flwd config validate', () => {
+  test('says that a good file is valid', async () => {
+    const dir = createProject('instance: { name: prod }\nsources: []\n');
+    expect(await flwd(dir, 'config', 'validate')).toEqual({ code: 0, stdout: 'flwd.yaml is valid\n', stderr: '' });
+    expect(await flwd(dir, ':config', 'validate', '--config', 'flwd.yaml')).toMatchObject({ code: 0 });
+  });
+
+  test('prints every fault as file:line:column, and exits 2', async () => {
+    const dir = createProject('server:\n  bind: 127.0.0.1:8080\n  bdoy_limit: 1MiB\nauth: { mode: none }\n');
+    expect(await flwd(dir, 'config', 'validate')).toEqual({
+      code: 2,
+      stdout: '',
+      stderr: `flwd.yaml:3:3: unknown key \`bdoy_limit\`, did you mean \`body_limit\`?
+flwd.yaml:4:15: \`auth.mode\` with \`none\` is not supported yet: this version serves its own user on loopback alone
+`,
+    });
+  });
+
+  test('warns of a variable that is no key', async () => {
+    const { ended } = start(createProject(''), ['config', 'validate'], { FLWD_SERVER_BNID: 'x' });
+    expect(await ended).toEqual({
+      code: 0,
+      stdout: 'flwd.yaml is valid\n',
+      stderr: 'flwd: the variable FLWD_SERVER_BNID is no key and is ignored; did you mean FLWD_SERVER_BIND?\n',
+    });
+  });
+});
+
+describe('flwd config show', () => {
+  test('prints each setting with where it comes from', async () => {
+    const dir = createProject(
+      'instance:\n  name: prod\n  data_dir: ./.data\nremotes: { a: { base_url: "http://a" } }\n',
+    );
+    const { ended } = start(dir, ['config', 'show', '--bind', '127.0.0.1:99', '--jobs', './'], {
+      FLWD_SERVER_SYNC_WAIT: '5s',
+      FLOWD_LOGGING_LEVEL: 'warn',
+    });
+    const { code, stdout, stderr } = await ended;
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    const lines = stdout.split('\n').map((line) => line.split(/ {2,}/));
+    expect(lines[0]).toEqual(['# flwd.yaml']);
+    for (const line of [
+      ['instance.name', 'prod', 'flwd.yaml:2'],
+      ['instance.data_dir', join(dir, '.data'), 'flwd.yaml:3'],
+      ['persistence.db_path', join(dir, '.data/flwd.db'), 'default'],
+      ['sources[0].path', dir, '--jobs'],
+      ['server.bind', '127.0.0.1:99', '--bind'],
+      ['server.sync_wait', '5s', 'FLWD_SERVER_SYNC_WAIT'],
+      ['logging.level', 'warn', 'FLOWD_LOGGING_LEVEL'],
+      ['security.allow_profiles', '["secure","permissive"]', 'default'],
+      ['remotes.a.base_url', 'http://a', 'flwd.yaml:4'],
+      ['scheduler.job_concurrency', '-', 'default'],
+    ]) {
+      expect(lines).toContainEqual(line);
+    }
+  });
+
+  test('keeps the settings of one source together and leaves out what is not of its type', async () => {
+    const dir = createFolder();
+    const { stdout } = await flwd(dir, 'config', 'show', '--jobs', '.', '--jobs', '/usr');
+    const keys = stdout.split('\n').flatMap((line) => /^sources\[\S+/.exec(line)?.[0] ?? []);
+    const each = ['name', 'type', 'path', 'mountPath', 'watch', 'trusted'];
+    expect(keys).toEqual([0, 1].flatMap((at) => each.map((key) => `sources[${at}].${key}`)));
+  });
+
+  test('exits 2 with the faults where there are any', async () => {
+    expect(await flwd(createFolder(), 'config', 'show', '--config', 'none.yaml')).toEqual({
+      code: 2,
+      stdout: '',
+      stderr: 'none.yaml: cannot be read: there is no such file\n',
+    });
+  });
+});

@@ -1,0 +1,40 @@
+import { copyFileSync, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { bin, createFolder, type Started, startNode } from './terminal.ts';
+
+const asNode20 = `data:text/javascript,${encodeURIComponent(`
+  Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '20.19.0' } });
+`)}`;
+
+/** bin/flwd.js as an old Node would run it. */
+function startOnNode20(cwd: string, file: string, ...args: readonly string[]): Started {
+  return startNode(cwd, ['--import', asNode20, file, ...args]);
+}
+
+test('on a Node that is too old, a checkout goes on with the Node among its packages', async () => {
+  const { ended } = startOnNode20(createFolder(), bin, 'config', 'wrong');
+  expect(await ended).toEqual({
+    code: 2,
+    stdout: '',
+    stderr: 'unknown command `config wrong`; flwd config validate or show?\n',
+  });
+});
+
+test('signals reach the server that way too, and its exit code comes back', async () => {
+  const dir = createFolder();
+  const args = ['serve', '--bind', '127.0.0.1:0', '--data-dir', join(dir, '.flwd')];
+  const { child, ended, prints } = startOnNode20(dir, bin, ...args);
+  await prints(/listening on/);
+  child.kill('SIGTERM');
+  expect((await ended).code).toBe(0);
+});
+
+test('on a Node that is too old, without another, it says which one is needed', async () => {
+  const dir = createFolder();
+  mkdirSync(join(dir, 'bin'));
+  copyFileSync(bin, join(dir, 'bin/flwd.mjs'));
+  const { code, stdout, stderr } = await startOnNode20(dir, join(dir, 'bin/flwd.mjs'), 'version').ended;
+  expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+  expect(stderr).toMatch(/^flwd needs Node 24 or newer; this is v[\d.]+ \(.*\)\n$/);
+});

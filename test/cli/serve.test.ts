@@ -1,0 +1,87 @@
+import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { createFolder, flwd, start } from './terminal.ts';
+
+const anyPort = ['serve', '--bind', '127.0.0.1:0', '--data-dir', '.flwd'];
+
+test('it says one line with its URL when it listens, and answers there', async () => {
+  const { child, ended, prints } = start(createFolder(), [...anyPort]);
+  const [, url] = await prints(/^flwd 0\.1\.0 listening on (http:\/\/127\.0\.0\.1:\d+)$/m);
+  expect((await fetch(`${url}/healthz`)).status).toBe(204);
+  child.kill('SIGTERM');
+  expect(await ended).toMatchObject({ code: 0, stdout: `flwd 0.1.0 listening on ${url}\n` });
+});
+
+describe('stopping', () => {
+  test('Ctrl-C ends it with 0', async () => {
+    const { child, ended, prints } = start(createFolder(), [...anyPort]);
+    await prints(/listening on/);
+    child.kill('SIGINT');
+    expect((await ended).code).toBe(0);
+  });
+
+  test('a signal while it starts ends it with 0 too', async () => {
+    const { child, ended, prints } = start(createFolder(), [...anyPort], {
+      FLWD_LOGGING_BNID: 'a first line on stderr',
+    });
+    await prints(/FLWD_LOGGING_BNID/);
+    child.kill('SIGTERM');
+    expect((await ended).code).toBe(0);
+  });
+});
+
+test('with --log json its log is JSON, line by line, on stderr alone', async () => {
+  const { child, ended, prints } = start(createFolder(), [':serve', ...anyPort.slice(1), '--log', 'json']);
+  await prints(/listening on/);
+  child.kill('SIGTERM');
+  const { stdout, stderr } = await ended;
+  expect(stdout.trim().split('\n')).toHaveLength(1);
+  const lines = stderr.trim().split('\n');
+  expect(lines.length).toBeGreaterThan(0);
+  for (const line of lines) expect(JSON.parse(line)).toHaveProperty('msg');
+});
+
+describe('a start that cannot be is told in one line', () => {
+  test('another server has the data dir: its pid and URL, exit 6', async () => {
+    const dir = createFolder();
+    const owner = start(dir, [...anyPort]);
+    const [, url] = await owner.prints(/listening on (\S+)/);
+    const { code, stdout, stderr } = await flwd(dir, ...anyPort);
+    expect({ code, stdout }).toEqual({ code: 6, stdout: '' });
+    expect(stderr).toBe(
+      `the data dir ${dir}/.flwd is in use by process ${owner.child.pid} (${url}); stop it, or choose another (--data-dir)\n`,
+    );
+  });
+
+  test('the port is taken: exit 6', async () => {
+    const holder = createServer().listen(0, '127.0.0.1');
+    onTestFinished(() => void holder.close());
+    await once(holder, 'listening');
+    const address = holder.address();
+    const bind = `127.0.0.1:${typeof address === 'object' ? address?.port : ''}`;
+    const seen = await flwd(createFolder(), 'serve', '--data-dir', '.flwd', '--bind', bind);
+    expect(seen).toMatchObject({ code: 6, stdout: '' });
+    expect(seen.stderr).toBe(`${bind} is taken: stop what listens there, or choose another (--bind)\n`);
+  });
+
+  test('the data dir cannot be one: exit 2', async () => {
+    const dir = createFolder();
+    writeFileSync(join(dir, '.flwd'), '');
+    const seen = await flwd(dir, ...anyPort);
+    expect(seen).toMatchObject({ code: 2, stdout: '' });
+    expect(seen.stderr).toBe(
+      `the data dir ${dir}/.flwd cannot be used: it is not a folder; mend that, or choose another (--data-dir)\n`,
+    );
+  });
+
+  test('the configuration is wrong: exit 2, and nothing is made', async () => {
+    const dir = createFolder();
+    writeFileSync(join(dir, 'flwd.yaml'), 'server: { bind: 0.0.0.0:8080 }\n');
+    const seen = await flwd(dir, 'serve', '--data-dir', '.flwd');
+    expect(seen).toMatchObject({ code: 2, stdout: '' });
+    expect(seen.stderr).toMatch(/^flwd\.yaml:1:17: 0\.0\.0\.0:8080 can be reached from other machines/);
+  });
+});

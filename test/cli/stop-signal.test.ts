@@ -1,0 +1,25 @@
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { createFolder, startNode } from './terminal.ts';
+
+const program = join(import.meta.dirname, 'programs/stop-slowly.ts');
+
+test('a second signal ends a server that is still stopping at once, with 130', async () => {
+  const { child, ended, prints } = startNode(createFolder(), [program]);
+  await prints(/ready/);
+  child.kill('SIGINT');
+  await prints(/stopping at SIGINT/);
+  const stillRunning = () => child.kill('SIGTERM');
+  await expect.poll(stillRunning, { interval: 100, timeout: 5_000 }).toBe(false);
+  expect((await ended).code).toBe(130);
+});
+
+test('two signals in a moment count as one, since npm passes on the Ctrl-C that the terminal has sent already', async () => {
+  const { child, prints } = startNode(createFolder(), [program]);
+  await prints(/ready/);
+  child.kill('SIGINT');
+  child.kill('SIGTERM');
+  await prints(/^SIGINT$/m);
+  await prints(/^SIGTERM$/m);
+  expect(child.exitCode).toBeNull();
+});

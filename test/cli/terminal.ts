@@ -1,0 +1,65 @@
+// A terminal of a user's: types `flwd …` in a folder and sees what comes back.
+
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtempSync, realpathSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, onTestFinished } from 'vitest';
+
+export type Seen = { readonly stdout: string; readonly stderr: string; readonly code: number | NodeJS.Signals };
+export type Started = {
+  readonly child: ChildProcess;
+  readonly ended: Promise<Seen>;
+  /** Resolves with the first match in what it has printed. */
+  readonly prints: (pattern: RegExp) => Promise<RegExpExecArray>;
+};
+
+/** A new folder, gone after the test. */
+export function createFolder(): string {
+  const dir = realpathSync(mkdtempSync(join(tmpdir(), 'flwd-cli-')));
+  onTestFinished(() => rmSync(dir, { recursive: true, force: true }));
+  return dir;
+}
+
+export const bin = join(import.meta.dirname, '../../bin/flwd.js');
+
+export function start(cwd: string, args: readonly string[], env?: Readonly<Record<string, string>>): Started {
+  return startNode(cwd, [bin, ...args], env);
+}
+
+export function startNode(cwd: string, words: readonly string[], env?: Readonly<Record<string, string>>): Started {
+  const child = spawn(process.execPath, [...words], {
+    cwd,
+    env: { PATH: process.env.PATH, HOME: cwd, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  return observe(child);
+}
+
+export function flwd(cwd: string, ...args: readonly string[]): Promise<Seen> {
+  return start(cwd, args).ended;
+}
+
+/** What is left of it after the test is killed. */
+function observe(child: ChildProcess): Started {
+  const seen = { stdout: '', stderr: '' };
+  child.stdout?.on('data', (chunk) => {
+    seen.stdout += String(chunk);
+  });
+  child.stderr?.on('data', (chunk) => {
+    seen.stderr += String(chunk);
+  });
+  onTestFinished(() => void child.kill('SIGKILL'));
+  return {
+    child,
+    ended: new Promise((resolve) =>
+      child.on('close', (code, signal) => resolve({ ...seen, code: code ?? signal ?? 0 })),
+    ),
+    async prints(pattern) {
+      await expect.poll(() => seen.stdout + seen.stderr, { interval: 20, timeout: 10_000 }).toMatch(pattern);
+      const found = pattern.exec(seen.stdout + seen.stderr);
+      if (!found) throw new Error(`nothing printed matches ${pattern}`);
+      return found;
+    },
+  };
+}

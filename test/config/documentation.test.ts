@@ -1,0 +1,13 @@
+import { readFileSync } from 'node:fs';
+import { expect, test } from 'vitest';
+import { configurationPage, problemsPage } from '../../docs/generate.ts';
+
+const page = (name: string) => readFileSync(new URL(`../../docs/${name}`, import.meta.url), 'utf8');
+
+test('docs/configuration.md lists every key as it is; `npm run docs` brings it up to date', () => {
+  expect(page('configuration.md')).toBe(configurationPage());
+});
+
+test('docs/problems.md lists every problem as it is; `npm run docs` brings it up to date', () => {
+  expect(page('problems.md')).toBe(problemsPage());
+});

@@ -1,0 +1,197 @@
+import { describe, expect, test } from 'vitest';
+import { createProject } from './project.ts';
+
+const faultsOf = (yaml: string) => createProject({ 'flwd.yaml': yaml }).faults();
+const passing = (profile: string) => faultsOf(`security: { profiles: { ${profile}: { env_passthrough: [A] } } }`);
+
+test('all faults of a file are told at once, in its order, each with its place', () => {
+  expect(
+    faultsOf(`instance:
+  nme: prod
+server:
+  bind: 0.0.0.0:80
+  read_timeout: soon
+  body_limit: [1]
+scheduler: 3
+serer: {}
+security:
+  allow_profiles: [secure, permisive]
+`),
+  ).toEqual([
+    'flwd.yaml:2:3: unknown key `nme`, did you mean `name`?',
+    expect.stringMatching(/^flwd\.yaml:4:9: 0\.0\.0\.0:80 can be reached/),
+    'flwd.yaml:5:17: `server.read_timeout` must be a duration such as `30s` or `1h30m`, from 100ms up to 24h, not `soon`',
+    'flwd.yaml:6:15: `server.body_limit` must be a size such as `64KiB` or `1GiB`, from 1KiB up to 256MiB, not the list `1`',
+    'flwd.yaml:7:12: `scheduler` must be a map of keys',
+    'flwd.yaml:8:1: unknown key `serer`, did you mean `server`?',
+    'flwd.yaml:10:19: `security.allow_profiles` must be a list, each one of `secure`, `permissive`, `disabled`, not the list `secure, permisive`; did you mean `permissive`?',
+  ]);
+});
+
+test('an unknown key that is like none is told which there are', () => {
+  expect(faultsOf('worker: { zzzzzzzz: 1 }')).toEqual([
+    'flwd.yaml:1:11: unknown key `zzzzzzzz`, the known ones are enabled, labels',
+  ]);
+});
+
+test.each([
+  ['server: { bind: 8080 }', 'host and a port'],
+  ['server: { bind: "127.0.0.1:65536" }', 'host and a port'],
+  ['server: { bind: "[127.0.0.1]:80" }', 'host and a port'],
+  ['server: { bind: "http://127.0.0.1:80" }', 'host and a port'],
+  ['server: { sync_wait: 25d }', 'up to 24h'],
+  ['server: { sync_wait: 60 }', 'a duration'],
+  ['server: { body_limit: 1TiB }', 'up to 256MiB'],
+  ['scheduler: { global_concurrency: 0 }', 'an integer from 1 to 10000'],
+  ['scheduler: { global_concurrency: "4" }', 'an integer'],
+  ['scheduler: { global_concurrency: 1e99 }', 'an integer'],
+  ['scheduler: { job_concurrency: 1.5 }', 'an integer'],
+  ['persistence: { artifacts: { ttl: 99999999w } }', 'a duration'],
+  ['worker: { enabled: yes }', 'true or false'],
+  ['instance: { name: "a b" }', 'a name of letters'],
+  ['instance: { default_tenant: Ops }', 'small letters'],
+  ['instance: { data_dir: [a] }', 'a path'],
+  ['security: { paths: /srv }', 'a list, each a path'],
+  ['sources: [{ path: ., mountPath: /ops }]', 'the beginning of job ids'],
+  ['sources: [{ path: ., mountPath: ops/../x }]', 'the beginning of job ids'],
+  ['aliases: [{ from: a, to: "b c" }]', 'a job id'],
+  ['remotes: { prod: { base_url: "ftp://x" } }', 'a URL'],
+  ['security: { profiles: { permissive: { env_passthrough: [FLWD_TOKEN] } } }', 'not one of flwd’s'],
+  ['sources: { a: 1 }', '`sources` must be a list'],
+  ['sources: [jobs]', '`sources[0]` must be a map of keys'],
+  ['remotes: [a]', '`remotes` must be a map of keys'],
+  ['- a', 'the file must be a map of sections'],
+])('%s is a fault of one line', (yaml, message) => {
+  const faults = faultsOf(yaml);
+  expect(faults).toHaveLength(1);
+  expect(faults[0]).toMatch(/^flwd\.yaml:1:\d+: /);
+  expect(faults[0]).toContain(message);
+});
+
+test.each([
+  ['text that is no YAML', 'server: {bind: [', /^flwd\.yaml:1:\d+: /],
+  ['a tab for indentation', 'server:\n\tbind: x', /^flwd\.yaml:2:1: /],
+  ['a key that is there twice', 'server: {}\nserver: {}', /^flwd\.yaml:2:1: Map keys must be unique/],
+  ['an alias without an anchor', 'server: *nothing', /^flwd\.yaml:1:9: there is no anchor &nothing above/],
+  ['a tag', 'instance: { name: !secret x }', /^flwd\.yaml:1:19: .*!secret/],
+  ['two documents', 'server: {}\n---\nserver: {}', /^flwd\.yaml:2:1: .*multiple documents/],
+])('%s is a fault with its place', (_what, yaml, message) => {
+  expect(faultsOf(yaml)[0]).toMatch(message);
+});
+
+test('an anchor that holds itself is no trap', () => {
+  expect(faultsOf('worker: &w { labels: *w }')).toHaveLength(1);
+  expect(faultsOf('remotes: &r { prod: *r }')[0]).toMatch(/^flwd\.yaml:1:/);
+});
+
+describe('what later versions act on', () => {
+  test.each([
+    [
+      'auth: { mode: required }',
+      '`auth.mode` with `required` is not supported yet: this version serves its own user on loopback alone',
+    ],
+    ['auth: { mode: none }', '`auth.mode` with `none` is not supported yet'],
+    ['auth: { jwt: { issuer: me } }', '`auth.jwt.issuer` with `me` is not supported yet'],
+    ['server: { tls: { cert_file: a.pem } }', '`server.tls.cert_file` with `a.pem` is not supported yet'],
+    [
+      'server: { cors_origins: ["https://a.example"] }',
+      '`server.cors_origins` with the list `https://a.example` is not supported yet',
+    ],
+    ['server: { trust_proxy: true }', '`server.trust_proxy` with `true` is not supported yet'],
+    [
+      'persistence: { blobs: { store: s3 } }',
+      '`persistence.blobs.store` with `s3` is not supported yet: this version keeps blobs in files',
+    ],
+    [
+      'persistence: { retention: { runs: 30d } }',
+      '`persistence.retention.runs` with `30d` is not supported yet: this version removes nothing by itself',
+    ],
+    [
+      'security: { profiles: { secure: { network: all } } }',
+      '`security.profiles.secure.network` with `all` is not supported yet',
+    ],
+    ['scheduler: { queue: { weights: { ops: 2 } } }', '`scheduler.queue.weights` with a map is not supported yet'],
+    ['worker: { enabled: false }', '`worker.enabled` with `false` is not supported yet'],
+    [
+      'container: { runtime: podman }',
+      '`container.runtime` with `podman` is not supported yet: this version has no container executor',
+    ],
+    ['extensions: { enabled: [tui] }', '`extensions.enabled` with the list `tui` is not supported yet'],
+  ])('%s is refused by name', (yaml, message) => {
+    const faults = faultsOf(yaml);
+    expect(faults).toHaveLength(1);
+    expect(faults[0]).toContain(message);
+  });
+
+  test('the defaults of all of them may be written', () => {
+    expect(
+      faultsOf(`
+auth: { mode: auto }
+server: { cors_origins: [], trust_proxy: false }
+persistence: { blobs: { store: file } }
+security: { profiles: { secure: { network: none, filesystem: workspace }, disabled: { network: all } } }
+scheduler: { queue: { default_weight: 1, weights: {} } }
+worker: { enabled: true }
+container: { runtime: auto }
+extensions: { enabled: [] }
+`),
+    ).toEqual([]);
+  });
+
+  test('a database URL is refused without being shown', () => {
+    const faults = faultsOf('persistence: { url: "postgres://u:hunter2@h/db" }');
+    expect(faults).toEqual([
+      'flwd.yaml:1:21: `persistence.url` is not supported yet: this version keeps its data in SQLite',
+    ]);
+    expect(faultsOf('persistence: { url: "mysql://u:hunter2@h/db" }')[0]).not.toContain('hunter2');
+  });
+});
+
+describe('rules between keys', () => {
+  test.each(['0.0.0.0:8080', '192.168.0.7:8080', '"[::]:8080"', 'flwd.example.org:8080', 'localhost.example.org:8080'])(
+    'binding to %s is refused, with what to do instead',
+    (bind) => {
+      const [fault] = faultsOf(`server: { bind: ${bind} }`);
+      expect(fault).toContain('can be reached from other machines');
+      expect(fault).toContain('Bind to 127.0.0.1:8080 and come in through a tunnel: ssh -L 8080:127.0.0.1:8080 HOST');
+    },
+  );
+
+  test.each(['127.0.0.1:0', '127.8.8.8:80', 'localhost:80', '"[::1]:80"'])('binding to %s is fine', (bind) => {
+    expect(faultsOf(`server: { bind: ${bind} }`)).toEqual([]);
+  });
+
+  test('the default profile must be allowed', () => {
+    expect(faultsOf('security: { default_profile: disabled }')).toEqual([
+      'flwd.yaml:1:30: `disabled` is not among `security.allow_profiles`',
+    ]);
+    expect(createProject().faults({ profile: 'disabled' })).toEqual([
+      '--profile: `disabled` is not among `security.allow_profiles`',
+    ]);
+  });
+
+  test('only permissive passes variables on', () => {
+    expect(passing('secure')[0]).toContain('`secure` always has a clean environment');
+    expect(passing('disabled')[0]).toContain('`disabled` has the server’s environment anyway');
+    expect(passing('permissive')).toEqual([]);
+  });
+
+  test('a rate window needs a limit', () => {
+    expect(faultsOf('security: { profiles: { secure: { rate_limit: { window: 2s } } } }')).toEqual([
+      'flwd.yaml:1:57: `window` needs `limit` beside it',
+    ]);
+  });
+
+  test('a profile has one of three names', () => {
+    expect(faultsOf('security: { profiles: { secur: {} } }')).toEqual([
+      'flwd.yaml:1:25: unknown name `secur`, did you mean `secure`?',
+    ]);
+  });
+
+  test('an alias has both its names, and no other has the same', () => {
+    expect(faultsOf('aliases:\n  - { from: a }\n  - { from: a, to: x }\n  - { from: b, to: x }\n')).toEqual([
+      'flwd.yaml:2:5: `aliases[0].to` is missing',
+      'flwd.yaml:4:20: another alias is called `x` too',
+    ]);
+  });
+});

@@ -1,0 +1,163 @@
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { createProject } from './project.ts';
+
+const named = (name: string) => `instance: { name: ${name} }`;
+
+describe('without a flwd.yaml', () => {
+  test('the defaults are in force', () => {
+    const { dir, load } = createProject({ 'jobs/': '' });
+    const dataDir = join(dir, 'home/.local/share/flwd');
+    const profile = { envPassthrough: [], rateLimit: null, mayGrant: ['network', 'read', 'write'] };
+
+    const { config, file, warnings } = load();
+
+    expect({ file, warnings }).toEqual({ file: null, warnings: [] });
+    expect(config).toEqual({
+      instance: { name: 'flwd', dataDir, defaultTenant: 'default' },
+      sources: [
+        {
+          name: 'local-fs',
+          type: 'fs',
+          path: join(dir, 'jobs'),
+          displayPath: './jobs',
+          mountPath: '.',
+          watch: true,
+          trusted: true,
+        },
+      ],
+      server: {
+        bind: { host: '127.0.0.1', port: 8080 },
+        readTimeoutMs: 30_000,
+        writeTimeoutMs: 60_000,
+        idleTimeoutMs: 75_000,
+        syncWaitMs: 60_000,
+        bodyLimitBytes: 1_048_576,
+      },
+      auth: { mode: 'auto' },
+      security: {
+        defaultProfile: 'secure',
+        allowProfiles: ['secure', 'permissive'],
+        paths: [],
+        profiles: { secure: profile, permissive: profile, disabled: profile },
+      },
+      persistence: {
+        dbPath: join(dataDir, 'flwd.db'),
+        blobsDir: dataDir,
+        secretKeyFile: join(dataDir, 'secret.key'),
+        artifacts: { maxSizeBytes: 1_073_741_824, quotaHardBytes: 107_374_182_400, ttlMs: null },
+      },
+      scheduler: {
+        globalConcurrency: Math.max(4, 2 * availableParallelism()),
+        jobConcurrency: null,
+        queue: { maxDepth: null },
+      },
+      aliases: [],
+      logging: { level: 'info', format: 'text' },
+      extensions: [],
+    });
+  });
+
+  test('the data dir follows XDG_DATA_HOME', () => {
+    const { load } = createProject();
+    expect(load({}, { XDG_DATA_HOME: '/srv/data' }).config.instance.dataDir).toBe('/srv/data/flwd');
+  });
+});
+
+test('the first flwd.yaml of the current folder and the home is read, or the one that --config names', () => {
+  const { load } = createProject({ 'home/.config/flwd/flwd.yaml': named('home'), 'other/x.yaml': named('other') });
+  expect(load().config.instance.name).toBe('home');
+  expect(load({ config: 'other/x.yaml' })).toMatchObject({
+    file: 'other/x.yaml',
+    config: { instance: { name: 'other' } },
+  });
+  const both = createProject({ 'flwd.yaml': named('here'), 'home/.config/flwd/flwd.yaml': named('home') });
+  expect(both.load()).toMatchObject({ file: 'flwd.yaml', config: { instance: { name: 'here' } } });
+});
+
+test('what --config names must be there and be a file', () => {
+  const { faults } = createProject({ 'folder/': '' });
+  expect(faults({ config: 'none.yaml' })).toEqual(['none.yaml: cannot be read: there is no such file']);
+  expect(faults({ config: 'folder' })).toEqual(['folder: cannot be read: it is a folder']);
+});
+
+test('every value reaches the configuration in its own unit', () => {
+  const { dir, load } = createProject({
+    'flwd.yaml': `
+instance: { name: prod, data_dir: ./data, default_tenant: ops }
+sources: [{ name: a, path: scripts, mountPath: ops/backup, watch: false, trusted: false }]
+server: { bind: 'localhost:0', read_timeout: 1m30s, sync_wait: 0s, body_limit: 64KiB }
+security:
+  default_profile: permissive
+  allow_profiles: [permissive]
+  paths: [/srv, ./shared, ~/docs]
+  profiles:
+    permissive: { env_passthrough: [HTTP_PROXY], rate_limit: { limit: 5, window: 1m }, may_grant: [] }
+persistence: { db_path: /var/f.db, artifacts: { max_size: 10MB, quota_hard: 20MB, ttl: 30d } }
+scheduler: { global_concurrency: 3, job_concurrency: 2, queue: { max_depth: 9 } }
+aliases: [{ from: a/b, to: nightly, description: The old name }]
+logging: { level: debug, format: json }
+remotes: { prod: { base_url: https://flwd.example.org } }
+`,
+    'scripts/': '',
+  });
+  expect(load().config).toMatchObject({
+    instance: { name: 'prod', dataDir: join(dir, 'data'), defaultTenant: 'ops' },
+    sources: [
+      {
+        name: 'a',
+        path: join(dir, 'scripts'),
+        displayPath: 'scripts',
+        mountPath: 'ops/backup',
+        watch: false,
+        trusted: false,
+      },
+    ],
+    server: { bind: { host: 'localhost', port: 0 }, readTimeoutMs: 90_000, syncWaitMs: 0, bodyLimitBytes: 65_536 },
+    security: {
+      defaultProfile: 'permissive',
+      allowProfiles: ['permissive'],
+      paths: ['/srv', join(dir, 'shared'), join(dir, 'home/docs')],
+      profiles: {
+        permissive: { envPassthrough: ['HTTP_PROXY'], rateLimit: { limit: 5, windowMs: 60_000 }, mayGrant: [] },
+      },
+    },
+    persistence: {
+      dbPath: '/var/f.db',
+      blobsDir: join(dir, 'data'),
+      artifacts: { maxSizeBytes: 10_000_000, quotaHardBytes: 20_000_000, ttlMs: 2_592_000_000 },
+    },
+    scheduler: { globalConcurrency: 3, jobConcurrency: 2, queue: { maxDepth: 9 } },
+    aliases: [{ from: 'a/b', to: 'nightly', description: 'The old name' }],
+    logging: { level: 'debug', format: 'json' },
+  });
+});
+
+test('paths in the file start at its folder, those of options and variables at the current folder', () => {
+  const { dir, load } = createProject({ 'etc/flwd.yaml': 'persistence: { db_path: ./x.db }' });
+  const { config } = load({ config: 'etc/flwd.yaml', dataDir: 'data' }, { FLWD_PERSISTENCE_BLOBS_PATH: 'blobs' });
+  expect(config.persistence).toMatchObject({ dbPath: join(dir, 'etc/x.db'), blobsDir: join(dir, 'blobs') });
+  expect(config.instance.dataDir).toBe(join(dir, 'data'));
+});
+
+test('an option beats a variable, a variable the file', () => {
+  const { load } = createProject({ 'flwd.yaml': 'server: { bind: 127.0.0.1:1 }' });
+  const port = (...given: Parameters<typeof load>) => load(...given).config.server.bind.port;
+  expect(port()).toBe(1);
+  expect(port({}, { FLWD_SERVER_BIND: '127.0.0.1:2' })).toBe(2);
+  expect(port({ bind: '[::1]:3' }, { FLWD_SERVER_BIND: '127.0.0.1:2' })).toBe(3);
+});
+
+test('an empty file, empty sections and keys without a value mean the defaults', () => {
+  expect(createProject({ 'flwd.yaml': '' }).load().config.instance.name).toBe('flwd');
+  const { load } = createProject({ 'flwd.yaml': 'instance:\nserver: { bind: }\naliases:\n' });
+  expect(load().config.server.bind.port).toBe(8080);
+});
+
+test('the configuration cannot be changed once it is loaded', () => {
+  const { config } = createProject().load();
+  expect(Object.isFrozen(config)).toBe(true);
+  expect(Object.isFrozen(config.security.profiles.secure.mayGrant)).toBe(true);
+  expect(Object.isFrozen(config.sources[0])).toBe(true);
+});

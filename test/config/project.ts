@@ -1,0 +1,40 @@
+// A folder of an operator's: files as given, loaded as `flwd` would from there.
+
+import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { onTestFinished } from 'vitest';
+import { ConfigError, type Flags, type LoadedConfig, loadConfig } from '../../src/config/load.ts';
+
+export type Project = {
+  readonly dir: string;
+  readonly load: (flags?: Flags, environment?: NodeJS.ProcessEnv) => LoadedConfig;
+  /** What is wrong, one line a fault; nothing when it loads. */
+  readonly faults: (flags?: Flags, environment?: NodeJS.ProcessEnv) => readonly string[];
+};
+
+/** The home is `home` within it, so nothing of the tester's own is read. A name that ends in `/` is a folder. */
+export function createProject(files: Readonly<Record<string, string>> = {}): Project {
+  const dir = realpathSync(mkdtempSync(join(tmpdir(), 'flwd-config-')));
+  onTestFinished(() => rmSync(dir, { recursive: true, force: true }));
+  for (const [name, text] of Object.entries(files)) {
+    const path = join(dir, name);
+    mkdirSync(name.endsWith('/') ? path : dirname(path), { recursive: true });
+    if (!name.endsWith('/')) writeFileSync(path, text);
+  }
+  const load = (flags: Flags = {}, environment: NodeJS.ProcessEnv = {}) =>
+    loadConfig(flags, { HOME: join(dir, 'home'), ...environment }, dir);
+  return {
+    dir,
+    load,
+    faults(flags, environment) {
+      try {
+        load(flags, environment);
+        return [];
+      } catch (error) {
+        if (error instanceof ConfigError) return error.faults;
+        throw error;
+      }
+    },
+  };
+}

@@ -1,0 +1,87 @@
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { createProject } from './project.ts';
+
+describe('the source of an operator who names none', () => {
+  test('is ./jobs where there is one, else the current folder', () => {
+    expect(createProject({ 'jobs/': '' }).load().config.sources).toMatchObject([{ displayPath: './jobs' }]);
+    const { dir, load } = createProject();
+    expect(load().config.sources).toMatchObject([{ name: 'local-fs', path: dir, displayPath: '.' }]);
+  });
+
+  test('is beside the flwd.yaml where there is one', () => {
+    const { dir, load } = createProject({ 'etc/flwd.yaml': '', 'etc/jobs/': '', 'jobs/': '' });
+    expect(load({ config: 'etc/flwd.yaml' }).config.sources).toMatchObject([{ path: join(dir, 'etc/jobs') }]);
+  });
+
+  test('is not added to an empty list', () => {
+    expect(createProject({ 'flwd.yaml': 'sources: []', 'jobs/': '' }).load().config.sources).toEqual([]);
+  });
+});
+
+test('--jobs takes the place of every source, each named after its folder', () => {
+  const { dir, load } = createProject({
+    'flwd.yaml': 'sources: [{ name: x, path: a, trusted: false }]',
+    'a/jobs/': '',
+    'b/jobs/': '',
+    'c d/': '',
+  });
+  expect(load({ jobs: ['a/jobs', 'b/jobs/', 'c d'] }).config.sources).toMatchObject([
+    { name: 'jobs', path: join(dir, 'a/jobs'), displayPath: 'a/jobs', trusted: true },
+    { name: 'jobs-2', path: join(dir, 'b/jobs') },
+    { name: 'c-d', path: join(dir, 'c d') },
+  ]);
+});
+
+test('a folder that is not there is a fault, not an empty source', () => {
+  const { faults } = createProject({ 'flwd.yaml': 'sources:\n  - path: ./nowhere\n  - path: ./flwd.yaml\n' });
+  expect(faults()).toEqual([
+    'flwd.yaml:2:11: there is no folder ./nowhere',
+    'flwd.yaml:3:11: there is no folder ./flwd.yaml',
+  ]);
+  expect(createProject().faults({ jobs: ['typo'] })).toEqual(['--jobs: there is no folder typo']);
+});
+
+test('two sources of one name are a fault that names both places', () => {
+  const { faults } = createProject({ 'flwd.yaml': 'sources:\n  - { name: a, path: . }\n  - { name: a, path: . }\n' });
+  expect(faults()).toEqual(['flwd.yaml:3:13: another source is called `a` (flwd.yaml:2:5): names must differ']);
+});
+
+test('git and OCI sources are refused as not supported yet, without faults of detail', () => {
+  const { faults } = createProject({
+    'flwd.yaml':
+      'sources:\n  - { type: git, url: https://example.org/jobs.git, ref: main }\n  - { type: oci, image: x }\n',
+  });
+  expect(faults()).toEqual([
+    'flwd.yaml:2:13: sources of type `git` are not supported yet: this version reads folders (`fs`)',
+    'flwd.yaml:3:13: sources of type `oci` are not supported yet: this version reads folders (`fs`)',
+  ]);
+});
+
+test('a key of another type of source is a fault', () => {
+  const { faults } = createProject({
+    'flwd.yaml': 'sources:\n  - path: .\n    url: https://example.org\n    subdir: x\n',
+  });
+  expect(faults()).toEqual([
+    'flwd.yaml:3:10: `url` belongs to sources of type git, this one is of type fs',
+    'flwd.yaml:4:13: `subdir` belongs to sources of type git or oci, this one is of type fs',
+  ]);
+});
+
+test('a source without a folder is a fault', () => {
+  expect(createProject({ 'flwd.yaml': 'sources:\n  - name: a\n' }).faults()).toEqual([
+    'flwd.yaml:2:5: `sources[0].path` is missing',
+  ]);
+});
+
+test('the data dir may lie in a dot folder of a source, but not where it would be walked', () => {
+  const { faults } = createProject({ 'jobs/': '' });
+  expect(faults({ jobs: ['.'], dataDir: '.flwd' })).toEqual([]);
+  expect(faults({ jobs: ['jobs'], dataDir: 'data' })).toEqual([]);
+  expect(createProject().faults({ dataDir: 'data' })).toEqual([
+    '--data-dir: the source . holds the data dir, whose snapshots would be taken for jobs: keep them apart',
+  ]);
+  expect(faults({ jobs: ['.'], dataDir: 'data' })).toEqual([
+    '--jobs: the source . holds the data dir, whose snapshots would be taken for jobs: keep them apart',
+  ]);
+});
