@@ -1,0 +1,221 @@
+// Every job of every source: which can be used, which cannot and why. Answers from memory; the sources are read when
+// they change, never for a request.
+
+import { join } from 'node:path';
+import type { InvalidJob, JobDefinition, JobFault } from '../domain/job.ts';
+import { Problem } from '../domain/problem.ts';
+import type { Logger } from '../lib/logger.ts';
+import { createDirectoryWatch } from './directory-watch.ts';
+import { createIgnoreReader } from './ignore.ts';
+import { printable } from './job-id.ts';
+import { hashFiles, readJobState, unusable } from './revision.ts';
+import { childOf } from './source-path.ts';
+import type { FoundJob } from './source-tree.ts';
+import { watchSource } from './source-watch.ts';
+
+export type JobSource = {
+  readonly name: string;
+  readonly type: 'fs';
+  /** Absolute. */
+  readonly path: string;
+  readonly mountPath: string;
+  readonly watch: boolean;
+  readonly trusted: boolean;
+};
+
+export type CatalogEntry = {
+  readonly definition: JobDefinition;
+  readonly source: JobSource;
+  /** On this host. */
+  readonly dir: string;
+};
+
+export type Catalog = {
+  /** Grows with every visible change. */
+  readonly generation: number;
+  /** Every source has been read once. */
+  readonly isReady: boolean;
+  readonly scriptsWithoutConfig: number;
+  /** By id. */
+  entries(): readonly CatalogEntry[];
+  /** By id. */
+  invalid(): readonly InvalidJob[];
+  /** @throws Problem job-not-found, job-invalid with its `errors` */
+  find(idOrAlias: string): CatalogEntry;
+  aliasesOf(id: string): readonly string[];
+  /** Cached as long as nothing in the job's directory changes. @throws Problem job-invalid, job-not-found */
+  revisionOf(entry: CatalogEntry): Promise<string>;
+  /** Answers how to stop listening. */
+  onChange(listener: () => void): () => void;
+  /** Resolves when every source has been read once. */
+  start(): Promise<void>;
+  close(): Promise<void>;
+};
+
+const warningLimit = 20;
+const hashAttempts = 10;
+
+export function createCatalog(o: {
+  readonly sources: readonly JobSource[];
+  /** `from` is a job's id, `to` the name that stands for it. */
+  readonly aliases: readonly { readonly from: string; readonly to: string }[];
+  /** Host directories that are part of no source, though they may lie in one: the server's own data. */
+  readonly exclude?: readonly string[];
+  readonly log: Logger;
+}): Catalog {
+  const { log } = o;
+  const directories = createDirectoryWatch(log);
+  const ignoreOf = createIgnoreReader(o.exclude ?? []);
+  const sources = o.sources.map((source) => ({
+    source,
+    watched: watchSource({ source, directories, ignoreOf, log, onChange: publish }),
+  }));
+  const jobOfAlias = new Map(o.aliases.map(({ from, to }) => [to, from]));
+  const listeners = new Set<() => void>();
+
+  /** What was made of a job found: the same entry as long as the job is not read again. */
+  const entryOf = new WeakMap<FoundJob, CatalogEntry>();
+  const revisions = new WeakMap<CatalogEntry, { signature: string; revision: string; isFinal: boolean }>();
+  const warned = new Set<string>();
+  let byId = new Map<string, CatalogEntry>();
+  let entries: readonly CatalogEntry[] = [];
+  let invalid: readonly InvalidJob[] = [];
+  let generation = 0;
+  let isReady = false;
+
+  function publish(): void {
+    if (!isReady) return;
+    const found = sources.flatMap(({ source, watched }) => watched.jobs.map((job) => ({ source, job })));
+    const claims = Map.groupBy(found, ({ job }) => job.id);
+    const invalidNow: InvalidJob[] = [];
+    const valid: CatalogEntry[] = [];
+    for (const [id, claimants] of claims) {
+      for (const { source, job } of claimants) {
+        const { read, path } = job;
+        const collisions = claimants.filter((other) => other.job !== job).map((other) => collision(id, job, other));
+        if (collisions.length === 0 && 'id' in read) {
+          const entry = entryOf.get(job) ?? { definition: read, source, dir: join(source.path, path) };
+          entryOf.set(job, entry);
+          valid.push(entry);
+          continue;
+        }
+        invalidNow.push({
+          id: printable(id === '' ? '.' : id),
+          source: source.name,
+          path: printable(path === '' ? '.' : path),
+          errors: [...('id' in read ? [] : read), ...collisions],
+        });
+      }
+    }
+    entries = valid.toSorted((a, b) => compare(a.definition.id, b.definition.id));
+    invalid = invalidNow.toSorted((a, b) => compare(a.id, b.id) || compare(a.source, b.source));
+    byId = new Map(entries.map((entry) => [entry.definition.id, entry]));
+    generation += 1;
+    warnOfInvalid();
+    for (const listener of listeners) listener();
+  }
+
+  function warnOfInvalid(): void {
+    const news = invalid.filter((job) => !warned.has(JSON.stringify(job)));
+    warned.clear();
+    for (const job of invalid) warned.add(JSON.stringify(job));
+    for (const { id, source, errors } of news.slice(0, warningLimit)) {
+      log.warn({ source }, `the job ${id} is invalid: ${errors[0] ? showFault(errors[0]) : ''}`);
+    }
+    if (news.length > warningLimit) log.warn(`${news.length - warningLimit} more jobs are invalid`);
+  }
+
+  function countScripts(): number {
+    return sources.reduce((sum, { watched }) => sum + watched.scripts, 0);
+  }
+
+  function find(idOrAlias: string): CatalogEntry {
+    const target = jobOfAlias.get(idOrAlias);
+    const entry = byId.get(idOrAlias) ?? (target === undefined ? undefined : byId.get(target));
+    if (entry) return entry;
+    for (const id of [idOrAlias, target]) {
+      const errors = invalid.filter((job) => job.id === id).flatMap((job) => job.errors);
+      if (errors[0])
+        throw new Problem('job-invalid', `The job '${idOrAlias}' is invalid: ${showFault(errors[0])}`, { errors });
+    }
+    throw new Problem('job-not-found', `The job '${idOrAlias}' does not exist`);
+  }
+
+  async function revisionOf(entry: CatalogEntry): Promise<string> {
+    const known = revisions.get(entry);
+    if (known?.isFinal) return known.revision;
+    const { id, path } = entry.definition;
+    const root = entry.source.path;
+    const job = { id, root, path: path === '.' ? '' : path, ignore: ignoreOf(root) };
+    for (let attempt = 0; attempt < hashAttempts; attempt++) {
+      const state = await readJobState(job);
+      if (known && state.isSettled && known.signature === state.signature) return known.revision;
+      const revision = await hashFiles(state.files);
+      if (revision === undefined) continue;
+      // A change replaces the entry, where everything is watched.
+      const isFinal = entry.source.watch && directories.isComplete && state.isWatched && state.isSettled;
+      revisions.set(entry, { signature: state.signature, revision, isFinal });
+      return revision;
+    }
+    throw unusable(job, 'its directory does not stop changing');
+  }
+
+  return {
+    get generation() {
+      return generation;
+    },
+    get isReady() {
+      return isReady;
+    },
+    get scriptsWithoutConfig() {
+      return countScripts();
+    },
+    entries: () => entries,
+    invalid: () => invalid,
+    find,
+    aliasesOf: (id) => o.aliases.filter(({ from }) => from === id).map(({ to }) => to),
+    revisionOf,
+    onChange(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    async start() {
+      const startedAtMs = performance.now();
+      await Promise.all(sources.map(({ watched }) => watched.start()));
+      isReady = true;
+      publish();
+      log.info(
+        { ms: Math.round(performance.now() - startedAtMs) },
+        `${entries.length} jobs, ${invalid.length} invalid; ${countScripts()} scripts have no config.yaml`,
+      );
+    },
+    async close() {
+      listeners.clear();
+      await Promise.all(sources.map(({ watched }) => watched.close()));
+    },
+  };
+}
+
+function collision(id: string, job: FoundJob, other: { readonly source: JobSource; readonly job: FoundJob }): JobFault {
+  return {
+    file: fileOf(job),
+    line: 1,
+    column: 1,
+    message: `the id ${printable(id)} is also that of ${fileOf(other.job)} in the source ${other.source.name}: neither runs`,
+  };
+}
+
+function fileOf({ path, read }: FoundJob): string {
+  const [fault] = 'id' in read ? [] : read;
+  return fault?.file ?? printable(childOf(path, 'config.yaml'));
+}
+
+function showFault({ file, line, column, message }: JobFault): string {
+  return `${file}:${line}:${column}: ${message}`;
+}
+
+/** By code unit, the same on every machine. */
+function compare(a: string, b: string): number {
+  if (a === b) return 0;
+  return a < b ? -1 : 1;
+}

@@ -1,0 +1,95 @@
+// What the schema of config.yaml cannot say: how its members must agree with each other and with the job's files.
+
+import type { JsonObject } from '../domain/job.ts';
+import { type MemberFault, ruleFault, within } from './config-fault.ts';
+import type { RawConfig, RawPath } from './config-schema.ts';
+import type { JobPlace } from './job-files.ts';
+import { checkSteps } from './step-graph.ts';
+import { isObject } from './subschemas.ts';
+import { whatIsWrongWithVariable } from './variable-names.ts';
+
+/** Form is checked already; `argspec` and `secretArgs` are what was made of it. */
+export function checkRules(
+  config: RawConfig,
+  argspec: JsonObject,
+  secretArgs: readonly string[],
+  place: JobPlace,
+): MemberFault[] {
+  const properties = isObject(argspec.properties) ? argspec.properties : {};
+  return [
+    ...checkWhatRuns(config),
+    ...within(['steps'], checkSteps(config.steps ?? [], place)),
+    ...checkEnv(config, Object.keys(properties), secretArgs),
+    ...checkPaths(['permissions', 'read'], config.permissions?.read, properties, secretArgs),
+    ...checkPaths(['permissions', 'write'], config.permissions?.write, properties, secretArgs),
+    ...checkPatterns(config),
+  ];
+}
+
+export function hasSteps(config: RawConfig): boolean {
+  return config.composition === 'steps' || (config.composition === undefined && config.steps !== undefined);
+}
+
+function checkWhatRuns(config: RawConfig): MemberFault[] {
+  const faults: MemberFault[] = [];
+  const isContainer = config.executor === 'container';
+  if (hasSteps(config)) {
+    if (!config.steps) faults.push(ruleFault(['steps'], '`composition: steps` needs `steps`', 'missing'));
+    if (config.command !== undefined) {
+      faults.push(ruleFault(['command'], 'a job with steps has no `command` of its own', 'key'));
+    }
+  } else {
+    if (config.steps) faults.push(ruleFault(['steps'], '`steps` need `composition: steps`', 'key'));
+    if (config.command === undefined && !isContainer) {
+      faults.push(ruleFault(['command'], '`command` is missing', 'missing'));
+    }
+  }
+  if (isContainer && config.image === undefined) {
+    faults.push(ruleFault(['image'], '`executor: container` needs an `image`', 'missing'));
+  }
+  if (!isContainer && config.image !== undefined) {
+    faults.push(ruleFault(['image'], '`image` needs `executor: container`', 'key'));
+  }
+  return faults;
+}
+
+function checkEnv(config: RawConfig, argNames: readonly string[], secretArgs: readonly string[]): MemberFault[] {
+  return Object.entries(config.env ?? {}).flatMap(([name, value]) => {
+    const wrong = whatIsWrongWithVariable(name);
+    if (wrong !== undefined) return [ruleFault(['env', name], `\`${name}\` ${wrong}`, 'key')];
+    if (argNames.includes(name)) {
+      return [ruleFault(['env', name], `the argument \`${name}\` would be the same variable`, 'key')];
+    }
+    if (typeof value === 'string' || secretArgs.includes(value.secret) || !argNames.includes(value.secret)) return [];
+    return [ruleFault(['env', name, 'secret'], `the argument \`${value.secret}\` is not \`format: secret\``)];
+  });
+}
+
+function checkPaths(
+  path: readonly string[],
+  grants: readonly RawPath[] | undefined,
+  properties: JsonObject,
+  secretArgs: readonly string[],
+): MemberFault[] {
+  return (grants ?? []).flatMap((grant, at) => {
+    if (typeof grant === 'string') return [];
+    const schema = Object.hasOwn(properties, grant.arg) ? properties[grant.arg] : undefined;
+    const isText = isObject(schema) && schema.type === 'string' && !secretArgs.includes(grant.arg);
+    if (isText) return [];
+    const message =
+      schema === undefined
+        ? `there is no argument \`${grant.arg}\``
+        : `the argument \`${grant.arg}\` must have \`type: string\` and be no secret`;
+    return [ruleFault([...path, String(at), 'arg'], message)];
+  });
+}
+
+function checkPatterns(config: RawConfig): MemberFault[] {
+  return (config.artifacts?.paths ?? []).flatMap((entry, at) => {
+    const pattern = typeof entry === 'string' ? entry : entry.path;
+    const inside = pattern.replace(/^\/workspace\//, '');
+    if (!inside.startsWith('/') && !inside.split('/').includes('..')) return [];
+    const path = ['artifacts', 'paths', String(at), ...(typeof entry === 'string' ? [] : ['path'])];
+    return [ruleFault(path, 'must be a path or pattern inside the workspace')];
+  });
+}

@@ -1,0 +1,219 @@
+// Every key of config.yaml as one JSON Schema, and the type of what passes it. What a single member cannot know (does
+// the file exist, is the step graph sound) is checked in config-rules.ts. `says` is a fault's text, for people.
+
+import { Ajv2020 } from 'ajv/dist/2020.js';
+import { type CancelSignal, cancelSignals, type JsonObject, type JsonValue, type UlcProfile } from '../domain/job.ts';
+import { parseDuration, parseSize } from '../lib/units.ts';
+import type { MemberFault } from './config-fault.ts';
+import { toMemberFaults } from './schema-faults.ts';
+
+const stepLimit = 500;
+
+export type RawStep = {
+  readonly id: string;
+  readonly name?: string;
+  readonly script?: string;
+  readonly command?: string | readonly string[];
+  readonly job?: string;
+  readonly args?: JsonObject;
+  readonly approval?: JsonObject;
+  readonly needs?: readonly string[];
+  readonly matrix?: Readonly<Record<string, readonly JsonValue[]>>;
+  readonly foreach?: string;
+};
+export type RawPath = string | { readonly arg: string };
+export type RawConfig = {
+  readonly name?: string;
+  readonly description?: string;
+  readonly version?: string;
+  readonly tags?: readonly string[];
+  readonly enabled?: boolean;
+  readonly executor?: 'proc' | 'container';
+  readonly command?: string | readonly string[];
+  readonly ulc_profile?: UlcProfile;
+  readonly image?: string;
+  readonly argspec?: JsonObject;
+  readonly args?: readonly JsonObject[];
+  readonly env?: Readonly<Record<string, string | { readonly secret: string }>>;
+  readonly composition?: 'single' | 'steps';
+  readonly steps?: readonly (RawStep & JsonObject)[];
+  readonly timeouts?: { readonly run?: string; readonly step?: string; readonly queue?: string };
+  readonly cancel?: { readonly signal?: CancelSignal; readonly grace?: string };
+  readonly concurrency?: JsonObject;
+  readonly retry?: { readonly limit?: number };
+  readonly on_lost?: 'fail' | 'retry';
+  readonly security_profile?: 'secure' | 'permissive' | 'disabled';
+  readonly permissions?: {
+    readonly network?: 'none' | 'all';
+    readonly read?: readonly RawPath[];
+    readonly write?: readonly RawPath[];
+    readonly resources?: JsonObject;
+  };
+  readonly artifacts?: {
+    readonly paths?: readonly (
+      | string
+      | { readonly path: string; readonly name?: string; readonly media_type?: string }
+    )[];
+    readonly default_key_pattern?: string;
+    readonly ttl?: string;
+  };
+  readonly logs?: { readonly max_size?: string | number };
+  readonly schedules?: readonly { readonly timezone?: string }[];
+  readonly notify?: JsonObject;
+};
+
+type Schema = Readonly<Record<string, unknown>>;
+
+const text = { type: 'string', minLength: 1, maxLength: 1000 };
+const flag = { type: 'boolean' };
+const duration = { type: 'string', format: 'span', says: 'a duration such as `30s` or `1h30m`' };
+const waiting = { type: 'string', format: 'span-above-zero', says: 'a duration above zero such as `30s` or `1h30m`' };
+const size = {
+  type: ['string', 'integer'],
+  format: 'size',
+  minimum: 1,
+  maximum: Number.MAX_SAFE_INTEGER,
+  says: 'a size such as `512MiB` or `1GiB`',
+};
+const oneOf = (...values: readonly string[]): Schema => ({ enum: values });
+const listOf = (items: Schema, more: Schema = {}): Schema => ({ type: 'array', items, ...more });
+const map = (properties: Readonly<Record<string, Schema>>, required: readonly string[] = []): Schema => ({
+  type: 'object',
+  properties,
+  required,
+  additionalProperties: false,
+});
+/** A string, or a map in its place. */
+const textOr = (properties: Readonly<Record<string, Schema>>, required: readonly string[], says: string): Schema => ({
+  ...map(properties, required),
+  type: ['string', 'object'],
+  minLength: 1,
+  says,
+});
+
+const command = { type: ['string', 'array'], minLength: 1, minItems: 1, items: { type: 'string' } };
+const path = textOr({ arg: text }, ['arg'], 'a path, or {arg: name}');
+const retry = map({
+  limit: { type: 'integer', minimum: 0, maximum: 100 },
+  backoff: oneOf('fixed', 'exponential'),
+  delay: duration,
+  max_delay: duration,
+  on: listOf({ type: 'integer', minimum: 1, maximum: 255 }, { minItems: 1, uniqueItems: true }),
+});
+const scalars = listOf({ type: ['string', 'number', 'boolean'] }, { minItems: 1, uniqueItems: true });
+
+const step = map(
+  {
+    id: { type: 'string', pattern: '^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$', says: 'a name of letters, digits, `_` and `-`' },
+    name: text,
+    script: text,
+    command,
+    job: text,
+    args: { type: 'object' },
+    approval: map({ text, by: listOf(text, { minItems: 1, uniqueItems: true }) }, ['text']),
+    needs: listOf({ type: 'string' }, { uniqueItems: true }),
+    if: text,
+    matrix: { type: 'object', minProperties: 1, additionalProperties: scalars },
+    foreach: text,
+    retry,
+    timeout: waiting,
+    continue_on_error: flag,
+    always: flag,
+  },
+  ['id'],
+);
+
+const schedule = map(
+  {
+    cron: { type: 'string', pattern: '^\\S+( \\S+){4}$', says: 'five fields such as `0 3 * * *`' },
+    timezone: { type: 'string', format: 'timezone', says: 'a time zone such as `Europe/Berlin`' },
+    args: { type: 'object' },
+    catch_up: oneOf('none'),
+  },
+  ['cron'],
+);
+
+export const configSchema = map({
+  name: text,
+  description: { type: 'string', maxLength: 10_000 },
+  version: { ...text, maxLength: 100 },
+  tags: listOf({ ...text, maxLength: 100 }, { uniqueItems: true, maxItems: 100 }),
+  enabled: flag,
+  executor: oneOf('proc', 'container'),
+  command,
+  ulc_profile: oneOf('ulc.shell.bash', 'ulc.shell.pwsh', 'ulc.python.3', 'ulc.node', 'ulc.exec'),
+  image: text,
+  argspec: { type: 'object' },
+  args: listOf({ type: 'object' }),
+  env: {
+    type: 'object',
+    additionalProperties: {
+      ...textOr({ secret: text }, ['secret'], 'a string, or {secret: name}'),
+      minLength: 0,
+    },
+  },
+  composition: oneOf('single', 'steps'),
+  steps: listOf(step, { minItems: 1, maxItems: stepLimit }),
+  timeouts: map({ run: waiting, step: waiting, queue: waiting }),
+  cancel: map({ signal: oneOf(...cancelSignals), grace: duration }),
+  concurrency: map({
+    limit: { type: 'integer', minimum: 1 },
+    key: text,
+    on_conflict: oneOf('queue', 'reject', 'cancel_running'),
+  }),
+  retry,
+  on_lost: oneOf('fail', 'retry'),
+  security_profile: oneOf('secure', 'permissive', 'disabled'),
+  permissions: map({
+    network: oneOf('none', 'all'),
+    read: listOf(path),
+    write: listOf(path),
+    resources: map({
+      cpu: { type: 'number', exclusiveMinimum: 0 },
+      memory: size,
+      pids: { type: 'integer', minimum: 1 },
+    }),
+  }),
+  artifacts: map({
+    paths: listOf(
+      textOr({ path: text, name: text, media_type: text }, ['path'], 'a path, or {path, name, media_type}'),
+    ),
+    mode: oneOf('immutable'),
+    default_key_pattern: text,
+    ttl: waiting,
+  }),
+  logs: map({ max_size: size }),
+  schedules: listOf(schedule, { maxItems: 100 }),
+  notify: map({
+    on: listOf(oneOf('success', 'failed', 'cancelled'), { minItems: 1 }),
+    webhook: { type: 'string', pattern: '^https?://[^\\s/]', says: 'an http or https address' },
+  }),
+});
+
+const validate = new Ajv2020({
+  allErrors: true,
+  strict: false,
+  verbose: true,
+  ownProperties: true,
+  logger: false,
+  formats: {
+    span: (value: string) => parseDuration(value) !== undefined,
+    'span-above-zero': (value: string) => (parseDuration(value) ?? 0) > 0,
+    size: (value: string) => (parseSize(value) ?? 0) > 0,
+    timezone: isTimezone,
+  },
+}).compile<RawConfig>(configSchema);
+
+/** Every fault of form: unknown keys, types, values. */
+export function checkConfig(value: JsonValue): { readonly config: RawConfig } | { readonly faults: MemberFault[] } {
+  if (validate(value)) return { config: value };
+  return { faults: toMemberFaults(validate.errors ?? [], () => 'key') };
+}
+
+function isTimezone(name: string): boolean {
+  try {
+    return new Intl.DateTimeFormat('en', { timeZone: name }).resolvedOptions().timeZone !== '';
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,112 @@
+// A config.yaml whose form is right → the job's definition with every default filled in, or what does not fit together.
+
+import type { JobDefinition, JsonObject } from '../domain/job.ts';
+import { parseDuration, parseSize } from '../lib/units.ts';
+import { checkArgspec, findSecretArgs } from './argspec.ts';
+import { type Command, readCommand } from './command.ts';
+import { type MemberFault, ruleFault, within } from './config-fault.ts';
+import { checkRules, hasSteps } from './config-rules.ts';
+import type { RawConfig } from './config-schema.ts';
+import type { JobPlace } from './job-files.ts';
+import { translateListForm } from './list-form.ts';
+import { isObject } from './subschemas.ts';
+import { findUnsupported } from './unsupported.ts';
+
+const defaultLogSizeBytes = 2 ** 30;
+const defaultGraceMs = 10_000;
+
+type Named = { readonly id: string; readonly source: string; readonly path: string };
+
+/** Paths of faults are from the top of config.yaml. */
+export function toDefinition(
+  config: RawConfig,
+  named: Named,
+  place: JobPlace,
+): { readonly definition: JobDefinition } | { readonly faults: readonly MemberFault[] } {
+  const { argspec, faults: argFaults } = readArgspec(config);
+  const secretArgs = argFaults.length === 0 ? findSecretArgs(argspec) : [];
+  const noCommand: Command = { command: [], ulcProfile: config.ulc_profile ?? 'ulc.exec', faults: [] };
+  // In a container `./` is the image's own; nothing can be said about it here.
+  const isOwn = config.command !== undefined && config.executor !== 'container';
+  const { command, ulcProfile, faults } = isOwn ? readCommand(config.command, config.ulc_profile, place) : noCommand;
+  const all = [
+    ...argFaults,
+    ...within(['command'], faults),
+    // Without its arguments nothing could be said about those who name one.
+    ...(argFaults.length === 0 ? checkRules(config, argspec, secretArgs, place) : []),
+  ];
+  if (all.length > 0) return { faults: all };
+
+  const slash = named.id.lastIndexOf('/');
+  const maxSize = config.logs?.max_size ?? defaultLogSizeBytes;
+  const definition: JobDefinition = {
+    ...named,
+    name: named.id.slice(slash + 1),
+    namespace: slash === -1 ? '' : named.id.slice(0, slash),
+    title: config.name ?? null,
+    description: config.description ?? null,
+    version: config.version ?? '1.0.0',
+    tags: config.tags ?? [],
+    enabled: config.enabled ?? true,
+    executor: config.executor ?? 'proc',
+    command,
+    ulcProfile,
+    image: config.image ?? null,
+    argspec,
+    secretArgs,
+    env: config.env ?? {},
+    composition: hasSteps(config) ? 'steps' : 'single',
+    steps: config.steps ?? [],
+    timeouts: {
+      runMs: toMs(config.timeouts?.run),
+      stepMs: toMs(config.timeouts?.step),
+      queueMs: toMs(config.timeouts?.queue),
+    },
+    cancel: { signal: config.cancel?.signal ?? 'TERM', graceMs: toMs(config.cancel?.grace) ?? defaultGraceMs },
+    securityProfile: config.security_profile ?? null,
+    permissions: {
+      network: config.permissions?.network ?? null,
+      read: config.permissions?.read ?? [],
+      write: config.permissions?.write ?? [],
+    },
+    artifacts: {
+      paths: (config.artifacts?.paths ?? []).map((entry) =>
+        typeof entry === 'string'
+          ? { path: entry, name: null, mediaType: null }
+          : { path: entry.path, name: entry.name ?? null, mediaType: entry.media_type ?? null },
+      ),
+      ttlMs: toMs(config.artifacts?.ttl),
+    },
+    logs: { maxSizeBytes: typeof maxSize === 'number' ? maxSize : (parseSize(maxSize) ?? defaultLogSizeBytes) },
+    unsupported: findUnsupported(config, ulcProfile, secretArgs),
+  };
+  return { definition };
+}
+
+/** From `argspec`, or from the list form in `args` or `argspec.args`. */
+function readArgspec(config: RawConfig): { argspec: JsonObject; faults: readonly MemberFault[] } {
+  const { argspec, args } = config;
+  if (argspec && args) {
+    return { argspec, faults: [ruleFault(['args'], '`args` and `argspec` cannot stand side by side', 'key')] };
+  }
+  const nested = argspec && Object.keys(argspec).join() === 'args' ? argspec.args : undefined;
+  if (Array.isArray(nested) && nested.every(isObject)) {
+    return readList(nested, ['argspec', 'args']);
+  }
+  if (args) return readList(args, ['args']);
+  if (argspec) return { argspec, faults: within(['argspec'], checkArgspec(argspec)) };
+  return { argspec: { type: 'object', properties: {} }, faults: [] };
+}
+
+function readList(list: readonly JsonObject[], at: readonly string[]) {
+  const { argspec, faults, originOf } = translateListForm(list);
+  const found = faults.length > 0 ? [] : checkArgspec(argspec);
+  return {
+    argspec,
+    faults: within(at, [...faults, ...found.map((fault) => ({ ...fault, path: originOf(fault.path) }))]),
+  };
+}
+
+function toMs(duration: string | undefined): number | null {
+  return duration === undefined ? null : (parseDuration(duration) ?? null);
+}

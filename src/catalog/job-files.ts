@@ -1,0 +1,66 @@
+// Which files below a job's directory are its own: not another job's, not `.git`, not what `.flwdignore` names. Links
+// are followed as long as they stay in the source.
+
+import { realpathSync, type Stats, statSync } from 'node:fs';
+import { join, normalize } from 'node:path';
+import { type Ignore, isWalked } from './ignore.ts';
+import { isWithin, lstatOf } from './source-file.ts';
+import { childOf } from './source-path.ts';
+
+export const configFiles = ['config.yaml', 'config.d/config.yaml'] as const;
+export type ConfigFile = (typeof configFiles)[number];
+
+export type JobPlace = {
+  /** The source's root on this host. */
+  readonly root: string;
+  /** The job's directory, relative to the root; `''` for the root itself. */
+  readonly path: string;
+  readonly ignore: Ignore;
+};
+
+function isJobDirectory(dir: string): boolean {
+  return configFiles.some((file) => lstatOf(join(dir, file)) !== undefined);
+}
+
+/** Is the entry left out of its job? `path` is relative to the source. */
+export function isLeftOut(ignore: Ignore, path: string, isDirectory: boolean): boolean {
+  return path === '.git' || path.endsWith('/.git') || ignore(path, isDirectory);
+}
+
+/** What a link in a source leads to; undefined when it leads out of it or nowhere. */
+export function followLink(root: string, link: string): { readonly path: string; readonly stat: Stats } | undefined {
+  try {
+    const path = realpathSync.native(link);
+    return isWithin(realpathSync.native(root), path) ? { path, stat: statSync(path) } : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+export type FoundFile = { readonly hostPath: string; readonly stat: Stats } | { readonly problem: string };
+
+/** A file or directory that a job names, such as `./scripts/build.sh`. `problem` goes on after the name. */
+export function findJobFile({ root, path, ignore }: JobPlace, name: string): FoundFile {
+  const inside = normalize(name);
+  if (inside.startsWith('/') || inside === '..' || inside.startsWith('../')) {
+    return { problem: "lies outside the job's directory" };
+  }
+  const steps = inside.split('/').filter((step) => step !== '' && step !== '.');
+  let at = path;
+  let stat = lstatOf(join(root, at));
+  let mayHoldJobs = true;
+  for (const step of steps) {
+    if (at !== path && mayHoldJobs && isJobDirectory(join(root, at))) return { problem: 'belongs to another job' };
+    at = childOf(at, step);
+    mayHoldJobs &&= isWalked(step);
+    stat = lstatOf(join(root, at));
+    if (isLeftOut(ignore, at, stat?.isDirectory() ?? false)) return { problem: 'is left out by `.flwdignore`' };
+    if (stat?.isSymbolicLink()) return followed(root, path, inside);
+  }
+  return stat ? { hostPath: join(root, at), stat } : { problem: "is not in the job's directory" };
+}
+
+function followed(root: string, path: string, inside: string): FoundFile {
+  const found = followLink(root, join(root, path, inside));
+  return found ? { hostPath: found.path, stat: found.stat } : { problem: 'is a link out of the source, or to nothing' };
+}

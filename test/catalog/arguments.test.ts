@@ -1,0 +1,311 @@
+import * as fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { checkArgspec, findSecretArgs } from '../../src/catalog/argspec.ts';
+import { checkArguments } from '../../src/catalog/arguments.ts';
+import { isObject } from '../../src/catalog/subschemas.ts';
+import type { JsonObject, JsonValue } from '../../src/domain/job.ts';
+
+function jobWith(argspec: JsonObject) {
+  return { argspec, secretArgs: findSecretArgs(argspec) };
+}
+
+function object(properties: JsonObject, more: JsonObject = {}): JsonObject {
+  return { type: 'object', properties, ...more };
+}
+
+const jsonValue = fc.json().map((text): JsonValue => JSON.parse(text));
+
+/** `pointer message` of each fault. */
+function faultsIn(argspec: JsonObject, args: JsonObject): string[] {
+  expect(checkArgspec(argspec), 'the argspec').toEqual([]);
+  return checkArguments(jobWith(argspec), args).faults.map(({ pointer, message }) => `${pointer} ${message}`);
+}
+
+function argsOf(argspec: JsonObject, args: JsonObject): JsonObject {
+  const checked = checkArguments(jobWith(argspec), args);
+  expect(checked.faults).toEqual([]);
+  return checked.args;
+}
+
+describe('arguments', () => {
+  const backup = object(
+    {
+      target: { type: 'string', format: 'path' },
+      keep: { type: 'integer', minimum: 1, maximum: 365, default: 7 },
+      mode: { enum: ['full', 'incremental'] },
+      options: { type: 'object', properties: { level: { type: 'integer', default: 6 } }, additionalProperties: false },
+    },
+    { required: ['target'] },
+  );
+
+  test('defaults are filled in, also in objects, and what the caller sent is left alone', () => {
+    const sent = { target: '/mnt', options: {} };
+    expect(argsOf(backup, sent)).toEqual({ target: '/mnt', keep: 7, options: { level: 6 } });
+    expect(sent).toEqual({ target: '/mnt', options: {} });
+  });
+
+  test('every fault is found at once, each at the member itself', () => {
+    expect(faultsIn(backup, { keep: '7', mode: 'fast', taget: 'x', options: { levle: 1, 'a/b~c': 2 } })).toEqual([
+      '/args/target `target` is missing',
+      '/args/taget unknown argument `taget`: did you mean `target`?',
+      '/args/keep must be an integer, not a string',
+      '/args/mode must be one of "full", "incremental"',
+      '/args/options/levle unknown member `levle`: did you mean `level`?',
+      '/args/options/a~1b~0c unknown member `a/b~c`',
+    ]);
+  });
+
+  test('a number is not made of a text, nor a text of a number', () => {
+    const argspec = object({ n: { type: 'number' }, s: { type: 'string' }, b: { type: 'boolean' } });
+    expect(faultsIn(argspec, { n: '1', s: 1, b: 'true' })).toEqual([
+      '/args/n must be a number, not a string',
+      '/args/s must be a string: put it in quotes',
+      '/args/b must be true or false, not a string',
+    ]);
+  });
+
+  test('absurd numbers are refused rather than changed', () => {
+    const argspec = object({ i: { type: 'integer' }, any: {} });
+    expect(faultsIn(argspec, JSON.parse('{"i": 9007199254740993, "any": 1e999}'))).toEqual([
+      '/args/any is too large a number',
+      '/args/i must be at most 9007199254740991',
+    ]);
+  });
+
+  test.each<[JsonValue, JsonValue, string]>([
+    [{ type: 'string', minLength: 3 }, 'ab', 'must have at least 3 characters'],
+    [{ type: 'string', maxLength: 1 }, 'ab', 'must have at most 1 character'],
+    [{ type: 'string', pattern: '^a+$' }, 'b', 'must match the pattern "^a+$"'],
+    [{ type: 'string', format: 'date-time' }, 'now', 'must be a valid date-time'],
+    [{ type: 'string', format: 'made-up' }, 'x', ''],
+    [{ type: 'number', exclusiveMinimum: 0 }, 0, 'must be more than 0'],
+    [{ type: 'number', multipleOf: 0.5 }, 0.7, 'must be a multiple of 0.5'],
+    [{ type: 'array', items: { type: 'string' }, minItems: 2 }, ['a'], 'must have at least 2 items'],
+    [
+      { type: 'array', uniqueItems: true },
+      [
+        { a: 1, b: 2 },
+        { b: 2, a: 1 },
+      ],
+      'must not hold an item twice',
+    ],
+    [{ type: 'array', uniqueItems: true }, [{ a: 1 }, { a: '1' }, [], '[]'], ''],
+    [{ const: 5 }, 6, 'must be 5'],
+    [{ type: ['string', 'null'] }, 5, 'must be a string or null: put it in quotes'],
+    [{ not: { type: 'string' } }, 'x', 'must not have this form'],
+  ])('%j given %j: %s', (schema, value, message) => {
+    expect(faultsIn(object({ x: schema }), { x: value })).toEqual(message === '' ? [] : [`/args/x ${message}`]);
+  });
+
+  test('the argspec is closed unless its author says otherwise', () => {
+    expect(faultsIn({ type: 'object' }, { x: 1 })).toEqual(['/args/x unknown argument `x`']);
+    expect(faultsIn({ type: 'object', additionalProperties: true }, { x: 1 })).toEqual([]);
+    const composed = object({ a: {} }, { allOf: [{ properties: { b: {} } }] });
+    expect(faultsIn(composed, { a: 1, b: 2 })).toEqual([]);
+    expect(faultsIn(composed, { c: 1 })).toEqual(['/args/c unknown argument `c`: did you mean `a`?']);
+  });
+
+  test('no name that an open argspec lets in can become a variable with a meaning of its own', () => {
+    const open = object({ target: {} }, { additionalProperties: { type: 'string' } });
+    expect(
+      faultsIn(open, { PATH: '/evil', 'x y': 'a', constructor: 'b', Target: 'c', target: 'd', fine: 'e' }),
+    ).toEqual([
+      '/args/PATH the argument name is a name with a meaning of its own',
+      '/args/x y the argument name is no variable name: letters, digits and `_`, the first of them no digit',
+      '/args/constructor the argument name is a name with a meaning of its own',
+      '/args/target would be the same variable as `Target`',
+    ]);
+  });
+
+  test('a prototype cannot be reached through arguments', () => {
+    const open = object({ o: { type: 'object' } }, { additionalProperties: true });
+    const hostile = JSON.parse('{"__proto__": {"polluted": 1}, "o": {"__proto__": {"polluted": 1}}}');
+    expect(faultsIn(open, hostile)).toEqual([
+      '/args/__proto__ is no name that is allowed',
+      '/args/o/__proto__ is no name that is allowed',
+    ]);
+    expect(faultsIn(object({ o: object({}, { required: ['toString'] }) }), { o: {} })).toEqual([
+      '/args/o/toString `toString` is missing',
+    ]);
+    expect(({} as Record<string, unknown>).polluted).toBeUndefined();
+  });
+
+  test('a NUL, half a character or a nesting without end is refused', () => {
+    const open = object({}, { additionalProperties: true });
+    expect(faultsIn(open, { a: 'x\0', b: ['\ud800'] })).toEqual([
+      '/args/a must not hold a NUL character',
+      '/args/b/0 must be well-formed Unicode',
+    ]);
+    const deep = JSON.parse(`{"a": ${'['.repeat(100_000)}${']'.repeat(100_000)}}`);
+    expect(faultsIn(open, deep)).toEqual([`/args/a${'/0'.repeat(64)} must not be nested over 64 deep`]);
+  });
+
+  test('a hundred faults are enough', () => {
+    const argspec = object({ list: { type: 'array', items: { type: 'integer' } } });
+    expect(faultsIn(argspec, { list: Array.from({ length: 5_000 }, () => 'x') })).toHaveLength(100);
+  });
+
+  test('no arguments whatsoever make checking throw', () => {
+    const argspec = object(
+      { a: { type: 'integer' }, token: { type: 'string', format: 'secret' } },
+      { required: ['a'] },
+    );
+    fc.assert(
+      fc.property(
+        fc.dictionary(fc.oneof(fc.constantFrom('a', 'token', '__proto__'), fc.string()), jsonValue),
+        (args) => {
+          const { faults } = checkArguments(jobWith(argspec), args);
+          expect(faults.every(({ pointer }) => pointer.startsWith('/args'))).toBe(true);
+        },
+      ),
+    );
+  });
+});
+
+describe('secrets', () => {
+  const argspec = object(
+    {
+      token: { type: 'string', format: 'secret', minLength: 8 },
+      key: { type: 'string', format: 'secret', default: { secret: 'stored-key' } },
+    },
+    { required: ['token'] },
+  );
+
+  test('a value or a stored one is taken, and a stored one by default', () => {
+    expect(argsOf(argspec, { token: 'long enough' })).toEqual({ token: 'long enough', key: { secret: 'stored-key' } });
+    expect(argsOf(argspec, { token: { secret: 'registry' }, key: 'mine, plainly' })).toEqual({
+      token: { secret: 'registry' },
+      key: 'mine, plainly',
+    });
+  });
+
+  test('one that is missing, too short to be redacted, or neither a value nor a stored one is refused', () => {
+    expect(faultsIn(argspec, {})).toEqual(['/args/token `token` is missing']);
+    expect(faultsIn(argspec, { token: 'abcdefgh', key: 'abc' })).toEqual([
+      '/args/key a secret must have at least 4 bytes',
+    ]);
+    expect(faultsIn(argspec, { token: { secret: '../x' } })).toEqual(['/args/token must be a string']);
+    expect(faultsIn(argspec, { token: { secret: 'a', more: 1 } })).toEqual(['/args/token must be a string']);
+  });
+
+  test('a fault never repeats the value', () => {
+    const picky = object({ token: { type: 'string', format: 'secret', pattern: '^x', enum: ['x'] } });
+    expect(JSON.stringify(checkArguments(jobWith(picky), { token: 'hunter2' }).faults)).not.toContain('hunter2');
+  });
+});
+
+describe('an argspec and arguments made to hurt', () => {
+  test('a pattern that would take a backtracking RegExp for ever is matched at once', () => {
+    const argspec = object({ x: { type: 'string', pattern: '^(a+)+$' } }, { patternProperties: { '^(b+)+$': {} } });
+    expect(faultsIn(argspec, { x: `${'a'.repeat(50_000)}!`, [`${'b'.repeat(50_000)}c`]: 1 })).toHaveLength(2);
+  });
+
+  test('each pattern is its own', () => {
+    const argspec = object({ x: { type: 'string', pattern: '^a$' }, y: { type: 'string', pattern: '^b$' } });
+    expect(faultsIn(argspec, { x: 'a', y: 'b' })).toEqual([]);
+  });
+
+  test('references that refer to each other are followed as deep as the arguments go', () => {
+    const tree = object(
+      { root: { $ref: '#/$defs/node' } },
+      {
+        $defs: {
+          node: {
+            $anchor: 'n',
+            type: 'object',
+            properties: { name: { type: 'string' }, children: { type: 'array', items: { $ref: '#n' } } },
+            additionalProperties: false,
+          },
+        },
+      },
+    );
+    expect(faultsIn(tree, { root: { children: [{ name: 'a', children: [{ name: 1 }] }] } })).toEqual([
+      '/args/root/children/0/children/0/name must be a string: put it in quotes',
+    ]);
+  });
+
+  test('alternatives that double with every level are given up', () => {
+    const argspec = object(
+      { x: { $ref: '#/$defs/a' } },
+      {
+        $defs: {
+          a: {
+            anyOf: [
+              { items: { $ref: '#/$defs/a' }, not: {} },
+              { items: { $ref: '#/$defs/a' }, not: {} },
+            ],
+          },
+        },
+      },
+    );
+    const deep = JSON.parse(`{"x": ${'['.repeat(60)}${']'.repeat(60)}}`);
+    expect(faultsIn(argspec, deep)).toEqual(['/args take too long to check']);
+  });
+
+  test('a long list of objects is told from one with an item twice at once', () => {
+    const argspec = object({ x: { type: 'array', uniqueItems: true } });
+    const list = Array.from({ length: 50_000 }, (_, at) => ({ at }));
+    expect(faultsIn(argspec, { x: list })).toEqual([]);
+    expect(faultsIn(argspec, { x: [...list, { at: 7 }] })).toEqual(['/args/x must not hold an item twice']);
+  });
+
+  test('a long text is not held against the format url', () => {
+    expect(faultsIn(object({ x: { type: 'string', format: 'url' } }), { x: `http://${'a:'.repeat(100_000)}` })).toEqual(
+      ['/args/x must be a valid url'],
+    );
+  });
+
+  test('whatever schema passes can be used', () => {
+    const leaf = fc.constantFrom<JsonValue>(
+      true,
+      false,
+      { type: 'string' },
+      { type: ['integer', 'null'], default: 1 },
+      { enum: [1, 'a', null] },
+      { const: { a: 1 } },
+      { $ref: '#' },
+      { $ref: '#/$defs/d' },
+      { $dynamicRef: '#/$defs/d' },
+      { pattern: '^\\d+$', format: 'uri' },
+      { 'x-note': 1, id: 'x', nullable: true },
+      { minContains: 3, maxContains: 1, contains: true },
+      { multipleOf: 0.1, required: ['a'] },
+      { $async: true },
+      { $id: 'x:y' },
+      { discriminator: { propertyName: 'a' } },
+      { dependentRequired: { a: ['b'] } },
+    );
+    const { schema } = fc.letrec<{ schema: JsonValue }>((tie) => {
+      const under = (key: string) => tie('schema').map((inner): JsonValue => ({ [key]: inner }));
+      const listed = (key: string) => tie('schema').map((inner): JsonValue => ({ [key]: [inner, {}] }));
+      const named = (key: string) => tie('schema').map((inner): JsonValue => ({ [key]: { a: inner } }));
+      return {
+        schema: fc.oneof(
+          { maxDepth: 5, withCrossShrink: true },
+          { arbitrary: leaf, weight: 3 },
+          fc.tuple(tie('schema'), tie('schema')).map(([a, b]) => (isObject(a) && isObject(b) ? { ...a, ...b } : a)),
+          ...['items', 'contains', 'not', 'if', 'then', 'else', 'propertyNames', 'unevaluatedProperties'].map(under),
+          ...['allOf', 'anyOf', 'oneOf', 'prefixItems'].map(listed),
+          ...['properties', 'patternProperties', 'dependentSchemas'].map(named),
+        ),
+      };
+    });
+    const argspec = fc.record({
+      type: fc.constant('object'),
+      properties: fc.dictionary(fc.constantFrom('a', 'b'), schema),
+      $defs: fc.record({ d: schema }),
+      additionalProperties: fc.constant(true),
+    });
+    let passed = 0;
+    fc.assert(
+      fc.property(argspec, fc.dictionary(fc.constantFrom('a', 'b', 'xx'), jsonValue), (spec, args) => {
+        if (checkArgspec(spec).length > 0) return;
+        passed += 1;
+        const { faults } = checkArguments(jobWith(spec), args);
+        expect(faults.filter(({ keyword }) => keyword === 'argspec')).toEqual([]);
+      }),
+      { numRuns: 300 },
+    );
+    expect(passed).toBeGreaterThan(30);
+  });
+});

@@ -1,0 +1,280 @@
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { pino } from 'pino';
+import { describe, expect, test, vi } from 'vitest';
+import { createCatalog } from '../../src/catalog/catalog.ts';
+import { createSnapshots } from '../../src/catalog/snapshot.ts';
+import { Problem } from '../../src/domain/problem.ts';
+import { faultsOf, idsOf, job, makeDirectory, makeSource, openCatalog, sourceAt, write } from './source-fixture.ts';
+
+function problemOf(action: () => unknown): { slug: string; detail: string; errors: unknown } {
+  try {
+    action();
+  } catch (error) {
+    if (error instanceof Problem) return { slug: error.slug, detail: error.message, errors: error.members.errors };
+    throw error;
+  }
+  throw new Error('no problem');
+}
+
+describe('the tree', () => {
+  test('every directory with a config.yaml is a job, and jobs may lie within jobs', async () => {
+    const root = makeSource({
+      ...job('backup/daily'),
+      ...job('backup/daily/verify'),
+      ...job('report'),
+      'notes/README.md': 'x',
+    });
+    const catalog = await openCatalog([sourceAt(root)]);
+
+    expect(idsOf(catalog)).toEqual(['backup/daily', 'backup/daily/verify', 'report']);
+    expect(catalog.find('backup/daily').definition).toMatchObject({
+      id: 'backup/daily',
+      name: 'daily',
+      namespace: 'backup',
+      source: 'local',
+      path: 'backup/daily',
+      version: '1.0.0',
+      enabled: true,
+    });
+    expect(catalog.find('report').definition).toMatchObject({ name: 'report', namespace: '' });
+    expect(catalog.find('backup/daily').dir).toBe(join(root, 'backup/daily'));
+  });
+
+  test('a mountPath goes before the path, with the case of letters kept', async () => {
+    const root = makeSource(job('Backup/Daily.v2'));
+    expect(idsOf(await openCatalog([sourceAt(root, { mountPath: 'ops/EU' })]))).toEqual(['ops/EU/Backup/Daily.v2']);
+  });
+
+  test('a config.yaml at the root is the job that the mountPath names, and an error without one', async () => {
+    const root = makeSource(job(''));
+    expect(idsOf(await openCatalog([sourceAt(root, { mountPath: 'ops/all' })]))).toEqual(['ops/all']);
+
+    const unnamed = await openCatalog([sourceAt(root)]);
+    expect(idsOf(unnamed)).toEqual([]);
+    expect(unnamed.invalid()).toEqual([
+      {
+        id: '.',
+        source: 'local',
+        path: '.',
+        errors: [
+          {
+            file: 'config.yaml',
+            line: 1,
+            column: 1,
+            message: 'a job at the root of a source needs a mountPath that names it',
+          },
+        ],
+      },
+    ]);
+  });
+
+  test('config.d/config.yaml is the older form of the directory above it, and both at once are an error', async () => {
+    const root = makeSource({
+      'old/config.d/config.yaml': 'command: ./run.sh\n',
+      'old/run.sh': '#!/bin/bash\n',
+      ...job('both'),
+      'both/config.d/config.yaml': 'command: ./run.sh\n',
+      'none/config.d/notes.txt': 'x',
+    });
+    const catalog = await openCatalog([sourceAt(root)]);
+
+    expect(idsOf(catalog)).toEqual(['old']);
+    expect(faultsOf(catalog)).toEqual([
+      'both: both/config.yaml:1:1: there are config.yaml and config.d/config.yaml: only one can be the job',
+    ]);
+  });
+
+  test('dot directories, node_modules and what .flwdignore names hold no jobs', async () => {
+    const root = makeSource({
+      ...job('kept'),
+      ...job('.git/x'),
+      ...job('node_modules/y'),
+      ...job('old/a'),
+      ...job('deep/old/b'),
+      ...job('drafts/x-1'),
+      ...job('drafts/y'),
+      ...job('a/tmp/b/c'),
+      ...job('file/named'),
+      '.flwdignore': '# not these\nold/\n/drafts/x-*\na/**/c\nrun.sh/\n',
+    });
+    expect(idsOf(await openCatalog([sourceAt(root)]))).toEqual(['drafts/y', 'file/named', 'kept']);
+  });
+
+  test("the server's own data holds no jobs, wherever it lies", async () => {
+    const root = makeSource({ ...job('a'), ...job('a/data/snapshots/0123456789abcdef') });
+    const exclude = [join(root, 'a/data')];
+    const catalog = createCatalog({ sources: [sourceAt(root)], aliases: [], exclude, log: pino({ level: 'silent' }) });
+    await catalog.start();
+    expect(idsOf(catalog)).toEqual(['a']);
+
+    const snapshots = createSnapshots({ dir: join(root, 'a/data/snapshots') });
+    const { revision, dir } = await snapshots.take(catalog.find('a'));
+    expect(readdirSync(dir)).toEqual(['config.yaml', 'run.sh']);
+    expect(await catalog.revisionOf(catalog.find('a'))).toBe(revision);
+    await catalog.close();
+  });
+
+  test('a directory whose name cannot be part of an id is an error of the jobs below it alone', async () => {
+    const root = makeSource({ ...job('my jobs/a'), ...job('-x'), ...job('ok') });
+    const catalog = await openCatalog([sourceAt(root)]);
+
+    expect(idsOf(catalog)).toEqual(['ok']);
+    const rule = "cannot be part of a job's id: letters, digits, `.`, `_` and `-`, the first of them a letter or digit";
+    expect(faultsOf(catalog)).toEqual([
+      `-x: -x/config.yaml:1:1: the directory name \`-x\` ${rule}`,
+      `my jobs/a: my jobs/a/config.yaml:1:1: the directory name \`my jobs\` ${rule}`,
+    ]);
+  });
+
+  test('hostile directory names do no harm, and nothing repeats what could rewrite a terminal', async () => {
+    const root = makeSource({ ...job('a\u001b[31m\nb'), ...job('ok'), ...job("x'; rm -rf ~ #") });
+    mkdirSync(Buffer.concat([Buffer.from(`${root}/`), Buffer.from([0xff, 0xfe])]));
+    execFileSync('sh', ['-c', 'printf "command: ./run.sh\\n" > "$(printf "$1/\\377\\376/config.yaml")"', 'sh', root]);
+    const catalog = await openCatalog([sourceAt(root)]);
+
+    expect(idsOf(catalog)).toEqual(['ok']);
+    expect(catalog.invalid().map(({ id }) => id)).toEqual(
+      ["x'; rm -rf ~ #", 'a\ufffd[31m\ufffdb', '\ufffd\ufffd'].toSorted(),
+    );
+    expect(JSON.stringify(catalog.invalid())).not.toMatch(/\\u00|\\n/);
+    const messages = catalog.invalid().flatMap(({ errors }) => errors.map(({ message }) => message));
+    expect(messages).toContainEqual(expect.stringContaining('`a\ufffd[31m\ufffdb` cannot be part'));
+    expect(messages).toContain('the name of its directory is not UTF-8');
+  });
+
+  test('a job whose id would be longer than a request can name is an error', async () => {
+    const root = makeSource(job(Array.from({ length: 6 }, () => 'x'.repeat(100)).join('/')));
+    expect(faultsOf(await openCatalog([sourceAt(root)]))[0]).toMatch(/: the job's id is longer than 512 characters$/);
+  });
+
+  test('links to directories are not walked, neither out of the tree nor around in it', async () => {
+    const outside = makeSource(job('secret'));
+    const root = makeSource({ ...job('a'), 'a/loop': { link: '..' }, out: { link: outside }, again: { link: 'a' } });
+    expect(idsOf(await openCatalog([sourceAt(root)]))).toEqual(['a']);
+  });
+
+  test('scripts that belong to no job are counted', async () => {
+    const root = makeSource({
+      ...job('a'),
+      'a/lib/more.sh': 'true',
+      'loose.sh': 'true',
+      'tools/report.py': 'pass',
+      'tools/x.mjs': '',
+      'tools/check': '#!/bin/sh\n',
+      'tools/data.csv': '1',
+      'tools/README': 'x',
+    });
+    expect((await openCatalog([sourceAt(root)])).scriptsWithoutConfig).toBe(4);
+  });
+
+  test('the server answers other work while a large source is read', async () => {
+    const root = makeSource(Object.assign({}, ...Array.from({ length: 400 }, (_, at) => job(`g${at % 10}/j${at}`))));
+    let turns = 0;
+    const count = setInterval(() => (turns += 1), 1);
+    const catalog = await openCatalog([sourceAt(root)]);
+    clearInterval(count);
+
+    expect(idsOf(catalog)).toHaveLength(400);
+    expect(turns).toBeGreaterThan(3);
+  });
+});
+
+describe('a config.yaml that is none', () => {
+  test('a directory, a pipe, a link out of the source or to nothing: that job is invalid, the others work', async () => {
+    const outside = makeSource({ 'config.yaml': 'command: ./run.sh\nname: from outside\n' });
+    const root = makeSource({
+      ...job('ok'),
+      'linked/run.sh': '#!/bin/bash\n',
+      'linked/config.yaml': { link: '../ok/config.yaml' },
+      'out/config.yaml': { link: join(outside, 'config.yaml') },
+      'gone/config.yaml': { link: 'nowhere' },
+      'circle/config.yaml': { link: 'config.yaml' },
+    });
+    mkdirSync(join(root, 'dir/config.yaml'), { recursive: true });
+    mkdirSync(join(root, 'pipe'));
+    execFileSync('mkfifo', [join(root, 'pipe/config.yaml')]);
+    const catalog = await openCatalog([sourceAt(root)]);
+
+    expect(idsOf(catalog)).toEqual(['linked', 'ok']);
+    expect(faultsOf(catalog)).toEqual([
+      'circle: circle/config.yaml:1:1: config.yaml is a link that cannot be read (ELOOP)',
+      'dir: dir/config.yaml:1:1: config.yaml is a directory',
+      'gone: gone/config.yaml:1:1: config.yaml is a link to nothing',
+      'out: out/config.yaml:1:1: config.yaml is a link that leads out of the source',
+      'pipe: pipe/config.yaml:1:1: config.yaml is no regular file',
+    ]);
+  });
+
+  test('one over 256 KiB, one that is not UTF-8 and an empty one are invalid', async () => {
+    const root = makeSource({
+      'big/config.yaml': `command: ./run.sh\n${'#'.repeat(256 * 1024)}`,
+      'empty/config.yaml': '',
+    });
+    execFileSync('sh', ['-c', 'mkdir "$1/latin" && printf "name: \\351\\n" > "$1/latin/config.yaml"', 'sh', root]);
+    expect(faultsOf(await openCatalog([sourceAt(root)]))).toEqual([
+      'big: big/config.yaml:1:1: config.yaml is larger than 256 KiB',
+      'empty: empty/config.yaml:1:1: config.yaml is empty: a job needs at least a `command`',
+      'latin: latin/config.yaml:1:1: config.yaml is not UTF-8',
+    ]);
+  });
+});
+
+describe('several sources', () => {
+  test('two that give one id: neither runs, both are listed with the two places, the others work', async () => {
+    const first = sourceAt(makeSource({ ...job('x/a'), ...job('x/b') }), { name: 'first' });
+    const second = sourceAt(makeSource({ ...job('a'), ...job('c') }), { name: 'second', mountPath: 'x' });
+    const catalog = await openCatalog([first, second]);
+
+    expect(idsOf(catalog)).toEqual(['x/b', 'x/c']);
+    expect(
+      catalog.invalid().map(({ id, source, path, errors }) => [id, source, path, errors.map((each) => each.message)]),
+    ).toEqual([
+      ['x/a', 'first', 'x/a', ['the id x/a is also that of a/config.yaml in the source second: neither runs']],
+      ['x/a', 'second', 'a', ['the id x/a is also that of x/a/config.yaml in the source first: neither runs']],
+    ]);
+    expect(problemOf(() => catalog.find('x/a'))).toMatchObject({ slug: 'job-invalid', errors: [{}, {}] });
+  });
+
+  test('a source that is not there yet harms nobody, and its jobs appear with it', async () => {
+    const later = join(makeDirectory(), 'later');
+    const catalog = await openCatalog([sourceAt(later, { name: 'later' }), sourceAt(makeSource(job('a')))]);
+    expect(catalog.isReady).toBe(true);
+    expect(idsOf(catalog)).toEqual(['a']);
+
+    write(later, job('b'));
+    await vi.waitFor(() => expect(idsOf(catalog)).toEqual(['a', 'b']), { timeout: 3_000 });
+  });
+});
+
+describe('asking for a job', () => {
+  test('an alias is as good as an id, and stands beside it', async () => {
+    const catalog = await openCatalog(
+      [sourceAt(makeSource({ ...job('backup/daily'), ...job('report') }))],
+      [
+        { from: 'backup/daily', to: 'nightly' },
+        { from: 'report', to: 'backup/daily' },
+        { from: 'gone', to: 'old' },
+      ],
+    );
+    expect(catalog.find('nightly').definition.id).toBe('backup/daily');
+    expect(catalog.aliasesOf('backup/daily')).toEqual(['nightly']);
+    expect(catalog.find('backup/daily').definition.id).toBe('backup/daily');
+    expect(problemOf(() => catalog.find('old'))).toMatchObject({ slug: 'job-not-found' });
+  });
+
+  test('an unknown job is not found, a broken one is invalid with its faults', async () => {
+    const catalog = await openCatalog([sourceAt(makeSource(job('broken', 'command: ./run.sh\nnmae: x\n')))]);
+    expect(problemOf(() => catalog.find('backup/daily'))).toEqual({
+      slug: 'job-not-found',
+      detail: "The job 'backup/daily' does not exist",
+      errors: undefined,
+    });
+    expect(problemOf(() => catalog.find('broken'))).toEqual({
+      slug: 'job-invalid',
+      detail: "The job 'broken' is invalid: broken/config.yaml:2:1: unknown key `nmae`: did you mean `name`?",
+      errors: [{ file: 'broken/config.yaml', line: 2, column: 1, message: 'unknown key `nmae`: did you mean `name`?' }],
+    });
+  });
+});

@@ -1,0 +1,399 @@
+import * as fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { stringify } from 'yaml';
+import { nothingIgnored } from '../../src/catalog/ignore.ts';
+import { readJobFile } from '../../src/catalog/job-file.ts';
+import { createPace } from '../../src/catalog/pace.ts';
+import type { JobDefinition } from '../../src/domain/job.ts';
+import { type Files, makeSource, write } from './source-fixture.ts';
+
+const scripts: Files = { 'run.sh': '#!/bin/bash\n', 'lib/x.sh': '#!/bin/bash\n', data: 'x' };
+
+async function read(config: string, files: Files = {}) {
+  const root = makeSource({ 'config.yaml': config });
+  write(root, { ...scripts, ...files });
+  return readJobFile({
+    source: { name: 'local', path: root, mountPath: 'j' },
+    path: '',
+    configFiles: ['config.yaml'],
+    ignore: nothingIgnored,
+    pace: createPace(),
+  });
+}
+
+async function definitionOf(config: string, files: Files = {}): Promise<JobDefinition> {
+  const job = await read(config, files);
+  if ('id' in job) return job;
+  throw new Error(JSON.stringify(job));
+}
+
+/** `line:column: message` of each fault. */
+async function faultsIn(config: string, files: Files = {}): Promise<string[]> {
+  const job = await read(config, files);
+  return 'id' in job ? [] : job.map(({ line, column, message }) => `${line}:${column}: ${message}`);
+}
+
+test('every key of a config.yaml arrives in the definition', async () => {
+  const definition = await definitionOf(`name: Daily backup
+description: Back one directory up to another
+version: 2.1.0
+tags: [backup, daily]
+enabled: false
+executor: proc
+command: [./run.sh, --fast]
+ulc_profile: ulc.shell.bash
+argspec:
+  type: object
+  required: [target]
+  properties:
+    target: {type: string, format: path}
+    token: {type: string, format: secret, default: {secret: registry}}
+env: {LANG: C.UTF-8, TOKEN: {secret: token}}
+timeouts: {run: 1h30m, step: 15m, queue: 10m}
+cancel: {signal: INT, grace: 0s}
+security_profile: permissive
+permissions: {network: all, read: [/etc/ssl, {arg: target}], write: [data]}
+artifacts: {paths: ["*.tar.gz", {path: out/report.md, name: report, media_type: text/markdown}], mode: immutable, ttl: 30d}
+logs: {max_size: 64MiB}
+retry: {limit: 0}
+on_lost: fail
+schedules: []
+`);
+  expect(definition).toEqual({
+    id: 'j',
+    name: 'j',
+    namespace: '',
+    title: 'Daily backup',
+    description: 'Back one directory up to another',
+    version: '2.1.0',
+    tags: ['backup', 'daily'],
+    enabled: false,
+    source: 'local',
+    path: '.',
+    executor: 'proc',
+    command: ['./run.sh', '--fast'],
+    ulcProfile: 'ulc.shell.bash',
+    image: null,
+    argspec: {
+      type: 'object',
+      required: ['target'],
+      properties: {
+        target: { type: 'string', format: 'path' },
+        token: { type: 'string', format: 'secret', default: { secret: 'registry' } },
+      },
+    },
+    secretArgs: ['token'],
+    env: { LANG: 'C.UTF-8', TOKEN: { secret: 'token' } },
+    composition: 'single',
+    steps: [],
+    timeouts: { runMs: 5_400_000, stepMs: 900_000, queueMs: 600_000 },
+    cancel: { signal: 'INT', graceMs: 0 },
+    securityProfile: 'permissive',
+    permissions: { network: 'all', read: ['/etc/ssl', { arg: 'target' }], write: ['data'] },
+    artifacts: {
+      paths: [
+        { path: '*.tar.gz', name: null, mediaType: null },
+        { path: 'out/report.md', name: 'report', mediaType: 'text/markdown' },
+      ],
+      ttlMs: 2_592_000_000,
+    },
+    logs: { maxSizeBytes: 67_108_864 },
+    unsupported: [],
+  });
+});
+
+test('a job that says nothing but its command gets the defaults', async () => {
+  expect(await definitionOf('command: ./run.sh\n')).toMatchObject({
+    title: null,
+    version: '1.0.0',
+    enabled: true,
+    command: ['./run.sh'],
+    ulcProfile: 'ulc.shell.bash',
+    argspec: { type: 'object', properties: {} },
+    timeouts: { runMs: null, stepMs: null, queueMs: null },
+    cancel: { signal: 'TERM', graceMs: 10_000 },
+    securityProfile: null,
+    permissions: { network: null, read: [], write: [] },
+    logs: { maxSizeBytes: 1_073_741_824 },
+    unsupported: [],
+  });
+});
+
+test('what this version does not act on is named, so that its use can be refused', async () => {
+  const single = await definitionOf(
+    `command: ./x.ps1
+retry: {limit: 3, backoff: exponential, delay: 2s, max_delay: 1m, on: [1, 75]}
+concurrency: {limit: 2, key: args.target, on_conflict: queue}
+on_lost: retry
+permissions: {resources: {cpu: 2, memory: 1GiB, pids: 256}}
+artifacts: {default_key_pattern: "backups/{run_id}"}
+schedules: [{cron: "0 3 * * *", timezone: Europe/Berlin, args: {a: 1}, catch_up: none}]
+notify: {on: [failed], webhook: https://example.org/x}
+env: {TOKEN: {secret: registry-token}}
+`,
+    { 'x.ps1': '1' },
+  );
+  expect(single.unsupported).toEqual([
+    'ulc_profile: ulc.shell.pwsh',
+    'schedules',
+    'notify',
+    'retry',
+    'concurrency',
+    'on_lost: retry',
+    'permissions.resources',
+    'artifacts.default_key_pattern',
+    'env.TOKEN.secret',
+  ]);
+  const container = await definitionOf('executor: container\nimage: busybox\n');
+  expect(container.unsupported).toEqual(['executor: container']);
+  const steps = await definitionOf('steps: [{id: a, script: ./run.sh}]\n');
+  expect(steps).toMatchObject({ composition: 'steps', unsupported: ['composition: steps'] });
+});
+
+describe('faults have their place and say what is wrong', () => {
+  test.each([
+    ['command: ./run.sh\nnmae: x', '2:1: unknown key `nmae`: did you mean `name`?'],
+    ['command: ./run.sh\ntimeouts:\n  rum: 1h', '3:3: unknown key `rum`: did you mean `run`?'],
+    ['command: ./run.sh\nqqqqqqq: x', '2:1: unknown key `qqqqqqq`'],
+    ['command: ./run.sh\nversion: 1.10', '2:10: `version` must be a string: put it in quotes'],
+    ['command: ./run.sh\ntags: x', '2:7: `tags` must be a list, not a string'],
+    ['command: ./run.sh\ntags: [a,\n  a]', '2:1: `tags` must not hold an item twice'],
+    ['command: ./run.sh\nexecutor: docker', '2:11: `executor` must be one of "proc", "container"'],
+    [
+      'command: ./run.sh\ntimeouts: {run: 60}',
+      '2:17: `timeouts.run` must be a duration above zero such as `30s` or `1h30m`',
+    ],
+    [
+      'command: ./run.sh\ntimeouts: {run: 0s}',
+      '2:17: `timeouts.run` must be a duration above zero such as `30s` or `1h30m`',
+    ],
+    ['command: ./run.sh\ncancel: {grace: soon}', '2:17: `cancel.grace` must be a duration such as `30s` or `1h30m`'],
+    ['command: ./run.sh\nlogs: {max_size: big}', '2:18: `logs.max_size` must be a size such as `512MiB` or `1GiB`'],
+    ['command: ./run.sh\nartifacts: {mode: mutable}', '2:19: `artifacts.mode` must be one of "immutable"'],
+    ['command: ./run.sh\nartifacts: {paths: [../x]}', '2:21: must be a path or pattern inside the workspace'],
+    [
+      'command: ./run.sh\nschedules: [{cron: hourly}]',
+      '2:20: `schedules.0.cron` must be five fields such as `0 3 * * *`',
+    ],
+    [
+      'command: ./run.sh\nschedules: [{cron: "0 3 * * *", timezone: Mars/X}]',
+      '2:43: `schedules.0.timezone` must be a time zone such as `Europe/Berlin`',
+    ],
+    ['command: ./run.sh\nschedules: [{timezone: UTC}]', '2:13: `cron` is missing'],
+    ['command: ./run.sh\npermissions: {read: [{arg: path}]}', '2:28: there is no argument `path`'],
+    ['command: ./run.sh\nimage: x', '2:1: `image` needs `executor: container`'],
+    ['executor: container\ncommand: ./run.sh', '1:1: `executor: container` needs an `image`'],
+    ['name: x', '1:1: `command` is missing'],
+    ['command: ./run.sh\nenv: {LD_PRELOAD: /x.so}', '2:7: `LD_PRELOAD` is a variable that a job may not set'],
+    [
+      'command: ./run.sh\nenv: {A B: x}',
+      '2:7: `A B` is no variable name: letters, digits and `_`, the first of them no digit',
+    ],
+    ['command: ./run.sh\nargs: [{name: a}]\nenv: {X: {secret: a}}', '3:19: the argument `a` is not `format: secret`'],
+    ['command: ./run.sh\nargs: [{name: a}]\nenv: {a: x}', '3:7: the argument `a` would be the same variable'],
+    ['command: ./run.sh\ncommand: ./run.sh', '2:1: `command` is there twice'],
+    ['command: ./run.sh\nname: "a\\0b"', '2:7: must not hold a NUL character'],
+    ['command: ./run.sh\n- x', '2:1: Implicit keys need to be on a single line'],
+    ['command: ./run.sh\n---\nname: x', '2:1: there is more than one document'],
+    ['- a', '1:1: must be an object'],
+    ['command: *x', '1:10: there is no anchor `&x` above'],
+    ['command: !run ./run.sh', '1:10: Unresolved tag: !run'],
+  ])('%j', async (config, fault) => {
+    expect((await faultsIn(config))[0]).toBe(fault);
+  });
+
+  test('all of them at once, in the order of the file', async () => {
+    expect(await faultsIn('nmae: x\ntimeouts: {run: 1, step: 2}\ncommand: {}\n')).toEqual([
+      '1:1: unknown key `nmae`: did you mean `name`?',
+      '2:17: `timeouts.run` must be a duration above zero such as `30s` or `1h30m`',
+      '2:26: `timeouts.step` must be a duration above zero such as `30s` or `1h30m`',
+      '3:1: `command` must be a string or a list',
+    ]);
+  });
+
+  test('the same key twice in a map of a quarter of a megabyte costs no more than reading it', async () => {
+    const keys = Array.from({ length: 12_000 }, (_, at) => `  k${at}: x`).join('\n');
+    expect(await faultsIn(`command: ./run.sh\nenv:\n${keys}\n  k7: y\n`)).toEqual(['12003:3: `k7` is there twice']);
+  });
+});
+
+describe('text made to hurt', () => {
+  const size = 250_000;
+  const tenfold = Array.from({ length: 9 }, (_, at) => `a${at + 1}: &a${at + 1} [${`*a${at}, `.repeat(9)}]`).join('\n');
+  test.each([
+    ['nested lists', '['.repeat(size), /nested over 64 deep/],
+    ['nested maps', '{a: '.repeat(size / 4), /nested over 64 deep/],
+    ['nested dashes', '- '.repeat(size / 2), /nested over 64 deep/],
+    ['a list that holds itself', 'command: &x [*x, *x]', /nested over 64 deep/],
+    ['aliases of aliases', `a0: &a0 [x]\n${tenfold}`, /aliases/],
+    ['many aliases', `a: &a x\nb: [${'*a, '.repeat(50_000)}]`, /aliases|more than/],
+    ['many commas', `[${'a,'.repeat(size / 2)}]`, /more than 100,000/],
+    ['many documents', '---\n'.repeat(size / 4), /more than 100,000/],
+    ['errors throughout', '- ]\n'.repeat(size / 4), /more than 100,000/],
+  ])('%s', async (_, text, message) => {
+    expect(await faultsIn(text)).toEqual([expect.stringMatching(message)]);
+  });
+
+  test('no text whatsoever makes reading throw', async () => {
+    const piece = fc.constantFrom(
+      ...'command: ./run.sh\n|argspec:\n|  type: object\n|  properties:\n|    a: {type: |string}\n|args: |[{name: a}]\n|steps: |- id: x\n'
+        .concat(
+          '|env:\n|  X: |{secret: a}|&a |*a|!t |null|1e999|"|\'|[|]|{|}|: |, |- |? |#|%|@|`|<<: |\t|\r\n|é|\u0000|\ufeff|---\n|...\n',
+        )
+        .split('|'),
+    );
+    const text = fc.oneof(
+      fc.array(piece, { maxLength: 20 }).map((pieces) => pieces.join('')),
+      fc.string(),
+    );
+    await fc.assert(
+      fc.asyncProperty(text, async (config) => {
+        const job = await read(config);
+        expect('id' in job || job.length > 0).toBe(true);
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  test('no value of any key makes reading throw', async () => {
+    const keys =
+      'name command argspec args env composition steps timeouts cancel retry permissions artifacts schedules';
+    const config = fc.dictionary(fc.constantFrom(...keys.split(' ')), fc.jsonValue({ maxDepth: 4 }), { maxKeys: 4 });
+    await fc.assert(
+      fc.asyncProperty(config, async (value) => {
+        const job = await read(stringify({ command: './run.sh', ...value }));
+        expect('id' in job || job.length > 0).toBe(true);
+      }),
+      { numRuns: 300 },
+    );
+  });
+});
+
+describe('command', () => {
+  const files: Files = {
+    'a.py': '',
+    'a.mjs': '',
+    'plain-bash': '#!/usr/bin/env -S bash -e\n',
+    'plain-python': '#!/usr/bin/python3.13\n',
+    'plain-sh': '#!/bin/sh\n',
+    'not-executable': 'x',
+    'inner/config.yaml': 'command: ./run.sh\n',
+    'inner/run.sh': '#!/bin/bash\n',
+    outside: { link: '/etc/passwd' },
+    linked: { link: 'lib/x.sh' },
+  };
+  test.each([
+    ['./run.sh', 'ulc.shell.bash'],
+    ['./a.py', 'ulc.python.3'],
+    ['./a.mjs', 'ulc.node'],
+    ['./plain-bash', 'ulc.shell.bash'],
+    ['./plain-python', 'ulc.python.3'],
+    ['./plain-sh', 'ulc.exec'],
+    ['./linked', 'ulc.shell.bash'],
+    ['[./lib/x.sh, --flag, ./data]', 'ulc.shell.bash'],
+    ['[python3, ./a.py]', 'ulc.exec'],
+    ['tar', 'ulc.exec'],
+    ['/usr/bin/env', 'ulc.exec'],
+  ])('%s is %s', async (command, profile) => {
+    expect((await definitionOf(`command: ${command}\n`, files)).ulcProfile).toBe(profile);
+  });
+
+  test.each([
+    ['./run.sh --fast  now', '1:10: a string is one path and never split: write it as a list, [./run.sh, --fast, now]'],
+    ['./gone.sh', "1:10: `./gone.sh` is not in the job's directory"],
+    ['[python3, ./gone.py]', "1:20: `./gone.py` is not in the job's directory"],
+    ['./../x', "1:10: `./../x` lies outside the job's directory"],
+    ['./outside', '1:10: `./outside` is a link out of the source, or to nothing'],
+    ['./inner/run.sh', '1:10: `./inner/run.sh` belongs to another job'],
+    ['./lib', '1:10: `./lib` is no regular file'],
+    ['./run.sh/x', "1:10: `./run.sh/x` is not in the job's directory"],
+    [
+      './not-executable',
+      '1:10: `./not-executable` is not executable, and neither its ending nor a `#!` names a language',
+    ],
+    ['run.sh', "1:10: `run.sh` is looked for in PATH: write ./run.sh for the job's own file"],
+    ['lib/x.sh', '1:10: `lib/x.sh` is neither a program nor a file of the job: write ./lib/x.sh'],
+    ['""', '1:10: `command` must have at least 1 character'],
+    ['[]', '1:1: `command` must have at least 1 item'],
+    ['[""]', '1:11: the program is missing'],
+    ['[tar, 5]', '1:16: `command.1` must be a string: put it in quotes'],
+  ])('%s is refused', async (command, fault) => {
+    expect(await faultsIn(`command: ${command}\n`, files)).toEqual([fault]);
+  });
+
+  test('a language is for a file of the job', async () => {
+    expect(await faultsIn('command: bash\nulc_profile: ulc.shell.bash\n')).toEqual([
+      '1:10: ulc.shell.bash runs a file of the job: the command must begin with ./',
+    ]);
+  });
+});
+
+function steps(text: string): string {
+  return `steps:\n${text}`;
+}
+
+function chainOf(count: number): string {
+  const lines = Array.from({ length: count }, (_, at) => {
+    const needs = at === 0 ? '[]' : `[s${at - 1}]`;
+    return `- {id: s${at}, command: 'true', needs: ${needs}}`;
+  });
+  return steps(lines.join('\n'));
+}
+
+describe('steps', () => {
+  test('a sound graph with every kind of step is accepted', async () => {
+    const definition = await definitionOf(`composition: steps
+steps:
+  - id: build
+    name: Build
+    script: ./lib/x.sh
+    matrix: {node: [22, 24]}
+    retry: {limit: 3, backoff: exponential, delay: 2s, max_delay: 1m, on: [1, 75]}
+    timeout: 5m
+  - {id: ask, approval: {text: Ship it?, by: [ada]}, needs: [build], if: 'args.env == "production"'}
+  - {id: ship, job: other/job, args: {a: 1, b: {from: steps.build.outputs.tag}}, needs: [build, ask]}
+  - {id: clean, command: [rm, -rf, x], needs: [ship], always: true, continue_on_error: true, foreach: steps.build.outputs.items}
+`);
+    expect(definition.steps.map((step) => step.id)).toEqual(['build', 'ask', 'ship', 'clean']);
+  });
+
+  test.each([
+    [steps('  - {id: a, script: ./run.sh, needs: [qqqq]}'), '2:39: there is no step `qqqq`'],
+    [
+      steps('  - {id: build, script: ./run.sh}\n  - {id: x, script: ./run.sh, needs: [biuld]}'),
+      '3:39: there is no step `biuld`: did you mean `build`?',
+    ],
+    [
+      steps('  - {id: a, script: ./run.sh, needs: [b]}\n  - {id: b, script: ./run.sh, needs: [a]}'),
+      '2:31: the steps need each other in a circle: a → b → a',
+    ],
+    [steps('  - {id: a, script: ./run.sh}\n  - {id: a, script: ./run.sh}'), '3:10: there is a step `a` already'],
+    [
+      steps('  - {id: a-b, script: ./run.sh}\n  - {id: A_b, script: ./run.sh}'),
+      '3:10: the outputs of `a-b` and `A_b` would be the same variables',
+    ],
+    [steps('  - {id: a}'), '2:5: a step has one of script, command, job, approval, and `a` has none'],
+    [
+      steps('  - {id: a, script: ./run.sh, job: x}'),
+      '2:5: a step has one of script, command, job, approval, and `a` has 2',
+    ],
+    [steps('  - {id: a, script: ./gone.sh}'), "2:21: `./gone.sh` is not in the job's directory"],
+    [steps('  - {id: a, script: tar}'), '2:21: a script is a file of the job: it must begin with ./'],
+    [steps('  - {id: a, script: ./run.sh, timeut: 5m}'), '2:31: unknown key `timeut`: did you mean `timeout`?'],
+    [steps('  - {id: a, script: ./run.sh, matrix: {x: [1], X: [2]}}'), '2:48: `x` and `X` would be the same variable'],
+    [steps('  - {id: a, script: ./run.sh, args: {}}'), '2:31: `args` are for a `job` alone'],
+    [
+      'composition: single\nsteps: [{id: a, script: ./run.sh}]\ncommand: ./run.sh',
+      '2:1: `steps` need `composition: steps`',
+    ],
+    ['composition: steps', '1:1: `composition: steps` needs `steps`'],
+    ['steps: [{id: a, script: ./run.sh}]\ncommand: ./run.sh', '2:1: a job with steps has no `command` of its own'],
+  ])('%j is refused', async (config, fault) => {
+    expect(await faultsIn(config)).toEqual([fault]);
+  });
+
+  test('500 steps are accepted, one more is not', async () => {
+    expect((await definitionOf(chainOf(500))).steps).toHaveLength(500);
+    expect(await faultsIn(chainOf(501))).toEqual(['1:1: `steps` must have at most 500 items']);
+  });
+});

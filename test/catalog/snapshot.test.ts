@@ -1,0 +1,289 @@
+import { execFileSync } from 'node:child_process';
+import {
+  chmodSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test, vi } from 'vitest';
+import type { CatalogEntry } from '../../src/catalog/catalog.ts';
+import { createSnapshots, type Snapshots } from '../../src/catalog/snapshot.ts';
+import { Problem } from '../../src/domain/problem.ts';
+import { type Files, job, makeDirectory, makeSource, openCatalog, sourceAt, write } from './source-fixture.ts';
+
+/** A job in the directory `job` of a source, with a place for snapshots. */
+async function setUp(files: Files) {
+  const root = makeSource({ ...job('job'), ...files });
+  const dir = join(makeDirectory(), 'snapshots');
+  const entry = (await openCatalog([sourceAt(root, { watch: false })])).find('job');
+  return { root, dir, entry, snapshots: createSnapshots({ dir }) };
+}
+
+function filesIn(dir: string): string[] {
+  return readdirSync(dir, { recursive: true, withFileTypes: true })
+    .filter((entry) => !entry.isDirectory())
+    .map((entry) => join(entry.parentPath, entry.name).slice(dir.length + 1))
+    .toSorted();
+}
+
+/** Until the job's files are old enough for their times to be trusted, and nothing more is copied. */
+async function untilKnown(snapshots: Snapshots, entry: CatalogEntry, dir: string): Promise<void> {
+  await vi.waitFor(async () => {
+    await snapshots.take(entry);
+    const before = statSync(dir).mtimeMs;
+    await snapshots.take(entry);
+    expect(statSync(dir).mtimeMs).toBe(before);
+  });
+}
+
+async function problemOf(promise: Promise<unknown>): Promise<Problem> {
+  const error = await promise.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
+  if (error instanceof Problem) return error;
+  throw error ?? new Error('no problem');
+}
+
+describe('what a snapshot holds', () => {
+  test('the job as it is: content, and executable or not, readable for everyone', async () => {
+    const { root, dir, entry, snapshots } = await setUp({ 'job/lib/data.txt': 'x', 'job/.hidden': 'h' });
+    chmodSync(join(root, 'job/lib/data.txt'), 0o600);
+    const mask = process.umask(0o077);
+    const taken = await snapshots.take(entry).finally(() => process.umask(mask));
+
+    expect(taken.revision).toMatch(/^[0-9a-f]{16}$/);
+    expect(taken.dir).toBe(join(dir, taken.revision));
+    expect(snapshots.dirOf(taken.revision)).toBe(taken.dir);
+    expect(filesIn(taken.dir)).toEqual(['.hidden', 'config.yaml', 'lib/data.txt', 'run.sh']);
+    expect(readFileSync(join(taken.dir, 'run.sh'), 'utf8')).toBe('#!/bin/bash\ntrue\n');
+    const modeOf = (path: string) => (statSync(join(taken.dir, path)).mode & 0o777).toString(8);
+    expect([modeOf('run.sh'), modeOf('lib/data.txt'), modeOf('lib'), modeOf('.')]).toEqual([
+      '755',
+      '644',
+      '755',
+      '755',
+    ]);
+    expect(readdirSync(dir)).toEqual([taken.revision]);
+  });
+
+  test('no other job below it, no .git and nothing that .flwdignore names', async () => {
+    const { entry, snapshots } = await setUp({
+      ...job('job/inner'),
+      'job/older/config.d/config.yaml': 'x',
+      'job/plain/config.d/other.txt': 'x',
+      'job/.git/HEAD': 'x',
+      'job/big.tmp': 'x',
+      'job/node_modules/dep/config.yaml': 'x',
+      '.flwdignore': '*.tmp\n',
+    });
+    expect(filesIn((await snapshots.take(entry)).dir)).toEqual([
+      'config.yaml',
+      'node_modules/dep/config.yaml',
+      'plain/config.d/other.txt',
+      'run.sh',
+    ]);
+  });
+
+  test('what a link leads to, as long as that is in the source', async () => {
+    const outside = makeSource({ 'secret.txt': 'secret', 'dir/more.txt': 'secret' });
+    const { entry, snapshots } = await setUp({
+      'shared/lib/a.sh': 'a',
+      'shared/b.sh': 'b',
+      'job/lib': { link: '../shared/lib' },
+      'job/b.sh': { link: '../shared/b.sh' },
+      'job/up': { link: '..' },
+      'job/secret.txt': { link: join(outside, 'secret.txt') },
+      'job/dir': { link: join(outside, 'dir') },
+      'job/nowhere': { link: 'gone' },
+    });
+    const { dir } = await snapshots.take(entry);
+    const files = filesIn(dir);
+    expect(files).toEqual(expect.arrayContaining(['b.sh', 'config.yaml', 'lib/a.sh', 'run.sh', 'up/shared/b.sh']));
+    expect(files.filter((file) => /secret|more|nowhere/.test(file))).toEqual([]);
+    expect(files.filter((file) => lstatSync(join(dir, file)).isSymbolicLink())).toEqual([]);
+  });
+
+  test('no pipes, sockets or devices, and names of any kind', async () => {
+    const { root, entry, snapshots } = await setUp({ 'job/a b\n"c".txt': 'x', 'job/-rf': 'y' });
+    execFileSync('mkfifo', [join(root, 'job/pipe')]);
+    execFileSync('sh', ['-c', 'printf x > "$(printf "$1/job/\\377")"', 'sh', root]);
+    expect(filesIn((await snapshots.take(entry)).dir)).toEqual(['-rf', 'a b\n"c".txt', 'config.yaml', 'run.sh']);
+  });
+});
+
+describe('a revision', () => {
+  test('is the same for the same files and another for another content, name or executable bit', async () => {
+    const files = { 'job/lib/data.txt': 'x' };
+    const [one, same] = [await setUp(files), await setUp(files)];
+    const first = await one.snapshots.take(one.entry);
+    expect((await same.snapshots.take(same.entry)).revision).toBe(first.revision);
+
+    const seen = new Set([first.revision]);
+    const change = async (action: () => void) => {
+      action();
+      seen.add((await one.snapshots.take(one.entry)).revision);
+    };
+    await change(() => writeFileSync(join(one.root, 'job/run.sh'), '#!/bin/bash\nfalse\n'));
+    await change(() => chmodSync(join(one.root, 'job/lib/data.txt'), 0o755));
+    await change(() => write(one.root, { 'job/new.txt': '' }));
+    await change(() => rmSync(join(one.root, 'job/lib'), { recursive: true }));
+    expect(seen.size).toBe(5);
+    expect(readFileSync(join(first.dir, 'lib/data.txt'), 'utf8')).toBe('x');
+  });
+
+  test('of the catalog is that of the snapshot, before and after an edit', async () => {
+    const root = makeSource({ ...job('a'), ...job('a/inner') });
+    const catalog = await openCatalog([sourceAt(root)]);
+    const snapshots = createSnapshots({ dir: join(makeDirectory(), 'snapshots') });
+    const before = catalog.find('a');
+    const { revision } = await snapshots.take(before);
+    expect(await catalog.revisionOf(before)).toBe(revision);
+
+    writeFileSync(join(root, 'a/run.sh'), '#!/bin/bash\nfalse\n');
+    await vi.waitFor(() => expect(catalog.find('a')).not.toBe(before), { interval: 5 });
+    const edited = await snapshots.take(catalog.find('a'));
+    expect(edited.revision).not.toBe(revision);
+    expect(await catalog.revisionOf(catalog.find('a'))).toBe(edited.revision);
+  });
+
+  test('of the catalog is current where a link leads to what changes', async () => {
+    const root = makeSource({ ...job('a'), 'a/lib.sh': { link: '../.shared/lib.sh' }, '.shared/lib.sh': 'one' });
+    const catalog = await openCatalog([sourceAt(root)]);
+    const before = await catalog.revisionOf(catalog.find('a'));
+    writeFileSync(join(root, '.shared/lib.sh'), 'two');
+    expect(await catalog.revisionOf(catalog.find('a'))).not.toBe(before);
+  });
+});
+
+describe('taking', () => {
+  test('an edit just before it is in it, however quick, and at the same length', async () => {
+    const { root, entry, snapshots } = await setUp({});
+    for (const letter of 'abcdefghijklmnopqrstuvwxyz') {
+      writeFileSync(join(root, 'job/run.sh'), letter);
+      const { dir } = await snapshots.take(entry);
+      expect(readFileSync(join(dir, 'run.sh'), 'utf8')).toBe(letter);
+    }
+  });
+
+  test('an edit that sets the old time back is noticed', async () => {
+    const { root, dir, entry, snapshots } = await setUp({ 'job/data': 'a' });
+    const path = join(root, 'job/data');
+    const past = new Date('2020-01-01T00:00:00Z');
+    utimesSync(path, past, past);
+    await untilKnown(snapshots, entry, dir);
+    writeFileSync(path, 'b');
+    utimesSync(path, past, past);
+    expect(readFileSync(join((await snapshots.take(entry)).dir, 'data'), 'utf8')).toBe('b');
+  });
+
+  test('nothing is copied again where nothing has changed', async () => {
+    const { dir, entry, snapshots } = await setUp({});
+    await untilKnown(snapshots, entry, dir);
+    const before = statSync(dir).mtimeMs;
+    const { revision } = await snapshots.take(entry);
+    expect(statSync(dir).mtimeMs).toBe(before);
+    expect(readdirSync(dir)).toEqual([revision]);
+  });
+
+  test('an edit in the middle of it makes it begin anew, so that no copy is half of each', async () => {
+    const { root, dir, entry, snapshots } = await setUp({});
+    const save = (letter: string) => {
+      for (const name of ['a.bin', 'b.bin', 'c.bin'])
+        writeFileSync(join(root, 'job', name), letter.repeat(4 * 2 ** 20));
+    };
+    save('x');
+    const taking = snapshots.take(entry);
+    await vi.waitFor(() => expect(readdirSync(dir, { recursive: true }).join()).toContain('a.bin'), { interval: 1 });
+    save('y');
+    const taken = await taking;
+    expect(['a.bin', 'b.bin', 'c.bin'].map((name) => readFileSync(join(taken.dir, name), 'latin1')[0])).toEqual([
+      'y',
+      'y',
+      'y',
+    ]);
+  });
+
+  test('fifty at once, with edits under way, each get a whole and consistent copy', async () => {
+    const { root, dir, entry, snapshots } = await setUp({});
+    const save = (round: number) => {
+      writeFileSync(join(root, 'job/one.txt'), `${round}`.repeat(1000));
+      writeFileSync(join(root, 'job/two.txt'), `${round}`.repeat(1000));
+    };
+    save(0);
+    const all: Promise<{ revision: string; dir: string }>[] = [];
+    for (let round = 1; round <= 50; round++) {
+      all.push(snapshots.take(entry));
+      if (round % 10 === 0) save(round);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    for (const { dir: copy } of await Promise.all(all)) {
+      expect(readFileSync(join(copy, 'one.txt'), 'utf8')).toBe(readFileSync(join(copy, 'two.txt'), 'utf8'));
+    }
+    expect(readdirSync(dir).filter((name) => name.startsWith('.'))).toEqual([]);
+  });
+
+  test('a hundred at once right after an edit share the work and all have the edit in them', async () => {
+    const { root, entry, snapshots } = await setUp({});
+    writeFileSync(join(root, 'job/run.sh'), 'one');
+    const first = Array.from({ length: 50 }, () => snapshots.take(entry));
+    await new Promise((resolve) => setImmediate(resolve));
+    writeFileSync(join(root, 'job/run.sh'), 'two');
+    const second = await Promise.all(Array.from({ length: 50 }, () => snapshots.take(entry)));
+    await Promise.all(first);
+    expect(second.map(({ dir }) => readFileSync(join(dir, 'run.sh'), 'utf8'))).toEqual(second.map(() => 'two'));
+  });
+
+  test('a copy that lost its content, as after a power failure, is made anew', async () => {
+    const { dir, entry, snapshots } = await setUp({});
+    const taken = await snapshots.take(entry);
+    truncateSync(join(taken.dir, 'run.sh'), 0);
+    const again = await createSnapshots({ dir }).take(entry);
+    expect(again).toEqual(taken);
+    expect(readFileSync(join(taken.dir, 'run.sh'), 'utf8')).toBe('#!/bin/bash\ntrue\n');
+  });
+
+  test('a snapshot that somebody deleted is made anew', async () => {
+    const { entry, snapshots } = await setUp({});
+    const { dir } = await snapshots.take(entry);
+    rmSync(dir, { recursive: true });
+    await snapshots.take(entry);
+    expect(existsSync(join(dir, 'run.sh'))).toBe(true);
+  });
+});
+
+describe('a job that cannot be copied', () => {
+  test('of more than 10,000 files says so', async () => {
+    const { root, entry, snapshots } = await setUp({});
+    mkdirSync(join(root, 'job/many'));
+    for (let at = 0; at < 10_001; at++) writeFileSync(join(root, 'job/many', String(at)), '');
+    expect(await problemOf(snapshots.take(entry))).toMatchObject({
+      slug: 'job-invalid',
+      message:
+        "The job 'job' cannot be used: its directory holds more than 10,000 files: move data elsewhere or name it in .flwdignore",
+      members: { errors: [{ file: 'job/config.yaml', line: 1, column: 1 }] },
+    });
+  });
+
+  test('of more than 100 MiB says so without reading it', async () => {
+    const { root, dir, entry, snapshots } = await setUp({ 'job/big': '' });
+    truncateSync(join(root, 'job/big'), 200 * 2 ** 20);
+    const problem = await problemOf(snapshots.take(entry));
+    expect(problem.message).toContain('its directory holds more than 100 MiB');
+    expect(existsSync(dir)).toBe(false);
+  });
+
+  test('since it is gone is not found', async () => {
+    const { root, entry, snapshots } = await setUp({});
+    rmSync(join(root, 'job'), { recursive: true });
+    expect(await problemOf(snapshots.take(entry))).toMatchObject({ slug: 'job-not-found' });
+  });
+});

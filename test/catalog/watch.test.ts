@@ -1,0 +1,234 @@
+import { spawnSync } from 'node:child_process';
+import { appendFileSync, mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test, vi } from 'vitest';
+import type { Catalog } from '../../src/catalog/catalog.ts';
+import { faultsOf, idsOf, job, makeDirectory, makeSource, openCatalog, sourceAt, write } from './source-fixture.ts';
+
+/** Visible within a second is the promise. */
+async function soon(assertion: () => void, timeout = 1_000): Promise<void> {
+  await vi.waitFor(assertion, { timeout, interval: 5 });
+}
+
+function titleOf(catalog: Catalog, id: string): string | null {
+  return catalog.find(id).definition.title;
+}
+
+test('a new job, a changed one and a removed one are seen, each in a new generation', async () => {
+  const root = makeSource(job('a'));
+  const catalog = await openCatalog([sourceAt(root)]);
+  const seen: number[] = [];
+  catalog.onChange(() => seen.push(catalog.generation));
+
+  write(root, job('deep/er/new'));
+  await soon(() => expect(idsOf(catalog)).toEqual(['a', 'deep/er/new']));
+  writeFileSync(join(root, 'a/config.yaml'), 'command: ./run.sh\nname: Changed\n');
+  await soon(() => expect(titleOf(catalog, 'a')).toBe('Changed'));
+  rmSync(join(root, 'deep'), { recursive: true });
+  await soon(() => expect(idsOf(catalog)).toEqual(['a']));
+
+  expect(seen.length).toBeGreaterThanOrEqual(3);
+  expect(seen).toEqual(seen.toSorted((a, b) => a - b));
+  expect(new Set(seen).size).toBe(seen.length);
+});
+
+test('a save by renaming a draft over the file is seen', async () => {
+  const root = makeSource(job('a'));
+  const catalog = await openCatalog([sourceAt(root)]);
+  for (const name of ['First', 'Second', 'Third']) {
+    writeFileSync(join(root, 'a/.config.yaml.swp'), `command: ./run.sh\nname: ${name}\n`);
+    renameSync(join(root, 'a/.config.yaml.swp'), join(root, 'a/config.yaml'));
+    await soon(() => expect(titleOf(catalog, 'a')).toBe(name));
+  }
+});
+
+test('a job that is mended becomes usable, and one whose script goes away invalid', async () => {
+  const root = makeSource({ 'a/config.yaml': 'command: ./lib/run.sh\n' });
+  const catalog = await openCatalog([sourceAt(root)]);
+  expect(faultsOf(catalog)).toEqual(["a: a/config.yaml:1:10: `./lib/run.sh` is not in the job's directory"]);
+
+  write(root, { 'a/lib/run.sh': '#!/bin/bash\n' });
+  await soon(() => expect(idsOf(catalog)).toEqual(['a']));
+  rmSync(join(root, 'a/lib/run.sh'));
+  await soon(() => expect(faultsOf(catalog)).toHaveLength(1));
+  expect(idsOf(catalog)).toEqual([]);
+});
+
+test('a renamed directory takes its jobs along, and is still watched under its new name', async () => {
+  const root = makeSource({ ...job('old/a'), ...job('old/b') });
+  const catalog = await openCatalog([sourceAt(root)]);
+  renameSync(join(root, 'old'), join(root, 'new'));
+  await soon(() => expect(idsOf(catalog)).toEqual(['new/a', 'new/b']));
+  writeFileSync(join(root, 'new/a/config.yaml'), 'command: ./run.sh\nname: Later\n');
+  await soon(() => expect(titleOf(catalog, 'new/a')).toBe('Later'));
+});
+
+test('a directory that is replaced by another of the same name is read and watched anew', async () => {
+  const root = makeSource({
+    ...job('a'),
+    'next/config.yaml': 'command: ./run.sh\nname: Next\n',
+    'next/run.sh': '#!/bin/bash\n',
+  });
+  const catalog = await openCatalog([sourceAt(root)]);
+  rmSync(join(root, 'a'), { recursive: true });
+  renameSync(join(root, 'next'), join(root, 'a'));
+  await soon(() => expect(titleOf(catalog, 'a')).toBe('Next'));
+  writeFileSync(join(root, 'a/config.yaml'), 'command: ./run.sh\nname: After\n');
+  await soon(() => expect(titleOf(catalog, 'a')).toBe('After'));
+});
+
+test('the older form can come, go and be replaced by the newer', async () => {
+  const root = makeSource({ 'a/run.sh': '#!/bin/bash\n' });
+  const catalog = await openCatalog([sourceAt(root)]);
+  write(root, { 'a/config.d/config.yaml': 'command: ./run.sh\nname: Older\n' });
+  await soon(() => expect(titleOf(catalog, 'a')).toBe('Older'));
+  writeFileSync(join(root, 'a/config.d/config.yaml'), 'command: ./run.sh\nname: Edited\n');
+  await soon(() => expect(titleOf(catalog, 'a')).toBe('Edited'));
+  writeFileSync(join(root, 'a/config.yaml'), 'command: ./run.sh\nname: Newer\n');
+  await soon(() => expect(faultsOf(catalog)).toHaveLength(1));
+  rmSync(join(root, 'a/config.d'), { recursive: true });
+  await soon(() => expect(titleOf(catalog, 'a')).toBe('Newer'));
+});
+
+test('a source that is deleted takes its jobs along, and brings them back when it is there again', async () => {
+  const root = makeSource(job('a'));
+  const catalog = await openCatalog([sourceAt(root)]);
+  rmSync(root, { recursive: true });
+  await soon(() => expect(idsOf(catalog)).toEqual([]), 2_000);
+  write(root, job('b'));
+  await soon(() => expect(idsOf(catalog)).toEqual(['b']), 2_000);
+  writeFileSync(join(root, 'b/config.yaml'), 'command: ./run.sh\nname: Seen\n');
+  await soon(() => expect(titleOf(catalog, 'b')).toBe('Seen'));
+});
+
+test('a source that is a link follows it to where it is set', async () => {
+  const [first, second, place] = [makeSource(job('a')), makeSource(job('b')), makeDirectory()];
+  symlinkSync(first, join(place, 'current'));
+  const catalog = await openCatalog([sourceAt(join(place, 'current'))]);
+  expect(idsOf(catalog)).toEqual(['a']);
+  symlinkSync(second, join(place, 'next'));
+  renameSync(join(place, 'next'), join(place, 'current'));
+  await soon(() => expect(idsOf(catalog)).toEqual(['b']), 2_000);
+});
+
+test('what .flwdignore names goes and comes back with it', async () => {
+  const root = makeSource({ ...job('a'), ...job('b') });
+  const catalog = await openCatalog([sourceAt(root)]);
+  writeFileSync(join(root, '.flwdignore'), 'b/\n');
+  await soon(() => expect(idsOf(catalog)).toEqual(['a']));
+  rmSync(join(root, '.flwdignore'));
+  await soon(() => expect(idsOf(catalog)).toEqual(['a', 'b']));
+});
+
+test('a collision ends when one of the two goes away', async () => {
+  const [first, second] = [makeSource(job('a')), makeSource(job('a'))];
+  const catalog = await openCatalog([sourceAt(first), sourceAt(second, { name: 'other' })]);
+  expect(idsOf(catalog)).toEqual([]);
+  rmSync(join(second, 'a'), { recursive: true });
+  await soon(() => expect(idsOf(catalog)).toEqual(['a']));
+  expect(catalog.find('a').source.name).toBe('local');
+});
+
+test('a hundred jobs at once, with edits under way, are all seen as they are in the end', async () => {
+  const root = makeSource(job('seed'));
+  const catalog = await openCatalog([sourceAt(root)]);
+  for (let round = 0; round < 3; round++) {
+    for (let at = 0; at < 100; at++) {
+      write(root, job(`g${at % 7}/j${at}`, `command: ./run.sh\nname: Round ${round}\n`));
+      if (at % 10 === 0) await new Promise((resolve) => setImmediate(resolve));
+    }
+  }
+  for (let at = 0; at < 100; at += 3) rmSync(join(root, `g${at % 7}/j${at}`), { recursive: true });
+  await soon(() => {
+    expect(idsOf(catalog)).toHaveLength(67);
+    expect(catalog.entries().filter(({ definition }) => definition.title === 'Round 2')).toHaveLength(66);
+  }, 5_000);
+});
+
+test('a change that shows nowhere makes no new generation', async () => {
+  const root = makeSource({ ...job('a'), 'notes/x.txt': '' });
+  const catalog = await openCatalog([sourceAt(root)]);
+  const before = catalog.generation;
+  appendFileSync(join(root, 'notes/x.txt'), 'more');
+  appendFileSync(join(root, 'a/run.sh'), '# more\n');
+  await soon(() => expect(catalog.generation).toBe(before + 1));
+  expect(catalog.generation).toBe(before + 1);
+});
+
+test('a source that is a file has no jobs, and gets them when it is a directory', async () => {
+  const place = makeDirectory();
+  writeFileSync(join(place, 'jobs'), '');
+  const catalog = await openCatalog([sourceAt(join(place, 'jobs'))]);
+  expect(idsOf(catalog)).toEqual([]);
+  rmSync(join(place, 'jobs'));
+  write(place, job('jobs/a'));
+  await soon(() => expect(idsOf(catalog)).toEqual(['a']), 2_000);
+  expect(catalog.generation).toBeLessThan(5);
+});
+
+test('a source that is not watched is read once', async () => {
+  const root = makeSource(job('a'));
+  const catalog = await openCatalog([
+    sourceAt(root, { watch: false }),
+    sourceAt(makeSource(job('seen')), { name: 'b' }),
+  ]);
+  write(root, job('later'));
+  write(catalog.find('seen').dir, { 'x/y': '' });
+  await soon(() => expect(catalog.generation).toBeGreaterThan(1));
+  expect(idsOf(catalog)).toEqual(['a', 'seen']);
+});
+
+test('nothing is told to those who no longer listen, and a closed catalog lets the process end', async () => {
+  const root = makeSource(job('a'));
+  const script = `
+    import { createCatalog } from ${JSON.stringify(join(import.meta.dirname, '../../src/catalog/catalog.ts'))};
+    import { pino } from ${JSON.stringify(import.meta.resolve('pino'))};
+    const source = { name: 's', type: 'fs', path: ${JSON.stringify(root)}, mountPath: '.', watch: true, trusted: true };
+    const catalog = createCatalog({ sources: [source], aliases: [], log: pino({ level: 'silent' }) });
+    await catalog.start();
+    await catalog.close();
+    console.log(catalog.entries().length);
+  `;
+  const ended = spawnSync(process.execPath, ['--input-type=module', '-e', script], {
+    timeout: 20_000,
+    encoding: 'utf8',
+  });
+  expect(ended).toMatchObject({ status: 0, stdout: '1\n' });
+});
+
+const limited = 'echo 1 > /proc/sys/user/max_inotify_watches 2>/dev/null && exec "$@"';
+const canLimit = spawnSync('unshare', ['--user', '--map-root-user', 'sh', '-c', limited, 'sh', 'true']).status === 0;
+
+test.skipIf(!canLimit)(
+  'where the system has no watches left, changes are looked for every 5 s',
+  { timeout: 60_000 },
+  () => {
+    const root = makeDirectory();
+    for (const name of ['a', 'b', 'c', 'd', 'e']) write(root, job(name));
+    mkdirSync(join(root, 'z'));
+    const script = `
+    import { writeFileSync, rmSync, mkdirSync } from 'node:fs';
+    import { createCatalog } from ${JSON.stringify(join(import.meta.dirname, '../../src/catalog/catalog.ts'))};
+    import { pino } from ${JSON.stringify(import.meta.resolve('pino'))};
+    const root = ${JSON.stringify(root)};
+    const source = { name: 's', type: 'fs', path: root, mountPath: '.', watch: true, trusted: true };
+    const catalog = createCatalog({ sources: [source], aliases: [], log: pino() });
+    await catalog.start();
+    writeFileSync(root + '/e/config.yaml', 'command: ./run.sh\\nname: Edited\\n');
+    writeFileSync(root + '/z/config.yaml', 'command: [tar]\\n');
+    rmSync(root + '/d', { recursive: true });
+    const until = Date.now() + 20_000;
+    const shown = () => catalog.entries().map(({ definition }) => definition.id + (definition.title ?? '')).join();
+    while (shown() !== 'a,b,c,eEdited,z' && Date.now() < until) await new Promise((resolve) => setTimeout(resolve, 50));
+    console.log(shown());
+    await catalog.close();
+  `;
+    const { stdout } = spawnSync(
+      'unshare',
+      ['--user', '--map-root-user', 'sh', '-c', limited, 'sh', process.execPath, '--input-type=module', '-e', script],
+      { timeout: 50_000, encoding: 'utf8' },
+    );
+    expect(stdout.match(/inotify limit reached/g)).toHaveLength(1);
+    expect(stdout).toContain('\na,b,c,eEdited,z\n');
+  },
+);
