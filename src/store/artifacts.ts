@@ -1,0 +1,200 @@
+// Artifacts: a row for each, which promises a file in the blob store. One whose time is over is gone, row or file or not.
+
+import type { FileHandle } from 'node:fs/promises';
+import type { Kysely } from 'kysely';
+import type { Clock } from '../lib/clock.ts';
+import { toTimestamp } from '../lib/clock.ts';
+import type { Blob, BlobStore } from './blobs.ts';
+import { parseCursor, toCursor } from './cursor.ts';
+import type { Database, Transaction } from './database.ts';
+import { toTimestampOrNull } from './run-rows.ts';
+import type { ArtifactRow, Schema } from './schema.ts';
+
+export type NewArtifact = Blob & {
+  readonly runId: string;
+  readonly jobId: string;
+  readonly tenant: string;
+  readonly stepId: string;
+  readonly name: string;
+  /** The logical path, `/workspace/…`. */
+  readonly path: string;
+  readonly mediaType: string;
+  readonly createdAtMs: number;
+  /** null: kept until its run is removed. */
+  readonly expiresAtMs: number | null;
+};
+
+/** An artifact as the API answers it. */
+type Artifact = {
+  readonly id: string;
+  readonly run_id: string;
+  readonly name: string;
+  readonly path: string;
+  readonly media_type: string;
+  readonly size_bytes: number;
+  readonly created_at: string;
+  readonly sha256: string;
+  readonly step_id: string;
+  readonly job_id: string;
+  readonly tenant: string;
+  readonly expires_at: string | null;
+};
+
+type ArtifactListQuery = {
+  readonly runId?: string;
+  readonly jobId?: string;
+  readonly name?: string;
+  readonly limit: number;
+  /** Artifacts to pass over; not looked at where there is a cursor. */
+  readonly offset?: number;
+  readonly cursor?: string;
+};
+
+type ArtifactPage = {
+  readonly artifacts: Artifact[];
+  readonly total: number;
+  readonly nextCursor: string | null;
+};
+
+export type ArtifactStore = {
+  /** Takes a regular file out of a workspace into the blob store. No row yet: `add` or `discard` it. */
+  readonly stage: (hostPath: string, o: { readonly id: string }) => Promise<Blob>;
+  readonly discard: (staged: Pick<Blob, 'id'>) => Promise<void>;
+  readonly add: (tx: Transaction, artifacts: readonly NewArtifact[]) => Promise<void>;
+  /** Newest first, without those that are gone. @throws Problem validation-error when `cursor` is none */
+  readonly list: (query: ArtifactListQuery) => Promise<ArtifactPage>;
+  readonly get: (id: string) => Promise<(Artifact & { readonly gone: boolean }) | undefined>;
+  /** To be closed by the caller; undefined when the file is gone. */
+  readonly openRead: (artifact: Pick<Artifact, 'id'>) => Promise<FileHandle | undefined>;
+  /** What the files of all artifacts take. */
+  readonly totalBytes: () => Promise<number>;
+};
+
+export function createArtifactStore(o: {
+  readonly database: Database;
+  readonly blobs: BlobStore;
+  readonly clock: Clock;
+}): ArtifactStore {
+  const { blobs, clock } = o;
+  const { read } = o.database;
+
+  return {
+    stage: (hostPath, { id }) => blobs.take(hostPath, id),
+    discard: ({ id }) => blobs.remove(id),
+
+    async add(tx, artifacts) {
+      for (const artifact of artifacts) {
+        await tx.db.insertInto('artifacts').values(toRow(artifact)).execute();
+        await tx.db
+          .insertInto('artifact_counts')
+          .values({ job_id: artifact.jobId, count: 1, size_bytes: artifact.sizeBytes })
+          .onConflict((conflict) =>
+            conflict.column('job_id').doUpdateSet((eb) => ({
+              count: eb('artifact_counts.count', '+', 1),
+              size_bytes: eb('artifact_counts.size_bytes', '+', eb.ref('excluded.size_bytes')),
+            })),
+          )
+          .execute();
+      }
+    },
+
+    async list({ limit, offset = 0, cursor, ...filter }) {
+      const nowMs = clock.now();
+      let page = matching(read, filter)
+        .where((eb) => eb.or([eb('expires_at', 'is', null), eb('expires_at', '>', nowMs)]))
+        .orderBy('created_at', 'desc')
+        .orderBy('id', 'desc')
+        .limit(limit + 1);
+      if (cursor === undefined) page = page.offset(offset);
+      else {
+        const after = parseCursor(cursor);
+        page = page.where((eb) => eb(eb.refTuple('created_at', 'id'), '<', eb.tuple(after.createdAtMs, after.id)));
+      }
+      const rows = await page.selectAll().execute();
+      const shown = rows.slice(0, limit);
+      const last = shown.at(-1);
+      return {
+        artifacts: shown.map(toArtifact),
+        total: await count(read, filter, nowMs),
+        nextCursor: rows.length > limit && last ? toCursor({ createdAtMs: last.created_at, id: last.id }) : null,
+      };
+    },
+
+    async get(id) {
+      const row = await read.selectFrom('artifacts').selectAll().where('id', '=', id).executeTakeFirst();
+      if (!row) return undefined;
+      return { ...toArtifact(row), gone: row.expires_at !== null && row.expires_at <= clock.now() };
+    },
+
+    openRead: ({ id }) => blobs.openRead(id),
+
+    async totalBytes() {
+      const { bytes } = await read
+        .selectFrom('artifact_counts')
+        .select((eb) => eb.fn.sum<number | string | null>('size_bytes').as('bytes'))
+        .executeTakeFirstOrThrow();
+      return Number(bytes ?? 0);
+    },
+  };
+}
+
+type Filter = Pick<ArtifactListQuery, 'runId' | 'jobId' | 'name'>;
+
+function matching(db: Kysely<Schema>, { runId, jobId, name }: Filter) {
+  let query = db.selectFrom('artifacts');
+  if (runId !== undefined) query = query.where('run_id', '=', runId);
+  if (jobId !== undefined) query = query.where('job_id', '=', jobId);
+  if (name !== undefined) query = query.where('name', '=', name);
+  return query;
+}
+
+/** All that match, from the counters where they cover the filter, less those that are gone. */
+async function count(db: Kysely<Schema>, filter: Filter, nowMs: number): Promise<number> {
+  const { runId, jobId, name } = filter;
+  const gone = await matching(db, filter)
+    .select((eb) => eb.fn.countAll().as('count'))
+    .where('expires_at', '<=', nowMs)
+    .executeTakeFirstOrThrow();
+  let kept = db.selectFrom('artifact_counts').select((eb) => eb.fn.sum<number | string | null>('count').as('count'));
+  if (jobId !== undefined) kept = kept.where('job_id', '=', jobId);
+  const counted =
+    runId === undefined && name === undefined
+      ? kept
+      : matching(db, filter).select((eb) => eb.fn.countAll().as('count'));
+  const all = await counted.executeTakeFirstOrThrow();
+  return Number(all.count ?? 0) - Number(gone.count);
+}
+
+function toRow(artifact: NewArtifact): ArtifactRow {
+  return {
+    id: artifact.id,
+    run_id: artifact.runId,
+    job_id: artifact.jobId,
+    step_id: artifact.stepId,
+    tenant: artifact.tenant,
+    name: artifact.name,
+    path: artifact.path,
+    media_type: artifact.mediaType,
+    size_bytes: artifact.sizeBytes,
+    sha256: artifact.sha256,
+    created_at: artifact.createdAtMs,
+    expires_at: artifact.expiresAtMs,
+  };
+}
+
+function toArtifact(row: ArtifactRow): Artifact {
+  return {
+    id: row.id,
+    run_id: row.run_id,
+    name: row.name,
+    path: row.path,
+    media_type: row.media_type,
+    size_bytes: row.size_bytes,
+    created_at: toTimestamp(row.created_at),
+    sha256: row.sha256,
+    step_id: row.step_id,
+    job_id: row.job_id,
+    tenant: row.tenant,
+    expires_at: toTimestampOrNull(row.expires_at),
+  };
+}

@@ -1,0 +1,25 @@
+// Cursors: where a page ended, as a text that callers pass back unread.
+
+import { validationError } from '../domain/problem.ts';
+
+/** A row's place in a list that is ordered by creation, newest first. */
+export type Position = { readonly createdAtMs: number; readonly id: string };
+
+export function toCursor({ createdAtMs, id }: Position): string {
+  return Buffer.from(`${createdAtMs} ${id}`).toString('base64url');
+}
+
+/** @throws Problem validation-error */
+export function parseCursor(cursor: string): Position {
+  const match = /^(\d{1,15}) ([\w-]{1,64})$/.exec(Buffer.from(cursor, 'base64url').toString());
+  const [, createdAt, id] = match ?? [];
+  if (createdAt === undefined || id === undefined) {
+    throw validationError([{ pointer: '?cursor', message: 'is not a cursor of this list', keyword: 'cursor' }]);
+  }
+  return { createdAtMs: Number(createdAt), id };
+}
+
+/** Does `a` come after `b` in the list? */
+export function isBelow(a: Position, b: Position): boolean {
+  return a.createdAtMs === b.createdAtMs ? a.id < b.id : a.createdAtMs < b.createdAtMs;
+}

@@ -1,0 +1,80 @@
+// Answers kept under an Idempotency-Key: for each tenant, durable, for a day.
+
+import type { Database, Transaction } from './database.ts';
+
+type StoredAnswer = { readonly status: number; readonly body: string };
+
+export type IdempotencyStore = {
+  /** The request that holds the key, unless it is older than `sinceMs`. No answer: it was never answered. */
+  readonly find: (
+    tenant: string,
+    key: string,
+    sinceMs: number,
+  ) => Promise<{ bodyHash: string; runId: string; answer: StoredAnswer | null } | undefined>;
+  /** False when another request holds the key; one of more than a day ago holds it no longer. */
+  readonly add: (
+    tx: Transaction,
+    request: {
+      readonly tenant: string;
+      readonly key: string;
+      readonly bodyHash: string;
+      readonly runId: string;
+      readonly answer: StoredAnswer | null;
+      readonly createdAtMs: number;
+    },
+  ) => Promise<boolean>;
+  readonly answer: (tx: Transaction, tenant: string, key: string, answer: StoredAnswer) => Promise<void>;
+};
+
+const keptMs = 24 * 3_600_000;
+
+export function createIdempotencyStore({ read }: Database): IdempotencyStore {
+  return {
+    async find(tenant, key, sinceMs) {
+      const row = await read
+        .selectFrom('idempotency')
+        .selectAll()
+        .where('tenant', '=', tenant)
+        .where('key', '=', key)
+        .where('created_at', '>=', sinceMs)
+        .executeTakeFirst();
+      if (!row) return undefined;
+      const { answer_status: status, answer_body: body } = row;
+      const answer = status === null || body === null ? null : { status, body };
+      return { bodyHash: row.body_hash, runId: row.run_id, answer };
+    },
+
+    async add(tx, { tenant, key, bodyHash, runId, answer, createdAtMs }) {
+      const row = {
+        tenant,
+        key,
+        body_hash: bodyHash,
+        run_id: runId,
+        created_at: createdAtMs,
+        answer_status: answer?.status ?? null,
+        answer_body: answer?.body ?? null,
+      };
+      const added = await tx.db
+        .insertInto('idempotency')
+        .values(row)
+        .onConflict((conflict) =>
+          conflict
+            .columns(['tenant', 'key'])
+            .doUpdateSet(row)
+            .where('idempotency.created_at', '<', createdAtMs - keptMs),
+        )
+        .returning('run_id')
+        .executeTakeFirst();
+      return added !== undefined;
+    },
+
+    async answer(tx, tenant, key, { status, body }) {
+      await tx.db
+        .updateTable('idempotency')
+        .set({ answer_status: status, answer_body: body })
+        .where('tenant', '=', tenant)
+        .where('key', '=', key)
+        .execute();
+    },
+  };
+}

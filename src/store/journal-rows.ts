@@ -1,0 +1,55 @@
+// Entries of the journal ↔ rows of `events`, and the sequence that numbers them.
+
+import type { Kysely } from 'kysely';
+import type { JournalEntry, NewEvent, NewOutput } from '../domain/event.ts';
+import { prepareQuery } from './prepared-query.ts';
+import type { EventRow, Schema } from './schema.ts';
+
+/** Ids in the order given; an entry of output takes one for each of its lines. */
+export function numberEntries(
+  emitted: readonly { readonly event: NewEvent | NewOutput; readonly atMs: number }[],
+  firstId: number,
+): JournalEntry[] {
+  let id = firstId;
+  return emitted.map(({ event, atMs }) => {
+    const entry: JournalEntry = event.type === 'run.output' ? { ...event, id, atMs } : { ...event, count: 1, id, atMs };
+    id += entry.count;
+    return entry;
+  });
+}
+
+const insertEvent = prepareQuery((db, row: EventRow) => db.insertInto('events').values(row));
+const moveSequence = prepareQuery((db, { next_id }: { next_id: number }) =>
+  db
+    .insertInto('sequences')
+    .values({ name: 'events', next_id })
+    .onConflict((conflict) => conflict.column('name').doUpdateSet((eb) => ({ next_id: eb.ref('excluded.next_id') }))),
+);
+
+/** Writes the entries of one commit and moves the sequence behind them. */
+export async function insertEntries(db: Kysely<Schema>, entries: readonly JournalEntry[]): Promise<void> {
+  const last = entries.at(-1);
+  if (!last) return;
+  for (const entry of entries) await insertEvent(db, toRow(entry));
+  await moveSequence(db, { next_id: last.id + last.count });
+}
+
+export async function readNextEventId(db: Kysely<Schema>): Promise<number> {
+  const row = await db.selectFrom('sequences').select('next_id').where('name', '=', 'events').executeTakeFirst();
+  return row?.next_id ?? 1;
+}
+
+function toRow(entry: JournalEntry): EventRow {
+  const { id, type, count } = entry;
+  const about = { id, type, run_id: entry.runId, job_id: entry.jobId, tenant: entry.tenant, at: entry.atMs, count };
+  return entry.type === 'run.output'
+    ? { ...about, data: null, first_seq: entry.firstSeq }
+    : { ...about, data: JSON.stringify(entry.data), first_seq: null };
+}
+
+export function toEntry(row: EventRow): JournalEntry {
+  const { id, type, count } = row;
+  const about = { id, runId: row.run_id, jobId: row.job_id, tenant: row.tenant, atMs: row.at };
+  if (type === 'run.output') return { ...about, type, firstSeq: row.first_seq ?? 0, count };
+  return { ...about, type, data: JSON.parse(row.data ?? '{}'), count: 1 };
+}

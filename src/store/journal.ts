@@ -1,0 +1,71 @@
+// The journal as its readers see it: what happened to runs, in the order in which it was committed.
+
+import type { JournalEntry } from '../domain/event.ts';
+import type { Database } from './database.ts';
+import { toEntry } from './journal-rows.ts';
+
+export type Journal = {
+  /** The newest durable id; 0 before the first. */
+  readonly latestId: () => number;
+  /** The oldest id that is still kept; one past the newest when none is. */
+  readonly oldestId: () => Promise<number>;
+  /**
+   * Entries that own an id after `afterId`, oldest first. The first may be an entry of output that begins before it: the
+   * reader skips inside.
+   */
+  readonly read: (o: {
+    readonly afterId: number;
+    readonly runId?: string;
+    readonly jobId?: string;
+    readonly limit: number;
+  }) => Promise<JournalEntry[]>;
+  /** The last line of a run's log that an entry has announced; 0 before the first. */
+  readonly lastOutputSeq: (runId: string) => Promise<number>;
+};
+
+export function createJournal(database: Database): Journal {
+  const { read: db } = database;
+  return {
+    latestId: database.latestEventId,
+    async oldestId() {
+      const oldest = await db.selectFrom('events').select('id').orderBy('id').limit(1).executeTakeFirst();
+      return oldest?.id ?? database.latestEventId() + 1;
+    },
+    async read({ afterId, runId, jobId, limit }) {
+      let query = db
+        .selectFrom('events')
+        .selectAll()
+        // Ids are disjoint and growing, so the entry that holds `afterId` is the last that begins at or before it.
+        .where('id', '>=', (eb) =>
+          eb.fn.coalesce(
+            eb
+              .selectFrom('events')
+              .select('id')
+              .where('id', '<=', afterId)
+              .orderBy('id', 'desc')
+              .limit(1)
+              .$asScalar()
+              .$notNull(),
+            eb.val(0),
+          ),
+        )
+        .where((eb) => eb(eb('id', '+', eb.ref('count')), '>', afterId + 1))
+        .orderBy('id')
+        .limit(limit);
+      if (runId !== undefined) query = query.where('run_id', '=', runId);
+      if (jobId !== undefined) query = query.where('job_id', '=', jobId);
+      return (await query.execute()).map(toEntry);
+    },
+    async lastOutputSeq(runId) {
+      const last = await db
+        .selectFrom('events')
+        .select(['first_seq', 'count'])
+        .where('run_id', '=', runId)
+        .where('type', '=', 'run.output')
+        .orderBy('id', 'desc')
+        .limit(1)
+        .executeTakeFirst();
+      return last ? (last.first_seq ?? 0) + last.count - 1 : 0;
+    },
+  };
+}

@@ -1,0 +1,51 @@
+// The end of a log that has grown past its limit, held in memory: what is stored when it closes, after a line that says
+// how much was left out. The spool keeps it meanwhile, so a crash loses nothing.
+
+import type { SpoolPosition } from './log-chunk.ts';
+
+/** Input of one chunk, not encoded yet: its lines get their numbers when they are stored. */
+export type HeldLines = {
+  readonly attempt: number;
+  readonly stepId: string;
+  readonly bytes: Buffer;
+  readonly atMs: number;
+  readonly lineCount: number;
+  readonly textBytes: number;
+  /** The spool after them. */
+  readonly spool: SpoolPosition;
+};
+
+export type Overflow = {
+  /** Returns what had to go: all but the last `keptBytes`, to a chunk. */
+  readonly hold: (lines: HeldLines) => readonly HeldLines[];
+  readonly takeAll: () => readonly HeldLines[];
+};
+
+export function createOverflow(keptBytes: number): Overflow {
+  let held: HeldLines[] = [];
+  let heldBytes = 0;
+  return {
+    hold(lines) {
+      held.push(lines);
+      heldBytes += lines.textBytes;
+      let dropCount = 0;
+      for (const oldest of held) {
+        if (heldBytes - oldest.textBytes < keptBytes) break;
+        heldBytes -= oldest.textBytes;
+        dropCount++;
+      }
+      return held.splice(0, dropCount);
+    },
+    takeAll() {
+      const all = held;
+      held = [];
+      heldBytes = 0;
+      return all;
+    },
+  };
+}
+
+export function omissionText({ lineCount, textBytes }: { lineCount: number; textBytes: number }): string {
+  const size = textBytes < 1e6 ? `${Math.ceil(textBytes / 1e3)} kB` : `${Math.round(textBytes / 1e6)} MB`;
+  return `… ${lineCount} ${lineCount === 1 ? 'line' : 'lines'} (${size}) left out: the log is past its limit …`;
+}

@@ -1,0 +1,152 @@
+// Reads logs, finished or growing: finds the segments that can hold what is asked for, and gives way to other work between
+// the parts it reads.
+
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { LogLine } from '../domain/log-line.ts';
+import type { Database } from './database.ts';
+import { createBatch, type LogBatch } from './log-batch.ts';
+import { createCache } from './log-cache.ts';
+import { chunkEnd, firstSeqAt, lineCountAt, readChunk } from './log-chunk.ts';
+import { createFrameEncoder } from './log-render.ts';
+import { readIndex } from './log-resume.ts';
+import { createSelection, type LogFilter } from './log-search.ts';
+import { chunkIndexOf, type LoadedSegment, loadSegment, type Segment } from './log-segment.ts';
+
+export type LogReader = {
+  /** Lines in order, oldest first, a chunk's at a time. */
+  readonly forward: (runId: string, filter: LogFilter) => AsyncGenerator<readonly LogLine[]>;
+  /** The last `count` that match, oldest first. */
+  readonly last: (runId: string, filter: LogFilter, count: number) => Promise<LogLine[]>;
+  readonly next: (runId: string, afterSeq: number) => Promise<LogBatch | undefined>;
+  /** Keeps chunks just written in memory, if anybody follows the run. */
+  readonly remember: (runId: string, chunks: Buffer) => void;
+  /** No more will be written. */
+  readonly forget: (runId: string) => void;
+};
+
+const loadedBytes = 18 * 2 ** 20;
+const batchesBytes = 8 * 2 ** 20;
+/** What a batch takes beside its bytes; of one short line it is most. */
+const batchObjectBytes = 1024;
+const maxBatchBytes = 256 * 2 ** 10;
+const maxBatchLines = 4096;
+/** What is looked at without a pause: some milliseconds. */
+const turnBytes = 256 * 2 ** 10;
+
+export function createLogReader(o: {
+  readonly dir: string;
+  readonly db: Database;
+  /** The segments of a log that is being written; undefined for any other. */
+  readonly openSegments: (runId: string) => readonly Segment[] | undefined;
+}): LogReader {
+  const loaded = createCache<{ readonly lastSeq: number; readonly content: Promise<LoadedSegment> }>(loadedBytes);
+  const encodeFrames = createFrameEncoder();
+  const batches = createCache<LogBatch>(batchesBytes);
+  /** Logs that are being written, and read as they grow. */
+  const followed = new Set<string>();
+
+  async function segmentsOf(runId: string): Promise<readonly Segment[]> {
+    return o.openSegments(runId) ?? readIndex(o.db, runId);
+  }
+
+  function load(runId: string, segment: Segment, throughSeq: number): Promise<LoadedSegment> {
+    const key = `${runId}/${segment.n}`;
+    const known = loaded.get(key);
+    if (known && known.lastSeq >= throughSeq) return known.content;
+    const entry = { lastSeq: segment.lastSeq, content: loadSegment(o.dir, runId, segment) };
+    loaded.set(key, entry, segment.rawBytes);
+    entry.content.catch(() => loaded.delete(key, entry));
+    return entry.content;
+  }
+
+  async function* forward(runId: string, filter: LogFilter): AsyncGenerator<readonly LogLine[]> {
+    const { afterSeq = 0, sinceUs = 0 } = filter;
+    const select = createSelection(filter);
+    let readBytes = 0;
+    for (const segment of (await segmentsOf(runId)).slice()) {
+      if (segment.lastSeq <= afterSeq || segment.lastAtUs <= sinceUs) continue;
+      const content = await load(runId, segment, segment.lastSeq);
+      for (const start of content.chunkStarts.slice(chunkIndexOf(content, afterSeq + 1))) {
+        const chunk = readChunk(content.file, start);
+        const lines = select(chunk);
+        if (lines.length > 0) yield lines;
+        readBytes += chunk.end - start;
+        if (readBytes < turnBytes) continue;
+        readBytes = 0;
+        await nextTurn();
+      }
+    }
+  }
+
+  async function last(runId: string, filter: LogFilter, count: number): Promise<LogLine[]> {
+    const { afterSeq = 0, sinceUs = 0 } = filter;
+    const select = createSelection(filter);
+    const found: LogLine[][] = [];
+    let missing = count;
+    let readBytes = 0;
+    for (const segment of (await segmentsOf(runId)).toReversed()) {
+      if (segment.lastSeq <= afterSeq || segment.lastAtUs <= sinceUs) break;
+      const content = await load(runId, segment, segment.lastSeq);
+      for (const start of content.chunkStarts.toReversed()) {
+        if (missing <= 0) return found.toReversed().flat();
+        const chunk = readChunk(content.file, start);
+        const lines = select(chunk).slice(-missing);
+        found.push(lines);
+        missing -= lines.length;
+        readBytes += chunk.end - start;
+        if (readBytes < turnBytes) continue;
+        readBytes = 0;
+        await nextTurn();
+      }
+    }
+    return found.toReversed().flat();
+  }
+
+  async function next(runId: string, afterSeq: number): Promise<LogBatch | undefined> {
+    if (o.openSegments(runId)) followed.add(runId);
+    const key = `${runId}/${afterSeq}`;
+    const known = batches.get(key);
+    if (known) return known;
+    const segment = (await segmentsOf(runId)).find(({ lastSeq }) => lastSeq > afterSeq);
+    if (!segment) return undefined;
+    const content = await load(runId, segment, afterSeq + 1);
+    // A reader that catches up does nothing else between two batches.
+    await nextTurn();
+    // Another reader may have been here meanwhile. A copy: a few lines must not hold on to a whole segment.
+    return batches.get(key) ?? keep(key, Buffer.from(sliceFrom(content, afterSeq + 1)), afterSeq);
+  }
+
+  function keep(key: string, chunks: Buffer, afterSeq: number): LogBatch {
+    const batch = createBatch(chunks, afterSeq, encodeFrames, (addedBytes) => batches.grow(key, batch, addedBytes));
+    batches.set(key, batch, chunks.length + batchObjectBytes);
+    return batch;
+  }
+
+  return {
+    forward,
+    last,
+    next,
+    remember(runId, chunks) {
+      if (!followed.has(runId)) return;
+      const afterSeq = firstSeqAt(chunks, 0) - 1;
+      keep(`${runId}/${afterSeq}`, Buffer.from(chunks), afterSeq);
+    },
+    forget: (runId) => followed.delete(runId),
+  };
+}
+
+/** The chunk with the line `seq` and those behind it, as many as make one batch. */
+function sliceFrom(content: LoadedSegment, seq: number): Buffer {
+  const { file, chunkStarts } = content;
+  const firstIndex = chunkIndexOf(content, seq);
+  const start = chunkStarts[firstIndex] ?? file.length;
+  let end = start;
+  let lineCount = 0;
+  for (const chunkStart of chunkStarts.slice(firstIndex)) {
+    const nextEnd = chunkEnd(file, chunkStart);
+    lineCount += lineCountAt(file, chunkStart);
+    if (end > start && (nextEnd - start > maxBatchBytes || lineCount > maxBatchLines)) break;
+    end = nextEnd;
+  }
+  return file.subarray(start, end);
+}

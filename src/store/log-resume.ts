@@ -1,0 +1,92 @@
+// What an earlier process left of a log: indexed segments, and behind them plain files whose last chunk may be half written.
+
+import { readFile, rm, truncate } from 'node:fs/promises';
+import { errorCode } from '../lib/error-code.ts';
+import type { Database } from './database.ts';
+import { isWholeChunk, readChunk } from './log-chunk.ts';
+import { loadSegment, type Segment, segmentPath } from './log-segment.ts';
+import { advance, advanceOver, emptyState, type LogState } from './log-state.ts';
+
+export type Resumed = {
+  readonly state: LogState;
+  readonly indexed: readonly Segment[];
+  /** In order; the last one may be written on. */
+  readonly plain: readonly Segment[];
+};
+
+export async function readIndex(db: Database, runId: string): Promise<Segment[]> {
+  const rows = await db.read.selectFrom('log_segments').selectAll().where('run_id', '=', runId).orderBy('n').execute();
+  return rows.map((row) => ({
+    n: row.n,
+    firstSeq: row.first_seq,
+    lastSeq: row.last_seq,
+    firstAtUs: row.first_at_us,
+    lastAtUs: row.last_at_us,
+    rawBytes: row.raw_bytes,
+    encoding: row.encoding === 'raw' ? 'raw' : 'zstd',
+  }));
+}
+
+/** Drops what is half written: the spool still has it. */
+export async function resumeLog(o: { dir: string; db: Database; runId: string }): Promise<Resumed> {
+  const { dir, runId } = o;
+  const indexed = await readIndex(o.db, runId);
+  const state = emptyState();
+  const last = indexed.at(-1);
+  if (last) {
+    if (last.encoding === 'zstd') await rm(segmentPath(dir, runId, last.n, 'raw'), { force: true });
+    advanceOver(state, (await loadSegment(dir, runId, last)).file);
+  }
+  const plain: Segment[] = [];
+  for (let n = (last?.n ?? 0) + 1; ; n++) {
+    const path = segmentPath(dir, runId, n, 'raw');
+    const file = await readFile(path).catch(ignoreMissing);
+    if (!file) break;
+    const segment = takeUp(n, file, state);
+    const isBroken = segment.rawBytes < file.length;
+    if (isBroken) {
+      await truncate(path, segment.rawBytes);
+      await removeFrom(dir, runId, n + 1);
+    }
+    if (segment.lastSeq < segment.firstSeq) {
+      await removeFrom(dir, runId, n);
+      break;
+    }
+    plain.push(segment);
+    if (isBroken) break;
+  }
+  return { state, indexed, plain };
+}
+
+function takeUp(n: number, file: Buffer, state: LogState): Segment {
+  let rawBytes = 0;
+  let first: { seq: number; atUs: number } | undefined;
+  while (isWholeChunk(file, rawBytes)) {
+    const chunk = readChunk(file, rawBytes);
+    advance(state, chunk);
+    if (chunk.lineCount > 0) first ??= { seq: chunk.firstSeq, atUs: chunk.firstAtUs };
+    rawBytes = chunk.end;
+  }
+  return {
+    n,
+    firstSeq: first?.seq ?? state.lastSeq + 1,
+    lastSeq: state.lastSeq,
+    firstAtUs: first?.atUs ?? state.lastAtUs,
+    lastAtUs: state.lastAtUs,
+    rawBytes,
+    encoding: 'raw',
+  };
+}
+
+/** Plain files behind a broken one: their lines would leave a gap. */
+async function removeFrom(dir: string, runId: string, firstN: number): Promise<void> {
+  for (let n = firstN; ; n++) {
+    const path = segmentPath(dir, runId, n, 'raw');
+    if (!(await rm(path).then(() => true, ignoreMissing))) return;
+  }
+}
+
+function ignoreMissing(error: unknown): undefined {
+  if (errorCode(error) !== 'ENOENT') throw error;
+  return undefined;
+}

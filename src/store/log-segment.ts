@@ -1,0 +1,106 @@
+// A log's files: each segment is one file of chunks, plain while it is written, compressed from then on.
+
+import { mkdirSync } from 'node:fs';
+import { open, readFile, unlink } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
+import { constants, zstdCompress, zstdDecompress } from 'node:zlib';
+import { errorCode } from '../lib/error-code.ts';
+import { shardOf } from '../lib/ids.ts';
+import type { Logger } from '../lib/logger.ts';
+import { chunkEnd, firstSeqAt, lineCountAt } from './log-chunk.ts';
+
+export type SegmentEncoding = 'raw' | 'zstd';
+
+/** The numbers of a segment that is being written grow; its encoding changes once, when the compressed file is there. */
+export type Segment = {
+  readonly n: number;
+  readonly firstSeq: number;
+  lastSeq: number;
+  readonly firstAtUs: number;
+  lastAtUs: number;
+  rawBytes: number;
+  encoding: SegmentEncoding;
+};
+
+/** A segment's bytes, and where its chunks with lines are. */
+export type LoadedSegment = { readonly file: Buffer; readonly chunkStarts: readonly number[] };
+
+const compress = promisify(zstdCompress);
+const decompress = promisify(zstdDecompress);
+/** Of the levels tried on logs the fastest, and none made them smaller: 0.1 to 0.2 of their size at 300 MB/s. */
+const zstdLevel = 1;
+/** All of a segment in one piece: each piece is a round to the thread pool, at 16 KiB by default 30 ms for a segment. */
+const leastChunkBytes = 65_536;
+
+export function segmentPath(dir: string, runId: string, n: number, encoding: SegmentEncoding): string {
+  return join(dir, shardOf(runId), `${runId}.${n}.${encoding === 'raw' ? 'raw' : 'zst'}`);
+}
+
+export function makeShard(dir: string, runId: string): void {
+  mkdirSync(dirname(segmentPath(dir, runId, 1, 'raw')), { recursive: true, mode: 0o700 });
+}
+
+/** Of a segment that is being written: what it holds at this moment, or a little more. */
+export async function loadSegment(dir: string, runId: string, segment: Segment): Promise<LoadedSegment> {
+  for (;;) {
+    const { encoding, rawBytes } = segment;
+    try {
+      const stored = await readFile(segmentPath(dir, runId, segment.n, encoding));
+      const file =
+        encoding === 'raw'
+          ? stored.subarray(0, rawBytes)
+          : await decompress(stored, { chunkSize: Math.max(rawBytes, leastChunkBytes) });
+      return { file, chunkStarts: findChunks(file) };
+    } catch (error) {
+      // Compressed, and the plain file removed, since we looked.
+      if (encoding === segment.encoding) throw error;
+    }
+  }
+}
+
+function findChunks(file: Buffer): number[] {
+  const starts: number[] = [];
+  for (let start = 0; start < file.length; start = chunkEnd(file, start)) {
+    if (lineCountAt(file, start) > 0) starts.push(start);
+  }
+  return starts;
+}
+
+/** The index of the chunk that holds the line `seq`, or of the first one after it. */
+export function chunkIndexOf({ file, chunkStarts }: LoadedSegment, seq: number): number {
+  let low = 0;
+  let high = chunkStarts.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    const start = chunkStarts[middle] ?? 0;
+    if (firstSeqAt(file, start) + lineCountAt(file, start) <= seq) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+/** Writes the compressed file, durably, beside the plain one, and returns its size in bytes. */
+export async function compressSegment(dir: string, runId: string, n: number): Promise<number> {
+  const raw = await readFile(segmentPath(dir, runId, n, 'raw'));
+  const stored = await compress(raw, {
+    chunkSize: Math.max(raw.length >>> 2, leastChunkBytes),
+    params: { [constants.ZSTD_c_compressionLevel]: zstdLevel, [constants.ZSTD_c_checksumFlag]: 1 },
+  });
+  const file = await open(segmentPath(dir, runId, n, 'zstd'), 'w', 0o600);
+  try {
+    await file.writeFile(stored);
+    await file.datasync();
+  } finally {
+    await file.close();
+  }
+  return stored.length;
+}
+
+/** The plain file of a segment that is compressed; a disk that refuses costs space, nothing else. */
+export async function removeRaw(dir: string, runId: string, n: number, log: Logger): Promise<void> {
+  await unlink(segmentPath(dir, runId, n, 'raw')).catch((error: unknown) => {
+    if (errorCode(error) !== 'ENOENT')
+      log.warn({ err: error, run_id: runId }, 'a log file that is compressed was not removed');
+  });
+}

@@ -1,0 +1,72 @@
+// How far a log is: what its writer goes on from, and what stands at the start of each segment in a chunk without lines,
+// so that a later process needs to read the last segment alone.
+
+import { type Chunk, readChunk, type SpoolPosition, textStartOf, writeHead } from './log-chunk.ts';
+
+export type LogState = {
+  lastSeq: number;
+  lastAtUs: number;
+  /** Text stored so far. */
+  textBytes: number;
+  /** By attempt: up to where its spool need not be read again. */
+  readonly spool: Map<number, SpoolPosition>;
+  /** Left out so far, and not yet said in the log. */
+  omitted: Omission | undefined;
+};
+
+/** `attempt` and `stepId` are those of its last line. */
+type Omission = {
+  readonly attempt: number;
+  readonly stepId: string;
+  readonly lineCount: number;
+  readonly textBytes: number;
+};
+
+type StateText = { textBytes: number; spool: [number, SpoolPosition][]; omitted?: Omission };
+
+export function emptyState(): LogState {
+  return { lastSeq: 0, lastAtUs: 0, textBytes: 0, spool: new Map(), omitted: undefined };
+}
+
+export function encodeState({ lastSeq, lastAtUs, textBytes, spool, omitted }: LogState): Buffer {
+  const text = JSON.stringify({ textBytes, spool: [...spool], ...(omitted && { omitted }) } satisfies StateText);
+  const textStart = textStartOf(0, '');
+  const chunk = Buffer.alloc(textStart + Buffer.byteLength(text));
+  chunk.write(text, textStart);
+  writeHead(chunk, 0, chunk.length, chunk.length - textStart, {
+    firstSeq: lastSeq + 1,
+    lineCount: 0,
+    firstAtUs: lastAtUs,
+    highestLevel: 0,
+    attempt: 0,
+    stepId: '',
+    spool: { offset: 0, aheadBytes: 0 },
+  });
+  return chunk;
+}
+
+/** Takes a chunk's part in the state; chunks come in their order. */
+export function advance(state: LogState, chunk: Chunk): void {
+  if (chunk.lineCount === 0) {
+    const said: StateText = JSON.parse(chunk.file.toString('utf8', chunk.textStart, chunk.textEnd));
+    state.lastSeq = chunk.firstSeq - 1;
+    state.lastAtUs = chunk.firstAtUs;
+    state.textBytes = said.textBytes;
+    state.omitted = said.omitted;
+    for (const [attempt, position] of said.spool) state.spool.set(attempt, position);
+    return;
+  }
+  state.lastSeq = chunk.firstSeq + chunk.lineCount - 1;
+  state.lastAtUs = chunk.firstAtUs + chunk.lineCount - 1;
+  state.textBytes += chunk.textEnd - chunk.textStart;
+  state.spool.set(chunk.attempt, chunk.spool);
+}
+
+/** Takes all of a file's chunks; the file must be whole. */
+export function advanceOver(state: LogState, file: Buffer): void {
+  for (let start = 0; start < file.length; ) {
+    const chunk = readChunk(file, start);
+    advance(state, chunk);
+    start = chunk.end;
+  }
+}

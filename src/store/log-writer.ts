@@ -1,0 +1,202 @@
+// Appends what a run prints to its log: numbers and times its lines, remembers how much of the spool they were, and past
+// the limit keeps the end alone.
+
+import type { LogLevel } from '../domain/log-line.ts';
+import type { Progress } from '../domain/run.ts';
+import type { Clock } from '../lib/clock.ts';
+import type { SpoolPosition } from './log-chunk.ts';
+import {
+  type ChunkEncoder,
+  type Encoded,
+  type EncodedChunk,
+  markedLine,
+  maxChunkTextBytes,
+  type SpoolBytes,
+} from './log-encode.ts';
+import type { LogFile } from './log-file.ts';
+import { createOverflow, type HeldLines, omissionText } from './log-overflow.ts';
+import { encodeState, type LogState } from './log-state.ts';
+
+/** Lines that can be read now; none of those that are held back until the log closes. */
+type Appended = { readonly firstSeq: number; readonly count: number };
+
+export type LogWriter = {
+  readonly lastSeq: number;
+  /** What lies below in that attempt's spool is never read again, by this process or a later one. Held-back lines are above. */
+  readonly spoolOffset: (attempt: number) => number;
+  /**
+   * Takes whole lines, marks included, redacted; they are in the file when it returns. Throws when the disk refuses, and
+   * has then taken nothing.
+   */
+  readonly append: (o: {
+    readonly attempt: number;
+    readonly stepId: string;
+    readonly bytes: Buffer;
+    readonly spoolEnd: number;
+  }) => Appended & { readonly progress: readonly Progress[] };
+  /** A line of the engine's own. */
+  readonly note: (o: {
+    readonly attempt: number;
+    readonly stepId: string;
+    readonly level: LogLevel;
+    readonly message: string;
+  }) => Appended;
+  /** To be awaited between appends when it is a promise: the disk or the compression is behind. */
+  readonly ready: () => Promise<void> | undefined;
+  /** Stores what was held back, seals and indexes everything; says which lines became readable by it. */
+  readonly close: () => Promise<Appended>;
+  /** Lets go of it without sealing: the next writer goes on where this one was. */
+  readonly release: () => Promise<void>;
+};
+
+const keptEndBytes = 2 ** 20;
+/** How much may be left out before that is written down: a crash reads as much of the spool again. */
+const checkpointBytes = 4 * 2 ** 20;
+const leastChunkTextBytes = 4096;
+
+export function createLogWriter(o: {
+  readonly file: LogFile;
+  readonly state: LogState;
+  readonly maxSizeBytes: number;
+  readonly clock: Clock;
+  readonly encode: ChunkEncoder;
+  /** Chunks with lines that can be read now, good until it returns. */
+  readonly onStored: (chunks: readonly Buffer[]) => void;
+  /** Closed or released. */
+  readonly onClosed: () => void;
+}): LogWriter {
+  const { file, state, clock } = o;
+  const endBytes = Math.min(keptEndBytes, Math.floor(o.maxSizeBytes / 2));
+  const beginningBytes = o.maxSizeBytes - endBytes;
+  const chunkTextBytes = Math.max(leastChunkTextBytes, Math.min(maxChunkTextBytes, Math.floor(o.maxSizeBytes / 16)));
+  const overflow = createOverflow(endBytes);
+  /** By attempt: how far its spool was handed over. What is held back of that is not stored yet. */
+  const handedOver = new Map(state.spool);
+  /** By attempt: where a later process would go on. */
+  const written = new Map(state.spool);
+  let uncheckedBytes = 0;
+  let closing: Promise<Appended> | undefined;
+  let appendedByClose: Appended | undefined;
+
+  function take(input: SpoolBytes): Appended & { readonly progress: readonly Progress[] } {
+    if (uncheckedBytes >= checkpointBytes) writeCheckpoint();
+    const atMs = clock.now();
+    const { out, chunks, progress } = encodeNext(input, atMs);
+    let fitting = 0;
+    for (let { textBytes } = state; textBytes < beginningBytes && fitting < chunks.length; fitting++) {
+      textBytes += chunks[fitting]?.textBytes ?? 0;
+    }
+    const appended = store(out, chunks.slice(0, fitting), input.attempt);
+    for (const { inputStart, inputEnd, lineCount, textBytes, spool } of chunks.slice(fitting)) {
+      const bytes = Buffer.from(input.bytes.subarray(inputStart, inputEnd));
+      hold({ attempt: input.attempt, stepId: input.stepId, bytes, atMs, lineCount, textBytes, spool });
+    }
+    return { ...appended, progress };
+  }
+
+  function encodeNext(input: SpoolBytes, atMs: number): Encoded {
+    const firstAtUs = Math.max(atMs * 1000, state.lastAtUs + 1);
+    return o.encode(input, { firstSeq: state.lastSeq + 1, firstAtUs, chunkTextBytes });
+  }
+
+  function store(out: Buffer, chunks: readonly EncodedChunk[], attempt: number): Appended {
+    const firstSeq = state.lastSeq + 1;
+    const first = chunks[0];
+    const last = chunks.at(-1);
+    if (!first || !last) return { firstSeq, count: 0 };
+    const lines = { firstSeq, lastSeq: last.lastSeq, firstAtUs: first.firstAtUs, lastAtUs: last.lastAtUs };
+    file.write(out.subarray(first.start, last.end), lines, head);
+    state.lastSeq = last.lastSeq;
+    state.lastAtUs = last.lastAtUs;
+    for (const { textBytes } of chunks) state.textBytes += textBytes;
+    state.spool.set(attempt, last.spool);
+    written.set(attempt, last.spool);
+    o.onStored(chunks.map(({ start, end }) => out.subarray(start, end)));
+    return { firstSeq, count: last.lastSeq - firstSeq + 1 };
+  }
+
+  /** What a file starts with; the first one has nothing to say. */
+  function head(): Buffer {
+    return file.segments.length > 1 ? encodeState(state) : Buffer.alloc(0);
+  }
+
+  function hold(lines: HeldLines): void {
+    for (const dropped of overflow.hold(lines)) {
+      const { attempt, stepId } = dropped;
+      const before = state.omitted ?? { lineCount: 0, textBytes: 0 };
+      const lineCount = before.lineCount + dropped.lineCount;
+      state.omitted = { attempt, stepId, lineCount, textBytes: before.textBytes + dropped.textBytes };
+      state.spool.set(attempt, dropped.spool);
+      uncheckedBytes += dropped.textBytes;
+    }
+  }
+
+  function writeCheckpoint(): void {
+    const { lastSeq, lastAtUs } = state;
+    file.write(encodeState(state), { firstSeq: lastSeq + 1, lastSeq, firstAtUs: lastAtUs, lastAtUs }, head);
+    for (const [attempt, position] of state.spool) written.set(attempt, position);
+    uncheckedBytes = 0;
+  }
+
+  function storeHeld(): Appended {
+    const firstSeq = state.lastSeq + 1;
+    const held = overflow.takeAll();
+    if (state.omitted) {
+      const { attempt, stepId } = state.omitted;
+      const spool = state.spool.get(attempt) ?? start;
+      const input = { attempt, stepId, bytes: markedLine('warn', omissionText(state.omitted)), from: spool, to: spool };
+      const { out, chunks } = encodeNext(input, held[0]?.atMs ?? clock.now());
+      store(out, chunks, attempt);
+      state.omitted = undefined;
+      writeCheckpoint();
+    }
+    for (const { attempt, stepId, bytes, spool, atMs } of held) {
+      const { out, chunks } = encodeNext({ attempt, stepId, bytes, from: spool, to: spool }, atMs);
+      store(out, chunks, attempt);
+    }
+    return { firstSeq, count: state.lastSeq - firstSeq + 1 };
+  }
+
+  async function close(): Promise<Appended> {
+    appendedByClose ??= storeHeld();
+    await file.close();
+    o.onClosed();
+    return appendedByClose;
+  }
+
+  return {
+    get lastSeq() {
+      return state.lastSeq;
+    },
+    spoolOffset: (attempt) => (written.get(attempt) ?? start).offset,
+    append({ attempt, stepId, bytes, spoolEnd }) {
+      const before = handedOver.get(attempt) ?? start;
+      // Stored before a crash, in a write that the crash cut short.
+      const skipBytes = Math.min(before.aheadBytes, bytes.length);
+      const from = { offset: before.offset, aheadBytes: skipBytes };
+      const to = { offset: spoolEnd, aheadBytes: before.aheadBytes - skipBytes };
+      const appended = take({ attempt, stepId, bytes: bytes.subarray(skipBytes), from, to });
+      handedOver.set(attempt, to);
+      return appended;
+    },
+    note({ attempt, stepId, level, message }) {
+      const spool = handedOver.get(attempt) ?? start;
+      const { firstSeq, count } = take({ attempt, stepId, bytes: markedLine(level, message), from: spool, to: spool });
+      return { firstSeq, count };
+    },
+    ready: file.ready,
+    close() {
+      closing ??= close().catch((error: unknown) => {
+        closing = undefined;
+        throw error;
+      });
+      return closing;
+    },
+    async release() {
+      await file.release();
+      o.onClosed();
+    },
+  };
+}
+
+const start: SpoolPosition = { offset: 0, aheadBytes: 0 };

@@ -1,0 +1,118 @@
+// The log store: what runs print, in segments beside the database, which has an index of them (ADR 0005).
+
+import type { LogLine } from '../domain/log-line.ts';
+import { invariant } from '../domain/problem.ts';
+import type { Clock } from '../lib/clock.ts';
+import type { Logger } from '../lib/logger.ts';
+import type { Database } from './database.ts';
+import type { LogBatch } from './log-batch.ts';
+import { createChunkEncoder } from './log-encode.ts';
+import { openLogFile } from './log-file.ts';
+import { createLogReader } from './log-reader.ts';
+import { resumeLog } from './log-resume.ts';
+import type { LogFilter } from './log-search.ts';
+import type { Segment } from './log-segment.ts';
+import { createLogWriter, type LogWriter } from './log-writer.ts';
+
+export type { LogBatch } from './log-batch.ts';
+export type { LogWriter } from './log-writer.ts';
+
+type LogPage = {
+  readonly lines: readonly LogLine[];
+  /** The `afterSeq` of the next page; null when there is none. */
+  readonly nextSeq: number | null;
+};
+
+export type LogStore = {
+  /** Goes on behind what an earlier process has left. One writer a run at a time. */
+  readonly openWriter: (o: { readonly runId: string; readonly maxSizeBytes: number }) => Promise<LogWriter>;
+  /** The first `limit` lines that match, or with `tail` the last so many; oldest first. */
+  readonly page: (
+    runId: string,
+    query: LogFilter & { readonly tail?: number; readonly limit: number },
+  ) => Promise<LogPage>;
+  /** All lines that match and are stored by now, some at a time. */
+  readonly stream: (runId: string, filter: LogFilter) => AsyncIterable<readonly LogLine[]>;
+  /** The lines stored next after `afterSeq`, some hundred KiB at most; undefined when there are none yet. */
+  readonly next: (runId: string, afterSeq: number) => Promise<LogBatch | undefined>;
+  readonly lines: (runId: string, firstSeq: number, count: number) => Promise<LogLine[]>;
+  /** Called each time that lines of the run have become readable; must not throw. Returns how to stop it. */
+  readonly onAppend: (runId: string, listener: () => void) => () => void;
+  /** Lets go of every log that is still being written; the next store goes on with them. */
+  readonly close: () => Promise<void>;
+};
+
+export function createLogStore(o: {
+  readonly dir: string;
+  readonly db: Database;
+  readonly clock: Clock;
+  readonly log: Logger;
+}): LogStore {
+  const { dir, db, clock, log } = o;
+  const encode = createChunkEncoder();
+  const open = new Map<string, { readonly segments: readonly Segment[]; readonly writer: LogWriter }>();
+  const listeners = new Map<string, Set<() => void>>();
+  const reader = createLogReader({ dir, db, openSegments: (runId) => open.get(runId)?.segments });
+
+  function announce(runId: string): void {
+    for (const listener of Array.from(listeners.get(runId) ?? [])) listener();
+  }
+
+  return {
+    async openWriter({ runId, maxSizeBytes }) {
+      invariant(!open.has(runId), 'a log has one writer at a time');
+      const { state, indexed, plain } = await resumeLog({ dir, db, runId });
+      const file = openLogFile({ dir, runId, db, log, indexed, plain });
+      const writer = createLogWriter({
+        file,
+        state,
+        maxSizeBytes,
+        clock,
+        encode,
+        onStored(chunks) {
+          for (const chunk of chunks) reader.remember(runId, chunk);
+          announce(runId);
+        },
+        onClosed() {
+          open.delete(runId);
+          reader.forget(runId);
+        },
+      });
+      open.set(runId, { segments: file.segments, writer });
+      if (plain.length > 0) announce(runId);
+      return writer;
+    },
+    async page(runId, { tail, limit, ...filter }) {
+      if (tail !== undefined) return { lines: await reader.last(runId, filter, tail), nextSeq: null };
+      const lines: LogLine[] = [];
+      for await (const found of reader.forward(runId, filter)) {
+        lines.push(...found);
+        if (lines.length > limit) break;
+      }
+      const last = lines[limit - 1];
+      return { lines: lines.slice(0, limit), nextSeq: last && lines.length > limit ? last.seq : null };
+    },
+    stream: reader.forward,
+    next: reader.next,
+    async lines(runId, firstSeq, count) {
+      const lines: LogLine[] = [];
+      while (lines.length < count) {
+        const batch = await reader.next(runId, firstSeq - 1 + lines.length);
+        if (!batch) break;
+        lines.push(...batch.lines());
+      }
+      return lines.slice(0, count);
+    },
+    onAppend(runId, listener) {
+      const others = listeners.get(runId) ?? new Set();
+      listeners.set(runId, others.add(listener));
+      return () => {
+        others.delete(listener);
+        if (others.size === 0) listeners.delete(runId);
+      };
+    },
+    async close() {
+      await Promise.all([...open.values()].map(({ writer }) => writer.release()));
+    },
+  };
+}

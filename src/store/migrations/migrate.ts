@@ -1,0 +1,36 @@
+// Brings a database to the newest schema, all in one transaction, and refuses one that a newer program has written.
+
+import type { Kysely } from 'kysely';
+import { StartError } from '../../lib/start-error.ts';
+import type { Schema } from '../schema.ts';
+import { initial } from './0001-initial.ts';
+import type { ColumnTypes, Migration } from './migration.ts';
+
+/** In order; a database's version is how many of them it has. */
+export const migrations: readonly Migration[] = [initial];
+
+/** The database that is being migrated. */
+type MigrationTarget = {
+  readonly db: Kysely<Schema>;
+  readonly types: ColumnTypes;
+  readonly version: () => number;
+  /** Runs `work` in one transaction that also sets the version. */
+  readonly raise: (toVersion: number, work: () => Promise<void>) => Promise<void>;
+};
+
+/** @throws Error when the database is of a newer program */
+export async function migrate({ db, types, version, raise }: MigrationTarget): Promise<void> {
+  const found = version();
+  if (found > migrations.length) {
+    throw new StartError(
+      `the database was written by a newer flwd: its schema is ${found}, this version knows ${migrations.length}; ` +
+        'start the newer version, or restore a backup from before the upgrade',
+    );
+  }
+  if (found === migrations.length) return;
+  await raise(migrations.length, async () => {
+    for (const migration of migrations.slice(found)) {
+      for (const statement of migration.statements(db, types)) await statement.execute();
+    }
+  });
+}

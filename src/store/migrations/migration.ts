@@ -1,0 +1,18 @@
+// What one migration is: statements, built for the engine they run on.
+
+import type { Compilable, Kysely } from 'kysely';
+import type { Schema } from '../schema.ts';
+
+/** What an engine spells in its own way. */
+export type ColumnTypes = {
+  /** A key of 64 bits. SQLite makes it the row's own address only under the name `integer`. */
+  readonly growingId: 'integer' | 'bigint';
+};
+
+export type Migration = {
+  readonly name: string;
+  readonly statements: (
+    db: Kysely<Schema>,
+    types: ColumnTypes,
+  ) => readonly (Compilable & { readonly execute: () => Promise<unknown> })[];
+};

@@ -1,0 +1,56 @@
+// The store: everything that outlives the process, in one database file and in files beside it.
+
+import { mkdirSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import type { Clock } from '../lib/clock.ts';
+import type { Logger } from '../lib/logger.ts';
+import { type ArtifactStore, createArtifactStore } from './artifacts.ts';
+import { createBlobStore } from './blobs.ts';
+import type { CommitListener, Database } from './database.ts';
+import { createIdempotencyStore, type IdempotencyStore } from './idempotency.ts';
+import { createJournal, type Journal } from './journal.ts';
+import { createLogStore, type LogStore } from './logs.ts';
+import { createRunStore, type RunStore } from './runs.ts';
+import { openSqliteDatabase } from './sqlite-database.ts';
+
+export type Store = {
+  readonly db: Database;
+  readonly runs: RunStore;
+  readonly journal: Journal;
+  readonly artifacts: ArtifactStore;
+  readonly idempotency: IdempotencyStore;
+  readonly logs: LogStore;
+  /** Finishes what was asked for, then refuses. Logs still being written must have been closed before. */
+  readonly close: () => Promise<void>;
+};
+
+/** @throws Error when the database is of a newer program, or the file is none */
+export async function openStore(o: {
+  readonly dbPath: string;
+  /** Holds `logs/` and `artifacts/`. */
+  readonly blobsDir: string;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly onCommit: CommitListener;
+}): Promise<Store> {
+  const { clock, log, onCommit } = o;
+  for (const dir of [dirname(o.dbPath), o.blobsDir]) mkdirSync(dir, { recursive: true, mode: 0o700 });
+  const db = await openSqliteDatabase({ path: o.dbPath, clock, log, onCommit });
+  const logs = createLogStore({ dir: join(o.blobsDir, 'logs'), db, clock, log });
+  return {
+    db,
+    runs: createRunStore(db),
+    journal: createJournal(db),
+    artifacts: createArtifactStore({
+      database: db,
+      blobs: createBlobStore({ dir: join(o.blobsDir, 'artifacts') }),
+      clock,
+    }),
+    idempotency: createIdempotencyStore(db),
+    logs,
+    async close() {
+      await logs.close();
+      await db.close();
+    },
+  };
+}

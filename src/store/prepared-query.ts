@@ -1,0 +1,44 @@
+// Queries of the hot path, built and compiled once and run with other values each time: compiling takes Kysely longer
+// than SQLite takes to run an insert of many columns (measured: ADR 0002).
+
+import type { Compilable, CompiledQuery, Kysely } from 'kysely';
+import type { Schema } from './schema.ts';
+
+type Values = Readonly<Record<string, string | number | null>>;
+
+/**
+ * Every value becomes a parameter, so `build` must not look at one: no `in` over a list, no condition. What it is called
+ * with later has the same members.
+ */
+export function prepareQuery<V extends Values, Row>(
+  build: (db: Kysely<Schema>, values: V) => Compilable<Row>,
+): (db: Kysely<Schema>, values: V) => Promise<readonly Row[]> {
+  const compiled = new WeakMap<object, CompiledQuery<Row>>();
+  return async (db, values) => {
+    const { adapter } = db.getExecutor();
+    let query = compiled.get(adapter);
+    if (!query) {
+      query = build(db, slotsFor(values)).compile();
+      compiled.set(adapter, query);
+    }
+    const parameters = query.parameters.map((parameter) =>
+      parameter instanceof Slot ? values[parameter.name] : parameter,
+    );
+    const bound: CompiledQuery<Row> = { ...query, parameters };
+    return (await db.executeQuery(bound)).rows;
+  };
+}
+
+/** Stands for a value while a query is built. */
+class Slot {
+  readonly name: string;
+
+  constructor(name: string) {
+    this.name = name;
+  }
+}
+
+function slotsFor<V extends Values>(values: V): V {
+  const slots = Object.keys(values).map((name) => [name, new Slot(name)]);
+  return Object.assign({}, values, Object.fromEntries(slots));
+}

@@ -1,0 +1,104 @@
+// Adding a run: its row, its plan, its first step, its labels and run.created.
+
+import { type JsonObject, stepIdOfSingle } from '../domain/job.ts';
+import type { Run, RunPlan, Trigger } from '../domain/run.ts';
+import type { Transaction } from './database.ts';
+import { prepareQuery } from './prepared-query.ts';
+import { countAddedRun } from './run-counts.ts';
+import type { RunDetails } from './run-rows.ts';
+import type { RunPlanRow, RunRow, StepRow } from './schema.ts';
+
+export type NewRun = {
+  readonly id: string;
+  readonly jobId: string;
+  readonly tenant: string;
+  readonly createdAtMs: number;
+  /** As shown: secrets redacted. */
+  readonly args: JsonObject;
+  /** The secret arguments, encrypted. */
+  readonly sealed: string | null;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly priority: number;
+  readonly trigger: Trigger;
+  readonly createdBy: string;
+  readonly requestId: string | null;
+  readonly source: Run['source'];
+  readonly security: Run['security'];
+  readonly grants: Run['grants'];
+  readonly limits: JsonObject;
+  readonly waiting: string | null;
+  readonly plan: RunPlan;
+};
+
+const firstAttempt = 1;
+
+const insertRun = prepareQuery((db, row: RunRow) => db.insertInto('runs').values(row));
+const insertPlan = prepareQuery((db, row: RunPlanRow) => db.insertInto('run_plans').values(row));
+const insertStep = prepareQuery((db, row: StepRow) => db.insertInto('steps').values(row));
+
+export async function addRun(tx: Transaction, run: NewRun): Promise<void> {
+  const { id, jobId, tenant, createdAtMs, plan } = run;
+  await insertRun(tx.db, toRow(run));
+  await insertPlan(tx.db, { run_id: id, plan: JSON.stringify(plan), sealed: run.sealed });
+  await insertStep(tx.db, {
+    run_id: id,
+    step_id: stepIdOfSingle,
+    attempt: firstAttempt,
+    name: plan.job.title ?? plan.job.name,
+    status: 'pending',
+    reason: null,
+    started_at: null,
+    finished_at: null,
+    exit_code: null,
+    needs: '[]',
+    outputs: '{}',
+  });
+  const labels = Object.entries(run.labels);
+  if (labels.length > 0) {
+    const rows = labels.map(([key, value]) => ({ run_id: id, key, value, created_at: createdAtMs }));
+    await tx.db.insertInto('run_labels').values(rows).execute();
+  }
+  await countAddedRun(tx.db, { tenant, job_id: jobId, source: run.source.name });
+  tx.emit({ type: 'run.created', runId: id, jobId, tenant, data: { status: 'pending' } });
+}
+
+function toRow(run: NewRun): RunRow {
+  const { limits, grants, source, security, requestId } = run;
+  const details: RunDetails = {
+    rerun_of: null,
+    parent: null,
+    limits,
+    grants,
+    source,
+    security,
+    request_id: requestId,
+  };
+  return {
+    id: run.id,
+    job_id: run.jobId,
+    tenant: run.tenant,
+    source: source.name,
+    status: 'pending',
+    reason: null,
+    waiting: run.waiting,
+    created_at: run.createdAtMs,
+    started_at: null,
+    finished_at: null,
+    exit_code: null,
+    attempt: firstAttempt,
+    priority: run.priority,
+    version: 1,
+    queue_ms: run.plan.job.timeouts.queueMs,
+    trigger: run.trigger.type,
+    created_by: run.createdBy,
+    worker: null,
+    cancel_requested_at: null,
+    labels: JSON.stringify(run.labels),
+    progress: null,
+    error: null,
+    termination: null,
+    details: JSON.stringify(details),
+    args: JSON.stringify(run.args),
+    result: null,
+  };
+}

@@ -1,0 +1,49 @@
+// How many runs there are of each kind, kept in the transactions that change it.
+
+import type { Compilable, Kysely } from 'kysely';
+import type { RunStatus } from '../domain/run.ts';
+import { prepareQuery } from './prepared-query.ts';
+import type { RunCountRow, Schema } from './schema.ts';
+
+type Move = { readonly from: RunStatus; readonly to: RunStatus };
+type Kind = { readonly tenant: string; readonly job_id: string; readonly source: string };
+
+const countAdded = prepareQuery((db, kind: Kind) => shift(db, [{ ...kind, status: 'pending', count: 1 }]));
+const countMoved = prepareQuery((db, { from, to, ...kind }: Kind & Move) =>
+  shift(db, [
+    { ...kind, status: from, count: -1 },
+    { ...kind, status: to, count: 1 },
+  ]),
+);
+
+function shift(db: Kysely<Schema>, changes: readonly RunCountRow[]): Compilable {
+  return db
+    .insertInto('run_counts')
+    .values(changes)
+    .onConflict((conflict) =>
+      conflict
+        .columns(['status', 'tenant', 'job_id', 'source'])
+        .doUpdateSet((eb) => ({ count: eb('run_counts.count', '+', eb.ref('excluded.count')) })),
+    );
+}
+
+export async function countAddedRun(db: Kysely<Schema>, { tenant, job_id, source }: Kind): Promise<void> {
+  await countAdded(db, { tenant, job_id, source });
+}
+
+export async function countMovedRun(db: Kysely<Schema>, { tenant, job_id, source }: Kind, move: Move): Promise<void> {
+  await countMoved(db, { tenant, job_id, source, ...move });
+}
+
+export async function sumRunCounts(
+  db: Kysely<Schema>,
+  kind: { readonly status?: RunStatus; readonly tenant?: string; readonly jobId?: string; readonly source?: string },
+): Promise<number> {
+  let query = db.selectFrom('run_counts').select((eb) => eb.fn.sum<number | string | null>('count').as('total'));
+  if (kind.status !== undefined) query = query.where('status', '=', kind.status);
+  if (kind.tenant !== undefined) query = query.where('tenant', '=', kind.tenant);
+  if (kind.jobId !== undefined) query = query.where('job_id', '=', kind.jobId);
+  if (kind.source !== undefined) query = query.where('source', '=', kind.source);
+  const { total } = await query.executeTakeFirstOrThrow();
+  return Number(total ?? 0);
+}

@@ -1,0 +1,93 @@
+// Rows of `runs` and `steps` ↔ the run as the domain knows it.
+
+import type { Run, RunSummary, Step } from '../domain/run.ts';
+import { toTimestamp } from '../lib/clock.ts';
+import type { RunRow, StepRow } from './schema.ts';
+
+/** The columns a summary is made of. */
+export const summaryColumns = [
+  'id',
+  'job_id',
+  'tenant',
+  'status',
+  'reason',
+  'waiting',
+  'created_at',
+  'started_at',
+  'finished_at',
+  'exit_code',
+  'attempt',
+  'priority',
+  'trigger',
+  'created_by',
+  'labels',
+  'progress',
+] as const satisfies (keyof RunRow)[];
+
+/** What a run is born with and only shows: one JSON text. */
+export type RunDetails = Pick<Run, 'rerun_of' | 'parent' | 'limits' | 'grants' | 'source' | 'security' | 'request_id'>;
+
+export function toSummary(row: Pick<RunRow, (typeof summaryColumns)[number]>): RunSummary {
+  return {
+    run_id: row.id,
+    job_id: row.job_id,
+    tenant: row.tenant,
+    status: row.status,
+    reason: row.reason,
+    waiting: row.waiting,
+    created_at: toTimestamp(row.created_at),
+    started_at: toTimestampOrNull(row.started_at),
+    finished_at: toTimestampOrNull(row.finished_at),
+    exit_code: row.exit_code,
+    attempt: row.attempt,
+    priority: row.priority,
+    trigger: { type: row.trigger },
+    created_by: row.created_by,
+    labels: JSON.parse(row.labels),
+    progress: parseOrNull(row.progress),
+  };
+}
+
+export function toRun(row: RunRow, steps: readonly StepRow[]): Run {
+  const details: RunDetails = JSON.parse(row.details);
+  return {
+    ...toSummary(row),
+    args: JSON.parse(row.args),
+    result: parseOrNull(row.result),
+    error: parseOrNull(row.error),
+    steps: steps.map(toStep),
+    ...details,
+    termination: parseOrNull(row.termination),
+    worker: row.worker,
+    cancel_requested_at: toTimestampOrNull(row.cancel_requested_at),
+  };
+}
+
+function toStep(row: StepRow): Step {
+  return {
+    step_id: row.step_id,
+    name: row.name,
+    status: row.status,
+    reason: row.reason,
+    attempt: row.attempt,
+    needs: JSON.parse(row.needs),
+    started_at: toTimestampOrNull(row.started_at),
+    finished_at: toTimestampOrNull(row.finished_at),
+    exit_code: row.exit_code,
+    outputs: JSON.parse(row.outputs),
+  };
+}
+
+export function toTimestampOrNull(atMs: number | null): string | null {
+  return atMs === null ? null : toTimestamp(atMs);
+}
+
+/** For a nullable column of JSON. */
+export function toJsonOrNull(value: unknown): string | null {
+  return value === null || value === undefined ? null : JSON.stringify(value);
+}
+
+/** Typed, as all that is read back here, by the column it comes from. */
+function parseOrNull(json: string | null): ReturnType<typeof JSON.parse> {
+  return json === null ? null : JSON.parse(json);
+}

@@ -1,0 +1,130 @@
+// The tables as Kysely sees them. Instants are integers in milliseconds (`_us`: microseconds), booleans 0 or 1, and
+// what is only served is JSON in a text column.
+
+import type { JournalEntry } from '../domain/event.ts';
+import type { RunReason, RunStatus, Trigger } from '../domain/run.ts';
+
+export type Schema = {
+  runs: RunRow;
+  run_plans: RunPlanRow;
+  run_labels: RunLabelRow;
+  run_counts: RunCountRow;
+  steps: StepRow;
+  events: EventRow;
+  sequences: SequenceRow;
+  idempotency: IdempotencyRow;
+  artifacts: ArtifactRow;
+  artifact_counts: ArtifactCountRow;
+  log_segments: LogSegmentRow;
+};
+
+/** What lists and moves need comes first: SQLite reads a row from its start and stops at the last column asked for. */
+export type RunRow = {
+  id: string;
+  job_id: string;
+  tenant: string;
+  source: string;
+  status: RunStatus;
+  reason: RunReason | null;
+  waiting: string | null;
+  created_at: number;
+  started_at: number | null;
+  finished_at: number | null;
+  exit_code: number | null;
+  attempt: number;
+  priority: number;
+  /** Grows with every change of the row or of its steps. */
+  version: number;
+  queue_ms: number | null;
+  trigger: Trigger['type'];
+  created_by: string;
+  worker: string | null;
+  cancel_requested_at: number | null;
+  labels: string;
+  progress: string | null;
+  error: string | null;
+  termination: string | null;
+  /** RunDetails: what a run is born with and only shows. */
+  details: string;
+  args: string;
+  result: string | null;
+};
+
+/** Apart from `runs`, whose rows are written anew with every move. */
+export type RunPlanRow = { run_id: string; plan: string; sealed: string | null };
+
+/** `created_at` is the run's, so a list by label needs no look at the runs. */
+type RunLabelRow = { run_id: string; key: string; value: string; created_at: number };
+
+/** How many runs there are of each kind, kept with every change, so that a list's total is not counted anew. */
+export type RunCountRow = { status: RunStatus; tenant: string; job_id: string; source: string; count: number };
+
+/** One row for each attempt of a step. */
+export type StepRow = {
+  run_id: string;
+  step_id: string;
+  attempt: number;
+  name: string;
+  status: RunStatus;
+  reason: RunReason | null;
+  started_at: number | null;
+  finished_at: number | null;
+  exit_code: number | null;
+  needs: string;
+  outputs: string;
+};
+
+/** The journal. A row of output owns the ids `id … id + count - 1` and names its first line (ADR 0004). */
+export type EventRow = {
+  id: number;
+  type: JournalEntry['type'];
+  run_id: string;
+  job_id: string;
+  tenant: string;
+  at: number;
+  data: string | null;
+  first_seq: number | null;
+  count: number;
+};
+
+/** The next id to give, kept apart from the rows so that deleting the newest of them never gives an id twice. */
+type SequenceRow = { name: 'events'; next_id: number };
+
+type IdempotencyRow = {
+  tenant: string;
+  key: string;
+  body_hash: string;
+  run_id: string;
+  created_at: number;
+  answer_status: number | null;
+  answer_body: string | null;
+};
+
+export type ArtifactRow = {
+  id: string;
+  run_id: string;
+  job_id: string;
+  step_id: string;
+  tenant: string;
+  name: string;
+  path: string;
+  media_type: string;
+  size_bytes: number;
+  sha256: string;
+  created_at: number;
+  expires_at: number | null;
+};
+
+type ArtifactCountRow = { job_id: string; count: number; size_bytes: number };
+
+type LogSegmentRow = {
+  run_id: string;
+  n: number;
+  first_seq: number;
+  last_seq: number;
+  first_at_us: number;
+  last_at_us: number;
+  raw_bytes: number;
+  stored_bytes: number;
+  encoding: string;
+};

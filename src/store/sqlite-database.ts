@@ -1,0 +1,62 @@
+// A Database on one SQLite file: two connections, brought to the newest schema.
+
+import type { DatabaseSync } from 'node:sqlite';
+import type { Kysely } from 'kysely';
+import type { Clock } from '../lib/clock.ts';
+import type { Logger } from '../lib/logger.ts';
+import type { CommitListener, Database } from './database.ts';
+import { readNextEventId } from './journal-rows.ts';
+import { migrate } from './migrations/migrate.ts';
+import type { Schema } from './schema.ts';
+import { kyselyOver, openSqliteReader, openSqliteWriter } from './sqlite.ts';
+import { fixPlans } from './sqlite-plans.ts';
+import { createSqliteWriter } from './sqlite-writer.ts';
+
+/** @throws Error when the file is no database, or of a newer program */
+export async function openSqliteDatabase(o: {
+  readonly path: string;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly onCommit: CommitListener;
+}): Promise<Database> {
+  const connection = openSqliteWriter(o.path);
+  try {
+    const db = kyselyOver(connection);
+    await migrateSqlite(connection, db);
+    const writer = createSqliteWriter({ ...o, connection, db, nextEventId: await readNextEventId(db) });
+    const reading = openSqliteReader(o.path);
+    return {
+      read: kyselyOver(reading),
+      transact: writer.transact,
+      failure: writer.failure,
+      latestEventId: writer.latestEventId,
+      async close() {
+        await writer.close();
+        reading.close();
+        connection.close();
+      },
+    };
+  } catch (error) {
+    connection.close();
+    throw error;
+  }
+}
+
+async function migrateSqlite(connection: DatabaseSync, db: Kysely<Schema>): Promise<void> {
+  await migrate({
+    db,
+    types: { growingId: 'integer' },
+    version: () => Number(connection.prepare('PRAGMA user_version').get()?.user_version),
+    async raise(toVersion, work) {
+      connection.exec('BEGIN IMMEDIATE');
+      try {
+        await work();
+        fixPlans(connection);
+        connection.exec(`PRAGMA user_version = ${toVersion}; COMMIT`);
+      } catch (error) {
+        if (connection.isTransaction) connection.exec('ROLLBACK');
+        throw error;
+      }
+    },
+  });
+}

@@ -1,0 +1,202 @@
+// The one writer of a SQLite database. Units queued in one turn of the event loop share a commit, so that they share its
+// fsync; each has a savepoint of its own, so that one which fails leaves the others alone (ADR 0002).
+
+import type { DatabaseSync } from 'node:sqlite';
+import type { Kysely } from 'kysely';
+import type { JournalEntry, NewEvent, NewOutput } from '../domain/event.ts';
+import { invariant, Problem } from '../domain/problem.ts';
+import type { Clock } from '../lib/clock.ts';
+import type { Logger } from '../lib/logger.ts';
+import type { CommitListener, Transaction } from './database.ts';
+import { insertEntries, numberEntries } from './journal-rows.ts';
+import type { Schema } from './schema.ts';
+import { storageFailure } from './sqlite.ts';
+
+type Emitted = { readonly event: NewEvent | NewOutput; readonly atMs: number };
+
+type Unit = {
+  /** Does the work; what it resolves with settles the caller's promise once the commit is durable. */
+  readonly run: (tx: Transaction) => Promise<() => void>;
+  readonly reject: (error: unknown) => void;
+};
+
+export type SqliteWriter = {
+  readonly transact: <T>(work: (tx: Transaction) => Promise<T>) => Promise<T>;
+  readonly failure: () => string | null;
+  readonly latestEventId: () => number;
+  readonly close: () => Promise<void>;
+};
+
+/** A commit of this many keeps the event loop for some 20 ms. */
+const mostUnits = 128;
+const probeMs = 1_000;
+
+export function createSqliteWriter(o: {
+  readonly connection: DatabaseSync;
+  readonly db: Kysely<Schema>;
+  readonly nextEventId: number;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly onCommit: CommitListener;
+}): SqliteWriter {
+  const { connection, db, log } = o;
+  const begin = connection.prepare('BEGIN IMMEDIATE');
+  const commit = connection.prepare('COMMIT');
+  const rollback = connection.prepare('ROLLBACK');
+  const savepoint = connection.prepare('SAVEPOINT unit');
+  const release = connection.prepare('RELEASE unit');
+  const rollbackUnit = connection.prepare('ROLLBACK TO unit');
+  let queue: Unit[] = [];
+  let isScheduled = false;
+  let isClosed = false;
+  let whenIdle: (() => void) | undefined;
+  let nextEventId = o.nextEventId;
+  let failure: string | null = null;
+  let probe: NodeJS.Timeout | undefined;
+
+  function transact<T>(work: (tx: Transaction) => Promise<T>): Promise<T> {
+    if (isClosed) return Promise.reject(new Problem('not-ready', 'The server is stopping.'));
+    const { promise, resolve, reject } = Promise.withResolvers<T>();
+    queue.push({
+      async run(tx) {
+        const value = await work(tx);
+        return () => resolve(value);
+      },
+      reject,
+    });
+    schedule();
+    return promise;
+  }
+
+  /** setImmediate comes after all callbacks of the turn; a microtask would come after the first (measured: ADR 0002). */
+  function schedule(): void {
+    if (isScheduled) return;
+    isScheduled = true;
+    setImmediate(() => void commitTurn());
+  }
+
+  async function commitTurn(): Promise<void> {
+    const units = queue.slice(0, mostUnits);
+    queue = queue.slice(mostUnits);
+    await commitUnits(units);
+    isScheduled = false;
+    if (queue.length > 0) schedule();
+    else whenIdle?.();
+  }
+
+  async function commitUnits(units: readonly Unit[]): Promise<void> {
+    const settled: (() => void)[] = [];
+    const rejected = new Set<Unit>();
+    let entries: JournalEntry[];
+    try {
+      begin.run();
+      const emitted: Emitted[] = [];
+      for (const unit of units) {
+        const error = await runUnit(unit, emitted, settled);
+        if (error === undefined) continue;
+        rejected.add(unit);
+        unit.reject(error);
+      }
+      entries = numberEntries(emitted, nextEventId);
+      await insertEntries(db, entries);
+      // Only a page that is written proves that pages can be written again.
+      if (failure !== null) connection.exec(`PRAGMA user_version = ${userVersion(connection)}`);
+      commit.run();
+    } catch (error) {
+      rollBack();
+      const reason = fail(error);
+      for (const unit of units) if (!rejected.has(unit)) unit.reject(reason);
+      return;
+    }
+    recovered();
+    const last = entries.at(-1);
+    if (last) nextEventId = last.id + last.count;
+    for (const settle of settled) settle();
+    if (last) announce(entries);
+  }
+
+  /** @returns the error of a unit that failed alone @throws what fails the whole commit */
+  async function runUnit(unit: Unit, emitted: Emitted[], settled: (() => void)[]): Promise<unknown> {
+    const own: Emitted[] = [];
+    let isOpen = true;
+    savepoint.run();
+    try {
+      const settle = await unit.run({
+        db,
+        emit(event) {
+          invariant(isOpen, 'an event belongs to a transaction that is open');
+          invariant(event.type !== 'run.output' || event.count > 0, 'output is announced by the line');
+          own.push({ event, atMs: o.clock.now() });
+        },
+      });
+      release.run();
+      settled.push(settle);
+      emitted.push(...own);
+      return undefined;
+    } catch (error) {
+      // SQLite ends the whole transaction by itself after some errors, a full disk among them.
+      if (!connection.isTransaction || storageFailure(error) !== undefined) throw error;
+      rollbackUnit.run();
+      release.run();
+      return error ?? new Error('a unit of work was rejected without a reason');
+    } finally {
+      isOpen = false;
+    }
+  }
+
+  function rollBack(): void {
+    try {
+      if (connection.isTransaction) rollback.run();
+    } catch (error) {
+      log.error({ err: error }, 'a failed commit could not be rolled back');
+    }
+  }
+
+  function announce(entries: readonly JournalEntry[]): void {
+    try {
+      o.onCommit(entries);
+    } catch (error) {
+      log.error({ err: error }, 'a listener of the journal failed');
+    }
+  }
+
+  /** @returns what the callers get: a fault of the disk is theirs to wait for, everything else is a bug. */
+  function fail(error: unknown): unknown {
+    const words = storageFailure(error);
+    const found = words === undefined ? null : `the database cannot be written: ${words}`;
+    // Said once: a full disk is no better for a log that grows.
+    if (found === null || found !== failure) log.error({ err: error }, 'a commit failed');
+    if (found === null) return error;
+    failure = found;
+    probe ??= setTimeout(() => {
+      probe = undefined;
+      transact(async () => undefined).catch(() => undefined);
+    }, probeMs).unref();
+    return new Problem('not-ready', `The server cannot write its data: ${words}.`);
+  }
+
+  function recovered(): void {
+    if (failure === null) return;
+    failure = null;
+    log.info('the database can be written again');
+  }
+
+  return {
+    transact,
+    failure: () => failure,
+    latestEventId: () => nextEventId - 1,
+    async close() {
+      isClosed = true;
+      clearTimeout(probe);
+      if (isScheduled) {
+        await new Promise<void>((resolve) => {
+          whenIdle = resolve;
+        });
+      }
+    },
+  };
+}
+
+function userVersion(connection: DatabaseSync): number {
+  return Number(connection.prepare('PRAGMA user_version').get()?.user_version);
+}

@@ -1,0 +1,92 @@
+// SQLite as this program uses it: `node:sqlite` connections, their pragmas, and Kysely on top of one.
+
+import { closeSync, openSync } from 'node:fs';
+import { DatabaseSync, type SQLInputValue } from 'node:sqlite';
+import { Kysely, SqliteDialect, type SqliteStatement } from 'kysely';
+import type { Schema } from './schema.ts';
+
+/** Statements kept prepared on a connection: more than the store has, and room for the shapes of a list's filters. */
+const mostStatements = 256;
+const busyTimeoutMs = 5_000;
+
+export function openSqliteWriter(path: string): DatabaseSync {
+  // SQLite gives the WAL the mode of the database file, so this settles all three.
+  closeSync(openSync(path, 'a', 0o600));
+  const connection = new DatabaseSync(path, { timeout: busyTimeoutMs });
+  try {
+    // auto_vacuum holds only when it is set before anything is written, the switch to WAL included.
+    connection.exec(`
+      PRAGMA auto_vacuum = INCREMENTAL;
+      PRAGMA journal_mode = WAL;
+      PRAGMA synchronous = FULL;
+      PRAGMA cache_size = -16000;
+      PRAGMA temp_store = MEMORY;
+      PRAGMA journal_size_limit = 67108864;
+    `);
+    return connection;
+  } catch (error) {
+    connection.close();
+    throw error;
+  }
+}
+
+/** Needs a writer that is open: only that one can create the files of the WAL. */
+export function openSqliteReader(path: string): DatabaseSync {
+  const connection = new DatabaseSync(path, { timeout: busyTimeoutMs, readOnly: true });
+  connection.exec('PRAGMA cache_size = -16000; PRAGMA temp_store = MEMORY;');
+  return connection;
+}
+
+/** The connection stays the caller's to close. */
+export function kyselyOver(connection: DatabaseSync): Kysely<Schema> {
+  const prepared = new Map<string, SqliteStatement>();
+  const database = {
+    prepare(sql: string): SqliteStatement {
+      const known = prepared.get(sql);
+      if (known) return known;
+      const statement = prepare(connection, sql);
+      const [oldest] = prepared.keys();
+      if (prepared.size >= mostStatements && oldest !== undefined) prepared.delete(oldest);
+      prepared.set(sql, statement);
+      return statement;
+    },
+    close() {
+      prepared.clear();
+    },
+  };
+  return new Kysely<Schema>({ dialect: new SqliteDialect({ database }) });
+}
+
+function prepare(connection: DatabaseSync, sql: string): SqliteStatement {
+  const statement = connection.prepare(sql);
+  return {
+    reader: statement.columns().length > 0,
+    all(parameters: readonly SQLInputValue[]) {
+      return statement.all(...parameters);
+    },
+    run(parameters: readonly SQLInputValue[]) {
+      return statement.run(...parameters);
+    },
+    iterate(parameters: readonly SQLInputValue[]) {
+      return statement.iterate(...parameters);
+    },
+  };
+}
+
+/** What a caller of SQLite cannot mend: the disk, the files. Primary codes of https://sqlite.org/rescode.html */
+const storageCodes = new Set([
+  5, // BUSY
+  7, // NOMEM
+  8, // READONLY
+  10, // IOERR
+  11, // CORRUPT
+  13, // FULL
+  14, // CANTOPEN
+  26, // NOTADB
+]);
+
+/** In words when `error` says that the database file cannot be read or written; undefined for a fault of a query. */
+export function storageFailure(error: unknown): string | undefined {
+  if (!(error instanceof Error) || !('errcode' in error) || typeof error.errcode !== 'number') return undefined;
+  return storageCodes.has(error.errcode & 0xff) ? error.message : undefined;
+}

@@ -1,0 +1,60 @@
+// A log store on a real database, and what a job might print to it.
+
+import { join } from 'node:path';
+import type { LogLine } from '../../src/domain/log-line.ts';
+import type { Clock } from '../../src/lib/clock.ts';
+import { createLogger } from '../../src/lib/logger.ts';
+import type { Database } from '../../src/store/database.ts';
+import { createLogStore, type LogStore } from '../../src/store/logs.ts';
+import type { Engine } from './engines.ts';
+
+export const runId = 'run_01HXAAAAAAAAAAAAAAAAAAAAZZ';
+
+export async function openLogStore(
+  { open }: Engine,
+  dir: string,
+  clock: Clock,
+): Promise<{ store: LogStore; database: Database; close: () => Promise<void> }> {
+  const { database } = await open(dir);
+  const log = createLogger({ level: 'silent', format: 'json' });
+  const store = createLogStore({ dir: join(dir, 'logs'), db: database, clock, log });
+  return {
+    store,
+    database,
+    async close() {
+      await store.close();
+      await database.close();
+    },
+  };
+}
+
+/** What a writer is given when a step has printed `text` and its spool is `spoolEnd` bytes long. */
+export function printed(
+  text: string | Buffer,
+  spoolEnd: number,
+  attempt = 1,
+): { attempt: number; stepId: string; bytes: Buffer; spoolEnd: number } {
+  return { attempt, stepId: 'step_01', bytes: typeof text === 'string' ? Buffer.from(text) : text, spoolEnd };
+}
+
+/** Of what a test's spool holds, the lines numbered `from` to `to`. */
+export function numberedLines(from: number, to: number): string {
+  let text = '';
+  for (let n = from; n <= to; n++) text += `line ${n} of the backup, ${(n * 2_654_435_761) % 4_294_967_296}\n`;
+  return text;
+}
+
+export async function linesOf(store: LogStore, id: string): Promise<LogLine[]> {
+  const lines: LogLine[] = [];
+  for await (const some of store.stream(id, {})) lines.push(...some);
+  return lines;
+}
+
+export function textOf(lines: readonly LogLine[]): string {
+  return lines.map(({ message }) => `${message}\n`).join('');
+}
+
+/** Numbers and times, in a form that is compared fast. */
+export function placesOf(lines: readonly LogLine[]): string {
+  return lines.map(({ seq, timestamp }) => `${seq} ${timestamp}\n`).join('');
+}

@@ -1,0 +1,248 @@
+import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { link, lstat, mkdir, mkdtemp, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { createId, shardOf } from '../../src/lib/ids.ts';
+import { type ArtifactStore, createArtifactStore, type NewArtifact } from '../../src/store/artifacts.ts';
+import { createBlobStore } from '../../src/store/blobs.ts';
+import { engines, nowMs, type Opened } from './engines.ts';
+
+const text = 'files: 3\n';
+const newId = (): string => createId('artifact', nowMs);
+const sha256 = (content: string | Buffer): string => createHash('sha256').update(content).digest('hex');
+
+function anArtifact(over: Partial<NewArtifact> = {}): NewArtifact {
+  return {
+    id: newId(),
+    sizeBytes: 9,
+    sha256: sha256(text),
+    runId: 'run_1',
+    jobId: 'backup/daily',
+    tenant: 'default',
+    stepId: 'step_01',
+    name: 'report',
+    path: '/workspace/report.txt',
+    mediaType: 'text/plain',
+    createdAtMs: nowMs,
+    expiresAtMs: null,
+    ...over,
+  };
+}
+
+describe.each(engines)('artifacts on $engine', ({ open }) => {
+  let dir: string;
+  let store: Opened;
+  let artifacts: ArtifactStore;
+  let passedMs: number;
+
+  beforeEach(async () => {
+    dir = await mkdtemp(join(tmpdir(), 'flwd-artifacts-'));
+    await mkdir(join(dir, 'workspace'));
+    store = await open(dir);
+    passedMs = 0;
+    artifacts = createArtifactStore({
+      database: store.database,
+      blobs: createBlobStore({ dir: join(dir, 'artifacts') }),
+      clock: { now: () => nowMs + passedMs },
+    });
+  });
+  afterEach(async () => {
+    await store.database.close();
+    await rm(dir, { recursive: true });
+  });
+
+  async function aFile(name = 'report.txt', content: string | Buffer = text): Promise<string> {
+    const path = join(dir, 'workspace', name);
+    await writeFile(path, content);
+    return path;
+  }
+
+  const blobPath = (id: string): string => join(dir, 'artifacts', shardOf(id), id);
+
+  async function add(over: Partial<NewArtifact> = {}): Promise<string> {
+    const artifact = anArtifact(over);
+    await store.database.transact((tx) => artifacts.add(tx, [artifact]));
+    return artifact.id;
+  }
+
+  async function idsOf(query: Partial<Parameters<ArtifactStore['list']>[0]>): Promise<string[]> {
+    const { artifacts: listed, total, nextCursor } = await artifacts.list({ limit: 100, ...query });
+    expect(total).toBe(listed.length);
+    expect(nextCursor).toBeNull();
+    return listed.map(({ id }) => id);
+  }
+
+  test('a file is the server’s alone from then on', async () => {
+    const path = await aFile();
+    const id = newId();
+
+    expect(await artifacts.stage(path, { id })).toEqual({ id, sizeBytes: 9, sha256: sha256(text) });
+    const stored = await stat(blobPath(id));
+    expect(stored.mode & 0o777).toBe(0o600);
+    expect(stored.uid).toBe(process.geteuid?.());
+    expect((await stat(join(dir, 'artifacts'))).mode & 0o777).toBe(0o700);
+    expect(await readFile(blobPath(id), 'utf8')).toBe(text);
+  });
+
+  test('a file whose row a crash prevented can be taken again, whole', async () => {
+    const path = await aFile();
+    await artifacts.stage(path, { id: newId() });
+    const id = newId();
+    await artifacts.stage(path, { id });
+    expect(await readFile(blobPath(id), 'utf8')).toBe(text);
+  });
+
+  test.runIf(process.geteuid?.() === 0)('a file of the job’s user becomes the server’s', async () => {
+    const path = await aFile();
+    execFileSync('chown', ['65534:65534', path]);
+    const id = newId();
+    await artifacts.stage(path, { id });
+
+    expect(await stat(blobPath(id))).toMatchObject({ uid: 0, gid: process.getegid?.() });
+  });
+
+  test('a large file is hashed whole, an empty one too', async () => {
+    const large = Buffer.alloc(1_000_003, 'abc');
+    expect(await artifacts.stage(await aFile('large', large), { id: newId() })).toMatchObject({
+      sizeBytes: 1_000_003,
+      sha256: sha256(large),
+    });
+    expect(await artifacts.stage(await aFile('empty', ''), { id: newId() })).toMatchObject({
+      sizeBytes: 0,
+      sha256: sha256(''),
+    });
+  });
+
+  test('a file with another name is copied, so that the other name cannot change what was stored', async () => {
+    const path = await aFile();
+    await link(path, join(dir, 'workspace', 'other'));
+    const id = newId();
+    expect(await artifacts.stage(path, { id })).toMatchObject({ sha256: sha256(text) });
+
+    await writeFile(join(dir, 'workspace', 'other'), 'changed');
+    expect(await readFile(blobPath(id), 'utf8')).toBe(text);
+    expect((await stat(blobPath(id))).mode & 0o777).toBe(0o600);
+  });
+
+  test('a file on another file system is copied', async ({ skip }) => {
+    const other = await mkdtemp('/dev/shm/flwd-artifacts-').catch(() => skip('no /dev/shm on this host'));
+    try {
+      const content = Buffer.alloc(700_000, 'x');
+      await writeFile(join(other, 'file'), content);
+      const id = newId();
+
+      expect(await artifacts.stage(join(other, 'file'), { id })).toMatchObject({ sha256: sha256(content) });
+      expect((await readFile(blobPath(id))).equals(content)).toBe(true);
+    } finally {
+      await rm(other, { recursive: true });
+    }
+  });
+
+  test('a link, a folder, a pipe and a missing file are refused, and nothing is kept of them', async () => {
+    const workspace = join(dir, 'workspace');
+    const target = await aFile('target');
+    // A file of two names is copied, not moved: the way on which a link could be followed unseen.
+    await link(target, join(workspace, 'other'));
+    await symlink(target, join(workspace, 'link'));
+    await mkdir(join(workspace, 'folder'));
+    execFileSync('/usr/bin/mkfifo', [join(workspace, 'pipe')]);
+    for (const name of ['link', 'folder', 'pipe', 'missing']) {
+      const id = newId();
+      await expect(artifacts.stage(join(workspace, name), { id })).rejects.toThrow();
+      await expect(lstat(blobPath(id))).rejects.toMatchObject({ code: 'ENOENT' });
+    }
+    expect(await readFile(target, 'utf8')).toBe(text);
+  });
+
+  test('what was staged and not added can be discarded, twice too', async () => {
+    const staged = await artifacts.stage(await aFile(), { id: newId() });
+    await artifacts.discard(staged);
+    await artifacts.discard(staged);
+
+    expect(await artifacts.openRead(staged)).toBeUndefined();
+  });
+
+  test('an artifact is shown as it was added, and its file is read', async () => {
+    const staged = await artifacts.stage(await aFile(), { id: newId() });
+    const id = await add({ ...staged, expiresAtMs: nowMs + 1_000 });
+    const shown = {
+      id,
+      run_id: 'run_1',
+      name: 'report',
+      path: '/workspace/report.txt',
+      media_type: 'text/plain',
+      size_bytes: 9,
+      created_at: '2024-01-15T10:30:00.000Z',
+      sha256: sha256(text),
+      step_id: 'step_01',
+      job_id: 'backup/daily',
+      tenant: 'default',
+      expires_at: '2024-01-15T10:30:01.000Z',
+    };
+
+    expect(await artifacts.get(id)).toEqual({ ...shown, gone: false });
+    expect((await artifacts.list({ limit: 1 })).artifacts).toEqual([shown]);
+    const file = await artifacts.openRead({ id });
+    expect(await file?.readFile('utf8')).toBe(text);
+    await file?.close();
+    expect(await artifacts.get('artifact_missing')).toBeUndefined();
+  });
+
+  test('an artifact whose time is over is gone, and no longer listed or counted', async () => {
+    const kept = await add();
+    const expiring = await add({ expiresAtMs: nowMs + 1_000 });
+    expect(await idsOf({})).toEqual([expiring, kept]);
+
+    passedMs = 1_000;
+    expect(await artifacts.get(expiring)).toMatchObject({ gone: true });
+    expect(await artifacts.get(kept)).toMatchObject({ gone: false });
+    for (const filter of [{}, { runId: 'run_1' }, { jobId: 'backup/daily' }, { name: 'report' }]) {
+      expect(await idsOf(filter)).toEqual([kept]);
+    }
+  });
+
+  test('the list is filtered by run, job and name, newest first', async () => {
+    const first = await add({ createdAtMs: nowMs - 1 });
+    const ofRun = await add({ runId: 'run_2', name: 'other' });
+    const ofJob = await add({ runId: 'run_3', jobId: 'report' });
+
+    expect(await idsOf({})).toEqual([ofJob, ofRun, first]);
+    expect(await idsOf({ runId: 'run_2' })).toEqual([ofRun]);
+    expect(await idsOf({ jobId: 'backup/daily' })).toEqual([ofRun, first]);
+    expect(await idsOf({ name: 'report' })).toEqual([ofJob, first]);
+    expect(await idsOf({ name: 'report', jobId: 'backup/daily' })).toEqual([first]);
+    expect(await idsOf({ jobId: 'missing' })).toEqual([]);
+  });
+
+  test('pages by cursor show each artifact once while others are added', async () => {
+    const ids = [];
+    for (let n = 0; n < 7; n++) ids.push(await add());
+    const seen: string[] = [];
+    let cursor: string | null = null;
+    do {
+      const page = await artifacts.list({ limit: 3, offset: 1, ...(cursor === null ? {} : { cursor }) });
+      seen.push(...page.artifacts.map(({ id }) => id));
+      cursor = page.nextCursor;
+      await add({ createdAtMs: nowMs + 1 });
+    } while (cursor !== null);
+
+    expect(seen).toEqual(ids.toReversed().slice(1));
+    await expect(artifacts.list({ limit: 1, cursor: 'nonsense' })).rejects.toMatchObject({ slug: 'validation-error' });
+  });
+
+  test('the bytes of all artifacts are known', async () => {
+    expect(await artifacts.totalBytes()).toBe(0);
+    await add({ sizeBytes: 3_000_000_000 });
+    await add({ sizeBytes: 9, jobId: 'report' });
+    await expect(
+      store.database.transact(async (tx) => {
+        await artifacts.add(tx, [anArtifact({ sizeBytes: 1 })]);
+        throw new Error('taken back');
+      }),
+    ).rejects.toThrow('taken back');
+
+    expect(await artifacts.totalBytes()).toBe(3_000_000_009);
+  });
+});

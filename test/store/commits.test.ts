@@ -1,0 +1,225 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { sql } from 'kysely';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { NewEvent } from '../../src/domain/event.ts';
+import { aRun } from './a-run.ts';
+import { engines, type Opened, openSqlite } from './engines.ts';
+
+const created: NewEvent = {
+  type: 'run.created',
+  runId: 'run_1',
+  jobId: 'backup/daily',
+  tenant: 'default',
+  data: { status: 'pending' },
+};
+
+describe.each(engines)('commits on $engine', ({ open }) => {
+  let dir: string;
+  let store: Opened;
+
+  beforeEach(async () => {
+    dir = await mkdtemp(join(tmpdir(), 'flwd-commits-'));
+    store = await open(dir);
+  });
+  afterEach(async () => {
+    await store.database.close();
+    await rm(dir, { recursive: true });
+  });
+
+  test('changes of one turn share a commit, and are announced together in the order in which they were asked for', async () => {
+    await Promise.all(
+      ['run_a', 'run_b', 'run_c'].map((runId) => store.database.transact(async (tx) => tx.emit({ ...created, runId }))),
+    );
+
+    expect(store.commits.map((entries) => entries.map(({ id, runId }) => [id, runId]))).toEqual([
+      [
+        [1, 'run_a'],
+        [2, 'run_b'],
+        [3, 'run_c'],
+      ],
+    ]);
+  });
+
+  test('changes of different turns are commits of their own', async () => {
+    await store.database.transact(async (tx) => tx.emit(created));
+    await store.database.transact(async (tx) => tx.emit(created));
+
+    expect(store.commits.map((entries) => entries.map(({ id }) => id))).toEqual([[1], [2]]);
+  });
+
+  test('more changes than one commit takes are all made, in order', async () => {
+    await Promise.all(
+      Array.from({ length: 1_000 }, (_, n) =>
+        store.database.transact(async (tx) => tx.emit({ ...created, runId: `run_${n}` })),
+      ),
+    );
+
+    const announced = store.commits.flat();
+    expect(announced.map(({ id }) => id)).toEqual(Array.from({ length: 1_000 }, (_, n) => n + 1));
+    expect(announced.map(({ runId }) => runId)).toEqual(Array.from({ length: 1_000 }, (_, n) => `run_${n}`));
+  });
+
+  test('a change that fails leaves no trace, and those that share its commit are made', async () => {
+    const [first, second, third] = [aRun(), aRun(), aRun()];
+    const outcomes = await Promise.allSettled([
+      store.database.transact((tx) => store.runs.add(tx, first)),
+      store.database.transact(async (tx) => {
+        await store.runs.add(tx, second);
+        throw new Error('changed my mind');
+      }),
+      store.database.transact((tx) => store.runs.add(tx, third)),
+    ]);
+
+    expect(outcomes.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
+    expect(outcomes[1]).toMatchObject({ reason: { message: 'changed my mind' } });
+    expect(await store.runs.get(second.id)).toBeUndefined();
+    expect((await store.runs.list({ limit: 10 })).total).toBe(2);
+    expect(store.commits.flat().map(({ id, runId }) => [id, runId])).toEqual([
+      [1, first.id],
+      [2, third.id],
+    ]);
+    expect(store.database.failure()).toBeNull();
+  });
+
+  test('an event is announced only once a reader can find it', async () => {
+    await store.database.close();
+    const found: Promise<number[]>[] = [];
+    store = await open(dir, {
+      onCommit: () => found.push(store.journal.read({ afterId: 0, limit: 10 }).then((all) => all.map(({ id }) => id))),
+    });
+    await store.database.transact(async (tx) => tx.emit(created));
+
+    expect(await Promise.all(found)).toEqual([[1]]);
+  });
+
+  test('a listener that throws harms neither the change nor the next one', async () => {
+    await store.database.close();
+    store = await open(dir, {
+      onCommit() {
+        throw new Error('a bug in a listener');
+      },
+    });
+    await store.database.transact(async (tx) => tx.emit(created));
+    await store.database.transact(async (tx) => tx.emit(created));
+
+    expect(store.journal.latestId()).toBe(2);
+  });
+
+  test('ids go on after a restart, even where the newest events were deleted', async () => {
+    await store.database.transact(async (tx) => {
+      tx.emit(created);
+      tx.emit({ ...created, type: 'run.output', firstSeq: 1, count: 5 });
+    });
+    await store.database.transact((tx) => tx.db.deleteFrom('events').execute());
+    await store.database.close();
+    store = await open(dir);
+
+    expect(store.journal.latestId()).toBe(6);
+    expect(await store.journal.oldestId()).toBe(7);
+    await store.database.transact(async (tx) => tx.emit(created));
+    expect(store.commits.flat()).toMatchObject([{ id: 7 }]);
+  });
+
+  test('output of no lines, or fewer, is refused, and takes no id from others', async () => {
+    for (const count of [0, -3]) {
+      const output = { ...created, type: 'run.output' as const, firstSeq: 1, count };
+      await expect(store.database.transact(async (tx) => tx.emit(output))).rejects.toThrow('by the line');
+    }
+    await store.database.transact(async (tx) => tx.emit(created));
+
+    expect(store.commits.flat()).toMatchObject([{ id: 1 }]);
+  });
+
+  test('closing finishes what was asked for before, and refuses what comes after', async () => {
+    const run = aRun();
+    const before = store.database.transact((tx) => store.runs.add(tx, run));
+    const closed = store.database.close();
+    await expect(store.database.transact((tx) => store.runs.add(tx, aRun()))).rejects.toMatchObject({
+      slug: 'not-ready',
+    });
+    await before;
+    await closed;
+
+    store = await open(dir);
+    expect((await store.runs.get(run.id))?.status).toBe('pending');
+  });
+
+  test('a reader cannot write', async () => {
+    await expect(store.database.read.deleteFrom('events').execute()).rejects.toThrow('readonly');
+  });
+});
+
+describe('commits on SQLite that fail', () => {
+  let dir: string;
+  let store: Opened;
+
+  beforeEach(async () => {
+    dir = await mkdtemp(join(tmpdir(), 'flwd-commits-'));
+    store = await openSqlite(dir);
+  });
+  afterEach(async () => {
+    await store.database.close();
+    await rm(dir, { recursive: true });
+  });
+
+  test('a commit that fails fails for everyone in it, and the next one succeeds', async () => {
+    const outcomes = await Promise.allSettled([
+      store.database.transact(async (tx) => tx.emit(created)),
+      store.database.transact(async (tx) => {
+        // Checked at COMMIT alone, when this unit has long ended well.
+        await sql`PRAGMA defer_foreign_keys = ON`.execute(tx.db);
+        await tx.db.insertInto('run_plans').values({ run_id: 'run_missing', plan: '{}' }).execute();
+      }),
+    ]);
+
+    expect(outcomes.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
+    expect(store.commits).toEqual([]);
+    await store.database.transact(async (tx) => tx.emit(created));
+    expect(store.commits.flat()).toMatchObject([{ id: 1 }]);
+  });
+
+  test('a full database says so, keeps what it acknowledged, and heals once there is room', async () => {
+    const kept = aRun();
+    await store.database.transact((tx) => store.runs.add(tx, kept));
+    const { rows } = await sql<{ page_count: number }>`PRAGMA page_count`.execute(store.database.read);
+    await limitPages(rows[0]?.page_count ?? 0);
+
+    const large = aRun({ args: { text: 'x'.repeat(100_000) } });
+    const outcomes = await Promise.allSettled([
+      store.database.transact(async (tx) => tx.emit(created)),
+      store.database.transact((tx) => store.runs.add(tx, large)),
+    ]);
+
+    const refused = { status: 'rejected', reason: { slug: 'not-ready', message: expect.stringContaining('is full') } };
+    expect(outcomes).toMatchObject([refused, refused]);
+    expect(store.database.failure()).toBe('the database cannot be written: database or disk is full');
+    expect(await store.runs.get(large.id)).toBeUndefined();
+    expect((await store.runs.get(kept.id))?.status).toBe('pending');
+
+    await limitPages(1_000_000);
+    expect(store.database.failure()).toBeNull();
+    await store.database.transact((tx) => store.runs.add(tx, large));
+    expect((await store.runs.get(large.id))?.args).toEqual(large.args);
+  });
+
+  test('a database that another program keeps locked says so, and heals by itself once it is let go', async () => {
+    await store.database.transact((tx) => sql`PRAGMA busy_timeout = 0`.execute(tx.db));
+    const other = new DatabaseSync(join(dir, 'flwd.db'));
+    other.exec('BEGIN IMMEDIATE');
+    await expect(store.database.transact(async (tx) => tx.emit(created))).rejects.toMatchObject({
+      slug: 'not-ready',
+      message: 'The server cannot write its data: database is locked.',
+    });
+    expect(store.database.failure()).toBe('the database cannot be written: database is locked');
+
+    other.close();
+    await expect.poll(() => store.database.failure(), { interval: 50, timeout: 10_000 }).toBeNull();
+  });
+
+  async function limitPages(pages: number): Promise<void> {
+    await store.database.transact((tx) => sql.raw(`PRAGMA max_page_count = ${pages}`).execute(tx.db));
+  }
+});

@@ -1,0 +1,133 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { NewEvent, NewOutput } from '../../src/domain/event.ts';
+import { engines, nowMs, type Opened } from './engines.ts';
+
+const about = { jobId: 'backup/daily', tenant: 'default' };
+const created = (runId: string): NewEvent => ({ type: 'run.created', runId, ...about, data: { status: 'pending' } });
+const output = (runId: string, firstSeq: number, count: number): NewOutput => ({
+  type: 'run.output',
+  runId,
+  ...about,
+  firstSeq,
+  count,
+});
+
+describe.each(engines)('the journal on $engine', ({ open }) => {
+  let dir: string;
+  let store: Opened;
+
+  beforeEach(async () => {
+    dir = await mkdtemp(join(tmpdir(), 'flwd-journal-'));
+    store = await open(dir);
+  });
+  afterEach(async () => {
+    await store.database.close();
+    await rm(dir, { recursive: true });
+  });
+
+  const idsAfter = async (afterId: number, filter: { runId?: string; jobId?: string } = {}): Promise<number[]> =>
+    (await store.journal.read({ afterId, limit: 100, ...filter })).map(({ id }) => id);
+
+  test('is empty at first', async () => {
+    expect(store.journal.latestId()).toBe(0);
+    expect(await store.journal.oldestId()).toBe(1);
+    expect(await idsAfter(0)).toEqual([]);
+  });
+
+  test('gives back what was written: each event whole, output as the lines it announces', async () => {
+    await store.database.transact(async (tx) => {
+      tx.emit(created('run_a'));
+      tx.emit(output('run_a', 11, 250));
+      tx.emit({
+        type: 'run.finished',
+        runId: 'run_a',
+        ...about,
+        data: { status: 'failed', reason: 'exit', exit_code: 3 },
+      });
+    });
+
+    expect(await store.journal.read({ afterId: 0, limit: 100 })).toEqual([
+      { ...created('run_a'), id: 1, count: 1, atMs: nowMs },
+      { ...output('run_a', 11, 250), id: 2, atMs: nowMs },
+      {
+        type: 'run.finished',
+        runId: 'run_a',
+        ...about,
+        data: { status: 'failed', reason: 'exit', exit_code: 3 },
+        id: 252,
+        count: 1,
+        atMs: nowMs,
+      },
+    ]);
+    expect(store.journal.latestId()).toBe(252);
+    expect(store.commits.flat()).toEqual(await store.journal.read({ afterId: 0, limit: 100 }));
+  });
+
+  test('an entry of output that a reader has seen in part is given again, one that it has seen whole is not', async () => {
+    await store.database.transact(async (tx) => {
+      tx.emit(created('run_a'));
+      tx.emit(output('run_a', 1, 10));
+      tx.emit(created('run_b'));
+    });
+
+    expect(await idsAfter(1)).toEqual([2, 12]);
+    expect(await idsAfter(2)).toEqual([2, 12]);
+    expect(await idsAfter(10)).toEqual([2, 12]);
+    expect(await idsAfter(11)).toEqual([12]);
+    expect(await idsAfter(12)).toEqual([]);
+    expect(await idsAfter(10, { runId: 'run_a' })).toEqual([2]);
+    expect(await idsAfter(10, { runId: 'run_b' })).toEqual([12]);
+  });
+
+  test('is read by run and by job, a page at a time', async () => {
+    await store.database.transact(async (tx) => {
+      tx.emit(created('run_a'));
+      tx.emit({ ...created('run_b'), jobId: 'report' });
+      tx.emit(created('run_c'));
+      tx.emit(output('run_a', 1, 3));
+    });
+
+    expect(await idsAfter(0, { runId: 'run_a' })).toEqual([1, 4]);
+    expect(await idsAfter(0, { jobId: 'backup/daily' })).toEqual([1, 3, 4]);
+    expect(await idsAfter(0, { jobId: 'report' })).toEqual([2]);
+    expect(await idsAfter(0, { runId: 'run_a', jobId: 'report' })).toEqual([]);
+    expect((await store.journal.read({ afterId: 0, limit: 2 })).map(({ id }) => id)).toEqual([1, 2]);
+  });
+
+  test('knows how far each run’s output has been announced', async () => {
+    await store.database.transact(async (tx) => {
+      tx.emit(output('run_a', 1, 10));
+      tx.emit(output('run_b', 1, 2));
+      tx.emit(output('run_a', 11, 5));
+      tx.emit(created('run_a'));
+    });
+
+    expect(await store.journal.lastOutputSeq('run_a')).toBe(15);
+    expect(await store.journal.lastOutputSeq('run_b')).toBe(2);
+    expect(await store.journal.lastOutputSeq('run_c')).toBe(0);
+  });
+
+  test('says what is the oldest it keeps once the oldest are gone', async () => {
+    await store.database.transact(async (tx) => {
+      tx.emit(created('run_a'));
+      tx.emit(output('run_a', 1, 10));
+      tx.emit(created('run_b'));
+    });
+    await store.database.transact((tx) => tx.db.deleteFrom('events').where('id', '<', 12).execute());
+
+    expect(await store.journal.oldestId()).toBe(12);
+    expect(await idsAfter(0)).toEqual([12]);
+  });
+
+  test('counts on past 2^31', async () => {
+    await store.database.transact(async (tx) => tx.emit(output('run_a', 1, 3_000_000_000)));
+    await store.database.transact(async (tx) => tx.emit(created('run_a')));
+
+    expect(store.journal.latestId()).toBe(3_000_000_001);
+    expect(await idsAfter(2_999_999_999)).toEqual([1, 3_000_000_001]);
+    expect(await store.journal.lastOutputSeq('run_a')).toBe(3_000_000_000);
+  });
+});

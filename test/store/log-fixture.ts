@@ -1,0 +1,63 @@
+// A log store in a folder of its own, which can be left and opened again as servers do, and goes with the test.
+
+import { existsSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { onTestFinished } from 'vitest';
+import type { LogLine } from '../../src/domain/log-line.ts';
+import type { Database } from '../../src/store/database.ts';
+import type { LogStore, LogWriter } from '../../src/store/logs.ts';
+import { linesOf, openLogStore, runId, textOf } from './a-log.ts';
+import { type Engine, nowMs } from './engines.ts';
+
+export type LogFixture = {
+  /** Where the log's files are. */
+  readonly shard: string;
+  readonly clock: { atMs: number };
+  readonly store: () => LogStore;
+  readonly database: () => Database;
+  readonly openWriter: (maxSizeBytes?: number) => Promise<LogWriter>;
+  /** Ends the server without closing any log, and starts another. */
+  readonly restart: () => Promise<void>;
+  readonly files: () => string[];
+  readonly storedBytes: () => number;
+  readonly readAll: () => Promise<LogLine[]>;
+  readonly messages: () => Promise<string[]>;
+  /** The messages, each with a newline: what was printed. */
+  readonly text: () => Promise<string>;
+};
+
+export async function openLogFixture(engine: Engine, dir = makeDir()): Promise<LogFixture> {
+  const shard = join(dir, 'logs', 'ZZ');
+  const clock = { atMs: nowMs };
+  let current = await openLogStore(engine, dir, { now: () => clock.atMs });
+  onTestFinished(async () => {
+    await current.close();
+    rmSync(dir, { recursive: true });
+  });
+
+  async function readAll(): Promise<LogLine[]> {
+    return linesOf(current.store, runId);
+  }
+
+  return {
+    shard,
+    clock,
+    store: () => current.store,
+    database: () => current.database,
+    openWriter: (maxSizeBytes = 2 ** 30) => current.store.openWriter({ runId, maxSizeBytes }),
+    async restart() {
+      await current.close();
+      current = await openLogStore(engine, dir, { now: () => clock.atMs });
+    },
+    files: () => (existsSync(shard) ? readdirSync(shard).toSorted() : []),
+    storedBytes: () => readdirSync(shard).reduce((sum, name) => sum + statSync(join(shard, name)).size, 0),
+    readAll,
+    messages: async () => (await readAll()).map(({ message }) => message),
+    text: async () => textOf(await readAll()),
+  };
+}
+
+export function makeDir(): string {
+  return mkdtempSync(join(tmpdir(), 'flwd-logs-'));
+}

@@ -1,0 +1,247 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { zstdDecompressSync } from 'node:zlib';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { numberedLines, placesOf, printed, runId, textOf } from './a-log.ts';
+import { engines } from './engines.ts';
+import { type LogFixture, makeDir, openLogFixture } from './log-fixture.ts';
+
+const program = join(import.meta.dirname, 'programs/append-log.ts');
+
+describe.each(engines)('the log of a server that was killed, on $engine', (engine) => {
+  test('has each line of the spool once when the next server has read the rest', { timeout: 60_000 }, async () => {
+    const dir = makeDir();
+    const spoolDir = makeDir();
+    onTestFinished(() => rmSync(spoolDir, { recursive: true }));
+    const spoolPath = join(spoolDir, 'spool');
+    const spool = numberedLines(1, 220_000);
+    writeFileSync(spoolPath, spool);
+
+    // Killed with nothing but small appends behind it, then among large ones, then with full files being compressed.
+    for (const killAt of [2000, 2_500_000, 5_500_000]) {
+      const child = spawn(process.execPath, [program, engine.engine, dir, spoolPath], {
+        stdio: ['ignore', 'pipe', 'inherit'],
+      });
+      for await (const line of createInterface(child.stdout)) if (Number(line) >= killAt) child.kill('SIGKILL');
+      if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
+      expect(child.signalCode).toBe('SIGKILL');
+    }
+
+    const log = await openLogFixture(engine, dir);
+    const writer = await log.openWriter();
+    const seen = await log.readAll();
+    const offset = writer.spoolOffset(1);
+    expect(offset).toBeGreaterThanOrEqual(5_500_000);
+    writer.append(printed(spool.slice(offset), spool.length));
+    await writer.close();
+
+    const lines = await log.readAll();
+    expect(textOf(lines)).toBe(spool);
+    expect(lines.findIndex(({ seq }, n) => seq !== n + 1)).toBe(-1);
+    expect(placesOf(lines.slice(0, seen.length))).toBe(placesOf(seen));
+    expect(lines.every(({ timestamp }, n) => n === 0 || timestamp > (lines[n - 1]?.timestamp ?? ''))).toBe(true);
+    expect(log.files().filter((name) => !name.endsWith('.zst'))).toEqual([]);
+  });
+
+  test('has all or nothing of what was printed when the disk refuses to take more', async () => {
+    const dir = makeDir();
+    const spoolDir = makeDir();
+    onTestFinished(() => rmSync(spoolDir, { recursive: true }));
+    const spoolPath = join(spoolDir, 'spool');
+    const spool = numberedLines(1, 60_000);
+    writeFileSync(spoolPath, spool);
+
+    // No file may be larger than 1 MiB.
+    const script = 'ulimit -f 2048 && exec "$@"';
+    const child = spawn('sh', ['-c', script, 'sh', process.execPath, program, engine.engine, dir, spoolPath], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    const said: string[] = [];
+    for await (const line of createInterface(child.stdout)) said.push(line);
+    expect(said.at(-1)).toBe('EFBIG');
+
+    const log = await openLogFixture(engine, dir);
+    const path = join(log.shard, `${runId}.1.raw`);
+    const { size } = statSync(path);
+    const writer = await log.openWriter();
+    expect(statSync(path).size).toBe(size);
+    expect(writer.spoolOffset(1)).toBe(Number(said.at(-2)));
+    writer.append(printed(spool.slice(writer.spoolOffset(1)), spool.length));
+    expect(await log.text()).toBe(spool);
+  });
+
+  test.each([1, 50, 51, 70, 5000, 70_000])('goes on where it was whole, %i bytes before its end', async (lostBytes) => {
+    const log = await openLogFixture(engine);
+    const spool = numberedLines(1, 10_000);
+    const cut = spool.indexOf('\n', 100_000) + 1;
+    const first = await log.openWriter();
+    first.append(printed(spool.slice(0, cut), cut));
+    first.append(printed(spool.slice(cut), spool.length));
+    const before = await log.readAll();
+    await log.restart();
+    const [name = ''] = log.files();
+    const path = join(log.shard, name);
+    truncateSync(path, readFileSync(path).length - lostBytes);
+
+    const writer = await log.openWriter();
+    const offset = writer.spoolOffset(1);
+    expect([0, cut]).toContain(offset);
+    const kept = await log.readAll();
+    expect(before.slice(0, kept.length)).toEqual(kept);
+    // Handed over in other pieces than the first time.
+    for (let from = offset; from < spool.length; ) {
+      const to = Math.min(spool.length, spool.indexOf('\n', from + 7000) + 1 || spool.length);
+      writer.append(printed(spool.slice(from, to), to));
+      from = to;
+    }
+
+    expect(await log.text()).toBe(spool);
+    expect((await log.readAll()).map(({ seq }) => seq)).toEqual(before.map(({ seq }) => seq));
+  });
+
+  test('goes on before lines that the disk has not kept as they were written', async () => {
+    const log = await openLogFixture(engine);
+    const writer = await log.openWriter();
+    writer.append(printed('a\n', 2));
+    writer.append(printed('bb\n', 5));
+    await log.restart();
+    const path = join(log.shard, `${runId}.1.raw`);
+    const file = readFileSync(path);
+    file[file.indexOf('bb')] = 0;
+    writeFileSync(path, file);
+
+    expect((await log.openWriter()).spoolOffset(1)).toBe(2);
+    expect(await log.messages()).toEqual(['a']);
+  });
+
+  test('goes on behind full files that nobody had time to compress', async () => {
+    const log = await openLogFixture(engine);
+    const { spool, cut } = await printTwoFiles(log);
+    await undoSeals(log);
+    expect(log.files()).toEqual([`${runId}.1.raw`, `${runId}.2.raw`]);
+
+    const writer = await log.openWriter();
+    expect(writer.spoolOffset(1)).toBe(cut);
+    expect(await log.text()).toBe(spool.slice(0, cut));
+    writer.append(printed(spool.slice(cut), spool.length));
+    await writer.close();
+
+    expect(await log.text()).toBe(spool);
+    expect(log.files()).toEqual([`${runId}.1.zst`, `${runId}.2.zst`]);
+  });
+
+  test('goes on before a file of which the disk has lost the end, whatever is behind it', async () => {
+    const log = await openLogFixture(engine);
+    const { spool } = await printTwoFiles(log);
+    await undoSeals(log);
+    const path = join(log.shard, `${runId}.1.raw`);
+    truncateSync(path, statSync(path).size - 100_000);
+
+    const writer = await log.openWriter();
+    const offset = writer.spoolOffset(1);
+    expect(offset).toBeLessThan(5_000_000);
+    writer.append(printed(spool.slice(offset), spool.length));
+    await writer.close();
+
+    expect(await log.text()).toBe(spool);
+    expect(log.files()).toEqual([`${runId}.1.zst`]);
+  });
+
+  test('is read while it is compressed', async () => {
+    const log = await openLogFixture(engine);
+    const writer = await log.openWriter();
+    const spool = numberedLines(1, 200_000);
+    for (let from = 0; from < spool.length; ) {
+      const to = spool.indexOf('\n', Math.min(spool.length - 1, from + 100_000)) + 1;
+      writer.append(printed(spool.slice(from, to), to));
+      from = to;
+    }
+    let text = '';
+    for await (const lines of log.store().stream(runId, {})) {
+      if (text === '') await writer.close();
+      text += textOf(lines);
+    }
+
+    expect(text).toBe(spool);
+  });
+
+  test('knows each attempt’s place in its own spool, and keeps times growing', async () => {
+    const log = await openLogFixture(engine);
+    const first = await log.openWriter();
+    expect(first.spoolOffset(1)).toBe(0);
+    first.append(printed('a\n', 2, 1));
+    first.append(printed('b\nc\n', 4, 2));
+    expect([first.spoolOffset(1), first.spoolOffset(2), first.spoolOffset(3)]).toEqual([2, 4, 0]);
+    const { length } = await log.readAll();
+    await first.close();
+    await log.restart();
+
+    log.clock.atMs -= 10_000;
+    const writer = await log.openWriter();
+    expect([writer.spoolOffset(1), writer.spoolOffset(2), writer.spoolOffset(3)]).toEqual([2, 4, 0]);
+    expect(writer.lastSeq).toBe(length);
+    expect(writer.append(printed('d\n', 6, 2))).toMatchObject({ firstSeq: 4, count: 1 });
+    await writer.close();
+
+    expect((await log.readAll()).map(({ timestamp, attempt }) => [timestamp.slice(19), attempt])).toEqual([
+      ['.000000Z', 1],
+      ['.000001Z', 2],
+      ['.000002Z', 2],
+      ['.000003Z', 2],
+    ]);
+    expect(log.files()).toEqual([`${runId}.1.raw`, `${runId}.2.raw`]);
+    await log.restart();
+    const last = await log.openWriter();
+    expect([last.spoolOffset(1), last.spoolOffset(2)]).toEqual([2, 6]);
+  });
+
+  test('is readable by those who wait as soon as it is taken up', async () => {
+    const log = await openLogFixture(engine);
+    (await log.openWriter()).append(printed('a\n', 2));
+    await log.restart();
+    let calls = 0;
+    log.store().onAppend(runId, () => calls++);
+
+    await log.openWriter();
+
+    expect(calls).toBe(1);
+    expect((await log.store().next(runId, 0))?.lines()).toMatchObject([{ seq: 1, message: 'a' }]);
+  });
+
+  test('has one writer at a time', async () => {
+    const { openWriter } = await openLogFixture(engine);
+    const writer = await openWriter();
+
+    await expect(openWriter()).rejects.toThrow('one writer');
+    await writer.close();
+    await expect(writer.close()).resolves.toEqual({ firstSeq: 1, count: 0 });
+    await (await openWriter()).close();
+  });
+});
+
+/** Two full files; the spool goes on behind `cut`. */
+async function printTwoFiles(log: LogFixture): Promise<{ spool: string; cut: number }> {
+  const spool = numberedLines(1, 300_000);
+  const half = spool.indexOf('\n', 5_000_000) + 1;
+  const cut = spool.indexOf('\n', 9_500_000) + 1;
+  const writer = await log.openWriter();
+  writer.append(printed(spool.slice(0, half), half));
+  writer.append(printed(spool.slice(half, cut), cut));
+  await writer.release();
+  return { spool, cut };
+}
+
+/** As if the server had been killed before it compressed anything. */
+async function undoSeals(log: LogFixture): Promise<void> {
+  for (const name of log.files()) {
+    const path = join(log.shard, name);
+    writeFileSync(path.replace('.zst', '.raw'), zstdDecompressSync(readFileSync(path)));
+    rmSync(path);
+  }
+  await log.database().transact(async (tx) => {
+    await tx.db.deleteFrom('log_segments').execute();
+  });
+}

@@ -1,0 +1,92 @@
+import { createHash } from 'node:crypto';
+import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { migrations } from '../../src/store/migrations/migrate.ts';
+import { kyselyOver } from '../../src/store/sqlite.ts';
+import { type Opened, openSqlite } from './engines.ts';
+
+describe('a database file of SQLite', () => {
+  let dir: string;
+  let path: string;
+  const open = (): Promise<Opened> => openSqlite(dir);
+
+  beforeEach(async () => {
+    dir = await mkdtemp(join(tmpdir(), 'flwd-migrations-'));
+    path = join(dir, 'flwd.db');
+  });
+  afterEach(() => rm(dir, { recursive: true }));
+
+  test('is private, keeps what was committed through a crash, and is able to shrink', async () => {
+    const { database } = await open();
+    const modes = await Promise.all(['', '-wal', '-shm'].map(async (end) => (await stat(path + end)).mode & 0o777));
+    expect(modes).toEqual([0o600, 0o600, 0o600]);
+    await database.close();
+
+    const file = new DatabaseSync(path);
+    expect(file.prepare('PRAGMA journal_mode').get()).toEqual({ journal_mode: 'wal' });
+    expect(file.prepare('PRAGMA auto_vacuum').get()).toEqual({ auto_vacuum: 2 });
+    expect(file.prepare('PRAGMA user_version').get()).toEqual({ user_version: 1 });
+    file.close();
+  });
+
+  test('is opened again as it was left', async () => {
+    const first = await open();
+    await first.database.transact(async (tx) =>
+      tx.emit({ type: 'run.created', runId: 'run_a', jobId: 'a', tenant: 'default', data: {} }),
+    );
+    await first.database.close();
+
+    const second = await open();
+    expect(second.journal.latestId()).toBe(1);
+    await second.database.close();
+  });
+
+  test('of a newer program is refused and left as it is', async () => {
+    await (await open()).database.close();
+    const file = new DatabaseSync(path);
+    file.exec('PRAGMA user_version = 7');
+    file.close();
+
+    await expect(open()).rejects.toThrow(
+      'the database was written by a newer flwd: its schema is 7, this version knows 1; start the newer version, or restore a backup from before the upgrade',
+    );
+    const after = new DatabaseSync(path);
+    expect(after.prepare('PRAGMA user_version').get()).toEqual({ user_version: 7 });
+    after.close();
+  });
+
+  test('that is none is refused and left as it is', async () => {
+    await writeFile(path, 'a text of some length that SQLite cannot take for a database of its own'.repeat(100));
+
+    await expect(open()).rejects.toThrow('file is not a database');
+  });
+
+  test('whose first migration breaks off is left empty', async () => {
+    const file = new DatabaseSync(path);
+    file.exec('CREATE TABLE log_segments (a text)');
+    file.close();
+
+    await expect(open()).rejects.toThrow('already exists');
+    const after = new DatabaseSync(path);
+    expect(after.prepare("SELECT name FROM sqlite_schema WHERE type = 'table'").all()).toEqual([
+      { name: 'log_segments' },
+    ]);
+    after.close();
+  });
+
+  // A migration that was released is history: a change of it would leave two kinds of databases behind.
+  test('was made by exactly these statements', () => {
+    const file = new DatabaseSync(':memory:');
+    const db = kyselyOver(file);
+    const hashes = migrations.map(({ name, statements }) => {
+      const texts = statements(db, { growingId: 'integer' }).map((statement) => statement.compile().sql);
+      return [name, createHash('sha256').update(texts.join(';\n')).digest('hex')];
+    });
+    file.close();
+
+    expect(hashes).toEqual([['0001-initial', 'ba52a0ad7f65d23d19b3883de4f51cbab8f6c20bbf117577153ae31033585f99']]);
+  });
+});

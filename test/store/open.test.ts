@@ -1,0 +1,43 @@
+import { mkdtemp, rm, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { systemClock } from '../../src/lib/clock.ts';
+import { createLogger } from '../../src/lib/logger.ts';
+import { openStore, type Store } from '../../src/store/open.ts';
+import { aRun } from './a-run.ts';
+
+let dir: string;
+
+beforeEach(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'flwd-open-'));
+});
+afterEach(() => rm(dir, { recursive: true }));
+
+function open(): Promise<Store> {
+  return openStore({
+    dbPath: join(dir, 'data/db/flwd.db'),
+    blobsDir: join(dir, 'data/blobs'),
+    clock: systemClock,
+    log: createLogger({ level: 'silent', format: 'json' }),
+    onCommit: () => undefined,
+  });
+}
+
+test('a store makes its folders, private, and holds after a restart what was put in', async () => {
+  const run = aRun();
+  const first = await open();
+  await first.db.transact((tx) => first.runs.add(tx, run));
+  const writer = await first.logs.openWriter({ runId: run.id, maxSizeBytes: 1_000_000 });
+  writer.append({ attempt: 1, stepId: 'step_01', bytes: Buffer.from('hello\n'), spoolEnd: 6 });
+  await writer.close();
+  await first.close();
+  for (const made of ['data', 'data/db', 'data/blobs']) {
+    expect((await stat(join(dir, made))).mode & 0o777).toBe(0o700);
+  }
+
+  const second = await open();
+  expect(await second.runs.get(run.id)).toMatchObject({ status: 'pending' });
+  expect((await second.logs.page(run.id, { limit: 10 })).lines).toMatchObject([{ seq: 1, message: 'hello' }]);
+  await second.close();
+});

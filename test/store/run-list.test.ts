@@ -1,0 +1,212 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { RunListQuery } from '../../src/store/run-list.ts';
+import type { NewRun, RunChange } from '../../src/store/runs.ts';
+import { aRun } from './a-run.ts';
+import { engines, nowMs, type Opened } from './engines.ts';
+
+describe.each(engines)('the list of runs on $engine', ({ open }) => {
+  let dir: string;
+  let store: Opened;
+
+  beforeEach(async () => {
+    dir = await mkdtemp(join(tmpdir(), 'flwd-list-'));
+    store = await open(dir);
+  });
+  afterEach(async () => {
+    await store.database.close();
+    await rm(dir, { recursive: true });
+  });
+
+  /** Adds a run, ends it where a change is given, and answers its id. */
+  async function add(over: Partial<NewRun> = {}, failure?: Omit<RunChange, 'atMs'>): Promise<string> {
+    const run = aRun(over);
+    await store.database.transact(async (tx) => {
+      await store.runs.add(tx, run);
+      if (failure) await store.runs.move(tx, run.id, 'fail', { atMs: nowMs, ...failure });
+    });
+    return run.id;
+  }
+
+  async function idsOf(query: Partial<RunListQuery>): Promise<string[]> {
+    const { runs, total, nextCursor } = await store.runs.list({ limit: 100, ...query });
+    expect(total).toBe(runs.length);
+    expect(nextCursor).toBeNull();
+    return runs.map((run) => run.run_id);
+  }
+
+  test('is empty at first', async () => {
+    expect(await store.runs.list({ limit: 100 })).toEqual({ runs: [], total: 0, nextCursor: null });
+  });
+
+  test('shows the newest first, those of one millisecond too', async () => {
+    const ids = [await add({ createdAtMs: nowMs - 1 }), await add(), await add()];
+
+    expect(await idsOf({})).toEqual(ids.toReversed());
+  });
+
+  test('shows what is small of a run', async () => {
+    const id = await add({ labels: { env: 'prod' } }, { reason: 'exit', exitCode: 3, error: { message: 'exited' } });
+    const small = {
+      run_id: id,
+      job_id: 'backup/daily',
+      tenant: 'default',
+      status: 'failed',
+      reason: 'exit',
+      waiting: null,
+      created_at: '2024-01-15T10:30:00.000Z',
+      started_at: null,
+      finished_at: '2024-01-15T10:30:00.000Z',
+      exit_code: 3,
+      attempt: 1,
+      priority: 0,
+      trigger: { type: 'api' },
+      created_by: 'local',
+      labels: { env: 'prod' },
+      progress: null,
+    };
+
+    expect((await store.runs.list({ limit: 1 })).runs).toEqual([small]);
+    expect(await store.runs.summary(id)).toEqual(small);
+    expect(await store.runs.summary('run_missing')).toBeUndefined();
+  });
+
+  test('is filtered by job, status, tenant and source, and by all of them together', async () => {
+    const git = { name: 'jobs-git', type: 'git', revision: 'abc' } as const;
+    const plain = await add();
+    const ofJob = await add({ jobId: 'report' });
+    const ofTenant = await add({ tenant: 'acme' });
+    const ofSource = await add({ source: git });
+    const failed = await add({}, { reason: 'exit' });
+    const all = await add({ jobId: 'report', tenant: 'acme', source: git }, { reason: 'exit' });
+
+    expect(await idsOf({ jobId: 'report' })).toEqual([all, ofJob]);
+    expect(await idsOf({ tenant: 'acme' })).toEqual([all, ofTenant]);
+    expect(await idsOf({ source: 'jobs-git' })).toEqual([all, ofSource]);
+    expect(await idsOf({ status: 'failed' })).toEqual([all, failed]);
+    expect(await idsOf({ status: 'pending', jobId: 'backup/daily', tenant: 'default', source: 'local-fs' })).toEqual([
+      plain,
+    ]);
+    expect(await idsOf({ status: 'failed', jobId: 'report', tenant: 'acme', source: 'jobs-git' })).toEqual([all]);
+    expect(await idsOf({ status: 'success' })).toEqual([]);
+  });
+
+  test('is filtered by label, by its key alone or with its value, and by more besides', async () => {
+    const prod = await add({ labels: { env: 'prod', team: 'a' } });
+    const test = await add({ labels: { env: 'test' } });
+    const failed = await add({ labels: { env: 'prod' }, jobId: 'report' }, { reason: 'exit' });
+    await add();
+
+    expect(await idsOf({ label: { key: 'env' } })).toEqual([failed, test, prod]);
+    expect(await idsOf({ label: { key: 'env', value: 'prod' } })).toEqual([failed, prod]);
+    expect(await idsOf({ label: { key: 'env', value: '' } })).toEqual([]);
+    expect(await idsOf({ label: { key: 'env' }, status: 'failed' })).toEqual([failed]);
+    expect(await idsOf({ label: { key: 'env', value: 'prod' }, q: 'report' })).toEqual([failed]);
+  });
+
+  test('since is inclusive and until is not, with other filters too', async () => {
+    const ids = [];
+    for (const offset of [0, 1, 2]) ids.push(await add({ createdAtMs: nowMs + offset, labels: { env: 'prod' } }));
+    const [first, second, third] = ids;
+
+    expect(await idsOf({ sinceMs: nowMs + 1 })).toEqual([third, second]);
+    expect(await idsOf({ untilMs: nowMs + 1 })).toEqual([first]);
+    expect(await idsOf({ sinceMs: nowMs + 1, untilMs: nowMs + 2 })).toEqual([second]);
+    expect(await idsOf({ sinceMs: nowMs + 2, untilMs: nowMs + 2 })).toEqual([]);
+    expect(await idsOf({ sinceMs: nowMs + 1, jobId: 'backup/daily', status: 'pending' })).toEqual([third, second]);
+    expect(await idsOf({ untilMs: nowMs + 2, label: { key: 'env' } })).toEqual([second, first]);
+  });
+
+  test('free text finds ids, jobs, arguments and errors, whatever characters it has', async () => {
+    const byId = await add({ args: {} });
+    const byJob = await add({ jobId: 'reports/100%_done' });
+    const byArgs = await add({ args: { path: 'C:\\data "new"', list: [{ deep: 'Zürich' }] } });
+    const byError = await add({}, { reason: 'exit', error: { message: 'cannot open "/etc/x_y"' } });
+
+    expect(await idsOf({ q: byId.slice(6) })).toEqual([byId]);
+    expect(await idsOf({ q: 'REPORTS/' })).toEqual([byJob]);
+    expect(await idsOf({ q: '100%_' })).toEqual([byJob]);
+    expect(await idsOf({ q: '100%_%' })).toEqual([]);
+    expect(await idsOf({ q: 'C:\\data "new"' })).toEqual([byArgs]);
+    expect(await idsOf({ q: 'Zürich' })).toEqual([byArgs]);
+    expect(await idsOf({ q: '"/etc/x_y"' })).toEqual([byError]);
+    expect(await idsOf({ q: '/etc/x-y' })).toEqual([]);
+    expect(await idsOf({ q: "'; drop table runs; --" })).toEqual([]);
+  });
+
+  test('pages by cursor show every run once while runs are added and others end', async () => {
+    const ids: string[] = [];
+    for (let n = 0; n < 25; n++) ids.push(await add({ createdAtMs: nowMs + Math.floor(n / 3) }));
+    const seen: string[] = [];
+    let cursor: string | null = null;
+    do {
+      const page = await store.runs.list({ limit: 4, ...(cursor === null ? {} : { cursor }) });
+      seen.push(...page.runs.map((run) => run.run_id));
+      cursor = page.nextCursor;
+      await add({ createdAtMs: nowMs + 1_000 });
+      const [oldest = ''] = ids;
+      await store.database.transact((tx) => store.runs.move(tx, oldest, 'withdraw', { atMs: nowMs }));
+    } while (cursor !== null);
+
+    expect(seen).toEqual(ids.toReversed());
+  });
+
+  test('a cursor works with every filter, and beside an offset the cursor wins', async () => {
+    const ids = [];
+    for (let n = 0; n < 5; n++) ids.push(await add({ labels: { env: 'prod' } }));
+    const newest = ids.toReversed();
+    for (const filter of [{}, { jobId: 'backup/daily' }, { label: { key: 'env' } }, { q: 'backup' }, { sinceMs: 0 }]) {
+      const first = await store.runs.list({ limit: 2, ...filter });
+      const second = await store.runs.list({ limit: 2, cursor: first.nextCursor ?? '', offset: 3, ...filter });
+      const third = await store.runs.list({ limit: 2, cursor: second.nextCursor ?? '', ...filter });
+
+      expect([first, second, third].map(({ runs }) => runs.map((run) => run.run_id))).toEqual([
+        newest.slice(0, 2),
+        newest.slice(2, 4),
+        newest.slice(4),
+      ]);
+      expect([first.total, second.total, third.total]).toEqual([5, 5, 5]);
+      expect(third.nextCursor).toBeNull();
+    }
+  });
+
+  test('an offset passes over runs, with every filter', async () => {
+    const ids = [];
+    for (let n = 0; n < 5; n++) ids.push(await add({ labels: { env: 'prod' } }));
+    for (const filter of [{}, { jobId: 'backup/daily' }, { label: { key: 'env' } }, { q: 'backup' }]) {
+      const page = await store.runs.list({ limit: 2, offset: 2, ...filter });
+
+      expect(page.runs.map((run) => run.run_id)).toEqual(ids.toReversed().slice(2, 4));
+      expect(page.total).toBe(5);
+      expect(page.nextCursor).not.toBeNull();
+    }
+    expect(await store.runs.list({ limit: 2, offset: 99 })).toEqual({ runs: [], total: 5, nextCursor: null });
+  });
+
+  test('free text finds runs far down the list, and counts them all', async () => {
+    const needle = await add({ args: { target: 'needle' } });
+    await store.database.transact(async (tx) => {
+      for (let n = 1; n <= 2_500; n++) await store.runs.add(tx, aRun({ createdAtMs: nowMs + n }));
+    });
+    const second = await add({ args: { target: 'needle' }, createdAtMs: nowMs + 5_000 });
+
+    expect(await idsOf({ q: 'needle' })).toEqual([second, needle]);
+    const page = await store.runs.list({ limit: 1, q: 'mnt' });
+    expect(page.total).toBe(2_500);
+    const next = await store.runs.list({ limit: 1, q: 'needle', cursor: page.nextCursor ?? '' });
+    expect(next.runs.map((run) => run.run_id)).toEqual([needle]);
+    expect(next.total).toBe(2);
+  });
+
+  test.each(['', 'x', 'bm8tY3Vyc29y', '../../etc/passwd', 'MTcwNTMxNDYwMDAwMA'])(
+    'the cursor %j is refused',
+    async (cursor) => {
+      await expect(store.runs.list({ limit: 1, cursor })).rejects.toMatchObject({
+        slug: 'validation-error',
+        members: { errors: [{ pointer: '?cursor', message: 'is not a cursor of this list', keyword: 'cursor' }] },
+      });
+    },
+  );
+});

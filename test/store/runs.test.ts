@@ -1,0 +1,342 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import * as fc from 'fast-check';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { type RunMove, runStatuses } from '../../src/domain/run.ts';
+import type { NewRun, RunChange } from '../../src/store/runs.ts';
+import { aRun } from './a-run.ts';
+import { engines, nowMs, type Opened } from './engines.ts';
+
+describe.each(engines)('runs on $engine', ({ open }) => {
+  let dir: string;
+  let store: Opened;
+
+  beforeEach(async () => {
+    dir = await mkdtemp(join(tmpdir(), 'flwd-runs-'));
+    store = await open(dir);
+  });
+  afterEach(async () => {
+    await store.database.close();
+    await rm(dir, { recursive: true });
+  });
+
+  const add = async (over: Partial<NewRun> = {}): Promise<string> => {
+    const run = aRun(over);
+    await store.database.transact((tx) => store.runs.add(tx, run));
+    return run.id;
+  };
+  const move = (id: string, by: RunMove, change: RunChange = { atMs: nowMs + 1_000 }): Promise<boolean> =>
+    store.database.transact((tx) => store.runs.move(tx, id, by, change));
+  const events = () => store.commits.flat().map((entry) => ('data' in entry ? [entry.type, entry.data] : [entry.type]));
+
+  test('a new run is shown as it was created', async () => {
+    const id = await add({
+      labels: { env: 'prod' },
+      waiting: '2 of 2 runs of backup/daily are running',
+      requestId: null,
+    });
+
+    expect(await store.runs.get(id)).toEqual({
+      run_id: id,
+      job_id: 'backup/daily',
+      tenant: 'default',
+      status: 'pending',
+      reason: null,
+      waiting: '2 of 2 runs of backup/daily are running',
+      created_at: '2024-01-15T10:30:00.000Z',
+      started_at: null,
+      finished_at: null,
+      args: { target: '/mnt/backup' },
+      result: null,
+      exit_code: null,
+      error: null,
+      steps: [
+        {
+          step_id: 'step_01',
+          name: 'Daily backup',
+          status: 'pending',
+          reason: null,
+          attempt: 1,
+          needs: [],
+          started_at: null,
+          finished_at: null,
+          exit_code: null,
+          outputs: {},
+        },
+      ],
+      attempt: 1,
+      rerun_of: null,
+      parent: null,
+      progress: null,
+      priority: 0,
+      limits: { log_bytes: 1_073_741_824 },
+      grants: [],
+      termination: null,
+      trigger: { type: 'api' },
+      created_by: 'local',
+      labels: { env: 'prod' },
+      source: { name: 'local-fs', type: 'fs', revision: 'sha256:abc' },
+      security: {
+        profile: 'secure',
+        isolation: {
+          pid_namespace: true,
+          network: 'none',
+          filesystem: 'workspace',
+          environment: 'clean',
+          no_new_privileges: true,
+          uid: 65_534,
+        },
+      },
+      worker: null,
+      cancel_requested_at: null,
+      request_id: null,
+    });
+    expect(events()).toEqual([['run.created', { status: 'pending' }]]);
+  });
+
+  test('a run that succeeds shows when, where and with what, and so does its step', async () => {
+    const id = await add({ waiting: 'a slot' });
+    expect(await move(id, 'claim', { atMs: nowMs + 1_000, worker: 'host-1' })).toBe(true);
+    expect(await store.runs.get(id)).toMatchObject({
+      status: 'running',
+      waiting: null,
+      started_at: '2024-01-15T10:30:01.000Z',
+      finished_at: null,
+      worker: 'host-1',
+      steps: [{ status: 'running', started_at: '2024-01-15T10:30:01.000Z' }],
+    });
+
+    const result = { value: { files: [1, 2], note: 'Ünï "q" \u0000' } };
+    expect(await move(id, 'succeed', { atMs: nowMs + 9_000, exitCode: 0, result, outputs: { path: '/x' } })).toBe(true);
+    expect(await store.runs.get(id)).toMatchObject({
+      status: 'success',
+      reason: null,
+      finished_at: '2024-01-15T10:30:09.000Z',
+      exit_code: 0,
+      result,
+      steps: [{ status: 'success', finished_at: '2024-01-15T10:30:09.000Z', exit_code: 0, outputs: { path: '/x' } }],
+    });
+    expect(events()).toEqual([
+      ['run.created', { status: 'pending' }],
+      ['run.started', { status: 'running', attempt: 1 }],
+      ['step.started', { status: 'running', attempt: 1, step_id: 'step_01' }],
+      ['step.finished', { status: 'success', reason: null, exit_code: 0, attempt: 1, step_id: 'step_01' }],
+      ['run.finished', { status: 'success', reason: null, exit_code: 0, attempt: 1 }],
+    ]);
+  });
+
+  test('a run that fails shows why, and what ended it', async () => {
+    const id = await add();
+    await move(id, 'claim');
+    const termination = {
+      signals: [{ signal: 'TERM', at: '2024-01-15T10:30:02.000Z', processes: 2 }],
+      remaining: 0,
+      finished_at: '2024-01-15T10:30:03.000Z',
+    };
+    const error = { message: 'did not end within 1 s', step_id: 'step_01' };
+    await move(id, 'fail', { atMs: nowMs + 3_000, reason: 'timeout', error, termination });
+
+    expect(await store.runs.get(id)).toMatchObject({
+      status: 'failed',
+      reason: 'timeout',
+      exit_code: null,
+      error,
+      termination,
+      steps: [{ status: 'failed', reason: 'timeout' }],
+    });
+  });
+
+  test('a run that ends before it starts announces its own end and no step’s', async () => {
+    const withdrawn = await add();
+    await move(withdrawn, 'withdraw');
+    const failed = await add();
+    await move(failed, 'fail', { atMs: nowMs, reason: 'timeout', error: { message: 'waited too long' } });
+
+    expect(events()).toEqual([
+      ['run.created', { status: 'pending' }],
+      ['run.finished', { status: 'cancelled', reason: null, exit_code: null, attempt: 1 }],
+      ['run.created', { status: 'pending' }],
+      ['run.finished', { status: 'failed', reason: 'timeout', exit_code: null, attempt: 1 }],
+    ]);
+    expect(await store.runs.get(withdrawn)).toMatchObject({ status: 'cancelled', started_at: null });
+  });
+
+  test('a run that has moved on is not moved, and nothing is announced', async () => {
+    const id = await add();
+    await move(id, 'claim');
+    await move(id, 'succeed', { atMs: nowMs, exitCode: 0 });
+    const before = { run: await store.runs.get(id), version: await store.runs.version(id) };
+    const announced = store.commits.length;
+
+    for (const late of ['claim', 'succeed', 'fail', 'withdraw', 'cancel'] as const) {
+      expect(await move(id, late, { atMs: nowMs + 5_000, exitCode: 1 })).toBe(false);
+    }
+    expect(await move('run_missing', 'claim')).toBe(false);
+    expect({ run: await store.runs.get(id), version: await store.runs.version(id) }).toEqual(before);
+    expect(store.commits.length).toBe(announced);
+  });
+
+  test('a running run cannot be withdrawn, a pending one cannot succeed', async () => {
+    const pending = await add();
+    expect(await move(pending, 'succeed')).toBe(false);
+    expect(await move(pending, 'cancel')).toBe(false);
+    const running = await add();
+    await move(running, 'claim');
+    expect(await move(running, 'withdraw')).toBe(false);
+    expect(await move(running, 'cancel')).toBe(true);
+  });
+
+  test('of two that claim a run in one turn, the first gets it', async () => {
+    const id = await add();
+
+    expect(await Promise.all([move(id, 'claim'), move(id, 'claim')])).toEqual([true, false]);
+  });
+
+  test('a cancel is requested once, and of a run that has not ended', async () => {
+    const id = await add();
+    const request = (atMs: number) => store.database.transact((tx) => store.runs.requestCancel(tx, id, atMs));
+    expect(await request(nowMs + 1_000)).toBe(true);
+    expect(await request(nowMs + 2_000)).toBe(false);
+    expect((await store.runs.get(id))?.cancel_requested_at).toBe('2024-01-15T10:30:01.000Z');
+    expect(events().at(-1)).toEqual(['run.cancelling', { status: 'pending' }]);
+
+    const ended = await add();
+    await move(ended, 'withdraw');
+    expect(await store.database.transact((tx) => store.runs.requestCancel(tx, ended, nowMs))).toBe(false);
+  });
+
+  test('why a run waits is announced when it changes, not when it is said again', async () => {
+    const id = await add();
+    for (const waiting of ['1 run waits before it', '1 run waits before it', null]) {
+      await store.database.transact((tx) => store.runs.setWaiting(tx, id, waiting));
+    }
+
+    expect(events().slice(1)).toEqual([
+      ['run.waiting', { status: 'pending', message: '1 run waits before it' }],
+      ['run.waiting', { status: 'pending' }],
+    ]);
+    expect((await store.runs.get(id))?.waiting).toBeNull();
+  });
+
+  test('progress is shown and announced while the run is running, and ignored once it has ended', async () => {
+    const id = await add();
+    const progress = (percent: number) =>
+      store.database.transact((tx) => store.runs.setProgress(tx, id, { percent, message: 'copying' }));
+    await move(id, 'claim');
+    await progress(40);
+    await move(id, 'succeed');
+    await progress(99);
+
+    expect((await store.runs.get(id))?.progress).toEqual({ percent: 40, message: 'copying' });
+    expect(events().filter(([type]) => type === 'run.progress')).toEqual([
+      ['run.progress', { percent: 40, message: 'copying' }],
+    ]);
+  });
+
+  test('the version grows with every change, and with nothing else', async () => {
+    const id = await add();
+    const versions = [await store.runs.version(id)];
+    const note = async () => versions.push(await store.runs.version(id));
+    await store.database.transact((tx) => store.runs.setWaiting(tx, id, 'a slot'));
+    await note();
+    await store.database.transact((tx) => store.runs.setWaiting(tx, id, 'a slot'));
+    await note();
+    await move(id, 'claim');
+    await note();
+    await store.database.transact((tx) => store.runs.setProgress(tx, id, { percent: 1, message: '' }));
+    await note();
+    await store.database.transact((tx) => store.runs.requestCancel(tx, id, nowMs));
+    await note();
+    await move(id, 'cancel');
+    await note();
+
+    expect(versions).toEqual([1, 2, 2, 3, 4, 5, 6]);
+    expect(await store.runs.version('run_missing')).toBeUndefined();
+  });
+
+  test('what executing a run takes is kept and never shown', async () => {
+    const run = aRun({ sealed: 'AAAA' });
+    await store.database.transact((tx) => store.runs.add(tx, run));
+
+    expect(await store.runs.execution(run.id)).toEqual({
+      run: await store.runs.get(run.id),
+      plan: run.plan,
+      sealed: 'AAAA',
+    });
+    expect(JSON.stringify(await store.runs.get(run.id))).not.toContain('AAAA');
+    expect(await store.runs.execution('run_missing')).toBeUndefined();
+  });
+
+  test('pending runs come oldest first, a page at a time; running ones are known', async () => {
+    const ids = [
+      await add({ createdAtMs: nowMs - 3 }),
+      await add({ createdAtMs: nowMs - 2 }),
+      await add(),
+      await add(),
+    ];
+    const [claimed = ''] = ids;
+    await move(claimed, 'claim');
+
+    expect(await store.runs.pending(2)).toEqual([
+      { id: ids[1], jobId: 'backup/daily', createdAtMs: nowMs - 2, queueMs: 600_000, waiting: null },
+      { id: ids[2], jobId: 'backup/daily', createdAtMs: nowMs, queueMs: 600_000, waiting: null },
+    ]);
+    expect((await store.runs.pending(2, ids[2])).map(({ id }) => id)).toEqual([ids[3]]);
+    expect(await store.runs.running()).toEqual([claimed]);
+    expect(await store.runs.counts()).toEqual({ pending: 3, running: 1 });
+  });
+
+  test('whatever happens to runs, the counters say how many there are', async () => {
+    const jobs = ['a', 'b/c'];
+    const tenants = ['default', 'acme'];
+    const step = fc.oneof(
+      fc.record({
+        kind: fc.constant('add' as const),
+        jobId: fc.constantFrom(...jobs),
+        tenant: fc.constantFrom(...tenants),
+        isBroken: fc.boolean(),
+      }),
+      fc.record({
+        kind: fc.constant('move' as const),
+        run: fc.nat(20),
+        by: fc.constantFrom<RunMove>('claim', 'succeed', 'fail', 'withdraw', 'cancel'),
+        isBroken: fc.boolean(),
+      }),
+    );
+    const ids: string[] = [];
+
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { minLength: 20, maxLength: 60 }), async (steps) => {
+        await Promise.allSettled(
+          steps.map((one) =>
+            store.database.transact(async (tx) => {
+              if (one.kind === 'add') {
+                const run = aRun({ jobId: one.jobId, tenant: one.tenant });
+                await store.runs.add(tx, run);
+                ids.push(run.id);
+              } else {
+                await store.runs.move(tx, ids.at(-1 - one.run) ?? 'run_missing', one.by, { atMs: nowMs });
+              }
+              if (one.isBroken) throw new Error('taken back');
+            }),
+          ),
+        );
+        for (const status of [undefined, ...runStatuses]) {
+          for (const jobId of [undefined, ...jobs]) {
+            for (const tenant of [undefined, ...tenants]) {
+              const filter = {
+                ...(status === undefined ? {} : { status }),
+                ...(jobId === undefined ? {} : { jobId }),
+                ...(tenant === undefined ? {} : { tenant }),
+              };
+              const { runs, total } = await store.runs.list({ ...filter, limit: 10_000 });
+              expect(total).toBe(runs.length);
+            }
+          }
+        }
+      }),
+      { numRuns: 20 },
+    );
+  });
+});
