@@ -1,0 +1,52 @@
+#!/bin/sh
+# Runs one attempt apart from the server that started it, so a run outlives a crash or an upgrade (ADR 0003).
+# usage: shim.sh ATTEMPT_DIR BWRAP ARGUMENT…    fd 1: the spool, opened to append    fd 4: a pipe, opened both ways
+# Writes to ATTEMPT_DIR/status, one JSON object a line: who it is, then what bwrap says on fd 3, then how bwrap ended.
+# Builtins only, since every run pays for what is started here.
+set -Cu
+attempt_dir=$1 bwrap=$2
+shift 2
+
+# The fields of /proc/PID/stat from the third on; the 22nd is the start time, in clock ticks since boot.
+take_start_ticks() {
+  shift 19
+  start_ticks=$1
+}
+
+# Marks the script's stderr on its way into the spool. Most scripts write little there: only one that writes much pays for
+# sed. stdbuf lets sed read blocks and still write each line at once; `sed -u` reads byte by byte. The limit keeps a line
+# without an end from eating the host's memory: it is left out, and the rest goes on.
+mark_stderr() {
+  lines=0
+  while [ "$lines" -lt 100 ]; do
+    if ! IFS= read -r line; then
+      [ -z "$line" ] || printf '\036E%s' "$line"
+      return
+    fi
+    printf '\036E%s\n' "$line"
+    lines=$((lines + 1))
+  done
+  line_by_line='sed -u'
+  command -v stdbuf >/dev/null && line_by_line='stdbuf -oL sed'
+  ulimit -Sv 262144
+  until LC_ALL=C $line_by_line "s/^/$(printf '\036E')/"; do
+    # Without a reader the script would wait for ever.
+    [ $? -lt 126 ] || exec cat >/dev/null
+    printf '\036wa line of stderr that did not fit into memory was left out\n'
+  done
+}
+
+IFS= read -r stat </proc/self/stat
+IFS= read -r boot_id </proc/sys/kernel/random/boot_id
+take_start_ticks ${stat##*) }
+
+# With `set -C` this fails where the file exists: the attempt was given up before it began (src/exec/adopt.ts).
+exec 3>"$attempt_dir/status"
+set +C
+printf '{"pid":%s,"start_ticks":%s,"boot_id":"%s"}\n' "$$" "$start_ticks" "$boot_id" >&3
+
+(mark_stderr) </proc/self/fd/4 3>&- 4>&- &
+"$bwrap" --json-status-fd 3 "$@" 2>/proc/self/fd/4 4>&-
+printf '{"exit":%s}\n' "$?" >&3
+exec 4>&-
+wait

@@ -1,0 +1,74 @@
+// Which files of a workspace a pattern names. Patterns become RE2 expressions: Node's own path.matchesGlob backtracks, and
+// seven stars against a name of 200 letters keep it busy for more than 20 s.
+
+import { RE2JS } from 're2js';
+
+export type ArtifactGlob = {
+  /** `path` is relative to the workspace. */
+  matches(path: string): boolean;
+  /** Whether something below a folder could match; if not, it needs no walk. */
+  reachesBelow(folder: string): boolean;
+};
+
+/**
+ * `*`, `?` and `[a-z]` within a name, `{a,b}`, `**` for any folders. `report/`, or the plain name of a folder, is everything
+ * below it. As in a shell, wildcards pass over names that begin with a dot, unless the pattern speaks of such names.
+ */
+export function createArtifactGlob(pattern: string): ArtifactGlob {
+  const glob = pattern.replace(/^\/workspace\//, '').replaceAll(/(?<=^|\/)(?:\.?\/)+/g, '');
+  const isFolder = glob.endsWith('/');
+  const isPlain = !/[*?[{\\]/.test(glob);
+  const expression = compile(glob, isFolder ? '.+' : isPlain ? '(?:/.+)?' : '');
+  const takesHidden = isFolder || isPlain || /(?<=^|[/{,])\./.test(glob);
+  const begin = isPlain && !isFolder ? `${glob}/` : (/^(?:[^*?[{\\/]+\/)*/.exec(glob)?.[0] ?? '');
+  const depth = isFolder || isPlain || glob.includes('**') ? Number.POSITIVE_INFINITY : glob.split('/').length;
+  return {
+    matches: (path) => (takesHidden || !isHidden(path)) && expression.matches(path),
+    reachesBelow(folder) {
+      const inside = `${folder}/`;
+      return (
+        folder.split('/').length < depth &&
+        (takesHidden || !isHidden(folder)) &&
+        (inside.startsWith(begin) || begin.startsWith(inside))
+      );
+    },
+  };
+}
+
+function isHidden(path: string): boolean {
+  return path.startsWith('.') || path.includes('/.');
+}
+
+/** What is no proper pattern, such as `a[z-a]` or `{a`, is taken letter by letter. */
+function compile(glob: string, tail: string): RE2JS {
+  try {
+    return RE2JS.compile(toExpression(glob) + tail, RE2JS.DOTALL);
+  } catch {
+    return RE2JS.compile(RE2JS.quote(glob) + tail, RE2JS.DOTALL);
+  }
+}
+
+const partPattern = /\*\*\/|\*+|\?|\[[!^]?\]?[^\]/]*\]|\\.|[{},]|[^*?[\\{},]+|[[\\]/gsu;
+
+function toExpression(glob: string): string {
+  let openBraces = 0;
+  return glob.replaceAll(partPattern, (part, at: number) => {
+    const isWholeName = at === 0 || glob[at - 1] === '/';
+    if (part === '**/') return isWholeName ? '(?:[^/]+/)*' : '[^/]*/';
+    if (part.startsWith('*')) return isWholeName && part === '**' && at + 2 === glob.length ? '.+' : '[^/]*';
+    if (part === '?') return '[^/]';
+    if (part.startsWith('[') && part.length > 2) return toClass(part.slice(1, -1));
+    if (part.startsWith('\\') && part.length > 1) return RE2JS.quote(part.slice(1));
+    if (part === '{') openBraces++;
+    if (part === '{') return '(?:';
+    if (part === ',' && openBraces > 0) return '|';
+    if (part === '}' && openBraces-- > 0) return ')';
+    return RE2JS.quote(part);
+  });
+}
+
+function toClass(members: string): string {
+  const isNegated = /^[!^]/.test(members);
+  const escaped = members.slice(isNegated ? 1 : 0).replaceAll(/[\\[\]^&]/g, '\\$&');
+  return isNegated ? `[^/${escaped}]` : `[${escaped}]`;
+}

@@ -1,0 +1,28 @@
+// All that an attempt needs to be started.
+
+import type { JobDefinition, JsonObject, Network, SecurityProfile } from '../domain/job.ts';
+
+export type AttemptSpec = {
+  readonly runId: string;
+  readonly jobId: string;
+  readonly stepId: string;
+  readonly tenant: string;
+  readonly attempt: number;
+  /** This attempt's alone, made anew: spool, status, in/, out/. */
+  readonly attemptDir: string;
+  /** The run's: beside its attempts, kept from one to the next. */
+  readonly workspaceDir: string;
+  readonly snapshotDir: string;
+  readonly job: JobDefinition;
+  /** Without the secret ones. */
+  readonly args: JsonObject;
+  readonly secrets: ReadonlyMap<string, string>;
+  readonly profile: SecurityProfile;
+  readonly network: Network;
+  /** Host paths, resolved, links and all. */
+  readonly read: readonly string[];
+  readonly write: readonly string[];
+  readonly masked: readonly string[];
+  /** Variables of the server that the profile hands on. */
+  readonly passthrough: readonly string[];
+};

@@ -1,0 +1,24 @@
+// Programs of the host by absolute path, looked for in the server's own PATH and never in a job's.
+
+import { accessSync, constants } from 'node:fs';
+import { delimiter, isAbsolute, join } from 'node:path';
+
+const found = new Map<string, string>();
+
+/** undefined when it is not installed; asked again each time, so that installing it needs no restart. */
+export function findProgram(name: string): string | undefined {
+  const known = found.get(name);
+  if (known !== undefined) return known;
+  for (const folder of (process.env.PATH ?? '').split(delimiter)) {
+    if (!isAbsolute(folder)) continue;
+    const path = join(folder, name);
+    try {
+      accessSync(path, constants.X_OK);
+    } catch {
+      continue;
+    }
+    found.set(name, path);
+    return path;
+  }
+  return undefined;
+}

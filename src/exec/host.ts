@@ -1,0 +1,89 @@
+// What this host can enforce: each profile's real command, run once on nothing.
+
+import { execFile } from 'node:child_process';
+import { chmod, mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { SecurityProfile } from '../domain/job.ts';
+import { findProgram } from './host-programs.ts';
+import { changesUser, isServerRoot } from './job-user.ts';
+import { type HostReport, sandboxCommand } from './sandbox.ts';
+
+const probeMs = 10_000;
+
+/** `detail` says what to install or allow where a profile cannot be had. */
+export async function probeHost(): Promise<HostReport> {
+  const dir = await mkdtemp(join(tmpdir(), 'flwd-probe-'));
+  try {
+    const [secure, permissive, disabled] = await Promise.all([
+      probe('secure', dir),
+      probe('permissive', dir),
+      probe('disabled', dir),
+    ]);
+    return { secure, permissive, disabled };
+  } finally {
+    await rm(dir, { recursive: true, force: true });
+  }
+}
+
+async function probe(profile: SecurityProfile, dir: string): Promise<HostReport[SecurityProfile]> {
+  const detail = missing(profile) ?? (await trial(profile, dir));
+  return { available: detail === null, detail };
+}
+
+function missing(profile: SecurityProfile): string | null {
+  if (process.platform !== 'linux')
+    return 'jobs run on Linux alone: start flwd in a virtual machine, WSL 2 or a container';
+  if (!findProgram('bwrap')) return 'bubblewrap is not installed: apt-get install bubblewrap';
+  if (changesUser(profile) && !findProgram('setpriv')) return 'setpriv is not installed: apt-get install util-linux';
+  return null;
+}
+
+async function trial(profile: SecurityProfile, dir: string): Promise<string | null> {
+  const place = join(dir, profile);
+  await mkdir(place);
+  await chmod(place, 0o755);
+  const [command = 'bwrap', ...args] = sandboxCommand({
+    profile,
+    network: profile === 'secure' ? 'none' : 'all',
+    read: [],
+    write: [],
+    masked: [],
+    snapshotDir: place,
+    workspaceDir: place,
+    inDir: place,
+    outDir: place,
+    secretFds: [],
+    argv: ['/bin/sh', '-c', ':'],
+  });
+  const said = await new Promise<string | null>((resolve) => {
+    execFile(command, args, { cwd: '/', env: {}, timeout: probeMs }, (error, _stdout, stderr) =>
+      resolve(error ? stderr.trim() || error.message : null),
+    );
+  });
+  return said === null ? null : await explain(said);
+}
+
+async function explain(said: string): Promise<string> {
+  if (!/namespace|uid map|permi|unshare|clone/i.test(said)) return `bubblewrap failed: ${said}`;
+  if (isServerRoot) {
+    return `this container or machine may not make namespaces (${said}): give it the capability SYS_ADMIN, or start flwd as another user than root`;
+  }
+  if ((await sysctl('kernel/apparmor_restrict_unprivileged_userns')) === '1') {
+    return 'AppArmor denies user namespaces: add a profile for bwrap that allows `userns`, or set sysctl kernel.apparmor_restrict_unprivileged_userns=0';
+  }
+  if ((await sysctl('kernel/unprivileged_userns_clone')) === '0') {
+    return 'user namespaces are switched off: set sysctl kernel.unprivileged_userns_clone=1';
+  }
+  if ((await sysctl('user/max_user_namespaces')) === '0') {
+    return 'user namespaces are switched off: set sysctl user.max_user_namespaces to more than 0';
+  }
+  return `this host does not allow user namespaces (${said})`;
+}
+
+async function sysctl(name: string): Promise<string | undefined> {
+  return readFile(join('/proc/sys', name), 'utf8').then(
+    (text) => text.trim(),
+    () => undefined,
+  );
+}

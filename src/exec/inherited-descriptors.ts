@@ -1,0 +1,28 @@
+// Descriptors that the server was started with and knows nothing of. Whatever it starts would have them, jobs too.
+
+import { readdirSync, readFileSync } from 'node:fs';
+import { errorCode } from '../lib/error-code.ts';
+
+/** O_CLOEXEC in /proc/PID/fdinfo (open(2)); Node sets it on all that it opens itself. */
+const closeOnExec = 0o2_000_000;
+
+let found: readonly number[] | undefined;
+
+/** Those beyond stdin, stdout and stderr. They do not change, so they are looked for once. */
+export function inheritedDescriptors(): readonly number[] {
+  found ??= readdirSync('/proc/self/fdinfo')
+    .map(Number)
+    .filter((fd) => fd > 2 && isInherited(fd));
+  return found;
+}
+
+function isInherited(fd: number): boolean {
+  try {
+    const [, flags = ''] = /^flags:\s*([0-7]+)$/m.exec(readFileSync(`/proc/self/fdinfo/${fd}`, 'latin1')) ?? [];
+    return (Number.parseInt(flags, 8) & closeOnExec) === 0;
+  } catch (error) {
+    // The descriptor of the listing itself.
+    if (errorCode(error) === 'ENOENT') return false;
+    throw error;
+  }
+}

@@ -1,0 +1,105 @@
+// One attempt as a process: started here, watched until it has ended and nothing of it is left, ended on request.
+
+import { once } from 'node:events';
+import { constants } from 'node:os';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Termination } from '../domain/run.ts';
+import { systemClock } from '../lib/clock.ts';
+import { errorCode } from '../lib/error-code.ts';
+import { spoolPath } from './attempt-files.ts';
+import type { AttemptSpec } from './attempt-spec.ts';
+import { isEmpty, isOfThisBoot } from './process-table.ts';
+import { startShim } from './shim.ts';
+import { readStatus, type ShimStatus } from './shim-status.ts';
+import { startFailure } from './start-failure.ts';
+import { climb, type Ladder } from './terminate.ts';
+
+/** How an attempt ended. `signal` without SIG. A script that exits with 143 by itself reads as ended by TERM. */
+export type AttemptEnd =
+  | { readonly kind: 'exited'; readonly code: number }
+  | { readonly kind: 'signalled'; readonly signal: string }
+  | { readonly kind: 'lost' }
+  | { readonly kind: 'not-started'; readonly message: string };
+
+export type AttemptProcess = {
+  readonly spoolPath: string;
+  /** All output is in the spool, and no process is left. Does not keep the server from exiting. */
+  readonly ended: Promise<AttemptEnd>;
+  /** Once is enough: calling it again answers with the same proof. */
+  readonly terminate: (ladder: Ladder) => Promise<Termination>;
+};
+
+/** Never throws for a fault of the job or of the host. */
+export function launch(spec: AttemptSpec): AttemptProcess {
+  try {
+    const shim = startShim(spec);
+    shim.unref();
+    return attend(spec.attemptDir, once(shim, 'exit'));
+  } catch (error) {
+    return attend(spec.attemptDir, Promise.reject(error));
+  }
+}
+
+/** `shimEnded` rejects with the system's error when there never was one. */
+export function attend(attemptDir: string, shimEnded: Promise<unknown>): AttemptProcess {
+  let termination: Promise<Termination> | undefined;
+  const ended = shimEnded.then(
+    async () => {
+      await nothingLeft(attemptDir);
+      const end = endOf(attemptDir);
+      // Where the ladder had to kill the shim, too, nobody was left to write the exit code down.
+      return end.kind === 'lost' && termination ? ({ kind: 'signalled', signal: 'KILL' } as const) : end;
+    },
+    (error: unknown) => ({ kind: 'not-started', message: systemMessage(error) }) as const,
+  );
+  return {
+    spoolPath: spoolPath(attemptDir),
+    ended,
+    terminate: (ladder) => (termination ??= climb(ladder, { attemptDir, ended })),
+  };
+}
+
+const dyingMs = 5_000;
+const pollMs = 1;
+
+/** The namespace dies with bwrap, but not in the same instant. */
+async function nothingLeft(attemptDir: string): Promise<void> {
+  const { shim, sandbox } = readStatus(attemptDir) ?? {};
+  if (!shim || !sandbox || !isOfThisBoot(shim)) return;
+  for (const deadlineMs = systemClock.now() + dyingMs; !isEmpty(sandbox) && systemClock.now() < deadlineMs; ) {
+    await delay(pollMs);
+  }
+}
+
+function endOf(attemptDir: string): AttemptEnd {
+  const status: ShimStatus = readStatus(attemptDir) ?? {};
+  const message = startFailure(spoolPath(attemptDir), status);
+  if (message !== undefined) return { kind: 'not-started', message };
+  const { exitCode } = status;
+  if (exitCode === undefined) return { kind: 'lost' };
+  const signal = signalOf(exitCode);
+  return signal === undefined ? { kind: 'exited', code: exitCode } : { kind: 'signalled', signal };
+}
+
+/** bwrap, like a shell, answers 128 and the signal's number for a script that a signal ended. */
+function signalOf(exitCode: number): string | undefined {
+  const [name] = Object.entries(constants.signals).find(([, number]) => number === exitCode - 128) ?? [];
+  return name?.slice('SIG'.length);
+}
+
+const systemMessages: Readonly<Record<string, string>> = {
+  E2BIG: 'its arguments and environment are too large to start a program with',
+  EAGAIN: 'the host has no room for another process',
+  EDQUOT: 'the disk is full',
+  EMFILE: 'the server has too many files open',
+  ENFILE: 'the host has too many files open',
+  ENOMEM: 'the host has no memory for another process',
+  ENOSPC: 'the disk is full',
+};
+
+/** @throws the error itself, when it is none of the system's */
+function systemMessage(error: unknown): string {
+  const code = errorCode(error);
+  if (code === undefined || code.startsWith('ERR_')) throw error;
+  return systemMessages[code] ?? `the host could not start it (${code})`;
+}

@@ -1,0 +1,93 @@
+// Every form in which a secret may turn up in what a script prints: as it is, line by line, and in the usual encodings.
+// A byte string is a latin1 text here, one character a byte: it sorts, compares and hashes natively.
+
+/** Shorter secrets are not looked for: they would redact half of every log. */
+const shortestBytes = 4;
+
+/**
+ * A longer needle is looked for in pieces of this size. That bounds what a match costs and what a stream holds back,
+ * and finds a long secret that is printed in part.
+ */
+const longestNeedleBytes = 256;
+
+/** More forms than this (a secret of many thousand lines) and only the lines themselves are looked for. */
+const mostForms = 50_000;
+
+/** The needles of all secrets, without doubles. Only a multi-line value as it stands has newlines in it. */
+export function needlesOf(secrets: Iterable<string>): string[] {
+  const values = new Set<string>();
+  for (const secret of secrets) {
+    for (const line of [secret, ...secret.split(/\r?\n/)]) {
+      values.add(line.toWellFormed());
+      values.add(line.trim().toWellFormed());
+    }
+  }
+  const forms = new Set<string>();
+  for (const value of values) {
+    if (Buffer.byteLength(value) < shortestBytes) continue;
+    forms.add(toBytes(value));
+    if (forms.size < mostForms) for (const form of encodingsOf(value)) forms.add(form);
+  }
+  return [...new Set([...forms].flatMap(piecesOf))];
+}
+
+function* encodingsOf(value: string): Generator<string> {
+  const bytes = Buffer.from(value);
+  for (const base64 of base64FormsOf(bytes)) {
+    yield base64;
+    yield base64.replaceAll('+', '-').replaceAll('/', '_');
+  }
+  const hex = bytes.toString('hex');
+  for (const form of [hex, ...wrapped(hex, 60, 2)]) {
+    yield form;
+    yield form.toUpperCase();
+  }
+  const component = encodeURIComponent(value);
+  const strict = component.replaceAll(/[!'()*]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`);
+  yield component;
+  yield strict;
+  yield strict.replaceAll('%2F', '/');
+  yield new URLSearchParams([['', value]]).toString().slice(1);
+  const json = JSON.stringify(value).slice(1, -1);
+  yield toBytes(json);
+  yield json.replaceAll(/[\u0080-\uffff]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
+  // How bash traces (`set -x`) a word with a quote in it.
+  yield toBytes(value.replaceAll("'", "'\\''"));
+}
+
+/**
+ * Base64 shifts with the number of bytes before the secret: three alignments. Each gives the characters that hang on the
+ * secret alone, and those up to its end where nothing follows it.
+ */
+function* base64FormsOf(bytes: Buffer): Generator<string> {
+  for (const before of [0, 1, 2]) {
+    const text = Buffer.concat([Buffer.alloc(before), bytes]).toString('base64');
+    const first = Math.ceil((before * 8) / 6);
+    yield text.slice(first, Math.floor(((before + bytes.length) * 8) / 6));
+    yield text.slice(first).replace(/=+$/, '');
+    // `base64` breaks its lines at 76 characters, `openssl base64` at 64.
+    if (before === 0) yield* [...wrapped(text, 76, 4 / 3), ...wrapped(text, 64, 4 / 3)];
+  }
+}
+
+function wrapped(text: string, width: number, charactersPerByte: number): string[] {
+  if (text.length <= width) return [];
+  const lines: string[] = [];
+  for (let at = 0; at < text.length; at += width) lines.push(text.slice(at, at + width).replace(/=+$/, ''));
+  // The last line may be a scrap of the secret: too short to look for, as a secret of that size would be.
+  return lines.filter((line) => line.length >= shortestBytes * charactersPerByte);
+}
+
+function piecesOf(form: string): string[] {
+  if (form.length <= longestNeedleBytes) return [form];
+  const pieces: string[] = [];
+  for (let at = 0; at < form.length; at += longestNeedleBytes) {
+    const end = Math.min(at + longestNeedleBytes, form.length);
+    pieces.push(form.slice(end - longestNeedleBytes, end));
+  }
+  return pieces;
+}
+
+function toBytes(text: string): string {
+  return Buffer.from(text).toString('latin1');
+}

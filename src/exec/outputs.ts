@@ -1,0 +1,55 @@
+// The outputs of a step: `key=value` lines and `key<<END` blocks in FLWD_OUTPUT_FILE. A key written again replaces the
+// earlier value.
+
+import { isUtf8 } from 'node:buffer';
+import { join } from 'node:path';
+import { readUntrustedFile } from './untrusted-file.ts';
+
+export type OutputsReading =
+  | { readonly kind: 'outputs'; readonly outputs: Record<string, string> }
+  | { readonly kind: 'invalid'; readonly message: string };
+
+const maxSizeBytes = 1024 * 1024;
+const maxKeys = 256;
+const keyPattern = /^[A-Za-z_][A-Za-z0-9_-]{0,127}$/;
+
+/** Throws only where the host fails. A message never quotes the file, which may hold a secret. */
+export async function readOutputs(outDir: string): Promise<OutputsReading> {
+  const file = await readUntrustedFile(join(outDir, 'output'), maxSizeBytes);
+  if (file.kind === 'none') return { kind: 'outputs', outputs: {} };
+  if (file.kind === 'refused') return invalid(` ${file.why}`);
+  if (!isUtf8(file.bytes)) return invalid(' is not UTF-8');
+  return parseOutputs(file.bytes.toString());
+}
+
+function parseOutputs(text: string): OutputsReading {
+  const lines = text.split('\n');
+  const outputs = new Map<string, string>();
+  for (let at = 0; at < lines.length; at++) {
+    const line = lines[at] ?? '';
+    const where = `, line ${at + 1}: `;
+    if (line === '') continue;
+    const [, key, operator, rest] = /^(.*?)(=|<<)(.*)$/s.exec(line) ?? [];
+    if (key === undefined || rest === undefined) return invalid(`${where}neither key=value nor key<<END`);
+    if (!keyPattern.test(key)) {
+      return invalid(
+        `${where}a key is made of letters, digits, _ and -, begins with a letter or _, and has at most 128`,
+      );
+    }
+    let value = rest;
+    if (operator === '<<') {
+      const end = rest === '' ? -1 : lines.indexOf(rest, at + 1);
+      if (end < 0) return invalid(`${where}the block has no line that ends it`);
+      value = lines.slice(at + 1, end).join('\n');
+      at = end;
+    }
+    if (value.includes('\0')) return invalid(`${where}a value cannot hold a NUL`);
+    outputs.set(key, value);
+    if (outputs.size > maxKeys) return invalid(`${where}more than ${maxKeys} keys`);
+  }
+  return { kind: 'outputs', outputs: Object.fromEntries(outputs) };
+}
+
+function invalid(why: string): OutputsReading {
+  return { kind: 'invalid', message: `FLWD_OUTPUT_FILE${why}` };
+}

@@ -1,0 +1,71 @@
+// What /proc tells about processes: who lives, and who is in a pid namespace.
+
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { errorCode } from '../lib/error-code.ts';
+
+/** A process told apart from a later one with the same pid: by its start, in clock ticks since that boot. */
+export type ProcessIdentity = { readonly pid: number; readonly startTicks: number; readonly bootId: string };
+
+let knownBootId: string | undefined;
+
+/** Is this very process alive? A zombie is not: some hosts reap orphans only after seconds. */
+export function isAlive(identity: ProcessIdentity): boolean {
+  return isOfThisBoot(identity) && startTicksOf(identity.pid) === identity.startTicks;
+}
+
+/** Pids and namespaces of an earlier boot say nothing about those of this one. */
+export function isOfThisBoot({ bootId }: ProcessIdentity): boolean {
+  knownBootId ??= readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+  return bootId === knownBootId;
+}
+
+/** A pid namespace: its first process as the host numbers it, and the inode of /proc/PID/ns/pid. */
+export type PidNamespace = { readonly initPid: number; readonly inode: number };
+
+/**
+ * Is nothing left of it? The kernel lets the first process end only after every other member has been killed and reaped
+ * (pid_namespaces(7)), so that one process tells.
+ */
+export function isEmpty({ initPid, inode }: PidNamespace): boolean {
+  return !isMember(initPid, inode);
+}
+
+/** Its living processes. The kernel soon gives the inode of one that is gone to another, so its end has the last word. */
+export function membersOf(namespace: PidNamespace): number[] {
+  const members = readdirSync('/proc')
+    .filter((name) => name >= '1' && name < ':')
+    .map(Number)
+    .filter((pid) => isMember(pid, namespace.inode));
+  return isEmpty(namespace) ? [] : members;
+}
+
+/** Sends a signal to a process, or to a group by its negative. False when there is none. */
+export function send(pid: number, signal: NodeJS.Signals): boolean {
+  try {
+    return process.kill(pid, signal);
+  } catch (error) {
+    if (errorCode(error) === 'ESRCH') return false;
+    throw error;
+  }
+}
+
+function isMember(pid: number, inode: number): boolean {
+  try {
+    return readlinkSync(`/proc/${pid}/ns/pid`) === `pid:[${inode}]` && startTicksOf(pid) !== undefined;
+  } catch {
+    return false;
+  }
+}
+
+/** undefined for a process that is gone, or of which only the entry is left. */
+function startTicksOf(pid: number): number | undefined {
+  let stat: string;
+  try {
+    stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+  } catch {
+    return undefined;
+  }
+  // The name, in parentheses, may hold spaces and parentheses. The state is the third field, the start the 22nd.
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return fields[0] === 'Z' || fields[0] === 'X' ? undefined : Number(fields[19]);
+}

@@ -1,0 +1,115 @@
+// The bubblewrap command of an attempt: what a job of each security profile sees and may do.
+
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Network, SecurityProfile } from '../domain/job.ts';
+import type { Isolation } from '../domain/run.ts';
+import { folder, type HostView, hostMounts } from './host-mounts.ts';
+import { findProgram } from './host-programs.ts';
+import { changesUser, isServerRoot, uidOf } from './job-user.ts';
+
+export type SandboxSpec = HostView & {
+  readonly snapshotDir: string;
+  /** Others must be able to enter it: bwrap changes into it without the capability to override that. */
+  readonly workspaceDir: string;
+  readonly inDir: string;
+  readonly outDir: string;
+  readonly secretFds: readonly { readonly name: string; readonly fd: number }[];
+  readonly argv: readonly string[];
+};
+
+export type HostReport = Record<SecurityProfile, { readonly available: boolean; readonly detail: string | null }>;
+
+/** The server's own Node, for jobs in JavaScript. */
+export const nodePath = '/run/flwd/node';
+export const libexecDir = fileURLToPath(new URL('../../libexec/', import.meta.url));
+
+const secretsDir = '/run/flwd/secrets';
+
+/** bwrap and its arguments. It reads `secretFds` to their end. */
+export function sandboxCommand(spec: SandboxSpec): string[] {
+  return [
+    findProgram('bwrap') ?? 'bwrap',
+    ...namespaces(spec.profile, spec.network),
+    ...capabilities(spec),
+    ...hostMounts(spec),
+    ...ownMounts(spec),
+    '--chdir',
+    '/workspace',
+    '--',
+    ...(changesUser(spec.profile) ? asUnprivileged(spec) : []),
+    ...spec.argv,
+  ];
+}
+
+/** What is in force for a run of the profile on this host. */
+export function isolationOf(profile: SecurityProfile, network: Network): Isolation {
+  const filesystem = { secure: 'workspace', permissive: 'host-read-only', disabled: 'host' } as const;
+  const environment = { secure: 'clean', permissive: 'passthrough', disabled: 'server' } as const;
+  return {
+    pid_namespace: true,
+    network,
+    filesystem: filesystem[profile],
+    environment: environment[profile],
+    // bwrap sets it on whatever it starts.
+    no_new_privileges: true,
+    uid: uidOf(profile),
+  };
+}
+
+function namespaces(profile: SecurityProfile, network: Network): string[] {
+  return [
+    // Whatever kills the shim or bwrap kills all that the job started.
+    '--die-with-parent',
+    '--new-session',
+    '--unshare-pid',
+    ...(isServerRoot ? [] : ['--unshare-user']),
+    ...(network === 'none' ? ['--unshare-net'] : []),
+    ...(profile === 'secure' ? ['--unshare-ipc', '--unshare-uts', '--unshare-cgroup', '--hostname', 'flwd'] : []),
+  ];
+}
+
+function ownMounts({ snapshotDir, workspaceDir, inDir, outDir, secretFds, argv }: SandboxSpec): string[] {
+  return [
+    folder('/run'),
+    folder('/run/flwd'),
+    ['--ro-bind', snapshotDir, '/job'],
+    ['--bind', workspaceDir, '/workspace'],
+    ['--ro-bind', inDir, '/run/flwd/in'],
+    ['--bind', outDir, '/run/flwd/out'],
+    ['--ro-bind', libexecDir, '/run/flwd/libexec', '--symlink', 'libexec/bin', '/run/flwd/bin'],
+    argv[0] === nodePath ? ['--ro-bind', process.execPath, nodePath] : [],
+    secretFds.length > 0 ? ['--perms', '0755', '--tmpfs', secretsDir] : folder(secretsDir),
+    ...secretFds.flatMap(({ name, fd }) => ['--perms', '0400', '--file', String(fd), join(secretsDir, name)]),
+    // Otherwise what a job writes outside its places would seem to be kept.
+    ['--remount-ro', '/'],
+  ].flat();
+}
+
+function capabilities({ profile, secretFds }: SandboxSpec): string[] {
+  if (!isServerRoot) return ['--cap-drop', 'ALL'];
+  if (!changesUser(profile)) return ['--cap-add', 'ALL'];
+  // What it takes to become another user; gone with the change.
+  const kept = ['CAP_SETUID', 'CAP_SETGID', 'CAP_SETPCAP', ...(secretFds.length > 0 ? ['CAP_CHOWN'] : [])];
+  return ['--cap-drop', 'ALL', ...kept.flatMap((name) => ['--cap-add', name])];
+}
+
+/** Runs what follows without root: no user of the host's, no groups, no capabilities, and no way back. */
+function asUnprivileged({ profile, secretFds }: SandboxSpec): string[] {
+  const uid = String(uidOf(profile));
+  // bwrap makes the files root's, and some programs take a key only from a file of their own that is closed to others.
+  const ownSecrets = `/bin/chown ${uid}:${uid} ${secretsDir}/* && exec "$@"`;
+  return [
+    ...(secretFds.length > 0 ? ['/bin/sh', '-c', ownSecrets, 'sh'] : []),
+    findProgram('setpriv') ?? 'setpriv',
+    '--reuid',
+    uid,
+    '--regid',
+    uid,
+    '--clear-groups',
+    '--no-new-privs',
+    '--inh-caps=-all',
+    '--bounding-set=-all',
+    '--',
+  ];
+}

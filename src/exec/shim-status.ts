@@ -1,0 +1,71 @@
+// The status file of an attempt: who its shim is, what sandbox it made, and how that ended. Written by libexec/shim.sh
+// and by bwrap (--json-status-fd).
+
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { errorCode } from '../lib/error-code.ts';
+import type { PidNamespace, ProcessIdentity } from './process-table.ts';
+
+export type ShimStatus = {
+  readonly shim?: ProcessIdentity;
+  readonly sandbox?: PidNamespace;
+  /** The script's exit code, by bwrap: only where the script was started. */
+  readonly exitCode?: number;
+  /** bwrap has ended, with whatever code. */
+  readonly isOver?: true;
+  /** No shim may begin any more. */
+  readonly isGivenUp?: true;
+};
+
+export function statusPath(attemptDir: string): string {
+  return join(attemptDir, 'status');
+}
+
+/** Keeps a shim that has not begun from beginning. False when one has. */
+export function giveUp(attemptDir: string): boolean {
+  try {
+    writeFileSync(statusPath(attemptDir), '{"given_up":true}\n', { flag: 'wx' });
+    return true;
+  } catch (error) {
+    if (errorCode(error) === 'EEXIST') return false;
+    if (errorCode(error) === 'ENOENT') return true;
+    throw error;
+  }
+}
+
+/** undefined when there is no such file: no shim has begun. */
+export function readStatus(attemptDir: string): ShimStatus | undefined {
+  let text: string;
+  try {
+    text = readFileSync(statusPath(attemptDir), 'utf8');
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT' || errorCode(error) === 'ENOTDIR') return undefined;
+    throw error;
+  }
+  let status: ShimStatus = {};
+  for (const line of text.split('\n').slice(0, -1)) status = { ...status, ...readLine(line) };
+  return status;
+}
+
+function readLine(line: string): Partial<ShimStatus> {
+  const said = parseObject(line);
+  const { pid, start_ticks: startTicks, boot_id: bootId } = said;
+  if (typeof pid === 'number' && typeof startTicks === 'number' && typeof bootId === 'string') {
+    return { shim: { pid, startTicks, bootId } };
+  }
+  const { 'child-pid': initPid, 'pid-namespace': inode, 'exit-code': exitCode } = said;
+  if (typeof initPid === 'number' && typeof inode === 'number') return { sandbox: { initPid, inode } };
+  if (typeof exitCode === 'number') return { exitCode };
+  if ('exit' in said) return { isOver: true };
+  return 'given_up' in said ? { isGivenUp: true } : {};
+}
+
+/** A full disk can cut a line short. */
+function parseObject(line: string): Record<string, unknown> {
+  try {
+    const object: Record<string, unknown> = JSON.parse(line);
+    return object;
+  } catch {
+    return {};
+  }
+}

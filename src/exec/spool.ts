@@ -1,0 +1,149 @@
+// Follows a spool file while a job writes to it: whole lines, as they come, at the reader's pace. The job never waits.
+// The job has the file open, so it may also cut it short, or stretch it by a hole.
+
+import { type FileHandle, open } from 'node:fs/promises';
+import { errorCode } from '../lib/error-code.ts';
+import { createSpoolAlarm } from './spool-alarm.ts';
+import { cutBefore } from './spool-cut.ts';
+import { createPuncher } from './spool-punch.ts';
+
+export type SpoolFollower = {
+  /** Reads to the end of the file, hands over a last line without a newline too, and stops. Rejects where reading or `onBytes` failed. */
+  drain(): Promise<void>;
+  /** No `onBytes` begins after this. */
+  close(): void;
+  /** What lies below is stored elsewhere: its disk blocks may go. */
+  discard(endOffset: number): void;
+};
+
+/** Reading goes on elsewhere than where it stopped: the file was cut short, or goes on behind a hole. */
+export type SpoolJump = {
+  readonly cause: 'truncated' | 'hole';
+  readonly fromOffset: number;
+  readonly toOffset: number;
+};
+
+const readBytes = 1024 * 1024;
+const longestLineBytes = 64 * 1024;
+const firstBufferBytes = 16 * 1024;
+const lastBufferBytes = readBytes + longestLineBytes;
+const smallestHoleBytes = 64 * 1024 * 1024;
+const newline = 10;
+
+/**
+ * `onBytes` gets whole lines, or a piece of a line that is longer than 64 KiB, and the offset in the file of their end.
+ * The buffer is the caller's until the promise of `onBytes` is settled; only then is the next one read into it. The file
+ * need not exist yet, its folder must.
+ */
+export function followSpool(o: {
+  path: string;
+  offset: number;
+  onBytes: (bytes: Buffer, endOffset: number) => void | Promise<void>;
+  onJump?: (jump: SpoolJump) => void;
+}): SpoolFollower {
+  const alarm = createSpoolAlarm(o.path);
+  let file: FileHandle | undefined;
+  let offset = o.offset;
+  // Grows with what is written at a time: most jobs write little, and many run at once.
+  let buffer = Buffer.allocUnsafeSlow(firstBufferBytes);
+  /** The bytes before `offset` that wait for their newline, at the beginning of `buffer`. */
+  let pendingBytes = 0;
+  let isDraining = false;
+  const closing = new AbortController();
+
+  async function follow(): Promise<void> {
+    try {
+      while (!closing.signal.aborted) {
+        const isLast = isDraining;
+        const look = await read();
+        if (look === 'end' && isLast) return await hand(pendingBytes);
+        if (look !== 'full' && !isLast) await alarm.next(look === 'some');
+      }
+    } finally {
+      alarm.close();
+      await file?.close();
+    }
+  }
+
+  async function read(): Promise<'full' | 'some' | 'end'> {
+    file ??= await openIfThere(o.path);
+    if (!file) return 'end';
+    const room = buffer.length - pendingBytes;
+    const { bytesRead } = await file.read(buffer, pendingBytes, room, offset);
+    if (bytesRead === 0) {
+      const { size } = await file.stat();
+      if (size < offset) await jump('truncated', size);
+      return 'end';
+    }
+    const isHollow = bytesRead >= readBytes && isZero(buffer.subarray(pendingBytes, pendingBytes + bytesRead));
+    offset += bytesRead;
+    pendingBytes += bytesRead;
+    await hand(buffer.subarray(0, pendingBytes).lastIndexOf(newline) + 1);
+    if (pendingBytes > longestLineBytes) await hand(cutBefore(buffer, pendingBytes));
+    if (bytesRead < room) return 'some';
+    if (buffer.length < lastBufferBytes) grow();
+    if (isHollow) await leap(file);
+    return 'full';
+  }
+
+  async function hand(length: number): Promise<void> {
+    if (length === 0 || closing.signal.aborted) return;
+    await o.onBytes(buffer.subarray(0, length), offset - pendingBytes + length);
+    buffer.copyWithin(0, length, pendingBytes);
+    pendingBytes -= length;
+  }
+
+  function grow(): void {
+    const larger = Buffer.allocUnsafeSlow(Math.min(buffer.length * 8, lastBufferBytes));
+    buffer.copy(larger, 0, 0, pendingBytes);
+    buffer = larger;
+  }
+
+  /** A job can stretch the file to petabytes that nobody wrote: what is left of it holds no more than its blocks. */
+  async function leap(from: FileHandle): Promise<void> {
+    const { size, blocks } = await from.stat();
+    const dataFrom = size - blocks * 512;
+    if (dataFrom - offset > smallestHoleBytes) await jump('hole', dataFrom);
+  }
+
+  async function jump(cause: SpoolJump['cause'], toOffset: number): Promise<void> {
+    await hand(pendingBytes);
+    if (!closing.signal.aborted) o.onJump?.({ cause, fromOffset: offset, toOffset });
+    offset = toOffset;
+  }
+
+  const done = follow();
+  // It is told to whoever drains.
+  done.catch(() => undefined);
+  return {
+    drain() {
+      isDraining = true;
+      alarm.ring();
+      return done;
+    },
+    close() {
+      closing.abort();
+      alarm.ring();
+    },
+    discard: createPuncher(o.path),
+  };
+}
+
+async function openIfThere(path: string): Promise<FileHandle | undefined> {
+  try {
+    return await open(path);
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+const zeros = Buffer.alloc(longestLineBytes);
+
+function isZero(bytes: Buffer): boolean {
+  for (let at = 0; at < bytes.length; at += zeros.length) {
+    const part = bytes.subarray(at, at + zeros.length);
+    if (part.compare(zeros, 0, part.length) !== 0) return false;
+  }
+  return true;
+}

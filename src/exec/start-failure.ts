@@ -1,0 +1,59 @@
+// Why a script was never started, in words for the one who reads the run. What builds the sandbox says it on stderr,
+// which is the spool; a host path in it is left there.
+
+import { closeSync, openSync, readSync } from 'node:fs';
+import type { ShimStatus } from './shim-status.ts';
+
+const headBytes = 8 * 1024;
+
+/** undefined when the script was started, or when there is no telling. */
+export function startFailure(spoolPath: string, { shim, exitCode, sandbox, isOver }: ShimStatus): string | undefined {
+  if (!shim) return 'the sandbox could not be started';
+  if (exitCode === 126 || exitCode === 127) {
+    // setpriv, in the place of the script, ends with these codes; its message is then all there is.
+    const [line = '', ...others] = readHead(spoolPath).split('\n');
+    return line.startsWith('\x1eEsetpriv: ') && others.join('') === '' ? explain(line) : undefined;
+  }
+  if (exitCode !== undefined || !isOver) return undefined;
+  const said = readHead(spoolPath)
+    .split('\n')
+    .find((line) => line.startsWith('\x1eEbwrap: '));
+  if (said !== undefined) return explain(said);
+  return sandbox ? undefined : 'the sandbox could not be started';
+}
+
+function explain(line: string): string {
+  const [, path, why] = /(?:execvp|failed to execute) (.+): ([^:]+)$/.exec(line) ?? [];
+  if (path !== undefined && why !== undefined) return `${nameInJob(path)} cannot be started: ${reasonOf(path, why)}`;
+  if (/uid map|gid map|namespace|unshare|clone/i.test(line)) {
+    return 'the host does not let the sandbox have namespaces of its own';
+  }
+  if (/Can't find source path/.test(line)) return 'a path that the job was granted does not exist any more';
+  return 'the sandbox could not be set up; the log says why';
+}
+
+function nameInJob(path: string): string {
+  return path.startsWith('/job/') ? `./${path.slice('/job/'.length)}` : path;
+}
+
+function reasonOf(path: string, why: string): string {
+  switch (why) {
+    case 'No such file or directory':
+      if (!path.includes('/')) return 'there is no such program on this host';
+      return 'it does not exist in the sandbox, or the program that its first line names does not';
+    case 'Permission denied':
+      return 'it is not executable';
+    default:
+      return why;
+  }
+}
+
+function readHead(spoolPath: string): string {
+  const buffer = Buffer.alloc(headBytes);
+  const fd = openSync(spoolPath, 'r');
+  try {
+    return buffer.toString('utf8', 0, readSync(fd, buffer, 0, headBytes, 0));
+  } finally {
+    closeSync(fd);
+  }
+}

@@ -1,0 +1,46 @@
+// Reads a file from a folder that hostile code could write to: it may be a link, a pipe, endless or unreadable. Its last
+// process is gone by then, so what is opened stays what it is.
+
+import { constants } from 'node:fs';
+import { type FileHandle, open } from 'node:fs/promises';
+import { errorCode } from '../lib/error-code.ts';
+
+export type UntrustedFile =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'bytes'; readonly bytes: Buffer }
+  /** `why` follows the file's name in a sentence. */
+  | { readonly kind: 'refused'; readonly why: string };
+
+/** What a job can bring about; anything else is a failure of the host and thrown. */
+const causedByJob: Record<string, string> = {
+  ELOOP: 'is a link',
+  ENXIO: 'is a socket',
+  ENODEV: 'is a device',
+  EACCES: 'cannot be read',
+  EPERM: 'cannot be read',
+};
+
+export async function readUntrustedFile(path: string, maxSizeBytes: number): Promise<UntrustedFile> {
+  let file: FileHandle;
+  try {
+    // Without O_NONBLOCK a pipe would block until somebody writes to it.
+    file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK | constants.O_NOCTTY);
+  } catch (error) {
+    const code = errorCode(error);
+    if (code === 'ENOENT') return { kind: 'none' };
+    const why = code && causedByJob[code];
+    if (why) return { kind: 'refused', why };
+    throw error;
+  }
+  try {
+    const stats = await file.stat();
+    const { size } = stats;
+    if (!stats.isFile()) return { kind: 'refused', why: 'is no regular file' };
+    if (size > maxSizeBytes) return { kind: 'refused', why: `has ${size} bytes; ${maxSizeBytes} are the most` };
+    const bytes = Buffer.alloc(size);
+    const { bytesRead } = await file.read(bytes, 0, size, 0);
+    return { kind: 'bytes', bytes: bytes.subarray(0, bytesRead) };
+  } finally {
+    await file.close();
+  }
+}

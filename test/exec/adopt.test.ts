@@ -1,0 +1,135 @@
+// A server that dies does not take its jobs along: the next one takes them up.
+
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { describe, expect, test, vi } from 'vitest';
+import { adopt } from '../../src/exec/adopt.ts';
+import type { AttemptSpec } from '../../src/exec/attempt-spec.ts';
+import { libexecDir } from '../../src/exec/sandbox.ts';
+import { processesWith } from '../support/processes.ts';
+import { nap, printed, run, sample, shimOf, succeeded } from './sample.ts';
+import { serialized } from './serialized.ts';
+
+/** Launches in another process, and kills that one with SIGKILL once the script has printed `ready`. */
+async function orphan(script: string): Promise<AttemptSpec> {
+  const spec = sample(script);
+  const server = startServer(spec);
+  await vi.waitFor(() => expect(printed(spec).lines).toContain('ready'), { timeout: 10_000, interval: 10 });
+  server.kill('SIGKILL');
+  await once(server, 'exit');
+  return spec;
+}
+
+function startServer(spec: AttemptSpec): ChildProcess {
+  return spawn(process.execPath, [join(import.meta.dirname, 'programs', 'launcher.ts')], {
+    env: { ...process.env, SPEC: serialized(spec) },
+    stdio: 'ignore',
+  });
+}
+
+const untilTold = 'until [[ -e go ]]; do sleep 0.02; done';
+
+function tell(spec: AttemptSpec): void {
+  writeFileSync(join(spec.workspaceDir, 'go'), '');
+}
+
+describe('after the server was killed', () => {
+  test('the script goes on, and its end and every line of it are there', async () => {
+    const spec = await orphan(`echo ready; echo one >&2; ${untilTold}; echo two; echo three >&2; exit 7`);
+    const attempt = adopt(spec.attemptDir);
+    expect(attempt?.spoolPath).toBe(join(spec.attemptDir, 'spool'));
+    let isOver = false;
+    void attempt?.ended.then(() => {
+      isOver = true;
+    });
+    await vi.waitFor(() => expect(printed(spec).lines).toContain('^Eone'));
+    expect(isOver).toBe(false);
+    tell(spec);
+    expect(await attempt?.ended).toEqual({ kind: 'exited', code: 7 });
+    expect(printed(spec).lines.toSorted()).toEqual(['^Eone', '^Ethree', 'ready', 'two']);
+    expect(processesWith(spec.attemptDir)).toEqual([]);
+  });
+
+  test('a script that ended meanwhile is taken up with its end', async () => {
+    const spec = await orphan(`echo ready; ${untilTold}; exit 5`);
+    tell(spec);
+    await vi.waitFor(() => expect(processesWith(spec.attemptDir)).toEqual([]), { timeout: 10_000 });
+    expect(await adopt(spec.attemptDir)?.ended).toEqual({ kind: 'exited', code: 5 });
+    expect(await adopt(spec.attemptDir)?.ended).toEqual({ kind: 'exited', code: 5 });
+  });
+
+  test('the next server can end it', async () => {
+    const spec = await orphan(`trap 'echo cleaned; exit 0' TERM; (${nap}; true) & echo ready; wait`);
+    const attempt = adopt(spec.attemptDir);
+    const proof = await attempt?.terminate({ signal: 'TERM', graceMs: 20_000 });
+    expect(proof).toMatchObject({ signals: [{ signal: 'TERM', processes: expect.any(Number) }], remaining: 0 });
+    expect(await attempt?.ended).toEqual(succeeded);
+    expect(printed(spec).lines).toContain('cleaned');
+  });
+
+  test('a script that was ended along with its shim is lost', async () => {
+    const spec = await orphan(`echo ready; ${nap}`);
+    const attempt = adopt(spec.attemptDir);
+    process.kill(-shimOf(spec), 'SIGKILL');
+    expect(await attempt?.ended).toEqual({ kind: 'lost' });
+    expect(processesWith(nap)).toEqual([]);
+  });
+});
+
+describe('what a former server left', () => {
+  const bootId = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+
+  test('is waited for as long as the very same shim lives', async () => {
+    const { spec } = await run('true');
+    const shim = spawn('sleep', ['3600']);
+    const pid = shim.pid ?? 0;
+    writeStatus(spec, [{ pid, start_ticks: startTicksOf(pid), boot_id: bootId }]);
+    const ended = adopt(spec.attemptDir)?.ended;
+    expect(await Promise.race([ended, delay(100, 'still waiting')])).toBe('still waiting');
+    shim.kill('SIGKILL');
+    expect(await ended).toEqual({ kind: 'lost' });
+  });
+
+  test.each([
+    ['before a restart of the machine', { start_ticks: startTicksOf(process.pid), boot_id: 'another' }],
+    ['as a process whose pid another has now', { start_ticks: 1, boot_id: bootId }],
+  ])('%s is lost, and nobody is waited for or killed', async (_what, shim) => {
+    const { spec } = await run('true');
+    writeStatus(spec, [{ pid: process.pid, ...shim }]);
+    const attempt = adopt(spec.attemptDir);
+    expect(await attempt?.ended).toEqual({ kind: 'lost' });
+    expect(await attempt?.terminate({ signal: 'TERM', graceMs: 10 })).toMatchObject({ signals: [], remaining: 0 });
+  });
+});
+
+describe('an attempt that never began', () => {
+  test('is there to be launched', () => {
+    const spec = sample('true');
+    expect(adopt(spec.attemptDir)).toBeUndefined();
+    mkdirSync(spec.attemptDir, { recursive: true });
+    expect(adopt(spec.attemptDir)).toBeUndefined();
+    expect(adopt(spec.attemptDir)).toBeUndefined();
+  });
+
+  test('cannot begin after that: a shim that comes late starts nothing', () => {
+    const spec = sample('true');
+    mkdirSync(spec.attemptDir, { recursive: true });
+    expect(adopt(spec.attemptDir)).toBeUndefined();
+    const witness = join(spec.attemptDir, 'started');
+    const late = spawnSync('/bin/sh', [join(libexecDir, 'shim.sh'), spec.attemptDir, 'touch', witness]);
+    expect(late.status).not.toBe(0);
+    expect(existsSync(witness)).toBe(false);
+  });
+});
+
+function writeStatus(spec: AttemptSpec, lines: readonly object[]): void {
+  writeFileSync(join(spec.attemptDir, 'status'), lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
+}
+
+function startTicksOf(pid: number): number {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+  return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]);
+}

@@ -1,0 +1,65 @@
+// What a host says it can enforce.
+
+import { spawnSync } from 'node:child_process';
+import { chmodSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { probeHost } from '../../src/exec/host.ts';
+import type { HostReport } from '../../src/exec/sandbox.ts';
+import { temporaryFolder } from './sample.ts';
+
+/** Asks a server that finds only these programs, as a user of its own where that is given. */
+function probed(programs: Readonly<Record<string, string>>, uid?: number): HostReport {
+  const bin = temporaryFolder();
+  for (const [name, content] of Object.entries(programs)) {
+    if (content.startsWith('/')) symlinkSync(content, join(bin, name));
+    else {
+      writeFileSync(join(bin, name), content);
+      chmodSync(join(bin, name), 0o755);
+    }
+  }
+  const host = join(import.meta.dirname, '..', '..', 'src', 'exec', 'host.ts');
+  const script = `const { probeHost } = await import(${JSON.stringify(host)}); console.log(JSON.stringify(await probeHost()));`;
+  const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', script], {
+    env: { PATH: bin },
+    encoding: 'utf8',
+    cwd: '/',
+    ...(uid === undefined ? {} : { uid, gid: uid }),
+  });
+  if (stdout === '') throw new Error(stderr);
+  const report: HostReport = JSON.parse(stdout);
+  return report;
+}
+
+const available = { available: true, detail: null };
+
+test('every profile is available where bubblewrap works', async () => {
+  expect(await probeHost()).toEqual({ secure: available, permissive: available, disabled: available });
+});
+
+describe('without what it takes, a profile is unavailable and says what to install', () => {
+  test('bubblewrap', () => {
+    const missing = { available: false, detail: 'bubblewrap is not installed: apt-get install bubblewrap' };
+    expect(probed({})).toEqual({ secure: missing, permissive: missing, disabled: missing });
+  });
+
+  test.skipIf(process.getuid?.() !== 0)('setpriv, for a server that is root', () => {
+    const missing = { available: false, detail: 'setpriv is not installed: apt-get install util-linux' };
+    expect(probed({ bwrap: '/usr/bin/bwrap' })).toEqual({ secure: missing, permissive: missing, disabled: available });
+  });
+
+  test('namespaces', () => {
+    const said = 'bwrap: No permissions to create new namespace';
+    const report = probed({ bwrap: `#!/bin/sh\necho "${said}" >&2\nexit 1\n`, setpriv: '/usr/bin/setpriv' });
+    expect(report.secure.available).toBe(false);
+    expect(report.secure.detail).toMatch(/namespaces/);
+  });
+
+  test('something that bubblewrap alone knows', () => {
+    const report = probed({
+      bwrap: '#!/bin/sh\necho "bwrap: Unknown option --perms" >&2\nexit 1\n',
+      setpriv: '/usr/bin/setpriv',
+    });
+    expect(report.secure).toEqual({ available: false, detail: 'bubblewrap failed: bwrap: Unknown option --perms' });
+  });
+});

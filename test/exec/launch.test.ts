@@ -1,0 +1,228 @@
+// Attempts from their start to their end: what is in the spool, how the end reads, and that nothing is left.
+
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, openSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { launch } from '../../src/exec/launch.ts';
+import { processesWith } from '../support/processes.ts';
+import { nap, printed, run, sample, succeeded, temporaryFolder } from './sample.ts';
+import { serialized } from './serialized.ts';
+
+describe('the end', () => {
+  test.each([
+    ['exit 0', { kind: 'exited', code: 0 }],
+    ['exit 3', { kind: 'exited', code: 3 }],
+    ['exit 127', { kind: 'exited', code: 127 }],
+    ['exit 255', { kind: 'exited', code: 255 }],
+    ['kill -KILL $$', { kind: 'signalled', signal: 'KILL' }],
+    ['kill -TERM $$', { kind: 'signalled', signal: 'TERM' }],
+    ['ulimit -c 0; kill -SEGV $$', { kind: 'signalled', signal: 'SEGV' }],
+    // Nobody can tell these from a signal's.
+    ['exit 143', { kind: 'signalled', signal: 'TERM' }],
+  ])('of `%s` reads as what the script did', async (script, end) => {
+    expect((await run(script)).end).toEqual(end);
+  });
+
+  test.each([
+    ['ulc.python.3', 'import sys; print("hi"); sys.exit(4)'],
+    ['ulc.node', 'console.log("hi"); process.exit(4);'],
+    ['ulc.exec', '#!/bin/sh\necho hi; exit 4\n'],
+  ] as const)('of a script in %s', async (ulcProfile, script) => {
+    expect(await run(script, { ulcProfile })).toMatchObject({ end: { kind: 'exited', code: 4 }, text: 'hi\n' });
+  });
+
+  test('comes with the script’s, whatever it left in the background, and nothing of that is left', async () => {
+    const began = performance.now();
+    const { end, spec } = await run(`
+      setsid ${nap} &
+      setsid -f sh -c 'trap "" TERM HUP; ${nap}' < /dev/null > /dev/null 2>&1
+      (${nap}; echo late) &
+      echo done`);
+    expect(end).toEqual(succeeded);
+    expect(performance.now() - began).toBeLessThan(10_000);
+    expect(processesWith(nap)).toEqual([]);
+    expect(processesWith(spec.attemptDir)).toEqual([]);
+  });
+});
+
+describe('not started', () => {
+  test.each([
+    [
+      'a program that is not there',
+      { command: ['no-such-program'] },
+      'no-such-program cannot be started: there is no such program on this host',
+    ],
+    [
+      'an interpreter that is not there',
+      { command: ['./tool'], files: { tool: '#!/opt/none/ruby\n' } },
+      './tool cannot be started: it does not exist in the sandbox, or the program that its first line names does not',
+    ],
+    ['a folder', { command: ['/usr'] }, '/usr cannot be started: it is not executable'],
+  ])('%s', async (_what, o, message) => {
+    for (const profile of ['secure', 'disabled'] as const) {
+      expect((await run('', { ulcProfile: 'ulc.exec', profile, ...o })).end).toEqual({ kind: 'not-started', message });
+    }
+  });
+
+  test('a grant that is gone, without saying where', async () => {
+    const { end } = await run('true', { read: ['/nowhere/on/this/host'] });
+    expect(end).toEqual({ kind: 'not-started', message: 'a path that the job was granted does not exist any more' });
+  });
+
+  test('more arguments than a program can be started with', async () => {
+    const args = Object.fromEntries(Array.from({ length: 40 }, (_, index) => [`a${index}`, 'x'.repeat(100_000)]));
+    const { end } = await run('true', { args });
+    expect(end).toEqual({
+      kind: 'not-started',
+      message: 'its arguments and environment are too large to start a program with',
+    });
+  });
+
+  test('a folder that cannot be written', async () => {
+    const file = join(temporaryFolder(), 'file');
+    writeFileSync(file, '');
+    const attempt = launch({ ...sample('true'), attemptDir: join(file, '1') });
+    expect(await attempt.ended).toEqual({ kind: 'not-started', message: 'the host could not start it (EEXIST)' });
+    expect(await attempt.terminate({ signal: 'TERM', graceMs: 1 })).toMatchObject({ signals: [], remaining: 0 });
+  });
+
+  test('a start that was given up before is made anew', async () => {
+    const spec = sample('echo anew');
+    mkdirSync(join(spec.attemptDir, 'out'), { recursive: true });
+    writeFileSync(join(spec.attemptDir, 'status'), '{"given_up":true}\n');
+    writeFileSync(join(spec.attemptDir, 'spool'), 'old\n');
+    expect(await launch(spec).ended).toEqual(succeeded);
+    expect(readFileSync(join(spec.attemptDir, 'spool'), 'utf8')).toBe('anew\n');
+  });
+});
+
+describe('the spool', () => {
+  test('keeps stdout and stderr in the order in which they were written, stderr marked', async () => {
+    const { text } = await run('for i in 1 2 3 4; do echo "out $i"; sleep 0.2; echo "err $i" >&2; sleep 0.2; done');
+    expect(text).toBe('out 1\n^Eerr 1\nout 2\n^Eerr 2\nout 3\n^Eerr 3\nout 4\n^Eerr 4\n');
+  });
+
+  test('loses and mixes no line of two busy streams', async () => {
+    const { lines } = await run(`
+      for ((i = 0; i < 4000; i += 1)); do echo "error $i" >&2; done &
+      for ((i = 0; i < 4000; i += 1)); do echo "line $i"; done
+      wait`);
+    const counted = (what: string): string[] => Array.from({ length: 4000 }, (_, index) => `${what} ${index}`);
+    expect(lines.filter((line) => line.startsWith('^'))).toEqual(counted('^Eerror'));
+    expect(lines.filter((line) => !line.startsWith('^'))).toEqual(counted('line'));
+  });
+
+  test('holds binary output as it is', async () => {
+    const bytes = Buffer.from(Array.from({ length: 100_000 }, (_, index) => (index * 7 + (index >> 8)) % 256));
+    const spec = sample('cat /job/bytes');
+    writeFileSync(join(spec.snapshotDir, 'bytes'), bytes);
+    expect(await launch(spec).ended).toEqual(succeeded);
+    expect(readFileSync(join(spec.attemptDir, 'spool')).equals(bytes)).toBe(true);
+  });
+
+  test('holds a megabyte of stderr without a newline, first thing or later', async () => {
+    const first = await run(`head -c 1000000 /dev/zero | tr '\\0' x >&2; echo >&2; echo last >&2`);
+    expect(first.lines).toEqual([`^E${'x'.repeat(1_000_000)}`, '^Elast']);
+    const later = await run(`seq 120 >&2; head -c 1000000 /dev/zero | tr '\\0' x >&2`);
+    expect(later.text.slice(-1_000_008)).toBe(`^E120\n^E${'x'.repeat(1_000_000)}`);
+  });
+
+  test('a line of stderr that has no end takes no memory for ever', async () => {
+    const { end, lines } = await run(`
+      seq 120 >&2; head -c 300000000 /dev/zero | tr '\\0' x >&2; echo >&2; echo last >&2`);
+    expect(end).toEqual(succeeded);
+    expect(lines[120]).toBe('^wa line of stderr that did not fit into memory was left out');
+    expect(lines.at(-1)).toBe('^Elast');
+  });
+
+  test('a last line needs no newline', async () => {
+    expect((await run('printf out')).text).toBe('out');
+    expect((await run('printf err >&2')).text).toBe('^Eerr');
+    expect((await run('')).text).toBe('');
+  });
+
+  test('/dev/stderr can be opened anew; /dev/stdout cannot, since that would cut the log short', async () => {
+    const { end, lines } = await run(`
+      echo before
+      echo one > /dev/stderr; echo two | tee /dev/stderr > /dev/null
+      if (echo x > /dev/stdout) 2> /dev/null; then echo cut; fi
+      echo after`);
+    expect(end).toEqual(succeeded);
+    expect(lines.toSorted()).toEqual(['^Eone', '^Etwo', 'after', 'before']);
+  });
+
+  test('is closed to everyone but the server', async () => {
+    const { spec } = await run('true');
+    expect(statSync(join(spec.attemptDir, 'spool')).mode & 0o777).toBe(0o400);
+    expect(statSync(spec.attemptDir).mode & 0o777).toBe(0o700);
+  });
+});
+
+describe('what a script is started with', () => {
+  test('an empty standard input', async () => {
+    expect((await run('cat; read -r line || echo nothing')).lines).toEqual(['nothing']);
+  });
+
+  test('no descriptor but the three, though the server was started with more', async () => {
+    const spec = sample('', { ulcProfile: 'ulc.exec', command: ['ls', '-l', '/proc/self/fd'] });
+    const file = join(temporaryFolder(), 'of-the-parent');
+    writeFileSync(file, 'secret');
+    const child = spawn(process.execPath, [join(import.meta.dirname, 'programs', 'launcher.ts')], {
+      env: { ...process.env, SPEC: serialized(spec) },
+      stdio: [...Array.from({ length: 40 }, () => 'ignore' as const), openSync(file, 'r')],
+    });
+    await once(child, 'exit');
+    const links = printed(spec).lines.flatMap((line) => / (\d+) -> (.*)$/.exec(line)?.slice(1, 3).join(' ') ?? []);
+    expect(links.filter((link) => !link.endsWith(' /dev/null')).toSorted()).toEqual([
+      `1 ${join(spec.attemptDir, 'spool')}`,
+      expect.stringMatching(/^2 .* \(deleted\)$/),
+      expect.stringMatching(/^3 \/proc\/\d+\/fd$/),
+    ]);
+  });
+
+  test('its secrets as files of its own that are closed to others, fifty of them', async () => {
+    const secrets = Object.fromEntries(
+      Array.from({ length: 50 }, (_, index) => [`key${index}`, `value ${index}\n${'é'.repeat(index)}`]),
+    );
+    const { end, lines } = await run(
+      `cd "$FLWD_SECRETS_DIR"; stat -c '%u %a' * | sort -u; ls | wc -l; for f in key{0..49}; do base64 -w0 $f; echo; done
+       ! touch new 2> /dev/null; id -u`,
+      { secrets },
+    );
+    expect(end).toEqual(succeeded);
+    expect(lines.slice(0, 2)).toEqual([`${lines.at(-1)} 400`, '50']);
+    expect(lines.slice(2, 52).map((line) => Buffer.from(line, 'base64').toString())).toEqual(Object.values(secrets));
+  });
+
+  test('a secret longer than any pipe holds, and one that is empty', async () => {
+    const secrets = { long: 'x'.repeat(1_000_000), empty: '' };
+    const { lines } = await run('wc -c < "$FLWD_SECRETS_DIR/long"; wc -c < "$FLWD_SECRETS_DIR/empty"', { secrets });
+    expect(lines).toEqual(['1000000', '0']);
+  });
+});
+
+test('a server whose own files are closed to others starts jobs as any other', async () => {
+  const spec = sample('echo kept > kept; echo x > artifacts/x; flwd_result 1; echo "$text"', {
+    args: { text: 'read' },
+    argspec: { properties: { text: {} } },
+  });
+  const umask = process.umask(0o077);
+  try {
+    expect(await launch(spec).ended).toEqual(succeeded);
+  } finally {
+    process.umask(umask);
+  }
+  expect(printed(spec).lines).toEqual(['read']);
+});
+
+test('many at once, each with its own', async () => {
+  const ran = await Promise.all(
+    Array.from({ length: 40 }, (_, index) => run(`echo "${index}"; echo "e${index}" > /dev/stderr; exit ${index}`)),
+  );
+  expect(ran.map(({ end }) => end)).toEqual(ran.map((_, index) => ({ kind: 'exited', code: index })));
+  expect(ran.map(({ lines }) => lines.toSorted())).toEqual(
+    ran.map((_, index) => [`${index}`, `^Ee${index}`].toSorted()),
+  );
+});

@@ -1,0 +1,88 @@
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { readResult } from '../../src/exec/results.ts';
+
+let dir: string;
+let path: string;
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), 'flwd-results-'));
+  path = join(dir, 'result.json');
+});
+afterEach(() => rmSync(dir, { recursive: true }));
+
+async function resultOf(content: string | Buffer) {
+  writeFileSync(path, content);
+  return readResult(dir);
+}
+const nested = (levels: number) => '['.repeat(levels) + ']'.repeat(levels);
+const invalid = (message: string) => ({ kind: 'invalid', message });
+
+test('a script that writes no result has none', async () => {
+  expect(await readResult(dir)).toEqual({ kind: 'none' });
+});
+
+test.each<[string, unknown]>([
+  ['{"rows": [1, 2.5, null, true], "name": "é"}\n', { rows: [1, 2.5, null, true], name: 'é' }],
+  ['"text"', 'text'],
+  ['null', null],
+  ['\ufeff{"from": "a shell that writes a byte order mark"}', { from: 'a shell that writes a byte order mark' }],
+])('%s is taken as it is', async (content, value) => {
+  expect(await resultOf(content)).toEqual({ kind: 'value', value });
+});
+
+describe('what cannot be a result is refused in words, without quoting it', () => {
+  test.each([
+    ['nothing', '', 'FLWD_RESULT_FILE is empty; write JSON, or nothing at all'],
+    ['text', '{\n  "token": s3cret', 'FLWD_RESULT_FILE is not JSON; a text needs its double quotes'],
+    ['two values', '{}\n{}', 'FLWD_RESULT_FILE is not JSON; a text needs its double quotes'],
+    ['half a value', '{"a":', 'FLWD_RESULT_FILE is not JSON; a text needs its double quotes'],
+    ['an endless number', '[1e999]', 'FLWD_RESULT_FILE holds a number that is out of range'],
+  ])('%s', async (_, content, message) => {
+    expect(await resultOf(content)).toEqual(invalid(message));
+  });
+
+  test('other bytes than UTF-8', async () => {
+    expect(await resultOf(Buffer.from([0x22, 0xff, 0x22]))).toEqual(invalid('FLWD_RESULT_FILE is not UTF-8'));
+  });
+
+  test('more than 64 levels, and no depth of nesting stops the server', async () => {
+    expect(await resultOf(nested(64))).toMatchObject({ kind: 'value' });
+    const message = 'FLWD_RESULT_FILE is nested deeper than 64 levels';
+    expect(await resultOf(nested(65))).toEqual(invalid(message));
+    expect(await resultOf(nested(500_000))).toEqual(invalid(message));
+  });
+
+  test('more than a MiB, however large', async () => {
+    expect(await resultOf(`"${'x'.repeat(1024 * 1024 - 2)}"`)).toMatchObject({ kind: 'value' });
+    truncateSync(path, 2 ** 40);
+    expect(await readResult(dir)).toEqual(invalid('FLWD_RESULT_FILE has 1099511627776 bytes; 1048576 are the most'));
+  });
+});
+
+describe('a job that puts something else in its place', () => {
+  test('a link shows nothing of where it leads', async () => {
+    writeFileSync(join(dir, 'private'), '"of the host"');
+    symlinkSync(join(dir, 'private'), path);
+    expect(await readResult(dir)).toEqual(invalid('FLWD_RESULT_FILE is a link'));
+  });
+
+  test('a folder', async () => {
+    mkdirSync(path);
+    expect(await readResult(dir)).toEqual(invalid('FLWD_RESULT_FILE is no regular file'));
+  });
+
+  test('a pipe keeps nobody waiting', async () => {
+    execFileSync('mkfifo', [path]);
+    expect(await readResult(dir)).toEqual(invalid('FLWD_RESULT_FILE is no regular file'));
+  });
+
+  test('a socket', async () => {
+    const script = 'import socket,sys; s=socket.socket(socket.AF_UNIX); s.bind(sys.argv[1])';
+    await once(spawn('python3', ['-c', script, path]), 'exit');
+    expect(await readResult(dir)).toEqual(invalid('FLWD_RESULT_FILE is a socket'));
+  });
+});

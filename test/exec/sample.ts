@@ -1,0 +1,129 @@
+// Attempts as the engine would start them, each in a folder of its own that goes with the test.
+
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { onTestFinished } from 'vitest';
+import type { JobDefinition, UlcProfile } from '../../src/domain/job.ts';
+import type { AttemptSpec } from '../../src/exec/attempt-spec.ts';
+import { type AttemptEnd, launch } from '../../src/exec/launch.ts';
+
+export type Sample = Partial<Omit<AttemptSpec, 'job' | 'secrets'>> & {
+  readonly ulcProfile?: UlcProfile;
+  readonly command?: readonly string[];
+  readonly argspec?: JobDefinition['argspec'];
+  readonly env?: JobDefinition['env'];
+  readonly secrets?: Readonly<Record<string, string>>;
+  /** Beside the script in the job's folder. */
+  readonly files?: Readonly<Record<string, string>>;
+};
+
+const scripts: Partial<Record<UlcProfile, string>> = {
+  'ulc.python.3': 'main.py',
+  'ulc.node': 'main.mjs',
+  'ulc.exec': 'tool',
+};
+
+/** A folder that is removed when the test has ended. Others may enter it, as they may not the data dir. */
+export function temporaryFolder(): string {
+  const dir = mkdtempSync(join(tmpdir(), 'flwd-exec-'));
+  chmodSync(dir, 0o755);
+  onTestFinished(() => rmSync(dir, { recursive: true, force: true }));
+  return dir;
+}
+
+export function sample(script: string, o: Sample = {}): AttemptSpec {
+  const dir = join(temporaryFolder(), 'data');
+  mkdirSync(dir, { mode: 0o700 });
+  const { ulcProfile = 'ulc.shell.bash', argspec = {}, env = {}, secrets = {}, files = {}, ...rest } = o;
+  const file = scripts[ulcProfile] ?? 'run.sh';
+  const snapshotDir = join(dir, 'snapshot');
+  for (const [name, text] of Object.entries({ [file]: script, ...files })) {
+    mkdirSync(dirname(join(snapshotDir, name)), { recursive: true });
+    writeFileSync(join(snapshotDir, name), text, { mode: 0o755 });
+  }
+  const { command = [`./${file}`], ...changed } = rest;
+  return {
+    runId: 'run_01',
+    jobId: 'ops/sample',
+    stepId: 'step_01',
+    tenant: 'default',
+    attempt: 1,
+    attemptDir: join(dir, 'runs', 'run_01', '1'),
+    workspaceDir: join(dir, 'runs', 'run_01', 'workspace'),
+    snapshotDir,
+    job: { ...job, command, ulcProfile, argspec, env, secretArgs: Object.keys(secrets) },
+    args: {},
+    secrets: new Map(Object.entries(secrets)),
+    profile: 'secure',
+    network: o.profile === undefined || o.profile === 'secure' ? 'none' : 'all',
+    read: [],
+    write: [],
+    masked: [dir],
+    passthrough: [],
+    ...changed,
+  };
+}
+
+export type Ran = {
+  readonly end: AttemptEnd;
+  /** The spool, its marks shown as `^`. */
+  readonly text: string;
+  readonly lines: readonly string[];
+  readonly spec: AttemptSpec;
+};
+
+/** Runs a script to its end. */
+export async function run(script: string, o: Sample = {}): Promise<Ran> {
+  const spec = sample(script, o);
+  const process = launch(spec);
+  const end = await process.ended;
+  return { end, spec, ...printed(spec) };
+}
+
+export function printed(spec: AttemptSpec): { text: string; lines: string[] } {
+  const text = readFileSync(join(spec.attemptDir, 'spool'), 'utf8').replaceAll('\x1e', '^');
+  return { text, lines: text.split('\n').slice(0, -1) };
+}
+
+/** What a script does for ever: a command that no other test of this machine has. */
+export const nap = `sleep 3600.${process.pid}`;
+
+/** The shim that runs an attempt, which also leads its process group. */
+export function shimOf(spec: AttemptSpec): number {
+  const { pid }: { pid: number } = JSON.parse(
+    readFileSync(join(spec.attemptDir, 'status'), 'utf8').split('\n')[0] ?? '',
+  );
+  return pid;
+}
+
+export const succeeded: AttemptEnd = { kind: 'exited', code: 0 };
+
+const job: JobDefinition = {
+  id: 'ops/sample',
+  name: 'sample',
+  namespace: 'ops',
+  title: null,
+  description: null,
+  version: '1.0.0',
+  tags: [],
+  enabled: true,
+  source: 'local',
+  path: 'sample',
+  executor: 'proc',
+  command: [],
+  ulcProfile: 'ulc.shell.bash',
+  image: null,
+  argspec: {},
+  secretArgs: [],
+  env: {},
+  composition: 'single',
+  steps: [],
+  timeouts: { runMs: null, stepMs: null, queueMs: null },
+  cancel: { signal: 'TERM', graceMs: 10_000 },
+  securityProfile: null,
+  permissions: { network: null, read: [], write: [] },
+  artifacts: { paths: [], ttlMs: null },
+  logs: { maxSizeBytes: 1_073_741_824 },
+  unsupported: [],
+};

@@ -1,0 +1,212 @@
+// What a job of each profile sees and may do, as the job itself finds it.
+
+import { once } from 'node:events';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readlinkSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { isolationOf } from '../../src/exec/sandbox.ts';
+import { run, succeeded, temporaryFolder } from './sample.ts';
+
+const isRoot = process.getuid?.() === 0;
+
+describe('secure', () => {
+  test('runs without privileges, as nobody where the server is root', async () => {
+    const { end, lines } = await run(`
+      id -u; id -g
+      grep -E '^(CapPrm|CapEff|CapBnd|CapAmb|NoNewPrivs|Groups):' /proc/self/status | tr -d ' \\t'`);
+    expect(end).toEqual(succeeded);
+    const uid = isRoot ? '65534' : String(process.getuid?.());
+    expect(lines.slice(0, 1)).toEqual([uid]);
+    const none = '0000000000000000';
+    expect(lines.slice(2)).toEqual([
+      'Groups:',
+      `CapPrm:${none}`,
+      `CapEff:${none}`,
+      `CapBnd:${none}`,
+      `CapAmb:${none}`,
+      'NoNewPrivs:1',
+    ]);
+  });
+
+  test('has pid, ipc, uts and cgroup namespaces of its own, and sees its own processes alone', async () => {
+    const { lines } = await run('for ns in pid ipc uts cgroup; do readlink /proc/self/ns/$ns; done; uname -n');
+    const ofHost = ['pid', 'ipc', 'uts', 'cgroup'].map((name) => namespaceOfThisProcess(name));
+    expect(lines.slice(0, 4).filter((link) => ofHost.includes(link))).toEqual([]);
+    expect(lines.slice(4)).toEqual(['flwd']);
+    expect((await run('cat /proc/[0-9]*/comm')).lines.toSorted()).toEqual(['bash', 'bwrap']);
+  });
+
+  test('has no network, not even to the host’s own loopback, unless it is granted', async () => {
+    const port = await listen();
+    const script = `if (exec 9<>/dev/tcp/127.0.0.1/${port}) 2>/dev/null; then echo reached; else echo refused; fi`;
+    expect((await run(script)).lines).toEqual(['refused']);
+    expect((await run(script, { network: 'all' })).lines).toEqual(['reached']);
+    const resolv = 'if [[ -e /etc/resolv.conf ]]; then echo there; else echo none; fi';
+    expect((await run(resolv)).lines).toEqual(['none']);
+    expect((await run(resolv, { network: 'all' })).lines).toEqual(['there']);
+  });
+
+  test('sees the system, its job and its workspace, and nothing else of the host', async () => {
+    const elsewhere = temporaryFolder();
+    writeFileSync(join(elsewhere, 'file'), 'of the host');
+    const { lines, spec } = await run(`
+      echo /* | tr ' ' '\\n' | grep -vE '^/lib(32|64|x32)?$'
+      for path in /etc/shadow /etc/gshadow /etc/sudoers /root /home /var /sys ${elsewhere}; do
+        if [[ -e $path ]]; then echo "sees $path"; fi
+      done`);
+    expect(lines).toEqual(['/bin', '/dev', '/etc', '/job', '/proc', '/run', '/sbin', '/tmp', '/usr', '/workspace']);
+    expect(existsSync(spec.attemptDir)).toBe(true);
+    const inside = await run(`[[ ! -e ${spec.attemptDir} && ! -e ${spec.snapshotDir} ]]`);
+    expect(inside.end).toEqual(succeeded);
+  });
+
+  test('can write to its workspace and to a private /tmp, and nowhere else', async () => {
+    const { end, lines, spec } = await run(`
+      for path in / /usr /etc /job /run /run/flwd /run/flwd/in /run/flwd/bin /run/flwd/secrets /dev /proc; do
+        if touch $path/new 2>/dev/null; then echo "wrote to $path"; fi
+      done
+      echo kept > kept; echo gone > /tmp/flwd-private-${process.pid}; echo x > /dev/shm/x; echo x > /run/flwd/out/extra
+      touch artifacts/one; pwd`);
+    expect(lines).toEqual(['/workspace']);
+    expect(end).toEqual(succeeded);
+    expect(readFileSync(join(spec.workspaceDir, 'kept'), 'utf8')).toBe('kept\n');
+    expect(existsSync(`/tmp/flwd-private-${process.pid}`)).toBe(false);
+  });
+
+  test('has the harmless devices alone', async () => {
+    const { lines } = await run('ls /dev');
+    expect(lines).toEqual('core fd full null ptmx pts random shm stderr stdin stdout tty urandom zero'.split(' '));
+  });
+
+  test('common programs find what they need: names, certificates, libraries, time zones', async () => {
+    const { end } = await run(`
+      getent passwd root > /dev/null; getent hosts localhost > /dev/null; getent services https > /dev/null
+      awk 'BEGIN { exit 0 }'; date > /dev/null; [[ -r /etc/ssl/certs ]]
+      python3 -c 'import ssl, sqlite3, ctypes, multiprocessing; multiprocessing.Lock()'`);
+    expect(end).toEqual(succeeded);
+  });
+});
+
+describe('grants', () => {
+  test('show a host path at the same place, to read or to write, and nothing beside it', async () => {
+    const host = realpathSync(temporaryFolder());
+    for (const name of ['read', 'write', 'beside']) {
+      mkdirSync(join(host, name), { mode: 0o777 });
+      writeFileSync(join(host, name, 'file'), name);
+    }
+    const { lines } = await run(
+      `cat ${host}/read/file ${host}/write/file; echo
+       ls ${host}
+       touch ${host}/read/new 2>/dev/null || echo read-only
+       ls -d ${host}/write > /dev/null && echo enterable`,
+      { read: [join(host, 'read')], write: [join(host, 'write')] },
+    );
+    expect(lines).toEqual(['readwrite', 'read', 'write', 'read-only', 'enterable']);
+  });
+
+  test('a path to write inside one to read can be written', async () => {
+    const host = realpathSync(temporaryFolder());
+    mkdirSync(join(host, 'out'));
+    chmodSync(join(host, 'out'), 0o777);
+    const { end, lines } = await run(`touch ${host}/new 2>/dev/null || echo read-only; touch ${host}/out/new`, {
+      read: [host],
+      write: [join(host, 'out')],
+    });
+    expect(end).toEqual(succeeded);
+    expect(lines).toEqual(['read-only']);
+    expect(existsSync(join(host, 'out', 'new'))).toBe(true);
+  });
+
+  test('never show the data dir, though it lies below one', async () => {
+    const host = realpathSync(temporaryFolder());
+    mkdirSync(join(host, 'data'));
+    writeFileSync(join(host, 'data', 'secret.key'), 'secret');
+    const { lines } = await run(`ls -A ${host}/data; ls ${host}`, { read: [host], masked: [join(host, 'data')] });
+    expect(lines).toEqual(['data']);
+  });
+});
+
+describe('permissive', () => {
+  test('sees the host read-only, with its own /tmp, and not the data dir', async () => {
+    const data = mkdtempSync('/var/tmp/flwd-masked-');
+    onTestFinished(() => rmSync(data, { recursive: true }));
+    writeFileSync(join(data, 'secret.key'), 'secret');
+    const ofHost = temporaryFolder();
+    const { end, lines, spec } = await run(
+      `[[ -e /etc/hosts && -d /var/tmp && ! -e ${ofHost} ]]
+       ls -A ${data}
+       for path in / /var/tmp /etc /job; do if touch $path/new 2>/dev/null; then echo "wrote to $path"; fi; done
+       echo kept > kept; id -u`,
+      { profile: 'permissive', masked: [data] },
+    );
+    expect(end).toEqual(succeeded);
+    expect(lines).toEqual([isRoot ? '65534' : String(process.getuid?.())]);
+    expect(existsSync(join(spec.workspaceDir, 'kept'))).toBe(true);
+  });
+
+  test('has a pid namespace of its own, and the host’s network', async () => {
+    const port = await listen();
+    const { lines } = await run(`(exec 9<>/dev/tcp/127.0.0.1/${port}) && echo reached; readlink /proc/self/ns/pid`, {
+      profile: 'permissive',
+    });
+    expect(lines).toEqual(['reached', expect.not.stringContaining(namespaceOfThisProcess('pid'))]);
+  });
+});
+
+describe('disabled', () => {
+  test('has the host as the server’s user has it, and a pid namespace', async () => {
+    const host = realpathSync(temporaryFolder());
+    const { end, lines } = await run(
+      `echo new > ${host}/new; id -u; readlink /proc/self/ns/pid; grep CapEff /proc/self/status`,
+      { profile: 'disabled' },
+    );
+    expect(end).toEqual(succeeded);
+    expect(readFileSync(join(host, 'new'), 'utf8')).toBe('new\n');
+    expect(lines[0]).toBe(String(process.getuid?.()));
+    expect(lines[1]).not.toBe(namespaceOfThisProcess('pid'));
+    const [capabilities] = /CapEff.*/.exec(readFileSync('/proc/self/status', 'utf8')) ?? [];
+    expect(lines[2]).toBe(capabilities);
+  });
+
+  test('cannot write where it would be lost: beside the host’s folders', async () => {
+    const { lines } = await run('touch /flwd-new 2> /dev/null || echo refused', { profile: 'disabled' });
+    expect(lines).toEqual(['refused']);
+  });
+});
+
+test('a run says what is in force', () => {
+  const common = { pid_namespace: true, no_new_privileges: true };
+  const uid = process.getuid?.();
+  expect(isolationOf('secure', 'none')).toEqual({
+    ...common,
+    network: 'none',
+    filesystem: 'workspace',
+    environment: 'clean',
+    uid: isRoot ? 65534 : uid,
+  });
+  expect(isolationOf('permissive', 'all')).toMatchObject({ filesystem: 'host-read-only', environment: 'passthrough' });
+  expect(isolationOf('disabled', 'all')).toMatchObject({ filesystem: 'host', environment: 'server', uid });
+});
+
+function namespaceOfThisProcess(name: string): string {
+  return readlinkSync(`/proc/self/ns/${name}`);
+}
+
+async function listen(): Promise<number> {
+  const server = createServer((socket) => socket.destroy()).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  onTestFinished(() => void server.close());
+  const address = server.address();
+  return typeof address === 'object' && address ? address.port : 0;
+}

@@ -1,0 +1,119 @@
+// The ladder: the job's signal, time to act on it, SIGKILL, and the proof that nothing is left.
+
+import { describe, expect, test, vi } from 'vitest';
+import type { CancelSignal } from '../../src/domain/job.ts';
+import type { AttemptSpec } from '../../src/exec/attempt-spec.ts';
+import { type AttemptProcess, launch } from '../../src/exec/launch.ts';
+import { processesWith } from '../support/processes.ts';
+import { nap, printed, sample, shimOf } from './sample.ts';
+
+/** Starts a script and waits until it has said `ready`, and what it then sleeps in has begun. */
+async function ready(script: string): Promise<{ attempt: AttemptProcess; spec: AttemptSpec; stdout: () => string[] }> {
+  const spec = sample(script);
+  const attempt = launch(spec);
+  const stdout = (): string[] => printed(spec).lines.filter((line) => !line.startsWith('^E'));
+  await vi.waitFor(
+    () => {
+      expect(stdout()).toContain('ready');
+      if (script.includes(nap)) expect(processesWith(nap).map(({ command }) => command)).toContain(nap);
+    },
+    { timeout: 10_000, interval: 10 },
+  );
+  return { attempt, spec, stdout };
+}
+
+const at = expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
+
+describe.each(['TERM', 'INT', 'HUP', 'QUIT', 'USR1', 'USR2'] as const)('%s', (signal: CancelSignal) => {
+  test('runs the script’s trap, which may clean up and exit as it likes', async () => {
+    const { attempt, stdout } = await ready(
+      `trap 'echo cleaned; exit 0' ${signal}; echo ready; while true; do ${nap} || true; done`,
+    );
+    const seen: unknown[] = [];
+    const proof = await attempt.terminate({ signal, graceMs: 20_000, onSignal: (...sent) => seen.push(sent) });
+    expect(proof).toEqual({ signals: [{ signal, at, processes: 2 }], remaining: 0, finished_at: at });
+    expect(seen).toEqual([[signal, 2]]);
+    expect(await attempt.ended).toEqual({ kind: 'exited', code: 0 });
+    expect(stdout()).toEqual(['ready', 'cleaned']);
+  });
+
+  test('ends a script that takes no notice of signals', async () => {
+    const { attempt } = await ready(`echo ready; ${nap}`);
+    await attempt.terminate({ signal, graceMs: 20_000 });
+    expect(await attempt.ended).toEqual({ kind: 'signalled', signal });
+  });
+});
+
+test('a script that ignores the signal is killed when its time is over, with all that it started', async () => {
+  const { attempt } = await ready(`
+    trap '' TERM
+    setsid -f sh -c 'trap "" TERM HUP; ${nap}; true'
+    (${nap} & ${nap}) &
+    until pgrep -fc '${nap}' | grep -q '^[4-9]'; do sleep 0.02; done
+    echo ready
+    ${nap}`);
+  const began = performance.now();
+  const proof = await attempt.terminate({ signal: 'TERM', graceMs: 300 });
+  expect(proof).toMatchObject({
+    signals: [{ signal: 'TERM' }, { signal: 'KILL', processes: expect.any(Number) }],
+    remaining: 0,
+  });
+  expect(proof.signals[1]?.processes).toBeGreaterThanOrEqual(4);
+  expect(performance.now() - began).toBeGreaterThanOrEqual(300);
+  expect(await attempt.ended).toEqual({ kind: 'signalled', signal: 'KILL' });
+  expect(processesWith(nap)).toEqual([]);
+});
+
+test('what a killed script said last is kept, with or without a newline', async () => {
+  const { attempt, spec } = await ready(`trap '' TERM; printf 'last words' >&2; echo ready; ${nap}`);
+  await attempt.terminate({ signal: 'TERM', graceMs: 10 });
+  expect(printed(spec).text).toMatch(/(^|\n)\^Elast words$/);
+});
+
+test('a stopped process is killed like any other', async () => {
+  const { attempt } = await ready('echo ready; kill -STOP $$');
+  expect(await attempt.terminate({ signal: 'TERM', graceMs: 50 })).toMatchObject({ remaining: 0 });
+  expect(await attempt.ended).toEqual({ kind: 'signalled', signal: 'KILL' });
+});
+
+test('KILL comes at once', async () => {
+  const { attempt } = await ready(`trap '' TERM; echo ready; ${nap}`);
+  const began = performance.now();
+  const proof = await attempt.terminate({ signal: 'KILL', graceMs: 60_000 });
+  expect(proof).toMatchObject({ signals: [{ signal: 'KILL', processes: 2 }], remaining: 0 });
+  expect(performance.now() - began).toBeLessThan(10_000);
+});
+
+test('an attempt can be ended before its sandbox exists', async () => {
+  const spec = sample(`echo started; ${nap}`);
+  const attempt = launch(spec);
+  const proof = await attempt.terminate({ signal: 'TERM', graceMs: 20_000 });
+  expect(proof.remaining).toBe(0);
+  expect(await attempt.ended).toMatchObject({ kind: 'signalled' });
+  expect(processesWith(nap)).toEqual([]);
+  expect(processesWith(spec.attemptDir)).toEqual([]);
+});
+
+test('ending it twice climbs the ladder once, and ending what has ended sends nothing', async () => {
+  const { attempt } = await ready(`echo ready; ${nap}`);
+  const first = attempt.terminate({ signal: 'TERM', graceMs: 20_000 });
+  expect(attempt.terminate({ signal: 'KILL', graceMs: 0 })).toBe(first);
+  expect((await first).signals.map(({ signal }) => signal)).toEqual(['TERM']);
+
+  const over = launch(sample('true'));
+  await over.ended;
+  expect(await over.terminate({ signal: 'TERM', graceMs: 20_000 })).toEqual({
+    signals: [],
+    remaining: 0,
+    finished_at: at,
+  });
+});
+
+test('a killed shim takes everything along, and the attempt is lost', async () => {
+  const spec = sample(`echo ready; setsid ${nap}`);
+  const attempt = launch(spec);
+  await vi.waitFor(() => expect(processesWith(nap).some(({ command }) => command === nap)).toBe(true));
+  process.kill(shimOf(spec), 'SIGKILL');
+  expect(await attempt.ended).toEqual({ kind: 'lost' });
+  expect(processesWith(nap)).toEqual([]);
+});

@@ -1,0 +1,125 @@
+// A server that is not root starts jobs as its own user, in a user namespace. Tests that run as root become such a server.
+
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { copyFileSync, cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { AttemptEnd } from '../../src/exec/launch.ts';
+import { processesWith } from '../support/processes.ts';
+import { nap, printed, type Ran, type Sample, sample, succeeded } from './sample.ts';
+import { serialized } from './serialized.ts';
+
+const nobody = { uid: 65534, gid: 65534 };
+const root = join(import.meta.dirname, '..', '..');
+let home = '';
+let node = process.execPath;
+
+beforeAll(() => {
+  home = mkdtempSync(join(tmpdir(), 'flwd-nobody-'));
+  // The checkout may lie where this user cannot go.
+  for (const part of ['src', 'libexec', 'test/exec', 'package.json']) {
+    mkdirSync(dirname(join(home, part)), { recursive: true });
+    cpSync(join(root, part), join(home, part), { recursive: true });
+  }
+  if (spawnSync(node, ['-e', '0'], { cwd: '/', ...nobody }).status !== 0) {
+    node = join(home, 'node');
+    copyFileSync(process.execPath, node);
+  }
+  give(home);
+});
+afterAll(() => rmSync(home, { recursive: true, force: true }));
+
+function give(path: string): void {
+  spawnSync('chown', ['-R', `${nobody.uid}:${nobody.gid}`, path]);
+}
+
+async function runAsNobody(script: string, o: Sample = {}): Promise<Ran> {
+  const spec = sample(script, o);
+  give(dirname(dirname(spec.snapshotDir)));
+  const server = spawn(node, [join(home, 'test/exec/programs/launcher.ts')], {
+    cwd: '/',
+    env: { PATH: '/usr/local/bin:/usr/bin:/bin', HOME: home, SPEC: serialized(spec) },
+    stdio: ['ignore', 'pipe', 'inherit'],
+    ...nobody,
+  });
+  const said: string[] = [];
+  server.stdout.setEncoding('utf8').on('data', (text: string) => said.push(text));
+  await once(server, 'close');
+  const end: AttemptEnd = JSON.parse(said.join('').split('\n')[1] ?? 'null');
+  return { end, spec, ...printed(spec) };
+}
+
+describe.skipIf(process.getuid?.() !== 0)('a server that is not root', () => {
+  test('starts a secure job as itself, with no capabilities and no way to more', async () => {
+    const { end, lines } = await runAsNobody(
+      `id -u; grep -E '^(CapPrm|CapEff|NoNewPrivs):' /proc/self/status | tr -d ' \\t'; pwd; echo kept > kept
+       flwd_log info "from a helper"; echo e > /dev/stderr`,
+    );
+    expect(end).toEqual(succeeded);
+    expect(lines.toSorted()).toEqual(
+      [
+        '65534',
+        'CapPrm:0000000000000000',
+        'CapEff:0000000000000000',
+        'NoNewPrivs:1',
+        '/workspace',
+        '^ifrom a helper',
+        '^Ee',
+      ].toSorted(),
+    );
+  });
+
+  test('keeps the host, the data dir and the network out', async () => {
+    const { end, lines, spec } = await runAsNobody(`
+      for path in /etc/shadow /root /home ${home}; do if [[ -e $path ]]; then echo "sees $path"; fi; done
+      for path in / /usr /job /run/flwd/in; do if touch $path/new 2>/dev/null; then echo "wrote to $path"; fi; done
+      tail -n +3 /proc/net/dev | cut -d: -f1`);
+    expect(end).toEqual(succeeded);
+    expect(lines).toEqual(['    lo']);
+    expect(existsSync(join(spec.workspaceDir, 'artifacts'))).toBe(true);
+  });
+
+  test('hands over secrets as private files', async () => {
+    const { lines } = await runAsNobody('cat $FLWD_SECRETS_DIR/token; stat -c " %u %a" $FLWD_SECRETS_DIR/token', {
+      secrets: { token: 's3cret' },
+    });
+    expect(lines).toEqual(['s3cret 65534 400']);
+  });
+
+  test('leaves nothing behind, and cannot be made to cut its log short', async () => {
+    const { end, lines, spec } = await runAsNobody(`
+      setsid ${nap} & echo before; (echo x > /dev/stdout) 2> /dev/null || echo refused`);
+    expect(end).toEqual(succeeded);
+    expect(lines).toEqual(['before', 'refused']);
+    expect([...processesWith(nap), ...processesWith(spec.attemptDir)]).toEqual([]);
+  });
+
+  test('shows the host read-only to a permissive job', async () => {
+    const data = mkdtempSync(join(tmpdir(), 'flwd-host-'));
+    writeFileSync(join(data, 'file'), 'x');
+    const { end, lines } = await runAsNobody(
+      `[[ ! -e ${data} ]]; touch /var/tmp/new 2> /dev/null || echo read-only; id -u; [[ -e /etc/fstab || -e /etc/passwd ]]`,
+      { profile: 'permissive' },
+    );
+    rmSync(data, { recursive: true });
+    expect(end).toEqual(succeeded);
+    expect(lines).toEqual(['read-only', '65534']);
+  });
+
+  test('runs a disabled job as itself on the host', async () => {
+    const { end, lines } = await runAsNobody(`echo new > ${home}/by-the-job; id -u`, { profile: 'disabled' });
+    expect(end).toEqual(succeeded);
+    expect(lines).toEqual(['65534']);
+    expect(readFileSync(join(home, 'by-the-job'), 'utf8')).toBe('new\n');
+  });
+
+  test('says why a script could not be started', async () => {
+    const { end } = await runAsNobody('', { ulcProfile: 'ulc.exec', command: ['no-such-program'] });
+    expect(end).toEqual({
+      kind: 'not-started',
+      message: 'no-such-program cannot be started: there is no such program on this host',
+    });
+  });
+});
