@@ -1,0 +1,119 @@
+// What a script left behind: its result, outputs and artifacts, read after its last process is gone.
+
+import { join } from 'node:path';
+import type { JobDefinition, JsonValue } from '../domain/job.ts';
+import { stepIdOfSingle } from '../domain/job.ts';
+import type { Run, RunReason } from '../domain/run.ts';
+import { findArtifacts } from '../exec/collect.ts';
+import { readOutputs } from '../exec/outputs.ts';
+import type { Redactor } from '../exec/redact.ts';
+import { readResult } from '../exec/results.ts';
+import type { Clock } from '../lib/clock.ts';
+import { createId } from '../lib/ids.ts';
+import type { Logger } from '../lib/logger.ts';
+import type { NewArtifact } from '../store/artifacts.ts';
+import type { Store } from '../store/open.ts';
+
+export type ArtifactLimits = {
+  readonly maxSizeBytes: number;
+  /** Over all artifacts of the instance. */
+  readonly quotaBytes: number;
+  readonly ttlMs: number | null;
+};
+
+export type Collected = {
+  readonly result: { value: JsonValue } | null;
+  readonly outputs: Record<string, string>;
+  readonly artifacts: readonly NewArtifact[];
+  readonly warnings: readonly string[];
+  /** Why a script that ended well is a failed run all the same. */
+  readonly failure: { reason: RunReason; message: string } | null;
+};
+
+export async function collect(o: {
+  readonly workspaceDir: string;
+  readonly attemptDir: string;
+  readonly job: JobDefinition;
+  readonly run: Pick<Run, 'run_id' | 'job_id' | 'tenant'>;
+  readonly redactor: Redactor;
+  readonly store: Store;
+  readonly limits: ArtifactLimits;
+  readonly clock: Clock;
+  readonly log: Logger;
+}): Promise<Collected> {
+  const outDir = join(o.attemptDir, 'out');
+  const result = await readResult(outDir);
+  const outputs = await readOutputs(outDir);
+  const found = await findArtifacts({ workspaceDir: o.workspaceDir, outDir, patterns: o.job.artifacts.paths });
+  const failures: Collected['failure'][] = [];
+  for (const part of [result, outputs]) {
+    if (part.kind === 'invalid') failures.push({ reason: 'invalid_result', message: o.redactor.text(part.message) });
+  }
+
+  const tooLarge = found.files.find((file) => file.sizeBytes > o.limits.maxSizeBytes);
+  const totalBytes = found.files.reduce((sum, file) => sum + file.sizeBytes, 0);
+  if (tooLarge) {
+    failures.push({
+      reason: 'artifact_too_large',
+      message: o.redactor.text(
+        `the artifact ${tooLarge.path} has ${tooLarge.sizeBytes} bytes; persistence.artifacts.max_size is ${o.limits.maxSizeBytes}`,
+      ),
+    });
+  } else if (totalBytes > 0 && (await o.store.artifacts.totalBytes()) + totalBytes > o.limits.quotaBytes) {
+    failures.push({
+      reason: 'quota_exceeded',
+      message: `${totalBytes} bytes of artifacts would pass persistence.artifacts.quota_hard of ${o.limits.quotaBytes} bytes`,
+    });
+  }
+
+  let artifacts: NewArtifact[] = [];
+  if (failures.length === 0) {
+    try {
+      artifacts = await stage(found.files, o);
+    } catch (error) {
+      o.log.error({ err: error, run_id: o.run.run_id }, 'artifacts could not be stored');
+      failures.push({
+        reason: 'quota_exceeded',
+        message: 'the artifacts could not be stored; the server log says why',
+      });
+    }
+  }
+
+  return {
+    result: result.kind === 'value' ? { value: o.redactor.json(result.value) } : null,
+    outputs: outputs.kind === 'outputs' ? o.redactor.json(outputs.outputs) : {},
+    artifacts,
+    warnings: found.warnings.map((warning) => o.redactor.text(warning)),
+    failure: failures[0] ?? null,
+  };
+}
+
+async function stage(
+  files: Awaited<ReturnType<typeof findArtifacts>>['files'],
+  o: Parameters<typeof collect>[0],
+): Promise<NewArtifact[]> {
+  const createdAtMs = o.clock.now();
+  const ttlMs = o.job.artifacts.ttlMs ?? o.limits.ttlMs;
+  const staged: NewArtifact[] = [];
+  try {
+    for (const file of files) {
+      const blob = await o.store.artifacts.stage(file.hostPath, { id: createId('artifact', createdAtMs) });
+      staged.push({
+        ...blob,
+        runId: o.run.run_id,
+        jobId: o.run.job_id,
+        tenant: o.run.tenant,
+        stepId: stepIdOfSingle,
+        name: o.redactor.text(file.name),
+        path: o.redactor.text(file.path),
+        mediaType: file.mediaType,
+        createdAtMs,
+        expiresAtMs: ttlMs === null ? null : createdAtMs + ttlMs,
+      });
+    }
+    return staged;
+  } catch (error) {
+    for (const artifact of staged) await o.store.artifacts.discard(artifact);
+    throw error;
+  }
+}

@@ -1,0 +1,197 @@
+// Starts pending runs, oldest first, while slots are free; keeps what is executing; ends what waits too long.
+
+import type { Sealer } from '../exec/seal.ts';
+import type { Clock } from '../lib/clock.ts';
+import type { Logger } from '../lib/logger.ts';
+import { formatDuration } from '../lib/units.ts';
+import type { Store } from '../store/open.ts';
+import { type ExecuteContext, type Execution, type ExecutionSource, execute } from './execute.ts';
+import { createSlots, type QueueLimits, type Slot } from './queue.ts';
+
+export type Dispatcher = {
+  readonly running: number;
+  readonly depth: number;
+  /** A slot for a run about to be created, or why it has to wait. A run never overtakes those that wait already. */
+  readonly takeSlot: (jobId: string) => Slot | string;
+  /** Why a run created now would wait; null when it would start. */
+  readonly whyWait: (jobId: string) => string | null;
+  /** A run was added as pending. */
+  readonly added: () => void;
+  /** A pending run was cancelled. */
+  readonly removed: () => void;
+  /** Starts a run whose row has been claimed already. */
+  readonly start: (source: ExecutionSource, slot: Slot, mode: 'launch' | 'take-up') => Execution;
+  readonly executing: (runId: string) => Execution | undefined;
+  /** Takes up what a former process left running, then starts what waits. */
+  readonly recover: () => Promise<void>;
+  readonly stop: () => Promise<void>;
+};
+
+const queueTickMs = 1_000;
+const pendingPage = 200;
+
+export function createDispatcher(o: {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly limits: QueueLimits;
+  readonly worker: string;
+  readonly sealer: Sealer;
+  readonly context: ExecuteContext;
+}): Dispatcher {
+  const { store, clock, log } = o;
+  const executions = new Map<string, Execution>();
+  const slots = createSlots(o.limits, () => wake());
+  let depth = 0;
+  let isStopping = false;
+  let isRecovered = false;
+  let pass: Promise<void> | undefined;
+  let isPassDue = false;
+  const ticker = setInterval(() => {
+    if (depth > 0) wake();
+  }, queueTickMs);
+
+  /** What makes any new run wait, slots or not. */
+  function queued(): string | null {
+    if (isStopping || !isRecovered) return 'the server is starting or stopping';
+    return depth === 0 ? null : `${depth} ${depth === 1 ? 'run waits' : 'runs wait'} before it`;
+  }
+
+  /** One pass at a time; a wake during a pass makes it run once more. */
+  function wake(): void {
+    if (isStopping || !isRecovered || depth === 0) return;
+    isPassDue = true;
+    pass ??= runPasses()
+      .catch((error: unknown) => log.error({ err: error }, 'pending runs could not be started'))
+      .finally(() => {
+        pass = undefined;
+      });
+  }
+
+  async function runPasses(): Promise<void> {
+    while (isPassDue) {
+      if (isStopping) return;
+      isPassDue = false;
+      let afterId: string | undefined;
+      for (;;) {
+        const page = await store.runs.pending(pendingPage, afterId);
+        for (const waiting of page) await consider(waiting);
+        afterId = page.at(-1)?.id;
+        // Behind a full house only the queue's timeouts remain to be looked at: the first page holds the oldest.
+        if (page.length < pendingPage || slots.free === 0) break;
+      }
+      depth = (await store.runs.counts()).pending;
+    }
+  }
+
+  async function consider(waiting: {
+    id: string;
+    jobId: string;
+    createdAtMs: number;
+    queueMs: number | null;
+    waiting: string | null;
+  }): Promise<void> {
+    if (isStopping) return;
+    const nowMs = clock.now();
+    if (waiting.queueMs !== null && nowMs >= waiting.createdAtMs + waiting.queueMs) {
+      const message = `waited longer than timeouts.queue of ${formatDuration(waiting.queueMs)}`;
+      await store.db.transact((tx) =>
+        store.runs.move(tx, waiting.id, 'fail', { atMs: nowMs, reason: 'timeout', error: { message } }),
+      );
+      return;
+    }
+    const slot = slots.take(waiting.jobId);
+    if (typeof slot === 'string') {
+      if (slot !== waiting.waiting) await store.db.transact((tx) => store.runs.setWaiting(tx, waiting.id, slot));
+      return;
+    }
+    try {
+      const isClaimed = await store.db.transact((tx) =>
+        store.runs.move(tx, waiting.id, 'claim', { atMs: nowMs, worker: o.worker }),
+      );
+      const source = isClaimed ? await sourceOf(waiting.id) : undefined;
+      if (!source) return slot.release();
+      const execution = start(source, slot, 'launch');
+      if (source.isCancelRequested) execution.cancel();
+    } catch (error) {
+      slot.release();
+      throw error;
+    }
+  }
+
+  async function sourceOf(runId: string): Promise<(ExecutionSource & { isCancelRequested: boolean }) | undefined> {
+    const stored = await store.runs.execution(runId);
+    if (!stored) return undefined;
+    const { run, plan, sealed } = stored;
+    const secrets: Record<string, string> = sealed === null ? {} : JSON.parse(o.sealer.unseal(sealed, runId));
+    return {
+      run,
+      plan,
+      secrets: new Map(Object.entries(secrets)),
+      startedAtMs: Date.parse(run.started_at ?? run.created_at),
+      isCancelRequested: run.cancel_requested_at !== null,
+    };
+  }
+
+  function start(source: ExecutionSource, slot: Slot, mode: 'launch' | 'take-up'): Execution {
+    const execution = execute(source, o.context, mode);
+    executions.set(execution.runId, execution);
+    void execution.gone.then(() => slot.release());
+    void execution.finished.then(() => executions.delete(execution.runId));
+    return execution;
+  }
+
+  async function takeUp(runId: string): Promise<void> {
+    try {
+      const source = await sourceOf(runId);
+      if (!source) return;
+      // A run that held a slot before the restart holds one now, even where the limits were lowered since.
+      const slot = slots.takeRegardless(source.run.job_id);
+      const execution = start(source, slot, 'take-up');
+      if (source.isCancelRequested) execution.cancel();
+    } catch (error) {
+      log.error({ err: error, run_id: runId }, 'a running run could not be taken up; it is set aside as lost');
+      await store.db.transact((tx) =>
+        store.runs.move(tx, runId, 'fail', {
+          atMs: clock.now(),
+          reason: 'lost',
+          error: { message: 'the run could not be taken up after a restart; the server log says why' },
+        }),
+      );
+    }
+  }
+
+  return {
+    get running() {
+      return slots.running;
+    },
+    get depth() {
+      return depth;
+    },
+    takeSlot: (jobId) => queued() ?? slots.take(jobId),
+    whyWait: (jobId) => queued() ?? slots.whyNone(jobId),
+    added() {
+      depth += 1;
+      wake();
+    },
+    removed() {
+      depth = Math.max(0, depth - 1);
+    },
+    start,
+    executing: (runId) => executions.get(runId),
+    async recover() {
+      const running = await store.runs.running();
+      for (const runId of running) await takeUp(runId);
+      if (running.length > 0) log.info({ runs: running.length }, 'took up running runs');
+      depth = (await store.runs.counts()).pending;
+      isRecovered = true;
+      wake();
+    },
+    async stop() {
+      isStopping = true;
+      clearInterval(ticker);
+      await pass;
+      await Promise.all([...executions.values()].map((execution) => execution.detach()));
+    },
+  };
+}

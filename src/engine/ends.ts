@@ -1,0 +1,38 @@
+// Waits for runs to end, by the journal's events: one listener however many wait.
+
+import type { Hub } from './hub.ts';
+
+export type Ends = {
+  /** Resolves when the run has ended, or the time is over. Call it before what may end the run. */
+  readonly wait: (runId: string, timeoutMs: number) => Promise<void>;
+  readonly close: () => void;
+};
+
+export function watchEnds(hub: Hub): Ends {
+  const waiting = new Map<string, Set<() => void>>();
+  const unsubscribe = hub.onEvents((entries) => {
+    for (const { type, runId } of entries) {
+      if (type !== 'run.finished') continue;
+      for (const resolve of waiting.get(runId) ?? []) resolve();
+    }
+  });
+  return {
+    wait: (runId, timeoutMs) =>
+      new Promise((resolve) => {
+        const done = (): void => {
+          clearTimeout(timer);
+          const others = waiting.get(runId);
+          others?.delete(done);
+          if (others?.size === 0) waiting.delete(runId);
+          resolve();
+        };
+        const timer = setTimeout(done, timeoutMs);
+        const others = waiting.get(runId) ?? new Set();
+        waiting.set(runId, others.add(done));
+      }),
+    close() {
+      unsubscribe();
+      for (const others of waiting.values()) for (const done of others) done();
+    },
+  };
+}

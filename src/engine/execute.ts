@@ -1,0 +1,267 @@
+// One attempt of a run, from its launch (or its take-up after a restart) to the row that says how it ended:
+// shim → spool → redaction → log → result, outputs, artifacts → one transaction.
+
+import { realpath, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type JobDefinition, type JsonObject, stepIdOfSingle } from '../domain/job.ts';
+import type { Run, RunMove, RunPlan, Termination } from '../domain/run.ts';
+import { adopt } from '../exec/adopt.ts';
+import { type AttemptEnd, type AttemptProcess, launch } from '../exec/launch.ts';
+import { createRedactor } from '../exec/redact.ts';
+import type { Clock } from '../lib/clock.ts';
+import type { Logger } from '../lib/logger.ts';
+import { formatDuration } from '../lib/units.ts';
+import type { Store } from '../store/open.ts';
+import type { RunChange } from '../store/runs.ts';
+import { type ArtifactLimits, type Collected, collect } from './collect.ts';
+import { createOutput } from './output.ts';
+
+export type ExecuteContext = {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly runsDir: string;
+  readonly snapshotDir: (revision: string) => string;
+  /** Host folders that no job may see, whatever its profile shows: the data dir. */
+  readonly masked: readonly string[];
+  readonly passthrough: (plan: RunPlan) => readonly string[];
+  readonly artifactLimits: ArtifactLimits;
+};
+
+export type Execution = {
+  readonly runId: string;
+  /** The process tree is gone. */
+  readonly gone: Promise<void>;
+  /** The run's last row is written. */
+  readonly finished: Promise<void>;
+  /** Ends it by the job's ladder. Calling it again changes nothing. */
+  readonly cancel: () => void;
+  /** Lets go of it: the shim goes on, the next start takes it up. */
+  readonly detach: () => Promise<void>;
+};
+
+export type ExecutionSource = {
+  readonly run: Pick<Run, 'run_id' | 'job_id' | 'tenant' | 'attempt' | 'args'>;
+  readonly plan: RunPlan;
+  readonly secrets: ReadonlyMap<string, string>;
+  readonly startedAtMs: number;
+};
+
+/** What ended an attempt that did not end by itself. */
+type Interruption = 'cancelled' | 'timed-out';
+
+/** setTimeout's longest delay. */
+const longestTimerMs = 2 ** 31 - 1;
+
+export function execute(source: ExecutionSource, context: ExecuteContext, mode: 'launch' | 'take-up'): Execution {
+  const { run, plan } = source;
+  const { store, clock } = context;
+  const log = context.log.child({ run_id: run.run_id, job_id: run.job_id });
+  const runDir = join(context.runsDir, run.run_id);
+  const attemptDir = join(runDir, String(run.attempt));
+  const workspaceDir = join(runDir, 'workspace');
+  const redactor = createRedactor(source.secrets.values());
+  const timeoutMs = timeoutOf(plan.job);
+
+  const { promise: gone, resolve: markGone } = Promise.withResolvers<void>();
+  let process: AttemptProcess | undefined;
+  let interruption: Interruption | undefined;
+  let termination: Promise<Termination> | undefined;
+  let isDetached = false;
+  let deadline: NodeJS.Timeout | undefined;
+  const output = createOutput({ run, redactor, store, maxSizeBytes: plan.job.logs.maxSizeBytes, log });
+
+  function interrupt(why: Interruption): void {
+    if (interruption || isDetached) return;
+    interruption = why;
+    if (process) terminate(process);
+  }
+
+  function terminate(attempt: AttemptProcess): void {
+    const { signal, graceMs } = plan.job.cancel;
+    termination = attempt.terminate({ signal, graceMs, onSignal: announceSignal });
+  }
+
+  function announceSignal(signal: string, processes: number): void {
+    const message = `sent ${signal} to ${processes} ${processes === 1 ? 'process' : 'processes'}`;
+    store.db
+      .transact(async (tx) => {
+        tx.emit({
+          type: 'run.cancelling',
+          runId: run.run_id,
+          jobId: run.job_id,
+          tenant: run.tenant,
+          data: { signal, message },
+        });
+      })
+      .catch((error: unknown) => log.error({ err: error }, 'an event of the cancel was not written'));
+  }
+
+  /** A timer cannot wait for longer than 24.8 days: a later deadline is waited for in turns. */
+  function awaitDeadline(atMs: number): void {
+    const leftMs = atMs - clock.now();
+    deadline = setTimeout(
+      () => (leftMs > longestTimerMs ? awaitDeadline(atMs) : interrupt('timed-out')),
+      Math.min(Math.max(0, leftMs), longestTimerMs),
+    );
+  }
+
+  async function start(): Promise<AttemptProcess> {
+    if (mode === 'take-up') {
+      const adopted = adopt(attemptDir);
+      if (adopted) return adopted;
+    }
+    await assertUnmoved(plan);
+    return launch({
+      runId: run.run_id,
+      jobId: run.job_id,
+      stepId: stepIdOfSingle,
+      tenant: run.tenant,
+      attempt: run.attempt,
+      attemptDir,
+      workspaceDir,
+      snapshotDir: context.snapshotDir(plan.revision),
+      job: plan.job,
+      args: withoutSecrets({ ...run.args, ...plan.resolvedArgs }, plan.job.secretArgs),
+      secrets: source.secrets,
+      profile: plan.profile,
+      network: plan.network,
+      read: plan.read,
+      write: plan.write,
+      masked: context.masked,
+      passthrough: context.passthrough(plan),
+    });
+  }
+
+  async function attend(): Promise<void> {
+    const attempt = await start();
+    process = attempt;
+    if (interruption) terminate(attempt);
+    if (timeoutMs !== null) awaitDeadline(source.startedAtMs + timeoutMs);
+    await output.follow(attempt.spoolPath, mode);
+    const end = await attempt.ended;
+    clearTimeout(deadline);
+    if (isDetached) return;
+    markGone();
+    await output.drain();
+    const collected = await collect({
+      workspaceDir,
+      attemptDir,
+      job: plan.job,
+      run,
+      redactor,
+      store,
+      limits: context.artifactLimits,
+      clock,
+      log,
+    });
+    for (const warning of collected.warnings) await output.note('warn', warning);
+    await output.close();
+    await finish(end, collected, await termination);
+    void rm(runDir, { recursive: true, force: true }).catch((error: unknown) =>
+      log.warn({ err: error }, 'the folder of a finished run was not removed'),
+    );
+  }
+
+  async function finish(end: AttemptEnd, collected: Collected, proof: Termination | undefined): Promise<void> {
+    const atMs = clock.now();
+    const { move, change } = verdict(end, { collected, interruption, timeoutMs, lastError: output.lastError() });
+    await store.db.transact(async (tx) => {
+      output.announce(tx);
+      if (collected.artifacts.length > 0) await store.artifacts.add(tx, collected.artifacts);
+      await store.runs.move(tx, run.run_id, move, { ...change, atMs, termination: proof ?? null });
+    });
+  }
+
+  const finished = attend()
+    .catch(async (error: unknown) => {
+      if (isDetached) return;
+      log.error({ err: error }, 'an attempt could not be attended');
+      // A log that an earlier process left open is sealed, too.
+      await output
+        .note('error', 'the engine could not attend to the run')
+        .then(() => output.close())
+        .catch(() => undefined);
+      await store.db.transact(async (tx) => {
+        output.announce(tx);
+        await store.runs.move(tx, run.run_id, 'fail', {
+          atMs: clock.now(),
+          reason: process ? 'lost' : 'start_failed',
+          error: {
+            message: error instanceof GrantMoved ? error.message : 'the engine could not attend to the run',
+            step_id: stepIdOfSingle,
+          },
+        });
+      });
+    })
+    .catch((error: unknown) => log.error({ err: error }, 'the end of a run was not written'))
+    .finally(markGone);
+
+  return {
+    runId: run.run_id,
+    gone,
+    finished,
+    cancel: () => interrupt('cancelled'),
+    async detach() {
+      isDetached = true;
+      clearTimeout(deadline);
+      await output.release();
+      markGone();
+    },
+  };
+}
+
+/** How an attempt's end, and what was found after it, read as the run's last move. */
+function verdict(
+  end: AttemptEnd,
+  o: {
+    readonly collected: Collected;
+    readonly interruption: Interruption | undefined;
+    readonly timeoutMs: number | null;
+    readonly lastError: string | undefined;
+  },
+): { move: RunMove; change: Omit<RunChange, 'atMs'> } {
+  const { collected, interruption, timeoutMs } = o;
+  const step_id = stepIdOfSingle;
+  const given = { result: collected.result, outputs: collected.outputs };
+  const fail = (reason: RunChange['reason'], message: string, exitCode: number | null = null) =>
+    ({ move: 'fail', change: { ...given, reason: reason ?? null, exitCode, error: { message, step_id } } }) as const;
+
+  // A script may catch the signal and exit as it likes: what ended it is still the interruption.
+  if (interruption === 'cancelled' && end.kind !== 'lost') {
+    return { move: 'cancel', change: { ...given, exitCode: end.kind === 'exited' ? end.code : null } };
+  }
+  if (interruption === 'timed-out') return fail('timeout', `did not end within ${formatDuration(timeoutMs ?? 0)}`);
+  if (end.kind === 'not-started') return fail('start_failed', end.message);
+  if (end.kind === 'lost')
+    return fail('lost', 'the process ended without a trace; the machine or its shim was stopped');
+  if (end.kind === 'signalled') return fail('signal', `ended by signal ${end.signal}`);
+  if (end.code !== 0) return fail('exit', exitMessage(end.code, o.lastError), end.code);
+  if (collected.failure) return fail(collected.failure.reason, collected.failure.message, 0);
+  return { move: 'succeed', change: { ...given, exitCode: 0 } };
+}
+
+function exitMessage(code: number, lastError: string | undefined): string {
+  return lastError ? `exited with code ${code}: ${lastError}` : `exited with code ${code}`;
+}
+
+function timeoutOf(job: JobDefinition): number | null {
+  const { runMs, stepMs } = job.timeouts;
+  if (runMs === null) return stepMs;
+  return stepMs === null ? runMs : Math.min(runMs, stepMs);
+}
+
+function withoutSecrets(args: JsonObject, names: readonly string[]): JsonObject {
+  return Object.fromEntries(Object.entries(args).filter(([name]) => !names.includes(name)));
+}
+
+class GrantMoved extends Error {}
+
+/** A granted path was compared when the run was created; a link put in its place since would lead elsewhere. */
+async function assertUnmoved(plan: RunPlan): Promise<void> {
+  for (const path of [...plan.read, ...plan.write]) {
+    const now = await realpath(path).catch(() => undefined);
+    if (now !== path)
+      throw new GrantMoved('a path that the job may see has been moved or removed since the run was created');
+  }
+}

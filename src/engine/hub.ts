@@ -1,0 +1,68 @@
+// Hands committed journal entries to whoever listens, in id order, and keeps the newest of them at hand.
+
+import type { JournalEntry } from '../domain/event.ts';
+
+export type Hub = {
+  readonly latestId: number;
+  /** Called once for each commit, synchronously; must not throw. */
+  readonly onEvents: (listener: (entries: readonly JournalEntry[]) => void) => () => void;
+  /** Entries that own an id after `afterId`; undefined when some are older than what is at hand: read the journal. */
+  readonly recent: (afterId: number) => readonly JournalEntry[] | undefined;
+  readonly publish: (entries: readonly JournalEntry[]) => void;
+};
+
+/** Entries kept at hand: enough that a follower which fell behind by a second needs no query. */
+const ringSize = 8192;
+
+export function createHub(latestId: number): Hub {
+  const listeners = new Set<(entries: readonly JournalEntry[]) => void>();
+  let ring: JournalEntry[] = [];
+  let latest = latestId;
+  /** Everything after this id is in the ring. */
+  let floor = latestId;
+
+  return {
+    get latestId() {
+      return latest;
+    },
+    onEvents(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    recent(afterId) {
+      if (afterId >= latest) return [];
+      if (afterId < floor) return undefined;
+      return ring.slice(firstAfter(ring, afterId));
+    },
+    publish(entries) {
+      const last = entries.at(-1);
+      if (!last) return;
+      ring.push(...entries);
+      latest = lastIdOf(last);
+      if (ring.length > 2 * ringSize) {
+        const dropped = ring.length - ringSize;
+        const newest = ring[dropped - 1];
+        if (newest) floor = lastIdOf(newest);
+        ring = ring.slice(dropped);
+      }
+      for (const listener of listeners) listener(entries);
+    },
+  };
+}
+
+export function lastIdOf(entry: JournalEntry): number {
+  return entry.id + entry.count - 1;
+}
+
+/** Index of the first entry that owns an id after `afterId`. */
+function firstAfter(entries: readonly JournalEntry[], afterId: number): number {
+  let low = 0;
+  let high = entries.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    const entry = entries[middle];
+    if (entry && lastIdOf(entry) <= afterId) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}

@@ -1,0 +1,178 @@
+// What an attempt prints, on its way from the spool to the log and the journal: redacted before anything else sees it.
+
+import { stepIdOfSingle } from '../domain/job.ts';
+import { type LogLevel, spoolMark } from '../domain/log-line.ts';
+import type { Run } from '../domain/run.ts';
+import type { Redactor } from '../exec/redact.ts';
+import { followSpool, type SpoolFollower, type SpoolJump } from '../exec/spool.ts';
+import type { Logger } from '../lib/logger.ts';
+import type { Transaction } from '../store/database.ts';
+import type { LogWriter } from '../store/logs.ts';
+import type { Store } from '../store/open.ts';
+
+export type Output = {
+  /** Starts reading; a take-up goes on behind what is stored already. */
+  readonly follow: (spoolPath: string, mode: 'launch' | 'take-up') => Promise<void>;
+  /** Resolves when all that is in the spool is in the log. */
+  readonly drain: () => Promise<void>;
+  /** The last line on stderr, redacted and cut; undefined when there was none. */
+  readonly lastError: () => string | undefined;
+  /** A line of the engine's own. */
+  readonly note: (level: LogLevel, message: string) => Promise<void>;
+  /** Writes the journal row of lines not announced yet. */
+  readonly announce: (tx: Transaction) => void;
+  /** Seals the log. What that makes readable is announced next. */
+  readonly close: () => Promise<void>;
+  /** Stops reading and leaves the log open for the next start. */
+  readonly release: () => Promise<void>;
+};
+
+/** Lines of this long share one journal row; a run that ends sooner needs no transaction of its own for them. */
+const announceDelayMs = 10;
+
+export function createOutput(o: {
+  readonly run: Pick<Run, 'run_id' | 'job_id' | 'tenant' | 'attempt'>;
+  readonly redactor: Redactor;
+  readonly store: Store;
+  readonly maxSizeBytes: number;
+  readonly log: Logger;
+}): Output {
+  const { run, store } = o;
+  const about = { runId: run.run_id, jobId: run.job_id, tenant: run.tenant };
+  const at = { attempt: run.attempt, stepId: stepIdOfSingle };
+  const redaction = o.redactor.stream();
+  let writer: LogWriter | undefined;
+  let spool: SpoolFollower | undefined;
+  let unannounced: { firstSeq: number; count: number } | undefined;
+  let timer: NodeJS.Timeout | undefined;
+  let spoolEnd = 0;
+  let lastError: string | undefined;
+  const leaps: SpoolJump[] = [];
+
+  async function open(): Promise<LogWriter> {
+    writer ??= await store.logs.openWriter({ runId: run.run_id, maxSizeBytes: o.maxSizeBytes });
+    return writer;
+  }
+
+  function append(log: LogWriter, bytes: Buffer): void {
+    const settledEnd = Math.max(0, spoolEnd - redaction.heldBytes);
+    const { firstSeq, count, progress } = log.append({ ...at, bytes, spoolEnd: settledEnd });
+    remember(firstSeq, count);
+    lastError = lastErrorIn(bytes) ?? lastError;
+    const latest = progress.at(-1);
+    if (latest) {
+      const shown = { percent: latest.percent, message: latest.message };
+      write(async (tx) => {
+        announce(tx);
+        await store.runs.setProgress(tx, run.run_id, shown);
+      });
+    }
+  }
+
+  function remember(firstSeq: number, count: number): void {
+    if (count <= 0) return;
+    if (unannounced) unannounced.count += count;
+    else unannounced = { firstSeq, count };
+    timer ??= setTimeout(() => {
+      timer = undefined;
+      write(async (tx) => announce(tx));
+    }, announceDelayMs);
+  }
+
+  /** Lines whose announcement failed are announced with the next ones. */
+  function write(work: (tx: Transaction) => Promise<void>): void {
+    const due = unannounced;
+    store.db.transact(work).catch((error: unknown) => {
+      o.log.error({ err: error }, 'events of the output were not written');
+      if (!due) return;
+      unannounced = { firstSeq: due.firstSeq, count: due.count + (unannounced?.count ?? 0) };
+    });
+  }
+
+  /** A secret that began where the spool was cut off is waited for no longer. */
+  function leap(log: LogWriter, { cause, fromOffset, toOffset }: SpoolJump): void {
+    const rest = redaction.flush();
+    if (rest.length > 0) append(log, rest);
+    const what = cause === 'hole' ? 'holds nothing' : 'was cut off by the script';
+    const message = `the output between its bytes ${fromOffset} and ${toOffset} ${what}`;
+    const { firstSeq, count } = log.note({ ...at, level: 'warn', message });
+    remember(firstSeq, count);
+  }
+
+  function announce(tx: Transaction): void {
+    if (!unannounced) return;
+    tx.emit({ type: 'run.output', ...about, ...unannounced });
+    unannounced = undefined;
+  }
+
+  return {
+    async follow(spoolPath, mode) {
+      if (mode === 'take-up') {
+        const log = await open();
+        spoolEnd = log.spoolOffset(run.attempt);
+        const announced = await store.journal.lastOutputSeq(run.run_id);
+        remember(announced + 1, log.lastSeq - announced);
+      }
+      spool = followSpool({
+        path: spoolPath,
+        offset: spoolEnd,
+        onJump: (jump) => {
+          leaps.push(jump);
+        },
+        async onBytes(bytes, endOffset) {
+          const log = writer ?? (await open());
+          for (const jump of leaps.splice(0)) leap(log, jump);
+          const clean = redaction.push(bytes);
+          spoolEnd = endOffset;
+          append(log, clean);
+          spool?.discard(log.spoolOffset(run.attempt));
+          await log.ready();
+        },
+      });
+    },
+    async drain() {
+      await spool?.drain();
+      const rest = redaction.flush();
+      if (rest.length > 0 && writer) append(writer, rest);
+    },
+    lastError: () => lastError,
+    async note(level, message) {
+      const { firstSeq, count } = (await open()).note({ ...at, level, message });
+      remember(firstSeq, count);
+    },
+    announce(tx) {
+      clearTimeout(timer);
+      timer = undefined;
+      announce(tx);
+    },
+    async close() {
+      spool?.close();
+      clearTimeout(timer);
+      timer = undefined;
+      if (!writer) return;
+      const { firstSeq, count } = await writer.close();
+      remember(firstSeq, count);
+      clearTimeout(timer);
+      timer = undefined;
+    },
+    async release() {
+      spool?.close();
+      clearTimeout(timer);
+      timer = undefined;
+      await writer?.release();
+      await store.db.transact(async (tx) => announce(tx));
+    },
+  };
+}
+
+const errorMark = Buffer.of(spoolMark, 'E'.charCodeAt(0));
+const shownErrorBytes = 500;
+
+function lastErrorIn(bytes: Buffer): string | undefined {
+  const at = bytes.lastIndexOf(errorMark);
+  if (at < 0) return undefined;
+  const start = at + errorMark.length;
+  const newline = bytes.indexOf(10, start);
+  const end = Math.min(newline < 0 ? bytes.length : newline, start + shownErrorBytes);
+  return bytes.toString('utf8', start, end).trim() || undefined;
+}

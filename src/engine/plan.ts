@@ -1,0 +1,197 @@
+// From a request to a plan: the job, its checked arguments, the profile and grants it will run with, and what this
+// version or host cannot do. Runs nothing and writes nothing.
+
+import { realpath } from 'node:fs/promises';
+import { isAbsolute, resolve } from 'node:path';
+import { checkArguments } from '../catalog/arguments.ts';
+import type { Catalog, CatalogEntry } from '../catalog/catalog.ts';
+import type { JsonObject, Network, PathGrant, SecurityProfile } from '../domain/job.ts';
+import { checkPath, chooseNetwork, chooseProfile, type GrantKind } from '../domain/policy.ts';
+import { type Fault, Problem, validationError } from '../domain/problem.ts';
+import type { Grant, Isolation } from '../domain/run.ts';
+import { type HostReport, isolationOf } from '../exec/sandbox.ts';
+
+/** The body of POST /runs and POST /plans. */
+export type RunRequest = {
+  readonly job_id: string;
+  readonly args?: JsonObject;
+  readonly tenant?: string;
+  readonly async?: boolean;
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly priority?: number;
+  readonly security_profile?: SecurityProfile;
+};
+
+export type SecurityPolicy = {
+  readonly defaultProfile: SecurityProfile;
+  readonly allowProfiles: readonly SecurityProfile[];
+  /** Absolute host paths below which a job may be granted more. */
+  readonly paths: readonly string[];
+  readonly mayGrant: (profile: SecurityProfile) => readonly GrantKind[];
+};
+
+/** What a run of the request would be. `denied` is why it would not be started. */
+export type ResolvedPlan = {
+  readonly entry: CatalogEntry;
+  /** Defaults applied; secrets read `[redacted]`. */
+  readonly args: JsonObject;
+  readonly secrets: ReadonlyMap<string, string>;
+  readonly profile: SecurityProfile;
+  readonly network: Network;
+  readonly isolation: Isolation;
+  /** Host paths, links and all; a relative one is below the source's folder. */
+  readonly read: readonly string[];
+  readonly write: readonly string[];
+  readonly resolvedArgs: Readonly<Record<string, string>>;
+  readonly grants: readonly Grant[];
+  readonly denied: Problem | null;
+};
+
+const redacted = '[redacted]';
+
+/**
+ * @throws Problem job-not-found, job-invalid, validation-error. Everything that only stands in the way of starting it is
+ * in `denied`.
+ */
+export async function resolvePlan(
+  request: RunRequest,
+  o: { readonly catalog: Catalog; readonly policy: SecurityPolicy; readonly host: HostReport },
+): Promise<ResolvedPlan> {
+  const entry = o.catalog.find(request.job_id);
+  const job = entry.definition;
+  const checked = checkArguments(job, request.args ?? {});
+  const { args } = checked;
+  const faults = [...checked.faults, ...oversizedSecrets(args, job.secretArgs)];
+  if (faults.length > 0) throw validationError(faults);
+  const { open, secrets } = takeSecrets(args, job.secretArgs);
+
+  const denials: Problem[] = [];
+  const orDenied = <T>(decide: () => T, otherwise: T): T => {
+    try {
+      return decide();
+    } catch (error) {
+      if (!(error instanceof Problem)) throw error;
+      denials.push(error);
+      return otherwise;
+    }
+  };
+
+  refuseWhatComesLater(request, entry, args, denials);
+  const profile = orDenied(
+    () =>
+      chooseProfile({
+        job: job.securityProfile,
+        instance: o.policy.defaultProfile,
+        requested: request.security_profile,
+        allowed: o.policy.allowProfiles,
+      }),
+    'secure',
+  );
+  const leave = { mayGrant: o.policy.mayGrant(profile), trusted: entry.source.trusted, paths: o.policy.paths };
+  const network = orDenied(() => chooseNetwork({ profile, asked: job.permissions.network, ...leave }), 'none');
+
+  const grants: Grant[] = profile === 'secure' && network === 'all' ? [{ kind: 'network' }] : [];
+  const resolvedArgs: Record<string, string> = {};
+  const paths = { read: [] as string[], write: [] as string[] };
+  for (const kind of ['read', 'write'] as const) {
+    // What the profile shows anyway is no grant, but an argument that names a path is still resolved for the script.
+    const isWider = profile === 'secure' || (profile === 'permissive' && kind === 'write');
+    for (const wanted of job.permissions[kind]) {
+      const shown = shownPath(wanted, open);
+      if (shown === undefined) continue;
+      const asked = isAbsolute(shown) ? resolve(shown) : resolve(entry.source.path, shown);
+      const path = await resolveLinks(asked);
+      if (path === undefined) {
+        // What lies outside the granted roots is refused alike whether it is there or not.
+        if (isWider) orDenied(() => checkPath(kind, asked, shown, leave), undefined);
+        if (denials.length === 0) throw validationError([missingPath(wanted, shown)]);
+        continue;
+      }
+      if (typeof wanted !== 'string') resolvedArgs[wanted.arg] = path;
+      if (!isWider) continue;
+      orDenied(() => checkPath(kind, path, shown, leave), undefined);
+      paths[kind].push(path);
+      grants.push({ kind, path: shown });
+    }
+  }
+
+  const capability = o.host[profile];
+  if (!capability.available) {
+    denials.push(
+      new Problem('isolation-unavailable', `This host cannot enforce '${profile}': ${capability.detail ?? 'unknown'}`),
+    );
+  }
+  return {
+    entry,
+    args: open,
+    secrets,
+    profile,
+    network,
+    isolation: isolationOf(profile, network),
+    ...paths,
+    resolvedArgs,
+    grants,
+    denied: denials[0] ?? null,
+  };
+}
+
+/** Searching a log for a secret costs by its length; keys and tokens are far below this. */
+const longestSecretBytes = 64 * 1024;
+
+function oversizedSecrets(args: JsonObject, names: readonly string[]): Fault[] {
+  return names.flatMap((name) => {
+    const value = args[name];
+    if (typeof value !== 'string' || Buffer.byteLength(value) <= longestSecretBytes) return [];
+    const message = `must be at most ${longestSecretBytes} bytes, since it is a secret`;
+    return [{ pointer: `/args/${name}`, message, keyword: 'format' }];
+  });
+}
+
+/** Splits secret values off. What is kept with the run reads `[redacted]`. */
+function takeSecrets(args: JsonObject, names: readonly string[]): { open: JsonObject; secrets: Map<string, string> } {
+  const secrets = new Map<string, string>();
+  const open: JsonObject = { ...args };
+  for (const name of names) {
+    const value = args[name];
+    if (value === undefined) continue;
+    if (typeof value === 'string') secrets.set(name, value);
+    open[name] = redacted;
+  }
+  return { open, secrets };
+}
+
+/** What later versions bring is refused by name, never passed over in silence. */
+function refuseWhatComesLater(request: RunRequest, entry: CatalogEntry, args: JsonObject, denials: Problem[]): void {
+  const { id, unsupported, secretArgs, enabled } = entry.definition;
+  const later: string[] = unsupported.map((key) => `'${key}' in the job '${id}'`);
+  if (request.priority !== undefined && request.priority !== 0) later.push("'priority' other than 0");
+  for (const name of secretArgs) {
+    if (typeof args[name] === 'object' && args[name] !== null) later.push(`the stored secret of '${name}'`);
+  }
+  if (later.length > 0) {
+    denials.push(new Problem('not-supported-yet', `This version does not act on ${later.join(', ')}.`));
+  }
+  if (!enabled)
+    denials.push(new Problem('job-invalid', `The job '${id}' is disabled: its config.yaml says enabled: false.`));
+}
+
+function shownPath(wanted: PathGrant, args: JsonObject): string | undefined {
+  if (typeof wanted === 'string') return wanted;
+  const value = args[wanted.arg];
+  return typeof value === 'string' && value !== '' ? value : undefined;
+}
+
+/** The path with every link followed; undefined when nothing is there. */
+async function resolveLinks(path: string): Promise<string | undefined> {
+  try {
+    return await realpath(path);
+  } catch {
+    return undefined;
+  }
+}
+
+function missingPath(wanted: PathGrant, shown: string): Fault {
+  const pointer =
+    typeof wanted === 'string' ? '/job_id' : `/args/${wanted.arg.replaceAll('~', '~0').replaceAll('/', '~1')}`;
+  return { pointer, message: `there is no '${shown}' on this host`, keyword: 'path' };
+}

@@ -1,0 +1,121 @@
+// The composition root: the only file that names concrete parts and puts them together.
+
+import { mkdir, realpath } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { createCatalog, type JobSource } from './catalog/catalog.ts';
+import { createSnapshots } from './catalog/snapshot.ts';
+import { packageVersion } from './cli/version.ts';
+import type { Config } from './config/config.ts';
+import type { JournalEntry } from './domain/event.ts';
+import { createEngine } from './engine/engine.ts';
+import { createHub, type Hub } from './engine/hub.ts';
+import { probeHost } from './exec/host.ts';
+import { openSealer } from './exec/seal.ts';
+import { systemClock } from './lib/clock.ts';
+import { createLogger } from './lib/logger.ts';
+import { acquireOwnership } from './lib/owner-lock.ts';
+import { createServer } from './server/app.ts';
+import { openStore } from './store/open.ts';
+
+export type RunningServer = { readonly url: string; readonly stop: () => Promise<void> };
+
+/**
+ * Starts everything, in the order in which the parts need each other: health answers before runs are taken up.
+ * @throws Error when another server owns the data dir, the port is taken, or the database is of a newer version
+ */
+export async function serve(config: Config): Promise<RunningServer> {
+  const startedAtMs = systemClock.now();
+  const clock = systemClock;
+  const log = createLogger(config.logging);
+  const { dataDir } = config.instance;
+  const owner: { pid: number; url: string | null } = { pid: process.pid, url: null };
+  const ownership = await acquireOwnership(dataDir, owner, (message) => log.warn(message));
+  const opened: (() => Promise<void>)[] = [() => ownership.release()];
+  const closeAll = async (): Promise<void> => {
+    for (const close of opened.toReversed()) await close();
+  };
+
+  try {
+    const runsDir = join(dataDir, 'runs');
+    await mkdir(runsDir, { recursive: true, mode: 0o700 });
+    // Commits can only come once something writes, and nothing does before the hub exists.
+    let hub: Hub | undefined;
+    const store = await openStore({
+      dbPath: config.persistence.dbPath,
+      blobsDir: config.persistence.blobsDir,
+      clock,
+      log,
+      onCommit: (entries: readonly JournalEntry[]) => hub?.publish(entries),
+    });
+    opened.push(() => store.close());
+    hub = createHub(store.journal.latestId());
+
+    const sources = config.sources.map((source): JobSource => ({ ...source, type: 'fs' }));
+    const catalog = createCatalog({ sources, aliases: config.aliases, log });
+    opened.push(() => catalog.close());
+    const snapshots = createSnapshots({ dir: join(dataDir, 'snapshots') });
+    const { security } = config;
+    const engine = createEngine({
+      store,
+      catalog,
+      snapshots,
+      sealer: openSealer(config.persistence.secretKeyFile),
+      host: await probeHost(),
+      hub,
+      clock,
+      log,
+      policy: {
+        defaultProfile: security.defaultProfile,
+        allowProfiles: security.allowProfiles,
+        paths: await Promise.all(security.paths.map(resolveLinks)),
+        mayGrant: (profile) => security.profiles[profile].mayGrant,
+      },
+      limits: {
+        globalConcurrency: config.scheduler.globalConcurrency,
+        jobConcurrency: config.scheduler.jobConcurrency,
+        maxDepth: config.scheduler.queue.maxDepth,
+      },
+      execution: {
+        runsDir,
+        snapshotDir: (revision) => snapshots.dirOf(revision),
+        masked: [dataDir],
+        passthrough: (plan) => security.profiles[plan.profile].envPassthrough,
+        artifactLimits: {
+          maxSizeBytes: config.persistence.artifacts.maxSizeBytes,
+          quotaBytes: config.persistence.artifacts.quotaHardBytes,
+          ttlMs: config.persistence.artifacts.ttlMs,
+        },
+      },
+      defaultTenant: config.instance.defaultTenant,
+      syncWaitMs: config.server.syncWaitMs,
+      worker: hostname(),
+    });
+    opened.push(() => engine.close());
+
+    const server = await createServer({
+      config,
+      catalog,
+      store,
+      engine,
+      log,
+      clock,
+      version: packageVersion(),
+      startedAtMs,
+    });
+    opened.push(() => server.close());
+    const listening = await server.listen();
+    owner.url = listening.url;
+    engine.start();
+    void catalog.start().catch((error: unknown) => log.error({ err: error }, 'the sources could not be read'));
+    return { url: listening.url, stop: closeAll };
+  } catch (error) {
+    await closeAll().catch(() => undefined);
+    throw error;
+  }
+}
+
+/** Granted paths are compared with their links followed; one that is not there yet is compared as it is written. */
+function resolveLinks(path: string): Promise<string> {
+  return realpath(path).catch(() => path);
+}
