@@ -1,0 +1,39 @@
+// What a call throws when it does not succeed: the server's problem document, or that there is no server to be reached.
+
+export class ApiProblem extends Error {
+  readonly status: number;
+  /** Last part of the problem's `type`, e.g. `job-not-found`. */
+  readonly slug: string;
+  readonly title: string;
+  /** Members beside the standard ones, e.g. `errors`. */
+  readonly members: Readonly<Record<string, unknown>>;
+
+  constructor(status: number, document: Readonly<Record<string, unknown>>) {
+    const { type, title, status: _, detail, instance: __, ...members } = document;
+    super(typeof detail === 'string' ? detail : `The server answered ${status}.`);
+    this.name = 'ApiProblem';
+    this.status = status;
+    this.slug = typeof type === 'string' ? type.slice(type.lastIndexOf('/') + 1) : 'unknown';
+    this.title = typeof title === 'string' ? title : '';
+    this.members = members;
+  }
+}
+
+export class ServerUnreachable extends Error {
+  constructor(baseUrl: string, cause: unknown) {
+    super(`No server can be reached at ${baseUrl}.`, { cause });
+    this.name = 'ServerUnreachable';
+  }
+}
+
+/** Of an answer that is no success; whatever a proxy may have put in the place of a problem document. */
+export async function problemOf(response: Response): Promise<ApiProblem> {
+  const text = await response.text().catch(() => '');
+  try {
+    const document: unknown = JSON.parse(text);
+    if (typeof document === 'object' && document !== null) return new ApiProblem(response.status, { ...document });
+  } catch {
+    // Not JSON: the status alone must do.
+  }
+  return new ApiProblem(response.status, {});
+}

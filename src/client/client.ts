@@ -1,0 +1,112 @@
+// The one client of the API, for Node and browsers: a typed call for each operation of the table, and streams that
+// resume where they broke off.
+
+import {
+  type AnswerOf,
+  apiBase,
+  type BodyOf,
+  type Operation,
+  type OperationId,
+  operations,
+  type PathOf,
+  type QueryOf,
+} from '../contract/operations.ts';
+import { problemOf, ServerUnreachable } from './api-problem.ts';
+import { type ResumingStream, streamEvents } from './resuming-stream.ts';
+
+/** Left out by an operation that has none; optional where every member of it is. */
+type Part<Key extends string, T> = [T] extends [undefined]
+  ? unknown
+  : Partial<T> extends T
+    ? { readonly [K in Key]?: T }
+    : { readonly [K in Key]: T };
+
+/** What an operation takes: `path`, `query` and `body` as its schemas say. */
+type Input<Id extends OperationId> = Part<'path', PathOf<Id>> &
+  Part<'query', QueryOf<Id>> &
+  Part<'body', BodyOf<Id>> & { readonly headers?: Readonly<Record<string, string>>; readonly signal?: AbortSignal };
+
+type Arguments<Id extends OperationId> =
+  Partial<Input<Id>> extends Input<Id> ? [input?: Input<Id>] : [input: Input<Id>];
+
+type StreamId = 'getRunLogs' | 'getRunEvents' | 'streamRunEvents';
+
+export type Client = {
+  /** The JSON an operation answers. @throws ApiProblem, ServerUnreachable */
+  readonly call: <Id extends OperationId>(id: Id, ...input: Arguments<Id>) => Promise<AnswerOf<Id>>;
+  /** The answer itself, once it is known to be a success: for bytes and text. @throws ApiProblem, ServerUnreachable */
+  readonly request: <Id extends OperationId>(id: Id, ...input: Arguments<Id>) => Promise<Response>;
+  /** Live frames, resumed until the end of the stream or `input.signal`. @throws ApiProblem, ServerUnreachable */
+  readonly stream: <Id extends StreamId>(id: Id, ...input: Arguments<Id>) => ResumingStream;
+};
+
+export type ClientOptions = {
+  /** Without the API's base path, e.g. `http://127.0.0.1:8080`. */
+  readonly baseUrl: string;
+  readonly token?: string;
+  /** Which face this is; kept on the runs it starts. */
+  readonly client?: 'cli' | 'mcp';
+};
+
+type Loose = {
+  readonly path?: Readonly<Record<string, string>>;
+  readonly query?: Readonly<Record<string, string | number | boolean | undefined>>;
+  readonly body?: unknown;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly signal?: AbortSignal;
+};
+
+export function createClient(o: ClientOptions): Client {
+  async function send(id: OperationId, input: Loose): Promise<Response> {
+    const operation: Operation = operations[id];
+    const headers: Record<string, string> = { accept: acceptOf(operation) };
+    if (o.token !== undefined) headers.authorization = `Bearer ${o.token}`;
+    if (o.client !== undefined) headers['x-flwd-client'] = o.client;
+    if (input.body !== undefined) headers['content-type'] = 'application/json';
+    const response = await fetch(urlOf(o.baseUrl, operation.path, input), {
+      method: operation.method,
+      headers: { ...headers, ...input.headers },
+      ...(input.body !== undefined && { body: JSON.stringify(input.body) }),
+      ...(input.signal && { signal: input.signal }),
+    }).catch((error: unknown) => {
+      throw input.signal?.aborted ? error : new ServerUnreachable(o.baseUrl, error);
+    });
+    if (!response.ok) throw await problemOf(response);
+    return response;
+  }
+
+  return {
+    async call<Id extends OperationId>(id: Id, ...[input]: Arguments<Id>): Promise<AnswerOf<Id>> {
+      const answer: AnswerOf<Id> = JSON.parse(await (await send(id, input ?? {})).text());
+      return answer;
+    },
+    request: (id, ...[input]) => send(id, input ?? {}),
+    stream(id, ...[input]) {
+      const given: Loose = input ?? {};
+      const query = id === 'getRunLogs' ? { ...given.query, follow: true } : given.query;
+      const isOfOneRun = given.path !== undefined || query?.run_id !== undefined;
+      return streamEvents({
+        signal: given.signal,
+        lastEvent: isOfOneRun ? (id === 'getRunLogs' ? 'end' : 'run.finished') : undefined,
+        open: (resumeHeaders) =>
+          send(id, {
+            ...given,
+            ...(query && { query }),
+            headers: { ...given.headers, accept: 'text/event-stream', ...resumeHeaders },
+          }),
+      });
+    },
+  };
+}
+
+function urlOf(baseUrl: string, path: string, { path: members = {}, query = {} }: Loose): string {
+  const filled = path.replaceAll(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(members[name] ?? ''));
+  const search = new URLSearchParams();
+  for (const [name, value] of Object.entries(query)) if (value !== undefined) search.set(name, String(value));
+  const text = search.toString();
+  return `${baseUrl.replace(/\/$/, '')}${apiBase}${filled}${text && `?${text}`}`;
+}
+
+function acceptOf({ answers }: Operation): string {
+  return answers.some(({ content }) => 'application/json' in content) ? 'application/json' : '*/*';
+}

@@ -1,0 +1,84 @@
+// Server-sent events over connections that may break: each new one resumes after the last id, so nothing is lost or
+// doubled.
+
+import { ApiProblem, ServerUnreachable } from './api-problem.ts';
+import { createSseParser, type ServerSentEvent } from './sse-parser.ts';
+
+export type Frame = {
+  /** Resumes after this frame; empty where the stream gave none yet. */
+  readonly id: string;
+  readonly event: string;
+  readonly data: Readonly<Record<string, unknown>>;
+};
+
+export type ResumingStream = AsyncIterable<Frame>;
+
+const firstDelayMs = 250;
+const longestDelayMs = 5_000;
+
+/** Ends after `lastEvent`, or when the signal is aborted. */
+export async function* streamEvents(o: {
+  readonly open: (headers: Readonly<Record<string, string>>) => Promise<Response>;
+  readonly signal: AbortSignal | undefined;
+  /** What comes last where the stream is of one run. */
+  readonly lastEvent: string | undefined;
+}): AsyncGenerator<Frame, void> {
+  let lastId = '';
+  let hasOpened = false;
+  let delayMs = firstDelayMs;
+  while (!o.signal?.aborted) {
+    let isEmpty = true;
+    try {
+      const response = await o.open(lastId === '' ? {} : { 'last-event-id': lastId });
+      hasOpened = true;
+      for await (const event of eventsOf(response)) {
+        isEmpty = false;
+        lastId = event.id;
+        delayMs = firstDelayMs;
+        const data: Frame['data'] = JSON.parse(event.data);
+        yield { ...event, data };
+        if (event.event === o.lastEvent) return;
+      }
+      // Ended by the server with nothing left to say: the last event is not among the types that were asked for.
+      if (isEmpty && o.lastEvent !== undefined) return;
+    } catch (error) {
+      if (o.signal?.aborted) return;
+      // A first answer that is none is the caller's to know; later, only what another try cannot mend.
+      if (!hasOpened || !isPassing(error)) throw error;
+    }
+    await pause(delayMs * (0.5 + Math.random() / 2), o.signal);
+    delayMs = Math.min(delayMs * 2, longestDelayMs);
+  }
+}
+
+async function* eventsOf(response: Response): AsyncGenerator<ServerSentEvent, void> {
+  if (!response.body) return;
+  const parse = createSseParser();
+  const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+  try {
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) return;
+      yield* parse(value);
+    }
+  } finally {
+    await reader.cancel().catch(() => undefined);
+  }
+}
+
+function isPassing(error: unknown): boolean {
+  if (error instanceof ApiProblem) return error.status >= 500 || error.status === 429;
+  return error instanceof ServerUnreachable || error instanceof TypeError;
+}
+
+async function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
+  await new Promise<void>((resolve) => {
+    const done = (): void => {
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', done);
+      resolve();
+    };
+    const timer = setTimeout(done, ms);
+    signal?.addEventListener('abort', done, { once: true });
+  });
+}

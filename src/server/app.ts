@@ -1,0 +1,159 @@
+// Puts the HTTP server together: Fastify, what every request passes, the operations, and its start and stop.
+
+import { type FastifyInstance, fastify, type RouteOptions } from 'fastify';
+import type { Catalog } from '../catalog/catalog.ts';
+import { Problem } from '../domain/problem.ts';
+import type { Engine } from '../engine/engine.ts';
+import type { Clock } from '../lib/clock.ts';
+import { createId } from '../lib/ids.ts';
+import type { Logger } from '../lib/logger.ts';
+import type { Store } from '../store/open.ts';
+import { createAdmission, type Hook } from './admission.ts';
+import type { Handlers } from './exchange.ts';
+import { createArtifactHandlers } from './handlers/artifacts.ts';
+import { createEventHandlers } from './handlers/events.ts';
+import { createJobHandlers } from './handlers/jobs.ts';
+import { createLogHandlers } from './handlers/logs.ts';
+import { createRunHandlers } from './handlers/runs.ts';
+import { createSystemHandlers, type SystemHandlers } from './handlers/system.ts';
+import { acceptJson } from './json-body.ts';
+import { addOtherRoutes } from './other-routes.ts';
+import { answerError, answerUnreadable, pathOf } from './problem-answers.ts';
+import { createRateLimiter } from './rate-limits.ts';
+import { addOperations } from './routes.ts';
+import type { ServerConfig } from './server-config.ts';
+import { createStreams, type Streams } from './streams.ts';
+
+export type ServerParts = {
+  readonly config: ServerConfig;
+  readonly catalog: Catalog;
+  readonly store: Store;
+  readonly engine: Engine;
+  readonly log: Logger;
+  readonly clock: Clock;
+  readonly version: string;
+  readonly startedAtMs: number;
+};
+
+export type Server = {
+  readonly listen: () => Promise<{ readonly url: string }>;
+  /** Ends streams at once and short requests within 3 s; takes nothing new. */
+  readonly close: () => Promise<void>;
+};
+
+const closeMs = 2_500;
+const sweepMs = 100;
+
+export async function createServer(parts: ServerParts): Promise<Server> {
+  const { config, log, clock } = parts;
+  const streams = createStreams({ stallMs: config.server.writeTimeoutMs, log });
+  let isStopping = false;
+
+  // A path that does not decode never reaches a route; it is admitted all the same.
+  const app = createApp(parts, (request, reply) => admit('public')(request, reply));
+  app.decorateRequest('principal');
+  app.setErrorHandler((error, request, reply) => answerError(error, request, reply, log));
+  acceptJson(app);
+  const { defaultProfile, profiles } = config.security;
+  const limit = await createRateLimiter(app, { configured: profiles[defaultProfile].rateLimit, clock });
+  const admit = createAdmission({ limit, isStopping: () => isStopping });
+  const { handlers, system } = createHandlers(parts, streams);
+
+  app.addHook('onRoute', (route) => logRequests(route, log));
+  addOperations(app, { handlers, admit });
+  addOtherRoutes(app, { admitPublic: admit('public'), system, version: parts.version });
+
+  return {
+    async listen() {
+      const url = await app.listen({ ...config.server.bind });
+      return { url };
+    },
+    async close() {
+      isStopping = true;
+      streams.close();
+      // Node looks for idle connections once, and then waits for those that become idle.
+      const sweep = setInterval(() => app.server.closeIdleConnections(), sweepMs);
+      const patience = setTimeout(() => app.server.closeAllConnections(), closeMs);
+      await app.close();
+      clearInterval(sweep);
+      clearTimeout(patience);
+    },
+  };
+}
+
+function createApp({ config, log, clock }: ServerParts, admitUnrouted: Hook): FastifyInstance {
+  const { readTimeoutMs, idleTimeoutMs, bodyLimitBytes } = config.server;
+  return fastify({
+    bodyLimit: bodyLimitBytes,
+    requestTimeout: readTimeoutMs,
+    keepAliveTimeout: idleTimeoutMs,
+    http: {
+      headersTimeout: readTimeoutMs,
+      connectionsCheckingInterval: Math.min(1_000, readTimeoutMs),
+      // Node's own answer to a request without Host is no problem document.
+      requireHostHeader: false,
+    },
+    return503OnClosing: false,
+    // As long as a request line can be: an id that is too long is unknown, not another kind of error.
+    routerOptions: { maxParamLength: 16_384 },
+    genReqId: ({ headers }) => {
+      const given = headers['x-request-id'];
+      const isValid = typeof given === 'string' && /^[A-Za-z0-9._-]{1,128}$/.test(given);
+      return isValid ? given : createId('req', clock.now());
+    },
+    frameworkErrors: (error, request, reply) => {
+      admitUnrouted(request, reply).then(
+        () => answerError(error, request, reply, log),
+        (refusal: unknown) => answerError(refusal, request, reply, log),
+      );
+    },
+    clientErrorHandler: answerUnreadable,
+  });
+}
+
+function createHandlers(
+  { config, catalog, store, engine, clock, version, startedAtMs }: ServerParts,
+  streams: Streams,
+): { handlers: Handlers; system: SystemHandlers } {
+  const { hub } = engine;
+  const jobIdOf = (idOrAlias: string): string => {
+    try {
+      return catalog.find(idOrAlias).definition.id;
+    } catch (error) {
+      // Runs outlive their job: its id still names them.
+      if (error instanceof Problem) return idOrAlias;
+      throw error;
+    }
+  };
+  const system = createSystemHandlers({ config, catalog, engine, clock, version, startedAtMs });
+  const handlers: Handlers = {
+    ...createJobHandlers({ catalog, defaultProfile: config.security.defaultProfile, clock }),
+    ...createRunHandlers({ runs: store.runs, engine, clock, jobIdOf }),
+    ...createLogHandlers({ store, hub, streams }),
+    ...createEventHandlers({ store, hub, streams, jobIdOf }),
+    ...createArtifactHandlers({ artifacts: store.artifacts, stallMs: config.server.writeTimeoutMs, jobIdOf }),
+    getHealth: system.getHealth,
+    getSystemInfo: system.getSystemInfo,
+  };
+  return { handlers, system };
+}
+
+/** What changes something is logged; reading only where the operator asks for it, since it costs as much as the answer. */
+function logRequests(route: RouteOptions, log: Logger): void {
+  const level = route.method === 'GET' || route.method === 'HEAD' ? 'debug' : 'info';
+  if (!log.isLevelEnabled(level)) return;
+  route.onResponse = (request, reply, done) => {
+    log[level](
+      {
+        request_id: request.id,
+        method: request.method,
+        path: pathOf(request),
+        status: reply.statusCode,
+        principal: request.principal.name,
+        ms: Math.round(reply.elapsedTime),
+      },
+      'request',
+    );
+    done();
+  };
+}

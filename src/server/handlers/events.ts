@@ -1,0 +1,129 @@
+// What happens to runs, live and from the journal, as server-sent events or JSON lines.
+
+import { type EventType, eventTypes, type JournalEntry } from '../../domain/event.ts';
+import { type Fault, Problem, validationError } from '../../domain/problem.ts';
+import { isFinished } from '../../domain/run.ts';
+import type { Hub } from '../../engine/hub.ts';
+import { nearest } from '../../lib/nearest.ts';
+import type { Store } from '../../store/open.ts';
+import { type FeedPart, followJournal } from '../event-feed.ts';
+import { createEventFrames } from '../event-frames.ts';
+import { lastEventId } from '../event-ids.ts';
+import type { Exchange, Handlers } from '../exchange.ts';
+import { preferredType } from '../media-types.ts';
+import { eventStream, type Outlet, type Streams } from '../streams.ts';
+
+type Names = 'streamRunEvents' | 'getRunEvents';
+
+type Selection = {
+  readonly runId: string | undefined;
+  readonly isWanted: (entry: JournalEntry) => boolean;
+  readonly afterId: number;
+  /** The run was over when the stream was asked for: it ends once all of it is out. */
+  readonly hasFinished: boolean;
+};
+
+const jsonLines = 'application/x-ndjson';
+
+export function createEventHandlers(o: {
+  readonly store: Pick<Store, 'runs' | 'journal' | 'logs'>;
+  readonly hub: Hub;
+  readonly streams: Streams;
+  readonly jobIdOf: (idOrAlias: string) => string;
+}): Pick<Handlers, Names> {
+  const { store, hub, streams } = o;
+  const frames = createEventFrames(store.logs);
+
+  return {
+    async streamRunEvents({ request, reply, query }) {
+      const jobId = query.job_id === undefined ? undefined : o.jobIdOf(query.job_id);
+      const selection = await select(request, { ...query, runId: query.run_id, jobId });
+      return streams.send(request, reply, eventStream, (outlet) => sendEvents(selection, outlet));
+    },
+
+    async getRunEvents({ request, reply, path, query }) {
+      const selection = await select(request, { ...query, runId: path.run_id, jobId: undefined });
+      const type = preferredType(request.raw.headers.accept, [eventStream, jsonLines]);
+      return streams.send(request, reply, type, (outlet) =>
+        type === eventStream ? sendEvents(selection, outlet) : sendJsonLines(selection, outlet),
+      );
+    },
+  };
+
+  async function select(
+    request: Exchange<Names>['request'],
+    query: {
+      readonly runId: string | undefined;
+      readonly jobId: string | undefined;
+      readonly types?: string;
+      readonly last_event_id?: string;
+    },
+  ): Promise<Selection> {
+    const { runId, jobId } = query;
+    const types = query.types === undefined ? undefined : readTypes(query.types);
+    const resumed = lastEventId(request, query.last_event_id);
+    const run = runId === undefined ? undefined : await store.runs.summary(runId);
+    if (runId !== undefined && !run) throw new Problem('run-not-found', `The run '${runId}' does not exist`);
+    if (resumed !== undefined) await assertKept(resumed);
+    return {
+      runId,
+      isWanted: (entry) =>
+        (types === undefined || types.has(entry.type)) && (jobId === undefined || entry.jobId === jobId),
+      afterId: resumed ?? (runId === undefined ? hub.latestId : 0),
+      hasFinished: run !== undefined && isFinished(run.status),
+    };
+  }
+
+  /** @throws Problem events-expired: something between that id and what is kept may be gone. */
+  async function assertKept(afterId: number): Promise<void> {
+    if (afterId <= hub.latestId && hub.recent(afterId) !== undefined) return;
+    const oldest = await store.journal.oldestId();
+    if (afterId > hub.latestId || afterId < oldest - 1) {
+      throw new Problem('events-expired', `The journal does not hold the events after ${afterId}.`);
+    }
+  }
+
+  function parts(selection: Selection, signal: AbortSignal): AsyncGenerator<FeedPart, void> {
+    return followJournal({ hub, journal: store.journal }, selection, signal);
+  }
+
+  async function sendEvents(selection: Selection, { signal, write }: Outlet): Promise<void> {
+    const { runId, isWanted, afterId, hasFinished } = selection;
+    for await (const { entries, isCaughtUp } of parts(selection, signal)) {
+      for (const entry of entries) {
+        if (signal.aborted) return;
+        if (isWanted(entry)) await write(await frames.sse(entry, afterId));
+        if (runId !== undefined && entry.type === 'run.finished') return;
+      }
+      if (hasFinished && isCaughtUp) return;
+    }
+  }
+
+  async function sendJsonLines(selection: Selection, { signal, write }: Outlet): Promise<void> {
+    for await (const { entries, isCaughtUp } of parts(selection, signal)) {
+      for (const entry of entries) {
+        if (signal.aborted) return;
+        if (selection.isWanted(entry)) await write(await frames.jsonLines(entry, selection.afterId));
+      }
+      if (isCaughtUp) return;
+    }
+  }
+}
+
+/** @throws Problem validation-error */
+function readTypes(text: string): ReadonlySet<EventType> {
+  const names = text.split(',').map((name) => name.trim());
+  const faults: Fault[] = [];
+  const types = new Set<EventType>();
+  for (const name of names) {
+    const type = eventTypes.find((one) => one === name);
+    if (type) types.add(type);
+    else {
+      const meant = nearest(name, eventTypes);
+      const hint = meant ? `; did you mean ${meant}?` : '';
+      faults.push({ pointer: '?types', message: `'${name}' is no event${hint}`, keyword: 'enum' });
+    }
+  }
+  if (faults.length > 0) throw validationError(faults);
+  return types;
+}

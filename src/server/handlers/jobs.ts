@@ -1,0 +1,149 @@
+// The catalogue over HTTP: jobs and what is wrong with those that cannot be used.
+
+import type { Catalog, CatalogEntry } from '../../catalog/catalog.ts';
+import type { QueryOf } from '../../contract/operations.ts';
+import type { InvalidJob, JobDefinition, SecurityProfile } from '../../domain/job.ts';
+import { Problem, validationError } from '../../domain/problem.ts';
+import type { Clock } from '../../lib/clock.ts';
+import { formatDuration } from '../../lib/units.ts';
+import { createBoundedCache } from '../bounded-cache.ts';
+import type { Handlers } from '../exchange.ts';
+import { type StoredAnswer, sendStored, toStoredAnswer } from '../stored-answer.ts';
+
+const cachedChars = 16 * 1024 * 1024;
+/** For this long a job's revision is taken as it was: its files are looked at 4 times a second at the most. */
+const revisionAgeMs = 250;
+
+type Detail = { readonly answer: StoredAnswer; readonly revision: string; readonly checkedAtMs: number };
+
+export function createJobHandlers(o: {
+  readonly catalog: Catalog;
+  readonly defaultProfile: SecurityProfile;
+  readonly clock: Clock;
+}): Pick<Handlers, 'listJobs' | 'getJob'> {
+  const { catalog, clock } = o;
+  const lists = createBoundedCache<string, StoredAnswer>(cachedChars);
+  const details = new WeakMap<CatalogEntry, Detail>();
+
+  function toSummary({ definition: job }: CatalogEntry) {
+    return {
+      id: job.id,
+      name: job.name,
+      namespace: job.namespace,
+      version: job.version,
+      description: job.description,
+      source: job.source,
+      title: job.title,
+      tags: job.tags,
+      executor: job.executor,
+      security_profile: job.securityProfile ?? o.defaultProfile,
+      composition: job.composition,
+      aliases: catalog.aliasesOf(job.id),
+      enabled: job.enabled,
+    };
+  }
+
+  async function detailOf(entry: CatalogEntry): Promise<StoredAnswer> {
+    const known = details.get(entry);
+    const checkedAtMs = clock.now();
+    const revision = await catalog.revisionOf(entry);
+    const answer = known?.revision === revision ? known.answer : toStoredAnswer(toDetail(entry, revision));
+    details.set(entry, { answer, revision, checkedAtMs });
+    return answer;
+  }
+
+  function toDetail(entry: CatalogEntry, revision: string) {
+    const { argspec, steps, timeouts, path } = entry.definition;
+    return {
+      ...toSummary(entry),
+      args: argspec,
+      steps,
+      timeouts: {
+        run: toText(timeouts.runMs),
+        step: toText(timeouts.stepMs),
+        queue: toText(timeouts.queueMs),
+      },
+      revision,
+      path,
+    };
+  }
+
+  return {
+    listJobs({ request, reply, query }) {
+      assertScanned(catalog);
+      const key = `${catalog.generation} ${JSON.stringify(query)}`;
+      let answer = lists.get(key);
+      if (!answer) {
+        const { page, total, nextCursor } = select(catalog.entries(), query);
+        const invalid = catalog.invalid().filter((job) => isAskedFor(job, query));
+        answer = toStoredAnswer({ jobs: page.map(toSummary), invalid, total, next_cursor: nextCursor });
+        lists.set(key, answer, answer.text.length);
+      }
+      return sendStored(request, reply, answer);
+    },
+
+    getJob({ request, reply, path }) {
+      assertScanned(catalog);
+      const entry = catalog.find(path.job_id);
+      const known = details.get(entry);
+      if (known && clock.now() - known.checkedAtMs < revisionAgeMs) return sendStored(request, reply, known.answer);
+      return detailOf(entry).then((answer) => sendStored(request, reply, answer));
+    },
+  };
+}
+
+function assertScanned(catalog: Catalog): void {
+  if (!catalog.isReady) throw new Problem('not-ready', 'The sources are being read.', { retry_after: 1 });
+}
+
+function toText(ms: number | null): string | null {
+  return ms === null ? null : formatDuration(ms);
+}
+
+type Query = QueryOf<'listJobs'>;
+
+function select(
+  entries: readonly CatalogEntry[],
+  query: Query,
+): { page: readonly CatalogEntry[]; total: number; nextCursor: string | null } {
+  const matching = entries.filter(({ definition }) => matches(definition, query));
+  const after = query.cursor === undefined ? undefined : idOfCursor(query.cursor);
+  const rest =
+    after === undefined
+      ? matching.slice(query.offset ?? 0)
+      : matching.filter(({ definition }) => definition.id > after);
+  const page = query.limit === undefined ? rest : rest.slice(0, query.limit);
+  const last = page.at(-1);
+  const nextCursor = last && page.length < rest.length ? cursorOf(last.definition.id) : null;
+  return { page, total: matching.length, nextCursor };
+}
+
+function matches(job: JobDefinition, query: Query): boolean {
+  const { tag, q } = query;
+  if (tag !== undefined && !job.tags.includes(tag)) return false;
+  if (!isAskedFor(job, query)) return false;
+  if (q === undefined) return true;
+  const text = [job.id, job.title ?? '', job.description ?? '', ...job.tags].join('\n').toLowerCase();
+  return text.includes(q.toLowerCase());
+}
+
+/** Only what can be told of a job that cannot be read is asked of it. */
+function isAskedFor({ id, source }: Pick<InvalidJob, 'id' | 'source'>, query: Query): boolean {
+  const { namespace, prefix } = query;
+  if (query.source !== undefined && source !== query.source) return false;
+  if (namespace !== undefined && id.slice(0, Math.max(0, id.lastIndexOf('/'))) !== namespace) return false;
+  return prefix === undefined || prefix === '' || id.startsWith(`${prefix.replace(/\/$/, '')}/`);
+}
+
+const cursorMark = 'id:';
+
+function cursorOf(id: string): string {
+  return Buffer.from(cursorMark + id).toString('base64url');
+}
+
+/** @throws Problem validation-error */
+function idOfCursor(cursor: string): string {
+  const text = Buffer.from(cursor, 'base64url').toString();
+  if (text.startsWith(cursorMark)) return text.slice(cursorMark.length);
+  throw validationError([{ pointer: '?cursor', message: 'is no `next_cursor` of a page', keyword: 'format' }]);
+}

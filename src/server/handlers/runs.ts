@@ -1,0 +1,136 @@
+// Runs: create, list, read, cancel, and plans of them.
+
+import { apiBase, type QueryOf } from '../../contract/operations.ts';
+import { Problem } from '../../domain/problem.ts';
+import type { Trigger } from '../../domain/run.ts';
+import type { Caller } from '../../engine/create.ts';
+import type { Engine } from '../../engine/engine.ts';
+import { type Clock, parseTimestampUs } from '../../lib/clock.ts';
+import type { RunStore } from '../../store/runs.ts';
+import { createBoundedCache } from '../bounded-cache.ts';
+import { defined } from '../defined.ts';
+import type { Exchange, Handlers } from '../exchange.ts';
+import { type StoredAnswer, sendStored } from '../stored-answer.ts';
+
+const pageRuns = 100;
+const cachedChars = 8 * 1024 * 1024;
+/** For so long at the most, in case a run ever changes without one. */
+const knownForMs = 250;
+
+type KnownRun = {
+  readonly answer: StoredAnswer;
+  readonly version: number;
+  readonly eventId: number;
+  readonly checkedAtMs: number;
+};
+
+type Names = 'createRun' | 'createPlan' | 'listRuns' | 'getRun' | 'cancelRun';
+
+export function createRunHandlers(o: {
+  readonly runs: RunStore;
+  readonly engine: Engine;
+  readonly clock: Clock;
+  /** The id behind a job's id or alias. */
+  readonly jobIdOf: (idOrAlias: string) => string;
+}): Pick<Handlers, Names> {
+  const { runs, engine, clock } = o;
+  const { hub } = engine;
+  const answers = createBoundedCache<string, KnownRun>(cachedChars);
+
+  /** A run changes only together with an event: while there is none, what was read still stands. */
+  function isCurrent({ eventId, checkedAtMs }: KnownRun): boolean {
+    return eventId === hub.latestId && clock.now() - checkedAtMs < knownForMs;
+  }
+
+  async function readRun(id: string, known: KnownRun | undefined): Promise<StoredAnswer> {
+    // Before reading: what is committed meanwhile makes this entry old, never wrong.
+    const eventId = hub.latestId;
+    const checkedAtMs = clock.now();
+    const version = await runs.version(id);
+    if (version === undefined) throw notFound(id);
+    const answer = known?.version === version ? known.answer : await readAnswer(id, version);
+    answers.set(id, { answer, version, eventId, checkedAtMs }, answer.text.length);
+    return answer;
+  }
+
+  async function readAnswer(id: string, version: number): Promise<StoredAnswer> {
+    const run = await runs.get(id);
+    if (!run) throw notFound(id);
+    return { text: JSON.stringify(run), etag: `"${version}"` };
+  }
+
+  return {
+    async createRun({ request, reply, body }) {
+      const created = await engine.createRun(body, callerOf(request), idempotencyKeyOf(request));
+      if (created.replayed) reply.raw.setHeader('Idempotent-Replay', 'true');
+      return reply
+        .code(created.status)
+        .header('location', `${apiBase}/runs/${created.runId}`)
+        .type('application/json; charset=utf-8')
+        .send(created.body);
+    },
+
+    createPlan: ({ request, body }) => engine.plan(body, callerOf(request)),
+
+    async listRuns({ query }) {
+      const { runs: listed, total, nextCursor } = await runs.list(toFilter(query, o.jobIdOf));
+      return { runs: listed, total, next_cursor: nextCursor };
+    },
+
+    getRun({ request, reply, path }) {
+      const known = answers.get(path.run_id);
+      if (known && isCurrent(known)) return sendStored(request, reply, known.answer);
+      return readRun(path.run_id, known).then((answer) => sendStored(request, reply, answer));
+    },
+
+    async cancelRun({ reply, path }) {
+      const { status } = await engine.cancel(path.run_id);
+      return reply.code(status === 'cancelled' ? 200 : 202).send({ run_id: path.run_id, status });
+    },
+  };
+}
+
+function notFound(runId: string): Problem {
+  return new Problem('run-not-found', `The run '${runId}' does not exist`);
+}
+
+const faces: readonly Trigger['type'][] = ['cli', 'mcp'];
+
+function callerOf(request: Exchange<'createRun'>['request']): Caller {
+  const face = request.raw.headers['x-flwd-client'];
+  const trigger = faces.find((one) => one === face) ?? 'api';
+  return { principal: request.principal, trigger, requestId: request.id };
+}
+
+/** @throws Problem malformed-request */
+function idempotencyKeyOf(request: Exchange<'createRun'>['request']): string | undefined {
+  const key = request.raw.headers['idempotency-key'];
+  if (key === undefined) return undefined;
+  if (typeof key === 'string' && /^[\x20-\x7e]{1,255}$/.test(key)) return key;
+  throw new Problem('malformed-request', 'The header `Idempotency-Key` takes 1 to 255 printable ASCII characters.');
+}
+
+function toFilter(query: QueryOf<'listRuns'>, jobIdOf: (idOrAlias: string) => string): Parameters<RunStore['list']>[0] {
+  const { job_id: jobId, label, since, until, limit = pageRuns, ...rest } = query;
+  return {
+    limit,
+    ...defined({
+      ...rest,
+      jobId: jobId === undefined ? undefined : jobIdOf(jobId),
+      label: label === undefined ? undefined : toLabel(label),
+      sinceMs: toMs(since),
+      untilMs: toMs(until),
+    }),
+  };
+}
+
+function toLabel(text: string): { key: string; value?: string } {
+  const at = text.indexOf('=');
+  return at < 0 ? { key: text } : { key: text.slice(0, at), value: text.slice(at + 1) };
+}
+
+/** Rounded up: `since` is inclusive and `until` is not, and runs are created on whole milliseconds. */
+function toMs(time: string | undefined): number | undefined {
+  const us = time === undefined ? undefined : parseTimestampUs(time);
+  return us === undefined ? undefined : Math.ceil(us / 1000);
+}

@@ -1,0 +1,92 @@
+// The instance itself: its health, what it is made of, what this host can enforce.
+
+import { hostname } from 'node:os';
+import type { Catalog } from '../../catalog/catalog.ts';
+import { Problem } from '../../domain/problem.ts';
+import type { Check, Engine } from '../../engine/engine.ts';
+import type { Clock } from '../../lib/clock.ts';
+import { formatDuration } from '../../lib/units.ts';
+import type { Handlers } from '../exchange.ts';
+import type { ServerConfig } from '../server-config.ts';
+
+export type SystemHandlers = Pick<Handlers, 'getHealth' | 'getSystemInfo'> & {
+  /** @throws Problem not-ready */
+  readonly assertReady: () => void;
+  /** @throws Problem not-ready */
+  readonly assertHealthy: () => void;
+};
+
+export function createSystemHandlers(o: {
+  readonly config: ServerConfig;
+  readonly catalog: Catalog;
+  readonly engine: Engine;
+  readonly clock: Clock;
+  readonly version: string;
+  readonly startedAtMs: number;
+}): SystemHandlers {
+  const { config, catalog, engine } = o;
+
+  function checks(): Record<string, Check> {
+    const sources: Check = catalog.isReady
+      ? { status: 'ok' }
+      : { status: 'degraded', detail: 'the sources are being read' };
+    return { ...engine.health(), sources };
+  }
+
+  function assertHealthy(): void {
+    const failing = Object.entries(checks()).find(([, check]) => check.status === 'failing');
+    if (failing) throw new Problem('not-ready', `The check '${failing[0]}' is failing.`);
+  }
+
+  return {
+    assertHealthy,
+    assertReady() {
+      assertHealthy();
+      if (!catalog.isReady) throw new Problem('not-ready', 'The sources are being read.');
+    },
+
+    getHealth({ reply }) {
+      const all = checks();
+      const worst = (status: Check['status']): boolean => Object.values(all).some((check) => check.status === status);
+      const status = worst('failing') ? 'unhealthy' : worst('degraded') ? 'degraded' : 'healthy';
+      if (status === 'unhealthy') reply.code(503);
+      return {
+        status,
+        version: o.version,
+        uptime_seconds: Math.max(0, Math.floor((o.clock.now() - o.startedAtMs) / 1000)),
+        checks: all,
+      };
+    },
+
+    getSystemInfo() {
+      const queue = engine.queue();
+      const profiles = Object.entries(engine.host);
+      const proc = profiles.find(([, profile]) => profile.available) ?? profiles[0];
+      return {
+        version: o.version,
+        sources: config.sources.map(({ name, type, displayPath }) => ({ name, type, path: displayPath })),
+        extensions: config.extensions,
+        storage: { database: 'sqlite', blobs: 'file' },
+        queue: {
+          depth: queue.depth,
+          running: queue.running,
+          limits: {
+            global_concurrency: queue.globalConcurrency,
+            job_concurrency: queue.jobConcurrency,
+            max_depth: queue.maxDepth,
+          },
+        },
+        executors: {
+          proc: { available: proc?.[1].available ?? false, detail: proc?.[1].detail ?? null },
+          container: { available: false, detail: 'not in this version' },
+        },
+        isolation: engine.host,
+        limits: {
+          body_bytes: config.server.bodyLimitBytes,
+          sync_wait: formatDuration(config.server.syncWaitMs),
+        },
+        workers: [{ id: hostname(), host: hostname(), running: queue.running }],
+      };
+    },
+  };
+}

@@ -1,0 +1,89 @@
+// Follows the log of a run: what is stored first, then what comes, then the end. It pulls, so a slow reader costs
+// nobody anything, and nothing is sent twice or passed over.
+
+import { type LogLevel, type LogLine, logLevels } from '../domain/log-line.ts';
+import { isFinished } from '../domain/run.ts';
+import type { Hub } from '../engine/hub.ts';
+import type { LogBatch } from '../store/logs.ts';
+import type { Store } from '../store/open.ts';
+import { createBell } from './bell.ts';
+import type { Outlet } from './streams.ts';
+
+export type LogFilter = {
+  readonly level?: LogLevel | undefined;
+  readonly stepId?: string | undefined;
+  readonly attempt?: number | undefined;
+  readonly text?: string | undefined;
+};
+
+/** Writes `log` frames of the lines after `afterSeq`, and `end` once the run is finished and its last line is out. */
+export async function followLog(
+  o: { readonly store: Pick<Store, 'logs' | 'runs'>; readonly hub: Hub },
+  from: { readonly runId: string; readonly afterSeq: number; readonly filter: LogFilter },
+  { signal, write }: Outlet,
+): Promise<void> {
+  const { runId, filter } = from;
+  const bell = createBell(signal);
+  let hasFinished = false;
+  const stops = [
+    o.store.logs.onAppend(runId, bell.ring),
+    o.hub.onEvents((entries) => {
+      if (!entries.some((entry) => entry.runId === runId && entry.type === 'run.finished')) return;
+      hasFinished = true;
+      bell.ring();
+    }),
+  ];
+  try {
+    const run = await o.store.runs.summary(runId);
+    if (!run || isFinished(run.status)) hasFinished = true;
+    let seq = from.afterSeq;
+    while (!signal.aborted) {
+      // A run is finished only after its log is closed, so what is not there now will never be.
+      const isLast = hasFinished;
+      const batch = await o.store.logs.next(runId, seq);
+      if (batch) {
+        seq = batch.lastSeq;
+        await write(framesOf(batch, filter));
+      } else if (isLast) {
+        const status = (await o.store.runs.summary(runId))?.status;
+        await write(`event: end\ndata: ${JSON.stringify({ run_id: runId, status })}\n\n`);
+        return;
+      } else {
+        await bell.rung();
+      }
+    }
+  } finally {
+    for (const stop of stops) stop();
+  }
+}
+
+/** Lines of a batch that pass the filter. */
+export function linesOf(batch: LogBatch, filter: LogFilter): LogLine[] {
+  return batch.lines().filter(matcherOf(filter));
+}
+
+function framesOf(batch: LogBatch, filter: LogFilter): Buffer | string {
+  if (Object.values(filter).every((value) => value === undefined)) return batch.frames();
+  return linesOf(batch, filter)
+    .map(({ seq, ...data }) => `id: ${seq}\nevent: log\ndata: ${JSON.stringify(data)}\n\n`)
+    .join('');
+}
+
+function matcherOf({ level, stepId, attempt, text }: LogFilter): (line: LogLine) => boolean {
+  const lowest = level === undefined ? 0 : logLevels.indexOf(level);
+  const wanted = text === undefined ? undefined : toLowerAscii(text);
+  return (line) =>
+    logLevels.indexOf(line.level) >= lowest &&
+    (stepId === undefined || line.step_id === stepId) &&
+    (attempt === undefined || line.attempt === attempt) &&
+    (wanted === undefined || toLowerAscii(printed(line)).includes(wanted));
+}
+
+/** About what the script printed, which is what a page of the log is searched in. */
+function printed({ message, fields }: LogLine): string {
+  return fields === undefined ? message : `${message} ${JSON.stringify(fields)}`;
+}
+
+function toLowerAscii(text: string): string {
+  return text.replaceAll(/[A-Z]+/g, (letters) => letters.toLowerCase());
+}

@@ -1,0 +1,118 @@
+// The OpenAPI 3.1 document, made from the table of operations: the schemas that validate are the ones that document.
+
+import { type Answer, apiBase, type Operation, operations } from '../contract/operations.ts';
+import { problemDocument } from '../contract/schemas.ts';
+import { type ProblemSlug, problems } from '../domain/problem.ts';
+import { problemMediaType } from './problem-answers.ts';
+
+type Json = Readonly<Record<string, unknown>>;
+
+/** What every operation that is not public may answer. */
+const everywhere: readonly ProblemSlug[] = ['unauthenticated', 'permission-denied', 'rate-limited', 'internal-error'];
+
+export function createOpenApi(version: string): Json {
+  const components = new Map<string, Json>();
+  const refer = (schema: object): Json => hoist(schema, components);
+  const problem = refer(problemDocument);
+  const paths: Record<string, Record<string, Json>> = {};
+  for (const [id, operation] of Object.entries<Operation>(operations)) {
+    const path = apiBase + operation.path;
+    paths[path] = { ...paths[path], [operation.method.toLowerCase()]: describe(id, operation, refer, problem) };
+  }
+  return {
+    openapi: '3.1.0',
+    info: {
+      title: 'flwd',
+      version,
+      description: 'Turns scripts into jobs: typed arguments, sandboxed runs, logs, results and artifacts.',
+      license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
+    },
+    servers: [{ url: '/' }],
+    tags: [...new Set(Object.values<Operation>(operations).map(({ tag }) => tag))].map((name) => ({ name })),
+    paths,
+    components: { schemas: Object.fromEntries(components) },
+  };
+}
+
+function describe(id: string, operation: Operation, refer: (schema: object) => Json, problem: Json): Json {
+  const { summary, tag, scope, body } = operation;
+  return {
+    operationId: id,
+    summary,
+    tags: [tag],
+    description: scope === 'public' ? 'Asks for no scope.' : `Asks for the scope \`${scope}\`.`,
+    parameters: [...pathParameters(operation), ...queryParameters(operation, refer), ...headerParameters(operation)],
+    ...(body && { requestBody: { required: true, content: { 'application/json': { schema: refer(body) } } } }),
+    responses: { ...responses(operation.answers, refer), ...problemResponses(operation, problem) },
+  };
+}
+
+function pathParameters({ path }: Operation): Json[] {
+  return [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => ({
+    name,
+    in: 'path',
+    required: true,
+    schema: { type: 'string' },
+    ...(name === 'job_id' && { description: 'Takes the rest of the path; a slash may be sent as it is or as %2F.' }),
+  }));
+}
+
+function queryParameters({ query }: Operation, refer: (schema: object) => Json): Json[] {
+  const { properties = {} }: { properties?: Record<string, { description?: string }> } = query ?? {};
+  return Object.entries(properties).map(([name, property]) => {
+    const { description, ...schema } = property;
+    return { name, in: 'query', ...(description && { description }), schema: refer(schema) };
+  });
+}
+
+function headerParameters({ headers = {} }: Operation): Json[] {
+  return Object.entries(headers).map(([name, description]) => ({
+    name,
+    in: 'header',
+    description,
+    schema: { type: 'string' },
+  }));
+}
+
+function responses(answers: readonly Answer[], refer: (schema: object) => Json): Record<string, Json> {
+  return Object.fromEntries(
+    answers.map(({ status, description, content }) => [
+      String(status),
+      {
+        description,
+        content: Object.fromEntries(Object.entries(content).map(([type, schema]) => [type, { schema: refer(schema) }])),
+      },
+    ]),
+  );
+}
+
+function problemResponses({ scope, problems: slugs }: Operation, problem: Json): Record<string, Json> {
+  const byStatus = new Map<number, ProblemSlug[]>();
+  for (const slug of new Set([...slugs, ...(scope === 'public' ? [] : everywhere)])) {
+    const { status } = problems[slug];
+    byStatus.set(status, [...(byStatus.get(status) ?? []), slug]);
+  }
+  return Object.fromEntries(
+    [...byStatus].map(([status, same]) => [
+      String(status),
+      {
+        description: same.map((slug) => `\`${slug}\`: ${problems[slug].cause}`).join(' '),
+        content: { [problemMediaType]: { schema: problem } },
+      },
+    ]),
+  );
+}
+
+/** Moves every schema that has a name among the components, and leaves a reference. */
+function hoist(schema: object, components: Map<string, Json>): Json {
+  const { $id, ...rest }: { $id?: unknown } = schema;
+  const copy = Object.fromEntries(Object.entries(rest).map(([key, member]) => [key, hoistWithin(member, components)]));
+  if (typeof $id !== 'string') return copy;
+  components.set($id, copy);
+  return { $ref: `#/components/schemas/${$id}` };
+}
+
+function hoistWithin(value: unknown, components: Map<string, Json>): unknown {
+  if (Array.isArray(value)) return value.map((item) => hoistWithin(item, components));
+  return typeof value === 'object' && value !== null ? hoist(value, components) : value;
+}

@@ -1,0 +1,61 @@
+// What is no operation of the table: probes, the OpenAPI document, pages for people, and the refusal of everything else.
+
+import type { FastifyInstance, FastifyReply } from 'fastify';
+import { apiBase } from '../contract/operations.ts';
+import { Problem } from '../domain/problem.ts';
+import { admitAnyone, type Hook } from './admission.ts';
+import type { SystemHandlers } from './handlers/system.ts';
+import { createOpenApi } from './openapi.ts';
+import { docsPage, pageSecurityPolicy, startPage } from './pages.ts';
+import { pathOf } from './problem-answers.ts';
+import { methodsOf } from './routes.ts';
+
+export function addOtherRoutes(
+  app: FastifyInstance,
+  o: {
+    readonly admitPublic: Hook;
+    readonly system: Pick<SystemHandlers, 'assertHealthy' | 'assertReady'>;
+    readonly version: string;
+  },
+): void {
+  const openApi = JSON.stringify(createOpenApi(o.version));
+  const start = startPage(o.version);
+  const docs = docsPage(o.version);
+  const open = new Map<string, (reply: FastifyReply) => FastifyReply>([
+    ['/', (reply) => sendPage(reply, start)],
+    ['/docs', (reply) => sendPage(reply, docs)],
+    [
+      '/healthz',
+      (reply) => {
+        o.system.assertHealthy();
+        return reply.code(204).send();
+      },
+    ],
+    [
+      '/readyz',
+      (reply) => {
+        o.system.assertReady();
+        return reply.code(204).send();
+      },
+    ],
+  ]);
+  for (const [path, answer] of open) app.get(path, { onRequest: admitAnyone }, (_, reply) => answer(reply));
+  const openApiPath = `${apiBase}/openapi.json`;
+  app.get(openApiPath, { onRequest: o.admitPublic }, (_, reply) =>
+    reply.type('application/json; charset=utf-8').send(openApi),
+  );
+
+  app.setNotFoundHandler(async (request, reply) => {
+    await o.admitPublic(request, reply);
+    const path = pathOf(request);
+    const allowed = open.has(path) || path === openApiPath ? ['GET', 'HEAD'] : methodsOf(path);
+    if (allowed.length === 0) throw new Problem('not-found', `'${path}' is not part of the API.`);
+    reply.header('allow', allowed.join(', '));
+    throw new Problem('method-not-allowed', `'${path}' takes ${allowed.join(', ')}, not ${request.method}.`);
+  });
+}
+
+function sendPage(reply: FastifyReply, html: string): FastifyReply {
+  reply.raw.setHeader('Content-Security-Policy', pageSecurityPolicy);
+  return reply.type('text/html; charset=utf-8').send(html);
+}

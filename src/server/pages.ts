@@ -1,0 +1,88 @@
+// Plain pages for people who open the server in a browser: no script, nothing from elsewhere.
+
+import { createHash } from 'node:crypto';
+import { apiBase, type Operation, operations } from '../contract/operations.ts';
+import { problems, problemType } from '../domain/problem.ts';
+
+const style =
+  'body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color-scheme:light dark}code{font-family:ui-monospace,monospace}table{border-collapse:collapse;width:100%}td,th{border-bottom:1px solid #8886;padding:.3rem .6rem .3rem 0;text-align:left;vertical-align:top}';
+
+export const pageSecurityPolicy = `default-src 'none'; style-src 'sha256-${createHash('sha256').update(style).digest('base64')}'; frame-ancestors 'none'`;
+
+export function startPage(version: string): string {
+  return page(
+    'flwd',
+    `<p>flwd ${escapeHtml(version)} turns scripts into jobs.</p>
+<ul>
+<li><a href="${apiBase}/jobs">${apiBase}/jobs</a>: the API</li>
+<li><a href="/docs">/docs</a>: what the API can do</li>
+<li><a href="${apiBase}/health">${apiBase}/health</a>: how this instance is</li>
+</ul>`,
+  );
+}
+
+export function docsPage(version: string): string {
+  const all = Object.entries<Operation>(operations);
+  const tags = [...new Set(all.map(([, { tag }]) => tag))];
+  const sections = tags.map((tag) => {
+    const own = all.filter(([, operation]) => operation.tag === tag);
+    return `<h2>${tag}</h2>\n${own.map(([id, operation]) => operationText(id, operation)).join('\n')}`;
+  });
+  return page(
+    `flwd API ${version}`,
+    `<p>The same as OpenAPI 3.1: <a href="${apiBase}/openapi.json">${apiBase}/openapi.json</a></p>
+${sections.join('\n')}
+<h2>Problems</h2>
+${table(
+  ['status', 'type', 'cause', 'cure'],
+  Object.entries(problems).map(([slug, { status, cause, cure }]) => [
+    String(status),
+    `<code id="${slug}">${slug}</code>`,
+    escapeHtml(cause),
+    escapeHtml(cure),
+  ]),
+)}
+<p>Each as <code>application/problem+json</code>, with a type such as <code>${problemType('not-found')}</code>.</p>`,
+  );
+}
+
+function operationText(id: string, operation: Operation): string {
+  const { method, path, summary, scope, query, body, headers = {} } = operation;
+  const inputs = [
+    ...Object.entries(headers).map(([name, text]) => [`<code>${name}</code>`, 'header', escapeHtml(text)]),
+    ...membersOf(query).map(([name, text]) => [`<code>${name}</code>`, 'query', escapeHtml(text)]),
+    ...membersOf(body).map(([name, text]) => [`<code>${name}</code>`, 'body', escapeHtml(text)]),
+  ];
+  return `<h3 id="${id}"><code>${method} ${apiBase}${path}</code></h3>
+<p>${escapeHtml(summary)}. ${scope === 'public' ? 'Asks for no scope.' : `Scope <code>${scope}</code>.`}</p>
+${inputs.length > 0 ? table(['name', 'in', ''], inputs) : ''}`;
+}
+
+function membersOf(schema: object | undefined): [name: string, text: string][] {
+  const { properties = {} }: { properties?: Record<string, { description?: string }> } = schema ?? {};
+  return Object.entries(properties).map(([name, { description = '' }]) => [name, description]);
+}
+
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  return `<table>\n${[row(head, 'th'), ...rows.map((cells) => row(cells, 'td'))].join('\n')}\n</table>`;
+}
+
+function row(cells: readonly string[], tag: 'td' | 'th'): string {
+  return `<tr>${cells.map((cell) => `<${tag}>${cell}</${tag}>`).join('')}</tr>`;
+}
+
+function page(title: string, body: string): string {
+  return `<!doctype html>
+<html lang="en">
+<head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>${escapeHtml(title)}</title><style>${style}</style></head>
+<body>
+<h1>${escapeHtml(title)}</h1>
+${body}
+</body>
+</html>
+`;
+}
+
+function escapeHtml(text: string): string {
+  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('"', '&quot;');
+}

@@ -1,0 +1,78 @@
+// Every error as application/problem+json (RFC 9457). What is no Problem is a bug: logged with the request's id, and never
+// shown.
+
+import type { Socket } from 'node:net';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { Problem, problems, problemType } from '../domain/problem.ts';
+import type { Logger } from '../lib/logger.ts';
+
+export const problemMediaType = 'application/problem+json';
+
+export function answerError(error: unknown, request: FastifyRequest, reply: FastifyReply, log: Logger): FastifyReply {
+  const known = toProblem(error);
+  if (!known)
+    log.error({ err: error, request_id: request.id, method: request.method, path: pathOf(request) }, 'internal error');
+  const problem =
+    known ?? new Problem('internal-error', `Something went wrong; the server's log has it under ${request.id}.`);
+  const retryAfter = problem.members.retry_after;
+  if (typeof retryAfter === 'number') reply.header('retry-after', Math.max(1, Math.ceil(retryAfter)));
+  if (problem.slug === 'unauthenticated') reply.header('www-authenticate', 'Bearer');
+  // As bytes, or Fastify would add a charset, which this media type does not have.
+  return reply
+    .code(problem.status)
+    .type(problemMediaType)
+    .send(Buffer.from(toDocument(problem, pathOf(request))));
+}
+
+/** The path as it was asked for: still encoded, without the query. */
+export function pathOf(request: FastifyRequest): string {
+  return request.raw.url?.replace(/^https?:\/\/[^/]*/i, '').replace(/[?#].*$/s, '') || '/';
+}
+
+/** Answers what never became a request: noise on the socket, headers that are too long or never end. */
+export function answerUnreadable(error: NodeJS.ErrnoException, socket: Socket): void {
+  // Bytes into an answer under way would corrupt it.
+  if (error.code === 'ECONNRESET' || !socket.writable || socket.bytesWritten > 0) {
+    socket.destroy(error);
+    return;
+  }
+  const document = toDocument(
+    new Problem('malformed-request', unreadable[error.code ?? ''] ?? 'This is no HTTP.'),
+    '/',
+  );
+  socket.end(
+    `HTTP/1.1 400 Bad Request\r\nContent-Type: ${problemMediaType}\r\nContent-Length: ${Buffer.byteLength(document)}\r\nConnection: close\r\n\r\n${document}`,
+  );
+  socket.setTimeout(1_000, () => socket.destroy());
+}
+
+const unreadable: Readonly<Record<string, string>> = {
+  ERR_HTTP_REQUEST_TIMEOUT: 'The request did not arrive within server.read_timeout.',
+  HPE_HEADER_OVERFLOW: 'The request line and headers are over 16 KiB.',
+};
+
+function toDocument(problem: Problem, instance: string): string {
+  const { slug, status, message, members } = problem;
+  const { title } = problems[slug];
+  return JSON.stringify({ type: problemType(slug), title, status, detail: message, instance, ...members });
+}
+
+function toProblem(error: unknown): Problem | undefined {
+  if (error instanceof Problem) return error;
+  if (!(error instanceof Error)) return undefined;
+  const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
+  switch (code) {
+    case 'FST_ERR_CTP_INVALID_MEDIA_TYPE':
+      return new Problem('unsupported-media-type', 'The body must be application/json.');
+    case 'FST_ERR_CTP_BODY_TOO_LARGE':
+      return new Problem('body-too-large', 'The body is over server.body_limit.');
+    case 'FST_ERR_BAD_URL':
+      return new Problem('malformed-request', 'The path is not well-formed percent-encoded UTF-8.');
+    case 'FST_ERR_CTP_INVALID_JSON_BODY':
+      return new Problem('malformed-request', 'The body is not well-formed JSON, or has a member `__proto__`.');
+    case 'ECONNRESET':
+      return new Problem('malformed-request', 'The connection broke off before the body was there.');
+    default:
+      return undefined;
+  }
+}

@@ -1,0 +1,54 @@
+// From the table of operations to routes: method, path, scope and input of each; the handler does the rest.
+
+import type { FastifyInstance, FastifyReply } from 'fastify';
+import { apiBase, type Operation, operations } from '../contract/operations.ts';
+import type { Scope } from '../domain/principal.ts';
+import type { Hook } from './admission.ts';
+import type { Handlers, Incoming } from './exchange.ts';
+import { createInputReader } from './validation.ts';
+
+export function addOperations(
+  app: FastifyInstance,
+  o: { readonly handlers: Handlers; readonly admit: (scope: Scope | 'public') => Hook },
+): void {
+  const handlers: Readonly<Record<string, (exchange: never) => unknown>> = o.handlers;
+  for (const [id, operation] of operationList) {
+    const readInput = createInputReader(operation);
+    const toPath = pathReader(operation.path);
+    const handle = handlers[id];
+    app.route({
+      method: operation.method,
+      url: toRoute(operation.path),
+      onRequest: o.admit(operation.scope),
+      handler: (request: Incoming, reply: FastifyReply) => {
+        const exchange = { request, reply, path: toPath(request), ...readInput(request) };
+        // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the schemas of this very id have checked it
+        return handle?.(exchange as never);
+      },
+    });
+  }
+}
+
+/** Methods of a path that the API has; empty for any other. HEAD goes where GET goes. */
+export function methodsOf(path: string): string[] {
+  const methods = operationList
+    .filter(([, operation]) => patternOf(operation.path).test(path))
+    .flatMap(([, { method }]) => (method === 'GET' ? ['GET', 'HEAD'] : [method]));
+  return [...new Set(methods)];
+}
+
+const operationList = Object.entries<Operation>(operations);
+
+/** `{job_id}` takes the rest of the path, slashes included. */
+function toRoute(path: string): string {
+  return apiBase + path.replace('{job_id}', '*').replaceAll(/\{(\w+)\}/g, ':$1');
+}
+
+function patternOf(path: string): RegExp {
+  return new RegExp(`^${apiBase}${path.replace('{job_id}', '.*').replaceAll(/\{\w+\}/g, '[^/]+')}$`);
+}
+
+function pathReader(path: string): (request: Incoming) => Readonly<Record<string, string>> {
+  if (path.includes('{job_id}')) return ({ params }) => ({ job_id: params['*'] ?? '' });
+  return ({ params }) => params;
+}

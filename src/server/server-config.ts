@@ -1,0 +1,22 @@
+// What the server needs of the configuration.
+
+import type { SecurityProfile } from '../domain/job.ts';
+
+export type RateLimit = { readonly limit: number; readonly windowMs: number };
+
+export type ServerConfig = {
+  readonly server: {
+    readonly bind: { readonly host: string; readonly port: number };
+    readonly readTimeoutMs: number;
+    readonly writeTimeoutMs: number;
+    readonly idleTimeoutMs: number;
+    readonly syncWaitMs: number;
+    readonly bodyLimitBytes: number;
+  };
+  readonly sources: readonly { readonly name: string; readonly type: string; readonly displayPath: string }[];
+  readonly security: {
+    readonly defaultProfile: SecurityProfile;
+    readonly profiles: Readonly<Record<SecurityProfile, { readonly rateLimit: RateLimit | null }>>;
+  };
+  readonly extensions: readonly string[];
+};

@@ -1,0 +1,97 @@
+// Answers that are written piece by piece: server-sent events, logs as text, events line by line. One reader's pace
+// never touches another's: each waits for its own socket, and one that stands still is disconnected.
+
+import { once } from 'node:events';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { Logger } from '../lib/logger.ts';
+
+export const eventStream = 'text/event-stream';
+
+export type Outlet = {
+  /** Aborted when the reader is gone or the server stops. */
+  readonly signal: AbortSignal;
+  /** Resolves when the reader can take more, or is gone. */
+  readonly write: (chunk: string | Buffer) => Promise<void>;
+};
+
+export type Streams = {
+  /** Sends what `pump` writes, and ends the answer when it returns. */
+  readonly send: (
+    request: FastifyRequest,
+    reply: FastifyReply,
+    mediaType: string,
+    pump: (outlet: Outlet) => Promise<void>,
+  ) => FastifyReply;
+  /** Ends every open stream. */
+  readonly close: () => void;
+};
+
+const heartbeatMs = 15_000;
+const retryMs = 3_000;
+
+export function createStreams(o: { readonly stallMs: number; readonly log: Logger }): Streams {
+  const stops = new Set<() => void>();
+  let isClosed = false;
+
+  async function run(
+    request: FastifyRequest,
+    { raw }: FastifyReply,
+    mediaType: string,
+    pump: (outlet: Outlet) => Promise<void>,
+  ): Promise<void> {
+    const gone = new AbortController();
+    const stop = (): void => gone.abort();
+    stops.add(stop);
+    if (isClosed) stop();
+    raw.on('close', stop).on('error', stop);
+    let isWaiting = false;
+    let heartbeat: NodeJS.Timeout | undefined;
+
+    async function write(chunk: string | Buffer): Promise<void> {
+      if (chunk.length === 0 || gone.signal.aborted || raw.write(chunk)) return;
+      isWaiting = true;
+      // Node destroys a socket that this long wrote nothing, and starts anew while bytes still leave it.
+      raw.setTimeout(o.stallMs);
+      await once(raw, 'drain', { signal: gone.signal }).catch(() => undefined);
+      raw.setTimeout(0);
+      isWaiting = false;
+    }
+
+    raw.writeHead(200, {
+      'Content-Type': mediaType,
+      'Cache-Control': 'no-store',
+      'X-Accel-Buffering': 'no',
+    });
+    raw.flushHeaders();
+    if (mediaType === eventStream) {
+      raw.write(`retry: ${retryMs}\n\n`);
+      heartbeat = setInterval(() => {
+        if (!isWaiting && !gone.signal.aborted) raw.write(':\n\n');
+      }, heartbeatMs);
+    }
+    try {
+      await pump({ signal: gone.signal, write });
+      raw.end();
+    } catch (error) {
+      // The status is out already; a broken connection is the one way left to say that this is not all.
+      o.log.error({ err: error, request_id: request.id }, 'a stream broke off');
+      raw.destroy();
+    } finally {
+      clearInterval(heartbeat);
+      stops.delete(stop);
+    }
+  }
+
+  return {
+    send(request, reply, mediaType, pump) {
+      if (request.method === 'HEAD') return reply.type(mediaType).send('');
+      reply.hijack();
+      void run(request, reply, mediaType, pump);
+      return reply;
+    },
+    close() {
+      isClosed = true;
+      for (const stop of stops) stop();
+    },
+  };
+}

@@ -1,0 +1,146 @@
+import { createServer, type Server as HttpServer } from 'node:http';
+import { afterAll, expect, test } from 'vitest';
+import { ApiProblem, ServerUnreachable } from '../../src/client/api-problem.ts';
+import { createClient } from '../../src/client/client.ts';
+import type { Frame } from '../../src/client/resuming-stream.ts';
+import { startServing } from '../server/serving.ts';
+import { bash } from '../support/jobs.ts';
+
+const server = await startServing({ jobs: { 'backup/daily': bash('true') } });
+afterAll(() => server.close());
+const client = createClient({ baseUrl: server.url });
+
+async function all(frames: AsyncIterable<Frame>): Promise<Frame[]> {
+  const seen: Frame[] = [];
+  for await (const frame of frames) seen.push(frame);
+  return seen;
+}
+
+test('calls are typed by the table of operations', async () => {
+  const job = await client.call('getJob', { path: { job_id: 'backup/daily' } });
+  const name: string = job.name;
+  expect(name).toBe('daily');
+  const { jobs } = await client.call('listJobs');
+  expect(jobs).toHaveLength(1);
+  expect(await client.call('listRuns', { query: { status: 'failed', limit: 5 } })).toEqual({
+    runs: [],
+    total: 0,
+    next_cursor: null,
+  });
+  // @ts-expect-error -- a status that the API does not know
+  await expect(client.call('listRuns', { query: { status: 'done' } })).rejects.toThrow(ApiProblem);
+});
+
+test('bytes and text come as the answer itself', async () => {
+  const run = await server.addRun();
+  const id = await server.addArtifact(run, { name: 'a.txt', content: 'text' });
+  const response = await client.request('getArtifact', { path: { artifact_id: id } });
+  expect(await response.text()).toBe('text');
+});
+
+test('a problem is thrown with its slug, status and members', async () => {
+  const error = await client.call('createPlan', { body: { job_id: '' } }).catch((thrown: unknown) => thrown);
+  expect(error).toBeInstanceOf(ApiProblem);
+  expect(error).toMatchObject({
+    status: 400,
+    slug: 'validation-error',
+    title: 'Validation Error',
+    message: expect.stringContaining('/job_id'),
+    members: { errors: [{ pointer: '/job_id' }] },
+  });
+  await expect(client.call('getRun', { path: { run_id: 'a/../b' } })).rejects.toMatchObject({ status: 404 });
+});
+
+test('no server is said to be unreachable', async () => {
+  const nobody = createClient({ baseUrl: 'http://127.0.0.1:1' });
+  await expect(nobody.call('listJobs')).rejects.toThrow(ServerUnreachable);
+  await expect(all(nobody.stream('streamRunEvents'))).rejects.toThrow(ServerUnreachable);
+});
+
+test('an answer that is no problem document is a problem all the same', async () => {
+  const proxy = await listen((_, response) => response.writeHead(502).end('<h1>Bad Gateway</h1>'));
+  await expect(createClient({ baseUrl: proxy.url }).call('listJobs')).rejects.toMatchObject({
+    status: 502,
+    slug: 'unknown',
+  });
+  proxy.server.close();
+});
+
+test('the log of a run is followed to its end', async () => {
+  const run = await server.addRun();
+  await run.move('claim');
+  await run.print('one');
+  const frames = all(client.stream('getRunLogs', { path: { run_id: run.id } }));
+  await run.print('two');
+  await run.finish();
+  expect((await frames).map(({ id, event, data }) => [id, event, data.message])).toEqual([
+    ['1', 'log', 'one'],
+    ['2', 'log', 'two'],
+    ['2', 'end', undefined],
+  ]);
+});
+
+test('the events of a run end with it, whatever was asked for', async () => {
+  const run = await server.addRun();
+  const whole = all(client.stream('getRunEvents', { path: { run_id: run.id } }));
+  const some = all(client.stream('streamRunEvents', { query: { run_id: run.id, types: 'run.started' } }));
+  await run.move('claim');
+  await run.finish();
+  expect((await whole).at(-1)).toMatchObject({ event: 'run.finished', data: { status: 'success' } });
+  expect((await some).map(({ event }) => event)).toEqual(['run.started']);
+});
+
+test('a stream that breaks goes on behind the last id, and gives up on what another try cannot mend', async () => {
+  const asked: (string | undefined)[] = [];
+  const flaky = await listen(({ headers }, response) => {
+    const after = headers['last-event-id'];
+    asked.push(typeof after === 'string' ? after : undefined);
+    if (asked.length === 3) return response.writeHead(503).end();
+    if (asked.length === 5) return response.writeHead(410, { 'content-type': 'application/problem+json' }).end('{}');
+    response.writeHead(200, { 'content-type': 'text/event-stream' });
+    const id = Number(after ?? 0) + 1;
+    response.write(`id: ${id}\nevent: run.finished\ndata: {"n":${id}}\n\nid: ${id + 1}\nevent: run.cre`);
+    return asked.length % 2 === 0 ? response.end() : setTimeout(() => response.destroy(), 10);
+  });
+  const frames: Frame[] = [];
+  const error = await (async () => {
+    for await (const frame of createClient({ baseUrl: flaky.url }).stream('streamRunEvents')) frames.push(frame);
+  })().catch((thrown: unknown) => thrown);
+  flaky.server.close();
+  expect(frames.map(({ id, data }) => [id, data.n])).toEqual([
+    ['1', 1],
+    ['2', 2],
+    ['3', 3],
+  ]);
+  expect(asked).toEqual([undefined, '1', '2', '2', '3']);
+  expect(error).toMatchObject({ status: 410 });
+});
+
+test('aborting ends a stream quietly, also between two tries', async () => {
+  const abort = new AbortController();
+  const frames = all(client.stream('streamRunEvents', { signal: abort.signal }));
+  await server.addRun();
+  abort.abort();
+  await expect(frames).resolves.toEqual(expect.any(Array));
+});
+
+test('it says which face it is, and its token', async () => {
+  let seen: Record<string, unknown> = {};
+  const echo = await listen(({ headers }, response) => {
+    seen = headers;
+    response.end('{"jobs":[]}');
+  });
+  await createClient({ baseUrl: `${echo.url}/`, token: 'flwd_x', client: 'cli' }).call('listJobs');
+  echo.server.close();
+  expect(seen).toMatchObject({ authorization: 'Bearer flwd_x', 'x-flwd-client': 'cli' });
+});
+
+async function listen(
+  handle: Parameters<typeof createServer>[1],
+): Promise<{ readonly server: HttpServer; readonly url: string }> {
+  const listening = createServer({}, handle);
+  await new Promise<void>((resolve) => listening.listen(0, '127.0.0.1', resolve));
+  const address = listening.address();
+  const port = typeof address === 'object' && address ? address.port : 0;
+  return { server: listening, url: `http://127.0.0.1:${port}` };
+}

@@ -1,0 +1,123 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { afterAll, describe, expect, test } from 'vitest';
+import { sendRaw } from '../support/raw-http.ts';
+import { startServing } from './serving.ts';
+
+const server = await startServing();
+afterAll(() => server.close());
+
+const get = (path: string, headers: Readonly<Record<string, string>>) =>
+  sendRaw(
+    server.url,
+    `GET ${path} HTTP/1.1\r\n${Object.entries({ Connection: 'close', ...headers })
+      .map(([name, value]) => `${name}: ${value}\r\n`)
+      .join('')}\r\n`,
+  );
+const problemIn = (body: string): { type: string; detail: string } => JSON.parse(body);
+
+const from = (origin: string) => server.fetch('/runs/run_x/cancel', { method: 'POST', headers: { origin } });
+
+describe('the name by which the server is called', () => {
+  test.each(['localhost', 'LOCALHOST:1', '127.0.0.1', '127.0.0.1:8080', '[::1]:8080'])(
+    '%s is its own',
+    async (host) => {
+      expect(await get('/api/v1/jobs', { Host: host })).toMatchObject({ status: 200 });
+    },
+  );
+
+  test.each([
+    'evil.example',
+    'localhost.evil.example',
+    '127.0.0.1.evil.example',
+    'evil.example:8080',
+    '0.0.0.0',
+    '127.0.0.2',
+    'localhost:8080@evil.example',
+    '',
+  ])('%j may be a rebound name, and is refused, for probes and pages too', async (host) => {
+    for (const path of ['/api/v1/jobs', '/healthz', '/', '/nowhere']) {
+      const answer = await get(path, { Host: host });
+      expect(answer.status).toBe(403);
+      expect(problemIn(answer.body).type).toBe('https://flowd.org/problems/permission-denied');
+    }
+  });
+
+  test('a request that names none is malformed', async () => {
+    const answer = await get('/api/v1/jobs', {});
+    expect(answer.status).toBe(400);
+    expect(problemIn(answer.body).detail).toContain('Host');
+  });
+});
+
+describe('the page a request comes from', () => {
+  test.each(['http://localhost', 'http://localhost:3000', 'https://127.0.0.1:8443', 'http://[::1]:8080'])(
+    '%s may call',
+    async (origin) => {
+      expect((await from(origin)).status).toBe(404);
+    },
+  );
+
+  test.each([
+    'https://evil.example',
+    'null',
+    'http://localhost.evil.example',
+    'file://',
+    'http://127.0.0.1@evil.example',
+  ])('%s may not', async (origin) => {
+    const response = await from(origin);
+    expect(response.status).toBe(403);
+    expect(await response.json()).toMatchObject({ detail: expect.stringContaining('Origin') });
+  });
+
+  test('one that is kept out does not use up the limit of the user', async () => {
+    await using small = await startServing({ rateLimit: { limit: 3, windowMs: 60_000 } });
+    for (let i = 0; i < 5; i++) await small.fetch('/jobs', { headers: { origin: 'https://evil.example' } });
+    expect((await small.fetch('/jobs')).status).toBe(200);
+  });
+});
+
+test('a token is refused as long as there are none', async () => {
+  const response = await server.fetch('/jobs', { headers: { authorization: 'Bearer flwd_x' } });
+  expect(response.status).toBe(401);
+  expect(response.headers.get('www-authenticate')).toBe('Bearer');
+  expect(await response.json()).toMatchObject({ type: 'https://flowd.org/problems/unauthenticated', status: 401 });
+});
+
+/** Sends a request as `nobody` and prints the status; with `hangUp`, closes its socket without reading the answer. */
+async function asNobody(request: string, hangUp = false): Promise<string> {
+  const { port } = new URL(server.url);
+  const script = hangUp
+    ? `require('net').connect(${port}, '127.0.0.1', function () { this.write(${JSON.stringify(request)}, () => process.exit()) })`
+    : `require('net').connect(${port}, '127.0.0.1', function () { this.write(${JSON.stringify(request)}) }).pipe(process.stdout)`;
+  const child = spawn(process.execPath, ['-e', script], {
+    uid: 65534,
+    gid: 65534,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  let output = '';
+  child.stdout.on('data', (chunk) => {
+    output += chunk;
+  });
+  await once(child, 'close');
+  return output.split(' ')[1] ?? '';
+}
+
+const asked = (path: string) => asNobody(`GET ${path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n`);
+
+describe.skipIf(process.getuid?.() !== 0)('another user of the machine', () => {
+  test('may not call the API, but may see that the server is there and well', async () => {
+    expect(await asked('/api/v1/jobs')).toBe('401');
+    expect(await asked('/api/v1/runs/run_x')).toBe('401');
+    expect(await asked('/healthz')).toBe('204');
+    expect(await asked('/api/v1/health')).toBe('200');
+    expect(await asked('/api/v1/nowhere')).toBe('404');
+  });
+
+  test('does not pass for root by hanging up at once', async () => {
+    const run = await server.addRun();
+    const cancel = `POST /api/v1/runs/${run.id}/cancel HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n`;
+    for (let i = 0; i < 20; i++) await asNobody(cancel, true);
+    expect(await server.store.runs.get(run.id)).toMatchObject({ status: 'pending', cancel_requested_at: null });
+  });
+});

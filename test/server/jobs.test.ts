@@ -1,0 +1,149 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, describe, expect, test } from 'vitest';
+import { bash } from '../support/jobs.ts';
+import { startServing } from './serving.ts';
+
+type JobList = { jobs: { id: string }[]; invalid: { id: string }[]; total: number; next_cursor: string | null };
+
+const server = await startServing({
+  jobs: {
+    'backup/daily': bash('true', {
+      name: 'Daily backup',
+      tags: ['backup'],
+      timeouts: { run: '90m', step: '250ms' },
+      argspec: { type: 'object', properties: { keep: { type: 'integer', default: 7 } } },
+    }),
+    'backup/db/full': bash('true', { description: 'Dumps every Table' }),
+    deploy: bash('true', { security_profile: 'permissive', enabled: false }),
+    'backup/broken': { 'config.yaml': 'command: [./run.sh\n' },
+    broken: { 'config.yaml': 'command: [./run.sh\n' },
+  },
+  aliases: [{ from: 'backup/daily', to: 'nightly' }],
+});
+afterAll(() => server.close());
+
+const list = async (query = ''): Promise<JobList> => JSON.parse(await (await server.fetch(`/jobs${query}`)).text());
+const ids = async (query: string) => (await list(query)).jobs.map((job) => job.id);
+
+test('a job as its author wrote it, durations as people write them', async () => {
+  const response = await server.fetch('/jobs/backup/daily');
+  expect(response.headers.get('content-type')).toBe('application/json; charset=utf-8');
+  expect(await response.json()).toEqual({
+    id: 'backup/daily',
+    name: 'daily',
+    namespace: 'backup',
+    version: '1.0.0',
+    description: null,
+    source: 'local-fs',
+    title: 'Daily backup',
+    tags: ['backup'],
+    executor: 'proc',
+    security_profile: 'secure',
+    composition: 'single',
+    aliases: ['nightly'],
+    enabled: true,
+    args: { type: 'object', properties: { keep: { type: 'integer', default: 7 } } },
+    steps: [],
+    timeouts: { run: '1h30m', step: '250ms', queue: null },
+    revision: expect.stringMatching(/^[0-9a-f]{16}$/),
+    path: 'backup/daily',
+  });
+});
+
+test.each(['backup%2Fdaily', 'backup%2fdaily', 'b%61ckup/daily', 'nightly'])('%s is the same job', async (id) => {
+  expect(await (await server.fetch(`/jobs/${id}`)).json()).toMatchObject({ id: 'backup/daily' });
+});
+
+test.each([
+  '..%2F..%2Fetc%2Fpasswd',
+  '%2e%2e/%2e%2e/etc/passwd',
+  'backup%252Fdaily',
+  'backup/daily/',
+  'Backup/daily',
+  'backup',
+  '%00',
+  '',
+  'x'.repeat(5_000),
+])('%s is no job', async (id) => {
+  const response = await server.fetch(`/jobs/${id}`);
+  expect(response.status).toBe(404);
+  expect(response.headers.get('content-type')).toBe('application/problem+json');
+});
+
+test('a broken job is listed beside the others and is 422 when asked for', async () => {
+  expect((await list()).invalid.map((job) => job.id)).toEqual(['backup/broken', 'broken']);
+  expect((await list('?namespace=backup')).invalid.map((job) => job.id)).toEqual(['backup/broken']);
+  const response = await server.fetch('/jobs/broken');
+  expect(response.status).toBe(422);
+  expect(await response.json()).toMatchObject({ errors: [{ file: 'broken/config.yaml' }] });
+});
+
+describe('the list', () => {
+  test.each([
+    ['', ['backup/daily', 'backup/db/full', 'deploy']],
+    ['?namespace=', ['deploy']],
+    ['?namespace=backup', ['backup/daily']],
+    ['?prefix=backup', ['backup/daily', 'backup/db/full']],
+    ['?prefix=backup/', ['backup/daily', 'backup/db/full']],
+    ['?prefix=back', []],
+    ['?tag=backup', ['backup/daily']],
+    ['?source=local-fs&q=every%20table', ['backup/db/full']],
+    ['?source=other', []],
+    ['?q=NIGHT', []],
+    ['?limit=1&offset=1', ['backup/db/full']],
+    ['?offset=9', []],
+  ])('%s holds %j', async (query, expected) => {
+    expect(await ids(query)).toEqual(expected);
+  });
+
+  test('pages by cursor, and total counts what matches before paging', async () => {
+    const first = await list('?limit=2');
+    expect(first).toMatchObject({ total: 3, next_cursor: expect.any(String) });
+    const second = await list(`?limit=2&cursor=${first.next_cursor}`);
+    expect(second).toMatchObject({ jobs: [{ id: 'deploy' }], total: 3, next_cursor: null });
+  });
+
+  test('a cursor of something else is a fault', async () => {
+    const response = await server.fetch('/jobs?cursor=nonsense');
+    expect(response.status).toBe(400);
+    expect(await response.json()).toMatchObject({ errors: [{ pointer: '?cursor' }] });
+  });
+});
+
+describe('If-None-Match', () => {
+  test.each(['/jobs', '/jobs?limit=1', '/jobs/backup/daily'])('answers 304 while %s is the same', async (path) => {
+    const first = await server.fetch(path);
+    const etag = first.headers.get('etag') ?? '';
+    for (const sent of [etag, `W/${etag}`, `"other", ${etag}`, '*']) {
+      const again = await server.fetch(path, { headers: { 'if-none-match': sent } });
+      expect([sent, again.status, again.headers.get('etag'), await again.text()]).toEqual([sent, 304, etag, '']);
+    }
+    const other = await server.fetch(path, { headers: { 'if-none-match': '"other"' } });
+    expect([other.status, await other.text()]).toEqual([200, await first.text()]);
+  });
+
+  test('a change of any file of a job changes the job within a second', async () => {
+    const etag = async () => (await server.fetch('/jobs/backup/db/full')).headers.get('etag');
+    const before = await etag();
+    await writeFile(join(server.root, 'jobs/backup/db/full/run.sh'), '#!/bin/sh\necho changed\n');
+    await expect.poll(etag, { timeout: 1_000, interval: 20 }).not.toBe(before);
+  });
+
+  test('where a source is not watched too', async () => {
+    await using unwatched = await startServing({ jobs: { demo: bash('true') }, watch: false });
+    const revision = async (): Promise<unknown> =>
+      JSON.parse(await (await unwatched.fetch('/jobs/demo')).text()).revision;
+    const before = await revision();
+    await writeFile(join(unwatched.root, 'jobs/demo/run.sh'), '#!/bin/sh\necho changed\n');
+    await expect.poll(revision, { timeout: 1_000, interval: 20 }).not.toBe(before);
+  });
+});
+
+test('HEAD has the headers of GET and no body', async () => {
+  const [get, head] = [await server.fetch('/jobs'), await server.fetch('/jobs', { method: 'HEAD' })];
+  expect(await head.text()).toBe('');
+  for (const name of ['etag', 'content-length', 'content-type']) {
+    expect(head.headers.get(name)).toBe(get.headers.get(name));
+  }
+});

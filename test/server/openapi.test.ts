@@ -1,0 +1,100 @@
+import { Ajv2020 } from 'ajv/dist/2020.js';
+import { afterAll, expect, test } from 'vitest';
+import { bash } from '../support/jobs.ts';
+import { startServing } from './serving.ts';
+
+type Schema = Readonly<Record<string, unknown>>;
+type Response = { description: string; content: Record<string, { schema: Schema }> };
+type Operation = {
+  operationId: string;
+  parameters: { name: string; in: string; required?: boolean; schema: Schema }[];
+  requestBody?: { content: Record<string, { schema: Schema }> };
+  responses: Record<string, Response>;
+};
+type Document = {
+  openapi: string;
+  paths: Record<string, Record<string, Operation>>;
+  components: { schemas: Record<string, Schema> };
+};
+
+const server = await startServing({ jobs: { demo: bash('true'), broken: { 'config.yaml': '[' } } });
+afterAll(() => server.close());
+const document: Document = JSON.parse(await (await server.fetch('/openapi.json')).text());
+const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
+  Object.entries(methods).map(([method, operation]) => ({ path, method, operation })),
+);
+
+test('it is OpenAPI 3.1, and describes each operation once', () => {
+  expect(document.openapi).toBe('3.1.0');
+  expect(operations).toHaveLength(14);
+  expect(new Set(operations.map(({ operation }) => operation.operationId)).size).toBe(14);
+  for (const { path, operation } of operations) {
+    const inPath = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name);
+    const described = operation.parameters.filter((one) => one.in === 'path');
+    expect(described.map(({ name }) => name)).toEqual(inPath);
+    expect(described.every(({ required }) => required === true)).toBe(true);
+    expect(Object.keys(operation.responses)).toContain('200' in operation.responses ? '200' : '201');
+    for (const [status, { description }] of Object.entries(operation.responses)) {
+      expect([status, description]).toEqual([expect.stringMatching(/^[2-5]\d\d$/), expect.stringMatching(/./)]);
+    }
+  }
+});
+
+test('every reference leads somewhere, and every schema is one', () => {
+  const ajv = new Ajv2020({ strict: false, validateFormats: false });
+  for (const [, name] of JSON.stringify(document).matchAll(/"\$ref":"#\/components\/schemas\/(\w+)"/g)) {
+    expect(Object.keys(document.components.schemas)).toContain(name);
+  }
+  for (const schema of Object.values(document.components.schemas)) expect(ajv.validateSchema(schema)).toBe(true);
+  expect(JSON.stringify(document)).not.toContain('"$id"');
+});
+
+/** Compiles a schema of the document, closed: a member that is answered but not described is a fault. */
+function validatorOf(schema: Schema) {
+  const closed = JSON.stringify({ ...schema, components: document.components }).replaceAll(
+    '"type":"object","required"',
+    '"unevaluatedProperties":false,"type":"object","required"',
+  );
+  return new Ajv2020({ strict: false, validateFormats: false }).compile(JSON.parse(closed));
+}
+
+test('what is answered fits what is described', async () => {
+  const run = await server.addRun();
+  await run.move('claim');
+  await run.print('{"level":"warn","message":"x","more":1}');
+  await run.finish('fail');
+  await server.addArtifact(run, { name: 'a', content: 'x' });
+  const answers = [
+    ['/jobs', '/jobs'],
+    ['/jobs/{job_id}', '/jobs/demo'],
+    ['/runs', '/runs'],
+    ['/runs/{run_id}', `/runs/${run.id}`],
+    ['/runs/{run_id}/logs', `/runs/${run.id}/logs`],
+    ['/artifacts', '/artifacts'],
+    ['/health', '/health'],
+    ['/system/info', '/system/info'],
+  ] as const;
+  for (const [path, asked] of answers) {
+    const response = await server.fetch(asked);
+    const described = document.paths[`/api/v1${path}`]?.get?.responses[String(response.status)];
+    const validate = validatorOf(described?.content['application/json']?.schema ?? {});
+    validate(await response.json());
+    expect([asked, validate.errors]).toEqual([asked, null]);
+  }
+});
+
+test('problems that are answered are described', async () => {
+  for (const [path, asked, status] of [
+    ['/jobs/{job_id}', '/jobs/nowhere', 404],
+    ['/jobs/{job_id}', '/jobs/broken', 422],
+    ['/runs', '/runs?limit=0', 400],
+    ['/artifacts/{artifact_id}', '/artifacts/artifact_x', 404],
+    ['/events/runs', '/events/runs?last_event_id=99999', 410],
+  ] as const) {
+    const response = await server.fetch(asked);
+    expect(response.status).toBe(status);
+    const schema =
+      document.paths[`/api/v1${path}`]?.get?.responses[status]?.content['application/problem+json']?.schema;
+    expect(schema).toEqual({ $ref: '#/components/schemas/Problem' });
+  }
+});

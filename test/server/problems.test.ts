@@ -1,0 +1,196 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { afterAll, describe, expect, test } from 'vitest';
+import { sendRaw } from '../support/raw-http.ts';
+import { startServing } from './serving.ts';
+
+const logged: Readonly<Record<string, unknown>>[] = [];
+const server = await startServing({ onLog: (line) => logged.push(line) });
+afterAll(() => server.close());
+
+const type = (slug: string) => `https://flowd.org/problems/${slug}`;
+
+async function problemOf(response: Response): Promise<Record<string, unknown>> {
+  expect(response.headers.get('content-type')).toBe('application/problem+json');
+  const problem: Record<string, unknown> = JSON.parse(await response.text());
+  expect(problem.status).toBe(response.status);
+  return problem;
+}
+
+test('the members of a problem, instance being the path as it was asked for', async () => {
+  const response = await server.fetch('/runs/no%2Fsuch%20run?x=1');
+  expect(response.status).toBe(404);
+  expect(await problemOf(response)).toEqual({
+    type: type('run-not-found'),
+    title: 'Run Not Found',
+    status: 404,
+    detail: "The run 'no/such run' does not exist",
+    instance: '/api/v1/runs/no%2Fsuch%20run',
+  });
+});
+
+test.each(['/api/v1', '/api/v1/nothing', '/api/v2/jobs', '/favicon.ico', '/api/v1/runs/a/b/c'])(
+  '%s is 404 not-found',
+  async (path) => {
+    const response = await server.fetch(`/${path}`);
+    expect(response.status).toBe(404);
+    expect(await problemOf(response)).toMatchObject({ type: type('not-found'), instance: path });
+  },
+);
+
+test.each([
+  ['PUT', '/runs', 'POST, GET, HEAD'],
+  ['DELETE', '/jobs/backup/daily', 'GET, HEAD'],
+  ['GET', '/runs/run_x/cancel', 'POST'],
+  ['OPTIONS', '/jobs', 'GET, HEAD'],
+  ['PATCH', '/artifacts/artifact_x', 'GET, HEAD'],
+  ['POST', '//healthz', 'GET, HEAD'],
+])('%s %s is 405 with what is allowed', async (method, path, allow) => {
+  const response = await server.fetch(path, { method });
+  expect([response.status, response.headers.get('allow')]).toEqual([405, allow]);
+  expect(await problemOf(response)).toMatchObject({ type: type('method-not-allowed') });
+});
+
+const post = (body: string | Buffer, headers: Readonly<Record<string, string>> = {}) =>
+  server.fetch('/runs', { method: 'POST', body, headers: { 'content-type': 'application/json', ...headers } });
+
+describe('a body that cannot be read', () => {
+  test.each([
+    ['is broken JSON', '{"job_id":', 400, 'malformed-request'],
+    ['is empty', '', 400, 'malformed-request'],
+    ['is not UTF-8', Buffer.from([0x22, 0xff, 0x22]), 400, 'malformed-request'],
+    ['sets __proto__', '{"job_id":"a","__proto__":{}}', 400, 'malformed-request'],
+    [
+      'is nested too deep',
+      `{"job_id":"a","args":{"a":${'['.repeat(20_000)}${']'.repeat(20_000)}}}`,
+      400,
+      'malformed-request',
+    ],
+    ['is too large', `"${'x'.repeat(70_000)}"`, 413, 'body-too-large'],
+  ])('one that %s', async (_what, body, status, slug) => {
+    const response = await post(body);
+    expect(response.status).toBe(status);
+    expect(await problemOf(response)).toMatchObject({ type: type(slug) });
+  });
+
+  test.each(['text/plain', 'application/xml', 'multipart/form-data', 'nonsense'])('%s is 415', async (mediaType) => {
+    const response = await post('{}', { 'content-type': mediaType });
+    expect(response.status).toBe(415);
+    expect(await problemOf(response)).toMatchObject({ type: type('unsupported-media-type') });
+  });
+
+  test('one that never comes, since the client is gone, is no bug', async () => {
+    const { hostname, port } = new URL(server.url);
+    const socket = connect({ host: hostname, port: Number(port) });
+    socket.write(
+      'POST /api/v1/runs HTTP/1.1\r\nHost: localhost\r\nX-Request-Id: hung-up\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{',
+    );
+    await once(socket, 'connect');
+    for (let i = 0; i < 3; i++) await server.fetch('/health');
+    socket.destroySoon();
+    await once(socket, 'close');
+    await server.fetch('/health');
+    expect(logged).not.toContainEqual(expect.objectContaining({ request_id: 'hung-up', level: 50 }));
+  });
+
+  test('brackets in a text are not nesting', async () => {
+    expect((await post(JSON.stringify({ job_id: `${'['.repeat(200)}\\"{` }))).status).toBe(404);
+  });
+});
+
+test.each(['/api/v1/jobs/%zz', '/%', '/api/v1/runs/%C3%28'])(
+  'a path that does not decode, %s, is 400',
+  async (path) => {
+    const answer = await sendRaw(server.url, `GET ${path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n`);
+    expect(answer.status).toBe(400);
+    expect(answer.head).toMatch(/X-RateLimit-Remaining: \d+/);
+    expect(JSON.parse(answer.body)).toMatchObject({ type: type('malformed-request'), instance: path });
+  },
+);
+
+test('a query that does not decode is 400', async () => {
+  const response = await server.fetch('/runs?q=%E0%A4%A');
+  expect(response.status).toBe(400);
+  expect(await problemOf(response)).toMatchObject({ type: type('malformed-request') });
+});
+
+describe('what is no request', () => {
+  test.each([
+    ['noise', 'hello?\r\n\r\n'],
+    ['a header over 16 KiB', `GET / HTTP/1.1\r\nHost: localhost\r\nX-Big: ${'x'.repeat(20_000)}\r\n\r\n`],
+    ['two lengths', 'POST /api/v1/runs HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n'],
+  ])('%s is answered with a problem, and the connection closed', async (_what, bytes) => {
+    const answer = await sendRaw(server.url, bytes);
+    expect(answer.status).toBe(400);
+    expect(JSON.parse(answer.body)).toMatchObject({ type: type('malformed-request'), status: 400 });
+  });
+
+  test('one that never ends is answered after server.read_timeout', async () => {
+    await using hasty = await startServing({ server: { readTimeoutMs: 200 } });
+    const answer = await sendRaw(hasty.url, 'POST /api/v1/runs HTTP/1.1\r\nHost: localhost\r\nContent-Le');
+    expect(answer.status).toBe(400);
+    expect(JSON.parse(answer.body)).toMatchObject({ detail: expect.stringContaining('server.read_timeout') });
+  });
+
+  test('noise behind an answer under way does not get into it', async () => {
+    const run = await server.addRun();
+    const { hostname, port } = new URL(server.url);
+    const socket = connect({ host: hostname, port: Number(port) });
+    let received = '';
+    socket.on('data', (chunk) => {
+      received += chunk;
+    });
+    socket.write(`GET /api/v1/runs/${run.id}/logs?follow=true HTTP/1.1\r\nHost: localhost\r\n\r\n`);
+    await expect.poll(() => received).toContain('retry: 3000');
+    socket.write('noise\r\n\r\n');
+    await once(socket, 'close');
+    expect(received.match(/HTTP\/1\.1 /g)).toHaveLength(1);
+  });
+});
+
+test('a bug is a 500 that shows nothing, and the log has it under the id of the request', async () => {
+  const read = server.store.runs.version;
+  const run = await server.addRun();
+  Object.assign(server.store.runs, {
+    version: () => Promise.reject(new Error('a secret of the inside')),
+  });
+  const response = await server.fetch(`/runs/${run.id}`, { headers: { 'x-request-id': 'trace-me' } });
+  Object.assign(server.store.runs, { version: read });
+  expect(response.status).toBe(500);
+  const problem = await problemOf(response);
+  expect(problem).toMatchObject({ type: type('internal-error'), detail: expect.stringContaining('trace-me') });
+  expect(JSON.stringify(problem)).not.toMatch(/secret|\.ts|\bat /);
+  expect(logged).toContainEqual(expect.objectContaining({ request_id: 'trace-me', level: 50 }));
+});
+
+const echoed = async (id: string) =>
+  (await server.fetch('/jobs', { headers: { 'x-request-id': id } })).headers.get('x-request-id');
+
+describe('X-Request-Id', () => {
+  test('is taken when it is one', async () => {
+    expect(await echoed('deploy-2024.01_a')).toBe('deploy-2024.01_a');
+    expect(await echoed('x'.repeat(128))).toBe('x'.repeat(128));
+  });
+
+  test.each(['', 'x'.repeat(129), 'two words', 'a/b', 'ü'])('is made when %j was sent', async (id) => {
+    expect(await echoed(id)).toMatch(/^req_[0-9A-Z]{26}$/);
+  });
+
+  test('is on errors too, and in the log', async () => {
+    const response = await server.fetch('/nowhere', { headers: { 'x-request-id': 'lost' } });
+    expect(response.headers.get('x-request-id')).toBe('lost');
+    await server.post('/runs', {}, { 'x-request-id': 'posted' });
+    await expect
+      .poll(() => logged)
+      .toContainEqual(expect.objectContaining({ request_id: 'posted', method: 'POST', status: 400 }));
+  });
+});
+
+test('answers say that they are no page', async () => {
+  for (const path of ['/jobs', '/nowhere', '/health']) {
+    const { headers } = await server.fetch(path);
+    expect(headers.get('x-content-type-options')).toBe('nosniff');
+    expect(headers.get('referrer-policy')).toBe('no-referrer');
+    expect(headers.get('content-security-policy')).toMatch(/^default-src 'none'/);
+  }
+});

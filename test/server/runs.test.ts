@@ -1,0 +1,193 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { testWith } from '../support/host.ts';
+import { bash } from '../support/jobs.ts';
+import { startServing, type TestRun } from './serving.ts';
+
+type RunAnswer = { run_id: string; status: string; request_id: string; trigger: { type: string } };
+
+const jobs = {
+  quick: bash('true', { argspec: { type: 'object', properties: { keep: { type: 'integer', default: 7 } } } }),
+};
+const server = await startServing({ jobs });
+afterAll(() => server.close());
+
+const read = async <T = RunAnswer>(response: Response): Promise<T> => JSON.parse(await response.text());
+
+describe('a run', () => {
+  test('has an ETag that changes with it, and with nothing else', async () => {
+    const run = await server.addRun();
+    const etag = async () => (await server.fetch(`/runs/${run.id}`)).headers.get('etag') ?? '';
+    const pending = await etag();
+    const same = await server.fetch(`/runs/${run.id}`, { headers: { 'if-none-match': pending } });
+    expect([same.status, await same.text()]).toEqual([304, '']);
+    await run.move('claim');
+    const running = await etag();
+    expect(running).not.toBe(pending);
+    const changed = await server.fetch(`/runs/${run.id}`, { headers: { 'if-none-match': pending } });
+    expect(await read(changed)).toMatchObject({ run_id: run.id, status: 'running' });
+    await run.finish();
+    expect(await read(await server.fetch(`/runs/${run.id}`))).toMatchObject({ status: 'success', exit_code: 0 });
+  });
+
+  test('of another id, however long, is 404', async () => {
+    for (const id of ['run_x', 'x'.repeat(8_000), '%00']) {
+      expect((await server.fetch(`/runs/${id}`)).status).toBe(404);
+    }
+  });
+});
+
+const ids = async (query: string) =>
+  (await read<{ runs: RunAnswer[] }>(await server.fetch(`/runs?${query}`))).runs.map((run) => run.run_id);
+
+describe('the list', () => {
+  const runs: TestRun[] = [];
+  beforeAll(async () => {
+    for (const jobId of ['a', 'a', 'b']) runs.push(await server.addRun({ jobId, tenant: `tenant-${jobId}` }));
+    await runs[0]?.move('claim');
+  });
+
+  test('filters by job, status, tenant and label', async () => {
+    const [first, second, third] = runs.map((run) => run.id);
+    expect(await ids('job_id=a')).toEqual([second, first]);
+    expect(await ids('job_id=a&status=running')).toEqual([first]);
+    expect(await ids('tenant=tenant-b')).toEqual([third]);
+    expect(await ids('tenant=tenant-b&label=team')).toEqual([third]);
+    expect(await ids('tenant=tenant-b&label=team=ops')).toEqual([third]);
+    expect(await ids('tenant=tenant-b&label=team=dev')).toEqual([]);
+  });
+
+  test('since is inclusive and until is not, to the microsecond', async () => {
+    const [, , third] = runs;
+    const { created_at } = await read<{ created_at: string }>(await server.fetch(`/runs/${third?.id}`));
+    const later = created_at.replace('Z', '001Z');
+    const at = encodeURIComponent;
+    expect(await ids(`job_id=b&since=${created_at}`)).toEqual([third?.id]);
+    expect(await ids(`job_id=b&since=${later}`)).toEqual([]);
+    expect(await ids(`job_id=b&until=${created_at}`)).toEqual([]);
+    expect(await ids(`job_id=b&until=${later}`)).toEqual([third?.id]);
+    expect(await ids(`job_id=b&since=${at(created_at.replace('Z', '+00:00'))}`)).toEqual([third?.id]);
+  });
+
+  test.each([
+    ['limit=ten', ['?limit']],
+    ['limit=1.5', ['?limit']],
+    ['limit=0&status=done', ['?limit', '?status']],
+    ['limit=1&limit=2', ['?limit']],
+    ['offset=-1&since=2024-02-30T00:00:00Z&lable=x', ['?lable', '?offset', '?since']],
+    ['cursor=nonsense', ['?cursor']],
+    ['__proto__=1', ['?__proto__']],
+    [`q=${'x'.repeat(1025)}`, ['?q']],
+  ])('%s names every bad parameter', async (query, pointers) => {
+    const response = await server.fetch(`/runs?${query}`);
+    expect(response.status).toBe(400);
+    const { errors } = await read<{ errors: { pointer: string }[] }>(response);
+    expect(errors.map((error) => error.pointer)).toEqual(pointers);
+  });
+
+  test('a misspelt parameter is told the nearest one', async () => {
+    expect(await (await server.fetch('/runs?stats=failed')).json()).toMatchObject({
+      errors: [{ message: expect.stringContaining('did you mean `status`?') }],
+    });
+  });
+});
+
+describe('a request for a run', () => {
+  test('has all its faults named at once', async () => {
+    const response = await server.post('/runs', {
+      job_id: '',
+      async: 'yes',
+      priority: 101,
+      labels: { 'no spaces': 'x' },
+      security_profile: 'lax',
+      jobs: 1,
+    });
+    expect(response.status).toBe(400);
+    const { errors } = await read<{ errors: { pointer: string; keyword: string }[] }>(response);
+    expect(errors.map(({ pointer, keyword }) => [pointer, keyword])).toEqual([
+      ['/async', 'type'],
+      ['/job_id', 'minLength'],
+      ['/jobs', 'additionalProperties'],
+      ['/labels/no spaces', 'additionalProperties'],
+      ['/priority', 'maximum'],
+      ['/security_profile', 'enum'],
+    ]);
+  });
+
+  test('names a missing member by its own pointer, and escapes what is unknown', async () => {
+    const response = await server.post('/runs', { 'a/b~c': 1 });
+    const { errors } = await read<{ errors: { pointer: string }[] }>(response);
+    expect(errors.map((error) => error.pointer)).toEqual(['/a~1b~0c', '/job_id']);
+  });
+
+  test('with a hundred thousand unknown members is answered all the same', async () => {
+    const body = Object.fromEntries(Array.from({ length: 6_000 }, (_, at) => [`m${at}`, 0]));
+    const { errors } = await read<{ errors: unknown[] }>(await server.post('/runs', body));
+    expect(errors.length).toBeLessThanOrEqual(200);
+  });
+
+  test.each(['', 'x'.repeat(256), 'tab\tinside', 'ümlaut'])('with the Idempotency-Key %j is 400', async (key) => {
+    const response = await server.post('/runs', { job_id: 'quick' }, { 'idempotency-key': key });
+    expect(response.status).toBe(400);
+  });
+
+  test('for an unknown job is 404', async () => {
+    expect((await server.post('/runs', { job_id: 'nowhere' })).status).toBe(404);
+  });
+});
+
+describe('cancelling', () => {
+  test('a pending run is over at once; again is the same; a finished one is 409; an unknown one 404', async () => {
+    const run = await server.addRun();
+    const cancel = (body?: string) =>
+      server.fetch(`/runs/${run.id}/cancel`, {
+        method: 'POST',
+        headers: body === undefined ? {} : { 'content-type': 'application/json' },
+        body: body ?? null,
+      });
+    for (const body of [undefined, '', '{}']) {
+      const response = await cancel(body);
+      expect([response.status, await read(response)]).toEqual([200, { run_id: run.id, status: 'cancelled' }]);
+    }
+    const unknown = await cancel('{"force": true}');
+    expect([unknown.status, await read(unknown)]).toMatchObject([400, { errors: [{ pointer: '/force' }] }]);
+
+    const finished = await server.addRun();
+    await finished.move('claim');
+    await finished.finish();
+    expect((await server.fetch(`/runs/${finished.id}/cancel`, { method: 'POST' })).status).toBe(409);
+    expect((await server.fetch('/runs/run_x/cancel', { method: 'POST' })).status).toBe(404);
+  });
+});
+
+testWith('bwrap')('a run is created, told from which face, replayed by its key, and waited for', async () => {
+  await using executing = await startServing({ jobs, aliases: [{ from: 'quick', to: 'fast' }], executes: true });
+  const headers = { 'idempotency-key': 'one', 'x-flwd-client': 'cli', 'x-request-id': 'from-test' };
+  const first = await executing.post('/runs', { job_id: 'fast', async: false }, headers);
+  const text = await first.text();
+  const run: RunAnswer = JSON.parse(text);
+  expect(first.status).toBe(201);
+  expect(run).toMatchObject({
+    job_id: 'quick',
+    status: 'success',
+    args: { keep: 7 },
+    request_id: 'from-test',
+    trigger: { type: 'cli' },
+    created_by: 'local',
+  });
+  expect(first.headers.get('location')).toBe(`/api/v1/runs/${run.run_id}`);
+  expect(first.headers.get('idempotent-replay')).toBeNull();
+  const second = await executing.post('/runs', { async: false, job_id: 'fast' }, headers);
+  expect([second.status, second.headers.get('idempotent-replay'), await second.text()]).toEqual([201, 'true', text]);
+
+  const unknownFace = await executing.post('/runs', { job_id: 'quick', async: false }, { 'x-flwd-client': 'schedule' });
+  expect(await read(unknownFace)).toMatchObject({ trigger: { type: 'api' } });
+});
+
+testWith('bwrap')('a plan says what a run would do, and makes none', async () => {
+  const total = async () => (await read<{ total: number }>(await server.fetch('/runs?job_id=quick'))).total;
+  const before = await total();
+  const response = await server.post('/plans', { job_id: 'quick', args: { keep: 3 } });
+  expect(response.status).toBe(200);
+  expect(await read<unknown>(response)).toMatchObject({ job_id: 'quick', args: { keep: 3 }, denied: null });
+  expect(await total()).toBe(before);
+});

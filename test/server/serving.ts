@@ -1,0 +1,298 @@
+// The server with its real store, catalogue and engine, in this process: a test can put runs, lines and artifacts there
+// without running a script.
+
+import { randomBytes } from 'node:crypto';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pino } from 'pino';
+import { createCatalog } from '../../src/catalog/catalog.ts';
+import { createSnapshots } from '../../src/catalog/snapshot.ts';
+import { type JobDefinition, stepIdOfSingle } from '../../src/domain/job.ts';
+import type { RunMove } from '../../src/domain/run.ts';
+import { createEngine } from '../../src/engine/engine.ts';
+import { createHub, type Hub } from '../../src/engine/hub.ts';
+import { probeHost } from '../../src/exec/host.ts';
+import { openSealer } from '../../src/exec/seal.ts';
+import { systemClock } from '../../src/lib/clock.ts';
+import { createId } from '../../src/lib/ids.ts';
+import { createServer } from '../../src/server/app.ts';
+import type { RateLimit, ServerConfig } from '../../src/server/server-config.ts';
+import type { LogWriter } from '../../src/store/logs.ts';
+import { openStore, type Store } from '../../src/store/open.ts';
+import type { RunChange } from '../../src/store/runs.ts';
+import { type JobFiles, writeJob } from '../support/jobs.ts';
+
+export type ServingOptions = {
+  readonly jobs?: Readonly<Record<string, JobFiles>>;
+  readonly aliases?: readonly { readonly from: string; readonly to: string }[];
+  readonly watch?: boolean;
+  readonly rateLimit?: RateLimit;
+  readonly server?: Partial<ServerConfig['server']>;
+  /** Runs are executed; without it, they do what the test says. */
+  readonly executes?: boolean;
+  /** Called with each line of the server's own log. */
+  readonly onLog?: (line: Readonly<Record<string, unknown>>) => void;
+};
+
+export type Serving = {
+  readonly url: string;
+  readonly root: string;
+  readonly store: Store;
+  readonly hub: Hub;
+  /** A path below /api/v1, or from the root when it starts with `//`. */
+  readonly fetch: (path: string, init?: RequestInit) => Promise<Response>;
+  readonly post: (path: string, body: unknown, headers?: Readonly<Record<string, string>>) => Promise<Response>;
+  /** A run that nothing executes: the test moves it. */
+  readonly addRun: (o?: { readonly jobId?: string; readonly tenant?: string }) => Promise<TestRun>;
+  readonly addArtifact: (run: TestRun, o: TestArtifact) => Promise<string>;
+  readonly close: () => Promise<void>;
+  readonly [Symbol.asyncDispose]: () => Promise<void>;
+};
+
+export type TestRun = {
+  readonly id: string;
+  readonly move: (move: RunMove, change?: Partial<RunChange>) => Promise<void>;
+  /** Lines as the script prints them, marks included; announced like the engine does. */
+  readonly print: (...lines: readonly string[]) => Promise<void>;
+  /** Closes the log and ends the run. */
+  readonly finish: (move?: RunMove) => Promise<void>;
+};
+
+type TestArtifact = {
+  readonly name: string;
+  readonly content: string | Buffer;
+  readonly mediaType?: string;
+  readonly expiresAtMs?: number;
+};
+
+const quiet = { rateLimit: null, envPassthrough: [], mayGrant: [] };
+
+export async function startServing(o: ServingOptions = {}): Promise<Serving> {
+  const root = await mkdtemp(join(tmpdir(), 'flwd-serving-'));
+  const jobsDir = join(root, 'jobs');
+  const dataDir = join(root, 'data');
+  for (const dir of [jobsDir, join(dataDir, 'runs')]) await mkdir(dir, { recursive: true });
+  for (const [folder, files] of Object.entries(o.jobs ?? {})) await writeJob(join(jobsDir, folder), files);
+
+  const clock = systemClock;
+  const log = pino({ level: o.onLog ? 'debug' : 'silent' }, { write: (line) => o.onLog?.(JSON.parse(line)) });
+  let hub: Hub | undefined;
+  const store = await openStore({
+    dbPath: join(dataDir, 'flwd.db'),
+    blobsDir: dataDir,
+    clock,
+    log,
+    onCommit: (entries) => hub?.publish(entries),
+  });
+  hub = createHub(store.journal.latestId());
+  const source = {
+    name: 'local-fs',
+    type: 'fs',
+    path: jobsDir,
+    displayPath: './jobs',
+    mountPath: '.',
+    watch: o.watch ?? true,
+    trusted: true,
+  } as const;
+  const catalog = createCatalog({ sources: [source], aliases: o.aliases ?? [], log });
+  const snapshots = createSnapshots({ dir: join(dataDir, 'snapshots') });
+  const engine = createEngine({
+    store,
+    catalog,
+    snapshots,
+    sealer: openSealer(join(dataDir, 'secret.key')),
+    host: await probeHost(),
+    hub,
+    clock,
+    log,
+    policy: { defaultProfile: 'secure', allowProfiles: ['secure', 'permissive'], paths: [], mayGrant: () => [] },
+    limits: { globalConcurrency: 4, jobConcurrency: null, maxDepth: null },
+    execution: {
+      runsDir: join(dataDir, 'runs'),
+      snapshotDir: (revision) => snapshots.dirOf(revision),
+      masked: [dataDir],
+      passthrough: () => [],
+      artifactLimits: { maxSizeBytes: 2 ** 30, quotaBytes: 2 ** 30, ttlMs: null },
+    },
+    defaultTenant: 'default',
+    syncWaitMs: 10_000,
+    worker: 'test',
+  });
+  const secure = { ...quiet, rateLimit: o.rateLimit ?? { limit: 100_000, windowMs: 1_000 } };
+  const server = await createServer({
+    config: {
+      server: {
+        bind: { host: '127.0.0.1', port: 0 },
+        readTimeoutMs: 10_000,
+        writeTimeoutMs: 10_000,
+        idleTimeoutMs: 5_000,
+        syncWaitMs: 10_000,
+        bodyLimitBytes: 65_536,
+        ...o.server,
+      },
+      sources: [source],
+      security: { defaultProfile: 'secure', profiles: { secure, permissive: quiet, disabled: quiet } },
+      extensions: ['mcp'],
+    },
+    catalog,
+    store,
+    engine,
+    log,
+    clock,
+    version: '1.2.3',
+    startedAtMs: clock.now(),
+  });
+  const { url } = await server.listen();
+  await catalog.start();
+  if (o.executes) engine.start();
+
+  const served = (path: string, init?: RequestInit): Promise<Response> =>
+    fetch(path.startsWith('//') ? url + path.slice(1) : `${url}/api/v1${path}`, init);
+
+  async function close(): Promise<void> {
+    await server.close();
+    await engine.close();
+    await catalog.close();
+    await store.close();
+    await rm(root, { recursive: true, force: true });
+  }
+
+  return {
+    url,
+    root,
+    store,
+    hub,
+    fetch: served,
+    post: (path, body, headers = {}) =>
+      served(path, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', ...headers },
+        body: typeof body === 'string' ? body : JSON.stringify(body),
+      }),
+    addRun: (run) => addRun(store, run),
+    addArtifact: (run, artifact) => addArtifact(store, root, run, artifact),
+    close,
+    [Symbol.asyncDispose]: close,
+  };
+}
+
+async function addRun(store: Store, o: { readonly jobId?: string; readonly tenant?: string } = {}): Promise<TestRun> {
+  const { jobId = 'demo', tenant = 'default' } = o;
+  const createdAtMs = systemClock.now();
+  const id = createId('run', createdAtMs);
+  let writer: LogWriter | undefined;
+  let spoolEnd = 0;
+  await store.db.transact((tx) =>
+    store.runs.add(tx, {
+      id,
+      jobId,
+      tenant,
+      createdAtMs,
+      args: { target: '/mnt/backup' },
+      sealed: null,
+      labels: { team: 'ops' },
+      priority: 0,
+      trigger: { type: 'api' },
+      createdBy: 'local',
+      requestId: null,
+      source: { name: 'local-fs', type: 'fs', revision: '0123456789abcdef' },
+      security: {
+        profile: 'secure',
+        isolation: {
+          pid_namespace: true,
+          network: 'none',
+          filesystem: 'workspace',
+          environment: 'clean',
+          no_new_privileges: true,
+          uid: 65534,
+        },
+      },
+      grants: [],
+      limits: {},
+      waiting: null,
+      plan: {
+        job,
+        revision: '0123456789abcdef',
+        profile: 'secure',
+        network: 'none',
+        read: [],
+        write: [],
+        resolvedArgs: {},
+      },
+    }),
+  );
+
+  const move: TestRun['move'] = async (name, change = {}) => {
+    await store.db.transact((tx) => store.runs.move(tx, id, name, { atMs: systemClock.now(), ...change }));
+  };
+  return {
+    id,
+    move,
+    async print(...lines) {
+      writer ??= await store.logs.openWriter({ runId: id, maxSizeBytes: 2 ** 30 });
+      const bytes = Buffer.from(`${lines.join('\n')}\n`);
+      spoolEnd += bytes.length;
+      const { firstSeq, count } = writer.append({ attempt: 1, stepId: stepIdOfSingle, bytes, spoolEnd });
+      await writer.ready();
+      await store.db.transact(async (tx) => tx.emit({ type: 'run.output', runId: id, jobId, tenant, firstSeq, count }));
+    },
+    async finish(name = 'succeed') {
+      await writer?.close();
+      await move(name, { exitCode: name === 'succeed' ? 0 : 1 });
+    },
+  };
+}
+
+async function addArtifact(store: Store, root: string, run: TestRun, artifact: TestArtifact): Promise<string> {
+  const createdAtMs = systemClock.now();
+  const path = join(root, randomBytes(8).toString('hex'));
+  await writeFile(path, artifact.content);
+  const blob = await store.artifacts.stage(path, { id: createId('artifact', createdAtMs) });
+  await store.db.transact((tx) =>
+    store.artifacts.add(tx, [
+      {
+        ...blob,
+        runId: run.id,
+        jobId: 'demo',
+        tenant: 'default',
+        stepId: stepIdOfSingle,
+        name: artifact.name,
+        path: `/workspace/${artifact.name}`,
+        mediaType: artifact.mediaType ?? 'application/octet-stream',
+        createdAtMs,
+        expiresAtMs: artifact.expiresAtMs ?? null,
+      },
+    ]),
+  );
+  return blob.id;
+}
+
+const job: JobDefinition = {
+  id: 'demo',
+  name: 'demo',
+  namespace: '',
+  title: null,
+  description: null,
+  version: '1.0.0',
+  tags: [],
+  enabled: true,
+  source: 'local-fs',
+  path: 'demo',
+  executor: 'proc',
+  command: ['./run.sh'],
+  ulcProfile: 'ulc.exec',
+  image: null,
+  argspec: { type: 'object' },
+  secretArgs: [],
+  env: {},
+  composition: 'single',
+  steps: [],
+  timeouts: { runMs: null, stepMs: null, queueMs: null },
+  cancel: { signal: 'TERM', graceMs: 1_000 },
+  securityProfile: null,
+  permissions: { network: null, read: [], write: [] },
+  artifacts: { paths: [], ttlMs: null },
+  logs: { maxSizeBytes: 2 ** 30 },
+  unsupported: [],
+};

@@ -1,0 +1,150 @@
+import { once } from 'node:events';
+import { readdirSync, readlinkSync } from 'node:fs';
+import { connect, type Socket } from 'node:net';
+import { expect, test } from 'vitest';
+import type { Hub } from '../../src/engine/hub.ts';
+import { allFramesOf, framesOf } from '../support/event-stream.ts';
+import { type Serving, startServing } from './serving.ts';
+
+/** Asks for a stream and reads nothing of it yet. */
+async function openStalled(server: Serving, path: string, headers = ''): Promise<Socket> {
+  const { hostname, port } = new URL(server.url);
+  const socket = connect({ host: hostname, port: Number(port) });
+  socket.on('error', () => undefined);
+  await once(socket, 'connect');
+  socket.pause();
+  socket.write(`GET /api/v1${path} HTTP/1.1\r\nHost: localhost\r\n${headers}\r\n`);
+  return socket;
+}
+
+/** How many streams listen for events, from now on. */
+function countFollowers({ hub }: Serving): () => number {
+  const { onEvents } = hub;
+  let open = 0;
+  const counting: Hub['onEvents'] = (listener) => {
+    open += 1;
+    const stop = onEvents(listener);
+    return () => {
+      open -= 1;
+      stop();
+    };
+  };
+  Object.assign(hub, { onEvents: counting });
+  return () => open;
+}
+
+/** Files that this process has open. */
+function openFiles(): string[] {
+  return readdirSync('/proc/self/fd').map((fd) => {
+    try {
+      return readlinkSync(`/proc/self/fd/${fd}`);
+    } catch {
+      return '';
+    }
+  });
+}
+
+const longLines = Array.from({ length: 10 }, () => 'x'.repeat(60_000));
+
+test('a reader that stands still is disconnected, and holds nobody else up', async () => {
+  await using server = await startServing({ server: { writeTimeoutMs: 300 } });
+  const followers = countFollowers(server);
+  const run = await server.addRun();
+  await run.move('claim');
+  const path = `/runs/${run.id}/logs?follow=true`;
+  const stalled = await openStalled(server, path);
+  const reader = allFramesOf(await server.fetch(path));
+  await expect.poll(followers).toBe(2);
+  for (let i = 0; i < 40; i++) await run.print(...longLines);
+  await run.finish();
+  expect(await reader).toHaveLength(401);
+  await expect.poll(followers, { timeout: 5_000 }).toBe(0);
+
+  let receivedBytes = 0;
+  stalled.on('data', (chunk) => {
+    receivedBytes += chunk.length;
+  });
+  stalled.resume();
+  await once(stalled, 'close');
+  expect(receivedBytes).toBeLessThan(400 * 60_000);
+});
+
+test('a slow reader that makes progress gets everything, however long it takes', async () => {
+  await using server = await startServing({ server: { writeTimeoutMs: 3_000 } });
+  const run = await server.addRun();
+  for (let i = 0; i < 40; i++) await run.print(...longLines);
+  // One write of 24 MB, which takes longer to drain than a reader may stand still.
+  const socket = await openStalled(server, `/runs/${run.id}/logs?limit=400`, 'Accept: text/plain\r\n');
+  const startedAtMs = performance.now();
+  let receivedBytes = 0;
+  socket.on('data', (chunk) => {
+    receivedBytes += chunk.length;
+    socket.pause();
+    setTimeout(() => socket.resume(), 10);
+    if (chunk.toString('latin1').endsWith('\r\n0\r\n\r\n')) socket.destroy();
+  });
+  socket.resume();
+  await once(socket, 'close');
+  expect(receivedBytes).toBeGreaterThan(400 * 60_000);
+  expect(performance.now() - startedAtMs).toBeGreaterThan(3_000);
+});
+
+test('a download that nobody takes is broken off', async () => {
+  await using server = await startServing({ server: { writeTimeoutMs: 200 } });
+  const run = await server.addRun();
+  const size = 32 * 2 ** 20;
+  const id = await server.addArtifact(run, { name: 'large', content: Buffer.alloc(size) });
+  const stalled = await openStalled(server, `/artifacts/${id}`);
+  await expect.poll(() => openFiles()).toContainEqual(expect.stringContaining(id));
+  await expect.poll(() => openFiles(), { timeout: 5_000 }).not.toContainEqual(expect.stringContaining(id));
+  let receivedBytes = 0;
+  stalled.on('data', (chunk) => {
+    receivedBytes += chunk.length;
+  });
+  stalled.resume();
+  await once(stalled, 'close');
+  expect(receivedBytes).toBeLessThan(size);
+});
+
+test('a client that hangs up leaves nothing behind', async () => {
+  await using server = await startServing();
+  const followers = countFollowers(server);
+  const run = await server.addRun();
+  const hangUp = new AbortController();
+  for (let i = 0; i < 5; i++) {
+    for (const path of [`/runs/${run.id}/logs?follow=true`, '/events/runs', `/events/runs?run_id=${run.id}`]) {
+      await server.fetch(path, { signal: hangUp.signal });
+    }
+  }
+  await expect.poll(followers).toBe(15);
+  hangUp.abort();
+  await expect.poll(followers).toBe(0);
+});
+
+test('closing ends every stream and connection within 2 s, read or not, and nothing is taken any more', async () => {
+  const server = await startServing({ server: { writeTimeoutMs: 60_000 } });
+  const run = await server.addRun();
+  await run.move('claim');
+  for (let i = 0; i < 20; i++) await run.print(...longLines);
+  const quiet = await server.addRun();
+  await quiet.print('one line');
+  const stalled = await openStalled(server, `/runs/${run.id}/logs?follow=true`);
+  const next = framesOf(await server.fetch('/events/runs')).next();
+  const follower = allFramesOf(await server.fetch(`/runs/${quiet.id}/logs?follow=true`));
+  const idle = await openStalled(server, '/health');
+  // One that becomes a stream only while the server stops already.
+  const { summary } = server.store.runs;
+  const gate = Promise.withResolvers<void>();
+  Object.assign(server.store.runs, { summary: (id: string) => gate.promise.then(() => summary(id)) });
+  const late = await openStalled(server, `/runs/${quiet.id}/logs?follow=true`);
+  await expect.poll(() => late.bytesWritten).toBeGreaterThan(0);
+  const startedAtMs = performance.now();
+  const closed = server.close();
+  gate.resolve();
+  await closed;
+  expect(performance.now() - startedAtMs).toBeLessThan(2_000);
+  expect((await next).done).toBe(true);
+  await follower;
+  for (const socket of [stalled, idle, late]) socket.destroy();
+  await expect(server.fetch('//healthz')).rejects.toThrow('fetch failed');
+});

@@ -1,0 +1,82 @@
+import { afterAll, expect, test } from 'vitest';
+import { startServing } from './serving.ts';
+
+const server = await startServing();
+afterAll(() => server.close());
+
+test('health says what it is made of', async () => {
+  const response = await server.fetch('/health');
+  expect(response.status).toBe(200);
+  expect(await response.json()).toEqual({
+    status: expect.stringMatching(/^(healthy|degraded)$/),
+    version: '1.2.3',
+    uptime_seconds: expect.any(Number),
+    checks: expect.objectContaining({ database: { status: 'ok' }, sources: { status: 'ok' } }),
+  });
+});
+
+test('an instance that cannot write is unhealthy, and its probes say so', async () => {
+  const { failure } = server.store.db;
+  Object.assign(server.store.db, { failure: () => 'the disk is full' });
+  const health = await server.fetch('/health');
+  const probes = [await server.fetch('//healthz'), await server.fetch('//readyz')];
+  Object.assign(server.store.db, { failure });
+  expect([health.status, await health.json()]).toMatchObject([
+    503,
+    { status: 'unhealthy', checks: { database: { status: 'failing', detail: 'the disk is full' } } },
+  ]);
+  for (const probe of probes) {
+    expect(probe.status).toBe(503);
+    expect(await probe.json()).toMatchObject({ type: 'https://flowd.org/problems/not-ready' });
+  }
+});
+
+test('the probes are 204 when all is well', async () => {
+  for (const path of ['//healthz', '//readyz']) {
+    const response = await server.fetch(path);
+    expect([response.status, await response.text()]).toEqual([204, '']);
+  }
+});
+
+test('system information names sources as the operator wrote them', async () => {
+  const text = await (await server.fetch('/system/info')).text();
+  expect(JSON.parse(text)).toEqual({
+    version: '1.2.3',
+    sources: [{ name: 'local-fs', type: 'fs', path: './jobs' }],
+    extensions: ['mcp'],
+    storage: { database: 'sqlite', blobs: 'file' },
+    queue: {
+      depth: 0,
+      running: 0,
+      limits: { global_concurrency: 4, job_concurrency: null, max_depth: null },
+    },
+    executors: {
+      proc: expect.objectContaining({ available: expect.any(Boolean) }),
+      container: { available: false, detail: expect.any(String) },
+    },
+    isolation: {
+      secure: expect.objectContaining({ available: expect.any(Boolean) }),
+      permissive: expect.objectContaining({ available: expect.any(Boolean) }),
+      disabled: expect.objectContaining({ available: expect.any(Boolean) }),
+    },
+    limits: { body_bytes: 65_536, sync_wait: '10s' },
+    workers: [{ id: expect.any(String), host: expect.any(String), running: 0 }],
+  });
+  expect(text).not.toContain(server.root);
+});
+
+test.each(['//', '//docs'])('%s is a page without scripts or anything from elsewhere', async (path) => {
+  const response = await server.fetch(path);
+  expect(response.headers.get('content-type')).toBe('text/html; charset=utf-8');
+  expect(response.headers.get('content-security-policy')).toMatch(/^default-src 'none'; style-src 'sha256-/);
+  const html = await response.text();
+  expect(html).toMatch(/^<!doctype html>/);
+  expect(html).not.toMatch(/<script|https?:\/\/(?!flowd\.org\/problems\/)/);
+});
+
+test('the docs name every operation, every parameter and every problem', async () => {
+  const html = await (await server.fetch('//docs')).text();
+  for (const text of ['POST /api/v1/runs/{run_id}/cancel', 'Idempotency-Key', 'next_cursor', 'events-expired']) {
+    expect(html).toContain(text);
+  }
+});
