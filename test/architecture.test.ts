@@ -1,0 +1,213 @@
+// Holds the dependency table of docs/architecture.md over the sources, and shows that each rule bites on a planted breach.
+
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, posix } from 'node:path';
+import { expect, test } from 'vitest';
+
+/** Path below the root of the checkout → source text. */
+type Sources = ReadonlyMap<string, string>;
+type Import = { readonly specifier: string; readonly isDynamic: boolean };
+type Rule = { readonly folders: readonly string[]; readonly packages: readonly string[]; readonly node: boolean };
+
+const table: Readonly<Record<string, Rule>> = {
+  lib: { folders: [], packages: ['pino', 'ulid'], node: true },
+  domain: { folders: ['lib'], packages: [], node: false },
+  contract: { folders: ['domain', 'lib'], packages: ['typebox'], node: false },
+  config: { folders: ['domain', 'lib'], packages: ['yaml', 'typebox', 'ajv'], node: true },
+  catalog: { folders: ['domain', 'lib'], packages: ['yaml', 'ajv', 'ajv-formats', 're2js'], node: true },
+  store: { folders: ['domain', 'lib'], packages: ['kysely'], node: true },
+  exec: { folders: ['domain', 'lib'], packages: ['re2js'], node: true },
+  engine: { folders: ['domain', 'catalog', 'store', 'exec', 'lib'], packages: [], node: true },
+  server: {
+    folders: ['domain', 'contract', 'catalog', 'store', 'engine', 'lib'],
+    packages: ['fastify', '@fastify/rate-limit', 'ajv', 'ajv-formats', 'typebox'],
+    node: true,
+  },
+  client: { folders: ['domain', 'contract', 'lib'], packages: [], node: false },
+  cli: { folders: ['client', 'contract', 'domain', 'lib', 'config'], packages: [], node: true },
+};
+
+/** Runs in browsers too, so nothing that these folders reach may need Node. */
+const portable = ['domain', 'contract', 'client'];
+const http = ['node:http', 'node:https', 'node:http2', 'node:net'];
+const forbiddenNames = 'utils helpers common types interfaces constants manager service index'.split(' ');
+const mostLines = 400;
+
+test('the sources keep the dependency table', () => {
+  expect(sources.size).toBeGreaterThan(10);
+  expect(breachesOf(sources)).toEqual([]);
+});
+
+test.each([
+  ['a folder the table does not name', 'src/domain/run.ts', "import '../store/runs.ts';", 'imports store'],
+  ['a neighbour by its type alone', 'src/store/runs.ts', "import type { X } from '../exec/launch.ts';", 'imports exec'],
+  ['a neighbour by a re-export', 'src/catalog/catalog.ts', "export * from '../store/open.ts';", 'imports store'],
+  ['a neighbour by import()', 'src/exec/launch.ts', "  const x = await import('../store/open.ts');", 'imports store'],
+  ['over several lines', 'src/client/client.ts', "import {\n  a,\n} from '../server/app.ts';", 'imports server'],
+  ['a package where none is allowed', 'src/domain/run.ts', "import { x } from 'ulid';", 'imports ulid'],
+  ['a package of another folder', 'src/engine/engine.ts', "import fastify from 'fastify';", 'imports fastify'],
+  ['Node where it is forbidden', 'src/contract/schemas.ts', "import 'node:fs';", 'imports node:fs'],
+  ['HTTP in the engine', 'src/engine/engine.ts', "import 'node:http';", 'imports node:http'],
+  ['main.ts, except from cli by import()', 'src/cli/main.ts', "import { x } from '../main.ts';", 'imports main.ts'],
+  ['main.ts from elsewhere', 'src/server/app.ts', "await import('../main.ts');", 'imports main.ts'],
+])('an import of %s is a breach', (_what, path, line, message) => {
+  expect(newBreachesOf(planted(path, line))).toContain(`${path} ${message}`);
+});
+
+test('cli reaches main.ts by import()', () => {
+  const path = 'src/cli/planted.ts';
+  expect(newBreachesOf(planted(path, "const { serve } = await import('../main.ts');"))).toEqual([]);
+});
+
+test('Node behind a portable file is a breach', () => {
+  const portableFile = planted('src/domain/planted.ts', "import { now } from '../lib/planted.ts';");
+  const withNode = new Map([...portableFile, ['src/lib/planted.ts', "import { hrtime } from 'node:process';"]]);
+  expect(newBreachesOf(withNode)).toContain('src/domain/planted.ts reaches node:process through src/lib/planted.ts');
+});
+
+test('an import cycle is a breach, of types too', () => {
+  const cycle = new Map([
+    ['src/lib/a.ts', "import type { B } from './b.ts';"],
+    ['src/lib/b.ts', "import { c } from './c.ts';"],
+    ['src/lib/c.ts', "export type { A } from './a.ts';"],
+  ]);
+  expect(breachesOf(cycle)).toEqual(['import cycle: src/lib/a.ts → src/lib/b.ts → src/lib/c.ts → src/lib/a.ts']);
+});
+
+test.each(['src/store/types.ts', 'src/engine/utils.ts', 'src/helpers/clock.ts'])('the name %s is a breach', (path) => {
+  expect(newBreachesOf(planted(path, ''))).toContain(`${path} is named after a kind of code`);
+});
+
+test('a file of more than 400 lines is a breach', () => {
+  expect(newBreachesOf(planted('src/lib/long.ts', '\n'.repeat(399)))).toEqual([]);
+  expect(newBreachesOf(planted('src/lib/long.ts', '\n'.repeat(400)))).toEqual(['src/lib/long.ts has 401 lines']);
+});
+
+test('a file outside the table is a breach', () => {
+  expect(newBreachesOf(planted('src/misc/clock.ts', ''))).toContain('src/misc/clock.ts is in no folder of the table');
+});
+
+test('an import in a comment or a text is none', () => {
+  const talk = [
+    "// import 'node:fs';",
+    '/**',
+    " * import { x } from '../store/open.ts';",
+    ' */',
+    "log('from', 'node:fs');",
+  ];
+  expect(newBreachesOf(planted('src/domain/planted.ts', talk.join('\n')))).toEqual([]);
+});
+
+const sources = readSources();
+
+function readSources(): Sources {
+  const root = join(import.meta.dirname, '..');
+  const paths = readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' }).filter((path) =>
+    path.endsWith('.ts'),
+  );
+  return new Map(paths.map((path) => [`src/${path}`, readFileSync(join(root, 'src', path), 'utf8')]));
+}
+
+/** The real sources with one line more at the top of one file, or with one file more. */
+function planted(path: string, line: string): Sources {
+  return new Map([...sources, [path, `${line}\n${sources.get(path) ?? ''}`]]);
+}
+
+/** What the planting added to the breaches there are. */
+function newBreachesOf(files: Sources): string[] {
+  const known = breachesOf(sources);
+  return breachesOf(files).filter((breach) => !known.includes(breach));
+}
+
+function breachesOf(files: Sources): string[] {
+  const breaches: string[] = [];
+  for (const [path, text] of files) {
+    breaches.push(...nameAndSize(path, text), ...forbiddenImports(path, importsOf(text)));
+    if (portable.includes(folderOf(path))) breaches.push(...nodeBehind(path, files));
+  }
+  return [...breaches, ...cyclesOf(files)];
+}
+
+function nameAndSize(path: string, text: string): string[] {
+  const names = path.slice('src/'.length).replace(/\.ts$/, '').split('/');
+  const lines = text.split('\n').length - 1;
+  return [
+    ...(names.some((name) => forbiddenNames.includes(name)) ? [`${path} is named after a kind of code`] : []),
+    ...(lines > mostLines ? [`${path} has ${lines} lines`] : []),
+  ];
+}
+
+function forbiddenImports(path: string, imports: readonly Import[]): string[] {
+  if (path === 'src/main.ts') return [];
+  const folder = folderOf(path);
+  const rule = table[folder];
+  if (!rule) return [`${path} is in no folder of the table`];
+  return imports
+    .filter((one) => !isAllowed(path, folder, rule, one))
+    .map((one) => `${path} imports ${nameOf(path, one)}`);
+}
+
+function isAllowed(path: string, folder: string, rule: Rule, { specifier, isDynamic }: Import): boolean {
+  const target = targetOf(path, specifier);
+  if (target === 'src/main.ts') return folder === 'cli' && isDynamic;
+  if (target) return folderOf(target) === folder || rule.folders.includes(folderOf(target));
+  if (specifier.startsWith('node:')) return rule.node && !(folder === 'engine' && http.includes(specifier));
+  return rule.packages.includes(packageOf(specifier));
+}
+
+function nameOf(path: string, { specifier }: Import): string {
+  const target = targetOf(path, specifier);
+  if (target) return target === 'src/main.ts' ? 'main.ts' : folderOf(target);
+  return specifier.startsWith('node:') ? specifier : packageOf(specifier);
+}
+
+function nodeBehind(path: string, files: Sources): string[] {
+  const seen = new Set([path]);
+  for (const file of seen) {
+    for (const { specifier } of importsOf(files.get(file) ?? '')) {
+      if (specifier.startsWith('node:') && file !== path) return [`${path} reaches ${specifier} through ${file}`];
+      const target = targetOf(file, specifier);
+      if (target) seen.add(target);
+    }
+  }
+  return [];
+}
+
+function cyclesOf(files: Sources): string[] {
+  const done = new Set<string>();
+  const cycles: string[] = [];
+  const visit = (path: string, trail: readonly string[]): void => {
+    if (trail.includes(path)) cycles.push(`import cycle: ${[...trail.slice(trail.indexOf(path)), path].join(' → ')}`);
+    if (done.has(path) || trail.includes(path)) return;
+    for (const { specifier } of importsOf(files.get(path) ?? '')) {
+      const target = targetOf(path, specifier);
+      if (target) visit(target, [...trail, path]);
+    }
+    done.add(path);
+  };
+  for (const path of files.keys()) visit(path, []);
+  return cycles;
+}
+
+/** The formatter puts every import and re-export at the start of a line; import() may stand anywhere. */
+function importsOf(text: string): Import[] {
+  const code = text.replaceAll(/^\s*(?:\/\/|\/?\*).*$/gm, '');
+  const fixed = code.matchAll(/^(?:import|export)\b(?:[^;'"]*?\bfrom)?\s*['"]([^'"]+)['"]/gm);
+  const dynamic = code.matchAll(/\bimport\(\s*['"]([^'"]+)['"]/g);
+  return [
+    ...[...fixed].map(([, specifier = '']) => ({ specifier, isDynamic: false })),
+    ...[...dynamic].map(([, specifier = '']) => ({ specifier, isDynamic: true })),
+  ];
+}
+
+function targetOf(path: string, specifier: string): string | undefined {
+  return specifier.startsWith('.') ? posix.join(dirname(path), specifier) : undefined;
+}
+
+function folderOf(path: string): string {
+  return path.split('/')[1] ?? '';
+}
+
+function packageOf(specifier: string): string {
+  return specifier.split('/', specifier.startsWith('@') ? 2 : 1).join('/');
+}

@@ -1,0 +1,144 @@
+// API reference, Error Handling.
+
+import { rename, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, describe, expect, test } from 'vitest';
+import { testWith } from '../support/host.ts';
+import { bash } from '../support/jobs.ts';
+import { sendRaw } from '../support/raw-http.ts';
+import { startServer } from '../support/server.ts';
+
+const server = await startServer({
+  jobs: { 'backup/daily': bash('true'), broken: { 'config.yaml': 'command: [\n' } },
+  config: { server: { body_limit: '16KiB' } },
+});
+afterAll(() => server.close());
+
+const problem = (slug: string, title: string, status: number, instance: string) => ({
+  type: `https://flowd.org/problems/${slug}`,
+  title,
+  status,
+  detail: expect.stringMatching(/./),
+  instance,
+});
+
+const allow = async (path: string, method: string) => (await server.fetch(path, { method })).headers.get('allow');
+
+describe('every error is a problem document', () => {
+  const unknownRun = '/api/v1/runs/run_01HX0000000000000000000000';
+  test.each([
+    ['GET', '/api/v1/jobs/nowhere', 404, 'job-not-found', 'Job Not Found'],
+    ['GET', '/api/v1/jobs/a%20b%2Fc', 404, 'job-not-found', 'Job Not Found'],
+    ['GET', unknownRun, 404, 'run-not-found', 'Run Not Found'],
+    ['GET', `${unknownRun}/logs`, 404, 'run-not-found', 'Run Not Found'],
+    ['POST', `${unknownRun}/cancel`, 404, 'run-not-found', 'Run Not Found'],
+    ['GET', '/api/v1/artifacts/artifact_01HX', 404, 'artifact-not-found', 'Artifact Not Found'],
+    ['GET', '/api/v1/runs?limit=0', 400, 'validation-error', 'Validation Error'],
+    ['GET', '/api/v1/jobs/broken', 422, 'job-invalid', 'Job Invalid'],
+    ['GET', '/api/v1/nothing', 404, 'not-found', 'Not Found'],
+    ['GET', '/api/v1', 404, 'not-found', 'Not Found'],
+    ['GET', '/nothing/here', 404, 'not-found', 'Not Found'],
+    ['DELETE', '/api/v1/runs', 405, 'method-not-allowed', 'Method Not Allowed'],
+    ['POST', '/api/v1/jobs', 405, 'method-not-allowed', 'Method Not Allowed'],
+    ['PUT', '/api/v1/jobs/backup/daily', 405, 'method-not-allowed', 'Method Not Allowed'],
+    ['GET', `${unknownRun}/cancel`, 405, 'method-not-allowed', 'Method Not Allowed'],
+    ['PATCH', '/api/v1/health', 405, 'method-not-allowed', 'Method Not Allowed'],
+  ])('%s %s is %i %s', async (method, path, status, slug, title) => {
+    const response = await server.fetch(`/${path}`, { method });
+    expect(response.status).toBe(status);
+    expect(response.headers.get('content-type')).toMatch(/^application\/problem\+json\b/);
+    expect(response.headers.get('x-request-id')).toEqual(expect.any(String));
+    expect(await response.json()).toMatchObject(problem(slug, title, status, path.split('?')[0] ?? ''));
+  });
+
+  test('405 names the methods there are', async () => {
+    expect((await allow('/runs', 'DELETE'))?.split(', ').toSorted()).toEqual(['GET', 'HEAD', 'POST']);
+    expect((await allow('/jobs/backup/daily', 'PUT'))?.split(', ').toSorted()).toEqual(['GET', 'HEAD']);
+    expect((await allow('/runs/run_01HX/cancel', 'GET'))?.split(', ')).toEqual(['POST']);
+  });
+
+  test('HEAD is answered wherever GET is, without a body', async () => {
+    for (const path of ['/jobs', '/jobs/backup/daily', '/runs', '/artifacts', '/health', '/system/info']) {
+      const [head, get] = [await server.fetch(path, { method: 'HEAD' }), await server.fetch(path)];
+      expect([path, head.status, await head.text()]).toEqual([path, 200, '']);
+      expect(head.headers.get('content-type')).toBe(get.headers.get('content-type'));
+    }
+  });
+});
+
+describe('what no proper client would send', () => {
+  const raw = (text: string) => sendRaw(server.url, text);
+  const host = `Host: ${new URL(server.url).host}\r\nConnection: close\r\n`;
+
+  test.each([
+    ['a broken escape in the path', `GET /api/v1/jobs/%ZZ HTTP/1.1\r\n${host}\r\n`],
+    ['no request line', `nonsense\r\n\r\n`],
+    ['a header without a colon', `GET /api/v1/jobs HTTP/1.1\r\n${host}nonsense\r\n\r\n`],
+    ['two lengths', `POST /api/v1/runs HTTP/1.1\r\n${host}Content-Length: 1\r\nContent-Length: 2\r\n\r\n{}`],
+    [
+      'JSON that is none',
+      `POST /api/v1/runs HTTP/1.1\r\n${host}Content-Type: application/json\r\nContent-Length: 1\r\n\r\n{`,
+    ],
+  ])('%s is 400 malformed-request', async (_what, request) => {
+    const answer = await raw(request);
+    expect(answer.status).toBe(400);
+    expect(answer.head).toMatch(/content-type: application\/problem\+json/i);
+    expect(JSON.parse(answer.body)).toMatchObject({
+      type: 'https://flowd.org/problems/malformed-request',
+      status: 400,
+    });
+  });
+
+  test('a header of 100 kB is 400 malformed-request, and a path of 100 kB is refused', async () => {
+    const long = await raw(`GET /api/v1/jobs HTTP/1.1\r\n${host}X-Long: ${'x'.repeat(100_000)}\r\n\r\n`);
+    expect(long.status).toBe(400);
+    expect(JSON.parse(long.body)).toMatchObject({ type: 'https://flowd.org/problems/malformed-request' });
+    const path = await raw(`GET /api/v1/jobs/${'x'.repeat(100_000)} HTTP/1.1\r\n${host}\r\n`);
+    expect([400, 404, 414, 431]).toContain(path.status);
+  });
+
+  test('a body over server.body_limit is 413, declared or not', async () => {
+    const declared = await raw(
+      `POST /api/v1/runs HTTP/1.1\r\n${host}Content-Type: application/json\r\nContent-Length: 99999999\r\n\r\n{`,
+    );
+    expect(declared.status).toBe(413);
+    const body = `{"job_id":"${'x'.repeat(20_000)}"}`;
+    const chunked = await raw(
+      `POST /api/v1/runs HTTP/1.1\r\n${host}Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n` +
+        `${body.length.toString(16)}\r\n${body}\r\n0\r\n\r\n`,
+    );
+    expect(chunked.status).toBe(413);
+    expect(JSON.parse(chunked.body)).toMatchObject({ type: 'https://flowd.org/problems/body-too-large', status: 413 });
+  });
+
+  test('a request id that is no plain text is not echoed', async () => {
+    const response = await server.fetch('/health', { headers: { 'x-request-id': 'a b"<script>' } });
+    expect(response.headers.get('x-request-id')).not.toContain('<');
+    const long = await server.fetch('/health', { headers: { 'x-request-id': 'x'.repeat(5_000) } });
+    expect(long.headers.get('x-request-id')?.length).toBeLessThan(300);
+  });
+});
+
+testWith('bwrap')(
+  'a run that the engine cannot create is 500 execution-error, tells no secrets, and harms nothing',
+  async () => {
+    const snapshots = join(server.dataDir, 'snapshots');
+    await rename(snapshots, `${snapshots}.away`).catch(() => undefined);
+    await writeFile(snapshots, 'a file where a folder should be');
+    const response = await server.fetch('/runs', { body: { job_id: 'backup/daily' } });
+    const text = await response.text();
+    expect(response.status).toBe(500);
+    expect(JSON.parse(text)).toMatchObject(problem('execution-error', 'Execution Error', 500, '/api/v1/runs'));
+    expect(text).not.toContain(server.root);
+    expect(text).not.toMatch(/\bat .*:\d+:\d+/);
+    await rename(snapshots, `${snapshots}.file`);
+    await rename(`${snapshots}.away`, snapshots).catch(() => undefined);
+    expect(await server.run('backup/daily')).toMatchObject({ status: 'success' });
+  },
+);
+
+test('the log of the server names the request by the id the answer bears', async () => {
+  const response = await server.fetch('/runs', { body: {}, headers: { 'x-request-id': 'find-me-42' } });
+  expect(response.headers.get('x-request-id')).toBe('find-me-42');
+  await expect.poll(() => server.stderr).toContain('find-me-42');
+});

@@ -1,0 +1,246 @@
+// API reference, Jobs › List Jobs.
+
+import { mkdir, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, describe, expect, test } from 'vitest';
+import { bash, writeJob } from '../support/jobs.ts';
+import { startServer } from '../support/server.ts';
+
+type JobList = {
+  jobs: { id: string; description: string | null; source: string }[];
+  invalid: { id: string; source: string; path: string; errors: { file: string; line: number; message: string }[] }[];
+  total: number;
+  next_cursor: string | null;
+};
+
+const server = await startServer({
+  jobs: {
+    'backup/daily': bash('true', {
+      name: 'Daily backup',
+      description: 'Daily backup job',
+      version: '2.1.0',
+      tags: ['backup', 'nightly'],
+    }),
+    'backup/weekly': bash('true', { tags: ['backup'] }),
+    'backup/db/full': bash('true', { description: 'Dumps every table' }),
+    deploy: bash('true', { security_profile: 'permissive' }),
+    stepped: {
+      'config.yaml': 'composition: steps\nsteps:\n  - {id: build, script: ./build.sh}\n',
+      'build.sh': 'true\n',
+    },
+    broken: { 'config.yaml': 'name: Broken\ncommand: [./run.sh\n', 'run.sh': 'true\n' },
+    misspelt: { 'config.yaml': 'command: ./run.sh\ntimeut: 5m\n', 'run.sh': 'true\n' },
+    '.hidden/job': bash('true'),
+    'drafts/one': bash('true'),
+    '.': { '.flwdignore': 'drafts\n' },
+    'older/form/config.d': { 'config.yaml': 'command: ./run.sh\n' },
+    'older/form': { 'run.sh': '#!/bin/sh\ntrue\n' },
+    'two/forms/config.d': { 'config.yaml': 'command: ./run.sh\n' },
+    'two/forms': bash('true'),
+    unconfigured: { 'loose.sh': '#!/bin/sh\ntrue\n' },
+  },
+});
+const allIds = ['backup/daily', 'backup/db/full', 'backup/weekly', 'deploy', 'older/form', 'stepped'];
+afterAll(() => server.close());
+
+const list = (query = '') => server.json<JobList>(`/jobs${query}`);
+const ids = async (query = '') => (await list(query)).jobs.map((job) => job.id);
+
+test('a job is listed with the fields of the reference, and those of this implementation', async () => {
+  const { jobs } = await list();
+  expect(jobs[0]).toEqual({
+    id: 'backup/daily',
+    name: 'daily',
+    namespace: 'backup',
+    version: '2.1.0',
+    description: 'Daily backup job',
+    source: 'local-fs',
+    title: 'Daily backup',
+    tags: ['backup', 'nightly'],
+    executor: 'proc',
+    security_profile: 'secure',
+    composition: 'single',
+    aliases: [],
+    enabled: true,
+  });
+});
+
+test('a job that says nothing of itself has version 1.0.0, no title, and at the root an empty namespace', async () => {
+  const { jobs } = await list('?namespace=');
+  expect(jobs[0]).toMatchObject({
+    id: 'deploy',
+    name: 'deploy',
+    namespace: '',
+    version: '1.0.0',
+    description: null,
+    title: null,
+    tags: [],
+    security_profile: 'permissive',
+  });
+});
+
+test('all jobs come, by id, with their number, and without a cursor', async () => {
+  expect(await ids()).toEqual(allIds);
+  expect(await list()).toMatchObject({ total: 6, next_cursor: null });
+});
+
+test.each([
+  ['?source=local-fs', allIds],
+  ['?source=elsewhere', []],
+  ['?namespace=backup', ['backup/daily', 'backup/weekly']],
+  ['?prefix=backup', ['backup/daily', 'backup/db/full', 'backup/weekly']],
+  ['?prefix=back', []],
+  ['?tag=nightly', ['backup/daily']],
+  ['?q=every%20table', ['backup/db/full']],
+  ['?q=DAILY', ['backup/daily']],
+  ['?namespace=backup&tag=nightly', ['backup/daily']],
+])('%s filters', async (query, expected) => {
+  expect(await ids(query)).toEqual(expected);
+});
+
+test('limit and offset page, and total counts what matches before paging', async () => {
+  expect(await list('?limit=2&offset=1&prefix=backup')).toMatchObject({
+    jobs: [{ id: 'backup/db/full' }, { id: 'backup/weekly' }],
+    total: 3,
+  });
+});
+
+test('a cursor pages on where the page before ended', async () => {
+  const first = await list('?limit=4');
+  expect(first.jobs.map((job) => job.id)).toEqual(allIds.slice(0, 4));
+  expect(first.next_cursor).toEqual(expect.any(String));
+  const second = await list(`?limit=4&cursor=${encodeURIComponent(first.next_cursor ?? '')}`);
+  expect(second.jobs.map((job) => job.id)).toEqual(allIds.slice(4));
+  expect(second.next_cursor).toBeNull();
+});
+
+test.each([
+  ['?limit=0', '?limit'],
+  ['?limit=1001', '?limit'],
+  ['?limit=ten', '?limit'],
+  ['?limit=1.5', '?limit'],
+  ['?offset=-1', '?offset'],
+  ['?offset=1e99', '?offset'],
+  ['?cursor=nonsense', '?cursor'],
+  ['?sourc=local-fs', '?sourc'],
+])('%s is a validation-error that names the parameter', async (query, pointer) => {
+  const answer = await server.fetch(`/jobs${query}`);
+  expect(answer.status).toBe(400);
+  expect(await answer.json()).toMatchObject({
+    type: 'https://flowd.org/problems/validation-error',
+    errors: [{ pointer }],
+  });
+});
+
+test('a broken job is listed beside the others, with file, line and what is wrong', async () => {
+  const { invalid } = await list();
+  expect(invalid.map((job) => job.id)).toEqual(['broken', 'misspelt', 'two/forms']);
+  expect(invalid[0]).toMatchObject({
+    source: 'local-fs',
+    path: 'broken',
+    errors: [{ file: 'broken/config.yaml', line: expect.any(Number), column: expect.any(Number) }],
+  });
+  expect(invalid[1]?.errors[0]).toMatchObject({ file: 'misspelt/config.yaml', line: 2 });
+  expect(invalid[1]?.errors[0]?.message).toMatch(/`timeut`.*did you mean `timeouts?`/);
+  expect(JSON.stringify(invalid)).not.toContain(server.root);
+});
+
+test('scripts without a config.yaml are counted in one line at the start', () => {
+  const lines = `${server.stdout}${server.stderr}`.split('\n').filter((line) => /ha(ve|s) no config\.yaml/.test(line));
+  expect(lines).toHaveLength(1);
+  expect(lines[0]).toMatch(/\b1 scripts? ha(ve|s) no config/);
+});
+
+test('a link out of the tree is not followed', async () => {
+  await mkdir(join(server.root, 'outside'));
+  await writeJob(join(server.root, 'outside', 'job'), bash('true'));
+  await symlink(join(server.root, 'outside'), join(server.jobsDir, 'outside'));
+  await writeJob(join(server.jobsDir, 'zz-after'), bash('true'));
+  await expect.poll(() => ids(), { timeout: 5_000 }).toContain('zz-after');
+  expect(await ids()).not.toContain('outside/job');
+  await rm(join(server.jobsDir, 'zz-after'), { recursive: true });
+  await expect.poll(() => ids(), { timeout: 5_000 }).not.toContain('zz-after');
+});
+
+test('If-None-Match answers 304 until a job changes', async () => {
+  const first = await server.fetch('/jobs');
+  const etag = first.headers.get('etag') ?? '';
+  expect(etag).toMatch(/^(W\/)?".+"$/);
+  const again = await server.fetch('/jobs', { headers: { 'if-none-match': etag } });
+  expect(again.status).toBe(304);
+  expect(await again.text()).toBe('');
+  await writeJob(join(server.jobsDir, 'etag-job'), bash('true'));
+  await expect
+    .poll(async () => (await server.fetch('/jobs', { headers: { 'if-none-match': etag } })).status, { timeout: 5_000 })
+    .toBe(200);
+  await rm(join(server.jobsDir, 'etag-job'), { recursive: true });
+  await expect.poll(() => ids(), { timeout: 5_000 }).not.toContain('etag-job');
+});
+
+describe('while the server runs', () => {
+  const within1s = { timeout: 1_000, interval: 20 };
+
+  test('a new, a changed and a removed job are visible within 1 s', async () => {
+    const dir = join(server.jobsDir, 'live', 'job');
+    await writeJob(dir, bash('true', { description: 'first' }));
+    await expect.poll(() => ids(), within1s).toContain('live/job');
+
+    await writeFile(join(dir, 'config.yaml'), 'command: ./run.sh\ndescription: second\n');
+    const description = async () => (await list('?namespace=live')).jobs[0]?.description;
+    await expect.poll(description, within1s).toBe('second');
+
+    await writeFile(join(dir, 'config.yaml'), 'command: ./run.sh\ndescription: [\n');
+    const invalid = async () => (await list()).invalid.map((job) => job.id);
+    await expect.poll(invalid, within1s).toContain('live/job');
+    expect(await ids()).not.toContain('live/job');
+
+    await rm(join(server.jobsDir, 'live'), { recursive: true });
+    await expect.poll(invalid, within1s).not.toContain('live/job');
+  });
+
+  test('so is a change of .flwdignore', async () => {
+    await writeFile(join(server.jobsDir, '.flwdignore'), 'drafts\ndeploy\n');
+    await expect.poll(() => ids(), within1s).not.toContain('deploy');
+    await writeFile(join(server.jobsDir, '.flwdignore'), 'drafts\n');
+    await expect.poll(() => ids(), within1s).toContain('deploy');
+  });
+
+  test('a whole tree that is moved in or out at once is noticed', async () => {
+    const outside = join(server.root, 'staged');
+    await writeJob(join(outside, 'deep', 'er', 'job'), bash('true'));
+    await rename(outside, join(server.jobsDir, 'staged'));
+    await expect.poll(() => ids(), within1s).toContain('staged/deep/er/job');
+    await rename(join(server.jobsDir, 'staged'), outside);
+    await expect.poll(() => ids(), within1s).not.toContain('staged/deep/er/job');
+  });
+});
+
+test('two sources that give one id run neither, list both places, and leave the others alone', async () => {
+  await using two = await startServer({
+    jobs: {
+      'shared/job': bash('true'),
+      'alone/here': bash('true'),
+      '../more/job': bash('true'),
+      '../more/other': bash('true'),
+    },
+    config: {
+      sources: [
+        { name: 'first', type: 'fs', path: 'jobs' },
+        { name: 'second', type: 'fs', path: 'more', mountPath: 'shared' },
+      ],
+    },
+  });
+  const { jobs, invalid } = await two.json<JobList>('/jobs');
+  expect(jobs.map(({ id, source }) => [id, source])).toEqual([
+    ['alone/here', 'first'],
+    ['shared/other', 'second'],
+  ]);
+  expect(invalid.map(({ id, source, path }) => [id, source, path])).toEqual([
+    ['shared/job', 'first', 'shared/job'],
+    ['shared/job', 'second', 'job'],
+  ]);
+  const answer = await two.fetch('/runs', { body: { job_id: 'shared/job' } });
+  expect(answer.status).toBe(422);
+  expect(await answer.json()).toMatchObject({ type: 'https://flowd.org/problems/job-invalid' });
+  expect(await two.run('shared/other')).toMatchObject({ status: 'success' });
+});

@@ -1,0 +1,169 @@
+// API reference, Runs › Cancel Run.
+
+import { afterAll, expect } from 'vitest';
+import type { RunAnswer } from '../support/answers.ts';
+import { allFramesOf } from '../support/event-stream.ts';
+import { testWith } from '../support/host.ts';
+import { bash, python } from '../support/jobs.ts';
+import { processesWith } from '../support/processes.ts';
+import { startServer } from '../support/server.ts';
+
+const test = testWith('bwrap');
+
+// Each job's processes carry a number of their own in their command line, so that they can be told on the host.
+const server = await startServer({
+  jobs: {
+    plain: bash('echo started; sleep 3601.11'),
+    tree: bash(
+      `setsid sleep 3602.22 &
+       (setsid bash -c 'trap "" TERM INT HUP; while :; do sleep 3602.23; done' &)
+       nohup sleep 3602.24 > /dev/null 2>&1 &
+       disown -a
+       echo started
+       sleep 3602.25`,
+      { cancel: { grace: '500ms' } },
+    ),
+    tidy: bash('trap "echo cleaning up; exit 0" TERM\necho started\nsleep 3603.33 & wait'),
+    stubborn: bash('trap "" TERM\necho started\nwhile :; do sleep 3604.44 || true; done', {
+      cancel: { grace: '500ms' },
+    }),
+    interrupted: python(
+      'import signal, sys, time\nsignal.signal(signal.SIGINT, lambda *_: (print("got INT", flush=True), sys.exit(0)))\nprint("started", flush=True)\ntime.sleep(3605.55)',
+      { cancel: { signal: 'INT', grace: '5s' } },
+    ),
+    daemon: bash('setsid sleep 3606.66 & echo started'),
+    quick: bash('true'),
+  },
+  config: { scheduler: { global_concurrency: 6 } },
+});
+afterAll(() => server.close());
+
+const cancel = (runId: string) => server.fetch(`/runs/${runId}/cancel`, { method: 'POST' });
+
+async function startedRun(jobId: string): Promise<string> {
+  const runId = await server.start(jobId);
+  await expect.poll(() => server.messages(runId)).toContain('started');
+  return runId;
+}
+
+test('a running run is cancelled with the answer of the reference, and its process is gone by then', async () => {
+  const runId = await startedRun('plain');
+  expect(processesWith('3601.11')).not.toEqual([]);
+  const response = await cancel(runId);
+  const left = processesWith('3601.11');
+  expect(response.status).toBe(200);
+  expect(await response.json()).toEqual({ run_id: runId, status: 'cancelled' });
+  expect(left).toEqual([]);
+  expect(await server.json<RunAnswer>(`/runs/${runId}`)).toMatchObject({
+    status: 'cancelled',
+    reason: null,
+    finished_at: expect.any(String),
+    cancel_requested_at: expect.any(String),
+    termination: {
+      signals: [{ signal: expect.stringMatching(/TERM/), at: expect.any(String), processes: expect.any(Number) }],
+      remaining: 0,
+      finished_at: expect.any(String),
+    },
+    steps: [{ step_id: 'step_01', status: 'cancelled' }],
+  });
+});
+
+test('nothing of a whole tree is left: daemons, orphans, processes that ignore every signal', async () => {
+  const runId = await startedRun('tree');
+  for (const mark of ['3602.22', '3602.23', '3602.24', '3602.25']) {
+    await expect.poll(() => processesWith(mark)).not.toEqual([]);
+  }
+  expect((await cancel(runId)).status).toBe(200);
+  expect(processesWith('3602.2')).toEqual([]);
+  expect(await server.json<RunAnswer>(`/runs/${runId}`)).toMatchObject({ termination: { remaining: 0 } });
+});
+
+test('a script may tidy up in its grace period, and what it says then is kept', async () => {
+  const runId = await startedRun('tidy');
+  expect(await (await cancel(runId)).json()).toMatchObject({ status: 'cancelled' });
+  expect(await server.messages(runId)).toContain('cleaning up');
+});
+
+test('a script that ignores TERM is killed after its grace period', async () => {
+  const runId = await startedRun('stubborn');
+  expect(await (await cancel(runId)).json()).toEqual({ run_id: runId, status: 'cancelled' });
+  expect(processesWith('3604.44')).toEqual([]);
+  const { termination } = await server.json<RunAnswer>(`/runs/${runId}`);
+  expect(termination?.signals.map(({ signal }) => signal.replace(/^SIG/, ''))).toEqual(['TERM', 'KILL']);
+});
+
+test('the signal is the one the job asks for', async () => {
+  const runId = await startedRun('interrupted');
+  expect((await cancel(runId)).status).toBe(200);
+  expect(await server.messages(runId)).toEqual(['started', 'got INT']);
+});
+
+test('a pending run is cancelled without ever starting', async () => {
+  await using small = await startServer({
+    jobs: { plain: bash('sleep 3607.77'), quick: bash('true') },
+    config: { scheduler: { global_concurrency: 1 } },
+  });
+  const holder = await small.start('plain');
+  await small.runWhen(holder, (run) => run.status === 'running');
+  const waiting = await small.start('quick');
+  const response = await small.fetch(`/runs/${waiting}/cancel`, { method: 'POST' });
+  expect(response.status).toBe(200);
+  expect(await response.json()).toEqual({ run_id: waiting, status: 'cancelled' });
+  expect(await small.json(`/runs/${waiting}`)).toMatchObject({ status: 'cancelled', started_at: null, waiting: null });
+  expect((await small.fetch(`/runs/${holder}/cancel`, { method: 'POST' })).status).toBe(200);
+});
+
+test('a cancelled run can be cancelled again', async () => {
+  const runId = await startedRun('plain');
+  await cancel(runId);
+  const again = await cancel(runId);
+  expect(again.status).toBe(200);
+  expect(await again.json()).toEqual({ run_id: runId, status: 'cancelled' });
+});
+
+test('two who cancel at once both hear that it is cancelled', async () => {
+  const runId = await startedRun('tidy');
+  const answers = await Promise.all([cancel(runId), cancel(runId)]);
+  expect(answers.map((answer) => answer.status)).toEqual([200, 200]);
+});
+
+test('a finished run is 409 run-already-finished', async () => {
+  const { run_id } = await server.run('quick');
+  const response = await cancel(run_id);
+  expect(response.status).toBe(409);
+  expect(await response.json()).toMatchObject({
+    type: 'https://flowd.org/problems/run-already-finished',
+    title: 'Run Already Finished',
+    status: 409,
+    instance: `/api/v1/runs/${run_id}/cancel`,
+  });
+  expect(await server.json(`/runs/${run_id}`)).toMatchObject({ status: 'success' });
+});
+
+test('an unknown run is 404 run-not-found', async () => {
+  const response = await cancel('run_01HX0000000000000000000000');
+  expect(response.status).toBe(404);
+  expect(await response.json()).toMatchObject({ type: 'https://flowd.org/problems/run-not-found' });
+});
+
+test('a cancel is an event, so is each signal, and so is its end', async () => {
+  const runId = await startedRun('plain');
+  await cancel(runId);
+  const frames = await allFramesOf(await server.fetch(`/events/runs?run_id=${runId}`));
+  const events = frames.filter(({ event }) => event !== 'run.output').map(({ event, data }) => [event, data.signal]);
+  expect(events).toEqual([
+    ['run.created', undefined],
+    ['run.started', undefined],
+    ['step.started', undefined],
+    ['run.cancelling', undefined],
+    ['run.cancelling', 'TERM'],
+    ['step.finished', undefined],
+    ['run.finished', undefined],
+  ]);
+  expect(frames.at(-1)?.data).toMatchObject({ run_id: runId, status: 'cancelled' });
+});
+
+test('a run that ends on its own leaves no daemon behind', async () => {
+  expect(await server.run('daemon')).toMatchObject({ status: 'success' });
+  expect(processesWith('3606.66')).toEqual([]);
+});

@@ -1,0 +1,388 @@
+// API reference, Runs › Create Run: what is accepted and refused. What a script gets is in e2e/script-contract.test.ts.
+
+import { afterAll, describe, expect } from 'vitest';
+import type { ProblemAnswer, RunAnswer } from '../support/answers.ts';
+import { testWith } from '../support/host.ts';
+import { bash } from '../support/jobs.ts';
+import { startServer } from '../support/server.ts';
+
+const test = testWith('bwrap');
+
+const server = await startServer({
+  jobs: {
+    'backup/daily': bash('echo "$target"; flwd_result "{\\"keep\\": $keep}"', {
+      argspec: {
+        type: 'object',
+        required: ['target'],
+        properties: {
+          target: { type: 'string', minLength: 3 },
+          keep: { type: 'integer', minimum: 1, maximum: 365, default: 7 },
+          mode: { enum: ['full', 'incremental'] },
+        },
+      },
+    }),
+    quick: bash('true'),
+    failing: bash('exit 3'),
+    slow: bash('sleep 60'),
+    broken: { 'config.yaml': 'command: [\n' },
+    stepped: {
+      'config.yaml': 'composition: steps\nsteps:\n  - {id: build, script: ./build.sh}\n',
+      'build.sh': 'true\n',
+    },
+    contained: { 'config.yaml': 'executor: container\nimage: registry.example/tool@sha256:00\ncommand: [/bin/true]\n' },
+    scheduled: bash('true', { schedules: [{ cron: '0 3 * * *' }] }),
+    notifying: bash('true', { notify: { on: ['failed'], webhook: 'https://hooks.example/x' } }),
+    permissive: bash('true', { security_profile: 'permissive' }),
+    disabled: bash('true', { security_profile: 'disabled' }),
+  },
+  config: {
+    aliases: [{ from: 'backup/daily', to: 'nightly' }],
+    server: { sync_wait: '1500ms', body_limit: '64KiB' },
+  },
+});
+afterAll(() => server.close());
+
+const post = (body: unknown, headers: Record<string, string> = {}) => server.fetch('/runs', { body, headers });
+
+async function problemOf(response: Response): Promise<ProblemAnswer> {
+  expect(response.headers.get('content-type')).toMatch(/^application\/problem\+json\b/);
+  const problem: ProblemAnswer = JSON.parse(await response.text());
+  expect(problem.status).toBe(response.status);
+  return problem;
+}
+
+async function cancel(runId: string): Promise<void> {
+  expect((await server.fetch(`/runs/${runId}/cancel`, { method: 'POST' })).status).toBe(200);
+}
+
+test('the request of the reference creates a run and answers with the fields of the reference', async () => {
+  const response = await post({
+    job_id: 'backup/daily',
+    args: { target: '/mnt/backup' },
+    tenant: 'default',
+    async: true,
+  });
+  expect(response.status).toBe(201);
+  const created: RunAnswer = JSON.parse(await response.text());
+  expect(created).toMatchObject({ job_id: 'backup/daily', status: expect.stringMatching(/^(pending|running)$/) });
+  expect(created.run_id).toMatch(/^run_[0-9A-HJKMNP-TV-Z]{26}$/);
+  expect(created.created_at).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
+  expect(response.headers.get('location')).toBe(`/api/v1/runs/${created.run_id}`);
+  expect(await server.finished(created.run_id)).toMatchObject({ status: 'success', tenant: 'default' });
+});
+
+test('a run is asynchronous unless it says otherwise', async () => {
+  const response = await post({ job_id: 'slow' });
+  expect(response.status).toBe(201);
+  const { run_id, status } = JSON.parse(await response.text());
+  expect(status).toMatch(/^(pending|running)$/);
+  await cancel(run_id);
+});
+
+test('async: false answers 201 when the run is finished, with its result', async () => {
+  const response = await post({ job_id: 'backup/daily', args: { target: '/mnt/backup' }, async: false });
+  expect(response.status).toBe(201);
+  const run: RunAnswer = JSON.parse(await response.text());
+  expect(run).toMatchObject({ status: 'success', result: { value: { keep: 7 } }, exit_code: 0 });
+  expect(response.headers.get('location')).toBe(`/api/v1/runs/${run.run_id}`);
+});
+
+test('async: false answers 202 with the run as it stands once server.sync_wait has passed', async () => {
+  const response = await post({ job_id: 'slow', async: false });
+  expect(response.status).toBe(202);
+  const run: RunAnswer = JSON.parse(await response.text());
+  expect(run).toMatchObject({ status: 'running', finished_at: null });
+  await cancel(run.run_id);
+});
+
+test('a script that fails makes a failed run, never an HTTP error', async () => {
+  const response = await post({ job_id: 'failing', async: false });
+  expect(response.status).toBe(201);
+  expect(await response.json()).toMatchObject({ status: 'failed', reason: 'exit', exit_code: 3 });
+});
+
+test('defaults are applied, and the run keeps what was asked for', async () => {
+  const run = await server.run('backup/daily', { target: '/mnt/backup' }, { labels: { team: 'ops' }, tenant: 'acme' });
+  expect(run).toMatchObject({
+    args: { target: '/mnt/backup', keep: 7 },
+    labels: { team: 'ops' },
+    tenant: 'acme',
+    trigger: { type: 'api' },
+    created_by: 'local',
+  });
+});
+
+test('an alias is as good as an id', async () => {
+  expect(await server.run('nightly', { target: '/mnt/backup' })).toMatchObject({ job_id: 'backup/daily' });
+});
+
+test('a face says which it is in X-Flwd-Client', async () => {
+  const response = await post({ job_id: 'quick', async: false }, { 'x-flwd-client': 'cli' });
+  expect(await response.json()).toMatchObject({ trigger: { type: 'cli' } });
+});
+
+test('the request id is taken, echoed and kept on the run', async () => {
+  const response = await post({ job_id: 'quick', async: false }, { 'x-request-id': 'deploy-2024.01' });
+  expect(response.headers.get('x-request-id')).toBe('deploy-2024.01');
+  expect(await response.json()).toMatchObject({ request_id: 'deploy-2024.01' });
+});
+
+const keyed = (key: string, body: unknown) => post(body, { 'idempotency-key': key });
+
+const plan = (body: unknown) => server.fetch('/plans', { body });
+
+const runsSoFar = async () => (await server.json<{ total: number }>('/runs')).total;
+
+describe('refused', () => {
+  test('all faults of the body come at once, each with its pointer', async () => {
+    const response = await post({ job_id: '', tenant: 'No Spaces', async: 'yes', priority: 101, jobs: 1 });
+    expect(response.status).toBe(400);
+    const { type, errors } = await problemOf(response);
+    expect(type).toBe('https://flowd.org/problems/validation-error');
+    expect(errors?.map(({ pointer, keyword }) => [pointer, keyword]).toSorted()).toEqual([
+      ['/async', 'type'],
+      ['/job_id', 'minLength'],
+      ['/jobs', 'additionalProperties'],
+      ['/priority', 'maximum'],
+      ['/tenant', 'pattern'],
+    ]);
+  });
+
+  test('a missing job_id is named', async () => {
+    const { errors } = await problemOf(await post({}));
+    expect(errors).toEqual([{ pointer: '/job_id', keyword: 'required', message: expect.any(String) }]);
+  });
+
+  test('all faults of the arguments come at once, each with its pointer', async () => {
+    const response = await post({ job_id: 'backup/daily', args: { keep: 0, mode: 'half', extra: 1 } });
+    expect(response.status).toBe(400);
+    const { errors } = await problemOf(response);
+    expect(errors?.map(({ pointer, keyword }) => [pointer, keyword]).toSorted()).toEqual([
+      ['/args/extra', 'additionalProperties'],
+      ['/args/keep', 'minimum'],
+      ['/args/mode', 'enum'],
+      ['/args/target', 'required'],
+    ]);
+  });
+
+  test.each([['1'], [1.5], [1e308], [null], [[7]]])(
+    '%j is no integer from 1 to 365, and is not made one',
+    async (keep) => {
+      const { errors } = await problemOf(await post({ job_id: 'backup/daily', args: { target: '/mnt/x', keep } }));
+      expect(errors?.map((error) => error.pointer)).toContain('/args/keep');
+    },
+  );
+
+  test.each([
+    ['an array', '[]', 400, 'validation-error'],
+    ['null', 'null', 400, 'validation-error'],
+    ['no JSON', '{"job_id": ', 400, 'malformed-request'],
+    ['nothing', '', 400, 'malformed-request'],
+    ['NUL in an argument', '{"job_id":"backup/daily","args":{"target":"a\\u0000b"}}', 400, 'validation-error'],
+    ['__proto__', '{"job_id":"quick","__proto__":{"async":false}}', 400, 'malformed-request'],
+    ['more than server.body_limit', JSON.stringify({ job_id: 'x'.repeat(70_000) }), 413, 'body-too-large'],
+  ])('a body that is %s', async (_what, body, status, slug) => {
+    const response = await post(body);
+    expect(response.status).toBe(status);
+    expect((await problemOf(response)).type).toBe(`https://flowd.org/problems/${slug}`);
+  });
+
+  test.each(['text/plain', 'application/x-www-form-urlencoded', 'multipart/form-data'])('%s is 415', async (type) => {
+    const response = await post('{"job_id":"quick"}', { 'content-type': type });
+    expect(response.status).toBe(415);
+    expect((await problemOf(response)).type).toBe('https://flowd.org/problems/unsupported-media-type');
+  });
+
+  test.each([
+    ['nowhere', 404, 'job-not-found'],
+    ['broken', 422, 'job-invalid'],
+    ['stepped', 422, 'not-supported-yet'],
+    ['contained', 422, 'not-supported-yet'],
+    ['scheduled', 422, 'not-supported-yet'],
+    ['notifying', 422, 'not-supported-yet'],
+    ['disabled', 422, 'profile-not-allowed'],
+  ])('a run of the job %s is %i %s', async (jobId, status, slug) => {
+    const response = await post({ job_id: jobId });
+    expect(response.status).toBe(status);
+    expect((await problemOf(response)).type).toBe(`https://flowd.org/problems/${slug}`);
+  });
+
+  test('a priority is not supported yet, and said so', async () => {
+    const response = await post({ job_id: 'quick', priority: 5 });
+    expect(response.status).toBe(422);
+    const { type, detail } = await problemOf(response);
+    expect(type).toBe('https://flowd.org/problems/not-supported-yet');
+    expect(detail).toMatch(/priority/);
+  });
+
+  test('a caller may tighten the profile, never loosen it', async () => {
+    expect(await server.run('permissive', undefined, { security_profile: 'secure' })).toMatchObject({
+      security: { profile: 'secure' },
+    });
+    const response = await post({ job_id: 'quick', security_profile: 'permissive' });
+    expect(response.status).toBe(422);
+    expect((await problemOf(response)).type).toBe('https://flowd.org/problems/profile-not-allowed');
+  });
+
+  test('nothing of what was refused became a run', async () => {
+    expect(await server.json('/runs?job_id=scheduled')).toMatchObject({ runs: [], total: 0 });
+    expect(await server.json('/runs?job_id=disabled')).toMatchObject({ runs: [], total: 0 });
+  });
+});
+
+describe('Idempotency-Key', () => {
+  test('the same key and body give the stored answer, and one run', async () => {
+    const first = await keyed('deploy-1', { job_id: 'quick', labels: { key: 'deploy-1' } });
+    const second = await keyed('deploy-1', { job_id: 'quick', labels: { key: 'deploy-1' } });
+    expect([first.status, second.status]).toEqual([201, 201]);
+    expect(first.headers.get('idempotent-replay')).toBeNull();
+    expect(second.headers.get('idempotent-replay')).toBe('true');
+    expect(await second.text()).toBe(await first.text());
+    expect(await server.json('/runs?label=key=deploy-1')).toMatchObject({ total: 1 });
+  });
+
+  test('ten at once make one run', async () => {
+    const all = await Promise.all(
+      Array.from({ length: 10 }, () => keyed('burst', { job_id: 'quick', labels: { key: 'burst' } })),
+    );
+    expect(new Set(all.map((response) => response.status))).toSatisfy((seen: Set<number>) =>
+      [...seen].every((status) => status === 201 || status === 409),
+    );
+    expect(await server.json('/runs?label=key=burst')).toMatchObject({ total: 1 });
+  });
+
+  test('another body is a conflict', async () => {
+    await keyed('deploy-2', { job_id: 'quick' });
+    const response = await keyed('deploy-2', { job_id: 'quick', labels: { other: 'body' } });
+    expect(response.status).toBe(409);
+    expect((await problemOf(response)).type).toBe('https://flowd.org/problems/idempotency-conflict');
+  });
+
+  test('while the first is under way, the second is told so', async () => {
+    const first = keyed('deploy-3', { job_id: 'slow', async: false, labels: { key: 'deploy-3' } });
+    await expect.poll(() => server.json('/runs?label=key=deploy-3')).toMatchObject({ total: 1 });
+    const second = await keyed('deploy-3', { job_id: 'slow', async: false, labels: { key: 'deploy-3' } });
+    expect(second.status).toBe(409);
+    expect((await problemOf(second)).type).toBe('https://flowd.org/problems/idempotency-in-flight');
+    await cancel(JSON.parse(await (await first).text()).run_id);
+  });
+
+  test('a key belongs to a tenant', async () => {
+    const first = await keyed('deploy-4', { job_id: 'quick', tenant: 'acme' });
+    const second = await keyed('deploy-4', { job_id: 'quick', tenant: 'globex' });
+    expect([first.status, second.status]).toEqual([201, 201]);
+    expect(second.headers.get('idempotent-replay')).toBeNull();
+  });
+
+  test('a request that was refused uses no key up', async () => {
+    expect((await keyed('deploy-5', { job_id: 'quick', labels: 1 })).status).toBe(400);
+    expect((await keyed('deploy-5', { job_id: 'quick' })).status).toBe(201);
+  });
+
+  test.each(['', 'x'.repeat(256), 'tab\tinside'])('%j is no key', async (key) => {
+    expect((await keyed(key, { job_id: 'quick' })).status).toBe(400);
+  });
+
+  test('a key outlives the server, killed without warning', async () => {
+    const first = await (await keyed('deploy-6', { job_id: 'quick' })).text();
+    await server.stop('SIGKILL');
+    await server.startAgain();
+    const second = await keyed('deploy-6', { job_id: 'quick' });
+    expect(second.headers.get('idempotent-replay')).toBe('true');
+    expect(await second.text()).toBe(first);
+  });
+});
+
+describe('POST /plans', () => {
+  test('answers what a run would do, and runs nothing', async () => {
+    const before = await runsSoFar();
+    const response = await plan({ job_id: 'nightly', args: { target: '/mnt/backup' } });
+    expect(response.status).toBe(200);
+    expect(await response.json()).toMatchObject({
+      job_id: 'backup/daily',
+      args: { target: '/mnt/backup', keep: 7 },
+      executor: 'proc',
+      steps: [{ step_id: 'step_01', needs: [] }],
+      security: { profile: 'secure', isolation: { network: 'none', filesystem: 'workspace', environment: 'clean' } },
+      grants: [],
+      secrets: [],
+      waiting: null,
+      denied: null,
+    });
+    expect(await runsSoFar()).toBe(before);
+  });
+
+  test('validates like a run', async () => {
+    const response = await plan({ job_id: 'backup/daily', args: {} });
+    expect(response.status).toBe(400);
+    expect((await problemOf(response)).errors?.[0]?.pointer).toBe('/args/target');
+    expect((await plan({ job_id: 'nowhere' })).status).toBe(404);
+    expect((await plan({ job_id: 'broken' })).status).toBe(422);
+  });
+
+  test.each([
+    ['stepped', 'not-supported-yet'],
+    ['disabled', 'profile-not-allowed'],
+  ])('says why %s would be denied', async (jobId, slug) => {
+    const response = await plan({ job_id: jobId });
+    expect(response.status).toBe(200);
+    expect(await response.json()).toMatchObject({
+      denied: { type: `https://flowd.org/problems/${slug}`, detail: expect.any(String) },
+    });
+  });
+});
+
+describe('a full house', () => {
+  test('a run that cannot start yet says why, one too many is 429 queue-full, and each gets its turn', async () => {
+    await using small = await startServer({
+      jobs: { hold: bash('sleep 60'), quick: bash('true') },
+      config: { scheduler: { global_concurrency: 1, queue: { max_depth: 1 } } },
+    });
+    const holder = await small.start('hold');
+    await small.runWhen(holder, (run) => run.status === 'running');
+    const waiting = await small.start('quick');
+    expect(await small.runWhen(waiting, (run) => run.waiting !== null)).toMatchObject({
+      status: 'pending',
+      started_at: null,
+      waiting: expect.stringMatching(/1 of 1 runs/),
+    });
+    const refused = await small.fetch('/runs', { body: { job_id: 'quick' } });
+    expect(refused.status).toBe(429);
+    expect(await refused.json()).toMatchObject({ type: 'https://flowd.org/problems/queue-full' });
+    expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0);
+    expect(await small.json('/health')).toMatchObject({ status: 'degraded' });
+    await small.fetch(`/runs/${holder}/cancel`, { method: 'POST' });
+    expect(await small.finished(waiting)).toMatchObject({ status: 'success', waiting: null });
+  });
+
+  test('waiting past timeouts.queue is a failed run with reason timeout', async () => {
+    await using small = await startServer({
+      jobs: { hold: bash('sleep 60'), hasty: bash('true', { timeouts: { queue: '300ms' } }) },
+      config: { scheduler: { global_concurrency: 1 } },
+    });
+    const holder = await small.start('hold');
+    await small.runWhen(holder, (run) => run.status === 'running');
+    expect(await small.finished(await small.start('hasty'))).toMatchObject({
+      status: 'failed',
+      reason: 'timeout',
+      started_at: null,
+    });
+    await small.fetch(`/runs/${holder}/cancel`, { method: 'POST' });
+  });
+
+  test('job_concurrency holds back only the job that has reached it', async () => {
+    await using small = await startServer({
+      jobs: { hold: bash('sleep 60'), quick: bash('true') },
+      config: { scheduler: { job_concurrency: 1 } },
+    });
+    const first = await small.start('hold');
+    await small.runWhen(first, (run) => run.status === 'running');
+    const second = await small.start('hold');
+    expect(await small.runWhen(second, (run) => run.waiting !== null)).toMatchObject({
+      status: 'pending',
+      waiting: expect.stringMatching(/1 of 1 runs of hold/),
+    });
+    expect(await small.run('quick')).toMatchObject({ status: 'success' });
+    for (const runId of [second, first]) await small.fetch(`/runs/${runId}/cancel`, { method: 'POST' });
+  });
+});

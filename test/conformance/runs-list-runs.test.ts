@@ -1,0 +1,159 @@
+// API reference, Runs › List Runs.
+
+import { afterAll, beforeAll, expect } from 'vitest';
+import type { RunAnswer } from '../support/answers.ts';
+import { testWith } from '../support/host.ts';
+import { bash } from '../support/jobs.ts';
+import { startServer } from '../support/server.ts';
+
+const test = testWith('bwrap');
+
+type RunList = { runs: RunAnswer[]; total: number; next_cursor: string | null };
+
+const server = await startServer({
+  jobs: {
+    quick: bash('true', { argspec: { type: 'object', properties: { target: { type: 'string' } } } }),
+    failing: bash('exit 3'),
+    slow: bash('sleep 60'),
+    '../more/elsewhere': bash('true'),
+  },
+  config: {
+    sources: [
+      { name: 'local-fs', type: 'fs', path: 'jobs' },
+      { name: 'second', type: 'fs', path: 'more', mountPath: 'more' },
+    ],
+  },
+});
+afterAll(() => server.close());
+
+const list = (query = '') => server.json<RunList>(`/runs${query}`);
+const ids = async (query: string) => (await list(query)).runs.map((run) => run.run_id);
+
+let labelled: RunAnswer;
+let tenanted: RunAnswer;
+let failed: RunAnswer;
+let elsewhere: RunAnswer;
+
+beforeAll(async () => {
+  // 101 finished runs, one more than a page without `limit` holds.
+  const many = Array.from({ length: 97 }, () => server.start('quick'));
+  for (const id of await Promise.all(many)) await server.finished(id);
+  labelled = await server.run('quick', undefined, { labels: { team: 'ops', 'app/env': 'prod' } });
+  tenanted = await server.run('quick', { target: 'needle-in-args' }, { tenant: 'acme' });
+  failed = await server.run('failing');
+  elsewhere = await server.run('more/elsewhere');
+}, 60_000);
+
+test('a run is listed with the fields of the reference', async () => {
+  const { runs } = await list('?limit=1');
+  expect(runs).toEqual([
+    {
+      run_id: elsewhere.run_id,
+      job_id: 'more/elsewhere',
+      status: 'success',
+      created_at: elsewhere.created_at,
+      finished_at: elsewhere.finished_at,
+      started_at: elsewhere.started_at,
+      tenant: 'default',
+      reason: null,
+      waiting: null,
+      exit_code: 0,
+      attempt: 1,
+      priority: 0,
+      trigger: { type: 'api' },
+      created_by: 'local',
+      labels: {},
+      progress: null,
+    },
+  ]);
+  expect(elsewhere.created_at).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
+});
+
+test('without limit a page has 100 runs, newest first, and total counts them all', async () => {
+  const { runs, total } = await list();
+  expect(total).toBe(101);
+  expect(runs).toHaveLength(100);
+  expect(runs.slice(0, 4).map((run) => run.run_id)).toEqual(
+    [elsewhere, failed, tenanted, labelled].map((run) => run.run_id),
+  );
+  const order = runs.map((run) => run.run_id);
+  expect(order).toEqual(order.toSorted().toReversed());
+});
+
+test('filters', async () => {
+  expect(await ids('?job_id=failing')).toEqual([failed.run_id]);
+  expect(await ids('?status=failed')).toEqual([failed.run_id]);
+  expect(await ids('?status=running')).toEqual([]);
+  expect(await ids('?tenant=acme')).toEqual([tenanted.run_id]);
+  expect(await ids('?label=team')).toEqual([labelled.run_id]);
+  expect(await ids('?label=team=ops')).toEqual([labelled.run_id]);
+  expect(await ids('?label=app/env=prod')).toEqual([labelled.run_id]);
+  expect(await ids('?label=team=dev')).toEqual([]);
+  expect(await ids('?source=second')).toEqual([elsewhere.run_id]);
+  expect(await ids('?q=needle-in')).toEqual([tenanted.run_id]);
+  expect(await ids(`?q=${failed.run_id}`)).toEqual([failed.run_id]);
+  expect(await ids('?job_id=quick&tenant=acme')).toEqual([tenanted.run_id]);
+  expect(await list('?job_id=nowhere')).toEqual({ runs: [], total: 0, next_cursor: null });
+  expect(await list('?job_id=quick&status=success&limit=3')).toMatchObject({ total: 99 });
+});
+
+test('since is inclusive, until is not', async () => {
+  expect(await ids(`?since=${failed.created_at}`)).toEqual([elsewhere.run_id, failed.run_id]);
+  expect(await ids(`?since=${failed.created_at}&until=${elsewhere.created_at}`)).toEqual([failed.run_id]);
+});
+
+test('a running and a pending run can be told by status', async () => {
+  const slow = await server.start('slow');
+  await server.runWhen(slow, (run) => run.status === 'running');
+  expect(await ids('?status=running')).toEqual([slow]);
+  await server.fetch(`/runs/${slow}/cancel`, { method: 'POST' });
+  expect(await ids('?status=running')).toEqual([]);
+  expect(await ids('?status=cancelled')).toEqual([slow]);
+});
+
+test('offset passes over rows', async () => {
+  const all = await ids('?limit=10');
+  expect(await ids('?limit=4&offset=3')).toEqual(all.slice(3, 7));
+  expect(await list('?offset=100000')).toMatchObject({ runs: [], next_cursor: null });
+});
+
+test('a cursor pages through all of them, once each, while runs are added', async () => {
+  const before = await list('?job_id=quick&limit=1000');
+  const seen: string[] = [];
+  let cursor: string | null = '';
+  while (cursor !== null) {
+    const page: RunList = await list(`?job_id=quick&limit=40${cursor && `&cursor=${encodeURIComponent(cursor)}`}`);
+    seen.push(...page.runs.map((run) => run.run_id));
+    cursor = page.next_cursor;
+    await server.run('quick');
+  }
+  expect(seen).toEqual(before.runs.map((run) => run.run_id));
+});
+
+test.each([
+  ['?limit=0', '?limit'],
+  ['?limit=1001', '?limit'],
+  ['?limit=-1', '?limit'],
+  ['?limit=', '?limit'],
+  ['?limit=1e3000', '?limit'],
+  ['?offset=-1', '?offset'],
+  ['?offset=0.5', '?offset'],
+  ['?status=done', '?status'],
+  ['?since=yesterday', '?since'],
+  ['?until=2024-13-01T00:00:00Z', '?until'],
+  ['?cursor=%00', '?cursor'],
+  ['?order=asc', '?order'],
+])('%s is a validation-error that names the parameter', async (query, pointer) => {
+  const response = await server.fetch(`/runs${query}`);
+  expect(response.status).toBe(400);
+  expect(await response.json()).toMatchObject({
+    type: 'https://flowd.org/problems/validation-error',
+    instance: '/api/v1/runs',
+    errors: [{ pointer }],
+  });
+});
+
+test('two bad parameters are named together', async () => {
+  const response = await server.fetch('/runs?limit=0&status=done');
+  expect(await response.json()).toMatchObject({ errors: [{ pointer: '?limit' }, { pointer: '?status' }] });
+});

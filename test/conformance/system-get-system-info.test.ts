@@ -1,0 +1,59 @@
+// API reference, System › Get System Info.
+
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, expect, inject } from 'vitest';
+import { testWith } from '../support/host.ts';
+import { bash } from '../support/jobs.ts';
+import { startServer } from '../support/server.ts';
+
+const test = testWith('bwrap');
+
+const server = await startServer({
+  jobs: { slow: bash('sleep 60') },
+  config: {
+    sources: [
+      { name: 'local-fs', type: 'fs', path: 'jobs' },
+      { name: 'ops', type: 'fs', path: 'jobs', mountPath: 'ops' },
+    ],
+    scheduler: { global_concurrency: 3, queue: { max_depth: 50 } },
+    server: { body_limit: '2MiB', sync_wait: '45s' },
+  },
+});
+afterAll(() => server.close());
+
+test('it has the fields of the reference, and those of this implementation', async () => {
+  const response = await server.fetch('/system/info');
+  expect(response.status).toBe(200);
+  const { version } = JSON.parse(await readFile(join(inject('packageDir'), 'package.json'), 'utf8'));
+  expect(await response.json()).toEqual({
+    version,
+    sources: [
+      { name: 'local-fs', type: 'fs', path: expect.stringMatching(/jobs$/) },
+      { name: 'ops', type: 'fs', path: expect.stringMatching(/jobs$/) },
+    ],
+    extensions: expect.any(Array),
+    storage: { database: 'sqlite', blobs: 'file' },
+    queue: { depth: 0, running: 0, limits: { global_concurrency: 3, job_concurrency: null, max_depth: 50 } },
+    executors: {
+      proc: { available: true, detail: null },
+      container: { available: false, detail: expect.any(String) },
+    },
+    isolation: {
+      secure: { available: true, detail: null },
+      permissive: { available: true, detail: null },
+      disabled: { available: true, detail: null },
+    },
+    limits: { body_bytes: 2_097_152, sync_wait: '45s' },
+    workers: [{ id: expect.any(String), host: expect.any(String), running: 0 }],
+  });
+});
+
+test('the queue counts what runs and what waits', async () => {
+  const runs = await Promise.all([1, 2, 3, 4, 5].map(() => server.start('slow')));
+  await expect
+    .poll(() => server.json('/system/info'))
+    .toMatchObject({ queue: { depth: 2, running: 3 }, workers: [{ running: 3 }] });
+  for (const runId of runs.toReversed()) await server.fetch(`/runs/${runId}/cancel`, { method: 'POST' });
+  await expect.poll(() => server.json('/system/info')).toMatchObject({ queue: { depth: 0, running: 0 } });
+});

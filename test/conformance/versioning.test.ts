@@ -1,0 +1,60 @@
+// API reference, Versioning; with it the OpenAPI document, which describes what is served.
+
+import { afterAll, expect, test } from 'vitest';
+import { bash } from '../support/jobs.ts';
+import { startServer } from '../support/server.ts';
+
+type OpenApi = {
+  openapi: string;
+  info: { title: string; version: string };
+  paths: Record<string, Record<string, unknown>>;
+};
+
+const server = await startServer({ jobs: { 'backup/daily': bash('true') } });
+afterAll(() => server.close());
+
+test('the API is below /api/v1, and nowhere else', async () => {
+  expect((await server.fetch('//api/v1/jobs')).status).toBe(200);
+  for (const path of ['//jobs', '//api/jobs', '//api/v2/jobs', '//api/v1jobs', '//API/V1/jobs']) {
+    const response = await server.fetch(path);
+    expect([path, response.status]).toEqual([path, 404]);
+    expect(await response.json()).toMatchObject({
+      type: 'https://flowd.org/problems/not-found',
+      instance: path.slice(1),
+    });
+  }
+});
+
+test('/api/v1/openapi.json is OpenAPI 3.1 and has every operation of the reference', async () => {
+  const response = await server.fetch('/openapi.json');
+  expect(response.headers.get('content-type')).toMatch(/^application\/json\b/);
+  const document: OpenApi = JSON.parse(await response.text());
+  expect(document.openapi).toMatch(/^3\.1\./);
+  expect(document.info).toMatchObject({ title: 'flwd', version: expect.any(String) });
+  const served = Object.entries(document.paths).flatMap(([path, methods]) =>
+    Object.keys(methods).map((method) => `${method.toUpperCase()} ${path.replace(/^\/api\/v1/, '')}`),
+  );
+  expect(served.toSorted()).toEqual([
+    'GET /artifacts',
+    'GET /artifacts/{artifact_id}',
+    'GET /events/runs',
+    'GET /health',
+    'GET /jobs',
+    'GET /jobs/{job_id}',
+    'GET /runs',
+    'GET /runs/{run_id}',
+    'GET /runs/{run_id}/events',
+    'GET /runs/{run_id}/logs',
+    'GET /system/info',
+    'POST /plans',
+    'POST /runs',
+    'POST /runs/{run_id}/cancel',
+  ]);
+});
+
+test('/docs shows it', async () => {
+  const response = await server.fetch('//docs');
+  expect(response.status).toBe(200);
+  expect(response.headers.get('content-type')).toMatch(/^text\/html\b/);
+  expect(await response.text()).toContain('/api/v1/openapi.json');
+});

@@ -1,0 +1,133 @@
+// A server that is killed without warning loses nothing it has acknowledged, and keeps its word after the next start.
+
+import { afterAll, expect } from 'vitest';
+import type { RunAnswer } from '../support/answers.ts';
+import { allFramesOf, type Frame } from '../support/event-stream.ts';
+import { testWith } from '../support/host.ts';
+import { bash } from '../support/jobs.ts';
+import { processesWith } from '../support/processes.ts';
+import { startServer } from '../support/server.ts';
+
+const test = testWith('bwrap');
+
+const server = await startServer({
+  jobs: {
+    quick: bash('echo ran; flwd_result "\\"$FLWD_RUN_ID\\""; echo kept > "$FLWD_ARTIFACTS_DIR/kept.txt"'),
+    hold: bash('echo held; sleep 7001.1'),
+    stubborn: bash('trap "" TERM; echo held; while :; do sleep 7002.2 || true; done', { cancel: { grace: '3s' } }),
+    limited: bash('echo held; sleep 7003.3', { timeouts: { run: '4s' } }),
+    hasty: bash('true', { timeouts: { queue: '500ms' } }),
+  },
+  config: { scheduler: { global_concurrency: 3 } },
+});
+afterAll(() => server.close());
+
+async function crash(): Promise<void> {
+  expect(await server.stop('SIGKILL')).toBe('SIGKILL');
+}
+
+async function heldRun(jobId: string): Promise<string> {
+  const runId = await server.start(jobId);
+  await expect.poll(() => server.messages(runId)).toEqual(['held']);
+  return runId;
+}
+
+test('every run that was acknowledged is there after the crash, ran once, and kept all it made', async () => {
+  const acknowledged: string[] = [];
+  const clients = Array.from({ length: 4 }, async () => {
+    for (let sent = 0; sent < 25; sent++) {
+      const response = await server.fetch('/runs', { body: { job_id: 'quick' } });
+      const run: RunAnswer = JSON.parse(await response.text());
+      acknowledged.push(run.run_id);
+    }
+  }).map((client) => client.catch(() => undefined));
+  await expect.poll(() => acknowledged.length, { interval: 5 }).toBeGreaterThan(30);
+  await crash();
+  await Promise.all(clients);
+
+  await server.startAgain();
+  for (const runId of acknowledged) {
+    expect(await server.finished(runId)).toMatchObject({
+      status: 'success',
+      error: null,
+      attempt: 1,
+      result: { value: runId },
+    });
+    expect(await server.messages(runId)).toEqual(['ran']);
+    expect((await server.artifacts(runId)).map(({ name }) => name)).toEqual(['kept.txt']);
+  }
+  expect(await server.json('/health')).toMatchObject({ status: 'healthy' });
+});
+
+test('the events of a run that lived through a crash are each there once', async () => {
+  const runId = await heldRun('hold');
+  await crash();
+  await server.startAgain();
+  await server.fetch(`/runs/${runId}/cancel`, { method: 'POST' });
+  const frames = await allFramesOf(await server.fetch(`/events/runs?run_id=${runId}`));
+  const ids = frames.map(({ id }) => Number(id));
+  expect(ids).toEqual([...new Set(ids)].toSorted((a, b) => a - b));
+  const isOutput = ({ event }: Frame) => event === 'run.output';
+  expect(frames.filter(isOutput)).toMatchObject([{ data: { message: 'held' } }]);
+  expect(frames.filter((frame) => !isOutput(frame)).map(({ event }) => event)).toEqual([
+    'run.created',
+    'run.started',
+    'step.started',
+    'run.cancelling',
+    'run.cancelling',
+    'step.finished',
+    'run.finished',
+  ]);
+});
+
+test('a cancel that was asked for before the crash is carried out after it', async () => {
+  const runId = await heldRun('stubborn');
+  const answer = server.fetch(`/runs/${runId}/cancel`, { method: 'POST' }).catch(() => undefined);
+  await server.runWhen(runId, (run) => run.cancel_requested_at !== null);
+  await crash();
+  await answer;
+  expect(processesWith('7002.2')).not.toEqual([]);
+  await server.startAgain();
+  expect(await server.finished(runId)).toMatchObject({ status: 'cancelled', termination: { remaining: 0 } });
+  expect(processesWith('7002.2')).toEqual([]);
+});
+
+test('a deadline that passes while no server is there is kept by the next', async () => {
+  const runId = await heldRun('limited');
+  await crash();
+  await new Promise((resolve) => setTimeout(resolve, 4_000));
+  expect(processesWith('7003.3')).not.toEqual([]);
+  await server.startAgain();
+  const startedAt = performance.now();
+  expect(await server.finished(runId)).toMatchObject({ status: 'failed', reason: 'timeout' });
+  expect(performance.now() - startedAt).toBeLessThan(3_000);
+  expect(processesWith('7003.3')).toEqual([]);
+});
+
+test('runs that were waiting still wait, run in their order, and time out in the queue as they would have', async () => {
+  const holders = [await heldRun('hold'), await heldRun('hold'), await heldRun('hold')];
+  const waiting = [await server.start('quick'), await server.start('quick')];
+  const hasty = await server.start('hasty');
+  await crash();
+  await server.startAgain();
+  expect(await server.finished(hasty)).toMatchObject({ status: 'failed', reason: 'timeout', started_at: null });
+  expect(await server.json(`/runs/${waiting[0]}`)).toMatchObject({ status: 'pending' });
+  for (const runId of holders) await server.fetch(`/runs/${runId}/cancel`, { method: 'POST' });
+  const [first, second] = [await server.finished(waiting[0] ?? ''), await server.finished(waiting[1] ?? '')];
+  expect([first, second]).toMatchObject([{ status: 'success' }, { status: 'success' }]);
+  expect(String(first.started_at) <= String(second.started_at)).toBe(true);
+});
+
+test('a run whose shim was killed too is lost, and says so', async () => {
+  const runId = await heldRun('hold');
+  await crash();
+  for (const { pid } of processesWith(runId)) process.kill(pid, 'SIGKILL');
+  await expect.poll(() => processesWith('7001.1')).toEqual([]);
+  await server.startAgain();
+  expect(await server.finished(runId)).toMatchObject({
+    status: 'failed',
+    reason: 'lost',
+    error: { message: expect.stringMatching(/./), step_id: 'step_01' },
+  });
+  expect(await server.messages(runId)).toEqual(['held']);
+});

@@ -1,0 +1,40 @@
+// Vitest global setup: packs flwd and installs the tarball into an empty folder, as a user would get it. The tests of the
+// package start that copy. FLWD_TEST_NO_PACK=1 takes the checkout itself instead, for a quick look.
+
+import { execFile } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import type { TestProject } from 'vitest/node';
+import { absentTools } from './host.ts';
+
+declare module 'vitest' {
+  interface ProvidedContext {
+    /** The folder of the flwd package under test. */
+    packageDir: string;
+  }
+}
+
+const checkout = join(import.meta.dirname, '../..');
+const run = promisify(execFile);
+
+export default async function setup(project: TestProject): Promise<(() => Promise<void>) | undefined> {
+  const absent = absentTools('bwrap', 'python3', 'git');
+  if (absent.length > 0)
+    console.warn(`This host lacks ${absent.join(', ')}: tests that need it are skipped, in CI they fail.`);
+
+  if (process.env.FLWD_TEST_NO_PACK === '1') {
+    project.provide('packageDir', checkout);
+    return undefined;
+  }
+  const folder = await mkdtemp(join(tmpdir(), 'flwd-package-'));
+  const { stdout } = await run('npm', ['pack', '--json', '--pack-destination', folder], { cwd: checkout });
+  const tarball = /"filename": "([^"]+)"/.exec(stdout)?.[1];
+  if (!tarball) throw new Error(`npm pack named no tarball:\n${stdout}`);
+  const user = join(folder, 'user');
+  const install = ['install', '--prefix', user, '--no-audit', '--no-fund', '--prefer-offline', join(folder, tarball)];
+  await run('npm', install, { cwd: folder });
+  project.provide('packageDir', join(user, 'node_modules', 'flwd'));
+  return () => rm(folder, { recursive: true, force: true });
+}

@@ -1,0 +1,23 @@
+// Sends bytes to a server and reads what comes back, for requests that no proper client would make.
+
+import { connect } from 'node:net';
+
+export type RawAnswer = { readonly status: number; readonly head: string; readonly body: string };
+
+/** `request` is the text as it goes over the wire; it should ask for `Connection: close`. */
+export async function sendRaw(url: string, request: string): Promise<RawAnswer> {
+  const { hostname, port } = new URL(url);
+  const socket = connect({ host: hostname, port: Number(port) });
+  const chunks: Buffer[] = [];
+  const ended = new Promise<void>((resolve, reject) => {
+    socket.on('data', (chunk) => chunks.push(chunk));
+    socket.on('close', () => resolve());
+    socket.on('error', (error) => (chunks.length > 0 ? resolve() : reject(error)));
+  });
+  socket.write(request);
+  await ended;
+  const answer = Buffer.concat(chunks).toString('utf8');
+  const border = answer.indexOf('\r\n\r\n');
+  const head = answer.slice(0, border);
+  return { status: Number(head.split(' ')[1]), head, body: answer.slice(border + 4) };
+}

@@ -1,0 +1,208 @@
+// A server under test: `flwd serve` from the installed package, on a free port, with a data dir and jobs of its own.
+// Black box: it is spoken to over HTTP and signals alone.
+
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, inject, vi } from 'vitest';
+import type { ArtifactAnswer, RunAnswer } from './answers.ts';
+import { type JobFiles, writeJob } from './jobs.ts';
+import { processesWith } from './processes.ts';
+
+export type ServerOptions = {
+  /** Folder below the first source → the job's files. */
+  readonly jobs?: Readonly<Record<string, JobFiles>>;
+  /** Sections of flwd.yaml beside `instance.data_dir`, `server.bind` and the source `local-fs`. */
+  readonly config?: {
+    readonly instance?: Readonly<Record<string, unknown>>;
+    readonly server?: Readonly<Record<string, unknown>>;
+    readonly [section: string]: unknown;
+  };
+  readonly env?: Readonly<Record<string, string>>;
+};
+
+type RequestOptions = {
+  readonly method?: string;
+  /** Anything but a text is sent as JSON. */
+  readonly body?: unknown;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly signal?: AbortSignal;
+};
+
+export type Server = {
+  readonly url: string;
+  /** The server's folder: `jobs/`, `data/` and `flwd.yaml`. */
+  readonly root: string;
+  readonly jobsDir: string;
+  readonly dataDir: string;
+  readonly stdout: string;
+  readonly stderr: string;
+  /** A path below /api/v1, or from the root when it starts with `//`. */
+  fetch(path: string, options?: RequestOptions): Promise<Response>;
+  json<T = Record<string, unknown>>(path: string, options?: RequestOptions): Promise<T>;
+  /** Runs a job to its end; expects it to be accepted. */
+  run(jobId: string, args?: unknown, more?: Readonly<Record<string, unknown>>): Promise<RunAnswer>;
+  /** Starts a job; expects it to be accepted. */
+  start(jobId: string, args?: unknown, more?: Readonly<Record<string, unknown>>): Promise<string>;
+  /** The run once it satisfies the claim. */
+  runWhen(runId: string, claim: (run: RunAnswer) => boolean): Promise<RunAnswer>;
+  finished(runId: string): Promise<RunAnswer>;
+  /** Messages of the run's log, oldest first. */
+  messages(runId: string): Promise<string[]>;
+  artifacts(runId: string): Promise<ArtifactAnswer[]>;
+  /** Ends the process and waits for it; the exit code, or the signal that ended it. */
+  stop(signal?: NodeJS.Signals): Promise<number | NodeJS.Signals>;
+  /** Starts it again on the same folder. */
+  startAgain(): Promise<void>;
+  /** Expects that SIGTERM ends it with 0 and that no process of this server is left. */
+  close(): Promise<void>;
+  [Symbol.asyncDispose](): Promise<void>;
+};
+
+const living = new Set<ChildProcess>();
+process.on('exit', () => {
+  for (const child of living) child.kill('SIGKILL');
+});
+
+export async function startServer(options: ServerOptions = {}): Promise<Server> {
+  const root = await mkdtemp(join(tmpdir(), 'flwd-server-'));
+  const jobsDir = join(root, 'jobs');
+  const dataDir = join(root, 'data');
+  await mkdir(jobsDir);
+  for (const [folder, files] of Object.entries(options.jobs ?? {})) await writeJob(join(jobsDir, folder), files);
+  const config = {
+    sources: [{ name: 'local-fs', type: 'fs', path: jobsDir }],
+    ...options.config,
+    instance: { data_dir: dataDir, ...options.config?.instance },
+    server: { bind: '127.0.0.1:0', ...options.config?.server },
+  };
+  await writeFile(join(root, 'flwd.yaml'), JSON.stringify(config, null, 2));
+
+  let serving = await serve(root, options.env ?? {}).catch(async (error: unknown) => {
+    await rm(root, { recursive: true, force: true });
+    throw error;
+  });
+
+  const server: Server = {
+    root,
+    jobsDir,
+    dataDir,
+    get url() {
+      return serving.url;
+    },
+    get stdout() {
+      return serving.output.stdout;
+    },
+    get stderr() {
+      return serving.output.stderr;
+    },
+    fetch(path, { method, body, headers, signal } = {}) {
+      const address = path.startsWith('//') ? serving.url + path.slice(1) : `${serving.url}/api/v1${path}`;
+      const asJson = body !== undefined && typeof body !== 'string';
+      return fetch(address, {
+        method: method ?? (body === undefined ? 'GET' : 'POST'),
+        headers: { ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...headers },
+        ...(body === undefined ? {} : { body: asJson ? JSON.stringify(body) : body }),
+        ...(signal ? { signal } : {}),
+      });
+    },
+    async json<T>(path: string, request?: RequestOptions) {
+      const answer: T = JSON.parse(await (await server.fetch(path, request)).text());
+      return answer;
+    },
+    async run(jobId, args, more) {
+      const run = await accepted(await server.fetch('/runs', { body: { job_id: jobId, args, async: false, ...more } }));
+      return run.finished_at ? run : server.finished(run.run_id);
+    },
+    async start(jobId, args, more) {
+      return (await accepted(await server.fetch('/runs', { body: { job_id: jobId, args, ...more } }))).run_id;
+    },
+    runWhen(runId, claim) {
+      const look = async () => {
+        const run = await server.json<RunAnswer>(`/runs/${runId}`);
+        expect(run).toSatisfy(claim);
+        return run;
+      };
+      return vi.waitFor(look, { interval: 25, timeout: 20_000 });
+    },
+    finished: (runId) => server.runWhen(runId, (run) => run.finished_at !== null),
+    async messages(runId) {
+      const { logs } = await server.json<{ logs: { message: string }[] }>(`/runs/${runId}/logs`);
+      return logs.map((line) => line.message);
+    },
+    async artifacts(runId) {
+      return (await server.json<{ artifacts: ArtifactAnswer[] }>(`/artifacts?run_id=${runId}`)).artifacts;
+    },
+    stop: (signal = 'SIGTERM') => serving.stop(signal),
+    async startAgain() {
+      serving = await serve(root, options.env ?? {});
+    },
+    async close() {
+      const ended = await serving.stop('SIGTERM');
+      const left = processesWith(root);
+      for (const { pid } of left) process.kill(pid, 'SIGKILL');
+      await rm(root, { recursive: true, force: true });
+      expect({ ended, left }, serving.output.stderr.slice(-2_000)).toEqual({ ended: 0, left: [] });
+    },
+    [Symbol.asyncDispose]: () => server.close(),
+  };
+  return server;
+}
+
+async function accepted(response: Response): Promise<RunAnswer> {
+  const text = await response.text();
+  if (response.status !== 201 && response.status !== 202) throw new Error(`not accepted: ${response.status} ${text}`);
+  const run: RunAnswer = JSON.parse(text);
+  return run;
+}
+
+type Serving = {
+  readonly url: string;
+  readonly output: { stdout: string; stderr: string };
+  stop(signal: NodeJS.Signals): Promise<number | NodeJS.Signals>;
+};
+
+/** `flwd` with these arguments, as a user would type it in `cwd`. */
+export function spawnFlwd(
+  args: readonly string[],
+  cwd: string,
+  env: Readonly<Record<string, string>> = {},
+): ChildProcess {
+  const bin = join(inject('packageDir'), 'bin', 'flwd.js');
+  const child = spawn(process.execPath, [bin, ...args], {
+    cwd,
+    env: { PATH: process.env.PATH, HOME: cwd, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  living.add(child);
+  child.on('exit', () => living.delete(child));
+  return child;
+}
+
+async function serve(root: string, env: Readonly<Record<string, string>>): Promise<Serving> {
+  const child = spawnFlwd(['serve', '--config', join(root, 'flwd.yaml')], root, env);
+  const output = { stdout: '', stderr: '' };
+  const ended = new Promise<number | NodeJS.Signals>((resolve) => {
+    child.on('exit', (code, signal) => resolve(code ?? signal ?? 0));
+  });
+  child.stderr?.on('data', (chunk) => {
+    output.stderr += chunk;
+  });
+  const url = await new Promise<string>((resolve, reject) => {
+    child.stdout?.on('data', (chunk) => {
+      output.stdout += chunk;
+      const found = /http:\/\/[^\s/]+/.exec(output.stdout);
+      if (found) resolve(found[0]);
+    });
+    void ended.then((code) => reject(new Error(`flwd serve ended with ${code}\n${output.stdout}${output.stderr}`)));
+  });
+  return {
+    url,
+    output,
+    stop(signal) {
+      child.kill(signal);
+      return ended;
+    },
+  };
+}

@@ -1,0 +1,232 @@
+// What others build on, pinned as literals. A red pin asks one question: was the change meant? Then it is changed here
+// too, and told in CHANGELOG.md.
+
+import { createHash } from 'node:crypto';
+import { DummyDriver, Kysely, SqliteAdapter, SqliteIntrospector, SqliteQueryCompiler } from 'kysely';
+import { expect, test } from 'vitest';
+import { commands } from '../src/cli/commands.ts';
+import { exitCodes } from '../src/cli/exit-code.ts';
+import { variables } from '../src/config/environment.ts';
+import { operations } from '../src/contract/operations.ts';
+import { eventTypes } from '../src/domain/event.ts';
+import { logLevels } from '../src/domain/log-line.ts';
+import { scopes } from '../src/domain/principal.ts';
+import { problems } from '../src/domain/problem.ts';
+import { type RunReason, runStatuses } from '../src/domain/run.ts';
+import { migrations } from '../src/store/migrations/migrate.ts';
+import type { Schema } from '../src/store/schema.ts';
+
+test('operations: id, method, path, scope', () => {
+  const lines = Object.entries(operations).map(([id, { method, path, scope }]) => `${id}: ${method} ${path} ${scope}`);
+  expect(lines).toEqual([
+    'listJobs: GET /jobs jobs:read',
+    'getJob: GET /jobs/{job_id} jobs:read',
+    'createRun: POST /runs runs:write',
+    'listRuns: GET /runs runs:read',
+    'getRun: GET /runs/{run_id} runs:read',
+    'getRunLogs: GET /runs/{run_id}/logs runs:read',
+    'getRunEvents: GET /runs/{run_id}/events runs:read',
+    'cancelRun: POST /runs/{run_id}/cancel runs:write',
+    'createPlan: POST /plans jobs:read',
+    'listArtifacts: GET /artifacts artifacts:read',
+    'getArtifact: GET /artifacts/{artifact_id} artifacts:read',
+    'getHealth: GET /health public',
+    'getSystemInfo: GET /system/info jobs:read',
+    'streamRunEvents: GET /events/runs runs:read',
+  ]);
+});
+
+test('problems: type, status, title', () => {
+  const lines = Object.entries(problems).map(([slug, { status, title }]) => `${slug} ${status} ${title}`);
+  expect(lines).toEqual([
+    'validation-error 400 Validation Error',
+    'malformed-request 400 Malformed Request',
+    'unauthenticated 401 Unauthenticated',
+    'permission-denied 403 Permission Denied',
+    'job-not-found 404 Job Not Found',
+    'run-not-found 404 Run Not Found',
+    'artifact-not-found 404 Artifact Not Found',
+    'not-found 404 Not Found',
+    'method-not-allowed 405 Method Not Allowed',
+    'run-already-finished 409 Run Already Finished',
+    'run-conflict 409 Run Conflict',
+    'idempotency-conflict 409 Idempotency Conflict',
+    'idempotency-in-flight 409 Idempotency In Flight',
+    'artifact-gone 410 Artifact Gone',
+    'events-expired 410 Events Expired',
+    'body-too-large 413 Body Too Large',
+    'unsupported-media-type 415 Unsupported Media Type',
+    'range-not-satisfiable 416 Range Not Satisfiable',
+    'job-invalid 422 Job Invalid',
+    'not-supported-yet 422 Not Supported Yet',
+    'isolation-unavailable 422 Isolation Unavailable',
+    'profile-not-allowed 422 Profile Not Allowed',
+    'grant-not-allowed 422 Grant Not Allowed',
+    'queue-full 429 Queue Full',
+    'rate-limited 429 Rate Limited',
+    'execution-error 500 Execution Error',
+    'internal-error 500 Internal Error',
+    'not-ready 503 Not Ready',
+  ]);
+});
+
+test('events', () => {
+  expect(eventTypes).toEqual([
+    'run.created',
+    'run.started',
+    'run.output',
+    'run.finished',
+    'step.started',
+    'step.output',
+    'step.finished',
+    'run.waiting',
+    'run.progress',
+    'run.cancelling',
+    'step.waiting_approval',
+    'step.skipped',
+    'step.retrying',
+  ]);
+});
+
+test('statuses, reasons, levels, scopes', () => {
+  expect(runStatuses).toEqual(['pending', 'running', 'success', 'failed', 'cancelled']);
+  expect(logLevels).toEqual(['trace', 'debug', 'info', 'warn', 'error', 'fatal']);
+  expect(scopes.join(' ')).toBe(
+    'jobs:read runs:read runs:write runs:approve artifacts:read sources:read sources:write schedules:write ' +
+      'secrets:write metrics:read audit:read admin',
+  );
+  // The type checker keeps this list whole: a reason more or fewer is an error.
+  const reasons: Record<RunReason, true> = {
+    exit: true,
+    signal: true,
+    timeout: true,
+    out_of_memory: true,
+    lost: true,
+    start_failed: true,
+    upstream_failed: true,
+    approval_denied: true,
+    invalid_result: true,
+    artifact_too_large: true,
+    quota_exceeded: true,
+  };
+  expect(Object.keys(reasons)).toHaveLength(11);
+});
+
+test('commands of flwd, with their options', () => {
+  const lines = commands.map(({ name, options }) => [name, ...options.map((option) => `--${option.name}`)].join(' '));
+  expect(lines).toEqual([
+    'serve --config --bind --data-dir --jobs --profile --log',
+    'config validate --config',
+    'config show --config --bind --data-dir --jobs --profile --log',
+    'version',
+    'help',
+  ]);
+});
+
+test('exit codes', () => {
+  expect(exitCodes).toEqual({
+    done: 0,
+    runFailed: 1,
+    wrongUse: 2,
+    notFound: 3,
+    notAllowed: 4,
+    unreachable: 5,
+    refused: 6,
+    bug: 70,
+    interrupted: 130,
+  });
+});
+
+test('variables that override flwd.yaml, after FLWD_; <NAME> is SECURE, PERMISSIVE or DISABLED', () => {
+  const names = [...variables.keys()].map((name) => name.replace(/_(SECURE|PERMISSIVE|DISABLED)_/, '_<NAME>_'));
+  expect(variables.has('SECURITY_PROFILES_SECURE_NETWORK')).toBe(true);
+  expect([...new Set(names)].toSorted()).toEqual([
+    'AUTH_JWT_AUDIENCE',
+    'AUTH_JWT_ISSUER',
+    'AUTH_JWT_JWKS_FILE',
+    'AUTH_JWT_JWKS_URL',
+    'AUTH_JWT_SCOPE_CLAIM',
+    'AUTH_JWT_TENANT_CLAIM',
+    'AUTH_MODE',
+    'CONTAINER_ALLOWED_REGISTRIES',
+    'CONTAINER_INSECURE_REGISTRIES',
+    'CONTAINER_RUNTIME',
+    'CONTAINER_RUNTIME_ARGS',
+    'CONTAINER_VERIFY_SIGNATURES',
+    'DATABASE_URL',
+    'EXTENSIONS_ENABLED',
+    'INSTANCE_DATA_DIR',
+    'INSTANCE_DEFAULT_TENANT',
+    'INSTANCE_NAME',
+    'LOGGING_FIELDS',
+    'LOGGING_FORMAT',
+    'LOGGING_LEVEL',
+    'LOGGING_OUTPUT',
+    'PERSISTENCE_ARTIFACTS_MAX_SIZE',
+    'PERSISTENCE_ARTIFACTS_QUOTA_HARD',
+    'PERSISTENCE_ARTIFACTS_QUOTA_SOFT',
+    'PERSISTENCE_ARTIFACTS_TTL',
+    'PERSISTENCE_BLOBS_PATH',
+    'PERSISTENCE_BLOBS_S3_BUCKET',
+    'PERSISTENCE_BLOBS_S3_ENDPOINT',
+    'PERSISTENCE_BLOBS_S3_PREFIX',
+    'PERSISTENCE_BLOBS_S3_REGION',
+    'PERSISTENCE_BLOBS_STORE',
+    'PERSISTENCE_DB_PATH',
+    'PERSISTENCE_RETENTION_ARTIFACTS',
+    'PERSISTENCE_RETENTION_EVENTS',
+    'PERSISTENCE_RETENTION_LOGS',
+    'PERSISTENCE_RETENTION_RUNS',
+    'PERSISTENCE_RETENTION_SNAPSHOTS',
+    'PERSISTENCE_RETENTION_WORKSPACES',
+    'PERSISTENCE_SECRET_KEY_FILE',
+    'PERSISTENCE_URL',
+    'SCHEDULER_GLOBAL_CONCURRENCY',
+    'SCHEDULER_JOB_CONCURRENCY',
+    'SCHEDULER_QUEUE_DEFAULT_WEIGHT',
+    'SCHEDULER_QUEUE_MAX_DEPTH',
+    'SCHEDULER_QUEUE_WEIGHTS',
+    'SECURITY_ALLOW_PROFILES',
+    'SECURITY_DEFAULT_PROFILE',
+    'SECURITY_PATHS',
+    'SECURITY_PROFILES_<NAME>_CAPABILITIES',
+    'SECURITY_PROFILES_<NAME>_ENV_PASSTHROUGH',
+    'SECURITY_PROFILES_<NAME>_FILESYSTEM',
+    'SECURITY_PROFILES_<NAME>_MAY_GRANT',
+    'SECURITY_PROFILES_<NAME>_NETWORK',
+    'SECURITY_PROFILES_<NAME>_RATE_LIMIT_LIMIT',
+    'SECURITY_PROFILES_<NAME>_RATE_LIMIT_WINDOW',
+    'SECURITY_PROFILES_<NAME>_RESOURCES_CPU',
+    'SECURITY_PROFILES_<NAME>_RESOURCES_MEMORY',
+    'SECURITY_PROFILES_<NAME>_RESOURCES_PIDS',
+    'SERVER_BIND',
+    'SERVER_BODY_LIMIT',
+    'SERVER_CORS_ORIGINS',
+    'SERVER_IDLE_TIMEOUT',
+    'SERVER_READ_TIMEOUT',
+    'SERVER_SYNC_WAIT',
+    'SERVER_TLS_CERT_FILE',
+    'SERVER_TLS_KEY_FILE',
+    'SERVER_TRUST_PROXY',
+    'SERVER_WRITE_TIMEOUT',
+    'TELEMETRY_OTLP_ENDPOINT',
+    'WORKER_ENABLED',
+    'WORKER_LABELS',
+  ]);
+});
+
+test('migrations: name, and the hash of what they do; a released one is never edited', () => {
+  const db = new Kysely<Schema>({
+    dialect: {
+      createAdapter: () => new SqliteAdapter(),
+      createDriver: () => new DummyDriver(),
+      createIntrospector: (db) => new SqliteIntrospector(db),
+      createQueryCompiler: () => new SqliteQueryCompiler(),
+    },
+  });
+  const hashes = migrations.map(({ name, statements }) => {
+    const sql = statements(db, { growingId: 'integer' }).map((statement) => statement.compile().sql);
+    return `${name} ${createHash('sha256').update(sql.join(';\n')).digest('hex').slice(0, 16)}`;
+  });
+  expect(hashes).toEqual(['0001-initial ba52a0ad7f65d23d']);
+});
