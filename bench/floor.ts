@@ -1,0 +1,58 @@
+// The floor: the same script in the same sandbox, started by a bare loop that keeps nothing.
+
+import { spawn } from 'node:child_process';
+import { chownSync, closeSync, mkdirSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { SecurityProfile } from '../src/domain/job.ts';
+import { sandboxCommand } from '../src/exec/sandbox.ts';
+
+export type BareSandbox = {
+  /** Starts the script and resolves when it has ended. Output goes to `stdoutPath`, else to /dev/null. */
+  readonly run: (stdoutPath?: string) => Promise<void>;
+  readonly workspaceDir: string;
+  readonly remove: () => void;
+};
+
+export function bareSandbox(profile: SecurityProfile, script: string): BareSandbox {
+  const dir = mkdtempSync('/dev/shm/flwd-floor-');
+  const paths = Object.fromEntries(['job', 'workspace', 'in', 'out'].map((name) => [name, join(dir, name)]));
+  const { job = '', workspace = '', in: inDir = '', out = '' } = paths;
+  for (const path of [job, workspace, inDir, out]) mkdirSync(path, { mode: 0o755 });
+  if (process.getuid?.() === 0 && profile !== 'disabled') chownSync(workspace, 65534, 65534);
+  writeFileSync(join(job, 'run.sh'), script);
+  const [command = 'bwrap', ...args] = sandboxCommand({
+    profile,
+    network: profile === 'secure' ? 'none' : 'all',
+    read: [],
+    write: [],
+    snapshotDir: job,
+    workspaceDir: workspace,
+    inDir,
+    outDir: out,
+    masked: [],
+    secretFds: [],
+    argv: ['bash', '/job/run.sh'],
+  });
+  const report = openSync('/dev/null', 'w');
+  return {
+    workspaceDir: workspace,
+    run: (stdoutPath) =>
+      new Promise((resolve, reject) => {
+        const fd = stdoutPath === undefined ? undefined : openSync(stdoutPath, 'a');
+        const child = spawn(command, args, {
+          env: { PATH: '/usr/bin:/bin' },
+          // fd 3: where the sandbox reports its first process and exit code.
+          stdio: ['ignore', fd ?? 'ignore', 'ignore', report],
+        });
+        if (fd !== undefined) closeSync(fd);
+        child.once('error', reject);
+        child.once('exit', (code) =>
+          code === 0 ? resolve() : reject(new Error(`the floor's sandbox exited with ${code}`)),
+        );
+      }),
+    remove() {
+      closeSync(report);
+      rmSync(dir, { recursive: true, force: true });
+    },
+  };
+}

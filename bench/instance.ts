@@ -1,0 +1,112 @@
+// A flwd of its own for a benchmark: real process, real jobs, rate limits raised so that they are not what is measured.
+
+import { type ChildProcess, spawn } from 'node:child_process';
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+export type Instance = {
+  readonly url: string;
+  readonly pid: number;
+  readonly dataDir: string;
+  readonly jobsDir: string;
+  readonly stop: () => Promise<void>;
+};
+
+export type BenchJob = { readonly script: string; readonly config?: string };
+
+/**
+ * Starts `flwd serve` on a free port with these jobs. The data dir is in memory where the machine offers that and the
+ * database on disk: on some file systems creating files slows down with the number lately deleted.
+ */
+export async function startInstance(
+  jobs: Readonly<Record<string, BenchJob>>,
+  onStart: () => void = () => undefined,
+): Promise<Instance> {
+  const disk = mkdtempSync(join(tmpdir(), 'flwd-bench-'));
+  const memory = mkdtempSync('/dev/shm/flwd-bench-');
+  const dataDir = join(memory, 'data');
+  for (const [id, job] of Object.entries(jobs)) {
+    const dir = join(disk, 'jobs', id);
+    mkdirSync(dir, { recursive: true });
+    writeFileSync(join(dir, 'config.yaml'), job.config ?? 'command: ./run.sh\n');
+    writeFileSync(join(dir, 'run.sh'), job.script);
+    chmodSync(join(dir, 'run.sh'), 0o755);
+  }
+  const config = join(disk, 'flwd.yaml');
+  writeFileSync(
+    config,
+    `instance: { data_dir: ${dataDir} }
+persistence: { db_path: ${join(disk, 'flwd.db')} }
+sources: [{ name: bench, type: fs, path: ${join(disk, 'jobs')} }]
+server: { bind: '127.0.0.1:0' }
+scheduler: { global_concurrency: 4 }
+security:
+  allow_profiles: [secure, permissive, disabled]
+  profiles: { secure: { rate_limit: { limit: 1000000, window: 1s } } }
+logging: { level: warn }
+`,
+  );
+  const bin = new URL('../bin/flwd.js', import.meta.url).pathname;
+  onStart();
+  const child = spawn(process.execPath, [bin, 'serve', '--config', config], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const url = await listeningUrl(child);
+  return {
+    url,
+    pid: child.pid ?? 0,
+    dataDir,
+    jobsDir: join(disk, 'jobs'),
+    async stop() {
+      const ended = new Promise((resolve) => child.once('exit', resolve));
+      child.kill('SIGTERM');
+      await ended;
+      for (const dir of [disk, memory]) rmSync(dir, { recursive: true, force: true });
+    },
+  };
+}
+
+async function listeningUrl(child: ChildProcess): Promise<string> {
+  let printed = '';
+  for await (const chunk of child.stdout ?? []) {
+    printed += String(chunk);
+    const match = /listening on (http:\S+)/.exec(printed);
+    if (match?.[1]) return match[1];
+  }
+  throw new Error(`the server did not start: ${printed}`);
+}
+
+/** Resident memory of a process, in bytes. */
+export function residentBytes(pid: number): number {
+  const match = /^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'));
+  return Number(match?.[1] ?? 0) * 1024;
+}
+
+export async function waitForJobs(url: string, count: number): Promise<void> {
+  for (;;) {
+    const { total } = (await (await fetch(`${url}/api/v1/jobs?limit=1`)).json()) as { total: number };
+    if (total >= count) return;
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
+
+export type FinishedRun = { run_id: string; status: string; result: { value: Record<string, number> } | null };
+
+export async function createRun(url: string, jobId: string, extra: Record<string, unknown> = {}): Promise<FinishedRun> {
+  const answer = await fetch(`${url}/api/v1/runs`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ job_id: jobId, ...extra }),
+  });
+  if (answer.status !== 201) throw new Error(`POST /runs answered ${answer.status}: ${await answer.text()}`);
+  return (await answer.json()) as FinishedRun;
+}
+
+export async function getRun(
+  url: string,
+  runId: string,
+): Promise<FinishedRun & { created_at: string; finished_at: string }> {
+  return (await (await fetch(`${url}/api/v1/runs/${runId}`)).json()) as FinishedRun & {
+    created_at: string;
+    finished_at: string;
+  };
+}

@@ -1,0 +1,108 @@
+// Starting runs: accept → first instruction, and no-op runs a second, beside a bare loop that starts the same sandbox.
+
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { SecurityProfile } from '../src/domain/job.ts';
+import { bareSandbox } from './floor.ts';
+import { createRun, getRun, startInstance, waitForJobs } from './instance.ts';
+import { atLeast, atMost, type Figure, median, nowMs, percentile, pool } from './measure.ts';
+
+const config = (profile: SecurityProfile): string => `command: ./run.sh\nsecurity_profile: ${profile}\n`;
+const stampScript = 'printf \'{"at": %s}\' "${EPOCHREALTIME/./}" > "$FLWD_RESULT_FILE"\n';
+const stampBare = 'printf %s "${EPOCHREALTIME/./}" > /workspace/at\n';
+
+const latencySamples = 120;
+const throughputRuns = 300;
+const clients = 8;
+const repetitions = 3;
+
+export async function runFigures(): Promise<Figure[]> {
+  const figures: Figure[] = [];
+  const instance = await startInstance({
+    'stamp/secure': { script: stampScript, config: config('secure') },
+    'stamp/disabled': { script: stampScript, config: config('disabled') },
+    'noop/secure': { script: 'true\n', config: config('secure') },
+    'noop/disabled': { script: 'true\n', config: config('disabled') },
+  });
+  try {
+    await waitForJobs(instance.url, 4);
+    for (const profile of ['secure', 'disabled'] as const) {
+      figures.push(...(await latency(instance.url, profile)), await throughput(instance.url, profile));
+    }
+  } finally {
+    await instance.stop();
+  }
+  return figures;
+}
+
+/** One run and one bare start in turn, so both see the same machine. */
+async function latency(url: string, profile: SecurityProfile): Promise<Figure[]> {
+  const bare = bareSandbox(profile, stampBare);
+  const ours: number[] = [];
+  const floor: number[] = [];
+  const answers: number[] = [];
+  try {
+    for (let i = -5; i < latencySamples; i++) {
+      const askedAt = nowMs();
+      const { run_id } = await createRun(url, `stamp/${profile}`);
+      const answeredAt = nowMs();
+      const run = await untilEnded(url, run_id);
+      const startedAt = nowMs();
+      await bare.run();
+      const bareAt = Number(readFileSync(join(bare.workspaceDir, 'at'), 'utf8')) / 1000;
+      if (i < 0) continue;
+      answers.push(answeredAt - askedAt);
+      ours.push(Number(run.result?.value.at) / 1000 - askedAt);
+      floor.push(bareAt - startedAt);
+    }
+  } finally {
+    bare.remove();
+  }
+  return [
+    atMost(`request → first instruction, ${profile}, p50`, 'ms', median(ours), 2, median(floor)),
+    atMost(`request → first instruction, ${profile}, p99`, 'ms', percentile(ours, 99), 6, percentile(floor, 99)),
+    atMost(`answer to POST /runs, ${profile}, p50`, 'ms', median(answers), 3),
+  ];
+}
+
+async function throughput(url: string, profile: SecurityProfile): Promise<Figure> {
+  const bare = bareSandbox(profile, 'true\n');
+  const ours: number[] = [];
+  const floor: number[] = [];
+  try {
+    for (let i = 0; i < repetitions; i++) {
+      ours.push(
+        await rate(() =>
+          pool(throughputRuns, clients, async () => {
+            const run = await createRun(url, `noop/${profile}`, { async: false });
+            if (run.status !== 'success') throw new Error(`a no-op run ended as ${run.status}`);
+          }),
+        ),
+      );
+      floor.push(await rate(() => pool(throughputRuns, 4, () => bare.run())));
+    }
+  } finally {
+    bare.remove();
+  }
+  return atLeast(
+    `no-op runs, ${profile}, ${clients} clients, 4 at a time`,
+    'runs/s',
+    median(ours),
+    0.55,
+    median(floor),
+  );
+}
+
+async function rate(work: () => Promise<void>): Promise<number> {
+  const startedAt = nowMs();
+  await work();
+  return throughputRuns / ((nowMs() - startedAt) / 1000);
+}
+
+async function untilEnded(url: string, runId: string): ReturnType<typeof getRun> {
+  for (;;) {
+    const run = await getRun(url, runId);
+    if (run.finished_at) return run;
+    await new Promise((resolve) => setTimeout(resolve, 2));
+  }
+}
