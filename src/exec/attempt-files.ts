@@ -1,6 +1,6 @@
 // The files of an attempt, made before it starts. What the job writes belongs to the user it runs as.
 
-import { chmodSync, chownSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, lstatSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { errorCode } from '../lib/error-code.ts';
 import type { AttemptSpec } from './attempt-spec.ts';
@@ -24,14 +24,14 @@ export function makeAttemptFiles(spec: AttemptSpec): AttemptPlaces {
     rmSync(attemptDir, { recursive: true });
     mkdirSync(attemptDir, { mode: 0o700 });
   }
+  makeWorkspace(spec);
   // A folder that is there already may have become a link by the run's earlier attempt: it is left as it is.
-  const own: string[] = [inDir, outDir, workspaceDir, join(workspaceDir, 'artifacts')].filter(makeFolder);
+  const own: string[] = [inDir, outDir, join(workspaceDir, 'artifacts')].filter(makeFolder);
 
   writeOwn('args.json', JSON.stringify(args));
   if (job.ulcProfile === 'ulc.shell.bash') {
     writeOwn('args.bash', bashDeclarations(args, job.argspec, job.secretArgs));
   }
-  if (own.includes(workspaceDir)) chmodSync(workspaceDir, 0o755);
   if (changesUser(spec.profile)) for (const path of own) chownSync(path, uidOf(spec.profile), uidOf(spec.profile));
   return { inDir, outDir };
 
@@ -40,6 +40,18 @@ export function makeAttemptFiles(spec: AttemptSpec): AttemptPlaces {
     writeFileSync(path, text);
     own.push(path);
   }
+}
+
+/** Whole or not at all: one that a crash left half made would stay closed to the job. */
+function makeWorkspace({ workspaceDir, profile }: AttemptSpec): void {
+  if (lstatSync(workspaceDir, { throwIfNoEntry: false })) return;
+  const draft = `${workspaceDir}.new`;
+  const artifacts = join(draft, 'artifacts');
+  rmSync(draft, { recursive: true, force: true });
+  mkdirSync(artifacts, { recursive: true, mode: 0o700 });
+  chmodSync(draft, 0o755);
+  if (changesUser(profile)) for (const path of [artifacts, draft]) chownSync(path, uidOf(profile), uidOf(profile));
+  renameSync(draft, workspaceDir);
 }
 
 /** False when it is there already. */
