@@ -127,8 +127,6 @@ test('the request id is taken, echoed and kept on the run', async () => {
   expect(await response.json()).toMatchObject({ request_id: 'deploy-2024.01' });
 });
 
-const keyed = (key: string, body: unknown) => post(body, { 'idempotency-key': key });
-
 const plan = (body: unknown) => server.fetch('/plans', { body });
 
 const runsSoFar = async () => (await server.json<{ total: number }>('/runs')).total;
@@ -230,69 +228,6 @@ describe('refused', () => {
   });
 });
 
-describe('Idempotency-Key', () => {
-  test('the same key and body give the stored answer, and one run', async () => {
-    const first = await keyed('deploy-1', { job_id: 'quick', labels: { key: 'deploy-1' } });
-    const second = await keyed('deploy-1', { job_id: 'quick', labels: { key: 'deploy-1' } });
-    expect([first.status, second.status]).toEqual([201, 201]);
-    expect(first.headers.get('idempotent-replay')).toBeNull();
-    expect(second.headers.get('idempotent-replay')).toBe('true');
-    expect(await second.text()).toBe(await first.text());
-    expect(await server.json('/runs?label=key=deploy-1')).toMatchObject({ total: 1 });
-  });
-
-  test('ten at once make one run', async () => {
-    const all = await Promise.all(
-      Array.from({ length: 10 }, () => keyed('burst', { job_id: 'quick', labels: { key: 'burst' } })),
-    );
-    expect(new Set(all.map((response) => response.status))).toSatisfy((seen: Set<number>) =>
-      [...seen].every((status) => status === 201 || status === 409),
-    );
-    expect(await server.json('/runs?label=key=burst')).toMatchObject({ total: 1 });
-  });
-
-  test('another body is a conflict', async () => {
-    await keyed('deploy-2', { job_id: 'quick' });
-    const response = await keyed('deploy-2', { job_id: 'quick', labels: { other: 'body' } });
-    expect(response.status).toBe(409);
-    expect((await problemOf(response)).type).toBe('https://flowd.org/problems/idempotency-conflict');
-  });
-
-  test('while the first is under way, the second is told so', async () => {
-    const first = keyed('deploy-3', { job_id: 'slow', async: false, labels: { key: 'deploy-3' } });
-    await expect.poll(() => server.json('/runs?label=key=deploy-3')).toMatchObject({ total: 1 });
-    const second = await keyed('deploy-3', { job_id: 'slow', async: false, labels: { key: 'deploy-3' } });
-    expect(second.status).toBe(409);
-    expect((await problemOf(second)).type).toBe('https://flowd.org/problems/idempotency-in-flight');
-    await cancel(JSON.parse(await (await first).text()).run_id);
-  });
-
-  test('a key belongs to a tenant', async () => {
-    const first = await keyed('deploy-4', { job_id: 'quick', tenant: 'acme' });
-    const second = await keyed('deploy-4', { job_id: 'quick', tenant: 'globex' });
-    expect([first.status, second.status]).toEqual([201, 201]);
-    expect(second.headers.get('idempotent-replay')).toBeNull();
-  });
-
-  test('a request that was refused uses no key up', async () => {
-    expect((await keyed('deploy-5', { job_id: 'quick', labels: 1 })).status).toBe(400);
-    expect((await keyed('deploy-5', { job_id: 'quick' })).status).toBe(201);
-  });
-
-  test.each(['', 'x'.repeat(256), 'tab\tinside'])('%j is no key', async (key) => {
-    expect((await keyed(key, { job_id: 'quick' })).status).toBe(400);
-  });
-
-  test('a key outlives the server, killed without warning', async () => {
-    const first = await (await keyed('deploy-6', { job_id: 'quick' })).text();
-    await server.stop('SIGKILL');
-    await server.startAgain();
-    const second = await keyed('deploy-6', { job_id: 'quick' });
-    expect(second.headers.get('idempotent-replay')).toBe('true');
-    expect(await second.text()).toBe(first);
-  });
-});
-
 describe('POST /plans', () => {
   test('answers what a run would do, and runs nothing', async () => {
     const before = await runsSoFar();
@@ -329,60 +264,5 @@ describe('POST /plans', () => {
     expect(await response.json()).toMatchObject({
       denied: { type: `https://flowd.org/problems/${slug}`, detail: expect.any(String) },
     });
-  });
-});
-
-describe('a full house', () => {
-  test('a run that cannot start yet says why, one too many is 429 queue-full, and each gets its turn', async () => {
-    await using small = await startServer({
-      jobs: { hold: bash('sleep 60'), quick: bash('true') },
-      config: { scheduler: { global_concurrency: 1, queue: { max_depth: 1 } } },
-    });
-    const holder = await small.start('hold');
-    await small.runWhen(holder, (run) => run.status === 'running');
-    const waiting = await small.start('quick');
-    expect(await small.runWhen(waiting, (run) => run.waiting !== null)).toMatchObject({
-      status: 'pending',
-      started_at: null,
-      waiting: expect.stringMatching(/1 of 1 runs/),
-    });
-    const refused = await small.fetch('/runs', { body: { job_id: 'quick' } });
-    expect(refused.status).toBe(429);
-    expect(await refused.json()).toMatchObject({ type: 'https://flowd.org/problems/queue-full' });
-    expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0);
-    expect(await small.json('/health')).toMatchObject({ status: 'degraded' });
-    await small.fetch(`/runs/${holder}/cancel`, { method: 'POST' });
-    expect(await small.finished(waiting)).toMatchObject({ status: 'success', waiting: null });
-  });
-
-  test('waiting past timeouts.queue is a failed run with reason timeout', async () => {
-    await using small = await startServer({
-      jobs: { hold: bash('sleep 60'), hasty: bash('true', { timeouts: { queue: '300ms' } }) },
-      config: { scheduler: { global_concurrency: 1 } },
-    });
-    const holder = await small.start('hold');
-    await small.runWhen(holder, (run) => run.status === 'running');
-    expect(await small.finished(await small.start('hasty'))).toMatchObject({
-      status: 'failed',
-      reason: 'timeout',
-      started_at: null,
-    });
-    await small.fetch(`/runs/${holder}/cancel`, { method: 'POST' });
-  });
-
-  test('job_concurrency holds back only the job that has reached it', async () => {
-    await using small = await startServer({
-      jobs: { hold: bash('sleep 60'), quick: bash('true') },
-      config: { scheduler: { job_concurrency: 1 } },
-    });
-    const first = await small.start('hold');
-    await small.runWhen(first, (run) => run.status === 'running');
-    const second = await small.start('hold');
-    expect(await small.runWhen(second, (run) => run.waiting !== null)).toMatchObject({
-      status: 'pending',
-      waiting: expect.stringMatching(/1 of 1 runs of hold/),
-    });
-    expect(await small.run('quick')).toMatchObject({ status: 'success' });
-    for (const runId of [second, first]) await small.fetch(`/runs/${runId}/cancel`, { method: 'POST' });
   });
 });
