@@ -116,7 +116,7 @@ export function createRuns(o: {
 
   async function asItStands(runId: string): Promise<Created> {
     const run = await store.runs.get(runId);
-    if (!run) throw new Problem('run-not-found', `The run '${runId}' does not exist.`);
+    if (!run) throw new Problem('run-not-found', `The run '${runId}' does not exist`);
     return { status: isFinished(run.status) ? 201 : 202, body: JSON.stringify(run), runId, replayed: false };
   }
 

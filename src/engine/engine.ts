@@ -116,7 +116,7 @@ export function createEngine(o: {
     createRun,
     async cancel(runId) {
       const stored = await store.runs.execution(runId);
-      if (!stored) throw new Problem('run-not-found', `The run '${runId}' does not exist.`);
+      if (!stored) throw new Problem('run-not-found', `The run '${runId}' does not exist`);
       const { run, plan } = stored;
       if (run.status === 'cancelled') return { status: 'cancelled' };
       if (isFinished(run.status))

@@ -2,9 +2,9 @@
 // Frames of what many streams follow are made once.
 
 import type { EventType, JournalEntry } from '../domain/event.ts';
+import { createBoundedCache } from '../lib/bounded-cache.ts';
 import { toTimestamp } from '../lib/clock.ts';
 import type { LogStore } from '../store/logs.ts';
-import { createBoundedCache } from './bounded-cache.ts';
 
 type EventFrame = {
   readonly id: number;

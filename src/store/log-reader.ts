@@ -3,9 +3,9 @@
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { LogLine } from '../domain/log-line.ts';
+import { createBoundedCache } from '../lib/bounded-cache.ts';
 import type { Database } from './database.ts';
 import { createBatch, type LogBatch } from './log-batch.ts';
-import { createCache } from './log-cache.ts';
 import { chunkEnd, firstSeqAt, lineCountAt, readChunk } from './log-chunk.ts';
 import { createFrameEncoder } from './log-render.ts';
 import { readIndex } from './log-resume.ts';
@@ -39,9 +39,11 @@ export function createLogReader(o: {
   /** The segments of a log that is being written; undefined for any other. */
   readonly openSegments: (runId: string) => readonly Segment[] | undefined;
 }): LogReader {
-  const loaded = createCache<{ readonly lastSeq: number; readonly content: Promise<LoadedSegment> }>(loadedBytes);
+  const loaded = createBoundedCache<string, { readonly lastSeq: number; readonly content: Promise<LoadedSegment> }>(
+    loadedBytes,
+  );
   const encodeFrames = createFrameEncoder();
-  const batches = createCache<LogBatch>(batchesBytes);
+  const batches = createBoundedCache<string, LogBatch>(batchesBytes);
   /** Logs that are being written, and read as they grow. */
   const followed = new Set<string>();
 

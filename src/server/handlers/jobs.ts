@@ -4,9 +4,9 @@ import type { Catalog, CatalogEntry } from '../../catalog/catalog.ts';
 import type { QueryOf } from '../../contract/operations.ts';
 import type { InvalidJob, JobDefinition, SecurityProfile } from '../../domain/job.ts';
 import { Problem, validationError } from '../../domain/problem.ts';
+import { createBoundedCache } from '../../lib/bounded-cache.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { formatDuration } from '../../lib/units.ts';
-import { createBoundedCache } from '../bounded-cache.ts';
 import type { Handlers } from '../exchange.ts';
 import { type StoredAnswer, sendStored, toStoredAnswer } from '../stored-answer.ts';
 
