@@ -1,11 +1,16 @@
 #!/bin/sh
 # Runs one attempt apart from the server that started it, so a run outlives a crash or an upgrade (ADR 0003).
-# usage: shim.sh ATTEMPT_DIR BWRAP ARGUMENT…    fd 1: the spool, opened to append    fd 4: a pipe, opened both ways
+# usage: shim.sh NUMBER ATTEMPT_DIR BWRAP ARGUMENT…    fd 3: where `ended NUMBER` is told    fd 4: a pipe, opened both ways
 # Writes to ATTEMPT_DIR/status, one JSON object a line: who it is, then what bwrap says on fd 3, then how bwrap ended.
 # Builtins only, since every run pays for what is started here.
 set -Cu
-attempt_dir=$1 bwrap=$2
-shift 2
+number=$1 attempt_dir=$2 bwrap=$3
+shift 3
+# The very last thing, and at every end but SIGKILL's: all output is in the spool.
+trap 'echo "ended $number" >&5' EXIT
+exec 5>&3 </dev/null 2>/dev/null
+# Of the shell that started this one.
+unset SHLVL
 
 # The fields of /proc/PID/stat from the third on; the 22nd is the start time, in clock ticks since boot.
 take_start_ticks() {
@@ -40,13 +45,18 @@ IFS= read -r stat </proc/self/stat
 IFS= read -r boot_id </proc/sys/kernel/random/boot_id
 take_start_ticks ${stat##*) }
 
-# With `set -C` this fails where the file exists: the attempt was given up before it began (src/exec/adopt.ts).
+# With `set -C` this fails where the file exists: the attempt was given up before it began (src/exec/shim-status.ts).
 exec 3>"$attempt_dir/status"
 set +C
-printf '{"pid":%s,"start_ticks":%s,"boot_id":"%s"}\n' "$$" "$start_ticks" "$boot_id" >&3
+# Nobody but root can open it for writing again: a script that writes to /dev/stdout would cut it short.
+umask 377
+exec >>"$attempt_dir/spool"
+umask 022
+# Without this line nobody could end what follows. Once it is written, its disk block has room for the few to come.
+printf '{"pid":%s,"start_ticks":%s,"boot_id":"%s"}\n' "$$" "$start_ticks" "$boot_id" >&3 || exit
 
-(mark_stderr) </proc/self/fd/4 3>&- 4>&- &
-"$bwrap" --json-status-fd 3 "$@" 2>/proc/self/fd/4 4>&-
+(mark_stderr) </proc/self/fd/4 3>&- 4>&- 5>&- &
+"$bwrap" --json-status-fd 3 "$@" 2>/proc/self/fd/4 4>&- 5>&-
 printf '{"exit":%s}\n' "$?" >&3
 exec 4>&-
 wait

@@ -10,6 +10,7 @@ import type { Config } from './config/config.ts';
 import type { JournalEntry } from './domain/event.ts';
 import { createEngine } from './engine/engine.ts';
 import { createHub, type Hub } from './engine/hub.ts';
+import { openForkServer } from './exec/fork-server.ts';
 import { probeHost } from './exec/host.ts';
 import { openSealer } from './exec/seal.ts';
 import { systemClock } from './lib/clock.ts';
@@ -55,6 +56,8 @@ export async function serve(config: Config): Promise<RunningServer> {
     const catalog = createCatalog({ sources, aliases: config.aliases, log });
     opened.push(() => catalog.close());
     const snapshots = createSnapshots({ dir: join(dataDir, 'snapshots') });
+    const forkServer = openForkServer(join(dataDir, 'pipes'));
+    opened.push(async () => forkServer.close());
     const { security } = config;
     const engine = createEngine({
       store,
@@ -77,6 +80,7 @@ export async function serve(config: Config): Promise<RunningServer> {
         maxDepth: config.scheduler.queue.maxDepth,
       },
       execution: {
+        forkServer,
         runsDir,
         snapshotDir: (revision) => snapshots.dirOf(revision),
         masked: [dataDir],

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { type JobDefinition, type JsonObject, stepIdOfSingle } from '../domain/job.ts';
 import type { Run, RunMove, RunPlan, Termination } from '../domain/run.ts';
 import { adopt } from '../exec/adopt.ts';
+import type { ForkServer } from '../exec/fork-server.ts';
 import { type AttemptEnd, type AttemptProcess, launch } from '../exec/launch.ts';
 import { createRedactor } from '../exec/redact.ts';
 import type { Clock } from '../lib/clock.ts';
@@ -20,6 +21,7 @@ export type ExecuteContext = {
   readonly store: Store;
   readonly clock: Clock;
   readonly log: Logger;
+  readonly forkServer: ForkServer;
   readonly runsDir: string;
   readonly snapshotDir: (revision: string) => string;
   /** Host folders that no job may see, whatever its profile shows: the data dir. */
@@ -112,7 +114,7 @@ export function execute(source: ExecutionSource, context: ExecuteContext, mode: 
       if (adopted) return adopted;
     }
     await assertUnmoved(plan);
-    return launch({
+    const spec = {
       runId: run.run_id,
       jobId: run.job_id,
       stepId: stepIdOfSingle,
@@ -130,7 +132,8 @@ export function execute(source: ExecutionSource, context: ExecuteContext, mode: 
       write: plan.write,
       masked: context.masked,
       passthrough: context.passthrough(plan),
-    });
+    };
+    return launch(spec, context.forkServer);
   }
 
   async function attend(): Promise<void> {

@@ -1,40 +1,35 @@
 // Takes up an attempt that a former server started: its shim has gone on meanwhile, or has ended.
 
 import { watch } from 'node:fs';
+import type { ShimNews } from './fork-server.ts';
 import { type AttemptProcess, attend } from './launch.ts';
-import { isAlive } from './process-table.ts';
+import { untilShimEnds } from './shim-end.ts';
 import { giveUp, readStatus, statusPath } from './shim-status.ts';
-
-/** Where the watch misses the end, e.g. because the shim was killed and wrote nothing. */
-const pollMs = 500;
-/** Between bwrap's end and the shim's. */
-const endingMs = 5;
-/** A shim makes its file and writes itself into it in one go. */
-const beginningMs = 5_000;
 
 /** undefined when it never began; then it never will, so it can be launched. */
 export function adopt(attemptDir: string): AttemptProcess | undefined {
   if (giveUp(attemptDir) || readStatus(attemptDir)?.isGivenUp) return undefined;
-  return attend(attemptDir, shimEnded(attemptDir));
+  const sandbox = watchForEnd(attemptDir);
+  return attend(
+    attemptDir,
+    untilShimEnds(attemptDir, sandbox.over).finally(() => sandbox.close()),
+  );
 }
 
-async function shimEnded(attemptDir: string): Promise<void> {
-  const adoptedAtMs = performance.now();
-  const hasEnded = (): boolean => {
-    const { shim } = readStatus(attemptDir) ?? {};
-    return shim ? !isAlive(shim) : performance.now() - adoptedAtMs > beginningMs;
+/** bwrap's end is the shim's but for a moment. Where the watch misses it, the shim's end is found all the same. */
+function watchForEnd(attemptDir: string): { over: Promise<ShimNews>; close: () => void } {
+  const { promise: over, resolve } = Promise.withResolvers<ShimNews>();
+  const look = (): void => {
+    if (readStatus(attemptDir)?.isOver) resolve('ended');
   };
-  while (!hasEnded()) await change(attemptDir);
-}
-
-function change(attemptDir: string): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  const watcher = watch(statusPath(attemptDir), { persistent: false }, () => resolve());
-  watcher.on('error', () => resolve());
-  const timer = setTimeout(resolve, readStatus(attemptDir)?.isOver ? endingMs : pollMs);
-  timer.unref();
-  return promise.finally(() => {
-    clearTimeout(timer);
-    watcher.close();
-  });
+  try {
+    const watcher = watch(statusPath(attemptDir), { persistent: false }, look);
+    watcher.on('error', () => undefined);
+    look();
+    return { over, close: () => watcher.close() };
+  } catch {
+    // No more watches are to be had.
+    look();
+    return { over, close: () => undefined };
+  }
 }

@@ -11,7 +11,8 @@ const longestVariableBytes = 128 * 1024;
 const helpersPath = '/run/flwd/bin';
 const systemPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
-const serverOwn = /^(?:FLWD|FLOWD)_/;
+/** flwd's own, what describes the shell that the server was started from, and what no shell can set. */
+const serverOwn = /^(?:FLWD_.*|FLOWD_.*|_|B?A?SH.*OPTS|SHLVL|PWD|OLDPWD|UID|EUID|PPID|BASH_.*|.*[^A-Za-z0-9_].*)$/;
 const secretLike =
   /TOKEN|SECRET|PASSWORD|PASSWD|PASSPHRASE|CREDENTIAL|API_?KEY|ACCESS_?KEY|PRIVATE_?KEY|DATABASE_URL|_DSN$|_PAT$/i;
 

@@ -34,6 +34,7 @@ async function probe(profile: SecurityProfile, dir: string): Promise<HostReport[
 function missing(profile: SecurityProfile): string | null {
   if (process.platform !== 'linux')
     return 'jobs run on Linux alone: start flwd in a virtual machine, WSL 2 or a container';
+  if (!findProgram('bash')) return 'bash is not installed: apt-get install bash';
   if (!findProgram('bwrap')) return 'bubblewrap is not installed: apt-get install bubblewrap';
   if (changesUser(profile) && !findProgram('setpriv')) return 'setpriv is not installed: apt-get install util-linux';
   return null;

@@ -1,6 +1,5 @@
 // One attempt as a process: started here, watched until it has ended and nothing of it is left, ended on request.
 
-import { once } from 'node:events';
 import { constants } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Termination } from '../domain/run.ts';
@@ -8,8 +7,10 @@ import { systemClock } from '../lib/clock.ts';
 import { errorCode } from '../lib/error-code.ts';
 import { spoolPath } from './attempt-files.ts';
 import type { AttemptSpec } from './attempt-spec.ts';
-import { isEmpty, isOfThisBoot } from './process-table.ts';
-import { startShim } from './shim.ts';
+import type { ForkServer } from './fork-server.ts';
+import { isAlive, isEmpty, isOfThisBoot } from './process-table.ts';
+import { shimCommand } from './shim.ts';
+import { untilShimEnds } from './shim-end.ts';
 import { readStatus, type ShimStatus } from './shim-status.ts';
 import { startFailure } from './start-failure.ts';
 import { climb, type Ladder } from './terminate.ts';
@@ -30,11 +31,9 @@ export type AttemptProcess = {
 };
 
 /** Never throws for a fault of the job or of the host. */
-export function launch(spec: AttemptSpec): AttemptProcess {
+export function launch(spec: AttemptSpec, forkServer: ForkServer): AttemptProcess {
   try {
-    const shim = startShim(spec);
-    shim.unref();
-    return attend(spec.attemptDir, once(shim, 'exit'));
+    return attend(spec.attemptDir, untilShimEnds(spec.attemptDir, forkServer.run(shimCommand(spec))));
   } catch (error) {
     return attend(spec.attemptDir, Promise.reject(error));
   }
@@ -62,11 +61,12 @@ export function attend(attemptDir: string, shimEnded: Promise<unknown>): Attempt
 const dyingMs = 5_000;
 const pollMs = 1;
 
-/** The namespace dies with bwrap, but not in the same instant. */
+/** The shim tells its end as its last act, and the namespace dies with bwrap, but not in the same instant. */
 async function nothingLeft(attemptDir: string): Promise<void> {
   const { shim, sandbox } = readStatus(attemptDir) ?? {};
-  if (!shim || !sandbox || !isOfThisBoot(shim)) return;
-  for (const deadlineMs = systemClock.now() + dyingMs; !isEmpty(sandbox) && systemClock.now() < deadlineMs; ) {
+  if (!shim || !isOfThisBoot(shim)) return;
+  const isLeft = (): boolean => isAlive(shim) || (sandbox !== undefined && !isEmpty(sandbox));
+  for (const deadlineMs = systemClock.now() + dyingMs; isLeft() && systemClock.now() < deadlineMs; ) {
     await delay(pollMs);
   }
 }

@@ -5,7 +5,7 @@ import type { CancelSignal } from '../domain/job.ts';
 import type { Termination } from '../domain/run.ts';
 import { systemClock, toTimestamp } from '../lib/clock.ts';
 import { isAlive, isEmpty, membersOf, type PidNamespace, send } from './process-table.ts';
-import { readStatus } from './shim-status.ts';
+import { giveUp, readStatus } from './shim-status.ts';
 
 export type Ladder = {
   readonly signal: CancelSignal;
@@ -67,10 +67,11 @@ export async function climb(
     return readStatus(attemptDir)?.sandbox;
   }
 
-  /** The shim leads a process group; bwrap, which dies with it, takes the namespace along. */
+  /** The shim leads a process group; bwrap, which dies with it, takes the namespace along. One yet to begin never will. */
   function killShim(): void {
     const shim = readStatus(attemptDir)?.shim;
-    if (shim && isAlive(shim)) send(-shim.pid, 'SIGKILL');
+    if (!shim) giveUp(attemptDir);
+    else if (isAlive(shim)) send(-shim.pid, 'SIGKILL');
   }
 
   function record(signal: string, processes: number): void {

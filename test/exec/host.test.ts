@@ -11,7 +11,7 @@ import { temporaryFolder } from './sample.ts';
 /** Asks a server that finds only these programs, as a user of its own where that is given. */
 function probed(programs: Readonly<Record<string, string>>, uid?: number): HostReport {
   const bin = temporaryFolder();
-  for (const [name, content] of Object.entries(programs)) {
+  for (const [name, content] of Object.entries({ bash: '/bin/bash', ...programs })) {
     if (content.startsWith('/')) symlinkSync(content, join(bin, name));
     else {
       writeFileSync(join(bin, name), content);

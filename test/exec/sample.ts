@@ -1,12 +1,13 @@
 // Attempts as the engine would start them, each in a folder of its own that goes with the test.
 
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { onTestFinished } from 'vitest';
+import { afterAll, onTestFinished } from 'vitest';
 import type { JobDefinition, UlcProfile } from '../../src/domain/job.ts';
 import type { AttemptSpec } from '../../src/exec/attempt-spec.ts';
-import { type AttemptEnd, launch } from '../../src/exec/launch.ts';
+import { openForkServer } from '../../src/exec/fork-server.ts';
+import { type AttemptEnd, type AttemptProcess, launch } from '../../src/exec/launch.ts';
 
 export type Sample = Partial<Omit<AttemptSpec, 'job' | 'secrets'>> & {
   readonly ulcProfile?: UlcProfile;
@@ -73,16 +74,29 @@ export type Ran = {
   readonly spec: AttemptSpec;
 };
 
+const pipesDir = mkdtempSync(join(tmpdir(), 'flwd-pipes-'));
+const forkServer = openForkServer(pipesDir);
+afterAll(() => {
+  forkServer.close();
+  rmSync(pipesDir, { recursive: true, force: true });
+});
+
+export function start(spec: AttemptSpec): AttemptProcess {
+  return launch(spec, forkServer);
+}
+
 /** Runs a script to its end. */
 export async function run(script: string, o: Sample = {}): Promise<Ran> {
   const spec = sample(script, o);
-  const process = launch(spec);
+  const process = start(spec);
   const end = await process.ended;
   return { end, spec, ...printed(spec) };
 }
 
+/** Nothing where the script was not started. */
 export function printed(spec: AttemptSpec): { text: string; lines: string[] } {
-  const text = readFileSync(join(spec.attemptDir, 'spool'), 'utf8').replaceAll('\x1e', '^');
+  const path = join(spec.attemptDir, 'spool');
+  const text = existsSync(path) ? readFileSync(path, 'utf8').replaceAll('\x1e', '^') : '';
   return { text, lines: text.split('\n').slice(0, -1) };
 }
 

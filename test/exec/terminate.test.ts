@@ -3,14 +3,14 @@
 import { describe, expect, test, vi } from 'vitest';
 import type { CancelSignal } from '../../src/domain/job.ts';
 import type { AttemptSpec } from '../../src/exec/attempt-spec.ts';
-import { type AttemptProcess, launch } from '../../src/exec/launch.ts';
+import type { AttemptProcess } from '../../src/exec/launch.ts';
 import { processesWith } from '../support/processes.ts';
-import { nap, printed, sample, shimOf } from './sample.ts';
+import { nap, printed, sample, shimOf, start } from './sample.ts';
 
 /** Starts a script and waits until it has said `ready`, and what it then sleeps in has begun. */
 async function ready(script: string): Promise<{ attempt: AttemptProcess; spec: AttemptSpec; stdout: () => string[] }> {
   const spec = sample(script);
-  const attempt = launch(spec);
+  const attempt = start(spec);
   const stdout = (): string[] => printed(spec).lines.filter((line) => !line.startsWith('^E'));
   await vi.waitFor(
     () => {
@@ -86,7 +86,7 @@ test('KILL comes at once', async () => {
 
 test('an attempt can be ended before its sandbox exists', async () => {
   const spec = sample(`echo started; ${nap}`);
-  const attempt = launch(spec);
+  const attempt = start(spec);
   const proof = await attempt.terminate({ signal: 'TERM', graceMs: 20_000 });
   expect(proof.remaining).toBe(0);
   expect(await attempt.ended).toMatchObject({ kind: 'signalled' });
@@ -100,7 +100,7 @@ test('ending it twice climbs the ladder once, and ending what has ended sends no
   expect(attempt.terminate({ signal: 'KILL', graceMs: 0 })).toBe(first);
   expect((await first).signals.map(({ signal }) => signal)).toEqual(['TERM']);
 
-  const over = launch(sample('true'));
+  const over = start(sample('true'));
   await over.ended;
   expect(await over.terminate({ signal: 'TERM', graceMs: 20_000 })).toEqual({
     signals: [],
@@ -111,7 +111,7 @@ test('ending it twice climbs the ladder once, and ending what has ended sends no
 
 test('a killed shim takes everything along, and the attempt is lost', async () => {
   const spec = sample(`echo ready; setsid ${nap}`);
-  const attempt = launch(spec);
+  const attempt = start(spec);
   await vi.waitFor(() => expect(processesWith(nap).some(({ command }) => command === nap)).toBe(true));
   process.kill(shimOf(spec), 'SIGKILL');
   expect(await attempt.ended).toEqual({ kind: 'lost' });

@@ -12,6 +12,7 @@ import { type JobDefinition, stepIdOfSingle } from '../../src/domain/job.ts';
 import type { RunMove } from '../../src/domain/run.ts';
 import { createEngine } from '../../src/engine/engine.ts';
 import { createHub, type Hub } from '../../src/engine/hub.ts';
+import { openForkServer } from '../../src/exec/fork-server.ts';
 import { probeHost } from '../../src/exec/host.ts';
 import { openSealer } from '../../src/exec/seal.ts';
 import { systemClock } from '../../src/lib/clock.ts';
@@ -109,6 +110,7 @@ export async function startServing(o: ServingOptions = {}): Promise<Serving> {
     policy: { defaultProfile: 'secure', allowProfiles: ['secure', 'permissive'], paths: [], mayGrant: () => [] },
     limits: { globalConcurrency: 4, jobConcurrency: null, maxDepth: null },
     execution: {
+      forkServer: openForkServer(join(dataDir, 'pipes')),
       runsDir: join(dataDir, 'runs'),
       snapshotDir: (revision) => snapshots.dirOf(revision),
       masked: [dataDir],

@@ -1,10 +1,13 @@
 // A server in small: launches the attempt in $SPEC, says so, and stays until the attempt has ended.
 
+import { dirname, join } from 'node:path';
+import { openForkServer } from '../../../src/exec/fork-server.ts';
 import { launch } from '../../../src/exec/launch.ts';
 import { deserialized } from '../serialized.ts';
 
 const staying = setInterval(() => undefined, 1_000);
-const attempt = launch(deserialized(process.env.SPEC ?? ''));
+const spec = deserialized(process.env.SPEC ?? '');
+const attempt = launch(spec, openForkServer(join(dirname(spec.attemptDir), '..', '..', 'pipes')));
 console.log('launched');
 console.log(JSON.stringify(await attempt.ended));
 clearInterval(staying);

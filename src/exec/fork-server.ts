@@ -1,0 +1,91 @@
+// The small process that starts the shims (libexec/fork-server.bash, ADR 0008), and what it tells of them.
+
+import { type ChildProcess, spawn } from 'node:child_process';
+import { closeSync, mkdirSync, mkdtempSync, openSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { Readable, Writable } from 'node:stream';
+import { findProgram } from './host-programs.ts';
+import { inheritedDescriptors } from './inherited-descriptors.ts';
+import { libexecDir } from './sandbox.ts';
+
+export type ForkServer = {
+  /** Runs a command of bash that ends in `exec`, in a process group of its own. Rejects where there is no bash. */
+  readonly run: (command: string) => Promise<ShimNews>;
+  /** What it has started goes on. */
+  readonly close: () => void;
+};
+
+/** Its shim has told its end, as its last act. Or nothing will be told of it: it never began, or goes on by itself. */
+export type ShimNews = 'ended' | 'none';
+
+/** `dir` is its own: emptied now, and private to the server's user. */
+export function openForkServer(dir: string): ForkServer {
+  rmSync(dir, { recursive: true, force: true });
+  mkdirSync(dir, { recursive: true, mode: 0o700 });
+  let current = startChild(dir);
+  return {
+    run(command) {
+      if (current.isOver()) current = startChild(dir);
+      return current.run(command);
+    },
+    close: () => current.close(),
+  };
+}
+
+type Child = ForkServer & { readonly isOver: () => boolean };
+
+/** Jobs get nothing but what the shims are told to give them: neither variables nor descriptors of the server. */
+function startChild(dir: string): Child {
+  const pipesDir = mkdtempSync(join(dir, 'pipes-'));
+  const nothing = openSync('/dev/null', 'r');
+  const stdio: (number | 'ignore' | 'pipe')[] = ['pipe', 'ignore', 'ignore', 'pipe'];
+  for (const fd of inheritedDescriptors()) stdio[fd] ??= nothing;
+  const child = spawn(findProgram('bash') ?? 'bash', [join(libexecDir, 'fork-server.bash'), pipesDir], {
+    cwd: '/',
+    env: {},
+    detached: true,
+    stdio: Array.from(stdio, (end) => end ?? 'ignore'),
+  });
+  closeSync(nothing);
+  const waiting = new Map<string, PromiseWithResolvers<ShimNews>>();
+  let started = 0;
+  let isOver = false;
+
+  child.on('error', (error) => {
+    isOver = true;
+    for (const { reject } of waiting.values()) reject(error);
+  });
+  child.on('exit', () => {
+    isOver = true;
+    for (const { resolve } of waiting.values()) resolve('none');
+  });
+  const { commands, news } = endsOf(child);
+  // Its death is told by `exit`.
+  commands.on('error', () => undefined);
+  createInterface({ input: news }).on('line', (line) => {
+    const [what, number = ''] = line.split(' ');
+    waiting.get(number)?.resolve(what === 'ended' ? 'ended' : 'none');
+    waiting.delete(number);
+  });
+  return {
+    isOver: () => isOver,
+    run(command) {
+      started += 1;
+      const shim = Promise.withResolvers<ShimNews>();
+      waiting.set(String(started), shim);
+      commands.write(`${String(Buffer.byteLength(command)).padStart(8, '0')}${command}`);
+      return shim.promise;
+    },
+    close: () => commands.end(),
+  };
+}
+
+/** Neither keeps the server from exiting. */
+function endsOf(child: ChildProcess): { commands: Writable; news: Readable } {
+  const [commands, , , news] = child.stdio;
+  if (!(commands instanceof Writable) || !(news instanceof Readable)) throw new Error('a process without its pipes');
+  child.unref();
+  for (const end of [commands, news]) if ('unref' in end && typeof end.unref === 'function') end.unref();
+  return { commands, news };
+}

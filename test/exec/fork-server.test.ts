@@ -1,0 +1,91 @@
+// The process that starts the shims: what is left of it and of its shims, whichever of them ends first.
+
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, onTestFinished, test, vi } from 'vitest';
+import { type ForkServer, openForkServer } from '../../src/exec/fork-server.ts';
+import { launch } from '../../src/exec/launch.ts';
+import { processesWith } from '../support/processes.ts';
+import { nap, printed, sample, succeeded, temporaryFolder } from './sample.ts';
+
+const patient = { timeout: 10_000, interval: 10 };
+
+function opened(): { dir: string; server: ForkServer; pid: () => number } {
+  const dir = join(temporaryFolder(), 'pipes');
+  const server = openForkServer(dir);
+  onTestFinished(() => server.close());
+  return { dir, server, pid: () => processesWith(dir)[0]?.pid ?? 0 };
+}
+
+function childrenOf(pid: number): string[] {
+  return readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1').split(' ').filter(Boolean);
+}
+
+test('is gone once it is closed, and its shims go on', async () => {
+  const { dir, server } = opened();
+  const spec = sample('echo ready; until [[ -e go ]]; do sleep 0.02; done; echo done');
+  const attempt = launch(spec, server);
+  await vi.waitFor(() => expect(printed(spec).lines).toEqual(['ready']), patient);
+  server.close();
+  await vi.waitFor(() => expect(processesWith(dir)).toEqual([]), patient);
+  rmSync(dir, { recursive: true });
+  writeFileSync(join(spec.workspaceDir, 'go'), '');
+  expect(await attempt.ended).toEqual(succeeded);
+  expect(printed(spec).lines).toEqual(['ready', 'done']);
+});
+
+test('when it is killed, what it started is still seen to end, and the next attempt has another', async () => {
+  const { server, pid } = opened();
+  const spec = sample(`echo ready; ${nap}`);
+  const attempt = launch(spec, server);
+  await vi.waitFor(() => expect(printed(spec).lines).toEqual(['ready']), patient);
+  process.kill(pid(), 'SIGKILL');
+  // Until its death has been told, there is nobody to start anything.
+  await vi.waitFor(async () => expect(await launch(sample('true'), server).ended).toEqual(succeeded), patient);
+  const proof = await attempt.terminate({ signal: 'TERM', graceMs: 20_000 });
+  expect(proof).toMatchObject({ signals: [{ signal: 'TERM' }], remaining: 0 });
+  expect(await attempt.ended).toEqual({ kind: 'signalled', signal: 'TERM' });
+});
+
+test('an attempt that it cannot start has not begun, and never will', async () => {
+  const { server, pid } = opened();
+  process.kill(pid(), 'SIGSTOP');
+  const spec = sample('echo begun');
+  const attempt = launch(spec, server);
+  process.kill(pid(), 'SIGKILL');
+  expect(await attempt.ended).toEqual({ kind: 'not-started', message: 'the sandbox could not be started' });
+  expect(printed(spec).lines).toEqual([]);
+});
+
+test('a hundred attempts leave it no zombie and no descriptor', async () => {
+  const { server, pid } = opened();
+  const descriptors = (): number => readdirSync(`/proc/${pid()}/fd`).length;
+  expect(await launch(sample('true'), server).ended).toEqual(succeeded);
+  await vi.waitFor(() => expect(childrenOf(pid())).toEqual([]), patient);
+  const before = descriptors();
+  for (let batch = 0; batch < 10; batch++) {
+    const ends = await Promise.all(Array.from({ length: 10 }, () => launch(sample('true'), server).ended));
+    expect(ends).toEqual(Array.from({ length: 10 }, () => succeeded));
+  }
+  await vi.waitFor(() => expect(childrenOf(pid())).toEqual([]), patient);
+  expect(descriptors()).toBe(before);
+});
+
+test('without a place for its pipes an attempt is refused, not waited for', async () => {
+  const { dir, server, pid } = opened();
+  await vi.waitFor(() => expect(pid()).not.toBe(0), patient);
+  rmSync(dir, { recursive: true });
+  const { ended } = launch(sample('true'), server);
+  expect(await ended).toEqual({ kind: 'not-started', message: 'the sandbox could not be started' });
+});
+
+test('words of any kind arrive as they are', async () => {
+  const { server } = opened();
+  const text = `'"$(id)\\ \`id\` ü \n; exit 3 #`;
+  const spec = sample('printf "%s" "$FLWD_ARG_TEXT"; cat "$FLWD_SECRETS_DIR/key"', {
+    args: { text },
+    secrets: { key: text },
+  });
+  expect(await launch(spec, server).ended).toEqual(succeeded);
+  expect(printed(spec).text).toBe(`${text}${text}`);
+});
