@@ -1,7 +1,6 @@
 // Waits for the end of a shim. Whoever may tell of it tells sooner; the status file and /proc have the last word, since a
 // shim that is killed tells nothing.
 
-import { setTimeout as delay } from 'node:timers/promises';
 import type { ShimNews } from './fork-server.ts';
 import { isAlive } from './process-table.ts';
 import { giveUp, readStatus } from './shim-status.ts';
@@ -12,18 +11,22 @@ const beginningMs = 30_000;
 
 /** Resolves when the shim has ended, or never will begin. Rejects when `told` does. */
 export async function untilShimEnds(attemptDir: string, told: Promise<ShimNews>): Promise<void> {
-  const over = new AbortController();
-  const untilGone = async (patienceMs: number): Promise<void> => {
-    const sinceMs = performance.now();
-    while (!over.signal.aborted && !isGone(attemptDir, performance.now() - sinceMs > patienceMs)) {
-      await delay(pollMs, undefined, { ref: false, signal: over.signal }).catch(() => undefined);
-    }
+  const { promise: gone, resolve: end } = Promise.withResolvers<void>();
+  const sinceMs = performance.now();
+  let patienceMs = beginningMs;
+  const look = (): void => {
+    if (isGone(attemptDir, performance.now() - sinceMs > patienceMs)) end();
   };
-  const heard = told.then((news) => (news === 'ended' ? undefined : untilGone(0)));
+  const poll = setInterval(look, pollMs).unref();
+  const heard = told.then((news) => {
+    if (news === 'ended') return end();
+    patienceMs = 0;
+    look();
+  });
   try {
-    await Promise.race([heard, untilGone(beginningMs)]);
+    await Promise.race([gone, heard.then(() => gone)]);
   } finally {
-    over.abort();
+    clearInterval(poll);
   }
 }
 

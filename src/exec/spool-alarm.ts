@@ -11,6 +11,8 @@ export type SpoolAlarm = {
   close(): void;
 };
 
+/** Most jobs are over before a watch would pay: to set it up and take it down costs as much as the rest of the reading. */
+const firstMs = 10;
 const busyMs = 2;
 /** Looks that found something this close together, and the watch makes way for the timer. */
 const closeTogetherMs = 5;
@@ -21,7 +23,8 @@ const quietLooks = 4;
 const pollMs = 250;
 
 export function createSpoolAlarm(path: string): SpoolAlarm {
-  let watcher = watchFolder(path, ring);
+  let watcher: FSWatcher | undefined;
+  let isFirst = true;
   let isRinging = false;
   let wake: (() => void) | undefined;
   let foundAt = 0;
@@ -61,6 +64,12 @@ export function createSpoolAlarm(path: string): SpoolAlarm {
   }
 
   async function nextByTimer(hasFound: boolean): Promise<void> {
+    if (isFirst) {
+      isFirst = false;
+      // The next look in vain arms the watch.
+      looks = quietLooks;
+      return wait(firstMs);
+    }
     looks = hasFound ? 0 : looks + 1;
     if (looks < quietLooks) return wait(busyMs);
     watcher = watchFolder(path, ring);

@@ -54,7 +54,8 @@ export function createJournal(database: Database): Journal {
         .limit(limit);
       if (runId !== undefined) query = query.where('run_id', '=', runId);
       if (jobId !== undefined) query = query.where('job_id', '=', jobId);
-      return (await query.execute()).map(toEntry);
+      const durable = database.latestEventId();
+      return (await query.execute()).filter(({ id }) => id <= durable).map(toEntry);
     },
     async lastOutputSeq(runId) {
       const last = await db

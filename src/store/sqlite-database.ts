@@ -8,9 +8,9 @@ import type { CommitListener, Database } from './database.ts';
 import { readNextEventId } from './journal-rows.ts';
 import { migrate } from './migrations/migrate.ts';
 import type { Schema } from './schema.ts';
-import { kyselyOver, openSqliteReader, openSqliteWriter } from './sqlite.ts';
+import { connectToRead, connectToWrite, kyselyOver } from './sqlite.ts';
 import { fixPlans } from './sqlite-plans.ts';
-import { createSqliteWriter } from './sqlite-writer.ts';
+import { openSqliteWriter } from './sqlite-writer.ts';
 
 /** @throws Error when the file is no database, or of a newer program */
 export async function openSqliteDatabase(o: {
@@ -19,12 +19,12 @@ export async function openSqliteDatabase(o: {
   readonly log: Logger;
   readonly onCommit: CommitListener;
 }): Promise<Database> {
-  const connection = openSqliteWriter(o.path);
+  const connection = connectToWrite(o.path);
   try {
     const db = kyselyOver(connection);
     await migrateSqlite(connection, db);
-    const writer = createSqliteWriter({ ...o, connection, db, nextEventId: await readNextEventId(db) });
-    const reading = openSqliteReader(o.path);
+    const writer = openSqliteWriter({ ...o, connection, db, nextEventId: await readNextEventId(db) });
+    const reading = connectToRead(o.path);
     return {
       read: kyselyOver(reading),
       transact: writer.transact,

@@ -1,5 +1,5 @@
-// The one writer of a SQLite database. Units queued in one turn of the event loop share a commit, so that they share its
-// fsync; each has a savepoint of its own, so that one which fails leaves the others alone (ADR 0002).
+// The one writer of a SQLite database. Units queued in one turn of the event loop share a commit; each has a savepoint of
+// its own, so that one which fails leaves the others alone. Commits made while a sync runs share the next (ADR 0002).
 
 import type { DatabaseSync } from 'node:sqlite';
 import type { Kysely } from 'kysely';
@@ -11,6 +11,7 @@ import type { CommitListener, Transaction } from './database.ts';
 import { insertEntries, numberEntries } from './journal-rows.ts';
 import type { Schema } from './schema.ts';
 import { storageFailure } from './sqlite.ts';
+import { openWalSync } from './wal-sync.ts';
 
 type Emitted = { readonly event: NewEvent | NewOutput; readonly atMs: number };
 
@@ -31,7 +32,8 @@ export type SqliteWriter = {
 const mostUnits = 128;
 const probeMs = 1_000;
 
-export function createSqliteWriter(o: {
+export function openSqliteWriter(o: {
+  readonly path: string;
   readonly connection: DatabaseSync;
   readonly db: Kysely<Schema>;
   readonly nextEventId: number;
@@ -51,8 +53,14 @@ export function createSqliteWriter(o: {
   let isClosed = false;
   let whenIdle: (() => void) | undefined;
   let nextEventId = o.nextEventId;
+  let durableEventId = o.nextEventId - 1;
   let failure: string | null = null;
   let probe: NodeJS.Timeout | undefined;
+  const wal = openWalSync(o.path, connection, (error) => {
+    const found = 'the database cannot be synced';
+    if (failure !== found) log.error({ err: error }, found);
+    failure = found;
+  });
 
   function transact<T>(work: (tx: Transaction) => Promise<T>): Promise<T> {
     if (isClosed) return Promise.reject(new Problem('not-ready', 'The server is stopping.'));
@@ -108,11 +116,15 @@ export function createSqliteWriter(o: {
       for (const unit of units) if (!rejected.has(unit)) unit.reject(reason);
       return;
     }
-    recovered();
     const last = entries.at(-1);
     if (last) nextEventId = last.id + last.count;
-    for (const settle of settled) settle();
-    if (last) announce(entries);
+    const lastId = nextEventId - 1;
+    void wal.sync().then(() => {
+      recovered();
+      durableEventId = lastId;
+      for (const settle of settled) settle();
+      if (last) announce(entries);
+    });
   }
 
   /** @returns the error of a unit that failed alone @throws what fails the whole commit */
@@ -184,7 +196,7 @@ export function createSqliteWriter(o: {
   return {
     transact,
     failure: () => failure,
-    latestEventId: () => nextEventId - 1,
+    latestEventId: () => durableEventId,
     async close() {
       isClosed = true;
       clearTimeout(probe);
@@ -193,6 +205,7 @@ export function createSqliteWriter(o: {
           whenIdle = resolve;
         });
       }
+      await wal.close();
     },
   };
 }

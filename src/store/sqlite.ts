@@ -9,7 +9,7 @@ import type { Schema } from './schema.ts';
 const mostStatements = 256;
 const busyTimeoutMs = 5_000;
 
-export function openSqliteWriter(path: string): DatabaseSync {
+export function connectToWrite(path: string): DatabaseSync {
   // SQLite gives the WAL the mode of the database file, so this settles all three.
   closeSync(openSync(path, 'a', 0o600));
   const connection = new DatabaseSync(path, { timeout: busyTimeoutMs });
@@ -18,7 +18,7 @@ export function openSqliteWriter(path: string): DatabaseSync {
     connection.exec(`
       PRAGMA auto_vacuum = INCREMENTAL;
       PRAGMA journal_mode = WAL;
-      PRAGMA synchronous = FULL;
+      PRAGMA synchronous = NORMAL;
       PRAGMA cache_size = -16000;
       PRAGMA temp_store = MEMORY;
       PRAGMA journal_size_limit = 67108864;
@@ -31,7 +31,7 @@ export function openSqliteWriter(path: string): DatabaseSync {
 }
 
 /** Needs a writer that is open: only that one can create the files of the WAL. */
-export function openSqliteReader(path: string): DatabaseSync {
+export function connectToRead(path: string): DatabaseSync {
   const connection = new DatabaseSync(path, { timeout: busyTimeoutMs, readOnly: true });
   connection.exec('PRAGMA cache_size = -16000; PRAGMA temp_store = MEMORY;');
   return connection;
