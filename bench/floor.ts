@@ -1,10 +1,22 @@
 // The floor: the same script in the same sandbox, started by a bare loop that keeps nothing.
 
 import { spawn } from 'node:child_process';
-import { chownSync, closeSync, mkdirSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chownSync,
+  closeSync,
+  fdatasyncSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  rmSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { SecurityProfile } from '../src/domain/job.ts';
 import { sandboxCommand } from '../src/exec/sandbox.ts';
+import { median, nowMs } from './measure.ts';
 
 export type BareSandbox = {
   /** Starts the script and resolves when it has ended. Output goes to `stdoutPath`, else to /dev/null. */
@@ -55,4 +67,19 @@ export function bareSandbox(profile: SecurityProfile, script: string): BareSandb
       rmSync(dir, { recursive: true, force: true });
     },
   };
+}
+
+/** What every answer to a change waits for at the least: 8 KiB on the disk that holds the database. */
+export function medianSyncMs(): number {
+  const dir = mkdtempSync(join(tmpdir(), 'flwd-floor-'));
+  const fd = openSync(join(dir, 'file'), 'w');
+  const samples = Array.from({ length: 100 }, () => {
+    const startedAt = nowMs();
+    writeSync(fd, Buffer.alloc(8192, 1));
+    fdatasyncSync(fd);
+    return nowMs() - startedAt;
+  });
+  closeSync(fd);
+  rmSync(dir, { recursive: true });
+  return median(samples);
 }

@@ -5,6 +5,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { cpus, release, totalmem } from 'node:os';
 import { parseArgs } from 'node:util';
 import { discoveryFigures } from './discovery.ts';
+import { medianSyncMs } from './floor.ts';
 import { followerFigures } from './followers.ts';
 import { httpFigures } from './http.ts';
 import { logFigures } from './logs.ts';
@@ -32,7 +33,13 @@ for (const part of positionals.length > 0 ? positionals : Object.keys(parts)) {
     if (!values.json) console.log(toRow(figure));
   }
 }
-const machine = `${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}, ${Math.round(totalmem() / 2 ** 30)} GiB, Linux ${release()}, Node ${process.version}`;
+const machine = [
+  `${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}`,
+  `${Math.round(totalmem() / 2 ** 30)} GiB`,
+  `Linux ${/^[\d.]+/.exec(release())?.[0]}`,
+  `Node ${process.version}`,
+  `${medianSyncMs().toFixed(1)} ms for an fsync`,
+].join(', ');
 if (values.json) console.log(JSON.stringify({ machine, figures }, null, 2));
 if (values.write) {
   const page = new URL('../docs/benchmarks.md', import.meta.url);
