@@ -6,7 +6,7 @@ import type { JobDefinition, JobFault } from '../domain/job.ts';
 import type { Logger } from '../lib/logger.ts';
 import { type Directory, readDirectory } from './directory.ts';
 import type { OnEntry } from './directory-watch.ts';
-import { type Ignore, nothingIgnored } from './ignore.ts';
+import { type Ignore, ignoreFile, nothingIgnored } from './ignore.ts';
 import { readJobFile } from './job-file.ts';
 import { jobIdOf, printable } from './job-id.ts';
 import { createPace } from './pace.ts';
@@ -60,10 +60,11 @@ export function createSourceTree(o: {
   let scripts = 0;
   let isClosed = false;
 
-  /** The directory as it is now, watched before it is read so that no change falls between. */
+  /** The directory as it is now, watched before it or its `.flwdignore` is read, so that no change falls between. */
   function open(path: string): Node | undefined {
     const dir = join(source.path, path);
     const stops = [o.watch(dir, (name, isReplaced) => o.onEntry(path, name, isReplaced))];
+    if (path === '') ignore = o.ignoreOf(source.path);
     const stamp = stampOf(dir);
     const read = stamp && look(path);
     if (!read) {
@@ -194,6 +195,7 @@ export function createSourceTree(o: {
       if (name !== undefined) replaced.add(name);
       marks.set(path, replaced);
     };
+    if (nodes.has('') && o.ignoreOf(source.path) !== ignore) o.onEntry('', ignoreFile, false);
     for (const node of Array.from(nodes.values())) {
       await pace();
       const stamp = stampOf(join(source.path, node.path));
@@ -222,7 +224,6 @@ export function createSourceTree(o: {
     },
     async rescan() {
       drop('');
-      ignore = o.ignoreOf(source.path);
       await walk('');
       settle();
     },

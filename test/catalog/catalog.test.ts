@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { pino } from 'pino';
-import { describe, expect, test, vi } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { createCatalog } from '../../src/catalog/catalog.ts';
 import { createSnapshots } from '../../src/catalog/snapshot.ts';
 import { Problem } from '../../src/domain/problem.ts';
@@ -244,7 +244,7 @@ describe('several sources', () => {
     expect(idsOf(catalog)).toEqual(['a']);
 
     write(later, job('b'));
-    await vi.waitFor(() => expect(idsOf(catalog)).toEqual(['a', 'b']), { timeout: 3_000 });
+    await expect.poll(() => idsOf(catalog)).toEqual(['a', 'b']);
   });
 });
 

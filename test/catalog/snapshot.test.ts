@@ -13,7 +13,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, test, vi } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { CatalogEntry } from '../../src/catalog/catalog.ts';
 import { createSnapshots, type Snapshots } from '../../src/catalog/snapshot.ts';
 import { Problem } from '../../src/domain/problem.ts';
@@ -36,12 +36,13 @@ function filesIn(dir: string): string[] {
 
 /** Until the job's files are old enough for their times to be trusted, and nothing more is copied. */
 async function untilKnown(snapshots: Snapshots, entry: CatalogEntry, dir: string): Promise<void> {
-  await vi.waitFor(async () => {
+  const isCopiedAgain = async () => {
     await snapshots.take(entry);
     const before = statSync(dir).mtimeMs;
     await snapshots.take(entry);
-    expect(statSync(dir).mtimeMs).toBe(before);
-  });
+    return statSync(dir).mtimeMs !== before;
+  };
+  await expect.poll(isCopiedAgain).toBe(false);
 }
 
 async function problemOf(promise: Promise<unknown>): Promise<Problem> {
@@ -149,7 +150,7 @@ describe('a revision', () => {
     expect(await catalog.revisionOf(before)).toBe(revision);
 
     writeFileSync(join(root, 'a/run.sh'), '#!/bin/bash\nfalse\n');
-    await vi.waitFor(() => expect(catalog.find('a')).not.toBe(before), { interval: 5 });
+    await expect.poll(() => catalog.find('a')).not.toBe(before);
     const edited = await snapshots.take(catalog.find('a'));
     expect(edited.revision).not.toBe(revision);
     expect(await catalog.revisionOf(catalog.find('a'))).toBe(edited.revision);
@@ -202,7 +203,7 @@ describe('taking', () => {
     };
     save('x');
     const taking = snapshots.take(entry);
-    await vi.waitFor(() => expect(readdirSync(dir, { recursive: true }).join()).toContain('a.bin'), { interval: 1 });
+    await expect.poll(() => readdirSync(dir, { recursive: true }).join(), { interval: 1 }).toContain('a.bin');
     save('y');
     const taken = await taking;
     expect(['a.bin', 'b.bin', 'c.bin'].map((name) => readFileSync(join(taken.dir, name), 'latin1')[0])).toEqual([

@@ -49,14 +49,18 @@ function observe(child: ChildProcess): Started {
   child.stderr?.on('data', (chunk) => {
     seen.stderr += String(chunk);
   });
-  onTestFinished(() => void child.kill('SIGKILL'));
+  const ended = new Promise<Seen>((resolve) => {
+    child.on('close', (code, signal) => resolve({ ...seen, code: code ?? signal ?? 0 }));
+  });
+  onTestFinished(async () => {
+    child.kill('SIGKILL');
+    await ended;
+  });
   return {
     child,
-    ended: new Promise((resolve) =>
-      child.on('close', (code, signal) => resolve({ ...seen, code: code ?? signal ?? 0 })),
-    ),
+    ended,
     async prints(pattern) {
-      await expect.poll(() => seen.stdout + seen.stderr, { interval: 20, timeout: 10_000 }).toMatch(pattern);
+      await expect.poll(() => seen.stdout + seen.stderr).toMatch(pattern);
       const found = pattern.exec(seen.stdout + seen.stderr);
       if (!found) throw new Error(`nothing printed matches ${pattern}`);
       return found;

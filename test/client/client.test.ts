@@ -92,6 +92,7 @@ test('the events of a run end with it, whatever was asked for', async () => {
 
 test('a stream that breaks goes on behind the last id, and gives up on what another try cannot mend', async () => {
   const asked: (string | undefined)[] = [];
+  let breakOff = (): void => undefined;
   const flaky = await listen(({ headers }, response) => {
     const after = headers['last-event-id'];
     asked.push(typeof after === 'string' ? after : undefined);
@@ -100,11 +101,15 @@ test('a stream that breaks goes on behind the last id, and gives up on what anot
     response.writeHead(200, { 'content-type': 'text/event-stream' });
     const id = Number(after ?? 0) + 1;
     response.write(`id: ${id}\nevent: run.finished\ndata: {"n":${id}}\n\nid: ${id + 1}\nevent: run.cre`);
-    return asked.length % 2 === 0 ? response.end() : setTimeout(() => response.destroy(), 10);
+    if (asked.length % 2 === 0) return response.end();
+    breakOff = () => response.destroy();
   });
   const frames: Frame[] = [];
   const error = await (async () => {
-    for await (const frame of createClient({ baseUrl: flaky.url }).stream('streamRunEvents')) frames.push(frame);
+    for await (const frame of createClient({ baseUrl: flaky.url }).stream('streamRunEvents')) {
+      frames.push(frame);
+      breakOff();
+    }
   })().catch((thrown: unknown) => thrown);
   flaky.server.close();
   expect(frames.map(({ id, data }) => [id, data.n])).toEqual([

@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { describe, expect, test, vi } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { adopt } from '../../src/exec/adopt.ts';
 import type { AttemptSpec } from '../../src/exec/attempt-spec.ts';
 import { libexecDir } from '../../src/exec/sandbox.ts';
@@ -17,7 +17,7 @@ import { serialized } from './serialized.ts';
 async function orphan(script: string): Promise<AttemptSpec> {
   const spec = sample(script);
   const server = startServer(spec);
-  await vi.waitFor(() => expect(printed(spec).lines).toContain('ready'), { timeout: 10_000, interval: 10 });
+  await expect.poll(() => printed(spec).lines).toContain('ready');
   server.kill('SIGKILL');
   await once(server, 'exit');
   return spec;
@@ -45,7 +45,7 @@ describe('after the server was killed', () => {
     void attempt?.ended.then(() => {
       isOver = true;
     });
-    await vi.waitFor(() => expect(printed(spec).lines).toContain('^Eone'));
+    await expect.poll(() => printed(spec).lines).toContain('^Eone');
     expect(isOver).toBe(false);
     tell(spec);
     expect(await attempt?.ended).toEqual({ kind: 'exited', code: 7 });
@@ -56,7 +56,7 @@ describe('after the server was killed', () => {
   test('a script that ended meanwhile is taken up with its end', async () => {
     const spec = await orphan(`echo ready; ${untilTold}; exit 5`);
     tell(spec);
-    await vi.waitFor(() => expect(processesWith(spec.attemptDir)).toEqual([]), { timeout: 10_000 });
+    await expect.poll(() => processesWith(spec.attemptDir)).toEqual([]);
     expect(await adopt(spec.attemptDir)?.ended).toEqual({ kind: 'exited', code: 5 });
     expect(await adopt(spec.attemptDir)?.ended).toEqual({ kind: 'exited', code: 5 });
   });

@@ -98,9 +98,19 @@ describe('not started', () => {
 });
 
 describe('the spool', () => {
-  test('keeps stdout and stderr in the order in which they were written, stderr marked', async () => {
-    const { text } = await run('for i in 1 2 3 4; do echo "out $i"; sleep 0.2; echo "err $i" >&2; sleep 0.2; done');
-    expect(text).toBe('out 1\n^Eerr 1\nout 2\n^Eerr 2\nout 3\n^Eerr 3\nout 4\n^Eerr 4\n');
+  test('keeps stdout and stderr in the order in which they were written, stderr marked, while the script runs', async () => {
+    const spec = sample(`
+      for i in 1 2 3 4; do
+        echo "out $i"; echo "err $i" >&2
+        until [[ -e seen-$i ]]; do sleep 0.02; done
+      done`);
+    const { ended } = launch(spec);
+    for (const i of [1, 2, 3, 4]) {
+      await expect.poll(() => printed(spec).lines).toContain(`^Eerr ${i}`);
+      writeFileSync(join(spec.workspaceDir, `seen-${i}`), '');
+    }
+    expect(await ended).toEqual(succeeded);
+    expect(printed(spec).text).toBe('out 1\n^Eerr 1\nout 2\n^Eerr 2\nout 3\n^Eerr 3\nout 4\n^Eerr 4\n');
   });
 
   test('loses and mixes no line of two busy streams', async () => {

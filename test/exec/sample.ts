@@ -100,8 +100,8 @@ export function printed(spec: AttemptSpec): { text: string; lines: string[] } {
   return { text, lines: text.split('\n').slice(0, -1) };
 }
 
-/** What a script does for ever: a command that no other test of this machine has. */
-export const nap = `sleep 3600.${process.pid}`;
+/** What a script does for ever: a command that no other test of this machine has, nor has one that begins alike. */
+export const nap = `sleep 3600.${process.pid}s`;
 
 /** The shim that runs an attempt, which also leads its process group. */
 export function shimOf(spec: AttemptSpec): number {

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import * as fc from 'fast-check';
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { followSpool, type SpoolFollower, type SpoolJump } from '../../src/exec/spool.ts';
 
 let dir: string;
@@ -42,15 +42,15 @@ describe('a spool that is written to', () => {
   test('hands over whole lines as they come, with the offset of their end', async () => {
     writeFileSync(path, 'one\ntw');
     follow();
-    await vi.waitFor(() => expect(pieces).toEqual([{ text: 'one\n', endOffset: 4 }]));
+    await expect.poll(() => pieces).toEqual([{ text: 'one\n', endOffset: 4 }]);
     appendFileSync(path, 'o\nthree\nfo');
-    await vi.waitFor(() => expect(pieces[1]).toEqual({ text: 'two\nthree\n', endOffset: 14 }));
+    await expect.poll(() => pieces[1]).toEqual({ text: 'two\nthree\n', endOffset: 14 });
   });
 
   test('may begin to exist after its reader', async () => {
     follow();
     writeFileSync(path, 'late\n');
-    await vi.waitFor(() => expect(text()).toBe('late\n'));
+    await expect.poll(text).toBe('late\n');
   });
 
   test('brings the lines of a job that prints one now and then at once', async () => {
@@ -61,9 +61,10 @@ describe('a spool that is written to', () => {
       await setTimeout(20);
       wroteAt = performance.now();
       appendFileSync(path, 'line\n');
-      await vi.waitFor(() => expect(delaysMs).toHaveLength(n), { interval: 1 });
+      await expect.poll(() => delaysMs, { interval: 1 }).toHaveLength(n);
     }
-    expect(delaysMs.toSorted((a, b) => a - b)[4]).toBeLessThan(60);
+    // Without the watch it would be a look every 250 ms; the median forgives a busy machine a few.
+    expect(delaysMs.toSorted((a, b) => a - b)[4]).toBeLessThan(150);
   });
 
   test('is read on from an offset', async () => {
@@ -142,7 +143,7 @@ describe('a line without end', () => {
   test('is not waited for', async () => {
     writeFileSync(path, 'x'.repeat(100_000));
     follow();
-    await vi.waitFor(() => expect(text().length).toBe(100_000));
+    await expect.poll(() => text().length).toBe(100_000);
   });
 });
 
@@ -179,9 +180,9 @@ describe('a job that tampers with its output', () => {
   test('by cutting it short is followed from the new end, and it is told', async () => {
     writeFileSync(path, 'before\npart');
     const spool = follow();
-    await vi.waitFor(() => expect(text()).toBe('before\n'));
+    await expect.poll(text).toBe('before\n');
     truncateSync(path, 3);
-    await vi.waitFor(() => expect(jumps).toEqual([{ cause: 'truncated', fromOffset: 11, toOffset: 3 }]));
+    await expect.poll(() => jumps).toEqual([{ cause: 'truncated', fromOffset: 11, toOffset: 3 }]);
     appendFileSync(path, 'after\n');
     await spool.drain();
     expect(text()).toBe('before\npartafter\n');
@@ -225,7 +226,7 @@ test('blocks of what is stored go back to the file system, the rest of the file 
   const before = statSync(path).blocks;
   spool.discard(1024 * 1024);
   spool.discard(65 * 1024 * 1024);
-  await vi.waitFor(() => expect(statSync(path).blocks).toBeLessThan(before / 20));
+  await expect.poll(() => statSync(path).blocks).toBeLessThan(before / 20);
   expect(statSync(path).size).toBe(66 * 1024 * 1024);
   expect(readFileSync(path).subarray(-1024).toString()).toBe(line);
 });

@@ -1,26 +1,26 @@
 // The ladder: the job's signal, time to act on it, SIGKILL, and the proof that nothing is left.
 
-import { describe, expect, test, vi } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { CancelSignal } from '../../src/domain/job.ts';
 import type { AttemptSpec } from '../../src/exec/attempt-spec.ts';
 import type { AttemptProcess } from '../../src/exec/launch.ts';
-import { processesWith } from '../support/processes.ts';
-import { nap, printed, sample, shimOf, start } from './sample.ts';
+import { processesWith, stateOf } from '../support/processes.ts';
+import { nap, printed, type Sample, sample, shimOf, start } from './sample.ts';
 
 /** Starts a script and waits until it has said `ready`, and what it then sleeps in has begun. */
-async function ready(script: string): Promise<{ attempt: AttemptProcess; spec: AttemptSpec; stdout: () => string[] }> {
-  const spec = sample(script);
+async function ready(
+  script: string,
+  o: Sample = {},
+): Promise<{ attempt: AttemptProcess; spec: AttemptSpec; stdout: () => string[] }> {
+  const spec = sample(script, o);
   const attempt = start(spec);
   const stdout = (): string[] => printed(spec).lines.filter((line) => !line.startsWith('^E'));
-  await vi.waitFor(
-    () => {
-      expect(stdout()).toContain('ready');
-      if (script.includes(nap)) expect(processesWith(nap).map(({ command }) => command)).toContain(nap);
-    },
-    { timeout: 10_000, interval: 10 },
-  );
+  await expect.poll(stdout).toContain('ready');
+  if (script.includes(nap)) await expect.poll(() => processesWith(nap)).toContainEqual(asleep);
   return { attempt, spec, stdout };
 }
+
+const asleep = { pid: expect.any(Number), command: nap };
 
 const at = expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
 
@@ -71,7 +71,8 @@ test('what a killed script said last is kept, with or without a newline', async 
 });
 
 test('a stopped process is killed like any other', async () => {
-  const { attempt } = await ready('echo ready; kill -STOP $$');
+  const { attempt } = await ready('echo ready; kill -STOP $$', { command: ['./run.sh', nap] });
+  await expect.poll(() => processesWith(nap).map(({ pid }) => stateOf(pid))).toContain('T');
   expect(await attempt.terminate({ signal: 'TERM', graceMs: 50 })).toMatchObject({ remaining: 0 });
   expect(await attempt.ended).toEqual({ kind: 'signalled', signal: 'KILL' });
 });
@@ -112,7 +113,7 @@ test('ending it twice climbs the ladder once, and ending what has ended sends no
 test('a killed shim takes everything along, and the attempt is lost', async () => {
   const spec = sample(`echo ready; setsid ${nap}`);
   const attempt = start(spec);
-  await vi.waitFor(() => expect(processesWith(nap).some(({ command }) => command === nap)).toBe(true));
+  await expect.poll(() => processesWith(nap)).toContainEqual(asleep);
   process.kill(shimOf(spec), 'SIGKILL');
   expect(await attempt.ended).toEqual({ kind: 'lost' });
   expect(processesWith(nap)).toEqual([]);

@@ -123,11 +123,11 @@ describe('If-None-Match', () => {
     expect([other.status, await other.text()]).toEqual([200, await first.text()]);
   });
 
-  test('a change of any file of a job changes the job within a second', async () => {
+  test('a change of any file of a job changes the job', async () => {
     const etag = async () => (await server.fetch('/jobs/backup/db/full')).headers.get('etag');
     const before = await etag();
     await writeFile(join(server.root, 'jobs/backup/db/full/run.sh'), '#!/bin/sh\necho changed\n');
-    await expect.poll(etag, { timeout: 1_000, interval: 20 }).not.toBe(before);
+    await expect.poll(etag).not.toBe(before);
   });
 
   test('where a source is not watched too', async () => {
@@ -136,7 +136,7 @@ describe('If-None-Match', () => {
       JSON.parse(await (await unwatched.fetch('/jobs/demo')).text()).revision;
     const before = await revision();
     await writeFile(join(unwatched.root, 'jobs/demo/run.sh'), '#!/bin/sh\necho changed\n');
-    await expect.poll(revision, { timeout: 1_000, interval: 20 }).not.toBe(before);
+    await expect.poll(revision).not.toBe(before);
   });
 });
 

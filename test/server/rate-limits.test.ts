@@ -27,5 +27,5 @@ test('the window starts anew', async () => {
   await using server = await startServing({ rateLimit: { limit: 1, windowMs: 300 } });
   const status = async () => (await server.fetch('/jobs')).status;
   await expect.poll(status, { interval: 5 }).toBe(429);
-  await expect.poll(status, { interval: 20, timeout: 2_000 }).toBe(200);
+  await expect.poll(status).toBe(200);
 });

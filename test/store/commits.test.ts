@@ -216,7 +216,7 @@ describe('commits on SQLite that fail', () => {
     expect(store.database.failure()).toBe('the database cannot be written: database is locked');
 
     other.close();
-    await expect.poll(() => store.database.failure(), { interval: 50, timeout: 10_000 }).toBeNull();
+    await expect.poll(() => store.database.failure()).toBeNull();
   });
 
   async function limitPages(pages: number): Promise<void> {

@@ -1,4 +1,4 @@
-import { describe, expect, test, vi } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { LogLine } from '../../src/domain/log-line.ts';
 import type { LogWriter } from '../../src/store/logs.ts';
 import { numberedLines, printed, runId } from './a-log.ts';
@@ -18,7 +18,7 @@ async function printMuch(log: LogFixture): Promise<LogWriter> {
     log.clock.atMs += 10;
     writer.append(printed(text, spoolEnd));
   }
-  await vi.waitFor(() => expect(log.files()).toEqual([`${runId}.1.zst`, `${runId}.2.raw`]), { timeout: 20_000 });
+  await expect.poll(() => log.files()).toEqual([`${runId}.1.zst`, `${runId}.2.raw`]);
   return writer;
 }
 
@@ -114,9 +114,9 @@ describe.each(engines)('a follower of a log on $engine', (engine) => {
     const writer = await openWriter();
 
     writer.append(printed('a\nb\n', 4));
-    await vi.waitFor(() => expect(read).toEqual([1, 2]));
+    await expect.poll(() => read).toEqual([1, 2]);
     writer.append(printed('c\n', 6));
-    await vi.waitFor(() => expect(read).toEqual([1, 2, 3]));
+    await expect.poll(() => read).toEqual([1, 2, 3]);
     leave();
     writer.append(printed('d\n', 8));
     expect(await store().next(runId, 3)).toMatchObject({ firstSeq: 4, lastSeq: 4 });

@@ -16,6 +16,28 @@ export function processesWith(text: string): ProcessSeen[] {
   return seen;
 }
 
+/** As proc_pid_stat(5) has it, such as `S` for one that sleeps and `T` for one that is stopped; undefined for one that is gone. */
+export function stateOf(pid: number): string | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    // The name before it, in parentheses, may hold spaces and parentheses.
+    return stat.charAt(stat.lastIndexOf(')') + 2);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Ends with SIGKILL what `processesWith` finds; one of them may take others along. */
+export function killProcessesWith(text: string): void {
+  for (const { pid } of processesWith(text)) {
+    try {
+      process.kill(pid, 'SIGKILL');
+    } catch {
+      // It was gone before its turn came.
+    }
+  }
+}
+
 function commandOf(pid: number): string {
   try {
     return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').trim();

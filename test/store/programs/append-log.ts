@@ -1,5 +1,5 @@
-// Appends a spool to a run's log, some bytes at a time from where the log is, until it is killed or the disk refuses. Says
-// on stdout how far it has come.
+// Appends a spool to a run's log, some bytes at a time from where the log is, and stays with the log open: it ends when it
+// is killed or the disk refuses. Says on stdout how far it has come.
 
 import { readFileSync, writeSync } from 'node:fs';
 import { errorCode } from '../../../src/lib/error-code.ts';
@@ -26,4 +26,4 @@ for (let sizeBytes = 1; from < spool.length; sizeBytes = (sizeBytes * 7) % 300_0
   writeSync(1, `${to}\n`);
   from = to;
 }
-await writer.close();
+setInterval(() => undefined, 60_000);
