@@ -64,6 +64,7 @@ test('problems: type, status, title', () => {
     'grant-not-allowed 422 Grant Not Allowed',
     'queue-full 429 Queue Full',
     'rate-limited 429 Rate Limited',
+    'headers-too-large 431 Headers Too Large',
     'execution-error 500 Execution Error',
     'internal-error 500 Internal Error',
     'not-ready 503 Not Ready',

@@ -6,7 +6,7 @@ import { compileGlob } from './linear-pattern.ts';
 import { readSourceFile, statOf } from './source-file.ts';
 import { nameOf } from './source-path.ts';
 
-export const ignoreFile = '.flwdignore';
+const ignoreFile = '.flwdignore';
 const limitBytes = 64 * 1024;
 
 /** Is the path, relative to the source's root, named by `.flwdignore`? */

@@ -5,22 +5,29 @@ import { nearest } from '../lib/nearest.ts';
 import { faultLimit, type MemberFault } from './config-fault.ts';
 import type { Spot } from './config-text.ts';
 
-/** `says` in a schema is what its value must be, in words; `noun` is what an unknown member would have been. */
 export function toMemberFaults(
   errors: readonly ErrorObject[],
   noun: (path: readonly string[]) => string,
 ): MemberFault[] {
   const faults = new Map<string, MemberFault>();
   for (const error of errors) {
-    // `if` and a branch of propertyNames only repeat what others say better.
-    if (error.keyword === 'if' || (error.propertyName !== undefined && error.keyword !== 'propertyNames')) continue;
-    const { member, spot } = whereIs(error);
-    const path = [...splitPointer(error.instancePath), ...(member === undefined ? [] : [member])];
-    const message = messageOf(error, path, noun(path));
-    faults.set(`${path.join('\0')}\n${message}`, { path, spot, keyword: error.keyword, message });
+    const fault = toMemberFault(error, noun);
+    if (fault) faults.set(`${fault.path.join('\0')}\n${fault.message}`, fault);
     if (faults.size === faultLimit) break;
   }
   return [...faults.values()];
+}
+
+/**
+ * `says` in a schema is what its value must be, in words; `noun` is what an unknown member would have been. Undefined for
+ * an error that only repeats what others say better: that of `if`, and of a branch of `propertyNames`.
+ */
+export function toMemberFault(error: ErrorObject, noun: (path: readonly string[]) => string): MemberFault | undefined {
+  if (error.keyword === 'if' || (error.propertyName !== undefined && error.keyword !== 'propertyNames'))
+    return undefined;
+  const { member, spot } = whereIs(error);
+  const path = [...splitPointer(error.instancePath), ...(member === undefined ? [] : [member])];
+  return { path, spot, keyword: error.keyword, message: messageOf(error, path, noun(path)) };
 }
 
 export function splitPointer(pointer: string): string[] {
@@ -119,7 +126,7 @@ function messageOf(
 
 /** "unknown key `timeut`: did you mean `timeout`?" */
 export function unknownMember(noun: string, name: string, known: readonly string[]): string {
-  const near = name.length > 64 ? undefined : nearest(name, known);
+  const near = nearest(name, known);
   return `unknown ${noun} \`${shorten(name)}\`${near === undefined ? '' : `: did you mean \`${near}\`?`}`;
 }
 

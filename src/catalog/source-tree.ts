@@ -6,7 +6,7 @@ import type { JobDefinition, JobFault } from '../domain/job.ts';
 import type { Logger } from '../lib/logger.ts';
 import { type Directory, readDirectory } from './directory.ts';
 import type { OnEntry } from './directory-watch.ts';
-import { type Ignore, ignoreFile, nothingIgnored } from './ignore.ts';
+import { type Ignore, nothingIgnored } from './ignore.ts';
 import { readJobFile } from './job-file.ts';
 import { jobIdOf, printable } from './job-id.ts';
 import { createPace } from './pace.ts';
@@ -60,23 +60,23 @@ export function createSourceTree(o: {
   let scripts = 0;
   let isClosed = false;
 
-  /** The directory as it is now, watched before it or its `.flwdignore` is read, so that no change falls between. */
+  /** The directory as it is now. It is watched before anything in it is read, so that no change falls between. */
   function open(path: string): Node | undefined {
     const dir = join(source.path, path);
     const stops = [o.watch(dir, (name, isReplaced) => o.onEntry(path, name, isReplaced))];
-    if (path === '') ignore = o.ignoreOf(source.path);
-    const stamp = stampOf(dir);
-    const read = stamp && look(path);
-    if (!read) {
-      for (const stop of stops) stop();
-      return undefined;
-    }
     if (lstatOf(join(dir, 'config.d'))?.isDirectory()) {
       stops.push(o.watch(join(dir, 'config.d'), () => o.onEntry(path, 'config.d', false)));
     }
     const stopWatching = () => {
       for (const stop of stops) stop();
     };
+    if (path === '') ignore = o.ignoreOf(source.path);
+    const stamp = stampOf(dir);
+    const read = stamp && look(path);
+    if (!read) {
+      stopWatching();
+      return undefined;
+    }
     return { ...read, path, stamp, stopWatching, job: undefined, configStamp: '' };
   }
 
@@ -100,6 +100,7 @@ export function createSourceTree(o: {
 
   /** Answers whether there are jobs in it. */
   async function walk(start: string): Promise<boolean> {
+    const found: Node[] = [];
     let hasJobs = false;
     const left = [start];
     for (let path = left.pop(); path !== undefined; path = left.pop()) {
@@ -108,9 +109,15 @@ export function createSourceTree(o: {
       const node = open(path);
       if (!node) continue;
       nodes.set(path, node);
-      if (node.configFiles.length > 0) await readJob(node);
+      if (node.configFiles.length > 0) found.push(node);
       hasJobs ||= node.configFiles.length > 0 || node.unnamable.length > 0;
       for (const name of node.subdirectories) left.push(childOf(path, name));
+    }
+    // A job may name files further down: those directories are watched by now.
+    for (const node of found) {
+      await pace();
+      if (isClosed) return false;
+      await readJob(node);
     }
     return hasJobs;
   }
@@ -137,7 +144,21 @@ export function createSourceTree(o: {
     node.job = { id: jobIdOf(source.mountPath, path), path, read };
   }
 
+  async function rescan(): Promise<void> {
+    drop('');
+    await walk('');
+    settle();
+  }
+
+  function isIgnoreChanged(): boolean {
+    return o.ignoreOf(source.path) !== ignore;
+  }
+
   async function refresh(marks: Marks): Promise<boolean> {
+    if (isIgnoreChanged()) {
+      await rescan();
+      return true;
+    }
     const owners = new Set<string>();
     const touch = (path: string | undefined) => {
       const owner = ownerOf(path);
@@ -195,7 +216,7 @@ export function createSourceTree(o: {
       if (name !== undefined) replaced.add(name);
       marks.set(path, replaced);
     };
-    if (nodes.has('') && o.ignoreOf(source.path) !== ignore) o.onEntry('', ignoreFile, false);
+    if (isIgnoreChanged()) mark('');
     for (const node of Array.from(nodes.values())) {
       await pace();
       const stamp = stampOf(join(source.path, node.path));
@@ -222,11 +243,7 @@ export function createSourceTree(o: {
     get isThere() {
       return nodes.has('');
     },
-    async rescan() {
-      drop('');
-      await walk('');
-      settle();
-    },
+    rescan,
     refresh,
     findMarks,
     close() {

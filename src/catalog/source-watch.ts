@@ -3,7 +3,7 @@
 
 import type { Logger } from '../lib/logger.ts';
 import type { DirectoryWatch } from './directory-watch.ts';
-import { type Ignore, ignoreFile } from './ignore.ts';
+import type { Ignore } from './ignore.ts';
 import { statOf } from './source-file.ts';
 import { createSourceTree, type FoundJob, type Marks } from './source-tree.ts';
 
@@ -50,7 +50,6 @@ export function watchSource(o: {
     log,
     watch: (dir, onEntry) => (source.watch ? o.directories.watch(dir, onEntry) : () => {}),
     onEntry(path, name, isReplaced) {
-      if (path === '' && name === ignoreFile) isWholeMarked = true;
       // Without a name every entry may be another one.
       if (name === null) isWholeMarked = true;
       mark(path, isReplaced && name !== null ? [name] : []);
@@ -66,11 +65,14 @@ export function watchSource(o: {
 
   function gather(): void {
     if (isClosed || gathering) return;
-    gathering = setTimeout(() => {
-      work = work.then(readMarked).catch((error: unknown) => {
-        log.error({ err: error, source: source.name }, 'a source could not be read');
-      });
-    }, gatherMs);
+    gathering = setTimeout(() => enqueue(readMarked), gatherMs);
+  }
+
+  /** One task at a time; one that fails does not end the others. */
+  function enqueue(task: () => Promise<void>): void {
+    work = work.then(task).catch((error: unknown) => {
+      log.error({ err: error, source: source.name }, 'a source could not be read');
+    });
   }
 
   async function readMarked(): Promise<void> {
@@ -104,7 +106,7 @@ export function watchSource(o: {
     const intervalMs = o.directories.isComplete ? watchedIntervalMs : unwatchedIntervalMs;
     if (performance.now() - lookedAtMs < intervalMs) return;
     lookedAtMs = performance.now();
-    work = work.then(async () => {
+    enqueue(async () => {
       for (const [path, replaced] of await tree.findMarks()) mark(path, replaced);
     });
   }

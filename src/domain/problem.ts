@@ -146,6 +146,12 @@ export const problems = {
     cause: 'The caller sent more requests than its limit.',
     cure: 'Try again after `Retry-After` seconds.',
   },
+  'headers-too-large': {
+    status: 431,
+    title: 'Headers Too Large',
+    cause: 'The request line and the headers are over 16 KiB.',
+    cure: 'Send shorter ones; a long filter or value belongs in the body.',
+  },
   'execution-error': {
     status: 500,
     title: 'Execution Error',

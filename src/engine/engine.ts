@@ -2,6 +2,7 @@
 
 import type { Catalog } from '../catalog/catalog.ts';
 import type { Snapshots } from '../catalog/snapshot.ts';
+import type { FaultList } from '../domain/fault-list.ts';
 import { stepIdOfSingle } from '../domain/job.ts';
 import { Problem, problemType } from '../domain/problem.ts';
 import { isFinished, type Run } from '../domain/run.ts';
@@ -18,6 +19,7 @@ import type { ExecuteContext } from './execute.ts';
 import type { Hub } from './hub.ts';
 import { type ResolvedPlan, type RunRequest, resolvePlan, type SecurityPolicy } from './plan.ts';
 import type { QueueLimits } from './queue.ts';
+import { addArgumentFaults } from './request-arguments.ts';
 
 export type Check = { readonly status: 'ok' | 'degraded' | 'failing'; readonly detail?: string };
 
@@ -27,6 +29,8 @@ export type Engine = {
   readonly host: HostReport;
   /** @throws Problem job-not-found, job-invalid, validation-error */
   readonly plan: (request: RunRequest, caller: Caller) => Promise<PlanAnswer>;
+  /** What is wrong with the arguments in a body for `plan` or `createRun` that has other faults. */
+  readonly addArgumentFaults: (body: unknown, faults: FaultList) => void;
   /** @throws Problem whatever stands in the way of the run */
   readonly createRun: (request: RunRequest, caller: Caller, idempotencyKey?: string) => Promise<Created>;
   /** The tree is gone before it says `cancelled`. @throws Problem run-not-found, run-already-finished */
@@ -113,6 +117,7 @@ export function createEngine(o: {
         denied: plan.denied ? { type: problemType(plan.denied.slug), detail: plan.denied.message } : null,
       };
     },
+    addArgumentFaults: (body, faults) => addArgumentFaults(body, catalog, faults),
     createRun,
     async cancel(runId) {
       const stored = await store.runs.execution(runId);

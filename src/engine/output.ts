@@ -9,6 +9,7 @@ import type { Logger } from '../lib/logger.ts';
 import type { Transaction } from '../store/database.ts';
 import type { LogWriter } from '../store/logs.ts';
 import type { Store } from '../store/open.ts';
+import { createAnnouncements } from './announcements.ts';
 
 export type Output = {
   /** Starts reading; a take-up goes on behind what is stored already. */
@@ -27,9 +28,6 @@ export type Output = {
   readonly release: () => Promise<void>;
 };
 
-/** Lines of this long share one journal row; a run that ends sooner needs no transaction of its own for them. */
-const announceDelayMs = 10;
-
 export function createOutput(o: {
   readonly run: Pick<Run, 'run_id' | 'job_id' | 'tenant' | 'attempt'>;
   readonly redactor: Redactor;
@@ -38,13 +36,11 @@ export function createOutput(o: {
   readonly log: Logger;
 }): Output {
   const { run, store } = o;
-  const about = { runId: run.run_id, jobId: run.job_id, tenant: run.tenant };
   const at = { attempt: run.attempt, stepId: stepIdOfSingle };
   const redaction = o.redactor.stream();
+  const announcements = createAnnouncements(o);
   let writer: LogWriter | undefined;
   let spool: SpoolFollower | undefined;
-  let unannounced: { firstSeq: number; count: number } | undefined;
-  let timer: NodeJS.Timeout | undefined;
   let spoolEnd = 0;
   let lastError: string | undefined;
   const leaps: SpoolJump[] = [];
@@ -57,36 +53,19 @@ export function createOutput(o: {
   function append(log: LogWriter, bytes: Buffer): void {
     const settledEnd = Math.max(0, spoolEnd - redaction.heldBytes);
     const { firstSeq, count, progress } = log.append({ ...at, bytes, spoolEnd: settledEnd });
-    remember(firstSeq, count);
     lastError = lastErrorIn(bytes) ?? lastError;
+    // Of several in one read the last one says where the script is.
     const latest = progress.at(-1);
-    if (latest) {
-      const shown = { percent: latest.percent, message: latest.message };
-      write(async (tx) => {
-        announce(tx);
-        await store.runs.setProgress(tx, run.run_id, shown);
-      });
+    if (!latest) {
+      announcements.addLines(firstSeq, count);
+      return;
     }
-  }
-
-  function remember(firstSeq: number, count: number): void {
-    if (count <= 0) return;
-    if (unannounced) unannounced.count += count;
-    else unannounced = { firstSeq, count };
-    timer ??= setTimeout(() => {
-      timer = undefined;
-      write(async (tx) => announce(tx));
-    }, announceDelayMs);
-  }
-
-  /** Lines whose announcement failed are announced with the next ones. */
-  function write(work: (tx: Transaction) => Promise<void>): void {
-    const due = unannounced;
-    store.db.transact(work).catch((error: unknown) => {
-      o.log.error({ err: error }, 'events of the output were not written');
-      if (!due) return;
-      unannounced = { firstSeq: due.firstSeq, count: due.count + (unannounced?.count ?? 0) };
-    });
+    const { percent, message, afterSeq } = latest;
+    // Lines that are held back were counted before it, and become readable after it.
+    const before = Math.min(count, afterSeq - firstSeq + 1);
+    announcements.addLines(firstSeq, before);
+    announcements.addProgress({ percent, message }, afterSeq);
+    announcements.addLines(firstSeq + before, count - before);
   }
 
   /** A secret that began where the spool was cut off is waited for no longer. */
@@ -96,13 +75,7 @@ export function createOutput(o: {
     const what = cause === 'hole' ? 'holds nothing' : 'was cut off by the script';
     const message = `the output between its bytes ${fromOffset} and ${toOffset} ${what}`;
     const { firstSeq, count } = log.note({ ...at, level: 'warn', message });
-    remember(firstSeq, count);
-  }
-
-  function announce(tx: Transaction): void {
-    if (!unannounced) return;
-    tx.emit({ type: 'run.output', ...about, ...unannounced });
-    unannounced = undefined;
+    announcements.addLines(firstSeq, count);
   }
 
   return {
@@ -111,7 +84,7 @@ export function createOutput(o: {
         const log = await open();
         spoolEnd = log.spoolOffset(run.attempt);
         const announced = await store.journal.lastOutputSeq(run.run_id);
-        remember(announced + 1, log.lastSeq - announced);
+        announcements.addLines(announced + 1, log.lastSeq - announced);
       }
       spool = followSpool({
         path: spoolPath,
@@ -138,29 +111,22 @@ export function createOutput(o: {
     lastError: () => lastError,
     async note(level, message) {
       const { firstSeq, count } = (await open()).note({ ...at, level, message });
-      remember(firstSeq, count);
+      announcements.addLines(firstSeq, count);
     },
-    announce(tx) {
-      clearTimeout(timer);
-      timer = undefined;
-      announce(tx);
-    },
+    announce: announcements.finish,
     async close() {
       spool?.close();
-      clearTimeout(timer);
-      timer = undefined;
+      announcements.pause();
       if (!writer) return;
       const { firstSeq, count } = await writer.close();
-      remember(firstSeq, count);
-      clearTimeout(timer);
-      timer = undefined;
+      announcements.addLines(firstSeq, count);
+      announcements.pause();
     },
     async release() {
       spool?.close();
-      clearTimeout(timer);
-      timer = undefined;
+      announcements.pause();
       await writer?.release();
-      await store.db.transact(async (tx) => announce(tx));
+      await store.db.transact(async (tx) => announcements.finish(tx));
     },
   };
 }

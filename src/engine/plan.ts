@@ -3,13 +3,14 @@
 
 import { realpath } from 'node:fs/promises';
 import { isAbsolute, resolve } from 'node:path';
-import { checkArguments } from '../catalog/arguments.ts';
 import type { Catalog, CatalogEntry } from '../catalog/catalog.ts';
+import { createFaultList } from '../domain/fault-list.ts';
 import type { JsonObject, Network, PathGrant, SecurityProfile } from '../domain/job.ts';
 import { checkPath, chooseNetwork, chooseProfile, type GrantKind } from '../domain/policy.ts';
 import { type Fault, Problem, validationError } from '../domain/problem.ts';
 import type { Grant, Isolation } from '../domain/run.ts';
 import { type HostReport, isolationOf } from '../exec/sandbox.ts';
+import { checkRequestArguments } from './request-arguments.ts';
 
 /** The body of POST /runs and POST /plans. */
 export type RunRequest = {
@@ -59,10 +60,9 @@ export async function resolvePlan(
 ): Promise<ResolvedPlan> {
   const entry = o.catalog.find(request.job_id);
   const job = entry.definition;
-  const checked = checkArguments(job, request.args ?? {});
-  const { args } = checked;
-  const faults = [...checked.faults, ...oversizedSecrets(args, job.secretArgs)];
-  if (faults.length > 0) throw validationError(faults);
+  const faults = createFaultList();
+  const args = checkRequestArguments(job, request.args ?? {}, faults);
+  if (faults.size > 0) throw validationError(faults.faults());
   const { open, secrets } = takeSecrets(args, job.secretArgs);
 
   const denials: Problem[] = [];
@@ -104,7 +104,7 @@ export async function resolvePlan(
       if (path === undefined) {
         // What lies outside the granted roots is refused alike whether it is there or not.
         if (isWider) orDenied(() => checkPath(kind, asked, shown, leave), undefined);
-        if (denials.length === 0) throw validationError([missingPath(wanted, shown)]);
+        faults.add(missingPath(wanted, shown));
         continue;
       }
       if (typeof wanted !== 'string') resolvedArgs[wanted.arg] = path;
@@ -114,6 +114,8 @@ export async function resolvePlan(
       grants.push({ kind, path: shown });
     }
   }
+
+  if (faults.size > 0 && denials.length === 0) throw validationError(faults.faults());
 
   const capability = o.host[profile];
   if (!capability.available) {
@@ -133,18 +135,6 @@ export async function resolvePlan(
     grants,
     denied: denials[0] ?? null,
   };
-}
-
-/** Searching a log for a secret costs by its length; keys and tokens are far below this. */
-const longestSecretBytes = 64 * 1024;
-
-function oversizedSecrets(args: JsonObject, names: readonly string[]): Fault[] {
-  return names.flatMap((name) => {
-    const value = args[name];
-    if (typeof value !== 'string' || Buffer.byteLength(value) <= longestSecretBytes) return [];
-    const message = `must be at most ${longestSecretBytes} bytes, since it is a secret`;
-    return [{ pointer: `/args/${name}`, message, keyword: 'format' }];
-  });
 }
 
 /** Splits secret values off. What is kept with the run reads `[redacted]`. */

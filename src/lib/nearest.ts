@@ -1,6 +1,10 @@
 // "Did you mean": the candidate closest to a word by edit distance, if any is close enough.
 
+/** Longer words are no slip of the pen, and the distance costs by the length. */
+const longestWord = 64;
+
 export function nearest(word: string, candidates: readonly string[]): string | undefined {
+  if (word.length > longestWord) return undefined;
   let best: string | undefined;
   let bestDistance = Math.max(2, Math.floor(word.length / 3)) + 1;
   for (const candidate of candidates) {

@@ -60,7 +60,12 @@ export async function createServer(parts: ServerParts): Promise<Server> {
   const { handlers, system } = createHandlers(parts, streams);
 
   app.addHook('onRoute', (route) => logRequests(route, log));
-  addOperations(app, { handlers, admit });
+  const { addArgumentFaults } = parts.engine;
+  addOperations(app, {
+    handlers,
+    admit,
+    addBodyFaults: { createRun: addArgumentFaults, createPlan: addArgumentFaults },
+  });
   addOtherRoutes(app, { admitPublic: admit('public'), system, version: parts.version });
 
   return {

@@ -1,9 +1,10 @@
 // Every error as application/problem+json (RFC 9457). What is no Problem is a bug: logged with the request's id, and never
 // shown.
 
+import { ServerResponse, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { Problem, problems, problemType } from '../domain/problem.ts';
+import { Problem, type ProblemSlug, problems, problemType } from '../domain/problem.ts';
 import type { Logger } from '../lib/logger.ts';
 
 export const problemMediaType = 'application/problem+json';
@@ -31,24 +32,33 @@ export function pathOf(request: FastifyRequest): string {
 
 /** Answers what never became a request: noise on the socket, headers that are too long or never end. */
 export function answerUnreadable(error: NodeJS.ErrnoException, socket: Socket): void {
-  // Bytes into an answer under way would corrupt it.
-  if (error.code === 'ECONNRESET' || !socket.writable || socket.bytesWritten > 0) {
+  // The rest of what was refused is read and dropped: a reset would overtake the answer.
+  if (socket.writableEnded && !socket.destroyed) return;
+  if (error.code === 'ECONNRESET' || !socket.writable || isAnswering(socket)) {
     socket.destroy(error);
     return;
   }
-  const document = toDocument(
-    new Problem('malformed-request', unreadable[error.code ?? ''] ?? 'This is no HTTP.'),
-    '/',
-  );
+  const [slug, detail] = unreadable[error.code ?? ''] ?? (['malformed-request', 'This is no HTTP.'] as const);
+  const problem = new Problem(slug, detail);
+  const document = toDocument(problem, '/');
   socket.end(
-    `HTTP/1.1 400 Bad Request\r\nContent-Type: ${problemMediaType}\r\nContent-Length: ${Buffer.byteLength(document)}\r\nConnection: close\r\n\r\n${document}`,
+    `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}\r\nContent-Type: ${problemMediaType}\r\nContent-Length: ${Buffer.byteLength(document)}\r\nConnection: close\r\n\r\n${document}`,
   );
-  socket.setTimeout(1_000, () => socket.destroy());
+  const patience = setTimeout(() => socket.destroy(), lingerMs);
+  socket.once('close', () => clearTimeout(patience));
 }
 
-const unreadable: Readonly<Record<string, string>> = {
-  ERR_HTTP_REQUEST_TIMEOUT: 'The request did not arrive within server.read_timeout.',
-  HPE_HEADER_OVERFLOW: 'The request line and headers are over 16 KiB.',
+const lingerMs = 1_000;
+
+/** Bytes into an answer under way would corrupt it. Node itself looks at this member, which it has no other name for. */
+function isAnswering(socket: Socket): boolean {
+  const answer: unknown = Reflect.get(socket, '_httpMessage');
+  return answer instanceof ServerResponse && answer.headersSent;
+}
+
+const unreadable: Readonly<Record<string, readonly [ProblemSlug, string]>> = {
+  ERR_HTTP_REQUEST_TIMEOUT: ['malformed-request', 'The request did not arrive within server.read_timeout.'],
+  HPE_HEADER_OVERFLOW: ['headers-too-large', 'The request line and headers are over 16 KiB.'],
 };
 
 function toDocument(problem: Problem, instance: string): string {

@@ -1,7 +1,8 @@
 // From the table of operations to routes: method, path, scope and input of each; the handler does the rest.
 
 import type { FastifyInstance, FastifyReply } from 'fastify';
-import { apiBase, type Operation, operations } from '../contract/operations.ts';
+import { apiBase, type Operation, type OperationId, operations } from '../contract/operations.ts';
+import type { FaultList } from '../domain/fault-list.ts';
 import type { Scope } from '../domain/principal.ts';
 import type { Hook } from './admission.ts';
 import type { Handlers, Incoming } from './exchange.ts';
@@ -9,11 +10,17 @@ import { createInputReader } from './validation.ts';
 
 export function addOperations(
   app: FastifyInstance,
-  o: { readonly handlers: Handlers; readonly admit: (scope: Scope | 'public') => Hook },
+  o: {
+    readonly handlers: Handlers;
+    readonly admit: (scope: Scope | 'public') => Hook;
+    /** What is wrong with a faulty body beyond its schema. */
+    readonly addBodyFaults: Readonly<Partial<Record<OperationId, (body: unknown, faults: FaultList) => void>>>;
+  },
 ): void {
   const handlers: Readonly<Record<string, (exchange: never) => unknown>> = o.handlers;
+  const addBodyFaults: Readonly<Record<string, (body: unknown, faults: FaultList) => void>> = o.addBodyFaults;
   for (const [id, operation] of operationList) {
-    const readInput = createInputReader(operation);
+    const readInput = createInputReader(operation, addBodyFaults[id]);
     const toPath = pathReader(operation.path);
     const handle = handlers[id];
     app.route({

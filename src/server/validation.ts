@@ -3,46 +3,51 @@
 
 import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.js';
 import type { Operation } from '../contract/operations.ts';
-import { type Fault, Problem, validationError } from '../domain/problem.ts';
+import { createFaultList, type FaultList } from '../domain/fault-list.ts';
+import { Problem, validationError } from '../domain/problem.ts';
 import { parseTimestampUs } from '../lib/clock.ts';
 import { nearest } from '../lib/nearest.ts';
 import type { Incoming } from './exchange.ts';
 
 type Input = { readonly query: unknown; readonly body: unknown };
 
-/** A hostile body could have a hundred thousand. */
-const mostFaults = 200;
-
 const ajv = new Ajv2020({ allErrors: true, verbose: true, strictTypes: false });
 ajv.addFormat('date-time', (text) => parseTimestampUs(text) !== undefined);
 
-/** @returns reads the input of a request to the operation; throws the Problem validation-error or malformed-request */
-export function createInputReader(operation: Operation): (request: Incoming) => Input {
+/**
+ * `addBodyFaults` adds what is wrong with a faulty body beyond its schema.
+ * @returns reads the input of a request to the operation; throws the Problem validation-error or malformed-request
+ */
+export function createInputReader(
+  operation: Operation,
+  addBodyFaults?: (body: unknown, faults: FaultList) => void,
+): (request: Incoming) => Input {
   const { query: querySchema, body: bodySchema, method } = operation;
   if (!querySchema && !bodySchema && method === 'GET') return () => ({ query: undefined, body: undefined });
   let checkQuery: ValidateFunction | undefined;
   let checkBody: ValidateFunction | undefined;
 
   return (request) => {
-    const faults: Fault[] = [];
+    const faults = createFaultList();
     let query: unknown;
     if (querySchema) {
       assertDecodes(request.raw.url ?? '');
       checkQuery ??= ajv.compile(querySchema);
-      const { values, repeated } = readQuery(request.query, propertiesOf(querySchema));
-      query = values;
-      faults.push(...repeated);
-      if (!checkQuery(values)) faults.push(...toFaults(checkQuery, (path) => `?${path.slice(1)}`));
+      query = readQuery(request.query, propertiesOf(querySchema), faults);
+      if (!checkQuery(query)) addFaults(faults, checkQuery, (path) => `?${path.slice(1)}`);
     }
     if (bodySchema) {
       if (request.body === undefined)
         throw new Problem('malformed-request', 'The request has no body; it must be JSON.');
       checkBody ??= ajv.compile(bodySchema);
-      if (!checkBody(request.body)) faults.push(...toFaults(checkBody, (path) => path));
+      if (!checkBody(request.body)) addFaults(faults, checkBody, (path) => path);
     } else {
-      faults.push(...unexpectedBody(request.body));
+      addUnexpectedBody(request.body, faults);
     }
-    if (faults.length > 0) throw validationError(faults.slice(0, mostFaults).toSorted(byPointer));
+    if (faults.size > 0) {
+      addBodyFaults?.(request.body, faults);
+      throw validationError(faults.faults());
+    }
     return { query, body: request.body };
   };
 }
@@ -68,15 +73,15 @@ function assertDecodes(url: string): void {
 function readQuery(
   given: Readonly<Record<string, string | readonly string[]>>,
   properties: Readonly<Record<string, Property>>,
-): { values: Record<string, unknown>; repeated: Fault[] } {
+  faults: FaultList,
+): Record<string, unknown> {
   const values = new Map<string, unknown>();
-  const repeated: Fault[] = [];
   for (const [name, text] of Object.entries(given)) {
     const type = Object.hasOwn(properties, name) ? properties[name]?.type : undefined;
     if (typeof text === 'string') values.set(name, readValue(text, type));
-    else repeated.push({ pointer: `?${name}`, message: 'is given more than once', keyword: 'repeated' });
+    else faults.add({ pointer: `?${name}`, message: 'is given more than once', keyword: 'repeated' });
   }
-  return { values: Object.fromEntries(values), repeated };
+  return Object.fromEntries(values);
 }
 
 function readValue(text: string, type: string | undefined): string | number | boolean {
@@ -86,24 +91,28 @@ function readValue(text: string, type: string | undefined): string | number | bo
 }
 
 /** An operation without a body takes none, or `{}`, which some clients send for politeness. */
-function unexpectedBody(body: unknown): Fault[] {
-  if (body === undefined) return [];
+function addUnexpectedBody(body: unknown, faults: FaultList): void {
+  if (body === undefined) return;
   if (typeof body !== 'object' || body === null || Array.isArray(body)) {
-    return [{ pointer: '', message: 'must be an object', keyword: 'type' }];
+    faults.add({ pointer: '', message: 'must be an object', keyword: 'type' });
+    return;
   }
-  return Object.keys(body).map((name) => ({
-    pointer: `/${toToken(name)}`,
-    message: 'is not a known member',
-    keyword: 'additionalProperties',
-  }));
+  for (const name of Object.keys(body)) {
+    faults.add({ pointer: `/${toToken(name)}`, message: 'is not a known member', keyword: 'additionalProperties' });
+  }
 }
 
-function toFaults(check: ValidateFunction, toPointer: (path: string) => string): Fault[] {
-  return (check.errors ?? []).map((error) => {
+function addFaults(faults: FaultList, check: ValidateFunction, toPointer: (path: string) => string): void {
+  const errors = check.errors ?? [];
+  for (const [at, error] of errors.entries()) {
+    if (faults.isFull) {
+      faults.addUnnamed(errors.length - at);
+      return;
+    }
     const member: unknown = error.params.missingProperty ?? error.params.additionalProperty;
     const path = typeof member === 'string' ? `${error.instancePath}/${toToken(member)}` : error.instancePath;
-    return { pointer: toPointer(path), message: messageOf(error), keyword: error.keyword };
-  });
+    faults.add({ pointer: toPointer(path), message: messageOf(error), keyword: error.keyword });
+  }
 }
 
 function messageOf(error: ErrorObject): string {
@@ -120,10 +129,6 @@ function messageOf(error: ErrorObject): string {
     return `is not known${meant ? `; did you mean \`${meant}\`?` : ''}`;
   }
   return error.message ?? `breaks ${keyword}`;
-}
-
-function byPointer(a: Fault, b: Fault): number {
-  return a.pointer < b.pointer ? -1 : a.pointer > b.pointer ? 1 : 0;
 }
 
 /** RFC 6901. */

@@ -30,11 +30,14 @@ export type EncodedChunk = {
   readonly spool: SpoolPosition;
 };
 
+/** `afterSeq`: the line before it. */
+export type ReportedProgress = Progress & { readonly afterSeq: number };
+
 export type Encoded = {
   /** The chunks one behind the other; good until the next call. */
   readonly out: Buffer;
   readonly chunks: readonly EncodedChunk[];
-  readonly progress: readonly Progress[];
+  readonly progress: readonly ReportedProgress[];
 };
 
 export type ChunkEncoder = (
@@ -82,7 +85,7 @@ export function createChunkEncoder(): ChunkEncoder {
     if (out.length < capacity) out = Buffer.allocUnsafeSlow(capacity);
 
     const chunks: EncodedChunk[] = [];
-    const progress: Progress[] = [];
+    const progress: ReportedProgress[] = [];
     let { firstSeq, firstAtUs } = at;
     let start = 0;
     let position = 0;
@@ -130,7 +133,7 @@ export function createChunkEncoder(): ChunkEncoder {
           if (said) {
             text += bytes.copy(out, text, verbatimFrom, lineStart);
             verbatimFrom = position;
-            progress.push(said);
+            progress.push({ ...said, afterSeq: firstSeq + lineCount - 1 });
             continue;
           }
           flags = stdoutFlags;

@@ -2,7 +2,6 @@
 // the limit keeps the end alone.
 
 import type { LogLevel } from '../domain/log-line.ts';
-import type { Progress } from '../domain/run.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { SpoolPosition } from './log-chunk.ts';
 import {
@@ -11,6 +10,7 @@ import {
   type EncodedChunk,
   markedLine,
   maxChunkTextBytes,
+  type ReportedProgress,
   type SpoolBytes,
 } from './log-encode.ts';
 import type { LogFile } from './log-file.ts';
@@ -33,7 +33,7 @@ export type LogWriter = {
     readonly stepId: string;
     readonly bytes: Buffer;
     readonly spoolEnd: number;
-  }) => Appended & { readonly progress: readonly Progress[] };
+  }) => Appended & { readonly progress: readonly ReportedProgress[] };
   /** A line of the engine's own. */
   readonly note: (o: {
     readonly attempt: number;
@@ -78,7 +78,7 @@ export function createLogWriter(o: {
   let closing: Promise<Appended> | undefined;
   let appendedByClose: Appended | undefined;
 
-  function take(input: SpoolBytes): Appended & { readonly progress: readonly Progress[] } {
+  function take(input: SpoolBytes): Appended & { readonly progress: readonly ReportedProgress[] } {
     if (uncheckedBytes >= checkpointBytes) writeCheckpoint();
     const atMs = clock.now();
     const { out, chunks, progress } = encodeNext(input, atMs);

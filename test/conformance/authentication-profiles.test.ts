@@ -89,6 +89,10 @@ const server = await startServer({
       argspec: targeted,
       permissions: { write: [{ arg: 'target' }] },
     }),
+    copier: bash('true', {
+      argspec: { type: 'object', properties: { from: { type: 'string' }, to: { type: 'string' } } },
+      permissions: { read: [{ arg: 'from' }, { arg: 'to' }], write: [{ arg: 'to' }] },
+    }),
     greedy: bash('true', { permissions: { read: ['/root'] } }),
   },
   config: {
@@ -171,6 +175,18 @@ describe('secure', () => {
       grants: [{ kind: 'write', path: granted }],
     });
     expect(await readFile(join(granted, 'out.txt'), 'utf8')).toBe('written\n');
+  });
+
+  test('paths that are not there are all named at once', async () => {
+    const args = { from: join(shared, 'granted', 'gone'), to: join(shared, 'granted', 'lost') };
+    const response = await server.fetch('/runs', { body: { job_id: 'copier', args } });
+    expect(response.status).toBe(400);
+    expect(await response.json()).toMatchObject({
+      errors: [
+        { pointer: '/args/from', message: `there is no '${args.from}' on this host`, keyword: 'path' },
+        { pointer: '/args/to', message: `there is no '${args.to}' on this host`, keyword: 'path' },
+      ],
+    });
   });
 
   test('a network grant opens the network alone', async () => {

@@ -13,6 +13,10 @@ const server = await startServer({
     'backup/daily': bash(
       'echo Processing...; sleep 0.3; flwd_progress 50 half; sleep 0.3; echo problem >&2; sleep 0.3; exit 3',
     ),
+    // Not bash's own printf, which writes line by line.
+    'at-once': bash(
+      `printf 'one\\ntwo\\nthree\\n\\x1eP 50 half\\nfour\\n'; sleep 0.2; env printf '\\x1eP 90 most\\nfive\\n'`,
+    ),
     quick: bash('echo quick'),
     ticking: bash('for i in $(seq 1 50); do echo "tick $i"; sleep 0.02; done'),
     gated: bash('echo before; sleep 60'),
@@ -48,6 +52,13 @@ test('a run makes the events of the reference, flat, in order, with ids that onl
     { event: 'step.finished', data: { ...about, ...step, status: 'failed', reason: 'exit', exit_code: 3, attempt: 1 } },
     { event: 'run.finished', data: { ...about, status: 'failed', reason: 'exit', exit_code: 3 } },
   ]);
+  expectGrowing(frames);
+});
+
+test('progress has its place between the lines around it, also where they came all at once', async () => {
+  const { run_id } = await server.run('at-once');
+  const frames = await allFramesOf(await stream(`?run_id=${run_id}&types=run.output,run.progress`));
+  expect(frames.map(({ data }) => data.message)).toEqual(['one', 'two', 'three', 'half', 'four', 'most', 'five']);
   expectGrowing(frames);
 });
 

@@ -21,6 +21,12 @@ const server = await startServer({
     numbers: bash('true', {
       argspec: { type: 'object', properties: { n: { type: 'integer' }, x: { type: 'number' } } },
     }),
+    listing: bash('true', {
+      argspec: { type: 'object', properties: { list: { type: 'array', items: { type: 'string' } } } },
+    }),
+    lists: bash('true', {
+      argspec: { type: 'object', additionalProperties: { type: 'array', items: { type: 'string' } } },
+    }),
     binary: python('import sys\nsys.stdout.buffer.write(bytes(range(256)) * 20 + b"\\nend\\n")'),
     'one-line': node("process.stdout.write('x'.repeat(1_048_576)); process.stdout.write('\\nend\\n');"),
     'no-newline': node("process.stdout.write('y'.repeat(1_000_000));"),
@@ -87,12 +93,34 @@ describe('requests', () => {
     expect((await server.fetch('/runs', { body })).status).toBe(400);
   });
 
-  test('ten thousand faults: the first hundred are named', async () => {
-    const args = Object.fromEntries(Array.from({ length: 10_000 }, (_, i) => [`unknown${i}`, i]));
-    const response = await server.fetch('/runs', { body: { job_id: 'good', args } });
+  test('ten thousand faults are all named, and of half a million the rest is counted', async () => {
+    const problemOf = async (args: unknown): Promise<ProblemAnswer> => {
+      const response = await server.fetch('/runs', { body: { job_id: 'listing', args } });
+      expect(response.status).toBe(400);
+      return JSON.parse(await response.text());
+    };
+    const { errors = [] } = await problemOf({ list: Array.from({ length: 10_000 }, () => 1) });
+    expect(errors).toHaveLength(10_000);
+    expect(errors.at(-1)).toMatchObject({ pointer: '/args/list/9999', keyword: 'type' });
+
+    const startedAt = performance.now();
+    const most = await problemOf({ list: Array.from({ length: 520_000 }, () => 1) });
+    expect(performance.now() - startedAt).toBeLessThan(5_000);
+    expect(most.errors).toHaveLength(10_001);
+    expect(most.errors?.at(-1)).toEqual({ pointer: '', message: 'has 510000 more faults', keyword: 'more' });
+  });
+
+  test('a name as long as half the body, over 200,000 values, costs neither seconds nor gigabytes', async () => {
+    const startedAt = performance.now();
+    const args = { ['x'.repeat(500_000)]: Array.from({ length: 200_000 }, () => 1) };
+    const response = await server.fetch('/runs', { body: { job_id: 'lists', args } });
     expect(response.status).toBe(400);
-    const problem: ProblemAnswer = JSON.parse(await response.text());
-    expect(problem.errors).toHaveLength(100);
+    expect((await response.text()).length).toBeLessThan(2_000_000);
+    const many = { ['x'.repeat(1_024)]: args['x'.repeat(500_000)] };
+    const answer = await (await server.fetch('/runs', { body: { job_id: 'lists', args: many } })).text();
+    expect(answer.length).toBeLessThan(6_000_000);
+    expect(answer).toMatch(/has \d+ more faults/);
+    expect(performance.now() - startedAt).toBeLessThan(8_000);
   });
 
   test('a pattern that explodes elsewhere is matched in linear time', async () => {

@@ -115,14 +115,42 @@ test('a query that does not decode is 400', async () => {
 });
 
 describe('what is no request', () => {
+  const host = 'Host: localhost\r\n';
   test.each([
-    ['noise', 'hello?\r\n\r\n'],
-    ['a header over 16 KiB', `GET / HTTP/1.1\r\nHost: localhost\r\nX-Big: ${'x'.repeat(20_000)}\r\n\r\n`],
-    ['two lengths', 'POST /api/v1/runs HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n'],
-  ])('%s is answered with a problem, and the connection closed', async (_what, bytes) => {
+    ['noise', 'hello?\r\n\r\n', 400, 'malformed-request'],
+    ['a header over 16 KiB', `GET / HTTP/1.1\r\n${host}X-Big: ${'x'.repeat(20_000)}\r\n\r\n`, 431, 'headers-too-large'],
+    [
+      'two lengths',
+      `POST /api/v1/runs HTTP/1.1\r\n${host}Content-Length: 1\r\nContent-Length: 2\r\n\r\n`,
+      400,
+      'malformed-request',
+    ],
+    [
+      'a chunk without its length',
+      `POST /api/v1/runs HTTP/1.1\r\n${host}Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\nnone\r\n`,
+      400,
+      'malformed-request',
+    ],
+  ])('%s is answered with a problem, and the connection closed', async (_what, bytes, status, slug) => {
     const answer = await sendRaw(server.url, bytes);
-    expect(answer.status).toBe(400);
-    expect(JSON.parse(answer.body)).toMatchObject({ type: type('malformed-request'), status: 400 });
+    expect(answer.status).toBe(status);
+    expect(JSON.parse(answer.body)).toMatchObject({ type: type(slug), status });
+  });
+
+  test('headers that are too long are answered on a connection that has served before, too', async () => {
+    const { hostname, port } = new URL(server.url);
+    const socket = connect({ host: hostname, port: Number(port) });
+    let received = '';
+    socket.on('data', (chunk) => {
+      received += chunk;
+    });
+    socket.write(`GET /api/v1/health HTTP/1.1\r\n${host}\r\n`);
+    await expect.poll(() => received).toContain('"healthy"');
+    socket.write(`GET /api/v1/health HTTP/1.1\r\n${host}Cookie: ${'x'.repeat(20_000)}\r\n\r\n`);
+    await once(socket, 'close');
+    const [, second = ''] = received.split(/(?=HTTP\/1\.1 4)/);
+    expect(second).toMatch(/^HTTP\/1\.1 431 Request Header Fields Too Large\r\n/);
+    expect(JSON.parse(second.slice(second.indexOf('\r\n\r\n')))).toMatchObject({ type: type('headers-too-large') });
   });
 
   test('one that never ends is answered after server.read_timeout', async () => {

@@ -95,11 +95,12 @@ describe.each(engines)('the log of a run on $engine', (engine) => {
     const appended = writer.append(printed('a\n\x1eP 40 copying\nb\n\x1eP100\nc\n\x1eP soon\n', 40));
 
     expect(appended.progress).toEqual([
-      { percent: 40, message: 'copying' },
-      { percent: 100, message: '' },
+      { percent: 40, message: 'copying', afterSeq: 1 },
+      { percent: 100, message: '', afterSeq: 2 },
     ]);
     expect(appended.count).toBe(4);
-    expect(await messages()).toEqual(['a', 'b', 'c', ' soon']);
+    expect(writer.append(printed('\x1eP 7 on\ne\n', 52)).progress).toMatchObject([{ afterSeq: 4 }]);
+    expect(await messages()).toEqual(['a', 'b', 'c', ' soon', 'e']);
   });
 
   test('keeps binary output, and shows U+FFFD where it is no UTF-8', async () => {

@@ -1,0 +1,85 @@
+// What changes while a source is read. Each test changes it at the worst moment: right before a directory is watched, or
+// where nobody tells of the change.
+
+import { rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { pino } from 'pino';
+import { expect, onTestFinished, test, vi } from 'vitest';
+import { createDirectoryWatch } from '../../src/catalog/directory-watch.ts';
+import { createIgnoreReader, type Ignore } from '../../src/catalog/ignore.ts';
+import { createSourceTree, type SourceTree } from '../../src/catalog/source-tree.ts';
+import { watchSource } from '../../src/catalog/source-watch.ts';
+import { job, makeSource, sourceAt, write } from './source-fixture.ts';
+
+const log = pino({ level: 'silent' });
+
+/** Read once. Nothing is watched; `beforeWatching` is called with each directory that would be. */
+async function readTree(root: string, beforeWatching: (path: string) => void = () => undefined): Promise<SourceTree> {
+  const tree = createSourceTree({
+    source: sourceAt(root),
+    ignoreOf: createIgnoreReader([]),
+    log,
+    watch(dir) {
+      beforeWatching(dir.slice(root.length));
+      return () => undefined;
+    },
+    onEntry: () => undefined,
+  });
+  onTestFinished(() => tree.close());
+  await tree.rescan();
+  return tree;
+}
+
+/** The ids of usable jobs. */
+function usable(tree: Pick<SourceTree, 'jobs'>): string[] {
+  return tree.jobs.filter(({ read }) => 'id' in read).map(({ id }) => id);
+}
+
+test('a .flwdignore that is written while it is first read is noticed', async () => {
+  const root = makeSource({ ...job('a'), ...job('b') });
+  const read = createIgnoreReader([]);
+  let isWritten = false;
+  const ignoreOf = (of: string): Ignore => {
+    const ignore = read(of);
+    if (!isWritten) writeFileSync(join(root, '.flwdignore'), 'b/\n');
+    isWritten = true;
+    return ignore;
+  };
+  const directories = createDirectoryWatch(log);
+  const source = watchSource({ source: sourceAt(root), directories, ignoreOf, log, onChange: () => undefined });
+  onTestFinished(() => source.close());
+  await source.start();
+  await vi.waitFor(() => expect(usable(source)).toEqual(['a']), { timeout: 1_000, interval: 5 });
+});
+
+test('a .flwdignore of which no watch tells is found by looking', async () => {
+  const root = makeSource({ ...job('a'), ...job('b') });
+  const tree = await readTree(root);
+  for (const [content, ids] of [
+    ['b/\n', ['a']],
+    ['a/\n', ['b']],
+    ['#a\n', ['a', 'b']],
+  ] as const) {
+    writeFileSync(join(root, '.flwdignore'), content);
+    await tree.refresh(await tree.findMarks());
+    expect(usable(tree).toSorted()).toEqual(ids);
+  }
+  rmSync(join(root, '.flwdignore'));
+  expect((await tree.findMarks()).size).toBe(1);
+});
+
+test('a script that comes below a job before its directory is watched is part of the job', async () => {
+  const root = makeSource({ 'a/config.yaml': 'command: ./lib/run.sh\n', 'a/lib/x': '' });
+  const tree = await readTree(root, (path) => {
+    if (path === '/a/lib') write(root, { 'a/lib/run.sh': '#!/bin/bash\n' });
+  });
+  expect(usable(tree)).toEqual(['a']);
+});
+
+test('a config.d that is filled before it is watched makes its directory a job', async () => {
+  const root = makeSource({ 'a/config.d/x': '', 'a/run.sh': '#!/bin/bash\n' });
+  const tree = await readTree(root, (path) => {
+    if (path === '/a/config.d') write(root, { 'a/config.d/config.yaml': 'command: ./run.sh\n' });
+  });
+  expect(usable(tree)).toEqual(['a']);
+});

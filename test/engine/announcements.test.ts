@@ -1,0 +1,90 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pino } from 'pino';
+import { expect, onTestFinished, test } from 'vitest';
+import { type Announcements, createAnnouncements } from '../../src/engine/announcements.ts';
+import type { Database } from '../../src/store/database.ts';
+import { aRun } from '../store/a-run.ts';
+import { nowMs, openSqlite } from '../store/engines.ts';
+
+/** Those of a running run; `failures` is how many of the next transactions are rolled back. */
+async function setUp(failures = 0) {
+  const dir = await mkdtemp(join(tmpdir(), 'flwd-announcements-'));
+  const { database, runs, journal } = await openSqlite(dir);
+  onTestFinished(async () => {
+    await database.close();
+    await rm(dir, { recursive: true });
+  });
+  const run = aRun();
+  await database.transact((tx) => runs.add(tx, run));
+  await database.transact((tx) => runs.move(tx, run.id, 'claim', { atMs: nowMs }));
+  const before = journal.latestId();
+
+  let failuresLeft = failures;
+  const db: Database = {
+    ...database,
+    transact: (work) =>
+      database.transact(async (tx) => {
+        const value = await work(tx);
+        if (failuresLeft-- > 0) throw new Error('not this time');
+        return value;
+      }),
+  };
+  const announcements = createAnnouncements({
+    run: { run_id: run.id, job_id: run.jobId, tenant: run.tenant },
+    store: { db, runs },
+    log: pino({ level: 'silent' }),
+  });
+  /** `1-3` for lines, the percentage for progress, in the order of their ids. */
+  const announced = async (): Promise<string[]> => {
+    const entries = await journal.read({ afterId: before, runId: run.id, limit: 100 });
+    return entries.map((entry) =>
+      entry.type === 'run.output'
+        ? `${entry.firstSeq}-${entry.firstSeq + entry.count - 1}`
+        : `${JSON.stringify(entry.data.percent)}%`,
+    );
+  };
+  const finish = (of: Announcements) => database.transact(async (tx) => of.finish(tx));
+  return { announcements, announced, finish, database };
+}
+
+test('lines of one moment are announced together, after it', async () => {
+  const { announcements, announced } = await setUp();
+  announcements.addLines(1, 2);
+  announcements.addLines(3, 1);
+  announcements.addLines(4, 0);
+  await expect.poll(announced).toEqual(['1-3']);
+});
+
+test('progress is announced between the lines before it and those after it', async () => {
+  const { announcements, announced } = await setUp();
+  announcements.addLines(1, 3);
+  announcements.addProgress({ percent: 50, message: '' }, 3);
+  announcements.addLines(4, 1);
+  announcements.addProgress({ percent: 60, message: '' }, 4);
+  announcements.addLines(5, 2);
+  await expect.poll(announced).toEqual(['1-3', '50%', '4-4', '60%', '5-6']);
+});
+
+test('what is left when the run ends is announced with its end', async () => {
+  const { announcements, announced, finish } = await setUp();
+  announcements.addProgress({ percent: 100, message: '' }, 0);
+  announcements.addLines(1, 2);
+  await finish(announcements);
+  expect(await announced()).toEqual(['100%', '1-2']);
+});
+
+test('lines whose announcement failed are announced once, in their place, with the next ones', async () => {
+  const { announcements, announced, database } = await setUp(2);
+  announcements.addLines(1, 3);
+  announcements.addProgress({ percent: 50, message: '' }, 3);
+  announcements.addLines(4, 1);
+  announcements.addProgress({ percent: 60, message: '' }, 4);
+  announcements.pause();
+  // A transaction behind theirs: both have failed by then.
+  await database.transact(async () => undefined);
+  announcements.addLines(5, 1);
+  announcements.addProgress({ percent: 70, message: '' }, 5);
+  await expect.poll(announced).toEqual(['1-5', '70%']);
+});
