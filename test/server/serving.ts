@@ -107,7 +107,13 @@ export async function startServing(o: ServingOptions = {}): Promise<Serving> {
     hub,
     clock,
     log,
-    policy: { defaultProfile: 'secure', allowProfiles: ['secure', 'permissive'], paths: [], mayGrant: () => [] },
+    policy: {
+      defaultProfile: 'secure',
+      allowProfiles: ['secure', 'permissive'],
+      paths: [],
+      masked: [dataDir],
+      mayGrant: () => [],
+    },
     limits: { globalConcurrency: 4, jobConcurrency: null, maxDepth: null },
     execution: {
       forkServer: openForkServer(join(dataDir, 'pipes')),
