@@ -129,6 +129,13 @@ describe.skipIf(process.getuid?.() !== 0)('a server that is not root', () => {
     expect(readFileSync(join(home, 'by-the-job'), 'utf8')).toBe('new\n');
   });
 
+  test('takes no script’s word for it that it could not be started', async () => {
+    const { end } = await runAsNobody(
+      'echo "setpriv: failed to execute tool: No such file or directory" >&2; exit 127',
+    );
+    expect(end).toEqual({ kind: 'exited', code: 127 });
+  });
+
   test('says why a script could not be started', async () => {
     const { end } = await runAsNobody('', { ulcProfile: 'ulc.exec', command: ['no-such-program'] });
     expect(end).toEqual({
