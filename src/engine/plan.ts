@@ -52,8 +52,8 @@ export type ResolvedPlan = {
 const redacted = '[redacted]';
 
 /**
- * @throws Problem job-not-found, job-invalid, validation-error. Everything that only stands in the way of starting it is
- * in `denied`.
+ * @throws Problem not-ready, job-not-found, job-invalid, validation-error. Everything that only stands in the way of
+ * starting it is in `denied`.
  */
 export async function resolvePlan(
   request: RunRequest,

@@ -28,6 +28,8 @@ export type ServingOptions = {
   readonly jobs?: Readonly<Record<string, JobFiles>>;
   readonly aliases?: readonly { readonly from: string; readonly to: string }[];
   readonly watch?: boolean;
+  /** The sources stay unread, as they are in the first moments of a start. */
+  readonly unread?: boolean;
   readonly rateLimit?: RateLimit;
   readonly server?: Partial<ServerConfig['server']>;
   /** Runs are executed; without it, they do what the test says. */
@@ -152,7 +154,7 @@ export async function startServing(o: ServingOptions = {}): Promise<Serving> {
     startedAtMs: clock.now(),
   });
   const { url } = await server.listen();
-  await catalog.start();
+  if (!o.unread) await catalog.start();
   if (o.executes) engine.start();
 
   const served = (path: string, init?: RequestInit): Promise<Response> =>
