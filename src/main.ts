@@ -52,15 +52,15 @@ export async function serve(config: Config): Promise<RunningServer> {
     opened.push(() => store.close());
     hub = createHub(store.journal.latestId());
 
+    const sealer = openSealer(config.persistence.secretKeyFile);
+    const masked = await ownPaths(config);
     const sources = config.sources.map((source): JobSource => ({ ...source, type: 'fs' }));
-    const catalog = createCatalog({ sources, aliases: config.aliases, log });
+    const catalog = createCatalog({ sources, aliases: config.aliases, exclude: masked, log });
     opened.push(() => catalog.close());
-    const snapshots = createSnapshots({ dir: join(dataDir, 'snapshots') });
+    const snapshots = createSnapshots({ dir: join(dataDir, 'snapshots'), exclude: masked });
     const forkServer = openForkServer(join(dataDir, 'pipes'));
     opened.push(async () => forkServer.close());
     const { security } = config;
-    const sealer = openSealer(config.persistence.secretKeyFile);
-    const masked = await ownPaths(config);
     const engine = createEngine({
       store,
       catalog,

@@ -59,13 +59,13 @@ export function createCatalog(o: {
   readonly sources: readonly JobSource[];
   /** `from` is a job's id, `to` the name that stands for it. */
   readonly aliases: readonly { readonly from: string; readonly to: string }[];
-  /** Host directories that are part of no source, though they may lie in one: the server's own data. */
-  readonly exclude?: readonly string[];
+  /** Host paths that are part of no source, though they may lie in one: the server's own files. */
+  readonly exclude: readonly string[];
   readonly log: Logger;
 }): Catalog {
   const { log } = o;
   const directories = createDirectoryWatch(log);
-  const ignoreOf = createIgnoreReader(o.exclude ?? []);
+  const ignoreOf = createIgnoreReader(o.exclude);
   const sources = o.sources.map((source) => ({
     source,
     watched: watchSource({ source, directories, ignoreOf, log, onChange: publish }),

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, expect } from 'vitest';
 import type { ProblemAnswer } from '../support/answers.ts';
 import { testWith } from '../support/host.ts';
-import { bash } from '../support/jobs.ts';
+import { bash, writeJob } from '../support/jobs.ts';
 import { startServer } from '../support/server.ts';
 
 const test = testWith('bwrap');
@@ -13,7 +13,8 @@ const test = testWith('bwrap');
 // A permissive job has a /tmp of its own, which would hide all of it.
 const base = await realpath(await mkdtemp('/var/tmp/flwd-own-'));
 await chmod(base, 0o755);
-for (const name of ['real/data', 'database', 'keys', 'granted']) await mkdir(join(base, name), { recursive: true });
+for (const name of ['real/data', 'database', 'keys', 'granted', 'source'])
+  await mkdir(join(base, name), { recursive: true });
 await symlink(join(base, 'real'), join(base, 'link'));
 const own = {
   data: join(base, 'real', 'data'),
@@ -88,4 +89,23 @@ test.each(['reader', 'writer', 'permissive', 'permissive-writer'])(
 
 test('a folder beside it is granted as before', async () => {
   expect(await server.run('reader', { target: join(base, 'granted') })).toMatchObject({ status: 'success' });
+});
+
+test('a job whose directory holds the data dir and the key has one revision, and they are no part of it', async () => {
+  const source = join(base, 'source');
+  await using inside = await startServer({
+    config: {
+      sources: [{ name: 'ops', type: 'fs', path: source, mountPath: 'ops' }],
+      instance: { data_dir: join(source, '.data') },
+      persistence: { secret_key_file: join(source, 'secret.key') },
+    },
+    jobs: {},
+  });
+  await writeJob(source, bash('ls -A /job'));
+  await expect.poll(async () => (await inside.fetch('/jobs/ops')).status).toBe(200);
+
+  const run = await inside.run('ops');
+  expect(await inside.messages(run.run_id)).toEqual(['config.yaml', 'run.sh']);
+  const { revision } = await inside.json<{ revision: string }>('/jobs/ops');
+  expect(run).toMatchObject({ source: { revision } });
 });

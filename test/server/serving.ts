@@ -98,8 +98,8 @@ export async function startServing(o: ServingOptions = {}): Promise<Serving> {
     watch: o.watch ?? true,
     trusted: true,
   } as const;
-  const catalog = createCatalog({ sources: [source], aliases: o.aliases ?? [], log });
-  const snapshots = createSnapshots({ dir: join(dataDir, 'snapshots') });
+  const catalog = createCatalog({ sources: [source], aliases: o.aliases ?? [], exclude: [dataDir], log });
+  const snapshots = createSnapshots({ dir: join(dataDir, 'snapshots'), exclude: [dataDir] });
   const engine = createEngine({
     store,
     catalog,
