@@ -52,10 +52,12 @@ export async function serve(config: Config): Promise<RunningServer> {
     opened.push(() => store.close());
     hub = createHub(store.journal.latestId());
 
+    const sealer = openSealer(config.persistence.secretKeyFile);
+    const masked = await ownPaths(config);
     const sources = config.sources.map((source): JobSource => ({ ...source, type: 'fs' }));
-    const catalog = createCatalog({ sources, aliases: config.aliases, log });
+    const catalog = createCatalog({ sources, aliases: config.aliases, exclude: masked, log });
     opened.push(() => catalog.close());
-    const snapshots = createSnapshots({ dir: join(dataDir, 'snapshots') });
+    const snapshots = createSnapshots({ dir: join(dataDir, 'snapshots'), exclude: masked });
     const forkServer = openForkServer(join(dataDir, 'pipes'));
     opened.push(async () => forkServer.close());
     const { security } = config;
@@ -63,7 +65,7 @@ export async function serve(config: Config): Promise<RunningServer> {
       store,
       catalog,
       snapshots,
-      sealer: openSealer(config.persistence.secretKeyFile),
+      sealer,
       host: await probeHost(),
       hub,
       clock,
@@ -72,6 +74,7 @@ export async function serve(config: Config): Promise<RunningServer> {
         defaultProfile: security.defaultProfile,
         allowProfiles: security.allowProfiles,
         paths: await Promise.all(security.paths.map(resolveLinks)),
+        masked,
         mayGrant: (profile) => security.profiles[profile].mayGrant,
       },
       limits: {
@@ -83,7 +86,7 @@ export async function serve(config: Config): Promise<RunningServer> {
         forkServer,
         runsDir,
         snapshotDir: (revision) => snapshots.dirOf(revision),
-        masked: [dataDir],
+        masked,
         passthrough: (plan) => security.profiles[plan.profile].envPassthrough,
         artifactLimits: {
           maxSizeBytes: config.persistence.artifacts.maxSizeBytes,
@@ -117,6 +120,14 @@ export async function serve(config: Config): Promise<RunningServer> {
     await closeAll().catch(() => undefined);
     throw error;
   }
+}
+
+/** Where the server keeps its own, links followed: no job may see it. To be called once all of it exists. */
+async function ownPaths({ instance, persistence }: Config): Promise<string[]> {
+  const { dbPath, blobsDir, secretKeyFile } = persistence;
+  const database = await realpath(dbPath);
+  const others = await Promise.all([instance.dataDir, blobsDir, secretKeyFile].map((path) => realpath(path)));
+  return [...others, database, `${database}-wal`, `${database}-shm`];
 }
 
 /** Granted paths are compared with their links followed; one that is not there yet is compared as it is written. */

@@ -36,11 +36,11 @@ export type Catalog = {
   /** Every source has been read once. */
   readonly isReady: boolean;
   readonly scriptsWithoutConfig: number;
-  /** By id. */
+  /** By id. @throws Problem not-ready until every source has been read once */
   entries(): readonly CatalogEntry[];
-  /** By id. */
+  /** By id. @throws Problem not-ready */
   invalid(): readonly InvalidJob[];
-  /** @throws Problem job-not-found, job-invalid with its `errors` */
+  /** @throws Problem not-ready, job-not-found, job-invalid with its `errors` */
   find(idOrAlias: string): CatalogEntry;
   aliasesOf(id: string): readonly string[];
   /** Cached as long as nothing in the job's directory changes. @throws Problem job-invalid, job-not-found */
@@ -59,13 +59,13 @@ export function createCatalog(o: {
   readonly sources: readonly JobSource[];
   /** `from` is a job's id, `to` the name that stands for it. */
   readonly aliases: readonly { readonly from: string; readonly to: string }[];
-  /** Host directories that are part of no source, though they may lie in one: the server's own data. */
-  readonly exclude?: readonly string[];
+  /** Host paths that are part of no source, though they may lie in one: the server's own files. */
+  readonly exclude: readonly string[];
   readonly log: Logger;
 }): Catalog {
   const { log } = o;
   const directories = createDirectoryWatch(log);
-  const ignoreOf = createIgnoreReader(o.exclude ?? []);
+  const ignoreOf = createIgnoreReader(o.exclude);
   const sources = o.sources.map((source) => ({
     source,
     watched: watchSource({ source, directories, ignoreOf, log, onChange: publish }),
@@ -129,7 +129,12 @@ export function createCatalog(o: {
     return sources.reduce((sum, { watched }) => sum + watched.scripts, 0);
   }
 
+  function assertReady(): void {
+    if (!isReady) throw new Problem('not-ready', 'The sources are being read.', { retry_after: 1 });
+  }
+
   function find(idOrAlias: string): CatalogEntry {
+    assertReady();
     const target = jobOfAlias.get(idOrAlias);
     const entry = byId.get(idOrAlias) ?? (target === undefined ? undefined : byId.get(target));
     if (entry) return entry;
@@ -170,8 +175,14 @@ export function createCatalog(o: {
     get scriptsWithoutConfig() {
       return countScripts();
     },
-    entries: () => entries,
-    invalid: () => invalid,
+    entries() {
+      assertReady();
+      return entries;
+    },
+    invalid() {
+      assertReady();
+      return invalid;
+    },
     find,
     aliasesOf: (id) => o.aliases.filter(({ from }) => from === id).map(({ to }) => to),
     revisionOf,

@@ -47,7 +47,7 @@ export const nothingIgnored: Ignore = () => false;
 
 /**
  * Reads a source's `.flwdignore`, again only when it has changed. One that cannot be read names nothing. `exclude` are
- * host directories that are part of no source although they may lie in one: the server's own data.
+ * host paths that are part of no source although they may lie in one: the server's own files.
  */
 export function createIgnoreReader(exclude: readonly string[]): (root: string) => Ignore {
   const known = new Map<string, { signature: string; ignore: Ignore }>();

@@ -26,9 +26,12 @@ const nothing = () => {};
 /** One copy at a time for each job, and one to begin after it, shared by all who ask meanwhile. */
 type Lane = { running: Promise<unknown>; next: Promise<Snapshot> | undefined };
 
-export function createSnapshots(o: { readonly dir: string }): Snapshots {
-  // A snapshot must not hold those before it, where the server's data lies in the job's directory.
-  const ignoreOf = createIgnoreReader([dirname(o.dir)]);
+export function createSnapshots(o: {
+  readonly dir: string;
+  /** As for the catalogue, so that both find one revision; what holds `dir` is among them where it lies in a source. */
+  readonly exclude: readonly string[];
+}): Snapshots {
+  const ignoreOf = createIgnoreReader(o.exclude);
   const taken = new Map<string, { readonly signature: string; readonly snapshot: Snapshot }>();
   const lanes = new Map<string, Lane>();
 

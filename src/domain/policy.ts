@@ -70,8 +70,16 @@ export function checkPath(
   kind: 'read' | 'write',
   path: string,
   shown: string,
-  o: { readonly mayGrant: readonly GrantKind[]; readonly trusted: boolean; readonly paths: readonly string[] },
+  o: {
+    readonly mayGrant: readonly GrantKind[];
+    readonly trusted: boolean;
+    readonly paths: readonly string[];
+    readonly masked: readonly string[];
+  },
 ): void {
+  if (o.masked.some((own) => isBelow(path, own))) {
+    throw new Problem('grant-not-allowed', `'${shown}' belongs to the server itself, which no job may see.`);
+  }
   if (kind === 'read' && systemPaths.some((root) => isBelow(path, root))) return;
   requireGrant(kind, `'${shown}'`, o);
   if (!o.paths.some((root) => isBelow(path, root))) {

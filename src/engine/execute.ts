@@ -8,7 +8,7 @@ import type { Run, RunMove, RunPlan, Termination } from '../domain/run.ts';
 import { adopt } from '../exec/adopt.ts';
 import type { ForkServer } from '../exec/fork-server.ts';
 import { type AttemptEnd, type AttemptProcess, launch } from '../exec/launch.ts';
-import { createRedactor } from '../exec/redact.ts';
+import { createRedactor, type Redactor } from '../exec/redact.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
 import { formatDuration } from '../lib/units.ts';
@@ -168,7 +168,13 @@ export function execute(source: ExecutionSource, context: ExecuteContext, mode: 
 
   async function finish(end: AttemptEnd, collected: Collected, proof: Termination | undefined): Promise<void> {
     const atMs = clock.now();
-    const { move, change } = verdict(end, { collected, interruption, timeoutMs, lastError: output.lastError() });
+    const { move, change } = verdict(end, {
+      collected,
+      interruption,
+      timeoutMs,
+      lastError: output.lastError(),
+      redactor,
+    });
     await store.db.transact(async (tx) => {
       output.announce(tx);
       if (collected.artifacts.length > 0) await store.artifacts.add(tx, collected.artifacts);
@@ -222,6 +228,7 @@ function verdict(
     readonly interruption: Interruption | undefined;
     readonly timeoutMs: number | null;
     readonly lastError: string | undefined;
+    readonly redactor: Redactor;
   },
 ): { move: RunMove; change: Omit<RunChange, 'atMs'> } {
   const { collected, interruption, timeoutMs } = o;
@@ -235,7 +242,7 @@ function verdict(
     return { move: 'cancel', change: { ...given, exitCode: end.kind === 'exited' ? end.code : null } };
   }
   if (interruption === 'timed-out') return fail('timeout', `did not end within ${formatDuration(timeoutMs ?? 0)}`);
-  if (end.kind === 'not-started') return fail('start_failed', end.message);
+  if (end.kind === 'not-started') return fail('start_failed', o.redactor.text(end.message));
   if (end.kind === 'lost')
     return fail('lost', 'the process ended without a trace; the machine or its shim was stopped');
   if (end.kind === 'signalled') return fail('signal', `ended by signal ${end.signal}`);

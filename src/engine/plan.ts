@@ -28,6 +28,8 @@ export type SecurityPolicy = {
   readonly allowProfiles: readonly SecurityProfile[];
   /** Absolute host paths below which a job may be granted more. */
   readonly paths: readonly string[];
+  /** Real host paths that are never granted: the server's own files. */
+  readonly masked: readonly string[];
   readonly mayGrant: (profile: SecurityProfile) => readonly GrantKind[];
 };
 
@@ -51,8 +53,8 @@ export type ResolvedPlan = {
 const redacted = '[redacted]';
 
 /**
- * @throws Problem job-not-found, job-invalid, validation-error. Everything that only stands in the way of starting it is
- * in `denied`.
+ * @throws Problem not-ready, job-not-found, job-invalid, validation-error. Everything that only stands in the way of
+ * starting it is in `denied`.
  */
 export async function resolvePlan(
   request: RunRequest,
@@ -87,7 +89,8 @@ export async function resolvePlan(
       }),
     'secure',
   );
-  const leave = { mayGrant: o.policy.mayGrant(profile), trusted: entry.source.trusted, paths: o.policy.paths };
+  const { paths: roots, masked, mayGrant } = o.policy;
+  const leave = { mayGrant: mayGrant(profile), trusted: entry.source.trusted, paths: roots, masked };
   const network = orDenied(() => chooseNetwork({ profile, asked: job.permissions.network, ...leave }), 'none');
 
   const grants: Grant[] = profile === 'secure' && network === 'all' ? [{ kind: 'network' }] : [];

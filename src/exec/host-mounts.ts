@@ -1,6 +1,6 @@
 // What a job sees of the host, as bwrap arguments: by profile, then by grants, less what is hidden from all jobs.
 
-import { lstatSync, readdirSync, readlinkSync } from 'node:fs';
+import { lstatSync, readdirSync, readlinkSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import type { Network, SecurityProfile } from '../domain/job.ts';
 import { errorCode } from '../lib/error-code.ts';
@@ -11,7 +11,7 @@ export type HostView = {
   /** Host paths, shown at the same place. */
   readonly read: readonly string[];
   readonly write: readonly string[];
-  /** Host folders that no job may see though its profile or a grant shows what is around them. */
+  /** Real host paths that no job may see though its profile or a grant shows what is around them. */
   readonly masked: readonly string[];
 };
 
@@ -44,7 +44,7 @@ export function hostMounts(view: HostView): string[] {
   return [
     ...profileMounts(view),
     ...grantMounts(view),
-    ...view.masked.filter((path) => isVisible(path, view)).flatMap((path) => ['--tmpfs', path, '--remount-ro', path]),
+    ...view.masked.filter((path) => isVisible(path, view)).flatMap(mask),
   ];
 }
 
@@ -131,9 +131,22 @@ function foldersAbove(paths: readonly string[]): string[] {
   return [...above].toSorted((a, b) => a.length - b.length).flatMap(folder);
 }
 
-/** A place that does not exist in the sandbox needs no mask, and would be given away by one. */
+/** A folder turns empty, a file into nothing that can be read. */
+function mask(path: string): string[] {
+  const stat = statSync(path, { throwIfNoEntry: false });
+  if (stat === undefined) return [];
+  return stat.isDirectory() ? ['--tmpfs', path, '--remount-ro', path] : ['--ro-bind', '/dev/null', path];
+}
+
+/**
+ * A place that does not exist in the sandbox needs no mask, and would be given away by one. A grant inside a masked
+ * folder is refused with the plan; should one come this far, it is hidden with the folder.
+ */
 function isVisible(path: string, { profile, read, write }: HostView): boolean {
-  const isBelow = (root: string): boolean => path === root || path.startsWith(root === '/' ? root : `${root}/`);
-  if ([...read, ...write].some(isBelow)) return true;
-  return profile === 'permissive' && !['/dev', '/proc', '/tmp'].some(isBelow);
+  if ([...read, ...write].some((grant) => isBelow(path, grant) || isBelow(grant, path))) return true;
+  return profile === 'permissive' && !['/dev', '/proc', '/tmp'].some((root) => isBelow(path, root));
+}
+
+function isBelow(path: string, root: string): boolean {
+  return path === root || path.startsWith(root === '/' ? root : `${root}/`);
 }

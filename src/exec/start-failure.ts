@@ -1,7 +1,8 @@
 // Why a script was never started, in words for the one who reads the run. What builds the sandbox says it on stderr,
-// which is the spool; a host path in it is left there.
+// which is the spool, not yet redacted; a host path in it is left there.
 
 import { closeSync, openSync, readSync } from 'node:fs';
+import { isServerRoot } from './job-user.ts';
 import type { ShimStatus } from './shim-status.ts';
 
 const headBytes = 8 * 1024;
@@ -10,7 +11,9 @@ const headBytes = 8 * 1024;
 export function startFailure(spoolPath: string, { shim, exitCode, sandbox, isOver }: ShimStatus): string | undefined {
   if (!shim) return 'the sandbox could not be started';
   if (exitCode === 126 || exitCode === 127) {
-    // setpriv, in the place of the script, ends with these codes; its message is then all there is.
+    if (!isServerRoot) return undefined;
+    // setpriv, in the place of the script, ends with these codes; its message is then all there is. Another server runs
+    // the script in bwrap's place, so a line like it is the script's own.
     const [line = '', ...others] = readHead(spoolPath).split('\n');
     return line.startsWith('\x1eEsetpriv: ') && others.join('') === '' ? explain(line) : undefined;
   }

@@ -109,7 +109,7 @@ describe('the tree', () => {
     await catalog.start();
     expect(idsOf(catalog)).toEqual(['a']);
 
-    const snapshots = createSnapshots({ dir: join(root, 'a/data/snapshots') });
+    const snapshots = createSnapshots({ dir: join(root, 'a/data/snapshots'), exclude });
     const { revision, dir } = await snapshots.take(catalog.find('a'));
     expect(readdirSync(dir)).toEqual(['config.yaml', 'run.sh']);
     expect(await catalog.revisionOf(catalog.find('a'))).toBe(revision);

@@ -24,7 +24,7 @@ async function setUp(files: Files) {
   const root = makeSource({ ...job('job'), ...files });
   const dir = join(makeDirectory(), 'snapshots');
   const entry = (await openCatalog([sourceAt(root, { watch: false })])).find('job');
-  return { root, dir, entry, snapshots: createSnapshots({ dir }) };
+  return { root, dir, entry, snapshots: createSnapshots({ dir, exclude: [] }) };
 }
 
 function filesIn(dir: string): string[] {
@@ -144,7 +144,7 @@ describe('a revision', () => {
   test('of the catalog is that of the snapshot, before and after an edit', async () => {
     const root = makeSource({ ...job('a'), ...job('a/inner') });
     const catalog = await openCatalog([sourceAt(root)]);
-    const snapshots = createSnapshots({ dir: join(makeDirectory(), 'snapshots') });
+    const snapshots = createSnapshots({ dir: join(makeDirectory(), 'snapshots'), exclude: [] });
     const before = catalog.find('a');
     const { revision } = await snapshots.take(before);
     expect(await catalog.revisionOf(before)).toBe(revision);
@@ -247,7 +247,7 @@ describe('taking', () => {
     const { dir, entry, snapshots } = await setUp({});
     const taken = await snapshots.take(entry);
     truncateSync(join(taken.dir, 'run.sh'), 0);
-    const again = await createSnapshots({ dir }).take(entry);
+    const again = await createSnapshots({ dir, exclude: [] }).take(entry);
     expect(again).toEqual(taken);
     expect(readFileSync(join(taken.dir, 'run.sh'), 'utf8')).toBe('#!/bin/bash\ntrue\n');
   });

@@ -48,7 +48,7 @@ export async function openCatalog(
   sources: readonly JobSource[],
   aliases: readonly { from: string; to: string }[] = [],
 ): Promise<Catalog> {
-  const catalog = createCatalog({ sources, aliases, log: pino({ level: 'silent' }) });
+  const catalog = createCatalog({ sources, aliases, exclude: [], log: pino({ level: 'silent' }) });
   onTestFinished(() => catalog.close());
   await catalog.start();
   return catalog;

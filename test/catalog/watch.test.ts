@@ -222,7 +222,7 @@ test('nothing is told to those who no longer listen, and a closed catalog lets t
     import { createCatalog } from ${JSON.stringify(join(import.meta.dirname, '../../src/catalog/catalog.ts'))};
     import { pino } from ${JSON.stringify(import.meta.resolve('pino'))};
     const source = { name: 's', type: 'fs', path: ${JSON.stringify(root)}, mountPath: '.', watch: true, trusted: true };
-    const catalog = createCatalog({ sources: [source], aliases: [], log: pino({ level: 'silent' }) });
+    const catalog = createCatalog({ sources: [source], aliases: [], exclude: [], log: pino({ level: 'silent' }) });
     await catalog.start();
     await catalog.close();
     console.log(catalog.entries().length);
@@ -247,7 +247,7 @@ test.skipIf(!canLimit)('where the system has no watches left, changes are looked
     import { pino } from ${JSON.stringify(import.meta.resolve('pino'))};
     const root = ${JSON.stringify(root)};
     const source = { name: 's', type: 'fs', path: root, mountPath: '.', watch: true, trusted: true };
-    const catalog = createCatalog({ sources: [source], aliases: [], log: pino() });
+    const catalog = createCatalog({ sources: [source], aliases: [], exclude: [], log: pino() });
     await catalog.start();
     writeFileSync(root + '/e/config.yaml', 'command: ./run.sh\\nname: Edited\\n');
     writeFileSync(root + '/z/config.yaml', 'command: [tar]\\n');

@@ -51,7 +51,12 @@ describe('the network of a run', () => {
 });
 
 describe('a path that a secure job asks for', () => {
-  const leave = { mayGrant: ['read', 'write'] as const, trusted: true, paths: ['/srv/data'] };
+  const leave = {
+    mayGrant: ['read', 'write'] as const,
+    trusted: true,
+    paths: ['/srv/data'],
+    masked: ['/srv/data/flwd'],
+  };
 
   test('is allowed below security.paths', () => {
     expect(() => checkPath('read', '/srv/data/customers', 'customers', leave)).not.toThrow();
@@ -64,6 +69,15 @@ describe('a path that a secure job asks for', () => {
         expect.objectContaining({ slug: 'grant-not-allowed' }),
       );
     }
+  });
+
+  test('is refused where it is, or lies in, what belongs to the server', () => {
+    for (const path of ['/srv/data/flwd', '/srv/data/flwd/secret.key']) {
+      expect(() => checkPath('read', path, path, leave)).toThrow(
+        expect.objectContaining({ slug: 'grant-not-allowed' }),
+      );
+    }
+    expect(() => checkPath('read', '/srv/data/flwd-jobs', '/srv/data/flwd-jobs', leave)).not.toThrow();
   });
 
   test('needs no leave to be read where every sandbox shows it', () => {

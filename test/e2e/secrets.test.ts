@@ -72,6 +72,7 @@ with open(os.environ["FLWD_OUTPUT_FILE"], "w") as f:
 sys.exit("failing with " + token)`,
       { argspec },
     ),
+    impostor: bash('echo "setpriv: failed to execute $(< "$FLWD_SECRETS_DIR/token"): x" >&2; exit 127', { argspec }),
     waiting: bash('echo started; sleep 30', { argspec }),
   },
 });
@@ -131,6 +132,14 @@ test('a script that gives it away in every spelling gives away nothing', async (
   const events = await allFramesOf(await server.fetch(`/events/runs?run_id=${run.run_id}`));
   expectNoSecret(JSON.stringify(events.map(({ data }) => data)), 'the events');
   expectNoSecret(await (await server.fetch('/runs')).text(), 'the list');
+});
+
+test('a script that passes for one that could not be started gives away nothing', async () => {
+  const body = { job_id: 'impostor', args: { token }, async: false };
+  const text = await (await server.fetch('/runs', { body })).text();
+  const run: RunAnswer = JSON.parse(text);
+  expect(run).toMatchObject({ status: 'failed', error: { message: expect.stringContaining('[redacted]') } });
+  expectNoSecret(text, 'the answer');
 });
 
 test('no file of the data dir holds it, nor the log of the server, nor any command line or environment', async () => {

@@ -135,6 +135,27 @@ describe('grants', () => {
     const { lines } = await run(`ls -A ${host}/data; ls ${host}`, { read: [host], masked: [join(host, 'data')] });
     expect(lines).toEqual(['data']);
   });
+
+  test('never show what lies in the data dir, should one come this far', async () => {
+    const host = realpathSync(temporaryFolder());
+    mkdirSync(join(host, 'data', 'logs'), { recursive: true });
+    writeFileSync(join(host, 'data', 'logs', 'file'), 'a log');
+    const { lines } = await run(`ls -A ${host}/data/logs 2> /dev/null || echo hidden`, {
+      read: [join(host, 'data', 'logs')],
+      masked: [join(host, 'data')],
+    });
+    expect(lines).toEqual(['hidden']);
+  });
+
+  test('never show a file that is hidden, and pass over one that is not there', async () => {
+    const host = realpathSync(temporaryFolder());
+    writeFileSync(join(host, 'secret.key'), 'secret');
+    const { lines } = await run(`cat ${host}/secret.key 2> /dev/null || true; ls ${host}`, {
+      read: [host],
+      masked: [join(host, 'secret.key'), join(host, 'no-such-file')],
+    });
+    expect(lines).toEqual(['secret.key']);
+  });
 });
 
 describe('permissive', () => {

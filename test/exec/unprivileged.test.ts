@@ -108,11 +108,32 @@ describe.skipIf(process.getuid?.() !== 0)('a server that is not root', () => {
     expect(lines).toEqual(['read-only', '65534']);
   });
 
+  test('hides its own files from a permissive job, though they are the job’s user’s', async () => {
+    const own = mkdtempSync('/var/tmp/flwd-own-');
+    mkdirSync(join(own, 'blobs'));
+    for (const name of ['secret.key', 'blobs/log', 'other']) writeFileSync(join(own, name), name);
+    give(own);
+    const { end, lines } = await runAsNobody(
+      `for name in secret.key blobs/log other; do cat ${own}/$name 2> /dev/null && echo || echo "no $name"; done`,
+      { profile: 'permissive', masked: [join(own, 'secret.key'), join(own, 'blobs')] },
+    );
+    rmSync(own, { recursive: true });
+    expect(end).toEqual(succeeded);
+    expect(lines).toEqual(['no secret.key', 'no blobs/log', 'other']);
+  });
+
   test('runs a disabled job as itself on the host', async () => {
     const { end, lines } = await runAsNobody(`echo new > ${home}/by-the-job; id -u`, { profile: 'disabled' });
     expect(end).toEqual(succeeded);
     expect(lines).toEqual(['65534']);
     expect(readFileSync(join(home, 'by-the-job'), 'utf8')).toBe('new\n');
+  });
+
+  test('takes no script’s word for it that it could not be started', async () => {
+    const { end } = await runAsNobody(
+      'echo "setpriv: failed to execute tool: No such file or directory" >&2; exit 127',
+    );
+    expect(end).toEqual({ kind: 'exited', code: 127 });
   });
 
   test('says why a script could not be started', async () => {

@@ -147,3 +147,21 @@ test('HEAD has the headers of GET and no body', async () => {
     expect(head.headers.get(name)).toBe(get.headers.get(name));
   }
 });
+
+test('until the sources are read nobody is told that a job does not exist', async () => {
+  await using starting = await startServing({ jobs: { 'backup/daily': bash('true') }, unread: true });
+  const asked = {
+    'GET /jobs': starting.fetch('/jobs'),
+    'GET /jobs/…': starting.fetch('/jobs/backup/daily'),
+    'POST /runs': starting.post('/runs', { job_id: 'backup/daily' }, { 'idempotency-key': 'first' }),
+    'POST /plans': starting.post('/plans', { job_id: 'backup/daily' }),
+  };
+  for (const [what, answering] of Object.entries(asked)) {
+    const answer = await answering;
+    expect({ status: answer.status, retryAfter: answer.headers.get('retry-after') }, what).toEqual({
+      status: 503,
+      retryAfter: '1',
+    });
+    expect(await answer.json()).toMatchObject({ type: 'https://flowd.org/problems/not-ready' });
+  }
+});

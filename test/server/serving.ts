@@ -28,6 +28,8 @@ export type ServingOptions = {
   readonly jobs?: Readonly<Record<string, JobFiles>>;
   readonly aliases?: readonly { readonly from: string; readonly to: string }[];
   readonly watch?: boolean;
+  /** The sources stay unread, as they are in the first moments of a start. */
+  readonly unread?: boolean;
   readonly rateLimit?: RateLimit;
   readonly server?: Partial<ServerConfig['server']>;
   /** Runs are executed; without it, they do what the test says. */
@@ -96,8 +98,8 @@ export async function startServing(o: ServingOptions = {}): Promise<Serving> {
     watch: o.watch ?? true,
     trusted: true,
   } as const;
-  const catalog = createCatalog({ sources: [source], aliases: o.aliases ?? [], log });
-  const snapshots = createSnapshots({ dir: join(dataDir, 'snapshots') });
+  const catalog = createCatalog({ sources: [source], aliases: o.aliases ?? [], exclude: [dataDir], log });
+  const snapshots = createSnapshots({ dir: join(dataDir, 'snapshots'), exclude: [dataDir] });
   const engine = createEngine({
     store,
     catalog,
@@ -107,7 +109,13 @@ export async function startServing(o: ServingOptions = {}): Promise<Serving> {
     hub,
     clock,
     log,
-    policy: { defaultProfile: 'secure', allowProfiles: ['secure', 'permissive'], paths: [], mayGrant: () => [] },
+    policy: {
+      defaultProfile: 'secure',
+      allowProfiles: ['secure', 'permissive'],
+      paths: [],
+      masked: [dataDir],
+      mayGrant: () => [],
+    },
     limits: { globalConcurrency: 4, jobConcurrency: null, maxDepth: null },
     execution: {
       forkServer: openForkServer(join(dataDir, 'pipes')),
@@ -146,7 +154,7 @@ export async function startServing(o: ServingOptions = {}): Promise<Serving> {
     startedAtMs: clock.now(),
   });
   const { url } = await server.listen();
-  await catalog.start();
+  if (!o.unread) await catalog.start();
   if (o.executes) engine.start();
 
   const served = (path: string, init?: RequestInit): Promise<Response> =>

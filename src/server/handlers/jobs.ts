@@ -3,7 +3,7 @@
 import type { Catalog, CatalogEntry } from '../../catalog/catalog.ts';
 import type { QueryOf } from '../../contract/operations.ts';
 import type { InvalidJob, JobDefinition, SecurityProfile } from '../../domain/job.ts';
-import { Problem, validationError } from '../../domain/problem.ts';
+import { validationError } from '../../domain/problem.ts';
 import { createBoundedCache } from '../../lib/bounded-cache.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { formatDuration } from '../../lib/units.ts';
@@ -70,7 +70,6 @@ export function createJobHandlers(o: {
 
   return {
     listJobs({ request, reply, query }) {
-      assertScanned(catalog);
       const key = `${catalog.generation} ${JSON.stringify(query)}`;
       let answer = lists.get(key);
       if (!answer) {
@@ -83,17 +82,12 @@ export function createJobHandlers(o: {
     },
 
     getJob({ request, reply, path }) {
-      assertScanned(catalog);
       const entry = catalog.find(path.job_id);
       const known = details.get(entry);
       if (known && clock.now() - known.checkedAtMs < revisionAgeMs) return sendStored(request, reply, known.answer);
       return detailOf(entry).then((answer) => sendStored(request, reply, answer));
     },
   };
-}
-
-function assertScanned(catalog: Catalog): void {
-  if (!catalog.isReady) throw new Problem('not-ready', 'The sources are being read.', { retry_after: 1 });
 }
 
 function toText(ms: number | null): string | null {

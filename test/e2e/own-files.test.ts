@@ -1,0 +1,111 @@
+// What the server keeps for itself, wherever the operator put it, is shown to no job: not by a profile, not by a grant.
+
+import { chmod, mkdir, mkdtemp, readFile, realpath, rm, symlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, expect } from 'vitest';
+import type { ProblemAnswer } from '../support/answers.ts';
+import { testWith } from '../support/host.ts';
+import { bash, writeJob } from '../support/jobs.ts';
+import { startServer } from '../support/server.ts';
+
+const test = testWith('bwrap');
+
+// A permissive job has a /tmp of its own, which would hide all of it.
+const base = await realpath(await mkdtemp('/var/tmp/flwd-own-'));
+await chmod(base, 0o755);
+for (const name of ['real/data', 'database', 'keys', 'granted', 'source'])
+  await mkdir(join(base, name), { recursive: true });
+await symlink(join(base, 'real'), join(base, 'link'));
+const own = {
+  data: join(base, 'real', 'data'),
+  database: join(base, 'database', 'flwd.db'),
+  blobs: join(base, 'blobs'),
+  key: join(base, 'keys', 'secret.key'),
+};
+const show = `for file in "$target" "$target"/* "$target"/*/*; do
+  if [[ -f $file || -S $file ]]; then echo "$file"; fi
+done`;
+const argspec = { type: 'object', properties: { target: { type: 'string' } } };
+const server = await startServer({
+  jobs: {
+    reader: bash(show, { argspec, permissions: { read: [{ arg: 'target' }] } }),
+    writer: bash(show, { argspec, permissions: { write: [{ arg: 'target' }] } }),
+    permissive: bash(show, { argspec, security_profile: 'permissive' }),
+    'permissive-writer': bash(show, {
+      argspec,
+      security_profile: 'permissive',
+      permissions: { write: [{ arg: 'target' }] },
+    }),
+  },
+  config: {
+    instance: { data_dir: join(base, 'link', 'data') },
+    persistence: { db_path: own.database, blobs: { path: own.blobs }, secret_key_file: own.key },
+    security: { paths: [base], profiles: { permissive: { may_grant: ['write'] } } },
+  },
+});
+afterAll(async () => {
+  await server.close();
+  await rm(base, { recursive: true });
+});
+
+const places = {
+  'the data dir': own.data,
+  'the data dir through a link': join(base, 'link', 'data'),
+  'a file of the data dir': join(own.data, 'flwd.lock'),
+  'what is not there, in the data dir': join(own.data, 'nothing'),
+  'the database': own.database,
+  'the database’s log': `${own.database}-wal`,
+  'the database’s index': `${own.database}-shm`,
+  'the logs': join(own.blobs, 'logs'),
+  'the artifacts’ folder': own.blobs,
+  'the key': own.key,
+};
+
+test.each(Object.entries(places))('%s is granted to no job', async (_, target) => {
+  for (const job_id of ['reader', 'writer', 'permissive-writer']) {
+    const answer = await server.fetch('/runs', { body: { job_id, args: { target } } });
+    const problem: ProblemAnswer = JSON.parse(await answer.text());
+    expect({ status: answer.status, detail: problem.detail }, job_id).toEqual({
+      status: 422,
+      detail: `'${target}' belongs to the server itself, which no job may see.`,
+    });
+  }
+});
+
+test.each(['reader', 'writer', 'permissive', 'permissive-writer'])(
+  'a job that sees all around it finds nothing of it (%s)',
+  async (jobId) => {
+    const around = [base, join(base, 'real'), join(base, 'database'), join(base, 'keys'), join(base, 'link')];
+    for (const target of around) {
+      const run = await server.run(jobId, { target });
+      expect({ status: run.status, seen: await server.messages(run.run_id) }, target).toEqual({
+        status: 'success',
+        seen: [],
+      });
+    }
+    expect((await readFile(own.key)).length).toBeGreaterThan(0);
+  },
+);
+
+test('a folder beside it is granted as before', async () => {
+  expect(await server.run('reader', { target: join(base, 'granted') })).toMatchObject({ status: 'success' });
+});
+
+test('a job whose directory holds the data dir and the key has one revision, and they are no part of it', async () => {
+  const source = join(base, 'source');
+  await using inside = await startServer({
+    config: {
+      sources: [{ name: 'ops', type: 'fs', path: source, mountPath: 'ops' }],
+      instance: { data_dir: join(source, '.data') },
+      persistence: { secret_key_file: join(source, 'secret.key') },
+    },
+    jobs: {},
+  });
+  await writeJob(source, bash('ls -A /job'));
+  await expect.poll(async () => (await inside.fetch('/jobs/ops')).status).toBe(200);
+
+  const run = await inside.run('ops');
+  expect(await inside.messages(run.run_id)).toEqual(['config.yaml', 'run.sh']);
+  const { revision } = await inside.json<{ revision: string }>('/jobs/ops');
+  expect(run).toMatchObject({ source: { revision } });
+});
