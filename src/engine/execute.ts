@@ -3,6 +3,7 @@
 
 import { realpath, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { type JobDefinition, type JsonObject, stepIdOfSingle } from '../domain/job.ts';
 import type { Run, RunMove, RunPlan, Termination } from '../domain/run.ts';
 import { adopt } from '../exec/adopt.ts';
@@ -11,9 +12,11 @@ import { type AttemptEnd, type AttemptProcess, launch } from '../exec/launch.ts'
 import { createRedactor } from '../exec/redact.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
+import { outlast } from '../lib/shortage.ts';
 import { formatDuration } from '../lib/units.ts';
 import type { Store } from '../store/open.ts';
 import type { RunChange } from '../store/runs.ts';
+import { isStorageFault } from '../store/storage-fault.ts';
 import { type ArtifactLimits, type Collected, collect } from './collect.ts';
 import { createOutput } from './output.ts';
 
@@ -38,7 +41,7 @@ export type Execution = {
   readonly finished: Promise<void>;
   /** Ends it by the job's ladder. Calling it again changes nothing. */
   readonly cancel: () => void;
-  /** Lets go of it: the shim goes on, the next start takes it up. */
+  /** Lets go of it: the shim goes on, the next start takes it up. Never rejects. */
   readonly detach: () => Promise<void>;
 };
 
@@ -54,6 +57,8 @@ type Interruption = 'cancelled' | 'timed-out';
 
 /** setTimeout's longest delay. */
 const longestTimerMs = 2 ** 31 - 1;
+/** Of a script that has ended only the row is missing: a server that stops waits so long for it. */
+const finishingMs = 1_500;
 
 export function execute(source: ExecutionSource, context: ExecuteContext, mode: 'launch' | 'take-up'): Execution {
   const { run, plan } = source;
@@ -69,12 +74,22 @@ export function execute(source: ExecutionSource, context: ExecuteContext, mode: 
   let process: AttemptProcess | undefined;
   let interruption: Interruption | undefined;
   let termination: Promise<Termination> | undefined;
-  let isDetached = false;
+  let hasEnded = false;
   let deadline: NodeJS.Timeout | undefined;
-  const output = createOutput({ run, redactor, store, maxSizeBytes: plan.job.logs.maxSizeBytes, log });
+  const detaching = new AbortController();
+  const output = createOutput({ run, redactor, store, maxSizeBytes: plan.job.logs.maxSizeBytes, log, patiently });
+
+  /** A disk that is full decides nothing about a run. After `detach` it throws: the rest is the next start's. */
+  function patiently<T>(work: () => T | Promise<T>): Promise<T> {
+    return outlast(work, {
+      isPassing: isStorageFault,
+      signal: detaching.signal,
+      onWait: (error) => log.warn({ err: error }, 'what a run has left cannot be stored yet'),
+    });
+  }
 
   function interrupt(why: Interruption): void {
-    if (interruption || isDetached) return;
+    if (interruption || hasEnded || detaching.signal.aborted) return;
     interruption = why;
     if (process) terminate(process);
   }
@@ -110,7 +125,7 @@ export function execute(source: ExecutionSource, context: ExecuteContext, mode: 
 
   async function start(): Promise<AttemptProcess> {
     if (mode === 'take-up') {
-      const adopted = adopt(attemptDir);
+      const adopted = await patiently(() => adopt(attemptDir));
       if (adopted) return adopted;
     }
     await assertUnmoved(plan);
@@ -144,20 +159,23 @@ export function execute(source: ExecutionSource, context: ExecuteContext, mode: 
     await output.follow(attempt.spoolPath, mode);
     const end = await attempt.ended;
     clearTimeout(deadline);
-    if (isDetached) return;
+    if (detaching.signal.aborted) return;
+    hasEnded = true;
     markGone();
     await output.drain();
-    const collected = await collect({
-      workspaceDir,
-      attemptDir,
-      job: plan.job,
-      run,
-      redactor,
-      store,
-      limits: context.artifactLimits,
-      clock,
-      log,
-    });
+    const collected = await patiently(() =>
+      collect({
+        workspaceDir,
+        attemptDir,
+        job: plan.job,
+        run,
+        redactor,
+        store,
+        limits: context.artifactLimits,
+        clock,
+        log,
+      }),
+    );
     for (const warning of collected.warnings) await output.note('warn', warning);
     await output.close();
     await finish(end, collected, await termination);
@@ -169,35 +187,39 @@ export function execute(source: ExecutionSource, context: ExecuteContext, mode: 
   async function finish(end: AttemptEnd, collected: Collected, proof: Termination | undefined): Promise<void> {
     const atMs = clock.now();
     const { move, change } = verdict(end, { collected, interruption, timeoutMs, lastError: output.lastError() });
-    await store.db.transact(async (tx) => {
-      output.announce(tx);
-      if (collected.artifacts.length > 0) await store.artifacts.add(tx, collected.artifacts);
-      await store.runs.move(tx, run.run_id, move, { ...change, atMs, termination: proof ?? null });
-    });
+    await patiently(() =>
+      output.commit(async (tx) => {
+        if (collected.artifacts.length > 0) await store.artifacts.add(tx, collected.artifacts);
+        await store.runs.move(tx, run.run_id, move, { ...change, atMs, termination: proof ?? null });
+      }),
+    );
   }
 
   const finished = attend()
     .catch(async (error: unknown) => {
-      if (isDetached) return;
+      if (detaching.signal.aborted) return;
       log.error({ err: error }, 'an attempt could not be attended');
       // A log that an earlier process left open is sealed, too.
       await output
         .note('error', 'the engine could not attend to the run')
         .then(() => output.close())
         .catch(() => undefined);
-      await store.db.transact(async (tx) => {
-        output.announce(tx);
-        await store.runs.move(tx, run.run_id, 'fail', {
-          atMs: clock.now(),
-          reason: process ? 'lost' : 'start_failed',
-          error: {
-            message: error instanceof GrantMoved ? error.message : 'the engine could not attend to the run',
-            step_id: stepIdOfSingle,
-          },
-        });
-      });
+      await patiently(() =>
+        output.commit(async (tx) => {
+          await store.runs.move(tx, run.run_id, 'fail', {
+            atMs: clock.now(),
+            reason: process ? 'lost' : 'start_failed',
+            error: {
+              message: error instanceof GrantMoved ? error.message : 'the engine could not attend to the run',
+              step_id: stepIdOfSingle,
+            },
+          });
+        }),
+      );
     })
-    .catch((error: unknown) => log.error({ err: error }, 'the end of a run was not written'))
+    .catch((error: unknown) => {
+      if (!detaching.signal.aborted) log.error({ err: error }, 'the end of a run was not written');
+    })
     .finally(markGone);
 
   return {
@@ -206,9 +228,10 @@ export function execute(source: ExecutionSource, context: ExecuteContext, mode: 
     finished,
     cancel: () => interrupt('cancelled'),
     async detach() {
-      isDetached = true;
       clearTimeout(deadline);
-      await output.release();
+      if (hasEnded) await Promise.race([finished, delay(finishingMs, undefined, { ref: false })]);
+      detaching.abort();
+      await output.release().catch((error: unknown) => log.warn({ err: error }, 'the log of a run was left as it was'));
       markGone();
     },
   };

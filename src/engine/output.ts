@@ -19,16 +19,19 @@ export type Output = {
   readonly lastError: () => string | undefined;
   /** A line of the engine's own. */
   readonly note: (level: LogLevel, message: string) => Promise<void>;
-  /** Writes the journal row of lines not announced yet. */
-  readonly announce: (tx: Transaction) => void;
+  /** Writes what `work` does, and with it the journal row of lines not announced yet. */
+  readonly commit: (work: (tx: Transaction) => Promise<void>) => Promise<void>;
   /** Seals the log. What that makes readable is announced next. */
   readonly close: () => Promise<void>;
-  /** Stops reading and leaves the log open for the next start. */
+  /** Stops reading and leaves the log open for the next start, which announces what could not be announced here. */
   readonly release: () => Promise<void>;
 };
 
 /** Lines of this long share one journal row; a run that ends sooner needs no transaction of its own for them. */
 const announceDelayMs = 10;
+const announceAgainMs = 1_000;
+
+type Lines = { readonly firstSeq: number; readonly count: number };
 
 export function createOutput(o: {
   readonly run: Pick<Run, 'run_id' | 'job_id' | 'tenant' | 'attempt'>;
@@ -36,6 +39,8 @@ export function createOutput(o: {
   readonly store: Store;
   readonly maxSizeBytes: number;
   readonly log: Logger;
+  /** Does the work again while it is the disk that refuses it. */
+  readonly patiently: <T>(work: () => T | Promise<T>) => Promise<T>;
 }): Output {
   const { run, store } = o;
   const about = { runId: run.run_id, jobId: run.job_id, tenant: run.tenant };
@@ -43,7 +48,8 @@ export function createOutput(o: {
   const redaction = o.redactor.stream();
   let writer: LogWriter | undefined;
   let spool: SpoolFollower | undefined;
-  let unannounced: { firstSeq: number; count: number } | undefined;
+  let spoolPath = '';
+  let unannounced: Lines | undefined;
   let timer: NodeJS.Timeout | undefined;
   let spoolEnd = 0;
   let lastError: string | undefined;
@@ -54,113 +60,132 @@ export function createOutput(o: {
     return writer;
   }
 
-  function append(log: LogWriter, bytes: Buffer): void {
+  async function append(log: LogWriter, bytes: Buffer): Promise<void> {
     const settledEnd = Math.max(0, spoolEnd - redaction.heldBytes);
-    const { firstSeq, count, progress } = log.append({ ...at, bytes, spoolEnd: settledEnd });
-    remember(firstSeq, count);
+    const appended = await o.patiently(() => log.append({ ...at, bytes, spoolEnd: settledEnd }));
+    const { progress } = appended;
+    remember(appended);
     lastError = lastErrorIn(bytes) ?? lastError;
     const latest = progress.at(-1);
     if (latest) {
       const shown = { percent: latest.percent, message: latest.message };
-      write(async (tx) => {
-        announce(tx);
-        await store.runs.setProgress(tx, run.run_id, shown);
-      });
+      write((tx) => store.runs.setProgress(tx, run.run_id, shown));
     }
   }
 
-  function remember(firstSeq: number, count: number): void {
+  function remember({ firstSeq, count }: Lines, delayMs = announceDelayMs): void {
     if (count <= 0) return;
-    if (unannounced) unannounced.count += count;
-    else unannounced = { firstSeq, count };
+    unannounced = unannounced
+      ? { firstSeq: Math.min(firstSeq, unannounced.firstSeq), count: count + unannounced.count }
+      : { firstSeq, count };
     timer ??= setTimeout(() => {
       timer = undefined;
-      write(async (tx) => announce(tx));
-    }, announceDelayMs);
+      write(async () => undefined);
+    }, delayMs);
   }
 
-  /** Lines whose announcement failed are announced with the next ones. */
   function write(work: (tx: Transaction) => Promise<void>): void {
-    const due = unannounced;
-    store.db.transact(work).catch((error: unknown) => {
-      o.log.error({ err: error }, 'events of the output were not written');
-      if (!due) return;
-      unannounced = { firstSeq: due.firstSeq, count: due.count + (unannounced?.count ?? 0) };
-    });
+    commit(work).catch((error: unknown) => o.log.warn({ err: error }, 'events of the output are not written yet'));
+  }
+
+  /** Lines whose announcement failed are announced later. */
+  async function commit(work: (tx: Transaction) => Promise<void>): Promise<void> {
+    const announced: Lines[] = [];
+    try {
+      await store.db.transact(async (tx) => {
+        if (unannounced) {
+          tx.emit({ type: 'run.output', ...about, ...unannounced });
+          announced.push(unannounced);
+          unannounced = undefined;
+        }
+        await work(tx);
+      });
+    } catch (error) {
+      for (const lines of announced) remember(lines, announceAgainMs);
+      throw error;
+    }
+  }
+
+  function stopTimer(): void {
+    clearTimeout(timer);
+    timer = undefined;
   }
 
   /** A secret that began where the spool was cut off is waited for no longer. */
-  function leap(log: LogWriter, { cause, fromOffset, toOffset }: SpoolJump): void {
+  async function leap(log: LogWriter, { cause, fromOffset, toOffset }: SpoolJump): Promise<void> {
     const rest = redaction.flush();
-    if (rest.length > 0) append(log, rest);
+    if (rest.length > 0) await append(log, rest);
     const what = cause === 'hole' ? 'holds nothing' : 'was cut off by the script';
     const message = `the output between its bytes ${fromOffset} and ${toOffset} ${what}`;
-    const { firstSeq, count } = log.note({ ...at, level: 'warn', message });
-    remember(firstSeq, count);
+    remember(await o.patiently(() => log.note({ ...at, level: 'warn', message })));
   }
 
-  function announce(tx: Transaction): void {
-    if (!unannounced) return;
-    tx.emit({ type: 'run.output', ...about, ...unannounced });
-    unannounced = undefined;
+  /** From where reading has come to. */
+  function read(): SpoolFollower {
+    return followSpool({
+      path: spoolPath,
+      offset: spoolEnd,
+      onJump: (jump) => {
+        leaps.push(jump);
+      },
+      async onBytes(bytes, endOffset) {
+        const log = writer ?? (await o.patiently(open));
+        for (const jump of leaps.splice(0)) await leap(log, jump);
+        const clean = redaction.push(bytes);
+        spoolEnd = endOffset;
+        await append(log, clean);
+        spool?.discard(log.spoolOffset(run.attempt));
+        await log.ready();
+      },
+    });
+  }
+
+  async function takeUp(): Promise<void> {
+    const log = await open();
+    spoolEnd = log.spoolOffset(run.attempt);
+    const announced = await store.journal.lastOutputSeq(run.run_id);
+    remember({ firstSeq: announced + 1, count: log.lastSeq - announced });
   }
 
   return {
-    async follow(spoolPath, mode) {
-      if (mode === 'take-up') {
-        const log = await open();
-        spoolEnd = log.spoolOffset(run.attempt);
-        const announced = await store.journal.lastOutputSeq(run.run_id);
-        remember(announced + 1, log.lastSeq - announced);
-      }
-      spool = followSpool({
-        path: spoolPath,
-        offset: spoolEnd,
-        onJump: (jump) => {
-          leaps.push(jump);
-        },
-        async onBytes(bytes, endOffset) {
-          const log = writer ?? (await open());
-          for (const jump of leaps.splice(0)) leap(log, jump);
-          const clean = redaction.push(bytes);
-          spoolEnd = endOffset;
-          append(log, clean);
-          spool?.discard(log.spoolOffset(run.attempt));
-          await log.ready();
-        },
-      });
+    async follow(path, mode) {
+      spoolPath = path;
+      if (mode === 'take-up') await o.patiently(takeUp);
+      spool = read();
     },
     async drain() {
-      await spool?.drain();
+      await o.patiently(async () => {
+        spool ??= read();
+        try {
+          await spool.drain();
+        } catch (error) {
+          // What it could not read is in the spool still.
+          spool = undefined;
+          throw error;
+        }
+      });
       const rest = redaction.flush();
-      if (rest.length > 0 && writer) append(writer, rest);
+      if (rest.length > 0 && writer) await append(writer, rest);
     },
     lastError: () => lastError,
     async note(level, message) {
-      const { firstSeq, count } = (await open()).note({ ...at, level, message });
-      remember(firstSeq, count);
+      remember(await o.patiently(async () => (await open()).note({ ...at, level, message })));
     },
-    announce(tx) {
-      clearTimeout(timer);
-      timer = undefined;
-      announce(tx);
+    commit(work) {
+      stopTimer();
+      return commit(work);
     },
     async close() {
+      const log = writer;
       spool?.close();
-      clearTimeout(timer);
-      timer = undefined;
-      if (!writer) return;
-      const { firstSeq, count } = await writer.close();
-      remember(firstSeq, count);
-      clearTimeout(timer);
-      timer = undefined;
+      if (log) remember(await o.patiently(() => log.close()));
+      stopTimer();
     },
     async release() {
       spool?.close();
-      clearTimeout(timer);
-      timer = undefined;
       await writer?.release();
-      await store.db.transact(async (tx) => announce(tx));
+      stopTimer();
+      if (unannounced) await commit(async () => undefined);
     },
   };
 }
