@@ -65,7 +65,7 @@ export function execute(source: ExecutionSource, context: ExecuteContext, mode: 
   const { store, clock } = context;
   const log = context.log.child({ run_id: run.run_id, job_id: run.job_id });
   const runDir = join(context.runsDir, run.run_id);
-  const attemptDir = join(runDir, String(run.attempt));
+  const attemptDir = attemptDirOf(run, context);
   const workspaceDir = join(runDir, 'workspace');
   const redactor = createRedactor(source.secrets.values());
   const timeoutMs = timeoutOf(plan.job);
@@ -235,6 +235,18 @@ export function execute(source: ExecutionSource, context: ExecuteContext, mode: 
       markGone();
     },
   };
+}
+
+/** Ends what a former process left of a run that cannot be attended. */
+export async function endUnattended(
+  { run, plan }: Pick<ExecutionSource, 'plan'> & { readonly run: Pick<Run, 'run_id' | 'attempt'> },
+  context: Pick<ExecuteContext, 'runsDir'>,
+): Promise<Termination | null> {
+  return (await adopt(attemptDirOf(run, context))?.terminate(plan.job.cancel)) ?? null;
+}
+
+function attemptDirOf(run: Pick<Run, 'run_id' | 'attempt'>, context: Pick<ExecuteContext, 'runsDir'>): string {
+  return join(context.runsDir, run.run_id, String(run.attempt));
 }
 
 /** How an attempt's end, and what was found after it, read as the run's last move. */
