@@ -10,7 +10,7 @@ import { adopt } from '../exec/adopt.ts';
 import type { ForkServer } from '../exec/fork-server.ts';
 import { type AttemptEnd, type AttemptProcess, launch } from '../exec/launch.ts';
 import { createRedactor } from '../exec/redact.ts';
-import type { Clock } from '../lib/clock.ts';
+import { type Clock, toTimerDelay } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
 import { outlast } from '../lib/shortage.ts';
 import { formatDuration } from '../lib/units.ts';
@@ -55,8 +55,6 @@ export type ExecutionSource = {
 /** What ended an attempt that did not end by itself. */
 type Interruption = 'cancelled' | 'timed-out';
 
-/** setTimeout's longest delay. */
-const longestTimerMs = 2 ** 31 - 1;
 /** Of a script that has ended only the row is missing: a server that stops waits so long for it. */
 const finishingMs = 1_500;
 
@@ -117,10 +115,8 @@ export function execute(source: ExecutionSource, context: ExecuteContext, mode: 
   /** A timer cannot wait for longer than 24.8 days: a later deadline is waited for in turns. */
   function awaitDeadline(atMs: number): void {
     const leftMs = atMs - clock.now();
-    deadline = setTimeout(
-      () => (leftMs > longestTimerMs ? awaitDeadline(atMs) : interrupt('timed-out')),
-      Math.min(Math.max(0, leftMs), longestTimerMs),
-    );
+    const delayMs = toTimerDelay(leftMs);
+    deadline = setTimeout(() => (leftMs > delayMs ? awaitDeadline(atMs) : interrupt('timed-out')), delayMs);
   }
 
   async function start(): Promise<AttemptProcess> {
@@ -186,6 +182,7 @@ export function execute(source: ExecutionSource, context: ExecuteContext, mode: 
 
   async function finish(end: AttemptEnd, collected: Collected, proof: Termination | undefined): Promise<void> {
     const atMs = clock.now();
+    if (end.kind === 'not-started' && end.cause) log.error({ err: end.cause }, 'an attempt could not be started');
     const { move, change } = verdict(end, { collected, interruption, timeoutMs, lastError: output.lastError() });
     await patiently(() =>
       output.commit(async (tx) => {

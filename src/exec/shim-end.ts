@@ -2,8 +2,9 @@
 // shim that is killed tells nothing.
 
 import { setTimeout as delay } from 'node:timers/promises';
+import { isShortage } from '../lib/shortage.ts';
 import type { ShimNews } from './fork-server.ts';
-import { isAlive } from './process-table.ts';
+import { isAlive, isArgumentOfAny } from './process-table.ts';
 import { giveUp, readStatus } from './shim-status.ts';
 
 const pollMs = 500;
@@ -28,7 +29,14 @@ export async function untilShimEnds(attemptDir: string, told: Promise<ShimNews>)
 }
 
 function isGone(attemptDir: string, isLate: boolean): boolean {
-  const status = readStatus(attemptDir);
-  if (status?.shim) return !isAlive(status.shim);
-  return isLate && (status !== undefined || giveUp(attemptDir));
+  try {
+    const status = readStatus(attemptDir);
+    if (status?.shim) return !isAlive(status.shim);
+    if (!isLate) return false;
+    // One that has made the file, and has not said who it is, may only be slow.
+    return status ? status.isGivenUp === true || !isArgumentOfAny(attemptDir) : giveUp(attemptDir);
+  } catch (error) {
+    if (isShortage(error)) return false;
+    throw error;
+  }
 }
