@@ -192,28 +192,33 @@ export function execute(source: ExecutionSource, context: ExecuteContext, mode: 
     );
   }
 
+  /** Ends a run that a fault of flwd keeps from being attended. */
+  async function abandon(error: unknown): Promise<void> {
+    if (detaching.signal.aborted) return;
+    log.error({ err: error }, 'an attempt could not be attended');
+    clearTimeout(deadline);
+    // What is still alive would go on unwatched.
+    if (process) terminate(process);
+    const proof = (await termination) ?? null;
+    hasEnded = true;
+    markGone();
+    // A log that an earlier process left open is sealed, too.
+    await output
+      .note('error', 'the engine could not attend to the run')
+      .then(() => output.close())
+      .catch(() => undefined);
+    const reason = process ? 'lost' : 'start_failed';
+    const message = error instanceof GrantMoved ? error.message : 'the engine could not attend to the run';
+    const change = { reason, error: { message, step_id: stepIdOfSingle }, termination: proof } as const;
+    await patiently(() =>
+      output.commit(async (tx) => {
+        await store.runs.move(tx, run.run_id, 'fail', { ...change, atMs: clock.now() });
+      }),
+    );
+  }
+
   const finished = attend()
-    .catch(async (error: unknown) => {
-      if (detaching.signal.aborted) return;
-      log.error({ err: error }, 'an attempt could not be attended');
-      // A log that an earlier process left open is sealed, too.
-      await output
-        .note('error', 'the engine could not attend to the run')
-        .then(() => output.close())
-        .catch(() => undefined);
-      await patiently(() =>
-        output.commit(async (tx) => {
-          await store.runs.move(tx, run.run_id, 'fail', {
-            atMs: clock.now(),
-            reason: process ? 'lost' : 'start_failed',
-            error: {
-              message: error instanceof GrantMoved ? error.message : 'the engine could not attend to the run',
-              step_id: stepIdOfSingle,
-            },
-          });
-        }),
-      );
-    })
+    .catch(abandon)
     .catch((error: unknown) => {
       if (!detaching.signal.aborted) log.error({ err: error }, 'the end of a run was not written');
     })

@@ -1,6 +1,6 @@
 // A run that cannot be dealt with is set aside, and keeps no other from its turn.
 
-import { rmSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { bash } from '../support/jobs.ts';
@@ -54,4 +54,25 @@ test('a running one whose secrets cannot be read any more is ended before it is 
     termination: { signals: [{ signal: 'TERM' }], remaining: 0 },
   });
   expect(processesWith(nap)).toEqual([]);
+});
+
+test('a running one whose log cannot be written on is ended before it is lost, and only then its slot is free', async () => {
+  const root = dataFolder();
+  const opened = await openEngine(root, { jobs });
+  const runId = await opened.create('hold');
+  await expect.poll(() => opened.messages(runId)).toEqual(['held']);
+  await opened.close();
+  const logs = join(root, 'data', 'logs');
+  const name = readdirSync(logs, { recursive: true, encoding: 'utf8' }).find((path) => path.endsWith('.raw')) ?? '';
+  rmSync(join(logs, name));
+  mkdirSync(join(logs, name));
+
+  const next = await openEngine(root);
+  expect(await next.finished(runId)).toMatchObject({
+    status: 'failed',
+    reason: 'lost',
+    termination: { signals: [{ signal: 'TERM' }], remaining: 0 },
+  });
+  expect(processesWith(nap)).toEqual([]);
+  expect(next.engine.queue()).toMatchObject({ running: 0 });
 });
