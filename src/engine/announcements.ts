@@ -11,17 +11,19 @@ type Between = { readonly afterSeq: number; readonly progress: Progress };
 
 export type Announcements = {
   /** Lines are announced a moment later; those of that moment share a journal row. */
-  readonly addLines: (firstSeq: number, count: number) => void;
+  readonly addLines: (lines: Readonly<Lines>) => void;
   /** Announced at once, with the lines around it. */
   readonly addProgress: (progress: Progress, afterSeq: number) => void;
-  /** Announces the lines that are left as part of the transaction. */
-  readonly finish: (tx: Transaction) => void;
+  /** Writes what `work` does, and with it what is left to announce. */
+  readonly commit: (work: (tx: Transaction) => Promise<void>) => Promise<void>;
+  readonly flush: () => Promise<void>;
   /** Announces nothing more by itself. */
   readonly pause: () => void;
 };
 
 /** Lines of this long share one journal row; a run that ends sooner needs no transaction of its own for them. */
 const lineDelayMs = 10;
+const againMs = 1_000;
 
 export function createAnnouncements(o: {
   readonly run: Pick<Run, 'run_id' | 'job_id' | 'tenant'>;
@@ -47,18 +49,34 @@ export function createAnnouncements(o: {
     timer = undefined;
   }
 
-  function write(): void {
+  async function write(work?: (tx: Transaction) => Promise<void>): Promise<void> {
     let taken: readonly (Lines | Between)[] = [];
-    const written = store.db.transact(async (tx) => {
-      taken = waiting.splice(0);
-      for (const next of taken) {
-        if ('count' in next) tx.emit({ type: 'run.output', ...about, ...next });
-        else await store.runs.setProgress(tx, run.run_id, next.progress);
-      }
-    });
-    written.catch((error: unknown) => {
-      o.log.error({ err: error }, 'events of the output were not written');
+    try {
+      await store.db.transact(async (tx) => {
+        taken = waiting.splice(0);
+        for (const next of taken) {
+          if ('count' in next) tx.emit({ type: 'run.output', ...about, ...next });
+          else await store.runs.setProgress(tx, run.run_id, next.progress);
+        }
+        await work?.(tx);
+      });
+    } catch (error) {
       putBack(taken);
+      throw error;
+    }
+  }
+
+  function writeIn(delayMs: number): void {
+    timer ??= setTimeout(() => {
+      timer = undefined;
+      writeUnasked();
+    }, delayMs);
+  }
+
+  function writeUnasked(): void {
+    write().catch((error: unknown) => {
+      o.log.warn({ err: error }, 'events of the output are not written yet');
+      if (waiting.length > 0) writeIn(againMs);
     });
   }
 
@@ -72,22 +90,22 @@ export function createAnnouncements(o: {
   }
 
   return {
-    addLines(firstSeq, count) {
+    addLines({ firstSeq, count }) {
       if (count <= 0) return;
       enqueue({ firstSeq, count });
-      timer ??= setTimeout(() => {
-        timer = undefined;
-        write();
-      }, lineDelayMs);
+      writeIn(lineDelayMs);
     },
     addProgress(progress, afterSeq) {
       enqueue({ progress, afterSeq });
-      write();
+      writeUnasked();
     },
-    finish(tx) {
+    commit(work) {
       pause();
-      // Progress has a transaction of its own, which is over before this one.
-      for (const next of waiting.splice(0)) if ('count' in next) tx.emit({ type: 'run.output', ...about, ...next });
+      return write(work);
+    },
+    async flush() {
+      pause();
+      if (waiting.length > 0) await write();
     },
     pause,
   };

@@ -1,11 +1,14 @@
 // Starts pending runs, oldest first, while slots are free; keeps what is executing; ends what waits too long.
 
+import type { RunReason, Termination } from '../domain/run.ts';
 import type { Sealer } from '../exec/seal.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
+import { outlast } from '../lib/shortage.ts';
 import { formatDuration } from '../lib/units.ts';
 import type { Store } from '../store/open.ts';
-import { type ExecuteContext, type Execution, type ExecutionSource, execute } from './execute.ts';
+import { isStorageFault } from '../store/storage-fault.ts';
+import { type ExecuteContext, type Execution, type ExecutionSource, endUnattended, execute } from './execute.ts';
 import { createSlots, type QueueLimits, type Slot } from './queue.ts';
 
 export type Dispatcher = {
@@ -22,8 +25,8 @@ export type Dispatcher = {
   /** Starts a run whose row has been claimed already. */
   readonly start: (source: ExecutionSource, slot: Slot, mode: 'launch' | 'take-up') => Execution;
   readonly executing: (runId: string) => Execution | undefined;
-  /** Takes up what a former process left running, then starts what waits. */
-  readonly recover: () => Promise<void>;
+  /** Takes up what a former process left running, then starts what waits; in the background. */
+  readonly recover: () => void;
   readonly stop: () => Promise<void>;
 };
 
@@ -43,7 +46,8 @@ export function createDispatcher(o: {
   const executions = new Map<string, Execution>();
   const slots = createSlots(o.limits, () => wake());
   let depth = 0;
-  let isStopping = false;
+  const stopping = new AbortController();
+  let recovery: Promise<void> | undefined;
   let isRecovered = false;
   let pass: Promise<void> | undefined;
   let isPassDue = false;
@@ -53,13 +57,13 @@ export function createDispatcher(o: {
 
   /** What makes any new run wait, slots or not. */
   function queued(): string | null {
-    if (isStopping || !isRecovered) return 'the server is starting or stopping';
+    if (stopping.signal.aborted || !isRecovered) return 'the server is starting or stopping';
     return depth === 0 ? null : `${depth} ${depth === 1 ? 'run waits' : 'runs wait'} before it`;
   }
 
   /** One pass at a time; a wake during a pass makes it run once more. */
   function wake(): void {
-    if (isStopping || !isRecovered || depth === 0) return;
+    if (stopping.signal.aborted || !isRecovered || depth === 0) return;
     isPassDue = true;
     pass ??= runPasses()
       .catch((error: unknown) => log.error({ err: error }, 'pending runs could not be started'))
@@ -70,7 +74,7 @@ export function createDispatcher(o: {
 
   async function runPasses(): Promise<void> {
     while (isPassDue) {
-      if (isStopping) return;
+      if (stopping.signal.aborted) return;
       isPassDue = false;
       let afterId: string | undefined;
       for (;;) {
@@ -91,7 +95,7 @@ export function createDispatcher(o: {
     queueMs: number | null;
     waiting: string | null;
   }): Promise<void> {
-    if (isStopping) return;
+    if (stopping.signal.aborted) return;
     const nowMs = clock.now();
     if (waiting.queueMs !== null && nowMs >= waiting.createdAtMs + waiting.queueMs) {
       const message = `waited longer than timeouts.queue of ${formatDuration(waiting.queueMs)}`;
@@ -106,17 +110,38 @@ export function createDispatcher(o: {
       return;
     }
     try {
+      // Read before the claim: a run that cannot be read is never one without a process.
+      const source = await sourceOf(waiting.id);
+      const startedAtMs = clock.now();
       const isClaimed = await store.db.transact((tx) =>
-        store.runs.move(tx, waiting.id, 'claim', { atMs: nowMs, worker: o.worker }),
+        store.runs.move(tx, waiting.id, 'claim', { atMs: startedAtMs, worker: o.worker }),
       );
-      const source = isClaimed ? await sourceOf(waiting.id) : undefined;
-      if (!source) return slot.release();
-      const execution = start(source, slot, 'launch');
-      if (source.isCancelRequested) execution.cancel();
+      if (source && isClaimed) start({ ...source, startedAtMs }, slot, 'launch');
+      else slot.release();
     } catch (error) {
       slot.release();
-      throw error;
+      if (isStorageFault(error)) throw error;
+      await setAside(waiting.id, 'start_failed', error);
     }
+  }
+
+  /** A run that cannot be dealt with must not keep others from it. */
+  async function setAside(
+    runId: string,
+    reason: RunReason,
+    error: unknown,
+    termination: Termination | null = null,
+  ): Promise<void> {
+    log.error({ err: error, run_id: runId }, 'a run is set aside as failed');
+    const what = reason === 'lost' ? 'taken up after a restart' : 'started';
+    const message = `the run could not be ${what}; the server log says why`;
+    await store.db.transact((tx) =>
+      store.runs.move(tx, runId, 'fail', { atMs: clock.now(), reason, error: { message }, termination }),
+    );
+  }
+
+  function patiently<T>(work: () => Promise<T>): Promise<T> {
+    return outlast(work, { isPassing: isStorageFault, signal: stopping.signal });
   }
 
   async function sourceOf(runId: string): Promise<(ExecutionSource & { isCancelRequested: boolean }) | undefined> {
@@ -141,23 +166,34 @@ export function createDispatcher(o: {
     return execution;
   }
 
+  async function recover(): Promise<void> {
+    const running = await patiently(() => store.runs.running());
+    await Promise.all(running.map((runId) => takeUp(runId).catch((error: unknown) => report(error, runId))));
+    if (running.length > 0) log.info({ runs: running.length }, 'took up running runs');
+    depth = (await patiently(() => store.runs.counts())).pending;
+    isRecovered = true;
+    wake();
+  }
+
+  function report(error: unknown, runId?: string): void {
+    if (!stopping.signal.aborted)
+      log.error({ err: error, run_id: runId }, 'what a former process left was not taken up');
+  }
+
   async function takeUp(runId: string): Promise<void> {
     try {
-      const source = await sourceOf(runId);
-      if (!source) return;
+      const source = await patiently(() => sourceOf(runId));
+      if (!source || stopping.signal.aborted) return;
       // A run that held a slot before the restart holds one now, even where the limits were lowered since.
       const slot = slots.takeRegardless(source.run.job_id);
       const execution = start(source, slot, 'take-up');
       if (source.isCancelRequested) execution.cancel();
     } catch (error) {
-      log.error({ err: error, run_id: runId }, 'a running run could not be taken up; it is set aside as lost');
-      await store.db.transact((tx) =>
-        store.runs.move(tx, runId, 'fail', {
-          atMs: clock.now(),
-          reason: 'lost',
-          error: { message: 'the run could not be taken up after a restart; the server log says why' },
-        }),
-      );
+      if (stopping.signal.aborted) return;
+      // Without its secrets, what it prints cannot be redacted: nobody may read it.
+      const stored = await store.runs.execution(runId).catch(() => undefined);
+      const termination = stored ? await patiently(() => endUnattended(stored, o.context)) : null;
+      await patiently(() => setAside(runId, 'lost', error, termination));
     }
   }
 
@@ -179,17 +215,13 @@ export function createDispatcher(o: {
     },
     start,
     executing: (runId) => executions.get(runId),
-    async recover() {
-      const running = await store.runs.running();
-      for (const runId of running) await takeUp(runId);
-      if (running.length > 0) log.info({ runs: running.length }, 'took up running runs');
-      depth = (await store.runs.counts()).pending;
-      isRecovered = true;
-      wake();
+    recover() {
+      recovery = recover().catch(report);
     },
     async stop() {
-      isStopping = true;
+      stopping.abort();
       clearInterval(ticker);
+      await recovery;
       await pass;
       await Promise.all([...executions.values()].map((execution) => execution.detach()));
     },

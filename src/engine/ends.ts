@@ -1,5 +1,6 @@
 // Waits for runs to end, by the journal's events: one listener however many wait.
 
+import { toTimerDelay } from '../lib/clock.ts';
 import type { Hub } from './hub.ts';
 
 export type Ends = {
@@ -26,7 +27,7 @@ export function watchEnds(hub: Hub): Ends {
           if (others?.size === 0) waiting.delete(runId);
           resolve();
         };
-        const timer = setTimeout(done, timeoutMs);
+        const timer = setTimeout(done, toTimerDelay(timeoutMs));
         const others = waiting.get(runId) ?? new Set();
         waiting.set(runId, others.add(done));
       }),

@@ -91,7 +91,6 @@ export function createEngine(o: {
   const resolved = (request: RunRequest): Promise<ResolvedPlan> =>
     resolvePlan(request, { catalog, policy: o.policy, host: o.host });
   const createRun = createRuns({ ...o, dispatcher, ends, resolve: resolved });
-  let recovery: Promise<void> = Promise.resolve();
 
   return {
     hub,
@@ -163,13 +162,8 @@ export function createEngine(o: {
           : { status: 'degraded', detail: profile.detail ?? 'unavailable' },
       };
     },
-    start() {
-      recovery = dispatcher.recover().catch((error: unknown) => {
-        log.error({ err: error }, 'what a former process left could not be taken up');
-      });
-    },
+    start: dispatcher.recover,
     async close() {
-      await recovery;
       await dispatcher.stop();
       ends.close();
     },

@@ -3,17 +3,20 @@
 
 import { realpath, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { type JobDefinition, type JsonObject, stepIdOfSingle } from '../domain/job.ts';
 import type { Run, RunMove, RunPlan, Termination } from '../domain/run.ts';
 import { adopt } from '../exec/adopt.ts';
 import type { ForkServer } from '../exec/fork-server.ts';
 import { type AttemptEnd, type AttemptProcess, launch } from '../exec/launch.ts';
 import { createRedactor, type Redactor } from '../exec/redact.ts';
-import type { Clock } from '../lib/clock.ts';
+import { type Clock, toTimerDelay } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
+import { outlast } from '../lib/shortage.ts';
 import { formatDuration } from '../lib/units.ts';
 import type { Store } from '../store/open.ts';
 import type { RunChange } from '../store/runs.ts';
+import { isStorageFault } from '../store/storage-fault.ts';
 import { type ArtifactLimits, type Collected, collect } from './collect.ts';
 import { createOutput } from './output.ts';
 
@@ -38,7 +41,7 @@ export type Execution = {
   readonly finished: Promise<void>;
   /** Ends it by the job's ladder. Calling it again changes nothing. */
   readonly cancel: () => void;
-  /** Lets go of it: the shim goes on, the next start takes it up. */
+  /** Lets go of it: the shim goes on, the next start takes it up. Never rejects. */
   readonly detach: () => Promise<void>;
 };
 
@@ -52,15 +55,15 @@ export type ExecutionSource = {
 /** What ended an attempt that did not end by itself. */
 type Interruption = 'cancelled' | 'timed-out';
 
-/** setTimeout's longest delay. */
-const longestTimerMs = 2 ** 31 - 1;
+/** Of a script that has ended only the row is missing: a server that stops waits so long for it. */
+const finishingMs = 1_500;
 
 export function execute(source: ExecutionSource, context: ExecuteContext, mode: 'launch' | 'take-up'): Execution {
   const { run, plan } = source;
   const { store, clock } = context;
   const log = context.log.child({ run_id: run.run_id, job_id: run.job_id });
   const runDir = join(context.runsDir, run.run_id);
-  const attemptDir = join(runDir, String(run.attempt));
+  const attemptDir = attemptDirOf(run, context);
   const workspaceDir = join(runDir, 'workspace');
   const redactor = createRedactor(source.secrets.values());
   const timeoutMs = timeoutOf(plan.job);
@@ -69,12 +72,22 @@ export function execute(source: ExecutionSource, context: ExecuteContext, mode: 
   let process: AttemptProcess | undefined;
   let interruption: Interruption | undefined;
   let termination: Promise<Termination> | undefined;
-  let isDetached = false;
+  let hasEnded = false;
   let deadline: NodeJS.Timeout | undefined;
-  const output = createOutput({ run, redactor, store, maxSizeBytes: plan.job.logs.maxSizeBytes, log });
+  const detaching = new AbortController();
+  const output = createOutput({ run, redactor, store, maxSizeBytes: plan.job.logs.maxSizeBytes, log, patiently });
+
+  /** A disk that is full decides nothing about a run. After `detach` it throws: the rest is the next start's. */
+  function patiently<T>(work: () => T | Promise<T>): Promise<T> {
+    return outlast(work, {
+      isPassing: isStorageFault,
+      signal: detaching.signal,
+      onWait: (error) => log.warn({ err: error }, 'what a run has left cannot be stored yet'),
+    });
+  }
 
   function interrupt(why: Interruption): void {
-    if (interruption || isDetached) return;
+    if (interruption || hasEnded || detaching.signal.aborted) return;
     interruption = why;
     if (process) terminate(process);
   }
@@ -102,15 +115,13 @@ export function execute(source: ExecutionSource, context: ExecuteContext, mode: 
   /** A timer cannot wait for longer than 24.8 days: a later deadline is waited for in turns. */
   function awaitDeadline(atMs: number): void {
     const leftMs = atMs - clock.now();
-    deadline = setTimeout(
-      () => (leftMs > longestTimerMs ? awaitDeadline(atMs) : interrupt('timed-out')),
-      Math.min(Math.max(0, leftMs), longestTimerMs),
-    );
+    const delayMs = toTimerDelay(leftMs);
+    deadline = setTimeout(() => (leftMs > delayMs ? awaitDeadline(atMs) : interrupt('timed-out')), delayMs);
   }
 
   async function start(): Promise<AttemptProcess> {
     if (mode === 'take-up') {
-      const adopted = adopt(attemptDir);
+      const adopted = await patiently(() => adopt(attemptDir));
       if (adopted) return adopted;
     }
     await assertUnmoved(plan);
@@ -144,20 +155,23 @@ export function execute(source: ExecutionSource, context: ExecuteContext, mode: 
     await output.follow(attempt.spoolPath, mode);
     const end = await attempt.ended;
     clearTimeout(deadline);
-    if (isDetached) return;
+    if (detaching.signal.aborted) return;
+    hasEnded = true;
     markGone();
     await output.drain();
-    const collected = await collect({
-      workspaceDir,
-      attemptDir,
-      job: plan.job,
-      run,
-      redactor,
-      store,
-      limits: context.artifactLimits,
-      clock,
-      log,
-    });
+    const collected = await patiently(() =>
+      collect({
+        workspaceDir,
+        attemptDir,
+        job: plan.job,
+        run,
+        redactor,
+        store,
+        limits: context.artifactLimits,
+        clock,
+        log,
+      }),
+    );
     for (const warning of collected.warnings) await output.note('warn', warning);
     await output.close();
     await finish(end, collected, await termination);
@@ -168,6 +182,7 @@ export function execute(source: ExecutionSource, context: ExecuteContext, mode: 
 
   async function finish(end: AttemptEnd, collected: Collected, proof: Termination | undefined): Promise<void> {
     const atMs = clock.now();
+    if (end.kind === 'not-started' && end.cause) log.error({ err: end.cause }, 'an attempt could not be started');
     const { move, change } = verdict(end, {
       collected,
       interruption,
@@ -175,35 +190,44 @@ export function execute(source: ExecutionSource, context: ExecuteContext, mode: 
       lastError: output.lastError(),
       redactor,
     });
-    await store.db.transact(async (tx) => {
-      output.announce(tx);
-      if (collected.artifacts.length > 0) await store.artifacts.add(tx, collected.artifacts);
-      await store.runs.move(tx, run.run_id, move, { ...change, atMs, termination: proof ?? null });
-    });
+    await patiently(() =>
+      output.commit(async (tx) => {
+        if (collected.artifacts.length > 0) await store.artifacts.add(tx, collected.artifacts);
+        await store.runs.move(tx, run.run_id, move, { ...change, atMs, termination: proof ?? null });
+      }),
+    );
+  }
+
+  /** Ends a run that a fault of flwd keeps from being attended. */
+  async function abandon(error: unknown): Promise<void> {
+    if (detaching.signal.aborted) return;
+    log.error({ err: error }, 'an attempt could not be attended');
+    clearTimeout(deadline);
+    // What is still alive would go on unwatched.
+    if (process) terminate(process);
+    const proof = (await termination) ?? null;
+    hasEnded = true;
+    markGone();
+    // A log that an earlier process left open is sealed, too.
+    await output
+      .note('error', 'the engine could not attend to the run')
+      .then(() => output.close())
+      .catch(() => undefined);
+    const reason = process ? 'lost' : 'start_failed';
+    const message = error instanceof GrantMoved ? error.message : 'the engine could not attend to the run';
+    const change = { reason, error: { message, step_id: stepIdOfSingle }, termination: proof } as const;
+    await patiently(() =>
+      output.commit(async (tx) => {
+        await store.runs.move(tx, run.run_id, 'fail', { ...change, atMs: clock.now() });
+      }),
+    );
   }
 
   const finished = attend()
-    .catch(async (error: unknown) => {
-      if (isDetached) return;
-      log.error({ err: error }, 'an attempt could not be attended');
-      // A log that an earlier process left open is sealed, too.
-      await output
-        .note('error', 'the engine could not attend to the run')
-        .then(() => output.close())
-        .catch(() => undefined);
-      await store.db.transact(async (tx) => {
-        output.announce(tx);
-        await store.runs.move(tx, run.run_id, 'fail', {
-          atMs: clock.now(),
-          reason: process ? 'lost' : 'start_failed',
-          error: {
-            message: error instanceof GrantMoved ? error.message : 'the engine could not attend to the run',
-            step_id: stepIdOfSingle,
-          },
-        });
-      });
+    .catch(abandon)
+    .catch((error: unknown) => {
+      if (!detaching.signal.aborted) log.error({ err: error }, 'the end of a run was not written');
     })
-    .catch((error: unknown) => log.error({ err: error }, 'the end of a run was not written'))
     .finally(markGone);
 
   return {
@@ -212,12 +236,25 @@ export function execute(source: ExecutionSource, context: ExecuteContext, mode: 
     finished,
     cancel: () => interrupt('cancelled'),
     async detach() {
-      isDetached = true;
       clearTimeout(deadline);
-      await output.release();
+      if (hasEnded) await Promise.race([finished, delay(finishingMs, undefined, { ref: false })]);
+      detaching.abort();
+      await output.release().catch((error: unknown) => log.warn({ err: error }, 'the log of a run was left as it was'));
       markGone();
     },
   };
+}
+
+/** Ends what a former process left of a run that cannot be attended. */
+export async function endUnattended(
+  { run, plan }: Pick<ExecutionSource, 'plan'> & { readonly run: Pick<Run, 'run_id' | 'attempt'> },
+  context: Pick<ExecuteContext, 'runsDir'>,
+): Promise<Termination | null> {
+  return (await adopt(attemptDirOf(run, context))?.terminate(plan.job.cancel)) ?? null;
+}
+
+function attemptDirOf(run: Pick<Run, 'run_id' | 'attempt'>, context: Pick<ExecuteContext, 'runsDir'>): string {
+  return join(context.runsDir, run.run_id, String(run.attempt));
 }
 
 /** How an attempt's end, and what was found after it, read as the run's last move. */

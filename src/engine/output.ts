@@ -20,11 +20,11 @@ export type Output = {
   readonly lastError: () => string | undefined;
   /** A line of the engine's own. */
   readonly note: (level: LogLevel, message: string) => Promise<void>;
-  /** Writes the journal row of lines not announced yet. */
-  readonly announce: (tx: Transaction) => void;
+  /** Writes what `work` does, and with it the journal row of lines not announced yet. */
+  readonly commit: (work: (tx: Transaction) => Promise<void>) => Promise<void>;
   /** Seals the log. What that makes readable is announced next. */
   readonly close: () => Promise<void>;
-  /** Stops reading and leaves the log open for the next start. */
+  /** Stops reading and leaves the log open for the next start, which announces what could not be announced here. */
   readonly release: () => Promise<void>;
 };
 
@@ -34,6 +34,8 @@ export function createOutput(o: {
   readonly store: Store;
   readonly maxSizeBytes: number;
   readonly log: Logger;
+  /** Does the work again while it is the disk that refuses it. */
+  readonly patiently: <T>(work: () => T | Promise<T>) => Promise<T>;
 }): Output {
   const { run, store } = o;
   const at = { attempt: run.attempt, stepId: stepIdOfSingle };
@@ -41,6 +43,7 @@ export function createOutput(o: {
   const announcements = createAnnouncements(o);
   let writer: LogWriter | undefined;
   let spool: SpoolFollower | undefined;
+  let spoolPath = '';
   let spoolEnd = 0;
   let lastError: string | undefined;
   const leaps: SpoolJump[] = [];
@@ -50,83 +53,95 @@ export function createOutput(o: {
     return writer;
   }
 
-  function append(log: LogWriter, bytes: Buffer): void {
+  async function append(log: LogWriter, bytes: Buffer): Promise<void> {
     const settledEnd = Math.max(0, spoolEnd - redaction.heldBytes);
-    const { firstSeq, count, progress } = log.append({ ...at, bytes, spoolEnd: settledEnd });
+    const { firstSeq, count, progress } = await o.patiently(() => log.append({ ...at, bytes, spoolEnd: settledEnd }));
     lastError = lastErrorIn(bytes) ?? lastError;
     // Of several in one read the last one says where the script is.
     const latest = progress.at(-1);
     if (!latest) {
-      announcements.addLines(firstSeq, count);
+      announcements.addLines({ firstSeq, count });
       return;
     }
     const { percent, message, afterSeq } = latest;
     // Lines that are held back were counted before it, and become readable after it.
     const before = Math.min(count, afterSeq - firstSeq + 1);
-    announcements.addLines(firstSeq, before);
+    announcements.addLines({ firstSeq, count: before });
     announcements.addProgress({ percent, message }, afterSeq);
-    announcements.addLines(firstSeq + before, count - before);
+    announcements.addLines({ firstSeq: firstSeq + before, count: count - before });
   }
 
   /** A secret that began where the spool was cut off is waited for no longer. */
-  function leap(log: LogWriter, { cause, fromOffset, toOffset }: SpoolJump): void {
+  async function leap(log: LogWriter, { cause, fromOffset, toOffset }: SpoolJump): Promise<void> {
     const rest = redaction.flush();
-    if (rest.length > 0) append(log, rest);
+    if (rest.length > 0) await append(log, rest);
     const what = cause === 'hole' ? 'holds nothing' : 'was cut off by the script';
     const message = `the output between its bytes ${fromOffset} and ${toOffset} ${what}`;
-    const { firstSeq, count } = log.note({ ...at, level: 'warn', message });
-    announcements.addLines(firstSeq, count);
+    announcements.addLines(await o.patiently(() => log.note({ ...at, level: 'warn', message })));
+  }
+
+  /** From where reading has come to. */
+  function read(): SpoolFollower {
+    return followSpool({
+      path: spoolPath,
+      offset: spoolEnd,
+      onJump: (jump) => {
+        leaps.push(jump);
+      },
+      async onBytes(bytes, endOffset) {
+        const log = writer ?? (await o.patiently(open));
+        for (const jump of leaps.splice(0)) await leap(log, jump);
+        const clean = redaction.push(bytes);
+        spoolEnd = endOffset;
+        await append(log, clean);
+        spool?.discard(log.spoolOffset(run.attempt));
+        await log.ready();
+      },
+    });
+  }
+
+  async function takeUp(): Promise<void> {
+    const log = await open();
+    spoolEnd = log.spoolOffset(run.attempt);
+    const announced = await store.journal.lastOutputSeq(run.run_id);
+    announcements.addLines({ firstSeq: announced + 1, count: log.lastSeq - announced });
   }
 
   return {
-    async follow(spoolPath, mode) {
-      if (mode === 'take-up') {
-        const log = await open();
-        spoolEnd = log.spoolOffset(run.attempt);
-        const announced = await store.journal.lastOutputSeq(run.run_id);
-        announcements.addLines(announced + 1, log.lastSeq - announced);
-      }
-      spool = followSpool({
-        path: spoolPath,
-        offset: spoolEnd,
-        onJump: (jump) => {
-          leaps.push(jump);
-        },
-        async onBytes(bytes, endOffset) {
-          const log = writer ?? (await open());
-          for (const jump of leaps.splice(0)) leap(log, jump);
-          const clean = redaction.push(bytes);
-          spoolEnd = endOffset;
-          append(log, clean);
-          spool?.discard(log.spoolOffset(run.attempt));
-          await log.ready();
-        },
-      });
+    async follow(path, mode) {
+      spoolPath = path;
+      if (mode === 'take-up') await o.patiently(takeUp);
+      spool = read();
     },
     async drain() {
-      await spool?.drain();
+      await o.patiently(async () => {
+        spool ??= read();
+        try {
+          await spool.drain();
+        } catch (error) {
+          // What it could not read is in the spool still.
+          spool = undefined;
+          throw error;
+        }
+      });
       const rest = redaction.flush();
-      if (rest.length > 0 && writer) append(writer, rest);
+      if (rest.length > 0 && writer) await append(writer, rest);
     },
     lastError: () => lastError,
     async note(level, message) {
-      const { firstSeq, count } = (await open()).note({ ...at, level, message });
-      announcements.addLines(firstSeq, count);
+      announcements.addLines(await o.patiently(async () => (await open()).note({ ...at, level, message })));
     },
-    announce: announcements.finish,
+    commit: announcements.commit,
     async close() {
+      const log = writer;
       spool?.close();
-      announcements.pause();
-      if (!writer) return;
-      const { firstSeq, count } = await writer.close();
-      announcements.addLines(firstSeq, count);
+      if (log) announcements.addLines(await o.patiently(() => log.close()));
       announcements.pause();
     },
     async release() {
       spool?.close();
-      announcements.pause();
       await writer?.release();
-      await store.db.transact(async (tx) => announcements.finish(tx));
+      await announcements.flush();
     },
   };
 }

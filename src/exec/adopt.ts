@@ -1,18 +1,23 @@
 // Takes up an attempt that a former server started: its shim has gone on meanwhile, or has ended.
 
 import { watch } from 'node:fs';
+import { isShortage } from '../lib/shortage.ts';
 import type { ShimNews } from './fork-server.ts';
 import { type AttemptProcess, attend } from './launch.ts';
 import { untilShimEnds } from './shim-end.ts';
 import { giveUp, readStatus, statusPath } from './shim-status.ts';
 
-/** undefined when it never began; then it never will, so it can be launched. */
+/**
+ * undefined when it never began; then it never will, so it can be launched.
+ * @throws the system's error when there is no telling at present
+ */
 export function adopt(attemptDir: string): AttemptProcess | undefined {
   if (giveUp(attemptDir) || readStatus(attemptDir)?.isGivenUp) return undefined;
   const sandbox = watchForEnd(attemptDir);
   return attend(
     attemptDir,
     untilShimEnds(attemptDir, sandbox.over).finally(() => sandbox.close()),
+    { kind: 'lost' },
   );
 }
 
@@ -20,7 +25,11 @@ export function adopt(attemptDir: string): AttemptProcess | undefined {
 function watchForEnd(attemptDir: string): { over: Promise<ShimNews>; close: () => void } {
   const { promise: over, resolve } = Promise.withResolvers<ShimNews>();
   const look = (): void => {
-    if (readStatus(attemptDir)?.isOver) resolve('ended');
+    try {
+      if (readStatus(attemptDir)?.isOver) resolve('ended');
+    } catch (error) {
+      if (!isShortage(error)) throw error;
+    }
   };
   try {
     const watcher = watch(statusPath(attemptDir), { persistent: false }, look);

@@ -5,6 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Termination } from '../domain/run.ts';
 import { systemClock } from '../lib/clock.ts';
 import { errorCode } from '../lib/error-code.ts';
+import { outlast } from '../lib/shortage.ts';
 import { spoolPath } from './attempt-files.ts';
 import type { AttemptSpec } from './attempt-spec.ts';
 import type { ForkServer } from './fork-server.ts';
@@ -20,37 +21,41 @@ export type AttemptEnd =
   | { readonly kind: 'exited'; readonly code: number }
   | { readonly kind: 'signalled'; readonly signal: string }
   | { readonly kind: 'lost' }
-  | { readonly kind: 'not-started'; readonly message: string };
+  /** `cause` is a fault of flwd itself, to be logged. */
+  | { readonly kind: 'not-started'; readonly message: string; readonly cause?: unknown };
 
 export type AttemptProcess = {
   readonly spoolPath: string;
-  /** All output is in the spool, and no process is left. Does not keep the server from exiting. */
+  /** All output is in the spool, and no process is left. Does not keep the server from exiting. Rejects for a bug alone. */
   readonly ended: Promise<AttemptEnd>;
   /** Once is enough: calling it again answers with the same proof. */
   readonly terminate: (ladder: Ladder) => Promise<Termination>;
 };
 
-/** Never throws for a fault of the job or of the host. */
+/** Never throws. */
 export function launch(spec: AttemptSpec, forkServer: ForkServer): AttemptProcess {
   try {
-    return attend(spec.attemptDir, untilShimEnds(spec.attemptDir, forkServer.run(shimCommand(spec))));
+    const shimEnded = untilShimEnds(spec.attemptDir, forkServer.run(shimCommand(spec)));
+    return attend(spec.attemptDir, shimEnded, { kind: 'not-started', message: unstartable });
   } catch (error) {
-    return attend(spec.attemptDir, Promise.reject(error));
+    return attend(spec.attemptDir, Promise.reject(error), { kind: 'not-started', message: unstartable });
   }
 }
 
-/** `shimEnded` rejects with the system's error when there never was one. */
-export function attend(attemptDir: string, shimEnded: Promise<unknown>): AttemptProcess {
+/** `shimEnded` rejects when there never was one. `unsaid` is the end where no shim has said who it is. */
+export function attend(attemptDir: string, shimEnded: Promise<unknown>, unsaid: AttemptEnd): AttemptProcess {
   let termination: Promise<Termination> | undefined;
   const ended = shimEnded.then(
     async () => {
-      await nothingLeft(attemptDir);
-      const end = endOf(attemptDir);
+      await outlast(() => nothingLeft(attemptDir));
+      const end = await outlast(() => endOf(attemptDir, unsaid));
       // Where the ladder had to kill the shim, too, nobody was left to write the exit code down.
       return end.kind === 'lost' && termination ? ({ kind: 'signalled', signal: 'KILL' } as const) : end;
     },
-    (error: unknown) => ({ kind: 'not-started', message: systemMessage(error) }) as const,
+    (error: unknown) => notStarted(error),
   );
+  // Whoever waits for it may come later.
+  ended.catch(() => undefined);
   return {
     spoolPath: spoolPath(attemptDir),
     ended,
@@ -58,6 +63,7 @@ export function attend(attemptDir: string, shimEnded: Promise<unknown>): Attempt
   };
 }
 
+const unstartable = 'the sandbox could not be started';
 const dyingMs = 5_000;
 const pollMs = 1;
 
@@ -71,8 +77,9 @@ async function nothingLeft(attemptDir: string): Promise<void> {
   }
 }
 
-function endOf(attemptDir: string): AttemptEnd {
+function endOf(attemptDir: string, unsaid: AttemptEnd): AttemptEnd {
   const status: ShimStatus = readStatus(attemptDir) ?? {};
+  if (!status.shim) return unsaid;
   const message = startFailure(spoolPath(attemptDir), status);
   if (message !== undefined) return { kind: 'not-started', message };
   const { exitCode } = status;
@@ -97,9 +104,8 @@ const systemMessages: Readonly<Record<string, string>> = {
   ENOSPC: 'the disk is full',
 };
 
-/** @throws the error itself, when it is none of the system's */
-function systemMessage(error: unknown): string {
+function notStarted(error: unknown): AttemptEnd {
   const code = errorCode(error);
-  if (code === undefined || code.startsWith('ERR_')) throw error;
-  return systemMessages[code] ?? `the host could not start it (${code})`;
+  if (code === undefined || code.startsWith('ERR_')) return { kind: 'not-started', message: unstartable, cause: error };
+  return { kind: 'not-started', message: systemMessages[code] ?? `the host could not start it (${code})` };
 }

@@ -1,4 +1,5 @@
-// What /proc tells about processes: who lives, and who is in a pid namespace.
+// What /proc tells about processes: who lives, and who is in a pid namespace. A look that fails for want of descriptors or
+// memory throws: taken for an empty one, it would be a false proof.
 
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { errorCode } from '../lib/error-code.ts';
@@ -30,12 +31,17 @@ export function isEmpty({ initPid, inode }: PidNamespace): boolean {
   return !isMember(initPid, inode);
 }
 
+/** Whether a living process was started with this argument. */
+export function isArgumentOfAny(argument: string): boolean {
+  return pids().some((pid) => {
+    const line = readOfProcess(() => readFileSync(`/proc/${pid}/cmdline`, 'utf8'));
+    return line?.split('\0').includes(argument);
+  });
+}
+
 /** Its living processes. The kernel soon gives the inode of one that is gone to another, so its end has the last word. */
 export function membersOf(namespace: PidNamespace): number[] {
-  const members = readdirSync('/proc')
-    .filter((name) => name >= '1' && name < ':')
-    .map(Number)
-    .filter((pid) => isMember(pid, namespace.inode));
+  const members = pids().filter((pid) => isMember(pid, namespace.inode));
   return isEmpty(namespace) ? [] : members;
 }
 
@@ -49,23 +55,34 @@ export function send(pid: number, signal: NodeJS.Signals): boolean {
   }
 }
 
+function pids(): number[] {
+  return readdirSync('/proc')
+    .filter((name) => name >= '1' && name < ':')
+    .map(Number);
+}
+
 function isMember(pid: number, inode: number): boolean {
-  try {
-    return readlinkSync(`/proc/${pid}/ns/pid`) === `pid:[${inode}]` && startTicksOf(pid) !== undefined;
-  } catch {
-    return false;
-  }
+  const namespace = readOfProcess(() => readlinkSync(`/proc/${pid}/ns/pid`));
+  return namespace === `pid:[${inode}]` && startTicksOf(pid) !== undefined;
 }
 
 /** undefined for a process that is gone, or of which only the entry is left. */
 function startTicksOf(pid: number): number | undefined {
-  let stat: string;
-  try {
-    stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-  } catch {
-    return undefined;
-  }
+  const stat = readOfProcess(() => readFileSync(`/proc/${pid}/stat`, 'latin1'));
+  if (stat === undefined) return undefined;
   // The name, in parentheses, may hold spaces and parentheses. The state is the third field, the start the 22nd.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   return fields[0] === 'Z' || fields[0] === 'X' ? undefined : Number(fields[19]);
+}
+
+/** What is said of a process that is gone, or another user's: nothing. */
+const nothingSaid = new Set(['ENOENT', 'ESRCH', 'EACCES', 'EPERM']);
+
+function readOfProcess(read: () => string): string | undefined {
+  try {
+    return read();
+  } catch (error) {
+    if (nothingSaid.has(errorCode(error) ?? '')) return undefined;
+    throw error;
+  }
 }

@@ -1,8 +1,9 @@
 // Waits for the end of a shim. Whoever may tell of it tells sooner; the status file and /proc have the last word, since a
 // shim that is killed tells nothing.
 
+import { isShortage } from '../lib/shortage.ts';
 import type { ShimNews } from './fork-server.ts';
-import { isAlive } from './process-table.ts';
+import { isAlive, isArgumentOfAny } from './process-table.ts';
 import { giveUp, readStatus } from './shim-status.ts';
 
 const pollMs = 500;
@@ -11,11 +12,15 @@ const beginningMs = 30_000;
 
 /** Resolves when the shim has ended, or never will begin. Rejects when `told` does. */
 export async function untilShimEnds(attemptDir: string, told: Promise<ShimNews>): Promise<void> {
-  const { promise: gone, resolve: end } = Promise.withResolvers<void>();
+  const { promise: gone, resolve: end, reject } = Promise.withResolvers<void>();
   const sinceMs = performance.now();
   let patienceMs = beginningMs;
   const look = (): void => {
-    if (isGone(attemptDir, performance.now() - sinceMs > patienceMs)) end();
+    try {
+      if (isGone(attemptDir, performance.now() - sinceMs > patienceMs)) end();
+    } catch (error) {
+      reject(error);
+    }
   };
   const poll = setInterval(look, pollMs).unref();
   const heard = told.then((news) => {
@@ -31,7 +36,14 @@ export async function untilShimEnds(attemptDir: string, told: Promise<ShimNews>)
 }
 
 function isGone(attemptDir: string, isLate: boolean): boolean {
-  const status = readStatus(attemptDir);
-  if (status?.shim) return !isAlive(status.shim);
-  return isLate && (status !== undefined || giveUp(attemptDir));
+  try {
+    const status = readStatus(attemptDir);
+    if (status?.shim) return !isAlive(status.shim);
+    if (!isLate) return false;
+    // One that has made the file, and has not said who it is, may only be slow.
+    return status ? status.isGivenUp === true || !isArgumentOfAny(attemptDir) : giveUp(attemptDir);
+  } catch (error) {
+    if (isShortage(error)) return false;
+    throw error;
+  }
 }

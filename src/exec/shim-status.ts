@@ -1,7 +1,7 @@
 // The status file of an attempt: who its shim is, what sandbox it made, and how that ended. Written by libexec/shim.sh
 // and by bwrap (--json-status-fd).
 
-import { readFileSync, writeFileSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { errorCode } from '../lib/error-code.ts';
 import type { PidNamespace, ProcessIdentity } from './process-table.ts';
@@ -23,13 +23,24 @@ export function statusPath(attemptDir: string): string {
 
 /** Keeps a shim that has not begun from beginning. False when one has. */
 export function giveUp(attemptDir: string): boolean {
+  const path = statusPath(attemptDir);
+  let fd: number;
   try {
-    writeFileSync(statusPath(attemptDir), '{"given_up":true}\n', { flag: 'wx' });
-    return true;
+    fd = openSync(path, 'wx');
   } catch (error) {
     if (errorCode(error) === 'EEXIST') return false;
     if (errorCode(error) === 'ENOENT') return true;
     throw error;
+  }
+  try {
+    writeSync(fd, '{"given_up":true}\n');
+    return true;
+  } catch (error) {
+    // An empty one would read as a shim's.
+    rmSync(path);
+    throw error;
+  } finally {
+    closeSync(fd);
   }
 }
 

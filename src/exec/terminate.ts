@@ -3,7 +3,8 @@
 import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises';
 import type { CancelSignal } from '../domain/job.ts';
 import type { Termination } from '../domain/run.ts';
-import { systemClock, toTimestamp } from '../lib/clock.ts';
+import { systemClock, toTimerDelay, toTimestamp } from '../lib/clock.ts';
+import { isShortage, outlast } from '../lib/shortage.ts';
 import { isAlive, isEmpty, membersOf, type PidNamespace, send } from './process-table.ts';
 import { giveUp, readStatus } from './shim-status.ts';
 
@@ -29,38 +30,45 @@ export async function climb(
   const { attemptDir } = attempt;
   const signals: { signal: string; at: string; processes: number }[] = [];
   let isOver = false;
-  const ended = attempt.ended.then(() => {
+  const over = (): void => {
     isOver = true;
-  });
+  };
+  const ended = attempt.ended.then(over, over);
 
   await nextTurn();
   if (isOver) return proof(undefined);
   await until(() => isOver || scriptOf(sandbox()).length > 0, startingMs);
   if (ladder.signal !== 'KILL') {
-    const reached = isOver ? 0 : scriptOf(sandbox()).filter((pid) => send(pid, `SIG${ladder.signal}`)).length;
+    const script = await outlast(() => (isOver ? [] : scriptOf(sandbox())));
+    const reached = script.filter((pid) => send(pid, `SIG${ladder.signal}`)).length;
     if (reached > 0) {
       record(ladder.signal, reached);
       await within(ended, ladder.graceMs);
     }
   }
   if (!isOver) {
+    record('KILL', await outlast(kill));
+    await within(ended, recordingMs);
+  }
+  if (!isOver) {
+    await outlast(killShim);
+    await within(ended, dyingMs);
+  }
+  const namespace = await outlast(sandbox);
+  await until(() => !namespace || isEmpty(namespace), dyingMs);
+  return await outlast(() => proof(namespace));
+
+  function proof(left: PidNamespace | undefined): Termination {
+    return { signals, remaining: left ? membersOf(left).length : 0, finished_at: toTimestamp(systemClock.now()) };
+  }
+
+  /** How many of the script's own it reaches. */
+  function kill(): number {
     const namespace = sandbox();
     const left = scriptOf(namespace).length;
     if (namespace && !isEmpty(namespace)) send(namespace.initPid, 'SIGKILL');
     else killShim();
-    record('KILL', left);
-    await within(ended, recordingMs);
-  }
-  if (!isOver) {
-    killShim();
-    await within(ended, dyingMs);
-  }
-  const namespace = sandbox();
-  await until(() => !namespace || isEmpty(namespace), dyingMs);
-  return proof(namespace);
-
-  function proof(left: PidNamespace | undefined): Termination {
-    return { signals, remaining: left ? membersOf(left).length : 0, finished_at: toTimestamp(systemClock.now()) };
+    return left;
   }
 
   function sandbox(): PidNamespace | undefined {
@@ -85,18 +93,21 @@ function scriptOf(namespace: PidNamespace | undefined): number[] {
   return namespace ? membersOf(namespace).filter((pid) => pid !== namespace.initPid) : [];
 }
 
+/** A look that the host has no descriptors for is not so. */
 async function until(isSo: () => boolean, ms: number): Promise<void> {
-  for (const deadlineMs = systemClock.now() + ms; !isSo() && systemClock.now() < deadlineMs; ) await delay(pollMs);
+  const looksSo = (): boolean => {
+    try {
+      return isSo();
+    } catch (error) {
+      if (isShortage(error)) return false;
+      throw error;
+    }
+  };
+  for (const deadlineMs = systemClock.now() + ms; !looksSo() && systemClock.now() < deadlineMs; ) await delay(pollMs);
 }
-
-/** setTimeout's longest delay: a grace of a month is as good as none that ends. */
-const longestTimerMs = 2 ** 31 - 1;
 
 async function within(event: Promise<void>, ms: number): Promise<void> {
   const timer = new AbortController();
-  await Promise.race([
-    event,
-    delay(Math.min(ms, longestTimerMs), undefined, { signal: timer.signal }).catch(() => undefined),
-  ]);
+  await Promise.race([event, delay(toTimerDelay(ms), undefined, { signal: timer.signal }).catch(() => undefined)]);
   timer.abort();
 }

@@ -7,6 +7,13 @@ export type Clock = {
 
 export const systemClock: Clock = { now: Date.now };
 
+const longestTimerMs = 2 ** 31 - 1;
+
+/** A timer asked to wait for longer than 24.8 days fires at once: this is the longest delay it keeps, at most `ms`. */
+export function toTimerDelay(ms: number): number {
+  return Math.min(Math.max(0, ms), longestTimerMs);
+}
+
 /** An instant in milliseconds → RFC 3339 UTC with milliseconds. */
 export function toTimestamp(atMs: number): string {
   return new Date(atMs).toISOString();

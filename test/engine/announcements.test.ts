@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import { expect, onTestFinished, test } from 'vitest';
-import { type Announcements, createAnnouncements } from '../../src/engine/announcements.ts';
+import { createAnnouncements } from '../../src/engine/announcements.ts';
 import type { Database } from '../../src/store/database.ts';
 import { aRun } from '../store/a-run.ts';
 import { nowMs, openSqlite } from '../store/engines.ts';
@@ -45,46 +45,45 @@ async function setUp(failures = 0) {
         : `${JSON.stringify(entry.data.percent)}%`,
     );
   };
-  const finish = (of: Announcements) => database.transact(async (tx) => of.finish(tx));
-  return { announcements, announced, finish, database };
+  return { announcements, announced, database };
 }
 
 test('lines of one moment are announced together, after it', async () => {
   const { announcements, announced } = await setUp();
-  announcements.addLines(1, 2);
-  announcements.addLines(3, 1);
-  announcements.addLines(4, 0);
+  announcements.addLines({ firstSeq: 1, count: 2 });
+  announcements.addLines({ firstSeq: 3, count: 1 });
+  announcements.addLines({ firstSeq: 4, count: 0 });
   await expect.poll(announced).toEqual(['1-3']);
 });
 
 test('progress is announced between the lines before it and those after it', async () => {
   const { announcements, announced } = await setUp();
-  announcements.addLines(1, 3);
+  announcements.addLines({ firstSeq: 1, count: 3 });
   announcements.addProgress({ percent: 50, message: '' }, 3);
-  announcements.addLines(4, 1);
+  announcements.addLines({ firstSeq: 4, count: 1 });
   announcements.addProgress({ percent: 60, message: '' }, 4);
-  announcements.addLines(5, 2);
+  announcements.addLines({ firstSeq: 5, count: 2 });
   await expect.poll(announced).toEqual(['1-3', '50%', '4-4', '60%', '5-6']);
 });
 
 test('what is left when the run ends is announced with its end', async () => {
-  const { announcements, announced, finish } = await setUp();
+  const { announcements, announced } = await setUp();
   announcements.addProgress({ percent: 100, message: '' }, 0);
-  announcements.addLines(1, 2);
-  await finish(announcements);
+  announcements.addLines({ firstSeq: 1, count: 2 });
+  await announcements.commit(async () => undefined);
   expect(await announced()).toEqual(['100%', '1-2']);
 });
 
 test('lines whose announcement failed are announced once, in their place, with the next ones', async () => {
   const { announcements, announced, database } = await setUp(2);
-  announcements.addLines(1, 3);
+  announcements.addLines({ firstSeq: 1, count: 3 });
   announcements.addProgress({ percent: 50, message: '' }, 3);
-  announcements.addLines(4, 1);
+  announcements.addLines({ firstSeq: 4, count: 1 });
   announcements.addProgress({ percent: 60, message: '' }, 4);
   announcements.pause();
   // A transaction behind theirs: both have failed by then.
   await database.transact(async () => undefined);
-  announcements.addLines(5, 1);
+  announcements.addLines({ firstSeq: 5, count: 1 });
   announcements.addProgress({ percent: 70, message: '' }, 5);
   await expect.poll(announced).toEqual(['1-5', '70%']);
 });

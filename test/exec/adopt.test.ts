@@ -2,13 +2,14 @@
 
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { adopt } from '../../src/exec/adopt.ts';
 import type { AttemptSpec } from '../../src/exec/attempt-spec.ts';
 import { libexecDir } from '../../src/exec/sandbox.ts';
+import { untilShimEnds } from '../../src/exec/shim-end.ts';
 import { processesWith } from '../support/processes.ts';
 import { nap, printed, run, sample, shimOf, succeeded } from './sample.ts';
 import { serialized } from './serialized.ts';
@@ -70,6 +71,25 @@ describe('after the server was killed', () => {
     expect(printed(spec).lines).toContain('cleaned');
   });
 
+  test('a server that is out of descriptors for a while neither loses sight of it nor proves anything by that', async () => {
+    const spec = await orphan(`trap 'echo cleaned; exit 3' TERM; echo ready; while :; do sleep 0.1; done`);
+    const program = join(import.meta.dirname, 'programs', 'short-of-descriptors.ts');
+    const { stdout } = spawnSync('bash', ['-c', 'ulimit -n 128; exec "$@"', 'bash', process.execPath, program], {
+      env: { ...process.env, ATTEMPT_DIR: spec.attemptDir },
+      encoding: 'utf8',
+    });
+    expect(JSON.parse(stdout)).toEqual({
+      taken: true,
+      end: { kind: 'exited', code: 3 },
+      proof: {
+        signals: [{ signal: 'TERM', at: expect.any(String), processes: expect.any(Number) }],
+        remaining: 0,
+        finished_at: expect.any(String),
+      },
+    });
+    expect(processesWith(spec.attemptDir)).toEqual([]);
+  });
+
   test('a script that was ended along with its shim is lost', async () => {
     const spec = await orphan(`echo ready; ${nap}`);
     const attempt = adopt(spec.attemptDir);
@@ -103,6 +123,29 @@ describe('what a former server left', () => {
     expect(await attempt?.ended).toEqual({ kind: 'lost' });
     expect(await attempt?.terminate({ signal: 'TERM', graceMs: 10 })).toMatchObject({ signals: [], remaining: 0 });
   });
+});
+
+describe('a shim that has made its status file, and has not said who it is', () => {
+  test('is waited for as long as it lives', async () => {
+    const spec = sample('true');
+    mkdirSync(spec.attemptDir, { recursive: true });
+    writeStatus(spec, []);
+    const shim = spawn('sh', ['-c', 'read -r _', 'sh', spec.attemptDir], { stdio: ['pipe', 'ignore', 'ignore'] });
+    await once(shim, 'spawn');
+    const over = untilShimEnds(spec.attemptDir, Promise.resolve('none')).then(() => 'over');
+    expect(await Promise.race([over, delay(1_000, 'still waiting')])).toBe('still waiting');
+    shim.kill('SIGKILL');
+    expect(await over).toBe('over');
+  });
+});
+
+test('an end that cannot be read is told to whoever asks, however late', async () => {
+  const { spec } = await run('true');
+  writeStatus(spec, [{ pid: process.pid, start_ticks: 1, boot_id: 'another' }, { 'exit-code': 127 }, { exit: 127 }]);
+  rmSync(join(spec.attemptDir, 'spool'));
+  const attempt = adopt(spec.attemptDir);
+  await delay(100);
+  await expect(attempt?.ended).rejects.toThrow(/ENOENT/);
 });
 
 describe('an attempt that never began', () => {

@@ -5,6 +5,8 @@ import { once } from 'node:events';
 import { mkdirSync, openSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import type { ForkServer } from '../../src/exec/fork-server.ts';
+import { launch } from '../../src/exec/launch.ts';
 import { processesWith } from '../support/processes.ts';
 import { nap, printed, run, sample, start, succeeded, temporaryFolder } from './sample.ts';
 import { serialized } from './serialized.ts';
@@ -85,6 +87,16 @@ describe('not started', () => {
     const attempt = start({ ...sample('true'), attemptDir: join(file, '1') });
     expect(await attempt.ended).toEqual({ kind: 'not-started', message: 'the host could not start it (EEXIST)' });
     expect(await attempt.terminate({ signal: 'TERM', graceMs: 1 })).toMatchObject({ signals: [], remaining: 0 });
+  });
+
+  test('a fault of flwd itself, which is handed on to be logged', async () => {
+    const fault = new Error('a bug');
+    const broken: ForkServer = { run: () => Promise.reject(fault), close: () => undefined };
+    expect(await launch(sample('true'), broken).ended).toEqual({
+      kind: 'not-started',
+      message: 'the sandbox could not be started',
+      cause: fault,
+    });
   });
 
   test('a start that was given up before is made anew', async () => {

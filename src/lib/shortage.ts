@@ -1,0 +1,38 @@
+// What a host may lack for a while: room on a disk, descriptors, memory. It says nothing about the work it stands in the way
+// of, so that work waits and is tried again.
+
+import { setTimeout as delay } from 'node:timers/promises';
+import { errorCode } from './error-code.ts';
+
+const shortages = new Set(['EDQUOT', 'EIO', 'EMFILE', 'ENFILE', 'ENOMEM', 'ENOSPC', 'EROFS']);
+const retryMs = 250;
+
+export function isShortage(error: unknown): boolean {
+  return shortages.has(errorCode(error) ?? '');
+}
+
+/**
+ * Does the work again until it is not `isPassing` that fails it; work that was refused must have changed nothing.
+ * @throws what else the work throws; the signal's reason, before each try
+ */
+export async function outlast<T>(
+  work: () => T | Promise<T>,
+  o: {
+    readonly isPassing?: (error: unknown) => boolean;
+    readonly signal?: AbortSignal;
+    /** Called once, when there is something to wait for. */
+    readonly onWait?: (error: unknown) => void;
+  } = {},
+): Promise<T> {
+  const { isPassing = isShortage, signal } = o;
+  for (let isFirst = true; ; isFirst = false) {
+    signal?.throwIfAborted();
+    try {
+      return await work();
+    } catch (error) {
+      if (!isPassing(error)) throw error;
+      if (isFirst) o.onWait?.(error);
+    }
+    await delay(retryMs, undefined, signal ? { signal } : {});
+  }
+}

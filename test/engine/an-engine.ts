@@ -1,0 +1,179 @@
+// An engine with its real store, catalogue and scripts, in this process: it can be stopped and opened again on its folder,
+// and its disk can be full.
+
+import { spawnSync } from 'node:child_process';
+import { closeSync, mkdirSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pino } from 'pino';
+import { expect, onTestFinished, vi } from 'vitest';
+import { createCatalog } from '../../src/catalog/catalog.ts';
+import { createSnapshots } from '../../src/catalog/snapshot.ts';
+import type { JsonObject } from '../../src/domain/job.ts';
+import { localPrincipal } from '../../src/domain/principal.ts';
+import type { Run } from '../../src/domain/run.ts';
+import type { Caller } from '../../src/engine/create.ts';
+import { createEngine, type Engine } from '../../src/engine/engine.ts';
+import { createHub, type Hub } from '../../src/engine/hub.ts';
+import type { RunRequest } from '../../src/engine/plan.ts';
+import type { QueueLimits } from '../../src/engine/queue.ts';
+import { openForkServer } from '../../src/exec/fork-server.ts';
+import { probeHost } from '../../src/exec/host.ts';
+import { openSealer } from '../../src/exec/seal.ts';
+import { systemClock } from '../../src/lib/clock.ts';
+import { openStore, type Store } from '../../src/store/open.ts';
+import { type JobFiles, writeJob } from '../support/jobs.ts';
+
+export const caller: Caller = {
+  principal: localPrincipal,
+  trigger: 'api',
+  requestId: 'req_1',
+};
+
+export type Opened = {
+  readonly engine: Engine;
+  readonly store: Store;
+  /** What it wrote to its own log. */
+  readonly log: readonly Readonly<Record<string, unknown>>[];
+  readonly create: (jobId: string, args?: JsonObject, more?: Partial<RunRequest>) => Promise<string>;
+  /** The run once it is so. */
+  readonly when: (runId: string, isSo: (run: Run) => boolean) => Promise<Run>;
+  readonly finished: (runId: string) => Promise<Run>;
+  readonly messages: (runId: string) => Promise<string[]>;
+  readonly close: () => Promise<void>;
+};
+
+/** A folder for the data of one test. With `sizeMiB`, a disk of that size, which only root can mount. */
+export function dataFolder({ sizeMiB }: { readonly sizeMiB?: number } = {}): string {
+  const dir = mkdtempSync(join(tmpdir(), 'flwd-engine-'));
+  if (sizeMiB !== undefined) mount('mount', '-t', 'tmpfs', '-o', `size=${sizeMiB}m,mode=755`, 'flwd-test', dir);
+  onTestFinished(() => {
+    if (sizeMiB !== undefined) mount('umount', '--lazy', dir);
+    rmSync(dir, { recursive: true, force: true });
+  });
+  return dir;
+}
+
+export const canMount = process.getuid?.() === 0 && spawnSync('mount', ['--version']).status === 0;
+
+function mount(command: string, ...args: readonly string[]): void {
+  const { status, stderr } = spawnSync(command, args, { encoding: 'utf8' });
+  if (status !== 0) throw new Error(`${command}: ${stderr}`);
+}
+
+/** Takes the last byte of a disk; returns how to give it back. */
+export function fillDisk(dir: string): () => void {
+  const path = join(dir, 'filler');
+  const fd = openSync(path, 'w');
+  for (let sizeBytes = 1024 * 1024; sizeBytes > 0; ) {
+    try {
+      writeSync(fd, Buffer.alloc(sizeBytes));
+    } catch {
+      sizeBytes = Math.floor(sizeBytes / 2);
+    }
+  }
+  closeSync(fd);
+  return () => rmSync(path);
+}
+
+const host = await probeHost();
+
+export async function openEngine(
+  root: string,
+  o: {
+    readonly jobs?: Readonly<Record<string, JobFiles>>;
+    readonly limits?: Partial<QueueLimits>;
+    readonly syncWaitMs?: number;
+    /** Logs and artifacts, elsewhere than the database. */
+    readonly blobsDir?: string;
+    /** Before runs are taken up. */
+    readonly meddle?: (store: Store) => void;
+  } = {},
+): Promise<Opened> {
+  const jobsDir = join(root, 'jobs');
+  const dataDir = join(root, 'data');
+  for (const dir of [jobsDir, join(dataDir, 'runs')]) mkdirSync(dir, { recursive: true });
+  for (const [folder, files] of Object.entries(o.jobs ?? {})) await writeJob(join(jobsDir, folder), files);
+  const clock = systemClock;
+  const lines: Record<string, unknown>[] = [];
+  const log = pino({ level: 'debug' }, { write: (line) => void lines.push(JSON.parse(line)) });
+  let hub: Hub | undefined;
+  const store = await openStore({
+    dbPath: join(dataDir, 'flwd.db'),
+    blobsDir: o.blobsDir ?? dataDir,
+    clock,
+    log,
+    onCommit: (entries) => hub?.publish(entries),
+  });
+  hub = createHub(store.journal.latestId());
+  const source = { name: 'local-fs', type: 'fs', path: jobsDir, mountPath: '.', watch: false, trusted: true } as const;
+  const catalog = createCatalog({ sources: [source], aliases: [], exclude: [dataDir], log });
+  await catalog.start();
+  const snapshots = createSnapshots({ dir: join(dataDir, 'snapshots'), exclude: [dataDir] });
+  const forkServer = openForkServer(join(dataDir, 'pipes'));
+  o.meddle?.(store);
+  const engine = createEngine({
+    store,
+    catalog,
+    snapshots,
+    sealer: openSealer(join(dataDir, 'secret.key')),
+    host,
+    hub,
+    clock,
+    log,
+    policy: {
+      defaultProfile: 'secure',
+      allowProfiles: ['secure', 'permissive'],
+      paths: [],
+      masked: [dataDir],
+      mayGrant: () => [],
+    },
+    limits: { globalConcurrency: 4, jobConcurrency: null, maxDepth: null, ...o.limits },
+    execution: {
+      forkServer,
+      runsDir: join(dataDir, 'runs'),
+      snapshotDir: (revision) => snapshots.dirOf(revision),
+      masked: [dataDir],
+      passthrough: () => [],
+      artifactLimits: { maxSizeBytes: 2 ** 30, quotaBytes: 2 ** 30, ttlMs: null },
+    },
+    defaultTenant: 'default',
+    syncWaitMs: o.syncWaitMs ?? 10_000,
+    worker: 'test',
+  });
+  engine.start();
+
+  let closing: Promise<void> | undefined;
+  async function close(): Promise<void> {
+    await engine.close();
+    await catalog.close();
+    forkServer.close();
+    await store.close();
+  }
+  const when: Opened['when'] = (runId, isSo) =>
+    vi.waitFor(
+      async () => {
+        const run = await store.runs.get(runId);
+        if (!run) throw new Error(`there is no ${runId}`);
+        expect(run).toSatisfy(isSo);
+        return run;
+      },
+      { interval: 20, timeout: 20_000 },
+    );
+  const opened: Opened = {
+    engine,
+    store,
+    log: lines,
+    when,
+    async create(jobId, args = {}, more = {}) {
+      return (await engine.createRun({ job_id: jobId, args, ...more }, caller)).runId;
+    },
+    finished: (runId) => when(runId, (run) => run.finished_at !== null),
+    async messages(runId) {
+      return (await store.logs.page(runId, { limit: 10_000 })).lines.map(({ message }) => message);
+    },
+    close: () => (closing ??= close()),
+  };
+  onTestFinished(() => opened.close().catch(() => undefined));
+  return opened;
+}

@@ -1,0 +1,73 @@
+// A disk that is full for a while delays the end of a run, and decides nothing about it.
+
+import { existsSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { bash } from '../support/jobs.ts';
+import { canMount, dataFolder, fillDisk, type Opened, openEngine } from './an-engine.ts';
+
+/** Says `ready`, ends once it is told, having said `done`. */
+const told = bash('echo ready; until [[ -e go ]]; do sleep 0.02; done; echo done');
+
+function tell(root: string, runId: string): void {
+  writeFileSync(join(root, 'data', 'runs', runId, 'workspace', 'go'), '');
+}
+
+async function ready(opened: Opened, jobId: string): Promise<string> {
+  const runId = await opened.create(jobId);
+  await expect.poll(() => opened.messages(runId)).toEqual(['ready']);
+  return runId;
+}
+
+describe.skipIf(!canMount && !process.env.CI)('while the disk is full', () => {
+  test('a script that ends then is a success once there is room, with its whole log and its events', async () => {
+    const root = dataFolder({ sizeMiB: 16 });
+    const opened = await openEngine(root, { jobs: { told } });
+    const runId = await ready(opened, 'told');
+    const free = fillDisk(root);
+    tell(root, runId);
+    await expect.poll(() => opened.store.db.failure(), { timeout: 20_000 }).not.toBeNull();
+    expect(await opened.store.runs.get(runId)).toMatchObject({ status: 'running' });
+
+    free();
+    expect(await opened.finished(runId)).toMatchObject({ status: 'success', error: null, exit_code: 0 });
+    expect(await opened.messages(runId)).toEqual(['ready', 'done']);
+    const entries = await opened.store.journal.read({ afterId: 0, runId, limit: 100 });
+    expect(entries.flatMap((entry) => (entry.type === 'run.output' ? [entry.firstSeq, entry.count] : []))).toEqual([
+      1, 1, 2, 1,
+    ]);
+    await expect.poll(() => existsSync(join(root, 'data', 'runs', runId))).toBe(false);
+  });
+
+  test('what is printed waits in the spool for the disk of the logs, and not a line is lost', async () => {
+    const logs = dataFolder({ sizeMiB: 1 });
+    const opened = await openEngine(dataFolder(), { blobsDir: logs, jobs: { counts: bash('seq 20000') } });
+    const free = fillDisk(logs);
+    const runId = await opened.create('counts');
+    await expect.poll(() => opened.log.map(({ msg }) => msg)).toContain('what a run has left cannot be stored yet');
+    expect(await opened.store.runs.get(runId)).toMatchObject({ status: 'running' });
+
+    free();
+    expect(await opened.finished(runId)).toMatchObject({ status: 'success', error: null });
+    const lines = await opened.store.logs.page(runId, { limit: 20_001 });
+    expect(lines.lines.map(({ message }) => Number(message))).toEqual(Array.from({ length: 20_000 }, (_, n) => n + 1));
+  });
+
+  test('stopping is orderly, and the next start ends the run as its script did', async () => {
+    const root = dataFolder({ sizeMiB: 16 });
+    const opened = await openEngine(root, { jobs: { told } });
+    const [ending, going] = [await ready(opened, 'told'), await ready(opened, 'told')];
+    const free = fillDisk(root);
+    tell(root, ending);
+    await expect.poll(() => opened.store.db.failure(), { timeout: 20_000 }).not.toBeNull();
+    await opened.close();
+
+    free();
+    tell(root, going);
+    const next = await openEngine(root);
+    for (const runId of [ending, going]) {
+      expect(await next.finished(runId)).toMatchObject({ status: 'success', error: null });
+      expect(await next.messages(runId)).toEqual(['ready', 'done']);
+    }
+  });
+});

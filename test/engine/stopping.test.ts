@@ -1,0 +1,21 @@
+// A server that stops lets go of what runs, and leaves nothing half told.
+
+import { expect, test } from 'vitest';
+import { bash } from '../support/jobs.ts';
+import { dataFolder, openEngine } from './an-engine.ts';
+
+test('a run whose script has ended when the server stops keeps its whole log', async () => {
+  const root = dataFolder();
+  const leaves = bash(`seq 3; truncate -s 128M "$FLWD_ARTIFACTS_DIR/large"`);
+  const opened = await openEngine(root, { jobs: { leaves } });
+  const runId = await opened.create('leaves');
+  await expect.poll(() => opened.engine.queue().running, { interval: 1 }).toBe(0);
+  expect(await opened.store.runs.get(runId)).toMatchObject({ status: 'running' });
+  await opened.engine.close();
+  await opened.finished(runId);
+  await opened.close();
+
+  const next = await openEngine(root);
+  expect(await next.finished(runId)).toMatchObject({ status: 'success' });
+  expect(await next.messages(runId)).toEqual(['1', '2', '3']);
+});

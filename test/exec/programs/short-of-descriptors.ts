@@ -1,0 +1,26 @@
+// A server in small that takes an attempt up, and then has no descriptor left while it ends it: for a second, each look at
+// the host fails.
+
+import { closeSync, openSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
+import { adopt } from '../../../src/exec/adopt.ts';
+
+const attempt = adopt(process.env.ATTEMPT_DIR ?? '');
+if (!attempt) throw new Error('there is nothing to take up');
+// Kept alive by this alone, as a server is by its socket.
+const staying = setInterval(() => undefined, 1_000);
+const termination = attempt.terminate({ signal: 'TERM', graceMs: 20_000 });
+const taken = takeAll();
+await delay(1_000);
+for (const fd of taken) closeSync(fd);
+console.log(JSON.stringify({ taken: taken.length > 0, end: await attempt.ended, proof: await termination }));
+clearInterval(staying);
+
+function takeAll(): number[] {
+  const fds: number[] = [];
+  try {
+    for (;;) fds.push(openSync('/dev/null', 'r'));
+  } catch {
+    return fds;
+  }
+}
