@@ -142,24 +142,6 @@ test('an edit of .flwdignore just after it was read is seen', async () => {
   await expect.poll(() => watched.jobs.map(({ id }) => id)).toEqual(['a']);
 });
 
-test('an edit of .flwdignore that no watch has told of is found by looking', async () => {
-  const root = makeSource({ ...job('a'), '.flwdignore': 'x/\n' });
-  const told: unknown[] = [];
-  const tree = createSourceTree({
-    source: sourceAt(root),
-    ignoreOf: createIgnoreReader([]),
-    log: pino({ level: 'silent' }),
-    watch: () => () => undefined,
-    onEntry: (...entry) => told.push(entry),
-  });
-  await tree.rescan();
-  await tree.findMarks();
-  expect(told).toEqual([]);
-  writeFileSync(join(root, '.flwdignore'), 'a/\n# and more\n');
-  await tree.findMarks();
-  expect(told).toEqual([['', '.flwdignore', false]]);
-});
-
 test('a collision ends when one of the two goes away', async () => {
   const [first, second] = [makeSource(job('a')), makeSource(job('a'))];
   const catalog = await openCatalog([sourceAt(first), sourceAt(second, { name: 'other' })]);

@@ -116,7 +116,7 @@ describe('the spool', () => {
         echo "out $i"; echo "err $i" >&2
         until [[ -e seen-$i ]]; do sleep 0.02; done
       done`);
-    const { ended } = launch(spec);
+    const { ended } = start(spec);
     for (const i of [1, 2, 3, 4]) {
       await expect.poll(() => printed(spec).lines).toContain(`^Eerr ${i}`);
       writeFileSync(join(spec.workspaceDir, `seen-${i}`), '');
