@@ -6,7 +6,6 @@ import { expect, onTestFinished, test } from 'vitest';
 import type { Catalog } from '../../src/catalog/catalog.ts';
 import { createDirectoryWatch } from '../../src/catalog/directory-watch.ts';
 import { createIgnoreReader } from '../../src/catalog/ignore.ts';
-import { createSourceTree } from '../../src/catalog/source-tree.ts';
 import { watchSource } from '../../src/catalog/source-watch.ts';
 import { faultsOf, idsOf, job, makeDirectory, makeSource, openCatalog, sourceAt, write } from './source-fixture.ts';
 

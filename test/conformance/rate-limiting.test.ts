@@ -21,15 +21,16 @@ const headers = (response: Response) => ({
 
 test('every API answer says limit, what remains, and when it resets in epoch seconds', async () => {
   for (const path of ['/jobs', '/health', '/runs/run_01HX', '/runs?limit=0', '/nothing']) {
+    const before = Date.now() / 1000;
     const response = await plain.fetch(path);
+    const after = Date.now() / 1000;
     const { limit, remaining, reset } = headers(response);
     expect([path, limit]).toEqual([path, 1000]);
     expect(remaining).toBeGreaterThan(900);
     expect(remaining).toBeLessThan(1000);
-    const now = Date.now() / 1000;
     expect(Number.isInteger(reset)).toBe(true);
-    expect(reset).toBeGreaterThan(now - 1);
-    expect(reset).toBeLessThan(now + 3);
+    expect(reset).toBeGreaterThan(before - 1);
+    expect(reset).toBeLessThan(after + 3);
   }
 });
 
@@ -41,7 +42,7 @@ test('what remains counts down, and past the limit is 429 rate-limited with Retr
   expect(answers.map((response) => headers(response).remaining)).toEqual([4, 3, 2, 1, 0, 0, 0]);
   const refused = answers[6];
   expect(refused?.headers.get('content-type')).toMatch(/^application\/problem\+json\b/);
-  expect(Number(refused?.headers.get('retry-after'))).toBeGreaterThan(50);
+  expect(Number(refused?.headers.get('retry-after'))).toBeGreaterThan(30);
   expect(Number(refused?.headers.get('retry-after'))).toBeLessThanOrEqual(60);
   expect(refused && headers(refused).limit).toBe(5);
   expect(await refused?.json()).toMatchObject({
@@ -64,7 +65,7 @@ test('all operations share the limit, probes are outside it', async () => {
 test('after the window there is room again', async () => {
   await using server = await limited(2, '1s');
   await expect.poll(async () => (await server.fetch('/jobs')).status).toBe(429);
-  await expect.poll(async () => (await server.fetch('/jobs')).status, { timeout: 5_000, interval: 100 }).toBe(200);
+  await expect.poll(async () => (await server.fetch('/jobs')).status).toBe(200);
 });
 
 test('many at once pass the limit not by one', async () => {

@@ -10,28 +10,30 @@ import { startServer } from '../support/server.ts';
 
 const test = testWith('bwrap');
 
-// Each job's processes carry a number of their own in their command line, so that they can be told on the host.
+/** A command that no other job has, nor any other test of this machine, so that its processes can be told on the host. */
+const nap = (seconds: string) => `sleep ${seconds}.${process.pid}s`;
+
 const server = await startServer({
   jobs: {
-    plain: bash('echo started; sleep 3601.11'),
+    plain: bash(`echo started; ${nap('3601')}`),
     tree: bash(
-      `setsid sleep 3602.22 &
-       (setsid bash -c 'trap "" TERM INT HUP; while :; do sleep 3602.23; done' &)
-       nohup sleep 3602.24 > /dev/null 2>&1 &
+      `setsid ${nap('36022')} &
+       (setsid bash -c 'trap "" TERM INT HUP; while :; do ${nap('36023')}; done' &)
+       nohup ${nap('36024')} > /dev/null 2>&1 &
        disown -a
        echo started
-       sleep 3602.25`,
+       ${nap('36025')}`,
       { cancel: { grace: '500ms' } },
     ),
-    tidy: bash('trap "echo cleaning up; exit 0" TERM\necho started\nsleep 3603.33 & wait'),
-    stubborn: bash('trap "" TERM\necho started\nwhile :; do sleep 3604.44 || true; done', {
+    tidy: bash(`trap "echo cleaning up; exit 0" TERM\necho started\n${nap('3603')} & wait`),
+    stubborn: bash(`trap "" TERM\necho started\nwhile :; do ${nap('3604')} || true; done`, {
       cancel: { grace: '500ms' },
     }),
     interrupted: python(
       'import signal, sys, time\nsignal.signal(signal.SIGINT, lambda *_: (print("got INT", flush=True), sys.exit(0)))\nprint("started", flush=True)\ntime.sleep(3605.55)',
-      { cancel: { signal: 'INT', grace: '5s' } },
+      { cancel: { signal: 'INT', grace: '20s' } },
     ),
-    daemon: bash('setsid sleep 3606.66 & echo started'),
+    daemon: bash(`setsid ${nap('3606')} & echo started`),
     quick: bash('true'),
   },
   config: { scheduler: { global_concurrency: 6 } },
@@ -48,9 +50,9 @@ async function startedRun(jobId: string): Promise<string> {
 
 test('a running run is cancelled with the answer of the reference, and its process is gone by then', async () => {
   const runId = await startedRun('plain');
-  expect(processesWith('3601.11')).not.toEqual([]);
+  await expect.poll(() => processesWith(nap('3601'))).not.toEqual([]);
   const response = await cancel(runId);
-  const left = processesWith('3601.11');
+  const left = processesWith(nap('3601'));
   expect(response.status).toBe(200);
   expect(await response.json()).toEqual({ run_id: runId, status: 'cancelled' });
   expect(left).toEqual([]);
@@ -70,11 +72,10 @@ test('a running run is cancelled with the answer of the reference, and its proce
 
 test('nothing of a whole tree is left: daemons, orphans, processes that ignore every signal', async () => {
   const runId = await startedRun('tree');
-  for (const mark of ['3602.22', '3602.23', '3602.24', '3602.25']) {
-    await expect.poll(() => processesWith(mark)).not.toEqual([]);
-  }
+  const naps = ['36022', '36023', '36024', '36025'].map(nap);
+  for (const each of naps) await expect.poll(() => processesWith(each)).not.toEqual([]);
   expect((await cancel(runId)).status).toBe(200);
-  expect(processesWith('3602.2')).toEqual([]);
+  expect(naps.flatMap(processesWith)).toEqual([]);
   expect(await server.json<RunAnswer>(`/runs/${runId}`)).toMatchObject({ termination: { remaining: 0 } });
 });
 
@@ -87,7 +88,7 @@ test('a script may tidy up in its grace period, and what it says then is kept', 
 test('a script that ignores TERM is killed after its grace period', async () => {
   const runId = await startedRun('stubborn');
   expect(await (await cancel(runId)).json()).toEqual({ run_id: runId, status: 'cancelled' });
-  expect(processesWith('3604.44')).toEqual([]);
+  expect(processesWith(nap('3604'))).toEqual([]);
   const { termination } = await server.json<RunAnswer>(`/runs/${runId}`);
   expect(termination?.signals.map(({ signal }) => signal.replace(/^SIG/, ''))).toEqual(['TERM', 'KILL']);
 });
@@ -100,7 +101,7 @@ test('the signal is the one the job asks for', async () => {
 
 test('a pending run is cancelled without ever starting', async () => {
   await using small = await startServer({
-    jobs: { plain: bash('sleep 3607.77'), quick: bash('true') },
+    jobs: { plain: bash(nap('3607')), quick: bash('true') },
     config: { scheduler: { global_concurrency: 1 } },
   });
   const holder = await small.start('plain');
@@ -165,5 +166,5 @@ test('a cancel is an event, so is each signal, and so is its end', async () => {
 
 test('a run that ends on its own leaves no daemon behind', async () => {
   expect(await server.run('daemon')).toMatchObject({ status: 'success' });
-  expect(processesWith('3606.66')).toEqual([]);
+  expect(processesWith(nap('3606'))).toEqual([]);
 });

@@ -37,7 +37,7 @@ const server = await startServer({
   },
   config: {
     aliases: [{ from: 'backup/daily', to: 'nightly' }],
-    server: { sync_wait: '1500ms', body_limit: '64KiB' },
+    server: { body_limit: '64KiB' },
   },
 });
 afterAll(() => server.close());
@@ -88,11 +88,15 @@ test('async: false answers 201 when the run is finished, with its result', async
 });
 
 test('async: false answers 202 with the run as it stands once server.sync_wait has passed', async () => {
-  const response = await post({ job_id: 'slow', async: false });
+  await using hasty = await startServer({
+    jobs: { slow: bash('sleep 60') },
+    config: { server: { sync_wait: '1500ms' } },
+  });
+  const response = await hasty.fetch('/runs', { body: { job_id: 'slow', async: false } });
   expect(response.status).toBe(202);
   const run: RunAnswer = JSON.parse(await response.text());
   expect(run).toMatchObject({ status: 'running', finished_at: null });
-  await cancel(run.run_id);
+  expect((await hasty.fetch(`/runs/${run.run_id}/cancel`, { method: 'POST' })).status).toBe(200);
 });
 
 test('a script that fails makes a failed run, never an HTTP error', async () => {

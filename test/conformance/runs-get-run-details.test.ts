@@ -234,7 +234,7 @@ describe('a run outlives its server', () => {
     await expect.poll(() => server.messages(runId)).toContain('line 2');
     await server.stop('SIGKILL');
 
-    await expect.poll(() => processesWith(runId), { timeout: 15_000 }).toEqual([]);
+    await expect.poll(() => processesWith(runId)).toEqual([]);
     await server.startAgain();
     expect(await server.finished(runId)).toMatchObject({ status: 'success', result: { value: 'kept' }, exit_code: 0 });
     expect(await server.messages(runId)).toHaveLength(40);

@@ -1,5 +1,7 @@
 // API reference, Runs › Get Run Logs.
 
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect } from 'vitest';
 import type { LogAnswer, LogLineAnswer, ProblemAnswer } from '../support/answers.ts';
 import { allFramesOf, type Frame, framesOf, framesUntil } from '../support/event-stream.ts';
@@ -13,9 +15,8 @@ const server = await startServer({
   jobs: {
     mixed: bash(
       `echo "Starting backup..."
-       sleep 0.1
        echo "to stderr" >&2
-       sleep 0.1
+       until [[ -e seen ]]; do sleep 0.02; done
        flwd_log warn "disk is nearly full"
        echo '{"level":"debug","msg":"structured","bytes":12}'
        echo '{"level":"error","message":"also structured"}'
@@ -55,7 +56,10 @@ let mixed: string;
 let numbered: string;
 
 beforeAll(async () => {
-  mixed = (await server.run('mixed')).run_id;
+  mixed = await server.start('mixed');
+  await framesUntil(await follow(mixed), (frame) => messageOf(frame) === 'to stderr');
+  await writeFile(join(server.dataDir, 'runs', mixed, 'workspace', 'seen'), '');
+  await server.finished(mixed);
   numbered = (await server.run('numbered')).run_id;
 });
 

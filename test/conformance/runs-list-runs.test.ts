@@ -42,7 +42,7 @@ beforeAll(async () => {
   tenanted = await server.run('quick', { target: 'needle-in-args' }, { tenant: 'acme' });
   failed = await server.run('failing');
   elsewhere = await server.run('more/elsewhere');
-}, 60_000);
+});
 
 test('a run is listed with the fields of the reference', async () => {
   const { runs } = await list('?limit=1');

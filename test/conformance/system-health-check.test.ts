@@ -81,7 +81,7 @@ plainTest('a second server on the same data dir refuses to start, and the first 
   second.stderr?.on('data', (chunk) => {
     said += chunk;
   });
-  const [code] = await once(second, 'exit');
+  const [code] = await once(second, 'close');
   expect(code).not.toBe(0);
   expect(said).toMatch(/data dir|already/i);
   expect((await server.fetch('/health')).status).toBe(200);

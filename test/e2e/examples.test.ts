@@ -31,12 +31,12 @@ beforeAll(async () => {
   };
   url = await new Promise((resolve, reject) => {
     child.stdout?.on('data', (chunk) => {
-      const found = /http:\/\/\S+/.exec(String(chunk));
+      const found = /http:\/\/\S+(?=\s)/.exec(String(chunk));
       if (found) resolve(found[0]);
     });
     void ended.then((code) => reject(new Error(`flwd serve ended with ${String(code)}`)));
   });
-  await vi.waitFor(async () => expect(await get('/jobs')).toMatchObject({ total: 5 }), 5_000);
+  await vi.waitFor(async () => expect(await get('/jobs')).toMatchObject({ total: 5 }), 40_000);
 });
 afterAll(() => stop());
 

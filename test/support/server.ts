@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { expect, inject, vi } from 'vitest';
 import type { ArtifactAnswer, RunAnswer } from './answers.ts';
 import { type JobFiles, writeJob } from './jobs.ts';
-import { processesWith } from './processes.ts';
+import { killProcessesWith, processesWith } from './processes.ts';
 
 export type ServerOptions = {
   /** Folder below the first source → the job's files. */
@@ -124,7 +124,7 @@ export async function startServer(options: ServerOptions = {}): Promise<Server> 
         expect(run).toSatisfy(claim);
         return run;
       };
-      return vi.waitFor(look, { interval: 25, timeout: 20_000 });
+      return vi.waitFor(look, { interval: 25, timeout: 40_000 });
     },
     finished: (runId) => server.runWhen(runId, (run) => run.finished_at !== null),
     async messages(runId) {
@@ -141,7 +141,7 @@ export async function startServer(options: ServerOptions = {}): Promise<Server> 
     async close() {
       const ended = await serving.stop('SIGTERM');
       const left = processesWith(root);
-      for (const { pid } of left) process.kill(pid, 'SIGKILL');
+      killProcessesWith(root);
       await rm(root, { recursive: true, force: true });
       expect({ ended, left }, serving.output.stderr.slice(-2_000)).toEqual({ ended: 0, left: [] });
     },
@@ -192,7 +192,7 @@ async function serve(root: string, env: Readonly<Record<string, string>>): Promi
   const url = await new Promise<string>((resolve, reject) => {
     child.stdout?.on('data', (chunk) => {
       output.stdout += chunk;
-      const found = /http:\/\/[^\s/]+/.exec(output.stdout);
+      const found = /http:\/\/[^\s/]+(?=\s)/.exec(output.stdout);
       if (found) resolve(found[0]);
     });
     void ended.then((code) => reject(new Error(`flwd serve ended with ${code}\n${output.stdout}${output.stderr}`)));
