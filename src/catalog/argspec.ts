@@ -1,7 +1,7 @@
 // Checks an argspec when its job is read: that it is JSON Schema 2020-12 with nothing in it that cannot be compiled, and
 // that its arguments can become variables. Compiling waits until the first use (argument-check.ts).
 
-import { Ajv2020 } from 'ajv/dist/2020.js';
+import { Ajv2020, type ErrorObject } from 'ajv/dist/2020.js';
 import { fullFormats } from 'ajv-formats/dist/formats.js';
 import type { JsonObject, JsonValue } from '../domain/job.ts';
 import { nearest } from '../lib/nearest.ts';
@@ -37,12 +37,23 @@ export function checkArgspec(argspec: JsonObject): MemberFault[] {
   for (const subschema of subschemas(argspec)) {
     if (all.push(subschema) > subschemaLimit) return [tooMany];
   }
-  if (metaSchema.validateSchema(argspec) !== true) return toMemberFaults(metaSchema.errors ?? [], () => 'keyword');
+  if (metaSchema.validateSchema(argspec) !== true) {
+    return toMemberFaults(ofOneForm(metaSchema.errors ?? []), () => 'keyword');
+  }
 
   const references = resolveReferences(all);
   const compiled = [...new Set(references.targets.values())].map(({ schema }) => [...subschemas(schema)].length);
   if (compiled.reduce((sum, size) => sum + size, all.length) > subschemaLimit) return [tooMany];
   return [...all.flatMap(checkSubschema), ...references.faults, ...checkNames(argspec)].slice(0, faultLimit);
+}
+
+/** `type` alone has two forms, a word or a list of them: what is said of the form that was not written misleads. */
+function ofOneForm(errors: readonly ErrorObject[]): ErrorObject[] {
+  const types = new Set(errors.filter(({ keyword }) => keyword === 'anyOf').map(({ instancePath }) => instancePath));
+  return errors.filter(({ instancePath, keyword, data }) => {
+    if (!types.has(instancePath)) return true;
+    return Array.isArray(data) ? keyword !== 'anyOf' && keyword !== 'enum' : keyword === 'enum';
+  });
 }
 
 function spotOf(holder: JsonObject, key: string): 'value' | 'missing' {

@@ -15,10 +15,10 @@ import {
   parseDocument,
 } from 'yaml';
 import type { JsonValue } from '../domain/job.ts';
+import { isTooDeep, nestingLimit, tooDeep } from '../lib/yaml-nesting.ts';
 import type { Pace } from './pace.ts';
 import { readSimpleYaml } from './simple-yaml.ts';
 
-const nestingLimit = 64;
 /** Longer ones are read in slices. */
 const simpleLimit = 16 * 1024;
 /** A dense config.yaml of 256 KiB has 90,000; 260,000 take 2.5 s. */
@@ -28,7 +28,6 @@ const tokenLimit = 1000;
 const aliasLimit = 100;
 const syntaxFaultLimit = 20;
 const tooLong = `has more than ${lexemeLimit.toLocaleString('en')} words and signs`;
-const tooDeep = `is nested over ${nestingLimit} deep`;
 
 type Place = { readonly line: number; readonly column: number };
 /** A member's value, its key, or the place where it is missing. */
@@ -79,8 +78,7 @@ async function tokenize(text: string, pace: Pace): Promise<CST.Token[] | { offse
   let lexemes = 0;
   for (const lexeme of new Lexer().lex(text)) {
     for (const token of parser.next(lexeme)) tokens.push(token);
-    // The composer recurses, and V8 ends the process when a RegExp is compiled with the stack nearly full.
-    if (parser.stack.length > nestingLimit + 2) return { offset: parser.offset, message: tooDeep };
+    if (isTooDeep(parser)) return { offset: parser.offset, message: tooDeep };
     lexemes += 1;
     if (lexemes > lexemeLimit || tokens.length > tokenLimit) return { offset: parser.offset, message: tooLong };
     if (lexemes % 512 === 0) await pace();

@@ -2,12 +2,23 @@
 
 import { isAlias, isMap, isNode, isScalar, isSeq, LineCounter, type Node, parseDocument } from 'yaml';
 import { nearest } from '../lib/nearest.ts';
+import { findTooDeep, tooDeep } from '../lib/yaml-nesting.ts';
 import type { Base } from './kind.ts';
 import { type Item, type Origin, put, type Settings } from './settings.ts';
 import { root, type Section, type Shape } from './shape.ts';
 
 /** `file` is the name that faults show. */
 export function readYaml(text: string, file: string, base: Base, settings: Settings): void {
+  const deepAt = findTooDeep(text);
+  if (deepAt !== undefined) {
+    const linesBefore = text.slice(0, deepAt).split('\n');
+    const column = (linesBefore.at(-1)?.length ?? 0) + 1;
+    settings.faults.push({
+      origin: { kind: 'file', file, line: linesBefore.length, column },
+      message: `the file ${tooDeep}`,
+    });
+    return;
+  }
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
 

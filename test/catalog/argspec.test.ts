@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { checkArgspec } from '../../src/catalog/argspec.ts';
 import { translateListForm } from '../../src/catalog/list-form.ts';
-import type { JsonObject } from '../../src/domain/job.ts';
+import type { JsonObject, JsonValue } from '../../src/domain/job.ts';
 
 /** `path message` of each fault. */
 function faultsIn(argspec: JsonObject): string[] {
@@ -12,7 +12,7 @@ function argument(schema: JsonObject, more: JsonObject = {}): JsonObject {
   return { type: 'object', properties: { x: schema }, ...more };
 }
 
-test.each<[JsonObject, string]>([
+test.each<[JsonObject, ...string[]]>([
   [{}, 'type `type` must be `object`'],
   [{ type: 'string' }, 'type `type` must be `object`'],
   [
@@ -51,9 +51,21 @@ test.each<[JsonObject, string]>([
   [
     argument({ anyOf: [{ $ref: '#/$defs/a' }] }, { $defs: { a: { allOf: [{ $ref: '#/properties/x' }] } } }),
     'properties.x.anyOf.0.$ref the reference leads back to itself',
+    '$defs.a.allOf.0.$ref the reference leads back to itself',
   ],
-])('%j is refused', (argspec, fault) => {
-  expect(faultsIn(argspec)[0]).toBe(fault);
+])('%j is refused', (argspec, ...faults) => {
+  expect(faultsIn(argspec)).toEqual(faults);
+});
+
+const types = 'must be one of "array", "boolean", "integer", "null", "number", "object", "string"';
+test.each<[JsonValue, string[]]>([
+  [5, [`properties.x.type ${types}`]],
+  [['string', 'strng'], [`properties.x.type.1 ${types}`]],
+  [[1, 'null'], [`properties.x.type.0 ${types}`]],
+  [['string', 'string'], ['properties.x.type must not hold an item twice']],
+  [[], ['properties.x.type must have at least 1 item']],
+])('of the type %j nothing is said but what is wrong in the form it has', (type, faults) => {
+  expect(faultsIn(argument({ type }))).toEqual(faults);
 });
 
 test('what a schema says besides is left alone', () => {

@@ -28,6 +28,18 @@ security:
   ]);
 });
 
+test.each([
+  ['brackets', `server:\n  bind: ${'['.repeat(5_000)}`, 'flwd.yaml:2:'],
+  ['brackets without end', '['.repeat(1_000_000), 'flwd.yaml:1:'],
+  ['maps', `a: ${'{a: '.repeat(5_000)}`, 'flwd.yaml:1:'],
+  ['lists', `instance:\n  name:\n    ${'- '.repeat(5_000)}x`, 'flwd.yaml:3:'],
+  ['keys', Array.from({ length: 5_000 }, (_, depth) => `${' '.repeat(depth)}a:\n`).join(''), 'flwd.yaml:6'],
+])('%s in each other, far deeper than anything means, are a fault with its place', (_what, yaml, place) => {
+  const faults = faultsOf(yaml);
+  expect(faults).toEqual([expect.stringMatching(/^flwd\.yaml:\d+:\d+: the file is nested over 64 deep$/)]);
+  expect(faults[0]).toContain(place);
+});
+
 test('an unknown key that is like none is told which there are', () => {
   expect(faultsOf('worker: { zzzzzzzz: 1 }')).toEqual([
     'flwd.yaml:1:11: unknown key `zzzzzzzz`, the known ones are enabled, labels',
