@@ -108,9 +108,10 @@ test('statuses, reasons, levels, scopes', () => {
     approval_denied: true,
     invalid_result: true,
     artifact_too_large: true,
+    artifact_not_stored: true,
     quota_exceeded: true,
   };
-  expect(Object.keys(reasons)).toHaveLength(11);
+  expect(Object.keys(reasons)).toHaveLength(12);
 });
 
 test('commands of flwd, with their options', () => {

@@ -17,6 +17,7 @@ export type RunReason =
   | 'approval_denied'
   | 'invalid_result'
   | 'artifact_too_large'
+  | 'artifact_not_stored'
   | 'quota_exceeded';
 
 /** Every legal move. A store checks and applies one in a single statement, so no two can race. */

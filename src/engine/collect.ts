@@ -51,7 +51,6 @@ export async function collect(o: {
   }
 
   const tooLarge = found.files.find((file) => file.sizeBytes > o.limits.maxSizeBytes);
-  const totalBytes = found.files.reduce((sum, file) => sum + file.sizeBytes, 0);
   if (tooLarge) {
     failures.push({
       reason: 'artifact_too_large',
@@ -59,61 +58,59 @@ export async function collect(o: {
         `the artifact ${tooLarge.path} has ${tooLarge.sizeBytes} bytes; persistence.artifacts.max_size is ${o.limits.maxSizeBytes}`,
       ),
     });
-  } else if (totalBytes > 0 && (await o.store.artifacts.totalBytes()) + totalBytes > o.limits.quotaBytes) {
-    failures.push({
-      reason: 'quota_exceeded',
-      message: `${totalBytes} bytes of artifacts would pass persistence.artifacts.quota_hard of ${o.limits.quotaBytes} bytes`,
-    });
   }
-
-  let artifacts: NewArtifact[] = [];
-  if (failures.length === 0) {
-    try {
-      artifacts = await stage(found.files, o);
-    } catch (error) {
-      o.log.error({ err: error, run_id: o.run.run_id }, 'artifacts could not be stored');
-      failures.push({
-        reason: 'quota_exceeded',
-        message: 'the artifacts could not be stored; the server log says why',
-      });
-    }
-  }
+  const kept = failures.length === 0 ? await keep(found.files, o) : { artifacts: [], failure: null };
 
   return {
     result: result.kind === 'value' ? { value: o.redactor.json(result.value) } : null,
     outputs: outputs.kind === 'outputs' ? o.redactor.json(outputs.outputs) : {},
-    artifacts,
+    artifacts: kept.artifacts,
     warnings: found.warnings.map((warning) => o.redactor.text(warning)),
-    failure: failures[0] ?? null,
+    failure: failures[0] ?? kept.failure,
   };
 }
 
-async function stage(
-  files: Awaited<ReturnType<typeof findArtifacts>>['files'],
+type FoundFile = Awaited<ReturnType<typeof findArtifacts>>['files'][number];
+
+/** All of the files, or none and why. */
+async function keep(
+  found: readonly FoundFile[],
   o: Parameters<typeof collect>[0],
-): Promise<NewArtifact[]> {
+): Promise<Pick<Collected, 'artifacts' | 'failure'>> {
+  const { store, limits, redactor } = o;
   const createdAtMs = o.clock.now();
-  const ttlMs = o.job.artifacts.ttlMs ?? o.limits.ttlMs;
+  const ttlMs = o.job.artifacts.ttlMs ?? limits.ttlMs;
+  const files = found.map((file) => ({ ...file, id: createId('artifact', createdAtMs) }));
+  const room = await store.artifacts.takeRoom(files, limits.quotaBytes);
+  if (room.kind === 'full') {
+    const path = files.find(({ id }) => id === room.id)?.path ?? '';
+    const message = `the artifact ${path} would pass persistence.artifacts.quota_hard of ${limits.quotaBytes} bytes; ${room.usedBytes} are taken`;
+    return { artifacts: [], failure: { reason: 'quota_exceeded', message: redactor.text(message) } };
+  }
+
   const staged: NewArtifact[] = [];
-  try {
-    for (const file of files) {
-      const blob = await o.store.artifacts.stage(file.hostPath, { id: createId('artifact', createdAtMs) });
+  for (const file of files) {
+    try {
+      const blob = await store.artifacts.stage(file.hostPath, { id: file.id });
       staged.push({
         ...blob,
         runId: o.run.run_id,
         jobId: o.run.job_id,
         tenant: o.run.tenant,
         stepId: stepIdOfSingle,
-        name: o.redactor.text(file.name),
-        path: o.redactor.text(file.path),
+        name: redactor.text(file.name),
+        path: redactor.text(file.path),
         mediaType: file.mediaType,
         createdAtMs,
         expiresAtMs: ttlMs === null ? null : createdAtMs + ttlMs,
       });
+    } catch (error) {
+      o.log.error({ err: error, run_id: o.run.run_id }, 'an artifact could not be stored');
+      for (const artifact of staged) await store.artifacts.discard(artifact);
+      room.giveBack();
+      const message = `the artifact ${file.path} could not be stored; the server log says why`;
+      return { artifacts: [], failure: { reason: 'artifact_not_stored', message: redactor.text(message) } };
     }
-    return staged;
-  } catch (error) {
-    for (const artifact of staged) await o.store.artifacts.discard(artifact);
-    throw error;
   }
+  return { artifacts: staged, failure: null };
 }

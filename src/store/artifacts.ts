@@ -4,6 +4,7 @@ import type { FileHandle } from 'node:fs/promises';
 import type { Kysely } from 'kysely';
 import type { Clock } from '../lib/clock.ts';
 import { toTimestamp } from '../lib/clock.ts';
+import { createArtifactRoom, type Room, type WantedFile } from './artifact-room.ts';
 import type { Blob, BlobStore } from './blobs.ts';
 import { parseCursor, toCursor } from './cursor.ts';
 import type { Database, Transaction } from './database.ts';
@@ -66,8 +67,10 @@ export type ArtifactStore = {
   readonly get: (id: string) => Promise<(Artifact & { readonly gone: boolean }) | undefined>;
   /** To be closed by the caller; undefined when the file is gone. */
   readonly openRead: (artifact: Pick<Artifact, 'id'>) => Promise<FileHandle | undefined>;
-  /** What the files of all artifacts take. */
-  readonly totalBytes: () => Promise<number>;
+  /** Room for files that are about to be staged, within what all artifacts may take together. */
+  readonly takeRoom: (files: readonly WantedFile[], quotaBytes: number) => Promise<Room>;
+  /** Removes the files of those whose time has passed since it last came to its end. */
+  readonly removeExpired: (signal: AbortSignal) => Promise<void>;
 };
 
 export function createArtifactStore(o: {
@@ -77,6 +80,21 @@ export function createArtifactStore(o: {
 }): ArtifactStore {
   const { blobs, clock } = o;
   const { read } = o.database;
+  let removedUntilMs = 0;
+
+  /** Without those that are gone. */
+  async function storedBytes(): Promise<number> {
+    const gone = await read
+      .selectFrom('artifacts')
+      .select((eb) => eb.fn.sum<number | string | null>('size_bytes').as('bytes'))
+      .where('expires_at', '<=', clock.now())
+      .executeTakeFirstOrThrow();
+    const all = await read
+      .selectFrom('artifact_counts')
+      .select((eb) => eb.fn.sum<number | string | null>('size_bytes').as('bytes'))
+      .executeTakeFirstOrThrow();
+    return Number(all.bytes ?? 0) - Number(gone.bytes ?? 0);
+  }
 
   return {
     stage: (hostPath, { id }) => blobs.take(hostPath, id),
@@ -128,12 +146,21 @@ export function createArtifactStore(o: {
 
     openRead: ({ id }) => blobs.openRead(id),
 
-    async totalBytes() {
-      const { bytes } = await read
-        .selectFrom('artifact_counts')
-        .select((eb) => eb.fn.sum<number | string | null>('size_bytes').as('bytes'))
-        .executeTakeFirstOrThrow();
-      return Number(bytes ?? 0);
+    takeRoom: createArtifactRoom({ read, storedBytes }),
+
+    async removeExpired(signal) {
+      const untilMs = clock.now();
+      const expired = await read
+        .selectFrom('artifacts')
+        .select('id')
+        .where('expires_at', '>', removedUntilMs)
+        .where('expires_at', '<=', untilMs)
+        .execute();
+      for (const { id } of expired) {
+        if (signal.aborted) return;
+        await blobs.remove(id);
+      }
+      removedUntilMs = untilMs;
     },
   };
 }

@@ -4,6 +4,7 @@ import { mkdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Clock } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
+import { startArtifactExpiry } from './artifact-expiry.ts';
 import { type ArtifactStore, createArtifactStore } from './artifacts.ts';
 import { createBlobStore } from './blobs.ts';
 import type { CommitListener, Database } from './database.ts';
@@ -37,18 +38,21 @@ export async function openStore(o: {
   for (const dir of [dirname(o.dbPath), o.blobsDir]) mkdirSync(dir, { recursive: true, mode: 0o700 });
   const db = await openSqliteDatabase({ path: o.dbPath, clock, log, onCommit });
   const logs = createLogStore({ dir: join(o.blobsDir, 'logs'), db, clock, log });
+  const artifacts = createArtifactStore({
+    database: db,
+    blobs: createBlobStore({ dir: join(o.blobsDir, 'artifacts') }),
+    clock,
+  });
+  const endExpiry = startArtifactExpiry(artifacts, log);
   return {
     db,
     runs: createRunStore(db),
     journal: createJournal(db),
-    artifacts: createArtifactStore({
-      database: db,
-      blobs: createBlobStore({ dir: join(o.blobsDir, 'artifacts') }),
-      clock,
-    }),
+    artifacts,
     idempotency: createIdempotencyStore(db),
     logs,
     async close() {
+      await endExpiry();
       await logs.close();
       await db.close();
     },

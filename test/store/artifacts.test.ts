@@ -232,17 +232,73 @@ describe.each(engines)('artifacts on $engine', ({ open }) => {
     await expect(artifacts.list({ limit: 1, cursor: 'nonsense' })).rejects.toMatchObject({ slug: 'validation-error' });
   });
 
-  test('the bytes of all artifacts are known', async () => {
-    expect(await artifacts.totalBytes()).toBe(0);
-    await add({ sizeBytes: 3_000_000_000 });
-    await add({ sizeBytes: 9, jobId: 'report' });
-    await expect(
-      store.database.transact(async (tx) => {
-        await artifacts.add(tx, [anArtifact({ sizeBytes: 1 })]);
-        throw new Error('taken back');
-      }),
-    ).rejects.toThrow('taken back');
+  describe('the room for all artifacts together', () => {
+    const wanted = (sizeBytes: number): { id: string; sizeBytes: number } => ({ id: newId(), sizeBytes });
 
-    expect(await artifacts.totalBytes()).toBe(3_000_000_009);
+    test('is what the stored ones leave, whoever’s they are', async () => {
+      await add({ sizeBytes: 3_000_000_000 });
+      await add({ sizeBytes: 9, jobId: 'report' });
+      const [small, large] = [wanted(1), wanted(3)];
+      expect(await artifacts.takeRoom([small, large], 3_000_000_012)).toEqual({
+        kind: 'full',
+        id: large.id,
+        usedBytes: 3_000_000_009,
+      });
+      expect(await artifacts.takeRoom([small, large], 3_000_000_013)).toMatchObject({ kind: 'taken' });
+    });
+
+    test('is not given twice to runs that end at once', async () => {
+      const taken = await Promise.all([1, 2, 3, 4].map(() => artifacts.takeRoom([wanted(60)], 130)));
+      expect(taken.map(({ kind }) => kind)).toEqual(['taken', 'taken', 'full', 'full']);
+    });
+
+    test('counts what was stored once, and what came to nothing not at all', async () => {
+      const file = wanted(60);
+      await artifacts.takeRoom([file], 100);
+      await add({ ...file });
+      const second = await artifacts.takeRoom([wanted(40)], 100);
+      expect(second.kind).toBe('taken');
+      expect(await artifacts.takeRoom([wanted(40)], 100)).toMatchObject({ kind: 'full', usedBytes: 100 });
+      if (second.kind === 'taken') second.giveBack();
+      expect(await artifacts.takeRoom([wanted(40)], 100)).toMatchObject({ kind: 'taken' });
+    });
+
+    test('is free again once an artifact’s time is over', async () => {
+      await add({ sizeBytes: 60, expiresAtMs: nowMs + 1_000 });
+      expect(await artifacts.takeRoom([wanted(60)], 100)).toMatchObject({ kind: 'full' });
+      passedMs = 1_000;
+      expect(await artifacts.takeRoom([wanted(60)], 100)).toMatchObject({ kind: 'taken' });
+    });
+  });
+
+  test('the file of one whose time is over is removed, and it is still known to be gone', async () => {
+    const ids = await Promise.all(
+      [nowMs + 1_000, nowMs + 2_000, null].map(async (expiresAtMs, index) => {
+        const { id } = await artifacts.stage(await aFile(`file${index}`), { id: newId() });
+        return add({ id, expiresAtMs });
+      }),
+    );
+    const kept = async (): Promise<boolean[]> =>
+      Promise.all(
+        ids.map((id) =>
+          stat(blobPath(id)).then(
+            () => true,
+            () => false,
+          ),
+        ),
+      );
+    const { signal } = new AbortController();
+
+    for (const [atMs, left] of [
+      [0, [true, true, true]],
+      [1_000, [false, true, true]],
+      [2_000, [false, false, true]],
+    ] as const) {
+      passedMs = atMs;
+      await artifacts.removeExpired(signal);
+      expect(await kept()).toEqual(left);
+    }
+    expect(await artifacts.get(ids[0] ?? '')).toMatchObject({ gone: true });
+    expect(await artifacts.get(ids[2] ?? '')).toMatchObject({ gone: false });
   });
 });

@@ -1,0 +1,74 @@
+// What becomes of a finished run's artifacts when the store cannot take them.
+
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import { type Collected, collect } from '../../src/engine/collect.ts';
+import { createRedactor } from '../../src/exec/redact.ts';
+import { systemClock } from '../../src/lib/clock.ts';
+import { createLogger } from '../../src/lib/logger.ts';
+import { openStore } from '../../src/store/open.ts';
+import { sample } from '../exec/sample.ts';
+
+const log = createLogger({ level: 'silent', format: 'json' });
+
+async function setUp(quotaBytes: number) {
+  const dir = await mkdtemp(join(tmpdir(), 'flwd-collect-'));
+  const blobsDir = join(dir, 'blobs');
+  const dbPath = join(dir, 'flwd.db');
+  const store = await openStore({ dbPath, blobsDir, clock: systemClock, log, onCommit: () => undefined });
+  onTestFinished(async () => {
+    await store.close();
+    await rm(dir, { recursive: true });
+  });
+
+  async function ended(runId: string, files: Readonly<Record<string, number>>): Promise<Collected> {
+    const workspaceDir = join(dir, runId, 'workspace');
+    await mkdir(join(workspaceDir, 'artifacts'), { recursive: true });
+    await mkdir(join(dir, runId, '1', 'out'), { recursive: true });
+    for (const [name, bytes] of Object.entries(files)) {
+      await writeFile(join(workspaceDir, 'artifacts', name), 'x'.repeat(bytes));
+    }
+    return collect({
+      workspaceDir,
+      attemptDir: join(dir, runId, '1'),
+      job: sample('true').job,
+      run: { run_id: runId, job_id: 'report', tenant: 'default' },
+      redactor: createRedactor([]),
+      store,
+      limits: { maxSizeBytes: 1_000, quotaBytes, ttlMs: null },
+      clock: systemClock,
+      log,
+    });
+  }
+  return { blobsDir, ended };
+}
+
+test('two runs that end at once cannot pass the quota together, and the one that fails says by which artifact', async () => {
+  const { ended } = await setUp(100);
+  const both = await Promise.all([ended('run_1', { 'a.txt': 60 }), ended('run_2', { 'a.txt': 60 })]);
+  expect(both.flatMap(({ artifacts }) => artifacts)).toHaveLength(1);
+  expect(both.flatMap(({ failure }) => failure ?? [])).toEqual([
+    {
+      reason: 'quota_exceeded',
+      message:
+        'the artifact /workspace/artifacts/a.txt would pass persistence.artifacts.quota_hard of 100 bytes; 60 are taken',
+    },
+  ]);
+});
+
+test('a disk that takes no artifact is no quota: the run says which could not be stored, and none is kept', async () => {
+  const { ended, blobsDir } = await setUp(100);
+  await writeFile(join(blobsDir, 'artifacts'), 'in the way');
+  expect(await ended('run_1', { 'a.txt': 60 })).toMatchObject({
+    artifacts: [],
+    failure: {
+      reason: 'artifact_not_stored',
+      message: 'the artifact /workspace/artifacts/a.txt could not be stored; the server log says why',
+    },
+  });
+  await rm(join(blobsDir, 'artifacts'));
+  expect(await ended('run_2', { 'a.txt': 60 })).toMatchObject({ failure: null });
+  expect(await readdir(join(blobsDir, 'artifacts'))).toHaveLength(1);
+});
