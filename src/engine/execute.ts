@@ -1,7 +1,7 @@
 // One attempt of a run, from its launch (or its take-up after a restart) to the row that says how it ended:
 // shim → spool → redaction → log → result, outputs, artifacts → one transaction.
 
-import { realpath, rm } from 'node:fs/promises';
+import { realpath } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type JobDefinition, type JsonObject, stepIdOfSingle } from '../domain/job.ts';
@@ -19,6 +19,7 @@ import type { RunChange } from '../store/runs.ts';
 import { isStorageFault } from '../store/storage-fault.ts';
 import { type ArtifactLimits, type Collected, collect } from './collect.ts';
 import { createOutput } from './output.ts';
+import { removeRunFolder } from './run-folders.ts';
 
 export type ExecuteContext = {
   readonly store: Store;
@@ -175,9 +176,7 @@ export function execute(source: ExecutionSource, context: ExecuteContext, mode: 
     for (const warning of collected.warnings) await output.note('warn', warning);
     await output.close();
     await finish(end, collected, await termination);
-    void rm(runDir, { recursive: true, force: true }).catch((error: unknown) =>
-      log.warn({ err: error }, 'the folder of a finished run was not removed'),
-    );
+    void removeRunFolder(runDir, log);
   }
 
   async function finish(end: AttemptEnd, collected: Collected, proof: Termination | undefined): Promise<void> {
@@ -215,6 +214,7 @@ export function execute(source: ExecutionSource, context: ExecuteContext, mode: 
         await store.runs.move(tx, run.run_id, 'fail', { ...change, atMs: clock.now() });
       }),
     );
+    void removeRunFolder(runDir, log);
   }
 
   const finished = attend()
