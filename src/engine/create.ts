@@ -12,7 +12,7 @@ import type { Store } from '../store/open.ts';
 import type { Dispatcher } from './dispatch.ts';
 import type { Ends } from './ends.ts';
 import type { ResolvedPlan, RunRequest } from './plan.ts';
-import type { QueueLimits } from './queue.ts';
+import type { Place, Slot } from './queue.ts';
 
 export type Caller = { readonly principal: Principal; readonly trigger: Trigger['type']; readonly requestId: string };
 
@@ -26,7 +26,6 @@ export type Created = {
 
 /** An answer is replayed for this long. */
 const idempotencyMs = 24 * 3_600_000;
-const queueFullRetrySeconds = 5;
 
 type Idempotency = { readonly key: string; readonly bodyHash: string };
 type Request = {
@@ -42,7 +41,6 @@ export function createRuns(o: {
   readonly sealer: Sealer;
   readonly clock: Clock;
   readonly log: Logger;
-  readonly limits: QueueLimits;
   readonly worker: string;
   readonly dispatcher: Dispatcher;
   readonly ends: Ends;
@@ -92,17 +90,11 @@ export function createRuns(o: {
   async function create(request: Request): Promise<Created> {
     const plan = await o.resolve(request.body);
     if (plan.denied) throw plan.denied;
-    const { maxDepth } = o.limits;
-    if (maxDepth !== null && dispatcher.depth >= maxDepth) {
-      throw new Problem(
-        'queue-full',
-        `${dispatcher.depth} runs wait already; scheduler.queue.max_depth is ${maxDepth}.`,
-        {
-          retry_after: queueFullRetrySeconds,
-        },
-      );
-    }
-    const added = await add(plan, request);
+    const room = dispatcher.admit(plan.entry.definition.id);
+    const added = await add(plan, request, room).catch((error: unknown) => {
+      room.release();
+      throw error;
+    });
     if (request.body.async !== false) return added;
     await o.ends.wait(added.runId, o.syncWaitMs);
     const answer = await asItStands(added.runId);
@@ -120,54 +112,54 @@ export function createRuns(o: {
     return { status: isFinished(run.status) ? 201 : 202, body: JSON.stringify(run), runId, replayed: false };
   }
 
-  async function add(plan: ResolvedPlan, { body: asked, caller, tenant, idempotency }: Request): Promise<Created> {
+  async function add(
+    plan: ResolvedPlan,
+    { body: asked, caller, tenant, idempotency }: Request,
+    room: Slot | Place,
+  ): Promise<Created> {
     const { definition: job, source } = plan.entry;
     const { revision } = await o.snapshots.take(plan.entry);
     const createdAtMs = clock.now();
     const id = createId('run', createdAtMs);
-    const slot = dispatcher.takeSlot(job.id);
-    const waiting = typeof slot === 'string' ? slot : null;
+    const waiting = 'waiting' in room ? room.waiting : null;
     const { profile, network, read, write, resolvedArgs, secrets } = plan;
     const runPlan = { job, revision, profile, network, read, write, resolvedArgs };
     const status: RunStatus = waiting === null ? 'running' : 'pending';
     const body = JSON.stringify({ run_id: id, job_id: job.id, status, created_at: toTimestamp(createdAtMs) });
-    try {
-      await store.db.transact(async (tx) => {
-        if (idempotency) {
-          const answer = asked.async === false ? null : { status: 201, body };
-          await store.idempotency.add(tx, { tenant, ...idempotency, runId: id, answer, createdAtMs });
-        }
-        await store.runs.add(tx, {
-          id,
-          jobId: job.id,
-          tenant,
-          createdAtMs,
-          args: plan.args,
-          sealed: secrets.size === 0 ? null : sealer.seal(JSON.stringify(Object.fromEntries(secrets)), id),
-          labels: { ...asked.labels },
-          priority: 0,
-          trigger: { type: caller.trigger },
-          createdBy: caller.principal.name,
-          requestId: caller.requestId,
-          source: { name: source.name, type: source.type, revision },
-          security: { profile, isolation: plan.isolation },
-          grants: plan.grants,
-          limits: { log_bytes: job.logs.maxSizeBytes },
-          waiting,
-          plan: runPlan,
-        });
-        // A free slot is claimed in the same commit: one fsync between the request and the script.
-        if (waiting === null) await store.runs.move(tx, id, 'claim', { atMs: createdAtMs, worker: o.worker });
+    await store.db.transact(async (tx) => {
+      if (idempotency) {
+        const answer = asked.async === false ? null : { status: 201, body };
+        await store.idempotency.add(tx, { tenant, ...idempotency, runId: id, answer, createdAtMs });
+      }
+      await store.runs.add(tx, {
+        id,
+        jobId: job.id,
+        tenant,
+        createdAtMs,
+        args: plan.args,
+        sealed: secrets.size === 0 ? null : sealer.seal(JSON.stringify(Object.fromEntries(secrets)), id),
+        labels: { ...asked.labels },
+        priority: 0,
+        trigger: { type: caller.trigger },
+        createdBy: caller.principal.name,
+        requestId: caller.requestId,
+        source: { name: source.name, type: source.type, revision },
+        security: { profile, isolation: plan.isolation },
+        grants: plan.grants,
+        limits: { log_bytes: job.logs.maxSizeBytes },
+        waiting,
+        plan: runPlan,
       });
-    } catch (error) {
-      if (typeof slot !== 'string') slot.release();
-      throw error;
-    }
-    if (typeof slot === 'string') dispatcher.added();
-    else {
+      // A free slot is claimed in the same commit: one fsync between the request and the script.
+      if (waiting === null) await store.runs.move(tx, id, 'claim', { atMs: createdAtMs, worker: o.worker });
+    });
+    if ('waiting' in room) {
+      room.release();
+      dispatcher.added();
+    } else {
       const run = { run_id: id, job_id: job.id, tenant, attempt: 1, args: plan.args };
       // Starting a process holds the event loop for milliseconds: the answer goes out first.
-      setImmediate(() => dispatcher.start({ run, plan: runPlan, secrets, startedAtMs: createdAtMs }, slot, 'launch'));
+      setImmediate(() => dispatcher.start({ run, plan: runPlan, secrets, startedAtMs: createdAtMs }, room, 'launch'));
     }
     return { status: 201, body, runId: id, replayed: false };
   }

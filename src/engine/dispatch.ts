@@ -1,5 +1,6 @@
 // Starts pending runs, oldest first, while slots are free; keeps what is executing; ends what waits too long.
 
+import { Problem } from '../domain/problem.ts';
 import type { RunReason, Termination } from '../domain/run.ts';
 import type { Sealer } from '../exec/seal.ts';
 import type { Clock } from '../lib/clock.ts';
@@ -9,15 +10,19 @@ import { formatDuration } from '../lib/units.ts';
 import type { Store } from '../store/open.ts';
 import { isStorageFault } from '../store/storage-fault.ts';
 import { type ExecuteContext, type Execution, type ExecutionSource, endUnattended, execute } from './execute.ts';
-import { createSlots, type QueueLimits, type Slot } from './queue.ts';
+import { createSlots, type Place, type QueueLimits, type Slot } from './queue.ts';
+import { sweepRunFolders } from './run-folders.ts';
 
 export type Dispatcher = {
   readonly running: number;
   readonly depth: number;
-  /** A slot for a run about to be created, or why it has to wait. A run never overtakes those that wait already. */
-  readonly takeSlot: (jobId: string) => Slot | string;
-  /** Why a run created now would wait; null when it would start. */
-  readonly whyWait: (jobId: string) => string | null;
+  /**
+   * A slot for a run about to be created, or a place in the queue. A run never overtakes those that wait already.
+   * @throws Problem queue-full
+   */
+  readonly admit: (jobId: string) => Slot | Place;
+  /** Why a run created now would wait, and why it would be refused; null when it would start. */
+  readonly outlook: (jobId: string) => { readonly waiting: string | null; readonly refused: Problem | null };
   /** A run was added as pending. */
   readonly added: () => void;
   /** A pending run was cancelled. */
@@ -32,6 +37,7 @@ export type Dispatcher = {
 
 const queueTickMs = 1_000;
 const pendingPage = 200;
+const queueFullRetrySeconds = 5;
 
 export function createDispatcher(o: {
   readonly store: Store;
@@ -45,25 +51,59 @@ export function createDispatcher(o: {
   const { store, clock, log } = o;
   const executions = new Map<string, Execution>();
   const slots = createSlots(o.limits, () => wake());
-  let depth = 0;
+  /** As stored, when it was last counted. */
+  let stored = 0;
+  /** Places of runs about to be stored. */
+  let promised = 0;
   const stopping = new AbortController();
   let recovery: Promise<void> | undefined;
   let isRecovered = false;
   let pass: Promise<void> | undefined;
   let isPassDue = false;
   const ticker = setInterval(() => {
-    if (depth > 0) wake();
+    if (stored > 0) wake();
   }, queueTickMs);
+
+  function depth(): number {
+    return stored + promised;
+  }
+
+  function depthInWords(): string {
+    return depth() === 1 ? '1 run waits' : `${depth()} runs wait`;
+  }
 
   /** What makes any new run wait, slots or not. */
   function queued(): string | null {
     if (stopping.signal.aborted || !isRecovered) return 'the server is starting or stopping';
-    return depth === 0 ? null : `${depth} ${depth === 1 ? 'run waits' : 'runs wait'} before it`;
+    return depth() === 0 ? null : `${depthInWords()} before it`;
+  }
+
+  function refusal(): Problem | null {
+    const { maxDepth } = o.limits;
+    if (maxDepth === null || depth() < maxDepth) return null;
+    const detail = `${depthInWords()} already; scheduler.queue.max_depth is ${maxDepth}.`;
+    return new Problem('queue-full', detail, { retry_after: queueFullRetrySeconds });
+  }
+
+  function admit(jobId: string): Slot | Place {
+    const slot = queued() ?? slots.take(jobId);
+    if (typeof slot !== 'string') return slot;
+    const refused = refusal();
+    if (refused) throw refused;
+    promised += 1;
+    let isHeld = true;
+    return {
+      waiting: slot,
+      release() {
+        if (isHeld) promised -= 1;
+        isHeld = false;
+      },
+    };
   }
 
   /** One pass at a time; a wake during a pass makes it run once more. */
   function wake(): void {
-    if (stopping.signal.aborted || !isRecovered || depth === 0) return;
+    if (stopping.signal.aborted || !isRecovered || stored === 0) return;
     isPassDue = true;
     pass ??= runPasses()
       .catch((error: unknown) => log.error({ err: error }, 'pending runs could not be started'))
@@ -76,34 +116,33 @@ export function createDispatcher(o: {
     while (isPassDue) {
       if (stopping.signal.aborted) return;
       isPassDue = false;
+      await endOverdue();
       let afterId: string | undefined;
       for (;;) {
         const page = await store.runs.pending(pendingPage, afterId);
         for (const waiting of page) await consider(waiting);
         afterId = page.at(-1)?.id;
-        // Behind a full house only the queue's timeouts remain to be looked at: the first page holds the oldest.
         if (page.length < pendingPage || slots.free === 0) break;
       }
-      depth = (await store.runs.counts()).pending;
+      stored = (await store.runs.counts()).pending;
     }
   }
 
-  async function consider(waiting: {
-    id: string;
-    jobId: string;
-    createdAtMs: number;
-    queueMs: number | null;
-    waiting: string | null;
-  }): Promise<void> {
+  /** Wherever in the queue they are. */
+  async function endOverdue(): Promise<void> {
+    const atMs = clock.now();
+    const overdue = await store.runs.overdue(atMs);
+    await Promise.all(
+      overdue.map(({ id, queueMs }) => {
+        const message = `waited longer than timeouts.queue of ${formatDuration(queueMs)}`;
+        const change = { atMs, reason: 'timeout', error: { message } } as const;
+        return store.db.transact((tx) => store.runs.move(tx, id, 'fail', change));
+      }),
+    );
+  }
+
+  async function consider(waiting: { id: string; jobId: string; waiting: string | null }): Promise<void> {
     if (stopping.signal.aborted) return;
-    const nowMs = clock.now();
-    if (waiting.queueMs !== null && nowMs >= waiting.createdAtMs + waiting.queueMs) {
-      const message = `waited longer than timeouts.queue of ${formatDuration(waiting.queueMs)}`;
-      await store.db.transact((tx) =>
-        store.runs.move(tx, waiting.id, 'fail', { atMs: nowMs, reason: 'timeout', error: { message } }),
-      );
-      return;
-    }
     const slot = slots.take(waiting.jobId);
     if (typeof slot === 'string') {
       if (slot !== waiting.waiting) await store.db.transact((tx) => store.runs.setWaiting(tx, waiting.id, slot));
@@ -170,9 +209,13 @@ export function createDispatcher(o: {
     const running = await patiently(() => store.runs.running());
     await Promise.all(running.map((runId) => takeUp(runId).catch((error: unknown) => report(error, runId))));
     if (running.length > 0) log.info({ runs: running.length }, 'took up running runs');
-    depth = (await patiently(() => store.runs.counts())).pending;
+    stored = (await patiently(() => store.runs.counts())).pending;
     isRecovered = true;
     wake();
+    // A large workspace takes its time, which nobody waits for.
+    void sweepRunFolders({ runsDir: o.context.runsDir, runs: store.runs, log, signal: stopping.signal }).catch(
+      (error: unknown) => report(error),
+    );
   }
 
   function report(error: unknown, runId?: string): void {
@@ -202,16 +245,19 @@ export function createDispatcher(o: {
       return slots.running;
     },
     get depth() {
-      return depth;
+      return depth();
     },
-    takeSlot: (jobId) => queued() ?? slots.take(jobId),
-    whyWait: (jobId) => queued() ?? slots.whyNone(jobId),
+    admit,
+    outlook(jobId) {
+      const waiting = queued() ?? slots.whyNone(jobId);
+      return { waiting, refused: waiting === null ? null : refusal() };
+    },
     added() {
-      depth += 1;
+      stored += 1;
       wake();
     },
     removed() {
-      depth = Math.max(0, depth - 1);
+      stored = Math.max(0, stored - 1);
     },
     start,
     executing: (runId) => executions.get(runId),

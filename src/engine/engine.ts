@@ -98,6 +98,8 @@ export function createEngine(o: {
     async plan(request) {
       const plan = await resolved(request);
       const { definition: job } = plan.entry;
+      const outlook = dispatcher.outlook(job.id);
+      const denied = plan.denied ?? outlook.refused;
       return {
         job_id: job.id,
         args: plan.args,
@@ -112,8 +114,8 @@ export function createEngine(o: {
           queue: toText(job.timeouts.queueMs),
         },
         revision: await catalog.revisionOf(plan.entry),
-        waiting: dispatcher.whyWait(job.id),
-        denied: plan.denied ? { type: problemType(plan.denied.slug), detail: plan.denied.message } : null,
+        waiting: outlook.waiting,
+        denied: denied ? { type: problemType(denied.slug), detail: denied.message } : null,
       };
     },
     addArgumentFaults: (body, faults) => addArgumentFaults(body, catalog, faults),

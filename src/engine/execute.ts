@@ -1,7 +1,6 @@
 // One attempt of a run, from its launch (or its take-up after a restart) to the row that says how it ended:
 // shim → spool → redaction → log → result, outputs, artifacts → one transaction.
 
-import { realpath, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type JobDefinition, type JsonObject, stepIdOfSingle } from '../domain/job.ts';
@@ -18,7 +17,9 @@ import type { Store } from '../store/open.ts';
 import type { RunChange } from '../store/runs.ts';
 import { isStorageFault } from '../store/storage-fault.ts';
 import { type ArtifactLimits, type Collected, collect } from './collect.ts';
+import { assertUnmoved, GrantMoved } from './granted-paths.ts';
 import { createOutput } from './output.ts';
+import { removeRunFolder } from './run-folders.ts';
 
 export type ExecuteContext = {
   readonly store: Store;
@@ -124,7 +125,7 @@ export function execute(source: ExecutionSource, context: ExecuteContext, mode: 
       const adopted = await patiently(() => adopt(attemptDir));
       if (adopted) return adopted;
     }
-    await assertUnmoved(plan);
+    await patiently(() => assertUnmoved(plan));
     const spec = {
       runId: run.run_id,
       jobId: run.job_id,
@@ -175,9 +176,7 @@ export function execute(source: ExecutionSource, context: ExecuteContext, mode: 
     for (const warning of collected.warnings) await output.note('warn', warning);
     await output.close();
     await finish(end, collected, await termination);
-    void rm(runDir, { recursive: true, force: true }).catch((error: unknown) =>
-      log.warn({ err: error }, 'the folder of a finished run was not removed'),
-    );
+    void removeRunFolder(runDir, log);
   }
 
   async function finish(end: AttemptEnd, collected: Collected, proof: Termination | undefined): Promise<void> {
@@ -221,6 +220,7 @@ export function execute(source: ExecutionSource, context: ExecuteContext, mode: 
         await store.runs.move(tx, run.run_id, 'fail', { ...change, atMs: clock.now() });
       }),
     );
+    void removeRunFolder(runDir, log);
   }
 
   const finished = attend()
@@ -300,15 +300,4 @@ function timeoutOf(job: JobDefinition): number | null {
 
 function withoutSecrets(args: JsonObject, names: readonly string[]): JsonObject {
   return Object.fromEntries(Object.entries(args).filter(([name]) => !names.includes(name)));
-}
-
-class GrantMoved extends Error {}
-
-/** A granted path was compared when the run was created; a link put in its place since would lead elsewhere. */
-async function assertUnmoved(plan: RunPlan): Promise<void> {
-  for (const path of [...plan.read, ...plan.write]) {
-    const now = await realpath(path).catch(() => undefined);
-    if (now !== path)
-      throw new GrantMoved('a path that the job may see has been moved or removed since the run was created');
-  }
 }

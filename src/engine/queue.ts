@@ -9,6 +9,9 @@ export type QueueLimits = {
 /** A place for one running process. Released once, when the process is gone. */
 export type Slot = { readonly release: () => void };
 
+/** A place among those that wait. Given up once: when the run is stored as waiting, or not stored at all. */
+export type Place = { readonly waiting: string; readonly release: () => void };
+
 export type Slots = {
   readonly running: number;
   readonly free: number;

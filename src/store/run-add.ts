@@ -1,4 +1,4 @@
-// Adding a run: its row, its plan, its first step, its labels and run.created.
+// Adding a run: its row, its plan, its first step, its labels, run.created, and run.waiting where it has to wait.
 
 import { type JsonObject, stepIdOfSingle } from '../domain/job.ts';
 import type { Run, RunPlan, Trigger } from '../domain/run.ts';
@@ -60,6 +60,9 @@ export async function addRun(tx: Transaction, run: NewRun): Promise<void> {
   }
   await countAddedRun(tx.db, { tenant, job_id: jobId, source: run.source.name });
   tx.emit({ type: 'run.created', runId: id, jobId, tenant, data: { status: 'pending' } });
+  if (run.waiting !== null) {
+    tx.emit({ type: 'run.waiting', runId: id, jobId, tenant, data: { status: 'pending', message: run.waiting } });
+  }
 }
 
 function toRow(run: NewRun): RunRow {

@@ -1,6 +1,7 @@
 // Runs as everything else sees them: reading one, listing them, and what the dispatcher asks for. Adding
 // and changing them is in run-add.ts and run-moves.ts.
 
+import type { NotNull } from 'kysely';
 import type { Progress, Run, RunMove, RunPlan, RunStatus, RunSummary } from '../domain/run.ts';
 import type { Database, Transaction } from './database.ts';
 import { prepareQuery } from './prepared-query.ts';
@@ -15,8 +16,6 @@ export type { RunChange } from './run-moves.ts';
 type PendingRun = {
   readonly id: string;
   readonly jobId: string;
-  readonly createdAtMs: number;
-  readonly queueMs: number | null;
   readonly waiting: string | null;
 };
 
@@ -39,9 +38,13 @@ export type RunStore = {
   readonly execution: (id: string) => Promise<{ run: Run; plan: RunPlan; sealed: string | null } | undefined>;
   /** Oldest first, those after run `afterId`. */
   readonly pending: (limit: number, afterId?: string) => Promise<readonly PendingRun[]>;
+  /** Pending ones that have waited for longer than they may, some hundred at a time. */
+  readonly overdue: (nowMs: number) => Promise<readonly { readonly id: string; readonly queueMs: number }[]>;
   readonly running: () => Promise<readonly string[]>;
   readonly counts: () => Promise<{ pending: number; running: number }>;
 };
+
+const mostOverdue = 500;
 
 const selectRun = prepareQuery((db, { id }: { id: string }) => db.selectFrom('runs').selectAll().where('id', '=', id));
 const selectVersion = prepareQuery((db, { id }: { id: string }) =>
@@ -99,7 +102,7 @@ export function createRunStore(database: Database): RunStore {
     async pending(limit, afterId) {
       let query = read
         .selectFrom('runs')
-        .select(['id', 'job_id as jobId', 'created_at as createdAtMs', 'queue_ms as queueMs', 'waiting'])
+        .select(['id', 'job_id as jobId', 'waiting'])
         .where('status', '=', 'pending')
         .orderBy('created_at')
         .orderBy('id')
@@ -115,6 +118,17 @@ export function createRunStore(database: Database): RunStore {
       }
       return query.execute();
     },
+
+    overdue: (nowMs) =>
+      read
+        .selectFrom('runs')
+        .select(['id', 'queue_ms as queueMs'])
+        .where('status', '=', 'pending')
+        .where('queue_ms', 'is not', null)
+        .where((eb) => eb(eb('created_at', '+', eb.ref('queue_ms')), '<=', nowMs))
+        .limit(mostOverdue)
+        .$narrowType<{ queueMs: NotNull }>()
+        .execute(),
 
     async running() {
       const rows = await read.selectFrom('runs').select('id').where('status', '=', 'running').orderBy('id').execute();
