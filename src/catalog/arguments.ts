@@ -27,7 +27,8 @@ export function checkArguments(job: JobArguments, args: JsonObject, faults: Faul
   const fault = (path: readonly string[], keyword: string, message: string) => {
     const [name] = path;
     if (name !== undefined && path.length === 1) faulty.add(name);
-    faults.add({ pointer: toPointer(['args', ...path]), keyword, message });
+    if (faults.isFull) faults.addUnnamed(1);
+    else faults.add({ pointer: toPointer(['args', ...path]), keyword, message });
   };
 
   const isShallow = checkValues(args, [], fault);
