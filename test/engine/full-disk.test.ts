@@ -2,9 +2,10 @@
 
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { describe, expect } from 'vitest';
 import { bash } from '../support/jobs.ts';
-import { canMount, dataFolder, fillDisk, type Opened, openEngine } from './an-engine.ts';
+import { fillDisk, testWithDisk as test } from '../support/small-disk.ts';
+import { dataFolder, type Opened, openEngine } from './an-engine.ts';
 
 /** Says `ready`, ends once it is told, having said `done`. */
 const told = bash('echo ready; until [[ -e go ]]; do sleep 0.02; done; echo done');
@@ -19,7 +20,7 @@ async function ready(opened: Opened, jobId: string): Promise<string> {
   return runId;
 }
 
-describe.skipIf(!canMount && !process.env.CI)('while the disk is full', () => {
+describe('while the disk is full', () => {
   test('a script that ends then is a success once there is room, with its whole log and its events', async () => {
     const root = dataFolder({ sizeMiB: 16 });
     const opened = await openEngine(root, { jobs: { told } });
