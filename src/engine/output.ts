@@ -9,6 +9,7 @@ import type { Logger } from '../lib/logger.ts';
 import type { Transaction } from '../store/database.ts';
 import type { LogWriter } from '../store/logs.ts';
 import type { Store } from '../store/open.ts';
+import { isStorageFault } from '../store/storage-fault.ts';
 
 export type Output = {
   /** Starts reading; a take-up goes on behind what is stored already. */
@@ -85,7 +86,10 @@ export function createOutput(o: {
   }
 
   function write(work: (tx: Transaction) => Promise<void>): void {
-    commit(work).catch((error: unknown) => o.log.warn({ err: error }, 'events of the output are not written yet'));
+    commit(work).catch((error: unknown) => {
+      // That it cannot write at present, the store has said already.
+      if (!isStorageFault(error)) o.log.error({ err: error }, 'events of the output were not written');
+    });
   }
 
   /** Lines whose announcement failed are announced later. */
@@ -183,9 +187,12 @@ export function createOutput(o: {
     },
     async release() {
       spool?.close();
-      await writer?.release();
-      stopTimer();
-      if (unannounced) await commit(async () => undefined);
+      try {
+        await writer?.release();
+        if (unannounced) await commit(async () => undefined);
+      } finally {
+        stopTimer();
+      }
     },
   };
 }
