@@ -22,6 +22,7 @@ import { openSealer } from '../../src/exec/seal.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import { openStore, type Store } from '../../src/store/open.ts';
 import { type JobFiles, writeJob } from '../support/jobs.ts';
+import { processesWith } from '../support/processes.ts';
 import { mountDisk } from '../support/small-disk.ts';
 
 export const caller: Caller = {
@@ -46,7 +47,11 @@ export type Opened = {
 /** A folder for the data of one test; with `sizeMiB`, a disk of its own. */
 export function dataFolder({ sizeMiB }: { readonly sizeMiB?: number } = {}): string {
   const dir = mkdtempSync(join(tmpdir(), 'flwd-engine-'));
-  onTestFinished(() => rmSync(dir, { recursive: true, force: true }));
+  onTestFinished(() => {
+    // Jobs go on without their server.
+    for (const { pid } of processesWith(dir)) process.kill(pid, 'SIGKILL');
+    rmSync(dir, { recursive: true, force: true });
+  });
   if (sizeMiB !== undefined) mountDisk(dir, sizeMiB);
   return dir;
 }
