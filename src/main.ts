@@ -34,7 +34,14 @@ export async function serve(config: Config): Promise<RunningServer> {
   const ownership = await acquireOwnership(dataDir, owner, (message) => log.warn(message));
   const opened: (() => Promise<void>)[] = [() => ownership.release()];
   const closeAll = async (): Promise<void> => {
-    for (const close of opened.toReversed()) await close();
+    const failures: unknown[] = [];
+    for (const close of opened.toReversed()) {
+      await close().catch((error: unknown) => {
+        log.error({ err: error }, 'a part of the server could not be closed');
+        failures.push(error);
+      });
+    }
+    if (failures.length > 0) throw new AggregateError(failures, 'not everything could be closed');
   };
 
   try {
@@ -111,6 +118,7 @@ export async function serve(config: Config): Promise<RunningServer> {
       startedAtMs,
     });
     opened.push(() => server.close());
+    opened.push(async () => engine.endWaits());
     const listening = await server.listen();
     owner.url = listening.url;
     engine.start();

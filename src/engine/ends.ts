@@ -6,11 +6,13 @@ import type { Hub } from './hub.ts';
 export type Ends = {
   /** Resolves when the run has ended, or the time is over. Call it before what may end the run. */
   readonly wait: (runId: string, timeoutMs: number) => Promise<void>;
+  /** Nobody waits any more, whoever comes. */
   readonly close: () => void;
 };
 
 export function watchEnds(hub: Hub): Ends {
   const waiting = new Map<string, Set<() => void>>();
+  let isClosed = false;
   const unsubscribe = hub.onEvents((entries) => {
     for (const { type, runId } of entries) {
       if (type !== 'run.finished') continue;
@@ -20,6 +22,7 @@ export function watchEnds(hub: Hub): Ends {
   return {
     wait: (runId, timeoutMs) =>
       new Promise((resolve) => {
+        if (isClosed) return resolve();
         const done = (): void => {
           clearTimeout(timer);
           const others = waiting.get(runId);
@@ -32,6 +35,7 @@ export function watchEnds(hub: Hub): Ends {
         waiting.set(runId, others.add(done));
       }),
     close() {
+      isClosed = true;
       unsubscribe();
       for (const others of waiting.values()) for (const done of others) done();
     },

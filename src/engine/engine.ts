@@ -39,6 +39,8 @@ export type Engine = {
   readonly health: () => Record<string, Check>;
   /** Takes up what a former process left, in the background. */
   readonly start: () => void;
+  /** Whoever waits for the end of a run is answered with it as it stands, from now on. */
+  readonly endWaits: () => void;
   /** Takes nothing new, leaves running attempts to their shims. */
   readonly close: () => Promise<void>;
 };
@@ -165,9 +167,10 @@ export function createEngine(o: {
       };
     },
     start: dispatcher.recover,
+    endWaits: ends.close,
     async close() {
-      await dispatcher.stop();
       ends.close();
+      await dispatcher.stop();
     },
   };
 }

@@ -140,8 +140,12 @@ export function createOutput(o: {
     },
     async release() {
       spool?.close();
-      await writer?.release();
-      await announcements.flush();
+      try {
+        await writer?.release();
+        await announcements.flush();
+      } finally {
+        announcements.pause();
+      }
     },
   };
 }

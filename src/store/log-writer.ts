@@ -77,6 +77,8 @@ export function createLogWriter(o: {
   let uncheckedBytes = 0;
   let closing: Promise<Appended> | undefined;
   let appendedByClose: Appended | undefined;
+  /** What closing has yet to store: where the disk refuses a part of it, the rest is stored by the next try. */
+  let left: { readonly firstSeq: number; readonly held: HeldLines[] } | undefined;
 
   function take(input: SpoolBytes): Appended & { readonly progress: readonly ReportedProgress[] } {
     if (uncheckedBytes >= checkpointBytes) writeCheckpoint();
@@ -139,8 +141,8 @@ export function createLogWriter(o: {
   }
 
   function storeHeld(): Appended {
-    const firstSeq = state.lastSeq + 1;
-    const held = overflow.takeAll();
+    left ??= { firstSeq: state.lastSeq + 1, held: [...overflow.takeAll()] };
+    const { firstSeq, held } = left;
     if (state.omitted) {
       const { attempt, stepId } = state.omitted;
       const spool = state.spool.get(attempt) ?? start;
@@ -150,9 +152,11 @@ export function createLogWriter(o: {
       state.omitted = undefined;
       writeCheckpoint();
     }
-    for (const { attempt, stepId, bytes, spool, atMs } of held) {
+    for (let lines = held[0]; lines; lines = held[0]) {
+      const { attempt, stepId, bytes, spool, atMs } = lines;
       const { out, chunks } = encodeNext({ attempt, stepId, bytes, from: spool, to: spool }, atMs);
       store(out, chunks, attempt);
+      held.shift();
     }
     return { firstSeq, count: state.lastSeq - firstSeq + 1 };
   }

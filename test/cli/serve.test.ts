@@ -3,7 +3,11 @@ import { writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { createFolder, flwd, start } from './terminal.ts';
+import { testWith } from '../support/host.ts';
+import { bash, writeJob } from '../support/jobs.ts';
+import { processesWith } from '../support/processes.ts';
+import { fillDisk, mountDisk, testWithDisk } from '../support/small-disk.ts';
+import { createFolder, flwd, type Started, start } from './terminal.ts';
 
 const anyPort = ['serve', '--bind', '127.0.0.1:0', '--data-dir', '.flwd'];
 
@@ -30,6 +34,66 @@ describe('stopping', () => {
     await prints(/FLWD_LOGGING_BNID/);
     child.kill('SIGTERM');
     expect((await ended).code).toBe(0);
+  });
+});
+
+describe('stopping while a job runs', () => {
+  const hold = bash('sleep 8004');
+
+  async function serving(dir: string): Promise<{ api: string; server: Started }> {
+    await writeJob(join(dir, 'jobs', 'hold'), hold);
+    const server = start(dir, [...anyPort, '--jobs', './jobs']);
+    const [, url] = await server.prints(/listening on (\S+)/);
+    const api = `${url}/api/v1`;
+    await expect.poll(async () => (await fetch(`${api}/jobs/hold`)).status).toBe(200);
+    return { api, server };
+  }
+
+  function post(url: string, body: unknown): Promise<Response> {
+    return fetch(url, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+    });
+  }
+
+  async function runningId(api: string): Promise<string> {
+    const ids = async (): Promise<string[]> => {
+      const { runs }: { runs: { run_id: string }[] } = JSON.parse(
+        await (await fetch(`${api}/runs?status=running`)).text(),
+      );
+      return runs.map(({ run_id: id }) => id);
+    };
+    await expect.poll(ids).toHaveLength(1);
+    const [runId = ''] = await ids();
+    // Jobs go on without their server.
+    onTestFinished(() => {
+      for (const { pid } of processesWith(runId)) process.kill(pid, 'SIGKILL');
+    });
+    return runId;
+  }
+
+  testWith('bwrap')('whoever waits for its end is answered with the run as it stands', async () => {
+    const { api, server } = await serving(createFolder());
+    const answer = post(`${api}/runs`, { job_id: 'hold', async: false });
+    const runId = await runningId(api);
+    server.child.kill('SIGTERM');
+    const response = await answer;
+    expect(response.status).toBe(202);
+    expect(await response.json()).toMatchObject({ run_id: runId, status: 'running' });
+    expect((await server.ended).code).toBe(0);
+  });
+
+  testWithDisk('a full disk is no reason not to stop in order', async () => {
+    const dir = createFolder();
+    mountDisk(dir, 16);
+    const { api, server } = await serving(dir);
+    await post(`${api}/runs`, { job_id: 'hold' });
+    await runningId(api);
+    fillDisk(dir);
+    await expect.poll(async () => (await post(`${api}/runs`, { job_id: 'hold' })).status).toBeGreaterThanOrEqual(500);
+    server.child.kill('SIGTERM');
+    expect((await server.ended).code).toBe(0);
   });
 });
 

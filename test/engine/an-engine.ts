@@ -1,8 +1,7 @@
 // An engine with its real store, catalogue and scripts, in this process: it can be stopped and opened again on its folder,
 // and its disk can be full.
 
-import { spawnSync } from 'node:child_process';
-import { closeSync, mkdirSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
@@ -23,6 +22,8 @@ import { openSealer } from '../../src/exec/seal.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import { openStore, type Store } from '../../src/store/open.ts';
 import { type JobFiles, writeJob } from '../support/jobs.ts';
+import { processesWith } from '../support/processes.ts';
+import { mountDisk } from '../support/small-disk.ts';
 
 export const caller: Caller = {
   principal: localPrincipal,
@@ -43,37 +44,16 @@ export type Opened = {
   readonly close: () => Promise<void>;
 };
 
-/** A folder for the data of one test. With `sizeMiB`, a disk of that size, which only root can mount. */
+/** A folder for the data of one test; with `sizeMiB`, a disk of its own. */
 export function dataFolder({ sizeMiB }: { readonly sizeMiB?: number } = {}): string {
   const dir = mkdtempSync(join(tmpdir(), 'flwd-engine-'));
-  if (sizeMiB !== undefined) mount('mount', '-t', 'tmpfs', '-o', `size=${sizeMiB}m,mode=755`, 'flwd-test', dir);
   onTestFinished(() => {
-    if (sizeMiB !== undefined) mount('umount', '--lazy', dir);
+    // Jobs go on without their server.
+    for (const { pid } of processesWith(dir)) process.kill(pid, 'SIGKILL');
     rmSync(dir, { recursive: true, force: true });
   });
+  if (sizeMiB !== undefined) mountDisk(dir, sizeMiB);
   return dir;
-}
-
-export const canMount = process.getuid?.() === 0 && spawnSync('mount', ['--version']).status === 0;
-
-function mount(command: string, ...args: readonly string[]): void {
-  const { status, stderr } = spawnSync(command, args, { encoding: 'utf8' });
-  if (status !== 0) throw new Error(`${command}: ${stderr}`);
-}
-
-/** Takes the last byte of a disk; returns how to give it back. */
-export function fillDisk(dir: string): () => void {
-  const path = join(dir, 'filler');
-  const fd = openSync(path, 'w');
-  for (let sizeBytes = 1024 * 1024; sizeBytes > 0; ) {
-    try {
-      writeSync(fd, Buffer.alloc(sizeBytes));
-    } catch {
-      sizeBytes = Math.floor(sizeBytes / 2);
-    }
-  }
-  closeSync(fd);
-  return () => rmSync(path);
 }
 
 const host = await probeHost();
@@ -83,11 +63,8 @@ export async function openEngine(
   o: {
     readonly jobs?: Readonly<Record<string, JobFiles>>;
     readonly limits?: Partial<QueueLimits>;
-    readonly syncWaitMs?: number;
     /** Logs and artifacts, elsewhere than the database. */
     readonly blobsDir?: string;
-    /** Before runs are taken up. */
-    readonly meddle?: (store: Store) => void;
   } = {},
 ): Promise<Opened> {
   const jobsDir = join(root, 'jobs');
@@ -111,7 +88,6 @@ export async function openEngine(
   await catalog.start();
   const snapshots = createSnapshots({ dir: join(dataDir, 'snapshots'), exclude: [dataDir] });
   const forkServer = openForkServer(join(dataDir, 'pipes'));
-  o.meddle?.(store);
   const engine = createEngine({
     store,
     catalog,
@@ -138,7 +114,7 @@ export async function openEngine(
       artifactLimits: { maxSizeBytes: 2 ** 30, quotaBytes: 2 ** 30, ttlMs: null },
     },
     defaultTenant: 'default',
-    syncWaitMs: o.syncWaitMs ?? 10_000,
+    syncWaitMs: 10_000,
     worker: 'test',
   });
   engine.start();

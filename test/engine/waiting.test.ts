@@ -2,7 +2,6 @@
 
 import { expect, test } from 'vitest';
 import { bash } from '../support/jobs.ts';
-import { processesWith } from '../support/processes.ts';
 import { caller, dataFolder, type Opened, openEngine } from './an-engine.ts';
 
 const jobs = {
@@ -73,7 +72,7 @@ test('a run that has to wait from the start tells so among its events', async ()
 });
 
 test('timeouts.queue is kept behind hundreds of older runs that may wait for longer', async () => {
-  const { close, create, finished, holder, store } = await fullHouse();
+  const { create, finished, store } = await fullHouse();
   await Promise.all(Array.from({ length: 250 }, () => create('quick')));
   expect(await finished(await create('hasty'))).toMatchObject({
     status: 'failed',
@@ -82,6 +81,4 @@ test('timeouts.queue is kept behind hundreds of older runs that may wait for lon
     error: { message: 'waited longer than timeouts.queue of 300ms' },
   });
   expect((await store.runs.counts()).pending).toBe(250);
-  await close();
-  for (const { pid } of processesWith(holder)) process.kill(pid, 'SIGKILL');
 });

@@ -92,7 +92,10 @@ describe.each(engines)('runs on $engine', ({ open }) => {
       cancel_requested_at: null,
       request_id: null,
     });
-    expect(events()).toEqual([['run.created', { status: 'pending' }]]);
+    expect(events()).toEqual([
+      ['run.created', { status: 'pending' }],
+      ['run.waiting', { status: 'pending', message: '2 of 2 runs of backup/daily are running' }],
+    ]);
   });
 
   test('a run that succeeds shows when, where and with what, and so does its step', async () => {
@@ -119,6 +122,7 @@ describe.each(engines)('runs on $engine', ({ open }) => {
     });
     expect(events()).toEqual([
       ['run.created', { status: 'pending' }],
+      ['run.waiting', { status: 'pending', message: 'a slot' }],
       ['run.started', { status: 'running', attempt: 1 }],
       ['step.started', { status: 'running', attempt: 1, step_id: 'step_01' }],
       ['step.finished', { status: 'success', reason: null, exit_code: 0, attempt: 1, step_id: 'step_01' }],
@@ -268,6 +272,14 @@ describe.each(engines)('runs on $engine', ({ open }) => {
     expect(await store.runs.execution('run_missing')).toBeUndefined();
   });
 
+  test('pending runs that have waited for as long as they may are found, and no others', async () => {
+    const late = await add({ createdAtMs: nowMs - 600_000 });
+    await add({ createdAtMs: nowMs - 599_999 });
+    await move(await add({ createdAtMs: nowMs - 700_000 }), 'claim');
+
+    expect(await store.runs.overdue(nowMs)).toEqual([{ id: late, queueMs: 600_000 }]);
+  });
+
   test('pending runs come oldest first, a page at a time; running ones are known', async () => {
     const ids = [
       await add({ createdAtMs: nowMs - 3 }),
@@ -279,8 +291,8 @@ describe.each(engines)('runs on $engine', ({ open }) => {
     await move(claimed, 'claim');
 
     expect(await store.runs.pending(2)).toEqual([
-      { id: ids[1], jobId: 'backup/daily', createdAtMs: nowMs - 2, queueMs: 600_000, waiting: null },
-      { id: ids[2], jobId: 'backup/daily', createdAtMs: nowMs, queueMs: 600_000, waiting: null },
+      { id: ids[1], jobId: 'backup/daily', waiting: null },
+      { id: ids[2], jobId: 'backup/daily', waiting: null },
     ]);
     expect((await store.runs.pending(2, ids[2])).map(({ id }) => id)).toEqual([ids[3]]);
     expect(await store.runs.running()).toEqual([claimed]);

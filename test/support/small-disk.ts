@@ -1,0 +1,37 @@
+// A small disk that a test can fill, and give room again. Only root can mount one.
+
+import { spawnSync } from 'node:child_process';
+import { closeSync, openSync, rmSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import { onTestFinished, test } from 'vitest';
+
+const canMount = process.getuid?.() === 0 && spawnSync('mount', ['--version']).status === 0;
+
+/** vitest's `test` for what needs a small disk. */
+export const testWithDisk: typeof test.only = test.skipIf(!canMount && !process.env.CI);
+
+/** Mounts a disk on a folder until the test has ended. */
+export function mountDisk(dir: string, sizeMiB: number): void {
+  mustRun('mount', '-t', 'tmpfs', '-o', `size=${sizeMiB}m,mode=755`, 'flwd-test', dir);
+  onTestFinished(() => mustRun('umount', '--lazy', dir));
+}
+
+function mustRun(command: string, ...args: readonly string[]): void {
+  const { status, stderr } = spawnSync(command, args, { encoding: 'utf8' });
+  if (status !== 0) throw new Error(`${command}: ${stderr}`);
+}
+
+/** Takes the last byte of a disk; returns how to give it back. */
+export function fillDisk(dir: string): () => void {
+  const path = join(dir, 'filler');
+  const fd = openSync(path, 'w');
+  for (let sizeBytes = 1024 * 1024; sizeBytes > 0; ) {
+    try {
+      writeSync(fd, Buffer.alloc(sizeBytes));
+    } catch {
+      sizeBytes = Math.floor(sizeBytes / 2);
+    }
+  }
+  closeSync(fd);
+  return () => rmSync(path);
+}
