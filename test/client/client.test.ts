@@ -101,8 +101,9 @@ test('a stream that breaks goes on behind the last id, and gives up on what anot
     response.writeHead(200, { 'content-type': 'text/event-stream' });
     const id = Number(after ?? 0) + 1;
     response.write(`id: ${id}\nevent: run.finished\ndata: {"n":${id}}\n\nid: ${id + 1}\nevent: run.cre`);
-    if (asked.length % 2 === 0) return response.end();
-    breakOff = () => response.destroy();
+    if (asked.length % 2 === 0) response.end();
+    else breakOff = () => response.destroy();
+    return response;
   });
   const frames: Frame[] = [];
   const error = await (async () => {

@@ -45,6 +45,8 @@ afterAll(() => server.close());
 
 const list = (query = '') => server.json<JobList>(`/jobs${query}`);
 const ids = async (query = '') => (await list(query)).jobs.map((job) => job.id);
+/** Half deleted, a job is invalid for a moment. */
+const mentioned = async () => [...(await ids()), ...(await list()).invalid.map((job) => job.id)];
 
 test('a job is listed with the fields of the reference, and those of this implementation', async () => {
   const { jobs } = await list();
@@ -159,7 +161,7 @@ test('a link out of the tree is not followed', async () => {
   await expect.poll(() => ids()).toContain('zz-after');
   expect(await ids()).not.toContain('outside/job');
   await rm(join(server.jobsDir, 'zz-after'), { recursive: true });
-  await expect.poll(() => ids()).not.toContain('zz-after');
+  await expect.poll(mentioned).not.toContain('zz-after');
 });
 
 test('If-None-Match answers 304 until a job changes', async () => {
@@ -173,7 +175,7 @@ test('If-None-Match answers 304 until a job changes', async () => {
   const status = async () => (await server.fetch('/jobs', { headers: { 'if-none-match': etag } })).status;
   await expect.poll(status).toBe(200);
   await rm(join(server.jobsDir, 'etag-job'), { recursive: true });
-  await expect.poll(() => ids()).not.toContain('etag-job');
+  await expect.poll(mentioned).not.toContain('etag-job');
 });
 
 describe('while the server runs', () => {

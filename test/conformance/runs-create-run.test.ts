@@ -90,7 +90,7 @@ test('async: false answers 201 when the run is finished, with its result', async
 test('async: false answers 202 with the run as it stands once server.sync_wait has passed', async () => {
   await using hasty = await startServer({
     jobs: { slow: bash('sleep 60') },
-    config: { server: { sync_wait: '1500ms' } },
+    config: { server: { sync_wait: '3s' } },
   });
   const response = await hasty.fetch('/runs', { body: { job_id: 'slow', async: false } });
   expect(response.status).toBe(202);

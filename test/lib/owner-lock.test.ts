@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { acquireOwnership } from '../../src/lib/owner-lock.ts';
+import { stateOf } from '../support/processes.ts';
 
 const program = join(import.meta.dirname, 'programs/own.ts');
 const url = 'http://127.0.0.1:8080';
@@ -49,6 +50,7 @@ describe('the owner of a data dir', () => {
     const owner = contend();
     await owner.said;
     owner.child.kill('SIGSTOP');
+    await expect.poll(() => stateOf(owner.child.pid ?? 0)).toBe('T');
     expect(await contend().said).toBe('refused null');
   });
 
