@@ -17,17 +17,19 @@ function titleOf(catalog: Catalog, id: string): string | null {
 test('a new job, a changed one and a removed one are seen, each in a new generation', async () => {
   const root = makeSource(job('a'));
   const catalog = await openCatalog([sourceAt(root)]);
-  const seen: number[] = [];
-  catalog.onChange(() => seen.push(catalog.generation));
+  const seen = [catalog.generation];
+  const noteGeneration = (): void => void seen.push(catalog.generation);
 
   write(root, job('deep/er/new'));
   await soon(() => expect(idsOf(catalog)).toEqual(['a', 'deep/er/new']));
+  noteGeneration();
   writeFileSync(join(root, 'a/config.yaml'), 'command: ./run.sh\nname: Changed\n');
   await soon(() => expect(titleOf(catalog, 'a')).toBe('Changed'));
+  noteGeneration();
   rmSync(join(root, 'deep'), { recursive: true });
   await soon(() => expect(idsOf(catalog)).toEqual(['a']));
+  noteGeneration();
 
-  expect(seen.length).toBeGreaterThanOrEqual(3);
   expect(seen).toEqual(seen.toSorted((a, b) => a - b));
   expect(new Set(seen).size).toBe(seen.length);
 });
