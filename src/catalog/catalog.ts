@@ -35,7 +35,6 @@ export type Catalog = {
   readonly generation: number;
   /** Every source has been read once. */
   readonly isReady: boolean;
-  readonly scriptsWithoutConfig: number;
   /** By id. @throws Problem not-ready until every source has been read once */
   entries(): readonly CatalogEntry[];
   /** By id. @throws Problem not-ready */
@@ -45,8 +44,6 @@ export type Catalog = {
   aliasesOf(id: string): readonly string[];
   /** Cached as long as nothing in the job's directory changes. @throws Problem job-invalid, job-not-found */
   revisionOf(entry: CatalogEntry): Promise<string>;
-  /** Answers how to stop listening. */
-  onChange(listener: () => void): () => void;
   /** Resolves when every source has been read once. */
   start(): Promise<void>;
   close(): Promise<void>;
@@ -71,7 +68,6 @@ export function createCatalog(o: {
     watched: watchSource({ source, directories, ignoreOf, log, onChange: publish }),
   }));
   const jobOfAlias = new Map(o.aliases.map(({ from, to }) => [to, from]));
-  const listeners = new Set<() => void>();
 
   /** What was made of a job found: the same entry as long as the job is not read again. */
   const entryOf = new WeakMap<FoundJob, CatalogEntry>();
@@ -112,7 +108,6 @@ export function createCatalog(o: {
     byId = new Map(entries.map((entry) => [entry.definition.id, entry]));
     generation += 1;
     warnOfInvalid();
-    for (const listener of listeners) listener();
   }
 
   function warnOfInvalid(): void {
@@ -123,10 +118,6 @@ export function createCatalog(o: {
       log.warn({ source }, `the job ${id} is invalid: ${errors[0] ? showFault(errors[0]) : ''}`);
     }
     if (news.length > warningLimit) log.warn(`${news.length - warningLimit} more jobs are invalid`);
-  }
-
-  function countScripts(): number {
-    return sources.reduce((sum, { watched }) => sum + watched.scripts, 0);
   }
 
   function assertReady(): void {
@@ -172,9 +163,6 @@ export function createCatalog(o: {
     get isReady() {
       return isReady;
     },
-    get scriptsWithoutConfig() {
-      return countScripts();
-    },
     entries() {
       assertReady();
       return entries;
@@ -186,22 +174,18 @@ export function createCatalog(o: {
     find,
     aliasesOf: (id) => o.aliases.filter(({ from }) => from === id).map(({ to }) => to),
     revisionOf,
-    onChange(listener) {
-      listeners.add(listener);
-      return () => listeners.delete(listener);
-    },
     async start() {
       const startedAtMs = performance.now();
       await Promise.all(sources.map(({ watched }) => watched.start()));
       isReady = true;
       publish();
+      const scripts = sources.reduce((sum, { watched }) => sum + watched.scripts, 0);
       log.info(
         { ms: Math.round(performance.now() - startedAtMs) },
-        `${entries.length} jobs, ${invalid.length} invalid; ${countScripts()} scripts have no config.yaml`,
+        `${entries.length} jobs, ${invalid.length} invalid; ${scripts} scripts have no config.yaml`,
       );
     },
     async close() {
-      listeners.clear();
       await Promise.all(sources.map(({ watched }) => watched.close()));
     },
   };

@@ -3,6 +3,7 @@
 
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { type CancelSignal, cancelSignals, type JsonObject, type JsonValue, type UlcProfile } from '../domain/job.ts';
+import { isMediaType } from '../domain/media-type.ts';
 import { parseDuration, parseSize } from '../lib/units.ts';
 import type { MemberFault } from './config-fault.ts';
 import { toMemberFaults } from './schema-faults.ts';
@@ -123,6 +124,8 @@ const step = map(
   ['id'],
 );
 
+const mediaType = { type: 'string', format: 'media-type', says: 'a media type such as `text/csv`' };
+
 const schedule = map(
   {
     cron: { type: 'string', pattern: '^\\S+( \\S+){4}$', says: 'five fields such as `0 3 * * *`' },
@@ -176,7 +179,7 @@ export const configSchema = map({
   }),
   artifacts: map({
     paths: listOf(
-      textOr({ path: text, name: text, media_type: text }, ['path'], 'a path, or {path, name, media_type}'),
+      textOr({ path: text, name: text, media_type: mediaType }, ['path'], 'a path, or {path, name, media_type}'),
     ),
     mode: oneOf('immutable'),
     default_key_pattern: text,
@@ -201,6 +204,7 @@ const validate = new Ajv2020({
     'span-above-zero': (value: string) => (parseDuration(value) ?? 0) > 0,
     size: (value: string) => (parseSize(value) ?? 0) > 0,
     timezone: isTimezone,
+    'media-type': isMediaType,
   },
 }).compile<RawConfig>(configSchema);
 

@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs';
 import { chmod, lstat, mkdir, mkdtemp, open, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { invariant } from '../domain/problem.ts';
+import { syncFolder } from '../lib/sync-folder.ts';
 import type { CatalogEntry } from './catalog.ts';
 import { createIgnoreReader } from './ignore.ts';
 import { hashFiles, type IdentifiedJob, type JobFile, type JobState, readJobState, unusable } from './revision.ts';
@@ -91,10 +92,13 @@ export function createSnapshots(o: {
       const dir = dirOf(revision);
       if (!(await isComplete(dir, state.files))) {
         await rm(dir, { recursive: true, force: true });
+        // A run is on the disk once it is created: what it will execute must be there before it.
+        for (const folder of foldersOf(state.files)) await syncFolder(join(draft, folder));
         // Another job with the same files may have been quicker.
         await rename(draft, dir).catch((error: unknown) => {
           if (!['ENOTEMPTY', 'EEXIST'].includes(codeOf(error))) throw error;
         });
+        await syncFolder(o.dir);
       }
       return { revision, dir };
     } catch (error) {
@@ -119,11 +123,22 @@ async function createCopy(draft: string, file: JobFile) {
   await copy.chmod(file.isExecutable ? 0o755 : 0o644);
   return {
     write: (chunk: Buffer) => copy.write(chunk),
-    close: () => copy.close(),
+    async close() {
+      await copy.sync().finally(() => copy.close());
+    },
   };
 }
 
-/** A machine that lost power may have kept a copy's names without their content. */
+/** The copy's own, `.`, among them. */
+function foldersOf(files: readonly JobFile[]): Set<string> {
+  const folders = new Set(['.']);
+  for (const { path } of files) {
+    for (let folder = dirname(path); folder !== '.'; folder = dirname(folder)) folders.add(folder);
+  }
+  return folders;
+}
+
+/** Something else than this server may have taken a part of it away. */
 async function isComplete(dir: string, files: readonly JobFile[]): Promise<boolean> {
   for (const file of files) {
     const stat = await lstat(join(dir, file.path)).catch(() => undefined);

@@ -48,7 +48,7 @@ export type Config = {
     readonly jobConcurrency: number | null;
     readonly queue: { readonly maxDepth: number | null };
   };
-  readonly aliases: readonly { readonly from: string; readonly to: string; readonly description: string | null }[];
+  readonly aliases: readonly { readonly from: string; readonly to: string }[];
   readonly logging: { readonly level: string; readonly format: 'text' | 'json' };
   readonly extensions: readonly string[];
 };
@@ -111,7 +111,6 @@ export function toConfig(settings: Settings): Config {
     aliases: (settings.items.get('aliases') ?? []).map(({ at }) => ({
       from: get('aliases[].from', at),
       to: get('aliases[].to', at),
-      description: get('aliases[].description', at),
     })),
     logging: { level: get('logging.level'), format: get('logging.format') },
     extensions: get('extensions.enabled'),

@@ -262,6 +262,7 @@ const capability = Type.Object({ available: Type.Boolean(), detail: nullable(Typ
 
 export const systemInfo = Type.Object(
   {
+    name: Type.String(),
     version: Type.String(),
     sources: Type.Array(Type.Object({ name: Type.String(), type: Type.String(), path: Type.Optional(Type.String()) })),
     extensions: Type.Array(Type.String()),

@@ -61,7 +61,7 @@ export function chooseNetwork(o: {
 }
 
 /**
- * Checks one path that a secure job wants to see beyond its sandbox.
+ * Checks one path that a job wants to see, or to write, beyond what its profile gives it.
  * @param path absolute and resolved
  * @param shown the path as the author or caller wrote it, for messages
  * @throws Problem grant-not-allowed
@@ -71,6 +71,7 @@ export function checkPath(
   path: string,
   shown: string,
   o: {
+    readonly profile: SecurityProfile;
     readonly mayGrant: readonly GrantKind[];
     readonly trusted: boolean;
     readonly paths: readonly string[];
@@ -94,13 +95,13 @@ function isBelow(path: string, root: string): boolean {
 function requireGrant(
   kind: GrantKind,
   what: string,
-  o: { readonly mayGrant: readonly GrantKind[]; readonly trusted: boolean },
+  o: { readonly profile: SecurityProfile; readonly mayGrant: readonly GrantKind[]; readonly trusted: boolean },
 ): void {
   if (!o.trusted) throw new Problem('grant-not-allowed', `The job asks for ${what}, but its source is not trusted.`);
   if (!o.mayGrant.includes(kind)) {
     throw new Problem(
       'grant-not-allowed',
-      `The job asks for ${what}, but security.profiles.secure.may_grant does not list '${kind}'.`,
+      `The job asks for ${what}, but security.profiles.${o.profile}.may_grant does not list '${kind}'.`,
     );
   }
 }

@@ -56,12 +56,6 @@ export const problems = {
     cause: 'A finished run cannot be cancelled.',
     cure: 'Nothing to do.',
   },
-  'run-conflict': {
-    status: 409,
-    title: 'Run Conflict',
-    cause: 'The run has moved on since it was read.',
-    cure: 'Read the run again.',
-  },
   'idempotency-conflict': {
     status: 409,
     title: 'Idempotency Conflict',

@@ -3,6 +3,7 @@
 import { join } from 'node:path';
 import type { JobDefinition, JsonValue } from '../domain/job.ts';
 import { stepIdOfSingle } from '../domain/job.ts';
+import { isMediaType } from '../domain/media-type.ts';
 import type { Run, RunReason } from '../domain/run.ts';
 import { findArtifacts } from '../exec/collect.ts';
 import { readOutputs } from '../exec/outputs.ts';
@@ -100,7 +101,7 @@ async function keep(
         stepId: stepIdOfSingle,
         name: redactor.text(file.name),
         path: redactor.text(file.path),
-        mediaType: file.mediaType,
+        mediaType: openMediaType(redactor.text(file.mediaType)),
         createdAtMs,
         expiresAtMs: ttlMs === null ? null : createdAtMs + ttlMs,
       });
@@ -113,4 +114,9 @@ async function keep(
     }
   }
   return { artifacts: staged, failure: null };
+}
+
+/** What is left of one that held a secret is none. */
+function openMediaType(redacted: string): string {
+  return isMediaType(redacted) ? redacted : 'application/octet-stream';
 }

@@ -90,8 +90,8 @@ export async function resolvePlan(
     'secure',
   );
   const { paths: roots, masked, mayGrant } = o.policy;
-  const leave = { mayGrant: mayGrant(profile), trusted: entry.source.trusted, paths: roots, masked };
-  const network = orDenied(() => chooseNetwork({ profile, asked: job.permissions.network, ...leave }), 'none');
+  const leave = { profile, mayGrant: mayGrant(profile), trusted: entry.source.trusted, paths: roots, masked };
+  const network = orDenied(() => chooseNetwork({ asked: job.permissions.network, ...leave }), 'none');
 
   const grants: Grant[] = profile === 'secure' && network === 'all' ? [{ kind: 'network' }] : [];
   const resolvedArgs: Record<string, string> = {};

@@ -6,7 +6,7 @@ import { access, constants, mkdtemp, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ArtifactPattern } from '../domain/job.ts';
 import { createArtifactGlob } from './artifact-glob.ts';
-import { mediaTypeOf } from './media-types.ts';
+import { mediaTypeOf } from './media-type-by-ending.ts';
 import { readNamedArtifacts } from './named-artifacts.ts';
 import { type BytePath, faultOf, isText, onHost, resolvePath, statPath, toText } from './sandbox-paths.ts';
 import { walkWorkspace } from './workspace-walk.ts';

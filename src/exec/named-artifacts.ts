@@ -2,7 +2,7 @@
 
 import { isUtf8 } from 'node:buffer';
 import { join } from 'node:path';
-import { isMediaType } from './media-types.ts';
+import { isMediaType } from '../domain/media-type.ts';
 import { type BytePath, toBytePath, toText } from './sandbox-paths.ts';
 import { readUntrustedFile } from './untrusted-file.ts';
 

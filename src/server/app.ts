@@ -18,7 +18,7 @@ import { createRunHandlers } from './handlers/runs.ts';
 import { createSystemHandlers, type SystemHandlers } from './handlers/system.ts';
 import { acceptJson } from './json-body.ts';
 import { addOtherRoutes } from './other-routes.ts';
-import { answerError, answerUnreadable, pathOf } from './problem-answers.ts';
+import { answerError, answerUnreadable, answerWhatNodeKeeps, pathOf } from './problem-answers.ts';
 import { createRateLimiter } from './rate-limits.ts';
 import { addOperations } from './routes.ts';
 import type { ServerConfig } from './server-config.ts';
@@ -53,6 +53,7 @@ export async function createServer(parts: ServerParts): Promise<Server> {
   const app = createApp(parts, (request, reply) => admit('public')(request, reply));
   app.decorateRequest('principal');
   app.setErrorHandler((error, request, reply) => answerError(error, request, reply, log));
+  answerWhatNodeKeeps(app.server);
   acceptJson(app);
   const { defaultProfile, profiles } = config.security;
   const limit = await createRateLimiter(app, { configured: profiles[defaultProfile].rateLimit, clock });

@@ -1,8 +1,9 @@
 // Every error as application/problem+json (RFC 9457). What is no Problem is a bug: logged with the request's id, and never
 // shown.
 
-import { ServerResponse, STATUS_CODES } from 'node:http';
+import { type IncomingMessage, type Server, ServerResponse, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Problem, type ProblemSlug, problems, problemType } from '../domain/problem.ts';
 import type { Logger } from '../lib/logger.ts';
@@ -26,8 +27,8 @@ export function answerError(error: unknown, request: FastifyRequest, reply: Fast
 }
 
 /** The path as it was asked for: still encoded, without the query. */
-export function pathOf(request: FastifyRequest): string {
-  return request.raw.url?.replace(/^https?:\/\/[^/]*/i, '').replace(/[?#].*$/s, '') || '/';
+export function pathOf({ raw }: { readonly raw: IncomingMessage }): string {
+  return raw.url?.replace(/^https?:\/\/[^/]*/i, '').replace(/[?#].*$/s, '') || '/';
 }
 
 /** Answers what never became a request: noise on the socket, headers that are too long or never end. */
@@ -39,11 +40,7 @@ export function answerUnreadable(error: NodeJS.ErrnoException, socket: Socket): 
     return;
   }
   const [slug, detail] = unreadable[error.code ?? ''] ?? (['malformed-request', 'This is no HTTP.'] as const);
-  const problem = new Problem(slug, detail);
-  const document = toDocument(problem, '/');
-  socket.end(
-    `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}\r\nContent-Type: ${problemMediaType}\r\nContent-Length: ${Buffer.byteLength(document)}\r\nConnection: close\r\n\r\n${document}`,
-  );
+  endWith(new Problem(slug, detail), socket);
   const patience = setTimeout(() => socket.destroy(), lingerMs);
   socket.once('close', () => clearTimeout(patience));
 }
@@ -54,6 +51,37 @@ const lingerMs = 1_000;
 function isAnswering(socket: Socket): boolean {
   const answer: unknown = Reflect.get(socket, '_httpMessage');
   return answer instanceof ServerResponse && answer.headersSent;
+}
+
+/** What Node keeps from Fastify: CONNECT would be closed without a word, an unknown `Expect` answered with a bare 417. */
+export function answerWhatNodeKeeps(server: Server): void {
+  server.on('connect', (_request: IncomingMessage, socket: Duplex) => {
+    // Nobody else listens to the socket from here on.
+    socket.on('error', () => socket.destroy());
+    endWith(new Problem('malformed-request', 'CONNECT is for proxies, and this is none.'), socket);
+  });
+  server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) => {
+    const problem = new Problem('malformed-request', 'The header `Expect` can only be `100-continue`.');
+    const document = toDocument(problem, pathOf({ raw: request }));
+    const headers = {
+      'content-type': problemMediaType,
+      'content-length': Buffer.byteLength(document),
+      connection: 'close',
+    };
+    response.writeHead(problem.status, headers).end(document);
+  });
+}
+
+/** On the socket itself, where there is nothing else to answer by. */
+function endWith(problem: Problem, socket: Duplex): void {
+  const document = toDocument(problem, '/');
+  const head = [
+    `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}`,
+    `Content-Type: ${problemMediaType}`,
+    `Content-Length: ${Buffer.byteLength(document)}`,
+    'Connection: close',
+  ];
+  socket.end(`${head.join('\r\n')}\r\n\r\n${document}`);
 }
 
 const unreadable: Readonly<Record<string, readonly [ProblemSlug, string]>> = {

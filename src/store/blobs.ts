@@ -7,6 +7,7 @@ import { type FileHandle, link, lstat, mkdir, open, unlink } from 'node:fs/promi
 import { dirname, join } from 'node:path';
 import { errorCode } from '../lib/error-code.ts';
 import { shardOf } from '../lib/ids.ts';
+import { syncFolder } from '../lib/sync-folder.ts';
 
 export type Blob = { readonly id: string; readonly sizeBytes: number; readonly sha256: string };
 
@@ -111,16 +112,6 @@ async function digestOf(source: FileHandle, target?: FileHandle): Promise<Omit<B
     hash.update(chunk);
     if (target) await target.appendFile(chunk);
     sizeBytes += bytesRead;
-  }
-}
-
-/** A new name is durable once its folder is. */
-async function syncFolder(path: string): Promise<void> {
-  const folder = await open(path, constants.O_RDONLY | constants.O_DIRECTORY);
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
   }
 }
 

@@ -16,7 +16,6 @@ export type Journal = {
   readonly read: (o: {
     readonly afterId: number;
     readonly runId?: string;
-    readonly jobId?: string;
     readonly limit: number;
   }) => Promise<JournalEntry[]>;
   /** The last line of a run's log that an entry has announced; 0 before the first. */
@@ -31,7 +30,7 @@ export function createJournal(database: Database): Journal {
       const oldest = await db.selectFrom('events').select('id').orderBy('id').limit(1).executeTakeFirst();
       return oldest?.id ?? database.latestEventId() + 1;
     },
-    async read({ afterId, runId, jobId, limit }) {
+    async read({ afterId, runId, limit }) {
       let query = db
         .selectFrom('events')
         .selectAll()
@@ -53,7 +52,6 @@ export function createJournal(database: Database): Journal {
         .orderBy('id')
         .limit(limit);
       if (runId !== undefined) query = query.where('run_id', '=', runId);
-      if (jobId !== undefined) query = query.where('job_id', '=', jobId);
       const durable = database.latestEventId();
       return (await query.execute()).filter(({ id }) => id <= durable).map(toEntry);
     },

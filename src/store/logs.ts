@@ -31,8 +31,6 @@ export type LogStore = {
     runId: string,
     query: LogFilter & { readonly tail?: number; readonly limit: number },
   ) => Promise<LogPage>;
-  /** All lines that match and are stored by now, some at a time. */
-  readonly stream: (runId: string, filter: LogFilter) => AsyncIterable<readonly LogLine[]>;
   /** The lines stored next after `afterSeq`, some hundred KiB at most; undefined when there are none yet. */
   readonly next: (runId: string, afterSeq: number) => Promise<LogBatch | undefined>;
   readonly lines: (runId: string, firstSeq: number, count: number) => Promise<LogLine[]>;
@@ -92,7 +90,6 @@ export function createLogStore(o: {
       const last = lines[limit - 1];
       return { lines: lines.slice(0, limit), nextSeq: last && lines.length > limit ? last.seq : null };
     },
-    stream: reader.forward,
     next: reader.next,
     async lines(runId, firstSeq, count) {
       const lines: LogLine[] = [];

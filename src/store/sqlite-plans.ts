@@ -21,7 +21,6 @@ const statistics: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   },
   events: {
     events_by_run: '5000000 5 1',
-    events_by_job: '5000000 10000 1',
   },
   artifacts: {
     sqlite_autoindex_artifacts_1: '1000000 1',

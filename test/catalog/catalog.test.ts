@@ -166,7 +166,12 @@ describe('the tree', () => {
       'tools/data.csv': '1',
       'tools/README': 'x',
     });
-    expect((await openCatalog([sourceAt(root)])).scriptsWithoutConfig).toBe(4);
+    const said: string[] = [];
+    const log = pino({}, { write: (line) => void said.push(line) });
+    const catalog = createCatalog({ sources: [sourceAt(root)], aliases: [], exclude: [], log });
+    await catalog.start();
+    await catalog.close();
+    expect(said.join('')).toContain('1 jobs, 0 invalid; 4 scripts have no config.yaml');
   });
 
   test('the server answers other work while a large source is read', async () => {

@@ -6,14 +6,16 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  readlinkSync,
   rmSync,
   statSync,
   truncateSync,
   utimesSync,
   writeFileSync,
 } from 'node:fs';
+import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { CatalogEntry } from '../../src/catalog/catalog.ts';
 import { createSnapshots, type Snapshots } from '../../src/catalog/snapshot.ts';
 import { Problem } from '../../src/domain/problem.ts';
@@ -287,4 +289,24 @@ describe('a job that cannot be copied', () => {
     rmSync(join(root, 'job'), { recursive: true });
     expect(await problemOf(snapshots.take(entry))).toMatchObject({ slug: 'job-not-found' });
   });
+});
+
+test('all of a snapshot is on the disk before it has its name, and its name before a run can be created from it', async () => {
+  const { root, dir, entry, snapshots } = await setUp({ 'job/lib/data.txt': 'x' });
+  const probe = await open(root);
+  const synced: string[] = [];
+  const isNamed = (): boolean => existsSync(dir) && readdirSync(dir).some((name) => !name.startsWith('.'));
+  const spy = vi.spyOn(Object.getPrototypeOf(probe), 'sync').mockImplementation(async function (this: FileHandle) {
+    const path = readlinkSync(`/proc/self/fd/${this.fd}`).slice(dir.length + 1);
+    synced.push(`${path.replace(/^\.draft-\w+/, 'draft') || '.'} ${isNamed() ? 'named' : 'draft'}`);
+  });
+  onTestFinished(async () => {
+    spy.mockRestore();
+    await probe.close();
+  });
+  await snapshots.take(entry);
+
+  const files = ['config.yaml', 'lib/data.txt', 'run.sh'].map((file) => `draft/${file} draft`);
+  expect(synced.toSorted()).toEqual(['draft draft', ...files, 'draft/lib draft', '. named'].toSorted());
+  expect(synced.at(-1)).toBe('. named');
 });

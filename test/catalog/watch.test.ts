@@ -16,17 +16,21 @@ function titleOf(catalog: Catalog, id: string): string | null {
 test('a new job, a changed one and a removed one are seen, each in a new generation', async () => {
   const root = makeSource(job('a'));
   const catalog = await openCatalog([sourceAt(root)]);
-  const seen: number[] = [];
-  catalog.onChange(() => seen.push(catalog.generation));
+  const seen = [catalog.generation];
+  const noteGeneration = (): void => void seen.push(catalog.generation);
 
   write(root, job('deep/er/new'));
   await expect.poll(() => idsOf(catalog)).toEqual(['a', 'deep/er/new']);
-  writeFileSync(join(root, 'a/config.yaml'), 'command: ./run.sh\nname: Changed\n');
+  noteGeneration();
+  writeFileSync(join(root, 'a/config.yaml'), 'command: ./run.sh
+name: Changed
+');
   await expect.poll(() => titleOf(catalog, 'a')).toBe('Changed');
+  noteGeneration();
   rmSync(join(root, 'deep'), { recursive: true });
   await expect.poll(() => idsOf(catalog)).toEqual(['a']);
+  noteGeneration();
 
-  expect(seen.length).toBeGreaterThanOrEqual(3);
   expect(seen).toEqual(seen.toSorted((a, b) => a - b));
   expect(new Set(seen).size).toBe(seen.length);
 });

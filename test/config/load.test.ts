@@ -129,7 +129,7 @@ remotes: { prod: { base_url: https://flwd.example.org } }
       artifacts: { maxSizeBytes: 10_000_000, quotaHardBytes: 20_000_000, ttlMs: 2_592_000_000 },
     },
     scheduler: { globalConcurrency: 3, jobConcurrency: 2, queue: { maxDepth: 9 } },
-    aliases: [{ from: 'a/b', to: 'nightly', description: 'The old name' }],
+    aliases: [{ from: 'a/b', to: 'nightly' }],
     logging: { level: 'debug', format: 'json' },
   });
 });

@@ -52,11 +52,12 @@ describe('the network of a run', () => {
 
 describe('a path that a secure job asks for', () => {
   const leave = {
-    mayGrant: ['read', 'write'] as const,
+    profile: 'secure',
+    mayGrant: ['read', 'write'],
     trusted: true,
     paths: ['/srv/data'],
     masked: ['/srv/data/flwd'],
-  };
+  } as const;
 
   test('is allowed below security.paths', () => {
     expect(() => checkPath('read', '/srv/data/customers', 'customers', leave)).not.toThrow();
@@ -78,6 +79,14 @@ describe('a path that a secure job asks for', () => {
       );
     }
     expect(() => checkPath('read', '/srv/data/flwd-jobs', '/srv/data/flwd-jobs', leave)).not.toThrow();
+  });
+
+  test('that the instance does not grant is refused with the key of the profile it would need', () => {
+    for (const profile of ['secure', 'permissive'] as const) {
+      expect(() => checkPath('write', '/srv/data/x', 'x', { ...leave, profile, mayGrant: ['read'] })).toThrow(
+        `The job asks for 'x', but security.profiles.${profile}.may_grant does not list 'write'.`,
+      );
+    }
   });
 
   test('needs no leave to be read where every sandbox shows it', () => {

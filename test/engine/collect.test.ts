@@ -23,19 +23,20 @@ async function setUp(quotaBytes: number) {
     await rm(dir, { recursive: true });
   });
 
-  async function ended(runId: string, files: Readonly<Record<string, number>>): Promise<Collected> {
+  async function ended(runId: string, files: Readonly<Record<string, number>>, named = ''): Promise<Collected> {
     const workspaceDir = join(dir, runId, 'workspace');
     await mkdir(join(workspaceDir, 'artifacts'), { recursive: true });
     await mkdir(join(dir, runId, '1', 'out'), { recursive: true });
     for (const [name, bytes] of Object.entries(files)) {
       await writeFile(join(workspaceDir, 'artifacts', name), 'x'.repeat(bytes));
     }
+    await writeFile(join(dir, runId, '1', 'out', 'artifacts'), named);
     return collect({
       workspaceDir,
       attemptDir: join(dir, runId, '1'),
       job: sample('true').job,
       run: { run_id: runId, job_id: 'report', tenant: 'default' },
-      redactor: createRedactor([]),
+      redactor: createRedactor(['hunter2-secret']),
       store,
       limits: { maxSizeBytes: 1_000, quotaBytes, ttlMs: null },
       clock: systemClock,
@@ -71,4 +72,11 @@ test('a disk that takes no artifact is no quota: the run says which could not be
   await rm(join(blobsDir, 'artifacts'));
   expect(await ended('run_2', { 'a.txt': 60 })).toMatchObject({ failure: null });
   expect(await readdir(join(blobsDir, 'artifacts'))).toHaveLength(1);
+});
+
+test('a media type that holds a secret is none', async () => {
+  const { ended } = await setUp(100);
+  const named = JSON.stringify({ path: 'artifacts/a.txt', name: null, media_type: 'text/hunter2-secret' });
+  const { artifacts } = await ended('run_1', { 'a.txt': 60 }, `${named}\n`);
+  expect(artifacts).toMatchObject([{ mediaType: 'application/octet-stream' }]);
 });

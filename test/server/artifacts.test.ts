@@ -29,6 +29,14 @@ test('an artifact is downloaded as what it is, and cannot run in a browser', asy
   });
 });
 
+test.each(['text/csv; header="x y"', 'application/x~odd!type;v=1', 'text/plain; charset=utf-8'])(
+  'the media type %s is served as it is listed',
+  async (mediaType) => {
+    const artifact = await server.addArtifact(run, { name: 'typed', content, mediaType });
+    expect((await get(artifact)).headers.get('content-type')).toBe(mediaType);
+  },
+);
+
 describe('Range', () => {
   test.each([
     ['bytes=2-4', '234', 'bytes 2-4/10'],

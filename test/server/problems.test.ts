@@ -222,3 +222,17 @@ test('answers say that they are no page', async () => {
     expect(headers.get('content-security-policy')).toMatch(/^default-src 'none'/);
   }
 });
+
+test.each([
+  [
+    'an expectation nobody knows',
+    'GET /api/v1/jobs HTTP/1.1\r\nHost: localhost\r\nExpect: the-moon\r\n\r\n',
+    '/api/v1/jobs',
+  ],
+  ['CONNECT', 'CONNECT example.org:443 HTTP/1.1\r\nHost: example.org\r\n\r\n', '/'],
+])('%s is a problem, too', async (_what, request, instance) => {
+  const { status, head, body } = await sendRaw(server.url, request);
+  expect(status).toBe(400);
+  expect(head.toLowerCase()).toContain('content-type: application/problem+json');
+  expect(JSON.parse(body)).toMatchObject({ type: type('malformed-request'), status: 400, instance });
+});

@@ -43,6 +43,7 @@ test('system information names sources as the operator wrote them', async () => 
   expect(JSON.parse(text)).toEqual({
     version: '1.2.3',
     sources: [{ name: 'local-fs', type: 'fs', path: './jobs' }],
+    name: 'examples',
     extensions: ['mcp'],
     storage: { database: 'sqlite', blobs: 'file' },
     queue: {

@@ -45,9 +45,7 @@ export function numberedLines(from: number, to: number): string {
 }
 
 export async function linesOf(store: LogStore, id: string): Promise<LogLine[]> {
-  const lines: LogLine[] = [];
-  for await (const some of store.stream(id, {})) lines.push(...some);
-  return lines;
+  return [...(await store.page(id, { limit: Number.MAX_SAFE_INTEGER })).lines];
 }
 
 export function textOf(lines: readonly LogLine[]): string {

@@ -160,9 +160,9 @@ describe.each(engines)('the log of a server that was killed, on $engine', (engin
       from = to;
     }
     let text = '';
-    for await (const lines of log.store().stream(runId, {})) {
+    for (let batch = await log.store().next(runId, 0); batch; batch = await log.store().next(runId, batch.lastSeq)) {
       if (text === '') await writer.close();
-      text += textOf(lines);
+      text += textOf(batch.lines());
     }
 
     expect(text).toBe(spool);

@@ -87,6 +87,6 @@ describe('a database file of SQLite', () => {
     });
     file.close();
 
-    expect(hashes).toEqual([['0001-initial', 'ba52a0ad7f65d23d19b3883de4f51cbab8f6c20bbf117577153ae31033585f99']]);
+    expect(hashes).toEqual([['0001-initial', '7a5c8adce26dd628220eeb7ce1f6790ded5fc5f919d49e956cb0fa9352415088']]);
   });
 });

@@ -1,6 +1,7 @@
 // Artifacts: the list, and the bytes of one. What a job made is never trusted: a browser may save it, not run it.
 
 import { Readable } from 'node:stream';
+import { isMediaType } from '../../domain/media-type.ts';
 import { Problem } from '../../domain/problem.ts';
 import type { ArtifactStore } from '../../store/artifacts.ts';
 import { parseRange } from '../byte-range.ts';
@@ -66,8 +67,4 @@ export function createArtifactHandlers(o: {
 
 function gone(id: string): Problem {
   return new Problem('artifact-gone', `The artifact '${id}' has expired or was removed.`);
-}
-
-function isMediaType(text: string): boolean {
-  return /^[\w.+-]+\/[\w.+-]+(?:\s*;\s*[\w.+-]+=[\w.+-]+)*$/.test(text);
 }

@@ -10,7 +10,7 @@ import { type FeedPart, followJournal } from '../event-feed.ts';
 import { createEventFrames } from '../event-frames.ts';
 import { lastEventId } from '../event-ids.ts';
 import type { Exchange, Handlers } from '../exchange.ts';
-import { preferredType } from '../media-types.ts';
+import { preferredType } from '../preferred-type.ts';
 import { eventStream, type Outlet, type Streams } from '../streams.ts';
 
 type Names = 'streamRunEvents' | 'getRunEvents';

@@ -10,7 +10,7 @@ import { defined } from '../defined.ts';
 import { lastEventId } from '../event-ids.ts';
 import type { Exchange, Handlers } from '../exchange.ts';
 import { followLog, type LogFilter, linesOf } from '../log-follow.ts';
-import { preferredType } from '../media-types.ts';
+import { preferredType } from '../preferred-type.ts';
 import { eventStream, type Outlet, type Streams } from '../streams.ts';
 
 type Query = QueryOf<'getRunLogs'>;

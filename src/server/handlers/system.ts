@@ -63,6 +63,7 @@ export function createSystemHandlers(o: {
       const profiles = Object.entries(engine.host);
       const proc = profiles.find(([, profile]) => profile.available) ?? profiles[0];
       return {
+        name: config.instance.name,
         version: o.version,
         sources: config.sources.map(({ name, type, displayPath }) => ({ name, type, path: displayPath })),
         extensions: config.extensions,

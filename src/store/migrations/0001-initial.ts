@@ -92,7 +92,6 @@ export const initial: Migration = {
       .addColumn('first_seq', 'bigint')
       .addColumn('count', 'bigint', (column) => column.notNull()),
     schema.createIndex('events_by_run').on('events').columns(['run_id', 'id']),
-    schema.createIndex('events_by_job').on('events').columns(['job_id', 'id']),
 
     schema
       .createTable('sequences')

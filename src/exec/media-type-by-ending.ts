@@ -35,10 +35,3 @@ export function mediaTypeOf(name: string): string | undefined {
   const ending = name.slice(name.lastIndexOf('.') + 1).toLowerCase();
   return Object.hasOwn(byEnding, ending) ? byEnding[ending] : undefined;
 }
-
-/** A media type as RFC 9110 writes it, parameters included: fit for a header. */
-export function isMediaType(text: string): boolean {
-  const token = "[\\w!#$%&'*+.^`|~-]+";
-  const type = new RegExp(`^${token}/${token}(?:; ?${token}=(?:${token}|"[\\w !#-\\[\\]-~]*"))*$`);
-  return text.length <= 255 && type.test(text);
-}
