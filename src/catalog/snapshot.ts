@@ -124,7 +124,11 @@ async function createCopy(draft: string, file: JobFile) {
   return {
     write: (chunk: Buffer) => copy.write(chunk),
     async close() {
-      await copy.sync().finally(() => copy.close());
+      try {
+        await copy.sync();
+      } finally {
+        await copy.close();
+      }
     },
   };
 }

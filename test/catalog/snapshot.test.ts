@@ -15,7 +15,7 @@ import {
 } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import type { CatalogEntry } from '../../src/catalog/catalog.ts';
 import { createSnapshots, type Snapshots } from '../../src/catalog/snapshot.ts';
 import { Problem } from '../../src/domain/problem.ts';
@@ -296,12 +296,15 @@ test('all of a snapshot is on the disk before it has its name, and its name befo
   const probe = await open(root);
   const synced: string[] = [];
   const isNamed = (): boolean => existsSync(dir) && readdirSync(dir).some((name) => !name.startsWith('.'));
-  const spy = vi.spyOn(Object.getPrototypeOf(probe), 'sync').mockImplementation(async function (this: FileHandle) {
+  const handles: FileHandle = Object.getPrototypeOf(probe);
+  const { sync } = handles;
+  handles.sync = async function (this: FileHandle) {
     const path = readlinkSync(`/proc/self/fd/${this.fd}`).slice(dir.length + 1);
     synced.push(`${path.replace(/^\.draft-\w+/, 'draft') || '.'} ${isNamed() ? 'named' : 'draft'}`);
-  });
+    await sync.call(this);
+  };
   onTestFinished(async () => {
-    spy.mockRestore();
+    handles.sync = sync;
     await probe.close();
   });
   await snapshots.take(entry);

@@ -22,9 +22,7 @@ test('a new job, a changed one and a removed one are seen, each in a new generat
   write(root, job('deep/er/new'));
   await expect.poll(() => idsOf(catalog)).toEqual(['a', 'deep/er/new']);
   noteGeneration();
-  writeFileSync(join(root, 'a/config.yaml'), 'command: ./run.sh
-name: Changed
-');
+  writeFileSync(join(root, 'a/config.yaml'), 'command: ./run.sh\nname: Changed\n');
   await expect.poll(() => titleOf(catalog, 'a')).toBe('Changed');
   noteGeneration();
   rmSync(join(root, 'deep'), { recursive: true });
