@@ -297,7 +297,7 @@ test('all of a snapshot is on the disk before it has its name, and its name befo
   const synced: string[] = [];
   const isNamed = (): boolean => existsSync(dir) && readdirSync(dir).some((name) => !name.startsWith('.'));
   const handles: FileHandle = Object.getPrototypeOf(probe);
-  const { sync } = handles;
+  const sync: () => Promise<void> = Reflect.get(handles, 'sync');
   handles.sync = async function (this: FileHandle) {
     const path = readlinkSync(`/proc/self/fd/${this.fd}`).slice(dir.length + 1);
     synced.push(`${path.replace(/^\.draft-\w+/, 'draft') || '.'} ${isNamed() ? 'named' : 'draft'}`);
