@@ -295,7 +295,8 @@ test('all of a snapshot is on the disk before it has its name, and its name befo
   const probe = await open(root);
   const synced: string[] = [];
   const isNamed = (): boolean => existsSync(dir) && readdirSync(dir).some((name) => !name.startsWith('.'));
-  const spy = vi.spyOn(Object.getPrototypeOf(probe), 'sync').mockImplementation(async function (this: FileHandle) {
+  const handles: FileHandle = Object.getPrototypeOf(probe);
+  const spy = vi.spyOn(handles, 'sync').mockImplementation(async function (this: FileHandle) {
     const path = readlinkSync(`/proc/self/fd/${this.fd}`).slice(dir.length + 1);
     synced.push(`${path.replace(/^\.draft-\w+/, 'draft') || '.'} ${isNamed() ? 'named' : 'draft'}`);
   });
