@@ -32,7 +32,7 @@ for (const part of positionals.length > 0 ? positionals : Object.keys(parts)) {
     if (!values.json) console.log(toRow(figure));
   }
 }
-const machine = `${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}, ${Math.round(totalmem() / 2 ** 30)} GiB, Linux ${release()}, Node ${process.version}`;
+const machine = `${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}, ${Math.round(totalmem() / 2 ** 30)} GiB, Linux ${release().split('.', 2).join('.')}, Node ${process.version}`;
 if (values.json) console.log(JSON.stringify({ machine, figures }, null, 2));
 if (values.write) {
   const page = new URL('../docs/benchmarks.md', import.meta.url);
