@@ -5,7 +5,6 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { createCatalog, type JobSource } from './catalog/catalog.ts';
 import { createSnapshots } from './catalog/snapshot.ts';
-import { packageVersion } from './cli/version.ts';
 import type { Config } from './config/config.ts';
 import type { JournalEntry } from './domain/event.ts';
 import { createEngine } from './engine/engine.ts';
@@ -16,6 +15,7 @@ import { openSealer } from './exec/seal.ts';
 import { systemClock } from './lib/clock.ts';
 import { createLogger } from './lib/logger.ts';
 import { acquireOwnership } from './lib/owner-lock.ts';
+import { packageVersion } from './lib/version.ts';
 import { createServer } from './server/app.ts';
 import { openStore } from './store/open.ts';
 
@@ -66,7 +66,7 @@ export async function serve(config: Config): Promise<RunningServer> {
     opened.push(() => catalog.close());
     const snapshots = createSnapshots({ dir: join(dataDir, 'snapshots'), exclude: masked });
     const forkServer = openForkServer(join(dataDir, 'pipes'));
-    opened.push(async () => forkServer.close());
+    opened.push(() => forkServer.close());
     const { security } = config;
     const engine = createEngine({
       store,

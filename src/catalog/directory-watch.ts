@@ -2,8 +2,8 @@
 // holds every directory anyway, so one inotify watch for each is all that is needed.
 
 import { watch as watchFs } from 'node:fs';
+import { errorCode } from '../lib/error-code.ts';
 import type { Logger } from '../lib/logger.ts';
-import { codeOf } from './source-file.ts';
 
 /** `name` is the entry that changed, null where the system does not say; `isReplaced`: it came, went or was renamed. */
 export type OnEntry = (name: string | null, isReplaced: boolean) => void;
@@ -30,7 +30,7 @@ export function createDirectoryWatch(log: Logger): DirectoryWatch {
         watcher.on('error', () => watcher.close());
         return () => watcher.close();
       } catch (error) {
-        if (['ENOSPC', 'EMFILE'].includes(codeOf(error))) {
+        if (['ENOSPC', 'EMFILE'].includes(errorCode(error) ?? '')) {
           isComplete = false;
           log.warn('inotify limit reached (fs.inotify.max_user_watches): jobs are looked at every 5 s instead');
         }

@@ -2,10 +2,11 @@
 
 import { closeSync, type Dirent, openSync, readdirSync, readSync } from 'node:fs';
 import { join } from 'node:path';
+import { errorCode } from '../lib/error-code.ts';
 import type { Ignore } from './ignore.ts';
 import { isWalked } from './ignore.ts';
 import { type ConfigFile, configFiles } from './job-files.ts';
-import { codeOf, lstatOf } from './source-file.ts';
+import { lstatOf } from './source-file.ts';
 import { childOf } from './source-path.ts';
 
 export type Directory = {
@@ -62,7 +63,7 @@ function list(dir: string): Entry[] | undefined {
       isFile: entry.isFile(),
     }));
   } catch (error) {
-    if (['ENOENT', 'ENOTDIR'].includes(codeOf(error))) return undefined;
+    if (['ENOENT', 'ENOTDIR'].includes(errorCode(error) ?? '')) return undefined;
     throw error;
   }
 }

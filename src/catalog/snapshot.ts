@@ -4,11 +4,12 @@ import { existsSync } from 'node:fs';
 import { chmod, lstat, mkdir, mkdtemp, open, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { invariant } from '../domain/problem.ts';
+import { errorCode } from '../lib/error-code.ts';
 import { syncFolder } from '../lib/sync-folder.ts';
 import type { CatalogEntry } from './catalog.ts';
 import { createIgnoreReader } from './ignore.ts';
-import { hashFiles, type IdentifiedJob, type JobFile, type JobState, readJobState, unusable } from './revision.ts';
-import { codeOf } from './source-file.ts';
+import { type IdentifiedJob, type JobFile, type JobState, readJobState, unusable } from './job-state.ts';
+import { hashFiles } from './revision.ts';
 
 type Snapshot = { readonly revision: string; readonly dir: string };
 export type Snapshots = {
@@ -96,13 +97,13 @@ export function createSnapshots(o: {
         for (const folder of foldersOf(state.files)) await syncFolder(join(draft, folder));
         // Another job with the same files may have been quicker.
         await rename(draft, dir).catch((error: unknown) => {
-          if (!['ENOTEMPTY', 'EEXIST'].includes(codeOf(error))) throw error;
+          if (!['ENOTEMPTY', 'EEXIST'].includes(errorCode(error) ?? '')) throw error;
         });
         await syncFolder(o.dir);
       }
       return { revision, dir };
     } catch (error) {
-      if (codeOf(error) === 'EACCES') throw unusable(job, 'one of its files cannot be read');
+      if (errorCode(error) === 'EACCES') throw unusable(job, 'one of its files cannot be read');
       throw error;
     } finally {
       await rm(draft, { recursive: true, force: true });

@@ -13,6 +13,7 @@ import {
   statSync,
 } from 'node:fs';
 import { join, sep } from 'node:path';
+import { errorCode } from '../lib/error-code.ts';
 
 export type SourceFile = { readonly text: string } | { readonly message: string };
 
@@ -28,7 +29,9 @@ export function readSourceFile(root: string, path: string, limitBytes: number): 
     if (bytes.length > limitBytes) return { message: `is larger than ${limitBytes / 1024} KiB` };
     return { text: new TextDecoder('utf-8', { fatal: true }).decode(bytes) };
   } catch (error) {
-    return { message: error instanceof TypeError ? 'is not UTF-8' : `cannot be read (${codeOf(error)})` };
+    return {
+      message: error instanceof TypeError ? 'is not UTF-8' : `cannot be read (${errorCode(error) ?? 'unknown error'})`,
+    };
   } finally {
     closeSync(found);
   }
@@ -40,7 +43,7 @@ function open(root: string, path: string): number | { readonly message: string }
   try {
     return openSync(path, flags);
   } catch (error) {
-    if (codeOf(error) !== 'ELOOP') return { message: `cannot be read (${codeOf(error)})` };
+    if (errorCode(error) !== 'ELOOP') return { message: `cannot be read (${errorCode(error) ?? 'unknown error'})` };
   }
   try {
     const real = realpathSync.native(path);
@@ -48,7 +51,10 @@ function open(root: string, path: string): number | { readonly message: string }
     return openSync(real, flags);
   } catch (error) {
     return {
-      message: codeOf(error) === 'ENOENT' ? 'is a link to nothing' : `is a link that cannot be read (${codeOf(error)})`,
+      message:
+        errorCode(error) === 'ENOENT'
+          ? 'is a link to nothing'
+          : `is a link that cannot be read (${errorCode(error) ?? 'unknown error'})`,
     };
   }
 }
@@ -86,9 +92,4 @@ export function statOf(path: string): Stats | undefined {
 /** Both real paths. */
 export function isWithin(root: string, path: string): boolean {
   return path === root || path.startsWith(root.endsWith(sep) ? root : root + sep);
-}
-
-/** `EACCES`. Node's own message would show a path of the host. */
-export function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : 'unknown error';
 }

@@ -3,6 +3,7 @@
 
 import { join } from 'node:path';
 import type { JobDefinition, JobFault } from '../domain/job.ts';
+import { errorCode } from '../lib/error-code.ts';
 import type { Logger } from '../lib/logger.ts';
 import { type Directory, readDirectory } from './directory.ts';
 import type { OnEntry } from './directory-watch.ts';
@@ -10,7 +11,7 @@ import { type Ignore, nothingIgnored } from './ignore.ts';
 import { readJobFile } from './job-file.ts';
 import { jobIdOf, printable } from './job-id.ts';
 import { createPace } from './pace.ts';
-import { codeOf, lstatOf, statOf } from './source-file.ts';
+import { lstatOf, statOf } from './source-file.ts';
 import { childOf, nameOf, parentOf } from './source-path.ts';
 
 export type FoundJob = {
@@ -84,7 +85,10 @@ export function createSourceTree(o: {
     try {
       return readDirectory({ root: source.path, path, ignore, isOwned: ownerOf(parentOf(path)) !== undefined });
     } catch (error) {
-      log.warn({ source: source.name, path: printable(path) }, `a directory cannot be read (${codeOf(error)})`);
+      log.warn(
+        { source: source.name, path: printable(path) },
+        `a directory cannot be read (${errorCode(error) ?? 'unknown error'})`,
+      );
       return { subdirectories: new Set(), configFiles: [], scripts: 0, unnamable: [] };
     }
   }

@@ -6,11 +6,11 @@ import { errorCode } from '../lib/error-code.ts';
 import { createLogger } from '../lib/logger.ts';
 import { DataDirOwned } from '../lib/owner-lock.ts';
 import { StartError } from '../lib/start-error.ts';
+import { packageVersion } from '../lib/version.ts';
 import type { Options } from './commands.ts';
 import { loadConfiguration } from './configuration.ts';
 import { type ExitCode, exitCodes, Refusal } from './exit-code.ts';
 import { stopSignal } from './stop-signal.ts';
-import { packageVersion } from './version.ts';
 
 export async function run(options: Options): Promise<ExitCode> {
   const { config, file, warnings } = loadConfiguration(options);

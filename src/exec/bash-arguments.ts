@@ -2,7 +2,7 @@
 // character a meaning; names are those of the schema, checked when the job was read.
 
 import type { JsonObject, JsonValue } from '../domain/job.ts';
-import { toText } from './environment.ts';
+import { toShellText } from './environment.ts';
 
 /**
  * A declaration for each property of the schema but the secret ones; what a caller added beyond it is in the file alone.
@@ -18,15 +18,15 @@ export function bashDeclarations(args: JsonObject, argspec: JsonObject, secretAr
 function declare(name: string, value: JsonValue, types: readonly unknown[]): string {
   const isOnly = (type: string): boolean => types.length === 1 && types[0] === type;
   if (Array.isArray(value) || (value === null && isOnly('array'))) {
-    return `declare -a ${name}=(${(value ?? []).map((item) => quote(toText(item))).join(' ')})`;
+    return `declare -a ${name}=(${(value ?? []).map((item) => quote(toShellText(item))).join(' ')})`;
   }
   if (typeof value === 'object' && (value !== null || isOnly('object'))) {
     const entries = Object.entries(value ?? {}).filter(([key]) => key !== '');
-    return `declare -A ${name}=(${entries.map(([key, item]) => `[${quote(key)}]=${quote(toText(item))}`).join(' ')})`;
+    return `declare -A ${name}=(${entries.map(([key, item]) => `[${quote(key)}]=${quote(toShellText(item))}`).join(' ')})`;
   }
   if (typeof value === 'number' && isBashInteger(value) && !types.includes('number'))
     return `declare -i ${name}=${value}`;
-  return `${name}=${quote(toText(value))}`;
+  return `${name}=${quote(toShellText(value))}`;
 }
 
 /** Bash counts in 64 bits. */

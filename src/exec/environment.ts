@@ -60,7 +60,7 @@ function argumentVariables({ args }: AttemptSpec): Environment {
   for (const [name, value] of Object.entries(args)) {
     if (typeof value === 'object' && value !== null) continue;
     const variable = `FLWD_ARG_${name.toUpperCase().replaceAll(/[^A-Z0-9]/g, '_')}`;
-    const text = toText(value);
+    const text = toShellText(value);
     if (Buffer.byteLength(`${variable}=${text}`) < longestVariableBytes) variables[variable] = text;
   }
   return variables;
@@ -76,7 +76,7 @@ function jobVariables({ job, secrets }: AttemptSpec): Environment {
 }
 
 /** A value of JSON as a shell knows it: a text as it is, null empty, anything that has parts as JSON. */
-export function toText(value: JsonValue): string {
+export function toShellText(value: JsonValue): string {
   if (value === null) return '';
   return typeof value === 'object' ? JSON.stringify(value) : String(value);
 }

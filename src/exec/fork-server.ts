@@ -1,10 +1,12 @@
 // The small process that starts the shims (libexec/fork-server.bash, ADR 0008), and what it tells of them.
 
 import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { closeSync, mkdirSync, mkdtempSync, openSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { Readable, Writable } from 'node:stream';
+import { setTimeout as delay } from 'node:timers/promises';
 import { findProgram } from './host-programs.ts';
 import { inheritedDescriptors } from './inherited-descriptors.ts';
 import { libexecDir } from './sandbox.ts';
@@ -12,8 +14,8 @@ import { libexecDir } from './sandbox.ts';
 export type ForkServer = {
   /** Runs a command of bash that ends in `exec`, in a process group of its own. Rejects where there is no bash. */
   readonly run: (command: string) => Promise<ShimNews>;
-  /** What it has started goes on. */
-  readonly close: () => void;
+  /** Resolves when it is gone. What it has started goes on. */
+  readonly close: () => Promise<void>;
 };
 
 /** Its shim has told its end, as its last act. Or nothing will be told of it: it never began, or goes on by itself. */
@@ -32,6 +34,9 @@ export function openForkServer(dir: string): ForkServer {
     close: () => current.close(),
   };
 }
+
+/** It only has to see the end of its input. */
+const leavingMs = 2_000;
 
 type Child = ForkServer & { readonly isOver: () => boolean };
 
@@ -77,7 +82,13 @@ function startChild(dir: string): Child {
       commands.write(`${String(Buffer.byteLength(command)).padStart(8, '0')}${command}`);
       return shim.promise;
     },
-    close: () => commands.end(),
+    async close() {
+      if (isOver) return;
+      child.ref();
+      commands.end();
+      await Promise.race([once(child, 'exit'), delay(leavingMs, undefined, { ref: false })]);
+      child.unref();
+    },
   };
 }
 

@@ -52,3 +52,8 @@ export function formatDuration(ms: number): string {
   }
   return text;
 }
+
+/** null stays null: no limit. */
+export function formatDurationOrNull(ms: number | null): string | null {
+  return ms === null ? null : formatDuration(ms);
+}

@@ -27,6 +27,7 @@ test('it has the fields of the reference, and those of this implementation', asy
   expect(response.status).toBe(200);
   const { version } = JSON.parse(await readFile(join(inject('packageDir'), 'package.json'), 'utf8'));
   expect(await response.json()).toEqual({
+    name: 'flwd',
     version,
     sources: [
       { name: 'local-fs', type: 'fs', path: expect.stringMatching(/jobs$/) },

@@ -123,7 +123,7 @@ export async function openEngine(
   async function close(): Promise<void> {
     await engine.close();
     await catalog.close();
-    forkServer.close();
+    await forkServer.close();
     await store.close();
   }
   const when: Opened['when'] = (runId, isSo) =>

@@ -26,8 +26,8 @@ test('is gone once it is closed, and its shims go on', async () => {
   const spec = sample('echo ready; until [[ -e go ]]; do sleep 0.02; done; echo done');
   const attempt = launch(spec, server);
   await vi.waitFor(() => expect(printed(spec).lines).toEqual(['ready']), patient);
-  server.close();
-  await vi.waitFor(() => expect(processesWith(dir)).toEqual([]), patient);
+  await server.close();
+  expect(processesWith(dir)).toEqual([]);
   rmSync(dir, { recursive: true });
   writeFileSync(join(spec.workspaceDir, 'go'), '');
   expect(await attempt.ended).toEqual(succeeded);

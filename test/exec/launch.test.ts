@@ -91,7 +91,7 @@ describe('not started', () => {
 
   test('a fault of flwd itself, which is handed on to be logged', async () => {
     const fault = new Error('a bug');
-    const broken: ForkServer = { run: () => Promise.reject(fault), close: () => undefined };
+    const broken: ForkServer = { run: () => Promise.reject(fault), close: async () => undefined };
     expect(await launch(sample('true'), broken).ended).toEqual({
       kind: 'not-started',
       message: 'the sandbox could not be started',

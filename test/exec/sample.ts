@@ -76,8 +76,8 @@ export type Ran = {
 
 const pipesDir = mkdtempSync(join(tmpdir(), 'flwd-pipes-'));
 const forkServer = openForkServer(pipesDir);
-afterAll(() => {
-  forkServer.close();
+afterAll(async () => {
+  await forkServer.close();
   rmSync(pipesDir, { recursive: true, force: true });
 });
 

@@ -100,6 +100,7 @@ export async function startServing(o: ServingOptions = {}): Promise<Serving> {
   } as const;
   const catalog = createCatalog({ sources: [source], aliases: o.aliases ?? [], exclude: [dataDir], log });
   const snapshots = createSnapshots({ dir: join(dataDir, 'snapshots'), exclude: [dataDir] });
+  const forkServer = openForkServer(join(dataDir, 'pipes'));
   const engine = createEngine({
     store,
     catalog,
@@ -118,7 +119,7 @@ export async function startServing(o: ServingOptions = {}): Promise<Serving> {
     },
     limits: { globalConcurrency: 4, jobConcurrency: null, maxDepth: null },
     execution: {
-      forkServer: openForkServer(join(dataDir, 'pipes')),
+      forkServer,
       runsDir: join(dataDir, 'runs'),
       snapshotDir: (revision) => snapshots.dirOf(revision),
       masked: [dataDir],
@@ -165,6 +166,7 @@ export async function startServing(o: ServingOptions = {}): Promise<Serving> {
     await server.close();
     await engine.close();
     await catalog.close();
+    await forkServer.close();
     await store.close();
     await rm(root, { recursive: true, force: true });
   }

@@ -6,7 +6,7 @@ import type { InvalidJob, JobDefinition, SecurityProfile } from '../../domain/jo
 import { validationError } from '../../domain/problem.ts';
 import { createBoundedCache } from '../../lib/bounded-cache.ts';
 import type { Clock } from '../../lib/clock.ts';
-import { formatDuration } from '../../lib/units.ts';
+import { formatDurationOrNull } from '../../lib/units.ts';
 import type { Handlers } from '../exchange.ts';
 import { type StoredAnswer, sendStored, toStoredAnswer } from '../stored-answer.ts';
 
@@ -59,9 +59,9 @@ export function createJobHandlers(o: {
       args: argspec,
       steps,
       timeouts: {
-        run: toText(timeouts.runMs),
-        step: toText(timeouts.stepMs),
-        queue: toText(timeouts.queueMs),
+        run: formatDurationOrNull(timeouts.runMs),
+        step: formatDurationOrNull(timeouts.stepMs),
+        queue: formatDurationOrNull(timeouts.queueMs),
       },
       revision,
       path,
@@ -88,10 +88,6 @@ export function createJobHandlers(o: {
       return detailOf(entry).then((answer) => sendStored(request, reply, answer));
     },
   };
-}
-
-function toText(ms: number | null): string | null {
-  return ms === null ? null : formatDuration(ms);
 }
 
 type Query = QueryOf<'listJobs'>;

@@ -1,0 +1,11 @@
+// The version of flwd.
+
+import { readFileSync } from 'node:fs';
+
+/** Of the package that this file is in, from src and from dist alike. */
+export function packageVersion(): string {
+  const manifest: { version: string } = JSON.parse(
+    readFileSync(new URL('../../package.json', import.meta.url), 'utf8'),
+  );
+  return manifest.version;
+}
