@@ -212,9 +212,12 @@ test('/runs/{id}/events gives the same for one run, as a stream or line by line'
 
 test('ndjson of a running run gives what there is, and ends', async () => {
   const runId = await server.start('gated');
-  await expect.poll(() => server.messages(runId)).toEqual(['before']);
-  const lines = await server.fetch(`/runs/${runId}/events`, { headers: { accept: 'application/x-ndjson' } });
-  expect((await lines.text()).trimEnd().split('\n')).toHaveLength(4);
+  const events = async (): Promise<string[]> => {
+    const lines = await server.fetch(`/runs/${runId}/events`, { headers: { accept: 'application/x-ndjson' } });
+    return (await lines.text()).trimEnd().split('\n');
+  };
+  // Created, started, its step started, and its one line.
+  await expect.poll(events).toHaveLength(4);
   await server.fetch(`/runs/${runId}/cancel`, { method: 'POST' });
 });
 
