@@ -43,8 +43,8 @@ export async function collect(o: {
   readonly log: Logger;
 }): Promise<Collected> {
   const outDir = join(o.attemptDir, 'out');
-  const result = await readResult(outDir);
-  const outputs = await readOutputs(outDir);
+  const result = readResult(outDir);
+  const outputs = readOutputs(outDir);
   const found = await findArtifacts({ workspaceDir: o.workspaceDir, outDir, patterns: o.job.artifacts.paths });
   const failures: Collected['failure'][] = [];
   for (const part of [result, outputs]) {

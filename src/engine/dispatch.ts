@@ -8,6 +8,7 @@ import type { Logger } from '../lib/logger.ts';
 import { outlast } from '../lib/shortage.ts';
 import { formatDuration } from '../lib/units.ts';
 import type { Store } from '../store/open.ts';
+import type { PendingRun } from '../store/runs.ts';
 import { isStorageFault } from '../store/storage-fault.ts';
 import { type ExecuteContext, type Execution, type ExecutionSource, endUnattended, execute } from './execute.ts';
 import { createSlots, type Place, type QueueLimits, type Slot } from './queue.ts';
@@ -60,7 +61,9 @@ export function createDispatcher(o: {
   let isRecovered = false;
   let pass: Promise<void> | undefined;
   let isPassDue = false;
+  let isTickDue = false;
   const ticker = setInterval(() => {
+    isTickDue = true;
     if (stored > 0) wake();
   }, queueTickMs);
 
@@ -72,10 +75,10 @@ export function createDispatcher(o: {
     return depth() === 1 ? '1 run waits' : `${depth()} runs wait`;
   }
 
-  /** What makes any new run wait, slots or not. */
-  function queued(): string | null {
+  /** A run that others wait before waits for what they wait for; where that is there already, for them. */
+  function whyWait(jobId: string): string | null {
     if (stopping.signal.aborted || !isRecovered) return 'the server is starting or stopping';
-    return depth() === 0 ? null : `${depthInWords()} before it`;
+    return slots.whyNone(jobId) ?? (depth() === 0 ? null : `${depthInWords()} before it`);
   }
 
   function refusal(): Problem | null {
@@ -86,14 +89,14 @@ export function createDispatcher(o: {
   }
 
   function admit(jobId: string): Slot | Place {
-    const slot = queued() ?? slots.take(jobId);
-    if (typeof slot !== 'string') return slot;
+    const waiting = whyWait(jobId);
+    if (waiting === null) return slots.hold(jobId);
     const refused = refusal();
     if (refused) throw refused;
     promised += 1;
     let isHeld = true;
     return {
-      waiting: slot,
+      waiting,
       release() {
         if (isHeld) promised -= 1;
         isHeld = false;
@@ -116,7 +119,8 @@ export function createDispatcher(o: {
     while (isPassDue) {
       if (stopping.signal.aborted) return;
       isPassDue = false;
-      await endOverdue();
+      if (isTickDue) await endOverdue();
+      isTickDue = false;
       let afterId: string | undefined;
       for (;;) {
         const page = await store.runs.pending(pendingPage, afterId);
@@ -141,8 +145,10 @@ export function createDispatcher(o: {
     );
   }
 
-  async function consider(waiting: { id: string; jobId: string; waiting: string | null }): Promise<void> {
+  async function consider(waiting: PendingRun): Promise<void> {
     if (stopping.signal.aborted) return;
+    // Its end comes with the next tick.
+    if (waiting.queueMs !== null && waiting.createdAtMs + waiting.queueMs <= clock.now()) return;
     const slot = slots.take(waiting.jobId);
     if (typeof slot === 'string') {
       if (slot !== waiting.waiting) await store.db.transact((tx) => store.runs.setWaiting(tx, waiting.id, slot));
@@ -228,7 +234,7 @@ export function createDispatcher(o: {
       const source = await patiently(() => sourceOf(runId));
       if (!source || stopping.signal.aborted) return;
       // A run that held a slot before the restart holds one now, even where the limits were lowered since.
-      const slot = slots.takeRegardless(source.run.job_id);
+      const slot = slots.hold(source.run.job_id);
       const execution = start(source, slot, 'take-up');
       if (source.isCancelRequested) execution.cancel();
     } catch (error) {
@@ -249,7 +255,7 @@ export function createDispatcher(o: {
     },
     admit,
     outlook(jobId) {
-      const waiting = queued() ?? slots.whyNone(jobId);
+      const waiting = whyWait(jobId);
       return { waiting, refused: waiting === null ? null : refusal() };
     },
     added() {

@@ -18,8 +18,8 @@ export type Slots = {
   /** A slot for a run of the job, or the sentence that says why there is none. */
   readonly take: (jobId: string) => Slot | string;
   readonly whyNone: (jobId: string) => string | null;
-  /** A slot for a run that holds a process already, whatever the limits say. */
-  readonly takeRegardless: (jobId: string) => Slot;
+  /** A slot whatever the limits say: they were asked before, or the run holds a process already. */
+  readonly hold: (jobId: string) => Slot;
 };
 
 export function createSlots(limits: QueueLimits, onRelease: () => void): Slots {
@@ -60,6 +60,6 @@ export function createSlots(limits: QueueLimits, onRelease: () => void): Slots {
     },
     take: (jobId) => whyNone(jobId) ?? hold(jobId),
     whyNone,
-    takeRegardless: hold,
+    hold,
   };
 }

@@ -1,5 +1,6 @@
 // The folders of runs, with their workspaces: removed when a run has ended, and at the start those that a crash has left.
 
+import { rmdirSync, rmSync } from 'node:fs';
 import { chmod, opendir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isFinished } from '../domain/run.ts';
@@ -31,6 +32,7 @@ export async function sweepRunFolders(o: {
 }
 
 async function removeTree(dir: string): Promise<void> {
+  if (hasOnlyOurs(dir)) return rmSync(dir, { recursive: true });
   try {
     await rm(dir, { recursive: true, force: true });
   } catch (error) {
@@ -38,6 +40,19 @@ async function removeTree(dir: string): Promise<void> {
     // A job may leave folders that are closed even to their owner. Root needs no permission.
     await openFolders(dir);
     await rm(dir, { recursive: true, force: true });
+  }
+}
+
+/**
+ * Has the job left nothing where it may write? Then what is there is a handful of files, removed at once: a walk that waits
+ * for each of them costs 0.7 ms of every run. A folder that is not empty cannot be removed by rmdir(2).
+ */
+function hasOnlyOurs(dir: string): boolean {
+  try {
+    for (const folder of ['1/out', 'workspace/artifacts', 'workspace']) rmdirSync(join(dir, folder));
+    return true;
+  } catch {
+    return false;
   }
 }
 

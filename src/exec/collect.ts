@@ -43,7 +43,7 @@ export async function findArtifacts(
   o: Folders & { readonly patterns: readonly ArtifactPattern[] },
 ): Promise<{ files: readonly FoundArtifact[]; warnings: readonly string[] }> {
   const { warnings, warn } = createWarnings();
-  const named = (await readNamedArtifacts(o.outDir, warn)).map((artifact) => ({ ...artifact, isLink: true }));
+  const named = readNamedArtifacts(o.outDir, warn).map((artifact) => ({ ...artifact, isLink: true }));
   const claims = [...named, ...(await claimsByPlace(o, warn))];
 
   const chosen = new Map<BytePath, Claim & { readonly sizeBytes: number }>();

@@ -16,8 +16,8 @@ const maxSizeBytes = 8 * 1024 * 1024;
 const longestPathBytes = 4096;
 const newline = 10;
 
-export async function readNamedArtifacts(outDir: string, warn: (warning: string) => void): Promise<NamedArtifact[]> {
-  const file = await readUntrustedFile(join(outDir, 'artifacts'), maxSizeBytes);
+export function readNamedArtifacts(outDir: string, warn: (warning: string) => void): NamedArtifact[] {
+  const file = readUntrustedFile(join(outDir, 'artifacts'), maxSizeBytes);
   if (file.kind === 'refused') warn(`the list that flwd_artifact writes ${file.why}; what it names was left`);
   if (file.kind !== 'bytes') return [];
   return linesOf(file.bytes).flatMap((line, index) => {

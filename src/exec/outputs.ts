@@ -14,8 +14,8 @@ const maxKeys = 256;
 const keyPattern = /^[A-Za-z_][A-Za-z0-9_-]{0,127}$/;
 
 /** Throws only where the host fails. A message never quotes the file, which may hold a secret. */
-export async function readOutputs(outDir: string): Promise<OutputsReading> {
-  const file = await readUntrustedFile(join(outDir, 'output'), maxSizeBytes);
+export function readOutputs(outDir: string): OutputsReading {
+  const file = readUntrustedFile(join(outDir, 'output'), maxSizeBytes);
   if (file.kind === 'none') return { kind: 'outputs', outputs: {} };
   if (file.kind === 'refused') return invalid(` ${file.why}`);
   if (!isUtf8(file.bytes)) return invalid(' is not UTF-8');

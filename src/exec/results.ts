@@ -13,8 +13,8 @@ const maxSizeBytes = 1024 * 1024;
 const maxDepth = 64;
 
 /** Throws only where the host fails. A message never quotes the file, which may hold a secret. */
-export async function readResult(outDir: string): Promise<ResultReading> {
-  const file = await readUntrustedFile(join(outDir, 'result.json'), maxSizeBytes);
+export function readResult(outDir: string): ResultReading {
+  const file = readUntrustedFile(join(outDir, 'result.json'), maxSizeBytes);
   if (file.kind === 'none') return file;
   if (file.kind === 'refused') return invalid(file.why);
   if (file.bytes.length === 0) return invalid('is empty; write JSON, or nothing at all');

@@ -41,5 +41,5 @@ function assertFits(texts: readonly string[]): void {
 
 /** One word to a shell, whatever is in it but a NUL, which nothing that comes here holds. */
 function quote(text: string): string {
-  return `'${text.replaceAll("'", String.raw`'\''`)}'`;
+  return text.includes("'") ? `'${text.replaceAll("'", String.raw`'\''`)}'` : `'${text}'`;
 }

@@ -12,7 +12,7 @@ export type SpoolAlarm = {
 };
 
 /** Most jobs are over before a watch would pay: to set it up and take it down costs as much as the rest of the reading. */
-const firstMs = 10;
+const firstMs = [10, 20, 40];
 const busyMs = 2;
 /** Looks that found something this close together, and the watch makes way for the timer. */
 const closeTogetherMs = 5;
@@ -24,11 +24,11 @@ const pollMs = 250;
 
 export function createSpoolAlarm(path: string): SpoolAlarm {
   let watcher: FSWatcher | undefined;
-  let isFirst = true;
+  const first = firstMs.values();
   let isRinging = false;
   let wake: (() => void) | undefined;
   let foundAt = 0;
-  let looks = 0;
+  let looks = quietLooks;
 
   function ring(): void {
     isRinging = true;
@@ -64,12 +64,8 @@ export function createSpoolAlarm(path: string): SpoolAlarm {
   }
 
   async function nextByTimer(hasFound: boolean): Promise<void> {
-    if (isFirst) {
-      isFirst = false;
-      // The next look in vain arms the watch.
-      looks = quietLooks;
-      return wait(firstMs);
-    }
+    const { value: beginningMs } = first.next();
+    if (beginningMs !== undefined && !hasFound) return wait(beginningMs);
     looks = hasFound ? 0 : looks + 1;
     if (looks < quietLooks) return wait(busyMs);
     watcher = watchFolder(path, ring);

@@ -1,8 +1,7 @@
 // Reads a file from a folder that hostile code could write to: it may be a link, a pipe, endless or unreadable. Its last
 // process is gone by then, so what is opened stays what it is.
 
-import { constants } from 'node:fs';
-import { type FileHandle, open } from 'node:fs/promises';
+import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { errorCode } from '../lib/error-code.ts';
 
 export type UntrustedFile =
@@ -20,11 +19,12 @@ const causedByJob: Record<string, string> = {
   EPERM: 'cannot be read',
 };
 
-export async function readUntrustedFile(path: string, maxSizeBytes: number): Promise<UntrustedFile> {
-  let file: FileHandle;
+/** At once: the file is small and was just written, and mostly it is not there. */
+export function readUntrustedFile(path: string, maxSizeBytes: number): UntrustedFile {
+  let fd: number;
   try {
     // Without O_NONBLOCK a pipe would block until somebody writes to it.
-    file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK | constants.O_NOCTTY);
+    fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK | constants.O_NOCTTY);
   } catch (error) {
     const code = errorCode(error);
     if (code === 'ENOENT') return { kind: 'none' };
@@ -33,14 +33,13 @@ export async function readUntrustedFile(path: string, maxSizeBytes: number): Pro
     throw error;
   }
   try {
-    const stats = await file.stat();
+    const stats = fstatSync(fd);
     const { size } = stats;
     if (!stats.isFile()) return { kind: 'refused', why: 'is no regular file' };
     if (size > maxSizeBytes) return { kind: 'refused', why: `has ${size} bytes; ${maxSizeBytes} are the most` };
     const bytes = Buffer.alloc(size);
-    const { bytesRead } = await file.read(bytes, 0, size, 0);
-    return { kind: 'bytes', bytes: bytes.subarray(0, bytesRead) };
+    return { kind: 'bytes', bytes: bytes.subarray(0, readSync(fd, bytes, 0, size, 0)) };
   } finally {
-    await file.close();
+    closeSync(fd);
   }
 }

@@ -13,10 +13,12 @@ import { summaryColumns, toRun, toSummary } from './run-rows.ts';
 export type { NewRun } from './run-add.ts';
 export type { RunChange } from './run-moves.ts';
 
-type PendingRun = {
+export type PendingRun = {
   readonly id: string;
   readonly jobId: string;
   readonly waiting: string | null;
+  readonly createdAtMs: number;
+  readonly queueMs: number | null;
 };
 
 export type RunStore = {
@@ -102,7 +104,7 @@ export function createRunStore(database: Database): RunStore {
     async pending(limit, afterId) {
       let query = read
         .selectFrom('runs')
-        .select(['id', 'job_id as jobId', 'waiting'])
+        .select(['id', 'job_id as jobId', 'waiting', 'created_at as createdAtMs', 'queue_ms as queueMs'])
         .where('status', '=', 'pending')
         .orderBy('created_at')
         .orderBy('id')

@@ -33,7 +33,7 @@ test('a slot given back twice is given back once', () => {
 
 test('a run that was running before a restart holds a slot, though that is one too many', () => {
   const slots = createSlots(noLimit, () => undefined);
-  for (const job of ['a', 'b', 'c']) slots.takeRegardless(job);
+  for (const job of ['a', 'b', 'c']) slots.hold(job);
   expect(slots.running).toBe(3);
   expect(slots.take('d')).toBe('3 of 2 runs are running');
 });

@@ -49,7 +49,7 @@ test('a plan says that the queue is full, and nothing of it where the run would 
   expect(await plan()).toMatchObject({ waiting: '1 of 1 runs are running', denied: null });
   const waiting = await create('quick');
   expect(await plan()).toMatchObject({
-    waiting: '1 run waits before it',
+    waiting: '1 of 1 runs are running',
     denied: {
       type: 'https://flowd.org/problems/queue-full',
       detail: '1 run waits already; scheduler.queue.max_depth is 1.',

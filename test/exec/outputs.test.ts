@@ -18,7 +18,7 @@ const outputs = (values: Record<string, string>) => ({ kind: 'outputs', outputs:
 const invalid = (message: string) => ({ kind: 'invalid', message });
 
 test('a script that writes none has none', async () => {
-  expect(await readOutputs(dir)).toEqual(outputs({}));
+  expect(readOutputs(dir)).toEqual(outputs({}));
   expect(await outputsOf('\n\n')).toEqual(outputs({}));
 });
 
@@ -65,6 +65,6 @@ describe('what cannot be read is refused with its line, without quoting it', () 
 
   test('a link', async () => {
     symlinkSync('/etc/hostname', join(dir, 'output'));
-    expect(await readOutputs(dir)).toEqual(invalid('FLWD_OUTPUT_FILE is a link'));
+    expect(readOutputs(dir)).toEqual(invalid('FLWD_OUTPUT_FILE is a link'));
   });
 });

@@ -22,7 +22,7 @@ const nested = (levels: number) => '['.repeat(levels) + ']'.repeat(levels);
 const invalid = (message: string) => ({ kind: 'invalid', message });
 
 test('a script that writes no result has none', async () => {
-  expect(await readResult(dir)).toEqual({ kind: 'none' });
+  expect(readResult(dir)).toEqual({ kind: 'none' });
 });
 
 test.each<[string, unknown]>([
@@ -59,7 +59,7 @@ describe('what cannot be a result is refused in words, without quoting it', () =
   test('more than a MiB, however large', async () => {
     expect(await resultOf(`"${'x'.repeat(1024 * 1024 - 2)}"`)).toMatchObject({ kind: 'value' });
     truncateSync(path, 2 ** 40);
-    expect(await readResult(dir)).toEqual(invalid('FLWD_RESULT_FILE has 1099511627776 bytes; 1048576 are the most'));
+    expect(readResult(dir)).toEqual(invalid('FLWD_RESULT_FILE has 1099511627776 bytes; 1048576 are the most'));
   });
 });
 
@@ -67,22 +67,22 @@ describe('a job that puts something else in its place', () => {
   test('a link shows nothing of where it leads', async () => {
     writeFileSync(join(dir, 'private'), '"of the host"');
     symlinkSync(join(dir, 'private'), path);
-    expect(await readResult(dir)).toEqual(invalid('FLWD_RESULT_FILE is a link'));
+    expect(readResult(dir)).toEqual(invalid('FLWD_RESULT_FILE is a link'));
   });
 
   test('a folder', async () => {
     mkdirSync(path);
-    expect(await readResult(dir)).toEqual(invalid('FLWD_RESULT_FILE is no regular file'));
+    expect(readResult(dir)).toEqual(invalid('FLWD_RESULT_FILE is no regular file'));
   });
 
   test('a pipe keeps nobody waiting', async () => {
     execFileSync('mkfifo', [path]);
-    expect(await readResult(dir)).toEqual(invalid('FLWD_RESULT_FILE is no regular file'));
+    expect(readResult(dir)).toEqual(invalid('FLWD_RESULT_FILE is no regular file'));
   });
 
   test('a socket', async () => {
     const script = 'import socket,sys; s=socket.socket(socket.AF_UNIX); s.bind(sys.argv[1])';
     await once(spawn('python3', ['-c', script, path]), 'exit');
-    expect(await readResult(dir)).toEqual(invalid('FLWD_RESULT_FILE is a socket'));
+    expect(readResult(dir)).toEqual(invalid('FLWD_RESULT_FILE is a socket'));
   });
 });
