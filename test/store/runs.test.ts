@@ -291,8 +291,8 @@ describe.each(engines)('runs on $engine', ({ open }) => {
     await move(claimed, 'claim');
 
     expect(await store.runs.pending(2)).toEqual([
-      { id: ids[1], jobId: 'backup/daily', waiting: null },
-      { id: ids[2], jobId: 'backup/daily', waiting: null },
+      { id: ids[1], jobId: 'backup/daily', waiting: null, createdAtMs: nowMs - 2, queueMs: 600_000 },
+      { id: ids[2], jobId: 'backup/daily', waiting: null, createdAtMs: nowMs, queueMs: 600_000 },
     ]);
     expect((await store.runs.pending(2, ids[2])).map(({ id }) => id)).toEqual([ids[3]]);
     expect(await store.runs.running()).toEqual([claimed]);
