@@ -90,9 +90,14 @@ describe('secure', () => {
   });
 
   test('common programs find what they need: names, certificates, libraries, time zones', async () => {
+    // What a small host does not have, its jobs cannot find.
+    const services = existsSync('/etc/services') ? 'getent services https > /dev/null' : '';
+    const certificates = existsSync('/etc/ssl/certs') ? '[[ -r /etc/ssl/certs ]]' : '';
     const { end } = await run(`
-      getent passwd root > /dev/null; getent hosts localhost > /dev/null; getent services https > /dev/null
-      awk 'BEGIN { exit 0 }'; date > /dev/null; [[ -r /etc/ssl/certs ]]
+      getent passwd root > /dev/null; getent hosts localhost > /dev/null
+      ${services}
+      ${certificates}
+      awk 'BEGIN { exit 0 }'; date > /dev/null
       python3 -c 'import ssl, sqlite3, ctypes, multiprocessing; multiprocessing.Lock()'`);
     expect(end).toEqual(succeeded);
   });
