@@ -1,5 +1,8 @@
 // The ladder: the job's signal, time to act on it, SIGKILL, and the proof that nothing is left.
 
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import type { CancelSignal } from '../../src/domain/job.ts';
 import type { AttemptSpec } from '../../src/exec/attempt-spec.ts';
@@ -108,6 +111,20 @@ test('ending it twice climbs the ladder once, and ending what has ended sends no
     remaining: 0,
     finished_at: at,
   });
+});
+
+test('a shim that is killed as soon as it lives leaves nothing behind either', async () => {
+  for (let round = 0; round < 20; round++) {
+    const spec = sample(nap);
+    const attempt = start(spec);
+    const status = join(spec.attemptDir, 'status');
+    const isNamed = (): boolean => existsSync(status) && readFileSync(status, 'utf8').includes('\n');
+    while (!isNamed()) await nextTurn();
+    process.kill(shimOf(spec), 'SIGKILL');
+    expect(await attempt.ended).toMatchObject({ kind: expect.stringMatching(/^(lost|not-started|signalled)$/) });
+    expect(processesWith(spec.attemptDir)).toEqual([]);
+  }
+  expect(processesWith(nap)).toEqual([]);
 });
 
 test('a killed shim takes everything along, and the attempt is lost', async () => {
