@@ -9,7 +9,7 @@ import { outlast } from '../lib/shortage.ts';
 import { spoolPath } from './attempt-files.ts';
 import type { AttemptSpec } from './attempt-spec.ts';
 import type { ForkServer } from './fork-server.ts';
-import { isAlive, isEmpty, isOfThisBoot, send } from './process-table.ts';
+import { isAlive, isEmpty, isOfThisBoot, orphansOf, type ProcessIdentity, send } from './process-table.ts';
 import { shimCommand } from './shim.ts';
 import { untilShimEnds } from './shim-end.ts';
 import { readStatus, type ShimStatus } from './shim-status.ts';
@@ -65,27 +65,25 @@ export function attend(attemptDir: string, shimEnded: Promise<unknown>, unsaid: 
 
 const unstartable = 'the sandbox could not be started';
 const dyingMs = 5_000;
-/** For an orphaned bwrap to say what sandbox it has made. */
-const orphanMs = 500;
 const pollMs = 1;
 
-/**
- * The shim tells its end as its last act, and the namespace dies with bwrap, but not in the same instant. A shim that is
- * killed in its first milliseconds leaves a bwrap that has not yet asked to die with it, and goes on: it is ended here.
- */
+/** The shim tells its end as its last act, and the namespace dies with bwrap, but not in the same instant. */
 async function nothingLeft(attemptDir: string): Promise<void> {
   const { shim } = readStatus(attemptDir) ?? {};
   if (!shim || !isOfThisBoot(shim)) return;
-  const sinceMs = systemClock.now();
-  for (let waitedMs = 0; waitedMs < dyingMs; waitedMs = systemClock.now() - sinceMs) {
+  for (const deadlineMs = systemClock.now() + dyingMs; systemClock.now() < deadlineMs; await delay(pollMs)) {
     const { sandbox, isOver } = readStatus(attemptDir) ?? {};
-    if (!isAlive(shim)) {
-      if (sandbox && isEmpty(sandbox)) return;
-      if (sandbox) send(sandbox.initPid, 'SIGKILL');
-      else if (isOver || waitedMs > orphanMs) return;
-    }
-    await delay(pollMs);
+    if (isAlive(shim)) continue;
+    if (!isOver && endOrphans(shim, attemptDir) > 0) continue;
+    if (!sandbox || isEmpty(sandbox)) return;
   }
+}
+
+/** A shim that is killed in its first milliseconds leaves what has not asked yet to die with it: bwrap, or bwrap's child. */
+function endOrphans(shim: ProcessIdentity, attemptDir: string): number {
+  const orphans = orphansOf(shim.pid, attemptDir);
+  for (const pid of orphans) send(pid, 'SIGKILL');
+  return orphans.length;
 }
 
 function endOf(attemptDir: string, unsaid: AttemptEnd): AttemptEnd {

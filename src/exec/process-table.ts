@@ -39,6 +39,19 @@ export function isArgumentOfAny(argument: string): boolean {
   });
 }
 
+/**
+ * The living processes around the script of an attempt whose shim is gone: those of its process group, and what bwrap has
+ * put into a session of its own. The group's number may be another's by now, so the attempt's folder must be an argument.
+ */
+export function orphansOf(shimPid: number, attemptDir: string): number[] {
+  return pids().filter((pid) => {
+    const words = readOfProcess(() => readFileSync(`/proc/${pid}/cmdline`, 'utf8'))?.split('\0') ?? [];
+    if (!words.some((word) => word === attemptDir || word.startsWith(`${attemptDir}/`))) return false;
+    const stat = statOf(pid);
+    return stat !== undefined && (stat.group === shimPid || words.includes('--die-with-parent'));
+  });
+}
+
 /** Its living processes. The kernel soon gives the inode of one that is gone to another, so its end has the last word. */
 export function membersOf(namespace: PidNamespace): number[] {
   const members = pids().filter((pid) => isMember(pid, namespace.inode));
@@ -66,13 +79,19 @@ function isMember(pid: number, inode: number): boolean {
   return namespace === `pid:[${inode}]` && startTicksOf(pid) !== undefined;
 }
 
-/** undefined for a process that is gone, or of which only the entry is left. */
 function startTicksOf(pid: number): number | undefined {
+  return statOf(pid)?.startTicks;
+}
+
+/** undefined for a process that is gone, or of which only the entry is left. */
+function statOf(pid: number): { group: number; startTicks: number } | undefined {
   const stat = readOfProcess(() => readFileSync(`/proc/${pid}/stat`, 'latin1'));
   if (stat === undefined) return undefined;
-  // The name, in parentheses, may hold spaces and parentheses. The state is the third field, the start the 22nd.
+  // The name, in parentheses, may hold spaces and parentheses. The state is the third field, the group the fifth, the
+  // start the 22nd.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  return fields[0] === 'Z' || fields[0] === 'X' ? undefined : Number(fields[19]);
+  if (fields[0] === 'Z' || fields[0] === 'X') return undefined;
+  return { group: Number(fields[2]), startTicks: Number(fields[19]) };
 }
 
 /** What is said of a process that is gone, or another user's: nothing. */
