@@ -2,7 +2,7 @@
 
 import { afterAll, expect } from 'vitest';
 import type { RunAnswer } from '../support/answers.ts';
-import { allFramesOf } from '../support/event-stream.ts';
+import { allFramesOf, apartFromWaits } from '../support/event-stream.ts';
 import { testWith } from '../support/host.ts';
 import { bash, python } from '../support/jobs.ts';
 import { processesWith } from '../support/processes.ts';
@@ -151,7 +151,9 @@ test('a cancel is an event, so is each signal, and so is its end', async () => {
   const runId = await startedRun('plain');
   await cancel(runId);
   const frames = await allFramesOf(await server.fetch(`/events/runs?run_id=${runId}`));
-  const events = frames.filter(({ event }) => event !== 'run.output').map(({ event, data }) => [event, data.signal]);
+  const events = apartFromWaits(frames)
+    .filter(({ event }) => event !== 'run.output')
+    .map(({ event, data }) => [event, data.signal]);
   expect(events).toEqual([
     ['run.created', undefined],
     ['run.started', undefined],

@@ -32,3 +32,8 @@ export async function framesUntil(response: Response, isLast: (frame: Frame) => 
   }
   return frames;
 }
+
+/** A server that has just started lets new runs wait until it has seen what it left running: that is no fault of theirs. */
+export function apartFromWaits(frames: readonly Frame[]): Frame[] {
+  return frames.filter(({ event }) => event !== 'run.waiting');
+}
