@@ -44,7 +44,9 @@ export function hostMounts(view: HostView): string[] {
   return [
     ...profileMounts(view),
     ...grantMounts(view),
-    ...view.masked.filter((path) => isVisible(path, view)).flatMap(mask),
+    ...outermost(view.masked)
+      .filter((path) => isVisible(path, view))
+      .flatMap(mask),
   ];
 }
 
@@ -129,6 +131,11 @@ function foldersAbove(paths: readonly string[]): string[] {
     for (let at = dirname(path); at !== '/'; at = dirname(at)) above.add(at);
   }
   return [...above].toSorted((a, b) => a.length - b.length).flatMap(folder);
+}
+
+/** Without doubles, and what lies in another of them: that is hidden with it, and has no place left to be hidden in. */
+function outermost(paths: readonly string[]): string[] {
+  return [...new Set(paths)].filter((path) => !paths.some((other) => other !== path && isBelow(path, other)));
 }
 
 /** A folder turns empty, a file into nothing that can be read. */

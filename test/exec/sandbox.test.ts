@@ -137,7 +137,9 @@ describe('grants', () => {
     const host = realpathSync(temporaryFolder());
     mkdirSync(join(host, 'data'));
     writeFileSync(join(host, 'data', 'secret.key'), 'secret');
-    const { lines } = await run(`ls -A ${host}/data; ls ${host}`, { read: [host], masked: [join(host, 'data')] });
+    writeFileSync(join(host, 'data', 'inner.key'), 'x');
+    const masked = [join(host, 'data', 'inner.key'), join(host, 'data'), join(host, 'data')];
+    const { lines } = await run(`ls -A ${host}/data; ls ${host}`, { read: [host], masked });
     expect(lines).toEqual(['data']);
   });
 
