@@ -10,7 +10,7 @@ import type { HostReport } from '../exec/sandbox.ts';
 import type { Sealer } from '../exec/seal.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
-import { formatDuration } from '../lib/units.ts';
+import { formatDurationOrNull } from '../lib/units.ts';
 import type { Store } from '../store/open.ts';
 import { type Caller, type Created, createRuns } from './create.ts';
 import { createDispatcher } from './dispatch.ts';
@@ -111,9 +111,9 @@ export function createEngine(o: {
         grants: plan.grants,
         secrets: [...plan.secrets.keys()],
         timeouts: {
-          run: toText(job.timeouts.runMs),
-          step: toText(job.timeouts.stepMs),
-          queue: toText(job.timeouts.queueMs),
+          run: formatDurationOrNull(job.timeouts.runMs),
+          step: formatDurationOrNull(job.timeouts.stepMs),
+          queue: formatDurationOrNull(job.timeouts.queueMs),
         },
         revision: await catalog.revisionOf(plan.entry),
         waiting: outlook.waiting,
@@ -173,8 +173,4 @@ export function createEngine(o: {
       await dispatcher.stop();
     },
   };
-}
-
-function toText(ms: number | null): string | null {
-  return ms === null ? null : formatDuration(ms);
 }

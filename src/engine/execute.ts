@@ -28,7 +28,7 @@ export type ExecuteContext = {
   readonly forkServer: ForkServer;
   readonly runsDir: string;
   readonly snapshotDir: (revision: string) => string;
-  /** Host folders that no job may see, whatever its profile shows: the data dir. */
+  /** Host folders that no job may see, whatever its profile shows: the server's own files. */
   readonly masked: readonly string[];
   readonly passthrough: (plan: RunPlan) => readonly string[];
   readonly artifactLimits: ArtifactLimits;

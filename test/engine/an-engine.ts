@@ -18,9 +18,9 @@ import type { RunRequest } from '../../src/engine/plan.ts';
 import type { QueueLimits } from '../../src/engine/queue.ts';
 import { openForkServer } from '../../src/exec/fork-server.ts';
 import { probeHost } from '../../src/exec/host.ts';
-import { openSealer } from '../../src/exec/seal.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import { openStore, type Store } from '../../src/store/open.ts';
+import { engineOptions } from '../support/engine-options.ts';
 import { type JobFiles, writeJob } from '../support/jobs.ts';
 import { processesWith } from '../support/processes.ts';
 import { mountDisk } from '../support/small-disk.ts';
@@ -88,34 +88,16 @@ export async function openEngine(
   await catalog.start();
   const snapshots = createSnapshots({ dir: join(dataDir, 'snapshots'), exclude: [dataDir] });
   const forkServer = openForkServer(join(dataDir, 'pipes'));
+  const options = engineOptions(dataDir, { snapshots, forkServer });
   const engine = createEngine({
+    ...options,
     store,
     catalog,
-    snapshots,
-    sealer: openSealer(join(dataDir, 'secret.key')),
     host,
     hub,
     clock,
     log,
-    policy: {
-      defaultProfile: 'secure',
-      allowProfiles: ['secure', 'permissive'],
-      paths: [],
-      masked: [dataDir],
-      mayGrant: () => [],
-    },
-    limits: { globalConcurrency: 4, jobConcurrency: null, maxDepth: null, ...o.limits },
-    execution: {
-      forkServer,
-      runsDir: join(dataDir, 'runs'),
-      snapshotDir: (revision) => snapshots.dirOf(revision),
-      masked: [dataDir],
-      passthrough: () => [],
-      artifactLimits: { maxSizeBytes: 2 ** 30, quotaBytes: 2 ** 30, ttlMs: null },
-    },
-    defaultTenant: 'default',
-    syncWaitMs: 10_000,
-    worker: 'test',
+    limits: { ...options.limits, ...o.limits },
   });
   engine.start();
 

@@ -14,7 +14,6 @@ import { createEngine } from '../../src/engine/engine.ts';
 import { createHub, type Hub } from '../../src/engine/hub.ts';
 import { openForkServer } from '../../src/exec/fork-server.ts';
 import { probeHost } from '../../src/exec/host.ts';
-import { openSealer } from '../../src/exec/seal.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import { createId } from '../../src/lib/ids.ts';
 import { createServer } from '../../src/server/app.ts';
@@ -22,6 +21,7 @@ import type { RateLimit, ServerConfig } from '../../src/server/server-config.ts'
 import type { LogWriter } from '../../src/store/logs.ts';
 import { openStore, type Store } from '../../src/store/open.ts';
 import type { RunChange } from '../../src/store/runs.ts';
+import { engineOptions } from '../support/engine-options.ts';
 import { type JobFiles, writeJob } from '../support/jobs.ts';
 
 export type ServingOptions = {
@@ -102,33 +102,13 @@ export async function startServing(o: ServingOptions = {}): Promise<Serving> {
   const snapshots = createSnapshots({ dir: join(dataDir, 'snapshots'), exclude: [dataDir] });
   const forkServer = openForkServer(join(dataDir, 'pipes'));
   const engine = createEngine({
+    ...engineOptions(dataDir, { snapshots, forkServer }),
     store,
     catalog,
-    snapshots,
-    sealer: openSealer(join(dataDir, 'secret.key')),
     host: await probeHost(),
     hub,
     clock,
     log,
-    policy: {
-      defaultProfile: 'secure',
-      allowProfiles: ['secure', 'permissive'],
-      paths: [],
-      masked: [dataDir],
-      mayGrant: () => [],
-    },
-    limits: { globalConcurrency: 4, jobConcurrency: null, maxDepth: null },
-    execution: {
-      forkServer,
-      runsDir: join(dataDir, 'runs'),
-      snapshotDir: (revision) => snapshots.dirOf(revision),
-      masked: [dataDir],
-      passthrough: () => [],
-      artifactLimits: { maxSizeBytes: 2 ** 30, quotaBytes: 2 ** 30, ttlMs: null },
-    },
-    defaultTenant: 'default',
-    syncWaitMs: 10_000,
-    worker: 'test',
   });
   const secure = { ...quiet, rateLimit: o.rateLimit ?? { limit: 100_000, windowMs: 1_000 } };
   const server = await createServer({
