@@ -195,6 +195,7 @@ export function execute(source: ExecutionSource, context: ExecuteContext, mode: 
         await store.runs.move(tx, run.run_id, move, { ...change, atMs, termination: proof ?? null });
       }),
     );
+    if (move === 'fail') log.warn({ reason: change.reason, error: change.error?.message }, 'a run failed');
   }
 
   /** Ends a run that a fault of flwd keeps from being attended. */
