@@ -18,7 +18,7 @@ export function checkRules(
   const properties = isObject(argspec.properties) ? argspec.properties : {};
   return [
     ...checkWhatRuns(config),
-    ...within(['steps'], checkSteps(config.steps ?? [], place)),
+    ...within(['steps'], checkSteps(config.steps ?? [], config.ulc_profile, place)),
     ...checkEnv(config, Object.keys(properties), secretArgs),
     ...checkPaths(['permissions', 'read'], config.permissions?.read, properties, secretArgs),
     ...checkPaths(['permissions', 'write'], config.permissions?.write, properties, secretArgs),

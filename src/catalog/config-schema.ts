@@ -17,10 +17,27 @@ export type RawStep = {
   readonly command?: string | readonly string[];
   readonly job?: string;
   readonly args?: JsonObject;
-  readonly approval?: JsonObject;
+  readonly approval?: { readonly text: string; readonly by?: readonly string[] };
   readonly needs?: readonly string[];
-  readonly matrix?: Readonly<Record<string, readonly JsonValue[]>>;
+  readonly if?: string;
+  readonly matrix?: Readonly<Record<string, readonly (string | number | boolean)[]>>;
   readonly foreach?: string;
+  readonly retry?: RawRetry;
+  readonly timeout?: string;
+  readonly continue_on_error?: boolean;
+  readonly always?: boolean;
+};
+export type RawRetry = {
+  readonly limit?: number;
+  readonly backoff?: 'fixed' | 'exponential';
+  readonly delay?: string;
+  readonly max_delay?: string;
+  readonly on?: readonly number[];
+};
+export type RawConcurrency = {
+  readonly limit: number;
+  readonly key?: string;
+  readonly on_conflict?: 'queue' | 'reject' | 'cancel_running';
 };
 export type RawPath = string | { readonly arg: string };
 export type RawConfig = {
@@ -37,11 +54,11 @@ export type RawConfig = {
   readonly args?: readonly JsonObject[];
   readonly env?: Readonly<Record<string, string | { readonly secret: string }>>;
   readonly composition?: 'single' | 'steps';
-  readonly steps?: readonly (RawStep & JsonObject)[];
+  readonly steps?: readonly RawStep[];
   readonly timeouts?: { readonly run?: string; readonly step?: string; readonly queue?: string };
   readonly cancel?: { readonly signal?: CancelSignal; readonly grace?: string };
-  readonly concurrency?: JsonObject;
-  readonly retry?: { readonly limit?: number };
+  readonly concurrency?: RawConcurrency;
+  readonly retry?: RawRetry;
   readonly on_lost?: 'fail' | 'retry';
   readonly security_profile?: 'secure' | 'permissive' | 'disabled';
   readonly permissions?: {

@@ -1,7 +1,8 @@
 // The steps of a job as a graph: every step does one thing, needs only steps that exist, and needs come to an end.
 
+import type { UlcProfile } from '../domain/job.ts';
 import { nearest } from '../lib/nearest.ts';
-import { readCommand } from './command.ts';
+import { profileOfStep, readCommand } from './command.ts';
 import { type MemberFault, ruleFault } from './config-fault.ts';
 import type { RawStep } from './config-schema.ts';
 import type { JobPlace } from './job-files.ts';
@@ -10,11 +11,15 @@ import { findSameVariables } from './variable-names.ts';
 const actions = ['script', 'command', 'job', 'approval'] as const;
 
 /** Paths are inside `steps`. */
-export function checkSteps(steps: readonly RawStep[], place: JobPlace): MemberFault[] {
-  return [...steps.flatMap((step, at) => checkStep(step, at, place)), ...checkIds(steps), ...checkNeeds(steps)];
+export function checkSteps(steps: readonly RawStep[], profile: UlcProfile | undefined, place: JobPlace): MemberFault[] {
+  return [
+    ...steps.flatMap((step, at) => checkStep(step, at, profile, place)),
+    ...checkIds(steps),
+    ...checkNeeds(steps),
+  ];
 }
 
-function checkStep(step: RawStep, at: number, place: JobPlace): MemberFault[] {
+function checkStep(step: RawStep, at: number, profile: UlcProfile | undefined, place: JobPlace): MemberFault[] {
   const faults: MemberFault[] = [];
   const here = String(at);
   const named = actions.filter((action) => Object.hasOwn(step, action));
@@ -30,7 +35,7 @@ function checkStep(step: RawStep, at: number, place: JobPlace): MemberFault[] {
       faults.push(ruleFault([here, action], 'a script is a file of the job: it must begin with ./'));
       continue;
     }
-    const { faults: found } = readCommand(command, undefined, place);
+    const { faults: found } = readCommand(command, profileOfStep(command, profile), place);
     faults.push(...found.map((fault) => ({ ...fault, path: [here, action, ...fault.path] })));
   }
   if (step.args && step.job === undefined)

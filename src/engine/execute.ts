@@ -3,7 +3,7 @@
 
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { type JobDefinition, type JsonObject, stepIdOfSingle } from '../domain/job.ts';
+import { type CommandAction, type JobDefinition, type JsonObject, stepIdOfSingle } from '../domain/job.ts';
 import type { Run, RunMove, RunPlan, Termination } from '../domain/run.ts';
 import { adopt } from '../exec/adopt.ts';
 import type { ForkServer } from '../exec/fork-server.ts';
@@ -136,6 +136,8 @@ export function execute(source: ExecutionSource, context: ExecuteContext, mode: 
       workspaceDir,
       snapshotDir: context.snapshotDir(plan.revision),
       job: plan.job,
+      action: commandOf(plan.job),
+      variables: {},
       args: withoutSecrets({ ...run.args, ...plan.resolvedArgs }, plan.job.secretArgs),
       secrets: source.secrets,
       profile: plan.profile,
@@ -291,6 +293,12 @@ function verdict(
 
 function exitMessage(code: number, lastError: string | undefined): string {
   return lastError ? `exited with code ${code}: ${lastError}` : `exited with code ${code}`;
+}
+
+function commandOf({ id, steps }: JobDefinition): CommandAction {
+  const action = steps[0]?.action;
+  if (action?.kind !== 'command') throw new Error(`the first step of ${id} starts no process`);
+  return action;
 }
 
 function timeoutOf(job: JobDefinition): number | null {

@@ -55,8 +55,9 @@ security_profile: permissive
 permissions: {network: all, read: [/etc/ssl, {arg: target}], write: [data]}
 artifacts: {paths: ["*.tar.gz", {path: out/report.md, name: report, media_type: text/markdown}], mode: immutable, ttl: 30d}
 logs: {max_size: 64MiB}
-retry: {limit: 0}
-on_lost: fail
+retry: {limit: 3, backoff: fixed, delay: 2s, max_delay: 30s, on: [1, 75]}
+concurrency: {limit: 2, key: args.target, on_conflict: reject}
+on_lost: retry
 schedules: []
 `);
   expect(definition).toEqual({
@@ -71,8 +72,6 @@ schedules: []
     source: 'local',
     path: '.',
     executor: 'proc',
-    command: ['./run.sh', '--fast'],
-    ulcProfile: 'ulc.shell.bash',
     image: null,
     argspec: {
       type: 'object',
@@ -85,7 +84,23 @@ schedules: []
     secretArgs: ['token'],
     env: { LANG: 'C.UTF-8', TOKEN: { secret: 'token' } },
     composition: 'single',
-    steps: [],
+    steps: [
+      {
+        id: 'step_01',
+        name: null,
+        action: { kind: 'command', command: ['./run.sh', '--fast'], ulcProfile: 'ulc.shell.bash' },
+        needs: [],
+        condition: null,
+        matrix: null,
+        foreach: null,
+        retry: { limit: 3, backoff: 'fixed', delayMs: 2_000, maxDelayMs: 30_000, on: [1, 75] },
+        timeoutMs: 900_000,
+        continueOnError: false,
+        always: false,
+      },
+    ],
+    concurrency: { limit: 2, key: 'args.target', onConflict: 'reject' },
+    onLost: 'retry',
     timeouts: { runMs: 5_400_000, stepMs: 900_000, queueMs: 600_000 },
     cancel: { signal: 'INT', graceMs: 0 },
     securityProfile: 'permissive',
@@ -107,8 +122,16 @@ test('a job that says nothing but its command gets the defaults', async () => {
     title: null,
     version: '1.0.0',
     enabled: true,
-    command: ['./run.sh'],
-    ulcProfile: 'ulc.shell.bash',
+    steps: [
+      {
+        id: 'step_01',
+        action: { kind: 'command', command: ['./run.sh'], ulcProfile: 'ulc.shell.bash' },
+        retry: { limit: 0, backoff: 'exponential', delayMs: 1_000, maxDelayMs: 60_000, on: null },
+        timeoutMs: null,
+      },
+    ],
+    concurrency: null,
+    onLost: 'fail',
     argspec: { type: 'object', properties: {} },
     timeouts: { runMs: null, stepMs: null, queueMs: null },
     cancel: { signal: 'TERM', graceMs: 10_000 },
@@ -122,9 +145,6 @@ test('a job that says nothing but its command gets the defaults', async () => {
 test('what this version does not act on is named, so that its use can be refused', async () => {
   const single = await definitionOf(
     `command: ./x.ps1
-retry: {limit: 3, backoff: exponential, delay: 2s, max_delay: 1m, on: [1, 75]}
-concurrency: {limit: 2, key: args.target, on_conflict: queue}
-on_lost: retry
 permissions: {resources: {cpu: 2, memory: 1GiB, pids: 256}}
 artifacts: {default_key_pattern: "backups/{run_id}"}
 schedules: [{cron: "0 3 * * *", timezone: Europe/Berlin, args: {a: 1}, catch_up: none}]
@@ -137,9 +157,6 @@ env: {TOKEN: {secret: registry-token}}
     'ulc_profile: ulc.shell.pwsh',
     'schedules',
     'notify',
-    'retry',
-    'concurrency',
-    'on_lost: retry',
     'permissions.resources',
     'artifacts.default_key_pattern',
     'env.TOKEN.secret',
@@ -299,7 +316,9 @@ describe('command', () => {
     ['tar', 'ulc.exec'],
     ['/usr/bin/env', 'ulc.exec'],
   ])('%s is %s', async (command, profile) => {
-    expect((await definitionOf(`command: ${command}\n`, files)).ulcProfile).toBe(profile);
+    expect((await definitionOf(`command: ${command}\n`, files)).steps[0]?.action).toMatchObject({
+      ulcProfile: profile,
+    });
   });
 
   test.each([

@@ -53,11 +53,11 @@ export function createJobHandlers(o: {
   }
 
   function toDetail(entry: CatalogEntry, revision: string) {
-    const { argspec, steps, timeouts, path } = entry.definition;
+    const { argspec, composition, steps, timeouts, path } = entry.definition;
     return {
       ...toSummary(entry),
       args: argspec,
-      steps,
+      steps: composition === 'single' ? [] : steps,
       timeouts: {
         run: formatDurationOrNull(timeouts.runMs),
         step: formatDurationOrNull(timeouts.stepMs),
