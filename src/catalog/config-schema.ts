@@ -83,6 +83,8 @@ export type RawConfig = {
 type Schema = Readonly<Record<string, unknown>>;
 
 const text = { type: 'string', minLength: 1, maxLength: 1000 };
+/** How long it may be is said with what else is wrong with it. */
+const expression = { type: 'string', minLength: 1 };
 const flag = { type: 'boolean' };
 const duration = { type: 'string', format: 'span', says: 'a duration such as `30s` or `1h30m`' };
 const waiting = { type: 'string', format: 'span-above-zero', says: 'a duration above zero such as `30s` or `1h30m`' };
@@ -130,9 +132,9 @@ const step = map(
     args: { type: 'object' },
     approval: map({ text, by: listOf(text, { minItems: 1, uniqueItems: true }) }, ['text']),
     needs: listOf({ type: 'string' }, { uniqueItems: true }),
-    if: text,
+    if: expression,
     matrix: { type: 'object', minProperties: 1, additionalProperties: scalars },
-    foreach: text,
+    foreach: expression,
     retry,
     timeout: waiting,
     continue_on_error: flag,
@@ -176,11 +178,14 @@ export const configSchema = map({
   steps: listOf(step, { minItems: 1, maxItems: stepLimit }),
   timeouts: map({ run: waiting, step: waiting, queue: waiting }),
   cancel: map({ signal: oneOf(...cancelSignals), grace: duration }),
-  concurrency: map({
-    limit: { type: 'integer', minimum: 1 },
-    key: text,
-    on_conflict: oneOf('queue', 'reject', 'cancel_running'),
-  }),
+  concurrency: map(
+    {
+      limit: { type: 'integer', minimum: 1 },
+      key: expression,
+      on_conflict: oneOf('queue', 'reject', 'cancel_running'),
+    },
+    ['limit'],
+  ),
   retry,
   on_lost: oneOf('fail', 'retry'),
   security_profile: oneOf('secure', 'permissive', 'disabled'),

@@ -8,6 +8,8 @@ import { compilePattern, type LinearPattern } from './linear-pattern.ts';
 
 /** V8 compares 10^10 characters a second in the worst search for a text, and nothing can end it: 20 ms. */
 const searchLimit = 200_000_000;
+/** V8 ends the process when a list is too long for it. */
+const partLimit = 20_000;
 const joinLimitChars = 1024 * 1024;
 
 const macros = ['all', 'exists', 'exists_one', 'map', 'filter'] as const;
@@ -40,6 +42,8 @@ export const environment = new Environment({
   .registerVariable('args', 'dyn')
   .registerVariable('steps', 'dyn')
   .registerVariable('run', 'dyn')
+  .registerVariable('item', 'dyn')
+  .registerVariable('matrix', 'dyn')
   .registerFunction(`string.${prefix}contains(string): bool`, (text: string, part: string) => {
     assertSearchable(text, part);
     return text.includes(part);
@@ -58,7 +62,9 @@ export const environment = new Environment({
   })
   .registerFunction(`string.${prefix}split(string): list<string>`, (text: string, separator: string) => {
     assertSearchable(text, separator);
-    return text.split(separator);
+    const parts = text.split(separator, partLimit + 1);
+    if (parts.length > partLimit) throw new ExpressionError('it splits a text into more than 20,000');
+    return parts;
   })
   .registerFunction(`list.${prefix}join(): string`, (list: readonly unknown[]) => join(list, ''))
   .registerFunction(`list.${prefix}join(string): string`, join)

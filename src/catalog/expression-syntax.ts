@@ -17,18 +17,25 @@ import { printable } from './job-id.ts';
 
 const lengthLimitChars = 2_000;
 const messageLimitChars = 300;
-/** Each `+` may double a value and each of these repeat it for all that the one before gave: 5^4 times at the worst. */
+/** A `+` may double a value, one in a comprehension what it doubled before: 16 times there and 13 times around it. */
 const comprehensionLimit = 4;
+const innerAdditionLimit = 4;
 const additionLimit = 16;
 
-export const roots = ['args', 'steps', 'run'] as const;
+export const roots = ['args', 'steps', 'run', 'item', 'matrix'] as const;
 export type Root = (typeof roots)[number];
 
 /** For each root the members that are named; `all` where a member is chosen by a value. */
+/** Does it use the root at all? */
+export function refersTo(references: References, root: Root): boolean {
+  const names = references[root];
+  return names === 'all' || names.size > 0;
+}
+
 export type References = Readonly<Record<Root, ReadonlySet<string> | 'all'>>;
 
 export type Expression = {
-  readonly run: (scope: Record<Root, unknown>) => unknown;
+  readonly run: (scope: Readonly<Record<string, unknown>>) => unknown;
   /** What CEL can tell of its value: `bool`, `string`, `dyn` …. */
   readonly type: string;
   readonly references: References;
@@ -91,8 +98,15 @@ function inWords(summary: string): string {
 }
 
 function survey(ast: ASTNode): { references: References; isCostly: boolean } {
-  const found: Record<Root, Set<string> | 'all'> = { args: new Set(), steps: new Set(), run: new Set() };
+  const found: Record<Root, Set<string> | 'all'> = {
+    args: new Set(),
+    steps: new Set(),
+    run: new Set(),
+    item: new Set(),
+    matrix: new Set(),
+  };
   let additions = 0;
+  let innerAdditions = 0;
   let loops = 0;
   let isCostly = false;
   visit(ast, []);
@@ -111,13 +125,22 @@ function survey(ast: ASTNode): { references: References; isCostly: boolean } {
       visitMethod(node.args, variables);
       return;
     }
-    if (node.op === '+') additions += 1;
-    if (additions > additionLimit) throw new ExpressionError(`it adds more than ${additionLimit} times`);
-    isCostly ||= node.op === 'in' || node.op === '==' || node.op === '!=';
+    if (node.op === '+') countAddition(variables.length > 0);
+    isCostly ||= ['call', 'in', '==', '!='].includes(node.op);
     if (node.op === 'value' && typeof node.args === 'object' && node.args !== null) {
       throw new ExpressionError('it has a value that JSON has not: `b"…"` or `1u`');
     }
     for (const child of childrenOf(node)) visit(child, variables);
+  }
+
+  function countAddition(isInner: boolean): void {
+    additions += 1;
+    if (isInner) innerAdditions += 1;
+    if (additions > additionLimit) throw new ExpressionError(`it adds more than ${additionLimit} times`);
+    if (innerAdditions > innerAdditionLimit) {
+      const names = [...comprehensions].join(', ');
+      throw new ExpressionError(`it adds more than ${innerAdditionLimit} times within ${names}`);
+    }
   }
 
   function visitMethod(call: [string, ASTNode, ASTNode[]], variables: readonly string[]): void {

@@ -3,8 +3,9 @@
 import type { JsonObject, JsonValue } from '../domain/job.ts';
 import { TimeLimitPassed, withinTime } from '../lib/time-limit.ts';
 import { ExpressionError } from './expression-error.ts';
-import { describe, parseExpression, type Root } from './expression-syntax.ts';
+import { describe, parseExpression, type References, type Root, refersTo } from './expression-syntax.ts';
 import { createToCel, fromCel } from './expression-values.ts';
+import { isObject } from './subschemas.ts';
 
 const timeLimitMs = 50;
 
@@ -14,6 +15,9 @@ export type ExpressionScope = {
   /** Those that have ended, by id. */
   readonly steps: ReadonlyMap<string, { readonly status: string; readonly outputs: JsonObject }>;
   readonly run: JsonObject;
+  /** Of an instance of a step, for the arguments of its sub-run. */
+  readonly item?: JsonValue;
+  readonly matrix?: JsonObject;
 };
 
 /** What is wrong, in words; undefined when nothing is. */
@@ -29,30 +33,58 @@ export function checkExpression(text: string): string | undefined {
 
 /** Takes 50 ms at the most. @throws ExpressionError */
 export function evaluateExpression(text: string, scope: ExpressionScope): JsonValue {
-  const { run, references, isCostly } = parseExpression(text);
+  const expression = parseExpression(text);
+  const visible = toVisible(scope, expression.references);
+  const work = () => fromCel(expression.run(visible));
+  try {
+    return expression.isCostly ? withinTime(timeLimitMs, work) : work();
+  } catch (error) {
+    if (error instanceof TimeLimitPassed) throw new ExpressionError(`it ${error.message}`);
+    throw new ExpressionError(describe(error));
+  }
+}
+
+/** What the expression refers to, and no more: the outputs of 500 steps would be much to take along. */
+function toVisible(scope: ExpressionScope, references: References): Readonly<Record<string, unknown>> {
   const toCel = createToCel();
-  const members = (root: Root, names: Iterable<string>, find: (name: string) => JsonValue | undefined) => {
-    const chosen = references[root] === 'all' ? names : references[root];
+  const chosen = (root: Root, names: Iterable<string>, find: (name: string) => JsonValue | undefined) => {
     const map = new Map<string, unknown>();
-    for (const name of chosen) {
+    for (const name of references[root] === 'all' ? names : references[root]) {
       const value = find(name);
       if (value !== undefined) map.set(name, toCel(value));
     }
     return map;
   };
-  const ofObject = (object: JsonObject) => (name: string) => (Object.hasOwn(object, name) ? object[name] : undefined);
-  const visible = {
-    args: members('args', Object.keys(scope.args), ofObject(scope.args)),
-    steps: members('steps', scope.steps.keys(), (id) => scope.steps.get(id)),
-    run: members('run', Object.keys(scope.run), ofObject(scope.run)),
+  const ofObject = (root: Root, object: JsonObject = {}) =>
+    chosen(root, Object.keys(object), (name) => (Object.hasOwn(object, name) ? object[name] : undefined));
+  return {
+    args: ofObject('args', scope.args),
+    steps: chosen('steps', scope.steps.keys(), (id) => scope.steps.get(id)),
+    run: ofObject('run', scope.run),
+    matrix: ofObject('matrix', scope.matrix),
+    ...(scope.item !== undefined && refersTo(references, 'item') ? { item: toCel(scope.item) } : {}),
   };
-  const work = () => fromCel(run(visible));
-  try {
-    return isCostly ? withinTime(timeLimitMs, work) : work();
-  } catch (error) {
-    if (error instanceof TimeLimitPassed) throw new ExpressionError(`it ${error.message}`);
-    throw new ExpressionError(describe(error));
-  }
+}
+
+/** The arguments of a sub-run: literals as they are, `{from: …}` evaluated. @throws ExpressionError */
+export function evaluateArguments(args: JsonObject, scope: ExpressionScope): JsonObject {
+  const evaluated = Object.entries(args).map(([name, value]): [string, JsonValue] => {
+    const text = fromOf(value);
+    if (text === undefined) return [name, value];
+    try {
+      return [name, evaluateExpression(text, scope)];
+    } catch (error) {
+      if (error instanceof ExpressionError) throw new ExpressionError(`\`${name}\`: ${error.message}`);
+      throw error;
+    }
+  });
+  return Object.fromEntries(evaluated);
+}
+
+/** The expression of an argument `{from: <CEL>}`; undefined for a literal. */
+export function fromOf(value: JsonValue): string | undefined {
+  if (!isObject(value) || Object.keys(value).length !== 1) return undefined;
+  return typeof value.from === 'string' ? value.from : undefined;
 }
 
 /** Of an `if`. @throws ExpressionError */
