@@ -122,7 +122,7 @@ const retry = map({
 });
 const scalars = listOf({ type: ['string', 'number', 'boolean'] }, { minItems: 1, uniqueItems: true });
 
-const step = map(
+export const stepSchema = map(
   {
     id: { type: 'string', pattern: '^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$', says: 'a name of letters, digits, `_` and `-`' },
     name: text,
@@ -175,7 +175,7 @@ export const configSchema = map({
     },
   },
   composition: oneOf('single', 'steps'),
-  steps: listOf(step, { minItems: 1, maxItems: stepLimit }),
+  steps: listOf(stepSchema, { minItems: 1, maxItems: stepLimit }),
   timeouts: map({ run: waiting, step: waiting, queue: waiting }),
   cancel: map({ signal: oneOf(...cancelSignals), grace: duration }),
   concurrency: map(

@@ -7,6 +7,10 @@ function steps(...lines: readonly string[]): string {
   return ['steps:', ...lines.map((line) => `  - {${line}}`)].join('\n');
 }
 
+function numbers(count: number): string {
+  return Array.from({ length: count }, (_, at) => at).join();
+}
+
 function chainOf(count: number): string {
   return steps(
     ...Array.from({ length: count }, (_, at) => {
@@ -160,7 +164,7 @@ describe('is refused', () => {
     ['matrix: {x: [22, "22"]}', '2:48: `22` would be the same instance as one before it'],
     ['matrix: {x: ["a]"]}', '2:44: a value is 1 to 100 characters, no `[`, `]`, comma or control character among them'],
     [
-      `matrix: {x: [${Array.from({ length: 26 }, (_, at) => at)}], y: [${Array.from({ length: 20 }, (_, at) => at)}]}`,
+      `matrix: {x: [${numbers(26)}], y: [${numbers(20)}]}`,
       '2:31: the matrix makes 520 instances: at most 500 are allowed',
     ],
   ])('%s', async (keys, fault) => {
