@@ -16,11 +16,11 @@ const table: Readonly<Record<string, Rule>> = {
   config: { folders: ['domain', 'lib'], packages: ['yaml'], node: true },
   catalog: {
     folders: ['domain', 'lib'],
-    packages: ['yaml', 'ajv', 'ajv-formats', 're2js'],
+    packages: ['yaml', 'ajv', 'ajv-formats', 're2js', '@marcbachmann/cel-js'],
     node: true,
   },
   store: { folders: ['domain', 'lib'], packages: ['kysely'], node: true },
-  exec: { folders: ['domain', 'lib'], packages: ['@marcbachmann/cel-js', 're2js'], node: true },
+  exec: { folders: ['domain', 'lib'], packages: ['re2js'], node: true },
   engine: { folders: ['domain', 'catalog', 'store', 'exec', 'lib'], packages: [], node: true },
   server: {
     folders: ['domain', 'contract', 'catalog', 'store', 'engine', 'lib'],
