@@ -21,6 +21,7 @@ import type { RateLimit, ServerConfig } from '../../src/server/server-config.ts'
 import type { LogWriter } from '../../src/store/logs.ts';
 import { openStore, type Store } from '../../src/store/open.ts';
 import type { RunChange } from '../../src/store/runs.ts';
+import { moveRun } from '../store/moves.ts';
 import { engineOptions } from '../support/engine-options.ts';
 import { type JobFiles, writeJob } from '../support/jobs.ts';
 
@@ -204,6 +205,10 @@ async function addRun(store: Store, o: { readonly jobId?: string; readonly tenan
       grants: [],
       limits: {},
       waiting: null,
+      steps: [{ step_id: 'step_01', n: 1, name: 'Demo', kind: 'command', needs: [] }],
+      concurrency: { limit: null, key: null },
+      rerunOf: null,
+      parent: null,
       plan: {
         job,
         revision: '0123456789abcdef',
@@ -217,7 +222,7 @@ async function addRun(store: Store, o: { readonly jobId?: string; readonly tenan
   );
 
   const move: TestRun['move'] = async (name, change = {}) => {
-    await store.db.transact((tx) => store.runs.move(tx, id, name, { atMs: systemClock.now(), ...change }));
+    await store.db.transact((tx) => moveRun(tx, store.runs, id, name, { atMs: systemClock.now(), ...change }));
   };
   return {
     id,

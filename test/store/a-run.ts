@@ -77,6 +77,10 @@ export function aRun(over: Partial<NewRun> = {}): NewRun {
     grants: [],
     limits: { log_bytes: 1_073_741_824 },
     waiting: null,
+    steps: [{ step_id: 'step_01', n: 1, name: 'Daily backup', kind: 'command', needs: [] }],
+    concurrency: { limit: null, key: null },
+    rerunOf: null,
+    parent: null,
     plan: {
       job: aJob,
       revision: 'sha256:abc',
