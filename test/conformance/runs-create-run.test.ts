@@ -204,12 +204,10 @@ describe('refused', () => {
     expect((await problemOf(response)).type).toBe(`https://flowd.org/problems/${slug}`);
   });
 
-  test('a priority is not supported yet, and said so', async () => {
-    const response = await post({ job_id: 'quick', priority: 5 });
-    expect(response.status).toBe(422);
-    const { type, detail } = await problemOf(response);
-    expect(type).toBe('https://flowd.org/problems/not-supported-yet');
-    expect(detail).toMatch(/priority/);
+  test.each([101, -101, 1.5])('a priority of %s is out of range', async (priority) => {
+    const response = await post({ job_id: 'quick', priority });
+    expect(response.status).toBe(400);
+    expect(await problemOf(response)).toMatchObject({ errors: [{ pointer: '/priority' }] });
   });
 
   test('a caller may tighten the profile, never loosen it', async () => {
