@@ -9,7 +9,6 @@ export function findUnsupported(config: RawConfig, ulcProfile: UlcProfile, secre
     'executor: container': config.executor === 'container',
     'composition: steps': hasSteps(config),
     'ulc_profile: ulc.shell.pwsh': ulcProfile === 'ulc.shell.pwsh',
-    schedules: (config.schedules ?? []).length > 0,
     notify: config.notify !== undefined,
     retry: (config.retry?.limit ?? 0) > 0,
     concurrency: config.concurrency !== undefined,

@@ -98,6 +98,7 @@ schedules: []
       ttlMs: 2_592_000_000,
     },
     logs: { maxSizeBytes: 67_108_864 },
+    schedules: [],
     unsupported: [],
   });
 });
@@ -127,7 +128,6 @@ concurrency: {limit: 2, key: args.target, on_conflict: queue}
 on_lost: retry
 permissions: {resources: {cpu: 2, memory: 1GiB, pids: 256}}
 artifacts: {default_key_pattern: "backups/{run_id}"}
-schedules: [{cron: "0 3 * * *", timezone: Europe/Berlin, args: {a: 1}, catch_up: none}]
 notify: {on: [failed], webhook: https://example.org/x}
 env: {TOKEN: {secret: registry-token}}
 `,
@@ -135,7 +135,6 @@ env: {TOKEN: {secret: registry-token}}
   );
   expect(single.unsupported).toEqual([
     'ulc_profile: ulc.shell.pwsh',
-    'schedules',
     'notify',
     'retry',
     'concurrency',
