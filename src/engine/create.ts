@@ -8,6 +8,7 @@ import type { Sealer } from '../exec/seal.ts';
 import { type Clock, toTimestamp } from '../lib/clock.ts';
 import { createId } from '../lib/ids.ts';
 import type { Logger } from '../lib/logger.ts';
+import type { Transaction } from '../store/database.ts';
 import type { Store } from '../store/open.ts';
 import type { Dispatcher } from './dispatch.ts';
 import type { Ends } from './ends.ts';
@@ -24,6 +25,9 @@ export type Created = {
   readonly replayed: boolean;
 };
 
+/** Written in the transaction that adds the run: what it throws undoes both. Awaits nothing but queries of the transaction. */
+export type Alongside = (tx: Transaction, runId: string) => Promise<void>;
+
 /** An answer is replayed for this long. */
 const idempotencyMs = 24 * 3_600_000;
 
@@ -33,6 +37,7 @@ type Request = {
   readonly caller: Caller;
   readonly tenant: string;
   readonly idempotency: Idempotency | undefined;
+  readonly alongside?: Alongside | undefined;
 };
 
 export function createRuns(o: {
@@ -47,17 +52,18 @@ export function createRuns(o: {
   readonly defaultTenant: string;
   readonly syncWaitMs: number;
   readonly resolve: (request: RunRequest) => Promise<ResolvedPlan>;
-}): (body: RunRequest, caller: Caller, idempotencyKey?: string) => Promise<Created> {
+}): (body: RunRequest, caller: Caller, idempotencyKey?: string, alongside?: Alongside) => Promise<Created> {
   const { store, dispatcher, clock, sealer } = o;
   /** Requests with an Idempotency-Key that are under way here, with the fingerprint of their body. */
   const inFlight = new Map<string, string>();
 
-  return async (body, caller, idempotencyKey) => {
+  return async (body, caller, idempotencyKey, alongside) => {
     const tenant = body.tenant ?? o.defaultTenant;
     try {
-      if (idempotencyKey === undefined) return await create({ body, caller, tenant, idempotency: undefined });
+      if (idempotencyKey === undefined)
+        return await create({ body, caller, tenant, idempotency: undefined, alongside });
       const idempotency = { key: idempotencyKey, bodyHash: sealer.fingerprint(canonical(body)) };
-      return await createOnce({ body, caller, tenant, idempotency });
+      return await createOnce({ body, caller, tenant, idempotency, alongside });
     } catch (error) {
       if (error instanceof Problem) throw error;
       o.log.error({ err: error, job_id: body.job_id, request_id: caller.requestId }, 'a run could not be created');
@@ -114,7 +120,7 @@ export function createRuns(o: {
 
   async function add(
     plan: ResolvedPlan,
-    { body: asked, caller, tenant, idempotency }: Request,
+    { body: asked, caller, tenant, idempotency, alongside }: Request,
     room: Slot | Place,
   ): Promise<Created> {
     const { definition: job, source } = plan.entry;
@@ -127,6 +133,7 @@ export function createRuns(o: {
     const status: RunStatus = waiting === null ? 'running' : 'pending';
     const body = JSON.stringify({ run_id: id, job_id: job.id, status, created_at: toTimestamp(createdAtMs) });
     await store.db.transact(async (tx) => {
+      await alongside?.(tx, id);
       if (idempotency) {
         const answer = asked.async === false ? null : { status: 201, body };
         await store.idempotency.add(tx, { tenant, ...idempotency, runId: id, answer, createdAtMs });

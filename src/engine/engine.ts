@@ -20,6 +20,7 @@ import type { Hub } from './hub.ts';
 import { type ResolvedPlan, type RunRequest, resolvePlan, type SecurityPolicy } from './plan.ts';
 import type { QueueLimits } from './queue.ts';
 import { addArgumentFaults } from './request-arguments.ts';
+import { createSchedules, type Schedules } from './schedules.ts';
 
 export type Check = { readonly status: 'ok' | 'degraded' | 'failing'; readonly detail?: string };
 
@@ -33,6 +34,7 @@ export type Engine = {
   readonly addArgumentFaults: (body: unknown, faults: FaultList) => void;
   /** @throws Problem whatever stands in the way of the run */
   readonly createRun: (request: RunRequest, caller: Caller, idempotencyKey?: string) => Promise<Created>;
+  readonly schedules: Schedules;
   /** The tree is gone before it says `cancelled`. @throws Problem run-not-found, run-already-finished */
   readonly cancel: (runId: string) => Promise<{ readonly status: 'cancelled' | 'running' }>;
   readonly queue: () => QueueLimits & { readonly depth: number; readonly running: number };
@@ -93,6 +95,7 @@ export function createEngine(o: {
   const resolved = (request: RunRequest): Promise<ResolvedPlan> =>
     resolvePlan(request, { catalog, policy: o.policy, host: o.host });
   const createRun = createRuns({ ...o, dispatcher, ends, resolve: resolved });
+  const schedules = createSchedules({ ...o, createRun });
 
   return {
     hub,
@@ -122,6 +125,7 @@ export function createEngine(o: {
     },
     addArgumentFaults: (body, faults) => addArgumentFaults(body, catalog, faults),
     createRun,
+    schedules,
     async cancel(runId) {
       const stored = await store.runs.execution(runId);
       if (!stored) throw new Problem('run-not-found', `The run '${runId}' does not exist`);
@@ -166,10 +170,14 @@ export function createEngine(o: {
           : { status: 'degraded', detail: profile.detail ?? 'unavailable' },
       };
     },
-    start: dispatcher.recover,
+    start() {
+      dispatcher.recover();
+      schedules.start();
+    },
     endWaits: ends.close,
     async close() {
       ends.close();
+      await schedules.close();
       await dispatcher.stop();
     },
   };
