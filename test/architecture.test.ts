@@ -10,7 +10,7 @@ type Import = { readonly specifier: string; readonly isDynamic: boolean };
 type Rule = { readonly folders: readonly string[]; readonly packages: readonly string[]; readonly node: boolean };
 
 const table: Readonly<Record<string, Rule>> = {
-  lib: { folders: [], packages: ['pino', 'ulid', 'yaml'], node: true },
+  lib: { folders: [], packages: ['croner', 'pino', 'ulid', 'yaml'], node: true },
   domain: { folders: ['lib'], packages: [], node: false },
   contract: { folders: ['domain', 'lib'], packages: ['typebox'], node: false },
   config: { folders: ['domain', 'lib'], packages: ['yaml'], node: true },

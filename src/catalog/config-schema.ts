@@ -2,8 +2,17 @@
 // the file exist, is the step graph sound) is checked in config-rules.ts. `says` is a fault's text, for people.
 
 import { Ajv2020 } from 'ajv/dist/2020.js';
-import { type CancelSignal, cancelSignals, type JsonObject, type JsonValue, type UlcProfile } from '../domain/job.ts';
+import {
+  type CancelSignal,
+  type CatchUp,
+  cancelSignals,
+  catchUps,
+  type JsonObject,
+  type JsonValue,
+  type UlcProfile,
+} from '../domain/job.ts';
 import { isMediaType } from '../domain/media-type.ts';
+import { isTimezone } from '../lib/cron.ts';
 import { parseDuration, parseSize } from '../lib/units.ts';
 import type { MemberFault } from './config-fault.ts';
 import { toMemberFaults } from './schema-faults.ts';
@@ -38,6 +47,15 @@ export type RawConcurrency = {
   readonly limit: number;
   readonly key?: string;
   readonly on_conflict?: 'queue' | 'reject' | 'cancel_running';
+};
+export type RawSchedule = {
+  readonly cron: string;
+  readonly timezone?: string;
+  readonly args?: JsonObject;
+  readonly catch_up?: CatchUp;
+  readonly jitter?: string;
+  readonly enabled?: boolean;
+  readonly labels?: Readonly<Record<string, string>>;
 };
 export type RawPath = string | { readonly arg: string };
 export type RawConfig = {
@@ -76,7 +94,7 @@ export type RawConfig = {
     readonly ttl?: string;
   };
   readonly logs?: { readonly max_size?: string | number };
-  readonly schedules?: readonly { readonly timezone?: string }[];
+  readonly schedules?: readonly RawSchedule[];
   readonly notify?: JsonObject;
 };
 
@@ -150,7 +168,15 @@ const schedule = map(
     cron: { type: 'string', pattern: '^\\S+( \\S+){4}$', says: 'five fields such as `0 3 * * *`' },
     timezone: { type: 'string', format: 'timezone', says: 'a time zone such as `Europe/Berlin`' },
     args: { type: 'object' },
-    catch_up: oneOf('none'),
+    catch_up: oneOf(...catchUps),
+    jitter: duration,
+    enabled: flag,
+    labels: {
+      type: 'object',
+      maxProperties: 60,
+      propertyNames: { pattern: '^[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$' },
+      additionalProperties: { type: 'string', maxLength: 255 },
+    },
   },
   ['cron'],
 );
@@ -234,12 +260,4 @@ const validate = new Ajv2020({
 export function checkConfig(value: JsonValue): { readonly config: RawConfig } | { readonly faults: MemberFault[] } {
   if (validate(value)) return { config: value };
   return { faults: toMemberFaults(validate.errors ?? [], () => 'key') };
-}
-
-function isTimezone(name: string): boolean {
-  try {
-    return new Intl.DateTimeFormat('en', { timeZone: name }).resolvedOptions().timeZone !== '';
-  } catch {
-    return false;
-  }
 }

@@ -5,6 +5,7 @@ import { logLevels } from '../domain/log-line.ts';
 import type { Scope } from '../domain/principal.ts';
 import type { ProblemSlug } from '../domain/problem.ts';
 import { runStatuses } from '../domain/run.ts';
+import { scheduleOperations } from './schedule-operations.ts';
 import * as schemas from './schemas.ts';
 
 export const apiBase = '/api/v1';
@@ -21,7 +22,7 @@ export type Operation = {
   readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
   /** Below apiBase. `{job_id}` takes the rest of the path, slashes included. */
   readonly path: string;
-  readonly tag: 'Jobs' | 'Runs' | 'Artifacts' | 'System' | 'Events';
+  readonly tag: 'Jobs' | 'Runs' | 'Schedules' | 'Artifacts' | 'System' | 'Events';
   readonly summary: string;
   readonly scope: Scope | 'public';
   readonly query?: TSchema;
@@ -273,6 +274,7 @@ export const operations = {
     answers: [json(200, schemas.plan, 'The plan')],
     problems: ['validation-error', 'job-not-found', 'job-invalid'],
   },
+  ...scheduleOperations,
   listArtifacts: {
     method: 'GET',
     path: '/artifacts',

@@ -68,6 +68,27 @@ export type Concurrency = {
   readonly onConflict: 'queue' | 'reject' | 'cancel_running';
 };
 
+export const catchUps = ['none', 'last', 'all'] as const;
+/** What becomes of times that were missed: nothing, one run for the newest, or one for each. */
+export type CatchUp = (typeof catchUps)[number];
+
+/** When runs of a job start by themselves, in config.yaml or through the API, with every default filled in. */
+export type ScheduleTerms = {
+  /** Five fields. */
+  readonly cron: string;
+  /** IANA. */
+  readonly timezone: string;
+  readonly args: JsonObject;
+  readonly catchUp: CatchUp;
+  /** A start is delayed by less than this. */
+  readonly jitterMs: number;
+  readonly enabled: boolean;
+  readonly labels: Readonly<Record<string, string>>;
+};
+
+/** One of config.yaml; its id is made of what it does, not of its place (ADR 0011). */
+export type JobSchedule = ScheduleTerms & { readonly id: string };
+
 export type JobDefinition = {
   /** mountPath + directory path, `/`-separated. */
   readonly id: string;
@@ -109,7 +130,8 @@ export type JobDefinition = {
   };
   readonly artifacts: { readonly paths: readonly ArtifactPattern[]; readonly ttlMs: number | null };
   readonly logs: { readonly maxSizeBytes: number };
-  /** Keys of config.yaml that are valid but that this version does not act on yet, e.g. `schedules`. */
+  readonly schedules: readonly JobSchedule[];
+  /** Keys of config.yaml that are valid but that this version does not act on yet, e.g. `notify`. */
   readonly unsupported: readonly string[];
 };
 

@@ -15,6 +15,7 @@ import { createEventHandlers } from './handlers/events.ts';
 import { createJobHandlers } from './handlers/jobs.ts';
 import { createLogHandlers } from './handlers/logs.ts';
 import { createRunHandlers } from './handlers/runs.ts';
+import { createScheduleHandlers } from './handlers/schedules.ts';
 import { createSystemHandlers, type SystemHandlers } from './handlers/system.ts';
 import { acceptJson } from './json-body.ts';
 import { addOtherRoutes } from './other-routes.ts';
@@ -61,11 +62,18 @@ export async function createServer(parts: ServerParts): Promise<Server> {
   const { handlers, system } = createHandlers(parts, streams);
 
   app.addHook('onRoute', (route) => logRequests(route, log));
-  const { addArgumentFaults } = parts.engine;
+  const { addArgumentFaults, schedules } = parts.engine;
+  const { addFaults: addScheduleFaults } = schedules;
   addOperations(app, {
     handlers,
     admit,
-    addBodyFaults: { createRun: addArgumentFaults, createPlan: addArgumentFaults },
+    addBodyFaults: {
+      createRun: addArgumentFaults,
+      createPlan: addArgumentFaults,
+      createSchedule: addScheduleFaults,
+      previewSchedule: addScheduleFaults,
+      replaceSchedule: addScheduleFaults,
+    },
   });
   addOtherRoutes(app, { admitPublic: admit('public'), system, version: parts.version });
 
@@ -135,6 +143,7 @@ function createHandlers(
   const handlers: Handlers = {
     ...createJobHandlers({ catalog, defaultProfile: config.security.defaultProfile, clock }),
     ...createRunHandlers({ runs: store.runs, engine, clock, jobIdOf }),
+    ...createScheduleHandlers({ schedules: engine.schedules, jobIdOf }),
     ...createLogHandlers({ store, hub, streams }),
     ...createEventHandlers({ store, hub, streams, jobIdOf }),
     ...createArtifactHandlers({ artifacts: store.artifacts, stallMs: config.server.writeTimeoutMs, jobIdOf }),

@@ -12,6 +12,7 @@ import { createIdempotencyStore, type IdempotencyStore } from './idempotency.ts'
 import { createJournal, type Journal } from './journal.ts';
 import { createLogStore, type LogStore } from './logs.ts';
 import { createRunStore, type RunStore } from './runs.ts';
+import { createScheduleStore, type ScheduleStore } from './schedules.ts';
 import { openSqliteDatabase } from './sqlite-database.ts';
 import { type StepStore, stepStore } from './steps.ts';
 
@@ -23,6 +24,7 @@ export type Store = {
   readonly artifacts: ArtifactStore;
   readonly idempotency: IdempotencyStore;
   readonly logs: LogStore;
+  readonly schedules: ScheduleStore;
   /** Finishes what was asked for, then refuses. Logs still being written must have been closed before. */
   readonly close: () => Promise<void>;
 };
@@ -54,6 +56,7 @@ export async function openStore(o: {
     artifacts,
     idempotency: createIdempotencyStore(db),
     logs,
+    schedules: createScheduleStore(db),
     async close() {
       await endExpiry();
       await logs.close();

@@ -2,6 +2,7 @@
 // what is only served is JSON in a text column.
 
 import type { JournalEntry } from '../domain/event.ts';
+import type { CatchUp } from '../domain/job.ts';
 import type { RunReason, RunStatus, StepKind, StepReason, StepStatus, Trigger } from '../domain/run.ts';
 
 export type Schema = {
@@ -16,6 +17,8 @@ export type Schema = {
   artifacts: ArtifactRow;
   artifact_counts: ArtifactCountRow;
   log_segments: LogSegmentRow;
+  schedules: ScheduleRow;
+  schedule_states: ScheduleStateRow;
 };
 
 /** What lists and moves need comes first: SQLite reads a row from its start and stops at the last column asked for. */
@@ -149,4 +152,31 @@ type LogSegmentRow = {
   raw_bytes: number;
   stored_bytes: number;
   encoding: string;
+};
+
+export type ScheduleRow = {
+  id: string;
+  name: string | null;
+  job_id: string;
+  tenant: string;
+  cron: string;
+  timezone: string;
+  args: string;
+  catch_up: CatchUp;
+  jitter_ms: number;
+  enabled: 0 | 1;
+  labels: string;
+  created_at: number;
+  updated_at: number;
+  created_by: string;
+};
+
+/** `last_fire` and `last_error` are only served: JSON of Fire and FireError. */
+export type ScheduleStateRow = {
+  schedule_id: string;
+  since_at: number;
+  settled_at: number | null;
+  idle_since_at: number | null;
+  last_fire: string | null;
+  last_error: string | null;
 };

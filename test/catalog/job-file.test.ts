@@ -84,6 +84,7 @@ schedules: []
       ttlMs: 2_592_000_000,
     },
     logs: { maxSizeBytes: 67_108_864 },
+    schedules: [],
     unsupported: [],
   });
 });
@@ -118,7 +119,6 @@ test('what this version does not act on is named, so that its use can be refused
     `command: ./x.ps1
 permissions: {resources: {cpu: 2, memory: 1GiB, pids: 256}}
 artifacts: {default_key_pattern: "backups/{run_id}"}
-schedules: [{cron: "0 3 * * *", timezone: Europe/Berlin, args: {a: 1}, catch_up: none}]
 notify: {on: [failed], webhook: https://example.org/x}
 env: {TOKEN: {secret: registry-token}}
 `,
@@ -126,7 +126,6 @@ env: {TOKEN: {secret: registry-token}}
   );
   expect(single.unsupported).toEqual([
     'ulc_profile: ulc.shell.pwsh',
-    'schedules',
     'notify',
     'permissions.resources',
     'artifacts.default_key_pattern',

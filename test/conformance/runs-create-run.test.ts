@@ -26,7 +26,6 @@ const server = await startServer({
     slow: bash('sleep 60'),
     broken: { 'config.yaml': 'command: [\n' },
     contained: { 'config.yaml': 'executor: container\nimage: registry.example/tool@sha256:00\ncommand: [/bin/true]\n' },
-    scheduled: bash('true', { schedules: [{ cron: '0 3 * * *' }] }),
     notifying: bash('true', { notify: { on: ['failed'], webhook: 'https://hooks.example/x' } }),
     permissive: bash('true', { security_profile: 'permissive' }),
     disabled: bash('true', { security_profile: 'disabled' }),
@@ -195,7 +194,6 @@ describe('refused', () => {
     ['nowhere', 404, 'job-not-found'],
     ['broken', 422, 'job-invalid'],
     ['contained', 422, 'not-supported-yet'],
-    ['scheduled', 422, 'not-supported-yet'],
     ['notifying', 422, 'not-supported-yet'],
     ['disabled', 422, 'profile-not-allowed'],
   ])('a run of the job %s is %i %s', async (jobId, status, slug) => {
@@ -220,7 +218,7 @@ describe('refused', () => {
   });
 
   test('nothing of what was refused became a run', async () => {
-    expect(await server.json('/runs?job_id=scheduled')).toMatchObject({ runs: [], total: 0 });
+    expect(await server.json('/runs?job_id=notifying')).toMatchObject({ runs: [], total: 0 });
     expect(await server.json('/runs?job_id=disabled')).toMatchObject({ runs: [], total: 0 });
   });
 });
