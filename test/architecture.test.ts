@@ -18,6 +18,7 @@ const table: Readonly<Record<string, Rule>> = {
   store: { folders: ['domain', 'lib'], packages: ['kysely'], node: true },
   exec: { folders: ['domain', 'lib'], packages: ['re2js'], node: true },
   engine: { folders: ['domain', 'catalog', 'store', 'exec', 'lib'], packages: [], node: true },
+  notices: { folders: ['domain', 'store', 'engine', 'lib'], packages: [], node: true },
   server: {
     folders: ['domain', 'contract', 'catalog', 'store', 'engine', 'lib'],
     packages: ['fastify', '@fastify/rate-limit', 'ajv'],

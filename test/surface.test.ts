@@ -26,6 +26,7 @@ test('operations: id, method, path, scope', () => {
     'getRun: GET /runs/{run_id} runs:read',
     'getRunLogs: GET /runs/{run_id}/logs runs:read',
     'getRunEvents: GET /runs/{run_id}/events runs:read',
+    'listRunNotices: GET /runs/{run_id}/notices runs:read',
     'cancelRun: POST /runs/{run_id}/cancel runs:write',
     'createPlan: POST /plans jobs:read',
     'listArtifacts: GET /artifacts artifacts:read',
@@ -163,6 +164,7 @@ test('variables that override flwd.yaml, after FLWD_; <NAME> is SECURE, PERMISSI
     'LOGGING_FORMAT',
     'LOGGING_LEVEL',
     'LOGGING_OUTPUT',
+    'NOTIFY_SIGNING_KEY_FILE',
     'PERSISTENCE_ARTIFACTS_MAX_SIZE',
     'PERSISTENCE_ARTIFACTS_QUOTA_HARD',
     'PERSISTENCE_ARTIFACTS_QUOTA_SOFT',
@@ -229,5 +231,5 @@ test('migrations: name, and the hash of what they do; a released one is never ed
     const sql = statements(db, { growingId: 'integer' }).map((statement) => statement.compile().sql);
     return `${name} ${createHash('sha256').update(sql.join(';\n')).digest('hex').slice(0, 16)}`;
   });
-  expect(hashes).toEqual(['0001-initial 7a5c8adce26dd628']);
+  expect(hashes).toEqual(['0001-initial 7a5c8adce26dd628', '0004-notices e9cea8959ea88b2c']);
 });

@@ -2,7 +2,14 @@
 // the file exist, is the step graph sound) is checked in config-rules.ts. `says` is a fault's text, for people.
 
 import { Ajv2020 } from 'ajv/dist/2020.js';
-import { type CancelSignal, cancelSignals, type JsonObject, type JsonValue, type UlcProfile } from '../domain/job.ts';
+import {
+  type CancelSignal,
+  cancelSignals,
+  type JsonObject,
+  type JsonValue,
+  type NotifyRule,
+  type UlcProfile,
+} from '../domain/job.ts';
 import { isMediaType } from '../domain/media-type.ts';
 import { parseDuration, parseSize } from '../lib/units.ts';
 import type { MemberFault } from './config-fault.ts';
@@ -22,6 +29,7 @@ export type RawStep = {
   readonly matrix?: Readonly<Record<string, readonly JsonValue[]>>;
   readonly foreach?: string;
 };
+type RawNotify = { readonly on?: NotifyRule['on']; readonly webhook: string };
 export type RawPath = string | { readonly arg: string };
 export type RawConfig = {
   readonly name?: string;
@@ -60,7 +68,7 @@ export type RawConfig = {
   };
   readonly logs?: { readonly max_size?: string | number };
   readonly schedules?: readonly { readonly timezone?: string }[];
-  readonly notify?: JsonObject;
+  readonly notify?: RawNotify | readonly RawNotify[];
 };
 
 type Schema = Readonly<Record<string, unknown>>;
@@ -136,6 +144,19 @@ const schedule = map(
   ['cron'],
 );
 
+const notify = map(
+  {
+    on: listOf(oneOf('success', 'failed', 'cancelled'), { minItems: 1, uniqueItems: true }),
+    webhook: {
+      type: 'string',
+      maxLength: 2000,
+      format: 'webhook',
+      says: 'an http or https address without user and password',
+    },
+  },
+  ['webhook'],
+);
+
 export const configSchema = map({
   name: text,
   description: { type: 'string', maxLength: 10_000 },
@@ -187,10 +208,14 @@ export const configSchema = map({
   }),
   logs: map({ max_size: size }),
   schedules: listOf(schedule, { maxItems: 100 }),
-  notify: map({
-    on: listOf(oneOf('success', 'failed', 'cancelled'), { minItems: 1 }),
-    webhook: { type: 'string', pattern: '^https?://[^\\s/]', says: 'an http or https address' },
-  }),
+  notify: {
+    ...notify,
+    type: ['object', 'array'],
+    items: notify,
+    minItems: 1,
+    maxItems: 10,
+    says: 'a map, or a list of maps',
+  },
 });
 
 const validate = new Ajv2020({
@@ -205,6 +230,7 @@ const validate = new Ajv2020({
     size: (value: string) => (parseSize(value) ?? 0) > 0,
     timezone: isTimezone,
     'media-type': isMediaType,
+    webhook: isWebhook,
   },
 }).compile<RawConfig>(configSchema);
 
@@ -212,6 +238,12 @@ const validate = new Ajv2020({
 export function checkConfig(value: JsonValue): { readonly config: RawConfig } | { readonly faults: MemberFault[] } {
   if (validate(value)) return { config: value };
   return { faults: toMemberFaults(validate.errors ?? [], () => 'key') };
+}
+
+/** `fetch` refuses user and password in an address, and a log could show them. */
+function isWebhook(text: string): boolean {
+  const url = URL.parse(text);
+  return url !== null && /^https?:$/.test(url.protocol) && url.username === '' && url.password === '';
 }
 
 function isTimezone(name: string): boolean {

@@ -10,7 +10,6 @@ export function findUnsupported(config: RawConfig, ulcProfile: UlcProfile, secre
     'composition: steps': hasSteps(config),
     'ulc_profile: ulc.shell.pwsh': ulcProfile === 'ulc.shell.pwsh',
     schedules: (config.schedules ?? []).length > 0,
-    notify: config.notify !== undefined,
     retry: (config.retry?.limit ?? 0) > 0,
     concurrency: config.concurrency !== undefined,
     'on_lost: retry': config.on_lost === 'retry',

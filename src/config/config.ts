@@ -48,6 +48,7 @@ export type Config = {
     readonly jobConcurrency: number | null;
     readonly queue: { readonly maxDepth: number | null };
   };
+  readonly notify: { readonly signingKeyFile: string };
   readonly aliases: readonly { readonly from: string; readonly to: string }[];
   readonly logging: { readonly level: string; readonly format: 'text' | 'json' };
   readonly extensions: readonly string[];
@@ -108,6 +109,7 @@ export function toConfig(settings: Settings): Config {
       jobConcurrency: get('scheduler.job_concurrency'),
       queue: { maxDepth: get('scheduler.queue.max_depth') },
     },
+    notify: { signingKeyFile: get('notify.signing_key_file') },
     aliases: (settings.items.get('aliases') ?? []).map(({ at }) => ({
       from: get('aliases[].from', at),
       to: get('aliases[].to', at),

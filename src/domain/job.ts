@@ -19,6 +19,13 @@ export type ArtifactPattern = {
   readonly mediaType: string | null;
 };
 
+/** Who is told when a run ends so. */
+export type NotifyRule = {
+  readonly on: readonly ('success' | 'failed' | 'cancelled')[];
+  /** Absolute, http or https. It may hold a token, so nobody is shown more than its origin. */
+  readonly webhook: string;
+};
+
 export type JobDefinition = {
   /** mountPath + directory path, `/`-separated. */
   readonly id: string;
@@ -60,6 +67,8 @@ export type JobDefinition = {
   };
   readonly artifacts: { readonly paths: readonly ArtifactPattern[]; readonly ttlMs: number | null };
   readonly logs: { readonly maxSizeBytes: number };
+  /** Empty: nobody is told. */
+  readonly notify: readonly NotifyRule[];
   /** Keys of config.yaml that are valid but that this version does not act on yet, e.g. `schedules`. */
   readonly unsupported: readonly string[];
 };

@@ -134,7 +134,7 @@ function createHandlers(
   const system = createSystemHandlers({ config, catalog, engine, clock, version, startedAtMs });
   const handlers: Handlers = {
     ...createJobHandlers({ catalog, defaultProfile: config.security.defaultProfile, clock }),
-    ...createRunHandlers({ runs: store.runs, engine, clock, jobIdOf }),
+    ...createRunHandlers({ runs: store.runs, notices: store.notices, engine, clock, jobIdOf }),
     ...createLogHandlers({ store, hub, streams }),
     ...createEventHandlers({ store, hub, streams, jobIdOf }),
     ...createArtifactHandlers({ artifacts: store.artifacts, stallMs: config.server.writeTimeoutMs, jobIdOf }),

@@ -4,9 +4,9 @@
 import { type LogLevel, type LogLine, logLevels } from '../domain/log-line.ts';
 import { isFinished } from '../domain/run.ts';
 import type { Hub } from '../engine/hub.ts';
+import { createBell } from '../lib/bell.ts';
 import type { LogBatch } from '../store/logs.ts';
 import type { Store } from '../store/open.ts';
-import { createBell } from './bell.ts';
 import type { Outlet } from './streams.ts';
 
 export type LogFilter = {

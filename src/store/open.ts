@@ -11,6 +11,7 @@ import type { CommitListener, Database } from './database.ts';
 import { createIdempotencyStore, type IdempotencyStore } from './idempotency.ts';
 import { createJournal, type Journal } from './journal.ts';
 import { createLogStore, type LogStore } from './logs.ts';
+import { createNoticeStore, type NoticeStore } from './notices.ts';
 import { createRunStore, type RunStore } from './runs.ts';
 import { openSqliteDatabase } from './sqlite-database.ts';
 
@@ -21,6 +22,7 @@ export type Store = {
   readonly artifacts: ArtifactStore;
   readonly idempotency: IdempotencyStore;
   readonly logs: LogStore;
+  readonly notices: NoticeStore;
   /** Finishes what was asked for, then refuses. Logs still being written must have been closed before. */
   readonly close: () => Promise<void>;
 };
@@ -51,6 +53,7 @@ export async function openStore(o: {
     artifacts,
     idempotency: createIdempotencyStore(db),
     logs,
+    notices: createNoticeStore(db),
     async close() {
       await endExpiry();
       await logs.close();

@@ -39,7 +39,13 @@ const insertStep = prepareQuery((db, row: StepRow) => db.insertInto('steps').val
 export async function addRun(tx: Transaction, run: NewRun): Promise<void> {
   const { id, jobId, tenant, createdAtMs, plan } = run;
   await insertRun(tx.db, toRow(run));
-  await insertPlan(tx.db, { run_id: id, plan: JSON.stringify(plan), sealed: run.sealed });
+  const { notify } = plan.job;
+  await insertPlan(tx.db, {
+    run_id: id,
+    plan: JSON.stringify(plan),
+    sealed: run.sealed,
+    notify: notify.length > 0 ? JSON.stringify(notify) : null,
+  });
   await insertStep(tx.db, {
     run_id: id,
     step_id: stepIdOfSingle,

@@ -53,6 +53,7 @@ describe('without a flwd.yaml', () => {
         jobConcurrency: null,
         queue: { maxDepth: null },
       },
+      notify: { signingKeyFile: join(dataDir, 'notify.key') },
       aliases: [],
       logging: { level: 'info', format: 'text' },
       extensions: [],

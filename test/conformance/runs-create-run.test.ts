@@ -31,7 +31,6 @@ const server = await startServer({
     },
     contained: { 'config.yaml': 'executor: container\nimage: registry.example/tool@sha256:00\ncommand: [/bin/true]\n' },
     scheduled: bash('true', { schedules: [{ cron: '0 3 * * *' }] }),
-    notifying: bash('true', { notify: { on: ['failed'], webhook: 'https://hooks.example/x' } }),
     permissive: bash('true', { security_profile: 'permissive' }),
     disabled: bash('true', { security_profile: 'disabled' }),
   },
@@ -201,7 +200,6 @@ describe('refused', () => {
     ['stepped', 422, 'not-supported-yet'],
     ['contained', 422, 'not-supported-yet'],
     ['scheduled', 422, 'not-supported-yet'],
-    ['notifying', 422, 'not-supported-yet'],
     ['disabled', 422, 'profile-not-allowed'],
   ])('a run of the job %s is %i %s', async (jobId, status, slug) => {
     const response = await post({ job_id: jobId });

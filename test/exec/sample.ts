@@ -139,5 +139,6 @@ const job: JobDefinition = {
   permissions: { network: null, read: [], write: [] },
   artifacts: { paths: [], ttlMs: null },
   logs: { maxSizeBytes: 1_073_741_824 },
+  notify: [],
   unsupported: [],
 };

@@ -287,5 +287,6 @@ const job: JobDefinition = {
   permissions: { network: null, read: [], write: [] },
   artifacts: { paths: [], ttlMs: null },
   logs: { maxSizeBytes: 2 ** 30 },
+  notify: [],
   unsupported: [],
 };

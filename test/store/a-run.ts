@@ -31,6 +31,7 @@ const aJob: JobDefinition = {
   permissions: { network: null, read: [], write: [] },
   artifacts: { paths: [], ttlMs: null },
   logs: { maxSizeBytes: 1_073_741_824 },
+  notify: [],
   unsupported: [],
 };
 

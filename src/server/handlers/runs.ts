@@ -7,6 +7,7 @@ import type { Caller } from '../../engine/create.ts';
 import type { Engine } from '../../engine/engine.ts';
 import { createBoundedCache } from '../../lib/bounded-cache.ts';
 import { type Clock, parseTimestampUs } from '../../lib/clock.ts';
+import type { NoticeStore } from '../../store/notices.ts';
 import type { RunStore } from '../../store/runs.ts';
 import { defined } from '../defined.ts';
 import type { Exchange, Handlers } from '../exchange.ts';
@@ -24,10 +25,11 @@ type KnownRun = {
   readonly checkedAtMs: number;
 };
 
-type Names = 'createRun' | 'createPlan' | 'listRuns' | 'getRun' | 'cancelRun';
+type Names = 'createRun' | 'createPlan' | 'listRuns' | 'getRun' | 'listRunNotices' | 'cancelRun';
 
 export function createRunHandlers(o: {
   readonly runs: RunStore;
+  readonly notices: NoticeStore;
   readonly engine: Engine;
   readonly clock: Clock;
   /** The id behind a job's id or alias. */
@@ -81,6 +83,11 @@ export function createRunHandlers(o: {
       const known = answers.get(path.run_id);
       if (known && isCurrent(known)) return sendStored(request, reply, known.answer);
       return readRun(path.run_id, known).then((answer) => sendStored(request, reply, answer));
+    },
+
+    async listRunNotices({ path }) {
+      if ((await runs.version(path.run_id)) === undefined) throw notFound(path.run_id);
+      return { notices: await o.notices.list(path.run_id) };
     },
 
     async cancelRun({ reply, path }) {
