@@ -121,6 +121,7 @@ export async function serve(config: Config): Promise<RunningServer> {
       clock,
       version: packageVersion(),
       startedAtMs,
+      noticeOutcomes: notifier.outcomes,
     });
     opened.push(() => server.close());
     opened.push(async () => engine.endWaits());

@@ -17,6 +17,7 @@ import { createLogHandlers } from './handlers/logs.ts';
 import { createRunHandlers } from './handlers/runs.ts';
 import { createSystemHandlers, type SystemHandlers } from './handlers/system.ts';
 import { acceptJson } from './json-body.ts';
+import { createMetrics, type NoticeOutcomes } from './metrics/metrics.ts';
 import { addOtherRoutes } from './other-routes.ts';
 import { answerError, answerUnreadable, answerWhatNodeKeeps, pathOf } from './problem-answers.ts';
 import { createRateLimiter } from './rate-limits.ts';
@@ -33,6 +34,7 @@ export type ServerParts = {
   readonly clock: Clock;
   readonly version: string;
   readonly startedAtMs: number;
+  readonly noticeOutcomes: NoticeOutcomes;
 };
 
 export type Server = {
@@ -61,13 +63,20 @@ export async function createServer(parts: ServerParts): Promise<Server> {
   const { handlers, system } = createHandlers(parts, streams);
 
   app.addHook('onRoute', (route) => logRequests(route, log));
+  const metrics = createMetrics({ ...parts, app, streams });
   const { addArgumentFaults } = parts.engine;
   addOperations(app, {
     handlers,
     admit,
     addBodyFaults: { createRun: addArgumentFaults, createPlan: addArgumentFaults },
   });
-  addOtherRoutes(app, { admitPublic: admit('public'), system, version: parts.version });
+  addOtherRoutes(app, {
+    admitPublic: admit('public'),
+    admitToMetrics: admit('metrics:read'),
+    metrics,
+    system,
+    version: parts.version,
+  });
 
   return {
     async listen() {
@@ -77,6 +86,7 @@ export async function createServer(parts: ServerParts): Promise<Server> {
     async close() {
       isStopping = true;
       streams.close();
+      metrics.close();
       // Node looks for idle connections once, and then waits for those that become idle.
       const sweep = setInterval(() => app.server.closeIdleConnections(), sweepMs);
       const patience = setTimeout(() => app.server.closeAllConnections(), closeMs);

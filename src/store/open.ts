@@ -14,6 +14,7 @@ import { createLogStore, type LogStore } from './logs.ts';
 import { createNoticeStore, type NoticeStore } from './notices.ts';
 import { createRunStore, type RunStore } from './runs.ts';
 import { openSqliteDatabase } from './sqlite-database.ts';
+import { createStorageMeter, type StorageSize } from './storage-size.ts';
 
 export type Store = {
   readonly db: Database;
@@ -23,6 +24,8 @@ export type Store = {
   readonly idempotency: IdempotencyStore;
   readonly logs: LogStore;
   readonly notices: NoticeStore;
+  /** Of some seconds ago at the most. */
+  readonly size: () => Promise<StorageSize>;
   /** Finishes what was asked for, then refuses. Logs still being written must have been closed before. */
   readonly close: () => Promise<void>;
 };
@@ -54,6 +57,7 @@ export async function openStore(o: {
     idempotency: createIdempotencyStore(db),
     logs,
     notices: createNoticeStore(db),
+    size: createStorageMeter({ read: db.read, databaseSize: db.size, artifacts, clock }),
     async close() {
       await endExpiry();
       await logs.close();

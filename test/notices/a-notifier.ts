@@ -17,7 +17,7 @@ import { aRun } from '../store/a-run.ts';
 
 /** 2024-01-15T10:30:00.000Z */
 export const startMs = 1_705_314_600_000;
-export const signingKey = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw';
+const signingKey = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw';
 
 export type Opened = {
   readonly store: Store;

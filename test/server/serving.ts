@@ -134,6 +134,7 @@ export async function startServing(o: ServingOptions = {}): Promise<Serving> {
     clock,
     version: '1.2.3',
     startedAtMs: clock.now(),
+    noticeOutcomes: { delivered: 3, retried: 2, failed: 1 },
   });
   const { url } = await server.listen();
   if (!o.unread) await catalog.start();

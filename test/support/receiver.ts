@@ -1,10 +1,14 @@
 // A receiver of webhooks: keeps what it is told, and answers as the test says.
 
-import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'node:http';
+import { createServer, type ServerResponse } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { onTestFinished } from 'vitest';
 
-export type Received = { readonly path: string; readonly headers: IncomingHttpHeaders; readonly body: string };
+type Received = {
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+};
 
 export type Receiver = {
   readonly url: string;
@@ -17,7 +21,8 @@ export async function startReceiver(): Promise<Receiver> {
   const received: Received[] = [];
   const server = createServer((request, response) => {
     void text(request).then((body) => {
-      received.push({ path: request.url ?? '', headers: request.headers, body });
+      const headers = Object.entries(request.headers).map(([name, value]) => [name, String(value)]);
+      received.push({ path: request.url ?? '', headers: Object.fromEntries(headers), body });
       receiver.answer(response, received.length);
     });
   });
