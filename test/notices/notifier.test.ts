@@ -266,3 +266,14 @@ test('every line of the key file signs', async () => {
   const signatures = keys.map((key) => createHmac('sha256', Buffer.from(key, 'base64')).update(text).digest('base64'));
   expect(request?.headers['webhook-signature']).toBe(`v1,${signatures[0]} v1,${signatures[1]}`);
 });
+
+test('a notice is removed with its run', async () => {
+  const receiver = await startReceiver();
+  receiver.answer = answerWith(500);
+  const opened = await openNotifier(dataFolder());
+  const runId = await opened.end([{ on: ['failed'], webhook: receiver.url }]);
+  await noticeWhen(opened, runId, { status: 'pending', attempts: 1 });
+  await opened.store.db.transact((tx) => tx.db.deleteFrom('runs').where('id', '=', runId).execute());
+  expect(await opened.store.notices.list(runId)).toEqual([]);
+  expect(await opened.store.notices.pendingCount()).toBe(0);
+});
