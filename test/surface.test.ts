@@ -26,6 +26,7 @@ test('operations: id, method, path, scope', () => {
     'getRun: GET /runs/{run_id} runs:read',
     'getRunLogs: GET /runs/{run_id}/logs runs:read',
     'getRunEvents: GET /runs/{run_id}/events runs:read',
+    'listRunNotices: GET /runs/{run_id}/notices runs:read',
     'cancelRun: POST /runs/{run_id}/cancel runs:write',
     'rerunRun: POST /runs/{run_id}/rerun runs:write',
     'approveRun: POST /runs/{run_id}/approvals runs:approve',
@@ -179,6 +180,7 @@ test('variables that override flwd.yaml, after FLWD_; <NAME> is SECURE, PERMISSI
     'LOGGING_FORMAT',
     'LOGGING_LEVEL',
     'LOGGING_OUTPUT',
+    'NOTIFY_SIGNING_KEY_FILE',
     'PERSISTENCE_ARTIFACTS_MAX_SIZE',
     'PERSISTENCE_ARTIFACTS_QUOTA_HARD',
     'PERSISTENCE_ARTIFACTS_QUOTA_SOFT',
@@ -249,5 +251,6 @@ test('migrations: name, and the hash of what they do; a released one is never ed
     '0001-initial 7a5c8adce26dd628',
     '0002-steps a6d4fd8b1fcdbefe',
     '0003-schedules 60d6d7ba157b85bb',
+    '0004-notices e9cea8959ea88b2c',
   ]);
 });

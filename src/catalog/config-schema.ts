@@ -9,6 +9,7 @@ import {
   catchUps,
   type JsonObject,
   type JsonValue,
+  type NotifyRule,
   type UlcProfile,
 } from '../domain/job.ts';
 import { isMediaType } from '../domain/media-type.ts';
@@ -57,6 +58,7 @@ export type RawSchedule = {
   readonly enabled?: boolean;
   readonly labels?: Readonly<Record<string, string>>;
 };
+type RawNotify = { readonly on?: NotifyRule['on']; readonly webhook: string };
 export type RawPath = string | { readonly arg: string };
 export type RawConfig = {
   readonly name?: string;
@@ -95,7 +97,7 @@ export type RawConfig = {
   };
   readonly logs?: { readonly max_size?: string | number };
   readonly schedules?: readonly RawSchedule[];
-  readonly notify?: JsonObject;
+  readonly notify?: RawNotify | readonly RawNotify[];
 };
 
 type Schema = Readonly<Record<string, unknown>>;
@@ -181,6 +183,19 @@ const schedule = map(
   ['cron'],
 );
 
+const notify = map(
+  {
+    on: listOf(oneOf('success', 'failed', 'cancelled'), { minItems: 1, uniqueItems: true }),
+    webhook: {
+      type: 'string',
+      maxLength: 2000,
+      format: 'webhook',
+      says: 'an http or https address without user and password',
+    },
+  },
+  ['webhook'],
+);
+
 export const configSchema = map({
   name: text,
   description: { type: 'string', maxLength: 10_000 },
@@ -235,10 +250,14 @@ export const configSchema = map({
   }),
   logs: map({ max_size: size }),
   schedules: listOf(schedule, { maxItems: 100 }),
-  notify: map({
-    on: listOf(oneOf('success', 'failed', 'cancelled'), { minItems: 1 }),
-    webhook: { type: 'string', pattern: '^https?://[^\\s/]', says: 'an http or https address' },
-  }),
+  notify: {
+    ...notify,
+    type: ['object', 'array'],
+    items: notify,
+    minItems: 1,
+    maxItems: 10,
+    says: 'a map, or a list of maps',
+  },
 });
 
 const validate = new Ajv2020({
@@ -253,6 +272,7 @@ const validate = new Ajv2020({
     size: (value: string) => (parseSize(value) ?? 0) > 0,
     timezone: isTimezone,
     'media-type': isMediaType,
+    webhook: isWebhook,
   },
 }).compile<RawConfig>(configSchema);
 
@@ -260,4 +280,10 @@ const validate = new Ajv2020({
 export function checkConfig(value: JsonValue): { readonly config: RawConfig } | { readonly faults: MemberFault[] } {
   if (validate(value)) return { config: value };
   return { faults: toMemberFaults(validate.errors ?? [], () => 'key') };
+}
+
+/** `fetch` refuses user and password in an address, and a log could show them. */
+function isWebhook(text: string): boolean {
+  const url = URL.parse(text);
+  return url !== null && /^https?:$/.test(url.protocol) && url.username === '' && url.password === '';
 }

@@ -1,6 +1,6 @@
 // A config.yaml whose form is right → the job's definition with every default filled in, or what does not fit together.
 
-import type { JobDefinition, JsonObject } from '../domain/job.ts';
+import type { JobDefinition, JsonObject, NotifyRule } from '../domain/job.ts';
 import { parseDuration, parseSize } from '../lib/units.ts';
 import { checkArgspec, findSecretArgs } from './argspec.ts';
 import { type Command, readCommand } from './command.ts';
@@ -89,6 +89,7 @@ export function toDefinition(
     },
     logs: { maxSizeBytes: typeof maxSize === 'number' ? maxSize : (parseSize(maxSize) ?? defaultLogSizeBytes) },
     schedules,
+    notify: toNotify(config.notify),
     unsupported: findUnsupported(config, ulcProfiles, secretArgs),
   };
   return { definition };
@@ -116,6 +117,10 @@ function readList(list: readonly JsonObject[], at: readonly string[]) {
     argspec,
     faults: within(at, [...faults, ...found.map((fault) => ({ ...fault, path: originOf(fault.path) }))]),
   };
+}
+
+function toNotify(notify: RawConfig['notify']): readonly NotifyRule[] {
+  return [notify ?? []].flat().map(({ on = ['failed'], webhook }) => ({ on, webhook }));
 }
 
 function toMs(duration: string | undefined): number | null {

@@ -209,6 +209,15 @@ export const operations = {
     ],
     problems: ['validation-error', 'run-not-found', 'events-expired'],
   },
+  listRunNotices: {
+    method: 'GET',
+    path: '/runs/{run_id}/notices',
+    tag: 'Runs',
+    summary: 'Who was told of the end of a run, and how that went',
+    scope: 'runs:read',
+    answers: [json(200, schemas.noticeList, 'Notices, in the order of the job’s `notify`')],
+    problems: ['run-not-found'],
+  },
   cancelRun: {
     method: 'POST',
     path: '/runs/{run_id}/cancel',

@@ -89,6 +89,13 @@ export type ScheduleTerms = {
 /** One of config.yaml; its id is made of what it does, not of its place (ADR 0011). */
 export type JobSchedule = ScheduleTerms & { readonly id: string };
 
+/** Who is told when a run ends so. */
+export type NotifyRule = {
+  readonly on: readonly ('success' | 'failed' | 'cancelled')[];
+  /** Absolute, http or https. It may hold a token, so nobody is shown more than its origin. */
+  readonly webhook: string;
+};
+
 export type JobDefinition = {
   /** mountPath + directory path, `/`-separated. */
   readonly id: string;
@@ -131,7 +138,9 @@ export type JobDefinition = {
   readonly artifacts: { readonly paths: readonly ArtifactPattern[]; readonly ttlMs: number | null };
   readonly logs: { readonly maxSizeBytes: number };
   readonly schedules: readonly JobSchedule[];
-  /** Keys of config.yaml that are valid but that this version does not act on yet, e.g. `notify`. */
+  /** Empty: nobody is told. */
+  readonly notify: readonly NotifyRule[];
+  /** Keys of config.yaml that are valid but that this version does not act on yet, e.g. `image`. */
   readonly unsupported: readonly string[];
 };
 

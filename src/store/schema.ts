@@ -3,6 +3,7 @@
 
 import type { JournalEntry } from '../domain/event.ts';
 import type { CatchUp } from '../domain/job.ts';
+import type { NoticeStatus } from '../domain/notice.ts';
 import type { RunReason, RunStatus, StepKind, StepReason, StepStatus, Trigger } from '../domain/run.ts';
 
 export type Schema = {
@@ -19,6 +20,7 @@ export type Schema = {
   log_segments: LogSegmentRow;
   schedules: ScheduleRow;
   schedule_states: ScheduleStateRow;
+  notices: NoticeRow;
 };
 
 /** What lists and moves need comes first: SQLite reads a row from its start and stops at the last column asked for. */
@@ -58,8 +60,8 @@ export type RunRow = {
   concurrency_limit: number | null;
 };
 
-/** Apart from `runs`, whose rows are written anew with every move. */
-export type RunPlanRow = { run_id: string; plan: string; sealed: string | null };
+/** Apart from `runs`, whose rows are written anew with every move. `notify` is of the plan: what is asked at the run's end. */
+export type RunPlanRow = { run_id: string; plan: string; sealed: string | null; notify: string | null };
 
 /** `created_at` is the run's, so a list by label needs no look at the runs. */
 type RunLabelRow = { run_id: string; key: string; value: string; created_at: number };
@@ -112,8 +114,11 @@ export type EventRow = {
   count: number;
 };
 
-/** The next id to give, kept apart from the rows so that deleting the newest of them never gives an id twice. */
-type SequenceRow = { name: 'events'; next_id: number };
+/**
+ * The next id to give, kept apart from the rows so that deleting the newest of them never gives an id twice; and the next
+ * event to look at for notices.
+ */
+type SequenceRow = { name: 'events' | 'notices'; next_id: number };
 
 type IdempotencyRow = {
   tenant: string;
@@ -179,4 +184,19 @@ export type ScheduleStateRow = {
   idle_since_at: number | null;
   last_fire: string | null;
   last_error: string | null;
+};
+
+/** The `n`th webhook of a run that has ended. `next_at` is null once it is over. */
+type NoticeRow = {
+  id: string;
+  run_id: string;
+  n: number;
+  status: NoticeStatus;
+  origin: string;
+  attempts: number;
+  next_at: number | null;
+  created_at: number;
+  finished_at: number | null;
+  last_error: string | null;
+  webhook: string;
 };

@@ -53,6 +53,7 @@ describe('without a flwd.yaml', () => {
         jobConcurrency: null,
         queue: { maxDepth: null, defaultWeight: 1, weights: {} },
       },
+      notify: { signingKeyFile: join(dataDir, 'notify.key') },
       aliases: [],
       logging: { level: 'info', format: 'text' },
       extensions: [],

@@ -26,7 +26,7 @@ const server = await startServer({
     slow: bash('sleep 60'),
     broken: { 'config.yaml': 'command: [\n' },
     contained: { 'config.yaml': 'executor: container\nimage: registry.example/tool@sha256:00\ncommand: [/bin/true]\n' },
-    notifying: bash('true', { notify: { on: ['failed'], webhook: 'https://hooks.example/x' } }),
+    keyed: bash('true', { artifacts: { default_key_pattern: 'x' } }),
     permissive: bash('true', { security_profile: 'permissive' }),
     disabled: bash('true', { security_profile: 'disabled' }),
   },
@@ -194,7 +194,7 @@ describe('refused', () => {
     ['nowhere', 404, 'job-not-found'],
     ['broken', 422, 'job-invalid'],
     ['contained', 422, 'not-supported-yet'],
-    ['notifying', 422, 'not-supported-yet'],
+    ['keyed', 422, 'not-supported-yet'],
     ['disabled', 422, 'profile-not-allowed'],
   ])('a run of the job %s is %i %s', async (jobId, status, slug) => {
     const response = await post({ job_id: jobId });

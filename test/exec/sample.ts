@@ -156,5 +156,6 @@ const job: JobDefinition = {
   artifacts: { paths: [], ttlMs: null },
   logs: { maxSizeBytes: 1_073_741_824 },
   schedules: [],
+  notify: [],
   unsupported: [],
 };

@@ -136,6 +136,7 @@ export async function startServing(o: ServingOptions = {}): Promise<Serving> {
     clock,
     version: '1.2.3',
     startedAtMs: clock.now(),
+    noticeOutcomes: { delivered: 3, retried: 2, failed: 1 },
   });
   const { url } = await server.listen();
   if (!o.unread) await catalog.start();
@@ -308,5 +309,6 @@ const job: JobDefinition = {
   artifacts: { paths: [], ttlMs: null },
   logs: { maxSizeBytes: 2 ** 30 },
   schedules: [],
+  notify: [],
   unsupported: [],
 };

@@ -46,6 +46,7 @@ const aJob: JobDefinition = {
   artifacts: { paths: [], ttlMs: null },
   logs: { maxSizeBytes: 1_073_741_824 },
   schedules: [],
+  notify: [],
   unsupported: [],
 };
 
