@@ -14,7 +14,6 @@ export function findUnsupported(config: RawConfig, ulcProfile: UlcProfile, secre
     retry: (config.retry?.limit ?? 0) > 0,
     concurrency: config.concurrency !== undefined,
     'on_lost: retry': config.on_lost === 'retry',
-    'permissions.resources': config.permissions?.resources !== undefined,
     'artifacts.default_key_pattern': config.artifacts?.default_key_pattern !== undefined,
   };
   const stored = Object.entries(config.env ?? {})

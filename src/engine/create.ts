@@ -122,8 +122,8 @@ export function createRuns(o: {
     const createdAtMs = clock.now();
     const id = createId('run', createdAtMs);
     const waiting = 'waiting' in room ? room.waiting : null;
-    const { profile, network, read, write, resolvedArgs, secrets } = plan;
-    const runPlan = { job, revision, profile, network, read, write, resolvedArgs };
+    const { profile, network, resources, read, write, resolvedArgs, secrets } = plan;
+    const runPlan = { job, revision, profile, network, resources, read, write, resolvedArgs };
     const status: RunStatus = waiting === null ? 'running' : 'pending';
     const body = JSON.stringify({ run_id: id, job_id: job.id, status, created_at: toTimestamp(createdAtMs) });
     await store.db.transact(async (tx) => {
@@ -146,7 +146,7 @@ export function createRuns(o: {
         source: { name: source.name, type: source.type, revision },
         security: { profile, isolation: plan.isolation },
         grants: plan.grants,
-        limits: { log_bytes: job.logs.maxSizeBytes },
+        limits: plan.limits,
         waiting,
         plan: runPlan,
       });

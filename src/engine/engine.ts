@@ -5,7 +5,9 @@ import type { Snapshots } from '../catalog/snapshot.ts';
 import type { FaultList } from '../domain/fault-list.ts';
 import { stepIdOfSingle } from '../domain/job.ts';
 import { Problem, problemType } from '../domain/problem.ts';
+import type { LimitReport } from '../domain/resources.ts';
 import { isFinished, type Run } from '../domain/run.ts';
+import { reportOf } from '../exec/limit-host.ts';
 import type { HostReport } from '../exec/sandbox.ts';
 import type { Sealer } from '../exec/seal.ts';
 import type { Clock } from '../lib/clock.ts';
@@ -27,6 +29,8 @@ export type Engine = {
   readonly hub: Hub;
   /** What each profile can rely on here. */
   readonly host: HostReport;
+  /** What a run can be held to here. */
+  readonly limitReport: LimitReport;
   /** @throws Problem job-not-found, job-invalid, validation-error */
   readonly plan: (request: RunRequest, caller: Caller) => Promise<PlanAnswer>;
   /** What is wrong with the arguments in a body for `plan` or `createRun` that has other faults. */
@@ -51,6 +55,7 @@ type PlanAnswer = {
   readonly executor: string;
   readonly steps: readonly { readonly step_id: string; readonly needs: readonly string[] }[];
   readonly security: Run['security'];
+  readonly limits: Run['limits'];
   readonly grants: Run['grants'];
   readonly secrets: readonly string[];
   readonly timeouts: { readonly run: string | null; readonly step: string | null; readonly queue: string | null };
@@ -91,12 +96,13 @@ export function createEngine(o: {
   });
   const ends = watchEnds(hub);
   const resolved = (request: RunRequest): Promise<ResolvedPlan> =>
-    resolvePlan(request, { catalog, policy: o.policy, host: o.host });
+    resolvePlan(request, { catalog, policy: o.policy, host: o.host, limitHost: o.execution.limitHost });
   const createRun = createRuns({ ...o, dispatcher, ends, resolve: resolved });
 
   return {
     hub,
     host: o.host,
+    limitReport: reportOf(o.execution.limitHost),
     async plan(request) {
       const plan = await resolved(request);
       const { definition: job } = plan.entry;
@@ -108,6 +114,7 @@ export function createEngine(o: {
         executor: job.executor,
         steps: [{ step_id: stepIdOfSingle, needs: [] }],
         security: { profile: plan.profile, isolation: plan.isolation },
+        limits: plan.limits,
         grants: plan.grants,
         secrets: [...plan.secrets.keys()],
         timeouts: {

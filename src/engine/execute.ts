@@ -4,10 +4,12 @@
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type JobDefinition, type JsonObject, stepIdOfSingle } from '../domain/job.ts';
+import { noResources, outOfMemoryMessage, type Resources } from '../domain/resources.ts';
 import type { Run, RunMove, RunPlan, Termination } from '../domain/run.ts';
 import { adopt } from '../exec/adopt.ts';
 import type { ForkServer } from '../exec/fork-server.ts';
 import { type AttemptEnd, type AttemptProcess, launch } from '../exec/launch.ts';
+import type { LimitHost } from '../exec/limit-host.ts';
 import { createRedactor, type Redactor } from '../exec/redact.ts';
 import { type Clock, toTimerDelay } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
@@ -31,6 +33,7 @@ export type ExecuteContext = {
   /** Host folders that no job may see, whatever its profile shows: the server's own files. */
   readonly masked: readonly string[];
   readonly passthrough: (plan: RunPlan) => readonly string[];
+  readonly limitHost: LimitHost;
   readonly artifactLimits: ArtifactLimits;
 };
 
@@ -144,6 +147,7 @@ export function execute(source: ExecutionSource, context: ExecuteContext, mode: 
       write: plan.write,
       masked: context.masked,
       passthrough: context.passthrough(plan),
+      limits: { resources: plan.resources ?? noResources, host: context.limitHost },
     };
     return launch(spec, context.forkServer);
   }
@@ -188,6 +192,7 @@ export function execute(source: ExecutionSource, context: ExecuteContext, mode: 
       timeoutMs,
       lastError: output.lastError(),
       redactor,
+      resources: plan.resources ?? noResources,
     });
     await patiently(() =>
       output.commit(async (tx) => {
@@ -267,6 +272,7 @@ function verdict(
     readonly timeoutMs: number | null;
     readonly lastError: string | undefined;
     readonly redactor: Redactor;
+    readonly resources: Resources;
   },
 ): { move: RunMove; change: Omit<RunChange, 'atMs'> } {
   const { collected, interruption, timeoutMs } = o;
@@ -283,6 +289,8 @@ function verdict(
   if (end.kind === 'not-started') return fail('start_failed', o.redactor.text(end.message));
   if (end.kind === 'lost')
     return fail('lost', 'the process ended without a trace; the machine or its shim was stopped');
+  if (end.outOfMemory)
+    return fail('out_of_memory', outOfMemoryMessage(o.resources), end.kind === 'exited' ? end.code : null);
   if (end.kind === 'signalled') return fail('signal', `ended by signal ${end.signal}`);
   if (end.code !== 0) return fail('exit', exitMessage(end.code, o.lastError), end.code);
   if (collected.failure) return fail(collected.failure.reason, collected.failure.message, 0);

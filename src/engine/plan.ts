@@ -6,9 +6,11 @@ import { isAbsolute, resolve } from 'node:path';
 import type { Catalog, CatalogEntry } from '../catalog/catalog.ts';
 import { createFaultList } from '../domain/fault-list.ts';
 import type { JsonObject, Network, PathGrant, SecurityProfile } from '../domain/job.ts';
-import { checkPath, chooseNetwork, chooseProfile, type GrantKind } from '../domain/policy.ts';
+import { checkPath, chooseNetwork, chooseProfile, chooseResources, type GrantKind } from '../domain/policy.ts';
 import { type Fault, Problem, validationError } from '../domain/problem.ts';
+import { noResources, type Resources, type RunLimits, shownLimits } from '../domain/resources.ts';
 import type { Grant, Isolation } from '../domain/run.ts';
+import { defaultMemoryBytes, type LimitHost, reportOf } from '../exec/limit-host.ts';
 import { type HostReport, isolationOf } from '../exec/sandbox.ts';
 import { checkRequestArguments } from './request-arguments.ts';
 
@@ -31,6 +33,8 @@ export type SecurityPolicy = {
   /** Real host paths that are never granted: the server's own files. */
   readonly masked: readonly string[];
   readonly mayGrant: (profile: SecurityProfile) => readonly GrantKind[];
+  /** What a run of the profile gets, and may ask for at most. */
+  readonly resources: (profile: SecurityProfile) => Resources;
 };
 
 /** What a run of the request would be. `denied` is why it would not be started. */
@@ -42,6 +46,8 @@ export type ResolvedPlan = {
   readonly profile: SecurityProfile;
   readonly network: Network;
   readonly isolation: Isolation;
+  readonly resources: Resources;
+  readonly limits: RunLimits;
   /** Host paths, links and all; a relative one is below the source's folder. */
   readonly read: readonly string[];
   readonly write: readonly string[];
@@ -58,7 +64,12 @@ const redacted = '[redacted]';
  */
 export async function resolvePlan(
   request: RunRequest,
-  o: { readonly catalog: Catalog; readonly policy: SecurityPolicy; readonly host: HostReport },
+  o: {
+    readonly catalog: Catalog;
+    readonly policy: SecurityPolicy;
+    readonly host: HostReport;
+    readonly limitHost: LimitHost;
+  },
 ): Promise<ResolvedPlan> {
   const entry = o.catalog.find(request.job_id);
   const job = entry.definition;
@@ -92,6 +103,12 @@ export async function resolvePlan(
   const { paths: roots, masked, mayGrant } = o.policy;
   const leave = { profile, mayGrant: mayGrant(profile), trusted: entry.source.trusted, paths: roots, masked };
   const network = orDenied(() => chooseNetwork({ asked: job.permissions.network, ...leave }), 'none');
+  const ceilings = o.policy.resources(profile);
+  const defaults = { ...noResources, memoryBytes: defaultMemoryBytes(o.limitHost) };
+  const resources = orDenied(
+    () => chooseResources({ profile, asked: job.permissions.resources, ceilings, defaults }),
+    ceilings,
+  );
 
   const grants: Grant[] = profile === 'secure' && network === 'all' ? [{ kind: 'network' }] : [];
   const resolvedArgs: Record<string, string> = {};
@@ -133,6 +150,8 @@ export async function resolvePlan(
     profile,
     network,
     isolation: isolationOf(profile, network),
+    resources,
+    limits: shownLimits(resources, reportOf(o.limitHost), job.logs.maxSizeBytes),
     ...paths,
     resolvedArgs,
     grants,
