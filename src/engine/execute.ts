@@ -4,13 +4,14 @@
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type JobDefinition, type JsonObject, stepIdOfSingle } from '../domain/job.ts';
-import { noResources, outOfMemoryMessage, type Resources } from '../domain/resources.ts';
+import { noResources, outOfMemoryMessage, type Resources, workspaceOverMessage } from '../domain/resources.ts';
 import type { Run, RunMove, RunPlan, Termination } from '../domain/run.ts';
 import { adopt } from '../exec/adopt.ts';
 import type { ForkServer } from '../exec/fork-server.ts';
 import { type AttemptEnd, type AttemptProcess, launch } from '../exec/launch.ts';
 import type { LimitHost } from '../exec/limit-host.ts';
 import { createRedactor, type Redactor } from '../exec/redact.ts';
+import { type WorkspaceWatch, watchWorkspace } from '../exec/workspace-size.ts';
 import { type Clock, toTimerDelay } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
 import { outlast } from '../lib/shortage.ts';
@@ -57,7 +58,7 @@ export type ExecutionSource = {
 };
 
 /** What ended an attempt that did not end by itself. */
-type Interruption = 'cancelled' | 'timed-out';
+type Interruption = 'cancelled' | 'timed-out' | 'over-quota';
 
 /** Of a script that has ended only the row is missing: a server that stops waits so long for it. */
 const finishingMs = 1_500;
@@ -71,12 +72,15 @@ export function execute(source: ExecutionSource, context: ExecuteContext, mode: 
   const workspaceDir = join(runDir, 'workspace');
   const redactor = createRedactor(source.secrets.values());
   const timeoutMs = timeoutOf(plan.job);
+  const resources = plan.resources ?? noResources;
 
   const { promise: gone, resolve: markGone } = Promise.withResolvers<void>();
   let process: AttemptProcess | undefined;
   let interruption: Interruption | undefined;
   let termination: Promise<Termination> | undefined;
   let hasEnded = false;
+  let workspace: WorkspaceWatch | undefined;
+  let foundBytes = 0;
   let deadline: NodeJS.Timeout | undefined;
   const detaching = new AbortController();
   const output = createOutput({ run, redactor, store, maxSizeBytes: plan.job.logs.maxSizeBytes, log, patiently });
@@ -123,6 +127,20 @@ export function execute(source: ExecutionSource, context: ExecuteContext, mode: 
     deadline = setTimeout(() => (leftMs > delayMs ? awaitDeadline(atMs) : interrupt('timed-out')), delayMs);
   }
 
+  function watchSize(): void {
+    const limitBytes = resources.workspaceBytes;
+    if (limitBytes === null) return;
+    workspace = watchWorkspace({
+      dir: workspaceDir,
+      limitBytes,
+      onOver(bytes) {
+        foundBytes = bytes;
+        interrupt('over-quota');
+      },
+      onFault: (error) => log.error({ err: error }, 'the size of a workspace is not watched any more'),
+    });
+  }
+
   async function start(): Promise<AttemptProcess> {
     if (mode === 'take-up') {
       const adopted = await patiently(() => adopt(attemptDir));
@@ -147,7 +165,7 @@ export function execute(source: ExecutionSource, context: ExecuteContext, mode: 
       write: plan.write,
       masked: context.masked,
       passthrough: context.passthrough(plan),
-      limits: { resources: plan.resources ?? noResources, host: context.limitHost },
+      limits: { resources, host: context.limitHost },
     };
     return launch(spec, context.forkServer);
   }
@@ -157,9 +175,11 @@ export function execute(source: ExecutionSource, context: ExecuteContext, mode: 
     process = attempt;
     if (interruption) terminate(attempt);
     if (timeoutMs !== null) awaitDeadline(source.startedAtMs + timeoutMs);
+    watchSize();
     await output.follow(attempt.spoolPath, mode);
     const end = await attempt.ended;
     clearTimeout(deadline);
+    workspace?.close();
     if (detaching.signal.aborted) return;
     hasEnded = true;
     markGone();
@@ -192,7 +212,8 @@ export function execute(source: ExecutionSource, context: ExecuteContext, mode: 
       timeoutMs,
       lastError: output.lastError(),
       redactor,
-      resources: plan.resources ?? noResources,
+      resources,
+      foundBytes,
     });
     await patiently(() =>
       output.commit(async (tx) => {
@@ -208,6 +229,7 @@ export function execute(source: ExecutionSource, context: ExecuteContext, mode: 
     if (detaching.signal.aborted) return;
     log.error({ err: error }, 'an attempt could not be attended');
     clearTimeout(deadline);
+    workspace?.close();
     // What is still alive would go on unwatched.
     if (process) terminate(process);
     const proof = (await termination) ?? null;
@@ -243,6 +265,7 @@ export function execute(source: ExecutionSource, context: ExecuteContext, mode: 
     cancel: () => interrupt('cancelled'),
     async detach() {
       clearTimeout(deadline);
+      workspace?.close();
       if (hasEnded) await Promise.race([finished, delay(finishingMs, undefined, { ref: false })]);
       detaching.abort();
       await output.release().catch((error: unknown) => log.warn({ err: error }, 'the log of a run was left as it was'));
@@ -273,6 +296,8 @@ function verdict(
     readonly lastError: string | undefined;
     readonly redactor: Redactor;
     readonly resources: Resources;
+    /** How large the workspace was when it was found to be over its limit. */
+    readonly foundBytes: number;
   },
 ): { move: RunMove; change: Omit<RunChange, 'atMs'> } {
   const { collected, interruption, timeoutMs } = o;
@@ -286,6 +311,8 @@ function verdict(
     return { move: 'cancel', change: { ...given, exitCode: end.kind === 'exited' ? end.code : null } };
   }
   if (interruption === 'timed-out') return fail('timeout', `did not end within ${formatDuration(timeoutMs ?? 0)}`);
+  if (interruption === 'over-quota')
+    return fail('quota_exceeded', workspaceOverMessage(o.resources.workspaceBytes ?? 0, o.foundBytes));
   if (end.kind === 'not-started') return fail('start_failed', o.redactor.text(end.message));
   if (end.kind === 'lost')
     return fail('lost', 'the process ended without a trace; the machine or its shim was stopped');

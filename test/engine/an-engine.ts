@@ -10,6 +10,7 @@ import { createCatalog } from '../../src/catalog/catalog.ts';
 import { createSnapshots } from '../../src/catalog/snapshot.ts';
 import type { JsonObject } from '../../src/domain/job.ts';
 import { localPrincipal } from '../../src/domain/principal.ts';
+import { noResources, type Resources } from '../../src/domain/resources.ts';
 import type { Run } from '../../src/domain/run.ts';
 import type { Caller } from '../../src/engine/create.ts';
 import { createEngine, type Engine } from '../../src/engine/engine.ts';
@@ -18,6 +19,7 @@ import type { RunRequest } from '../../src/engine/plan.ts';
 import type { QueueLimits } from '../../src/engine/queue.ts';
 import { openForkServer } from '../../src/exec/fork-server.ts';
 import { probeHost } from '../../src/exec/host.ts';
+import type { LimitHost } from '../../src/exec/limit-host.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import { openStore, type Store } from '../../src/store/open.ts';
 import { engineOptions } from '../support/engine-options.ts';
@@ -65,6 +67,9 @@ export async function openEngine(
     readonly limits?: Partial<QueueLimits>;
     /** Logs and artifacts, elsewhere than the database. */
     readonly blobsDir?: string;
+    readonly limitHost?: LimitHost;
+    /** What a run gets, and may ask for at most. */
+    readonly resources?: Partial<Resources>;
   } = {},
 ): Promise<Opened> {
   const jobsDir = join(root, 'jobs');
@@ -98,6 +103,8 @@ export async function openEngine(
     clock,
     log,
     limits: { ...options.limits, ...o.limits },
+    policy: { ...options.policy, resources: () => ({ ...noResources, ...o.resources }) },
+    execution: { ...options.execution, limitHost: o.limitHost ?? options.execution.limitHost },
   });
   engine.start();
 
