@@ -113,14 +113,14 @@ function leaveOwnGroup({ ownDir, isTop }: Hierarchy): string | undefined {
   if (basename(ownDir) === serverGroup) return dirname(ownDir);
   // The host's first cgroup is the exception, and the only one without a type.
   if (!existsSync(join(ownDir, 'cgroup.type'))) return ownDir;
-  const pids = readFileSync(join(ownDir, 'cgroup.procs'), 'utf8').trim().split('\n');
+  const pids = readFileSync(join(ownDir, 'cgroup.procs'), 'utf8')
+    .split('\n')
+    .filter((pid) => pid !== '');
   const mayMove = isTop || pids.every((pid) => Number(pid) === process.pid || Number(pid) === process.ppid);
   if (!mayMove) return undefined;
   const below = join(ownDir, serverGroup);
   mkdirSync(below, { recursive: true });
-  for (const pid of pids) {
-    if (pid !== '') writeFileSync(join(below, 'cgroup.procs'), pid, { flag: 'r+' });
-  }
+  for (const pid of pids) writeFileSync(join(below, 'cgroup.procs'), pid, { flag: 'r+' });
   return ownDir;
 }
 
