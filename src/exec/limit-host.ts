@@ -41,16 +41,16 @@ export function openLimitHost(dataDir: string, hierarchies = findHierarchies()):
 
 /** As `GET /system/info` shows it. */
 export function reportOf(host: LimitHost): LimitReport {
-  const shown = (enforcement: Enforcement): { by: LimitMeans; detail: string | null } => ({
-    by: enforcement.by,
-    detail: 'detail' in enforcement ? enforcement.detail : null,
-  });
   return {
     cpu: shown(host.cpu),
     memory: shown(host.memory),
     pids: shown(host.pids),
     workspace: { by: 'polling', detail: 'its size is looked at from time to time, so it may grow past its limit' },
   };
+}
+
+function shown(enforcement: Enforcement): { by: LimitMeans; detail: string | null } {
+  return { by: enforcement.by, detail: 'detail' in enforcement ? enforcement.detail : null };
 }
 
 /** What a run gets where neither job nor instance says: only a cgroup counts what is used and not what is reserved. */
@@ -133,19 +133,14 @@ function enable(controller: Controller, dir: string): void {
 function withoutCgroup(controller: Controller, why: string): Enforcement {
   if (!findProgram('prlimit'))
     return { by: 'none', detail: `${why}; nor is prlimit installed: apt-get install util-linux` };
-  switch (controller) {
-    case 'memory':
-      return {
-        by: 'rlimit',
-        detail: `${why}; each process is held to it by itself, and running out of it cannot be told`,
-      };
-    case 'pids':
-      if (isServerRoot) return { by: 'none', detail: `${why}; an rlimit would count the processes of all jobs` };
-      if (!countsByNamespace()) return { by: 'none', detail: `${why}; before Linux 5.14 an rlimit counts all jobs` };
-      return { by: 'rlimit', detail: why };
-    case 'cpu':
-      return { by: 'none', detail: why };
+  if (controller === 'memory') {
+    const detail = `${why}; each process is held to it by itself, and running out of it cannot be told`;
+    return { by: 'rlimit', detail };
   }
+  if (controller === 'cpu') return { by: 'none', detail: why };
+  if (isServerRoot) return { by: 'none', detail: `${why}; an rlimit would count the processes of all jobs` };
+  if (!countsByNamespace()) return { by: 'none', detail: `${why}; before Linux 5.14 an rlimit counts all jobs` };
+  return { by: 'rlimit', detail: why };
 }
 
 /** Since Linux 5.14 RLIMIT_NPROC counts the processes of each user namespace by itself. */
