@@ -48,6 +48,7 @@ export function makeGroups(attemptDir: string, { resources, host }: AttemptLimit
  */
 export async function leaveGroups(attemptDir: string): Promise<{ readonly outOfMemory: boolean }> {
   const groups = groupsOf(attemptDir);
+  if (groups.length === 0) return { outOfMemory: false };
   const noted = join(attemptDir, 'out-of-memory');
   const outOfMemory = existsSync(noted) || groups.some(ranOutOfMemory);
   // Whoever takes up an attempt that has ended finds no group any more.

@@ -28,7 +28,8 @@ export function findHierarchies(): Hierarchy[] {
 
 function toHierarchy(line: string, mounts: string): Hierarchy | undefined {
   const [, id, names = '', path] = /^(\d+):([^:]*):(\/.*)$/.exec(line) ?? [];
-  if (path === undefined || names.startsWith('name=')) return undefined;
+  // One that begins with `/..` is outside of this process's cgroup namespace.
+  if (path === undefined || path.startsWith('/..') || names.startsWith('name=')) return undefined;
   const version = id === '0' ? 2 : 1;
   for (const mount of mounts.split('\n')) {
     const [, root = '', point = '', type, options = ''] =

@@ -120,7 +120,14 @@ function leaveOwnGroup({ ownDir, isTop }: Hierarchy): string | undefined {
   if (!mayMove) return undefined;
   const below = join(ownDir, serverGroup);
   mkdirSync(below, { recursive: true });
-  for (const pid of pids) writeFileSync(join(below, 'cgroup.procs'), pid, { flag: 'r+' });
+  for (const pid of pids) {
+    try {
+      writeFileSync(join(below, 'cgroup.procs'), pid, { flag: 'r+' });
+    } catch (error) {
+      // It has ended meanwhile.
+      if (errorCode(error) !== 'ESRCH') throw error;
+    }
+  }
   return ownDir;
 }
 

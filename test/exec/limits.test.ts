@@ -5,13 +5,13 @@ import { once } from 'node:events';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { afterAll, describe, expect, test } from 'vitest';
+import { afterAll, describe, expect, onTestFinished, test } from 'vitest';
 import { noResources, type Resources } from '../../src/domain/resources.ts';
 import { adopt } from '../../src/exec/adopt.ts';
 import { type AttemptLimits, sweepGroups } from '../../src/exec/attempt-groups.ts';
 import type { AttemptSpec } from '../../src/exec/attempt-spec.ts';
 import { closeLimitHost, type Enforcement, openLimitHost } from '../../src/exec/limit-host.ts';
-import { processesWith } from '../support/processes.ts';
+import { killProcessesWith, processesWith } from '../support/processes.ts';
 import { printed, run, sample, start, succeeded } from './sample.ts';
 import { serialized } from './serialized.ts';
 
@@ -48,6 +48,7 @@ function groupsLeft(): string[] {
 describe('with cgroups', () => {
   testWithCgroups('an allocation bomb is told from other failures, and ends alone', async () => {
     const other = sample('until [[ -e go ]]; do sleep 0.02; done; echo unharmed');
+    onTestFinished(() => killProcessesWith(other.attemptDir));
     const neighbour = start(other);
     const { end } = await run(allocationBomb, { limits: limits({ memoryBytes: 64 * mebibyte }) });
     expect(end).toEqual({ kind: 'signalled', signal: 'KILL', outOfMemory: true });
