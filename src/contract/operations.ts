@@ -280,6 +280,19 @@ export const operations = {
     answers: [json(200, schemas.systemInfo, 'System information')],
     problems: [],
   },
+  collectGarbage: {
+    method: 'POST',
+    path: '/system/gc',
+    tag: 'System',
+    summary: 'Remove what is past its retention now, some seconds long',
+    scope: 'admin',
+    query: Type.Object(
+      { dry_run: Type.Optional(Type.Boolean({ description: 'Only say what would be removed' })) },
+      closed,
+    ),
+    answers: [json(200, schemas.collected, 'What was removed; `done` is false where there is more')],
+    problems: ['not-ready'],
+  },
   streamRunEvents: {
     method: 'GET',
     path: '/events/runs',

@@ -221,7 +221,11 @@ export const logLine = Type.Object(
 );
 
 export const logPage = Type.Object(
-  { logs: Type.Array(logLine), next_cursor: nullable(Type.String()) },
+  {
+    logs: Type.Array(logLine),
+    next_cursor: nullable(Type.String()),
+    logs_expired: Type.Optional(Type.Boolean({ description: 'true: the run had a log, which retention has removed' })),
+  },
   { $id: 'LogPage' },
 );
 
@@ -282,6 +286,26 @@ export const systemInfo = Type.Object(
     workers: Type.Array(Type.Object({ id: Type.String(), host: Type.String(), running: Type.Integer() })),
   },
   { $id: 'SystemInfo' },
+);
+
+const removedCount = Type.Integer({ minimum: 0 });
+
+export const collected = Type.Object(
+  {
+    done: Type.Boolean({ description: 'false: there is more, ask again' }),
+    removed: Type.Object({
+      events: removedCount,
+      logs: removedCount,
+      artifacts: removedCount,
+      runs: removedCount,
+      workspaces: removedCount,
+      snapshots: removedCount,
+      leftovers: removedCount,
+      file_bytes: removedCount,
+      database_bytes: removedCount,
+    }),
+  },
+  { $id: 'Collected' },
 );
 
 export const problemDocument = Type.Object(

@@ -12,7 +12,6 @@ import type { PendingRun } from '../store/runs.ts';
 import { isStorageFault } from '../store/storage-fault.ts';
 import { type ExecuteContext, type Execution, type ExecutionSource, endUnattended, execute } from './execute.ts';
 import { createSlots, type Place, type QueueLimits, type Slot } from './queue.ts';
-import { sweepRunFolders } from './run-folders.ts';
 
 export type Dispatcher = {
   readonly running: number;
@@ -218,10 +217,6 @@ export function createDispatcher(o: {
     stored = (await patiently(() => store.runs.counts())).pending;
     isRecovered = true;
     wake();
-    // A large workspace takes its time, which nobody waits for.
-    void sweepRunFolders({ runsDir: o.context.runsDir, runs: store.runs, log, signal: stopping.signal }).catch(
-      (error: unknown) => report(error),
-    );
   }
 
   function report(error: unknown, runId?: string): void {

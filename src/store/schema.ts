@@ -16,6 +16,7 @@ export type Schema = {
   artifacts: ArtifactRow;
   artifact_counts: ArtifactCountRow;
   log_segments: LogSegmentRow;
+  expired_logs: ExpiredLogRow;
 };
 
 /** What lists and moves need comes first: SQLite reads a row from its start and stops at the last column asked for. */
@@ -87,8 +88,11 @@ export type EventRow = {
   count: number;
 };
 
-/** The next id to give, kept apart from the rows so that deleting the newest of them never gives an id twice. */
-type SequenceRow = { name: 'events'; next_id: number };
+/**
+ * `events`: the next id to give, kept apart from the rows so that deleting the newest of them never gives an id twice.
+ * `events.kept`: the first id of which nothing is missing; no row where nothing was ever removed.
+ */
+type SequenceRow = { name: 'events' | 'events.kept'; next_id: number };
 
 type IdempotencyRow = {
   tenant: string;
@@ -128,3 +132,6 @@ type LogSegmentRow = {
   stored_bytes: number;
   encoding: string;
 };
+
+/** A run that is kept longer than its log. */
+type ExpiredLogRow = { run_id: string; at: number };

@@ -10,6 +10,7 @@ import { migrate } from './migrations/migrate.ts';
 import type { Schema } from './schema.ts';
 import { connectToRead, connectToWrite, kyselyOver } from './sqlite.ts';
 import { fixPlans } from './sqlite-plans.ts';
+import { createSpace } from './sqlite-space.ts';
 import { openSqliteWriter } from './sqlite-writer.ts';
 
 /** @throws Error when the file is no database, or of a newer program */
@@ -30,6 +31,7 @@ export async function openSqliteDatabase(o: {
       transact: writer.transact,
       failure: writer.failure,
       latestEventId: writer.latestEventId,
+      ...createSpace({ path: o.path, connection, transact: writer.transact }),
       async close() {
         await writer.close();
         reading.close();

@@ -16,6 +16,7 @@ import { createEngine, type Engine } from '../../src/engine/engine.ts';
 import { createHub, type Hub } from '../../src/engine/hub.ts';
 import type { RunRequest } from '../../src/engine/plan.ts';
 import type { QueueLimits } from '../../src/engine/queue.ts';
+import { createRetention, type Retention, type RetentionPolicy } from '../../src/engine/retain.ts';
 import { openForkServer } from '../../src/exec/fork-server.ts';
 import { probeHost } from '../../src/exec/host.ts';
 import { systemClock } from '../../src/lib/clock.ts';
@@ -34,6 +35,7 @@ export const caller: Caller = {
 export type Opened = {
   readonly engine: Engine;
   readonly store: Store;
+  readonly retention: Retention;
   /** What it wrote to its own log. */
   readonly log: readonly Readonly<Record<string, unknown>>[];
   readonly create: (jobId: string, args?: JsonObject, more?: Partial<RunRequest>) => Promise<string>;
@@ -57,6 +59,14 @@ export function dataFolder({ sizeMiB }: { readonly sizeMiB?: number } = {}): str
 }
 
 const host = await probeHost();
+const keepsAll: RetentionPolicy = {
+  runsMs: null,
+  logsMs: null,
+  artifactsMs: null,
+  workspacesMs: null,
+  snapshotsMs: null,
+  eventsMs: null,
+};
 
 export async function openEngine(
   root: string,
@@ -65,6 +75,10 @@ export async function openEngine(
     readonly limits?: Partial<QueueLimits>;
     /** Logs and artifacts, elsewhere than the database. */
     readonly blobsDir?: string;
+    /** What retention is told; without it everything is kept. */
+    readonly policy?: Partial<RetentionPolicy>;
+    /** The instant at which retention looks. */
+    readonly nowMs?: number;
   } = {},
 ): Promise<Opened> {
   const jobsDir = join(root, 'jobs');
@@ -99,10 +113,19 @@ export async function openEngine(
     log,
     limits: { ...options.limits, ...o.limits },
   });
+  const retention = createRetention({
+    store,
+    runsDir: join(dataDir, 'runs'),
+    snapshotsDir: join(dataDir, 'snapshots'),
+    policy: { ...keepsAll, ...o.policy },
+    clock: { now: () => o.nowMs ?? clock.now() },
+    log,
+  });
   engine.start();
 
   let closing: Promise<void> | undefined;
   async function close(): Promise<void> {
+    await retention.close();
     await engine.close();
     await catalog.close();
     await forkServer.close();
@@ -121,6 +144,7 @@ export async function openEngine(
   const opened: Opened = {
     engine,
     store,
+    retention,
     log: lines,
     when,
     async create(jobId, args = {}, more = {}) {

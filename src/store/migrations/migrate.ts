@@ -4,10 +4,20 @@ import type { Kysely } from 'kysely';
 import { StartError } from '../../lib/start-error.ts';
 import type { Schema } from '../schema.ts';
 import { initial } from './0001-initial.ts';
+import { retention } from './0005-retention.ts';
 import type { ColumnTypes, Migration } from './migration.ts';
 
 /** In order; a database's version is how many of them it has. */
-export const migrations: readonly Migration[] = [initial];
+export const migrations: readonly Migration[] = [initial, retention];
+
+/** @throws StartError when the database is of a newer program */
+export function assertKnownSchema(found: number): void {
+  if (found <= migrations.length) return;
+  throw new StartError(
+    `the database was written by a newer flwd: its schema is ${found}, this version knows ${migrations.length}; ` +
+      'start the newer version, or restore a backup from before the upgrade',
+  );
+}
 
 /** The database that is being migrated. */
 type MigrationTarget = {
@@ -21,12 +31,7 @@ type MigrationTarget = {
 /** @throws Error when the database is of a newer program */
 export async function migrate({ db, types, version, raise }: MigrationTarget): Promise<void> {
   const found = version();
-  if (found > migrations.length) {
-    throw new StartError(
-      `the database was written by a newer flwd: its schema is ${found}, this version knows ${migrations.length}; ` +
-        'start the newer version, or restore a backup from before the upgrade',
-    );
-  }
+  assertKnownSchema(found);
   if (found === migrations.length) return;
   await raise(migrations.length, async () => {
     for (const migration of migrations.slice(found)) {
