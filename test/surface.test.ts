@@ -32,6 +32,7 @@ test('operations: id, method, path, scope', () => {
     'getArtifact: GET /artifacts/{artifact_id} artifacts:read',
     'getHealth: GET /health public',
     'getSystemInfo: GET /system/info jobs:read',
+    'collectGarbage: POST /system/gc admin',
     'streamRunEvents: GET /events/runs runs:read',
   ]);
 });
@@ -119,6 +120,9 @@ test('commands of flwd, with their options', () => {
     'serve --config --bind --data-dir --jobs --profile --log',
     'config validate --config',
     'config show --config --bind --data-dir --jobs --profile --log',
+    'gc --dry-run --config --data-dir',
+    'backup --include-key --config --data-dir',
+    'restore --force --config --data-dir',
     'version',
     'help',
   ]);
@@ -229,5 +233,5 @@ test('migrations: name, and the hash of what they do; a released one is never ed
     const sql = statements(db, { growingId: 'integer' }).map((statement) => statement.compile().sql);
     return `${name} ${createHash('sha256').update(sql.join(';\n')).digest('hex').slice(0, 16)}`;
   });
-  expect(hashes).toEqual(['0001-initial 7a5c8adce26dd628']);
+  expect(hashes).toEqual(['0001-initial 7a5c8adce26dd628', '0005-retention c0c9dbd6631987bb']);
 });

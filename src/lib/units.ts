@@ -57,3 +57,12 @@ export function formatDuration(ms: number): string {
 export function formatDurationOrNull(ms: number | null): string | null {
   return ms === null ? null : formatDuration(ms);
 }
+
+/** Bytes → a text for people, not exact: 1,572,864 → `1.5 MiB`. */
+export function formatSize(bytes: number): string {
+  for (const unit of ['TiB', 'GiB', 'MiB', 'KiB']) {
+    const size = sizeUnits[unit] ?? 1;
+    if (bytes >= size) return `${(bytes / size).toFixed(1)} ${unit}`;
+  }
+  return `${bytes} B`;
+}
