@@ -1,5 +1,6 @@
 // The engine as its faces see it: plan, create, cancel, approve, run again. It knows nothing of HTTP.
 
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Catalog } from '../catalog/catalog.ts';
 import type { Snapshots } from '../catalog/snapshot.ts';
@@ -7,6 +8,7 @@ import type { FaultList } from '../domain/fault-list.ts';
 import { Problem, problemType } from '../domain/problem.ts';
 import type { LimitReport } from '../domain/resources.ts';
 import { isFinished, type Run } from '../domain/run.ts';
+import { wasRestored } from '../exec/adopt.ts';
 import { reportOf } from '../exec/limit-host.ts';
 import type { HostReport } from '../exec/sandbox.ts';
 import type { Sealer } from '../exec/seal.ts';
@@ -30,7 +32,6 @@ import { addPendingRuns, endWithoutConductor, recoverRuns } from './recover.ts';
 import { addArgumentFaults } from './request-arguments.ts';
 import { createRerun, type Rerun } from './rerun.ts';
 import type { ConductContext } from './run-context.ts';
-import { sweepRunFolders } from './run-folders.ts';
 import { toSource } from './run-source.ts';
 import { createSchedules, type Schedules } from './schedules.ts';
 import { Superseded } from './step-changes.ts';
@@ -195,6 +196,11 @@ export function createEngine(o: {
       addPending,
       signal: stopping.signal,
       async takeUp(stored) {
+        const why = { reason: 'lost', message: 'it was running when the backup was made' } as const;
+        if (wasRestored(join(context.runsDir, stored.run.run_id))) {
+          await endWithoutConductor(stored, why, { ...context, ...o.execution });
+          return;
+        }
         const source = toSource(stored, sealer);
         if (stopping.signal.aborted) return;
         const { run, concurrency } = stored;
@@ -211,8 +217,6 @@ export function createEngine(o: {
     isRecovered = true;
     dispatcher.open();
     reaper.start();
-    // A large workspace takes its time, which nobody waits for.
-    await sweepRunFolders({ runsDir: context.runsDir, runs: store.runs, log, signal: stopping.signal });
   }
 
   /** A conductor that has not done its part long after it was told. */
