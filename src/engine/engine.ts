@@ -13,7 +13,6 @@ import { reportOf } from '../exec/limit-host.ts';
 import type { HostReport } from '../exec/sandbox.ts';
 import type { Sealer } from '../exec/seal.ts';
 import type { Clock } from '../lib/clock.ts';
-import { createId } from '../lib/ids.ts';
 import type { Logger } from '../lib/logger.ts';
 import { outlast } from '../lib/shortage.ts';
 import { formatDurationOrNull } from '../lib/units.ts';
@@ -124,9 +123,7 @@ export function createEngine(o: {
   const children: Children = {
     async start({ run, at, action, scope }) {
       const plan = await resolvePlan({ job_id: action.jobId, args: argumentsOfStep(action.args, scope) }, planContext);
-      const id = createId('run', clock.now());
-      await addRun(plan, {
-        id,
+      const { runId } = await addRun(plan, {
         tenant: run.tenant,
         caller: { name: run.created_by, trigger: 'job', requestId: at.runId },
         labels: run.labels,
@@ -134,11 +131,11 @@ export function createEngine(o: {
         parent: { run_id: at.runId, step_id: at.stepId },
         rerunOf: null,
         isBounded: false,
-        async alongside(tx) {
+        async alongside(tx, id) {
           if (!(await store.steps.nameChild(tx, at, id))) throw new Superseded('the step is another’s by now');
         },
       });
-      return id;
+      return runId;
     },
     cancel: (runId) => void cancelUnwaited(runId),
     async end(runId, signal) {
