@@ -1,0 +1,103 @@
+// What is left when the loop has ended: the rows, the logs, the events as they were and as they are, the processes.
+
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import type { LogAnswer, LogLineAnswer } from '../support/answers.ts';
+import type { SeenFrame } from './follower.ts';
+import type { Ledger } from './ledger.ts';
+import { type Left, leftProcesses } from './processes-left.ts';
+import type { Script } from './scripts.ts';
+
+type Row = Readonly<Record<string, string | number | null>>;
+
+export type Evidence = {
+  readonly ledger: Ledger;
+  readonly scripts: Readonly<Record<string, Script>>;
+  readonly runs: readonly RunRow[];
+  readonly steps: readonly Row[];
+  readonly events: readonly EventRow[];
+  readonly counts: readonly Row[];
+  readonly integrity: readonly string[];
+  /** Of each run, every line. */
+  readonly logs: ReadonlyMap<string, readonly LogLineAnswer[]>;
+  /** What a follower was shown over all restarts, and what one is shown that begins now. */
+  readonly seen: readonly SeenFrame[];
+  readonly replayed: readonly SeenFrame[];
+  readonly left: readonly Left[];
+  /** Names of the folders in `runs/`. */
+  readonly runFolders: readonly string[];
+};
+
+export type RunRow = {
+  readonly id: string;
+  readonly job_id: string;
+  readonly tenant: string;
+  readonly source: string;
+  readonly status: string;
+  readonly reason: string | null;
+  readonly started_at: number | null;
+  readonly finished_at: number | null;
+  readonly termination: string | null;
+  readonly args: string;
+  readonly labels: string;
+};
+
+export type EventRow = {
+  readonly id: number;
+  readonly type: string;
+  readonly run_id: string;
+  readonly first_seq: number | null;
+  readonly count: number;
+};
+
+export function readDatabase(dbPath: string) {
+  const database = new DatabaseSync(dbPath, { readOnly: true });
+  const all = <T>(sql: string): T[] => database.prepare(sql).all() as T[];
+  try {
+    return {
+      runs: all<RunRow>('SELECT * FROM runs ORDER BY created_at, id'),
+      steps: all<Row>('SELECT * FROM steps ORDER BY run_id, step_id, attempt'),
+      events: all<EventRow>('SELECT id, type, run_id, first_seq, count FROM events ORDER BY id'),
+      counts: all<Row>('SELECT * FROM run_counts WHERE count <> 0'),
+      integrity: [
+        ...all<{ integrity_check: string }>('PRAGMA integrity_check').map((row) => row.integrity_check),
+        ...all<Row>('PRAGMA foreign_key_check').map((row) => JSON.stringify(row)),
+      ].filter((found) => found !== 'ok'),
+    };
+  } finally {
+    database.close();
+  }
+}
+
+/** How many runs have not ended. */
+export function unfinished(dbPath: string): number {
+  const database = new DatabaseSync(dbPath, { readOnly: true });
+  try {
+    const row = database.prepare("SELECT count(*) AS n FROM runs WHERE status IN ('pending', 'running')").get();
+    return Number(row?.n);
+  } finally {
+    database.close();
+  }
+}
+
+export async function readLog(url: string, runId: string): Promise<LogLineAnswer[]> {
+  const lines: LogLineAnswer[] = [];
+  let cursor: string | null = null;
+  do {
+    const from: string = cursor === null ? '' : `&cursor=${encodeURIComponent(cursor)}`;
+    const answer = await fetch(`${url}/api/v1/runs/${runId}/logs?limit=10000${from}`);
+    if (!answer.ok) throw new Error(`the log of ${runId}: ${answer.status} ${await answer.text()}`);
+    const page = (await answer.json()) as LogAnswer;
+    lines.push(...page.logs);
+    cursor = page.logs.length === 0 ? null : page.next_cursor;
+  } while (cursor !== null);
+  return lines;
+}
+
+export function readLeft(root: string, mark: string, ledger: Ledger) {
+  return {
+    left: leftProcesses([root, mark], ledger.sandboxes.values()),
+    runFolders: readdirSync(join(root, 'data/runs')),
+  };
+}

@@ -1,0 +1,48 @@
+// What the loop has asked of the server and what it was told: the other side of the books, against which the database, the
+// logs and the process table are held afterwards.
+
+import type { ScriptArgs } from './scripts.ts';
+import type { Exit } from './victim.ts';
+
+/** A request for a run; it may be sent again with its key until it is answered. */
+export type Order = {
+  /** Its label on the run. */
+  readonly name: string;
+  readonly jobId: string;
+  readonly args: ScriptArgs;
+  readonly key: string | null;
+  /** The run of each answer. */
+  readonly answers: string[];
+  isCancelled: boolean;
+};
+
+type StaleWrite = { readonly runId: string; readonly changed: boolean };
+
+export type Ledger = {
+  readonly orders: Order[];
+  /** Runs whose shim was killed. */
+  readonly shimsKilled: Set<string>;
+  readonly powerCuts: { readonly atMs: number; readonly framesLost: number }[];
+  /** Answers that no request of the loop should get. */
+  readonly refusals: string[];
+  readonly stops: Exit[];
+  readonly staleWrites: StaleWrite[];
+  /** Pid namespaces that were seen, as the shims named them. */
+  readonly sandboxes: Map<string, { readonly initPid: number; readonly inode: number }>;
+  kills: number;
+  killsDuringStart: number;
+};
+
+export function openLedger(): Ledger {
+  return {
+    orders: [],
+    shimsKilled: new Set(),
+    powerCuts: [],
+    refusals: [],
+    stops: [],
+    staleWrites: [],
+    sandboxes: new Map(),
+    kills: 0,
+    killsDuringStart: 0,
+  };
+}

@@ -1,0 +1,166 @@
+// The loop: starts the server, asks for runs, ends it at a random moment in a random way, starts it again; then lets all
+// that is left come to its end and holds the books against each other.
+
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { writeJob } from '../support/jobs.ts';
+import { killProcessesWith, processesWith } from '../support/processes.ts';
+import { type Evidence, readDatabase, readLeft, readLog, unfinished } from './evidence.ts';
+import { createFollower, type Follower, replay } from './follower.ts';
+import { type Ledger, openLedger } from './ledger.ts';
+import { createLoad } from './load.ts';
+import { sandboxesIn } from './processes-left.ts';
+import { createRandom, type Random } from './random.ts';
+import { chaosScripts } from './scripts.ts';
+import { startVictim, type Victim } from './victim.ts';
+import { cutPower } from './wal.ts';
+
+export type Chaos = {
+  /** The folder of the flwd that is tried. */
+  readonly packageDir: string;
+  readonly seed: number;
+  /** SIGKILLs, power cuts included. */
+  readonly kills: number;
+  /** How many of the kills are power cuts, of 1. */
+  readonly cutChance: number;
+  readonly say: (line: string) => void;
+};
+
+export type Outcome = { readonly evidence: Evidence; readonly root: string; readonly remove: () => void };
+
+const settleMs = 90_000;
+
+export async function wreak(o: Chaos): Promise<Outcome> {
+  const root = mkdtempSync(join(tmpdir(), 'flwd-chaos-'));
+  const mark = `${process.pid}${o.seed % 1_000_000}`;
+  const scripts = chaosScripts(mark);
+  for (const [name, { files }] of Object.entries(scripts)) await writeJob(join(root, 'jobs', name), files);
+  writeFileSync(join(root, 'flwd.yaml'), JSON.stringify(configuration(root), null, 2));
+  const place = { packageDir: o.packageDir, root, syncsPath: join(root, 'syncs') };
+  mkdirSync(join(root, 'data'), { mode: 0o700 });
+  writeFileSync(place.syncsPath, '');
+
+  const random = createRandom(o.seed);
+  const ledger = openLedger();
+  const load = createLoad({ ledger, scripts, random: random.fork() });
+  const follower = createFollower();
+  while (ledger.kills < o.kills) {
+    const victim = startVictim(place);
+    if (random.chance(0.15)) await killWhileStarting(victim, ledger, random);
+    else {
+      const stop = new AbortController();
+      const url = await victim.url;
+      const work = [load.run(url, stop.signal), follower.follow(url, stop.signal), watch(root, ledger, stop.signal)];
+      await live(root, ledger, random);
+      await endVictim(victim, { ...o, ...place, ledger, random });
+      stop.abort();
+      await Promise.all(work);
+    }
+    o.say(`${ledger.kills} of ${o.kills} kills, ${ledger.orders.length} runs asked for`);
+  }
+  const evidence = await settle({ victim: startVictim(place), root, mark, ledger, follower, scripts });
+  return { evidence, root, remove: () => rmSync(root, { recursive: true, force: true }) };
+}
+
+function configuration(root: string): unknown {
+  return {
+    instance: { data_dir: join(root, 'data') },
+    sources: [{ name: 'chaos', type: 'fs', path: join(root, 'jobs') }],
+    server: { bind: '127.0.0.1:0' },
+    scheduler: { global_concurrency: 6 },
+    security: { profiles: { secure: { rate_limit: { limit: 1_000_000, window: '1s' } } } },
+  };
+}
+
+async function killWhileStarting(victim: Victim, ledger: Ledger, random: Random): Promise<void> {
+  await delay(random.integer(0, 900));
+  await victim.end('SIGKILL');
+  ledger.kills += 1;
+  ledger.killsDuringStart += 1;
+}
+
+/** Some time goes by; now and then somebody kills a shim. */
+async function live(root: string, ledger: Ledger, random: Random): Promise<void> {
+  await delay(random.integer(50, 1_200));
+  if (random.chance(0.12)) {
+    const victims = sandboxesIn(join(root, 'data/runs')).filter(({ isOver }) => !isOver);
+    const chosen = victims[random.integer(0, Math.max(0, victims.length - 1))];
+    if (chosen) {
+      ledger.shimsKilled.add(chosen.runId);
+      killProcess(chosen.shimPid);
+    }
+  }
+  await delay(random.integer(0, 300));
+}
+
+async function endVictim(
+  victim: Victim,
+  o: { root: string; syncsPath: string; cutChance: number; ledger: Ledger; random: Random },
+): Promise<void> {
+  const { root, ledger, random } = o;
+  if (random.chance(0.12)) {
+    ledger.stops.push(await victim.end('SIGTERM'));
+    return;
+  }
+  await victim.end('SIGKILL');
+  ledger.kills += 1;
+  if (!random.chance(o.cutChance)) return;
+  // The machine dies: all processes, and of the database what had not reached the disk.
+  while (processesWith(root).length > 0) {
+    killProcessesWith(root);
+    await delay(10);
+  }
+  const said = readFileSync(o.syncsPath, 'utf8').trim();
+  const framesLost = cutPower(join(root, 'data/flwd.db'), said === '' ? undefined : JSON.parse(said));
+  ledger.powerCuts.push({ atMs: Date.now(), framesLost });
+}
+
+/** Notes the sandboxes that there are, so that what is left of one can be told at the end. */
+async function watch(root: string, ledger: Ledger, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    for (const { initPid, inode } of sandboxesIn(join(root, 'data/runs')))
+      ledger.sandboxes.set(`${initPid} ${inode}`, { initPid, inode });
+    await delay(100);
+  }
+}
+
+async function settle(o: {
+  victim: Victim;
+  root: string;
+  mark: string;
+  ledger: Ledger;
+  follower: Follower;
+  scripts: Evidence['scripts'];
+}): Promise<Evidence> {
+  const { root, ledger, follower } = o;
+  const dbPath = join(root, 'data/flwd.db');
+  const url = await o.victim.url;
+  await until(() => unfinished(dbPath) === 0);
+  await until(() => readLeft(root, o.mark, ledger).runFolders.length === 0, 10_000);
+  const rows = readDatabase(dbPath);
+  const last = rows.events.at(-1);
+  const lastId = last ? last.id + last.count - 1 : 0;
+  await follower.reached(lastId, url, 20_000);
+  const replayed = await replay(url, lastId, 20_000);
+  const logs = new Map<string, Awaited<ReturnType<typeof readLog>>>();
+  for (const { id } of rows.runs) logs.set(id, await readLog(url, id));
+  ledger.stops.push(await o.victim.end('SIGTERM'));
+  const look = () => readLeft(root, o.mark, ledger);
+  await until(() => look().left.length === 0, 3_000);
+  return { ledger, scripts: o.scripts, ...rows, logs, seen: follower.seen, replayed, ...look() };
+}
+
+/** Goes on all the same when the time is over: what is missing then is a breach. */
+async function until(isSo: () => boolean, timeoutMs: number = settleMs): Promise<void> {
+  for (const sinceMs = performance.now(); !isSo() && performance.now() - sinceMs < timeoutMs; ) await delay(100);
+}
+
+function killProcess(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // It has just ended.
+  }
+}
