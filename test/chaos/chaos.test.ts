@@ -43,6 +43,7 @@ describe.skipIf(!isPossible)(`a server that is killed again and again (CHAOS_SEE
     ['log-is-exact', ({ logs }) => ({ logs: new Map([...logs].map(([id, lines]) => [id, lines.slice(1)])) })],
     ['log-is-exact', ({ logs }) => ({ logs: new Map([...logs].map(([id, lines]) => [id, lines.slice(0, -1)])) })],
     ['log-is-exact', ({ logs }) => ({ logs: new Map([...logs].map(([id, lines]) => [id, [...lines, ...lines]])) })],
+    ['keeps-what-it-made', () => ({ artifacts: new Map() })],
     ['ids-grow', ({ events }) => ({ events: events.toReversed() })],
     ['lines-announced-once', ({ events }) => ({ events: events.filter(({ type }) => type !== 'run.output') })],
     ['follower-saw-all', ({ seen }) => ({ seen: seen.filter((_, i) => i !== 5) })],

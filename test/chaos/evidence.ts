@@ -3,7 +3,7 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import type { LogAnswer, LogLineAnswer } from '../support/answers.ts';
+import type { ArtifactAnswer, LogAnswer, LogLineAnswer } from '../support/answers.ts';
 import type { SeenFrame } from './follower.ts';
 import type { Ledger } from './ledger.ts';
 import { type Left, leftProcesses } from './processes-left.ts';
@@ -21,6 +21,8 @@ export type Evidence = {
   readonly integrity: readonly string[];
   /** Of each run, every line. */
   readonly logs: ReadonlyMap<string, readonly LogLineAnswer[]>;
+  /** Of each run, its artifacts as `name: text`. */
+  readonly artifacts: ReadonlyMap<string, readonly string[]>;
   /** What a follower was shown over all restarts, and what one is shown that begins now. */
   readonly seen: readonly SeenFrame[];
   readonly replayed: readonly SeenFrame[];
@@ -40,6 +42,7 @@ export type RunRow = {
   readonly finished_at: number | null;
   readonly termination: string | null;
   readonly args: string;
+  readonly result: string | null;
   readonly labels: string;
 };
 
@@ -93,6 +96,19 @@ export async function readLog(url: string, runId: string): Promise<LogLineAnswer
     cursor = page.logs.length === 0 ? null : page.next_cursor;
   } while (cursor !== null);
   return lines;
+}
+
+export async function readArtifacts(url: string, runId: string): Promise<string[]> {
+  const answer = await fetch(`${url}/api/v1/artifacts?run_id=${runId}`);
+  const { artifacts } = (await answer.json()) as { artifacts: ArtifactAnswer[] };
+  return Promise.all(
+    artifacts.map(async ({ id, name }) => `${name}: ${await (await fetch(`${url}/api/v1/artifacts/${id}`)).text()}`),
+  );
+}
+
+/** The machine died while it was running. */
+export function livedThroughACut({ ledger }: Evidence, run: RunRow): boolean {
+  return ledger.powerCuts.some(({ atMs }) => Number(run.started_at) <= atMs && atMs <= Number(run.finished_at));
 }
 
 export function readLeft(root: string, mark: string, ledger: Ledger) {

@@ -1,6 +1,7 @@
 // What the loop has asked of the server and what it was told: the other side of the books, against which the database, the
 // logs and the process table are held afterwards.
 
+import type { PowerCut } from './power-cut.ts';
 import type { ScriptArgs } from './scripts.ts';
 import type { Exit } from './victim.ts';
 
@@ -22,7 +23,7 @@ export type Ledger = {
   readonly orders: Order[];
   /** Runs whose shim was killed. */
   readonly shimsKilled: Set<string>;
-  readonly powerCuts: { readonly atMs: number; readonly framesLost: number }[];
+  readonly powerCuts: PowerCut[];
   /** Answers that no request of the loop should get. */
   readonly refusals: string[];
   readonly stops: Exit[];

@@ -1,21 +1,20 @@
 // The loop: starts the server, asks for runs, ends it at a random moment in a random way, starts it again; then lets all
 // that is left come to its end and holds the books against each other.
 
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { writeJob } from '../support/jobs.ts';
-import { killProcessesWith, processesWith } from '../support/processes.ts';
-import { type Evidence, readDatabase, readLeft, readLog, unfinished } from './evidence.ts';
+import { type Evidence, readArtifacts, readDatabase, readLeft, readLog, unfinished } from './evidence.ts';
 import { createFollower, type Follower, replay } from './follower.ts';
 import { type Ledger, openLedger } from './ledger.ts';
 import { createLoad } from './load.ts';
+import { cutPower, prepareSyncs, type Syncs } from './power-cut.ts';
 import { sandboxesIn } from './processes-left.ts';
 import { createRandom, type Random } from './random.ts';
 import { chaosScripts } from './scripts.ts';
 import { startVictim, type Victim } from './victim.ts';
-import { cutPower } from './wal.ts';
 
 export type Chaos = {
   /** The folder of the flwd that is tried. */
@@ -38,9 +37,8 @@ export async function wreak(o: Chaos): Promise<Outcome> {
   const scripts = chaosScripts(mark);
   for (const [name, { files }] of Object.entries(scripts)) await writeJob(join(root, 'jobs', name), files);
   writeFileSync(join(root, 'flwd.yaml'), JSON.stringify(configuration(root), null, 2));
-  const place = { packageDir: o.packageDir, root, syncsPath: join(root, 'syncs') };
+  const place = { packageDir: o.packageDir, root, syncs: prepareSyncs(root) };
   mkdirSync(join(root, 'data'), { mode: 0o700 });
-  writeFileSync(place.syncsPath, '');
 
   const random = createRandom(o.seed);
   const ledger = openLedger();
@@ -97,7 +95,7 @@ async function live(root: string, ledger: Ledger, random: Random): Promise<void>
 
 async function endVictim(
   victim: Victim,
-  o: { root: string; syncsPath: string; cutChance: number; ledger: Ledger; random: Random },
+  o: { root: string; syncs: Syncs; cutChance: number; ledger: Ledger; random: Random },
 ): Promise<void> {
   const { root, ledger, random } = o;
   if (random.chance(0.12)) {
@@ -107,14 +105,7 @@ async function endVictim(
   await victim.end('SIGKILL');
   ledger.kills += 1;
   if (!random.chance(o.cutChance)) return;
-  // The machine dies: all processes, and of the database what had not reached the disk.
-  while (processesWith(root).length > 0) {
-    killProcessesWith(root);
-    await delay(10);
-  }
-  const said = readFileSync(o.syncsPath, 'utf8').trim();
-  const framesLost = cutPower(join(root, 'data/flwd.db'), said === '' ? undefined : JSON.parse(said));
-  ledger.powerCuts.push({ atMs: Date.now(), framesLost });
+  ledger.powerCuts.push(await cutPower(root, o.syncs, random));
 }
 
 /** Notes the sandboxes that there are, so that what is left of one can be told at the end. */
@@ -145,11 +136,15 @@ async function settle(o: {
   await follower.reached(lastId, url, 20_000);
   const replayed = await replay(url, lastId, 20_000);
   const logs = new Map<string, Awaited<ReturnType<typeof readLog>>>();
-  for (const { id } of rows.runs) logs.set(id, await readLog(url, id));
+  const artifacts = new Map<string, string[]>();
+  for (const { id, job_id } of rows.runs) {
+    logs.set(id, await readLog(url, id));
+    if (job_id === 'keeper') artifacts.set(id, await readArtifacts(url, id));
+  }
   ledger.stops.push(await o.victim.end('SIGTERM'));
   const look = () => readLeft(root, o.mark, ledger);
   await until(() => look().left.length === 0, 3_000);
-  return { ledger, scripts: o.scripts, ...rows, logs, seen: follower.seen, replayed, ...look() };
+  return { ledger, scripts: o.scripts, ...rows, logs, artifacts, seen: follower.seen, replayed, ...look() };
 }
 
 /** Goes on all the same when the time is over: what is missing then is a breach. */

@@ -23,6 +23,13 @@ export const mutations: readonly Mutation[] = [
     breaks: 'acknowledged',
   },
   {
+    name: 'the sync of a log that is closed',
+    file: 'src/store/log-file.ts',
+    text: 'if (hasLines && segment.rawBytes < leastCompressedBytes) await sync(fd);',
+    instead: 'void [sync, leastCompressedBytes];',
+    breaks: 'log-is-exact',
+  },
+  {
     name: "the spool's offset",
     file: 'src/engine/output.ts',
     text: 'spoolEnd = log.spoolOffset(run.attempt);',

@@ -54,6 +54,7 @@ function summary({ ledger, runs, logs, seen }: Evidence): [string, number | stri
     ['… while it started', ledger.killsDuringStart],
     ['… as power cuts', ledger.powerCuts.length],
     ['frames lost in power cuts', ledger.powerCuts.map(({ framesLost }) => framesLost).join(' ')],
+    ['files cut short in power cuts', ledger.powerCuts.map(({ filesCut }) => filesCut).join(' ')],
     ['stops by SIGTERM', ledger.stops.length],
     ['shims killed', ledger.shimsKilled.size],
     ['stale writes tried', ledger.staleWrites.length],

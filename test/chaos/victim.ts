@@ -4,6 +4,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { openSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import type { Syncs } from './power-cut.ts';
 
 export type Exit = { readonly code: number | null; readonly signal: NodeJS.Signals | null; readonly tookMs: number };
 
@@ -21,18 +22,19 @@ process.on('exit', () => {
   for (const child of living) child.kill('SIGKILL');
 });
 
-export function startVictim(o: {
-  readonly packageDir: string;
-  readonly root: string;
-  readonly syncsPath: string;
-}): Victim {
+export function startVictim(o: { readonly packageDir: string; readonly root: string; readonly syncs: Syncs }): Victim {
   const preload = new URL('./programs/watch-syncs.ts', import.meta.url).href;
   const child = spawn(
     process.execPath,
     ['--import', preload, join(o.packageDir, 'bin/flwd.js'), 'serve', '--config', join(o.root, 'flwd.yaml')],
     {
       cwd: o.root,
-      env: { PATH: process.env.PATH, HOME: o.root, CHAOS_SYNCS: o.syncsPath },
+      env: {
+        PATH: process.env.PATH,
+        HOME: o.root,
+        CHAOS_SYNCS: o.syncs.walPath,
+        CHAOS_SYNCED_FILES: o.syncs.filesPath,
+      },
       stdio: ['ignore', 'pipe', openSync(join(o.root, 'server.log'), 'a')],
     },
   );

@@ -18,7 +18,7 @@ export function committedFrames(fd: number): WalPosition {
 }
 
 /** Takes from the WAL of a database that nobody has open what was not synced. @returns how many frames that were */
-export function cutPower(dbPath: string, synced: WalPosition | undefined): number {
+export function cutWal(dbPath: string, synced: WalPosition | undefined): number {
   const header = readStart(`${dbPath}-wal`, walHeaderBytes);
   const index = readStart(`${dbPath}-shm`, indexBytes);
   if (header.length < walHeaderBytes || index.length < indexBytes) return 0;

@@ -1,0 +1,131 @@
+// What must hold of each run: that it is there, ended once, as it should, and with all it printed and made.
+
+import { type Evidence, livedThroughACut, type RunRow } from './evidence.ts';
+import type { Invariant } from './invariant.ts';
+import type { Order } from './ledger.ts';
+import { logBreaches } from './log-invariant.ts';
+import type { ScriptArgs } from './scripts.ts';
+
+export const runInvariants: readonly Invariant[] = [
+  {
+    name: 'acknowledged',
+    sentence: 'Every run that was acknowledged is in the database.',
+    breaches({ ledger, runs }) {
+      const known = new Set(runs.map(({ id }) => id));
+      const told = new Set(ledger.orders.flatMap(({ answers }) => answers));
+      return [...told].filter((id) => !known.has(id)).map((id) => `${id} was acknowledged and is not there`);
+    },
+  },
+  {
+    name: 'ends-once',
+    sentence: 'Every run ends, once: one run.created and one run.finished in the journal, and at most one run.started.',
+    breaches({ runs, events }) {
+      const counted = new Map<string, Record<string, number>>();
+      for (const { run_id, type } of events) {
+        const of = counted.get(run_id) ?? {};
+        counted.set(run_id, { ...of, [type]: (of[type] ?? 0) + 1 });
+      }
+      return runs.flatMap((run) => {
+        const count = counted.get(run.id) ?? {};
+        const started = run.started_at === null ? 0 : 1;
+        const wanted = { 'run.created': 1, 'run.started': started, 'run.finished': 1 };
+        const wrong = Object.entries(wanted).filter(([type, n]) => (count[type] ?? 0) !== n);
+        const said = wrong.map(([type]) => `${run.id} has ${count[type] ?? 0} ${type}`);
+        return isEnded(run) ? said : [...said, `${run.id} (${run.job_id}) is still ${run.status}`];
+      });
+    },
+  },
+  {
+    name: 'ends-as-it-should',
+    sentence:
+      'A run ends as its script does; it is cancelled only where that was asked, and lost only where its shim or the machine died.',
+    breaches: (evidence) =>
+      evidence.runs.flatMap((run) => {
+        const wanted = evidence.scripts[run.job_id]?.ends;
+        const order = orderOf(evidence, run);
+        if (run.status === wanted?.status && run.reason === wanted.reason) return [];
+        if (run.status === 'cancelled' && order?.isCancelled) return [];
+        if (run.reason === 'lost' && mayBeLost(evidence, run)) return [];
+        return [`${run.id} (${run.job_id}) ended as ${run.status}, ${run.reason}`];
+      }),
+  },
+  {
+    name: 'log-is-exact',
+    sentence:
+      'The log of a run has the lines that its script printed, in order, none lost and none doubled; of one that was ended early, the first of them.',
+    breaches: logBreaches,
+  },
+  {
+    name: 'keeps-what-it-made',
+    sentence: 'A run that ended as success has its result and its artifacts, whole.',
+    breaches: ({ runs, artifacts }) =>
+      runs
+        .filter(({ job_id, status }) => job_id === 'keeper' && status === 'success')
+        .flatMap(({ id, args, result }) => {
+          const { n }: ScriptArgs = JSON.parse(args);
+          const found = JSON.stringify({ result: JSON.parse(result ?? 'null'), artifacts: artifacts.get(id) });
+          const wanted = JSON.stringify({ result: { value: { n } }, artifacts: ['kept.txt: kept\n'] });
+          return found === wanted ? [] : [`${id} has ${found}`];
+        }),
+  },
+  {
+    name: 'keys-hold',
+    sentence: 'A request that is sent again with its Idempotency-Key, before or after a kill, makes no second run.',
+    breaches({ ledger, runs }) {
+      const made = Map.groupBy(runs, orderNameOf);
+      return ledger.orders.flatMap((order) => {
+        const ids = new Set([...order.answers, ...(made.get(order.name) ?? []).map(({ id }) => id)]);
+        return ids.size > 1 ? [`${order.name} (${order.key}) made ${[...ids].join(', ')}`] : [];
+      });
+    },
+  },
+  {
+    name: 'cancel-is-proven',
+    sentence: 'A run that was running when it was cancelled has the proof that nothing was left of it.',
+    breaches: ({ runs }) =>
+      runs
+        .filter(({ status, started_at }) => status === 'cancelled' && started_at !== null)
+        .filter(({ termination }) => (termination === null ? -1 : JSON.parse(termination).remaining) !== 0)
+        .map(({ id, termination }) => `${id} was cancelled with the proof ${termination}`),
+  },
+  {
+    name: 'epochs-apart',
+    sentence: 'Two attempts of a step never overlap, and the later one has the higher epoch.',
+    breaches: ({ steps }) =>
+      steps.flatMap((step, i) => {
+        const before = steps[i - 1];
+        if (!before || before.run_id !== step.run_id || before.step_id !== step.step_id) return [];
+        const name = `${step.run_id} ${step.step_id} attempt ${step.attempt}`;
+        const isOver = before.finished_at !== null && Number(before.finished_at) <= Number(step.started_at ?? Infinity);
+        const grows = !('epoch' in step) || Number(step.epoch) > Number(before.epoch);
+        return [
+          ...(isOver ? [] : [`${name} began before the one before it ended`]),
+          ...(grows ? [] : [`${name} has no later epoch`]),
+        ];
+      }),
+  },
+  {
+    name: 'stale-writer-is-refused',
+    sentence: 'A former process that has stalled cannot end an attempt that another process has taken up.',
+    breaches: ({ ledger }) =>
+      ledger.staleWrites.filter(({ changed }) => changed).map(({ runId }) => `${runId} was ended by a stale writer`),
+  },
+];
+
+function isEnded({ status }: RunRow): boolean {
+  return status !== 'pending' && status !== 'running';
+}
+
+function orderNameOf({ labels }: RunRow): string {
+  const { order }: { order: string } = JSON.parse(labels);
+  return order;
+}
+
+function orderOf({ ledger }: Evidence, run: RunRow): Order | undefined {
+  const name = orderNameOf(run);
+  return ledger.orders.find((order) => order.name === name);
+}
+
+function mayBeLost(evidence: Evidence, run: RunRow): boolean {
+  return livedThroughACut(evidence, run) || evidence.ledger.shimsKilled.has(run.id);
+}
