@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import type { ArtifactAnswer, LogAnswer, LogLineAnswer } from '../support/answers.ts';
 import type { SeenFrame } from './follower.ts';
-import type { Ledger } from './ledger.ts';
+import type { Ledger, Order } from './ledger.ts';
 import { type Left, leftProcesses } from './processes-left.ts';
 import type { Script } from './scripts.ts';
 
@@ -44,6 +44,8 @@ export type RunRow = {
   readonly args: string;
   readonly result: string | null;
   readonly labels: string;
+  /** As it was made. */
+  readonly details: string;
 };
 
 export type EventRow = {
@@ -84,13 +86,14 @@ export function unfinished(dbPath: string): number {
   }
 }
 
+/** As far as it can be read: what is missing is a breach. */
 export async function readLog(url: string, runId: string): Promise<LogLineAnswer[]> {
   const lines: LogLineAnswer[] = [];
   let cursor: string | null = null;
   do {
     const from: string = cursor === null ? '' : `&cursor=${encodeURIComponent(cursor)}`;
     const answer = await fetch(`${url}/api/v1/runs/${runId}/logs?limit=10000${from}`);
-    if (!answer.ok) throw new Error(`the log of ${runId}: ${answer.status} ${await answer.text()}`);
+    if (!answer.ok) return lines;
     const page = (await answer.json()) as LogAnswer;
     lines.push(...page.logs);
     cursor = page.logs.length === 0 ? null : page.next_cursor;
@@ -104,6 +107,25 @@ export async function readArtifacts(url: string, runId: string): Promise<string[
   return Promise.all(
     artifacts.map(async ({ id, name }) => `${name}: ${await (await fetch(`${url}/api/v1/artifacts/${id}`)).text()}`),
   );
+}
+
+/** The order that a run, or the run whose step it is, was made for. */
+export function orderOf(evidence: Evidence, run: RunRow): Order | undefined {
+  const { order }: { order?: string } = JSON.parse(run.labels);
+  if (order !== undefined) return evidence.ledger.orders.find(({ name }) => name === order);
+  const parent = parentOf(evidence, run);
+  return parent && orderOf(evidence, parent);
+}
+
+function parentOf({ runs }: Evidence, run: RunRow): RunRow | undefined {
+  const { parent }: { parent: { run_id: string } | null } = JSON.parse(run.details);
+  return parent === null ? undefined : runs.find(({ id }) => id === parent.run_id);
+}
+
+/** Somebody killed the shim of an attempt of it, or the machine; or that of a sub-run. */
+export function mayBeLost(evidence: Evidence, run: RunRow): boolean {
+  const isHit = livedThroughACut(evidence, run) || evidence.ledger.shimsKilled.has(run.id);
+  return isHit || evidence.runs.some((other) => parentOf(evidence, other) === run && mayBeLost(evidence, other));
 }
 
 /** The machine died while it was running. */

@@ -1,6 +1,7 @@
 // Shows that the checks bite: a copy of the sources, with one safeguard taken out, must break the invariant that rests on it.
 
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -68,9 +69,11 @@ async function tryMutation(mutation: Mutation, seed: number): Promise<{ status: 
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     let printed = '';
+    const exit = once(child, 'exit');
     for await (const chunk of child.stdout) printed += String(chunk);
+    const [status]: (number | null)[] = await exit;
     return {
-      status: child.exitCode,
+      status: status ?? null,
       broken: [...printed.matchAll(/^BROKEN ([\w-]+)/gm)].map(([, name = '']) => name),
     };
   } finally {

@@ -1,8 +1,7 @@
 // What must hold of each run: that it is there, ended once, as it should, and with all it printed and made.
 
-import { type Evidence, livedThroughACut, type RunRow } from './evidence.ts';
+import { mayBeLost, orderOf, type RunRow } from './evidence.ts';
 import type { Invariant } from './invariant.ts';
-import type { Order } from './ledger.ts';
 import { logBreaches } from './log-invariant.ts';
 import type { ScriptArgs } from './scripts.ts';
 
@@ -45,7 +44,7 @@ export const runInvariants: readonly Invariant[] = [
         const order = orderOf(evidence, run);
         if (run.status === wanted?.status && run.reason === wanted.reason) return [];
         if (run.status === 'cancelled' && order?.isCancelled) return [];
-        if (run.reason === 'lost' && mayBeLost(evidence, run)) return [];
+        if (run.status !== 'success' && mayBeLost(evidence, run)) return [];
         return [`${run.id} (${run.job_id}) ended as ${run.status}, ${run.reason}`];
       }),
   },
@@ -72,7 +71,7 @@ export const runInvariants: readonly Invariant[] = [
     name: 'keys-hold',
     sentence: 'A request that is sent again with its Idempotency-Key, before or after a kill, makes no second run.',
     breaches({ ledger, runs }) {
-      const made = Map.groupBy(runs, orderNameOf);
+      const made = Map.groupBy(runs, ({ labels }) => (JSON.parse(labels) as { order?: string }).order);
       return ledger.orders.flatMap((order) => {
         const ids = new Set([...order.answers, ...(made.get(order.name) ?? []).map(({ id }) => id)]);
         return ids.size > 1 ? [`${order.name} (${order.key}) made ${[...ids].join(', ')}`] : [];
@@ -90,17 +89,19 @@ export const runInvariants: readonly Invariant[] = [
   },
   {
     name: 'epochs-apart',
-    sentence: 'Two attempts of a step never overlap, and the later one has the higher epoch.',
+    sentence:
+      'Two attempts of a step never overlap, and each that was begun has been held by one epoch after the other.',
     breaches: ({ steps }) =>
       steps.flatMap((step, i) => {
-        const before = steps[i - 1];
-        if (!before || before.run_id !== step.run_id || before.step_id !== step.step_id) return [];
         const name = `${step.run_id} ${step.step_id} attempt ${step.attempt}`;
-        const isOver = before.finished_at !== null && Number(before.finished_at) <= Number(step.started_at ?? Infinity);
-        const grows = !('epoch' in step) || Number(step.epoch) > Number(before.epoch);
+        const hasEpoch = !('epoch' in step) || (step.started_at === null) === (step.epoch === 0);
+        const before = steps[i - 1];
+        const isFirst = !before || before.run_id !== step.run_id || before.step_id !== step.step_id;
+        const begins = Number(step.started_at ?? Infinity);
+        const isApart = isFirst || (before.finished_at !== null && Number(before.finished_at) <= begins);
         return [
-          ...(isOver ? [] : [`${name} began before the one before it ended`]),
-          ...(grows ? [] : [`${name} has no later epoch`]),
+          ...(isApart ? [] : [`${name} began before the one before it ended`]),
+          ...(hasEpoch ? [] : [`${name} has the epoch ${step.epoch}`]),
         ];
       }),
   },
@@ -114,18 +115,4 @@ export const runInvariants: readonly Invariant[] = [
 
 function isEnded({ status }: RunRow): boolean {
   return status !== 'pending' && status !== 'running';
-}
-
-function orderNameOf({ labels }: RunRow): string {
-  const { order }: { order: string } = JSON.parse(labels);
-  return order;
-}
-
-function orderOf({ ledger }: Evidence, run: RunRow): Order | undefined {
-  const name = orderNameOf(run);
-  return ledger.orders.find((order) => order.name === name);
-}
-
-function mayBeLost(evidence: Evidence, run: RunRow): boolean {
-  return livedThroughACut(evidence, run) || evidence.ledger.shimsKilled.has(run.id);
 }

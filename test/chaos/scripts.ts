@@ -8,6 +8,10 @@ export type Script = {
   readonly files: JobFiles;
   /** Lines on stdout and on stderr of a run that nobody interrupts. */
   readonly prints: (args: ScriptArgs) => { readonly out: number; readonly err: number };
+  /** Of each step that prints, how many attempts it takes; without it, `step_01` takes one. */
+  readonly attempts?: Readonly<Record<string, number>>;
+  /** A step that is lost is started anew. */
+  readonly isTriedAgain?: true;
   readonly ends: { readonly status: string; readonly reason: string | null };
   readonly args: {
     readonly n: readonly [number, number];
@@ -15,14 +19,14 @@ export type Script = {
   };
 };
 
-const argspec = {
+export const argspec = {
   type: 'object',
   required: ['n', 'pause'],
   properties: { n: { type: 'integer' }, pause: { type: 'string' } },
 };
-const steadily = 'for ((i = 1; i <= n; i++)); do echo "out $i"; echo "err $i" >&2; sleep "$pause"; done';
-const both = ({ n }: ScriptArgs) => ({ out: n, err: n });
-const success = { status: 'success', reason: null };
+export const steadily = 'for ((i = 1; i <= n; i++)); do echo "out $i"; echo "err $i" >&2; sleep "$pause"; done';
+export const both = ({ n }: ScriptArgs) => ({ out: n, err: n });
+export const success = { status: 'success', reason: null };
 
 /** `mark` is in the environment and the command lines of all that the scripts start. */
 export function chaosScripts(mark: string) {
