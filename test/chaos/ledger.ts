@@ -32,6 +32,9 @@ export type Ledger = {
   readonly sandboxes: Map<string, { readonly initPid: number; readonly inode: number }>;
   kills: number;
   killsDuringStart: number;
+  forkServersKilled: number;
+  /** Times that the server was stopped and went on (SIGSTOP, SIGCONT). */
+  pauses: number;
 };
 
 export function openLedger(): Ledger {
@@ -45,5 +48,7 @@ export function openLedger(): Ledger {
     sandboxes: new Map(),
     kills: 0,
     killsDuringStart: 0,
+    forkServersKilled: 0,
+    pauses: 0,
   };
 }

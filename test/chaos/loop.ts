@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { writeJob } from '../support/jobs.ts';
+import { processesWith } from '../support/processes.ts';
 import { type Evidence, readArtifacts, readDatabase, readLeft, readLog, unfinished } from './evidence.ts';
 import { createFollower, type Follower, replay } from './follower.ts';
 import { type Ledger, openLedger } from './ledger.ts';
@@ -51,7 +52,7 @@ export async function wreak(o: Chaos): Promise<Outcome> {
       const stop = new AbortController();
       const url = await victim.url;
       const work = [load.run(url, stop.signal), follower.follow(url, stop.signal), watch(root, ledger, stop.signal)];
-      await live(root, ledger, random);
+      await live(victim, root, ledger, random);
       await endVictim(victim, { ...o, ...place, ledger, random });
       stop.abort();
       await Promise.all(work);
@@ -79,18 +80,33 @@ async function killWhileStarting(victim: Victim, ledger: Ledger, random: Random)
   ledger.killsDuringStart += 1;
 }
 
-/** Some time goes by; now and then somebody kills a shim. */
-async function live(root: string, ledger: Ledger, random: Random): Promise<void> {
+/** Some time goes by; now and then the server is held, or a process beside it is killed. */
+async function live(victim: Victim, root: string, ledger: Ledger, random: Random): Promise<void> {
   await delay(random.integer(50, 1_200));
-  if (random.chance(0.12)) {
-    const victims = sandboxesIn(join(root, 'data/runs')).filter(({ isOver }) => !isOver);
-    const chosen = victims[random.integer(0, Math.max(0, victims.length - 1))];
-    if (chosen) {
-      ledger.shimsKilled.add(chosen.runId);
-      killProcess(chosen.shimPid);
-    }
+  if (random.chance(0.12)) killShim(root, ledger, random);
+  if (random.chance(0.08)) killForkServer(root, ledger);
+  if (random.chance(0.08)) {
+    process.kill(victim.pid, 'SIGSTOP');
+    await delay(random.integer(100, 1_500));
+    process.kill(victim.pid, 'SIGCONT');
+    ledger.pauses += 1;
   }
   await delay(random.integer(0, 300));
+}
+
+function killShim(root: string, ledger: Ledger, random: Random): void {
+  const shims = sandboxesIn(join(root, 'data/runs')).filter(({ isOver }) => !isOver);
+  const chosen = shims[random.integer(0, Math.max(0, shims.length - 1))];
+  if (!chosen) return;
+  ledger.shimsKilled.add(chosen.runId);
+  killProcess(chosen.shimPid);
+}
+
+function killForkServer(root: string, ledger: Ledger): void {
+  const [forkServer] = processesWith(root).filter(({ command }) => command.includes('fork-server.bash'));
+  if (!forkServer) return;
+  ledger.forkServersKilled += 1;
+  killProcess(forkServer.pid);
 }
 
 async function endVictim(

@@ -1,6 +1,7 @@
 // `npm run chaos`: the long form. `--seed N` repeats one, `--kills N` sets its length, `--cuts 0.5` makes every
-// second kill a power cut, `--mutate` shows that the checks bite.
+// second kill a power cut, `--write` keeps its figures in docs/reliability.md, `--mutate` shows that the checks bite.
 
+import { readFileSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import type { Evidence } from './evidence.ts';
 import { invariants } from './invariants.ts';
@@ -12,6 +13,7 @@ const { values } = parseArgs({
     kills: { type: 'string', default: '60' },
     cuts: { type: 'string', default: '0.15' },
     quiet: { type: 'boolean' },
+    write: { type: 'boolean' },
     mutate: { type: 'boolean' },
   },
 });
@@ -42,6 +44,7 @@ async function tryOnce(): Promise<boolean> {
     isSound &&= found.length === 0;
   }
   for (const [what, figure] of summary(evidence)) console.log(`${what.padEnd(34)} ${figure}`);
+  if (values.write && isSound) writeFigures(evidence);
   if (isSound) remove();
   else console.log(`seed ${seed}; what is left is in ${root}`);
   return isSound;
@@ -57,6 +60,8 @@ function summary({ ledger, runs, logs, seen }: Evidence): [string, number | stri
     ['files cut short in power cuts', ledger.powerCuts.map(({ filesCut }) => filesCut).join(' ')],
     ['stops by SIGTERM', ledger.stops.length],
     ['shims killed', ledger.shimsKilled.size],
+    ['fork servers killed', ledger.forkServersKilled],
+    ['pauses of the server', ledger.pauses],
     ['stale writes tried', ledger.staleWrites.length],
     ['runs', runs.length],
     ...[...ended].map(([end, those]): [string, number] => [`… ${end}`, those.length]),
@@ -65,4 +70,16 @@ function summary({ ledger, runs, logs, seen }: Evidence): [string, number | stri
     ['events seen by the follower', seen.length],
     ['sandboxes seen', ledger.sandboxes.size],
   ];
+}
+
+function writeFigures(evidence: Evidence): void {
+  const page = new URL('../../docs/reliability.md', import.meta.url);
+  const rows = summary(evidence).map(([what, figure]) => `| ${what} | ${figure} |`);
+  const table = [`| \`npm run chaos -- --seed ${seed} --kills ${values.kills}\` | |`, '| --- | --- |', ...rows];
+  const told = `Every invariant held.\n\n${table.join('\n')}\n`;
+  const text = readFileSync(page, 'utf8');
+  writeFileSync(
+    page,
+    text.replace(/(<!-- chaos -->\n)[\s\S]*(<!-- \/chaos -->)/, (_, start, end) => start + told + end),
+  );
 }
