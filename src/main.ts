@@ -88,6 +88,10 @@ export async function serve(config: Config): Promise<RunningServer> {
         globalConcurrency: config.scheduler.globalConcurrency,
         jobConcurrency: config.scheduler.jobConcurrency,
         maxDepth: config.scheduler.queue.maxDepth,
+        weightOf(tenant) {
+          const { weights, defaultWeight } = config.scheduler.queue;
+          return Object.hasOwn(weights, tenant) ? (weights[tenant] ?? defaultWeight) : defaultWeight;
+        },
       },
       execution: {
         forkServer,

@@ -14,7 +14,11 @@ const table: Readonly<Record<string, Rule>> = {
   domain: { folders: ['lib'], packages: [], node: false },
   contract: { folders: ['domain', 'lib'], packages: ['typebox'], node: false },
   config: { folders: ['domain', 'lib'], packages: ['yaml'], node: true },
-  catalog: { folders: ['domain', 'lib'], packages: ['yaml', 'ajv', 'ajv-formats', 're2js'], node: true },
+  catalog: {
+    folders: ['domain', 'lib'],
+    packages: ['yaml', 'ajv', 'ajv-formats', 're2js', '@marcbachmann/cel-js'],
+    node: true,
+  },
   store: { folders: ['domain', 'lib'], packages: ['kysely'], node: true },
   exec: { folders: ['domain', 'lib'], packages: ['re2js'], node: true },
   engine: { folders: ['domain', 'catalog', 'store', 'exec', 'lib'], packages: [], node: true },

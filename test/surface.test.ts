@@ -27,6 +27,9 @@ test('operations: id, method, path, scope', () => {
     'getRunLogs: GET /runs/{run_id}/logs runs:read',
     'getRunEvents: GET /runs/{run_id}/events runs:read',
     'cancelRun: POST /runs/{run_id}/cancel runs:write',
+    'rerunRun: POST /runs/{run_id}/rerun runs:write',
+    'approveRun: POST /runs/{run_id}/approvals runs:approve',
+    'listRunAttempts: GET /runs/{run_id}/attempts runs:read',
     'createPlan: POST /plans jobs:read',
     'listArtifacts: GET /artifacts artifacts:read',
     'getArtifact: GET /artifacts/{artifact_id} artifacts:read',
@@ -49,6 +52,11 @@ test('problems: type, status, title', () => {
     'not-found 404 Not Found',
     'method-not-allowed 405 Method Not Allowed',
     'run-already-finished 409 Run Already Finished',
+    'run-not-finished 409 Run Not Finished',
+    'workspace-expired 409 Workspace Expired',
+    'revision-expired 409 Revision Expired',
+    'approval-not-pending 409 Approval Not Pending',
+    'concurrency-conflict 409 Concurrency Conflict',
     'idempotency-conflict 409 Idempotency Conflict',
     'idempotency-in-flight 409 Idempotency In Flight',
     'artifact-gone 410 Artifact Gone',
@@ -229,5 +237,5 @@ test('migrations: name, and the hash of what they do; a released one is never ed
     const sql = statements(db, { growingId: 'integer' }).map((statement) => statement.compile().sql);
     return `${name} ${createHash('sha256').update(sql.join(';\n')).digest('hex').slice(0, 16)}`;
   });
-  expect(hashes).toEqual(['0001-initial 7a5c8adce26dd628']);
+  expect(hashes).toEqual(['0001-initial 7a5c8adce26dd628', '0002-steps a6d4fd8b1fcdbefe']);
 });

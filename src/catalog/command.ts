@@ -71,6 +71,15 @@ export function readCommand(
   return { command, ulcProfile, faults: [] };
 }
 
+/** A job's `ulc_profile` counts for those of its steps that start a file of the job. */
+export function profileOfStep(
+  raw: string | readonly string[],
+  profile: UlcProfile | undefined,
+): UlcProfile | undefined {
+  const [program] = typeof raw === 'string' ? [raw] : raw;
+  return program?.startsWith('./') ? profile : undefined;
+}
+
 function profileOf(program: string, hostPath: string): UlcProfile {
   const name = nameOf(program);
   const byEnding = name.includes('.') ? endings[name.slice(name.lastIndexOf('.') + 1)] : undefined;

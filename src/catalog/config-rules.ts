@@ -3,8 +3,10 @@
 import type { JsonObject } from '../domain/job.ts';
 import { type MemberFault, ruleFault, within } from './config-fault.ts';
 import type { RawConfig, RawPath } from './config-schema.ts';
+import { checkExpressions } from './job-expressions.ts';
 import type { JobPlace } from './job-files.ts';
-import { checkSteps } from './step-graph.ts';
+import { checkGraph } from './step-graph.ts';
+import { checkStep } from './step-rules.ts';
 import { isObject } from './subschemas.ts';
 import { whatIsWrongWithVariable } from './variable-names.ts';
 
@@ -18,12 +20,20 @@ export function checkRules(
   const properties = isObject(argspec.properties) ? argspec.properties : {};
   return [
     ...checkWhatRuns(config),
-    ...within(['steps'], checkSteps(config.steps ?? [], place)),
+    ...checkSteps(config, place),
+    ...checkExpressions(config, argspec, secretArgs),
     ...checkEnv(config, Object.keys(properties), secretArgs),
     ...checkPaths(['permissions', 'read'], config.permissions?.read, properties, secretArgs),
     ...checkPaths(['permissions', 'write'], config.permissions?.write, properties, secretArgs),
     ...checkPatterns(config),
   ];
+}
+
+function checkSteps({ steps = [], ulc_profile }: RawConfig, place: JobPlace): MemberFault[] {
+  return within(
+    ['steps'],
+    [...steps.flatMap((step, at) => within([String(at)], checkStep(step, ulc_profile, place))), ...checkGraph(steps)],
+  );
 }
 
 export function hasSteps(config: RawConfig): boolean {

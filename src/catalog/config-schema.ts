@@ -17,10 +17,27 @@ export type RawStep = {
   readonly command?: string | readonly string[];
   readonly job?: string;
   readonly args?: JsonObject;
-  readonly approval?: JsonObject;
+  readonly approval?: { readonly text: string; readonly by?: readonly string[] };
   readonly needs?: readonly string[];
-  readonly matrix?: Readonly<Record<string, readonly JsonValue[]>>;
+  readonly if?: string;
+  readonly matrix?: Readonly<Record<string, readonly (string | number | boolean)[]>>;
   readonly foreach?: string;
+  readonly retry?: RawRetry;
+  readonly timeout?: string;
+  readonly continue_on_error?: boolean;
+  readonly always?: boolean;
+};
+export type RawRetry = {
+  readonly limit?: number;
+  readonly backoff?: 'fixed' | 'exponential';
+  readonly delay?: string;
+  readonly max_delay?: string;
+  readonly on?: readonly number[];
+};
+export type RawConcurrency = {
+  readonly limit: number;
+  readonly key?: string;
+  readonly on_conflict?: 'queue' | 'reject' | 'cancel_running';
 };
 export type RawPath = string | { readonly arg: string };
 export type RawConfig = {
@@ -37,11 +54,11 @@ export type RawConfig = {
   readonly args?: readonly JsonObject[];
   readonly env?: Readonly<Record<string, string | { readonly secret: string }>>;
   readonly composition?: 'single' | 'steps';
-  readonly steps?: readonly (RawStep & JsonObject)[];
+  readonly steps?: readonly RawStep[];
   readonly timeouts?: { readonly run?: string; readonly step?: string; readonly queue?: string };
   readonly cancel?: { readonly signal?: CancelSignal; readonly grace?: string };
-  readonly concurrency?: JsonObject;
-  readonly retry?: { readonly limit?: number };
+  readonly concurrency?: RawConcurrency;
+  readonly retry?: RawRetry;
   readonly on_lost?: 'fail' | 'retry';
   readonly security_profile?: 'secure' | 'permissive' | 'disabled';
   readonly permissions?: {
@@ -66,6 +83,8 @@ export type RawConfig = {
 type Schema = Readonly<Record<string, unknown>>;
 
 const text = { type: 'string', minLength: 1, maxLength: 1000 };
+/** How long it may be is said with what else is wrong with it. */
+const expression = { type: 'string', minLength: 1 };
 const flag = { type: 'boolean' };
 const duration = { type: 'string', format: 'span', says: 'a duration such as `30s` or `1h30m`' };
 const waiting = { type: 'string', format: 'span-above-zero', says: 'a duration above zero such as `30s` or `1h30m`' };
@@ -103,7 +122,7 @@ const retry = map({
 });
 const scalars = listOf({ type: ['string', 'number', 'boolean'] }, { minItems: 1, uniqueItems: true });
 
-const step = map(
+export const stepSchema = map(
   {
     id: { type: 'string', pattern: '^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$', says: 'a name of letters, digits, `_` and `-`' },
     name: text,
@@ -113,9 +132,9 @@ const step = map(
     args: { type: 'object' },
     approval: map({ text, by: listOf(text, { minItems: 1, uniqueItems: true }) }, ['text']),
     needs: listOf({ type: 'string' }, { uniqueItems: true }),
-    if: text,
+    if: expression,
     matrix: { type: 'object', minProperties: 1, additionalProperties: scalars },
-    foreach: text,
+    foreach: expression,
     retry,
     timeout: waiting,
     continue_on_error: flag,
@@ -156,14 +175,17 @@ export const configSchema = map({
     },
   },
   composition: oneOf('single', 'steps'),
-  steps: listOf(step, { minItems: 1, maxItems: stepLimit }),
+  steps: listOf(stepSchema, { minItems: 1, maxItems: stepLimit }),
   timeouts: map({ run: waiting, step: waiting, queue: waiting }),
   cancel: map({ signal: oneOf(...cancelSignals), grace: duration }),
-  concurrency: map({
-    limit: { type: 'integer', minimum: 1 },
-    key: text,
-    on_conflict: oneOf('queue', 'reject', 'cancel_running'),
-  }),
+  concurrency: map(
+    {
+      limit: { type: 'integer', minimum: 1 },
+      key: expression,
+      on_conflict: oneOf('queue', 'reject', 'cancel_running'),
+    },
+    ['limit'],
+  ),
   retry,
   on_lost: oneOf('fail', 'retry'),
   security_profile: oneOf('secure', 'permissive', 'disabled'),

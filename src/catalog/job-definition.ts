@@ -9,6 +9,7 @@ import { checkRules, hasSteps } from './config-rules.ts';
 import type { RawConfig } from './config-schema.ts';
 import type { JobPlace } from './job-files.ts';
 import { translateListForm } from './list-form.ts';
+import { toConcurrency, toSteps } from './step-definition.ts';
 import { isObject } from './subschemas.ts';
 import { findUnsupported } from './unsupported.ts';
 
@@ -37,6 +38,8 @@ export function toDefinition(
   ];
   if (all.length > 0) return { faults: all };
 
+  const steps = toSteps(config, { kind: 'command', command, ulcProfile }, place);
+  const ulcProfiles = steps.flatMap(({ action }) => (action.kind === 'command' ? [action.ulcProfile] : []));
   const slash = named.id.lastIndexOf('/');
   const maxSize = config.logs?.max_size ?? defaultLogSizeBytes;
   const definition: JobDefinition = {
@@ -49,14 +52,14 @@ export function toDefinition(
     tags: config.tags ?? [],
     enabled: config.enabled ?? true,
     executor: config.executor ?? 'proc',
-    command,
-    ulcProfile,
     image: config.image ?? null,
     argspec,
     secretArgs,
     env: config.env ?? {},
     composition: hasSteps(config) ? 'steps' : 'single',
-    steps: config.steps ?? [],
+    steps,
+    concurrency: toConcurrency(config.concurrency),
+    onLost: config.on_lost ?? 'fail',
     timeouts: {
       runMs: toMs(config.timeouts?.run),
       stepMs: toMs(config.timeouts?.step),
@@ -78,7 +81,7 @@ export function toDefinition(
       ttlMs: toMs(config.artifacts?.ttl),
     },
     logs: { maxSizeBytes: typeof maxSize === 'number' ? maxSize : (parseSize(maxSize) ?? defaultLogSizeBytes) },
-    unsupported: findUnsupported(config, ulcProfile, secretArgs),
+    unsupported: findUnsupported(config, ulcProfiles, secretArgs),
   };
   return { definition };
 }

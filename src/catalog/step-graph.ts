@@ -1,50 +1,19 @@
-// The steps of a job as a graph: every step does one thing, needs only steps that exist, and needs come to an end.
+// The steps of a job as a graph: ids that are told apart, needs that exist and come to an end, and for each step all that has
+// ended before it.
 
 import { nearest } from '../lib/nearest.ts';
-import { readCommand } from './command.ts';
 import { type MemberFault, ruleFault } from './config-fault.ts';
 import type { RawStep } from './config-schema.ts';
-import type { JobPlace } from './job-files.ts';
 import { findSameVariables } from './variable-names.ts';
 
-const actions = ['script', 'command', 'job', 'approval'] as const;
+type Node = Pick<RawStep, 'id' | 'needs'>;
 
 /** Paths are inside `steps`. */
-export function checkSteps(steps: readonly RawStep[], place: JobPlace): MemberFault[] {
-  return [...steps.flatMap((step, at) => checkStep(step, at, place)), ...checkIds(steps), ...checkNeeds(steps)];
+export function checkGraph(steps: readonly Node[]): MemberFault[] {
+  return [...checkIds(steps), ...checkNeeds(steps)];
 }
 
-function checkStep(step: RawStep, at: number, place: JobPlace): MemberFault[] {
-  const faults: MemberFault[] = [];
-  const here = String(at);
-  const named = actions.filter((action) => Object.hasOwn(step, action));
-  if (named.length !== 1) {
-    faults.push(
-      ruleFault([here], `a step has one of ${actions.join(', ')}, and \`${step.id}\` has ${named.length || 'none'}`),
-    );
-  }
-  for (const action of ['script', 'command'] as const) {
-    const command = step[action];
-    if (command === undefined) continue;
-    if (action === 'script' && step.script?.startsWith('./') === false) {
-      faults.push(ruleFault([here, action], 'a script is a file of the job: it must begin with ./'));
-      continue;
-    }
-    const { faults: found } = readCommand(command, undefined, place);
-    faults.push(...found.map((fault) => ({ ...fault, path: [here, action, ...fault.path] })));
-  }
-  if (step.args && step.job === undefined)
-    faults.push(ruleFault([here, 'args'], '`args` are for a `job` alone', 'key'));
-  if (step.matrix && step.foreach !== undefined) {
-    faults.push(ruleFault([here, 'foreach'], '`matrix` and `foreach` cannot stand side by side', 'key'));
-  }
-  for (const { name, before } of findSameVariables(Object.keys(step.matrix ?? {}))) {
-    faults.push(ruleFault([here, 'matrix', name], `\`${before}\` and \`${name}\` would be the same variable`, 'key'));
-  }
-  return faults;
-}
-
-function checkIds(steps: readonly RawStep[]): MemberFault[] {
+function checkIds(steps: readonly Node[]): MemberFault[] {
   const seen = new Map<string, number>();
   const faults: MemberFault[] = [];
   for (const [at, { id }] of steps.entries()) {
@@ -58,42 +27,81 @@ function checkIds(steps: readonly RawStep[]): MemberFault[] {
   return faults;
 }
 
-function checkNeeds(steps: readonly RawStep[]): MemberFault[] {
-  const needs = new Map(steps.map((step) => [step.id, step.needs ?? []]));
+function checkNeeds(steps: readonly Node[]): MemberFault[] {
+  const ids = new Set(steps.map(({ id }) => id));
   const faults: MemberFault[] = [];
   for (const [at, step] of steps.entries()) {
     for (const [index, need] of (step.needs ?? []).entries()) {
-      if (needs.has(need)) continue;
-      const near = nearest(need, [...needs.keys()]);
-      const message = `there is no step \`${need}\`${near === undefined ? '' : `: did you mean \`${near}\`?`}`;
-      faults.push(ruleFault([String(at), 'needs', String(index)], message));
+      if (!ids.has(need)) faults.push(ruleFault([String(at), 'needs', String(index)], unknownStep(need, ids)));
     }
   }
-  const cycle = findCycle(needs);
+  const cycle = findCycle(steps);
   if (cycle) {
     const at = steps.findIndex(({ id }) => id === cycle[0]);
-    faults.push(ruleFault([String(at), 'needs'], `the steps need each other in a circle: ${cycle.join(' → ')}`));
+    faults.push(
+      ruleFault([String(at), 'needs'], `the steps need each other in a circle: ${shorten(cycle).join(' → ')}`),
+    );
   }
   return faults;
 }
 
-/** `build → test → build`; undefined when there is none. */
-function findCycle(needs: ReadonlyMap<string, readonly string[]>): string[] | undefined {
-  const done = new Set<string>();
-  const visit = (id: string, way: readonly string[]): string[] | undefined => {
-    const start = way.indexOf(id);
-    if (start !== -1) return [...way.slice(start), id];
-    if (done.has(id)) return undefined;
-    done.add(id);
-    for (const need of needs.get(id) ?? []) {
-      const cycle = visit(need, [...way, id]);
-      if (cycle) return cycle;
-    }
-    return undefined;
-  };
-  for (const id of needs.keys()) {
-    const cycle = visit(id, []);
-    if (cycle) return cycle;
+export function unknownStep(id: string, ids: Iterable<string>): string {
+  const near = nearest(id, [...ids]);
+  return `there is no step \`${id}\`${near === undefined ? '' : `: did you mean \`${near}\`?`}`;
+}
+
+function shorten(cycle: readonly string[]): readonly string[] {
+  return cycle.length > 10 ? [...cycle.slice(0, 4), '…', ...cycle.slice(-3)] : cycle;
+}
+
+/** The steps so that each comes after what it needs; those in a circle, or after one, are missing. */
+function inOrder(steps: readonly Node[]): readonly Node[] {
+  const waiting = new Map<string, number>();
+  const dependents = new Map<string, Node[]>(steps.map(({ id }) => [id, []]));
+  for (const step of steps) {
+    const needs = (step.needs ?? []).filter((need) => dependents.has(need));
+    waiting.set(step.id, needs.length);
+    for (const need of needs) dependents.get(need)?.push(step);
   }
-  return undefined;
+  const order = steps.filter(({ id }) => waiting.get(id) === 0);
+  // It grows as it is walked.
+  for (const { id } of order) {
+    for (const dependent of dependents.get(id) ?? []) {
+      const left = (waiting.get(dependent.id) ?? 0) - 1;
+      waiting.set(dependent.id, left);
+      if (left === 0) order.push(dependent);
+    }
+  }
+  return order;
+}
+
+/** `build → test → build`; undefined when there is none. */
+function findCycle(steps: readonly Node[]): string[] | undefined {
+  const ordered = new Set(inOrder(steps).map(({ id }) => id));
+  const stuck = new Map(steps.filter(({ id }) => !ordered.has(id)).map((step) => [step.id, step]));
+  const way = new Set<string>();
+  let [at] = stuck.keys();
+  while (at !== undefined && !way.has(at)) {
+    way.add(at);
+    at = stuck.get(at)?.needs?.find((need) => stuck.has(need));
+  }
+  if (at === undefined) return undefined;
+  const ids = [...way];
+  return [...ids.slice(ids.indexOf(at)), at];
+}
+
+/** Does `before` always end before `id` begins? */
+export function createPrecedence(steps: readonly Node[]): (before: string, id: string) => boolean {
+  const indexes = new Map(steps.map(({ id }, at) => [id, at]));
+  const bitOf = (id: string) => 1n << BigInt(indexes.get(id) ?? 0);
+  /** A bit for each step, so that 500 steps that need each other stay cheap. */
+  const masks = new Map<string, bigint>();
+  for (const { id, needs = [] } of inOrder(steps)) {
+    const known = needs.filter((need) => indexes.has(need));
+    masks.set(
+      id,
+      known.reduce((mask, need) => mask | bitOf(need) | (masks.get(need) ?? 0n), 0n),
+    );
+  }
+  return (before, id) => ((masks.get(id) ?? 0n) & bitOf(before)) !== 0n;
 }

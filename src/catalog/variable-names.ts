@@ -31,7 +31,7 @@ export function whatIsWrongWithVariable(name: string): string | undefined {
 }
 
 /** `build-image` → `BUILD_IMAGE`, as in FLWD_ARG_… and FLWD_STEP_…. */
-function toVariableName(name: string): string {
+export function toVariableName(name: string): string {
   return name.toUpperCase().replace(/[^A-Z0-9]/g, '_');
 }
 

@@ -46,7 +46,11 @@ export type Config = {
   readonly scheduler: {
     readonly globalConcurrency: number;
     readonly jobConcurrency: number | null;
-    readonly queue: { readonly maxDepth: number | null };
+    readonly queue: {
+      readonly maxDepth: number | null;
+      readonly defaultWeight: number;
+      readonly weights: Readonly<Record<string, number>>;
+    };
   };
   readonly aliases: readonly { readonly from: string; readonly to: string }[];
   readonly logging: { readonly level: string; readonly format: 'text' | 'json' };
@@ -106,7 +110,11 @@ export function toConfig(settings: Settings): Config {
     scheduler: {
       globalConcurrency: get('scheduler.global_concurrency'),
       jobConcurrency: get('scheduler.job_concurrency'),
-      queue: { maxDepth: get('scheduler.queue.max_depth') },
+      queue: {
+        maxDepth: get('scheduler.queue.max_depth'),
+        defaultWeight: get('scheduler.queue.default_weight'),
+        weights: get('scheduler.queue.weights'),
+      },
     },
     aliases: (settings.items.get('aliases') ?? []).map(({ at }) => ({
       from: get('aliases[].from', at),

@@ -89,7 +89,6 @@ const noS3 = 'this version keeps blobs in files';
 const noRetention = 'this version removes nothing by itself';
 const noSoftQuota = 'in this version health does not watch it';
 const noWorkers = 'in this version `serve` runs the jobs itself, and alone';
-const noFairQueue = 'in this version the oldest run is the next';
 const fixedProfiles = 'in this version the profiles are fixed';
 const remoteSources = ['git', 'oci'];
 
@@ -237,14 +236,14 @@ export const keys = {
     integer(1, 10_000),
     ({ cores }) => Math.max(4, 2 * cores),
     '2 × cores, at least 4',
-    'Runs at a time',
+    'Processes at a time: attempts of steps',
   ),
   'scheduler.job_concurrency': optional(integer(1, 10_000), 'Runs of one job at a time', { defaultText: 'no limit' }),
   'scheduler.queue.max_depth': optional(integer(1, 100_000_000), 'Waiting runs; past them 429 `queue-full`', {
     defaultText: 'no limit',
   }),
-  'scheduler.queue.default_weight': key(integer(1, 1_000), 1, 'A tenant’s share of the queue', { notYet: noFairQueue }),
-  'scheduler.queue.weights': key(mapOf(integer(1, 1_000)), {}, 'Shares by tenant', { notYet: noFairQueue }),
+  'scheduler.queue.default_weight': key(integer(1, 1_000), 1, 'A tenant’s share of the queue'),
+  'scheduler.queue.weights': key(mapOf(integer(1, 1_000)), {}, 'Shares by tenant'),
 
   'aliases[].from': required(jobId, 'A job’s id'),
   'aliases[].to': required(jobId, 'The name that works wherever the id does'),

@@ -4,7 +4,7 @@
 import { Type } from 'typebox';
 import type { JsonObject } from '../domain/job.ts';
 import { logLevels } from '../domain/log-line.ts';
-import { runStatuses } from '../domain/run.ts';
+import { runStatuses, stepStatuses } from '../domain/run.ts';
 
 const nullable = <T extends Parameters<typeof Type.Union>[0][number]>(schema: T) => Type.Union([schema, Type.Null()]);
 const literals = <const T extends readonly string[]>(values: T) => Type.Enum<[...T]>([...values]);
@@ -36,11 +36,52 @@ const jobSummary = Type.Object(
   { $id: 'JobSummary' },
 );
 
+const retryPolicy = Type.Object(
+  {
+    limit: Type.Integer(),
+    backoff: literals(['fixed', 'exponential'] as const),
+    delay: Type.String(),
+    max_delay: Type.String(),
+    on: nullable(Type.Array(Type.Integer(), { description: 'Exit codes; null: every failure. 75 always counts.' })),
+  },
+  { $id: 'RetryPolicy' },
+);
+
+const jobStep = Type.Object(
+  {
+    step_id: Type.String(),
+    name: nullable(Type.String()),
+    kind: literals(['script', 'job', 'approval'] as const),
+    needs: Type.Array(Type.String()),
+    if: nullable(Type.String()),
+    matrix: nullable(anyObject),
+    foreach: nullable(Type.String()),
+    command: nullable(Type.Array(Type.String(), { description: 'Of a script: the program and its words.' })),
+    job: nullable(Type.String({ description: 'The job that a sub-run runs.' })),
+    args: nullable(Type.Record(Type.String(), Type.Unknown(), { description: 'Of a sub-run.' })),
+    approval: nullable(Type.Object({ text: Type.String(), by: nullable(Type.Array(Type.String())) })),
+    retry: retryPolicy,
+    timeout: nullable(Type.String()),
+    continue_on_error: Type.Boolean(),
+    always: Type.Boolean(),
+  },
+  { $id: 'JobStep' },
+);
+
 export const job = Type.Object(
   {
     ...jobSummary.properties,
     args: anyObject,
-    steps: Type.Array(anyObject),
+    steps: Type.Array(jobStep, { description: 'The steps as their author wrote them; empty for a single job.' }),
+    concurrency: nullable(
+      Type.Object({
+        limit: Type.Integer(),
+        key: nullable(Type.String()),
+        on_conflict: literals(['queue', 'reject', 'cancel_running'] as const),
+      }),
+    ),
+    retry: nullable(retryPolicy),
+    on_lost: literals(['fail', 'retry'] as const),
     timeouts: Type.Object({
       run: nullable(Type.String()),
       step: nullable(Type.String()),
@@ -135,11 +176,19 @@ const grant = Type.Object({
   path: Type.Optional(Type.String()),
 });
 
+const termination = nullable(
+  Type.Object({
+    signals: Type.Array(Type.Object({ signal: Type.String(), at: timestamp, processes: Type.Integer() })),
+    remaining: Type.Integer(),
+    finished_at: timestamp,
+  }),
+);
+
 const step = Type.Object(
   {
     step_id: Type.String(),
     name: Type.String(),
-    status: runStatus,
+    status: literals(stepStatuses),
     reason,
     attempt: Type.Integer(),
     needs: Type.Array(Type.String()),
@@ -147,8 +196,54 @@ const step = Type.Object(
     finished_at: nullable(timestamp),
     exit_code: nullable(Type.Integer()),
     outputs: Type.Record(Type.String(), Type.String()),
+    kind: literals(['command', 'job', 'approval', 'group'] as const),
+    message: nullable(Type.String({ description: 'Why it is as it is, in words' })),
+    instance_of: nullable(Type.String({ description: 'The step with `matrix` or `foreach` that it is one of' })),
+    not_before: nullable(Type.String({ format: 'date-time', description: 'A retry does not start before' })),
+    child_run_id: nullable(Type.String({ description: 'The run that it started' })),
+    approval: nullable(
+      Type.Object({
+        decision: literals(['approve', 'deny'] as const),
+        by: Type.String(),
+        comment: nullable(Type.String()),
+      }),
+    ),
+    termination,
   },
   { $id: 'Step' },
+);
+
+export const attemptList = Type.Object({ attempts: Type.Array(step) }, { $id: 'AttemptList' });
+
+export const rerunRequest = Type.Object(
+  {
+    from: Type.Optional(
+      Type.Union(
+        [
+          literals(['start', 'failed'] as const),
+          Type.Object({ step: Type.String({ minLength: 1, maxLength: 256 }) }, { additionalProperties: false }),
+        ],
+        { description: '`start`, `failed`, or `{step}`; `start` without it' },
+      ),
+    ),
+    args: Type.Optional(Type.Unsafe<JsonObject>({ type: 'object', description: 'Laid over the old ones' })),
+    revision: Type.Optional(literals(['latest'] as const)),
+  },
+  { $id: 'RerunRequest', additionalProperties: false },
+);
+
+export const approvalRequest = Type.Object(
+  {
+    step_id: Type.String({ minLength: 1, maxLength: 256 }),
+    decision: literals(['approve', 'deny'] as const),
+    comment: Type.Optional(Type.String({ maxLength: 4096 })),
+  },
+  { $id: 'ApprovalRequest', additionalProperties: false },
+);
+
+export const approvalAnswer = Type.Object(
+  { run_id: Type.String(), step_id: Type.String(), decision: literals(['approve', 'deny'] as const) },
+  { $id: 'ApprovalAnswer' },
 );
 
 export const run = Type.Object(
@@ -162,13 +257,7 @@ export const run = Type.Object(
     parent: nullable(Type.Object({ run_id: Type.String(), step_id: Type.String() })),
     limits: anyObject,
     grants: Type.Array(grant),
-    termination: nullable(
-      Type.Object({
-        signals: Type.Array(Type.Object({ signal: Type.String(), at: timestamp, processes: Type.Integer() })),
-        remaining: Type.Integer(),
-        finished_at: timestamp,
-      }),
-    ),
+    termination,
     source: Type.Object({ name: Type.String(), type: Type.String(), revision: Type.String() }),
     security: Type.Object({ profile: securityProfile, isolation }),
     worker: nullable(Type.String()),
@@ -215,6 +304,9 @@ export const logLine = Type.Object(
     seq: Type.Integer(),
     stream: literals(['stdout', 'stderr'] as const),
     attempt: Type.Integer(),
+    recovered: Type.Optional(
+      Type.Literal(true, { description: 'Printed while no server ran; the timestamp is that of the take-up' }),
+    ),
     fields: Type.Optional(anyObject),
   },
   { $id: 'LogLine' },

@@ -1,7 +1,7 @@
 // What happens to a run, as written to the journal in the transaction that made it happen, and as streamed.
 
 import type { LogLevel } from './log-line.ts';
-import type { RunReason, RunStatus } from './run.ts';
+import type { StepReason, StepStatus } from './run.ts';
 
 export const eventTypes = [
   'run.created',
@@ -22,8 +22,8 @@ export type EventType = (typeof eventTypes)[number];
 
 /** What an event is about, beside run, job, tenant and time. Flat, as it is sent. */
 type EventData = {
-  readonly status?: RunStatus;
-  readonly reason?: RunReason | null;
+  readonly status?: StepStatus;
+  readonly reason?: StepReason | null;
   readonly step_id?: string;
   readonly level?: LogLevel;
   readonly message?: string;
@@ -31,6 +31,10 @@ type EventData = {
   readonly percent?: number;
   readonly signal?: string;
   readonly attempt?: number;
+  /** Of `run.started`: from its creation. */
+  readonly waited_ms?: number;
+  /** Of `run.finished`: from its start; null when it never started. */
+  readonly duration_ms?: number | null;
 };
 
 /** An event about to be written: the journal gives it its id. */

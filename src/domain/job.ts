@@ -19,6 +19,55 @@ export type ArtifactPattern = {
   readonly mediaType: string | null;
 };
 
+export type RetryPolicy = {
+  /** How often it is tried again; 0: never. */
+  readonly limit: number;
+  readonly backoff: 'fixed' | 'exponential';
+  readonly delayMs: number;
+  readonly maxDelayMs: number;
+  /** Exit codes; null: every failure. 75 always counts. */
+  readonly on: readonly number[] | null;
+};
+
+export type CommandAction = {
+  readonly kind: 'command';
+  /** Program and arguments. A word that starts with `./` is relative to the job's directory. */
+  readonly command: readonly string[];
+  readonly ulcProfile: UlcProfile;
+};
+
+export type StepAction =
+  | CommandAction
+  /** A sub-run. An argument is a literal, or `{from: <CEL>}`. */
+  | { readonly kind: 'job'; readonly jobId: string; readonly args: JsonObject }
+  /** `by` holds names of principals; null: whoever holds runs:approve. */
+  | { readonly kind: 'approval'; readonly text: string; readonly by: readonly string[] | null };
+
+export type StepDefinition = {
+  readonly id: string;
+  readonly name: string | null;
+  readonly action: StepAction;
+  /** Ids of steps that must have ended first. */
+  readonly needs: readonly string[];
+  /** The `if`: CEL over args, steps and run; null: it always holds. */
+  readonly condition: string | null;
+  readonly matrix: Readonly<Record<string, readonly (string | number | boolean)[]>> | null;
+  /** CEL that gives a list, or a text whose lines are one. */
+  readonly foreach: string | null;
+  readonly retry: RetryPolicy;
+  /** For each attempt; null: none. */
+  readonly timeoutMs: number | null;
+  readonly continueOnError: boolean;
+  readonly always: boolean;
+};
+
+export type Concurrency = {
+  readonly limit: number;
+  /** CEL over args; null: all runs of the job. */
+  readonly key: string | null;
+  readonly onConflict: 'queue' | 'reject' | 'cancel_running';
+};
+
 export type JobDefinition = {
   /** mountPath + directory path, `/`-separated. */
   readonly id: string;
@@ -37,9 +86,6 @@ export type JobDefinition = {
   /** The job's directory relative to its source, `/`-separated; `.` for the root. Never a host path. */
   readonly path: string;
   readonly executor: 'proc' | 'container';
-  /** Program and arguments. A word that starts with `./` is relative to the job's directory. */
-  readonly command: readonly string[];
-  readonly ulcProfile: UlcProfile;
   readonly image: string | null;
   /** JSON Schema 2020-12 as served: the author's, or the translation of the list form. */
   readonly argspec: JsonObject;
@@ -47,8 +93,11 @@ export type JobDefinition = {
   readonly secretArgs: readonly string[];
   readonly env: Readonly<Record<string, EnvValue>>;
   readonly composition: 'single' | 'steps';
-  /** As written, validated; acted on by later versions. */
-  readonly steps: readonly JsonObject[];
+  /** Never empty: a single job has one, `step_01`, whose action is its command. */
+  readonly steps: readonly StepDefinition[];
+  readonly concurrency: Concurrency | null;
+  /** When the machine under a run dies. */
+  readonly onLost: 'fail' | 'retry';
   readonly timeouts: { readonly runMs: number | null; readonly stepMs: number | null; readonly queueMs: number | null };
   readonly cancel: { readonly signal: CancelSignal; readonly graceMs: number };
   /** null: the instance's default. */

@@ -13,6 +13,8 @@ export type LogLine = {
   readonly step_id: string;
   readonly stream: 'stdout' | 'stderr';
   readonly attempt: number;
+  /** Printed while no server ran: the timestamp is that of the take-up. */
+  readonly recovered?: true;
   /** The other members of a structured line. */
   readonly fields?: Readonly<Record<string, unknown>>;
 };

@@ -56,6 +56,36 @@ export const problems = {
     cause: 'A finished run cannot be cancelled.',
     cure: 'Nothing to do.',
   },
+  'run-not-finished': {
+    status: 409,
+    title: 'Run Not Finished',
+    cause: 'Only a run that has ended can be run again.',
+    cure: 'Wait for its end, or cancel it.',
+  },
+  'workspace-expired': {
+    status: 409,
+    title: 'Workspace Expired',
+    cause: 'The workspace that the steps would go on with is not kept any more, or never was.',
+    cure: 'Run it again from the start; `persistence.retention.workspaces` says how long workspaces are kept.',
+  },
+  'revision-expired': {
+    status: 409,
+    title: 'Revision Expired',
+    cause: 'The files of the job as they were for that run are not kept any more.',
+    cure: 'Ask for `revision: latest`.',
+  },
+  'approval-not-pending': {
+    status: 409,
+    title: 'Approval Not Pending',
+    cause: 'The step does not wait for an approval: it was decided, or its turn has not come.',
+    cure: 'Read the run; its steps say where each stands.',
+  },
+  'concurrency-conflict': {
+    status: 409,
+    title: 'Concurrency Conflict',
+    cause: 'The job allows no more runs at a time, and says `on_conflict: reject`.',
+    cure: 'Wait for the other run, or cancel it.',
+  },
   'idempotency-conflict': {
     status: 409,
     title: 'Idempotency Conflict',

@@ -24,7 +24,9 @@ export type RunReason =
 export const runMoves = {
   claim: { from: ['pending'], to: 'running' },
   succeed: { from: ['running'], to: 'success' },
-  fail: { from: ['pending', 'running'], to: 'failed' },
+  fail: { from: ['running'], to: 'failed' },
+  /** It waited for too long, or cannot be started. */
+  expire: { from: ['pending'], to: 'failed' },
   /** Cancelled before it was claimed. */
   withdraw: { from: ['pending'], to: 'cancelled' },
   /** Cancelled, and its process tree is gone. */
@@ -58,19 +60,49 @@ export type Termination = {
   readonly finished_at: string;
 };
 
+/** What a step may be besides what a run is. */
+export const stepStatuses = [...runStatuses, 'skipped', 'waiting_approval'] as const;
+export type StepStatus = (typeof stepStatuses)[number];
+
+/** Why a step failed, or was skipped: `run_ended` is the run's own end before its turn. */
+export type StepReason = RunReason | 'condition' | 'run_ended';
+
+/** `group` is the whole of the instances of a step with `matrix` or `foreach`. */
+export type StepKind = 'command' | 'job' | 'approval' | 'group';
+
+export type Decision = {
+  readonly decision: 'approve' | 'deny';
+  /** The principal's name. */
+  readonly by: string;
+  readonly comment: string | null;
+};
+
 export type Trigger = { readonly type: 'api' | 'cli' | 'rerun' | 'schedule' | 'webhook' | 'job' | 'mcp' };
 
+/** One attempt of a step; the last one stands for the step. It never changes once it has ended. */
 export type Step = {
   readonly step_id: string;
   readonly name: string;
-  readonly status: RunStatus;
-  readonly reason: RunReason | null;
+  readonly kind: StepKind;
+  readonly status: StepStatus;
+  readonly reason: StepReason | null;
+  /** Why, in words. */
+  readonly message: string | null;
   readonly attempt: number;
   readonly needs: readonly string[];
+  /** The step whose instance it is. */
+  readonly instance_of: string | null;
+  /** A retry does not start before. */
+  readonly not_before: string | null;
   readonly started_at: string | null;
   readonly finished_at: string | null;
   readonly exit_code: number | null;
+  /** Of a group: the instances' values, as JSON lists. */
   readonly outputs: Readonly<Record<string, string>>;
+  /** The run that it started. */
+  readonly child_run_id: string | null;
+  readonly approval: Decision | null;
+  readonly termination: Termination | null;
 };
 
 export type Progress = { readonly percent: number; readonly message: string };

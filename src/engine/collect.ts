@@ -1,14 +1,11 @@
-// What a script left behind: its result, outputs and artifacts, read after its last process is gone.
+// The files that a run leaves as artifacts: found once their processes are gone, and kept all of them or none.
 
 import { join } from 'node:path';
-import type { JobDefinition, JsonValue } from '../domain/job.ts';
-import { stepIdOfSingle } from '../domain/job.ts';
+import type { JobDefinition } from '../domain/job.ts';
 import { isMediaType } from '../domain/media-type.ts';
 import type { Run, RunReason } from '../domain/run.ts';
-import { findArtifacts } from '../exec/collect.ts';
-import { readOutputs } from '../exec/outputs.ts';
+import { type ArtifactPlaces, findArtifacts } from '../exec/collect.ts';
 import type { Redactor } from '../exec/redact.ts';
-import { readResult } from '../exec/results.ts';
 import type { Clock } from '../lib/clock.ts';
 import { createId } from '../lib/ids.ts';
 import type { Logger } from '../lib/logger.ts';
@@ -23,17 +20,20 @@ export type ArtifactLimits = {
 };
 
 export type Collected = {
-  readonly result: { value: JsonValue } | null;
-  readonly outputs: Record<string, string>;
   readonly artifacts: readonly NewArtifact[];
   readonly warnings: readonly string[];
   /** Why a script that ended well is a failed run all the same. */
-  readonly failure: { reason: RunReason; message: string } | null;
+  readonly failure: { readonly reason: RunReason; readonly message: string } | null;
 };
 
 export async function collect(o: {
   readonly workspaceDir: string;
   readonly attemptDir: string;
+  /** `named`: what the attempt named; `workspace`: what lies in the workspace; or both. */
+  readonly places: ArtifactPlaces;
+  readonly stepId: string;
+  /** Paths that an earlier step's end has taken. */
+  readonly taken: ReadonlySet<string>;
   readonly job: JobDefinition;
   readonly run: Pick<Run, 'run_id' | 'job_id' | 'tenant'>;
   readonly redactor: Redactor;
@@ -42,33 +42,22 @@ export async function collect(o: {
   readonly clock: Clock;
   readonly log: Logger;
 }): Promise<Collected> {
-  const outDir = join(o.attemptDir, 'out');
-  const result = readResult(outDir);
-  const outputs = readOutputs(outDir);
-  const found = await findArtifacts({ workspaceDir: o.workspaceDir, outDir, patterns: o.job.artifacts.paths });
-  const failures: Collected['failure'][] = [];
-  for (const part of [result, outputs]) {
-    if (part.kind === 'invalid') failures.push({ reason: 'invalid_result', message: o.redactor.text(part.message) });
-  }
-
-  const tooLarge = found.files.find((file) => file.sizeBytes > o.limits.maxSizeBytes);
+  const found = await findArtifacts({
+    workspaceDir: o.workspaceDir,
+    outDir: join(o.attemptDir, 'out'),
+    patterns: o.job.artifacts.paths,
+    places: o.places,
+  });
+  const files = found.files.filter(({ path }) => !o.taken.has(path));
+  const warnings = found.warnings.map((warning) => o.redactor.text(warning));
+  const tooLarge = files.find((file) => file.sizeBytes > o.limits.maxSizeBytes);
   if (tooLarge) {
-    failures.push({
-      reason: 'artifact_too_large',
-      message: o.redactor.text(
-        `the artifact ${tooLarge.path} has ${tooLarge.sizeBytes} bytes; persistence.artifacts.max_size is ${o.limits.maxSizeBytes}`,
-      ),
-    });
+    const message = o.redactor.text(
+      `the artifact ${tooLarge.path} has ${tooLarge.sizeBytes} bytes; persistence.artifacts.max_size is ${o.limits.maxSizeBytes}`,
+    );
+    return { artifacts: [], warnings, failure: { reason: 'artifact_too_large', message } };
   }
-  const kept = failures.length === 0 ? await keep(found.files, o) : { artifacts: [], failure: null };
-
-  return {
-    result: result.kind === 'value' ? { value: o.redactor.json(result.value) } : null,
-    outputs: outputs.kind === 'outputs' ? o.redactor.json(outputs.outputs) : {},
-    artifacts: kept.artifacts,
-    warnings: found.warnings.map((warning) => o.redactor.text(warning)),
-    failure: failures[0] ?? kept.failure,
-  };
+  return { ...(await keep(files, o)), warnings };
 }
 
 type FoundFile = Awaited<ReturnType<typeof findArtifacts>>['files'][number];
@@ -98,7 +87,7 @@ async function keep(
         runId: o.run.run_id,
         jobId: o.run.job_id,
         tenant: o.run.tenant,
-        stepId: stepIdOfSingle,
+        stepId: o.stepId,
         name: redactor.text(file.name),
         path: redactor.text(file.path),
         mediaType: openMediaType(redactor.text(file.mediaType)),

@@ -3,26 +3,60 @@
 import type { Snapshots } from '../catalog/snapshot.ts';
 import type { Principal } from '../domain/principal.ts';
 import { Problem } from '../domain/problem.ts';
-import { isFinished, type RunStatus, type Trigger } from '../domain/run.ts';
+import { isFinished, type Run, type RunStatus, type Trigger } from '../domain/run.ts';
 import type { Sealer } from '../exec/seal.ts';
 import { type Clock, toTimestamp } from '../lib/clock.ts';
 import { createId } from '../lib/ids.ts';
 import type { Logger } from '../lib/logger.ts';
+import type { Transaction } from '../store/database.ts';
 import type { Store } from '../store/open.ts';
+import type { NewStep } from '../store/steps.ts';
 import type { Dispatcher } from './dispatch.ts';
 import type { Ends } from './ends.ts';
+import { createPlaces, type Place, toNewStep } from './places.ts';
 import type { ResolvedPlan, RunRequest } from './plan.ts';
-import type { Place, Slot } from './queue.ts';
+import { createRunState, type RunState } from './run-state.ts';
 
 export type Caller = { readonly principal: Principal; readonly trigger: Trigger['type']; readonly requestId: string };
 
 /** What POST /runs answers. */
-export type Created = {
+type Created = {
   readonly status: 201 | 202;
   readonly body: string;
   readonly runId: string;
   readonly replayed: boolean;
 };
+
+/** Written in the transaction that adds the run: what it throws undoes both. Awaits nothing but queries of the transaction. */
+type Alongside = (tx: Transaction, runId: string) => Promise<void>;
+
+export type CreateRun = (
+  body: RunRequest,
+  caller: Caller,
+  idempotencyKey?: string,
+  alongside?: Alongside,
+) => Promise<Created>;
+
+/** How a run is added; all that is not about HTTP. */
+export type Addition = {
+  readonly id: string;
+  readonly tenant: string;
+  readonly caller: Pick<Caller, 'trigger' | 'requestId'> & { readonly name: string };
+  readonly labels: Readonly<Record<string, string>>;
+  readonly priority: number;
+  readonly parent: Run['parent'];
+  readonly rerunOf: string | null;
+  /** The job as it was: the snapshot to run instead of one taken now. */
+  readonly revision?: string;
+  /** The steps as they stand at the start, where some have ended in an earlier run. */
+  readonly start?: { readonly state: RunState; readonly steps: readonly NewStep[] };
+  /** Counts towards `max_depth`. */
+  readonly isBounded: boolean;
+  readonly alongside: (tx: Transaction, answerBody: string) => Promise<void>;
+};
+
+/** Adds a run of a plan, started where there is a slot; answers the body of the 201. */
+export type AddRun = (plan: ResolvedPlan, addition: Addition) => Promise<string>;
 
 /** An answer is replayed for this long. */
 const idempotencyMs = 24 * 3_600_000;
@@ -33,31 +67,31 @@ type Request = {
   readonly caller: Caller;
   readonly tenant: string;
   readonly idempotency: Idempotency | undefined;
+  readonly alongside: Alongside | undefined;
 };
 
 export function createRuns(o: {
   readonly store: Store;
-  readonly snapshots: Snapshots;
   readonly sealer: Sealer;
   readonly clock: Clock;
   readonly log: Logger;
-  readonly worker: string;
-  readonly dispatcher: Dispatcher;
   readonly ends: Ends;
   readonly defaultTenant: string;
   readonly syncWaitMs: number;
   readonly resolve: (request: RunRequest) => Promise<ResolvedPlan>;
-}): (body: RunRequest, caller: Caller, idempotencyKey?: string) => Promise<Created> {
-  const { store, dispatcher, clock, sealer } = o;
+  readonly add: AddRun;
+}): CreateRun {
+  const { store, clock, sealer } = o;
   /** Requests with an Idempotency-Key that are under way here, with the fingerprint of their body. */
   const inFlight = new Map<string, string>();
 
-  return async (body, caller, idempotencyKey) => {
+  return async (body, caller, idempotencyKey, alongside) => {
     const tenant = body.tenant ?? o.defaultTenant;
+    const request = { body, caller, tenant, alongside };
     try {
-      if (idempotencyKey === undefined) return await create({ body, caller, tenant, idempotency: undefined });
+      if (idempotencyKey === undefined) return await create({ ...request, idempotency: undefined });
       const idempotency = { key: idempotencyKey, bodyHash: sealer.fingerprint(canonical(body)) };
-      return await createOnce({ body, caller, tenant, idempotency });
+      return await createOnce({ ...request, idempotency });
     } catch (error) {
       if (error instanceof Problem) throw error;
       o.log.error({ err: error, job_id: body.job_id, request_id: caller.requestId }, 'a run could not be created');
@@ -87,18 +121,29 @@ export function createRuns(o: {
     }
   }
 
-  async function create(request: Request): Promise<Created> {
-    const plan = await o.resolve(request.body);
-    if (plan.denied) throw plan.denied;
-    const room = dispatcher.admit(plan.entry.definition.id);
-    const added = await add(plan, request, room).catch((error: unknown) => {
-      room.release();
-      throw error;
+  async function create({ body: asked, caller, tenant, idempotency, alongside }: Request): Promise<Created> {
+    const plan = await o.resolve(asked);
+    const createdAtMs = clock.now();
+    const id = createId('run', createdAtMs);
+    const body = await o.add(plan, {
+      id,
+      tenant,
+      caller: { ...caller, name: caller.principal.name },
+      labels: { ...asked.labels },
+      priority: asked.priority ?? 0,
+      parent: null,
+      rerunOf: null,
+      isBounded: true,
+      async alongside(tx, answerBody) {
+        await alongside?.(tx, id);
+        if (!idempotency) return;
+        const answer = asked.async === false ? null : { status: 201, body: answerBody };
+        await store.idempotency.add(tx, { tenant, ...idempotency, runId: id, answer, createdAtMs });
+      },
     });
-    if (request.body.async !== false) return added;
-    await o.ends.wait(added.runId, o.syncWaitMs);
-    const answer = await asItStands(added.runId);
-    const { idempotency, tenant } = request;
+    if (asked.async !== false) return { status: 201, body, runId: id, replayed: false };
+    await o.ends.wait(id, o.syncWaitMs);
+    const answer = await asItStands(id);
     if (idempotency) {
       const kept = { status: answer.status, body: answer.body };
       await store.db.transact((tx) => store.idempotency.answer(tx, tenant, idempotency.key, kept));
@@ -111,58 +156,118 @@ export function createRuns(o: {
     if (!run) throw new Problem('run-not-found', `The run '${runId}' does not exist`);
     return { status: isFinished(run.status) ? 201 : 202, body: JSON.stringify(run), runId, replayed: false };
   }
+}
 
-  async function add(
-    plan: ResolvedPlan,
-    { body: asked, caller, tenant, idempotency }: Request,
-    room: Slot | Place,
-  ): Promise<Created> {
+/** @throws Problem what stands in the way of the run, queue-full, concurrency-conflict */
+export function createAddRun(o: {
+  readonly store: Store;
+  readonly snapshots: Snapshots;
+  readonly sealer: Sealer;
+  readonly clock: Clock;
+  readonly dispatcher: Dispatcher;
+  readonly cancel: (runId: string) => void;
+}): AddRun {
+  const { store, dispatcher, sealer, clock } = o;
+
+  return async (plan, addition) => {
+    if (plan.denied) throw plan.denied;
+    const { id } = addition;
     const { definition: job, source } = plan.entry;
-    const { revision } = await o.snapshots.take(plan.entry);
-    const createdAtMs = clock.now();
-    const id = createId('run', createdAtMs);
-    const waiting = 'waiting' in room ? room.waiting : null;
-    const { profile, network, read, write, resolvedArgs, secrets } = plan;
-    const runPlan = { job, revision, profile, network, read, write, resolvedArgs };
-    const status: RunStatus = waiting === null ? 'running' : 'pending';
-    const body = JSON.stringify({ run_id: id, job_id: job.id, status, created_at: toTimestamp(createdAtMs) });
-    await store.db.transact(async (tx) => {
-      if (idempotency) {
-        const answer = asked.async === false ? null : { status: 201, body };
-        await store.idempotency.add(tx, { tenant, ...idempotency, runId: id, answer, createdAtMs });
-      }
-      await store.runs.add(tx, {
-        id,
-        jobId: job.id,
+    refuseConflict(plan, dispatcher);
+    const replacesOthers = job.concurrency?.onConflict === 'cancel_running';
+    const before = replacesOthers ? dispatcher.inLane(plan.lane) : null;
+    const admission = dispatcher.admit(plan.lane, id, addition.isBounded);
+    try {
+      const revision = addition.revision ?? (await o.snapshots.take(plan.entry)).revision;
+      const createdAtMs = clock.now();
+      const waiting = admission.kind === 'wait' ? admission.waiting : null;
+      const { profile, network, read, write, resolvedArgs, secrets } = plan;
+      const runPlan = { job, revision, profile, network, read, write, resolvedArgs };
+      const { tenant, priority, labels, caller, parent, rerunOf } = addition;
+      const status: RunStatus = waiting === null ? 'running' : 'pending';
+      const body = JSON.stringify({ run_id: id, job_id: job.id, status, created_at: toTimestamp(createdAtMs) });
+      const facts = {
+        run_id: id,
+        job_id: job.id,
         tenant,
-        createdAtMs,
         args: plan.args,
-        sealed: secrets.size === 0 ? null : sealer.seal(JSON.stringify(Object.fromEntries(secrets)), id),
-        labels: { ...asked.labels },
-        priority: 0,
         trigger: { type: caller.trigger },
-        createdBy: caller.principal.name,
-        requestId: caller.requestId,
-        source: { name: source.name, type: source.type, revision },
-        security: { profile, isolation: plan.isolation },
-        grants: plan.grants,
-        limits: { log_bytes: job.logs.maxSizeBytes },
-        waiting,
-        plan: runPlan,
-      });
-      // A free slot is claimed in the same commit: one fsync between the request and the script.
-      if (waiting === null) await store.runs.move(tx, id, 'claim', { atMs: createdAtMs, worker: o.worker });
-    });
-    if ('waiting' in room) {
-      room.release();
-      dispatcher.added();
-    } else {
-      const run = { run_id: id, job_id: job.id, tenant, attempt: 1, args: plan.args };
-      // Starting a process holds the event loop for milliseconds: the answer goes out first.
-      setImmediate(() => dispatcher.start({ run, plan: runPlan, secrets, startedAtMs: createdAtMs }, room, 'launch'));
+        created_by: caller.name,
+        created_at: toTimestamp(createdAtMs),
+        labels,
+        priority,
+      };
+      const places = createPlaces(job.steps, job.title ?? job.name);
+      const begun = addition.start ?? { steps: stepsOf(places, job.steps) };
+      const add = async (tx: Transaction): Promise<void> => {
+        await addition.alongside(tx, body);
+        await store.runs.add(tx, {
+          id,
+          jobId: job.id,
+          tenant,
+          createdAtMs,
+          args: plan.args,
+          sealed: secrets.size === 0 ? null : sealer.seal(JSON.stringify(Object.fromEntries(secrets)), id),
+          labels,
+          priority,
+          trigger: facts.trigger,
+          createdBy: caller.name,
+          requestId: caller.requestId,
+          source: { name: source.name, type: source.type, revision },
+          security: { profile, isolation: plan.isolation },
+          grants: plan.grants,
+          limits: { log_bytes: job.logs.maxSizeBytes },
+          waiting,
+          plan: runPlan,
+          steps: begun.steps,
+          concurrency: { limit: plan.lane.limit, key: plan.lane.key },
+          rerunOf,
+          parent,
+        });
+      };
+      if (admission.kind === 'start') {
+        // A free slot is claimed in the same commit: one fsync between the request and the script.
+        const state = addition.start?.state ?? createRunState({ job, run: facts, places, ended: [] });
+        const begin = { run: facts, plan: runPlan, secrets, state, terminations: [], deadlineAtMs: null };
+        await dispatcher.start(begin, admission, add);
+      } else {
+        await store.db.transact(add);
+        admission.giveUp();
+        dispatcher.added({ id, jobId: job.id, tenant, priority, waiting, createdAtMs, concurrency: plan.lane });
+      }
+      if (before) cancelOthers([...before.running, ...before.pending], job.concurrency?.limit ?? 1);
+      return body;
+    } catch (error) {
+      admission.giveUp();
+      throw error;
     }
-    return { status: 201, body, runId: id, replayed: false };
+  };
+
+  /** `cancel_running`: the newest of a lane takes the place of those before it. */
+  function cancelOthers(others: readonly string[], limit: number): void {
+    for (const runId of others.slice(0, Math.max(0, others.length + 1 - limit))) o.cancel(runId);
   }
+}
+
+/** @throws Problem concurrency-conflict */
+export function refuseConflict({ entry, lane }: ResolvedPlan, dispatcher: Dispatcher): void {
+  const { concurrency } = entry.definition;
+  if (concurrency?.onConflict !== 'reject') return;
+  const { running, pending } = dispatcher.inLane(lane);
+  const count = running.length + pending.length;
+  if (count < concurrency.limit) return;
+  const which = lane.key === null ? lane.jobId : `${lane.jobId} with the concurrency key '${lane.key}'`;
+  throw new Problem(
+    'concurrency-conflict',
+    `${count} of ${concurrency.limit} runs of ${which} are there already, and the job says on_conflict: reject.`,
+  );
+}
+
+function stepsOf(places: readonly Place[], steps: ResolvedPlan['entry']['definition']['steps']): NewStep[] {
+  return places.flatMap((place) => {
+    const step = steps[place.index];
+    return step ? [toNewStep(place, step)] : [];
+  });
 }
 
 function underWay({ key, bodyHash }: Idempotency, known: string): Problem {

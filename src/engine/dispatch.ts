@@ -1,74 +1,113 @@
-// Starts pending runs, oldest first, while slots are free; keeps what is executing; ends what waits too long.
+// Starts what waits, in fair order, while slots are free: pending runs and further steps of running ones. Keeps the
+// conductors of what is running.
 
+import { createFairQueue, type QueueItem } from '../domain/fair-queue.ts';
 import { Problem } from '../domain/problem.ts';
-import type { RunReason, Termination } from '../domain/run.ts';
-import type { Sealer } from '../exec/seal.ts';
-import type { Clock } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
-import { outlast } from '../lib/shortage.ts';
-import { formatDuration } from '../lib/units.ts';
+import type { Transaction } from '../store/database.ts';
 import type { Store } from '../store/open.ts';
 import type { PendingRun } from '../store/runs.ts';
 import { isStorageFault } from '../store/storage-fault.ts';
-import { type ExecuteContext, type Execution, type ExecutionSource, endUnattended, execute } from './execute.ts';
-import { createSlots, type Place, type QueueLimits, type Slot } from './queue.ts';
-import { sweepRunFolders } from './run-folders.ts';
+import type { Conductor } from './conduct.ts';
+import { createLanes, type Lane, laneId } from './lanes.ts';
+import type { ConductSource } from './run-context.ts';
+import { createSlots, type Slot } from './slots.ts';
+import { Superseded } from './step-changes.ts';
+import type { RunFacts } from './step-values.ts';
+
+export type QueueLimits = {
+  /** Processes at a time. */
+  readonly globalConcurrency: number;
+  readonly jobConcurrency: number | null;
+  readonly maxDepth: number | null;
+  readonly weightOf: (tenant: string) => number;
+};
+
+/** A run about to be created: it starts with the slot and the lane held for it, or is stored as waiting. */
+type Admission =
+  | { readonly kind: 'start'; readonly slot: Slot; readonly hold: Hold; readonly giveUp: () => void }
+  | { readonly kind: 'wait'; readonly waiting: string; readonly giveUp: () => void };
 
 export type Dispatcher = {
   readonly running: number;
   readonly depth: number;
+  readonly freeSlots: number;
+  /** Runs that left the queue and are not claimed yet. */
+  readonly starting: number;
   /**
    * A slot for a run about to be created, or a place in the queue. A run never overtakes those that wait already.
-   * @throws Problem queue-full
+   * @throws Problem queue-full, where `isBounded`
    */
-  readonly admit: (jobId: string) => Slot | Place;
+  readonly admit: (lane: Lane, runId: string, isBounded: boolean) => Admission;
   /** Why a run created now would wait, and why it would be refused; null when it would start. */
-  readonly outlook: (jobId: string) => { readonly waiting: string | null; readonly refused: Problem | null };
-  /** A run was added as pending. */
-  readonly added: () => void;
-  /** A pending run was cancelled. */
-  readonly removed: () => void;
-  /** Starts a run whose row has been claimed already. */
-  readonly start: (source: ExecutionSource, slot: Slot, mode: 'launch' | 'take-up') => Execution;
-  readonly executing: (runId: string) => Execution | undefined;
-  /** Takes up what a former process left running, then starts what waits; in the background. */
-  readonly recover: () => void;
+  readonly outlook: (lane: Lane) => { readonly waiting: string | null; readonly refused: Problem | null };
+  /** Claims an admitted run and begins it, in one transaction with `work`. */
+  readonly start: (
+    source: ConductSource,
+    admission: Extract<Admission, { kind: 'start' }>,
+    work: (tx: Transaction) => Promise<void>,
+  ) => Promise<void>;
+  /** A run was stored as pending. */
+  readonly added: (run: PendingRun) => void;
+  /** A pending run has ended. */
+  readonly removed: (runId: string) => void;
+  readonly requestSlot: (run: RunFacts, n: number, grant: (slot: Slot) => void) => Slot | undefined;
+  readonly withdrawSlot: (runId: string, n: number) => void;
+  /** Goes on with a run that a former process left running. */
+  readonly resume: (source: ConductSource, lane: Lane) => Promise<Conductor>;
+  readonly conductorOf: (runId: string) => Conductor | undefined;
+  readonly conductors: () => readonly Conductor[];
+  /** Runs of a lane that have started, and that wait, oldest first. */
+  readonly inLane: (lane: Lane) => { readonly running: readonly string[]; readonly pending: readonly string[] };
+  /** Lets go of a run that was ended without its conductor. */
+  readonly drop: (runId: string) => Promise<void>;
+  /** What waits may start from now on. */
+  readonly open: () => void;
+  readonly wake: () => void;
+  /** The run that could start and has not, if any. */
+  readonly startable: () => string | undefined;
+  /** Whether it waits, starts or runs here. */
+  readonly knows: (runId: string) => boolean;
   readonly stop: () => Promise<void>;
 };
 
-const queueTickMs = 1_000;
-const pendingPage = 200;
+type StepItem = { readonly kind: 'step'; readonly grant: (slot: Slot) => void };
+type RunItem = { readonly kind: 'run'; readonly lane: Lane; waiting: string | null };
+type Hold = { readonly release: () => void };
+
 const queueFullRetrySeconds = 5;
+/** Heads of the queue that are told why they wait, each time. */
+const mostTold = 50;
+const againMs = 1_000;
 
 export function createDispatcher(o: {
   readonly store: Store;
-  readonly clock: Clock;
   readonly log: Logger;
   readonly limits: QueueLimits;
-  readonly worker: string;
-  readonly sealer: Sealer;
-  readonly context: ExecuteContext;
+  readonly conduct: (source: ConductSource) => Conductor;
+  /** What conducting a pending run takes; undefined when there is no such run. */
+  readonly sourceOf: (runId: string) => Promise<ConductSource | undefined>;
+  /** Ends a pending run that cannot be started. */
+  readonly setAside: (runId: string, error: unknown) => Promise<void>;
 }): Dispatcher {
-  const { store, clock, log } = o;
-  const executions = new Map<string, Execution>();
-  const slots = createSlots(o.limits, () => wake());
-  /** As stored, when it was last counted. */
-  let stored = 0;
+  const { store, log, limits } = o;
+  const queue = createFairQueue({ weightOf: limits.weightOf });
+  const items = new Map<string, StepItem | RunItem>();
+  /** Lanes of pending runs, and how many wait in each. */
+  const lanesById = new Map<string, { readonly lane: Lane; count: number }>();
+  const conductors = new Map<string, Conductor>();
+  const slots = createSlots(limits.globalConcurrency, () => wake());
+  const lanes = createLanes(limits.jobConcurrency, () => wake());
+  const starting = new Map<string, Promise<void>>();
+  let pendingCount = 0;
   /** Places of runs about to be stored. */
   let promised = 0;
-  const stopping = new AbortController();
-  let recovery: Promise<void> | undefined;
-  let isRecovered = false;
-  let pass: Promise<void> | undefined;
-  let isPassDue = false;
-  let isTickDue = false;
-  const ticker = setInterval(() => {
-    isTickDue = true;
-    if (stored > 0) wake();
-  }, queueTickMs);
+  let isOpen = false;
+  let isStopping = false;
+  let isWoken = false;
 
   function depth(): number {
-    return stored + promised;
+    return pendingCount + promised;
   }
 
   function depthInWords(): string {
@@ -76,173 +115,130 @@ export function createDispatcher(o: {
   }
 
   /** A run that others wait before waits for what they wait for; where that is there already, for them. */
-  function whyWait(jobId: string): string | null {
-    if (stopping.signal.aborted || !isRecovered) return 'the server is starting or stopping';
-    return slots.whyNone(jobId) ?? (depth() === 0 ? null : `${depthInWords()} before it`);
+  function whyWait(lane: Lane): string | null {
+    if (isStopping || !isOpen) return 'the server is starting or stopping';
+    return lanes.whyNone(lane) ?? slots.whyNone() ?? (queue.peek(isBlocked) === undefined ? null : whoIsBefore());
+  }
+
+  function whoIsBefore(): string {
+    return depth() === 0 ? 'steps of running runs wait before it' : `${depthInWords()} before it`;
   }
 
   function refusal(): Problem | null {
-    const { maxDepth } = o.limits;
+    const { maxDepth } = limits;
     if (maxDepth === null || depth() < maxDepth) return null;
     const detail = `${depthInWords()} already; scheduler.queue.max_depth is ${maxDepth}.`;
     return new Problem('queue-full', detail, { retry_after: queueFullRetrySeconds });
   }
 
-  function admit(jobId: string): Slot | Place {
-    const waiting = whyWait(jobId);
-    if (waiting === null) return slots.hold(jobId);
-    const refused = refusal();
-    if (refused) throw refused;
-    promised += 1;
-    let isHeld = true;
-    return {
-      waiting,
-      release() {
-        if (isHeld) promised -= 1;
-        isHeld = false;
-      },
-    };
+  const isBlocked = (id: string): boolean => {
+    const found = lanesById.get(id);
+    return found !== undefined && lanes.whyNone(found.lane) !== null;
+  };
+
+  function leaveLane(id: string): void {
+    const found = lanesById.get(id);
+    if (found && --found.count === 0) lanesById.delete(id);
   }
 
-  /** One pass at a time; a wake during a pass makes it run once more. */
+  /** One pass a turn of the event loop, however many have woken it. */
   function wake(): void {
-    if (stopping.signal.aborted || !isRecovered || stored === 0) return;
-    isPassDue = true;
-    pass ??= runPasses()
-      .catch((error: unknown) => log.error({ err: error }, 'pending runs could not be started'))
-      .finally(() => {
-        pass = undefined;
-      });
+    if (isStopping || !isOpen || isWoken || queue.size === 0) return;
+    isWoken = true;
+    setImmediate(() => {
+      isWoken = false;
+      pass();
+    });
   }
 
-  async function runPasses(): Promise<void> {
-    while (isPassDue) {
-      if (stopping.signal.aborted) return;
-      isPassDue = false;
-      if (isTickDue) await endOverdue();
-      isTickDue = false;
-      let afterId: string | undefined;
-      for (;;) {
-        const page = await store.runs.pending(pendingPage, afterId);
-        for (const waiting of page) await consider(waiting);
-        afterId = page.at(-1)?.id;
-        if (page.length < pendingPage || slots.free === 0) break;
+  function pass(): void {
+    if (isStopping) return;
+    while (slots.free > 0) {
+      const item = queue.take(isBlocked);
+      if (!item) break;
+      const found = items.get(item.id);
+      items.delete(item.id);
+      if (found?.kind === 'step') found.grant(slots.hold());
+      else if (found) {
+        pendingCount -= 1;
+        leaveLane(item.lane);
+        const work = startPending(item, found, slots.hold());
+        starting.set(item.id, work);
+        void work.finally(() => starting.delete(item.id));
       }
-      stored = (await store.runs.counts()).pending;
     }
+    tellHeads();
   }
 
-  /** Wherever in the queue they are. */
-  async function endOverdue(): Promise<void> {
-    const atMs = clock.now();
-    const overdue = await store.runs.overdue(atMs);
-    await Promise.all(
-      overdue.map(({ id, queueMs }) => {
-        const message = `waited longer than timeouts.queue of ${formatDuration(queueMs)}`;
-        const change = { atMs, reason: 'timeout', error: { message } } as const;
-        return store.db.transact((tx) => store.runs.move(tx, id, 'fail', change));
-      }),
-    );
-  }
-
-  async function consider(waiting: PendingRun): Promise<void> {
-    if (stopping.signal.aborted) return;
-    // Its end comes with the next tick.
-    if (waiting.queueMs !== null && waiting.createdAtMs + waiting.queueMs <= clock.now()) return;
-    const slot = slots.take(waiting.jobId);
-    if (typeof slot === 'string') {
-      if (slot !== waiting.waiting) await store.db.transact((tx) => store.runs.setWaiting(tx, waiting.id, slot));
-      return;
-    }
+  async function startPending(item: QueueItem, found: RunItem, slot: Slot): Promise<void> {
+    const hold = lanes.hold(found.lane, item.id);
     try {
       // Read before the claim: a run that cannot be read is never one without a process.
-      const source = await sourceOf(waiting.id);
-      const startedAtMs = clock.now();
-      const isClaimed = await store.db.transact((tx) =>
-        store.runs.move(tx, waiting.id, 'claim', { atMs: startedAtMs, worker: o.worker }),
-      );
-      if (source && isClaimed) start({ ...source, startedAtMs }, slot, 'launch');
-      else slot.release();
+      const source = await o.sourceOf(item.id);
+      if (source) return await begin(source, hold, slot);
+      slot.release();
+      hold.release();
     } catch (error) {
       slot.release();
-      if (isStorageFault(error)) throw error;
-      await setAside(waiting.id, 'start_failed', error);
+      hold.release();
+      if (error instanceof Superseded || isStopping) return;
+      if (!isStorageFault(error)) return o.setAside(item.id, error).catch((reason: unknown) => report(reason));
+      setTimeout(() => enqueueRun(item, found), againMs).unref();
     }
   }
 
-  /** A run that cannot be dealt with must not keep others from it. */
-  async function setAside(
-    runId: string,
-    reason: RunReason,
-    error: unknown,
-    termination: Termination | null = null,
+  function report(error: unknown): void {
+    log.error({ err: error }, 'a pending run could not be dealt with');
+  }
+
+  async function begin(
+    source: ConductSource,
+    hold: Hold,
+    slot: Slot,
+    work?: (tx: Transaction) => Promise<void>,
   ): Promise<void> {
-    log.error({ err: error, run_id: runId }, 'a run is set aside as failed');
-    const what = reason === 'lost' ? 'taken up after a restart' : 'started';
-    const message = `the run could not be ${what}; the server log says why`;
-    await store.db.transact((tx) =>
-      store.runs.move(tx, runId, 'fail', { atMs: clock.now(), reason, error: { message }, termination }),
-    );
+    const conductor = keep(o.conduct(source), hold);
+    await conductor.begin(slot, work).catch((error: unknown) => {
+      conductors.delete(conductor.runId);
+      throw error;
+    });
   }
 
-  function patiently<T>(work: () => Promise<T>): Promise<T> {
-    return outlast(work, { isPassing: isStorageFault, signal: stopping.signal });
+  function keep(conductor: Conductor, hold: Hold): Conductor {
+    conductors.set(conductor.runId, conductor);
+    void conductor.finished.then(() => {
+      conductors.delete(conductor.runId);
+      hold.release();
+    });
+    return conductor;
   }
 
-  async function sourceOf(runId: string): Promise<(ExecutionSource & { isCancelRequested: boolean }) | undefined> {
-    const stored = await store.runs.execution(runId);
-    if (!stored) return undefined;
-    const { run, plan, sealed } = stored;
-    const secrets: Record<string, string> = sealed === null ? {} : JSON.parse(o.sealer.unseal(sealed, runId));
-    return {
-      run,
-      plan,
-      secrets: new Map(Object.entries(secrets)),
-      startedAtMs: Date.parse(run.started_at ?? run.created_at),
-      isCancelRequested: run.cancel_requested_at !== null,
-    };
-  }
-
-  function start(source: ExecutionSource, slot: Slot, mode: 'launch' | 'take-up'): Execution {
-    const execution = execute(source, o.context, mode);
-    executions.set(execution.runId, execution);
-    void execution.gone.then(() => slot.release());
-    void execution.finished.then(() => executions.delete(execution.runId));
-    return execution;
-  }
-
-  async function recover(): Promise<void> {
-    const running = await patiently(() => store.runs.running());
-    await Promise.all(running.map((runId) => takeUp(runId).catch((error: unknown) => report(error, runId))));
-    if (running.length > 0) log.info({ runs: running.length }, 'took up running runs');
-    stored = (await patiently(() => store.runs.counts())).pending;
-    isRecovered = true;
+  function enqueueRun(item: QueueItem, found: RunItem): void {
+    if (isStopping || queue.has(item.id)) return;
+    const lane = lanesById.get(item.lane) ?? { lane: found.lane, count: 0 };
+    lane.count += 1;
+    lanesById.set(item.lane, lane);
+    items.set(item.id, found);
+    queue.add(item);
+    pendingCount += 1;
     wake();
-    // A large workspace takes its time, which nobody waits for.
-    void sweepRunFolders({ runsDir: o.context.runsDir, runs: store.runs, log, signal: stopping.signal }).catch(
-      (error: unknown) => report(error),
-    );
   }
 
-  function report(error: unknown, runId?: string): void {
-    if (!stopping.signal.aborted)
-      log.error({ err: error, run_id: runId }, 'what a former process left was not taken up');
-  }
-
-  async function takeUp(runId: string): Promise<void> {
-    try {
-      const source = await patiently(() => sourceOf(runId));
-      if (!source || stopping.signal.aborted) return;
-      // A run that held a slot before the restart holds one now, even where the limits were lowered since.
-      const slot = slots.hold(source.run.job_id);
-      const execution = start(source, slot, 'take-up');
-      if (source.isCancelRequested) execution.cancel();
-    } catch (error) {
-      if (stopping.signal.aborted) return;
-      // Without its secrets, what it prints cannot be redacted: nobody may read it.
-      const stored = await store.runs.execution(runId).catch(() => undefined);
-      const termination = stored ? await patiently(() => endUnattended(stored, o.context)) : null;
-      await patiently(() => setAside(runId, 'lost', error, termination));
+  /** Those at the head of their lane say why they wait now; the rest says what it was told when it came. */
+  function tellHeads(): void {
+    let told = 0;
+    for (const { id } of queue.heads()) {
+      if (++told > mostTold) return;
+      const item = items.get(id);
+      if (item?.kind !== 'run') continue;
+      const waiting = whyWait(item.lane);
+      if (waiting === null || waiting === item.waiting) continue;
+      item.waiting = waiting;
+      store.db
+        .transact((tx) => store.runs.setWaiting(tx, id, waiting))
+        .catch((error: unknown) => {
+          if (!isStorageFault(error)) report(error);
+        });
     }
   }
 
@@ -253,29 +249,105 @@ export function createDispatcher(o: {
     get depth() {
       return depth();
     },
-    admit,
-    outlook(jobId) {
-      const waiting = whyWait(jobId);
+    get starting() {
+      return starting.size;
+    },
+    get freeSlots() {
+      return slots.free;
+    },
+    admit(lane, runId, isBounded) {
+      const waiting = whyWait(lane);
+      if (waiting === null) {
+        const slot = slots.hold();
+        const hold = lanes.hold(lane, runId);
+        const giveUp = (): void => {
+          slot.release();
+          hold.release();
+        };
+        return { kind: 'start', slot, hold, giveUp };
+      }
+      const refused = isBounded ? refusal() : null;
+      if (refused) throw refused;
+      promised += 1;
+      let isHeld = true;
+      return {
+        kind: 'wait',
+        waiting,
+        giveUp() {
+          if (isHeld) promised -= 1;
+          isHeld = false;
+        },
+      };
+    },
+    outlook(lane) {
+      const waiting = whyWait(lane);
       return { waiting, refused: waiting === null ? null : refusal() };
     },
-    added() {
-      stored += 1;
+    start: (source, { hold, slot }, work) => begin(source, hold, slot, work),
+    added(run) {
+      const { id, jobId, tenant, priority, createdAtMs, waiting } = run;
+      const lane = { jobId, ...run.concurrency };
+      const item = { id, tenant, priority, createdAtMs, isStarted: false, lane: laneId(lane) };
+      enqueueRun(item, { kind: 'run', lane, waiting });
+    },
+    removed(runId) {
+      const item = queue.remove(runId);
+      if (!item) return;
+      items.delete(runId);
+      leaveLane(item.lane);
+      pendingCount -= 1;
       wake();
     },
-    removed() {
-      stored = Math.max(0, stored - 1);
+    requestSlot(run, n, grant) {
+      if (!isStopping && queue.size === 0 && slots.free > 0) return slots.hold();
+      const id = stepItemId(run.run_id, n);
+      items.set(id, { kind: 'step', grant });
+      const createdAtMs = Date.parse(run.created_at);
+      queue.add({ id, tenant: run.tenant, priority: run.priority, createdAtMs, isStarted: true, lane: '' });
+      wake();
+      return undefined;
     },
-    start,
-    executing: (runId) => executions.get(runId),
-    recover() {
-      recovery = recover().catch(report);
+    withdrawSlot(runId, n) {
+      const id = stepItemId(runId, n);
+      queue.remove(id);
+      items.delete(id);
     },
+    async resume(source, lane) {
+      const conductor = keep(o.conduct(source), lanes.hold(lane, source.run.run_id));
+      // A process that held a slot before the restart holds one now, even where the limits were lowered since.
+      await conductor.resume(slots.hold);
+      return conductor;
+    },
+    conductorOf: (runId) => conductors.get(runId),
+    conductors: () => [...conductors.values()],
+    inLane(lane) {
+      const id = laneId(lane);
+      const pending = [...items].flatMap(([runId, item]) =>
+        item.kind === 'run' && laneId(item.lane) === id ? [runId] : [],
+      );
+      return { running: lanes.running(lane), pending };
+    },
+    async drop(runId) {
+      await conductors.get(runId)?.detach();
+      conductors.delete(runId);
+    },
+    open() {
+      isOpen = true;
+      wake();
+    },
+    wake,
+    startable() {
+      return isOpen && !isStopping && slots.free > 0 ? queue.peek(isBlocked)?.id : undefined;
+    },
+    knows: (runId) => queue.has(runId) || starting.has(runId) || conductors.has(runId),
     async stop() {
-      stopping.abort();
-      clearInterval(ticker);
-      await recovery;
-      await pass;
-      await Promise.all([...executions.values()].map((execution) => execution.detach()));
+      isStopping = true;
+      await Promise.all(starting.values());
+      await Promise.all([...conductors.values()].map((conductor) => conductor.detach()));
     },
   };
+}
+
+function stepItemId(runId: string, n: number): string {
+  return `${runId} ${n}`;
 }

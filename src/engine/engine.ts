@@ -1,27 +1,44 @@
-// The engine as its faces see it: plan, create, cancel. It knows nothing of HTTP.
+// The engine as its faces see it: plan, create, cancel, approve, run again. It knows nothing of HTTP.
 
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Catalog } from '../catalog/catalog.ts';
 import type { Snapshots } from '../catalog/snapshot.ts';
 import type { FaultList } from '../domain/fault-list.ts';
-import { stepIdOfSingle } from '../domain/job.ts';
 import { Problem, problemType } from '../domain/problem.ts';
 import { isFinished, type Run } from '../domain/run.ts';
 import type { HostReport } from '../exec/sandbox.ts';
 import type { Sealer } from '../exec/seal.ts';
 import type { Clock } from '../lib/clock.ts';
+import { createId } from '../lib/ids.ts';
 import type { Logger } from '../lib/logger.ts';
+import { outlast } from '../lib/shortage.ts';
 import { formatDurationOrNull } from '../lib/units.ts';
 import type { Store } from '../store/open.ts';
-import { type Caller, type Created, createRuns } from './create.ts';
-import { createDispatcher } from './dispatch.ts';
+import type { PendingRun } from '../store/runs.ts';
+import { isStorageFault } from '../store/storage-fault.ts';
+import { argumentsOfStep, type Children, outcomeOfChild, untilEnded } from './children.ts';
+import { conduct } from './conduct.ts';
+import { type Caller, type CreateRun, createAddRun, createRuns, refuseConflict } from './create.ts';
+import { createDispatcher, type QueueLimits } from './dispatch.ts';
 import { watchEnds } from './ends.ts';
-import type { ExecuteContext } from './execute.ts';
 import type { Hub } from './hub.ts';
-import { type ResolvedPlan, type RunRequest, resolvePlan, type SecurityPolicy } from './plan.ts';
-import type { QueueLimits } from './queue.ts';
+import { type PlanContext, type ResolvedPlan, type RunRequest, resolvePlan, type SecurityPolicy } from './plan.ts';
+import { createReaper, overtimeMs } from './reaper.ts';
+import { addPendingRuns, endWithoutConductor, recoverRuns } from './recover.ts';
 import { addArgumentFaults } from './request-arguments.ts';
+import { createRerun, type Rerun } from './rerun.ts';
+import type { ConductContext } from './run-context.ts';
+import { sweepRunFolders } from './run-folders.ts';
+import { toSource } from './run-source.ts';
+import { Superseded } from './step-changes.ts';
 
 export type Check = { readonly status: 'ok' | 'degraded' | 'failing'; readonly detail?: string };
+
+type ApprovalRequest = {
+  readonly step_id: string;
+  readonly decision: 'approve' | 'deny';
+  readonly comment?: string;
+};
 
 export type Engine = {
   readonly hub: Hub;
@@ -32,10 +49,14 @@ export type Engine = {
   /** What is wrong with the arguments in a body for `plan` or `createRun` that has other faults. */
   readonly addArgumentFaults: (body: unknown, faults: FaultList) => void;
   /** @throws Problem whatever stands in the way of the run */
-  readonly createRun: (request: RunRequest, caller: Caller, idempotencyKey?: string) => Promise<Created>;
+  readonly createRun: CreateRun;
+  /** @throws Problem run-not-found, run-not-finished, workspace-expired, revision-expired, and what createRun throws */
+  readonly rerun: Rerun;
   /** The tree is gone before it says `cancelled`. @throws Problem run-not-found, run-already-finished */
   readonly cancel: (runId: string) => Promise<{ readonly status: 'cancelled' | 'running' }>;
-  readonly queue: () => QueueLimits & { readonly depth: number; readonly running: number };
+  /** @throws Problem run-not-found, approval-not-pending, permission-denied, not-ready */
+  readonly approve: (runId: string, request: ApprovalRequest, caller: Caller) => Promise<void>;
+  readonly queue: () => Omit<QueueLimits, 'weightOf'> & { readonly depth: number; readonly running: number };
   readonly health: () => Record<string, Check>;
   /** Takes up what a former process left, in the background. */
   readonly start: () => void;
@@ -61,6 +82,7 @@ type PlanAnswer = {
 
 /** Beyond the grace period: what the kernel may need to end a tree of processes. */
 const cancelMarginMs = 2_000;
+const droppingMs = 2_000;
 
 export function createEngine(o: {
   readonly store: Store;
@@ -73,73 +95,202 @@ export function createEngine(o: {
   readonly log: Logger;
   readonly policy: SecurityPolicy;
   readonly limits: QueueLimits;
-  readonly execution: Omit<ExecuteContext, 'store' | 'clock' | 'log'>;
+  readonly execution: Omit<ConductContext, 'store' | 'clock' | 'log' | 'sealer' | 'worker'>;
   readonly defaultTenant: string;
   readonly syncWaitMs: number;
   /** This process, as a run names who executes it. */
   readonly worker: string;
 }): Engine {
-  const { store, catalog, hub, clock, log } = o;
+  const { store, catalog, hub, clock, log, sealer } = o;
+  const context: ConductContext = { ...o.execution, store, clock, log, sealer, worker: o.worker };
+  const planContext: PlanContext = { catalog, policy: o.policy, host: o.host };
+  const stopping = new AbortController();
+  const ends = watchEnds(hub);
+  let recovery: Promise<void> | undefined;
+
+  function patiently<T>(work: () => Promise<T>): Promise<T> {
+    return outlast(work, { isPassing: isStorageFault, signal: stopping.signal });
+  }
+
+  const children: Children = {
+    async start({ run, at, action, scope }) {
+      const plan = await resolvePlan({ job_id: action.jobId, args: argumentsOfStep(action.args, scope) }, planContext);
+      const id = createId('run', clock.now());
+      await addRun(plan, {
+        id,
+        tenant: run.tenant,
+        caller: { name: run.created_by, trigger: 'job', requestId: at.runId },
+        labels: run.labels,
+        priority: run.priority,
+        parent: { run_id: at.runId, step_id: at.stepId },
+        rerunOf: null,
+        isBounded: false,
+        async alongside(tx) {
+          if (!(await store.steps.nameChild(tx, at, id))) throw new Superseded('the step is another’s by now');
+        },
+      });
+      return id;
+    },
+    cancel: (runId) => void cancelUnwaited(runId),
+    async end(runId, signal) {
+      return outcomeOfChild(await untilEnded(runId, { store, hub, signal }));
+    },
+  };
+
   const dispatcher = createDispatcher({
     store,
-    clock,
     log,
     limits: o.limits,
-    worker: o.worker,
-    sealer: o.sealer,
-    context: { ...o.execution, store, clock, log },
+    conduct: (source) =>
+      conduct(source, context, {
+        requestSlot: dispatcher.requestSlot,
+        withdrawSlot: dispatcher.withdrawSlot,
+        noticeDeadline: (atMs) => reaper.notice(atMs),
+        children,
+      }),
+    async sourceOf(runId) {
+      const stored = await store.runs.execution(runId);
+      return stored?.run.status === 'pending' ? toSource(stored, sealer) : undefined;
+    },
+    async setAside(runId, error) {
+      log.error({ err: error, run_id: runId }, 'a run is set aside as failed');
+      const message = 'the run could not be started; the server log says why';
+      const change = { atMs: clock.now(), reason: 'start_failed', error: { message } } as const;
+      await store.db.transact((tx) => store.runs.end(tx, runId, 'expire', change));
+    },
   });
-  const ends = watchEnds(hub);
-  const resolved = (request: RunRequest): Promise<ResolvedPlan> =>
-    resolvePlan(request, { catalog, policy: o.policy, host: o.host });
-  const createRun = createRuns({ ...o, dispatcher, ends, resolve: resolved });
+
+  const reaper = createReaper({ store, clock, log, dispatcher, forceEnd, resync });
+  const addRun = createAddRun({ ...o, dispatcher, cancel: (runId) => void cancelUnwaited(runId) });
+  const createRun = createRuns({ ...o, ends, resolve: (request) => resolvePlan(request, planContext), add: addRun });
+  const rerun = createRerun({ ...o, ...planContext, runsDir: o.execution.runsDir, add: addRun });
+
+  function addPending(run: PendingRun): void {
+    if (!dispatcher.knows(run.id)) dispatcher.added(run);
+  }
+
+  /** What is in the database and not in the queue: another process, or a fault, has put it there. */
+  async function resync(): Promise<void> {
+    const { pending } = await store.runs.counts();
+    if (isRecovered && pending > dispatcher.depth + dispatcher.starting) {
+      await addPendingRuns({ store, patiently, addPending });
+    }
+  }
+
+  let isRecovered = false;
+  async function recover(): Promise<void> {
+    await recoverRuns({
+      store,
+      log,
+      patiently,
+      addPending,
+      signal: stopping.signal,
+      async takeUp(stored) {
+        const source = toSource(stored, sealer);
+        if (stopping.signal.aborted) return;
+        const { run, concurrency } = stored;
+        const conductor = await dispatcher.resume(source, { jobId: run.job_id, ...concurrency });
+        if (run.cancel_requested_at !== null) conductor.cancel();
+      },
+      async setAside(stored, error) {
+        log.error({ err: error, run_id: stored.run.run_id }, 'a run is set aside as failed');
+        await dispatcher.drop(stored.run.run_id);
+        const message = 'the run could not be taken up after a restart; the server log says why';
+        await endWithoutConductor(stored, { reason: 'lost', message }, { ...context, ...o.execution });
+      },
+    });
+    isRecovered = true;
+    dispatcher.open();
+    reaper.start();
+    // A large workspace takes its time, which nobody waits for.
+    await sweepRunFolders({ runsDir: context.runsDir, runs: store.runs, log, signal: stopping.signal });
+  }
+
+  /** A conductor that has not done its part long after it was told. */
+  async function forceEnd(runId: string, nowMs: number): Promise<void> {
+    const stored = await store.runs.execution(runId);
+    if (stored?.run.status !== 'running') return;
+    const own = stored.attempts.filter(({ kind, finished_at }) => kind === 'command' && finished_at === null);
+    const running = own.filter(({ status }) => status === 'running');
+    if (running.length === 0) return;
+    const dueAtMs = Math.min(
+      ...[stored.deadlineAtMs, ...running.map((row) => row.deadline_at)].filter((at) => at !== null),
+    );
+    if (nowMs < dueAtMs + stored.plan.job.cancel.graceMs + overtimeMs) return;
+    log.error({ run_id: runId }, 'a run past its deadline is ended without its conductor');
+    await Promise.race([dispatcher.drop(runId), delay(droppingMs, undefined, { ref: false })]);
+    const message = 'did not end in time, and what attended to it did not answer';
+    await endWithoutConductor(stored, { reason: 'timeout', message }, { ...context, ...o.execution });
+  }
+
+  /** The intent is in the database when it resolves; `true` when the run never started. */
+  async function requestCancel(runId: string): Promise<boolean> {
+    const atMs = clock.now();
+    const isWithdrawn = await store.db.transact(async (tx) => {
+      await store.runs.requestCancel(tx, runId, atMs);
+      return store.runs.end(tx, runId, 'withdraw', { atMs });
+    });
+    if (isWithdrawn) dispatcher.removed(runId);
+    else dispatcher.conductorOf(runId)?.cancel();
+    return isWithdrawn;
+  }
+
+  async function cancelUnwaited(runId: string): Promise<void> {
+    await patiently(() => requestCancel(runId)).catch((error: unknown) => {
+      if (!stopping.signal.aborted) log.error({ err: error, run_id: runId }, 'a run could not be cancelled');
+    });
+  }
+
+  async function plan(request: RunRequest): Promise<PlanAnswer> {
+    const resolved = await resolvePlan(request, planContext);
+    const { definition: job } = resolved.entry;
+    const outlook = dispatcher.outlook(resolved.lane);
+    const denied = resolved.denied ?? conflictOf(resolved) ?? outlook.refused;
+    return {
+      job_id: job.id,
+      args: resolved.args,
+      executor: job.executor,
+      steps: job.steps.map(({ id, needs }) => ({ step_id: id, needs })),
+      security: { profile: resolved.profile, isolation: resolved.isolation },
+      grants: resolved.grants,
+      secrets: [...resolved.secrets.keys()],
+      timeouts: {
+        run: formatDurationOrNull(job.timeouts.runMs),
+        step: formatDurationOrNull(job.timeouts.stepMs),
+        queue: formatDurationOrNull(job.timeouts.queueMs),
+      },
+      revision: await catalog.revisionOf(resolved.entry),
+      waiting: outlook.waiting,
+      denied: denied ? { type: problemType(denied.slug), detail: denied.message } : null,
+    };
+  }
+
+  function conflictOf(resolved: ResolvedPlan): Problem | null {
+    try {
+      refuseConflict(resolved, dispatcher);
+      return null;
+    } catch (error) {
+      if (error instanceof Problem) return error;
+      throw error;
+    }
+  }
 
   return {
     hub,
     host: o.host,
-    async plan(request) {
-      const plan = await resolved(request);
-      const { definition: job } = plan.entry;
-      const outlook = dispatcher.outlook(job.id);
-      const denied = plan.denied ?? outlook.refused;
-      return {
-        job_id: job.id,
-        args: plan.args,
-        executor: job.executor,
-        steps: [{ step_id: stepIdOfSingle, needs: [] }],
-        security: { profile: plan.profile, isolation: plan.isolation },
-        grants: plan.grants,
-        secrets: [...plan.secrets.keys()],
-        timeouts: {
-          run: formatDurationOrNull(job.timeouts.runMs),
-          step: formatDurationOrNull(job.timeouts.stepMs),
-          queue: formatDurationOrNull(job.timeouts.queueMs),
-        },
-        revision: await catalog.revisionOf(plan.entry),
-        waiting: outlook.waiting,
-        denied: denied ? { type: problemType(denied.slug), detail: denied.message } : null,
-      };
-    },
+    plan,
     addArgumentFaults: (body, faults) => addArgumentFaults(body, catalog, faults),
     createRun,
+    rerun,
     async cancel(runId) {
       const stored = await store.runs.execution(runId);
       if (!stored) throw new Problem('run-not-found', `The run '${runId}' does not exist`);
-      const { run, plan } = stored;
+      const { run, plan: runPlan } = stored;
       if (run.status === 'cancelled') return { status: 'cancelled' };
       if (isFinished(run.status))
         throw new Problem('run-already-finished', `The run '${runId}' has ended already: ${run.status}.`);
-      const atMs = clock.now();
-      const end = ends.wait(runId, plan.job.cancel.graceMs + cancelMarginMs);
-      const isPending = await store.db.transact(async (tx) => {
-        await store.runs.requestCancel(tx, runId, atMs);
-        return store.runs.move(tx, runId, 'withdraw', { atMs });
-      });
-      if (isPending) {
-        dispatcher.removed();
-        return { status: 'cancelled' };
-      }
-      dispatcher.executing(runId)?.cancel();
+      const end = ends.wait(runId, runPlan.job.cancel.graceMs + cancelMarginMs);
+      if (await requestCancel(runId)) return { status: 'cancelled' };
       await end;
       const now = await store.runs.get(runId);
       if (now?.status === 'cancelled') return { status: 'cancelled' };
@@ -150,26 +301,47 @@ export function createEngine(o: {
         );
       return { status: 'running' };
     },
-    queue: () => ({ ...o.limits, depth: dispatcher.depth, running: dispatcher.running }),
+    async approve(runId, { step_id: stepId, decision, comment = null }, { principal }) {
+      const summary = await store.runs.summary(runId);
+      if (!summary) throw new Problem('run-not-found', `The run '${runId}' does not exist`);
+      const conductor = dispatcher.conductorOf(runId);
+      if (conductor) return conductor.approve(stepId, { decision, by: principal.name, comment });
+      if (!isRecovered) throw new Problem('not-ready', 'The server is taking up what it left running.');
+      throw new Problem('approval-not-pending', `The run '${runId}' is ${summary.status}.`);
+    },
+    queue() {
+      const { globalConcurrency, jobConcurrency, maxDepth } = o.limits;
+      return { globalConcurrency, jobConcurrency, maxDepth, depth: dispatcher.depth, running: dispatcher.running };
+    },
     health() {
       const failure = store.db.failure();
       const { maxDepth } = o.limits;
       const isFull = maxDepth !== null && dispatcher.depth >= maxDepth;
+      const complaint = reaper.complaint();
       const profile = o.host[o.policy.defaultProfile];
       return {
         database: failure === null ? { status: 'ok' } : { status: 'failing', detail: failure },
         queue: isFull
           ? { status: 'degraded', detail: `${dispatcher.depth} runs wait, as many as allowed` }
-          : { status: 'ok' },
+          : complaint === null
+            ? { status: 'ok' }
+            : { status: 'degraded', detail: complaint },
         isolation: profile.available
           ? { status: 'ok' }
           : { status: 'degraded', detail: profile.detail ?? 'unavailable' },
       };
     },
-    start: dispatcher.recover,
+    start() {
+      recovery = recover().catch((error: unknown) => {
+        if (!stopping.signal.aborted) log.error({ err: error }, 'what a former process left was not taken up');
+      });
+    },
     endWaits: ends.close,
     async close() {
       ends.close();
+      stopping.abort();
+      await recovery;
+      await reaper.stop();
       await dispatcher.stop();
     },
   };

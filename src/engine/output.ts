@@ -1,15 +1,11 @@
-// What an attempt prints, on its way from the spool to the log and the journal: redacted before anything else sees it.
+// What an attempt prints, on its way from the spool to the run's log: redacted before anything else sees it.
 
-import { stepIdOfSingle } from '../domain/job.ts';
-import { type LogLevel, spoolMark } from '../domain/log-line.ts';
-import type { Run } from '../domain/run.ts';
+import { statSync } from 'node:fs';
+import { spoolMark } from '../domain/log-line.ts';
 import type { Redactor } from '../exec/redact.ts';
 import { followSpool, type SpoolFollower, type SpoolJump } from '../exec/spool.ts';
-import type { Logger } from '../lib/logger.ts';
-import type { Transaction } from '../store/database.ts';
 import type { LogWriter } from '../store/logs.ts';
-import type { Store } from '../store/open.ts';
-import { createAnnouncements } from './announcements.ts';
+import type { RunLog } from './run-log.ts';
 
 export type Output = {
   /** Starts reading; a take-up goes on behind what is stored already. */
@@ -18,66 +14,53 @@ export type Output = {
   readonly drain: () => Promise<void>;
   /** The last line on stderr, redacted and cut; undefined when there was none. */
   readonly lastError: () => string | undefined;
-  /** A line of the engine's own. */
-  readonly note: (level: LogLevel, message: string) => Promise<void>;
-  /** Writes what `work` does, and with it the journal row of lines not announced yet. */
-  readonly commit: (work: (tx: Transaction) => Promise<void>) => Promise<void>;
-  /** Seals the log. What that makes readable is announced next. */
-  readonly close: () => Promise<void>;
-  /** Stops reading and leaves the log open for the next start, which announces what could not be announced here. */
-  readonly release: () => Promise<void>;
+  /** Stops reading. */
+  readonly close: () => void;
 };
 
 export function createOutput(o: {
-  readonly run: Pick<Run, 'run_id' | 'job_id' | 'tenant' | 'attempt'>;
+  readonly at: { readonly stepId: string; readonly attempt: number };
   readonly redactor: Redactor;
-  readonly store: Store;
-  readonly maxSizeBytes: number;
-  readonly log: Logger;
+  readonly runLog: RunLog;
   /** Does the work again while it is the disk that refuses it. */
   readonly patiently: <T>(work: () => T | Promise<T>) => Promise<T>;
 }): Output {
-  const { run, store } = o;
-  const at = { attempt: run.attempt, stepId: stepIdOfSingle };
+  const { at, runLog } = o;
   const redaction = o.redactor.stream();
-  const announcements = createAnnouncements(o);
-  let writer: LogWriter | undefined;
   let spool: SpoolFollower | undefined;
   let spoolPath = '';
   let spoolEnd = 0;
+  /** What lies below was printed while no server read it. */
+  let recoveredEnd = 0;
   let lastError: string | undefined;
   const leaps: SpoolJump[] = [];
 
-  async function open(): Promise<LogWriter> {
-    writer ??= await store.logs.openWriter({ runId: run.run_id, maxSizeBytes: o.maxSizeBytes });
-    return writer;
-  }
-
-  async function append(log: LogWriter, bytes: Buffer): Promise<void> {
+  async function append(log: LogWriter, bytes: Buffer, isRecovered: boolean): Promise<void> {
     const settledEnd = Math.max(0, spoolEnd - redaction.heldBytes);
-    const { firstSeq, count, progress } = await o.patiently(() => log.append({ ...at, bytes, spoolEnd: settledEnd }));
+    const { firstSeq, count, progress } = await o.patiently(() =>
+      log.append({ ...at, bytes, spoolEnd: settledEnd, isRecovered }),
+    );
     lastError = lastErrorIn(bytes) ?? lastError;
     // Of several in one read the last one says where the script is.
     const latest = progress.at(-1);
     if (!latest) {
-      announcements.addLines({ firstSeq, count });
+      runLog.addLines({ firstSeq, count });
       return;
     }
     const { percent, message, afterSeq } = latest;
     // Lines that are held back were counted before it, and become readable after it.
     const before = Math.min(count, afterSeq - firstSeq + 1);
-    announcements.addLines({ firstSeq, count: before });
-    announcements.addProgress({ percent, message }, afterSeq);
-    announcements.addLines({ firstSeq: firstSeq + before, count: count - before });
+    runLog.addLines({ firstSeq, count: before });
+    runLog.addProgress({ percent, message }, afterSeq);
+    runLog.addLines({ firstSeq: firstSeq + before, count: count - before });
   }
 
   /** A secret that began where the spool was cut off is waited for no longer. */
   async function leap(log: LogWriter, { cause, fromOffset, toOffset }: SpoolJump): Promise<void> {
     const rest = redaction.flush();
-    if (rest.length > 0) await append(log, rest);
+    if (rest.length > 0) await append(log, rest, false);
     const what = cause === 'hole' ? 'holds nothing' : 'was cut off by the script';
-    const message = `the output between its bytes ${fromOffset} and ${toOffset} ${what}`;
-    announcements.addLines(await o.patiently(() => log.note({ ...at, level: 'warn', message })));
+    await runLog.note(at, 'warn', `the output between its bytes ${fromOffset} and ${toOffset} ${what}`);
   }
 
   /** From where reading has come to. */
@@ -89,28 +72,25 @@ export function createOutput(o: {
         leaps.push(jump);
       },
       async onBytes(bytes, endOffset) {
-        const log = writer ?? (await o.patiently(open));
+        const log = await runLog.open();
         for (const jump of leaps.splice(0)) await leap(log, jump);
+        const isRecovered = spoolEnd < recoveredEnd;
         const clean = redaction.push(bytes);
         spoolEnd = endOffset;
-        await append(log, clean);
-        spool?.discard(log.spoolOffset(run.attempt));
+        await append(log, clean, isRecovered);
+        spool?.discard(log.spoolOffset(at));
         await log.ready();
       },
     });
   }
 
-  async function takeUp(): Promise<void> {
-    const log = await open();
-    spoolEnd = log.spoolOffset(run.attempt);
-    const announced = await store.journal.lastOutputSeq(run.run_id);
-    announcements.addLines({ firstSeq: announced + 1, count: log.lastSeq - announced });
-  }
-
   return {
     async follow(path, mode) {
       spoolPath = path;
-      if (mode === 'take-up') await o.patiently(takeUp);
+      if (mode === 'take-up') {
+        recoveredEnd = statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+        spoolEnd = (await runLog.open()).spoolOffset(at);
+      }
       spool = read();
     },
     async drain() {
@@ -125,28 +105,11 @@ export function createOutput(o: {
         }
       });
       const rest = redaction.flush();
-      if (rest.length > 0 && writer) await append(writer, rest);
+      if (rest.length > 0) await append(await runLog.open(), rest, false);
+      spool?.close();
     },
     lastError: () => lastError,
-    async note(level, message) {
-      announcements.addLines(await o.patiently(async () => (await open()).note({ ...at, level, message })));
-    },
-    commit: announcements.commit,
-    async close() {
-      const log = writer;
-      spool?.close();
-      if (log) announcements.addLines(await o.patiently(() => log.close()));
-      announcements.pause();
-    },
-    async release() {
-      spool?.close();
-      try {
-        await writer?.release();
-        await announcements.flush();
-      } finally {
-        announcements.pause();
-      }
-    },
+    close: () => spool?.close(),
   };
 }
 

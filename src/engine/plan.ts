@@ -4,13 +4,17 @@
 import { realpath } from 'node:fs/promises';
 import { isAbsolute, resolve } from 'node:path';
 import type { Catalog, CatalogEntry } from '../catalog/catalog.ts';
+import { evaluateExpression } from '../catalog/expression.ts';
+import { ExpressionError } from '../catalog/expression-error.ts';
 import { createFaultList } from '../domain/fault-list.ts';
-import type { JsonObject, Network, PathGrant, SecurityProfile } from '../domain/job.ts';
+import type { JobDefinition, JsonObject, Network, PathGrant, SecurityProfile } from '../domain/job.ts';
 import { checkPath, chooseNetwork, chooseProfile, type GrantKind } from '../domain/policy.ts';
 import { type Fault, Problem, validationError } from '../domain/problem.ts';
 import type { Grant, Isolation } from '../domain/run.ts';
 import { type HostReport, isolationOf } from '../exec/sandbox.ts';
+import type { Lane } from './lanes.ts';
 import { checkRequestArguments } from './request-arguments.ts';
+import { whatIsWrongWithSubRuns } from './sub-run-check.ts';
 
 /** The body of POST /runs and POST /plans. */
 export type RunRequest = {
@@ -47,20 +51,24 @@ export type ResolvedPlan = {
   readonly write: readonly string[];
   readonly resolvedArgs: Readonly<Record<string, string>>;
   readonly grants: readonly Grant[];
+  readonly lane: Lane;
   readonly denied: Problem | null;
 };
 
 const redacted = '[redacted]';
 
+export type PlanContext = { readonly catalog: Catalog; readonly policy: SecurityPolicy; readonly host: HostReport };
+
 /**
  * @throws Problem not-ready, job-not-found, job-invalid, validation-error. Everything that only stands in the way of
  * starting it is in `denied`.
  */
-export async function resolvePlan(
-  request: RunRequest,
-  o: { readonly catalog: Catalog; readonly policy: SecurityPolicy; readonly host: HostReport },
-): Promise<ResolvedPlan> {
-  const entry = o.catalog.find(request.job_id);
+export async function resolvePlan(request: RunRequest, o: PlanContext): Promise<ResolvedPlan> {
+  return resolveEntry(o.catalog.find(request.job_id), request, o);
+}
+
+/** The same for a job that may be another than the catalogue has by now. */
+export async function resolveEntry(entry: CatalogEntry, request: RunRequest, o: PlanContext): Promise<ResolvedPlan> {
   const job = entry.definition;
   const faults = createFaultList();
   const args = checkRequestArguments(job, request.args ?? {}, faults);
@@ -78,7 +86,10 @@ export async function resolvePlan(
     }
   };
 
-  refuseWhatComesLater(request, entry, args, denials);
+  refuseWhatComesLater(entry, args, denials);
+  const wrongSubRuns = whatIsWrongWithSubRuns(job, (id) => findJob(id, o.catalog));
+  if (wrongSubRuns !== undefined)
+    denials.push(new Problem('job-invalid', `The job '${job.id}' cannot run: ${wrongSubRuns}.`));
   const profile = orDenied(
     () =>
       chooseProfile({
@@ -136,6 +147,7 @@ export async function resolvePlan(
     ...paths,
     resolvedArgs,
     grants,
+    lane: laneOf(job, open),
     denied: denials[0] ?? null,
   };
 }
@@ -154,10 +166,9 @@ function takeSecrets(args: JsonObject, names: readonly string[]): { open: JsonOb
 }
 
 /** What later versions bring is refused by name, never passed over in silence. */
-function refuseWhatComesLater(request: RunRequest, entry: CatalogEntry, args: JsonObject, denials: Problem[]): void {
+function refuseWhatComesLater(entry: CatalogEntry, args: JsonObject, denials: Problem[]): void {
   const { id, unsupported, secretArgs, enabled } = entry.definition;
   const later: string[] = unsupported.map((key) => `'${key}' in the job '${id}'`);
-  if (request.priority !== undefined && request.priority !== 0) later.push("'priority' other than 0");
   for (const name of secretArgs) {
     if (typeof args[name] === 'object' && args[name] !== null) later.push(`the stored secret of '${name}'`);
   }
@@ -166,6 +177,30 @@ function refuseWhatComesLater(request: RunRequest, entry: CatalogEntry, args: Js
   }
   if (!enabled)
     denials.push(new Problem('job-invalid', `The job '${id}' is disabled: its config.yaml says enabled: false.`));
+}
+
+function findJob(id: string, catalog: Catalog): JobDefinition | undefined {
+  try {
+    return catalog.find(id).definition;
+  } catch (error) {
+    if (error instanceof Problem) return undefined;
+    throw error;
+  }
+}
+
+/** @throws Problem validation-error where `concurrency.key` has no value for these arguments */
+function laneOf(job: JobDefinition, args: JsonObject): Lane {
+  const { id: jobId, concurrency } = job;
+  const limit = concurrency?.limit ?? null;
+  if (concurrency?.key == null) return { jobId, limit, key: null };
+  try {
+    const value = evaluateExpression(concurrency.key, { args, steps: new Map(), run: {} });
+    return { jobId, limit, key: typeof value === 'string' ? value : JSON.stringify(value) };
+  } catch (error) {
+    if (!(error instanceof ExpressionError)) throw error;
+    const message = `the job's \`concurrency.key\`, ${concurrency.key}: ${error.message}`;
+    throw validationError([{ pointer: '/args', message, keyword: 'concurrency' }]);
+  }
 }
 
 function shownPath(wanted: PathGrant, args: JsonObject): string | undefined {

@@ -17,6 +17,16 @@ export async function removeRunFolder(dir: string, log: Logger): Promise<void> {
   }
 }
 
+/** Of a run whose steps may be run again: its workspace stays, its attempts go. Never rejects. */
+export async function keepWorkspace(dir: string, log: Logger): Promise<void> {
+  try {
+    const names = await readdir(dir);
+    await Promise.all(names.filter((name) => name !== 'workspace').map((name) => removeTree(join(dir, name))));
+  } catch (error) {
+    if (errorCode(error) !== 'ENOENT') log.warn({ err: error }, 'the attempts of a finished run were not removed');
+  }
+}
+
 /** Removes the folders of runs that have ended. One of a run that is not known stays: the database may be an older one. */
 export async function sweepRunFolders(o: {
   readonly runsDir: string;
@@ -49,7 +59,7 @@ async function removeTree(dir: string): Promise<void> {
  */
 function hasOnlyOurs(dir: string): boolean {
   try {
-    for (const folder of ['1/out', 'workspace/artifacts', 'workspace']) rmdirSync(join(dir, folder));
+    for (const folder of ['1-1/out', 'workspace/artifacts', 'workspace']) rmdirSync(join(dir, folder));
     return true;
   } catch {
     return false;

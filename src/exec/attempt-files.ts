@@ -14,7 +14,7 @@ export function spoolPath(attemptDir: string): string {
 }
 
 export function makeAttemptFiles(spec: AttemptSpec): AttemptPlaces {
-  const { attemptDir, workspaceDir, job, args } = spec;
+  const { attemptDir, workspaceDir, job, action, args } = spec;
   const inDir = join(attemptDir, 'in');
   const outDir = join(attemptDir, 'out');
 
@@ -29,7 +29,7 @@ export function makeAttemptFiles(spec: AttemptSpec): AttemptPlaces {
   const own: string[] = [inDir, outDir, join(workspaceDir, 'artifacts')].filter(makeFolder);
 
   writeOwn('args.json', JSON.stringify(args));
-  if (job.ulcProfile === 'ulc.shell.bash') {
+  if (action.ulcProfile === 'ulc.shell.bash') {
     writeOwn('args.bash', bashDeclarations(args, job.argspec, job.secretArgs));
   }
   if (changesUser(spec.profile)) for (const path of own) chownSync(path, uidOf(spec.profile), uidOf(spec.profile));

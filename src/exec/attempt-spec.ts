@@ -1,6 +1,6 @@
 // All that an attempt needs to be started.
 
-import type { JobDefinition, JsonObject, Network, SecurityProfile } from '../domain/job.ts';
+import type { CommandAction, JobDefinition, JsonObject, Network, SecurityProfile } from '../domain/job.ts';
 
 export type AttemptSpec = {
   readonly runId: string;
@@ -14,6 +14,9 @@ export type AttemptSpec = {
   readonly workspaceDir: string;
   readonly snapshotDir: string;
   readonly job: JobDefinition;
+  readonly action: Pick<CommandAction, 'command' | 'ulcProfile'>;
+  /** The step's own part of the environment: FLWD_MATRIX_…, FLWD_ITEM, FLWD_STEP_…. */
+  readonly variables: Readonly<Record<string, string>>;
   /** Without the secret ones. */
   readonly args: JsonObject;
   readonly secrets: ReadonlyMap<string, string>;

@@ -30,6 +30,9 @@ type Claim = {
 type Warn = (warning: string) => void;
 type Folders = { readonly workspaceDir: string; readonly outDir: string };
 
+/** What the script named, what lies in the workspace, or both. */
+export type ArtifactPlaces = 'named' | 'workspace' | 'all';
+
 const mostFiles = 10_000;
 const mostWarnings = 100;
 const longestNameCharacters = 255;
@@ -40,11 +43,13 @@ const artifactsFolder = 'artifacts';
  * fails; what the script left wrong is a warning for the run's log.
  */
 export async function findArtifacts(
-  o: Folders & { readonly patterns: readonly ArtifactPattern[] },
+  o: Folders & { readonly patterns: readonly ArtifactPattern[]; readonly places?: ArtifactPlaces },
 ): Promise<{ files: readonly FoundArtifact[]; warnings: readonly string[] }> {
   const { warnings, warn } = createWarnings();
-  const named = readNamedArtifacts(o.outDir, warn).map((artifact) => ({ ...artifact, isLink: true }));
-  const claims = [...named, ...(await claimsByPlace(o, warn))];
+  const { places = 'all' } = o;
+  const named = places === 'workspace' ? [] : readNamedArtifacts(o.outDir, warn);
+  const placed = places === 'named' ? [] : await claimsByPlace(o, warn);
+  const claims = [...named.map((artifact) => ({ ...artifact, isLink: true })), ...placed];
 
   const chosen = new Map<BytePath, Claim & { readonly sizeBytes: number }>();
   for (const claim of claims) {

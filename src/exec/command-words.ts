@@ -1,6 +1,6 @@
 // What is started inside the sandbox: the job's command, by its language.
 
-import type { JobDefinition, UlcProfile } from '../domain/job.ts';
+import type { CommandAction, UlcProfile } from '../domain/job.ts';
 import { nodePath } from './sandbox.ts';
 
 const interpreters: Readonly<Record<UlcProfile, readonly string[]>> = {
@@ -13,7 +13,7 @@ const interpreters: Readonly<Record<UlcProfile, readonly string[]>> = {
 };
 
 /** A word that begins with `./` is a file of the job's directory. */
-export function commandWords({ command, ulcProfile }: Pick<JobDefinition, 'command' | 'ulcProfile'>): string[] {
+export function commandWords({ command, ulcProfile }: Pick<CommandAction, 'command' | 'ulcProfile'>): string[] {
   const words = command.map((word) => (word.startsWith('./') ? `/job/${word.slice(2)}` : word));
   return [...interpreters[ulcProfile], ...words];
 }

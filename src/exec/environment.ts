@@ -25,6 +25,7 @@ export function attemptEnvironment(spec: AttemptSpec): Environment {
     HOME: '/workspace',
     ...argumentVariables(spec),
     ...jobVariables(spec),
+    ...spec.variables,
     FLWD_RUN_ID: spec.runId,
     FLWD_JOB_ID: spec.jobId,
     FLWD_STEP_ID: spec.stepId,
@@ -38,7 +39,7 @@ export function attemptEnvironment(spec: AttemptSpec): Environment {
     FLWD_ARTIFACTS_DIR: '/workspace/artifacts',
     FLWD_SECRETS_DIR: '/run/flwd/secrets',
     // Bash reads this file first, and the file takes the variable away again: only the job's own shell is prepared.
-    ...(spec.job.ulcProfile === 'ulc.shell.bash' ? { BASH_ENV: '/run/flwd/libexec/prelude.bash' } : {}),
+    ...(spec.action.ulcProfile === 'ulc.shell.bash' ? { BASH_ENV: '/run/flwd/libexec/prelude.bash' } : {}),
   };
 }
 

@@ -16,7 +16,7 @@ const shimPath = join(libexecDir, 'shim.sh');
 export function shimCommand(spec: AttemptSpec): string {
   const places = makeAttemptFiles(spec);
   const secretFds = [...spec.secrets.keys()].map((name, index) => ({ name, fd: firstFreeFd + index }));
-  const command = sandboxCommand({ ...spec, ...places, secretFds, argv: commandWords(spec.job) });
+  const command = sandboxCommand({ ...spec, ...places, secretFds, argv: commandWords(spec.action) });
   const environment = Object.entries(attemptEnvironment(spec)).map(([name, value]) => `${name}=${value}`);
   assertFits([...environment, ...command, spec.attemptDir]);
   return [

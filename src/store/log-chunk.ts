@@ -40,6 +40,13 @@ export const levelBits = 0b0111;
 export const stderrFlag = 0b1000;
 /** The line is JSON with a level and a message. */
 export const structuredFlag = 0b1_0000;
+/** Printed while no server read it. */
+export const recoveredFlag = 0b10_0000;
+
+/** Names the spool of an attempt among those of its run. */
+export function spoolKey({ stepId, attempt }: { readonly stepId: string; readonly attempt: number }): string {
+  return `${stepId} ${attempt}`;
+}
 
 export function levelOf(flags: number): LogLevel {
   return logLevels[flags & levelBits] ?? 'info';

@@ -3,7 +3,15 @@
 import type { LogLevel } from '../domain/log-line.ts';
 import { logLevels, progressMark, spoolMark, spoolMarks } from '../domain/log-line.ts';
 import type { Progress } from '../domain/run.ts';
-import { levelBits, type SpoolPosition, stderrFlag, structuredFlag, textStartOf, writeHead } from './log-chunk.ts';
+import {
+  levelBits,
+  recoveredFlag,
+  type SpoolPosition,
+  stderrFlag,
+  structuredFlag,
+  textStartOf,
+  writeHead,
+} from './log-chunk.ts';
 import { structuredLevel } from './log-structured.ts';
 
 export type SpoolBytes = {
@@ -11,6 +19,8 @@ export type SpoolBytes = {
   readonly stepId: string;
   /** Whole lines; bytes at the end without a newline are a line, too. */
   readonly bytes: Buffer;
+  /** Printed while no server read it. */
+  readonly isRecovered: boolean;
   /** The spool before these bytes, and after them. */
   readonly from: SpoolPosition;
   readonly to: SpoolPosition;
@@ -80,6 +90,7 @@ export function createChunkEncoder(): ChunkEncoder {
 
   return (input, at) => {
     const { bytes, from, stepId } = input;
+    const recovered = input.isRecovered ? recoveredFlag : 0;
     const size = bytes.length;
     const capacity = capacityFor(size, textStartOf(0, stepId), at.chunkTextBytes);
     if (out.length < capacity) out = Buffer.allocUnsafeSlow(capacity);
@@ -149,7 +160,7 @@ export function createChunkEncoder(): ChunkEncoder {
           verbatimFrom = position;
         }
         if ((flags & levelBits) > highestLevel) highestLevel = flags & levelBits;
-        table[tableBytes++] = flags;
+        table[tableBytes++] = flags | recovered;
         let length = contentEnd - contentStart;
         for (; length >= 0x80; length >>>= 7) table[tableBytes++] = (length & 0x7f) | 0x80;
         table[tableBytes++] = length;

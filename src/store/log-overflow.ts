@@ -7,6 +7,7 @@ import type { SpoolPosition } from './log-chunk.ts';
 export type HeldLines = {
   readonly attempt: number;
   readonly stepId: string;
+  readonly isRecovered: boolean;
   readonly bytes: Buffer;
   readonly atMs: number;
   readonly lineCount: number;

@@ -2,7 +2,7 @@
 
 import { isAscii } from 'node:buffer';
 import type { LogLine } from '../domain/log-line.ts';
-import { type Chunk, eachLine, levelOf, stderrFlag, structuredFlag } from './log-chunk.ts';
+import { type Chunk, eachLine, levelOf, recoveredFlag, stderrFlag, structuredFlag } from './log-chunk.ts';
 import { parseStructured } from './log-structured.ts';
 
 /** A chunk's lines from the index `from` on. */
@@ -28,6 +28,7 @@ export function toLines(
       step_id: chunk.stepId,
       stream: streamOf(flags),
       attempt: chunk.attempt,
+      ...(flags & recoveredFlag ? { recovered: true as const } : {}),
       ...(structured && hasMembers(structured.fields) && { fields: structured.fields }),
     });
   });
@@ -69,7 +70,7 @@ export function createFrameEncoder(): FrameEncoder {
         frames +=
           `id: ${chunk.firstSeq + index}\nevent: log\ndata: {"timestamp":"${toTimestamp(chunk.firstAtUs + index)}",` +
           `"level":"${levelOf(flags)}","message":${JSON.stringify(structured?.message ?? line)}` +
-          `${tail}${streamOf(flags)}${end}${fields}}\n\n`;
+          `${tail}${streamOf(flags)}${end}${flags & recoveredFlag ? ',"recovered":true' : ''}${fields}}\n\n`;
         if (frames.length > encodedLength) encodeFrames();
       });
     }

@@ -1,15 +1,15 @@
 // How far a log is: what its writer goes on from, and what stands at the start of each segment in a chunk without lines,
 // so that a later process needs to read the last segment alone.
 
-import { type Chunk, readChunk, type SpoolPosition, textStartOf, writeHead } from './log-chunk.ts';
+import { type Chunk, readChunk, type SpoolPosition, spoolKey, textStartOf, writeHead } from './log-chunk.ts';
 
 export type LogState = {
   lastSeq: number;
   lastAtUs: number;
   /** Text stored so far. */
   textBytes: number;
-  /** By attempt: up to where its spool need not be read again. */
-  readonly spool: Map<number, SpoolPosition>;
+  /** By `spoolKey`: up to where that spool need not be read again. */
+  readonly spool: Map<string, SpoolPosition>;
   /** Left out so far, and not yet said in the log. */
   omitted: Omission | undefined;
 };
@@ -22,7 +22,7 @@ type Omission = {
   readonly textBytes: number;
 };
 
-type StateText = { textBytes: number; spool: [number, SpoolPosition][]; omitted?: Omission };
+type StateText = { textBytes: number; spool: [string, SpoolPosition][]; omitted?: Omission };
 
 export function emptyState(): LogState {
   return { lastSeq: 0, lastAtUs: 0, textBytes: 0, spool: new Map(), omitted: undefined };
@@ -53,13 +53,13 @@ export function advance(state: LogState, chunk: Chunk): void {
     state.lastAtUs = chunk.firstAtUs;
     state.textBytes = said.textBytes;
     state.omitted = said.omitted;
-    for (const [attempt, position] of said.spool) state.spool.set(attempt, position);
+    for (const [key, position] of said.spool) state.spool.set(key, position);
     return;
   }
   state.lastSeq = chunk.firstSeq + chunk.lineCount - 1;
   state.lastAtUs = chunk.firstAtUs + chunk.lineCount - 1;
   state.textBytes += chunk.textEnd - chunk.textStart;
-  state.spool.set(chunk.attempt, chunk.spool);
+  state.spool.set(spoolKey(chunk), chunk.spool);
 }
 
 /** Takes all of a file's chunks; the file must be whole. */

@@ -3,7 +3,7 @@
 
 import type { LogLevel } from '../domain/log-line.ts';
 import type { Clock } from '../lib/clock.ts';
-import type { SpoolPosition } from './log-chunk.ts';
+import { type SpoolPosition, spoolKey } from './log-chunk.ts';
 import {
   type ChunkEncoder,
   type Encoded,
@@ -17,30 +17,29 @@ import type { LogFile } from './log-file.ts';
 import { createOverflow, type HeldLines, omissionText } from './log-overflow.ts';
 import { encodeState, type LogState } from './log-state.ts';
 
+type AttemptPlace = { readonly stepId: string; readonly attempt: number };
+
 /** Lines that can be read now; none of those that are held back until the log closes. */
 type Appended = { readonly firstSeq: number; readonly count: number };
 
 export type LogWriter = {
   readonly lastSeq: number;
   /** What lies below in that attempt's spool is never read again, by this process or a later one. Held-back lines are above. */
-  readonly spoolOffset: (attempt: number) => number;
+  readonly spoolOffset: (at: AttemptPlace) => number;
   /**
    * Takes whole lines, marks included, redacted; they are in the file when it returns. Throws when the disk refuses, and
    * has then taken nothing.
    */
-  readonly append: (o: {
-    readonly attempt: number;
-    readonly stepId: string;
-    readonly bytes: Buffer;
-    readonly spoolEnd: number;
-  }) => Appended & { readonly progress: readonly ReportedProgress[] };
+  readonly append: (
+    o: AttemptPlace & {
+      readonly bytes: Buffer;
+      readonly spoolEnd: number;
+      /** Printed while no server read it. */
+      readonly isRecovered?: boolean;
+    },
+  ) => Appended & { readonly progress: readonly ReportedProgress[] };
   /** A line of the engine's own. */
-  readonly note: (o: {
-    readonly attempt: number;
-    readonly stepId: string;
-    readonly level: LogLevel;
-    readonly message: string;
-  }) => Appended;
+  readonly note: (o: AttemptPlace & { readonly level: LogLevel; readonly message: string }) => Appended;
   /** To be awaited between appends when it is a promise: the disk or the compression is behind. */
   readonly ready: () => Promise<void> | undefined;
   /** Stores what was held back, seals and indexes everything; says which lines became readable by it. */
@@ -70,9 +69,9 @@ export function createLogWriter(o: {
   const beginningBytes = o.maxSizeBytes - endBytes;
   const chunkTextBytes = Math.max(leastChunkTextBytes, Math.min(maxChunkTextBytes, Math.floor(o.maxSizeBytes / 16)));
   const overflow = createOverflow(endBytes);
-  /** By attempt: how far its spool was handed over. What is held back of that is not stored yet. */
+  /** By `spoolKey`: how far that spool was handed over. What is held back of that is not stored yet. */
   const handedOver = new Map(state.spool);
-  /** By attempt: where a later process would go on. */
+  /** By `spoolKey`: where a later process would go on. */
   const written = new Map(state.spool);
   let uncheckedBytes = 0;
   let closing: Promise<Appended> | undefined;
@@ -88,10 +87,11 @@ export function createLogWriter(o: {
     for (let { textBytes } = state; textBytes < beginningBytes && fitting < chunks.length; fitting++) {
       textBytes += chunks[fitting]?.textBytes ?? 0;
     }
-    const appended = store(out, chunks.slice(0, fitting), input.attempt);
+    const appended = store(out, chunks.slice(0, fitting), spoolKey(input));
     for (const { inputStart, inputEnd, lineCount, textBytes, spool } of chunks.slice(fitting)) {
       const bytes = Buffer.from(input.bytes.subarray(inputStart, inputEnd));
-      hold({ attempt: input.attempt, stepId: input.stepId, bytes, atMs, lineCount, textBytes, spool });
+      const { attempt, stepId, isRecovered } = input;
+      hold({ attempt, stepId, isRecovered, bytes, atMs, lineCount, textBytes, spool });
     }
     return { ...appended, progress };
   }
@@ -101,7 +101,7 @@ export function createLogWriter(o: {
     return o.encode(input, { firstSeq: state.lastSeq + 1, firstAtUs, chunkTextBytes });
   }
 
-  function store(out: Buffer, chunks: readonly EncodedChunk[], attempt: number): Appended {
+  function store(out: Buffer, chunks: readonly EncodedChunk[], key: string): Appended {
     const firstSeq = state.lastSeq + 1;
     const first = chunks[0];
     const last = chunks.at(-1);
@@ -111,8 +111,8 @@ export function createLogWriter(o: {
     state.lastSeq = last.lastSeq;
     state.lastAtUs = last.lastAtUs;
     for (const { textBytes } of chunks) state.textBytes += textBytes;
-    state.spool.set(attempt, last.spool);
-    written.set(attempt, last.spool);
+    state.spool.set(key, last.spool);
+    written.set(key, last.spool);
     o.onStored(chunks.map(({ start, end }) => out.subarray(start, end)));
     return { firstSeq, count: last.lastSeq - firstSeq + 1 };
   }
@@ -128,7 +128,7 @@ export function createLogWriter(o: {
       const before = state.omitted ?? { lineCount: 0, textBytes: 0 };
       const lineCount = before.lineCount + dropped.lineCount;
       state.omitted = { attempt, stepId, lineCount, textBytes: before.textBytes + dropped.textBytes };
-      state.spool.set(attempt, dropped.spool);
+      state.spool.set(spoolKey(dropped), dropped.spool);
       uncheckedBytes += dropped.textBytes;
     }
   }
@@ -136,7 +136,7 @@ export function createLogWriter(o: {
   function writeCheckpoint(): void {
     const { lastSeq, lastAtUs } = state;
     file.write(encodeState(state), { firstSeq: lastSeq + 1, lastSeq, firstAtUs: lastAtUs, lastAtUs }, head);
-    for (const [attempt, position] of state.spool) written.set(attempt, position);
+    for (const [key, position] of state.spool) written.set(key, position);
     uncheckedBytes = 0;
   }
 
@@ -145,17 +145,18 @@ export function createLogWriter(o: {
     const { firstSeq, held } = left;
     if (state.omitted) {
       const { attempt, stepId } = state.omitted;
-      const spool = state.spool.get(attempt) ?? start;
-      const input = { attempt, stepId, bytes: markedLine('warn', omissionText(state.omitted)), from: spool, to: spool };
+      const spool = state.spool.get(spoolKey(state.omitted)) ?? start;
+      const bytes = markedLine('warn', omissionText(state.omitted));
+      const input = { attempt, stepId, bytes, isRecovered: false, from: spool, to: spool };
       const { out, chunks } = encodeNext(input, held[0]?.atMs ?? clock.now());
-      store(out, chunks, attempt);
+      store(out, chunks, spoolKey(input));
       state.omitted = undefined;
       writeCheckpoint();
     }
     for (let lines = held[0]; lines; lines = held[0]) {
-      const { attempt, stepId, bytes, spool, atMs } = lines;
-      const { out, chunks } = encodeNext({ attempt, stepId, bytes, from: spool, to: spool }, atMs);
-      store(out, chunks, attempt);
+      const { attempt, stepId, bytes, isRecovered, spool, atMs } = lines;
+      const { out, chunks } = encodeNext({ attempt, stepId, bytes, isRecovered, from: spool, to: spool }, atMs);
+      store(out, chunks, spoolKey(lines));
       held.shift();
     }
     return { firstSeq, count: state.lastSeq - firstSeq + 1 };
@@ -172,20 +173,22 @@ export function createLogWriter(o: {
     get lastSeq() {
       return state.lastSeq;
     },
-    spoolOffset: (attempt) => (written.get(attempt) ?? start).offset,
-    append({ attempt, stepId, bytes, spoolEnd }) {
-      const before = handedOver.get(attempt) ?? start;
+    spoolOffset: (at) => (written.get(spoolKey(at)) ?? start).offset,
+    append({ attempt, stepId, bytes, spoolEnd, isRecovered = false }) {
+      const key = spoolKey({ stepId, attempt });
+      const before = handedOver.get(key) ?? start;
       // Stored before a crash, in a write that the crash cut short.
       const skipBytes = Math.min(before.aheadBytes, bytes.length);
       const from = { offset: before.offset, aheadBytes: skipBytes };
       const to = { offset: spoolEnd, aheadBytes: before.aheadBytes - skipBytes };
-      const appended = take({ attempt, stepId, bytes: bytes.subarray(skipBytes), from, to });
-      handedOver.set(attempt, to);
+      const appended = take({ attempt, stepId, bytes: bytes.subarray(skipBytes), isRecovered, from, to });
+      handedOver.set(key, to);
       return appended;
     },
     note({ attempt, stepId, level, message }) {
-      const spool = handedOver.get(attempt) ?? start;
-      const { firstSeq, count } = take({ attempt, stepId, bytes: markedLine(level, message), from: spool, to: spool });
+      const spool = handedOver.get(spoolKey({ stepId, attempt })) ?? start;
+      const bytes = markedLine(level, message);
+      const { firstSeq, count } = take({ attempt, stepId, bytes, isRecovered: false, from: spool, to: spool });
       return { firstSeq, count };
     },
     ready: file.ready,

@@ -13,10 +13,12 @@ import { createJournal, type Journal } from './journal.ts';
 import { createLogStore, type LogStore } from './logs.ts';
 import { createRunStore, type RunStore } from './runs.ts';
 import { openSqliteDatabase } from './sqlite-database.ts';
+import { type StepStore, stepStore } from './steps.ts';
 
 export type Store = {
   readonly db: Database;
   readonly runs: RunStore;
+  readonly steps: StepStore;
   readonly journal: Journal;
   readonly artifacts: ArtifactStore;
   readonly idempotency: IdempotencyStore;
@@ -47,6 +49,7 @@ export async function openStore(o: {
   return {
     db,
     runs: createRunStore(db),
+    steps: stepStore,
     journal: createJournal(db),
     artifacts,
     idempotency: createIdempotencyStore(db),

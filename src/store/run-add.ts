@@ -1,12 +1,13 @@
-// Adding a run: its row, its plan, its first step, its labels, run.created, and run.waiting where it has to wait.
+// Adding a run: its row, its plan, its steps, its labels, run.created, and run.waiting where it has to wait.
 
-import { type JsonObject, stepIdOfSingle } from '../domain/job.ts';
+import type { JsonObject } from '../domain/job.ts';
 import type { Run, RunPlan, Trigger } from '../domain/run.ts';
 import type { Transaction } from './database.ts';
 import { prepareQuery } from './prepared-query.ts';
 import { countAddedRun } from './run-counts.ts';
 import type { RunDetails } from './run-rows.ts';
-import type { RunPlanRow, RunRow, StepRow } from './schema.ts';
+import type { RunPlanRow, RunRow } from './schema.ts';
+import { addSteps, type NewStep } from './step-moves.ts';
 
 export type NewRun = {
   readonly id: string;
@@ -28,31 +29,22 @@ export type NewRun = {
   readonly limits: JsonObject;
   readonly waiting: string | null;
   readonly plan: RunPlan;
+  readonly steps: readonly NewStep[];
+  readonly concurrency: { readonly limit: number | null; readonly key: string | null };
+  readonly rerunOf: string | null;
+  readonly parent: Run['parent'];
 };
 
 const firstAttempt = 1;
 
 const insertRun = prepareQuery((db, row: RunRow) => db.insertInto('runs').values(row));
 const insertPlan = prepareQuery((db, row: RunPlanRow) => db.insertInto('run_plans').values(row));
-const insertStep = prepareQuery((db, row: StepRow) => db.insertInto('steps').values(row));
 
 export async function addRun(tx: Transaction, run: NewRun): Promise<void> {
   const { id, jobId, tenant, createdAtMs, plan } = run;
   await insertRun(tx.db, toRow(run));
   await insertPlan(tx.db, { run_id: id, plan: JSON.stringify(plan), sealed: run.sealed });
-  await insertStep(tx.db, {
-    run_id: id,
-    step_id: stepIdOfSingle,
-    attempt: firstAttempt,
-    name: plan.job.title ?? plan.job.name,
-    status: 'pending',
-    reason: null,
-    started_at: null,
-    finished_at: null,
-    exit_code: null,
-    needs: '[]',
-    outputs: '{}',
-  });
+  await addSteps(tx, id, run.steps);
   const labels = Object.entries(run.labels);
   if (labels.length > 0) {
     const rows = labels.map(([key, value]) => ({ run_id: id, key, value, created_at: createdAtMs }));
@@ -68,8 +60,8 @@ export async function addRun(tx: Transaction, run: NewRun): Promise<void> {
 function toRow(run: NewRun): RunRow {
   const { limits, grants, source, security, requestId } = run;
   const details: RunDetails = {
-    rerun_of: null,
-    parent: null,
+    rerun_of: run.rerunOf,
+    parent: run.parent,
     limits,
     grants,
     source,
@@ -103,5 +95,8 @@ function toRow(run: NewRun): RunRow {
     details: JSON.stringify(details),
     args: JSON.stringify(run.args),
     result: null,
+    deadline_at: null,
+    concurrency_key: run.concurrency.key,
+    concurrency_limit: run.concurrency.limit,
   };
 }

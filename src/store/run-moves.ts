@@ -1,13 +1,12 @@
 // Every change of a run once it is added: one statement with its precondition in the `where`, made together with the
-// run's counters, its step's row and its events, so that no two changes can race.
+// run's counters and its events, so that no two changes can race. Its steps change in step-moves.ts.
 
-import { type JsonValue, stepIdOfSingle } from '../domain/job.ts';
+import type { JsonValue } from '../domain/job.ts';
 import {
   type Progress,
   type RunError,
   type RunMove,
   type RunReason,
-  type RunStatus,
   runMoves,
   type Termination,
 } from '../domain/run.ts';
@@ -16,59 +15,46 @@ import { prepareQuery } from './prepared-query.ts';
 import { countMovedRun } from './run-counts.ts';
 import { toJsonOrNull } from './run-rows.ts';
 
+export type RunClaim = { readonly atMs: number; readonly worker: string; readonly deadlineAtMs: number | null };
+
 export type RunChange = {
   readonly atMs: number;
   readonly reason?: RunReason | null;
   readonly exitCode?: number | null;
   readonly error?: RunError | null;
   readonly result?: { readonly value: JsonValue } | null;
-  readonly outputs?: Readonly<Record<string, string>>;
   readonly termination?: Termination | null;
-  readonly worker?: string;
 };
 
-export async function moveRun(tx: Transaction, id: string, move: RunMove, change: RunChange): Promise<boolean> {
-  return move === 'claim' ? start(tx, id, change) : end(tx, id, move, change);
-}
-
-const claimRun = prepareQuery((db, values: { id: string; atMs: number; worker: string | null }) =>
-  db
-    .updateTable('runs')
-    .set((eb) => ({
-      status: runMoves.claim.to,
-      waiting: null,
-      started_at: values.atMs,
-      worker: values.worker,
-      version: eb('version', '+', 1),
-    }))
-    .where('id', '=', values.id)
-    .where('status', 'in', runMoves.claim.from)
-    .returning(['job_id', 'tenant', 'source', 'attempt']),
+const updateClaimed = prepareQuery(
+  (db, values: { id: string; atMs: number; worker: string; deadlineAtMs: number | null }) =>
+    db
+      .updateTable('runs')
+      .set((eb) => ({
+        status: runMoves.claim.to,
+        waiting: null,
+        started_at: values.atMs,
+        worker: values.worker,
+        deadline_at: values.deadlineAtMs,
+        version: eb('version', '+', 1),
+      }))
+      .where('id', '=', values.id)
+      .where('status', 'in', runMoves.claim.from)
+      .returning(['job_id', 'tenant', 'source', 'attempt', 'created_at']),
 );
 
-const startStep = prepareQuery((db, values: { id: string; attempt: number; atMs: number }) =>
-  db
-    .updateTable('steps')
-    .set({ status: 'running', started_at: values.atMs })
-    .where('run_id', '=', values.id)
-    .where('step_id', '=', stepIdOfSingle)
-    .where('attempt', '=', values.attempt),
-);
-
-async function start(tx: Transaction, id: string, { atMs, worker }: RunChange): Promise<boolean> {
+/** False when it is not pending any more. */
+export async function claimRun(tx: Transaction, id: string, claim: RunClaim): Promise<boolean> {
   const { to } = runMoves.claim;
-  const [run] = await claimRun(tx.db, { id, atMs, worker: worker ?? null });
+  const [run] = await updateClaimed(tx.db, { id, ...claim });
   if (!run) return false;
-  const { job_id: jobId, tenant, attempt } = run;
-  await startStep(tx.db, { id, attempt, atMs });
   await countMovedRun(tx.db, run, { from: 'pending', to });
-  const about = { runId: id, jobId, tenant };
-  tx.emit({ type: 'run.started', ...about, data: { status: to, attempt } });
-  tx.emit({ type: 'step.started', ...about, data: { status: to, attempt, step_id: stepIdOfSingle } });
+  const data = { status: to, attempt: run.attempt, waited_ms: claim.atMs - run.created_at };
+  tx.emit({ type: 'run.started', runId: id, jobId: run.job_id, tenant: run.tenant, data });
   return true;
 }
 
-type End = Exclude<RunMove, 'claim'>;
+export type RunEnd = Exclude<RunMove, 'claim'>;
 type Ending = {
   readonly id: string;
   readonly atMs: number;
@@ -79,14 +65,15 @@ type Ending = {
   readonly termination: string | null;
 };
 
-const endRun = {
+const endMoved = {
   succeed: prepareEnd('succeed'),
   fail: prepareEnd('fail'),
+  expire: prepareEnd('expire'),
   withdraw: prepareEnd('withdraw'),
   cancel: prepareEnd('cancel'),
-} satisfies Record<End, unknown>;
+} satisfies Record<RunEnd, unknown>;
 
-function prepareEnd(move: End) {
+function prepareEnd(move: RunEnd) {
   return prepareQuery((db, values: Ending) =>
     db
       .updateTable('runs')
@@ -97,47 +84,21 @@ function prepareEnd(move: End) {
         finished_at: values.atMs,
         exit_code: values.exitCode,
         error: values.error,
-        result: values.result,
+        result: eb.fn.coalesce(eb.val(values.result), 'result'),
         termination: values.termination,
         version: eb('version', '+', 1),
       }))
       .where('id', '=', values.id)
       .where('status', 'in', runMoves[move].from)
-      .returning(['job_id', 'tenant', 'source', 'attempt', 'started_at']),
+      .returning(['job_id', 'tenant', 'source', 'attempt', 'started_at', 'created_at']),
   );
 }
 
-const endStep = prepareQuery(
-  (
-    db,
-    values: {
-      id: string;
-      attempt: number;
-      status: RunStatus;
-      reason: RunReason | null;
-      atMs: number;
-      exitCode: number | null;
-      outputs: string;
-    },
-  ) =>
-    db
-      .updateTable('steps')
-      .set({
-        status: values.status,
-        reason: values.reason,
-        finished_at: values.atMs,
-        exit_code: values.exitCode,
-        outputs: values.outputs,
-      })
-      .where('run_id', '=', values.id)
-      .where('step_id', '=', stepIdOfSingle)
-      .where('attempt', '=', values.attempt),
-);
-
-async function end(tx: Transaction, id: string, move: End, change: RunChange): Promise<boolean> {
+/** False when it had moved on. Its steps are ended before, or with `skipRest`. */
+export async function endRun(tx: Transaction, id: string, move: RunEnd, change: RunChange): Promise<boolean> {
   const { to } = runMoves[move];
   const { atMs, reason = null, exitCode = null } = change;
-  const [run] = await endRun[move](tx.db, {
+  const [run] = await endMoved[move](tx.db, {
     id,
     atMs,
     reason,
@@ -147,16 +108,35 @@ async function end(tx: Transaction, id: string, move: End, change: RunChange): P
     termination: toJsonOrNull(change.termination),
   });
   if (!run) return false;
-  const { job_id: jobId, tenant, attempt } = run;
-  const hadStarted = run.started_at !== null;
-  const outputs = JSON.stringify(change.outputs ?? {});
-  await endStep(tx.db, { id, attempt, status: to, reason, atMs, exitCode, outputs });
-  await countMovedRun(tx.db, run, { from: hadStarted ? 'running' : 'pending', to });
-  const about = { runId: id, jobId, tenant };
-  const data = { status: to, reason, exit_code: exitCode, attempt };
-  if (hadStarted) tx.emit({ type: 'step.finished', ...about, data: { ...data, step_id: stepIdOfSingle } });
-  tx.emit({ type: 'run.finished', ...about, data });
+  const { job_id: jobId, tenant, attempt, started_at: startedAt } = run;
+  await countMovedRun(tx.db, run, { from: startedAt === null ? 'pending' : 'running', to });
+  const duration_ms = startedAt === null ? null : atMs - startedAt;
+  const data = { status: to, reason, exit_code: exitCode, attempt, duration_ms };
+  tx.emit({ type: 'run.finished', runId: id, jobId, tenant, data });
   return true;
+}
+
+const updateTouched = prepareQuery((db, values: { id: string; attempt: number; result: string | null }) =>
+  db
+    .updateTable('runs')
+    .set((eb) => ({
+      version: eb('version', '+', 1),
+      attempt: eb.fn('max', ['attempt', eb.val(values.attempt)]),
+      result: eb.fn.coalesce(eb.val(values.result), 'result'),
+    }))
+    .where('id', '=', values.id)
+    .where('status', '=', 'running')
+    .returning('id'),
+);
+
+/** A step of it has changed. False when it is not running any more. */
+export async function touchRun(
+  tx: Transaction,
+  id: string,
+  o: { readonly attempt?: number; readonly result?: { readonly value: JsonValue } | null },
+): Promise<boolean> {
+  const [run] = await updateTouched(tx.db, { id, attempt: o.attempt ?? 1, result: toJsonOrNull(o.result) });
+  return run !== undefined;
 }
 
 export async function requestCancel(tx: Transaction, id: string, atMs: number): Promise<boolean> {

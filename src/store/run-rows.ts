@@ -48,6 +48,11 @@ export function toSummary(row: Pick<RunRow, (typeof summaryColumns)[number]>): R
   };
 }
 
+/** Rows come by their place and attempt: the last of a place stands for its step. */
+export function lastAttempts(rows: readonly StepRow[]): StepRow[] {
+  return rows.filter((row, at) => rows[at + 1]?.n !== row.n);
+}
+
 export function toRun(row: RunRow, steps: readonly StepRow[]): Run {
   const details: RunDetails = JSON.parse(row.details);
   return {
@@ -55,7 +60,7 @@ export function toRun(row: RunRow, steps: readonly StepRow[]): Run {
     args: JSON.parse(row.args),
     result: parseOrNull(row.result),
     error: parseOrNull(row.error),
-    steps: steps.map(toStep),
+    steps: lastAttempts(steps).map(toStep),
     ...details,
     termination: parseOrNull(row.termination),
     worker: row.worker,
@@ -63,18 +68,25 @@ export function toRun(row: RunRow, steps: readonly StepRow[]): Run {
   };
 }
 
-function toStep(row: StepRow): Step {
+export function toStep(row: StepRow): Step {
   return {
     step_id: row.step_id,
     name: row.name,
+    kind: row.kind,
     status: row.status,
     reason: row.reason,
+    message: row.message,
     attempt: row.attempt,
     needs: JSON.parse(row.needs),
+    instance_of: row.instance_of,
+    not_before: toTimestampOrNull(row.not_before),
     started_at: toTimestampOrNull(row.started_at),
     finished_at: toTimestampOrNull(row.finished_at),
     exit_code: row.exit_code,
     outputs: JSON.parse(row.outputs),
+    child_run_id: row.child_run_id,
+    approval: parseOrNull(row.approval),
+    termination: parseOrNull(row.termination),
   };
 }
 

@@ -2,13 +2,24 @@
 // and changing them is in run-add.ts and run-moves.ts.
 
 import type { NotNull } from 'kysely';
-import type { Progress, Run, RunMove, RunPlan, RunStatus, RunSummary } from '../domain/run.ts';
+import type { Progress, Run, RunPlan, RunStatus, RunSummary, Step } from '../domain/run.ts';
 import type { Database, Transaction } from './database.ts';
 import { prepareQuery } from './prepared-query.ts';
 import { addRun, type NewRun } from './run-add.ts';
 import { listRuns, type RunListQuery, type RunPage } from './run-list.ts';
-import { moveRun, type RunChange, requestCancel, setProgress, setWaiting } from './run-moves.ts';
-import { summaryColumns, toRun, toSummary } from './run-rows.ts';
+import {
+  claimRun,
+  endRun,
+  type RunChange,
+  type RunClaim,
+  type RunEnd,
+  requestCancel,
+  setProgress,
+  setWaiting,
+} from './run-moves.ts';
+import { summaryColumns, toRun, toStep, toSummary } from './run-rows.ts';
+import type { StepRow } from './schema.ts';
+import { skipRest } from './step-moves.ts';
 
 export type { NewRun } from './run-add.ts';
 export type { RunChange } from './run-moves.ts';
@@ -16,32 +27,54 @@ export type { RunChange } from './run-moves.ts';
 export type PendingRun = {
   readonly id: string;
   readonly jobId: string;
+  readonly tenant: string;
+  readonly priority: number;
   readonly waiting: string | null;
   readonly createdAtMs: number;
-  readonly queueMs: number | null;
+  readonly concurrency: NewRun['concurrency'];
+};
+
+export type StoredRun = {
+  readonly run: Run;
+  readonly plan: RunPlan;
+  readonly sealed: string | null;
+  readonly concurrency: NewRun['concurrency'];
+  readonly deadlineAtMs: number | null;
+  /** All attempts, by place and attempt. */
+  readonly attempts: readonly StepRow[];
 };
 
 export type RunStore = {
-  /** The run, its first step, and run.created. */
+  /** The run, its steps, and run.created. */
   readonly add: (tx: Transaction, run: NewRun) => Promise<void>;
-  /** False when the run had moved on. A run that never started announces its end alone, without its step's. */
-  readonly move: (tx: Transaction, id: string, move: RunMove, change: RunChange) => Promise<boolean>;
+  /** Pending → running; its steps start on their own. False when it had moved on. */
+  readonly claim: (tx: Transaction, id: string, claim: RunClaim) => Promise<boolean>;
+  /** With it, steps that never had their turn are skipped. False when the run had moved on. */
+  readonly end: (tx: Transaction, id: string, move: RunEnd, change: RunChange) => Promise<boolean>;
   /** False when it was requested before, or the run has ended. */
   readonly requestCancel: (tx: Transaction, id: string, atMs: number) => Promise<boolean>;
   readonly setWaiting: (tx: Transaction, id: string, waiting: string | null) => Promise<void>;
   readonly setProgress: (tx: Transaction, id: string, progress: Progress) => Promise<void>;
   readonly get: (id: string) => Promise<Run | undefined>;
   readonly summary: (id: string) => Promise<RunSummary | undefined>;
+  /** Every attempt of its steps, by step and attempt. */
+  readonly attempts: (id: string) => Promise<readonly Step[]>;
   /** Grows with every change of what `get` answers. */
   readonly version: (id: string) => Promise<number | undefined>;
   /** @throws Problem validation-error for a cursor of another list */
   readonly list: (query: RunListQuery) => Promise<RunPage>;
   /** What executing a run takes. Never served. */
-  readonly execution: (id: string) => Promise<{ run: Run; plan: RunPlan; sealed: string | null } | undefined>;
+  readonly execution: (id: string) => Promise<StoredRun | undefined>;
   /** Oldest first, those after run `afterId`. */
   readonly pending: (limit: number, afterId?: string) => Promise<readonly PendingRun[]>;
   /** Pending ones that have waited for longer than they may, some hundred at a time. */
   readonly overdue: (nowMs: number) => Promise<readonly { readonly id: string; readonly queueMs: number }[]>;
+  /** Running ones whose own time, or that of an attempt of theirs, is over. */
+  readonly pastDeadline: (nowMs: number) => Promise<readonly string[]>;
+  /** The next deadline of a run or an attempt after `nowMs`. */
+  readonly nextDeadline: (nowMs: number) => Promise<number | null>;
+  /** Running ones that are to be cancelled. */
+  readonly cancelling: () => Promise<readonly string[]>;
   readonly running: () => Promise<readonly string[]>;
   readonly counts: () => Promise<{ pending: number; running: number }>;
 };
@@ -53,7 +86,10 @@ const selectVersion = prepareQuery((db, { id }: { id: string }) =>
   db.selectFrom('runs').select('version').where('id', '=', id),
 );
 const selectSteps = prepareQuery((db, { id }: { id: string }) =>
-  db.selectFrom('steps').selectAll().where('run_id', '=', id).orderBy('step_id').orderBy('attempt'),
+  db.selectFrom('steps').selectAll().where('run_id', '=', id).orderBy('n').orderBy('attempt'),
+);
+const selectPlan = prepareQuery((db, { id }: { id: string }) =>
+  db.selectFrom('run_plans').select(['plan', 'sealed']).where('run_id', '=', id),
 );
 const countByStatus = prepareQuery((db, { status }: { status: RunStatus }) =>
   db
@@ -73,7 +109,12 @@ export function createRunStore(database: Database): RunStore {
 
   return {
     add: addRun,
-    move: moveRun,
+    claim: claimRun,
+    async end(tx, id, move, change) {
+      if (!(await endRun(tx, id, move, change))) return false;
+      await skipRest(tx, id, change.atMs);
+      return true;
+    },
     requestCancel,
     setWaiting,
     setProgress,
@@ -91,20 +132,38 @@ export function createRunStore(database: Database): RunStore {
 
     list: (query) => listRuns(read, query),
 
+    async attempts(id) {
+      return (await selectSteps(read, { id })).map(toStep);
+    },
+
     async execution(id) {
-      const run = await get(id);
-      const stored = await read
-        .selectFrom('run_plans')
-        .select(['plan', 'sealed'])
-        .where('run_id', '=', id)
-        .executeTakeFirst();
-      return run && stored && { run, plan: JSON.parse(stored.plan), sealed: stored.sealed };
+      const [row] = await selectRun(read, { id });
+      const [stored] = await selectPlan(read, { id });
+      if (!row || !stored) return undefined;
+      const attempts = await selectSteps(read, { id });
+      return {
+        run: toRun(row, attempts),
+        plan: JSON.parse(stored.plan),
+        sealed: stored.sealed,
+        concurrency: { limit: row.concurrency_limit, key: row.concurrency_key },
+        deadlineAtMs: row.deadline_at,
+        attempts,
+      };
     },
 
     async pending(limit, afterId) {
       let query = read
         .selectFrom('runs')
-        .select(['id', 'job_id as jobId', 'waiting', 'created_at as createdAtMs', 'queue_ms as queueMs'])
+        .select([
+          'id',
+          'job_id as jobId',
+          'tenant',
+          'priority',
+          'waiting',
+          'created_at as createdAtMs',
+          'concurrency_limit',
+          'concurrency_key',
+        ])
         .where('status', '=', 'pending')
         .orderBy('created_at')
         .orderBy('id')
@@ -118,7 +177,11 @@ export function createRunStore(database: Database): RunStore {
           ),
         );
       }
-      return query.execute();
+      const rows = await query.execute();
+      return rows.map(({ concurrency_limit: limit, concurrency_key: key, ...row }) => ({
+        ...row,
+        concurrency: { limit, key },
+      }));
     },
 
     overdue: (nowMs) =>
@@ -131,6 +194,48 @@ export function createRunStore(database: Database): RunStore {
         .limit(mostOverdue)
         .$narrowType<{ queueMs: NotNull }>()
         .execute(),
+
+    async pastDeadline(nowMs) {
+      const runs = read
+        .selectFrom('runs')
+        .select('id')
+        .where('deadline_at', '<=', nowMs)
+        .where('deadline_at', 'is not', null)
+        .where('finished_at', 'is', null)
+        .limit(mostOverdue);
+      const steps = read
+        .selectFrom('steps')
+        .select('run_id as id')
+        .where('deadline_at', '<=', nowMs)
+        .where('deadline_at', 'is not', null)
+        .where('finished_at', 'is', null)
+        .limit(mostOverdue);
+      const found = [...(await runs.execute()), ...(await steps.execute())];
+      return [...new Set(found.map(({ id }) => id))];
+    },
+
+    async nextDeadline(nowMs) {
+      const ofTable = (table: 'runs' | 'steps') =>
+        read
+          .selectFrom(table)
+          .select((eb) => eb.fn.min<number | null>('deadline_at').as('at'))
+          .where('deadline_at', '>', nowMs)
+          .where('deadline_at', 'is not', null)
+          .where('finished_at', 'is', null)
+          .executeTakeFirstOrThrow();
+      const found = [(await ofTable('runs')).at, (await ofTable('steps')).at].filter((at) => at !== null);
+      return found.length === 0 ? null : Math.min(...found);
+    },
+
+    async cancelling() {
+      const rows = await read
+        .selectFrom('runs')
+        .select('id')
+        .where('status', '=', 'running')
+        .where('cancel_requested_at', 'is not', null)
+        .execute();
+      return rows.map((row) => row.id);
+    },
 
     async running() {
       const rows = await read.selectFrom('runs').select('id').where('status', '=', 'running').orderBy('id').execute();

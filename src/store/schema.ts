@@ -2,7 +2,7 @@
 // what is only served is JSON in a text column.
 
 import type { JournalEntry } from '../domain/event.ts';
-import type { RunReason, RunStatus, Trigger } from '../domain/run.ts';
+import type { RunReason, RunStatus, StepKind, StepReason, StepStatus, Trigger } from '../domain/run.ts';
 
 export type Schema = {
   runs: RunRow;
@@ -48,6 +48,11 @@ export type RunRow = {
   details: string;
   args: string;
   result: string | null;
+  /** When `timeouts.run` is over; null before the start, and where there is none. */
+  deadline_at: number | null;
+  /** The value of `concurrency.key`. */
+  concurrency_key: string | null;
+  concurrency_limit: number | null;
 };
 
 /** Apart from `runs`, whose rows are written anew with every move. */
@@ -59,19 +64,36 @@ type RunLabelRow = { run_id: string; key: string; value: string; created_at: num
 /** How many runs there are of each kind, kept with every change, so that a list's total is not counted anew. */
 export type RunCountRow = { status: RunStatus; tenant: string; job_id: string; source: string; count: number };
 
-/** One row for each attempt of a step. */
+/** One row for each attempt of a step, which never changes once it has ended (ADR 0014). */
 export type StepRow = {
   run_id: string;
   step_id: string;
   attempt: number;
   name: string;
-  status: RunStatus;
-  reason: RunReason | null;
+  status: StepStatus;
+  reason: StepReason | null;
   started_at: number | null;
   finished_at: number | null;
   exit_code: number | null;
   needs: string;
   outputs: string;
+  /** Its place in the run, the same for all attempts; instances come behind the job's own steps. */
+  n: number;
+  kind: StepKind;
+  instance_of: string | null;
+  /** What makes it this instance: `{"matrix": {…}}` or `{"item": …}`. */
+  item: string | null;
+  /** Raised by whoever takes the attempt up; 0 before its start. */
+  epoch: number;
+  worker: string | null;
+  not_before: number | null;
+  deadline_at: number | null;
+  child_run_id: string | null;
+  message: string | null;
+  approval: string | null;
+  termination: string | null;
+  /** Outputs that hold a secret, encrypted: for the steps that follow. */
+  sealed: string | null;
 };
 
 /** The journal. A row of output owns the ids `id … id + count - 1` and names its first line (ADR 0004). */

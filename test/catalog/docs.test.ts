@@ -1,16 +1,26 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { configSchema } from '../../src/catalog/config-schema.ts';
+import { configSchema, stepSchema } from '../../src/catalog/config-schema.ts';
 import { idsOf, openCatalog, sourceAt } from './source-fixture.ts';
 
 const root = join(import.meta.dirname, '../..');
 
+const guide = readFileSync(join(root, 'docs/jobs.md'), 'utf8');
+
+/** The keys in the first column of the tables from one heading to the next. */
+function documentedKeys(from: string, to: string): string[] {
+  const section = guide.slice(guide.indexOf(`\n${from}\n`), guide.indexOf(`\n${to}\n`));
+  const keys = (section.match(/^\| `.*/gm) ?? []).flatMap((row) => row.split('|')[1]?.match(/(?<=`)[a-z_]+/g) ?? []);
+  return [...new Set(keys)].toSorted();
+}
+
 test('docs/jobs.md has every key of config.yaml in its table, and no other', () => {
-  const rows = readFileSync(join(root, 'docs/jobs.md'), 'utf8').match(/^\| `.*/gm) ?? [];
-  const documented = rows.flatMap((row) => row.split('|')[1]?.match(/(?<=`)[a-z_]+/g) ?? []);
-  const known = Object.keys(configSchema.properties ?? {});
-  expect([...new Set(documented)].toSorted()).toEqual(known.toSorted());
+  expect(documentedKeys('## config.yaml', '## Steps')).toEqual(Object.keys(configSchema.properties ?? {}).toSorted());
+});
+
+test('and every key of a step', () => {
+  expect(documentedKeys('## Steps', '### The graph')).toEqual(Object.keys(stepSchema.properties ?? {}).toSorted());
 });
 
 test('every job in examples/jobs can be used', async () => {

@@ -1,37 +1,8 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { stringify } from 'yaml';
-import { nothingIgnored } from '../../src/catalog/ignore.ts';
-import { readJobFile } from '../../src/catalog/job-file.ts';
-import { createPace } from '../../src/catalog/pace.ts';
-import type { JobDefinition } from '../../src/domain/job.ts';
-import { type Files, makeSource, write } from './source-fixture.ts';
-
-const scripts: Files = { 'run.sh': '#!/bin/bash\n', 'lib/x.sh': '#!/bin/bash\n', data: 'x' };
-
-async function read(config: string, files: Files = {}) {
-  const root = makeSource({ 'config.yaml': config });
-  write(root, { ...scripts, ...files });
-  return readJobFile({
-    source: { name: 'local', path: root, mountPath: 'j' },
-    path: '',
-    configFiles: ['config.yaml'],
-    ignore: nothingIgnored,
-    pace: createPace(),
-  });
-}
-
-async function definitionOf(config: string, files: Files = {}): Promise<JobDefinition> {
-  const job = await read(config, files);
-  if ('id' in job) return job;
-  throw new Error(JSON.stringify(job));
-}
-
-/** `line:column: message` of each fault. */
-async function faultsIn(config: string, files: Files = {}): Promise<string[]> {
-  const job = await read(config, files);
-  return 'id' in job ? [] : job.map(({ line, column, message }) => `${line}:${column}: ${message}`);
-}
+import { definitionOf, faultsIn, read } from './a-job-file.ts';
+import type { Files } from './source-fixture.ts';
 
 test('every key of a config.yaml arrives in the definition', async () => {
   const definition = await definitionOf(`name: Daily backup
@@ -55,8 +26,9 @@ security_profile: permissive
 permissions: {network: all, read: [/etc/ssl, {arg: target}], write: [data]}
 artifacts: {paths: ["*.tar.gz", {path: out/report.md, name: report, media_type: text/markdown}], mode: immutable, ttl: 30d}
 logs: {max_size: 64MiB}
-retry: {limit: 0}
-on_lost: fail
+retry: {limit: 3, backoff: fixed, delay: 2s, max_delay: 30s, on: [1, 75]}
+concurrency: {limit: 2, key: args.target, on_conflict: reject}
+on_lost: retry
 schedules: []
 `);
   expect(definition).toEqual({
@@ -71,8 +43,6 @@ schedules: []
     source: 'local',
     path: '.',
     executor: 'proc',
-    command: ['./run.sh', '--fast'],
-    ulcProfile: 'ulc.shell.bash',
     image: null,
     argspec: {
       type: 'object',
@@ -85,7 +55,23 @@ schedules: []
     secretArgs: ['token'],
     env: { LANG: 'C.UTF-8', TOKEN: { secret: 'token' } },
     composition: 'single',
-    steps: [],
+    steps: [
+      {
+        id: 'step_01',
+        name: null,
+        action: { kind: 'command', command: ['./run.sh', '--fast'], ulcProfile: 'ulc.shell.bash' },
+        needs: [],
+        condition: null,
+        matrix: null,
+        foreach: null,
+        retry: { limit: 3, backoff: 'fixed', delayMs: 2_000, maxDelayMs: 30_000, on: [1, 75] },
+        timeoutMs: 900_000,
+        continueOnError: false,
+        always: false,
+      },
+    ],
+    concurrency: { limit: 2, key: 'args.target', onConflict: 'reject' },
+    onLost: 'retry',
     timeouts: { runMs: 5_400_000, stepMs: 900_000, queueMs: 600_000 },
     cancel: { signal: 'INT', graceMs: 0 },
     securityProfile: 'permissive',
@@ -107,8 +93,16 @@ test('a job that says nothing but its command gets the defaults', async () => {
     title: null,
     version: '1.0.0',
     enabled: true,
-    command: ['./run.sh'],
-    ulcProfile: 'ulc.shell.bash',
+    steps: [
+      {
+        id: 'step_01',
+        action: { kind: 'command', command: ['./run.sh'], ulcProfile: 'ulc.shell.bash' },
+        retry: { limit: 0, backoff: 'exponential', delayMs: 1_000, maxDelayMs: 60_000, on: null },
+        timeoutMs: null,
+      },
+    ],
+    concurrency: null,
+    onLost: 'fail',
     argspec: { type: 'object', properties: {} },
     timeouts: { runMs: null, stepMs: null, queueMs: null },
     cancel: { signal: 'TERM', graceMs: 10_000 },
@@ -122,9 +116,6 @@ test('a job that says nothing but its command gets the defaults', async () => {
 test('what this version does not act on is named, so that its use can be refused', async () => {
   const single = await definitionOf(
     `command: ./x.ps1
-retry: {limit: 3, backoff: exponential, delay: 2s, max_delay: 1m, on: [1, 75]}
-concurrency: {limit: 2, key: args.target, on_conflict: queue}
-on_lost: retry
 permissions: {resources: {cpu: 2, memory: 1GiB, pids: 256}}
 artifacts: {default_key_pattern: "backups/{run_id}"}
 schedules: [{cron: "0 3 * * *", timezone: Europe/Berlin, args: {a: 1}, catch_up: none}]
@@ -137,9 +128,6 @@ env: {TOKEN: {secret: registry-token}}
     'ulc_profile: ulc.shell.pwsh',
     'schedules',
     'notify',
-    'retry',
-    'concurrency',
-    'on_lost: retry',
     'permissions.resources',
     'artifacts.default_key_pattern',
     'env.TOKEN.secret',
@@ -147,7 +135,7 @@ env: {TOKEN: {secret: registry-token}}
   const container = await definitionOf('executor: container\nimage: busybox\n');
   expect(container.unsupported).toEqual(['executor: container']);
   const steps = await definitionOf('steps: [{id: a, script: ./run.sh}]\n');
-  expect(steps).toMatchObject({ composition: 'steps', unsupported: ['composition: steps'] });
+  expect(steps).toMatchObject({ composition: 'steps', unsupported: [] });
 });
 
 describe('faults have their place and say what is wrong', () => {
@@ -299,7 +287,9 @@ describe('command', () => {
     ['tar', 'ulc.exec'],
     ['/usr/bin/env', 'ulc.exec'],
   ])('%s is %s', async (command, profile) => {
-    expect((await definitionOf(`command: ${command}\n`, files)).ulcProfile).toBe(profile);
+    expect((await definitionOf(`command: ${command}\n`, files)).steps[0]?.action).toMatchObject({
+      ulcProfile: profile,
+    });
   });
 
   test.each([
@@ -329,75 +319,5 @@ describe('command', () => {
     expect(await faultsIn('command: bash\nulc_profile: ulc.shell.bash\n')).toEqual([
       '1:10: ulc.shell.bash runs a file of the job: the command must begin with ./',
     ]);
-  });
-});
-
-function steps(text: string): string {
-  return `steps:\n${text}`;
-}
-
-function chainOf(count: number): string {
-  const lines = Array.from({ length: count }, (_, at) => {
-    const needs = at === 0 ? '[]' : `[s${at - 1}]`;
-    return `- {id: s${at}, command: 'true', needs: ${needs}}`;
-  });
-  return steps(lines.join('\n'));
-}
-
-describe('steps', () => {
-  test('a sound graph with every kind of step is accepted', async () => {
-    const definition = await definitionOf(`composition: steps
-steps:
-  - id: build
-    name: Build
-    script: ./lib/x.sh
-    matrix: {node: [22, 24]}
-    retry: {limit: 3, backoff: exponential, delay: 2s, max_delay: 1m, on: [1, 75]}
-    timeout: 5m
-  - {id: ask, approval: {text: Ship it?, by: [ada]}, needs: [build], if: 'args.env == "production"'}
-  - {id: ship, job: other/job, args: {a: 1, b: {from: steps.build.outputs.tag}}, needs: [build, ask]}
-  - {id: clean, command: [rm, -rf, x], needs: [ship], always: true, continue_on_error: true, foreach: steps.build.outputs.items}
-`);
-    expect(definition.steps.map((step) => step.id)).toEqual(['build', 'ask', 'ship', 'clean']);
-  });
-
-  test.each([
-    [steps('  - {id: a, script: ./run.sh, needs: [qqqq]}'), '2:39: there is no step `qqqq`'],
-    [
-      steps('  - {id: build, script: ./run.sh}\n  - {id: x, script: ./run.sh, needs: [biuld]}'),
-      '3:39: there is no step `biuld`: did you mean `build`?',
-    ],
-    [
-      steps('  - {id: a, script: ./run.sh, needs: [b]}\n  - {id: b, script: ./run.sh, needs: [a]}'),
-      '2:31: the steps need each other in a circle: a → b → a',
-    ],
-    [steps('  - {id: a, script: ./run.sh}\n  - {id: a, script: ./run.sh}'), '3:10: there is a step `a` already'],
-    [
-      steps('  - {id: a-b, script: ./run.sh}\n  - {id: A_b, script: ./run.sh}'),
-      '3:10: the outputs of `a-b` and `A_b` would be the same variables',
-    ],
-    [steps('  - {id: a}'), '2:5: a step has one of script, command, job, approval, and `a` has none'],
-    [
-      steps('  - {id: a, script: ./run.sh, job: x}'),
-      '2:5: a step has one of script, command, job, approval, and `a` has 2',
-    ],
-    [steps('  - {id: a, script: ./gone.sh}'), "2:21: `./gone.sh` is not in the job's directory"],
-    [steps('  - {id: a, script: tar}'), '2:21: a script is a file of the job: it must begin with ./'],
-    [steps('  - {id: a, script: ./run.sh, timeut: 5m}'), '2:31: unknown key `timeut`: did you mean `timeout`?'],
-    [steps('  - {id: a, script: ./run.sh, matrix: {x: [1], X: [2]}}'), '2:48: `x` and `X` would be the same variable'],
-    [steps('  - {id: a, script: ./run.sh, args: {}}'), '2:31: `args` are for a `job` alone'],
-    [
-      'composition: single\nsteps: [{id: a, script: ./run.sh}]\ncommand: ./run.sh',
-      '2:1: `steps` need `composition: steps`',
-    ],
-    ['composition: steps', '1:1: `composition: steps` needs `steps`'],
-    ['steps: [{id: a, script: ./run.sh}]\ncommand: ./run.sh', '2:1: a job with steps has no `command` of its own'],
-  ])('%j is refused', async (config, fault) => {
-    expect(await faultsIn(config)).toEqual([fault]);
-  });
-
-  test('500 steps are accepted, one more is not', async () => {
-    expect((await definitionOf(chainOf(500))).steps).toHaveLength(500);
-    expect(await faultsIn(chainOf(501))).toEqual(['1:1: `steps` must have at most 500 items']);
   });
 });

@@ -62,6 +62,9 @@ test('a job has the fields of the reference, the schema of its arguments as its 
     enabled: true,
     args: argspec,
     steps: [],
+    concurrency: null,
+    retry: { limit: 0, backoff: 'exponential', delay: '1s', max_delay: '1m', on: null },
+    on_lost: 'fail',
     timeouts: { run: '1h', step: null, queue: '10m' },
     revision: expect.stringMatching(/^[0-9a-f]{16,}$/),
     path: 'backup/daily',
@@ -96,10 +99,11 @@ test('arguments in the list form are served as a schema', async () => {
   });
 });
 
-test('the steps of a job are served as written', async () => {
+test('the steps of a job are served in the words of their author', async () => {
   expect(await server.json<Job>('/jobs/stepped')).toMatchObject({
     composition: 'steps',
-    steps: [{ id: 'build', script: './build.sh' }],
+    steps: [{ step_id: 'build', kind: 'script', command: ['./build.sh'], needs: [], if: null }],
+    retry: null,
   });
 });
 

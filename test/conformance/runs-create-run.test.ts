@@ -25,10 +25,6 @@ const server = await startServer({
     failing: bash('exit 3'),
     slow: bash('sleep 60'),
     broken: { 'config.yaml': 'command: [\n' },
-    stepped: {
-      'config.yaml': 'composition: steps\nsteps:\n  - {id: build, script: ./build.sh}\n',
-      'build.sh': 'true\n',
-    },
     contained: { 'config.yaml': 'executor: container\nimage: registry.example/tool@sha256:00\ncommand: [/bin/true]\n' },
     scheduled: bash('true', { schedules: [{ cron: '0 3 * * *' }] }),
     notifying: bash('true', { notify: { on: ['failed'], webhook: 'https://hooks.example/x' } }),
@@ -198,7 +194,6 @@ describe('refused', () => {
   test.each([
     ['nowhere', 404, 'job-not-found'],
     ['broken', 422, 'job-invalid'],
-    ['stepped', 422, 'not-supported-yet'],
     ['contained', 422, 'not-supported-yet'],
     ['scheduled', 422, 'not-supported-yet'],
     ['notifying', 422, 'not-supported-yet'],
@@ -260,7 +255,7 @@ describe('POST /plans', () => {
   });
 
   test.each([
-    ['stepped', 'not-supported-yet'],
+    ['contained', 'not-supported-yet'],
     ['disabled', 'profile-not-allowed'],
   ])('says why %s would be denied', async (jobId, slug) => {
     const response = await plan({ job_id: jobId });

@@ -7,6 +7,7 @@ import { createAnnouncements } from '../../src/engine/announcements.ts';
 import type { Database } from '../../src/store/database.ts';
 import { aRun } from '../store/a-run.ts';
 import { nowMs, openSqlite } from '../store/engines.ts';
+import { moveRun } from '../store/moves.ts';
 
 /** Those of a running run; `failures` is how many of the next transactions are rolled back. */
 async function setUp(failures = 0) {
@@ -18,7 +19,7 @@ async function setUp(failures = 0) {
   });
   const run = aRun();
   await database.transact((tx) => runs.add(tx, run));
-  await database.transact((tx) => runs.move(tx, run.id, 'claim', { atMs: nowMs }));
+  await database.transact((tx) => moveRun(tx, runs, run.id, 'claim', { atMs: nowMs }));
   const before = journal.latestId();
 
   let failuresLeft = failures;

@@ -34,6 +34,9 @@ async function setUp(quotaBytes: number) {
     return collect({
       workspaceDir,
       attemptDir: join(dir, runId, '1'),
+      places: 'all',
+      stepId: 'step_01',
+      taken: new Set(),
       job: sample('true').job,
       run: { run_id: runId, job_id: 'report', tenant: 'default' },
       redactor: createRedactor(['hunter2-secret']),

@@ -46,10 +46,10 @@ test('a place is given back when the run is not created', async () => {
 test('a plan says that the queue is full, and nothing of it where the run would start', async () => {
   const { create, engine, finished, holder } = await fullHouse(1);
   const plan = () => engine.plan({ job_id: 'quick' }, caller);
-  expect(await plan()).toMatchObject({ waiting: '1 of 1 runs are running', denied: null });
+  expect(await plan()).toMatchObject({ waiting: '1 of 1 slots are taken', denied: null });
   const waiting = await create('quick');
   expect(await plan()).toMatchObject({
-    waiting: '1 of 1 runs are running',
+    waiting: '1 of 1 slots are taken',
     denied: {
       type: 'https://flowd.org/problems/queue-full',
       detail: '1 run waits already; scheduler.queue.max_depth is 1.',
@@ -66,7 +66,7 @@ test('a run that has to wait from the start tells so among its events', async ()
   const entries = await store.journal.read({ afterId: 0, runId, limit: 10 });
   expect(entries).toMatchObject([
     { type: 'run.created', data: { status: 'pending' } },
-    { type: 'run.waiting', data: { status: 'pending', message: '1 of 1 runs are running' } },
+    { type: 'run.waiting', data: { status: 'pending', message: '1 of 1 slots are taken' } },
   ]);
   await engine.cancel(holder);
 });

@@ -9,7 +9,7 @@ import type { AttemptSpec } from '../../src/exec/attempt-spec.ts';
 import { openForkServer } from '../../src/exec/fork-server.ts';
 import { type AttemptEnd, type AttemptProcess, launch } from '../../src/exec/launch.ts';
 
-export type Sample = Partial<Omit<AttemptSpec, 'job' | 'secrets'>> & {
+export type Sample = Partial<Omit<AttemptSpec, 'job' | 'action' | 'secrets'>> & {
   readonly ulcProfile?: UlcProfile;
   readonly command?: readonly string[];
   readonly argspec?: JobDefinition['argspec'];
@@ -53,7 +53,9 @@ export function sample(script: string, o: Sample = {}): AttemptSpec {
     attemptDir: join(dir, 'runs', 'run_01', '1'),
     workspaceDir: join(dir, 'runs', 'run_01', 'workspace'),
     snapshotDir,
-    job: { ...job, command, ulcProfile, argspec, env, secretArgs: Object.keys(secrets) },
+    action: { command, ulcProfile },
+    variables: {},
+    job: { ...job, argspec, env, secretArgs: Object.keys(secrets) },
     args: {},
     secrets: new Map(Object.entries(secrets)),
     profile: 'secure',
@@ -125,14 +127,28 @@ const job: JobDefinition = {
   source: 'local',
   path: 'sample',
   executor: 'proc',
-  command: [],
-  ulcProfile: 'ulc.shell.bash',
   image: null,
   argspec: {},
   secretArgs: [],
   env: {},
   composition: 'single',
-  steps: [],
+  steps: [
+    {
+      id: 'step_01',
+      name: null,
+      action: { kind: 'command', command: ['./run.sh'], ulcProfile: 'ulc.shell.bash' },
+      needs: [],
+      condition: null,
+      matrix: null,
+      foreach: null,
+      retry: { limit: 0, backoff: 'exponential', delayMs: 1_000, maxDelayMs: 60_000, on: null },
+      timeoutMs: null,
+      continueOnError: false,
+      always: false,
+    },
+  ],
+  concurrency: null,
+  onLost: 'fail',
   timeouts: { runMs: null, stepMs: null, queueMs: null },
   cancel: { signal: 'TERM', graceMs: 10_000 },
   securityProfile: null,

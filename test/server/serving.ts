@@ -21,6 +21,7 @@ import type { RateLimit, ServerConfig } from '../../src/server/server-config.ts'
 import type { LogWriter } from '../../src/store/logs.ts';
 import { openStore, type Store } from '../../src/store/open.ts';
 import type { RunChange } from '../../src/store/runs.ts';
+import { moveRun } from '../store/moves.ts';
 import { engineOptions } from '../support/engine-options.ts';
 import { type JobFiles, writeJob } from '../support/jobs.ts';
 
@@ -204,6 +205,10 @@ async function addRun(store: Store, o: { readonly jobId?: string; readonly tenan
       grants: [],
       limits: {},
       waiting: null,
+      steps: [{ step_id: 'step_01', n: 1, name: 'Demo', kind: 'command', needs: [] }],
+      concurrency: { limit: null, key: null },
+      rerunOf: null,
+      parent: null,
       plan: {
         job,
         revision: '0123456789abcdef',
@@ -217,7 +222,7 @@ async function addRun(store: Store, o: { readonly jobId?: string; readonly tenan
   );
 
   const move: TestRun['move'] = async (name, change = {}) => {
-    await store.db.transact((tx) => store.runs.move(tx, id, name, { atMs: systemClock.now(), ...change }));
+    await store.db.transact((tx) => moveRun(tx, store.runs, id, name, { atMs: systemClock.now(), ...change }));
   };
   return {
     id,
@@ -273,14 +278,28 @@ const job: JobDefinition = {
   source: 'local-fs',
   path: 'demo',
   executor: 'proc',
-  command: ['./run.sh'],
-  ulcProfile: 'ulc.exec',
   image: null,
   argspec: { type: 'object' },
   secretArgs: [],
   env: {},
   composition: 'single',
-  steps: [],
+  steps: [
+    {
+      id: 'step_01',
+      name: null,
+      action: { kind: 'command', command: ['./run.sh'], ulcProfile: 'ulc.exec' },
+      needs: [],
+      condition: null,
+      matrix: null,
+      foreach: null,
+      retry: { limit: 0, backoff: 'exponential', delayMs: 1_000, maxDelayMs: 60_000, on: null },
+      timeoutMs: null,
+      continueOnError: false,
+      always: false,
+    },
+  ],
+  concurrency: null,
+  onLost: 'fail',
   timeouts: { runMs: null, stepMs: null, queueMs: null },
   cancel: { signal: 'TERM', graceMs: 1_000 },
   securityProfile: null,

@@ -87,12 +87,12 @@ describe.each(engines)('a log past its limit on $engine', (engine) => {
       writer.append(printed(text, spoolEnd));
     }
     const read = await log.readAll();
-    const notReadAgain = writer.spoolOffset(1);
+    const notReadAgain = writer.spoolOffset({ stepId: 'step_01', attempt: 1 });
 
     await log.restart();
     writer = await log.openWriter(3 * mebibyte);
     expect(placesOf(await log.readAll())).toBe(placesOf(read));
-    const offset = writer.spoolOffset(1);
+    const offset = writer.spoolOffset({ stepId: 'step_01', attempt: 1 });
     expect(offset).toBe(notReadAgain);
     // What is held back has to be read again, and not much more.
     expect(spoolEnd - offset).toBeGreaterThan(mebibyte);

@@ -33,7 +33,7 @@ describe.each(engines)('the log of a server that was killed, on $engine', (engin
     const log = await openLogFixture(engine, dir);
     const writer = await log.openWriter();
     const seen = await log.readAll();
-    const offset = writer.spoolOffset(1);
+    const offset = writer.spoolOffset({ stepId: 'step_01', attempt: 1 });
     expect(offset).toBeGreaterThanOrEqual(5_500_000);
     writer.append(printed(spool.slice(offset), spool.length));
     await writer.close();
@@ -68,8 +68,8 @@ describe.each(engines)('the log of a server that was killed, on $engine', (engin
     const { size } = statSync(path);
     const writer = await log.openWriter();
     expect(statSync(path).size).toBe(size);
-    expect(writer.spoolOffset(1)).toBe(Number(said.at(-2)));
-    writer.append(printed(spool.slice(writer.spoolOffset(1)), spool.length));
+    expect(writer.spoolOffset({ stepId: 'step_01', attempt: 1 })).toBe(Number(said.at(-2)));
+    writer.append(printed(spool.slice(writer.spoolOffset({ stepId: 'step_01', attempt: 1 })), spool.length));
     expect(await log.text()).toBe(spool);
   });
 
@@ -87,7 +87,7 @@ describe.each(engines)('the log of a server that was killed, on $engine', (engin
     truncateSync(path, readFileSync(path).length - lostBytes);
 
     const writer = await log.openWriter();
-    const offset = writer.spoolOffset(1);
+    const offset = writer.spoolOffset({ stepId: 'step_01', attempt: 1 });
     expect([0, cut]).toContain(offset);
     const kept = await log.readAll();
     expect(before.slice(0, kept.length)).toEqual(kept);
@@ -113,7 +113,7 @@ describe.each(engines)('the log of a server that was killed, on $engine', (engin
     file[file.indexOf('bb')] = 0;
     writeFileSync(path, file);
 
-    expect((await log.openWriter()).spoolOffset(1)).toBe(2);
+    expect((await log.openWriter()).spoolOffset({ stepId: 'step_01', attempt: 1 })).toBe(2);
     expect(await log.messages()).toEqual(['a']);
   });
 
@@ -124,7 +124,7 @@ describe.each(engines)('the log of a server that was killed, on $engine', (engin
     expect(log.files()).toEqual([`${runId}.1.raw`, `${runId}.2.raw`]);
 
     const writer = await log.openWriter();
-    expect(writer.spoolOffset(1)).toBe(cut);
+    expect(writer.spoolOffset({ stepId: 'step_01', attempt: 1 })).toBe(cut);
     expect(await log.text()).toBe(spool.slice(0, cut));
     writer.append(printed(spool.slice(cut), spool.length));
     await writer.close();
@@ -141,7 +141,7 @@ describe.each(engines)('the log of a server that was killed, on $engine', (engin
     truncateSync(path, statSync(path).size - 100_000);
 
     const writer = await log.openWriter();
-    const offset = writer.spoolOffset(1);
+    const offset = writer.spoolOffset({ stepId: 'step_01', attempt: 1 });
     expect(offset).toBeLessThan(5_000_000);
     writer.append(printed(spool.slice(offset), spool.length));
     await writer.close();
@@ -171,17 +171,25 @@ describe.each(engines)('the log of a server that was killed, on $engine', (engin
   test('knows each attempt’s place in its own spool, and keeps times growing', async () => {
     const log = await openLogFixture(engine);
     const first = await log.openWriter();
-    expect(first.spoolOffset(1)).toBe(0);
+    expect(first.spoolOffset({ stepId: 'step_01', attempt: 1 })).toBe(0);
     first.append(printed('a\n', 2, 1));
     first.append(printed('b\nc\n', 4, 2));
-    expect([first.spoolOffset(1), first.spoolOffset(2), first.spoolOffset(3)]).toEqual([2, 4, 0]);
+    expect([
+      first.spoolOffset({ stepId: 'step_01', attempt: 1 }),
+      first.spoolOffset({ stepId: 'step_01', attempt: 2 }),
+      first.spoolOffset({ stepId: 'step_01', attempt: 3 }),
+    ]).toEqual([2, 4, 0]);
     const { length } = await log.readAll();
     await first.close();
     await log.restart();
 
     log.clock.atMs -= 10_000;
     const writer = await log.openWriter();
-    expect([writer.spoolOffset(1), writer.spoolOffset(2), writer.spoolOffset(3)]).toEqual([2, 4, 0]);
+    expect([
+      writer.spoolOffset({ stepId: 'step_01', attempt: 1 }),
+      writer.spoolOffset({ stepId: 'step_01', attempt: 2 }),
+      writer.spoolOffset({ stepId: 'step_01', attempt: 3 }),
+    ]).toEqual([2, 4, 0]);
     expect(writer.lastSeq).toBe(length);
     expect(writer.append(printed('d\n', 6, 2))).toMatchObject({ firstSeq: 4, count: 1 });
     await writer.close();
@@ -195,7 +203,10 @@ describe.each(engines)('the log of a server that was killed, on $engine', (engin
     expect(log.files()).toEqual([`${runId}.1.raw`, `${runId}.2.raw`]);
     await log.restart();
     const last = await log.openWriter();
-    expect([last.spoolOffset(1), last.spoolOffset(2)]).toEqual([2, 6]);
+    expect([
+      last.spoolOffset({ stepId: 'step_01', attempt: 1 }),
+      last.spoolOffset({ stepId: 'step_01', attempt: 2 }),
+    ]).toEqual([2, 6]);
   });
 
   test('is readable by those who wait as soon as it is taken up', async () => {

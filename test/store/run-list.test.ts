@@ -6,6 +6,7 @@ import type { RunListQuery } from '../../src/store/run-list.ts';
 import type { NewRun, RunChange } from '../../src/store/runs.ts';
 import { aRun } from './a-run.ts';
 import { engines, nowMs, type Opened } from './engines.ts';
+import { moveRun } from './moves.ts';
 
 describe.each(engines)('the list of runs on $engine', ({ open }) => {
   let dir: string;
@@ -25,7 +26,7 @@ describe.each(engines)('the list of runs on $engine', ({ open }) => {
     const run = aRun(over);
     await store.database.transact(async (tx) => {
       await store.runs.add(tx, run);
-      if (failure) await store.runs.move(tx, run.id, 'fail', { atMs: nowMs, ...failure });
+      if (failure) await moveRun(tx, store.runs, run.id, 'expire', { atMs: nowMs, ...failure });
     });
     return run.id;
   }
@@ -147,7 +148,7 @@ describe.each(engines)('the list of runs on $engine', ({ open }) => {
       cursor = page.nextCursor;
       await add({ createdAtMs: nowMs + 1_000 });
       const [oldest = ''] = ids;
-      await store.database.transact((tx) => store.runs.move(tx, oldest, 'withdraw', { atMs: nowMs }));
+      await store.database.transact((tx) => moveRun(tx, store.runs, oldest, 'withdraw', { atMs: nowMs }));
     } while (cursor !== null);
 
     expect(seen).toEqual(ids.toReversed());

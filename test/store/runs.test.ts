@@ -4,9 +4,10 @@ import { join } from 'node:path';
 import * as fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type RunMove, runStatuses } from '../../src/domain/run.ts';
-import type { NewRun, RunChange } from '../../src/store/runs.ts';
+import type { NewRun } from '../../src/store/runs.ts';
 import { aRun } from './a-run.ts';
 import { engines, nowMs, type Opened } from './engines.ts';
+import { type MoveChange, moveRun } from './moves.ts';
 
 describe.each(engines)('runs on $engine', ({ open }) => {
   let dir: string;
@@ -26,8 +27,8 @@ describe.each(engines)('runs on $engine', ({ open }) => {
     await store.database.transact((tx) => store.runs.add(tx, run));
     return run.id;
   };
-  const move = (id: string, by: RunMove, change: RunChange = { atMs: nowMs + 1_000 }): Promise<boolean> =>
-    store.database.transact((tx) => store.runs.move(tx, id, by, change));
+  const move = (id: string, by: RunMove, change: MoveChange = { atMs: nowMs + 1_000 }): Promise<boolean> =>
+    store.database.transact((tx) => moveRun(tx, store.runs, id, by, change));
   const events = () => store.commits.flat().map((entry) => ('data' in entry ? [entry.type, entry.data] : [entry.type]));
 
   test('a new run is shown as it was created', async () => {
@@ -63,6 +64,13 @@ describe.each(engines)('runs on $engine', ({ open }) => {
           finished_at: null,
           exit_code: null,
           outputs: {},
+          kind: 'command',
+          message: null,
+          instance_of: null,
+          not_before: null,
+          child_run_id: null,
+          approval: null,
+          termination: null,
         },
       ],
       attempt: 1,
@@ -123,10 +131,10 @@ describe.each(engines)('runs on $engine', ({ open }) => {
     expect(events()).toEqual([
       ['run.created', { status: 'pending' }],
       ['run.waiting', { status: 'pending', message: 'a slot' }],
-      ['run.started', { status: 'running', attempt: 1 }],
+      ['run.started', { status: 'running', attempt: 1, waited_ms: 1_000 }],
       ['step.started', { status: 'running', attempt: 1, step_id: 'step_01' }],
       ['step.finished', { status: 'success', reason: null, exit_code: 0, attempt: 1, step_id: 'step_01' }],
-      ['run.finished', { status: 'success', reason: null, exit_code: 0, attempt: 1 }],
+      ['run.finished', { status: 'success', reason: null, exit_code: 0, attempt: 1, duration_ms: 8_000 }],
     ]);
   });
 
@@ -155,13 +163,13 @@ describe.each(engines)('runs on $engine', ({ open }) => {
     const withdrawn = await add();
     await move(withdrawn, 'withdraw');
     const failed = await add();
-    await move(failed, 'fail', { atMs: nowMs, reason: 'timeout', error: { message: 'waited too long' } });
+    await move(failed, 'expire', { atMs: nowMs, reason: 'timeout', error: { message: 'waited too long' } });
 
     expect(events()).toEqual([
       ['run.created', { status: 'pending' }],
-      ['run.finished', { status: 'cancelled', reason: null, exit_code: null, attempt: 1 }],
+      ['run.finished', { status: 'cancelled', reason: null, exit_code: null, attempt: 1, duration_ms: null }],
       ['run.created', { status: 'pending' }],
-      ['run.finished', { status: 'failed', reason: 'timeout', exit_code: null, attempt: 1 }],
+      ['run.finished', { status: 'failed', reason: 'timeout', exit_code: null, attempt: 1, duration_ms: null }],
     ]);
     expect(await store.runs.get(withdrawn)).toMatchObject({ status: 'cancelled', started_at: null });
   });
@@ -173,7 +181,7 @@ describe.each(engines)('runs on $engine', ({ open }) => {
     const before = { run: await store.runs.get(id), version: await store.runs.version(id) };
     const announced = store.commits.length;
 
-    for (const late of ['claim', 'succeed', 'fail', 'withdraw', 'cancel'] as const) {
+    for (const late of ['claim', 'succeed', 'fail', 'expire', 'withdraw', 'cancel'] as const) {
       expect(await move(id, late, { atMs: nowMs + 5_000, exitCode: 1 })).toBe(false);
     }
     expect(await move('run_missing', 'claim')).toBe(false);
@@ -263,7 +271,7 @@ describe.each(engines)('runs on $engine', ({ open }) => {
     const run = aRun({ sealed: 'AAAA' });
     await store.database.transact((tx) => store.runs.add(tx, run));
 
-    expect(await store.runs.execution(run.id)).toEqual({
+    expect(await store.runs.execution(run.id)).toMatchObject({
       run: await store.runs.get(run.id),
       plan: run.plan,
       sealed: 'AAAA',
@@ -290,9 +298,11 @@ describe.each(engines)('runs on $engine', ({ open }) => {
     const [claimed = ''] = ids;
     await move(claimed, 'claim');
 
+    const concurrency = { limit: null, key: null };
+    const waits = { jobId: 'backup/daily', tenant: 'default', priority: 0, waiting: null, concurrency };
     expect(await store.runs.pending(2)).toEqual([
-      { id: ids[1], jobId: 'backup/daily', waiting: null, createdAtMs: nowMs - 2, queueMs: 600_000 },
-      { id: ids[2], jobId: 'backup/daily', waiting: null, createdAtMs: nowMs, queueMs: 600_000 },
+      { id: ids[1], ...waits, createdAtMs: nowMs - 2 },
+      { id: ids[2], ...waits, createdAtMs: nowMs },
     ]);
     expect((await store.runs.pending(2, ids[2])).map(({ id }) => id)).toEqual([ids[3]]);
     expect(await store.runs.running()).toEqual([claimed]);
@@ -312,7 +322,7 @@ describe.each(engines)('runs on $engine', ({ open }) => {
       fc.record({
         kind: fc.constant('move' as const),
         run: fc.nat(20),
-        by: fc.constantFrom<RunMove>('claim', 'succeed', 'fail', 'withdraw', 'cancel'),
+        by: fc.constantFrom<RunMove>('claim', 'succeed', 'fail', 'expire', 'withdraw', 'cancel'),
         isBroken: fc.boolean(),
       }),
     );
@@ -328,7 +338,7 @@ describe.each(engines)('runs on $engine', ({ open }) => {
                 await store.runs.add(tx, run);
                 ids.push(run.id);
               } else {
-                await store.runs.move(tx, ids.at(-1 - one.run) ?? 'run_missing', one.by, { atMs: nowMs });
+                await moveRun(tx, store.runs, ids.at(-1 - one.run) ?? 'run_missing', one.by, { atMs: nowMs });
               }
               if (one.isBroken) throw new Error('taken back');
             }),

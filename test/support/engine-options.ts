@@ -18,7 +18,7 @@ export function engineOptions(dataDir: string, parts: { snapshots: Snapshots; fo
       masked,
       mayGrant: () => [],
     },
-    limits: { globalConcurrency: 4, jobConcurrency: null, maxDepth: null },
+    limits: { globalConcurrency: 4, jobConcurrency: null, maxDepth: null, weightOf: () => 1 },
     execution: {
       forkServer,
       runsDir: join(dataDir, 'runs'),

@@ -8,6 +8,7 @@ import { createBoundedCache } from '../../lib/bounded-cache.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { formatDurationOrNull } from '../../lib/units.ts';
 import type { Handlers } from '../exchange.ts';
+import { toRetryView, toStepView } from '../step-view.ts';
 import { type StoredAnswer, sendStored, toStoredAnswer } from '../stored-answer.ts';
 
 const cachedChars = 16 * 1024 * 1024;
@@ -53,11 +54,20 @@ export function createJobHandlers(o: {
   }
 
   function toDetail(entry: CatalogEntry, revision: string) {
-    const { argspec, steps, timeouts, path } = entry.definition;
+    const { argspec, composition, steps, concurrency, onLost, timeouts, path } = entry.definition;
+    const isSingle = composition === 'single';
+    const [first] = steps;
     return {
       ...toSummary(entry),
       args: argspec,
-      steps,
+      steps: isSingle ? [] : steps.map(toStepView),
+      concurrency: concurrency && {
+        limit: concurrency.limit,
+        key: concurrency.key,
+        on_conflict: concurrency.onConflict,
+      },
+      retry: isSingle && first ? toRetryView(first.retry) : null,
+      on_lost: onLost,
       timeouts: {
         run: formatDurationOrNull(timeouts.runMs),
         step: formatDurationOrNull(timeouts.stepMs),

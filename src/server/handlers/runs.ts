@@ -24,7 +24,15 @@ type KnownRun = {
   readonly checkedAtMs: number;
 };
 
-type Names = 'createRun' | 'createPlan' | 'listRuns' | 'getRun' | 'cancelRun';
+type Names =
+  | 'createRun'
+  | 'createPlan'
+  | 'listRuns'
+  | 'getRun'
+  | 'cancelRun'
+  | 'rerunRun'
+  | 'approveRun'
+  | 'listRunAttempts';
 
 export function createRunHandlers(o: {
   readonly runs: RunStore;
@@ -83,6 +91,27 @@ export function createRunHandlers(o: {
       return readRun(path.run_id, known).then((answer) => sendStored(request, reply, answer));
     },
 
+    async rerunRun({ request, reply, path, body }) {
+      const { runId, body: answer } = await engine.rerun(path.run_id, body, callerOf(request));
+      return reply
+        .code(201)
+        .header('location', `${apiBase}/runs/${runId}`)
+        .type('application/json; charset=utf-8')
+        .send(answer);
+    },
+
+    async approveRun({ request, path, body }) {
+      await engine.approve(path.run_id, body, callerOf(request));
+      return { run_id: path.run_id, step_id: body.step_id, decision: body.decision };
+    },
+
+    async listRunAttempts({ path, query }) {
+      const attempts = await runs.attempts(path.run_id);
+      if (attempts.length === 0) throw notFound(path.run_id);
+      const { step_id: stepId } = query;
+      return { attempts: stepId === undefined ? attempts : attempts.filter((one) => one.step_id === stepId) };
+    },
+
     async cancelRun({ reply, path }) {
       const { status } = await engine.cancel(path.run_id);
       return reply.code(status === 'cancelled' ? 200 : 202).send({ run_id: path.run_id, status });
@@ -96,7 +125,7 @@ function notFound(runId: string): Problem {
 
 const faces: readonly Trigger['type'][] = ['cli', 'mcp'];
 
-function callerOf(request: Exchange<'createRun'>['request']): Caller {
+function callerOf(request: Exchange<Names>['request']): Caller {
   const face = request.raw.headers['x-flwd-client'];
   const trigger = faces.find((one) => one === face) ?? 'api';
   return { principal: request.principal, trigger, requestId: request.id };

@@ -4,10 +4,11 @@ import type { Kysely } from 'kysely';
 import { StartError } from '../../lib/start-error.ts';
 import type { Schema } from '../schema.ts';
 import { initial } from './0001-initial.ts';
+import { steps } from './0002-steps.ts';
 import type { ColumnTypes, Migration } from './migration.ts';
 
 /** In order; a database's version is how many of them it has. */
-export const migrations: readonly Migration[] = [initial];
+export const migrations: readonly Migration[] = [initial, steps];
 
 /** The database that is being migrated. */
 type MigrationTarget = {

@@ -13,7 +13,7 @@ const spool = readFileSync(spoolPath);
 const { store } = await openLogStore(engine, dir, { now: () => nowMs });
 const writer = await store.openWriter({ runId, maxSizeBytes: 2 ** 30 });
 
-let from = writer.spoolOffset(1);
+let from = writer.spoolOffset({ stepId: 'step_01', attempt: 1 });
 for (let sizeBytes = 1; from < spool.length; sizeBytes = (sizeBytes * 7) % 300_007) {
   const to = spool.indexOf('\n', Math.min(from + sizeBytes, spool.length - 1)) + 1;
   try {

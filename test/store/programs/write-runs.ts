@@ -3,6 +3,7 @@
 import { writeSync } from 'node:fs';
 import { aRun } from '../a-run.ts';
 import { engines, nowMs } from '../engines.ts';
+import { moveRun } from '../moves.ts';
 
 const [, , engineName, dir = ''] = process.argv;
 const store = await engines.find(({ engine }) => engine === engineName)?.open(dir);
@@ -15,9 +16,9 @@ async function writeRuns(): Promise<never> {
     const run = aRun();
     await database.transact((tx) => runs.add(tx, run));
     say('pending', run.id);
-    await database.transact((tx) => runs.move(tx, run.id, 'claim', { atMs: nowMs }));
+    await database.transact((tx) => moveRun(tx, runs, run.id, 'claim', { atMs: nowMs }));
     say('running', run.id);
-    await database.transact((tx) => runs.move(tx, run.id, 'succeed', { atMs: nowMs, exitCode: 0 }));
+    await database.transact((tx) => moveRun(tx, runs, run.id, 'succeed', { atMs: nowMs, exitCode: 0 }));
     say('success', run.id);
   }
 }

@@ -1,0 +1,84 @@
+// A binary heap that knows where each value stands, so that any of them can be taken out.
+
+export type BinaryHeap<T> = {
+  readonly size: number;
+  readonly first: () => T | undefined;
+  /** The first that passes; asks only about what comes before it, and about what it has not yet seen to come after. */
+  readonly firstThat: (passes: (value: T) => boolean) => T | undefined;
+  readonly add: (value: T) => void;
+  /** False where it is not there. The order among those that stay must be as it was when they came. */
+  readonly remove: (value: T) => boolean;
+};
+
+/** `isBefore` is a total order: two values never stand at the same place. */
+export function createBinaryHeap<T extends object>(isBefore: (a: T, b: T) => boolean): BinaryHeap<T> {
+  const values: T[] = [];
+  const places = new Map<T, number>();
+
+  function put(value: T, place: number): void {
+    values[place] = value;
+    places.set(value, place);
+  }
+
+  function rise(value: T, from: number): void {
+    let place = from;
+    while (place > 0) {
+      const above = (place - 1) >> 1;
+      const parent = values[above];
+      if (parent === undefined || !isBefore(value, parent)) break;
+      put(parent, place);
+      place = above;
+    }
+    put(value, place);
+  }
+
+  function sink(value: T, from: number): void {
+    let place = from;
+    for (;;) {
+      const left = 2 * place + 1;
+      const [one, other] = [values[left], values[left + 1]];
+      if (one === undefined) break;
+      const isOther = other !== undefined && isBefore(other, one);
+      const child = isOther ? other : one;
+      if (!isBefore(child, value)) break;
+      put(child, place);
+      place = isOther ? left + 1 : left;
+    }
+    put(value, place);
+  }
+
+  return {
+    get size() {
+      return values.length;
+    },
+    first: () => values[0],
+    firstThat(passes) {
+      let best: T | undefined;
+      const look = (place: number): void => {
+        const value = values[place];
+        if (value === undefined || (best !== undefined && isBefore(best, value))) return;
+        if (passes(value)) {
+          best = value;
+          return;
+        }
+        look(2 * place + 1);
+        look(2 * place + 2);
+      };
+      look(0);
+      return best;
+    },
+    add(value) {
+      rise(value, values.length);
+    },
+    remove(value) {
+      const place = places.get(value);
+      if (place === undefined) return false;
+      places.delete(value);
+      const last = values.pop();
+      if (last === undefined || last === value) return true;
+      rise(last, place);
+      if (values[place] === last) sink(last, place);
+      return true;
+    },
+  };
+}

@@ -1,0 +1,369 @@
+// The conductor of one run, from its first step to its last row. It turns decisions into rows and processes: what follows
+// from one end is one transaction, and a process starts only once that is durable (ADR 0014).
+
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { Problem } from '../domain/problem.ts';
+import { retryDelayMs } from '../domain/retry.ts';
+import type { Decision as Approval } from '../domain/run.ts';
+import { createRedactor } from '../exec/redact.ts';
+import { outlast } from '../lib/shortage.ts';
+import { formatDuration } from '../lib/units.ts';
+import type { NewArtifact } from '../store/artifacts.ts';
+import type { Transaction } from '../store/database.ts';
+import { isStorageFault } from '../store/storage-fault.ts';
+import { cancelled, type Interruption, type Outcome } from './attempt.ts';
+import { hasEnded, type Place } from './places.ts';
+import { createRunArtifacts } from './run-artifacts.ts';
+import type { ConductContext, ConductSource, Surroundings } from './run-context.ts';
+import { keepWorkspace, removeRunFolder } from './run-folders.ts';
+import { createRunLog } from './run-log.ts';
+import type { Decision, Ending } from './run-state.ts';
+import { runVerdict } from './run-verdict.ts';
+import type { Slot } from './slots.ts';
+import { createStepChanges, must, newTurn, Superseded, type Turn } from './step-changes.ts';
+import { createStepRunner, nothingDone } from './step-runner.ts';
+
+export type Conductor = {
+  readonly runId: string;
+  /** The run's last row is written, or this process has let go of it. */
+  readonly finished: Promise<void>;
+  /** Claims the run and begins its first steps, in one transaction with `work`; `slot` is for one of them. */
+  readonly begin: (slot: Slot, work?: (tx: Transaction) => Promise<void>) => Promise<void>;
+  /** Goes on with what a former process has begun. */
+  readonly resume: (holdSlot: () => Slot) => Promise<void>;
+  /** Ends all of it. Calling it again changes nothing. */
+  readonly cancel: () => void;
+  /** @throws Problem approval-not-pending, permission-denied */
+  readonly approve: (stepId: string, approval: Approval) => Promise<void>;
+  /** Interrupts what has outlived its deadline. */
+  readonly enforceDeadlines: () => void;
+  /** Lets go of it: the next start takes it up. Never rejects. */
+  readonly detach: () => Promise<void>;
+};
+
+/** Of what has ended only the rows are missing: a server that stops waits so long for them. */
+const finishingMs = 1_500;
+
+export function conduct(source: ConductSource, context: ConductContext, around: Surroundings): Conductor {
+  const { run, plan, state, secrets } = source;
+  const { store, clock } = context;
+  const { job } = plan;
+  const about = { runId: run.run_id, jobId: run.job_id, tenant: run.tenant };
+  const log = context.log.child({ run_id: run.run_id, job_id: run.job_id });
+  const runDir = join(context.runsDir, run.run_id);
+  const workspaceDir = join(runDir, 'workspace');
+  const isSingle = job.steps.length === 1 && state.places[0]?.kind === 'command';
+  const redactor = createRedactor(secrets.values());
+  const settling = new Set<Promise<unknown>>();
+  const terminations = [...source.terminations];
+  const detaching = new AbortController();
+  const { promise: finished, resolve: markFinished } = Promise.withResolvers<void>();
+  let { deadlineAtMs } = source;
+  let aborting: Interruption | undefined;
+  /** Something was ended, or kept from its turn, by it. */
+  let hasAborted = false;
+  let isOver = false;
+  /** Until then, whoever asks for something is asked to come again: the reaper does, each second. */
+  let isAttending = false;
+  let writing: Promise<unknown> = Promise.resolve();
+  const runLog = createRunLog({ run, store, maxSizeBytes: job.logs.maxSizeBytes, log, patiently });
+  const limits = context.artifactLimits;
+  const artifacts = createRunArtifacts({
+    run,
+    job,
+    workspaceDir,
+    redactor,
+    runLog,
+    store,
+    limits,
+    clock,
+    log,
+    patiently,
+  });
+  const { noticeDeadline } = around;
+  const changes = createStepChanges({ ...context, about, state, steps: store.steps, noticeDeadline });
+
+  const runner = createStepRunner({
+    ...source,
+    changes,
+    about,
+    runDir,
+    workspaceDir,
+    redactor,
+    runLog,
+    context,
+    around,
+    log,
+    patiently,
+    detaching: detaching.signal,
+    settle,
+    complete,
+    watch,
+  });
+
+  /** A disk that is full decides nothing about a run. After `detach` it throws: the rest is the next start's. */
+  function patiently<T>(work: () => T | Promise<T>): Promise<T> {
+    return outlast(work, {
+      isPassing: isStorageFault,
+      signal: detaching.signal,
+      onWait: (error) => log.warn({ err: error }, 'what a run has left cannot be stored yet'),
+    });
+  }
+
+  /** Whole, and in the order of the decisions. */
+  function write(work: (tx: Transaction) => Promise<void>): Promise<void> {
+    const written = writing.then(() => patiently(() => runLog.commit(work)));
+    writing = written.catch(() => undefined);
+    return written;
+  }
+
+  /** An attempt is over: it is tried again, or its step has ended. */
+  async function settle(place: Place, outcome: Outcome): Promise<void> {
+    const hadProcess = runner.attemptOf(place) !== undefined;
+    if (outcome.termination) terminations.push(outcome.termination);
+    const delayMs = aborting ? undefined : delayOfRetry(place, outcome);
+    const turn = newTurn();
+    if (delayMs !== undefined) {
+      runner.forget(place);
+      changes.retry(place, outcome, delayMs, turn);
+      runner.begin(place, turn);
+      return complete(turn);
+    }
+    let ending = outcome;
+    if (hadProcess) {
+      const { artifacts: taken, failure } = await artifacts.take(isSingle ? 'all' : 'named', runner.placeOf(place));
+      turn.changes.push((tx) => store.artifacts.add(tx, taken));
+      if (failure && outcome.status === 'success') ending = { ...outcome, status: 'failed', ...failure };
+    }
+    turn.result = ending.result;
+    runner.forget(place);
+    end(place, ending, turn);
+    await complete(turn);
+  }
+
+  function delayOfRetry(place: Place, { status, reason, exitCode }: Outcome): number | undefined {
+    if (status !== 'failed') return undefined;
+    const { retry: policy } = state.stepOf(place);
+    const { attempt } = place;
+    return retryDelayMs(policy, { attempt, reason, exitCode, retriesLost: job.onLost === 'retry' });
+  }
+
+  function end(place: Place, outcome: Ending & Partial<Outcome>, turn: Turn, approval: Approval | null = null): void {
+    changes.end(place, outcome, turn, approval);
+    carryOut(state.end(place, outcome), turn);
+  }
+
+  function carryOut(decisions: readonly Decision[], turn: Turn, takeSlot = runner.requestSlot): void {
+    for (const decision of decisions) {
+      if (decision.kind === 'begin') runner.begin(decision.place, turn, takeSlot);
+      else if (decision.kind === 'end') changes.end(decision.place, decision.ending, turn);
+      else if (decision.kind === 'expand') changes.expand(decision, turn);
+      else {
+        if (decision.reason === 'run_ended') hasAborted = true;
+        changes.skip(decision, turn);
+      }
+    }
+  }
+
+  /** Decides what follows, writes it with what has led to it, and then starts what begins. */
+  async function complete(turn: Turn): Promise<void> {
+    carryOut(state.next(aborting !== undefined), turn);
+    if (state.isOver) return finish(turn);
+    if (turn.changes.length > 0) {
+      const attempt = Math.max(...state.places.map((place) => place.attempt));
+      await write(async (tx) => {
+        for (const change of turn.changes) await change(tx);
+        must(await store.steps.touch(tx, run.run_id, { attempt, result: turn.result }));
+      });
+    }
+    carryOn(turn);
+  }
+
+  async function finish(turn: Turn): Promise<void> {
+    if (isOver) return;
+    isOver = true;
+    const last = state.places.findLast(({ kind, epoch }) => kind === 'command' && epoch > 0);
+    const kept = last && !isSingle ? await artifacts.take('workspace', runner.placeOf(last)) : noArtifacts;
+    await runLog.close();
+    const { move, change } = runVerdict({
+      state,
+      aborted: hasAborted ? aborting : undefined,
+      artifactFailure: kept.failure,
+      terminations,
+    });
+    await write(async (tx) => {
+      for (const act of turn.changes) await act(tx);
+      await store.artifacts.add(tx, kept.artifacts);
+      must(await store.runs.end(tx, run.run_id, move, { ...change, result: turn.result, atMs: clock.now() }));
+    });
+    if (move === 'fail') log.warn({ reason: change.reason, error: change.error?.message }, 'a run failed');
+    markFinished();
+    void (isSingle ? removeRunFolder(runDir, log) : keepWorkspace(runDir, log));
+  }
+
+  /** One place is to end, because of its time or the run's. */
+  function interrupt(place: Place, why: Interruption, turn: Turn): void {
+    if (place.status === 'waiting_approval') {
+      hasAborted = true;
+      end(place, { ...nothingDone, ...why }, turn);
+      return;
+    }
+    const what = runner.interrupt(place, why);
+    if (what === 'interrupted') hasAborted = true;
+    if (what === 'waiting') carryOut(state.drop(place, 'run_ended', 'the run ended before its turn'), turn);
+  }
+
+  function abort(why: Interruption): void {
+    if (aborting || isOver || !isAttending || detaching.signal.aborted) return;
+    aborting = why;
+    const turn = newTurn();
+    for (const place of state.places) if (!hasEnded(place)) interrupt(place, why, turn);
+    watch(complete(turn));
+  }
+
+  /** A fault of flwd: what is alive is ended, and the run with it. */
+  async function abandon(error: unknown): Promise<void> {
+    if (detaching.signal.aborted) return;
+    if (error instanceof Superseded) {
+      log.warn('another process has taken the run over');
+      detaching.abort();
+      for (const attempt of runner.attempts()) attempt.detach();
+      markFinished();
+      return;
+    }
+    log.error({ err: error }, 'a run could not be attended');
+    isOver = true;
+    const message = 'the engine could not attend to the run';
+    const why: Interruption = { status: 'failed', reason: 'lost', message };
+    for (const attempt of runner.attempts()) attempt.interrupt(why);
+    await Promise.all(runner.attempts().map(({ gone }) => gone));
+    await runLog.close().catch(() => undefined);
+    const running = state.places.filter((place) => place.epoch > 0 && !hasEnded(place));
+    await write(async (tx) => {
+      for (const place of running) {
+        const { stepId, attempt, epoch } = place;
+        await store.steps.end(tx, about, { stepId, attempt, epoch }, { ...why, atMs: clock.now() });
+      }
+      const ending = { reason: 'lost', error: { message }, atMs: clock.now() } as const;
+      await store.runs.end(tx, run.run_id, 'fail', ending);
+    });
+    markFinished();
+    void removeRunFolder(runDir, log);
+  }
+
+  function watch(work: Promise<void>): void {
+    const watched = work.catch(abandon).catch((error: unknown) => {
+      if (!detaching.signal.aborted) log.error({ err: error }, 'the end of a run was not written');
+    });
+    settling.add(watched);
+    void watched.finally(() => settling.delete(watched));
+  }
+
+  return {
+    runId: run.run_id,
+    finished,
+    async begin(given, work) {
+      let spare: Slot | undefined = given;
+      const takeSlot = (place: Place): Slot | undefined => {
+        if (!spare) return runner.requestSlot(place);
+        const slot = spare;
+        spare = undefined;
+        return slot;
+      };
+      isAttending = true;
+      const turn = newTurn();
+      const atMs = clock.now();
+      deadlineAtMs = job.timeouts.runMs === null ? null : atMs + job.timeouts.runMs;
+      carryOut(state.next(false), turn, takeSlot);
+      const endsAtOnce = state.isOver;
+      try {
+        await store.db.transact(async (tx) => {
+          await work?.(tx);
+          must(await store.runs.claim(tx, run.run_id, { atMs, worker: context.worker, deadlineAtMs }));
+          if (!endsAtOnce) for (const change of turn.changes) await change(tx);
+        });
+      } catch (error) {
+        detaching.abort();
+        runner.withdraw();
+        given.release();
+        throw error;
+      }
+      spare?.release();
+      if (deadlineAtMs !== null) around.noticeDeadline(deadlineAtMs);
+      if (endsAtOnce) watch(finish(turn));
+      // Starting a process holds the event loop for milliseconds: the answer goes out first.
+      else setImmediate(() => carryOn(turn));
+    },
+    async resume(holdSlot) {
+      await patiently(() => store.db.transact((tx) => store.steps.takeUp(tx, run.run_id, context.worker)));
+      for (const place of state.places) if (place.epoch > 0 && !hasEnded(place)) place.epoch += 1;
+      await runLog.takeUp();
+      await artifacts.takeUp();
+      const turn = newTurn();
+      for (const place of state.places) {
+        if (place.status === 'pending' && place.item !== null) runner.begin(place, turn);
+        else runner.takeUp(place, holdSlot);
+      }
+      isAttending = true;
+      watch(complete(turn));
+    },
+    cancel: () => abort(cancelled),
+    async approve(stepId, approval) {
+      if (!isAttending) throw new Problem('not-ready', 'The server is taking the run up.');
+      const place = state.places.find((one) => one.stepId === stepId && one.kind === 'approval');
+      if (place?.status !== 'waiting_approval' || isOver) {
+        throw new Problem('approval-not-pending', `The step '${stepId}' of the run does not wait for an approval.`);
+      }
+      const { action } = state.stepOf(place);
+      if (action.kind === 'approval' && action.by && !action.by.includes(approval.by)) {
+        throw new Problem(
+          'permission-denied',
+          `The step '${stepId}' asks for the approval of ${action.by.join(', ')}.`,
+        );
+      }
+      const turn = newTurn();
+      const denied = { status: 'failed', reason: 'approval_denied', message: `denied by ${approval.by}` } as const;
+      const approved = { status: 'success', reason: null, message: `approved by ${approval.by}` } as const;
+      end(place, { ...nothingDone, ...(approval.decision === 'approve' ? approved : denied) }, turn, approval);
+      const completed = complete(turn);
+      watch(completed);
+      await completed;
+    },
+    enforceDeadlines() {
+      if (!isAttending) return;
+      const nowMs = clock.now();
+      if (deadlineAtMs !== null && deadlineAtMs <= nowMs) {
+        const message = `the run did not end within ${formatDuration(job.timeouts.runMs ?? 0)}`;
+        return abort({
+          status: 'failed',
+          reason: 'timeout',
+          message: isSingle ? message.slice('the run '.length) : message,
+        });
+      }
+      const turn = newTurn();
+      for (const place of state.places) {
+        if (hasEnded(place) || place.deadlineAtMs === null || place.deadlineAtMs > nowMs) continue;
+        const message = `did not end within ${formatDuration(state.stepOf(place).timeoutMs ?? 0)}`;
+        interrupt(place, { status: 'failed', reason: 'timeout', message }, turn);
+      }
+      if (turn.changes.length > 0) watch(complete(turn));
+    },
+    async detach() {
+      runner.withdraw();
+      const isEnding = isOver || runner.attempts().some((attempt) => attempt.hasEnded());
+      if (isEnding) await Promise.race([Promise.all(settling), delay(finishingMs, undefined, { ref: false })]);
+      detaching.abort();
+      for (const attempt of runner.attempts()) attempt.detach();
+      await runLog.release().catch((error: unknown) => log.warn({ err: error }, 'the log of a run was left as it was'));
+      markFinished();
+    },
+  };
+}
+
+/** What comes once a turn is durable. */
+function carryOn({ after }: Turn): void {
+  for (const act of after) act();
+}
+
+const noArtifacts = { artifacts: [] as readonly NewArtifact[], failure: null } as const;

@@ -1,0 +1,129 @@
+// What must happen by a certain time, or because the database says so, whether or not anybody here acted on it: deadlines,
+// cancels, and runs that wait though they could start. It looks once a second, and at the nearest deadline.
+
+import type { Clock } from '../lib/clock.ts';
+import { toTimerDelay } from '../lib/clock.ts';
+import type { Logger } from '../lib/logger.ts';
+import { formatDuration } from '../lib/units.ts';
+import type { Store } from '../store/open.ts';
+import { isStorageFault } from '../store/storage-fault.ts';
+import type { Dispatcher } from './dispatch.ts';
+
+export type Reaper = {
+  readonly start: () => void;
+  /** A deadline is in the database from now on. */
+  readonly notice: (atMs: number) => void;
+  /** What is wrong with the queue, in words; null when nothing is. */
+  readonly complaint: () => string | null;
+  readonly stop: () => Promise<void>;
+};
+
+const tickMs = 1_000;
+/** Beyond the grace period: after this, the conductor has not done its part. */
+export const overtimeMs = 15_000;
+/** A run that could start is started within a turn of the event loop. */
+const startableMs = 5_000;
+
+export function createReaper(o: {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly dispatcher: Dispatcher;
+  /** Ends a run whose conductor did not, processes and rows; knows the run's grace period. */
+  readonly forceEnd: (runId: string, nowMs: number) => Promise<void>;
+  /** Adds pending runs that the queue does not know. */
+  readonly resync: () => Promise<void>;
+}): Reaper {
+  const { store, clock, log, dispatcher } = o;
+  let ticker: NodeJS.Timeout | undefined;
+  let nearest: { readonly atMs: number; readonly timer: NodeJS.Timeout } | undefined;
+  let looking: Promise<void> | undefined;
+  let isDue = false;
+  let isStopped = false;
+  let startableSince: number | undefined;
+
+  function look(): void {
+    if (isStopped) return;
+    isDue = true;
+    looking ??= lookOnce()
+      .catch((error: unknown) => {
+        if (!isStorageFault(error)) log.error({ err: error }, 'deadlines could not be looked at');
+      })
+      .finally(() => {
+        looking = undefined;
+        if (isDue) look();
+      });
+  }
+
+  async function lookOnce(): Promise<void> {
+    isDue = false;
+    await endOverdueWaits();
+    const nowMs = clock.now();
+    for (const runId of await store.runs.pastDeadline(nowMs)) {
+      dispatcher.conductorOf(runId)?.enforceDeadlines();
+      await o.forceEnd(runId, nowMs).catch((error: unknown) => {
+        log.error({ err: error, run_id: runId }, 'a run past its deadline could not be ended');
+      });
+    }
+    for (const runId of await store.runs.cancelling()) dispatcher.conductorOf(runId)?.cancel();
+    await o.resync();
+    watchQueue();
+    const next = await store.runs.nextDeadline(nowMs);
+    if (next !== null) notice(next);
+  }
+
+  /** Wherever in the queue they are. */
+  async function endOverdueWaits(): Promise<void> {
+    const atMs = clock.now();
+    const overdue = await store.runs.overdue(atMs);
+    await Promise.all(
+      overdue.map(async ({ id, queueMs }) => {
+        const message = `waited longer than timeouts.queue of ${formatDuration(queueMs)}`;
+        const change = { atMs, reason: 'timeout', error: { message } } as const;
+        const isEnded = await store.db.transact((tx) => store.runs.end(tx, id, 'expire', change));
+        if (isEnded) dispatcher.removed(id);
+      }),
+    );
+  }
+
+  /** The queue is woken by what changes; this finds what was forgotten. */
+  function watchQueue(): void {
+    if (dispatcher.startable() === undefined) {
+      startableSince = undefined;
+      return;
+    }
+    startableSince ??= clock.now();
+    dispatcher.wake();
+  }
+
+  function notice(atMs: number): void {
+    if (isStopped || (nearest && nearest.atMs <= atMs)) return;
+    clearTimeout(nearest?.timer);
+    const timer = setTimeout(
+      () => {
+        nearest = undefined;
+        look();
+      },
+      toTimerDelay(atMs - clock.now()),
+    );
+    nearest = { atMs, timer: timer.unref() };
+  }
+
+  return {
+    start() {
+      ticker = setInterval(look, tickMs);
+      look();
+    },
+    notice,
+    complaint() {
+      if (startableSince === undefined || clock.now() - startableSince < startableMs) return null;
+      return `${dispatcher.depth} wait although ${dispatcher.freeSlots} slots are free`;
+    },
+    async stop() {
+      isStopped = true;
+      clearInterval(ticker);
+      clearTimeout(nearest?.timer);
+      await looking;
+    },
+  };
+}

@@ -1,0 +1,106 @@
+// Takes up what a former process has left: running runs with their shims, then those that wait. Each run by itself, in the
+// background, and one that cannot be dealt with is set aside.
+
+import { join } from 'node:path';
+import type { Termination } from '../domain/run.ts';
+import { adopt } from '../exec/adopt.ts';
+import type { Clock } from '../lib/clock.ts';
+import type { Logger } from '../lib/logger.ts';
+import type { Store } from '../store/open.ts';
+import type { PendingRun, StoredRun } from '../store/runs.ts';
+import { removeRunFolder } from './run-folders.ts';
+import { attemptFolder } from './step-runner.ts';
+
+/** Ends every process that is left of a run that nobody conducts; the proofs of it. */
+async function endProcesses(stored: StoredRun, runsDir: string): Promise<Termination[]> {
+  const running = stored.attempts.filter(
+    ({ kind, status, finished_at }) => kind === 'command' && status === 'running' && finished_at === null,
+  );
+  const proofs = await Promise.all(
+    running.map(async ({ n, attempt }) => {
+      const process = adopt(join(runsDir, stored.run.run_id, attemptFolder(n, attempt)));
+      return process?.terminate(stored.plan.job.cancel);
+    }),
+  );
+  return proofs.filter((proof) => proof !== undefined);
+}
+
+/** Ends a running run in the database whatever became of its conductor: whoever writes later is of an older epoch. */
+export async function endWithoutConductor(
+  stored: StoredRun,
+  why: { readonly reason: 'lost' | 'timeout'; readonly message: string },
+  o: {
+    readonly store: Store;
+    readonly clock: Clock;
+    readonly log: Logger;
+    readonly runsDir: string;
+    readonly worker: string;
+  },
+): Promise<void> {
+  const { store } = o;
+  const { run_id: runId, job_id: jobId, tenant } = stored.run;
+  const terminations = await endProcesses(stored, o.runsDir);
+  const atMs = o.clock.now();
+  const { reason, message } = why;
+  await store.db.transact(async (tx) => {
+    await store.steps.takeUp(tx, runId, o.worker);
+    for (const { step_id: stepId, attempt, epoch, finished_at } of stored.attempts) {
+      if (epoch === 0 || finished_at !== null) continue;
+      const at = { stepId, attempt, epoch: epoch + 1 };
+      await store.steps.end(tx, { runId, jobId, tenant }, at, { status: 'failed', reason, message, atMs });
+    }
+    const termination = terminations[0] ?? null;
+    await store.runs.end(tx, runId, 'fail', { reason, error: { message }, termination, atMs });
+  });
+  void removeRunFolder(join(o.runsDir, runId), o.log);
+}
+
+const pendingPage = 500;
+
+/** Takes up running runs side by side, then hands those that wait to the queue. */
+export async function recoverRuns(o: {
+  readonly store: Store;
+  readonly log: Logger;
+  readonly takeUp: (stored: StoredRun) => Promise<void>;
+  readonly setAside: (stored: StoredRun, error: unknown) => Promise<void>;
+  /** Does the work again while it is the disk that refuses it. */
+  readonly patiently: <T>(work: () => Promise<T>) => Promise<T>;
+  readonly addPending: (run: PendingRun) => void;
+  readonly signal: AbortSignal;
+}): Promise<void> {
+  const { store, log, patiently, signal } = o;
+  const running = await patiently(() => store.runs.running());
+  await Promise.all(
+    running.map(async (runId) => {
+      try {
+        const stored = await patiently(() => store.runs.execution(runId));
+        if (!stored || signal.aborted) return;
+        await o.takeUp(stored).catch(async (error: unknown) => {
+          if (signal.aborted) return;
+          // Without its secrets, what it prints cannot be redacted: nobody may read it.
+          const now = await patiently(() => store.runs.execution(runId));
+          if (now) await patiently(() => o.setAside(now, error));
+        });
+      } catch (error) {
+        if (!signal.aborted) log.error({ err: error, run_id: runId }, 'what a former process left was not taken up');
+      }
+    }),
+  );
+  if (running.length > 0) log.info({ runs: running.length }, 'took up running runs');
+  await addPendingRuns(o);
+}
+
+/** All that the database has, oldest first. */
+export async function addPendingRuns(o: {
+  readonly store: Store;
+  readonly patiently: <T>(work: () => Promise<T>) => Promise<T>;
+  readonly addPending: (run: PendingRun) => void;
+}): Promise<void> {
+  let afterId: string | undefined;
+  for (;;) {
+    const page = await o.patiently(() => o.store.runs.pending(pendingPage, afterId));
+    for (const run of page) o.addPending(run);
+    afterId = page.at(-1)?.id;
+    if (page.length < pendingPage) return;
+  }
+}

@@ -1,0 +1,185 @@
+// Runs again what has ended: from the start, from what failed, or from a step. What is kept of the old run are the rows of
+// steps that succeeded, with their outputs, and a copy of its workspace.
+
+import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import type { Catalog } from '../catalog/catalog.ts';
+import type { Snapshots } from '../catalog/snapshot.ts';
+import type { JsonObject, StepDefinition } from '../domain/job.ts';
+import { Problem, validationError } from '../domain/problem.ts';
+import { isFinished } from '../domain/run.ts';
+import type { Sealer } from '../exec/seal.ts';
+import type { Clock } from '../lib/clock.ts';
+import { createId } from '../lib/ids.ts';
+import type { Logger } from '../lib/logger.ts';
+import type { Store } from '../store/open.ts';
+import { lastAttempts } from '../store/run-rows.ts';
+import type { StoredRun } from '../store/runs.ts';
+import type { StepRow } from '../store/schema.ts';
+import type { NewStep } from '../store/steps.ts';
+import type { Addition, AddRun, Caller } from './create.ts';
+import { createPlaces, restorePlaces, toNewStep } from './places.ts';
+import { type PlanContext, resolveEntry } from './plan.ts';
+import { removeRunFolder } from './run-folders.ts';
+import { unsealOutputs, unsealSecrets } from './run-source.ts';
+import { createRunState } from './run-state.ts';
+import { sealContext } from './step-changes.ts';
+import { ancestorsOf, type RunFacts } from './step-values.ts';
+
+type RerunRequest = {
+  readonly from?: 'start' | 'failed' | { readonly step: string };
+  /** Laid over the old ones. */
+  readonly args?: JsonObject;
+  /** The job as it is now, instead of as it was. */
+  readonly revision?: 'latest';
+};
+
+export type Rerun = (runId: string, request: RerunRequest, caller: Caller) => Promise<{ runId: string; body: string }>;
+
+export function createRerun(
+  o: PlanContext & {
+    readonly store: Store;
+    readonly catalog: Catalog;
+    readonly snapshots: Snapshots;
+    readonly sealer: Sealer;
+    readonly clock: Clock;
+    readonly log: Logger;
+    readonly runsDir: string;
+    readonly add: AddRun;
+  },
+): Rerun {
+  const { store, sealer } = o;
+
+  return async (runId, request, caller) => {
+    const stored = await store.runs.execution(runId);
+    if (!stored) throw new Problem('run-not-found', `The run '${runId}' does not exist`);
+    const { run: old, plan: oldPlan } = stored;
+    if (!isFinished(old.status)) throw new Problem('run-not-finished', `The run '${runId}' is ${old.status}.`);
+    const now = o.catalog.find(old.job_id);
+    const isLatest = request.revision === 'latest';
+    if (!isLatest && !existsSync(o.snapshots.dirOf(oldPlan.revision))) {
+      throw new Problem('revision-expired', `The files of '${old.job_id}' as they were for '${runId}' are gone.`);
+    }
+    const entry = isLatest ? now : { ...now, definition: oldPlan.job };
+    const args = { ...old.args, ...Object.fromEntries(unsealSecrets(stored, sealer)), ...request.args };
+    const plan = await resolveEntry(entry, { job_id: old.job_id, args }, o);
+    const createdAtMs = o.clock.now();
+    const id = createId('run', createdAtMs);
+    const facts = { ...old, run_id: id, args: plan.args, created_by: caller.principal.name };
+    const kept = keptRows(stored, entry.definition.steps, request.from ?? 'start');
+    const addition: Addition = {
+      id,
+      tenant: old.tenant,
+      caller: { name: caller.principal.name, trigger: 'rerun', requestId: caller.requestId },
+      labels: old.labels,
+      priority: old.priority,
+      parent: null,
+      rerunOf: runId,
+      ...(isLatest ? {} : { revision: oldPlan.revision }),
+      ...(kept.length === 0 ? {} : { start: keptStart(stored, kept, entry.definition.steps, facts, id) }),
+      isBounded: true,
+      alongside: async () => undefined,
+    };
+    if (kept.length === 0) return { runId: id, body: await o.add(plan, addition) };
+    if (plan.denied) throw plan.denied;
+    await copyWorkspace(runId, id);
+    try {
+      return { runId: id, body: await o.add(plan, addition) };
+    } catch (error) {
+      await removeRunFolder(join(o.runsDir, id), o.log);
+      throw error;
+    }
+  };
+
+  /** @throws Problem workspace-expired */
+  async function copyWorkspace(from: string, to: string): Promise<void> {
+    const source = join(o.runsDir, from, 'workspace');
+    if (!existsSync(source)) throw new Problem('workspace-expired', `The workspace of '${from}' is not kept any more.`);
+    const folder = join(o.runsDir, to);
+    await mkdir(folder, { mode: 0o700 });
+    // Owners, modes, links and holes as they are, and no block twice where the file system can share them.
+    await promisify(execFile)('cp', ['-a', '--reflink=auto', source, join(folder, 'workspace')]);
+  }
+
+  function keptStart(
+    stored: StoredRun,
+    kept: readonly StepRow[],
+    steps: readonly StepDefinition[],
+    run: RunFacts,
+    id: string,
+  ): NonNullable<Addition['start']> {
+    const { job } = stored.plan;
+    const keptSteps = new Map(kept.map((row) => [row.step_id, row]));
+    const fresh = createPlaces(steps, job.title ?? job.name);
+    const own = fresh.map((place) => {
+      const row = keptSteps.get(place.stepId);
+      return row ? (restorePlaces(steps, [{ ...row, n: place.n }])[0] ?? place) : place;
+    });
+    const instances = restorePlaces(
+      steps,
+      kept.filter((row) => row.instance_of !== null),
+    ).map((place, at) => ({
+      ...place,
+      n: fresh.length + 1 + at,
+    }));
+    const places = [...own, ...instances];
+    const ended = places
+      .flatMap((place) => {
+        const row = keptSteps.get(place.stepId);
+        return row ? [{ place, row }] : [];
+      })
+      .toSorted((a, b) => Number(a.row.item === null) - Number(b.row.item === null))
+      .map(({ place, row }) => ({
+        place,
+        skipped: null,
+        ending: {
+          status: 'success' as const,
+          reason: null,
+          message: null,
+          exitCode: row.exit_code,
+          outputs: JSON.parse(row.outputs),
+          openOutputs: unsealOutputs(row, stored.run.run_id, sealer),
+        },
+      }));
+    const rows = places.flatMap((place): NewStep[] => {
+      const step = steps[place.index];
+      const row = keptSteps.get(place.stepId);
+      if (!step) return [];
+      return [row ? { ...toNewStep(place, step), kept: keptOf(row, stored.run.run_id, id) } : toNewStep(place, step)];
+    });
+    return { state: createRunState({ job: { ...job, steps }, run, places, ended }), steps: rows };
+  }
+
+  /** Sealed outputs are bound to their run. */
+  function keptOf(row: StepRow, oldId: string, id: string): NonNullable<NewStep['kept']> {
+    const { status, started_at, finished_at, exit_code, outputs } = row;
+    const context = sealContext(id, row.step_id, row.attempt);
+    const sealed = row.sealed === null ? null : sealer.seal(JSON.stringify(unsealOutputs(row, oldId, sealer)), context);
+    return { status, started_at, finished_at, exit_code, outputs, sealed };
+  }
+}
+
+/**
+ * The rows of steps that have succeeded, and of their instances, where nothing that they need is done anew.
+ * @throws Problem validation-error for a step that the job does not have
+ */
+function keptRows(
+  stored: StoredRun,
+  steps: readonly StepDefinition[],
+  from: NonNullable<RerunRequest['from']>,
+): StepRow[] {
+  if (from === 'start') return [];
+  if (typeof from === 'object' && !steps.some(({ id }) => id === from.step)) {
+    throw validationError([{ pointer: '/from/step', message: `the job has no step '${from.step}'`, keyword: 'step' }]);
+  }
+  const rows = lastAttempts(stored.attempts);
+  const succeeded = new Set(rows.filter(({ status }) => status === 'success').map((row) => row.step_id));
+  const isKept = (id: string): boolean => succeeded.has(id) && !(typeof from === 'object' && from.step === id);
+  const kept = new Set(
+    steps.filter(({ id }) => isKept(id) && [...ancestorsOf(steps, id)].every(isKept)).map(({ id }) => id),
+  );
+  return rows.filter((row) => kept.has(row.instance_of ?? row.step_id));
+}

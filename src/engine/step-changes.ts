@@ -1,0 +1,105 @@
+// What a conductor writes of its steps: each change of a place, in memory at once, and as a row in the turn's transaction.
+// A change of an attempt that another process holds by now fails the whole turn.
+
+import type { Decision as Approval, Run } from '../domain/run.ts';
+import type { Sealer } from '../exec/seal.ts';
+import type { Clock } from '../lib/clock.ts';
+import { formatDuration } from '../lib/units.ts';
+import type { Transaction } from '../store/database.ts';
+import type { About, StepStore } from '../store/steps.ts';
+import type { Outcome } from './attempt.ts';
+import { type Place, toNewStep } from './places.ts';
+import type { Decision, Ending, RunState } from './run-state.ts';
+
+/** Another process holds the attempt by now: this one must not touch it. */
+export class Superseded extends Error {}
+
+type Change = (tx: Transaction) => Promise<void>;
+
+/** What one event brings about: rows, written together, and what is done once they are durable. */
+export type Turn = { readonly changes: Change[]; readonly after: (() => void)[]; result: Run['result'] };
+
+export function newTurn(): Turn {
+  return { changes: [], after: [], result: null };
+}
+
+export type StepChanges = ReturnType<typeof createStepChanges>;
+
+export function createStepChanges(o: {
+  readonly about: About;
+  readonly state: RunState;
+  readonly steps: StepStore;
+  readonly sealer: Sealer;
+  readonly clock: Clock;
+  readonly worker: string;
+  /** A deadline is in the database from now on. */
+  readonly noticeDeadline: (atMs: number) => void;
+}) {
+  const { about, state, steps, clock } = o;
+
+  function start(place: Place, status: 'running' | 'waiting_approval', turn: Turn): void {
+    const atMs = clock.now();
+    const { timeoutMs } = state.stepOf(place);
+    const { stepId, attempt } = place;
+    // The whole of its instances has no time of its own.
+    const deadlineAtMs = timeoutMs === null || place.kind === 'group' ? null : atMs + timeoutMs;
+    Object.assign(place, { status, epoch: 1, deadlineAtMs });
+    const row = { status, atMs, worker: o.worker, deadlineAtMs };
+    turn.changes.push(async (tx) => must(await steps.start(tx, about, { stepId, attempt }, row)));
+    if (deadlineAtMs !== null) turn.after.push(() => o.noticeDeadline(deadlineAtMs));
+  }
+
+  /** The row alone: what follows from it is the state's. */
+  function end(place: Place, outcome: Ending & Partial<Outcome>, turn: Turn, approval: Approval | null = null): void {
+    const { stepId, attempt, epoch } = place;
+    const { status, reason, message, exitCode, outputs, openOutputs, termination = null } = outcome;
+    const holdsSecret = Object.entries(openOutputs).some(([key, value]) => outputs[key] !== value);
+    const sealed = holdsSecret
+      ? o.sealer.seal(JSON.stringify(openOutputs), sealContext(about.runId, stepId, attempt))
+      : null;
+    const row = { status, reason, atMs: clock.now(), exitCode, message, outputs, sealed, termination, approval };
+    turn.changes.push(async (tx) => must(await steps.end(tx, about, { stepId, attempt, epoch }, row)));
+  }
+
+  /** Ends the attempt, and makes the next one, which waits for `delayMs`. */
+  function retry(place: Place, outcome: Outcome, delayMs: number, turn: Turn): void {
+    end(place, outcome, turn);
+    const notBeforeMs = clock.now() + delayMs;
+    Object.assign(place, {
+      attempt: place.attempt + 1,
+      epoch: 0,
+      status: 'pending',
+      notBeforeMs,
+      deadlineAtMs: null,
+      childRunId: null,
+      interruption: undefined,
+    });
+    const row = { ...toNewStep(place, state.stepOf(place)), not_before: notBeforeMs };
+    const message = `${outcome.message ?? 'it failed'}; attempt ${place.attempt} in ${formatDuration(delayMs)}`;
+    turn.changes.push((tx) => steps.retry(tx, about, row, message));
+  }
+
+  function skip({ place, reason, message }: Extract<Decision, { kind: 'skip' }>, turn: Turn): void {
+    const { stepId } = place;
+    const row = { reason, message, atMs: clock.now() };
+    turn.changes.push((tx) => steps.skip(tx, about, stepId, row));
+  }
+
+  function expand({ place, instances }: Extract<Decision, { kind: 'expand' }>, turn: Turn): void {
+    start(place, 'running', turn);
+    const rows = instances.map((instance) => toNewStep(instance, state.stepOf(place)));
+    turn.changes.push((tx) => steps.add(tx, about.runId, rows));
+  }
+
+  return { start, end, retry, skip, expand };
+}
+
+/** @throws Superseded */
+export function must(isDone: boolean): void {
+  if (!isDone) throw new Superseded('the attempt is another’s by now');
+}
+
+/** What sealed outputs are bound to. */
+export function sealContext(runId: string, stepId: string, attempt: number): string {
+  return `${runId} ${stepId} ${attempt}`;
+}

@@ -1,0 +1,31 @@
+// What stands in the way of a job's sub-runs, before a run of it is created: jobs that are not there, circles, chains that
+// are too long. Jobs may change while a run is under way, so each sub-run is checked again when it starts.
+
+import type { JobDefinition } from '../domain/job.ts';
+import { deepestSubRun } from './children.ts';
+
+/** In words; undefined when nothing does. `find` answers undefined for a job that cannot be used. */
+export function whatIsWrongWithSubRuns(
+  job: JobDefinition,
+  find: (idOrAlias: string) => JobDefinition | undefined,
+): string | undefined {
+  const sound = new Set<string>();
+  const visit = (one: JobDefinition, way: readonly string[]): string | undefined => {
+    if (way.includes(one.id)) return `the jobs start each other in a circle: ${[...way, one.id].join(' → ')}`;
+    if (way.length > deepestSubRun) {
+      return `its sub-runs are more than ${deepestSubRun} deep: ${[...way, one.id].join(' → ')}`;
+    }
+    if (sound.has(`${way.length} ${one.id}`)) return undefined;
+    for (const { id, action } of one.steps) {
+      if (action.kind !== 'job') continue;
+      const child = find(action.jobId);
+      const here = way.length === 0 ? `its step '${id}'` : `the step '${id}' of '${one.id}'`;
+      if (!child) return `${here} runs the job '${action.jobId}', which is not there or cannot be used`;
+      const wrong = visit(child, [...way, one.id]);
+      if (wrong !== undefined) return wrong;
+    }
+    sound.add(`${way.length} ${one.id}`);
+    return undefined;
+  };
+  return visit(job, []);
+}

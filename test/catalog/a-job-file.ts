@@ -1,0 +1,33 @@
+// A config.yaml read as the catalogue reads it, beside a few files that it can name.
+
+import { nothingIgnored } from '../../src/catalog/ignore.ts';
+import { readJobFile } from '../../src/catalog/job-file.ts';
+import { createPace } from '../../src/catalog/pace.ts';
+import type { JobDefinition } from '../../src/domain/job.ts';
+import { type Files, makeSource, write } from './source-fixture.ts';
+
+const scripts: Files = { 'run.sh': '#!/bin/bash\n', 'lib/x.sh': '#!/bin/bash\n', data: 'x' };
+
+export async function read(config: string, files: Files = {}) {
+  const root = makeSource({ 'config.yaml': config });
+  write(root, { ...scripts, ...files });
+  return readJobFile({
+    source: { name: 'local', path: root, mountPath: 'j' },
+    path: '',
+    configFiles: ['config.yaml'],
+    ignore: nothingIgnored,
+    pace: createPace(),
+  });
+}
+
+export async function definitionOf(config: string, files: Files = {}): Promise<JobDefinition> {
+  const job = await read(config, files);
+  if ('id' in job) return job;
+  throw new Error(JSON.stringify(job));
+}
+
+/** `line:column: message` of each fault. */
+export async function faultsIn(config: string, files: Files = {}): Promise<string[]> {
+  const job = await read(config, files);
+  return 'id' in job ? [] : job.map(({ line, column, message }) => `${line}:${column}: ${message}`);
+}

@@ -1,0 +1,176 @@
+import { performance } from 'node:perf_hooks';
+import { describe, expect, test } from 'vitest';
+import {
+  checkExpression,
+  type ExpressionScope,
+  evaluateArguments,
+  evaluateCondition,
+  evaluateExpression,
+  evaluateItems,
+} from '../../src/catalog/expression.ts';
+import type { JsonObject } from '../../src/domain/job.ts';
+
+const strange: JsonObject = JSON.parse('{"constructor": "a", "__proto__": {"b": 1}, "toString": 2}');
+const long = Array.from({ length: 10_000 }, (_, at) => at);
+
+const scope: ExpressionScope = {
+  args: { env: 'production', whole: 2, part: 1.5, mixed: [1, 2.5, 'x', null], strange, long, nothing: null },
+  steps: new Map([
+    ['build-it', { status: 'success', outputs: { tag: 'v1', list: '["a", "b"]', lines: 'a\r\n\nb\n' } }],
+    ['test', { status: 'failed', outputs: {} }],
+  ]),
+  run: { id: 'run_01', labels: { team: 'ops' } },
+};
+
+const valueIn = (text: string, args: JsonObject = {}) =>
+  evaluateExpression(text, { ...scope, args: { ...scope.args, ...args } });
+
+test.each([
+  ['args.env == "production" && args.whole > 1', true],
+  ['args["env"]', 'production'],
+  ['steps["build-it"].outputs.tag', 'v1'],
+  ['steps.test.status == "failed" || run.labels.team == "dev"', true],
+  ['has(steps.test.outputs.tag)', false],
+  ['"tag" in steps["build-it"].outputs', true],
+  ['has(args.absent) ? args.absent : "none"', 'none'],
+  ['args.nothing == null', true],
+  ['steps.exists(id, steps[id].status == "failed")', true],
+  ['args.mixed', [1, 2.5, 'x', null]],
+  ['args.env.matches("^(prod|live)")', true],
+  ['args.env.split("u").join("-")', 'prod-ction'],
+  ['{"a": [args.whole, 1.5], "b": {}}', { a: [2, 1.5], b: {} }],
+  ['args.long.filter(n, n % 5000 == 1).map(n, n * 2)', [2, 10_002]],
+])('%s is %j', (text, value) => {
+  expect(valueIn(text)).toEqual(value);
+});
+
+test('whole and broken numbers go together', () => {
+  expect(valueIn('args.whole == 2 && args.whole == 2.0 && args.whole < 2.5 && args.part > 1')).toBe(true);
+  expect(valueIn('2.5 in args.mixed && args.mixed.exists(x, x == 1.0)')).toBe(true);
+  expect([valueIn('args.whole * args.part'), valueIn('args.whole + 1'), valueIn('7 / args.whole')]).toEqual([3, 3, 3]);
+});
+
+test('an argument may have any name and hold any text', () => {
+  expect(JSON.stringify(valueIn('args.strange'))).toBe(JSON.stringify(strange));
+  expect(valueIn('args.strange.constructor')).toBe('a');
+  expect(valueIn('args.text', { text: '" + args.env + "\u0000\n${x}' })).toBe('" + args.env + "\u0000\n${x}');
+  expect(() => valueIn('args.hasOwnProperty')).toThrow('no such key: hasOwnProperty');
+});
+
+test.each([
+  ['steps["build-it"].outputs.list', ['a', 'b']],
+  ['steps["build-it"].outputs.lines', ['a', 'b']],
+  ['[1, "x"]', [1, 'x']],
+  ['""', []],
+  ['"[not json"', ['[not json']],
+])('a foreach over %s takes %j', (text, items) => {
+  expect(evaluateItems(text, scope)).toEqual(items);
+});
+
+test('the arguments of a sub-run are literals or evaluated, an instance with its item and matrix', () => {
+  const args = { a: 1, b: { from: 'item.name' }, c: { from: 'matrix.node' }, d: { from: 'x', other: 1 } };
+  expect(evaluateArguments(args, { ...scope, item: { name: 'n' }, matrix: { node: 22 } })).toEqual({
+    ...args,
+    b: 'n',
+    c: 22,
+  });
+  expect(() => evaluateArguments({ tag: { from: 'run.x' } }, scope)).toThrow('`tag`: no such key: x');
+});
+
+test.each([
+  ['steps.test.outputs.tag', 'no such key: tag'],
+  ['"v" + args.whole', 'no such overload: string + dyn<int>'],
+  ['1 / 0', 'division by zero'],
+  ['9007199254740993', 'the number 9007199254740993 is none that JSON can hold'],
+  ['1.0 / 0.0', 'the number Infinity is none that JSON can hold'],
+  ['args.env.matches("(?=a)")', 'RE2 does not know the pattern: invalid or unsupported Perl syntax: `(?=`'],
+])('%s has no value: %s', (text, message) => {
+  expect(() => valueIn(text)).toThrow(message);
+});
+
+test('a condition is true or false and nothing else', () => {
+  expect(evaluateCondition('args.whole == 2', scope)).toBe(true);
+  expect(() => evaluateCondition('args.env', scope)).toThrow('it gives a string, not true or false');
+  expect(() => evaluateItems('args.whole', scope)).toThrow('it gives a number, not a list or a text');
+});
+
+test.each([
+  ['args.x ==', 'unexpected token: its end (character 10)'],
+  ['1 + "a"', 'no such overload: int + string (character 1)'],
+  ['cel.bind(a, 1, a)', /^there is no function `bind`: there are all, exists, /],
+  ['timestamp("2024-01-01T00:00:00Z")', /^there is no function `timestamp`/],
+  ['google', 'there is no name `google`: there are args, steps, run, item, matrix'],
+  ['b"x"', 'it has a value that JSON has not: `b"…"` or `1u`'],
+  [`"${'x'.repeat(2_000)}"`, 'it is longer than 2,000 characters'],
+  [`${'('.repeat(60)}1${')'.repeat(60)}`, 'exceeded maxDepth (50) (character 51)'],
+  [`[${'1,'.repeat(600)}1]`, /^exceeded max/],
+  ['args.a.map(a, a).map(a, a).map(a, a).map(a, a).map(a, a)', /^it has more than 4 of all, exists/],
+  [Array.from({ length: 18 }, () => 'args.a').join(' + '), 'it adds more than 16 times'],
+  ['args.a.map(a, a+a+a).map(a, a+a+a+a)', 'it adds more than 4 times within all, exists, exists_one, map, filter'],
+])('%s cannot be an expression', (text, message) => {
+  expect(checkExpression(text)).toEqual(typeof message === 'string' ? message : expect.stringMatching(message));
+});
+
+describe('an expression that would stall the server is given up', () => {
+  const text = 'a'.repeat(130_000);
+
+  test.each([
+    ['args.long.all(x, args.long.all(y, args.long.all(z, x + y + z >= 0)))', {}, 'it takes longer than 50 ms'],
+    ['args.long.map(x, args.long.filter(y, y > x))', {}, 'it takes longer than 50 ms'],
+    [
+      'args.long.exists(x, args.long == args.other)',
+      { long: long.slice(0, 9_000), other: [...long.slice(0, 8_999), -1] },
+      'it takes longer than 50 ms',
+    ],
+    [
+      'args.text.contains(args.part)',
+      { text, part: `${text.slice(0, 50_000)}b${text.slice(0, 50_000)}` },
+      'it searches for a long text in a long text',
+    ],
+    [
+      'args.text.lastIndexOf(args.part)',
+      { text, part: `${text.slice(0, 100_000)}b` },
+      'it searches for a long text in a long text',
+    ],
+    ['args.text', { text: text + text + text }, 'the values it uses have more than 256 KiB of text'],
+    ['args.list', { list: Array.from({ length: 20_001 }, () => 1) }, 'the values it uses have more than 20,000 items'],
+    ['["", "", "", "", ""].join(args.text + args.text)', { text: text + text }, 'it joins a list to more than 1 MiB'],
+    [
+      '[args.text + args.text + args.text + args.text + args.text].map(a, a + a)',
+      { text: text + text },
+      'its value has more than 1 MiB',
+    ],
+    [
+      'args.list.map(a, a + a).map(a, a + a).map(a, a + a).map(a, a + a)',
+      { list: [long] },
+      /it takes longer than 50 ms|its value has more than 1 MiB/,
+    ],
+    ['args.text.split("")', { text }, 'it splits a text into more than 20,000'],
+  ])('%s', (expression, args, message) => {
+    const startedAt = performance.now();
+    expect(() => valueIn(expression, args)).toThrow(message);
+    expect(performance.now() - startedAt).toBeLessThan(1_000);
+  });
+
+  test('but a pattern is matched in linear time', () => {
+    expect(valueIn('args.text.matches("^(a*)*(a|b|c)*d$")', { text })).toBe(false);
+  });
+
+  test('and what comes after it has its value', () => {
+    expect(() => valueIn('args.long.all(x, args.long.all(y, true))')).toThrow('it takes longer than 50 ms');
+    expect(valueIn('args.long.all(x, x >= 0)')).toBe(true);
+  });
+});
+
+test('only the values that an expression names are taken along', () => {
+  const steps = new Map(
+    Array.from(
+      { length: 500 },
+      (_, at) => [`s${at}`, { status: 'success', outputs: { x: 'x'.repeat(10_000) } }] as const,
+    ),
+  );
+  expect(evaluateExpression('steps.s499.status', { ...scope, steps })).toBe('success');
+  expect(() => evaluateExpression('steps.map(s, steps[s].status)', { ...scope, steps })).toThrow(
+    'the values it uses have more than 256 KiB of text',
+  );
+});

@@ -1,0 +1,53 @@
+import * as fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { checkGraph, createPrecedence } from '../../src/catalog/step-graph.ts';
+
+type Step = { readonly id: string; readonly needs: readonly string[] };
+
+/** Any graph of up to 12 steps, with circles and without. */
+const graphs = fc
+  .array(fc.uniqueArray(fc.nat(11), { maxLength: 4 }), { minLength: 1, maxLength: 12 })
+  .map((edges): Step[] =>
+    edges.map((needs, at) => ({
+      id: `s${at}`,
+      needs: needs.filter((need) => need < edges.length).map((need) => `s${need}`),
+    })),
+  );
+
+/** The plain definition: is there a way along needs? */
+function reaches(steps: readonly Step[], from: string, to: string, seen = new Set<string>()): boolean {
+  const needs = steps.find(({ id }) => id === from)?.needs ?? [];
+  return needs.some((need) => {
+    if (need === to) return true;
+    if (seen.has(need)) return false;
+    return reaches(steps, need, to, seen.add(need));
+  });
+}
+
+test('a circle is a fault exactly when a step needs itself, and each step of it needs the next', () => {
+  fc.assert(
+    fc.property(graphs, (steps) => {
+      const faults = checkGraph(steps);
+      expect(faults.length).toBe(steps.some(({ id }) => reaches(steps, id, id)) ? 1 : 0);
+      const circle = faults[0]?.message.split(': ')[1]?.split(' → ') ?? [];
+      for (const [at, id] of circle.slice(1).entries()) {
+        if (id === '…' || circle[at] === '…') continue;
+        expect(steps.find((step) => step.id === circle[at])?.needs).toContain(id);
+      }
+    }),
+  );
+});
+
+test('a step precedes another exactly when the other needs it, directly or by way of others', () => {
+  const withoutCircles = graphs.map((steps) =>
+    steps.map((step, at) => ({ ...step, needs: step.needs.filter((need) => Number(need.slice(1)) < at) })),
+  );
+  fc.assert(
+    fc.property(withoutCircles, (steps) => {
+      const precedes = createPrecedence(steps);
+      for (const { id } of steps) {
+        for (const { id: other } of steps) expect(precedes(other, id)).toBe(reaches(steps, id, other));
+      }
+    }),
+  );
+});

@@ -1,0 +1,270 @@
+import { performance } from 'node:perf_hooks';
+import { describe, expect, test } from 'vitest';
+import { definitionOf, faultsIn } from './a-job-file.ts';
+
+/** One step to each line, in flow style: a fault's line is the step's number and one. */
+function steps(...lines: readonly string[]): string {
+  return ['steps:', ...lines.map((line) => `  - {${line}}`)].join('\n');
+}
+
+function numbers(count: number): string {
+  return Array.from({ length: count }, (_, at) => at).join();
+}
+
+function chainOf(count: number): string {
+  return steps(
+    ...Array.from({ length: count }, (_, at) => {
+      const needs = at === 0 ? '[]' : `[s${at - 1}]`;
+      return `id: s${at}, command: 'true', needs: ${needs}`;
+    }),
+  );
+}
+
+test('every key of a step arrives in its definition', async () => {
+  const { composition, steps: defined } = await definitionOf(`args: [{name: env}]
+steps:
+  - id: build
+    name: Build
+    script: ./lib/x.sh
+    matrix: {node: [22, 24], os: [linux]}
+    retry: {limit: 3, backoff: fixed, delay: 2s, max_delay: 5m, on: [1, 75]}
+    timeout: 5m
+  - {id: ask, approval: {text: Ship it?, by: [ada]}, needs: [build], if: 'args.env == "production"'}
+  - {id: ship, job: other/job, args: {a: 1, b: {from: 'steps.build.outputs.tag[0]'}}, needs: [build, ask]}
+  - {id: clean, command: [rm, -rf, x], needs: [ship], always: true, continue_on_error: true, foreach: steps.build.outputs.items}
+`);
+  const plain = { name: null, condition: null, matrix: null, foreach: null, timeoutMs: null };
+  const once = { limit: 0, backoff: 'exponential', delayMs: 1_000, maxDelayMs: 60_000, on: null };
+  const rest = { continueOnError: false, always: false };
+  expect(composition).toBe('steps');
+  expect(defined).toEqual([
+    {
+      ...plain,
+      ...rest,
+      id: 'build',
+      name: 'Build',
+      action: { kind: 'command', command: ['./lib/x.sh'], ulcProfile: 'ulc.shell.bash' },
+      needs: [],
+      matrix: { node: [22, 24], os: ['linux'] },
+      retry: { limit: 3, backoff: 'fixed', delayMs: 2_000, maxDelayMs: 300_000, on: [1, 75] },
+      timeoutMs: 300_000,
+    },
+    {
+      ...plain,
+      ...rest,
+      id: 'ask',
+      action: { kind: 'approval', text: 'Ship it?', by: ['ada'] },
+      needs: ['build'],
+      condition: 'args.env == "production"',
+      retry: once,
+    },
+    {
+      ...plain,
+      ...rest,
+      id: 'ship',
+      action: { kind: 'job', jobId: 'other/job', args: { a: 1, b: { from: 'steps.build.outputs.tag[0]' } } },
+      needs: ['build', 'ask'],
+      retry: once,
+    },
+    {
+      ...plain,
+      id: 'clean',
+      action: { kind: 'command', command: ['rm', '-rf', 'x'], ulcProfile: 'ulc.exec' },
+      needs: ['ship'],
+      foreach: 'steps.build.outputs.items',
+      retry: once,
+      continueOnError: true,
+      always: true,
+    },
+  ]);
+});
+
+test('a step takes retry, step timeout and language from its job where it says nothing', async () => {
+  const { steps: defined } = await definitionOf(`retry: {limit: 2}
+timeouts: {step: 1m}
+ulc_profile: ulc.python.3
+steps:
+  - {id: a, script: ./data}
+  - {id: b, command: [ls, ./data], retry: {limit: 0}, timeout: 2m}
+  - {id: c, approval: {text: Go?}}
+`);
+  expect(defined).toMatchObject([
+    { action: { ulcProfile: 'ulc.python.3' }, retry: { limit: 2 }, timeoutMs: 60_000 },
+    { action: { ulcProfile: 'ulc.exec' }, retry: { limit: 0 }, timeoutMs: 120_000 },
+    { action: { by: null }, retry: { limit: 0 }, timeoutMs: null },
+  ]);
+});
+
+test('concurrency is one limit for all runs that waits, where it says no more', async () => {
+  expect((await definitionOf('command: ./run.sh\nconcurrency: {limit: 1}')).concurrency).toEqual({
+    limit: 1,
+    key: null,
+    onConflict: 'queue',
+  });
+});
+
+describe('is refused', () => {
+  test.each([
+    [steps('id: a, script: ./run.sh, needs: [qqqq]'), '2:39: there is no step `qqqq`'],
+    [
+      steps('id: build, script: ./run.sh', 'id: x, script: ./run.sh, needs: [biuld]'),
+      '3:39: there is no step `biuld`: did you mean `build`?',
+    ],
+    [
+      steps('id: a, script: ./run.sh, needs: [b]', 'id: b, script: ./run.sh, needs: [a]'),
+      '2:31: the steps need each other in a circle: a → b → a',
+    ],
+    [
+      steps(
+        'id: a, script: ./run.sh, needs: [b]',
+        'id: b, script: ./run.sh, needs: [c]',
+        'id: c, script: ./run.sh, needs: [b]',
+      ),
+      '3:31: the steps need each other in a circle: b → c → b',
+    ],
+    [steps('id: a, script: ./run.sh, needs: [a]'), '2:31: the steps need each other in a circle: a → a'],
+    [steps('id: a, script: ./run.sh', 'id: a, script: ./run.sh'), '3:10: there is a step `a` already'],
+    [
+      steps('id: a-b, script: ./run.sh', 'id: A_b, script: ./run.sh'),
+      '3:10: the outputs of `a-b` and `A_b` would be the same variables',
+    ],
+    [steps('id: a'), '2:5: a step has one of script, command, job, approval, and `a` has none'],
+    [
+      steps('id: a, script: ./run.sh, approval: {text: x}'),
+      '2:5: a step has one of script, command, job, approval, and `a` has 2',
+    ],
+    [steps('id: a, script: ./gone.sh'), "2:21: `./gone.sh` is not in the job's directory"],
+    [steps('id: a, script: tar'), '2:21: a script is a file of the job: it must begin with ./'],
+    [steps('id: a, script: ./run.sh, timeut: 5m'), '2:31: unknown key `timeut`: did you mean `timeout`?'],
+    [steps('id: a, script: ./run.sh, args: {}'), '2:31: `args` are for a `job` alone'],
+    [
+      steps('id: a, approval: {text: x}, retry: {limit: 1}'),
+      '2:34: an approval is not tried again: `retry` is for the other steps',
+    ],
+    [
+      steps('id: a, job: ../b'),
+      "2:18: `../b` can be no job's id: the directory name `..` cannot be part of a job's id: " +
+        'letters, digits, `.`, `_` and `-`, the first of them a letter or digit',
+    ],
+    [
+      'composition: single\nsteps: [{id: a, script: ./run.sh}]\ncommand: ./run.sh',
+      '2:1: `steps` need `composition: steps`',
+    ],
+    ['composition: steps', '1:1: `composition: steps` needs `steps`'],
+    ['steps: [{id: a, script: ./run.sh}]\ncommand: ./run.sh', '2:1: a job with steps has no `command` of its own'],
+    ['command: ./run.sh\nconcurrency: {key: "1"}', '2:1: `limit` is missing'],
+  ])('%j', async (config, fault) => {
+    expect(await faultsIn(config)).toEqual([fault]);
+  });
+
+  test.each([
+    ['matrix: {x: [1], X: [2]}', '2:48: `x` and `X` would be the same variable'],
+    ['matrix: {x: [1]}, foreach: args', '2:49: `matrix` and `foreach` cannot stand side by side'],
+    ['matrix: {"a b": [1]}', '2:40: a variable of a matrix is letters, digits, `_` and `-`, first a letter'],
+    ['matrix: {x: [22, "22"]}', '2:48: `22` would be the same instance as one before it'],
+    ['matrix: {x: ["a]"]}', '2:44: a value is 1 to 100 characters, no `[`, `]`, comma or control character among them'],
+    [
+      `matrix: {x: [${numbers(26)}], y: [${numbers(20)}]}`,
+      '2:31: the matrix makes 520 instances: at most 500 are allowed',
+    ],
+  ])('%s', async (keys, fault) => {
+    expect(await faultsIn(steps(`id: a, script: ./run.sh, ${keys}`))).toEqual([fault]);
+  });
+});
+
+describe('of 500 steps', () => {
+  test('a chain is accepted, and one more step is not', async () => {
+    expect((await definitionOf(chainOf(500))).steps).toHaveLength(500);
+    expect(await faultsIn(chainOf(501))).toEqual(['1:1: `steps` must have at most 500 items']);
+  });
+
+  test('a circle through all of them is found', async () => {
+    const [fault] = await faultsIn(chainOf(500).replace('needs: []', 'needs: [s499]'));
+    expect(fault).toBe('2:31: the steps need each other in a circle: s0 → s499 → s498 → s497 → … → s2 → s1 → s0');
+  });
+
+  test('that all refer to the first through all between, the reading takes no quadratic time', async () => {
+    const lines = Array.from({ length: 500 }, (_, at) => {
+      const needs = at === 0 ? '' : `, needs: [s${at - 1}], if: 'steps.s0.status == "success"'`;
+      return `id: s${at}, command: 'true'${needs}`;
+    });
+    const startedAt = performance.now();
+    expect((await definitionOf(steps(...lines))).steps).toHaveLength(500);
+    expect(performance.now() - startedAt).toBeLessThan(2_000);
+  });
+});
+
+describe('an expression is refused', () => {
+  const before = 'args: [{name: env}, {name: token, format: secret}]\n';
+  const withKey = (key: string) => `${before}${steps('id: a, script: ./run.sh', 'id: b, script: ./run.sh', key)}`;
+
+  test.each([
+    ["id: c, script: ./run.sh, if: 'args.env =='", '5:35: `if`: unexpected token: its end (character 12)'],
+    ["id: c, script: ./run.sh, if: '1 + 1'", '5:35: `if` must give true or false, and gives an int'],
+    [
+      'id: c, script: ./run.sh, if: env',
+      '5:35: `if`: there is no name `env`: there are args, steps, run, item, matrix',
+    ],
+    ['id: c, script: ./run.sh, if: arg.env', '5:35: `if`: there is no name `arg`: did you mean `args`?'],
+    ['id: c, script: ./run.sh, if: args.evn', '5:35: `if`: there is no argument `evn`: did you mean `env`?'],
+    ['id: c, script: ./run.sh, if: args.token', '5:35: `if`: `token` is a secret: no expression sees it'],
+    [
+      'id: c, script: ./run.sh, foreach: 1 + 1',
+      '5:40: `foreach` must give a list, or a text of lines, and gives an int',
+    ],
+    [
+      'id: c, script: ./run.sh, foreach: steps.aa.outputs.x',
+      '5:40: `foreach`: there is no step `aa`: did you mean `a`?',
+    ],
+    [
+      'id: c, script: ./run.sh, needs: [a], if: \'steps["b"].status == "failed"\'',
+      '5:47: `if`: `c` does not need `b`, which may not have ended: add it to `needs`',
+    ],
+    ['id: c, script: ./run.sh, if: steps.c.x', '5:35: `if`: `c` has not ended before itself'],
+    [
+      'id: c, job: x, args: {v: {from: steps.b.x}}',
+      '5:38: `from`: `c` does not need `b`, which may not have ended: add it to `needs`',
+    ],
+    ['id: c, job: x, args: {v: {from: item}}', '5:38: `from`: `item` is there in a step with `foreach` alone'],
+    [
+      'id: c, job: x, matrix: {n: [1]}, args: {v: {from: matrix.m}}',
+      '5:56: `from`: the matrix has no `m`: there are n',
+    ],
+    ['id: c, script: ./run.sh, foreach: args.env, if: item', '5:54: `if`: `item` is for the `args` of a sub-run alone'],
+    [
+      'id: c, script: ./run.sh, if: \'args.env.mtaches("x")\'',
+      '5:35: `if`: there is no function `mtaches`: did you mean `matches`?',
+    ],
+    [`id: c, script: ./run.sh, if: '${'!'.repeat(2_000)}true'`, '5:35: `if`: it is longer than 2,000 characters'],
+  ])('%s', async (key, fault) => {
+    expect(await faultsIn(withKey(key))).toEqual([fault]);
+  });
+
+  test.each([
+    ['args.', '3:30: `key`: expected a name, got its end (character 6)'],
+    ['run.id', '3:30: `key`: it is asked for before a run has begun, so it sees `args` alone'],
+    ['"[args.env]"', '3:30: `key` must give a text, a number, or true or false, and gives a list'],
+  ])('as the key of concurrency: %s', async (key, fault) => {
+    expect(
+      await faultsIn(`${before}command: ./run.sh\nconcurrency: {limit: 1, key: ${key}}`.replace('\n', '\n')),
+    ).toEqual([fault]);
+  });
+
+  test.each([
+    'id: c, script: ./run.sh, needs: [b], if: \'steps.b.status == "failed" && args.env != "x"\'',
+    'id: c, job: x, foreach: args.env, args: {v: {from: item}, w: {from: run.id}, x: {from: y, of: z}}',
+    'id: c, job: x, matrix: {n: [1]}, args: {v: {from: matrix.n}}',
+    'id: c, script: ./run.sh, needs: [b], if: \'steps.all(s, steps[s].status == "success")\'',
+  ])('but not %s', async (key) => {
+    expect(await faultsIn(withKey(key))).toEqual([]);
+  });
+
+  test('a step that is needed by way of another has ended', async () => {
+    const lines = [
+      'id: a-1, script: ./run.sh',
+      'id: b, script: ./run.sh, needs: [a-1]',
+      'id: c, script: ./run.sh, needs: [b], if: \'steps["a-1"].outputs.tag == "1"\'',
+    ];
+    expect(await faultsIn(steps(...lines))).toEqual([]);
+  });
+});

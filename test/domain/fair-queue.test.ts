@@ -1,0 +1,263 @@
+import { type Arbitrary, array, assert, integer, nat, oneof, property, record, subarray } from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { createFairQueue, type FairQueue, type QueueItem } from '../../src/domain/fair-queue.ts';
+import { anItem, aScene, serve, type Take, tenants } from './simulated-server.ts';
+
+const free = () => false;
+const even = () => createFairQueue({ weightOf: () => 1 });
+
+describe('a server that takes from the queue', () => {
+  test('starts everything that arrives, once', () => {
+    assert(
+      property(aScene, (scene) => {
+        const { takes, left } = serve(scene);
+        expect(takes.map(({ item }) => item.id).toSorted()).toEqual(scene.arrivals.map(({ id }) => id).toSorted());
+        expect(left).toBe(0);
+      }),
+    );
+  });
+
+  test('never rests on a free slot while something waits in a lane that is not blocked', () => {
+    assert(
+      property(aScene, (scene) => {
+        for (const { freeSlots, open } of serve(scene).rests) expect(freeSlots === 0 || open.length === 0).toBe(true);
+      }),
+    );
+  });
+
+  test('gives two tenants that both have work their shares, to within one item of each', () => {
+    assert(
+      property(aScene, ({ weights, ...scene }) => {
+        const { takes } = serve({ weights, ...scene });
+        for (const a of tenants) {
+          for (const b of tenants.filter((tenant) => tenant > a)) {
+            const [costOfA, costOfB] = [1 / (weights[a] ?? 1), 1 / (weights[b] ?? 1)];
+            for (const stretch of stretchesOf(takes, a, b)) {
+              expect(mostApart(stretch, { [a]: costOfA, [b]: -costOfB })).toBeLessThan(costOfA + costOfB + 1e-9);
+            }
+          }
+        }
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  test('takes a tenant’s own by priority, then steps of started runs, then age, then id', () => {
+    assert(
+      property(aScene, (scene) => {
+        for (const { item, open } of serve(scene).takes) {
+          const own = open.filter(({ tenant }) => tenant === item.tenant);
+          expect(item.id).toBe(own.toSorted(byRank)[0]?.id);
+        }
+      }),
+    );
+  });
+});
+
+describe('a tenant', () => {
+  const crowd = tenants.map((tenant) => ({ tenant, count: 40 }));
+
+  test('that comes with one item has it within one round, whatever the others have queued and been given', () => {
+    assert(
+      property(nat(50), integer({ min: -100, max: 100 }), (takenBefore, priority) => {
+        const queue = filled(even(), crowd, { priority: 100 });
+        takeMany(queue, takenBefore);
+        queue.add(item({ id: 'late', tenant: 'eve', createdAtMs: 9_999, priority }));
+        // Four others: at most one of each goes first.
+        expect(takeMany(queue, 5)).toContain('late');
+      }),
+    );
+  });
+
+  test('that asks for one at a time, and only when it has been given the last, waits for two rounds at most', () => {
+    const queue = filled(even(), crowd);
+    for (let round = 0; round < 10; round += 1) {
+      queue.add(item({ id: `eve_${round}`, tenant: 'eve', createdAtMs: 9_000 + round }));
+      const given: string[] = [];
+      while (given.at(-1) !== `eve_${round}` && given.length < 10) given.push(...takeMany(queue, 1));
+      expect(given.length).toBeLessThanOrEqual(9);
+      expect(given.length).toBeGreaterThanOrEqual(round === 0 ? 1 : 5);
+    }
+  });
+
+  test.each([
+    ['idle', false],
+    ['blocked', true],
+  ])('that was %s for long gets no burst, and the others lose nothing', (_, isThere) => {
+    assert(
+      property(integer({ min: 1, max: 100 }), integer({ min: 1, max: 25 }), (before, rounds) => {
+        const queue = filled(even(), [{ tenant: 'ann', count: 200 }]);
+        if (isThere) filled(queue, [{ tenant: 'bob', count: 60 }], { lane: 'deploy' });
+        for (let taken = 0; taken < before; taken += 1) queue.take((lane) => lane === 'deploy');
+        if (!isThere) filled(queue, [{ tenant: 'bob', count: 60 }], { lane: 'deploy' });
+        const ofBob = takeMany(queue, 2 * rounds).filter((id) => id.startsWith('bob')).length;
+        expect(Math.abs(ofBob - rounds)).toBeLessThanOrEqual(1);
+      }),
+    );
+  });
+
+  test('owes nothing once the queue has been empty, however dear its last item was', () => {
+    const queue = createFairQueue({ weightOf: (tenant) => (tenant === 'ann' ? 0.01 : 1) });
+    filled(queue, [{ tenant: 'ann', count: 2 }]);
+    takeMany(queue, 2);
+    filled(queue, [
+      { tenant: 'ann', count: 1 },
+      { tenant: 'bob', count: 5 },
+    ]);
+    expect(takeMany(queue, 1)).toEqual(['ann_0']);
+  });
+
+  test('of three times the weight is given three for each one of another', () => {
+    const queue = createFairQueue({ weightOf: (tenant) => (tenant === 'ann' ? 3 : 1) });
+    filled(queue, [
+      { tenant: 'ann', count: 80 },
+      { tenant: 'bob', count: 80 },
+    ]);
+    expect(takeMany(queue, 80).filter((id) => id.startsWith('ann'))).toHaveLength(60);
+  });
+
+  test('with the older item goes first where two are due at once', () => {
+    const queue = even();
+    queue.add(item({ id: 'newer', tenant: 'ann', createdAtMs: 2, priority: 100 }));
+    queue.add(item({ id: 'older', tenant: 'bob', createdAtMs: 1 }));
+    expect(takeMany(queue, 2)).toEqual(['older', 'newer']);
+  });
+
+  test('whose weight is not above 0 is a bug, and loses nothing by it', () => {
+    const queue = filled(createFairQueue({ weightOf: () => 0 }), [{ tenant: 'ann', count: 1 }]);
+    expect(() => queue.take(free)).toThrow('a weight is a number above 0');
+    expect(queue.has('ann_0')).toBe(true);
+  });
+});
+
+describe('the queue', () => {
+  type Action = (queue: FairQueue, waiting: Map<string, QueueItem>) => void;
+  const blockedLanes = subarray(['', 'build', 'deploy', 'test']);
+  const anId = nat(25).map((number) => `run_${number}`);
+
+  const adding: Arbitrary<Action> = record({ id: anId, rest: anItem }).map(({ id, rest }) => (queue, waiting) => {
+    queue.add({ ...rest, id });
+    if (!waiting.has(id)) waiting.set(id, { ...rest, id });
+  });
+  const removing: Arbitrary<Action> = anId.map((id) => (queue, waiting) => {
+    expect(queue.remove(id)).toEqual(waiting.get(id));
+    waiting.delete(id);
+  });
+  const taking: Arbitrary<Action> = blockedLanes.map((blocked) => (queue, waiting) => {
+    const isBlocked = (lane: string) => blocked.includes(lane);
+    const open = [...waiting.values()].filter(({ lane }) => lane === '' || !isBlocked(lane));
+    const seen = [queue.peek(isBlocked), queue.peek(isBlocked), queue.take(isBlocked)];
+    expect(new Set(seen).size).toBe(1);
+    expect(seen[0]).toEqual(open.filter(({ tenant }) => tenant === seen[0]?.tenant).toSorted(byRank)[0]);
+    expect(seen[0] === undefined).toBe(open.length === 0);
+    waiting.delete(seen[0]?.id ?? '');
+  });
+
+  test('holds what was added and neither taken nor removed, and knows the first of each lane of each tenant', () => {
+    assert(
+      property(
+        array(oneof({ weight: 3, arbitrary: adding }, removing, taking), { maxLength: 150, size: 'max' }),
+        (actions) => {
+          const queue = createFairQueue({ weightOf: (tenant) => tenant.charCodeAt(0) % 3 || 0.5 });
+          const waiting = new Map<string, QueueItem>();
+          for (const act of actions) {
+            act(queue, waiting);
+            expect(queue.size).toBe(waiting.size);
+            for (const id of ['run_0', 'run_7']) expect(queue.has(id)).toBe(waiting.has(id));
+            const ofLanes = Map.groupBy(waiting.values(), ({ tenant, lane }) => `${tenant} ${lane}`);
+            const firsts = [...ofLanes.values()].flatMap((group) =>
+              group
+                .toSorted(byRank)
+                .slice(0, 1)
+                .map(({ id }) => id),
+            );
+            expect([...queue.heads()].map(({ id }) => id).toSorted()).toEqual(firsts.toSorted());
+          }
+        },
+      ),
+      { numRuns: 300 },
+    );
+  });
+
+  test('passes over a blocked lane, also where all that is older and more urgent waits in it', () => {
+    const queue = filled(even(), [{ tenant: 'ann', count: 50 }], { lane: 'deploy', priority: 100 });
+    queue.add(item({ id: 'other', tenant: 'ann', createdAtMs: 9_999, lane: 'build' }));
+    queue.add(item({ id: 'unlimited', tenant: 'ann', createdAtMs: 9_999, priority: -1 }));
+    expect(queue.take((lane) => lane !== 'build')?.id).toBe('other');
+    expect(queue.take(() => true)?.id).toBe('unlimited');
+    expect(queue.take(() => true)).toBeUndefined();
+  });
+
+  test('asks about one lane for each take when none is blocked, and about each once when all are', () => {
+    const queue = even();
+    for (let lane = 0; lane < 1_000; lane += 1) {
+      filled(queue, [{ tenant: 'ann', count: 3 }], { lane: `lane_${lane}`, createdAtMs: lane }, `_${lane}`);
+    }
+    let asked = 0;
+    const answering = (isBlocked: boolean) => () => {
+      asked += 1;
+      return isBlocked;
+    };
+    expect(queue.take(answering(true))).toBeUndefined();
+    expect(asked).toBe(1_000);
+    asked = 0;
+    for (let taken = 0; taken < 3_000; taken += 1) queue.take(answering(false));
+    expect(queue.size).toBe(0);
+    expect(asked).toBe(3_000);
+  });
+});
+
+function item(known: Partial<QueueItem> & Pick<QueueItem, 'id' | 'tenant'>): QueueItem {
+  return { priority: 0, isStarted: false, createdAtMs: 0, lane: '', ...known };
+}
+
+function filled(
+  queue: FairQueue,
+  counts: readonly { tenant: string; count: number }[],
+  known: Partial<QueueItem> = {},
+  suffix = '',
+): FairQueue {
+  for (const { tenant, count } of counts) {
+    for (let n = 0; n < count; n += 1) {
+      queue.add(item({ createdAtMs: n, ...known, id: `${tenant}_${n}${suffix}`, tenant }));
+    }
+  }
+  return queue;
+}
+
+function takeMany(queue: FairQueue, count: number): string[] {
+  return Array.from({ length: count }, () => queue.take(free)?.id ?? 'nothing');
+}
+
+function byRank(a: QueueItem, b: QueueItem): number {
+  return (
+    b.priority - a.priority ||
+    Number(b.isStarted) - Number(a.isStarted) ||
+    a.createdAtMs - b.createdAtMs ||
+    (a.id < b.id ? -1 : 1)
+  );
+}
+
+/** The takes in a row before each of which both tenants had something in a lane that was not blocked. */
+function stretchesOf(takes: readonly Take[], a: string, b: string): Take[][] {
+  const stretches: Take[][] = [[]];
+  for (const take of takes) {
+    const isBoth = [a, b].every((tenant) => take.open.some((one) => one.tenant === tenant));
+    if (isBoth) stretches.at(-1)?.push(take);
+    else stretches.push([]);
+  }
+  return stretches;
+}
+
+/** By how much the sum of what was charged changes at most, over every part of the stretch. */
+function mostApart(stretch: readonly Take[], charges: Readonly<Record<string, number>>): number {
+  let [sum, lowest, highest] = [0, 0, 0];
+  for (const {
+    item: { tenant },
+  } of stretch) {
+    sum += charges[tenant] ?? 0;
+    lowest = Math.min(lowest, sum);
+    highest = Math.max(highest, sum);
+  }
+  return highest - lowest;
+}
