@@ -10,6 +10,7 @@ import type { Figure } from './measure.ts';
 import { recoveryFigures } from './recovery.ts';
 import { machine, toRow, writeTable } from './report.ts';
 import { runFigures } from './runs.ts';
+import { stepFigures } from './steps.ts';
 
 const parts: Record<string, () => Promise<Figure[]>> = {
   runs: runFigures,
@@ -18,6 +19,7 @@ const parts: Record<string, () => Promise<Figure[]>> = {
   http: httpFigures,
   discovery: discoveryFigures,
   recovery: recoveryFigures,
+  steps: stepFigures,
 };
 
 const { values, positionals } = parseArgs({

@@ -63,11 +63,11 @@ describe.skipIf(!isPossible)(`a server that is killed again and again (CHAOS_SEE
     ['epochs-apart', ({ steps }) => ({ steps: [...steps, ...steps.slice(-1)] })],
     [
       'stale-writer-is-refused',
-      ({ ledger }) => ({ ledger: { ...ledger, staleWrites: [{ runId: 'one', changed: true }] } }),
+      ({ ledger }) => ({ ledger: { ...ledger, staleWrites: [{ runId: 'one', isChanged: true }] } }),
     ],
     ['counters-agree', ({ runs }) => ({ runs: runs.slice(1) })],
     ['database-is-whole', () => ({ integrity: ['row 1 missing from index runs_by_age'] })],
-    ['nothing-left', () => ({ runFolders: ['one'] })],
+    ['nothing-left', () => ({ runFolders: [{ runId: 'one', names: ['1-1'] }] })],
     [
       'stops-cleanly',
       ({ ledger }) => ({ ledger: { ...ledger, stops: [{ code: null, signal: 'SIGKILL', tookMs: 9_000 }] } }),

@@ -27,8 +27,8 @@ export type Evidence = {
   readonly seen: readonly SeenFrame[];
   readonly replayed: readonly SeenFrame[];
   readonly left: readonly Left[];
-  /** Names of the folders in `runs/`. */
-  readonly runFolders: readonly string[];
+  /** What the folders in `runs/` hold. */
+  readonly runFolders: readonly { readonly runId: string; readonly names: readonly string[] }[];
 };
 
 export type RunRow = {
@@ -128,6 +128,21 @@ export function mayBeLost(evidence: Evidence, run: RunRow): boolean {
   return isHit || evidence.runs.some((other) => parentOf(evidence, other) === run && mayBeLost(evidence, other));
 }
 
+/** Folders of runs that have ended. A run of several steps that failed keeps its workspace, for those that are run again. */
+export function foldersLeft({
+  runs,
+  scripts,
+  runFolders,
+}: Pick<Evidence, 'runs' | 'scripts' | 'runFolders'>): string[] {
+  return runFolders.flatMap(({ runId, names }) => {
+    const run = runs.find(({ id }) => id === runId);
+    const keeps = run && scripts[run.job_id]?.attempts ? ['workspace'] : [];
+    return names.every((name) => keeps.includes(name)) && keeps.length > 0
+      ? []
+      : [`runs/${runId} holds ${names.join(', ')}`];
+  });
+}
+
 /** The machine died while it was running. */
 export function livedThroughACut({ ledger }: Evidence, run: RunRow): boolean {
   return ledger.powerCuts.some(({ atMs }) => Number(run.started_at) <= atMs && atMs <= Number(run.finished_at));
@@ -136,6 +151,9 @@ export function livedThroughACut({ ledger }: Evidence, run: RunRow): boolean {
 export function readLeft(root: string, mark: string, ledger: Ledger) {
   return {
     left: leftProcesses([root, mark], ledger.sandboxes.values()),
-    runFolders: readdirSync(join(root, 'data/runs')),
+    runFolders: readdirSync(join(root, 'data/runs')).map((runId) => ({
+      runId,
+      names: readdirSync(join(root, 'data/runs', runId)),
+    })),
   };
 }

@@ -1,5 +1,6 @@
 // The written list: what must hold whatever was killed when.
 
+import { foldersLeft } from './evidence.ts';
 import type { Invariant } from './invariant.ts';
 import { journalInvariants } from './journal-invariants.ts';
 import { runInvariants } from './run-invariants.ts';
@@ -36,9 +37,11 @@ export const invariants: readonly Invariant[] = [
   {
     name: 'nothing-left',
     sentence: 'No process and no folder of a run that has ended is left.',
-    breaches: ({ left, runFolders }) => [
-      ...left.map(({ pid, command, because }) => `process ${pid} is alive (${because}): ${command.slice(0, 200)}`),
-      ...runFolders.map((name) => `the folder runs/${name} is there`),
+    breaches: (evidence) => [
+      ...evidence.left.map(
+        ({ pid, command, because }) => `process ${pid} is alive (${because}): ${command.slice(0, 200)}`,
+      ),
+      ...foldersLeft(evidence),
     ],
   },
   {

@@ -17,7 +17,7 @@ export type Order = {
   isCancelled: boolean;
 };
 
-type StaleWrite = { readonly runId: string; readonly changed: boolean };
+type StaleWrite = { readonly runId: string; readonly isChanged: boolean };
 
 export type Ledger = {
   readonly orders: Order[];

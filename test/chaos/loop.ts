@@ -7,7 +7,8 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { writeJob } from '../support/jobs.ts';
 import { processesWith } from '../support/processes.ts';
-import { type Evidence, readArtifacts, readDatabase, readLeft, readLog, unfinished } from './evidence.ts';
+import { approve } from './approver.ts';
+import { type Evidence, foldersLeft, readArtifacts, readDatabase, readLeft, readLog, unfinished } from './evidence.ts';
 import { createFollower, type Follower, replay } from './follower.ts';
 import { type Ledger, openLedger } from './ledger.ts';
 import { createLoad } from './load.ts';
@@ -15,6 +16,8 @@ import { cutPower, prepareSyncs, type Syncs } from './power-cut.ts';
 import { sandboxesIn } from './processes-left.ts';
 import { createRandom, type Random } from './random.ts';
 import { chaosScripts } from './scripts.ts';
+import { anyHeld, type Held, writeStale } from './stale-write.ts';
+import { stepScripts } from './step-scripts.ts';
 import { startVictim, type Victim } from './victim.ts';
 
 export type Chaos = {
@@ -35,7 +38,7 @@ const settleMs = 90_000;
 export async function wreak(o: Chaos): Promise<Outcome> {
   const root = mkdtempSync(join(tmpdir(), 'flwd-chaos-'));
   const mark = `${process.pid}${o.seed % 1_000_000}`;
-  const scripts = chaosScripts(mark);
+  const scripts = { ...chaosScripts(mark), ...stepScripts(mark) };
   for (const [name, { files }] of Object.entries(scripts)) await writeJob(join(root, 'jobs', name), files);
   writeFileSync(join(root, 'flwd.yaml'), JSON.stringify(configuration(root), null, 2));
   const place = { packageDir: o.packageDir, root, syncs: prepareSyncs(root) };
@@ -45,14 +48,24 @@ export async function wreak(o: Chaos): Promise<Outcome> {
   const ledger = openLedger();
   const load = createLoad({ ledger, scripts, random: random.fork() });
   const follower = createFollower();
+  const dbPath = join(root, 'data/flwd.db');
+  let held: Held | undefined;
   while (ledger.kills < o.kills) {
     const victim = startVictim(place);
     if (random.chance(0.15)) await killWhileStarting(victim, ledger, random);
     else {
       const stop = new AbortController();
       const url = await victim.url;
-      const work = [load.run(url, stop.signal), follower.follow(url, stop.signal), watch(root, ledger, stop.signal)];
+      const work = [
+        load.run(url, stop.signal),
+        follower.follow(url, stop.signal),
+        approve(url, ledger, stop.signal),
+        watch(root, ledger, stop.signal),
+      ];
+      const stale = held && writeStale(dbPath, held, ledger);
       await live(victim, root, ledger, random);
+      await stale;
+      held = anyHeld(dbPath);
       await endVictim(victim, { ...o, ...place, ledger, random });
       stop.abort();
       await Promise.all(work);
@@ -144,9 +157,15 @@ async function settle(o: {
   const { root, ledger, follower } = o;
   const dbPath = join(root, 'data/flwd.db');
   const url = await o.victim.url;
+  const stop = new AbortController();
+  const approving = approve(url, ledger, stop.signal);
   await until(() => unfinished(dbPath) === 0);
-  await until(() => readLeft(root, o.mark, ledger).runFolders.length === 0, 10_000);
+  stop.abort();
+  await approving;
   const rows = readDatabase(dbPath);
+  const { runs } = rows;
+  const { scripts } = o;
+  await until(() => foldersLeft({ runs, scripts, ...readLeft(root, o.mark, ledger) }).length === 0, 10_000);
   const last = rows.events.at(-1);
   const lastId = last ? last.id + last.count - 1 : 0;
   await follower.reached(lastId, url, 20_000);
@@ -160,7 +179,7 @@ async function settle(o: {
   ledger.stops.push(await o.victim.end('SIGTERM'));
   const look = () => readLeft(root, o.mark, ledger);
   await until(() => look().left.length === 0, 3_000);
-  return { ledger, scripts: o.scripts, ...rows, logs, artifacts, seen: follower.seen, replayed, ...look() };
+  return { ledger, scripts, ...rows, logs, artifacts, seen: follower.seen, replayed, ...look() };
 }
 
 /** Goes on all the same when the time is over: what is missing then is a breach. */

@@ -17,6 +17,13 @@ type Mutation = {
 
 export const mutations: readonly Mutation[] = [
   {
+    name: 'the test of the epoch',
+    file: 'src/store/step-moves.ts',
+    text: "      .where('epoch', '=', values.epoch)\n",
+    instead: '',
+    breaks: 'stale-writer-is-refused',
+  },
+  {
     name: 'the fsync',
     file: 'src/store/wal-sync.ts',
     text: 'await syncWal(fd);',
@@ -33,7 +40,7 @@ export const mutations: readonly Mutation[] = [
   {
     name: "the spool's offset",
     file: 'src/engine/output.ts',
-    text: 'spoolEnd = log.spoolOffset(run.attempt);',
+    text: 'spoolEnd = (await runLog.open()).spoolOffset(at);',
     instead: 'spoolEnd = 0;',
     breaks: 'log-is-exact',
   },

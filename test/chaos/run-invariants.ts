@@ -71,7 +71,9 @@ export const runInvariants: readonly Invariant[] = [
     name: 'keys-hold',
     sentence: 'A request that is sent again with its Idempotency-Key, before or after a kill, makes no second run.',
     breaches({ ledger, runs }) {
-      const made = Map.groupBy(runs, ({ labels }) => (JSON.parse(labels) as { order?: string }).order);
+      // A sub-run has its parent's labels.
+      const ordered = runs.filter(({ details }) => JSON.parse(details).parent === null);
+      const made = Map.groupBy(ordered, ({ labels }) => (JSON.parse(labels) as { order?: string }).order);
       return ledger.orders.flatMap((order) => {
         const ids = new Set([...order.answers, ...(made.get(order.name) ?? []).map(({ id }) => id)]);
         return ids.size > 1 ? [`${order.name} (${order.key}) made ${[...ids].join(', ')}`] : [];
@@ -109,7 +111,9 @@ export const runInvariants: readonly Invariant[] = [
     name: 'stale-writer-is-refused',
     sentence: 'A former process that has stalled cannot end an attempt that another process has taken up.',
     breaches: ({ ledger }) =>
-      ledger.staleWrites.filter(({ changed }) => changed).map(({ runId }) => `${runId} was ended by a stale writer`),
+      ledger.staleWrites
+        .filter(({ isChanged }) => isChanged)
+        .map(({ runId }) => `${runId} was ended by a stale writer`),
   },
 ];
 
