@@ -58,7 +58,9 @@ describe.skipIf(!isPossible)(`a server that is killed again and again (CHAOS_SEE
     ['keys-hold', ({ runs }) => ({ runs: [...runs, ...changed(runs, { id: 'another' })] })],
     [
       'cancel-is-proven',
-      ({ runs }) => ({ runs: changed(runs, { status: 'cancelled', termination: '{"remaining":1}' }) }),
+      ({ steps }) => ({
+        steps: steps.map((step) => ({ ...step, status: 'cancelled', termination: '{"remaining":1}' })),
+      }),
     ],
     ['epochs-apart', ({ steps }) => ({ steps: [...steps, ...steps.slice(-1)] })],
     [

@@ -82,12 +82,22 @@ export const runInvariants: readonly Invariant[] = [
   },
   {
     name: 'cancel-is-proven',
-    sentence: 'A run that was running when it was cancelled has the proof that nothing was left of it.',
-    breaches: ({ runs }) =>
-      runs
-        .filter(({ status, started_at }) => status === 'cancelled' && started_at !== null)
-        .filter(({ termination }) => (termination === null ? -1 : JSON.parse(termination).remaining) !== 0)
-        .map(({ id, termination }) => `${id} was cancelled with the proof ${termination}`),
+    sentence:
+      'A run whose processes were ended by a cancel has the proof, on it and on each of their steps, that nothing was left.',
+    breaches({ runs, steps }) {
+      const ended = steps.filter(
+        ({ kind, status, started_at }) => kind === 'command' && status === 'cancelled' && started_at !== null,
+      );
+      const runIds = new Set(ended.map(({ run_id }) => run_id));
+      const hit = runs.filter(({ id, status }) => status === 'cancelled' && runIds.has(id));
+      const proofs = [
+        ...ended.map(({ run_id, step_id, termination }) => ({ name: `${run_id} ${step_id}`, termination })),
+        ...hit.map(({ id, termination }) => ({ name: id, termination })),
+      ];
+      return proofs
+        .filter(({ termination }) => (termination === null ? -1 : JSON.parse(String(termination)).remaining) !== 0)
+        .map(({ name, termination }) => `${name} was cancelled with the proof ${termination}`);
+    },
   },
   {
     name: 'epochs-apart',
