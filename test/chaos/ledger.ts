@@ -23,6 +23,8 @@ export type Ledger = {
   readonly orders: Order[];
   /** Runs whose shim was killed. */
   readonly shimsKilled: Set<string>;
+  /** When. An attempt that was just handed to one is not started. */
+  readonly forkServersKilled: number[];
   readonly powerCuts: PowerCut[];
   /** Answers that no request of the loop should get. */
   readonly refusals: string[];
@@ -32,7 +34,6 @@ export type Ledger = {
   readonly sandboxes: Map<string, { readonly initPid: number; readonly inode: number }>;
   kills: number;
   killsDuringStart: number;
-  forkServersKilled: number;
   /** Times that the server was stopped and went on (SIGSTOP, SIGCONT). */
   pauses: number;
 };
@@ -48,7 +49,7 @@ export function openLedger(): Ledger {
     sandboxes: new Map(),
     kills: 0,
     killsDuringStart: 0,
-    forkServersKilled: 0,
+    forkServersKilled: [],
     pauses: 0,
   };
 }

@@ -13,7 +13,7 @@ import { createFollower, type Follower, replay } from './follower.ts';
 import { type Ledger, openLedger } from './ledger.ts';
 import { createLoad } from './load.ts';
 import { cutPower, prepareSyncs, type Syncs } from './power-cut.ts';
-import { sandboxesIn } from './processes-left.ts';
+import { readText, sandboxesIn } from './processes-left.ts';
 import { createRandom, type Random } from './random.ts';
 import { chaosScripts } from './scripts.ts';
 import { anyHeld, type Held, writeStale } from './stale-write.ts';
@@ -97,7 +97,7 @@ async function killWhileStarting(victim: Victim, ledger: Ledger, random: Random)
 async function live(victim: Victim, root: string, ledger: Ledger, random: Random): Promise<void> {
   await delay(random.integer(50, 1_200));
   if (random.chance(0.12)) killShim(root, ledger, random);
-  if (random.chance(0.08)) killForkServer(root, ledger);
+  if (random.chance(0.08)) killForkServer(victim, root, ledger);
   if (random.chance(0.08)) {
     process.kill(victim.pid, 'SIGSTOP');
     await delay(random.integer(100, 1_500));
@@ -115,11 +115,18 @@ function killShim(root: string, ledger: Ledger, random: Random): void {
   killProcess(chosen.shimPid);
 }
 
-function killForkServer(root: string, ledger: Ledger): void {
-  const [forkServer] = processesWith(root).filter(({ command }) => command.includes('fork-server.bash'));
+/** What it has forked bears its name until it becomes a shim: only its parent tells them apart. */
+function killForkServer(victim: Victim, root: string, ledger: Ledger): void {
+  const named = processesWith(root).filter(({ command }) => command.includes('fork-server.bash'));
+  const forkServer = named.find(({ pid }) => parentOf(pid) === victim.pid);
   if (!forkServer) return;
-  ledger.forkServersKilled += 1;
   killProcess(forkServer.pid);
+  ledger.forkServersKilled.push(Date.now());
+}
+
+function parentOf(pid: number): number {
+  const stat = readText(`/proc/${pid}/stat`);
+  return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
 }
 
 async function endVictim(

@@ -57,7 +57,8 @@ function isZombie(pid: number): boolean {
   return stat.charAt(stat.lastIndexOf(')') + 2) === 'Z';
 }
 
-function readText(path: string): string {
+/** Empty where there is none. */
+export function readText(path: string): string {
   try {
     return readFileSync(path, 'latin1');
   } catch {

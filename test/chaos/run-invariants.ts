@@ -1,6 +1,6 @@
 // What must hold of each run: that it is there, ended once, as it should, and with all it printed and made.
 
-import { mayBeLost, orderOf, type RunRow } from './evidence.ts';
+import { type Evidence, mayBeLost, orderOf, type RunRow } from './evidence.ts';
 import type { Invariant } from './invariant.ts';
 import { logBreaches } from './log-invariant.ts';
 import type { ScriptArgs } from './scripts.ts';
@@ -45,6 +45,7 @@ export const runInvariants: readonly Invariant[] = [
         if (run.status === wanted?.status && run.reason === wanted.reason) return [];
         if (run.status === 'cancelled' && order?.isCancelled) return [];
         if (run.status !== 'success' && mayBeLost(evidence, run)) return [];
+        if (run.reason === 'start_failed' && wasBeingStarted(evidence, run)) return [];
         return [`${run.id} (${run.job_id}) ended as ${run.status}, ${run.reason}`];
       }),
   },
@@ -129,4 +130,9 @@ export const runInvariants: readonly Invariant[] = [
 
 function isEnded({ status }: RunRow): boolean {
   return status !== 'pending' && status !== 'running';
+}
+
+/** A fork server was killed while the run was under way. */
+function wasBeingStarted({ ledger }: Evidence, run: RunRow): boolean {
+  return ledger.forkServersKilled.some((atMs) => Number(run.started_at) <= atMs && atMs <= Number(run.finished_at));
 }

@@ -60,7 +60,7 @@ function summary({ ledger, runs, logs, seen }: Evidence): [string, number | stri
     ['files cut short in power cuts', ledger.powerCuts.map(({ filesCut }) => filesCut).join(' ')],
     ['stops by SIGTERM', ledger.stops.length],
     ['shims killed', ledger.shimsKilled.size],
-    ['fork servers killed', ledger.forkServersKilled],
+    ['fork servers killed', ledger.forkServersKilled.length],
     ['pauses of the server', ledger.pauses],
     ['stale writes tried', ledger.staleWrites.length],
     ['runs', runs.length],
