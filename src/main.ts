@@ -16,6 +16,8 @@ import { systemClock } from './lib/clock.ts';
 import { createLogger } from './lib/logger.ts';
 import { acquireOwnership } from './lib/owner-lock.ts';
 import { packageVersion } from './lib/version.ts';
+import { startNotifier } from './notices/notifier.ts';
+import { openSigner } from './notices/signing.ts';
 import { createServer } from './server/app.ts';
 import { openStore } from './store/open.ts';
 
@@ -60,6 +62,7 @@ export async function serve(config: Config): Promise<RunningServer> {
     hub = createHub(store.journal.latestId());
 
     const sealer = openSealer(config.persistence.secretKeyFile);
+    const signer = openSigner(config.notify.signingKeyFile);
     const masked = await ownPaths(config);
     const sources = config.sources.map((source): JobSource => ({ ...source, type: 'fs' }));
     const catalog = createCatalog({ sources, aliases: config.aliases, exclude: masked, log });
@@ -110,6 +113,8 @@ export async function serve(config: Config): Promise<RunningServer> {
       worker: hostname(),
     });
     opened.push(() => engine.close());
+    const notifier = startNotifier({ store, hub, signer, clock, log });
+    opened.push(() => notifier.close());
 
     const server = await createServer({
       config,
@@ -120,6 +125,7 @@ export async function serve(config: Config): Promise<RunningServer> {
       clock,
       version: packageVersion(),
       startedAtMs,
+      noticeOutcomes: notifier.outcomes,
     });
     opened.push(() => server.close());
     opened.push(async () => engine.endWaits());
@@ -135,10 +141,11 @@ export async function serve(config: Config): Promise<RunningServer> {
 }
 
 /** Where the server keeps its own, links followed: no job may see it. To be called once all of it exists. */
-async function ownPaths({ instance, persistence }: Config): Promise<string[]> {
+async function ownPaths({ instance, persistence, notify }: Config): Promise<string[]> {
   const { dbPath, blobsDir, secretKeyFile } = persistence;
   const database = await realpath(dbPath);
-  const others = await Promise.all([instance.dataDir, blobsDir, secretKeyFile].map((path) => realpath(path)));
+  const paths = [instance.dataDir, blobsDir, secretKeyFile, notify.signingKeyFile];
+  const others = await Promise.all(paths.map((path) => realpath(path)));
   return [...others, database, `${database}-wal`, `${database}-shm`];
 }
 

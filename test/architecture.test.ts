@@ -10,7 +10,7 @@ type Import = { readonly specifier: string; readonly isDynamic: boolean };
 type Rule = { readonly folders: readonly string[]; readonly packages: readonly string[]; readonly node: boolean };
 
 const table: Readonly<Record<string, Rule>> = {
-  lib: { folders: [], packages: ['pino', 'ulid', 'yaml'], node: true },
+  lib: { folders: [], packages: ['croner', 'pino', 'ulid', 'yaml'], node: true },
   domain: { folders: ['lib'], packages: [], node: false },
   contract: { folders: ['domain', 'lib'], packages: ['typebox'], node: false },
   config: { folders: ['domain', 'lib'], packages: ['yaml'], node: true },
@@ -22,9 +22,16 @@ const table: Readonly<Record<string, Rule>> = {
   store: { folders: ['domain', 'lib'], packages: ['kysely'], node: true },
   exec: { folders: ['domain', 'lib'], packages: ['re2js'], node: true },
   engine: { folders: ['domain', 'catalog', 'store', 'exec', 'lib'], packages: [], node: true },
+  notices: { folders: ['domain', 'store', 'engine', 'lib'], packages: [], node: true },
   server: {
     folders: ['domain', 'contract', 'catalog', 'store', 'engine', 'lib'],
-    packages: ['fastify', '@fastify/rate-limit', 'ajv'],
+    packages: [
+      'fastify',
+      '@fastify/rate-limit',
+      'ajv',
+      '@opentelemetry/sdk-metrics',
+      '@opentelemetry/exporter-prometheus',
+    ],
     node: true,
   },
   client: { folders: ['domain', 'contract', 'lib'], packages: [], node: false },

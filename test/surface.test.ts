@@ -26,11 +26,18 @@ test('operations: id, method, path, scope', () => {
     'getRun: GET /runs/{run_id} runs:read',
     'getRunLogs: GET /runs/{run_id}/logs runs:read',
     'getRunEvents: GET /runs/{run_id}/events runs:read',
+    'listRunNotices: GET /runs/{run_id}/notices runs:read',
     'cancelRun: POST /runs/{run_id}/cancel runs:write',
     'rerunRun: POST /runs/{run_id}/rerun runs:write',
     'approveRun: POST /runs/{run_id}/approvals runs:approve',
     'listRunAttempts: GET /runs/{run_id}/attempts runs:read',
     'createPlan: POST /plans jobs:read',
+    'listSchedules: GET /schedules jobs:read',
+    'createSchedule: POST /schedules schedules:write',
+    'previewSchedule: POST /schedules/preview jobs:read',
+    'getSchedule: GET /schedules/{schedule_id} jobs:read',
+    'replaceSchedule: PUT /schedules/{schedule_id} schedules:write',
+    'deleteSchedule: DELETE /schedules/{schedule_id} schedules:write',
     'listArtifacts: GET /artifacts artifacts:read',
     'getArtifact: GET /artifacts/{artifact_id} artifacts:read',
     'getHealth: GET /health public',
@@ -48,6 +55,7 @@ test('problems: type, status, title', () => {
     'permission-denied 403 Permission Denied',
     'job-not-found 404 Job Not Found',
     'run-not-found 404 Run Not Found',
+    'schedule-not-found 404 Schedule Not Found',
     'artifact-not-found 404 Artifact Not Found',
     'not-found 404 Not Found',
     'method-not-allowed 405 Method Not Allowed',
@@ -59,6 +67,7 @@ test('problems: type, status, title', () => {
     'concurrency-conflict 409 Concurrency Conflict',
     'idempotency-conflict 409 Idempotency Conflict',
     'idempotency-in-flight 409 Idempotency In Flight',
+    'source-managed 409 Source Managed',
     'artifact-gone 410 Artifact Gone',
     'events-expired 410 Events Expired',
     'body-too-large 413 Body Too Large',
@@ -171,6 +180,7 @@ test('variables that override flwd.yaml, after FLWD_; <NAME> is SECURE, PERMISSI
     'LOGGING_FORMAT',
     'LOGGING_LEVEL',
     'LOGGING_OUTPUT',
+    'NOTIFY_SIGNING_KEY_FILE',
     'PERSISTENCE_ARTIFACTS_MAX_SIZE',
     'PERSISTENCE_ARTIFACTS_QUOTA_HARD',
     'PERSISTENCE_ARTIFACTS_QUOTA_SOFT',
@@ -237,5 +247,10 @@ test('migrations: name, and the hash of what they do; a released one is never ed
     const sql = statements(db, { growingId: 'integer' }).map((statement) => statement.compile().sql);
     return `${name} ${createHash('sha256').update(sql.join(';\n')).digest('hex').slice(0, 16)}`;
   });
-  expect(hashes).toEqual(['0001-initial 7a5c8adce26dd628', '0002-steps a6d4fd8b1fcdbefe']);
+  expect(hashes).toEqual([
+    '0001-initial 7a5c8adce26dd628',
+    '0002-steps a6d4fd8b1fcdbefe',
+    '0003-schedules 60d6d7ba157b85bb',
+    '0004-notices e9cea8959ea88b2c',
+  ]);
 });

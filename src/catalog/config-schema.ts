@@ -2,8 +2,18 @@
 // the file exist, is the step graph sound) is checked in config-rules.ts. `says` is a fault's text, for people.
 
 import { Ajv2020 } from 'ajv/dist/2020.js';
-import { type CancelSignal, cancelSignals, type JsonObject, type JsonValue, type UlcProfile } from '../domain/job.ts';
+import {
+  type CancelSignal,
+  type CatchUp,
+  cancelSignals,
+  catchUps,
+  type JsonObject,
+  type JsonValue,
+  type NotifyRule,
+  type UlcProfile,
+} from '../domain/job.ts';
 import { isMediaType } from '../domain/media-type.ts';
+import { isTimezone } from '../lib/cron.ts';
 import { parseDuration, parseSize } from '../lib/units.ts';
 import type { MemberFault } from './config-fault.ts';
 import { toMemberFaults } from './schema-faults.ts';
@@ -39,6 +49,16 @@ export type RawConcurrency = {
   readonly key?: string;
   readonly on_conflict?: 'queue' | 'reject' | 'cancel_running';
 };
+export type RawSchedule = {
+  readonly cron: string;
+  readonly timezone?: string;
+  readonly args?: JsonObject;
+  readonly catch_up?: CatchUp;
+  readonly jitter?: string;
+  readonly enabled?: boolean;
+  readonly labels?: Readonly<Record<string, string>>;
+};
+type RawNotify = { readonly on?: NotifyRule['on']; readonly webhook: string };
 export type RawPath = string | { readonly arg: string };
 export type RawConfig = {
   readonly name?: string;
@@ -76,8 +96,8 @@ export type RawConfig = {
     readonly ttl?: string;
   };
   readonly logs?: { readonly max_size?: string | number };
-  readonly schedules?: readonly { readonly timezone?: string }[];
-  readonly notify?: JsonObject;
+  readonly schedules?: readonly RawSchedule[];
+  readonly notify?: RawNotify | readonly RawNotify[];
 };
 
 type Schema = Readonly<Record<string, unknown>>;
@@ -150,9 +170,30 @@ const schedule = map(
     cron: { type: 'string', pattern: '^\\S+( \\S+){4}$', says: 'five fields such as `0 3 * * *`' },
     timezone: { type: 'string', format: 'timezone', says: 'a time zone such as `Europe/Berlin`' },
     args: { type: 'object' },
-    catch_up: oneOf('none'),
+    catch_up: oneOf(...catchUps),
+    jitter: duration,
+    enabled: flag,
+    labels: {
+      type: 'object',
+      maxProperties: 60,
+      propertyNames: { pattern: '^[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$' },
+      additionalProperties: { type: 'string', maxLength: 255 },
+    },
   },
   ['cron'],
+);
+
+const notify = map(
+  {
+    on: listOf(oneOf('success', 'failed', 'cancelled'), { minItems: 1, uniqueItems: true }),
+    webhook: {
+      type: 'string',
+      maxLength: 2000,
+      format: 'webhook',
+      says: 'an http or https address without user and password',
+    },
+  },
+  ['webhook'],
 );
 
 export const configSchema = map({
@@ -209,10 +250,14 @@ export const configSchema = map({
   }),
   logs: map({ max_size: size }),
   schedules: listOf(schedule, { maxItems: 100 }),
-  notify: map({
-    on: listOf(oneOf('success', 'failed', 'cancelled'), { minItems: 1 }),
-    webhook: { type: 'string', pattern: '^https?://[^\\s/]', says: 'an http or https address' },
-  }),
+  notify: {
+    ...notify,
+    type: ['object', 'array'],
+    items: notify,
+    minItems: 1,
+    maxItems: 10,
+    says: 'a map, or a list of maps',
+  },
 });
 
 const validate = new Ajv2020({
@@ -227,6 +272,7 @@ const validate = new Ajv2020({
     size: (value: string) => (parseSize(value) ?? 0) > 0,
     timezone: isTimezone,
     'media-type': isMediaType,
+    webhook: isWebhook,
   },
 }).compile<RawConfig>(configSchema);
 
@@ -236,10 +282,8 @@ export function checkConfig(value: JsonValue): { readonly config: RawConfig } | 
   return { faults: toMemberFaults(validate.errors ?? [], () => 'key') };
 }
 
-function isTimezone(name: string): boolean {
-  try {
-    return new Intl.DateTimeFormat('en', { timeZone: name }).resolvedOptions().timeZone !== '';
-  } catch {
-    return false;
-  }
+/** `fetch` refuses user and password in an address, and a log could show them. */
+function isWebhook(text: string): boolean {
+  const url = URL.parse(text);
+  return url !== null && /^https?:$/.test(url.protocol) && url.username === '' && url.password === '';
 }

@@ -1,6 +1,6 @@
 // A config.yaml whose form is right → the job's definition with every default filled in, or what does not fit together.
 
-import type { JobDefinition, JsonObject } from '../domain/job.ts';
+import type { JobDefinition, JsonObject, NotifyRule } from '../domain/job.ts';
 import { parseDuration, parseSize } from '../lib/units.ts';
 import { checkArgspec, findSecretArgs } from './argspec.ts';
 import { type Command, readCommand } from './command.ts';
@@ -9,6 +9,7 @@ import { checkRules, hasSteps } from './config-rules.ts';
 import type { RawConfig } from './config-schema.ts';
 import type { JobPlace } from './job-files.ts';
 import { translateListForm } from './list-form.ts';
+import { readSchedules } from './schedule-rules.ts';
 import { toConcurrency, toSteps } from './step-definition.ts';
 import { isObject } from './subschemas.ts';
 import { findUnsupported } from './unsupported.ts';
@@ -30,11 +31,17 @@ export function toDefinition(
   // In a container `./` is the image's own; nothing can be said about it here.
   const isOwn = config.command !== undefined && config.executor !== 'container';
   const { command, ulcProfile, faults } = isOwn ? readCommand(config.command, config.ulc_profile, place) : noCommand;
+  // Without its arguments nothing could be said about those who name one.
+  const areArgsKnown = argFaults.length === 0;
+  const { schedules, faults: scheduleFaults } = readSchedules(areArgsKnown ? (config.schedules ?? []) : [], named.id, {
+    argspec,
+    secretArgs,
+  });
   const all = [
     ...argFaults,
     ...within(['command'], faults),
-    // Without its arguments nothing could be said about those who name one.
-    ...(argFaults.length === 0 ? checkRules(config, argspec, secretArgs, place) : []),
+    ...(areArgsKnown ? checkRules(config, argspec, secretArgs, place) : []),
+    ...scheduleFaults,
   ];
   if (all.length > 0) return { faults: all };
 
@@ -81,6 +88,8 @@ export function toDefinition(
       ttlMs: toMs(config.artifacts?.ttl),
     },
     logs: { maxSizeBytes: typeof maxSize === 'number' ? maxSize : (parseSize(maxSize) ?? defaultLogSizeBytes) },
+    schedules,
+    notify: toNotify(config.notify),
     unsupported: findUnsupported(config, ulcProfiles, secretArgs),
   };
   return { definition };
@@ -108,6 +117,10 @@ function readList(list: readonly JsonObject[], at: readonly string[]) {
     argspec,
     faults: within(at, [...faults, ...found.map((fault) => ({ ...fault, path: originOf(fault.path) }))]),
   };
+}
+
+function toNotify(notify: RawConfig['notify']): readonly NotifyRule[] {
+  return [notify ?? []].flat().map(({ on = ['failed'], webhook }) => ({ on, webhook }));
 }
 
 function toMs(duration: string | undefined): number | null {

@@ -52,6 +52,7 @@ export type Config = {
       readonly weights: Readonly<Record<string, number>>;
     };
   };
+  readonly notify: { readonly signingKeyFile: string };
   readonly aliases: readonly { readonly from: string; readonly to: string }[];
   readonly logging: { readonly level: string; readonly format: 'text' | 'json' };
   readonly extensions: readonly string[];
@@ -116,6 +117,7 @@ export function toConfig(settings: Settings): Config {
         weights: get('scheduler.queue.weights'),
       },
     },
+    notify: { signingKeyFile: get('notify.signing_key_file') },
     aliases: (settings.items.get('aliases') ?? []).map(({ at }) => ({
       from: get('aliases[].from', at),
       to: get('aliases[].to', at),

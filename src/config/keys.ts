@@ -245,6 +245,13 @@ export const keys = {
   'scheduler.queue.default_weight': key(integer(1, 1_000), 1, 'A tenant’s share of the queue'),
   'scheduler.queue.weights': key(mapOf(integer(1, 1_000)), {}, 'Shares by tenant'),
 
+  'notify.signing_key_file': computed(
+    path,
+    ({ dataDir }) => join(dataDir, 'notify.key'),
+    '`notify.key` in the data dir',
+    'The keys that sign notices, `whsec_…`, one a line; made at the first start',
+  ),
+
   'aliases[].from': required(jobId, 'A job’s id'),
   'aliases[].to': required(jobId, 'The name that works wherever the id does'),
   'aliases[].description': optional(text, 'What it is for'),

@@ -5,6 +5,7 @@ import { logLevels } from '../domain/log-line.ts';
 import type { Scope } from '../domain/principal.ts';
 import type { ProblemSlug } from '../domain/problem.ts';
 import { runStatuses } from '../domain/run.ts';
+import { scheduleOperations } from './schedule-operations.ts';
 import * as schemas from './schemas.ts';
 
 export const apiBase = '/api/v1';
@@ -21,7 +22,7 @@ export type Operation = {
   readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
   /** Below apiBase. `{job_id}` takes the rest of the path, slashes included. */
   readonly path: string;
-  readonly tag: 'Jobs' | 'Runs' | 'Artifacts' | 'System' | 'Events';
+  readonly tag: 'Jobs' | 'Runs' | 'Schedules' | 'Artifacts' | 'System' | 'Events';
   readonly summary: string;
   readonly scope: Scope | 'public';
   readonly query?: TSchema;
@@ -208,6 +209,15 @@ export const operations = {
     ],
     problems: ['validation-error', 'run-not-found', 'events-expired'],
   },
+  listRunNotices: {
+    method: 'GET',
+    path: '/runs/{run_id}/notices',
+    tag: 'Runs',
+    summary: 'Who was told of the end of a run, and how that went',
+    scope: 'runs:read',
+    answers: [json(200, schemas.noticeList, 'Notices, in the order of the job’s `notify`')],
+    problems: ['run-not-found'],
+  },
   cancelRun: {
     method: 'POST',
     path: '/runs/{run_id}/cancel',
@@ -273,6 +283,7 @@ export const operations = {
     answers: [json(200, schemas.plan, 'The plan')],
     problems: ['validation-error', 'job-not-found', 'job-invalid'],
   },
+  ...scheduleOperations,
   listArtifacts: {
     method: 'GET',
     path: '/artifacts',

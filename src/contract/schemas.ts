@@ -4,6 +4,7 @@
 import { Type } from 'typebox';
 import type { JsonObject } from '../domain/job.ts';
 import { logLevels } from '../domain/log-line.ts';
+import { noticeStatuses } from '../domain/notice.ts';
 import { runStatuses, stepStatuses } from '../domain/run.ts';
 
 const nullable = <T extends Parameters<typeof Type.Union>[0][number]>(schema: T) => Type.Union([schema, Type.Null()]);
@@ -273,6 +274,22 @@ export const runList = Type.Object(
 );
 
 export const runStatusAnswer = Type.Object({ run_id: Type.String(), status: runStatus }, { $id: 'RunStatusAnswer' });
+
+const notice = Type.Object(
+  {
+    id: Type.String({ description: 'What the webhook gets as `webhook-id`' }),
+    status: literals(noticeStatuses),
+    origin: Type.String({ description: 'Of the webhook’s address; the rest may be secret' }),
+    attempts: Type.Integer(),
+    last_error: nullable(Type.String()),
+    created_at: timestamp,
+    next_attempt_at: nullable(timestamp),
+    finished_at: nullable(timestamp),
+  },
+  { $id: 'Notice' },
+);
+
+export const noticeList = Type.Object({ notices: Type.Array(notice) }, { $id: 'NoticeList' });
 
 export const plan = Type.Object(
   {

@@ -1,7 +1,7 @@
 // What happens to a run, as written to the journal in the transaction that made it happen, and as streamed.
 
 import type { LogLevel } from './log-line.ts';
-import type { StepReason, StepStatus } from './run.ts';
+import type { StepReason, StepStatus, Trigger } from './run.ts';
 
 export const eventTypes = [
   'run.created',
@@ -31,6 +31,8 @@ type EventData = {
   readonly percent?: number;
   readonly signal?: string;
   readonly attempt?: number;
+  /** Of `run.created`. */
+  readonly trigger?: Trigger['type'];
   /** Of `run.started`: from its creation. */
   readonly waited_ms?: number;
   /** Of `run.finished`: from its start; null when it never started. */

@@ -68,6 +68,34 @@ export type Concurrency = {
   readonly onConflict: 'queue' | 'reject' | 'cancel_running';
 };
 
+export const catchUps = ['none', 'last', 'all'] as const;
+/** What becomes of times that were missed: nothing, one run for the newest, or one for each. */
+export type CatchUp = (typeof catchUps)[number];
+
+/** When runs of a job start by themselves, in config.yaml or through the API, with every default filled in. */
+export type ScheduleTerms = {
+  /** Five fields. */
+  readonly cron: string;
+  /** IANA. */
+  readonly timezone: string;
+  readonly args: JsonObject;
+  readonly catchUp: CatchUp;
+  /** A start is delayed by less than this. */
+  readonly jitterMs: number;
+  readonly enabled: boolean;
+  readonly labels: Readonly<Record<string, string>>;
+};
+
+/** One of config.yaml; its id is made of what it does, not of its place (ADR 0011). */
+export type JobSchedule = ScheduleTerms & { readonly id: string };
+
+/** Who is told when a run ends so. */
+export type NotifyRule = {
+  readonly on: readonly ('success' | 'failed' | 'cancelled')[];
+  /** Absolute, http or https. It may hold a token, so nobody is shown more than its origin. */
+  readonly webhook: string;
+};
+
 export type JobDefinition = {
   /** mountPath + directory path, `/`-separated. */
   readonly id: string;
@@ -109,7 +137,10 @@ export type JobDefinition = {
   };
   readonly artifacts: { readonly paths: readonly ArtifactPattern[]; readonly ttlMs: number | null };
   readonly logs: { readonly maxSizeBytes: number };
-  /** Keys of config.yaml that are valid but that this version does not act on yet, e.g. `schedules`. */
+  readonly schedules: readonly JobSchedule[];
+  /** Empty: nobody is told. */
+  readonly notify: readonly NotifyRule[];
+  /** Keys of config.yaml that are valid but that this version does not act on yet, e.g. `image`. */
   readonly unsupported: readonly string[];
 };
 

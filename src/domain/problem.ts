@@ -32,6 +32,12 @@ export const problems = {
     cure: 'List the jobs; ids are case-sensitive.',
   },
   'run-not-found': { status: 404, title: 'Run Not Found', cause: 'No run has that id.', cure: 'List the runs.' },
+  'schedule-not-found': {
+    status: 404,
+    title: 'Schedule Not Found',
+    cause: 'No schedule has that id; that of a config.yaml changes with its pattern, time zone and arguments.',
+    cure: 'List the schedules.',
+  },
   'artifact-not-found': {
     status: 404,
     title: 'Artifact Not Found',
@@ -97,6 +103,12 @@ export const problems = {
     title: 'Idempotency In Flight',
     cause: 'The first request with this Idempotency-Key is still under way.',
     cure: 'Ask again after it has ended.',
+  },
+  'source-managed': {
+    status: 409,
+    title: 'Source Managed',
+    cause: 'A file declares it, so it is read-only here.',
+    cure: 'Change the file.',
   },
   'artifact-gone': {
     status: 410,

@@ -20,7 +20,7 @@ import { createRunState, type RunState } from './run-state.ts';
 export type Caller = { readonly principal: Principal; readonly trigger: Trigger['type']; readonly requestId: string };
 
 /** What POST /runs answers. */
-type Created = {
+export type Created = {
   readonly status: 201 | 202;
   readonly body: string;
   readonly runId: string;
@@ -28,7 +28,7 @@ type Created = {
 };
 
 /** Written in the transaction that adds the run: what it throws undoes both. Awaits nothing but queries of the transaction. */
-type Alongside = (tx: Transaction, runId: string) => Promise<void>;
+export type Alongside = (tx: Transaction, runId: string) => Promise<void>;
 
 export type CreateRun = (
   body: RunRequest,

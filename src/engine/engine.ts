@@ -18,7 +18,7 @@ import type { PendingRun } from '../store/runs.ts';
 import { isStorageFault } from '../store/storage-fault.ts';
 import { argumentsOfStep, type Children, outcomeOfChild, untilEnded } from './children.ts';
 import { conduct } from './conduct.ts';
-import { type Caller, type CreateRun, createAddRun, createRuns, refuseConflict } from './create.ts';
+import { type Caller, type Created, createAddRun, createRuns, refuseConflict } from './create.ts';
 import { createDispatcher, type QueueLimits } from './dispatch.ts';
 import { watchEnds } from './ends.ts';
 import type { Hub } from './hub.ts';
@@ -30,6 +30,7 @@ import { createRerun, type Rerun } from './rerun.ts';
 import type { ConductContext } from './run-context.ts';
 import { sweepRunFolders } from './run-folders.ts';
 import { toSource } from './run-source.ts';
+import { createSchedules, type Schedules } from './schedules.ts';
 import { Superseded } from './step-changes.ts';
 
 export type Check = { readonly status: 'ok' | 'degraded' | 'failing'; readonly detail?: string };
@@ -49,9 +50,10 @@ export type Engine = {
   /** What is wrong with the arguments in a body for `plan` or `createRun` that has other faults. */
   readonly addArgumentFaults: (body: unknown, faults: FaultList) => void;
   /** @throws Problem whatever stands in the way of the run */
-  readonly createRun: CreateRun;
+  readonly createRun: (request: RunRequest, caller: Caller, idempotencyKey?: string) => Promise<Created>;
   /** @throws Problem run-not-found, run-not-finished, workspace-expired, revision-expired, and what createRun throws */
   readonly rerun: Rerun;
+  readonly schedules: Schedules;
   /** The tree is gone before it says `cancelled`. @throws Problem run-not-found, run-already-finished */
   readonly cancel: (runId: string) => Promise<{ readonly status: 'cancelled' | 'running' }>;
   /** @throws Problem run-not-found, approval-not-pending, permission-denied, not-ready */
@@ -163,6 +165,7 @@ export function createEngine(o: {
   const reaper = createReaper({ store, clock, log, dispatcher, forceEnd, resync });
   const addRun = createAddRun({ ...o, dispatcher, cancel: (runId) => void cancelUnwaited(runId) });
   const createRun = createRuns({ ...o, ends, resolve: (request) => resolvePlan(request, planContext), add: addRun });
+  const schedules = createSchedules({ ...o, createRun });
   const rerun = createRerun({ ...o, ...planContext, runsDir: o.execution.runsDir, add: addRun });
 
   function addPending(run: PendingRun): void {
@@ -281,6 +284,7 @@ export function createEngine(o: {
     plan,
     addArgumentFaults: (body, faults) => addArgumentFaults(body, catalog, faults),
     createRun,
+    schedules,
     rerun,
     async cancel(runId) {
       const stored = await store.runs.execution(runId);
@@ -332,6 +336,7 @@ export function createEngine(o: {
       };
     },
     start() {
+      schedules.start();
       recovery = recover().catch((error: unknown) => {
         if (!stopping.signal.aborted) log.error({ err: error }, 'what a former process left was not taken up');
       });
@@ -340,6 +345,7 @@ export function createEngine(o: {
     async close() {
       ends.close();
       stopping.abort();
+      await schedules.close();
       await recovery;
       await reaper.stop();
       await dispatcher.stop();

@@ -1,10 +1,7 @@
 // Seals secrets for the database: AES-256-GCM under a key file that only the server's user can read.
 
 import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes } from 'node:crypto';
-import { closeSync, fsyncSync, linkSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
-import { dirname } from 'node:path';
-import { invariant } from '../domain/problem.ts';
-import { errorCode } from '../lib/error-code.ts';
+import { openKeyFile } from '../lib/key-file.ts';
 import { StartError } from '../lib/start-error.ts';
 
 export type Sealer = {
@@ -27,7 +24,7 @@ const tagBytes = 16;
  * @throws StartError when what is there is no key
  */
 export function openSealer(keyFile: string): Sealer {
-  const secret = readKey(keyFile) ?? createKey(keyFile);
+  const secret = openKey(keyFile);
   const sealingKey = deriveKey(secret, 'flwd seal v1');
   const fingerprintKey = deriveKey(secret, 'flwd fingerprint v1');
   return {
@@ -59,52 +56,11 @@ function deriveKey(secret: Buffer, purpose: string): Buffer {
   return Buffer.from(hkdfSync('sha256', secret, '', purpose, keyBytes));
 }
 
-function readKey(keyFile: string): Buffer | undefined {
-  let key: Buffer;
-  try {
-    key = readFileSync(keyFile);
-  } catch (error) {
-    if (errorCode(error) === 'ENOENT') return undefined;
-    throw error;
-  }
+/** @throws StartError when what is there is no key */
+function openKey(keyFile: string): Buffer {
+  const key = openKeyFile(keyFile, () => randomBytes(keyBytes));
   if (key.length === keyBytes) return key;
   throw new StartError(
     `${keyFile} is no key of flwd: it has ${key.length} bytes instead of ${keyBytes}; restore it from a backup, or remove it to get a new one, which cannot open what the old one sealed`,
   );
-}
-
-/** Written aside and linked into place: of two that start at once, one's key is there first and whole, and both use it. */
-function createKey(keyFile: string): Buffer {
-  const draft = `${keyFile}.${randomBytes(8).toString('hex')}`;
-  writeDurably(draft, randomBytes(keyBytes));
-  try {
-    linkSync(draft, keyFile);
-  } catch (error) {
-    if (errorCode(error) !== 'EEXIST') throw error;
-  } finally {
-    rmSync(draft);
-  }
-  syncFolder(dirname(keyFile));
-  const key = readKey(keyFile);
-  invariant(key, 'a key file that was linked into place is there');
-  return key;
-}
-
-function writeDurably(path: string, bytes: Buffer): void {
-  const fd = openSync(path, 'wx', 0o600);
-  try {
-    writeSync(fd, bytes);
-    fsyncSync(fd);
-  } finally {
-    closeSync(fd);
-  }
-}
-
-function syncFolder(path: string): void {
-  const fd = openSync(path, 'r');
-  try {
-    fsyncSync(fd);
-  } finally {
-    closeSync(fd);
-  }
 }

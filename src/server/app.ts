@@ -15,8 +15,10 @@ import { createEventHandlers } from './handlers/events.ts';
 import { createJobHandlers } from './handlers/jobs.ts';
 import { createLogHandlers } from './handlers/logs.ts';
 import { createRunHandlers } from './handlers/runs.ts';
+import { createScheduleHandlers } from './handlers/schedules.ts';
 import { createSystemHandlers, type SystemHandlers } from './handlers/system.ts';
 import { acceptJson } from './json-body.ts';
+import { createMetrics, type NoticeOutcomes } from './metrics/metrics.ts';
 import { addOtherRoutes } from './other-routes.ts';
 import { answerError, answerUnreadable, answerWhatNodeKeeps, pathOf } from './problem-answers.ts';
 import { createRateLimiter } from './rate-limits.ts';
@@ -33,6 +35,7 @@ export type ServerParts = {
   readonly clock: Clock;
   readonly version: string;
   readonly startedAtMs: number;
+  readonly noticeOutcomes: NoticeOutcomes;
 };
 
 export type Server = {
@@ -61,13 +64,27 @@ export async function createServer(parts: ServerParts): Promise<Server> {
   const { handlers, system } = createHandlers(parts, streams);
 
   app.addHook('onRoute', (route) => logRequests(route, log));
-  const { addArgumentFaults } = parts.engine;
+  const { addArgumentFaults, schedules } = parts.engine;
+  const { addFaults: addScheduleFaults } = schedules;
+  const metrics = createMetrics({ ...parts, app, streams });
   addOperations(app, {
     handlers,
     admit,
-    addBodyFaults: { createRun: addArgumentFaults, createPlan: addArgumentFaults },
+    addBodyFaults: {
+      createRun: addArgumentFaults,
+      createPlan: addArgumentFaults,
+      createSchedule: addScheduleFaults,
+      previewSchedule: addScheduleFaults,
+      replaceSchedule: addScheduleFaults,
+    },
   });
-  addOtherRoutes(app, { admitPublic: admit('public'), system, version: parts.version });
+  addOtherRoutes(app, {
+    admitPublic: admit('public'),
+    admitToMetrics: admit('metrics:read'),
+    metrics,
+    system,
+    version: parts.version,
+  });
 
   return {
     async listen() {
@@ -77,6 +94,7 @@ export async function createServer(parts: ServerParts): Promise<Server> {
     async close() {
       isStopping = true;
       streams.close();
+      metrics.close();
       // Node looks for idle connections once, and then waits for those that become idle.
       const sweep = setInterval(() => app.server.closeIdleConnections(), sweepMs);
       const patience = setTimeout(() => app.server.closeAllConnections(), closeMs);
@@ -134,7 +152,8 @@ function createHandlers(
   const system = createSystemHandlers({ config, catalog, engine, clock, version, startedAtMs });
   const handlers: Handlers = {
     ...createJobHandlers({ catalog, defaultProfile: config.security.defaultProfile, clock }),
-    ...createRunHandlers({ runs: store.runs, engine, clock, jobIdOf }),
+    ...createScheduleHandlers({ schedules: engine.schedules, jobIdOf }),
+    ...createRunHandlers({ runs: store.runs, notices: store.notices, engine, clock, jobIdOf }),
     ...createLogHandlers({ store, hub, streams }),
     ...createEventHandlers({ store, hub, streams, jobIdOf }),
     ...createArtifactHandlers({ artifacts: store.artifacts, stallMs: config.server.writeTimeoutMs, jobIdOf }),

@@ -3,8 +3,8 @@
 
 import type { JournalEntry } from '../domain/event.ts';
 import { type Hub, lastIdOf } from '../engine/hub.ts';
+import { createBell } from '../lib/bell.ts';
 import type { Journal } from '../store/journal.ts';
-import { createBell } from './bell.ts';
 import { defined } from './defined.ts';
 
 export type FeedPart = {

@@ -4,9 +4,9 @@
 import { type LogLevel, type LogLine, logLevels } from '../domain/log-line.ts';
 import { isFinished } from '../domain/run.ts';
 import type { Hub } from '../engine/hub.ts';
+import { createBell } from '../lib/bell.ts';
 import type { LogBatch } from '../store/logs.ts';
 import type { Store } from '../store/open.ts';
-import { createBell } from './bell.ts';
 import type { Outlet } from './streams.ts';
 
 export type LogFilter = {
@@ -25,6 +25,11 @@ export async function followLog(
   const { runId, filter } = from;
   const bell = createBell(signal);
   let hasFinished = false;
+  function writeLines(batch: LogBatch): Promise<void> {
+    if (isWhole(filter)) return write(batch.frames(), batch.lastSeq - batch.firstSeq + 1);
+    const lines = linesOf(batch, filter);
+    return write(lines.map(toFrame).join(''), lines.length);
+  }
   const stops = [
     o.store.logs.onAppend(runId, bell.ring),
     o.hub.onEvents((entries) => {
@@ -43,7 +48,7 @@ export async function followLog(
       const batch = await o.store.logs.next(runId, seq);
       if (batch) {
         seq = batch.lastSeq;
-        await write(framesOf(batch, filter));
+        await writeLines(batch);
       } else if (isLast) {
         const status = (await o.store.runs.summary(runId))?.status;
         await write(`event: end\ndata: ${JSON.stringify({ run_id: runId, status })}\n\n`);
@@ -62,11 +67,12 @@ export function linesOf(batch: LogBatch, filter: LogFilter): LogLine[] {
   return batch.lines().filter(matcherOf(filter));
 }
 
-function framesOf(batch: LogBatch, filter: LogFilter): Buffer | string {
-  if (Object.values(filter).every((value) => value === undefined)) return batch.frames();
-  return linesOf(batch, filter)
-    .map(({ seq, ...data }) => `id: ${seq}\nevent: log\ndata: ${JSON.stringify(data)}\n\n`)
-    .join('');
+function isWhole(filter: LogFilter): boolean {
+  return Object.values(filter).every((value) => value === undefined);
+}
+
+function toFrame({ seq, ...data }: LogLine): string {
+  return `id: ${seq}\nevent: log\ndata: ${JSON.stringify(data)}\n\n`;
 }
 
 function matcherOf({ level, stepId, attempt, text }: LogFilter): (line: LogLine) => boolean {

@@ -5,6 +5,8 @@ import { apiBase } from '../contract/operations.ts';
 import { Problem } from '../domain/problem.ts';
 import { admitAnyone, type Hook } from './admission.ts';
 import type { SystemHandlers } from './handlers/system.ts';
+import { expositionType } from './metrics/exposition.ts';
+import type { Metrics } from './metrics/metrics.ts';
 import { createOpenApi } from './openapi.ts';
 import { docsPage, pageSecurityPolicy, startPage } from './pages.ts';
 import { pathOf } from './problem-answers.ts';
@@ -14,6 +16,8 @@ export function addOtherRoutes(
   app: FastifyInstance,
   o: {
     readonly admitPublic: Hook;
+    readonly admitToMetrics: Hook;
+    readonly metrics: Pick<Metrics, 'text'>;
     readonly system: Pick<SystemHandlers, 'assertHealthy' | 'assertReady'>;
     readonly version: string;
   },
@@ -39,16 +43,22 @@ export function addOtherRoutes(
       },
     ],
   ]);
-  for (const [path, answer] of open) app.get(path, { onRequest: admitAnyone }, (_, reply) => answer(reply));
+  for (const [path, answer] of open) {
+    app.get(path, { onRequest: admitAnyone, config: { operation: path } }, (_, reply) => answer(reply));
+  }
+  const metricsPath = '/metrics';
+  app.get(metricsPath, { onRequest: o.admitToMetrics, config: { operation: metricsPath } }, async (_, reply) =>
+    reply.type(expositionType).send(await o.metrics.text()),
+  );
   const openApiPath = `${apiBase}/openapi.json`;
-  app.get(openApiPath, { onRequest: o.admitPublic }, (_, reply) =>
+  app.get(openApiPath, { onRequest: o.admitPublic, config: { operation: openApiPath } }, (_, reply) =>
     reply.type('application/json; charset=utf-8').send(openApi),
   );
 
   app.setNotFoundHandler(async (request, reply) => {
     await o.admitPublic(request, reply);
     const path = pathOf(request);
-    const allowed = open.has(path) || path === openApiPath ? ['GET', 'HEAD'] : methodsOf(path);
+    const allowed = open.has(path) || path === openApiPath || path === metricsPath ? ['GET', 'HEAD'] : methodsOf(path);
     if (allowed.length === 0) throw new Problem('not-found', `'${path}' is not part of the API.`);
     reply.header('allow', allowed.join(', '));
     throw new Problem('method-not-allowed', `'${path}' takes ${allowed.join(', ')}, not ${request.method}.`);

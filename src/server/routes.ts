@@ -26,6 +26,7 @@ export function addOperations(
     app.route({
       method: operation.method,
       url: toRoute(operation.path),
+      config: { operation: id },
       onRequest: o.admit(operation.scope),
       handler: (request: Incoming, reply: FastifyReply) => {
         const exchange = { request, reply, path: toPath(request), ...readInput(request) };

@@ -10,8 +10,8 @@ export const eventStream = 'text/event-stream';
 export type Outlet = {
   /** Aborted when the reader is gone or the server stops. */
   readonly signal: AbortSignal;
-  /** Resolves when the reader can take more, or is gone. */
-  readonly write: (chunk: string | Buffer) => Promise<void>;
+  /** Resolves when the reader can take more, or is gone. The chunk holds so many events; 1 without a number. */
+  readonly write: (chunk: string | Buffer, events?: number) => Promise<void>;
 };
 
 export type Streams = {
@@ -22,15 +22,23 @@ export type Streams = {
     mediaType: string,
     pump: (outlet: Outlet) => Promise<void>,
   ) => FastifyReply;
+  /** Whether a request was answered so. */
+  readonly isStream: (request: FastifyRequest) => boolean;
+  /** Of server-sent events, since the start; `stalled` of all: readers that were disconnected. */
+  readonly counts: Readonly<StreamCounts>;
   /** Ends every open stream. */
   readonly close: () => void;
 };
+
+type StreamCounts = { open: number; opened: number; events: number; stalled: number };
 
 const heartbeatMs = 15_000;
 const retryMs = 3_000;
 
 export function createStreams(o: { readonly stallMs: number; readonly log: Logger }): Streams {
   const stops = new Set<() => void>();
+  const streamed = new WeakSet<FastifyRequest>();
+  const counts: StreamCounts = { open: 0, opened: 0, events: 0, stalled: 0 };
   let isClosed = false;
 
   async function run(
@@ -44,13 +52,20 @@ export function createStreams(o: { readonly stallMs: number; readonly log: Logge
     stops.add(stop);
     if (isClosed) stop();
     raw.on('close', stop).on('error', stop);
+    raw.on('timeout', () => {
+      counts.stalled += 1;
+      raw.destroy();
+    });
+    const isOfEvents = mediaType === eventStream;
     let isWaiting = false;
     let heartbeat: NodeJS.Timeout | undefined;
 
-    async function write(chunk: string | Buffer): Promise<void> {
-      if (chunk.length === 0 || gone.signal.aborted || raw.write(chunk)) return;
+    async function write(chunk: string | Buffer, events = 1): Promise<void> {
+      if (chunk.length === 0 || gone.signal.aborted) return;
+      if (isOfEvents) counts.events += events;
+      if (raw.write(chunk)) return;
       isWaiting = true;
-      // Node destroys a socket that this long wrote nothing, and starts anew while bytes still leave it.
+      // Node tells of a socket that this long wrote nothing, and starts anew while bytes still leave it.
       raw.setTimeout(o.stallMs);
       await once(raw, 'drain', { signal: gone.signal }).catch(() => undefined);
       raw.setTimeout(0);
@@ -63,7 +78,9 @@ export function createStreams(o: { readonly stallMs: number; readonly log: Logge
       'X-Accel-Buffering': 'no',
     });
     raw.flushHeaders();
-    if (mediaType === eventStream) {
+    if (isOfEvents) {
+      counts.open += 1;
+      counts.opened += 1;
       raw.write(`retry: ${retryMs}\n\n`);
       heartbeat = setInterval(() => {
         if (!isWaiting && !gone.signal.aborted) raw.write(':\n\n');
@@ -77,6 +94,7 @@ export function createStreams(o: { readonly stallMs: number; readonly log: Logge
       o.log.error({ err: error, request_id: request.id }, 'a stream broke off');
       raw.destroy();
     } finally {
+      if (isOfEvents) counts.open -= 1;
       clearInterval(heartbeat);
       stops.delete(stop);
     }
@@ -85,10 +103,13 @@ export function createStreams(o: { readonly stallMs: number; readonly log: Logge
   return {
     send(request, reply, mediaType, pump) {
       if (request.method === 'HEAD') return reply.type(mediaType).send('');
+      streamed.add(request);
       reply.hijack();
       void run(request, reply, mediaType, pump);
       return reply;
     },
+    isStream: (request) => streamed.has(request),
+    counts,
     close() {
       isClosed = true;
       for (const stop of stops) stop();

@@ -69,6 +69,8 @@ export type ArtifactStore = {
   readonly openRead: (artifact: Pick<Artifact, 'id'>) => Promise<FileHandle | undefined>;
   /** Room for files that are about to be staged, within what all artifacts may take together. */
   readonly takeRoom: (files: readonly WantedFile[], quotaBytes: number) => Promise<Room>;
+  /** Of all, without those that are gone. */
+  readonly totals: () => Promise<{ readonly count: number; readonly bytes: number }>;
   /** Removes the files of those whose time has passed since it last came to its end. */
   readonly removeExpired: (signal: AbortSignal) => Promise<void>;
 };
@@ -145,6 +147,8 @@ export function createArtifactStore(o: {
     },
 
     openRead: ({ id }) => blobs.openRead(id),
+
+    totals: async () => ({ count: await count(read, {}, clock.now()), bytes: await storedBytes() }),
 
     takeRoom: createArtifactRoom({ read, storedBytes }),
 

@@ -11,9 +11,12 @@ import type { CommitListener, Database } from './database.ts';
 import { createIdempotencyStore, type IdempotencyStore } from './idempotency.ts';
 import { createJournal, type Journal } from './journal.ts';
 import { createLogStore, type LogStore } from './logs.ts';
+import { createNoticeStore, type NoticeStore } from './notices.ts';
 import { createRunStore, type RunStore } from './runs.ts';
+import { createScheduleStore, type ScheduleStore } from './schedules.ts';
 import { openSqliteDatabase } from './sqlite-database.ts';
 import { type StepStore, stepStore } from './steps.ts';
+import { createStorageMeter, type StorageSize } from './storage-size.ts';
 
 export type Store = {
   readonly db: Database;
@@ -23,6 +26,10 @@ export type Store = {
   readonly artifacts: ArtifactStore;
   readonly idempotency: IdempotencyStore;
   readonly logs: LogStore;
+  readonly schedules: ScheduleStore;
+  readonly notices: NoticeStore;
+  /** Of some seconds ago at the most. */
+  readonly size: () => Promise<StorageSize>;
   /** Finishes what was asked for, then refuses. Logs still being written must have been closed before. */
   readonly close: () => Promise<void>;
 };
@@ -54,6 +61,9 @@ export async function openStore(o: {
     artifacts,
     idempotency: createIdempotencyStore(db),
     logs,
+    schedules: createScheduleStore(db),
+    notices: createNoticeStore(db),
+    size: createStorageMeter({ read: db.read, databaseSize: db.size, artifacts, clock }),
     async close() {
       await endExpiry();
       await logs.close();

@@ -43,7 +43,13 @@ const insertPlan = prepareQuery((db, row: RunPlanRow) => db.insertInto('run_plan
 export async function addRun(tx: Transaction, run: NewRun): Promise<void> {
   const { id, jobId, tenant, createdAtMs, plan } = run;
   await insertRun(tx.db, toRow(run));
-  await insertPlan(tx.db, { run_id: id, plan: JSON.stringify(plan), sealed: run.sealed });
+  const { notify } = plan.job;
+  await insertPlan(tx.db, {
+    run_id: id,
+    plan: JSON.stringify(plan),
+    sealed: run.sealed,
+    notify: notify.length > 0 ? JSON.stringify(notify) : null,
+  });
   await addSteps(tx, id, run.steps);
   const labels = Object.entries(run.labels);
   if (labels.length > 0) {
@@ -51,7 +57,8 @@ export async function addRun(tx: Transaction, run: NewRun): Promise<void> {
     await tx.db.insertInto('run_labels').values(rows).execute();
   }
   await countAddedRun(tx.db, { tenant, job_id: jobId, source: run.source.name });
-  tx.emit({ type: 'run.created', runId: id, jobId, tenant, data: { status: 'pending' } });
+  const created = { status: 'pending', trigger: run.trigger.type } as const;
+  tx.emit({ type: 'run.created', runId: id, jobId, tenant, data: created });
   if (run.waiting !== null) {
     tx.emit({ type: 'run.waiting', runId: id, jobId, tenant, data: { status: 'pending', message: run.waiting } });
   }

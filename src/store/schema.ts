@@ -2,6 +2,8 @@
 // what is only served is JSON in a text column.
 
 import type { JournalEntry } from '../domain/event.ts';
+import type { CatchUp } from '../domain/job.ts';
+import type { NoticeStatus } from '../domain/notice.ts';
 import type { RunReason, RunStatus, StepKind, StepReason, StepStatus, Trigger } from '../domain/run.ts';
 
 export type Schema = {
@@ -16,6 +18,9 @@ export type Schema = {
   artifacts: ArtifactRow;
   artifact_counts: ArtifactCountRow;
   log_segments: LogSegmentRow;
+  schedules: ScheduleRow;
+  schedule_states: ScheduleStateRow;
+  notices: NoticeRow;
 };
 
 /** What lists and moves need comes first: SQLite reads a row from its start and stops at the last column asked for. */
@@ -55,8 +60,8 @@ export type RunRow = {
   concurrency_limit: number | null;
 };
 
-/** Apart from `runs`, whose rows are written anew with every move. */
-export type RunPlanRow = { run_id: string; plan: string; sealed: string | null };
+/** Apart from `runs`, whose rows are written anew with every move. `notify` is of the plan: what is asked at the run's end. */
+export type RunPlanRow = { run_id: string; plan: string; sealed: string | null; notify: string | null };
 
 /** `created_at` is the run's, so a list by label needs no look at the runs. */
 type RunLabelRow = { run_id: string; key: string; value: string; created_at: number };
@@ -109,8 +114,11 @@ export type EventRow = {
   count: number;
 };
 
-/** The next id to give, kept apart from the rows so that deleting the newest of them never gives an id twice. */
-type SequenceRow = { name: 'events'; next_id: number };
+/**
+ * The next id to give, kept apart from the rows so that deleting the newest of them never gives an id twice; and the next
+ * event to look at for notices.
+ */
+type SequenceRow = { name: 'events' | 'notices'; next_id: number };
 
 type IdempotencyRow = {
   tenant: string;
@@ -149,4 +157,46 @@ type LogSegmentRow = {
   raw_bytes: number;
   stored_bytes: number;
   encoding: string;
+};
+
+export type ScheduleRow = {
+  id: string;
+  name: string | null;
+  job_id: string;
+  tenant: string;
+  cron: string;
+  timezone: string;
+  args: string;
+  catch_up: CatchUp;
+  jitter_ms: number;
+  enabled: 0 | 1;
+  labels: string;
+  created_at: number;
+  updated_at: number;
+  created_by: string;
+};
+
+/** `last_fire` and `last_error` are only served: JSON of Fire and FireError. */
+export type ScheduleStateRow = {
+  schedule_id: string;
+  since_at: number;
+  settled_at: number | null;
+  idle_since_at: number | null;
+  last_fire: string | null;
+  last_error: string | null;
+};
+
+/** The `n`th webhook of a run that has ended. `next_at` is null once it is over. */
+type NoticeRow = {
+  id: string;
+  run_id: string;
+  n: number;
+  status: NoticeStatus;
+  origin: string;
+  attempts: number;
+  next_at: number | null;
+  created_at: number;
+  finished_at: number | null;
+  last_error: string | null;
+  webhook: string;
 };

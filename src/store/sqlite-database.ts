@@ -1,5 +1,6 @@
 // A Database on one SQLite file: two connections, brought to the newest schema.
 
+import { statSync } from 'node:fs';
 import type { DatabaseSync } from 'node:sqlite';
 import type { Kysely } from 'kysely';
 import type { Clock } from '../lib/clock.ts';
@@ -11,6 +12,7 @@ import type { Schema } from './schema.ts';
 import { connectToRead, connectToWrite, kyselyOver } from './sqlite.ts';
 import { fixPlans } from './sqlite-plans.ts';
 import { openSqliteWriter } from './sqlite-writer.ts';
+import type { DatabaseSize } from './storage-size.ts';
 
 /** @throws Error when the file is no database, or of a newer program */
 export async function openSqliteDatabase(o: {
@@ -18,7 +20,7 @@ export async function openSqliteDatabase(o: {
   readonly clock: Clock;
   readonly log: Logger;
   readonly onCommit: CommitListener;
-}): Promise<Database> {
+}): Promise<Database & { readonly size: () => DatabaseSize }> {
   const connection = connectToWrite(o.path);
   try {
     const db = kyselyOver(connection);
@@ -30,6 +32,11 @@ export async function openSqliteDatabase(o: {
       transact: writer.transact,
       failure: writer.failure,
       latestEventId: writer.latestEventId,
+      size: () => ({
+        bytes: statSync(o.path).size,
+        walBytes: statSync(`${o.path}-wal`).size,
+        freePages: Number(reading.prepare('PRAGMA freelist_count').get()?.freelist_count),
+      }),
       async close() {
         await writer.close();
         reading.close();

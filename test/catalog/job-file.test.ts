@@ -84,6 +84,8 @@ schedules: []
       ttlMs: 2_592_000_000,
     },
     logs: { maxSizeBytes: 67_108_864 },
+    schedules: [],
+    notify: [],
     unsupported: [],
   });
 });
@@ -113,21 +115,31 @@ test('a job that says nothing but its command gets the defaults', async () => {
   });
 });
 
+test.each([
+  ['', []],
+  ['notify: {webhook: https://example.org/x}', [{ on: ['failed'], webhook: 'https://example.org/x' }]],
+  [
+    'notify: [{on: [success, cancelled], webhook: http://10.0.0.1:8080/a?b=c}, {webhook: https://example.org}]',
+    [
+      { on: ['success', 'cancelled'], webhook: 'http://10.0.0.1:8080/a?b=c' },
+      { on: ['failed'], webhook: 'https://example.org' },
+    ],
+  ],
+])('who is told of the end: %j', async (text, notify) => {
+  expect((await definitionOf(`command: ./run.sh\n${text}\n`)).notify).toEqual(notify);
+});
+
 test('what this version does not act on is named, so that its use can be refused', async () => {
   const single = await definitionOf(
     `command: ./x.ps1
 permissions: {resources: {cpu: 2, memory: 1GiB, pids: 256}}
 artifacts: {default_key_pattern: "backups/{run_id}"}
-schedules: [{cron: "0 3 * * *", timezone: Europe/Berlin, args: {a: 1}, catch_up: none}]
-notify: {on: [failed], webhook: https://example.org/x}
 env: {TOKEN: {secret: registry-token}}
 `,
     { 'x.ps1': '1' },
   );
   expect(single.unsupported).toEqual([
     'ulc_profile: ulc.shell.pwsh',
-    'schedules',
-    'notify',
     'permissions.resources',
     'artifacts.default_key_pattern',
     'env.TOKEN.secret',
@@ -146,6 +158,11 @@ describe('faults have their place and say what is wrong', () => {
     ['command: ./run.sh\nversion: 1.10', '2:10: `version` must be a string: put it in quotes'],
     ['command: ./run.sh\ntags: x', '2:7: `tags` must be a list, not a string'],
     ['command: ./run.sh\ntags: [a,\n  a]', '2:1: `tags` must not hold an item twice'],
+    ['command: ./run.sh\nnotify: {on: [failed]}', '2:1: `webhook` is missing'],
+    [
+      'command: ./run.sh\nnotify: [{webhook: "https://a:b@example.org/"}]',
+      '2:20: `notify.0.webhook` must be an http or https address without user and password',
+    ],
     ['command: ./run.sh\nexecutor: docker', '2:11: `executor` must be one of "proc", "container"'],
     [
       'command: ./run.sh\ntimeouts: {run: 60}',

@@ -122,7 +122,6 @@ describe('what later versions act on', () => {
       'security: { profiles: { secure: { network: all } } }',
       '`security.profiles.secure.network` with `all` is not supported yet',
     ],
-    ['scheduler: { queue: { weights: { ops: 2 } } }', '`scheduler.queue.weights` with a map is not supported yet'],
     ['worker: { enabled: false }', '`worker.enabled` with `false` is not supported yet'],
     [
       'container: { runtime: podman }',

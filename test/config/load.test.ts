@@ -51,8 +51,9 @@ describe('without a flwd.yaml', () => {
       scheduler: {
         globalConcurrency: Math.max(4, 2 * availableParallelism()),
         jobConcurrency: null,
-        queue: { maxDepth: null },
+        queue: { maxDepth: null, defaultWeight: 1, weights: {} },
       },
+      notify: { signingKeyFile: join(dataDir, 'notify.key') },
       aliases: [],
       logging: { level: 'info', format: 'text' },
       extensions: [],
@@ -95,7 +96,7 @@ security:
   profiles:
     permissive: { env_passthrough: [HTTP_PROXY], rate_limit: { limit: 5, window: 1m }, may_grant: [] }
 persistence: { db_path: /var/f.db, artifacts: { max_size: 10MB, quota_hard: 20MB, ttl: 30d } }
-scheduler: { global_concurrency: 3, job_concurrency: 2, queue: { max_depth: 9 } }
+scheduler: { global_concurrency: 3, job_concurrency: 2, queue: { max_depth: 9, default_weight: 2, weights: { ops: 3 } } }
 aliases: [{ from: a/b, to: nightly, description: The old name }]
 logging: { level: debug, format: json }
 remotes: { prod: { base_url: https://flwd.example.org } }
@@ -128,7 +129,11 @@ remotes: { prod: { base_url: https://flwd.example.org } }
       blobsDir: join(dir, 'data'),
       artifacts: { maxSizeBytes: 10_000_000, quotaHardBytes: 20_000_000, ttlMs: 2_592_000_000 },
     },
-    scheduler: { globalConcurrency: 3, jobConcurrency: 2, queue: { maxDepth: 9 } },
+    scheduler: {
+      globalConcurrency: 3,
+      jobConcurrency: 2,
+      queue: { maxDepth: 9, defaultWeight: 2, weights: { ops: 3 } },
+    },
     aliases: [{ from: 'a/b', to: 'nightly' }],
     logging: { level: 'debug', format: 'json' },
   });

@@ -18,7 +18,7 @@ test('a run that cannot start yet says why, one too many is 429 queue-full, and 
   expect(await small.runWhen(waiting, (run) => run.waiting !== null)).toMatchObject({
     status: 'pending',
     started_at: null,
-    waiting: expect.stringMatching(/1 of 1 runs/),
+    waiting: expect.stringMatching(/1 of 1 slots/),
   });
   const refused = await small.fetch('/runs', { body: { job_id: 'quick' } });
   expect(refused.status).toBe(429);

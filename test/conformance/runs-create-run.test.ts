@@ -26,8 +26,7 @@ const server = await startServer({
     slow: bash('sleep 60'),
     broken: { 'config.yaml': 'command: [\n' },
     contained: { 'config.yaml': 'executor: container\nimage: registry.example/tool@sha256:00\ncommand: [/bin/true]\n' },
-    scheduled: bash('true', { schedules: [{ cron: '0 3 * * *' }] }),
-    notifying: bash('true', { notify: { on: ['failed'], webhook: 'https://hooks.example/x' } }),
+    keyed: bash('true', { artifacts: { default_key_pattern: 'x' } }),
     permissive: bash('true', { security_profile: 'permissive' }),
     disabled: bash('true', { security_profile: 'disabled' }),
   },
@@ -195,8 +194,7 @@ describe('refused', () => {
     ['nowhere', 404, 'job-not-found'],
     ['broken', 422, 'job-invalid'],
     ['contained', 422, 'not-supported-yet'],
-    ['scheduled', 422, 'not-supported-yet'],
-    ['notifying', 422, 'not-supported-yet'],
+    ['keyed', 422, 'not-supported-yet'],
     ['disabled', 422, 'profile-not-allowed'],
   ])('a run of the job %s is %i %s', async (jobId, status, slug) => {
     const response = await post({ job_id: jobId });
@@ -204,12 +202,10 @@ describe('refused', () => {
     expect((await problemOf(response)).type).toBe(`https://flowd.org/problems/${slug}`);
   });
 
-  test('a priority is not supported yet, and said so', async () => {
-    const response = await post({ job_id: 'quick', priority: 5 });
-    expect(response.status).toBe(422);
-    const { type, detail } = await problemOf(response);
-    expect(type).toBe('https://flowd.org/problems/not-supported-yet');
-    expect(detail).toMatch(/priority/);
+  test.each([101, -101, 1.5])('a priority of %s is out of range', async (priority) => {
+    const response = await post({ job_id: 'quick', priority });
+    expect(response.status).toBe(400);
+    expect(await problemOf(response)).toMatchObject({ errors: [{ pointer: '/priority' }] });
   });
 
   test('a caller may tighten the profile, never loosen it', async () => {
@@ -222,7 +218,7 @@ describe('refused', () => {
   });
 
   test('nothing of what was refused became a run', async () => {
-    expect(await server.json('/runs?job_id=scheduled')).toMatchObject({ runs: [], total: 0 });
+    expect(await server.json('/runs?job_id=notifying')).toMatchObject({ runs: [], total: 0 });
     expect(await server.json('/runs?job_id=disabled')).toMatchObject({ runs: [], total: 0 });
   });
 });

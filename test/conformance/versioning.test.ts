@@ -43,12 +43,15 @@ test('/api/v1/openapi.json is OpenAPI 3.1 and has every operation of the referen
     'GET /jobs/{job_id}',
     'GET /runs',
     'GET /runs/{run_id}',
+    'GET /runs/{run_id}/attempts',
     'GET /runs/{run_id}/events',
     'GET /runs/{run_id}/logs',
     'GET /system/info',
     'POST /plans',
     'POST /runs',
+    'POST /runs/{run_id}/approvals',
     'POST /runs/{run_id}/cancel',
+    'POST /runs/{run_id}/rerun',
   ]);
 });
 

@@ -21,6 +21,7 @@ const own = {
   database: join(base, 'database', 'flwd.db'),
   blobs: join(base, 'blobs'),
   key: join(base, 'keys', 'secret.key'),
+  signingKey: join(base, 'keys', 'notify.key'),
 };
 const show = `for file in "$target" "$target"/* "$target"/*/*; do
   if [[ -f $file || -S $file ]]; then echo "$file"; fi
@@ -40,6 +41,7 @@ const server = await startServer({
   config: {
     instance: { data_dir: join(base, 'link', 'data') },
     persistence: { db_path: own.database, blobs: { path: own.blobs }, secret_key_file: own.key },
+    notify: { signing_key_file: own.signingKey },
     security: { paths: [base], profiles: { permissive: { may_grant: ['write'] } } },
   },
 });
@@ -56,6 +58,7 @@ const places = {
   'the database': own.database,
   'the database’s log': `${own.database}-wal`,
   'the database’s index': `${own.database}-shm`,
+  'the keys that sign notices': own.signingKey,
   'the logs': join(own.blobs, 'logs'),
   'the artifacts’ folder': own.blobs,
   'the key': own.key,

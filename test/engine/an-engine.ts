@@ -18,7 +18,8 @@ import { createHub, type Hub } from '../../src/engine/hub.ts';
 import type { RunRequest } from '../../src/engine/plan.ts';
 import { openForkServer } from '../../src/exec/fork-server.ts';
 import { probeHost } from '../../src/exec/host.ts';
-import { systemClock } from '../../src/lib/clock.ts';
+import { type Clock, systemClock } from '../../src/lib/clock.ts';
+import { errorCode } from '../../src/lib/error-code.ts';
 import { openStore, type Store } from '../../src/store/open.ts';
 import { engineOptions } from '../support/engine-options.ts';
 import { type JobFiles, writeJob } from '../support/jobs.ts';
@@ -49,11 +50,20 @@ export function dataFolder({ sizeMiB }: { readonly sizeMiB?: number } = {}): str
   const dir = mkdtempSync(join(tmpdir(), 'flwd-engine-'));
   onTestFinished(() => {
     // Jobs go on without their server.
-    for (const { pid } of processesWith(dir)) process.kill(pid, 'SIGKILL');
+    for (const { pid } of processesWith(dir)) kill(pid);
     rmSync(dir, { recursive: true, force: true });
   });
   if (sizeMiB !== undefined) mountDisk(dir, sizeMiB);
   return dir;
+}
+
+/** It may have ended since it was seen. */
+function kill(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch (error) {
+    if (errorCode(error) !== 'ESRCH') throw error;
+  }
 }
 
 const host = await probeHost();
@@ -65,13 +75,14 @@ export async function openEngine(
     readonly limits?: Partial<QueueLimits>;
     /** Logs and artifacts, elsewhere than the database. */
     readonly blobsDir?: string;
+    readonly clock?: Clock;
   } = {},
 ): Promise<Opened> {
   const jobsDir = join(root, 'jobs');
   const dataDir = join(root, 'data');
   for (const dir of [jobsDir, join(dataDir, 'runs')]) mkdirSync(dir, { recursive: true });
   for (const [folder, files] of Object.entries(o.jobs ?? {})) await writeJob(join(jobsDir, folder), files);
-  const clock = systemClock;
+  const { clock = systemClock } = o;
   const lines: Record<string, unknown>[] = [];
   const log = pino({ level: 'debug' }, { write: (line) => void lines.push(JSON.parse(line)) });
   let hub: Hub | undefined;

@@ -155,5 +155,7 @@ const job: JobDefinition = {
   permissions: { network: null, read: [], write: [] },
   artifacts: { paths: [], ttlMs: null },
   logs: { maxSizeBytes: 1_073_741_824 },
+  schedules: [],
+  notify: [],
   unsupported: [],
 };

@@ -14,7 +14,7 @@ import { createEngine } from '../../src/engine/engine.ts';
 import { createHub, type Hub } from '../../src/engine/hub.ts';
 import { openForkServer } from '../../src/exec/fork-server.ts';
 import { probeHost } from '../../src/exec/host.ts';
-import { systemClock } from '../../src/lib/clock.ts';
+import { type Clock, systemClock } from '../../src/lib/clock.ts';
 import { createId } from '../../src/lib/ids.ts';
 import { createServer } from '../../src/server/app.ts';
 import type { RateLimit, ServerConfig } from '../../src/server/server-config.ts';
@@ -35,6 +35,7 @@ export type ServingOptions = {
   readonly server?: Partial<ServerConfig['server']>;
   /** Runs are executed; without it, they do what the test says. */
   readonly executes?: boolean;
+  readonly clock?: Clock;
   /** Called with each line of the server's own log. */
   readonly onLog?: (line: Readonly<Record<string, unknown>>) => void;
 };
@@ -79,7 +80,7 @@ export async function startServing(o: ServingOptions = {}): Promise<Serving> {
   for (const dir of [jobsDir, join(dataDir, 'runs')]) await mkdir(dir, { recursive: true });
   for (const [folder, files] of Object.entries(o.jobs ?? {})) await writeJob(join(jobsDir, folder), files);
 
-  const clock = systemClock;
+  const { clock = systemClock } = o;
   const log = pino({ level: o.onLog ? 'debug' : 'silent' }, { write: (line) => o.onLog?.(JSON.parse(line)) });
   let hub: Hub | undefined;
   const store = await openStore({
@@ -135,6 +136,7 @@ export async function startServing(o: ServingOptions = {}): Promise<Serving> {
     clock,
     version: '1.2.3',
     startedAtMs: clock.now(),
+    noticeOutcomes: { delivered: 3, retried: 2, failed: 1 },
   });
   const { url } = await server.listen();
   if (!o.unread) await catalog.start();
@@ -306,5 +308,7 @@ const job: JobDefinition = {
   permissions: { network: null, read: [], write: [] },
   artifacts: { paths: [], ttlMs: null },
   logs: { maxSizeBytes: 2 ** 30 },
+  schedules: [],
+  notify: [],
   unsupported: [],
 };

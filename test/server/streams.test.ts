@@ -67,6 +67,9 @@ test('a reader that stands still is disconnected, and holds nobody else up', asy
   stalled.resume();
   await once(stalled, 'close');
   expect(receivedBytes).toBeLessThan(400 * 60_000);
+  const metrics = await (await server.fetch('//metrics')).text();
+  expect(metrics).toContain('\nflwd_slow_readers_disconnected_total 1\n');
+  expect(metrics).toContain('\nflwd_sse_streams 0\n');
 });
 
 test('a slow reader that makes progress gets everything, however long it takes', async () => {

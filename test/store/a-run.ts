@@ -45,6 +45,8 @@ const aJob: JobDefinition = {
   permissions: { network: null, read: [], write: [] },
   artifacts: { paths: [], ttlMs: null },
   logs: { maxSizeBytes: 1_073_741_824 },
+  schedules: [],
+  notify: [],
   unsupported: [],
 };
 

@@ -8,6 +8,7 @@ import type { Database } from '../../src/store/database.ts';
 import { createIdempotencyStore, type IdempotencyStore } from '../../src/store/idempotency.ts';
 import { createJournal, type Journal } from '../../src/store/journal.ts';
 import { createRunStore, type RunStore } from '../../src/store/runs.ts';
+import { createScheduleStore, type ScheduleStore } from '../../src/store/schedules.ts';
 import { openSqliteDatabase } from '../../src/store/sqlite-database.ts';
 
 export type Opened = {
@@ -15,6 +16,7 @@ export type Opened = {
   readonly runs: RunStore;
   readonly journal: Journal;
   readonly idempotency: IdempotencyStore;
+  readonly schedules: ScheduleStore;
   /** What was announced: one list for each commit that wrote to the journal. */
   readonly commits: (readonly JournalEntry[])[];
 };
@@ -47,6 +49,7 @@ export async function openSqlite(
     runs: createRunStore(database),
     journal: createJournal(database),
     idempotency: createIdempotencyStore(database),
+    schedules: createScheduleStore(database),
     commits,
   };
 }

@@ -101,7 +101,7 @@ describe.each(engines)('runs on $engine', ({ open }) => {
       request_id: null,
     });
     expect(events()).toEqual([
-      ['run.created', { status: 'pending' }],
+      ['run.created', { status: 'pending', trigger: 'api' }],
       ['run.waiting', { status: 'pending', message: '2 of 2 runs of backup/daily are running' }],
     ]);
   });
@@ -129,7 +129,7 @@ describe.each(engines)('runs on $engine', ({ open }) => {
       steps: [{ status: 'success', finished_at: '2024-01-15T10:30:09.000Z', exit_code: 0, outputs: { path: '/x' } }],
     });
     expect(events()).toEqual([
-      ['run.created', { status: 'pending' }],
+      ['run.created', { status: 'pending', trigger: 'api' }],
       ['run.waiting', { status: 'pending', message: 'a slot' }],
       ['run.started', { status: 'running', attempt: 1, waited_ms: 1_000 }],
       ['step.started', { status: 'running', attempt: 1, step_id: 'step_01' }],
@@ -166,9 +166,9 @@ describe.each(engines)('runs on $engine', ({ open }) => {
     await move(failed, 'expire', { atMs: nowMs, reason: 'timeout', error: { message: 'waited too long' } });
 
     expect(events()).toEqual([
-      ['run.created', { status: 'pending' }],
+      ['run.created', { status: 'pending', trigger: 'api' }],
       ['run.finished', { status: 'cancelled', reason: null, exit_code: null, attempt: 1, duration_ms: null }],
-      ['run.created', { status: 'pending' }],
+      ['run.created', { status: 'pending', trigger: 'api' }],
       ['run.finished', { status: 'failed', reason: 'timeout', exit_code: null, attempt: 1, duration_ms: null }],
     ]);
     expect(await store.runs.get(withdrawn)).toMatchObject({ status: 'cancelled', started_at: null });

@@ -3,7 +3,7 @@
 import { type EventType, eventTypes, type JournalEntry } from '../../domain/event.ts';
 import { type Fault, Problem, validationError } from '../../domain/problem.ts';
 import { isFinished } from '../../domain/run.ts';
-import type { Hub } from '../../engine/hub.ts';
+import { type Hub, lastIdOf } from '../../engine/hub.ts';
 import { nearest } from '../../lib/nearest.ts';
 import type { Store } from '../../store/open.ts';
 import { type FeedPart, followJournal } from '../event-feed.ts';
@@ -92,7 +92,8 @@ export function createEventHandlers(o: {
     for await (const { entries, isCaughtUp } of parts(selection, signal)) {
       for (const entry of entries) {
         if (signal.aborted) return;
-        if (isWanted(entry)) await write(await frames.sse(entry, afterId));
+        if (isWanted(entry))
+          await write(await frames.sse(entry, afterId), lastIdOf(entry) - Math.max(afterId, entry.id - 1));
         if (runId !== undefined && entry.type === 'run.finished') return;
       }
       if (hasFinished && isCaughtUp) return;

@@ -7,6 +7,7 @@ import type { Caller } from '../../engine/create.ts';
 import type { Engine } from '../../engine/engine.ts';
 import { createBoundedCache } from '../../lib/bounded-cache.ts';
 import { type Clock, parseTimestampUs } from '../../lib/clock.ts';
+import type { NoticeStore } from '../../store/notices.ts';
 import type { RunStore } from '../../store/runs.ts';
 import { defined } from '../defined.ts';
 import type { Exchange, Handlers } from '../exchange.ts';
@@ -32,10 +33,12 @@ type Names =
   | 'cancelRun'
   | 'rerunRun'
   | 'approveRun'
-  | 'listRunAttempts';
+  | 'listRunAttempts'
+  | 'listRunNotices';
 
 export function createRunHandlers(o: {
   readonly runs: RunStore;
+  readonly notices: NoticeStore;
   readonly engine: Engine;
   readonly clock: Clock;
   /** The id behind a job's id or alias. */
@@ -110,6 +113,11 @@ export function createRunHandlers(o: {
       if (attempts.length === 0) throw notFound(path.run_id);
       const { step_id: stepId } = query;
       return { attempts: stepId === undefined ? attempts : attempts.filter((one) => one.step_id === stepId) };
+    },
+
+    async listRunNotices({ path }) {
+      if ((await runs.version(path.run_id)) === undefined) throw notFound(path.run_id);
+      return { notices: await o.notices.list(path.run_id) };
     },
 
     async cancelRun({ reply, path }) {

@@ -5,10 +5,12 @@ import { StartError } from '../../lib/start-error.ts';
 import type { Schema } from '../schema.ts';
 import { initial } from './0001-initial.ts';
 import { steps } from './0002-steps.ts';
+import { schedules } from './0003-schedules.ts';
+import { notices } from './0004-notices.ts';
 import type { ColumnTypes, Migration } from './migration.ts';
 
 /** In order; a database's version is how many of them it has. */
-export const migrations: readonly Migration[] = [initial, steps];
+export const migrations: readonly Migration[] = [initial, steps, schedules, notices];
 
 /** The database that is being migrated. */
 type MigrationTarget = {

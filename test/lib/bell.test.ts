@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { createBell } from '../../src/server/bell.ts';
+import { createBell } from '../../src/lib/bell.ts';
 
 /** Whether it has rung, once everything that can happen by itself has happened. */
 async function hasRung(bell: { readonly rung: () => Promise<void> }): Promise<boolean> {

@@ -1,0 +1,89 @@
+// The operations of schedules, a part of the table in operations.ts.
+
+import { type TSchema, Type } from 'typebox';
+import * as schemas from './schedule-schemas.ts';
+
+const closed = { additionalProperties: false } as const;
+const text = (description: string) => Type.Optional(Type.String({ description, maxLength: 1024 }));
+const count = (maximum: number, description: string) =>
+  Type.Optional(Type.Integer({ minimum: 1, maximum, description }));
+const json = <S extends TSchema>(status: number, schema: S, description: string) => ({
+  status,
+  description,
+  content: { 'application/json': schema },
+});
+
+export const scheduleOperations = {
+  listSchedules: {
+    method: 'GET',
+    path: '/schedules',
+    tag: 'Schedules',
+    summary: 'List schedules: those of config.yaml and those made here',
+    scope: 'jobs:read',
+    query: Type.Object(
+      {
+        job_id: text('Schedules of this job'),
+        tenant: text('Schedules of this tenant'),
+        source: Type.Optional(Type.Enum(['job', 'api'], { description: 'Those of config.yaml, or those made here' })),
+        enabled: Type.Optional(Type.Boolean({ description: 'Those that are enabled, or those that are not' })),
+        limit: count(1000, 'Rows at most; all of them without it'),
+        offset: Type.Optional(
+          Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER, description: 'Rows to pass over' }),
+        ),
+        cursor: text('`next_cursor` of the page before; stable while rows are added'),
+      },
+      closed,
+    ),
+    answers: [json(200, schemas.scheduleList, 'Schedules by job and id')],
+    problems: ['validation-error'],
+  },
+  createSchedule: {
+    method: 'POST',
+    path: '/schedules',
+    tag: 'Schedules',
+    summary: 'Make a schedule',
+    scope: 'schedules:write',
+    body: schemas.scheduleRequest,
+    answers: [json(201, schemas.schedule, 'Made')],
+    problems: ['validation-error', 'job-not-found', 'job-invalid'],
+  },
+  previewSchedule: {
+    method: 'POST',
+    path: '/schedules/preview',
+    tag: 'Schedules',
+    summary: 'When a schedule would fire: checks everything, saves nothing',
+    scope: 'jobs:read',
+    query: Type.Object({ fires: count(100, 'Fires to show; 10 without it') }, closed),
+    body: schemas.scheduleRequest,
+    answers: [json(200, schemas.schedulePreview, 'The next fires')],
+    problems: ['validation-error', 'job-not-found', 'job-invalid'],
+  },
+  getSchedule: {
+    method: 'GET',
+    path: '/schedules/{schedule_id}',
+    tag: 'Schedules',
+    summary: 'One schedule: how it went, and when it fires next',
+    scope: 'jobs:read',
+    answers: [json(200, schemas.schedule, 'The schedule')],
+    problems: ['schedule-not-found'],
+  },
+  replaceSchedule: {
+    method: 'PUT',
+    path: '/schedules/{schedule_id}',
+    tag: 'Schedules',
+    summary: 'Replace a schedule that was made here',
+    scope: 'schedules:write',
+    body: schemas.scheduleRequest,
+    answers: [json(200, schemas.schedule, 'As it is now')],
+    problems: ['validation-error', 'job-not-found', 'job-invalid', 'schedule-not-found', 'source-managed'],
+  },
+  deleteSchedule: {
+    method: 'DELETE',
+    path: '/schedules/{schedule_id}',
+    tag: 'Schedules',
+    summary: 'Remove a schedule that was made here; its runs stay',
+    scope: 'schedules:write',
+    answers: [{ status: 204, description: 'Removed', content: {} }],
+    problems: ['schedule-not-found', 'source-managed'],
+  },
+} as const;

@@ -1,0 +1,85 @@
+// Cron patterns of five fields: the instants at which they fire in a time zone. What is promised around changes of
+// daylight saving is in docs/adr/0011-schedules.md.
+
+import { Cron } from 'croner';
+import { createBoundedCache } from './bounded-cache.ts';
+
+export type CronTimes = {
+  /** The first instant after `afterMs`; null when there is none. */
+  readonly next: (afterMs: number) => number | null;
+};
+
+/** Any instant will do; from this one on the next 29th of February is near. */
+const referenceMs = Date.UTC(2024, 0, 1);
+const measuredGaps = 100;
+
+/** `problem` goes on after the pattern's name. The time zone is one. */
+export function parseCron(pattern: string, timezone: string): CronTimes | { readonly problem: string } {
+  if (!/^\S+( \S+){4}$/.test(pattern)) return { problem: 'must be five fields such as `0 3 * * *`' };
+  try {
+    const cron = new Cron(pattern, { timezone, mode: '5-part', fixedTimeRule: 'no-wildcard', paused: true });
+    const next = (afterMs: number) => cron.nextRun(new Date(afterMs))?.getTime() ?? null;
+    return next(referenceMs) === null ? { problem: 'never fires: there is no such day' } : { next };
+  } catch (error) {
+    return { problem: `is no cron pattern: ${toWords(error)}` };
+  }
+}
+
+/** The shortest time between two of the times to come, in milliseconds. */
+export function shortestGapMs({ next }: CronTimes): number {
+  let shortest = Infinity;
+  let at = next(referenceMs);
+  for (let gaps = 0; at !== null && gaps < measuredGaps; gaps += 1) {
+    const following = next(at);
+    if (following !== null) shortest = Math.min(shortest, following - at);
+    at = following;
+  }
+  return shortest;
+}
+
+export function isTimezone(name: string): boolean {
+  try {
+    return new Intl.DateTimeFormat('en', { timeZone: name }).resolvedOptions().timeZone !== '';
+  } catch {
+    return false;
+  }
+}
+
+/** RFC 3339 with the offset in force: `2026-03-29T03:00:00+02:00`. */
+export function toLocalTimestamp(atMs: number, timezone: string): string {
+  const parts = Object.fromEntries(
+    formatOf(timezone)
+      .formatToParts(atMs)
+      .map(({ type, value }) => [type, value]),
+  );
+  const offset = /[+-]\d\d:\d\d/.exec(parts.timeZoneName ?? '')?.[0] ?? '+00:00';
+  return `${parts.year}-${parts.month}-${parts.day}T${parts.hour}:${parts.minute}:${parts.second}${offset}`;
+}
+
+/** Making one takes longer than twenty uses of it. */
+const formats = createBoundedCache<string, Intl.DateTimeFormat>(100);
+
+function formatOf(timezone: string): Intl.DateTimeFormat {
+  const known = formats.get(timezone);
+  if (known) return known;
+  const format = new Intl.DateTimeFormat('en', {
+    timeZone: timezone,
+    hourCycle: 'h23',
+    year: 'numeric',
+    month: '2-digit',
+    day: '2-digit',
+    hour: '2-digit',
+    minute: '2-digit',
+    second: '2-digit',
+    timeZoneName: 'longOffset',
+  });
+  formats.set(timezone, format, 1);
+  return format;
+}
+
+/** `CronPattern: Invalid value for minute: 61` → `invalid value for minute: 61`. */
+function toWords(error: unknown): string {
+  const message = error instanceof Error ? error.message : String(error);
+  const said = message.replace(/^Cron\w*: /, '').replace(/\.$/, '');
+  return said.charAt(0).toLowerCase() + said.slice(1);
+}

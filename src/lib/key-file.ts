@@ -1,0 +1,54 @@
+// A file that holds a secret of the server: made once, for its user alone, and never half-written.
+
+import { randomBytes } from 'node:crypto';
+import { closeSync, fsyncSync, linkSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { errorCode } from './error-code.ts';
+
+/**
+ * What the file holds; where there is none, it is made of what `create` gives. Written aside and linked into place: of two
+ * that start at once, one's key is there first and whole, and both use it.
+ */
+export function openKeyFile(path: string, create: () => Buffer): Buffer {
+  const found = read(path);
+  if (found) return found;
+  const draft = `${path}.${randomBytes(8).toString('hex')}`;
+  writeDurably(draft, create());
+  try {
+    linkSync(draft, path);
+  } catch (error) {
+    if (errorCode(error) !== 'EEXIST') throw error;
+  } finally {
+    rmSync(draft);
+  }
+  syncFolder(dirname(path));
+  return readFileSync(path);
+}
+
+function read(path: string): Buffer | undefined {
+  try {
+    return readFileSync(path);
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+function writeDurably(path: string, bytes: Buffer): void {
+  const fd = openSync(path, 'wx', 0o600);
+  try {
+    writeSync(fd, bytes);
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function syncFolder(path: string): void {
+  const fd = openSync(path, 'r');
+  try {
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+}

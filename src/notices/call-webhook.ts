@@ -1,0 +1,69 @@
+// One attempt to deliver: a POST that follows no redirect and reads nothing of the answer but its status and Retry-After.
+
+import type { Clock } from '../lib/clock.ts';
+import { errorCode } from '../lib/error-code.ts';
+import { packageVersion } from '../lib/version.ts';
+import { parseRetryAfterMs } from './backoff.ts';
+import type { Signer } from './signing.ts';
+
+export type Attempt =
+  | { readonly isDelivered: true }
+  | {
+      readonly isDelivered: false;
+      /** In words, with nothing of the address. */
+      readonly error: string;
+      /** The receiver wants no more of it. */
+      readonly isFinal: boolean;
+      readonly retryAfterMs: number | null;
+    };
+
+/** @throws the reason of `signal` once that is aborted, and nothing else */
+export async function callWebhook(o: {
+  readonly url: string;
+  readonly id: string;
+  readonly body: string;
+  readonly signer: Signer;
+  readonly clock: Clock;
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal;
+}): Promise<Attempt> {
+  const { id, body, clock, signal } = o;
+  const timeout = AbortSignal.timeout(o.timeoutMs);
+  let response: Response;
+  try {
+    response = await fetch(o.url, {
+      method: 'POST',
+      headers: {
+        'content-type': 'application/json',
+        'user-agent': `flwd/${packageVersion()}`,
+        ...o.signer.headers({ id, body, atMs: clock.now() }),
+      },
+      body,
+      redirect: 'manual',
+      signal: AbortSignal.any([signal, timeout]),
+    });
+  } catch (error) {
+    signal.throwIfAborted();
+    return failed(timeout.aborted ? `no answer within ${o.timeoutMs / 1000} s` : unreachable(error));
+  }
+  // The body is the receiver's: as long as it likes, and of no use here.
+  await response.body?.cancel().catch(() => undefined);
+  const { status } = response;
+  if (status >= 200 && status < 300) return { isDelivered: true };
+  const redirected = status >= 300 && status < 400 ? ', and redirects are not followed' : '';
+  return {
+    ...failed(`the answer was ${status}${redirected}`),
+    isFinal: status === 410,
+    retryAfterMs: parseRetryAfterMs(response.headers.get('retry-after'), clock.now()),
+  };
+}
+
+function failed(error: string) {
+  return { isDelivered: false, error, isFinal: false, retryAfterMs: null } as const;
+}
+
+/** The cause's code alone: its message may have the address in it. */
+function unreachable(error: unknown): string {
+  const cause = error instanceof Error ? error.cause : undefined;
+  return `it cannot be reached (${errorCode(cause) ?? 'no connection'})`;
+}

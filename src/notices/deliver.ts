@@ -1,0 +1,126 @@
+// From rows to calls: delivers what is due, a few at a time, and writes down how each attempt ended.
+
+import { setTimeout as delay } from 'node:timers/promises';
+import { createBell } from '../lib/bell.ts';
+import { type Clock, toTimerDelay } from '../lib/clock.ts';
+import type { Logger } from '../lib/logger.ts';
+import type { DueNotice } from '../store/notices.ts';
+import type { Store } from '../store/open.ts';
+import { isStorageFault } from '../store/storage-fault.ts';
+import { delayAfter, mostAttempts } from './backoff.ts';
+import { noticeBody } from './body.ts';
+import { type Attempt, callWebhook } from './call-webhook.ts';
+import type { Signer } from './signing.ts';
+
+export type Outcome = 'delivered' | 'retried' | 'failed';
+
+export type Delivery = {
+  /** There may be something due. */
+  readonly wake: () => void;
+  /** Resolves once the signal is aborted and no call is under way. */
+  readonly ended: Promise<void>;
+};
+
+const mostCalls = 4;
+const mostCallsToOrigin = 2;
+/** Dues are read from the clock this often, however it was set meanwhile. */
+const lookEveryMs = 1_000;
+const againMs = 1_000;
+
+export function startDelivery(
+  o: {
+    readonly store: Pick<Store, 'db' | 'notices' | 'runs'>;
+    readonly signer: Signer;
+    readonly clock: Clock;
+    readonly log: Logger;
+    readonly timeoutMs: number;
+    readonly random: () => number;
+    readonly onOutcome: (outcome: Outcome) => void;
+  },
+  signal: AbortSignal,
+): Delivery {
+  const { clock, log } = o;
+  const { db, notices, runs } = o.store;
+  const bell = createBell(signal);
+  const calls = new Map<string, { readonly origin: string; readonly done: Promise<void> }>();
+
+  function callsTo(origin: string): number {
+    return [...calls.values()].filter((call) => call.origin === origin).length;
+  }
+
+  async function startDue(): Promise<void> {
+    let hasStarted = true;
+    while (hasStarted && calls.size < mostCalls && !signal.aborted) {
+      hasStarted = false;
+      const origins = new Set([...calls.values()].map(({ origin }) => origin));
+      const busy = [...origins].filter((origin) => callsTo(origin) >= mostCallsToOrigin);
+      for (const notice of await notices.due(clock.now(), busy, 2 * mostCalls)) {
+        const { id, origin } = notice;
+        if (calls.has(id) || calls.size >= mostCalls || callsTo(origin) >= mostCallsToOrigin) continue;
+        calls.set(id, { origin, done: deliver(notice).finally(() => finished(id)) });
+        hasStarted = true;
+      }
+    }
+  }
+
+  function finished(id: string): void {
+    calls.delete(id);
+    bell.ring();
+  }
+
+  /** Never rejects. */
+  async function deliver(notice: DueNotice): Promise<void> {
+    try {
+      const run = await runs.get(notice.runId);
+      // Removed meanwhile, and the notice with it.
+      if (!run) return;
+      const { id, webhook: url } = notice;
+      const { signer, timeoutMs } = o;
+      await settle(notice, await callWebhook({ url, id, body: noticeBody(run), signer, clock, timeoutMs, signal }));
+    } catch (error) {
+      if (signal.aborted) return;
+      if (!isStorageFault(error)) log.error({ err: error, notice_id: notice.id }, 'a notice could not be delivered');
+      await delay(againMs, undefined, { signal }).catch(() => undefined);
+    }
+  }
+
+  async function settle(notice: DueNotice, attempt: Attempt): Promise<void> {
+    const { id, runId, origin } = notice;
+    const atMs = clock.now();
+    const attempts = notice.attempts + 1;
+    if (attempt.isDelivered) {
+      await db.transact((tx) =>
+        notices.settle(tx, id, { status: 'delivered', attempts, error: null, nextAtMs: null, atMs }),
+      );
+      o.onOutcome('delivered');
+      return;
+    }
+    const { error } = attempt;
+    const isOver = attempt.isFinal || attempts >= mostAttempts;
+    const nextAtMs = isOver ? null : atMs + delayAfter(attempts, attempt.retryAfterMs, o.random());
+    const status = isOver ? 'failed' : 'pending';
+    await db.transact((tx) => notices.settle(tx, id, { status, attempts, error, nextAtMs, atMs }));
+    o.onOutcome(isOver ? 'failed' : 'retried');
+    if (isOver) log.warn({ run_id: runId, notice_id: id, origin, attempts, error }, 'a notice was given up');
+  }
+
+  async function run(): Promise<void> {
+    while (!signal.aborted) {
+      let timer: NodeJS.Timeout | undefined;
+      try {
+        await startDue();
+        const nowMs = clock.now();
+        const nextAtMs = await notices.nextDueAtMs(nowMs);
+        if (nextAtMs !== null) timer = setTimeout(bell.ring, Math.min(toTimerDelay(nextAtMs - nowMs), lookEveryMs));
+      } catch (error) {
+        log.error({ err: error }, 'notices that are due could not be read');
+        timer = setTimeout(bell.ring, againMs);
+      }
+      await bell.rung();
+      clearTimeout(timer);
+    }
+    await Promise.all([...calls.values()].map(({ done }) => done));
+  }
+
+  return { wake: bell.ring, ended: run() };
+}

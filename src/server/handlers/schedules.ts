@@ -1,0 +1,124 @@
+// Schedules: those of config.yaml are shown, those made here can be changed too.
+
+import { apiBase, type QueryOf } from '../../contract/operations.ts';
+import type { ScheduleTerms } from '../../domain/job.ts';
+import { validationError } from '../../domain/problem.ts';
+import type { Schedules, ScheduleView } from '../../engine/schedules.ts';
+import { toTimestamp } from '../../lib/clock.ts';
+import { toLocalTimestamp } from '../../lib/cron.ts';
+import { formatDuration } from '../../lib/units.ts';
+import type { Handlers } from '../exchange.ts';
+
+const previewedFires = 10;
+
+type Names =
+  | 'listSchedules'
+  | 'createSchedule'
+  | 'previewSchedule'
+  | 'getSchedule'
+  | 'replaceSchedule'
+  | 'deleteSchedule';
+
+export function createScheduleHandlers(o: {
+  readonly schedules: Schedules;
+  readonly jobIdOf: (idOrAlias: string) => string;
+}): Pick<Handlers, Names> {
+  const { schedules } = o;
+  return {
+    async listSchedules({ query }) {
+      const { job_id: jobId, ...rest } = query;
+      const all = await schedules.list();
+      const { page, total, nextCursor } = select(
+        all,
+        jobId === undefined ? rest : { ...rest, job_id: o.jobIdOf(jobId) },
+      );
+      return { schedules: page.map(toAnswer), total, next_cursor: nextCursor };
+    },
+
+    async createSchedule({ request, reply, body }) {
+      const made = await schedules.create(body, request.principal);
+      return reply.code(201).header('location', `${apiBase}/schedules/${made.schedule.id}`).send(toAnswer(made));
+    },
+
+    previewSchedule({ query, body }) {
+      const fires = schedules.preview(body, query.fires ?? previewedFires);
+      return { next_fires: toFires(fires, body.timezone ?? 'UTC') };
+    },
+
+    getSchedule: async ({ path }) => toAnswer(await schedules.get(path.schedule_id)),
+
+    replaceSchedule: async ({ path, body }) => toAnswer(await schedules.replace(path.schedule_id, body)),
+
+    async deleteSchedule({ reply, path }) {
+      await schedules.remove(path.schedule_id);
+      return reply.code(204).send();
+    },
+  };
+}
+
+type Query = QueryOf<'listSchedules'>;
+
+function select(all: readonly ScheduleView[], { job_id: jobId, tenant, source, enabled, ...query }: Query) {
+  const matching = all.filter(
+    ({ schedule }) =>
+      (jobId === undefined || schedule.jobId === jobId) &&
+      (tenant === undefined || schedule.tenant === tenant) &&
+      (source === undefined || schedule.source === source) &&
+      (enabled === undefined || schedule.enabled === enabled),
+  );
+  const after = query.cursor === undefined ? undefined : parseCursor(query.cursor);
+  const rest = after === undefined ? matching.slice(query.offset ?? 0) : matching.filter((one) => placeOf(one) > after);
+  const page = query.limit === undefined ? rest : rest.slice(0, query.limit);
+  const last = page.at(-1);
+  const nextCursor = last && page.length < rest.length ? Buffer.from(placeOf(last)).toString('base64url') : null;
+  return { page, total: matching.length, nextCursor };
+}
+
+/** In the order of the list. No job id holds a NUL, which is less than any other character. */
+function placeOf({ schedule }: ScheduleView): string {
+  return `${schedule.jobId}\0${schedule.id}`;
+}
+
+/** @throws Problem validation-error */
+function parseCursor(cursor: string): string {
+  const place = Buffer.from(cursor, 'base64url').toString();
+  if (place.includes('\0')) return place;
+  throw validationError([{ pointer: '?cursor', message: 'is no `next_cursor` of a page', keyword: 'format' }]);
+}
+
+function toAnswer({ schedule, state, nextFires }: ScheduleView) {
+  const { lastFire = null, lastError = null } = state ?? {};
+  return {
+    id: schedule.id,
+    name: schedule.name,
+    job_id: schedule.jobId,
+    tenant: schedule.tenant,
+    source: schedule.source,
+    cron: schedule.cron,
+    timezone: schedule.timezone,
+    args: schedule.args,
+    catch_up: schedule.catchUp,
+    jitter: formatDuration(schedule.jitterMs),
+    enabled: schedule.enabled,
+    labels: schedule.labels,
+    next_fires: toFires(nextFires(), schedule.timezone),
+    last_fire: lastFire && {
+      nominal_at: toTimestamp(lastFire.nominalAtMs),
+      at: toTimestamp(lastFire.atMs),
+      run_id: lastFire.runId,
+    },
+    last_error: lastError && {
+      nominal_at: toTimestamp(lastError.nominalAtMs),
+      at: toTimestamp(lastError.atMs),
+      type: lastError.type,
+      detail: lastError.detail,
+    },
+    created_at: schedule.createdAtMs === null ? null : toTimestamp(schedule.createdAtMs),
+    updated_at: schedule.updatedAtMs === null ? null : toTimestamp(schedule.updatedAtMs),
+    created_by: schedule.createdBy,
+  };
+}
+
+function toFires(times: readonly number[], timezone: ScheduleTerms['timezone']) {
+  return times.map((atMs) => ({ nominal_at: toTimestamp(atMs), local: toLocalTimestamp(atMs, timezone) }));
+}

@@ -1,0 +1,56 @@
+// Requests by operation, never by path, and the streams that some of them are.
+
+import type { FastifyInstance } from 'fastify';
+import type { Streams } from '../streams.ts';
+import { createCounter, createHistogram, type Family, single } from './families.ts';
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** The operation's id, or what else the route is. */
+    readonly operation?: string;
+  }
+}
+
+const boundaries = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+const statusClasses = ['', '1xx', '2xx', '3xx', '4xx', '5xx'];
+
+/** To be called before there are routes. */
+export function createHttpMetrics(app: FastifyInstance, streams: Streams): readonly Family[] {
+  const requests = createCounter(
+    'flwd_http_requests_total',
+    'Requests answered; an answer that the client left is none.',
+    ['operation', 'method', 'status'],
+  );
+  const duration = createHistogram(
+    'flwd_http_request_duration_seconds',
+    'Time from a request to the end of its answer, streams apart.',
+    ['operation', 'method'],
+    boundaries,
+  );
+  app.addHook('onResponse', (request, reply, done) => {
+    const { operation = 'none' } = request.routeOptions.config;
+    const { method } = request;
+    requests.add([operation, method, statusClasses[Math.floor(reply.statusCode / 100)] ?? '']);
+    if (!streams.isStream(request)) duration.observe([operation, method], reply.elapsedTime / 1000);
+    done();
+  });
+  const { counts } = streams;
+  return [
+    requests.family,
+    duration.family,
+    single('gauge', 'flwd_sse_streams', 'Streams of server-sent events that are open.', () => counts.open),
+    single('counter', 'flwd_sse_streams_opened_total', 'Streams of server-sent events opened.', () => counts.opened),
+    single(
+      'counter',
+      'flwd_sse_events_sent_total',
+      'Server-sent events sent, all streams together.',
+      () => counts.events,
+    ),
+    single(
+      'counter',
+      'flwd_slow_readers_disconnected_total',
+      'Streams ended because their reader took nothing for server.write_timeout.',
+      () => counts.stalled,
+    ),
+  ];
+}

@@ -1,0 +1,77 @@
+// What `GET /metrics` answers, put together from its parts.
+
+import type { FastifyInstance } from 'fastify';
+import type { Engine } from '../../engine/engine.ts';
+import type { Store } from '../../store/open.ts';
+import type { StorageSize } from '../../store/storage-size.ts';
+import type { Streams } from '../streams.ts';
+import { createExposition } from './exposition.ts';
+import { type Family, single } from './families.ts';
+import { createHttpMetrics } from './http-metrics.ts';
+import { createProcessMetrics } from './process-metrics.ts';
+import { createRunMetrics } from './run-metrics.ts';
+
+export type Metrics = {
+  /** Prometheus's text format. */
+  readonly text: () => Promise<string>;
+  readonly close: () => void;
+};
+
+/** How attempts to deliver notices ended since the start. */
+export type NoticeOutcomes = Readonly<Record<'delivered' | 'retried' | 'failed', number>>;
+
+/** To be called before there are routes. */
+export function createMetrics(o: {
+  readonly app: FastifyInstance;
+  readonly streams: Streams;
+  readonly engine: Pick<Engine, 'hub' | 'queue'>;
+  readonly store: Pick<Store, 'size' | 'notices'>;
+  readonly noticeOutcomes: NoticeOutcomes;
+  readonly version: string;
+  readonly startedAtMs: number;
+}): Metrics {
+  const runs = createRunMetrics(o.engine);
+  const http = createHttpMetrics(o.app, o.streams);
+  const own = createProcessMetrics(o);
+  const notices: Family = {
+    name: 'flwd_notices_total',
+    help: 'Attempts to deliver a notice, by how they ended; failed: given up.',
+    kind: 'counter',
+    samples: () => Object.entries(o.noticeOutcomes).map(([outcome, value]) => ({ labels: { outcome }, value })),
+  };
+  let exposition: Promise<() => Promise<string>> | undefined;
+
+  async function families(): Promise<readonly Family[]> {
+    const [size, pendingNotices] = await Promise.all([o.store.size(), o.store.notices.pendingCount()]);
+    return [
+      ...runs.families,
+      notices,
+      single('gauge', 'flwd_notices_pending', 'Notices that are not delivered yet.', () => pendingNotices),
+      ...http,
+      ...storageFamilies(size),
+      ...own.families,
+    ];
+  }
+
+  return {
+    async text() {
+      exposition ??= createExposition(families);
+      return (await exposition)();
+    },
+    close() {
+      runs.close();
+      own.close();
+    },
+  };
+}
+
+function storageFamilies({ database, logBytes, artifacts }: StorageSize): readonly Family[] {
+  return [
+    single('gauge', 'flwd_database_bytes', 'The database file.', () => database.bytes),
+    single('gauge', 'flwd_database_wal_bytes', 'The log of the database’s own changes.', () => database.walBytes),
+    single('gauge', 'flwd_database_free_pages', 'Pages of the database that hold nothing.', () => database.freePages),
+    single('gauge', 'flwd_log_bytes', 'Logs of runs on the disk, those being written apart.', () => logBytes),
+    single('gauge', 'flwd_artifacts', 'Artifacts that are kept.', () => artifacts.count),
+    single('gauge', 'flwd_artifact_bytes', 'Their bytes.', () => artifacts.bytes),
+  ];
+}

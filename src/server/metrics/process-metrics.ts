@@ -1,0 +1,55 @@
+// The process itself, under the names that every Prometheus client uses for it.
+
+import { readdirSync } from 'node:fs';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { type Family, type Sample, single } from './families.ts';
+
+/** Of the timer that measures the delay; it wakes the process this often, so it runs only where somebody scrapes. */
+const resolutionMs = 20;
+const percentiles = [50, 99, 100];
+
+export function createProcessMetrics(o: { readonly version: string; readonly startedAtMs: number }): {
+  readonly families: readonly Family[];
+  readonly close: () => void;
+} {
+  let delay: ReturnType<typeof monitorEventLoopDelay> | undefined;
+
+  /** Since the last time it was asked for. */
+  function* loopDelays(): Generator<Sample> {
+    if (!delay) {
+      delay = monitorEventLoopDelay({ resolution: resolutionMs });
+      delay.enable();
+    }
+    for (const percentile of percentiles) {
+      // A measured delay has the timer's own pace in it.
+      const ms = delay.count === 0 ? 0 : Math.max(0, delay.percentile(percentile) / 1e6 - resolutionMs);
+      yield { labels: { quantile: String(percentile / 100) }, value: ms / 1000 };
+    }
+    delay.reset();
+  }
+
+  return {
+    families: [
+      {
+        name: 'flwd_build_info',
+        help: 'Always 1; the version is its label.',
+        kind: 'gauge',
+        samples: () => [{ labels: { version: o.version }, value: 1 }],
+      },
+      single('gauge', 'process_start_time_seconds', 'When the process started.', () => o.startedAtMs / 1000),
+      single('gauge', 'process_resident_memory_bytes', 'Resident memory.', () => process.memoryUsage.rss()),
+      single('counter', 'process_cpu_seconds_total', 'CPU time, user and system.', () => {
+        const { user, system } = process.cpuUsage();
+        return (user + system) / 1e6;
+      }),
+      single('gauge', 'process_open_fds', 'Open file descriptors.', () => readdirSync('/proc/self/fd').length),
+      {
+        name: 'flwd_event_loop_delay_seconds',
+        help: 'Delay of the event loop since the last scrape.',
+        kind: 'gauge',
+        samples: loopDelays,
+      },
+    ],
+    close: () => void delay?.disable(),
+  };
+}

@@ -1,0 +1,73 @@
+// How much is stored. Asked for by whoever watches, so nothing here walks over everything at once.
+
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { Kysely } from 'kysely';
+import type { Clock } from '../lib/clock.ts';
+import type { ArtifactStore } from './artifacts.ts';
+import type { Schema } from './schema.ts';
+
+export type DatabaseSize = { readonly bytes: number; readonly walBytes: number; readonly freePages: number };
+
+export type StorageSize = {
+  readonly database: DatabaseSize;
+  /** Segments that are closed, as they are on the disk. */
+  readonly logBytes: number;
+  readonly artifacts: { readonly count: number; readonly bytes: number };
+};
+
+const knownForMs = 15_000;
+/** Logs have no counter: their index is added up anew this often. */
+const logsKnownForMs = 300_000;
+/** 2 ms of the event loop. */
+const rowsAtOnce = 2_000;
+
+/** Of some seconds ago at the most; of logs, of some minutes ago. */
+export function createStorageMeter(o: {
+  readonly read: Kysely<Schema>;
+  readonly databaseSize: () => DatabaseSize;
+  readonly artifacts: Pick<ArtifactStore, 'totals'>;
+  readonly clock: Clock;
+}): () => Promise<StorageSize> {
+  const { clock } = o;
+  const logBytes = keep(clock, logsKnownForMs, () => addUpLogs(o.read));
+  return keep(clock, knownForMs, async () => ({
+    database: o.databaseSize(),
+    logBytes: await logBytes(),
+    artifacts: await o.artifacts.totals(),
+  }));
+}
+
+async function addUpLogs(db: Kysely<Schema>): Promise<number> {
+  let bytes = 0;
+  let after = { run_id: '', n: -1 };
+  for (;;) {
+    const rows = await db
+      .selectFrom('log_segments')
+      .select(['run_id', 'n', 'stored_bytes'])
+      .where((eb) => eb(eb.refTuple('run_id', 'n'), '>', eb.tuple(after.run_id, after.n)))
+      .orderBy('run_id')
+      .orderBy('n')
+      .limit(rowsAtOnce)
+      .execute();
+    for (const row of rows) bytes += row.stored_bytes;
+    const last = rows.at(-1);
+    if (!last || rows.length < rowsAtOnce) return bytes;
+    after = last;
+    await nextTurn();
+  }
+}
+
+/** One that failed is asked for anew the next time. */
+function keep<T>(clock: Clock, forMs: number, find: () => Promise<T>): () => Promise<T> {
+  let known: { readonly atMs: number; readonly value: Promise<T> } | undefined;
+  return () => {
+    const atMs = clock.now();
+    if (known && atMs - known.atMs < forMs) return known.value;
+    const value = find();
+    known = { atMs, value };
+    value.catch(() => {
+      known = undefined;
+    });
+    return value;
+  };
+}

@@ -1,0 +1,130 @@
+// `schedules:` in a config.yaml: what arrives in the definition, and what is wrong with one, with its place.
+
+import { expect, test } from 'vitest';
+import type { JobSchedule } from '../../src/domain/job.ts';
+import { job, makeSource, openCatalog, sourceAt } from './source-fixture.ts';
+
+const head = `command: ./run.sh
+args:
+  - {name: target, required: true}
+  - {name: keep, type: integer, default: 7}
+  - {name: token, format: secret}
+`;
+
+async function read(schedules: string): Promise<readonly JobSchedule[] | readonly string[]> {
+  const catalog = await openCatalog([sourceAt(makeSource(job('nightly', head + schedules)))]);
+  const [invalid] = catalog.invalid();
+  if (invalid) return invalid.errors.map(({ line, column, message }) => `${line}:${column}: ${message}`);
+  return catalog.find('nightly').definition.schedules;
+}
+
+async function idsOf(...schedules: string[]): Promise<string[]> {
+  const found = await read(`schedules:\n${schedules.map((one) => `  - ${one}\n`).join('')}`);
+  return found.map((schedule) => (typeof schedule === 'string' ? schedule : schedule.id));
+}
+
+test('a schedule arrives with every default filled in', async () => {
+  expect(await read('schedules: [{cron: "0 3 * * *", args: {target: /srv}}]')).toEqual([
+    {
+      id: expect.stringMatching(/^schedule_[0-9A-F]{26}$/),
+      cron: '0 3 * * *',
+      timezone: 'UTC',
+      args: { target: '/srv' },
+      catchUp: 'none',
+      jitterMs: 0,
+      enabled: true,
+      labels: {},
+    },
+  ]);
+});
+
+test('all that can be said of one arrives', async () => {
+  const found = await read(
+    `schedules:
+  - cron: "0 3 * * MON"
+    timezone: Europe/Berlin
+    args: {target: /srv, keep: 3, token: {secret: registry}}
+    catch_up: all
+    jitter: 10m
+    enabled: false
+    labels: {team: ops}
+`,
+  );
+  expect(found).toMatchObject([
+    {
+      timezone: 'Europe/Berlin',
+      args: { target: '/srv', keep: 3, token: { secret: 'registry' } },
+      catchUp: 'all',
+      jitterMs: 600_000,
+      enabled: false,
+      labels: { team: 'ops' },
+    },
+  ]);
+});
+
+test('its id is made of what it does, not of its place or of how it does it', async () => {
+  const [daily] = await idsOf('{cron: "0 3 * * *", args: {target: /a, keep: 1}}');
+  expect(
+    await idsOf(
+      '{cron: "0 4 * * *", args: {target: /a}}',
+      '{cron: "0 3 * * *", timezone: UTC, args: {keep: 1, target: /a}, catch_up: all, jitter: 1m, labels: {a: b}}',
+    ),
+  ).toEqual([expect.not.stringMatching(`^${daily}$`), daily]);
+  const others = await idsOf(
+    '{cron: "0 3 * * *", args: {target: /b, keep: 1}}',
+    '{cron: "0 3 * * *", timezone: Europe/Berlin, args: {target: /a, keep: 1}}',
+  );
+  expect(new Set([daily, ...others]).size).toBe(3);
+});
+
+test.each([
+  [
+    '{cron: "61 * * * *", args: {target: x}}',
+    '6:20: `schedules.0.cron` is no cron pattern: invalid value for minute: 61',
+  ],
+  ['{cron: "0 0 30 2 *", args: {target: x}}', '6:20: `schedules.0.cron` never fires: there is no such day'],
+  ['{cron: "* * * * * *", args: {target: x}}', '6:20: `schedules.0.cron` must be five fields such as `0 3 * * *`'],
+  ['{cron: "0 3 * * *"}', '6:13: `target` is missing'],
+  ['{cron: "0 3 * * *", args: {target: x, kep: 1}}', '6:51: unknown argument `kep`: did you mean `keep`?'],
+  [
+    '{cron: "0 3 * * *", args: {target: x, keep: many}}',
+    '6:57: `schedules.0.args.keep` must be an integer, not a string',
+  ],
+  [
+    '{cron: "0 3 * * *", args: {target: x, token: hunter2}}',
+    '6:58: `schedules.0.args.token` must be a stored secret, {secret: name}: everyone sees this',
+  ],
+  [
+    '{cron: "*/5 * * * *", args: {target: x}, jitter: 5m}',
+    '6:62: `schedules.0.jitter` must be shorter than the 5m between two starts',
+  ],
+  [
+    '{cron: "0 3 * * *", args: {target: x}, catch_up: some}',
+    '6:62: `schedules.0.catch_up` must be one of "none", "last", "all"',
+  ],
+  [
+    '{cron: "0 3 * * *", args: {target: x}, labels: {schedule_id: x}}',
+    '6:74: `schedules.0.labels.schedule_id` is set by the schedule itself',
+  ],
+])('%s is a fault with its place', async (schedule, fault) => {
+  expect(await read(`schedules: [${schedule}]`)).toEqual([fault]);
+});
+
+test('all faults of all schedules are told at once', async () => {
+  const found = await read(
+    `schedules:
+  - {cron: "0 25 * * *", args: {target: 1}}
+  - {cron: "0 3 * * *", args: {target: x, keep: 0.5}, jitter: 2d}
+`,
+  );
+  expect(found).toHaveLength(4);
+});
+
+test('the same schedule twice is a fault', async () => {
+  expect(
+    await read(`schedules:
+  - {cron: "0 3 * * *", args: {target: x}}
+  - {cron: "0 3 * * *", args: {target: x}, catch_up: last}
+`),
+  ).toEqual(['8:5: this schedule is `schedules.0` once more']);
+});

@@ -1,0 +1,230 @@
+// When schedules start runs: on time, after a downtime, when the clock is wrong, when something stands in the way.
+
+import { expect, test } from 'vitest';
+import { bash } from '../support/jobs.ts';
+import { dataFolder, openEngine } from './an-engine.ts';
+import { hourMs, minuteMs, openClocked, scheduled } from './schedule-fixture.ts';
+
+const start = '2026-06-01T00:00:30Z';
+const hourly = (more: Readonly<Record<string, unknown>> = {}) => scheduled({ cron: '0 * * * *', ...more });
+
+test('a run says which schedule started it, and for when', async () => {
+  const jobs = { hourly: hourly({ labels: { team: 'ops' } }) };
+  const { at, store, engine } = await openClocked(dataFolder(), start, { jobs });
+  await at('2026-06-01T00:59:59.999Z');
+  expect((await store.runs.list({ limit: 10 })).total).toBe(0);
+  await at('2026-06-01T01:00:00.200Z');
+  const [view] = await engine.schedules.list();
+  const id = view?.schedule.id ?? '';
+  const { runs } = await store.runs.list({ label: { key: 'schedule_id', value: id }, limit: 10 });
+  expect(runs).toMatchObject([
+    {
+      job_id: 'hourly',
+      trigger: { type: 'schedule' },
+      created_by: `schedule:${id}`,
+      labels: { team: 'ops', schedule_id: id, nominal_at: '2026-06-01T01:00:00.000Z' },
+    },
+  ]);
+  expect(view?.state).toMatchObject({ lastFire: { runId: runs[0]?.run_id }, lastError: null });
+  expect(view?.nextFires().map((atMs) => new Date(atMs).toISOString())).toEqual([
+    '2026-06-01T02:00:00.000Z',
+    '2026-06-01T03:00:00.000Z',
+    '2026-06-01T04:00:00.000Z',
+  ]);
+});
+
+test('on a clock that runs, a schedule fires within a second', async () => {
+  let offsetMs = 0;
+  const clock = { now: () => Date.now() + offsetMs };
+  const { engine } = await openEngine(dataFolder(), { jobs: { often: scheduled({ cron: '* * * * *' }) }, clock });
+  await engine.schedules.tick();
+  offsetMs = minuteMs - (Date.now() % minuteMs) - 700;
+  const lastFire = async () => (await engine.schedules.list()).at(0)?.state?.lastFire ?? null;
+  await expect.poll(lastFire).not.toBeNull();
+  const { atMs = 0, nominalAtMs = 0 } = (await lastFire()) ?? {};
+  expect(atMs - nominalAtMs).toBeGreaterThanOrEqual(0);
+  expect(atMs - nominalAtMs).toBeLessThan(1_000);
+});
+
+test('after a downtime, catch_up says what becomes of what was missed', async () => {
+  const root = dataFolder();
+  const jobs = { none: hourly(), last: hourly({ catch_up: 'last' }), all: hourly({ catch_up: 'all' }) };
+  const before = await openClocked(root, start, { jobs });
+  await before.at('2026-06-01T01:00:01Z');
+  await before.close();
+
+  const { at, fires } = await openClocked(root, '2026-06-01T04:30:00Z');
+  expect(await fires('none')).toEqual(['2026-06-01T01:00Z']);
+  expect(await fires('last')).toEqual(['2026-06-01T01:00Z', '2026-06-01T04:00Z']);
+  const each = ['2026-06-01T01:00Z', '2026-06-01T02:00Z', '2026-06-01T03:00Z', '2026-06-01T04:00Z'];
+  expect(await fires('all')).toEqual(each);
+  await at('2026-06-01T05:00:01Z');
+  expect(await fires('none')).toEqual(['2026-06-01T01:00Z', '2026-06-01T05:00Z']);
+  expect(await fires('last')).toEqual(['2026-06-01T01:00Z', '2026-06-01T04:00Z', '2026-06-01T05:00Z']);
+  expect(await fires('all')).toEqual([...each, '2026-06-01T05:00Z']);
+});
+
+test('a machine that slept is one that was off', async () => {
+  const jobs = { none: hourly(), last: hourly({ catch_up: 'last' }) };
+  const { at, fires } = await openClocked(dataFolder(), start, { jobs });
+  await at('2026-06-01T09:20:00Z');
+  expect(await fires('none')).toEqual([]);
+  expect(await fires('last')).toEqual(['2026-06-01T09:00Z']);
+});
+
+test('a quick restart loses nothing, whatever catch_up says', async () => {
+  const root = dataFolder();
+  const before = await openClocked(root, '2026-06-01T00:59:59Z', { jobs: { hourly: hourly() } });
+  await before.close();
+  const { fires } = await openClocked(root, '2026-06-01T01:00:25Z');
+  expect(await fires('hourly')).toEqual(['2026-06-01T01:00Z']);
+});
+
+test('of very many that were missed, the newest 100 are caught up, and the log says so', async () => {
+  const root = dataFolder();
+  const jobs = { often: scheduled({ cron: '* * * * *', catch_up: 'all' }) };
+  await (await openClocked(root, start, { jobs })).close();
+  const { fires, log } = await openClocked(root, '2026-06-03T12:00:50Z');
+  const caught = await fires('often');
+  expect(caught).toHaveLength(100);
+  expect([caught.at(0), caught.at(-1)]).toEqual(['2026-06-03T10:21Z', '2026-06-03T12:00Z']);
+  expect(caught).toEqual([...new Set(caught)].toSorted());
+  expect(log.map(({ msg }) => msg)).toContain('a schedule missed more than 100 times: the newest 100 are caught up');
+});
+
+test('a clock that is set back fires nothing again, nor after a restart', async () => {
+  const root = dataFolder();
+  const jobs = { hourly: hourly({ catch_up: 'all' }) };
+  const first = await openClocked(root, start, { jobs });
+  await first.at('2026-06-01T01:00:01Z');
+  await first.at('2026-06-01T02:00:01Z');
+  await first.at('2026-05-31T12:00:00Z');
+  await first.walk('2026-06-01T00:10:00Z', hourMs / 3);
+  await first.close();
+  const { walk, fires } = await openClocked(root, '2026-06-01T00:30:00Z');
+  await walk('2026-06-01T03:10:00Z', 20_000);
+  expect(await fires('hourly')).toEqual(['2026-06-01T01:00Z', '2026-06-01T02:00Z', '2026-06-01T03:00Z']);
+});
+
+test('jitter delays the start, not the nominal time', async () => {
+  const jobs = { hourly: hourly({ jitter: '20m' }) };
+  const { walk, fires, store } = await openClocked(dataFolder(), start, { jobs });
+  await walk('2026-06-01T04:30:00Z', 10_000);
+  expect(await fires('hourly')).toEqual([1, 2, 3, 4].map((hour) => `2026-06-01T0${hour}:00Z`));
+  const { runs } = await store.runs.list({ limit: 10 });
+  const delays = runs.map(({ created_at: at, labels }) => Date.parse(at) - Date.parse(labels.nominal_at ?? ''));
+  expect(new Set(delays).size).toBe(4);
+  expect(Math.max(...delays)).toBeLessThan(20 * minuteMs + 10_000);
+});
+
+test('a start that fails is told on its schedule, not repeated, and keeps no other from its own', async () => {
+  const jobs = {
+    refused: bash('true', { security_profile: 'disabled', schedules: [{ cron: '0 * * * *' }] }),
+    hourly: hourly(),
+  };
+  const { at, fires, engine, log } = await openClocked(dataFolder(), start, { jobs });
+  await at('2026-06-01T01:00:01Z');
+  await at('2026-06-01T01:00:09Z');
+  expect(await fires('hourly')).toEqual(['2026-06-01T01:00Z']);
+  const views = await engine.schedules.list();
+  expect(views.find(({ schedule }) => schedule.jobId === 'refused')?.state).toMatchObject({
+    lastFire: null,
+    lastError: {
+      nominalAtMs: Date.parse('2026-06-01T01:00:00Z'),
+      type: 'https://flowd.org/problems/profile-not-allowed',
+    },
+  });
+  expect(log.filter(({ problem }) => problem === 'profile-not-allowed')).toHaveLength(1);
+});
+
+test('a full queue is tried again, until the next time is due', async () => {
+  const jobs = { hold: bash('echo held; sleep 8004'), hourly: hourly() };
+  const limits = { globalConcurrency: 1, maxDepth: 0 };
+  const { at, create, engine, finished, fires, messages } = await openClocked(dataFolder(), start, { jobs, limits });
+  const state = async () => (await engine.schedules.list()).at(0)?.state;
+  const full = { type: 'https://flowd.org/problems/queue-full' };
+  const holder = await create('hold');
+  await expect.poll(() => messages(holder)).toEqual(['held']);
+  await at('2026-06-01T01:00:01Z');
+  expect(await state()).toMatchObject({ settledAtMs: null, lastError: full });
+  await at('2026-06-01T02:00:00Z');
+  expect(await state()).toMatchObject({ settledAtMs: Date.parse('2026-06-01T01:00:00Z'), lastError: full });
+
+  await engine.cancel(holder);
+  await finished(holder);
+  await at('2026-06-01T02:40:00Z');
+  expect(await fires('hourly')).toEqual(['2026-06-01T02:00Z']);
+  expect(await state()).toMatchObject({ lastError: null });
+});
+
+test('where every time is to be caught up, a full queue only delays them', async () => {
+  const jobs = { hold: bash('echo held; sleep 8005'), hourly: hourly({ catch_up: 'all' }) };
+  const limits = { globalConcurrency: 1, maxDepth: 0 };
+  const { at, create, engine, finished, fires, messages } = await openClocked(dataFolder(), start, { jobs, limits });
+  const holder = await create('hold');
+  await expect.poll(() => messages(holder)).toEqual(['held']);
+  await at('2026-06-01T03:10:00Z');
+  await engine.cancel(holder);
+  await finished(holder);
+  for (let second = 0; second < 60 && (await fires('hourly')).length < 3; second += 1) {
+    await at(Date.parse('2026-06-01T03:11:00Z') + second * 1_000);
+    await expect.poll(() => engine.queue().running).toBe(0);
+  }
+  expect(await fires('hourly')).toEqual(['2026-06-01T01:00Z', '2026-06-01T02:00Z', '2026-06-01T03:00Z']);
+});
+
+test('a run that could not be added has not fired its schedule, and is added once the store can', async () => {
+  const { at, fires, store, engine } = await openClocked(dataFolder(), start, { jobs: { hourly: hourly() } });
+  const { add } = store.runs;
+  Object.assign(store.runs, { add: () => Promise.reject(new Error('torn off')) });
+  await at('2026-06-01T01:00:01Z');
+  const [view] = await engine.schedules.list();
+  expect((await store.schedules.states()).get(view?.schedule.id ?? '')).toMatchObject({
+    settledAtMs: null,
+    lastFire: null,
+  });
+  Object.assign(store.runs, { add });
+  await at('2026-06-01T01:05:00Z');
+  await at('2026-06-01T01:06:00Z');
+  expect(await fires('hourly')).toEqual(['2026-06-01T01:00Z']);
+});
+
+test('one made through the API begins when it is made, enabled or given another pattern', async () => {
+  const jobs = { quick: bash('true') };
+  const { at, fires, engine } = await openClocked(dataFolder(), start, { jobs });
+  const { schedules } = engine;
+  const terms = { job_id: 'quick', cron: '0 * * * *', catch_up: 'all' } as const;
+  const { schedule } = await schedules.create(terms, { name: 'ann', scopes: [], tenant: '*' });
+  await at('2026-06-01T01:00:01Z');
+  await schedules.replace(schedule.id, { ...terms, enabled: false });
+  await at('2026-06-01T03:30:00Z');
+  await schedules.replace(schedule.id, terms);
+  await at('2026-06-01T04:00:01Z');
+  await at('2026-06-01T04:45:00Z');
+  await schedules.replace(schedule.id, { ...terms, cron: '30 * * * *' });
+  await at('2026-06-01T05:30:01Z');
+  await schedules.remove(schedule.id);
+  await at('2026-06-01T06:30:01Z');
+  expect(await fires('quick')).toEqual(['2026-06-01T01:00Z', '2026-06-01T04:00Z', '2026-06-01T05:30Z']);
+});
+
+test('one of config.yaml that was gone for a while catches up nothing, and fires nothing again', async () => {
+  const root = dataFolder();
+  const jobs = { hourly: hourly({ catch_up: 'all' }) };
+  const first = await openClocked(root, start, { jobs });
+  await first.at('2026-06-01T01:00:01Z');
+  await first.close();
+  await (await openClocked(root, '2026-06-01T02:30:00Z', { jobs: { hourly: scheduled() } })).close();
+  const { at, fires } = await openClocked(root, '2026-06-01T00:45:00Z', { jobs });
+  await at('2026-06-01T01:00:01Z');
+  expect(await fires('hourly')).toEqual(['2026-06-01T01:00Z']);
+  await at('2026-06-01T03:00:01Z');
+  expect(await fires('hourly')).toEqual(['2026-06-01T01:00Z', '2026-06-01T02:00Z', '2026-06-01T03:00Z']);
+});
+
+test('nothing is started once the engine is closed', async () => {
+  const { at, engine, fires } = await openClocked(dataFolder(), start, { jobs: { hourly: hourly() } });
+  await engine.close();
+  await at('2026-06-01T01:00:01Z');
+  expect(await fires('hourly')).toEqual([]);
+});

@@ -1,0 +1,19 @@
+import { expect, test } from 'vitest';
+import { createHub } from '../../src/engine/hub.ts';
+import { createRunMetrics } from '../../src/server/metrics/run-metrics.ts';
+
+test('the jobs after the first 1,000 share one series', () => {
+  const hub = createHub(0);
+  const queue = () => ({ depth: 0, running: 0, globalConcurrency: 4, jobConcurrency: null, maxDepth: null });
+  const metrics = createRunMetrics({ hub, queue });
+  for (let n = 1; n <= 1_002; n += 1) {
+    const about = { runId: `run_${n}`, jobId: `job/${n}`, tenant: 'default', count: 1, atMs: 0 } as const;
+    hub.publish([{ type: 'run.finished', id: n, ...about, data: { status: 'success', reason: null } }]);
+  }
+  const finished = metrics.families.find(({ name }) => name === 'flwd_runs_finished_total');
+  const samples = finished?.kind === 'counter' ? Array.from(finished.samples()) : [];
+  expect(samples).toHaveLength(1_001);
+  expect(samples.at(-2)).toEqual({ labels: { job_id: 'job/1000', status: 'success', reason: '' }, value: 1 });
+  expect(samples.at(-1)).toEqual({ labels: { job_id: 'other', status: 'success', reason: '' }, value: 2 });
+  metrics.close();
+});

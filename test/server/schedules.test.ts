@@ -1,0 +1,289 @@
+// Schedules over HTTP: those of config.yaml and those made here, what is wrong with a body, and what is shown before saving.
+
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, describe, expect, test } from 'vitest';
+import { bash } from '../support/jobs.ts';
+import { startServing } from './serving.ts';
+
+type Fire = { readonly nominal_at: string; readonly local: string };
+type Schedule = {
+  readonly id: string;
+  readonly job_id: string;
+  readonly source: string;
+  readonly next_fires: readonly Fire[];
+  readonly updated_at: string;
+};
+type List = { readonly schedules: readonly Schedule[]; readonly total: number; readonly next_cursor: string | null };
+
+const args = [
+  { name: 'target', required: true },
+  { name: 'keep', type: 'integer' },
+  { name: 'token', format: 'secret' },
+];
+const server = await startServing({
+  jobs: {
+    backup: bash('true', {
+      args,
+      schedules: [{ cron: '30 2 * * *', timezone: 'Europe/Berlin', args: { target: '/a' } }],
+    }),
+    plain: bash('true'),
+    edited: bash('true', { schedules: [{ cron: '0 4 * * *' }] }),
+    broken: { 'config.yaml': 'command: [' },
+  },
+  aliases: [{ from: 'plain', to: 'simple' }],
+});
+afterAll(() => server.close());
+
+const send = (method: string, path: string, body: unknown) =>
+  server.fetch(path, { method, headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) });
+const list = async (query = ''): Promise<List> => JSON.parse(await (await server.fetch(`/schedules${query}`)).text());
+const make = async (body: Readonly<Record<string, unknown>>): Promise<Schedule> =>
+  JSON.parse(await (await server.post('/schedules', { job_id: 'plain', cron: '0 3 * * *', ...body })).text());
+const problemOf = async (response: Response) => {
+  const { type, status, errors }: { type: string; status: number; errors?: { pointer: string; message: string }[] } =
+    JSON.parse(await response.text());
+  return { slug: type.split('/').at(-1), status, errors: errors?.map((fault) => `${fault.pointer} ${fault.message}`) };
+};
+
+describe('one of a config.yaml', () => {
+  test('is shown with when it fires next, and read-only', async () => {
+    const { schedules, total } = await list('?job_id=backup');
+    expect(total).toBe(1);
+    expect(schedules).toEqual([
+      {
+        id: expect.stringMatching(/^schedule_[0-9A-F]{26}$/),
+        name: null,
+        job_id: 'backup',
+        tenant: 'default',
+        source: 'job',
+        cron: '30 2 * * *',
+        timezone: 'Europe/Berlin',
+        args: { target: '/a' },
+        catch_up: 'none',
+        jitter: '0s',
+        enabled: true,
+        labels: {},
+        next_fires: Array.from({ length: 3 }, () => ({
+          nominal_at: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d0:00\.000Z$/),
+          local: expect.stringMatching(/^\d{4}-\d\d-\d\dT0[23]:[03]0:00\+0[12]:00$/),
+        })),
+        last_fire: null,
+        last_error: null,
+        created_at: null,
+        updated_at: null,
+        created_by: null,
+      },
+    ]);
+    const path = `/schedules/${schedules[0]?.id}`;
+    expect(await (await server.fetch(path)).json()).toEqual(schedules[0]);
+    const managed = { slug: 'source-managed', status: 409 };
+    expect(await problemOf(await send('PUT', path, { job_id: 'plain', cron: '0 3 * * *' }))).toMatchObject(managed);
+    expect(await problemOf(await server.fetch(path, { method: 'DELETE' }))).toMatchObject(managed);
+  });
+
+  test('is another one once the file says another time', async () => {
+    const [before] = (await list('?job_id=edited')).schedules;
+    const config = { command: './run.sh', schedules: [{ cron: '0 5 * * *', enabled: false }] };
+    await writeFile(join(server.root, 'jobs/edited/config.yaml'), JSON.stringify(config));
+    await expect
+      .poll(() => list('?job_id=edited'))
+      .toMatchObject({ schedules: [{ cron: '0 5 * * *', enabled: false, next_fires: [] }], total: 1 });
+    expect((await server.fetch(`/schedules/${before?.id}`)).status).toBe(404);
+  });
+});
+
+describe('one made here', () => {
+  test('is answered, found, replaced and removed', async () => {
+    const response = await server.post('/schedules', {
+      job_id: 'simple',
+      cron: '0 9 * * MON-FRI',
+      timezone: 'America/New_York',
+      catch_up: 'all',
+      jitter: '90s',
+      tenant: 'acme',
+      name: 'Weekdays',
+      labels: { team: 'ops' },
+    });
+    expect(response.status).toBe(201);
+    const made: Schedule = JSON.parse(await response.text());
+    expect(response.headers.get('location')).toBe(`/api/v1/schedules/${made.id}`);
+    expect(made).toMatchObject({
+      id: expect.stringMatching(/^schedule_[0-9A-Z]{26}$/),
+      job_id: 'plain',
+      tenant: 'acme',
+      source: 'api',
+      name: 'Weekdays',
+      catch_up: 'all',
+      jitter: '1m30s',
+      labels: { team: 'ops' },
+      created_by: 'local',
+    });
+    expect(made.next_fires.map(({ local }) => local.slice(11, 19))).toEqual(['09:00:00', '09:00:00', '09:00:00']);
+
+    const replaced = await send('PUT', `/schedules/${made.id}`, { job_id: 'plain', cron: '0 9 * * *', enabled: false });
+    expect(replaced.status).toBe(200);
+    expect(await replaced.json()).toMatchObject({
+      id: made.id,
+      name: null,
+      tenant: 'default',
+      timezone: 'UTC',
+      catch_up: 'none',
+      jitter: '0s',
+      enabled: false,
+      labels: {},
+      next_fires: [],
+      created_by: 'local',
+    });
+
+    const removed = await server.fetch(`/schedules/${made.id}`, { method: 'DELETE' });
+    expect([removed.status, await removed.text()]).toEqual([204, '']);
+    const gone = { slug: 'schedule-not-found', status: 404 };
+    expect(await problemOf(await server.fetch(`/schedules/${made.id}`))).toMatchObject(gone);
+    expect(await problemOf(await server.fetch(`/schedules/${made.id}`, { method: 'DELETE' }))).toMatchObject(gone);
+    expect(await problemOf(await send('PUT', '/schedules/x', { job_id: 'plain', cron: '0 9 * * *' }))).toMatchObject(
+      gone,
+    );
+  });
+
+  test('lists are filtered and paged, by job and id', async () => {
+    const made = [];
+    for (const tenant of ['paged', 'paged', 'paged']) made.push((await make({ tenant })).id);
+    expect(await list('?tenant=paged')).toMatchObject({ total: 3, next_cursor: null });
+    const first = await list('?tenant=paged&limit=2');
+    expect(first.schedules.map(({ id }) => id)).toEqual(made.slice(0, 2));
+    const second = await list(`?tenant=paged&limit=2&cursor=${first.next_cursor}`);
+    expect(second).toMatchObject({ schedules: [{ id: made[2] }], total: 3, next_cursor: null });
+    expect((await list('?tenant=paged&offset=2')).schedules.map(({ id }) => id)).toEqual(made.slice(2));
+    expect((await list('?source=job')).schedules.map(({ job_id: id }) => id)).toEqual(['backup', 'edited']);
+    expect((await list('?tenant=paged&enabled=false')).total).toBe(0);
+    expect((await list('?job_id=simple')).total).toBe((await list('?job_id=plain')).total);
+    expect(await problemOf(await server.fetch('/schedules?cursor=xx&limit=0'))).toMatchObject({ status: 400 });
+    expect(await problemOf(await server.fetch('/schedules?cursor=xx'))).toMatchObject({ slug: 'validation-error' });
+  });
+});
+
+describe('a preview', () => {
+  test('shows the next fires in both times, and saves nothing', async () => {
+    const { total } = await list();
+    const response = await server.post('/schedules/preview?fires=5', {
+      job_id: 'plain',
+      cron: '0 12 1 7 *',
+      timezone: 'Europe/Berlin',
+    });
+    expect(response.status).toBe(200);
+    const { next_fires: fires }: { next_fires: Fire[] } = JSON.parse(await response.text());
+    expect(fires.map(({ nominal_at: at, local }) => `${at.slice(4)} ${local.slice(4)}`)).toEqual(
+      Array.from({ length: 5 }, () => '-07-01T10:00:00.000Z -07-01T12:00:00+02:00'),
+    );
+    expect(new Set(fires.map(({ nominal_at: at }) => at)).size).toBe(5);
+    expect((await list()).total).toBe(total);
+  });
+
+  test('has ten fires unless asked for more or less, 100 at the most', async () => {
+    const preview = (query: string) =>
+      server.post(`/schedules/preview${query}`, { job_id: 'plain', cron: '* * * * *' });
+    expect(await (await preview('')).json()).toMatchObject({ next_fires: { length: 10 } });
+    expect((await preview('?fires=101')).status).toBe(400);
+  });
+});
+
+describe('what is wrong is told at once', () => {
+  const faulty = {
+    job_id: 'backup',
+    cron: '61 * * * *',
+    timezone: 'Mars/X',
+    args: { keep: 'many', token: 'hunter2' },
+    jitter: 'soon',
+    labels: { nominal_at: 'x' },
+  };
+  const faults = [
+    '/args/keep must be an integer, not a string',
+    '/args/target `target` is missing',
+    '/args/token must be a stored secret, {secret: name}: everyone sees this',
+    '/cron is no cron pattern: invalid value for minute: 61',
+    '/jitter must be a duration such as `30s` or `1h30m`',
+    '/labels/nominal_at is set by the schedule itself',
+    '/timezone must be a time zone such as `Europe/Berlin`',
+  ];
+
+  test.each([
+    ['POST', '/schedules'],
+    ['POST', '/schedules/preview'],
+  ])('%s %s, alike for a body of the right form and one of a wrong form', async (method, path) => {
+    const { total } = await list();
+    const sorted = async (body: unknown) => {
+      const { slug, errors } = await problemOf(await send(method, path, body));
+      expect(slug).toBe('validation-error');
+      return errors?.toSorted();
+    };
+    expect(await sorted(faulty)).toEqual(faults);
+    expect(await sorted({ ...faulty, catch_up: 'some', more: 1 })).toEqual([
+      ...faults.slice(0, 3),
+      '/catch_up must be one of none, last, all',
+      ...faults.slice(3, 6),
+      '/more is not known',
+      ...faults.slice(6),
+    ]);
+    expect((await list()).total).toBe(total);
+  });
+
+  test.each([
+    [{ cron: '0 3 * * *' }, '/job_id is required'],
+    [{ job_id: 'plain' }, '/cron is required'],
+    [{ job_id: 'plain', cron: '0 0 30 2 *' }, '/cron never fires: there is no such day'],
+    [{ job_id: 'plain', cron: '@daily' }, '/cron must be five fields such as `0 3 * * *`'],
+    [{ job_id: 'plain', cron: '0 3 * * *', jitter: '1d' }, '/jitter must be shorter than the 1d between two starts'],
+    [{ job_id: 'plain', cron: 7 }, '/cron must be string'],
+  ])('%j', async (body, fault) => {
+    expect((await problemOf(await server.post('/schedules', body))).errors).toEqual([fault]);
+  });
+
+  test.each([
+    ['nowhere', 'job-not-found', 404],
+    ['broken', 'job-invalid', 422],
+  ])('the job %s is %s', async (jobId, slug, status) => {
+    const body = { job_id: jobId, cron: '0 3 * * *' };
+    expect(await problemOf(await server.post('/schedules', body))).toMatchObject({ slug, status });
+  });
+});
+
+test('while the sources are unread, nothing is said of schedules', async () => {
+  await using unread = await startServing({ unread: true });
+  expect((await unread.fetch('/schedules')).status).toBe(503);
+});
+
+test('how it went is told on a schedule: the run that it started, or why it could not', async () => {
+  const minuteMs = 60_000;
+  let offsetMs = 0;
+  const schedules = [{ cron: '* * * * *' }];
+  await using running = await startServing({
+    executes: true,
+    jobs: { often: bash('true', { schedules }), refused: bash('true', { schedules, security_profile: 'disabled' }) },
+    clock: { now: () => Date.now() + offsetMs },
+  });
+  expect(await (await running.fetch('/schedules')).json()).toMatchObject({ total: 2 });
+  offsetMs = minuteMs - (Date.now() % minuteMs) - 500;
+  const instant = expect.stringMatching(/Z$/);
+  await expect
+    .poll(async () => (await running.fetch('/schedules')).json())
+    .toMatchObject({
+      schedules: [
+        {
+          job_id: 'often',
+          last_fire: { nominal_at: instant, at: instant, run_id: expect.stringMatching(/^run_/) },
+          last_error: null,
+        },
+        {
+          job_id: 'refused',
+          last_fire: null,
+          last_error: {
+            nominal_at: instant,
+            at: instant,
+            type: 'https://flowd.org/problems/profile-not-allowed',
+            detail: expect.stringContaining('disabled'),
+          },
+        },
+      ],
+    });
+});
