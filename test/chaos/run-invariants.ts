@@ -85,9 +85,13 @@ export const runInvariants: readonly Invariant[] = [
     name: 'cancel-is-proven',
     sentence:
       'A run whose processes were ended by a cancel has the proof, on it and on each of their steps, that nothing was left.',
-    breaches({ runs, steps }) {
+    breaches({ runs, steps, logs }) {
+      // One that was cancelled before its process was started has nothing to prove; one that printed had a process.
       const ended = steps.filter(
-        ({ kind, status, started_at }) => kind === 'command' && status === 'cancelled' && started_at !== null,
+        ({ kind, status, run_id, ...step }) =>
+          kind === 'command' &&
+          status === 'cancelled' &&
+          logs.get(String(run_id))?.some((line) => line.step_id === step.step_id && line.attempt === step.attempt),
       );
       const runIds = new Set(ended.map(({ run_id }) => run_id));
       const hit = runs.filter(({ id, status }) => status === 'cancelled' && runIds.has(id));
