@@ -55,8 +55,20 @@ umask 022
 # Without this line nobody could end what follows. Once it is written, its disk block has room for the few to come.
 printf '{"pid":%s,"start_ticks":%s,"boot_id":"%s"}\n' "$$" "$start_ticks" "$boot_id" >&3 || exit
 
+# Becomes bwrap, in the cgroups that hold the script to its limits, if there are any: this shell stays outside, since the kernel
+# may end what is in them. Where the host itself runs out of memory, a script ends and not the server.
+become_bwrap() {
+  echo 1000 2>/dev/null >/proc/self/oom_score_adj
+  if [ -e "$attempt_dir/cgroups" ]; then
+    while IFS= read -r door; do
+      echo 0 2>/dev/null >"$door" || exit
+    done <"$attempt_dir/cgroups"
+  fi
+  exec "$bwrap" --json-status-fd 3 "$@"
+}
+
 (mark_stderr) </proc/self/fd/4 3>&- 4>&- 5>&- &
-"$bwrap" --json-status-fd 3 "$@" 2>/proc/self/fd/4 4>&- 5>&-
+(become_bwrap "$@") 2>/proc/self/fd/4 4>&- 5>&-
 printf '{"exit":%s}\n' "$?" >&3
 exec 4>&-
 wait

@@ -9,8 +9,10 @@ import type { Config } from './config/config.ts';
 import type { JournalEntry } from './domain/event.ts';
 import { createEngine } from './engine/engine.ts';
 import { createHub, type Hub } from './engine/hub.ts';
+import { sweepGroups } from './exec/attempt-groups.ts';
 import { openForkServer } from './exec/fork-server.ts';
 import { probeHost } from './exec/host.ts';
+import { closeLimitHost, openLimitHost } from './exec/limit-host.ts';
 import { openSealer } from './exec/seal.ts';
 import { systemClock } from './lib/clock.ts';
 import { createLogger } from './lib/logger.ts';
@@ -70,6 +72,9 @@ export async function serve(config: Config): Promise<RunningServer> {
     const snapshots = createSnapshots({ dir: join(dataDir, 'snapshots'), exclude: masked });
     const forkServer = openForkServer(join(dataDir, 'pipes'));
     opened.push(() => forkServer.close());
+    const limitHost = openLimitHost(dataDir);
+    opened.push(async () => closeLimitHost(limitHost));
+    sweepGroups(limitHost, runsDir);
     const { security } = config;
     const engine = createEngine({
       store,
@@ -86,6 +91,7 @@ export async function serve(config: Config): Promise<RunningServer> {
         paths: await Promise.all(security.paths.map(resolveLinks)),
         masked,
         mayGrant: (profile) => security.profiles[profile].mayGrant,
+        resources: (profile) => security.profiles[profile].resources,
       },
       limits: {
         globalConcurrency: config.scheduler.globalConcurrency,
@@ -101,6 +107,7 @@ export async function serve(config: Config): Promise<RunningServer> {
         runsDir,
         snapshotDir: (revision) => snapshots.dirOf(revision),
         masked,
+        limitHost,
         passthrough: (plan) => security.profiles[plan.profile].envPassthrough,
         artifactLimits: {
           maxSizeBytes: config.persistence.artifacts.maxSizeBytes,

@@ -85,7 +85,12 @@ export type RawConfig = {
     readonly network?: 'none' | 'all';
     readonly read?: readonly RawPath[];
     readonly write?: readonly RawPath[];
-    readonly resources?: JsonObject;
+    readonly resources?: {
+      readonly cpu?: number;
+      readonly memory?: string | number;
+      readonly pids?: number;
+      readonly workspace?: string | number;
+    };
   };
   readonly artifacts?: {
     readonly paths?: readonly (
@@ -237,7 +242,8 @@ export const configSchema = map({
     resources: map({
       cpu: { type: 'number', exclusiveMinimum: 0 },
       memory: size,
-      pids: { type: 'integer', minimum: 1 },
+      pids: { type: 'integer', minimum: 1, maximum: 4_194_304 },
+      workspace: size,
     }),
   }),
   artifacts: map({

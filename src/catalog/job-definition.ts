@@ -1,6 +1,7 @@
 // A config.yaml whose form is right → the job's definition with every default filled in, or what does not fit together.
 
 import type { JobDefinition, JsonObject, NotifyRule } from '../domain/job.ts';
+import type { Resources } from '../domain/resources.ts';
 import { parseDuration, parseSize } from '../lib/units.ts';
 import { checkArgspec, findSecretArgs } from './argspec.ts';
 import { type Command, readCommand } from './command.ts';
@@ -48,7 +49,6 @@ export function toDefinition(
   const steps = toSteps(config, { kind: 'command', command, ulcProfile }, place);
   const ulcProfiles = steps.flatMap(({ action }) => (action.kind === 'command' ? [action.ulcProfile] : []));
   const slash = named.id.lastIndexOf('/');
-  const maxSize = config.logs?.max_size ?? defaultLogSizeBytes;
   const definition: JobDefinition = {
     ...named,
     name: named.id.slice(slash + 1),
@@ -78,6 +78,7 @@ export function toDefinition(
       network: config.permissions?.network ?? null,
       read: config.permissions?.read ?? [],
       write: config.permissions?.write ?? [],
+      resources: readResources(config),
     },
     artifacts: {
       paths: (config.artifacts?.paths ?? []).map((entry) =>
@@ -87,7 +88,7 @@ export function toDefinition(
       ),
       ttlMs: toMs(config.artifacts?.ttl),
     },
-    logs: { maxSizeBytes: typeof maxSize === 'number' ? maxSize : (parseSize(maxSize) ?? defaultLogSizeBytes) },
+    logs: { maxSizeBytes: toBytes(config.logs?.max_size) ?? defaultLogSizeBytes },
     schedules,
     notify: toNotify(config.notify),
     unsupported: findUnsupported(config, ulcProfiles, secretArgs),
@@ -121,6 +122,15 @@ function readList(list: readonly JsonObject[], at: readonly string[]) {
 
 function toNotify(notify: RawConfig['notify']): readonly NotifyRule[] {
   return [notify ?? []].flat().map(({ on = ['failed'], webhook }) => ({ on, webhook }));
+}
+
+function readResources(config: RawConfig): Resources {
+  const { cpu = null, memory, pids = null, workspace } = config.permissions?.resources ?? {};
+  return { cpu, memoryBytes: toBytes(memory), pids, workspaceBytes: toBytes(workspace) };
+}
+
+function toBytes(size: string | number | undefined): number | null {
+  return size === undefined ? null : (parseSize(String(size)) ?? null);
 }
 
 function toMs(duration: string | undefined): number | null {

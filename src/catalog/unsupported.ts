@@ -11,7 +11,6 @@ export function findUnsupported(
   const found: Readonly<Record<string, boolean>> = {
     'executor: container': config.executor === 'container',
     'ulc_profile: ulc.shell.pwsh': ulcProfiles.includes('ulc.shell.pwsh'),
-    'permissions.resources': config.permissions?.resources !== undefined,
     'artifacts.default_key_pattern': config.artifacts?.default_key_pattern !== undefined,
   };
   const stored = Object.entries(config.env ?? {})

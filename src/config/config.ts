@@ -1,6 +1,7 @@
 // The configuration of one server, as the rest of flwd sees it: values that were checked, in the units of the code.
 
 import type { SecurityProfile } from '../domain/job.ts';
+import type { Resources } from '../domain/resources.ts';
 import type { KeyPath } from './keys.ts';
 import type { Bind } from './kind.ts';
 import { type Settings, valueAt } from './settings.ts';
@@ -11,6 +12,7 @@ type ProfileConfig = {
   /** null: the server's own default. */
   readonly rateLimit: { readonly limit: number; readonly windowMs: number } | null;
   readonly mayGrant: readonly ('network' | 'read' | 'write')[];
+  readonly resources: Resources;
 };
 
 export type Config = {
@@ -69,6 +71,12 @@ export function toConfig(settings: Settings): Config {
       envPassthrough: get('security.profiles.<profile>.env_passthrough', name),
       rateLimit: limit === null ? null : { limit, windowMs },
       mayGrant: get('security.profiles.<profile>.may_grant', name),
+      resources: {
+        cpu: get('security.profiles.<profile>.resources.cpu', name),
+        memoryBytes: get('security.profiles.<profile>.resources.memory', name),
+        pids: get('security.profiles.<profile>.resources.pids', name),
+        workspaceBytes: get('security.profiles.<profile>.resources.workspace', name),
+      },
     };
   }
 

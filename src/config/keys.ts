@@ -175,11 +175,21 @@ export const keys = {
   'security.profiles.<profile>.capabilities': key(listOf(text), [], 'Capabilities that jobs keep', {
     notYet: fixedProfiles,
   }),
-  'security.profiles.<profile>.resources.cpu': optional(amount, 'Cores a run may use', { notYet: fixedProfiles }),
-  'security.profiles.<profile>.resources.memory': optional(size('1MiB'), 'Memory of a run', { notYet: fixedProfiles }),
-  'security.profiles.<profile>.resources.pids': optional(integer(1, 4_194_304), 'Processes of a run', {
-    notYet: fixedProfiles,
-  }),
+  'security.profiles.<profile>.resources.cpu': optional(amount, 'Cores that a run gets, and may ask for at most'),
+  'security.profiles.<profile>.resources.memory': optional(
+    size('4MiB'),
+    'Memory that a run gets, and may ask for at most',
+    { defaultText: 'three quarters of the host’s, where a cgroup can hold it' },
+  ),
+  'security.profiles.<profile>.resources.pids': key(
+    integer(1, 4_194_304),
+    1_024,
+    'Processes and threads that a run gets, and may ask for at most',
+  ),
+  'security.profiles.<profile>.resources.workspace': optional(
+    size('1MiB'),
+    'Size to which a workspace may grow, and which a job may ask for at most',
+  ),
   'security.profiles.<profile>.rate_limit.limit': optional(
     integer(1, 1_000_000_000),
     'Requests that one caller may make in `window`; the default profile’s holds',

@@ -172,6 +172,18 @@ const isolation = Type.Object({
   uid: Type.Integer(),
 });
 
+const limitMeans = literals(['cgroup-v2', 'cgroup-v1', 'rlimit', 'polling', 'none'] as const);
+const limitBytes = Type.Optional(nullable(Type.Object({ bytes: Type.Integer(), by: limitMeans })));
+
+/** null: no limit. */
+const limits = Type.Object({
+  log_bytes: Type.Integer(),
+  cpu: Type.Optional(nullable(Type.Object({ cores: Type.Number(), by: limitMeans }))),
+  memory: limitBytes,
+  pids: Type.Optional(nullable(Type.Object({ count: Type.Integer(), by: limitMeans }))),
+  workspace: limitBytes,
+});
+
 const grant = Type.Object({
   kind: literals(['network', 'read', 'write'] as const),
   path: Type.Optional(Type.String()),
@@ -256,7 +268,7 @@ export const run = Type.Object(
     steps: Type.Array(step),
     rerun_of: nullable(Type.String()),
     parent: nullable(Type.Object({ run_id: Type.String(), step_id: Type.String() })),
-    limits: anyObject,
+    limits,
     grants: Type.Array(grant),
     termination,
     source: Type.Object({ name: Type.String(), type: Type.String(), revision: Type.String() }),
@@ -298,6 +310,7 @@ export const plan = Type.Object(
     executor: Type.String(),
     steps: Type.Array(Type.Object({ step_id: Type.String(), needs: Type.Array(Type.String()) })),
     security: Type.Object({ profile: securityProfile, isolation }),
+    limits,
     grants: Type.Array(grant),
     secrets: Type.Array(Type.String()),
     timeouts: Type.Object({
@@ -387,7 +400,11 @@ export const systemInfo = Type.Object(
     }),
     executors: Type.Record(Type.String(), capability),
     isolation: Type.Record(Type.String(), capability),
-    limits: Type.Object({ body_bytes: Type.Integer(), sync_wait: Type.String() }),
+    limits: Type.Object({
+      body_bytes: Type.Integer(),
+      sync_wait: Type.String(),
+      run: Type.Record(Type.String(), Type.Object({ by: limitMeans, detail: nullable(Type.String()) })),
+    }),
     workers: Type.Array(Type.Object({ id: Type.String(), host: Type.String(), running: Type.Integer() })),
   },
   { $id: 'SystemInfo' },

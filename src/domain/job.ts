@@ -1,5 +1,7 @@
 // A job as its author wrote it, parsed and normalised. Nothing here knows YAML, files or HTTP.
 
+import type { Resources } from './resources.ts';
+
 export type JsonValue = null | boolean | number | string | JsonValue[] | { [key: string]: JsonValue };
 export type JsonObject = { [key: string]: JsonValue };
 
@@ -134,6 +136,7 @@ export type JobDefinition = {
     readonly network: Network | null;
     readonly read: readonly PathGrant[];
     readonly write: readonly PathGrant[];
+    readonly resources: Resources;
   };
   readonly artifacts: { readonly paths: readonly ArtifactPattern[]; readonly ttlMs: number | null };
   readonly logs: { readonly maxSizeBytes: number };

@@ -1,7 +1,9 @@
 // Which security profile a run gets, and what beyond it. Pure: paths come in resolved, links and all.
 
+import { formatSize } from '../lib/units.ts';
 import type { Network, SecurityProfile } from './job.ts';
 import { Problem } from './problem.ts';
+import type { Resources } from './resources.ts';
 
 /** From strict to loose. */
 const profiles: readonly SecurityProfile[] = ['secure', 'permissive', 'disabled'];
@@ -58,6 +60,35 @@ export function chooseNetwork(o: {
   if (o.asked !== 'all') return 'none';
   requireGrant('network', 'the network', o);
   return 'all';
+}
+
+/**
+ * The limits of a run: what the job asks for, else the instance's, else the host's default. The instance's is also a ceiling.
+ * @throws Problem grant-not-allowed
+ */
+export function chooseResources(o: {
+  readonly profile: SecurityProfile;
+  readonly asked: Resources;
+  readonly ceilings: Resources;
+  readonly defaults: Resources;
+}): Resources {
+  const choose = (member: keyof Resources, name: string, show: (amount: number) => string): number | null => {
+    const asked = o.asked[member];
+    const ceiling = o.ceilings[member];
+    if (asked !== null && ceiling !== null && asked > ceiling) {
+      throw new Problem(
+        'grant-not-allowed',
+        `The job asks for ${name} of ${show(asked)} in permissions.resources, but security.profiles.${o.profile}.resources.${name} is ${show(ceiling)}.`,
+      );
+    }
+    return asked ?? ceiling ?? o.defaults[member];
+  };
+  return {
+    cpu: choose('cpu', 'cpu', String),
+    memoryBytes: choose('memoryBytes', 'memory', formatSize),
+    pids: choose('pids', 'pids', String),
+    workspaceBytes: choose('workspaceBytes', 'workspace', formatSize),
+  };
 }
 
 /**

@@ -167,8 +167,8 @@ export const problems = {
   'grant-not-allowed': {
     status: 422,
     title: 'Grant Not Allowed',
-    cause: 'The job asks for a permission that the instance does not grant.',
-    cure: 'Have the operator add the path to `security.paths` or the grant to `may_grant`.',
+    cause: 'The job asks for a permission, or for more of the host, than the instance grants.',
+    cure: 'Ask for less, or have the operator add to `security.paths` or `may_grant`, or raise what `resources` of the profile allows.',
   },
   'queue-full': {
     status: 429,

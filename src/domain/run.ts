@@ -2,6 +2,7 @@
 // it knows nothing of storage, processes or HTTP.
 
 import type { JobDefinition, JsonObject, JsonValue, Network, SecurityProfile } from './job.ts';
+import type { Resources, RunLimits } from './resources.ts';
 
 export const runStatuses = ['pending', 'running', 'success', 'failed', 'cancelled'] as const;
 export type RunStatus = (typeof runStatuses)[number];
@@ -128,7 +129,7 @@ export type Run = {
   readonly parent: { readonly run_id: string; readonly step_id: string } | null;
   readonly progress: Progress | null;
   readonly priority: number;
-  readonly limits: JsonObject;
+  readonly limits: RunLimits;
   readonly grants: readonly Grant[];
   readonly termination: Termination | null;
   readonly trigger: Trigger;
@@ -168,6 +169,8 @@ export type RunPlan = {
   readonly revision: string;
   readonly profile: SecurityProfile;
   readonly network: Network;
+  /** Absent in what version 0.1 stored: no limits. */
+  readonly resources?: Resources;
   /** Host paths, resolved, links and all. */
   readonly read: readonly string[];
   readonly write: readonly string[];

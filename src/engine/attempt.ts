@@ -3,10 +3,12 @@
 
 import { join } from 'node:path';
 import type { CommandAction, JsonObject, JsonValue } from '../domain/job.ts';
+import { noResources, outOfMemoryMessage, type Resources } from '../domain/resources.ts';
 import type { Run, RunPlan, StepReason, Termination } from '../domain/run.ts';
 import { adopt } from '../exec/adopt.ts';
 import type { ForkServer } from '../exec/fork-server.ts';
 import { type AttemptEnd, type AttemptProcess, launch } from '../exec/launch.ts';
+import type { LimitHost } from '../exec/limit-host.ts';
 import { readOutputs } from '../exec/outputs.ts';
 import type { Redactor } from '../exec/redact.ts';
 import { readResult } from '../exec/results.ts';
@@ -53,6 +55,7 @@ export type AttemptContext = {
   /** Host folders that no job may see, whatever its profile shows: the server's own files. */
   readonly masked: readonly string[];
   readonly passthrough: (plan: RunPlan) => readonly string[];
+  readonly limitHost: LimitHost;
 };
 
 export function startAttempt(o: {
@@ -74,6 +77,7 @@ export function startAttempt(o: {
   readonly onSignal: (signal: string, processes: number) => void;
 }): Attempt {
   const { run, plan, at, attemptDir, redactor, context, patiently } = o;
+  const resources = plan.resources ?? noResources;
   const { promise: gone, resolve: markGone } = Promise.withResolvers<void>();
   const output = createOutput({ at, redactor, runLog: o.runLog, patiently });
   let process: AttemptProcess | undefined;
@@ -112,6 +116,7 @@ export function startAttempt(o: {
       write: plan.write,
       masked: context.masked,
       passthrough: context.passthrough(plan),
+      limits: { resources, host: context.limitHost },
     };
     return launch(spec, context.forkServer);
   }
@@ -132,6 +137,7 @@ export function startAttempt(o: {
       interruption,
       lastError: output.lastError(),
       redactor,
+      resources,
       termination: (await termination) ?? null,
     });
   }
@@ -200,6 +206,7 @@ function verdict(
     readonly interruption: Interruption | undefined;
     readonly lastError: string | undefined;
     readonly redactor: Redactor;
+    readonly resources: Resources;
     readonly termination: Termination | null;
   },
 ): Outcome {
@@ -213,6 +220,7 @@ function verdict(
   if (interruption && end.kind !== 'lost') return { ...given, exitCode, ...interruption };
   if (end.kind === 'not-started') return { ...given, ...failed('start_failed', o.redactor.text(end.message)) };
   if (end.kind === 'lost') return { ...given, ...failed('lost', lostMessage) };
+  if (end.outOfMemory) return { ...given, ...failed('out_of_memory', outOfMemoryMessage(o.resources), exitCode) };
   if (end.kind === 'signalled') return { ...given, ...failed('signal', `ended by signal ${end.signal}`) };
   if (end.code !== 0) return { ...given, ...failed('exit', exitMessage(end.code, o.lastError), end.code) };
   if (invalid !== null) return { ...given, ...failed('invalid_result', invalid, 0) };

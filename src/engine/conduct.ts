@@ -4,9 +4,11 @@
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Problem } from '../domain/problem.ts';
+import { noResources, workspaceOverMessage } from '../domain/resources.ts';
 import { retryDelayMs } from '../domain/retry.ts';
 import type { Decision as Approval } from '../domain/run.ts';
 import { createRedactor } from '../exec/redact.ts';
+import { type WorkspaceWatch, watchWorkspace } from '../exec/workspace-size.ts';
 import { outlast } from '../lib/shortage.ts';
 import { formatDuration } from '../lib/units.ts';
 import type { NewArtifact } from '../store/artifacts.ts';
@@ -64,6 +66,7 @@ export function conduct(source: ConductSource, context: ConductContext, around: 
   /** Something was ended, or kept from its turn, by it. */
   let hasAborted = false;
   let isOver = false;
+  let workspaceWatch: WorkspaceWatch | undefined;
   /** Until then, whoever asks for something is asked to come again: the reaper does, each second. */
   let isAttending = false;
   let writing: Promise<unknown> = Promise.resolve();
@@ -183,6 +186,7 @@ export function conduct(source: ConductSource, context: ConductContext, around: 
   async function finish(turn: Turn): Promise<void> {
     if (isOver) return;
     isOver = true;
+    workspaceWatch?.close();
     const last = state.places.findLast(({ kind, epoch }) => kind === 'command' && epoch > 0);
     const kept = last && !isSingle ? await artifacts.take('workspace', runner.placeOf(last)) : noArtifacts;
     await runLog.close();
@@ -214,6 +218,20 @@ export function conduct(source: ConductSource, context: ConductContext, around: 
     if (what === 'waiting') carryOut(state.drop(place, 'run_ended', 'the run ended before its turn'), turn);
   }
 
+  /** Of all steps together, from the first on. */
+  function watchSize(): void {
+    const { workspaceBytes: limitBytes } = plan.resources ?? noResources;
+    if (limitBytes === null) return;
+    workspaceWatch = watchWorkspace({
+      dir: workspaceDir,
+      limitBytes,
+      onOver(bytes) {
+        abort({ status: 'failed', reason: 'quota_exceeded', message: workspaceOverMessage(limitBytes, bytes) });
+      },
+      onFault: (error) => log.error({ err: error }, 'the size of a workspace is not watched any more'),
+    });
+  }
+
   function abort(why: Interruption): void {
     if (aborting || isOver || !isAttending || detaching.signal.aborted) return;
     aborting = why;
@@ -233,6 +251,7 @@ export function conduct(source: ConductSource, context: ConductContext, around: 
       return;
     }
     log.error({ err: error }, 'a run could not be attended');
+    workspaceWatch?.close();
     isOver = true;
     const message = 'the engine could not attend to the run';
     const why: Interruption = { status: 'failed', reason: 'lost', message };
@@ -290,6 +309,7 @@ export function conduct(source: ConductSource, context: ConductContext, around: 
         throw error;
       }
       spare?.release();
+      watchSize();
       if (deadlineAtMs !== null) around.noticeDeadline(deadlineAtMs);
       if (endsAtOnce) watch(finish(turn));
       // Starting a process holds the event loop for milliseconds: the answer goes out first.
@@ -306,6 +326,7 @@ export function conduct(source: ConductSource, context: ConductContext, around: 
         else runner.takeUp(place, holdSlot);
       }
       isAttending = true;
+      watchSize();
       watch(complete(turn));
     },
     cancel: () => abort(cancelled),
@@ -351,6 +372,7 @@ export function conduct(source: ConductSource, context: ConductContext, around: 
     },
     async detach() {
       runner.withdraw();
+      workspaceWatch?.close();
       const isEnding = isOver || runner.attempts().some((attempt) => attempt.hasEnded());
       if (isEnding) await Promise.race([Promise.all(settling), delay(finishingMs, undefined, { ref: false })]);
       detaching.abort();

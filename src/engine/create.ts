@@ -181,8 +181,8 @@ export function createAddRun(o: {
       const revision = addition.revision ?? (await o.snapshots.take(plan.entry)).revision;
       const createdAtMs = clock.now();
       const waiting = admission.kind === 'wait' ? admission.waiting : null;
-      const { profile, network, read, write, resolvedArgs, secrets } = plan;
-      const runPlan = { job, revision, profile, network, read, write, resolvedArgs };
+      const { profile, network, resources, read, write, resolvedArgs, secrets } = plan;
+      const runPlan = { job, revision, profile, network, resources, read, write, resolvedArgs };
       const { tenant, priority, labels, caller, parent, rerunOf } = addition;
       const status: RunStatus = waiting === null ? 'running' : 'pending';
       const body = JSON.stringify({ run_id: id, job_id: job.id, status, created_at: toTimestamp(createdAtMs) });
@@ -216,7 +216,7 @@ export function createAddRun(o: {
           source: { name: source.name, type: source.type, revision },
           security: { profile, isolation: plan.isolation },
           grants: plan.grants,
-          limits: { log_bytes: job.logs.maxSizeBytes },
+          limits: plan.limits,
           waiting,
           plan: runPlan,
           steps: begun.steps,

@@ -5,7 +5,9 @@ import type { Catalog } from '../catalog/catalog.ts';
 import type { Snapshots } from '../catalog/snapshot.ts';
 import type { FaultList } from '../domain/fault-list.ts';
 import { Problem, problemType } from '../domain/problem.ts';
+import type { LimitReport } from '../domain/resources.ts';
 import { isFinished, type Run } from '../domain/run.ts';
+import { reportOf } from '../exec/limit-host.ts';
 import type { HostReport } from '../exec/sandbox.ts';
 import type { Sealer } from '../exec/seal.ts';
 import type { Clock } from '../lib/clock.ts';
@@ -45,6 +47,8 @@ export type Engine = {
   readonly hub: Hub;
   /** What each profile can rely on here. */
   readonly host: HostReport;
+  /** What a run can be held to here. */
+  readonly limitReport: LimitReport;
   /** @throws Problem job-not-found, job-invalid, validation-error */
   readonly plan: (request: RunRequest, caller: Caller) => Promise<PlanAnswer>;
   /** What is wrong with the arguments in a body for `plan` or `createRun` that has other faults. */
@@ -74,6 +78,7 @@ type PlanAnswer = {
   readonly executor: string;
   readonly steps: readonly { readonly step_id: string; readonly needs: readonly string[] }[];
   readonly security: Run['security'];
+  readonly limits: Run['limits'];
   readonly grants: Run['grants'];
   readonly secrets: readonly string[];
   readonly timeouts: { readonly run: string | null; readonly step: string | null; readonly queue: string | null };
@@ -105,7 +110,8 @@ export function createEngine(o: {
 }): Engine {
   const { store, catalog, hub, clock, log, sealer } = o;
   const context: ConductContext = { ...o.execution, store, clock, log, sealer, worker: o.worker };
-  const planContext: PlanContext = { catalog, policy: o.policy, host: o.host };
+  const { limitHost } = o.execution;
+  const planContext: PlanContext = { catalog, policy: o.policy, host: o.host, limitHost };
   const stopping = new AbortController();
   const ends = watchEnds(hub);
   let recovery: Promise<void> | undefined;
@@ -255,6 +261,7 @@ export function createEngine(o: {
       executor: job.executor,
       steps: job.steps.map(({ id, needs }) => ({ step_id: id, needs })),
       security: { profile: resolved.profile, isolation: resolved.isolation },
+      limits: resolved.limits,
       grants: resolved.grants,
       secrets: [...resolved.secrets.keys()],
       timeouts: {
@@ -281,6 +288,7 @@ export function createEngine(o: {
   return {
     hub,
     host: o.host,
+    limitReport: reportOf(limitHost),
     plan,
     addArgumentFaults: (body, faults) => addArgumentFaults(body, catalog, faults),
     createRun,

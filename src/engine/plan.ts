@@ -8,9 +8,11 @@ import { evaluateExpression } from '../catalog/expression.ts';
 import { ExpressionError } from '../catalog/expression-error.ts';
 import { createFaultList } from '../domain/fault-list.ts';
 import type { JobDefinition, JsonObject, Network, PathGrant, SecurityProfile } from '../domain/job.ts';
-import { checkPath, chooseNetwork, chooseProfile, type GrantKind } from '../domain/policy.ts';
+import { checkPath, chooseNetwork, chooseProfile, chooseResources, type GrantKind } from '../domain/policy.ts';
 import { type Fault, Problem, validationError } from '../domain/problem.ts';
+import { noResources, type Resources, type RunLimits, shownLimits } from '../domain/resources.ts';
 import type { Grant, Isolation } from '../domain/run.ts';
+import { defaultMemoryBytes, type LimitHost, reportOf } from '../exec/limit-host.ts';
 import { type HostReport, isolationOf } from '../exec/sandbox.ts';
 import type { Lane } from './lanes.ts';
 import { checkRequestArguments } from './request-arguments.ts';
@@ -35,6 +37,8 @@ export type SecurityPolicy = {
   /** Real host paths that are never granted: the server's own files. */
   readonly masked: readonly string[];
   readonly mayGrant: (profile: SecurityProfile) => readonly GrantKind[];
+  /** What a run of the profile gets, and may ask for at most. */
+  readonly resources: (profile: SecurityProfile) => Resources;
 };
 
 /** What a run of the request would be. `denied` is why it would not be started. */
@@ -46,6 +50,8 @@ export type ResolvedPlan = {
   readonly profile: SecurityProfile;
   readonly network: Network;
   readonly isolation: Isolation;
+  readonly resources: Resources;
+  readonly limits: RunLimits;
   /** Host paths, links and all; a relative one is below the source's folder. */
   readonly read: readonly string[];
   readonly write: readonly string[];
@@ -57,7 +63,12 @@ export type ResolvedPlan = {
 
 const redacted = '[redacted]';
 
-export type PlanContext = { readonly catalog: Catalog; readonly policy: SecurityPolicy; readonly host: HostReport };
+export type PlanContext = {
+  readonly catalog: Catalog;
+  readonly policy: SecurityPolicy;
+  readonly host: HostReport;
+  readonly limitHost: LimitHost;
+};
 
 /**
  * @throws Problem not-ready, job-not-found, job-invalid, validation-error. Everything that only stands in the way of
@@ -103,6 +114,12 @@ export async function resolveEntry(entry: CatalogEntry, request: RunRequest, o: 
   const { paths: roots, masked, mayGrant } = o.policy;
   const leave = { profile, mayGrant: mayGrant(profile), trusted: entry.source.trusted, paths: roots, masked };
   const network = orDenied(() => chooseNetwork({ asked: job.permissions.network, ...leave }), 'none');
+  const ceilings = o.policy.resources(profile);
+  const defaults = { ...noResources, memoryBytes: defaultMemoryBytes(o.limitHost) };
+  const resources = orDenied(
+    () => chooseResources({ profile, asked: job.permissions.resources, ceilings, defaults }),
+    ceilings,
+  );
 
   const grants: Grant[] = profile === 'secure' && network === 'all' ? [{ kind: 'network' }] : [];
   const resolvedArgs: Record<string, string> = {};
@@ -144,6 +161,8 @@ export async function resolveEntry(entry: CatalogEntry, request: RunRequest, o: 
     profile,
     network,
     isolation: isolationOf(profile, network),
+    resources,
+    limits: shownLimits(resources, reportOf(o.limitHost), job.logs.maxSizeBytes),
     ...paths,
     resolvedArgs,
     grants,

@@ -1,6 +1,7 @@
 // All that an attempt needs to be started.
 
 import type { CommandAction, JobDefinition, JsonObject, Network, SecurityProfile } from '../domain/job.ts';
+import type { AttemptLimits } from './attempt-groups.ts';
 
 export type AttemptSpec = {
   readonly runId: string;
@@ -26,6 +27,8 @@ export type AttemptSpec = {
   readonly read: readonly string[];
   readonly write: readonly string[];
   readonly masked: readonly string[];
+  /** null: none. */
+  readonly limits: AttemptLimits | null;
   /** Variables of the server that the profile hands on. */
   readonly passthrough: readonly string[];
 };

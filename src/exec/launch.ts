@@ -7,6 +7,7 @@ import { systemClock } from '../lib/clock.ts';
 import { errorCode } from '../lib/error-code.ts';
 import { outlast } from '../lib/shortage.ts';
 import { spoolPath } from './attempt-files.ts';
+import { leaveGroups } from './attempt-groups.ts';
 import type { AttemptSpec } from './attempt-spec.ts';
 import type { ForkServer } from './fork-server.ts';
 import { isAlive, isEmpty, isOfThisBoot, orphansOf, type ProcessIdentity, send } from './process-table.ts';
@@ -16,10 +17,13 @@ import { readStatus, type ShimStatus } from './shim-status.ts';
 import { startFailure } from './start-failure.ts';
 import { climb, type Ladder } from './terminate.ts';
 
-/** How an attempt ended. `signal` without SIG. A script that exits with 143 by itself reads as ended by TERM. */
+/**
+ * How an attempt ended. `signal` without SIG. A script that exits with 143 by itself reads as ended by TERM. `outOfMemory`: it failed,
+ * and the kernel had ended a process of it at its limit of memory; only a cgroup can tell.
+ */
 export type AttemptEnd =
-  | { readonly kind: 'exited'; readonly code: number }
-  | { readonly kind: 'signalled'; readonly signal: string }
+  | { readonly kind: 'exited'; readonly code: number; readonly outOfMemory?: true }
+  | { readonly kind: 'signalled'; readonly signal: string; readonly outOfMemory?: true }
   | { readonly kind: 'lost' }
   /** `cause` is a fault of flwd itself, to be logged. */
   | { readonly kind: 'not-started'; readonly message: string; readonly cause?: unknown };
@@ -48,11 +52,15 @@ export function attend(attemptDir: string, shimEnded: Promise<unknown>, unsaid: 
   const ended = shimEnded.then(
     async () => {
       await outlast(() => nothingLeft(attemptDir));
-      const end = await outlast(() => endOf(attemptDir, unsaid));
+      const { outOfMemory } = await outlast(() => leaveGroups(attemptDir));
+      const end = withMemory(await outlast(() => endOf(attemptDir, unsaid)), outOfMemory);
       // Where the ladder had to kill the shim, too, nobody was left to write the exit code down.
       return end.kind === 'lost' && termination ? ({ kind: 'signalled', signal: 'KILL' } as const) : end;
     },
-    (error: unknown) => notStarted(error),
+    async (error: unknown) => {
+      await outlast(() => leaveGroups(attemptDir));
+      return notStarted(error);
+    },
   );
   // Whoever waits for it may come later.
   ended.catch(() => undefined);
@@ -95,6 +103,13 @@ function endOf(attemptDir: string, unsaid: AttemptEnd): AttemptEnd {
   if (exitCode === undefined) return { kind: 'lost' };
   const signal = signalOf(exitCode);
   return signal === undefined ? { kind: 'exited', code: exitCode } : { kind: 'signalled', signal };
+}
+
+/** A limit may be too small for bwrap itself, which then says nothing. What went on without the process is no failure. */
+function withMemory(end: AttemptEnd, outOfMemory: boolean): AttemptEnd {
+  if (!outOfMemory) return end;
+  if (end.kind === 'exited') return end.code === 0 ? end : { ...end, outOfMemory };
+  return { kind: 'signalled', signal: end.kind === 'signalled' ? end.signal : 'KILL', outOfMemory };
 }
 
 /** bwrap, like a shell, answers 128 and the signal's number for a script that a signal ended. */

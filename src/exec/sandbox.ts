@@ -78,7 +78,7 @@ function ownMounts({ snapshotDir, workspaceDir, inDir, outDir, secretFds, argv }
     ['--ro-bind', inDir, '/run/flwd/in'],
     ['--bind', outDir, '/run/flwd/out'],
     ['--ro-bind', libexecDir, '/run/flwd/libexec', '--symlink', 'libexec/bin', '/run/flwd/bin'],
-    argv[0] === nodePath ? ['--ro-bind', process.execPath, nodePath] : [],
+    argv.includes(nodePath) ? ['--ro-bind', process.execPath, nodePath] : [],
     secretFds.length > 0 ? ['--perms', '0755', '--tmpfs', secretsDir] : folder(secretsDir),
     ...secretFds.flatMap(({ name, fd }) => ['--perms', '0400', '--file', String(fd), join(secretsDir, name)]),
     // Otherwise what a job writes outside its places would seem to be kept.

@@ -3,9 +3,11 @@
 
 import { join } from 'node:path';
 import { makeAttemptFiles } from './attempt-files.ts';
+import { makeGroups } from './attempt-groups.ts';
 import type { AttemptSpec } from './attempt-spec.ts';
 import { commandWords } from './command-words.ts';
 import { attemptEnvironment } from './environment.ts';
+import { rlimitWords } from './rlimits.ts';
 import { libexecDir, sandboxCommand } from './sandbox.ts';
 
 /** libexec/shim.sh has 0 to 5 for itself. */
@@ -15,8 +17,14 @@ const shimPath = join(libexecDir, 'shim.sh');
 /** Makes the attempt's files, too. @throws what the system says where they cannot be written */
 export function shimCommand(spec: AttemptSpec): string {
   const places = makeAttemptFiles(spec);
+  if (spec.limits) makeGroups(spec.attemptDir, spec.limits);
   const secretFds = [...spec.secrets.keys()].map((name, index) => ({ name, fd: firstFreeFd + index }));
-  const command = sandboxCommand({ ...spec, ...places, secretFds, argv: commandWords(spec.action) });
+  const command = sandboxCommand({
+    ...spec,
+    ...places,
+    secretFds,
+    argv: [...rlimitWords(spec.limits), ...commandWords(spec.action)],
+  });
   const environment = Object.entries(attemptEnvironment(spec)).map(([name, value]) => `${name}=${value}`);
   assertFits([...environment, ...command, spec.attemptDir]);
   return [

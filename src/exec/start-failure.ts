@@ -11,11 +11,12 @@ const headBytes = 8 * 1024;
 export function startFailure(spoolPath: string, { shim, exitCode, sandbox, isOver }: ShimStatus): string | undefined {
   if (!shim) return 'the sandbox could not be started';
   if (exitCode === 126 || exitCode === 127) {
-    if (!isServerRoot) return undefined;
-    // setpriv, in the place of the script, ends with these codes; its message is then all there is. Another server runs
-    // the script in bwrap's place, so a line like it is the script's own.
+    // setpriv or prlimit, in the place of the script, ends with these codes; its message is then all there is. A server that is
+    // not root has no setpriv, so a line like it is the script's own.
     const [line = '', ...others] = readHead(spoolPath).split('\n');
-    return line.startsWith('\x1eEsetpriv: ') && others.join('') === '' ? explain(line) : undefined;
+    const launchers = isServerRoot ? ['setpriv', 'prlimit'] : ['prlimit'];
+    const isLaunchers = launchers.some((name) => line.startsWith(`\x1eE${name}: `));
+    return isLaunchers && others.join('') === '' ? explain(line) : undefined;
   }
   if (exitCode !== undefined || !isOver) return undefined;
   const said = readHead(spoolPath)

@@ -57,3 +57,9 @@ export function formatDuration(ms: number): string {
 export function formatDurationOrNull(ms: number | null): string | null {
   return ms === null ? null : formatDuration(ms);
 }
+
+/** Bytes → a text that parses back to nearly as many: 67,108,864 → `64MiB`, 1,500,000 → `1.43MiB`. */
+export function formatSize(bytes: number): string {
+  const unit = ['TiB', 'GiB', 'MiB', 'KiB'].find((name) => bytes >= (sizeUnits[name] ?? 1)) ?? 'B';
+  return `${Math.round((bytes / (sizeUnits[unit] ?? 1)) * 100) / 100}${unit}`;
+}

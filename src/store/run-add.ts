@@ -1,6 +1,7 @@
 // Adding a run: its row, its plan, its steps, its labels, run.created, and run.waiting where it has to wait.
 
 import type { JsonObject } from '../domain/job.ts';
+import type { RunLimits } from '../domain/resources.ts';
 import type { Run, RunPlan, Trigger } from '../domain/run.ts';
 import type { Transaction } from './database.ts';
 import { prepareQuery } from './prepared-query.ts';
@@ -26,7 +27,7 @@ export type NewRun = {
   readonly source: Run['source'];
   readonly security: Run['security'];
   readonly grants: Run['grants'];
-  readonly limits: JsonObject;
+  readonly limits: RunLimits;
   readonly waiting: string | null;
   readonly plan: RunPlan;
   readonly steps: readonly NewStep[];

@@ -23,7 +23,11 @@ env: {LANG: C.UTF-8, TOKEN: {secret: token}}
 timeouts: {run: 1h30m, step: 15m, queue: 10m}
 cancel: {signal: INT, grace: 0s}
 security_profile: permissive
-permissions: {network: all, read: [/etc/ssl, {arg: target}], write: [data]}
+permissions:
+  network: all
+  read: [/etc/ssl, {arg: target}]
+  write: [data]
+  resources: {cpu: 1.5, memory: 1GiB, pids: 256, workspace: 20MB}
 artifacts: {paths: ["*.tar.gz", {path: out/report.md, name: report, media_type: text/markdown}], mode: immutable, ttl: 30d}
 logs: {max_size: 64MiB}
 retry: {limit: 3, backoff: fixed, delay: 2s, max_delay: 30s, on: [1, 75]}
@@ -75,7 +79,12 @@ schedules: []
     timeouts: { runMs: 5_400_000, stepMs: 900_000, queueMs: 600_000 },
     cancel: { signal: 'INT', graceMs: 0 },
     securityProfile: 'permissive',
-    permissions: { network: 'all', read: ['/etc/ssl', { arg: 'target' }], write: ['data'] },
+    permissions: {
+      network: 'all',
+      read: ['/etc/ssl', { arg: 'target' }],
+      write: ['data'],
+      resources: { cpu: 1.5, memoryBytes: 1_073_741_824, pids: 256, workspaceBytes: 20_000_000 },
+    },
     artifacts: {
       paths: [
         { path: '*.tar.gz', name: null, mediaType: null },
@@ -109,7 +118,12 @@ test('a job that says nothing but its command gets the defaults', async () => {
     timeouts: { runMs: null, stepMs: null, queueMs: null },
     cancel: { signal: 'TERM', graceMs: 10_000 },
     securityProfile: null,
-    permissions: { network: null, read: [], write: [] },
+    permissions: {
+      network: null,
+      read: [],
+      write: [],
+      resources: { cpu: null, memoryBytes: null, pids: null, workspaceBytes: null },
+    },
     logs: { maxSizeBytes: 1_073_741_824 },
     unsupported: [],
   });
@@ -132,7 +146,6 @@ test.each([
 test('what this version does not act on is named, so that its use can be refused', async () => {
   const single = await definitionOf(
     `command: ./x.ps1
-permissions: {resources: {cpu: 2, memory: 1GiB, pids: 256}}
 artifacts: {default_key_pattern: "backups/{run_id}"}
 env: {TOKEN: {secret: registry-token}}
 `,
@@ -140,7 +153,6 @@ env: {TOKEN: {secret: registry-token}}
   );
   expect(single.unsupported).toEqual([
     'ulc_profile: ulc.shell.pwsh',
-    'permissions.resources',
     'artifacts.default_key_pattern',
     'env.TOKEN.secret',
   ]);

@@ -9,7 +9,8 @@ describe('without a flwd.yaml', () => {
   test('the defaults are in force', () => {
     const { dir, load } = createProject({ 'jobs/': '' });
     const dataDir = join(dir, 'home/.local/share/flwd');
-    const profile = { envPassthrough: [], rateLimit: null, mayGrant: ['network', 'read', 'write'] };
+    const resources = { cpu: null, memoryBytes: null, pids: 1_024, workspaceBytes: null };
+    const profile = { envPassthrough: [], rateLimit: null, mayGrant: ['network', 'read', 'write'], resources };
 
     const { config, file, warnings } = load();
 
@@ -94,7 +95,11 @@ security:
   allow_profiles: [permissive]
   paths: [/srv, ./shared, ~/docs]
   profiles:
-    permissive: { env_passthrough: [HTTP_PROXY], rate_limit: { limit: 5, window: 1m }, may_grant: [] }
+    permissive:
+      env_passthrough: [HTTP_PROXY]
+      rate_limit: { limit: 5, window: 1m }
+      may_grant: []
+      resources: { cpu: 1.5, memory: 512MiB, pids: 200, workspace: 1GiB }
 persistence: { db_path: /var/f.db, artifacts: { max_size: 10MB, quota_hard: 20MB, ttl: 30d } }
 scheduler: { global_concurrency: 3, job_concurrency: 2, queue: { max_depth: 9, default_weight: 2, weights: { ops: 3 } } }
 aliases: [{ from: a/b, to: nightly, description: The old name }]
@@ -121,7 +126,12 @@ remotes: { prod: { base_url: https://flwd.example.org } }
       allowProfiles: ['permissive'],
       paths: ['/srv', join(dir, 'shared'), join(dir, 'home/docs')],
       profiles: {
-        permissive: { envPassthrough: ['HTTP_PROXY'], rateLimit: { limit: 5, windowMs: 60_000 }, mayGrant: [] },
+        permissive: {
+          envPassthrough: ['HTTP_PROXY'],
+          rateLimit: { limit: 5, windowMs: 60_000 },
+          mayGrant: [],
+          resources: { cpu: 1.5, memoryBytes: 536_870_912, pids: 200, workspaceBytes: 1_073_741_824 },
+        },
       },
     },
     persistence: {

@@ -22,6 +22,9 @@ const server = await startServer({
 });
 afterAll(() => server.close());
 
+const means = /^(cgroup-v1|cgroup-v2|rlimit|none)$/;
+const detailOrNull = expect.toSatisfy((detail) => detail === null || typeof detail === 'string');
+
 test('it has the fields of the reference, and those of this implementation', async () => {
   const response = await server.fetch('/system/info');
   expect(response.status).toBe(200);
@@ -45,7 +48,16 @@ test('it has the fields of the reference, and those of this implementation', asy
       permissive: { available: true, detail: null },
       disabled: { available: true, detail: null },
     },
-    limits: { body_bytes: 2_097_152, sync_wait: '45s' },
+    limits: {
+      body_bytes: 2_097_152,
+      sync_wait: '45s',
+      run: {
+        cpu: { by: expect.stringMatching(means), detail: detailOrNull },
+        memory: { by: expect.stringMatching(means), detail: detailOrNull },
+        pids: { by: expect.stringMatching(means), detail: detailOrNull },
+        workspace: { by: 'polling', detail: expect.any(String) },
+      },
+    },
     workers: [{ id: expect.any(String), host: expect.any(String), running: 0 }],
   });
 });

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { SecurityProfile } from '../../src/domain/job.ts';
-import { checkPath, chooseNetwork, chooseProfile } from '../../src/domain/policy.ts';
+import { checkPath, chooseNetwork, chooseProfile, chooseResources } from '../../src/domain/policy.ts';
+import { noResources, type Resources } from '../../src/domain/resources.ts';
 
 const allowed: SecurityProfile[] = ['secure', 'permissive'];
 
@@ -23,6 +24,46 @@ describe('the profile of a run', () => {
   test('must be one that the instance allows', () => {
     expect(() => chooseProfile({ job: 'disabled', instance: 'secure', requested: undefined, allowed })).toThrow(
       expect.objectContaining({ slug: 'profile-not-allowed' }),
+    );
+  });
+});
+
+describe('the limits of a run', () => {
+  const choose = (asked: Partial<Resources>, ceilings: Partial<Resources>, defaults: Partial<Resources> = {}) =>
+    chooseResources({
+      profile: 'secure',
+      asked: { ...noResources, ...asked },
+      ceilings: { ...noResources, ...ceilings },
+      defaults: { ...noResources, ...defaults },
+    });
+
+  test('are what the job asks for, else the instance’s, else the host’s default', () => {
+    expect(choose({ cpu: 0.5 }, { cpu: 2, pids: 100 }, { cpu: 4, pids: 4, memoryBytes: 1_024 })).toEqual({
+      cpu: 0.5,
+      pids: 100,
+      memoryBytes: 1_024,
+      workspaceBytes: null,
+    });
+  });
+
+  test('may be asked for up to the instance’s, and beyond the host’s default', () => {
+    expect(choose({ pids: 100, memoryBytes: 2_048 }, { pids: 100 }, { memoryBytes: 1_024 })).toMatchObject({
+      pids: 100,
+      memoryBytes: 2_048,
+    });
+  });
+
+  test.each([
+    [{ cpu: 2.5 }, { cpu: 2 }, 'cpu of 2.5', 'resources.cpu is 2.'],
+    [{ pids: 101 }, { pids: 100 }, 'pids of 101', 'resources.pids is 100.'],
+    [{ memoryBytes: 2 ** 31 }, { memoryBytes: 2 ** 30 }, 'memory of 2GiB', 'resources.memory is 1GiB.'],
+    [{ workspaceBytes: 2 ** 31 }, { workspaceBytes: 2 ** 30 }, 'workspace of 2GiB', 'resources.workspace is 1GiB.'],
+  ])('%j above %j is refused', (asked, ceilings, what, where) => {
+    expect(() => choose(asked, ceilings)).toThrow(
+      expect.objectContaining({
+        slug: 'grant-not-allowed',
+        message: `The job asks for ${what} in permissions.resources, but security.profiles.secure.${where}`,
+      }),
     );
   });
 });

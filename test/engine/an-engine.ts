@@ -10,6 +10,7 @@ import { createCatalog } from '../../src/catalog/catalog.ts';
 import { createSnapshots } from '../../src/catalog/snapshot.ts';
 import type { JsonObject } from '../../src/domain/job.ts';
 import { localPrincipal } from '../../src/domain/principal.ts';
+import { noResources, type Resources } from '../../src/domain/resources.ts';
 import type { Run } from '../../src/domain/run.ts';
 import type { Caller } from '../../src/engine/create.ts';
 import type { QueueLimits } from '../../src/engine/dispatch.ts';
@@ -18,6 +19,7 @@ import { createHub, type Hub } from '../../src/engine/hub.ts';
 import type { RunRequest } from '../../src/engine/plan.ts';
 import { openForkServer } from '../../src/exec/fork-server.ts';
 import { probeHost } from '../../src/exec/host.ts';
+import type { LimitHost } from '../../src/exec/limit-host.ts';
 import { type Clock, systemClock } from '../../src/lib/clock.ts';
 import { errorCode } from '../../src/lib/error-code.ts';
 import { openStore, type Store } from '../../src/store/open.ts';
@@ -76,6 +78,9 @@ export async function openEngine(
     /** Logs and artifacts, elsewhere than the database. */
     readonly blobsDir?: string;
     readonly clock?: Clock;
+    readonly limitHost?: LimitHost;
+    /** What a run gets, and may ask for at most. */
+    readonly resources?: Partial<Resources>;
   } = {},
 ): Promise<Opened> {
   const jobsDir = join(root, 'jobs');
@@ -109,6 +114,8 @@ export async function openEngine(
     clock,
     log,
     limits: { ...options.limits, ...o.limits },
+    policy: { ...options.policy, resources: () => ({ ...noResources, ...o.resources }) },
+    execution: { ...options.execution, limitHost: o.limitHost ?? options.execution.limitHost },
   });
   engine.start();
 

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, onTestFinished } from 'vitest';
 import type { JobDefinition, UlcProfile } from '../../src/domain/job.ts';
+import { noResources } from '../../src/domain/resources.ts';
 import type { AttemptSpec } from '../../src/exec/attempt-spec.ts';
 import { openForkServer } from '../../src/exec/fork-server.ts';
 import { type AttemptEnd, type AttemptProcess, launch } from '../../src/exec/launch.ts';
@@ -64,6 +65,7 @@ export function sample(script: string, o: Sample = {}): AttemptSpec {
     write: [],
     masked: [dir],
     passthrough: [],
+    limits: null,
     ...changed,
   };
 }
@@ -152,7 +154,7 @@ const job: JobDefinition = {
   timeouts: { runMs: null, stepMs: null, queueMs: null },
   cancel: { signal: 'TERM', graceMs: 10_000 },
   securityProfile: null,
-  permissions: { network: null, read: [], write: [] },
+  permissions: { network: null, read: [], write: [], resources: noResources },
   artifacts: { paths: [], ttlMs: null },
   logs: { maxSizeBytes: 1_073_741_824 },
   schedules: [],

@@ -6,11 +6,14 @@ import { copyFileSync, cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync,
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { noResources } from '../../src/domain/resources.ts';
+import type { AttemptLimits } from '../../src/exec/attempt-groups.ts';
 import type { AttemptEnd } from '../../src/exec/launch.ts';
 import { processesWith } from '../support/processes.ts';
 import { nap, printed, type Ran, type Sample, sample, succeeded } from './sample.ts';
 import { serialized } from './serialized.ts';
 
+const none = { by: 'none', detail: '' } as const;
 const nobody = { uid: 65534, gid: 65534 };
 const root = join(import.meta.dirname, '..', '..');
 let home = '';
@@ -138,6 +141,44 @@ describe.skipIf(process.getuid?.() !== 0)('a server that is not root', () => {
 
   test('says why a script could not be started', async () => {
     const { end } = await runAsNobody('', { ulcProfile: 'ulc.exec', command: ['no-such-program'] });
+    expect(end).toEqual({
+      kind: 'not-started',
+      message: 'no-such-program cannot be started: there is no such program on this host',
+    });
+  });
+
+  test('holds the processes of each job by itself, though all are of one user', async () => {
+    const limits: AttemptLimits = {
+      resources: { ...noResources, pids: 16 },
+      host: { cpu: none, memory: none, pids: { by: 'rlimit', detail: '' } },
+    };
+    const neighbour = runAsNobody('for i in {1..12}; do sleep 1 & done; wait; echo all', { limits });
+    const bomb = await runAsNobody("exec python3 -c 'import os\nwhile True: os.fork()'", { limits });
+    expect(bomb.end).toEqual({ kind: 'exited', code: 1 });
+    expect(bomb.text).toContain('Resource temporarily unavailable');
+    expect((await neighbour).lines).toEqual(['all']);
+  });
+
+  test('holds the memory of each process', async () => {
+    const { end, text } = await runAsNobody("python3 -c 'bytearray(2 ** 30)'", {
+      limits: {
+        resources: { ...noResources, memoryBytes: 2 ** 28 },
+        host: { cpu: none, memory: { by: 'rlimit', detail: '' }, pids: none },
+      },
+    });
+    expect(end).toEqual({ kind: 'exited', code: 1 });
+    expect(text).toContain('MemoryError');
+  });
+
+  test('says why a script could not be started under a limit, too', async () => {
+    const { end } = await runAsNobody('', {
+      ulcProfile: 'ulc.exec',
+      command: ['no-such-program'],
+      limits: {
+        resources: { ...noResources, pids: 16 },
+        host: { cpu: none, memory: none, pids: { by: 'rlimit', detail: '' } },
+      },
+    });
     expect(end).toEqual({
       kind: 'not-started',
       message: 'no-such-program cannot be started: there is no such program on this host',

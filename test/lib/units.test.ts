@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { formatDuration, parseDuration, parseSize } from '../../src/lib/units.ts';
+import { formatDuration, formatSize, parseDuration, parseSize } from '../../src/lib/units.ts';
 
 test.each([
   ['250ms', 250],
@@ -35,4 +35,14 @@ test.each([
 ])('%i milliseconds read %s, which parses back', (ms, text) => {
   expect(formatDuration(ms)).toBe(text);
   expect(parseDuration(text)).toBe(ms);
+});
+
+test.each([
+  [0, '0B'],
+  [1_023, '1023B'],
+  [67_108_864, '64MiB'],
+  [1_500_000, '1.43MiB'],
+  [1_099_511_627_776, '1TiB'],
+])('%i bytes read %s', (bytes, text) => {
+  expect(formatSize(bytes)).toBe(text);
 });

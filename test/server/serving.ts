@@ -9,6 +9,7 @@ import { pino } from 'pino';
 import { createCatalog } from '../../src/catalog/catalog.ts';
 import { createSnapshots } from '../../src/catalog/snapshot.ts';
 import { type JobDefinition, stepIdOfSingle } from '../../src/domain/job.ts';
+import { noResources } from '../../src/domain/resources.ts';
 import type { RunMove } from '../../src/domain/run.ts';
 import { createEngine } from '../../src/engine/engine.ts';
 import { createHub, type Hub } from '../../src/engine/hub.ts';
@@ -205,7 +206,7 @@ async function addRun(store: Store, o: { readonly jobId?: string; readonly tenan
         },
       },
       grants: [],
-      limits: {},
+      limits: { log_bytes: 1_073_741_824 },
       waiting: null,
       steps: [{ step_id: 'step_01', n: 1, name: 'Demo', kind: 'command', needs: [] }],
       concurrency: { limit: null, key: null },
@@ -305,7 +306,7 @@ const job: JobDefinition = {
   timeouts: { runMs: null, stepMs: null, queueMs: null },
   cancel: { signal: 'TERM', graceMs: 1_000 },
   securityProfile: null,
-  permissions: { network: null, read: [], write: [] },
+  permissions: { network: null, read: [], write: [], resources: noResources },
   artifacts: { paths: [], ttlMs: null },
   logs: { maxSizeBytes: 2 ** 30 },
   schedules: [],

@@ -60,7 +60,19 @@ test('system information names sources as the operator wrote them', async () => 
       permissive: expect.objectContaining({ available: expect.any(Boolean) }),
       disabled: expect.objectContaining({ available: expect.any(Boolean) }),
     },
-    limits: { body_bytes: 65_536, sync_wait: '10s' },
+    limits: {
+      body_bytes: 65_536,
+      sync_wait: '10s',
+      run: {
+        cpu: { by: 'none', detail: 'not in this test' },
+        memory: { by: 'none', detail: 'not in this test' },
+        pids: { by: 'none', detail: 'not in this test' },
+        workspace: {
+          by: 'polling',
+          detail: 'its size is looked at from time to time, so it may grow past its limit',
+        },
+      },
+    },
     workers: [{ id: expect.any(String), host: expect.any(String), running: 0 }],
   });
   expect(text).not.toContain(server.root);

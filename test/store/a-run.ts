@@ -1,6 +1,7 @@
 // A run as the engine adds it, with what a test cares about laid over it.
 
 import type { JobDefinition } from '../../src/domain/job.ts';
+import { noResources } from '../../src/domain/resources.ts';
 import { createId } from '../../src/lib/ids.ts';
 import type { NewRun } from '../../src/store/runs.ts';
 import { nowMs } from './engines.ts';
@@ -42,7 +43,7 @@ const aJob: JobDefinition = {
   timeouts: { runMs: null, stepMs: null, queueMs: 600_000 },
   cancel: { signal: 'TERM', graceMs: 10_000 },
   securityProfile: null,
-  permissions: { network: null, read: [], write: [] },
+  permissions: { network: null, read: [], write: [], resources: noResources },
   artifacts: { paths: [], ttlMs: null },
   logs: { maxSizeBytes: 1_073_741_824 },
   schedules: [],

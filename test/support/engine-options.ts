@@ -2,8 +2,13 @@
 
 import { join } from 'node:path';
 import type { Snapshots } from '../../src/catalog/snapshot.ts';
+import { noResources } from '../../src/domain/resources.ts';
 import type { ForkServer } from '../../src/exec/fork-server.ts';
+import type { LimitHost } from '../../src/exec/limit-host.ts';
 import { openSealer } from '../../src/exec/seal.ts';
+
+const nothing = { by: 'none', detail: 'not in this test' } as const;
+const withoutLimits: LimitHost = { cpu: nothing, memory: nothing, pids: nothing };
 
 export function engineOptions(dataDir: string, parts: { snapshots: Snapshots; forkServer: ForkServer }) {
   const { snapshots, forkServer } = parts;
@@ -17,6 +22,7 @@ export function engineOptions(dataDir: string, parts: { snapshots: Snapshots; fo
       paths: [],
       masked,
       mayGrant: () => [],
+      resources: () => noResources,
     },
     limits: { globalConcurrency: 4, jobConcurrency: null, maxDepth: null, weightOf: () => 1 },
     execution: {
@@ -25,6 +31,7 @@ export function engineOptions(dataDir: string, parts: { snapshots: Snapshots; fo
       snapshotDir: (revision: string) => snapshots.dirOf(revision),
       masked,
       passthrough: () => [],
+      limitHost: withoutLimits,
       artifactLimits: { maxSizeBytes: 2 ** 30, quotaBytes: 2 ** 30, ttlMs: null },
     },
     defaultTenant: 'default',

@@ -85,6 +85,7 @@ export function createSystemHandlers(o: {
         limits: {
           body_bytes: config.server.bodyLimitBytes,
           sync_wait: formatDuration(config.server.syncWaitMs),
+          run: engine.limitReport,
         },
         workers: [{ id: hostname(), host: hostname(), running: queue.running }],
       };

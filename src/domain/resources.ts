@@ -1,0 +1,58 @@
+// What a run may use at most, by what that is enforced, and how both are shown.
+
+import { formatSize } from '../lib/units.ts';
+
+/** null: no limit. */
+export type Resources = {
+  /** Cores; a part of one is possible. */
+  readonly cpu: number | null;
+  readonly memoryBytes: number | null;
+  /** Processes and threads. */
+  readonly pids: number | null;
+  readonly workspaceBytes: number | null;
+};
+
+/** `polling`: found after the fact. `none`: stated, and not enforced. */
+export type LimitMeans = 'cgroup-v2' | 'cgroup-v1' | 'rlimit' | 'polling' | 'none';
+
+/** What a host can enforce; `detail` says why it is not more. */
+export type LimitReport = Readonly<
+  Record<'cpu' | 'memory' | 'pids' | 'workspace', { readonly by: LimitMeans; readonly detail: string | null }>
+>;
+
+export const noResources: Resources = { cpu: null, memoryBytes: null, pids: null, workspaceBytes: null };
+
+type Held<Amount> = (Amount & { readonly by: LimitMeans }) | null;
+
+/** As a run and a plan show it: `null` where there is no limit. Runs of version 0.1 have `log_bytes` alone. */
+export type RunLimits = {
+  readonly log_bytes: number;
+  readonly cpu?: Held<{ readonly cores: number }>;
+  readonly memory?: Held<{ readonly bytes: number }>;
+  readonly pids?: Held<{ readonly count: number }>;
+  readonly workspace?: Held<{ readonly bytes: number }>;
+};
+
+export function shownLimits(resources: Resources, report: LimitReport, logBytes: number): RunLimits {
+  const { cpu, memoryBytes, pids, workspaceBytes } = resources;
+  return {
+    log_bytes: logBytes,
+    cpu: cpu === null ? null : { cores: cpu, by: report.cpu.by },
+    memory: memoryBytes === null ? null : { bytes: memoryBytes, by: report.memory.by },
+    pids: pids === null ? null : { count: pids, by: report.pids.by },
+    workspace: workspaceBytes === null ? null : { bytes: workspaceBytes, by: report.workspace.by },
+  };
+}
+
+/** Why a run ended with reason `out_of_memory`. */
+export function outOfMemoryMessage({ memoryBytes }: Resources): string {
+  return memoryBytes === null
+    ? 'needed more memory than there was'
+    : `needed more than its ${formatSize(memoryBytes)} of memory`;
+}
+
+/** Why a run ended with reason `quota_exceeded`. A workspace is looked at from time to time, so it may have grown well past its limit. */
+export function workspaceOverMessage(limitBytes: number, foundBytes: number): string {
+  const over = formatSize(foundBytes - limitBytes);
+  return `its workspace grew to ${formatSize(foundBytes)} or more, ${over} over its limit of ${formatSize(limitBytes)}`;
+}

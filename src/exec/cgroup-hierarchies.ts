@@ -1,0 +1,60 @@
+// Where this process is in the host's cgroups, as folders: /proc/self/cgroup names the group, mountinfo says where it is mounted
+// (cgroups(7), proc_pid_mountinfo(5)).
+
+import { existsSync, readFileSync } from 'node:fs';
+import { join, relative } from 'node:path';
+
+export type Hierarchy = {
+  readonly version: 1 | 2;
+  readonly controllers: readonly string[];
+  /** The folder of the cgroup that this process is in. */
+  readonly ownDir: string;
+  /** Nothing above it can be seen: it is the host's or a container's whole. */
+  readonly isTop: boolean;
+};
+
+/** Those that are mounted and can be seen. */
+export function findHierarchies(): Hierarchy[] {
+  let groups: string;
+  let mounts: string;
+  try {
+    groups = readFileSync('/proc/self/cgroup', 'utf8');
+    mounts = readFileSync('/proc/self/mountinfo', 'utf8');
+  } catch {
+    return [];
+  }
+  return groups.split('\n').flatMap((line) => toHierarchy(line, mounts) ?? []);
+}
+
+function toHierarchy(line: string, mounts: string): Hierarchy | undefined {
+  const [, id, names = '', path] = /^(\d+):([^:]*):(\/.*)$/.exec(line) ?? [];
+  // One that begins with `/..` is outside of this process's cgroup namespace.
+  if (path === undefined || path.startsWith('/..') || names.startsWith('name=')) return undefined;
+  const version = id === '0' ? 2 : 1;
+  for (const mount of mounts.split('\n')) {
+    const [, root = '', point = '', type, options = ''] =
+      /^\d+ \d+ \S+ (\S+) (\S+) .* - (cgroup2?) \S+ (\S+)$/.exec(mount) ?? [];
+    if (type !== (version === 2 ? 'cgroup2' : 'cgroup')) continue;
+    if (version === 1 && !names.split(',').every((name) => options.split(',').includes(name))) continue;
+    const below = relative(root, path);
+    // Of a group outside what is mounted there is no folder.
+    if (below.startsWith('..')) continue;
+    const ownDir = join(point, below);
+    if (!existsSync(ownDir)) continue;
+    return {
+      version,
+      controllers: version === 2 ? controllersOf(ownDir) : names.split(','),
+      ownDir,
+      isTop: below === '',
+    };
+  }
+  return undefined;
+}
+
+function controllersOf(dir: string): string[] {
+  try {
+    return readFileSync(join(dir, 'cgroup.controllers'), 'utf8').trim().split(' ');
+  } catch {
+    return [];
+  }
+}

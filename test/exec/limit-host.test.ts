@@ -1,0 +1,113 @@
+// What a host says that it can hold a run to, and the groups it gets ready. The real host is cgroup v1 or v2, whichever it has; of
+// v2 there are stand-ins too, folders of plain files.
+
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import type { LimitReport } from '../../src/domain/resources.ts';
+import { findHierarchies, type Hierarchy } from '../../src/exec/cgroup-hierarchies.ts';
+import { closeLimitHost, defaultMemoryBytes, openLimitHost, reportOf } from '../../src/exec/limit-host.ts';
+import { temporaryFolder } from './sample.ts';
+
+const testAsRoot = test.skipIf(process.getuid?.() !== 0);
+
+testAsRoot('a root server has a folder of its own below its cgroups, and takes it away again', () => {
+  const host = openLimitHost('/srv/flwd');
+  const dirs = Object.values(host).flatMap((at) => ('dir' in at ? [at.dir] : []));
+  expect(dirs.every((dir) => existsSync(dir))).toBe(true);
+  closeLimitHost(host);
+  expect(dirs.filter((dir) => existsSync(dir))).toEqual([]);
+});
+
+test('two data dirs have different folders', () => {
+  const [one, other] = ['/srv/one', '/srv/other'].map((dataDir) => openLimitHost(dataDir));
+  onTestFinished(() => {
+    for (const host of [one, other]) if (host) closeLimitHost(host);
+  });
+  if (one && 'dir' in one.pids) expect(one.pids).not.toEqual(other?.pids);
+});
+
+testAsRoot('a server that is not root, and has no cgroup of its own, falls back to rlimits and says why', () => {
+  const host = join(import.meta.dirname, '..', '..', 'src', 'exec', 'limit-host.ts');
+  const script = `const { openLimitHost, reportOf, defaultMemoryBytes } = await import(${JSON.stringify(host)});
+    const host = openLimitHost('/srv/flwd'); console.log(JSON.stringify([reportOf(host), defaultMemoryBytes(host)]));`;
+  const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', script], {
+    encoding: 'utf8',
+    cwd: '/',
+    env: { PATH: '/usr/bin:/bin' },
+    uid: 65534,
+    gid: 65534,
+  });
+  if (stdout === '') throw new Error(stderr);
+  const [report, memoryBytes]: [LimitReport, number | null] = JSON.parse(stdout);
+  expect(report).toMatchObject({
+    cpu: {
+      by: 'none',
+      detail: expect.stringMatching(/^the server may not make cgroups: |^the server shares its cgroup/),
+    },
+    memory: { by: 'rlimit', detail: expect.stringContaining('running out of it cannot be told') },
+    pids: { by: 'rlimit' },
+    workspace: { by: 'polling' },
+  });
+  // A share of the host as an rlimit would stop programs that reserve more than they use.
+  expect(memoryBytes).toBeNull();
+});
+
+test('a host without cgroups says so', () => {
+  const host = openLimitHost('/srv/flwd', []);
+  expect(reportOf(host).cpu).toEqual({ by: 'none', detail: 'this host has no cgroup controller for it' });
+  expect(defaultMemoryBytes(host)).toBeNull();
+});
+
+test('what is found of this host are folders', () => {
+  for (const { ownDir } of findHierarchies()) expect(existsSync(join(ownDir, 'cgroup.procs'))).toBe(true);
+});
+
+describe('cgroup v2, by a stand-in', () => {
+  /** Files in place of the kernel's. A group that is made here has none, so no limit can be set in it. */
+  function standIn(o: { readonly name: string; readonly procs: readonly number[]; readonly isTop?: boolean }): {
+    own: string;
+    hierarchy: Hierarchy;
+  } {
+    const own = join(temporaryFolder(), 'flwd.service', o.name);
+    for (const dir of [own, join(own, 'flwd-server'), join(own, '..')]) {
+      mkdirSync(dir, { recursive: true });
+      for (const file of ['cgroup.type', 'cgroup.subtree_control', 'cgroup.procs']) writeFileSync(join(dir, file), '');
+    }
+    writeFileSync(join(own, 'cgroup.procs'), `${o.procs.join('\n')}\n`);
+    const controllers = ['cpu', 'memory', 'pids'];
+    return { own, hierarchy: { version: 2, controllers, ownDir: own, isTop: o.isTop ?? false } };
+  }
+
+  test('a server alone in its cgroup moves below it, so that the cgroup can hand controllers on', () => {
+    const { own, hierarchy } = standIn({ name: 'delegated', procs: [process.pid, process.ppid] });
+    openLimitHost('/srv/flwd', [hierarchy]);
+    expect(readFileSync(join(own, 'flwd-server', 'cgroup.procs'), 'utf8')).toBe(String(process.ppid));
+    expect(readFileSync(join(own, 'cgroup.subtree_control'), 'utf8')).toMatch(/^\+pids/);
+  });
+
+  test('one that systemd has put into flwd-server uses the cgroup above', () => {
+    const { own, hierarchy } = standIn({ name: 'flwd-server', procs: [process.pid] });
+    openLimitHost('/srv/flwd', [hierarchy]);
+    expect(readFileSync(join(own, '..', 'cgroup.subtree_control'), 'utf8')).toMatch(/^\+pids/);
+    expect(readFileSync(join(own, 'flwd-server', 'cgroup.procs'), 'utf8')).toBe('');
+  });
+
+  test('one that shares its cgroup leaves the others where they are, and says how to have one', () => {
+    const { own, hierarchy } = standIn({ name: 'session-1.scope', procs: [process.pid, 1] });
+    const host = openLimitHost('/srv/flwd', [hierarchy]);
+    expect(reportOf(host).cpu).toEqual({
+      by: 'none',
+      detail:
+        'the server shares its cgroup with other processes: start it by systemd with Delegate=yes and DelegateSubgroup=flwd-server',
+    });
+    expect(readFileSync(join(own, 'flwd-server', 'cgroup.procs'), 'utf8')).toBe('');
+  });
+
+  test('in a container everything moves', () => {
+    const { own, hierarchy } = standIn({ name: 'container', procs: [1, process.pid], isTop: true });
+    openLimitHost('/srv/flwd', [hierarchy]);
+    expect(readFileSync(join(own, 'flwd-server', 'cgroup.procs'), 'utf8')).toBe(String(process.pid));
+  });
+});

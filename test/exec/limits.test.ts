@@ -1,0 +1,217 @@
+// What holds a run to its limits, on real processes: bombs, cores, and what is left of the groups afterwards.
+
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { afterAll, describe, expect, onTestFinished, test } from 'vitest';
+import { noResources, type Resources } from '../../src/domain/resources.ts';
+import { adopt } from '../../src/exec/adopt.ts';
+import { type AttemptLimits, sweepGroups } from '../../src/exec/attempt-groups.ts';
+import type { AttemptSpec } from '../../src/exec/attempt-spec.ts';
+import { closeLimitHost, type Enforcement, openLimitHost } from '../../src/exec/limit-host.ts';
+import { killProcessesWith, processesWith } from '../support/processes.ts';
+import { printed, run, sample, start, succeeded } from './sample.ts';
+import { serialized } from './serialized.ts';
+
+const dataDir = mkdtempSync(join(tmpdir(), 'flwd-limits-'));
+const host = openLimitHost(dataDir);
+afterAll(() => {
+  closeLimitHost(host);
+  rmSync(dataDir, { recursive: true });
+});
+
+const hasCgroups = Object.values(host).every((enforcement) => 'dir' in enforcement);
+/** What needs cgroups that the server may make; in CI it runs all the same, and fails. */
+const testWithCgroups = test.skipIf(!hasCgroups && !process.env.CI);
+
+function limits(resources: Partial<Resources>): AttemptLimits {
+  return { resources: { ...noResources, ...resources }, host };
+}
+
+const mebibyte = 2 ** 20;
+/** Takes memory until there is none: a process of its own, so that its shell can say what came of it. */
+const allocationBomb = `python3 -c 'b = []
+while True: b.append(bytearray(4194304))'`;
+const forkBomb = `python3 -c 'import os
+while True: os.fork()'`;
+
+function groupsLeft(): string[] {
+  return Object.values(host).flatMap((at) =>
+    'dir' in at
+      ? readdirSync(at.dir, { withFileTypes: true }).flatMap((entry) => (entry.isDirectory() ? [entry.name] : []))
+      : [],
+  );
+}
+
+describe('with cgroups', () => {
+  testWithCgroups('an allocation bomb is told from other failures, and ends alone', async () => {
+    const other = sample('until [[ -e go ]]; do sleep 0.02; done; echo unharmed');
+    onTestFinished(() => killProcessesWith(other.attemptDir));
+    const neighbour = start(other);
+    const { end } = await run(allocationBomb, { limits: limits({ memoryBytes: 64 * mebibyte }) });
+    expect(end).toEqual({ kind: 'signalled', signal: 'KILL', outOfMemory: true });
+    writeFileSync(join(other.workspaceDir, 'go'), '');
+    expect(await neighbour.ended).toEqual(succeeded);
+    expect(printed(other).lines).toEqual(['unharmed']);
+  });
+
+  testWithCgroups('a failure that the script makes of it is still out of memory', async () => {
+    const { end } = await run(`${allocationBomb} || exit 9`, { limits: limits({ memoryBytes: 64 * mebibyte }) });
+    expect(end).toEqual({ kind: 'exited', code: 9, outOfMemory: true });
+  });
+
+  testWithCgroups('the script itself may be what takes too much', async () => {
+    const { end } = await run(`b = []\nwhile True: b.append(bytearray(4194304))`, {
+      ulcProfile: 'ulc.python.3',
+      limits: limits({ memoryBytes: 64 * mebibyte }),
+    });
+    expect(end).toEqual({ kind: 'signalled', signal: 'KILL', outOfMemory: true });
+  });
+
+  testWithCgroups('a script that gets along without what was killed has succeeded', async () => {
+    const { end } = await run(`${allocationBomb} || echo survived`, { limits: limits({ memoryBytes: 64 * mebibyte }) });
+    expect(end).toEqual(succeeded);
+  });
+
+  testWithCgroups('a limit that is too small for the sandbox is out of memory, too', async () => {
+    const { end } = await run(':', { limits: limits({ memoryBytes: 64 * 1024 }) });
+    expect(end).toEqual({ kind: 'signalled', signal: 'KILL', outOfMemory: true });
+  });
+
+  testWithCgroups('memory within the limit is memory like any other', async () => {
+    const { end } = await run(`python3 -c 'b = bytearray(33554432)'`, {
+      limits: limits({ memoryBytes: 128 * mebibyte }),
+    });
+    expect(end).toEqual(succeeded);
+  });
+
+  testWithCgroups('a fork bomb stops at the limit', async () => {
+    const { end, text } = await run(forkBomb, { limits: limits({ pids: 32 }) });
+    expect(end).toEqual({ kind: 'exited', code: 1 });
+    expect(text).toContain('Resource temporarily unavailable');
+  });
+
+  testWithCgroups('as many processes as the limit says are there', async () => {
+    const { end, lines } = await run('for i in {1..7}; do sleep 0.2 & done; wait; echo all', {
+      limits: limits({ pids: 8 }),
+    });
+    expect(end).toEqual(succeeded);
+    expect(lines).toEqual(['all']);
+  });
+
+  testWithCgroups('a quarter of a core does a quarter of the work', async () => {
+    const { lines } = await run(
+      `work() { local end=$((SECONDS + 2)); while (( SECONDS < end )); do :; done; }; work; read -r user _ < <(times); echo "$user"`,
+      { limits: limits({ cpu: 0.25 }) },
+    );
+    const [, minutes = '', seconds = ''] = /^(\d+)m([\d.]+)s/.exec(lines[0] ?? '') ?? [];
+    // Of 1 to 2 s.
+    expect(Number(minutes) * 60 + Number(seconds)).toBeLessThan(0.9);
+  });
+
+  testWithCgroups('the shim stays outside of what the kernel may end', async () => {
+    const spec = sample('cat /proc/self/cgroup > /dev/null; echo ready; until [[ -e go ]]; do sleep 0.02; done', {
+      limits: limits({ memoryBytes: 64 * mebibyte }),
+    });
+    const attempt = start(spec);
+    await expect.poll(() => printed(spec).lines).toContain('ready');
+    const members = membersOf(spec);
+    const shims = processesWith(spec.attemptDir).filter(({ command }) => command.startsWith('/bin/sh'));
+    expect(members.length).toBeGreaterThan(2);
+    expect(members.filter((pid) => shims.some((shim) => shim.pid === pid))).toEqual([]);
+    writeFileSync(join(spec.workspaceDir, 'go'), '');
+    expect(await attempt.ended).toEqual(succeeded);
+  });
+
+  testWithCgroups('no group is left after success, failure, a kill or a start that failed', async () => {
+    const all = limits({ memoryBytes: 64 * mebibyte, pids: 32, cpu: 1 });
+    await run('exit 0', { limits: all });
+    await run('exit 3', { limits: all });
+    await run('', { ulcProfile: 'ulc.exec', command: ['no-such-program'], limits: all });
+    const spec = sample(`trap '' TERM; echo ready; sleep 3600 & sleep 3600`, { limits: all });
+    const attempt = start(spec);
+    await expect.poll(() => printed(spec).lines).toContain('ready');
+    expect(groupsLeft()).toEqual(['run_01.1', 'run_01.1', 'run_01.1']);
+    await attempt.terminate({ signal: 'TERM', graceMs: 50 });
+    await attempt.ended;
+    expect(groupsLeft()).toEqual([]);
+  });
+
+  testWithCgroups('a server that takes an attempt up finds its groups, and what came of it', async () => {
+    const spec = sample(`echo ready; until [[ -e go ]]; do sleep 0.02; done; ${allocationBomb}`, {
+      limits: limits({ memoryBytes: 64 * mebibyte, pids: 32 }),
+    });
+    await orphan(spec);
+    writeFileSync(join(spec.workspaceDir, 'go'), '');
+    await expect.poll(() => processesWith(spec.attemptDir)).toEqual([]);
+    sweepGroups(host, dirname(dirname(spec.attemptDir)));
+    expect(groupsLeft()).toHaveLength(2);
+    const outOfMemory = { kind: 'signalled', signal: 'KILL', outOfMemory: true };
+    expect(await adopt(spec.attemptDir)?.ended).toEqual(outOfMemory);
+    expect(groupsLeft()).toEqual([]);
+    expect(await adopt(spec.attemptDir)?.ended).toEqual(outOfMemory);
+  });
+
+  testWithCgroups('groups whose attempt is forgotten go at the next start, those in use stay', async () => {
+    for (const at of Object.values(host)) if ('dir' in at) mkdirSync(join(at.dir, 'run_gone.1'), { recursive: true });
+    const spec = sample('echo ready; until [[ -e go ]]; do sleep 0.02; done', { limits: limits({ pids: 32 }) });
+    const attempt = start(spec);
+    await expect.poll(() => printed(spec).lines).toContain('ready');
+    sweepGroups(host, dataDir);
+    expect(groupsLeft()).toEqual(['run_01.1']);
+    writeFileSync(join(spec.workspaceDir, 'go'), '');
+    expect(await attempt.ended).toEqual(succeeded);
+  });
+});
+
+describe('with rlimits', () => {
+  const rlimit: Enforcement = { by: 'rlimit', detail: '' };
+  const none: Enforcement = { by: 'none', detail: '' };
+
+  test('memory is held for each process, and what came of it cannot be told', async () => {
+    const { end, text } = await run(allocationBomb, {
+      limits: {
+        resources: { ...noResources, memoryBytes: 256 * mebibyte },
+        host: { cpu: none, memory: rlimit, pids: none },
+      },
+    });
+    expect(end).toEqual({ kind: 'exited', code: 1 });
+    expect(text).toContain('MemoryError');
+  });
+
+  test('a program that does not exist is a start that failed', async () => {
+    const { end } = await run('', {
+      ulcProfile: 'ulc.exec',
+      command: ['no-such-program'],
+      limits: { resources: { ...noResources, memoryBytes: 2 ** 30 }, host: { cpu: none, memory: rlimit, pids: none } },
+    });
+    expect(end).toEqual({
+      kind: 'not-started',
+      message: 'no-such-program cannot be started: there is no such program on this host',
+    });
+  });
+});
+
+test('where the host itself runs out of memory, a job goes before the server', async () => {
+  const { lines } = await run('cat /proc/self/oom_score_adj');
+  expect(lines).toEqual(['1000']);
+});
+
+function membersOf(spec: AttemptSpec): number[] {
+  const [door = ''] = readFileSync(join(spec.attemptDir, 'cgroups'), 'utf8').split('\n');
+  return readFileSync(door, 'utf8').trim().split('\n').map(Number);
+}
+
+/** Launches in another process, and kills that one with SIGKILL once the script has printed `ready`. */
+async function orphan(spec: AttemptSpec): Promise<void> {
+  const server = spawn(process.execPath, [join(import.meta.dirname, 'programs', 'launcher.ts')], {
+    env: { ...process.env, SPEC: serialized(spec) },
+    stdio: 'ignore',
+  });
+  await expect.poll(() => printed(spec).lines).toContain('ready');
+  server.kill('SIGKILL');
+  await once(server, 'exit');
+  expect(existsSync(join(spec.attemptDir, 'cgroups'))).toBe(true);
+}

@@ -1,0 +1,61 @@
+// How large a workspace is, and that it is noticed.
+
+import { execFileSync } from 'node:child_process';
+import { chmodSync, linkSync, mkdirSync, renameSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { measureWorkspace, watchWorkspace } from '../../src/exec/workspace-size.ts';
+import { temporaryFolder } from './sample.ts';
+
+const noLimit = Number.MAX_SAFE_INTEGER;
+
+function du(dir: string): number {
+  return Number(execFileSync('du', ['-s', '-B1', dir], { encoding: 'utf8' }).split('\t')[0]);
+}
+
+test('it is what du says: blocks, hard links once, links not followed, names of any bytes', async () => {
+  const dir = temporaryFolder();
+  mkdirSync(join(dir, 'a/b'), { recursive: true });
+  writeFileSync(join(dir, 'a/b/file'), 'x'.repeat(100_000));
+  linkSync(join(dir, 'a/b/file'), join(dir, 'again'));
+  symlinkSync('/usr', join(dir, 'usr'));
+  writeFileSync(Buffer.concat([Buffer.from(`${dir}/`), Buffer.from([0xff, 0xfe])]), 'x'.repeat(50_000));
+  writeFileSync(join(dir, 'sparse'), '');
+  truncateSync(join(dir, 'sparse'), 2 ** 40);
+  const bytes = await measureWorkspace(dir, noLimit);
+  expect(bytes).toBe(du(dir));
+  expect(bytes).toBeGreaterThan(150_000);
+});
+
+test('the walk stops once it is over the limit', async () => {
+  const dir = temporaryFolder();
+  for (let file = 0; file < 50; file++) writeFileSync(join(dir, String(file)), 'x'.repeat(65_536));
+  const bytes = await measureWorkspace(dir, 500_000);
+  expect(bytes).toBeGreaterThan(500_000);
+  expect(bytes).toBeLessThan(700_000);
+});
+
+test('a folder that is gone, or closed, is no fault', async () => {
+  const dir = temporaryFolder();
+  mkdirSync(join(dir, 'closed'));
+  chmodSync(join(dir, 'closed'), 0);
+  expect(await measureWorkspace(dir, noLimit)).toBeLessThan(100_000);
+  expect(await measureWorkspace(join(dir, 'never'), noLimit)).toBe(0);
+});
+
+test('passing the limit is told once, with what was found', async () => {
+  const dir = temporaryFolder();
+  const told: number[] = [];
+  const watch = watchWorkspace({
+    dir,
+    limitBytes: 100_000,
+    onOver: (bytes) => told.push(bytes),
+    onFault: (error) => expect.fail(String(error)),
+  });
+  writeFileSync(join(dir, 'within'), 'x'.repeat(10_000));
+  writeFileSync(join(dir, 'draft'), 'x'.repeat(200_000));
+  renameSync(join(dir, 'draft'), join(dir, 'over'));
+  await expect.poll(() => told.length).toBe(1);
+  expect(told[0]).toBeGreaterThan(200_000);
+  watch.close();
+});
