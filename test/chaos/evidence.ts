@@ -4,6 +4,7 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import type { ArtifactAnswer, LogAnswer, LogLineAnswer } from '../support/answers.ts';
+import { cgroupsLeft } from './cgroups-left.ts';
 import type { SeenFrame } from './follower.ts';
 import type { Ledger, Order } from './ledger.ts';
 import { type Left, leftProcesses } from './processes-left.ts';
@@ -27,6 +28,8 @@ export type Evidence = {
   readonly seen: readonly SeenFrame[];
   readonly replayed: readonly SeenFrame[];
   readonly left: readonly Left[];
+  /** Of runs. */
+  readonly cgroups: readonly string[];
   /** What the folders in `runs/` hold. */
   readonly runFolders: readonly { readonly runId: string; readonly names: readonly string[] }[];
 };
@@ -150,6 +153,7 @@ export function livedThroughACut({ ledger }: Evidence, run: RunRow): boolean {
 
 export function readLeft(root: string, mark: string, ledger: Ledger) {
   return {
+    cgroups: cgroupsLeft(join(root, 'data')),
     left: leftProcesses([root, mark], ledger.sandboxes.values()),
     runFolders: readdirSync(join(root, 'data/runs')).map((runId) => ({
       runId,

@@ -36,11 +36,12 @@ export const invariants: readonly Invariant[] = [
   },
   {
     name: 'nothing-left',
-    sentence: 'No process and no folder of a run that has ended is left.',
+    sentence: 'No process, no cgroup and no folder of a run that has ended is left.',
     breaches: (evidence) => [
       ...evidence.left.map(
         ({ pid, command, because }) => `process ${pid} is alive (${because}): ${command.slice(0, 200)}`,
       ),
+      ...evidence.cgroups.map((path) => `the cgroup ${path} is there`),
       ...foldersLeft(evidence),
     ],
   },

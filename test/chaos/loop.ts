@@ -185,7 +185,7 @@ async function settle(o: {
   }
   ledger.stops.push(await o.victim.end('SIGTERM'));
   const look = () => readLeft(root, o.mark, ledger);
-  await until(() => look().left.length === 0, 3_000);
+  await until(() => look().left.length === 0 && look().cgroups.length === 0, 3_000);
   return { ledger, scripts, ...rows, logs, artifacts, seen: follower.seen, replayed, ...look() };
 }
 
