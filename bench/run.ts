@@ -1,16 +1,16 @@
 // `npm run bench`: every figure beside its floor, printed and with --write kept in docs/benchmarks.md.
 // `npm run bench -- runs logs` measures only those parts.
 
-import { readFileSync, writeFileSync } from 'node:fs';
-import { cpus, release, totalmem } from 'node:os';
 import { parseArgs } from 'node:util';
 import { discoveryFigures } from './discovery.ts';
-import { medianSyncMs } from './floor.ts';
 import { followerFigures } from './followers.ts';
 import { httpFigures } from './http.ts';
 import { logFigures } from './logs.ts';
 import type { Figure } from './measure.ts';
+import { recoveryFigures } from './recovery.ts';
+import { machine, toRow, writeTable } from './report.ts';
 import { runFigures } from './runs.ts';
+import { stepFigures } from './steps.ts';
 
 const parts: Record<string, () => Promise<Figure[]>> = {
   runs: runFigures,
@@ -18,6 +18,8 @@ const parts: Record<string, () => Promise<Figure[]>> = {
   followers: followerFigures,
   http: httpFigures,
   discovery: discoveryFigures,
+  recovery: recoveryFigures,
+  steps: stepFigures,
 };
 
 const { values, positionals } = parseArgs({
@@ -33,35 +35,5 @@ for (const part of positionals.length > 0 ? positionals : Object.keys(parts)) {
     if (!values.json) console.log(toRow(figure));
   }
 }
-const machine = [
-  `${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}`,
-  `${Math.round(totalmem() / 2 ** 30)} GiB`,
-  `Linux ${/^[\d.]+/.exec(release())?.[0]}`,
-  `Node ${process.version}`,
-  `${medianSyncMs().toFixed(1)} ms for an fsync`,
-].join(', ');
-if (values.json) console.log(JSON.stringify({ machine, figures }, null, 2));
-if (values.write) {
-  const page = new URL('../docs/benchmarks.md', import.meta.url);
-  const table = [
-    '| what | flwd | floor | ratio | asked for | |',
-    '| --- | ---: | ---: | ---: | --- | --- |',
-    ...figures.map(toRow),
-  ];
-  const text = readFileSync(page, 'utf8').replace(
-    /(<!-- figures -->\n)[\s\S]*?(<!-- \/figures -->)/,
-    `$1Measured on ${machine}.\n\n${table.join('\n')}\n$2`,
-  );
-  writeFileSync(page, text);
-}
-
-function toRow(figure: Figure): string {
-  const floor = figure.floor === undefined ? '' : `${short(figure.floor)} ${figure.unit}`;
-  const ratio = figure.ratio === undefined ? '' : figure.ratio.toFixed(2);
-  const value = `${short(figure.value)} ${figure.unit}`;
-  return `| ${figure.name} | ${value} | ${floor} | ${ratio} | ${figure.goal} | ${figure.holds ? 'holds' : '**missed**'} |`;
-}
-
-function short(value: number): string {
-  return value >= 100 ? value.toFixed(0) : value.toPrecision(3);
-}
+if (values.json) console.log(JSON.stringify({ machine: machine(), figures }, null, 2));
+if (values.write) writeTable('benchmarks.md', 'figures', figures, 'floor');

@@ -8,7 +8,7 @@ import type { Database } from './database.ts';
 import { createBatch, type LogBatch } from './log-batch.ts';
 import { chunkEnd, firstSeqAt, lineCountAt, readChunk } from './log-chunk.ts';
 import { createFrameEncoder } from './log-render.ts';
-import { readIndex } from './log-resume.ts';
+import { readSegments } from './log-resume.ts';
 import { createSelection, type LogFilter } from './log-search.ts';
 import { chunkIndexOf, type LoadedSegment, loadSegment, type Segment } from './log-segment.ts';
 
@@ -48,7 +48,10 @@ export function createLogReader(o: {
   const followed = new Set<string>();
 
   async function segmentsOf(runId: string): Promise<readonly Segment[]> {
-    return o.openSegments(runId) ?? readIndex(o.db, runId);
+    const open = o.openSegments(runId);
+    if (open) return open;
+    const left = await readSegments(o.dir, o.db, runId);
+    return o.openSegments(runId) ?? left;
   }
 
   function load(runId: string, segment: Segment, throughSeq: number): Promise<LoadedSegment> {

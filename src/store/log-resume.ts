@@ -14,7 +14,7 @@ export type Resumed = {
   readonly plain: readonly Segment[];
 };
 
-export async function readIndex(db: Database, runId: string): Promise<Segment[]> {
+async function readIndex(db: Database, runId: string): Promise<Segment[]> {
   const rows = await db.read.selectFrom('log_segments').selectAll().where('run_id', '=', runId).orderBy('n').execute();
   return rows.map((row) => ({
     n: row.n,
@@ -25,6 +25,24 @@ export async function readIndex(db: Database, runId: string): Promise<Segment[]>
     rawBytes: row.raw_bytes,
     encoding: row.encoding === 'raw' ? 'raw' : 'zstd',
   }));
+}
+
+/**
+ * What can be read of a log that nobody writes: what is indexed, and behind it the plain files that a server which has just
+ * started has not taken up yet. Nothing is changed.
+ */
+export async function readSegments(dir: string, db: Database, runId: string): Promise<Segment[]> {
+  const segments = await readIndex(db, runId);
+  const last = segments.at(-1);
+  const state = { ...emptyState(), lastSeq: last?.lastSeq ?? 0, lastAtUs: last?.lastAtUs ?? 0 };
+  for (let n = (last?.n ?? 0) + 1; ; n++) {
+    const file = await readFile(segmentPath(dir, runId, n, 'raw')).catch(ignoreMissing);
+    if (!file) return segments;
+    const segment = takeUp(n, file, state);
+    if (segment.lastSeq < segment.firstSeq) return segments;
+    segments.push(segment);
+    if (segment.rawBytes < file.length) return segments;
+  }
 }
 
 /** Drops what is half written: the spool still has it. */

@@ -102,6 +102,23 @@ describe.each(engines)('the log of a server that was killed, on $engine', (engin
     expect((await log.readAll()).map(({ seq }) => seq)).toEqual(before.map(({ seq }) => seq));
   });
 
+  test('can be read before it is written on, as it will be then', async () => {
+    const log = await openLogFixture(engine);
+    const { cut } = await printTwoFiles(log);
+    await undoSeals(log);
+    const [, second = ''] = log.files();
+    const path = join(log.shard, second);
+    truncateSync(path, statSync(path).size - 1);
+    const before = await log.readAll();
+    const { size } = statSync(path);
+
+    const writer = await log.openWriter();
+    expect(writer.spoolOffset({ stepId: 'step_01', attempt: 1 })).toBeLessThan(cut);
+    expect(statSync(path).size).toBeLessThan(size);
+    expect(before.length).toBeGreaterThan(1000);
+    expect(await log.readAll()).toEqual(before);
+  });
+
   test('goes on before lines that the disk has not kept as they were written', async () => {
     const log = await openLogFixture(engine);
     const writer = await log.openWriter();

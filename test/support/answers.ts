@@ -39,6 +39,7 @@ export type LogLineAnswer = {
   readonly message: string;
   readonly step_id: string;
   readonly stream: string;
+  readonly attempt: number;
 };
 
 export type ProblemAnswer = {

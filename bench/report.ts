@@ -1,0 +1,42 @@
+// Figures as a table, and where a page keeps it.
+
+import { readFileSync, writeFileSync } from 'node:fs';
+import { cpus, release, totalmem } from 'node:os';
+import { medianSyncMs } from './floor.ts';
+import type { Figure } from './measure.ts';
+
+export function machine(): string {
+  return [
+    `${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}`,
+    `${Math.round(totalmem() / 2 ** 30)} GiB`,
+    `Linux ${/^[\d.]+/.exec(release())?.[0]}`,
+    `Node ${process.version}`,
+    `${medianSyncMs().toFixed(1)} ms for an fsync`,
+  ].join(', ');
+}
+
+export function toRow(figure: Figure): string {
+  const floor = figure.floor === undefined ? '' : `${short(figure.floor)} ${figure.unit}`;
+  const ratio = figure.ratio === undefined ? '' : figure.ratio.toFixed(2);
+  const value = `${short(figure.value)} ${figure.unit}`;
+  return `| ${figure.name} | ${value} | ${floor} | ${ratio} | ${figure.goal} | ${figure.holds ? 'holds' : '**missed**'} |`;
+}
+
+/** Puts the table between `<!-- name -->` and `<!-- /name -->` of a page below docs/. `floor` heads its third column. */
+export function writeTable(page: string, name: string, figures: readonly Figure[], floor: string): void {
+  const path = new URL(`../docs/${page}`, import.meta.url);
+  const table = [
+    `| what | flwd | ${floor} | ratio | asked for | |`,
+    '| --- | ---: | ---: | ---: | --- | --- |',
+    ...figures.map(toRow),
+  ];
+  const text = readFileSync(path, 'utf8').replace(
+    new RegExp(`(<!-- ${name} -->\\n)[\\s\\S]*?(<!-- /${name} -->)`),
+    `$1Measured on ${machine()}.\n\n${table.join('\n')}\n$2`,
+  );
+  writeFileSync(path, text);
+}
+
+function short(value: number): string {
+  return value >= 100 || Number.isInteger(value) ? value.toFixed(0) : value.toPrecision(3);
+}

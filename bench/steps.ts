@@ -1,0 +1,57 @@
+// 40 steps in a row, each of 10 ms, beside the same script started bare in the same sandbox as often.
+
+import { setTimeout as delay } from 'node:timers/promises';
+import { bareSandbox } from './floor.ts';
+import { createRun, getRun, startInstance, waitForJobs } from './instance.ts';
+import { atMost, type Figure, median, nowMs } from './measure.ts';
+
+const count = 40;
+const repetitions = 5;
+const script = 'sleep 0.01\n';
+
+export async function stepFigures(): Promise<Figure[]> {
+  const steps = Array.from({ length: count }, (_, i) => ({
+    id: `step-${i + 1}`,
+    script: './run.sh',
+    needs: i === 0 ? [] : [`step-${i}`],
+  }));
+  const instance = await startInstance({
+    row: { script: `#!/usr/bin/env bash\n${script}`, config: JSON.stringify({ composition: 'steps', steps }) },
+  });
+  const bare = bareSandbox('secure', script);
+  try {
+    await waitForJobs(instance.url, 1);
+    const ours: number[] = [];
+    const floor: number[] = [];
+    // In turn, so both see the same machine; the first of each warms up.
+    for (let i = 0; i <= repetitions; i++) {
+      const oursMs = await timeOf(() => runToItsEnd(instance.url));
+      const floorMs = await timeOf(async () => {
+        for (let step = 0; step < count; step++) await bare.run();
+      });
+      if (i === 0) continue;
+      ours.push(oursMs);
+      floor.push(floorMs);
+    }
+    return [atMost(`${count} steps of 10 ms in a row`, 'ms', median(ours), 1.4, median(floor))];
+  } finally {
+    bare.remove();
+    await instance.stop();
+  }
+}
+
+async function timeOf(work: () => Promise<void>): Promise<number> {
+  const startedAt = nowMs();
+  await work();
+  return nowMs() - startedAt;
+}
+
+async function runToItsEnd(url: string): Promise<void> {
+  const { run_id: runId } = await createRun(url, 'row');
+  for (;;) {
+    const { status, finished_at } = await getRun(url, runId);
+    if (finished_at === null) await delay(5);
+    else if (status === 'success') return;
+    else throw new Error(`a run of ${count} steps ended as ${status}`);
+  }
+}

@@ -1,0 +1,93 @@
+// The short form of the chaos loop, and that its checks see what they are for. The long one: npm run chaos.
+
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
+import { absentTools } from '../support/host.ts';
+import type { Evidence, RunRow } from './evidence.ts';
+import { invariants } from './invariants.ts';
+import { type Outcome, wreak } from './loop.ts';
+import { mutations } from './mutations.ts';
+
+const seed = Number(process.env.CHAOS_SEED ?? 1);
+const isPossible = absentTools('bwrap').length === 0 || process.env.CI !== undefined;
+
+describe.skipIf(!isPossible)(`a server that is killed again and again (CHAOS_SEED=${seed})`, () => {
+  let outcome: Outcome;
+  beforeAll(async () => {
+    const packageDir = inject('packageDir');
+    outcome = await wreak({ packageDir, seed, kills: 7, cutChance: 0.3, say: () => undefined });
+  });
+  afterAll(() => outcome.remove());
+
+  test('was asked for runs, and killed while they ran', () => {
+    const { ledger, runs } = outcome.evidence;
+    expect(ledger.kills).toBe(7);
+    expect(runs.length).toBeGreaterThan(10);
+  });
+
+  test.each(invariants)('$name: $sentence', ({ breaches }) => {
+    expect(breaches(outcome.evidence)).toEqual([]);
+  });
+
+  test.each<[string, (evidence: Evidence) => Partial<Evidence>]>([
+    [
+      'acknowledged',
+      ({ runs, ledger }) => ({
+        runs: runs.filter(({ id }) => id !== ledger.orders.flatMap(({ answers }) => answers)[0]),
+      }),
+    ],
+    ['ends-once', ({ events }) => ({ events: events.filter(({ type }) => type !== 'run.finished') })],
+    ['ends-once', ({ runs }) => ({ runs: changed(runs, { status: 'running' }) })],
+    ['ends-as-it-should', ({ runs }) => ({ runs: changed(runs, { reason: 'signal' }) })],
+    ['log-is-exact', ({ logs }) => ({ logs: new Map([...logs].map(([id, lines]) => [id, lines.slice(1)])) })],
+    ['log-is-exact', ({ logs }) => ({ logs: new Map([...logs].map(([id, lines]) => [id, lines.slice(0, -1)])) })],
+    ['log-is-exact', ({ logs }) => ({ logs: new Map([...logs].map(([id, lines]) => [id, [...lines, ...lines]])) })],
+    ['keeps-what-it-made', () => ({ artifacts: new Map() })],
+    ['ids-grow', ({ events }) => ({ events: events.toReversed() })],
+    ['lines-announced-once', ({ events }) => ({ events: events.filter(({ type }) => type !== 'run.output') })],
+    ['follower-saw-all', ({ seen }) => ({ seen: seen.filter((_, i) => i !== 5) })],
+    ['follower-saw-all', ({ seen }) => ({ seen: [...seen, ...seen.slice(-1)] })],
+    ['follower-saw-all', ({ replayed }) => ({ replayed: replayed.slice(1) })],
+    [
+      'times-stay',
+      ({ seen }) => ({
+        seen: seen.map((frame) => ({ ...frame, data: frame.data.replace(/"timestamp":"20/, '"timestamp":"19') })),
+      }),
+    ],
+    ['keys-hold', ({ runs }) => ({ runs: [...runs, ...changed(runs, { id: 'another' })] })],
+    [
+      'cancel-is-proven',
+      ({ steps }) => ({
+        steps: steps.map((step) => ({ ...step, status: 'cancelled', termination: '{"remaining":1}' })),
+      }),
+    ],
+    ['epochs-apart', ({ steps }) => ({ steps: [...steps, ...steps.slice(-1)] })],
+    [
+      'stale-writer-is-refused',
+      ({ ledger }) => ({ ledger: { ...ledger, staleWrites: [{ runId: 'one', isChanged: true }] } }),
+    ],
+    ['counters-agree', ({ runs }) => ({ runs: runs.slice(1) })],
+    ['database-is-whole', () => ({ integrity: ['row 1 missing from index runs_by_age'] })],
+    ['nothing-left', () => ({ runFolders: [{ runId: 'one', names: ['1-1'] }] })],
+    [
+      'stops-cleanly',
+      ({ ledger }) => ({ ledger: { ...ledger, stops: [{ code: null, signal: 'SIGKILL', tookMs: 9_000 }] } }),
+    ],
+    ['answers-properly', ({ ledger }) => ({ ledger: { ...ledger, refusals: ['POST /runs answered 500'] } })],
+  ])('a breach of %s is seen', (name, plant) => {
+    const { evidence } = outcome;
+    const planted = { ...evidence, ...plant(evidence) };
+    expect(invariants.find((one) => one.name === name)?.breaches(planted)).not.toEqual([]);
+  });
+});
+
+test.each(mutations)('what taking out $name replaces is in $file, once', ({ file, text }) => {
+  const source = readFileSync(join(import.meta.dirname, '../..', file), 'utf8');
+  expect(source.split(text)).toHaveLength(2);
+});
+
+/** The rows, and so their labels, with the same change made to each. */
+function changed(runs: readonly RunRow[], change: Partial<RunRow>): RunRow[] {
+  return runs.map((run) => ({ ...run, started_at: run.started_at ?? 0, ...change }));
+}

@@ -1,0 +1,163 @@
+// What is left when the loop has ended: the rows, the logs, the events as they were and as they are, the processes.
+
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import type { ArtifactAnswer, LogAnswer, LogLineAnswer } from '../support/answers.ts';
+import { cgroupsLeft } from './cgroups-left.ts';
+import type { SeenFrame } from './follower.ts';
+import type { Ledger, Order } from './ledger.ts';
+import { type Left, leftProcesses } from './processes-left.ts';
+import type { Script } from './scripts.ts';
+
+type Row = Readonly<Record<string, string | number | null>>;
+
+export type Evidence = {
+  readonly ledger: Ledger;
+  readonly scripts: Readonly<Record<string, Script>>;
+  readonly runs: readonly RunRow[];
+  readonly steps: readonly Row[];
+  readonly events: readonly EventRow[];
+  readonly counts: readonly Row[];
+  readonly integrity: readonly string[];
+  /** Of each run, every line. */
+  readonly logs: ReadonlyMap<string, readonly LogLineAnswer[]>;
+  /** Of each run, its artifacts as `name: text`. */
+  readonly artifacts: ReadonlyMap<string, readonly string[]>;
+  /** What a follower was shown over all restarts, and what one is shown that begins now. */
+  readonly seen: readonly SeenFrame[];
+  readonly replayed: readonly SeenFrame[];
+  readonly left: readonly Left[];
+  /** Of runs. */
+  readonly cgroups: readonly string[];
+  /** What the folders in `runs/` hold. */
+  readonly runFolders: readonly { readonly runId: string; readonly names: readonly string[] }[];
+};
+
+export type RunRow = {
+  readonly id: string;
+  readonly job_id: string;
+  readonly tenant: string;
+  readonly source: string;
+  readonly status: string;
+  readonly reason: string | null;
+  readonly started_at: number | null;
+  readonly finished_at: number | null;
+  readonly termination: string | null;
+  readonly args: string;
+  readonly result: string | null;
+  readonly labels: string;
+  /** As it was made. */
+  readonly details: string;
+};
+
+export type EventRow = {
+  readonly id: number;
+  readonly type: string;
+  readonly run_id: string;
+  readonly first_seq: number | null;
+  readonly count: number;
+};
+
+export function readDatabase(dbPath: string) {
+  const database = new DatabaseSync(dbPath, { readOnly: true });
+  const all = <T>(sql: string): T[] => database.prepare(sql).all() as T[];
+  try {
+    return {
+      runs: all<RunRow>('SELECT * FROM runs ORDER BY created_at, id'),
+      steps: all<Row>('SELECT * FROM steps ORDER BY run_id, step_id, attempt'),
+      events: all<EventRow>('SELECT id, type, run_id, first_seq, count FROM events ORDER BY id'),
+      counts: all<Row>('SELECT * FROM run_counts WHERE count <> 0'),
+      integrity: [
+        ...all<{ integrity_check: string }>('PRAGMA integrity_check').map((row) => row.integrity_check),
+        ...all<Row>('PRAGMA foreign_key_check').map((row) => JSON.stringify(row)),
+      ].filter((found) => found !== 'ok'),
+    };
+  } finally {
+    database.close();
+  }
+}
+
+/** How many runs have not ended. */
+export function unfinished(dbPath: string): number {
+  const database = new DatabaseSync(dbPath, { readOnly: true });
+  try {
+    const row = database.prepare("SELECT count(*) AS n FROM runs WHERE status IN ('pending', 'running')").get();
+    return Number(row?.n);
+  } finally {
+    database.close();
+  }
+}
+
+/** As far as it can be read: what is missing is a breach. */
+export async function readLog(url: string, runId: string): Promise<LogLineAnswer[]> {
+  const lines: LogLineAnswer[] = [];
+  let cursor: string | null = null;
+  do {
+    const from: string = cursor === null ? '' : `&cursor=${encodeURIComponent(cursor)}`;
+    const answer = await fetch(`${url}/api/v1/runs/${runId}/logs?limit=10000${from}`);
+    if (!answer.ok) return lines;
+    const page = (await answer.json()) as LogAnswer;
+    lines.push(...page.logs);
+    cursor = page.logs.length === 0 ? null : page.next_cursor;
+  } while (cursor !== null);
+  return lines;
+}
+
+export async function readArtifacts(url: string, runId: string): Promise<string[]> {
+  const answer = await fetch(`${url}/api/v1/artifacts?run_id=${runId}`);
+  const { artifacts } = (await answer.json()) as { artifacts: ArtifactAnswer[] };
+  return Promise.all(
+    artifacts.map(async ({ id, name }) => `${name}: ${await (await fetch(`${url}/api/v1/artifacts/${id}`)).text()}`),
+  );
+}
+
+/** The order that a run, or the run whose step it is, was made for. */
+export function orderOf(evidence: Evidence, run: RunRow): Order | undefined {
+  const { order }: { order?: string } = JSON.parse(run.labels);
+  if (order !== undefined) return evidence.ledger.orders.find(({ name }) => name === order);
+  const parent = parentOf(evidence, run);
+  return parent && orderOf(evidence, parent);
+}
+
+function parentOf({ runs }: Evidence, run: RunRow): RunRow | undefined {
+  const { parent }: { parent: { run_id: string } | null } = JSON.parse(run.details);
+  return parent === null ? undefined : runs.find(({ id }) => id === parent.run_id);
+}
+
+/** Somebody killed the shim of an attempt of it, or the machine; or that of a sub-run. */
+export function mayBeLost(evidence: Evidence, run: RunRow): boolean {
+  const isHit = livedThroughACut(evidence, run) || evidence.ledger.shimsKilled.has(run.id);
+  return isHit || evidence.runs.some((other) => parentOf(evidence, other) === run && mayBeLost(evidence, other));
+}
+
+/** Folders of runs that have ended. A run of several steps that failed keeps its workspace, for those that are run again. */
+export function foldersLeft({
+  runs,
+  scripts,
+  runFolders,
+}: Pick<Evidence, 'runs' | 'scripts' | 'runFolders'>): string[] {
+  return runFolders.flatMap(({ runId, names }) => {
+    const run = runs.find(({ id }) => id === runId);
+    const keeps = run && scripts[run.job_id]?.attempts ? ['workspace'] : [];
+    return names.every((name) => keeps.includes(name)) && keeps.length > 0
+      ? []
+      : [`runs/${runId} holds ${names.join(', ')}`];
+  });
+}
+
+/** The machine died while it was running. */
+export function livedThroughACut({ ledger }: Evidence, run: RunRow): boolean {
+  return ledger.powerCuts.some(({ atMs }) => Number(run.started_at) <= atMs && atMs <= Number(run.finished_at));
+}
+
+export function readLeft(root: string, mark: string, ledger: Ledger) {
+  return {
+    cgroups: cgroupsLeft(join(root, 'data')),
+    left: leftProcesses([root, mark], ledger.sandboxes.values()),
+    runFolders: readdirSync(join(root, 'data/runs')).map((runId) => ({
+      runId,
+      names: readdirSync(join(root, 'data/runs', runId)),
+    })),
+  };
+}

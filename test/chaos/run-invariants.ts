@@ -1,0 +1,142 @@
+// What must hold of each run: that it is there, ended once, as it should, and with all it printed and made.
+
+import { type Evidence, mayBeLost, orderOf, type RunRow } from './evidence.ts';
+import type { Invariant } from './invariant.ts';
+import { logBreaches } from './log-invariant.ts';
+import type { ScriptArgs } from './scripts.ts';
+
+export const runInvariants: readonly Invariant[] = [
+  {
+    name: 'acknowledged',
+    sentence: 'Every run that was acknowledged is in the database.',
+    breaches({ ledger, runs }) {
+      const known = new Set(runs.map(({ id }) => id));
+      const told = new Set(ledger.orders.flatMap(({ answers }) => answers));
+      return [...told].filter((id) => !known.has(id)).map((id) => `${id} was acknowledged and is not there`);
+    },
+  },
+  {
+    name: 'ends-once',
+    sentence: 'Every run ends, once: one run.created and one run.finished in the journal, and at most one run.started.',
+    breaches({ runs, events }) {
+      const counted = new Map<string, Record<string, number>>();
+      for (const { run_id, type } of events) {
+        const of = counted.get(run_id) ?? {};
+        counted.set(run_id, { ...of, [type]: (of[type] ?? 0) + 1 });
+      }
+      return runs.flatMap((run) => {
+        const count = counted.get(run.id) ?? {};
+        const started = run.started_at === null ? 0 : 1;
+        const wanted = { 'run.created': 1, 'run.started': started, 'run.finished': 1 };
+        const wrong = Object.entries(wanted).filter(([type, n]) => (count[type] ?? 0) !== n);
+        const said = wrong.map(([type]) => `${run.id} has ${count[type] ?? 0} ${type}`);
+        return isEnded(run) ? said : [...said, `${run.id} (${run.job_id}) is still ${run.status}`];
+      });
+    },
+  },
+  {
+    name: 'ends-as-it-should',
+    sentence:
+      'A run ends as its script does; it is cancelled only where that was asked, and lost only where its shim or the machine died.',
+    breaches: (evidence) =>
+      evidence.runs.flatMap((run) => {
+        const wanted = evidence.scripts[run.job_id]?.ends;
+        const order = orderOf(evidence, run);
+        if (run.status === wanted?.status && run.reason === wanted.reason) return [];
+        if (run.status === 'cancelled' && order?.isCancelled) return [];
+        if (run.status !== 'success' && mayBeLost(evidence, run)) return [];
+        if (run.reason === 'start_failed' && wasBeingStarted(evidence, run)) return [];
+        return [`${run.id} (${run.job_id}) ended as ${run.status}, ${run.reason}`];
+      }),
+  },
+  {
+    name: 'log-is-exact',
+    sentence:
+      'The log of a run has the lines that its script printed, in order, none lost and none doubled; of one that was ended early, the first of them.',
+    breaches: logBreaches,
+  },
+  {
+    name: 'keeps-what-it-made',
+    sentence: 'A run that ended as success has its result and its artifacts, whole.',
+    breaches: ({ runs, artifacts }) =>
+      runs
+        .filter(({ job_id, status }) => job_id === 'keeper' && status === 'success')
+        .flatMap(({ id, args, result }) => {
+          const { n }: ScriptArgs = JSON.parse(args);
+          const found = JSON.stringify({ result: JSON.parse(result ?? 'null'), artifacts: artifacts.get(id) });
+          const wanted = JSON.stringify({ result: { value: { n } }, artifacts: ['kept.txt: kept\n'] });
+          return found === wanted ? [] : [`${id} has ${found}`];
+        }),
+  },
+  {
+    name: 'keys-hold',
+    sentence: 'A request that is sent again with its Idempotency-Key, before or after a kill, makes no second run.',
+    breaches({ ledger, runs }) {
+      // A sub-run has its parent's labels.
+      const ordered = runs.filter(({ details }) => JSON.parse(details).parent === null);
+      const made = Map.groupBy(ordered, ({ labels }) => (JSON.parse(labels) as { order?: string }).order);
+      return ledger.orders.flatMap((order) => {
+        const ids = new Set([...order.answers, ...(made.get(order.name) ?? []).map(({ id }) => id)]);
+        return ids.size > 1 ? [`${order.name} (${order.key}) made ${[...ids].join(', ')}`] : [];
+      });
+    },
+  },
+  {
+    name: 'cancel-is-proven',
+    sentence:
+      'A run whose processes were ended by a cancel has the proof, on it and on each of their steps, that nothing was left.',
+    breaches({ runs, steps, logs }) {
+      // One that was cancelled before its process was started has nothing to prove; one that printed had a process.
+      const ended = steps.filter(
+        ({ kind, status, run_id, ...step }) =>
+          kind === 'command' &&
+          status === 'cancelled' &&
+          logs.get(String(run_id))?.some((line) => line.step_id === step.step_id && line.attempt === step.attempt),
+      );
+      const runIds = new Set(ended.map(({ run_id }) => run_id));
+      const hit = runs.filter(({ id, status }) => status === 'cancelled' && runIds.has(id));
+      const proofs = [
+        ...ended.map(({ run_id, step_id, termination }) => ({ name: `${run_id} ${step_id}`, termination })),
+        ...hit.map(({ id, termination }) => ({ name: id, termination })),
+      ];
+      return proofs
+        .filter(({ termination }) => (termination === null ? -1 : JSON.parse(String(termination)).remaining) !== 0)
+        .map(({ name, termination }) => `${name} was cancelled with the proof ${termination}`);
+    },
+  },
+  {
+    name: 'epochs-apart',
+    sentence:
+      'Two attempts of a step never overlap, and each that was begun has been held by one epoch after the other.',
+    breaches: ({ steps }) =>
+      steps.flatMap((step, i) => {
+        const name = `${step.run_id} ${step.step_id} attempt ${step.attempt}`;
+        const hasEpoch = !('epoch' in step) || (step.started_at === null) === (step.epoch === 0);
+        const before = steps[i - 1];
+        const isFirst = !before || before.run_id !== step.run_id || before.step_id !== step.step_id;
+        const begins = Number(step.started_at ?? Infinity);
+        const isApart = isFirst || (before.finished_at !== null && Number(before.finished_at) <= begins);
+        return [
+          ...(isApart ? [] : [`${name} began before the one before it ended`]),
+          ...(hasEpoch ? [] : [`${name} has the epoch ${step.epoch}`]),
+        ];
+      }),
+  },
+  {
+    name: 'stale-writer-is-refused',
+    sentence: 'A former process that has stalled cannot end an attempt that another process has taken up.',
+    breaches: ({ ledger }) =>
+      ledger.staleWrites
+        .filter(({ isChanged }) => isChanged)
+        .map(({ runId }) => `${runId} was ended by a stale writer`),
+  },
+];
+
+function isEnded({ status }: RunRow): boolean {
+  return status !== 'pending' && status !== 'running';
+}
+
+/** A fork server was killed while the run was under way. */
+function wasBeingStarted({ ledger }: Evidence, run: RunRow): boolean {
+  return ledger.forkServersKilled.some((atMs) => Number(run.started_at) <= atMs && atMs <= Number(run.finished_at));
+}

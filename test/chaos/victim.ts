@@ -1,0 +1,74 @@
+// The server that is killed: the real executable on a folder of its own, started again and again.
+
+import { type ChildProcess, spawn } from 'node:child_process';
+import { openSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Syncs } from './power-cut.ts';
+
+export type Exit = { readonly code: number | null; readonly signal: NodeJS.Signals | null; readonly tookMs: number };
+
+export type Victim = {
+  readonly pid: number;
+  /** Resolves when it listens. @throws Error when it ends before */
+  readonly url: Promise<string>;
+  readonly end: (signal: NodeJS.Signals) => Promise<Exit>;
+};
+
+const patienceMs = 20_000;
+
+const living = new Set<ChildProcess>();
+process.on('exit', () => {
+  for (const child of living) child.kill('SIGKILL');
+});
+
+export function startVictim(o: { readonly packageDir: string; readonly root: string; readonly syncs: Syncs }): Victim {
+  const preload = new URL('./programs/watch-syncs.ts', import.meta.url).href;
+  const child = spawn(
+    process.execPath,
+    ['--import', preload, join(o.packageDir, 'bin/flwd.js'), 'serve', '--config', join(o.root, 'flwd.yaml')],
+    {
+      cwd: o.root,
+      env: {
+        PATH: process.env.PATH,
+        HOME: o.root,
+        CHAOS_SYNCS: o.syncs.walPath,
+        CHAOS_SYNCED_FILES: o.syncs.filesPath,
+      },
+      stdio: ['ignore', 'pipe', openSync(join(o.root, 'server.log'), 'a')],
+    },
+  );
+  living.add(child);
+  const exited = new Promise<{ code: number | null; signal: NodeJS.Signals | null }>((resolve) => {
+    child.once('exit', (code, signal) => {
+      living.delete(child);
+      resolve({ code, signal });
+    });
+  });
+  const url = listening(child, exited);
+  // One that is killed while it starts has nobody who waits for its URL.
+  url.catch(() => undefined);
+  return {
+    pid: child.pid ?? 0,
+    url,
+    async end(signal) {
+      const sinceMs = performance.now();
+      child.kill(signal);
+      const late = delay(patienceMs, undefined, { ref: false }).then(() => child.kill('SIGKILL'));
+      const exit = await Promise.race([exited, late.then(() => exited)]);
+      return { ...exit, tookMs: Math.round(performance.now() - sinceMs) };
+    },
+  };
+}
+
+function listening(child: ChildProcess, exited: Promise<unknown>): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let printed = '';
+    child.stdout?.on('data', (chunk) => {
+      printed += String(chunk);
+      const [, url] = /listening on (http:\/\/\S+)/.exec(printed) ?? [];
+      if (url !== undefined) resolve(url);
+    });
+    void exited.then(() => reject(new Error(`the server ended before it listened: ${printed}`)));
+  });
+}

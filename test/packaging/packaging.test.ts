@@ -1,0 +1,84 @@
+// What the unit file and the Dockerfile say is what this flwd understands.
+
+import { execFile } from 'node:child_process';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { expect, test } from 'vitest';
+import { readCommandLine } from '../../src/cli/command-line.ts';
+import { apiBase, operations } from '../../src/contract/operations.ts';
+import { absentTools } from '../support/host.ts';
+
+const packaging = join(import.meta.dirname, '../../packaging');
+const unit = await readFile(join(packaging, 'flwd.service'), 'utf8');
+const dockerfile = await readFile(join(packaging, 'Dockerfile'), 'utf8');
+
+function setting(name: string): string[] {
+  return [...unit.matchAll(new RegExp(`^${name}=(.*)$`, 'gm'))].map(([, value = '']) => value);
+}
+
+/** The words of an instruction in its JSON form. */
+function words(instruction: string): string[] {
+  const [, list = '[]'] = new RegExp(`^${instruction} (\\[.*\\])$`, 'm').exec(dockerfile) ?? [];
+  return JSON.parse(list);
+}
+
+test('a restart of the unit leaves the shims alone', () => {
+  expect(setting('KillMode')).toEqual(['process']);
+  expect(setting('OOMPolicy')).toEqual(['continue']);
+});
+
+test('the unit has none of the lines that keep bubblewrap from making a sandbox', () => {
+  const harmful = [
+    'MemoryDenyWriteExecute',
+    'PrivateTmp',
+    'ProcSubset',
+    'ProtectControlGroups',
+    'ProtectHostname',
+    'ProtectKernelLogs',
+    'ProtectKernelTunables',
+    'ProtectProc',
+    'RestrictAddressFamilies',
+    'RestrictNamespaces',
+    'SystemCallFilter',
+  ];
+  expect(harmful.flatMap(setting)).toEqual([]);
+});
+
+test('the unit starts a command that there is, with options that it has', () => {
+  const [program = '', ...rest] = setting('ExecStart')[0]?.split(' ') ?? [];
+  expect(program).toBe('/usr/local/bin/flwd');
+  const { command, options } = readCommandLine(rest);
+  expect(command.name).toBe('serve');
+  expect(options.get('data-dir')).toEqual([`/var/lib/${setting('StateDirectory')[0]}`]);
+});
+
+test('the image has an init as pid 1, and starts a command that there is as another user than root', () => {
+  expect(words('ENTRYPOINT')).toEqual(['tini', '--']);
+  const [program, ...rest] = words('CMD');
+  expect(program).toBe('flwd');
+  const { command, options } = readCommandLine(rest);
+  expect(command.name).toBe('serve');
+  expect(options.get('data-dir')).toEqual(['/var/lib/flwd']);
+  expect(dockerfile).toMatch(/^USER flwd$/m);
+});
+
+test('the health check of the image asks where the health is', () => {
+  expect(dockerfile).toContain(`http://127.0.0.1:8080${apiBase}${operations.getHealth.path}`);
+});
+
+test.skipIf(absentTools('systemd-analyze').length > 0)('systemd finds nothing wrong with the unit', async () => {
+  const dir = await mkdtemp(join(tmpdir(), 'flwd-unit-'));
+  const path = join(dir, 'flwd.service');
+  // What is installed on the machine that this is tried on is not the unit's fault.
+  await writeFile(
+    path,
+    unit.replace('/usr/local/bin/flwd', process.execPath).replaceAll(/^(User|Group)=.*$/gm, '$1=root'),
+  );
+  try {
+    expect(await promisify(execFile)('systemd-analyze', ['verify', path])).toEqual({ stdout: '', stderr: '' });
+  } finally {
+    await rm(dir, { recursive: true });
+  }
+});
