@@ -139,6 +139,8 @@ export function foldersLeft({
 }: Pick<Evidence, 'runs' | 'scripts' | 'runFolders'>): string[] {
   return runFolders.flatMap(({ runId, names }) => {
     const run = runs.find(({ id }) => id === runId);
+    const endedAtMs = Number(run?.finished_at);
+    if (ledger.killedAtMs.some((atMs) => Math.abs(atMs - endedAtMs) < clearingMs)) return [];
     const keeps = run && scripts[run.job_id]?.attempts ? ['workspace'] : [];
     return names.every((name) => keeps.includes(name)) && keeps.length > 0
       ? []
