@@ -101,6 +101,7 @@ export function conduct(source: ConductSource, context: ConductContext, around: 
     patiently,
     detaching: detaching.signal,
     settle,
+    overdue: (place) => runOverdue() ?? stepOverdue(place),
     complete,
     watch,
   });
@@ -232,6 +233,18 @@ export function conduct(source: ConductSource, context: ConductContext, around: 
     });
   }
 
+  function runOverdue(): Interruption | undefined {
+    if (deadlineAtMs === null || deadlineAtMs > clock.now()) return undefined;
+    const message = `did not end within ${formatDuration(job.timeouts.runMs ?? 0)}`;
+    return { status: 'failed', reason: 'timeout', message: isSingle ? message : `the run ${message}` };
+  }
+
+  function stepOverdue(place: Place): Interruption | undefined {
+    if (place.deadlineAtMs === null || place.deadlineAtMs > clock.now()) return undefined;
+    const message = `did not end within ${formatDuration(state.stepOf(place).timeoutMs ?? 0)}`;
+    return { status: 'failed', reason: 'timeout', message };
+  }
+
   function abort(why: Interruption): void {
     if (aborting || isOver || !isAttending || detaching.signal.aborted) return;
     aborting = why;
@@ -353,20 +366,12 @@ export function conduct(source: ConductSource, context: ConductContext, around: 
     },
     enforceDeadlines() {
       if (!isAttending) return;
-      const nowMs = clock.now();
-      if (deadlineAtMs !== null && deadlineAtMs <= nowMs) {
-        const message = `the run did not end within ${formatDuration(job.timeouts.runMs ?? 0)}`;
-        return abort({
-          status: 'failed',
-          reason: 'timeout',
-          message: isSingle ? message.slice('the run '.length) : message,
-        });
-      }
+      const why = runOverdue();
+      if (why) return abort(why);
       const turn = newTurn();
       for (const place of state.places) {
-        if (hasEnded(place) || place.deadlineAtMs === null || place.deadlineAtMs > nowMs) continue;
-        const message = `did not end within ${formatDuration(state.stepOf(place).timeoutMs ?? 0)}`;
-        interrupt(place, { status: 'failed', reason: 'timeout', message }, turn);
+        const late = hasEnded(place) ? undefined : stepOverdue(place);
+        if (late) interrupt(place, late, turn);
       }
       if (turn.changes.length > 0) watch(complete(turn));
     },

@@ -64,6 +64,8 @@ export function createStepRunner(o: {
   readonly patiently: <T>(work: () => T | Promise<T>) => Promise<T>;
   readonly detaching: AbortSignal;
   readonly settle: (place: Place, outcome: Outcome) => Promise<void>;
+  /** Why its time is over, or the run's. */
+  readonly overdue: (place: Place) => Interruption | undefined;
   /** Writes a turn and does what follows. */
   readonly complete: (turn: Turn) => Promise<void>;
   /** Sees to faults of what nobody awaits. */
@@ -76,10 +78,8 @@ export function createStepRunner(o: {
   const timers = new Map<Place, NodeJS.Timeout>();
 
   function begin(place: Place, turn: Turn, takeSlot = requestSlot): void {
-    if (place.notBeforeMs !== null && place.notBeforeMs > clock.now()) {
-      turn.after.push(() => waitUntil(place));
-      return;
-    }
+    // At once: a cancel that comes while the turn is written must find it waiting. What follows is written behind the turn.
+    if (place.notBeforeMs !== null && place.notBeforeMs > clock.now()) return waitUntil(place);
     const { kind } = state.stepOf(place).action;
     if (kind === 'approval') changes.start(place, 'waiting_approval', turn);
     else if (kind === 'job') {
@@ -138,6 +138,7 @@ export function createStepRunner(o: {
       attemptDir: placeOf(place).attemptDir,
       log: o.log.child({ step_id: stepId, attempt: number }),
       mode,
+      overdue: () => o.overdue(place),
       onSignal: (signal, processes) => announceSignal(place, signal, processes),
     });
     attempts.set(place, attempt);
