@@ -34,6 +34,7 @@ that folder itself where it has no \`jobs\`.
 - \`--bind\`, \`--data-dir\`, \`--jobs\` (in place of all sources), \`--profile\` and \`--log\` override both.
 - A relative path starts at the folder of the file it stands in, in a variable or an option at the current folder; \`~/\` is the home.
 - A duration is \`250ms\`, \`30s\`, \`1h30m\`, \`7d\`; a size \`512\` (bytes), \`64KiB\`, \`10MB\`, \`1GiB\`.
+- \`never\`, where it may stand for a duration, keeps for ever.
 - Keys marked *not yet* are read and checked; another value than the default is refused until the version that acts on it.
 `;
 

@@ -9,19 +9,25 @@ import type { Config } from './config/config.ts';
 import type { JournalEntry } from './domain/event.ts';
 import { createEngine } from './engine/engine.ts';
 import { createHub, type Hub } from './engine/hub.ts';
+import { type Collected, createRetention } from './engine/retain.ts';
 import { sweepGroups } from './exec/attempt-groups.ts';
 import { openForkServer } from './exec/fork-server.ts';
 import { probeHost } from './exec/host.ts';
 import { closeLimitHost, openLimitHost } from './exec/limit-host.ts';
+import { runsAlive } from './exec/live-attempts.ts';
 import { openSealer } from './exec/seal.ts';
-import { systemClock } from './lib/clock.ts';
+import { systemClock, toTimerDelay } from './lib/clock.ts';
+import { giveUpReserve, keepReserve } from './lib/disk-reserve.ts';
 import { createLogger } from './lib/logger.ts';
 import { acquireOwnership } from './lib/owner-lock.ts';
+import { StartError } from './lib/start-error.ts';
 import { packageVersion } from './lib/version.ts';
 import { startNotifier } from './notices/notifier.ts';
 import { openSigner } from './notices/signing.ts';
 import { createServer } from './server/app.ts';
+import { type BackupRequest, type BackupSummary, createBackup, type Places } from './store/backup.ts';
 import { openStore } from './store/open.ts';
+import { type RestoreRequest, type RestoreSummary, restoreBackup } from './store/restore.ts';
 
 export type RunningServer = { readonly url: string; readonly stop: () => Promise<void> };
 
@@ -49,7 +55,7 @@ export async function serve(config: Config): Promise<RunningServer> {
   };
 
   try {
-    const runsDir = join(dataDir, 'runs');
+    const { runsDir, snapshotsDir } = retentionParts(config);
     await mkdir(runsDir, { recursive: true, mode: 0o700 });
     // Commits can only come once something writes, and nothing does before the hub exists.
     let hub: Hub | undefined;
@@ -61,6 +67,7 @@ export async function serve(config: Config): Promise<RunningServer> {
       onCommit: (entries: readonly JournalEntry[]) => hub?.publish(entries),
     });
     opened.push(() => store.close());
+    await keepReserve(dataDir);
     hub = createHub(store.journal.latestId());
 
     const sealer = openSealer(config.persistence.secretKeyFile);
@@ -69,7 +76,7 @@ export async function serve(config: Config): Promise<RunningServer> {
     const sources = config.sources.map((source): JobSource => ({ ...source, type: 'fs' }));
     const catalog = createCatalog({ sources, aliases: config.aliases, exclude: masked, log });
     opened.push(() => catalog.close());
-    const snapshots = createSnapshots({ dir: join(dataDir, 'snapshots'), exclude: masked });
+    const snapshots = createSnapshots({ dir: snapshotsDir, exclude: masked });
     const forkServer = openForkServer(join(dataDir, 'pipes'));
     opened.push(() => forkServer.close());
     const limitHost = openLimitHost(dataDir);
@@ -123,11 +130,15 @@ export async function serve(config: Config): Promise<RunningServer> {
     const notifier = startNotifier({ store, hub, signer, clock, log });
     opened.push(() => notifier.close());
 
+    const retention = createRetention({ ...retentionParts(config), store, clock, log });
+    opened.push(() => retention.close());
+
     const server = await createServer({
       config,
       catalog,
       store,
       engine,
+      retention,
       log,
       clock,
       version: packageVersion(),
@@ -139,12 +150,96 @@ export async function serve(config: Config): Promise<RunningServer> {
     const listening = await server.listen();
     owner.url = listening.url;
     engine.start();
+    retention.start();
     void catalog.start().catch((error: unknown) => log.error({ err: error }, 'the sources could not be read'));
     return { url: listening.url, stop: closeAll };
   } catch (error) {
     await closeAll().catch(() => undefined);
     throw error;
   }
+}
+
+/**
+ * Retention on an instance that no server has, to its end.
+ * @throws DataDirOwned where a server has it: that one does it when asked
+ */
+export async function collectGarbage(
+  config: Config,
+  o: { readonly isDryRun: boolean; readonly signal: AbortSignal },
+): Promise<Collected['removed']> {
+  const log = createLogger(config.logging);
+  const clock = systemClock;
+  const owner = { pid: process.pid, url: null };
+  const ownership = await acquireOwnership(config.instance.dataDir, owner, (message) => log.warn(message));
+  try {
+    const parts = retentionParts(config);
+    await giveUpReserve(config.instance.dataDir);
+    await mkdir(parts.runsDir, { recursive: true, mode: 0o700 });
+    const { dbPath, blobsDir } = config.persistence;
+    const store = await openStore({ dbPath, blobsDir, clock, log, onCommit: () => undefined });
+    try {
+      const retention = createRetention({ ...parts, store, clock, log });
+      o.signal.addEventListener('abort', () => void retention.close());
+      if (o.isDryRun) return await retention.preview();
+      return (await retention.collect({ forMs: toTimerDelay(Infinity), share: 1, keptFreeBytes: 0 })).removed;
+    } finally {
+      await store.close();
+      await keepReserve(config.instance.dataDir);
+    }
+  } finally {
+    await ownership.release();
+  }
+}
+
+export async function backUp(
+  config: Config,
+  o: Pick<BackupRequest, 'destination' | 'includesKey'>,
+): Promise<BackupSummary> {
+  return createBackup({ ...o, places: placesOf(config), version: packageVersion() });
+}
+
+/** @throws DataDirOwned where a server has the data dir, StartError where scripts of it run on without one */
+export async function restore(
+  config: Config,
+  o: Pick<RestoreRequest, 'source' | 'force' | 'onProgress'>,
+): Promise<RestoreSummary> {
+  const warn = (message: string): void => o.onProgress(message);
+  const ownership = await acquireOwnership(config.instance.dataDir, { pid: process.pid, url: null }, warn);
+  try {
+    const alive = runsAlive(retentionParts(config).runsDir);
+    if (alive.length > 0) {
+      const [first] = alive;
+      const others = alive.length > 1 ? ` and ${alive.length - 1} more` : '';
+      throw new StartError(
+        `scripts of this data dir are still running: ${first}${others}; start its server and cancel them first`,
+      );
+    }
+    return await restoreBackup({ ...o, places: placesOf(config) });
+  } finally {
+    await ownership.release();
+  }
+}
+
+function retentionParts({ instance, persistence }: Config) {
+  return {
+    runsDir: join(instance.dataDir, 'runs'),
+    snapshotsDir: join(instance.dataDir, 'snapshots'),
+    policy: persistence.retention,
+  };
+}
+
+function placesOf(config: Config): Places {
+  const { dbPath, blobsDir, secretKeyFile } = config.persistence;
+  const { runsDir, snapshotsDir } = retentionParts(config);
+  return {
+    dataDir: config.instance.dataDir,
+    dbPath,
+    logsDir: join(blobsDir, 'logs'),
+    artifactsDir: join(blobsDir, 'artifacts'),
+    snapshotsDir,
+    runsDir,
+    secretKeyFile,
+  };
 }
 
 /** Where the server keeps its own, links followed: no job may see it. To be called once all of it exists. */

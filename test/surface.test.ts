@@ -42,6 +42,7 @@ test('operations: id, method, path, scope', () => {
     'getArtifact: GET /artifacts/{artifact_id} artifacts:read',
     'getHealth: GET /health public',
     'getSystemInfo: GET /system/info jobs:read',
+    'collectGarbage: POST /system/gc admin',
     'streamRunEvents: GET /events/runs runs:read',
   ]);
 });
@@ -136,6 +137,9 @@ test('commands of flwd, with their options', () => {
     'serve --config --bind --data-dir --jobs --profile --log',
     'config validate --config',
     'config show --config --bind --data-dir --jobs --profile --log',
+    'gc --dry-run --config --data-dir',
+    'backup --include-key --config --data-dir',
+    'restore --force --config --data-dir',
     'version',
     'help',
   ]);
@@ -253,5 +257,6 @@ test('migrations: name, and the hash of what they do; a released one is never ed
     '0002-steps a6d4fd8b1fcdbefe',
     '0003-schedules 60d6d7ba157b85bb',
     '0004-notices e9cea8959ea88b2c',
+    '0005-retention c0c9dbd6631987bb',
   ]);
 });

@@ -1,9 +1,10 @@
 // Read-only copies of job directories, named by their revision: what a run starts from, whatever is edited meanwhile.
 
 import { existsSync } from 'node:fs';
-import { chmod, lstat, mkdir, mkdtemp, open, rename, rm } from 'node:fs/promises';
+import { chmod, lstat, mkdir, mkdtemp, open, rename, rm, utimes } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { invariant } from '../domain/problem.ts';
+import { systemClock } from '../lib/clock.ts';
 import { errorCode } from '../lib/error-code.ts';
 import { syncFolder } from '../lib/sync-folder.ts';
 import type { CatalogEntry } from './catalog.ts';
@@ -14,13 +15,14 @@ import { hashFiles } from './revision.ts';
 type Snapshot = { readonly revision: string; readonly dir: string };
 export type Snapshots = {
   /**
-   * The job's directory as it is now. Costs a look at its files, and a copy only where they have changed.
+   * The job's directory as it is now; its mtime says when that was last asked, to ten minutes. Costs a look at its files, and a copy only where they have changed.
    * @throws Problem job-invalid, job-not-found
    */
   take(entry: CatalogEntry): Promise<Snapshot>;
   dirOf(revision: string): string;
 };
 
+const touchMs = 600_000;
 /** A directory that changes while it is copied is copied again. */
 const attemptLimit = 10;
 const nothing = () => {};
@@ -36,6 +38,8 @@ export function createSnapshots(o: {
   const ignoreOf = createIgnoreReader(o.exclude);
   const taken = new Map<string, { readonly signature: string; readonly snapshot: Snapshot }>();
   const lanes = new Map<string, Lane>();
+  /** By revision. Few change within the life of a process. */
+  const touchedAtMs = new Map<string, number>();
 
   function dirOf(revision: string): string {
     invariant(/^[0-9a-f]{16}$/.test(revision), 'a revision is 16 hex digits');
@@ -53,7 +57,19 @@ export function createSnapshots(o: {
   }
 
   async function take(entry: CatalogEntry): Promise<Snapshot> {
-    return findTaken(entry, await readJobState(placeOf(entry))) ?? takeInTurn(entry);
+    const snapshot = findTaken(entry, await readJobState(placeOf(entry))) ?? (await takeInTurn(entry));
+    await touch(snapshot);
+    return snapshot;
+  }
+
+  /** Retention leaves alone what was taken within the hour, at least. */
+  async function touch({ revision, dir }: Snapshot): Promise<void> {
+    const nowMs = performance.now();
+    const before = touchedAtMs.get(revision);
+    if (before !== undefined && nowMs - before < touchMs) return;
+    touchedAtMs.set(revision, nowMs);
+    const now = systemClock.now() / 1000;
+    await utimes(dir, now, now);
   }
 
   /** A copy that began before the caller came may lack the very edit that brought them here. */

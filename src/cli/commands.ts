@@ -1,6 +1,14 @@
 // The commands of flwd, in one table: --help prints it, the command line is read by it.
 
-export type CommandName = 'serve' | 'config validate' | 'config show' | 'version' | 'help';
+export type CommandName =
+  | 'serve'
+  | 'config validate'
+  | 'config show'
+  | 'gc'
+  | 'backup'
+  | 'restore'
+  | 'version'
+  | 'help';
 
 export type Option = {
   /** Without its dashes. */
@@ -27,9 +35,14 @@ const configFile: Option = {
   value: 'FILE',
   about: 'the flwd.yaml to use; else ./flwd.yaml, ~/.config/flwd/flwd.yaml, /etc/flwd/flwd.yaml',
 };
+const dataDir: Option = {
+  name: 'data-dir',
+  value: 'DIR',
+  about: 'where everything is kept, for instance.data_dir',
+};
 const overrides: readonly Option[] = [
   { name: 'bind', value: 'HOST:PORT', about: 'where to listen, for server.bind' },
-  { name: 'data-dir', value: 'DIR', about: 'where everything is kept, for instance.data_dir' },
+  dataDir,
   {
     name: 'jobs',
     value: 'DIR',
@@ -55,6 +68,27 @@ export const commands: readonly Command[] = [
     name: 'config show',
     about: 'print every setting that would be in force, and where it comes from',
     options: [configFile, ...overrides],
+  },
+  {
+    name: 'gc',
+    about: 'remove what is past its retention now, on a stopped or a running instance',
+    options: [{ name: 'dry-run', about: 'only say what would be removed' }, configFile, dataDir],
+  },
+  {
+    name: 'backup',
+    about: 'copy database, logs, artifacts and snapshots of a stopped or a running instance into a new folder',
+    options: [
+      { name: 'include-key', about: 'copy secret.key too: whoever has the backup can then read secret arguments' },
+      configFile,
+      dataDir,
+    ],
+    operands: 'DEST',
+  },
+  {
+    name: 'restore',
+    about: 'check a backup and put it in the place of a stopped instance',
+    options: [{ name: 'force', about: 'replace what is in the data dir' }, configFile, dataDir],
+    operands: 'SOURCE',
   },
   { name: 'version', about: 'print the version', options: [] },
   {

@@ -11,6 +11,9 @@ const verbs: Record<CommandName, () => Promise<Verb>> = {
   serve: () => import('./serve.ts'),
   'config validate': () => import('./config-validate.ts'),
   'config show': () => import('./config-show.ts'),
+  gc: () => import('./gc.ts'),
+  backup: () => import('./backup.ts'),
+  restore: () => import('./restore.ts'),
   version: () => import('./version.ts'),
   help: () => import('./help.ts'),
 };

@@ -10,6 +10,7 @@ import { packageVersion } from '../lib/version.ts';
 import type { Options } from './commands.ts';
 import { loadConfiguration } from './configuration.ts';
 import { type ExitCode, exitCodes, Refusal } from './exit-code.ts';
+import { explainedStart } from './start-failure.ts';
 import { stopSignal } from './stop-signal.ts';
 
 export async function run(options: Options): Promise<ExitCode> {
@@ -45,8 +46,7 @@ async function startSmall<T>(start: () => Promise<T>): Promise<T> {
 
 /** What an operator can mend becomes a Refusal; everything else is a bug and stays what it is. */
 function explained(error: unknown, bind: string): unknown {
-  if (error instanceof DataDirOwned) return new Refusal(error.message, exitCodes.refused);
-  if (error instanceof StartError) return new Refusal(error.message);
+  if (error instanceof DataDirOwned || error instanceof StartError) return explainedStart(error);
   const code = errorCode(error) ?? '';
   if (!(error instanceof Error && 'syscall' in error && error.syscall === 'listen')) return error;
   if (code === 'EADDRINUSE') {

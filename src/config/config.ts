@@ -15,6 +15,17 @@ type ProfileConfig = {
   readonly resources: Resources;
 };
 
+/** null: for ever. */
+type RetentionConfig = {
+  readonly runsMs: number | null;
+  readonly logsMs: number | null;
+  readonly artifactsMs: number | null;
+  readonly workspacesMs: number | null;
+  readonly snapshotsMs: number | null;
+  /** At most that of logs and runs: an event of output is read from the log. */
+  readonly eventsMs: number | null;
+};
+
 export type Config = {
   readonly instance: { readonly name: string; readonly dataDir: string; readonly defaultTenant: string };
   readonly sources: readonly Source[];
@@ -44,6 +55,7 @@ export type Config = {
       /** null: for ever. */
       readonly ttlMs: number | null;
     };
+    readonly retention: RetentionConfig;
   };
   readonly scheduler: {
     readonly globalConcurrency: number;
@@ -115,6 +127,7 @@ export function toConfig(settings: Settings): Config {
         quotaHardBytes: get('persistence.artifacts.quota_hard'),
         ttlMs: get('persistence.artifacts.ttl'),
       },
+      retention: toRetention(settings),
     },
     scheduler: {
       globalConcurrency: get('scheduler.global_concurrency'),
@@ -133,6 +146,24 @@ export function toConfig(settings: Settings): Config {
     logging: { level: get('logging.level'), format: get('logging.format') },
     extensions: get('extensions.enabled'),
   });
+}
+
+function toRetention(settings: Settings): RetentionConfig {
+  const kept = (name: 'runs' | 'logs' | 'artifacts' | 'workspaces' | 'snapshots' | 'events') => {
+    const value = valueAt(settings, `persistence.retention.${name}`);
+    return value === 'never' ? null : value;
+  };
+  const runsMs = kept('runs');
+  const logsMs = kept('logs');
+  const bounds = [kept('events'), logsMs, runsMs].filter((ms) => ms !== null);
+  return {
+    runsMs,
+    logsMs,
+    artifactsMs: kept('artifacts'),
+    workspacesMs: kept('workspaces'),
+    snapshotsMs: kept('snapshots'),
+    eventsMs: bounds.length > 0 ? Math.min(...bounds) : null,
+  };
 }
 
 function freeze<T extends object>(value: T): T {

@@ -12,6 +12,7 @@ import {
   flag,
   integer,
   type Kind,
+  lifetime,
   listOf,
   mapOf,
   matching,
@@ -86,7 +87,6 @@ const timeout = duration('100ms', '24h');
 const localOnly = 'this version serves its own user on loopback alone';
 const noContainers = 'this version has no container executor';
 const noS3 = 'this version keeps blobs in files';
-const noRetention = 'this version removes nothing by itself';
 const noSoftQuota = 'in this version health does not watch it';
 const noWorkers = 'in this version `serve` runs the jobs itself, and alone';
 const fixedProfiles = 'in this version the profiles are fixed';
@@ -229,12 +229,28 @@ export const keys = {
   'persistence.artifacts.ttl': optional(duration('1s'), 'How long an artifact is kept where its job does not say', {
     defaultText: 'for ever',
   }),
-  'persistence.retention.runs': optional(duration('1m'), 'How long finished runs are kept', { notYet: noRetention }),
-  'persistence.retention.logs': optional(duration('1m'), 'How long logs are kept', { notYet: noRetention }),
-  'persistence.retention.artifacts': optional(duration('1m'), 'How long any artifact is kept', { notYet: noRetention }),
-  'persistence.retention.workspaces': optional(duration('1m'), 'How long workspaces are kept', { notYet: noRetention }),
-  'persistence.retention.snapshots': optional(duration('1m'), 'How long snapshots are kept', { notYet: noRetention }),
-  'persistence.retention.events': optional(duration('1m'), 'How long events are kept', { notYet: noRetention }),
+  'persistence.retention.runs': key(
+    lifetime('1m'),
+    '90d',
+    'How long a finished run is kept, and everything of it: steps, log, artifacts, workspace',
+  ),
+  'persistence.retention.logs': key(lifetime('1m'), '30d', 'How long the log of a finished run is kept'),
+  'persistence.retention.artifacts': key(lifetime('1m'), 'never', 'How long any artifact is kept, whatever its `ttl`'),
+  'persistence.retention.workspaces': key(
+    lifetime('1m'),
+    '24h',
+    'How long the workspace of a finished run with steps is kept, for a rerun from within',
+  ),
+  'persistence.retention.snapshots': key(
+    lifetime('1h'),
+    '7d',
+    'How long the copy of a job is kept after it was last taken, where no kept workspace needs it',
+  ),
+  'persistence.retention.events': key(
+    lifetime('1m'),
+    '7d',
+    'How long events can be replayed; never longer than `logs` and `runs`',
+  ),
   'persistence.secret_key_file': computed(
     path,
     ({ dataDir }) => join(dataDir, 'secret.key'),

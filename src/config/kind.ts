@@ -86,6 +86,17 @@ export function duration(minimum = '0s', maximum?: string): Kind<number> {
   };
 }
 
+/** How long something is kept: milliseconds. */
+export function lifetime(minimum: string): Kind<number | 'never'> {
+  const bounded = duration(minimum);
+  return {
+    name: 'duration, `never`',
+    expected: `${bounded.expected}, or \`never\` to keep it for ever`,
+    read: (raw, base) => (raw === 'never' ? raw : bounded.read(raw, base)),
+    fromText: asIs,
+  };
+}
+
 /** Bytes. */
 export function size(minimum = '1B', maximum?: string): Kind<number> {
   const minimumBytes = parseSize(minimum) ?? 0;

@@ -5,6 +5,8 @@ import { logLevels } from '../domain/log-line.ts';
 import type { Scope } from '../domain/principal.ts';
 import type { ProblemSlug } from '../domain/problem.ts';
 import { runStatuses } from '../domain/run.ts';
+import * as jobSchemas from './job-schemas.ts';
+import * as runSchemas from './run-schemas.ts';
 import { scheduleOperations } from './schedule-operations.ts';
 import * as schemas from './schemas.ts';
 
@@ -76,7 +78,7 @@ export const operations = {
       closed,
     ),
     headers: ifNoneMatch,
-    answers: [json(200, schemas.jobList, 'Jobs by id')],
+    answers: [json(200, jobSchemas.jobList, 'Jobs by id')],
     problems: ['validation-error'],
   },
   getJob: {
@@ -86,7 +88,7 @@ export const operations = {
     summary: 'One job, with the schema of its arguments',
     scope: 'jobs:read',
     headers: ifNoneMatch,
-    answers: [json(200, schemas.job, 'The job')],
+    answers: [json(200, jobSchemas.job, 'The job')],
     problems: ['job-not-found', 'job-invalid'],
   },
   createRun: {
@@ -95,13 +97,13 @@ export const operations = {
     tag: 'Runs',
     summary: 'Create and execute a run of a job',
     scope: 'runs:write',
-    body: schemas.runRequest,
+    body: runSchemas.runRequest,
     headers: {
       'Idempotency-Key': '1–255 printable characters; the same key and body within 24 h give the stored answer',
     },
     answers: [
-      json(201, Type.Union([schemas.runCreated, schemas.run]), 'Created; with `async: false` the finished run'),
-      json(202, schemas.run, '`async: false`, and not finished within `server.sync_wait`'),
+      json(201, Type.Union([runSchemas.runCreated, runSchemas.run]), 'Created; with `async: false` the finished run'),
+      json(202, runSchemas.run, '`async: false`, and not finished within `server.sync_wait`'),
     ],
     problems: [
       'validation-error',
@@ -140,7 +142,7 @@ export const operations = {
       },
       closed,
     ),
-    answers: [json(200, schemas.runList, 'Runs')],
+    answers: [json(200, runSchemas.runList, 'Runs')],
     problems: ['validation-error'],
   },
   getRun: {
@@ -150,7 +152,7 @@ export const operations = {
     summary: 'One run, with its result',
     scope: 'runs:read',
     headers: ifNoneMatch,
-    answers: [json(200, schemas.run, 'The run')],
+    answers: [json(200, runSchemas.run, 'The run')],
     problems: ['run-not-found'],
   },
   getRunLogs: {
@@ -180,9 +182,9 @@ export const operations = {
         status: 200,
         description: 'Lines, oldest first',
         content: {
-          'application/json': schemas.logPage,
+          'application/json': runSchemas.logPage,
           'text/plain': Type.String(),
-          'application/x-ndjson': schemas.logLine,
+          'application/x-ndjson': runSchemas.logLine,
           'text/event-stream': stream,
         },
       },
@@ -215,7 +217,7 @@ export const operations = {
     tag: 'Runs',
     summary: 'Who was told of the end of a run, and how that went',
     scope: 'runs:read',
-    answers: [json(200, schemas.noticeList, 'Notices, in the order of the job’s `notify`')],
+    answers: [json(200, runSchemas.noticeList, 'Notices, in the order of the job’s `notify`')],
     problems: ['run-not-found'],
   },
   cancelRun: {
@@ -225,8 +227,8 @@ export const operations = {
     summary: 'Cancel a run; its processes are gone before the answer says so',
     scope: 'runs:write',
     answers: [
-      json(200, schemas.runStatusAnswer, 'Cancelled'),
-      json(202, schemas.runStatusAnswer, 'Still terminating after the grace period'),
+      json(200, runSchemas.runStatusAnswer, 'Cancelled'),
+      json(202, runSchemas.runStatusAnswer, 'Still terminating after the grace period'),
     ],
     problems: ['run-not-found', 'run-already-finished'],
   },
@@ -236,8 +238,8 @@ export const operations = {
     tag: 'Runs',
     summary: 'Run again: from the start, from what failed, or from a step',
     scope: 'runs:write',
-    body: schemas.rerunRequest,
-    answers: [json(201, schemas.runCreated, 'Created')],
+    body: runSchemas.rerunRequest,
+    answers: [json(201, runSchemas.runCreated, 'Created')],
     problems: [
       'validation-error',
       'run-not-found',
@@ -259,8 +261,8 @@ export const operations = {
     tag: 'Runs',
     summary: 'Approve or deny a step that waits for it',
     scope: 'runs:approve',
-    body: schemas.approvalRequest,
-    answers: [json(200, schemas.approvalAnswer, 'Decided')],
+    body: runSchemas.approvalRequest,
+    answers: [json(200, runSchemas.approvalAnswer, 'Decided')],
     problems: ['validation-error', 'run-not-found', 'approval-not-pending', 'permission-denied'],
   },
   listRunAttempts: {
@@ -270,7 +272,7 @@ export const operations = {
     summary: 'Every attempt of the steps of a run, by step and attempt',
     scope: 'runs:read',
     query: Type.Object({ step_id: text('Attempts of this step') }, closed),
-    answers: [json(200, schemas.attemptList, 'Attempts')],
+    answers: [json(200, runSchemas.attemptList, 'Attempts')],
     problems: ['validation-error', 'run-not-found'],
   },
   createPlan: {
@@ -279,8 +281,8 @@ export const operations = {
     tag: 'Runs',
     summary: 'What a run would do: validates everything, runs nothing',
     scope: 'jobs:read',
-    body: schemas.runRequest,
-    answers: [json(200, schemas.plan, 'The plan')],
+    body: runSchemas.runRequest,
+    answers: [json(200, runSchemas.plan, 'The plan')],
     problems: ['validation-error', 'job-not-found', 'job-invalid'],
   },
   ...scheduleOperations,
@@ -334,6 +336,19 @@ export const operations = {
     scope: 'jobs:read',
     answers: [json(200, schemas.systemInfo, 'System information')],
     problems: [],
+  },
+  collectGarbage: {
+    method: 'POST',
+    path: '/system/gc',
+    tag: 'System',
+    summary: 'Remove what is past its retention now, some seconds long',
+    scope: 'admin',
+    query: Type.Object(
+      { dry_run: Type.Optional(Type.Boolean({ description: 'Only say what would be removed' })) },
+      closed,
+    ),
+    answers: [json(200, schemas.collected, 'What was removed; `done` is false where there is more')],
+    problems: ['not-ready'],
   },
   streamRunEvents: {
     method: 'GET',

@@ -2,7 +2,7 @@
 
 import { type TSchema, Type } from 'typebox';
 import { catchUps } from '../domain/job.ts';
-import { runRequest } from './schemas.ts';
+import { runRequest } from './run-schemas.ts';
 
 const nullable = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
 const timestamp = Type.String({ format: 'date-time' });

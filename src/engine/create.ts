@@ -39,7 +39,8 @@ export type CreateRun = (
 
 /** How a run is added; all that is not about HTTP. */
 export type Addition = {
-  readonly id: string;
+  /** Made where it is not given. */
+  readonly id?: string;
   readonly tenant: string;
   readonly caller: Pick<Caller, 'trigger' | 'requestId'> & { readonly name: string };
   readonly labels: Readonly<Record<string, string>>;
@@ -52,11 +53,14 @@ export type Addition = {
   readonly start?: { readonly state: RunState; readonly steps: readonly NewStep[] };
   /** Counts towards `max_depth`. */
   readonly isBounded: boolean;
-  readonly alongside: (tx: Transaction, answerBody: string) => Promise<void>;
+  readonly alongside: (tx: Transaction, runId: string, answerBody: string) => Promise<void>;
 };
 
-/** Adds a run of a plan, started where there is a slot; answers the body of the 201. */
-export type AddRun = (plan: ResolvedPlan, addition: Addition) => Promise<string>;
+/** Adds a run of a plan, started where there is a slot; answers its id and the body of the 201. */
+export type AddRun = (
+  plan: ResolvedPlan,
+  addition: Addition,
+) => Promise<{ readonly runId: string; readonly body: string }>;
 
 /** An answer is replayed for this long. */
 const idempotencyMs = 24 * 3_600_000;
@@ -124,9 +128,7 @@ export function createRuns(o: {
   async function create({ body: asked, caller, tenant, idempotency, alongside }: Request): Promise<Created> {
     const plan = await o.resolve(asked);
     const createdAtMs = clock.now();
-    const id = createId('run', createdAtMs);
-    const body = await o.add(plan, {
-      id,
+    const { runId: id, body } = await o.add(plan, {
       tenant,
       caller: { ...caller, name: caller.principal.name },
       labels: { ...asked.labels },
@@ -134,11 +136,11 @@ export function createRuns(o: {
       parent: null,
       rerunOf: null,
       isBounded: true,
-      async alongside(tx, answerBody) {
-        await alongside?.(tx, id);
+      async alongside(tx, runId, answerBody) {
+        await alongside?.(tx, runId);
         if (!idempotency) return;
         const answer = asked.async === false ? null : { status: 201, body: answerBody };
-        await store.idempotency.add(tx, { tenant, ...idempotency, runId: id, answer, createdAtMs });
+        await store.idempotency.add(tx, { tenant, ...idempotency, runId, answer, createdAtMs });
       },
     });
     if (asked.async !== false) return { status: 201, body, runId: id, replayed: false };
@@ -171,15 +173,16 @@ export function createAddRun(o: {
 
   return async (plan, addition) => {
     if (plan.denied) throw plan.denied;
-    const { id } = addition;
     const { definition: job, source } = plan.entry;
+    const revision = addition.revision ?? (await o.snapshots.take(plan.entry)).revision;
+    // From here to the transaction nothing is awaited: what is admitted is stored in that order.
+    const createdAtMs = clock.now();
+    const id = addition.id ?? createId('run', createdAtMs);
     refuseConflict(plan, dispatcher);
     const replacesOthers = job.concurrency?.onConflict === 'cancel_running';
     const before = replacesOthers ? dispatcher.inLane(plan.lane) : null;
     const admission = dispatcher.admit(plan.lane, id, addition.isBounded);
     try {
-      const revision = addition.revision ?? (await o.snapshots.take(plan.entry)).revision;
-      const createdAtMs = clock.now();
       const waiting = admission.kind === 'wait' ? admission.waiting : null;
       const { profile, network, resources, read, write, resolvedArgs, secrets } = plan;
       const runPlan = { job, revision, profile, network, resources, read, write, resolvedArgs };
@@ -200,7 +203,7 @@ export function createAddRun(o: {
       const places = createPlaces(job.steps, job.title ?? job.name);
       const begun = addition.start ?? { steps: stepsOf(places, job.steps) };
       const add = async (tx: Transaction): Promise<void> => {
-        await addition.alongside(tx, body);
+        await addition.alongside(tx, id, body);
         await store.runs.add(tx, {
           id,
           jobId: job.id,
@@ -236,7 +239,7 @@ export function createAddRun(o: {
         dispatcher.added({ id, jobId: job.id, tenant, priority, waiting, createdAtMs, concurrency: plan.lane });
       }
       if (before) cancelOthers([...before.running, ...before.pending], job.concurrency?.limit ?? 1);
-      return body;
+      return { runId: id, body };
     } catch (error) {
       admission.giveUp();
       throw error;

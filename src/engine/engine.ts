@@ -1,5 +1,6 @@
 // The engine as its faces see it: plan, create, cancel, approve, run again. It knows nothing of HTTP.
 
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Catalog } from '../catalog/catalog.ts';
 import type { Snapshots } from '../catalog/snapshot.ts';
@@ -7,11 +8,11 @@ import type { FaultList } from '../domain/fault-list.ts';
 import { Problem, problemType } from '../domain/problem.ts';
 import type { LimitReport } from '../domain/resources.ts';
 import { isFinished, type Run } from '../domain/run.ts';
+import { wasRestored } from '../exec/adopt.ts';
 import { reportOf } from '../exec/limit-host.ts';
 import type { HostReport } from '../exec/sandbox.ts';
 import type { Sealer } from '../exec/seal.ts';
 import type { Clock } from '../lib/clock.ts';
-import { createId } from '../lib/ids.ts';
 import type { Logger } from '../lib/logger.ts';
 import { outlast } from '../lib/shortage.ts';
 import { formatDurationOrNull } from '../lib/units.ts';
@@ -30,7 +31,6 @@ import { addPendingRuns, endWithoutConductor, recoverRuns } from './recover.ts';
 import { addArgumentFaults } from './request-arguments.ts';
 import { createRerun, type Rerun } from './rerun.ts';
 import type { ConductContext } from './run-context.ts';
-import { sweepRunFolders } from './run-folders.ts';
 import { toSource } from './run-source.ts';
 import { createSchedules, type Schedules } from './schedules.ts';
 import { Superseded } from './step-changes.ts';
@@ -123,9 +123,7 @@ export function createEngine(o: {
   const children: Children = {
     async start({ run, at, action, scope }) {
       const plan = await resolvePlan({ job_id: action.jobId, args: argumentsOfStep(action.args, scope) }, planContext);
-      const id = createId('run', clock.now());
-      await addRun(plan, {
-        id,
+      const { runId } = await addRun(plan, {
         tenant: run.tenant,
         caller: { name: run.created_by, trigger: 'job', requestId: at.runId },
         labels: run.labels,
@@ -133,11 +131,11 @@ export function createEngine(o: {
         parent: { run_id: at.runId, step_id: at.stepId },
         rerunOf: null,
         isBounded: false,
-        async alongside(tx) {
+        async alongside(tx, id) {
           if (!(await store.steps.nameChild(tx, at, id))) throw new Superseded('the step is another’s by now');
         },
       });
-      return id;
+      return runId;
     },
     cancel: (runId) => void cancelUnwaited(runId),
     async end(runId, signal) {
@@ -195,6 +193,11 @@ export function createEngine(o: {
       addPending,
       signal: stopping.signal,
       async takeUp(stored) {
+        const why = { reason: 'lost', message: 'it was running when the backup was made' } as const;
+        if (wasRestored(join(context.runsDir, stored.run.run_id))) {
+          await endWithoutConductor(stored, why, { ...context, ...o.execution });
+          return;
+        }
         const source = toSource(stored, sealer);
         if (stopping.signal.aborted) return;
         const { run, concurrency } = stored;
@@ -211,8 +214,6 @@ export function createEngine(o: {
     isRecovered = true;
     dispatcher.open();
     reaper.start();
-    // A large workspace takes its time, which nobody waits for.
-    await sweepRunFolders({ runsDir: context.runsDir, runs: store.runs, log, signal: stopping.signal });
   }
 
   /** A conductor that has not done its part long after it was told. */

@@ -40,9 +40,11 @@ export async function endWithoutConductor(
   const { store } = o;
   const { run_id: runId, job_id: jobId, tenant } = stored.run;
   const terminations = await endProcesses(stored, o.runsDir);
+  const sealed = await sealLog(stored, o);
   const atMs = o.clock.now();
   const { reason, message } = why;
   await store.db.transact(async (tx) => {
+    if (sealed.count > 0) tx.emit({ type: 'run.output', runId, jobId, tenant, ...sealed });
     await store.steps.takeUp(tx, runId, o.worker);
     for (const { step_id: stepId, attempt, epoch, finished_at } of stored.attempts) {
       if (epoch === 0 || finished_at !== null) continue;
@@ -53,6 +55,22 @@ export async function endWithoutConductor(
     await store.runs.end(tx, runId, 'fail', { reason, error: { message }, termination, atMs });
   });
   void removeRunFolder(join(o.runsDir, runId), o.log);
+}
+
+/** What was stored of it is readable from then on; which lines have not been announced. */
+async function sealLog(
+  { run, plan }: StoredRun,
+  { store, log }: { readonly store: Store; readonly log: Logger },
+): Promise<{ readonly firstSeq: number; readonly count: number }> {
+  const announced = await store.journal.lastOutputSeq(run.run_id);
+  try {
+    const writer = await store.logs.openWriter({ runId: run.run_id, maxSizeBytes: plan.job.logs.maxSizeBytes });
+    await writer.close();
+    return { firstSeq: announced + 1, count: writer.lastSeq - announced };
+  } catch (error) {
+    log.warn({ err: error, run_id: run.run_id }, 'the log of a run was left as it was');
+    return { firstSeq: announced + 1, count: 0 };
+  }
 }
 
 const pendingPage = 500;

@@ -83,11 +83,11 @@ export function createRerun(
       isBounded: true,
       alongside: async () => undefined,
     };
-    if (kept.length === 0) return { runId: id, body: await o.add(plan, addition) };
+    if (kept.length === 0) return o.add(plan, addition);
     if (plan.denied) throw plan.denied;
     await copyWorkspace(runId, id);
     try {
-      return { runId: id, body: await o.add(plan, addition) };
+      return await o.add(plan, addition);
     } catch (error) {
       await removeRunFolder(join(o.runsDir, id), o.log);
       throw error;

@@ -1,19 +1,19 @@
-// The folders of runs, with their workspaces: removed when a run has ended, and at the start those that a crash has left.
+// Removes the folder of a run, with its workspace, whatever the job has left in it.
 
 import { rmdirSync, rmSync } from 'node:fs';
 import { chmod, opendir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { isFinished } from '../domain/run.ts';
 import { errorCode } from '../lib/error-code.ts';
 import type { Logger } from '../lib/logger.ts';
-import type { RunStore } from '../store/runs.ts';
 
-/** Never rejects: what cannot be removed now is tried again at the next start. */
-export async function removeRunFolder(dir: string, log: Logger): Promise<void> {
+/** Never rejects: what cannot be removed now is tried again by retention. */
+export async function removeRunFolder(dir: string, log: Logger): Promise<boolean> {
   try {
     await removeTree(dir);
+    return true;
   } catch (error) {
     log.warn({ err: error }, 'the folder of a finished run was not removed');
+    return false;
   }
 }
 
@@ -24,20 +24,6 @@ export async function keepWorkspace(dir: string, log: Logger): Promise<void> {
     await Promise.all(names.filter((name) => name !== 'workspace').map((name) => removeTree(join(dir, name))));
   } catch (error) {
     if (errorCode(error) !== 'ENOENT') log.warn({ err: error }, 'the attempts of a finished run were not removed');
-  }
-}
-
-/** Removes the folders of runs that have ended. One of a run that is not known stays: the database may be an older one. */
-export async function sweepRunFolders(o: {
-  readonly runsDir: string;
-  readonly runs: RunStore;
-  readonly log: Logger;
-  readonly signal: AbortSignal;
-}): Promise<void> {
-  for (const runId of await readdir(o.runsDir)) {
-    if (o.signal.aborted) return;
-    const run = await o.runs.summary(runId);
-    if (run && isFinished(run.status)) await removeRunFolder(join(o.runsDir, runId), o.log);
   }
 }
 

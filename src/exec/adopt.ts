@@ -1,6 +1,7 @@
 // Takes up an attempt that a former server started: its shim has gone on meanwhile, or has ended.
 
-import { watch } from 'node:fs';
+import { existsSync, mkdirSync, watch } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { isShortage } from '../lib/shortage.ts';
 import type { ShimNews } from './fork-server.ts';
 import { type AttemptProcess, attend } from './launch.ts';
@@ -12,6 +13,11 @@ import { giveUp, readStatus, statusPath } from './shim-status.ts';
  * @throws the system's error when there is no telling at present
  */
 export function adopt(attemptDir: string): AttemptProcess | undefined {
+  // What an attempt has in its folder is in no backup.
+  if (wasRestored(dirname(attemptDir)) && !existsSync(statusPath(attemptDir))) {
+    mkdirSync(attemptDir, { recursive: true, mode: 0o700 });
+    return attend(attemptDir, Promise.resolve(), { kind: 'lost' });
+  }
   if (giveUp(attemptDir) || readStatus(attemptDir)?.isGivenUp) return undefined;
   const sandbox = watchForEnd(attemptDir);
   return attend(
@@ -19,6 +25,11 @@ export function adopt(attemptDir: string): AttemptProcess | undefined {
     untilShimEnds(attemptDir, sandbox.over).finally(() => sandbox.close()),
     { kind: 'lost' },
   );
+}
+
+/** Came here by `flwd restore`: what was running then runs elsewhere, or no more. */
+export function wasRestored(runDir: string): boolean {
+  return existsSync(join(runDir, 'restored'));
 }
 
 /** bwrap's end is the shim's but for a moment. Where the watch misses it, the shim's end is found all the same. */

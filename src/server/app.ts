@@ -4,6 +4,7 @@ import { type FastifyInstance, fastify, type RouteOptions } from 'fastify';
 import type { Catalog } from '../catalog/catalog.ts';
 import { Problem } from '../domain/problem.ts';
 import type { Engine } from '../engine/engine.ts';
+import type { Retention } from '../engine/retain.ts';
 import type { Clock } from '../lib/clock.ts';
 import { createId } from '../lib/ids.ts';
 import type { Logger } from '../lib/logger.ts';
@@ -31,6 +32,7 @@ export type ServerParts = {
   readonly catalog: Catalog;
   readonly store: Store;
   readonly engine: Engine;
+  readonly retention: Retention;
   readonly log: Logger;
   readonly clock: Clock;
   readonly version: string;
@@ -136,7 +138,7 @@ function createApp({ config, log, clock }: ServerParts, admitUnrouted: Hook): Fa
 }
 
 function createHandlers(
-  { config, catalog, store, engine, clock, version, startedAtMs }: ServerParts,
+  { config, catalog, store, engine, retention, clock, version, startedAtMs }: ServerParts,
   streams: Streams,
 ): { handlers: Handlers; system: SystemHandlers } {
   const { hub } = engine;
@@ -149,7 +151,7 @@ function createHandlers(
       throw error;
     }
   };
-  const system = createSystemHandlers({ config, catalog, engine, clock, version, startedAtMs });
+  const system = createSystemHandlers({ config, catalog, engine, retention, clock, version, startedAtMs });
   const handlers: Handlers = {
     ...createJobHandlers({ catalog, defaultProfile: config.security.defaultProfile, clock }),
     ...createScheduleHandlers({ schedules: engine.schedules, jobIdOf }),
@@ -159,6 +161,7 @@ function createHandlers(
     ...createArtifactHandlers({ artifacts: store.artifacts, stallMs: config.server.writeTimeoutMs, jobIdOf }),
     getHealth: system.getHealth,
     getSystemInfo: system.getSystemInfo,
+    collectGarbage: system.collectGarbage,
   };
   return { handlers, system };
 }

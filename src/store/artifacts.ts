@@ -71,8 +71,14 @@ export type ArtifactStore = {
   readonly takeRoom: (files: readonly WantedFile[], quotaBytes: number) => Promise<Room>;
   /** Of all, without those that are gone. */
   readonly totals: () => Promise<{ readonly count: number; readonly bytes: number }>;
-  /** Removes the files of those whose time has passed since it last came to its end. */
-  readonly removeExpired: (signal: AbortSignal) => Promise<void>;
+  /** Lets expire what was created before `createdBeforeMs`, up to `limit` at a time. @returns how many were looked at */
+  readonly expire: (createdBeforeMs: number, limit: number) => Promise<number>;
+  /** Removes the files of up to `limit` whose time has passed; their rows stay, to say that they are gone. */
+  readonly removeExpired: (limit: number) => Promise<{ seen: number; removed: number; bytes: number }>;
+  /** Removes files whose rows go next. */
+  readonly removeFiles: (files: readonly WantedFile[]) => Promise<{ removed: number; bytes: number }>;
+  /** What `expire` and `removeExpired` would find. */
+  readonly preview: (createdBeforeMs: number) => Promise<number>;
 };
 
 export function createArtifactStore(o: {
@@ -82,7 +88,20 @@ export function createArtifactStore(o: {
 }): ArtifactStore {
   const { blobs, clock } = o;
   const { read } = o.database;
-  let removedUntilMs = 0;
+  /** How far this process has come; a new one begins at the oldest again. */
+  let expiredUntil: { readonly created_at: number; readonly id: string } | undefined;
+  let removedUntil: { readonly expires_at: number; readonly id: string } | undefined;
+
+  async function removeFiles(files: readonly WantedFile[]): Promise<{ removed: number; bytes: number }> {
+    let removed = 0;
+    let bytes = 0;
+    for (const { id, sizeBytes } of files) {
+      if (!(await blobs.remove(id))) continue;
+      removed += 1;
+      bytes += sizeBytes;
+    }
+    return { removed, bytes };
+  }
 
   /** Without those that are gone. */
   async function storedBytes(): Promise<number> {
@@ -100,7 +119,9 @@ export function createArtifactStore(o: {
 
   return {
     stage: (hostPath, { id }) => blobs.take(hostPath, id),
-    discard: ({ id }) => blobs.remove(id),
+    async discard({ id }) {
+      await blobs.remove(id);
+    },
 
     async add(tx, artifacts) {
       for (const artifact of artifacts) {
@@ -152,19 +173,60 @@ export function createArtifactStore(o: {
 
     takeRoom: createArtifactRoom({ read, storedBytes }),
 
-    async removeExpired(signal) {
-      const untilMs = clock.now();
-      const expired = await read
+    async expire(createdBeforeMs, limit) {
+      let query = read
         .selectFrom('artifacts')
-        .select('id')
-        .where('expires_at', '>', removedUntilMs)
-        .where('expires_at', '<=', untilMs)
-        .execute();
-      for (const { id } of expired) {
-        if (signal.aborted) return;
-        await blobs.remove(id);
+        .select(['id', 'created_at', 'expires_at'])
+        .where('created_at', '<', createdBeforeMs)
+        .orderBy('created_at')
+        .orderBy('id')
+        .limit(limit);
+      const after = expiredUntil;
+      if (after)
+        query = query.where((eb) => eb(eb.refTuple('created_at', 'id'), '>', eb.tuple(after.created_at, after.id)));
+      const rows = await query.execute();
+      const nowMs = clock.now();
+      const ids = rows.filter((row) => row.expires_at === null || row.expires_at > nowMs).map(({ id }) => id);
+      if (ids.length > 0) {
+        await o.database.transact(async (tx) => {
+          await tx.db.updateTable('artifacts').set({ expires_at: nowMs }).where('id', 'in', ids).execute();
+        });
       }
-      removedUntilMs = untilMs;
+      expiredUntil = rows.at(-1) ?? expiredUntil;
+      return rows.length;
+    },
+
+    async removeExpired(limit) {
+      let query = read
+        .selectFrom('artifacts')
+        .select(['id', 'expires_at', 'size_bytes as sizeBytes'])
+        .where('expires_at', '<=', clock.now())
+        .orderBy('expires_at')
+        .orderBy('id')
+        .limit(limit);
+      const after = removedUntil;
+      if (after) {
+        query = query
+          .where('expires_at', '>=', after.expires_at)
+          .where((eb) => eb(eb.refTuple('expires_at', 'id'), '>', eb.tuple(after.expires_at, after.id)));
+      }
+      const rows = await query.execute();
+      const result = await removeFiles(rows);
+      const last = rows.at(-1);
+      if (last) removedUntil = { id: last.id, expires_at: last.expires_at ?? 0 };
+      return { seen: rows.length, ...result };
+    },
+
+    removeFiles,
+
+    async preview(createdBeforeMs) {
+      const { count: found } = await read
+        .selectFrom('artifacts')
+        .select((eb) => eb.fn.countAll().as('count'))
+        .where('created_at', '<', createdBeforeMs)
+        .where((eb) => eb.or([eb('expires_at', 'is', null), eb('expires_at', '>', clock.now())]))
+        .executeTakeFirstOrThrow();
+      return Number(found);
     },
   };
 }

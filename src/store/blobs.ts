@@ -18,7 +18,8 @@ export type BlobStore = {
    * @throws Error when it is no regular file, or cannot be read or stored; nothing is kept then
    */
   readonly take: (hostPath: string, id: string) => Promise<Blob>;
-  readonly remove: (id: string) => Promise<void>;
+  /** False when there was no such file. */
+  readonly remove: (id: string) => Promise<boolean>;
   /** The file, open for reading, to be closed by the caller; undefined when it is gone. */
   readonly openRead: (id: string) => Promise<FileHandle | undefined>;
 };
@@ -28,8 +29,14 @@ const chunkBytes = 256 * 1024;
 export function createBlobStore(o: { readonly dir: string }): BlobStore {
   const pathOf = (id: string): string => join(o.dir, shardOf(id), id);
 
-  async function remove(id: string): Promise<void> {
-    await unlink(pathOf(id)).catch(unlessMissing);
+  async function remove(id: string): Promise<boolean> {
+    try {
+      await unlink(pathOf(id));
+      return true;
+    } catch (error) {
+      unlessMissing(error);
+      return false;
+    }
   }
 
   return {

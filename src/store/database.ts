@@ -23,6 +23,10 @@ export type Database = {
   readonly failure: () => string | null;
   /** The newest id that is durable; 0 before the first. */
   readonly latestEventId: () => number;
+  /** Gives some of what deleted rows took back to the file system. @returns the bytes that could be given back still */
+  readonly shrink: (mostPages: number) => Promise<number>;
+  /** Takes the log of commits into the database file, and cuts it where it has grown to `leastBytes` and nobody reads it. */
+  readonly settle: (leastBytes: number) => Promise<void>;
   /** Finishes what was asked for, then refuses. */
   readonly close: () => Promise<void>;
 };

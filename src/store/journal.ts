@@ -7,7 +7,7 @@ import { toEntry } from './journal-rows.ts';
 export type Journal = {
   /** The newest durable id; 0 before the first. */
   readonly latestId: () => number;
-  /** The oldest id that is still kept; one past the newest when none is. */
+  /** The oldest id from which on nothing is missing; one past the newest when none is kept. */
   readonly oldestId: () => Promise<number>;
   /**
    * Entries that own an id after `afterId`, oldest first. The first may be an entry of output that begins before it: the
@@ -28,7 +28,12 @@ export function createJournal(database: Database): Journal {
     latestId: database.latestEventId,
     async oldestId() {
       const oldest = await db.selectFrom('events').select('id').orderBy('id').limit(1).executeTakeFirst();
-      return oldest?.id ?? database.latestEventId() + 1;
+      const kept = await db
+        .selectFrom('sequences')
+        .select('next_id')
+        .where('name', '=', 'events.kept')
+        .executeTakeFirst();
+      return Math.max(kept?.next_id ?? 0, oldest?.id ?? database.latestEventId() + 1);
     },
     async read({ afterId, runId, limit }) {
       let query = db

@@ -104,3 +104,19 @@ export async function removeRaw(dir: string, runId: string, n: number, log: Logg
       log.warn({ err: error, run_id: runId }, 'a log file that is compressed was not removed');
   });
 }
+
+/** False when it was gone. */
+export async function removeSegment(
+  dir: string,
+  runId: string,
+  n: number,
+  encoding: SegmentEncoding,
+): Promise<boolean> {
+  try {
+    await unlink(segmentPath(dir, runId, n, encoding));
+    return true;
+  } catch (error) {
+    if (errorCode(error) !== 'ENOENT') throw error;
+    return false;
+  }
+}

@@ -3,6 +3,7 @@
 import type { LogLine } from '../domain/log-line.ts';
 import { invariant } from '../domain/problem.ts';
 import type { Clock } from '../lib/clock.ts';
+import { errorCode } from '../lib/error-code.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { Database } from './database.ts';
 import type { LogBatch } from './log-batch.ts';
@@ -11,7 +12,7 @@ import { openLogFile } from './log-file.ts';
 import { createLogReader } from './log-reader.ts';
 import { resumeLog } from './log-resume.ts';
 import type { LogFilter } from './log-search.ts';
-import type { Segment } from './log-segment.ts';
+import { removeSegment, type Segment } from './log-segment.ts';
 import { createLogWriter, type LogWriter } from './log-writer.ts';
 
 export type { LogBatch } from './log-batch.ts';
@@ -21,6 +22,8 @@ type LogPage = {
   readonly lines: readonly LogLine[];
   /** The `afterSeq` of the next page; null when there is none. */
   readonly nextSeq: number | null;
+  /** The run had a log, which retention has removed. */
+  readonly isExpired?: true;
 };
 
 export type LogStore = {
@@ -36,6 +39,11 @@ export type LogStore = {
   readonly lines: (runId: string, firstSeq: number, count: number) => Promise<LogLine[]>;
   /** Called each time that lines of the run have become readable; must not throw. Returns how to stop it. */
   readonly onAppend: (runId: string, listener: () => void) => () => void;
+  /**
+   * Removes the files of logs that nobody writes; their rows are retention's.
+   * @returns their bytes, and the runs whose files the disk did not let go
+   */
+  readonly removeFiles: (runIds: readonly string[]) => Promise<{ bytes: number; stuck: readonly string[] }>;
   /** Lets go of every log that is still being written; the next store goes on with them. */
   readonly close: () => Promise<void>;
 };
@@ -56,7 +64,29 @@ export function createLogStore(o: {
     for (const listener of Array.from(listeners.get(runId) ?? [])) listener();
   }
 
-  return {
+  async function readPage(runId: string, query: LogFilter & { tail?: number; limit: number }) {
+    const { tail, limit, ...filter } = query;
+    if (tail !== undefined) return { lines: await reader.last(runId, filter, tail), nextSeq: null };
+    const lines: LogLine[] = [];
+    for await (const found of reader.forward(runId, filter)) {
+      lines.push(...found);
+      if (lines.length > limit) break;
+    }
+    const last = lines[limit - 1];
+    return { lines: lines.slice(0, limit), nextSeq: last && lines.length > limit ? last.seq : null };
+  }
+
+  async function hasExpired(runId: string): Promise<boolean> {
+    const row = await db.read.selectFrom('expired_logs').select('at').where('run_id', '=', runId).executeTakeFirst();
+    return row !== undefined;
+  }
+
+  /** Files go before their rows (ADR 0013). */
+  function isGone(error: unknown, runId: string): boolean {
+    return errorCode(error) === 'ENOENT' && !open.has(runId);
+  }
+
+  const store: LogStore = {
     async openWriter({ runId, maxSizeBytes }) {
       invariant(!open.has(runId), 'a log has one writer at a time');
       const { state, indexed, plain } = await resumeLog({ dir, db, runId });
@@ -80,21 +110,27 @@ export function createLogStore(o: {
       if (plain.length > 0) announce(runId);
       return writer;
     },
-    async page(runId, { tail, limit, ...filter }) {
-      if (tail !== undefined) return { lines: await reader.last(runId, filter, tail), nextSeq: null };
-      const lines: LogLine[] = [];
-      for await (const found of reader.forward(runId, filter)) {
-        lines.push(...found);
-        if (lines.length > limit) break;
+    async page(runId, query) {
+      try {
+        const page = await readPage(runId, query);
+        return page.lines.length === 0 && (await hasExpired(runId)) ? { ...page, isExpired: true } : page;
+      } catch (error) {
+        if (!isGone(error, runId)) throw error;
+        return { lines: [], nextSeq: null, isExpired: true };
       }
-      const last = lines[limit - 1];
-      return { lines: lines.slice(0, limit), nextSeq: last && lines.length > limit ? last.seq : null };
     },
-    next: reader.next,
+    async next(runId, afterSeq) {
+      try {
+        return await reader.next(runId, afterSeq);
+      } catch (error) {
+        if (!isGone(error, runId)) throw error;
+        return undefined;
+      }
+    },
     async lines(runId, firstSeq, count) {
       const lines: LogLine[] = [];
       while (lines.length < count) {
-        const batch = await reader.next(runId, firstSeq - 1 + lines.length);
+        const batch = await store.next(runId, firstSeq - 1 + lines.length);
         if (!batch) break;
         lines.push(...batch.lines());
       }
@@ -108,8 +144,31 @@ export function createLogStore(o: {
         if (others.size === 0) listeners.delete(runId);
       };
     },
+    async removeFiles(runIds) {
+      invariant(!runIds.some((runId) => open.has(runId)), 'a log that is written is kept');
+      if (runIds.length === 0) return { bytes: 0, stuck: [] };
+      const segments = await db.read
+        .selectFrom('log_segments')
+        .select(['run_id', 'n', 'encoding', 'stored_bytes'])
+        .where('run_id', 'in', runIds)
+        .execute();
+      const stuck = new Set<string>();
+      let bytes = 0;
+      await Promise.all(
+        segments.map(async ({ run_id: runId, n, encoding, stored_bytes: storedBytes }) => {
+          try {
+            if (await removeSegment(dir, runId, n, encoding === 'raw' ? 'raw' : 'zstd')) bytes += storedBytes;
+          } catch (error) {
+            log.warn({ err: error, run_id: runId }, 'an old log could not be removed');
+            stuck.add(runId);
+          }
+        }),
+      );
+      return { bytes, stuck: [...stuck] };
+    },
     async close() {
       await Promise.all([...open.values()].map(({ writer }) => writer.release()));
     },
   };
+  return store;
 }

@@ -4,14 +4,15 @@ import { mkdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Clock } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
-import { startArtifactExpiry } from './artifact-expiry.ts';
 import { type ArtifactStore, createArtifactStore } from './artifacts.ts';
 import { createBlobStore } from './blobs.ts';
 import type { CommitListener, Database } from './database.ts';
 import { createIdempotencyStore, type IdempotencyStore } from './idempotency.ts';
 import { createJournal, type Journal } from './journal.ts';
+import { createLeftovers, type Leftovers } from './leftovers.ts';
 import { createLogStore, type LogStore } from './logs.ts';
 import { createNoticeStore, type NoticeStore } from './notices.ts';
+import { createRetentionStore, type RetentionStore } from './retention.ts';
 import { createRunStore, type RunStore } from './runs.ts';
 import { createScheduleStore, type ScheduleStore } from './schedules.ts';
 import { openSqliteDatabase } from './sqlite-database.ts';
@@ -30,6 +31,8 @@ export type Store = {
   readonly notices: NoticeStore;
   /** Of some seconds ago at the most. */
   readonly size: () => Promise<StorageSize>;
+  readonly retention: RetentionStore;
+  readonly leftovers: Leftovers;
   /** Finishes what was asked for, then refuses. Logs still being written must have been closed before. */
   readonly close: () => Promise<void>;
 };
@@ -52,7 +55,6 @@ export async function openStore(o: {
     blobs: createBlobStore({ dir: join(o.blobsDir, 'artifacts') }),
     clock,
   });
-  const endExpiry = startArtifactExpiry(artifacts, log);
   return {
     db,
     runs: createRunStore(db),
@@ -64,8 +66,9 @@ export async function openStore(o: {
     schedules: createScheduleStore(db),
     notices: createNoticeStore(db),
     size: createStorageMeter({ read: db.read, databaseSize: db.size, artifacts, clock }),
+    retention: createRetentionStore(db),
+    leftovers: createLeftovers({ blobsDir: o.blobsDir, database: db }),
     async close() {
-      await endExpiry();
       await logs.close();
       await db.close();
     },

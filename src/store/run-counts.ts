@@ -35,6 +35,35 @@ export async function countMovedRun(db: Kysely<Schema>, { tenant, job_id, source
   await countMoved(db, { tenant, job_id, source, ...move });
 }
 
+/** Of runs that were deleted. A kind without runs has no row. */
+export async function uncountRuns(db: Kysely<Schema>, runs: readonly (Kind & { status: RunStatus })[]): Promise<void> {
+  const kinds = Map.groupBy(runs, ({ status, tenant, job_id, source }) =>
+    JSON.stringify([status, tenant, job_id, source]),
+  );
+  for (const ofKind of kinds.values()) {
+    const [kind] = ofKind;
+    if (!kind) continue;
+    const { status, tenant, job_id, source } = kind;
+    const rest = await db
+      .updateTable('run_counts')
+      .set((eb) => ({ count: eb('count', '-', ofKind.length) }))
+      .where('status', '=', status)
+      .where('tenant', '=', tenant)
+      .where('job_id', '=', job_id)
+      .where('source', '=', source)
+      .returning('count')
+      .executeTakeFirst();
+    if (rest?.count !== 0) continue;
+    await db
+      .deleteFrom('run_counts')
+      .where('status', '=', status)
+      .where('tenant', '=', tenant)
+      .where('job_id', '=', job_id)
+      .where('source', '=', source)
+      .execute();
+  }
+}
+
 export async function sumRunCounts(
   db: Kysely<Schema>,
   kind: { readonly status?: RunStatus; readonly tenant?: string; readonly jobId?: string; readonly source?: string },

@@ -21,6 +21,7 @@ export type Schema = {
   schedules: ScheduleRow;
   schedule_states: ScheduleStateRow;
   notices: NoticeRow;
+  expired_logs: ExpiredLogRow;
 };
 
 /** What lists and moves need comes first: SQLite reads a row from its start and stops at the last column asked for. */
@@ -115,10 +116,11 @@ export type EventRow = {
 };
 
 /**
- * The next id to give, kept apart from the rows so that deleting the newest of them never gives an id twice; and the next
- * event to look at for notices.
+ * `events`: the next id to give, kept apart from the rows so that deleting the newest of them never gives an id twice.
+ * `events.kept`: the first id of which nothing is missing; no row where nothing was ever removed.
+ * `notices`: the next event to look at for notices.
  */
-type SequenceRow = { name: 'events' | 'notices'; next_id: number };
+type SequenceRow = { name: 'events' | 'events.kept' | 'notices'; next_id: number };
 
 type IdempotencyRow = {
   tenant: string;
@@ -200,3 +202,5 @@ type NoticeRow = {
   last_error: string | null;
   webhook: string;
 };
+/** A run that is kept longer than its log. */
+type ExpiredLogRow = { run_id: string; at: number };

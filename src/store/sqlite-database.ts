@@ -11,6 +11,7 @@ import { migrate } from './migrations/migrate.ts';
 import type { Schema } from './schema.ts';
 import { connectToRead, connectToWrite, kyselyOver } from './sqlite.ts';
 import { fixPlans } from './sqlite-plans.ts';
+import { createSpace } from './sqlite-space.ts';
 import { openSqliteWriter } from './sqlite-writer.ts';
 import type { DatabaseSize } from './storage-size.ts';
 
@@ -37,6 +38,7 @@ export async function openSqliteDatabase(o: {
         walBytes: statSync(`${o.path}-wal`).size,
         freePages: Number(reading.prepare('PRAGMA freelist_count').get()?.freelist_count),
       }),
+      ...createSpace({ path: o.path, connection, transact: writer.transact }),
       async close() {
         await writer.close();
         reading.close();

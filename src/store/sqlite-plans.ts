@@ -13,6 +13,7 @@ const statistics: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     runs_by_status: '1000000 100000 1 1',
     runs_by_tenant: '1000000 300000 1 1',
     runs_by_source: '1000000 300000 1 1',
+    runs_by_end: '1000000 1 1',
   },
   run_labels: {
     sqlite_autoindex_run_labels_1: '1000000 2 1',

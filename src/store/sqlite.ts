@@ -7,7 +7,7 @@ import type { Schema } from './schema.ts';
 
 /** Statements kept prepared on a connection: more than the store has, and room for the shapes of a list's filters. */
 const mostStatements = 256;
-const busyTimeoutMs = 5_000;
+export const busyTimeoutMs = 5_000;
 
 export function connectToWrite(path: string): DatabaseSync {
   // SQLite gives the WAL the mode of the database file, so this settles all three.

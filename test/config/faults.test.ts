@@ -115,10 +115,6 @@ describe('what later versions act on', () => {
       '`persistence.blobs.store` with `s3` is not supported yet: this version keeps blobs in files',
     ],
     [
-      'persistence: { retention: { runs: 30d } }',
-      '`persistence.retention.runs` with `30d` is not supported yet: this version removes nothing by itself',
-    ],
-    [
       'security: { profiles: { secure: { network: all } } }',
       '`security.profiles.secure.network` with `all` is not supported yet',
     ],

@@ -48,6 +48,14 @@ describe('without a flwd.yaml', () => {
         blobsDir: dataDir,
         secretKeyFile: join(dataDir, 'secret.key'),
         artifacts: { maxSizeBytes: 1_073_741_824, quotaHardBytes: 107_374_182_400, ttlMs: null },
+        retention: {
+          runsMs: 7_776_000_000,
+          logsMs: 2_592_000_000,
+          artifactsMs: null,
+          workspacesMs: 86_400_000,
+          snapshotsMs: 604_800_000,
+          eventsMs: 604_800_000,
+        },
       },
       scheduler: {
         globalConcurrency: Math.max(4, 2 * availableParallelism()),

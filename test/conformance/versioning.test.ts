@@ -35,6 +35,7 @@ test('/api/v1/openapi.json is OpenAPI 3.1 and has every operation of the referen
     Object.keys(methods).map((method) => `${method.toUpperCase()} ${path.replace(/^\/api\/v1/, '')}`),
   );
   expect(served.toSorted()).toEqual([
+    'DELETE /schedules/{schedule_id}',
     'GET /artifacts',
     'GET /artifacts/{artifact_id}',
     'GET /events/runs',
@@ -46,12 +47,19 @@ test('/api/v1/openapi.json is OpenAPI 3.1 and has every operation of the referen
     'GET /runs/{run_id}/attempts',
     'GET /runs/{run_id}/events',
     'GET /runs/{run_id}/logs',
+    'GET /runs/{run_id}/notices',
+    'GET /schedules',
+    'GET /schedules/{schedule_id}',
     'GET /system/info',
     'POST /plans',
     'POST /runs',
     'POST /runs/{run_id}/approvals',
     'POST /runs/{run_id}/cancel',
     'POST /runs/{run_id}/rerun',
+    'POST /schedules',
+    'POST /schedules/preview',
+    'POST /system/gc',
+    'PUT /schedules/{schedule_id}',
   ]);
 });
 

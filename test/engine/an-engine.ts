@@ -17,6 +17,7 @@ import type { QueueLimits } from '../../src/engine/dispatch.ts';
 import { createEngine, type Engine } from '../../src/engine/engine.ts';
 import { createHub, type Hub } from '../../src/engine/hub.ts';
 import type { RunRequest } from '../../src/engine/plan.ts';
+import { createRetention, type Retention, type RetentionPolicy } from '../../src/engine/retain.ts';
 import { openForkServer } from '../../src/exec/fork-server.ts';
 import { probeHost } from '../../src/exec/host.ts';
 import type { LimitHost } from '../../src/exec/limit-host.ts';
@@ -37,6 +38,7 @@ export const caller: Caller = {
 export type Opened = {
   readonly engine: Engine;
   readonly store: Store;
+  readonly retention: Retention;
   /** What it wrote to its own log. */
   readonly log: readonly Readonly<Record<string, unknown>>[];
   readonly create: (jobId: string, args?: JsonObject, more?: Partial<RunRequest>) => Promise<string>;
@@ -69,6 +71,14 @@ function kill(pid: number): void {
 }
 
 const host = await probeHost();
+const keepsAll: RetentionPolicy = {
+  runsMs: null,
+  logsMs: null,
+  artifactsMs: null,
+  workspacesMs: null,
+  snapshotsMs: null,
+  eventsMs: null,
+};
 
 export async function openEngine(
   root: string,
@@ -81,6 +91,10 @@ export async function openEngine(
     readonly limitHost?: LimitHost;
     /** What a run gets, and may ask for at most. */
     readonly resources?: Partial<Resources>;
+    /** What retention is told; without it everything is kept. */
+    readonly policy?: Partial<RetentionPolicy>;
+    /** The instant at which retention looks. */
+    readonly nowMs?: number;
   } = {},
 ): Promise<Opened> {
   const jobsDir = join(root, 'jobs');
@@ -117,10 +131,19 @@ export async function openEngine(
     policy: { ...options.policy, resources: () => ({ ...noResources, ...o.resources }) },
     execution: { ...options.execution, limitHost: o.limitHost ?? options.execution.limitHost },
   });
+  const retention = createRetention({
+    store,
+    runsDir: join(dataDir, 'runs'),
+    snapshotsDir: join(dataDir, 'snapshots'),
+    policy: { ...keepsAll, ...o.policy },
+    clock: { now: () => o.nowMs ?? clock.now() },
+    log,
+  });
   engine.start();
 
   let closing: Promise<void> | undefined;
   async function close(): Promise<void> {
+    await retention.close();
     await engine.close();
     await catalog.close();
     await forkServer.close();
@@ -139,6 +162,7 @@ export async function openEngine(
   const opened: Opened = {
     engine,
     store,
+    retention,
     log: lines,
     when,
     async create(jobId, args = {}, more = {}) {

@@ -1,31 +1,10 @@
 import { spawnSync } from 'node:child_process';
-import { chmodSync, cpSync, existsSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import { expect, test } from 'vitest';
 import { removeRunFolder } from '../../src/engine/run-folders.ts';
-import { bash } from '../support/jobs.ts';
-import { dataFolder, openEngine } from './an-engine.ts';
-
-const jobs = { quick: bash('true'), hold: bash('echo held; sleep 8002') };
-
-test('what a crash has left of ended runs goes at the next start; what runs keeps its folder', async () => {
-  const root = dataFolder();
-  const opened = await openEngine(root, { jobs });
-  const [ended, running] = [await opened.create('quick'), await opened.create('hold')];
-  await opened.finished(ended);
-  await expect.poll(() => opened.messages(running)).toEqual(['held']);
-  await expect.poll(() => readdirSync(join(root, 'data', 'runs'))).toEqual([running]);
-  await opened.close();
-  const runsDir = join(root, 'data', 'runs');
-  cpSync(join(runsDir, running), join(runsDir, ended), { recursive: true });
-  mkdirSync(join(runsDir, 'run_unknown'));
-
-  const next = await openEngine(root);
-  await expect.poll(() => readdirSync(runsDir)).toEqual([running, 'run_unknown']);
-  await next.engine.cancel(running);
-  await expect.poll(() => readdirSync(runsDir)).toEqual(['run_unknown']);
-});
+import { dataFolder } from './an-engine.ts';
 
 test('folders that a job has closed are removed by a server that is not root, and what links lead to is not', async () => {
   const root = dataFolder();

@@ -170,9 +170,7 @@ describe('the events of all runs', () => {
       await response.body?.cancel();
       return response.status;
     };
-    // What the hub still has is as good as kept.
-    expect(await status(0)).toBe(200);
-    Object.assign(aged.hub, { recent: () => undefined });
+    // What the hub has at hand of events that are gone may be of lines that are gone, too.
     expect([await status(0), await status(1), await status(2), await status(3)]).toEqual([410, 410, 200, 200]);
   });
 

@@ -13,6 +13,7 @@ import { noResources } from '../../src/domain/resources.ts';
 import type { RunMove } from '../../src/domain/run.ts';
 import { createEngine } from '../../src/engine/engine.ts';
 import { createHub, type Hub } from '../../src/engine/hub.ts';
+import { createRetention, type RetentionPolicy } from '../../src/engine/retain.ts';
 import { openForkServer } from '../../src/exec/fork-server.ts';
 import { probeHost } from '../../src/exec/host.ts';
 import { type Clock, systemClock } from '../../src/lib/clock.ts';
@@ -37,6 +38,10 @@ export type ServingOptions = {
   /** Runs are executed; without it, they do what the test says. */
   readonly executes?: boolean;
   readonly clock?: Clock;
+  /** How long things are kept; for ever, unless it says otherwise. */
+  readonly retention?: Partial<RetentionPolicy>;
+  /** The instant at which retention looks. */
+  readonly nowMs?: number;
   /** Called with each line of the server's own log. */
   readonly onLog?: (line: Readonly<Record<string, unknown>>) => void;
 };
@@ -72,6 +77,14 @@ type TestArtifact = {
   readonly expiresAtMs?: number;
 };
 
+const keepsAll: RetentionPolicy = {
+  runsMs: null,
+  logsMs: null,
+  artifactsMs: null,
+  workspacesMs: null,
+  snapshotsMs: null,
+  eventsMs: null,
+};
 const quiet = { rateLimit: null, envPassthrough: [], mayGrant: [] };
 
 export async function startServing(o: ServingOptions = {}): Promise<Serving> {
@@ -113,6 +126,14 @@ export async function startServing(o: ServingOptions = {}): Promise<Serving> {
     clock,
     log,
   });
+  const retention = createRetention({
+    store,
+    runsDir: join(dataDir, 'runs'),
+    snapshotsDir: join(dataDir, 'snapshots'),
+    policy: { ...keepsAll, ...o.retention },
+    clock: { now: () => o.nowMs ?? clock.now() },
+    log,
+  });
   const secure = { ...quiet, rateLimit: o.rateLimit ?? { limit: 100_000, windowMs: 1_000 } };
   const server = await createServer({
     config: {
@@ -133,6 +154,7 @@ export async function startServing(o: ServingOptions = {}): Promise<Serving> {
     catalog,
     store,
     engine,
+    retention,
     log,
     clock,
     version: '1.2.3',
@@ -148,6 +170,7 @@ export async function startServing(o: ServingOptions = {}): Promise<Serving> {
 
   async function close(): Promise<void> {
     await server.close();
+    await retention.close();
     await engine.close();
     await catalog.close();
     await forkServer.close();

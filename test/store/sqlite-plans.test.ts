@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { newestFirst, placesOf, type RunFilter } from '../../src/store/run-filter.ts';
@@ -53,5 +54,51 @@ describe('a list of runs on SQLite', () => {
     ['a label’s key', { label: { key: 'env' } }, ['SEARCH run_labels USING COVERING INDEX run_labels_by_key (key=?)']],
   ])('by %s finds its page on one index, in order, and reads nothing else', async (_by, filter, plan) => {
     expect(await planOf(filter)).toEqual(plan);
+  });
+});
+
+describe('what retention asks on SQLite', () => {
+  let dir: string;
+  let store: Opened;
+
+  beforeAll(async () => {
+    dir = await mkdtemp(join(tmpdir(), 'flwd-plans-'));
+    store = await openSqlite(dir);
+  });
+  afterAll(async () => {
+    await store.database.close();
+    await rm(dir, { recursive: true });
+  });
+
+  test.each([
+    [
+      'old runs',
+      `SELECT id FROM runs WHERE finished_at IS NOT NULL AND finished_at < 1 AND (finished_at, id) > (0, 'a')
+         ORDER BY finished_at, id LIMIT 100`,
+      ['SEARCH runs USING COVERING INDEX runs_by_end ((finished_at,id)>(?,?) AND finished_at<?)'],
+    ],
+    [
+      'old logs',
+      `SELECT log_segments.run_id FROM log_segments INNER JOIN runs ON runs.id = log_segments.run_id
+         WHERE log_segments.last_at_us < 1 AND runs.finished_at < 1 ORDER BY log_segments.last_at_us LIMIT 100`,
+      [
+        'SEARCH log_segments USING COVERING INDEX log_segments_by_age (last_at_us<?)',
+        'SEARCH runs USING INDEX sqlite_autoindex_runs_1 (id=?)',
+      ],
+    ],
+    [
+      'old answers',
+      'SELECT tenant, key FROM idempotency WHERE created_at < 1 ORDER BY created_at LIMIT 100',
+      ['SEARCH idempotency USING INDEX idempotency_by_age (created_at<?)'],
+    ],
+    ['old events', 'SELECT id, at, count FROM events WHERE id NOT IN (1, 2) ORDER BY id LIMIT 100', ['SCAN events']],
+  ])('%s are found on one index, oldest first', (_what, query, plan) => {
+    const file = new DatabaseSync(join(dir, 'flwd.db'), { readOnly: true });
+    const details = file
+      .prepare(`EXPLAIN QUERY PLAN ${query}`)
+      .all()
+      .map(({ detail }) => detail);
+    file.close();
+    expect(details).toEqual(plan);
   });
 });

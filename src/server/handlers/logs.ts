@@ -49,7 +49,11 @@ export function createLogHandlers(o: {
         return o.streams.send(request, reply, mediaType, (outlet) => sendLines(runId, query, toText, outlet));
       }
       const page = await pageOf(runId, query);
-      return { logs: page.lines, next_cursor: page.nextSeq === null ? null : String(page.nextSeq) };
+      return {
+        logs: page.lines,
+        next_cursor: page.nextSeq === null ? null : String(page.nextSeq),
+        ...(page.isExpired && { logs_expired: true }),
+      };
     },
   };
 

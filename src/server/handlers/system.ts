@@ -4,22 +4,29 @@ import { hostname } from 'node:os';
 import type { Catalog } from '../../catalog/catalog.ts';
 import { Problem } from '../../domain/problem.ts';
 import type { Check, Engine } from '../../engine/engine.ts';
+import type { Retention } from '../../engine/retain.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { formatDuration } from '../../lib/units.ts';
 import type { Handlers } from '../exchange.ts';
 import type { ServerConfig } from '../server-config.ts';
 
-export type SystemHandlers = Pick<Handlers, 'getHealth' | 'getSystemInfo'> & {
+export type SystemHandlers = Pick<Handlers, 'getHealth' | 'getSystemInfo' | 'collectGarbage'> & {
   /** @throws Problem not-ready */
   readonly assertReady: () => void;
   /** @throws Problem not-ready */
   readonly assertHealthy: () => void;
 };
 
+/** Well below what clients and proxies wait for an answer. */
+const collectMs = 5_000;
+/** The rest is for whoever else uses the server. */
+const collectShare = 0.5;
+
 export function createSystemHandlers(o: {
   readonly config: ServerConfig;
   readonly catalog: Catalog;
   readonly engine: Engine;
+  readonly retention: Retention;
   readonly clock: Clock;
   readonly version: string;
   readonly startedAtMs: number;
@@ -56,6 +63,11 @@ export function createSystemHandlers(o: {
         uptime_seconds: Math.max(0, Math.floor((o.clock.now() - o.startedAtMs) / 1000)),
         checks: all,
       };
+    },
+
+    async collectGarbage({ query }) {
+      if (query.dry_run) return { done: true, removed: await o.retention.preview() };
+      return o.retention.collect({ forMs: collectMs, share: collectShare });
     },
 
     getSystemInfo() {

@@ -7,10 +7,20 @@ import { initial } from './0001-initial.ts';
 import { steps } from './0002-steps.ts';
 import { schedules } from './0003-schedules.ts';
 import { notices } from './0004-notices.ts';
+import { retention } from './0005-retention.ts';
 import type { ColumnTypes, Migration } from './migration.ts';
 
 /** In order; a database's version is how many of them it has. */
-export const migrations: readonly Migration[] = [initial, steps, schedules, notices];
+export const migrations: readonly Migration[] = [initial, steps, schedules, notices, retention];
+
+/** @throws StartError when the database is of a newer program */
+export function assertKnownSchema(found: number): void {
+  if (found <= migrations.length) return;
+  throw new StartError(
+    `the database was written by a newer flwd: its schema is ${found}, this version knows ${migrations.length}; ` +
+      'start the newer version, or restore a backup from before the upgrade',
+  );
+}
 
 /** The database that is being migrated. */
 type MigrationTarget = {
@@ -24,12 +34,7 @@ type MigrationTarget = {
 /** @throws Error when the database is of a newer program */
 export async function migrate({ db, types, version, raise }: MigrationTarget): Promise<void> {
   const found = version();
-  if (found > migrations.length) {
-    throw new StartError(
-      `the database was written by a newer flwd: its schema is ${found}, this version knows ${migrations.length}; ` +
-        'start the newer version, or restore a backup from before the upgrade',
-    );
-  }
+  assertKnownSchema(found);
   if (found === migrations.length) return;
   await raise(migrations.length, async () => {
     for (const migration of migrations.slice(found)) {

@@ -1,0 +1,31 @@
+// `flwd restore SOURCE`: checks a backup and puts it in the place of a stopped instance.
+
+import { resolve } from 'node:path';
+import type { Options } from './commands.ts';
+import { loadConfiguration } from './configuration.ts';
+import { type ExitCode, exitCodes, Refusal } from './exit-code.ts';
+import { explainedStart } from './start-failure.ts';
+
+export async function run(options: Options, operands: readonly string[]): Promise<ExitCode> {
+  const [given, extra] = operands;
+  if (given === undefined || extra !== undefined)
+    throw new Refusal('flwd restore takes one folder: flwd restore SOURCE');
+  const { config } = loadConfiguration(options);
+  const { restore } = await import('../main.ts');
+  const restored = await restore(config, {
+    source: resolve(given),
+    force: options.has('force'),
+    onProgress: (message) => process.stderr.write(`${message}\n`),
+  }).catch((error: unknown) => {
+    throw explainedStart(error);
+  });
+  const { files, createdAt, running, pending, withoutKey } = restored;
+  const lines = [`restored ${files} files as they were at ${createdAt}`];
+  if (running > 0) lines.push(`runs that were running then, and end as lost at the next start: ${running}`);
+  if (pending > 0)
+    lines.push(`runs that were waiting then, and start at the next start even if they have run since: ${pending}`);
+  if (withoutKey > 0)
+    lines.push(`runs with secret arguments that cannot be read without their secret.key: ${withoutKey}`);
+  process.stdout.write(`${lines.join('\n')}\n`);
+  return exitCodes.done;
+}

@@ -1,0 +1,102 @@
+// The shapes of jobs as JSON Schema. The seed's fields come first in every object.
+
+import { Type } from 'typebox';
+import { anyObject, literals, nullable, securityProfile } from './basics.ts';
+
+const jobSummary = Type.Object(
+  {
+    id: Type.String({ examples: ['backup/daily'] }),
+    name: Type.String(),
+    namespace: Type.String(),
+    version: Type.String(),
+    description: nullable(Type.String()),
+    source: Type.String(),
+    title: nullable(Type.String()),
+    tags: Type.Array(Type.String()),
+    executor: literals(['proc', 'container'] as const),
+    security_profile: securityProfile,
+    composition: literals(['single', 'steps'] as const),
+    aliases: Type.Array(Type.String()),
+    enabled: Type.Boolean(),
+  },
+  { $id: 'JobSummary' },
+);
+
+const retryPolicy = Type.Object(
+  {
+    limit: Type.Integer(),
+    backoff: literals(['fixed', 'exponential'] as const),
+    delay: Type.String(),
+    max_delay: Type.String(),
+    on: nullable(Type.Array(Type.Integer(), { description: 'Exit codes; null: every failure. 75 always counts.' })),
+  },
+  { $id: 'RetryPolicy' },
+);
+
+const jobStep = Type.Object(
+  {
+    step_id: Type.String(),
+    name: nullable(Type.String()),
+    kind: literals(['script', 'job', 'approval'] as const),
+    needs: Type.Array(Type.String()),
+    if: nullable(Type.String()),
+    matrix: nullable(anyObject),
+    foreach: nullable(Type.String()),
+    command: nullable(Type.Array(Type.String(), { description: 'Of a script: the program and its words.' })),
+    job: nullable(Type.String({ description: 'The job that a sub-run runs.' })),
+    args: nullable(Type.Record(Type.String(), Type.Unknown(), { description: 'Of a sub-run.' })),
+    approval: nullable(Type.Object({ text: Type.String(), by: nullable(Type.Array(Type.String())) })),
+    retry: retryPolicy,
+    timeout: nullable(Type.String()),
+    continue_on_error: Type.Boolean(),
+    always: Type.Boolean(),
+  },
+  { $id: 'JobStep' },
+);
+
+export const job = Type.Object(
+  {
+    ...jobSummary.properties,
+    args: anyObject,
+    steps: Type.Array(jobStep, { description: 'The steps as their author wrote them; empty for a single job.' }),
+    concurrency: nullable(
+      Type.Object({
+        limit: Type.Integer(),
+        key: nullable(Type.String()),
+        on_conflict: literals(['queue', 'reject', 'cancel_running'] as const),
+      }),
+    ),
+    retry: nullable(retryPolicy),
+    on_lost: literals(['fail', 'retry'] as const),
+    timeouts: Type.Object({
+      run: nullable(Type.String()),
+      step: nullable(Type.String()),
+      queue: nullable(Type.String()),
+    }),
+    revision: Type.String(),
+    path: Type.String(),
+  },
+  { $id: 'Job' },
+);
+
+const invalidJob = Type.Object(
+  {
+    id: Type.String(),
+    source: Type.String(),
+    path: Type.String(),
+    errors: Type.Array(
+      Type.Object({ file: Type.String(), line: Type.Integer(), column: Type.Integer(), message: Type.String() }),
+    ),
+  },
+  { $id: 'InvalidJob' },
+);
+
+export const jobList = Type.Object(
+  {
+    jobs: Type.Array(jobSummary),
+    invalid: Type.Array(invalidJob),
+    total: Type.Integer(),
+    next_cursor: nullable(Type.String()),
+  },
+  { $id: 'JobList' },
+);

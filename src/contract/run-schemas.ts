@@ -1,0 +1,246 @@
+// The shapes of runs, their steps, logs and notices, and of plans, as JSON Schema. The seed's fields come first in every object.
+
+import { Type } from 'typebox';
+import type { JsonObject } from '../domain/job.ts';
+import { logLevels } from '../domain/log-line.ts';
+import { noticeStatuses } from '../domain/notice.ts';
+import { stepStatuses } from '../domain/run.ts';
+import { anyObject, labels, literals, nullable, runStatus, securityProfile, timestamp } from './basics.ts';
+
+const anyJson = Type.Unknown();
+const logLevel = literals(logLevels);
+
+export const runRequest = Type.Object(
+  {
+    job_id: Type.String({ minLength: 1, maxLength: 512 }),
+    args: Type.Optional(Type.Unsafe<JsonObject>({ type: 'object' })),
+    tenant: Type.Optional(Type.String({ pattern: '^[a-z0-9][a-z0-9_-]{0,62}$' })),
+    async: Type.Optional(Type.Boolean({ default: true })),
+    labels: Type.Optional(
+      Type.Record(Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$' }), Type.String({ maxLength: 255 }), {
+        additionalProperties: false,
+        maxProperties: 64,
+      }),
+    ),
+    priority: Type.Optional(Type.Integer({ minimum: -100, maximum: 100 })),
+    security_profile: Type.Optional(securityProfile),
+  },
+  { $id: 'RunRequest', additionalProperties: false },
+);
+
+const reason = nullable(Type.String());
+
+export const runCreated = Type.Object(
+  { run_id: Type.String(), job_id: Type.String(), status: runStatus, created_at: timestamp },
+  { $id: 'RunCreated' },
+);
+
+const runSummary = Type.Object(
+  {
+    run_id: Type.String(),
+    job_id: Type.String(),
+    status: runStatus,
+    created_at: timestamp,
+    finished_at: nullable(timestamp),
+    tenant: Type.String(),
+    reason,
+    waiting: nullable(Type.String()),
+    started_at: nullable(timestamp),
+    exit_code: nullable(Type.Integer()),
+    attempt: Type.Integer(),
+    priority: Type.Integer(),
+    trigger: Type.Object({ type: Type.String() }),
+    created_by: Type.String(),
+    labels,
+    progress: nullable(Type.Object({ percent: Type.Number(), message: Type.String() })),
+  },
+  { $id: 'RunSummary' },
+);
+
+const isolation = Type.Object({
+  pid_namespace: Type.Boolean(),
+  network: literals(['none', 'all'] as const),
+  filesystem: literals(['workspace', 'host-read-only', 'host'] as const),
+  environment: literals(['clean', 'passthrough', 'server'] as const),
+  no_new_privileges: Type.Boolean(),
+  uid: Type.Integer(),
+});
+
+export const limitMeans = literals(['cgroup-v2', 'cgroup-v1', 'rlimit', 'polling', 'none'] as const);
+const limitBytes = Type.Optional(nullable(Type.Object({ bytes: Type.Integer(), by: limitMeans })));
+
+/** null: no limit. */
+const limits = Type.Object({
+  log_bytes: Type.Integer(),
+  cpu: Type.Optional(nullable(Type.Object({ cores: Type.Number(), by: limitMeans }))),
+  memory: limitBytes,
+  pids: Type.Optional(nullable(Type.Object({ count: Type.Integer(), by: limitMeans }))),
+  workspace: limitBytes,
+});
+
+const grant = Type.Object({
+  kind: literals(['network', 'read', 'write'] as const),
+  path: Type.Optional(Type.String()),
+});
+
+const termination = nullable(
+  Type.Object({
+    signals: Type.Array(Type.Object({ signal: Type.String(), at: timestamp, processes: Type.Integer() })),
+    remaining: Type.Integer(),
+    finished_at: timestamp,
+  }),
+);
+
+const step = Type.Object(
+  {
+    step_id: Type.String(),
+    name: Type.String(),
+    status: literals(stepStatuses),
+    reason,
+    attempt: Type.Integer(),
+    needs: Type.Array(Type.String()),
+    started_at: nullable(timestamp),
+    finished_at: nullable(timestamp),
+    exit_code: nullable(Type.Integer()),
+    outputs: Type.Record(Type.String(), Type.String()),
+    kind: literals(['command', 'job', 'approval', 'group'] as const),
+    message: nullable(Type.String({ description: 'Why it is as it is, in words' })),
+    instance_of: nullable(Type.String({ description: 'The step with `matrix` or `foreach` that it is one of' })),
+    not_before: nullable(Type.String({ format: 'date-time', description: 'A retry does not start before' })),
+    child_run_id: nullable(Type.String({ description: 'The run that it started' })),
+    approval: nullable(
+      Type.Object({
+        decision: literals(['approve', 'deny'] as const),
+        by: Type.String(),
+        comment: nullable(Type.String()),
+      }),
+    ),
+    termination,
+  },
+  { $id: 'Step' },
+);
+
+export const attemptList = Type.Object({ attempts: Type.Array(step) }, { $id: 'AttemptList' });
+
+export const rerunRequest = Type.Object(
+  {
+    from: Type.Optional(
+      Type.Union(
+        [
+          literals(['start', 'failed'] as const),
+          Type.Object({ step: Type.String({ minLength: 1, maxLength: 256 }) }, { additionalProperties: false }),
+        ],
+        { description: '`start`, `failed`, or `{step}`; `start` without it' },
+      ),
+    ),
+    args: Type.Optional(Type.Unsafe<JsonObject>({ type: 'object', description: 'Laid over the old ones' })),
+    revision: Type.Optional(literals(['latest'] as const)),
+  },
+  { $id: 'RerunRequest', additionalProperties: false },
+);
+
+export const approvalRequest = Type.Object(
+  {
+    step_id: Type.String({ minLength: 1, maxLength: 256 }),
+    decision: literals(['approve', 'deny'] as const),
+    comment: Type.Optional(Type.String({ maxLength: 4096 })),
+  },
+  { $id: 'ApprovalRequest', additionalProperties: false },
+);
+
+export const approvalAnswer = Type.Object(
+  { run_id: Type.String(), step_id: Type.String(), decision: literals(['approve', 'deny'] as const) },
+  { $id: 'ApprovalAnswer' },
+);
+
+export const run = Type.Object(
+  {
+    ...runSummary.properties,
+    args: anyObject,
+    result: nullable(Type.Object({ value: anyJson })),
+    error: nullable(Type.Object({ message: Type.String(), step_id: Type.Optional(Type.String()) })),
+    steps: Type.Array(step),
+    rerun_of: nullable(Type.String()),
+    parent: nullable(Type.Object({ run_id: Type.String(), step_id: Type.String() })),
+    limits,
+    grants: Type.Array(grant),
+    termination,
+    source: Type.Object({ name: Type.String(), type: Type.String(), revision: Type.String() }),
+    security: Type.Object({ profile: securityProfile, isolation }),
+    worker: nullable(Type.String()),
+    cancel_requested_at: nullable(timestamp),
+    request_id: nullable(Type.String()),
+  },
+  { $id: 'Run' },
+);
+
+export const runList = Type.Object(
+  { runs: Type.Array(runSummary), total: Type.Integer(), next_cursor: nullable(Type.String()) },
+  { $id: 'RunList' },
+);
+
+export const runStatusAnswer = Type.Object({ run_id: Type.String(), status: runStatus }, { $id: 'RunStatusAnswer' });
+
+const notice = Type.Object(
+  {
+    id: Type.String({ description: 'What the webhook gets as `webhook-id`' }),
+    status: literals(noticeStatuses),
+    origin: Type.String({ description: 'Of the webhook’s address; the rest may be secret' }),
+    attempts: Type.Integer(),
+    last_error: nullable(Type.String()),
+    created_at: timestamp,
+    next_attempt_at: nullable(timestamp),
+    finished_at: nullable(timestamp),
+  },
+  { $id: 'Notice' },
+);
+
+export const noticeList = Type.Object({ notices: Type.Array(notice) }, { $id: 'NoticeList' });
+
+export const plan = Type.Object(
+  {
+    job_id: Type.String(),
+    args: anyObject,
+    executor: Type.String(),
+    steps: Type.Array(Type.Object({ step_id: Type.String(), needs: Type.Array(Type.String()) })),
+    security: Type.Object({ profile: securityProfile, isolation }),
+    limits,
+    grants: Type.Array(grant),
+    secrets: Type.Array(Type.String()),
+    timeouts: Type.Object({
+      run: nullable(Type.String()),
+      step: nullable(Type.String()),
+      queue: nullable(Type.String()),
+    }),
+    revision: Type.String(),
+    waiting: nullable(Type.String()),
+    denied: nullable(Type.Object({ type: Type.String(), detail: Type.String() })),
+  },
+  { $id: 'Plan' },
+);
+
+export const logLine = Type.Object(
+  {
+    timestamp,
+    level: logLevel,
+    message: Type.String(),
+    step_id: Type.String(),
+    seq: Type.Integer(),
+    stream: literals(['stdout', 'stderr'] as const),
+    attempt: Type.Integer(),
+    recovered: Type.Optional(
+      Type.Literal(true, { description: 'Printed while no server ran; the timestamp is that of the take-up' }),
+    ),
+    fields: Type.Optional(anyObject),
+  },
+  { $id: 'LogLine' },
+);
+
+export const logPage = Type.Object(
+  {
+    logs: Type.Array(logLine),
+    next_cursor: nullable(Type.String()),
+    logs_expired: Type.Optional(Type.Boolean({ description: 'true: the run had a log, which retention has removed' })),
+  },
+  { $id: 'LogPage' },
+);

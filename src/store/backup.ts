@@ -1,0 +1,221 @@
+// A whole copy of an instance while its server goes on: the database as it is at one moment, then the files that this copy
+// of it names (ADR 0013).
+
+import { existsSync } from 'node:fs';
+import { mkdir, open, readdir, readFile, realpath, rm, writeFile } from 'node:fs/promises';
+import { dirname, join, sep } from 'node:path';
+import { backup, DatabaseSync } from 'node:sqlite';
+import { promisify } from 'node:util';
+import { zstdDecompress } from 'node:zlib';
+import { systemClock, toTimestamp } from '../lib/clock.ts';
+import { errorCode } from '../lib/error-code.ts';
+import { shardOf } from '../lib/ids.ts';
+import { StartError } from '../lib/start-error.ts';
+import { syncDisk } from '../lib/sync-folder.ts';
+import {
+  copyFile,
+  databaseFile,
+  keyFile,
+  type Manifest,
+  manifestFile,
+  openSums,
+  type SumsWriter,
+  sumOf,
+  sumsFile,
+} from './backup-files.ts';
+import { segmentPath } from './log-segment.ts';
+
+/** Where an instance keeps what a backup is of, and what a restore replaces. */
+export type Places = {
+  readonly dataDir: string;
+  readonly dbPath: string;
+  readonly logsDir: string;
+  readonly artifactsDir: string;
+  readonly snapshotsDir: string;
+  readonly runsDir: string;
+  readonly secretKeyFile: string;
+};
+
+export type BackupRequest = {
+  readonly places: Places;
+  /** A folder that is not there yet, or is empty. */
+  readonly destination: string;
+  readonly includesKey: boolean;
+  readonly version: string;
+};
+
+export type BackupSummary = {
+  readonly files: number;
+  readonly bytes: number;
+  /** Removed by retention while the backup was taken. */
+  readonly missing: number;
+};
+
+type Copying = {
+  readonly copy: DatabaseSync;
+  readonly destination: string;
+  readonly sums: SumsWriter;
+  missing: number;
+};
+
+const allPages = 2 ** 31 - 1;
+const busyTimeoutMs = 5_000;
+const unzip = promisify(zstdDecompress);
+
+/** @throws StartError where the backup cannot be taken as asked */
+export async function createBackup(request: BackupRequest): Promise<BackupSummary> {
+  const { places, destination } = request;
+  if (!existsSync(places.dbPath)) throw new StartError(`there is no database at ${places.dbPath}`);
+  await makeEmpty(destination, places);
+  const createdAtMs = systemClock.now();
+  const path = join(destination, databaseFile);
+  await copyDatabase(places.dbPath, path);
+  const copy = new DatabaseSync(path, { readOnly: true });
+  try {
+    const sums = openSums(destination);
+    sums.add(databaseFile, await sumOf(path));
+    const copying: Copying = { copy, destination, sums, missing: 0 };
+    await copyLogs(copying, places.logsDir);
+    await copyOpenLogs(copying, places.logsDir);
+    await copyArtifacts(copying, places.artifactsDir, createdAtMs);
+    await copySnapshots(copying, places.snapshotsDir);
+    if (request.includesKey) sums.add(keyFile, await copyFile(places.secretKeyFile, join(destination, keyFile)));
+    await sums.close();
+    const manifest: Manifest = {
+      format: 1,
+      flwd: request.version,
+      created_at: toTimestamp(createdAtMs),
+      schema: Number(copy.prepare('PRAGMA user_version').get()?.user_version),
+      files: sums.files,
+      bytes: sums.bytes,
+      sums_sha256: (await sumOf(join(destination, sumsFile))).sha256,
+      has_key: request.includesKey,
+    };
+    await syncDisk(destination);
+    await writeFile(join(destination, manifestFile), `${JSON.stringify(manifest, null, 2)}\n`, { mode: 0o600 });
+    await syncDisk(destination);
+    return { files: sums.files, bytes: sums.bytes, missing: copying.missing };
+  } finally {
+    copy.close();
+  }
+}
+
+async function makeEmpty(destination: string, places: Places): Promise<void> {
+  await mkdir(destination, { recursive: true, mode: 0o700 });
+  const real = await realpath(destination);
+  for (const own of [places.dataDir, dirname(places.logsDir), dirname(places.artifactsDir)]) {
+    const place = await realpath(own);
+    if (real === place || real.startsWith(place + sep)) {
+      throw new StartError(`a backup inside ${own} is lost with it; choose another folder, on another disk`);
+    }
+  }
+  if ((await readdir(real)).length > 0) throw new StartError(`${destination} is not empty; choose a new folder`);
+}
+
+/** One read transaction: a server that writes meanwhile does not make it begin anew. */
+async function copyDatabase(from: string, to: string): Promise<void> {
+  await (await open(to, 'wx', 0o600)).close();
+  const source = new DatabaseSync(from, { timeout: busyTimeoutMs });
+  try {
+    await backup(source, to, { rate: allPages });
+  } finally {
+    source.close();
+  }
+  // One file, that can be read where nothing can be written.
+  const copy = new DatabaseSync(to);
+  try {
+    copy.exec('PRAGMA journal_mode = DELETE');
+    const [found] = copy.prepare('PRAGMA quick_check(1)').all();
+    const said = Object.values(found ?? {})[0];
+    if (said !== 'ok') throw new StartError(`the database ${from} is damaged: ${String(said)}`);
+  } finally {
+    copy.close();
+  }
+}
+
+async function copyLogs(o: Copying, logsDir: string): Promise<void> {
+  for (const row of o.copy.prepare('SELECT run_id, n, encoding FROM log_segments').iterate()) {
+    const { runId, n } = segmentOf(row);
+    const encoding = row.encoding === 'raw' ? 'raw' : 'zstd';
+    await copyNamed(o, segmentPath(logsDir, runId, n, encoding), segmentPath('logs', runId, n, encoding));
+  }
+}
+
+/** What runs that have not ended have printed since their last segment with a row. */
+async function copyOpenLogs(o: Copying, logsDir: string): Promise<void> {
+  const runs = o.copy
+    .prepare(
+      `SELECT id AS run_id, (SELECT coalesce(max(n), 0) FROM log_segments WHERE run_id = runs.id) AS n
+         FROM runs WHERE status = 'running'`,
+    )
+    .all();
+  for (const row of runs) {
+    const { runId, n: last } = segmentOf(row);
+    for (let n = last + 1; await copyPlain(o, logsDir, runId, n); n++);
+  }
+}
+
+/** Plain, whichever it is by now: the copy of the database has no row that says `zstd`. False when there is none. */
+async function copyPlain(o: Copying, logsDir: string, runId: string, n: number): Promise<boolean> {
+  const name = segmentPath('logs', runId, n, 'raw');
+  const target = join(o.destination, name);
+  try {
+    o.sums.add(name, await copyFile(segmentPath(logsDir, runId, n, 'raw'), target));
+    return true;
+  } catch (error) {
+    if (errorCode(error) !== 'ENOENT') throw error;
+  }
+  const packed = await readFile(segmentPath(logsDir, runId, n, 'zstd')).catch(noneWhereMissing);
+  if (!packed) return false;
+  await mkdir(dirname(target), { recursive: true, mode: 0o700 });
+  await writeFile(target, await unzip(packed), { flag: 'wx', mode: 0o600 });
+  o.sums.add(name, await sumOf(target));
+  return true;
+}
+
+async function copyArtifacts(o: Copying, artifactsDir: string, nowMs: number): Promise<void> {
+  const kept = o.copy.prepare('SELECT id FROM artifacts WHERE expires_at IS NULL OR expires_at > ?');
+  for (const row of kept.iterate(nowMs)) {
+    const id = String(row.id);
+    await copyNamed(o, join(artifactsDir, shardOf(id), id), join('artifacts', shardOf(id), id));
+  }
+}
+
+async function copySnapshots(o: Copying, snapshotsDir: string): Promise<void> {
+  for (const revision of (await readdir(snapshotsDir).catch(noneWhereMissing)) ?? []) {
+    if (!/^[0-9a-f]{16}$/.test(revision)) continue;
+    const copied: [string, Awaited<ReturnType<typeof copyFile>>][] = [];
+    try {
+      for (const entry of await readdir(join(snapshotsDir, revision), { recursive: true, withFileTypes: true })) {
+        if (!entry.isFile()) continue;
+        const from = join(entry.parentPath, entry.name);
+        const name = join('snapshots', from.slice(snapshotsDir.length + 1));
+        copied.push([name, await copyFile(from, join(o.destination, name))]);
+      }
+    } catch (error) {
+      if (errorCode(error) !== 'ENOENT') throw error;
+      await rm(join(o.destination, 'snapshots', revision), { recursive: true, force: true });
+      o.missing += 1;
+      continue;
+    }
+    for (const [name, sum] of copied) o.sums.add(name, sum);
+  }
+}
+
+async function copyNamed(o: Copying, from: string, name: string): Promise<void> {
+  try {
+    o.sums.add(name, await copyFile(from, join(o.destination, name)));
+  } catch (error) {
+    if (errorCode(error) !== 'ENOENT') throw error;
+    o.missing += 1;
+  }
+}
+
+function segmentOf(row: Readonly<Record<string, unknown>>): { runId: string; n: number } {
+  return { runId: String(row.run_id), n: Number(row.n) };
+}
+
+function noneWhereMissing(error: unknown): undefined {
+  if (errorCode(error) !== 'ENOENT') throw error;
+  return undefined;
+}

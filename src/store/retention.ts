@@ -1,0 +1,304 @@
+// What retention asks of the database: what is old enough to go, and its rows' end, a hundred at a time. The policy and the
+// order are the engine's (ADR 0013).
+
+import type { JobDefinition } from '../domain/job.ts';
+import type { RunStatus } from '../domain/run.ts';
+import type { Database, Transaction } from './database.ts';
+import { uncountRuns } from './run-counts.ts';
+import type { RunDetails } from './run-rows.ts';
+
+type UnfinishedRun = {
+  readonly id: string;
+  readonly parentId: string | null;
+  readonly revision: string;
+  /** The event that says how far its output was announced; null before the first. */
+  readonly lastOutputId: number | null;
+};
+
+export type OldRun = { readonly id: string; readonly endedAtMs: number; readonly parentId: string | null };
+
+export type RetentionStore = {
+  /** Runs that have not ended, some hundred at a time. */
+  readonly unfinished: () => AsyncGenerator<readonly UnfinishedRun[]>;
+  /** Deletes of the `limit` oldest events those of before `beforeMs`, but none of `spared`. @returns how many */
+  readonly removeEvents: (beforeMs: number, spared: readonly number[], limit: number) => Promise<number>;
+  readonly countEvents: (beforeMs: number) => Promise<number>;
+  /** Runs that ended before `beforeMs` and have a log, but none of `spared`. */
+  readonly oldLogs: (beforeMs: number, spared: readonly string[], limit: number) => Promise<readonly string[]>;
+  /** The rows of logs whose files are gone. */
+  readonly forgetLogs: (runIds: readonly string[], atMs: number) => Promise<void>;
+  /** Runs that ended before `beforeMs`, oldest end first, those after `after`. */
+  readonly oldRuns: (
+    beforeMs: number,
+    after: Pick<OldRun, 'id' | 'endedAtMs'> | undefined,
+    limit: number,
+  ) => Promise<readonly OldRun[]>;
+  readonly hasEnded: (runId: string) => Promise<boolean>;
+  readonly artifactsOf: (runIds: readonly string[]) => Promise<readonly { id: string; sizeBytes: number }[]>;
+  /** Everything of these runs but their events, which went before; one that has not ended stays. @returns how many */
+  readonly removeRuns: (runIds: readonly string[]) => Promise<number>;
+  /** Answers under an Idempotency-Key of before `beforeMs`. @returns how many */
+  readonly removeAnswers: (beforeMs: number, limit: number) => Promise<number>;
+  /** What becomes of a run's folder; undefined where there is no such run. */
+  readonly folderOf: (
+    runId: string,
+  ) => Promise<{ endedAtMs: number | null; hasSteps: boolean; revision: string } | undefined>;
+  /** What a pass would find now. */
+  readonly preview: (o: {
+    readonly runsBeforeMs: number;
+    readonly logsBeforeMs: number;
+  }) => Promise<{ runs: number; logs: number; logBytes: number }>;
+};
+
+const unfinishedRuns = 200;
+const ended: readonly RunStatus[] = ['success', 'failed', 'cancelled'];
+
+export function createRetentionStore(database: Database): RetentionStore {
+  const { read, transact } = database;
+
+  return {
+    // Pending first: one that is claimed meanwhile is then seen among the running.
+    async *unfinished() {
+      for (const status of ['pending', 'running'] as const) {
+        let last: { readonly created_at: number; readonly id: string } | undefined;
+        do {
+          const rows = await unfinishedPage(read, status, last);
+          last = rows.at(-1);
+          yield rows.map(({ id, details, last_output_id: lastOutputId }) => {
+            const { parent, source }: RunDetails = JSON.parse(details);
+            return { id, parentId: parent?.run_id ?? null, revision: source.revision, lastOutputId };
+          });
+        } while (last);
+      }
+    },
+
+    async removeEvents(beforeMs, spared, limit) {
+      const rows = await read
+        .selectFrom('events')
+        .select(['id', 'at', 'count'])
+        .$if(spared.length > 0, (query) => query.where('id', 'not in', spared))
+        // What nobody has looked at for notices yet stays.
+        .where('id', '<', (eb) =>
+          eb.fn.coalesce(
+            eb.selectFrom('sequences').select('next_id').where('name', '=', 'notices').$asScalar().$notNull(),
+            eb.val(Number.MAX_SAFE_INTEGER),
+          ),
+        )
+        .orderBy('id')
+        .limit(limit)
+        .execute();
+      const firstKept = rows.findIndex(({ at }) => at >= beforeMs);
+      const old = firstKept < 0 ? rows : rows.slice(0, firstKept);
+      const last = old.at(-1);
+      if (!last) return 0;
+      await transact(async (tx) => {
+        const ids = old.map(({ id }) => id);
+        await tx.db.deleteFrom('events').where('id', 'in', ids).execute();
+        await raiseKept(tx, last.id + last.count);
+      });
+      return old.length;
+    },
+
+    async countEvents(beforeMs) {
+      const first = await read
+        .selectFrom('events')
+        .select('id')
+        .where('at', '>=', beforeMs)
+        .orderBy('id')
+        .limit(1)
+        .executeTakeFirst();
+      const { count } = await read
+        .selectFrom('events')
+        .select((eb) => eb.fn.countAll().as('count'))
+        .where('id', '<', first?.id ?? Number.MAX_SAFE_INTEGER)
+        .executeTakeFirstOrThrow();
+      return Number(count);
+    },
+
+    async oldLogs(beforeMs, spared, limit) {
+      const rows = await read
+        .selectFrom('log_segments')
+        .innerJoin('runs', 'runs.id', 'log_segments.run_id')
+        .select('log_segments.run_id')
+        .where('log_segments.last_at_us', '<', beforeMs * 1000)
+        .where('runs.finished_at', '<', beforeMs)
+        .$if(spared.length > 0, (query) => query.where('log_segments.run_id', 'not in', spared))
+        .orderBy('log_segments.last_at_us')
+        .limit(limit)
+        .execute();
+      return [...new Set(rows.map((row) => row.run_id))];
+    },
+
+    async forgetLogs(runIds, atMs) {
+      if (runIds.length === 0) return;
+      await transact(async (tx) => {
+        await tx.db.deleteFrom('log_segments').where('run_id', 'in', runIds).execute();
+        await tx.db
+          .insertInto('expired_logs')
+          .values(runIds.map((run_id) => ({ run_id, at: atMs })))
+          .onConflict((conflict) => conflict.doNothing())
+          .execute();
+      });
+    },
+
+    async oldRuns(beforeMs, after, limit) {
+      let query = read
+        .selectFrom('runs')
+        .select(['id', 'finished_at', 'details'])
+        .where('finished_at', 'is not', null)
+        .where('finished_at', '<', beforeMs)
+        .orderBy('finished_at')
+        .orderBy('id')
+        .limit(limit);
+      if (after) {
+        query = query.where((eb) => eb(eb.refTuple('finished_at', 'id'), '>', eb.tuple(after.endedAtMs, after.id)));
+      }
+      return (await query.execute()).map(({ id, finished_at: endedAtMs, details }) => {
+        const { parent }: RunDetails = JSON.parse(details);
+        return { id, endedAtMs: endedAtMs ?? 0, parentId: parent?.run_id ?? null };
+      });
+    },
+
+    async hasEnded(runId) {
+      const run = await read.selectFrom('runs').select('status').where('id', '=', runId).executeTakeFirst();
+      return run === undefined || ended.includes(run.status);
+    },
+
+    async artifactsOf(runIds) {
+      if (runIds.length === 0) return [];
+      return read
+        .selectFrom('artifacts')
+        .select(['id', 'size_bytes as sizeBytes'])
+        .where('run_id', 'in', runIds)
+        .execute();
+    },
+
+    async removeRuns(runIds) {
+      if (runIds.length === 0) return 0;
+      return transact(async (tx) => {
+        // Plans, labels and steps go with them.
+        const gone = await tx.db
+          .deleteFrom('runs')
+          .where('id', 'in', runIds)
+          .where('status', 'in', ended)
+          .returning(['id', 'status', 'tenant', 'job_id', 'source'])
+          .execute();
+        const ids = gone.map(({ id }) => id);
+        if (ids.length === 0) return 0;
+        await uncountRuns(tx.db, gone);
+        await tx.db.deleteFrom('log_segments').where('run_id', 'in', ids).execute();
+        await removeArtifacts(tx, ids);
+        return ids.length;
+      });
+    },
+
+    async removeAnswers(beforeMs, limit) {
+      const old = await read
+        .selectFrom('idempotency')
+        .select(['tenant', 'key'])
+        .where('created_at', '<', beforeMs)
+        .orderBy('created_at')
+        .limit(limit)
+        .execute();
+      if (old.length === 0) return 0;
+      await transact(async (tx) => {
+        for (const { tenant, key } of old) {
+          await tx.db
+            .deleteFrom('idempotency')
+            .where('tenant', '=', tenant)
+            .where('key', '=', key)
+            .where('created_at', '<', beforeMs)
+            .execute();
+        }
+      });
+      return old.length;
+    },
+
+    async folderOf(runId) {
+      const row = await read
+        .selectFrom('runs')
+        .innerJoin('run_plans', 'run_plans.run_id', 'runs.id')
+        .select(['runs.finished_at', 'run_plans.plan'])
+        .where('runs.id', '=', runId)
+        .executeTakeFirst();
+      if (!row) return undefined;
+      const plan: { job: Pick<JobDefinition, 'composition'>; revision: string } = JSON.parse(row.plan);
+      return { endedAtMs: row.finished_at, hasSteps: plan.job.composition === 'steps', revision: plan.revision };
+    },
+
+    async preview({ runsBeforeMs, logsBeforeMs }) {
+      const { runs } = await read
+        .selectFrom('runs')
+        .select((eb) => eb.fn.countAll().as('runs'))
+        .where('finished_at', 'is not', null)
+        .where('finished_at', '<', runsBeforeMs)
+        .executeTakeFirstOrThrow();
+      const logs = await read
+        .selectFrom('log_segments')
+        .innerJoin('runs', 'runs.id', 'log_segments.run_id')
+        .select((eb) => [
+          eb.fn.count('log_segments.run_id').distinct().as('logs'),
+          eb.fn.sum<number | string | null>('stored_bytes').as('bytes'),
+        ])
+        .where('log_segments.last_at_us', '<', logsBeforeMs * 1000)
+        .where('runs.finished_at', '<', logsBeforeMs)
+        .executeTakeFirstOrThrow();
+      return { runs: Number(runs), logs: Number(logs.logs), logBytes: Number(logs.bytes ?? 0) };
+    },
+  };
+}
+
+function unfinishedPage(
+  read: Database['read'],
+  status: 'pending' | 'running',
+  after: { readonly created_at: number; readonly id: string } | undefined,
+) {
+  let query = read
+    .selectFrom('runs')
+    .select((eb) => [
+      'id',
+      'created_at',
+      'details',
+      eb
+        .selectFrom('events')
+        .select('events.id')
+        .whereRef('events.run_id', '=', 'runs.id')
+        .where('type', '=', 'run.output')
+        .orderBy('events.id', 'desc')
+        .limit(1)
+        .as('last_output_id'),
+    ])
+    .where('status', '=', status)
+    .orderBy('created_at')
+    .orderBy('id')
+    .limit(unfinishedRuns);
+  if (after)
+    query = query.where((eb) => eb(eb.refTuple('created_at', 'id'), '>', eb.tuple(after.created_at, after.id)));
+  return query.execute();
+}
+
+async function raiseKept(tx: Transaction, firstId: number): Promise<void> {
+  await tx.db
+    .insertInto('sequences')
+    .values({ name: 'events.kept', next_id: firstId })
+    .onConflict((conflict) =>
+      conflict.column('name').doUpdateSet({ next_id: firstId }).where('sequences.next_id', '<', firstId),
+    )
+    .execute();
+}
+
+async function removeArtifacts(tx: Transaction, runIds: readonly string[]): Promise<void> {
+  const gone = await tx.db
+    .deleteFrom('artifacts')
+    .where('run_id', 'in', runIds)
+    .returning(['job_id', 'size_bytes'])
+    .execute();
+  for (const [jobId, files] of Map.groupBy(gone, (file) => file.job_id)) {
+    const sizeBytes = files.reduce((sum, file) => sum + file.size_bytes, 0);
+    await tx.db
+      .updateTable('artifact_counts')
+      .set((eb) => ({ count: eb('count', '-', files.length), size_bytes: eb('size_bytes', '-', sizeBytes) }))
+      .where('job_id', '=', jobId)
+      .execute();
+  }
+}

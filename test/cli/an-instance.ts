@@ -1,0 +1,83 @@
+// An instance as its operator has it: a folder with jobs, a flwd.yaml and a data dir, served by the real executable.
+
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, onTestFinished } from 'vitest';
+import type { RunAnswer } from '../support/answers.ts';
+import { type JobFiles, writeJob } from '../support/jobs.ts';
+import { processesWith } from '../support/processes.ts';
+import { createFolder, start } from './terminal.ts';
+
+export type Instance = {
+  readonly dir: string;
+  readonly dataDir: string;
+  readonly serve: () => Promise<Served>;
+};
+
+type Served = {
+  readonly fetch: (path: string, init?: RequestInit) => Promise<Response>;
+  readonly json: <T>(path: string) => Promise<T>;
+  readonly start: (jobId: string, args?: unknown) => Promise<string>;
+  readonly run: (jobId: string, args?: unknown) => Promise<RunAnswer>;
+  readonly messages: (runId: string) => Promise<string[]>;
+  readonly finished: (runId: string) => Promise<RunAnswer>;
+  /** By SIGTERM: it exits with 0. */
+  readonly stop: () => Promise<void>;
+};
+
+export async function createInstance(
+  jobs: Readonly<Record<string, JobFiles>>,
+  sections: Readonly<Record<string, unknown>> = {},
+  dir: string = createFolder(),
+): Promise<Instance> {
+  const dataDir = join(dir, 'data');
+  for (const [folder, files] of Object.entries(jobs)) await writeJob(join(dir, 'jobs', folder), files);
+  mkdirSync(join(dir, 'jobs'), { recursive: true });
+  const config = { ...sections, instance: { data_dir: dataDir }, server: { bind: '127.0.0.1:0' } };
+  writeFileSync(join(dir, 'flwd.yaml'), JSON.stringify(config));
+  onTestFinished(() => {
+    // Jobs go on without their server.
+    for (const { pid } of processesWith(dataDir)) process.kill(pid, 'SIGKILL');
+  });
+  return { dir, dataDir, serve: () => serve(dir, Object.keys(jobs)) };
+}
+
+async function serve(dir: string, jobIds: readonly string[]): Promise<Served> {
+  const { child, ended, prints } = start(dir, ['serve']);
+  const [, url] = await prints(/listening on (\S+)/);
+  const served = (path: string, init?: RequestInit): Promise<Response> => fetch(`${url}/api/v1${path}`, init);
+  for (const id of jobIds) await expect.poll(async () => (await served(`/jobs/${id}`)).status).toBe(200);
+
+  async function json<T>(path: string): Promise<T> {
+    const answer: T = JSON.parse(await (await served(path)).text());
+    return answer;
+  }
+  async function begin(jobId: string, args: unknown = {}): Promise<string> {
+    const answer = await served('/runs', {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ job_id: jobId, args }),
+    });
+    const run: RunAnswer = JSON.parse(await answer.text());
+    return run.run_id;
+  }
+  async function finished(runId: string): Promise<RunAnswer> {
+    await expect.poll(async () => (await json<RunAnswer>(`/runs/${runId}`)).finished_at).not.toBeNull();
+    return json(`/runs/${runId}`);
+  }
+  return {
+    fetch: served,
+    json,
+    start: begin,
+    finished,
+    run: async (jobId, args) => finished(await begin(jobId, args)),
+    async messages(runId) {
+      const { logs } = await json<{ logs: { message: string }[] }>(`/runs/${runId}/logs`);
+      return logs.map(({ message }) => message);
+    },
+    async stop() {
+      child.kill('SIGTERM');
+      expect((await ended).code).toBe(0);
+    },
+  };
+}

@@ -1,0 +1,185 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { describe, expect, test } from 'vitest';
+import { testWith } from '../support/host.ts';
+import { bash } from '../support/jobs.ts';
+import { processesWith } from '../support/processes.ts';
+import { createInstance } from './an-instance.ts';
+import { createFolder, flwd } from './terminal.ts';
+
+const jobs = {
+  prints: bash('echo one; seq 20000; echo kept > artifacts/file.txt'),
+  hold: bash('echo "held $FLWD_RUN_ID"; sleep 8020'),
+  secret: bash('cat "$FLWD_SECRETS_DIR/token" > artifacts/token; sleep "$pause"', {
+    argspec: {
+      type: 'object',
+      properties: { token: { type: 'string', format: 'secret' }, pause: { type: 'integer', default: 0 } },
+    },
+  }),
+};
+
+describe('a backup of a running instance', () => {
+  testWith('bwrap')('restored elsewhere has its runs, logs, artifacts, and what ran then is lost', async () => {
+    const instance = await createInstance(jobs);
+    const served = await instance.serve();
+    const ended = await served.run('prints');
+    const running = await served.start('hold');
+    await expect.poll(() => served.messages(running)).toEqual([`held ${running}`]);
+    const dest = join(createFolder(), 'backup');
+
+    const taken = await flwd(instance.dir, 'backup', dest);
+    expect(taken).toMatchObject({ stderr: '', code: 0 });
+    expect(taken.stdout).toMatch(
+      /^\/\S+ has \d+ files, [\d.]+\w+; flwd restore \S+ puts them back\nsecret.key is not in it/,
+    );
+    expect(existsSync(join(dest, 'secret.key'))).toBe(false);
+    expect(spawnSync('sha256sum', ['--check', '--quiet', 'files.sha256'], { cwd: dest }).status).toBe(0);
+    await served.fetch(`/runs/${running}/cancel`, { method: 'POST' });
+    const lastId = /^id: (\d+)/m.exec(await (await served.fetch(`/runs/${running}/events`)).text())?.[1] ?? '';
+    await served.stop();
+
+    const other = await createInstance(jobs);
+    const restored = await flwd(other.dir, 'restore', dest);
+    expect(restored).toMatchObject({ code: 0 });
+    expect(restored.stdout).toMatch(
+      /^restored \d+ files as they were at \S+\nruns that were running then, and end as lost at the next start: 1\n/,
+    );
+    const again = await other.serve();
+    expect(await again.finished(running)).toMatchObject({ status: 'failed', reason: 'lost', attempt: 1 });
+    expect(await again.messages(running)).toEqual([`held ${running}`]);
+    expect(processesWith(other.dataDir).filter(({ command }) => command.includes('sleep'))).toEqual([]);
+    expect(await again.json(`/runs/${ended.run_id}`)).toMatchObject({ status: 'success' });
+    expect(await again.messages(ended.run_id)).toHaveLength(1_000);
+    const { artifacts } = await again.json<{ artifacts: { id: string }[] }>(`/artifacts?run_id=${ended.run_id}`);
+    expect(await (await again.fetch(`/artifacts/${artifacts[0]?.id}`)).text()).toBe('kept\n');
+    // An id stands for one event for ever: those given out before are not given again.
+    const resumed = await again.fetch('/events/runs', { headers: { 'last-event-id': lastId } });
+    expect(resumed.status).toBe(410);
+    const next = await again.run('prints');
+    const ids = [...(await (await again.fetch(`/runs/${next.run_id}/events`)).text()).matchAll(/^id: (\d+)/gm)];
+    expect(Math.min(...ids.map(([, id]) => Number(id)))).toBeGreaterThan(1_000_000_000);
+    await again.stop();
+  });
+
+  testWith('bwrap')('holds what a run printed into a segment that was compressed while it was taken', async () => {
+    const instance = await createInstance({
+      much: bash('head -c 9000000 /dev/zero | tr "\\0" "x" | fold -w 99; echo; echo printed; sleep 8021'),
+    });
+    const served = await instance.serve();
+    const runId = await served.start('much');
+    const printed = async (): Promise<string[]> => {
+      const page = await served.json<{ logs: { message: string }[] }>(`/runs/${runId}/logs?tail=1`);
+      return page.logs.map(({ message }) => message);
+    };
+    await expect.poll(printed).toEqual(['printed']);
+    // As the copy of the database has it that was made before.
+    const database = new DatabaseSync(join(instance.dataDir, 'flwd.db'));
+    await expect.poll(() => database.prepare('SELECT count(*) AS n FROM log_segments').get()?.n).toBe(2);
+    database.exec('DELETE FROM log_segments');
+    database.close();
+    const dest = join(createFolder(), 'backup');
+    expect(await flwd(instance.dir, 'backup', dest)).toMatchObject({ code: 0 });
+    await served.fetch(`/runs/${runId}/cancel`, { method: 'POST' });
+    await served.stop();
+
+    const other = await createInstance({});
+    await flwd(other.dir, 'restore', dest);
+    const again = await other.serve();
+    await again.finished(runId);
+    const text = await (await again.fetch(`/runs/${runId}/logs`, { headers: { accept: 'text/plain' } })).text();
+    expect(text.split('\n').filter((line) => line.startsWith('x'))).toHaveLength(Math.ceil(9_000_000 / 99));
+    await again.stop();
+  });
+});
+
+describe('the key', () => {
+  testWith('bwrap')('is in a backup when asked for, and secret arguments can be read with it', async () => {
+    const instance = await createInstance(jobs, { scheduler: { global_concurrency: 1 } });
+    const served = await instance.serve();
+    await served.start('hold');
+    const waiting = await served.start('secret', { token: 'a secret of length' });
+    const dest = join(createFolder(), 'backup');
+    const taken = await flwd(instance.dir, 'backup', '--include-key', dest);
+    expect(taken.stdout).toContain('secret.key is in it');
+    await served.stop();
+
+    const other = await createInstance(jobs);
+    expect((await flwd(other.dir, 'restore', dest)).stdout).toContain(
+      'start at the next start even if they have run since: 1',
+    );
+    expect(statSync(join(other.dataDir, 'secret.key')).mode & 0o777).toBe(0o600);
+    const again = await other.serve();
+    expect(await again.finished(waiting)).toMatchObject({ status: 'success', error: null });
+    await again.stop();
+
+    rmSync(join(dest, 'secret.key'));
+    const third = await createInstance(jobs);
+    expect(await flwd(third.dir, 'restore', dest)).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('secret.key cannot be read'),
+    });
+  });
+});
+
+describe('a restore is refused, and nothing changed', () => {
+  testWith('bwrap')('while a server has the data dir, and where there is data', async () => {
+    const instance = await createInstance(jobs);
+    const served = await instance.serve();
+    const first = await served.run('prints');
+    const dest = join(createFolder(), 'backup');
+    await flwd(instance.dir, 'backup', dest);
+    const second = await served.run('prints');
+    expect(await flwd(instance.dir, 'restore', '--force', dest)).toMatchObject({
+      code: 6,
+      stderr: expect.stringContaining('is in use by'),
+    });
+    const held = await served.start('hold');
+    await expect.poll(() => served.messages(held)).toEqual([`held ${held}`]);
+    await served.stop();
+    expect(await flwd(instance.dir, 'restore', '--force', dest)).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining(`scripts of this data dir are still running: ${held}; `),
+    });
+    const between = await instance.serve();
+    await between.fetch(`/runs/${held}/cancel`, { method: 'POST' });
+    await between.stop();
+    expect(await flwd(instance.dir, 'restore', dest)).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('there is data already: '),
+    });
+
+    expect(await flwd(instance.dir, 'restore', '--force', dest)).toMatchObject({ code: 0 });
+    const again = await instance.serve();
+    expect((await again.fetch(`/runs/${first.run_id}`)).status).toBe(200);
+    expect((await again.fetch(`/runs/${second.run_id}`)).status).toBe(404);
+    await again.stop();
+  });
+
+  test('of a backup that is damaged, not whole, or of a newer flwd', async () => {
+    const { dir, dataDir } = await createInstance({});
+    await flwd(dir, 'gc');
+    const dest = join(createFolder(), 'backup');
+    expect(await flwd(dir, 'backup', dest)).toMatchObject({ code: 0 });
+    const other = await createInstance({});
+    const restored = () => flwd(other.dir, 'restore', dest);
+
+    const database = readFileSync(join(dest, 'flwd.db'));
+    writeFileSync(join(dest, 'flwd.db'), Buffer.concat([database, Buffer.from('x')]));
+    expect(await restored()).toMatchObject({ code: 2, stderr: expect.stringContaining('flwd.db has changed') });
+    writeFileSync(join(dest, 'flwd.db'), database);
+    const manifest = readFileSync(join(dest, 'manifest.json'), 'utf8');
+    writeFileSync(join(dest, 'manifest.json'), manifest.replace(/"schema": \d+/, '"schema": 99'));
+    expect(await restored()).toMatchObject({ code: 2, stderr: expect.stringContaining('was written by a newer flwd') });
+    rmSync(join(dest, 'manifest.json'));
+    expect(await restored()).toMatchObject({ code: 2, stderr: expect.stringContaining('is no whole backup') });
+    expect(existsSync(join(other.dataDir, 'flwd.db'))).toBe(false);
+
+    expect(await flwd(dir, 'backup', dest)).toMatchObject({ code: 2, stderr: expect.stringContaining('is not empty') });
+    expect(await flwd(dir, 'backup', join(dataDir, 'backup'))).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('is lost with it'),
+    });
+  });
+});

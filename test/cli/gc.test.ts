@@ -1,0 +1,82 @@
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { expect, test } from 'vitest';
+import { testWith } from '../support/host.ts';
+import { bash } from '../support/jobs.ts';
+import { fillDisk, mountDisk, testWithDisk } from '../support/small-disk.ts';
+import { createInstance, type Instance } from './an-instance.ts';
+import { createFolder, flwd } from './terminal.ts';
+
+const jobs = { prints: bash('echo one; echo kept > artifacts/file.txt') };
+const shortLived = { persistence: { retention: { runs: '1m', logs: '1m', events: '1m' } } };
+
+/** As if all of it had happened two hours ago. */
+function age({ dataDir }: Instance): void {
+  const database = new DatabaseSync(join(dataDir, 'flwd.db'));
+  database.exec(`
+    UPDATE runs SET created_at = created_at - 7200000, finished_at = finished_at - 7200000;
+    UPDATE events SET at = at - 7200000;
+    UPDATE log_segments SET last_at_us = last_at_us - 7200000000;
+  `);
+  database.close();
+}
+
+test('of a new data dir there is nothing to remove', async () => {
+  const { dir } = await createInstance({});
+  expect(await flwd(dir, 'gc')).toEqual({
+    stdout: 'removed nothing: 0B of files, 0B of the database\n',
+    stderr: '',
+    code: 0,
+  });
+});
+
+testWith('bwrap')('on a stopped instance it removes what is past its time, and says what it was', async () => {
+  const instance = await createInstance(jobs, shortLived);
+  const served = await instance.serve();
+  const { run_id: runId } = await served.run('prints');
+  await served.stop();
+  age(instance);
+
+  const dry = await flwd(instance.dir, 'gc', '--dry-run');
+  expect(dry.stdout).toMatch(/^would remove 1 run, \d+ events, 1 log: \d+B of files, [\d.]+\w+ of the database\n$/);
+  const { stdout, code } = await flwd(instance.dir, 'gc');
+  expect(stdout).toMatch(/^removed 1 run, \d+ events, 1 log, 1 artifact: \d+B of files, /);
+  expect(code).toBe(0);
+  expect((await flwd(instance.dir, 'gc')).stdout).toMatch(/^removed nothing: 0B of files, /);
+
+  const again = await instance.serve();
+  expect((await again.fetch(`/runs/${runId}`)).status).toBe(404);
+  await again.stop();
+});
+
+testWith('bwrap')('on a running instance the server does it', async () => {
+  const instance = await createInstance(jobs, shortLived);
+  const served = await instance.serve();
+  const { run_id: runId } = await served.run('prints');
+  age(instance);
+
+  const { stdout, stderr, code } = await flwd(instance.dir, 'gc');
+  expect({ stderr, code }).toEqual({ stderr: '', code: 0 });
+  expect(stdout).toMatch(/^removed 1 run, \d+ events, 1 log, 1 artifact: \d+B of files, /);
+  expect((await served.fetch(`/runs/${runId}`)).status).toBe(404);
+  const expired = await served.fetch('/events/runs', { headers: { 'last-event-id': '1' } });
+  expect([expired.status, await expired.text()]).toEqual([410, expect.stringContaining('events-expired')]);
+  await served.stop();
+});
+
+testWithDisk('on a stopped instance whose disk is full it makes room all the same', async () => {
+  const dir = createFolder();
+  mountDisk(dir, 32);
+  const instance = await createInstance({ prints: bash('seq 400000') }, shortLived, dir);
+  const served = await instance.serve();
+  await served.run('prints');
+  await served.stop();
+  age(instance);
+  const free = fillDisk(dir);
+
+  const { stdout, stderr, code } = await flwd(dir, 'gc');
+  free();
+  expect({ stdout, stderr, code }).toMatchObject({ code: 0, stdout: expect.stringMatching(/^removed 1 run, /) });
+  expect(readdirSync(join(instance.dataDir, 'logs'), { recursive: true })).toHaveLength(1);
+});

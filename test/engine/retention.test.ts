@@ -1,0 +1,277 @@
+// Retention on a real store with real runs: what is past its bound goes, in order, and what is held stays.
+
+import { cpSync, existsSync, mkdirSync, readdirSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { expect, test } from 'vitest';
+import { bash } from '../support/jobs.ts';
+import { fillDisk, testWithDisk } from '../support/small-disk.ts';
+import { dataFolder, openEngine } from './an-engine.ts';
+
+const hourMs = 3_600_000;
+const asked = { forMs: 60_000, share: 1 };
+const jobs = {
+  prints: bash('echo one; echo two; echo kept > artifacts/file.txt', { artifacts: { paths: [] } }),
+  hold: bash('echo held; sleep 8010'),
+};
+
+function rowsOf(root: string): Record<string, number> {
+  const file = new DatabaseSync(join(root, 'data', 'flwd.db'), { readOnly: true });
+  const count = (table: string): number => Number(file.prepare(`SELECT count(*) AS n FROM ${table}`).get()?.n);
+  const tables = [
+    'runs',
+    'run_plans',
+    'steps',
+    'run_labels',
+
+    'log_segments',
+    'artifacts',
+    'expired_logs',
+  ];
+  const rows = Object.fromEntries(tables.map((table) => [table, count(table)]));
+  file.close();
+  return rows;
+}
+
+function filesBelow(dir: string): string[] {
+  if (!existsSync(dir)) return [];
+  return readdirSync(dir, { recursive: true, withFileTypes: true }).flatMap((entry) =>
+    entry.isFile() ? [entry.name] : [],
+  );
+}
+
+test('a run past its time goes with everything of it, and what has not ended stays', async () => {
+  const root = dataFolder();
+  const first = await openEngine(root, { jobs });
+  const old = await first.create('prints', {}, { labels: { team: 'ops' } });
+  const running = await first.create('hold');
+  await first.finished(old);
+  await expect.poll(() => first.messages(running)).toEqual(['held']);
+  await first.close();
+
+  const inAYear = Date.now() + 365 * 24 * hourMs;
+  const policy = { runsMs: hourMs, logsMs: hourMs, eventsMs: hourMs };
+  const opened = await openEngine(root, { policy, nowMs: inAYear });
+  const { done, removed } = await opened.retention.collect(asked);
+  expect(done).toBe(true);
+  expect(removed).toMatchObject({ runs: 1, logs: 1, artifacts: 1 });
+  expect(await opened.store.runs.get(old)).toBeUndefined();
+  expect(await opened.store.runs.get(running)).toMatchObject({ status: 'running' });
+  expect(await opened.store.runs.list({ limit: 10 })).toMatchObject({ total: 1 });
+  expect(await opened.store.artifacts.list({ limit: 10 })).toMatchObject({ total: 0, artifacts: [] });
+  expect(await opened.messages(running)).toEqual(['held']);
+  expect(filesBelow(join(root, 'data', 'logs'))).toEqual([`${running}.1.raw`]);
+  expect(filesBelow(join(root, 'data', 'artifacts'))).toEqual([]);
+  expect(rowsOf(root)).toEqual({
+    runs: 1,
+    run_plans: 1,
+    steps: 1,
+    run_labels: 0,
+    log_segments: 0,
+    artifacts: 0,
+    expired_logs: 0,
+  });
+  await opened.engine.cancel(running);
+});
+
+test('a run whose output was announced long ago is taken up without announcing it again', async () => {
+  const root = dataFolder();
+  const first = await openEngine(root, { jobs });
+  const running = await first.create('hold');
+  await expect.poll(() => first.messages(running)).toEqual(['held']);
+  await expect.poll(() => first.store.journal.lastOutputSeq(running)).toBe(1);
+  await first.close();
+  const second = await openEngine(root, { policy: { eventsMs: hourMs }, nowMs: Date.now() + 2 * hourMs });
+  // All but the one that says how far its output was announced.
+  expect((await second.retention.collect(asked)).removed.events).toBeGreaterThan(2);
+  const before = second.store.journal.latestId();
+  await second.close();
+
+  const third = await openEngine(root);
+  await third.engine.cancel(running);
+  const types = (await third.store.journal.read({ afterId: before, runId: running, limit: 100 })).map(
+    ({ type }) => type,
+  );
+  expect(types).toContain('run.finished');
+  expect(types).not.toContain('run.output');
+});
+
+test('a log goes before its run, and leaves word', async () => {
+  const root = dataFolder();
+  const first = await openEngine(root, { jobs });
+  const runId = await first.create('prints');
+  await first.finished(runId);
+  await first.close();
+
+  const opened = await openEngine(root, { policy: { logsMs: hourMs }, nowMs: Date.now() + 2 * hourMs });
+  expect((await opened.retention.collect(asked)).removed).toMatchObject({ runs: 0, logs: 1, artifacts: 0 });
+  expect(await opened.store.logs.page(runId, { limit: 10 })).toEqual({ lines: [], nextSeq: null, isExpired: true });
+  expect(await opened.store.logs.next(runId, 0)).toBeUndefined();
+  expect(await opened.store.runs.get(runId)).toMatchObject({ status: 'success' });
+});
+
+test('a log whose files are gone, and not yet its rows, reads as one that is gone', async () => {
+  const root = dataFolder();
+  const opened = await openEngine(root, { jobs });
+  const runId = await opened.create('prints');
+  await opened.finished(runId);
+  await opened.store.logs.removeFiles([runId]);
+  expect(await opened.store.logs.page(runId, { limit: 10 })).toEqual({ lines: [], nextSeq: null, isExpired: true });
+  expect(await opened.store.logs.lines(runId, 1, 2)).toEqual([]);
+});
+
+test('an artifact past the time of all artifacts is gone as one past its own', async () => {
+  const root = dataFolder();
+  const first = await openEngine(root, { jobs });
+  const runId = await first.create('prints');
+  await first.finished(runId);
+  const [artifact] = (await first.store.artifacts.list({ limit: 1 })).artifacts;
+  await first.close();
+
+  const opened = await openEngine(root, { policy: { artifactsMs: hourMs }, nowMs: Date.now() + 2 * hourMs });
+  await opened.retention.collect(asked);
+  await opened.retention.collect(asked);
+  expect(await opened.store.artifacts.get(artifact?.id ?? '')).toMatchObject({ name: 'file.txt', gone: true });
+  expect(filesBelow(join(root, 'data', 'artifacts'))).toEqual([]);
+});
+
+test('the folder of a run without steps goes with the next pass; what runs, and what nobody knows, stays', async () => {
+  const root = dataFolder();
+  const opened = await openEngine(root, { jobs });
+  const [ended, running] = [await opened.create('prints'), await opened.create('hold')];
+  await opened.finished(ended);
+  await expect.poll(() => opened.messages(running)).toEqual(['held']);
+  const runsDir = join(root, 'data', 'runs');
+  await expect.poll(() => readdirSync(runsDir)).toEqual([running]);
+  await opened.close();
+  cpSync(join(runsDir, running), join(runsDir, ended), { recursive: true });
+  mkdirSync(join(runsDir, 'run_unknown'));
+
+  const next = await openEngine(root, { nowMs: Date.now() + 61_000 });
+  expect((await next.retention.collect(asked)).removed).toMatchObject({ workspaces: 1 });
+  expect(readdirSync(runsDir)).toEqual([running, 'run_unknown']);
+  await next.engine.cancel(running);
+});
+
+test('a workspace of a run with steps, and the snapshot it needs, stay for their time', async () => {
+  const root = dataFolder();
+  const opened = await openEngine(root, { jobs });
+  const runId = await opened.create('prints');
+  await opened.finished(runId);
+  await opened.close();
+  const database = new DatabaseSync(join(root, 'data', 'flwd.db'));
+  database.exec(`UPDATE run_plans SET plan = json_set(plan, '$.job.composition', 'steps')`);
+  database.close();
+  const folder = join(root, 'data', 'runs', runId);
+  const snapshots = join(root, 'data', 'snapshots');
+  mkdirSync(join(folder, 'workspace'), { recursive: true });
+  const long = new Date(Date.now() - 10 * hourMs);
+  for (const name of readdirSync(snapshots)) utimesSync(join(snapshots, name), long, long);
+
+  const policy = { workspacesMs: 3 * hourMs, snapshotsMs: hourMs };
+  const early = await openEngine(root, { policy, nowMs: Date.now() + 2 * hourMs });
+  expect((await early.retention.collect(asked)).removed).toMatchObject({ workspaces: 0, snapshots: 0 });
+  expect(existsSync(folder)).toBe(true);
+  await early.close();
+  const late = await openEngine(root, { policy, nowMs: Date.now() + 4 * hourMs });
+  expect((await late.retention.collect(asked)).removed).toMatchObject({ workspaces: 1, snapshots: 1 });
+  expect([existsSync(folder), readdirSync(snapshots)]).toEqual([false, []]);
+  // Taken again, it is there again.
+  await late.finished(await late.create('prints'));
+});
+
+test('a snapshot that was taken within its time stays', async () => {
+  const root = dataFolder();
+  const opened = await openEngine(root, { jobs, policy: { snapshotsMs: hourMs } });
+  const snapshots = join(root, 'data', 'snapshots');
+  await opened.finished(await opened.create('prints'));
+  expect((await opened.retention.collect(asked)).removed).toMatchObject({ snapshots: 0 });
+  expect(readdirSync(snapshots)).toHaveLength(1);
+});
+
+test('what a crash has left without a row goes after a day', async () => {
+  const root = dataFolder();
+  const first = await openEngine(root, { jobs });
+  const runId = await first.create('prints');
+  await first.finished(runId);
+  const data = join(root, 'data');
+  const [blob, log] = [filesBelow(join(data, 'artifacts')), filesBelow(join(data, 'logs'))];
+  mkdirSync(join(data, 'artifacts', 'ZZ'), { recursive: true });
+  mkdirSync(join(data, 'logs', 'ZZ'), { recursive: true });
+  mkdirSync(join(data, 'snapshots', '.draft-abc'));
+  writeFileSync(join(data, 'artifacts', 'ZZ', 'artifact_01ZZ'), '12345');
+  writeFileSync(join(data, 'logs', 'ZZ', 'run_01ZZ.1.raw'), '12345');
+  writeFileSync(join(data, 'logs', 'ZZ', 'a note of the operator’s'), '');
+  expect((await first.retention.collect(asked)).removed).toMatchObject({ leftovers: 0 });
+  await first.close();
+
+  const opened = await openEngine(root, { nowMs: Date.now() + 25 * hourMs });
+  expect((await opened.retention.collect(asked)).removed).toMatchObject({ leftovers: 3, file_bytes: 10 });
+  expect(filesBelow(join(data, 'artifacts'))).toEqual(blob);
+  expect(filesBelow(join(data, 'logs')).toSorted()).toEqual([...log, 'a note of the operator’s'].toSorted());
+});
+
+test('the database file shrinks', async () => {
+  const root = dataFolder();
+  const first = await openEngine(root, { jobs: { quick: bash('true') } });
+  const runId = await first.create('quick');
+  await first.finished(runId);
+  await first.close();
+  multiplyRun(root, 5_000);
+  const path = join(root, 'data', 'flwd.db');
+  const before = statSync(path).size;
+
+  const opened = await openEngine(root, {
+    policy: { runsMs: hourMs, eventsMs: hourMs },
+    nowMs: Date.now() + 2 * hourMs,
+  });
+  const { removed } = await opened.retention.collect({ ...asked, keptFreeBytes: 0 });
+  expect(removed.runs).toBe(5_001);
+  expect(removed.database_bytes).toBeGreaterThan(before / 2);
+  await opened.close();
+  expect(statSync(path).size).toBeLessThan(before / 10);
+});
+
+testWithDisk('a disk that is full is no hindrance: files go first, then the rows', async () => {
+  const root = dataFolder({ sizeMiB: 24 });
+  const first = await openEngine(root, { jobs: { prints: bash('seq 200000') } });
+  const runIds = await Promise.all(Array.from({ length: 4 }, () => first.create('prints')));
+  for (const runId of runIds) await first.finished(runId);
+  await first.close();
+  multiplyRun(root, 2_000);
+
+  const opened = await openEngine(root, {
+    policy: { runsMs: hourMs, logsMs: hourMs, eventsMs: hourMs },
+    nowMs: Date.now() + 2 * hourMs,
+  });
+  const free = fillDisk(root);
+  const { done, removed } = await opened.retention.collect(asked);
+  expect({ done, runs: removed.runs }).toEqual({ done: true, runs: 2_004 });
+  free();
+  expect(opened.store.db.failure()).toBeNull();
+});
+
+/** Copies the one run of the database, in SQL: thousands of real ones would take minutes. */
+function multiplyRun(root: string, times: number): void {
+  const database = new DatabaseSync(join(root, 'data', 'flwd.db'));
+  const columns = (table: string): string[] =>
+    database
+      .prepare(`SELECT name FROM pragma_table_info('${table}')`)
+      .all()
+      .map(({ name }) => String(name));
+  database.exec('BEGIN');
+  database.exec('CREATE TEMP TABLE original AS SELECT * FROM runs ORDER BY id LIMIT 1');
+  for (const [table, key] of [
+    ['runs', 'id'],
+    ['run_plans', 'run_id'],
+    ['steps', 'run_id'],
+  ] as const) {
+    const names = columns(table);
+    const values = names.map((name) => (name === key ? "'run_' || printf('%026d', n.value)" : `o.${name}`));
+    database.exec(`WITH RECURSIVE n(value) AS (SELECT 1 UNION ALL SELECT value + 1 FROM n WHERE value < ${times})
+      INSERT INTO ${table} (${names.join(', ')}) SELECT ${values.join(', ')} FROM ${table} o, n
+      WHERE o.${key} = (SELECT id FROM original)`);
+  }
+  database.exec(`UPDATE run_counts SET count = count + ${times}; COMMIT`);
+  database.close();
+}

@@ -1,0 +1,52 @@
+// What clients see of retention: what is gone says so, and an admin can ask for a pass.
+
+import { expect, test } from 'vitest';
+import { startServing } from './serving.ts';
+
+const hourMs = 3_600_000;
+const later = Date.now() + 2 * hourMs;
+
+test('events before the oldest that is kept are 410, although their newest are still at hand', async () => {
+  await using serving = await startServing({ retention: { eventsMs: hourMs }, nowMs: later });
+  const run = await serving.addRun();
+  await run.move('claim');
+  await run.print('one');
+  await run.finish();
+  const latest = serving.hub.latestId;
+  const answer = await serving.post('/system/gc', '');
+  expect(answer.status).toBe(200);
+  expect(JSON.parse(await answer.text())).toMatchObject({ done: true, removed: { events: latest, runs: 0, logs: 0 } });
+
+  const expired = await serving.fetch('/events/runs', { headers: { 'last-event-id': '1' } });
+  expect([expired.status, await expired.text()]).toEqual([410, expect.stringContaining('events-expired')]);
+  const current = await serving.fetch('/events/runs', { headers: { 'last-event-id': String(latest) } });
+  expect(current.status).toBe(200);
+  await current.body?.cancel();
+});
+
+test('the page of a log that is gone says so; its stream ends', async () => {
+  await using serving = await startServing({ retention: { logsMs: hourMs }, nowMs: later });
+  const run = await serving.addRun();
+  await run.move('claim');
+  await run.print('one');
+  await run.finish();
+  const page = async (): Promise<unknown> => JSON.parse(await (await serving.fetch(`/runs/${run.id}/logs`)).text());
+  expect(await page()).not.toHaveProperty('logs_expired');
+  await serving.post('/system/gc', '');
+
+  expect(await page()).toEqual({ logs: [], next_cursor: null, logs_expired: true });
+  const stream = await serving.fetch(`/runs/${run.id}/logs?follow=true`);
+  expect(await stream.text()).toContain('event: end');
+});
+
+test('asked what it would remove, it removes nothing', async () => {
+  await using serving = await startServing({ retention: { runsMs: hourMs, eventsMs: hourMs }, nowMs: later });
+  const run = await serving.addRun();
+  await run.move('claim');
+  await run.print('one');
+  await run.finish();
+  const answer = await serving.post('/system/gc?dry_run=true', '');
+  expect(JSON.parse(await answer.text())).toMatchObject({ done: true, removed: { runs: 1, logs: 1, events: 6 } });
+  expect((await serving.fetch(`/runs/${run.id}`)).status).toBe(200);
+  expect((await serving.post('/system/gc?dry=1', '')).status).toBe(400);
+});

@@ -1,0 +1,100 @@
+// A database of the first release, with rows as that one wrote them, is brought to the newest schema with nothing lost.
+
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { expect, onTestFinished, test } from 'vitest';
+import { initial } from '../../src/store/migrations/0001-initial.ts';
+import { connectToWrite, kyselyOver } from '../../src/store/sqlite.ts';
+import { openSqlite } from './engines.ts';
+
+const createdAtMs = 1_705_314_600_000;
+
+async function folder(): Promise<string> {
+  const dir = await mkdtemp(join(tmpdir(), 'flwd-migration-'));
+  onTestFinished(() => rm(dir, { recursive: true }));
+  return dir;
+}
+
+/** As flwd 0.1.0 left it, in SQL of its time. */
+async function firstRelease(path: string): Promise<void> {
+  const database = connectToWrite(path);
+  const db = kyselyOver(database);
+  for (const statement of initial.statements(db, { growingId: 'integer' })) await statement.execute();
+  database.exec(`
+    INSERT INTO runs (id, job_id, tenant, source, status, reason, created_at, started_at, finished_at, exit_code, attempt,
+        priority, version, trigger, created_by, labels, error, details, args, result)
+      VALUES ('run_01A', 'backup/daily', 'default', 'local-fs', 'failed', 'exit', ${createdAtMs}, ${createdAtMs + 1},
+        ${createdAtMs + 2}, 3, 1, 0, 3, 'api', 'local', '{"env":"prod"}', '{"message":"exited with code 3","step_id":"step_01"}',
+        '{"rerun_of":null,"parent":null,"limits":{},"grants":[],"source":{"name":"local-fs","type":"fs","revision":"0123456789abcdef"},"security":{"profile":"secure","isolation":{}},"request_id":"req_1"}',
+        '{"target":"/mnt"}', NULL);
+    INSERT INTO run_plans VALUES ('run_01A', '{"job":{"id":"backup/daily"},"revision":"0123456789abcdef"}', 'v1.sealed');
+    INSERT INTO run_labels VALUES ('run_01A', 'env', 'prod', ${createdAtMs});
+    INSERT INTO run_counts VALUES ('failed', 'default', 'backup/daily', 'local-fs', 1);
+    INSERT INTO steps VALUES ('run_01A', 'step_01', 1, 'Daily', 'failed', 'exit', ${createdAtMs + 1}, ${createdAtMs + 2}, 3,
+      '[]', '{"image":"x"}');
+    INSERT INTO events VALUES (1, 'run.created', 'run_01A', 'backup/daily', 'default', ${createdAtMs}, '{"status":"pending"}', NULL, 1);
+    INSERT INTO events VALUES (2, 'run.output', 'run_01A', 'backup/daily', 'default', ${createdAtMs + 1}, NULL, 1, 40);
+    INSERT INTO sequences VALUES ('events', 42);
+    INSERT INTO idempotency VALUES ('default', 'key-1', 'hash', 'run_01A', ${createdAtMs}, 201, '{}');
+    INSERT INTO artifacts VALUES ('artifact_01A', 'run_01A', 'backup/daily', 'step_01', 'default', 'report', '/workspace/report',
+      'text/plain', 9, 'abc', ${createdAtMs}, NULL);
+    INSERT INTO artifact_counts VALUES ('backup/daily', 1, 9);
+    INSERT INTO log_segments VALUES ('run_01A', 1, 1, 40, ${createdAtMs}000, ${createdAtMs}999, 900, 300, 'zstd');
+    PRAGMA user_version = 1;
+  `);
+  database.close();
+}
+
+test('a database of the first release keeps every row', async () => {
+  const dir = await folder();
+  const path = join(dir, 'flwd.db');
+  await firstRelease(path);
+
+  const { database, runs, journal, idempotency } = await openSqlite(dir);
+  onTestFinished(() => database.close());
+  expect(await runs.get('run_01A')).toMatchObject({
+    run_id: 'run_01A',
+    job_id: 'backup/daily',
+    status: 'failed',
+    reason: 'exit',
+    created_at: '2024-01-15T10:30:00.000Z',
+    finished_at: '2024-01-15T10:30:00.002Z',
+    exit_code: 3,
+    args: { target: '/mnt' },
+    labels: { env: 'prod' },
+    error: { message: 'exited with code 3', step_id: 'step_01' },
+    steps: [{ step_id: 'step_01', attempt: 1, status: 'failed', exit_code: 3, outputs: { image: 'x' } }],
+  });
+  expect(await runs.list({ limit: 10, label: { key: 'env', value: 'prod' } })).toMatchObject({ total: 1 });
+  expect(await runs.execution('run_01A')).toMatchObject({
+    plan: { revision: '0123456789abcdef' },
+    sealed: 'v1.sealed',
+  });
+  expect(journal.latestId()).toBe(41);
+  expect(await journal.read({ afterId: 0, limit: 10 })).toMatchObject([
+    { id: 1, type: 'run.created' },
+    { id: 2, type: 'run.output', firstSeq: 1, count: 40 },
+  ]);
+  expect(await idempotency.find('default', 'key-1', 0)).toMatchObject({ runId: 'run_01A', answer: { status: 201 } });
+  const rows = (table: 'artifacts' | 'artifact_counts' | 'log_segments') =>
+    database.read.selectFrom(table).selectAll().execute();
+  expect(await rows('artifacts')).toMatchObject([{ id: 'artifact_01A', size_bytes: 9, expires_at: null }]);
+  expect(await rows('artifact_counts')).toEqual([{ job_id: 'backup/daily', count: 1, size_bytes: 9 }]);
+  expect(await rows('log_segments')).toMatchObject([{ run_id: 'run_01A', n: 1, last_seq: 40, encoding: 'zstd' }]);
+});
+
+test('the planner knows the migrated database as it knows a new one', async () => {
+  const [old, fresh] = [await folder(), await folder()];
+  await firstRelease(join(old, 'flwd.db'));
+  const statistics = async (dir: string): Promise<unknown[]> => {
+    await (await openSqlite(dir)).database.close();
+    const file = new DatabaseSync(join(dir, 'flwd.db'));
+    const rows = file.prepare('SELECT tbl, idx, stat FROM sqlite_stat1 ORDER BY tbl, idx').all();
+    const schema = file.prepare('SELECT name, sql FROM sqlite_schema ORDER BY name').all();
+    file.close();
+    return [rows, schema];
+  };
+  expect(await statistics(old)).toEqual(await statistics(fresh));
+});
