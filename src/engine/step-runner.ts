@@ -164,12 +164,15 @@ export function createStepRunner(o: {
     if (action.kind !== 'job') return;
     const { stepId, attempt, epoch } = place;
     try {
-      place.childRunId ??= await around.children.start({
-        run,
-        at: { runId: run.run_id, stepId, attempt, epoch },
-        action,
-        scope: { ...state.scope, ...place.item },
-      });
+      // A server that has just started may not have read its sources yet.
+      place.childRunId ??= await o.patiently(() =>
+        around.children.start({
+          run,
+          at: { runId: run.run_id, stepId, attempt, epoch },
+          action,
+          scope: { ...state.scope, ...place.item },
+        }),
+      );
     } catch (error) {
       if (!(error instanceof Problem) || isStorageFault(error)) throw error;
       return o.settle(place, { ...nothingDone, status: 'failed', reason: 'start_failed', message: error.message });
