@@ -79,7 +79,10 @@ export function createStepRunner(o: {
 
   function begin(place: Place, turn: Turn, takeSlot = requestSlot): void {
     // At once: a cancel that comes while the turn is written must find it waiting. What follows is written behind the turn.
-    if (place.notBeforeMs !== null && place.notBeforeMs > clock.now()) return waitUntil(place);
+    if (place.notBeforeMs !== null && place.notBeforeMs > clock.now()) {
+      waitUntil(place);
+      return;
+    }
     const { kind } = state.stepOf(place).action;
     if (kind === 'approval') changes.start(place, 'waiting_approval', turn);
     else if (kind === 'job') {
