@@ -79,7 +79,10 @@ export function createStepRunner(o: {
 
   function begin(place: Place, turn: Turn, takeSlot = requestSlot): void {
     // At once: a cancel that comes while the turn is written must find it waiting. What follows is written behind the turn.
-    if (place.notBeforeMs !== null && place.notBeforeMs > clock.now()) return waitUntil(place);
+    if (place.notBeforeMs !== null && place.notBeforeMs > clock.now()) {
+      waitUntil(place);
+      return;
+    }
     const { kind } = state.stepOf(place).action;
     if (kind === 'approval') changes.start(place, 'waiting_approval', turn);
     else if (kind === 'job') {
@@ -164,12 +167,15 @@ export function createStepRunner(o: {
     if (action.kind !== 'job') return;
     const { stepId, attempt, epoch } = place;
     try {
-      place.childRunId ??= await around.children.start({
-        run,
-        at: { runId: run.run_id, stepId, attempt, epoch },
-        action,
-        scope: { ...state.scope, ...place.item },
-      });
+      // A server that has just started may not have read its sources yet.
+      place.childRunId ??= await o.patiently(() =>
+        around.children.start({
+          run,
+          at: { runId: run.run_id, stepId, attempt, epoch },
+          action,
+          scope: { ...state.scope, ...place.item },
+        }),
+      );
     } catch (error) {
       if (!(error instanceof Problem) || isStorageFault(error)) throw error;
       return o.settle(place, { ...nothingDone, status: 'failed', reason: 'start_failed', message: error.message });
