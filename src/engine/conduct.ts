@@ -55,7 +55,7 @@ export function conduct(source: ConductSource, context: ConductContext, around: 
   const log = context.log.child({ run_id: run.run_id, job_id: run.job_id });
   const runDir = join(context.runsDir, run.run_id);
   const workspaceDir = join(runDir, 'workspace');
-  const isSingle = job.steps.length === 1 && state.places[0]?.kind === 'command';
+  const isSingle = job.composition === 'single';
   const redactor = createRedactor(secrets.values());
   const settling = new Set<Promise<unknown>>();
   const terminations = [...source.terminations];
