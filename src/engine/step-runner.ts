@@ -106,6 +106,7 @@ export function createStepRunner(o: {
 
   function startProcess(place: Place, slot: Slot, turn: Turn): void {
     changes.start(place, 'running', turn);
+    turn.slots.push(slot);
     turn.after.push(() => attend(place, slot, 'launch'));
   }
 
