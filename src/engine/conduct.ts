@@ -386,7 +386,11 @@ export function conduct(source: ConductSource, context: ConductContext, around: 
       if (isEnding) await Promise.race([Promise.all(settling), delay(finishingMs, undefined, { ref: false })]);
       detaching.abort();
       for (const attempt of runner.attempts()) attempt.detach();
-      await runLog.release().catch((error: unknown) => log.warn({ err: error }, 'the log of a run was left as it was'));
+      const released = runLog
+        .release()
+        .catch((error: unknown) => log.warn({ err: error }, 'the log of a run was left as it was'));
+      // What hangs must keep neither the server from stopping nor the run's place from the next one.
+      await Promise.race([released, delay(finishingMs, undefined, { ref: false })]);
       markFinished();
     },
   };
