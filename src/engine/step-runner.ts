@@ -73,10 +73,13 @@ export function createStepRunner(o: {
   const { store, clock } = context;
   const attempts = new Map<Place, Attempt>();
   const queued = new Set<Place>();
+  /** Between two attempts; without a timer until the next one is in the database. */
+  const delayed = new Set<Place>();
   const timers = new Map<Place, NodeJS.Timeout>();
 
   function begin(place: Place, turn: Turn, takeSlot = requestSlot): void {
     if (place.notBeforeMs !== null && place.notBeforeMs > clock.now()) {
+      delayed.add(place);
       turn.after.push(() => waitUntil(place));
       return;
     }
@@ -110,11 +113,12 @@ export function createStepRunner(o: {
     turn.after.push(() => attend(place, slot, 'launch'));
   }
 
-  /** Between two attempts. */
   function waitUntil(place: Place): void {
+    if (!delayed.has(place)) return;
     const leftMs = (place.notBeforeMs ?? 0) - clock.now();
     const timer = setTimeout(() => {
       timers.delete(place);
+      delayed.delete(place);
       const turn = newTurn();
       begin(place, turn);
       watch(o.complete(turn));
@@ -188,12 +192,12 @@ export function createStepRunner(o: {
       if (place.childRunId !== null) around.children.cancel(place.childRunId);
       return 'interrupted';
     }
-    const isTimed = timers.has(place);
+    const isDelayed = delayed.delete(place);
     clearTimeout(timers.get(place));
     timers.delete(place);
     const isQueued = queued.delete(place);
     if (isQueued) around.withdrawSlot(run.run_id, place.n);
-    return isTimed || isQueued ? 'waiting' : 'untouched';
+    return isDelayed || isQueued ? 'waiting' : 'untouched';
   }
 
   return {
@@ -210,6 +214,7 @@ export function createStepRunner(o: {
     interrupt,
     placeOf,
     withdraw() {
+      delayed.clear();
       for (const timer of timers.values()) clearTimeout(timer);
       for (const place of queued) around.withdrawSlot(run.run_id, place.n);
     },
