@@ -156,7 +156,10 @@ export function createEngine(o: {
       }),
     async sourceOf(runId) {
       const stored = await store.runs.execution(runId);
-      return stored?.run.status === 'pending' ? toSource(stored, sealer) : undefined;
+      if (stored?.run.status !== 'pending') return undefined;
+      if (stored.run.cancel_requested_at === null) return toSource(stored, sealer);
+      await requestCancel(runId);
+      return undefined;
     },
     async setAside(runId, error) {
       log.error({ err: error, run_id: runId }, 'a run is set aside as failed');
@@ -211,6 +214,7 @@ export function createEngine(o: {
         await endWithoutConductor(stored, { reason: 'lost', message }, { ...context, ...o.execution });
       },
     });
+    for (const runId of await patiently(() => store.runs.cancelling('pending'))) void cancelUnwaited(runId);
     isRecovered = true;
     dispatcher.open();
     reaper.start();

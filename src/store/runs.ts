@@ -73,8 +73,8 @@ export type RunStore = {
   readonly pastDeadline: (nowMs: number) => Promise<readonly string[]>;
   /** The next deadline of a run or an attempt after `nowMs`. */
   readonly nextDeadline: (nowMs: number) => Promise<number | null>;
-  /** Running ones that are to be cancelled. */
-  readonly cancelling: () => Promise<readonly string[]>;
+  /** Those of this status that are to be cancelled. */
+  readonly cancelling: (status: 'pending' | 'running') => Promise<readonly string[]>;
   readonly running: () => Promise<readonly string[]>;
   readonly counts: () => Promise<{ pending: number; running: number }>;
 };
@@ -227,11 +227,11 @@ export function createRunStore(database: Database): RunStore {
       return found.length === 0 ? null : Math.min(...found);
     },
 
-    async cancelling() {
+    async cancelling(status) {
       const rows = await read
         .selectFrom('runs')
         .select('id')
-        .where('status', '=', 'running')
+        .where('status', '=', status)
         .where('cancel_requested_at', 'is not', null)
         .execute();
       return rows.map((row) => row.id);
