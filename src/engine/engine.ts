@@ -137,11 +137,13 @@ export function createEngine(o: {
       });
       return runId;
     },
-    cancel: (runId) => void cancelUnwaited(runId),
+    cancel: (runId) => cancelChild(runId),
     async end(runId, signal) {
       return outcomeOfChild(await untilEnded(runId, { store, hub, signal }));
     },
   };
+
+  const cancelChild = (runId: string): void => void cancelUnwaited(runId);
 
   const dispatcher = createDispatcher({
     store,
@@ -198,7 +200,7 @@ export function createEngine(o: {
       async takeUp(stored) {
         const why = { reason: 'lost', message: 'it was running when the backup was made' } as const;
         if (wasRestored(join(context.runsDir, stored.run.run_id))) {
-          await endWithoutConductor(stored, why, { ...context, ...o.execution });
+          await endWithoutConductor(stored, why, { ...context, cancelChild });
           return;
         }
         const source = toSource(stored, sealer);
@@ -211,7 +213,7 @@ export function createEngine(o: {
         log.error({ err: error, run_id: stored.run.run_id }, 'a run is set aside as failed');
         await dispatcher.drop(stored.run.run_id);
         const message = 'the run could not be taken up after a restart; the server log says why';
-        await endWithoutConductor(stored, { reason: 'lost', message }, { ...context, ...o.execution });
+        await endWithoutConductor(stored, { reason: 'lost', message }, { ...context, cancelChild });
       },
     });
     for (const runId of await patiently(() => store.runs.cancelling('pending'))) void cancelUnwaited(runId);
@@ -234,7 +236,7 @@ export function createEngine(o: {
     log.error({ run_id: runId }, 'a run past its deadline is ended without its conductor');
     await Promise.race([dispatcher.drop(runId), delay(droppingMs, undefined, { ref: false })]);
     const message = 'did not end in time, and what attended to it did not answer';
-    await endWithoutConductor(stored, { reason: 'timeout', message }, { ...context, ...o.execution });
+    await endWithoutConductor(stored, { reason: 'timeout', message }, { ...context, cancelChild });
   }
 
   /** The intent is in the database when it resolves; `true` when the run never started. */

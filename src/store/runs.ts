@@ -65,6 +65,8 @@ export type RunStore = {
   readonly list: (query: RunListQuery) => Promise<RunPage>;
   /** What executing a run takes. Never served. */
   readonly execution: (id: string) => Promise<StoredRun | undefined>;
+  /** The same without what it was planned to be, which may be past reading. */
+  readonly remains: (id: string) => Promise<Pick<StoredRun, 'run' | 'attempts'> | undefined>;
   /** Oldest first, those after run `afterId`. */
   readonly pending: (limit: number, afterId?: string) => Promise<readonly PendingRun[]>;
   /** Pending ones that have waited for longer than they may, some hundred at a time. */
@@ -131,6 +133,12 @@ export function createRunStore(database: Database): RunStore {
     },
 
     list: (query) => listRuns(read, query),
+
+    async remains(id) {
+      const [row] = await selectRun(read, { id });
+      const attempts = await selectSteps(read, { id });
+      return row && { run: toRun(row, attempts), attempts };
+    },
 
     async attempts(id) {
       return (await selectSteps(read, { id })).map(toStep);
