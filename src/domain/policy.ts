@@ -49,6 +49,10 @@ export function chooseProfile(o: {
   return chosen;
 }
 
+export function tighterProfile(a: SecurityProfile, b: SecurityProfile): SecurityProfile {
+  return profiles.indexOf(a) < profiles.indexOf(b) ? a : b;
+}
+
 /** The network of a run. @throws Problem grant-not-allowed */
 export function chooseNetwork(o: {
   readonly profile: SecurityProfile;

@@ -23,7 +23,7 @@ import { createRunLog } from './run-log.ts';
 import type { Decision, Ending } from './run-state.ts';
 import { runVerdict } from './run-verdict.ts';
 import type { Slot } from './slots.ts';
-import { createStepChanges, must, newTurn, Superseded, type Turn } from './step-changes.ts';
+import { createStepChanges, giveUpTurn, must, newTurn, Superseded, type Turn } from './step-changes.ts';
 import { createStepRunner, nothingDone } from './step-runner.ts';
 
 export type Conductor = {
@@ -179,6 +179,9 @@ export function conduct(source: ConductSource, context: ConductContext, around: 
       await write(async (tx) => {
         for (const change of turn.changes) await change(tx);
         must(await store.steps.touch(tx, run.run_id, { attempt, result: turn.result }));
+      }).catch((error: unknown) => {
+        giveUpTurn(turn);
+        throw error;
       });
     }
     carryOn(turn);
@@ -258,6 +261,7 @@ export function conduct(source: ConductSource, context: ConductContext, around: 
     if (detaching.signal.aborted) return;
     if (error instanceof Superseded) {
       log.warn('another process has taken the run over');
+      runner.withdraw();
       detaching.abort();
       for (const attempt of runner.attempts()) attempt.detach();
       markFinished();
@@ -266,15 +270,19 @@ export function conduct(source: ConductSource, context: ConductContext, around: 
     log.error({ err: error }, 'a run could not be attended');
     workspaceWatch?.close();
     isOver = true;
+    runner.withdraw();
     const message = 'the engine could not attend to the run';
     const why: Interruption = { status: 'failed', reason: 'lost', message };
     for (const attempt of runner.attempts()) attempt.interrupt(why);
     await Promise.all(runner.attempts().map(({ gone }) => gone));
     await runLog.close().catch(() => undefined);
-    const running = state.places.filter((place) => place.epoch > 0 && !hasEnded(place));
+    for (const { childRunId, ...place } of state.places) {
+      if (childRunId !== null && !hasEnded(place)) around.children.cancel(childRunId);
+    }
+    // Those too whose end was decided and not written.
+    const begun = state.places.filter(({ epoch }) => epoch > 0);
     await write(async (tx) => {
-      for (const place of running) {
-        const { stepId, attempt, epoch } = place;
+      for (const { stepId, attempt, epoch } of begun) {
         await store.steps.end(tx, about, { stepId, attempt, epoch }, { ...why, atMs: clock.now() });
       }
       const ending = { reason: 'lost', error: { message }, atMs: clock.now() } as const;
@@ -319,6 +327,7 @@ export function conduct(source: ConductSource, context: ConductContext, around: 
         detaching.abort();
         runner.withdraw();
         given.release();
+        giveUpTurn(turn);
         throw error;
       }
       spare?.release();
@@ -382,7 +391,11 @@ export function conduct(source: ConductSource, context: ConductContext, around: 
       if (isEnding) await Promise.race([Promise.all(settling), delay(finishingMs, undefined, { ref: false })]);
       detaching.abort();
       for (const attempt of runner.attempts()) attempt.detach();
-      await runLog.release().catch((error: unknown) => log.warn({ err: error }, 'the log of a run was left as it was'));
+      const released = runLog
+        .release()
+        .catch((error: unknown) => log.warn({ err: error }, 'the log of a run was left as it was'));
+      // What hangs must keep neither the server from stopping nor the run's place from the next one.
+      await Promise.race([released, delay(finishingMs, undefined, { ref: false })]);
       markFinished();
     },
   };

@@ -299,7 +299,8 @@ export function createDispatcher(o: {
       wake();
     },
     requestSlot(run, n, grant) {
-      if (!isStopping && queue.size === 0 && slots.free > 0) return slots.hold();
+      // Until all that runs has been taken up, nobody knows how many slots are free.
+      if (isOpen && !isStopping && queue.size === 0 && slots.free > 0) return slots.hold();
       const id = stepItemId(run.run_id, n);
       items.set(id, { kind: 'step', grant });
       const createdAtMs = Date.parse(run.created_at);

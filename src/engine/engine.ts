@@ -139,7 +139,10 @@ export function createEngine(o: {
       }),
     async sourceOf(runId) {
       const stored = await store.runs.execution(runId);
-      return stored?.run.status === 'pending' ? toSource(stored, sealer) : undefined;
+      if (stored?.run.status !== 'pending') return undefined;
+      if (stored.run.cancel_requested_at === null) return toSource(stored, sealer);
+      cancels.cancelUnwaited(runId);
+      return undefined;
     },
     async setAside(runId, error) {
       log.error({ err: error, run_id: runId }, 'a run is set aside as failed');
@@ -179,7 +182,7 @@ export function createEngine(o: {
       async takeUp(stored) {
         const why = { reason: 'lost', message: 'it was running when the backup was made' } as const;
         if (wasRestored(join(context.runsDir, stored.run.run_id))) {
-          await endWithoutConductor(stored, why, { ...context, ...o.execution });
+          await endWithoutConductor(stored, why, { ...context, cancelChild: cancels.cancelUnwaited });
           return;
         }
         const source = toSource(stored, sealer);
@@ -192,9 +195,14 @@ export function createEngine(o: {
         log.error({ err: error, run_id: stored.run.run_id }, 'a run is set aside as failed');
         await dispatcher.drop(stored.run.run_id);
         const message = 'the run could not be taken up after a restart; the server log says why';
-        await endWithoutConductor(stored, { reason: 'lost', message }, { ...context, ...o.execution });
+        await endWithoutConductor(
+          stored,
+          { reason: 'lost', message },
+          { ...context, cancelChild: cancels.cancelUnwaited },
+        );
       },
     });
+    for (const runId of await patiently(() => store.runs.cancelling('pending'))) cancels.cancelUnwaited(runId);
     isRecovered = true;
     dispatcher.open();
     reaper.start();
@@ -214,7 +222,11 @@ export function createEngine(o: {
     log.error({ run_id: runId }, 'a run past its deadline is ended without its conductor');
     await Promise.race([dispatcher.drop(runId), delay(droppingMs, undefined, { ref: false })]);
     const message = 'did not end in time, and what attended to it did not answer';
-    await endWithoutConductor(stored, { reason: 'timeout', message }, { ...context, ...o.execution });
+    await endWithoutConductor(
+      stored,
+      { reason: 'timeout', message },
+      { ...context, cancelChild: cancels.cancelUnwaited },
+    );
   }
 
   return {

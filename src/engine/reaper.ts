@@ -65,7 +65,7 @@ export function createReaper(o: {
         log.error({ err: error, run_id: runId }, 'a run past its deadline could not be ended');
       });
     }
-    for (const runId of await store.runs.cancelling()) dispatcher.conductorOf(runId)?.cancel();
+    for (const runId of await store.runs.cancelling('running')) dispatcher.conductorOf(runId)?.cancel();
     await o.resync();
     watchQueue();
     const next = await store.runs.nextDeadline(nowMs);

@@ -9,17 +9,23 @@ import type { Logger } from '../lib/logger.ts';
 import type { Store } from '../store/open.ts';
 import type { PendingRun, StoredRun } from '../store/runs.ts';
 import { removeRunFolder } from './run-folders.ts';
+import { joinTerminations } from './run-verdict.ts';
 import { attemptFolder } from './step-runner.ts';
 
-/** Ends every process that is left of a run that nobody conducts; the proofs of it. */
-async function endProcesses(stored: StoredRun, runsDir: string): Promise<Termination[]> {
+/** A run that nobody conducts; where its plan cannot be read, without that. */
+export type Remains = Pick<StoredRun, 'run' | 'attempts'> & { readonly plan: StoredRun['plan'] | null };
+
+const hardest = { signal: 'KILL', graceMs: 0 } as const;
+
+/** Ends every process that is left of it; the proofs of it. */
+async function endProcesses(stored: Remains, runsDir: string): Promise<Termination[]> {
   const running = stored.attempts.filter(
     ({ kind, status, finished_at }) => kind === 'command' && status === 'running' && finished_at === null,
   );
   const proofs = await Promise.all(
     running.map(async ({ n, attempt }) => {
       const process = adopt(join(runsDir, stored.run.run_id, attemptFolder(n, attempt)));
-      return process?.terminate(stored.plan.job.cancel);
+      return process?.terminate(stored.plan?.job.cancel ?? hardest);
     }),
   );
   return proofs.filter((proof) => proof !== undefined);
@@ -27,7 +33,7 @@ async function endProcesses(stored: StoredRun, runsDir: string): Promise<Termina
 
 /** Ends a running run in the database whatever became of its conductor: whoever writes later is of an older epoch. */
 export async function endWithoutConductor(
-  stored: StoredRun,
+  stored: Remains,
   why: { readonly reason: 'lost' | 'timeout'; readonly message: string },
   o: {
     readonly store: Store;
@@ -35,6 +41,7 @@ export async function endWithoutConductor(
     readonly log: Logger;
     readonly runsDir: string;
     readonly worker: string;
+    readonly cancelChild: (runId: string) => void;
   },
 ): Promise<void> {
   const { store } = o;
@@ -51,20 +58,23 @@ export async function endWithoutConductor(
       const at = { stepId, attempt, epoch: epoch + 1 };
       await store.steps.end(tx, { runId, jobId, tenant }, at, { status: 'failed', reason, message, atMs });
     }
-    const termination = terminations[0] ?? null;
+    const termination = joinTerminations(terminations);
     await store.runs.end(tx, runId, 'fail', { reason, error: { message }, termination, atMs });
   });
+  for (const { child_run_id: childRunId, finished_at } of stored.attempts) {
+    if (childRunId !== null && finished_at === null) o.cancelChild(childRunId);
+  }
   void removeRunFolder(join(o.runsDir, runId), o.log);
 }
 
 /** What was stored of it is readable from then on; which lines have not been announced. */
 async function sealLog(
-  { run, plan }: StoredRun,
+  { run, plan }: Remains,
   { store, log }: { readonly store: Store; readonly log: Logger },
 ): Promise<{ readonly firstSeq: number; readonly count: number }> {
   const announced = await store.journal.lastOutputSeq(run.run_id);
   try {
-    const writer = await store.logs.openWriter({ runId: run.run_id, maxSizeBytes: plan.job.logs.maxSizeBytes });
+    const writer = await store.logs.openWriter({ runId: run.run_id, maxSizeBytes: plan?.job.logs.maxSizeBytes ?? 0 });
     await writer.close();
     return { firstSeq: announced + 1, count: writer.lastSeq - announced };
   } catch (error) {
@@ -80,7 +90,7 @@ export async function recoverRuns(o: {
   readonly store: Store;
   readonly log: Logger;
   readonly takeUp: (stored: StoredRun) => Promise<void>;
-  readonly setAside: (stored: StoredRun, error: unknown) => Promise<void>;
+  readonly setAside: (stored: Remains, error: unknown) => Promise<void>;
   /** Does the work again while it is the disk that refuses it. */
   readonly patiently: <T>(work: () => Promise<T>) => Promise<T>;
   readonly addPending: (run: PendingRun) => void;
@@ -91,14 +101,18 @@ export async function recoverRuns(o: {
   await Promise.all(
     running.map(async (runId) => {
       try {
-        const stored = await patiently(() => store.runs.execution(runId));
-        if (!stored || signal.aborted) return;
-        await o.takeUp(stored).catch(async (error: unknown) => {
+        let plan: StoredRun['plan'] | null = null;
+        try {
+          const stored = await patiently(() => store.runs.execution(runId));
+          if (!stored || signal.aborted) return;
+          ({ plan } = stored);
+          await o.takeUp(stored);
+        } catch (error) {
           if (signal.aborted) return;
           // Without its secrets, what it prints cannot be redacted: nobody may read it.
-          const now = await patiently(() => store.runs.execution(runId));
-          if (now) await patiently(() => o.setAside(now, error));
-        });
+          const now = await patiently(() => store.runs.remains(runId));
+          if (now) await patiently(() => o.setAside({ ...now, plan }, error));
+        }
       } catch (error) {
         if (!signal.aborted) log.error({ err: error, run_id: runId }, 'what a former process left was not taken up');
       }

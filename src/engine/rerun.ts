@@ -9,6 +9,7 @@ import { promisify } from 'node:util';
 import type { Catalog } from '../catalog/catalog.ts';
 import type { Snapshots } from '../catalog/snapshot.ts';
 import type { JsonObject, StepDefinition } from '../domain/job.ts';
+import { tighterProfile } from '../domain/policy.ts';
 import { Problem, validationError } from '../domain/problem.ts';
 import { isFinished } from '../domain/run.ts';
 import type { Sealer } from '../exec/seal.ts';
@@ -65,7 +66,10 @@ export function createRerun(
     }
     const entry = isLatest ? now : { ...now, definition: oldPlan.job };
     const args = { ...old.args, ...Object.fromEntries(unsealSecrets(stored, sealer)), ...request.args };
-    const plan = await resolveEntry(entry, { job_id: old.job_id, args }, o);
+    // What the caller of the old run had tightened stays so; what the job has tightened since holds too.
+    const base = entry.definition.securityProfile ?? o.policy.defaultProfile;
+    const security_profile = tighterProfile(oldPlan.profile, base);
+    const plan = await resolveEntry(entry, { job_id: old.job_id, args, security_profile }, o);
     const createdAtMs = o.clock.now();
     const id = createId('run', createdAtMs);
     const facts = { ...old, run_id: id, args: plan.args, created_by: caller.principal.name };

@@ -38,7 +38,7 @@ function toRunReason(reason: Interruption['reason']): RunReason {
 }
 
 /** The proofs of several attempts as one. */
-function joinTerminations(all: readonly Termination[]): Termination | null {
+export function joinTerminations(all: readonly Termination[]): Termination | null {
   const [first, ...others] = all;
   if (!first) return null;
   return others.reduce(

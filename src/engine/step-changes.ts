@@ -10,17 +10,31 @@ import type { About, StepStore } from '../store/steps.ts';
 import type { Outcome } from './attempt.ts';
 import { type Place, toNewStep } from './places.ts';
 import type { Decision, Ending, RunState } from './run-state.ts';
+import type { Slot } from './slots.ts';
 
 /** Another process holds the attempt by now: this one must not touch it. */
 export class Superseded extends Error {}
 
 type Change = (tx: Transaction) => Promise<void>;
 
-/** What one event brings about: rows, written together, and what is done once they are durable. */
-export type Turn = { readonly changes: Change[]; readonly after: (() => void)[]; result: Run['result'] };
+/**
+ * What one event brings about: rows, written together, and what is done once they are durable. `slots` are those of the
+ * processes that start then, or are given back.
+ */
+export type Turn = {
+  readonly changes: Change[];
+  readonly after: (() => void)[];
+  readonly slots: Slot[];
+  result: Run['result'];
+};
 
 export function newTurn(): Turn {
-  return { changes: [], after: [], result: null };
+  return { changes: [], after: [], slots: [], result: null };
+}
+
+/** It was not written: nothing of it starts. */
+export function giveUpTurn({ slots }: Turn): void {
+  for (const slot of slots) slot.release();
 }
 
 export type StepChanges = ReturnType<typeof createStepChanges>;

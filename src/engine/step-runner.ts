@@ -109,6 +109,7 @@ export function createStepRunner(o: {
 
   function startProcess(place: Place, slot: Slot, turn: Turn): void {
     changes.start(place, 'running', turn);
+    turn.slots.push(slot);
     turn.after.push(() => attend(place, slot, 'launch'));
   }
 
@@ -194,12 +195,11 @@ export function createStepRunner(o: {
       if (place.childRunId !== null) around.children.cancel(place.childRunId);
       return 'interrupted';
     }
-    const isTimed = timers.has(place);
     clearTimeout(timers.get(place));
-    timers.delete(place);
+    const isDelayed = timers.delete(place);
     const isQueued = queued.delete(place);
     if (isQueued) around.withdrawSlot(run.run_id, place.n);
-    return isTimed || isQueued ? 'waiting' : 'untouched';
+    return isDelayed || isQueued ? 'waiting' : 'untouched';
   }
 
   return {

@@ -65,6 +65,8 @@ export type RunStore = {
   readonly list: (query: RunListQuery) => Promise<RunPage>;
   /** What executing a run takes. Never served. */
   readonly execution: (id: string) => Promise<StoredRun | undefined>;
+  /** The same without what it was planned to be, which may be past reading. */
+  readonly remains: (id: string) => Promise<Pick<StoredRun, 'run' | 'attempts'> | undefined>;
   /** Oldest first, those after run `afterId`. */
   readonly pending: (limit: number, afterId?: string) => Promise<readonly PendingRun[]>;
   /** Pending ones that have waited for longer than they may, some hundred at a time. */
@@ -73,8 +75,8 @@ export type RunStore = {
   readonly pastDeadline: (nowMs: number) => Promise<readonly string[]>;
   /** The next deadline of a run or an attempt after `nowMs`. */
   readonly nextDeadline: (nowMs: number) => Promise<number | null>;
-  /** Running ones that are to be cancelled. */
-  readonly cancelling: () => Promise<readonly string[]>;
+  /** Those of this status that are to be cancelled. */
+  readonly cancelling: (status: 'pending' | 'running') => Promise<readonly string[]>;
   readonly running: () => Promise<readonly string[]>;
   readonly counts: () => Promise<{ pending: number; running: number }>;
 };
@@ -131,6 +133,12 @@ export function createRunStore(database: Database): RunStore {
     },
 
     list: (query) => listRuns(read, query),
+
+    async remains(id) {
+      const [row] = await selectRun(read, { id });
+      const attempts = await selectSteps(read, { id });
+      return row && { run: toRun(row, attempts), attempts };
+    },
 
     async attempts(id) {
       return (await selectSteps(read, { id })).map(toStep);
@@ -227,11 +235,11 @@ export function createRunStore(database: Database): RunStore {
       return found.length === 0 ? null : Math.min(...found);
     },
 
-    async cancelling() {
+    async cancelling(status) {
       const rows = await read
         .selectFrom('runs')
         .select('id')
-        .where('status', '=', 'running')
+        .where('status', '=', status)
         .where('cancel_requested_at', 'is not', null)
         .execute();
       return rows.map((row) => row.id);

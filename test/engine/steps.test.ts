@@ -1,20 +1,9 @@
 // Runs of many steps, on real processes: their order, what they hand on, what is skipped and why.
 
 import { expect, test } from 'vitest';
-import type { Run, Step } from '../../src/domain/run.ts';
-import { bash, type JobFiles } from '../support/jobs.ts';
+import { bash } from '../support/jobs.ts';
 import { caller, dataFolder, openEngine } from './an-engine.ts';
-
-type Scripts = Readonly<Record<string, string>>;
-
-/** A job whose steps run scripts of these names. */
-function steps(config: Readonly<Record<string, unknown>>, scripts: Scripts = {}): JobFiles {
-  const files = Object.entries(scripts).map(([name, text]) => [`${name}.sh`, `#!/usr/bin/env bash\n${text}\n`]);
-  return { 'config.yaml': JSON.stringify(config), ...Object.fromEntries(files) };
-}
-
-const script = (id: string, more: object = {}) => ({ id, script: `./${id}.sh`, ...more });
-const byId = (run: Run): Record<string, Step> => Object.fromEntries(run.steps.map((step) => [step.step_id, step]));
+import { byId, script, steps } from './step-jobs.ts';
 
 test('steps run in the order of their needs, hand on outputs and share one workspace', async () => {
   const jobs = {

@@ -1,0 +1,241 @@
+// Cancels in every state that a run can be in, and across restarts: an intent in the database that somebody acts on.
+
+import { join } from 'node:path';
+import { pino } from 'pino';
+import { expect, onTestFinished, test } from 'vitest';
+import type { Run } from '../../src/domain/run.ts';
+import { systemClock } from '../../src/lib/clock.ts';
+import { openStore } from '../../src/store/open.ts';
+import { bash } from '../support/jobs.ts';
+import { processesWith } from '../support/processes.ts';
+import { caller, dataFolder, type Opened, openEngine } from './an-engine.ts';
+import { byId, script, steps } from './step-jobs.ts';
+
+const nap = `sleep 8011.${process.pid}`;
+const hold = bash(`echo held; ${nap}`);
+
+async function holds({ create, messages }: Opened, jobId = 'hold'): Promise<string> {
+  const runId = await create(jobId);
+  await expect.poll(() => messages(runId)).toEqual(['held']);
+  return runId;
+}
+
+/** Asks for cancels as another process would, while no server runs. */
+async function requestCancels(root: string, runIds: readonly string[]): Promise<void> {
+  const dataDir = join(root, 'data');
+  const store = await openStore({
+    dbPath: join(dataDir, 'flwd.db'),
+    blobsDir: dataDir,
+    clock: systemClock,
+    log: pino({ enabled: false }),
+    onCommit: () => undefined,
+  });
+  for (const runId of runIds) await store.db.transact((tx) => store.runs.requestCancel(tx, runId, Date.now()));
+  await store.close();
+}
+
+test('a run that waits for its next attempt is cancelled at once, and no attempt follows', async () => {
+  const jobs = { flaky: bash('echo tried; exit 1', { retry: { limit: 3, backoff: 'fixed', delay: '700ms' } }) };
+  const { create, engine, messages, store, when } = await openEngine(dataFolder(), { jobs });
+  const runId = await create('flaky');
+  await when(runId, (run) => run.steps[0]?.attempt === 2);
+  expect(await engine.cancel(runId)).toEqual({ status: 'cancelled' });
+  const run = await store.runs.get(runId);
+  expect(run).toMatchObject({
+    status: 'cancelled',
+    steps: [{ attempt: 2, status: 'skipped', reason: 'run_ended', started_at: null }],
+  });
+  expect(await messages(runId)).toEqual(['tried']);
+});
+
+test('a run that is to end while its next attempt is being written starts none', async () => {
+  const jobs = {
+    flaky: bash('echo tried; exit 1', {
+      timeouts: { run: '400ms' },
+      retry: { limit: 3, backoff: 'fixed', delay: '100ms' },
+    }),
+  };
+  const { create, finished, messages, store } = await openEngine(dataFolder(), { jobs });
+  // The retry is decided before the deadline, and in the database after it.
+  const { promise: past, resolve: markPast } = Promise.withResolvers<void>();
+  const { pastDeadline } = store.runs;
+  const { retry } = store.steps;
+  onTestFinished(() => void Object.assign(store.steps, { retry }));
+  Object.assign(store.steps, {
+    async retry(...given: Parameters<typeof retry>) {
+      await past;
+      await retry(...given);
+    },
+  });
+  Object.assign(store.runs, {
+    async pastDeadline(nowMs: number) {
+      const found = await pastDeadline(nowMs);
+      if (found.length > 0) setImmediate(markPast);
+      return found;
+    },
+  });
+  const runId = await create('flaky');
+  expect(await finished(runId)).toMatchObject({
+    status: 'failed',
+    reason: 'timeout',
+    steps: [{ attempt: 2, status: 'skipped', started_at: null }],
+  });
+  expect(await messages(runId)).toEqual(['tried']);
+});
+
+test('a run that waits for an approval, or whose steps wait for slots, is cancelled without any of them', async () => {
+  const jobs = {
+    hold,
+    gated: steps(
+      { steps: [{ id: 'ok', approval: { text: 'Go?' } }, script('ship', { needs: ['ok'] })] },
+      { ship: 'true' },
+    ),
+    wide: steps(
+      {
+        steps: [
+          { id: 'ok', approval: { text: 'Go?' } },
+          script('a', { needs: ['ok'] }),
+          script('b', { needs: ['ok'] }),
+        ],
+      },
+      { a: 'echo a', b: 'echo b' },
+    ),
+  };
+  const opened = await openEngine(dataFolder(), { jobs, limits: { globalConcurrency: 1 } });
+  const { create, engine, messages, store, when } = opened;
+  const [gated, wide] = [await create('gated'), await create('wide')];
+  const isGated = (run: Run) => byId(run).ok?.status === 'waiting_approval';
+  for (const runId of [gated, wide]) await when(runId, isGated);
+  const holder = await holds(opened);
+  await engine.approve(wide, { step_id: 'ok', decision: 'approve' }, caller);
+  expect(await engine.cancel(gated)).toEqual({ status: 'cancelled' });
+  expect(byId((await store.runs.get(gated)) ?? missing())).toMatchObject({
+    ok: { status: 'cancelled', reason: null },
+    ship: { status: 'skipped', reason: 'run_ended' },
+  });
+  expect(await engine.cancel(wide)).toEqual({ status: 'cancelled' });
+  const run = (await store.runs.get(wide)) ?? missing();
+  expect(run).toMatchObject({ status: 'cancelled', termination: null });
+  expect(byId(run)).toMatchObject({ a: { status: 'skipped' }, b: { status: 'skipped', reason: 'run_ended' } });
+  expect(await engine.cancel(holder)).toEqual({ status: 'cancelled' });
+  expect(await messages(wide)).toEqual([]);
+  expect(engine.queue()).toMatchObject({ running: 0, depth: 0 });
+});
+
+test('a cancel goes down a chain of sub-runs to one that is pending', async () => {
+  const jobs = {
+    hold,
+    leaf: bash('echo never'),
+    middle: steps({
+      steps: [
+        { id: 'ok', approval: { text: 'Go?' } },
+        { id: 'sub', job: 'leaf', needs: ['ok'] },
+      ],
+    }),
+    top: steps({ steps: [{ id: 'sub', job: 'middle' }] }),
+  };
+  const opened = await openEngine(dataFolder(), { jobs, limits: { globalConcurrency: 1 } });
+  const { create, engine, finished, store, when } = opened;
+  const top = await create('top');
+  const middle = (await when(top, (run) => run.steps[0]?.child_run_id !== null)).steps[0]?.child_run_id ?? '';
+  await when(middle, (run) => byId(run).ok?.status === 'waiting_approval');
+  const holder = await holds(opened);
+  await engine.approve(middle, { step_id: 'ok', decision: 'approve' }, caller);
+  const leaf = byId(await when(middle, (run) => byId(run).sub?.child_run_id !== null)).sub?.child_run_id ?? '';
+  expect(await store.runs.get(leaf)).toMatchObject({ status: 'pending' });
+  expect(await engine.cancel(top)).toEqual({ status: 'cancelled' });
+  for (const runId of [middle, leaf]) expect(await finished(runId)).toMatchObject({ status: 'cancelled' });
+  expect(await store.runs.get(leaf)).toMatchObject({ started_at: null });
+  await engine.cancel(holder);
+});
+
+test('what is to be cancelled by the time a server starts is cancelled by it: running, waiting, between attempts, gated', async () => {
+  const jobs = {
+    hold,
+    quick: bash('echo never'),
+    flaky: bash('echo tried; exit 1', { retry: { limit: 3, backoff: 'fixed', delay: '1s' } }),
+    gated: steps({ steps: [{ id: 'ok', approval: { text: 'Go?' } }] }),
+    parent: steps({ steps: [{ id: 'sub', job: 'gated' }] }),
+  };
+  const root = dataFolder();
+  const opened = await openEngine(root, { jobs, limits: { globalConcurrency: 1 } });
+  const gated = await opened.create('gated');
+  const parent = await opened.create('parent');
+  const child = (await opened.when(parent, (run) => run.steps[0]?.child_run_id !== null)).steps[0]?.child_run_id ?? '';
+  const flaky = await opened.create('flaky');
+  await opened.when(flaky, (run) => run.steps[0]?.attempt === 2);
+  const holder = await holds(opened);
+  const pending = [await opened.create('quick'), await opened.create('quick')];
+  const other = await opened.create('quick');
+  await opened.close();
+  expect(processesWith(nap)).not.toEqual([]);
+  await requestCancels(root, [gated, parent, flaky, holder, ...pending]);
+
+  const next = await openEngine(root, { limits: { globalConcurrency: 1 } });
+  for (const runId of [gated, parent, child, flaky, holder, ...pending]) {
+    expect(await next.finished(runId)).toMatchObject({ status: 'cancelled' });
+  }
+  expect(await next.store.runs.get(holder)).toMatchObject({
+    termination: { remaining: 0, signals: [{ signal: 'TERM' }] },
+  });
+  for (const runId of pending) {
+    expect(await next.store.runs.get(runId)).toMatchObject({ started_at: null });
+    expect(await next.messages(runId)).toEqual([]);
+  }
+  expect(processesWith(nap)).toEqual([]);
+  expect(await next.finished(other)).toMatchObject({ status: 'success' });
+});
+
+test('the intent that another process writes is acted on: of a running run within a second, of one that waits at its turn', async () => {
+  const jobs = { hold, quick: bash('echo never') };
+  const opened = await openEngine(dataFolder(), { jobs, limits: { globalConcurrency: 1 } });
+  const holder = await holds(opened);
+  const pending = await opened.create('quick');
+  const { store } = opened;
+  for (const runId of [pending, holder]) {
+    await store.db.transact((tx) => store.runs.requestCancel(tx, runId, Date.now()));
+  }
+  expect(await opened.finished(holder)).toMatchObject({ status: 'cancelled', termination: { remaining: 0 } });
+  expect(await opened.finished(pending)).toMatchObject({ status: 'cancelled', started_at: null });
+});
+
+test('thirty stubborn runs that are cancelled at once leave nothing alive, each with its proof and its ladder', async () => {
+  const command = `sleep 8012.${process.pid}`;
+  const stubborn = `trap "" TERM; (setsid ${command} &); echo held; while :; do ${command} || true; done`;
+  const jobs = {
+    stubborn: steps({ cancel: { grace: '1s' }, steps: [script('dig')] }, { dig: stubborn }),
+  };
+  const opened = await openEngine(dataFolder(), { jobs, limits: { globalConcurrency: 30 } });
+  const { create, engine, messages, store } = opened;
+  const runIds = await Promise.all(Array.from({ length: 30 }, () => create('stubborn')));
+  for (const runId of runIds) await expect.poll(() => messages(runId)).toEqual(['held']);
+  const answers = await Promise.all(runIds.map((runId) => engine.cancel(runId)));
+  expect(answers.filter(({ status }) => status === 'cancelled')).toHaveLength(30);
+  expect(processesWith(command)).toEqual([]);
+  for (const runId of runIds) {
+    const run = (await store.runs.get(runId)) ?? missing();
+    expect(run).toMatchObject({ status: 'cancelled', reason: null });
+    expect(run.termination).toMatchObject({ remaining: 0, signals: [{ signal: 'TERM' }, { signal: 'KILL' }] });
+    expect(byId(run).dig).toMatchObject({ status: 'cancelled', termination: run.termination });
+    const events = await store.journal.read({ afterId: 0, runId, limit: 100 });
+    const told = events.filter(({ type }) => ['run.cancelling', 'step.finished', 'run.finished'].includes(type));
+    expect(told).toMatchObject([
+      { type: 'run.cancelling', data: { status: 'running' } },
+      {
+        type: 'run.cancelling',
+        data: { signal: 'TERM', step_id: 'dig', message: expect.stringMatching(/^sent TERM to \d+ processes$/) },
+      },
+      {
+        type: 'run.cancelling',
+        data: { signal: 'KILL', step_id: 'dig', message: expect.stringMatching(/^sent KILL to \d+ process(es)?$/) },
+      },
+      { type: 'step.finished', data: { status: 'cancelled' } },
+      { type: 'run.finished', data: { status: 'cancelled' } },
+    ]);
+  }
+  expect(engine.queue()).toMatchObject({ running: 0, depth: 0 });
+});
+
+function missing(): never {
+  throw new Error('there is no such run');
+}

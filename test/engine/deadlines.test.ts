@@ -1,0 +1,258 @@
+// Time that a run, a step or a wait may take: it ends what is over it, whatever that is doing, over restarts too.
+
+import { expect, test } from 'vitest';
+import { bash } from '../support/jobs.ts';
+import { processesWith } from '../support/processes.ts';
+import { caller, dataFolder, openEngine } from './an-engine.ts';
+import { byId, script, steps } from './step-jobs.ts';
+
+const nap = `sleep 8010.${process.pid}`;
+
+/** A clock that a test may put forward. */
+function movableClock() {
+  let aheadMs = 0;
+  return {
+    now: () => Date.now() + aheadMs,
+    forward(ms: number) {
+      aheadMs += ms;
+    },
+  };
+}
+
+test('timeouts.run ends the step that runs by the ladder, and the rest never has its turn', async () => {
+  const jobs = {
+    long: steps(
+      {
+        timeouts: { run: '700ms' },
+        cancel: { grace: '200ms' },
+        steps: [
+          script('first'),
+          script('slow', { needs: ['first'] }),
+          script('after', { needs: ['slow'] }),
+          script('clean', { needs: ['after'], always: true }),
+        ],
+      },
+      { first: 'true', slow: `trap "" TERM; while :; do ${nap} || true; done`, after: 'true', clean: 'echo cleaned' },
+    ),
+  };
+  const { create, finished, messages, store } = await openEngine(dataFolder(), { jobs });
+  const runId = await create('long');
+  const run = await finished(runId);
+  expect(run).toMatchObject({
+    status: 'failed',
+    reason: 'timeout',
+    error: { message: 'the run did not end within 700ms', step_id: 'slow' },
+    termination: { signals: [{ signal: 'TERM' }, { signal: 'KILL' }], remaining: 0 },
+  });
+  expect(byId(run)).toMatchObject({
+    first: { status: 'success' },
+    slow: { status: 'failed', reason: 'timeout', message: 'the run did not end within 700ms' },
+    after: { status: 'skipped', reason: 'run_ended', message: 'the run ended before its turn' },
+    clean: { status: 'skipped', reason: 'run_ended' },
+  });
+  expect(processesWith(nap)).toEqual([]);
+  expect(await messages(runId)).toEqual([]);
+  const ladder = (await store.journal.read({ afterId: 0, runId, limit: 100 })).flatMap((entry) =>
+    entry.type === 'run.cancelling' ? [entry.data] : [],
+  );
+  expect(ladder).toMatchObject([
+    { signal: 'TERM', step_id: 'slow' },
+    { signal: 'KILL', step_id: 'slow' },
+  ]);
+});
+
+test('the time of a run goes on while its steps wait for a slot or for their next attempt', async () => {
+  const limit = { timeouts: { run: '600ms' } };
+  const jobs = {
+    hold: bash(nap),
+    queued: steps(
+      { ...limit, steps: [{ id: 'ok', approval: { text: 'Go?' } }, script('work', { needs: ['ok'] })] },
+      { work: 'true' },
+    ),
+    flaky: bash('exit 1', { ...limit, retry: { limit: 3, backoff: 'fixed', delay: '1h' } }),
+  };
+  const opened = await openEngine(dataFolder(), { jobs, limits: { globalConcurrency: 1 } });
+  const { create, engine, finished, when } = opened;
+  const flaky = await finished(await create('flaky'));
+  expect(flaky).toMatchObject({
+    status: 'failed',
+    reason: 'timeout',
+    attempt: 2,
+    error: { message: 'did not end within 600ms' },
+    steps: [{ status: 'skipped', reason: 'run_ended', attempt: 2 }],
+  });
+
+  const queued = await create('queued');
+  await when(queued, (run) => byId(run).ok?.status === 'waiting_approval');
+  const holder = await create('hold');
+  await engine.approve(queued, { step_id: 'ok', decision: 'approve' }, caller);
+  const run = await finished(queued);
+  expect(run).toMatchObject({ status: 'failed', reason: 'timeout' });
+  expect(byId(run)).toMatchObject({ work: { status: 'skipped', reason: 'run_ended', started_at: null } });
+  expect(engine.queue()).toMatchObject({ running: 1, depth: 0 });
+  await engine.cancel(holder);
+  expect(engine.queue()).toMatchObject({ running: 0 });
+});
+
+test('a step past its timeout is tried again as its retry says, and the last attempt fails the run', async () => {
+  const jobs = {
+    slow: steps(
+      { steps: [script('slow', { timeout: '250ms', retry: { limit: 1, backoff: 'fixed', delay: '10ms' } })] },
+      { slow: `echo "attempt $FLWD_ATTEMPT"; ${nap}` },
+    ),
+    heals: steps(
+      {
+        steps: [
+          script('slow', { timeout: '400ms', retry: { limit: 3, backoff: 'fixed', delay: '10ms' } }),
+          script('next', { needs: ['slow'] }),
+        ],
+      },
+      { slow: `[ "$FLWD_ATTEMPT" = 2 ] || ${nap}`, next: 'true' },
+    ),
+  };
+  const { create, finished, messages, store } = await openEngine(dataFolder(), { jobs });
+  const runId = await create('slow');
+  expect(await finished(runId)).toMatchObject({
+    status: 'failed',
+    reason: 'timeout',
+    attempt: 2,
+    error: { step_id: 'slow', message: 'did not end within 250ms' },
+  });
+  expect(await store.runs.attempts(runId)).toMatchObject([
+    { attempt: 1, status: 'failed', reason: 'timeout', termination: { remaining: 0 } },
+    { attempt: 2, status: 'failed', reason: 'timeout', termination: { remaining: 0 } },
+  ]);
+  expect(await messages(runId)).toEqual(['attempt 1', 'attempt 2']);
+  const heals = await finished(await create('heals'));
+  expect(heals).toMatchObject({ status: 'success', attempt: 2 });
+  expect(processesWith(nap)).toEqual([]);
+});
+
+test('an approval past its timeout fails, and what does not depend on it goes on', async () => {
+  const jobs = {
+    gated: steps(
+      {
+        steps: [
+          { id: 'ok', approval: { text: 'Go?' }, timeout: '300ms' },
+          script('ship', { needs: ['ok'] }),
+          script('other'),
+        ],
+      },
+      { ship: 'true', other: 'sleep 0.6; echo done' },
+    ),
+  };
+  const { create, engine, finished, messages } = await openEngine(dataFolder(), { jobs });
+  const runId = await create('gated');
+  const run = await finished(runId);
+  expect(run).toMatchObject({ status: 'failed', reason: 'timeout', error: { step_id: 'ok' } });
+  expect(byId(run)).toMatchObject({
+    ok: { status: 'failed', reason: 'timeout', message: 'did not end within 300ms', approval: null },
+    ship: { status: 'skipped', reason: 'upstream_failed' },
+    other: { status: 'success' },
+  });
+  expect(await messages(runId)).toEqual(['done']);
+  await expect(engine.approve(runId, { step_id: 'ok', decision: 'approve' }, caller)).rejects.toMatchObject({
+    slug: 'approval-not-pending',
+  });
+});
+
+test('a sub-run that takes longer than its step may is cancelled, and the step has timed out', async () => {
+  const jobs = {
+    child: bash(`echo started; ${nap}`, { cancel: { grace: '200ms' } }),
+    parent: steps({ steps: [{ id: 'sub', job: 'child', timeout: '600ms' }] }),
+  };
+  const { create, finished, store } = await openEngine(dataFolder(), { jobs });
+  const run = await finished(await create('parent'));
+  expect(run).toMatchObject({
+    status: 'failed',
+    reason: 'timeout',
+    error: { step_id: 'sub', message: 'did not end within 600ms' },
+  });
+  expect(await store.runs.get(run.steps[0]?.child_run_id ?? '')).toMatchObject({
+    status: 'cancelled',
+    termination: { remaining: 0 },
+  });
+  expect(processesWith(nap)).toEqual([]);
+});
+
+test('deadlines that pass while no server is there are kept by the next: of runs, steps, approvals and sub-runs', async () => {
+  const clock = movableClock();
+  const jobs = {
+    ofRun: bash(`echo held; ${nap}`, { timeouts: { run: '1h' } }),
+    ofStep: steps({ steps: [script('work', { timeout: '1h' })] }, { work: `echo held; ${nap}` }),
+    ofApproval: steps({ steps: [{ id: 'ok', approval: { text: 'Go?' }, timeout: '1h' }] }),
+    child: bash(`echo held; ${nap}`),
+    ofChild: steps({ steps: [{ id: 'sub', job: 'child', timeout: '1h' }] }),
+    patient: bash('echo held; until [ -e go ]; do sleep 0.05; done', { timeouts: { run: '3h' } }),
+  };
+  const root = dataFolder();
+  const first = await openEngine(root, { jobs, clock, limits: { globalConcurrency: 10 } });
+  const held = [await first.create('ofRun'), await first.create('ofStep')];
+  for (const runId of held) await expect.poll(() => first.messages(runId)).toEqual(['held']);
+  const gate = await first.create('ofApproval');
+  await first.when(gate, (run) => run.steps[0]?.status === 'waiting_approval');
+  const parent = await first.create('ofChild');
+  const withChild = await first.when(parent, (run) => run.steps[0]?.child_run_id !== null);
+  const childId = withChild.steps[0]?.child_run_id ?? '';
+  await expect.poll(() => first.messages(childId)).toEqual(['held']);
+  const patient = await first.create('patient');
+  await expect.poll(() => first.messages(patient)).toEqual(['held']);
+  await first.close();
+  expect(processesWith(nap)).not.toEqual([]);
+
+  clock.forward(2 * 3_600_000);
+  const next = await openEngine(root, { clock });
+  for (const runId of [...held, gate, parent]) {
+    expect(await next.finished(runId)).toMatchObject({ status: 'failed', reason: 'timeout' });
+  }
+  expect(await next.finished(childId)).toMatchObject({ status: 'cancelled', termination: { remaining: 0 } });
+  expect(processesWith(nap)).toEqual([]);
+  expect(await next.store.runs.get(patient)).toMatchObject({ status: 'running' });
+  await next.engine.cancel(patient);
+});
+
+test('a run whose conductor does not answer is ended by the reaper, and gives back its slot and its place', async () => {
+  const clock = movableClock();
+  const jobs = {
+    stuck: steps(
+      {
+        timeouts: { run: '400ms' },
+        cancel: { grace: '100ms' },
+        concurrency: { limit: 1 },
+        steps: [script('work'), script('after', { needs: ['work'] })],
+      },
+      { work: `echo held; ${nap}`, after: 'true' },
+    ),
+  };
+  const { create, engine, finished, store } = await openEngine(dataFolder(), { jobs, clock });
+  // What its script prints is never stored, nor refused.
+  const { openWriter } = store.logs;
+  const hang = () => new Promise<never>(() => undefined);
+  let isHeld = false;
+  Object.assign(store.logs, {
+    async openWriter(o: Parameters<typeof openWriter>[0]) {
+      const writer = await openWriter(o);
+      if (isHeld) return writer;
+      isHeld = true;
+      return { ...writer, append: hang, release: hang, close: hang };
+    },
+  });
+  const runId = await create('stuck');
+  await expect.poll(() => processesWith(nap)).not.toEqual([]);
+  await expect.poll(() => processesWith(nap)).toEqual([]);
+  expect(await store.runs.get(runId)).toMatchObject({ status: 'running' });
+
+  clock.forward(60_000);
+  const run = await finished(runId);
+  expect(run).toMatchObject({
+    status: 'failed',
+    reason: 'timeout',
+    error: { message: 'did not end in time, and what attended to it did not answer' },
+  });
+  expect(byId(run)).toMatchObject({
+    work: { status: 'failed', reason: 'timeout' },
+    after: { status: 'skipped', reason: 'run_ended' },
+  });
+  expect(engine.queue()).toMatchObject({ running: 0 });
+  expect(await finished(await create('stuck'))).toMatchObject({ started_at: expect.stringMatching(/^2/) });
+});

@@ -1,0 +1,185 @@
+// Running again what has ended: what is carried over, what may have changed meanwhile, and what is gone.
+
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { bash, writeJob } from '../support/jobs.ts';
+import { caller, dataFolder, type Opened, openEngine } from './an-engine.ts';
+import { byId, script, steps } from './step-jobs.ts';
+
+const secretArgs = {
+  argspec: {
+    type: 'object',
+    properties: { token: { type: 'string', format: 'secret' }, ok: { type: 'boolean', default: false } },
+  },
+};
+const two = steps(
+  { ...secretArgs, steps: [script('build'), script('test', { needs: ['build'] })] },
+  { build: 'echo built; echo one > image', test: '[ "$ok" = true ] || exit 1; cat image' },
+);
+
+async function again(
+  { engine, finished }: Opened,
+  runId: string,
+  request: Parameters<Opened['engine']['rerun']>[1] = {},
+) {
+  return finished((await engine.rerun(runId, request, caller)).runId);
+}
+
+test('a run that has not ended is not run again, and neither is one that is not there', async () => {
+  const { create, engine } = await openEngine(dataFolder(), { jobs: { hold: bash('sleep 8014') } });
+  const runId = await create('hold');
+  await expect(engine.rerun(runId, {}, caller)).rejects.toMatchObject({ slug: 'run-not-finished' });
+  await engine.cancel(runId);
+  await expect(engine.rerun('run_01HX0000000000000000000000', {}, caller)).rejects.toMatchObject({
+    slug: 'run-not-found',
+  });
+});
+
+test('without its workspace a run cannot be run again from its middle, and from its start it can', async () => {
+  const root = dataFolder();
+  const opened = await openEngine(root, { jobs: { two } });
+  const runId = await opened.create('two');
+  await opened.finished(runId);
+  rmSync(join(root, 'data', 'runs', runId), { recursive: true });
+  await expect(opened.engine.rerun(runId, { from: 'failed' }, caller)).rejects.toMatchObject({
+    slug: 'workspace-expired',
+    message: `The workspace of '${runId}' is not kept any more.`,
+  });
+  expect(await again(opened, runId, { args: { ok: true } })).toMatchObject({ status: 'success', rerun_of: runId });
+});
+
+test('a run is run again as it was, or as the job is now where that is asked for', async () => {
+  const root = dataFolder();
+  const first = await openEngine(root, { jobs: { job: bash('echo old') } });
+  const runId = await first.create('job');
+  const old = await first.finished(runId);
+  await first.close();
+  await writeJob(join(root, 'jobs', 'job'), bash('echo new'));
+
+  const opened = await openEngine(root);
+  const same = await again(opened, runId);
+  expect(same.source.revision).toBe(old.source.revision);
+  expect(await opened.messages(same.run_id)).toEqual(['old']);
+  const latest = await again(opened, runId, { revision: 'latest' });
+  expect(latest.source.revision).not.toBe(old.source.revision);
+  expect(await opened.messages(latest.run_id)).toEqual(['new']);
+  rmSync(join(root, 'data', 'snapshots', old.source.revision), { recursive: true });
+  await expect(opened.engine.rerun(runId, {}, caller)).rejects.toMatchObject({ slug: 'revision-expired' });
+  expect(await again(opened, runId, { revision: 'latest' })).toMatchObject({ status: 'success' });
+});
+
+test('a step that the job does not have, and arguments that do not fit, are told by name', async () => {
+  const opened = await openEngine(dataFolder(), { jobs: { two } });
+  const runId = await opened.create('two');
+  await opened.finished(runId);
+  await expect(opened.engine.rerun(runId, { from: { step: 'ship' } }, caller)).rejects.toMatchObject({
+    slug: 'validation-error',
+    members: { errors: [{ pointer: '/from/step', message: "the job has no step 'ship'" }] },
+  });
+  await expect(opened.engine.rerun(runId, { args: { ok: 'yes' } }, caller)).rejects.toMatchObject({
+    slug: 'validation-error',
+  });
+});
+
+test('secret arguments go over to the run that is run again, and stay redacted there', async () => {
+  const root = dataFolder();
+  const reads = 'echo "token $(cat "$FLWD_SECRETS_DIR/token") $ok"';
+  const opened = await openEngine(root, { jobs: { reads: bash(reads, secretArgs) } });
+  const runId = await opened.create('reads', { token: 'hunter2-secret', ok: true });
+  await opened.finished(runId);
+  await opened.close();
+  const next = await openEngine(root);
+  const run = await again(next, runId, { args: { ok: false } });
+  expect(run).toMatchObject({ status: 'success', args: { token: '[redacted]', ok: false } });
+  expect(await next.messages(run.run_id)).toEqual(['token [redacted] false']);
+  const other = await again(next, run.run_id, { args: { token: 'another-secret' } });
+  expect(await next.messages(other.run_id)).toEqual(['token [redacted] false']);
+});
+
+test('an output that holds a secret is redacted for readers and whole for later steps, after restarts and reruns too', async () => {
+  const root = dataFolder();
+  const jobs = {
+    sealed: steps(
+      {
+        ...secretArgs,
+        steps: [
+          script('login', { matrix: { n: [1, 2] } }),
+          { id: 'gate', approval: { text: 'Go?' }, needs: ['login'] },
+          script('use', { needs: ['gate'] }),
+        ],
+      },
+      {
+        login: 'flwd_output session "sid=$(cat "$FLWD_SECRETS_DIR/token")-$FLWD_MATRIX_N"',
+        use: 'echo "$FLWD_STEP_LOGIN_SESSION" | wc -c; [ "$ok" = true ]; echo "got $FLWD_STEP_LOGIN_SESSION"',
+      },
+    ),
+  };
+  const raw = '["sid=hunter2-secret-1","sid=hunter2-secret-2"]';
+  const shown = '["sid=[redacted]-1","sid=[redacted]-2"]';
+  const opened = await openEngine(root, { jobs });
+  const runId = await opened.create('sealed', { token: 'hunter2-secret' });
+  const gated = await opened.when(runId, (run) => byId(run).gate?.status === 'waiting_approval');
+  expect(byId(gated)).toMatchObject({
+    login: { outputs: { session: shown } },
+    'login[n=1]': { outputs: { session: 'sid=[redacted]-1' } },
+  });
+  await opened.close();
+
+  const next = await openEngine(root);
+  const approve = { step_id: 'gate', decision: 'approve' } as const;
+  await expect.poll(() => next.engine.approve(runId, approve, caller).then(() => 'done', String)).toBe('done');
+  expect(await next.finished(runId)).toMatchObject({ status: 'failed', error: { step_id: 'use' } });
+  expect((await next.messages(runId))[0]).toBe(String(raw.length + 1));
+  const second = await again(next, runId, { from: 'failed', args: { ok: true } });
+  expect(second).toMatchObject({ status: 'success' });
+  expect(byId(second).login).toMatchObject({ outputs: { session: shown } });
+  expect(await next.messages(second.run_id)).toEqual([String(raw.length + 1), `got ${shown}`]);
+  expect(JSON.stringify(second)).not.toContain('hunter2');
+});
+
+test('from a step of a job with a matrix: what comes before it is kept, the instances are made anew', async () => {
+  const jobs = {
+    fan: steps(
+      {
+        steps: [
+          script('list'),
+          script('m', { needs: ['list'], foreach: 'steps.list.outputs.items' }),
+          script('sum', { needs: ['m'] }),
+        ],
+      },
+      {
+        list: 'echo listed; printf "items<<E\\nx\\ny\\nE\\n" > "$FLWD_OUTPUT_FILE"',
+        m: 'echo "on $FLWD_ITEM"; flwd_output item "$FLWD_ITEM"',
+        sum: 'echo "$FLWD_STEP_M_ITEM"',
+      },
+    ),
+  };
+  const opened = await openEngine(dataFolder(), { jobs });
+  const runId = await opened.create('fan');
+  expect(await opened.finished(runId)).toMatchObject({ status: 'success' });
+  const fromMatrix = await again(opened, runId, { from: { step: 'm' } });
+  expect(fromMatrix.steps.map(({ step_id, status }) => [step_id, status])).toEqual([
+    ['list', 'success'],
+    ['m', 'success'],
+    ['sum', 'success'],
+    ['m[0]', 'success'],
+    ['m[1]', 'success'],
+  ]);
+  expect((await opened.messages(fromMatrix.run_id)).toSorted()).toEqual(['["x","y"]', 'on x', 'on y']);
+  const fromSum = await again(opened, fromMatrix.run_id, { from: { step: 'sum' } });
+  expect(fromSum).toMatchObject({ status: 'success' });
+  expect(await opened.messages(fromSum.run_id)).toEqual(['["x","y"]']);
+  expect(fromSum.steps).toHaveLength(5);
+});
+
+test('a run that its caller had tightened is as tight when it is run again', async () => {
+  const loose = bash('echo ran', { security_profile: 'permissive' });
+  const opened = await openEngine(dataFolder(), { jobs: { loose } });
+  const runId = await opened.create('loose', {}, { security_profile: 'secure' });
+  expect(await opened.finished(runId)).toMatchObject({ security: { profile: 'secure' } });
+  expect(await again(opened, runId)).toMatchObject({ security: { profile: 'secure' } });
+  const open = await opened.create('loose');
+  await opened.finished(open);
+  expect(await again(opened, open)).toMatchObject({ security: { profile: 'permissive' } });
+});

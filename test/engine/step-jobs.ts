@@ -1,0 +1,22 @@
+// Jobs of several steps for tests, and what their runs show of them.
+
+import type { Run, Step } from '../../src/domain/run.ts';
+import type { JobFiles } from '../support/jobs.ts';
+
+/** A job whose steps run scripts of these names. */
+export function steps(
+  config: Readonly<Record<string, unknown>>,
+  scripts: Readonly<Record<string, string>> = {},
+): JobFiles {
+  const files = Object.entries(scripts).map(([name, text]) => [`${name}.sh`, `#!/usr/bin/env bash\n${text}\n`]);
+  return { 'config.yaml': JSON.stringify(config), ...Object.fromEntries(files) };
+}
+
+/** A step that runs the script of its name. */
+export function script(id: string, more: object = {}): object {
+  return { id, script: `./${id}.sh`, ...more };
+}
+
+export function byId(run: Run): Record<string, Step> {
+  return Object.fromEntries(run.steps.map((step) => [step.step_id, step]));
+}
