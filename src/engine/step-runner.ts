@@ -75,12 +75,14 @@ export function createStepRunner(o: {
   const { store, clock } = context;
   const attempts = new Map<Place, Attempt>();
   const queued = new Set<Place>();
+  /** Between two attempts; without a timer until the next one is in the database. */
+  const delayed = new Set<Place>();
   const timers = new Map<Place, NodeJS.Timeout>();
 
   function begin(place: Place, turn: Turn, takeSlot = requestSlot): void {
-    // At once: a cancel that comes while the turn is written must find it waiting. What follows is written behind the turn.
     if (place.notBeforeMs !== null && place.notBeforeMs > clock.now()) {
-      waitUntil(place);
+      delayed.add(place);
+      turn.after.push(() => waitUntil(place));
       return;
     }
     const { kind } = state.stepOf(place).action;
@@ -113,11 +115,12 @@ export function createStepRunner(o: {
     turn.after.push(() => attend(place, slot, 'launch'));
   }
 
-  /** Between two attempts. */
   function waitUntil(place: Place): void {
+    if (!delayed.has(place)) return;
     const leftMs = (place.notBeforeMs ?? 0) - clock.now();
     const timer = setTimeout(() => {
       timers.delete(place);
+      delayed.delete(place);
       const turn = newTurn();
       begin(place, turn);
       watch(o.complete(turn));
@@ -195,8 +198,9 @@ export function createStepRunner(o: {
       if (place.childRunId !== null) around.children.cancel(place.childRunId);
       return 'interrupted';
     }
+    const isDelayed = delayed.delete(place);
     clearTimeout(timers.get(place));
-    const isDelayed = timers.delete(place);
+    timers.delete(place);
     const isQueued = queued.delete(place);
     if (isQueued) around.withdrawSlot(run.run_id, place.n);
     return isDelayed || isQueued ? 'waiting' : 'untouched';
@@ -216,6 +220,7 @@ export function createStepRunner(o: {
     interrupt,
     placeOf,
     withdraw() {
+      delayed.clear();
       for (const timer of timers.values()) clearTimeout(timer);
       for (const place of queued) around.withdrawSlot(run.run_id, place.n);
     },
