@@ -10,11 +10,12 @@ import type { Decision as Approval } from '../domain/run.ts';
 import { createRedactor } from '../exec/redact.ts';
 import { type WorkspaceWatch, watchWorkspace } from '../exec/workspace-size.ts';
 import { outlast } from '../lib/shortage.ts';
-import { formatDuration } from '../lib/units.ts';
 import type { NewArtifact } from '../store/artifacts.ts';
 import type { Transaction } from '../store/database.ts';
 import { isStorageFault } from '../store/storage-fault.ts';
+import { endingOfApproval } from './approval.ts';
 import { cancelled, type Interruption, type Outcome } from './attempt.ts';
+import { runOverdue, stepOverdue } from './overdue.ts';
 import { hasEnded, type Place } from './places.ts';
 import { createRunArtifacts } from './run-artifacts.ts';
 import type { ConductContext, ConductSource, Surroundings } from './run-context.ts';
@@ -101,7 +102,8 @@ export function conduct(source: ConductSource, context: ConductContext, around: 
     patiently,
     detaching: detaching.signal,
     settle,
-    overdue: (place) => runOverdue() ?? stepOverdue(place),
+    overdue: (place) =>
+      runOverdue(job, deadlineAtMs, clock.now()) ?? stepOverdue(place, state.stepOf(place), clock.now()),
     complete,
     watch,
   });
@@ -236,18 +238,6 @@ export function conduct(source: ConductSource, context: ConductContext, around: 
     });
   }
 
-  function runOverdue(): Interruption | undefined {
-    if (deadlineAtMs === null || deadlineAtMs > clock.now()) return undefined;
-    const message = `did not end within ${formatDuration(job.timeouts.runMs ?? 0)}`;
-    return { status: 'failed', reason: 'timeout', message: isSingle ? message : `the run ${message}` };
-  }
-
-  function stepOverdue(place: Place): Interruption | undefined {
-    if (place.deadlineAtMs === null || place.deadlineAtMs > clock.now()) return undefined;
-    const message = `did not end within ${formatDuration(state.stepOf(place).timeoutMs ?? 0)}`;
-    return { status: 'failed', reason: 'timeout', message };
-  }
-
   function abort(why: Interruption): void {
     if (aborting || isOver || !isAttending || detaching.signal.aborted) return;
     aborting = why;
@@ -358,28 +348,20 @@ export function conduct(source: ConductSource, context: ConductContext, around: 
       if (place?.status !== 'waiting_approval' || isOver) {
         throw new Problem('approval-not-pending', `The step '${stepId}' of the run does not wait for an approval.`);
       }
-      const { action } = state.stepOf(place);
-      if (action.kind === 'approval' && action.by && !action.by.includes(approval.by)) {
-        throw new Problem(
-          'permission-denied',
-          `The step '${stepId}' asks for the approval of ${action.by.join(', ')}.`,
-        );
-      }
       const turn = newTurn();
-      const denied = { status: 'failed', reason: 'approval_denied', message: `denied by ${approval.by}` } as const;
-      const approved = { status: 'success', reason: null, message: `approved by ${approval.by}` } as const;
-      end(place, { ...nothingDone, ...(approval.decision === 'approve' ? approved : denied) }, turn, approval);
+      end(place, endingOfApproval(state.stepOf(place), approval), turn, approval);
       const completed = complete(turn);
       watch(completed);
       await completed;
     },
     enforceDeadlines() {
       if (!isAttending) return;
-      const why = runOverdue();
+      const nowMs = clock.now();
+      const why = runOverdue(job, deadlineAtMs, nowMs);
       if (why) return abort(why);
       const turn = newTurn();
       for (const place of state.places) {
-        const late = hasEnded(place) ? undefined : stepOverdue(place);
+        const late = hasEnded(place) ? undefined : stepOverdue(place, state.stepOf(place), nowMs);
         if (late) interrupt(place, late, turn);
       }
       if (turn.changes.length > 0) watch(complete(turn));
