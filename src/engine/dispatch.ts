@@ -105,6 +105,8 @@ export function createDispatcher(o: {
   let isOpen = false;
   let isStopping = false;
   let isWoken = false;
+  /** The database has just refused a claim. */
+  let isPaused = false;
 
   function depth(): number {
     return pendingCount + promised;
@@ -143,7 +145,7 @@ export function createDispatcher(o: {
 
   /** One pass a turn of the event loop, however many have woken it. */
   function wake(): void {
-    if (isStopping || !isOpen || isWoken || queue.size === 0) return;
+    if (isStopping || !isOpen || isPaused || isWoken || queue.size === 0) return;
     isWoken = true;
     setImmediate(() => {
       isWoken = false;
@@ -152,7 +154,7 @@ export function createDispatcher(o: {
   }
 
   function pass(): void {
-    if (isStopping) return;
+    if (isStopping || isPaused) return;
     while (slots.free > 0) {
       const item = queue.take(isBlocked);
       if (!item) break;
@@ -183,8 +185,20 @@ export function createDispatcher(o: {
       hold.release();
       if (error instanceof Superseded || isStopping) return;
       if (!isStorageFault(error)) return o.setAside(item.id, error).catch((reason: unknown) => report(reason));
-      setTimeout(() => enqueueRun(item, found), againMs).unref();
+      pause();
+      enqueueRun(item, found);
     }
+  }
+
+  /** What was refused keeps its place in the queue meanwhile. */
+  function pause(): void {
+    if (isPaused) return;
+    isPaused = true;
+    const goOn = (): void => {
+      isPaused = false;
+      wake();
+    };
+    setTimeout(goOn, againMs).unref();
   }
 
   function report(error: unknown): void {
