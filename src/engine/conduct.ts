@@ -63,7 +63,7 @@ export function conduct(source: ConductSource, context: ConductContext, around: 
   const { promise: finished, resolve: markFinished } = Promise.withResolvers<void>();
   let { deadlineAtMs } = source;
   let aborting: Interruption | undefined;
-  /** Something was ended, or kept from its turn, by it. */
+  /** Something was ended, or kept from its turn, by `aborting`. */
   let hasAborted = false;
   let isOver = false;
   let workspaceWatch: WorkspaceWatch | undefined;
@@ -211,13 +211,14 @@ export function conduct(source: ConductSource, context: ConductContext, around: 
 
   /** One place is to end, because of its time or the run's. */
   function interrupt(place: Place, why: Interruption, turn: Turn): void {
+    const isOfRun = why === aborting;
     if (place.status === 'waiting_approval') {
-      hasAborted = true;
+      hasAborted ||= isOfRun;
       end(place, { ...nothingDone, ...why }, turn);
       return;
     }
     const what = runner.interrupt(place, why);
-    if (what === 'interrupted') hasAborted = true;
+    if (what === 'interrupted') hasAborted ||= isOfRun;
     if (what === 'waiting') carryOut(state.drop(place, 'run_ended', 'the run ended before its turn'), turn);
   }
 
