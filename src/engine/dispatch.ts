@@ -79,6 +79,7 @@ const queueFullRetrySeconds = 5;
 /** Heads of the queue that are told why they wait, each time. */
 const mostTold = 50;
 const againMs = 1_000;
+const startingWords = 'the server is starting or stopping';
 
 export function createDispatcher(o: {
   readonly store: Store;
@@ -118,7 +119,7 @@ export function createDispatcher(o: {
 
   /** A run that others wait before waits for what they wait for; where that is there already, for them. */
   function whyWait(lane: Lane): string | null {
-    if (isStopping || !isOpen) return 'the server is starting or stopping';
+    if (isStopping || !isOpen) return startingWords;
     return lanes.whyNone(lane) ?? slots.whyNone() ?? (queue.peek(isBlocked) === undefined ? null : whoIsBefore());
   }
 
@@ -244,16 +245,24 @@ export function createDispatcher(o: {
     for (const { id } of queue.heads()) {
       if (++told > mostTold) return;
       const item = items.get(id);
-      if (item?.kind !== 'run') continue;
-      const waiting = whyWait(item.lane);
-      if (waiting === null || waiting === item.waiting) continue;
-      item.waiting = waiting;
-      store.db
-        .transact((tx) => store.runs.setWaiting(tx, id, waiting))
-        .catch((error: unknown) => {
-          if (!isStorageFault(error)) report(error);
-        });
+      if (item?.kind === 'run') tell(id, item);
     }
+  }
+
+  function tell(id: string, item: RunItem): void {
+    const waiting = whyWait(item.lane);
+    if (waiting === null || waiting === item.waiting) return;
+    item.waiting = waiting;
+    store.db
+      .transact((tx) => store.runs.setWaiting(tx, id, waiting))
+      .catch((error: unknown) => {
+        if (!isStorageFault(error)) report(error);
+      });
+  }
+
+  /** Wherever in the queue they are: what they were told is not so any more. */
+  function tellEarly(): void {
+    for (const [id, item] of items) if (item.kind === 'run' && item.waiting === startingWords) tell(id, item);
   }
 
   return {
@@ -349,6 +358,7 @@ export function createDispatcher(o: {
     open() {
       isOpen = true;
       wake();
+      setImmediate(tellEarly);
     },
     wake,
     startable() {
