@@ -40,6 +40,8 @@ export type Conductor = {
   readonly approve: (stepId: string, approval: Approval) => Promise<void>;
   /** Interrupts what has outlived its deadline. */
   readonly enforceDeadlines: () => void;
+  /** It waits for a disk to have room for what has ended. */
+  readonly isHeldUp: () => boolean;
   /** Lets go of it: the next start takes it up. Never rejects. */
   readonly detach: () => Promise<void>;
 };
@@ -69,6 +71,8 @@ export function conduct(source: ConductSource, context: ConductContext, around: 
   let workspaceWatch: WorkspaceWatch | undefined;
   /** Until then, whoever asks for something is asked to come again: the reaper does, each second. */
   let isAttending = false;
+  /** How many of its doings wait for a disk. */
+  let waits = 0;
   let writing: Promise<unknown> = Promise.resolve();
   const runLog = createRunLog({ run, store, maxSizeBytes: job.logs.maxSizeBytes, log, patiently });
   const limits = context.artifactLimits;
@@ -106,12 +110,18 @@ export function conduct(source: ConductSource, context: ConductContext, around: 
   });
 
   /** A disk that is full decides nothing about a run. After `detach` it throws: the rest is the next start's. */
-  function patiently<T>(work: () => T | Promise<T>): Promise<T> {
-    return outlast(work, {
-      isPassing: isStorageFault,
-      signal: detaching.signal,
-      onWait: (error) => log.warn({ err: error }, 'what a run has left cannot be stored yet'),
-    });
+  async function patiently<T>(work: () => T | Promise<T>): Promise<T> {
+    let isWaiting = false;
+    const onWait = (error: unknown): void => {
+      isWaiting = true;
+      waits += 1;
+      log.warn({ err: error }, 'what a run has left cannot be stored yet');
+    };
+    try {
+      return await outlast(work, { isPassing: isStorageFault, signal: detaching.signal, onWait });
+    } finally {
+      if (isWaiting) waits -= 1;
+    }
   }
 
   /** Whole, and in the order of the decisions. */
@@ -380,6 +390,7 @@ export function conduct(source: ConductSource, context: ConductContext, around: 
       }
       if (turn.changes.length > 0) watch(complete(turn));
     },
+    isHeldUp: () => waits > 0 && runner.attempts().every((attempt) => attempt.hasEnded()),
     async detach() {
       runner.withdraw();
       workspaceWatch?.close();

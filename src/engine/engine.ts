@@ -228,7 +228,8 @@ export function createEngine(o: {
     if (stored?.run.status !== 'running') return;
     const own = stored.attempts.filter(({ kind, finished_at }) => kind === 'command' && finished_at === null);
     const running = own.filter(({ status }) => status === 'running');
-    if (running.length === 0) return;
+    // A disk that is full decides nothing about a run: its processes are gone.
+    if (running.length === 0 || dispatcher.conductorOf(runId)?.isHeldUp()) return;
     const dueAtMs = Math.min(
       ...[stored.deadlineAtMs, ...running.map((row) => row.deadline_at)].filter((at) => at !== null),
     );
