@@ -90,6 +90,8 @@ type PlanAnswer = {
 /** Beyond the grace period: what the kernel may need to end a tree of processes. */
 const cancelMarginMs = 2_000;
 const droppingMs = 2_000;
+/** Of 100 running runs it takes less than 2 s. */
+const recoveryMs = 5_000;
 
 export function createEngine(o: {
   readonly store: Store;
@@ -190,6 +192,7 @@ export function createEngine(o: {
   }
 
   let isRecovered = false;
+  let startedAtMs = clock.now();
   async function recover(): Promise<void> {
     await recoverRuns({
       store,
@@ -337,7 +340,8 @@ export function createEngine(o: {
       const failure = store.db.failure();
       const { maxDepth } = o.limits;
       const isFull = maxDepth !== null && dispatcher.depth >= maxDepth;
-      const complaint = reaper.complaint();
+      const isLate = !isRecovered && clock.now() - startedAtMs > recoveryMs;
+      const complaint = isLate ? 'nothing starts before what the server left running is taken up' : reaper.complaint();
       const profile = o.host[o.policy.defaultProfile];
       return {
         database: failure === null ? { status: 'ok' } : { status: 'failing', detail: failure },
@@ -352,6 +356,7 @@ export function createEngine(o: {
       };
     },
     start() {
+      startedAtMs = clock.now();
       schedules.start();
       recovery = recover().catch((error: unknown) => {
         if (!stopping.signal.aborted) log.error({ err: error }, 'what a former process left was not taken up');
