@@ -9,12 +9,11 @@ import { retryDelayMs } from '../domain/retry.ts';
 import type { Decision as Approval } from '../domain/run.ts';
 import { createRedactor } from '../exec/redact.ts';
 import { type WorkspaceWatch, watchWorkspace } from '../exec/workspace-size.ts';
-import { outlast } from '../lib/shortage.ts';
 import { formatDuration } from '../lib/units.ts';
 import type { NewArtifact } from '../store/artifacts.ts';
 import type { Transaction } from '../store/database.ts';
-import { isStorageFault } from '../store/storage-fault.ts';
 import { cancelled, type Interruption, type Outcome } from './attempt.ts';
+import { createPatience } from './patience.ts';
 import { hasEnded, type Place } from './places.ts';
 import { createRunArtifacts } from './run-artifacts.ts';
 import type { ConductContext, ConductSource, Surroundings } from './run-context.ts';
@@ -71,23 +70,15 @@ export function conduct(source: ConductSource, context: ConductContext, around: 
   let workspaceWatch: WorkspaceWatch | undefined;
   /** Until then, whoever asks for something is asked to come again: the reaper does, each second. */
   let isAttending = false;
-  /** How many of its doings wait for a disk. */
-  let waits = 0;
   let writing: Promise<unknown> = Promise.resolve();
-  const runLog = createRunLog({ run, store, maxSizeBytes: job.logs.maxSizeBytes, log, patiently });
-  const limits = context.artifactLimits;
-  const artifacts = createRunArtifacts({
-    run,
-    job,
-    workspaceDir,
-    redactor,
-    runLog,
-    store,
-    limits,
-    clock,
-    log,
-    patiently,
+  /** A disk that is full decides nothing about a run. After `detach` the rest is the next start's. */
+  const { patiently, isWaiting } = createPatience({
+    signal: detaching.signal,
+    onWait: (error) => log.warn({ err: error }, 'what a run has left cannot be stored yet'),
   });
+  const runLog = createRunLog({ run, store, maxSizeBytes: job.logs.maxSizeBytes, log, patiently });
+  const ofArtifacts = { run, job, workspaceDir, redactor, runLog, limits: context.artifactLimits };
+  const artifacts = createRunArtifacts({ ...ofArtifacts, store, clock, log, patiently });
   const { noticeDeadline } = around;
   const changes = createStepChanges({ ...context, about, state, steps: store.steps, noticeDeadline });
 
@@ -108,21 +99,6 @@ export function conduct(source: ConductSource, context: ConductContext, around: 
     complete,
     watch,
   });
-
-  /** A disk that is full decides nothing about a run. After `detach` it throws: the rest is the next start's. */
-  async function patiently<T>(work: () => T | Promise<T>): Promise<T> {
-    let isWaiting = false;
-    const onWait = (error: unknown): void => {
-      isWaiting = true;
-      waits += 1;
-      log.warn({ err: error }, 'what a run has left cannot be stored yet');
-    };
-    try {
-      return await outlast(work, { isPassing: isStorageFault, signal: detaching.signal, onWait });
-    } finally {
-      if (isWaiting) waits -= 1;
-    }
-  }
 
   /** Whole, and in the order of the decisions. */
   function write(work: (tx: Transaction) => Promise<void>): Promise<void> {
@@ -390,7 +366,7 @@ export function conduct(source: ConductSource, context: ConductContext, around: 
       }
       if (turn.changes.length > 0) watch(complete(turn));
     },
-    isHeldUp: () => waits > 0 && runner.attempts().every((attempt) => attempt.hasEnded()),
+    isHeldUp: () => isWaiting() && runner.attempts().every((attempt) => attempt.hasEnded()),
     async detach() {
       runner.withdraw();
       workspaceWatch?.close();

@@ -91,11 +91,11 @@ test('a file is an artifact of the step that names it, and what nobody names is 
   const runId = await create('makes');
   expect(await finished(runId)).toMatchObject({ status: 'success' });
   const { artifacts } = await store.artifacts.list({ runId, limit: 100 });
-  expect(artifacts.map(({ name, step_id }) => [name, step_id]).toSorted()).toEqual([
-    ['end.txt', 'c'],
-    ['late.txt', 'c'],
-    ['named.txt', 'a'],
-    ['shared.bin', 'b'],
+  expect(artifacts.map(({ name, step_id }) => `${name} of ${step_id}`).toSorted()).toEqual([
+    'end.txt of c',
+    'late.txt of c',
+    'named.txt of a',
+    'shared.bin of b',
   ]);
 });
 
