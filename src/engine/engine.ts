@@ -139,13 +139,13 @@ export function createEngine(o: {
       });
       return runId;
     },
-    cancel: (runId) => cancelChild(runId),
+    cancel: (runId) => cancelLater(runId),
     async end(runId, signal) {
       return outcomeOfChild(await untilEnded(runId, { store, hub, signal }));
     },
   };
 
-  const cancelChild = (runId: string): void => void cancelUnwaited(runId);
+  const cancelLater = (runId: string): void => void cancelUnwaited(runId);
 
   const dispatcher = createDispatcher({
     store,
@@ -174,7 +174,7 @@ export function createEngine(o: {
   });
 
   const reaper = createReaper({ store, clock, log, dispatcher, forceEnd, resync });
-  const addRun = createAddRun({ ...o, dispatcher, cancel: (runId) => void cancelUnwaited(runId) });
+  const addRun = createAddRun({ ...o, dispatcher, cancel: cancelLater, untilRecovered });
   const createRun = createRuns({ ...o, ends, resolve: (request) => resolvePlan(request, planContext), add: addRun });
   const schedules = createSchedules({ ...o, createRun });
   const rerun = createRerun({ ...o, ...planContext, runsDir: o.execution.runsDir, add: addRun });
@@ -191,6 +191,7 @@ export function createEngine(o: {
     }
   }
 
+  const { promise: recovered, resolve: markRecovered } = Promise.withResolvers<void>();
   let isRecovered = false;
   let startedAtMs = clock.now();
   async function recover(): Promise<void> {
@@ -203,7 +204,7 @@ export function createEngine(o: {
       async takeUp(stored) {
         const why = { reason: 'lost', message: 'it was running when the backup was made' } as const;
         if (wasRestored(join(context.runsDir, stored.run.run_id))) {
-          await endWithoutConductor(stored, why, { ...context, cancelChild });
+          await endWithoutConductor(stored, why, { ...context, cancelChild: cancelLater });
           return;
         }
         const source = toSource(stored, sealer);
@@ -216,13 +217,19 @@ export function createEngine(o: {
         log.error({ err: error, run_id: stored.run.run_id }, 'a run is set aside as failed');
         await dispatcher.drop(stored.run.run_id);
         const message = 'the run could not be taken up after a restart; the server log says why';
-        await endWithoutConductor(stored, { reason: 'lost', message }, { ...context, cancelChild });
+        await endWithoutConductor(stored, { reason: 'lost', message }, { ...context, cancelChild: cancelLater });
       },
     });
     for (const runId of await patiently(() => store.runs.cancelling('pending'))) void cancelUnwaited(runId);
     isRecovered = true;
     dispatcher.open();
     reaper.start();
+    markRecovered();
+  }
+
+  async function untilRecovered(): Promise<void> {
+    await recovered;
+    if (stopping.signal.aborted) throw new Problem('not-ready', 'The server is stopping.');
   }
 
   /** A conductor that has not done its part long after it was told. */
@@ -240,7 +247,7 @@ export function createEngine(o: {
     log.error({ run_id: runId }, 'a run past its deadline is ended without its conductor');
     await Promise.race([dispatcher.drop(runId), delay(droppingMs, undefined, { ref: false })]);
     const message = 'did not end in time, and what attended to it did not answer';
-    await endWithoutConductor(stored, { reason: 'timeout', message }, { ...context, cancelChild });
+    await endWithoutConductor(stored, { reason: 'timeout', message }, { ...context, cancelChild: cancelLater });
   }
 
   /** The intent is in the database when it resolves; `true` when the run never started. */
@@ -366,6 +373,7 @@ export function createEngine(o: {
     async close() {
       ends.close();
       stopping.abort();
+      markRecovered();
       await schedules.close();
       await recovery;
       await reaper.stop();

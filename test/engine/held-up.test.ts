@@ -72,6 +72,38 @@ test('runs that were asked for while the server took up what it left say later w
   for (const runId of early) expect(await next.finished(runId)).toMatchObject({ status: 'success' });
 });
 
+test.each(['reject', 'cancel_running'])(
+  'on_conflict: %s counts what is yet to be taken up, running and pending',
+  async (on_conflict) => {
+    const root = dataFolder();
+    const limits = { globalConcurrency: 1 };
+    const jobs = {
+      hold: bash('echo held; sleep 8021'),
+      one: bash('echo held; sleep 8022', { concurrency: { limit: 1, on_conflict } }),
+    };
+    const opened = await openEngine(root, { jobs, limits });
+    const holder = await opened.create('hold');
+    await expect.poll(() => opened.messages(holder)).toEqual(['held']);
+    const first = await opened.create('one');
+    await opened.close();
+
+    const { beforeStart, letGo } = heldRecovery();
+    const next = await openEngine(root, { limits, beforeStart });
+    const second = next.create('one').then(
+      () => 'created',
+      ({ slug }) => slug,
+    );
+    // By the time that this one is there, that one is as far as it gets.
+    await next.engine.cancel(await next.create('hold'));
+    letGo();
+    expect(await second).toBe(on_conflict === 'reject' ? 'concurrency-conflict' : 'created');
+    await next.when(first, ({ status }) => status === (on_conflict === 'reject' ? 'pending' : 'cancelled'));
+    await next.engine.cancel(holder);
+    await expect.poll(() => next.store.runs.running()).toHaveLength(1);
+    for (const runId of await next.store.runs.running()) await next.engine.cancel(runId);
+  },
+);
+
 test('health says so when what a former server left is not taken up for five seconds', async () => {
   const root = dataFolder();
   const opened = await openEngine(root, { jobs: { hold: bash('echo held; sleep 8020') } });
