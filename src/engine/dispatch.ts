@@ -101,8 +101,8 @@ export function createDispatcher(o: {
   const lanes = createLanes(limits.jobConcurrency, () => wake());
   const starting = new Map<string, Promise<void>>();
   let pendingCount = 0;
-  /** Places of runs about to be stored. */
-  let promised = 0;
+  /** Runs about to be stored as waiting, with their lanes. */
+  const promised = new Map<string, string>();
   let isOpen = false;
   let isStopping = false;
   let isWoken = false;
@@ -110,7 +110,7 @@ export function createDispatcher(o: {
   let isPaused = false;
 
   function depth(): number {
-    return pendingCount + promised;
+    return pendingCount + promised.size;
   }
 
   function depthInWords(): string {
@@ -291,16 +291,8 @@ export function createDispatcher(o: {
       }
       const refused = isBounded ? refusal() : null;
       if (refused) throw refused;
-      promised += 1;
-      let isHeld = true;
-      return {
-        kind: 'wait',
-        waiting,
-        giveUp() {
-          if (isHeld) promised -= 1;
-          isHeld = false;
-        },
-      };
+      promised.set(runId, laneId(lane));
+      return { kind: 'wait', waiting, giveUp: () => void promised.delete(runId) };
     },
     outlook(lane) {
       const waiting = whyWait(lane);
@@ -349,7 +341,8 @@ export function createDispatcher(o: {
       const pending = [...items].flatMap(([runId, item]) =>
         item.kind === 'run' && laneId(item.lane) === id ? [runId] : [],
       );
-      return { running: lanes.running(lane), pending };
+      const stored = [...promised].flatMap(([runId, of]) => (of === id ? [runId] : []));
+      return { running: lanes.running(lane), pending: [...pending, ...stored] };
     },
     async drop(runId) {
       await conductors.get(runId)?.detach();

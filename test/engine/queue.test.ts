@@ -110,6 +110,22 @@ test('on_conflict: cancel_running puts the newest in the place of what runs and 
   for (const runId of [other, fourth]) await next.engine.cancel(runId);
 });
 
+test('on_conflict holds between runs that are asked for in the same moment, though none of them can start', async () => {
+  const jobs = { hold, rejects: keyed('reject'), replaces: keyed('cancel_running') };
+  const opened = await openEngine(dataFolder(), { jobs, limits: { globalConcurrency: 1 } });
+  const holder = await holds(opened);
+  const asks = (jobId: string) => Promise.allSettled([1, 2, 3].map(() => opened.create(jobId, { target: 'quick' })));
+  const rejected = await asks('rejects');
+  expect(rejected.map(({ status }) => status).toSorted()).toEqual(['fulfilled', 'rejected', 'rejected']);
+  const replaced = await asks('replaces');
+  expect(replaced.map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled', 'fulfilled']);
+  await expect.poll(() => opened.engine.queue().depth).toBe(2);
+  await opened.engine.cancel(holder);
+  await expect.poll(() => opened.store.runs.counts()).toEqual({ pending: 0, running: 0 });
+  const { runs } = await opened.store.runs.list({ jobId: 'replaces', limit: 10, offset: 0 });
+  expect(runs.map(({ status }) => status).toSorted()).toEqual(['cancelled', 'cancelled', 'success']);
+});
+
 test('on_conflict: queue lets as many of a key run as the limit says, and the others say what they wait for', async () => {
   const root = dataFolder();
   const opened = await openEngine(root, { jobs: { keyed: keyed('queue', 2) } });
