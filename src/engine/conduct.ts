@@ -9,13 +9,12 @@ import { retryDelayMs } from '../domain/retry.ts';
 import type { Decision as Approval } from '../domain/run.ts';
 import { createRedactor } from '../exec/redact.ts';
 import { type WorkspaceWatch, watchWorkspace } from '../exec/workspace-size.ts';
-import { outlast } from '../lib/shortage.ts';
 import type { NewArtifact } from '../store/artifacts.ts';
 import type { Transaction } from '../store/database.ts';
-import { isStorageFault } from '../store/storage-fault.ts';
 import { endingOfApproval } from './approval.ts';
 import { cancelled, type Interruption, type Outcome } from './attempt.ts';
 import { runOverdue, stepOverdue } from './overdue.ts';
+import { createPatience } from './patience.ts';
 import { hasEnded, type Place } from './places.ts';
 import { createRunArtifacts } from './run-artifacts.ts';
 import type { ConductContext, ConductSource, Surroundings } from './run-context.ts';
@@ -41,6 +40,8 @@ export type Conductor = {
   readonly approve: (stepId: string, approval: Approval) => Promise<void>;
   /** Interrupts what has outlived its deadline. */
   readonly enforceDeadlines: () => void;
+  /** It waits for a disk to have room for what has ended. */
+  readonly isHeldUp: () => boolean;
   /** Lets go of it: the next start takes it up. Never rejects. */
   readonly detach: () => Promise<void>;
 };
@@ -64,27 +65,21 @@ export function conduct(source: ConductSource, context: ConductContext, around: 
   const { promise: finished, resolve: markFinished } = Promise.withResolvers<void>();
   let { deadlineAtMs } = source;
   let aborting: Interruption | undefined;
-  /** Something was ended, or kept from its turn, by it. */
+  /** Something was ended, or kept from its turn, by `aborting`. */
   let hasAborted = false;
   let isOver = false;
   let workspaceWatch: WorkspaceWatch | undefined;
   /** Until then, whoever asks for something is asked to come again: the reaper does, each second. */
   let isAttending = false;
   let writing: Promise<unknown> = Promise.resolve();
-  const runLog = createRunLog({ run, store, maxSizeBytes: job.logs.maxSizeBytes, log, patiently });
-  const limits = context.artifactLimits;
-  const artifacts = createRunArtifacts({
-    run,
-    job,
-    workspaceDir,
-    redactor,
-    runLog,
-    store,
-    limits,
-    clock,
-    log,
-    patiently,
+  /** A disk that is full decides nothing about a run. After `detach` the rest is the next start's. */
+  const { patiently, isWaiting } = createPatience({
+    signal: detaching.signal,
+    onWait: (error) => log.warn({ err: error }, 'what a run has left cannot be stored yet'),
   });
+  const runLog = createRunLog({ run, store, maxSizeBytes: job.logs.maxSizeBytes, log, patiently });
+  const ofArtifacts = { run, job, workspaceDir, redactor, runLog, limits: context.artifactLimits };
+  const artifacts = createRunArtifacts({ ...ofArtifacts, store, clock, log, patiently });
   const { noticeDeadline } = around;
   const changes = createStepChanges({ ...context, about, state, steps: store.steps, noticeDeadline });
 
@@ -107,15 +102,6 @@ export function conduct(source: ConductSource, context: ConductContext, around: 
     complete,
     watch,
   });
-
-  /** A disk that is full decides nothing about a run. After `detach` it throws: the rest is the next start's. */
-  function patiently<T>(work: () => T | Promise<T>): Promise<T> {
-    return outlast(work, {
-      isPassing: isStorageFault,
-      signal: detaching.signal,
-      onWait: (error) => log.warn({ err: error }, 'what a run has left cannot be stored yet'),
-    });
-  }
 
   /** Whole, and in the order of the decisions. */
   function write(work: (tx: Transaction) => Promise<void>): Promise<void> {
@@ -214,13 +200,14 @@ export function conduct(source: ConductSource, context: ConductContext, around: 
 
   /** One place is to end, because of its time or the run's. */
   function interrupt(place: Place, why: Interruption, turn: Turn): void {
+    const isOfRun = why === aborting;
     if (place.status === 'waiting_approval') {
-      hasAborted = true;
+      hasAborted ||= isOfRun;
       end(place, { ...nothingDone, ...why }, turn);
       return;
     }
     const what = runner.interrupt(place, why);
-    if (what === 'interrupted') hasAborted = true;
+    if (what === 'interrupted') hasAborted ||= isOfRun;
     if (what === 'waiting') carryOut(state.drop(place, 'run_ended', 'the run ended before its turn'), turn);
   }
 
@@ -366,6 +353,7 @@ export function conduct(source: ConductSource, context: ConductContext, around: 
       }
       if (turn.changes.length > 0) watch(complete(turn));
     },
+    isHeldUp: () => isWaiting() && runner.attempts().every((attempt) => attempt.hasEnded()),
     async detach() {
       runner.withdraw();
       workspaceWatch?.close();

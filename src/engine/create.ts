@@ -168,12 +168,15 @@ export function createAddRun(o: {
   readonly clock: Clock;
   readonly dispatcher: Dispatcher;
   readonly cancel: (runId: string) => void;
+  /** All runs there are have their place. @throws Problem not-ready */
+  readonly untilRecovered: () => Promise<void>;
 }): AddRun {
   const { store, dispatcher, sealer, clock } = o;
 
   return async (plan, addition) => {
     if (plan.denied) throw plan.denied;
     const { definition: job, source } = plan.entry;
+    if (job.concurrency && job.concurrency.onConflict !== 'queue') await o.untilRecovered();
     const revision = addition.revision ?? (await o.snapshots.take(plan.entry)).revision;
     // From here to the transaction nothing is awaited: what is admitted is stored in that order.
     const createdAtMs = clock.now();

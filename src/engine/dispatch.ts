@@ -79,6 +79,7 @@ const queueFullRetrySeconds = 5;
 /** Heads of the queue that are told why they wait, each time. */
 const mostTold = 50;
 const againMs = 1_000;
+const startingWords = 'the server is starting or stopping';
 
 export function createDispatcher(o: {
   readonly store: Store;
@@ -100,14 +101,16 @@ export function createDispatcher(o: {
   const lanes = createLanes(limits.jobConcurrency, () => wake());
   const starting = new Map<string, Promise<void>>();
   let pendingCount = 0;
-  /** Places of runs about to be stored. */
-  let promised = 0;
+  /** Runs about to be stored as waiting, with their lanes. */
+  const promised = new Map<string, string>();
   let isOpen = false;
   let isStopping = false;
   let isWoken = false;
+  /** The database has just refused a claim. */
+  let isPaused = false;
 
   function depth(): number {
-    return pendingCount + promised;
+    return pendingCount + promised.size;
   }
 
   function depthInWords(): string {
@@ -116,7 +119,7 @@ export function createDispatcher(o: {
 
   /** A run that others wait before waits for what they wait for; where that is there already, for them. */
   function whyWait(lane: Lane): string | null {
-    if (isStopping || !isOpen) return 'the server is starting or stopping';
+    if (isStopping || !isOpen) return startingWords;
     return lanes.whyNone(lane) ?? slots.whyNone() ?? (queue.peek(isBlocked) === undefined ? null : whoIsBefore());
   }
 
@@ -143,7 +146,7 @@ export function createDispatcher(o: {
 
   /** One pass a turn of the event loop, however many have woken it. */
   function wake(): void {
-    if (isStopping || !isOpen || isWoken || queue.size === 0) return;
+    if (isStopping || !isOpen || isPaused || isWoken || queue.size === 0) return;
     isWoken = true;
     setImmediate(() => {
       isWoken = false;
@@ -152,7 +155,7 @@ export function createDispatcher(o: {
   }
 
   function pass(): void {
-    if (isStopping) return;
+    if (isStopping || isPaused) return;
     while (slots.free > 0) {
       const item = queue.take(isBlocked);
       if (!item) break;
@@ -183,8 +186,20 @@ export function createDispatcher(o: {
       hold.release();
       if (error instanceof Superseded || isStopping) return;
       if (!isStorageFault(error)) return o.setAside(item.id, error).catch((reason: unknown) => report(reason));
-      setTimeout(() => enqueueRun(item, found), againMs).unref();
+      pause();
+      enqueueRun(item, found);
     }
+  }
+
+  /** What was refused keeps its place in the queue meanwhile. */
+  function pause(): void {
+    if (isPaused) return;
+    isPaused = true;
+    const goOn = (): void => {
+      isPaused = false;
+      wake();
+    };
+    setTimeout(goOn, againMs).unref();
   }
 
   function report(error: unknown): void {
@@ -230,16 +245,24 @@ export function createDispatcher(o: {
     for (const { id } of queue.heads()) {
       if (++told > mostTold) return;
       const item = items.get(id);
-      if (item?.kind !== 'run') continue;
-      const waiting = whyWait(item.lane);
-      if (waiting === null || waiting === item.waiting) continue;
-      item.waiting = waiting;
-      store.db
-        .transact((tx) => store.runs.setWaiting(tx, id, waiting))
-        .catch((error: unknown) => {
-          if (!isStorageFault(error)) report(error);
-        });
+      if (item?.kind === 'run') tell(id, item);
     }
+  }
+
+  function tell(id: string, item: RunItem): void {
+    const waiting = whyWait(item.lane);
+    if (waiting === null || waiting === item.waiting) return;
+    item.waiting = waiting;
+    store.db
+      .transact((tx) => store.runs.setWaiting(tx, id, waiting))
+      .catch((error: unknown) => {
+        if (!isStorageFault(error)) report(error);
+      });
+  }
+
+  /** Wherever in the queue they are: what they were told is not so any more. */
+  function tellEarly(): void {
+    for (const [id, item] of items) if (item.kind === 'run' && item.waiting === startingWords) tell(id, item);
   }
 
   return {
@@ -268,16 +291,8 @@ export function createDispatcher(o: {
       }
       const refused = isBounded ? refusal() : null;
       if (refused) throw refused;
-      promised += 1;
-      let isHeld = true;
-      return {
-        kind: 'wait',
-        waiting,
-        giveUp() {
-          if (isHeld) promised -= 1;
-          isHeld = false;
-        },
-      };
+      promised.set(runId, laneId(lane));
+      return { kind: 'wait', waiting, giveUp: () => void promised.delete(runId) };
     },
     outlook(lane) {
       const waiting = whyWait(lane);
@@ -326,7 +341,8 @@ export function createDispatcher(o: {
       const pending = [...items].flatMap(([runId, item]) =>
         item.kind === 'run' && laneId(item.lane) === id ? [runId] : [],
       );
-      return { running: lanes.running(lane), pending };
+      const stored = [...promised].flatMap(([runId, of]) => (of === id ? [runId] : []));
+      return { running: lanes.running(lane), pending: [...pending, ...stored] };
     },
     async drop(runId) {
       await conductors.get(runId)?.detach();
@@ -335,6 +351,7 @@ export function createDispatcher(o: {
     open() {
       isOpen = true;
       wake();
+      setImmediate(tellEarly);
     },
     wake,
     startable() {

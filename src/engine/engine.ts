@@ -73,6 +73,8 @@ export type Engine = {
 };
 
 const droppingMs = 2_000;
+/** Of 100 running runs it takes less than 2 s. */
+const recoveryMs = 5_000;
 
 export function createEngine(o: {
   readonly store: Store;
@@ -120,11 +122,13 @@ export function createEngine(o: {
       });
       return runId;
     },
-    cancel: (runId) => cancels.cancelUnwaited(runId),
+    cancel: (runId) => cancelLater(runId),
     async end(runId, signal) {
       return outcomeOfChild(await untilEnded(runId, { store, hub, signal }));
     },
   };
+
+  const cancelLater = (runId: string): void => cancels.cancelUnwaited(runId);
 
   const dispatcher = createDispatcher({
     store,
@@ -154,7 +158,7 @@ export function createEngine(o: {
 
   const reaper = createReaper({ store, clock, log, dispatcher, forceEnd, resync });
   const cancels = createCancels({ ...o, ends, dispatcher, signal: stopping.signal });
-  const addRun = createAddRun({ ...o, dispatcher, cancel: cancels.cancelUnwaited });
+  const addRun = createAddRun({ ...o, dispatcher, cancel: cancelLater, untilRecovered });
   const createRun = createRuns({ ...o, ends, resolve: (request) => resolvePlan(request, planContext), add: addRun });
   const schedules = createSchedules({ ...o, createRun });
   const rerun = createRerun({ ...o, ...planContext, runsDir: o.execution.runsDir, add: addRun });
@@ -171,7 +175,9 @@ export function createEngine(o: {
     }
   }
 
+  const { promise: recovered, resolve: markRecovered } = Promise.withResolvers<void>();
   let isRecovered = false;
+  let startedAtMs = clock.now();
   async function recover(): Promise<void> {
     await recoverRuns({
       store,
@@ -182,7 +188,7 @@ export function createEngine(o: {
       async takeUp(stored) {
         const why = { reason: 'lost', message: 'it was running when the backup was made' } as const;
         if (wasRestored(join(context.runsDir, stored.run.run_id))) {
-          await endWithoutConductor(stored, why, { ...context, cancelChild: cancels.cancelUnwaited });
+          await endWithoutConductor(stored, why, { ...context, cancelChild: cancelLater });
           return;
         }
         const source = toSource(stored, sealer);
@@ -195,17 +201,19 @@ export function createEngine(o: {
         log.error({ err: error, run_id: stored.run.run_id }, 'a run is set aside as failed');
         await dispatcher.drop(stored.run.run_id);
         const message = 'the run could not be taken up after a restart; the server log says why';
-        await endWithoutConductor(
-          stored,
-          { reason: 'lost', message },
-          { ...context, cancelChild: cancels.cancelUnwaited },
-        );
+        await endWithoutConductor(stored, { reason: 'lost', message }, { ...context, cancelChild: cancelLater });
       },
     });
-    for (const runId of await patiently(() => store.runs.cancelling('pending'))) cancels.cancelUnwaited(runId);
+    for (const runId of await patiently(() => store.runs.cancelling('pending'))) cancelLater(runId);
     isRecovered = true;
     dispatcher.open();
     reaper.start();
+    markRecovered();
+  }
+
+  async function untilRecovered(): Promise<void> {
+    await recovered;
+    if (stopping.signal.aborted) throw new Problem('not-ready', 'The server is stopping.');
   }
 
   /** A conductor that has not done its part long after it was told. */
@@ -214,7 +222,8 @@ export function createEngine(o: {
     if (stored?.run.status !== 'running') return;
     const own = stored.attempts.filter(({ kind, finished_at }) => kind === 'command' && finished_at === null);
     const running = own.filter(({ status }) => status === 'running');
-    if (running.length === 0) return;
+    // A disk that is full decides nothing about a run: its processes are gone.
+    if (running.length === 0 || dispatcher.conductorOf(runId)?.isHeldUp()) return;
     const dueAtMs = Math.min(
       ...[stored.deadlineAtMs, ...running.map((row) => row.deadline_at)].filter((at) => at !== null),
     );
@@ -222,11 +231,7 @@ export function createEngine(o: {
     log.error({ run_id: runId }, 'a run past its deadline is ended without its conductor');
     await Promise.race([dispatcher.drop(runId), delay(droppingMs, undefined, { ref: false })]);
     const message = 'did not end in time, and what attended to it did not answer';
-    await endWithoutConductor(
-      stored,
-      { reason: 'timeout', message },
-      { ...context, cancelChild: cancels.cancelUnwaited },
-    );
+    await endWithoutConductor(stored, { reason: 'timeout', message }, { ...context, cancelChild: cancelLater });
   }
 
   return {
@@ -257,7 +262,8 @@ export function createEngine(o: {
       const failure = store.db.failure();
       const { maxDepth } = o.limits;
       const isFull = maxDepth !== null && dispatcher.depth >= maxDepth;
-      const complaint = reaper.complaint();
+      const isLate = !isRecovered && clock.now() - startedAtMs > recoveryMs;
+      const complaint = isLate ? 'nothing starts before what the server left running is taken up' : reaper.complaint();
       const profile = o.host[o.policy.defaultProfile];
       return {
         database: failure === null ? { status: 'ok' } : { status: 'failing', detail: failure },
@@ -272,6 +278,7 @@ export function createEngine(o: {
       };
     },
     start() {
+      startedAtMs = clock.now();
       schedules.start();
       recovery = recover().catch((error: unknown) => {
         if (!stopping.signal.aborted) log.error({ err: error }, 'what a former process left was not taken up');
@@ -281,6 +288,7 @@ export function createEngine(o: {
     async close() {
       ends.close();
       stopping.abort();
+      markRecovered();
       await schedules.close();
       await recovery;
       await reaper.stop();

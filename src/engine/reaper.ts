@@ -117,7 +117,10 @@ export function createReaper(o: {
     notice,
     complaint() {
       if (startableSince === undefined || clock.now() - startableSince < startableMs) return null;
-      return `${dispatcher.depth} wait although ${dispatcher.freeSlots} slots are free`;
+      const { depth, freeSlots } = dispatcher;
+      // Steps of running runs are not counted among them.
+      const waiting = depth === 0 ? 'steps wait' : depth === 1 ? '1 run waits' : `${depth} runs wait`;
+      return `${waiting} although ${freeSlots === 1 ? '1 slot is' : `${freeSlots} slots are`} free`;
     },
     async stop() {
       isStopped = true;

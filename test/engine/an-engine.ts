@@ -95,6 +95,8 @@ export async function openEngine(
     readonly policy?: Partial<RetentionPolicy>;
     /** The instant at which retention looks. */
     readonly nowMs?: number;
+    /** Before the engine starts. */
+    readonly beforeStart?: (store: Store) => void;
   } = {},
 ): Promise<Opened> {
   const jobsDir = join(root, 'jobs');
@@ -139,6 +141,7 @@ export async function openEngine(
     clock: { now: () => o.nowMs ?? clock.now() },
     log,
   });
+  o.beforeStart?.(store);
   engine.start();
 
   let closing: Promise<void> | undefined;

@@ -1,0 +1,127 @@
+// What holds a server up is said, and decides nothing about a run that has ended in time.
+
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import type { Store } from '../../src/store/open.ts';
+import { bash } from '../support/jobs.ts';
+import { fillDisk, testWithDisk } from '../support/small-disk.ts';
+import { dataFolder, openEngine } from './an-engine.ts';
+
+const told = 'echo ready; until [ -e go ]; do sleep 0.02; done; seq 20000';
+
+testWithDisk(
+  'a script that ended in time is no timeout, though its log could not be stored until long after',
+  async () => {
+    let aheadMs = 0;
+    const clock = { now: () => Date.now() + aheadMs };
+    const [root, logs] = [dataFolder(), dataFolder({ sizeMiB: 1 })];
+    const jobs = { told: bash(told, { timeouts: { run: '1h' }, cancel: { grace: '100ms' } }) };
+    const opened = await openEngine(root, { jobs, clock, blobsDir: logs });
+    const runId = await opened.create('told');
+    await expect.poll(() => opened.messages(runId)).toEqual(['ready']);
+    const free = fillDisk(logs);
+    writeFileSync(join(root, 'data', 'runs', runId, 'workspace', 'go'), '');
+    await expect.poll(() => opened.log.map(({ msg }) => msg)).toContain('what a run has left cannot be stored yet');
+    await expect.poll(() => opened.engine.queue().running).toBe(0);
+    const { pastDeadline } = opened.store.runs;
+    let looks = 0;
+    Object.assign(opened.store.runs, {
+      async pastDeadline(nowMs: number) {
+        const found = await pastDeadline(nowMs);
+        if (found.includes(runId)) looks += 1;
+        return found;
+      },
+    });
+    aheadMs = 2 * 3_600_000;
+    await expect.poll(() => looks).toBeGreaterThan(2);
+    expect(await opened.store.runs.get(runId)).toMatchObject({ status: 'running' });
+    free();
+    expect(await opened.finished(runId)).toMatchObject({ status: 'success', error: null });
+    expect(await opened.messages(runId)).toHaveLength(10_000);
+  },
+);
+
+/** What the engine asks before it takes anything up is answered when the test says so. */
+function heldRecovery() {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const beforeStart = ({ runs }: Store): void => {
+    const { running } = runs;
+    Object.assign(runs, { running: () => promise.then(() => running()) });
+  };
+  return { beforeStart, letGo: resolve };
+}
+
+test('runs that were asked for while the server took up what it left say later what they wait for then', async () => {
+  const root = dataFolder();
+  const limits = { globalConcurrency: 1 };
+  const opened = await openEngine(root, { jobs: { hold: bash('echo held; sleep 8019'), quick: bash('true') }, limits });
+  const holder = await opened.create('hold');
+  await expect.poll(() => opened.messages(holder)).toEqual(['held']);
+  await opened.close();
+
+  const { beforeStart, letGo } = heldRecovery();
+  const next = await openEngine(root, { limits, beforeStart });
+  const early = await Promise.all([next.create('quick'), next.create('quick'), next.create('quick')]);
+  for (const runId of early) {
+    expect(await next.store.runs.get(runId)).toMatchObject({ waiting: 'the server is starting or stopping' });
+  }
+  letGo();
+  for (const runId of early) await next.when(runId, ({ waiting }) => waiting === '1 of 1 slots are taken');
+  await next.engine.cancel(holder);
+  for (const runId of early) expect(await next.finished(runId)).toMatchObject({ status: 'success' });
+});
+
+test.each(['reject', 'cancel_running'])(
+  'on_conflict: %s counts what is yet to be taken up, running and pending',
+  async (on_conflict) => {
+    const root = dataFolder();
+    const limits = { globalConcurrency: 1 };
+    const jobs = {
+      hold: bash('echo held; sleep 8021'),
+      one: bash('echo held; sleep 8022', { concurrency: { limit: 1, on_conflict } }),
+    };
+    const opened = await openEngine(root, { jobs, limits });
+    const holder = await opened.create('hold');
+    await expect.poll(() => opened.messages(holder)).toEqual(['held']);
+    const first = await opened.create('one');
+    await opened.close();
+
+    const { beforeStart, letGo } = heldRecovery();
+    const next = await openEngine(root, { limits, beforeStart });
+    const second = next.create('one').then(
+      () => 'created',
+      ({ slug }) => slug,
+    );
+    // By the time that this one is there, that one is as far as it gets.
+    await next.engine.cancel(await next.create('hold'));
+    letGo();
+    expect(await second).toBe(on_conflict === 'reject' ? 'concurrency-conflict' : 'created');
+    await next.when(first, ({ status }) => status === (on_conflict === 'reject' ? 'pending' : 'cancelled'));
+    await next.engine.cancel(holder);
+    await expect.poll(() => next.store.runs.running()).toHaveLength(1);
+    for (const runId of await next.store.runs.running()) await next.engine.cancel(runId);
+  },
+);
+
+test('health says so when what a former server left is not taken up for five seconds', async () => {
+  const root = dataFolder();
+  const opened = await openEngine(root, { jobs: { hold: bash('echo held; sleep 8020') } });
+  const holder = await opened.create('hold');
+  await expect.poll(() => opened.messages(holder)).toEqual(['held']);
+  await opened.close();
+
+  let aheadMs = 0;
+  const { beforeStart, letGo } = heldRecovery();
+  const next = await openEngine(root, { clock: { now: () => Date.now() + aheadMs }, beforeStart });
+  expect(next.engine.health().queue).toEqual({ status: 'ok' });
+  aheadMs = 7_000;
+  expect(next.engine.health().queue).toEqual({
+    status: 'degraded',
+    detail: 'nothing starts before what the server left running is taken up',
+  });
+  letGo();
+  await expect.poll(() => next.engine.health().queue).toEqual({ status: 'ok' });
+  await next.when(holder, ({ status }) => status === 'running');
+  await expect.poll(() => next.engine.cancel(holder)).toEqual({ status: 'cancelled' });
+});
