@@ -230,6 +230,7 @@ function retentionParts({ instance, persistence }: Config) {
 
 function placesOf(config: Config): Places {
   const { dbPath, blobsDir, secretKeyFile } = config.persistence;
+  const { signingKeyFile } = config.notify;
   const { runsDir, snapshotsDir } = retentionParts(config);
   return {
     dataDir: config.instance.dataDir,
@@ -239,6 +240,7 @@ function placesOf(config: Config): Places {
     snapshotsDir,
     runsDir,
     secretKeyFile,
+    signingKeyFile,
   };
 }
 

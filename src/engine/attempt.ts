@@ -73,6 +73,8 @@ export function startAttempt(o: {
   readonly log: Logger;
   readonly mode: 'launch' | 'take-up';
   readonly patiently: <T>(work: () => T | Promise<T>) => Promise<T>;
+  /** Why its time is over. */
+  readonly overdue: () => Interruption | undefined;
   /** A signal was sent, to so many processes. */
   readonly onSignal: (signal: string, processes: number) => void;
 }): Attempt {
@@ -134,7 +136,8 @@ export function startAttempt(o: {
     if (end.kind === 'not-started' && end.cause) o.log.error({ err: end.cause }, 'an attempt could not be started');
     const found = await patiently(() => readBack(attemptDir, redactor));
     return verdict(end, found, {
-      interruption,
+      // A former server may have ended it for its time, and died before it could say so.
+      interruption: interruption ?? (o.mode === 'take-up' && end.kind === 'signalled' ? o.overdue() : undefined),
       lastError: output.lastError(),
       redactor,
       resources,

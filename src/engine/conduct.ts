@@ -9,10 +9,11 @@ import { retryDelayMs } from '../domain/retry.ts';
 import type { Decision as Approval } from '../domain/run.ts';
 import { createRedactor } from '../exec/redact.ts';
 import { type WorkspaceWatch, watchWorkspace } from '../exec/workspace-size.ts';
-import { formatDuration } from '../lib/units.ts';
 import type { NewArtifact } from '../store/artifacts.ts';
 import type { Transaction } from '../store/database.ts';
+import { endingOfApproval } from './approval.ts';
 import { cancelled, type Interruption, type Outcome } from './attempt.ts';
+import { runOverdue, stepOverdue } from './overdue.ts';
 import { createPatience } from './patience.ts';
 import { hasEnded, type Place } from './places.ts';
 import { createRunArtifacts } from './run-artifacts.ts';
@@ -56,7 +57,7 @@ export function conduct(source: ConductSource, context: ConductContext, around: 
   const log = context.log.child({ run_id: run.run_id, job_id: run.job_id });
   const runDir = join(context.runsDir, run.run_id);
   const workspaceDir = join(runDir, 'workspace');
-  const isSingle = job.steps.length === 1 && state.places[0]?.kind === 'command';
+  const isSingle = job.composition === 'single';
   const redactor = createRedactor(secrets.values());
   const settling = new Set<Promise<unknown>>();
   const terminations = [...source.terminations];
@@ -96,6 +97,8 @@ export function conduct(source: ConductSource, context: ConductContext, around: 
     patiently,
     detaching: detaching.signal,
     settle,
+    overdue: (place) =>
+      runOverdue(job, deadlineAtMs, clock.now()) ?? stepOverdue(place, state.stepOf(place), clock.now()),
     complete,
     watch,
   });
@@ -332,17 +335,8 @@ export function conduct(source: ConductSource, context: ConductContext, around: 
       if (place?.status !== 'waiting_approval' || isOver) {
         throw new Problem('approval-not-pending', `The step '${stepId}' of the run does not wait for an approval.`);
       }
-      const { action } = state.stepOf(place);
-      if (action.kind === 'approval' && action.by && !action.by.includes(approval.by)) {
-        throw new Problem(
-          'permission-denied',
-          `The step '${stepId}' asks for the approval of ${action.by.join(', ')}.`,
-        );
-      }
       const turn = newTurn();
-      const denied = { status: 'failed', reason: 'approval_denied', message: `denied by ${approval.by}` } as const;
-      const approved = { status: 'success', reason: null, message: `approved by ${approval.by}` } as const;
-      end(place, { ...nothingDone, ...(approval.decision === 'approve' ? approved : denied) }, turn, approval);
+      end(place, endingOfApproval(state.stepOf(place), approval), turn, approval);
       const completed = complete(turn);
       watch(completed);
       await completed;
@@ -350,19 +344,12 @@ export function conduct(source: ConductSource, context: ConductContext, around: 
     enforceDeadlines() {
       if (!isAttending) return;
       const nowMs = clock.now();
-      if (deadlineAtMs !== null && deadlineAtMs <= nowMs) {
-        const message = `the run did not end within ${formatDuration(job.timeouts.runMs ?? 0)}`;
-        return abort({
-          status: 'failed',
-          reason: 'timeout',
-          message: isSingle ? message.slice('the run '.length) : message,
-        });
-      }
+      const why = runOverdue(job, deadlineAtMs, nowMs);
+      if (why) return abort(why);
       const turn = newTurn();
       for (const place of state.places) {
-        if (hasEnded(place) || place.deadlineAtMs === null || place.deadlineAtMs > nowMs) continue;
-        const message = `did not end within ${formatDuration(state.stepOf(place).timeoutMs ?? 0)}`;
-        interrupt(place, { status: 'failed', reason: 'timeout', message }, turn);
+        const late = hasEnded(place) ? undefined : stepOverdue(place, state.stepOf(place), nowMs);
+        if (late) interrupt(place, late, turn);
       }
       if (turn.changes.length > 0) watch(complete(turn));
     },

@@ -5,9 +5,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Catalog } from '../catalog/catalog.ts';
 import type { Snapshots } from '../catalog/snapshot.ts';
 import type { FaultList } from '../domain/fault-list.ts';
-import { Problem, problemType } from '../domain/problem.ts';
+import { Problem } from '../domain/problem.ts';
 import type { LimitReport } from '../domain/resources.ts';
-import { isFinished, type Run } from '../domain/run.ts';
 import { wasRestored } from '../exec/adopt.ts';
 import { reportOf } from '../exec/limit-host.ts';
 import type { HostReport } from '../exec/sandbox.ts';
@@ -15,17 +14,18 @@ import type { Sealer } from '../exec/seal.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
 import { outlast } from '../lib/shortage.ts';
-import { formatDurationOrNull } from '../lib/units.ts';
 import type { Store } from '../store/open.ts';
 import type { PendingRun } from '../store/runs.ts';
 import { isStorageFault } from '../store/storage-fault.ts';
+import { createCancels } from './cancel.ts';
 import { argumentsOfStep, type Children, outcomeOfChild, untilEnded } from './children.ts';
 import { conduct } from './conduct.ts';
-import { type Caller, type Created, createAddRun, createRuns, refuseConflict } from './create.ts';
+import { type Caller, type Created, createAddRun, createRuns } from './create.ts';
 import { createDispatcher, type QueueLimits } from './dispatch.ts';
 import { watchEnds } from './ends.ts';
 import type { Hub } from './hub.ts';
-import { type PlanContext, type ResolvedPlan, type RunRequest, resolvePlan, type SecurityPolicy } from './plan.ts';
+import { type PlanContext, type RunRequest, resolvePlan, type SecurityPolicy } from './plan.ts';
+import { answerPlan, type PlanAnswer } from './plan-answer.ts';
 import { createReaper, overtimeMs } from './reaper.ts';
 import { addPendingRuns, endWithoutConductor, recoverRuns } from './recover.ts';
 import { addArgumentFaults } from './request-arguments.ts';
@@ -72,23 +72,6 @@ export type Engine = {
   readonly close: () => Promise<void>;
 };
 
-type PlanAnswer = {
-  readonly job_id: string;
-  readonly args: Run['args'];
-  readonly executor: string;
-  readonly steps: readonly { readonly step_id: string; readonly needs: readonly string[] }[];
-  readonly security: Run['security'];
-  readonly limits: Run['limits'];
-  readonly grants: Run['grants'];
-  readonly secrets: readonly string[];
-  readonly timeouts: { readonly run: string | null; readonly step: string | null; readonly queue: string | null };
-  readonly revision: string;
-  readonly waiting: string | null;
-  readonly denied: { readonly type: string; readonly detail: string } | null;
-};
-
-/** Beyond the grace period: what the kernel may need to end a tree of processes. */
-const cancelMarginMs = 2_000;
 const droppingMs = 2_000;
 /** Of 100 running runs it takes less than 2 s. */
 const recoveryMs = 5_000;
@@ -139,13 +122,11 @@ export function createEngine(o: {
       });
       return runId;
     },
-    cancel: (runId) => cancelLater(runId),
+    cancel: (runId) => cancels.cancelUnwaited(runId),
     async end(runId, signal) {
       return outcomeOfChild(await untilEnded(runId, { store, hub, signal }));
     },
   };
-
-  const cancelLater = (runId: string): void => void cancelUnwaited(runId);
 
   const dispatcher = createDispatcher({
     store,
@@ -162,7 +143,7 @@ export function createEngine(o: {
       const stored = await store.runs.execution(runId);
       if (stored?.run.status !== 'pending') return undefined;
       if (stored.run.cancel_requested_at === null) return toSource(stored, sealer);
-      await requestCancel(runId);
+      cancels.cancelUnwaited(runId);
       return undefined;
     },
     async setAside(runId, error) {
@@ -174,7 +155,8 @@ export function createEngine(o: {
   });
 
   const reaper = createReaper({ store, clock, log, dispatcher, forceEnd, resync });
-  const addRun = createAddRun({ ...o, dispatcher, cancel: cancelLater, untilRecovered });
+  const cancels = createCancels({ ...o, ends, dispatcher, signal: stopping.signal });
+  const addRun = createAddRun({ ...o, dispatcher, cancel: cancels.cancelUnwaited, untilRecovered });
   const createRun = createRuns({ ...o, ends, resolve: (request) => resolvePlan(request, planContext), add: addRun });
   const schedules = createSchedules({ ...o, createRun });
   const rerun = createRerun({ ...o, ...planContext, runsDir: o.execution.runsDir, add: addRun });
@@ -204,7 +186,7 @@ export function createEngine(o: {
       async takeUp(stored) {
         const why = { reason: 'lost', message: 'it was running when the backup was made' } as const;
         if (wasRestored(join(context.runsDir, stored.run.run_id))) {
-          await endWithoutConductor(stored, why, { ...context, cancelChild: cancelLater });
+          await endWithoutConductor(stored, why, { ...context, cancelChild: cancels.cancelUnwaited });
           return;
         }
         const source = toSource(stored, sealer);
@@ -217,10 +199,14 @@ export function createEngine(o: {
         log.error({ err: error, run_id: stored.run.run_id }, 'a run is set aside as failed');
         await dispatcher.drop(stored.run.run_id);
         const message = 'the run could not be taken up after a restart; the server log says why';
-        await endWithoutConductor(stored, { reason: 'lost', message }, { ...context, cancelChild: cancelLater });
+        await endWithoutConductor(
+          stored,
+          { reason: 'lost', message },
+          { ...context, cancelChild: cancels.cancelUnwaited },
+        );
       },
     });
-    for (const runId of await patiently(() => store.runs.cancelling('pending'))) void cancelUnwaited(runId);
+    for (const runId of await patiently(() => store.runs.cancelling('pending'))) cancels.cancelUnwaited(runId);
     isRecovered = true;
     dispatcher.open();
     reaper.start();
@@ -247,90 +233,25 @@ export function createEngine(o: {
     log.error({ run_id: runId }, 'a run past its deadline is ended without its conductor');
     await Promise.race([dispatcher.drop(runId), delay(droppingMs, undefined, { ref: false })]);
     const message = 'did not end in time, and what attended to it did not answer';
-    await endWithoutConductor(stored, { reason: 'timeout', message }, { ...context, cancelChild: cancelLater });
-  }
-
-  /** The intent is in the database when it resolves; `true` when the run never started. */
-  async function requestCancel(runId: string): Promise<boolean> {
-    const atMs = clock.now();
-    const isWithdrawn = await store.db.transact(async (tx) => {
-      await store.runs.requestCancel(tx, runId, atMs);
-      return store.runs.end(tx, runId, 'withdraw', { atMs });
-    });
-    if (isWithdrawn) dispatcher.removed(runId);
-    else dispatcher.conductorOf(runId)?.cancel();
-    return isWithdrawn;
-  }
-
-  async function cancelUnwaited(runId: string): Promise<void> {
-    await patiently(() => requestCancel(runId)).catch((error: unknown) => {
-      if (!stopping.signal.aborted) log.error({ err: error, run_id: runId }, 'a run could not be cancelled');
-    });
-  }
-
-  async function plan(request: RunRequest): Promise<PlanAnswer> {
-    const resolved = await resolvePlan(request, planContext);
-    const { definition: job } = resolved.entry;
-    const outlook = dispatcher.outlook(resolved.lane);
-    const denied = resolved.denied ?? conflictOf(resolved) ?? outlook.refused;
-    return {
-      job_id: job.id,
-      args: resolved.args,
-      executor: job.executor,
-      steps: job.steps.map(({ id, needs }) => ({ step_id: id, needs })),
-      security: { profile: resolved.profile, isolation: resolved.isolation },
-      limits: resolved.limits,
-      grants: resolved.grants,
-      secrets: [...resolved.secrets.keys()],
-      timeouts: {
-        run: formatDurationOrNull(job.timeouts.runMs),
-        step: formatDurationOrNull(job.timeouts.stepMs),
-        queue: formatDurationOrNull(job.timeouts.queueMs),
-      },
-      revision: await catalog.revisionOf(resolved.entry),
-      waiting: outlook.waiting,
-      denied: denied ? { type: problemType(denied.slug), detail: denied.message } : null,
-    };
-  }
-
-  function conflictOf(resolved: ResolvedPlan): Problem | null {
-    try {
-      refuseConflict(resolved, dispatcher);
-      return null;
-    } catch (error) {
-      if (error instanceof Problem) return error;
-      throw error;
-    }
+    await endWithoutConductor(
+      stored,
+      { reason: 'timeout', message },
+      { ...context, cancelChild: cancels.cancelUnwaited },
+    );
   }
 
   return {
     hub,
     host: o.host,
     limitReport: reportOf(limitHost),
-    plan,
+    async plan(request) {
+      return answerPlan(await resolvePlan(request, planContext), { catalog, dispatcher });
+    },
     addArgumentFaults: (body, faults) => addArgumentFaults(body, catalog, faults),
     createRun,
     schedules,
     rerun,
-    async cancel(runId) {
-      const stored = await store.runs.execution(runId);
-      if (!stored) throw new Problem('run-not-found', `The run '${runId}' does not exist`);
-      const { run, plan: runPlan } = stored;
-      if (run.status === 'cancelled') return { status: 'cancelled' };
-      if (isFinished(run.status))
-        throw new Problem('run-already-finished', `The run '${runId}' has ended already: ${run.status}.`);
-      const end = ends.wait(runId, runPlan.job.cancel.graceMs + cancelMarginMs);
-      if (await requestCancel(runId)) return { status: 'cancelled' };
-      await end;
-      const now = await store.runs.get(runId);
-      if (now?.status === 'cancelled') return { status: 'cancelled' };
-      if (now && isFinished(now.status))
-        throw new Problem(
-          'run-already-finished',
-          `The run '${runId}' ended before it could be cancelled: ${now.status}.`,
-        );
-      return { status: 'running' };
-    },
+    cancel: cancels.cancel,
     async approve(runId, { step_id: stepId, decision, comment = null }, { principal }) {
       const summary = await store.runs.summary(runId);
       if (!summary) throw new Problem('run-not-found', `The run '${runId}' does not exist`);

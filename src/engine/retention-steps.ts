@@ -6,7 +6,7 @@ import { oldSnapshots, removeSnapshot, removeUnfinishedSnapshots } from '../cata
 import type { Logger } from '../lib/logger.ts';
 import type { Store } from '../store/open.ts';
 import type { OldRun } from '../store/retention.ts';
-import { removeRunFolder } from './run-folders.ts';
+import { keepWorkspace, removeRunFolder } from './run-folders.ts';
 
 /** How much of each kind, and the bytes of files and of the database. */
 export type Removed = {
@@ -151,8 +151,11 @@ export async function removeWorkspaces(context: StepContext, held: Held, beforeM
     const folder = await store.retention.folderOf(runId);
     if (!folder) continue;
     const { endedAtMs, hasSteps, revision } = folder;
-    if (endedAtMs === null || endedAtMs >= (hasSteps ? beforeMs : nowMs - ownEndMs)) held.revisions.add(revision);
-    else if (await removeRunFolder(join(runsDir, runId), log)) removed.workspaces += 1;
+    const isKept = endedAtMs === null || endedAtMs >= (hasSteps ? beforeMs : nowMs - ownEndMs);
+    if (isKept) held.revisions.add(revision);
+    // A crash between a run's end and this leaves what its attempts printed, secrets and all.
+    if (isKept && endedAtMs !== null && endedAtMs < nowMs - ownEndMs) await keepWorkspace(join(runsDir, runId), log);
+    else if (!isKept && (await removeRunFolder(join(runsDir, runId), log))) removed.workspaces += 1;
     await rest();
   }
 }

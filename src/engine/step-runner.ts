@@ -64,6 +64,8 @@ export function createStepRunner(o: {
   readonly patiently: <T>(work: () => T | Promise<T>) => Promise<T>;
   readonly detaching: AbortSignal;
   readonly settle: (place: Place, outcome: Outcome) => Promise<void>;
+  /** Why its time is over, or the run's. */
+  readonly overdue: (place: Place) => Interruption | undefined;
   /** Writes a turn and does what follows. */
   readonly complete: (turn: Turn) => Promise<void>;
   /** Sees to faults of what nobody awaits. */
@@ -143,6 +145,7 @@ export function createStepRunner(o: {
       attemptDir: placeOf(place).attemptDir,
       log: o.log.child({ step_id: stepId, attempt: number }),
       mode,
+      overdue: () => o.overdue(place),
       onSignal: (signal, processes) => announceSignal(place, signal, processes),
     });
     attempts.set(place, attempt);
@@ -168,12 +171,15 @@ export function createStepRunner(o: {
     if (action.kind !== 'job') return;
     const { stepId, attempt, epoch } = place;
     try {
-      place.childRunId ??= await around.children.start({
-        run,
-        at: { runId: run.run_id, stepId, attempt, epoch },
-        action,
-        scope: { ...state.scope, ...place.item },
-      });
+      // A server that has just started may not have read its sources yet.
+      place.childRunId ??= await o.patiently(() =>
+        around.children.start({
+          run,
+          at: { runId: run.run_id, stepId, attempt, epoch },
+          action,
+          scope: { ...state.scope, ...place.item },
+        }),
+      );
     } catch (error) {
       if (!(error instanceof Problem) || isStorageFault(error)) throw error;
       return o.settle(place, { ...nothingDone, status: 'failed', reason: 'start_failed', message: error.message });

@@ -11,7 +11,12 @@ export type Sum = { readonly sha256: string; readonly sizeBytes: number };
 export const sumsFile = 'files.sha256';
 export const manifestFile = 'manifest.json';
 export const databaseFile = 'flwd.db';
-export const keyFile = 'secret.key';
+/** By their names in a backup: where an instance has them. */
+export const keyFiles = { 'secret.key': 'secretKeyFile', 'notify.key': 'signingKeyFile' } as const;
+
+export function isKeyFile(path: string): path is keyof typeof keyFiles {
+  return path in keyFiles;
+}
 
 /** Written last: a folder without it is no whole backup. */
 export type Manifest = {

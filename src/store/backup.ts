@@ -15,7 +15,7 @@ import { syncDisk } from '../lib/sync-folder.ts';
 import {
   copyFile,
   databaseFile,
-  keyFile,
+  keyFiles,
   type Manifest,
   manifestFile,
   openSums,
@@ -34,6 +34,7 @@ export type Places = {
   readonly snapshotsDir: string;
   readonly runsDir: string;
   readonly secretKeyFile: string;
+  readonly signingKeyFile: string;
 };
 
 export type BackupRequest = {
@@ -79,7 +80,7 @@ export async function createBackup(request: BackupRequest): Promise<BackupSummar
     await copyOpenLogs(copying, places.logsDir);
     await copyArtifacts(copying, places.artifactsDir, createdAtMs);
     await copySnapshots(copying, places.snapshotsDir);
-    if (request.includesKey) sums.add(keyFile, await copyFile(places.secretKeyFile, join(destination, keyFile)));
+    if (request.includesKey) await copyKeys(copying, places);
     await sums.close();
     const manifest: Manifest = {
       format: 1,
@@ -97,6 +98,13 @@ export async function createBackup(request: BackupRequest): Promise<BackupSummar
     return { files: sums.files, bytes: sums.bytes, missing: copying.missing };
   } finally {
     copy.close();
+  }
+}
+
+/** One that the instance has never made is not in it. */
+async function copyKeys({ destination, sums }: Copying, places: Places): Promise<void> {
+  for (const [name, place] of Object.entries(keyFiles)) {
+    if (existsSync(places[place])) sums.add(name, await copyFile(places[place], join(destination, name)));
   }
 }
 

@@ -11,7 +11,8 @@ import type { Places } from './backup.ts';
 import {
   copyFile,
   databaseFile,
-  keyFile,
+  isKeyFile,
+  keyFiles,
   type Manifest,
   manifestFile,
   readSums,
@@ -61,7 +62,7 @@ export async function restoreBackup({ places, source, force, onProgress }: Resto
   for await (const { path } of readSums(source)) {
     if (path === databaseFile) continue;
     const target = targetOf(path, places);
-    if (path === keyFile) await rm(target, { force: true });
+    if (isKeyFile(path)) await rm(target, { force: true });
     await copyFile(join(source, path), target);
     if (path.startsWith('snapshots/'))
       for (const folder of foldersAbove(target, places.snapshotsDir)) opened.add(folder);
@@ -133,7 +134,7 @@ async function takenPlaces(places: Places): Promise<string[]> {
 }
 
 function targetOf(path: string, places: Places): string {
-  if (path === keyFile) return places.secretKeyFile;
+  if (isKeyFile(path)) return places[keyFiles[path]];
   const [folder = '', ...rest] = path.split('/');
   const dirs: Readonly<Record<string, string>> = {
     logs: places.logsDir,

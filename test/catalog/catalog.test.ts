@@ -175,13 +175,13 @@ describe('the tree', () => {
   });
 
   test('the server answers other work while a large source is read', async () => {
-    const root = makeSource(Object.assign({}, ...Array.from({ length: 400 }, (_, at) => job(`g${at % 10}/j${at}`))));
+    const root = makeSource(Object.assign({}, ...Array.from({ length: 1500 }, (_, at) => job(`g${at % 10}/j${at}`))));
     let turns = 0;
     const count = setInterval(() => (turns += 1), 1);
     const catalog = await openCatalog([sourceAt(root)]);
     clearInterval(count);
 
-    expect(idsOf(catalog)).toHaveLength(400);
+    expect(idsOf(catalog)).toHaveLength(1500);
     expect(turns).toBeGreaterThan(3);
   });
 });

@@ -131,14 +131,22 @@ export function mayBeLost(evidence: Evidence, run: RunRow): boolean {
   return isHit || evidence.runs.some((other) => parentOf(evidence, other) === run && mayBeLost(evidence, other));
 }
 
-/** Folders of runs that have ended. A run of several steps that failed keeps its workspace, for those that are run again. */
+const clearingMs = 3_000;
+
+/**
+ * Folders of runs that have ended. A run of several steps keeps its workspace, for those that are run again. Where the server
+ * was killed while it put a run away, the rest is left to retention.
+ */
 export function foldersLeft({
+  ledger,
   runs,
   scripts,
   runFolders,
-}: Pick<Evidence, 'runs' | 'scripts' | 'runFolders'>): string[] {
+}: Pick<Evidence, 'ledger' | 'runs' | 'scripts' | 'runFolders'>): string[] {
   return runFolders.flatMap(({ runId, names }) => {
     const run = runs.find(({ id }) => id === runId);
+    const endedAtMs = Number(run?.finished_at);
+    if (ledger.killedAtMs.some((atMs) => Math.abs(atMs - endedAtMs) < clearingMs)) return [];
     const keeps = run && scripts[run.job_id]?.attempts ? ['workspace'] : [];
     return names.every((name) => keeps.includes(name)) && keeps.length > 0
       ? []

@@ -32,6 +32,8 @@ export type Ledger = {
   readonly staleWrites: StaleWrite[];
   /** Pid namespaces that were seen, as the shims named them. */
   readonly sandboxes: Map<string, { readonly initPid: number; readonly inode: number }>;
+  /** Of every SIGKILL of the server. */
+  readonly killedAtMs: number[];
   kills: number;
   killsDuringStart: number;
   /** Times that the server was stopped and went on (SIGSTOP, SIGCONT). */
@@ -47,6 +49,7 @@ export function openLedger(): Ledger {
     stops: [],
     staleWrites: [],
     sandboxes: new Map(),
+    killedAtMs: [],
     kills: 0,
     killsDuringStart: 0,
     forkServersKilled: [],

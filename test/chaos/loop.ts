@@ -88,6 +88,7 @@ function configuration(root: string): unknown {
 
 async function killWhileStarting(victim: Victim, ledger: Ledger, random: Random): Promise<void> {
   await delay(random.integer(0, 900));
+  ledger.killedAtMs.push(Date.now());
   await victim.end('SIGKILL');
   ledger.kills += 1;
   ledger.killsDuringStart += 1;
@@ -138,6 +139,7 @@ async function endVictim(
     ledger.stops.push(await victim.end('SIGTERM'));
     return;
   }
+  ledger.killedAtMs.push(Date.now());
   await victim.end('SIGKILL');
   ledger.kills += 1;
   if (!random.chance(o.cutChance)) return;
@@ -172,7 +174,7 @@ async function settle(o: {
   const rows = readDatabase(dbPath);
   const { runs } = rows;
   const { scripts } = o;
-  await until(() => foldersLeft({ runs, scripts, ...readLeft(root, o.mark, ledger) }).length === 0, 10_000);
+  await until(() => foldersLeft({ ledger, runs, scripts, ...readLeft(root, o.mark, ledger) }).length === 0, 10_000);
   const last = rows.events.at(-1);
   const lastId = last ? last.id + last.count - 1 : 0;
   await follower.reached(lastId, url, 20_000);

@@ -32,7 +32,7 @@ describe('a backup of a running instance', () => {
     const taken = await flwd(instance.dir, 'backup', dest);
     expect(taken).toMatchObject({ stderr: '', code: 0 });
     expect(taken.stdout).toMatch(
-      /^\/\S+ has \d+ files, [\d.]+\w+; flwd restore \S+ puts them back\nsecret.key is not in it/,
+      /^\/\S+ has \d+ files, [\d.]+\w+; flwd restore \S+ puts them back\nsecret.key and notify.key are not in it/,
     );
     expect(existsSync(join(dest, 'secret.key'))).toBe(false);
     expect(spawnSync('sha256sum', ['--check', '--quiet', 'files.sha256'], { cwd: dest }).status).toBe(0);
@@ -102,7 +102,7 @@ describe('the key', () => {
     const waiting = await served.start('secret', { token: 'a secret of length' });
     const dest = join(createFolder(), 'backup');
     const taken = await flwd(instance.dir, 'backup', '--include-key', dest);
-    expect(taken.stdout).toContain('secret.key is in it');
+    expect(taken.stdout).toContain('secret.key and notify.key are in it');
     await served.stop();
 
     const other = await createInstance(jobs);
@@ -110,6 +110,8 @@ describe('the key', () => {
       'start at the next start even if they have run since: 1',
     );
     expect(statSync(join(other.dataDir, 'secret.key')).mode & 0o777).toBe(0o600);
+    const keyOf = ({ dataDir }: { dataDir: string }) => readFileSync(join(dataDir, 'notify.key'), 'utf8');
+    expect(keyOf(other)).toBe(keyOf(instance));
     const again = await other.serve();
     expect(await again.finished(waiting)).toMatchObject({ status: 'success', error: null });
     await again.stop();

@@ -13,6 +13,10 @@ const asked = { forMs: 60_000, share: 1 };
 const jobs = {
   prints: bash('echo one; echo two; echo kept > artifacts/file.txt', { artifacts: { paths: [] } }),
   hold: bash('echo held; sleep 8010'),
+  stepped: {
+    'config.yaml': JSON.stringify({ steps: [{ id: 'one', script: './one.sh' }] }),
+    'one.sh': '#!/usr/bin/env bash\necho one\n',
+  },
 };
 
 function rowsOf(root: string): Record<string, number> {
@@ -156,28 +160,27 @@ test('the folder of a run without steps goes with the next pass; what runs, and 
 test('a workspace of a run with steps, and the snapshot it needs, stay for their time', async () => {
   const root = dataFolder();
   const opened = await openEngine(root, { jobs });
-  const runId = await opened.create('prints');
+  const runId = await opened.create('stepped');
   await opened.finished(runId);
   await opened.close();
-  const database = new DatabaseSync(join(root, 'data', 'flwd.db'));
-  database.exec(`UPDATE run_plans SET plan = json_set(plan, '$.job.composition', 'steps')`);
-  database.close();
   const folder = join(root, 'data', 'runs', runId);
   const snapshots = join(root, 'data', 'snapshots');
-  mkdirSync(join(folder, 'workspace'), { recursive: true });
+  await expect.poll(() => readdirSync(folder)).toEqual(['workspace']);
+  // As a crash leaves it.
+  mkdirSync(join(folder, '1-1'));
   const long = new Date(Date.now() - 10 * hourMs);
   for (const name of readdirSync(snapshots)) utimesSync(join(snapshots, name), long, long);
 
   const policy = { workspacesMs: 3 * hourMs, snapshotsMs: hourMs };
   const early = await openEngine(root, { policy, nowMs: Date.now() + 2 * hourMs });
   expect((await early.retention.collect(asked)).removed).toMatchObject({ workspaces: 0, snapshots: 0 });
-  expect(existsSync(folder)).toBe(true);
+  expect(readdirSync(folder)).toEqual(['workspace']);
   await early.close();
   const late = await openEngine(root, { policy, nowMs: Date.now() + 4 * hourMs });
   expect((await late.retention.collect(asked)).removed).toMatchObject({ workspaces: 1, snapshots: 1 });
   expect([existsSync(folder), readdirSync(snapshots)]).toEqual([false, []]);
   // Taken again, it is there again.
-  await late.finished(await late.create('prints'));
+  await late.finished(await late.create('stepped'));
 });
 
 test('a snapshot that was taken within its time stays', async () => {

@@ -1,0 +1,73 @@
+// Cancels runs. The intent is written first: whoever conducts the run acts on it, now or after a restart.
+
+import { Problem } from '../domain/problem.ts';
+import { isFinished } from '../domain/run.ts';
+import type { Clock } from '../lib/clock.ts';
+import type { Logger } from '../lib/logger.ts';
+import { outlast } from '../lib/shortage.ts';
+import type { Store } from '../store/open.ts';
+import { isStorageFault } from '../store/storage-fault.ts';
+import type { Dispatcher } from './dispatch.ts';
+import type { Ends } from './ends.ts';
+
+export type Cancels = {
+  /** The tree is gone before it says `cancelled`. @throws Problem run-not-found, run-already-finished */
+  readonly cancel: (runId: string) => Promise<{ readonly status: 'cancelled' | 'running' }>;
+  /** The same for whoever does not wait for it; never throws. */
+  readonly cancelUnwaited: (runId: string) => void;
+};
+
+/** Beyond the grace period: what the kernel may need to end a tree of processes. */
+const marginMs = 2_000;
+
+export function createCancels(o: {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly ends: Ends;
+  readonly dispatcher: Pick<Dispatcher, 'removed' | 'conductorOf'>;
+  readonly signal: AbortSignal;
+}): Cancels {
+  const { store, clock, dispatcher } = o;
+
+  /** `true` when the run never started. */
+  async function request(runId: string): Promise<boolean> {
+    const atMs = clock.now();
+    const isWithdrawn = await store.db.transact(async (tx) => {
+      await store.runs.requestCancel(tx, runId, atMs);
+      return store.runs.end(tx, runId, 'withdraw', { atMs });
+    });
+    if (isWithdrawn) dispatcher.removed(runId);
+    else dispatcher.conductorOf(runId)?.cancel();
+    return isWithdrawn;
+  }
+
+  return {
+    async cancel(runId) {
+      const stored = await store.runs.execution(runId);
+      if (!stored) throw new Problem('run-not-found', `The run '${runId}' does not exist`);
+      const { run, plan } = stored;
+      if (run.status === 'cancelled') return { status: 'cancelled' };
+      if (isFinished(run.status)) {
+        throw new Problem('run-already-finished', `The run '${runId}' has ended already: ${run.status}.`);
+      }
+      const end = o.ends.wait(runId, plan.job.cancel.graceMs + marginMs);
+      if (await request(runId)) return { status: 'cancelled' };
+      await end;
+      const now = await store.runs.get(runId);
+      if (now?.status === 'cancelled') return { status: 'cancelled' };
+      if (now && isFinished(now.status)) {
+        throw new Problem(
+          'run-already-finished',
+          `The run '${runId}' ended before it could be cancelled: ${now.status}.`,
+        );
+      }
+      return { status: 'running' };
+    },
+    cancelUnwaited(runId) {
+      outlast(() => request(runId), { isPassing: isStorageFault, signal: o.signal }).catch((error: unknown) => {
+        if (!o.signal.aborted) o.log.error({ err: error, run_id: runId }, 'a run could not be cancelled');
+      });
+    },
+  };
+}
