@@ -199,7 +199,7 @@ export function conduct(source: ConductSource, context: ConductContext, around: 
     });
     if (move === 'fail') log.warn({ reason: change.reason, error: change.error?.message }, 'a run failed');
     markFinished();
-    void (isSingle ? removeRunFolder(runDir, log) : keepWorkspace(runDir, log));
+    putAway();
   }
 
   /** One place is to end, because of its time or the run's. */
@@ -269,7 +269,12 @@ export function conduct(source: ConductSource, context: ConductContext, around: 
       await store.runs.end(tx, run.run_id, 'fail', ending);
     });
     markFinished();
-    void removeRunFolder(runDir, log);
+    putAway();
+  }
+
+  /** Of a job with steps the workspace stays, for a rerun. */
+  function putAway(): void {
+    void (isSingle ? removeRunFolder(runDir, log) : keepWorkspace(runDir, log));
   }
 
   function watch(work: Promise<void>): void {
@@ -315,7 +320,7 @@ export function conduct(source: ConductSource, context: ConductContext, around: 
       if (deadlineAtMs !== null) around.noticeDeadline(deadlineAtMs);
       if (endsAtOnce) watch(finish(turn));
       // Starting a process holds the event loop for milliseconds: the answer goes out first.
-      else setImmediate(() => carryOn(turn));
+      else setImmediate(() => (isOver ? giveUpTurn(turn) : carryOn(turn)));
     },
     async resume(holdSlot) {
       await patiently(() => store.db.transact((tx) => store.steps.takeUp(tx, run.run_id, context.worker)));
@@ -329,7 +334,10 @@ export function conduct(source: ConductSource, context: ConductContext, around: 
       }
       isAttending = true;
       watchSize();
-      watch(complete(turn));
+      // Before anything begins that is not going to have its turn.
+      const why = source.isCancelRequested ? cancelled : runOverdue(job, deadlineAtMs, clock.now());
+      if (why) abort(why, turn);
+      else watch(complete(turn));
     },
     cancel: () => abort(cancelled),
     async approve(stepId, approval) {

@@ -18,7 +18,7 @@ import type { Store } from '../store/open.ts';
 import type { PendingRun } from '../store/runs.ts';
 import { isStorageFault } from '../store/storage-fault.ts';
 import { createCancels } from './cancel.ts';
-import { argumentsOfStep, type Children, outcomeOfChild, untilEnded } from './children.ts';
+import { createChildren } from './children.ts';
 import { conduct } from './conduct.ts';
 import { type Caller, type Created, createAddRun, createRuns } from './create.ts';
 import { createDispatcher, type QueueLimits } from './dispatch.ts';
@@ -33,7 +33,6 @@ import { createRerun, type Rerun } from './rerun.ts';
 import type { ConductContext } from './run-context.ts';
 import { toSource } from './run-source.ts';
 import { createSchedules, type Schedules } from './schedules.ts';
-import { Superseded } from './step-changes.ts';
 
 export type Check = { readonly status: 'ok' | 'degraded' | 'failing'; readonly detail?: string };
 
@@ -105,29 +104,6 @@ export function createEngine(o: {
     return outlast(work, { isPassing: isStorageFault, signal: stopping.signal });
   }
 
-  const children: Children = {
-    async start({ run, at, action, scope }) {
-      const plan = await resolvePlan({ job_id: action.jobId, args: argumentsOfStep(action.args, scope) }, planContext);
-      const { runId } = await addRun(plan, {
-        tenant: run.tenant,
-        caller: { name: run.created_by, trigger: 'job', requestId: at.runId },
-        labels: run.labels,
-        priority: run.priority,
-        parent: { run_id: at.runId, step_id: at.stepId },
-        rerunOf: null,
-        isBounded: false,
-        async alongside(tx, id) {
-          if (!(await store.steps.nameChild(tx, at, id))) throw new Superseded('the step is another’s by now');
-        },
-      });
-      return runId;
-    },
-    cancel: (runId) => cancelLater(runId),
-    async end(runId, signal) {
-      return outcomeOfChild(await untilEnded(runId, { store, hub, signal }));
-    },
-  };
-
   const cancelLater = (runId: string): void => cancels.cancelUnwaited(runId);
 
   const dispatcher = createDispatcher({
@@ -159,6 +135,7 @@ export function createEngine(o: {
   const reaper = createReaper({ store, clock, log, dispatcher, forceEnd, resync });
   const cancels = createCancels({ ...o, ends, dispatcher, signal: stopping.signal });
   const addRun = createAddRun({ ...o, dispatcher, cancel: cancelLater, untilRecovered });
+  const children = createChildren({ store, hub, planContext, addRun, cancel: cancelLater, signal: stopping.signal });
   const createRun = createRuns({ ...o, ends, resolve: (request) => resolvePlan(request, planContext), add: addRun });
   const schedules = createSchedules({ ...o, createRun });
   const rerun = createRerun({ ...o, ...planContext, runsDir: o.execution.runsDir, add: addRun });
@@ -194,8 +171,7 @@ export function createEngine(o: {
         const source = toSource(stored, sealer);
         if (stopping.signal.aborted) return;
         const { run, concurrency } = stored;
-        const conductor = await dispatcher.resume(source, { jobId: run.job_id, ...concurrency });
-        if (run.cancel_requested_at !== null) conductor.cancel();
+        await dispatcher.resume(source, { jobId: run.job_id, ...concurrency });
       },
       async setAside(stored, error) {
         log.error({ err: error, run_id: stored.run.run_id }, 'a run is set aside as failed');
@@ -260,8 +236,7 @@ export function createEngine(o: {
     },
     health() {
       const failure = store.db.failure();
-      const { maxDepth } = o.limits;
-      const isFull = maxDepth !== null && dispatcher.depth >= maxDepth;
+      const { isFull } = dispatcher;
       const isLate = !isRecovered && clock.now() - startedAtMs > recoveryMs;
       const complaint = isLate ? 'nothing starts before what the server left running is taken up' : reaper.complaint();
       const profile = o.host[o.policy.defaultProfile];
