@@ -42,6 +42,8 @@ export type Conductor = {
   readonly enforceDeadlines: () => void;
   /** It waits for a disk to have room for what has ended. */
   readonly isHeldUp: () => boolean;
+  /** No process of it is left: it is putting away what they left. */
+  readonly isStoring: () => boolean;
   /** Lets go of it: the next start takes it up. Never rejects. */
   readonly detach: () => Promise<void>;
 };
@@ -364,6 +366,7 @@ export function conduct(source: ConductSource, context: ConductContext, around: 
       }
       if (turn.changes.length > 0) watch(complete(turn));
     },
+    isStoring: () => runner.attempts().length > 0 && runner.attempts().every((attempt) => attempt.hasEnded()),
     isHeldUp: () => isWaiting() && runner.attempts().every((attempt) => attempt.hasEnded()),
     async detach() {
       runner.withdraw();

@@ -73,6 +73,8 @@ export type Engine = {
 };
 
 const droppingMs = 2_000;
+/** Large artifacts take their time. */
+const storingMs = 600_000;
 /** Of 100 running runs it takes less than 2 s. */
 const recoveryMs = 5_000;
 
@@ -208,9 +210,11 @@ export function createEngine(o: {
   /** A conductor that has not done its part long after it was told. */
   async function forceEnd(runId: string, toldForMs: number, why: 'timeout' | 'cancel'): Promise<void> {
     const before = await store.runs.execution(runId);
-    if (!before || toldForMs < before.plan.job.cancel.graceMs + overtimeMs) return;
+    const conductor = dispatcher.conductorOf(runId);
+    const patienceMs = conductor?.isStoring() ? storingMs : overtimeMs;
+    if (!before || toldForMs < before.plan.job.cancel.graceMs + patienceMs) return;
     // A disk that is full decides nothing about a run whose processes are gone; a sub-run has a grace period of its own.
-    if (dispatcher.conductorOf(runId)?.isHeldUp() || (await waitsForSubRun(before))) return;
+    if (conductor?.isHeldUp() || (await waitsForSubRun(before))) return;
     log.error({ run_id: runId }, 'a run past its time is ended without its conductor');
     await Promise.race([dispatcher.drop(runId), delay(droppingMs, undefined, { ref: false })]);
     // It may have come to something meanwhile.
