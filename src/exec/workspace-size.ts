@@ -57,7 +57,7 @@ export function watchWorkspace(o: {
  * swapped for a link meanwhile.
  */
 export async function measureWorkspace(dir: string, limitBytes: number, signal?: AbortSignal): Promise<number> {
-  const folders = [Buffer.from(dir)];
+  const folders: Buffer[] = [Buffer.from(dir)];
   const linked = new Set<string>();
   let foundBytes = 0;
   let root: Buffer | undefined;
