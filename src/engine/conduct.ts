@@ -68,6 +68,8 @@ export function conduct(source: ConductSource, context: ConductContext, around: 
   /** Something was ended, or kept from its turn, by `aborting`. */
   let hasAborted = false;
   let isOver = false;
+  /** Of all steps. */
+  let lastAttempt = state.places.reduce((most, { attempt }) => Math.max(most, attempt), 1);
   let workspaceWatch: WorkspaceWatch | undefined;
   /** Until then, whoever asks for something is asked to come again: the reaper does, each second. */
   let isAttending = false;
@@ -119,6 +121,7 @@ export function conduct(source: ConductSource, context: ConductContext, around: 
     if (delayMs !== undefined) {
       runner.forget(place);
       changes.retry(place, outcome, delayMs, turn);
+      lastAttempt = Math.max(lastAttempt, place.attempt);
       runner.begin(place, turn);
       return complete(turn);
     }
@@ -163,16 +166,17 @@ export function conduct(source: ConductSource, context: ConductContext, around: 
     carryOut(state.next(aborting !== undefined), turn);
     if (state.isOver) return finish(turn);
     if (turn.changes.length > 0) {
-      const attempt = Math.max(...state.places.map((place) => place.attempt));
       await write(async (tx) => {
         for (const change of turn.changes) await change(tx);
-        must(await store.steps.touch(tx, run.run_id, { attempt, result: turn.result }));
+        must(await store.steps.touch(tx, run.run_id, { attempt: lastAttempt, result: turn.result }));
       }).catch((error: unknown) => {
         giveUpTurn(turn);
         throw error;
       });
     }
-    carryOn(turn);
+    // Abandoned or let go of meanwhile: nothing starts any more.
+    if (isOver || detaching.signal.aborted) giveUpTurn(turn);
+    else carryOn(turn);
   }
 
   async function finish(turn: Turn): Promise<void> {
@@ -225,10 +229,9 @@ export function conduct(source: ConductSource, context: ConductContext, around: 
     });
   }
 
-  function abort(why: Interruption): void {
+  function abort(why: Interruption, turn: Turn = newTurn()): void {
     if (aborting || isOver || !isAttending || detaching.signal.aborted) return;
     aborting = why;
-    const turn = newTurn();
     for (const place of state.places) if (!hasEnded(place)) interrupt(place, why, turn);
     watch(complete(turn));
   }
