@@ -82,7 +82,7 @@ export function conduct(source: ConductSource, context: ConductContext, around: 
     onWait: (error) => log.warn({ err: error }, 'what a run has left cannot be stored yet'),
   });
   const runLog = createRunLog({ run, store, maxSizeBytes: job.logs.maxSizeBytes, log, patiently });
-  const ofArtifacts = { run, job, workspaceDir, redactor, runLog, limits: context.artifactLimits };
+  const ofArtifacts = { run, job, runDir, workspaceDir, redactor, runLog, limits: context.artifactLimits };
   const artifacts = createRunArtifacts({ ...ofArtifacts, store, clock, log, patiently });
   const { noticeDeadline } = around;
   const changes = createStepChanges({ ...context, about, state, steps: store.steps, noticeDeadline });
@@ -128,10 +128,12 @@ export function conduct(source: ConductSource, context: ConductContext, around: 
       return complete(turn);
     }
     let ending = outcome;
-    if (hadProcess) {
-      const { artifacts: taken, failure } = await artifacts.take(isSingle ? 'all' : 'named', runner.placeOf(place));
+    // Other steps may still write to the workspace: what this one named is taken at the run's end.
+    if (hadProcess && isSingle) {
+      const { artifacts: taken, failure } = await artifacts.take([runner.placeOf(place)]);
       turn.changes.push((tx) => store.artifacts.add(tx, taken));
-      if (failure && outcome.status === 'success') ending = { ...outcome, status: 'failed', ...failure };
+      const { reason, message } = failure ?? outcome;
+      if (failure && outcome.status === 'success') ending = { ...outcome, status: 'failed', reason, message };
     }
     turn.result = ending.result;
     runner.forget(place);
@@ -185,8 +187,8 @@ export function conduct(source: ConductSource, context: ConductContext, around: 
     if (isOver) return;
     isOver = true;
     workspaceWatch?.close();
-    const last = state.places.findLast(({ kind, epoch }) => kind === 'command' && epoch > 0);
-    const kept = last && !isSingle ? await artifacts.take('workspace', runner.placeOf(last)) : noArtifacts;
+    const begun = state.places.filter(({ kind, epoch }) => kind === 'command' && epoch > 0);
+    const kept = isSingle ? noArtifacts : await artifacts.take(begun.map(runner.placeOf));
     await runLog.close();
     const { move, change } = runVerdict({
       state,
@@ -328,7 +330,6 @@ export function conduct(source: ConductSource, context: ConductContext, around: 
       await patiently(() => store.db.transact((tx) => store.steps.takeUp(tx, run.run_id, context.worker)));
       for (const place of state.places) if (place.epoch > 0 && !hasEnded(place)) place.epoch += 1;
       await runLog.takeUp();
-      await artifacts.takeUp();
       const turn = newTurn();
       for (const place of state.places) {
         if (place.status === 'pending' && place.item !== null) runner.begin(place, turn);
