@@ -139,7 +139,7 @@ test('an artifact past the time of all artifacts is gone as one past its own', a
   expect(filesBelow(join(root, 'data', 'artifacts'))).toEqual([]);
 });
 
-test('the folder of a run without steps goes with the next pass; what runs, and what nobody knows, stays', async () => {
+test('the folder of a run without steps goes with the next pass; what runs stays, and what nobody knows for a day', async () => {
   const root = dataFolder();
   const opened = await openEngine(root, { jobs });
   const [ended, running] = [await opened.create('prints'), await opened.create('hold')];
@@ -154,7 +154,12 @@ test('the folder of a run without steps goes with the next pass; what runs, and 
   const next = await openEngine(root, { nowMs: Date.now() + 61_000 });
   expect((await next.retention.collect(asked)).removed).toMatchObject({ workspaces: 1 });
   expect(readdirSync(runsDir)).toEqual([running, 'run_unknown']);
-  await next.engine.cancel(running);
+  await next.close();
+  const later = await openEngine(root, { nowMs: Date.now() + 25 * hourMs });
+  expect((await later.retention.collect(asked)).removed).toMatchObject({ workspaces: 1 });
+  expect(readdirSync(runsDir)).toEqual([running]);
+  await later.when(running, ({ status }) => status === 'running');
+  await later.engine.cancel(running);
 });
 
 test('a workspace of a run with steps, and the snapshot it needs, stay for their time', async () => {
