@@ -251,8 +251,12 @@ test('a run that would be refused is, before its workspace is copied', async () 
   const root = dataFolder();
   const jobs = {
     one: steps(
-      { ...secretArgs, concurrency: { limit: 1, on_conflict: 'reject' }, steps: [script('hold')] },
-      { hold: 'echo held; [ "$ok" = true ] || exit 1; sleep 8024' },
+      {
+        ...secretArgs,
+        concurrency: { limit: 1, on_conflict: 'reject' },
+        steps: [script('first'), script('hold', { needs: ['first'] })],
+      },
+      { first: 'true', hold: 'echo held; [ "$ok" = true ] || exit 1; sleep 8024' },
     ),
   };
   const opened = await openEngine(root, { jobs });
