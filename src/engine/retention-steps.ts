@@ -132,6 +132,7 @@ export async function removeRuns(context: StepContext, held: Held, beforeMs: num
     if (!last) return;
     const runIds: string[] = [];
     for (const { id, parentId } of found) {
+      if (rest.isOver()) break;
       if (held.parents.has(id)) continue;
       if (parentId !== null && !(await store.retention.hasEnded(parentId))) continue;
       if (!folders.has(id) || (await removeRunFolder(join(runsDir, id), log))) runIds.push(id);

@@ -3,7 +3,10 @@
 import { cpSync, existsSync, mkdirSync, readdirSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { pino } from 'pino';
 import { expect, test } from 'vitest';
+import { createRetention } from '../../src/engine/retain.ts';
+import { systemClock } from '../../src/lib/clock.ts';
 import { bash } from '../support/jobs.ts';
 import { fillDisk, testWithDisk } from '../support/small-disk.ts';
 import { dataFolder, openEngine } from './an-engine.ts';
@@ -283,3 +286,28 @@ function multiplyRun(root: string, times: number): void {
   database.exec(`UPDATE run_counts SET count = count + ${times}; COMMIT`);
   database.close();
 }
+
+test('a server that stops waits for a second for the removal of a large folder, and leaves the rest', async () => {
+  const root = dataFolder();
+  const opened = await openEngine(root, { jobs });
+  await opened.finished(await opened.create('stepped'));
+  const { promise: begun, resolve: begin } = Promise.withResolvers<void>();
+  // A disk that takes its time.
+  const folderOf = () => {
+    begin();
+    return new Promise<never>(() => undefined);
+  };
+  const lines: unknown[] = [];
+  const retention = createRetention({
+    store: { ...opened.store, retention: { ...opened.store.retention, folderOf } },
+    runsDir: join(root, 'data', 'runs'),
+    snapshotsDir: join(root, 'data', 'snapshots'),
+    policy: { runsMs: null, logsMs: null, artifactsMs: null, workspacesMs: 0, snapshotsMs: null, eventsMs: null },
+    clock: systemClock,
+    log: pino({ level: 'warn' }, { write: (line) => void lines.push(line) }),
+  });
+  retention.start();
+  await begun;
+  await retention.close();
+  expect(lines).toEqual([]);
+}, 3_000);
