@@ -185,6 +185,8 @@ function keptRows(
   if (typeof from === 'object' && !steps.some(({ id }) => id === from.step)) {
     throw validationError([{ pointer: '/from/step', message: `the job has no step '${from.step}'`, keyword: 'step' }]);
   }
+  // It keeps no workspace to go on from.
+  if (stored.plan.job.composition === 'single') return [];
   const rows = lastAttempts(stored.attempts);
   const succeeded = new Set(rows.filter(({ status }) => status === 'success').map((row) => row.step_id));
   const isKept = (id: string): boolean => succeeded.has(id) && !(typeof from === 'object' && from.step === id);

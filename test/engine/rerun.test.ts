@@ -218,10 +218,15 @@ test('from what failed begins on the old workspace, whether a step is kept or no
 });
 
 test('a single job keeps no workspace: from what failed is from its start', async () => {
-  const opened = await openEngine(dataFolder(), { jobs: { one: bash('ls; exit 1') } });
-  const runId = await opened.create('one');
-  await opened.finished(runId);
-  expect(await again(opened, runId, { from: 'failed' })).toMatchObject({ status: 'failed', reason: 'exit' });
+  const opened = await openEngine(dataFolder(), { jobs: { fails: bash('echo ran; exit 1'), works: bash('echo ran') } });
+  for (const jobId of ['fails', 'works']) {
+    const runId = await opened.create(jobId);
+    const { status } = await opened.finished(runId);
+    for (const from of ['failed', { step: 'step_01' }] as const) {
+      const next = await again(opened, runId, { from });
+      expect([next.status, await opened.messages(next.run_id)]).toEqual([status, ['ran']]);
+    }
+  }
 });
 
 test('expressions are told of the new run, not of the old one', async () => {
