@@ -235,7 +235,7 @@ export async function takeUpSteps(tx: Transaction, runId: string, worker: string
     .set((eb) => ({ epoch: eb('epoch', '+', 1), worker }))
     .where('run_id', '=', runId)
     .where('finished_at', 'is', null)
-    .where('epoch', '>', 0)
+    .where('status', '!=', 'pending')
     .execute();
 }
 
