@@ -4,6 +4,7 @@ import { renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { expect, test } from 'vitest';
+import type { RunPlan } from '../../src/domain/run.ts';
 import { initial } from '../../src/store/migrations/0001-initial.ts';
 import { connectToWrite, kyselyOver } from '../../src/store/sqlite.ts';
 import { bash } from '../support/jobs.ts';
@@ -15,12 +16,19 @@ const tables = ['runs', 'run_plans', 'run_counts', 'steps', 'events', 'sequences
 
 /** The plan as that build wrote it. */
 function lower(text: string): string {
-  const plan = JSON.parse(text);
-  const { steps, concurrency, onLost, schedules, notify, permissions, ...job } = plan.job;
-  const { resources, ...paths } = permissions;
-  const { resources: ofRun, ...rest } = plan;
-  const { command, ulcProfile } = steps[0].action;
-  return JSON.stringify({ ...rest, job: { ...job, command, ulcProfile, steps: [], permissions: paths } });
+  const plan: RunPlan = JSON.parse(text);
+  const action = plan.job.steps[0]?.action;
+  if (action?.kind !== 'command') throw new Error('its jobs had one command');
+  const { command, ulcProfile } = action;
+  // Members that are undefined are left out.
+  const none = undefined;
+  const permissions = { ...plan.job.permissions, resources: none };
+  const later = { concurrency: none, onLost: none, schedules: none, notify: none };
+  return JSON.stringify({
+    ...plan,
+    resources: none,
+    job: { ...plan.job, ...later, permissions, command, ulcProfile, steps: [] },
+  });
 }
 
 /** Puts what is in the database into one of the first schema. */
@@ -33,7 +41,7 @@ async function lowerDatabase(path: string): Promise<void> {
   database.exec(`ATTACH '${path}.new' AS later`);
   for (const table of tables) {
     const columns = database.prepare(`SELECT name FROM pragma_table_info('${table}')`).all();
-    const names = columns.map(({ name }) => `"${name}"`).join();
+    const names = columns.map(({ name }) => `"${String(name)}"`).join();
     database.exec(`INSERT INTO main.${table} (${names}) SELECT ${names} FROM later.${table}`);
   }
   database.function('lower_plan', (text) => lower(String(text)));
