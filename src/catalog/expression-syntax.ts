@@ -25,13 +25,13 @@ const additionLimit = 16;
 export const roots = ['args', 'steps', 'run', 'item', 'matrix'] as const;
 export type Root = (typeof roots)[number];
 
-/** For each root the members that are named; `all` where a member is chosen by a value. */
 /** Does it use the root at all? */
 export function refersTo(references: References, root: Root): boolean {
   const names = references[root];
   return names === 'all' || names.size > 0;
 }
 
+/** For each root the members that are named; `all` where a member is chosen by a value. */
 export type References = Readonly<Record<Root, ReadonlySet<string> | 'all'>>;
 
 export type Expression = {

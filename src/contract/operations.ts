@@ -253,6 +253,8 @@ export const operations = {
       'grant-not-allowed',
       'concurrency-conflict',
       'queue-full',
+      'execution-error',
+      'not-ready',
     ],
   },
   approveRun: {

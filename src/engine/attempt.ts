@@ -40,11 +40,11 @@ export type Outcome = {
 export type Attempt = {
   /** The process tree is gone. */
   readonly gone: Promise<void>;
-  /** All is in the log; rejects for a fault of flwd, with the process tree ended. Never settles after `detach`. */
+  /** All is in the log. A fault of flwd is a failure too, with the process tree ended. Never settles after `detach`. */
   readonly outcome: Promise<Outcome>;
   /** Ends it by the job's ladder. False when it has ended, or is being ended already. */
   readonly interrupt: (why: Interruption) => boolean;
-  /** Lets go of it: the shim goes on. True when only what it left is still to be stored. */
+  /** Lets go of it: the shim goes on, and what it left is for the next start to store. */
   readonly detach: () => void;
   readonly hasEnded: () => boolean;
 };

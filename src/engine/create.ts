@@ -16,6 +16,7 @@ import type { Ends } from './ends.ts';
 import { createPlaces, type Place, toNewStep } from './places.ts';
 import type { ResolvedPlan, RunRequest } from './plan.ts';
 import { createRunState, type RunState } from './run-state.ts';
+import type { RunFacts } from './step-values.ts';
 
 export type Caller = { readonly principal: Principal; readonly trigger: Trigger['type']; readonly requestId: string };
 
@@ -51,7 +52,7 @@ export type Addition = {
   /** The job as it was: the snapshot to run instead of one taken now. */
   readonly revision?: string;
   /** The steps as they stand at the start, where some have ended in an earlier run. */
-  readonly start?: { readonly state: RunState; readonly steps: readonly NewStep[] };
+  readonly start?: (run: RunFacts) => { readonly state: RunState; readonly steps: readonly NewStep[] };
   /** Counts towards `max_depth`. */
   readonly isBounded: boolean;
   readonly alongside: (tx: Transaction, runId: string, answerBody: string) => Promise<void>;
@@ -206,7 +207,7 @@ export function createAddRun(o: {
         priority,
       };
       const places = createPlaces(job.steps, job.title ?? job.name);
-      const begun = addition.start ?? { steps: stepsOf(places, job.steps) };
+      const begun = addition.start?.(facts);
       const add = async (tx: Transaction): Promise<void> => {
         await addition.alongside(tx, id, body);
         await store.runs.add(tx, {
@@ -227,7 +228,7 @@ export function createAddRun(o: {
           limits: plan.limits,
           waiting,
           plan: runPlan,
-          steps: begun.steps,
+          steps: begun?.steps ?? stepsOf(places, job.steps),
           concurrency: { limit: plan.lane.limit, key: plan.lane.key },
           rerunOf,
           parent,
@@ -235,7 +236,7 @@ export function createAddRun(o: {
       };
       if (admission.kind === 'start') {
         // A free slot is claimed in the same commit: one fsync between the request and the script.
-        const state = addition.start?.state ?? createRunState({ job, run: facts, places, ended: [] });
+        const state = begun?.state ?? createRunState({ job, run: facts, places, ended: [] });
         const begin = {
           run: facts,
           plan: runPlan,

@@ -141,7 +141,7 @@ export function createEngine(o: {
   const children = createChildren({ store, hub, planContext, addRun, cancel: cancelLater, signal: stopping.signal });
   const createRun = createRuns({ ...o, ends, resolve: (request) => resolvePlan(request, planContext), add: addRun });
   const schedules = createSchedules({ ...o, createRun });
-  const rerun = createRerun({ ...o, ...planContext, runsDir: o.execution.runsDir, add: addRun });
+  const rerun = createRerun({ ...o, ...planContext, dispatcher, runsDir: o.execution.runsDir, add: addRun });
 
   function addPending(run: PendingRun): void {
     if (!dispatcher.knows(run.id)) dispatcher.added(run);

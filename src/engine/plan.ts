@@ -62,6 +62,8 @@ export type ResolvedPlan = {
 };
 
 const redacted = '[redacted]';
+/** It is in the sentence that says why a run waits. */
+const longestKeyChars = 256;
 
 export type PlanContext = {
   readonly catalog: Catalog;
@@ -207,14 +209,17 @@ function findJob(id: string, catalog: Catalog): JobDefinition | undefined {
   }
 }
 
-/** @throws Problem validation-error where `concurrency.key` has no value for these arguments */
+/** @throws Problem validation-error where `concurrency.key` has no value for these arguments, or one that is too long */
 function laneOf(job: JobDefinition, args: JsonObject): Lane {
   const { id: jobId, concurrency } = job;
   const limit = concurrency?.limit ?? null;
   if (concurrency?.key == null) return { jobId, limit, key: null };
   try {
     const value = evaluateExpression(concurrency.key, { args, steps: new Map(), run: {} });
-    return { jobId, limit, key: typeof value === 'string' ? value : JSON.stringify(value) };
+    const key = typeof value === 'string' ? value : JSON.stringify(value);
+    if (key.length > longestKeyChars)
+      throw new ExpressionError(`its value is longer than ${longestKeyChars} characters`);
+    return { jobId, limit, key };
   } catch (error) {
     if (!(error instanceof ExpressionError)) throw error;
     const message = `the job's \`concurrency.key\`, ${concurrency.key}: ${error.message}`;

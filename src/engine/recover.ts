@@ -8,6 +8,7 @@ import type { Clock } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { Store } from '../store/open.ts';
 import type { PendingRun, StoredRun } from '../store/runs.ts';
+import type { StepRow } from '../store/schema.ts';
 import { keepWorkspace, removeRunFolder } from './run-folders.ts';
 import { joinTerminations } from './run-verdict.ts';
 import { attemptFolder } from './step-runner.ts';
@@ -17,14 +18,20 @@ export type Remains = Pick<StoredRun, 'run' | 'attempts'> & { readonly plan: Sto
 
 const hardest = { signal: 'KILL', graceMs: 0 } as const;
 
+/** It was started before steps had epochs, in a folder of another name. */
+function isOfEarlierBuild({ status, epoch }: Pick<StepRow, 'status' | 'epoch'>): boolean {
+  return status === 'running' && epoch === 0;
+}
+
 /** Ends every process that is left of it; the proofs of it. */
 async function endProcesses(stored: Remains, runsDir: string): Promise<Termination[]> {
   const running = stored.attempts.filter(
     ({ kind, status, finished_at }) => kind === 'command' && status === 'running' && finished_at === null,
   );
   const proofs = await Promise.all(
-    running.map(async ({ n, attempt }) => {
-      const process = adopt(join(runsDir, stored.run.run_id, attemptFolder(n, attempt)));
+    running.map(async (row) => {
+      const folder = isOfEarlierBuild(row) ? String(row.attempt) : attemptFolder(row.n, row.attempt);
+      const process = adopt(join(runsDir, stored.run.run_id, folder));
       return process?.terminate(stored.plan?.job.cancel ?? hardest);
     }),
   );
@@ -53,8 +60,8 @@ export async function endWithoutConductor(
   const isEnded = await store.db.transact(async (tx) => {
     if (sealed.count > 0) tx.emit({ type: 'run.output', runId, jobId, tenant, ...sealed });
     await store.steps.takeUp(tx, runId, o.worker);
-    for (const { step_id: stepId, attempt, epoch, finished_at } of stored.attempts) {
-      if (epoch === 0 || finished_at !== null) continue;
+    for (const { step_id: stepId, attempt, epoch, status, finished_at } of stored.attempts) {
+      if (status === 'pending' || finished_at !== null) continue;
       const at = { stepId, attempt, epoch: epoch + 1 };
       await store.steps.end(tx, { runId, jobId, tenant }, at, { status: 'failed', reason, message, atMs });
     }
@@ -114,6 +121,7 @@ export async function recoverRun(runId: string, { store, log, patiently, signal,
       const stored = await patiently(() => store.runs.execution(runId));
       if (stored?.run.status !== 'running' || signal.aborted) return;
       ({ plan } = stored);
+      if (stored.attempts.some(isOfEarlierBuild)) throw new Error('an earlier build of flwd has started it');
       await o.takeUp(stored);
     } catch (error) {
       if (signal.aborted) return;

@@ -1,11 +1,8 @@
 // Runs again what has ended: from the start, from what failed, or from a step. What is kept of the old run are the rows of
 // steps that succeeded, with their outputs, and a copy of its workspace.
 
-import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import type { Catalog } from '../catalog/catalog.ts';
 import type { Snapshots } from '../catalog/snapshot.ts';
 import type { JsonObject, StepDefinition } from '../domain/job.ts';
@@ -21,9 +18,11 @@ import { lastAttempts } from '../store/run-rows.ts';
 import type { StoredRun } from '../store/runs.ts';
 import type { StepRow } from '../store/schema.ts';
 import type { NewStep } from '../store/steps.ts';
-import type { Addition, AddRun, Caller } from './create.ts';
+import { copyWorkspace } from './copy-workspace.ts';
+import { type Addition, type AddRun, type Caller, refuseConflict } from './create.ts';
+import type { Dispatcher } from './dispatch.ts';
 import { createPlaces, restorePlaces, toNewStep } from './places.ts';
-import { type PlanContext, resolveEntry } from './plan.ts';
+import { type PlanContext, type ResolvedPlan, resolveEntry } from './plan.ts';
 import { removeRunFolder } from './run-folders.ts';
 import { unsealOutputs, unsealSecrets } from './run-source.ts';
 import { createRunState } from './run-state.ts';
@@ -48,11 +47,12 @@ export function createRerun(
     readonly sealer: Sealer;
     readonly clock: Clock;
     readonly log: Logger;
+    readonly dispatcher: Dispatcher;
     readonly runsDir: string;
     readonly add: AddRun;
   },
 ): Rerun {
-  const { store, sealer } = o;
+  const { store, sealer, runsDir } = o;
 
   return async (runId, request, caller) => {
     const stored = await store.runs.execution(runId);
@@ -70,10 +70,10 @@ export function createRerun(
     const base = entry.definition.securityProfile ?? o.policy.defaultProfile;
     const security_profile = tighterProfile(oldPlan.profile, base);
     const plan = await resolveEntry(entry, { job_id: old.job_id, args, security_profile }, o);
-    const createdAtMs = o.clock.now();
-    const id = createId('run', createdAtMs);
-    const facts = { ...old, run_id: id, args: plan.args, created_by: caller.principal.name };
-    const kept = keptRows(stored, entry.definition.steps, request.from ?? 'start');
+    const id = createId('run', o.clock.now());
+    const { steps } = entry.definition;
+    const { from = 'start' } = request;
+    const kept = keptRows(stored, steps, from);
     const addition: Addition = {
       id,
       tenant: old.tenant,
@@ -83,29 +83,27 @@ export function createRerun(
       parent: null,
       rerunOf: runId,
       ...(isLatest ? {} : { revision: oldPlan.revision }),
-      ...(kept.length === 0 ? {} : { start: keptStart(stored, kept, entry.definition.steps, facts, id) }),
+      ...(kept.length === 0 ? {} : { start: (run) => keptStart(stored, kept, steps, run) }),
       isBounded: true,
       alongside: async () => undefined,
     };
-    if (kept.length === 0) return o.add(plan, addition);
-    if (plan.denied) throw plan.denied;
-    await copyWorkspace(runId, id);
+    if (from === 'start' || !leftWorkspace(stored)) return o.add(plan, addition);
+    // What can be told before it is: a copy may be large.
+    refuse(plan);
     try {
+      await copyWorkspace(join(runsDir, runId), join(runsDir, id), o.log);
       return await o.add(plan, addition);
     } catch (error) {
-      await removeRunFolder(join(o.runsDir, id), o.log);
+      await removeRunFolder(join(runsDir, id), o.log);
       throw error;
     }
   };
 
-  /** @throws Problem workspace-expired */
-  async function copyWorkspace(from: string, to: string): Promise<void> {
-    const source = join(o.runsDir, from, 'workspace');
-    if (!existsSync(source)) throw new Problem('workspace-expired', `The workspace of '${from}' is not kept any more.`);
-    const folder = join(o.runsDir, to);
-    await mkdir(folder, { mode: 0o700 });
-    // Owners, modes, links and holes as they are, and no block twice where the file system can share them.
-    await promisify(execFile)('cp', ['-a', '--reflink=auto', source, join(folder, 'workspace')]);
+  function refuse(plan: ResolvedPlan): void {
+    if (plan.denied) throw plan.denied;
+    refuseConflict(plan, o.dispatcher);
+    const { refused } = o.dispatcher.outlook(plan.lane);
+    if (refused) throw refused;
   }
 
   function keptStart(
@@ -113,9 +111,9 @@ export function createRerun(
     kept: readonly StepRow[],
     steps: readonly StepDefinition[],
     run: RunFacts,
-    id: string,
-  ): NonNullable<Addition['start']> {
+  ): ReturnType<NonNullable<Addition['start']>> {
     const { job } = stored.plan;
+    const id = run.run_id;
     const keptSteps = new Map(kept.map((row) => [row.step_id, row]));
     const fresh = createPlaces(steps, job.title ?? job.name);
     const own = fresh.map((place) => {
@@ -166,6 +164,14 @@ export function createRerun(
   }
 }
 
+/** That of a run without steps goes with its end, and where no script has run there was none. */
+function leftWorkspace({ plan, attempts }: StoredRun): boolean {
+  return (
+    plan.job.composition === 'steps' &&
+    attempts.some(({ kind, started_at }) => kind === 'command' && started_at !== null)
+  );
+}
+
 /**
  * The rows of steps that have succeeded, and of their instances, where nothing that they need is done anew.
  * @throws Problem validation-error for a step that the job does not have
@@ -179,6 +185,8 @@ function keptRows(
   if (typeof from === 'object' && !steps.some(({ id }) => id === from.step)) {
     throw validationError([{ pointer: '/from/step', message: `the job has no step '${from.step}'`, keyword: 'step' }]);
   }
+  // It keeps no workspace to go on from.
+  if (stored.plan.job.composition === 'single') return [];
   const rows = lastAttempts(stored.attempts);
   const succeeded = new Set(rows.filter(({ status }) => status === 'success').map((row) => row.step_id));
   const isKept = (id: string): boolean => succeeded.has(id) && !(typeof from === 'object' && from.step === id);

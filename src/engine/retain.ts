@@ -51,7 +51,7 @@ export type Retention = {
   readonly preview: () => Promise<Removed>;
   /** A pass now and every few minutes. */
   readonly start: () => void;
-  /** Resolves once nothing is being removed. */
+  /** Resolves once nothing is being removed, or after a second: what is left of a large folder is the next start's. */
   readonly close: () => Promise<void>;
 };
 
@@ -61,6 +61,8 @@ const againMs = 5_000;
 const loopShare = 0.1;
 /** On a busy server most of a step is waiting for others: it must not rest nine times that, too. */
 const longestRestMs = 200;
+/** A server that is told to stop has five seconds. */
+const patienceMs = 1_000;
 const dayMs = 86_400_000;
 const leastWalBytes = 8 * 2 ** 20;
 
@@ -112,6 +114,8 @@ export function createRetention(o: {
         try {
           return await work();
         } catch (error) {
+          // Nobody waits for it any more, and the store may be closed.
+          if (closing.signal.aborted) return;
           const isFull = isStorageFault(error);
           // On a full disk the log of commits cannot grow; taken into the database, it begins anew.
           if (isFull) await store.db.settle(Infinity).catch(() => undefined);
@@ -196,7 +200,10 @@ export function createRetention(o: {
     async close() {
       closing.abort();
       clearTimeout(timer);
-      await running;
+      const hasEnded = new AbortController();
+      const patience = delay(patienceMs, undefined, { signal: hasEnded.signal }).catch(() => undefined);
+      await Promise.race([running, patience]);
+      hasEnded.abort();
     },
   };
 }

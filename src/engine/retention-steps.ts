@@ -1,5 +1,6 @@
 // What retention removes, kind by kind, in steps of a hundred rows with a rest after each (ADR 0013).
 
+import { statSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { oldSnapshots, removeSnapshot, removeUnfinishedSnapshots } from '../catalog/snapshot-removal.ts';
@@ -50,6 +51,7 @@ const stepRows = 100;
 const stepEvents = 500;
 /** Of a run without steps the folder goes with its end; later than this, something kept it from going. */
 const ownEndMs = 60_000;
+const unknownMs = 86_400_000;
 const keptFreeBytes = 2 ** 20;
 const stepPages = 64;
 
@@ -130,6 +132,7 @@ export async function removeRuns(context: StepContext, held: Held, beforeMs: num
     if (!last) return;
     const runIds: string[] = [];
     for (const { id, parentId } of found) {
+      if (rest.isOver()) break;
       if (held.parents.has(id)) continue;
       if (parentId !== null && !(await store.retention.hasEnded(parentId))) continue;
       if (!folders.has(id) || (await removeRunFolder(join(runsDir, id), log))) runIds.push(id);
@@ -143,13 +146,19 @@ export async function removeRuns(context: StepContext, held: Held, beforeMs: num
   }
 }
 
-/** Adds to `held` the revisions of workspaces that stay. A folder of a run that is not known stays: the database may be older. */
+/**
+ * Adds to `held` the revisions of workspaces that stay. The folder of a run that is not known is what is left of one that was
+ * never added: of a copy that broke off.
+ */
 export async function removeWorkspaces(context: StepContext, held: Held, beforeMs: number): Promise<void> {
   const { store, rest, removed, log, runsDir, nowMs } = context;
   for (const runId of await readdir(runsDir)) {
     if (rest.isOver()) return;
     const folder = await store.retention.folderOf(runId);
-    if (!folder) continue;
+    if (!folder) {
+      await removeUnknown(context, runId);
+      continue;
+    }
     const { endedAtMs, hasSteps, revision } = folder;
     const isKept = endedAtMs === null || endedAtMs >= (hasSteps ? beforeMs : nowMs - ownEndMs);
     if (isKept) held.revisions.add(revision);
@@ -158,6 +167,14 @@ export async function removeWorkspaces(context: StepContext, held: Held, beforeM
     else if (!isKept && (await removeRunFolder(join(runsDir, runId), log))) removed.workspaces += 1;
     await rest();
   }
+}
+
+/** A run is added some time after its folder was made, or the folder goes with what kept it from that. */
+async function removeUnknown({ runsDir, log, nowMs, removed }: StepContext, runId: string): Promise<void> {
+  const dir = join(runsDir, runId);
+  const { mtimeMs = Infinity } = statSync(dir, { throwIfNoEntry: false }) ?? {};
+  if (!runId.startsWith('run_') || mtimeMs >= nowMs - unknownMs) return;
+  if (await removeRunFolder(dir, log)) removed.workspaces += 1;
 }
 
 export async function removeSnapshots(context: StepContext, held: Held, beforeMs: number): Promise<void> {

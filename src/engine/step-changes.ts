@@ -96,7 +96,7 @@ export function createStepChanges(o: {
   function skip({ place, reason, message }: Extract<Decision, { kind: 'skip' }>, turn: Turn): void {
     const { stepId } = place;
     const row = { reason, message, atMs: clock.now() };
-    turn.changes.push((tx) => steps.skip(tx, about, stepId, row));
+    turn.changes.push(async (tx) => must(await steps.skip(tx, about, stepId, row)));
   }
 
   function expand({ place, instances }: Extract<Decision, { kind: 'expand' }>, turn: Turn): void {

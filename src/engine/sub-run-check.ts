@@ -1,5 +1,5 @@
 // What stands in the way of a job's sub-runs, before a run of it is created: jobs that are not there, circles, chains that
-// are too long. Jobs may change while a run is under way, so each sub-run is checked again when it starts.
+// are too long, secrets written into a job. Jobs may change while a run is under way, so each sub-run is checked again when it starts.
 
 import type { JobDefinition } from '../domain/job.ts';
 
@@ -23,6 +23,10 @@ export function whatIsWrongWithSubRuns(
       const child = find(action.jobId);
       const here = way.length === 0 ? `its step '${id}'` : `the step '${id}' of '${one.id}'`;
       if (!child) return `${here} runs the job '${action.jobId}', which is not there or cannot be used`;
+      const literal = child.secretArgs.find((name) => typeof action.args[name] === 'string');
+      if (literal !== undefined) {
+        return `${here} holds a text for '${literal}', a secret argument of '${action.jobId}': whoever is shown the job would read it`;
+      }
       const wrong = visit(child, [...way, one.id]);
       if (wrong !== undefined) return wrong;
     }

@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { closeSync, fsyncSync, linkSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { errorCode } from './error-code.ts';
+import { syncFolderNow } from './sync-folder.ts';
 
 /**
  * What the file holds; where there is none, it is made of what `create` gives. Written aside and linked into place: of two
@@ -21,7 +22,7 @@ export function openKeyFile(path: string, create: () => Buffer): Buffer {
   } finally {
     rmSync(draft);
   }
-  syncFolder(dirname(path));
+  syncFolderNow(dirname(path));
   return readFileSync(path);
 }
 
@@ -38,15 +39,6 @@ function writeDurably(path: string, bytes: Buffer): void {
   const fd = openSync(path, 'wx', 0o600);
   try {
     writeSync(fd, bytes);
-    fsyncSync(fd);
-  } finally {
-    closeSync(fd);
-  }
-}
-
-function syncFolder(path: string): void {
-  const fd = openSync(path, 'r');
-  try {
     fsyncSync(fd);
   } finally {
     closeSync(fd);

@@ -12,6 +12,7 @@ export type Attempt =
       readonly isDelivered: false;
       /** In words, with nothing of the address. */
       readonly error: string;
+      readonly hasTimedOut: boolean;
       /** The receiver wants no more of it. */
       readonly isFinal: boolean;
       readonly retryAfterMs: number | null;
@@ -44,7 +45,8 @@ export async function callWebhook(o: {
     });
   } catch (error) {
     signal.throwIfAborted();
-    return failed(timeout.aborted ? `no answer within ${o.timeoutMs / 1000} s` : unreachable(error));
+    if (!timeout.aborted) return failed(unreachable(error));
+    return { ...failed(`no answer within ${o.timeoutMs / 1000} s`), hasTimedOut: true };
   }
   // The body is the receiver's: as long as it likes, and of no use here.
   await response.body?.cancel().catch(() => undefined);
@@ -59,7 +61,7 @@ export async function callWebhook(o: {
 }
 
 function failed(error: string) {
-  return { isDelivered: false, error, isFinal: false, retryAfterMs: null } as const;
+  return { isDelivered: false, error, hasTimedOut: false, isFinal: false, retryAfterMs: null } as const;
 }
 
 /** The cause's code alone: its message may have the address in it. */

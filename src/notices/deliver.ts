@@ -4,6 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { createBell } from '../lib/bell.ts';
 import { type Clock, toTimerDelay } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
+import { outlast } from '../lib/shortage.ts';
 import type { DueNotice } from '../store/notices.ts';
 import type { Store } from '../store/open.ts';
 import { isStorageFault } from '../store/storage-fault.ts';
@@ -43,24 +44,42 @@ export function startDelivery(
   const { db, notices, runs } = o.store;
   const bell = createBell(signal);
   const calls = new Map<string, { readonly origin: string; readonly done: Promise<void> }>();
+  /** Origins whose last call had no answer in time. */
+  const hanging = new Set<string>();
 
   function callsTo(origin: string): number {
     return [...calls.values()].filter((call) => call.origin === origin).length;
   }
 
+  /** Whoever answers finds a call free, however many others hang: those get all but one, and each of them one. */
+  function mayCall(origin: string): boolean {
+    const own = callsTo(origin);
+    const others = [...calls.values()].filter((call) => hanging.has(call.origin)).length;
+    if (hanging.has(origin)) return own === 0 && others < mostCalls - 1;
+    return own === 0 || (own < mostCallsToOrigin && calls.size < mostCalls - 1);
+  }
+
   async function startDue(): Promise<void> {
     let hasStarted = true;
-    while (hasStarted && calls.size < mostCalls && !signal.aborted) {
-      hasStarted = false;
-      const origins = new Set([...calls.values()].map(({ origin }) => origin));
-      const busy = [...origins].filter((origin) => callsTo(origin) >= mostCallsToOrigin);
-      for (const notice of await notices.due(clock.now(), busy, 2 * mostCalls)) {
-        const { id, origin } = notice;
-        if (calls.has(id) || calls.size >= mostCalls || callsTo(origin) >= mostCallsToOrigin) continue;
-        calls.set(id, { origin, done: deliver(notice).finally(() => finished(id)) });
-        hasStarted = true;
-      }
+    while (hasStarted && !signal.aborted) {
+      // A first call to one origin goes before a second one to another.
+      hasStarted =
+        (await startSome((origin) => callsTo(origin) === 0 && mayCall(origin))) || (await startSome(mayCall));
     }
+  }
+
+  async function startSome(isTurnOf: (origin: string) => boolean): Promise<boolean> {
+    let hasStarted = false;
+    if (calls.size >= mostCalls) return false;
+    const known = new Set([...hanging, ...[...calls.values()].map(({ origin }) => origin)]);
+    const passedOver = [...known].filter((origin) => !isTurnOf(origin));
+    for (const notice of await notices.due(clock.now(), passedOver, 2 * mostCalls)) {
+      const { id, origin } = notice;
+      if (calls.has(id) || calls.size >= mostCalls || !isTurnOf(origin)) continue;
+      calls.set(id, { origin, done: deliver(notice).finally(() => finished(id)) });
+      hasStarted = true;
+    }
+    return hasStarted;
   }
 
   function finished(id: string): void {
@@ -76,7 +95,11 @@ export function startDelivery(
       if (!run) return;
       const { id, webhook: url } = notice;
       const { signer, timeoutMs } = o;
-      await settle(notice, await callWebhook({ url, id, body: noticeBody(run), signer, clock, timeoutMs, signal }));
+      const attempt = await callWebhook({ url, id, body: noticeBody(run), signer, clock, timeoutMs, signal });
+      if (!attempt.isDelivered && attempt.hasTimedOut) hanging.add(notice.origin);
+      else hanging.delete(notice.origin);
+      // A disk that is full is no reason to call again.
+      await outlast(() => settle(notice, attempt), { isPassing: isStorageFault, signal });
     } catch (error) {
       if (signal.aborted) return;
       if (!isStorageFault(error)) log.error({ err: error, notice_id: notice.id }, 'a notice could not be delivered');

@@ -4,6 +4,7 @@
 import type { NotNull } from 'kysely';
 import type { Progress, Run, RunPlan, RunStatus, RunSummary, Step, Trigger } from '../domain/run.ts';
 import type { Database, Transaction } from './database.ts';
+import { readPlan } from './earlier-plans.ts';
 import { prepareQuery } from './prepared-query.ts';
 import { addRun, type NewRun } from './run-add.ts';
 import { listRuns, type RunListQuery, type RunPage } from './run-list.ts';
@@ -152,7 +153,7 @@ export function createRunStore(database: Database): RunStore {
       const attempts = await selectSteps(read, { id });
       return {
         run: toRun(row, attempts),
-        plan: JSON.parse(stored.plan),
+        plan: readPlan(stored.plan),
         sealed: stored.sealed,
         concurrency: { limit: row.concurrency_limit, key: row.concurrency_key },
         deadlineAtMs: row.deadline_at,

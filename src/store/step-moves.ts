@@ -185,18 +185,22 @@ const updateSkipped = prepareQuery(
       .set({ status: 'skipped', reason: values.reason, finished_at: values.atMs, message: values.message })
       .where('run_id', '=', values.runId)
       .where('step_id', '=', values.stepId)
-      .where('status', '=', 'pending'),
+      .where('status', '=', 'pending')
+      .returning('step_id'),
 );
 
+/** False when it was not pending: then nothing is changed. */
 export async function skipStep(
   tx: Transaction,
   about: About,
   stepId: string,
   skip: { readonly reason: StepReason; readonly atMs: number; readonly message: string },
-): Promise<void> {
-  await updateSkipped(tx.db, { runId: about.runId, stepId, ...skip });
+): Promise<boolean> {
+  const [row] = await updateSkipped(tx.db, { runId: about.runId, stepId, ...skip });
+  if (!row) return false;
   const { reason, message } = skip;
   tx.emit({ type: 'step.skipped', ...about, data: { step_id: stepId, status: 'skipped', reason, message } });
+  return true;
 }
 
 const updateRest = prepareQuery((db, { runId, atMs }: { runId: string; atMs: number }) =>
@@ -231,7 +235,7 @@ export async function takeUpSteps(tx: Transaction, runId: string, worker: string
     .set((eb) => ({ epoch: eb('epoch', '+', 1), worker }))
     .where('run_id', '=', runId)
     .where('finished_at', 'is', null)
-    .where('epoch', '>', 0)
+    .where('status', '!=', 'pending')
     .execute();
 }
 

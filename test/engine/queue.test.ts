@@ -56,6 +56,22 @@ test('tenants get their turns by their weights, however many runs one of them ha
   }
 });
 
+test('a concurrency key is 256 characters at most: it is said to those that wait', async () => {
+  const opened = await openEngine(dataFolder(), { jobs: { keyed: keyed('queue') } });
+  await expect(opened.create('keyed', { target: 'x'.repeat(257) })).rejects.toMatchObject({
+    slug: 'validation-error',
+    members: {
+      errors: [
+        {
+          pointer: '/args',
+          message: "the job's `concurrency.key`, args.target: its value is longer than 256 characters",
+        },
+      ],
+    },
+  });
+  await holds(opened, 'keyed', { target: 'x'.repeat(256) });
+});
+
 test('on_conflict: reject refuses another run of the same key, over restarts, and no other key', async () => {
   const root = dataFolder();
   const opened = await openEngine(root, { jobs: { keyed: keyed('reject') } });

@@ -1,6 +1,6 @@
 // What one engine leaves, the next takes up: the same attempts, the same log, what waits, and what is past saving.
 
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { expect, test } from 'vitest';
@@ -278,3 +278,36 @@ test('a parent that cannot be taken up takes its sub-run along', async () => {
 function missing(): never {
   throw new Error('there is no such run');
 }
+
+test('a run that was running when a backup was made is lost, whatever on_lost says, and so is one that waited for somebody', async () => {
+  const root = dataFolder();
+  const jobs = {
+    again: bash(`echo held; ${nap}`, { on_lost: 'retry' }),
+    gated: steps({ on_lost: 'retry', steps: [{ id: 'ok', approval: { text: 'Go?' } }] }),
+  };
+  const opened = await openEngine(root, { jobs });
+  const running = await opened.create('again');
+  const gated = await opened.create('gated');
+  await expect.poll(() => opened.messages(running)).toEqual(['held']);
+  await opened.when(gated, (run) => byId(run).ok?.status === 'waiting_approval');
+  await opened.close();
+  killProcessesWith(nap);
+  // As `flwd restore` leaves them.
+  for (const runId of [running, gated]) {
+    const folder = join(root, 'data', 'runs', runId);
+    rmSync(folder, { recursive: true, force: true });
+    mkdirSync(folder);
+    writeFileSync(join(folder, 'restored'), '');
+  }
+
+  const next = await openEngine(root);
+  for (const runId of [running, gated]) {
+    expect(await next.finished(runId)).toMatchObject({
+      status: 'failed',
+      reason: 'lost',
+      attempt: 1,
+      error: { message: 'it was running when the backup was made' },
+      steps: [{ status: 'failed', reason: 'lost', attempt: 1 }],
+    });
+  }
+});

@@ -1,9 +1,10 @@
 // Running again what has ended: what is carried over, what may have changed meanwhile, and what is gone.
 
-import { rmSync } from 'node:fs';
+import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { bash, writeJob } from '../support/jobs.ts';
+import { fillDisk, testWithDisk } from '../support/small-disk.ts';
 import { caller, dataFolder, type Opened, openEngine } from './an-engine.ts';
 import { byId, script, steps } from './step-jobs.ts';
 
@@ -183,3 +184,123 @@ test('a run that its caller had tightened is as tight when it is run again', asy
   await opened.finished(open);
   expect(await again(opened, open)).toMatchObject({ security: { profile: 'permissive' } });
 });
+
+test('from what failed begins on the old workspace, whether a step is kept or not; from the start on a new one', async () => {
+  const root = dataFolder();
+  const jobs = {
+    notes: steps(
+      { ...secretArgs, steps: [script('note')] },
+      { note: 'echo "$ok" >> notes; cat notes; [ "$ok" = true ]' },
+    ),
+    asks: steps({ steps: [{ id: 'ok', approval: { text: 'Go?' } }] }),
+  };
+  const opened = await openEngine(root, { jobs });
+  const runId = await opened.create('notes');
+  expect(await opened.finished(runId)).toMatchObject({ status: 'failed' });
+  for (const from of ['failed', { step: 'note' }] as const) {
+    const next = await again(opened, runId, { from, args: { ok: true } });
+    expect(await opened.messages(next.run_id)).toEqual(['false', 'true']);
+  }
+  const anew = await again(opened, runId, { args: { ok: true } });
+  expect(await opened.messages(anew.run_id)).toEqual(['true']);
+  rmSync(join(root, 'data', 'runs', runId), { recursive: true });
+  for (const from of ['failed', { step: 'note' }] as const) {
+    await expect(opened.engine.rerun(runId, { from }, caller)).rejects.toMatchObject({ slug: 'workspace-expired' });
+  }
+
+  // One in which no script has run has left none.
+  const asks = await opened.create('asks');
+  await opened.when(asks, (run) => byId(run).ok?.status === 'waiting_approval');
+  await opened.engine.approve(asks, { step_id: 'ok', decision: 'deny' }, caller);
+  await opened.finished(asks);
+  const { runId: asksAgain } = await opened.engine.rerun(asks, { from: 'failed' }, caller);
+  await opened.when(asksAgain, (run) => byId(run).ok?.status === 'waiting_approval');
+});
+
+test('a single job keeps no workspace: from what failed is from its start', async () => {
+  const opened = await openEngine(dataFolder(), { jobs: { fails: bash('echo ran; exit 1'), works: bash('echo ran') } });
+  for (const jobId of ['fails', 'works']) {
+    const runId = await opened.create(jobId);
+    const { status } = await opened.finished(runId);
+    for (const from of ['failed', { step: 'step_01' }] as const) {
+      const next = await again(opened, runId, { from });
+      expect([next.status, await opened.messages(next.run_id)]).toEqual([status, ['ran']]);
+    }
+  }
+});
+
+test('expressions are told of the new run, not of the old one', async () => {
+  const jobs = {
+    told: steps(
+      {
+        steps: [
+          script('first'),
+          script('second', {
+            needs: ['first'],
+            if: 'run.trigger == "rerun"',
+            foreach: 'run.created_at + " " + run.id',
+          }),
+        ],
+      },
+      { first: 'true', second: 'echo "$FLWD_ITEM"' },
+    ),
+  };
+  const opened = await openEngine(dataFolder(), { jobs });
+  const runId = await opened.create('told');
+  expect(byId(await opened.finished(runId)).second).toMatchObject({ status: 'skipped' });
+  const next = await again(opened, runId, { from: { step: 'second' } });
+  expect(await opened.messages(next.run_id)).toEqual([`${next.created_at} ${next.run_id}`]);
+});
+
+test('a run that would be refused is, before its workspace is copied', async () => {
+  const root = dataFolder();
+  const jobs = {
+    one: steps(
+      {
+        ...secretArgs,
+        concurrency: { limit: 1, on_conflict: 'reject' },
+        steps: [script('first'), script('hold', { needs: ['first'] })],
+      },
+      { first: 'true', hold: 'echo held; [ "$ok" = true ] || exit 1; sleep 8024' },
+    ),
+  };
+  const opened = await openEngine(root, { jobs });
+  const runId = await opened.create('one');
+  await opened.finished(runId);
+  const holder = await opened.create('one', { ok: true });
+  await expect.poll(() => opened.messages(holder)).toEqual(['held']);
+  rmSync(join(root, 'data', 'runs', runId), { recursive: true });
+  await expect(opened.engine.rerun(runId, { from: 'failed' }, caller)).rejects.toMatchObject({
+    slug: 'concurrency-conflict',
+  });
+  await opened.engine.cancel(holder);
+});
+
+testWithDisk(
+  'a workspace that cannot be copied for want of room leaves nothing, and is copied once there is some',
+  async () => {
+    const root = dataFolder({ sizeMiB: 24 });
+    const jobs = {
+      large: steps(
+        { ...secretArgs, steps: [script('make'), script('use', { needs: ['make'] })] },
+        { make: 'head -c 4000000 /dev/zero > image', use: '[ "$ok" = true ] || exit 1; wc -c < image' },
+      ),
+    };
+    const opened = await openEngine(root, { jobs });
+    const runId = await opened.create('large');
+    await opened.finished(runId);
+    const runs = join(root, 'data', 'runs');
+    const free = fillDisk(root);
+    const request = { from: 'failed', args: { ok: true } } as const;
+    await expect(opened.engine.rerun(runId, request, caller)).rejects.toMatchObject({
+      slug: 'not-ready',
+      message: expect.stringMatching(
+        /^The workspace of '.+' could not be copied: (No space left on device|ENOSPC.*)\.$/,
+      ),
+    });
+    expect(readdirSync(runs)).toEqual([runId]);
+    free();
+    const next = await again(opened, runId, request);
+    expect(await opened.messages(next.run_id)).toEqual(['4000000']);
+  },
+);

@@ -3,7 +3,10 @@
 import { cpSync, existsSync, mkdirSync, readdirSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { pino } from 'pino';
 import { expect, test } from 'vitest';
+import { createRetention } from '../../src/engine/retain.ts';
+import { systemClock } from '../../src/lib/clock.ts';
 import { bash } from '../support/jobs.ts';
 import { fillDisk, testWithDisk } from '../support/small-disk.ts';
 import { dataFolder, openEngine } from './an-engine.ts';
@@ -139,7 +142,7 @@ test('an artifact past the time of all artifacts is gone as one past its own', a
   expect(filesBelow(join(root, 'data', 'artifacts'))).toEqual([]);
 });
 
-test('the folder of a run without steps goes with the next pass; what runs, and what nobody knows, stays', async () => {
+test('the folder of a run without steps goes with the next pass; what runs stays, and what nobody knows for a day', async () => {
   const root = dataFolder();
   const opened = await openEngine(root, { jobs });
   const [ended, running] = [await opened.create('prints'), await opened.create('hold')];
@@ -154,7 +157,12 @@ test('the folder of a run without steps goes with the next pass; what runs, and 
   const next = await openEngine(root, { nowMs: Date.now() + 61_000 });
   expect((await next.retention.collect(asked)).removed).toMatchObject({ workspaces: 1 });
   expect(readdirSync(runsDir)).toEqual([running, 'run_unknown']);
-  await next.engine.cancel(running);
+  await next.close();
+  const later = await openEngine(root, { nowMs: Date.now() + 25 * hourMs });
+  expect((await later.retention.collect(asked)).removed).toMatchObject({ workspaces: 1 });
+  expect(readdirSync(runsDir)).toEqual([running]);
+  await later.when(running, ({ status }) => status === 'running');
+  await later.engine.cancel(running);
 });
 
 test('a workspace of a run with steps, and the snapshot it needs, stay for their time', async () => {
@@ -278,3 +286,28 @@ function multiplyRun(root: string, times: number): void {
   database.exec(`UPDATE run_counts SET count = count + ${times}; COMMIT`);
   database.close();
 }
+
+test('a server that stops waits for a second for the removal of a large folder, and leaves the rest', async () => {
+  const root = dataFolder();
+  const opened = await openEngine(root, { jobs });
+  await opened.finished(await opened.create('stepped'));
+  const { promise: begun, resolve: begin } = Promise.withResolvers<void>();
+  // A disk that takes its time.
+  const folderOf = () => {
+    begin();
+    return new Promise<never>(() => undefined);
+  };
+  const lines: unknown[] = [];
+  const retention = createRetention({
+    store: { ...opened.store, retention: { ...opened.store.retention, folderOf } },
+    runsDir: join(root, 'data', 'runs'),
+    snapshotsDir: join(root, 'data', 'snapshots'),
+    policy: { runsMs: null, logsMs: null, artifactsMs: null, workspacesMs: 0, snapshotsMs: null, eventsMs: null },
+    clock: systemClock,
+    log: pino({ level: 'warn' }, { write: (line) => void lines.push(line) }),
+  });
+  retention.start();
+  await begun;
+  await retention.close();
+  expect(lines).toEqual([]);
+}, 3_000);

@@ -209,6 +209,25 @@ test('jobs that start each other in a circle, or one that is not there, are refu
   });
 });
 
+test('a secret that is written into the step of a sub-run is refused before anything starts', async () => {
+  const argspec = {
+    type: 'object',
+    properties: { token: { type: 'string', format: 'secret' }, to: { type: 'string' } },
+  };
+  const jobs = {
+    child: bash('true', { argspec }),
+    parent: steps({ steps: [{ id: 'x', job: 'child', args: { token: 'hunter2-secret', to: 'all' } }] }),
+    open: steps({ steps: [{ id: 'x', job: 'child', args: { to: 'all' } }] }),
+  };
+  const { create, finished } = await openEngine(dataFolder(), { jobs });
+  await expect(create('parent')).rejects.toMatchObject({
+    slug: 'job-invalid',
+    message:
+      "The job 'parent' cannot run: its step 'x' holds a text for 'token', a secret argument of 'child': whoever is shown the job would read it.",
+  });
+  expect(await finished(await create('open'))).toMatchObject({ status: 'success' });
+});
+
 test('an approval waits without a slot, over a restart, and is decided once', async () => {
   const jobs = {
     gated: steps(

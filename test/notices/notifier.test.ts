@@ -3,6 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test, vi } from 'vitest';
 import { answerWith, startReceiver } from '../support/receiver.ts';
+import { fillDisk, mountDisk, testWithDisk } from '../support/small-disk.ts';
 import { dataFolder, type Opened, openNotifier, startMs } from './a-notifier.ts';
 
 function when<T>(look: () => T | Promise<T>): Promise<T> {
@@ -196,6 +197,64 @@ test('a receiver that hangs is left after the timeout, and others are told meanw
   expect(hanging.received).toHaveLength(2);
   await noticeWhen(opened, hung[0] ?? '', { status: 'pending', attempts: 1, last_error: 'no answer within 3 s' });
 });
+
+test('any number of receivers that hang leave a call to those that answer', async () => {
+  const hangers = await Promise.all(Array.from({ length: 4 }, startReceiver));
+  for (const hanging of hangers) hanging.answer = () => undefined;
+  const receiver = await startReceiver();
+  const opened = await openNotifier(dataFolder(), { timeoutMs: 3_000 });
+  const [first, second, ...others] = hangers;
+  for (const hanging of [first, second]) {
+    for (let n = 0; n < 4; n += 1) await opened.end([{ on: ['failed'], webhook: hanging?.url ?? '' }]);
+  }
+  await when(() => expect([first, second].map((hanging) => hanging?.received.length)).toEqual([2, 1]));
+  // Both are at their first calls still.
+  const prompt = await opened.end([{ on: ['failed'], webhook: receiver.url }]);
+  await noticeWhen(opened, prompt, { status: 'delivered' });
+  expect([first, second].map((hanging) => hanging?.received.length)).toEqual([2, 1]);
+
+  for (const hanging of others) {
+    for (let n = 0; n < 4; n += 1) await opened.end([{ on: ['failed'], webhook: hanging.url }]);
+  }
+  await when(async () => {
+    const { read } = opened.store.db;
+    const rows = await read
+      .selectFrom('notices')
+      .select('origin')
+      .distinct()
+      .where('last_error', 'is not', null)
+      .execute();
+    expect(rows).toHaveLength(4);
+  });
+  // All of them are known to hang, and have more that is due.
+  const sinceMs = Date.now();
+  const later = await opened.end([{ on: ['failed'], webhook: receiver.url }]);
+  await noticeWhen(opened, later, { status: 'delivered' });
+  expect(Date.now() - sinceMs).toBeLessThan(2_500);
+});
+
+testWithDisk(
+  'a notice that was delivered and cannot be written down is not sent again while the disk is full',
+  async () => {
+    const dir = dataFolder();
+    mountDisk(dir, 8);
+    writeFileSync(join(dir, 'notify.key'), 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n');
+    const receiver = await startReceiver();
+    const { promise: full, resolve: isFull } = Promise.withResolvers<() => void>();
+    receiver.answer = (response) => {
+      isFull(fillDisk(dir));
+      receiver.answer = answerWith(200);
+      response.end();
+    };
+    const opened = await openNotifier(dir);
+    const runId = await opened.end([{ on: ['failed'], webhook: receiver.url }]);
+    const free = await full;
+    await when(() => expect(opened.store.db.failure()).not.toBeNull());
+    free();
+    await noticeWhen(opened, runId, { status: 'delivered', attempts: 1 });
+    expect(receiver.received).toHaveLength(1);
+  },
+);
 
 test('an answer without an end is not waited for', async () => {
   const receiver = await startReceiver();

@@ -5,6 +5,7 @@ import * as fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type RunMove, runStatuses } from '../../src/domain/run.ts';
 import type { NewRun } from '../../src/store/runs.ts';
+import { stepStore } from '../../src/store/steps.ts';
 import { aRun } from './a-run.ts';
 import { engines, nowMs, type Opened } from './engines.ts';
 import { type MoveChange, moveRun } from './moves.ts';
@@ -187,6 +188,25 @@ describe.each(engines)('runs on $engine', ({ open }) => {
     expect(await move('run_missing', 'claim')).toBe(false);
     expect({ run: await store.runs.get(id), version: await store.runs.version(id) }).toEqual(before);
     expect(store.commits.length).toBe(announced);
+  });
+
+  test('a step is skipped once, and only before its start', async () => {
+    const skip = (runId: string) =>
+      store.database.transact((tx) =>
+        stepStore.skip(tx, { runId, jobId: 'backup/daily', tenant: 'default' }, 'step_01', {
+          reason: 'condition',
+          atMs: nowMs,
+          message: 'not today',
+        }),
+      );
+    const id = await add();
+    expect([await skip(id), await skip(id)]).toEqual([true, false]);
+    const running = await add();
+    await move(running, 'claim');
+    expect(await skip(running)).toBe(false);
+    expect(events().filter(([type]) => type === 'step.skipped')).toEqual([
+      ['step.skipped', { step_id: 'step_01', status: 'skipped', reason: 'condition', message: 'not today' }],
+    ]);
   });
 
   test('a running run cannot be withdrawn, a pending one cannot succeed', async () => {

@@ -24,8 +24,8 @@ export type NoticeOutcomes = Readonly<Record<'delivered' | 'retried' | 'failed',
 export function createMetrics(o: {
   readonly app: FastifyInstance;
   readonly streams: Streams;
-  readonly engine: Pick<Engine, 'hub' | 'queue'>;
-  readonly store: Pick<Store, 'size' | 'notices'>;
+  readonly engine: Pick<Engine, 'hub' | 'queue' | 'health'>;
+  readonly store: Pick<Store, 'size' | 'notices' | 'runs'>;
   readonly noticeOutcomes: NoticeOutcomes;
   readonly version: string;
   readonly startedAtMs: number;
@@ -42,9 +42,14 @@ export function createMetrics(o: {
   let exposition: Promise<() => Promise<string>> | undefined;
 
   async function families(): Promise<readonly Family[]> {
-    const [size, pendingNotices] = await Promise.all([o.store.size(), o.store.notices.pendingCount()]);
+    const [size, pendingNotices, counts] = await Promise.all([
+      o.store.size(),
+      o.store.notices.pendingCount(),
+      o.store.runs.counts(),
+    ]);
     return [
       ...runs.families,
+      single('gauge', 'flwd_runs_running', 'Runs that have started and not ended.', () => counts.running),
       notices,
       single('gauge', 'flwd_notices_pending', 'Notices that are not delivered yet.', () => pendingNotices),
       ...http,

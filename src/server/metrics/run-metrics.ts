@@ -11,7 +11,7 @@ const otherJobs = 'other';
 const waitBoundaries = [0.01, 0.05, 0.1, 0.5, 1, 5, 30, 60, 300, 1_800, 3_600];
 const durationBoundaries = [0.1, 0.5, 1, 5, 15, 60, 300, 900, 3_600, 14_400];
 
-export function createRunMetrics({ hub, queue }: Pick<Engine, 'hub' | 'queue'>): {
+export function createRunMetrics({ hub, queue, health }: Pick<Engine, 'hub' | 'queue' | 'health'>): {
   readonly families: readonly Family[];
   readonly close: () => void;
 } {
@@ -57,9 +57,12 @@ export function createRunMetrics({ hub, queue }: Pick<Engine, 'hub' | 'queue'>):
       finished.family,
       wait.family,
       duration.family,
-      single('gauge', 'flwd_queue_depth', 'Runs that wait for a slot.', () => queue().depth),
-      single('gauge', 'flwd_runs_running', 'Runs that hold a slot.', () => queue().running),
-      single('gauge', 'flwd_slots', 'Runs that may hold a slot at a time.', () => queue().globalConcurrency),
+      single('gauge', 'flwd_queue_depth', 'Runs that wait for their start.', () => queue().depth),
+      single('gauge', 'flwd_queue_stuck', 'Is the queue full, or does not start what could? 1 or 0.', () =>
+        health().queue?.status === 'ok' ? 0 : 1,
+      ),
+      single('gauge', 'flwd_slots_taken', 'Processes of steps that hold a slot.', () => queue().running),
+      single('gauge', 'flwd_slots', 'Processes of steps that may hold one at a time.', () => queue().globalConcurrency),
       single('gauge', 'flwd_journal_latest_id', 'The newest id of an event.', () => hub.latestId),
     ],
     close: hub.onEvents((entries) => {
