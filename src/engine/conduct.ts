@@ -42,6 +42,8 @@ export type Conductor = {
   readonly enforceDeadlines: () => void;
   /** It waits for a disk to have room for what has ended. */
   readonly isHeldUp: () => boolean;
+  /** No process of it is left: it is putting away what they left. */
+  readonly isStoring: () => boolean;
   /** Lets go of it: the next start takes it up. Never rejects. */
   readonly detach: () => Promise<void>;
 };
@@ -201,7 +203,7 @@ export function conduct(source: ConductSource, context: ConductContext, around: 
     });
     if (move === 'fail') log.warn({ reason: change.reason, error: change.error?.message }, 'a run failed');
     markFinished();
-    void (isSingle ? removeRunFolder(runDir, log) : keepWorkspace(runDir, log));
+    putAway();
   }
 
   /** One place is to end, because of its time or the run's. */
@@ -271,7 +273,12 @@ export function conduct(source: ConductSource, context: ConductContext, around: 
       await store.runs.end(tx, run.run_id, 'fail', ending);
     });
     markFinished();
-    void removeRunFolder(runDir, log);
+    putAway();
+  }
+
+  /** Of a job with steps the workspace stays, for a rerun. */
+  function putAway(): void {
+    void (isSingle ? removeRunFolder(runDir, log) : keepWorkspace(runDir, log));
   }
 
   function watch(work: Promise<void>): void {
@@ -317,7 +324,7 @@ export function conduct(source: ConductSource, context: ConductContext, around: 
       if (deadlineAtMs !== null) around.noticeDeadline(deadlineAtMs);
       if (endsAtOnce) watch(finish(turn));
       // Starting a process holds the event loop for milliseconds: the answer goes out first.
-      else setImmediate(() => carryOn(turn));
+      else setImmediate(() => (isOver ? giveUpTurn(turn) : carryOn(turn)));
     },
     async resume(holdSlot) {
       await patiently(() => store.db.transact((tx) => store.steps.takeUp(tx, run.run_id, context.worker)));
@@ -330,7 +337,10 @@ export function conduct(source: ConductSource, context: ConductContext, around: 
       }
       isAttending = true;
       watchSize();
-      watch(complete(turn));
+      // Before anything begins that is not going to have its turn.
+      const why = source.isCancelRequested ? cancelled : runOverdue(job, deadlineAtMs, clock.now());
+      if (why) abort(why, turn);
+      else watch(complete(turn));
     },
     cancel: () => abort(cancelled),
     async approve(stepId, approval) {
@@ -357,6 +367,7 @@ export function conduct(source: ConductSource, context: ConductContext, around: 
       }
       if (turn.changes.length > 0) watch(complete(turn));
     },
+    isStoring: () => runner.attempts().length > 0 && runner.attempts().every((attempt) => attempt.hasEnded()),
     isHeldUp: () => isWaiting() && runner.attempts().every((attempt) => attempt.hasEnded()),
     async detach() {
       runner.withdraw();
