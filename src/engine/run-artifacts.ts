@@ -2,7 +2,7 @@
 // anywhere on the host by the time it is opened.
 
 import { existsSync } from 'node:fs';
-import type { RunPlan } from '../domain/run.ts';
+import type { Run, RunPlan } from '../domain/run.ts';
 import type { Namer } from '../exec/collect.ts';
 import { isRunAlive } from '../exec/live-attempts.ts';
 import type { Redactor } from '../exec/redact.ts';
@@ -11,7 +11,6 @@ import type { Logger } from '../lib/logger.ts';
 import type { Store } from '../store/open.ts';
 import { type ArtifactLimits, type Collected, collect } from './collect.ts';
 import type { RunLog } from './run-log.ts';
-import type { RunFacts } from './step-values.ts';
 
 export type RunArtifacts = {
   /**
@@ -31,7 +30,7 @@ const unsafe: Collected = {
 };
 
 export function createRunArtifacts(o: {
-  readonly run: RunFacts;
+  readonly run: Pick<Run, 'run_id' | 'job_id' | 'tenant'>;
   readonly job: RunPlan['job'];
   readonly runDir: string;
   readonly workspaceDir: string;

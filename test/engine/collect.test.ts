@@ -2,14 +2,17 @@
 
 import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { type Collected, collect } from '../../src/engine/collect.ts';
+import { createRunArtifacts } from '../../src/engine/run-artifacts.ts';
+import { createRunLog } from '../../src/engine/run-log.ts';
 import { createRedactor } from '../../src/exec/redact.ts';
+import { readStatus } from '../../src/exec/shim-status.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import { createLogger } from '../../src/lib/logger.ts';
 import { openStore } from '../../src/store/open.ts';
-import { sample } from '../exec/sample.ts';
+import { nap, sample, start } from '../exec/sample.ts';
 
 const log = createLogger({ level: 'silent', format: 'json' });
 
@@ -46,7 +49,7 @@ async function setUp(quotaBytes: number) {
       log,
     });
   }
-  return { blobsDir, ended };
+  return { blobsDir, ended, store };
 }
 
 test('two runs that end at once cannot pass the quota together, and the one that fails says by which artifact', async () => {
@@ -83,4 +86,44 @@ test('a media type that holds a secret is none', async () => {
   const named = JSON.stringify({ path: 'artifacts/a.txt', name: null, media_type: 'text/hunter2-secret' });
   const { artifacts } = await ended('run_1', { 'a.txt': 60 }, `${named}\n`);
   expect(artifacts).toMatchObject([{ mediaType: 'application/octet-stream' }]);
+});
+
+test('while a process of any attempt is left nothing is taken, and the run says why', async () => {
+  const { store } = await setUp(1_000);
+  const spec = sample(`echo x > artifacts/a.txt; ${nap}`);
+  const runDir = dirname(spec.attemptDir);
+  const attempt = start(spec);
+  await expect.poll(() => readStatus(spec.attemptDir)?.sandbox).toBeDefined();
+  await expect.poll(() => readdir(join(spec.workspaceDir, 'artifacts'))).toEqual(['a.txt']);
+  const run = { run_id: 'run_01', job_id: 'report', tenant: 'default' };
+  const patiently = async <T>(work: () => T | Promise<T>): Promise<T> => work();
+  const artifacts = createRunArtifacts({
+    run,
+    job: spec.job,
+    runDir,
+    workspaceDir: spec.workspaceDir,
+    redactor: createRedactor([]),
+    runLog: createRunLog({ run, store, maxSizeBytes: 1_000, log, patiently }),
+    store,
+    limits: { maxSizeBytes: 1_000, quotaBytes: 1_000, ttlMs: null },
+    clock: systemClock,
+    log,
+    patiently,
+  });
+  const other = { stepId: 'step_02', attempt: 1, attemptDir: join(runDir, '2-1') };
+  await mkdir(other.attemptDir);
+  expect(await artifacts.take([other])).toEqual({
+    artifacts: [],
+    warnings: [],
+    failure: {
+      reason: 'artifact_not_stored',
+      message: 'a process of the run could not be ended: no artifact was taken',
+      stepId: null,
+    },
+  });
+  await attempt.terminate({ signal: 'KILL', graceMs: 0 });
+  expect(await artifacts.take([other])).toMatchObject({
+    artifacts: [{ name: 'a.txt', stepId: 'step_02' }],
+    failure: null,
+  });
 });

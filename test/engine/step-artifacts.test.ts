@@ -23,7 +23,8 @@ async function kept({ store }: Opened, runId: string): Promise<string[]> {
   const { artifacts } = await store.artifacts.list({ runId, limit: 100 });
   const texts = artifacts.map(async (artifact) => {
     const file = await store.artifacts.openRead(artifact);
-    const text = await file?.readFile('utf8').finally(() => file.close());
+    const text = await file?.readFile('utf8');
+    await file?.close();
     return `${artifact.name} of ${artifact.step_id}: ${text?.trimEnd()}`;
   });
   return (await Promise.all(texts)).toSorted();
