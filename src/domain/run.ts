@@ -174,6 +174,8 @@ export type RunPlan = {
   /** Host paths, resolved, links and all. */
   readonly read: readonly string[];
   readonly write: readonly string[];
+  /** Of a sub-run: how far it is from the run that nobody's step started; none: 0. */
+  readonly depth?: number;
   /** Arguments that name a granted path, as the script gets them: resolved. */
   readonly resolvedArgs: Readonly<Record<string, string>>;
 };

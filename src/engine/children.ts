@@ -3,40 +3,93 @@
 
 import { type ExpressionScope, evaluateArguments } from '../catalog/expression.ts';
 import { ExpressionError } from '../catalog/expression-error.ts';
-import type { JsonObject, StepAction } from '../domain/job.ts';
+import type { JsonObject } from '../domain/job.ts';
+import { tighterProfile } from '../domain/policy.ts';
 import { Problem } from '../domain/problem.ts';
 import { isFinished, type Run } from '../domain/run.ts';
 import type { Store } from '../store/open.ts';
 import type { Outcome } from './attempt.ts';
+import type { AddRun } from './create.ts';
 import type { Hub } from './hub.ts';
-import { outputsOfResult, type RunFacts } from './step-values.ts';
+import { type PlanContext, resolvePlan } from './plan.ts';
+import type { Children } from './run-context.ts';
+import { Superseded } from './step-changes.ts';
+import { outputsOfResult } from './step-values.ts';
+import { deepestSubRun } from './sub-run-check.ts';
 
-/** The step, at the attempt and epoch that ask for the sub-run. */
-type ParentPlace = {
-  readonly runId: string;
-  readonly stepId: string;
-  readonly attempt: number;
-  readonly epoch: number;
-};
+/**
+ * Sub-runs that have started and not ended, at each depth. A step may start 500, each of which may start 500; those at one
+ * depth wait for each other, and never for their own sub-runs, so they come to an end.
+ */
+const mostAtADepth = 200;
 
-export type Children = {
-  /** @throws Problem what stands in the way of the sub-run; Superseded */
-  readonly start: (o: {
-    readonly run: RunFacts;
-    readonly at: ParentPlace;
-    readonly action: Extract<StepAction, { kind: 'job' }>;
-    readonly scope: ExpressionScope;
-  }) => Promise<string>;
+export function createChildren(o: {
+  readonly store: Store;
+  readonly hub: Hub;
+  readonly planContext: PlanContext;
+  readonly addRun: AddRun;
   readonly cancel: (runId: string) => void;
-  /** How the sub-run ended, as its step's end. Rejects when `signal` does. */
-  readonly end: (runId: string, signal: AbortSignal) => Promise<Outcome>;
-};
+  /** The server stops. */
+  readonly signal: AbortSignal;
+}): Children {
+  const { store, hub, signal } = o;
+  const started: number[] = [];
 
-/** A chain of sub-runs is no longer than this. */
-export const deepestSubRun = 8;
+  async function add(from: Parameters<Children['start']>[0], depth: number): Promise<string> {
+    const { run, plan: parent, at, action, scope } = from;
+    const { catalog, policy } = o.planContext;
+    const base = catalog.find(action.jobId).definition.securityProfile ?? policy.defaultProfile;
+    const request = {
+      job_id: action.jobId,
+      args: argumentsOfStep(action.args, scope),
+      // What the caller of the parent has tightened holds for all that it starts.
+      security_profile: tighterProfile(parent.profile, base),
+    };
+    const { runId } = await o.addRun(await resolvePlan(request, o.planContext), {
+      tenant: run.tenant,
+      caller: { name: run.created_by, trigger: 'job', requestId: at.runId },
+      labels: run.labels,
+      priority: run.priority,
+      parent: { run_id: at.runId, step_id: at.stepId },
+      depth,
+      rerunOf: null,
+      isBounded: false,
+      async alongside(tx, id) {
+        if (!(await store.steps.nameChild(tx, at, id))) throw new Superseded('the step is another’s by now');
+      },
+    });
+    return runId;
+  }
+
+  return {
+    async start(from) {
+      const depth = (from.plan.depth ?? 0) + 1;
+      if (depth > deepestSubRun) {
+        throw new Problem('job-invalid', `Sub-runs may be ${deepestSubRun} deep, and this one would be deeper.`);
+      }
+      const give = (): void => {
+        started[depth] = (started[depth] ?? 1) - 1;
+      };
+      if ((started[depth] ?? 0) >= mostAtADepth) return undefined;
+      started[depth] = (started[depth] ?? 0) + 1;
+      try {
+        const runId = await add(from, depth);
+        void untilEnded(runId, { store, hub, signal }).then(give, give);
+        return runId;
+      } catch (error) {
+        give();
+        throw error;
+      }
+    },
+    cancel: o.cancel,
+    async end(runId, until) {
+      return outcomeOfChild(await untilEnded(runId, { store, hub, signal: until }));
+    },
+  };
+}
 
 /** Resolves with the run once it has ended. */
-export async function untilEnded(
+async function untilEnded(
   runId: string,
   o: { readonly store: Pick<Store, 'runs'>; readonly hub: Hub; readonly signal: AbortSignal },
 ): Promise<Run> {
@@ -60,7 +113,7 @@ export async function untilEnded(
 }
 
 /** @throws Problem validation-error, which reads as why the step failed */
-export function argumentsOfStep(args: JsonObject, scope: ExpressionScope): JsonObject {
+function argumentsOfStep(args: JsonObject, scope: ExpressionScope): JsonObject {
   try {
     return evaluateArguments(args, scope);
   } catch (error) {
@@ -69,7 +122,7 @@ export function argumentsOfStep(args: JsonObject, scope: ExpressionScope): JsonO
   }
 }
 
-export function outcomeOfChild(run: Run): Outcome {
+function outcomeOfChild(run: Run): Outcome {
   const outputs = run.status === 'success' ? outputsOfResult(run.result) : {};
   const given = { exitCode: run.exit_code, result: null, outputs, openOutputs: outputs, termination: null };
   if (run.status === 'success') return { ...given, status: 'success', reason: null, message: null };

@@ -1,10 +1,9 @@
-// The files that a run leaves as artifacts: found once their processes are gone, and kept all of them or none.
+// The files that a run leaves as artifacts: found once its processes are gone, and kept all of them or none.
 
-import { join } from 'node:path';
 import type { JobDefinition } from '../domain/job.ts';
 import { isMediaType } from '../domain/media-type.ts';
 import type { Run, RunReason } from '../domain/run.ts';
-import { type ArtifactPlaces, findArtifacts } from '../exec/collect.ts';
+import { type ArtifactWarning, type FoundArtifact, findArtifacts, type Namer } from '../exec/collect.ts';
 import type { Redactor } from '../exec/redact.ts';
 import type { Clock } from '../lib/clock.ts';
 import { createId } from '../lib/ids.ts';
@@ -19,21 +18,28 @@ export type ArtifactLimits = {
   readonly ttlMs: number | null;
 };
 
+export type ArtifactFailure = {
+  readonly reason: RunReason;
+  readonly message: string;
+  /** The step that named the file; null where none did. */
+  readonly stepId: string | null;
+};
+
 export type Collected = {
   readonly artifacts: readonly NewArtifact[];
-  readonly warnings: readonly string[];
-  /** Why a script that ended well is a failed run all the same. */
-  readonly failure: { readonly reason: RunReason; readonly message: string } | null;
+  readonly warnings: readonly ArtifactWarning[];
+  /** Why what ended well is a failed run all the same. */
+  readonly failure: ArtifactFailure | null;
 };
 
 export async function collect(o: {
   readonly workspaceDir: string;
-  readonly attemptDir: string;
-  /** `named`: what the attempt named; `workspace`: what lies in the workspace; or both. */
-  readonly places: ArtifactPlaces;
-  readonly stepId: string;
-  /** Paths that an earlier step's end has taken. */
-  readonly taken: ReadonlySet<string>;
+  /** In the order in which their names count. */
+  readonly namers: readonly Namer[];
+  /** Whose the files are that nobody named. */
+  readonly finder: Namer;
+  /** The workspace is removed next, so its files may become the artifacts themselves. */
+  readonly isLastUse: boolean;
   readonly job: JobDefinition;
   readonly run: Pick<Run, 'run_id' | 'job_id' | 'tenant'>;
   readonly redactor: Redactor;
@@ -44,27 +50,31 @@ export async function collect(o: {
 }): Promise<Collected> {
   const found = await findArtifacts({
     workspaceDir: o.workspaceDir,
-    outDir: join(o.attemptDir, 'out'),
+    namers: o.namers,
     patterns: o.job.artifacts.paths,
-    places: o.places,
   });
-  const files = found.files.filter(({ path }) => !o.taken.has(path));
-  const warnings = found.warnings.map((warning) => o.redactor.text(warning));
-  const tooLarge = files.find((file) => file.sizeBytes > o.limits.maxSizeBytes);
+  const warnings = found.warnings.map((warning) => ({ ...warning, text: o.redactor.text(warning.text) }));
+  const tooLarge = found.files.find((file) => file.sizeBytes > o.limits.maxSizeBytes);
   if (tooLarge) {
-    const message = o.redactor.text(
-      `the artifact ${tooLarge.path} has ${tooLarge.sizeBytes} bytes; persistence.artifacts.max_size is ${o.limits.maxSizeBytes}`,
-    );
-    return { artifacts: [], warnings, failure: { reason: 'artifact_too_large', message } };
+    const message = `the artifact ${tooLarge.path} has ${tooLarge.sizeBytes} bytes; persistence.artifacts.max_size is ${o.limits.maxSizeBytes}`;
+    return { ...failed('artifact_too_large', message, tooLarge, o), warnings };
   }
-  return { ...(await keep(files, o)), warnings };
+  return { ...(await keep(found.files, o)), warnings };
 }
 
-type FoundFile = Awaited<ReturnType<typeof findArtifacts>>['files'][number];
+function failed(
+  reason: RunReason,
+  message: string,
+  file: FoundArtifact | undefined,
+  { redactor }: { readonly redactor: Redactor },
+): Pick<Collected, 'artifacts' | 'failure'> {
+  const stepId = file?.namer?.stepId ?? null;
+  return { artifacts: [], failure: { reason, message: redactor.text(message), stepId } };
+}
 
 /** All of the files, or none and why. */
 async function keep(
-  found: readonly FoundFile[],
+  found: readonly FoundArtifact[],
   o: Parameters<typeof collect>[0],
 ): Promise<Pick<Collected, 'artifacts' | 'failure'>> {
   const { store, limits, redactor } = o;
@@ -73,21 +83,21 @@ async function keep(
   const files = found.map((file) => ({ ...file, id: createId('artifact', createdAtMs) }));
   const room = await store.artifacts.takeRoom(files, limits.quotaBytes);
   if (room.kind === 'full') {
-    const path = files.find(({ id }) => id === room.id)?.path ?? '';
-    const message = `the artifact ${path} would pass persistence.artifacts.quota_hard of ${limits.quotaBytes} bytes; ${room.usedBytes} are taken`;
-    return { artifacts: [], failure: { reason: 'quota_exceeded', message: redactor.text(message) } };
+    const first = files.find(({ id }) => id === room.id);
+    const message = `the artifact ${first?.path} would pass persistence.artifacts.quota_hard of ${limits.quotaBytes} bytes; ${room.usedBytes} are taken`;
+    return failed('quota_exceeded', message, first, o);
   }
 
   const staged: NewArtifact[] = [];
   for (const file of files) {
     try {
-      const blob = await store.artifacts.stage(file.hostPath, { id: file.id });
+      const blob = await store.artifacts.stage(file.hostPath, { id: file.id, mayLink: o.isLastUse });
       staged.push({
         ...blob,
         runId: o.run.run_id,
         jobId: o.run.job_id,
         tenant: o.run.tenant,
-        stepId: o.stepId,
+        stepId: (file.namer ?? o.finder).stepId,
         name: redactor.text(file.name),
         path: redactor.text(file.path),
         mediaType: openMediaType(redactor.text(file.mediaType)),
@@ -99,7 +109,7 @@ async function keep(
       for (const artifact of staged) await store.artifacts.discard(artifact);
       room.giveBack();
       const message = `the artifact ${file.path} could not be stored; the server log says why`;
-      return { artifacts: [], failure: { reason: 'artifact_not_stored', message: redactor.text(message) } };
+      return failed('artifact_not_stored', message, file, o);
     }
   }
   return { artifacts: staged, failure: null };

@@ -42,6 +42,8 @@ export type Conductor = {
   readonly enforceDeadlines: () => void;
   /** It waits for a disk to have room for what has ended. */
   readonly isHeldUp: () => boolean;
+  /** No process of it is left: it is putting away what they left. */
+  readonly isStoring: () => boolean;
   /** Lets go of it: the next start takes it up. Never rejects. */
   readonly detach: () => Promise<void>;
 };
@@ -68,6 +70,8 @@ export function conduct(source: ConductSource, context: ConductContext, around: 
   /** Something was ended, or kept from its turn, by `aborting`. */
   let hasAborted = false;
   let isOver = false;
+  /** Of all steps. */
+  let lastAttempt = state.places.reduce((most, { attempt }) => Math.max(most, attempt), 1);
   let workspaceWatch: WorkspaceWatch | undefined;
   /** Until then, whoever asks for something is asked to come again: the reaper does, each second. */
   let isAttending = false;
@@ -78,7 +82,7 @@ export function conduct(source: ConductSource, context: ConductContext, around: 
     onWait: (error) => log.warn({ err: error }, 'what a run has left cannot be stored yet'),
   });
   const runLog = createRunLog({ run, store, maxSizeBytes: job.logs.maxSizeBytes, log, patiently });
-  const ofArtifacts = { run, job, workspaceDir, redactor, runLog, limits: context.artifactLimits };
+  const ofArtifacts = { run, job, runDir, workspaceDir, redactor, runLog, limits: context.artifactLimits };
   const artifacts = createRunArtifacts({ ...ofArtifacts, store, clock, log, patiently });
   const { noticeDeadline } = around;
   const changes = createStepChanges({ ...context, about, state, steps: store.steps, noticeDeadline });
@@ -119,14 +123,17 @@ export function conduct(source: ConductSource, context: ConductContext, around: 
     if (delayMs !== undefined) {
       runner.forget(place);
       changes.retry(place, outcome, delayMs, turn);
+      lastAttempt = Math.max(lastAttempt, place.attempt);
       runner.begin(place, turn);
       return complete(turn);
     }
     let ending = outcome;
-    if (hadProcess) {
-      const { artifacts: taken, failure } = await artifacts.take(isSingle ? 'all' : 'named', runner.placeOf(place));
+    // Other steps may still write to the workspace: what this one named is taken at the run's end.
+    if (hadProcess && isSingle) {
+      const { artifacts: taken, failure } = await artifacts.take([runner.placeOf(place)]);
       turn.changes.push((tx) => store.artifacts.add(tx, taken));
-      if (failure && outcome.status === 'success') ending = { ...outcome, status: 'failed', ...failure };
+      const { reason, message } = failure ?? outcome;
+      if (failure && outcome.status === 'success') ending = { ...outcome, status: 'failed', reason, message };
     }
     turn.result = ending.result;
     runner.forget(place);
@@ -163,24 +170,25 @@ export function conduct(source: ConductSource, context: ConductContext, around: 
     carryOut(state.next(aborting !== undefined), turn);
     if (state.isOver) return finish(turn);
     if (turn.changes.length > 0) {
-      const attempt = Math.max(...state.places.map((place) => place.attempt));
       await write(async (tx) => {
         for (const change of turn.changes) await change(tx);
-        must(await store.steps.touch(tx, run.run_id, { attempt, result: turn.result }));
+        must(await store.steps.touch(tx, run.run_id, { attempt: lastAttempt, result: turn.result }));
       }).catch((error: unknown) => {
         giveUpTurn(turn);
         throw error;
       });
     }
-    carryOn(turn);
+    // Abandoned or let go of meanwhile: nothing starts any more.
+    if (isOver || detaching.signal.aborted) giveUpTurn(turn);
+    else carryOn(turn);
   }
 
   async function finish(turn: Turn): Promise<void> {
     if (isOver) return;
     isOver = true;
     workspaceWatch?.close();
-    const last = state.places.findLast(({ kind, epoch }) => kind === 'command' && epoch > 0);
-    const kept = last && !isSingle ? await artifacts.take('workspace', runner.placeOf(last)) : noArtifacts;
+    const begun = state.places.filter(({ kind, epoch }) => kind === 'command' && epoch > 0);
+    const kept = isSingle ? noArtifacts : await artifacts.take(begun.map(runner.placeOf));
     await runLog.close();
     const { move, change } = runVerdict({
       state,
@@ -195,7 +203,7 @@ export function conduct(source: ConductSource, context: ConductContext, around: 
     });
     if (move === 'fail') log.warn({ reason: change.reason, error: change.error?.message }, 'a run failed');
     markFinished();
-    void (isSingle ? removeRunFolder(runDir, log) : keepWorkspace(runDir, log));
+    putAway();
   }
 
   /** One place is to end, because of its time or the run's. */
@@ -225,10 +233,9 @@ export function conduct(source: ConductSource, context: ConductContext, around: 
     });
   }
 
-  function abort(why: Interruption): void {
+  function abort(why: Interruption, turn: Turn = newTurn()): void {
     if (aborting || isOver || !isAttending || detaching.signal.aborted) return;
     aborting = why;
-    const turn = newTurn();
     for (const place of state.places) if (!hasEnded(place)) interrupt(place, why, turn);
     watch(complete(turn));
   }
@@ -266,7 +273,12 @@ export function conduct(source: ConductSource, context: ConductContext, around: 
       await store.runs.end(tx, run.run_id, 'fail', ending);
     });
     markFinished();
-    void removeRunFolder(runDir, log);
+    putAway();
+  }
+
+  /** Of a job with steps the workspace stays, for a rerun. */
+  function putAway(): void {
+    void (isSingle ? removeRunFolder(runDir, log) : keepWorkspace(runDir, log));
   }
 
   function watch(work: Promise<void>): void {
@@ -312,13 +324,12 @@ export function conduct(source: ConductSource, context: ConductContext, around: 
       if (deadlineAtMs !== null) around.noticeDeadline(deadlineAtMs);
       if (endsAtOnce) watch(finish(turn));
       // Starting a process holds the event loop for milliseconds: the answer goes out first.
-      else setImmediate(() => carryOn(turn));
+      else setImmediate(() => (isOver ? giveUpTurn(turn) : carryOn(turn)));
     },
     async resume(holdSlot) {
       await patiently(() => store.db.transact((tx) => store.steps.takeUp(tx, run.run_id, context.worker)));
       for (const place of state.places) if (place.epoch > 0 && !hasEnded(place)) place.epoch += 1;
       await runLog.takeUp();
-      await artifacts.takeUp();
       const turn = newTurn();
       for (const place of state.places) {
         if (place.status === 'pending' && place.item !== null) runner.begin(place, turn);
@@ -326,7 +337,10 @@ export function conduct(source: ConductSource, context: ConductContext, around: 
       }
       isAttending = true;
       watchSize();
-      watch(complete(turn));
+      // Before anything begins that is not going to have its turn.
+      const why = source.isCancelRequested ? cancelled : runOverdue(job, deadlineAtMs, clock.now());
+      if (why) abort(why, turn);
+      else watch(complete(turn));
     },
     cancel: () => abort(cancelled),
     async approve(stepId, approval) {
@@ -353,6 +367,7 @@ export function conduct(source: ConductSource, context: ConductContext, around: 
       }
       if (turn.changes.length > 0) watch(complete(turn));
     },
+    isStoring: () => runner.attempts().length > 0 && runner.attempts().every((attempt) => attempt.hasEnded()),
     isHeldUp: () => isWaiting() && runner.attempts().every((attempt) => attempt.hasEnded()),
     async detach() {
       runner.withdraw();

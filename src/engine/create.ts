@@ -47,6 +47,7 @@ export type Addition = {
   readonly labels: Readonly<Record<string, string>>;
   readonly priority: number;
   readonly parent: Run['parent'];
+  readonly depth?: number;
   readonly rerunOf: string | null;
   /** The job as it was: the snapshot to run instead of one taken now. */
   readonly revision?: string;
@@ -189,7 +190,8 @@ export function createAddRun(o: {
     try {
       const waiting = admission.kind === 'wait' ? admission.waiting : null;
       const { profile, network, resources, read, write, resolvedArgs, secrets } = plan;
-      const runPlan = { job, revision, profile, network, resources, read, write, resolvedArgs };
+      const { depth = 0 } = addition;
+      const runPlan = { job, revision, profile, network, resources, depth, read, write, resolvedArgs };
       const { tenant, priority, labels, caller, parent, rerunOf } = addition;
       const status: RunStatus = waiting === null ? 'running' : 'pending';
       const body = JSON.stringify({ run_id: id, job_id: job.id, status, created_at: toTimestamp(createdAtMs) });
@@ -235,12 +237,29 @@ export function createAddRun(o: {
       if (admission.kind === 'start') {
         // A free slot is claimed in the same commit: one fsync between the request and the script.
         const state = begun?.state ?? createRunState({ job, run: facts, places, ended: [] });
-        const begin = { run: facts, plan: runPlan, secrets, state, terminations: [], deadlineAtMs: null };
+        const begin = {
+          run: facts,
+          plan: runPlan,
+          secrets,
+          state,
+          terminations: [],
+          isCancelRequested: false,
+          deadlineAtMs: null,
+        };
         await dispatcher.start(begin, admission, add);
       } else {
         await store.db.transact(add);
         admission.giveUp();
-        dispatcher.added({ id, jobId: job.id, tenant, priority, waiting, createdAtMs, concurrency: plan.lane });
+        dispatcher.added({
+          id,
+          jobId: job.id,
+          tenant,
+          priority,
+          trigger: caller.trigger,
+          waiting,
+          createdAtMs,
+          concurrency: plan.lane,
+        });
       }
       if (before) cancelOthers([...before.running, ...before.pending], job.concurrency?.limit ?? 1);
       return { runId: id, body };

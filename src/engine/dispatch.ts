@@ -31,6 +31,8 @@ type Admission =
 export type Dispatcher = {
   readonly running: number;
   readonly depth: number;
+  /** As many wait as `max_depth` allows. */
+  readonly isFull: boolean;
   readonly freeSlots: number;
   /** Runs that left the queue and are not claimed yet. */
   readonly starting: number;
@@ -72,7 +74,8 @@ export type Dispatcher = {
 };
 
 type StepItem = { readonly kind: 'step'; readonly grant: (slot: Slot) => void };
-type RunItem = { readonly kind: 'run'; readonly lane: Lane; waiting: string | null };
+/** Runs that a step has started count towards no bound: their parent is running already. */
+type RunItem = { readonly kind: 'run'; readonly lane: Lane; readonly isSubRun: boolean; waiting: string | null };
 type Hold = { readonly release: () => void };
 
 const queueFullRetrySeconds = 5;
@@ -101,8 +104,10 @@ export function createDispatcher(o: {
   const lanes = createLanes(limits.jobConcurrency, () => wake());
   const starting = new Map<string, Promise<void>>();
   let pendingCount = 0;
+  /** Of them, those that a step has started. */
+  let subRunCount = 0;
   /** Runs about to be stored as waiting, with their lanes. */
-  const promised = new Map<string, string>();
+  const promised = new Map<string, { readonly lane: string; readonly isBounded: boolean }>();
   let isOpen = false;
   let isStopping = false;
   let isWoken = false;
@@ -113,8 +118,13 @@ export function createDispatcher(o: {
     return pendingCount + promised.size;
   }
 
-  function depthInWords(): string {
-    return depth() === 1 ? '1 run waits' : `${depth()} runs wait`;
+  /** What `max_depth` is for: sub-runs are of runs that have started, which would wait for ever if these were refused. */
+  function boundedDepth(): number {
+    return pendingCount - subRunCount + [...promised.values()].filter(({ isBounded }) => isBounded).length;
+  }
+
+  function inWords(count: number): string {
+    return count === 1 ? '1 run waits' : `${count} runs wait`;
   }
 
   /** A run that others wait before waits for what they wait for; where that is there already, for them. */
@@ -124,13 +134,13 @@ export function createDispatcher(o: {
   }
 
   function whoIsBefore(): string {
-    return depth() === 0 ? 'steps of running runs wait before it' : `${depthInWords()} before it`;
+    return depth() === 0 ? 'steps of running runs wait before it' : `${inWords(depth())} before it`;
   }
 
   function refusal(): Problem | null {
     const { maxDepth } = limits;
-    if (maxDepth === null || depth() < maxDepth) return null;
-    const detail = `${depthInWords()} already; scheduler.queue.max_depth is ${maxDepth}.`;
+    if (maxDepth === null || boundedDepth() < maxDepth) return null;
+    const detail = `${inWords(boundedDepth())} already; scheduler.queue.max_depth is ${maxDepth}.`;
     return new Problem('queue-full', detail, { retry_after: queueFullRetrySeconds });
   }
 
@@ -138,6 +148,12 @@ export function createDispatcher(o: {
     const found = lanesById.get(id);
     return found !== undefined && lanes.whyNone(found.lane) !== null;
   };
+
+  function leave(item: QueueItem, { isSubRun }: RunItem): void {
+    pendingCount -= 1;
+    if (isSubRun) subRunCount -= 1;
+    leaveLane(item.lane);
+  }
 
   function leaveLane(id: string): void {
     const found = lanesById.get(id);
@@ -163,8 +179,7 @@ export function createDispatcher(o: {
       items.delete(item.id);
       if (found?.kind === 'step') found.grant(slots.hold());
       else if (found) {
-        pendingCount -= 1;
-        leaveLane(item.lane);
+        leave(item, found);
         const work = startPending(item, found, slots.hold());
         starting.set(item.id, work);
         void work.finally(() => starting.delete(item.id));
@@ -229,13 +244,13 @@ export function createDispatcher(o: {
   }
 
   function enqueueRun(item: QueueItem, found: RunItem): void {
-    if (isStopping || queue.has(item.id)) return;
-    const lane = lanesById.get(item.lane) ?? { lane: found.lane, count: 0 };
-    lane.count += 1;
-    lanesById.set(item.lane, lane);
+    if (isStopping || queue.has(item.id) || conductors.has(item.id)) return;
+    // The newest limit holds for all who wait: the job may have been edited.
+    lanesById.set(item.lane, { lane: found.lane, count: (lanesById.get(item.lane)?.count ?? 0) + 1 });
     items.set(item.id, found);
     queue.add(item);
     pendingCount += 1;
+    if (found.isSubRun) subRunCount += 1;
     wake();
   }
 
@@ -275,6 +290,9 @@ export function createDispatcher(o: {
     get starting() {
       return starting.size;
     },
+    get isFull() {
+      return limits.maxDepth !== null && boundedDepth() >= limits.maxDepth;
+    },
     get freeSlots() {
       return slots.free;
     },
@@ -291,7 +309,7 @@ export function createDispatcher(o: {
       }
       const refused = isBounded ? refusal() : null;
       if (refused) throw refused;
-      promised.set(runId, laneId(lane));
+      promised.set(runId, { lane: laneId(lane), isBounded });
       return { kind: 'wait', waiting, giveUp: () => void promised.delete(runId) };
     },
     outlook(lane) {
@@ -303,14 +321,14 @@ export function createDispatcher(o: {
       const { id, jobId, tenant, priority, createdAtMs, waiting } = run;
       const lane = { jobId, ...run.concurrency };
       const item = { id, tenant, priority, createdAtMs, isStarted: false, lane: laneId(lane) };
-      enqueueRun(item, { kind: 'run', lane, waiting });
+      enqueueRun(item, { kind: 'run', lane, isSubRun: run.trigger === 'job', waiting });
     },
     removed(runId) {
       const item = queue.remove(runId);
-      if (!item) return;
+      const found = items.get(runId);
+      if (!item || found?.kind !== 'run') return;
       items.delete(runId);
-      leaveLane(item.lane);
-      pendingCount -= 1;
+      leave(item, found);
       wake();
     },
     requestSlot(run, n, grant) {
@@ -341,7 +359,7 @@ export function createDispatcher(o: {
       const pending = [...items].flatMap(([runId, item]) =>
         item.kind === 'run' && laneId(item.lane) === id ? [runId] : [],
       );
-      const stored = [...promised].flatMap(([runId, of]) => (of === id ? [runId] : []));
+      const stored = [...promised].flatMap(([runId, of]) => (of.lane === id ? [runId] : []));
       return { running: lanes.running(lane), pending: [...pending, ...stored] };
     },
     async drop(runId) {

@@ -7,6 +7,7 @@ import type { Snapshots } from '../catalog/snapshot.ts';
 import type { FaultList } from '../domain/fault-list.ts';
 import { Problem } from '../domain/problem.ts';
 import type { LimitReport } from '../domain/resources.ts';
+import { isFinished } from '../domain/run.ts';
 import { wasRestored } from '../exec/adopt.ts';
 import { reportOf } from '../exec/limit-host.ts';
 import type { HostReport } from '../exec/sandbox.ts';
@@ -15,10 +16,10 @@ import type { Clock } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
 import { outlast } from '../lib/shortage.ts';
 import type { Store } from '../store/open.ts';
-import type { PendingRun } from '../store/runs.ts';
+import type { PendingRun, StoredRun } from '../store/runs.ts';
 import { isStorageFault } from '../store/storage-fault.ts';
 import { createCancels } from './cancel.ts';
-import { argumentsOfStep, type Children, outcomeOfChild, untilEnded } from './children.ts';
+import { createChildren } from './children.ts';
 import { conduct } from './conduct.ts';
 import { type Caller, type Created, createAddRun, createRuns } from './create.ts';
 import { createDispatcher, type QueueLimits } from './dispatch.ts';
@@ -27,13 +28,12 @@ import type { Hub } from './hub.ts';
 import { type PlanContext, type RunRequest, resolvePlan, type SecurityPolicy } from './plan.ts';
 import { answerPlan, type PlanAnswer } from './plan-answer.ts';
 import { createReaper, overtimeMs } from './reaper.ts';
-import { addPendingRuns, endWithoutConductor, recoverRuns } from './recover.ts';
+import { addPendingRuns, endWithoutConductor, type Recovery, recoverRun, recoverRuns } from './recover.ts';
 import { addArgumentFaults } from './request-arguments.ts';
 import { createRerun, type Rerun } from './rerun.ts';
 import type { ConductContext } from './run-context.ts';
 import { toSource } from './run-source.ts';
 import { createSchedules, type Schedules } from './schedules.ts';
-import { Superseded } from './step-changes.ts';
 
 export type Check = { readonly status: 'ok' | 'degraded' | 'failing'; readonly detail?: string };
 
@@ -73,6 +73,8 @@ export type Engine = {
 };
 
 const droppingMs = 2_000;
+/** Large artifacts take their time. */
+const storingMs = 600_000;
 /** Of 100 running runs it takes less than 2 s. */
 const recoveryMs = 5_000;
 
@@ -105,29 +107,6 @@ export function createEngine(o: {
     return outlast(work, { isPassing: isStorageFault, signal: stopping.signal });
   }
 
-  const children: Children = {
-    async start({ run, at, action, scope }) {
-      const plan = await resolvePlan({ job_id: action.jobId, args: argumentsOfStep(action.args, scope) }, planContext);
-      const { runId } = await addRun(plan, {
-        tenant: run.tenant,
-        caller: { name: run.created_by, trigger: 'job', requestId: at.runId },
-        labels: run.labels,
-        priority: run.priority,
-        parent: { run_id: at.runId, step_id: at.stepId },
-        rerunOf: null,
-        isBounded: false,
-        async alongside(tx, id) {
-          if (!(await store.steps.nameChild(tx, at, id))) throw new Superseded('the step is another’s by now');
-        },
-      });
-      return runId;
-    },
-    cancel: (runId) => cancelLater(runId),
-    async end(runId, signal) {
-      return outcomeOfChild(await untilEnded(runId, { store, hub, signal }));
-    },
-  };
-
   const cancelLater = (runId: string): void => cancels.cancelUnwaited(runId);
 
   const dispatcher = createDispatcher({
@@ -159,6 +138,7 @@ export function createEngine(o: {
   const reaper = createReaper({ store, clock, log, dispatcher, forceEnd, resync });
   const cancels = createCancels({ ...o, ends, dispatcher, signal: stopping.signal });
   const addRun = createAddRun({ ...o, dispatcher, cancel: cancelLater, untilRecovered });
+  const children = createChildren({ store, hub, planContext, addRun, cancel: cancelLater, signal: stopping.signal });
   const createRun = createRuns({ ...o, ends, resolve: (request) => resolvePlan(request, planContext), add: addRun });
   const schedules = createSchedules({ ...o, createRun });
   const rerun = createRerun({ ...o, ...planContext, dispatcher, runsDir: o.execution.runsDir, add: addRun });
@@ -167,47 +147,58 @@ export function createEngine(o: {
     if (!dispatcher.knows(run.id)) dispatcher.added(run);
   }
 
-  /** What is in the database and not in the queue: another process, or a fault, has put it there. */
+  /** What is in the database and nobody here deals with: another process, or a fault, has left it so. */
   async function resync(): Promise<void> {
+    if (!isRecovered) return;
     const { pending } = await store.runs.counts();
-    if (isRecovered && pending > dispatcher.depth + dispatcher.starting) {
-      await addPendingRuns({ store, patiently, addPending });
+    if (pending > dispatcher.depth + dispatcher.starting) await addPendingRuns({ store, patiently, addPending });
+    const running = await store.runs.running();
+    const orphans = running.filter((runId) => !dispatcher.knows(runId));
+    // One that has just ended, or has just been claimed, may look like one.
+    const left = orphans.filter((runId) => wereOrphans.has(runId));
+    wereOrphans = new Set(orphans);
+    for (const runId of left) {
+      log.warn({ run_id: runId }, 'a running run that nobody attended to is taken up');
+      await recoverRun(runId, recoveryOf);
     }
   }
 
   const { promise: recovered, resolve: markRecovered } = Promise.withResolvers<void>();
   let isRecovered = false;
+  let wereOrphans: ReadonlySet<string> = new Set();
   let startedAtMs = clock.now();
+  const recoveryOf: Recovery = {
+    store,
+    log,
+    patiently,
+    addPending,
+    signal: stopping.signal,
+    async takeUp(stored) {
+      const why = { reason: 'lost', message: 'it was running when the backup was made' } as const;
+      if (wasRestored(join(context.runsDir, stored.run.run_id))) {
+        await endWithoutConductor(stored, why, { ...context, cancelChild: cancelLater });
+        return;
+      }
+      const source = toSource(stored, sealer);
+      if (stopping.signal.aborted) return;
+      const { run, concurrency } = stored;
+      await dispatcher.resume(source, { jobId: run.job_id, ...concurrency });
+    },
+    async setAside(stored, error) {
+      log.error({ err: error, run_id: stored.run.run_id }, 'a run is set aside as failed');
+      await dispatcher.drop(stored.run.run_id);
+      const message = 'the run could not be taken up after a restart; the server log says why';
+      await endWithoutConductor(stored, { reason: 'lost', message }, { ...context, cancelChild: cancelLater });
+    },
+  };
+
   async function recover(): Promise<void> {
-    await recoverRuns({
-      store,
-      log,
-      patiently,
-      addPending,
-      signal: stopping.signal,
-      async takeUp(stored) {
-        const why = { reason: 'lost', message: 'it was running when the backup was made' } as const;
-        if (wasRestored(join(context.runsDir, stored.run.run_id))) {
-          await endWithoutConductor(stored, why, { ...context, cancelChild: cancelLater });
-          return;
-        }
-        const source = toSource(stored, sealer);
-        if (stopping.signal.aborted) return;
-        const { run, concurrency } = stored;
-        const conductor = await dispatcher.resume(source, { jobId: run.job_id, ...concurrency });
-        if (run.cancel_requested_at !== null) conductor.cancel();
-      },
-      async setAside(stored, error) {
-        log.error({ err: error, run_id: stored.run.run_id }, 'a run is set aside as failed');
-        await dispatcher.drop(stored.run.run_id);
-        const message = 'the run could not be taken up after a restart; the server log says why';
-        await endWithoutConductor(stored, { reason: 'lost', message }, { ...context, cancelChild: cancelLater });
-      },
-    });
+    // Deadlines hold while runs are taken up, and one that hangs meanwhile is ended by them.
+    reaper.start();
+    await recoverRuns(recoveryOf);
     for (const runId of await patiently(() => store.runs.cancelling('pending'))) cancelLater(runId);
     isRecovered = true;
     dispatcher.open();
-    reaper.start();
     markRecovered();
   }
 
@@ -217,21 +208,30 @@ export function createEngine(o: {
   }
 
   /** A conductor that has not done its part long after it was told. */
-  async function forceEnd(runId: string, nowMs: number): Promise<void> {
+  async function forceEnd(runId: string, toldForMs: number, why: 'timeout' | 'cancel'): Promise<void> {
+    const before = await store.runs.execution(runId);
+    const conductor = dispatcher.conductorOf(runId);
+    const patienceMs = conductor?.isStoring() ? storingMs : overtimeMs;
+    if (!before || toldForMs < before.plan.job.cancel.graceMs + patienceMs) return;
+    // A disk that is full decides nothing about a run whose processes are gone; a sub-run has a grace period of its own.
+    if (conductor?.isHeldUp() || (await waitsForSubRun(before))) return;
+    log.error({ run_id: runId }, 'a run past its time is ended without its conductor');
+    await Promise.race([dispatcher.drop(runId), delay(droppingMs, undefined, { ref: false })]);
+    // It may have come to something meanwhile.
     const stored = await store.runs.execution(runId);
     if (stored?.run.status !== 'running') return;
-    const own = stored.attempts.filter(({ kind, finished_at }) => kind === 'command' && finished_at === null);
-    const running = own.filter(({ status }) => status === 'running');
-    // A disk that is full decides nothing about a run: its processes are gone.
-    if (running.length === 0 || dispatcher.conductorOf(runId)?.isHeldUp()) return;
-    const dueAtMs = Math.min(
-      ...[stored.deadlineAtMs, ...running.map((row) => row.deadline_at)].filter((at) => at !== null),
-    );
-    if (nowMs < dueAtMs + stored.plan.job.cancel.graceMs + overtimeMs) return;
-    log.error({ run_id: runId }, 'a run past its deadline is ended without its conductor');
-    await Promise.race([dispatcher.drop(runId), delay(droppingMs, undefined, { ref: false })]);
     const message = 'did not end in time, and what attended to it did not answer';
-    await endWithoutConductor(stored, { reason: 'timeout', message }, { ...context, cancelChild: cancelLater });
+    const reason = why === 'cancel' ? 'lost' : 'timeout';
+    await endWithoutConductor(stored, { reason, message }, { ...context, cancelChild: cancelLater });
+  }
+
+  async function waitsForSubRun({ attempts }: StoredRun): Promise<boolean> {
+    for (const { child_run_id: childRunId, finished_at } of attempts) {
+      if (childRunId === null || finished_at !== null) continue;
+      const child = await store.runs.summary(childRunId);
+      if (child && !isFinished(child.status)) return true;
+    }
+    return false;
   }
 
   return {
@@ -260,8 +260,7 @@ export function createEngine(o: {
     },
     health() {
       const failure = store.db.failure();
-      const { maxDepth } = o.limits;
-      const isFull = maxDepth !== null && dispatcher.depth >= maxDepth;
+      const { isFull } = dispatcher;
       const isLate = !isRecovered && clock.now() - startedAtMs > recoveryMs;
       const complaint = isLate ? 'nothing starts before what the server left running is taken up' : reaper.complaint();
       const profile = o.host[o.policy.defaultProfile];
@@ -290,8 +289,10 @@ export function createEngine(o: {
       stopping.abort();
       markRecovered();
       await schedules.close();
-      await recovery;
       await reaper.stop();
+      // What is being taken up may wait for a disk that is full: it is let go of, too.
+      await dispatcher.stop();
+      await recovery;
       await dispatcher.stop();
     },
   };

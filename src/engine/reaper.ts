@@ -1,6 +1,7 @@
 // What must happen by a certain time, or because the database says so, whether or not anybody here acted on it: deadlines,
 // cancels, and runs that wait though they could start. It looks once a second, and at the nearest deadline.
 
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Clock } from '../lib/clock.ts';
 import { toTimerDelay } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
@@ -19,6 +20,7 @@ export type Reaper = {
 };
 
 const tickMs = 1_000;
+const stoppingMs = 1_000;
 /** Beyond the grace period: after this, the conductor has not done its part. */
 export const overtimeMs = 15_000;
 /** A run that could start is started within a turn of the event loop. */
@@ -29,9 +31,9 @@ export function createReaper(o: {
   readonly clock: Clock;
   readonly log: Logger;
   readonly dispatcher: Dispatcher;
-  /** Ends a run whose conductor did not, processes and rows; knows the run's grace period. */
-  readonly forceEnd: (runId: string, nowMs: number) => Promise<void>;
-  /** Adds pending runs that the queue does not know. */
+  /** Ends a run whose conductor did not, processes and rows, once it has had its grace period since it was told. */
+  readonly forceEnd: (runId: string, toldForMs: number, why: 'timeout' | 'cancel') => Promise<void>;
+  /** Runs that the database has, and nobody here deals with. */
   readonly resync: () => Promise<void>;
 }): Reaper {
   const { store, clock, log, dispatcher } = o;
@@ -41,13 +43,16 @@ export function createReaper(o: {
   let isDue = false;
   let isStopped = false;
   let startableSince: number | undefined;
+  /** Since when its conductor has been told to end it, by run. */
+  const toldSince = new Map<string, number>();
+  const forcing = new Set<string>();
 
   function look(): void {
     if (isStopped) return;
     isDue = true;
     looking ??= lookOnce()
       .catch((error: unknown) => {
-        if (!isStorageFault(error)) log.error({ err: error }, 'deadlines could not be looked at');
+        if (!isStorageFault(error) && !isStopped) log.error({ err: error }, 'deadlines could not be looked at');
       })
       .finally(() => {
         looking = undefined;
@@ -59,17 +64,34 @@ export function createReaper(o: {
     isDue = false;
     await endOverdueWaits();
     const nowMs = clock.now();
-    for (const runId of await store.runs.pastDeadline(nowMs)) {
-      dispatcher.conductorOf(runId)?.enforceDeadlines();
-      await o.forceEnd(runId, nowMs).catch((error: unknown) => {
-        log.error({ err: error, run_id: runId }, 'a run past its deadline could not be ended');
-      });
-    }
-    for (const runId of await store.runs.cancelling('running')) dispatcher.conductorOf(runId)?.cancel();
+    const overdue = await store.runs.pastDeadline(nowMs);
+    const toCancel = await store.runs.cancelling('running');
+    for (const runId of overdue) dispatcher.conductorOf(runId)?.enforceDeadlines();
+    for (const runId of toCancel) dispatcher.conductorOf(runId)?.cancel();
+    const isDueBy = new Map<string, 'timeout' | 'cancel'>([
+      ...overdue.map((runId) => [runId, 'timeout'] as const),
+      ...toCancel.map((runId) => [runId, 'cancel'] as const),
+    ]);
+    for (const runId of toldSince.keys()) if (!isDueBy.has(runId)) toldSince.delete(runId);
+    // Side by side: one that hangs keeps no other waiting.
+    for (const [runId, why] of isDueBy) forceEnd(runId, nowMs, why);
     await o.resync();
     watchQueue();
     const next = await store.runs.nextDeadline(nowMs);
     if (next !== null) notice(next);
+  }
+
+  function forceEnd(runId: string, nowMs: number, why: 'timeout' | 'cancel'): void {
+    const since = toldSince.get(runId) ?? nowMs;
+    toldSince.set(runId, since);
+    if (nowMs - since < overtimeMs || forcing.has(runId)) return;
+    forcing.add(runId);
+    void o
+      .forceEnd(runId, nowMs - since, why)
+      .catch((error: unknown) => {
+        if (!isStopped) log.error({ err: error, run_id: runId }, 'a run past its time could not be ended');
+      })
+      .finally(() => forcing.delete(runId));
   }
 
   /** Wherever in the queue they are. */
@@ -126,7 +148,8 @@ export function createReaper(o: {
       isStopped = true;
       clearInterval(ticker);
       clearTimeout(nearest?.timer);
-      await looking;
+      // What it is at can be done by the next start.
+      await Promise.race([looking, delay(stoppingMs, undefined, { ref: false })]);
     },
   };
 }

@@ -9,7 +9,7 @@ import type { Logger } from '../lib/logger.ts';
 import type { Store } from '../store/open.ts';
 import type { PendingRun, StoredRun } from '../store/runs.ts';
 import type { StepRow } from '../store/schema.ts';
-import { removeRunFolder } from './run-folders.ts';
+import { keepWorkspace, removeRunFolder } from './run-folders.ts';
 import { joinTerminations } from './run-verdict.ts';
 import { attemptFolder } from './step-runner.ts';
 
@@ -57,7 +57,7 @@ export async function endWithoutConductor(
   const sealed = await sealLog(stored, o);
   const atMs = o.clock.now();
   const { reason, message } = why;
-  await store.db.transact(async (tx) => {
+  const isEnded = await store.db.transact(async (tx) => {
     if (sealed.count > 0) tx.emit({ type: 'run.output', runId, jobId, tenant, ...sealed });
     await store.steps.takeUp(tx, runId, o.worker);
     for (const { step_id: stepId, attempt, epoch, status, finished_at } of stored.attempts) {
@@ -66,12 +66,14 @@ export async function endWithoutConductor(
       await store.steps.end(tx, { runId, jobId, tenant }, at, { status: 'failed', reason, message, atMs });
     }
     const termination = joinTerminations(terminations);
-    await store.runs.end(tx, runId, 'fail', { reason, error: { message }, termination, atMs });
+    return store.runs.end(tx, runId, 'fail', { reason, error: { message }, termination, atMs });
   });
+  if (!isEnded) return;
   for (const { child_run_id: childRunId, finished_at } of stored.attempts) {
     if (childRunId !== null && finished_at === null) o.cancelChild(childRunId);
   }
-  void removeRunFolder(join(o.runsDir, runId), o.log);
+  const putAway = stored.plan?.job.composition === 'steps' ? keepWorkspace : removeRunFolder;
+  void putAway(join(o.runsDir, runId), o.log);
 }
 
 /** What was stored of it is readable from then on; which lines have not been announced. */
@@ -92,8 +94,7 @@ async function sealLog(
 
 const pendingPage = 500;
 
-/** Takes up running runs side by side, then hands those that wait to the queue. */
-export async function recoverRuns(o: {
+export type Recovery = {
   readonly store: Store;
   readonly log: Logger;
   readonly takeUp: (stored: StoredRun) => Promise<void>;
@@ -102,40 +103,39 @@ export async function recoverRuns(o: {
   readonly patiently: <T>(work: () => Promise<T>) => Promise<T>;
   readonly addPending: (run: PendingRun) => void;
   readonly signal: AbortSignal;
-}): Promise<void> {
-  const { store, log, patiently, signal } = o;
-  const running = await patiently(() => store.runs.running());
-  await Promise.all(
-    running.map(async (runId) => {
-      try {
-        let plan: StoredRun['plan'] | null = null;
-        try {
-          const stored = await patiently(() => store.runs.execution(runId));
-          if (!stored || signal.aborted) return;
-          ({ plan } = stored);
-          if (stored.attempts.some(isOfEarlierBuild)) throw new Error('an earlier build of flwd has started it');
-          await o.takeUp(stored);
-        } catch (error) {
-          if (signal.aborted) return;
-          // Without its secrets, what it prints cannot be redacted: nobody may read it.
-          const now = await patiently(() => store.runs.remains(runId));
-          if (now) await patiently(() => o.setAside({ ...now, plan }, error));
-        }
-      } catch (error) {
-        if (!signal.aborted) log.error({ err: error, run_id: runId }, 'what a former process left was not taken up');
-      }
-    }),
-  );
-  if (running.length > 0) log.info({ runs: running.length }, 'took up running runs');
+};
+
+/** Takes up running runs side by side, then hands those that wait to the queue. */
+export async function recoverRuns(o: Recovery): Promise<void> {
+  const running = await o.patiently(() => o.store.runs.running());
+  await Promise.all(running.map((runId) => recoverRun(runId, o)));
+  if (running.length > 0) o.log.info({ runs: running.length }, 'took up running runs');
   await addPendingRuns(o);
 }
 
+/** Takes up one that is running, or sets it aside. Never rejects. */
+export async function recoverRun(runId: string, { store, log, patiently, signal, ...o }: Recovery): Promise<void> {
+  try {
+    let plan: StoredRun['plan'] | null = null;
+    try {
+      const stored = await patiently(() => store.runs.execution(runId));
+      if (stored?.run.status !== 'running' || signal.aborted) return;
+      ({ plan } = stored);
+      if (stored.attempts.some(isOfEarlierBuild)) throw new Error('an earlier build of flwd has started it');
+      await o.takeUp(stored);
+    } catch (error) {
+      if (signal.aborted) return;
+      // Without its secrets, what it prints cannot be redacted: nobody may read it.
+      const now = await patiently(() => store.runs.remains(runId));
+      if (now) await patiently(() => o.setAside({ ...now, plan }, error));
+    }
+  } catch (error) {
+    if (!signal.aborted) log.error({ err: error, run_id: runId }, 'what a former process left was not taken up');
+  }
+}
+
 /** All that the database has, oldest first. */
-export async function addPendingRuns(o: {
-  readonly store: Store;
-  readonly patiently: <T>(work: () => Promise<T>) => Promise<T>;
-  readonly addPending: (run: PendingRun) => void;
-}): Promise<void> {
+export async function addPendingRuns(o: Pick<Recovery, 'store' | 'patiently' | 'addPending'>): Promise<void> {
   let afterId: string | undefined;
   for (;;) {
     const page = await o.patiently(() => o.store.runs.pending(pendingPage, afterId));

@@ -1,8 +1,10 @@
-// The artifacts of one run over its steps: a file is taken once, by the step that names it, or at the run's end.
+// The artifacts of one run: taken once, all together, when no process of it is left. What one could still change might lead
+// anywhere on the host by the time it is opened.
 
 import { existsSync } from 'node:fs';
 import type { RunPlan } from '../domain/run.ts';
-import type { ArtifactPlaces } from '../exec/collect.ts';
+import type { Namer } from '../exec/collect.ts';
+import { isRunAlive } from '../exec/live-attempts.ts';
 import type { Redactor } from '../exec/redact.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
@@ -12,22 +14,26 @@ import type { RunLog } from './run-log.ts';
 import type { RunFacts } from './step-values.ts';
 
 export type RunArtifacts = {
-  /** What an earlier process has taken is not taken again. */
-  readonly takeUp: () => Promise<void>;
-  /** None where the run has no workspace, because nothing of it was ever started. */
-  readonly take: (
-    places: ArtifactPlaces,
-    at: { readonly stepId: string; readonly attempt: number; readonly attemptDir: string },
-  ) => Promise<Collected>;
+  /**
+   * Of its attempts, in the order of their steps. None where the run has no workspace, because nothing of it was ever started.
+   */
+  readonly take: (attempts: readonly Namer[]) => Promise<Collected>;
 };
 
-/** As many as one step's end may take. */
-const mostTaken = 10_000;
 const nothing: Collected = { artifacts: [], warnings: [], failure: null };
+const unsafe: Collected = {
+  ...nothing,
+  failure: {
+    reason: 'artifact_not_stored',
+    message: 'a process of the run could not be ended: no artifact was taken',
+    stepId: null,
+  },
+};
 
 export function createRunArtifacts(o: {
   readonly run: RunFacts;
   readonly job: RunPlan['job'];
+  readonly runDir: string;
   readonly workspaceDir: string;
   readonly redactor: Redactor;
   readonly runLog: RunLog;
@@ -37,17 +43,17 @@ export function createRunArtifacts(o: {
   readonly log: Logger;
   readonly patiently: <T>(work: () => T | Promise<T>) => Promise<T>;
 }): RunArtifacts {
-  const taken = new Set<string>();
   return {
-    async takeUp() {
-      const { artifacts } = await o.store.artifacts.list({ runId: o.run.run_id, limit: mostTaken });
-      for (const { path } of artifacts) taken.add(path);
-    },
-    async take(places, { stepId, attempt, attemptDir }) {
-      if (!existsSync(o.workspaceDir)) return nothing;
-      const collected = await o.patiently(() => collect({ ...o, places, stepId, attemptDir, taken }));
-      for (const { path } of collected.artifacts) taken.add(path);
-      for (const warning of collected.warnings) await o.runLog.note({ stepId, attempt }, 'warn', warning);
+    async take(attempts) {
+      // A rerun has rows of attempts that were another run's.
+      const namers = attempts.filter(({ attemptDir }) => existsSync(attemptDir));
+      const finder = namers.at(-1);
+      if (!finder || !existsSync(o.workspaceDir)) return nothing;
+      const isLastUse = o.job.composition === 'single';
+      const collected = await o.patiently(() =>
+        isRunAlive(o.runDir) ? unsafe : collect({ ...o, namers, finder, isLastUse }),
+      );
+      for (const { text, namer } of collected.warnings) await o.runLog.note(namer ?? finder, 'warn', text);
       return collected;
     },
   };

@@ -1,12 +1,13 @@
 // What conducting a run takes: the run itself, what it works with, and what it asks of the engine around it.
 
+import type { ExpressionScope } from '../catalog/expression.ts';
+import type { StepAction } from '../domain/job.ts';
 import type { RunPlan, Termination } from '../domain/run.ts';
 import type { Sealer } from '../exec/seal.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { Store } from '../store/open.ts';
-import type { AttemptContext } from './attempt.ts';
-import type { Children } from './children.ts';
+import type { AttemptContext, Outcome } from './attempt.ts';
 import type { ArtifactLimits } from './collect.ts';
 import type { RunState } from './run-state.ts';
 import type { Slot } from './slots.ts';
@@ -20,6 +21,28 @@ export type ConductContext = AttemptContext & {
   readonly runsDir: string;
   readonly artifactLimits: ArtifactLimits;
   readonly worker: string;
+};
+
+/** The step, at the attempt and epoch that ask for the sub-run. */
+type ParentPlace = {
+  readonly runId: string;
+  readonly stepId: string;
+  readonly attempt: number;
+  readonly epoch: number;
+};
+
+export type Children = {
+  /** undefined when so many have started that this one must wait. @throws Problem what stands in its way; Superseded */
+  readonly start: (o: {
+    readonly run: RunFacts;
+    readonly plan: RunPlan;
+    readonly at: ParentPlace;
+    readonly action: Extract<StepAction, { kind: 'job' }>;
+    readonly scope: ExpressionScope;
+  }) => Promise<string | undefined>;
+  readonly cancel: (runId: string) => void;
+  /** How the sub-run ended, as its step's end. Rejects when `signal` does. */
+  readonly end: (runId: string, signal: AbortSignal) => Promise<Outcome>;
 };
 
 /** What a conductor asks of the engine around it. */
@@ -39,6 +62,8 @@ export type ConductSource = {
   readonly state: RunState;
   /** Proofs of attempts that were ended before. */
   readonly terminations: readonly Termination[];
+  /** Before this process took it up. */
+  readonly isCancelRequested: boolean;
   /** null before the start. */
   readonly deadlineAtMs: number | null;
 };

@@ -28,7 +28,8 @@ export function toSource(stored: StoredRun, sealer: Sealer): ConductSource {
     plan,
     secrets: unsealSecrets(stored, sealer),
     state: createRunState({ job, run, places, ended }),
-    terminations: run.steps.flatMap(({ termination }) => (termination ? [termination] : [])),
+    terminations: stored.attempts.flatMap(({ termination }) => (termination === null ? [] : [JSON.parse(termination)])),
+    isCancelRequested: run.cancel_requested_at !== null,
     deadlineAtMs,
   };
 }

@@ -3,13 +3,14 @@
 import type { RunReason, Termination } from '../domain/run.ts';
 import type { RunChange } from '../store/runs.ts';
 import type { Interruption } from './attempt.ts';
+import type { ArtifactFailure } from './collect.ts';
 import type { RunState } from './run-state.ts';
 
 export function runVerdict(o: {
   readonly state: RunState;
   /** What ended it before its time, where it ended anything. */
   readonly aborted: Interruption | undefined;
-  readonly artifactFailure: { readonly reason: RunReason; readonly message: string } | null;
+  readonly artifactFailure: ArtifactFailure | null;
   readonly terminations: readonly Termination[];
 }): { readonly move: 'succeed' | 'fail' | 'cancel'; readonly change: Omit<RunChange, 'atMs'> } {
   const { state, aborted, artifactFailure } = o;
@@ -24,7 +25,10 @@ export function runVerdict(o: {
   if (aborted?.status === 'cancelled') return { move: 'cancel', change: { exitCode: state.exitCode(), termination } };
   if (failure) return ofStep(failure);
   if (aborted) return fail(toRunReason(aborted.reason), aborted.message, null);
-  if (artifactFailure) return fail(artifactFailure.reason, artifactFailure.message, state.exitCode());
+  if (artifactFailure) {
+    const { reason, message, stepId } = artifactFailure;
+    return fail(reason, message, state.exitCode(), stepId ?? undefined);
+  }
   return { move: 'succeed', change: { exitCode: state.exitCode(), termination } };
 
   function ofStep({ reason, message, exitCode, stepId }: NonNullable<ReturnType<RunState['failure']>>) {

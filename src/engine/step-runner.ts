@@ -2,6 +2,7 @@
 // What an end means is the conductor's.
 
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { Problem } from '../domain/problem.ts';
 import type { RunPlan } from '../domain/run.ts';
 import type { Redactor } from '../exec/redact.ts';
@@ -38,6 +39,9 @@ export type StepRunner = {
   /** Whatever waits here is left to the next start; attempts too, with `detach` of each. */
   readonly withdraw: () => void;
 };
+
+/** Between two looks whether a sub-run may start. */
+const noRoomMs = 250;
 
 export const nothingDone = {
   exitCode: null,
@@ -171,15 +175,16 @@ export function createStepRunner(o: {
     if (action.kind !== 'job') return;
     const { stepId, attempt, epoch } = place;
     try {
-      // A server that has just started may not have read its sources yet.
-      place.childRunId ??= await o.patiently(() =>
-        around.children.start({
-          run,
-          at: { runId: run.run_id, stepId, attempt, epoch },
-          action,
-          scope: { ...state.scope, ...place.item },
-        }),
-      );
+      const from = { run, plan, at: { runId: run.run_id, stepId, attempt, epoch }, action };
+      while (place.childRunId === null) {
+        if (place.interruption) return o.settle(place, { ...nothingDone, ...place.interruption });
+        // A server that has just started may not have read its sources yet.
+        const started = await o.patiently(() =>
+          place.interruption ? undefined : around.children.start({ ...from, scope: { ...state.scope, ...place.item } }),
+        );
+        if (started !== undefined) place.childRunId = started;
+        else if (!place.interruption) await delay(noRoomMs, undefined, { signal: o.detaching });
+      }
     } catch (error) {
       if (!(error instanceof Problem) || isStorageFault(error)) throw error;
       return o.settle(place, { ...nothingDone, status: 'failed', reason: 'start_failed', message: error.message });

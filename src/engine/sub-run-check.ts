@@ -2,7 +2,9 @@
 // are too long, secrets written into a job. Jobs may change while a run is under way, so each sub-run is checked again when it starts.
 
 import type { JobDefinition } from '../domain/job.ts';
-import { deepestSubRun } from './children.ts';
+
+/** A chain of sub-runs is no longer than this. */
+export const deepestSubRun = 8;
 
 /** In words; undefined when nothing does. `find` answers undefined for a job that cannot be used. */
 export function whatIsWrongWithSubRuns(

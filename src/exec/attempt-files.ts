@@ -2,7 +2,6 @@
 
 import { chmodSync, chownSync, lstatSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { errorCode } from '../lib/error-code.ts';
 import type { AttemptSpec } from './attempt-spec.ts';
 import { bashDeclarations } from './bash-arguments.ts';
 import { changesUser, uidOf } from './job-user.ts';
@@ -14,19 +13,17 @@ export function spoolPath(attemptDir: string): string {
 }
 
 export function makeAttemptFiles(spec: AttemptSpec): AttemptPlaces {
-  const { attemptDir, workspaceDir, job, action, args } = spec;
+  const { attemptDir, job, action, args } = spec;
   const inDir = join(attemptDir, 'in');
   const outDir = join(attemptDir, 'out');
 
   mkdirSync(dirname(attemptDir), { recursive: true, mode: 0o700 });
   // Left by a start that was given up before its shim began.
-  if (!makeFolder(attemptDir)) {
-    rmSync(attemptDir, { recursive: true });
-    mkdirSync(attemptDir, { mode: 0o700 });
-  }
+  rmSync(attemptDir, { recursive: true, force: true });
+  // Nothing of the workspace: once it is there, other steps of the run may turn any name in it into a link to the host.
+  const own = [inDir, outDir];
+  for (const path of [attemptDir, ...own]) mkdirSync(path, { mode: 0o700 });
   makeWorkspace(spec);
-  // A folder that is there already may have become a link by the run's earlier attempt: it is left as it is.
-  const own: string[] = [inDir, outDir, join(workspaceDir, 'artifacts')].filter(makeFolder);
 
   writeOwn('args.json', JSON.stringify(args));
   if (action.ulcProfile === 'ulc.shell.bash') {
@@ -42,7 +39,7 @@ export function makeAttemptFiles(spec: AttemptSpec): AttemptPlaces {
   }
 }
 
-/** Whole or not at all: one that a crash left half made would stay closed to the job. */
+/** Whole or not at all, and before any process can see it: one that a crash left half made would stay closed to the job. */
 function makeWorkspace({ workspaceDir, profile }: AttemptSpec): void {
   if (lstatSync(workspaceDir, { throwIfNoEntry: false })) return;
   const draft = `${workspaceDir}.new`;
@@ -52,15 +49,4 @@ function makeWorkspace({ workspaceDir, profile }: AttemptSpec): void {
   chmodSync(draft, 0o755);
   if (changesUser(profile)) for (const path of [artifacts, draft]) chownSync(path, uidOf(profile), uidOf(profile));
   renameSync(draft, workspaceDir);
-}
-
-/** False when it is there already. */
-function makeFolder(path: string): boolean {
-  try {
-    mkdirSync(path, { mode: 0o700 });
-    return true;
-  } catch (error) {
-    if (errorCode(error) === 'EEXIST') return false;
-    throw error;
-  }
 }

@@ -1,8 +1,8 @@
-// Finds the files that a finished script wants kept: what it named, what the job's patterns match, and all of
-// /workspace/artifacts. Its processes are gone, so what is found stays what it is until it is stored.
+// Finds the files that a run wants kept: what its steps named, what the job's patterns match, and all of
+// /workspace/artifacts. All its processes are gone, so what is found stays what it is until it is stored.
 
 import type { Stats } from 'node:fs';
-import { access, constants, mkdtemp, rename } from 'node:fs/promises';
+import { access, constants } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ArtifactPattern } from '../domain/job.ts';
 import { createArtifactGlob } from './artifact-glob.ts';
@@ -11,14 +11,22 @@ import { readNamedArtifacts } from './named-artifacts.ts';
 import { type BytePath, faultOf, isText, onHost, resolvePath, statPath, toText } from './sandbox-paths.ts';
 import { walkWorkspace } from './workspace-walk.ts';
 
+/** An attempt that may have named files. */
+export type Namer = { readonly stepId: string; readonly attempt: number; readonly attemptDir: string };
+
 export type FoundArtifact = {
-  readonly hostPath: string;
+  /** Bytes where they are no text. */
+  readonly hostPath: string | Buffer;
   /** `/workspace/…`, fit to be shown. */
   readonly path: string;
   readonly name: string;
   readonly mediaType: string;
   readonly sizeBytes: number;
+  /** null: nobody named it, and it was found in its place. */
+  readonly namer: Namer | null;
 };
+
+export type ArtifactWarning = { readonly text: string; readonly namer: Namer | null };
 
 type Claim = {
   readonly path: BytePath;
@@ -26,12 +34,10 @@ type Claim = {
   readonly isLink: boolean;
   readonly name: string | null;
   readonly mediaType: string | null;
+  readonly namer: Namer | null;
 };
-type Warn = (warning: string) => void;
-type Folders = { readonly workspaceDir: string; readonly outDir: string };
-
-/** What the script named, what lies in the workspace, or both. */
-export type ArtifactPlaces = 'named' | 'workspace' | 'all';
+type Warn = (text: string, namer?: Namer) => void;
+type Workspace = { readonly workspaceDir: string; readonly patterns: readonly ArtifactPattern[] };
 
 const mostFiles = 10_000;
 const mostWarnings = 100;
@@ -39,37 +45,44 @@ const longestNameCharacters = 255;
 const artifactsFolder = 'artifacts';
 
 /**
- * A file is taken once: as the script named it, else as the first pattern that matches does. Throws only where the host
- * fails; what the script left wrong is a warning for the run's log.
+ * A file is taken once: as it was first named, else as the first pattern that matches does. Throws only where the host
+ * fails; what the job left wrong is a warning for the run's log.
+ * @param o.namers in the order in which their names count
  */
 export async function findArtifacts(
-  o: Folders & { readonly patterns: readonly ArtifactPattern[]; readonly places?: ArtifactPlaces },
-): Promise<{ files: readonly FoundArtifact[]; warnings: readonly string[] }> {
+  o: Workspace & { readonly namers: readonly Namer[] },
+): Promise<{ files: readonly FoundArtifact[]; warnings: readonly ArtifactWarning[] }> {
   const { warnings, warn } = createWarnings();
-  const { places = 'all' } = o;
-  const named = places === 'workspace' ? [] : readNamedArtifacts(o.outDir, warn);
-  const placed = places === 'named' ? [] : await claimsByPlace(o, warn);
-  const claims = [...named.map((artifact) => ({ ...artifact, isLink: true })), ...placed];
-
   const chosen = new Map<BytePath, Claim & { readonly sizeBytes: number }>();
-  for (const claim of claims) {
+  for await (const claim of claimsOf(o, warn)) {
     if (chosen.size === mostFiles) {
       warn(tooMany);
       break;
     }
     const found = await (claim.isLink ? resolvePath : statPath)(o.workspaceDir, claim.path);
     const fault = found.kind === 'found' ? faultOfKind(found.stats) : faults[found.kind];
-    if (found.kind !== 'found' || fault) warn(`${toShown(claim.path)} ${fault} and was left`);
+    if (found.kind !== 'found' || fault) warn(`${toShown(claim.path)} ${fault} and was left`, claim.namer ?? undefined);
     else if (!chosen.has(found.path)) chosen.set(found.path, { ...claim, sizeBytes: found.stats.size });
   }
 
   const files: FoundArtifact[] = [];
   for (const [path, claim] of chosen) {
-    const hostPath = await toHostPath(o, path);
-    if (hostPath) files.push({ hostPath, ...toShownArtifact(path, claim), sizeBytes: claim.sizeBytes });
-    else warn(`${toShown(path)} ${faults.unreadable} and was left`);
+    const { sizeBytes, namer } = claim;
+    const given = onHost(o.workspaceDir, path);
+    const hostPath = isText(path) ? given.toString() : given;
+    if (await isReadable(given)) files.push({ hostPath, ...toShownArtifact(path, claim), sizeBytes, namer });
+    else warn(`${toShown(path)} ${faults.unreadable} and was left`, namer ?? undefined);
   }
-  return { files, warnings: [...warnings] };
+  return { files, warnings };
+}
+
+/** One list after the other: each may be as large as its limit. */
+async function* claimsOf(o: Parameters<typeof findArtifacts>[0], warn: Warn): AsyncGenerator<Claim> {
+  for (const namer of o.namers) {
+    const named = readNamedArtifacts(join(namer.attemptDir, 'out'), (text) => warn(text, namer));
+    for (const artifact of named) yield { ...artifact, isLink: true, namer };
+  }
+  yield* await claimsByPlace(o, warn);
 }
 
 const tooMany = `more than ${mostFiles} artifacts: the rest was left`;
@@ -87,10 +100,7 @@ function faultOfKind(stats: Stats): string | undefined {
 }
 
 /** By pattern, in the job's order, then what lies in the artifacts folder; within each by path. */
-async function claimsByPlace(
-  o: { readonly workspaceDir: string; readonly patterns: readonly ArtifactPattern[] },
-  warn: Warn,
-): Promise<Claim[]> {
+async function claimsByPlace(o: Workspace, warn: Warn): Promise<Claim[]> {
   const rules = o.patterns.map((pattern) => ({ ...pattern, glob: createArtifactGlob(pattern.path) }));
   const byRank: Claim[][] = Array.from({ length: rules.length + 1 }, () => []);
   let count = 0;
@@ -105,7 +115,7 @@ async function claimsByPlace(
     const rule = rules[rank];
     if (!rule && !path.startsWith(`${artifactsFolder}/`)) continue;
     // No pattern is -1, and so the last rank.
-    byRank.at(rank)?.push({ path, isLink, name: rule?.name ?? null, mediaType: rule?.mediaType ?? null });
+    byRank.at(rank)?.push({ path, isLink, name: rule?.name ?? null, mediaType: rule?.mediaType ?? null, namer: null });
     if (++count > mostFiles) {
       warn(tooMany);
       break;
@@ -123,18 +133,13 @@ function isArtifactsFolder(folder: BytePath): boolean {
   return folder === artifactsFolder || folder.startsWith(`${artifactsFolder}/`);
 }
 
-/** undefined when it cannot be read. A file whose path is no text is moved aside under one that is: others speak strings. */
-async function toHostPath(o: Folders, path: BytePath): Promise<string | undefined> {
-  const given = onHost(o.workspaceDir, path);
+async function isReadable(path: Buffer): Promise<boolean> {
   try {
-    await access(given, constants.R_OK);
-    if (isText(path)) return given.toString();
-    const aside = join(await mkdtemp(join(o.outDir, 'unnamed-')), 'file');
-    await rename(given, aside);
-    return aside;
+    await access(path, constants.R_OK);
+    return true;
   } catch (error) {
     faultOf(error);
-    return undefined;
+    return false;
   }
 }
 
@@ -159,12 +164,17 @@ function withoutControls(text: string): string {
   return text.replaceAll(/[\p{Cc}\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069]/gu, '_');
 }
 
-function createWarnings(): { warnings: Iterable<string>; warn: Warn } {
-  const warnings = new Set<string>();
+function createWarnings(): { warnings: readonly ArtifactWarning[]; warn: Warn } {
+  const warnings: ArtifactWarning[] = [];
+  const seen = new Set<string>();
   return {
     warnings,
-    warn(warning) {
-      warnings.add(warnings.size < mostWarnings ? warning : 'there are more warnings about artifacts than are shown');
+    warn(text, namer) {
+      const key = `${namer?.stepId} ${text}`;
+      if (seen.has(key) || seen.size > mostWarnings) return;
+      seen.add(key);
+      if (seen.size <= mostWarnings) warnings.push({ text, namer: namer ?? null });
+      else warnings.push({ text: 'there are more warnings about artifacts than are shown', namer: null });
     },
   };
 }

@@ -3,17 +3,33 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { errorCode } from '../lib/error-code.ts';
-import { isAlive } from './process-table.ts';
+import { isAlive, isEmpty, isOfOtherAttempt, isOfThisBoot } from './process-table.ts';
 import { readStatus } from './shim-status.ts';
+
+/** Whether any process may be left that any attempt of the run has started. */
+export function isRunAlive(runDir: string): boolean {
+  return attemptDirs(runDir).some((attemptDir) => {
+    const { shim, sandbox } = readStatus(attemptDir) ?? {};
+    if (!shim || !isOfThisBoot(shim)) return false;
+    if (isAlive(shim)) return true;
+    // Its number and its namespace's may have gone to another long ago.
+    return sandbox !== undefined && !isEmpty(sandbox) && !isOfOtherAttempt(sandbox.initPid, attemptDir);
+  });
+}
 
 /** Ids of runs with a shim that is alive. */
 export function runsAlive(runsDir: string): string[] {
   return namesIn(runsDir).filter((runId) =>
-    namesIn(join(runsDir, runId)).some((attempt) => {
-      const { shim } = readStatus(join(runsDir, runId, attempt)) ?? {};
+    attemptDirs(join(runsDir, runId)).some((attemptDir) => {
+      const { shim } = readStatus(attemptDir) ?? {};
       return shim !== undefined && isAlive(shim);
     }),
   );
+}
+
+/** What lies in the workspace is the job's word. */
+function attemptDirs(runDir: string): string[] {
+  return namesIn(runDir).flatMap((name) => (name === 'workspace' ? [] : [join(runDir, name)]));
 }
 
 function namesIn(dir: string): string[] {

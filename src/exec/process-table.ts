@@ -33,10 +33,17 @@ export function isEmpty({ initPid, inode }: PidNamespace): boolean {
 
 /** Whether a living process was started with this argument. */
 export function isArgumentOfAny(argument: string): boolean {
-  return pids().some((pid) => {
-    const line = readOfProcess(() => readFileSync(`/proc/${pid}/cmdline`, 'utf8'));
-    return line?.split('\0').includes(argument);
-  });
+  return pids().some((pid) => argumentsOf(pid).includes(argument));
+}
+
+/** Whether a process works for the attempt of another folder. One that is dying has no arguments any more, and may be of any. */
+export function isOfOtherAttempt(pid: number, attemptDir: string): boolean {
+  const words = argumentsOf(pid).filter((word) => word !== '');
+  return words.length > 0 && !words.some((word) => word.startsWith(`${attemptDir}/`));
+}
+
+function argumentsOf(pid: number): string[] {
+  return readOfProcess(() => readFileSync(`/proc/${pid}/cmdline`, 'utf8'))?.split('\0') ?? [];
 }
 
 /**
@@ -45,7 +52,7 @@ export function isArgumentOfAny(argument: string): boolean {
  */
 export function orphansOf(shimPid: number, attemptDir: string): number[] {
   return pids().filter((pid) => {
-    const words = readOfProcess(() => readFileSync(`/proc/${pid}/cmdline`, 'utf8'))?.split('\0') ?? [];
+    const words = argumentsOf(pid);
     if (!words.some((word) => word === attemptDir || word.startsWith(`${attemptDir}/`))) return false;
     const stat = statOf(pid);
     return stat !== undefined && (stat.group === shimPid || words.includes('--die-with-parent'));

@@ -45,7 +45,7 @@ export async function statPath(workspaceDir: string, path: BytePath): Promise<Re
 
 /**
  * Follows a path from `/workspace`, or an absolute one, link by link, as it led inside the sandbox: a link to
- * `/workspace/a` means the workspace's `a`, and one to `/etc` never the host's. No process is left to change what is found.
+ * `/workspace/a` means the workspace's `a`, and one to `/etc` never the host's. No process of the run is left to change what is found.
  */
 export async function resolvePath(workspaceDir: string, path: BytePath): Promise<Resolved> {
   const rest = toSteps(path.startsWith('/') ? path : `/${workspaceName}/${path}`);

@@ -1,5 +1,6 @@
-// Reads a file from a folder that hostile code could write to: it may be a link, a pipe, endless or unreadable. Its last
-// process is gone by then, so what is opened stays what it is.
+// Reads a file from an attempt's out folder, which hostile code could write to: it may be a link, a pipe, endless or unreadable.
+// The attempt is gone by then, but it may have handed a descriptor of the folder to another step of its run, which lives: so
+// nothing is told from a name that was not opened. The folder itself lies where no job can swap it.
 
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { errorCode } from '../lib/error-code.ts';

@@ -1,8 +1,8 @@
 // Watches how large a workspace grows. No file system has to help, so it is found after the fact, and the overshoot is stated
 // (ADR 0010). A walk in twenty times its own time: a large workspace is looked at less often.
 
-import type { Stats } from 'node:fs';
-import { lstat, opendir } from 'node:fs/promises';
+import { constants, type Stats } from 'node:fs';
+import { type FileHandle, lstat, open, opendir, readlink } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { isShortage } from '../lib/shortage.ts';
 
@@ -53,12 +53,14 @@ export function watchWorkspace(o: {
 
 /**
  * What it takes on the disk, as du(1) counts: blocks, a file with several names once, links as themselves. Stops as soon as it is
- * over the limit. What cannot be read, or is gone by then, counts as nothing.
+ * over the limit. What cannot be read, or is gone by then, counts as nothing; so does what is reached through a folder that was
+ * swapped for a link meanwhile.
  */
 export async function measureWorkspace(dir: string, limitBytes: number, signal?: AbortSignal): Promise<number> {
-  const folders = [Buffer.from(dir)];
+  const folders: Buffer[] = [Buffer.from(dir)];
   const linked = new Set<string>();
   let foundBytes = 0;
+  let root: Buffer | undefined;
   const count = (stats: Stats | undefined): void => {
     if (!stats) return;
     if (stats.nlink > 1 && !stats.isDirectory()) {
@@ -68,23 +70,46 @@ export async function measureWorkspace(dir: string, limitBytes: number, signal?:
     }
     foundBytes += stats.blocks * blockBytes;
   };
-  for (let folder = folders.pop(); folder; folder = folders.pop()) {
-    count(await statsOf(folder));
-    const entries = await opendir(folder, { encoding: 'latin1', bufferSize: 256 }).catch(passingNothing);
-    if (!entries) continue;
+
+  /** By way of its descriptor, which stays at the folder whatever becomes of the path. */
+  async function countFolder({ fd }: FileHandle, folder: Buffer): Promise<void> {
+    const pinned = Buffer.from(`/proc/self/fd/${fd}`);
+    const place = await readlink(pinned, 'buffer').catch(passingNothing);
+    if (!place) return;
+    root ??= place;
+    if (!isWithin(place, root)) return;
+    const entries = await opendir(pinned, { encoding: 'latin1', bufferSize: 256 }).catch(passingNothing);
     // Names are bytes. One by one: a job may leave more names in a folder than memory holds.
-    for await (const entry of entries) {
-      const path = Buffer.concat([folder, Buffer.from(`/${entry.name}`, 'latin1')]);
-      if (entry.isDirectory()) folders.push(path);
-      else count(await statsOf(path));
-      if (foundBytes > limitBytes || signal?.aborted) return foundBytes;
+    for await (const entry of entries ?? []) {
+      count(await lstat(entryOf(pinned, entry.name)).catch(passingNothing));
+      if (entry.isDirectory()) folders.push(entryOf(folder, entry.name));
+      if (foundBytes > limitBytes || signal?.aborted) return;
     }
+  }
+
+  count(await lstat(dir).catch(passingNothing));
+  for (let folder = folders.pop(); folder; folder = folders.pop()) {
+    const opened = await open(folder, folderFlags).catch(passingNothing);
+    try {
+      if (opened) await countFolder(opened, folder);
+    } finally {
+      await opened?.close();
+    }
+    if (foundBytes > limitBytes || signal?.aborted) break;
   }
   return foundBytes;
 }
 
-function statsOf(path: Buffer): Promise<Stats | undefined> {
-  return lstat(path).catch(passingNothing);
+const folderFlags = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;
+const slash = 0x2f;
+
+function isWithin(place: Buffer, root: Buffer): boolean {
+  if (place.compare(root, 0, root.length, 0, Math.min(root.length, place.length)) !== 0) return false;
+  return place.length === root.length || place[root.length] === slash;
+}
+
+function entryOf(folder: Buffer, name: string): Buffer {
+  return Buffer.concat([folder, Buffer.from(`/${name}`, 'latin1')]);
 }
 
 function passingNothing(error: unknown): undefined {

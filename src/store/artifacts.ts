@@ -58,8 +58,11 @@ type ArtifactPage = {
 };
 
 export type ArtifactStore = {
-  /** Takes a regular file out of a workspace into the blob store. No row yet: `add` or `discard` it. */
-  readonly stage: (hostPath: string, o: { readonly id: string }) => Promise<Blob>;
+  /**
+   * Takes a regular file of a workspace into the blob store. No row yet: `add` or `discard` it.
+   * @param o.mayLink the workspace goes next: its file may change owner and mode, and need not be copied
+   */
+  readonly stage: (hostPath: string | Buffer, o: { readonly id: string; readonly mayLink?: boolean }) => Promise<Blob>;
   readonly discard: (staged: Pick<Blob, 'id'>) => Promise<void>;
   readonly add: (tx: Transaction, artifacts: readonly NewArtifact[]) => Promise<void>;
   /** Newest first, without those that are gone. @throws Problem validation-error when `cursor` is none */
@@ -118,7 +121,7 @@ export function createArtifactStore(o: {
   }
 
   return {
-    stage: (hostPath, { id }) => blobs.take(hostPath, id),
+    stage: (hostPath, { id, mayLink = false }) => blobs.take(hostPath, { id, mayLink }),
     async discard({ id }) {
       await blobs.remove(id);
     },

@@ -3,7 +3,7 @@
 
 import { createHash } from 'node:crypto';
 import { constants, type Stats } from 'node:fs';
-import { type FileHandle, link, lstat, mkdir, open, unlink } from 'node:fs/promises';
+import { copyFile, type FileHandle, link, lstat, mkdir, open, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { errorCode } from '../lib/error-code.ts';
 import { shardOf } from '../lib/ids.ts';
@@ -13,11 +13,13 @@ export type Blob = { readonly id: string; readonly sizeBytes: number; readonly s
 
 export type BlobStore = {
   /**
-   * Takes a regular file over: linked where that is possible, else copied. Its old name stays until the caller removes it,
-   * so a crash before the row is written loses nothing. Never follows a link.
+   * Takes a regular file in. Its name stays, so a crash before the row is written loses nothing. Never follows a link. The
+   * path may be bytes that are no text.
+   * @param o.mayLink the file is of no use to anybody else from now on: where that is possible it becomes the blob itself,
+   *   with another owner and mode. Otherwise it is copied, and stays as it is.
    * @throws Error when it is no regular file, or cannot be read or stored; nothing is kept then
    */
-  readonly take: (hostPath: string, id: string) => Promise<Blob>;
+  readonly take: (hostPath: string | Buffer, o: { readonly id: string; readonly mayLink: boolean }) => Promise<Blob>;
   /** False when there was no such file. */
   readonly remove: (id: string) => Promise<boolean>;
   /** The file, open for reading, to be closed by the caller; undefined when it is gone. */
@@ -40,7 +42,7 @@ export function createBlobStore(o: { readonly dir: string }): BlobStore {
   }
 
   return {
-    async take(hostPath, id) {
+    async take(hostPath, { id, mayLink }) {
       // A pipe without O_NONBLOCK would hold the server until somebody writes to it.
       const source = await open(hostPath, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
       const target = pathOf(id);
@@ -49,7 +51,7 @@ export function createBlobStore(o: { readonly dir: string }): BlobStore {
         if (!stats.isFile()) throw new Error('only a regular file can be an artifact');
         await mkdir(dirname(target), { recursive: true, mode: 0o700 });
         // Another name could be a way for another job to write to it.
-        const isLinked = stats.nlink === 1 && (await linkTo(hostPath, target, stats));
+        const isLinked = mayLink && stats.nlink === 1 && (await linkTo(hostPath, target, stats));
         const blob = isLinked ? await seal(source, stats) : await copy(source, target);
         await syncFolder(dirname(target));
         return { id, ...blob };
@@ -73,7 +75,7 @@ export function createBlobStore(o: { readonly dir: string }): BlobStore {
 }
 
 /** False where a copy is needed: on another file system, or one without links. The name may have changed hands meanwhile. */
-async function linkTo(from: string, to: string, opened: Stats): Promise<boolean> {
+async function linkTo(from: string | Buffer, to: string, opened: Stats): Promise<boolean> {
   try {
     await link(from, to);
   } catch (error) {
@@ -86,7 +88,7 @@ async function linkTo(from: string, to: string, opened: Stats): Promise<boolean>
   return true;
 }
 
-/** Makes a linked file the server's alone; it belonged to the job's user. */
+/** Makes a file the server's alone; it belonged to the job's user. */
 async function seal(file: FileHandle, stats: Stats): Promise<Omit<Blob, 'id'>> {
   const uid = process.geteuid?.() ?? stats.uid;
   if (stats.uid !== uid) await file.chown(uid, process.getegid?.() ?? stats.gid);
@@ -96,28 +98,26 @@ async function seal(file: FileHandle, stats: Stats): Promise<Omit<Blob, 'id'>> {
   return digest;
 }
 
+/** Of what was opened, whatever its name leads to by now; no block twice where the file system can share them. */
 async function copy(source: FileHandle, target: string): Promise<Omit<Blob, 'id'>> {
-  const file = await open(target, 'wx', 0o600);
+  await copyFile(`/proc/self/fd/${source.fd}`, target, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
+  const file = await open(target, constants.O_RDONLY | constants.O_NOFOLLOW);
   try {
-    const digest = await digestOf(source, file);
-    await file.sync();
-    return digest;
+    // copyFile hands on mode and owner, too.
+    return await seal(file, await file.stat());
   } finally {
     await file.close();
   }
 }
 
-/** Reads `source` to its end, and writes what it reads to `target`. */
-async function digestOf(source: FileHandle, target?: FileHandle): Promise<Omit<Blob, 'id'>> {
+async function digestOf(file: FileHandle): Promise<Omit<Blob, 'id'>> {
   const hash = createHash('sha256');
   const buffer = Buffer.allocUnsafe(chunkBytes);
   let sizeBytes = 0;
   for (;;) {
-    const { bytesRead } = await source.read(buffer, 0, chunkBytes, sizeBytes);
+    const { bytesRead } = await file.read(buffer, 0, chunkBytes, sizeBytes);
     if (bytesRead === 0) return { sizeBytes, sha256: hash.digest('hex') };
-    const chunk = buffer.subarray(0, bytesRead);
-    hash.update(chunk);
-    if (target) await target.appendFile(chunk);
+    hash.update(buffer.subarray(0, bytesRead));
     sizeBytes += bytesRead;
   }
 }

@@ -2,7 +2,7 @@
 // and changing them is in run-add.ts and run-moves.ts.
 
 import type { NotNull } from 'kysely';
-import type { Progress, Run, RunPlan, RunStatus, RunSummary, Step } from '../domain/run.ts';
+import type { Progress, Run, RunPlan, RunStatus, RunSummary, Step, Trigger } from '../domain/run.ts';
 import type { Database, Transaction } from './database.ts';
 import { readPlan } from './earlier-plans.ts';
 import { prepareQuery } from './prepared-query.ts';
@@ -30,6 +30,7 @@ export type PendingRun = {
   readonly jobId: string;
   readonly tenant: string;
   readonly priority: number;
+  readonly trigger: Trigger['type'];
   readonly waiting: string | null;
   readonly createdAtMs: number;
   readonly concurrency: NewRun['concurrency'];
@@ -168,6 +169,7 @@ export function createRunStore(database: Database): RunStore {
           'job_id as jobId',
           'tenant',
           'priority',
+          'trigger',
           'waiting',
           'created_at as createdAtMs',
           'concurrency_limit',

@@ -31,12 +31,12 @@ async function setUp(quotaBytes: number) {
       await writeFile(join(workspaceDir, 'artifacts', name), 'x'.repeat(bytes));
     }
     await writeFile(join(dir, runId, '1', 'out', 'artifacts'), named);
+    const namer = { stepId: 'step_01', attempt: 1, attemptDir: join(dir, runId, '1') };
     return collect({
       workspaceDir,
-      attemptDir: join(dir, runId, '1'),
-      places: 'all',
-      stepId: 'step_01',
-      taken: new Set(),
+      namers: [namer],
+      finder: namer,
+      isLastUse: true,
       job: sample('true').job,
       run: { run_id: runId, job_id: 'report', tenant: 'default' },
       redactor: createRedactor(['hunter2-secret']),
@@ -58,6 +58,7 @@ test('two runs that end at once cannot pass the quota together, and the one that
       reason: 'quota_exceeded',
       message:
         'the artifact /workspace/artifacts/a.txt would pass persistence.artifacts.quota_hard of 100 bytes; 60 are taken',
+      stepId: null,
     },
   ]);
 });

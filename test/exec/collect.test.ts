@@ -35,12 +35,13 @@ function name(...entries: (string | Buffer | { path: string; name?: string | nul
     Buffer.concat(lines.flatMap((line) => [Buffer.from(line), Buffer.from('\n')])),
   );
 }
-function find(...patterns: (string | ArtifactPattern)[]) {
-  return findArtifacts({
+async function find(...patterns: (string | ArtifactPattern)[]) {
+  const { files, warnings } = await findArtifacts({
     workspaceDir,
-    outDir,
+    namers: [{ stepId: 'step_01', attempt: 1, attemptDir: dir }],
     patterns: patterns.map((p) => (typeof p === 'string' ? { path: p, name: null, mediaType: null } : p)),
   });
+  return { files, warnings: warnings.map(({ text }) => text) };
 }
 async function pathsOf(...patterns: string[]): Promise<string[]> {
   return (await find(...patterns)).files.map((file) => file.path.replace('/workspace/', ''));
@@ -60,6 +61,7 @@ describe('what a script leaves is kept', () => {
           name: 'data.bin',
           mediaType: 'application/octet-stream',
           sizeBytes: 26,
+          namer: null,
         },
         {
           hostPath: join(workspaceDir, 'artifacts/report.md'),
@@ -67,6 +69,7 @@ describe('what a script leaves is kept', () => {
           name: 'report.md',
           mediaType: 'text/markdown',
           sizeBytes: 4,
+          namer: null,
         },
       ],
     });
@@ -109,6 +112,23 @@ describe('what a script leaves is kept', () => {
       ['/workspace/artifacts/b.txt', 'first'],
       ['/workspace/artifacts/c.txt', 'second'],
     ]);
+  });
+
+  test('of several steps, a file is the first one’s that names it, and each is told what it did wrong', async () => {
+    write('a.txt');
+    write('b.txt');
+    const namers = ['first', 'second'].map((stepId) => ({ stepId, attempt: 2, attemptDir: join(dir, stepId) }));
+    for (const { attemptDir } of namers) mkdirSync(join(attemptDir, 'out'), { recursive: true });
+    const entry = (path: string, name?: string) => `${JSON.stringify({ path, name })}\n`;
+    writeFileSync(join(dir, 'first/out/artifacts'), entry('a.txt', 'mine') + entry('gone'));
+    writeFileSync(join(dir, 'second/out/artifacts'), entry('./a.txt', 'other') + entry('b.txt') + entry('gone'));
+    const { files, warnings } = await findArtifacts({ workspaceDir, namers, patterns: [] });
+    expect(files.map(({ name, namer }) => [name, namer?.stepId])).toEqual([
+      ['mine', 'first'],
+      ['b.txt', 'second'],
+    ]);
+    const text = '/workspace/gone is not there, or a link to nothing, and was left';
+    expect(warnings).toEqual(namers.map((namer) => ({ text, namer })));
   });
 
   test('nothing at all when there is nothing', async () => {

@@ -43,6 +43,32 @@ test('a folder that is gone, or closed, is no fault', async () => {
   expect(await measureWorkspace(join(dir, 'never'), noLimit)).toBe(0);
 });
 
+test.each(['the folder itself', 'a folder above it'])(
+  'a walk never leaves the workspace, though %s is swapped for a link',
+  async (what) => {
+    const dir = join(temporaryFolder(), 'workspace');
+    const host = temporaryFolder();
+    mkdirSync(join(dir, 'a/b'), { recursive: true });
+    mkdirSync(join(host, 'b'));
+    writeFileSync(join(host, 'large'), 'x'.repeat(1_000_000));
+    writeFileSync(join(host, 'b/large'), 'x'.repeat(1_000_000));
+    const { signal } = new AbortController();
+    let seen = 0;
+    Object.defineProperty(signal, 'aborted', {
+      get() {
+        // Asked for after each entry that was found: `a`, then `b`.
+        if (++seen === (what === 'the folder itself' ? 1 : 2)) {
+          renameSync(join(dir, 'a'), join(dir, 'was'));
+          symlinkSync(host, join(dir, 'a'));
+        }
+        return false;
+      },
+    });
+    expect(await measureWorkspace(dir, noLimit, signal)).toBeLessThan(100_000);
+    expect(seen).toBeGreaterThanOrEqual(1);
+  },
+);
+
 test('passing the limit is told once, with what was found', async () => {
   const dir = temporaryFolder();
   const told: number[] = [];

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { link, lstat, mkdir, mkdtemp, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { chmod, chown, link, lstat, mkdir, mkdtemp, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -74,11 +74,11 @@ describe.each(engines)('artifacts on $engine', ({ open }) => {
     return listed.map(({ id }) => id);
   }
 
-  test('a file is the server’s alone from then on', async () => {
+  test.each([true, false])('a file is the server’s alone from then on, linked (%s) or not', async (mayLink) => {
     const path = await aFile();
     const id = newId();
 
-    expect(await artifacts.stage(path, { id })).toEqual({ id, sizeBytes: 9, sha256: sha256(text) });
+    expect(await artifacts.stage(path, { id, mayLink })).toEqual({ id, sizeBytes: 9, sha256: sha256(text) });
     const stored = await stat(blobPath(id));
     expect(stored.mode & 0o777).toBe(0o600);
     expect(stored.uid).toBe(process.geteuid?.());
@@ -88,9 +88,9 @@ describe.each(engines)('artifacts on $engine', ({ open }) => {
 
   test('a file whose row a crash prevented can be taken again, whole', async () => {
     const path = await aFile();
-    await artifacts.stage(path, { id: newId() });
+    await artifacts.stage(path, { id: newId(), mayLink: true });
     const id = newId();
-    await artifacts.stage(path, { id });
+    await artifacts.stage(path, { id, mayLink: true });
     expect(await readFile(blobPath(id), 'utf8')).toBe(text);
   });
 
@@ -98,9 +98,35 @@ describe.each(engines)('artifacts on $engine', ({ open }) => {
     const path = await aFile();
     execFileSync('chown', ['65534:65534', path]);
     const id = newId();
-    await artifacts.stage(path, { id });
+    await artifacts.stage(path, { id, mayLink: true });
 
     expect(await stat(blobPath(id))).toMatchObject({ uid: 0, gid: process.getegid?.() });
+  });
+
+  test('a file of a workspace that is kept is copied, stays as it is, and can change without what was stored', async () => {
+    const path = await aFile();
+    await chmod(path, 0o754);
+    if (process.geteuid?.() === 0) await chown(path, 65_534, 65_534);
+    const before = await stat(path);
+    const id = newId();
+    expect(await artifacts.stage(path, { id })).toEqual({ id, sizeBytes: 9, sha256: sha256(text) });
+
+    const { uid, gid, mode, nlink } = await stat(path);
+    expect({ uid, gid, mode, nlink }).toEqual({ uid: before.uid, gid: before.gid, mode: before.mode, nlink: 1 });
+    expect(await stat(blobPath(id))).toMatchObject({ uid: process.geteuid?.(), gid: process.getegid?.(), nlink: 1 });
+    expect((await stat(blobPath(id))).mode & 0o7777).toBe(0o600);
+    await writeFile(path, 'changed');
+    expect(await readFile(blobPath(id), 'utf8')).toBe(text);
+  });
+
+  test('a file whose name is no text is taken', async () => {
+    const path = Buffer.concat([Buffer.from(join(dir, 'workspace/')), Buffer.of(0xff)]);
+    await writeFile(path, text);
+    for (const mayLink of [false, true]) {
+      const id = newId();
+      await artifacts.stage(path, { id, mayLink });
+      expect(await readFile(blobPath(id), 'utf8')).toBe(text);
+    }
   });
 
   test('a large file is hashed whole, an empty one too', async () => {
@@ -119,7 +145,7 @@ describe.each(engines)('artifacts on $engine', ({ open }) => {
     const path = await aFile();
     await link(path, join(dir, 'workspace', 'other'));
     const id = newId();
-    expect(await artifacts.stage(path, { id })).toMatchObject({ sha256: sha256(text) });
+    expect(await artifacts.stage(path, { id, mayLink: true })).toMatchObject({ sha256: sha256(text) });
 
     await writeFile(join(dir, 'workspace', 'other'), 'changed');
     expect(await readFile(blobPath(id), 'utf8')).toBe(text);
@@ -133,7 +159,9 @@ describe.each(engines)('artifacts on $engine', ({ open }) => {
       await writeFile(join(other, 'file'), content);
       const id = newId();
 
-      expect(await artifacts.stage(join(other, 'file'), { id })).toMatchObject({ sha256: sha256(content) });
+      expect(await artifacts.stage(join(other, 'file'), { id, mayLink: true })).toMatchObject({
+        sha256: sha256(content),
+      });
       expect((await readFile(blobPath(id))).equals(content)).toBe(true);
     } finally {
       await rm(other, { recursive: true });
@@ -149,9 +177,11 @@ describe.each(engines)('artifacts on $engine', ({ open }) => {
     await mkdir(join(workspace, 'folder'));
     execFileSync('/usr/bin/mkfifo', [join(workspace, 'pipe')]);
     for (const name of ['link', 'folder', 'pipe', 'missing']) {
-      const id = newId();
-      await expect(artifacts.stage(join(workspace, name), { id })).rejects.toThrow();
-      await expect(lstat(blobPath(id))).rejects.toMatchObject({ code: 'ENOENT' });
+      for (const mayLink of [false, true]) {
+        const id = newId();
+        await expect(artifacts.stage(join(workspace, name), { id, mayLink })).rejects.toThrow();
+        await expect(lstat(blobPath(id))).rejects.toMatchObject({ code: 'ENOENT' });
+      }
     }
     expect(await readFile(target, 'utf8')).toBe(text);
   });

@@ -1,0 +1,159 @@
+// What steps name as artifacts, while other steps of their run go on writing to the same workspace: on real processes.
+
+import { chmodSync, lstatSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { caller, dataFolder, type Opened, openEngine } from './an-engine.ts';
+import { byId, script, steps } from './step-jobs.ts';
+
+const isRoot = process.geteuid?.() === 0;
+/** A step that goes on until the test says so. */
+const untilGo = 'until [ -e go ]; do sleep 0.02; done';
+
+function workspaceOf(root: string, runId: string): string {
+  return join(root, 'data/runs', runId, 'workspace');
+}
+
+function go(root: string, runId: string): void {
+  writeFileSync(join(workspaceOf(root, runId), 'go'), '');
+}
+
+/** `name of step: text`, by name. */
+async function kept({ store }: Opened, runId: string): Promise<string[]> {
+  const { artifacts } = await store.artifacts.list({ runId, limit: 100 });
+  const texts = artifacts.map(async (artifact) => {
+    const file = await store.artifacts.openRead(artifact);
+    const text = await file?.readFile('utf8').finally(() => file.close());
+    return `${artifact.name} of ${artifact.step_id}: ${text?.trimEnd()}`;
+  });
+  return (await Promise.all(texts)).toSorted();
+}
+
+test('nothing is taken while a step lives, and a folder that it swaps for a link leads to no file of the host', async () => {
+  const root = dataFolder();
+  const host = join(root, 'host');
+  mkdirSync(host);
+  writeFileSync(join(host, 'f'), 'of the host');
+  chmodSync(join(host, 'f'), 0o644);
+  const before = lstatSync(join(host, 'f'));
+  const jobs = {
+    swaps: steps(
+      { steps: [script('names'), script('lives')] },
+      {
+        names: 'mkdir d; echo mine > d/f; flwd_artifact d/f',
+        lives: `${untilGo}; mv d was; ln -s ${host} d`,
+      },
+    ),
+  };
+  const opened = await openEngine(root, { jobs });
+  const runId = await opened.create('swaps');
+  await opened.when(runId, (run) => byId(run).names?.status === 'success');
+  expect(await kept(opened, runId)).toEqual([]);
+  go(root, runId);
+  expect(await opened.finished(runId)).toMatchObject({ status: 'success' });
+  expect(await kept(opened, runId)).toEqual([]);
+  expect(await opened.messages(runId)).toEqual(['/workspace/d/f leads out of the workspace and was left']);
+  const { uid, mode, nlink, ctimeMs } = lstatSync(join(host, 'f'));
+  expect({ uid, mode, nlink, ctimeMs }).toEqual({
+    uid: before.uid,
+    mode: before.mode,
+    nlink: 1,
+    ctimeMs: before.ctimeMs,
+  });
+});
+
+test('a file that steps name side by side is taken once, as it is at the run’s end', async () => {
+  const root = dataFolder();
+  const jobs = {
+    both: steps(
+      { artifacts: { paths: ['*.txt'] }, steps: [script('a'), script('b'), script('c', { needs: ['a', 'b'] })] },
+      {
+        a: 'echo one > shared.txt; touch a; until [ -e b ]; do sleep 0.02; done; flwd_artifact shared.txt --name first',
+        b: 'until [ -e a ]; do sleep 0.02; done; flwd_artifact shared.txt --name second; touch b',
+        c: 'echo two >> shared.txt; echo found > other.txt',
+      },
+    ),
+  };
+  const opened = await openEngine(root, { jobs });
+  const runId = await opened.create('both');
+  expect(await opened.finished(runId)).toMatchObject({ status: 'success' });
+  expect(await kept(opened, runId)).toEqual(['first of a: one\ntwo', 'other.txt of c: found']);
+});
+
+test('files of a workspace that is kept stay the job’s, a rerun reads them, and what changes there changes no artifact', async () => {
+  const root = dataFolder();
+  const jobs = {
+    again: steps(
+      { artifacts: { paths: ['found.txt'] }, steps: [script('make'), script('use', { needs: ['make'] })] },
+      {
+        make: 'echo named > named.txt; echo found > found.txt; chmod 640 *.txt; flwd_artifact named.txt',
+        use: 'cat named.txt found.txt; echo changed > named.txt',
+      },
+    ),
+  };
+  const opened = await openEngine(root, { jobs });
+  const runId = await opened.create('again');
+  await opened.finished(runId);
+  for (const name of ['named.txt', 'found.txt']) {
+    const { uid, mode, nlink } = statSync(join(workspaceOf(root, runId), name));
+    expect({ uid, mode: mode & 0o777, nlink }).toEqual({
+      uid: isRoot ? 65_534 : process.geteuid?.(),
+      mode: 0o640,
+      nlink: 1,
+    });
+  }
+  const { runId: rerun } = await opened.engine.rerun(runId, { from: { step: 'use' } }, caller);
+  expect(await opened.finished(rerun)).toMatchObject({ status: 'success' });
+  expect(await opened.messages(rerun)).toEqual(['changed', 'found']);
+  const artifacts = ['found.txt of use: found', 'named.txt of make: changed'];
+  expect(await kept(opened, runId)).toEqual(artifacts);
+  // Not a name of the same file.
+  writeFileSync(join(workspaceOf(root, runId), 'named.txt'), 'changed again');
+  expect(await kept(opened, runId)).toEqual(artifacts);
+});
+
+test('a file over its limit fails the run at its end, by the step that named it', async () => {
+  const jobs = {
+    large: steps(
+      { steps: [script('big'), script('next', { needs: ['big'] })] },
+      { big: 'truncate -s 1G big; echo >> big; flwd_artifact big', next: 'echo went on' },
+    ),
+  };
+  const opened = await openEngine(dataFolder(), { jobs });
+  const runId = await opened.create('large');
+  const run = await opened.finished(runId);
+  expect(run).toMatchObject({
+    status: 'failed',
+    reason: 'artifact_too_large',
+    error: {
+      message: 'the artifact /workspace/big has 1073741825 bytes; persistence.artifacts.max_size is 1073741824',
+      step_id: 'big',
+    },
+  });
+  expect(byId(run)).toMatchObject({ big: { status: 'success' }, next: { status: 'success' } });
+  expect(await opened.messages(runId)).toEqual(['went on']);
+});
+
+test('what a step named before a restart is taken at the run’s end, and by a cancel too', async () => {
+  const root = dataFolder();
+  const jobs = {
+    long: steps(
+      { steps: [script('names'), script('lives')] },
+      { names: 'echo early > early.txt; flwd_artifact early.txt', lives: untilGo },
+    ),
+  };
+  const first = await openEngine(root, { jobs });
+  const runs = [await first.create('long'), await first.create('long')];
+  for (const runId of runs) await first.when(runId, (run) => byId(run).names?.status === 'success');
+  await first.close();
+
+  const [goesOn = '', isCancelled = ''] = runs;
+  const next = await openEngine(root);
+  go(root, goesOn);
+  expect(await next.finished(goesOn)).toMatchObject({ status: 'success' });
+  await expect.poll(() => next.engine.cancel(isCancelled).catch(String)).toEqual({ status: 'cancelled' });
+  for (const runId of runs) {
+    expect(await kept(next, runId)).toEqual(['early.txt of names: early']);
+    expect(readFileSync(join(workspaceOf(root, runId), 'early.txt'), 'utf8')).toBe('early\n');
+  }
+});

@@ -1,0 +1,40 @@
+// The files of an attempt, made while other steps of its run may be writing to the workspace.
+
+import { existsSync, lstatSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { makeAttemptFiles } from '../../src/exec/attempt-files.ts';
+import { sample, temporaryFolder } from './sample.ts';
+
+const isRoot = process.geteuid?.() === 0;
+
+test('the first attempt makes the workspace with its artifacts folder, for the user of the job', () => {
+  const spec = sample('true');
+  makeAttemptFiles(spec);
+  const owner = isRoot ? 65_534 : process.geteuid?.();
+  for (const path of [spec.workspaceDir, join(spec.workspaceDir, 'artifacts')]) {
+    expect(lstatSync(path)).toMatchObject({ uid: owner });
+  }
+});
+
+test('a later one makes and changes nothing in it, where another step could turn each name into a link', () => {
+  const spec = sample('true');
+  makeAttemptFiles(spec);
+  rmSync(join(spec.workspaceDir, 'artifacts'), { recursive: true });
+  const { inDir, outDir } = makeAttemptFiles({ ...spec, attemptDir: `${spec.attemptDir}-2`, attempt: 2 });
+  expect(existsSync(join(spec.workspaceDir, 'artifacts'))).toBe(false);
+  expect([inDir, outDir].every((path) => lstatSync(path).isDirectory())).toBe(true);
+});
+
+test.runIf(isRoot)('no owner changes but in the attempt’s own folder, whatever a former start left there', () => {
+  const spec = sample('true');
+  const host = temporaryFolder();
+  writeFileSync(join(host, 'args.json'), 'of the host');
+  mkdirSync(spec.attemptDir, { recursive: true });
+  symlinkSync(host, join(spec.attemptDir, 'in'));
+  symlinkSync(host, join(spec.attemptDir, 'out'));
+  makeAttemptFiles(spec);
+  expect(lstatSync(host).uid).toBe(0);
+  expect(lstatSync(join(host, 'args.json')).uid).toBe(0);
+  expect(lstatSync(join(spec.attemptDir, 'out'))).toMatchObject({ uid: 65_534 });
+});

@@ -1,0 +1,47 @@
+// Whether anything of a run is alive, told from its folder.
+
+import { appendFileSync, copyFileSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { expect, test } from 'vitest';
+import { isRunAlive, runsAlive } from '../../src/exec/live-attempts.ts';
+import { readStatus } from '../../src/exec/shim-status.ts';
+import { nap, run, sample, start } from './sample.ts';
+
+test('a run is alive as long as any process of any of its attempts is', async () => {
+  const spec = sample(nap);
+  const runDir = dirname(spec.attemptDir);
+  expect(isRunAlive(runDir)).toBe(false);
+  const attempt = start(spec);
+  await expect.poll(() => readStatus(spec.attemptDir)?.sandbox).toBeDefined();
+  expect(isRunAlive(runDir)).toBe(true);
+  expect(runsAlive(dirname(runDir))).toEqual(['run_01']);
+  await attempt.terminate({ signal: 'KILL', graceMs: 0 });
+  expect(isRunAlive(runDir)).toBe(false);
+});
+
+test('what a job writes to its workspace says nothing about processes', async () => {
+  const alive = sample(nap);
+  const attempt = start(alive);
+  await expect.poll(() => readStatus(alive.attemptDir)?.sandbox).toBeDefined();
+  const { spec, end } = await run('true');
+  expect(end).toEqual({ kind: 'exited', code: 0 });
+  copyFileSync(join(alive.attemptDir, 'status'), join(spec.workspaceDir, 'status'));
+  expect(readFileSync(join(spec.workspaceDir, 'status'), 'utf8')).toContain('start_ticks');
+  expect(isRunAlive(dirname(spec.attemptDir))).toBe(false);
+  expect(runsAlive(dirname(dirname(spec.attemptDir)))).toEqual([]);
+  await attempt.terminate({ signal: 'KILL', graceMs: 0 });
+});
+
+test('a process that has the number of one that is gone, and its namespace’s, is not of the run', async () => {
+  const alive = sample(nap);
+  const attempt = start(alive);
+  await expect.poll(() => readStatus(alive.attemptDir)?.sandbox).toBeDefined();
+  const { spec } = await run('true');
+  const path = join(spec.attemptDir, 'status');
+  const { sandbox } = readStatus(alive.attemptDir) ?? {};
+  const reused = JSON.stringify({ 'child-pid': sandbox?.initPid, 'pid-namespace': sandbox?.inode });
+  appendFileSync(path, `${reused}\n`);
+  expect(readStatus(spec.attemptDir)?.sandbox).toEqual(sandbox);
+  expect(isRunAlive(dirname(spec.attemptDir))).toBe(false);
+  await attempt.terminate({ signal: 'KILL', graceMs: 0 });
+});
