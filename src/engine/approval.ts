@@ -8,7 +8,10 @@ import type { Ending } from './run-state.ts';
 /** @throws Problem permission-denied where the step names others */
 export function endingOfApproval({ id, action }: StepDefinition, { decision, by }: Decision): Ending {
   if (action.kind === 'approval' && action.by && !action.by.includes(by)) {
-    throw new Problem('permission-denied', `The step '${id}' asks for the approval of ${action.by.join(', ')}.`);
+    throw new Problem(
+      'permission-denied',
+      `The step '${id}' asks for the approval of ${action.by.join(', ')}; you are ${by}.`,
+    );
   }
   const nothing = { exitCode: null, outputs: {}, openOutputs: {} };
   if (decision === 'approve') return { ...nothing, status: 'success', reason: null, message: `approved by ${by}` };

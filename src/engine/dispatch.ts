@@ -123,10 +123,6 @@ export function createDispatcher(o: {
     return pendingCount - subRunCount + [...promised.values()].filter(({ isBounded }) => isBounded).length;
   }
 
-  function inWords(count: number): string {
-    return count === 1 ? '1 run waits' : `${count} runs wait`;
-  }
-
   /** A run that others wait before waits for what they wait for; where that is there already, for them. */
   function whyWait(lane: Lane): string | null {
     if (isStopping || !isOpen) return startingWords;
@@ -386,4 +382,8 @@ export function createDispatcher(o: {
 
 function stepItemId(runId: string, n: number): string {
   return `${runId} ${n}`;
+}
+
+function inWords(count: number): string {
+  return count === 1 ? '1 run waits' : `${count} runs wait`;
 }

@@ -53,12 +53,13 @@ export function createStepChanges(o: {
 
   function start(place: Place, status: 'running' | 'waiting_approval', turn: Turn): void {
     const atMs = clock.now();
-    const { timeoutMs } = state.stepOf(place);
+    const { timeoutMs, action } = state.stepOf(place);
     const { stepId, attempt } = place;
     // The whole of its instances has no time of its own.
     const deadlineAtMs = timeoutMs === null || place.kind === 'group' ? null : atMs + timeoutMs;
     Object.assign(place, { status, epoch: 1, deadlineAtMs });
-    const row = { status, atMs, worker: o.worker, deadlineAtMs };
+    const message = status === 'waiting_approval' && action.kind === 'approval' ? action.text : null;
+    const row = { status, atMs, worker: o.worker, deadlineAtMs, message };
     turn.changes.push(async (tx) => must(await steps.start(tx, about, { stepId, attempt }, row)));
     if (deadlineAtMs !== null) turn.after.push(() => o.noticeDeadline(deadlineAtMs));
   }

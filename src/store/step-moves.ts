@@ -18,7 +18,13 @@ export type NewStep = Pick<StepRow, 'step_id' | 'n' | 'name' | 'kind'> & {
     readonly kept?: Pick<StepRow, 'status' | 'started_at' | 'finished_at' | 'exit_code' | 'outputs' | 'sealed'>;
   };
 
-type Start = { readonly atMs: number; readonly worker: string | null; readonly deadlineAtMs: number | null };
+type Start = {
+  readonly atMs: number;
+  readonly worker: string | null;
+  readonly deadlineAtMs: number | null;
+  /** What is asked, of an approval. */
+  readonly message?: string | null;
+};
 
 export type StepEnding = {
   readonly status: Extract<StepStatus, 'success' | 'failed' | 'cancelled'>;
@@ -79,6 +85,7 @@ const updateStarted = prepareQuery(
       atMs: number;
       worker: string | null;
       deadlineAtMs: number | null;
+      message: string | null;
     },
   ) =>
     db
@@ -89,6 +96,7 @@ const updateStarted = prepareQuery(
         epoch: 1,
         worker: values.worker,
         deadline_at: values.deadlineAtMs,
+        message: values.message,
       })
       .where('run_id', '=', values.runId)
       .where('step_id', '=', values.stepId)
@@ -102,11 +110,11 @@ export async function startStep(
   tx: Transaction,
   about: About,
   at: { readonly stepId: string; readonly attempt: number },
-  { status, ...start }: Start & { readonly status: 'running' | 'waiting_approval' },
+  { status, message = null, ...start }: Start & { readonly status: 'running' | 'waiting_approval' },
 ): Promise<boolean> {
-  const [row] = await updateStarted(tx.db, { runId: about.runId, ...at, status, ...start });
+  const [row] = await updateStarted(tx.db, { runId: about.runId, ...at, status, message, ...start });
   if (!row) return false;
-  const data = { status, attempt: at.attempt, step_id: at.stepId };
+  const data = { status, attempt: at.attempt, step_id: at.stepId, ...(message === null ? {} : { message }) };
   tx.emit({ type: status === 'running' ? 'step.started' : 'step.waiting_approval', ...about, data });
   return true;
 }

@@ -319,7 +319,7 @@ describe.each(engines)('runs on $engine', ({ open }) => {
     await move(claimed, 'claim');
 
     const concurrency = { limit: null, key: null };
-    const waits = { jobId: 'backup/daily', tenant: 'default', priority: 0, waiting: null, concurrency };
+    const waits = { jobId: 'backup/daily', tenant: 'default', priority: 0, trigger: 'api', waiting: null, concurrency };
     expect(await store.runs.pending(2)).toEqual([
       { id: ids[1], ...waits, createdAtMs: nowMs - 2 },
       { id: ids[2], ...waits, createdAtMs: nowMs },
