@@ -26,6 +26,7 @@ import { errorCode } from '../../src/lib/error-code.ts';
 import { openStore, type Store } from '../../src/store/open.ts';
 import { engineOptions } from '../support/engine-options.ts';
 import { type JobFiles, writeJob } from '../support/jobs.ts';
+import { keepsAll } from '../support/keeps-all.ts';
 import { processesWith } from '../support/processes.ts';
 import { mountDisk } from '../support/small-disk.ts';
 
@@ -71,14 +72,6 @@ function kill(pid: number): void {
 }
 
 const host = await probeHost();
-const keepsAll: RetentionPolicy = {
-  runsMs: null,
-  logsMs: null,
-  artifactsMs: null,
-  workspacesMs: null,
-  snapshotsMs: null,
-  eventsMs: null,
-};
 
 export async function openEngine(
   root: string,

@@ -5,10 +5,10 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, onTestFinished } from 'vitest';
 import type { JobDefinition, UlcProfile } from '../../src/domain/job.ts';
-import { noResources } from '../../src/domain/resources.ts';
 import type { AttemptSpec } from '../../src/exec/attempt-spec.ts';
 import { openForkServer } from '../../src/exec/fork-server.ts';
 import { type AttemptEnd, type AttemptProcess, launch } from '../../src/exec/launch.ts';
+import { aJob } from '../support/a-job.ts';
 
 export type Sample = Partial<Omit<AttemptSpec, 'job' | 'action' | 'secrets'>> & {
   readonly ulcProfile?: UlcProfile;
@@ -117,47 +117,4 @@ export function shimOf(spec: AttemptSpec): number {
 
 export const succeeded: AttemptEnd = { kind: 'exited', code: 0 };
 
-const job: JobDefinition = {
-  id: 'ops/sample',
-  name: 'sample',
-  namespace: 'ops',
-  title: null,
-  description: null,
-  version: '1.0.0',
-  tags: [],
-  enabled: true,
-  source: 'local',
-  path: 'sample',
-  executor: 'proc',
-  image: null,
-  argspec: {},
-  secretArgs: [],
-  env: {},
-  composition: 'single',
-  steps: [
-    {
-      id: 'step_01',
-      name: null,
-      action: { kind: 'command', command: ['./run.sh'], ulcProfile: 'ulc.shell.bash' },
-      needs: [],
-      condition: null,
-      matrix: null,
-      foreach: null,
-      retry: { limit: 0, backoff: 'exponential', delayMs: 1_000, maxDelayMs: 60_000, on: null },
-      timeoutMs: null,
-      continueOnError: false,
-      always: false,
-    },
-  ],
-  concurrency: null,
-  onLost: 'fail',
-  timeouts: { runMs: null, stepMs: null, queueMs: null },
-  cancel: { signal: 'TERM', graceMs: 10_000 },
-  securityProfile: null,
-  permissions: { network: null, read: [], write: [], resources: noResources },
-  artifacts: { paths: [], ttlMs: null },
-  logs: { maxSizeBytes: 1_073_741_824 },
-  schedules: [],
-  notify: [],
-  unsupported: [],
-};
+const job: JobDefinition = { ...aJob, id: 'ops/sample', name: 'sample', namespace: 'ops', path: 'sample', argspec: {} };

@@ -9,7 +9,6 @@ import { pino } from 'pino';
 import { createCatalog } from '../../src/catalog/catalog.ts';
 import { createSnapshots } from '../../src/catalog/snapshot.ts';
 import { type JobDefinition, stepIdOfSingle } from '../../src/domain/job.ts';
-import { noResources } from '../../src/domain/resources.ts';
 import type { RunMove } from '../../src/domain/run.ts';
 import { createEngine } from '../../src/engine/engine.ts';
 import { createHub, type Hub } from '../../src/engine/hub.ts';
@@ -24,8 +23,10 @@ import type { LogWriter } from '../../src/store/logs.ts';
 import { openStore, type Store } from '../../src/store/open.ts';
 import type { RunChange } from '../../src/store/runs.ts';
 import { moveRun } from '../store/moves.ts';
+import { aJob } from '../support/a-job.ts';
 import { engineOptions } from '../support/engine-options.ts';
 import { type JobFiles, writeJob } from '../support/jobs.ts';
+import { keepsAll } from '../support/keeps-all.ts';
 
 export type ServingOptions = {
   readonly jobs?: Readonly<Record<string, JobFiles>>;
@@ -77,14 +78,6 @@ type TestArtifact = {
   readonly expiresAtMs?: number;
 };
 
-const keepsAll: RetentionPolicy = {
-  runsMs: null,
-  logsMs: null,
-  artifactsMs: null,
-  workspacesMs: null,
-  snapshotsMs: null,
-  eventsMs: null,
-};
 const quiet = { rateLimit: null, envPassthrough: [], mayGrant: [] };
 
 export async function startServing(o: ServingOptions = {}): Promise<Serving> {
@@ -293,46 +286,11 @@ async function addArtifact(store: Store, root: string, run: TestRun, artifact: T
 }
 
 const job: JobDefinition = {
+  ...aJob,
   id: 'demo',
   name: 'demo',
   namespace: '',
   title: null,
-  description: null,
-  version: '1.0.0',
-  tags: [],
-  enabled: true,
-  source: 'local-fs',
   path: 'demo',
-  executor: 'proc',
-  image: null,
-  argspec: { type: 'object' },
-  secretArgs: [],
-  env: {},
-  composition: 'single',
-  steps: [
-    {
-      id: 'step_01',
-      name: null,
-      action: { kind: 'command', command: ['./run.sh'], ulcProfile: 'ulc.exec' },
-      needs: [],
-      condition: null,
-      matrix: null,
-      foreach: null,
-      retry: { limit: 0, backoff: 'exponential', delayMs: 1_000, maxDelayMs: 60_000, on: null },
-      timeoutMs: null,
-      continueOnError: false,
-      always: false,
-    },
-  ],
-  concurrency: null,
-  onLost: 'fail',
-  timeouts: { runMs: null, stepMs: null, queueMs: null },
   cancel: { signal: 'TERM', graceMs: 1_000 },
-  securityProfile: null,
-  permissions: { network: null, read: [], write: [], resources: noResources },
-  artifacts: { paths: [], ttlMs: null },
-  logs: { maxSizeBytes: 2 ** 30 },
-  schedules: [],
-  notify: [],
-  unsupported: [],
 };

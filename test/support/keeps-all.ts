@@ -1,0 +1,11 @@
+import type { RetentionPolicy } from '../../src/engine/retain.ts';
+
+/** Retention that deletes nothing. */
+export const keepsAll: RetentionPolicy = {
+  runsMs: null,
+  logsMs: null,
+  artifactsMs: null,
+  workspacesMs: null,
+  snapshotsMs: null,
+  eventsMs: null,
+};
