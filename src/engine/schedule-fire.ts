@@ -37,7 +37,7 @@ export function createFiring(o: {
     const atMs = clock.now();
     const labels = { ...schedule.labels, schedule_id: id, nominal_at: toTimestamp(nominalAtMs) };
     const caller: Caller = {
-      principal: { name: `schedule:${id}`, scopes: ['runs:write'], tenant },
+      principal: { kind: 'schedule', name: `schedule:${id}`, scopes: ['runs:write'], tenant },
       trigger: 'schedule',
       requestId: createId('req', atMs),
     };

@@ -4,16 +4,13 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { holdsScope, localPrincipal, type Principal, type Scope } from '../domain/principal.ts';
+import { anonymous, holdsScope, localPrincipal, type Principal, type Scope } from '../domain/principal.ts';
 import { Problem } from '../domain/problem.ts';
 import { isLocalHost, isLocalOrigin } from './local-names.ts';
 import { uidOfPeer } from './peer.ts';
 import type { RateLimiter } from './rate-limits.ts';
 
 export type Hook = (request: FastifyRequest, reply: FastifyReply) => Promise<void>;
-
-/** Nobody known; may read what is public. */
-const anonymous: Principal = { name: 'anonymous', scopes: [], tenant: '' };
 
 /** @returns the hook that admits a request to what asks for the scope, or throws the Problem that keeps it out */
 export function createAdmission(o: {

@@ -1,7 +1,12 @@
 import { expect, test } from 'vitest';
-import { holdsScope, type Principal } from '../../src/domain/principal.ts';
+import { holdsScope, localPrincipal, type Principal, reaches } from '../../src/domain/principal.ts';
 
-const having = (...scopes: Principal['scopes']): Principal => ({ name: 'ci', scopes, tenant: 'default' });
+const having = (...scopes: Principal['scopes']): Principal => ({
+  kind: 'token',
+  name: 'ci',
+  scopes,
+  tenant: 'default',
+});
 
 test('a write scope includes its read scope, and not the other way round', () => {
   expect(holdsScope(having('runs:write'), 'runs:read')).toBe(true);
@@ -11,4 +16,10 @@ test('a write scope includes its read scope, and not the other way round', () =>
 test('admin holds every scope, others only their own', () => {
   expect(holdsScope(having('admin'), 'audit:read')).toBe(true);
   expect(holdsScope(having('jobs:read'), 'audit:read')).toBe(false);
+});
+
+test('a principal reaches its own tenant alone, the operator every one', () => {
+  expect(reaches(having('admin'), 'default')).toBe(true);
+  expect(reaches(having('admin'), 'other')).toBe(false);
+  expect(reaches(localPrincipal, 'other')).toBe(true);
 });

@@ -194,7 +194,7 @@ test('one made through the API begins when it is made, enabled or given another 
   const { at, fires, engine } = await openClocked(dataFolder(), start, { jobs });
   const { schedules } = engine;
   const terms = { job_id: 'quick', cron: '0 * * * *', catch_up: 'all' } as const;
-  const { schedule } = await schedules.create(terms, { name: 'ann', scopes: [], tenant: '*' });
+  const { schedule } = await schedules.create(terms, { kind: 'token', name: 'ann', scopes: [], tenant: '*' });
   await at('2026-06-01T01:00:01Z');
   await schedules.replace(schedule.id, { ...terms, enabled: false });
   await at('2026-06-01T03:30:00Z');
