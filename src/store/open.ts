@@ -19,6 +19,7 @@ import { createScheduleStore, type ScheduleStore } from './schedules.ts';
 import { openSqliteDatabase } from './sqlite-database.ts';
 import { type StepStore, stepStore } from './steps.ts';
 import { createStorageMeter, type StorageSize } from './storage-size.ts';
+import { createTokenStore, type TokenStore } from './tokens.ts';
 
 export type Store = {
   readonly db: Database;
@@ -30,6 +31,7 @@ export type Store = {
   readonly logs: LogStore;
   readonly schedules: ScheduleStore;
   readonly notices: NoticeStore;
+  readonly tokens: TokenStore;
   readonly audit: AuditStore;
   /** Of some seconds ago at the most. */
   readonly size: () => Promise<StorageSize>;
@@ -67,6 +69,7 @@ export async function openStore(o: {
     logs,
     schedules: createScheduleStore(db),
     notices: createNoticeStore(db),
+    tokens: createTokenStore(db),
     audit: createAuditStore(db),
     size: createStorageMeter({ read: db.read, databaseSize: db.size, artifacts, clock }),
     retention: createRetentionStore(db),

@@ -23,6 +23,7 @@ export type Schema = {
   schedule_states: ScheduleStateRow;
   notices: NoticeRow;
   expired_logs: ExpiredLogRow;
+  tokens: TokenRow;
   audit: AuditRow;
   audit_counts: AuditCountRow;
 };
@@ -208,6 +209,20 @@ type NoticeRow = {
 };
 /** A run that is kept longer than its log. */
 type ExpiredLogRow = { run_id: string; at: number };
+
+/** `hash` is the SHA-256 of the secret, in hex; `scopes` is JSON. */
+export type TokenRow = {
+  id: string;
+  name: string;
+  hash: string;
+  scopes: string;
+  tenant: string;
+  created_at: number;
+  created_by: string;
+  expires_at: number | null;
+  last_used_at: number | null;
+  revoked_at: number | null;
+};
 
 /** Ids have no gaps, and `at` never goes back. `hash` is over the hash before and this row (audit-chain.ts). */
 export type AuditRow = {
