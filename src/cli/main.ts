@@ -12,6 +12,8 @@ const verbs: Record<CommandName, () => Promise<Verb>> = {
   'config validate': () => import('./config-validate.ts'),
   'config show': () => import('./config-show.ts'),
   gc: () => import('./gc.ts'),
+  audit: () => import('./audit.ts'),
+  'audit verify': () => import('./audit-verify.ts'),
   backup: () => import('./backup.ts'),
   restore: () => import('./restore.ts'),
   version: () => import('./version.ts'),

@@ -85,3 +85,8 @@ export function toAuditText(text: string): string {
   const masked = text.replaceAll(/flwd_([A-Za-z0-9]+)_[\w-]+/g, 'flwd_$1_[redacted]').replaceAll(/\p{Cc}/gu, ' ');
   return masked.length <= longestChars ? masked : `${masked.slice(0, longestChars)}…`;
 }
+
+/** What the operator does on the data dir itself, without a server. */
+export function operatorEntry(entry: Pick<NewAuditEntry, 'action' | 'object' | 'tenant' | 'detail'>): NewAuditEntry {
+  return { ...entry, actor: 'local', from: null, requestId: null, result: 'done', reason: null };
+}

@@ -16,7 +16,7 @@ export type Refusals = {
   readonly close: () => Promise<void>;
 };
 
-export const refusalWindowMs = 60_000;
+const refusalWindowMs = 60_000;
 /** A minute. Those nobody knows must not crowd out those somebody knows. */
 const mostOfOne = 20;
 const mostOfUnknown = 100;

@@ -26,20 +26,7 @@ export function addToChain(head: AuditHead, audited: readonly Audited[]): AuditR
 /** SHA-256 in hexadecimal over the hash before, as a text, and this row as a JSON array. */
 export function hashOf(previous: string, row: Omit<AuditRow, 'hash'>): string {
   const { id, at, actor, tenant, action, result, object_kind, object_id, origin, request_id, reason, detail } = row;
-  const values = [
-    id,
-    at,
-    actor,
-    tenant,
-    action,
-    result,
-    object_kind,
-    object_id,
-    origin,
-    request_id,
-    reason,
-    detail,
-  ];
+  const values = [id, at, actor, tenant, action, result, object_kind, object_id, origin, request_id, reason, detail];
   return hash('sha256', previous + JSON.stringify(values));
 }
 
@@ -71,7 +58,12 @@ export async function insertAuditRows(db: Kysely<Schema>, rows: readonly AuditRo
 }
 
 export async function readAuditHead(db: Kysely<Schema>): Promise<AuditHead> {
-  const last = await db.selectFrom('audit').select(['id', 'at', 'hash']).orderBy('id', 'desc').limit(1).executeTakeFirst();
+  const last = await db
+    .selectFrom('audit')
+    .select(['id', 'at', 'hash'])
+    .orderBy('id', 'desc')
+    .limit(1)
+    .executeTakeFirst();
   return last ?? beginning;
 }
 

@@ -3,13 +3,7 @@
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type Expression, expressionBuilder, type Kysely, type SqlBool, sql } from 'kysely';
-import {
-  type AuditAction,
-  type AuditDetail,
-  type AuditEntry,
-  type AuditResult,
-  kindOfActor,
-} from '../domain/audit.ts';
+import { type AuditAction, type AuditDetail, type AuditEntry, type AuditResult, kindOfActor } from '../domain/audit.ts';
 import { validationError } from '../domain/problem.ts';
 import { toTimestamp } from '../lib/clock.ts';
 import { contains } from './run-filter.ts';
@@ -118,7 +112,7 @@ async function count(db: Kysely<Schema>, filter: Conditions, range: Range, isBou
   return total;
 }
 
-export function matching(db: Kysely<Schema>, filter: Conditions, { from, to }: Range) {
+function matching(db: Kysely<Schema>, filter: Conditions, { from, to }: Range) {
   return db
     .selectFrom('audit')
     .where('id', '>=', from)

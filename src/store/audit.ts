@@ -1,9 +1,8 @@
-// The audit log: writing by itself, reading, checking, and what retention gives up. What belongs to a change is written by
+// The audit log: writing by itself, reading, and what retention gives up. What belongs to a change is written by
 // `record` of its transaction.
 
 import type { NewAuditEntry } from '../domain/audit.ts';
 import { type AuditListQuery, type AuditPage, listAudit } from './audit-list.ts';
-import { type AuditVerdict, verifyAudit } from './audit-verify.ts';
 import type { Database, Transaction } from './database.ts';
 import type { AuditRow } from './schema.ts';
 
@@ -12,7 +11,6 @@ export type AuditStore = {
   readonly record: (entry: NewAuditEntry) => Promise<void>;
   /** @throws Problem validation-error when `cursor` is none */
   readonly list: (query: AuditListQuery) => Promise<AuditPage>;
-  readonly verify: () => Promise<AuditVerdict>;
   /** When the oldest row was written. */
   readonly oldestAtMs: () => Promise<number | null>;
   /** Removes the oldest, up to `limit`, as far as they are from before `beforeMs`. @returns how many */
@@ -31,7 +29,6 @@ export function createAuditStore(database: Database): AuditStore {
   return {
     record: (entry) => transact(async (tx) => tx.record(entry)),
     list: (query) => listAudit(read, query),
-    verify: () => verifyAudit(read),
     oldestAtMs,
 
     async removeBefore(beforeMs, limit) {

@@ -8,7 +8,7 @@ import type { JournalEntry, NewEvent, NewOutput } from '../domain/event.ts';
 import { invariant, Problem } from '../domain/problem.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
-import { type AuditHead, type Audited, addToChain, insertAuditRows } from './audit-chain.ts';
+import { type Audited, type AuditHead, addToChain, insertAuditRows } from './audit-chain.ts';
 import type { CommitListener, Transaction } from './database.ts';
 import { insertEntries, numberEntries } from './journal-rows.ts';
 import type { Schema } from './schema.ts';

@@ -302,7 +302,7 @@ test('a server that stops waits for a second for the removal of a large folder, 
     store: { ...opened.store, retention: { ...opened.store.retention, folderOf } },
     runsDir: join(root, 'data', 'runs'),
     snapshotsDir: join(root, 'data', 'snapshots'),
-    policy: { runsMs: null, logsMs: null, artifactsMs: null, workspacesMs: 0, snapshotsMs: null, eventsMs: null },
+    policy: { runsMs: null, logsMs: null, artifactsMs: null, workspacesMs: 0, snapshotsMs: null, eventsMs: null, auditMs: null },
     clock: systemClock,
     log: pino({ level: 'warn' }, { write: (line) => void lines.push(line) }),
   });

@@ -3,8 +3,8 @@
 import type { QueryOf } from '../../contract/operations.ts';
 import type { Principal } from '../../domain/principal.ts';
 import { parseTimestampUs } from '../../lib/clock.ts';
-import type { AuditFilter, AuditListQuery, AuditPage } from '../../store/audit-list.ts';
 import type { AuditStore } from '../../store/audit.ts';
+import type { AuditFilter, AuditListQuery, AuditPage } from '../../store/audit-list.ts';
 import { defined } from '../defined.ts';
 import type { Handlers } from '../exchange.ts';
 import { preferredType } from '../preferred-type.ts';
