@@ -1,10 +1,15 @@
 // The commands of flwd, in one table: --help prints it, the command line is read by it.
 
+import { scopes } from '../domain/principal.ts';
+
 export type CommandName =
   | 'serve'
   | 'config validate'
   | 'config show'
   | 'gc'
+  | 'tokens create'
+  | 'tokens list'
+  | 'tokens revoke'
   | 'audit'
   | 'audit verify'
   | 'backup'
@@ -59,7 +64,14 @@ export const commands: readonly Command[] = [
   {
     name: 'serve',
     about: 'serve the API and run jobs, until SIGTERM or Ctrl-C',
-    options: [configFile, ...overrides],
+    options: [
+      configFile,
+      ...overrides,
+      {
+        name: 'dev',
+        about: 'on loopback alone: the token dev-token may do everything, and pages of localhost may call',
+      },
+    ],
   },
   {
     name: 'config validate',
@@ -77,9 +89,27 @@ export const commands: readonly Command[] = [
     options: [{ name: 'dry-run', about: 'only say what would be removed' }, configFile, dataDir],
   },
   {
-    name: 'audit verify',
-    about: 'check the chain of the audit log, on a stopped or a running instance, and print its last id and hash',
+    name: 'tokens create',
+    about: 'make a token and print it; it is not shown again',
+    options: [
+      { name: 'name', value: 'NAME', about: 'what it is shown as; no other token in force has it' },
+      { name: 'scopes', value: 'A,B', about: `what it may do: ${scopes.join(', ')}` },
+      { name: 'tenant', value: 'TENANT', about: 'whose runs it reaches, * everybody’s; else the default tenant' },
+      { name: 'expires', value: 'TIME', about: 'how long it is of use, such as 90d; else until it is revoked' },
+      configFile,
+      dataDir,
+    ],
+  },
+  {
+    name: 'tokens list',
+    about: 'print every token, those that are revoked or expired too',
     options: [configFile, dataDir],
+  },
+  {
+    name: 'tokens revoke',
+    about: 'revoke a token, at once and for good',
+    options: [configFile, dataDir],
+    operands: 'ID',
   },
   {
     name: 'audit',
@@ -95,6 +125,11 @@ export const commands: readonly Command[] = [
       configFile,
       dataDir,
     ],
+  },
+  {
+    name: 'audit verify',
+    about: 'check the chain of the audit log, on a stopped or a running instance, and print its last id and hash',
+    options: [configFile, dataDir],
   },
   {
     name: 'backup',

@@ -197,7 +197,7 @@ function createHandlers(
     ...createLogHandlers({ store, hub, streams }),
     ...createEventHandlers({ store, hub, streams, jobIdOf }),
     ...createArtifactHandlers({ artifacts: store.artifacts, stallMs: config.server.writeTimeoutMs, jobIdOf }),
-    ...createTokenHandlers({ tokens, clock }),
+    ...createTokenHandlers(tokens),
     ...createAuditHandlers({ audit: store.audit, streams }),
     getHealth: system.getHealth,
     getSystemInfo: system.getSystemInfo,

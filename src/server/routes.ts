@@ -1,7 +1,8 @@
 // From the table of operations to routes: method, path, scope and input of each; the handler does the rest.
 
 import type { FastifyInstance, FastifyReply } from 'fastify';
-import { apiBase, type Operation, type OperationId, operations } from '../contract/operations.ts';
+import type { Operation } from '../contract/operation.ts';
+import { apiBase, type OperationId, operations } from '../contract/operations.ts';
 import type { FaultList } from '../domain/fault-list.ts';
 import type { Admission } from './admission.ts';
 import type { AuditTrail } from './audit-trail.ts';
@@ -13,7 +14,7 @@ export function addOperations(
   o: {
     readonly handlers: Handlers;
     readonly admit: Admission['admit'];
-    readonly audit: Pick<AuditTrail, 'hooksOf'>;
+    readonly audit: Pick<AuditTrail, 'hooksOf' | 'recorderOf'>;
     /** What is wrong with a faulty body beyond its schema. */
     readonly addBodyFaults: Readonly<Partial<Record<OperationId, (body: unknown, faults: FaultList) => void>>>;
   },
@@ -31,7 +32,8 @@ export function addOperations(
       onRequest: o.admit(operation),
       ...o.audit.hooksOf(operation),
       handler: (request: Incoming, reply: FastifyReply) => {
-        const exchange = { request, reply, path: toPath(request), ...readInput(request) };
+        const record = o.audit.recorderOf(operation, request);
+        const exchange = { request, reply, path: toPath(request), ...readInput(request), record };
         // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the schemas of this very id have checked it
         return handle?.(exchange as never);
       },

@@ -2,7 +2,7 @@
 // they are; a query parameter, which is a text, is first read as the number or boolean that its schema asks for.
 
 import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.js';
-import type { Operation } from '../contract/operations.ts';
+import type { Operation } from '../contract/operation.ts';
 import { createFaultList, type FaultList } from '../domain/fault-list.ts';
 import { Problem, validationError } from '../domain/problem.ts';
 import { parseTimestampUs } from '../lib/clock.ts';
@@ -50,6 +50,14 @@ export function createInputReader(
     }
     return { query, body: request.body };
   };
+}
+
+/** For a body that came by another way than a request. @throws Problem validation-error */
+export function assertBody({ body: schema }: Operation, body: unknown): void {
+  const faults = createFaultList();
+  const check = ajv.compile(schema ?? {});
+  if (!check(body)) addFaults(faults, check, (path) => path);
+  if (faults.size > 0) throw validationError(faults.faults());
 }
 
 type Property = { readonly type?: string };
