@@ -7,7 +7,9 @@ import { expect, test } from 'vitest';
 import { commands } from '../src/cli/commands.ts';
 import { exitCodes } from '../src/cli/exit-code.ts';
 import { variables } from '../src/config/environment.ts';
+import type { Operation } from '../src/contract/operation.ts';
 import { operations } from '../src/contract/operations.ts';
+import { auditActions } from '../src/domain/audit.ts';
 import { eventTypes } from '../src/domain/event.ts';
 import { logLevels } from '../src/domain/log-line.ts';
 import { scopes } from '../src/domain/principal.ts';
@@ -38,6 +40,7 @@ test('operations: id, method, path, scope', () => {
     'getSchedule: GET /schedules/{schedule_id} jobs:read',
     'replaceSchedule: PUT /schedules/{schedule_id} schedules:write',
     'deleteSchedule: DELETE /schedules/{schedule_id} schedules:write',
+    'listAudit: GET /audit audit:read',
     'listArtifacts: GET /artifacts artifacts:read',
     'getArtifact: GET /artifacts/{artifact_id} artifacts:read',
     'createToken: POST /tokens admin',
@@ -47,6 +50,46 @@ test('operations: id, method, path, scope', () => {
     'getSystemInfo: GET /system/info jobs:read',
     'collectGarbage: POST /system/gc admin',
     'streamRunEvents: GET /events/runs runs:read',
+  ]);
+});
+
+test('actions of the audit log, and the operations that are entered under each', () => {
+  expect(auditActions).toEqual([
+    'run.create',
+    'run.cancel',
+    'run.approve',
+    'schedule.create',
+    'schedule.replace',
+    'schedule.delete',
+    'token.create',
+    'token.revoke',
+    'secret.set',
+    'secret.delete',
+    'auth.fail',
+    'access.deny',
+    'server.start',
+    'server.stop',
+    'gc',
+    'restore',
+    'audit.expire',
+    'audit.omit',
+  ]);
+  const changing = Object.entries<Operation>(operations).filter(([, { method }]) => method !== 'GET');
+  // An operation that changes something and is not entered must be null here, for everyone to see.
+  const lines = changing.map(([id, { audit }]) => `${id}: ${audit === undefined ? 'MISSING' : (audit?.action ?? null)}`);
+  expect(lines).toEqual([
+    'createRun: run.create',
+    'cancelRun: run.cancel',
+    'rerunRun: run.create',
+    'approveRun: run.approve',
+    'createPlan: null',
+    'createSchedule: schedule.create',
+    'previewSchedule: null',
+    'replaceSchedule: schedule.replace',
+    'deleteSchedule: schedule.delete',
+    'createToken: token.create',
+    'revokeToken: token.revoke',
+    'collectGarbage: gc',
   ]);
 });
 
@@ -145,6 +188,8 @@ test('commands of flwd, with their options', () => {
     'tokens create --name --scopes --tenant --expires --config --data-dir',
     'tokens list --config --data-dir',
     'tokens revoke --config --data-dir',
+    'audit --since --actor --action --object --result --limit --json --config --data-dir',
+    'audit verify --config --data-dir',
     'backup --include-key --config --data-dir',
     'restore --force --config --data-dir',
     'version',
@@ -204,6 +249,7 @@ test('variables that override flwd.yaml, after FLWD_; <NAME> is SECURE, PERMISSI
     'PERSISTENCE_BLOBS_STORE',
     'PERSISTENCE_DB_PATH',
     'PERSISTENCE_RETENTION_ARTIFACTS',
+    'PERSISTENCE_RETENTION_AUDIT',
     'PERSISTENCE_RETENTION_EVENTS',
     'PERSISTENCE_RETENTION_LOGS',
     'PERSISTENCE_RETENTION_RUNS',
@@ -266,5 +312,6 @@ test('migrations: name, and the hash of what they do; a released one is never ed
     '0004-notices e9cea8959ea88b2c',
     '0005-retention c0c9dbd6631987bb',
     '0006-tokens 4405fdfed4a90d26',
+    '0008-audit 9d1359aec3b0111b',
   ]);
 });
