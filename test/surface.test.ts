@@ -76,7 +76,9 @@ test('actions of the audit log, and the operations that are entered under each',
   ]);
   const changing = Object.entries<Operation>(operations).filter(([, { method }]) => method !== 'GET');
   // An operation that changes something and is not entered must be null here, for everyone to see.
-  const lines = changing.map(([id, { audit }]) => `${id}: ${audit === undefined ? 'MISSING' : (audit?.action ?? null)}`);
+  const lines = changing.map(
+    ([id, { audit }]) => `${id}: ${audit === undefined ? 'MISSING' : (audit?.action ?? null)}`,
+  );
   expect(lines).toEqual([
     'createRun: run.create',
     'cancelRun: run.cancel',
