@@ -45,6 +45,7 @@ test('operations: id, method, path, scope', () => {
     'revokeToken: DELETE /tokens/{token_id} admin',
     'getHealth: GET /health public',
     'getSystemInfo: GET /system/info jobs:read',
+    'listWorkers: GET /workers jobs:read',
     'collectGarbage: POST /system/gc admin',
     'streamRunEvents: GET /events/runs runs:read',
   ]);

@@ -21,6 +21,7 @@ import { createRunHandlers } from './handlers/runs.ts';
 import { createScheduleHandlers } from './handlers/schedules.ts';
 import { createSystemHandlers, type SystemHandlers } from './handlers/system.ts';
 import { createTokenHandlers } from './handlers/tokens.ts';
+import { createWorkerHandlers } from './handlers/workers.ts';
 import { acceptJson } from './json-body.ts';
 import { createLocalCallers } from './local-callers.ts';
 import { createMetrics, type NoticeOutcomes } from './metrics/metrics.ts';
@@ -60,7 +61,9 @@ const sweepMs = 100;
 
 export async function createServer(parts: ServerParts): Promise<Server> {
   const { config, log, clock } = parts;
-  const streams = createStreams({ stallMs: config.server.writeTimeoutMs, log });
+  const authentication = createAuthentication(parts);
+  const { isStillValid } = authentication;
+  const streams = createStreams({ stallMs: config.server.writeTimeoutMs, isStillValid, log });
   let isStopping = false;
 
   // A path that does not decode never reaches a route; it is admitted all the same.
@@ -71,7 +74,6 @@ export async function createServer(parts: ServerParts): Promise<Server> {
   acceptJson(app);
   const { defaultProfile, profiles } = config.security;
   const limit = await createRateLimiter(app, { configured: profiles[defaultProfile].rateLimit, clock });
-  const authentication = createAuthentication(parts);
   const admission = createAdmission({
     authentication,
     localCallers: createLocalCallers(config.auth.mode),
@@ -177,6 +179,7 @@ function createHandlers(
     ...createEventHandlers({ store, hub, streams, jobIdOf }),
     ...createArtifactHandlers({ artifacts: store.artifacts, stallMs: config.server.writeTimeoutMs, jobIdOf }),
     ...createTokenHandlers(tokens),
+    ...createWorkerHandlers({ engine, clock, version }),
     getHealth: system.getHealth,
     getSystemInfo: system.getSystemInfo,
     collectGarbage: system.collectGarbage,
