@@ -258,5 +258,6 @@ test('migrations: name, and the hash of what they do; a released one is never ed
     '0003-schedules 60d6d7ba157b85bb',
     '0004-notices e9cea8959ea88b2c',
     '0005-retention c0c9dbd6631987bb',
+    '0009-tenants 5510a90084bd2112',
   ]);
 });

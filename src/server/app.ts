@@ -9,7 +9,9 @@ import type { Clock } from '../lib/clock.ts';
 import { createId } from '../lib/ids.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { Store } from '../store/open.ts';
+import { createReading } from '../store/reading.ts';
 import { createAdmission, type Hook } from './admission.ts';
+import { createEventFrames } from './event-frames.ts';
 import type { Handlers } from './exchange.ts';
 import { createArtifactHandlers } from './handlers/artifacts.ts';
 import { createEventHandlers } from './handlers/events.ts';
@@ -151,14 +153,22 @@ function createHandlers(
       throw error;
     }
   };
-  const system = createSystemHandlers({ config, catalog, engine, retention, clock, version, startedAtMs });
+  const { runs, artifacts } = createReading(store);
+  const system = createSystemHandlers({ runs, config, catalog, engine, retention, clock, version, startedAtMs });
   const handlers: Handlers = {
     ...createJobHandlers({ catalog, defaultProfile: config.security.defaultProfile, clock }),
     ...createScheduleHandlers({ schedules: engine.schedules, jobIdOf }),
-    ...createRunHandlers({ runs: store.runs, notices: store.notices, engine, clock, jobIdOf }),
-    ...createLogHandlers({ store, hub, streams }),
-    ...createEventHandlers({ store, hub, streams, jobIdOf }),
-    ...createArtifactHandlers({ artifacts: store.artifacts, stallMs: config.server.writeTimeoutMs, jobIdOf }),
+    ...createRunHandlers({ runs, engine, clock, jobIdOf }),
+    ...createLogHandlers({ runs, hub, streams }),
+    ...createEventHandlers({
+      runs,
+      journal: store.journal,
+      frames: createEventFrames(store.logs),
+      hub,
+      streams,
+      jobIdOf,
+    }),
+    ...createArtifactHandlers({ artifacts, stallMs: config.server.writeTimeoutMs, jobIdOf }),
     getHealth: system.getHealth,
     getSystemInfo: system.getSystemInfo,
     collectGarbage: system.collectGarbage,
