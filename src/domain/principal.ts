@@ -45,9 +45,6 @@ export function holdsScope(principal: Principal, scope: Scope): boolean {
 /** Whose things somebody sees: one tenant's, or with `*` every one's. A principal has one. */
 export type Reach = Pick<Principal, 'tenant'>;
 
-/** For the server's own work. */
-export const everyTenant: Reach = { tenant: '*' };
-
 /** What is another tenant's does not exist for the principal. */
 export function reaches(reach: Reach, tenant: string): boolean {
   return reach.tenant === '*' || reach.tenant === tenant;

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { everyTenant } from '../../src/domain/principal.ts';
+import { localPrincipal } from '../../src/domain/principal.ts';
 import { type RunMove, runStatuses } from '../../src/domain/run.ts';
 import type { NewRun } from '../../src/store/runs.ts';
 import { stepStore } from '../../src/store/steps.ts';
@@ -31,7 +31,7 @@ describe.each(engines)('runs on $engine', ({ open }) => {
   };
   const move = (id: string, by: RunMove, change: MoveChange = { atMs: nowMs + 1_000 }): Promise<boolean> =>
     store.database.transact((tx) => moveRun(tx, store.runs, id, by, change));
-  const versionOf = async (id: string) => (await store.runs.assertThere(id, everyTenant)).version;
+  const versionOf = async (id: string) => (await store.runs.assertThere(id, localPrincipal)).version;
   const events = () => store.commits.flat().map((entry) => ('data' in entry ? [entry.type, entry.data] : [entry.type]));
 
   test('a new run is shown as it was created', async () => {
