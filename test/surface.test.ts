@@ -40,10 +40,10 @@ test('operations: id, method, path, scope', () => {
     'deleteSchedule: DELETE /schedules/{schedule_id} schedules:write',
     'listArtifacts: GET /artifacts artifacts:read',
     'getArtifact: GET /artifacts/{artifact_id} artifacts:read',
-    'listAudit: GET /audit audit:read',
     'createToken: POST /tokens admin',
     'listTokens: GET /tokens admin',
     'revokeToken: DELETE /tokens/{token_id} admin',
+    'listAudit: GET /audit audit:read',
     'getHealth: GET /health public',
     'getSystemInfo: GET /system/info jobs:read',
     'collectGarbage: POST /system/gc admin',
@@ -271,5 +271,6 @@ test('migrations: name, and the hash of what they do; a released one is never ed
     '0005-retention c0c9dbd6631987bb',
     '0006-tokens 4405fdfed4a90d26',
     '0008-audit 9d1359aec3b0111b',
+    '0009-tenants 5510a90084bd2112',
   ]);
 });

@@ -308,7 +308,6 @@ export const operations = {
     audit: null,
   },
   ...scheduleOperations,
-  ...auditOperations,
   listArtifacts: {
     method: 'GET',
     path: '/artifacts',
@@ -343,6 +342,7 @@ export const operations = {
     problems: ['artifact-not-found', 'artifact-gone', 'range-not-satisfiable'],
   },
   ...tokenOperations,
+  ...auditOperations,
   getHealth: {
     method: 'GET',
     path: '/health',

@@ -10,9 +10,11 @@ import { createId } from '../lib/ids.ts';
 import type { Logger } from '../lib/logger.ts';
 import { isLoopback } from '../lib/loopback.ts';
 import type { Store } from '../store/open.ts';
+import { createReading } from '../store/reading.ts';
 import { createAdmission, type Hook } from './admission.ts';
 import { createAuditTrail } from './audit-trail.ts';
 import { createAuthentication, type JwtVerifier } from './authentication.ts';
+import { createEventFrames } from './event-frames.ts';
 import type { Handlers } from './exchange.ts';
 import { createArtifactHandlers } from './handlers/artifacts.ts';
 import { createAuditHandlers } from './handlers/audit.ts';
@@ -189,14 +191,22 @@ function createHandlers(
       throw error;
     }
   };
-  const system = createSystemHandlers({ config, catalog, engine, retention, clock, version, startedAtMs });
+  const { runs, artifacts } = createReading(store);
+  const system = createSystemHandlers({ runs, config, catalog, engine, retention, clock, version, startedAtMs });
   const handlers: Handlers = {
     ...createJobHandlers({ catalog, defaultProfile: config.security.defaultProfile, clock }),
     ...createScheduleHandlers({ schedules: engine.schedules, jobIdOf }),
-    ...createRunHandlers({ runs: store.runs, notices: store.notices, engine, clock, jobIdOf }),
-    ...createLogHandlers({ store, hub, streams }),
-    ...createEventHandlers({ store, hub, streams, jobIdOf }),
-    ...createArtifactHandlers({ artifacts: store.artifacts, stallMs: config.server.writeTimeoutMs, jobIdOf }),
+    ...createRunHandlers({ runs, engine, clock, jobIdOf }),
+    ...createLogHandlers({ runs, hub, streams }),
+    ...createEventHandlers({
+      runs,
+      journal: store.journal,
+      frames: createEventFrames(store.logs),
+      hub,
+      streams,
+      jobIdOf,
+    }),
+    ...createArtifactHandlers({ artifacts, stallMs: config.server.writeTimeoutMs, jobIdOf }),
     ...createTokenHandlers(tokens),
     ...createAuditHandlers({ audit: store.audit, streams }),
     getHealth: system.getHealth,
