@@ -46,6 +46,7 @@ export function bareSandbox(profile: SecurityProfile, script: string): BareSandb
     outDir: out,
     masked: [],
     filterFd: 4,
+    scratchBytes: 2 ** 30,
     secretFds: [],
     argv: ['bash', '/job/run.sh'],
   });

@@ -62,6 +62,7 @@ async function trial(profile: SecurityProfile, dir: string): Promise<string | nu
     inDir: place,
     outDir: place,
     filterFd,
+    scratchBytes: 1_048_576,
     secretFds: [],
     argv: ['/bin/sh', '-c', ':'],
   });
@@ -93,6 +94,7 @@ async function failureOf(command: string, args: readonly string[], filterPath: s
 }
 
 async function explain(said: string): Promise<string> {
+  if (/setuid/i.test(said)) return `bubblewrap must not be setuid (${said}): chmod u-s its program`;
   if (/seccomp/i.test(said)) {
     return `system calls cannot be filtered here (${said}): it takes a kernel with CONFIG_SECCOMP_FILTER, and a container that allows seccomp`;
   }

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Network, SecurityProfile } from '../domain/job.ts';
 import type { Isolation, Namespace } from '../domain/run.ts';
-import { folder, type HostView, hostMounts } from './host-mounts.ts';
+import { folder, type HostView, hostMounts, memoryFolder } from './host-mounts.ts';
 import { findProgram } from './host-programs.ts';
 import { changesUser, isServerRoot, uidOf } from './job-user.ts';
 import { seccompVersion } from './seccomp-filter.ts';
@@ -35,6 +35,8 @@ export function sandboxCommand(spec: SandboxSpec): string[] {
     findProgram('bwrap') ?? 'bwrap',
     ...namespaces(spec.profile, spec.network),
     ...(hasFilter(spec.profile) ? ['--seccomp', String(spec.filterFd)] : []),
+    // The filter says so, too. Where bwrap makes no user namespace it cannot.
+    ...(hasFilter(spec.profile) && !isServerRoot ? ['--disable-userns'] : []),
     ...capabilities(spec),
     ...hostMounts(spec),
     ...ownMounts(spec),
@@ -100,7 +102,7 @@ function namespaces(profile: SecurityProfile, network: Network): string[] {
   ];
 }
 
-function ownMounts({ snapshotDir, workspaceDir, inDir, outDir, secretFds, argv }: SandboxSpec): string[] {
+function ownMounts({ snapshotDir, workspaceDir, inDir, outDir, secretFds, argv, scratchBytes }: SandboxSpec): string[] {
   return [
     folder('/run'),
     folder('/run/flwd'),
@@ -110,8 +112,10 @@ function ownMounts({ snapshotDir, workspaceDir, inDir, outDir, secretFds, argv }
     ['--bind', outDir, '/run/flwd/out'],
     ['--ro-bind', libexecDir, '/run/flwd/libexec', '--symlink', 'libexec/bin', '/run/flwd/bin'],
     argv.includes(nodePath) ? ['--ro-bind', process.execPath, nodePath] : [],
-    secretFds.length > 0 ? ['--perms', '0755', '--tmpfs', secretsDir] : folder(secretsDir),
+    secretFds.length > 0 ? memoryFolder(secretsDir, '0755', scratchBytes) : folder(secretsDir),
     ...secretFds.flatMap(({ name, fd }) => ['--perms', '0400', '--file', String(fd), join(secretsDir, name)]),
+    // It is the job's own user's where the server is not root, else root's, and the files still change hands.
+    secretFds.length > 0 && !isServerRoot ? ['--remount-ro', secretsDir] : [],
     // Otherwise what a job writes outside its places would seem to be kept.
     ['--remount-ro', '/'],
   ].flat();

@@ -1,6 +1,7 @@
 // The command that starts the shim of an attempt, for the fork server: exactly the job's environment, and its secrets at
 // descriptors (ADR 0003, ADR 0008).
 
+import { totalmem } from 'node:os';
 import { join } from 'node:path';
 import { makeAttemptFiles } from './attempt-files.ts';
 import { makeGroups } from './attempt-groups.ts';
@@ -13,6 +14,8 @@ import { hasFilter, libexecDir, sandboxCommand } from './sandbox.ts';
 /** libexec/shim.sh has 0 to 5 for itself. */
 const filterFd = 6;
 const firstFreeFd = 7;
+/** Where nothing limits a run's memory, what it keeps in memory as files is limited all the same. */
+const shareOfHostBytes = Math.floor(totalmem() / 4);
 const shimPath = join(libexecDir, 'shim.sh');
 
 /** Makes the attempt's files, too. @throws what the system says where they cannot be written */
@@ -24,6 +27,7 @@ export function shimCommand(spec: AttemptSpec): string {
     ...spec,
     ...places,
     filterFd,
+    scratchBytes: spec.limits?.resources.memoryBytes ?? shareOfHostBytes,
     secretFds,
     argv: [...rlimitWords(spec.limits), ...commandWords(spec.action)],
   });
