@@ -7,8 +7,7 @@ import { expect, test } from 'vitest';
 import { commands } from '../src/cli/commands.ts';
 import { exitCodes } from '../src/cli/exit-code.ts';
 import { variables } from '../src/config/environment.ts';
-import type { Operation } from '../src/contract/operation.ts';
-import { operations } from '../src/contract/operations.ts';
+import { type Operation, operations } from '../src/contract/operations.ts';
 import { auditActions } from '../src/domain/audit.ts';
 import { eventTypes } from '../src/domain/event.ts';
 import { logLevels } from '../src/domain/log-line.ts';
@@ -46,8 +45,10 @@ test('operations: id, method, path, scope', () => {
     'createToken: POST /tokens admin',
     'listTokens: GET /tokens admin',
     'revokeToken: DELETE /tokens/{token_id} admin',
+    'listAudit: GET /audit audit:read',
     'getHealth: GET /health public',
     'getSystemInfo: GET /system/info jobs:read',
+    'listWorkers: GET /workers jobs:read',
     'collectGarbage: POST /system/gc admin',
     'streamRunEvents: GET /events/runs runs:read',
   ]);
@@ -187,6 +188,8 @@ test('commands of flwd, with their options', () => {
     'config validate --config',
     'config show --config --bind --data-dir --jobs --profile --log',
     'gc --dry-run --config --data-dir',
+    'audit verify --config --data-dir',
+    'audit --since --actor --action --object --result --limit --json --config --data-dir',
     'tokens create --name --scopes --tenant --expires --config --data-dir',
     'tokens list --config --data-dir',
     'tokens revoke --config --data-dir',
@@ -315,5 +318,6 @@ test('migrations: name, and the hash of what they do; a released one is never ed
     '0005-retention c0c9dbd6631987bb',
     '0006-tokens 4405fdfed4a90d26',
     '0008-audit 9d1359aec3b0111b',
+    '0009-tenants 5510a90084bd2112',
   ]);
 });

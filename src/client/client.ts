@@ -1,11 +1,11 @@
 // The one client of the API, for Node and browsers: a typed call for each operation of the table, and streams that
 // resume where they broke off.
 
-import type { Operation } from '../contract/operation.ts';
 import {
   type AnswerOf,
   apiBase,
   type BodyOf,
+  type Operation,
   type OperationId,
   operations,
   type PathOf,

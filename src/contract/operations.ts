@@ -1,17 +1,55 @@
 // The API as data: every operation once. Routes, validation, OpenAPI and the typed client are made from this table.
 
 import { type Static, type TSchema, Type } from 'typebox';
+import type { AuditAction, AuditObjectKind } from '../domain/audit.ts';
 import { logLevels } from '../domain/log-line.ts';
+import type { Scope } from '../domain/principal.ts';
+import type { ProblemSlug } from '../domain/problem.ts';
 import { runStatuses } from '../domain/run.ts';
+import { artifactOperations } from './artifact-operations.ts';
 import { auditOperations } from './audit-operations.ts';
 import * as jobSchemas from './job-schemas.ts';
-import type { Operation } from './operation.ts';
 import * as runSchemas from './run-schemas.ts';
 import { scheduleOperations } from './schedule-operations.ts';
 import * as schemas from './schemas.ts';
 import { tokenOperations } from './token-operations.ts';
+import { workerOperations } from './worker-operations.ts';
 
 export const apiBase = '/api/v1';
+
+/** How an operation answers when it succeeds. */
+export type Answer = {
+  readonly status: number;
+  readonly description: string;
+  /** Media type → schema; no entry, no body. `Type.Unsafe` stands for bytes and streams. */
+  readonly content: Readonly<Record<string, TSchema>>;
+};
+
+/** What the audit log says of an operation that was done, or refused. */
+export type OperationAudit = {
+  readonly action: AuditAction;
+  readonly object: AuditObjectKind;
+  /** Members of body and query that it keeps. Never one that may hold a secret. */
+  readonly keeps?: readonly string[];
+};
+
+export type Operation = {
+  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
+  /** Below apiBase. `{job_id}` takes the rest of the path, slashes included. */
+  readonly path: string;
+  readonly tag: 'Jobs' | 'Runs' | 'Schedules' | 'Artifacts' | 'Tokens' | 'Audit' | 'System' | 'Events';
+  readonly summary: string;
+  readonly scope: Scope | 'public';
+  /** Concerns every tenant, and so asks for tenant `*` besides. */
+  readonly isInstanceWide?: true;
+  readonly query?: TSchema;
+  readonly body?: TSchema;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly answers: readonly Answer[];
+  readonly problems: readonly ProblemSlug[];
+  /** Of every operation that is not GET; null: it changes nothing. */
+  readonly audit?: OperationAudit | null;
+};
 
 const closed = { additionalProperties: false } as const;
 const text = (description: string) => Type.Optional(Type.String({ description, maxLength: 1024 }));
@@ -30,7 +68,6 @@ const json = <S extends TSchema>(status: number, schema: S, description: string)
   description,
   content: { 'application/json': schema },
 });
-const bytes = Type.Unsafe<Uint8Array>({ type: 'string', format: 'binary' });
 const stream = Type.Unsafe<string>({ type: 'string', description: 'Server-sent events' });
 
 const ifNoneMatch = { 'If-None-Match': 'An ETag; 304 when nothing changed' };
@@ -272,41 +309,9 @@ export const operations = {
     audit: null,
   },
   ...scheduleOperations,
-  ...auditOperations,
-  listArtifacts: {
-    method: 'GET',
-    path: '/artifacts',
-    tag: 'Artifacts',
-    summary: 'List artifacts, newest first',
-    scope: 'artifacts:read',
-    query: Type.Object(
-      {
-        run_id: text('Artifacts of this run'),
-        job_id: text('Artifacts of this job’s runs'),
-        name: text('Artifacts of this name'),
-        limit: limit(1000, 'Rows at most; 1000 without it'),
-        offset,
-        cursor,
-      },
-      closed,
-    ),
-    answers: [json(200, schemas.artifactList, 'Artifacts')],
-    problems: ['validation-error'],
-  },
-  getArtifact: {
-    method: 'GET',
-    path: '/artifacts/{artifact_id}',
-    tag: 'Artifacts',
-    summary: 'Download an artifact',
-    scope: 'artifacts:read',
-    headers: { ...ifNoneMatch, Range: 'One range of bytes' },
-    answers: [
-      { status: 200, description: 'The bytes', content: { '*/*': bytes } },
-      { status: 206, description: 'The range', content: { '*/*': bytes } },
-    ],
-    problems: ['artifact-not-found', 'artifact-gone', 'range-not-satisfiable'],
-  },
+  ...artifactOperations,
   ...tokenOperations,
+  ...auditOperations,
   getHealth: {
     method: 'GET',
     path: '/health',
@@ -325,6 +330,7 @@ export const operations = {
     answers: [json(200, schemas.systemInfo, 'System information')],
     problems: [],
   },
+  ...workerOperations,
   collectGarbage: {
     method: 'POST',
     path: '/system/gc',

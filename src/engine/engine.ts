@@ -5,6 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Catalog } from '../catalog/catalog.ts';
 import type { Snapshots } from '../catalog/snapshot.ts';
 import type { FaultList } from '../domain/fault-list.ts';
+import { type Reach, tenantFor } from '../domain/principal.ts';
 import { Problem } from '../domain/problem.ts';
 import type { LimitReport } from '../domain/resources.ts';
 import { isFinished } from '../domain/run.ts';
@@ -50,7 +51,7 @@ export type Engine = {
   readonly host: HostReport;
   /** What a run can be held to here. */
   readonly limitReport: LimitReport;
-  /** @throws Problem job-not-found, job-invalid, validation-error */
+  /** @throws Problem permission-denied, job-not-found, job-invalid, validation-error */
   readonly plan: (request: RunRequest, caller: Caller) => Promise<PlanAnswer>;
   /** What is wrong with the arguments in a body for `plan` or `createRun` that has other faults. */
   readonly addArgumentFaults: (body: unknown, faults: FaultList) => void;
@@ -62,7 +63,7 @@ export type Engine = {
   /** Of every kind: the server adds those that never come so far. */
   readonly refusals: Refusals;
   /** The tree is gone before it says `cancelled`. @throws Problem run-not-found, run-already-finished */
-  readonly cancel: (runId: string) => Promise<{ readonly status: 'cancelled' | 'running' }>;
+  readonly cancel: (runId: string, reach: Reach) => Promise<{ readonly status: 'cancelled' | 'running' }>;
   /** @throws Problem run-not-found, approval-not-pending, permission-denied, not-ready */
   readonly approve: (runId: string, request: ApprovalRequest, caller: Caller) => Promise<void>;
   readonly queue: () => Omit<QueueLimits, 'weightOf'> & { readonly depth: number; readonly running: number };
@@ -242,7 +243,8 @@ export function createEngine(o: {
     hub,
     host: o.host,
     limitReport: reportOf(limitHost),
-    async plan(request) {
+    async plan(request, { principal }) {
+      tenantFor(principal, request.tenant, o.defaultTenant);
       return answerPlan(await resolvePlan(request, planContext), { catalog, dispatcher });
     },
     addArgumentFaults: (body, faults) => addArgumentFaults(body, catalog, faults),
@@ -252,12 +254,12 @@ export function createEngine(o: {
     rerun,
     cancel: cancels.cancel,
     async approve(runId, { step_id: stepId, decision, comment = null }, { principal }) {
-      const summary = await store.runs.summary(runId);
-      if (!summary) throw new Problem('run-not-found', `The run '${runId}' does not exist`);
+      await store.runs.assertThere(runId, principal);
       const conductor = dispatcher.conductorOf(runId);
       if (conductor) return conductor.approve(stepId, { decision, by: principal.name, comment });
       if (!isRecovered) throw new Problem('not-ready', 'The server is taking up what it left running.');
-      throw new Problem('approval-not-pending', `The run '${runId}' is ${summary.status}.`);
+      const { status = 'gone' } = (await store.runs.summary(runId)) ?? {};
+      throw new Problem('approval-not-pending', `The run '${runId}' is ${status}.`);
     },
     queue() {
       const { globalConcurrency, jobConcurrency, maxDepth } = o.limits;

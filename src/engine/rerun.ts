@@ -15,7 +15,7 @@ import { createId } from '../lib/ids.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { Store } from '../store/open.ts';
 import { lastAttempts } from '../store/run-rows.ts';
-import type { StoredRun } from '../store/runs.ts';
+import { runNotFound, type StoredRun } from '../store/runs.ts';
 import type { StepRow } from '../store/schema.ts';
 import type { NewStep } from '../store/steps.ts';
 import { copyWorkspace } from './copy-workspace.ts';
@@ -58,8 +58,9 @@ export function createRerun(
   const { store, sealer, runsDir } = o;
 
   return async (runId, request, caller) => {
+    await store.runs.assertThere(runId, caller.principal);
     const stored = await store.runs.execution(runId);
-    if (!stored) throw new Problem('run-not-found', `The run '${runId}' does not exist`);
+    if (!stored) throw runNotFound(runId);
     const { run: old, plan: oldPlan } = stored;
     if (!isFinished(old.status)) throw new Problem('run-not-finished', `The run '${runId}' is ${old.status}.`);
     const now = o.catalog.find(old.job_id);

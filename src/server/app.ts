@@ -10,9 +10,11 @@ import { createId } from '../lib/ids.ts';
 import type { Logger } from '../lib/logger.ts';
 import { isLoopback } from '../lib/loopback.ts';
 import type { Store } from '../store/open.ts';
+import { createReading } from '../store/reading.ts';
 import { createAdmission, type Hook } from './admission.ts';
 import { createAuditTrail } from './audit-trail.ts';
 import { createAuthentication, type JwtVerifier } from './authentication.ts';
+import { createEventFrames } from './event-frames.ts';
 import type { Handlers } from './exchange.ts';
 import { createArtifactHandlers } from './handlers/artifacts.ts';
 import { createAuditHandlers } from './handlers/audit.ts';
@@ -23,6 +25,7 @@ import { createRunHandlers } from './handlers/runs.ts';
 import { createScheduleHandlers } from './handlers/schedules.ts';
 import { createSystemHandlers, type SystemHandlers } from './handlers/system.ts';
 import { createTokenHandlers } from './handlers/tokens.ts';
+import { createWorkerHandlers } from './handlers/workers.ts';
 import { acceptJson } from './json-body.ts';
 import { createLocalCallers } from './local-callers.ts';
 import { createMetrics, type NoticeOutcomes } from './metrics/metrics.ts';
@@ -62,7 +65,9 @@ const sweepMs = 100;
 
 export async function createServer(parts: ServerParts): Promise<Server> {
   const { config, log, clock } = parts;
-  const streams = createStreams({ stallMs: config.server.writeTimeoutMs, log });
+  const authentication = createAuthentication(parts);
+  const { isStillValid } = authentication;
+  const streams = createStreams({ stallMs: config.server.writeTimeoutMs, isStillValid, log });
   let isStopping = false;
 
   const { store, engine } = parts;
@@ -86,7 +91,6 @@ export async function createServer(parts: ServerParts): Promise<Server> {
   acceptJson(app);
   const { defaultProfile, profiles } = config.security;
   const limit = await createRateLimiter(app, { configured: profiles[defaultProfile].rateLimit, clock });
-  const authentication = createAuthentication(parts);
   const admission = createAdmission({
     authentication,
     localCallers: createLocalCallers(config.auth.mode),
@@ -189,15 +193,24 @@ function createHandlers(
       throw error;
     }
   };
-  const system = createSystemHandlers({ config, catalog, engine, retention, clock, version, startedAtMs });
+  const { runs, artifacts } = createReading(store);
+  const system = createSystemHandlers({ runs, config, catalog, engine, retention, clock, version, startedAtMs });
   const handlers: Handlers = {
     ...createJobHandlers({ catalog, defaultProfile: config.security.defaultProfile, clock }),
     ...createScheduleHandlers({ schedules: engine.schedules, jobIdOf }),
-    ...createRunHandlers({ runs: store.runs, notices: store.notices, engine, clock, jobIdOf }),
-    ...createLogHandlers({ store, hub, streams }),
-    ...createEventHandlers({ store, hub, streams, jobIdOf }),
-    ...createArtifactHandlers({ artifacts: store.artifacts, stallMs: config.server.writeTimeoutMs, jobIdOf }),
+    ...createRunHandlers({ runs, engine, clock, jobIdOf }),
+    ...createLogHandlers({ runs, hub, streams }),
+    ...createEventHandlers({
+      runs,
+      journal: store.journal,
+      frames: createEventFrames(store.logs),
+      hub,
+      streams,
+      jobIdOf,
+    }),
+    ...createArtifactHandlers({ artifacts, stallMs: config.server.writeTimeoutMs, jobIdOf }),
     ...createTokenHandlers(tokens),
+    ...createWorkerHandlers({ engine, clock, version }),
     ...createAuditHandlers({ audit: store.audit, streams }),
     getHealth: system.getHealth,
     getSystemInfo: system.getSystemInfo,

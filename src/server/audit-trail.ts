@@ -2,8 +2,7 @@
 // what is refused is handed to those that count refusals. Runs are the engine's (ADR 0018).
 
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { Operation, OperationAudit } from '../contract/operation.ts';
-import { operations } from '../contract/operations.ts';
+import { type Operation, type OperationAudit, operations } from '../contract/operations.ts';
 import { parseCredential } from '../domain/api-token.ts';
 import {
   type AuditAction,

@@ -1,7 +1,6 @@
 // The OpenAPI 3.1 document, made from the table of operations: the schemas that validate are the ones that document.
 
-import type { Answer, Operation } from '../contract/operation.ts';
-import { apiBase, operations } from '../contract/operations.ts';
+import { type Answer, apiBase, type Operation, operations } from '../contract/operations.ts';
 import { problemDocument } from '../contract/schemas.ts';
 import { type ProblemSlug, problems } from '../domain/problem.ts';
 import { problemMediaType } from './problem-answers.ts';

@@ -1,8 +1,7 @@
 // Plain pages for people who open the server in a browser: no script, nothing from elsewhere.
 
 import { createHash } from 'node:crypto';
-import type { Operation } from '../contract/operation.ts';
-import { apiBase, operations } from '../contract/operations.ts';
+import { apiBase, type Operation, operations } from '../contract/operations.ts';
 import { problems, problemType } from '../domain/problem.ts';
 
 const style =

@@ -1,8 +1,7 @@
 // From the table of operations to routes: method, path, scope and input of each; the handler does the rest.
 
 import type { FastifyInstance, FastifyReply } from 'fastify';
-import type { Operation } from '../contract/operation.ts';
-import { apiBase, type OperationId, operations } from '../contract/operations.ts';
+import { apiBase, type Operation, type OperationId, operations } from '../contract/operations.ts';
 import type { FaultList } from '../domain/fault-list.ts';
 import type { Admission } from './admission.ts';
 import type { AuditTrail } from './audit-trail.ts';

@@ -2,7 +2,7 @@
 // they are; a query parameter, which is a text, is first read as the number or boolean that its schema asks for.
 
 import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.js';
-import type { Operation } from '../contract/operation.ts';
+import type { Operation } from '../contract/operations.ts';
 import { createFaultList, type FaultList } from '../domain/fault-list.ts';
 import { Problem, validationError } from '../domain/problem.ts';
 import { parseTimestampUs } from '../lib/clock.ts';

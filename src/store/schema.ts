@@ -68,8 +68,8 @@ export type RunRow = {
 /** Apart from `runs`, whose rows are written anew with every move. `notify` is of the plan: what is asked at the run's end. */
 export type RunPlanRow = { run_id: string; plan: string; sealed: string | null; notify: string | null };
 
-/** `created_at` is the run's, so a list by label needs no look at the runs. */
-type RunLabelRow = { run_id: string; key: string; value: string; created_at: number };
+/** `created_at` and `tenant` are the run's, so a list by label needs no look at the runs. */
+type RunLabelRow = { run_id: string; key: string; value: string; created_at: number; tenant: string };
 
 /** How many runs there are of each kind, kept with every change, so that a list's total is not counted anew. */
 export type RunCountRow = { status: RunStatus; tenant: string; job_id: string; source: string; count: number };
@@ -152,7 +152,7 @@ export type ArtifactRow = {
   expires_at: number | null;
 };
 
-type ArtifactCountRow = { job_id: string; count: number; size_bytes: number };
+type ArtifactCountRow = { tenant: string; job_id: string; count: number; size_bytes: number };
 
 type LogSegmentRow = {
   run_id: string;

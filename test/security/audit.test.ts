@@ -3,8 +3,7 @@
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterAll, describe, expect, onTestFinished, test } from 'vitest';
-import type { Operation } from '../../src/contract/operation.ts';
-import { operations } from '../../src/contract/operations.ts';
+import { type Operation, operations } from '../../src/contract/operations.ts';
 import type { AuditEntry } from '../../src/domain/audit.ts';
 import { type Serving, startServing } from '../server/serving.ts';
 import { bash } from '../support/jobs.ts';
