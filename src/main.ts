@@ -6,9 +6,13 @@ import { join } from 'node:path';
 import { createCatalog, type JobSource } from './catalog/catalog.ts';
 import { createSnapshots } from './catalog/snapshot.ts';
 import type { Config } from './config/config.ts';
+import { type AnswerOf, type BodyOf, operations, type QueryOf } from './contract/operations.ts';
+import { type AuditDetail, operatorEntry } from './domain/audit.ts';
 import type { JournalEntry } from './domain/event.ts';
+import { localPrincipal } from './domain/principal.ts';
 import { createEngine } from './engine/engine.ts';
 import { createHub, type Hub } from './engine/hub.ts';
+import { recordStart } from './engine/lifetime.ts';
 import { type Collected, createRetention } from './engine/retain.ts';
 import { sweepGroups } from './exec/attempt-groups.ts';
 import { openForkServer } from './exec/fork-server.ts';
@@ -16,18 +20,27 @@ import { probeHost } from './exec/host.ts';
 import { closeLimitHost, openLimitHost } from './exec/limit-host.ts';
 import { runsAlive } from './exec/live-attempts.ts';
 import { openSealer } from './exec/seal.ts';
+import { removeCliToken, writeCliToken } from './lib/cli-token.ts';
 import { systemClock, toTimerDelay } from './lib/clock.ts';
 import { giveUpReserve, keepReserve } from './lib/disk-reserve.ts';
-import { createLogger } from './lib/logger.ts';
+import { createLogger, type Logger } from './lib/logger.ts';
 import { acquireOwnership } from './lib/owner-lock.ts';
 import { StartError } from './lib/start-error.ts';
 import { packageVersion } from './lib/version.ts';
 import { startNotifier } from './notices/notifier.ts';
 import { openSigner } from './notices/signing.ts';
 import { createServer } from './server/app.ts';
+import { assertGuarded } from './server/exposure.ts';
+import { createTokens } from './server/tokens.ts';
+import { assertBody } from './server/validation.ts';
+import { type AuditFile, openAuditFile } from './store/audit-file.ts';
+import type { AuditVerdict } from './store/audit-verify.ts';
 import { type BackupRequest, type BackupSummary, createBackup, type Places } from './store/backup.ts';
-import { openStore } from './store/open.ts';
+import { openStore, type Store } from './store/open.ts';
 import { type RestoreRequest, type RestoreSummary, restoreBackup } from './store/restore.ts';
+
+/** Of `serve --dev`, which is on loopback alone. */
+const devToken = 'dev-token';
 
 export type RunningServer = { readonly url: string; readonly stop: () => Promise<void> };
 
@@ -67,7 +80,14 @@ export async function serve(config: Config): Promise<RunningServer> {
       onCommit: (entries: readonly JournalEntry[]) => hub?.publish(entries),
     });
     opened.push(() => store.close());
+    let recordStop: (() => Promise<void>) | undefined;
+    opened.push(async () => recordStop?.());
     await keepReserve(dataDir);
+    const { auth } = config;
+    const { bind } = config.server;
+    await assertGuarded({ ...bind, mode: auth.mode, hasJwt: false, tokens: store.tokens, nowMs: startedAtMs });
+    const cliToken = writeCliToken(dataDir);
+    opened.push(async () => removeCliToken(dataDir));
     hub = createHub(store.journal.latestId());
 
     const sealer = openSealer(config.persistence.secretKeyFile);
@@ -145,10 +165,22 @@ export async function serve(config: Config): Promise<RunningServer> {
       startedAtMs,
       noticeOutcomes: notifier.outcomes,
       jwt: null,
-      ownCredentials: [],
+      ownCredentials: auth.isDev ? [cliToken, devToken] : [cliToken],
     });
     opened.push(() => server.close());
     opened.push(async () => engine.endWaits());
+    recordStop = await recordStart({
+      audit: store.audit,
+      detail: {
+        version: packageVersion(),
+        pid: process.pid,
+        bind: `${config.server.bind.host}:${config.server.bind.port}`,
+        auth: config.auth.mode,
+        default_profile: security.defaultProfile,
+        allow_profiles: security.allowProfiles,
+      },
+      log,
+    });
     const listening = await server.listen();
     owner.url = listening.url;
     engine.start();
@@ -169,24 +201,74 @@ export async function collectGarbage(
   config: Config,
   o: { readonly isDryRun: boolean; readonly signal: AbortSignal },
 ): Promise<Collected['removed']> {
-  const log = createLogger(config.logging);
-  const clock = systemClock;
-  const owner = { pid: process.pid, url: null };
-  const ownership = await acquireOwnership(config.instance.dataDir, owner, (message) => log.warn(message));
-  try {
+  return withStore(config, async (store, log) => {
     const parts = retentionParts(config);
-    await giveUpReserve(config.instance.dataDir);
     await mkdir(parts.runsDir, { recursive: true, mode: 0o700 });
+    const retention = createRetention({ ...parts, store, clock: systemClock, log });
+    o.signal.addEventListener('abort', () => void retention.close());
+    if (o.isDryRun) return retention.preview();
+    const { removed } = await retention.collect({ forMs: toTimerDelay(Infinity), share: 1, keptFreeBytes: 0 });
+    const object = { kind: 'instance', id: null } as const;
+    const entry = operatorEntry({ action: 'gc', object, tenant: '*', detail: removed });
+    // What made room on a full disk was not in vain.
+    await store.audit
+      .record(entry)
+      .catch((error: unknown) => log.warn({ err: error, audit: entry }, 'not in the audit log'));
+    return removed;
+  });
+}
+
+/** As the server's own user. */
+type OwnTokens = {
+  readonly create: (request: BodyOf<'createToken'>) => Promise<AnswerOf<'createToken'>>;
+  readonly list: (page: QueryOf<'listTokens'>) => Promise<AnswerOf<'listTokens'>>;
+  readonly revoke: (id: string) => Promise<void>;
+};
+
+/**
+ * Tokens of an instance that no server has.
+ * @throws DataDirOwned where a server has it
+ */
+export async function manageTokens<T>(config: Config, work: (tokens: OwnTokens) => Promise<T>): Promise<T> {
+  return withStore(config, (store) => {
+    const { defaultTenant } = config.instance;
+    const tokens = createTokens({ store, clock: systemClock, defaultTenant, onRevoked: () => undefined });
+    const record = (
+      action: 'token.create' | 'token.revoke',
+      { id, ...rest }: { readonly id: string; readonly tenant: string; readonly detail: AuditDetail | null },
+    ) => store.audit.record(operatorEntry({ action, object: { kind: 'token', id }, ...rest }));
+    return work({
+      async create(request) {
+        assertBody(operations.createToken, request);
+        const made = await tokens.create(request, localPrincipal);
+        const { id, tenant, name, scopes, expires_at } = made;
+        await record('token.create', { id, tenant, detail: { name, scopes, expires_at } });
+        return made;
+      },
+      list: (page) => tokens.list(page, localPrincipal),
+      async revoke(id) {
+        const { tenant = '*' } = (await store.tokens.find(id)) ?? {};
+        await tokens.revoke(id, localPrincipal);
+        await record('token.revoke', { id, tenant, detail: null });
+      },
+    });
+  });
+}
+
+/** @throws DataDirOwned where a server has the data dir */
+async function withStore<T>(config: Config, work: (store: Store, log: Logger) => Promise<T>): Promise<T> {
+  const log = createLogger(config.logging);
+  const { dataDir } = config.instance;
+  const ownership = await acquireOwnership(dataDir, { pid: process.pid, url: null }, (message) => log.warn(message));
+  try {
+    await giveUpReserve(dataDir);
     const { dbPath, blobsDir } = config.persistence;
-    const store = await openStore({ dbPath, blobsDir, clock, log, onCommit: () => undefined });
+    const store = await openStore({ dbPath, blobsDir, clock: systemClock, log, onCommit: () => undefined });
     try {
-      const retention = createRetention({ ...parts, store, clock, log });
-      o.signal.addEventListener('abort', () => void retention.close());
-      if (o.isDryRun) return await retention.preview();
-      return (await retention.collect({ forMs: toTimerDelay(Infinity), share: 1, keptFreeBytes: 0 })).removed;
+      return await work(store, log);
     } finally {
       await store.close();
-      await keepReserve(config.instance.dataDir);
+      await keepReserve(dataDir);
     }
   } finally {
     await ownership.release();
@@ -216,9 +298,39 @@ export async function restore(
         `scripts of this data dir are still running: ${first}${others}; start its server and cancel them first`,
       );
     }
-    return await restoreBackup({ ...o, places: placesOf(config) });
+    const restored = await restoreBackup({ ...o, places: placesOf(config) });
+    await recordRestore(config, restored.createdAt);
+    return restored;
   } finally {
     await ownership.release();
+  }
+}
+
+/** In the chain of the backup: what came after it is gone. */
+async function recordRestore(config: Config, asOf: string): Promise<void> {
+  const { dbPath, blobsDir } = config.persistence;
+  const log = createLogger(config.logging);
+  const store = await openStore({ dbPath, blobsDir, clock: systemClock, log, onCommit: () => undefined });
+  try {
+    const object = { kind: 'instance', id: null } as const;
+    await store.audit.record(operatorEntry({ action: 'restore', object, tenant: '*', detail: { as_of: asOf } }));
+  } finally {
+    await store.close();
+  }
+}
+
+/** To be closed. @throws StartError where there is none */
+export function openAudit(config: Config): AuditFile {
+  return openAuditFile(config.persistence.dbPath);
+}
+
+/** @throws StartError where there is no audit log */
+export async function verifyAudit(config: Config): Promise<AuditVerdict> {
+  const audit = openAudit(config);
+  try {
+    return await audit.verify();
+  } finally {
+    audit.close();
   }
 }
 

@@ -24,6 +24,7 @@ type RetentionConfig = {
   readonly snapshotsMs: number | null;
   /** At most that of logs and runs: an event of output is read from the log. */
   readonly eventsMs: number | null;
+  readonly auditMs: number | null;
 };
 
 export type Config = {
@@ -37,7 +38,8 @@ export type Config = {
     readonly syncWaitMs: number;
     readonly bodyLimitBytes: number;
   };
-  readonly auth: { readonly mode: 'auto' | 'none' | 'required' };
+  /** `isDev`: `dev-token` may do everything, and pages of localhost may call. */
+  readonly auth: { readonly mode: 'auto' | 'none' | 'required'; readonly isDev: boolean };
   readonly security: {
     readonly defaultProfile: SecurityProfile;
     readonly allowProfiles: readonly SecurityProfile[];
@@ -73,7 +75,7 @@ export type Config = {
 };
 
 /** From settings without faults. */
-export function toConfig(settings: Settings): Config {
+export function toConfig(settings: Settings, o: { readonly isDev: boolean }): Config {
   const get = <P extends KeyPath>(path: P, at?: number | string) => valueAt(settings, path, at);
 
   function toProfile(name: SecurityProfile): ProfileConfig {
@@ -107,7 +109,7 @@ export function toConfig(settings: Settings): Config {
       syncWaitMs: get('server.sync_wait'),
       bodyLimitBytes: get('server.body_limit'),
     },
-    auth: { mode: get('auth.mode') },
+    auth: { mode: get('auth.mode'), isDev: o.isDev },
     security: {
       defaultProfile: get('security.default_profile'),
       allowProfiles: get('security.allow_profiles'),
@@ -149,7 +151,7 @@ export function toConfig(settings: Settings): Config {
 }
 
 function toRetention(settings: Settings): RetentionConfig {
-  const kept = (name: 'runs' | 'logs' | 'artifacts' | 'workspaces' | 'snapshots' | 'events') => {
+  const kept = (name: 'runs' | 'logs' | 'artifacts' | 'workspaces' | 'snapshots' | 'events' | 'audit') => {
     const value = valueAt(settings, `persistence.retention.${name}`);
     return value === 'never' ? null : value;
   };
@@ -163,6 +165,7 @@ function toRetention(settings: Settings): RetentionConfig {
     workspacesMs: kept('workspaces'),
     snapshotsMs: kept('snapshots'),
     eventsMs: bounds.length > 0 ? Math.min(...bounds) : null,
+    auditMs: kept('audit'),
   };
 }
 

@@ -16,10 +16,18 @@ import type { Dispatcher } from './dispatch.ts';
 import type { Ends } from './ends.ts';
 import { createPlaces, type Place, toNewStep } from './places.ts';
 import type { ResolvedPlan, RunRequest } from './plan.ts';
+import type { Refusals } from './refusals.ts';
+import { creationOf, refuseDenied } from './run-audit.ts';
 import { createRunState, type RunState } from './run-state.ts';
 import type { RunFacts } from './step-values.ts';
 
-export type Caller = { readonly principal: Principal; readonly trigger: Trigger['type']; readonly requestId: string };
+export type Caller = {
+  readonly principal: Principal;
+  readonly trigger: Trigger['type'];
+  readonly requestId: string;
+  /** The peer's address, where there is one. */
+  readonly from?: string | undefined;
+};
 
 /** What POST /runs answers. */
 export type Created = {
@@ -44,7 +52,7 @@ export type Addition = {
   /** Made where it is not given. */
   readonly id?: string;
   readonly tenant: string;
-  readonly caller: Pick<Caller, 'trigger' | 'requestId'> & { readonly name: string };
+  readonly caller: Pick<Caller, 'trigger' | 'requestId' | 'from'> & { readonly name: string };
   readonly labels: Readonly<Record<string, string>>;
   readonly priority: number;
   readonly parent: Run['parent'];
@@ -170,6 +178,7 @@ export function createAddRun(o: {
   readonly sealer: Sealer;
   readonly clock: Clock;
   readonly dispatcher: Dispatcher;
+  readonly refusals: Pick<Refusals, 'add'>;
   readonly cancel: (runId: string) => void;
   /** All runs there are have their place. @throws Problem not-ready */
   readonly untilRecovered: () => Promise<void>;
@@ -177,7 +186,7 @@ export function createAddRun(o: {
   const { store, dispatcher, sealer, clock } = o;
 
   return async (plan, addition) => {
-    if (plan.denied) throw plan.denied;
+    refuseDenied(plan, addition, o.refusals);
     const { definition: job, source } = plan.entry;
     if (job.concurrency && job.concurrency.onConflict !== 'queue') await o.untilRecovered();
     const revision = addition.revision ?? (await o.snapshots.take(plan.entry)).revision;
@@ -234,6 +243,7 @@ export function createAddRun(o: {
           rerunOf,
           parent,
         });
+        tx.record(creationOf(plan, addition, id));
       };
       if (admission.kind === 'start') {
         // A free slot is claimed in the same commit: one fsync between the request and the script.

@@ -30,6 +30,7 @@ import { type PlanContext, type RunRequest, resolvePlan, type SecurityPolicy } f
 import { answerPlan, type PlanAnswer } from './plan-answer.ts';
 import { createReaper, overtimeMs } from './reaper.ts';
 import { addPendingRuns, endWithoutConductor, type Recovery, recoverRun, recoverRuns } from './recover.ts';
+import { createRefusals, type Refusals } from './refusals.ts';
 import { addArgumentFaults } from './request-arguments.ts';
 import { createRerun, type Rerun } from './rerun.ts';
 import type { ConductContext } from './run-context.ts';
@@ -59,6 +60,8 @@ export type Engine = {
   /** @throws Problem run-not-found, run-not-finished, workspace-expired, revision-expired, and what createRun throws */
   readonly rerun: Rerun;
   readonly schedules: Schedules;
+  /** Of every kind: the server adds those that never come so far. */
+  readonly refusals: Refusals;
   /** The tree is gone before it says `cancelled`. @throws Problem run-not-found, run-already-finished */
   readonly cancel: (runId: string, reach: Reach) => Promise<{ readonly status: 'cancelled' | 'running' }>;
   /** @throws Problem run-not-found, approval-not-pending, permission-denied, not-ready */
@@ -138,11 +141,12 @@ export function createEngine(o: {
 
   const reaper = createReaper({ store, clock, log, dispatcher, forceEnd, resync });
   const cancels = createCancels({ ...o, ends, dispatcher, signal: stopping.signal });
-  const addRun = createAddRun({ ...o, dispatcher, cancel: cancelLater, untilRecovered });
+  const refusals = createRefusals({ audit: store.audit, clock, log });
+  const addRun = createAddRun({ ...o, refusals, dispatcher, cancel: cancelLater, untilRecovered });
   const children = createChildren({ store, hub, planContext, addRun, cancel: cancelLater, signal: stopping.signal });
   const createRun = createRuns({ ...o, ends, resolve: (request) => resolvePlan(request, planContext), add: addRun });
   const schedules = createSchedules({ ...o, createRun });
-  const rerun = createRerun({ ...o, ...planContext, dispatcher, runsDir: o.execution.runsDir, add: addRun });
+  const rerun = createRerun({ ...o, ...planContext, refusals, dispatcher, runsDir: o.execution.runsDir, add: addRun });
 
   function addPending(run: PendingRun): void {
     if (!dispatcher.knows(run.id)) dispatcher.added(run);
@@ -246,6 +250,7 @@ export function createEngine(o: {
     addArgumentFaults: (body, faults) => addArgumentFaults(body, catalog, faults),
     createRun,
     schedules,
+    refusals,
     rerun,
     cancel: cancels.cancel,
     async approve(runId, { step_id: stepId, decision, comment = null }, { principal }) {
@@ -296,6 +301,7 @@ export function createEngine(o: {
       await dispatcher.stop();
       await recovery;
       await dispatcher.stop();
+      await refusals.close();
     },
   };
 }

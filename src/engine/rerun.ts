@@ -23,6 +23,8 @@ import { type Addition, type AddRun, type Caller, refuseConflict } from './creat
 import type { Dispatcher } from './dispatch.ts';
 import { createPlaces, restorePlaces, toNewStep } from './places.ts';
 import { type PlanContext, type ResolvedPlan, resolveEntry } from './plan.ts';
+import type { Refusals } from './refusals.ts';
+import { refuseDenied } from './run-audit.ts';
 import { removeRunFolder } from './run-folders.ts';
 import { unsealOutputs, unsealSecrets } from './run-source.ts';
 import { createRunState } from './run-state.ts';
@@ -49,6 +51,7 @@ export function createRerun(
     readonly log: Logger;
     readonly dispatcher: Dispatcher;
     readonly runsDir: string;
+    readonly refusals: Pick<Refusals, 'add'>;
     readonly add: AddRun;
   },
 ): Rerun {
@@ -78,7 +81,7 @@ export function createRerun(
     const addition: Addition = {
       id,
       tenant: old.tenant,
-      caller: { name: caller.principal.name, trigger: 'rerun', requestId: caller.requestId },
+      caller: { name: caller.principal.name, trigger: 'rerun', requestId: caller.requestId, from: caller.from },
       labels: old.labels,
       priority: old.priority,
       parent: null,
@@ -90,7 +93,7 @@ export function createRerun(
     };
     if (from === 'start' || !leftWorkspace(stored)) return o.add(plan, addition);
     // What can be told before it is: a copy may be large.
-    refuse(plan);
+    refuse(plan, addition);
     try {
       await copyWorkspace(join(runsDir, runId), join(runsDir, id), o.log);
       return await o.add(plan, addition);
@@ -100,8 +103,8 @@ export function createRerun(
     }
   };
 
-  function refuse(plan: ResolvedPlan): void {
-    if (plan.denied) throw plan.denied;
+  function refuse(plan: ResolvedPlan, addition: Addition): void {
+    refuseDenied(plan, addition, o.refusals);
     refuseConflict(plan, o.dispatcher);
     const { refused } = o.dispatcher.outlook(plan.lane);
     if (refused) throw refused;

@@ -114,7 +114,7 @@ function conditionsOf({ jobId, status, tenant, source, q }: RunFilter): Expressi
   return conditions;
 }
 
-function contains(column: string, text: string): Expression<SqlBool> {
+export function contains(column: string, text: string): Expression<SqlBool> {
   const pattern = `%${text.replaceAll(/[\\%_]/g, '\\$&')}%`;
   return sql<SqlBool>`${sql.ref(column)} like ${pattern} escape '\\'`;
 }

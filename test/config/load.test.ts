@@ -36,7 +36,7 @@ describe('without a flwd.yaml', () => {
         syncWaitMs: 60_000,
         bodyLimitBytes: 1_048_576,
       },
-      auth: { mode: 'auto' },
+      auth: { mode: 'auto', isDev: false },
       security: {
         defaultProfile: 'secure',
         allowProfiles: ['secure', 'permissive'],
@@ -55,6 +55,7 @@ describe('without a flwd.yaml', () => {
           workspacesMs: 86_400_000,
           snapshotsMs: 604_800_000,
           eventsMs: 604_800_000,
+          auditMs: 31_536_000_000,
         },
       },
       scheduler: {

@@ -2,7 +2,7 @@
 
 import type { OperationId } from '../../src/contract/operations.ts';
 
-export type Noun = 'run' | 'artifact' | 'schedule' | 'token';
+export type Noun = 'run' | 'artifact' | 'schedule' | 'token' | 'entry';
 
 /** Of the operation's own method. */
 export type Attempt = {
@@ -179,6 +179,14 @@ export const cases: Readonly<Record<OperationId, readonly Case[]>> = {
           path: `/artifacts/${id}`,
           headers,
         })),
+    },
+  ],
+  listAudit: [
+    {
+      kind: 'list',
+      noun: 'entry',
+      path: '/audit',
+      queries: (other) => [`object=${other}`, `q=${other}`, 'action=token.create', 'tenant=acme', 'tenant=*'],
     },
   ],
   listTokens: [{ kind: 'list', noun: 'token', path: '/tokens', queries: () => ['limit=1', 'offset=1'] }],

@@ -94,7 +94,7 @@ async function found(name: string): Promise<Tenant> {
   return {
     name,
     token,
-    things: { run: [run.id, gated], artifact: [artifact, expired], schedule: [schedule], token: [spare.id] },
+    things: { run: [run.id, gated], artifact: [artifact, expired], schedule: [schedule], token: [spare.id], entry: [] },
   };
 }
 

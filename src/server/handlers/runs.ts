@@ -125,7 +125,7 @@ const faces: readonly Trigger['type'][] = ['cli', 'mcp'];
 function callerOf(request: Exchange<Names>['request']): Caller {
   const face = request.raw.headers['x-flwd-client'];
   const trigger = faces.find((one) => one === face) ?? 'api';
-  return { principal: request.principal, trigger, requestId: request.id };
+  return { principal: request.principal, trigger, requestId: request.id, from: request.ip };
 }
 
 /** @throws Problem malformed-request */
