@@ -272,6 +272,6 @@ test('migrations: name, and the hash of what they do; a released one is never ed
     '0005-retention c0c9dbd6631987bb',
     '0006-tokens 4405fdfed4a90d26',
     '0008-audit 9d1359aec3b0111b',
-    '0009-tenants 5510a90084bd2112',
+    '0009-tenants 81f669593e22879f',
   ]);
 });

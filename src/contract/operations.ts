@@ -123,6 +123,7 @@ export const operations = {
     ],
     problems: [
       'validation-error',
+      'permission-denied',
       'job-not-found',
       'job-invalid',
       'not-supported-yet',
@@ -305,7 +306,7 @@ export const operations = {
     scope: 'jobs:read',
     body: runSchemas.runRequest,
     answers: [json(200, runSchemas.plan, 'The plan')],
-    problems: ['validation-error', 'job-not-found', 'job-invalid'],
+    problems: ['validation-error', 'permission-denied', 'job-not-found', 'job-invalid'],
     audit: null,
   },
   ...scheduleOperations,

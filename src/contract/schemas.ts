@@ -25,8 +25,10 @@ export const systemInfo = Type.Object(
     extensions: Type.Array(Type.String()),
     storage: Type.Object({ database: Type.String(), blobs: Type.String() }),
     queue: Type.Object({
-      depth: Type.Integer(),
-      running: Type.Integer(),
+      depth: Type.Integer({ description: 'Runs that wait; for who is of one tenant, those of that one' }),
+      running: Type.Integer({
+        description: 'Processes of steps; for who is of one tenant, its runs that have started',
+      }),
       limits: Type.Object({
         global_concurrency: Type.Integer(),
         job_concurrency: nullable(Type.Integer()),
