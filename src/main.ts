@@ -13,9 +13,10 @@ import { type Collected, createRetention } from './engine/retain.ts';
 import { sweepGroups } from './exec/attempt-groups.ts';
 import { openForkServer } from './exec/fork-server.ts';
 import { probeHost } from './exec/host.ts';
+import { openKeyring } from './exec/keyring.ts';
 import { closeLimitHost, openLimitHost } from './exec/limit-host.ts';
 import { runsAlive } from './exec/live-attempts.ts';
-import { openSealer } from './exec/seal.ts';
+import { createSealer } from './exec/seal.ts';
 import { systemClock, toTimerDelay } from './lib/clock.ts';
 import { giveUpReserve, keepReserve } from './lib/disk-reserve.ts';
 import { createLogger } from './lib/logger.ts';
@@ -70,7 +71,7 @@ export async function serve(config: Config): Promise<RunningServer> {
     await keepReserve(dataDir);
     hub = createHub(store.journal.latestId());
 
-    const sealer = openSealer(config.persistence.secretKeyFile);
+    const keyring = openKeyring(config.persistence.secretKeyFile, config.persistence.secretKey);
     const signer = openSigner(config.notify.signingKeyFile);
     const masked = await ownPaths(config);
     const sources = config.sources.map((source): JobSource => ({ ...source, type: 'fs' }));
@@ -87,7 +88,8 @@ export async function serve(config: Config): Promise<RunningServer> {
       store,
       catalog,
       snapshots,
-      sealer,
+      keyring,
+      sealer: createSealer(keyring),
       host: await probeHost(),
       hub,
       clock,

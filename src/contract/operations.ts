@@ -9,6 +9,7 @@ import * as jobSchemas from './job-schemas.ts';
 import * as runSchemas from './run-schemas.ts';
 import { scheduleOperations } from './schedule-operations.ts';
 import * as schemas from './schemas.ts';
+import { secretOperations } from './secret-operations.ts';
 
 export const apiBase = '/api/v1';
 
@@ -24,7 +25,7 @@ export type Operation = {
   readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
   /** Below apiBase. `{job_id}` takes the rest of the path, slashes included. */
   readonly path: string;
-  readonly tag: 'Jobs' | 'Runs' | 'Schedules' | 'Artifacts' | 'System' | 'Events';
+  readonly tag: 'Jobs' | 'Runs' | 'Schedules' | 'Secrets' | 'Artifacts' | 'System' | 'Events';
   readonly summary: string;
   readonly scope: Scope | 'public';
   readonly query?: TSchema;
@@ -110,6 +111,7 @@ export const operations = {
       'job-not-found',
       'job-invalid',
       'not-supported-yet',
+      'secret-unavailable',
       'isolation-unavailable',
       'profile-not-allowed',
       'grant-not-allowed',
@@ -248,6 +250,7 @@ export const operations = {
       'revision-expired',
       'job-not-found',
       'job-invalid',
+      'secret-unavailable',
       'isolation-unavailable',
       'profile-not-allowed',
       'grant-not-allowed',
@@ -288,6 +291,7 @@ export const operations = {
     problems: ['validation-error', 'job-not-found', 'job-invalid'],
   },
   ...scheduleOperations,
+  ...secretOperations,
   listArtifacts: {
     method: 'GET',
     path: '/artifacts',

@@ -9,6 +9,7 @@ import { Problem } from '../domain/problem.ts';
 import type { LimitReport } from '../domain/resources.ts';
 import { isFinished } from '../domain/run.ts';
 import { wasRestored } from '../exec/adopt.ts';
+import type { Keyring } from '../exec/keyring.ts';
 import { reportOf } from '../exec/limit-host.ts';
 import type { HostReport } from '../exec/sandbox.ts';
 import type { Sealer } from '../exec/seal.ts';
@@ -25,6 +26,7 @@ import { type Caller, type Created, createAddRun, createRuns } from './create.ts
 import { createDispatcher, type QueueLimits } from './dispatch.ts';
 import { watchEnds } from './ends.ts';
 import type { Hub } from './hub.ts';
+import { createKeyRotation, type KeyRotation } from './key-rotation.ts';
 import { type PlanContext, type RunRequest, resolvePlan, type SecurityPolicy } from './plan.ts';
 import { answerPlan, type PlanAnswer } from './plan-answer.ts';
 import { createReaper, overtimeMs } from './reaper.ts';
@@ -34,6 +36,7 @@ import { createRerun, type Rerun } from './rerun.ts';
 import type { ConductContext } from './run-context.ts';
 import { toSource } from './run-source.ts';
 import { createSchedules, type Schedules } from './schedules.ts';
+import { createStoredSecrets, type StoredSecrets } from './stored-secrets.ts';
 
 export type Check = { readonly status: 'ok' | 'degraded' | 'failing'; readonly detail?: string };
 
@@ -58,6 +61,8 @@ export type Engine = {
   /** @throws Problem run-not-found, run-not-finished, workspace-expired, revision-expired, and what createRun throws */
   readonly rerun: Rerun;
   readonly schedules: Schedules;
+  readonly secrets: StoredSecrets;
+  readonly rotateKey: KeyRotation['rotate'];
   /** The tree is gone before it says `cancelled`. @throws Problem run-not-found, run-already-finished */
   readonly cancel: (runId: string) => Promise<{ readonly status: 'cancelled' | 'running' }>;
   /** @throws Problem run-not-found, approval-not-pending, permission-denied, not-ready */
@@ -82,6 +87,7 @@ export function createEngine(o: {
   readonly store: Store;
   readonly catalog: Catalog;
   readonly snapshots: Snapshots;
+  readonly keyring: Keyring;
   readonly sealer: Sealer;
   readonly host: HostReport;
   readonly hub: Hub;
@@ -98,7 +104,10 @@ export function createEngine(o: {
   const { store, catalog, hub, clock, log, sealer } = o;
   const context: ConductContext = { ...o.execution, store, clock, log, sealer, worker: o.worker };
   const { limitHost } = o.execution;
-  const planContext: PlanContext = { catalog, policy: o.policy, host: o.host, limitHost };
+  const secrets = createStoredSecrets(o);
+  const { defaultTenant } = o;
+  const storedSecret = secrets.valueOf;
+  const planContext: PlanContext = { catalog, policy: o.policy, host: o.host, limitHost, defaultTenant, storedSecret };
   const stopping = new AbortController();
   const ends = watchEnds(hub);
   let recovery: Promise<void> | undefined;
@@ -244,6 +253,8 @@ export function createEngine(o: {
     addArgumentFaults: (body, faults) => addArgumentFaults(body, catalog, faults),
     createRun,
     schedules,
+    secrets,
+    rotateKey: createKeyRotation(o).rotate,
     rerun,
     cancel: cancels.cancel,
     async approve(runId, { step_id: stepId, decision, comment = null }, { principal }) {

@@ -17,6 +17,7 @@ import { createJobHandlers } from './handlers/jobs.ts';
 import { createLogHandlers } from './handlers/logs.ts';
 import { createRunHandlers } from './handlers/runs.ts';
 import { createScheduleHandlers } from './handlers/schedules.ts';
+import { createSecretHandlers } from './handlers/secrets.ts';
 import { createSystemHandlers, type SystemHandlers } from './handlers/system.ts';
 import { acceptJson } from './json-body.ts';
 import { createMetrics, type NoticeOutcomes } from './metrics/metrics.ts';
@@ -155,6 +156,7 @@ function createHandlers(
   const handlers: Handlers = {
     ...createJobHandlers({ catalog, defaultProfile: config.security.defaultProfile, clock }),
     ...createScheduleHandlers({ schedules: engine.schedules, jobIdOf }),
+    ...createSecretHandlers({ engine, defaultTenant: config.instance.defaultTenant }),
     ...createRunHandlers({ runs: store.runs, notices: store.notices, engine, clock, jobIdOf }),
     ...createLogHandlers({ store, hub, streams }),
     ...createEventHandlers({ store, hub, streams, jobIdOf }),

@@ -5,7 +5,7 @@ import type { SecurityProfile } from '../domain/job.ts';
 export type RateLimit = { readonly limit: number; readonly windowMs: number };
 
 export type ServerConfig = {
-  readonly instance: { readonly name: string };
+  readonly instance: { readonly name: string; readonly defaultTenant: string };
   readonly server: {
     readonly bind: { readonly host: string; readonly port: number };
     readonly readTimeoutMs: number;

@@ -15,6 +15,7 @@ import { createNoticeStore, type NoticeStore } from './notices.ts';
 import { createRetentionStore, type RetentionStore } from './retention.ts';
 import { createRunStore, type RunStore } from './runs.ts';
 import { createScheduleStore, type ScheduleStore } from './schedules.ts';
+import { createSecretStore, type SecretStore } from './secrets.ts';
 import { openSqliteDatabase } from './sqlite-database.ts';
 import { type StepStore, stepStore } from './steps.ts';
 import { createStorageMeter, type StorageSize } from './storage-size.ts';
@@ -29,6 +30,7 @@ export type Store = {
   readonly logs: LogStore;
   readonly schedules: ScheduleStore;
   readonly notices: NoticeStore;
+  readonly secrets: SecretStore;
   /** Of some seconds ago at the most. */
   readonly size: () => Promise<StorageSize>;
   readonly retention: RetentionStore;
@@ -65,6 +67,7 @@ export async function openStore(o: {
     logs,
     schedules: createScheduleStore(db),
     notices: createNoticeStore(db),
+    secrets: createSecretStore(db),
     size: createStorageMeter({ read: db.read, databaseSize: db.size, artifacts, clock }),
     retention: createRetentionStore(db),
     leftovers: createLeftovers({ blobsDir: o.blobsDir, database: db }),

@@ -22,6 +22,7 @@ export type Schema = {
   schedule_states: ScheduleStateRow;
   notices: NoticeRow;
   expired_logs: ExpiredLogRow;
+  secrets: SecretRow;
 };
 
 /** What lists and moves need comes first: SQLite reads a row from its start and stops at the last column asked for. */
@@ -204,3 +205,13 @@ type NoticeRow = {
 };
 /** A run that is kept longer than its log. */
 type ExpiredLogRow = { run_id: string; at: number };
+
+export type SecretRow = {
+  tenant: string;
+  name: string;
+  sealed: string;
+  created_at: number;
+  created_by: string;
+  updated_at: number;
+  updated_by: string;
+};

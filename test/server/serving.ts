@@ -130,7 +130,7 @@ export async function startServing(o: ServingOptions = {}): Promise<Serving> {
   const secure = { ...quiet, rateLimit: o.rateLimit ?? { limit: 100_000, windowMs: 1_000 } };
   const server = await createServer({
     config: {
-      instance: { name: 'examples' },
+      instance: { name: 'examples', defaultTenant: 'default' },
       server: {
         bind: { host: '127.0.0.1', port: 0 },
         readTimeoutMs: 10_000,
