@@ -11,7 +11,7 @@ import { replaceSealed, type SealedKind, type SealedText, sealedKinds, sealedTex
 import { sealContext } from './step-changes.ts';
 import { contextOfSecret } from './stored-secrets.ts';
 
-export type Rotation = {
+type Rotation = {
   /** Everything is sealed by the first key; with keys of flwd's own, the others are gone. */
   readonly done: boolean;
   readonly key_id: string;
