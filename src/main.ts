@@ -146,6 +146,8 @@ export async function serve(config: Config): Promise<RunningServer> {
       version: packageVersion(),
       startedAtMs,
       noticeOutcomes: notifier.outcomes,
+      jwt: null,
+      ownCredentials: [],
     });
     opened.push(() => server.close());
     opened.push(async () => engine.endWaits());

@@ -37,7 +37,7 @@ export type Config = {
     readonly syncWaitMs: number;
     readonly bodyLimitBytes: number;
   };
-  readonly auth: { readonly mode: 'auto' };
+  readonly auth: { readonly mode: 'auto' | 'none' | 'required' };
   readonly security: {
     readonly defaultProfile: SecurityProfile;
     readonly allowProfiles: readonly SecurityProfile[];
@@ -109,7 +109,7 @@ export function toConfig(settings: Settings): Config {
       syncWaitMs: get('server.sync_wait'),
       bodyLimitBytes: get('server.body_limit'),
     },
-    auth: { mode: 'auto' },
+    auth: { mode: get('auth.mode') },
     security: {
       defaultProfile: get('security.default_profile'),
       allowProfiles: get('security.allow_profiles'),

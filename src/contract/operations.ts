@@ -10,6 +10,8 @@ import * as runSchemas from './run-schemas.ts';
 import { scheduleOperations } from './schedule-operations.ts';
 import * as schemas from './schemas.ts';
 import { secretOperations } from './secret-operations.ts';
+import { systemOperations } from './system-operations.ts';
+import { tokenOperations } from './token-operations.ts';
 
 export const apiBase = '/api/v1';
 
@@ -25,9 +27,11 @@ export type Operation = {
   readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
   /** Below apiBase. `{job_id}` takes the rest of the path, slashes included. */
   readonly path: string;
-  readonly tag: 'Jobs' | 'Runs' | 'Schedules' | 'Secrets' | 'Artifacts' | 'System' | 'Events';
+  readonly tag: 'Jobs' | 'Runs' | 'Schedules' | 'Secrets' | 'Artifacts' | 'Tokens' | 'System' | 'Events';
   readonly summary: string;
   readonly scope: Scope | 'public';
+  /** Concerns every tenant, and so asks for tenant `*` besides. */
+  readonly isInstanceWide?: true;
   readonly query?: TSchema;
   readonly body?: TSchema;
   readonly headers?: Readonly<Record<string, string>>;
@@ -325,37 +329,8 @@ export const operations = {
     ],
     problems: ['artifact-not-found', 'artifact-gone', 'range-not-satisfiable'],
   },
-  getHealth: {
-    method: 'GET',
-    path: '/health',
-    tag: 'System',
-    summary: 'Health of this instance',
-    scope: 'public',
-    answers: [json(200, schemas.health, 'Healthy or degraded'), json(503, schemas.health, 'Cannot accept runs')],
-    problems: [],
-  },
-  getSystemInfo: {
-    method: 'GET',
-    path: '/system/info',
-    tag: 'System',
-    summary: 'Version, sources, limits and what this host can enforce',
-    scope: 'jobs:read',
-    answers: [json(200, schemas.systemInfo, 'System information')],
-    problems: [],
-  },
-  collectGarbage: {
-    method: 'POST',
-    path: '/system/gc',
-    tag: 'System',
-    summary: 'Remove what is past its retention now, some seconds long',
-    scope: 'admin',
-    query: Type.Object(
-      { dry_run: Type.Optional(Type.Boolean({ description: 'Only say what would be removed' })) },
-      closed,
-    ),
-    answers: [json(200, schemas.collected, 'What was removed; `done` is false where there is more')],
-    problems: ['not-ready'],
-  },
+  ...tokenOperations,
+  ...systemOperations,
   streamRunEvents: {
     method: 'GET',
     path: '/events/runs',

@@ -101,6 +101,7 @@ export const secretOperations = {
     tag: 'Secrets',
     summary: 'Seal everything with a new key, some seconds long; the old key goes once nothing needs it',
     scope: 'admin',
+    isInstanceWide: true,
     answers: [json(200, keyRotation, 'How far it is')],
     problems: ['not-ready'],
   },

@@ -19,6 +19,7 @@ import { createSecretStore, type SecretStore } from './secrets.ts';
 import { openSqliteDatabase } from './sqlite-database.ts';
 import { type StepStore, stepStore } from './steps.ts';
 import { createStorageMeter, type StorageSize } from './storage-size.ts';
+import { createTokenStore, type TokenStore } from './tokens.ts';
 
 export type Store = {
   readonly db: Database;
@@ -31,6 +32,7 @@ export type Store = {
   readonly schedules: ScheduleStore;
   readonly notices: NoticeStore;
   readonly secrets: SecretStore;
+  readonly tokens: TokenStore;
   /** Of some seconds ago at the most. */
   readonly size: () => Promise<StorageSize>;
   readonly retention: RetentionStore;
@@ -68,6 +70,7 @@ export async function openStore(o: {
     schedules: createScheduleStore(db),
     notices: createNoticeStore(db),
     secrets: createSecretStore(db),
+    tokens: createTokenStore(db),
     size: createStorageMeter({ read: db.read, databaseSize: db.size, artifacts, clock }),
     retention: createRetentionStore(db),
     leftovers: createLeftovers({ blobsDir: o.blobsDir, database: db }),

@@ -23,6 +23,7 @@ export type Schema = {
   notices: NoticeRow;
   expired_logs: ExpiredLogRow;
   secrets: SecretRow;
+  tokens: TokenRow;
 };
 
 /** What lists and moves need comes first: SQLite reads a row from its start and stops at the last column asked for. */
@@ -214,4 +215,18 @@ export type SecretRow = {
   created_by: string;
   updated_at: number;
   updated_by: string;
+};
+
+/** `hash` is the SHA-256 of the secret, in hex; `scopes` is JSON. */
+export type TokenRow = {
+  id: string;
+  name: string;
+  hash: string;
+  scopes: string;
+  tenant: string;
+  created_at: number;
+  created_by: string;
+  expires_at: number | null;
+  last_used_at: number | null;
+  revoked_at: number | null;
 };
