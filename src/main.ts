@@ -1,15 +1,20 @@
 // The composition root: the only file that names concrete parts and puts them together.
 
+import { existsSync } from 'node:fs';
 import { mkdir, realpath } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { createCatalog, type JobSource } from './catalog/catalog.ts';
 import { createSnapshots } from './catalog/snapshot.ts';
 import type { Config } from './config/config.ts';
+import { type AnswerOf, type BodyOf, operations, type QueryOf } from './contract/operations.ts';
 import type { JournalEntry } from './domain/event.ts';
+import { localPrincipal } from './domain/principal.ts';
 import { createEngine } from './engine/engine.ts';
 import { createHub, type Hub } from './engine/hub.ts';
+import { createKeyRotation, type KeyRotation } from './engine/key-rotation.ts';
 import { type Collected, createRetention } from './engine/retain.ts';
+import { createStoredSecrets, type StoredSecrets } from './engine/stored-secrets.ts';
 import { sweepGroups } from './exec/attempt-groups.ts';
 import { openForkServer } from './exec/fork-server.ts';
 import { probeHost } from './exec/host.ts';
@@ -17,18 +22,25 @@ import { openKeyring } from './exec/keyring.ts';
 import { closeLimitHost, openLimitHost } from './exec/limit-host.ts';
 import { runsAlive } from './exec/live-attempts.ts';
 import { createSealer } from './exec/seal.ts';
+import { removeCliToken, writeCliToken } from './lib/cli-token.ts';
 import { systemClock, toTimerDelay } from './lib/clock.ts';
 import { giveUpReserve, keepReserve } from './lib/disk-reserve.ts';
-import { createLogger } from './lib/logger.ts';
+import { createLogger, type Logger } from './lib/logger.ts';
 import { acquireOwnership } from './lib/owner-lock.ts';
 import { StartError } from './lib/start-error.ts';
 import { packageVersion } from './lib/version.ts';
 import { startNotifier } from './notices/notifier.ts';
 import { openSigner } from './notices/signing.ts';
 import { createServer } from './server/app.ts';
+import { assertGuarded } from './server/exposure.ts';
+import { createTokens } from './server/tokens.ts';
+import { assertBody } from './server/validation.ts';
 import { type BackupRequest, type BackupSummary, createBackup, type Places } from './store/backup.ts';
-import { openStore } from './store/open.ts';
+import { openStore, type Store } from './store/open.ts';
 import { type RestoreRequest, type RestoreSummary, restoreBackup } from './store/restore.ts';
+
+/** Of `serve --dev`, which is on loopback alone. */
+const devToken = 'dev-token';
 
 export type RunningServer = { readonly url: string; readonly stop: () => Promise<void> };
 
@@ -69,6 +81,11 @@ export async function serve(config: Config): Promise<RunningServer> {
     });
     opened.push(() => store.close());
     await keepReserve(dataDir);
+    const { auth } = config;
+    const { bind } = config.server;
+    await assertGuarded({ ...bind, mode: auth.mode, hasJwt: false, tokens: store.tokens, nowMs: startedAtMs });
+    const cliToken = writeCliToken(dataDir);
+    opened.push(async () => removeCliToken(dataDir));
     hub = createHub(store.journal.latestId());
 
     const keyring = openKeyring(config.persistence.secretKeyFile, config.persistence.secretKey);
@@ -147,7 +164,7 @@ export async function serve(config: Config): Promise<RunningServer> {
       startedAtMs,
       noticeOutcomes: notifier.outcomes,
       jwt: null,
-      ownCredentials: [],
+      ownCredentials: auth.isDev ? [cliToken, devToken] : [cliToken],
     });
     opened.push(() => server.close());
     opened.push(async () => engine.endWaits());
@@ -171,24 +188,76 @@ export async function collectGarbage(
   config: Config,
   o: { readonly isDryRun: boolean; readonly signal: AbortSignal },
 ): Promise<Collected['removed']> {
-  const log = createLogger(config.logging);
-  const clock = systemClock;
-  const owner = { pid: process.pid, url: null };
-  const ownership = await acquireOwnership(config.instance.dataDir, owner, (message) => log.warn(message));
-  try {
+  return withStore(config, async (store, log) => {
     const parts = retentionParts(config);
-    await giveUpReserve(config.instance.dataDir);
     await mkdir(parts.runsDir, { recursive: true, mode: 0o700 });
+    const retention = createRetention({ ...parts, store, clock: systemClock, log });
+    o.signal.addEventListener('abort', () => void retention.close());
+    if (o.isDryRun) return retention.preview();
+    return (await retention.collect({ forMs: toTimerDelay(Infinity), share: 1, keptFreeBytes: 0 })).removed;
+  });
+}
+
+/** As the server's own user. */
+type OwnTokens = {
+  readonly create: (request: BodyOf<'createToken'>) => Promise<AnswerOf<'createToken'>>;
+  readonly list: (page: QueryOf<'listTokens'>) => Promise<AnswerOf<'listTokens'>>;
+  readonly revoke: (id: string) => Promise<void>;
+};
+
+/**
+ * Tokens of an instance that no server has.
+ * @throws DataDirOwned where a server has it
+ */
+export async function manageTokens<T>(config: Config, work: (tokens: OwnTokens) => Promise<T>): Promise<T> {
+  return withStore(config, (store) => {
+    const { defaultTenant } = config.instance;
+    const tokens = createTokens({ store, clock: systemClock, defaultTenant, onRevoked: () => undefined });
+    return work({
+      async create(request) {
+        assertBody(operations.createToken, request);
+        return tokens.create(request, localPrincipal);
+      },
+      list: (page) => tokens.list(page, localPrincipal),
+      revoke: (id) => tokens.revoke(id, localPrincipal),
+    });
+  });
+}
+
+/** As the server's own user. */
+type OwnSecrets = Pick<StoredSecrets, 'page' | 'remove'> & {
+  readonly put: (secret: Parameters<StoredSecrets['put']>[0]) => ReturnType<StoredSecrets['put']>;
+  readonly rotate: KeyRotation['rotate'];
+};
+
+/**
+ * Stored secrets of an instance that no server has, and the key that seals them.
+ * @throws DataDirOwned where a server has it, StartError where there is no key
+ */
+export async function manageSecrets<T>(config: Config, work: (secrets: OwnSecrets) => Promise<T>): Promise<T> {
+  return withStore(config, (store, log) => {
+    const keyring = openKeyring(config.persistence.secretKeyFile, config.persistence.secretKey);
+    const parts = { store, keyring, sealer: createSealer(keyring), clock: systemClock, log };
+    const { page, put, remove } = createStoredSecrets(parts);
+    const { rotate } = createKeyRotation(parts);
+    return work({ page, remove, put: (secret) => put(secret, localPrincipal), rotate });
+  });
+}
+
+/** @throws DataDirOwned where a server has the data dir */
+async function withStore<T>(config: Config, work: (store: Store, log: Logger) => Promise<T>): Promise<T> {
+  const log = createLogger(config.logging);
+  const { dataDir } = config.instance;
+  const ownership = await acquireOwnership(dataDir, { pid: process.pid, url: null }, (message) => log.warn(message));
+  try {
+    await giveUpReserve(dataDir);
     const { dbPath, blobsDir } = config.persistence;
-    const store = await openStore({ dbPath, blobsDir, clock, log, onCommit: () => undefined });
+    const store = await openStore({ dbPath, blobsDir, clock: systemClock, log, onCommit: () => undefined });
     try {
-      const retention = createRetention({ ...parts, store, clock, log });
-      o.signal.addEventListener('abort', () => void retention.close());
-      if (o.isDryRun) return await retention.preview();
-      return (await retention.collect({ forMs: toTimerDelay(Infinity), share: 1, keptFreeBytes: 0 })).removed;
+      return await work(store, log);
     } finally {
       await store.close();
-      await keepReserve(config.instance.dataDir);
+      await keepReserve(dataDir);
     }
   } finally {
     await ownership.release();
@@ -253,8 +322,9 @@ async function ownPaths({ instance, persistence, notify }: Config): Promise<stri
   const { dbPath, blobsDir, secretKeyFile } = persistence;
   const database = await realpath(dbPath);
   const paths = [instance.dataDir, blobsDir, secretKeyFile, notify.signingKeyFile];
-  const others = await Promise.all(paths.map((path) => realpath(path)));
-  return [...others, database, `${database}-wal`, `${database}-shm`];
+  // With keys of the environment there is no file of them.
+  const others = await Promise.all(paths.map((path) => (existsSync(path) ? realpath(path) : undefined)));
+  return [...others.filter((path) => path !== undefined), database, `${database}-wal`, `${database}-shm`];
 }
 
 /** Granted paths are compared with their links followed; one that is not there yet is compared as it is written. */

@@ -144,10 +144,17 @@ test('statuses, reasons, levels, scopes', () => {
 test('commands of flwd, with their options', () => {
   const lines = commands.map(({ name, options }) => [name, ...options.map((option) => `--${option.name}`)].join(' '));
   expect(lines).toEqual([
-    'serve --config --bind --data-dir --jobs --profile --log',
+    'serve --config --bind --data-dir --jobs --profile --log --dev',
     'config validate --config',
     'config show --config --bind --data-dir --jobs --profile --log',
     'gc --dry-run --config --data-dir',
+    'secrets set --tenant --config --data-dir',
+    'secrets list --tenant --config --data-dir',
+    'secrets rm --tenant --config --data-dir',
+    'secrets rotate --config --data-dir',
+    'tokens create --name --scopes --tenant --expires --config --data-dir',
+    'tokens list --config --data-dir',
+    'tokens revoke --config --data-dir',
     'backup --include-key --config --data-dir',
     'restore --force --config --data-dir',
     'version',

@@ -12,7 +12,7 @@ export type StoredSecrets = {
   readonly page: Store['secrets']['page'];
   /** @throws Problem validation-error */
   readonly put: (
-    secret: { readonly tenant: string; readonly name: string; readonly value: string },
+    secret: NewSecret,
     by: Principal,
   ) => Promise<{ readonly secret: StoredSecret; readonly isNew: boolean }>;
   /** @throws Problem secret-not-found */
@@ -23,6 +23,7 @@ export type StoredSecrets = {
 
 /** Shorter ones would have redaction blank out half of a log. */
 const fewestBytes = 4;
+const tenantName = /^[a-z0-9][a-z0-9_-]{0,62}$/;
 const name = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
 
 export function createStoredSecrets(o: {
@@ -63,8 +64,10 @@ export function contextOfSecret(tenant: string, name: string): string {
   return `secret ${tenant} ${name}`;
 }
 
+type NewSecret = { readonly tenant: string; readonly name: string; readonly value: string };
+
 /** No message repeats the value. @throws Problem validation-error */
-function refuse({ name: given, value }: { readonly name: string; readonly value: string }): void {
+function refuse({ tenant, name: given, value }: NewSecret): void {
   const bytes = Buffer.byteLength(value);
   const wrong =
     bytes < fewestBytes
@@ -81,6 +84,7 @@ function refuse({ name: given, value }: { readonly name: string; readonly value:
     const message = 'the name of a secret is up to 128 letters, digits, `.`, `_` and `-`, the first a letter or digit';
     faults.push({ pointer: '', message, keyword: 'pattern' });
   }
+  if (!tenantName.test(tenant)) faults.push({ pointer: '?tenant', message: 'is no tenant', keyword: 'pattern' });
   if (wrong !== undefined) faults.push({ pointer: '/value', message: wrong, keyword: 'format' });
   if (faults.length > 0) throw validationError(faults);
 }

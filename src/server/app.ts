@@ -178,7 +178,7 @@ function createHandlers(
     ...createLogHandlers({ store, hub, streams }),
     ...createEventHandlers({ store, hub, streams, jobIdOf }),
     ...createArtifactHandlers({ artifacts: store.artifacts, stallMs: config.server.writeTimeoutMs, jobIdOf }),
-    ...createTokenHandlers({ tokens, clock }),
+    ...createTokenHandlers(tokens),
     getHealth: system.getHealth,
     getSystemInfo: system.getSystemInfo,
     collectGarbage: system.collectGarbage,

@@ -7,7 +7,7 @@ import { Problem } from '../domain/problem.ts';
 import { createBoundedCache } from '../lib/bounded-cache.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
-import { hashSecret, matchesHash } from '../lib/secret-hash.ts';
+import { hashSecret, isSameHash } from '../lib/secret-hash.ts';
 import type { Store } from '../store/open.ts';
 import type { StoredToken } from '../store/tokens.ts';
 
@@ -84,7 +84,7 @@ export function createAuthentication(o: {
   async function authenticateToken(credential: string): Promise<Principal> {
     const parts = parseCredential(credential);
     const found = parts && (await findToken(parts.id));
-    if (!found || !matchesHash(parts.secret, found.token.hash)) throw notValid();
+    if (!found || !isSameHash(hashSecret(parts.secret), found.token.hash)) throw notValid();
     const status = tokenStatus(found.token, clock.now());
     // Whoever has the whole token may know what has become of it.
     if (status !== 'active') throw new Problem('unauthenticated', `The token '${found.token.name}' is ${status}.`);
@@ -94,7 +94,8 @@ export function createAuthentication(o: {
 
   return {
     async authenticate(credential) {
-      if (ownHashes.some((own) => matchesHash(credential, own))) return localPrincipal;
+      const hash = hashSecret(credential);
+      if (ownHashes.some((own) => isSameHash(hash, own))) return localPrincipal;
       if (credential.startsWith(tokenPrefix)) return authenticateToken(credential);
       const principal = await o.jwt?.verify(credential);
       if (!principal) throw notValid();

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -176,6 +176,16 @@ describe('a new key', () => {
       change();
       expect(openSealer(keyFile).fingerprint('{"a":1}')).toBe(before);
     }
+  });
+
+  test('that cannot be written is not used', () => {
+    const place = join(dir, 'place');
+    mkdirSync(place);
+    const keyring = openKeyring(join(place, 'secret.key'));
+    const before = createSealer(keyring).keyId;
+    rmSync(place, { recursive: true });
+    expect(() => keyring.add()).toThrow('the key file cannot be written (ENOENT)');
+    expect([keyring.keys.length, createSealer(keyring).keyId]).toEqual([1, before]);
   });
 
   test('cannot be made where the keys are somebody else’s', () => {
