@@ -8,13 +8,14 @@ import { createCatalog, type JobSource } from './catalog/catalog.ts';
 import { createSnapshots } from './catalog/snapshot.ts';
 import type { Config } from './config/config.ts';
 import { type AnswerOf, type BodyOf, operations, type QueryOf } from './contract/operations.ts';
+import { type AuditDetail, operatorEntry } from './domain/audit.ts';
 import type { JournalEntry } from './domain/event.ts';
 import { localPrincipal } from './domain/principal.ts';
 import { createEngine } from './engine/engine.ts';
 import { createHub, type Hub } from './engine/hub.ts';
-import { createKeyRotation, type KeyRotation } from './engine/key-rotation.ts';
+import { recordStart } from './engine/lifetime.ts';
+import { createOperatorSecrets, type OperatorSecrets } from './engine/operator-secrets.ts';
 import { type Collected, createRetention } from './engine/retain.ts';
-import { createStoredSecrets, type StoredSecrets } from './engine/stored-secrets.ts';
 import { sweepGroups } from './exec/attempt-groups.ts';
 import { openForkServer } from './exec/fork-server.ts';
 import { probeHost } from './exec/host.ts';
@@ -35,6 +36,8 @@ import { createServer } from './server/app.ts';
 import { assertGuarded } from './server/exposure.ts';
 import { createTokens } from './server/tokens.ts';
 import { assertBody } from './server/validation.ts';
+import { type AuditFile, openAuditFile } from './store/audit-file.ts';
+import type { AuditVerdict } from './store/audit-verify.ts';
 import { type BackupRequest, type BackupSummary, createBackup, type Places } from './store/backup.ts';
 import { openStore, type Store } from './store/open.ts';
 import { type RestoreRequest, type RestoreSummary, restoreBackup } from './store/restore.ts';
@@ -80,6 +83,8 @@ export async function serve(config: Config): Promise<RunningServer> {
       onCommit: (entries: readonly JournalEntry[]) => hub?.publish(entries),
     });
     opened.push(() => store.close());
+    let recordStop: (() => Promise<void>) | undefined;
+    opened.push(async () => recordStop?.());
     await keepReserve(dataDir);
     const { auth } = config;
     const { bind } = config.server;
@@ -168,6 +173,18 @@ export async function serve(config: Config): Promise<RunningServer> {
     });
     opened.push(() => server.close());
     opened.push(async () => engine.endWaits());
+    recordStop = await recordStart({
+      audit: store.audit,
+      detail: {
+        version: packageVersion(),
+        pid: process.pid,
+        bind: `${config.server.bind.host}:${config.server.bind.port}`,
+        auth: config.auth.mode,
+        default_profile: security.defaultProfile,
+        allow_profiles: security.allowProfiles,
+      },
+      log,
+    });
     const listening = await server.listen();
     owner.url = listening.url;
     engine.start();
@@ -194,7 +211,14 @@ export async function collectGarbage(
     const retention = createRetention({ ...parts, store, clock: systemClock, log });
     o.signal.addEventListener('abort', () => void retention.close());
     if (o.isDryRun) return retention.preview();
-    return (await retention.collect({ forMs: toTimerDelay(Infinity), share: 1, keptFreeBytes: 0 })).removed;
+    const { removed } = await retention.collect({ forMs: toTimerDelay(Infinity), share: 1, keptFreeBytes: 0 });
+    const object = { kind: 'instance', id: null } as const;
+    const entry = operatorEntry({ action: 'gc', object, tenant: '*', detail: removed });
+    // What made room on a full disk was not in vain.
+    await store.audit
+      .record(entry)
+      .catch((error: unknown) => log.warn({ err: error, audit: entry }, 'not in the audit log'));
+    return removed;
   });
 }
 
@@ -213,34 +237,36 @@ export async function manageTokens<T>(config: Config, work: (tokens: OwnTokens) 
   return withStore(config, (store) => {
     const { defaultTenant } = config.instance;
     const tokens = createTokens({ store, clock: systemClock, defaultTenant, onRevoked: () => undefined });
+    const record = (
+      action: 'token.create' | 'token.revoke',
+      { id, ...rest }: { readonly id: string; readonly tenant: string; readonly detail: AuditDetail | null },
+    ) => store.audit.record(operatorEntry({ action, object: { kind: 'token', id }, ...rest }));
     return work({
       async create(request) {
         assertBody(operations.createToken, request);
-        return tokens.create(request, localPrincipal);
+        const made = await tokens.create(request, localPrincipal);
+        const { id, tenant, name, scopes, expires_at } = made;
+        await record('token.create', { id, tenant, detail: { name, scopes, expires_at } });
+        return made;
       },
       list: (page) => tokens.list(page, localPrincipal),
-      revoke: (id) => tokens.revoke(id, localPrincipal),
+      async revoke(id) {
+        const { tenant = '*' } = (await store.tokens.find(id)) ?? {};
+        await tokens.revoke(id, localPrincipal);
+        await record('token.revoke', { id, tenant, detail: null });
+      },
     });
   });
 }
-
-/** As the server's own user. */
-type OwnSecrets = Pick<StoredSecrets, 'page' | 'remove'> & {
-  readonly put: (secret: Parameters<StoredSecrets['put']>[0]) => ReturnType<StoredSecrets['put']>;
-  readonly rotate: KeyRotation['rotate'];
-};
 
 /**
  * Stored secrets of an instance that no server has, and the key that seals them.
  * @throws DataDirOwned where a server has it, StartError where there is no key
  */
-export async function manageSecrets<T>(config: Config, work: (secrets: OwnSecrets) => Promise<T>): Promise<T> {
+export async function manageSecrets<T>(config: Config, work: (secrets: OperatorSecrets) => Promise<T>): Promise<T> {
   return withStore(config, (store, log) => {
     const keyring = openKeyring(config.persistence.secretKeyFile, config.persistence.secretKey);
-    const parts = { store, keyring, sealer: createSealer(keyring), clock: systemClock, log };
-    const { page, put, remove } = createStoredSecrets(parts);
-    const { rotate } = createKeyRotation(parts);
-    return work({ page, remove, put: (secret) => put(secret, localPrincipal), rotate });
+    return work(createOperatorSecrets({ store, keyring, sealer: createSealer(keyring), clock: systemClock, log }));
   });
 }
 
@@ -287,9 +313,39 @@ export async function restore(
         `scripts of this data dir are still running: ${first}${others}; start its server and cancel them first`,
       );
     }
-    return await restoreBackup({ ...o, places: placesOf(config) });
+    const restored = await restoreBackup({ ...o, places: placesOf(config) });
+    await recordRestore(config, restored.createdAt);
+    return restored;
   } finally {
     await ownership.release();
+  }
+}
+
+/** In the chain of the backup: what came after it is gone. */
+async function recordRestore(config: Config, asOf: string): Promise<void> {
+  const { dbPath, blobsDir } = config.persistence;
+  const log = createLogger(config.logging);
+  const store = await openStore({ dbPath, blobsDir, clock: systemClock, log, onCommit: () => undefined });
+  try {
+    const object = { kind: 'instance', id: null } as const;
+    await store.audit.record(operatorEntry({ action: 'restore', object, tenant: '*', detail: { as_of: asOf } }));
+  } finally {
+    await store.close();
+  }
+}
+
+/** To be closed. @throws StartError where there is none */
+export function openAudit(config: Config): AuditFile {
+  return openAuditFile(config.persistence.dbPath);
+}
+
+/** @throws StartError where there is no audit log */
+export async function verifyAudit(config: Config): Promise<AuditVerdict> {
+  const audit = openAudit(config);
+  try {
+    return await audit.verify();
+  } finally {
+    audit.close();
   }
 }
 

@@ -83,7 +83,8 @@ export const secretOperations = {
     query: Type.Object(ofTenant, closed),
     body: secretRequest,
     answers: [json(200, secret, 'It has the new value'), json(201, secret, 'Stored')],
-    problems: ['validation-error', 'not-ready'],
+    problems: ['validation-error', 'permission-denied', 'not-ready'],
+    audit: { action: 'secret.set', object: 'secret' },
   },
   deleteSecret: {
     method: 'DELETE',
@@ -94,6 +95,7 @@ export const secretOperations = {
     query: Type.Object(ofTenant, closed),
     answers: [{ status: 204, description: 'Removed', content: {} }],
     problems: ['validation-error', 'secret-not-found', 'not-ready'],
+    audit: { action: 'secret.delete', object: 'secret', keeps: ['tenant'] },
   },
   rotateSecrets: {
     method: 'POST',
@@ -104,5 +106,6 @@ export const secretOperations = {
     isInstanceWide: true,
     answers: [json(200, keyRotation, 'How far it is')],
     problems: ['not-ready'],
+    audit: { action: 'secret.rotate', object: 'instance' },
   },
 } as const;

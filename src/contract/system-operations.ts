@@ -42,5 +42,6 @@ export const systemOperations = {
     ),
     answers: [json(200, schemas.collected, 'What was removed; `done` is false where there is more')],
     problems: ['not-ready'],
+    audit: { action: 'gc', object: 'instance', keeps: ['dry_run'] },
   },
 } as const;
