@@ -1,5 +1,6 @@
 // The composition root: the only file that names concrete parts and puts them together.
 
+import { existsSync } from 'node:fs';
 import { mkdir, realpath } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
@@ -13,13 +14,15 @@ import { localPrincipal } from './domain/principal.ts';
 import { createEngine } from './engine/engine.ts';
 import { createHub, type Hub } from './engine/hub.ts';
 import { recordStart } from './engine/lifetime.ts';
+import { createOperatorSecrets, type OperatorSecrets } from './engine/operator-secrets.ts';
 import { type Collected, createRetention } from './engine/retain.ts';
 import { sweepGroups } from './exec/attempt-groups.ts';
 import { openForkServer } from './exec/fork-server.ts';
 import { probeHost } from './exec/host.ts';
+import { openKeyring } from './exec/keyring.ts';
 import { closeLimitHost, openLimitHost } from './exec/limit-host.ts';
 import { runsAlive } from './exec/live-attempts.ts';
-import { openSealer } from './exec/seal.ts';
+import { createSealer } from './exec/seal.ts';
 import { removeCliToken, writeCliToken } from './lib/cli-token.ts';
 import { systemClock, toTimerDelay } from './lib/clock.ts';
 import { giveUpReserve, keepReserve } from './lib/disk-reserve.ts';
@@ -90,7 +93,7 @@ export async function serve(config: Config): Promise<RunningServer> {
     opened.push(async () => removeCliToken(dataDir));
     hub = createHub(store.journal.latestId());
 
-    const sealer = openSealer(config.persistence.secretKeyFile);
+    const keyring = openKeyring(config.persistence.secretKeyFile, config.persistence.secretKey);
     const signer = openSigner(config.notify.signingKeyFile);
     const masked = await ownPaths(config);
     const sources = config.sources.map((source): JobSource => ({ ...source, type: 'fs' }));
@@ -107,7 +110,8 @@ export async function serve(config: Config): Promise<RunningServer> {
       store,
       catalog,
       snapshots,
-      sealer,
+      keyring,
+      sealer: createSealer(keyring),
       host: await probeHost(),
       hub,
       clock,
@@ -255,6 +259,17 @@ export async function manageTokens<T>(config: Config, work: (tokens: OwnTokens) 
   });
 }
 
+/**
+ * Stored secrets of an instance that no server has, and the key that seals them.
+ * @throws DataDirOwned where a server has it, StartError where there is no key
+ */
+export async function manageSecrets<T>(config: Config, work: (secrets: OperatorSecrets) => Promise<T>): Promise<T> {
+  return withStore(config, (store, log) => {
+    const keyring = openKeyring(config.persistence.secretKeyFile, config.persistence.secretKey);
+    return work(createOperatorSecrets({ store, keyring, sealer: createSealer(keyring), clock: systemClock, log }));
+  });
+}
+
 /** @throws DataDirOwned where a server has the data dir */
 async function withStore<T>(config: Config, work: (store: Store, log: Logger) => Promise<T>): Promise<T> {
   const log = createLogger(config.logging);
@@ -363,8 +378,9 @@ async function ownPaths({ instance, persistence, notify }: Config): Promise<stri
   const { dbPath, blobsDir, secretKeyFile } = persistence;
   const database = await realpath(dbPath);
   const paths = [instance.dataDir, blobsDir, secretKeyFile, notify.signingKeyFile];
-  const others = await Promise.all(paths.map((path) => realpath(path)));
-  return [...others, database, `${database}-wal`, `${database}-shm`];
+  // With keys of the environment there is no file of them.
+  const others = await Promise.all(paths.map((path) => (existsSync(path) ? realpath(path) : undefined)));
+  return [...others.filter((path) => path !== undefined), database, `${database}-wal`, `${database}-shm`];
 }
 
 /** Granted paths are compared with their links followed; one that is not there yet is compared as it is written. */

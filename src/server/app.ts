@@ -23,6 +23,7 @@ import { createJobHandlers } from './handlers/jobs.ts';
 import { createLogHandlers } from './handlers/logs.ts';
 import { createRunHandlers } from './handlers/runs.ts';
 import { createScheduleHandlers } from './handlers/schedules.ts';
+import { createSecretHandlers } from './handlers/secrets.ts';
 import { createSystemHandlers, type SystemHandlers } from './handlers/system.ts';
 import { createTokenHandlers } from './handlers/tokens.ts';
 import { createWorkerHandlers } from './handlers/workers.ts';
@@ -198,6 +199,7 @@ function createHandlers(
   const handlers: Handlers = {
     ...createJobHandlers({ catalog, defaultProfile: config.security.defaultProfile, clock }),
     ...createScheduleHandlers({ schedules: engine.schedules, jobIdOf }),
+    ...createSecretHandlers({ engine, defaultTenant: config.instance.defaultTenant }),
     ...createRunHandlers({ runs, engine, clock, jobIdOf }),
     ...createLogHandlers({ runs, hub, streams }),
     ...createEventHandlers({
