@@ -7,12 +7,15 @@ import { createCatalog, type JobSource } from './catalog/catalog.ts';
 import { createSnapshots } from './catalog/snapshot.ts';
 import type { Config } from './config/config.ts';
 import type { JournalEntry } from './domain/event.ts';
+import { type HostCheck, ok } from './domain/host-check.ts';
 import { createEngine } from './engine/engine.ts';
 import { createHub, type Hub } from './engine/hub.ts';
 import { type Collected, createRetention } from './engine/retain.ts';
 import { sweepGroups } from './exec/attempt-groups.ts';
+import { checkDataDir } from './exec/data-dir-check.ts';
 import { openForkServer } from './exec/fork-server.ts';
 import { probeHost } from './exec/host.ts';
+import { checkHost } from './exec/host-checks.ts';
 import { closeLimitHost, openLimitHost } from './exec/limit-host.ts';
 import { runsAlive } from './exec/live-attempts.ts';
 import { openSealer } from './exec/seal.ts';
@@ -83,12 +86,13 @@ export async function serve(config: Config): Promise<RunningServer> {
     opened.push(async () => closeLimitHost(limitHost));
     sweepGroups(limitHost, runsDir);
     const { security } = config;
+    const host = await probeHost();
     const engine = createEngine({
       store,
       catalog,
       snapshots,
       sealer,
-      host: await probeHost(),
+      host,
       hub,
       clock,
       log,
@@ -144,6 +148,7 @@ export async function serve(config: Config): Promise<RunningServer> {
       version: packageVersion(),
       startedAtMs,
       noticeOutcomes: notifier.outcomes,
+      hostChecks: await checkHost(host, security),
       jwt: null,
       ownCredentials: [],
     });
@@ -191,6 +196,18 @@ export async function collectGarbage(
   } finally {
     await ownership.release();
   }
+}
+
+/** For the operator: works beside a server as well as without one, and changes nothing. */
+export async function examineHost(config: Config): Promise<{ checks: HostCheck[]; canRunDefault: boolean }> {
+  const host = await probeHost();
+  const now = new Date(systemClock.now()).toISOString();
+  const checks = [
+    ...(await checkHost(host, config.security)),
+    await checkDataDir(config.instance.dataDir),
+    ok('clock', `${now} UTC; schedules and tokens go by it`),
+  ];
+  return { checks, canRunDefault: host[config.security.defaultProfile].available };
 }
 
 export async function backUp(

@@ -141,6 +141,7 @@ test('commands of flwd, with their options', () => {
     'serve --config --bind --data-dir --jobs --profile --log',
     'config validate --config',
     'config show --config --bind --data-dir --jobs --profile --log',
+    'doctor --json --config --data-dir',
     'gc --dry-run --config --data-dir',
     'backup --include-key --config --data-dir',
     'restore --force --config --data-dir',

@@ -2,6 +2,7 @@
 
 import { hostname } from 'node:os';
 import type { Catalog } from '../../catalog/catalog.ts';
+import type { HostCheck } from '../../domain/host-check.ts';
 import { Problem } from '../../domain/problem.ts';
 import type { Check, Engine } from '../../engine/engine.ts';
 import type { Retention } from '../../engine/retain.ts';
@@ -27,6 +28,7 @@ export function createSystemHandlers(o: {
   readonly catalog: Catalog;
   readonly engine: Engine;
   readonly retention: Retention;
+  readonly hostChecks: readonly HostCheck[];
   readonly clock: Clock;
   readonly version: string;
   readonly startedAtMs: number;
@@ -94,6 +96,7 @@ export function createSystemHandlers(o: {
           container: { available: false, detail: 'not in this version' },
         },
         isolation: engine.host,
+        host: { checks: [...o.hostChecks] },
         limits: {
           body_bytes: config.server.bodyLimitBytes,
           sync_wait: formatDuration(config.server.syncWaitMs),
