@@ -38,7 +38,7 @@ export type RunningServer = { readonly url: string; readonly stop: () => Promise
  * Starts everything, in the order in which the parts need each other: health answers before runs are taken up.
  * @throws Error when another server owns the data dir, the port is taken, or the database is of a newer version
  */
-export async function serve(config: Config): Promise<RunningServer> {
+export async function serve(config: Config, configFile: string | null): Promise<RunningServer> {
   const startedAtMs = systemClock.now();
   const clock = systemClock;
   const log = createLogger(config.logging);
@@ -75,7 +75,9 @@ export async function serve(config: Config): Promise<RunningServer> {
 
     const sealer = openSealer(config.persistence.secretKeyFile);
     const signer = openSigner(config.notify.signingKeyFile);
-    const masked = await ownPaths(config);
+    // It may name a database with its password, and more that is the operator's alone.
+    const ofOperator = configFile === null ? [] : [await resolveLinks(configFile)];
+    const masked = [...(await ownPaths(config)), ...ofOperator];
     const sources = config.sources.map((source): JobSource => ({ ...source, type: 'fs' }));
     const catalog = createCatalog({ sources, aliases: config.aliases, exclude: masked, log });
     opened.push(() => catalog.close());
