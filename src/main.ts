@@ -10,6 +10,7 @@ import type { Config } from './config/config.ts';
 import { type AnswerOf, type BodyOf, operations, type QueryOf } from './contract/operations.ts';
 import { type AuditDetail, operatorEntry } from './domain/audit.ts';
 import type { JournalEntry } from './domain/event.ts';
+import { type HostCheck, ok } from './domain/host-check.ts';
 import { localPrincipal } from './domain/principal.ts';
 import { createEngine } from './engine/engine.ts';
 import { createHub, type Hub } from './engine/hub.ts';
@@ -17,8 +18,10 @@ import { recordStart } from './engine/lifetime.ts';
 import { createOperatorSecrets, type OperatorSecrets } from './engine/operator-secrets.ts';
 import { type Collected, createRetention } from './engine/retain.ts';
 import { sweepGroups } from './exec/attempt-groups.ts';
+import { checkDataDir } from './exec/data-dir-check.ts';
 import { openForkServer } from './exec/fork-server.ts';
 import { probeHost } from './exec/host.ts';
+import { checkHost } from './exec/host-checks.ts';
 import { openKeyring } from './exec/keyring.ts';
 import { closeLimitHost, openLimitHost } from './exec/limit-host.ts';
 import { runsAlive } from './exec/live-attempts.ts';
@@ -51,7 +54,7 @@ export type RunningServer = { readonly url: string; readonly stop: () => Promise
  * Starts everything, in the order in which the parts need each other: health answers before runs are taken up.
  * @throws Error when another server owns the data dir, the port is taken, or the database is of a newer version
  */
-export async function serve(config: Config): Promise<RunningServer> {
+export async function serve(config: Config, configFile: string | null): Promise<RunningServer> {
   const startedAtMs = systemClock.now();
   const clock = systemClock;
   const log = createLogger(config.logging);
@@ -95,7 +98,9 @@ export async function serve(config: Config): Promise<RunningServer> {
 
     const keyring = openKeyring(config.persistence.secretKeyFile, config.persistence.secretKey);
     const signer = openSigner(config.notify.signingKeyFile);
-    const masked = await ownPaths(config);
+    // It may name a database with its password, and more that is the operator's alone.
+    const ofOperator = configFile === null ? [] : [await resolveLinks(configFile)];
+    const masked = [...(await ownPaths(config)), ...ofOperator];
     const sources = config.sources.map((source): JobSource => ({ ...source, type: 'fs' }));
     const catalog = createCatalog({ sources, aliases: config.aliases, exclude: masked, log });
     opened.push(() => catalog.close());
@@ -106,13 +111,14 @@ export async function serve(config: Config): Promise<RunningServer> {
     opened.push(async () => closeLimitHost(limitHost));
     sweepGroups(limitHost, runsDir);
     const { security } = config;
+    const host = await probeHost();
     const engine = createEngine({
       store,
       catalog,
       snapshots,
       keyring,
       sealer: createSealer(keyring),
-      host: await probeHost(),
+      host,
       hub,
       clock,
       log,
@@ -168,6 +174,7 @@ export async function serve(config: Config): Promise<RunningServer> {
       version: packageVersion(),
       startedAtMs,
       noticeOutcomes: notifier.outcomes,
+      hostChecks: await checkHost(host, security),
       jwt: null,
       ownCredentials: auth.isDev ? [cliToken, devToken] : [cliToken],
     });
@@ -288,6 +295,18 @@ async function withStore<T>(config: Config, work: (store: Store, log: Logger) =>
   } finally {
     await ownership.release();
   }
+}
+
+/** For the operator: works beside a server as well as without one, and changes nothing. */
+export async function examineHost(config: Config): Promise<{ checks: HostCheck[]; canRunDefault: boolean }> {
+  const host = await probeHost();
+  const now = new Date(systemClock.now()).toISOString();
+  const checks = [
+    ...(await checkHost(host, config.security)),
+    await checkDataDir(config.instance.dataDir),
+    ok('clock', `${now} UTC; schedules and tokens go by it`),
+  ];
+  return { checks, canRunDefault: host[config.security.defaultProfile].available };
 }
 
 export async function backUp(

@@ -149,6 +149,7 @@ test('commands of flwd, with their options', () => {
     'serve --config --bind --data-dir --jobs --profile --log --dev',
     'config validate --config',
     'config show --config --bind --data-dir --jobs --profile --log',
+    'doctor --json --config --data-dir',
     'gc --dry-run --config --data-dir',
     'secrets set --tenant --config --data-dir',
     'secrets list --tenant --config --data-dir',

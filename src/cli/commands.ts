@@ -6,6 +6,7 @@ export type CommandName =
   | 'serve'
   | 'config validate'
   | 'config show'
+  | 'doctor'
   | 'gc'
   | 'secrets set'
   | 'secrets list'
@@ -87,6 +88,12 @@ export const commands: readonly Command[] = [
     name: 'config show',
     about: 'print every setting that would be in force, and where it comes from',
     options: [configFile, ...overrides],
+  },
+  {
+    name: 'doctor',
+    about:
+      'say what this host can enforce, what it lacks and what to do; exits with 0 if the default profile can be had',
+    options: [{ name: 'json', about: 'print it as JSON' }, configFile, dataDir],
   },
   {
     name: 'gc',
