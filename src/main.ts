@@ -1,5 +1,6 @@
 // The composition root: the only file that names concrete parts and puts them together.
 
+import { existsSync } from 'node:fs';
 import { mkdir, realpath } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
@@ -9,17 +10,22 @@ import type { Config } from './config/config.ts';
 import { type AnswerOf, type BodyOf, operations, type QueryOf } from './contract/operations.ts';
 import { type AuditDetail, operatorEntry } from './domain/audit.ts';
 import type { JournalEntry } from './domain/event.ts';
+import { type HostCheck, ok } from './domain/host-check.ts';
 import { localPrincipal } from './domain/principal.ts';
 import { createEngine } from './engine/engine.ts';
 import { createHub, type Hub } from './engine/hub.ts';
 import { recordStart } from './engine/lifetime.ts';
+import { createOperatorSecrets, type OperatorSecrets } from './engine/operator-secrets.ts';
 import { type Collected, createRetention } from './engine/retain.ts';
 import { sweepGroups } from './exec/attempt-groups.ts';
+import { checkDataDir } from './exec/data-dir-check.ts';
 import { openForkServer } from './exec/fork-server.ts';
 import { probeHost } from './exec/host.ts';
+import { checkHost } from './exec/host-checks.ts';
+import { openKeyring } from './exec/keyring.ts';
 import { closeLimitHost, openLimitHost } from './exec/limit-host.ts';
 import { runsAlive } from './exec/live-attempts.ts';
-import { openSealer } from './exec/seal.ts';
+import { createSealer } from './exec/seal.ts';
 import { removeCliToken, writeCliToken } from './lib/cli-token.ts';
 import { systemClock, toTimerDelay } from './lib/clock.ts';
 import { giveUpReserve, keepReserve } from './lib/disk-reserve.ts';
@@ -49,7 +55,7 @@ export type RunningServer = { readonly url: string; readonly stop: () => Promise
  * Starts everything, in the order in which the parts need each other: health answers before runs are taken up.
  * @throws Error when another server owns the data dir, the port is taken, or the database is of a newer version
  */
-export async function serve(config: Config): Promise<RunningServer> {
+export async function serve(config: Config, configFile: string | null): Promise<RunningServer> {
   const startedAtMs = systemClock.now();
   const clock = systemClock;
   const log = createLogger(config.logging);
@@ -91,9 +97,11 @@ export async function serve(config: Config): Promise<RunningServer> {
     opened.push(async () => removeCliToken(dataDir));
     hub = createHub(store.journal.latestId());
 
-    const sealer = openSealer(config.persistence.secretKeyFile);
+    const keyring = openKeyring(config.persistence.secretKeyFile, config.persistence.secretKey);
     const signer = openSigner(config.notify.signingKeyFile);
-    const masked = await ownPaths(config);
+    // It may name a database with its password, and more that is the operator's alone.
+    const ofOperator = configFile === null ? [] : [await resolveLinks(configFile)];
+    const masked = [...(await ownPaths(config)), ...ofOperator];
     const sources = config.sources.map((source): JobSource => ({ ...source, type: 'fs' }));
     const catalog = createCatalog({ sources, aliases: config.aliases, exclude: masked, log });
     opened.push(() => catalog.close());
@@ -104,12 +112,14 @@ export async function serve(config: Config): Promise<RunningServer> {
     opened.push(async () => closeLimitHost(limitHost));
     sweepGroups(limitHost, runsDir);
     const { security } = config;
+    const host = await probeHost();
     const engine = createEngine({
       store,
       catalog,
       snapshots,
-      sealer,
-      host: await probeHost(),
+      keyring,
+      sealer: createSealer(keyring),
+      host,
       hub,
       clock,
       log,
@@ -165,6 +175,7 @@ export async function serve(config: Config): Promise<RunningServer> {
       version: packageVersion(),
       startedAtMs,
       noticeOutcomes: notifier.outcomes,
+      hostChecks: await checkHost(host, security),
       jwt: null,
       ownCredentials: auth.isDev ? [cliToken, devToken] : [cliToken],
     });
@@ -244,6 +255,17 @@ export async function manageTokens<T>(config: Config, work: (tokens: OwnTokens) 
   });
 }
 
+/**
+ * Stored secrets of an instance that no server has, and the key that seals them.
+ * @throws DataDirOwned where a server has it, StartError where there is no key
+ */
+export async function manageSecrets<T>(config: Config, work: (secrets: OperatorSecrets) => Promise<T>): Promise<T> {
+  return withStore(config, (store, log) => {
+    const keyring = openKeyring(config.persistence.secretKeyFile, config.persistence.secretKey);
+    return work(createOperatorSecrets({ store, keyring, sealer: createSealer(keyring), clock: systemClock, log }));
+  });
+}
+
 function recordOwn(action: 'token.create' | 'token.revoke', detail: AuditDetail | null) {
   return (tx: Transaction, { id, tenant }: { readonly id: string; readonly tenant: string }): void =>
     tx.record(operatorEntry({ action, object: { kind: 'token', id }, tenant, detail }));
@@ -267,6 +289,18 @@ async function withStore<T>(config: Config, work: (store: Store, log: Logger) =>
   } finally {
     await ownership.release();
   }
+}
+
+/** For the operator: works beside a server as well as without one, and changes nothing. */
+export async function examineHost(config: Config): Promise<{ checks: HostCheck[]; canRunDefault: boolean }> {
+  const host = await probeHost();
+  const now = new Date(systemClock.now()).toISOString();
+  const checks = [
+    ...(await checkHost(host, config.security)),
+    await checkDataDir(config.instance.dataDir),
+    ok('clock', `${now} UTC; schedules and tokens go by it`),
+  ];
+  return { checks, canRunDefault: host[config.security.defaultProfile].available };
 }
 
 export async function backUp(
@@ -357,8 +391,9 @@ async function ownPaths({ instance, persistence, notify }: Config): Promise<stri
   const { dbPath, blobsDir, secretKeyFile } = persistence;
   const database = await realpath(dbPath);
   const paths = [instance.dataDir, blobsDir, secretKeyFile, notify.signingKeyFile];
-  const others = await Promise.all(paths.map((path) => realpath(path)));
-  return [...others, database, `${database}-wal`, `${database}-shm`];
+  // With keys of the environment there is no file of them.
+  const others = await Promise.all(paths.map((path) => (existsSync(path) ? realpath(path) : undefined)));
+  return [...others.filter((path) => path !== undefined), database, `${database}-wal`, `${database}-shm`];
 }
 
 /** Granted paths are compared with their links followed; one that is not there yet is compared as it is written. */

@@ -6,7 +6,12 @@ export type CommandName =
   | 'serve'
   | 'config validate'
   | 'config show'
+  | 'doctor'
   | 'gc'
+  | 'secrets set'
+  | 'secrets list'
+  | 'secrets rm'
+  | 'secrets rotate'
   | 'tokens create'
   | 'tokens list'
   | 'tokens revoke'
@@ -47,6 +52,7 @@ const dataDir: Option = {
   value: 'DIR',
   about: 'where everything is kept, for instance.data_dir',
 };
+const secretTenant: Option = { name: 'tenant', value: 'TENANT', about: 'whose it is; the default tenant’s without it' };
 const overrides: readonly Option[] = [
   { name: 'bind', value: 'HOST:PORT', about: 'where to listen, for server.bind' },
   dataDir,
@@ -84,9 +90,37 @@ export const commands: readonly Command[] = [
     options: [configFile, ...overrides],
   },
   {
+    name: 'doctor',
+    about:
+      'say what this host can enforce, what it lacks and what to do; exits with 0 if the default profile can be had',
+    options: [{ name: 'json', about: 'print it as JSON' }, configFile, dataDir],
+  },
+  {
     name: 'gc',
     about: 'remove what is past its retention now, on a stopped or a running instance',
     options: [{ name: 'dry-run', about: 'only say what would be removed' }, configFile, dataDir],
+  },
+  {
+    name: 'secrets set',
+    about: 'store a secret: its value is what standard input has',
+    options: [secretTenant, configFile, dataDir],
+    operands: 'NAME',
+  },
+  {
+    name: 'secrets list',
+    about: 'list the names of stored secrets',
+    options: [secretTenant, configFile, dataDir],
+  },
+  {
+    name: 'secrets rm',
+    about: 'remove a stored secret',
+    options: [secretTenant, configFile, dataDir],
+    operands: 'NAME',
+  },
+  {
+    name: 'secrets rotate',
+    about: 'seal everything with a new key, and drop the old one',
+    options: [configFile, dataDir],
   },
   {
     name: 'tokens create',

@@ -9,6 +9,7 @@ import { type Settings, settingAt, valueAt } from './settings.ts';
 export function checkSettings(settings: Settings): void {
   checkProfiles(settings);
   checkAliases(settings);
+  checkSecretKey(settings);
 }
 
 export function showBind({ host, port }: Bind): string {
@@ -50,6 +51,14 @@ function checkAliases(settings: Settings): void {
     if (taken.has(name)) fault(settings, 'aliases[].to', at, `another alias is called \`${name}\` too`);
     taken.add(name);
   }
+}
+
+/** Jobs of the profile permissive can read flwd.yaml. */
+function checkSecretKey(settings: Settings): void {
+  if (settingAt(settings, 'persistence.secret_key')?.origin.kind !== 'file') return;
+  const message =
+    '`persistence.secret_key` is no place for a key, jobs may read this file: set the variable FLWD_SECRET_KEY';
+  fault(settings, 'persistence.secret_key', undefined, message);
 }
 
 function fault(settings: Settings, path: KeyPath, at: string | number | undefined, message: string): void {

@@ -255,7 +255,12 @@ export const keys = {
     path,
     ({ dataDir }) => join(dataDir, 'secret.key'),
     '`secret.key` in the data dir',
-    'The key that seals secret arguments; made at the first start',
+    'The keys that seal secrets, `fsk_…`, one a line, of which the first seals and all open; made at the first start',
+  ),
+  'persistence.secret_key': optional(
+    matching(/^(fsk_[A-Za-z0-9+/_-]{43}=?)( *, *fsk_[A-Za-z0-9+/_-]{43}=?)*$/, 'keys', 'keys such as `fsk_…`'),
+    'Keys in place of the file, separated by commas: by the variable `FLWD_SECRET_KEY` alone, never in flwd.yaml',
+    { isSecret: true, defaultText: 'those of the file' },
   ),
 
   'scheduler.global_concurrency': computed(

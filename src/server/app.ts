@@ -2,6 +2,7 @@
 
 import { type FastifyInstance, fastify, type RouteOptions } from 'fastify';
 import type { Catalog } from '../catalog/catalog.ts';
+import type { HostCheck } from '../domain/host-check.ts';
 import { Problem } from '../domain/problem.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { Retention } from '../engine/retain.ts';
@@ -23,6 +24,7 @@ import { createJobHandlers } from './handlers/jobs.ts';
 import { createLogHandlers } from './handlers/logs.ts';
 import { createRunHandlers } from './handlers/runs.ts';
 import { createScheduleHandlers } from './handlers/schedules.ts';
+import { createSecretHandlers } from './handlers/secrets.ts';
 import { createSystemHandlers, type SystemHandlers } from './handlers/system.ts';
 import { createTokenHandlers } from './handlers/tokens.ts';
 import { createWorkerHandlers } from './handlers/workers.ts';
@@ -48,6 +50,7 @@ export type ServerParts = {
   readonly version: string;
   readonly startedAtMs: number;
   readonly noticeOutcomes: NoticeOutcomes;
+  readonly hostChecks: readonly HostCheck[];
   /** null: no issuer of JWTs is configured. */
   readonly jwt: JwtVerifier | null;
   /** Whoever has one of these is the server's own user. */
@@ -179,7 +182,7 @@ function createApp(
 }
 
 function createHandlers(
-  { config, catalog, store, engine, retention, clock, version, startedAtMs }: ServerParts,
+  { config, catalog, store, engine, retention, hostChecks, clock, version, startedAtMs }: ServerParts,
   streams: Streams,
   tokens: Tokens,
 ): { handlers: Handlers; system: SystemHandlers } {
@@ -194,10 +197,21 @@ function createHandlers(
     }
   };
   const { runs, artifacts } = createReading(store);
-  const system = createSystemHandlers({ runs, config, catalog, engine, retention, clock, version, startedAtMs });
+  const system = createSystemHandlers({
+    runs,
+    config,
+    catalog,
+    engine,
+    retention,
+    hostChecks,
+    clock,
+    version,
+    startedAtMs,
+  });
   const handlers: Handlers = {
     ...createJobHandlers({ catalog, defaultProfile: config.security.defaultProfile, clock }),
     ...createScheduleHandlers({ schedules: engine.schedules, jobIdOf }),
+    ...createSecretHandlers({ engine, defaultTenant: config.instance.defaultTenant }),
     ...createRunHandlers({ runs, engine, clock, jobIdOf }),
     ...createLogHandlers({ runs, hub, streams }),
     ...createEventHandlers({

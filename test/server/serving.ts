@@ -178,6 +178,7 @@ export async function startServing(o: ServingOptions = {}): Promise<Serving> {
     version: '1.2.3',
     startedAtMs: clock.now(),
     noticeOutcomes: { delivered: 3, retried: 2, failed: 1 },
+    hostChecks: [{ name: 'seccomp', status: 'ok', detail: 'system calls can be filtered', cure: null }],
     jwt: null,
     ownCredentials: o.ownCredentials ?? [],
   });
