@@ -39,10 +39,9 @@ import { createServer } from './server/app.ts';
 import { assertGuarded } from './server/exposure.ts';
 import { createTokens } from './server/tokens.ts';
 import { assertBody } from './server/validation.ts';
+import type { RecordChange } from './store/audit.ts';
 import { type AuditFile, openAuditFile } from './store/audit-file.ts';
-import type { AuditVerdict } from './store/audit-verify.ts';
 import { type BackupRequest, type BackupSummary, createBackup, type Places } from './store/backup.ts';
-import type { Transaction } from './store/database.ts';
 import { openStore, type Store } from './store/open.ts';
 import { type RestoreRequest, type RestoreSummary, restoreBackup } from './store/restore.ts';
 
@@ -266,9 +265,8 @@ export async function manageSecrets<T>(config: Config, work: (secrets: OperatorS
   });
 }
 
-function recordOwn(action: 'token.create' | 'token.revoke', detail: AuditDetail | null) {
-  return (tx: Transaction, { id, tenant }: { readonly id: string; readonly tenant: string }): void =>
-    tx.record(operatorEntry({ action, object: { kind: 'token', id }, tenant, detail }));
+function recordOwn(action: 'token.create' | 'token.revoke', detail: AuditDetail | null): RecordChange {
+  return (tx, { id, tenant }) => tx.record(operatorEntry({ action, object: { kind: 'token', id }, tenant, detail }));
 }
 
 /** @throws DataDirOwned where a server has the data dir */
@@ -347,16 +345,11 @@ async function recordRestore(config: Config, asOf: string): Promise<void> {
   }
 }
 
-/** To be closed. @throws StartError where there is none */
-export function openAudit(config: Config): AuditFile {
-  return openAuditFile(config.persistence.dbPath);
-}
-
 /** @throws StartError where there is no audit log */
-export async function verifyAudit(config: Config): Promise<AuditVerdict> {
-  const audit = openAudit(config);
+export async function withAudit<T>(config: Config, work: (audit: AuditFile) => Promise<T>): Promise<T> {
+  const audit = openAuditFile(config.persistence.dbPath);
   try {
-    return await audit.verify();
+    return await work(audit);
   } finally {
     audit.close();
   }

@@ -3,6 +3,7 @@
 
 import { operatorEntry } from '../domain/audit.ts';
 import { localPrincipal } from '../domain/principal.ts';
+import type { RecordChange } from '../store/audit.ts';
 import type { Store } from '../store/open.ts';
 import { createKeyRotation, type KeyRotation } from './key-rotation.ts';
 import { createStoredSecrets, type StoredSecrets } from './stored-secrets.ts';
@@ -18,24 +19,18 @@ type Parts = Parameters<typeof createKeyRotation>[0] &
 export function createOperatorSecrets(o: Parts): OperatorSecrets {
   const { page, put, remove } = createStoredSecrets(o);
   const { rotate } = createKeyRotation(o);
-  const record = (action: 'secret.set' | 'secret.delete' | 'secret.rotate', tenant: string, id: string | null) => {
-    const kind = id === null ? 'instance' : 'secret';
-    return o.store.audit.record(operatorEntry({ action, object: { kind, id }, tenant, detail: null }));
-  };
+  const recordOwn =
+    (action: 'secret.set' | 'secret.delete'): RecordChange =>
+    (tx, { id, tenant }) =>
+      tx.record(operatorEntry({ action, object: { kind: 'secret', id }, tenant, detail: null }));
   return {
     page,
-    async put(secret) {
-      const made = await put(secret, localPrincipal);
-      await record('secret.set', secret.tenant, secret.name);
-      return made;
-    },
-    async remove(tenant, name) {
-      await remove(tenant, name);
-      await record('secret.delete', tenant, name);
-    },
+    put: (secret) => put(secret, localPrincipal, recordOwn('secret.set')),
+    remove: (tenant, name) => remove(tenant, name, recordOwn('secret.delete')),
     async rotate(request) {
       const found = await rotate(request);
-      await record('secret.rotate', '*', null);
+      const object = { kind: 'instance', id: null } as const;
+      await o.store.audit.record(operatorEntry({ action: 'secret.rotate', object, tenant: '*', detail: null }));
       return found;
     },
   };

@@ -4,6 +4,7 @@ import type { Principal } from '../domain/principal.ts';
 import { Problem, validationError } from '../domain/problem.ts';
 import type { Sealer } from '../exec/seal.ts';
 import type { Clock } from '../lib/clock.ts';
+import type { RecordChange } from '../store/audit.ts';
 import type { Store } from '../store/open.ts';
 import type { StoredSecret } from '../store/secrets.ts';
 import { longestSecretBytes } from './request-arguments.ts';
@@ -14,9 +15,10 @@ export type StoredSecrets = {
   readonly put: (
     secret: NewSecret,
     by: Principal,
+    record?: RecordChange,
   ) => Promise<{ readonly secret: StoredSecret; readonly isNew: boolean }>;
   /** @throws Problem secret-not-found */
-  readonly remove: (tenant: string, name: string) => Promise<void>;
+  readonly remove: (tenant: string, name: string, record?: RecordChange) => Promise<void>;
   /** @throws Problem secret-unavailable */
   readonly valueOf: (tenant: string, name: string) => Promise<string>;
 };
@@ -34,16 +36,22 @@ export function createStoredSecrets(o: {
   const { store, sealer, clock } = o;
   return {
     page: store.secrets.page,
-    async put(secret, by) {
+    async put(secret, by, record) {
       refuse(secret);
       const { tenant, name } = secret;
       return store.db.transact((tx) => {
         const sealed = sealer.seal(secret.value, contextOfSecret(tenant, name));
+        record?.(tx, { id: name, tenant });
         return store.secrets.put(tx, { tenant, name, sealed, by: by.name, atMs: clock.now() });
       });
     },
-    async remove(tenant, name) {
-      if (await store.db.transact((tx) => store.secrets.remove(tx, tenant, name))) return;
+    async remove(tenant, name, record) {
+      const isRemoved = await store.db.transact(async (tx) => {
+        if (!(await store.secrets.remove(tx, tenant, name))) return false;
+        record?.(tx, { id: name, tenant });
+        return true;
+      });
+      if (isRemoved) return;
       throw new Problem('secret-not-found', `The secret '${name}' does not exist`);
     },
     async valueOf(tenant, name) {

@@ -16,9 +16,9 @@ import { Problem } from '../domain/problem.ts';
 import type { Refusals } from '../engine/refusals.ts';
 import type { Logger } from '../lib/logger.ts';
 import { outlast } from '../lib/shortage.ts';
+import type { RecordChange } from '../store/audit.ts';
 import type { Store } from '../store/open.ts';
 import { isStorageFault } from '../store/storage-fault.ts';
-import type { RecordDone } from './exchange.ts';
 
 /** Whose the object of this id is; undefined where there is none. */
 export type TenantOf = Readonly<Partial<Record<AuditObjectKind, (id: string) => Promise<string | undefined>>>>;
@@ -29,7 +29,7 @@ export type AuditTrail = {
     readonly preHandler?: (request: FastifyRequest) => Promise<void>;
     readonly onSend?: (request: FastifyRequest, reply: FastifyReply, payload: unknown) => Promise<unknown>;
   };
-  readonly recorderOf: (operation: Operation, request: FastifyRequest) => RecordDone;
+  readonly recorderOf: (operation: Operation, request: FastifyRequest) => RecordChange;
   /** What kept a request out, or ended it. */
   readonly note: (problem: Problem, request: FastifyRequest) => void;
   /** Rows that could not be written are given up. */

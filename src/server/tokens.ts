@@ -9,22 +9,22 @@ import { type Clock, toTimestamp } from '../lib/clock.ts';
 import { createId } from '../lib/ids.ts';
 import { hashSecret } from '../lib/secret-hash.ts';
 import { parseDuration } from '../lib/units.ts';
+import type { RecordChange } from '../store/audit.ts';
 import type { Store } from '../store/open.ts';
 import { toTimestampOrNull } from '../store/run-rows.ts';
 import { defined } from './defined.ts';
-import type { RecordDone } from './exchange.ts';
 
 export type Tokens = {
   /** @throws Problem validation-error, permission-denied */
   readonly create: (
     request: BodyOf<'createToken'>,
     by: Principal,
-    record?: RecordDone,
+    record?: RecordChange,
   ) => Promise<AnswerOf<'createToken'>>;
   /** Those of the principal's tenant. @throws Problem validation-error */
   readonly list: (page: QueryOf<'listTokens'>, by: Principal) => Promise<AnswerOf<'listTokens'>>;
   /** Again is no error. @throws Problem token-not-found */
-  readonly revoke: (id: string, by: Principal, record?: RecordDone) => Promise<void>;
+  readonly revoke: (id: string, by: Principal, record?: RecordChange) => Promise<void>;
 };
 
 const mostListed = 1_000;

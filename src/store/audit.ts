@@ -6,6 +6,9 @@ import { type AuditListQuery, type AuditPage, listAudit } from './audit-list.ts'
 import type { Database, Transaction } from './database.ts';
 import type { AuditRow } from './schema.ts';
 
+/** Enters a change of the object with the transaction that makes it. */
+export type RecordChange = (tx: Transaction, object: { readonly id: string; readonly tenant: string }) => void;
+
 export type AuditStore = {
   /** Resolves once the row is durable. @throws Problem not-ready */
   readonly record: (entry: NewAuditEntry) => Promise<void>;

@@ -48,7 +48,9 @@ describe('an operation that changes something leaves a row, with who asked, from
     return run.id;
   };
 
-  /** How each is done, or, where nothing runs here, refused. */
+  const put = { method: 'PUT', headers: { 'content-type': 'application/json' } };
+
+  /** How each is done. */
   const ask: Readonly<Record<string, () => Asked | Promise<Asked>>> = {
     createRun: () => ({ path: '/runs', body: { job_id: 'demo' } }),
     cancelRun: async () => ({ path: `/runs/${(await server.addRun()).id}/cancel` }),
@@ -69,6 +71,12 @@ describe('an operation that changes something leaves a row, with who asked, from
     deleteSchedule: async () => ({ method: 'DELETE', path: `/schedules/${await newSchedule()}` }),
     createToken: () => ({ path: '/tokens', body: { name: `n${Date.now()}`, scopes: ['runs:read'] } }),
     revokeToken: async () => ({ method: 'DELETE', path: `/tokens/${(await server.token()).id}` }),
+    putSecret: () => ({ method: 'PUT', path: '/secrets/key-1', body: { value: 'hunter2-hunter2' } }),
+    deleteSecret: async () => {
+      await server.fetch('/secrets/key-2', { ...put, body: '{"value": "hunter2-hunter2"}' });
+      return { method: 'DELETE', path: '/secrets/key-2' };
+    },
+    rotateSecrets: () => ({ path: '/secrets/rotate' }),
     collectGarbage: () => ({ path: '/system/gc' }),
   };
   const changing = Object.entries<Operation>(operations).filter(([, { audit: entered }]) => entered);

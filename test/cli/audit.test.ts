@@ -1,0 +1,130 @@
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { expect, test } from 'vitest';
+import type { AuditEntry } from '../../src/domain/audit.ts';
+import { createInstance } from './an-instance.ts';
+import { createFolder, flwd, start } from './terminal.ts';
+
+async function rowsOf(dir: string, ...args: readonly string[]): Promise<AuditEntry[]> {
+  const { stdout, stderr, code } = await flwd(dir, 'audit', '--json', ...args);
+  expect({ stderr, code }).toEqual({ stderr: '', code: 0 });
+  return stdout
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line): AuditEntry => JSON.parse(line));
+}
+
+test('a server enters its start with what it was told, and its stop; one that was killed is told by the next', async () => {
+  const { dir, serve } = await createInstance({});
+  await (await serve()).stop();
+  const { child, ended, prints } = start(dir, ['serve']);
+  await prints(/listening on/);
+  child.kill('SIGKILL');
+  await ended;
+  await (await serve()).stop();
+
+  const rows = await rowsOf(dir);
+  expect(rows.map(({ action, detail }) => [action, detail?.before])).toEqual([
+    ['server.stop', undefined],
+    ['server.start', 'was killed'],
+    ['server.start', undefined],
+    ['server.stop', undefined],
+    ['server.start', undefined],
+  ]);
+  expect(rows.at(-1)).toMatchObject({
+    actor: { kind: 'system', name: 'system:server' },
+    tenant: '*',
+    object: { kind: 'instance', id: null },
+    detail: {
+      version: expect.any(String),
+      bind: '127.0.0.1:0',
+      auth: 'auto',
+      allow_profiles: ['secure', 'permissive'],
+    },
+  });
+});
+
+test('it is printed beside a server that runs, newest first, a line for each row, filtered as asked', async () => {
+  const { dir, serve } = await createInstance({});
+  const served = await serve();
+  await flwd(dir, 'tokens', 'create', '--name', 'ci', '--scopes', 'runs:read');
+  await served.fetch('/runs/run_x/cancel', { method: 'POST' });
+  await expect
+    .poll(async () => (await rowsOf(dir)).map(({ action }) => action))
+    .toEqual(['run.cancel', 'token.create', 'server.start']);
+  const { stdout } = await flwd(dir, 'audit');
+  expect(stdout.split('\n')).toEqual([
+    expect.stringMatching(/^20\S+Z {2}refused {2}run.cancel {8}local \(127.0.0.1\) {2}run_x {2}run-not-found {2}\{/),
+    expect.stringMatching(/^20\S+Z {2}done {5}token.create {6}local \(127.0.0.1\) {2}token_\w+ {2}\{"name":"ci",/),
+    expect.stringMatching(/^20\S+Z {2}done {5}server.start {6}system:server {2}instance {2}\{"version":/),
+    '',
+  ]);
+  const actions = async (...args: readonly string[]) => (await rowsOf(dir, ...args)).map(({ action }) => action);
+  expect(await actions('--action', 'token.create')).toEqual(['token.create']);
+  expect(await actions('--actor', 'system:server')).toEqual(['server.start']);
+  expect(await actions('--object', 'run_x')).toEqual(['run.cancel']);
+  expect(await actions('--result', 'done', '--limit', '1')).toEqual(['token.create']);
+  expect(await actions('--since', '1h', '--limit', '2')).toHaveLength(2);
+  expect(await actions('--since', '2999-01-01T00:00:00Z')).toEqual([]);
+  await served.stop();
+});
+
+test('what the operator does without a server is entered as done by `local`', async () => {
+  const { dir, serve } = await createInstance({});
+  await (await serve()).stop();
+  await flwd(dir, 'tokens', 'create', '--name', 'ci', '--scopes', 'runs:read', '--tenant', 'acme');
+  const [made] = await rowsOf(dir);
+  const id = made?.object?.id ?? '';
+  await flwd(dir, 'tokens', 'revoke', id);
+  await flwd(dir, 'gc');
+  await flwd(dir, 'gc', '--dry-run');
+  const backup = join(createFolder(), 'backup');
+  await flwd(dir, 'backup', backup);
+  expect((await flwd(dir, 'restore', '--force', backup)).code).toBe(0);
+
+  const rows = await rowsOf(dir, '--actor', 'local');
+  expect(rows.map(({ action, tenant, object, from }) => [action, tenant, object?.id, from])).toEqual([
+    ['restore', '*', null, null],
+    ['gc', '*', null, null],
+    ['token.revoke', 'acme', id, null],
+    ['token.create', 'acme', id, null],
+  ]);
+  expect(made?.detail).toMatchObject({ name: 'ci', scopes: ['runs:read'] });
+  expect(JSON.stringify(rows)).not.toMatch(/flwd_/);
+  expect(await flwd(dir, 'audit', 'verify')).toMatchObject({ code: 0 });
+});
+
+test('verify says what is there and what to note, and finds a change, with or without a server', async () => {
+  const { dir, dataDir, serve } = await createInstance({});
+  const served = await serve();
+  const seen =
+    /^rows 1 \(20\S+Z\) to 1 \(20\S+Z\) are as they were written: 1\nthe last one, 1, has the hash [0-9a-f]{64}\n$/;
+  expect(await flwd(dir, 'audit', 'verify')).toEqual({ stdout: expect.stringMatching(seen), stderr: '', code: 0 });
+  await served.stop();
+
+  const file = new DatabaseSync(join(dataDir, 'flwd.db'));
+  file.exec("DROP TRIGGER audit_keeps; UPDATE audit SET origin = '10.0.0.1' WHERE id = 2");
+  file.close();
+  expect(await flwd(dir, 'audit', 'verify')).toMatchObject({
+    stdout: expect.stringMatching(/^rows 1 \S+ to 1 \S+ are as they were written: 1\n/),
+    stderr: 'the audit log is broken at row 2: its hash does not fit it and the row before\n',
+    code: 1,
+  });
+});
+
+test.each([
+  [['--action', 'token.crate'], '--action token.crate: there is none; did you mean `token.create`?'],
+  [['--result', 'x'], '--result x: there is none: done, refused, failed'],
+  [['--since', 'yesterday'], '--since yesterday is no time such as 2026-01-31T12:00:00Z, and no duration such as 2d'],
+  [['--limit', '0'], '--limit 0 is no number of rows'],
+])('what cannot be meant is refused: %j', async (args, message) => {
+  const { dir } = await createInstance({});
+  expect(await flwd(dir, 'audit', ...args)).toEqual({ stdout: '', stderr: `${message}\n`, code: 2 });
+});
+
+test('without a database there is none to print', async () => {
+  const { dir, dataDir } = await createInstance({});
+  const stderr = `there is no database at ${join(dataDir, 'flwd.db')}\n`;
+  expect(await flwd(dir, 'audit')).toEqual({ stdout: '', stderr, code: 2 });
+  expect(await flwd(dir, 'audit', 'verify')).toEqual({ stdout: '', stderr, code: 2 });
+});
