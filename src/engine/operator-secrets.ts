@@ -19,10 +19,6 @@ type Parts = Parameters<typeof createKeyRotation>[0] &
 export function createOperatorSecrets(o: Parts): OperatorSecrets {
   const { page, put, remove } = createStoredSecrets(o);
   const { rotate } = createKeyRotation(o);
-  const recordOwn =
-    (action: 'secret.set' | 'secret.delete'): RecordChange =>
-    (tx, { id, tenant }) =>
-      tx.record(operatorEntry({ action, object: { kind: 'secret', id }, tenant, detail: null }));
   return {
     page,
     put: (secret) => put(secret, localPrincipal, recordOwn('secret.set')),
@@ -34,4 +30,9 @@ export function createOperatorSecrets(o: Parts): OperatorSecrets {
       return found;
     },
   };
+}
+
+function recordOwn(action: 'secret.set' | 'secret.delete'): RecordChange {
+  return (tx, { id, tenant }) =>
+    tx.record(operatorEntry({ action, object: { kind: 'secret', id }, tenant, detail: null }));
 }

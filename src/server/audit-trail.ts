@@ -102,7 +102,8 @@ export function createAuditTrail(o: {
     },
 
     note(problem, request) {
-      if (refusals.knows(problem) || entered.has(request) || problem.slug === 'not-ready') return;
+      // 503: nothing was looked at, or the log itself is what fails.
+      if (refusals.knows(problem) || entered.has(request) || problem.status === 503) return;
       const operation = operationOf(request);
       const action = actionOf(problem, request, operation?.audit);
       if (!action) return;

@@ -8,6 +8,7 @@ import { expect, test } from 'vitest';
 import { localPrincipal } from '../../src/domain/principal.ts';
 import { createRetention } from '../../src/engine/retain.ts';
 import { systemClock } from '../../src/lib/clock.ts';
+import { anEntry } from '../store/an-entry.ts';
 import { bash } from '../support/jobs.ts';
 import { fillDisk, testWithDisk } from '../support/small-disk.ts';
 import { dataFolder, openEngine } from './an-engine.ts';
@@ -320,3 +321,32 @@ test('a server that stops waits for a second for the removal of a large folder, 
   await retention.close();
   expect(lines).toEqual([]);
 }, 3_000);
+
+test('rows of the audit log go when asked, and by themselves once the oldest is a day past its time', async () => {
+  const root = dataFolder();
+  const policy = { auditMs: hourMs };
+  const first = await openEngine(root);
+  for (let n = 0; n < 1_100; n++) await first.store.audit.record(anEntry());
+  await first.close();
+
+  const early = await openEngine(root, { policy, nowMs: Date.now() + 10 * hourMs });
+  expect((await early.retention.preview()).audit).toBe(1_100);
+  early.retention.start();
+  await early.retention.collect({ forMs: 0, share: 1 });
+  expect(await early.store.audit.list({ limit: 1 })).toMatchObject({ total: 1_100 });
+  await early.close();
+
+  const late = await openEngine(root, { policy, nowMs: Date.now() + 26 * hourMs });
+  late.retention.start();
+  // In three steps; the last has the rows of the two before it, too, as the clock of retention is ahead here.
+  await expect
+    .poll(() => late.store.audit.list({ limit: 10 }))
+    .toMatchObject({
+      total: 1,
+      entries: [{ action: 'audit.expire', detail: { through: 1_102, count: 102 } }],
+    });
+  await late.close();
+
+  const again = await openEngine(root, { policy, nowMs: Date.now() + 10 * hourMs });
+  expect((await again.retention.collect(asked)).removed).toMatchObject({ audit: 1 });
+});

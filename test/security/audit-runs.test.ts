@@ -47,7 +47,8 @@ testWith('bwrap')('every run that was acknowledged has its row after a SIGKILL, 
   const file = new DatabaseSync(join(instance.dataDir, 'flwd.db'));
   const stored = file.prepare('SELECT id FROM runs').all();
   file.close();
-  expect(entered.toSorted()).toEqual(stored.map(({ id }) => id).toSorted());
+  expect(new Set(entered)).toEqual(new Set(stored.map(({ id }) => id)));
+  expect(entered).toHaveLength(stored.length);
   expect(await flwd(instance.dir, 'audit', 'verify')).toMatchObject({ code: 0 });
 });
 

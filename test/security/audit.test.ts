@@ -86,7 +86,7 @@ describe('an operation that changes something leaves a row, with who asked, from
   });
 
   test.each(changing)('%s', async (id, operation) => {
-    const { method = 'POST', path, body, on = server } = await (ask[id] ?? expect.fail)();
+    const { method = 'POST', path, body, on = server } = await (ask[id] ?? (() => expect.fail(`${id} is not tried`)))();
     const response = await on.fetch(path, {
       method,
       headers: { 'x-request-id': `req-of-${id}`, ...(body !== undefined && { 'content-type': 'application/json' }) },

@@ -139,6 +139,27 @@ describe('what else is asked on SQLite', () => {
     expect(planOf(query)).toEqual([`SEARCH artifacts USING ${plan}`]);
   });
 
+  test.each([
+    [
+      'one object',
+      "SELECT * FROM audit WHERE id >= 1 AND id <= 9 AND object_id = 'run_1' ORDER BY id DESC LIMIT 100",
+      'INDEX audit_by_object (object_id=? AND id>? AND id<?)',
+    ],
+    [
+      'an action that is rare',
+      `SELECT * FROM audit WHERE id >= 1 AND id <= 9 AND action = 'token.create' AND action <> 'run.create'
+         ORDER BY id DESC LIMIT 100`,
+      'INDEX audit_by_action (action=? AND id>? AND id<?)',
+    ],
+    [
+      'anything else in a slice',
+      "SELECT * FROM audit WHERE id >= 1 AND id <= 9 AND tenant = 'acme' ORDER BY id DESC LIMIT 100",
+      'INTEGER PRIMARY KEY (rowid>? AND rowid<?)',
+    ],
+  ])('of the audit log, %s is found in order, and nothing is sorted', (_what, query, plan) => {
+    expect(planOf(query)).toEqual([`SEARCH audit USING ${plan}`]);
+  });
+
   function planOf(query: string): unknown[] {
     const file = new DatabaseSync(join(dir, 'flwd.db'), { readOnly: true });
     const steps = file.prepare(`EXPLAIN QUERY PLAN ${query}`).all();

@@ -1,0 +1,72 @@
+import { afterAll, expect, test } from 'vitest';
+import type { AuditEntry } from '../../src/domain/audit.ts';
+import { anEntry } from '../store/an-entry.ts';
+import { startServing } from './serving.ts';
+
+const server = await startServing();
+afterAll(() => server.close());
+await server.store.db.transact(async (tx) => {
+  for (let n = 1; n <= 1_200; n++) tx.record(anEntry({ actor: n % 2 === 0 ? 'even' : 'odd', detail: { n } }));
+});
+
+type Page = { readonly entries: AuditEntry[]; readonly total: number; readonly next_cursor: string | null };
+
+async function page(query: string): Promise<Page> {
+  const response = await server.fetch(`/audit${query}`);
+  expect(response.status).toBe(200);
+  return JSON.parse(await response.text());
+}
+
+async function lines(query: string): Promise<AuditEntry[]> {
+  const response = await server.fetch(`/audit${query}`, { headers: { accept: 'application/x-ndjson' } });
+  expect(response.headers.get('content-type')).toBe('application/x-ndjson');
+  return (await response.text())
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line): AuditEntry => JSON.parse(line));
+}
+
+test('a page has a hundred rows without a limit, newest first, and the cursor of the next', async () => {
+  const first = await page('');
+  expect(first).toMatchObject({ total: 1_200, next_cursor: '1101' });
+  expect(first.entries[0]).toMatchObject({ id: 1_200, detail: { n: 1_200 } });
+  expect(first.entries).toHaveLength(100);
+  const second = await page(`?cursor=${first.next_cursor}&limit=1000`);
+  expect(second.entries[0]?.id).toBe(1_100);
+  expect((await page(`?cursor=${second.next_cursor}&limit=1000`)).entries.map(({ id }) => id)).toHaveLength(100);
+  expect((await page('?actor=odd&limit=1&offset=599')).entries).toMatchObject([{ id: 1 }]);
+});
+
+test('as JSON lines it is all of it, or as many as asked for', async () => {
+  const all = await lines('');
+  expect([all.length, all[0]?.id, all.at(-1)?.id]).toEqual([1_200, 1_200, 1]);
+  expect(await lines('?actor=odd')).toHaveLength(600);
+  expect(await lines('?limit=700&actor=even')).toHaveLength(600);
+  expect((await lines('?limit=501')).at(-1)?.id).toBe(700);
+  expect((await lines('?limit=2&cursor=5')).map(({ id }) => id)).toEqual([4, 3]);
+});
+
+test.each([
+  ['?action=run.crate', '?action'],
+  ['?result=maybe', '?result'],
+  ['?cursor=x', '?cursor'],
+  ['?limit=1001', '?limit'],
+  ['?since=yesterday', '?since'],
+  ['?who=me', '?who'],
+])('%s is a fault, of lines too', async (query, pointer) => {
+  for (const accept of ['application/json', 'application/x-ndjson']) {
+    const response = await server.fetch(`/audit${query}`, { headers: { accept } });
+    expect([response.status, await response.json()]).toEqual([
+      400,
+      expect.objectContaining({ errors: [expect.objectContaining({ pointer })] }),
+    ]);
+  }
+});
+
+test('it is read with audit:read, and with nothing less', async () => {
+  const { headers } = await server.token({ scopes: ['audit:read'] });
+  expect((await server.fetch('/audit', { headers })).status).toBe(200);
+  const other = await server.token({ scopes: ['runs:write', 'secrets:write', 'metrics:read'] });
+  expect((await server.fetch('/audit', { headers: other.headers })).status).toBe(403);
+  expect((await server.fetch('/audit', { method: 'DELETE' })).status).toBe(405);
+});
