@@ -42,6 +42,7 @@ import { assertBody } from './server/validation.ts';
 import { type AuditFile, openAuditFile } from './store/audit-file.ts';
 import type { AuditVerdict } from './store/audit-verify.ts';
 import { type BackupRequest, type BackupSummary, createBackup, type Places } from './store/backup.ts';
+import type { Transaction } from './store/database.ts';
 import { openStore, type Store } from './store/open.ts';
 import { type RestoreRequest, type RestoreSummary, restoreBackup } from './store/restore.ts';
 
@@ -219,9 +220,8 @@ export async function collectGarbage(
     o.signal.addEventListener('abort', () => void retention.close());
     if (o.isDryRun) return retention.preview();
     const { removed } = await retention.collect({ forMs: toTimerDelay(Infinity), share: 1, keptFreeBytes: 0 });
-    const object = { kind: 'instance', id: null } as const;
-    const entry = operatorEntry({ action: 'gc', object, tenant: '*', detail: removed });
-    // What made room on a full disk was not in vain.
+    const entry = operatorEntry({ action: 'gc', object: { kind: 'instance', id: null }, tenant: '*', detail: removed });
+    // Where a disk is full, what was removed is removed all the same.
     await store.audit
       .record(entry)
       .catch((error: unknown) => log.warn({ err: error, audit: entry }, 'not in the audit log'));
@@ -244,24 +244,13 @@ export async function manageTokens<T>(config: Config, work: (tokens: OwnTokens) 
   return withStore(config, (store) => {
     const { defaultTenant } = config.instance;
     const tokens = createTokens({ store, clock: systemClock, defaultTenant, onRevoked: () => undefined });
-    const record = (
-      action: 'token.create' | 'token.revoke',
-      { id, ...rest }: { readonly id: string; readonly tenant: string; readonly detail: AuditDetail | null },
-    ) => store.audit.record(operatorEntry({ action, object: { kind: 'token', id }, ...rest }));
     return work({
       async create(request) {
         assertBody(operations.createToken, request);
-        const made = await tokens.create(request, localPrincipal);
-        const { id, tenant, name, scopes, expires_at } = made;
-        await record('token.create', { id, tenant, detail: { name, scopes, expires_at } });
-        return made;
+        return tokens.create(request, localPrincipal, recordOwn('token.create', { ...request }));
       },
       list: (page) => tokens.list(page, localPrincipal),
-      async revoke(id) {
-        const { tenant = '*' } = (await store.tokens.find(id)) ?? {};
-        await tokens.revoke(id, localPrincipal);
-        await record('token.revoke', { id, tenant, detail: null });
-      },
+      revoke: (id) => tokens.revoke(id, localPrincipal, recordOwn('token.revoke', null)),
     });
   });
 }
@@ -275,6 +264,11 @@ export async function manageSecrets<T>(config: Config, work: (secrets: OperatorS
     const keyring = openKeyring(config.persistence.secretKeyFile, config.persistence.secretKey);
     return work(createOperatorSecrets({ store, keyring, sealer: createSealer(keyring), clock: systemClock, log }));
   });
+}
+
+function recordOwn(action: 'token.create' | 'token.revoke', detail: AuditDetail | null) {
+  return (tx: Transaction, { id, tenant }: { readonly id: string; readonly tenant: string }): void =>
+    tx.record(operatorEntry({ action, object: { kind: 'token', id }, tenant, detail }));
 }
 
 /** @throws DataDirOwned where a server has the data dir */

@@ -7,7 +7,8 @@ import { expect, test } from 'vitest';
 import { commands } from '../src/cli/commands.ts';
 import { exitCodes } from '../src/cli/exit-code.ts';
 import { variables } from '../src/config/environment.ts';
-import { operations } from '../src/contract/operations.ts';
+import { type Operation, operations } from '../src/contract/operations.ts';
+import { auditActions } from '../src/domain/audit.ts';
 import { eventTypes } from '../src/domain/event.ts';
 import { logLevels } from '../src/domain/log-line.ts';
 import { scopes } from '../src/domain/principal.ts';
@@ -53,6 +54,52 @@ test('operations: id, method, path, scope', () => {
     'collectGarbage: POST /system/gc admin',
     'listWorkers: GET /workers jobs:read',
     'streamRunEvents: GET /events/runs runs:read',
+  ]);
+});
+
+test('actions of the audit log, and the operations that are entered under each', () => {
+  expect(auditActions).toEqual([
+    'run.create',
+    'run.cancel',
+    'run.approve',
+    'schedule.create',
+    'schedule.replace',
+    'schedule.delete',
+    'token.create',
+    'token.revoke',
+    'secret.set',
+    'secret.delete',
+    'secret.rotate',
+    'auth.fail',
+    'access.deny',
+    'server.start',
+    'server.stop',
+    'gc',
+    'restore',
+    'audit.expire',
+    'audit.omit',
+  ]);
+  const changing = Object.entries<Operation>(operations).filter(([, { method }]) => method !== 'GET');
+  // An operation that changes something and is not entered must be null here, for everyone to see.
+  const lines = changing.map(
+    ([id, { audit }]) => `${id}: ${audit === undefined ? 'MISSING' : (audit?.action ?? null)}`,
+  );
+  expect(lines).toEqual([
+    'createRun: run.create',
+    'cancelRun: run.cancel',
+    'rerunRun: run.create',
+    'approveRun: run.approve',
+    'createPlan: null',
+    'createSchedule: schedule.create',
+    'previewSchedule: null',
+    'replaceSchedule: schedule.replace',
+    'deleteSchedule: schedule.delete',
+    'putSecret: secret.set',
+    'deleteSecret: secret.delete',
+    'rotateSecrets: secret.rotate',
+    'createToken: token.create',
+    'revokeToken: token.revoke',
+    'collectGarbage: gc',
   ]);
 });
 
@@ -155,11 +202,11 @@ test('commands of flwd, with their options', () => {
     'secrets list --tenant --config --data-dir',
     'secrets rm --tenant --config --data-dir',
     'secrets rotate --config --data-dir',
-    'audit verify --config --data-dir',
-    'audit --since --actor --action --object --result --limit --json --config --data-dir',
     'tokens create --name --scopes --tenant --expires --config --data-dir',
     'tokens list --config --data-dir',
     'tokens revoke --config --data-dir',
+    'audit --since --actor --action --object --result --limit --json --config --data-dir',
+    'audit verify --config --data-dir',
     'backup --include-key --config --data-dir',
     'restore --force --config --data-dir',
     'version',
