@@ -245,12 +245,15 @@ function placesOf(config: Config): Places {
 }
 
 /** Where the server keeps its own, links followed: no job may see it. To be called once all of it exists. */
-async function ownPaths({ instance, persistence, notify }: Config): Promise<string[]> {
+async function ownPaths({ instance, auth, persistence, notify }: Config): Promise<string[]> {
   const { dbPath, blobsDir, secretKeyFile } = persistence;
   const database = await realpath(dbPath);
   const paths = [instance.dataDir, blobsDir, secretKeyFile, notify.signingKeyFile];
   const others = await Promise.all(paths.map((path) => realpath(path)));
-  return [...others, database, `${database}-wal`, `${database}-shm`];
+  // Whoever may write the keys of JWTs decides who is let in.
+  const foreign = auth.jwt && 'file' in auth.jwt.keys ? [auth.jwt.keys.file] : [];
+  const edge = await Promise.all(foreign.map(resolveLinks));
+  return [...others, ...edge, database, `${database}-wal`, `${database}-shm`];
 }
 
 /** Granted paths are compared with their links followed; one that is not there yet is compared as it is written. */

@@ -1,14 +1,16 @@
 // What no single key can tell: rules between keys, and values that would be unsafe.
 
 import { isIP } from 'node:net';
-import { type KeyPath, securityProfiles } from './keys.ts';
+import { checkJwt } from './jwt.ts';
+import { securityProfiles } from './keys.ts';
 import type { Bind } from './kind.ts';
-import { type Settings, settingAt, valueAt } from './settings.ts';
+import { fault, type Settings, settingAt, valueAt } from './settings.ts';
 
 export function checkSettings(settings: Settings): void {
   checkBind(settings);
   checkProfiles(settings);
   checkAliases(settings);
+  checkJwt(settings);
 }
 
 export function showBind({ host, port }: Bind): string {
@@ -56,8 +58,4 @@ function checkAliases(settings: Settings): void {
     if (taken.has(name)) fault(settings, 'aliases[].to', at, `another alias is called \`${name}\` too`);
     taken.add(name);
   }
-}
-
-function fault(settings: Settings, path: KeyPath, at: string | number | undefined, message: string): void {
-  settings.faults.push({ origin: settingAt(settings, path, at)?.origin ?? { kind: 'default' }, message });
 }

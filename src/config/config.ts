@@ -2,6 +2,7 @@
 
 import type { SecurityProfile } from '../domain/job.ts';
 import type { Resources } from '../domain/resources.ts';
+import { type JwtConfig, toJwtConfig } from './jwt.ts';
 import type { KeyPath } from './keys.ts';
 import type { Bind } from './kind.ts';
 import { type Settings, valueAt } from './settings.ts';
@@ -37,7 +38,7 @@ export type Config = {
     readonly syncWaitMs: number;
     readonly bodyLimitBytes: number;
   };
-  readonly auth: { readonly mode: 'auto' };
+  readonly auth: { readonly mode: 'auto'; readonly jwt: JwtConfig | null };
   readonly security: {
     readonly defaultProfile: SecurityProfile;
     readonly allowProfiles: readonly SecurityProfile[];
@@ -107,7 +108,7 @@ export function toConfig(settings: Settings): Config {
       syncWaitMs: get('server.sync_wait'),
       bodyLimitBytes: get('server.body_limit'),
     },
-    auth: { mode: 'auto' },
+    auth: { mode: 'auto', jwt: toJwtConfig(settings) },
     security: {
       defaultProfile: get('security.default_profile'),
       allowProfiles: get('security.allow_profiles'),

@@ -4,6 +4,16 @@ import type { SecurityProfile } from '../domain/job.ts';
 
 export type RateLimit = { readonly limit: number; readonly windowMs: number };
 
+export type JwtConfig = {
+  readonly issuer: string;
+  readonly audience: string;
+  readonly keys: { readonly file: string } | { readonly url: string };
+  readonly tenantClaim: string;
+  readonly scopeClaim: string;
+  readonly algorithms: readonly string[];
+  readonly clockSkewMs: number;
+};
+
 export type ServerConfig = {
   readonly instance: { readonly name: string };
   readonly server: {

@@ -103,7 +103,6 @@ describe('what later versions act on', () => {
       '`auth.mode` with `required` is not supported yet: this version serves its own user on loopback alone',
     ],
     ['auth: { mode: none }', '`auth.mode` with `none` is not supported yet'],
-    ['auth: { jwt: { issuer: me } }', '`auth.jwt.issuer` with `me` is not supported yet'],
     ['server: { tls: { cert_file: a.pem } }', '`server.tls.cert_file` with `a.pem` is not supported yet'],
     [
       'server: { cors_origins: ["https://a.example"] }',
