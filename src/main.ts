@@ -16,15 +16,16 @@ import { probeHost } from './exec/host.ts';
 import { closeLimitHost, openLimitHost } from './exec/limit-host.ts';
 import { runsAlive } from './exec/live-attempts.ts';
 import { openSealer } from './exec/seal.ts';
-import { systemClock, toTimerDelay } from './lib/clock.ts';
+import { type Clock, systemClock, toTimerDelay } from './lib/clock.ts';
 import { giveUpReserve, keepReserve } from './lib/disk-reserve.ts';
-import { createLogger } from './lib/logger.ts';
+import { createLogger, type Logger } from './lib/logger.ts';
 import { acquireOwnership } from './lib/owner-lock.ts';
 import { StartError } from './lib/start-error.ts';
 import { packageVersion } from './lib/version.ts';
 import { startNotifier } from './notices/notifier.ts';
 import { openSigner } from './notices/signing.ts';
 import { createServer } from './server/app.ts';
+import type { JwtVerifier } from './server/authentication.ts';
 import { type BackupRequest, type BackupSummary, createBackup, type Places } from './store/backup.ts';
 import { openStore } from './store/open.ts';
 import { type RestoreRequest, type RestoreSummary, restoreBackup } from './store/restore.ts';
@@ -55,6 +56,7 @@ export async function serve(config: Config): Promise<RunningServer> {
   };
 
   try {
+    const jwt = await openJwtVerifier(config, { clock, log });
     const { runsDir, snapshotsDir } = retentionParts(config);
     await mkdir(runsDir, { recursive: true, mode: 0o700 });
     // Commits can only come once something writes, and nothing does before the hub exists.
@@ -144,6 +146,8 @@ export async function serve(config: Config): Promise<RunningServer> {
       version: packageVersion(),
       startedAtMs,
       noticeOutcomes: notifier.outcomes,
+      jwt,
+      ownCredentials: [],
     });
     opened.push(() => server.close());
     opened.push(async () => engine.endWaits());
@@ -218,6 +222,16 @@ export async function restore(
   } finally {
     await ownership.release();
   }
+}
+
+/** Loaded where it is asked for: most instances have no issuer. */
+async function openJwtVerifier(
+  { auth, instance }: Config,
+  o: { readonly clock: Clock; readonly log: Logger },
+): Promise<JwtVerifier | null> {
+  if (!auth.jwt) return null;
+  const { createJwtVerifier } = await import('./server/jwt.ts');
+  return createJwtVerifier(auth.jwt, { ...o, defaultTenant: instance.defaultTenant });
 }
 
 function retentionParts({ instance, persistence }: Config) {

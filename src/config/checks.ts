@@ -1,6 +1,7 @@
 // What no single key can tell: rules between keys, and values that would be unsafe.
 
 import { isIP } from 'node:net';
+import { isLoopback } from '../lib/loopback.ts';
 import { checkJwt } from './jwt.ts';
 import { securityProfiles } from './keys.ts';
 import type { Bind } from './kind.ts';
@@ -25,10 +26,6 @@ function checkBind(settings: Settings): void {
     `${showBind(bind)} can be reached from other machines, and this version cannot tell callers apart there. ` +
     `Bind to ${local} and come in through a tunnel: ssh -L ${bind.port || 8080}:${local} HOST`;
   fault(settings, 'server.bind', undefined, message);
-}
-
-function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'));
 }
 
 function checkProfiles(settings: Settings): void {

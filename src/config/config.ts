@@ -38,7 +38,7 @@ export type Config = {
     readonly syncWaitMs: number;
     readonly bodyLimitBytes: number;
   };
-  readonly auth: { readonly mode: 'auto'; readonly jwt: JwtConfig | null };
+  readonly auth: { readonly mode: 'auto' | 'none' | 'required'; readonly jwt: JwtConfig | null };
   readonly security: {
     readonly defaultProfile: SecurityProfile;
     readonly allowProfiles: readonly SecurityProfile[];
@@ -108,7 +108,7 @@ export function toConfig(settings: Settings): Config {
       syncWaitMs: get('server.sync_wait'),
       bodyLimitBytes: get('server.body_limit'),
     },
-    auth: { mode: 'auto', jwt: toJwtConfig(settings) },
+    auth: { mode: get('auth.mode'), jwt: toJwtConfig(settings) },
     security: {
       defaultProfile: get('security.default_profile'),
       allowProfiles: get('security.allow_profiles'),

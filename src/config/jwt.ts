@@ -1,5 +1,6 @@
 // Whose JWTs are let in. What lets somebody in is said in full or not at all: there is no issuer or audience by default.
 
+import { isLoopback } from '../lib/loopback.ts';
 import type { KeyPath } from './keys.ts';
 import { fault, type Settings, settingAt, valueAt } from './settings.ts';
 
@@ -72,6 +73,6 @@ const jwtKeys = [
 /** Whoever can answer for the URL decides who is let in. */
 function unsafe({ protocol, hostname, username, password }: URL): string | undefined {
   if (username !== '' || password !== '') return 'can have no user and no password';
-  if (protocol === 'https:' || /^(?:localhost|127(?:\.\d+){3}|\[::1\])$/.test(hostname)) return undefined;
+  if (protocol === 'https:' || isLoopback(hostname.replace(/^\[|\]$/g, ''))) return undefined;
   return 'must begin with https://, since whoever can change its answer decides who is let in';
 }

@@ -8,8 +8,10 @@ import type { Retention } from '../engine/retain.ts';
 import type { Clock } from '../lib/clock.ts';
 import { createId } from '../lib/ids.ts';
 import type { Logger } from '../lib/logger.ts';
+import { isLoopback } from '../lib/loopback.ts';
 import type { Store } from '../store/open.ts';
 import { createAdmission, type Hook } from './admission.ts';
+import { createAuthentication, type JwtVerifier } from './authentication.ts';
 import type { Handlers } from './exchange.ts';
 import { createArtifactHandlers } from './handlers/artifacts.ts';
 import { createEventHandlers } from './handlers/events.ts';
@@ -18,7 +20,9 @@ import { createLogHandlers } from './handlers/logs.ts';
 import { createRunHandlers } from './handlers/runs.ts';
 import { createScheduleHandlers } from './handlers/schedules.ts';
 import { createSystemHandlers, type SystemHandlers } from './handlers/system.ts';
+import { createTokenHandlers } from './handlers/tokens.ts';
 import { acceptJson } from './json-body.ts';
+import { createLocalCallers } from './local-callers.ts';
 import { createMetrics, type NoticeOutcomes } from './metrics/metrics.ts';
 import { addOtherRoutes } from './other-routes.ts';
 import { answerError, answerUnreadable, answerWhatNodeKeeps, pathOf } from './problem-answers.ts';
@@ -26,6 +30,7 @@ import { createRateLimiter } from './rate-limits.ts';
 import { addOperations } from './routes.ts';
 import type { ServerConfig } from './server-config.ts';
 import { createStreams, type Streams } from './streams.ts';
+import { createTokens, type Tokens } from './tokens.ts';
 
 export type ServerParts = {
   readonly config: ServerConfig;
@@ -38,6 +43,10 @@ export type ServerParts = {
   readonly version: string;
   readonly startedAtMs: number;
   readonly noticeOutcomes: NoticeOutcomes;
+  /** null: no issuer of JWTs is configured. */
+  readonly jwt: JwtVerifier | null;
+  /** Whoever has one of these is the server's own user. */
+  readonly ownCredentials: readonly string[];
 };
 
 export type Server = {
@@ -55,15 +64,23 @@ export async function createServer(parts: ServerParts): Promise<Server> {
   let isStopping = false;
 
   // A path that does not decode never reaches a route; it is admitted all the same.
-  const app = createApp(parts, (request, reply) => admit('public')(request, reply));
+  const app = createApp(parts, (request, reply) => admission.admit({ scope: 'public' })(request, reply));
   app.decorateRequest('principal');
   app.setErrorHandler((error, request, reply) => answerError(error, request, reply, log));
   answerWhatNodeKeeps(app.server);
   acceptJson(app);
   const { defaultProfile, profiles } = config.security;
   const limit = await createRateLimiter(app, { configured: profiles[defaultProfile].rateLimit, clock });
-  const admit = createAdmission({ limit, isStopping: () => isStopping });
-  const { handlers, system } = createHandlers(parts, streams);
+  const authentication = createAuthentication(parts);
+  const admission = createAdmission({
+    authentication,
+    localCallers: createLocalCallers(config.auth.mode),
+    isOnLoopback: isLoopback(config.server.bind.host),
+    limit,
+    isStopping: () => isStopping,
+  });
+  const tokens = createTokens({ ...parts, ...config.instance, onRevoked: authentication.forget });
+  const { handlers, system } = createHandlers(parts, streams, tokens);
 
   app.addHook('onRoute', (route) => logRequests(route, log));
   const { addArgumentFaults, schedules } = parts.engine;
@@ -71,7 +88,7 @@ export async function createServer(parts: ServerParts): Promise<Server> {
   const metrics = createMetrics({ ...parts, app, streams });
   addOperations(app, {
     handlers,
-    admit,
+    admit: admission.admit,
     addBodyFaults: {
       createRun: addArgumentFaults,
       createPlan: addArgumentFaults,
@@ -81,8 +98,7 @@ export async function createServer(parts: ServerParts): Promise<Server> {
     },
   });
   addOtherRoutes(app, {
-    admitPublic: admit('public'),
-    admitToMetrics: admit('metrics:read'),
+    admission,
     metrics,
     system,
     version: parts.version,
@@ -140,6 +156,7 @@ function createApp({ config, log, clock }: ServerParts, admitUnrouted: Hook): Fa
 function createHandlers(
   { config, catalog, store, engine, retention, clock, version, startedAtMs }: ServerParts,
   streams: Streams,
+  tokens: Tokens,
 ): { handlers: Handlers; system: SystemHandlers } {
   const { hub } = engine;
   const jobIdOf = (idOrAlias: string): string => {
@@ -159,6 +176,7 @@ function createHandlers(
     ...createLogHandlers({ store, hub, streams }),
     ...createEventHandlers({ store, hub, streams, jobIdOf }),
     ...createArtifactHandlers({ artifacts: store.artifacts, stallMs: config.server.writeTimeoutMs, jobIdOf }),
+    ...createTokenHandlers({ tokens, clock }),
     getHealth: system.getHealth,
     getSystemInfo: system.getSystemInfo,
     collectGarbage: system.collectGarbage,

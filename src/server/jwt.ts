@@ -8,15 +8,9 @@ import { tenantPattern } from '../domain/tenant.ts';
 import { createBoundedCache } from '../lib/bounded-cache.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
+import type { JwtVerifier } from './authentication.ts';
 import { createKeyUrlSource, type KeySet, type KeySource, openKeyFileSource } from './jwt-keys.ts';
 import type { JwtConfig } from './server-config.ts';
-
-export type JwtVerifier = {
-  /** Undefined where it is not valid; why stands in the log, at level debug. */
-  readonly verify: (token: string) => Promise<Principal | undefined>;
-  /** Whether the token of a principal that `verify` gave has not expired by now. */
-  readonly isStillValid: (principal: Principal) => boolean;
-};
 
 /** Some identity providers list a user's groups in it; a request's headers have 16 KiB. */
 const mostCharacters = 8_192;
@@ -28,6 +22,8 @@ const typePattern = /^(?:application\/)?(?:at\+)?jwt$/i;
 const believedMs = 60_000;
 const mostBelieved = 4_096;
 
+type Believed = { readonly principal: Principal; readonly untilMs: number };
+
 /** @throws StartError where the file of the keys cannot be used */
 export function createJwtVerifier(
   config: JwtConfig,
@@ -36,12 +32,9 @@ export function createJwtVerifier(
   const { clock, log } = o;
   const source =
     'file' in config.keys ? openKeyFileSource(config.keys.file, o) : createKeyUrlSource(config.keys.url, o);
-  const believed = createBoundedCache<string, { readonly principal: Principal; readonly untilMs: number }>(
-    mostBelieved,
-  );
-  const expiresAtMs = new WeakMap<Principal, number>();
+  const believed = createBoundedCache<string, Believed>(mostBelieved);
 
-  async function check(token: string): Promise<Principal> {
+  async function check(token: string): Promise<Believed> {
     const nowMs = clock.now();
     const payload = await verifySignature(token, source, {
       algorithms: [...config.algorithms],
@@ -53,29 +46,27 @@ export function createJwtVerifier(
     });
     const { exp = 0, iat = 0 } = payload;
     if (iat * 1000 > nowMs + config.clockSkewMs) throw new Refused('it was issued in the future');
-    const principal = toPrincipal(payload, config, o.defaultTenant);
-    expiresAtMs.set(principal, exp * 1000 + config.clockSkewMs);
-    return principal;
+    return {
+      principal: toPrincipal(payload, config, o.defaultTenant),
+      untilMs: Math.min(nowMs + believedMs, exp * 1000 + config.clockSkewMs),
+    };
   }
-
-  const isStillValid = (principal: Principal): boolean => (expiresAtMs.get(principal) ?? 0) > clock.now();
 
   return {
     async verify(token) {
       if (token.length > mostCharacters) return undefined;
       const id = createHash('sha256').update(token).digest('base64');
       const known = believed.get(id);
-      if (known && known.untilMs > clock.now() && isStillValid(known.principal)) return known.principal;
+      if (known && known.untilMs > clock.now()) return known.principal;
       try {
-        const principal = await check(token);
-        believed.set(id, { principal, untilMs: clock.now() + believedMs }, 1);
-        return principal;
+        const found = await check(token);
+        believed.set(id, found, 1);
+        return found.principal;
       } catch (error) {
         log.debug({ reason: error instanceof Error ? error.message : String(error) }, 'a JWT was refused');
         return undefined;
       }
     },
-    isStillValid,
   };
 }
 

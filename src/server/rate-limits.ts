@@ -2,7 +2,7 @@
 
 import rateLimit from '@fastify/rate-limit';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { localPrincipal } from '../domain/principal.ts';
+import { anonymous } from '../domain/principal.ts';
 import { invariant, Problem } from '../domain/problem.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { RateLimit } from './server-config.ts';
@@ -18,9 +18,10 @@ export async function createRateLimiter(
 ): Promise<RateLimiter> {
   await app.register(rateLimit, { global: false });
   const count = app.createRateLimit({
-    max: o.configured?.limit ?? ((request) => (request.principal === localPrincipal ? defaults.local : defaults.token)),
+    max: o.configured?.limit ?? ((request) => (request.principal.kind === 'local' ? defaults.local : defaults.token)),
     timeWindow: o.configured?.windowMs ?? defaults.windowMs,
-    keyGenerator: (request) => request.principal.name,
+    keyGenerator: ({ principal, ip }) =>
+      principal === anonymous ? `anonymous:${ip}` : `${principal.kind}:${principal.name}`,
   });
 
   return async (request, { raw }) => {

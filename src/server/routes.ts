@@ -3,8 +3,7 @@
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { apiBase, type Operation, type OperationId, operations } from '../contract/operations.ts';
 import type { FaultList } from '../domain/fault-list.ts';
-import type { Scope } from '../domain/principal.ts';
-import type { Hook } from './admission.ts';
+import type { Admission } from './admission.ts';
 import type { Handlers, Incoming } from './exchange.ts';
 import { createInputReader } from './validation.ts';
 
@@ -12,7 +11,7 @@ export function addOperations(
   app: FastifyInstance,
   o: {
     readonly handlers: Handlers;
-    readonly admit: (scope: Scope | 'public') => Hook;
+    readonly admit: Admission['admit'];
     /** What is wrong with a faulty body beyond its schema. */
     readonly addBodyFaults: Readonly<Partial<Record<OperationId, (body: unknown, faults: FaultList) => void>>>;
   },
@@ -27,7 +26,7 @@ export function addOperations(
       method: operation.method,
       url: toRoute(operation.path),
       config: { operation: id },
-      onRequest: o.admit(operation.scope),
+      onRequest: o.admit(operation),
       handler: (request: Incoming, reply: FastifyReply) => {
         const exchange = { request, reply, path: toPath(request), ...readInput(request) };
         // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the schemas of this very id have checked it

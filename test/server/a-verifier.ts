@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import { onTestFinished } from 'vitest';
-import { createJwtVerifier, type JwtVerifier } from '../../src/server/jwt.ts';
+import type { JwtVerifier } from '../../src/server/authentication.ts';
+import { createJwtVerifier } from '../../src/server/jwt.ts';
 import type { JwtConfig } from '../../src/server/server-config.ts';
 import { audienceName, issuerName, keySetOf, type SigningKey } from '../support/an-issuer.ts';
 
