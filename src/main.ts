@@ -259,13 +259,14 @@ function placesOf(config: Config): Places {
 }
 
 /** Where the server keeps its own, links followed: no job may see it. To be called once all of it exists. */
-async function ownPaths({ instance, auth, persistence, notify }: Config): Promise<string[]> {
+async function ownPaths({ instance, server, auth, persistence, notify }: Config): Promise<string[]> {
   const { dbPath, blobsDir, secretKeyFile } = persistence;
   const database = await realpath(dbPath);
   const paths = [instance.dataDir, blobsDir, secretKeyFile, notify.signingKeyFile];
   const others = await Promise.all(paths.map((path) => realpath(path)));
   // Whoever may write the keys of JWTs decides who is let in.
   const foreign = auth.jwt && 'file' in auth.jwt.keys ? [auth.jwt.keys.file] : [];
+  if (server.tls) foreign.push(server.tls.keyFile);
   const edge = await Promise.all(foreign.map(resolveLinks));
   return [...others, ...edge, database, `${database}-wal`, `${database}-shm`];
 }

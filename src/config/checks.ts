@@ -5,6 +5,7 @@ import { isLoopback } from '../lib/loopback.ts';
 import { checkJwt } from './jwt.ts';
 import { securityProfiles } from './keys.ts';
 import type { Bind } from './kind.ts';
+import { checkListening } from './listening.ts';
 import { fault, type Settings, settingAt, valueAt } from './settings.ts';
 
 export function checkSettings(settings: Settings): void {
@@ -12,6 +13,7 @@ export function checkSettings(settings: Settings): void {
   checkProfiles(settings);
   checkAliases(settings);
   checkJwt(settings);
+  checkListening(settings);
 }
 
 export function showBind({ host, port }: Bind): string {

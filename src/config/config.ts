@@ -5,6 +5,7 @@ import type { Resources } from '../domain/resources.ts';
 import { type JwtConfig, toJwtConfig } from './jwt.ts';
 import type { KeyPath } from './keys.ts';
 import type { Bind } from './kind.ts';
+import { type TlsConfig, toTlsConfig } from './listening.ts';
 import { type Settings, valueAt } from './settings.ts';
 import { type Source, toSources } from './sources.ts';
 
@@ -37,6 +38,7 @@ export type Config = {
     readonly idleTimeoutMs: number;
     readonly syncWaitMs: number;
     readonly bodyLimitBytes: number;
+    readonly tls: TlsConfig | null;
   };
   readonly auth: { readonly mode: 'auto' | 'none' | 'required'; readonly jwt: JwtConfig | null };
   readonly security: {
@@ -107,6 +109,7 @@ export function toConfig(settings: Settings): Config {
       idleTimeoutMs: get('server.idle_timeout'),
       syncWaitMs: get('server.sync_wait'),
       bodyLimitBytes: get('server.body_limit'),
+      tls: toTlsConfig(settings),
     },
     auth: { mode: get('auth.mode'), jwt: toJwtConfig(settings) },
     security: {

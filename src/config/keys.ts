@@ -148,8 +148,11 @@ export const keys = {
   'server.body_limit': key(size('1KiB', '256MiB'), '1MiB', 'The largest request body'),
   'server.cors_origins': key(listOf(url), [], 'Origins of web pages that may call the API', { notYet: localOnly }),
   'server.trust_proxy': key(flag, false, 'Whether to believe `X-Forwarded-*`', { notYet: localOnly }),
-  'server.tls.cert_file': optional(path, 'The certificate, PEM', { notYet: localOnly }),
-  'server.tls.key_file': optional(path, 'Its key, PEM', { notYet: localOnly }),
+  'server.tls.cert_file': optional(
+    path,
+    'The certificate and those of its issuers, PEM; with it the server speaks HTTPS alone. A new one is taken without a restart',
+  ),
+  'server.tls.key_file': optional(path, 'The private key of the certificate, PEM, without a passphrase'),
 
   'auth.mode': key(
     choice('auto', 'none', 'required'),

@@ -1,5 +1,6 @@
 // Puts the HTTP server together: Fastify, what every request passes, the operations, and its start and stop.
 
+import type { RequestListener } from 'node:http';
 import { type FastifyInstance, fastify, type RouteOptions } from 'fastify';
 import type { Catalog } from '../catalog/catalog.ts';
 import { Problem } from '../domain/problem.ts';
@@ -30,6 +31,7 @@ import { createRateLimiter } from './rate-limits.ts';
 import { addOperations } from './routes.ts';
 import type { ServerConfig } from './server-config.ts';
 import { createStreams, type Streams } from './streams.ts';
+import { createTlsServer } from './tls.ts';
 import { createTokens, type Tokens } from './tokens.ts';
 
 export type ServerParts = {
@@ -107,7 +109,7 @@ export async function createServer(parts: ServerParts): Promise<Server> {
   return {
     async listen() {
       const url = await app.listen({ ...config.server.bind });
-      return { url };
+      return { url: config.server.tls ? url.replace(/^http:/, 'https:') : url };
     },
     async close() {
       isStopping = true;
@@ -124,17 +126,22 @@ export async function createServer(parts: ServerParts): Promise<Server> {
 }
 
 function createApp({ config, log, clock }: ServerParts, admitUnrouted: Hook): FastifyInstance {
-  const { readTimeoutMs, idleTimeoutMs, bodyLimitBytes } = config.server;
+  const { readTimeoutMs, idleTimeoutMs, bodyLimitBytes, tls } = config.server;
+  const http = {
+    headersTimeout: readTimeoutMs,
+    connectionsCheckingInterval: Math.min(1_000, readTimeoutMs),
+    // Node's own answer to a request without Host is no problem document.
+    requireHostHeader: false,
+  };
+  const timeouts = { requestTimeout: readTimeoutMs, keepAliveTimeout: idleTimeoutMs };
   return fastify({
     bodyLimit: bodyLimitBytes,
-    requestTimeout: readTimeoutMs,
-    keepAliveTimeout: idleTimeoutMs,
-    http: {
-      headersTimeout: readTimeoutMs,
-      connectionsCheckingInterval: Math.min(1_000, readTimeoutMs),
-      // Node's own answer to a request without Host is no problem document.
-      requireHostHeader: false,
-    },
+    ...timeouts,
+    http,
+    ...(tls && {
+      serverFactory: (handler: RequestListener) =>
+        createTlsServer(tls, { ...http, ...timeouts, handshakeTimeout: readTimeoutMs }, handler, { clock, log }),
+    }),
     return503OnClosing: false,
     // As long as a request line can be: an id that is too long is unknown, not another kind of error.
     routerOptions: { maxParamLength: 16_384 },

@@ -4,9 +4,9 @@
 import { readFileSync, statSync } from 'node:fs';
 import { createLocalJWKSet, type JSONWebKeySet } from 'jose';
 import type { Clock } from '../lib/clock.ts';
-import { errorCode } from '../lib/error-code.ts';
 import type { Logger } from '../lib/logger.ts';
 import { StartError } from '../lib/start-error.ts';
+import { stampOf, whyUnreadable } from '../lib/watched-file.ts';
 
 export type KeySet = ReturnType<typeof createLocalJWKSet>;
 
@@ -64,12 +64,6 @@ export function openKeyFileSource(path: string, { clock, log }: Parts): KeySourc
     },
     newer: async () => (look() ? keys : undefined),
   };
-}
-
-/** Changes with every new file, moved into place or written over. */
-function stampOf(path: string): string {
-  const { ino, size, mtimeNs, ctimeNs } = statSync(path, { bigint: true });
-  return `${ino} ${size} ${mtimeNs} ${ctimeNs}`;
 }
 
 function readKeys(path: string): KeySet {
@@ -168,14 +162,6 @@ class UnusableKeys extends Error {}
 
 function reasonOf(error: unknown): string {
   if (error instanceof UnusableKeys) return error.message;
-  const code = errorCode(error instanceof Error && error.cause ? error.cause : error);
-  if (code) return reasons[code] ?? `cannot be read (${code})`;
-  return error instanceof Error ? error.message : String(error);
+  const reason = whyUnreadable(error instanceof Error && error.cause ? error.cause : error);
+  return reason ?? (error instanceof Error ? error.message : String(error));
 }
-
-const reasons: Readonly<Record<string, string>> = {
-  ENOENT: 'is not there',
-  EACCES: 'may not be read by this user',
-  EISDIR: 'is a folder',
-  ECONNREFUSED: 'refuses connections',
-};

@@ -35,6 +35,7 @@ describe('without a flwd.yaml', () => {
         idleTimeoutMs: 75_000,
         syncWaitMs: 60_000,
         bodyLimitBytes: 1_048_576,
+        tls: null,
       },
       auth: { mode: 'auto', jwt: null },
       security: {
