@@ -45,6 +45,7 @@ test('operations: id, method, path, scope', () => {
     'revokeToken: DELETE /tokens/{token_id} admin',
     'getHealth: GET /health public',
     'getSystemInfo: GET /system/info jobs:read',
+    'listWorkers: GET /workers jobs:read',
     'collectGarbage: POST /system/gc admin',
     'streamRunEvents: GET /events/runs runs:read',
   ]);
@@ -138,10 +139,13 @@ test('statuses, reasons, levels, scopes', () => {
 test('commands of flwd, with their options', () => {
   const lines = commands.map(({ name, options }) => [name, ...options.map((option) => `--${option.name}`)].join(' '));
   expect(lines).toEqual([
-    'serve --config --bind --data-dir --jobs --profile --log',
+    'serve --config --bind --data-dir --jobs --profile --log --dev',
     'config validate --config',
     'config show --config --bind --data-dir --jobs --profile --log',
     'gc --dry-run --config --data-dir',
+    'tokens create --name --scopes --tenant --expires --config --data-dir',
+    'tokens list --config --data-dir',
+    'tokens revoke --config --data-dir',
     'backup --include-key --config --data-dir',
     'restore --force --config --data-dir',
     'version',

@@ -40,7 +40,12 @@ export type Config = {
     readonly bodyLimitBytes: number;
     readonly tls: TlsConfig | null;
   };
-  readonly auth: { readonly mode: 'auto' | 'none' | 'required'; readonly jwt: JwtConfig | null };
+  readonly auth: {
+    readonly mode: 'auto' | 'none' | 'required';
+    /** `dev-token` may do everything, and pages of localhost may call. */
+    readonly isDev: boolean;
+    readonly jwt: JwtConfig | null;
+  };
   readonly security: {
     readonly defaultProfile: SecurityProfile;
     readonly allowProfiles: readonly SecurityProfile[];
@@ -76,7 +81,7 @@ export type Config = {
 };
 
 /** From settings without faults. */
-export function toConfig(settings: Settings): Config {
+export function toConfig(settings: Settings, o: { readonly isDev: boolean }): Config {
   const get = <P extends KeyPath>(path: P, at?: number | string) => valueAt(settings, path, at);
 
   function toProfile(name: SecurityProfile): ProfileConfig {
@@ -111,7 +116,7 @@ export function toConfig(settings: Settings): Config {
       bodyLimitBytes: get('server.body_limit'),
       tls: toTlsConfig(settings),
     },
-    auth: { mode: get('auth.mode'), jwt: toJwtConfig(settings) },
+    auth: { mode: get('auth.mode'), isDev: o.isDev, jwt: toJwtConfig(settings) },
     security: {
       defaultProfile: get('security.default_profile'),
       allowProfiles: get('security.allow_profiles'),

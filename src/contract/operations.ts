@@ -10,6 +10,7 @@ import * as runSchemas from './run-schemas.ts';
 import { scheduleOperations } from './schedule-operations.ts';
 import * as schemas from './schemas.ts';
 import { tokenOperations } from './token-operations.ts';
+import { workerOperations } from './worker-operations.ts';
 
 export const apiBase = '/api/v1';
 
@@ -343,6 +344,7 @@ export const operations = {
     answers: [json(200, schemas.systemInfo, 'System information')],
     problems: [],
   },
+  ...workerOperations,
   collectGarbage: {
     method: 'POST',
     path: '/system/gc',

@@ -22,6 +22,7 @@ import { createRunHandlers } from './handlers/runs.ts';
 import { createScheduleHandlers } from './handlers/schedules.ts';
 import { createSystemHandlers, type SystemHandlers } from './handlers/system.ts';
 import { createTokenHandlers } from './handlers/tokens.ts';
+import { createWorkerHandlers } from './handlers/workers.ts';
 import { acceptJson } from './json-body.ts';
 import { createLocalCallers } from './local-callers.ts';
 import { createMetrics, type NoticeOutcomes } from './metrics/metrics.ts';
@@ -31,7 +32,7 @@ import { createRateLimiter } from './rate-limits.ts';
 import { addOperations } from './routes.ts';
 import type { ServerConfig } from './server-config.ts';
 import { createStreams, type Streams } from './streams.ts';
-import { createTlsServer } from './tls.ts';
+import { openTlsCertificate, type TlsCertificate } from './tls.ts';
 import { createTokens, type Tokens } from './tokens.ts';
 
 export type ServerParts = {
@@ -51,8 +52,14 @@ export type ServerParts = {
   readonly ownCredentials: readonly string[];
 };
 
+export type Listening = {
+  readonly url: string;
+  /** SHA-256 of what it shows by now, as `AB:CD:…`; null: plain HTTP. */
+  readonly certificate: () => string | null;
+};
+
 export type Server = {
-  readonly listen: () => Promise<{ readonly url: string }>;
+  readonly listen: () => Promise<Listening>;
   /** Ends streams at once and short requests within 3 s; takes nothing new. */
   readonly close: () => Promise<void>;
 };
@@ -62,18 +69,20 @@ const sweepMs = 100;
 
 export async function createServer(parts: ServerParts): Promise<Server> {
   const { config, log, clock } = parts;
-  const streams = createStreams({ stallMs: config.server.writeTimeoutMs, log });
+  const certificate = config.server.tls && openTlsCertificate(config.server.tls, { clock, log });
+  const authentication = createAuthentication(parts);
+  const { isStillValid } = authentication;
+  const streams = createStreams({ stallMs: config.server.writeTimeoutMs, isStillValid, log });
   let isStopping = false;
 
   // A path that does not decode never reaches a route; it is admitted all the same.
-  const app = createApp(parts, (request, reply) => admission.admit({ scope: 'public' })(request, reply));
+  const app = createApp(parts, certificate, (request, reply) => admission.admit({ scope: 'public' })(request, reply));
   app.decorateRequest('principal');
   app.setErrorHandler((error, request, reply) => answerError(error, request, reply, log));
   answerWhatNodeKeeps(app.server);
   acceptJson(app);
   const { defaultProfile, profiles } = config.security;
   const limit = await createRateLimiter(app, { configured: profiles[defaultProfile].rateLimit, clock });
-  const authentication = createAuthentication(parts);
   const admission = createAdmission({
     authentication,
     localCallers: createLocalCallers(config.auth.mode),
@@ -109,7 +118,8 @@ export async function createServer(parts: ServerParts): Promise<Server> {
   return {
     async listen() {
       const url = await app.listen({ ...config.server.bind });
-      return { url: config.server.tls ? url.replace(/^http:/, 'https:') : url };
+      if (!certificate) return { url, certificate: () => null };
+      return { url: url.replace(/^http:/, 'https:'), certificate: certificate.fingerprint };
     },
     async close() {
       isStopping = true;
@@ -125,8 +135,12 @@ export async function createServer(parts: ServerParts): Promise<Server> {
   };
 }
 
-function createApp({ config, log, clock }: ServerParts, admitUnrouted: Hook): FastifyInstance {
-  const { readTimeoutMs, idleTimeoutMs, bodyLimitBytes, tls } = config.server;
+function createApp(
+  { config, log, clock }: ServerParts,
+  certificate: TlsCertificate | null,
+  admitUnrouted: Hook,
+): FastifyInstance {
+  const { readTimeoutMs, idleTimeoutMs, bodyLimitBytes } = config.server;
   const http = {
     headersTimeout: readTimeoutMs,
     connectionsCheckingInterval: Math.min(1_000, readTimeoutMs),
@@ -138,9 +152,9 @@ function createApp({ config, log, clock }: ServerParts, admitUnrouted: Hook): Fa
     bodyLimit: bodyLimitBytes,
     ...timeouts,
     http,
-    ...(tls && {
+    ...(certificate && {
       serverFactory: (handler: RequestListener) =>
-        createTlsServer(tls, { ...http, ...timeouts, handshakeTimeout: readTimeoutMs }, handler, { clock, log }),
+        certificate.createServer({ ...http, ...timeouts, handshakeTimeout: readTimeoutMs }, handler),
     }),
     return503OnClosing: false,
     // As long as a request line can be: an id that is too long is unknown, not another kind of error.
@@ -183,7 +197,8 @@ function createHandlers(
     ...createLogHandlers({ store, hub, streams }),
     ...createEventHandlers({ store, hub, streams, jobIdOf }),
     ...createArtifactHandlers({ artifacts: store.artifacts, stallMs: config.server.writeTimeoutMs, jobIdOf }),
-    ...createTokenHandlers({ tokens, clock }),
+    ...createTokenHandlers(tokens),
+    ...createWorkerHandlers({ engine, clock, version }),
     getHealth: system.getHealth,
     getSystemInfo: system.getSystemInfo,
     collectGarbage: system.collectGarbage,

@@ -15,29 +15,34 @@ import type { TlsConfig } from './server-config.ts';
 
 const lookAgainMs = 1_000;
 
+export type TlsCertificate = {
+  readonly createServer: (options: ServerOptions, handler: RequestListener) => Server;
+  /** SHA-256 of what the next connection is shown, as `AB:CD:…`. */
+  readonly fingerprint: () => string;
+};
+
 /** @throws StartError where the certificate and its key cannot be used */
-export function createTlsServer(
+export function openTlsCertificate(
   config: TlsConfig,
-  options: ServerOptions,
-  handler: RequestListener,
   { clock, log }: { readonly clock: Clock; readonly log: Logger },
-): Server {
+): TlsCertificate {
+  const servers: Server[] = [];
   let seen = stampsOf(config);
-  const first = readPair(config);
-  const server = createServer({ ...options, ...first.context }, handler);
+  let pair = readPair(config);
   let lookedAtMs = clock.now();
-  warnOfEnd(first.certificate);
+  warnOfEnd();
 
   function look(): void {
+    if (Math.abs(clock.now() - lookedAtMs) < lookAgainMs) return;
     lookedAtMs = clock.now();
     const stamps = stampsOf(config);
     if (stamps === seen) return;
     seen = stamps;
     try {
-      const { context, certificate } = readPair(config);
-      server.setSecureContext(context);
-      log.info({ valid_to: certificate.validTo }, 'the certificate was read anew');
-      warnOfEnd(certificate);
+      pair = readPair(config);
+      for (const server of servers) server.setSecureContext(pair.context);
+      log.info({ valid_to: pair.certificate.validTo }, 'the certificate was read anew');
+      warnOfEnd();
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
       // The certificate and its key are two files: between the two of a replacement, they do not fit.
@@ -45,15 +50,24 @@ export function createTlsServer(
     }
   }
 
-  function warnOfEnd({ validTo, validToDate }: X509Certificate): void {
+  function warnOfEnd(): void {
+    const { validTo, validToDate } = pair.certificate;
     if (validToDate.getTime() < clock.now()) log.warn({ valid_to: validTo }, 'the certificate has expired');
   }
 
-  // Before Node's own listener, which takes the certificate for this very connection.
-  server.prependListener('connection', () => {
-    if (Math.abs(clock.now() - lookedAtMs) >= lookAgainMs) look();
-  });
-  return server;
+  return {
+    createServer(options, handler) {
+      const server = createServer({ ...options, ...pair.context }, handler);
+      // Before Node's own listener, which takes the certificate for this very connection.
+      server.prependListener('connection', look);
+      servers.push(server);
+      return server;
+    },
+    fingerprint() {
+      look();
+      return pair.certificate.fingerprint256;
+    },
+  };
 }
 
 function stampsOf({ certFile, keyFile }: TlsConfig): string {

@@ -37,7 +37,7 @@ describe('without a flwd.yaml', () => {
         bodyLimitBytes: 1_048_576,
         tls: null,
       },
-      auth: { mode: 'auto', jwt: null },
+      auth: { mode: 'auto', isDev: false, jwt: null },
       security: {
         defaultProfile: 'secure',
         allowProfiles: ['secure', 'permissive'],

@@ -16,7 +16,7 @@ await writeFile(jwksFile, keySetOf(key));
 
 const server = await startServer({
   jobs: { hello: bash('echo hello') },
-  config: { auth: { jwt: { issuer: issuerName, audience: audienceName, jwks_file: jwksFile } } },
+  config: { auth: { mode: 'required', jwt: { issuer: issuerName, audience: audienceName, jwks_file: jwksFile } } },
 });
 afterAll(async () => {
   await server.close();
@@ -42,7 +42,8 @@ test('a caller may do what the scopes of its token say, under its own name', asy
   });
 });
 
-test('a token that is not valid is 401, for the server’s own user too', async () => {
+test('a token that is not valid is 401, as is none', async () => {
+  expect(await call('/jobs', undefined)).toMatchObject({ status: 401, challenge: 'Bearer' });
   const wrong = [await next.sign(), await key.sign({ aud: 'other' }), 'a.b.c', await key.sign({ exp: 1 })];
   for (const token of wrong) {
     expect(await call('/jobs', token)).toMatchObject({ status: 401, challenge: 'Bearer error="invalid_token"' });

@@ -8,6 +8,7 @@ type Schema = Readonly<Record<string, unknown>>;
 type Response = { description: string; content: Record<string, { schema: Schema }> };
 type Operation = {
   operationId: string;
+  security: Record<string, string[]>[];
   parameters: { name: string; in: string; required?: boolean; schema: Schema }[];
   requestBody?: { content: Record<string, { schema: Schema }> };
   responses: Record<string, Response>;
@@ -40,6 +41,14 @@ test('it is OpenAPI 3.1, and describes each operation once', () => {
       expect([status, description]).toEqual([expect.stringMatching(/^[2-5]\d\d$/), expect.stringMatching(/./)]);
     }
   }
+});
+
+test('each operation says the scope that its bearer needs, a public one that it needs none', () => {
+  const securityOf = (id: string) =>
+    operations.find(({ operation }) => operation.operationId === id)?.operation.security;
+  expect(document).toMatchObject({ components: { securitySchemes: { bearer: { type: 'http', scheme: 'bearer' } } } });
+  expect(securityOf('createRun')).toEqual([{ bearer: ['runs:write'] }]);
+  expect(securityOf('getHealth')).toEqual([]);
 });
 
 test('every reference leads somewhere, and every schema is one', () => {

@@ -222,8 +222,8 @@ async function addToken(store: Store, clock: Clock, o: TestTokenOptions = {}): P
   const { scopes = ['admin'], tenant = 'default', name = `t-${randomBytes(4).toString('hex')}`, expiresIn } = o;
   const tokens = createTokens({ store, clock, defaultTenant: 'default', onRevoked: () => undefined });
   const request = { name, scopes: [...scopes], tenant, ...(expiresIn && { expires_in: expiresIn }) };
-  const { token, credential } = await tokens.create(request, localPrincipal);
-  return { id: token.id, name, credential, headers: { authorization: `Bearer ${credential}` } };
+  const { id, token: credential } = await tokens.create(request, localPrincipal);
+  return { id, name, credential, headers: { authorization: `Bearer ${credential}` } };
 }
 
 async function addRun(store: Store, o: { readonly jobId?: string; readonly tenant?: string } = {}): Promise<TestRun> {

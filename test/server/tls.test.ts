@@ -10,7 +10,7 @@ import { connect as connectSecurely } from 'node:tls';
 import { pino } from 'pino';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { systemClock } from '../../src/lib/clock.ts';
-import { createTlsServer } from '../../src/server/tls.ts';
+import { openTlsCertificate } from '../../src/server/tls.ts';
 import { type Certificate, createCertificate, createPairFiles, getSecurely } from '../support/a-certificate.ts';
 import { sendRaw } from '../support/raw-http.ts';
 import { type ServingOptions, startServing } from './serving.ts';
@@ -160,8 +160,7 @@ test.each<[string, Partial<Certificate> | 'gone', string]>([
   onTestFinished(() => rmSync(dir, { recursive: true }));
   const { files } = createPairFiles(dir, { ...first, ...(wrong !== 'gone' && wrong) });
   if (wrong === 'gone') rmSync(files.certFile);
-  const start = () =>
-    createTlsServer(files, {}, () => undefined, { clock: systemClock, log: pino({ level: 'silent' }) });
+  const start = () => openTlsCertificate(files, { clock: systemClock, log: pino({ level: 'silent' }) });
   expect(start).toThrow(new RegExp(message));
 });
 

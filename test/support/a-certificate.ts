@@ -9,13 +9,13 @@ import { join } from 'node:path';
 
 export type Certificate = { readonly cert: string; readonly key: string };
 
-/** Signed by itself, for `localhost` and 127.0.0.1, valid for a day. */
-export function createCertificate(name = 'flwd'): Certificate {
+/** Signed by itself, valid for a day. */
+export function createCertificate(name: string, subjects = 'DNS:localhost,IP:127.0.0.1'): Certificate {
   const dir = mkdtempSync(join(tmpdir(), 'flwd-certificate-'));
   const [certFile, keyFile] = [join(dir, 'cert.pem'), join(dir, 'key.pem')];
   try {
     const kind = ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '1'];
-    const names = ['-subj', `/CN=${name}`, '-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1'];
+    const names = ['-subj', `/CN=${name}`, '-addext', `subjectAltName=${subjects}`];
     execFileSync('openssl', [...kind, ...names, '-keyout', keyFile, '-out', certFile], { stdio: 'pipe' });
     return { cert: readFileSync(certFile, 'utf8'), key: readFileSync(keyFile, 'utf8') };
   } finally {
