@@ -7,10 +7,12 @@ import { createCatalog, type JobSource } from './catalog/catalog.ts';
 import { createSnapshots } from './catalog/snapshot.ts';
 import type { Config } from './config/config.ts';
 import { type AnswerOf, type BodyOf, operations, type QueryOf } from './contract/operations.ts';
+import { type AuditDetail, operatorEntry } from './domain/audit.ts';
 import type { JournalEntry } from './domain/event.ts';
 import { localPrincipal } from './domain/principal.ts';
 import { createEngine } from './engine/engine.ts';
 import { createHub, type Hub } from './engine/hub.ts';
+import { recordStart } from './engine/lifetime.ts';
 import { type Collected, createRetention } from './engine/retain.ts';
 import { sweepGroups } from './exec/attempt-groups.ts';
 import { openForkServer } from './exec/fork-server.ts';
@@ -19,19 +21,21 @@ import { closeLimitHost, openLimitHost } from './exec/limit-host.ts';
 import { runsAlive } from './exec/live-attempts.ts';
 import { openSealer } from './exec/seal.ts';
 import { removeCliToken, writeCliToken } from './lib/cli-token.ts';
-import { type Clock, systemClock, toTimerDelay } from './lib/clock.ts';
+import { systemClock, toTimerDelay } from './lib/clock.ts';
 import { giveUpReserve, keepReserve } from './lib/disk-reserve.ts';
-import { createLogger, type Logger } from './lib/logger.ts';
+import { createLogger } from './lib/logger.ts';
 import { acquireOwnership, type OwnerInfo } from './lib/owner-lock.ts';
 import { StartError } from './lib/start-error.ts';
 import { packageVersion } from './lib/version.ts';
 import { startNotifier } from './notices/notifier.ts';
 import { openSigner } from './notices/signing.ts';
 import { createServer, type Listening } from './server/app.ts';
-import type { JwtVerifier } from './server/authentication.ts';
 import { assertGuarded } from './server/exposure.ts';
+import { openJwtVerifier } from './server/open-jwt-verifier.ts';
 import { createTokens } from './server/tokens.ts';
 import { assertBody } from './server/validation.ts';
+import { type AuditFile, openAuditFile } from './store/audit-file.ts';
+import type { AuditVerdict } from './store/audit-verify.ts';
 import { type BackupRequest, type BackupSummary, createBackup, type Places } from './store/backup.ts';
 import { openStore, type Store } from './store/open.ts';
 import { type RestoreRequest, type RestoreSummary, restoreBackup } from './store/restore.ts';
@@ -74,7 +78,7 @@ export async function serve(config: Config): Promise<RunningServer> {
   };
 
   try {
-    const jwt = await openJwtVerifier(config, { clock, log });
+    const jwt = await openJwtVerifier(config.auth.jwt, { clock, log, defaultTenant: config.instance.defaultTenant });
     const { runsDir, snapshotsDir } = retentionParts(config);
     await mkdir(runsDir, { recursive: true, mode: 0o700 });
     // Commits can only come once something writes, and nothing does before the hub exists.
@@ -87,6 +91,8 @@ export async function serve(config: Config): Promise<RunningServer> {
       onCommit: (entries: readonly JournalEntry[]) => hub?.publish(entries),
     });
     opened.push(() => store.close());
+    let recordStop: (() => Promise<void>) | undefined;
+    opened.push(async () => recordStop?.());
     await keepReserve(dataDir);
     const { auth } = config;
     const { bind } = config.server;
@@ -174,6 +180,18 @@ export async function serve(config: Config): Promise<RunningServer> {
     });
     opened.push(() => server.close());
     opened.push(async () => engine.endWaits());
+    recordStop = await recordStart({
+      audit: store.audit,
+      detail: {
+        version: packageVersion(),
+        pid: process.pid,
+        bind: `${config.server.bind.host}:${config.server.bind.port}`,
+        auth: config.auth.mode,
+        default_profile: security.defaultProfile,
+        allow_profiles: security.allowProfiles,
+      },
+      log,
+    });
     listening = await server.listen();
     engine.start();
     retention.start();
@@ -199,7 +217,14 @@ export async function collectGarbage(
     const retention = createRetention({ ...parts, store, clock: systemClock, log });
     o.signal.addEventListener('abort', () => void retention.close());
     if (o.isDryRun) return retention.preview();
-    return (await retention.collect({ forMs: toTimerDelay(Infinity), share: 1, keptFreeBytes: 0 })).removed;
+    const { removed } = await retention.collect({ forMs: toTimerDelay(Infinity), share: 1, keptFreeBytes: 0 });
+    const object = { kind: 'instance', id: null } as const;
+    const entry = operatorEntry({ action: 'gc', object, tenant: '*', detail: removed });
+    // What made room on a full disk was not in vain.
+    await store.audit
+      .record(entry)
+      .catch((error: unknown) => log.warn({ err: error, audit: entry }, 'not in the audit log'));
+    return removed;
   });
 }
 
@@ -218,13 +243,24 @@ export async function manageTokens<T>(config: Config, work: (tokens: OwnTokens) 
   return withStore(config, (store) => {
     const { defaultTenant } = config.instance;
     const tokens = createTokens({ store, clock: systemClock, defaultTenant, onRevoked: () => undefined });
+    const record = (
+      action: 'token.create' | 'token.revoke',
+      { id, ...rest }: { readonly id: string; readonly tenant: string; readonly detail: AuditDetail | null },
+    ) => store.audit.record(operatorEntry({ action, object: { kind: 'token', id }, ...rest }));
     return work({
       async create(request) {
         assertBody(operations.createToken, request);
-        return tokens.create(request, localPrincipal);
+        const made = await tokens.create(request, localPrincipal);
+        const { id, tenant, name, scopes, expires_at } = made;
+        await record('token.create', { id, tenant, detail: { name, scopes, expires_at } });
+        return made;
       },
       list: (page) => tokens.list(page, localPrincipal),
-      revoke: (id) => tokens.revoke(id, localPrincipal),
+      async revoke(id) {
+        const { tenant = '*' } = (await store.tokens.find(id)) ?? {};
+        await tokens.revoke(id, localPrincipal);
+        await record('token.revoke', { id, tenant, detail: null });
+      },
     });
   });
 }
@@ -272,20 +308,40 @@ export async function restore(
         `scripts of this data dir are still running: ${first}${others}; start its server and cancel them first`,
       );
     }
-    return await restoreBackup({ ...o, places: placesOf(config) });
+    const restored = await restoreBackup({ ...o, places: placesOf(config) });
+    await recordRestore(config, restored.createdAt);
+    return restored;
   } finally {
     await ownership.release();
   }
 }
 
-/** Loaded where it is asked for: most instances have no issuer. */
-async function openJwtVerifier(
-  { auth, instance }: Config,
-  o: { readonly clock: Clock; readonly log: Logger },
-): Promise<JwtVerifier | null> {
-  if (!auth.jwt) return null;
-  const { createJwtVerifier } = await import('./server/jwt.ts');
-  return createJwtVerifier(auth.jwt, { ...o, defaultTenant: instance.defaultTenant });
+/** In the chain of the backup: what came after it is gone. */
+async function recordRestore(config: Config, asOf: string): Promise<void> {
+  const { dbPath, blobsDir } = config.persistence;
+  const log = createLogger(config.logging);
+  const store = await openStore({ dbPath, blobsDir, clock: systemClock, log, onCommit: () => undefined });
+  try {
+    const object = { kind: 'instance', id: null } as const;
+    await store.audit.record(operatorEntry({ action: 'restore', object, tenant: '*', detail: { as_of: asOf } }));
+  } finally {
+    await store.close();
+  }
+}
+
+/** To be closed. @throws StartError where there is none */
+export function openAudit(config: Config): AuditFile {
+  return openAuditFile(config.persistence.dbPath);
+}
+
+/** @throws StartError where there is no audit log */
+export async function verifyAudit(config: Config): Promise<AuditVerdict> {
+  const audit = openAudit(config);
+  try {
+    return await audit.verify();
+  } finally {
+    audit.close();
+  }
 }
 
 function retentionParts({ instance, persistence }: Config) {

@@ -11,10 +11,14 @@ import { createId } from '../lib/ids.ts';
 import type { Logger } from '../lib/logger.ts';
 import { isLoopback } from '../lib/loopback.ts';
 import type { Store } from '../store/open.ts';
+import { createReading } from '../store/reading.ts';
 import { createAdmission, type Hook } from './admission.ts';
+import { createAuditTrail } from './audit-trail.ts';
 import { createAuthentication, type JwtVerifier } from './authentication.ts';
+import { createEventFrames } from './event-frames.ts';
 import type { Handlers } from './exchange.ts';
 import { createArtifactHandlers } from './handlers/artifacts.ts';
+import { createAuditHandlers } from './handlers/audit.ts';
 import { createEventHandlers } from './handlers/events.ts';
 import { createJobHandlers } from './handlers/jobs.ts';
 import { createLogHandlers } from './handlers/logs.ts';
@@ -75,10 +79,24 @@ export async function createServer(parts: ServerParts): Promise<Server> {
   const streams = createStreams({ stallMs: config.server.writeTimeoutMs, isStillValid, log });
   let isStopping = false;
 
+  const { store, engine } = parts;
+  const audit = createAuditTrail({
+    store,
+    refusals: engine.refusals,
+    log,
+    tenantOf: {
+      run: async (id) => (await store.runs.summary(id))?.tenant,
+      schedule: async (id) => (await store.schedules.all()).find((one) => one.id === id)?.tenant,
+      token: async (id) => (await store.tokens.find(id))?.tenant,
+    },
+  });
+  const answering = { log, note: audit.note };
+
   // A path that does not decode never reaches a route; it is admitted all the same.
-  const app = createApp(parts, certificate, (request, reply) => admission.admit({ scope: 'public' })(request, reply));
+  const shared = { certificate, answering };
+  const app = createApp(parts, shared, (request, reply) => admission.admit({ scope: 'public' })(request, reply));
   app.decorateRequest('principal');
-  app.setErrorHandler((error, request, reply) => answerError(error, request, reply, log));
+  app.setErrorHandler((error, request, reply) => answerError(error, request, reply, answering));
   answerWhatNodeKeeps(app.server);
   acceptJson(app);
   const { defaultProfile, profiles } = config.security;
@@ -100,6 +118,7 @@ export async function createServer(parts: ServerParts): Promise<Server> {
   addOperations(app, {
     handlers,
     admit: admission.admit,
+    audit,
     addBodyFaults: {
       createRun: addArgumentFaults,
       createPlan: addArgumentFaults,
@@ -129,6 +148,7 @@ export async function createServer(parts: ServerParts): Promise<Server> {
       const sweep = setInterval(() => app.server.closeIdleConnections(), sweepMs);
       const patience = setTimeout(() => app.server.closeAllConnections(), closeMs);
       await app.close();
+      audit.close();
       clearInterval(sweep);
       clearTimeout(patience);
     },
@@ -136,11 +156,15 @@ export async function createServer(parts: ServerParts): Promise<Server> {
 }
 
 function createApp(
-  { config, log, clock }: ServerParts,
-  certificate: TlsCertificate | null,
+  { config, clock }: ServerParts,
+  shared: {
+    readonly certificate: TlsCertificate | null;
+    readonly answering: Parameters<typeof answerError>[3];
+  },
   admitUnrouted: Hook,
 ): FastifyInstance {
   const { readTimeoutMs, idleTimeoutMs, bodyLimitBytes } = config.server;
+  const { certificate, answering } = shared;
   const http = {
     headersTimeout: readTimeoutMs,
     connectionsCheckingInterval: Math.min(1_000, readTimeoutMs),
@@ -166,8 +190,8 @@ function createApp(
     },
     frameworkErrors: (error, request, reply) => {
       admitUnrouted(request, reply).then(
-        () => answerError(error, request, reply, log),
-        (refusal: unknown) => answerError(refusal, request, reply, log),
+        () => answerError(error, request, reply, answering),
+        (refusal: unknown) => answerError(refusal, request, reply, answering),
       );
     },
     clientErrorHandler: answerUnreadable,
@@ -189,16 +213,25 @@ function createHandlers(
       throw error;
     }
   };
-  const system = createSystemHandlers({ config, catalog, engine, retention, clock, version, startedAtMs });
+  const { runs, artifacts } = createReading(store);
+  const system = createSystemHandlers({ runs, config, catalog, engine, retention, clock, version, startedAtMs });
   const handlers: Handlers = {
     ...createJobHandlers({ catalog, defaultProfile: config.security.defaultProfile, clock }),
     ...createScheduleHandlers({ schedules: engine.schedules, jobIdOf }),
-    ...createRunHandlers({ runs: store.runs, notices: store.notices, engine, clock, jobIdOf }),
-    ...createLogHandlers({ store, hub, streams }),
-    ...createEventHandlers({ store, hub, streams, jobIdOf }),
-    ...createArtifactHandlers({ artifacts: store.artifacts, stallMs: config.server.writeTimeoutMs, jobIdOf }),
+    ...createRunHandlers({ runs, engine, clock, jobIdOf }),
+    ...createLogHandlers({ runs, hub, streams }),
+    ...createEventHandlers({
+      runs,
+      journal: store.journal,
+      frames: createEventFrames(store.logs),
+      hub,
+      streams,
+      jobIdOf,
+    }),
+    ...createArtifactHandlers({ artifacts, stallMs: config.server.writeTimeoutMs, jobIdOf }),
     ...createTokenHandlers(tokens),
     ...createWorkerHandlers({ engine, clock, version }),
+    ...createAuditHandlers({ audit: store.audit, streams }),
     getHealth: system.getHealth,
     getSystemInfo: system.getSystemInfo,
     collectGarbage: system.collectGarbage,

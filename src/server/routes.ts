@@ -4,6 +4,7 @@ import type { FastifyInstance, FastifyReply } from 'fastify';
 import { apiBase, type Operation, type OperationId, operations } from '../contract/operations.ts';
 import type { FaultList } from '../domain/fault-list.ts';
 import type { Admission } from './admission.ts';
+import type { AuditTrail } from './audit-trail.ts';
 import type { Handlers, Incoming } from './exchange.ts';
 import { createInputReader } from './validation.ts';
 
@@ -12,6 +13,7 @@ export function addOperations(
   o: {
     readonly handlers: Handlers;
     readonly admit: Admission['admit'];
+    readonly audit: Pick<AuditTrail, 'hooksOf'>;
     /** What is wrong with a faulty body beyond its schema. */
     readonly addBodyFaults: Readonly<Partial<Record<OperationId, (body: unknown, faults: FaultList) => void>>>;
   },
@@ -27,6 +29,7 @@ export function addOperations(
       url: toRoute(operation.path),
       config: { operation: id },
       onRequest: o.admit(operation),
+      ...o.audit.hooksOf(operation),
       handler: (request: Incoming, reply: FastifyReply) => {
         const exchange = { request, reply, path: toPath(request), ...readInput(request) };
         // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the schemas of this very id have checked it
