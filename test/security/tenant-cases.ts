@@ -54,6 +54,7 @@ export const cases: Readonly<Record<OperationId, readonly Case[]>> = {
   getJob: [{ kind: 'shared' }],
   getHealth: [{ kind: 'shared' }],
   getSystemInfo: [{ kind: 'shared' }],
+  listWorkers: [{ kind: 'shared' }],
   collectGarbage: [{ kind: 'instance-wide' }],
   createRun: [{ kind: 'body', attempt: () => ({ path: '/runs', body: { job_id: 'quick' } }), status: 201 }],
   createPlan: [{ kind: 'body', attempt: () => ({ path: '/plans', body: { job_id: 'quick' } }), status: 200 }],
