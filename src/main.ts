@@ -23,7 +23,7 @@ import { openSealer } from './exec/seal.ts';
 import { removeCliToken, writeCliToken } from './lib/cli-token.ts';
 import { systemClock, toTimerDelay } from './lib/clock.ts';
 import { giveUpReserve, keepReserve } from './lib/disk-reserve.ts';
-import { createLogger } from './lib/logger.ts';
+import { createLogger, type Logger } from './lib/logger.ts';
 import { acquireOwnership, type OwnerInfo } from './lib/owner-lock.ts';
 import { StartError } from './lib/start-error.ts';
 import { packageVersion } from './lib/version.ts';
