@@ -232,7 +232,9 @@ test('variables that override flwd.yaml, after FLWD_; <NAME> is SECURE, PERMISSI
   const names = [...variables.keys()].map((name) => name.replace(/_(SECURE|PERMISSIVE|DISABLED)_/, '_<NAME>_'));
   expect(variables.has('SECURITY_PROFILES_SECURE_NETWORK')).toBe(true);
   expect([...new Set(names)].toSorted()).toEqual([
+    'AUTH_JWT_ALGORITHMS',
     'AUTH_JWT_AUDIENCE',
+    'AUTH_JWT_CLOCK_SKEW',
     'AUTH_JWT_ISSUER',
     'AUTH_JWT_JWKS_FILE',
     'AUTH_JWT_JWKS_URL',

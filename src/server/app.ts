@@ -1,5 +1,6 @@
 // Puts the HTTP server together: Fastify, what every request passes, the operations, and its start and stop.
 
+import type { RequestListener } from 'node:http';
 import { type FastifyInstance, fastify, type RouteOptions } from 'fastify';
 import type { Catalog } from '../catalog/catalog.ts';
 import type { HostCheck } from '../domain/host-check.ts';
@@ -37,6 +38,7 @@ import { createRateLimiter } from './rate-limits.ts';
 import { addOperations } from './routes.ts';
 import type { ServerConfig } from './server-config.ts';
 import { createStreams, type Streams } from './streams.ts';
+import { openTlsCertificate, type TlsCertificate } from './tls.ts';
 import { createTokens, type Tokens } from './tokens.ts';
 
 export type ServerParts = {
@@ -57,8 +59,14 @@ export type ServerParts = {
   readonly ownCredentials: readonly string[];
 };
 
+export type Listening = {
+  readonly url: string;
+  /** SHA-256 of what it shows by now, as `AB:CD:…`; null: plain HTTP. */
+  readonly certificate: () => string | null;
+};
+
 export type Server = {
-  readonly listen: () => Promise<{ readonly url: string }>;
+  readonly listen: () => Promise<Listening>;
   /** Ends streams at once and short requests within 3 s; takes nothing new. */
   readonly close: () => Promise<void>;
 };
@@ -68,6 +76,7 @@ const sweepMs = 100;
 
 export async function createServer(parts: ServerParts): Promise<Server> {
   const { config, log, clock } = parts;
+  const certificate = config.server.tls && openTlsCertificate(config.server.tls, { clock, log });
   const authentication = createAuthentication(parts);
   const { isStillValid } = authentication;
   const streams = createStreams({ stallMs: config.server.writeTimeoutMs, isStillValid, log });
@@ -87,7 +96,8 @@ export async function createServer(parts: ServerParts): Promise<Server> {
   const answering = { log, note: audit.note };
 
   // A path that does not decode never reaches a route; it is admitted all the same.
-  const app = createApp(parts, answering, (request, reply) => admission.admit({ scope: 'public' })(request, reply));
+  const shared = { certificate, answering };
+  const app = createApp(parts, shared, (request, reply) => admission.admit({ scope: 'public' })(request, reply));
   app.decorateRequest('principal');
   app.setErrorHandler((error, request, reply) => answerError(error, request, reply, answering));
   answerWhatNodeKeeps(app.server);
@@ -130,7 +140,8 @@ export async function createServer(parts: ServerParts): Promise<Server> {
   return {
     async listen() {
       const url = await app.listen({ ...config.server.bind });
-      return { url };
+      if (!certificate) return { url, certificate: () => null };
+      return { url: url.replace(/^http:/, 'https:'), certificate: certificate.fingerprint };
     },
     async close() {
       isStopping = true;
@@ -149,20 +160,29 @@ export async function createServer(parts: ServerParts): Promise<Server> {
 
 function createApp(
   { config, clock }: ServerParts,
-  answering: Parameters<typeof answerError>[3],
+  shared: {
+    readonly certificate: TlsCertificate | null;
+    readonly answering: Parameters<typeof answerError>[3];
+  },
   admitUnrouted: Hook,
 ): FastifyInstance {
   const { readTimeoutMs, idleTimeoutMs, bodyLimitBytes } = config.server;
+  const { certificate, answering } = shared;
+  const http = {
+    headersTimeout: readTimeoutMs,
+    connectionsCheckingInterval: Math.min(1_000, readTimeoutMs),
+    // Node's own answer to a request without Host is no problem document.
+    requireHostHeader: false,
+  };
+  const timeouts = { requestTimeout: readTimeoutMs, keepAliveTimeout: idleTimeoutMs };
   return fastify({
     bodyLimit: bodyLimitBytes,
-    requestTimeout: readTimeoutMs,
-    keepAliveTimeout: idleTimeoutMs,
-    http: {
-      headersTimeout: readTimeoutMs,
-      connectionsCheckingInterval: Math.min(1_000, readTimeoutMs),
-      // Node's own answer to a request without Host is no problem document.
-      requireHostHeader: false,
-    },
+    ...timeouts,
+    http,
+    ...(certificate && {
+      serverFactory: (handler: RequestListener) =>
+        certificate.createServer({ ...http, ...timeouts, handshakeTimeout: readTimeoutMs }, handler),
+    }),
     return503OnClosing: false,
     // As long as a request line can be: an id that is too long is unknown, not another kind of error.
     routerOptions: { maxParamLength: 16_384 },

@@ -163,6 +163,7 @@ export async function startServing(o: ServingOptions = {}): Promise<Serving> {
         idleTimeoutMs: 5_000,
         syncWaitMs: 10_000,
         bodyLimitBytes: 65_536,
+        tls: null,
         ...o.server,
       },
       sources: [source],
