@@ -25,6 +25,7 @@ import { packageVersion } from './lib/version.ts';
 import { startNotifier } from './notices/notifier.ts';
 import { openSigner } from './notices/signing.ts';
 import { createServer } from './server/app.ts';
+import { watchLoad } from './server/pressure.ts';
 import { type BackupRequest, type BackupSummary, createBackup, type Places } from './store/backup.ts';
 import { openStore } from './store/open.ts';
 import { type RestoreRequest, type RestoreSummary, restoreBackup } from './store/restore.ts';
@@ -133,6 +134,8 @@ export async function serve(config: Config): Promise<RunningServer> {
     const retention = createRetention({ ...retentionParts(config), store, clock, log });
     opened.push(() => retention.close());
 
+    const load = watchLoad();
+    opened.push(async () => load.close());
     const server = await createServer({
       config,
       catalog,
@@ -144,6 +147,7 @@ export async function serve(config: Config): Promise<RunningServer> {
       version: packageVersion(),
       startedAtMs,
       noticeOutcomes: notifier.outcomes,
+      load,
     });
     opened.push(() => server.close());
     opened.push(async () => engine.endWaits());

@@ -179,8 +179,8 @@ export const problems = {
   'rate-limited': {
     status: 429,
     title: 'Rate Limited',
-    cause: 'The caller sent more requests than its limit.',
-    cure: 'Try again after `Retry-After` seconds.',
+    cause: 'The caller sent more requests, started more runs in a profile, or has more streams open than its limit.',
+    cure: 'Try again after `Retry-After` seconds; end streams that are not read.',
   },
   'headers-too-large': {
     status: 431,
@@ -199,6 +199,12 @@ export const problems = {
     title: 'Internal Error',
     cause: 'A bug in flwd.',
     cure: 'Report it with the request id and the server log.',
+  },
+  overloaded: {
+    status: 503,
+    title: 'Overloaded',
+    cause: 'The server has more to do than its memory or its time allow.',
+    cure: 'Try again after `Retry-After` seconds; `GET /api/v1/health` says what there is too much of.',
   },
   'not-ready': {
     status: 503,

@@ -1,6 +1,7 @@
 // Creates runs: plan, idempotency, snapshot, and the one transaction after which a run is never lost.
 
 import type { Snapshots } from '../catalog/snapshot.ts';
+import type { SecurityProfile } from '../domain/job.ts';
 import type { Principal } from '../domain/principal.ts';
 import { Problem } from '../domain/problem.ts';
 import { isFinished, type Run, type RunStatus, type Trigger } from '../domain/run.ts';
@@ -18,7 +19,13 @@ import type { ResolvedPlan, RunRequest } from './plan.ts';
 import { createRunState, type RunState } from './run-state.ts';
 import type { RunFacts } from './step-values.ts';
 
-export type Caller = { readonly principal: Principal; readonly trigger: Trigger['type']; readonly requestId: string };
+export type Caller = {
+  readonly principal: Principal;
+  readonly trigger: Trigger['type'];
+  readonly requestId: string;
+  /** Counts a run in the profile that is about to be created. @throws Problem rate-limited */
+  readonly countRun?: (profile: SecurityProfile) => Promise<void>;
+};
 
 /** What POST /runs answers. */
 export type Created = {
@@ -129,6 +136,7 @@ export function createRuns(o: {
 
   async function create({ body: asked, caller, tenant, idempotency, alongside }: Request): Promise<Created> {
     const plan = await o.resolve(asked);
+    if (!plan.denied) await caller.countRun?.(plan.profile);
     const createdAtMs = clock.now();
     const { runId: id, body } = await o.add(plan, {
       tenant,

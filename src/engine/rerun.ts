@@ -70,6 +70,7 @@ export function createRerun(
     const base = entry.definition.securityProfile ?? o.policy.defaultProfile;
     const security_profile = tighterProfile(oldPlan.profile, base);
     const plan = await resolveEntry(entry, { job_id: old.job_id, args, security_profile }, o);
+    if (!plan.denied) await caller.countRun?.(plan.profile);
     const id = createId('run', o.clock.now());
     const { steps } = entry.definition;
     const { from = 'start' } = request;

@@ -8,13 +8,13 @@ import { anonymous, holdsScope, localPrincipal, type Principal, type Scope } fro
 import { Problem } from '../domain/problem.ts';
 import { isLocalHost, isLocalOrigin } from './local-names.ts';
 import { uidOfPeer } from './peer.ts';
-import type { RateLimiter } from './rate-limits.ts';
 
 export type Hook = (request: FastifyRequest, reply: FastifyReply) => Promise<void>;
 
 /** @returns the hook that admits a request to what asks for the scope, or throws the Problem that keeps it out */
 export function createAdmission(o: {
-  readonly limit: RateLimiter;
+  /** @throws Problem rate-limited */
+  readonly limit: Hook;
   readonly isStopping: () => boolean;
 }): (scope: Scope | 'public') => Hook {
   const principals = new WeakMap<Socket, Principal>();

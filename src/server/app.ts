@@ -10,6 +10,8 @@ import { createId } from '../lib/ids.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { Store } from '../store/open.ts';
 import { createAdmission, type Hook } from './admission.ts';
+import { createBodyRoom } from './body-room.ts';
+import { boundConnections, connectionLimit } from './connections.ts';
 import type { Handlers } from './exchange.ts';
 import { createArtifactHandlers } from './handlers/artifacts.ts';
 import { createEventHandlers } from './handlers/events.ts';
@@ -21,8 +23,9 @@ import { createSystemHandlers, type SystemHandlers } from './handlers/system.ts'
 import { acceptJson } from './json-body.ts';
 import { createMetrics, type NoticeOutcomes } from './metrics/metrics.ts';
 import { addOtherRoutes } from './other-routes.ts';
+import type { Load } from './pressure.ts';
 import { answerError, answerUnreadable, answerWhatNodeKeeps, pathOf } from './problem-answers.ts';
-import { createRateLimiter } from './rate-limits.ts';
+import { createRateLimiter, type RateLimiter } from './rate-limits.ts';
 import { addOperations } from './routes.ts';
 import type { ServerConfig } from './server-config.ts';
 import { createStreams, type Streams } from './streams.ts';
@@ -38,6 +41,7 @@ export type ServerParts = {
   readonly version: string;
   readonly startedAtMs: number;
   readonly noticeOutcomes: NoticeOutcomes;
+  readonly load: Load;
 };
 
 export type Server = {
@@ -59,11 +63,11 @@ export async function createServer(parts: ServerParts): Promise<Server> {
   app.decorateRequest('principal');
   app.setErrorHandler((error, request, reply) => answerError(error, request, reply, log));
   answerWhatNodeKeeps(app.server);
+  boundConnections(app.server, connectionLimit());
   acceptJson(app);
-  const { defaultProfile, profiles } = config.security;
-  const limit = await createRateLimiter(app, { configured: profiles[defaultProfile].rateLimit, clock });
-  const admit = createAdmission({ limit, isStopping: () => isStopping });
-  const { handlers, system } = createHandlers(parts, streams);
+  const limiter = await createRateLimiter(app, { security: config.security, clock });
+  const admit = createAdmission({ limit: limiter.countRequest, isStopping: () => isStopping });
+  const { handlers, system } = createHandlers(parts, streams, limiter);
 
   app.addHook('onRoute', (route) => logRequests(route, log));
   const { addArgumentFaults, schedules } = parts.engine;
@@ -72,6 +76,8 @@ export async function createServer(parts: ServerParts): Promise<Server> {
   addOperations(app, {
     handlers,
     admit,
+    load: parts.load,
+    takeBodyRoom: createBodyRoom(config.server.bodyLimitBytes),
     addBodyFaults: {
       createRun: addArgumentFaults,
       createPlan: addArgumentFaults,
@@ -138,8 +144,9 @@ function createApp({ config, log, clock }: ServerParts, admitUnrouted: Hook): Fa
 }
 
 function createHandlers(
-  { config, catalog, store, engine, retention, clock, version, startedAtMs }: ServerParts,
+  { config, catalog, store, engine, retention, clock, version, startedAtMs, load }: ServerParts,
   streams: Streams,
+  { countRun }: RateLimiter,
 ): { handlers: Handlers; system: SystemHandlers } {
   const { hub } = engine;
   const jobIdOf = (idOrAlias: string): string => {
@@ -151,11 +158,11 @@ function createHandlers(
       throw error;
     }
   };
-  const system = createSystemHandlers({ config, catalog, engine, retention, clock, version, startedAtMs });
+  const system = createSystemHandlers({ config, catalog, engine, retention, clock, version, startedAtMs, load });
   const handlers: Handlers = {
     ...createJobHandlers({ catalog, defaultProfile: config.security.defaultProfile, clock }),
     ...createScheduleHandlers({ schedules: engine.schedules, jobIdOf }),
-    ...createRunHandlers({ runs: store.runs, notices: store.notices, engine, clock, jobIdOf }),
+    ...createRunHandlers({ runs: store.runs, notices: store.notices, engine, clock, jobIdOf, countRun }),
     ...createLogHandlers({ store, hub, streams }),
     ...createEventHandlers({ store, hub, streams, jobIdOf }),
     ...createArtifactHandlers({ artifacts: store.artifacts, stallMs: config.server.writeTimeoutMs, jobIdOf }),

@@ -5,7 +5,10 @@ import { apiBase, type Operation, type OperationId, operations } from '../contra
 import type { FaultList } from '../domain/fault-list.ts';
 import type { Scope } from '../domain/principal.ts';
 import type { Hook } from './admission.ts';
+import type { createBodyRoom } from './body-room.ts';
 import type { Handlers, Incoming } from './exchange.ts';
+import type { Load } from './pressure.ts';
+import { assertRoom, isShed } from './shedding.ts';
 import { createInputReader } from './validation.ts';
 
 export function addOperations(
@@ -13,6 +16,8 @@ export function addOperations(
   o: {
     readonly handlers: Handlers;
     readonly admit: (scope: Scope | 'public') => Hook;
+    readonly load: Load;
+    readonly takeBodyRoom: ReturnType<typeof createBodyRoom>;
     /** What is wrong with a faulty body beyond its schema. */
     readonly addBodyFaults: Readonly<Partial<Record<OperationId, (body: unknown, faults: FaultList) => void>>>;
   },
@@ -23,11 +28,18 @@ export function addOperations(
     const readInput = createInputReader(operation, addBodyFaults[id]);
     const toPath = pathReader(operation.path);
     const handle = handlers[id];
+    const admit = o.admit(operation.scope);
+    const isSheddable = isShed(id, operation);
+    const mayHaveBody = operation.method !== 'GET';
     app.route({
       method: operation.method,
       url: toRoute(operation.path),
       config: { operation: id },
-      onRequest: o.admit(operation.scope),
+      async onRequest(request, reply) {
+        await admit(request, reply);
+        if (isSheddable) assertRoom(o.load);
+        if (mayHaveBody) o.takeBodyRoom(request);
+      },
       handler: (request: Incoming, reply: FastifyReply) => {
         const exchange = { request, reply, path: toPath(request), ...readInput(request) };
         // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the schemas of this very id have checked it

@@ -18,6 +18,7 @@ import { probeHost } from '../../src/exec/host.ts';
 import { type Clock, systemClock } from '../../src/lib/clock.ts';
 import { createId } from '../../src/lib/ids.ts';
 import { createServer } from '../../src/server/app.ts';
+import type { Load } from '../../src/server/pressure.ts';
 import type { RateLimit, ServerConfig } from '../../src/server/server-config.ts';
 import type { LogWriter } from '../../src/store/logs.ts';
 import { openStore, type Store } from '../../src/store/open.ts';
@@ -43,6 +44,9 @@ export type ServingOptions = {
   readonly retention?: Partial<RetentionPolicy>;
   /** The instant at which retention looks. */
   readonly nowMs?: number;
+  /** What there is too much of; nothing, unless it says otherwise. */
+  readonly load?: Load;
+  readonly profiles?: Partial<ServerConfig['security']['profiles']>;
   /** Called with each line of the server's own log. */
   readonly onLog?: (line: Readonly<Record<string, unknown>>) => void;
 };
@@ -141,7 +145,7 @@ export async function startServing(o: ServingOptions = {}): Promise<Serving> {
         ...o.server,
       },
       sources: [source],
-      security: { defaultProfile: 'secure', profiles: { secure, permissive: quiet, disabled: quiet } },
+      security: { defaultProfile: 'secure', profiles: { secure, permissive: quiet, disabled: quiet, ...o.profiles } },
       extensions: ['mcp'],
     },
     catalog,
@@ -152,6 +156,7 @@ export async function startServing(o: ServingOptions = {}): Promise<Serving> {
     clock,
     version: '1.2.3',
     startedAtMs: clock.now(),
+    load: o.load ?? { complaint: () => null },
     noticeOutcomes: { delivered: 3, retried: 2, failed: 1 },
   });
   const { url } = await server.listen();

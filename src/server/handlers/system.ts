@@ -8,6 +8,7 @@ import type { Retention } from '../../engine/retain.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { formatDuration } from '../../lib/units.ts';
 import type { Handlers } from '../exchange.ts';
+import type { Load } from '../pressure.ts';
 import type { ServerConfig } from '../server-config.ts';
 
 export type SystemHandlers = Pick<Handlers, 'getHealth' | 'getSystemInfo' | 'collectGarbage'> & {
@@ -30,6 +31,7 @@ export function createSystemHandlers(o: {
   readonly clock: Clock;
   readonly version: string;
   readonly startedAtMs: number;
+  readonly load: Load;
 }): SystemHandlers {
   const { config, catalog, engine } = o;
 
@@ -37,7 +39,9 @@ export function createSystemHandlers(o: {
     const sources: Check = catalog.isReady
       ? { status: 'ok' }
       : { status: 'degraded', detail: 'the sources are being read' };
-    return { ...engine.health(), sources };
+    const complaint = o.load.complaint();
+    const load: Check = complaint === null ? { status: 'ok' } : { status: 'degraded', detail: complaint };
+    return { ...engine.health(), sources, load };
   }
 
   function assertHealthy(): void {
