@@ -1,7 +1,12 @@
 import { defineConfig } from 'vitest/config';
 
 // Two projects, because only the tests of the package need it packed and installed first.
-const ofThePackage = ['test/conformance/**/*.test.ts', 'test/e2e/**/*.test.ts', 'test/chaos/**/*.test.ts'];
+const ofThePackage = [
+  'test/conformance/**/*.test.ts',
+  'test/e2e/**/*.test.ts',
+  'test/chaos/**/*.test.ts',
+  'test/security/{fuzz,http-*,inputs-*}.test.ts',
+];
 
 export default defineConfig({
   test: {

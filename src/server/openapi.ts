@@ -98,6 +98,7 @@ function byKind(id: string, operation: Operation): ProblemSlug[] {
   const isOpen = operation.scope === 'public';
   return [
     ...(isOpen ? [] : (['unauthenticated'] as const)),
+    ...(operation.query || operation.method !== 'GET' ? (['validation-error'] as const) : []),
     ...(operation.method === 'GET' ? [] : (['body-too-large', 'unsupported-media-type'] as const)),
     ...(isShed(id, operation) || operation.method !== 'GET' ? (['overloaded'] as const) : []),
   ];
