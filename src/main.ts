@@ -6,7 +6,9 @@ import { join } from 'node:path';
 import { createCatalog, type JobSource } from './catalog/catalog.ts';
 import { createSnapshots } from './catalog/snapshot.ts';
 import type { Config } from './config/config.ts';
+import { type AnswerOf, type BodyOf, operations, type QueryOf } from './contract/operations.ts';
 import type { JournalEntry } from './domain/event.ts';
+import { localPrincipal } from './domain/principal.ts';
 import { createEngine } from './engine/engine.ts';
 import { createHub, type Hub } from './engine/hub.ts';
 import { type Collected, createRetention } from './engine/retain.ts';
@@ -16,19 +18,26 @@ import { probeHost } from './exec/host.ts';
 import { closeLimitHost, openLimitHost } from './exec/limit-host.ts';
 import { runsAlive } from './exec/live-attempts.ts';
 import { openSealer } from './exec/seal.ts';
+import { removeCliToken, writeCliToken } from './lib/cli-token.ts';
 import { systemClock, toTimerDelay } from './lib/clock.ts';
 import { giveUpReserve, keepReserve } from './lib/disk-reserve.ts';
-import { createLogger } from './lib/logger.ts';
+import { createLogger, type Logger } from './lib/logger.ts';
 import { acquireOwnership } from './lib/owner-lock.ts';
 import { StartError } from './lib/start-error.ts';
 import { packageVersion } from './lib/version.ts';
 import { startNotifier } from './notices/notifier.ts';
 import { openSigner } from './notices/signing.ts';
 import { createServer } from './server/app.ts';
+import { assertGuarded } from './server/exposure.ts';
 import { watchLoad } from './server/pressure.ts';
+import { createTokens } from './server/tokens.ts';
+import { assertBody } from './server/validation.ts';
 import { type BackupRequest, type BackupSummary, createBackup, type Places } from './store/backup.ts';
-import { openStore } from './store/open.ts';
+import { openStore, type Store } from './store/open.ts';
 import { type RestoreRequest, type RestoreSummary, restoreBackup } from './store/restore.ts';
+
+/** Of `serve --dev`, which is on loopback alone. */
+const devToken = 'dev-token';
 
 export type RunningServer = { readonly url: string; readonly stop: () => Promise<void> };
 
@@ -69,6 +78,11 @@ export async function serve(config: Config): Promise<RunningServer> {
     });
     opened.push(() => store.close());
     await keepReserve(dataDir);
+    const { auth } = config;
+    const { bind } = config.server;
+    await assertGuarded({ ...bind, mode: auth.mode, hasJwt: false, tokens: store.tokens, nowMs: startedAtMs });
+    const cliToken = writeCliToken(dataDir);
+    opened.push(async () => removeCliToken(dataDir));
     hub = createHub(store.journal.latestId());
 
     const sealer = openSealer(config.persistence.secretKeyFile);
@@ -148,6 +162,8 @@ export async function serve(config: Config): Promise<RunningServer> {
       startedAtMs,
       noticeOutcomes: notifier.outcomes,
       load,
+      jwt: null,
+      ownCredentials: auth.isDev ? [cliToken, devToken] : [cliToken],
     });
     opened.push(() => server.close());
     opened.push(async () => engine.endWaits());
@@ -171,24 +187,56 @@ export async function collectGarbage(
   config: Config,
   o: { readonly isDryRun: boolean; readonly signal: AbortSignal },
 ): Promise<Collected['removed']> {
-  const log = createLogger(config.logging);
-  const clock = systemClock;
-  const owner = { pid: process.pid, url: null };
-  const ownership = await acquireOwnership(config.instance.dataDir, owner, (message) => log.warn(message));
-  try {
+  return withStore(config, async (store, log) => {
     const parts = retentionParts(config);
-    await giveUpReserve(config.instance.dataDir);
     await mkdir(parts.runsDir, { recursive: true, mode: 0o700 });
+    const retention = createRetention({ ...parts, store, clock: systemClock, log });
+    o.signal.addEventListener('abort', () => void retention.close());
+    if (o.isDryRun) return retention.preview();
+    return (await retention.collect({ forMs: toTimerDelay(Infinity), share: 1, keptFreeBytes: 0 })).removed;
+  });
+}
+
+/** As the server's own user. */
+type OwnTokens = {
+  readonly create: (request: BodyOf<'createToken'>) => Promise<AnswerOf<'createToken'>>;
+  readonly list: (page: QueryOf<'listTokens'>) => Promise<AnswerOf<'listTokens'>>;
+  readonly revoke: (id: string) => Promise<void>;
+};
+
+/**
+ * Tokens of an instance that no server has.
+ * @throws DataDirOwned where a server has it
+ */
+export async function manageTokens<T>(config: Config, work: (tokens: OwnTokens) => Promise<T>): Promise<T> {
+  return withStore(config, (store) => {
+    const { defaultTenant } = config.instance;
+    const tokens = createTokens({ store, clock: systemClock, defaultTenant, onRevoked: () => undefined });
+    return work({
+      async create(request) {
+        assertBody(operations.createToken, request);
+        return tokens.create(request, localPrincipal);
+      },
+      list: (page) => tokens.list(page, localPrincipal),
+      revoke: (id) => tokens.revoke(id, localPrincipal),
+    });
+  });
+}
+
+/** @throws DataDirOwned where a server has the data dir */
+async function withStore<T>(config: Config, work: (store: Store, log: Logger) => Promise<T>): Promise<T> {
+  const log = createLogger(config.logging);
+  const { dataDir } = config.instance;
+  const ownership = await acquireOwnership(dataDir, { pid: process.pid, url: null }, (message) => log.warn(message));
+  try {
+    await giveUpReserve(dataDir);
     const { dbPath, blobsDir } = config.persistence;
-    const store = await openStore({ dbPath, blobsDir, clock, log, onCommit: () => undefined });
+    const store = await openStore({ dbPath, blobsDir, clock: systemClock, log, onCommit: () => undefined });
     try {
-      const retention = createRetention({ ...parts, store, clock, log });
-      o.signal.addEventListener('abort', () => void retention.close());
-      if (o.isDryRun) return await retention.preview();
-      return (await retention.collect({ forMs: toTimerDelay(Infinity), share: 1, keptFreeBytes: 0 })).removed;
+      return await work(store, log);
     } finally {
       await store.close();
-      await keepReserve(config.instance.dataDir);
+      await keepReserve(dataDir);
     }
   } finally {
     await ownership.release();

@@ -40,6 +40,9 @@ test('operations: id, method, path, scope', () => {
     'deleteSchedule: DELETE /schedules/{schedule_id} schedules:write',
     'listArtifacts: GET /artifacts artifacts:read',
     'getArtifact: GET /artifacts/{artifact_id} artifacts:read',
+    'createToken: POST /tokens admin',
+    'listTokens: GET /tokens admin',
+    'revokeToken: DELETE /tokens/{token_id} admin',
     'getHealth: GET /health public',
     'getSystemInfo: GET /system/info jobs:read',
     'collectGarbage: POST /system/gc admin',
@@ -57,6 +60,7 @@ test('problems: type, status, title', () => {
     'job-not-found 404 Job Not Found',
     'run-not-found 404 Run Not Found',
     'schedule-not-found 404 Schedule Not Found',
+    'token-not-found 404 Token Not Found',
     'artifact-not-found 404 Artifact Not Found',
     'not-found 404 Not Found',
     'method-not-allowed 405 Method Not Allowed',
@@ -135,10 +139,13 @@ test('statuses, reasons, levels, scopes', () => {
 test('commands of flwd, with their options', () => {
   const lines = commands.map(({ name, options }) => [name, ...options.map((option) => `--${option.name}`)].join(' '));
   expect(lines).toEqual([
-    'serve --config --bind --data-dir --jobs --profile --log',
+    'serve --config --bind --data-dir --jobs --profile --log --dev',
     'config validate --config',
     'config show --config --bind --data-dir --jobs --profile --log',
     'gc --dry-run --config --data-dir',
+    'tokens create --name --scopes --tenant --expires --config --data-dir',
+    'tokens list --config --data-dir',
+    'tokens revoke --config --data-dir',
     'backup --include-key --config --data-dir',
     'restore --force --config --data-dir',
     'version',
@@ -259,5 +266,6 @@ test('migrations: name, and the hash of what they do; a released one is never ed
     '0003-schedules 60d6d7ba157b85bb',
     '0004-notices e9cea8959ea88b2c',
     '0005-retention c0c9dbd6631987bb',
+    '0006-tokens 4405fdfed4a90d26',
   ]);
 });

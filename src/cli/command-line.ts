@@ -67,7 +67,6 @@ function readOptions(command: Command, words: readonly string[]): Omit<Call, 'co
 function knownOption(command: Command, name: string, written: string): Option {
   const option = command.options.find((option) => option.name === name);
   if (option) return option;
-  if (command.name === 'serve' && name === 'dev') throw new Refusal('--dev is not supported yet: there are no tokens');
   const names = command.options.map((option) => `--${option.name}`);
   throw new Refusal(`unknown option ${written}${hint(written, names) ?? `; see flwd ${command.name} --help`}`);
 }

@@ -1,10 +1,15 @@
 // The commands of flwd, in one table: --help prints it, the command line is read by it.
 
+import { scopes } from '../domain/principal.ts';
+
 export type CommandName =
   | 'serve'
   | 'config validate'
   | 'config show'
   | 'gc'
+  | 'tokens create'
+  | 'tokens list'
+  | 'tokens revoke'
   | 'backup'
   | 'restore'
   | 'version'
@@ -57,7 +62,14 @@ export const commands: readonly Command[] = [
   {
     name: 'serve',
     about: 'serve the API and run jobs, until SIGTERM or Ctrl-C',
-    options: [configFile, ...overrides],
+    options: [
+      configFile,
+      ...overrides,
+      {
+        name: 'dev',
+        about: 'on loopback alone: the token dev-token may do everything, and pages of localhost may call',
+      },
+    ],
   },
   {
     name: 'config validate',
@@ -73,6 +85,29 @@ export const commands: readonly Command[] = [
     name: 'gc',
     about: 'remove what is past its retention now, on a stopped or a running instance',
     options: [{ name: 'dry-run', about: 'only say what would be removed' }, configFile, dataDir],
+  },
+  {
+    name: 'tokens create',
+    about: 'make a token and print it; it is not shown again',
+    options: [
+      { name: 'name', value: 'NAME', about: 'what it is shown as; no other token in force has it' },
+      { name: 'scopes', value: 'A,B', about: `what it may do: ${scopes.join(', ')}` },
+      { name: 'tenant', value: 'TENANT', about: 'whose runs it reaches, * everybody’s; else the default tenant' },
+      { name: 'expires', value: 'TIME', about: 'how long it is of use, such as 90d; else until it is revoked' },
+      configFile,
+      dataDir,
+    ],
+  },
+  {
+    name: 'tokens list',
+    about: 'print every token, those that are revoked or expired too',
+    options: [configFile, dataDir],
+  },
+  {
+    name: 'tokens revoke',
+    about: 'revoke a token, at once and for good',
+    options: [configFile, dataDir],
+    operands: 'ID',
   },
   {
     name: 'backup',

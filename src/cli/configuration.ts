@@ -16,6 +16,7 @@ export function loadConfiguration(options: Options): LoadedConfig {
         jobs: options.get('jobs'),
         profile: one('profile'),
         log: one('log'),
+        dev: options.has('dev'),
       },
       process.env,
       process.cwd(),

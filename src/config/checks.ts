@@ -1,12 +1,12 @@
 // What no single key can tell: rules between keys, and values that would be unsafe.
 
 import { isIP } from 'node:net';
+import { isLoopback } from '../lib/loopback.ts';
 import { type KeyPath, securityProfiles } from './keys.ts';
 import type { Bind } from './kind.ts';
 import { type Settings, settingAt, valueAt } from './settings.ts';
 
 export function checkSettings(settings: Settings): void {
-  checkBind(settings);
   checkProfiles(settings);
   checkAliases(settings);
 }
@@ -15,18 +15,12 @@ export function showBind({ host, port }: Bind): string {
   return `${isIP(host) === 6 ? `[${host}]` : host}:${port}`;
 }
 
-function checkBind(settings: Settings): void {
+/** `--dev` gives everybody the same token. */
+export function checkDev(settings: Settings): void {
   const bind = valueAt(settings, 'server.bind');
   if (isLoopback(bind.host)) return;
-  const local = `127.0.0.1:${bind.port || 8080}`;
-  const message =
-    `${showBind(bind)} can be reached from other machines, and this version cannot tell callers apart there. ` +
-    `Bind to ${local} and come in through a tunnel: ssh -L ${bind.port || 8080}:${local} HOST`;
+  const message = `${showBind(bind)} can be reached from other machines, and --dev is for loopback alone`;
   fault(settings, 'server.bind', undefined, message);
-}
-
-function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'));
 }
 
 function checkProfiles(settings: Settings): void {

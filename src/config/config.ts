@@ -37,7 +37,8 @@ export type Config = {
     readonly syncWaitMs: number;
     readonly bodyLimitBytes: number;
   };
-  readonly auth: { readonly mode: 'auto' };
+  /** `isDev`: `dev-token` may do everything, and pages of localhost may call. */
+  readonly auth: { readonly mode: 'auto' | 'none' | 'required'; readonly isDev: boolean };
   readonly security: {
     readonly defaultProfile: SecurityProfile;
     readonly allowProfiles: readonly SecurityProfile[];
@@ -73,7 +74,7 @@ export type Config = {
 };
 
 /** From settings without faults. */
-export function toConfig(settings: Settings): Config {
+export function toConfig(settings: Settings, o: { readonly isDev: boolean }): Config {
   const get = <P extends KeyPath>(path: P, at?: number | string) => valueAt(settings, path, at);
 
   function toProfile(name: SecurityProfile): ProfileConfig {
@@ -107,7 +108,7 @@ export function toConfig(settings: Settings): Config {
       syncWaitMs: get('server.sync_wait'),
       bodyLimitBytes: get('server.body_limit'),
     },
-    auth: { mode: 'auto' },
+    auth: { mode: get('auth.mode'), isDev: o.isDev },
     security: {
       defaultProfile: get('security.default_profile'),
       allowProfiles: get('security.allow_profiles'),

@@ -125,7 +125,7 @@ export const keys = {
   'server.bind': key(
     bind,
     '127.0.0.1:8080',
-    'Where to listen; beyond loopback is refused as long as there are no tokens',
+    'Where to listen; beyond loopback asks for a token, an issuer of JWTs, or `auth.mode: none`',
   ),
   'server.read_timeout': key(timeout, '30s', 'How long a client may take to send a request'),
   'server.write_timeout': key(timeout, '60s', 'How long a client may leave an answer unread'),
@@ -140,8 +140,7 @@ export const keys = {
   'auth.mode': key(
     choice('auto', 'none', 'required'),
     'auto',
-    'Who may call: `auto` lets in processes of the server’s own user on loopback',
-    { notYet: localOnly },
+    'Who may call without a token: `auto` processes of the server’s own user on loopback, `required` nobody, `none` everyone',
   ),
   'auth.jwt.issuer': optional(text, 'Who must have issued a JWT', { notYet: localOnly }),
   'auth.jwt.audience': optional(text, 'Whom it must be for', { notYet: localOnly }),

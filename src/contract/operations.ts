@@ -9,6 +9,7 @@ import * as jobSchemas from './job-schemas.ts';
 import * as runSchemas from './run-schemas.ts';
 import { scheduleOperations } from './schedule-operations.ts';
 import * as schemas from './schemas.ts';
+import { tokenOperations } from './token-operations.ts';
 
 export const apiBase = '/api/v1';
 
@@ -24,9 +25,11 @@ export type Operation = {
   readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
   /** Below apiBase. `{job_id}` takes the rest of the path, slashes included. */
   readonly path: string;
-  readonly tag: 'Jobs' | 'Runs' | 'Schedules' | 'Artifacts' | 'System' | 'Events';
+  readonly tag: 'Jobs' | 'Runs' | 'Schedules' | 'Artifacts' | 'Tokens' | 'System' | 'Events';
   readonly summary: string;
   readonly scope: Scope | 'public';
+  /** Concerns every tenant, and so asks for tenant `*` besides. */
+  readonly isInstanceWide?: true;
   readonly query?: TSchema;
   readonly body?: TSchema;
   readonly headers?: Readonly<Record<string, string>>;
@@ -321,6 +324,7 @@ export const operations = {
     ],
     problems: ['artifact-not-found', 'artifact-gone', 'range-not-satisfiable'],
   },
+  ...tokenOperations,
   getHealth: {
     method: 'GET',
     path: '/health',
@@ -345,6 +349,7 @@ export const operations = {
     tag: 'System',
     summary: 'Remove what is past its retention now, some seconds long',
     scope: 'admin',
+    isInstanceWide: true,
     query: Type.Object(
       { dry_run: Type.Optional(Type.Boolean({ description: 'Only say what would be removed' })) },
       closed,

@@ -16,14 +16,15 @@ export const problems = {
   unauthenticated: {
     status: 401,
     title: 'Unauthenticated',
-    cause: 'The caller is not a process of the user that runs the server.',
-    cure: 'Call from the same user on the same machine.',
+    cause:
+      'The request has no credential, and is not from a local process of the server’s own user; or its credential is not valid.',
+    cure: 'Send `Authorization: Bearer` with a token; `flwd tokens create` makes one.',
   },
   'permission-denied': {
     status: 403,
     title: 'Permission Denied',
-    cause: 'The caller lacks a scope, or `Host` or `Origin` is not local.',
-    cure: 'Ask for the scope named in `detail`, or call the server by its local name.',
+    cause: 'The caller lacks a scope or is of another tenant, or `Host` or `Origin` is foreign.',
+    cure: 'Use a token that has what `detail` names, or call the server by its own name.',
   },
   'job-not-found': {
     status: 404,
@@ -37,6 +38,12 @@ export const problems = {
     title: 'Schedule Not Found',
     cause: 'No schedule has that id; that of a config.yaml changes with its pattern, time zone and arguments.',
     cure: 'List the schedules.',
+  },
+  'token-not-found': {
+    status: 404,
+    title: 'Token Not Found',
+    cause: 'No token has that id, or it is another tenant’s.',
+    cure: 'List the tokens.',
   },
   'artifact-not-found': {
     status: 404,

@@ -1,58 +1,78 @@
-// Who gets in. Auth mode `auto`: on loopback, the server's own user is the principal `local`; everyone else would need a
-// token, and there are none yet. Also sets what every answer bears.
+// Who gets in to what: each request's principal, and whether it holds what the operation asks for (ADR 0015). Also sets
+// what every answer bears.
 
 import type { IncomingHttpHeaders } from 'node:http';
-import type { Socket } from 'node:net';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { anonymous, holdsScope, localPrincipal, type Principal, type Scope } from '../domain/principal.ts';
+import { anonymous, holdsScope, type Principal, type Scope } from '../domain/principal.ts';
 import { Problem } from '../domain/problem.ts';
+import type { Authentication } from './authentication.ts';
+import type { LocalCallers } from './local-callers.ts';
 import { isLocalHost, isLocalOrigin } from './local-names.ts';
-import { uidOfPeer } from './peer.ts';
 
 export type Hook = (request: FastifyRequest, reply: FastifyReply) => Promise<void>;
 
-/** @returns the hook that admits a request to what asks for the scope, or throws the Problem that keeps it out */
+/** What an operation asks for. */
+type Demand = { readonly scope: Scope | 'public'; readonly isInstanceWide?: true };
+
+export type Admission = {
+  /** @returns the hook that admits a request to what asks for so much, or throws the Problem that keeps it out */
+  readonly admit: (demand: Demand) => Hook;
+  /** For what anyone who can connect may read, outside the API: no principal, no limit. */
+  readonly admitAnyone: Hook;
+};
+
 export function createAdmission(o: {
+  readonly authentication: Pick<Authentication, 'authenticate'>;
+  readonly localCallers: LocalCallers;
+  /** Only then a page that has rebound its name can be in a browser that reaches the server. */
+  readonly isOnLoopback: boolean;
   /** @throws Problem rate-limited */
   readonly limit: Hook;
   readonly isStopping: () => boolean;
-}): (scope: Scope | 'public') => Hook {
-  const principals = new WeakMap<Socket, Principal>();
-
-  async function identify(socket: Socket): Promise<Principal> {
-    const uid = await uidOf(socket);
-    const principal = uid !== undefined && uid === process.geteuid?.() ? localPrincipal : anonymous;
-    if (uid !== undefined) principals.set(socket, principal);
-    return principal;
+}): Admission {
+  function foreignName(headers: IncomingHttpHeaders): Problem | undefined {
+    const { host, origin } = headers;
+    if (host === undefined) return new Problem('malformed-request', 'The header `Host` is missing.');
+    if (o.isOnLoopback && headers.authorization === undefined && !isLocalHost(host)) {
+      return new Problem('permission-denied', 'The header `Host` is no local name.');
+    }
+    if (origin === undefined || isLocalOrigin(origin)) return undefined;
+    return new Problem('permission-denied', 'The header `Origin` is no local origin.');
   }
 
-  return (scope) => async (request, reply) => {
-    const { headers, socket } = request.raw;
-    setCommonHeaders(request, reply);
-    const foreign = foreignName(headers);
-    // A page that is kept out must not use up the limit of the user whose browser it runs in.
-    request.principal = foreign ? anonymous : (principals.get(socket) ?? (await identify(socket)));
-    await o.limit(request, reply);
-    if (foreign) throw foreign;
-    if (o.isStopping()) throw new Problem('not-ready', 'The server is stopping.');
-    if (scope === 'public') return;
-    if (headers.authorization !== undefined) throw new Problem('unauthenticated', 'This server knows no tokens.');
-    if (request.principal === anonymous) {
-      throw new Problem('unauthenticated', 'Only processes of the user that runs this server may call it.');
+  async function authenticate({ ip, raw }: FastifyRequest): Promise<Principal | Problem> {
+    try {
+      return await o.authentication.authenticate(credentialIn(raw.headersDistinct.authorization ?? []), ip);
+    } catch (error) {
+      if (error instanceof Problem) return error;
+      throw error;
     }
-    if (!holdsScope(request.principal, scope)) {
-      throw new Problem('permission-denied', `The caller lacks the scope '${scope}'.`);
-    }
+  }
+
+  return {
+    admit: (demand) => async (request, reply) => {
+      const { headers } = request.raw;
+      setCommonHeaders(request, reply);
+      // A page that is kept out must not use up the limit of the user whose browser it runs in.
+      let found: Principal | Problem | Promise<Principal | Problem> | undefined = foreignName(headers);
+      found ??= headers.authorization === undefined ? o.localCallers(request.raw) : authenticate(request);
+      if (found instanceof Promise) found = await found;
+      const refusal = found instanceof Problem ? found : undefined;
+      request.principal = found instanceof Problem ? anonymous : found;
+      await o.limit(request, reply);
+      if (refusal) throw refusal;
+      if (o.isStopping()) throw new Problem('not-ready', 'The server is stopping.');
+      if (demand.scope !== 'public') assertHolds(request.principal, demand.scope, demand.isInstanceWide ?? false);
+    },
+
+    admitAnyone: async (request, reply) => {
+      request.principal = anonymous;
+      setCommonHeaders(request, reply);
+      const foreign = foreignName(request.raw.headers);
+      if (foreign) throw foreign;
+    },
   };
 }
-
-/** For what anyone who can connect may read, outside the API: no principal, no limit. */
-export const admitAnyone: Hook = async (request, reply) => {
-  request.principal = anonymous;
-  setCommonHeaders(request, reply);
-  const foreign = foreignName(request.raw.headers);
-  if (foreign) throw foreign;
-};
 
 function setCommonHeaders(request: FastifyRequest, { raw }: FastifyReply): void {
   raw.setHeader('X-Request-Id', request.id);
@@ -61,14 +81,29 @@ function setCommonHeaders(request: FastifyRequest, { raw }: FastifyReply): void 
   raw.setHeader('Content-Security-Policy', "default-src 'none'; frame-ancestors 'none'");
 }
 
-function foreignName({ host, origin }: IncomingHttpHeaders): Problem | undefined {
-  if (host === undefined) return new Problem('malformed-request', 'The header `Host` is missing.');
-  if (!isLocalHost(host)) return new Problem('permission-denied', 'The header `Host` is no local name.');
-  if (origin === undefined || isLocalOrigin(origin)) return undefined;
-  return new Problem('permission-denied', 'The header `Origin` is no local origin.');
+/** @throws Problem malformed-request, unauthenticated */
+function credentialIn([authorization = '', ...others]: readonly string[]): string {
+  // Node keeps the first; a proxy before it may have looked at the last.
+  if (others.length > 0) throw new Problem('malformed-request', 'The header `Authorization` is there twice.');
+  // RFC 6750, section 2.1
+  const [, credential] = /^Bearer +([A-Za-z0-9._~+/-]+=*)$/i.exec(authorization) ?? [];
+  if (credential) return credential;
+  throw new Problem('unauthenticated', 'The header `Authorization` must be `Bearer` and a token.');
 }
 
-async function uidOf({ remoteAddress, remotePort, localAddress, localPort }: Socket): Promise<number | undefined> {
-  if (!remoteAddress || !remotePort || !localAddress || !localPort) return undefined;
-  return uidOfPeer({ remoteAddress, remotePort, localAddress, localPort });
+/** @throws Problem unauthenticated, permission-denied */
+function assertHolds(principal: Principal, scope: Scope, isInstanceWide: boolean): void {
+  if (principal === anonymous) {
+    throw new Problem(
+      'unauthenticated',
+      'The request needs a token: it is not from a local process of the server’s own user.',
+    );
+  }
+  if (!holdsScope(principal, scope)) {
+    throw new Problem('permission-denied', `The caller lacks the scope '${scope}'.`);
+  }
+  if (isInstanceWide && principal.tenant !== '*') {
+    const detail = `This concerns every tenant, and the caller is of '${principal.tenant}' alone.`;
+    throw new Problem('permission-denied', detail);
+  }
 }

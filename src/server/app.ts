@@ -8,8 +8,10 @@ import type { Retention } from '../engine/retain.ts';
 import type { Clock } from '../lib/clock.ts';
 import { createId } from '../lib/ids.ts';
 import type { Logger } from '../lib/logger.ts';
+import { isLoopback } from '../lib/loopback.ts';
 import type { Store } from '../store/open.ts';
 import { createAdmission, type Hook } from './admission.ts';
+import { createAuthentication, type JwtVerifier } from './authentication.ts';
 import { createBodyRoom } from './body-room.ts';
 import { boundConnections, connectionLimit } from './connections.ts';
 import type { Handlers } from './exchange.ts';
@@ -20,7 +22,9 @@ import { createLogHandlers } from './handlers/logs.ts';
 import { createRunHandlers } from './handlers/runs.ts';
 import { createScheduleHandlers } from './handlers/schedules.ts';
 import { createSystemHandlers, type SystemHandlers } from './handlers/system.ts';
+import { createTokenHandlers } from './handlers/tokens.ts';
 import { acceptJson } from './json-body.ts';
+import { createLocalCallers } from './local-callers.ts';
 import { createMetrics, type NoticeOutcomes } from './metrics/metrics.ts';
 import { addOtherRoutes } from './other-routes.ts';
 import type { Load } from './pressure.ts';
@@ -29,6 +33,7 @@ import { createRateLimiter, type RateLimiter } from './rate-limits.ts';
 import { addOperations } from './routes.ts';
 import type { ServerConfig } from './server-config.ts';
 import { createStreams, type Streams } from './streams.ts';
+import { createTokens, type Tokens } from './tokens.ts';
 
 export type ServerParts = {
   readonly config: ServerConfig;
@@ -42,6 +47,10 @@ export type ServerParts = {
   readonly startedAtMs: number;
   readonly noticeOutcomes: NoticeOutcomes;
   readonly load: Load;
+  /** null: no issuer of JWTs is configured. */
+  readonly jwt: JwtVerifier | null;
+  /** Whoever has one of these is the server's own user. */
+  readonly ownCredentials: readonly string[];
 };
 
 export type Server = {
@@ -59,15 +68,23 @@ export async function createServer(parts: ServerParts): Promise<Server> {
   let isStopping = false;
 
   // A path that does not decode never reaches a route; it is admitted all the same.
-  const app = createApp(parts, (request, reply) => admit('public')(request, reply));
+  const app = createApp(parts, (request, reply) => admission.admit({ scope: 'public' })(request, reply));
   app.decorateRequest('principal');
   app.setErrorHandler((error, request, reply) => answerError(error, request, reply, log));
   answerWhatNodeKeeps(app.server);
   boundConnections(app.server, connectionLimit());
   acceptJson(app);
   const limiter = await createRateLimiter(app, { security: config.security, clock });
-  const admit = createAdmission({ limit: limiter.countRequest, isStopping: () => isStopping });
-  const { handlers, system } = createHandlers(parts, streams, limiter);
+  const authentication = createAuthentication(parts);
+  const admission = createAdmission({
+    authentication,
+    localCallers: createLocalCallers(config.auth.mode),
+    isOnLoopback: isLoopback(config.server.bind.host),
+    limit: limiter.countRequest,
+    isStopping: () => isStopping,
+  });
+  const tokens = createTokens({ ...parts, ...config.instance, onRevoked: authentication.forget });
+  const { handlers, system } = createHandlers(parts, streams, { limiter, tokens });
 
   app.addHook('onRoute', (route) => logRequests(route, log));
   const { addArgumentFaults, schedules } = parts.engine;
@@ -75,7 +92,7 @@ export async function createServer(parts: ServerParts): Promise<Server> {
   const metrics = createMetrics({ ...parts, app, streams });
   addOperations(app, {
     handlers,
-    admit,
+    admit: admission.admit,
     load: parts.load,
     takeBodyRoom: createBodyRoom(config.server.bodyLimitBytes),
     addBodyFaults: {
@@ -87,8 +104,7 @@ export async function createServer(parts: ServerParts): Promise<Server> {
     },
   });
   addOtherRoutes(app, {
-    admitPublic: admit('public'),
-    admitToMetrics: admit('metrics:read'),
+    admission,
     metrics,
     system,
     version: parts.version,
@@ -146,7 +162,7 @@ function createApp({ config, log, clock }: ServerParts, admitUnrouted: Hook): Fa
 function createHandlers(
   { config, catalog, store, engine, retention, clock, version, startedAtMs, load }: ServerParts,
   streams: Streams,
-  { countRun }: RateLimiter,
+  { limiter, tokens }: { readonly limiter: RateLimiter; readonly tokens: Tokens },
 ): { handlers: Handlers; system: SystemHandlers } {
   const { hub } = engine;
   const jobIdOf = (idOrAlias: string): string => {
@@ -162,10 +178,18 @@ function createHandlers(
   const handlers: Handlers = {
     ...createJobHandlers({ catalog, defaultProfile: config.security.defaultProfile, clock }),
     ...createScheduleHandlers({ schedules: engine.schedules, jobIdOf }),
-    ...createRunHandlers({ runs: store.runs, notices: store.notices, engine, clock, jobIdOf, countRun }),
+    ...createRunHandlers({
+      runs: store.runs,
+      notices: store.notices,
+      engine,
+      clock,
+      jobIdOf,
+      countRun: limiter.countRun,
+    }),
     ...createLogHandlers({ store, hub, streams }),
     ...createEventHandlers({ store, hub, streams, jobIdOf }),
     ...createArtifactHandlers({ artifacts: store.artifacts, stallMs: config.server.writeTimeoutMs, jobIdOf }),
+    ...createTokenHandlers(tokens),
     getHealth: system.getHealth,
     getSystemInfo: system.getSystemInfo,
     collectGarbage: system.collectGarbage,

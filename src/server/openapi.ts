@@ -18,6 +18,12 @@ const everywhere: readonly ProblemSlug[] = [
   'not-ready',
 ];
 
+const bearer: Json = {
+  type: 'http',
+  scheme: 'bearer',
+  description: 'A token of this instance, or a JWT of its issuer. On loopback the server’s own user needs none.',
+};
+
 export function createOpenApi(version: string): Json {
   const components = new Map<string, Json>();
   const refer = (schema: object): Json => hoist(schema, components);
@@ -38,7 +44,7 @@ export function createOpenApi(version: string): Json {
     servers: [{ url: '/' }],
     tags: [...new Set(Object.values<Operation>(operations).map(({ tag }) => tag))].map((name) => ({ name })),
     paths,
-    components: { schemas: Object.fromEntries(components) },
+    components: { schemas: Object.fromEntries(components), securitySchemes: { bearer } },
   };
 }
 
@@ -48,6 +54,8 @@ function describe(id: string, operation: Operation, refer: (schema: object) => J
     operationId: id,
     summary,
     tags: [tag],
+    // The scopes of a scheme that is not OAuth: roles, which OpenAPI 3.1 lets stand here.
+    security: scope === 'public' ? [] : [{ bearer: [scope] }],
     description: scope === 'public' ? 'Asks for no scope.' : `Asks for the scope \`${scope}\`.`,
     parameters: [...pathParameters(operation), ...queryParameters(operation, refer), ...headerParameters(operation)],
     ...(body && { requestBody: { required: true, content: { 'application/json': { schema: refer(body) } } } }),

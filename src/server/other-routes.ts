@@ -3,7 +3,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { apiBase } from '../contract/operations.ts';
 import { Problem } from '../domain/problem.ts';
-import { admitAnyone, type Hook } from './admission.ts';
+import type { Admission } from './admission.ts';
 import type { SystemHandlers } from './handlers/system.ts';
 import { expositionType } from './metrics/exposition.ts';
 import type { Metrics } from './metrics/metrics.ts';
@@ -15,13 +15,14 @@ import { methodsOf } from './routes.ts';
 export function addOtherRoutes(
   app: FastifyInstance,
   o: {
-    readonly admitPublic: Hook;
-    readonly admitToMetrics: Hook;
+    readonly admission: Admission;
     readonly metrics: Pick<Metrics, 'text'>;
     readonly system: Pick<SystemHandlers, 'assertHealthy' | 'assertReady'>;
     readonly version: string;
   },
 ): void {
+  const { admit, admitAnyone } = o.admission;
+  const admitPublic = admit({ scope: 'public' });
   const openApi = JSON.stringify(createOpenApi(o.version));
   const start = startPage(o.version);
   const docs = docsPage(o.version);
@@ -47,16 +48,18 @@ export function addOtherRoutes(
     app.get(path, { onRequest: admitAnyone, config: { operation: path } }, (_, reply) => answer(reply));
   }
   const metricsPath = '/metrics';
-  app.get(metricsPath, { onRequest: o.admitToMetrics, config: { operation: metricsPath } }, async (_, reply) =>
-    reply.type(expositionType).send(await o.metrics.text()),
+  app.get(
+    metricsPath,
+    { onRequest: admit({ scope: 'metrics:read', isInstanceWide: true }), config: { operation: metricsPath } },
+    async (_, reply) => reply.type(expositionType).send(await o.metrics.text()),
   );
   const openApiPath = `${apiBase}/openapi.json`;
-  app.get(openApiPath, { onRequest: o.admitPublic, config: { operation: openApiPath } }, (_, reply) =>
+  app.get(openApiPath, { onRequest: admitPublic, config: { operation: openApiPath } }, (_, reply) =>
     reply.type('application/json; charset=utf-8').send(openApi),
   );
 
   async function refuse(request: FastifyRequest, reply: FastifyReply): Promise<void> {
-    await o.admitPublic(request, reply);
+    await admitPublic(request, reply);
     const path = pathOf(request);
     const allowed = open.has(path) || path === openApiPath || path === metricsPath ? ['GET', 'HEAD'] : methodsOf(path);
     if (allowed.length === 0) throw new Problem('not-found', `'${path}' is not part of the API.`);

@@ -18,7 +18,11 @@ export function answerError(error: unknown, request: FastifyRequest, reply: Fast
     known ?? new Problem('internal-error', `Something went wrong; the server's log has it under ${request.id}.`);
   const retryAfter = problem.members.retry_after;
   if (typeof retryAfter === 'number') reply.header('retry-after', Math.max(1, Math.ceil(retryAfter)));
-  if (problem.slug === 'unauthenticated') reply.header('www-authenticate', 'Bearer');
+  if (problem.slug === 'unauthenticated') {
+    // RFC 6750, section 3.1
+    const isGiven = request.raw.headers.authorization !== undefined;
+    reply.header('www-authenticate', isGiven ? 'Bearer error="invalid_token"' : 'Bearer');
+  }
   // As bytes, or Fastify would add a charset, which this media type does not have.
   return reply
     .code(problem.status)

@@ -3,8 +3,7 @@
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { apiBase, type Operation, type OperationId, operations } from '../contract/operations.ts';
 import type { FaultList } from '../domain/fault-list.ts';
-import type { Scope } from '../domain/principal.ts';
-import type { Hook } from './admission.ts';
+import type { Admission } from './admission.ts';
 import type { createBodyRoom } from './body-room.ts';
 import type { Handlers, Incoming } from './exchange.ts';
 import type { Load } from './pressure.ts';
@@ -15,7 +14,7 @@ export function addOperations(
   app: FastifyInstance,
   o: {
     readonly handlers: Handlers;
-    readonly admit: (scope: Scope | 'public') => Hook;
+    readonly admit: Admission['admit'];
     readonly load: Load;
     readonly takeBodyRoom: ReturnType<typeof createBodyRoom>;
     /** What is wrong with a faulty body beyond its schema. */
@@ -28,7 +27,7 @@ export function addOperations(
     const readInput = createInputReader(operation, addBodyFaults[id]);
     const toPath = pathReader(operation.path);
     const handle = handlers[id];
-    const admit = o.admit(operation.scope);
+    const admit = o.admit(operation);
     const isSheddable = isShed(id, operation);
     const mayHaveBody = operation.method !== 'GET';
     app.route({

@@ -1,11 +1,13 @@
 // What the server needs of the configuration.
 
 import type { SecurityProfile } from '../domain/job.ts';
+import type { AuthMode } from './local-callers.ts';
 
 export type RateLimit = { readonly limit: number; readonly windowMs: number };
 
 export type ServerConfig = {
-  readonly instance: { readonly name: string };
+  readonly instance: { readonly name: string; readonly defaultTenant: string };
+  readonly auth: { readonly mode: AuthMode };
   readonly server: {
     readonly bind: { readonly host: string; readonly port: number };
     readonly readTimeoutMs: number;

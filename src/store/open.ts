@@ -18,6 +18,7 @@ import { createScheduleStore, type ScheduleStore } from './schedules.ts';
 import { openSqliteDatabase } from './sqlite-database.ts';
 import { type StepStore, stepStore } from './steps.ts';
 import { createStorageMeter, type StorageSize } from './storage-size.ts';
+import { createTokenStore, type TokenStore } from './tokens.ts';
 
 export type Store = {
   readonly db: Database;
@@ -29,6 +30,7 @@ export type Store = {
   readonly logs: LogStore;
   readonly schedules: ScheduleStore;
   readonly notices: NoticeStore;
+  readonly tokens: TokenStore;
   /** Of some seconds ago at the most. */
   readonly size: () => Promise<StorageSize>;
   readonly retention: RetentionStore;
@@ -65,6 +67,7 @@ export async function openStore(o: {
     logs,
     schedules: createScheduleStore(db),
     notices: createNoticeStore(db),
+    tokens: createTokenStore(db),
     size: createStorageMeter({ read: db.read, databaseSize: db.size, artifacts, clock }),
     retention: createRetentionStore(db),
     leftovers: createLeftovers({ blobsDir: o.blobsDir, database: db }),

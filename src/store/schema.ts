@@ -22,6 +22,7 @@ export type Schema = {
   schedule_states: ScheduleStateRow;
   notices: NoticeRow;
   expired_logs: ExpiredLogRow;
+  tokens: TokenRow;
 };
 
 /** What lists and moves need comes first: SQLite reads a row from its start and stops at the last column asked for. */
@@ -204,3 +205,17 @@ type NoticeRow = {
 };
 /** A run that is kept longer than its log. */
 type ExpiredLogRow = { run_id: string; at: number };
+
+/** `hash` is the SHA-256 of the secret, in hex; `scopes` is JSON. */
+export type TokenRow = {
+  id: string;
+  name: string;
+  hash: string;
+  scopes: string;
+  tenant: string;
+  created_at: number;
+  created_by: string;
+  expires_at: number | null;
+  last_used_at: number | null;
+  revoked_at: number | null;
+};

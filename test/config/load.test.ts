@@ -36,7 +36,7 @@ describe('without a flwd.yaml', () => {
         syncWaitMs: 60_000,
         bodyLimitBytes: 1_048_576,
       },
-      auth: { mode: 'auto' },
+      auth: { mode: 'auto', isDev: false },
       security: {
         defaultProfile: 'secure',
         allowProfiles: ['secure', 'permissive'],

@@ -77,10 +77,10 @@ describe('the page a request comes from', () => {
   });
 });
 
-test('a token is refused as long as there are none', async () => {
+test('a token that nobody made is refused', async () => {
   const response = await server.fetch('/jobs', { headers: { authorization: 'Bearer flwd_x' } });
   expect(response.status).toBe(401);
-  expect(response.headers.get('www-authenticate')).toBe('Bearer');
+  expect(response.headers.get('www-authenticate')).toBe('Bearer error="invalid_token"');
   expect(await response.json()).toMatchObject({ type: 'https://flowd.org/problems/unauthenticated', status: 401 });
 });
 

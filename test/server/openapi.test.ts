@@ -1,5 +1,6 @@
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { afterAll, expect, test } from 'vitest';
+import { operations as table } from '../../src/contract/operations.ts';
 import { bash } from '../support/jobs.ts';
 import { startServing } from './serving.ts';
 
@@ -7,6 +8,7 @@ type Schema = Readonly<Record<string, unknown>>;
 type Response = { description: string; content: Record<string, { schema: Schema }> };
 type Operation = {
   operationId: string;
+  security: Record<string, string[]>[];
   parameters: { name: string; in: string; required?: boolean; schema: Schema }[];
   requestBody?: { content: Record<string, { schema: Schema }> };
   responses: Record<string, Response>;
@@ -28,8 +30,7 @@ const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
 
 test('it is OpenAPI 3.1, and describes each operation once', () => {
   expect(document.openapi).toBe('3.1.0');
-  expect(operations).toHaveLength(25);
-  expect(new Set(operations.map(({ operation }) => operation.operationId)).size).toBe(25);
+  expect(operations.map(({ operation }) => operation.operationId).toSorted()).toEqual(Object.keys(table).toSorted());
   for (const { path, operation } of operations) {
     const inPath = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name);
     const described = operation.parameters.filter((one) => one.in === 'path');
@@ -40,6 +41,14 @@ test('it is OpenAPI 3.1, and describes each operation once', () => {
       expect([status, description]).toEqual([expect.stringMatching(/^[2-5]\d\d$/), expect.stringMatching(/./)]);
     }
   }
+});
+
+test('each operation says the scope that its bearer needs, a public one that it needs none', () => {
+  const securityOf = (id: string) =>
+    operations.find(({ operation }) => operation.operationId === id)?.operation.security;
+  expect(document).toMatchObject({ components: { securitySchemes: { bearer: { type: 'http', scheme: 'bearer' } } } });
+  expect(securityOf('createRun')).toEqual([{ bearer: ['runs:write'] }]);
+  expect(securityOf('getHealth')).toEqual([]);
 });
 
 test('every reference leads somewhere, and every schema is one', () => {

@@ -9,6 +9,7 @@ import { pino } from 'pino';
 import { createCatalog } from '../../src/catalog/catalog.ts';
 import { createSnapshots } from '../../src/catalog/snapshot.ts';
 import { type JobDefinition, stepIdOfSingle } from '../../src/domain/job.ts';
+import { localPrincipal, type Scope } from '../../src/domain/principal.ts';
 import type { RunMove } from '../../src/domain/run.ts';
 import { createEngine } from '../../src/engine/engine.ts';
 import { createHub, type Hub } from '../../src/engine/hub.ts';
@@ -20,6 +21,7 @@ import { createId } from '../../src/lib/ids.ts';
 import { createServer } from '../../src/server/app.ts';
 import type { Load } from '../../src/server/pressure.ts';
 import type { RateLimit, ServerConfig } from '../../src/server/server-config.ts';
+import { createTokens } from '../../src/server/tokens.ts';
 import type { LogWriter } from '../../src/store/logs.ts';
 import { openStore, type Store } from '../../src/store/open.ts';
 import type { RunChange } from '../../src/store/runs.ts';
@@ -37,6 +39,8 @@ export type ServingOptions = {
   readonly unread?: boolean;
   readonly rateLimit?: RateLimit;
   readonly server?: Partial<ServerConfig['server']>;
+  readonly ownCredentials?: readonly string[];
+  readonly authMode?: ServerConfig['auth']['mode'];
   /** Runs are executed; without it, they do what the test says. */
   readonly executes?: boolean;
   readonly clock?: Clock;
@@ -59,11 +63,30 @@ export type Serving = {
   /** A path below /api/v1, or from the root when it starts with `//`. */
   readonly fetch: (path: string, init?: RequestInit) => Promise<Response>;
   readonly post: (path: string, body: unknown, headers?: Readonly<Record<string, string>>) => Promise<Response>;
+  /** A new token. */
+  readonly token: (o?: TestTokenOptions) => Promise<TestToken>;
   /** A run that nothing executes: the test moves it. */
   readonly addRun: (o?: { readonly jobId?: string; readonly tenant?: string }) => Promise<TestRun>;
   readonly addArtifact: (run: TestRun, o: TestArtifact) => Promise<string>;
   readonly close: () => Promise<void>;
   readonly [Symbol.asyncDispose]: () => Promise<void>;
+};
+
+type TestTokenOptions = {
+  /** `admin` without it. */
+  readonly scopes?: readonly Scope[];
+  /** `default` without it. */
+  readonly tenant?: string;
+  /** A name of its own without it. */
+  readonly name?: string;
+  readonly expiresIn?: string;
+};
+
+export type TestToken = {
+  readonly id: string;
+  readonly name: string;
+  readonly credential: string;
+  readonly headers: { readonly authorization: string };
 };
 
 export type TestRun = {
@@ -134,7 +157,8 @@ export async function startServing(o: ServingOptions = {}): Promise<Serving> {
   const secure = { ...quiet, rateLimit: o.rateLimit ?? { limit: 100_000, windowMs: 1_000 } };
   const server = await createServer({
     config: {
-      instance: { name: 'examples' },
+      instance: { name: 'examples', defaultTenant: 'default' },
+      auth: { mode: o.authMode ?? 'auto' },
       server: {
         bind: { host: '127.0.0.1', port: 0 },
         readTimeoutMs: 10_000,
@@ -158,6 +182,8 @@ export async function startServing(o: ServingOptions = {}): Promise<Serving> {
     startedAtMs: clock.now(),
     load: o.load ?? { complaint: () => null },
     noticeOutcomes: { delivered: 3, retried: 2, failed: 1 },
+    jwt: null,
+    ownCredentials: o.ownCredentials ?? [],
   });
   const { url } = await server.listen();
   if (!o.unread) await catalog.start();
@@ -188,11 +214,20 @@ export async function startServing(o: ServingOptions = {}): Promise<Serving> {
         headers: { 'content-type': 'application/json', ...headers },
         body: typeof body === 'string' ? body : JSON.stringify(body),
       }),
+    token: (token) => addToken(store, clock, token),
     addRun: (run) => addRun(store, run),
     addArtifact: (run, artifact) => addArtifact(store, root, run, artifact),
     close,
     [Symbol.asyncDispose]: close,
   };
+}
+
+async function addToken(store: Store, clock: Clock, o: TestTokenOptions = {}): Promise<TestToken> {
+  const { scopes = ['admin'], tenant = 'default', name = `t-${randomBytes(4).toString('hex')}`, expiresIn } = o;
+  const tokens = createTokens({ store, clock, defaultTenant: 'default', onRevoked: () => undefined });
+  const request = { name, scopes: [...scopes], tenant, ...(expiresIn && { expires_in: expiresIn }) };
+  const { id, token: credential } = await tokens.create(request, localPrincipal);
+  return { id, name, credential, headers: { authorization: `Bearer ${credential}` } };
 }
 
 async function addRun(store: Store, o: { readonly jobId?: string; readonly tenant?: string } = {}): Promise<TestRun> {

@@ -28,7 +28,7 @@ describe('a database file of SQLite', () => {
     const file = new DatabaseSync(path);
     expect(file.prepare('PRAGMA journal_mode').get()).toEqual({ journal_mode: 'wal' });
     expect(file.prepare('PRAGMA auto_vacuum').get()).toEqual({ auto_vacuum: 2 });
-    expect(file.prepare('PRAGMA user_version').get()).toEqual({ user_version: 5 });
+    expect(file.prepare('PRAGMA user_version').get()).toEqual({ user_version: migrations.length });
     file.close();
   });
 
@@ -47,14 +47,14 @@ describe('a database file of SQLite', () => {
   test('of a newer program is refused and left as it is', async () => {
     await (await open()).database.close();
     const file = new DatabaseSync(path);
-    file.exec('PRAGMA user_version = 7');
+    file.exec('PRAGMA user_version = 99');
     file.close();
 
     await expect(open()).rejects.toThrow(
-      'the database was written by a newer flwd: its schema is 7, this version knows 5; start the newer version, or restore a backup from before the upgrade',
+      `the database was written by a newer flwd: its schema is 99, this version knows ${migrations.length}; start the newer version, or restore a backup from before the upgrade`,
     );
     const after = new DatabaseSync(path);
-    expect(after.prepare('PRAGMA user_version').get()).toEqual({ user_version: 7 });
+    expect(after.prepare('PRAGMA user_version').get()).toEqual({ user_version: 99 });
     after.close();
   });
 
@@ -93,6 +93,7 @@ describe('a database file of SQLite', () => {
       ['0003-schedules', '60d6d7ba157b85bbe80eff3eae61f3901b86b0c22e96e7cf578c91713442d113'],
       ['0004-notices', 'e9cea8959ea88b2cb79206eb8f40bed76d887a916c71d2c253605240470c6901'],
       ['0005-retention', 'c0c9dbd6631987bb14e206fbd3d24df7d9c6505e277b50996d9b86af3fad5f92'],
+      ['0006-tokens', '4405fdfed4a90d26b95a2bdb6110e350308c7a9b121a55be21283be7596e84e5'],
     ]);
   });
 });

@@ -8,10 +8,11 @@ import { steps } from './0002-steps.ts';
 import { schedules } from './0003-schedules.ts';
 import { notices } from './0004-notices.ts';
 import { retention } from './0005-retention.ts';
+import { tokens } from './0006-tokens.ts';
 import type { ColumnTypes, Migration } from './migration.ts';
 
 /** In order; a database's version is how many of them it has. */
-export const migrations: readonly Migration[] = [initial, steps, schedules, notices, retention];
+export const migrations: readonly Migration[] = [initial, steps, schedules, notices, retention, tokens];
 
 /** @throws StartError when the database is of a newer program */
 export function assertKnownSchema(found: number): void {

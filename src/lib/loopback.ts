@@ -1,0 +1,9 @@
+// Which addresses lead nowhere but to this machine.
+
+import { isIP } from 'node:net';
+
+/** An address, or `localhost`. */
+export function isLoopback(host: string): boolean {
+  const address = host.replace(/^::ffff:(?=\d+\.)/i, '');
+  return address === 'localhost' || address === '::1' || (isIP(address) === 4 && address.startsWith('127.'));
+}

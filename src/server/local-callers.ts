@@ -1,0 +1,50 @@
+// Who may come without a credential: in the mode `auto` the server's own user on loopback, by the kernel's socket table;
+// in `none` everyone; in `required` nobody (ADR 0015).
+
+import type { IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
+import { anonymous, localPrincipal, type Principal } from '../domain/principal.ts';
+import { isLoopback } from '../lib/loopback.ts';
+import { uidOfPeer } from './peer.ts';
+
+export type AuthMode = 'auto' | 'none' | 'required';
+
+/** At once where the connection is known already. */
+export type LocalCallers = (request: IncomingMessage) => Principal | Promise<Principal>;
+
+export function createLocalCallers(mode: AuthMode): LocalCallers {
+  if (mode === 'none') return () => localPrincipal;
+  if (mode === 'required') return () => anonymous;
+  const principals = new WeakMap<Socket, Principal>();
+
+  async function identify(socket: Socket): Promise<Principal> {
+    const uid = await uidOf(socket);
+    const principal = uid !== undefined && uid === process.geteuid?.() ? localPrincipal : anonymous;
+    if (uid !== undefined) principals.set(socket, principal);
+    return principal;
+  }
+
+  return ({ headers, socket }) => {
+    if (proxyHeaders.some((name) => headers[name] !== undefined)) return anonymous;
+    return principals.get(socket) ?? identify(socket);
+  };
+}
+
+/** By which a proxy says that it passes on somebody else (RFC 7239, RFC 9110, and what was there before them). */
+const proxyHeaders: readonly string[] = [
+  'forwarded',
+  'via',
+  'x-forwarded-for',
+  'x-forwarded-host',
+  'x-forwarded-proto',
+  'x-real-ip',
+  'x-client-ip',
+  'true-client-ip',
+  'cf-connecting-ip',
+];
+
+async function uidOf({ remoteAddress, remotePort, localAddress, localPort }: Socket): Promise<number | undefined> {
+  if (!remoteAddress || !remotePort || !localAddress || !localPort) return undefined;
+  if (!isLoopback(remoteAddress) || !isLoopback(localAddress)) return undefined;
+  return uidOfPeer({ remoteAddress, remotePort, localAddress, localPort });
+}

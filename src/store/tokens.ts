@@ -1,0 +1,125 @@
+// API tokens. A row is never deleted: what was done under its name stays told.
+
+import type { ApiToken } from '../domain/api-token.ts';
+import { parseCursor, toCursor } from './cursor.ts';
+import type { Database, Transaction } from './database.ts';
+import type { TokenRow } from './schema.ts';
+
+export type StoredToken = ApiToken & {
+  /** SHA-256 of the secret, in hex. */
+  readonly hash: string;
+};
+
+export type TokenPage = { readonly limit: number; readonly offset?: number; readonly cursor?: string };
+
+export type TokenList = {
+  readonly tokens: readonly ApiToken[];
+  readonly total: number;
+  readonly nextCursor: string | null;
+};
+
+export type TokenStore = {
+  /** False when another token that is not revoked has the name. */
+  readonly add: (tx: Transaction, token: StoredToken) => Promise<boolean>;
+  readonly find: (id: string) => Promise<StoredToken | undefined>;
+  /** Those of the tenant, newest first; of all with `*`. @throws Problem validation-error when `cursor` is none */
+  readonly list: (tenant: string, page: TokenPage) => Promise<TokenList>;
+  /** One that is revoked already stays as it is. */
+  readonly revoke: (tx: Transaction, id: string, atMs: number) => Promise<void>;
+  readonly touch: (tx: Transaction, id: string, atMs: number) => Promise<void>;
+  /** Whether any can be used at that time. */
+  readonly hasActive: (nowMs: number) => Promise<boolean>;
+};
+
+export function createTokenStore({ read }: Database): TokenStore {
+  const ofTenant = (tenant: string) =>
+    read.selectFrom('tokens').$if(tenant !== '*', (query) => query.where('tenant', '=', tenant));
+
+  return {
+    async add(tx, token) {
+      const added = await tx.db
+        .insertInto('tokens')
+        .values(toRow(token))
+        .onConflict((conflict) => conflict.doNothing())
+        .returning('id')
+        .executeTakeFirst();
+      return added !== undefined;
+    },
+
+    async find(id) {
+      const row = await read.selectFrom('tokens').selectAll().where('id', '=', id).executeTakeFirst();
+      return row && toToken(row);
+    },
+
+    async list(tenant, { limit, offset = 0, cursor }) {
+      const after = cursor === undefined ? undefined : parseCursor(cursor);
+      const { total } = await ofTenant(tenant)
+        .select((eb) => eb.fn.countAll<number>().as('total'))
+        .executeTakeFirstOrThrow();
+      const rows = await ofTenant(tenant)
+        .selectAll()
+        .$if(after !== undefined, (query) => query.where('id', '<', after?.id ?? ''))
+        .orderBy('id', 'desc')
+        .limit(limit + 1)
+        .offset(after ? 0 : offset)
+        .execute();
+      const tokens = rows.slice(0, limit).map(toToken);
+      const last = tokens.at(-1);
+      return { tokens, total, nextCursor: last && rows.length > limit ? toCursor(last) : null };
+    },
+
+    async revoke(tx, id, atMs) {
+      await tx.db
+        .updateTable('tokens')
+        .set({ revoked_at: atMs })
+        .where('id', '=', id)
+        .where('revoked_at', 'is', null)
+        .execute();
+    },
+
+    async touch(tx, id, atMs) {
+      await tx.db.updateTable('tokens').set({ last_used_at: atMs }).where('id', '=', id).execute();
+    },
+
+    async hasActive(nowMs) {
+      const row = await read
+        .selectFrom('tokens')
+        .select('id')
+        .where('revoked_at', 'is', null)
+        .where((eb) => eb.or([eb('expires_at', 'is', null), eb('expires_at', '>', nowMs)]))
+        .limit(1)
+        .executeTakeFirst();
+      return row !== undefined;
+    },
+  };
+}
+
+function toToken(row: TokenRow): StoredToken {
+  return {
+    id: row.id,
+    name: row.name,
+    hash: row.hash,
+    scopes: JSON.parse(row.scopes),
+    tenant: row.tenant,
+    createdAtMs: row.created_at,
+    createdBy: row.created_by,
+    expiresAtMs: row.expires_at,
+    lastUsedAtMs: row.last_used_at,
+    revokedAtMs: row.revoked_at,
+  };
+}
+
+function toRow(token: StoredToken): TokenRow {
+  return {
+    id: token.id,
+    name: token.name,
+    hash: token.hash,
+    scopes: JSON.stringify(token.scopes),
+    tenant: token.tenant,
+    created_at: token.createdAtMs,
+    created_by: token.createdBy,
+    expires_at: token.expiresAtMs,
+    last_used_at: token.lastUsedAtMs,
+    revoked_at: token.revokedAtMs,
+  };
+}
