@@ -138,8 +138,8 @@ export const problems = {
   'unsupported-media-type': {
     status: 415,
     title: 'Unsupported Media Type',
-    cause: 'The body is not `application/json`.',
-    cure: 'Send `Content-Type: application/json`.',
+    cause: 'The body is not `application/json`, or is compressed.',
+    cure: 'Send `Content-Type: application/json`, and no `Content-Encoding`.',
   },
   'range-not-satisfiable': {
     status: 416,

@@ -8,6 +8,7 @@ import { Problem } from '../domain/problem.ts';
 import type { Authentication } from './authentication.ts';
 import type { LocalCallers } from './local-callers.ts';
 import { isLocalHost, isLocalOrigin } from './local-names.ts';
+import { ambiguity } from './request-line.ts';
 
 export type Hook = (request: FastifyRequest, reply: FastifyReply) => Promise<void>;
 
@@ -54,7 +55,8 @@ export function createAdmission(o: {
       const { headers } = request.raw;
       setCommonHeaders(request, reply);
       // A page that is kept out must not use up the limit of the user whose browser it runs in.
-      let found: Principal | Problem | Promise<Principal | Problem> | undefined = foreignName(headers);
+      let found: Principal | Problem | Promise<Principal | Problem> | undefined =
+        ambiguity(request.raw) ?? foreignName(headers);
       found ??= headers.authorization === undefined ? o.localCallers(request.raw) : authenticate(request);
       if (found instanceof Promise) found = await found;
       const refusal = found instanceof Problem ? found : undefined;
@@ -68,7 +70,7 @@ export function createAdmission(o: {
     admitAnyone: async (request, reply) => {
       request.principal = anonymous;
       setCommonHeaders(request, reply);
-      const foreign = foreignName(request.raw.headers);
+      const foreign = ambiguity(request.raw) ?? foreignName(request.raw.headers);
       if (foreign) throw foreign;
     },
   };
