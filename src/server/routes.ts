@@ -37,7 +37,7 @@ export function addOperations(
       async onRequest(request, reply) {
         await admit(request, reply);
         if (isSheddable) assertRoom(o.load);
-        if (mayHaveBody) o.takeBodyRoom(request);
+        if (mayHaveBody) o.takeBodyRoom(request, reply);
       },
       handler: (request: Incoming, reply: FastifyReply) => {
         const exchange = { request, reply, path: toPath(request), ...readInput(request) };

@@ -70,15 +70,15 @@ test('bodies on their way in take so much room and no more, and give it back', a
     senders.push(socket);
     await new Promise<void>((resolve) => socket.write(`${head}${framing}\r\n\r\n`, () => resolve()));
   };
-  const small = '{"job_id":"x"}';
-  const ask = () => sendRaw(server.url, `${head}Connection: close\r\nContent-Length: ${small.length}\r\n\r\n${small}`);
-  // Four times the limit: two declare all of it, two do not say how much it is.
-  for (let i = 0; i < 2; i++) await sendPart(`Content-Length: ${8 * 1024 * 1024}`);
-  for (let i = 0; i < 2; i++) await sendPart('Transfer-Encoding: chunked');
+  const large = '{"job_id":"x"}'.padStart(7 * 1024 * 1024);
+  const ask = () => sendRaw(server.url, `${head}Connection: close\r\nContent-Length: ${large.length}\r\n\r\n${large}`);
+  // Half of them declare all of the limit, the others do not say how much it is.
+  for (let i = 0; i < 20; i++) await sendPart(`Content-Length: ${8 * 1024 * 1024}`);
+  for (let i = 0; i < 20; i++) await sendPart('Transfer-Encoding: chunked');
 
   await expect.poll(async () => (await ask()).status).toBe(503);
   expect((await server.fetch('/jobs')).status).toBe(200);
-  senders[0]?.destroy();
+  for (const socket of senders) socket.destroy();
   await expect.poll(async () => (await ask()).status).toBe(404);
 });
 
