@@ -16,6 +16,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { SecurityProfile } from '../src/domain/job.ts';
 import { sandboxCommand } from '../src/exec/sandbox.ts';
+import { seccompFilter } from '../src/exec/seccomp-filter.ts';
 import { median, nowMs } from './measure.ts';
 
 export type BareSandbox = {
@@ -32,6 +33,8 @@ export function bareSandbox(profile: SecurityProfile, script: string): BareSandb
   for (const path of [job, workspace, inDir, out]) mkdirSync(path, { mode: 0o755 });
   if (process.getuid?.() === 0 && profile !== 'disabled') chownSync(workspace, 65534, 65534);
   writeFileSync(join(job, 'run.sh'), script);
+  const filterPath = join(dir, 'seccomp-filter');
+  writeFileSync(filterPath, seccompFilter(process.arch) ?? '');
   const [command = 'bwrap', ...args] = sandboxCommand({
     profile,
     network: profile === 'secure' ? 'none' : 'all',
@@ -42,6 +45,8 @@ export function bareSandbox(profile: SecurityProfile, script: string): BareSandb
     inDir,
     outDir: out,
     masked: [],
+    filterFd: 4,
+    scratchBytes: 2 ** 30,
     secretFds: [],
     argv: ['bash', '/job/run.sh'],
   });
@@ -51,11 +56,13 @@ export function bareSandbox(profile: SecurityProfile, script: string): BareSandb
     run: (stdoutPath) =>
       new Promise((resolve, reject) => {
         const fd = stdoutPath === undefined ? undefined : openSync(stdoutPath, 'a');
+        const filter = openSync(filterPath, 'r');
         const child = spawn(command, args, {
           env: { PATH: '/usr/bin:/bin' },
           // fd 3: where the sandbox reports its first process and exit code.
-          stdio: ['ignore', fd ?? 'ignore', 'ignore', report],
+          stdio: ['ignore', fd ?? 'ignore', 'ignore', report, filter],
         });
+        closeSync(filter);
         if (fd !== undefined) closeSync(fd);
         child.once('error', reject);
         child.once('exit', (code) =>

@@ -1,6 +1,6 @@
 # Starts the shims: for each of them this small process is forked, and not the server, which is a hundred times its size and
 # would stand still meanwhile (ADR 0008).
-# usage: fork-server.bash PIPES_DIR    fd 0: commands of the server's own making, each behind its length in eight digits
+# usage: fork-server.bash PIPES_DIR FILTER    fd 0: commands of the server's own making, each behind its length in eight digits
 # fd 3: `refused N` for the Nth command when there is no pipe for it; `ended N`, which its shim writes (libexec/shim.sh)
 
 # Each shim leads a process group, which is how it is ended.
@@ -9,6 +9,8 @@ set -m
 LC_ALL=C
 unset PWD OLDPWD SHLVL
 
+# The file of the seccomp filter, for the commands.
+filter=$2
 pipes=$1 spare=0 number=0
 
 # Opens a pipe for a script's stderr as fd 4. A script may open /dev/stderr anew, as another user than the server's, which an

@@ -7,10 +7,12 @@ import { createCatalog, type JobSource } from './catalog/catalog.ts';
 import { createSnapshots } from './catalog/snapshot.ts';
 import type { Config } from './config/config.ts';
 import { type AnswerOf, type BodyOf, operations, type QueryOf } from './contract/operations.ts';
+import { type AuditDetail, operatorEntry } from './domain/audit.ts';
 import type { JournalEntry } from './domain/event.ts';
 import { localPrincipal } from './domain/principal.ts';
 import { createEngine } from './engine/engine.ts';
 import { createHub, type Hub } from './engine/hub.ts';
+import { recordStart } from './engine/lifetime.ts';
 import { type Collected, createRetention } from './engine/retain.ts';
 import { sweepGroups } from './exec/attempt-groups.ts';
 import { openForkServer } from './exec/fork-server.ts';
@@ -32,6 +34,8 @@ import { assertGuarded } from './server/exposure.ts';
 import { watchLoad } from './server/pressure.ts';
 import { createTokens } from './server/tokens.ts';
 import { assertBody } from './server/validation.ts';
+import { type AuditFile, openAuditFile } from './store/audit-file.ts';
+import type { AuditVerdict } from './store/audit-verify.ts';
 import { type BackupRequest, type BackupSummary, createBackup, type Places } from './store/backup.ts';
 import { openStore, type Store } from './store/open.ts';
 import { type RestoreRequest, type RestoreSummary, restoreBackup } from './store/restore.ts';
@@ -77,6 +81,8 @@ export async function serve(config: Config): Promise<RunningServer> {
       onCommit: (entries: readonly JournalEntry[]) => hub?.publish(entries),
     });
     opened.push(() => store.close());
+    let recordStop: (() => Promise<void>) | undefined;
+    opened.push(async () => recordStop?.());
     await keepReserve(dataDir);
     const { auth } = config;
     const { bind } = config.server;
@@ -167,6 +173,18 @@ export async function serve(config: Config): Promise<RunningServer> {
     });
     opened.push(() => server.close());
     opened.push(async () => engine.endWaits());
+    recordStop = await recordStart({
+      audit: store.audit,
+      detail: {
+        version: packageVersion(),
+        pid: process.pid,
+        bind: `${config.server.bind.host}:${config.server.bind.port}`,
+        auth: config.auth.mode,
+        default_profile: security.defaultProfile,
+        allow_profiles: security.allowProfiles,
+      },
+      log,
+    });
     const listening = await server.listen();
     owner.url = listening.url;
     engine.start();
@@ -193,7 +211,14 @@ export async function collectGarbage(
     const retention = createRetention({ ...parts, store, clock: systemClock, log });
     o.signal.addEventListener('abort', () => void retention.close());
     if (o.isDryRun) return retention.preview();
-    return (await retention.collect({ forMs: toTimerDelay(Infinity), share: 1, keptFreeBytes: 0 })).removed;
+    const { removed } = await retention.collect({ forMs: toTimerDelay(Infinity), share: 1, keptFreeBytes: 0 });
+    const object = { kind: 'instance', id: null } as const;
+    const entry = operatorEntry({ action: 'gc', object, tenant: '*', detail: removed });
+    // What made room on a full disk was not in vain.
+    await store.audit
+      .record(entry)
+      .catch((error: unknown) => log.warn({ err: error, audit: entry }, 'not in the audit log'));
+    return removed;
   });
 }
 
@@ -212,13 +237,24 @@ export async function manageTokens<T>(config: Config, work: (tokens: OwnTokens) 
   return withStore(config, (store) => {
     const { defaultTenant } = config.instance;
     const tokens = createTokens({ store, clock: systemClock, defaultTenant, onRevoked: () => undefined });
+    const record = (
+      action: 'token.create' | 'token.revoke',
+      { id, ...rest }: { readonly id: string; readonly tenant: string; readonly detail: AuditDetail | null },
+    ) => store.audit.record(operatorEntry({ action, object: { kind: 'token', id }, ...rest }));
     return work({
       async create(request) {
         assertBody(operations.createToken, request);
-        return tokens.create(request, localPrincipal);
+        const made = await tokens.create(request, localPrincipal);
+        const { id, tenant, name, scopes, expires_at } = made;
+        await record('token.create', { id, tenant, detail: { name, scopes, expires_at } });
+        return made;
       },
       list: (page) => tokens.list(page, localPrincipal),
-      revoke: (id) => tokens.revoke(id, localPrincipal),
+      async revoke(id) {
+        const { tenant = '*' } = (await store.tokens.find(id)) ?? {};
+        await tokens.revoke(id, localPrincipal);
+        await record('token.revoke', { id, tenant, detail: null });
+      },
     });
   });
 }
@@ -266,9 +302,39 @@ export async function restore(
         `scripts of this data dir are still running: ${first}${others}; start its server and cancel them first`,
       );
     }
-    return await restoreBackup({ ...o, places: placesOf(config) });
+    const restored = await restoreBackup({ ...o, places: placesOf(config) });
+    await recordRestore(config, restored.createdAt);
+    return restored;
   } finally {
     await ownership.release();
+  }
+}
+
+/** In the chain of the backup: what came after it is gone. */
+async function recordRestore(config: Config, asOf: string): Promise<void> {
+  const { dbPath, blobsDir } = config.persistence;
+  const log = createLogger(config.logging);
+  const store = await openStore({ dbPath, blobsDir, clock: systemClock, log, onCommit: () => undefined });
+  try {
+    const object = { kind: 'instance', id: null } as const;
+    await store.audit.record(operatorEntry({ action: 'restore', object, tenant: '*', detail: { as_of: asOf } }));
+  } finally {
+    await store.close();
+  }
+}
+
+/** To be closed. @throws StartError where there is none */
+export function openAudit(config: Config): AuditFile {
+  return openAuditFile(config.persistence.dbPath);
+}
+
+/** @throws StartError where there is no audit log */
+export async function verifyAudit(config: Config): Promise<AuditVerdict> {
+  const audit = openAudit(config);
+  try {
+    return await audit.verify();
+  } finally {
+    audit.close();
   }
 }
 

@@ -43,6 +43,7 @@ test('operations: id, method, path, scope', () => {
     'createToken: POST /tokens admin',
     'listTokens: GET /tokens admin',
     'revokeToken: DELETE /tokens/{token_id} admin',
+    'listAudit: GET /audit audit:read',
     'getHealth: GET /health public',
     'getSystemInfo: GET /system/info jobs:read',
     'collectGarbage: POST /system/gc admin',
@@ -143,6 +144,8 @@ test('commands of flwd, with their options', () => {
     'config validate --config',
     'config show --config --bind --data-dir --jobs --profile --log',
     'gc --dry-run --config --data-dir',
+    'audit verify --config --data-dir',
+    'audit --since --actor --action --object --result --limit --json --config --data-dir',
     'tokens create --name --scopes --tenant --expires --config --data-dir',
     'tokens list --config --data-dir',
     'tokens revoke --config --data-dir',
@@ -205,6 +208,7 @@ test('variables that override flwd.yaml, after FLWD_; <NAME> is SECURE, PERMISSI
     'PERSISTENCE_BLOBS_STORE',
     'PERSISTENCE_DB_PATH',
     'PERSISTENCE_RETENTION_ARTIFACTS',
+    'PERSISTENCE_RETENTION_AUDIT',
     'PERSISTENCE_RETENTION_EVENTS',
     'PERSISTENCE_RETENTION_LOGS',
     'PERSISTENCE_RETENTION_RUNS',
@@ -267,5 +271,7 @@ test('migrations: name, and the hash of what they do; a released one is never ed
     '0004-notices e9cea8959ea88b2c',
     '0005-retention c0c9dbd6631987bb',
     '0006-tokens 4405fdfed4a90d26',
+    '0008-audit 9d1359aec3b0111b',
+    '0009-tenants 5510a90084bd2112',
   ]);
 });

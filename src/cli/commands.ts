@@ -10,6 +10,8 @@ export type CommandName =
   | 'tokens create'
   | 'tokens list'
   | 'tokens revoke'
+  | 'audit'
+  | 'audit verify'
   | 'backup'
   | 'restore'
   | 'version'
@@ -85,6 +87,26 @@ export const commands: readonly Command[] = [
     name: 'gc',
     about: 'remove what is past its retention now, on a stopped or a running instance',
     options: [{ name: 'dry-run', about: 'only say what would be removed' }, configFile, dataDir],
+  },
+  {
+    name: 'audit verify',
+    about: 'check the chain of the audit log, on a stopped or a running instance, and print its last id and hash',
+    options: [configFile, dataDir],
+  },
+  {
+    name: 'audit',
+    about: 'print the audit log, newest first, on a stopped or a running instance',
+    options: [
+      { name: 'since', value: 'TIME', about: 'since this time (RFC 3339), or this long ago, such as 2d' },
+      { name: 'actor', value: 'NAME', about: 'what this principal did' },
+      { name: 'action', value: 'ACTION', about: 'this action, such as token.create' },
+      { name: 'object', value: 'ID', about: 'what was done to this run, token or schedule' },
+      { name: 'result', value: 'RESULT', about: 'done, refused or failed' },
+      { name: 'limit', value: 'N', about: 'so many rows at most; 100 without it, as JSON all' },
+      { name: 'json', about: 'one JSON object a line' },
+      configFile,
+      dataDir,
+    ],
   },
   {
     name: 'tokens create',

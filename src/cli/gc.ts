@@ -47,6 +47,7 @@ const nouns: readonly (readonly [keyof Removed, string, string])[] = [
   ['workspaces', 'workspace', 'workspaces'],
   ['snapshots', 'snapshot', 'snapshots'],
   ['leftovers', 'leftover', 'leftovers'],
+  ['audit', 'row of the audit log', 'rows of the audit log'],
 ];
 
 function say(removed: Partial<Removed>, isDryRun: boolean): void {

@@ -15,6 +15,8 @@ const verbs: Record<CommandName, () => Promise<Verb>> = {
   'tokens create': () => import('./tokens-create.ts'),
   'tokens list': () => import('./tokens-list.ts'),
   'tokens revoke': () => import('./tokens-revoke.ts'),
+  audit: () => import('./audit.ts'),
+  'audit verify': () => import('./audit-verify.ts'),
   backup: () => import('./backup.ts'),
   restore: () => import('./restore.ts'),
   version: () => import('./version.ts'),

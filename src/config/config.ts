@@ -24,6 +24,7 @@ type RetentionConfig = {
   readonly snapshotsMs: number | null;
   /** At most that of logs and runs: an event of output is read from the log. */
   readonly eventsMs: number | null;
+  readonly auditMs: number | null;
 };
 
 export type Config = {
@@ -150,7 +151,7 @@ export function toConfig(settings: Settings, o: { readonly isDev: boolean }): Co
 }
 
 function toRetention(settings: Settings): RetentionConfig {
-  const kept = (name: 'runs' | 'logs' | 'artifacts' | 'workspaces' | 'snapshots' | 'events') => {
+  const kept = (name: 'runs' | 'logs' | 'artifacts' | 'workspaces' | 'snapshots' | 'events' | 'audit') => {
     const value = valueAt(settings, `persistence.retention.${name}`);
     return value === 'never' ? null : value;
   };
@@ -164,6 +165,7 @@ function toRetention(settings: Settings): RetentionConfig {
     workspacesMs: kept('workspaces'),
     snapshotsMs: kept('snapshots'),
     eventsMs: bounds.length > 0 ? Math.min(...bounds) : null,
+    auditMs: kept('audit'),
   };
 }
 

@@ -250,6 +250,7 @@ export const keys = {
     '7d',
     'How long events can be replayed; never longer than `logs` and `runs`',
   ),
+  'persistence.retention.audit': key(lifetime('1m'), '365d', 'How long a row of the audit log is kept'),
   'persistence.secret_key_file': computed(
     path,
     ({ dataDir }) => join(dataDir, 'secret.key'),

@@ -1,10 +1,12 @@
 // The API as data: every operation once. Routes, validation, OpenAPI and the typed client are made from this table.
 
 import { type Static, type TSchema, Type } from 'typebox';
+import type { AuditAction, AuditObjectKind } from '../domain/audit.ts';
 import { logLevels } from '../domain/log-line.ts';
 import type { Scope } from '../domain/principal.ts';
 import type { ProblemSlug } from '../domain/problem.ts';
 import { runStatuses } from '../domain/run.ts';
+import { auditOperations } from './audit-operations.ts';
 import * as jobSchemas from './job-schemas.ts';
 import * as runSchemas from './run-schemas.ts';
 import { scheduleOperations } from './schedule-operations.ts';
@@ -21,11 +23,19 @@ export type Answer = {
   readonly content: Readonly<Record<string, TSchema>>;
 };
 
+/** What the audit log says of an operation that was done, or refused. */
+export type OperationAudit = {
+  readonly action: AuditAction;
+  readonly object: AuditObjectKind;
+  /** Members of body and query that it keeps. Never one that may hold a secret. */
+  readonly keeps?: readonly string[];
+};
+
 export type Operation = {
   readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
   /** Below apiBase. `{job_id}` takes the rest of the path, slashes included. */
   readonly path: string;
-  readonly tag: 'Jobs' | 'Runs' | 'Schedules' | 'Artifacts' | 'Tokens' | 'System' | 'Events';
+  readonly tag: 'Jobs' | 'Runs' | 'Schedules' | 'Artifacts' | 'Tokens' | 'Audit' | 'System' | 'Events';
   readonly summary: string;
   readonly scope: Scope | 'public';
   /** Concerns every tenant, and so asks for tenant `*` besides. */
@@ -35,6 +45,8 @@ export type Operation = {
   readonly headers?: Readonly<Record<string, string>>;
   readonly answers: readonly Answer[];
   readonly problems: readonly ProblemSlug[];
+  /** Of every operation that is not GET; null: it changes nothing. */
+  readonly audit?: OperationAudit | null;
 };
 
 const closed = { additionalProperties: false } as const;
@@ -122,6 +134,7 @@ export const operations = {
       'idempotency-in-flight',
       'execution-error',
     ],
+    audit: { action: 'run.create', object: 'run', keeps: ['job_id'] },
   },
   listRuns: {
     method: 'GET',
@@ -234,6 +247,7 @@ export const operations = {
       json(202, runSchemas.runStatusAnswer, 'Still terminating after the grace period'),
     ],
     problems: ['run-not-found', 'run-already-finished'],
+    audit: { action: 'run.cancel', object: 'run' },
   },
   rerunRun: {
     method: 'POST',
@@ -259,6 +273,7 @@ export const operations = {
       'execution-error',
       'not-ready',
     ],
+    audit: { action: 'run.create', object: 'run' },
   },
   approveRun: {
     method: 'POST',
@@ -269,6 +284,7 @@ export const operations = {
     body: runSchemas.approvalRequest,
     answers: [json(200, runSchemas.approvalAnswer, 'Decided')],
     problems: ['validation-error', 'run-not-found', 'approval-not-pending', 'permission-denied'],
+    audit: { action: 'run.approve', object: 'run', keeps: ['step_id', 'decision', 'comment'] },
   },
   listRunAttempts: {
     method: 'GET',
@@ -289,6 +305,7 @@ export const operations = {
     body: runSchemas.runRequest,
     answers: [json(200, runSchemas.plan, 'The plan')],
     problems: ['validation-error', 'job-not-found', 'job-invalid'],
+    audit: null,
   },
   ...scheduleOperations,
   listArtifacts: {
@@ -325,6 +342,7 @@ export const operations = {
     problems: ['artifact-not-found', 'artifact-gone', 'range-not-satisfiable'],
   },
   ...tokenOperations,
+  ...auditOperations,
   getHealth: {
     method: 'GET',
     path: '/health',
@@ -356,6 +374,7 @@ export const operations = {
     ),
     answers: [json(200, schemas.collected, 'What was removed; `done` is false where there is more')],
     problems: ['not-ready'],
+    audit: { action: 'gc', object: 'instance', keeps: ['dry_run'] },
   },
   streamRunEvents: {
     method: 'GET',

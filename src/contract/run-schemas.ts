@@ -64,6 +64,11 @@ const isolation = Type.Object({
   environment: literals(['clean', 'passthrough', 'server'] as const),
   no_new_privileges: Type.Boolean(),
   uid: Type.Integer(),
+  // Not on runs of earlier versions.
+  namespaces: Type.Optional(Type.Array(literals(['mount', 'pid', 'user', 'network', 'ipc', 'uts', 'cgroup'] as const))),
+  user_namespace: Type.Optional(Type.Boolean()),
+  capabilities: Type.Optional(literals(['none', 'server'] as const)),
+  seccomp: Type.Optional(nullable(Type.Integer())),
 });
 
 export const limitMeans = literals(['cgroup-v2', 'cgroup-v1', 'rlimit', 'polling', 'none'] as const);

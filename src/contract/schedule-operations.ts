@@ -13,6 +13,8 @@ const json = <S extends TSchema>(status: number, schema: S, description: string)
   content: { 'application/json': schema },
 });
 
+const keeps = ['job_id', 'cron', 'timezone', 'enabled'];
+
 export const scheduleOperations = {
   listSchedules: {
     method: 'GET',
@@ -46,6 +48,7 @@ export const scheduleOperations = {
     body: schemas.scheduleRequest,
     answers: [json(201, schemas.schedule, 'Made')],
     problems: ['validation-error', 'job-not-found', 'job-invalid'],
+    audit: { action: 'schedule.create', object: 'schedule', keeps },
   },
   previewSchedule: {
     method: 'POST',
@@ -57,6 +60,7 @@ export const scheduleOperations = {
     body: schemas.scheduleRequest,
     answers: [json(200, schemas.schedulePreview, 'The next fires')],
     problems: ['validation-error', 'job-not-found', 'job-invalid'],
+    audit: null,
   },
   getSchedule: {
     method: 'GET',
@@ -76,6 +80,7 @@ export const scheduleOperations = {
     body: schemas.scheduleRequest,
     answers: [json(200, schemas.schedule, 'As it is now')],
     problems: ['validation-error', 'job-not-found', 'job-invalid', 'schedule-not-found', 'source-managed'],
+    audit: { action: 'schedule.replace', object: 'schedule', keeps },
   },
   deleteSchedule: {
     method: 'DELETE',
@@ -85,5 +90,6 @@ export const scheduleOperations = {
     scope: 'schedules:write',
     answers: [{ status: 204, description: 'Removed', content: {} }],
     problems: ['schedule-not-found', 'source-managed'],
+    audit: { action: 'schedule.delete', object: 'schedule' },
   },
 } as const;

@@ -81,6 +81,7 @@ export const collected = Type.Object(
       workspaces: removedCount,
       snapshots: removedCount,
       leftovers: removedCount,
+      audit: removedCount,
       file_bytes: removedCount,
       database_bytes: removedCount,
     }),

@@ -41,7 +41,9 @@ export function isFinished(status: RunStatus): boolean {
 
 export type RunError = { readonly message: string; readonly step_id?: string };
 
-/** What was in force for a run, shown on it. */
+export type Namespace = 'mount' | 'pid' | 'user' | 'network' | 'ipc' | 'uts' | 'cgroup';
+
+/** What was in force for a run, shown on it. Runs of earlier versions lack the last members. */
 export type Isolation = {
   readonly pid_namespace: boolean;
   readonly network: Network;
@@ -49,6 +51,14 @@ export type Isolation = {
   readonly environment: 'clean' | 'passthrough' | 'server';
   readonly no_new_privileges: boolean;
   readonly uid: number;
+  /** Those of its own. */
+  readonly namespaces?: readonly Namespace[];
+  /** It is in one of its own. */
+  readonly user_namespace?: boolean;
+  /** `server`: those that the server has. */
+  readonly capabilities?: 'none' | 'server';
+  /** The version of the filter of system calls; null: none. */
+  readonly seccomp?: number | null;
 };
 
 export type Grant = { readonly kind: 'network' | 'read' | 'write'; readonly path?: string };

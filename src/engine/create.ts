@@ -2,7 +2,7 @@
 
 import type { Snapshots } from '../catalog/snapshot.ts';
 import type { SecurityProfile } from '../domain/job.ts';
-import type { Principal } from '../domain/principal.ts';
+import { type Principal, tenantFor } from '../domain/principal.ts';
 import { Problem } from '../domain/problem.ts';
 import { isFinished, type Run, type RunStatus, type Trigger } from '../domain/run.ts';
 import type { Sealer } from '../exec/seal.ts';
@@ -11,11 +11,14 @@ import { createId } from '../lib/ids.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { Transaction } from '../store/database.ts';
 import type { Store } from '../store/open.ts';
+import { runNotFound } from '../store/runs.ts';
 import type { NewStep } from '../store/steps.ts';
 import type { Dispatcher } from './dispatch.ts';
 import type { Ends } from './ends.ts';
 import { createPlaces, type Place, toNewStep } from './places.ts';
 import type { ResolvedPlan, RunRequest } from './plan.ts';
+import type { Refusals } from './refusals.ts';
+import { creationOf, refuseDenied } from './run-audit.ts';
 import { createRunState, type RunState } from './run-state.ts';
 import type { RunFacts } from './step-values.ts';
 
@@ -25,6 +28,8 @@ export type Caller = {
   readonly requestId: string;
   /** Counts a run in the profile that is about to be created. @throws Problem rate-limited */
   readonly countRun?: (profile: SecurityProfile) => Promise<void>;
+  /** The peer's address, where there is one. */
+  readonly from?: string | undefined;
 };
 
 /** What POST /runs answers. */
@@ -50,7 +55,7 @@ export type Addition = {
   /** Made where it is not given. */
   readonly id?: string;
   readonly tenant: string;
-  readonly caller: Pick<Caller, 'trigger' | 'requestId'> & { readonly name: string };
+  readonly caller: Pick<Caller, 'trigger' | 'requestId' | 'from'> & { readonly name: string };
   readonly labels: Readonly<Record<string, string>>;
   readonly priority: number;
   readonly parent: Run['parent'];
@@ -99,7 +104,7 @@ export function createRuns(o: {
   const inFlight = new Map<string, string>();
 
   return async (body, caller, idempotencyKey, alongside) => {
-    const tenant = body.tenant ?? o.defaultTenant;
+    const tenant = tenantFor(caller.principal, body.tenant, o.defaultTenant);
     const request = { body, caller, tenant, alongside };
     try {
       if (idempotencyKey === undefined) return await create({ ...request, idempotency: undefined });
@@ -165,7 +170,7 @@ export function createRuns(o: {
 
   async function asItStands(runId: string): Promise<Created> {
     const run = await store.runs.get(runId);
-    if (!run) throw new Problem('run-not-found', `The run '${runId}' does not exist`);
+    if (!run) throw runNotFound(runId);
     return { status: isFinished(run.status) ? 201 : 202, body: JSON.stringify(run), runId, replayed: false };
   }
 }
@@ -177,6 +182,7 @@ export function createAddRun(o: {
   readonly sealer: Sealer;
   readonly clock: Clock;
   readonly dispatcher: Dispatcher;
+  readonly refusals: Pick<Refusals, 'add'>;
   readonly cancel: (runId: string) => void;
   /** All runs there are have their place. @throws Problem not-ready */
   readonly untilRecovered: () => Promise<void>;
@@ -184,7 +190,7 @@ export function createAddRun(o: {
   const { store, dispatcher, sealer, clock } = o;
 
   return async (plan, addition) => {
-    if (plan.denied) throw plan.denied;
+    refuseDenied(plan, addition, o.refusals);
     const { definition: job, source } = plan.entry;
     if (job.concurrency && job.concurrency.onConflict !== 'queue') await o.untilRecovered();
     const revision = addition.revision ?? (await o.snapshots.take(plan.entry)).revision;
@@ -241,6 +247,7 @@ export function createAddRun(o: {
           rerunOf,
           parent,
         });
+        tx.record(creationOf(plan, addition, id));
       };
       if (admission.kind === 'start') {
         // A free slot is claimed in the same commit: one fsync between the request and the script.
@@ -269,7 +276,7 @@ export function createAddRun(o: {
           concurrency: plan.lane,
         });
       }
-      if (before) cancelOthers([...before.running, ...before.pending], job.concurrency?.limit ?? 1);
+      if (before) await replace([...before.running, ...before.pending], job.concurrency?.limit ?? 1, tenant);
       return { runId: id, body };
     } catch (error) {
       admission.giveUp();
@@ -277,9 +284,16 @@ export function createAddRun(o: {
     }
   };
 
-  /** `cancel_running`: the newest of a lane takes the place of those before it. */
-  function cancelOthers(others: readonly string[], limit: number): void {
-    for (const runId of others.slice(0, Math.max(0, others.length + 1 - limit))) o.cancel(runId);
+  /** `cancel_running`: the newest of a lane takes the place of those before it; of another tenant's it waits for the end. */
+  async function replace(others: readonly string[], limit: number, tenant: string): Promise<void> {
+    let tooMany = others.length + 1 - limit;
+    for (const runId of others) {
+      if (tooMany <= 0) return;
+      const run = await store.runs.summary(runId);
+      if (run?.tenant !== tenant) continue;
+      o.cancel(runId);
+      tooMany -= 1;
+    }
   }
 }
 

@@ -6,6 +6,7 @@ import { isAbsolute, resolve } from 'node:path';
 import type { Catalog, CatalogEntry } from '../catalog/catalog.ts';
 import { evaluateExpression } from '../catalog/expression.ts';
 import { ExpressionError } from '../catalog/expression-error.ts';
+import type { AuditDetail } from '../domain/audit.ts';
 import { createFaultList } from '../domain/fault-list.ts';
 import type { JobDefinition, JsonObject, Network, PathGrant, SecurityProfile } from '../domain/job.ts';
 import { checkPath, chooseNetwork, chooseProfile, chooseResources, type GrantKind } from '../domain/policy.ts';
@@ -14,6 +15,7 @@ import { noResources, type Resources, type RunLimits, shownLimits } from '../dom
 import type { Grant, Isolation } from '../domain/run.ts';
 import { defaultMemoryBytes, type LimitHost, reportOf } from '../exec/limit-host.ts';
 import { type HostReport, isolationOf } from '../exec/sandbox.ts';
+import { decisionOf } from './decision.ts';
 import type { Lane } from './lanes.ts';
 import { checkRequestArguments } from './request-arguments.ts';
 import { whatIsWrongWithSubRuns } from './sub-run-check.ts';
@@ -58,6 +60,8 @@ export type ResolvedPlan = {
   readonly resolvedArgs: Readonly<Record<string, string>>;
   readonly grants: readonly Grant[];
   readonly lane: Lane;
+  /** For the audit log. */
+  readonly decision: AuditDetail;
   readonly denied: Problem | null;
 };
 
@@ -169,6 +173,16 @@ export async function resolveEntry(entry: CatalogEntry, request: RunRequest, o: 
     resolvedArgs,
     grants,
     lane: laneOf(job, open),
+    decision: decisionOf({
+      job,
+      source: entry.source.name,
+      requested: request.security_profile,
+      instance: o.policy.defaultProfile,
+      profile,
+      paths: [...paths.read, ...paths.write],
+      grants,
+      roots,
+    }),
     denied: denials[0] ?? null,
   };
 }

@@ -15,7 +15,7 @@ import { createId } from '../lib/ids.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { Store } from '../store/open.ts';
 import { lastAttempts } from '../store/run-rows.ts';
-import type { StoredRun } from '../store/runs.ts';
+import { runNotFound, type StoredRun } from '../store/runs.ts';
 import type { StepRow } from '../store/schema.ts';
 import type { NewStep } from '../store/steps.ts';
 import { copyWorkspace } from './copy-workspace.ts';
@@ -23,6 +23,8 @@ import { type Addition, type AddRun, type Caller, refuseConflict } from './creat
 import type { Dispatcher } from './dispatch.ts';
 import { createPlaces, restorePlaces, toNewStep } from './places.ts';
 import { type PlanContext, type ResolvedPlan, resolveEntry } from './plan.ts';
+import type { Refusals } from './refusals.ts';
+import { refuseDenied } from './run-audit.ts';
 import { removeRunFolder } from './run-folders.ts';
 import { unsealOutputs, unsealSecrets } from './run-source.ts';
 import { createRunState } from './run-state.ts';
@@ -49,14 +51,16 @@ export function createRerun(
     readonly log: Logger;
     readonly dispatcher: Dispatcher;
     readonly runsDir: string;
+    readonly refusals: Pick<Refusals, 'add'>;
     readonly add: AddRun;
   },
 ): Rerun {
   const { store, sealer, runsDir } = o;
 
   return async (runId, request, caller) => {
+    await store.runs.assertThere(runId, caller.principal);
     const stored = await store.runs.execution(runId);
-    if (!stored) throw new Problem('run-not-found', `The run '${runId}' does not exist`);
+    if (!stored) throw runNotFound(runId);
     const { run: old, plan: oldPlan } = stored;
     if (!isFinished(old.status)) throw new Problem('run-not-finished', `The run '${runId}' is ${old.status}.`);
     const now = o.catalog.find(old.job_id);
@@ -78,7 +82,7 @@ export function createRerun(
     const addition: Addition = {
       id,
       tenant: old.tenant,
-      caller: { name: caller.principal.name, trigger: 'rerun', requestId: caller.requestId },
+      caller: { name: caller.principal.name, trigger: 'rerun', requestId: caller.requestId, from: caller.from },
       labels: old.labels,
       priority: old.priority,
       parent: null,
@@ -90,7 +94,7 @@ export function createRerun(
     };
     if (from === 'start' || !leftWorkspace(stored)) return o.add(plan, addition);
     // What can be told before it is: a copy may be large.
-    refuse(plan);
+    refuse(plan, addition);
     try {
       await copyWorkspace(join(runsDir, runId), join(runsDir, id), o.log);
       return await o.add(plan, addition);
@@ -100,8 +104,8 @@ export function createRerun(
     }
   };
 
-  function refuse(plan: ResolvedPlan): void {
-    if (plan.denied) throw plan.denied;
+  function refuse(plan: ResolvedPlan, addition: Addition): void {
+    refuseDenied(plan, addition, o.refusals);
     refuseConflict(plan, o.dispatcher);
     const { refused } = o.dispatcher.outlook(plan.lane);
     if (refused) throw refused;

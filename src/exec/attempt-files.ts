@@ -1,6 +1,7 @@
 // The files of an attempt, made before it starts. What the job writes belongs to the user it runs as.
 
 import { chmodSync, chownSync, lstatSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { readdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { AttemptSpec } from './attempt-spec.ts';
 import { bashDeclarations } from './bash-arguments.ts';
@@ -10,6 +11,12 @@ export type AttemptPlaces = { readonly inDir: string; readonly outDir: string };
 
 export function spoolPath(attemptDir: string): string {
   return join(attemptDir, 'spool');
+}
+
+/** Where the attempts of a run leave what they give back: on the host's disk, as the workspace is. */
+export async function outDirs(runDir: string): Promise<string[]> {
+  const names = await readdir(runDir).catch(() => []);
+  return names.filter((name) => /^\d+(-\d+)?$/.test(name)).map((name) => join(runDir, name, 'out'));
 }
 
 export function makeAttemptFiles(spec: AttemptSpec): AttemptPlaces {

@@ -2,7 +2,7 @@
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, mkdirSync, mkdtempSync, openSync, rmSync } from 'node:fs';
+import { closeSync, mkdirSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { Readable, Writable } from 'node:stream';
@@ -10,6 +10,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { findProgram } from './host-programs.ts';
 import { inheritedDescriptors } from './inherited-descriptors.ts';
 import { libexecDir } from './sandbox.ts';
+import { seccompFilter } from './seccomp-filter.ts';
 
 export type ForkServer = {
   /** Runs a command of bash that ends in `exec`, in a process group of its own. Rejects where there is no bash. */
@@ -25,10 +26,14 @@ export type ShimNews = 'ended' | 'none';
 export function openForkServer(dir: string): ForkServer {
   rmSync(dir, { recursive: true, force: true });
   mkdirSync(dir, { recursive: true, mode: 0o700 });
-  let current = startChild(dir);
+  const filterPath = join(dir, 'seccomp-filter');
+  const filter = seccompFilter(process.arch);
+  // Without one no secure job starts, and the probe of the host has said so.
+  if (filter) writeFileSync(filterPath, filter);
+  let current = startChild(dir, filterPath);
   return {
     run(command) {
-      if (current.isOver()) current = startChild(dir);
+      if (current.isOver()) current = startChild(dir, filterPath);
       return current.run(command);
     },
     close: () => current.close(),
@@ -41,12 +46,12 @@ const leavingMs = 2_000;
 type Child = ForkServer & { readonly isOver: () => boolean };
 
 /** Jobs get nothing but what the shims are told to give them: neither variables nor descriptors of the server. */
-function startChild(dir: string): Child {
+function startChild(dir: string, filterPath: string): Child {
   const pipesDir = mkdtempSync(join(dir, 'pipes-'));
   const nothing = openSync('/dev/null', 'r');
   const stdio: (number | 'ignore' | 'pipe')[] = ['pipe', 'ignore', 'ignore', 'pipe'];
   for (const fd of inheritedDescriptors()) stdio[fd] ??= nothing;
-  const child = spawn(findProgram('bash') ?? 'bash', [join(libexecDir, 'fork-server.bash'), pipesDir], {
+  const child = spawn(findProgram('bash') ?? 'bash', [join(libexecDir, 'fork-server.bash'), pipesDir, filterPath], {
     cwd: '/',
     env: {},
     detached: true,

@@ -13,6 +13,8 @@ export type HostView = {
   readonly write: readonly string[];
   /** Real host paths that no job may see though its profile or a grant shows what is around them. */
   readonly masked: readonly string[];
+  /** The most that /tmp, and /dev/shm, may hold where they are the job's own: it is memory of the host. */
+  readonly scratchBytes: number;
 };
 
 /** Above `/usr` a host has folders or links into it. */
@@ -55,26 +57,34 @@ export function folder(path: string): string[] {
   return ['--perms', '0755', '--dir', path];
 }
 
-function profileMounts({ profile, network }: HostView): readonly string[] {
+/** An empty folder in memory. */
+export function memoryFolder(path: string, perms: '0755' | '1777', sizeBytes: number): string[] {
+  return ['--perms', perms, '--size', String(sizeBytes), '--tmpfs', path];
+}
+
+function profileMounts({ profile, network, scratchBytes }: HostView): readonly string[] {
   if (profile === 'disabled') return [...wholeHost('--dev-bind-try', ['proc']), '--proc', '/proc'];
-  if (profile === 'permissive') return [...wholeHost('--ro-bind-try', ['dev', 'proc', 'tmp']), ...kernelMounts];
+  if (profile === 'permissive')
+    return [...wholeHost('--ro-bind-try', ['dev', 'proc', 'tmp']), ...kernelMounts(scratchBytes)];
   systemMounts ??= [
     ...['/usr', ...systemFolders].flatMap((path) => shown(path, '--ro-bind-try')),
     ...etcMounts(etcEntries),
-    ...kernelMounts,
   ];
-  return network === 'all' ? [...systemMounts, ...etcMounts(['resolv.conf'])] : systemMounts;
+  const forNetwork = network === 'all' ? etcMounts(['resolv.conf']) : [];
+  return [...systemMounts, ...forNetwork, ...kernelMounts(scratchBytes)];
 }
 
 /** Found once: to look at two dozen places takes 0.3 ms, and they stay where they are. */
 let systemMounts: readonly string[] | undefined;
 
 /** bwrap's own /dev has the harmless devices alone. */
-const kernelMounts = [
-  ['--proc', '/proc'],
-  ['--dev', '/dev', '--perms', '1777', '--tmpfs', '/dev/shm', '--remount-ro', '/dev'],
-  ['--perms', '1777', '--tmpfs', '/tmp'],
-].flat();
+function kernelMounts(scratchBytes: number): string[] {
+  return [
+    ['--proc', '/proc', '--dev', '/dev'],
+    [...memoryFolder('/dev/shm', '1777', scratchBytes), '--remount-ro', '/dev'],
+    memoryFolder('/tmp', '1777', scratchBytes),
+  ].flat();
+}
 
 /**
  * Every entry of the host's `/`, one by one, so that flwd's own can stand among them: in `/`, and in `/run`, whose entries

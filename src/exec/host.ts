@@ -1,13 +1,16 @@
 // What this host can enforce: each profile's real command, run once on nothing.
 
-import { execFile } from 'node:child_process';
-import { chmod, mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, openSync } from 'node:fs';
+import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { SecurityProfile } from '../domain/job.ts';
 import { findProgram } from './host-programs.ts';
 import { changesUser, isServerRoot } from './job-user.ts';
-import { type HostReport, sandboxCommand } from './sandbox.ts';
+import { type HostReport, hasFilter, sandboxCommand } from './sandbox.ts';
+import { seccompFilter } from './seccomp-filter.ts';
 
 const probeMs = 10_000;
 
@@ -37,11 +40,15 @@ function missing(profile: SecurityProfile): string | null {
   if (!findProgram('bash')) return 'bash is not installed: apt-get install bash';
   if (!findProgram('bwrap')) return 'bubblewrap is not installed: apt-get install bubblewrap';
   if (changesUser(profile) && !findProgram('setpriv')) return 'setpriv is not installed: apt-get install util-linux';
+  if (hasFilter(profile) && !seccompFilter(process.arch))
+    return `flwd has no seccomp filter for ${process.arch}: run it on x86-64 or on 64-bit ARM`;
   return null;
 }
 
 async function trial(profile: SecurityProfile, dir: string): Promise<string | null> {
   const place = join(dir, profile);
+  const filterPath = join(dir, `${profile}-filter`);
+  await writeFile(filterPath, seccompFilter(process.arch) ?? '');
   await mkdir(place);
   await chmod(place, 0o755);
   const [command = 'bwrap', ...args] = sandboxCommand({
@@ -54,18 +61,43 @@ async function trial(profile: SecurityProfile, dir: string): Promise<string | nu
     workspaceDir: place,
     inDir: place,
     outDir: place,
+    filterFd,
+    scratchBytes: 1_048_576,
     secretFds: [],
     argv: ['/bin/sh', '-c', ':'],
   });
-  const said = await new Promise<string | null>((resolve) => {
-    execFile(command, args, { cwd: '/', env: {}, timeout: probeMs }, (error, _stdout, stderr) =>
-      resolve(error ? stderr.trim() || error.message : null),
-    );
-  });
+  const said = await failureOf(command, args, filterPath);
   return said === null ? null : await explain(said);
 }
 
+const filterFd = 3;
+
+/** What it says where it fails; null where it does not. */
+async function failureOf(command: string, args: readonly string[], filterPath: string): Promise<string | null> {
+  const filter = openSync(filterPath, 'r');
+  try {
+    const child = spawn(command, args, {
+      cwd: '/',
+      env: {},
+      timeout: probeMs,
+      stdio: ['ignore', 'ignore', 'pipe', filter],
+    });
+    const said: string[] = [];
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => said.push(text));
+    const [code, signal] = await once(child, 'close');
+    return code === 0 ? null : said.join('').trim() || `it ended with ${signal ?? code}`;
+  } catch (error) {
+    return String(error);
+  } finally {
+    closeSync(filter);
+  }
+}
+
 async function explain(said: string): Promise<string> {
+  if (/setuid/i.test(said)) return `bubblewrap must not be setuid (${said}): chmod u-s its program`;
+  if (/seccomp/i.test(said)) {
+    return `system calls cannot be filtered here (${said}): it takes a kernel with CONFIG_SECCOMP_FILTER, and a container that allows seccomp`;
+  }
   if (!/namespace|uid map|permi|unshare|clone/i.test(said)) return `bubblewrap failed: ${said}`;
   if (isServerRoot) {
     return `this container or machine may not make namespaces (${said}): give it the capability SYS_ADMIN, or start flwd as another user than root`;

@@ -3,10 +3,11 @@
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Network, SecurityProfile } from '../domain/job.ts';
-import type { Isolation } from '../domain/run.ts';
-import { folder, type HostView, hostMounts } from './host-mounts.ts';
+import type { Isolation, Namespace } from '../domain/run.ts';
+import { folder, type HostView, hostMounts, memoryFolder } from './host-mounts.ts';
 import { findProgram } from './host-programs.ts';
 import { changesUser, isServerRoot, uidOf } from './job-user.ts';
+import { seccompVersion } from './seccomp-filter.ts';
 
 export type SandboxSpec = HostView & {
   readonly snapshotDir: string;
@@ -14,6 +15,8 @@ export type SandboxSpec = HostView & {
   readonly workspaceDir: string;
   readonly inDir: string;
   readonly outDir: string;
+  /** Where bwrap finds the seccomp filter, for the profiles that have one. */
+  readonly filterFd: number;
   readonly secretFds: readonly { readonly name: string; readonly fd: number }[];
   readonly argv: readonly string[];
 };
@@ -26,11 +29,14 @@ export const libexecDir = fileURLToPath(new URL('../../libexec/', import.meta.ur
 
 const secretsDir = '/run/flwd/secrets';
 
-/** bwrap and its arguments. It reads `secretFds` to their end. */
+/** bwrap and its arguments. It reads `filterFd` and `secretFds` to their end. */
 export function sandboxCommand(spec: SandboxSpec): string[] {
   return [
     findProgram('bwrap') ?? 'bwrap',
     ...namespaces(spec.profile, spec.network),
+    ...(hasFilter(spec.profile) ? ['--seccomp', String(spec.filterFd)] : []),
+    // The filter says so, too. Where bwrap makes no user namespace it cannot.
+    ...(hasFilter(spec.profile) && !isServerRoot ? ['--disable-userns'] : []),
     ...capabilities(spec),
     ...hostMounts(spec),
     ...ownMounts(spec),
@@ -40,6 +46,11 @@ export function sandboxCommand(spec: SandboxSpec): string[] {
     ...(changesUser(spec.profile) ? asUnprivileged(spec) : []),
     ...spec.argv,
   ];
+}
+
+/** Whether system calls are filtered (ADR 0016). */
+export function hasFilter(profile: SecurityProfile): boolean {
+  return profile === 'secure';
 }
 
 /** What is in force for a run of the profile on this host. */
@@ -54,22 +65,44 @@ export function isolationOf(profile: SecurityProfile, network: Network): Isolati
     // bwrap sets it on whatever it starts.
     no_new_privileges: true,
     uid: uidOf(profile),
+    namespaces: namespacesOf(profile, network),
+    user_namespace: !isServerRoot,
+    capabilities: isServerRoot && !changesUser(profile) ? 'server' : 'none',
+    seccomp: hasFilter(profile) ? seccompVersion : null,
   };
 }
+
+function namespacesOf(profile: SecurityProfile, network: Network): Namespace[] {
+  return [
+    'mount',
+    'pid',
+    ...(isServerRoot ? [] : (['user'] as const)),
+    ...(network === 'none' ? (['network'] as const) : []),
+    ...(profile === 'secure' ? (['ipc', 'uts', 'cgroup'] as const) : []),
+  ];
+}
+
+/** bwrap always makes one of mounts. */
+const namespaceOptions: Readonly<Record<Namespace, readonly string[]>> = {
+  mount: [],
+  pid: ['--unshare-pid'],
+  user: ['--unshare-user'],
+  network: ['--unshare-net'],
+  ipc: ['--unshare-ipc'],
+  uts: ['--unshare-uts', '--hostname', 'flwd'],
+  cgroup: ['--unshare-cgroup'],
+};
 
 function namespaces(profile: SecurityProfile, network: Network): string[] {
   return [
     // Whatever kills the shim or bwrap kills all that the job started.
     '--die-with-parent',
     '--new-session',
-    '--unshare-pid',
-    ...(isServerRoot ? [] : ['--unshare-user']),
-    ...(network === 'none' ? ['--unshare-net'] : []),
-    ...(profile === 'secure' ? ['--unshare-ipc', '--unshare-uts', '--unshare-cgroup', '--hostname', 'flwd'] : []),
+    ...namespacesOf(profile, network).flatMap((name) => namespaceOptions[name]),
   ];
 }
 
-function ownMounts({ snapshotDir, workspaceDir, inDir, outDir, secretFds, argv }: SandboxSpec): string[] {
+function ownMounts({ snapshotDir, workspaceDir, inDir, outDir, secretFds, argv, scratchBytes }: SandboxSpec): string[] {
   return [
     folder('/run'),
     folder('/run/flwd'),
@@ -79,8 +112,10 @@ function ownMounts({ snapshotDir, workspaceDir, inDir, outDir, secretFds, argv }
     ['--bind', outDir, '/run/flwd/out'],
     ['--ro-bind', libexecDir, '/run/flwd/libexec', '--symlink', 'libexec/bin', '/run/flwd/bin'],
     argv.includes(nodePath) ? ['--ro-bind', process.execPath, nodePath] : [],
-    secretFds.length > 0 ? ['--perms', '0755', '--tmpfs', secretsDir] : folder(secretsDir),
+    secretFds.length > 0 ? memoryFolder(secretsDir, '0755', scratchBytes) : folder(secretsDir),
     ...secretFds.flatMap(({ name, fd }) => ['--perms', '0400', '--file', String(fd), join(secretsDir, name)]),
+    // It is the job's own user's where the server is not root, else root's, and the files still change hands.
+    secretFds.length > 0 && !isServerRoot ? ['--remount-ro', secretsDir] : [],
     // Otherwise what a job writes outside its places would seem to be kept.
     ['--remount-ro', '/'],
   ].flat();

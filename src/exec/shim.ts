@@ -1,6 +1,7 @@
 // The command that starts the shim of an attempt, for the fork server: exactly the job's environment, and its secrets at
 // descriptors (ADR 0003, ADR 0008).
 
+import { totalmem } from 'node:os';
 import { join } from 'node:path';
 import { makeAttemptFiles } from './attempt-files.ts';
 import { makeGroups } from './attempt-groups.ts';
@@ -8,10 +9,13 @@ import type { AttemptSpec } from './attempt-spec.ts';
 import { commandWords } from './command-words.ts';
 import { attemptEnvironment } from './environment.ts';
 import { rlimitWords } from './rlimits.ts';
-import { libexecDir, sandboxCommand } from './sandbox.ts';
+import { hasFilter, libexecDir, sandboxCommand } from './sandbox.ts';
 
 /** libexec/shim.sh has 0 to 5 for itself. */
-const firstFreeFd = 6;
+const filterFd = 6;
+const firstFreeFd = 7;
+/** Where nothing limits a run's memory, what it keeps in memory as files is limited all the same. */
+const shareOfHostBytes = Math.floor(totalmem() / 4);
 const shimPath = join(libexecDir, 'shim.sh');
 
 /** Makes the attempt's files, too. @throws what the system says where they cannot be written */
@@ -22,12 +26,18 @@ export function shimCommand(spec: AttemptSpec): string {
   const command = sandboxCommand({
     ...spec,
     ...places,
+    filterFd,
+    scratchBytes: spec.limits?.resources.memoryBytes ?? shareOfHostBytes,
     secretFds,
     argv: [...rlimitWords(spec.limits), ...commandWords(spec.action)],
   });
   const environment = Object.entries(attemptEnvironment(spec)).map(([name, value]) => `${name}=${value}`);
   assertFits([...environment, ...command, spec.attemptDir]);
   return [
+    // `$filter` is of libexec/fork-server.bash. Where it cannot be opened, bwrap refuses to go on.
+    ...(hasFilter(spec.profile) ? [`exec ${filterFd}<"$filter"`] : []),
+    // A core has what the script had in memory, secrets too, and would lie in its workspace.
+    ...(spec.profile === 'disabled' ? [] : ['ulimit -c 0']),
     // A pipe that a subshell writes to: a secret is never in an argument or on a disk.
     ...secretFds.map(({ name, fd }) => `exec ${fd}< <(printf %s ${quote(spec.secrets.get(name) ?? '')})`),
     ...Object.entries(attemptEnvironment(spec)).map(([name, value]) => `export ${name}=${quote(value)}`),

@@ -23,6 +23,8 @@ export type WorkspaceWatch = {
  */
 export function watchWorkspace(o: {
   readonly dir: string;
+  /** Other folders that the run can write to. */
+  readonly besides: () => Promise<readonly string[]>;
   readonly limitBytes: number;
   readonly onOver: (foundBytes: number) => void;
   readonly onFault: (error: unknown) => void;
@@ -30,11 +32,20 @@ export function watchWorkspace(o: {
   const closing = new AbortController();
   const { signal } = closing;
 
+  async function measureAll(): Promise<number> {
+    let foundBytes = 0;
+    for (const dir of [o.dir, ...(await o.besides())]) {
+      foundBytes += await measureWorkspace(dir, o.limitBytes - foundBytes, signal);
+      if (foundBytes > o.limitBytes) break;
+    }
+    return foundBytes;
+  }
+
   async function watch(): Promise<void> {
     for (let pauseMs = leastPauseMs; ; ) {
       await delay(pauseMs, undefined, { signal, ref: false });
       const sinceMs = performance.now();
-      const foundBytes = await measureWorkspace(o.dir, o.limitBytes, signal).catch((error: unknown) => {
+      const foundBytes = await measureAll().catch((error: unknown) => {
         // A later look will do.
         if (isShortage(error)) return 0;
         throw error;

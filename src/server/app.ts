@@ -10,12 +10,16 @@ import { createId } from '../lib/ids.ts';
 import type { Logger } from '../lib/logger.ts';
 import { isLoopback } from '../lib/loopback.ts';
 import type { Store } from '../store/open.ts';
+import { createReading } from '../store/reading.ts';
 import { createAdmission, type Hook } from './admission.ts';
+import { createAuditTrail } from './audit-trail.ts';
 import { createAuthentication, type JwtVerifier } from './authentication.ts';
 import { createBodyRoom } from './body-room.ts';
 import { boundConnections, connectionLimit } from './connections.ts';
+import { createEventFrames } from './event-frames.ts';
 import type { Handlers } from './exchange.ts';
 import { createArtifactHandlers } from './handlers/artifacts.ts';
+import { createAuditHandlers } from './handlers/audit.ts';
 import { createEventHandlers } from './handlers/events.ts';
 import { createJobHandlers } from './handlers/jobs.ts';
 import { createLogHandlers } from './handlers/logs.ts';
@@ -67,10 +71,23 @@ export async function createServer(parts: ServerParts): Promise<Server> {
   const streams = createStreams({ stallMs: config.server.writeTimeoutMs, log });
   let isStopping = false;
 
+  const { store, engine } = parts;
+  const audit = createAuditTrail({
+    store,
+    refusals: engine.refusals,
+    log,
+    tenantOf: {
+      run: async (id) => (await store.runs.summary(id))?.tenant,
+      schedule: async (id) => (await store.schedules.all()).find((one) => one.id === id)?.tenant,
+      token: async (id) => (await store.tokens.find(id))?.tenant,
+    },
+  });
+  const answering = { log, note: audit.note };
+
   // A path that does not decode never reaches a route; it is admitted all the same.
-  const app = createApp(parts, (request, reply) => admission.admit({ scope: 'public' })(request, reply));
+  const app = createApp(parts, answering, (request, reply) => admission.admit({ scope: 'public' })(request, reply));
   app.decorateRequest('principal');
-  app.setErrorHandler((error, request, reply) => answerError(error, request, reply, log));
+  app.setErrorHandler((error, request, reply) => answerError(error, request, reply, answering));
   answerWhatNodeKeeps(app.server);
   boundConnections(app.server, connectionLimit());
   acceptJson(app);
@@ -95,6 +112,7 @@ export async function createServer(parts: ServerParts): Promise<Server> {
     admit: admission.admit,
     load: parts.load,
     takeBodyRoom: createBodyRoom(config.server.bodyLimitBytes),
+    audit,
     addBodyFaults: {
       createRun: addArgumentFaults,
       createPlan: addArgumentFaults,
@@ -123,13 +141,18 @@ export async function createServer(parts: ServerParts): Promise<Server> {
       const sweep = setInterval(() => app.server.closeIdleConnections(), sweepMs);
       const patience = setTimeout(() => app.server.closeAllConnections(), closeMs);
       await app.close();
+      audit.close();
       clearInterval(sweep);
       clearTimeout(patience);
     },
   };
 }
 
-function createApp({ config, log, clock }: ServerParts, admitUnrouted: Hook): FastifyInstance {
+function createApp(
+  { config, clock }: ServerParts,
+  answering: Parameters<typeof answerError>[3],
+  admitUnrouted: Hook,
+): FastifyInstance {
   const { readTimeoutMs, idleTimeoutMs, bodyLimitBytes } = config.server;
   return fastify({
     bodyLimit: bodyLimitBytes,
@@ -151,8 +174,8 @@ function createApp({ config, log, clock }: ServerParts, admitUnrouted: Hook): Fa
     },
     frameworkErrors: (error, request, reply) => {
       admitUnrouted(request, reply).then(
-        () => answerError(error, request, reply, log),
-        (refusal: unknown) => answerError(refusal, request, reply, log),
+        () => answerError(error, request, reply, answering),
+        (refusal: unknown) => answerError(refusal, request, reply, answering),
       );
     },
     clientErrorHandler: answerUnreadable,
@@ -174,22 +197,24 @@ function createHandlers(
       throw error;
     }
   };
-  const system = createSystemHandlers({ config, catalog, engine, retention, clock, version, startedAtMs, load });
+  const { runs, artifacts } = createReading(store);
+  const system = createSystemHandlers({ runs, config, catalog, engine, retention, clock, version, startedAtMs, load });
   const handlers: Handlers = {
     ...createJobHandlers({ catalog, defaultProfile: config.security.defaultProfile, clock }),
     ...createScheduleHandlers({ schedules: engine.schedules, jobIdOf }),
-    ...createRunHandlers({
-      runs: store.runs,
-      notices: store.notices,
-      engine,
-      clock,
+    ...createRunHandlers({ runs, engine, clock, jobIdOf, countRun: limiter.countRun }),
+    ...createLogHandlers({ runs, hub, streams }),
+    ...createEventHandlers({
+      runs,
+      journal: store.journal,
+      frames: createEventFrames(store.logs),
+      hub,
+      streams,
       jobIdOf,
-      countRun: limiter.countRun,
     }),
-    ...createLogHandlers({ store, hub, streams }),
-    ...createEventHandlers({ store, hub, streams, jobIdOf }),
-    ...createArtifactHandlers({ artifacts: store.artifacts, stallMs: config.server.writeTimeoutMs, jobIdOf }),
+    ...createArtifactHandlers({ artifacts, stallMs: config.server.writeTimeoutMs, jobIdOf }),
     ...createTokenHandlers(tokens),
+    ...createAuditHandlers({ audit: store.audit, streams }),
     getHealth: system.getHealth,
     getSystemInfo: system.getSystemInfo,
     collectGarbage: system.collectGarbage,

@@ -4,6 +4,7 @@ import type { FastifyInstance, FastifyReply } from 'fastify';
 import { apiBase, type Operation, type OperationId, operations } from '../contract/operations.ts';
 import type { FaultList } from '../domain/fault-list.ts';
 import type { Admission } from './admission.ts';
+import type { AuditTrail } from './audit-trail.ts';
 import type { createBodyRoom } from './body-room.ts';
 import type { Handlers, Incoming } from './exchange.ts';
 import type { Load } from './pressure.ts';
@@ -17,6 +18,7 @@ export function addOperations(
     readonly admit: Admission['admit'];
     readonly load: Load;
     readonly takeBodyRoom: ReturnType<typeof createBodyRoom>;
+    readonly audit: Pick<AuditTrail, 'hooksOf'>;
     /** What is wrong with a faulty body beyond its schema. */
     readonly addBodyFaults: Readonly<Partial<Record<OperationId, (body: unknown, faults: FaultList) => void>>>;
   },
@@ -39,6 +41,7 @@ export function addOperations(
         if (isSheddable) assertRoom(o.load);
         if (mayHaveBody) o.takeBodyRoom(request, reply);
       },
+      ...o.audit.hooksOf(operation),
       handler: (request: Incoming, reply: FastifyReply) => {
         const exchange = { request, reply, path: toPath(request), ...readInput(request) };
         // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the schemas of this very id have checked it

@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path';
 import type { Clock } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
 import { type ArtifactStore, createArtifactStore } from './artifacts.ts';
+import { type AuditStore, createAuditStore } from './audit.ts';
 import { createBlobStore } from './blobs.ts';
 import type { CommitListener, Database } from './database.ts';
 import { createIdempotencyStore, type IdempotencyStore } from './idempotency.ts';
@@ -31,6 +32,7 @@ export type Store = {
   readonly schedules: ScheduleStore;
   readonly notices: NoticeStore;
   readonly tokens: TokenStore;
+  readonly audit: AuditStore;
   /** Of some seconds ago at the most. */
   readonly size: () => Promise<StorageSize>;
   readonly retention: RetentionStore;
@@ -68,6 +70,7 @@ export async function openStore(o: {
     schedules: createScheduleStore(db),
     notices: createNoticeStore(db),
     tokens: createTokenStore(db),
+    audit: createAuditStore(db),
     size: createStorageMeter({ read: db.read, databaseSize: db.size, artifacts, clock }),
     retention: createRetentionStore(db),
     leftovers: createLeftovers({ blobsDir: o.blobsDir, database: db }),

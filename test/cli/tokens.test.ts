@@ -6,10 +6,10 @@ import { createFolder, flwd, type Started, start } from './terminal.ts';
 
 const scopes = ['--scopes', 'runs:read,jobs:read'];
 
-function createInstance(config: Readonly<Record<string, unknown>> = {}): string {
+function createInstance(o: { readonly bind?: string; readonly auth?: { readonly mode: string } } = {}): string {
   const dir = createFolder();
-  const { server = {}, ...others } = { server: {}, ...config };
-  const all = { instance: { data_dir: './data' }, server: { bind: '127.0.0.1:0', ...server }, sources: [], ...others };
+  const { bind = '127.0.0.1:0', ...sections } = o;
+  const all = { instance: { data_dir: './data' }, server: { bind }, sources: [], ...sections };
   writeFileSync(join(dir, 'flwd.yaml'), JSON.stringify(all));
   return dir;
 }
@@ -131,7 +131,7 @@ test('a server beyond loopback starts once there is a token, and lets in nobody 
   const address = Object.values(networkInterfaces())
     .flat()
     .find((one) => one?.family === 'IPv4' && !one.internal)?.address;
-  const dir = createInstance({ server: { bind: `${address ?? '0.0.0.0'}:0` } });
+  const dir = createInstance({ bind: `${address ?? '0.0.0.0'}:0` });
   const refused = await flwd(dir, 'serve');
   expect(refused).toMatchObject({ code: 2, stdout: '' });
   expect(refused.stderr).toContain('there is no token that would let anybody in there. Make one: flwd tokens create');
@@ -145,14 +145,14 @@ test('a server beyond loopback starts once there is a token, and lets in nobody 
 });
 
 test('a token that is revoked or expired is none that a server could start with', async () => {
-  const dir = createInstance({ server: { bind: '0.0.0.0:0' } });
+  const dir = createInstance({ bind: '0.0.0.0:0' });
   const token = await made(dir, '--name', 'gone', ...scopes);
   await flwd(dir, 'tokens', 'revoke', `token_${token.split('_')[1]}`);
   expect((await flwd(dir, 'serve')).code).toBe(2);
 });
 
 test('with auth.mode none everyone is the operator, and the log warns of it', async () => {
-  const dir = createInstance({ server: { bind: '0.0.0.0:0' }, auth: { mode: 'none' } });
+  const dir = createInstance({ bind: '0.0.0.0:0', auth: { mode: 'none' } });
   const { url, prints } = await serve(dir);
   await prints(/auth\.mode is none: whoever reaches the server may do everything/);
   expect((await ask(url, undefined, '/tokens')).status).toBe(200);

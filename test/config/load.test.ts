@@ -55,6 +55,7 @@ describe('without a flwd.yaml', () => {
           workspacesMs: 86_400_000,
           snapshotsMs: 604_800_000,
           eventsMs: 604_800_000,
+          auditMs: 31_536_000_000,
         },
       },
       scheduler: {

@@ -55,6 +55,18 @@ describe('without what it takes, a profile is unavailable and says what to insta
     expect(report.secure.detail).toMatch(/namespaces/);
   });
 
+  test('a filter of system calls: secure alone needs one', () => {
+    const said =
+      'bwrap: Unable to set up system call filtering as requested: prctl(PR_SET_SECCOMP) reported EINVAL. (Hint: this requires a kernel configured with CONFIG_SECCOMP and CONFIG_SECCOMP_FILTER.)';
+    const report = probed({
+      bwrap: `#!/bin/bash\nif [[ $* == *--seccomp* ]]; then echo "${said}" >&2; exit 1; fi\n`,
+      setpriv: '/usr/bin/setpriv',
+    });
+    expect(report.secure.available).toBe(false);
+    expect(report.secure.detail).toMatch(/^system calls cannot be filtered here/);
+    expect(report).toMatchObject({ permissive: available, disabled: available });
+  });
+
   test('something that bubblewrap alone knows', () => {
     const report = probed({
       bwrap: '#!/bin/sh\necho "bwrap: Unknown option --perms" >&2\nexit 1\n',

@@ -222,9 +222,24 @@ test('a run says what is in force', () => {
     filesystem: 'workspace',
     environment: 'clean',
     uid: isRoot ? 65534 : uid,
+    namespaces: ['mount', 'pid', ...(isRoot ? [] : ['user']), 'network', 'ipc', 'uts', 'cgroup'],
+    user_namespace: !isRoot,
+    capabilities: 'none',
+    seccomp: 1,
   });
-  expect(isolationOf('permissive', 'all')).toMatchObject({ filesystem: 'host-read-only', environment: 'passthrough' });
-  expect(isolationOf('disabled', 'all')).toMatchObject({ filesystem: 'host', environment: 'server', uid });
+  expect(isolationOf('permissive', 'all')).toMatchObject({
+    filesystem: 'host-read-only',
+    environment: 'passthrough',
+    namespaces: ['mount', 'pid', ...(isRoot ? [] : ['user'])],
+    seccomp: null,
+  });
+  expect(isolationOf('disabled', 'all')).toMatchObject({
+    filesystem: 'host',
+    environment: 'server',
+    uid,
+    capabilities: isRoot ? 'server' : 'none',
+    seccomp: null,
+  });
 });
 
 function namespaceOfThisProcess(name: string): string {

@@ -73,6 +73,7 @@ test('passing the limit is told once, with what was found', async () => {
   const dir = temporaryFolder();
   const told: number[] = [];
   const watch = watchWorkspace({
+    besides: async () => [],
     dir,
     limitBytes: 100_000,
     onOver: (bytes) => told.push(bytes),

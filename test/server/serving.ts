@@ -91,6 +91,7 @@ export type TestToken = {
 
 export type TestRun = {
   readonly id: string;
+  readonly tenant: string;
   readonly move: (move: RunMove, change?: Partial<RunChange>) => Promise<void>;
   /** Lines as the script prints them, marks included; announced like the engine does. */
   readonly print: (...lines: readonly string[]) => Promise<void>;
@@ -285,6 +286,7 @@ async function addRun(store: Store, o: { readonly jobId?: string; readonly tenan
   };
   return {
     id,
+    tenant,
     move,
     async print(...lines) {
       writer ??= await store.logs.openWriter({ runId: id, maxSizeBytes: 2 ** 30 });
@@ -312,7 +314,7 @@ async function addArtifact(store: Store, root: string, run: TestRun, artifact: T
         ...blob,
         runId: run.id,
         jobId: 'demo',
-        tenant: 'default',
+        tenant: run.tenant,
         stepId: stepIdOfSingle,
         name: artifact.name,
         path: `/workspace/${artifact.name}`,

@@ -40,11 +40,6 @@ describe('a list of runs on SQLite', () => {
       ['SEARCH runs USING COVERING INDEX runs_by_job_and_status (job_id=? AND status=?)'],
     ],
     [
-      'a job, a tenant and a source',
-      { jobId, tenant: 'acme', source: 'git' },
-      ['SEARCH runs USING INDEX runs_by_job (job_id=?)'],
-    ],
-    [
       'a job since a time',
       { jobId, sinceMs: 1 },
       ['SEARCH runs USING COVERING INDEX runs_by_job (job_id=? AND created_at>?)'],
@@ -54,6 +49,24 @@ describe('a list of runs on SQLite', () => {
     ['a label’s key', { label: { key: 'env' } }, ['SEARCH run_labels USING COVERING INDEX run_labels_by_key (key=?)']],
   ])('by %s finds its page on one index, in order, and reads nothing else', async (_by, filter, plan) => {
     expect(await planOf(filter)).toEqual(plan);
+  });
+
+  test.each<[string, RunFilter, string]>([
+    ['all', {}, 'runs USING COVERING INDEX runs_by_tenant (tenant=?)'],
+    ['a time', { sinceMs: 1 }, 'runs USING COVERING INDEX runs_by_tenant (tenant=? AND created_at>?)'],
+    ['a job', { jobId }, 'runs USING COVERING INDEX runs_by_tenant_and_job (tenant=? AND job_id=?)'],
+    ['a status', { status: 'failed' }, 'runs USING COVERING INDEX runs_by_tenant_and_status (tenant=? AND status=?)'],
+    [
+      'a job and a status',
+      { jobId, status: 'failed' },
+      'runs USING INDEX runs_by_tenant_and_job (tenant=? AND job_id=?)',
+    ],
+    ['a job and a source', { jobId, source: 'git' }, 'runs USING INDEX runs_by_tenant_and_job (tenant=? AND job_id=?)'],
+    ['a source', { source: 'git' }, 'runs USING INDEX runs_by_tenant (tenant=?)'],
+    ['a label', { label }, 'run_labels USING COVERING INDEX run_labels_by_value (key=? AND value=?)'],
+    ['a label’s key', { label: { key: 'env' } }, 'run_labels USING COVERING INDEX run_labels_by_key (key=?)'],
+  ])('of one tenant by %s reads no run of another tenant', async (_by, filter, plan) => {
+    expect(await planOf({ tenant: 'acme', ...filter })).toEqual([`SEARCH ${plan}`]);
   });
 });
 

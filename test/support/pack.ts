@@ -2,7 +2,7 @@
 // package start that copy. FLWD_TEST_NO_PACK=1 takes the checkout itself instead, for a quick look.
 
 import { execFile } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -29,6 +29,8 @@ export default async function setup(project: TestProject): Promise<(() => Promis
     return undefined;
   }
   const folder = await mkdtemp(join(tmpdir(), 'flwd-package-'));
+  // Servers under test may be other users.
+  await chmod(folder, 0o755);
   const { stdout } = await run('npm', ['pack', '--json', '--pack-destination', folder], { cwd: checkout });
   const tarball = /"filename": "([^"]+)"/.exec(stdout)?.[1];
   if (!tarball) throw new Error(`npm pack named no tarball:\n${stdout}`);

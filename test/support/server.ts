@@ -1,7 +1,8 @@
 // A server under test: `flwd serve` from the installed package, on a free port, with a data dir and jobs of its own.
 // Black box: it is spoken to over HTTP and signals alone.
 
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { copyFileSync } from 'node:fs';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -20,6 +21,8 @@ export type ServerOptions = {
     readonly [section: string]: unknown;
   };
   readonly env?: Readonly<Record<string, string>>;
+  /** The user it runs as, for tests that are root. They reach it by a tunnel of that user. */
+  readonly uid?: number;
 };
 
 type RequestOptions = {
@@ -79,7 +82,8 @@ export async function startServer(options: ServerOptions = {}): Promise<Server> 
   };
   await writeFile(join(root, 'flwd.yaml'), JSON.stringify(config, null, 2));
 
-  let serving = await serve(root, options.env ?? {}).catch(async (error: unknown) => {
+  const program = { env: options.env ?? {}, ...(options.uid === undefined ? {} : giveTo(options.uid, root)) };
+  let serving = await serveTo(root, program).catch(async (error: unknown) => {
     await rm(root, { recursive: true, force: true });
     throw error;
   });
@@ -136,7 +140,7 @@ export async function startServer(options: ServerOptions = {}): Promise<Server> 
     },
     stop: (signal = 'SIGTERM') => serving.stop(signal),
     async startAgain() {
-      serving = await serve(root, options.env ?? {});
+      serving = await serveTo(root, program);
     },
     async close() {
       const ended = await serving.stop('SIGTERM');
@@ -163,25 +167,78 @@ type Serving = {
   stop(signal: NodeJS.Signals): Promise<number | NodeJS.Signals>;
 };
 
+type Program = {
+  readonly env?: Readonly<Record<string, string>>;
+  /** The Node that it runs on. */
+  readonly node?: string;
+  readonly uid?: number;
+};
+
+/** Node may lie where the other user cannot go. */
+function giveTo(uid: number, root: string): Program {
+  const canRun = spawnSync(process.execPath, ['-e', '0'], { cwd: '/', uid, gid: uid }).status === 0;
+  const node = canRun ? process.execPath : join(root, 'node');
+  if (!canRun) copyFileSync(process.execPath, node);
+  spawnSync('chown', ['-R', `${uid}:${uid}`, root]);
+  return { uid, node };
+}
+
 /** `flwd` with these arguments, as a user would type it in `cwd`. */
 export function spawnFlwd(
   args: readonly string[],
   cwd: string,
-  env: Readonly<Record<string, string>> = {},
+  { env = {}, node = process.execPath, uid }: Program = {},
 ): ChildProcess {
   const bin = join(inject('packageDir'), 'bin', 'flwd.js');
-  const child = spawn(process.execPath, [bin, ...args], {
+  const child = spawn(node, [bin, ...args], {
     cwd,
     env: { PATH: process.env.PATH, HOME: cwd, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
+    ...(uid === undefined ? {} : { uid, gid: uid }),
   });
   living.add(child);
   child.on('exit', () => living.delete(child));
   return child;
 }
 
-async function serve(root: string, env: Readonly<Record<string, string>>): Promise<Serving> {
-  const child = spawnFlwd(['serve', '--config', join(root, 'flwd.yaml')], root, env);
+async function serveTo(root: string, program: Program): Promise<Serving> {
+  const serving = await serve(root, program);
+  if (program.uid === undefined) return serving;
+  const tunnel = await openTunnel(serving.url, { ...program, uid: program.uid });
+  return {
+    ...serving,
+    url: tunnel.url,
+    async stop(signal) {
+      const ended = await serving.stop(signal);
+      tunnel.close();
+      return ended;
+    },
+  };
+}
+
+const tunnelScript = `
+  const [port] = process.argv.slice(1).map(Number);
+  require('node:net').createServer((socket) => {
+    const onward = require('node:net').connect(port, '127.0.0.1');
+    for (const end of [socket, onward]) end.on('error', () => { socket.destroy(); onward.destroy(); });
+    socket.pipe(onward).pipe(socket);
+  }).listen(0, '127.0.0.1', function () { console.log(this.address().port); });`;
+
+async function openTunnel(url: string, { node = process.execPath, uid }: Program & { uid: number }) {
+  const child = spawn(node, ['-e', tunnelScript, new URL(url).port], {
+    cwd: '/',
+    stdio: ['ignore', 'pipe', 'inherit'],
+    uid,
+    gid: uid,
+  });
+  living.add(child);
+  child.on('exit', () => living.delete(child));
+  const port = await new Promise<string>((resolve) => child.stdout.once('data', (chunk) => resolve(String(chunk))));
+  return { url: `http://127.0.0.1:${port.trim()}`, close: () => child.kill() };
+}
+
+async function serve(root: string, program: Program): Promise<Serving> {
+  const child = spawnFlwd(['serve', '--config', join(root, 'flwd.yaml')], root, program);
   const output = { stdout: '', stderr: '' };
   const ended = new Promise<number | NodeJS.Signals>((resolve) => {
     child.on('exit', (code, signal) => resolve(code ?? signal ?? 0));
