@@ -16,6 +16,8 @@ import { createReading } from '../store/reading.ts';
 import { createAdmission, type Hook } from './admission.ts';
 import { createAuditTrail } from './audit-trail.ts';
 import { createAuthentication, type JwtVerifier } from './authentication.ts';
+import { createBodyRoom } from './body-room.ts';
+import { boundConnections, connectionLimit } from './connections.ts';
 import { createEventFrames } from './event-frames.ts';
 import type { Handlers } from './exchange.ts';
 import { createArtifactHandlers } from './handlers/artifacts.ts';
@@ -33,8 +35,9 @@ import { acceptJson } from './json-body.ts';
 import { createLocalCallers } from './local-callers.ts';
 import { createMetrics, type NoticeOutcomes } from './metrics/metrics.ts';
 import { addOtherRoutes } from './other-routes.ts';
+import type { Load } from './pressure.ts';
 import { answerError, answerUnreadable, answerWhatNodeKeeps, pathOf } from './problem-answers.ts';
-import { createRateLimiter } from './rate-limits.ts';
+import { createRateLimiter, type RateLimiter } from './rate-limits.ts';
 import { addOperations } from './routes.ts';
 import type { ServerConfig } from './server-config.ts';
 import { createStreams, type Streams } from './streams.ts';
@@ -53,6 +56,7 @@ export type ServerParts = {
   readonly startedAtMs: number;
   readonly noticeOutcomes: NoticeOutcomes;
   readonly hostChecks: readonly HostCheck[];
+  readonly load: Load;
   /** null: no issuer of JWTs is configured. */
   readonly jwt: JwtVerifier | null;
   /** Whoever has one of these is the server's own user. */
@@ -101,18 +105,18 @@ export async function createServer(parts: ServerParts): Promise<Server> {
   app.decorateRequest('principal');
   app.setErrorHandler((error, request, reply) => answerError(error, request, reply, answering));
   answerWhatNodeKeeps(app.server);
+  boundConnections(app.server, connectionLimit());
   acceptJson(app);
-  const { defaultProfile, profiles } = config.security;
-  const limit = await createRateLimiter(app, { configured: profiles[defaultProfile].rateLimit, clock });
+  const limiter = await createRateLimiter(app, { security: config.security, clock });
   const admission = createAdmission({
     authentication,
     localCallers: createLocalCallers(config.auth.mode),
     isOnLoopback: isLoopback(config.server.bind.host),
-    limit,
+    limit: limiter.countRequest,
     isStopping: () => isStopping,
   });
   const tokens = createTokens({ ...parts, ...config.instance, onRevoked: authentication.forget });
-  const { handlers, system } = createHandlers(parts, streams, tokens);
+  const { handlers, system } = createHandlers(parts, streams, { limiter, tokens });
 
   app.addHook('onRoute', (route) => logRequests(route, log));
   const { addArgumentFaults, schedules } = parts.engine;
@@ -121,6 +125,8 @@ export async function createServer(parts: ServerParts): Promise<Server> {
   addOperations(app, {
     handlers,
     admit: admission.admit,
+    load: parts.load,
+    takeBodyRoom: createBodyRoom(config.server.bodyLimitBytes),
     audit,
     addBodyFaults: {
       createRun: addArgumentFaults,
@@ -202,9 +208,9 @@ function createApp(
 }
 
 function createHandlers(
-  { config, catalog, store, engine, retention, hostChecks, clock, version, startedAtMs }: ServerParts,
+  { config, catalog, store, engine, retention, hostChecks, clock, version, startedAtMs, load }: ServerParts,
   streams: Streams,
-  tokens: Tokens,
+  { limiter, tokens }: { readonly limiter: RateLimiter; readonly tokens: Tokens },
 ): { handlers: Handlers; system: SystemHandlers } {
   const { hub } = engine;
   const jobIdOf = (idOrAlias: string): string => {
@@ -227,12 +233,13 @@ function createHandlers(
     clock,
     version,
     startedAtMs,
+    load,
   });
   const handlers: Handlers = {
     ...createJobHandlers({ catalog, defaultProfile: config.security.defaultProfile, clock }),
     ...createScheduleHandlers({ schedules: engine.schedules, jobIdOf }),
     ...createSecretHandlers({ engine, defaultTenant: config.instance.defaultTenant }),
-    ...createRunHandlers({ runs, engine, clock, jobIdOf }),
+    ...createRunHandlers({ runs, engine, clock, jobIdOf, countRun: limiter.countRun }),
     ...createLogHandlers({ runs, hub, streams }),
     ...createEventHandlers({
       runs,
