@@ -1,6 +1,5 @@
 // The composition root: the only file that names concrete parts and puts them together.
 
-import { existsSync } from 'node:fs';
 import { mkdir, realpath } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
@@ -30,13 +29,15 @@ import { removeCliToken, writeCliToken } from './lib/cli-token.ts';
 import { systemClock, toTimerDelay } from './lib/clock.ts';
 import { giveUpReserve, keepReserve } from './lib/disk-reserve.ts';
 import { createLogger, type Logger } from './lib/logger.ts';
-import { acquireOwnership } from './lib/owner-lock.ts';
+import { acquireOwnership, type OwnerInfo } from './lib/owner-lock.ts';
 import { StartError } from './lib/start-error.ts';
 import { packageVersion } from './lib/version.ts';
 import { startNotifier } from './notices/notifier.ts';
 import { openSigner } from './notices/signing.ts';
-import { createServer } from './server/app.ts';
+import { createServer, type Listening } from './server/app.ts';
 import { assertGuarded } from './server/exposure.ts';
+import { openJwtVerifier } from './server/open-jwt-verifier.ts';
+import { watchLoad } from './server/pressure.ts';
 import { createTokens } from './server/tokens.ts';
 import { assertBody } from './server/validation.ts';
 import type { RecordChange } from './store/audit.ts';
@@ -59,7 +60,16 @@ export async function serve(config: Config, configFile: string | null): Promise<
   const clock = systemClock;
   const log = createLogger(config.logging);
   const { dataDir } = config.instance;
-  const owner: { pid: number; url: string | null } = { pid: process.pid, url: null };
+  let listening: Listening | undefined;
+  const owner: OwnerInfo = {
+    pid: process.pid,
+    get url() {
+      return listening?.url ?? null;
+    },
+    get certificate() {
+      return listening?.certificate() ?? null;
+    },
+  };
   const ownership = await acquireOwnership(dataDir, owner, (message) => log.warn(message));
   const opened: (() => Promise<void>)[] = [() => ownership.release()];
   const closeAll = async (): Promise<void> => {
@@ -74,6 +84,7 @@ export async function serve(config: Config, configFile: string | null): Promise<
   };
 
   try {
+    const jwt = await openJwtVerifier(config.auth.jwt, { clock, log, defaultTenant: config.instance.defaultTenant });
     const { runsDir, snapshotsDir } = retentionParts(config);
     await mkdir(runsDir, { recursive: true, mode: 0o700 });
     // Commits can only come once something writes, and nothing does before the hub exists.
@@ -91,7 +102,7 @@ export async function serve(config: Config, configFile: string | null): Promise<
     await keepReserve(dataDir);
     const { auth } = config;
     const { bind } = config.server;
-    await assertGuarded({ ...bind, mode: auth.mode, hasJwt: false, tokens: store.tokens, nowMs: startedAtMs });
+    await assertGuarded({ ...bind, mode: auth.mode, hasJwt: jwt !== null, tokens: store.tokens, nowMs: startedAtMs });
     const cliToken = writeCliToken(dataDir);
     opened.push(async () => removeCliToken(dataDir));
     hub = createHub(store.journal.latestId());
@@ -163,6 +174,8 @@ export async function serve(config: Config, configFile: string | null): Promise<
     const retention = createRetention({ ...retentionParts(config), store, clock, log });
     opened.push(() => retention.close());
 
+    const load = watchLoad();
+    opened.push(async () => load.close());
     const server = await createServer({
       config,
       catalog,
@@ -175,7 +188,8 @@ export async function serve(config: Config, configFile: string | null): Promise<
       startedAtMs,
       noticeOutcomes: notifier.outcomes,
       hostChecks: await checkHost(host, security),
-      jwt: null,
+      load,
+      jwt,
       ownCredentials: auth.isDev ? [cliToken, devToken] : [cliToken],
     });
     opened.push(() => server.close());
@@ -192,8 +206,7 @@ export async function serve(config: Config, configFile: string | null): Promise<
       },
       log,
     });
-    const listening = await server.listen();
-    owner.url = listening.url;
+    listening = await server.listen();
     engine.start();
     retention.start();
     void catalog.start().catch((error: unknown) => log.error({ err: error }, 'the sources could not be read'));
@@ -380,13 +393,19 @@ function placesOf(config: Config): Places {
 }
 
 /** Where the server keeps its own, links followed: no job may see it. To be called once all of it exists. */
-async function ownPaths({ instance, persistence, notify }: Config): Promise<string[]> {
+async function ownPaths({ instance, server, auth, persistence, notify }: Config): Promise<string[]> {
   const { dbPath, blobsDir, secretKeyFile } = persistence;
   const database = await realpath(dbPath);
-  const paths = [instance.dataDir, blobsDir, secretKeyFile, notify.signingKeyFile];
-  // With keys of the environment there is no file of them.
-  const others = await Promise.all(paths.map((path) => (existsSync(path) ? realpath(path) : undefined)));
-  return [...others.filter((path) => path !== undefined), database, `${database}-wal`, `${database}-shm`];
+  const foreign = [
+    // With keys of the environment there is no file of them.
+    secretKeyFile,
+    // Whoever may write the keys of JWTs decides who is let in.
+    ...(auth.jwt && 'file' in auth.jwt.keys ? [auth.jwt.keys.file] : []),
+    ...(server.tls ? [server.tls.keyFile] : []),
+  ];
+  const others = await Promise.all([instance.dataDir, blobsDir, notify.signingKeyFile].map((path) => realpath(path)));
+  const edge = await Promise.all(foreign.map(resolveLinks));
+  return [...others, ...edge, database, `${database}-wal`, `${database}-shm`];
 }
 
 /** Granted paths are compared with their links followed; one that is not there yet is compared as it is written. */

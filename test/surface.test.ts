@@ -143,6 +143,7 @@ test('problems: type, status, title', () => {
     'headers-too-large 431 Headers Too Large',
     'execution-error 500 Execution Error',
     'internal-error 500 Internal Error',
+    'overloaded 503 Overloaded',
     'not-ready 503 Not Ready',
   ]);
 });
@@ -232,7 +233,9 @@ test('variables that override flwd.yaml, after FLWD_; <NAME> is SECURE, PERMISSI
   const names = [...variables.keys()].map((name) => name.replace(/_(SECURE|PERMISSIVE|DISABLED)_/, '_<NAME>_'));
   expect(variables.has('SECURITY_PROFILES_SECURE_NETWORK')).toBe(true);
   expect([...new Set(names)].toSorted()).toEqual([
+    'AUTH_JWT_ALGORITHMS',
     'AUTH_JWT_AUDIENCE',
+    'AUTH_JWT_CLOCK_SKEW',
     'AUTH_JWT_ISSUER',
     'AUTH_JWT_JWKS_FILE',
     'AUTH_JWT_JWKS_URL',

@@ -35,8 +35,9 @@ describe('without a flwd.yaml', () => {
         idleTimeoutMs: 75_000,
         syncWaitMs: 60_000,
         bodyLimitBytes: 1_048_576,
+        tls: null,
       },
-      auth: { mode: 'auto', isDev: false },
+      auth: { mode: 'auto', isDev: false, jwt: null },
       security: {
         defaultProfile: 'secure',
         allowProfiles: ['secure', 'permissive'],

@@ -11,6 +11,7 @@ import type { Clock } from '../../lib/clock.ts';
 import { formatDuration } from '../../lib/units.ts';
 import type { RunReading } from '../../store/reading.ts';
 import type { Handlers } from '../exchange.ts';
+import type { Load } from '../pressure.ts';
 import type { ServerConfig } from '../server-config.ts';
 
 export type SystemHandlers = Pick<Handlers, 'getHealth' | 'getSystemInfo' | 'collectGarbage'> & {
@@ -35,6 +36,7 @@ export function createSystemHandlers(o: {
   readonly clock: Clock;
   readonly version: string;
   readonly startedAtMs: number;
+  readonly load: Load;
 }): SystemHandlers {
   const { config, catalog, engine } = o;
 
@@ -42,7 +44,9 @@ export function createSystemHandlers(o: {
     const sources: Check = catalog.isReady
       ? { status: 'ok' }
       : { status: 'degraded', detail: 'the sources are being read' };
-    return { ...engine.health(), sources };
+    const complaint = o.load.complaint();
+    const load: Check = complaint === null ? { status: 'ok' } : { status: 'degraded', detail: complaint };
+    return { ...engine.health(), sources, load };
   }
 
   function assertHealthy(): void {
