@@ -46,6 +46,7 @@ test('operations: id, method, path, scope', () => {
     'listAudit: GET /audit audit:read',
     'getHealth: GET /health public',
     'getSystemInfo: GET /system/info jobs:read',
+    'listWorkers: GET /workers jobs:read',
     'collectGarbage: POST /system/gc admin',
     'streamRunEvents: GET /events/runs runs:read',
   ]);

@@ -25,6 +25,7 @@ import { createRunHandlers } from './handlers/runs.ts';
 import { createScheduleHandlers } from './handlers/schedules.ts';
 import { createSystemHandlers, type SystemHandlers } from './handlers/system.ts';
 import { createTokenHandlers } from './handlers/tokens.ts';
+import { createWorkerHandlers } from './handlers/workers.ts';
 import { acceptJson } from './json-body.ts';
 import { createLocalCallers } from './local-callers.ts';
 import { createMetrics, type NoticeOutcomes } from './metrics/metrics.ts';
@@ -64,7 +65,9 @@ const sweepMs = 100;
 
 export async function createServer(parts: ServerParts): Promise<Server> {
   const { config, log, clock } = parts;
-  const streams = createStreams({ stallMs: config.server.writeTimeoutMs, log });
+  const authentication = createAuthentication(parts);
+  const { isStillValid } = authentication;
+  const streams = createStreams({ stallMs: config.server.writeTimeoutMs, isStillValid, log });
   let isStopping = false;
 
   const { store, engine } = parts;
@@ -88,7 +91,6 @@ export async function createServer(parts: ServerParts): Promise<Server> {
   acceptJson(app);
   const { defaultProfile, profiles } = config.security;
   const limit = await createRateLimiter(app, { configured: profiles[defaultProfile].rateLimit, clock });
-  const authentication = createAuthentication(parts);
   const admission = createAdmission({
     authentication,
     localCallers: createLocalCallers(config.auth.mode),
@@ -208,6 +210,7 @@ function createHandlers(
     }),
     ...createArtifactHandlers({ artifacts, stallMs: config.server.writeTimeoutMs, jobIdOf }),
     ...createTokenHandlers(tokens),
+    ...createWorkerHandlers({ engine, clock, version }),
     ...createAuditHandlers({ audit: store.audit, streams }),
     getHealth: system.getHealth,
     getSystemInfo: system.getSystemInfo,

@@ -66,6 +66,7 @@ export const cases: Readonly<Record<OperationId, readonly Case[]>> = {
   getJob: [{ kind: 'shared' }],
   getHealth: [{ kind: 'shared' }],
   getSystemInfo: [{ kind: 'shared' }],
+  listWorkers: [{ kind: 'shared' }],
   collectGarbage: [{ kind: 'instance-wide' }],
   createRun: [makes('/runs', () => ({ job_id: 'quick' }), 201)],
   createPlan: [makes('/plans', () => ({ job_id: 'quick' }), 200)],
