@@ -27,6 +27,7 @@ import { createSystemHandlers, type SystemHandlers } from './handlers/system.ts'
 import { createTokenHandlers } from './handlers/tokens.ts';
 import { createWorkerHandlers } from './handlers/workers.ts';
 import { acceptJson } from './json-body.ts';
+import { createLoad } from './load.ts';
 import { createLocalCallers } from './local-callers.ts';
 import { createMetrics, type NoticeOutcomes } from './metrics/metrics.ts';
 import { addOtherRoutes } from './other-routes.ts';
@@ -194,7 +195,8 @@ function createHandlers(
     }
   };
   const { runs, artifacts } = createReading(store);
-  const system = createSystemHandlers({ runs, config, catalog, engine, retention, clock, version, startedAtMs });
+  const loadOf = createLoad({ engine, runs });
+  const system = createSystemHandlers({ loadOf, config, catalog, engine, retention, clock, version, startedAtMs });
   const handlers: Handlers = {
     ...createJobHandlers({ catalog, defaultProfile: config.security.defaultProfile, clock }),
     ...createScheduleHandlers({ schedules: engine.schedules, jobIdOf }),
@@ -210,7 +212,7 @@ function createHandlers(
     }),
     ...createArtifactHandlers({ artifacts, stallMs: config.server.writeTimeoutMs, jobIdOf }),
     ...createTokenHandlers(tokens),
-    ...createWorkerHandlers({ engine, clock, version }),
+    ...createWorkerHandlers({ engine, loadOf, clock, version }),
     ...createAuditHandlers({ audit: store.audit, streams }),
     getHealth: system.getHealth,
     getSystemInfo: system.getSystemInfo,

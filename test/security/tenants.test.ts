@@ -330,6 +330,7 @@ test('system information counts the runs of the caller’s tenant', async () => 
     workers: [{ running: 0 }],
   });
   await waits(await start('gated', lonely), lonely);
+  expect(await read<object>('/workers', lonely)).toMatchObject({ workers: [{ running: 1 }] });
   expect(await read<object>('/system/info', lonely)).toMatchObject({ queue: { depth: 0, running: 1 } });
 });
 

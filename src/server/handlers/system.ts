@@ -8,8 +8,8 @@ import type { Check, Engine } from '../../engine/engine.ts';
 import type { Retention } from '../../engine/retain.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { formatDuration } from '../../lib/units.ts';
-import type { RunReading } from '../../store/reading.ts';
 import type { Handlers } from '../exchange.ts';
+import type { LoadOf } from '../load.ts';
 import type { ServerConfig } from '../server-config.ts';
 
 export type SystemHandlers = Pick<Handlers, 'getHealth' | 'getSystemInfo' | 'collectGarbage'> & {
@@ -25,7 +25,7 @@ const collectMs = 5_000;
 const collectShare = 0.5;
 
 export function createSystemHandlers(o: {
-  readonly runs: RunReading;
+  readonly loadOf: LoadOf;
   readonly config: ServerConfig;
   readonly catalog: Catalog;
   readonly engine: Engine;
@@ -46,11 +46,6 @@ export function createSystemHandlers(o: {
   function assertHealthy(): void {
     const failing = Object.entries(checks()).find(([, check]) => check.status === 'failing');
     if (failing) throw new Problem('not-ready', `The check '${failing[0]}' is failing.`);
-  }
-
-  async function queueOf(principal: Principal): Promise<{ depth: number; running: number }> {
-    const { pending, running } = await o.runs.counts(principal);
-    return { depth: pending, running };
   }
 
   return {
@@ -79,9 +74,8 @@ export function createSystemHandlers(o: {
     },
 
     async getSystemInfo({ request }) {
-      const { principal } = request;
       const queue = engine.queue();
-      const { depth, running } = isOperator(principal) ? queue : await queueOf(principal);
+      const { depth, running } = await o.loadOf(request.principal);
       const profiles = Object.entries(engine.host);
       const proc = profiles.find(([, profile]) => profile.available) ?? profiles[0];
       return {
