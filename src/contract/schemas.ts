@@ -17,6 +17,13 @@ export const health = Type.Object(
 
 const capability = Type.Object({ available: Type.Boolean(), detail: nullable(Type.String()) });
 
+const hostCheck = Type.Object({
+  name: Type.String(),
+  status: literals(['ok', 'warn', 'fail'] as const),
+  detail: Type.String(),
+  cure: nullable(Type.String({ description: 'what to install or to set' })),
+});
+
 export const systemInfo = Type.Object(
   {
     name: Type.String(),
@@ -37,6 +44,7 @@ export const systemInfo = Type.Object(
     }),
     executors: Type.Record(Type.String(), capability),
     isolation: Type.Record(Type.String(), capability),
+    host: Type.Object({ checks: Type.Array(hostCheck) }),
     limits: Type.Object({
       body_bytes: Type.Integer(),
       sync_wait: Type.String(),

@@ -1,7 +1,9 @@
 // Puts the HTTP server together: Fastify, what every request passes, the operations, and its start and stop.
 
+import type { RequestListener } from 'node:http';
 import { type FastifyInstance, fastify, type RouteOptions } from 'fastify';
 import type { Catalog } from '../catalog/catalog.ts';
+import type { HostCheck } from '../domain/host-check.ts';
 import { Problem } from '../domain/problem.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { Retention } from '../engine/retain.ts';
@@ -23,6 +25,7 @@ import { createJobHandlers } from './handlers/jobs.ts';
 import { createLogHandlers } from './handlers/logs.ts';
 import { createRunHandlers } from './handlers/runs.ts';
 import { createScheduleHandlers } from './handlers/schedules.ts';
+import { createSecretHandlers } from './handlers/secrets.ts';
 import { createSystemHandlers, type SystemHandlers } from './handlers/system.ts';
 import { createTokenHandlers } from './handlers/tokens.ts';
 import { createWorkerHandlers } from './handlers/workers.ts';
@@ -36,6 +39,7 @@ import { createRateLimiter } from './rate-limits.ts';
 import { addOperations } from './routes.ts';
 import type { ServerConfig } from './server-config.ts';
 import { createStreams, type Streams } from './streams.ts';
+import { openTlsCertificate, type TlsCertificate } from './tls.ts';
 import { createTokens, type Tokens } from './tokens.ts';
 
 export type ServerParts = {
@@ -49,14 +53,21 @@ export type ServerParts = {
   readonly version: string;
   readonly startedAtMs: number;
   readonly noticeOutcomes: NoticeOutcomes;
+  readonly hostChecks: readonly HostCheck[];
   /** null: no issuer of JWTs is configured. */
   readonly jwt: JwtVerifier | null;
   /** Whoever has one of these is the server's own user. */
   readonly ownCredentials: readonly string[];
 };
 
+export type Listening = {
+  readonly url: string;
+  /** SHA-256 of what it shows by now, as `AB:CD:…`; null: plain HTTP. */
+  readonly certificate: () => string | null;
+};
+
 export type Server = {
-  readonly listen: () => Promise<{ readonly url: string }>;
+  readonly listen: () => Promise<Listening>;
   /** Ends streams at once and short requests within 3 s; takes nothing new. */
   readonly close: () => Promise<void>;
 };
@@ -66,6 +77,7 @@ const sweepMs = 100;
 
 export async function createServer(parts: ServerParts): Promise<Server> {
   const { config, log, clock } = parts;
+  const certificate = config.server.tls && openTlsCertificate(config.server.tls, { clock, log });
   const authentication = createAuthentication(parts);
   const { isStillValid } = authentication;
   const streams = createStreams({ stallMs: config.server.writeTimeoutMs, isStillValid, log });
@@ -85,7 +97,8 @@ export async function createServer(parts: ServerParts): Promise<Server> {
   const answering = { log, note: audit.note };
 
   // A path that does not decode never reaches a route; it is admitted all the same.
-  const app = createApp(parts, answering, (request, reply) => admission.admit({ scope: 'public' })(request, reply));
+  const shared = { certificate, answering };
+  const app = createApp(parts, shared, (request, reply) => admission.admit({ scope: 'public' })(request, reply));
   app.decorateRequest('principal');
   app.setErrorHandler((error, request, reply) => answerError(error, request, reply, answering));
   answerWhatNodeKeeps(app.server);
@@ -128,7 +141,8 @@ export async function createServer(parts: ServerParts): Promise<Server> {
   return {
     async listen() {
       const url = await app.listen({ ...config.server.bind });
-      return { url };
+      if (!certificate) return { url, certificate: () => null };
+      return { url: url.replace(/^http:/, 'https:'), certificate: certificate.fingerprint };
     },
     async close() {
       isStopping = true;
@@ -147,20 +161,29 @@ export async function createServer(parts: ServerParts): Promise<Server> {
 
 function createApp(
   { config, clock }: ServerParts,
-  answering: Parameters<typeof answerError>[3],
+  shared: {
+    readonly certificate: TlsCertificate | null;
+    readonly answering: Parameters<typeof answerError>[3];
+  },
   admitUnrouted: Hook,
 ): FastifyInstance {
   const { readTimeoutMs, idleTimeoutMs, bodyLimitBytes } = config.server;
+  const { certificate, answering } = shared;
+  const http = {
+    headersTimeout: readTimeoutMs,
+    connectionsCheckingInterval: Math.min(1_000, readTimeoutMs),
+    // Node's own answer to a request without Host is no problem document.
+    requireHostHeader: false,
+  };
+  const timeouts = { requestTimeout: readTimeoutMs, keepAliveTimeout: idleTimeoutMs };
   return fastify({
     bodyLimit: bodyLimitBytes,
-    requestTimeout: readTimeoutMs,
-    keepAliveTimeout: idleTimeoutMs,
-    http: {
-      headersTimeout: readTimeoutMs,
-      connectionsCheckingInterval: Math.min(1_000, readTimeoutMs),
-      // Node's own answer to a request without Host is no problem document.
-      requireHostHeader: false,
-    },
+    ...timeouts,
+    http,
+    ...(certificate && {
+      serverFactory: (handler: RequestListener) =>
+        certificate.createServer({ ...http, ...timeouts, handshakeTimeout: readTimeoutMs }, handler),
+    }),
     return503OnClosing: false,
     // As long as a request line can be: an id that is too long is unknown, not another kind of error.
     routerOptions: { maxParamLength: 16_384 },
@@ -180,7 +203,7 @@ function createApp(
 }
 
 function createHandlers(
-  { config, catalog, store, engine, retention, clock, version, startedAtMs }: ServerParts,
+  { config, catalog, store, engine, retention, hostChecks, clock, version, startedAtMs }: ServerParts,
   streams: Streams,
   tokens: Tokens,
 ): { handlers: Handlers; system: SystemHandlers } {
@@ -196,10 +219,21 @@ function createHandlers(
   };
   const { runs, artifacts } = createReading(store);
   const loadOf = createLoad({ engine, runs });
-  const system = createSystemHandlers({ loadOf, config, catalog, engine, retention, clock, version, startedAtMs });
+  const system = createSystemHandlers({
+    loadOf,
+    config,
+    catalog,
+    engine,
+    retention,
+    hostChecks,
+    clock,
+    version,
+    startedAtMs,
+  });
   const handlers: Handlers = {
     ...createJobHandlers({ catalog, defaultProfile: config.security.defaultProfile, clock }),
     ...createScheduleHandlers({ schedules: engine.schedules, jobIdOf }),
+    ...createSecretHandlers({ engine, defaultTenant: config.instance.defaultTenant }),
     ...createRunHandlers({ runs, engine, clock, jobIdOf }),
     ...createLogHandlers({ runs, hub, streams }),
     ...createEventHandlers({

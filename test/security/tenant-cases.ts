@@ -2,7 +2,7 @@
 
 import type { OperationId } from '../../src/contract/operations.ts';
 
-export type Noun = 'run' | 'artifact' | 'schedule' | 'token' | 'entry';
+export type Noun = 'run' | 'artifact' | 'schedule' | 'token' | 'secret' | 'entry';
 
 /** Of the operation's own method. */
 export type Attempt = {
@@ -13,7 +13,13 @@ export type Attempt = {
 
 export type Case =
   /** One thing by its id: what is another tenant's answers as one that never was. */
-  | { readonly kind: 'thing'; readonly noun: Noun; readonly attempts: (id: string) => readonly Attempt[] }
+  | {
+      readonly kind: 'thing';
+      readonly noun: Noun;
+      readonly attempts: (id: string) => readonly Attempt[];
+      /** Where it is not 404. */
+      readonly status?: number;
+    }
   /** Rows and a total: the caller's own alone, whatever else is asked for. `other` is a run of another tenant. */
   | {
       readonly kind: 'list';
@@ -196,6 +202,17 @@ export const cases: Readonly<Record<OperationId, readonly Case[]>> = {
       queries: (other) => [`object=${other}`, `q=${other}`, 'action=token.create', 'tenant=acme', 'tenant=*'],
     },
   ],
+  listSecrets: [{ kind: 'list', noun: 'secret', path: '/secrets', queries: () => ['tenant=acme', 'limit=1'] }],
+  putSecret: [
+    {
+      kind: 'thing',
+      noun: 'secret',
+      attempts: (id) => [{ path: `/secrets/${id}?tenant=acme`, body: { value: 'of another' } }],
+      status: 403,
+    },
+  ],
+  deleteSecret: [{ kind: 'thing', noun: 'secret', attempts: below('/secrets/ID', '?tenant=acme') }],
+  rotateSecrets: [{ kind: 'instance-wide' }],
   listTokens: [{ kind: 'list', noun: 'token', path: '/tokens', queries: () => ['limit=1', 'offset=1'] }],
   revokeToken: [{ kind: 'thing', noun: 'token', attempts: below('/tokens/ID') }],
 };

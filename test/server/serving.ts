@@ -163,6 +163,7 @@ export async function startServing(o: ServingOptions = {}): Promise<Serving> {
         idleTimeoutMs: 5_000,
         syncWaitMs: 10_000,
         bodyLimitBytes: 65_536,
+        tls: null,
         ...o.server,
       },
       sources: [source],
@@ -178,6 +179,7 @@ export async function startServing(o: ServingOptions = {}): Promise<Serving> {
     version: '1.2.3',
     startedAtMs: clock.now(),
     noticeOutcomes: { delivered: 3, retried: 2, failed: 1 },
+    hostChecks: [{ name: 'seccomp', status: 'ok', detail: 'system calls can be filtered', cure: null }],
     jwt: null,
     ownCredentials: o.ownCredentials ?? [],
   });
