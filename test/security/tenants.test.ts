@@ -362,7 +362,9 @@ test('system information counts the runs of the caller’s tenant', async () => 
 test('its own tenant is answered by all of them', async () => {
   for (const [id, { noun, attempts }] of of('thing')) {
     const [own = ''] = acme.things[noun];
-    for (const attempt of attempts(own)) {
+    // What is removed is not there a second time.
+    const all = attempts(own).slice(0, table[id]?.method === 'DELETE' ? 1 : undefined);
+    for (const attempt of all) {
       const stop = new AbortController();
       const response = await send(id, attempt, acme.token, stop.signal);
       const text = response.status === 404 ? await response.text() : '';
