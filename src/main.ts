@@ -37,6 +37,7 @@ import { openSigner } from './notices/signing.ts';
 import { createServer, type Listening } from './server/app.ts';
 import { assertGuarded } from './server/exposure.ts';
 import { openJwtVerifier } from './server/open-jwt-verifier.ts';
+import { watchLoad } from './server/pressure.ts';
 import { createTokens } from './server/tokens.ts';
 import { assertBody } from './server/validation.ts';
 import { type AuditFile, openAuditFile } from './store/audit-file.ts';
@@ -174,6 +175,8 @@ export async function serve(config: Config, configFile: string | null): Promise<
     const retention = createRetention({ ...retentionParts(config), store, clock, log });
     opened.push(() => retention.close());
 
+    const load = watchLoad();
+    opened.push(async () => load.close());
     const server = await createServer({
       config,
       catalog,
@@ -186,6 +189,7 @@ export async function serve(config: Config, configFile: string | null): Promise<
       startedAtMs,
       noticeOutcomes: notifier.outcomes,
       hostChecks: await checkHost(host, security),
+      load,
       jwt,
       ownCredentials: auth.isDev ? [cliToken, devToken] : [cliToken],
     });

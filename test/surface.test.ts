@@ -143,6 +143,7 @@ test('problems: type, status, title', () => {
     'headers-too-large 431 Headers Too Large',
     'execution-error 500 Execution Error',
     'internal-error 500 Internal Error',
+    'overloaded 503 Overloaded',
     'not-ready 503 Not Ready',
   ]);
 });

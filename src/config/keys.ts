@@ -225,8 +225,8 @@ export const keys = {
   ),
   'security.profiles.<profile>.rate_limit.limit': optional(
     integer(1, 1_000_000_000),
-    'Requests that one caller may make in `window`; the default profile’s holds',
-    { defaultText: '1000 for the server’s own user' },
+    'Requests that one caller may make in `window`, by the default profile; runs it may start, by any other',
+    { defaultText: 'by the default profile 1000 for the server’s own user, 100 for others' },
   ),
   'security.profiles.<profile>.rate_limit.window': key(duration('100ms', '24h'), '1s', 'The time over which it counts'),
   'security.profiles.<profile>.may_grant': key(

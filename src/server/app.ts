@@ -13,9 +13,12 @@ import type { Logger } from '../lib/logger.ts';
 import { isLoopback } from '../lib/loopback.ts';
 import type { Store } from '../store/open.ts';
 import { createReading } from '../store/reading.ts';
+import { createActivity } from './activity.ts';
 import { createAdmission, type Hook } from './admission.ts';
 import { createAuditTrail } from './audit-trail.ts';
 import { createAuthentication, type JwtVerifier } from './authentication.ts';
+import { createBodyRoom } from './body-room.ts';
+import { boundConnections, connectionLimit } from './connections.ts';
 import { createEventFrames } from './event-frames.ts';
 import type { Handlers } from './exchange.ts';
 import { createArtifactHandlers } from './handlers/artifacts.ts';
@@ -30,12 +33,12 @@ import { createSystemHandlers, type SystemHandlers } from './handlers/system.ts'
 import { createTokenHandlers } from './handlers/tokens.ts';
 import { createWorkerHandlers } from './handlers/workers.ts';
 import { acceptJson } from './json-body.ts';
-import { createLoad } from './load.ts';
 import { createLocalCallers } from './local-callers.ts';
 import { createMetrics, type NoticeOutcomes } from './metrics/metrics.ts';
 import { addOtherRoutes } from './other-routes.ts';
+import type { Load } from './pressure.ts';
 import { answerError, answerUnreadable, answerWhatNodeKeeps, pathOf } from './problem-answers.ts';
-import { createRateLimiter } from './rate-limits.ts';
+import { createRateLimiter, type RateLimiter } from './rate-limits.ts';
 import { addOperations } from './routes.ts';
 import type { ServerConfig } from './server-config.ts';
 import { createStreams, type Streams } from './streams.ts';
@@ -54,6 +57,7 @@ export type ServerParts = {
   readonly startedAtMs: number;
   readonly noticeOutcomes: NoticeOutcomes;
   readonly hostChecks: readonly HostCheck[];
+  readonly load: Load;
   /** null: no issuer of JWTs is configured. */
   readonly jwt: JwtVerifier | null;
   /** Whoever has one of these is the server's own user. */
@@ -102,18 +106,18 @@ export async function createServer(parts: ServerParts): Promise<Server> {
   app.decorateRequest('principal');
   app.setErrorHandler((error, request, reply) => answerError(error, request, reply, answering));
   answerWhatNodeKeeps(app.server);
+  boundConnections(app.server, connectionLimit());
   acceptJson(app);
-  const { defaultProfile, profiles } = config.security;
-  const limit = await createRateLimiter(app, { configured: profiles[defaultProfile].rateLimit, clock });
+  const limiter = await createRateLimiter(app, { security: config.security, clock });
   const admission = createAdmission({
     authentication,
     localCallers: createLocalCallers(config.auth.mode),
     isOnLoopback: isLoopback(config.server.bind.host),
-    limit,
+    limit: limiter.countRequest,
     isStopping: () => isStopping,
   });
   const tokens = createTokens({ ...parts, ...config.instance, onRevoked: authentication.forget });
-  const { handlers, system } = createHandlers(parts, streams, tokens);
+  const { handlers, system } = createHandlers(parts, streams, { limiter, tokens });
 
   app.addHook('onRoute', (route) => logRequests(route, log));
   const { addArgumentFaults, schedules } = parts.engine;
@@ -122,6 +126,8 @@ export async function createServer(parts: ServerParts): Promise<Server> {
   addOperations(app, {
     handlers,
     admit: admission.admit,
+    load: parts.load,
+    takeBodyRoom: createBodyRoom(config.server.bodyLimitBytes),
     audit,
     addBodyFaults: {
       createRun: addArgumentFaults,
@@ -203,9 +209,9 @@ function createApp(
 }
 
 function createHandlers(
-  { config, catalog, store, engine, retention, hostChecks, clock, version, startedAtMs }: ServerParts,
+  { config, catalog, store, engine, retention, hostChecks, clock, version, startedAtMs, load }: ServerParts,
   streams: Streams,
-  tokens: Tokens,
+  { limiter, tokens }: { readonly limiter: RateLimiter; readonly tokens: Tokens },
 ): { handlers: Handlers; system: SystemHandlers } {
   const { hub } = engine;
   const jobIdOf = (idOrAlias: string): string => {
@@ -218,9 +224,9 @@ function createHandlers(
     }
   };
   const { runs, artifacts } = createReading(store);
-  const loadOf = createLoad({ engine, runs });
+  const activityOf = createActivity({ engine, runs });
   const system = createSystemHandlers({
-    loadOf,
+    activityOf,
     config,
     catalog,
     engine,
@@ -229,12 +235,13 @@ function createHandlers(
     clock,
     version,
     startedAtMs,
+    load,
   });
   const handlers: Handlers = {
     ...createJobHandlers({ catalog, defaultProfile: config.security.defaultProfile, clock }),
     ...createScheduleHandlers({ schedules: engine.schedules, jobIdOf }),
     ...createSecretHandlers({ engine, defaultTenant: config.instance.defaultTenant }),
-    ...createRunHandlers({ runs, engine, clock, jobIdOf }),
+    ...createRunHandlers({ runs, engine, clock, jobIdOf, countRun: limiter.countRun }),
     ...createLogHandlers({ runs, hub, streams }),
     ...createEventHandlers({
       runs,
@@ -246,7 +253,7 @@ function createHandlers(
     }),
     ...createArtifactHandlers({ artifacts, stallMs: config.server.writeTimeoutMs, jobIdOf }),
     ...createTokenHandlers(tokens),
-    ...createWorkerHandlers({ engine, loadOf, clock, version }),
+    ...createWorkerHandlers({ engine, activityOf, clock, version }),
     ...createAuditHandlers({ audit: store.audit, streams }),
     getHealth: system.getHealth,
     getSystemInfo: system.getSystemInfo,

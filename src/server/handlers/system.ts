@@ -9,8 +9,9 @@ import type { Check, Engine } from '../../engine/engine.ts';
 import type { Retention } from '../../engine/retain.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { formatDuration } from '../../lib/units.ts';
+import type { ActivityOf } from '../activity.ts';
 import type { Handlers } from '../exchange.ts';
-import type { LoadOf } from '../load.ts';
+import type { Load } from '../pressure.ts';
 import type { ServerConfig } from '../server-config.ts';
 
 export type SystemHandlers = Pick<Handlers, 'getHealth' | 'getSystemInfo' | 'collectGarbage'> & {
@@ -26,7 +27,7 @@ const collectMs = 5_000;
 const collectShare = 0.5;
 
 export function createSystemHandlers(o: {
-  readonly loadOf: LoadOf;
+  readonly activityOf: ActivityOf;
   readonly config: ServerConfig;
   readonly catalog: Catalog;
   readonly engine: Engine;
@@ -35,6 +36,7 @@ export function createSystemHandlers(o: {
   readonly clock: Clock;
   readonly version: string;
   readonly startedAtMs: number;
+  readonly load: Load;
 }): SystemHandlers {
   const { config, catalog, engine } = o;
 
@@ -42,7 +44,9 @@ export function createSystemHandlers(o: {
     const sources: Check = catalog.isReady
       ? { status: 'ok' }
       : { status: 'degraded', detail: 'the sources are being read' };
-    return { ...engine.health(), sources };
+    const complaint = o.load.complaint();
+    const load: Check = complaint === null ? { status: 'ok' } : { status: 'degraded', detail: complaint };
+    return { ...engine.health(), sources, load };
   }
 
   function assertHealthy(): void {
@@ -77,7 +81,7 @@ export function createSystemHandlers(o: {
 
     async getSystemInfo({ request }) {
       const queue = engine.queue();
-      const { depth, running } = await o.loadOf(request.principal);
+      const { depth, running } = await o.activityOf(request.principal);
       const profiles = Object.entries(engine.host);
       const proc = profiles.find(([, profile]) => profile.available) ?? profiles[0];
       return {

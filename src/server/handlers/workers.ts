@@ -3,19 +3,19 @@
 import { hostname } from 'node:os';
 import type { Engine } from '../../engine/engine.ts';
 import { type Clock, toTimestamp } from '../../lib/clock.ts';
+import type { ActivityOf } from '../activity.ts';
 import type { Handlers } from '../exchange.ts';
-import type { LoadOf } from '../load.ts';
 
 export function createWorkerHandlers(o: {
   readonly engine: Pick<Engine, 'queue'>;
-  readonly loadOf: LoadOf;
+  readonly activityOf: ActivityOf;
   readonly clock: Clock;
   readonly version: string;
 }): Pick<Handlers, 'listWorkers'> {
   return {
     async listWorkers({ request }) {
       const { globalConcurrency } = o.engine.queue();
-      const { running } = await o.loadOf(request.principal);
+      const { running } = await o.activityOf(request.principal);
       const itself = {
         id: hostname(),
         host: hostname(),

@@ -4,9 +4,9 @@ import type { Reach } from '../domain/principal.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { RunReading } from '../store/reading.ts';
 
-export type LoadOf = (reach: Reach) => Promise<{ readonly depth: number; readonly running: number }>;
+export type ActivityOf = (reach: Reach) => Promise<{ readonly depth: number; readonly running: number }>;
 
-export function createLoad(o: { readonly engine: Pick<Engine, 'queue'>; readonly runs: RunReading }): LoadOf {
+export function createActivity(o: { readonly engine: Pick<Engine, 'queue'>; readonly runs: RunReading }): ActivityOf {
   return async (reach) => {
     if (reach.tenant === '*') return o.engine.queue();
     const { pending, running } = await o.runs.counts(reach);
