@@ -8,7 +8,7 @@ import { Problem } from '../domain/problem.ts';
 import type { Authentication } from './authentication.ts';
 import type { LocalCallers } from './local-callers.ts';
 import { isLocalHost, isLocalOrigin } from './local-names.ts';
-import type { RateLimiter } from './rate-limits.ts';
+import { ambiguity } from './request-line.ts';
 
 export type Hook = (request: FastifyRequest, reply: FastifyReply) => Promise<void>;
 
@@ -27,7 +27,8 @@ export function createAdmission(o: {
   readonly localCallers: LocalCallers;
   /** Only then a page that has rebound its name can be in a browser that reaches the server. */
   readonly isOnLoopback: boolean;
-  readonly limit: RateLimiter;
+  /** @throws Problem rate-limited */
+  readonly limit: Hook;
   readonly isStopping: () => boolean;
 }): Admission {
   function foreignName(headers: IncomingHttpHeaders): Problem | undefined {
@@ -54,7 +55,8 @@ export function createAdmission(o: {
       const { headers } = request.raw;
       setCommonHeaders(request, reply);
       // A page that is kept out must not use up the limit of the user whose browser it runs in.
-      let found: Principal | Problem | Promise<Principal | Problem> | undefined = foreignName(headers);
+      let found: Principal | Problem | Promise<Principal | Problem> | undefined =
+        ambiguity(request.raw) ?? foreignName(headers);
       found ??= headers.authorization === undefined ? o.localCallers(request.raw) : authenticate(request);
       if (found instanceof Promise) found = await found;
       const refusal = found instanceof Problem ? found : undefined;
@@ -68,7 +70,7 @@ export function createAdmission(o: {
     admitAnyone: async (request, reply) => {
       request.principal = anonymous;
       setCommonHeaders(request, reply);
-      const foreign = foreignName(request.raw.headers);
+      const foreign = ambiguity(request.raw) ?? foreignName(request.raw.headers);
       if (foreign) throw foreign;
     },
   };
