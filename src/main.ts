@@ -6,31 +6,48 @@ import { join } from 'node:path';
 import { createCatalog, type JobSource } from './catalog/catalog.ts';
 import { createSnapshots } from './catalog/snapshot.ts';
 import type { Config } from './config/config.ts';
+import { type AnswerOf, type BodyOf, operations, type QueryOf } from './contract/operations.ts';
+import { type AuditDetail, operatorEntry } from './domain/audit.ts';
 import type { JournalEntry } from './domain/event.ts';
 import { type HostCheck, ok } from './domain/host-check.ts';
+import { localPrincipal } from './domain/principal.ts';
 import { createEngine } from './engine/engine.ts';
 import { createHub, type Hub } from './engine/hub.ts';
+import { recordStart } from './engine/lifetime.ts';
+import { createOperatorSecrets, type OperatorSecrets } from './engine/operator-secrets.ts';
 import { type Collected, createRetention } from './engine/retain.ts';
 import { sweepGroups } from './exec/attempt-groups.ts';
 import { checkDataDir } from './exec/data-dir-check.ts';
 import { openForkServer } from './exec/fork-server.ts';
 import { probeHost } from './exec/host.ts';
 import { checkHost } from './exec/host-checks.ts';
+import { openKeyring } from './exec/keyring.ts';
 import { closeLimitHost, openLimitHost } from './exec/limit-host.ts';
 import { runsAlive } from './exec/live-attempts.ts';
-import { openSealer } from './exec/seal.ts';
+import { createSealer } from './exec/seal.ts';
+import { removeCliToken, writeCliToken } from './lib/cli-token.ts';
 import { systemClock, toTimerDelay } from './lib/clock.ts';
 import { giveUpReserve, keepReserve } from './lib/disk-reserve.ts';
-import { createLogger } from './lib/logger.ts';
-import { acquireOwnership } from './lib/owner-lock.ts';
+import { createLogger, type Logger } from './lib/logger.ts';
+import { acquireOwnership, type OwnerInfo } from './lib/owner-lock.ts';
 import { StartError } from './lib/start-error.ts';
 import { packageVersion } from './lib/version.ts';
 import { startNotifier } from './notices/notifier.ts';
 import { openSigner } from './notices/signing.ts';
-import { createServer } from './server/app.ts';
+import { createServer, type Listening } from './server/app.ts';
+import { assertGuarded } from './server/exposure.ts';
+import { openJwtVerifier } from './server/open-jwt-verifier.ts';
+import { createTokens } from './server/tokens.ts';
+import { assertBody } from './server/validation.ts';
+import { type AuditFile, openAuditFile } from './store/audit-file.ts';
+import type { AuditVerdict } from './store/audit-verify.ts';
 import { type BackupRequest, type BackupSummary, createBackup, type Places } from './store/backup.ts';
-import { openStore } from './store/open.ts';
+import type { Transaction } from './store/database.ts';
+import { openStore, type Store } from './store/open.ts';
 import { type RestoreRequest, type RestoreSummary, restoreBackup } from './store/restore.ts';
+
+/** Of `serve --dev`, which is on loopback alone. */
+const devToken = 'dev-token';
 
 export type RunningServer = { readonly url: string; readonly stop: () => Promise<void> };
 
@@ -43,7 +60,16 @@ export async function serve(config: Config, configFile: string | null): Promise<
   const clock = systemClock;
   const log = createLogger(config.logging);
   const { dataDir } = config.instance;
-  const owner: { pid: number; url: string | null } = { pid: process.pid, url: null };
+  let listening: Listening | undefined;
+  const owner: OwnerInfo = {
+    pid: process.pid,
+    get url() {
+      return listening?.url ?? null;
+    },
+    get certificate() {
+      return listening?.certificate() ?? null;
+    },
+  };
   const ownership = await acquireOwnership(dataDir, owner, (message) => log.warn(message));
   const opened: (() => Promise<void>)[] = [() => ownership.release()];
   const closeAll = async (): Promise<void> => {
@@ -58,6 +84,7 @@ export async function serve(config: Config, configFile: string | null): Promise<
   };
 
   try {
+    const jwt = await openJwtVerifier(config.auth.jwt, { clock, log, defaultTenant: config.instance.defaultTenant });
     const { runsDir, snapshotsDir } = retentionParts(config);
     await mkdir(runsDir, { recursive: true, mode: 0o700 });
     // Commits can only come once something writes, and nothing does before the hub exists.
@@ -70,10 +97,17 @@ export async function serve(config: Config, configFile: string | null): Promise<
       onCommit: (entries: readonly JournalEntry[]) => hub?.publish(entries),
     });
     opened.push(() => store.close());
+    let recordStop: (() => Promise<void>) | undefined;
+    opened.push(async () => recordStop?.());
     await keepReserve(dataDir);
+    const { auth } = config;
+    const { bind } = config.server;
+    await assertGuarded({ ...bind, mode: auth.mode, hasJwt: jwt !== null, tokens: store.tokens, nowMs: startedAtMs });
+    const cliToken = writeCliToken(dataDir);
+    opened.push(async () => removeCliToken(dataDir));
     hub = createHub(store.journal.latestId());
 
-    const sealer = openSealer(config.persistence.secretKeyFile);
+    const keyring = openKeyring(config.persistence.secretKeyFile, config.persistence.secretKey);
     const signer = openSigner(config.notify.signingKeyFile);
     // It may name a database with its password, and more that is the operator's alone.
     const ofOperator = configFile === null ? [] : [await resolveLinks(configFile)];
@@ -93,7 +127,8 @@ export async function serve(config: Config, configFile: string | null): Promise<
       store,
       catalog,
       snapshots,
-      sealer,
+      keyring,
+      sealer: createSealer(keyring),
       host,
       hub,
       clock,
@@ -151,13 +186,24 @@ export async function serve(config: Config, configFile: string | null): Promise<
       startedAtMs,
       noticeOutcomes: notifier.outcomes,
       hostChecks: await checkHost(host, security),
-      jwt: null,
-      ownCredentials: [],
+      jwt,
+      ownCredentials: auth.isDev ? [cliToken, devToken] : [cliToken],
     });
     opened.push(() => server.close());
     opened.push(async () => engine.endWaits());
-    const listening = await server.listen();
-    owner.url = listening.url;
+    recordStop = await recordStart({
+      audit: store.audit,
+      detail: {
+        version: packageVersion(),
+        pid: process.pid,
+        bind: `${config.server.bind.host}:${config.server.bind.port}`,
+        auth: config.auth.mode,
+        default_profile: security.defaultProfile,
+        allow_profiles: security.allowProfiles,
+      },
+      log,
+    });
+    listening = await server.listen();
     engine.start();
     retention.start();
     void catalog.start().catch((error: unknown) => log.error({ err: error }, 'the sources could not be read'));
@@ -176,24 +222,78 @@ export async function collectGarbage(
   config: Config,
   o: { readonly isDryRun: boolean; readonly signal: AbortSignal },
 ): Promise<Collected['removed']> {
-  const log = createLogger(config.logging);
-  const clock = systemClock;
-  const owner = { pid: process.pid, url: null };
-  const ownership = await acquireOwnership(config.instance.dataDir, owner, (message) => log.warn(message));
-  try {
+  return withStore(config, async (store, log) => {
     const parts = retentionParts(config);
-    await giveUpReserve(config.instance.dataDir);
     await mkdir(parts.runsDir, { recursive: true, mode: 0o700 });
+    const retention = createRetention({ ...parts, store, clock: systemClock, log });
+    o.signal.addEventListener('abort', () => void retention.close());
+    if (o.isDryRun) return retention.preview();
+    const { removed } = await retention.collect({ forMs: toTimerDelay(Infinity), share: 1, keptFreeBytes: 0 });
+    const entry = operatorEntry({ action: 'gc', object: { kind: 'instance', id: null }, tenant: '*', detail: removed });
+    // Where a disk is full, what was removed is removed all the same.
+    await store.audit
+      .record(entry)
+      .catch((error: unknown) => log.warn({ err: error, audit: entry }, 'not in the audit log'));
+    return removed;
+  });
+}
+
+/** As the server's own user. */
+type OwnTokens = {
+  readonly create: (request: BodyOf<'createToken'>) => Promise<AnswerOf<'createToken'>>;
+  readonly list: (page: QueryOf<'listTokens'>) => Promise<AnswerOf<'listTokens'>>;
+  readonly revoke: (id: string) => Promise<void>;
+};
+
+/**
+ * Tokens of an instance that no server has.
+ * @throws DataDirOwned where a server has it
+ */
+export async function manageTokens<T>(config: Config, work: (tokens: OwnTokens) => Promise<T>): Promise<T> {
+  return withStore(config, (store) => {
+    const { defaultTenant } = config.instance;
+    const tokens = createTokens({ store, clock: systemClock, defaultTenant, onRevoked: () => undefined });
+    return work({
+      async create(request) {
+        assertBody(operations.createToken, request);
+        return tokens.create(request, localPrincipal, recordOwn('token.create', { ...request }));
+      },
+      list: (page) => tokens.list(page, localPrincipal),
+      revoke: (id) => tokens.revoke(id, localPrincipal, recordOwn('token.revoke', null)),
+    });
+  });
+}
+
+/**
+ * Stored secrets of an instance that no server has, and the key that seals them.
+ * @throws DataDirOwned where a server has it, StartError where there is no key
+ */
+export async function manageSecrets<T>(config: Config, work: (secrets: OperatorSecrets) => Promise<T>): Promise<T> {
+  return withStore(config, (store, log) => {
+    const keyring = openKeyring(config.persistence.secretKeyFile, config.persistence.secretKey);
+    return work(createOperatorSecrets({ store, keyring, sealer: createSealer(keyring), clock: systemClock, log }));
+  });
+}
+
+function recordOwn(action: 'token.create' | 'token.revoke', detail: AuditDetail | null) {
+  return (tx: Transaction, { id, tenant }: { readonly id: string; readonly tenant: string }): void =>
+    tx.record(operatorEntry({ action, object: { kind: 'token', id }, tenant, detail }));
+}
+
+/** @throws DataDirOwned where a server has the data dir */
+async function withStore<T>(config: Config, work: (store: Store, log: Logger) => Promise<T>): Promise<T> {
+  const log = createLogger(config.logging);
+  const { dataDir } = config.instance;
+  const ownership = await acquireOwnership(dataDir, { pid: process.pid, url: null }, (message) => log.warn(message));
+  try {
+    await giveUpReserve(dataDir);
     const { dbPath, blobsDir } = config.persistence;
-    const store = await openStore({ dbPath, blobsDir, clock, log, onCommit: () => undefined });
+    const store = await openStore({ dbPath, blobsDir, clock: systemClock, log, onCommit: () => undefined });
     try {
-      const retention = createRetention({ ...parts, store, clock, log });
-      o.signal.addEventListener('abort', () => void retention.close());
-      if (o.isDryRun) return await retention.preview();
-      return (await retention.collect({ forMs: toTimerDelay(Infinity), share: 1, keptFreeBytes: 0 })).removed;
+      return await work(store, log);
     } finally {
       await store.close();
-      await keepReserve(config.instance.dataDir);
+      await keepReserve(dataDir);
     }
   } finally {
     await ownership.release();
@@ -235,9 +335,39 @@ export async function restore(
         `scripts of this data dir are still running: ${first}${others}; start its server and cancel them first`,
       );
     }
-    return await restoreBackup({ ...o, places: placesOf(config) });
+    const restored = await restoreBackup({ ...o, places: placesOf(config) });
+    await recordRestore(config, restored.createdAt);
+    return restored;
   } finally {
     await ownership.release();
+  }
+}
+
+/** In the chain of the backup: what came after it is gone. */
+async function recordRestore(config: Config, asOf: string): Promise<void> {
+  const { dbPath, blobsDir } = config.persistence;
+  const log = createLogger(config.logging);
+  const store = await openStore({ dbPath, blobsDir, clock: systemClock, log, onCommit: () => undefined });
+  try {
+    const object = { kind: 'instance', id: null } as const;
+    await store.audit.record(operatorEntry({ action: 'restore', object, tenant: '*', detail: { as_of: asOf } }));
+  } finally {
+    await store.close();
+  }
+}
+
+/** To be closed. @throws StartError where there is none */
+export function openAudit(config: Config): AuditFile {
+  return openAuditFile(config.persistence.dbPath);
+}
+
+/** @throws StartError where there is no audit log */
+export async function verifyAudit(config: Config): Promise<AuditVerdict> {
+  const audit = openAudit(config);
+  try {
+    return await audit.verify();
+  } finally {
+    audit.close();
   }
 }
 
@@ -266,12 +396,19 @@ function placesOf(config: Config): Places {
 }
 
 /** Where the server keeps its own, links followed: no job may see it. To be called once all of it exists. */
-async function ownPaths({ instance, persistence, notify }: Config): Promise<string[]> {
+async function ownPaths({ instance, server, auth, persistence, notify }: Config): Promise<string[]> {
   const { dbPath, blobsDir, secretKeyFile } = persistence;
   const database = await realpath(dbPath);
-  const paths = [instance.dataDir, blobsDir, secretKeyFile, notify.signingKeyFile];
-  const others = await Promise.all(paths.map((path) => realpath(path)));
-  return [...others, database, `${database}-wal`, `${database}-shm`];
+  const foreign = [
+    // With keys of the environment there is no file of them.
+    secretKeyFile,
+    // Whoever may write the keys of JWTs decides who is let in.
+    ...(auth.jwt && 'file' in auth.jwt.keys ? [auth.jwt.keys.file] : []),
+    ...(server.tls ? [server.tls.keyFile] : []),
+  ];
+  const others = await Promise.all([instance.dataDir, blobsDir, notify.signingKeyFile].map((path) => realpath(path)));
+  const edge = await Promise.all(foreign.map(resolveLinks));
+  return [...others, ...edge, database, `${database}-wal`, `${database}-shm`];
 }
 
 /** Granted paths are compared with their links followed; one that is not there yet is compared as it is written. */

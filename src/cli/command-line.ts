@@ -23,7 +23,8 @@ export function readCommandLine(words: readonly string[]): Call {
 /** The command that the words begin with; `:serve` is `serve`. */
 export function findCommand(words: readonly string[]): { command: Command; rest: readonly string[] } {
   const spoken = words.map((word, at) => (at === 0 ? word.replace(/^:/, '') : word));
-  const command = commands.find(({ name }) => name.split(' ').every((word, at) => word === spoken[at]));
+  // `audit verify` is no `audit` with a word too many.
+  const command = byLength.find(({ name }) => name.split(' ').every((word, at) => word === spoken[at]));
   if (command) return { command, rest: words.slice(command.name.split(' ').length) };
 
   const [first = '', second = ''] = spoken;
@@ -39,6 +40,8 @@ export function findCommand(words: readonly string[]): { command: Command; rest:
     `unknown command \`${first} ${second}\`${hint(second, within) ?? `; flwd ${first} ${within.join(' or ')}?`}`,
   );
 }
+
+const byLength = commands.toSorted((a, b) => b.name.split(' ').length - a.name.split(' ').length);
 
 function readOptions(command: Command, words: readonly string[]): Omit<Call, 'command'> {
   const { tokens } = parseArgs({
@@ -67,7 +70,6 @@ function readOptions(command: Command, words: readonly string[]): Omit<Call, 'co
 function knownOption(command: Command, name: string, written: string): Option {
   const option = command.options.find((option) => option.name === name);
   if (option) return option;
-  if (command.name === 'serve' && name === 'dev') throw new Refusal('--dev is not supported yet: there are no tokens');
   const names = command.options.map((option) => `--${option.name}`);
   throw new Refusal(`unknown option ${written}${hint(written, names) ?? `; see flwd ${command.name} --help`}`);
 }

@@ -1,11 +1,22 @@
 // The commands of flwd, in one table: --help prints it, the command line is read by it.
 
+import { scopes } from '../domain/principal.ts';
+
 export type CommandName =
   | 'serve'
   | 'config validate'
   | 'config show'
   | 'doctor'
   | 'gc'
+  | 'secrets set'
+  | 'secrets list'
+  | 'secrets rm'
+  | 'secrets rotate'
+  | 'tokens create'
+  | 'tokens list'
+  | 'tokens revoke'
+  | 'audit'
+  | 'audit verify'
   | 'backup'
   | 'restore'
   | 'version'
@@ -41,6 +52,7 @@ const dataDir: Option = {
   value: 'DIR',
   about: 'where everything is kept, for instance.data_dir',
 };
+const secretTenant: Option = { name: 'tenant', value: 'TENANT', about: 'whose it is; the default tenant’s without it' };
 const overrides: readonly Option[] = [
   { name: 'bind', value: 'HOST:PORT', about: 'where to listen, for server.bind' },
   dataDir,
@@ -58,7 +70,14 @@ export const commands: readonly Command[] = [
   {
     name: 'serve',
     about: 'serve the API and run jobs, until SIGTERM or Ctrl-C',
-    options: [configFile, ...overrides],
+    options: [
+      configFile,
+      ...overrides,
+      {
+        name: 'dev',
+        about: 'on loopback alone: the token dev-token may do everything, and pages of localhost may call',
+      },
+    ],
   },
   {
     name: 'config validate',
@@ -80,6 +99,71 @@ export const commands: readonly Command[] = [
     name: 'gc',
     about: 'remove what is past its retention now, on a stopped or a running instance',
     options: [{ name: 'dry-run', about: 'only say what would be removed' }, configFile, dataDir],
+  },
+  {
+    name: 'secrets set',
+    about: 'store a secret: its value is what standard input has',
+    options: [secretTenant, configFile, dataDir],
+    operands: 'NAME',
+  },
+  {
+    name: 'secrets list',
+    about: 'list the names of stored secrets',
+    options: [secretTenant, configFile, dataDir],
+  },
+  {
+    name: 'secrets rm',
+    about: 'remove a stored secret',
+    options: [secretTenant, configFile, dataDir],
+    operands: 'NAME',
+  },
+  {
+    name: 'secrets rotate',
+    about: 'seal everything with a new key, and drop the old one',
+    options: [configFile, dataDir],
+  },
+  {
+    name: 'tokens create',
+    about: 'make a token and print it; it is not shown again',
+    options: [
+      { name: 'name', value: 'NAME', about: 'what it is shown as; no other token in force has it' },
+      { name: 'scopes', value: 'A,B', about: `what it may do: ${scopes.join(', ')}` },
+      { name: 'tenant', value: 'TENANT', about: 'whose runs it reaches, * everybody’s; else the default tenant' },
+      { name: 'expires', value: 'TIME', about: 'how long it is of use, such as 90d; else until it is revoked' },
+      configFile,
+      dataDir,
+    ],
+  },
+  {
+    name: 'tokens list',
+    about: 'print every token, those that are revoked or expired too',
+    options: [configFile, dataDir],
+  },
+  {
+    name: 'tokens revoke',
+    about: 'revoke a token, at once and for good',
+    options: [configFile, dataDir],
+    operands: 'ID',
+  },
+  {
+    name: 'audit',
+    about: 'print the audit log, newest first, on a stopped or a running instance',
+    options: [
+      { name: 'since', value: 'TIME', about: 'since this time (RFC 3339), or this long ago, such as 2d' },
+      { name: 'actor', value: 'NAME', about: 'what this principal did' },
+      { name: 'action', value: 'ACTION', about: 'this action, such as token.create' },
+      { name: 'object', value: 'ID', about: 'what was done to this run, token or schedule' },
+      { name: 'result', value: 'RESULT', about: 'done, refused or failed' },
+      { name: 'limit', value: 'N', about: 'so many rows at most; 100 without it, as JSON all' },
+      { name: 'json', about: 'one JSON object a line' },
+      configFile,
+      dataDir,
+    ],
+  },
+  {
+    name: 'audit verify',
+    about: 'check the chain of the audit log, on a stopped or a running instance, and print its last id and hash',
+    options: [configFile, dataDir],
   },
   {
     name: 'backup',

@@ -1,14 +1,12 @@
 // `flwd gc`: removes what is past its retention and says what it was. A server that has the data dir does it itself.
 
-import { ApiProblem, ServerUnreachable } from '../client/api-problem.ts';
-import { createClient } from '../client/client.ts';
+import type { Client } from '../client/client.ts';
 import type { AnswerOf } from '../contract/operations.ts';
-import { DataDirOwned } from '../lib/owner-lock.ts';
 import { formatSize } from '../lib/units.ts';
 import type { Options } from './commands.ts';
 import { loadConfiguration } from './configuration.ts';
-import { type ExitCode, exitCodes, Refusal } from './exit-code.ts';
-import { explainedStart } from './start-failure.ts';
+import { type ExitCode, exitCodes } from './exit-code.ts';
+import { onInstance } from './owner-client.ts';
 import { stopSignal } from './stop-signal.ts';
 
 type Removed = AnswerOf<'collectGarbage'>['removed'];
@@ -18,21 +16,16 @@ export async function run(options: Options): Promise<ExitCode> {
   const isDryRun = options.has('dry-run');
   const stopping = new AbortController();
   void stopSignal().then(() => stopping.abort());
-  try {
-    const { collectGarbage } = await import('../main.ts');
-    const removed = await collectGarbage(config, { isDryRun, signal: stopping.signal });
-    say(removed, isDryRun);
-  } catch (error) {
-    if (!(error instanceof DataDirOwned)) throw explainedStart(error);
-    if (!error.owner?.url) throw new Refusal(error.message, exitCodes.refused);
-    await askOwner(error.owner.url, isDryRun, stopping.signal);
-  }
+  const { collectGarbage } = await import('../main.ts');
+  await onInstance(config, {
+    alone: async () => say(await collectGarbage(config, { isDryRun, signal: stopping.signal }), isDryRun),
+    byOwner: (client) => askOwner(client, isDryRun, stopping.signal),
+  });
   return stopping.signal.aborted ? exitCodes.interrupted : exitCodes.done;
 }
 
 /** Some seconds a call, until there is nothing more. */
-async function askOwner(baseUrl: string, isDryRun: boolean, signal: AbortSignal): Promise<void> {
-  const client = createClient({ baseUrl, client: 'cli' });
+async function askOwner(client: Client, isDryRun: boolean, signal: AbortSignal): Promise<void> {
   const total: Record<string, number> = {};
   try {
     for (let isDone = false; !isDone && !signal.aborted; ) {
@@ -41,11 +34,6 @@ async function askOwner(baseUrl: string, isDryRun: boolean, signal: AbortSignal)
       // A disk that is full can stand in the way of what is left: it is no better for being asked again.
       isDone = done || Object.values(removed).every((count) => count === 0);
     }
-  } catch (error) {
-    if (error instanceof ServerUnreachable) throw new Refusal(error.message, exitCodes.unreachable);
-    if (!(error instanceof ApiProblem)) throw error;
-    const isDenied = error.status === 401 || error.status === 403;
-    throw new Refusal(error.message, isDenied ? exitCodes.notAllowed : exitCodes.refused);
   } finally {
     say(total, isDryRun);
   }
@@ -59,6 +47,7 @@ const nouns: readonly (readonly [keyof Removed, string, string])[] = [
   ['workspaces', 'workspace', 'workspaces'],
   ['snapshots', 'snapshot', 'snapshots'],
   ['leftovers', 'leftover', 'leftovers'],
+  ['audit', 'row of the audit log', 'rows of the audit log'],
 ];
 
 function say(removed: Partial<Removed>, isDryRun: boolean): void {

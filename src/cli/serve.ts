@@ -19,6 +19,9 @@ export async function run(options: Options): Promise<ExitCode> {
   const stopAsked = stopSignal();
   const log = createLogger(config.logging);
   for (const warning of warnings) log.warn(warning);
+  if (config.auth.isDev)
+    log.warn('--dev: whoever has the token dev-token, any process on this machine, may do everything');
+  if (config.auth.mode === 'none') log.warn('auth.mode is none: whoever reaches the server may do everything');
   const server = await startSmall(async () => {
     const { serve } = await import('../main.ts');
     return serve(config, file && resolve(file));

@@ -2,27 +2,29 @@
 
 import { isIP } from 'node:net';
 import { isLoopback } from '../lib/loopback.ts';
-import { type KeyPath, securityProfiles } from './keys.ts';
+import { checkJwt } from './jwt.ts';
+import { securityProfiles } from './keys.ts';
 import type { Bind } from './kind.ts';
-import { type Settings, settingAt, valueAt } from './settings.ts';
+import { checkListening } from './listening.ts';
+import { fault, type Settings, settingAt, valueAt } from './settings.ts';
 
 export function checkSettings(settings: Settings): void {
-  checkBind(settings);
   checkProfiles(settings);
   checkAliases(settings);
+  checkSecretKey(settings);
+  checkJwt(settings);
+  checkListening(settings);
 }
 
 export function showBind({ host, port }: Bind): string {
   return `${isIP(host) === 6 ? `[${host}]` : host}:${port}`;
 }
 
-function checkBind(settings: Settings): void {
+/** `--dev` gives everybody the same token. */
+export function checkDev(settings: Settings): void {
   const bind = valueAt(settings, 'server.bind');
   if (isLoopback(bind.host)) return;
-  const local = `127.0.0.1:${bind.port || 8080}`;
-  const message =
-    `${showBind(bind)} can be reached from other machines, and this version cannot tell callers apart there. ` +
-    `Bind to ${local} and come in through a tunnel: ssh -L ${bind.port || 8080}:${local} HOST`;
+  const message = `${showBind(bind)} can be reached from other machines, and --dev is for loopback alone`;
   fault(settings, 'server.bind', undefined, message);
 }
 
@@ -55,6 +57,10 @@ function checkAliases(settings: Settings): void {
   }
 }
 
-function fault(settings: Settings, path: KeyPath, at: string | number | undefined, message: string): void {
-  settings.faults.push({ origin: settingAt(settings, path, at)?.origin ?? { kind: 'default' }, message });
+/** Jobs of the profile permissive can read flwd.yaml. */
+function checkSecretKey(settings: Settings): void {
+  if (settingAt(settings, 'persistence.secret_key')?.origin.kind !== 'file') return;
+  const message =
+    '`persistence.secret_key` is no place for a key, jobs may read this file: set the variable FLWD_SECRET_KEY';
+  fault(settings, 'persistence.secret_key', undefined, message);
 }

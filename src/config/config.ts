@@ -2,8 +2,10 @@
 
 import type { SecurityProfile } from '../domain/job.ts';
 import type { Resources } from '../domain/resources.ts';
+import { type JwtConfig, toJwtConfig } from './jwt.ts';
 import type { KeyPath } from './keys.ts';
 import type { Bind } from './kind.ts';
+import { type TlsConfig, toTlsConfig } from './listening.ts';
 import { type Settings, valueAt } from './settings.ts';
 import { type Source, toSources } from './sources.ts';
 
@@ -24,6 +26,7 @@ type RetentionConfig = {
   readonly snapshotsMs: number | null;
   /** At most that of logs and runs: an event of output is read from the log. */
   readonly eventsMs: number | null;
+  readonly auditMs: number | null;
 };
 
 export type Config = {
@@ -36,8 +39,14 @@ export type Config = {
     readonly idleTimeoutMs: number;
     readonly syncWaitMs: number;
     readonly bodyLimitBytes: number;
+    readonly tls: TlsConfig | null;
   };
-  readonly auth: { readonly mode: 'auto' | 'none' | 'required' };
+  readonly auth: {
+    readonly mode: 'auto' | 'none' | 'required';
+    /** `dev-token` may do everything, and pages of localhost may call. */
+    readonly isDev: boolean;
+    readonly jwt: JwtConfig | null;
+  };
   readonly security: {
     readonly defaultProfile: SecurityProfile;
     readonly allowProfiles: readonly SecurityProfile[];
@@ -49,6 +58,8 @@ export type Config = {
     readonly dbPath: string;
     readonly blobsDir: string;
     readonly secretKeyFile: string;
+    /** Keys of the environment, in place of the file. */
+    readonly secretKey: string | null;
     readonly artifacts: {
       readonly maxSizeBytes: number;
       readonly quotaHardBytes: number;
@@ -73,7 +84,7 @@ export type Config = {
 };
 
 /** From settings without faults. */
-export function toConfig(settings: Settings): Config {
+export function toConfig(settings: Settings, o: { readonly isDev: boolean }): Config {
   const get = <P extends KeyPath>(path: P, at?: number | string) => valueAt(settings, path, at);
 
   function toProfile(name: SecurityProfile): ProfileConfig {
@@ -106,8 +117,9 @@ export function toConfig(settings: Settings): Config {
       idleTimeoutMs: get('server.idle_timeout'),
       syncWaitMs: get('server.sync_wait'),
       bodyLimitBytes: get('server.body_limit'),
+      tls: toTlsConfig(settings),
     },
-    auth: { mode: get('auth.mode') },
+    auth: { mode: get('auth.mode'), isDev: o.isDev, jwt: toJwtConfig(settings) },
     security: {
       defaultProfile: get('security.default_profile'),
       allowProfiles: get('security.allow_profiles'),
@@ -122,6 +134,7 @@ export function toConfig(settings: Settings): Config {
       dbPath: get('persistence.db_path'),
       blobsDir: get('persistence.blobs.path'),
       secretKeyFile: get('persistence.secret_key_file'),
+      secretKey: get('persistence.secret_key'),
       artifacts: {
         maxSizeBytes: get('persistence.artifacts.max_size'),
         quotaHardBytes: get('persistence.artifacts.quota_hard'),
@@ -149,7 +162,7 @@ export function toConfig(settings: Settings): Config {
 }
 
 function toRetention(settings: Settings): RetentionConfig {
-  const kept = (name: 'runs' | 'logs' | 'artifacts' | 'workspaces' | 'snapshots' | 'events') => {
+  const kept = (name: 'runs' | 'logs' | 'artifacts' | 'workspaces' | 'snapshots' | 'events' | 'audit') => {
     const value = valueAt(settings, `persistence.retention.${name}`);
     return value === 'never' ? null : value;
   };
@@ -163,6 +176,7 @@ function toRetention(settings: Settings): RetentionConfig {
     workspacesMs: kept('workspaces'),
     snapshotsMs: kept('snapshots'),
     eventsMs: bounds.length > 0 ? Math.min(...bounds) : null,
+    auditMs: kept('audit'),
   };
 }
 

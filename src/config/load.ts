@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { availableParallelism, homedir } from 'node:os';
 import { dirname, isAbsolute, join, relative, resolve } from 'node:path';
 import { errorCode } from '../lib/error-code.ts';
-import { checkSettings } from './checks.ts';
+import { checkDev, checkSettings } from './checks.ts';
 import { type Config, toConfig } from './config.ts';
 import { readEnvironment } from './environment.ts';
 import type { KeyPath } from './keys.ts';
@@ -19,6 +19,7 @@ export type Flags = {
   readonly jobs?: readonly string[] | undefined;
   readonly profile?: string | undefined;
   readonly log?: string | undefined;
+  readonly dev?: boolean | undefined;
 };
 
 export type LoadedConfig = {
@@ -65,8 +66,9 @@ export function loadConfig(flags: Flags, environment: NodeJS.ProcessEnv, cwd: st
   fillDefaults(settings, { environment, home, cores: availableParallelism() }, fileBase);
   checkSources(settings, fileBase);
   checkSettings(settings);
+  if (flags.dev) checkDev(settings);
   if (settings.faults.length > 0) throw new ConfigError(settings.faults);
-  return { config: toConfig(settings), settings, file: found?.shown ?? null, warnings };
+  return { config: toConfig(settings, { isDev: flags.dev ?? false }), settings, file: found?.shown ?? null, warnings };
 }
 
 function findFile(given: string | undefined, cwd: string, home: string) {

@@ -1,15 +1,20 @@
 // The API as data: every operation once. Routes, validation, OpenAPI and the typed client are made from this table.
 
 import { type Static, type TSchema, Type } from 'typebox';
+import type { AuditAction, AuditObjectKind } from '../domain/audit.ts';
 import { logLevels } from '../domain/log-line.ts';
 import type { Scope } from '../domain/principal.ts';
 import type { ProblemSlug } from '../domain/problem.ts';
 import { runStatuses } from '../domain/run.ts';
+import { artifactOperations } from './artifact-operations.ts';
+import { auditOperations } from './audit-operations.ts';
 import * as jobSchemas from './job-schemas.ts';
 import * as runSchemas from './run-schemas.ts';
 import { scheduleOperations } from './schedule-operations.ts';
-import * as schemas from './schemas.ts';
+import { secretOperations } from './secret-operations.ts';
+import { systemOperations } from './system-operations.ts';
 import { tokenOperations } from './token-operations.ts';
+import { workerOperations } from './worker-operations.ts';
 
 export const apiBase = '/api/v1';
 
@@ -21,11 +26,19 @@ export type Answer = {
   readonly content: Readonly<Record<string, TSchema>>;
 };
 
+/** What the audit log says of an operation that was done, or refused. */
+export type OperationAudit = {
+  readonly action: AuditAction;
+  readonly object: AuditObjectKind;
+  /** Members of body and query that it keeps. Never one that may hold a secret. */
+  readonly keeps?: readonly string[];
+};
+
 export type Operation = {
   readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
   /** Below apiBase. `{job_id}` takes the rest of the path, slashes included. */
   readonly path: string;
-  readonly tag: 'Jobs' | 'Runs' | 'Schedules' | 'Artifacts' | 'Tokens' | 'System' | 'Events';
+  readonly tag: 'Jobs' | 'Runs' | 'Schedules' | 'Secrets' | 'Artifacts' | 'Tokens' | 'Audit' | 'System' | 'Events';
   readonly summary: string;
   readonly scope: Scope | 'public';
   /** Concerns every tenant, and so asks for tenant `*` besides. */
@@ -35,6 +48,8 @@ export type Operation = {
   readonly headers?: Readonly<Record<string, string>>;
   readonly answers: readonly Answer[];
   readonly problems: readonly ProblemSlug[];
+  /** Of every operation that is not GET; null: it changes nothing. */
+  readonly audit?: OperationAudit | null;
 };
 
 const closed = { additionalProperties: false } as const;
@@ -54,7 +69,6 @@ const json = <S extends TSchema>(status: number, schema: S, description: string)
   description,
   content: { 'application/json': schema },
 });
-const bytes = Type.Unsafe<Uint8Array>({ type: 'string', format: 'binary' });
 const stream = Type.Unsafe<string>({ type: 'string', description: 'Server-sent events' });
 
 const ifNoneMatch = { 'If-None-Match': 'An ETag; 304 when nothing changed' };
@@ -110,9 +124,11 @@ export const operations = {
     ],
     problems: [
       'validation-error',
+      'permission-denied',
       'job-not-found',
       'job-invalid',
       'not-supported-yet',
+      'secret-unavailable',
       'isolation-unavailable',
       'profile-not-allowed',
       'grant-not-allowed',
@@ -122,6 +138,7 @@ export const operations = {
       'idempotency-in-flight',
       'execution-error',
     ],
+    audit: { action: 'run.create', object: 'run', keeps: ['job_id'] },
   },
   listRuns: {
     method: 'GET',
@@ -234,6 +251,7 @@ export const operations = {
       json(202, runSchemas.runStatusAnswer, 'Still terminating after the grace period'),
     ],
     problems: ['run-not-found', 'run-already-finished'],
+    audit: { action: 'run.cancel', object: 'run' },
   },
   rerunRun: {
     method: 'POST',
@@ -251,6 +269,7 @@ export const operations = {
       'revision-expired',
       'job-not-found',
       'job-invalid',
+      'secret-unavailable',
       'isolation-unavailable',
       'profile-not-allowed',
       'grant-not-allowed',
@@ -259,6 +278,7 @@ export const operations = {
       'execution-error',
       'not-ready',
     ],
+    audit: { action: 'run.create', object: 'run' },
   },
   approveRun: {
     method: 'POST',
@@ -269,6 +289,7 @@ export const operations = {
     body: runSchemas.approvalRequest,
     answers: [json(200, runSchemas.approvalAnswer, 'Decided')],
     problems: ['validation-error', 'run-not-found', 'approval-not-pending', 'permission-denied'],
+    audit: { action: 'run.approve', object: 'run', keeps: ['step_id', 'decision', 'comment'] },
   },
   listRunAttempts: {
     method: 'GET',
@@ -288,75 +309,16 @@ export const operations = {
     scope: 'jobs:read',
     body: runSchemas.runRequest,
     answers: [json(200, runSchemas.plan, 'The plan')],
-    problems: ['validation-error', 'job-not-found', 'job-invalid'],
+    problems: ['validation-error', 'permission-denied', 'job-not-found', 'job-invalid'],
+    audit: null,
   },
   ...scheduleOperations,
-  listArtifacts: {
-    method: 'GET',
-    path: '/artifacts',
-    tag: 'Artifacts',
-    summary: 'List artifacts, newest first',
-    scope: 'artifacts:read',
-    query: Type.Object(
-      {
-        run_id: text('Artifacts of this run'),
-        job_id: text('Artifacts of this job’s runs'),
-        name: text('Artifacts of this name'),
-        limit: limit(1000, 'Rows at most; 1000 without it'),
-        offset,
-        cursor,
-      },
-      closed,
-    ),
-    answers: [json(200, schemas.artifactList, 'Artifacts')],
-    problems: ['validation-error'],
-  },
-  getArtifact: {
-    method: 'GET',
-    path: '/artifacts/{artifact_id}',
-    tag: 'Artifacts',
-    summary: 'Download an artifact',
-    scope: 'artifacts:read',
-    headers: { ...ifNoneMatch, Range: 'One range of bytes' },
-    answers: [
-      { status: 200, description: 'The bytes', content: { '*/*': bytes } },
-      { status: 206, description: 'The range', content: { '*/*': bytes } },
-    ],
-    problems: ['artifact-not-found', 'artifact-gone', 'range-not-satisfiable'],
-  },
+  ...secretOperations,
+  ...artifactOperations,
   ...tokenOperations,
-  getHealth: {
-    method: 'GET',
-    path: '/health',
-    tag: 'System',
-    summary: 'Health of this instance',
-    scope: 'public',
-    answers: [json(200, schemas.health, 'Healthy or degraded'), json(503, schemas.health, 'Cannot accept runs')],
-    problems: [],
-  },
-  getSystemInfo: {
-    method: 'GET',
-    path: '/system/info',
-    tag: 'System',
-    summary: 'Version, sources, limits and what this host can enforce',
-    scope: 'jobs:read',
-    answers: [json(200, schemas.systemInfo, 'System information')],
-    problems: [],
-  },
-  collectGarbage: {
-    method: 'POST',
-    path: '/system/gc',
-    tag: 'System',
-    summary: 'Remove what is past its retention now, some seconds long',
-    scope: 'admin',
-    isInstanceWide: true,
-    query: Type.Object(
-      { dry_run: Type.Optional(Type.Boolean({ description: 'Only say what would be removed' })) },
-      closed,
-    ),
-    answers: [json(200, schemas.collected, 'What was removed; `done` is false where there is more')],
-    problems: ['not-ready'],
-  },
+  ...auditOperations,
+  ...systemOperations,
+  ...workerOperations,
   streamRunEvents: {
     method: 'GET',
     path: '/events/runs',

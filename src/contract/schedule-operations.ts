@@ -13,6 +13,8 @@ const json = <S extends TSchema>(status: number, schema: S, description: string)
   content: { 'application/json': schema },
 });
 
+const keeps = ['job_id', 'cron', 'timezone', 'enabled'];
+
 export const scheduleOperations = {
   listSchedules: {
     method: 'GET',
@@ -45,7 +47,8 @@ export const scheduleOperations = {
     scope: 'schedules:write',
     body: schemas.scheduleRequest,
     answers: [json(201, schemas.schedule, 'Made')],
-    problems: ['validation-error', 'job-not-found', 'job-invalid'],
+    problems: ['validation-error', 'permission-denied', 'job-not-found', 'job-invalid'],
+    audit: { action: 'schedule.create', object: 'schedule', keeps },
   },
   previewSchedule: {
     method: 'POST',
@@ -56,7 +59,8 @@ export const scheduleOperations = {
     query: Type.Object({ fires: count(100, 'Fires to show; 10 without it') }, closed),
     body: schemas.scheduleRequest,
     answers: [json(200, schemas.schedulePreview, 'The next fires')],
-    problems: ['validation-error', 'job-not-found', 'job-invalid'],
+    problems: ['validation-error', 'permission-denied', 'job-not-found', 'job-invalid'],
+    audit: null,
   },
   getSchedule: {
     method: 'GET',
@@ -75,7 +79,15 @@ export const scheduleOperations = {
     scope: 'schedules:write',
     body: schemas.scheduleRequest,
     answers: [json(200, schemas.schedule, 'As it is now')],
-    problems: ['validation-error', 'job-not-found', 'job-invalid', 'schedule-not-found', 'source-managed'],
+    problems: [
+      'validation-error',
+      'permission-denied',
+      'job-not-found',
+      'job-invalid',
+      'schedule-not-found',
+      'source-managed',
+    ],
+    audit: { action: 'schedule.replace', object: 'schedule', keeps },
   },
   deleteSchedule: {
     method: 'DELETE',
@@ -85,5 +97,6 @@ export const scheduleOperations = {
     scope: 'schedules:write',
     answers: [{ status: 204, description: 'Removed', content: {} }],
     problems: ['schedule-not-found', 'source-managed'],
+    audit: { action: 'schedule.delete', object: 'schedule' },
   },
 } as const;

@@ -62,6 +62,7 @@ export const tokenOperations = {
     body: tokenRequest,
     answers: [{ status: 201, description: 'Made', content: { 'application/json': tokenCreated } }],
     problems: ['validation-error', 'permission-denied'],
+    audit: { action: 'token.create', object: 'token', keeps: ['name', 'scopes', 'tenant', 'expires_in'] },
   },
   listTokens: {
     method: 'GET',
@@ -95,5 +96,6 @@ export const tokenOperations = {
     scope: 'admin',
     answers: [{ status: 204, description: 'Revoked', content: {} }],
     problems: ['token-not-found'],
+    audit: { action: 'token.revoke', object: 'token' },
   },
 } as const;

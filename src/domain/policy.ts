@@ -123,6 +123,12 @@ export function checkPath(
   }
 }
 
+/** Which of `security.paths` a granted path is below; `system` where every secure sandbox sees it. */
+export function rootOf(path: string, kind: GrantKind, roots: readonly string[]): string | undefined {
+  if (kind === 'read' && systemPaths.some((root) => isBelow(path, root))) return 'system';
+  return roots.find((root) => isBelow(path, root));
+}
+
 function isBelow(path: string, root: string): boolean {
   return path === root || root === '/' || path.startsWith(`${root}/`);
 }

@@ -1,4 +1,6 @@
-// Who is calling, and what they may do.
+// Who is calling, what they may do, and whose things they see.
+
+import { Problem } from './problem.ts';
 
 export const scopes = [
   'jobs:read',
@@ -40,7 +42,20 @@ export function holdsScope(principal: Principal, scope: Scope): boolean {
   return held.includes(scope) || held.includes('admin') || held.includes(scope.replace(/:read$/, ':write'));
 }
 
+/** Whose things somebody sees: one tenant's, or with `*` every one's. A principal has one. */
+export type Reach = Pick<Principal, 'tenant'>;
+
 /** What is another tenant's does not exist for the principal. */
-export function reaches(principal: Principal, tenant: string): boolean {
-  return principal.tenant === '*' || principal.tenant === tenant;
+export function reaches(reach: Reach, tenant: string): boolean {
+  return reach.tenant === '*' || reach.tenant === tenant;
+}
+
+/**
+ * Whose thing it is that a principal makes: who belongs to a tenant makes it there.
+ * @throws Problem permission-denied where another one is asked for
+ */
+export function tenantFor({ name, tenant }: Principal, asked: string | undefined, defaultTenant: string): string {
+  if (tenant === '*') return asked ?? defaultTenant;
+  if (asked === undefined || asked === tenant) return tenant;
+  throw new Problem('permission-denied', `The tenant '${asked}' is not that of '${name}'; leave \`tenant\` out.`);
 }

@@ -1,18 +1,20 @@
 // Cancels runs. The intent is written first: whoever conducts the run acts on it, now or after a restart.
 
+import type { Reach } from '../domain/principal.ts';
 import { Problem } from '../domain/problem.ts';
 import { isFinished } from '../domain/run.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
 import { outlast } from '../lib/shortage.ts';
 import type { Store } from '../store/open.ts';
+import { runNotFound } from '../store/runs.ts';
 import { isStorageFault } from '../store/storage-fault.ts';
 import type { Dispatcher } from './dispatch.ts';
 import type { Ends } from './ends.ts';
 
 export type Cancels = {
   /** The tree is gone before it says `cancelled`. @throws Problem run-not-found, run-already-finished */
-  readonly cancel: (runId: string) => Promise<{ readonly status: 'cancelled' | 'running' }>;
+  readonly cancel: (runId: string, reach: Reach) => Promise<{ readonly status: 'cancelled' | 'running' }>;
   /** The same for whoever does not wait for it; never throws. */
   readonly cancelUnwaited: (runId: string) => void;
 };
@@ -43,9 +45,10 @@ export function createCancels(o: {
   }
 
   return {
-    async cancel(runId) {
+    async cancel(runId, reach) {
+      await store.runs.assertThere(runId, reach);
       const stored = await store.runs.execution(runId);
-      if (!stored) throw new Problem('run-not-found', `The run '${runId}' does not exist`);
+      if (!stored) throw runNotFound(runId);
       const { run, plan } = stored;
       if (run.status === 'cancelled') return { status: 'cancelled' };
       if (isFinished(run.status)) {

@@ -1,7 +1,7 @@
 // Creates runs: plan, idempotency, snapshot, and the one transaction after which a run is never lost.
 
 import type { Snapshots } from '../catalog/snapshot.ts';
-import type { Principal } from '../domain/principal.ts';
+import { type Principal, tenantFor } from '../domain/principal.ts';
 import { Problem } from '../domain/problem.ts';
 import { isFinished, type Run, type RunStatus, type Trigger } from '../domain/run.ts';
 import type { Sealer } from '../exec/seal.ts';
@@ -10,15 +10,25 @@ import { createId } from '../lib/ids.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { Transaction } from '../store/database.ts';
 import type { Store } from '../store/open.ts';
+import { runNotFound } from '../store/runs.ts';
 import type { NewStep } from '../store/steps.ts';
 import type { Dispatcher } from './dispatch.ts';
 import type { Ends } from './ends.ts';
 import { createPlaces, type Place, toNewStep } from './places.ts';
 import type { ResolvedPlan, RunRequest } from './plan.ts';
+import type { Refusals } from './refusals.ts';
+import { creationOf, refuseDenied } from './run-audit.ts';
+import { sealSecrets } from './run-secrets.ts';
 import { createRunState, type RunState } from './run-state.ts';
 import type { RunFacts } from './step-values.ts';
 
-export type Caller = { readonly principal: Principal; readonly trigger: Trigger['type']; readonly requestId: string };
+export type Caller = {
+  readonly principal: Principal;
+  readonly trigger: Trigger['type'];
+  readonly requestId: string;
+  /** The peer's address, where there is one. */
+  readonly from?: string | undefined;
+};
 
 /** What POST /runs answers. */
 export type Created = {
@@ -43,7 +53,7 @@ export type Addition = {
   /** Made where it is not given. */
   readonly id?: string;
   readonly tenant: string;
-  readonly caller: Pick<Caller, 'trigger' | 'requestId'> & { readonly name: string };
+  readonly caller: Pick<Caller, 'trigger' | 'requestId' | 'from'> & { readonly name: string };
   readonly labels: Readonly<Record<string, string>>;
   readonly priority: number;
   readonly parent: Run['parent'];
@@ -92,7 +102,7 @@ export function createRuns(o: {
   const inFlight = new Map<string, string>();
 
   return async (body, caller, idempotencyKey, alongside) => {
-    const tenant = body.tenant ?? o.defaultTenant;
+    const tenant = tenantFor(caller.principal, body.tenant, o.defaultTenant);
     const request = { body, caller, tenant, alongside };
     try {
       if (idempotencyKey === undefined) return await create({ ...request, idempotency: undefined });
@@ -128,7 +138,7 @@ export function createRuns(o: {
   }
 
   async function create({ body: asked, caller, tenant, idempotency, alongside }: Request): Promise<Created> {
-    const plan = await o.resolve(asked);
+    const plan = await o.resolve({ ...asked, tenant });
     const createdAtMs = clock.now();
     const { runId: id, body } = await o.add(plan, {
       tenant,
@@ -157,7 +167,7 @@ export function createRuns(o: {
 
   async function asItStands(runId: string): Promise<Created> {
     const run = await store.runs.get(runId);
-    if (!run) throw new Problem('run-not-found', `The run '${runId}' does not exist`);
+    if (!run) throw runNotFound(runId);
     return { status: isFinished(run.status) ? 201 : 202, body: JSON.stringify(run), runId, replayed: false };
   }
 }
@@ -169,6 +179,7 @@ export function createAddRun(o: {
   readonly sealer: Sealer;
   readonly clock: Clock;
   readonly dispatcher: Dispatcher;
+  readonly refusals: Pick<Refusals, 'add'>;
   readonly cancel: (runId: string) => void;
   /** All runs there are have their place. @throws Problem not-ready */
   readonly untilRecovered: () => Promise<void>;
@@ -176,7 +187,7 @@ export function createAddRun(o: {
   const { store, dispatcher, sealer, clock } = o;
 
   return async (plan, addition) => {
-    if (plan.denied) throw plan.denied;
+    refuseDenied(plan, addition, o.refusals);
     const { definition: job, source } = plan.entry;
     if (job.concurrency && job.concurrency.onConflict !== 'queue') await o.untilRecovered();
     const revision = addition.revision ?? (await o.snapshots.take(plan.entry)).revision;
@@ -189,7 +200,7 @@ export function createAddRun(o: {
     const admission = dispatcher.admit(plan.lane, id, addition.isBounded);
     try {
       const waiting = admission.kind === 'wait' ? admission.waiting : null;
-      const { profile, network, resources, read, write, resolvedArgs, secrets } = plan;
+      const { profile, network, resources, read, write, resolvedArgs, secrets, alsoRedacted } = plan;
       const { depth = 0 } = addition;
       const runPlan = { job, revision, profile, network, resources, depth, read, write, resolvedArgs };
       const { tenant, priority, labels, caller, parent, rerunOf } = addition;
@@ -216,7 +227,7 @@ export function createAddRun(o: {
           tenant,
           createdAtMs,
           args: plan.args,
-          sealed: secrets.size === 0 ? null : sealer.seal(JSON.stringify(Object.fromEntries(secrets)), id),
+          sealed: sealSecrets(plan, id, sealer),
           labels,
           priority,
           trigger: facts.trigger,
@@ -233,6 +244,7 @@ export function createAddRun(o: {
           rerunOf,
           parent,
         });
+        tx.record(creationOf(plan, addition, id));
       };
       if (admission.kind === 'start') {
         // A free slot is claimed in the same commit: one fsync between the request and the script.
@@ -241,6 +253,7 @@ export function createAddRun(o: {
           run: facts,
           plan: runPlan,
           secrets,
+          alsoRedacted,
           state,
           terminations: [],
           isCancelRequested: false,
@@ -261,7 +274,7 @@ export function createAddRun(o: {
           concurrency: plan.lane,
         });
       }
-      if (before) cancelOthers([...before.running, ...before.pending], job.concurrency?.limit ?? 1);
+      if (before) await replace([...before.running, ...before.pending], job.concurrency?.limit ?? 1, tenant);
       return { runId: id, body };
     } catch (error) {
       admission.giveUp();
@@ -269,9 +282,16 @@ export function createAddRun(o: {
     }
   };
 
-  /** `cancel_running`: the newest of a lane takes the place of those before it. */
-  function cancelOthers(others: readonly string[], limit: number): void {
-    for (const runId of others.slice(0, Math.max(0, others.length + 1 - limit))) o.cancel(runId);
+  /** `cancel_running`: the newest of a lane takes the place of those before it; of another tenant's it waits for the end. */
+  async function replace(others: readonly string[], limit: number, tenant: string): Promise<void> {
+    let tooMany = others.length + 1 - limit;
+    for (const runId of others) {
+      if (tooMany <= 0) return;
+      const run = await store.runs.summary(runId);
+      if (run?.tenant !== tenant) continue;
+      o.cancel(runId);
+      tooMany -= 1;
+    }
   }
 }
 

@@ -5,10 +5,12 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Catalog } from '../catalog/catalog.ts';
 import type { Snapshots } from '../catalog/snapshot.ts';
 import type { FaultList } from '../domain/fault-list.ts';
+import { type Reach, tenantFor } from '../domain/principal.ts';
 import { Problem } from '../domain/problem.ts';
 import type { LimitReport } from '../domain/resources.ts';
 import { isFinished } from '../domain/run.ts';
 import { wasRestored } from '../exec/adopt.ts';
+import type { Keyring } from '../exec/keyring.ts';
 import { reportOf } from '../exec/limit-host.ts';
 import type { HostReport } from '../exec/sandbox.ts';
 import type { Sealer } from '../exec/seal.ts';
@@ -25,15 +27,18 @@ import { type Caller, type Created, createAddRun, createRuns } from './create.ts
 import { createDispatcher, type QueueLimits } from './dispatch.ts';
 import { watchEnds } from './ends.ts';
 import type { Hub } from './hub.ts';
+import { createKeyRotation, type KeyRotation } from './key-rotation.ts';
 import { type PlanContext, type RunRequest, resolvePlan, type SecurityPolicy } from './plan.ts';
 import { answerPlan, type PlanAnswer } from './plan-answer.ts';
 import { createReaper, overtimeMs } from './reaper.ts';
 import { addPendingRuns, endWithoutConductor, type Recovery, recoverRun, recoverRuns } from './recover.ts';
+import { createRefusals, type Refusals } from './refusals.ts';
 import { addArgumentFaults } from './request-arguments.ts';
 import { createRerun, type Rerun } from './rerun.ts';
 import type { ConductContext } from './run-context.ts';
 import { toSource } from './run-source.ts';
 import { createSchedules, type Schedules } from './schedules.ts';
+import { createStoredSecrets, type StoredSecrets } from './stored-secrets.ts';
 
 export type Check = { readonly status: 'ok' | 'degraded' | 'failing'; readonly detail?: string };
 
@@ -49,7 +54,7 @@ export type Engine = {
   readonly host: HostReport;
   /** What a run can be held to here. */
   readonly limitReport: LimitReport;
-  /** @throws Problem job-not-found, job-invalid, validation-error */
+  /** @throws Problem permission-denied, job-not-found, job-invalid, validation-error */
   readonly plan: (request: RunRequest, caller: Caller) => Promise<PlanAnswer>;
   /** What is wrong with the arguments in a body for `plan` or `createRun` that has other faults. */
   readonly addArgumentFaults: (body: unknown, faults: FaultList) => void;
@@ -58,8 +63,12 @@ export type Engine = {
   /** @throws Problem run-not-found, run-not-finished, workspace-expired, revision-expired, and what createRun throws */
   readonly rerun: Rerun;
   readonly schedules: Schedules;
+  readonly secrets: StoredSecrets;
+  readonly rotateKey: KeyRotation['rotate'];
+  /** Of every kind: the server adds those that never come so far. */
+  readonly refusals: Refusals;
   /** The tree is gone before it says `cancelled`. @throws Problem run-not-found, run-already-finished */
-  readonly cancel: (runId: string) => Promise<{ readonly status: 'cancelled' | 'running' }>;
+  readonly cancel: (runId: string, reach: Reach) => Promise<{ readonly status: 'cancelled' | 'running' }>;
   /** @throws Problem run-not-found, approval-not-pending, permission-denied, not-ready */
   readonly approve: (runId: string, request: ApprovalRequest, caller: Caller) => Promise<void>;
   readonly queue: () => Omit<QueueLimits, 'weightOf'> & { readonly depth: number; readonly running: number };
@@ -82,6 +91,7 @@ export function createEngine(o: {
   readonly store: Store;
   readonly catalog: Catalog;
   readonly snapshots: Snapshots;
+  readonly keyring: Keyring;
   readonly sealer: Sealer;
   readonly host: HostReport;
   readonly hub: Hub;
@@ -98,7 +108,10 @@ export function createEngine(o: {
   const { store, catalog, hub, clock, log, sealer } = o;
   const context: ConductContext = { ...o.execution, store, clock, log, sealer, worker: o.worker };
   const { limitHost } = o.execution;
-  const planContext: PlanContext = { catalog, policy: o.policy, host: o.host, limitHost };
+  const secrets = createStoredSecrets(o);
+  const { defaultTenant } = o;
+  const storedSecret = secrets.valueOf;
+  const planContext: PlanContext = { catalog, policy: o.policy, host: o.host, limitHost, defaultTenant, storedSecret };
   const stopping = new AbortController();
   const ends = watchEnds(hub);
   let recovery: Promise<void> | undefined;
@@ -137,11 +150,12 @@ export function createEngine(o: {
 
   const reaper = createReaper({ store, clock, log, dispatcher, forceEnd, resync });
   const cancels = createCancels({ ...o, ends, dispatcher, signal: stopping.signal });
-  const addRun = createAddRun({ ...o, dispatcher, cancel: cancelLater, untilRecovered });
+  const refusals = createRefusals({ audit: store.audit, clock, log });
+  const addRun = createAddRun({ ...o, refusals, dispatcher, cancel: cancelLater, untilRecovered });
   const children = createChildren({ store, hub, planContext, addRun, cancel: cancelLater, signal: stopping.signal });
   const createRun = createRuns({ ...o, ends, resolve: (request) => resolvePlan(request, planContext), add: addRun });
   const schedules = createSchedules({ ...o, createRun });
-  const rerun = createRerun({ ...o, ...planContext, dispatcher, runsDir: o.execution.runsDir, add: addRun });
+  const rerun = createRerun({ ...o, ...planContext, refusals, dispatcher, runsDir: o.execution.runsDir, add: addRun });
 
   function addPending(run: PendingRun): void {
     if (!dispatcher.knows(run.id)) dispatcher.added(run);
@@ -238,21 +252,25 @@ export function createEngine(o: {
     hub,
     host: o.host,
     limitReport: reportOf(limitHost),
-    async plan(request) {
+    async plan(request, { principal }) {
+      tenantFor(principal, request.tenant, o.defaultTenant);
       return answerPlan(await resolvePlan(request, planContext), { catalog, dispatcher });
     },
     addArgumentFaults: (body, faults) => addArgumentFaults(body, catalog, faults),
     createRun,
     schedules,
+    secrets,
+    rotateKey: createKeyRotation(o).rotate,
+    refusals,
     rerun,
     cancel: cancels.cancel,
     async approve(runId, { step_id: stepId, decision, comment = null }, { principal }) {
-      const summary = await store.runs.summary(runId);
-      if (!summary) throw new Problem('run-not-found', `The run '${runId}' does not exist`);
+      await store.runs.assertThere(runId, principal);
       const conductor = dispatcher.conductorOf(runId);
       if (conductor) return conductor.approve(stepId, { decision, by: principal.name, comment });
       if (!isRecovered) throw new Problem('not-ready', 'The server is taking up what it left running.');
-      throw new Problem('approval-not-pending', `The run '${runId}' is ${summary.status}.`);
+      const { status = 'gone' } = (await store.runs.summary(runId)) ?? {};
+      throw new Problem('approval-not-pending', `The run '${runId}' is ${status}.`);
     },
     queue() {
       const { globalConcurrency, jobConcurrency, maxDepth } = o.limits;
@@ -294,6 +312,7 @@ export function createEngine(o: {
       await dispatcher.stop();
       await recovery;
       await dispatcher.stop();
+      await refusals.close();
     },
   };
 }

@@ -15,7 +15,7 @@ import { createId } from '../lib/ids.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { Store } from '../store/open.ts';
 import { lastAttempts } from '../store/run-rows.ts';
-import type { StoredRun } from '../store/runs.ts';
+import { runNotFound, type StoredRun } from '../store/runs.ts';
 import type { StepRow } from '../store/schema.ts';
 import type { NewStep } from '../store/steps.ts';
 import { copyWorkspace } from './copy-workspace.ts';
@@ -23,8 +23,11 @@ import { type Addition, type AddRun, type Caller, refuseConflict } from './creat
 import type { Dispatcher } from './dispatch.ts';
 import { createPlaces, restorePlaces, toNewStep } from './places.ts';
 import { type PlanContext, type ResolvedPlan, resolveEntry } from './plan.ts';
+import type { Refusals } from './refusals.ts';
+import { refuseDenied } from './run-audit.ts';
 import { removeRunFolder } from './run-folders.ts';
-import { unsealOutputs, unsealSecrets } from './run-source.ts';
+import { redactedTexts, reopenSecrets } from './run-secrets.ts';
+import { unsealOutputs } from './run-source.ts';
 import { createRunState } from './run-state.ts';
 import { sealContext } from './step-changes.ts';
 import { ancestorsOf, type RunFacts } from './step-values.ts';
@@ -49,14 +52,16 @@ export function createRerun(
     readonly log: Logger;
     readonly dispatcher: Dispatcher;
     readonly runsDir: string;
+    readonly refusals: Pick<Refusals, 'add'>;
     readonly add: AddRun;
   },
 ): Rerun {
   const { store, sealer, runsDir } = o;
 
   return async (runId, request, caller) => {
+    await store.runs.assertThere(runId, caller.principal);
     const stored = await store.runs.execution(runId);
-    if (!stored) throw new Problem('run-not-found', `The run '${runId}' does not exist`);
+    if (!stored) throw runNotFound(runId);
     const { run: old, plan: oldPlan } = stored;
     if (!isFinished(old.status)) throw new Problem('run-not-finished', `The run '${runId}' is ${old.status}.`);
     const now = o.catalog.find(old.job_id);
@@ -65,11 +70,15 @@ export function createRerun(
       throw new Problem('revision-expired', `The files of '${old.job_id}' as they were for '${runId}' are gone.`);
     }
     const entry = isLatest ? now : { ...now, definition: oldPlan.job };
-    const args = { ...old.args, ...Object.fromEntries(unsealSecrets(stored, sealer)), ...request.args };
+    const before = reopenSecrets(stored, sealer);
+    const ofArguments = [...before.secrets].filter(([name]) => Object.hasOwn(old.args, name));
+    const args = { ...old.args, ...Object.fromEntries(ofArguments), ...request.args };
     // What the caller of the old run had tightened stays so; what the job has tightened since holds too.
     const base = entry.definition.securityProfile ?? o.policy.defaultProfile;
     const security_profile = tighterProfile(oldPlan.profile, base);
-    const plan = await resolveEntry(entry, { job_id: old.job_id, args, security_profile }, o);
+    const asked = { job_id: old.job_id, tenant: old.tenant, args, security_profile };
+    // Outputs that are kept may hold what the old run was given, whatever this one is.
+    const plan = await resolveEntry(entry, asked, o, { ...before, alsoRedacted: redactedTexts(before) });
     const id = createId('run', o.clock.now());
     const { steps } = entry.definition;
     const { from = 'start' } = request;
@@ -77,7 +86,7 @@ export function createRerun(
     const addition: Addition = {
       id,
       tenant: old.tenant,
-      caller: { name: caller.principal.name, trigger: 'rerun', requestId: caller.requestId },
+      caller: { name: caller.principal.name, trigger: 'rerun', requestId: caller.requestId, from: caller.from },
       labels: old.labels,
       priority: old.priority,
       parent: null,
@@ -89,7 +98,7 @@ export function createRerun(
     };
     if (from === 'start' || !leftWorkspace(stored)) return o.add(plan, addition);
     // What can be told before it is: a copy may be large.
-    refuse(plan);
+    refuse(plan, addition);
     try {
       await copyWorkspace(join(runsDir, runId), join(runsDir, id), o.log);
       return await o.add(plan, addition);
@@ -99,8 +108,8 @@ export function createRerun(
     }
   };
 
-  function refuse(plan: ResolvedPlan): void {
-    if (plan.denied) throw plan.denied;
+  function refuse(plan: ResolvedPlan, addition: Addition): void {
+    refuseDenied(plan, addition, o.refusals);
     refuseConflict(plan, o.dispatcher);
     const { refused } = o.dispatcher.outlook(plan.lane);
     if (refused) throw refused;

@@ -13,6 +13,7 @@ import {
   type Rest,
   removeAnswers,
   removeArtifacts,
+  removeAudit,
   removeEvents,
   removeLeftovers,
   removeLogs,
@@ -31,6 +32,7 @@ export type RetentionPolicy = {
   readonly snapshotsMs: number | null;
   /** Not longer than logs and runs. */
   readonly eventsMs: number | null;
+  readonly auditMs: number | null;
 };
 
 export type Collected = {
@@ -102,6 +104,7 @@ export function createRetention(o: {
       workspaces: 0,
       snapshots: 0,
       leftovers: 0,
+      audit: 0,
       file_bytes: 0,
       database_bytes: 0,
     };
@@ -140,6 +143,7 @@ export function createRetention(o: {
     await kind('workspaces', () => removeWorkspaces(context, held, bound(nowMs, policy.workspacesMs)));
     // Only once every workspace was looked at is it known what they hold.
     await kind('snapshots', () => removeSnapshots(context, held, bound(nowMs, policy.snapshotsMs)));
+    await kind('rows of the audit log', () => removeAudit(context, bound(nowMs, policy.auditMs), isAsked));
     if (isAsked || nowMs >= leftoversDueMs) {
       await kind('leftovers', () => removeLeftovers(context, nowMs - dayMs));
       leftoversDueMs = nowMs + dayMs;
@@ -190,6 +194,7 @@ export function createRetention(o: {
         workspaces: 0,
         snapshots: (await oldSnapshots(o.snapshotsDir, bound(nowMs, policy.snapshotsMs))).length,
         leftovers: 0,
+        audit: await store.audit.countBefore(bound(nowMs, policy.auditMs)),
         file_bytes: logBytes,
         database_bytes: await store.db.shrink(0),
       };
@@ -239,6 +244,7 @@ function sum(a: Removed, b: Removed): Removed {
     workspaces: a.workspaces + b.workspaces,
     snapshots: a.snapshots + b.snapshots,
     leftovers: a.leftovers + b.leftovers,
+    audit: a.audit + b.audit,
     file_bytes: a.file_bytes + b.file_bytes,
     database_bytes: a.database_bytes + b.database_bytes,
   };

@@ -18,6 +18,7 @@ export type Removed = {
   workspaces: number;
   snapshots: number;
   leftovers: number;
+  audit: number;
   file_bytes: number;
   database_bytes: number;
 };
@@ -54,6 +55,7 @@ const ownEndMs = 60_000;
 const unknownMs = 86_400_000;
 const keptFreeBytes = 2 ** 20;
 const stepPages = 64;
+const dayMs = 86_400_000;
 
 export async function findHeld({ store, rest }: StepContext): Promise<Held> {
   const parents = new Set<string>();
@@ -195,6 +197,22 @@ export async function removeLeftovers(context: StepContext, beforeMs: number): P
     removed.leftovers += part.removed;
     removed.file_bytes += part.bytes;
     if (rest.isOver()) return;
+    await rest();
+  }
+}
+
+/**
+ * A day late, unless it `isAsked`: each step leaves a row that says what went, and one each few minutes would be a log of
+ * itself.
+ */
+export async function removeAudit(context: StepContext, beforeMs: number, isAsked: boolean): Promise<void> {
+  const { store, rest, removed } = context;
+  const oldestAtMs = await store.audit.oldestAtMs();
+  if (oldestAtMs === null || oldestAtMs >= (isAsked ? beforeMs : beforeMs - dayMs)) return;
+  while (!rest.isOver()) {
+    const count = await store.audit.removeBefore(beforeMs, stepEvents);
+    removed.audit += count;
+    if (count < stepEvents) return;
     await rest();
   }
 }

@@ -2,7 +2,7 @@
 
 import type { Catalog } from '../catalog/catalog.ts';
 import type { FaultList } from '../domain/fault-list.ts';
-import type { Principal } from '../domain/principal.ts';
+import { type Principal, type Reach, reaches, tenantFor } from '../domain/principal.ts';
 import { Problem } from '../domain/problem.ts';
 import type { Schedule, ScheduleState } from '../domain/schedule.ts';
 import type { Clock } from '../lib/clock.ts';
@@ -25,17 +25,17 @@ export type ScheduleView = {
 
 export type Schedules = {
   /** By job and id. @throws Problem not-ready */
-  readonly list: () => Promise<ScheduleView[]>;
+  readonly list: (reach: Reach) => Promise<ScheduleView[]>;
   /** @throws Problem not-ready, schedule-not-found */
-  readonly get: (id: string) => Promise<ScheduleView>;
+  readonly get: (id: string, reach: Reach) => Promise<ScheduleView>;
   /** Checks everything, saves nothing. @throws as `create` */
-  readonly preview: (request: ScheduleRequest, fires: number) => readonly number[];
-  /** @throws Problem not-ready, job-not-found, job-invalid, validation-error */
+  readonly preview: (request: ScheduleRequest, fires: number, principal: Principal) => readonly number[];
+  /** @throws Problem not-ready, permission-denied, job-not-found, job-invalid, validation-error */
   readonly create: (request: ScheduleRequest, principal: Principal) => Promise<ScheduleView>;
   /** @throws Problem schedule-not-found, source-managed, and as `create` */
-  readonly replace: (id: string, request: ScheduleRequest) => Promise<ScheduleView>;
+  readonly replace: (id: string, request: ScheduleRequest, principal: Principal) => Promise<ScheduleView>;
   /** @throws Problem schedule-not-found, source-managed */
-  readonly remove: (id: string) => Promise<void>;
+  readonly remove: (id: string, reach: Reach) => Promise<void>;
   /** What is wrong with a body that has other faults. */
   readonly addFaults: (body: unknown, faults: FaultList) => void;
   /** Looks at the clock once; resolves when what was due has been dealt with. */
@@ -98,29 +98,39 @@ export function createSchedules(
     });
   }
 
-  function find(id: string): Schedule {
+  function find(id: string, reach: Reach): Schedule {
     const schedule = roster.find(id);
-    if (schedule) return schedule;
+    if (schedule && reaches(reach, schedule.tenant)) return schedule;
     throw new Problem('schedule-not-found', `The schedule '${id}' does not exist`);
   }
 
-  function findOwn(id: string): Schedule {
-    const schedule = find(id);
+  function findOwn(id: string, reach: Reach): Schedule {
+    const schedule = find(id, reach);
     if (schedule.source === 'api') return schedule;
     throw new Problem('source-managed', `The schedule '${id}' stands in the config.yaml of '${schedule.jobId}'.`);
   }
 
-  function toStored(request: ScheduleRequest, own: Pick<StoredSchedule, 'id' | 'createdAtMs' | 'createdBy'>) {
+  function toStored(
+    request: ScheduleRequest,
+    principal: Principal,
+    own: Pick<StoredSchedule, 'id' | 'createdAtMs' | 'createdBy'>,
+  ) {
+    const tenant = tenantFor(principal, request.tenant, o.defaultTenant);
     const { terms, job } = readScheduleRequest(request, catalog);
-    const { tenant = o.defaultTenant, name = null } = request;
+    const { name = null } = request;
     const updatedAtMs = clock.now();
     return { ...terms, ...own, name, jobId: job.id, tenant, source: 'api', updatedAtMs } satisfies StoredSchedule;
   }
 
   return {
-    list: () => onRoster(() => [...roster.schedules()].toSorted(byJobAndId).map(view)),
-    get: (id) => onRoster(() => view(find(id))),
-    preview(request, fires) {
+    list: (reach) =>
+      onRoster(() => {
+        const reached = [...roster.schedules()].filter(({ tenant }) => reaches(reach, tenant));
+        return reached.toSorted(byJobAndId).map(view);
+      }),
+    get: (id, reach) => onRoster(() => view(find(id, reach))),
+    preview(request, fires, principal) {
+      tenantFor(principal, request.tenant, o.defaultTenant);
       const { terms } = readScheduleRequest(request, catalog);
       return nextTimes(terms, clock.now(), fires);
     },
@@ -128,18 +138,19 @@ export function createSchedules(
       onRoster(async () => {
         const createdAtMs = clock.now();
         const own = { id: createId('schedule', createdAtMs), createdAtMs, createdBy: principal.name };
-        const schedule = toStored(request, own);
+        const schedule = toStored(request, principal, own);
         await roster.put(schedule);
         return view(schedule);
       }),
-    replace: (id, request) =>
+    replace: (id, request, principal) =>
       onRoster(async () => {
-        const { createdAtMs, createdBy } = findOwn(id);
-        const schedule = toStored(request, { id, createdAtMs: createdAtMs ?? 0, createdBy: createdBy ?? '' });
+        const { createdAtMs, createdBy } = findOwn(id, principal);
+        const own = { id, createdAtMs: createdAtMs ?? 0, createdBy: createdBy ?? '' };
+        const schedule = toStored(request, principal, own);
         await roster.put(schedule);
         return view(schedule);
       }),
-    remove: (id) => onRoster(() => roster.remove(findOwn(id).id)),
+    remove: (id, reach) => onRoster(() => roster.remove(findOwn(id, reach).id)),
     addFaults: (body, faults) => addScheduleFaults(body, catalog, faults),
     tick,
     start() {

@@ -1,5 +1,6 @@
 // Puts the HTTP server together: Fastify, what every request passes, the operations, and its start and stop.
 
+import type { RequestListener } from 'node:http';
 import { type FastifyInstance, fastify, type RouteOptions } from 'fastify';
 import type { Catalog } from '../catalog/catalog.ts';
 import type { HostCheck } from '../domain/host-check.ts';
@@ -11,17 +12,23 @@ import { createId } from '../lib/ids.ts';
 import type { Logger } from '../lib/logger.ts';
 import { isLoopback } from '../lib/loopback.ts';
 import type { Store } from '../store/open.ts';
+import { createReading } from '../store/reading.ts';
 import { createAdmission, type Hook } from './admission.ts';
+import { createAuditTrail } from './audit-trail.ts';
 import { createAuthentication, type JwtVerifier } from './authentication.ts';
+import { createEventFrames } from './event-frames.ts';
 import type { Handlers } from './exchange.ts';
 import { createArtifactHandlers } from './handlers/artifacts.ts';
+import { createAuditHandlers } from './handlers/audit.ts';
 import { createEventHandlers } from './handlers/events.ts';
 import { createJobHandlers } from './handlers/jobs.ts';
 import { createLogHandlers } from './handlers/logs.ts';
 import { createRunHandlers } from './handlers/runs.ts';
 import { createScheduleHandlers } from './handlers/schedules.ts';
+import { createSecretHandlers } from './handlers/secrets.ts';
 import { createSystemHandlers, type SystemHandlers } from './handlers/system.ts';
 import { createTokenHandlers } from './handlers/tokens.ts';
+import { createWorkerHandlers } from './handlers/workers.ts';
 import { acceptJson } from './json-body.ts';
 import { createLocalCallers } from './local-callers.ts';
 import { createMetrics, type NoticeOutcomes } from './metrics/metrics.ts';
@@ -31,6 +38,7 @@ import { createRateLimiter } from './rate-limits.ts';
 import { addOperations } from './routes.ts';
 import type { ServerConfig } from './server-config.ts';
 import { createStreams, type Streams } from './streams.ts';
+import { openTlsCertificate, type TlsCertificate } from './tls.ts';
 import { createTokens, type Tokens } from './tokens.ts';
 
 export type ServerParts = {
@@ -51,8 +59,14 @@ export type ServerParts = {
   readonly ownCredentials: readonly string[];
 };
 
+export type Listening = {
+  readonly url: string;
+  /** SHA-256 of what it shows by now, as `AB:CD:…`; null: plain HTTP. */
+  readonly certificate: () => string | null;
+};
+
 export type Server = {
-  readonly listen: () => Promise<{ readonly url: string }>;
+  readonly listen: () => Promise<Listening>;
   /** Ends streams at once and short requests within 3 s; takes nothing new. */
   readonly close: () => Promise<void>;
 };
@@ -62,18 +76,34 @@ const sweepMs = 100;
 
 export async function createServer(parts: ServerParts): Promise<Server> {
   const { config, log, clock } = parts;
-  const streams = createStreams({ stallMs: config.server.writeTimeoutMs, log });
+  const certificate = config.server.tls && openTlsCertificate(config.server.tls, { clock, log });
+  const authentication = createAuthentication(parts);
+  const { isStillValid } = authentication;
+  const streams = createStreams({ stallMs: config.server.writeTimeoutMs, isStillValid, log });
   let isStopping = false;
 
+  const { store, engine } = parts;
+  const audit = createAuditTrail({
+    store,
+    refusals: engine.refusals,
+    log,
+    tenantOf: {
+      run: async (id) => (await store.runs.summary(id))?.tenant,
+      schedule: async (id) => (await store.schedules.all()).find((one) => one.id === id)?.tenant,
+      token: async (id) => (await store.tokens.find(id))?.tenant,
+    },
+  });
+  const answering = { log, note: audit.note };
+
   // A path that does not decode never reaches a route; it is admitted all the same.
-  const app = createApp(parts, (request, reply) => admission.admit({ scope: 'public' })(request, reply));
+  const shared = { certificate, answering };
+  const app = createApp(parts, shared, (request, reply) => admission.admit({ scope: 'public' })(request, reply));
   app.decorateRequest('principal');
-  app.setErrorHandler((error, request, reply) => answerError(error, request, reply, log));
+  app.setErrorHandler((error, request, reply) => answerError(error, request, reply, answering));
   answerWhatNodeKeeps(app.server);
   acceptJson(app);
   const { defaultProfile, profiles } = config.security;
   const limit = await createRateLimiter(app, { configured: profiles[defaultProfile].rateLimit, clock });
-  const authentication = createAuthentication(parts);
   const admission = createAdmission({
     authentication,
     localCallers: createLocalCallers(config.auth.mode),
@@ -91,6 +121,7 @@ export async function createServer(parts: ServerParts): Promise<Server> {
   addOperations(app, {
     handlers,
     admit: admission.admit,
+    audit,
     addBodyFaults: {
       createRun: addArgumentFaults,
       createPlan: addArgumentFaults,
@@ -109,7 +140,8 @@ export async function createServer(parts: ServerParts): Promise<Server> {
   return {
     async listen() {
       const url = await app.listen({ ...config.server.bind });
-      return { url };
+      if (!certificate) return { url, certificate: () => null };
+      return { url: url.replace(/^http:/, 'https:'), certificate: certificate.fingerprint };
     },
     async close() {
       isStopping = true;
@@ -119,24 +151,38 @@ export async function createServer(parts: ServerParts): Promise<Server> {
       const sweep = setInterval(() => app.server.closeIdleConnections(), sweepMs);
       const patience = setTimeout(() => app.server.closeAllConnections(), closeMs);
       await app.close();
+      audit.close();
       clearInterval(sweep);
       clearTimeout(patience);
     },
   };
 }
 
-function createApp({ config, log, clock }: ServerParts, admitUnrouted: Hook): FastifyInstance {
+function createApp(
+  { config, clock }: ServerParts,
+  shared: {
+    readonly certificate: TlsCertificate | null;
+    readonly answering: Parameters<typeof answerError>[3];
+  },
+  admitUnrouted: Hook,
+): FastifyInstance {
   const { readTimeoutMs, idleTimeoutMs, bodyLimitBytes } = config.server;
+  const { certificate, answering } = shared;
+  const http = {
+    headersTimeout: readTimeoutMs,
+    connectionsCheckingInterval: Math.min(1_000, readTimeoutMs),
+    // Node's own answer to a request without Host is no problem document.
+    requireHostHeader: false,
+  };
+  const timeouts = { requestTimeout: readTimeoutMs, keepAliveTimeout: idleTimeoutMs };
   return fastify({
     bodyLimit: bodyLimitBytes,
-    requestTimeout: readTimeoutMs,
-    keepAliveTimeout: idleTimeoutMs,
-    http: {
-      headersTimeout: readTimeoutMs,
-      connectionsCheckingInterval: Math.min(1_000, readTimeoutMs),
-      // Node's own answer to a request without Host is no problem document.
-      requireHostHeader: false,
-    },
+    ...timeouts,
+    http,
+    ...(certificate && {
+      serverFactory: (handler: RequestListener) =>
+        certificate.createServer({ ...http, ...timeouts, handshakeTimeout: readTimeoutMs }, handler),
+    }),
     return503OnClosing: false,
     // As long as a request line can be: an id that is too long is unknown, not another kind of error.
     routerOptions: { maxParamLength: 16_384 },
@@ -147,8 +193,8 @@ function createApp({ config, log, clock }: ServerParts, admitUnrouted: Hook): Fa
     },
     frameworkErrors: (error, request, reply) => {
       admitUnrouted(request, reply).then(
-        () => answerError(error, request, reply, log),
-        (refusal: unknown) => answerError(refusal, request, reply, log),
+        () => answerError(error, request, reply, answering),
+        (refusal: unknown) => answerError(refusal, request, reply, answering),
       );
     },
     clientErrorHandler: answerUnreadable,
@@ -170,15 +216,36 @@ function createHandlers(
       throw error;
     }
   };
-  const system = createSystemHandlers({ config, catalog, engine, retention, hostChecks, clock, version, startedAtMs });
+  const { runs, artifacts } = createReading(store);
+  const system = createSystemHandlers({
+    runs,
+    config,
+    catalog,
+    engine,
+    retention,
+    hostChecks,
+    clock,
+    version,
+    startedAtMs,
+  });
   const handlers: Handlers = {
     ...createJobHandlers({ catalog, defaultProfile: config.security.defaultProfile, clock }),
     ...createScheduleHandlers({ schedules: engine.schedules, jobIdOf }),
-    ...createRunHandlers({ runs: store.runs, notices: store.notices, engine, clock, jobIdOf }),
-    ...createLogHandlers({ store, hub, streams }),
-    ...createEventHandlers({ store, hub, streams, jobIdOf }),
-    ...createArtifactHandlers({ artifacts: store.artifacts, stallMs: config.server.writeTimeoutMs, jobIdOf }),
-    ...createTokenHandlers({ tokens, clock }),
+    ...createSecretHandlers({ engine, defaultTenant: config.instance.defaultTenant }),
+    ...createRunHandlers({ runs, engine, clock, jobIdOf }),
+    ...createLogHandlers({ runs, hub, streams }),
+    ...createEventHandlers({
+      runs,
+      journal: store.journal,
+      frames: createEventFrames(store.logs),
+      hub,
+      streams,
+      jobIdOf,
+    }),
+    ...createArtifactHandlers({ artifacts, stallMs: config.server.writeTimeoutMs, jobIdOf }),
+    ...createTokenHandlers(tokens),
+    ...createWorkerHandlers({ engine, clock, version }),
+    ...createAuditHandlers({ audit: store.audit, streams }),
     getHealth: system.getHealth,
     getSystemInfo: system.getSystemInfo,
     collectGarbage: system.collectGarbage,

@@ -2,6 +2,7 @@
 // reach back far enough, else from the database.
 
 import type { JournalEntry } from '../domain/event.ts';
+import { type Reach, reaches } from '../domain/principal.ts';
 import { type Hub, lastIdOf } from '../engine/hub.ts';
 import { createBell } from '../lib/bell.ts';
 import type { Journal } from '../store/journal.ts';
@@ -15,14 +16,16 @@ export type FeedPart = {
 
 const pageEntries = 500;
 
-/** Entries that own an id after `afterId`, of one run or of all, until the signal is aborted. */
+/** Entries that own an id after `afterId`, of one run or of all that are reached, until the signal is aborted. */
 export async function* followJournal(
   o: { readonly hub: Hub; readonly journal: Journal },
-  from: { readonly afterId: number; readonly runId: string | undefined },
+  from: { readonly afterId: number; readonly runId: string | undefined; readonly reach: Reach },
   signal: AbortSignal,
 ): AsyncGenerator<FeedPart, void> {
   const { hub, journal } = o;
-  const { runId } = from;
+  const { runId, reach } = from;
+  const isIn = (entry: JournalEntry): boolean =>
+    reaches(reach, entry.tenant) && (runId === undefined || entry.runId === runId);
   const bell = createBell(signal);
   const stop = hub.onEvents(bell.ring);
   let afterId = from.afterId;
@@ -35,8 +38,7 @@ export async function* followJournal(
       const isCaughtUp = recent !== undefined || found.length < pageEntries;
       const last = found.at(-1);
       const reached = last ? lastIdOf(last) : afterId;
-      const entries = runId === undefined ? found : found.filter((entry) => entry.runId === runId);
-      yield { entries, isCaughtUp };
+      yield { entries: found.filter(isIn), isCaughtUp };
       afterId = isCaughtUp ? Math.max(reached, latestId) : reached;
       if (isCaughtUp) await bell.rung();
     }

@@ -6,7 +6,7 @@ import { isFinished } from '../domain/run.ts';
 import type { Hub } from '../engine/hub.ts';
 import { createBell } from '../lib/bell.ts';
 import type { LogBatch } from '../store/logs.ts';
-import type { Store } from '../store/open.ts';
+import type { ReadableLog } from '../store/reading.ts';
 import type { Outlet } from './streams.ts';
 
 export type LogFilter = {
@@ -18,11 +18,12 @@ export type LogFilter = {
 
 /** Writes `log` frames of the lines after `afterSeq`, and `end` once the run is finished and its last line is out. */
 export async function followLog(
-  o: { readonly store: Pick<Store, 'logs' | 'runs'>; readonly hub: Hub },
-  from: { readonly runId: string; readonly afterSeq: number; readonly filter: LogFilter },
+  { log, hub }: { readonly log: ReadableLog; readonly hub: Hub },
+  from: { readonly afterSeq: number; readonly filter: LogFilter },
   { signal, write }: Outlet,
 ): Promise<void> {
-  const { runId, filter } = from;
+  const { runId } = log;
+  const { filter } = from;
   const bell = createBell(signal);
   let hasFinished = false;
   function writeLines(batch: LogBatch): Promise<void> {
@@ -31,26 +32,26 @@ export async function followLog(
     return write(lines.map(toFrame).join(''), lines.length);
   }
   const stops = [
-    o.store.logs.onAppend(runId, bell.ring),
-    o.hub.onEvents((entries) => {
+    log.onAppend(bell.ring),
+    hub.onEvents((entries) => {
       if (!entries.some((entry) => entry.runId === runId && entry.type === 'run.finished')) return;
       hasFinished = true;
       bell.ring();
     }),
   ];
   try {
-    const run = await o.store.runs.summary(runId);
-    if (!run || isFinished(run.status)) hasFinished = true;
+    const now = await log.status();
+    if (now === undefined || isFinished(now)) hasFinished = true;
     let seq = from.afterSeq;
     while (!signal.aborted) {
       // A run is finished only after its log is closed, so what is not there now will never be.
       const isLast = hasFinished;
-      const batch = await o.store.logs.next(runId, seq);
+      const batch = await log.next(seq);
       if (batch) {
         seq = batch.lastSeq;
         await writeLines(batch);
       } else if (isLast) {
-        const status = (await o.store.runs.summary(runId))?.status;
+        const status = await log.status();
         await write(`event: end\ndata: ${JSON.stringify({ run_id: runId, status })}\n\n`);
         return;
       } else {

@@ -10,12 +10,18 @@ import type { Logger } from '../lib/logger.ts';
 
 export const problemMediaType = 'application/problem+json';
 
-export function answerError(error: unknown, request: FastifyRequest, reply: FastifyReply, log: Logger): FastifyReply {
+export function answerError(
+  error: unknown,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  { log, note }: { readonly log: Logger; readonly note: (problem: Problem, request: FastifyRequest) => void },
+): FastifyReply {
   const known = toProblem(error);
   if (!known)
     log.error({ err: error, request_id: request.id, method: request.method, path: pathOf(request) }, 'internal error');
   const problem =
     known ?? new Problem('internal-error', `Something went wrong; the server's log has it under ${request.id}.`);
+  note(problem, request);
   const retryAfter = problem.members.retry_after;
   if (typeof retryAfter === 'number') reply.header('retry-after', Math.max(1, Math.ceil(retryAfter)));
   if (problem.slug === 'unauthenticated') {

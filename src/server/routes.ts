@@ -4,6 +4,7 @@ import type { FastifyInstance, FastifyReply } from 'fastify';
 import { apiBase, type Operation, type OperationId, operations } from '../contract/operations.ts';
 import type { FaultList } from '../domain/fault-list.ts';
 import type { Admission } from './admission.ts';
+import type { AuditTrail } from './audit-trail.ts';
 import type { Handlers, Incoming } from './exchange.ts';
 import { createInputReader } from './validation.ts';
 
@@ -12,6 +13,7 @@ export function addOperations(
   o: {
     readonly handlers: Handlers;
     readonly admit: Admission['admit'];
+    readonly audit: Pick<AuditTrail, 'hooksOf' | 'recorderOf'>;
     /** What is wrong with a faulty body beyond its schema. */
     readonly addBodyFaults: Readonly<Partial<Record<OperationId, (body: unknown, faults: FaultList) => void>>>;
   },
@@ -27,8 +29,10 @@ export function addOperations(
       url: toRoute(operation.path),
       config: { operation: id },
       onRequest: o.admit(operation),
+      ...o.audit.hooksOf(operation),
       handler: (request: Incoming, reply: FastifyReply) => {
-        const exchange = { request, reply, path: toPath(request), ...readInput(request) };
+        const record = o.audit.recorderOf(operation, request);
+        const exchange = { request, reply, path: toPath(request), ...readInput(request), record };
         // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the schemas of this very id have checked it
         return handle?.(exchange as never);
       },

@@ -1,28 +1,33 @@
 // Making, showing and revoking tokens: who may do it to which (ADR 0015). What a token lets in is authentication's.
 
 import { randomBytes } from 'node:crypto';
-import type { BodyOf } from '../contract/operations.ts';
-import { type ApiToken, formatCredential, isReservedName } from '../domain/api-token.ts';
+import type { AnswerOf, BodyOf, QueryOf } from '../contract/operations.ts';
+import { type ApiToken, formatCredential, isReservedName, tokenStatus } from '../domain/api-token.ts';
 import { type Principal, reaches } from '../domain/principal.ts';
 import { Problem, validationError } from '../domain/problem.ts';
-import type { Clock } from '../lib/clock.ts';
+import { type Clock, toTimestamp } from '../lib/clock.ts';
 import { createId } from '../lib/ids.ts';
 import { hashSecret } from '../lib/secret-hash.ts';
 import { parseDuration } from '../lib/units.ts';
 import type { Store } from '../store/open.ts';
-import type { TokenList, TokenPage } from '../store/tokens.ts';
-
-export type TokenRequest = BodyOf<'createToken'>;
+import { toTimestampOrNull } from '../store/run-rows.ts';
+import { defined } from './defined.ts';
+import type { RecordDone } from './exchange.ts';
 
 export type Tokens = {
   /** @throws Problem validation-error, permission-denied */
-  readonly create: (request: TokenRequest, by: Principal) => Promise<{ token: ApiToken; credential: string }>;
+  readonly create: (
+    request: BodyOf<'createToken'>,
+    by: Principal,
+    record?: RecordDone,
+  ) => Promise<AnswerOf<'createToken'>>;
   /** Those of the principal's tenant. @throws Problem validation-error */
-  readonly list: (page: TokenPage, by: Principal) => Promise<TokenList>;
+  readonly list: (page: QueryOf<'listTokens'>, by: Principal) => Promise<AnswerOf<'listTokens'>>;
   /** Again is no error. @throws Problem token-not-found */
-  readonly revoke: (id: string, by: Principal) => Promise<void>;
+  readonly revoke: (id: string, by: Principal, record?: RecordDone) => Promise<void>;
 };
 
+const mostListed = 1_000;
 const secretBytes = 32;
 const shortestMs = 60_000;
 const longestMs = 3_650 * 86_400_000;
@@ -37,7 +42,7 @@ export function createTokens(o: {
   const { store, clock } = o;
 
   return {
-    async create(request, by) {
+    async create(request, by, record) {
       const nowMs = clock.now();
       const tenant = request.tenant ?? (by.tenant === '*' ? o.defaultTenant : by.tenant);
       if (!reaches(by, tenant)) {
@@ -57,19 +62,46 @@ export function createTokens(o: {
         revokedAtMs: null,
       };
       const secret = randomBytes(secretBytes).toString('hex');
-      const isAdded = await store.db.transact((tx) => store.tokens.add(tx, { ...token, hash: hashSecret(secret) }));
+      const isAdded = await store.db.transact(async (tx) => {
+        if (!(await store.tokens.add(tx, { ...token, hash: hashSecret(secret) }))) return false;
+        record?.(tx, token);
+        return true;
+      });
       if (!isAdded) throw nameFault('is the name of another token; revoke that one first', 'unique');
-      return { token, credential: formatCredential(token.id, secret) };
+      return { ...toAnswer(token, nowMs), token: formatCredential(token.id, secret) };
     },
 
-    list: (page, by) => store.tokens.list(by.tenant, page),
+    async list({ limit = mostListed, ...rest }, by) {
+      const { tokens, total, nextCursor } = await store.tokens.list(by.tenant, { limit, ...defined(rest) });
+      const nowMs = clock.now();
+      return { tokens: tokens.map((token) => toAnswer(token, nowMs)), total, next_cursor: nextCursor };
+    },
 
-    async revoke(id, by) {
+    async revoke(id, by, record) {
       const token = await store.tokens.find(id);
       if (!token || !reaches(by, token.tenant)) throw new Problem('token-not-found', `There is no token '${id}'.`);
-      await store.db.transact((tx) => store.tokens.revoke(tx, id, clock.now()));
+      await store.db.transact(async (tx) => {
+        await store.tokens.revoke(tx, id, clock.now());
+        record?.(tx, token);
+      });
       o.onRevoked(id);
     },
+  };
+}
+
+/** The members by name: whatever else a row holds, its hash for one, stays here. */
+function toAnswer(token: ApiToken, nowMs: number) {
+  return {
+    id: token.id,
+    name: token.name,
+    scopes: [...token.scopes],
+    tenant: token.tenant,
+    status: tokenStatus(token, nowMs),
+    created_at: toTimestamp(token.createdAtMs),
+    created_by: token.createdBy,
+    expires_at: toTimestampOrNull(token.expiresAtMs),
+    last_used_at: toTimestampOrNull(token.lastUsedAtMs),
+    revoked_at: toTimestampOrNull(token.revokedAtMs),
   };
 }
 

@@ -26,7 +26,7 @@ export type NewArtifact = Blob & {
 };
 
 /** An artifact as the API answers it. */
-type Artifact = {
+export type Artifact = {
   readonly id: string;
   readonly run_id: string;
   readonly name: string;
@@ -41,7 +41,8 @@ type Artifact = {
   readonly expires_at: string | null;
 };
 
-type ArtifactListQuery = {
+export type ArtifactListQuery = {
+  readonly tenant?: string;
   readonly runId?: string;
   readonly jobId?: string;
   readonly name?: string;
@@ -51,7 +52,7 @@ type ArtifactListQuery = {
   readonly cursor?: string;
 };
 
-type ArtifactPage = {
+export type ArtifactPage = {
   readonly artifacts: Artifact[];
   readonly total: number;
   readonly nextCursor: string | null;
@@ -67,7 +68,8 @@ export type ArtifactStore = {
   readonly add: (tx: Transaction, artifacts: readonly NewArtifact[]) => Promise<void>;
   /** Newest first, without those that are gone. @throws Problem validation-error when `cursor` is none */
   readonly list: (query: ArtifactListQuery) => Promise<ArtifactPage>;
-  readonly get: (id: string) => Promise<(Artifact & { readonly gone: boolean }) | undefined>;
+  /** One of this tenant, or of any. */
+  readonly get: (id: string, tenant?: string) => Promise<(Artifact & { readonly gone: boolean }) | undefined>;
   /** To be closed by the caller; undefined when the file is gone. */
   readonly openRead: (artifact: Pick<Artifact, 'id'>) => Promise<FileHandle | undefined>;
   /** Room for files that are about to be staged, within what all artifacts may take together. */
@@ -131,9 +133,9 @@ export function createArtifactStore(o: {
         await tx.db.insertInto('artifacts').values(toRow(artifact)).execute();
         await tx.db
           .insertInto('artifact_counts')
-          .values({ job_id: artifact.jobId, count: 1, size_bytes: artifact.sizeBytes })
+          .values({ tenant: artifact.tenant, job_id: artifact.jobId, count: 1, size_bytes: artifact.sizeBytes })
           .onConflict((conflict) =>
-            conflict.column('job_id').doUpdateSet((eb) => ({
+            conflict.columns(['tenant', 'job_id']).doUpdateSet((eb) => ({
               count: eb('artifact_counts.count', '+', 1),
               size_bytes: eb('artifact_counts.size_bytes', '+', eb.ref('excluded.size_bytes')),
             })),
@@ -164,8 +166,11 @@ export function createArtifactStore(o: {
       };
     },
 
-    async get(id) {
-      const row = await read.selectFrom('artifacts').selectAll().where('id', '=', id).executeTakeFirst();
+    async get(id, tenant) {
+      const row = await matching(read, tenant === undefined ? {} : { tenant })
+        .selectAll()
+        .where('id', '=', id)
+        .executeTakeFirst();
       if (!row) return undefined;
       return { ...toArtifact(row), gone: row.expires_at !== null && row.expires_at <= clock.now() };
     },
@@ -234,10 +239,11 @@ export function createArtifactStore(o: {
   };
 }
 
-type Filter = Pick<ArtifactListQuery, 'runId' | 'jobId' | 'name'>;
+type Filter = Pick<ArtifactListQuery, 'tenant' | 'runId' | 'jobId' | 'name'>;
 
-function matching(db: Kysely<Schema>, { runId, jobId, name }: Filter) {
+function matching(db: Kysely<Schema>, { tenant, runId, jobId, name }: Filter) {
   let query = db.selectFrom('artifacts');
+  if (tenant !== undefined) query = query.where('tenant', '=', tenant);
   if (runId !== undefined) query = query.where('run_id', '=', runId);
   if (jobId !== undefined) query = query.where('job_id', '=', jobId);
   if (name !== undefined) query = query.where('name', '=', name);
@@ -246,12 +252,13 @@ function matching(db: Kysely<Schema>, { runId, jobId, name }: Filter) {
 
 /** All that match, from the counters where they cover the filter, less those that are gone. */
 async function count(db: Kysely<Schema>, filter: Filter, nowMs: number): Promise<number> {
-  const { runId, jobId, name } = filter;
+  const { tenant, runId, jobId, name } = filter;
   const gone = await matching(db, filter)
     .select((eb) => eb.fn.countAll().as('count'))
     .where('expires_at', '<=', nowMs)
     .executeTakeFirstOrThrow();
   let kept = db.selectFrom('artifact_counts').select((eb) => eb.fn.sum<number | string | null>('count').as('count'));
+  if (tenant !== undefined) kept = kept.where('tenant', '=', tenant);
   if (jobId !== undefined) kept = kept.where('job_id', '=', jobId);
   const counted =
     runId === undefined && name === undefined

@@ -1,6 +1,7 @@
 // The seam between the store and an engine: one growing journal, one writer, and reads that never wait for it.
 
 import type { Kysely } from 'kysely';
+import type { NewAuditEntry } from '../domain/audit.ts';
 import type { JournalEntry, NewEvent, NewOutput } from '../domain/event.ts';
 import type { Schema } from './schema.ts';
 
@@ -8,6 +9,8 @@ export type Transaction = {
   readonly db: Kysely<Schema>;
   /** Written to the journal with this transaction, in the order of the calls. */
   readonly emit: (event: NewEvent | NewOutput) => void;
+  /** Written to the audit log with this transaction, likewise. */
+  readonly record: (entry: NewAuditEntry) => void;
 };
 
 export type Database = {

@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path';
 import type { Clock } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
 import { type ArtifactStore, createArtifactStore } from './artifacts.ts';
+import { type AuditStore, createAuditStore } from './audit.ts';
 import { createBlobStore } from './blobs.ts';
 import type { CommitListener, Database } from './database.ts';
 import { createIdempotencyStore, type IdempotencyStore } from './idempotency.ts';
@@ -15,6 +16,7 @@ import { createNoticeStore, type NoticeStore } from './notices.ts';
 import { createRetentionStore, type RetentionStore } from './retention.ts';
 import { createRunStore, type RunStore } from './runs.ts';
 import { createScheduleStore, type ScheduleStore } from './schedules.ts';
+import { createSecretStore, type SecretStore } from './secrets.ts';
 import { openSqliteDatabase } from './sqlite-database.ts';
 import { type StepStore, stepStore } from './steps.ts';
 import { createStorageMeter, type StorageSize } from './storage-size.ts';
@@ -30,7 +32,9 @@ export type Store = {
   readonly logs: LogStore;
   readonly schedules: ScheduleStore;
   readonly notices: NoticeStore;
+  readonly secrets: SecretStore;
   readonly tokens: TokenStore;
+  readonly audit: AuditStore;
   /** Of some seconds ago at the most. */
   readonly size: () => Promise<StorageSize>;
   readonly retention: RetentionStore;
@@ -67,7 +71,9 @@ export async function openStore(o: {
     logs,
     schedules: createScheduleStore(db),
     notices: createNoticeStore(db),
+    secrets: createSecretStore(db),
     tokens: createTokenStore(db),
+    audit: createAuditStore(db),
     size: createStorageMeter({ read: db.read, databaseSize: db.size, artifacts, clock }),
     retention: createRetentionStore(db),
     leftovers: createLeftovers({ blobsDir: o.blobsDir, database: db }),

@@ -291,14 +291,17 @@ async function removeArtifacts(tx: Transaction, runIds: readonly string[]): Prom
   const gone = await tx.db
     .deleteFrom('artifacts')
     .where('run_id', 'in', runIds)
-    .returning(['job_id', 'size_bytes'])
+    .returning(['tenant', 'job_id', 'size_bytes'])
     .execute();
-  for (const [jobId, files] of Map.groupBy(gone, (file) => file.job_id)) {
+  for (const files of Map.groupBy(gone, ({ tenant, job_id }) => `${tenant} ${job_id}`).values()) {
+    const [one] = files;
+    if (!one) continue;
     const sizeBytes = files.reduce((sum, file) => sum + file.size_bytes, 0);
     await tx.db
       .updateTable('artifact_counts')
       .set((eb) => ({ count: eb('count', '-', files.length), size_bytes: eb('size_bytes', '-', sizeBytes) }))
-      .where('job_id', '=', jobId)
+      .where('tenant', '=', one.tenant)
+      .where('job_id', '=', one.job_id)
       .execute();
   }
 }

@@ -64,7 +64,7 @@ function plain(db: Kysely<Schema>, filter: RunFilter): AliasedExpression<Place, 
   return query.as('place');
 }
 
-/** A label's row bears the age of its run, so a list by label alone never looks at the runs. */
+/** A label's row bears the age and the tenant of its run, so a list by label alone never looks at the runs. */
 function labelled(
   db: Kysely<Schema>,
   { key, value }: NonNullable<RunFilter['label']>,
@@ -75,7 +75,9 @@ function labelled(
     .select(['run_labels.created_at', 'run_labels.run_id as id'])
     .where('run_labels.key', '=', key);
   if (value !== undefined) query = query.where('run_labels.value', '=', value);
-  const conditions = conditionsOf(filter);
+  const { tenant, ...rest } = filter;
+  if (tenant !== undefined) query = query.where('run_labels.tenant', '=', tenant);
+  const conditions = conditionsOf(rest);
   if (conditions.length > 0) {
     query = query.where((eb) =>
       eb.exists(
@@ -112,7 +114,7 @@ function conditionsOf({ jobId, status, tenant, source, q }: RunFilter): Expressi
   return conditions;
 }
 
-function contains(column: string, text: string): Expression<SqlBool> {
+export function contains(column: string, text: string): Expression<SqlBool> {
   const pattern = `%${text.replaceAll(/[\\%_]/g, '\\$&')}%`;
   return sql<SqlBool>`${sql.ref(column)} like ${pattern} escape '\\'`;
 }

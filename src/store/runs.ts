@@ -2,6 +2,8 @@
 // and changing them is in run-add.ts and run-moves.ts.
 
 import type { NotNull } from 'kysely';
+import { type Reach, reaches } from '../domain/principal.ts';
+import { Problem } from '../domain/problem.ts';
 import type { Progress, Run, RunPlan, RunStatus, RunSummary, Step, Trigger } from '../domain/run.ts';
 import type { Database, Transaction } from './database.ts';
 import { readPlan } from './earlier-plans.ts';
@@ -61,8 +63,11 @@ export type RunStore = {
   readonly summary: (id: string) => Promise<RunSummary | undefined>;
   /** Every attempt of its steps, by step and attempt. */
   readonly attempts: (id: string) => Promise<readonly Step[]>;
-  /** Grows with every change of what `get` answers. */
-  readonly version: (id: string) => Promise<number | undefined>;
+  /**
+   * What is another tenant's is not there. `version` grows with every change of what `get` answers.
+   * @throws Problem run-not-found
+   */
+  readonly assertThere: (id: string, reach: Reach) => Promise<{ readonly version: number; readonly tenant: string }>;
   /** @throws Problem validation-error for a cursor of another list */
   readonly list: (query: RunListQuery) => Promise<RunPage>;
   /** What executing a run takes. Never served. */
@@ -80,14 +85,15 @@ export type RunStore = {
   /** Those of this status that are to be cancelled. */
   readonly cancelling: (status: 'pending' | 'running') => Promise<readonly string[]>;
   readonly running: () => Promise<readonly string[]>;
-  readonly counts: () => Promise<{ pending: number; running: number }>;
+  /** Of a tenant, or of all. */
+  readonly counts: (tenant?: string) => Promise<{ pending: number; running: number }>;
 };
 
 const mostOverdue = 500;
 
 const selectRun = prepareQuery((db, { id }: { id: string }) => db.selectFrom('runs').selectAll().where('id', '=', id));
 const selectVersion = prepareQuery((db, { id }: { id: string }) =>
-  db.selectFrom('runs').select('version').where('id', '=', id),
+  db.selectFrom('runs').select(['version', 'tenant']).where('id', '=', id),
 );
 const selectSteps = prepareQuery((db, { id }: { id: string }) =>
   db.selectFrom('steps').selectAll().where('run_id', '=', id).orderBy('n').orderBy('attempt'),
@@ -101,6 +107,18 @@ const countByStatus = prepareQuery((db, { status }: { status: RunStatus }) =>
     .select((eb) => eb.fn.countAll().as('count'))
     .where('status', '=', status),
 );
+const countOfTenant = prepareQuery((db, { status, tenant }: { status: RunStatus; tenant: string }) =>
+  db
+    .selectFrom('runs')
+    .select((eb) => eb.fn.countAll().as('count'))
+    .where('status', '=', status)
+    .where('tenant', '=', tenant),
+);
+
+/** The same words for one that never was and for another tenant's. */
+export function runNotFound(id: string): Problem {
+  return new Problem('run-not-found', `The run '${id}' does not exist`);
+}
 
 export function createRunStore(database: Database): RunStore {
   const { read } = database;
@@ -129,9 +147,10 @@ export function createRunStore(database: Database): RunStore {
       return row && toSummary(row);
     },
 
-    async version(id) {
+    async assertThere(id, reach) {
       const [row] = await selectVersion(read, { id });
-      return row?.version;
+      if (!row || !reaches(reach, row.tenant)) throw runNotFound(id);
+      return row;
     },
 
     list: (query) => listRuns(read, query),
@@ -254,10 +273,13 @@ export function createRunStore(database: Database): RunStore {
     },
 
     // Counted on the index: these are few, while the counters keep a row for every job that was ever pending.
-    async counts() {
-      const [pending] = await countByStatus(read, { status: 'pending' });
-      const [running] = await countByStatus(read, { status: 'running' });
-      return { pending: Number(pending?.count ?? 0), running: Number(running?.count ?? 0) };
+    async counts(tenant) {
+      const count = async (status: RunStatus): Promise<number> => {
+        const ofTenant = tenant === undefined ? undefined : { status, tenant };
+        const [row] = await (ofTenant ? countOfTenant(read, ofTenant) : countByStatus(read, { status }));
+        return Number(row?.count ?? 0);
+      };
+      return { pending: await count('pending'), running: await count('running') };
     },
   };
 }

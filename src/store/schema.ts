@@ -1,6 +1,7 @@
 // The tables as Kysely sees them. Instants are integers in milliseconds (`_us`: microseconds), booleans 0 or 1, and
 // what is only served is JSON in a text column.
 
+import type { AuditAction, AuditObjectKind, AuditResult } from '../domain/audit.ts';
 import type { JournalEntry } from '../domain/event.ts';
 import type { CatchUp } from '../domain/job.ts';
 import type { NoticeStatus } from '../domain/notice.ts';
@@ -22,7 +23,10 @@ export type Schema = {
   schedule_states: ScheduleStateRow;
   notices: NoticeRow;
   expired_logs: ExpiredLogRow;
+  secrets: SecretRow;
   tokens: TokenRow;
+  audit: AuditRow;
+  audit_counts: AuditCountRow;
 };
 
 /** What lists and moves need comes first: SQLite reads a row from its start and stops at the last column asked for. */
@@ -65,8 +69,8 @@ export type RunRow = {
 /** Apart from `runs`, whose rows are written anew with every move. `notify` is of the plan: what is asked at the run's end. */
 export type RunPlanRow = { run_id: string; plan: string; sealed: string | null; notify: string | null };
 
-/** `created_at` is the run's, so a list by label needs no look at the runs. */
-type RunLabelRow = { run_id: string; key: string; value: string; created_at: number };
+/** `created_at` and `tenant` are the run's, so a list by label needs no look at the runs. */
+type RunLabelRow = { run_id: string; key: string; value: string; created_at: number; tenant: string };
 
 /** How many runs there are of each kind, kept with every change, so that a list's total is not counted anew. */
 export type RunCountRow = { status: RunStatus; tenant: string; job_id: string; source: string; count: number };
@@ -120,8 +124,9 @@ export type EventRow = {
  * `events`: the next id to give, kept apart from the rows so that deleting the newest of them never gives an id twice.
  * `events.kept`: the first id of which nothing is missing; no row where nothing was ever removed.
  * `notices`: the next event to look at for notices.
+ * `audit.kept`: the first row of the audit log that retention has not given up; no row where it never did.
  */
-type SequenceRow = { name: 'events' | 'events.kept' | 'notices'; next_id: number };
+type SequenceRow = { name: 'events' | 'events.kept' | 'notices' | 'audit.kept'; next_id: number };
 
 type IdempotencyRow = {
   tenant: string;
@@ -148,7 +153,7 @@ export type ArtifactRow = {
   expires_at: number | null;
 };
 
-type ArtifactCountRow = { job_id: string; count: number; size_bytes: number };
+type ArtifactCountRow = { tenant: string; job_id: string; count: number; size_bytes: number };
 
 type LogSegmentRow = {
   run_id: string;
@@ -206,6 +211,16 @@ type NoticeRow = {
 /** A run that is kept longer than its log. */
 type ExpiredLogRow = { run_id: string; at: number };
 
+export type SecretRow = {
+  tenant: string;
+  name: string;
+  sealed: string;
+  created_at: number;
+  created_by: string;
+  updated_at: number;
+  updated_by: string;
+};
+
 /** `hash` is the SHA-256 of the secret, in hex; `scopes` is JSON. */
 export type TokenRow = {
   id: string;
@@ -219,3 +234,23 @@ export type TokenRow = {
   last_used_at: number | null;
   revoked_at: number | null;
 };
+
+/** Ids have no gaps, and `at` never goes back. `hash` is over the hash before and this row (audit-chain.ts). */
+export type AuditRow = {
+  id: number;
+  at: number;
+  actor: string;
+  tenant: string;
+  action: AuditAction;
+  result: AuditResult;
+  object_kind: AuditObjectKind | null;
+  object_id: string | null;
+  origin: string | null;
+  request_id: string | null;
+  reason: string | null;
+  detail: string | null;
+  hash: string;
+};
+
+/** How many rows of the audit log there are of each kind. */
+export type AuditCountRow = { tenant: string; actor: string; action: AuditAction; result: AuditResult; count: number };

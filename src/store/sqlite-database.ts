@@ -5,6 +5,7 @@ import type { DatabaseSync } from 'node:sqlite';
 import type { Kysely } from 'kysely';
 import type { Clock } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
+import { readAuditHead } from './audit-chain.ts';
 import type { CommitListener, Database } from './database.ts';
 import { readNextEventId } from './journal-rows.ts';
 import { migrate } from './migrations/migrate.ts';
@@ -26,7 +27,13 @@ export async function openSqliteDatabase(o: {
   try {
     const db = kyselyOver(connection);
     await migrateSqlite(connection, db);
-    const writer = openSqliteWriter({ ...o, connection, db, nextEventId: await readNextEventId(db) });
+    const writer = openSqliteWriter({
+      ...o,
+      connection,
+      db,
+      nextEventId: await readNextEventId(db),
+      auditHead: await readAuditHead(db),
+    });
     const reading = connectToRead(o.path);
     return {
       read: kyselyOver(reading),

@@ -3,10 +3,12 @@
 
 import type { DatabaseSync } from 'node:sqlite';
 import type { Kysely } from 'kysely';
+import type { NewAuditEntry } from '../domain/audit.ts';
 import type { JournalEntry, NewEvent, NewOutput } from '../domain/event.ts';
 import { invariant, Problem } from '../domain/problem.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
+import { type Audited, type AuditHead, addToChain, insertAuditRows } from './audit-chain.ts';
 import type { CommitListener, Transaction } from './database.ts';
 import { insertEntries, numberEntries } from './journal-rows.ts';
 import type { Schema } from './schema.ts';
@@ -37,6 +39,7 @@ export function openSqliteWriter(o: {
   readonly connection: DatabaseSync;
   readonly db: Kysely<Schema>;
   readonly nextEventId: number;
+  readonly auditHead: AuditHead;
   readonly clock: Clock;
   readonly log: Logger;
   readonly onCommit: CommitListener;
@@ -53,6 +56,7 @@ export function openSqliteWriter(o: {
   let isClosed = false;
   let whenIdle: (() => void) | undefined;
   let nextEventId = o.nextEventId;
+  let auditHead = o.auditHead;
   let durableEventId = o.nextEventId - 1;
   let failure: string | null = null;
   let probe: NodeJS.Timeout | undefined;
@@ -96,17 +100,22 @@ export function openSqliteWriter(o: {
     const settled: (() => void)[] = [];
     const rejected = new Set<Unit>();
     let entries: JournalEntry[];
+    let head: AuditHead;
     try {
       begin.run();
       const emitted: Emitted[] = [];
+      const audited: Audited[] = [];
       for (const unit of units) {
-        const error = await runUnit(unit, emitted, settled);
+        const error = await runUnit(unit, { emitted, audited }, settled);
         if (error === undefined) continue;
         rejected.add(unit);
         unit.reject(error);
       }
       entries = numberEntries(emitted, nextEventId);
       await insertEntries(db, entries);
+      const rows = addToChain(auditHead, audited);
+      await insertAuditRows(db, rows);
+      head = rows.at(-1) ?? auditHead;
       // Only a page that is written proves that pages can be written again.
       if (failure !== null) connection.exec(`PRAGMA user_version = ${userVersion(connection)}`);
       commit.run();
@@ -116,6 +125,7 @@ export function openSqliteWriter(o: {
       for (const unit of units) if (!rejected.has(unit)) unit.reject(reason);
       return;
     }
+    auditHead = head;
     const last = entries.at(-1);
     if (last) nextEventId = last.id + last.count;
     const lastId = nextEventId - 1;
@@ -128,8 +138,13 @@ export function openSqliteWriter(o: {
   }
 
   /** @returns the error of a unit that failed alone @throws what fails the whole commit */
-  async function runUnit(unit: Unit, emitted: Emitted[], settled: (() => void)[]): Promise<unknown> {
+  async function runUnit(
+    unit: Unit,
+    { emitted, audited }: { emitted: Emitted[]; audited: Audited[] },
+    settled: (() => void)[],
+  ): Promise<unknown> {
     const own: Emitted[] = [];
+    const recorded: Audited[] = [];
     let isOpen = true;
     savepoint.run();
     try {
@@ -140,10 +155,15 @@ export function openSqliteWriter(o: {
           invariant(event.type !== 'run.output' || event.count > 0, 'output is announced by the line');
           own.push({ event, atMs: o.clock.now() });
         },
+        record(entry: NewAuditEntry) {
+          invariant(isOpen, 'a row of the audit log belongs to a transaction that is open');
+          recorded.push({ entry, atMs: o.clock.now() });
+        },
       });
       release.run();
       settled.push(settle);
       emitted.push(...own);
+      audited.push(...recorded);
       return undefined;
     } catch (error) {
       // SQLite ends the whole transaction by itself after some errors, a full disk among them.

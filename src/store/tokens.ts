@@ -10,9 +10,9 @@ export type StoredToken = ApiToken & {
   readonly hash: string;
 };
 
-export type TokenPage = { readonly limit: number; readonly offset?: number; readonly cursor?: string };
+type TokenPage = { readonly limit: number; readonly offset?: number; readonly cursor?: string };
 
-export type TokenList = {
+type TokenList = {
   readonly tokens: readonly ApiToken[];
   readonly total: number;
   readonly nextCursor: string | null;

@@ -57,7 +57,11 @@ test.each([
   ['serve --log text --log json', '--log is there twice'],
   ['serve jobs', '`jobs` is one word too many for flwd serve'],
   ['version now', '`now` is one word too many for flwd version'],
-  ['serve --dev', '--dev is not supported yet: there are no tokens'],
+  [
+    'serve --dev --bind 0.0.0.0:1',
+    '--bind: 0.0.0.0:1 can be reached from other machines, and --dev is for loopback alone',
+  ],
+  ['tokens', 'flwd tokens create or list or revoke?'],
   ['serve --log loud', '--log: `logging.format` must be one of `text`, `json`, not `loud`'],
 ])('flwd %s is wrong use: exit 2 and one line that helps', async (line, message) => {
   const seen = await flwd(createFolder(), ...line.split(' ').filter(Boolean));

@@ -17,12 +17,12 @@ describe('flwd config validate', () => {
   });
 
   test('prints every fault as file:line:column, and exits 2', async () => {
-    const dir = createProject('server:\n  bind: 127.0.0.1:8080\n  bdoy_limit: 1MiB\nauth: { mode: none }\n');
+    const dir = createProject('server:\n  bind: 127.0.0.1:8080\n  bdoy_limit: 1MiB\nauth: { mode: nobody }\n');
     expect(await flwd(dir, 'config', 'validate')).toEqual({
       code: 2,
       stdout: '',
       stderr: `flwd.yaml:3:3: unknown key \`bdoy_limit\`, did you mean \`body_limit\`?
-flwd.yaml:4:15: \`auth.mode\` with \`none\` is not supported yet: this version serves its own user on loopback alone
+flwd.yaml:4:15: \`auth.mode\` must be one of \`auto\`, \`none\`, \`required\`, not \`nobody\`
 `,
     });
   });

@@ -143,9 +143,9 @@ describe('a start that cannot be is told in one line', () => {
 
   test('the configuration is wrong: exit 2, and nothing is made', async () => {
     const dir = createFolder();
-    writeFileSync(join(dir, 'flwd.yaml'), 'server: { bind: 0.0.0.0:8080 }\n');
+    writeFileSync(join(dir, 'flwd.yaml'), 'server: { bind: 0.0.0.0 }\n');
     const seen = await flwd(dir, 'serve', '--data-dir', '.flwd');
     expect(seen).toMatchObject({ code: 2, stdout: '' });
-    expect(seen.stderr).toMatch(/^flwd\.yaml:1:17: 0\.0\.0\.0:8080 can be reached from other machines/);
+    expect(seen.stderr).toMatch(/^flwd\.yaml:1:17: `server\.bind` must be a host and a port/);
   });
 });

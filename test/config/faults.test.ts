@@ -9,7 +9,7 @@ test('all faults of a file are told at once, in its order, each with its place',
     faultsOf(`instance:
   nme: prod
 server:
-  bind: 0.0.0.0:80
+  bind: 0.0.0.0
   read_timeout: soon
   body_limit: [1]
 scheduler: 3
@@ -19,7 +19,7 @@ security:
 `),
   ).toEqual([
     'flwd.yaml:2:3: unknown key `nme`, did you mean `name`?',
-    expect.stringMatching(/^flwd\.yaml:4:9: 0\.0\.0\.0:80 can be reached/),
+    expect.stringMatching(/^flwd\.yaml:4:9: `server\.bind` must be a host and a port/),
     'flwd.yaml:5:17: `server.read_timeout` must be a duration such as `30s` or `1h30m`, from 100ms up to 24h, not `soon`',
     'flwd.yaml:6:15: `server.body_limit` must be a size such as `64KiB` or `1GiB`, from 1KiB up to 256MiB, not the list `1`',
     'flwd.yaml:7:12: `scheduler` must be a map of keys',
@@ -99,13 +99,6 @@ test('an anchor that holds itself is no trap', () => {
 describe('what later versions act on', () => {
   test.each([
     [
-      'auth: { mode: required }',
-      '`auth.mode` with `required` is not supported yet: this version serves its own user on loopback alone',
-    ],
-    ['auth: { mode: none }', '`auth.mode` with `none` is not supported yet'],
-    ['auth: { jwt: { issuer: me } }', '`auth.jwt.issuer` with `me` is not supported yet'],
-    ['server: { tls: { cert_file: a.pem } }', '`server.tls.cert_file` with `a.pem` is not supported yet'],
-    [
       'server: { cors_origins: ["https://a.example"] }',
       '`server.cors_origins` with the list `https://a.example` is not supported yet',
     ],
@@ -156,16 +149,27 @@ extensions: { enabled: [] }
 
 describe('rules between keys', () => {
   test.each(['0.0.0.0:8080', '192.168.0.7:8080', '"[::]:8080"', 'flwd.example.org:8080', 'localhost.example.org:8080'])(
-    'binding to %s is refused, with what to do instead',
+    'binding to %s is fine, but not with --dev',
     (bind) => {
-      const [fault] = faultsOf(`server: { bind: ${bind} }`);
-      expect(fault).toContain('can be reached from other machines');
-      expect(fault).toContain('Bind to 127.0.0.1:8080 and come in through a tunnel: ssh -L 8080:127.0.0.1:8080 HOST');
+      const project = createProject({ 'flwd.yaml': `server: { bind: ${bind} }` });
+      expect(project.faults()).toEqual([]);
+      expect(project.faults({ dev: true })).toEqual([
+        expect.stringMatching(
+          /^flwd\.yaml:1:17: .* can be reached from other machines, and --dev is for loopback alone$/,
+        ),
+      ]);
     },
   );
 
   test.each(['127.0.0.1:0', '127.8.8.8:80', 'localhost:80', '"[::1]:80"'])('binding to %s is fine', (bind) => {
-    expect(faultsOf(`server: { bind: ${bind} }`)).toEqual([]);
+    expect(createProject({ 'flwd.yaml': `server: { bind: ${bind} }` }).faults({ dev: true })).toEqual([]);
+  });
+
+  test.each(['cert_file', 'key_file'])('`tls.%s` alone is half a certificate', (name) => {
+    const other = name === 'cert_file' ? 'key_file' : 'cert_file';
+    expect(faultsOf(`server: { tls: { ${name}: a.pem } }`)).toEqual([
+      `flwd.yaml:1:${20 + name.length}: \`server.tls.${name}\` needs \`server.tls.${other}\` beside it`,
+    ]);
   });
 
   test('the default profile must be allowed', () => {

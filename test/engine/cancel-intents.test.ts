@@ -3,6 +3,7 @@
 import { join } from 'node:path';
 import { pino } from 'pino';
 import { expect, onTestFinished, test } from 'vitest';
+import { localPrincipal } from '../../src/domain/principal.ts';
 import type { Run } from '../../src/domain/run.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import { openStore } from '../../src/store/open.ts';
@@ -39,7 +40,7 @@ test('a run that waits for its next attempt is cancelled at once, and no attempt
   const { create, engine, messages, store, when } = await openEngine(dataFolder(), { jobs });
   const runId = await create('flaky');
   await when(runId, (run) => run.steps[0]?.attempt === 2);
-  expect(await engine.cancel(runId)).toEqual({ status: 'cancelled' });
+  expect(await engine.cancel(runId, localPrincipal)).toEqual({ status: 'cancelled' });
   const run = await store.runs.get(runId);
   expect(run).toMatchObject({
     status: 'cancelled',
@@ -108,16 +109,16 @@ test('a run that waits for an approval, or whose steps wait for slots, is cancel
   for (const runId of [gated, wide]) await when(runId, isGated);
   const holder = await holds(opened);
   await engine.approve(wide, { step_id: 'ok', decision: 'approve' }, caller);
-  expect(await engine.cancel(gated)).toEqual({ status: 'cancelled' });
+  expect(await engine.cancel(gated, localPrincipal)).toEqual({ status: 'cancelled' });
   expect(byId((await store.runs.get(gated)) ?? missing())).toMatchObject({
     ok: { status: 'cancelled', reason: null },
     ship: { status: 'skipped', reason: 'run_ended' },
   });
-  expect(await engine.cancel(wide)).toEqual({ status: 'cancelled' });
+  expect(await engine.cancel(wide, localPrincipal)).toEqual({ status: 'cancelled' });
   const run = (await store.runs.get(wide)) ?? missing();
   expect(run).toMatchObject({ status: 'cancelled', termination: null });
   expect(byId(run)).toMatchObject({ a: { status: 'skipped' }, b: { status: 'skipped', reason: 'run_ended' } });
-  expect(await engine.cancel(holder)).toEqual({ status: 'cancelled' });
+  expect(await engine.cancel(holder, localPrincipal)).toEqual({ status: 'cancelled' });
   expect(await messages(wide)).toEqual([]);
   expect(engine.queue()).toMatchObject({ running: 0, depth: 0 });
 });
@@ -143,10 +144,10 @@ test('a cancel goes down a chain of sub-runs to one that is pending', async () =
   await engine.approve(middle, { step_id: 'ok', decision: 'approve' }, caller);
   const leaf = byId(await when(middle, (run) => byId(run).sub?.child_run_id !== null)).sub?.child_run_id ?? '';
   expect(await store.runs.get(leaf)).toMatchObject({ status: 'pending' });
-  expect(await engine.cancel(top)).toEqual({ status: 'cancelled' });
+  expect(await engine.cancel(top, localPrincipal)).toEqual({ status: 'cancelled' });
   for (const runId of [middle, leaf]) expect(await finished(runId)).toMatchObject({ status: 'cancelled' });
   expect(await store.runs.get(leaf)).toMatchObject({ started_at: null });
-  await engine.cancel(holder);
+  await engine.cancel(holder, localPrincipal);
 });
 
 test('what is to be cancelled by the time a server starts is cancelled by it: running, waiting, between attempts, gated', async () => {
@@ -209,7 +210,7 @@ test('thirty stubborn runs that are cancelled at once leave nothing alive, each 
   const { create, engine, messages, store } = opened;
   const runIds = await Promise.all(Array.from({ length: 30 }, () => create('stubborn')));
   for (const runId of runIds) await expect.poll(() => messages(runId)).toEqual(['held']);
-  const answers = await Promise.all(runIds.map((runId) => engine.cancel(runId)));
+  const answers = await Promise.all(runIds.map((runId) => engine.cancel(runId, localPrincipal)));
   expect(answers.filter(({ status }) => status === 'cancelled')).toHaveLength(30);
   expect(processesWith(command)).toEqual([]);
   for (const runId of runIds) {

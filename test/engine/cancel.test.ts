@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { localPrincipal } from '../../src/domain/principal.ts';
 import { bash } from '../support/jobs.ts';
 import { dataFolder, openEngine } from './an-engine.ts';
 
@@ -9,6 +10,6 @@ test('a cancel that comes after the script has ended is too late, though its art
   await opened.when(runId, ({ started_at }) => started_at !== null);
   await expect.poll(() => opened.engine.queue().running, { interval: 1 }).toBe(0);
 
-  await expect(opened.engine.cancel(runId)).rejects.toMatchObject({ slug: 'run-already-finished' });
+  await expect(opened.engine.cancel(runId, localPrincipal)).rejects.toMatchObject({ slug: 'run-already-finished' });
   expect(await opened.store.runs.get(runId)).toMatchObject({ status: 'success', result: { value: 7 }, exit_code: 0 });
 });

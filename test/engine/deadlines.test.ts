@@ -1,6 +1,7 @@
 // Time that a run, a step or a wait may take: it ends what is over it, whatever that is doing, over restarts too.
 
 import { expect, test } from 'vitest';
+import { localPrincipal } from '../../src/domain/principal.ts';
 import { bash } from '../support/jobs.ts';
 import { processesWith } from '../support/processes.ts';
 import { caller, dataFolder, openEngine } from './an-engine.ts';
@@ -90,7 +91,7 @@ test('the time of a run goes on while its steps wait for a slot or for their nex
   expect(run).toMatchObject({ status: 'failed', reason: 'timeout' });
   expect(byId(run)).toMatchObject({ work: { status: 'skipped', reason: 'run_ended', started_at: null } });
   expect(engine.queue()).toMatchObject({ running: 1, depth: 0 });
-  await engine.cancel(holder);
+  await engine.cancel(holder, localPrincipal);
   expect(engine.queue()).toMatchObject({ running: 0 });
 });
 
@@ -208,7 +209,7 @@ test('deadlines that pass while no server is there are kept by the next: of runs
   expect(await next.finished(childId)).toMatchObject({ status: 'cancelled', termination: { remaining: 0 } });
   expect(processesWith(nap)).toEqual([]);
   expect(await next.store.runs.get(patient)).toMatchObject({ status: 'running' });
-  await next.engine.cancel(patient);
+  await next.engine.cancel(patient, localPrincipal);
 });
 
 test('a run whose conductor does not answer is ended by the reaper, and gives back its slot and its place', async () => {

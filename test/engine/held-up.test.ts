@@ -3,6 +3,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { localPrincipal } from '../../src/domain/principal.ts';
 import type { Store } from '../../src/store/open.ts';
 import { bash } from '../support/jobs.ts';
 import { fillDisk, testWithDisk } from '../support/small-disk.ts';
@@ -68,7 +69,7 @@ test('runs that were asked for while the server took up what it left say later w
   }
   letGo();
   for (const runId of early) await next.when(runId, ({ waiting }) => waiting === '1 of 1 slots are taken');
-  await next.engine.cancel(holder);
+  await next.engine.cancel(holder, localPrincipal);
   for (const runId of early) expect(await next.finished(runId)).toMatchObject({ status: 'success' });
 });
 
@@ -94,13 +95,13 @@ test.each(['reject', 'cancel_running'])(
       ({ slug }) => slug,
     );
     // By the time that this one is there, that one is as far as it gets.
-    await next.engine.cancel(await next.create('hold'));
+    await next.engine.cancel(await next.create('hold'), localPrincipal);
     letGo();
     expect(await second).toBe(on_conflict === 'reject' ? 'concurrency-conflict' : 'created');
     await next.when(first, ({ status }) => status === (on_conflict === 'reject' ? 'pending' : 'cancelled'));
-    await next.engine.cancel(holder);
+    await next.engine.cancel(holder, localPrincipal);
     await expect.poll(() => next.store.runs.running()).toHaveLength(1);
-    for (const runId of await next.store.runs.running()) await next.engine.cancel(runId);
+    for (const runId of await next.store.runs.running()) await next.engine.cancel(runId, localPrincipal);
   },
 );
 
@@ -123,5 +124,5 @@ test('health says so when what a former server left is not taken up for five sec
   letGo();
   await expect.poll(() => next.engine.health().queue).toEqual({ status: 'ok' });
   await next.when(holder, ({ status }) => status === 'running');
-  await expect.poll(() => next.engine.cancel(holder)).toEqual({ status: 'cancelled' });
+  await expect.poll(() => next.engine.cancel(holder, localPrincipal)).toEqual({ status: 'cancelled' });
 });

@@ -1,6 +1,7 @@
 // The queue with real runs: whose turn it is, what a job's concurrency says, and what is said of those that wait.
 
 import { expect, onTestFinished, test } from 'vitest';
+import { localPrincipal } from '../../src/domain/principal.ts';
 import { createId } from '../../src/lib/ids.ts';
 import { bash } from '../support/jobs.ts';
 import { fillDisk, testWithDisk } from '../support/small-disk.ts';
@@ -34,7 +35,7 @@ test('a higher priority goes first, and those of the same in the order in which 
   const holder = await holds(opened);
   const ids: string[] = [];
   for (const priority of [0, -5, 10, 0, 10]) ids.push(await opened.create('quick', {}, { priority }));
-  await opened.engine.cancel(holder);
+  await opened.engine.cancel(holder, localPrincipal);
   for (const runId of ids) await opened.finished(runId);
   expect((await started(opened)).slice(1)).toEqual([2, 4, 0, 3, 1].map((at) => ids[at]));
 });
@@ -48,7 +49,7 @@ test('tenants get their turns by their weights, however many runs one of them ha
   const tenantOf = new Map<string, string>();
   for (let n = 0; n < 12; n++) tenantOf.set(await opened.create('quick', {}, { tenant: 'big' }), 'big');
   for (let n = 0; n < 4; n++) tenantOf.set(await opened.create('quick', {}, { tenant: 'small' }), 'small');
-  await opened.engine.cancel(holder);
+  await opened.engine.cancel(holder, localPrincipal);
   for (const runId of tenantOf.keys()) await opened.finished(runId);
   const turns = (await started(opened)).slice(1).map((runId) => tenantOf.get(runId));
   for (const upTo of [4, 8, 12, 16]) {
@@ -89,8 +90,8 @@ test('on_conflict: reject refuses another run of the same key, over restarts, an
   await expect.poll(() => next.engine.queue().running).toBe(2);
   await expect(next.create('keyed', { target: 'a' })).rejects.toMatchObject(conflict);
   expect(await next.finished(await next.create('keyed', { target: 'quick' }))).toMatchObject({ status: 'success' });
-  for (const runId of await next.store.runs.running()) await next.engine.cancel(runId);
-  await next.engine.cancel(await holds(next, 'keyed', { target: 'a' }));
+  for (const runId of await next.store.runs.running()) await next.engine.cancel(runId, localPrincipal);
+  await next.engine.cancel(await holds(next, 'keyed', { target: 'a' }), localPrincipal);
 });
 
 test('on_conflict: reject holds for a run that is asked for while the server still takes up the first', async () => {
@@ -101,7 +102,7 @@ test('on_conflict: reject holds for a run that is asked for while the server sti
   const next = await openEngine(root);
   await expect(next.create('keyed', { target: 'a' })).rejects.toMatchObject({ slug: 'concurrency-conflict' });
   await next.when(first, ({ status }) => status === 'running');
-  await expect.poll(() => next.engine.cancel(first)).toEqual({ status: 'cancelled' });
+  await expect.poll(() => next.engine.cancel(first, localPrincipal)).toEqual({ status: 'cancelled' });
 });
 
 test('on_conflict: cancel_running puts the newest in the place of what runs and of what waits, over restarts', async () => {
@@ -123,7 +124,7 @@ test('on_conflict: cancel_running puts the newest in the place of what runs and 
   const fourth = await holds(next, 'keyed', { target: 'a' });
   expect(await next.finished(third)).toMatchObject({ status: 'cancelled' });
   expect(await next.store.runs.get(other)).toMatchObject({ status: 'running' });
-  for (const runId of [other, fourth]) await next.engine.cancel(runId);
+  for (const runId of [other, fourth]) await next.engine.cancel(runId, localPrincipal);
 });
 
 test('on_conflict holds between runs that are asked for in the same moment, though none of them can start', async () => {
@@ -136,7 +137,7 @@ test('on_conflict holds between runs that are asked for in the same moment, thou
   const replaced = await asks('replaces');
   expect(replaced.map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled', 'fulfilled']);
   await expect.poll(() => opened.engine.queue().depth).toBe(2);
-  await opened.engine.cancel(holder);
+  await opened.engine.cancel(holder, localPrincipal);
   await expect.poll(() => opened.store.runs.counts()).toEqual({ pending: 0, running: 0 });
   const { runs } = await opened.store.runs.list({ jobId: 'replaces', limit: 10, offset: 0 });
   expect(runs.map(({ status }) => status).toSorted()).toEqual(['cancelled', 'cancelled', 'success']);
@@ -158,9 +159,9 @@ test('on_conflict: queue lets as many of a key run as the limit says, and the ot
   expect(await next.engine.plan({ job_id: 'keyed', args: { target: 'a' } }, caller)).toMatchObject({
     waiting: sentence,
   });
-  await next.engine.cancel(first);
+  await next.engine.cancel(first, localPrincipal);
   await next.when(waiting, ({ status, waiting: words }) => status === 'running' && words === null);
-  for (const runId of await next.store.runs.running()) await next.engine.cancel(runId);
+  for (const runId of await next.store.runs.running()) await next.engine.cancel(runId, localPrincipal);
 });
 
 test('job_concurrency counts runs from their start to their end, those taken up after a restart too', async () => {
@@ -177,9 +178,9 @@ test('job_concurrency counts runs from their start to their end, those taken up 
   const next = await openEngine(root, { limits });
   expect(await next.finished(await next.create('quick'))).toMatchObject({ status: 'success' });
   expect(await next.store.runs.get(second)).toMatchObject({ status: 'pending', waiting: sentence });
-  await next.engine.cancel(first);
+  await next.engine.cancel(first, localPrincipal);
   await next.when(second, ({ status }) => status === 'running');
-  await next.engine.cancel(second);
+  await next.engine.cancel(second, localPrincipal);
 });
 
 test('a run at the head of its queue says what it waits for now, when that has changed', async () => {
@@ -191,10 +192,10 @@ test('a run at the head of its queue says what it waits for now, when that has c
   expect(await opened.store.runs.get(second)).toMatchObject({ waiting: key });
   // Its key is free now, and the slot is another's.
   const other = await opened.create('hold', {}, { priority: 10 });
-  await opened.engine.cancel(first);
+  await opened.engine.cancel(first, localPrincipal);
   await expect.poll(() => opened.messages(other)).toEqual(['held']);
   expect(await opened.when(second, ({ waiting }) => waiting === '2 of 2 slots are taken')).toBeDefined();
-  for (const runId of [second, other, holder]) await opened.engine.cancel(runId);
+  for (const runId of [second, other, holder]) await opened.engine.cancel(runId, localPrincipal);
 });
 
 test('sub-runs are not refused by a full queue', async () => {
@@ -219,7 +220,7 @@ test('sub-runs are not refused by a full queue', async () => {
   const childId =
     (await opened.when(parent, (run) => run.steps[1]?.child_run_id !== null)).steps[1]?.child_run_id ?? '';
   expect(await opened.store.runs.get(childId)).toMatchObject({ status: 'pending' });
-  await opened.engine.cancel(holder);
+  await opened.engine.cancel(holder, localPrincipal);
   expect(await opened.finished(parent)).toMatchObject({ status: 'success' });
 });
 
@@ -271,7 +272,7 @@ test('health says so when something could start for five seconds and does not, a
   onTestFinished(giveBack);
   const full = Object.assign(new Error('database or disk is full'), { errcode: 13 });
   Object.assign(opened.store.runs, { claim: () => Promise.reject(full) });
-  await opened.engine.cancel(holder);
+  await opened.engine.cancel(holder, localPrincipal);
   await expect
     .poll(() => opened.engine.health().queue)
     .toEqual({ status: 'degraded', detail: '1 run waits although 1 slot is free' });
@@ -287,11 +288,13 @@ testWithDisk('a full disk keeps what waits from starting, and health says why', 
   const holder = await holds(opened);
   const waiting = await opened.create('quick');
   const free = fillDisk(root);
-  const cancelled = opened.engine.cancel(holder).catch(() => undefined);
+  const cancelled = opened.engine.cancel(holder, localPrincipal).catch(() => undefined);
   await expect.poll(() => opened.engine.health().database).toMatchObject({ status: 'failing' });
   free();
   await cancelled;
-  await expect.poll(() => opened.engine.cancel(holder).catch(() => undefined)).toEqual({ status: 'cancelled' });
+  await expect
+    .poll(() => opened.engine.cancel(holder, localPrincipal).catch(() => undefined))
+    .toEqual({ status: 'cancelled' });
   expect(await opened.finished(waiting)).toMatchObject({ status: 'success' });
   await expect
     .poll(() => opened.engine.health())

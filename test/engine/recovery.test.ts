@@ -4,6 +4,7 @@ import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { expect, test } from 'vitest';
+import { localPrincipal } from '../../src/domain/principal.ts';
 import { bash } from '../support/jobs.ts';
 import { killProcessesWith, processesWith } from '../support/processes.ts';
 import { caller, dataFolder, type Opened, openEngine } from './an-engine.ts';
@@ -151,10 +152,10 @@ test('a step that waits for a slot does not start beside the process that has it
   const pending = await next.create('gated');
   await next.when(pending, ({ waiting }) => waiting === '1 of 1 slots are taken');
   expect(byId((await next.store.runs.get(gated)) ?? missing())).toMatchObject({ work: { status: 'pending' } });
-  await next.engine.cancel(holder);
+  await next.engine.cancel(holder, localPrincipal);
   expect(await next.finished(gated)).toMatchObject({ status: 'success' });
   await next.when(pending, ({ status }) => status === 'running');
-  await next.engine.cancel(pending);
+  await next.engine.cancel(pending, localPrincipal);
 });
 
 test('a step whose shim died with the machine is lost, or tried again where the job says so, and no other step is', async () => {

@@ -3,6 +3,7 @@
 import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { localPrincipal } from '../../src/domain/principal.ts';
 import { bash, writeJob } from '../support/jobs.ts';
 import { fillDisk, testWithDisk } from '../support/small-disk.ts';
 import { caller, dataFolder, type Opened, openEngine } from './an-engine.ts';
@@ -31,7 +32,7 @@ test('a run that has not ended is not run again, and neither is one that is not 
   const { create, engine } = await openEngine(dataFolder(), { jobs: { hold: bash('sleep 8014') } });
   const runId = await create('hold');
   await expect(engine.rerun(runId, {}, caller)).rejects.toMatchObject({ slug: 'run-not-finished' });
-  await engine.cancel(runId);
+  await engine.cancel(runId, localPrincipal);
   await expect(engine.rerun('run_01HX0000000000000000000000', {}, caller)).rejects.toMatchObject({
     slug: 'run-not-found',
   });
@@ -273,7 +274,7 @@ test('a run that would be refused is, before its workspace is copied', async () 
   await expect(opened.engine.rerun(runId, { from: 'failed' }, caller)).rejects.toMatchObject({
     slug: 'concurrency-conflict',
   });
-  await opened.engine.cancel(holder);
+  await opened.engine.cancel(holder, localPrincipal);
 });
 
 testWithDisk(

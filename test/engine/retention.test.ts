@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { pino } from 'pino';
 import { expect, test } from 'vitest';
+import { localPrincipal } from '../../src/domain/principal.ts';
 import { createRetention } from '../../src/engine/retain.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import { bash } from '../support/jobs.ts';
@@ -78,7 +79,7 @@ test('a run past its time goes with everything of it, and what has not ended sta
     artifacts: 0,
     expired_logs: 0,
   });
-  await opened.engine.cancel(running);
+  await opened.engine.cancel(running, localPrincipal);
 });
 
 test('a run whose output was announced long ago is taken up without announcing it again', async () => {
@@ -95,7 +96,7 @@ test('a run whose output was announced long ago is taken up without announcing i
   await second.close();
 
   const third = await openEngine(root);
-  await third.engine.cancel(running);
+  await third.engine.cancel(running, localPrincipal);
   const types = (await third.store.journal.read({ afterId: before, runId: running, limit: 100 })).map(
     ({ type }) => type,
   );
@@ -162,7 +163,7 @@ test('the folder of a run without steps goes with the next pass; what runs stays
   expect((await later.retention.collect(asked)).removed).toMatchObject({ workspaces: 1 });
   expect(readdirSync(runsDir)).toEqual([running]);
   await later.when(running, ({ status }) => status === 'running');
-  await later.engine.cancel(running);
+  await later.engine.cancel(running, localPrincipal);
 });
 
 test('a workspace of a run with steps, and the snapshot it needs, stay for their time', async () => {
@@ -302,7 +303,15 @@ test('a server that stops waits for a second for the removal of a large folder, 
     store: { ...opened.store, retention: { ...opened.store.retention, folderOf } },
     runsDir: join(root, 'data', 'runs'),
     snapshotsDir: join(root, 'data', 'snapshots'),
-    policy: { runsMs: null, logsMs: null, artifactsMs: null, workspacesMs: 0, snapshotsMs: null, eventsMs: null },
+    policy: {
+      runsMs: null,
+      logsMs: null,
+      artifactsMs: null,
+      workspacesMs: 0,
+      snapshotsMs: null,
+      eventsMs: null,
+      auditMs: null,
+    },
     clock: systemClock,
     log: pino({ level: 'warn' }, { write: (line) => void lines.push(line) }),
   });

@@ -1,6 +1,7 @@
 // When schedules start runs: on time, after a downtime, when the clock is wrong, when something stands in the way.
 
 import { expect, test } from 'vitest';
+import { localPrincipal } from '../../src/domain/principal.ts';
 import { bash } from '../support/jobs.ts';
 import { dataFolder, openEngine } from './an-engine.ts';
 import { hourMs, minuteMs, openClocked, scheduled } from './schedule-fixture.ts';
@@ -14,7 +15,7 @@ test('a run says which schedule started it, and for when', async () => {
   await at('2026-06-01T00:59:59.999Z');
   expect((await store.runs.list({ limit: 10 })).total).toBe(0);
   await at('2026-06-01T01:00:00.200Z');
-  const [view] = await engine.schedules.list();
+  const [view] = await engine.schedules.list(localPrincipal);
   const id = view?.schedule.id ?? '';
   const { runs } = await store.runs.list({ label: { key: 'schedule_id', value: id }, limit: 10 });
   expect(runs).toMatchObject([
@@ -39,7 +40,7 @@ test('on a clock that runs, a schedule fires within a second', async () => {
   const { engine } = await openEngine(dataFolder(), { jobs: { often: scheduled({ cron: '* * * * *' }) }, clock });
   await engine.schedules.tick();
   offsetMs = minuteMs - (Date.now() % minuteMs) - 700;
-  const lastFire = async () => (await engine.schedules.list()).at(0)?.state?.lastFire ?? null;
+  const lastFire = async () => (await engine.schedules.list(localPrincipal)).at(0)?.state?.lastFire ?? null;
   await expect.poll(lastFire).not.toBeNull();
   const { atMs = 0, nominalAtMs = 0 } = (await lastFire()) ?? {};
   expect(atMs - nominalAtMs).toBeGreaterThanOrEqual(0);
@@ -126,7 +127,7 @@ test('a start that fails is told on its schedule, not repeated, and keeps no oth
   await at('2026-06-01T01:00:01Z');
   await at('2026-06-01T01:00:09Z');
   expect(await fires('hourly')).toEqual(['2026-06-01T01:00Z']);
-  const views = await engine.schedules.list();
+  const views = await engine.schedules.list(localPrincipal);
   expect(views.find(({ schedule }) => schedule.jobId === 'refused')?.state).toMatchObject({
     lastFire: null,
     lastError: {
@@ -141,7 +142,7 @@ test('a full queue is tried again, until the next time is due', async () => {
   const jobs = { hold: bash('echo held; sleep 8004'), hourly: hourly() };
   const limits = { globalConcurrency: 1, maxDepth: 0 };
   const { at, create, engine, finished, fires, messages } = await openClocked(dataFolder(), start, { jobs, limits });
-  const state = async () => (await engine.schedules.list()).at(0)?.state;
+  const state = async () => (await engine.schedules.list(localPrincipal)).at(0)?.state;
   const full = { type: 'https://flowd.org/problems/queue-full' };
   const holder = await create('hold');
   await expect.poll(() => messages(holder)).toEqual(['held']);
@@ -150,7 +151,7 @@ test('a full queue is tried again, until the next time is due', async () => {
   await at('2026-06-01T02:00:00Z');
   expect(await state()).toMatchObject({ settledAtMs: Date.parse('2026-06-01T01:00:00Z'), lastError: full });
 
-  await engine.cancel(holder);
+  await engine.cancel(holder, localPrincipal);
   await finished(holder);
   await at('2026-06-01T02:40:00Z');
   expect(await fires('hourly')).toEqual(['2026-06-01T02:00Z']);
@@ -164,7 +165,7 @@ test('where every time is to be caught up, a full queue only delays them', async
   const holder = await create('hold');
   await expect.poll(() => messages(holder)).toEqual(['held']);
   await at('2026-06-01T03:10:00Z');
-  await engine.cancel(holder);
+  await engine.cancel(holder, localPrincipal);
   await finished(holder);
   for (let second = 0; second < 60 && (await fires('hourly')).length < 3; second += 1) {
     await at(Date.parse('2026-06-01T03:11:00Z') + second * 1_000);
@@ -178,7 +179,7 @@ test('a run that could not be added has not fired its schedule, and is added onc
   const { add } = store.runs;
   Object.assign(store.runs, { add: () => Promise.reject(new Error('torn off')) });
   await at('2026-06-01T01:00:01Z');
-  const [view] = await engine.schedules.list();
+  const [view] = await engine.schedules.list(localPrincipal);
   expect((await store.schedules.states()).get(view?.schedule.id ?? '')).toMatchObject({
     settledAtMs: null,
     lastFire: null,
@@ -194,18 +195,32 @@ test('one made through the API begins when it is made, enabled or given another 
   const { at, fires, engine } = await openClocked(dataFolder(), start, { jobs });
   const { schedules } = engine;
   const terms = { job_id: 'quick', cron: '0 * * * *', catch_up: 'all' } as const;
-  const { schedule } = await schedules.create(terms, { kind: 'token', name: 'ann', scopes: [], tenant: '*' });
+  const ann = { kind: 'token', name: 'ann', scopes: [], tenant: '*' } as const;
+  const { schedule } = await schedules.create(terms, ann);
   await at('2026-06-01T01:00:01Z');
-  await schedules.replace(schedule.id, { ...terms, enabled: false });
+  await schedules.replace(schedule.id, { ...terms, enabled: false }, ann);
   await at('2026-06-01T03:30:00Z');
-  await schedules.replace(schedule.id, terms);
+  await schedules.replace(schedule.id, terms, ann);
   await at('2026-06-01T04:00:01Z');
   await at('2026-06-01T04:45:00Z');
-  await schedules.replace(schedule.id, { ...terms, cron: '30 * * * *' });
+  await schedules.replace(schedule.id, { ...terms, cron: '30 * * * *' }, ann);
   await at('2026-06-01T05:30:01Z');
-  await schedules.remove(schedule.id);
+  await schedules.remove(schedule.id, localPrincipal);
   await at('2026-06-01T06:30:01Z');
   expect(await fires('quick')).toEqual(['2026-06-01T01:00Z', '2026-06-01T04:00Z', '2026-06-01T05:30Z']);
+});
+
+test('starts its runs in the tenant of who made it; one of config.yaml in the default one', async () => {
+  const jobs = { quick: bash('true'), hourly: hourly() };
+  const { at, engine, store } = await openClocked(dataFolder(), start, { jobs });
+  const ann = { kind: 'token', name: 'ann', scopes: [], tenant: 'acme' } as const;
+  const { schedule } = await engine.schedules.create({ job_id: 'quick', cron: '0 * * * *' }, ann);
+  await at('2026-06-01T01:00:01Z');
+  const { runs } = await store.runs.list({ limit: 10 });
+  const tenants = Object.fromEntries(runs.map(({ job_id, tenant }) => [job_id, tenant]));
+  expect(tenants).toEqual({ hourly: 'default', quick: 'acme' });
+  const own = runs.find(({ job_id }) => job_id === 'quick');
+  expect(own).toMatchObject({ created_by: `schedule:${schedule.id}` });
 });
 
 test('one of config.yaml that was gone for a while catches up nothing, and fires nothing again', async () => {

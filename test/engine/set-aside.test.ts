@@ -3,6 +3,7 @@
 import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { localPrincipal } from '../../src/domain/principal.ts';
 import { bash } from '../support/jobs.ts';
 import { processesWith } from '../support/processes.ts';
 import { dataFolder, openEngine } from './an-engine.ts';
@@ -28,7 +29,7 @@ test('a waiting run whose secrets cannot be read any more fails as not started, 
 
   const next = await openEngine(root, { limits });
   await next.when(holder, ({ status }) => status === 'running');
-  await next.engine.cancel(holder);
+  await next.engine.cancel(holder, localPrincipal);
   expect(await next.finished(sealed)).toMatchObject({
     status: 'failed',
     reason: 'start_failed',

@@ -3,6 +3,7 @@
 import { chmodSync, lstatSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { localPrincipal } from '../../src/domain/principal.ts';
 import { caller, dataFolder, type Opened, openEngine } from './an-engine.ts';
 import { byId, script, steps } from './step-jobs.ts';
 
@@ -152,7 +153,9 @@ test('what a step named before a restart is taken at the run’s end, and by a c
   const next = await openEngine(root);
   go(root, goesOn);
   expect(await next.finished(goesOn)).toMatchObject({ status: 'success' });
-  await expect.poll(() => next.engine.cancel(isCancelled).catch(String)).toEqual({ status: 'cancelled' });
+  await expect
+    .poll(() => next.engine.cancel(isCancelled, localPrincipal).catch(String))
+    .toEqual({ status: 'cancelled' });
   for (const runId of runs) {
     expect(await kept(next, runId)).toEqual(['early.txt of names: early']);
     expect(readFileSync(join(workspaceOf(root, runId), 'early.txt'), 'utf8')).toBe('early\n');

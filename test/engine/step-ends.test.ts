@@ -1,6 +1,7 @@
 // How steps end, and what that makes of their run: what they leave, what is over its limit, what cannot be decided.
 
 import { expect, test } from 'vitest';
+import { localPrincipal } from '../../src/domain/principal.ts';
 import { bash } from '../support/jobs.ts';
 import { dataFolder, openEngine } from './an-engine.ts';
 import { byId, script, steps } from './step-jobs.ts';
@@ -15,7 +16,7 @@ test('a step that always runs does not run once its run is cancelled', async () 
   const { create, engine, messages, store } = await openEngine(dataFolder(), { jobs });
   const runId = await create('tidy');
   await expect.poll(() => messages(runId)).toEqual(['held']);
-  expect(await engine.cancel(runId)).toEqual({ status: 'cancelled' });
+  expect(await engine.cancel(runId, localPrincipal)).toEqual({ status: 'cancelled' });
   const run = (await store.runs.get(runId)) ?? missing();
   expect(byId(run)).toMatchObject({
     work: { status: 'cancelled' },
@@ -37,7 +38,7 @@ test('a cancel that comes too late is none, though a step had run out of time be
   const runId = await create('lenient');
   await when(runId, (run) => byId(run).last?.status === 'running');
   await expect.poll(() => engine.queue().running, { interval: 1 }).toBe(0);
-  await expect(engine.cancel(runId)).rejects.toMatchObject({ slug: 'run-already-finished' });
+  await expect(engine.cancel(runId, localPrincipal)).rejects.toMatchObject({ slug: 'run-already-finished' });
   const run = await finished(runId);
   expect(byId(run)).toMatchObject({ slow: { status: 'failed', reason: 'timeout' }, last: { status: 'success' } });
   expect(run).toMatchObject({ status: 'success' });
@@ -197,7 +198,7 @@ test('a sub-run that is cancelled by itself fails its step, which says so', asyn
   const parent = await create('parent');
   const childId = (await when(parent, (run) => run.steps[0]?.child_run_id !== null)).steps[0]?.child_run_id ?? '';
   await expect.poll(() => messages(childId)).toEqual(['held']);
-  await engine.cancel(childId);
+  await engine.cancel(childId, localPrincipal);
   expect(await finished(parent)).toMatchObject({
     status: 'failed',
     reason: 'upstream_failed',

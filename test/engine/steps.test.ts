@@ -1,6 +1,7 @@
 // Runs of many steps, on real processes: their order, what they hand on, what is skipped and why.
 
 import { expect, test } from 'vitest';
+import { localPrincipal } from '../../src/domain/principal.ts';
 import { bash } from '../support/jobs.ts';
 import { caller, dataFolder, openEngine } from './an-engine.ts';
 import { byId, script, steps } from './step-jobs.ts';
@@ -162,12 +163,13 @@ test('a sub-run needs no slot of its parent: one slot is enough for both, and it
     jobs,
     limits: { globalConcurrency: 1 },
   });
-  const runId = await create('parent');
+  const runId = await create('parent', {}, { tenant: 'acme' });
   const run = await finished(runId);
   expect(run).toMatchObject({ status: 'success' });
   const childId = byId(run).sub?.child_run_id ?? '';
   expect(await store.runs.get(childId)).toMatchObject({
     status: 'success',
+    tenant: 'acme',
     parent: { run_id: runId, step_id: 'sub' },
     trigger: { type: 'job' },
   });
@@ -189,7 +191,7 @@ test('a sub-run that fails fails its step; a cancel of the parent cancels the ch
   const runId = await create('waiting');
   const childId = (await when(runId, (run) => run.steps[0]?.child_run_id !== null)).steps[0]?.child_run_id ?? '';
   await expect.poll(() => messages(childId)).toEqual(['started']);
-  expect(await engine.cancel(runId)).toEqual({ status: 'cancelled' });
+  expect(await engine.cancel(runId, localPrincipal)).toEqual({ status: 'cancelled' });
   expect(await store.runs.get(childId)).toMatchObject({ status: 'cancelled', termination: { remaining: 0 } });
 });
 
@@ -262,7 +264,7 @@ test('an approval waits without a slot, over a restart, and is decided once', as
   const owned = await next.create('owned');
   await next.when(owned, ({ status }) => status === 'running');
   await expect(next.engine.approve(owned, approve, caller)).rejects.toMatchObject({ slug: 'permission-denied' });
-  await next.engine.cancel(owned);
+  await next.engine.cancel(owned, localPrincipal);
 
   const denied = await next.create('gated');
   await next.when(denied, (one) => byId(one).ok?.status === 'waiting_approval');

@@ -1,6 +1,7 @@
 // Runs that wait: how many may, how long, and what is told of them.
 
 import { expect, test } from 'vitest';
+import { localPrincipal } from '../../src/domain/principal.ts';
 import { bash } from '../support/jobs.ts';
 import { caller, dataFolder, type Opened, openEngine } from './an-engine.ts';
 
@@ -30,7 +31,7 @@ test('no more runs wait than max_depth allows, however many are asked for at onc
     },
   });
   expect(await store.runs.counts()).toEqual({ pending: 3, running: 1 });
-  await engine.cancel(holder);
+  await engine.cancel(holder, localPrincipal);
 });
 
 test('a place is given back when the run is not created', async () => {
@@ -40,7 +41,7 @@ test('a place is given back when the run is not created', async () => {
   await expect(create('quick')).rejects.toMatchObject({ slug: 'execution-error' });
   Object.assign(store.db, { transact });
   expect(await create('quick')).toMatch(/^run_/);
-  await engine.cancel(holder);
+  await engine.cancel(holder, localPrincipal);
 });
 
 test('a plan says that the queue is full, and nothing of it where the run would start', async () => {
@@ -55,7 +56,7 @@ test('a plan says that the queue is full, and nothing of it where the run would 
       detail: '1 run waits already; scheduler.queue.max_depth is 1.',
     },
   });
-  await engine.cancel(holder);
+  await engine.cancel(holder, localPrincipal);
   await finished(waiting);
   await expect.poll(plan).toMatchObject({ waiting: null, denied: null });
 });
@@ -68,7 +69,7 @@ test('a run that has to wait from the start tells so among its events', async ()
     { type: 'run.created', data: { status: 'pending' } },
     { type: 'run.waiting', data: { status: 'pending', message: '1 of 1 slots are taken' } },
   ]);
-  await engine.cancel(holder);
+  await engine.cancel(holder, localPrincipal);
 });
 
 test('timeouts.queue is kept behind hundreds of older runs that may wait for longer', async () => {

@@ -177,13 +177,13 @@ describe('what is no request', () => {
 });
 
 test('a bug is a 500 that shows nothing, and the log has it under the id of the request', async () => {
-  const read = server.store.runs.version;
+  const { assertThere } = server.store.runs;
   const run = await server.addRun();
   Object.assign(server.store.runs, {
-    version: () => Promise.reject(new Error('a secret of the inside')),
+    assertThere: () => Promise.reject(new Error('a secret of the inside')),
   });
   const response = await server.fetch(`/runs/${run.id}`, { headers: { 'x-request-id': 'trace-me' } });
-  Object.assign(server.store.runs, { version: read });
+  Object.assign(server.store.runs, { assertThere });
   expect(response.status).toBe(500);
   const problem = await problemOf(response);
   expect(problem).toMatchObject({ type: type('internal-error'), detail: expect.stringContaining('trace-me') });

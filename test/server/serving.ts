@@ -87,6 +87,7 @@ export type TestToken = {
 
 export type TestRun = {
   readonly id: string;
+  readonly tenant: string;
   readonly move: (move: RunMove, change?: Partial<RunChange>) => Promise<void>;
   /** Lines as the script prints them, marks included; announced like the engine does. */
   readonly print: (...lines: readonly string[]) => Promise<void>;
@@ -162,6 +163,7 @@ export async function startServing(o: ServingOptions = {}): Promise<Serving> {
         idleTimeoutMs: 5_000,
         syncWaitMs: 10_000,
         bodyLimitBytes: 65_536,
+        tls: null,
         ...o.server,
       },
       sources: [source],
@@ -222,8 +224,8 @@ async function addToken(store: Store, clock: Clock, o: TestTokenOptions = {}): P
   const { scopes = ['admin'], tenant = 'default', name = `t-${randomBytes(4).toString('hex')}`, expiresIn } = o;
   const tokens = createTokens({ store, clock, defaultTenant: 'default', onRevoked: () => undefined });
   const request = { name, scopes: [...scopes], tenant, ...(expiresIn && { expires_in: expiresIn }) };
-  const { token, credential } = await tokens.create(request, localPrincipal);
-  return { id: token.id, name, credential, headers: { authorization: `Bearer ${credential}` } };
+  const { id, token: credential } = await tokens.create(request, localPrincipal);
+  return { id, name, credential, headers: { authorization: `Bearer ${credential}` } };
 }
 
 async function addRun(store: Store, o: { readonly jobId?: string; readonly tenant?: string } = {}): Promise<TestRun> {
@@ -281,6 +283,7 @@ async function addRun(store: Store, o: { readonly jobId?: string; readonly tenan
   };
   return {
     id,
+    tenant,
     move,
     async print(...lines) {
       writer ??= await store.logs.openWriter({ runId: id, maxSizeBytes: 2 ** 30 });
@@ -308,7 +311,7 @@ async function addArtifact(store: Store, root: string, run: TestRun, artifact: T
         ...blob,
         runId: run.id,
         jobId: 'demo',
-        tenant: 'default',
+        tenant: run.tenant,
         stepId: stepIdOfSingle,
         name: artifact.name,
         path: `/workspace/${artifact.name}`,

@@ -79,6 +79,22 @@ test('system information names sources as the operator wrote them', async () => 
   expect(text).not.toContain(server.root);
 });
 
+test('the one worker is the server itself', async () => {
+  expect(await (await server.fetch('/workers')).json()).toEqual({
+    workers: [
+      {
+        id: expect.any(String),
+        host: expect.any(String),
+        version: '1.2.3',
+        labels: {},
+        concurrency: expect.any(Number),
+        running: 0,
+        seen_at: expect.stringMatching(/^20\d\d-.*Z$/),
+      },
+    ],
+  });
+});
+
 test.each(['//', '//docs'])('%s is a page without scripts or anything from elsewhere', async (path) => {
   const response = await server.fetch(path);
   expect(response.headers.get('content-type')).toBe('text/html; charset=utf-8');

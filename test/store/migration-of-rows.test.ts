@@ -67,7 +67,8 @@ test('a database of the first release keeps every row', async () => {
     error: { message: 'exited with code 3', step_id: 'step_01' },
     steps: [{ step_id: 'step_01', attempt: 1, status: 'failed', exit_code: 3, outputs: { image: 'x' } }],
   });
-  expect(await runs.list({ limit: 10, label: { key: 'env', value: 'prod' } })).toMatchObject({ total: 1 });
+  const label = { key: 'env', value: 'prod' };
+  expect(await runs.list({ limit: 10, tenant: 'default', label })).toMatchObject({ total: 1 });
   expect(await runs.execution('run_01A')).toMatchObject({
     plan: { revision: '0123456789abcdef' },
     sealed: 'v1.sealed',
@@ -81,7 +82,9 @@ test('a database of the first release keeps every row', async () => {
   const rows = (table: 'artifacts' | 'artifact_counts' | 'log_segments') =>
     database.read.selectFrom(table).selectAll().execute();
   expect(await rows('artifacts')).toMatchObject([{ id: 'artifact_01A', size_bytes: 9, expires_at: null }]);
-  expect(await rows('artifact_counts')).toEqual([{ job_id: 'backup/daily', count: 1, size_bytes: 9 }]);
+  expect(await rows('artifact_counts')).toEqual([
+    { tenant: 'default', job_id: 'backup/daily', count: 1, size_bytes: 9 },
+  ]);
   expect(await rows('log_segments')).toMatchObject([{ run_id: 'run_01A', n: 1, last_seq: 40, encoding: 'zstd' }]);
 });
 

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { localPrincipal } from '../../src/domain/principal.ts';
 import { type RunMove, runStatuses } from '../../src/domain/run.ts';
 import type { NewRun } from '../../src/store/runs.ts';
 import { stepStore } from '../../src/store/steps.ts';
@@ -30,6 +31,7 @@ describe.each(engines)('runs on $engine', ({ open }) => {
   };
   const move = (id: string, by: RunMove, change: MoveChange = { atMs: nowMs + 1_000 }): Promise<boolean> =>
     store.database.transact((tx) => moveRun(tx, store.runs, id, by, change));
+  const versionOf = async (id: string) => (await store.runs.assertThere(id, localPrincipal)).version;
   const events = () => store.commits.flat().map((entry) => ('data' in entry ? [entry.type, entry.data] : [entry.type]));
 
   test('a new run is shown as it was created', async () => {
@@ -179,14 +181,14 @@ describe.each(engines)('runs on $engine', ({ open }) => {
     const id = await add();
     await move(id, 'claim');
     await move(id, 'succeed', { atMs: nowMs, exitCode: 0 });
-    const before = { run: await store.runs.get(id), version: await store.runs.version(id) };
+    const before = { run: await store.runs.get(id), version: await versionOf(id) };
     const announced = store.commits.length;
 
     for (const late of ['claim', 'succeed', 'fail', 'expire', 'withdraw', 'cancel'] as const) {
       expect(await move(id, late, { atMs: nowMs + 5_000, exitCode: 1 })).toBe(false);
     }
     expect(await move('run_missing', 'claim')).toBe(false);
-    expect({ run: await store.runs.get(id), version: await store.runs.version(id) }).toEqual(before);
+    expect({ run: await store.runs.get(id), version: await versionOf(id) }).toEqual(before);
     expect(store.commits.length).toBe(announced);
   });
 
@@ -268,8 +270,8 @@ describe.each(engines)('runs on $engine', ({ open }) => {
 
   test('the version grows with every change, and with nothing else', async () => {
     const id = await add();
-    const versions = [await store.runs.version(id)];
-    const note = async () => versions.push(await store.runs.version(id));
+    const versions = [await versionOf(id)];
+    const note = async () => versions.push(await versionOf(id));
     await store.database.transact((tx) => store.runs.setWaiting(tx, id, 'a slot'));
     await note();
     await store.database.transact((tx) => store.runs.setWaiting(tx, id, 'a slot'));
@@ -284,7 +286,7 @@ describe.each(engines)('runs on $engine', ({ open }) => {
     await note();
 
     expect(versions).toEqual([1, 2, 2, 3, 4, 5, 6]);
-    expect(await store.runs.version('run_missing')).toBeUndefined();
+    await expect(versionOf('run_missing')).rejects.toMatchObject({ slug: 'run-not-found' });
   });
 
   test('what executing a run takes is kept and never shown', async () => {

@@ -8,4 +8,5 @@ export const keepsAll: RetentionPolicy = {
   workspacesMs: null,
   snapshotsMs: null,
   eventsMs: null,
+  auditMs: null,
 };

@@ -3,7 +3,7 @@
 import { Readable } from 'node:stream';
 import { isMediaType } from '../../domain/media-type.ts';
 import { Problem } from '../../domain/problem.ts';
-import type { ArtifactStore } from '../../store/artifacts.ts';
+import type { ArtifactReading } from '../../store/reading.ts';
 import { parseRange } from '../byte-range.ts';
 import { attachment } from '../content-disposition.ts';
 import { defined } from '../defined.ts';
@@ -13,7 +13,7 @@ import { isUnchanged } from '../stored-answer.ts';
 const pageArtifacts = 1000;
 
 export function createArtifactHandlers(o: {
-  readonly artifacts: ArtifactStore;
+  readonly artifacts: ArtifactReading;
   readonly jobIdOf: (idOrAlias: string) => string;
   /** A reader that takes nothing for this long is disconnected. */
   readonly stallMs: number;
@@ -21,19 +21,16 @@ export function createArtifactHandlers(o: {
   const { artifacts } = o;
 
   return {
-    async listArtifacts({ query }) {
+    async listArtifacts({ request, query }) {
       const { run_id: runId, job_id: jobId, limit = pageArtifacts, ...rest } = query;
-      const page = await artifacts.list({
-        limit,
-        ...defined({ ...rest, runId, jobId: jobId === undefined ? undefined : o.jobIdOf(jobId) }),
-      });
+      const filter = defined({ ...rest, runId, jobId: jobId === undefined ? undefined : o.jobIdOf(jobId) });
+      const page = await artifacts.list({ limit, ...filter }, request.principal);
       return { artifacts: page.artifacts, total: page.total, next_cursor: page.nextCursor };
     },
 
     async getArtifact({ request, reply, path }) {
       const id = path.artifact_id;
-      const artifact = await artifacts.get(id);
-      if (!artifact) throw new Problem('artifact-not-found', `The artifact '${id}' does not exist`);
+      const artifact = await artifacts.get(id, request.principal);
       if (artifact.gone) throw gone(id);
       const etag = `"${artifact.sha256}"`;
       reply.header('etag', etag).header('cache-control', 'no-cache').header('accept-ranges', 'bytes');

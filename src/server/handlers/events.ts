@@ -1,13 +1,15 @@
 // What happens to runs, live and from the journal, as server-sent events or JSON lines.
 
 import { type EventType, eventTypes, type JournalEntry } from '../../domain/event.ts';
+import type { Reach } from '../../domain/principal.ts';
 import { type Fault, Problem, validationError } from '../../domain/problem.ts';
 import { isFinished } from '../../domain/run.ts';
 import { type Hub, lastIdOf } from '../../engine/hub.ts';
 import { nearest } from '../../lib/nearest.ts';
-import type { Store } from '../../store/open.ts';
+import type { Journal } from '../../store/journal.ts';
+import type { RunReading } from '../../store/reading.ts';
 import { type FeedPart, followJournal } from '../event-feed.ts';
-import { createEventFrames } from '../event-frames.ts';
+import type { EventFrames } from '../event-frames.ts';
 import { lastEventId } from '../event-ids.ts';
 import type { Exchange, Handlers } from '../exchange.ts';
 import { preferredType } from '../preferred-type.ts';
@@ -16,6 +18,7 @@ import { eventStream, type Outlet, type Streams } from '../streams.ts';
 type Names = 'streamRunEvents' | 'getRunEvents';
 
 type Selection = {
+  readonly reach: Reach;
   readonly runId: string | undefined;
   readonly isWanted: (entry: JournalEntry) => boolean;
   readonly afterId: number;
@@ -26,13 +29,14 @@ type Selection = {
 const jsonLines = 'application/x-ndjson';
 
 export function createEventHandlers(o: {
-  readonly store: Pick<Store, 'runs' | 'journal' | 'logs'>;
+  readonly runs: RunReading;
+  readonly journal: Journal;
+  readonly frames: EventFrames;
   readonly hub: Hub;
   readonly streams: Streams;
   readonly jobIdOf: (idOrAlias: string) => string;
 }): Pick<Handlers, Names> {
-  const { store, hub, streams } = o;
-  const frames = createEventFrames(store.logs);
+  const { hub, journal, frames, streams } = o;
 
   return {
     async streamRunEvents({ request, reply, query }) {
@@ -62,10 +66,11 @@ export function createEventHandlers(o: {
     const { runId, jobId } = query;
     const types = query.types === undefined ? undefined : readTypes(query.types);
     const resumed = lastEventId(request, query.last_event_id);
-    const run = runId === undefined ? undefined : await store.runs.summary(runId);
-    if (runId !== undefined && !run) throw new Problem('run-not-found', `The run '${runId}' does not exist`);
+    const reach = request.principal;
+    const run = runId === undefined ? undefined : await o.runs.summary(runId, reach);
     if (resumed !== undefined) await assertKept(resumed);
     return {
+      reach,
       runId,
       isWanted: (entry) =>
         (types === undefined || types.has(entry.type)) && (jobId === undefined || entry.jobId === jobId),
@@ -77,13 +82,13 @@ export function createEventHandlers(o: {
   /** @throws Problem events-expired: something between that id and what is kept may be gone. */
   async function assertKept(afterId: number): Promise<void> {
     // What the hub has at hand may be of lines that are gone, too.
-    if (afterId > hub.latestId || afterId < (await store.journal.oldestId()) - 1) {
+    if (afterId > hub.latestId || afterId < (await journal.oldestId()) - 1) {
       throw new Problem('events-expired', `The journal does not hold the events after ${afterId}.`);
     }
   }
 
   function parts(selection: Selection, signal: AbortSignal): AsyncGenerator<FeedPart, void> {
-    return followJournal({ hub, journal: store.journal }, selection, signal);
+    return followJournal({ hub, journal }, selection, signal);
   }
 
   async function sendEvents(selection: Selection, { signal, write }: Outlet): Promise<void> {

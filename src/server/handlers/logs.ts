@@ -2,10 +2,10 @@
 
 import type { QueryOf } from '../../contract/operations.ts';
 import type { LogLine } from '../../domain/log-line.ts';
-import { Problem, validationError } from '../../domain/problem.ts';
+import { validationError } from '../../domain/problem.ts';
 import type { Hub } from '../../engine/hub.ts';
 import { parseTimestampUs } from '../../lib/clock.ts';
-import type { Store } from '../../store/open.ts';
+import type { ReadableLog, RunReading } from '../../store/reading.ts';
 import { defined } from '../defined.ts';
 import { lastEventId } from '../event-ids.ts';
 import type { Exchange, Handlers } from '../exchange.ts';
@@ -18,15 +18,12 @@ type Query = QueryOf<'getRunLogs'>;
 const pageLines = 1000;
 
 export function createLogHandlers(o: {
-  readonly store: Pick<Store, 'logs' | 'runs'>;
+  readonly runs: RunReading;
   readonly hub: Hub;
   readonly streams: Streams;
 }): Pick<Handlers, 'getRunLogs'> {
-  const { logs, runs } = o.store;
-
   return {
     async getRunLogs({ request, reply, path, query }) {
-      const runId = path.run_id;
       const type = preferredType(request.raw.headers.accept, [
         'application/json',
         'text/plain',
@@ -35,20 +32,20 @@ export function createLogHandlers(o: {
       ]);
       const isStream = query.follow === true || (query.follow === undefined && type === eventStream);
       const afterSeq = isStream ? resumeAfter({ request, query }) : afterCursor(query);
-      if (!(await runs.summary(runId))) throw new Problem('run-not-found', `The run '${runId}' does not exist`);
+      const log = await o.runs.log(path.run_id, request.principal);
       const filter = filterOf(query);
       if (isStream) {
-        const start = afterSeq ?? (await startOf(runId, query));
+        const start = afterSeq ?? (await startOf(log, query));
         return o.streams.send(request, reply, eventStream, (outlet) =>
-          followLog(o, { runId, afterSeq: start, filter }, outlet),
+          followLog({ log, hub: o.hub }, { afterSeq: start, filter }, outlet),
         );
       }
       if (type === 'text/plain' || type === 'application/x-ndjson') {
         const toText = type === 'text/plain' ? messageOf : jsonOf;
         const mediaType = type === 'text/plain' ? 'text/plain; charset=utf-8' : type;
-        return o.streams.send(request, reply, mediaType, (outlet) => sendLines(runId, query, toText, outlet));
+        return o.streams.send(request, reply, mediaType, (outlet) => sendLines(log, query, toText, outlet));
       }
-      const page = await pageOf(runId, query);
+      const page = await pageOf(log, query);
       return {
         logs: page.lines,
         next_cursor: page.nextSeq === null ? null : String(page.nextSeq),
@@ -56,46 +53,46 @@ export function createLogHandlers(o: {
       };
     },
   };
+}
 
-  function pageOf(runId: string, query: Query): ReturnType<typeof logs.page> {
-    const { tail, limit, since, level, step_id: stepId, attempt, q: text } = query;
-    return logs.page(runId, {
-      limit: limit ?? tail ?? pageLines,
-      ...defined({ tail, level, stepId, attempt, text, afterSeq: afterCursor(query), sinceUs: toUs(since) }),
-    });
+function pageOf(log: ReadableLog, query: Query): ReturnType<ReadableLog['page']> {
+  const { tail, limit, since, level, step_id: stepId, attempt, q: text } = query;
+  return log.page({
+    limit: limit ?? tail ?? pageLines,
+    ...defined({ tail, level, stepId, attempt, text, afterSeq: afterCursor(query), sinceUs: toUs(since) }),
+  });
+}
+
+/** Where a stream without an id begins: `cursor`, the last `tail` lines, or the first line after `since`. */
+async function startOf(log: ReadableLog, query: Query): Promise<number> {
+  const { tail, since } = query;
+  const cursor = afterCursor(query) ?? 0;
+  if (tail === undefined && since === undefined) return cursor;
+  const last = (await log.page({ tail: 1, limit: 1 })).lines[0]?.seq ?? 0;
+  const { lines } = await pageOf(log, { ...query, limit: tail ?? 1 });
+  const [first] = lines;
+  return first ? first.seq - 1 : Math.max(cursor, last);
+}
+
+async function sendLines(
+  log: ReadableLog,
+  query: Query,
+  toText: (line: LogLine) => string,
+  { signal, write }: Outlet,
+): Promise<void> {
+  if (query.limit !== undefined || query.tail !== undefined) {
+    await write((await pageOf(log, query)).lines.map(toText).join(''));
+    return;
   }
-
-  /** Where a stream without an id begins: `cursor`, the last `tail` lines, or the first line after `since`. */
-  async function startOf(runId: string, query: Query): Promise<number> {
-    const { tail, since } = query;
-    const cursor = afterCursor(query) ?? 0;
-    if (tail === undefined && since === undefined) return cursor;
-    const last = (await logs.page(runId, { tail: 1, limit: 1 })).lines[0]?.seq ?? 0;
-    const { lines } = await pageOf(runId, { ...query, limit: tail ?? 1 });
-    const [first] = lines;
-    return first ? first.seq - 1 : Math.max(cursor, last);
-  }
-
-  async function sendLines(
-    runId: string,
-    query: Query,
-    toText: (line: LogLine) => string,
-    { signal, write }: Outlet,
-  ): Promise<void> {
-    if (query.limit !== undefined || query.tail !== undefined) {
-      await write((await pageOf(runId, query)).lines.map(toText).join(''));
-      return;
-    }
-    const filter = filterOf(query);
-    // It ends where the log ends now: a job that never stops must not make an answer that never ends.
-    const last = (await logs.page(runId, { tail: 1, limit: 1 })).lines[0]?.seq ?? 0;
-    let seq = await startOf(runId, query);
-    while (seq < last && !signal.aborted) {
-      const batch = await logs.next(runId, seq);
-      if (!batch) return;
-      seq = batch.lastSeq;
-      await write(linesOf(batch, filter).map(toText).join(''));
-    }
+  const filter = filterOf(query);
+  // It ends where the log ends now: a job that never stops must not make an answer that never ends.
+  const last = (await log.page({ tail: 1, limit: 1 })).lines[0]?.seq ?? 0;
+  let seq = await startOf(log, query);
+  while (seq < last && !signal.aborted) {
+    const batch = await log.next(seq);
+    if (!batch) return;
+    seq = batch.lastSeq;
+    await write(linesOf(batch, filter).map(toText).join(''));
   }
 }
 

@@ -25,9 +25,9 @@ export function createScheduleHandlers(o: {
 }): Pick<Handlers, Names> {
   const { schedules } = o;
   return {
-    async listSchedules({ query }) {
+    async listSchedules({ request, query }) {
       const { job_id: jobId, ...rest } = query;
-      const all = await schedules.list();
+      const all = await schedules.list(request.principal);
       const { page, total, nextCursor } = select(
         all,
         jobId === undefined ? rest : { ...rest, job_id: o.jobIdOf(jobId) },
@@ -40,17 +40,18 @@ export function createScheduleHandlers(o: {
       return reply.code(201).header('location', `${apiBase}/schedules/${made.schedule.id}`).send(toAnswer(made));
     },
 
-    previewSchedule({ query, body }) {
-      const fires = schedules.preview(body, query.fires ?? previewedFires);
+    previewSchedule({ request, query, body }) {
+      const fires = schedules.preview(body, query.fires ?? previewedFires, request.principal);
       return { next_fires: toFires(fires, body.timezone ?? 'UTC') };
     },
 
-    getSchedule: async ({ path }) => toAnswer(await schedules.get(path.schedule_id)),
+    getSchedule: async ({ request, path }) => toAnswer(await schedules.get(path.schedule_id, request.principal)),
 
-    replaceSchedule: async ({ path, body }) => toAnswer(await schedules.replace(path.schedule_id, body)),
+    replaceSchedule: async ({ request, path, body }) =>
+      toAnswer(await schedules.replace(path.schedule_id, body, request.principal)),
 
-    async deleteSchedule({ reply, path }) {
-      await schedules.remove(path.schedule_id);
+    async deleteSchedule({ request, reply, path }) {
+      await schedules.remove(path.schedule_id, request.principal);
       return reply.code(204).send();
     },
   };

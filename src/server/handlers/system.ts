@@ -3,11 +3,13 @@
 import { hostname } from 'node:os';
 import type { Catalog } from '../../catalog/catalog.ts';
 import type { HostCheck } from '../../domain/host-check.ts';
+import type { Principal } from '../../domain/principal.ts';
 import { Problem } from '../../domain/problem.ts';
 import type { Check, Engine } from '../../engine/engine.ts';
 import type { Retention } from '../../engine/retain.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { formatDuration } from '../../lib/units.ts';
+import type { RunReading } from '../../store/reading.ts';
 import type { Handlers } from '../exchange.ts';
 import type { ServerConfig } from '../server-config.ts';
 
@@ -24,6 +26,7 @@ const collectMs = 5_000;
 const collectShare = 0.5;
 
 export function createSystemHandlers(o: {
+  readonly runs: RunReading;
   readonly config: ServerConfig;
   readonly catalog: Catalog;
   readonly engine: Engine;
@@ -47,6 +50,11 @@ export function createSystemHandlers(o: {
     if (failing) throw new Problem('not-ready', `The check '${failing[0]}' is failing.`);
   }
 
+  async function queueOf(principal: Principal): Promise<{ depth: number; running: number }> {
+    const { pending, running } = await o.runs.counts(principal);
+    return { depth: pending, running };
+  }
+
   return {
     assertHealthy,
     assertReady() {
@@ -54,7 +62,7 @@ export function createSystemHandlers(o: {
       if (!catalog.isReady) throw new Problem('not-ready', 'The sources are being read.');
     },
 
-    getHealth({ reply }) {
+    getHealth({ request, reply }) {
       const all = checks();
       const worst = (status: Check['status']): boolean => Object.values(all).some((check) => check.status === status);
       const status = worst('failing') ? 'unhealthy' : worst('degraded') ? 'degraded' : 'healthy';
@@ -63,7 +71,7 @@ export function createSystemHandlers(o: {
         status,
         version: o.version,
         uptime_seconds: Math.max(0, Math.floor((o.clock.now() - o.startedAtMs) / 1000)),
-        checks: all,
+        checks: isOperator(request.principal) ? all : withoutDetail(all),
       };
     },
 
@@ -72,8 +80,10 @@ export function createSystemHandlers(o: {
       return o.retention.collect({ forMs: collectMs, share: collectShare });
     },
 
-    getSystemInfo() {
+    async getSystemInfo({ request }) {
+      const { principal } = request;
       const queue = engine.queue();
+      const { depth, running } = isOperator(principal) ? queue : await queueOf(principal);
       const profiles = Object.entries(engine.host);
       const proc = profiles.find(([, profile]) => profile.available) ?? profiles[0];
       return {
@@ -83,8 +93,8 @@ export function createSystemHandlers(o: {
         extensions: config.extensions,
         storage: { database: 'sqlite', blobs: 'file' },
         queue: {
-          depth: queue.depth,
-          running: queue.running,
+          depth,
+          running,
           limits: {
             global_concurrency: queue.globalConcurrency,
             job_concurrency: queue.jobConcurrency,
@@ -102,8 +112,17 @@ export function createSystemHandlers(o: {
           sync_wait: formatDuration(config.server.syncWaitMs),
           run: engine.limitReport,
         },
-        workers: [{ id: hostname(), host: hostname(), running: queue.running }],
+        workers: [{ id: hostname(), host: hostname(), running }],
       };
     },
   };
+}
+
+/** Whoever belongs to a tenant, or is not known, is not told how the instance fares as a whole. */
+function isOperator({ tenant }: Principal): boolean {
+  return tenant === '*';
+}
+
+function withoutDetail(checks: Readonly<Record<string, Check>>): Record<string, Check> {
+  return Object.fromEntries(Object.entries(checks).map(([name, { status }]) => [name, { status }]));
 }

@@ -1,0 +1,26 @@
+// `flwd audit verify`: checks the chain of the audit log, and prints what to note elsewhere.
+
+import type { Options } from './commands.ts';
+import { loadConfiguration } from './configuration.ts';
+import { type ExitCode, exitCodes, Refusal } from './exit-code.ts';
+import { explainedStart } from './start-failure.ts';
+
+export async function run(options: Options): Promise<ExitCode> {
+  const { config } = loadConfiguration(options);
+  const { verifyAudit } = await import('../main.ts');
+  const { rows, first, last, removedThrough, broken } = await verifyAudit(config).catch((error: unknown) => {
+    throw explainedStart(error);
+  });
+  if (removedThrough !== null) process.stdout.write(`rows up to ${removedThrough} were removed by retention\n`);
+  if (first && last) {
+    process.stdout.write(
+      `rows ${first.id} (${first.at}) to ${last.id} (${last.at}) are as they were written: ${rows}\n`,
+    );
+    process.stdout.write(`the last one, ${last.id}, has the hash ${last.hash}\n`);
+  }
+  if (!broken) {
+    if (!first) process.stdout.write('the audit log is empty\n');
+    return exitCodes.done;
+  }
+  throw new Refusal(`the audit log is broken at row ${broken.id}: ${broken.why}`, exitCodes.runFailed);
+}

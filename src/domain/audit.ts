@@ -1,0 +1,93 @@
+// What the audit log holds: who did what to which object, from where, with what result, and why (ADR 0018).
+
+import type { PrincipalKind } from './principal.ts';
+
+/** Every action there is. A released name never changes its meaning. */
+export const auditActions = [
+  'run.create',
+  'run.cancel',
+  'run.approve',
+  'schedule.create',
+  'schedule.replace',
+  'schedule.delete',
+  'token.create',
+  'token.revoke',
+  'secret.set',
+  'secret.delete',
+  'secret.rotate',
+  'auth.fail',
+  'access.deny',
+  'server.start',
+  'server.stop',
+  'gc',
+  'restore',
+  'audit.expire',
+  'audit.omit',
+] as const;
+export type AuditAction = (typeof auditActions)[number];
+
+/** `failed`: it broke off, and may have been done in part. */
+export const auditResults = ['done', 'refused', 'failed'] as const;
+export type AuditResult = (typeof auditResults)[number];
+
+export const auditObjectKinds = ['run', 'schedule', 'token', 'secret', 'instance'] as const;
+export type AuditObjectKind = (typeof auditObjectKinds)[number];
+
+/** `id` is null where there is none yet, or none at all. */
+export type AuditObject = { readonly kind: AuditObjectKind; readonly id: string | null };
+
+export type AuditDetail = Readonly<Record<string, unknown>>;
+
+export type NewAuditEntry = {
+  /** A principal's name, or `system:` and a part of the server. */
+  readonly actor: string;
+  /** Of the object; `*`: the whole instance. */
+  readonly tenant: string;
+  readonly action: AuditAction;
+  readonly object: AuditObject | null;
+  /** The peer's address. */
+  readonly from: string | null;
+  readonly requestId: string | null;
+  readonly result: AuditResult;
+  /** The slug of the problem. */
+  readonly reason: string | null;
+  readonly detail: AuditDetail | null;
+};
+
+/** As it is served. */
+export type AuditEntry = {
+  readonly id: number;
+  readonly at: string;
+  readonly actor: { readonly kind: ActorKind; readonly name: string };
+  readonly tenant: string;
+  readonly action: AuditAction;
+  readonly object: AuditObject | null;
+  readonly from: string | null;
+  readonly request_id: string | null;
+  readonly result: AuditResult;
+  readonly reason: string | null;
+  readonly detail: AuditDetail | null;
+  readonly hash: string;
+};
+
+export type ActorKind = PrincipalKind | 'system';
+
+/** No two kinds share a name (ADR 0015), so the name tells the kind. */
+export function kindOfActor(name: string): ActorKind {
+  if (name === 'local' || name === 'anonymous') return name;
+  const [prefix] = name.split(':', 1);
+  return name.includes(':') && (prefix === 'jwt' || prefix === 'schedule' || prefix === 'system') ? prefix : 'token';
+}
+
+const longestChars = 256;
+
+/** What a caller wrote, as far as it may stand in the log: no secret of a token, no control characters, not endless. */
+export function toAuditText(text: string): string {
+  const masked = text.replaceAll(/flwd_([A-Za-z0-9]+)_[\w-]+/g, 'flwd_$1_[redacted]').replaceAll(/\p{Cc}/gu, ' ');
+  return masked.length <= longestChars ? masked : `${masked.slice(0, longestChars)}…`;
+}
+
+/** What the operator does on the data dir itself, without a server. */
+export function operatorEntry(entry: Pick<NewAuditEntry, 'action' | 'object' | 'tenant' | 'detail'>): NewAuditEntry {
+  return { ...entry, actor: 'local', from: null, requestId: null, result: 'done', reason: null };
+}

@@ -1,0 +1,38 @@
+// The start and the stop of a server in the audit log. A start that follows a start tells that the one before was killed.
+
+import type { AuditAction, AuditDetail } from '../domain/audit.ts';
+import type { Logger } from '../lib/logger.ts';
+import type { AuditStore } from '../store/audit.ts';
+
+/** Never keeps a server from its start or stop. @returns says that it stops */
+export async function recordStart(o: {
+  readonly audit: Pick<AuditStore, 'record' | 'list'>;
+  readonly detail: AuditDetail;
+  readonly log: Logger;
+}): Promise<() => Promise<void>> {
+  const { audit, log } = o;
+
+  async function record(action: AuditAction, detail: AuditDetail | null): Promise<void> {
+    try {
+      await audit.record({
+        actor: 'system:server',
+        tenant: '*',
+        action,
+        object: { kind: 'instance', id: null },
+        from: null,
+        requestId: null,
+        result: 'done',
+        reason: null,
+        detail,
+      });
+    } catch (error) {
+      log.warn({ err: error, action }, 'the audit log could not be written');
+    }
+  }
+
+  const newest = async (action: AuditAction): Promise<number> =>
+    (await audit.list({ action, limit: 1 })).entries[0]?.id ?? 0;
+  const wasKilled = (await newest('server.start')) > (await newest('server.stop'));
+  await record('server.start', { ...o.detail, ...(wasKilled && { before: 'was killed' }) });
+  return () => record('server.stop', null);
+}

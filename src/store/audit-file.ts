@@ -1,0 +1,36 @@
+// The audit log in the file itself, as it is at one moment: beside a server that goes on, or without one. Changes nothing.
+
+import { existsSync } from 'node:fs';
+import { DatabaseSync } from 'node:sqlite';
+import { StartError } from '../lib/start-error.ts';
+import { type AuditListQuery, type AuditPage, listAudit } from './audit-list.ts';
+import { type AuditVerdict, verifyAudit } from './audit-verify.ts';
+import { busyTimeoutMs, kyselyOver } from './sqlite.ts';
+
+export type AuditFile = {
+  /** @throws Problem validation-error when `cursor` is none */
+  readonly list: (query: AuditListQuery) => Promise<AuditPage>;
+  readonly verify: () => Promise<AuditVerdict>;
+  readonly close: () => void;
+};
+
+/** @throws StartError where there is none */
+export function openAuditFile(dbPath: string): AuditFile {
+  if (!existsSync(dbPath)) throw new StartError(`there is no database at ${dbPath}`);
+  // Not read-only to SQLite, which could not open the log of commits of a server that is gone.
+  const connection = new DatabaseSync(dbPath, { timeout: busyTimeoutMs });
+  try {
+    connection.exec('PRAGMA query_only = 1; BEGIN');
+    const found = connection.prepare("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'audit'").get();
+    if (!found) throw new StartError(`the database ${dbPath} is of an older flwd, which kept no audit log`);
+  } catch (error) {
+    connection.close();
+    throw error;
+  }
+  const db = kyselyOver(connection);
+  return {
+    list: (query) => listAudit(db, query),
+    verify: () => verifyAudit(db),
+    close: () => connection.close(),
+  };
+}

@@ -1,0 +1,61 @@
+// The audit log: rows that only ever grow, each hashed together with the one before (ADR 0018).
+
+import { type Kysely, sql } from 'kysely';
+import type { Schema } from '../schema.ts';
+import type { Migration } from './migration.ts';
+
+export const audit: Migration = {
+  name: '0008-audit',
+  statements: (db, { growingId }) => [
+    db.schema
+      .createTable('audit')
+      .addColumn('id', growingId, (column) => column.primaryKey().notNull())
+      .addColumn('at', 'bigint', (column) => column.notNull())
+      .addColumn('actor', 'text', (column) => column.notNull())
+      .addColumn('tenant', 'text', (column) => column.notNull())
+      .addColumn('action', 'text', (column) => column.notNull())
+      .addColumn('result', 'text', (column) => column.notNull())
+      .addColumn('object_kind', 'text')
+      .addColumn('object_id', 'text')
+      .addColumn('origin', 'text')
+      .addColumn('request_id', 'text')
+      .addColumn('reason', 'text')
+      .addColumn('detail', 'text')
+      .addColumn('hash', 'text', (column) => column.notNull()),
+    db.schema.createIndex('audit_by_object').on('audit').columns(['object_id', 'id']),
+    // Nearly all rows are runs: they cost nothing here, and everything else is found at once.
+    statement(db, `create index audit_by_action on audit (action, id) where action <> 'run.create'`),
+
+    db.schema
+      .createTable('audit_counts')
+      .addColumn('tenant', 'text', (column) => column.notNull())
+      .addColumn('actor', 'text', (column) => column.notNull())
+      .addColumn('action', 'text', (column) => column.notNull())
+      .addColumn('result', 'text', (column) => column.notNull())
+      .addColumn('count', 'bigint', (column) => column.notNull())
+      .addPrimaryKeyConstraint('audit_counts_key', ['tenant', 'actor', 'action', 'result']),
+
+    // In the words of SQLite. REPLACE deletes without asking the trigger for it, hence the one on INSERT.
+    statement(
+      db,
+      `create trigger audit_keeps before update on audit
+        begin select raise(abort, 'the audit log is append-only'); end`,
+    ),
+    statement(
+      db,
+      `create trigger audit_grows before insert on audit when new.id <= (select max(id) from audit)
+        begin select raise(abort, 'the audit log is append-only'); end`,
+    ),
+    statement(
+      db,
+      `create trigger audit_expires before delete on audit
+        when old.id >= coalesce((select next_id from sequences where name = 'audit.kept'), 0)
+        begin select raise(abort, 'the audit log is append-only'); end`,
+    ),
+  ],
+};
+
+function statement(db: Kysely<Schema>, text: string) {
+  const raw = sql.raw(text);
+  return { compile: () => raw.compile(db), execute: () => raw.execute(db) };
+}

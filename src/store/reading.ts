@@ -1,0 +1,110 @@
+// What is stored, as callers may read it: every question says whose things they see, and what is another tenant's is not
+// there, in the words for what never was (ADR 0015). Handlers have this and nothing of the store behind it.
+
+import type { Notice } from '../domain/notice.ts';
+import { type Reach, reaches } from '../domain/principal.ts';
+import { Problem } from '../domain/problem.ts';
+import type { Run, RunStatus, RunSummary, Step } from '../domain/run.ts';
+import type { Artifact, ArtifactListQuery, ArtifactPage, ArtifactStore } from './artifacts.ts';
+import { parseCursor } from './cursor.ts';
+import type { LogStore } from './logs.ts';
+import type { Store } from './open.ts';
+import type { RunListQuery, RunPage } from './run-list.ts';
+import { runNotFound } from './runs.ts';
+
+/** The log of a run that is there for whoever reads it. */
+export type ReadableLog = {
+  readonly runId: string;
+  readonly page: (query: Parameters<LogStore['page']>[1]) => ReturnType<LogStore['page']>;
+  readonly next: (afterSeq: number) => ReturnType<LogStore['next']>;
+  readonly onAppend: (listener: () => void) => () => void;
+  /** Of the run; undefined when it is gone by now. */
+  readonly status: () => Promise<RunStatus | undefined>;
+};
+
+/** What takes an id throws the Problem run-not-found. */
+export type RunReading = {
+  /** @throws Problem validation-error for a cursor of another list */
+  readonly list: (query: RunListQuery, reach: Reach) => Promise<RunPage>;
+  readonly summary: (id: string, reach: Reach) => Promise<RunSummary>;
+  /** Grows with every change of what `get` answers. */
+  readonly version: (id: string, reach: Reach) => Promise<{ readonly version: number; readonly tenant: string }>;
+  readonly get: (id: string, reach: Reach) => Promise<Run>;
+  readonly attempts: (id: string, reach: Reach) => Promise<readonly Step[]>;
+  readonly notices: (id: string, reach: Reach) => Promise<readonly Notice[]>;
+  readonly log: (id: string, reach: Reach) => Promise<ReadableLog>;
+  readonly counts: (reach: Reach) => Promise<{ readonly pending: number; readonly running: number }>;
+};
+
+export type ArtifactReading = Pick<ArtifactStore, 'openRead'> & {
+  /** @throws Problem validation-error for a cursor of another list */
+  readonly list: (query: ArtifactListQuery, reach: Reach) => Promise<ArtifactPage>;
+  /** @throws Problem artifact-not-found */
+  readonly get: (id: string, reach: Reach) => Promise<Artifact & { readonly gone: boolean }>;
+};
+
+export type Reading = { readonly runs: RunReading; readonly artifacts: ArtifactReading };
+
+export function createReading(store: Pick<Store, 'runs' | 'notices' | 'logs' | 'artifacts'>): Reading {
+  return { runs: createRunReading(store), artifacts: createArtifactReading(store) };
+}
+
+function createRunReading({ runs, notices, logs }: Pick<Store, 'runs' | 'notices' | 'logs'>): RunReading {
+  return {
+    async list(query, reach) {
+      const held = heldTo(query, reach);
+      if (held) return runs.list(held);
+      if (query.cursor !== undefined) parseCursor(query.cursor);
+      return { runs: [], total: 0, nextCursor: null };
+    },
+    async summary(id, reach) {
+      await runs.assertThere(id, reach);
+      const summary = await runs.summary(id);
+      if (!summary) throw runNotFound(id);
+      return summary;
+    },
+    version: (id, reach) => runs.assertThere(id, reach),
+    async get(id, reach) {
+      const run = await runs.get(id);
+      if (!run || !reaches(reach, run.tenant)) throw runNotFound(id);
+      return run;
+    },
+    async attempts(id, reach) {
+      await runs.assertThere(id, reach);
+      return runs.attempts(id);
+    },
+    async notices(id, reach) {
+      await runs.assertThere(id, reach);
+      return notices.list(id);
+    },
+    async log(id, reach) {
+      await runs.assertThere(id, reach);
+      return {
+        runId: id,
+        page: (query) => logs.page(id, query),
+        next: (afterSeq) => logs.next(id, afterSeq),
+        onAppend: (listener) => logs.onAppend(id, listener),
+        status: async () => (await runs.summary(id))?.status,
+      };
+    },
+    counts: ({ tenant }) => runs.counts(tenant === '*' ? undefined : tenant),
+  };
+}
+
+function createArtifactReading({ artifacts }: Pick<Store, 'artifacts'>): ArtifactReading {
+  return {
+    list: (query, { tenant }) => artifacts.list(tenant === '*' ? query : { ...query, tenant }),
+    async get(id, { tenant }) {
+      const artifact = await artifacts.get(id, tenant === '*' ? undefined : tenant);
+      if (artifact) return artifact;
+      throw new Problem('artifact-not-found', `The artifact '${id}' does not exist`);
+    },
+    openRead: artifacts.openRead,
+  };
+}
+
+/** The query, held to what is reached; undefined when it asks for another tenant's. */
+function heldTo(query: RunListQuery, reach: Reach): RunListQuery | undefined {
+  if (query.tenant !== undefined) return reaches(reach, query.tenant) ? query : undefined;
+  return reach.tenant === '*' ? query : { ...query, tenant: reach.tenant };
+}

@@ -1,0 +1,184 @@
+import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { networkInterfaces } from 'node:os';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { createFolder, flwd, type Started, start } from './terminal.ts';
+
+const scopes = ['--scopes', 'runs:read,jobs:read'];
+
+function createInstance(o: { readonly bind?: string; readonly auth?: { readonly mode: string } } = {}): string {
+  const dir = createFolder();
+  const { bind = '127.0.0.1:0', ...sections } = o;
+  const all = { instance: { data_dir: './data' }, server: { bind }, sources: [], ...sections };
+  writeFileSync(join(dir, 'flwd.yaml'), JSON.stringify(all));
+  return dir;
+}
+
+async function serve(dir: string, ...args: readonly string[]): Promise<Started & { url: string }> {
+  const started = start(dir, ['serve', ...args]);
+  const [, url = ''] = await started.prints(/listening on (\S+)/);
+  return { ...started, url };
+}
+
+const ask = (url: string, token?: string, path = '/jobs') =>
+  fetch(`${url}/api/v1${path}`, { headers: token ? { authorization: `Bearer ${token}` } : {} });
+
+const made = async (dir: string, ...args: readonly string[]): Promise<string> => {
+  const { code, stdout } = await flwd(dir, 'tokens', 'create', ...args);
+  expect([code, stdout]).toEqual([0, expect.stringMatching(/^flwd_[0-9A-Z]{26}_[0-9a-f]{64}\n$/)]);
+  return stdout.trim();
+};
+
+test.each(['stopped', 'running', 'required'])('on a %s instance it makes, lists and revokes tokens', async (state) => {
+  const dir = createInstance(state === 'required' ? { auth: { mode: 'required' } } : {});
+  const server = state === 'stopped' ? undefined : await serve(dir);
+  const created = await flwd(
+    dir,
+    'tokens',
+    'create',
+    '--name',
+    'ci',
+    ...scopes,
+    '--tenant',
+    'acme',
+    '--expires',
+    '90d',
+  );
+  expect(created).toEqual({
+    code: 0,
+    stdout: expect.stringMatching(/^flwd_\w+\n$/),
+    stderr: expect.stringMatching(/^token_\w{26} \(ci\) of tenant acme, until 20\S+Z; it is not shown again\n$/),
+  });
+  const { url } = server ?? (await serve(dir));
+  const token = created.stdout.trim();
+  expect((await ask(url, token)).status).toBe(200);
+
+  const listed = await flwd(dir, 'tokens', 'list');
+  const [heading, row = ''] = listed.stdout.split('\n').map((line) => line.split(/ {2,}/));
+  expect(heading).toEqual(['ID', 'NAME', 'TENANT', 'STATUS', 'EXPIRES', 'LAST USED', 'SCOPES']);
+  expect(row).toEqual([
+    expect.stringMatching(/^token_/),
+    'ci',
+    'acme',
+    'active',
+    expect.stringMatching(/^20\d\d-\d\d-\d\dT\d\d:\d\dZ$/),
+    expect.stringMatching(/^(never|20\S+Z)$/),
+    'runs:read,jobs:read',
+  ]);
+  expect(await flwd(dir, 'tokens', 'revoke', row[0] ?? '')).toEqual({
+    code: 0,
+    stdout: `revoked ${row[0]}\n`,
+    stderr: '',
+  });
+  expect((await ask(url, token)).status).toBe(401);
+});
+
+test('what is wrong is told, and the exit code says of what kind it is', async () => {
+  const dir = createInstance();
+  const create = (...args: readonly string[]) => flwd(dir, 'tokens', 'create', ...args);
+  expect(await create('--name', 'a')).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('--name and --scopes'),
+  });
+  expect(await create('--name', 'a', '--scopes', 'run:read')).toMatchObject({
+    code: 2,
+    stderr: '--scopes: there is no `run:read`; did you mean `runs:read`?\n',
+  });
+  const revoke = (...ids: readonly string[]) => flwd(dir, 'tokens', 'revoke', ...ids);
+  expect(await revoke()).toMatchObject({ code: 2, stderr: expect.stringContaining('needs one ID') });
+  const shared = async () => {
+    expect(await create('--name', 'a b', ...scopes)).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(/^\/name: /),
+    });
+    expect(await create('--name', 'local', ...scopes)).toMatchObject({ code: 2 });
+    expect(await create('--name', 'a', ...scopes, '--expires', '1s')).toMatchObject({
+      code: 2,
+      stderr: '/expires_in: must be a duration such as `90d`, from `1m` up to `3650d`\n',
+    });
+    expect(await revoke('token_x')).toEqual({ code: 3, stdout: '', stderr: "There is no token 'token_x'.\n" });
+  };
+  await shared();
+  await serve(dir);
+  await shared();
+});
+
+test('gc asks a server that requires tokens', async () => {
+  const dir = createInstance({ auth: { mode: 'required' } });
+  const { url } = await serve(dir);
+  expect((await ask(url)).status).toBe(401);
+  expect(await flwd(dir, 'gc')).toMatchObject({ code: 0, stdout: expect.stringMatching(/^removed nothing/) });
+});
+
+test('cli.token is for its user alone, another at each start, and gone with the server', async () => {
+  const dir = createInstance({ auth: { mode: 'required' } });
+  const file = join(dir, 'data/cli.token');
+  const first = await serve(dir);
+  const token = readFileSync(file, 'utf8').trim();
+  expect(statSync(file).mode & 0o777).toBe(0o600);
+  expect((await ask(first.url, token, '/tokens')).status).toBe(200);
+  first.child.kill('SIGKILL');
+  await first.ended;
+  const second = await serve(dir);
+  expect(readFileSync(file, 'utf8').trim()).not.toBe(token);
+  expect((await ask(second.url, token)).status).toBe(401);
+  second.child.kill('SIGTERM');
+  await second.ended;
+  expect(existsSync(file)).toBe(false);
+});
+
+test('a server beyond loopback starts once there is a token, and lets in nobody without one', async () => {
+  const address = Object.values(networkInterfaces())
+    .flat()
+    .find((one) => one?.family === 'IPv4' && !one.internal)?.address;
+  const dir = createInstance({ bind: `${address ?? '0.0.0.0'}:0` });
+  const refused = await flwd(dir, 'serve');
+  expect(refused).toMatchObject({ code: 2, stdout: '' });
+  expect(refused.stderr).toContain('there is no token that would let anybody in there. Make one: flwd tokens create');
+  const token = await made(dir, '--name', 'first', ...scopes);
+  const { url } = await serve(dir);
+  if (address) expect((await ask(url)).status).toBe(401);
+  expect((await ask(url, token)).status).toBe(200);
+  const { hostname, port } = new URL(url);
+  expect((await fetch(`http://${hostname}:${port}/healthz`)).status).toBe(204);
+  expect(await flwd(dir, 'tokens', 'list')).toMatchObject({ code: 0, stdout: expect.stringContaining('first') });
+});
+
+test('a token that is revoked or expired is none that a server could start with', async () => {
+  const dir = createInstance({ bind: '0.0.0.0:0' });
+  const token = await made(dir, '--name', 'gone', ...scopes);
+  await flwd(dir, 'tokens', 'revoke', `token_${token.split('_')[1]}`);
+  expect((await flwd(dir, 'serve')).code).toBe(2);
+});
+
+test('with auth.mode none everyone is the operator, and the log warns of it', async () => {
+  const dir = createInstance({ bind: '0.0.0.0:0', auth: { mode: 'none' } });
+  const { url, prints } = await serve(dir);
+  await prints(/auth\.mode is none: whoever reaches the server may do everything/);
+  expect((await ask(url, undefined, '/tokens')).status).toBe(200);
+  expect((await ask(url, 'flwd_x')).status).toBe(401);
+});
+
+test('serve --dev has a token that everyone knows, and warns of it', async () => {
+  const dir = createInstance({ auth: { mode: 'required' } });
+  const { url, prints, child, ended } = await serve(dir, '--dev');
+  await prints(/--dev: whoever has the token dev-token/);
+  expect((await ask(url)).status).toBe(401);
+  expect((await ask(url, 'dev-token', '/tokens')).status).toBe(200);
+  child.kill('SIGTERM');
+  await ended;
+  const plain = await serve(dir);
+  expect((await ask(plain.url, 'dev-token')).status).toBe(401);
+});
+
+test('a token that was revoked after a backup is of use again once that is restored, and flwd restore says so', async () => {
+  const dir = createInstance();
+  const token = await made(dir, '--name', 'kept', ...scopes);
+  const backup = join(createFolder(), 'backup');
+  expect((await flwd(dir, 'backup', backup)).code).toBe(0);
+  await flwd(dir, 'tokens', 'revoke', `token_${token.split('_')[1]}`);
+  const { stdout } = await flwd(dir, 'restore', backup, '--force');
+  expect(stdout).toContain('tokens as they were then, to be revoked again where they have been since: 1\n');
+  const { url } = await serve(dir);
+  expect((await ask(url, token)).status).toBe(200);
+});

@@ -1,0 +1,218 @@
+// How each operation of the contract keeps tenants apart, as requests to try. One that is not in here does not compile.
+
+import type { OperationId } from '../../src/contract/operations.ts';
+
+export type Noun = 'run' | 'artifact' | 'schedule' | 'token' | 'secret' | 'entry';
+
+/** Of the operation's own method. */
+export type Attempt = {
+  readonly path: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: object;
+};
+
+export type Case =
+  /** One thing by its id: what is another tenant's answers as one that never was. */
+  | {
+      readonly kind: 'thing';
+      readonly noun: Noun;
+      readonly attempts: (id: string) => readonly Attempt[];
+      /** Where it is not 404. */
+      readonly status?: number;
+    }
+  /** Rows and a total: the caller's own alone, whatever else is asked for. `other` is a run of another tenant. */
+  | {
+      readonly kind: 'list';
+      readonly noun: Noun;
+      readonly path: string;
+      readonly queries: (other: string) => readonly string[];
+    }
+  /** What may name a tenant for what is made. `own` is a schedule of the caller's. */
+  | {
+      readonly kind: 'make';
+      readonly attempt: (own: string, tenant: string | undefined) => Attempt;
+      readonly status: number;
+    }
+  /** Over all runs; its test is its own. */
+  | { readonly kind: 'stream' }
+  /** Asks for every tenant. */
+  | { readonly kind: 'instance-wide' }
+  /** Of jobs, sources or the instance, which have no tenant. */
+  | { readonly kind: 'shared' };
+
+const yearly = { job_id: 'quick', cron: '0 0 1 1 *' };
+let made = 0;
+
+/** With the tenant in the body. */
+function makes(path: string, body: () => object, status: number): Case {
+  return {
+    kind: 'make',
+    attempt: (own, tenant) => ({
+      path: path.replace('OWN', own),
+      body: { ...body(), ...(tenant !== undefined && { tenant }) },
+    }),
+    status,
+  };
+}
+
+function below(path: string, ...queries: readonly string[]): (id: string) => Attempt[] {
+  return (id) => ['', ...queries].map((query) => ({ path: path.replace('ID', id) + query }));
+}
+
+function posts(path: string, ...bodies: readonly object[]): (id: string) => Attempt[] {
+  return (id) => bodies.map((body) => ({ path: path.replace('ID', id), body }));
+}
+
+function accepting(path: string, ...types: readonly string[]): (id: string) => Attempt[] {
+  return (id) => types.map((accept) => ({ path: path.replace('ID', id), headers: { accept } }));
+}
+
+export const cases: Readonly<Record<OperationId, readonly Case[]>> = {
+  listJobs: [{ kind: 'shared' }],
+  getJob: [{ kind: 'shared' }],
+  getHealth: [{ kind: 'shared' }],
+  getSystemInfo: [{ kind: 'shared' }],
+  listWorkers: [{ kind: 'shared' }],
+  collectGarbage: [{ kind: 'instance-wide' }],
+  createRun: [makes('/runs', () => ({ job_id: 'quick' }), 201)],
+  createPlan: [makes('/plans', () => ({ job_id: 'quick' }), 200)],
+  createSchedule: [makes('/schedules', () => yearly, 201)],
+  previewSchedule: [makes('/schedules/preview', () => yearly, 200)],
+  createToken: [makes('/tokens', () => ({ name: `made-${++made}`, scopes: ['runs:read'] }), 201)],
+  listRuns: [
+    {
+      kind: 'list',
+      noun: 'run',
+      path: '/runs',
+      queries: (other) => [
+        `q=${other}`,
+        'q=demo',
+        'q=mnt',
+        'job_id=demo',
+        'job_id=demo&status=success',
+        'status=success',
+        'status=running',
+        'status=running&job_id=gated',
+        'label=team',
+        'label=team=ops',
+        'label=team=ops&q=mnt',
+        'label=team&status=success',
+        'source=local-fs',
+        'since=2020-01-01T00:00:00Z',
+        'until=2100-01-01T00:00:00Z&job_id=demo',
+        'offset=1',
+        'limit=1',
+        'tenant=acme',
+        'tenant=acme&label=team',
+        'tenant=acme&q=demo',
+        'tenant=*',
+      ],
+    },
+  ],
+  getRun: [
+    { kind: 'thing', noun: 'run', attempts: below('/runs/ID') },
+    { kind: 'thing', noun: 'run', attempts: (id) => [{ path: `/runs/${id}`, headers: { 'if-none-match': '*' } }] },
+  ],
+  getRunLogs: [
+    {
+      kind: 'thing',
+      noun: 'run',
+      attempts: below('/runs/ID/logs', '?q=secret', '?tail=1', '?cursor=1', '?follow=true', '?follow=true&tail=1'),
+    },
+    {
+      kind: 'thing',
+      noun: 'run',
+      attempts: accepting('/runs/ID/logs', 'text/plain', 'application/x-ndjson', 'text/event-stream'),
+    },
+  ],
+  getRunEvents: [
+    { kind: 'thing', noun: 'run', attempts: below('/runs/ID/events', '?last_event_id=1', '?types=run.finished') },
+    { kind: 'thing', noun: 'run', attempts: accepting('/runs/ID/events', 'application/x-ndjson') },
+  ],
+  listRunNotices: [{ kind: 'thing', noun: 'run', attempts: below('/runs/ID/notices') }],
+  listRunAttempts: [{ kind: 'thing', noun: 'run', attempts: below('/runs/ID/attempts', '?step_id=ok') }],
+  cancelRun: [{ kind: 'thing', noun: 'run', attempts: below('/runs/ID/cancel') }],
+  rerunRun: [
+    {
+      kind: 'thing',
+      noun: 'run',
+      attempts: posts('/runs/ID/rerun', {}, { from: 'failed' }, { from: { step: 'ok' } }, { revision: 'latest' }),
+    },
+  ],
+  approveRun: [
+    {
+      kind: 'thing',
+      noun: 'run',
+      attempts: posts(
+        '/runs/ID/approvals',
+        { step_id: 'nowhere', decision: 'approve' },
+        { step_id: 'ok', decision: 'approve' },
+      ),
+    },
+  ],
+  streamRunEvents: [
+    { kind: 'stream' },
+    { kind: 'thing', noun: 'run', attempts: below('/events/runs?run_id=ID', '&last_event_id=1') },
+  ],
+  listSchedules: [
+    {
+      kind: 'list',
+      noun: 'schedule',
+      path: '/schedules',
+      queries: () => ['job_id=quick', 'job_id=timed', 'source=job', 'source=api', 'enabled=true', 'tenant=acme'],
+    },
+  ],
+  getSchedule: [{ kind: 'thing', noun: 'schedule', attempts: below('/schedules/ID') }],
+  replaceSchedule: [
+    { kind: 'thing', noun: 'schedule', attempts: posts('/schedules/ID', yearly, { ...yearly, tenant: 'beta' }) },
+    makes('/schedules/OWN', () => yearly, 200),
+  ],
+  deleteSchedule: [{ kind: 'thing', noun: 'schedule', attempts: below('/schedules/ID') }],
+  listArtifacts: [
+    {
+      kind: 'list',
+      noun: 'artifact',
+      path: '/artifacts',
+      queries: (other) => [
+        `run_id=${other}`,
+        'job_id=demo',
+        'name=report.txt',
+        'name=report.txt&job_id=demo',
+        'limit=1',
+      ],
+    },
+  ],
+  getArtifact: [
+    { kind: 'thing', noun: 'artifact', attempts: below('/artifacts/ID') },
+    {
+      kind: 'thing',
+      noun: 'artifact',
+      attempts: (id) =>
+        [{ 'if-none-match': '*' }, { range: 'bytes=0-1' }, { range: 'bytes=999999-' }].map((headers) => ({
+          path: `/artifacts/${id}`,
+          headers,
+        })),
+    },
+  ],
+  listAudit: [
+    {
+      kind: 'list',
+      noun: 'entry',
+      path: '/audit',
+      queries: (other) => [`object=${other}`, `q=${other}`, 'action=token.create', 'tenant=acme', 'tenant=*'],
+    },
+  ],
+  listSecrets: [{ kind: 'list', noun: 'secret', path: '/secrets', queries: () => ['tenant=acme', 'limit=1'] }],
+  putSecret: [
+    {
+      kind: 'thing',
+      noun: 'secret',
+      attempts: (id) => [{ path: `/secrets/${id}?tenant=acme`, body: { value: 'of another' } }],
+      status: 403,
+    },
+  ],
+  deleteSecret: [{ kind: 'thing', noun: 'secret', attempts: (id) => [{ path: `/secrets/${id}?tenant=acme` }] }],
+  rotateSecrets: [{ kind: 'instance-wide' }],
+  listTokens: [{ kind: 'list', noun: 'token', path: '/tokens', queries: () => ['limit=1', 'offset=1'] }],
+  revokeToken: [{ kind: 'thing', noun: 'token', attempts: below('/tokens/ID') }],
+};

@@ -1,0 +1,360 @@
+// Two tenants with tokens of every scope on one server: neither learns of what is the other's, or moves it.
+
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { type Operation, operations } from '../../src/contract/operations.ts';
+import { createHub } from '../../src/engine/hub.ts';
+import { followJournal } from '../../src/server/event-feed.ts';
+import { steps } from '../engine/step-jobs.ts';
+import { startServing, type TestToken } from '../server/serving.ts';
+import { framesUntil } from '../support/event-stream.ts';
+import { bash } from '../support/jobs.ts';
+import { type Attempt, type Case, cases, type Noun } from './tenant-cases.ts';
+
+type Tenant = {
+  readonly name: string;
+  readonly token: TestToken;
+  readonly things: Readonly<Record<Noun, readonly string[]>>;
+};
+type Page = { readonly total: number; readonly next_cursor: string | null; readonly rows: readonly string[] };
+
+const single = { argspec: { type: 'object', properties: { key: { type: 'string' } } } };
+const server = await startServing({
+  executes: true,
+  jobs: {
+    quick: bash('echo done'),
+    timed: bash('true', { schedules: [{ cron: '0 0 1 1 *' }] }),
+    gated: steps({ steps: [{ id: 'ok', approval: { text: 'Go on?' } }] }),
+    alone: steps({
+      ...single,
+      concurrency: { limit: 1, key: 'args.key', on_conflict: 'cancel_running' },
+      steps: [{ id: 'ok', approval: { text: 'Go on?' } }],
+    }),
+    only: steps({
+      ...single,
+      concurrency: { limit: 1, on_conflict: 'reject' },
+      steps: [{ id: 'ok', approval: { text: 'Go on?' } }],
+    }),
+  },
+});
+afterAll(() => server.close());
+
+const table: Readonly<Record<string, Operation>> = operations;
+const of = <Kind extends Case['kind']>(kind: Kind) =>
+  Object.entries(cases).flatMap(([id, all]) => all.flatMap((one) => (isOf(one, kind) ? [[id, one] as const] : [])));
+function isOf<Kind extends Case['kind']>(one: Case, kind: Kind): one is Extract<Case, { kind: Kind }> {
+  return one.kind === kind;
+}
+
+function send(id: string, { path, headers, body }: Attempt, token: TestToken, signal?: AbortSignal): Promise<Response> {
+  return server.fetch(path, {
+    method: table[id]?.method ?? 'GET',
+    headers: { ...token.headers, ...headers, ...(body && { 'content-type': 'application/json' }) },
+    ...(body && { body: JSON.stringify(body) }),
+    ...(signal && { signal }),
+  });
+}
+
+async function read<T>(path: string, token: TestToken): Promise<T> {
+  const answer: T = JSON.parse(await (await server.fetch(path, { headers: token.headers })).text());
+  return answer;
+}
+
+async function start(jobId: string, token: TestToken, more: object = {}): Promise<string> {
+  const response = await server.post('/runs', { job_id: jobId, ...more }, token.headers);
+  expect(response.status).toBe(201);
+  const { run_id: runId }: { run_id: string } = JSON.parse(await response.text());
+  return runId;
+}
+
+type Run = {
+  readonly status: string;
+  readonly tenant: string;
+  readonly waiting: string | null;
+  readonly steps: readonly { readonly status: string }[];
+};
+const waits = (runId: string, token: TestToken) =>
+  vi.waitFor(async () => expect((await read<Run>(`/runs/${runId}`, token)).steps[0]?.status).toBe('waiting_approval'), {
+    interval: 25,
+    timeout: 20_000,
+  });
+
+async function found(name: string): Promise<Tenant> {
+  const token = await server.token({ tenant: name });
+  const spare = await server.token({ tenant: name });
+  const run = await server.addRun({ tenant: name });
+  await run.move('claim');
+  await run.print(`the secret of ${name}`);
+  const artifact = await server.addArtifact(run, { name: 'report.txt', content: `the report of ${name}` });
+  const expired = await server.addArtifact(run, { name: 'report.txt', content: 'old', expiresAtMs: 1 });
+  await run.finish();
+  const gated = await start('gated', token);
+  await waits(gated, token);
+  const response = await server.post('/schedules', { job_id: 'quick', cron: '0 0 1 1 *' }, token.headers);
+  const { id: schedule }: { id: string } = JSON.parse(await response.text());
+  const secret = `secret_${name.padEnd(26, '0')}`;
+  await send('putSecret', { path: `/secrets/${secret}`, body: { value: `the value of ${name}` } }, token);
+  return {
+    name,
+    token,
+    things: {
+      run: [run.id, gated],
+      artifact: [artifact, expired],
+      schedule: [schedule],
+      token: [spare.id],
+      secret: [secret],
+      entry: [],
+    },
+  };
+}
+
+/** All that a caller sees of an answer, apart from the id that was asked for and what differs between any two. */
+async function seen(response: Response, id: string): Promise<object> {
+  const headers = [...response.headers].filter(([name]) => !/^(date|x-request-id|x-ratelimit-.*)$/.test(name));
+  return { status: response.status, headers, body: (await response.text()).replaceAll(id, 'ID') };
+}
+
+const never = (noun: Noun) => `${noun}_01HX0000000000000000000000`;
+
+let acme: Tenant;
+let beta: Tenant;
+beforeAll(async () => {
+  acme = await found('acme');
+  beta = await found('beta');
+});
+
+test('each operation that takes an id, lists rows or may name a tenant is tried', () => {
+  const has = (schema: object | undefined, member: string): boolean =>
+    schema !== undefined && 'properties' in schema && Object.hasOwn(Object(schema.properties), member);
+  const wanted = Object.entries(table).flatMap(([id, { path, query, body, answers, isInstanceWide }]) => {
+    if (isInstanceWide) return [[id, 'instance-wide']];
+    const takesId = /\{(?!job_id)\w+\}/.test(path);
+    const isList = id !== 'listJobs' && answers.some(({ content }) => has(content['application/json'], 'total'));
+    return [
+      ...(takesId || (has(query, 'run_id') && !isList) ? [[id, 'thing']] : []),
+      ...(isList ? [[id, 'list']] : []),
+      ...(has(body, 'tenant') ? [[id, 'make']] : []),
+    ];
+  });
+  const tried = Object.entries(cases).flatMap(([id, all]) => all.map(({ kind }) => [id, kind]));
+  expect(tried).toEqual(expect.arrayContaining(wanted));
+});
+
+describe('what is another tenant’s', () => {
+  const before: unknown[] = [];
+  const ofAcme = () =>
+    Promise.all(['/runs', '/artifacts', '/schedules', '/secrets'].map((path) => read<unknown>(path, acme.token)));
+  beforeAll(async () => {
+    before.push(...(await ofAcme()));
+  });
+
+  test.each(of('thing'))('%s: answers as what never was', async (id, { noun, attempts, status = 404 }) => {
+    for (const theirs of acme.things[noun]) {
+      const none = never(noun);
+      for (const [at, attempt] of attempts(theirs).entries()) {
+        const answer = await seen(await send(id, attempt, beta.token), theirs);
+        expect(answer).toMatchObject({ status });
+        expect(answer).toEqual(await seen(await send(id, attempts(none)[at] ?? attempt, beta.token), none));
+      }
+    }
+  });
+
+  test('answers as what never was also while its own tenant reads it again and again', async () => {
+    const [runId = ''] = acme.things.run;
+    for (let n = 0; n < 3; n++) {
+      expect((await send('getRun', { path: `/runs/${runId}` }, acme.token)).status).toBe(200);
+      expect((await send('getRun', { path: `/runs/${runId}` }, beta.token)).status).toBe(404);
+    }
+  });
+
+  test('has not moved by all that', async () => {
+    expect(await ofAcme()).toEqual(before);
+    const { tokens } = await read<{ tokens: { id: string; status: string }[] }>('/tokens', acme.token);
+    expect(tokens.find(({ id }) => id === acme.things.token[0])).toMatchObject({ status: 'active' });
+  });
+
+  test.each(of('list'))('%s: is in no list, whatever is asked for, and not in its total', async (_id, one) => {
+    const { noun, path, queries } = one;
+    const [other = ''] = acme.things.run;
+    const own = await page(path, noun, beta.token);
+    expect(own.rows).toEqual(expect.arrayContaining(beta.things[noun].filter((id) => isListed(id))));
+    expect(own.total).toBe(own.rows.length);
+    for (const query of queries(other)) {
+      const found = await page(`${path}?${query}`, noun, beta.token);
+      expect(own.rows, query).toEqual(expect.arrayContaining([...found.rows]));
+      if (!/limit|offset/.test(query))
+        expect(found, query).toMatchObject({ total: found.rows.length, next_cursor: null });
+      else expect(found.total, query).toBe(own.total);
+      if (/tenant=/.test(query)) expect(found, query).toEqual({ total: 0, rows: [], next_cursor: null });
+    }
+    const theirs = await page(path, noun, acme.token);
+    expect(theirs.rows.filter((id) => own.rows.includes(id))).toEqual([]);
+    expect(theirs.rows).toEqual(expect.arrayContaining(acme.things[noun].filter((id) => isListed(id))));
+  });
+
+  test('is listed for who reaches every tenant, and by the filter for it', async () => {
+    const ids = [...acme.things.run, ...beta.things.run];
+    const all = await page('/runs', 'run', await server.token({ tenant: '*' }));
+    expect(all.rows).toEqual(expect.arrayContaining(ids));
+    const some = await page('/runs?tenant=acme', 'run', await server.token({ tenant: '*' }));
+    expect(some).toEqual(await page('/runs', 'run', acme.token));
+  });
+
+  test.each(of('make'))('%s: cannot be made for it', async (id, { attempt, status }) => {
+    const [schedule = ''] = beta.things.schedule;
+    const make = (tenant?: string) => send(id, attempt(schedule, tenant), beta.token);
+    const refused = await make('acme');
+    expect(refused.status).toBe(403);
+    const problem = await seen(refused, 'acme');
+    expect(problem).toMatchObject({ body: expect.stringMatching(/permission-denied.*'ID'/) });
+    expect(problem).toEqual(await seen(await make('none'), 'none'));
+    for (const tenant of [undefined, 'beta']) {
+      const answer = await make(tenant);
+      expect(answer.status).toBe(status);
+      const { run_id: runId, ...made }: { run_id?: string; tenant?: string } = JSON.parse(await answer.text());
+      const { tenant: of = 'beta' } = runId === undefined ? made : await read<Run>(`/runs/${runId}`, beta.token);
+      expect(of).toBe('beta');
+    }
+  });
+
+  test.each(of('instance-wide'))('%s: asks for every tenant', async (id) => {
+    const response = await send(id, { path: table[id]?.path ?? '' }, beta.token);
+    expect(response.status).toBe(403);
+  });
+
+  async function page(path: string, noun: Noun, token: TestToken): Promise<Page> {
+    type Row = { readonly run_id: string; readonly id: string; readonly name: string };
+    const { total, next_cursor, ...rest } = await read<{ total: number; next_cursor: string | null }>(path, token);
+    const [rows = []]: Row[][] = Object.values(rest);
+    return {
+      total,
+      next_cursor,
+      rows: rows.map((row) => (noun === 'run' ? row.run_id : noun === 'secret' ? row.name : row.id)),
+    };
+  }
+  /** An artifact whose time is over is in no list. */
+  const isListed = (id: string): boolean => id !== acme.things.artifact[1] && id !== beta.things.artifact[1];
+});
+
+describe('the stream of all runs', () => {
+  test('has events of the caller’s tenant alone, those of before and those that come', async () => {
+    const stream = (token: TestToken) => server.fetch('/events/runs?last_event_id=0', { headers: token.headers });
+    const following = framesUntil(await stream(beta.token), ({ data }) => data.message === 'the last of beta');
+    for (const { name } of [acme, beta]) {
+      const run = await server.addRun({ tenant: name });
+      await run.move('claim');
+      await run.print(`the last of ${name}`);
+    }
+    const frames = await following;
+    expect(new Set(frames.map(({ data }) => data.tenant))).toEqual(new Set(['beta']));
+    expect(frames.some(({ data }) => data.run_id === beta.things.run[0])).toBe(true);
+  });
+
+  test('is no other where it comes from the database', async () => {
+    const { journal } = server.store;
+    const stop = new AbortController();
+    // One that has just been made has nothing at hand.
+    const hub = createHub(journal.latestId());
+    const feed = followJournal(
+      { hub, journal },
+      { afterId: 0, runId: undefined, reach: { tenant: 'beta' } },
+      stop.signal,
+    );
+    const entries = (await feed.next()).value?.entries ?? [];
+    stop.abort();
+    expect(new Set(entries.map(({ tenant }) => tenant))).toEqual(new Set(['beta']));
+  });
+});
+
+test('a key for a request that is sent again is a tenant’s own', async () => {
+  const send = (token: TestToken, body: object) =>
+    server.post('/runs', { job_id: 'quick', ...body }, { ...token.headers, 'idempotency-key': 'nightly 1' });
+  const first = await send(acme.token, {});
+  const second = await send(beta.token, { priority: 5 });
+  expect([first.status, second.status]).toEqual([201, 201]);
+  expect(second.headers.get('idempotent-replay')).toBeNull();
+  const again = await send(beta.token, { priority: 5 });
+  expect(again.headers.get('idempotent-replay')).toBe('true');
+  expect(await again.text()).toBe(await second.text());
+});
+
+describe('a job that both tenants run', () => {
+  test('on_conflict: cancel_running ends the runs of the same tenant alone; behind another one’s it waits', async () => {
+    const args = { key: 'a' };
+    const theirs = await start('alone', acme.token, { args });
+    await waits(theirs, acme.token);
+    const plan = await (await server.post('/plans', { job_id: 'alone', args }, beta.token.headers)).text();
+    const own = await start('alone', beta.token, { args });
+    const newest = await start('alone', beta.token, { args });
+    await expect.poll(async () => (await read<Run>(`/runs/${own}`, beta.token)).status).toBe('cancelled');
+    const { status, waiting } = await read<Run>(`/runs/${newest}`, beta.token);
+    expect({ status, waiting }).toEqual({
+      status: 'pending',
+      waiting: "1 of 1 runs of alone with the concurrency key 'a' are running",
+    });
+    for (const told of [plan, waiting]) expect(told).not.toMatch(/acme|run_/);
+    expect(await read<Run>(`/runs/${theirs}`, acme.token)).toMatchObject({ status: 'running' });
+    const cancel = await send('cancelRun', { path: `/runs/${theirs}/cancel` }, acme.token);
+    expect(cancel.status).toBe(200);
+    await waits(newest, beta.token);
+  });
+
+  test('on_conflict: reject says how many there are, and not whose', async () => {
+    await waits(await start('only', acme.token), acme.token);
+    const response = await server.post('/runs', { job_id: 'only' }, beta.token.headers);
+    expect(response.status).toBe(409);
+    expect(await response.text()).not.toMatch(/acme|run_/);
+  });
+});
+
+test('a rerun is of the tenant of the run that it repeats, whoever asks for it', async () => {
+  const runId = await start('quick', acme.token);
+  await expect.poll(async () => (await read<Run>(`/runs/${runId}`, acme.token)).status).toBe('success');
+  const response = await server.post(`/runs/${runId}/rerun`, {});
+  const { run_id: again }: { run_id: string } = JSON.parse(await response.text());
+  expect(await read<Run>(`/runs/${again}`, acme.token)).toMatchObject({ tenant: 'acme', created_by: 'local' });
+});
+
+test('the schedules of config.yaml are the default tenant’s', async () => {
+  type List = { readonly total: number };
+  const ofDefault = await server.token();
+  expect(await read<List>('/schedules?source=job', ofDefault)).toMatchObject({ total: 1 });
+  expect(await read<List>('/schedules?source=job', beta.token)).toMatchObject({ total: 0 });
+});
+
+test('health tells who is not known, or has a tenant, how the checks stand and no more', async () => {
+  const { failure } = server.store.db;
+  Object.assign(server.store.db, { failure: () => 'the disk /srv is full' });
+  const health = async (headers: Readonly<Record<string, string>>) =>
+    (await server.fetch('/health', { headers })).text();
+  const all = await health({});
+  const others = [await health(beta.token.headers), await health({ 'x-forwarded-for': '203.0.113.7' })];
+  Object.assign(server.store.db, { failure });
+  expect(JSON.parse(all)).toMatchObject({ checks: { database: { detail: 'the disk /srv is full' } } });
+  for (const text of others) {
+    expect(JSON.parse(text)).toMatchObject({ status: 'unhealthy', checks: { database: { status: 'failing' } } });
+    expect(text).not.toContain('detail');
+  }
+});
+
+test('system information counts the runs of the caller’s tenant', async () => {
+  const lonely = await server.token({ tenant: 'lonely' });
+  expect(await read<object>('/system/info', lonely)).toMatchObject({
+    queue: { depth: 0, running: 0 },
+    workers: [{ running: 0 }],
+  });
+  await waits(await start('gated', lonely), lonely);
+  expect(await read<object>('/system/info', lonely)).toMatchObject({ queue: { depth: 0, running: 1 } });
+});
+
+test('its own tenant is answered by all of them', async () => {
+  for (const [id, { noun, attempts }] of of('thing')) {
+    const [own = ''] = acme.things[noun];
+    for (const attempt of attempts(own)) {
+      const stop = new AbortController();
+      const response = await send(id, attempt, acme.token, stop.signal);
+      const text = response.status === 404 ? await response.text() : '';
+      stop.abort();
+      expect(text, id).not.toContain(`/${noun}-not-found`);
+    }
+  }
+});
