@@ -13,7 +13,7 @@ const mostPauseMs = 60_000;
 const pausesPerWalk = 19;
 const blockBytes = 512;
 /** It has folders deeper than a path can name: whatever lies there, it is not held to any limit. */
-export const unmeasurable = Infinity;
+const unmeasurable = Infinity;
 
 export type WorkspaceWatch = {
   /** `onOver` is not called any more. */
