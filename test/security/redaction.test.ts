@@ -1,6 +1,7 @@
 // A job that says its secret in every way it has of saying something, in every spelling that tools use: nobody reads it
 // anywhere. What is in an artifact is the job's own, and told apart in docs/security.md.
 
+import { existsSync, statSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { zstdDecompressSync } from 'node:zlib';
@@ -11,6 +12,7 @@ import type { RunAnswer } from '../support/answers.ts';
 import { allFramesOf } from '../support/event-stream.ts';
 import { testWith } from '../support/host.ts';
 import { bash, python } from '../support/jobs.ts';
+import { processesWith } from '../support/processes.ts';
 
 const test = testWith('bwrap', 'python3');
 
@@ -143,7 +145,10 @@ const server = await startServing({
         again: 'echo "no: $FLWD_STEP_LIST_ITEMS" >&2; exit 3',
       },
     ),
-    hangs: bash('echo ready; cat "$FLWD_SECRETS_DIR"/*; sleep 300', { argspec, cancel: { grace: '100ms' } }),
+    hangs: bash('stat -f -c "a %T" "$FLWD_SECRETS_DIR"; cat "$FLWD_SECRETS_DIR"/*; sleep 300', {
+      argspec,
+      cancel: { grace: '100ms' },
+    }),
   },
 });
 afterAll(() => server.close());
@@ -229,13 +234,29 @@ test('no search finds it', async () => {
   }
 });
 
-test('a run that is cancelled keeps it, too', async () => {
+test('a run has it in a private tmpfs, and no process shows it in its command line or environment', async () => {
   const response = await server.post('/runs', { job_id: 'hangs', args });
   const { run_id: runId }: { run_id: string } = JSON.parse(await response.text());
   await expect.poll(() => text(`/runs/${runId}/logs`)).toContain('[redacted]');
+  expect(await text(`/runs/${runId}/logs`)).toContain('"message":"a tmpfs"');
+  expect(existsSync('/run/flwd/secrets')).toBe(false);
+  for (const word of [token, plain, 'MIIEvQIBADANBgkqh']) expect(processesWith(word)).toEqual([]);
+  const processes = processesWith(runId);
+  expect(processes.length).toBeGreaterThan(1);
+  for (const { pid } of processes) {
+    const variables = await readFile(`/proc/${pid}/environ`, 'utf8').catch(() => '');
+    expectNoSecret(variables, `the environment of ${pid}`);
+  }
+  const [spool = ''] = (await readdir(join(server.root, 'data/runs', runId), { recursive: true })).filter((name) =>
+    name.endsWith('spool'),
+  );
+  // As the script wrote it, and so for the server's user alone, until it has ended.
+  expect(statSync(join(server.root, 'data/runs', runId, spool)).mode & 0o777).toBe(0o400);
+  expect(statSync(join(server.root, 'data/runs', runId)).mode & 0o777).toBe(0o700);
   await server.post(`/runs/${runId}/cancel`, {});
   expectNoSecret(await text(`/runs/${runId}`), 'the run');
   expectNoSecret(await text(`/runs/${runId}/logs`), 'its log');
+  await expect.poll(() => existsSync(join(server.root, 'data/runs', runId))).toBe(false);
 });
 
 test('a request that is refused does not have it in its answer', async () => {
