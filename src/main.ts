@@ -16,6 +16,7 @@ import { createHub, type Hub } from './engine/hub.ts';
 import { recordStart } from './engine/lifetime.ts';
 import { createOperatorSecrets, type OperatorSecrets } from './engine/operator-secrets.ts';
 import { type Collected, createRetention } from './engine/retain.ts';
+import { countUnopened, type Unopened } from './engine/unopened-secrets.ts';
 import { sweepGroups } from './exec/attempt-groups.ts';
 import { openForkServer } from './exec/fork-server.ts';
 import { probeHost } from './exec/host.ts';
@@ -301,7 +302,7 @@ export async function backUp(
 export async function restore(
   config: Config,
   o: Pick<RestoreRequest, 'source' | 'force' | 'onProgress'>,
-): Promise<RestoreSummary> {
+): Promise<RestoreSummary & { readonly unopened: Unopened }> {
   const warn = (message: string): void => o.onProgress(message);
   const ownership = await acquireOwnership(config.instance.dataDir, { pid: process.pid, url: null }, warn);
   try {
@@ -314,21 +315,22 @@ export async function restore(
       );
     }
     const restored = await restoreBackup({ ...o, places: placesOf(config) });
-    await recordRestore(config, restored.createdAt);
-    return restored;
+    return { ...restored, unopened: await recordRestore(config, restored.createdAt) };
   } finally {
     await ownership.release();
   }
 }
 
 /** In the chain of the backup: what came after it is gone. */
-async function recordRestore(config: Config, asOf: string): Promise<void> {
-  const { dbPath, blobsDir } = config.persistence;
+async function recordRestore(config: Config, asOf: string): Promise<Unopened> {
+  const { dbPath, blobsDir, secretKeyFile, secretKey } = config.persistence;
   const log = createLogger(config.logging);
   const store = await openStore({ dbPath, blobsDir, clock: systemClock, log, onCommit: () => undefined });
   try {
     const object = { kind: 'instance', id: null } as const;
     await store.audit.record(operatorEntry({ action: 'restore', object, tenant: '*', detail: { as_of: asOf } }));
+    const hasKey = secretKey !== null || existsSync(secretKeyFile);
+    return await countUnopened(store, hasKey ? createSealer(openKeyring(secretKeyFile, secretKey)) : undefined);
   } finally {
     await store.close();
   }

@@ -37,8 +37,6 @@ export type RestoreSummary = {
   readonly running: number;
   /** Were waiting: they start, although they may have run after the backup was taken. */
   readonly pending: number;
-  /** Runs that have not ended and hold secret arguments, for which there is no key. */
-  readonly withoutKey: number;
 };
 
 /** The ids given out after the backup stood for other events: none may be given again. */
@@ -153,10 +151,7 @@ function* foldersAbove(path: string, dir: string): Generator<string> {
   yield dir;
 }
 
-async function prepareDatabase(
-  path: string,
-  places: Places,
-): Promise<Pick<RestoreSummary, 'running' | 'pending' | 'withoutKey'>> {
+async function prepareDatabase(path: string, places: Places): Promise<Pick<RestoreSummary, 'running' | 'pending'>> {
   const database = new DatabaseSync(path);
   try {
     database.exec(`
@@ -169,14 +164,7 @@ async function prepareDatabase(
     const running = database.prepare("SELECT id FROM runs WHERE status = 'running'").all();
     for (const { id } of running) await markRestored(join(places.runsDir, String(id)));
     const pending = database.prepare("SELECT count(*) AS n FROM runs WHERE status = 'pending'").get();
-    const sealed = database
-      .prepare(
-        `SELECT count(*) AS n FROM runs JOIN run_plans ON run_id = runs.id
-          WHERE status IN ('pending', 'running') AND sealed IS NOT NULL`,
-      )
-      .get();
-    const hasKey = existsSync(places.secretKeyFile);
-    return { running: running.length, pending: Number(pending?.n), withoutKey: hasKey ? 0 : Number(sealed?.n) };
+    return { running: running.length, pending: Number(pending?.n) };
   } finally {
     database.close();
   }
