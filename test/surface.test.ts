@@ -7,7 +7,8 @@ import { expect, test } from 'vitest';
 import { commands } from '../src/cli/commands.ts';
 import { exitCodes } from '../src/cli/exit-code.ts';
 import { variables } from '../src/config/environment.ts';
-import { operations } from '../src/contract/operations.ts';
+import { type Operation, operations } from '../src/contract/operations.ts';
+import { auditActions } from '../src/domain/audit.ts';
 import { eventTypes } from '../src/domain/event.ts';
 import { logLevels } from '../src/domain/log-line.ts';
 import { scopes } from '../src/domain/principal.ts';
@@ -51,7 +52,54 @@ test('operations: id, method, path, scope', () => {
     'getHealth: GET /health public',
     'getSystemInfo: GET /system/info jobs:read',
     'collectGarbage: POST /system/gc admin',
+    'listWorkers: GET /workers jobs:read',
     'streamRunEvents: GET /events/runs runs:read',
+  ]);
+});
+
+test('actions of the audit log, and the operations that are entered under each', () => {
+  expect(auditActions).toEqual([
+    'run.create',
+    'run.cancel',
+    'run.approve',
+    'schedule.create',
+    'schedule.replace',
+    'schedule.delete',
+    'token.create',
+    'token.revoke',
+    'secret.set',
+    'secret.delete',
+    'secret.rotate',
+    'auth.fail',
+    'access.deny',
+    'server.start',
+    'server.stop',
+    'gc',
+    'restore',
+    'audit.expire',
+    'audit.omit',
+  ]);
+  const changing = Object.entries<Operation>(operations).filter(([, { method }]) => method !== 'GET');
+  // An operation that changes something and is not entered must be null here, for everyone to see.
+  const lines = changing.map(
+    ([id, { audit }]) => `${id}: ${audit === undefined ? 'MISSING' : (audit?.action ?? null)}`,
+  );
+  expect(lines).toEqual([
+    'createRun: run.create',
+    'cancelRun: run.cancel',
+    'rerunRun: run.create',
+    'approveRun: run.approve',
+    'createPlan: null',
+    'createSchedule: schedule.create',
+    'previewSchedule: null',
+    'replaceSchedule: schedule.replace',
+    'deleteSchedule: schedule.delete',
+    'putSecret: secret.set',
+    'deleteSecret: secret.delete',
+    'rotateSecrets: secret.rotate',
+    'createToken: token.create',
+    'revokeToken: token.revoke',
+    'collectGarbage: gc',
   ]);
 });
 
@@ -95,6 +143,7 @@ test('problems: type, status, title', () => {
     'headers-too-large 431 Headers Too Large',
     'execution-error 500 Execution Error',
     'internal-error 500 Internal Error',
+    'overloaded 503 Overloaded',
     'not-ready 503 Not Ready',
   ]);
 });
@@ -148,16 +197,17 @@ test('commands of flwd, with their options', () => {
     'serve --config --bind --data-dir --jobs --profile --log --dev',
     'config validate --config',
     'config show --config --bind --data-dir --jobs --profile --log',
+    'doctor --json --config --data-dir',
     'gc --dry-run --config --data-dir',
     'secrets set --tenant --config --data-dir',
     'secrets list --tenant --config --data-dir',
     'secrets rm --tenant --config --data-dir',
     'secrets rotate --config --data-dir',
-    'audit verify --config --data-dir',
-    'audit --since --actor --action --object --result --limit --json --config --data-dir',
     'tokens create --name --scopes --tenant --expires --config --data-dir',
     'tokens list --config --data-dir',
     'tokens revoke --config --data-dir',
+    'audit --since --actor --action --object --result --limit --json --config --data-dir',
+    'audit verify --config --data-dir',
     'backup --include-key --config --data-dir',
     'restore --force --config --data-dir',
     'version',
@@ -183,7 +233,9 @@ test('variables that override flwd.yaml, after FLWD_; <NAME> is SECURE, PERMISSI
   const names = [...variables.keys()].map((name) => name.replace(/_(SECURE|PERMISSIVE|DISABLED)_/, '_<NAME>_'));
   expect(variables.has('SECURITY_PROFILES_SECURE_NETWORK')).toBe(true);
   expect([...new Set(names)].toSorted()).toEqual([
+    'AUTH_JWT_ALGORITHMS',
     'AUTH_JWT_AUDIENCE',
+    'AUTH_JWT_CLOCK_SKEW',
     'AUTH_JWT_ISSUER',
     'AUTH_JWT_JWKS_FILE',
     'AUTH_JWT_JWKS_URL',
@@ -283,6 +335,6 @@ test('migrations: name, and the hash of what they do; a released one is never ed
     '0006-tokens 4405fdfed4a90d26',
     '0007-secrets bcb65a5be6e37de5',
     '0008-audit 9d1359aec3b0111b',
-    '0009-tenants 5510a90084bd2112',
+    '0009-tenants 81f669593e22879f',
   ]);
 });

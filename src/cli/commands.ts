@@ -6,6 +6,7 @@ export type CommandName =
   | 'serve'
   | 'config validate'
   | 'config show'
+  | 'doctor'
   | 'gc'
   | 'secrets set'
   | 'secrets list'
@@ -89,6 +90,12 @@ export const commands: readonly Command[] = [
     options: [configFile, ...overrides],
   },
   {
+    name: 'doctor',
+    about:
+      'say what this host can enforce, what it lacks and what to do; exits with 0 if the default profile can be had',
+    options: [{ name: 'json', about: 'print it as JSON' }, configFile, dataDir],
+  },
+  {
     name: 'gc',
     about: 'remove what is past its retention now, on a stopped or a running instance',
     options: [{ name: 'dry-run', about: 'only say what would be removed' }, configFile, dataDir],
@@ -116,26 +123,6 @@ export const commands: readonly Command[] = [
     options: [configFile, dataDir],
   },
   {
-    name: 'audit verify',
-    about: 'check the chain of the audit log, on a stopped or a running instance, and print its last id and hash',
-    options: [configFile, dataDir],
-  },
-  {
-    name: 'audit',
-    about: 'print the audit log, newest first, on a stopped or a running instance',
-    options: [
-      { name: 'since', value: 'TIME', about: 'since this time (RFC 3339), or this long ago, such as 2d' },
-      { name: 'actor', value: 'NAME', about: 'what this principal did' },
-      { name: 'action', value: 'ACTION', about: 'this action, such as token.create' },
-      { name: 'object', value: 'ID', about: 'what was done to this run, token or schedule' },
-      { name: 'result', value: 'RESULT', about: 'done, refused or failed' },
-      { name: 'limit', value: 'N', about: 'so many rows at most; 100 without it, as JSON all' },
-      { name: 'json', about: 'one JSON object a line' },
-      configFile,
-      dataDir,
-    ],
-  },
-  {
     name: 'tokens create',
     about: 'make a token and print it; it is not shown again',
     options: [
@@ -157,6 +144,26 @@ export const commands: readonly Command[] = [
     about: 'revoke a token, at once and for good',
     options: [configFile, dataDir],
     operands: 'ID',
+  },
+  {
+    name: 'audit',
+    about: 'print the audit log, newest first, on a stopped or a running instance',
+    options: [
+      { name: 'since', value: 'TIME', about: 'since this time (RFC 3339), or this long ago, such as 2d' },
+      { name: 'actor', value: 'NAME', about: 'what this principal did' },
+      { name: 'action', value: 'ACTION', about: 'this action, such as token.create' },
+      { name: 'object', value: 'ID', about: 'what was done to this run, token or schedule' },
+      { name: 'result', value: 'RESULT', about: 'done, refused or failed' },
+      { name: 'limit', value: 'N', about: 'so many rows at most; 100 without it, as JSON all' },
+      { name: 'json', about: 'one JSON object a line' },
+      configFile,
+      dataDir,
+    ],
+  },
+  {
+    name: 'audit verify',
+    about: 'check the chain of the audit log, on a stopped or a running instance, and print its last id and hash',
+    options: [configFile, dataDir],
   },
   {
     name: 'backup',

@@ -11,6 +11,7 @@ const verbs: Record<CommandName, () => Promise<Verb>> = {
   serve: () => import('./serve.ts'),
   'config validate': () => import('./config-validate.ts'),
   'config show': () => import('./config-show.ts'),
+  doctor: () => import('./doctor.ts'),
   gc: () => import('./gc.ts'),
   'secrets set': () => import('./secrets-set.ts'),
   'secrets list': () => import('./secrets-list.ts'),

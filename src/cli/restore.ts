@@ -19,7 +19,7 @@ export async function run(options: Options, operands: readonly string[]): Promis
   }).catch((error: unknown) => {
     throw explainedStart(error);
   });
-  const { files, createdAt, running, pending, unopened } = restored;
+  const { files, createdAt, running, pending, unopened, tokens } = restored;
   const lines = [`restored ${files} files as they were at ${createdAt}`];
   if (running > 0) lines.push(`runs that were running then, and end as lost at the next start: ${running}`);
   if (pending > 0)
@@ -34,6 +34,7 @@ export async function run(options: Options, operands: readonly string[]): Promis
       'put the key file of that time in place before the next start, or add its lines to the one that is there',
     );
   }
+  if (tokens > 0) lines.push(`tokens as they were then, to be revoked again where they have been since: ${tokens}`);
   process.stdout.write(`${lines.join('\n')}\n`);
   return exitCodes.done;
 }

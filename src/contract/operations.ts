@@ -6,14 +6,15 @@ import { logLevels } from '../domain/log-line.ts';
 import type { Scope } from '../domain/principal.ts';
 import type { ProblemSlug } from '../domain/problem.ts';
 import { runStatuses } from '../domain/run.ts';
+import { artifactOperations } from './artifact-operations.ts';
 import { auditOperations } from './audit-operations.ts';
 import * as jobSchemas from './job-schemas.ts';
 import * as runSchemas from './run-schemas.ts';
 import { scheduleOperations } from './schedule-operations.ts';
-import * as schemas from './schemas.ts';
 import { secretOperations } from './secret-operations.ts';
 import { systemOperations } from './system-operations.ts';
 import { tokenOperations } from './token-operations.ts';
+import { workerOperations } from './worker-operations.ts';
 
 export const apiBase = '/api/v1';
 
@@ -68,7 +69,6 @@ const json = <S extends TSchema>(status: number, schema: S, description: string)
   description,
   content: { 'application/json': schema },
 });
-const bytes = Type.Unsafe<Uint8Array>({ type: 'string', format: 'binary' });
 const stream = Type.Unsafe<string>({ type: 'string', description: 'Server-sent events' });
 
 const ifNoneMatch = { 'If-None-Match': 'An ETag; 304 when nothing changed' };
@@ -124,6 +124,7 @@ export const operations = {
     ],
     problems: [
       'validation-error',
+      'permission-denied',
       'job-not-found',
       'job-invalid',
       'not-supported-yet',
@@ -308,47 +309,16 @@ export const operations = {
     scope: 'jobs:read',
     body: runSchemas.runRequest,
     answers: [json(200, runSchemas.plan, 'The plan')],
-    problems: ['validation-error', 'job-not-found', 'job-invalid'],
+    problems: ['validation-error', 'permission-denied', 'job-not-found', 'job-invalid'],
     audit: null,
   },
   ...scheduleOperations,
   ...secretOperations,
-  listArtifacts: {
-    method: 'GET',
-    path: '/artifacts',
-    tag: 'Artifacts',
-    summary: 'List artifacts, newest first',
-    scope: 'artifacts:read',
-    query: Type.Object(
-      {
-        run_id: text('Artifacts of this run'),
-        job_id: text('Artifacts of this job’s runs'),
-        name: text('Artifacts of this name'),
-        limit: limit(1000, 'Rows at most; 1000 without it'),
-        offset,
-        cursor,
-      },
-      closed,
-    ),
-    answers: [json(200, schemas.artifactList, 'Artifacts')],
-    problems: ['validation-error'],
-  },
-  getArtifact: {
-    method: 'GET',
-    path: '/artifacts/{artifact_id}',
-    tag: 'Artifacts',
-    summary: 'Download an artifact',
-    scope: 'artifacts:read',
-    headers: { ...ifNoneMatch, Range: 'One range of bytes' },
-    answers: [
-      { status: 200, description: 'The bytes', content: { '*/*': bytes } },
-      { status: 206, description: 'The range', content: { '*/*': bytes } },
-    ],
-    problems: ['artifact-not-found', 'artifact-gone', 'range-not-satisfiable'],
-  },
+  ...artifactOperations,
   ...tokenOperations,
   ...auditOperations,
   ...systemOperations,
+  ...workerOperations,
   streamRunEvents: {
     method: 'GET',
     path: '/events/runs',

@@ -1,6 +1,7 @@
 // Creates runs: plan, idempotency, snapshot, and the one transaction after which a run is never lost.
 
 import type { Snapshots } from '../catalog/snapshot.ts';
+import type { SecurityProfile } from '../domain/job.ts';
 import { type Principal, tenantFor } from '../domain/principal.ts';
 import { Problem } from '../domain/problem.ts';
 import { isFinished, type Run, type RunStatus, type Trigger } from '../domain/run.ts';
@@ -26,6 +27,8 @@ export type Caller = {
   readonly principal: Principal;
   readonly trigger: Trigger['type'];
   readonly requestId: string;
+  /** Counts a run in the profile that is about to be created. @throws Problem rate-limited */
+  readonly countRun?: (profile: SecurityProfile) => Promise<void>;
   /** The peer's address, where there is one. */
   readonly from?: string | undefined;
 };
@@ -139,6 +142,7 @@ export function createRuns(o: {
 
   async function create({ body: asked, caller, tenant, idempotency, alongside }: Request): Promise<Created> {
     const plan = await o.resolve({ ...asked, tenant });
+    if (!plan.denied) await caller.countRun?.(plan.profile);
     const createdAtMs = clock.now();
     const { runId: id, body } = await o.add(plan, {
       tenant,

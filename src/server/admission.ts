@@ -8,7 +8,7 @@ import { Problem } from '../domain/problem.ts';
 import type { Authentication } from './authentication.ts';
 import type { LocalCallers } from './local-callers.ts';
 import { isLocalHost, isLocalOrigin } from './local-names.ts';
-import type { RateLimiter } from './rate-limits.ts';
+import { ambiguity } from './request-line.ts';
 
 export type Hook = (request: FastifyRequest, reply: FastifyReply) => Promise<void>;
 
@@ -27,7 +27,8 @@ export function createAdmission(o: {
   readonly localCallers: LocalCallers;
   /** Only then a page that has rebound its name can be in a browser that reaches the server. */
   readonly isOnLoopback: boolean;
-  readonly limit: RateLimiter;
+  /** @throws Problem rate-limited */
+  readonly limit: Hook;
   readonly isStopping: () => boolean;
 }): Admission {
   function foreignName(headers: IncomingHttpHeaders): Problem | undefined {
@@ -42,7 +43,7 @@ export function createAdmission(o: {
 
   async function authenticate({ ip, raw }: FastifyRequest): Promise<Principal | Problem> {
     try {
-      return await o.authentication.authenticate(credentialIn(raw.headersDistinct.authorization ?? []), ip);
+      return await o.authentication.authenticate(raw.headersDistinct.authorization ?? [], ip);
     } catch (error) {
       if (error instanceof Problem) return error;
       throw error;
@@ -54,7 +55,8 @@ export function createAdmission(o: {
       const { headers } = request.raw;
       setCommonHeaders(request, reply);
       // A page that is kept out must not use up the limit of the user whose browser it runs in.
-      let found: Principal | Problem | Promise<Principal | Problem> | undefined = foreignName(headers);
+      let found: Principal | Problem | Promise<Principal | Problem> | undefined =
+        ambiguity(request.raw) ?? foreignName(headers);
       found ??= headers.authorization === undefined ? o.localCallers(request.raw) : authenticate(request);
       if (found instanceof Promise) found = await found;
       const refusal = found instanceof Problem ? found : undefined;
@@ -68,7 +70,7 @@ export function createAdmission(o: {
     admitAnyone: async (request, reply) => {
       request.principal = anonymous;
       setCommonHeaders(request, reply);
-      const foreign = foreignName(request.raw.headers);
+      const foreign = ambiguity(request.raw) ?? foreignName(request.raw.headers);
       if (foreign) throw foreign;
     },
   };
@@ -79,16 +81,6 @@ function setCommonHeaders(request: FastifyRequest, { raw }: FastifyReply): void 
   raw.setHeader('X-Content-Type-Options', 'nosniff');
   raw.setHeader('Referrer-Policy', 'no-referrer');
   raw.setHeader('Content-Security-Policy', "default-src 'none'; frame-ancestors 'none'");
-}
-
-/** @throws Problem malformed-request, unauthenticated */
-function credentialIn([authorization = '', ...others]: readonly string[]): string {
-  // Node keeps the first; a proxy before it may have looked at the last.
-  if (others.length > 0) throw new Problem('malformed-request', 'The header `Authorization` is there twice.');
-  // RFC 6750, section 2.1
-  const [, credential] = /^Bearer +([A-Za-z0-9._~+/-]+=*)$/i.exec(authorization) ?? [];
-  if (credential) return credential;
-  throw new Problem('unauthenticated', 'The header `Authorization` must be `Bearer` and a token.');
 }
 
 /** @throws Problem unauthenticated, permission-denied */

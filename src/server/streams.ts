@@ -3,7 +3,10 @@
 
 import { once } from 'node:events';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { Principal } from '../domain/principal.ts';
+import { Problem } from '../domain/problem.ts';
 import type { Logger } from '../lib/logger.ts';
+import { counterKey } from './rate-limits.ts';
 
 export const eventStream = 'text/event-stream';
 
@@ -15,7 +18,7 @@ export type Outlet = {
 };
 
 export type Streams = {
-  /** Sends what `pump` writes, and ends the answer when it returns. */
+  /** Sends what `pump` writes, and ends the answer when it returns. @throws Problem rate-limited */
   readonly send: (
     request: FastifyRequest,
     reply: FastifyReply,
@@ -32,14 +35,48 @@ export type Streams = {
 
 type StreamCounts = { open: number; opened: number; events: number; stalled: number };
 
+/** A comment on a quiet stream of events, and a look whether its reader may still read. */
 const heartbeatMs = 15_000;
 const retryMs = 3_000;
+/** How many may be open at once (ADR 0019). */
+const most = { ofLocal: 1_000, ofOthers: 100, inAll: 2_000 };
+const roomSeconds = 5;
 
-export function createStreams(o: { readonly stallMs: number; readonly log: Logger }): Streams {
+export function createStreams(o: {
+  readonly stallMs: number;
+  readonly isStillValid: (principal: Principal) => Promise<boolean>;
+  readonly log: Logger;
+}): Streams {
   const stops = new Set<() => void>();
   const streamed = new WeakSet<FastifyRequest>();
   const counts: StreamCounts = { open: 0, opened: 0, events: 0, stalled: 0 };
+  const openBy = new Map<string, number>();
   let isClosed = false;
+
+  /** Who cannot be asked about is let in no longer. */
+  async function mayGoOn({ principal, id }: FastifyRequest): Promise<boolean> {
+    try {
+      return await o.isStillValid(principal);
+    } catch (error) {
+      o.log.error({ err: error, request_id: id }, 'whether a stream may go on cannot be told');
+      return false;
+    }
+  }
+
+  function assertRoom(request: FastifyRequest): void {
+    const { principal } = request;
+    const ofOne = principal.kind === 'local' ? most.ofLocal : most.ofOthers;
+    const isOwn = (openBy.get(counterKey(principal)) ?? 0) >= ofOne;
+    if (!isOwn && stops.size < most.inAll) return;
+    const whose = isOwn ? `${ofOne} streams of this caller` : `${most.inAll} streams`;
+    throw new Problem('rate-limited', `${whose} are open, as many as may be at once.`, { retry_after: roomSeconds });
+  }
+
+  function countOpen(by: string, change: 1 | -1): void {
+    const open = (openBy.get(by) ?? 0) + change;
+    if (open > 0) openBy.set(by, open);
+    else openBy.delete(by);
+  }
 
   async function run(
     request: FastifyRequest,
@@ -49,7 +86,9 @@ export function createStreams(o: { readonly stallMs: number; readonly log: Logge
   ): Promise<void> {
     const gone = new AbortController();
     const stop = (): void => gone.abort();
+    const by = counterKey(request.principal);
     stops.add(stop);
+    countOpen(by, 1);
     if (isClosed) stop();
     raw.on('close', stop).on('error', stop);
     raw.on('timeout', () => {
@@ -58,7 +97,12 @@ export function createStreams(o: { readonly stallMs: number; readonly log: Logge
     });
     const isOfEvents = mediaType === eventStream;
     let isWaiting = false;
-    let heartbeat: NodeJS.Timeout | undefined;
+
+    /** A client takes a stream of events up where it ended; of anything else it must see that this is not all. */
+    function endEarly(): void {
+      if (isOfEvents && !isWaiting) stop();
+      else if (!raw.writableEnded) raw.destroy();
+    }
 
     async function write(chunk: string | Buffer, events = 1): Promise<void> {
       if (chunk.length === 0 || gone.signal.aborted) return;
@@ -82,10 +126,11 @@ export function createStreams(o: { readonly stallMs: number; readonly log: Logge
       counts.open += 1;
       counts.opened += 1;
       raw.write(`retry: ${retryMs}\n\n`);
-      heartbeat = setInterval(() => {
-        if (!isWaiting && !gone.signal.aborted) raw.write(':\n\n');
-      }, heartbeatMs);
     }
+    const heartbeat = setInterval(() => {
+      if (isOfEvents && !isWaiting && !gone.signal.aborted) raw.write(':\n\n');
+      void mayGoOn(request).then((may) => may || endEarly());
+    }, heartbeatMs);
     try {
       await pump({ signal: gone.signal, write });
       raw.end();
@@ -97,12 +142,14 @@ export function createStreams(o: { readonly stallMs: number; readonly log: Logge
       if (isOfEvents) counts.open -= 1;
       clearInterval(heartbeat);
       stops.delete(stop);
+      countOpen(by, -1);
     }
   }
 
   return {
     send(request, reply, mediaType, pump) {
       if (request.method === 'HEAD') return reply.type(mediaType).send('');
+      assertRoom(request);
       streamed.add(request);
       reply.hijack();
       void run(request, reply, mediaType, pump);

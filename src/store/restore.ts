@@ -37,6 +37,8 @@ export type RestoreSummary = {
   readonly running: number;
   /** Were waiting: they start, although they may have run after the backup was taken. */
   readonly pending: number;
+  /** Were not revoked, and are of use again if they have been since. */
+  readonly tokens: number;
 };
 
 /** The ids given out after the backup stood for other events: none may be given again. */
@@ -151,7 +153,10 @@ function* foldersAbove(path: string, dir: string): Generator<string> {
   yield dir;
 }
 
-async function prepareDatabase(path: string, places: Places): Promise<Pick<RestoreSummary, 'running' | 'pending'>> {
+async function prepareDatabase(
+  path: string,
+  places: Places,
+): Promise<Pick<RestoreSummary, 'running' | 'pending' | 'tokens'>> {
   const database = new DatabaseSync(path);
   try {
     database.exec(`
@@ -164,10 +169,16 @@ async function prepareDatabase(path: string, places: Places): Promise<Pick<Resto
     const running = database.prepare("SELECT id FROM runs WHERE status = 'running'").all();
     for (const { id } of running) await markRestored(join(places.runsDir, String(id)));
     const pending = database.prepare("SELECT count(*) AS n FROM runs WHERE status = 'pending'").get();
-    return { running: running.length, pending: Number(pending?.n) };
+    return { running: running.length, pending: Number(pending?.n), tokens: countTokens(database) };
   } finally {
     database.close();
   }
+}
+
+/** A backup of before there were tokens has no table of them. */
+function countTokens(database: DatabaseSync): number {
+  if (!database.prepare("SELECT 1 FROM sqlite_master WHERE name = 'tokens'").get()) return 0;
+  return Number(database.prepare('SELECT count(*) AS n FROM tokens WHERE revoked_at IS NULL').get()?.n);
 }
 
 /** Its processes belong to another history: whoever takes it up finds it lost (exec/adopt.ts). */

@@ -27,10 +27,10 @@ export type Case =
       readonly path: string;
       readonly queries: (other: string) => readonly string[];
     }
-  /** A body that may name a tenant. `own` is a schedule of the caller's. */
+  /** What may name a tenant for what is made. `own` is a schedule of the caller's. */
   | {
-      readonly kind: 'body';
-      readonly attempt: (own: string) => Required<Omit<Attempt, 'headers'>>;
+      readonly kind: 'make';
+      readonly attempt: (own: string, tenant: string | undefined) => Attempt;
       readonly status: number;
     }
   /** Over all runs; its test is its own. */
@@ -42,6 +42,18 @@ export type Case =
 
 const yearly = { job_id: 'quick', cron: '0 0 1 1 *' };
 let made = 0;
+
+/** With the tenant in the body. */
+function makes(path: string, body: () => object, status: number): Case {
+  return {
+    kind: 'make',
+    attempt: (own, tenant) => ({
+      path: path.replace('OWN', own),
+      body: { ...body(), ...(tenant !== undefined && { tenant }) },
+    }),
+    status,
+  };
+}
 
 function below(path: string, ...queries: readonly string[]): (id: string) => Attempt[] {
   return (id) => ['', ...queries].map((query) => ({ path: path.replace('ID', id) + query }));
@@ -60,18 +72,13 @@ export const cases: Readonly<Record<OperationId, readonly Case[]>> = {
   getJob: [{ kind: 'shared' }],
   getHealth: [{ kind: 'shared' }],
   getSystemInfo: [{ kind: 'shared' }],
+  listWorkers: [{ kind: 'shared' }],
   collectGarbage: [{ kind: 'instance-wide' }],
-  createRun: [{ kind: 'body', attempt: () => ({ path: '/runs', body: { job_id: 'quick' } }), status: 201 }],
-  createPlan: [{ kind: 'body', attempt: () => ({ path: '/plans', body: { job_id: 'quick' } }), status: 200 }],
-  createSchedule: [{ kind: 'body', attempt: () => ({ path: '/schedules', body: yearly }), status: 201 }],
-  previewSchedule: [{ kind: 'body', attempt: () => ({ path: '/schedules/preview', body: yearly }), status: 200 }],
-  createToken: [
-    {
-      kind: 'body',
-      attempt: () => ({ path: '/tokens', body: { name: `made-${++made}`, scopes: ['runs:read'] } }),
-      status: 201,
-    },
-  ],
+  createRun: [makes('/runs', () => ({ job_id: 'quick' }), 201)],
+  createPlan: [makes('/plans', () => ({ job_id: 'quick' }), 200)],
+  createSchedule: [makes('/schedules', () => yearly, 201)],
+  previewSchedule: [makes('/schedules/preview', () => yearly, 200)],
+  createToken: [makes('/tokens', () => ({ name: `made-${++made}`, scopes: ['runs:read'] }), 201)],
   listRuns: [
     {
       kind: 'list',
@@ -158,7 +165,7 @@ export const cases: Readonly<Record<OperationId, readonly Case[]>> = {
   getSchedule: [{ kind: 'thing', noun: 'schedule', attempts: below('/schedules/ID') }],
   replaceSchedule: [
     { kind: 'thing', noun: 'schedule', attempts: posts('/schedules/ID', yearly, { ...yearly, tenant: 'beta' }) },
-    { kind: 'body', attempt: (own) => ({ path: `/schedules/${own}`, body: yearly }), status: 200 },
+    makes('/schedules/OWN', () => yearly, 200),
   ],
   deleteSchedule: [{ kind: 'thing', noun: 'schedule', attempts: below('/schedules/ID') }],
   listArtifacts: [

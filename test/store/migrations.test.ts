@@ -96,7 +96,7 @@ describe('a database file of SQLite', () => {
       ['0006-tokens', '4405fdfed4a90d26b95a2bdb6110e350308c7a9b121a55be21283be7596e84e5'],
       ['0007-secrets', 'bcb65a5be6e37de534b6a9919a2f78c6d0a2d09e5c8d724cb30eb605b3fbdbd1'],
       ['0008-audit', '9d1359aec3b0111b2d3e1b762ef2dd634f0ce3e330058795e0c5a23eec5bc8ec'],
-      ['0009-tenants', '5510a90084bd21129e729b5743ac6f64438065e11e583db670b8f73b92a66b02'],
+      ['0009-tenants', '81f669593e22879feb10340ba81e7bf0fc79e4e7e34fd2675de584f8ce39ab52'],
     ]);
   });
 });
