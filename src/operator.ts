@@ -1,6 +1,7 @@
 // The composition root of what an operator does with a data dir itself, without its server: a verb of the command line
 // each. Where a server has the data dir, that one is asked instead.
 
+import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Config } from './config/config.ts';
@@ -11,6 +12,7 @@ import { type HostCheck, ok } from './domain/host-check.ts';
 import { localPrincipal } from './domain/principal.ts';
 import { createOperatorSecrets, type OperatorSecrets } from './engine/operator-secrets.ts';
 import { type Collected, createRetention } from './engine/retain.ts';
+import { countUnopened, type Unopened } from './engine/unopened-secrets.ts';
 import { checkDataDir } from './exec/data-dir-check.ts';
 import { probeHost } from './exec/host.ts';
 import { checkHost } from './exec/host-checks.ts';
@@ -146,7 +148,7 @@ export async function backUp(
 export async function restore(
   config: Config,
   o: Pick<RestoreRequest, 'source' | 'force' | 'onProgress'>,
-): Promise<RestoreSummary> {
+): Promise<RestoreSummary & { readonly unopened: Unopened }> {
   const warn = (message: string): void => o.onProgress(message);
   const ownership = await acquireOwnership(config.instance.dataDir, { pid: process.pid, url: null }, warn);
   try {
@@ -159,21 +161,22 @@ export async function restore(
       );
     }
     const restored = await restoreBackup({ ...o, places: placesOf(config) });
-    await recordRestore(config, restored.createdAt);
-    return restored;
+    return { ...restored, unopened: await recordRestore(config, restored.createdAt) };
   } finally {
     await ownership.release();
   }
 }
 
 /** In the chain of the backup: what came after it is gone. */
-async function recordRestore(config: Config, asOf: string): Promise<void> {
-  const { dbPath, blobsDir } = config.persistence;
+async function recordRestore(config: Config, asOf: string): Promise<Unopened> {
+  const { dbPath, blobsDir, secretKeyFile, secretKey } = config.persistence;
   const log = createLogger(config.logging);
   const store = await openStore({ dbPath, blobsDir, clock: systemClock, log, onCommit: () => undefined });
   try {
     const object = { kind: 'instance', id: null } as const;
     await store.audit.record(operatorEntry({ action: 'restore', object, tenant: '*', detail: { as_of: asOf } }));
+    const hasKey = secretKey !== null || existsSync(secretKeyFile);
+    return await countUnopened(store, hasKey ? createSealer(openKeyring(secretKeyFile, secretKey)) : undefined);
   } finally {
     await store.close();
   }
