@@ -40,6 +40,7 @@ export type Config = {
     readonly syncWaitMs: number;
     readonly bodyLimitBytes: number;
     readonly tls: TlsConfig | null;
+    readonly corsOrigins: readonly string[];
   };
   readonly auth: {
     readonly mode: 'auto' | 'none' | 'required';
@@ -116,6 +117,7 @@ export function toConfig(settings: Settings, o: { readonly isDev: boolean }): Co
       syncWaitMs: get('server.sync_wait'),
       bodyLimitBytes: get('server.body_limit'),
       tls: toTlsConfig(settings),
+      corsOrigins: get('server.cors_origins'),
     },
     auth: { mode: get('auth.mode'), isDev: o.isDev, jwt: toJwtConfig(settings) },
     security: {

@@ -17,6 +17,7 @@ import {
   listOf,
   mapOf,
   matching,
+  origin,
   path,
   size,
   text,
@@ -146,7 +147,11 @@ export const keys = {
   'server.idle_timeout': key(timeout, '75s', 'How long a connection without a request is kept'),
   'server.sync_wait': key(duration('0s', '24h'), '60s', 'How long `async: false` waits for a run to finish'),
   'server.body_limit': key(size('1KiB', '256MiB'), '1MiB', 'The largest request body'),
-  'server.cors_origins': key(listOf(url), [], 'Origins of web pages that may call the API', { notYet: localOnly }),
+  'server.cors_origins': key(
+    listOf(origin),
+    [],
+    'Origins of web pages that may call the API, each with a token; without it, those of the server itself alone',
+  ),
   'server.trust_proxy': key(flag, false, 'Whether to believe `X-Forwarded-*`', { notYet: localOnly }),
   'server.tls.cert_file': optional(
     path,

@@ -156,6 +156,20 @@ export const url: Kind<string> = {
   fromText: asIs,
 };
 
+/** As a browser writes it: small letters, no port where it is the scheme's, no slash at the end. */
+export const origin: Kind<string> = {
+  name: 'origin',
+  expected: 'an origin such as `https://console.example.org`, without a path; `*` would be every page there is',
+  read(raw) {
+    if (typeof raw !== 'string' || !URL.canParse(raw)) return undefined;
+    const given = new URL(raw);
+    return /^https?:$/.test(given.protocol) && given.href === `${given.origin}/` && !raw.includes('*')
+      ? given.origin
+      : undefined;
+  },
+  fromText: asIs,
+};
+
 export function listOf<T>(item: Kind<T>): Kind<readonly T[]> {
   return {
     name: `list of ${item.name}`,

@@ -1,11 +1,11 @@
 // Who gets in to what: each request's principal, and whether it holds what the operation asks for (ADR 0015). Also sets
 // what every answer bears.
 
-import type { IncomingHttpHeaders } from 'node:http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { anonymous, holdsScope, type Principal, type Scope } from '../domain/principal.ts';
 import { Problem } from '../domain/problem.ts';
 import type { Authentication } from './authentication.ts';
+import type { Cors } from './cors.ts';
 import type { LocalCallers } from './local-callers.ts';
 import { isLocalHost, isLocalOrigin } from './local-names.ts';
 import type { RateLimiter } from './rate-limits.ts';
@@ -20,6 +20,8 @@ export type Admission = {
   readonly admit: (demand: Demand) => Hook;
   /** For what anyone who can connect may read, outside the API: no principal, no limit. */
   readonly admitAnyone: Hook;
+  /** For what a browser asks before it sends what a listed page wants; without a credential, whatever the name. */
+  readonly admitPreflight: (request: FastifyRequest, reply: FastifyReply) => void;
 };
 
 export function createAdmission(o: {
@@ -27,17 +29,20 @@ export function createAdmission(o: {
   readonly localCallers: LocalCallers;
   /** Only then a page that has rebound its name can be in a browser that reaches the server. */
   readonly isOnLoopback: boolean;
+  readonly cors: Cors;
   readonly limit: RateLimiter;
   readonly isStopping: () => boolean;
 }): Admission {
-  function foreignName(headers: IncomingHttpHeaders): Problem | undefined {
+  function foreignName({ raw: { headers }, protocol }: FastifyRequest): Problem | undefined {
     const { host, origin } = headers;
     if (host === undefined) return new Problem('malformed-request', 'The header `Host` is missing.');
     if (o.isOnLoopback && headers.authorization === undefined && !isLocalHost(host)) {
       return new Problem('permission-denied', 'The header `Host` is no local name.');
     }
-    if (origin === undefined || isLocalOrigin(origin)) return undefined;
-    return new Problem('permission-denied', 'The header `Origin` is no local origin.');
+    if (origin === undefined || isLocalOrigin(origin) || o.cors.isListed(origin)) return undefined;
+    if (origin === `${protocol}://${host}`) return undefined;
+    const detail = 'The header `Origin` is no local origin, not the server’s own, and not in server.cors_origins.';
+    return new Problem('permission-denied', detail);
   }
 
   async function authenticate({ ip, raw }: FastifyRequest): Promise<Principal | Problem> {
@@ -49,12 +54,17 @@ export function createAdmission(o: {
     }
   }
 
+  function setHeaders(request: FastifyRequest, reply: FastifyReply): void {
+    setCommonHeaders(request, reply);
+    o.cors.setHeaders(request.raw, reply.raw);
+  }
+
   return {
     admit: (demand) => async (request, reply) => {
       const { headers } = request.raw;
-      setCommonHeaders(request, reply);
+      setHeaders(request, reply);
       // A page that is kept out must not use up the limit of the user whose browser it runs in.
-      let found: Principal | Problem | Promise<Principal | Problem> | undefined = foreignName(headers);
+      let found: Principal | Problem | Promise<Principal | Problem> | undefined = foreignName(request);
       found ??= headers.authorization === undefined ? o.localCallers(request.raw) : authenticate(request);
       if (found instanceof Promise) found = await found;
       const refusal = found instanceof Problem ? found : undefined;
@@ -67,9 +77,14 @@ export function createAdmission(o: {
 
     admitAnyone: async (request, reply) => {
       request.principal = anonymous;
-      setCommonHeaders(request, reply);
-      const foreign = foreignName(request.raw.headers);
+      setHeaders(request, reply);
+      const foreign = foreignName(request);
       if (foreign) throw foreign;
+    },
+
+    admitPreflight(request, reply) {
+      request.principal = anonymous;
+      setHeaders(request, reply);
     },
   };
 }

@@ -15,6 +15,7 @@ import { createReading } from '../store/reading.ts';
 import { createAdmission, type Hook } from './admission.ts';
 import { createAuditTrail } from './audit-trail.ts';
 import { createAuthentication, type JwtVerifier } from './authentication.ts';
+import { createCors } from './cors.ts';
 import { createEventFrames } from './event-frames.ts';
 import type { Handlers } from './exchange.ts';
 import { createArtifactHandlers } from './handlers/artifacts.ts';
@@ -101,10 +102,12 @@ export async function createServer(parts: ServerParts): Promise<Server> {
   acceptJson(app);
   const { defaultProfile, profiles } = config.security;
   const limit = await createRateLimiter(app, { configured: profiles[defaultProfile].rateLimit, clock });
+  const cors = createCors({ origins: config.server.corsOrigins, isDev: config.auth.isDev });
   const admission = createAdmission({
     authentication,
     localCallers: createLocalCallers(config.auth.mode),
     isOnLoopback: isLoopback(config.server.bind.host),
+    cors,
     limit,
     isStopping: () => isStopping,
   });
@@ -129,6 +132,7 @@ export async function createServer(parts: ServerParts): Promise<Server> {
   });
   addOtherRoutes(app, {
     admission,
+    cors,
     metrics,
     system,
     version: parts.version,

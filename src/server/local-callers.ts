@@ -5,6 +5,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { anonymous, localPrincipal, type Principal } from '../domain/principal.ts';
 import { isLoopback } from '../lib/loopback.ts';
+import { isLocalHost, isLocalOrigin } from './local-names.ts';
 import { uidOfPeer } from './peer.ts';
 
 export type AuthMode = 'auto' | 'none' | 'required';
@@ -26,6 +27,9 @@ export function createLocalCallers(mode: AuthMode): LocalCallers {
 
   return ({ headers, socket }) => {
     if (proxyHeaders.some((name) => headers[name] !== undefined)) return anonymous;
+    // The browser that a page runs in may be this user's.
+    const { host = '', origin } = headers;
+    if (!isLocalHost(host) || (origin !== undefined && !isLocalOrigin(origin))) return anonymous;
     return principals.get(socket) ?? identify(socket);
   };
 }

@@ -36,6 +36,7 @@ describe('without a flwd.yaml', () => {
         syncWaitMs: 60_000,
         bodyLimitBytes: 1_048_576,
         tls: null,
+        corsOrigins: [],
       },
       auth: { mode: 'auto', isDev: false, jwt: null },
       security: {
@@ -157,6 +158,16 @@ remotes: { prod: { base_url: https://flwd.example.org } }
     aliases: [{ from: 'a/b', to: 'nightly' }],
     logging: { level: 'debug', format: 'json' },
   });
+});
+
+test('an origin is what a browser makes of it', () => {
+  const origins = '["https://Console.Example.org/", "http://a.example:80", "https://b.example:8443"]';
+  const { load } = createProject({ 'flwd.yaml': `server: { cors_origins: ${origins} }` });
+  expect(load().config.server.corsOrigins).toEqual([
+    'https://console.example.org',
+    'http://a.example',
+    'https://b.example:8443',
+  ]);
 });
 
 test('paths in the file start at its folder, those of options and variables at the current folder', () => {
