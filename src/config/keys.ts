@@ -21,6 +21,7 @@ import {
   path,
   size,
   text,
+  trustedProxies,
   url,
 } from './kind.ts';
 
@@ -99,7 +100,6 @@ const signatureAlgorithms = [
   'Ed25519',
 ] as const;
 
-const localOnly = 'this version serves its own user on loopback alone';
 const noContainers = 'this version has no container executor';
 const noS3 = 'this version keeps blobs in files';
 const noSoftQuota = 'in this version health does not watch it';
@@ -152,7 +152,11 @@ export const keys = {
     [],
     'Origins of web pages that may call the API, each with a token; without it, those of the server itself alone',
   ),
-  'server.trust_proxy': key(flag, false, 'Whether to believe `X-Forwarded-*`', { notYet: localOnly }),
+  'server.trust_proxy': key(
+    trustedProxies,
+    false,
+    'Proxies whose `X-Forwarded-*` is believed; `true` is whoever connects, for a proxy that nobody can go round',
+  ),
   'server.tls.cert_file': optional(
     path,
     'The certificate and those of its issuers, PEM; with it the server speaks HTTPS alone. A new one is taken without a restart',

@@ -170,6 +170,21 @@ export const origin: Kind<string> = {
   fromText: asIs,
 };
 
+const range = (raw: unknown): raw is string => {
+  const [, address = '', prefix] = /^([\da-f.:]+)(?:\/(\d{1,3}))?$/i.exec(String(raw)) ?? [];
+  const family = isIP(address);
+  return family !== 0 && (prefix === undefined || (Number(prefix) >= 1 && Number(prefix) <= (family === 4 ? 32 : 128)));
+};
+
+export const trustedProxies: Kind<boolean | readonly string[]> = {
+  name: 'true, false or list of address',
+  expected: '`true`, `false` or a list of addresses and ranges such as `[10.0.0.7, 192.168.0.0/16]`',
+  read: (raw) =>
+    typeof raw === 'boolean' || (Array.isArray(raw) && raw.length > 0 && raw.every(range)) ? raw : undefined,
+  fromText: (text) =>
+    text === 'true' || text === 'false' ? text === 'true' : text.split(',').map((each) => each.trim()),
+};
+
 export function listOf<T>(item: Kind<T>): Kind<readonly T[]> {
   return {
     name: `list of ${item.name}`,

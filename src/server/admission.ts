@@ -8,6 +8,7 @@ import type { Authentication } from './authentication.ts';
 import type { Cors } from './cors.ts';
 import type { LocalCallers } from './local-callers.ts';
 import { isLocalHost, isLocalOrigin } from './local-names.ts';
+import type { Proxies } from './proxies.ts';
 import type { RateLimiter } from './rate-limits.ts';
 
 export type Hook = (request: FastifyRequest, reply: FastifyReply) => Promise<void>;
@@ -30,17 +31,19 @@ export function createAdmission(o: {
   /** Only then a page that has rebound its name can be in a browser that reaches the server. */
   readonly isOnLoopback: boolean;
   readonly cors: Cors;
+  readonly proxies: Pick<Proxies, 'tidy'>;
   readonly limit: RateLimiter;
   readonly isStopping: () => boolean;
 }): Admission {
-  function foreignName({ raw: { headers }, protocol }: FastifyRequest): Problem | undefined {
+  function foreignName(request: FastifyRequest): Problem | undefined {
+    const { headers } = request.raw;
     const { host, origin } = headers;
     if (host === undefined) return new Problem('malformed-request', 'The header `Host` is missing.');
     if (o.isOnLoopback && headers.authorization === undefined && !isLocalHost(host)) {
       return new Problem('permission-denied', 'The header `Host` is no local name.');
     }
     if (origin === undefined || isLocalOrigin(origin) || o.cors.isListed(origin)) return undefined;
-    if (origin === `${protocol}://${host}`) return undefined;
+    if (origin === `${request.protocol}://${request.host}`) return undefined;
     const detail = 'The header `Origin` is no local origin, not the server’s own, and not in server.cors_origins.';
     return new Problem('permission-denied', detail);
   }
@@ -54,7 +57,8 @@ export function createAdmission(o: {
     }
   }
 
-  function setHeaders(request: FastifyRequest, reply: FastifyReply): void {
+  function begin(request: FastifyRequest, reply: FastifyReply): void {
+    o.proxies.tidy(request.raw);
     setCommonHeaders(request, reply);
     o.cors.setHeaders(request.raw, reply.raw);
   }
@@ -62,7 +66,7 @@ export function createAdmission(o: {
   return {
     admit: (demand) => async (request, reply) => {
       const { headers } = request.raw;
-      setHeaders(request, reply);
+      begin(request, reply);
       // A page that is kept out must not use up the limit of the user whose browser it runs in.
       let found: Principal | Problem | Promise<Principal | Problem> | undefined = foreignName(request);
       found ??= headers.authorization === undefined ? o.localCallers(request.raw) : authenticate(request);
@@ -77,14 +81,14 @@ export function createAdmission(o: {
 
     admitAnyone: async (request, reply) => {
       request.principal = anonymous;
-      setHeaders(request, reply);
+      begin(request, reply);
       const foreign = foreignName(request);
       if (foreign) throw foreign;
     },
 
     admitPreflight(request, reply) {
       request.principal = anonymous;
-      setHeaders(request, reply);
+      begin(request, reply);
     },
   };
 }

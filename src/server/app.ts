@@ -33,6 +33,7 @@ import { createLocalCallers } from './local-callers.ts';
 import { createMetrics, type NoticeOutcomes } from './metrics/metrics.ts';
 import { addOtherRoutes } from './other-routes.ts';
 import { answerError, answerUnreadable, answerWhatNodeKeeps, pathOf } from './problem-answers.ts';
+import { createProxies, type Proxies } from './proxies.ts';
 import { createRateLimiter } from './rate-limits.ts';
 import { addOperations } from './routes.ts';
 import type { ServerConfig } from './server-config.ts';
@@ -94,7 +95,8 @@ export async function createServer(parts: ServerParts): Promise<Server> {
   const answering = { log, note: audit.note };
 
   // A path that does not decode never reaches a route; it is admitted all the same.
-  const shared = { certificate, answering };
+  const proxies = createProxies(config.server.trustProxy);
+  const shared = { certificate, answering, proxies };
   const app = createApp(parts, shared, (request, reply) => admission.admit({ scope: 'public' })(request, reply));
   app.decorateRequest('principal');
   app.setErrorHandler((error, request, reply) => answerError(error, request, reply, answering));
@@ -105,9 +107,10 @@ export async function createServer(parts: ServerParts): Promise<Server> {
   const cors = createCors({ origins: config.server.corsOrigins, isDev: config.auth.isDev });
   const admission = createAdmission({
     authentication,
-    localCallers: createLocalCallers(config.auth.mode),
+    localCallers: createLocalCallers(config.auth.mode, proxies),
     isOnLoopback: isLoopback(config.server.bind.host),
     cors,
+    proxies,
     limit,
     isStopping: () => isStopping,
   });
@@ -163,12 +166,13 @@ function createApp(
   { config, clock }: ServerParts,
   shared: {
     readonly certificate: TlsCertificate | null;
+    readonly proxies: Proxies;
     readonly answering: Parameters<typeof answerError>[3];
   },
   admitUnrouted: Hook,
 ): FastifyInstance {
   const { readTimeoutMs, idleTimeoutMs, bodyLimitBytes } = config.server;
-  const { certificate, answering } = shared;
+  const { certificate, answering, proxies } = shared;
   const http = {
     headersTimeout: readTimeoutMs,
     connectionsCheckingInterval: Math.min(1_000, readTimeoutMs),
@@ -184,6 +188,7 @@ function createApp(
       serverFactory: (handler: RequestListener) =>
         certificate.createServer({ ...http, ...timeouts, handshakeTimeout: readTimeoutMs }, handler),
     }),
+    ...(config.server.trustProxy && { trustProxy: proxies.isTrusted }),
     return503OnClosing: false,
     // As long as a request line can be: an id that is too long is unknown, not another kind of error.
     routerOptions: { maxParamLength: 16_384 },

@@ -30,6 +30,8 @@ export type ServerConfig = {
     /** null: plain HTTP. */
     readonly tls: TlsConfig | null;
     readonly corsOrigins: readonly string[];
+    /** true: whoever connects; or addresses and CIDR ranges. */
+    readonly trustProxy: boolean | readonly string[];
   };
   readonly sources: readonly { readonly name: string; readonly type: string; readonly displayPath: string }[];
   readonly security: {

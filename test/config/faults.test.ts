@@ -77,6 +77,12 @@ test.each([
   ['server: { cors_origins: ["https://u@a.example"] }', 'an origin such as'],
   ['server: { cors_origins: ["a.example"] }', 'an origin such as'],
   ['server: { cors_origins: ["file://a"] }', 'an origin such as'],
+  ['server: { trust_proxy: 10.0.0.1 }', '`true`, `false` or a list of addresses'],
+  ['server: { trust_proxy: [proxy.example.org] }', 'a list of addresses and ranges'],
+  ['server: { trust_proxy: ["10.0.0.0/0"] }', 'a list of addresses and ranges'],
+  ['server: { trust_proxy: ["10.0.0.0/33"] }', 'a list of addresses and ranges'],
+  ['server: { trust_proxy: ["10.0.0.256"] }', 'a list of addresses and ranges'],
+  ['server: { trust_proxy: [] }', 'a list of addresses and ranges'],
   ['sources: { a: 1 }', '`sources` must be a list'],
   ['sources: [jobs]', '`sources[0]` must be a map of keys'],
   ['remotes: [a]', '`remotes` must be a map of keys'],
@@ -106,7 +112,6 @@ test('an anchor that holds itself is no trap', () => {
 
 describe('what later versions act on', () => {
   test.each([
-    ['server: { trust_proxy: true }', '`server.trust_proxy` with `true` is not supported yet'],
     [
       'persistence: { blobs: { store: s3 } }',
       '`persistence.blobs.store` with `s3` is not supported yet: this version keeps blobs in files',

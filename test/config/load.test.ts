@@ -37,6 +37,7 @@ describe('without a flwd.yaml', () => {
         bodyLimitBytes: 1_048_576,
         tls: null,
         corsOrigins: [],
+        trustProxy: false,
       },
       auth: { mode: 'auto', isDev: false, jwt: null },
       security: {
@@ -168,6 +169,16 @@ test('an origin is what a browser makes of it', () => {
     'http://a.example',
     'https://b.example:8443',
   ]);
+});
+
+test('proxies are trusted by address and range, in a variable too', () => {
+  const { load } = createProject({ 'flwd.yaml': 'server: { trust_proxy: [10.0.0.7, "2001:db8::/32"] }' });
+  expect(load().config.server.trustProxy).toEqual(['10.0.0.7', '2001:db8::/32']);
+  expect(load({}, { FLWD_SERVER_TRUST_PROXY: '127.0.0.1, ::1' }).config.server.trustProxy).toEqual([
+    '127.0.0.1',
+    '::1',
+  ]);
+  expect(load({}, { FLWD_SERVER_TRUST_PROXY: 'true' }).config.server.trustProxy).toBe(true);
 });
 
 test('paths in the file start at its folder, those of options and variables at the current folder', () => {

@@ -166,6 +166,7 @@ export async function startServing(o: ServingOptions = {}): Promise<Serving> {
         bodyLimitBytes: 65_536,
         tls: null,
         corsOrigins: [],
+        trustProxy: false,
         ...o.server,
       },
       sources: [source],
