@@ -10,6 +10,7 @@ import type { LocalCallers } from './local-callers.ts';
 import { isLocalHost, isLocalOrigin } from './local-names.ts';
 import type { Proxies } from './proxies.ts';
 import type { RateLimiter } from './rate-limits.ts';
+import { setSafetyHeaders } from './response-headers.ts';
 
 export type Hook = (request: FastifyRequest, reply: FastifyReply) => Promise<void>;
 
@@ -59,7 +60,8 @@ export function createAdmission(o: {
 
   function begin(request: FastifyRequest, reply: FastifyReply): void {
     o.proxies.tidy(request.raw);
-    setCommonHeaders(request, reply);
+    reply.raw.setHeader('X-Request-Id', request.id);
+    setSafetyHeaders(request.raw, reply.raw);
     o.cors.setHeaders(request.raw, reply.raw);
   }
 
@@ -91,13 +93,6 @@ export function createAdmission(o: {
       begin(request, reply);
     },
   };
-}
-
-function setCommonHeaders(request: FastifyRequest, { raw }: FastifyReply): void {
-  raw.setHeader('X-Request-Id', request.id);
-  raw.setHeader('X-Content-Type-Options', 'nosniff');
-  raw.setHeader('Referrer-Policy', 'no-referrer');
-  raw.setHeader('Content-Security-Policy', "default-src 'none'; frame-ancestors 'none'");
 }
 
 /** @throws Problem unauthenticated, permission-denied */
