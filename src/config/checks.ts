@@ -11,6 +11,7 @@ import { fault, type Settings, settingAt, valueAt } from './settings.ts';
 export function checkSettings(settings: Settings): void {
   checkProfiles(settings);
   checkAliases(settings);
+  checkSecretKey(settings);
   checkJwt(settings);
   checkListening(settings);
 }
@@ -54,4 +55,12 @@ function checkAliases(settings: Settings): void {
     if (taken.has(name)) fault(settings, 'aliases[].to', at, `another alias is called \`${name}\` too`);
     taken.add(name);
   }
+}
+
+/** Jobs of the profile permissive can read flwd.yaml. */
+function checkSecretKey(settings: Settings): void {
+  if (settingAt(settings, 'persistence.secret_key')?.origin.kind !== 'file') return;
+  const message =
+    '`persistence.secret_key` is no place for a key, jobs may read this file: set the variable FLWD_SECRET_KEY';
+  fault(settings, 'persistence.secret_key', undefined, message);
 }

@@ -60,6 +60,8 @@ export type Config = {
     readonly dbPath: string;
     readonly blobsDir: string;
     readonly secretKeyFile: string;
+    /** Keys of the environment, in place of the file. */
+    readonly secretKey: string | null;
     readonly artifacts: {
       readonly maxSizeBytes: number;
       readonly quotaHardBytes: number;
@@ -136,6 +138,7 @@ export function toConfig(settings: Settings, o: { readonly isDev: boolean }): Co
       dbPath: get('persistence.db_path'),
       blobsDir: get('persistence.blobs.path'),
       secretKeyFile: get('persistence.secret_key_file'),
+      secretKey: get('persistence.secret_key'),
       artifacts: {
         maxSizeBytes: get('persistence.artifacts.max_size'),
         quotaHardBytes: get('persistence.artifacts.quota_hard'),

@@ -234,8 +234,8 @@ export const keys = {
   ),
   'security.profiles.<profile>.rate_limit.limit': optional(
     integer(1, 1_000_000_000),
-    'Requests that one caller may make in `window`; the default profile’s holds',
-    { defaultText: '1000 for the server’s own user' },
+    'Requests that one caller may make in `window`, by the default profile; runs it may start, by any other',
+    { defaultText: 'by the default profile 1000 for the server’s own user, 100 for others' },
   ),
   'security.profiles.<profile>.rate_limit.window': key(duration('100ms', '24h'), '1s', 'The time over which it counts'),
   'security.profiles.<profile>.may_grant': key(
@@ -298,7 +298,12 @@ export const keys = {
     path,
     ({ dataDir }) => join(dataDir, 'secret.key'),
     '`secret.key` in the data dir',
-    'The key that seals secret arguments; made at the first start',
+    'The keys that seal secrets, `fsk_…`, one a line, of which the first seals and all open; made at the first start',
+  ),
+  'persistence.secret_key': optional(
+    matching(/^(fsk_[A-Za-z0-9+/_-]{43}=?)( *, *fsk_[A-Za-z0-9+/_-]{43}=?)*$/, 'keys', 'keys such as `fsk_…`'),
+    'Keys in place of the file, separated by commas: by the variable `FLWD_SECRET_KEY` alone, never in flwd.yaml',
+    { isSecret: true, defaultText: 'those of the file' },
   ),
 
   'scheduler.global_concurrency': computed(

@@ -11,7 +11,8 @@ import { auditOperations } from './audit-operations.ts';
 import * as jobSchemas from './job-schemas.ts';
 import * as runSchemas from './run-schemas.ts';
 import { scheduleOperations } from './schedule-operations.ts';
-import * as schemas from './schemas.ts';
+import { secretOperations } from './secret-operations.ts';
+import { systemOperations } from './system-operations.ts';
 import { tokenOperations } from './token-operations.ts';
 import { workerOperations } from './worker-operations.ts';
 
@@ -37,7 +38,7 @@ export type Operation = {
   readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
   /** Below apiBase. `{job_id}` takes the rest of the path, slashes included. */
   readonly path: string;
-  readonly tag: 'Jobs' | 'Runs' | 'Schedules' | 'Artifacts' | 'Tokens' | 'Audit' | 'System' | 'Events';
+  readonly tag: 'Jobs' | 'Runs' | 'Schedules' | 'Secrets' | 'Artifacts' | 'Tokens' | 'Audit' | 'System' | 'Events';
   readonly summary: string;
   readonly scope: Scope | 'public';
   /** Concerns every tenant, and so asks for tenant `*` besides. */
@@ -123,9 +124,11 @@ export const operations = {
     ],
     problems: [
       'validation-error',
+      'permission-denied',
       'job-not-found',
       'job-invalid',
       'not-supported-yet',
+      'secret-unavailable',
       'isolation-unavailable',
       'profile-not-allowed',
       'grant-not-allowed',
@@ -266,6 +269,7 @@ export const operations = {
       'revision-expired',
       'job-not-found',
       'job-invalid',
+      'secret-unavailable',
       'isolation-unavailable',
       'profile-not-allowed',
       'grant-not-allowed',
@@ -305,47 +309,16 @@ export const operations = {
     scope: 'jobs:read',
     body: runSchemas.runRequest,
     answers: [json(200, runSchemas.plan, 'The plan')],
-    problems: ['validation-error', 'job-not-found', 'job-invalid'],
+    problems: ['validation-error', 'permission-denied', 'job-not-found', 'job-invalid'],
     audit: null,
   },
   ...scheduleOperations,
+  ...secretOperations,
   ...artifactOperations,
   ...tokenOperations,
   ...auditOperations,
-  getHealth: {
-    method: 'GET',
-    path: '/health',
-    tag: 'System',
-    summary: 'Health of this instance',
-    scope: 'public',
-    answers: [json(200, schemas.health, 'Healthy or degraded'), json(503, schemas.health, 'Cannot accept runs')],
-    problems: [],
-  },
-  getSystemInfo: {
-    method: 'GET',
-    path: '/system/info',
-    tag: 'System',
-    summary: 'Version, sources, limits and what this host can enforce',
-    scope: 'jobs:read',
-    answers: [json(200, schemas.systemInfo, 'System information')],
-    problems: [],
-  },
+  ...systemOperations,
   ...workerOperations,
-  collectGarbage: {
-    method: 'POST',
-    path: '/system/gc',
-    tag: 'System',
-    summary: 'Remove what is past its retention now, some seconds long',
-    scope: 'admin',
-    isInstanceWide: true,
-    query: Type.Object(
-      { dry_run: Type.Optional(Type.Boolean({ description: 'Only say what would be removed' })) },
-      closed,
-    ),
-    answers: [json(200, schemas.collected, 'What was removed; `done` is false where there is more')],
-    problems: ['not-ready'],
-    audit: { action: 'gc', object: 'instance', keeps: ['dry_run'] },
-  },
   streamRunEvents: {
     method: 'GET',
     path: '/events/runs',

@@ -17,6 +17,13 @@ export const health = Type.Object(
 
 const capability = Type.Object({ available: Type.Boolean(), detail: nullable(Type.String()) });
 
+const hostCheck = Type.Object({
+  name: Type.String(),
+  status: literals(['ok', 'warn', 'fail'] as const),
+  detail: Type.String(),
+  cure: nullable(Type.String({ description: 'what to install or to set' })),
+});
+
 export const systemInfo = Type.Object(
   {
     name: Type.String(),
@@ -25,8 +32,10 @@ export const systemInfo = Type.Object(
     extensions: Type.Array(Type.String()),
     storage: Type.Object({ database: Type.String(), blobs: Type.String() }),
     queue: Type.Object({
-      depth: Type.Integer(),
-      running: Type.Integer(),
+      depth: Type.Integer({ description: 'Runs that wait; for who is of one tenant, those of that one' }),
+      running: Type.Integer({
+        description: 'Processes of steps; for who is of one tenant, its runs that have started',
+      }),
       limits: Type.Object({
         global_concurrency: Type.Integer(),
         job_concurrency: nullable(Type.Integer()),
@@ -35,6 +44,7 @@ export const systemInfo = Type.Object(
     }),
     executors: Type.Record(Type.String(), capability),
     isolation: Type.Record(Type.String(), capability),
+    host: Type.Object({ checks: Type.Array(hostCheck) }),
     limits: Type.Object({
       body_bytes: Type.Integer(),
       sync_wait: Type.String(),

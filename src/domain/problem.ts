@@ -39,6 +39,12 @@ export const problems = {
     cause: 'No schedule has that id; that of a config.yaml changes with its pattern, time zone and arguments.',
     cure: 'List the schedules.',
   },
+  'secret-not-found': {
+    status: 404,
+    title: 'Secret Not Found',
+    cause: 'No secret of that name is stored for the tenant.',
+    cure: 'List the secrets.',
+  },
   'token-not-found': {
     status: 404,
     title: 'Token Not Found',
@@ -138,8 +144,8 @@ export const problems = {
   'unsupported-media-type': {
     status: 415,
     title: 'Unsupported Media Type',
-    cause: 'The body is not `application/json`.',
-    cure: 'Send `Content-Type: application/json`.',
+    cause: 'The body is not `application/json`, or is compressed.',
+    cure: 'Send `Content-Type: application/json`, and no `Content-Encoding`.',
   },
   'range-not-satisfiable': {
     status: 416,
@@ -158,6 +164,12 @@ export const problems = {
     title: 'Not Supported Yet',
     cause: 'The job or the request uses something that this version does not act on yet.',
     cure: 'Leave it out, or wait for the version that brings it.',
+  },
+  'secret-unavailable': {
+    status: 422,
+    title: 'Secret Unavailable',
+    cause: 'The run asks for a stored secret that is not there, or that no key of the server opens.',
+    cure: 'Store it under the name in `detail`, for the tenant of the run.',
   },
   'isolation-unavailable': {
     status: 422,
@@ -186,8 +198,8 @@ export const problems = {
   'rate-limited': {
     status: 429,
     title: 'Rate Limited',
-    cause: 'The caller sent more requests than its limit.',
-    cure: 'Try again after `Retry-After` seconds.',
+    cause: 'The caller sent more requests, started more runs in a profile, or has more streams open than its limit.',
+    cure: 'Try again after `Retry-After` seconds; end streams that are not read.',
   },
   'headers-too-large': {
     status: 431,
@@ -206,6 +218,12 @@ export const problems = {
     title: 'Internal Error',
     cause: 'A bug in flwd.',
     cure: 'Report it with the request id and the server log.',
+  },
+  overloaded: {
+    status: 503,
+    title: 'Overloaded',
+    cause: 'The server has more to do than its memory or its time allow.',
+    cure: 'Try again after `Retry-After` seconds; `GET /api/v1/health` says what there is too much of.',
   },
   'not-ready': {
     status: 503,

@@ -1,6 +1,7 @@
 // Creates runs: plan, idempotency, snapshot, and the one transaction after which a run is never lost.
 
 import type { Snapshots } from '../catalog/snapshot.ts';
+import type { SecurityProfile } from '../domain/job.ts';
 import { type Principal, tenantFor } from '../domain/principal.ts';
 import { Problem } from '../domain/problem.ts';
 import { isFinished, type Run, type RunStatus, type Trigger } from '../domain/run.ts';
@@ -18,6 +19,7 @@ import { createPlaces, type Place, toNewStep } from './places.ts';
 import type { ResolvedPlan, RunRequest } from './plan.ts';
 import type { Refusals } from './refusals.ts';
 import { creationOf, refuseDenied } from './run-audit.ts';
+import { sealSecrets } from './run-secrets.ts';
 import { createRunState, type RunState } from './run-state.ts';
 import type { RunFacts } from './step-values.ts';
 
@@ -25,6 +27,8 @@ export type Caller = {
   readonly principal: Principal;
   readonly trigger: Trigger['type'];
   readonly requestId: string;
+  /** Counts a run in the profile that is about to be created. @throws Problem rate-limited */
+  readonly countRun?: (profile: SecurityProfile) => Promise<void>;
   /** The peer's address, where there is one. */
   readonly from?: string | undefined;
 };
@@ -137,7 +141,8 @@ export function createRuns(o: {
   }
 
   async function create({ body: asked, caller, tenant, idempotency, alongside }: Request): Promise<Created> {
-    const plan = await o.resolve(asked);
+    const plan = await o.resolve({ ...asked, tenant });
+    if (!plan.denied) await caller.countRun?.(plan.profile);
     const createdAtMs = clock.now();
     const { runId: id, body } = await o.add(plan, {
       tenant,
@@ -199,7 +204,7 @@ export function createAddRun(o: {
     const admission = dispatcher.admit(plan.lane, id, addition.isBounded);
     try {
       const waiting = admission.kind === 'wait' ? admission.waiting : null;
-      const { profile, network, resources, read, write, resolvedArgs, secrets } = plan;
+      const { profile, network, resources, read, write, resolvedArgs, secrets, alsoRedacted } = plan;
       const { depth = 0 } = addition;
       const runPlan = { job, revision, profile, network, resources, depth, read, write, resolvedArgs };
       const { tenant, priority, labels, caller, parent, rerunOf } = addition;
@@ -226,7 +231,7 @@ export function createAddRun(o: {
           tenant,
           createdAtMs,
           args: plan.args,
-          sealed: secrets.size === 0 ? null : sealer.seal(JSON.stringify(Object.fromEntries(secrets)), id),
+          sealed: sealSecrets(plan, id, sealer),
           labels,
           priority,
           trigger: facts.trigger,
@@ -252,6 +257,7 @@ export function createAddRun(o: {
           run: facts,
           plan: runPlan,
           secrets,
+          alsoRedacted,
           state,
           terminations: [],
           isCancelRequested: false,

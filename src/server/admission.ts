@@ -9,7 +9,7 @@ import type { Cors } from './cors.ts';
 import type { LocalCallers } from './local-callers.ts';
 import { isLocalHost, isLocalOrigin } from './local-names.ts';
 import type { Proxies } from './proxies.ts';
-import type { RateLimiter } from './rate-limits.ts';
+import { ambiguity } from './request-line.ts';
 import { setSafetyHeaders } from './response-headers.ts';
 
 export type Hook = (request: FastifyRequest, reply: FastifyReply) => Promise<void>;
@@ -33,7 +33,8 @@ export function createAdmission(o: {
   readonly isOnLoopback: boolean;
   readonly cors: Cors;
   readonly proxies: Pick<Proxies, 'tidy'>;
-  readonly limit: RateLimiter;
+  /** @throws Problem rate-limited */
+  readonly limit: Hook;
   readonly isStopping: () => boolean;
 }): Admission {
   function foreignName(request: FastifyRequest): Problem | undefined {
@@ -70,7 +71,8 @@ export function createAdmission(o: {
       const { headers } = request.raw;
       begin(request, reply);
       // A page that is kept out must not use up the limit of the user whose browser it runs in.
-      let found: Principal | Problem | Promise<Principal | Problem> | undefined = foreignName(request);
+      let found: Principal | Problem | Promise<Principal | Problem> | undefined =
+        ambiguity(request.raw) ?? foreignName(request);
       found ??= headers.authorization === undefined ? o.localCallers(request.raw) : authenticate(request);
       if (found instanceof Promise) found = await found;
       const refusal = found instanceof Problem ? found : undefined;
@@ -84,7 +86,7 @@ export function createAdmission(o: {
     admitAnyone: async (request, reply) => {
       request.principal = anonymous;
       begin(request, reply);
-      const foreign = foreignName(request);
+      const foreign = ambiguity(request.raw) ?? foreignName(request);
       if (foreign) throw foreign;
     },
 

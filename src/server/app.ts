@@ -3,6 +3,7 @@
 import type { RequestListener } from 'node:http';
 import { type FastifyInstance, fastify, type RouteOptions } from 'fastify';
 import type { Catalog } from '../catalog/catalog.ts';
+import type { HostCheck } from '../domain/host-check.ts';
 import { Problem } from '../domain/problem.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { Retention } from '../engine/retain.ts';
@@ -15,6 +16,8 @@ import { createReading } from '../store/reading.ts';
 import { createAdmission, type Hook } from './admission.ts';
 import { createAuditTrail } from './audit-trail.ts';
 import { createAuthentication, type JwtVerifier } from './authentication.ts';
+import { createBodyRoom } from './body-room.ts';
+import { boundConnections, connectionLimit } from './connections.ts';
 import { createCors } from './cors.ts';
 import { createEventFrames } from './event-frames.ts';
 import type { Handlers } from './exchange.ts';
@@ -25,6 +28,7 @@ import { createJobHandlers } from './handlers/jobs.ts';
 import { createLogHandlers } from './handlers/logs.ts';
 import { createRunHandlers } from './handlers/runs.ts';
 import { createScheduleHandlers } from './handlers/schedules.ts';
+import { createSecretHandlers } from './handlers/secrets.ts';
 import { createSystemHandlers, type SystemHandlers } from './handlers/system.ts';
 import { createTokenHandlers } from './handlers/tokens.ts';
 import { createWorkerHandlers } from './handlers/workers.ts';
@@ -32,9 +36,10 @@ import { acceptJson } from './json-body.ts';
 import { createLocalCallers } from './local-callers.ts';
 import { createMetrics, type NoticeOutcomes } from './metrics/metrics.ts';
 import { addOtherRoutes } from './other-routes.ts';
+import type { Load } from './pressure.ts';
 import { answerError, answerUnreadable, answerWhatNodeKeeps, pathOf } from './problem-answers.ts';
 import { createProxies, type Proxies } from './proxies.ts';
-import { createRateLimiter } from './rate-limits.ts';
+import { createRateLimiter, type RateLimiter } from './rate-limits.ts';
 import { addOperations } from './routes.ts';
 import type { ServerConfig } from './server-config.ts';
 import { createStreams, type Streams } from './streams.ts';
@@ -52,6 +57,8 @@ export type ServerParts = {
   readonly version: string;
   readonly startedAtMs: number;
   readonly noticeOutcomes: NoticeOutcomes;
+  readonly hostChecks: readonly HostCheck[];
+  readonly load: Load;
   /** null: no issuer of JWTs is configured. */
   readonly jwt: JwtVerifier | null;
   /** Whoever has one of these is the server's own user. */
@@ -101,9 +108,9 @@ export async function createServer(parts: ServerParts): Promise<Server> {
   app.decorateRequest('principal');
   app.setErrorHandler((error, request, reply) => answerError(error, request, reply, answering));
   answerWhatNodeKeeps(app.server);
+  boundConnections(app.server, connectionLimit());
   acceptJson(app);
-  const { defaultProfile, profiles } = config.security;
-  const limit = await createRateLimiter(app, { configured: profiles[defaultProfile].rateLimit, clock });
+  const limiter = await createRateLimiter(app, { security: config.security, clock });
   const cors = createCors({ origins: config.server.corsOrigins, isDev: config.auth.isDev });
   const admission = createAdmission({
     authentication,
@@ -111,11 +118,11 @@ export async function createServer(parts: ServerParts): Promise<Server> {
     isOnLoopback: isLoopback(config.server.bind.host),
     cors,
     proxies,
-    limit,
+    limit: limiter.countRequest,
     isStopping: () => isStopping,
   });
   const tokens = createTokens({ ...parts, ...config.instance, onRevoked: authentication.forget });
-  const { handlers, system } = createHandlers(parts, streams, tokens);
+  const { handlers, system } = createHandlers(parts, streams, { limiter, tokens });
 
   app.addHook('onRoute', (route) => logRequests(route, log));
   const { addArgumentFaults, schedules } = parts.engine;
@@ -124,6 +131,8 @@ export async function createServer(parts: ServerParts): Promise<Server> {
   addOperations(app, {
     handlers,
     admit: admission.admit,
+    load: parts.load,
+    takeBodyRoom: createBodyRoom(config.server.bodyLimitBytes),
     audit,
     addBodyFaults: {
       createRun: addArgumentFaults,
@@ -208,9 +217,9 @@ function createApp(
 }
 
 function createHandlers(
-  { config, catalog, store, engine, retention, clock, version, startedAtMs }: ServerParts,
+  { config, catalog, store, engine, retention, hostChecks, clock, version, startedAtMs, load }: ServerParts,
   streams: Streams,
-  tokens: Tokens,
+  { limiter, tokens }: { readonly limiter: RateLimiter; readonly tokens: Tokens },
 ): { handlers: Handlers; system: SystemHandlers } {
   const { hub } = engine;
   const jobIdOf = (idOrAlias: string): string => {
@@ -223,11 +232,23 @@ function createHandlers(
     }
   };
   const { runs, artifacts } = createReading(store);
-  const system = createSystemHandlers({ runs, config, catalog, engine, retention, clock, version, startedAtMs });
+  const system = createSystemHandlers({
+    runs,
+    config,
+    catalog,
+    engine,
+    retention,
+    hostChecks,
+    clock,
+    version,
+    startedAtMs,
+    load,
+  });
   const handlers: Handlers = {
     ...createJobHandlers({ catalog, defaultProfile: config.security.defaultProfile, clock }),
     ...createScheduleHandlers({ schedules: engine.schedules, jobIdOf }),
-    ...createRunHandlers({ runs, engine, clock, jobIdOf }),
+    ...createSecretHandlers({ engine, defaultTenant: config.instance.defaultTenant }),
+    ...createRunHandlers({ runs, engine, clock, jobIdOf, countRun: limiter.countRun }),
     ...createLogHandlers({ runs, hub, streams }),
     ...createEventHandlers({
       runs,

@@ -124,6 +124,12 @@ function toProblem(error: unknown): Problem | undefined {
     case 'ECONNRESET':
       return new Problem('malformed-request', 'The connection broke off before the body was there.');
     default:
-      return undefined;
+      return isRefusal(error) ? new Problem('malformed-request', 'The request cannot be read.') : undefined;
   }
+}
+
+/** What Fastify itself has refused for a reason that it may give in a later version. */
+function isRefusal(error: Error): boolean {
+  const status = 'statusCode' in error ? Number(error.statusCode) : 500;
+  return error.name === 'FastifyError' && status >= 400 && status < 500;
 }

@@ -50,6 +50,7 @@ describe('without a flwd.yaml', () => {
         dbPath: join(dataDir, 'flwd.db'),
         blobsDir: dataDir,
         secretKeyFile: join(dataDir, 'secret.key'),
+        secretKey: null,
         artifacts: { maxSizeBytes: 1_073_741_824, quotaHardBytes: 107_374_182_400, ttlMs: null },
         retention: {
           runsMs: 7_776_000_000,

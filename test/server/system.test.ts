@@ -60,6 +60,7 @@ test('system information names sources as the operator wrote them', async () => 
       permissive: expect.objectContaining({ available: expect.any(Boolean) }),
       disabled: expect.objectContaining({ available: expect.any(Boolean) }),
     },
+    host: { checks: [{ name: 'seccomp', status: 'ok', detail: 'system calls can be filtered', cure: null }] },
     limits: {
       body_bytes: 65_536,
       sync_wait: '10s',

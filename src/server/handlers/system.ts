@@ -2,6 +2,7 @@
 
 import { hostname } from 'node:os';
 import type { Catalog } from '../../catalog/catalog.ts';
+import type { HostCheck } from '../../domain/host-check.ts';
 import type { Principal } from '../../domain/principal.ts';
 import { Problem } from '../../domain/problem.ts';
 import type { Check, Engine } from '../../engine/engine.ts';
@@ -10,6 +11,7 @@ import type { Clock } from '../../lib/clock.ts';
 import { formatDuration } from '../../lib/units.ts';
 import type { RunReading } from '../../store/reading.ts';
 import type { Handlers } from '../exchange.ts';
+import type { Load } from '../pressure.ts';
 import type { ServerConfig } from '../server-config.ts';
 
 export type SystemHandlers = Pick<Handlers, 'getHealth' | 'getSystemInfo' | 'collectGarbage'> & {
@@ -30,9 +32,11 @@ export function createSystemHandlers(o: {
   readonly catalog: Catalog;
   readonly engine: Engine;
   readonly retention: Retention;
+  readonly hostChecks: readonly HostCheck[];
   readonly clock: Clock;
   readonly version: string;
   readonly startedAtMs: number;
+  readonly load: Load;
 }): SystemHandlers {
   const { config, catalog, engine } = o;
 
@@ -40,7 +44,9 @@ export function createSystemHandlers(o: {
     const sources: Check = catalog.isReady
       ? { status: 'ok' }
       : { status: 'degraded', detail: 'the sources are being read' };
-    return { ...engine.health(), sources };
+    const complaint = o.load.complaint();
+    const load: Check = complaint === null ? { status: 'ok' } : { status: 'degraded', detail: complaint };
+    return { ...engine.health(), sources, load };
   }
 
   function assertHealthy(): void {
@@ -104,6 +110,7 @@ export function createSystemHandlers(o: {
           container: { available: false, detail: 'not in this version' },
         },
         isolation: engine.host,
+        host: { checks: [...o.hostChecks] },
         limits: {
           body_bytes: config.server.bodyLimitBytes,
           sync_wait: formatDuration(config.server.syncWaitMs),
