@@ -1,6 +1,7 @@
 // Who gets in to what: each request's principal, and whether it holds what the operation asks for (ADR 0015). Also sets
 // what every answer bears.
 
+import type { Socket } from 'node:net';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { anonymous, holdsScope, type Principal, type Scope } from '../domain/principal.ts';
 import { Problem } from '../domain/problem.ts';
@@ -29,8 +30,8 @@ export type Admission = {
 export function createAdmission(o: {
   readonly authentication: Pick<Authentication, 'authenticate'>;
   readonly localCallers: LocalCallers;
-  /** Only then a page that has rebound its name can be in a browser that reaches the server. */
-  readonly isOnLoopback: boolean;
+  /** Where a page that has rebound its name could be taken for somebody. */
+  readonly asksForLocalName: (peer: Socket) => boolean;
   readonly cors: Cors;
   readonly proxies: Pick<Proxies, 'tidy'>;
   /** @throws Problem rate-limited */
@@ -38,10 +39,10 @@ export function createAdmission(o: {
   readonly isStopping: () => boolean;
 }): Admission {
   function foreignName(request: FastifyRequest): Problem | undefined {
-    const { headers } = request.raw;
+    const { headers, socket } = request.raw;
     const { host, origin } = headers;
     if (host === undefined) return new Problem('malformed-request', 'The header `Host` is missing.');
-    if (o.isOnLoopback && headers.authorization === undefined && !isLocalHost(host)) {
+    if (headers.authorization === undefined && !isLocalHost(host) && o.asksForLocalName(socket)) {
       return new Problem('permission-denied', 'The header `Host` is no local name.');
     }
     if (origin === undefined || isLocalOrigin(origin) || o.cors.isListed(origin)) return undefined;

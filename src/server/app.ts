@@ -115,7 +115,9 @@ export async function createServer(parts: ServerParts): Promise<Server> {
   const admission = createAdmission({
     authentication,
     localCallers: createLocalCallers(config.auth.mode, proxies),
-    isOnLoopback: isLoopback(config.server.bind.host),
+    asksForLocalName: isLoopback(config.server.bind.host)
+      ? ({ remoteAddress }) => config.auth.mode === 'none' || !proxies.isTrusted(remoteAddress)
+      : () => false,
     cors,
     proxies,
     limit: limiter.countRequest,

@@ -62,6 +62,16 @@ test('who comes through a trusted proxy is never the server’s own user, whatev
   expect(await direct.ask('/jobs', {})).toMatchObject({ status: 200 });
 });
 
+test('the server has any name behind a trusted proxy, unless everyone may do everything', async () => {
+  const { ask } = await behind(['127.0.0.1']);
+  expect(await ask('/health', { Host: 'flwd.example.org' })).toMatchObject({ status: 200 });
+  expect(await ask('/jobs', { Host: 'flwd.example.org' })).toMatchObject({ status: 401 });
+  const direct = await behind(['10.0.0.1']);
+  expect(await direct.ask('/health', { Host: 'flwd.example.org' })).toMatchObject({ status: 403 });
+  const open = await behind(['127.0.0.1'], { authMode: 'none' });
+  expect(await open.ask('/jobs', { Host: 'rebound.example' })).toMatchObject({ status: 403 });
+});
+
 test('the server’s own pages are those of the name and scheme that a trusted proxy was called by', async () => {
   const forwarded = { 'X-Forwarded-Host': 'flwd.example.org', 'X-Forwarded-Proto': 'https' };
   const page = { Origin: 'https://flwd.example.org', Authorization: 'Bearer wrong', ...forwarded };
