@@ -12,7 +12,7 @@ export async function run(options: Options, operands: readonly string[]): Promis
   if (given === undefined || extra !== undefined) throw new Refusal('flwd backup takes one folder: flwd backup DEST');
   const { config } = loadConfiguration(options);
   const includesKey = options.has('include-key');
-  const { backUp } = await import('../main.ts');
+  const { backUp } = await import('../operator.ts');
   const { files, bytes, missing } = await backUp(config, { destination: resolve(given), includesKey }).catch(
     (error: unknown) => {
       throw explainedStart(error);

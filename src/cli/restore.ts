@@ -11,7 +11,7 @@ export async function run(options: Options, operands: readonly string[]): Promis
   if (given === undefined || extra !== undefined)
     throw new Refusal('flwd restore takes one folder: flwd restore SOURCE');
   const { config } = loadConfiguration(options);
-  const { restore } = await import('../main.ts');
+  const { restore } = await import('../operator.ts');
   const restored = await restore(config, {
     source: resolve(given),
     force: options.has('force'),

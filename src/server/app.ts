@@ -13,6 +13,7 @@ import type { Logger } from '../lib/logger.ts';
 import { isLoopback } from '../lib/loopback.ts';
 import type { Store } from '../store/open.ts';
 import { createReading } from '../store/reading.ts';
+import { createActivity } from './activity.ts';
 import { createAdmission, type Hook } from './admission.ts';
 import { createAuditTrail } from './audit-trail.ts';
 import { createAuthentication, type JwtVerifier } from './authentication.ts';
@@ -234,8 +235,9 @@ function createHandlers(
     }
   };
   const { runs, artifacts } = createReading(store);
+  const activityOf = createActivity({ engine, runs });
   const system = createSystemHandlers({
-    runs,
+    activityOf,
     config,
     catalog,
     engine,
@@ -262,7 +264,7 @@ function createHandlers(
     }),
     ...createArtifactHandlers({ artifacts, stallMs: config.server.writeTimeoutMs, jobIdOf }),
     ...createTokenHandlers(tokens),
-    ...createWorkerHandlers({ engine, clock, version }),
+    ...createWorkerHandlers({ engine, activityOf, clock, version }),
     ...createAuditHandlers({ audit: store.audit, streams }),
     getHealth: system.getHealth,
     getSystemInfo: system.getSystemInfo,
