@@ -83,7 +83,7 @@ function rowsLeft(): number {
 
 async function measure(what: string, config: ReturnType<typeof configWith>, seconds: number): Promise<void> {
   const before = rowsLeft();
-  const server = await serve(config);
+  const server = await serve(config, null);
   await delay(500);
   const histogram = monitorEventLoopDelay({ resolution: 1 });
   histogram.enable();
@@ -102,7 +102,7 @@ async function measure(what: string, config: ReturnType<typeof configWith>, seco
 
 async function idle(config: ReturnType<typeof configWith>): Promise<void> {
   const before = rowsLeft();
-  const server = await serve(config);
+  const server = await serve(config, null);
   const histogram = monitorEventLoopDelay({ resolution: 1 });
   histogram.enable();
   const startedAt = performance.now();

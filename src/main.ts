@@ -9,34 +9,41 @@ import type { Config } from './config/config.ts';
 import { type AnswerOf, type BodyOf, operations, type QueryOf } from './contract/operations.ts';
 import { type AuditDetail, operatorEntry } from './domain/audit.ts';
 import type { JournalEntry } from './domain/event.ts';
+import { type HostCheck, ok } from './domain/host-check.ts';
 import { localPrincipal } from './domain/principal.ts';
 import { createEngine } from './engine/engine.ts';
 import { createHub, type Hub } from './engine/hub.ts';
 import { recordStart } from './engine/lifetime.ts';
+import { createOperatorSecrets, type OperatorSecrets } from './engine/operator-secrets.ts';
 import { type Collected, createRetention } from './engine/retain.ts';
 import { sweepGroups } from './exec/attempt-groups.ts';
+import { checkDataDir } from './exec/data-dir-check.ts';
 import { openForkServer } from './exec/fork-server.ts';
 import { probeHost } from './exec/host.ts';
+import { checkHost } from './exec/host-checks.ts';
+import { openKeyring } from './exec/keyring.ts';
 import { closeLimitHost, openLimitHost } from './exec/limit-host.ts';
 import { runsAlive } from './exec/live-attempts.ts';
-import { openSealer } from './exec/seal.ts';
+import { createSealer } from './exec/seal.ts';
 import { removeCliToken, writeCliToken } from './lib/cli-token.ts';
 import { systemClock, toTimerDelay } from './lib/clock.ts';
 import { giveUpReserve, keepReserve } from './lib/disk-reserve.ts';
 import { createLogger, type Logger } from './lib/logger.ts';
-import { acquireOwnership } from './lib/owner-lock.ts';
+import { acquireOwnership, type OwnerInfo } from './lib/owner-lock.ts';
 import { StartError } from './lib/start-error.ts';
 import { packageVersion } from './lib/version.ts';
 import { startNotifier } from './notices/notifier.ts';
 import { openSigner } from './notices/signing.ts';
-import { createServer } from './server/app.ts';
+import { createServer, type Listening } from './server/app.ts';
 import { assertGuarded } from './server/exposure.ts';
+import { openJwtVerifier } from './server/open-jwt-verifier.ts';
 import { watchLoad } from './server/pressure.ts';
 import { createTokens } from './server/tokens.ts';
 import { assertBody } from './server/validation.ts';
 import { type AuditFile, openAuditFile } from './store/audit-file.ts';
 import type { AuditVerdict } from './store/audit-verify.ts';
 import { type BackupRequest, type BackupSummary, createBackup, type Places } from './store/backup.ts';
+import type { Transaction } from './store/database.ts';
 import { openStore, type Store } from './store/open.ts';
 import { type RestoreRequest, type RestoreSummary, restoreBackup } from './store/restore.ts';
 
@@ -49,12 +56,21 @@ export type RunningServer = { readonly url: string; readonly stop: () => Promise
  * Starts everything, in the order in which the parts need each other: health answers before runs are taken up.
  * @throws Error when another server owns the data dir, the port is taken, or the database is of a newer version
  */
-export async function serve(config: Config): Promise<RunningServer> {
+export async function serve(config: Config, configFile: string | null): Promise<RunningServer> {
   const startedAtMs = systemClock.now();
   const clock = systemClock;
   const log = createLogger(config.logging);
   const { dataDir } = config.instance;
-  const owner: { pid: number; url: string | null } = { pid: process.pid, url: null };
+  let listening: Listening | undefined;
+  const owner: OwnerInfo = {
+    pid: process.pid,
+    get url() {
+      return listening?.url ?? null;
+    },
+    get certificate() {
+      return listening?.certificate() ?? null;
+    },
+  };
   const ownership = await acquireOwnership(dataDir, owner, (message) => log.warn(message));
   const opened: (() => Promise<void>)[] = [() => ownership.release()];
   const closeAll = async (): Promise<void> => {
@@ -69,6 +85,7 @@ export async function serve(config: Config): Promise<RunningServer> {
   };
 
   try {
+    const jwt = await openJwtVerifier(config.auth.jwt, { clock, log, defaultTenant: config.instance.defaultTenant });
     const { runsDir, snapshotsDir } = retentionParts(config);
     await mkdir(runsDir, { recursive: true, mode: 0o700 });
     // Commits can only come once something writes, and nothing does before the hub exists.
@@ -86,14 +103,16 @@ export async function serve(config: Config): Promise<RunningServer> {
     await keepReserve(dataDir);
     const { auth } = config;
     const { bind } = config.server;
-    await assertGuarded({ ...bind, mode: auth.mode, hasJwt: false, tokens: store.tokens, nowMs: startedAtMs });
+    await assertGuarded({ ...bind, mode: auth.mode, hasJwt: jwt !== null, tokens: store.tokens, nowMs: startedAtMs });
     const cliToken = writeCliToken(dataDir);
     opened.push(async () => removeCliToken(dataDir));
     hub = createHub(store.journal.latestId());
 
-    const sealer = openSealer(config.persistence.secretKeyFile);
+    const keyring = openKeyring(config.persistence.secretKeyFile, config.persistence.secretKey);
     const signer = openSigner(config.notify.signingKeyFile);
-    const masked = await ownPaths(config);
+    // It may name a database with its password, and more that is the operator's alone.
+    const ofOperator = configFile === null ? [] : [await resolveLinks(configFile)];
+    const masked = [...(await ownPaths(config)), ...ofOperator];
     const sources = config.sources.map((source): JobSource => ({ ...source, type: 'fs' }));
     const catalog = createCatalog({ sources, aliases: config.aliases, exclude: masked, log });
     opened.push(() => catalog.close());
@@ -104,12 +123,14 @@ export async function serve(config: Config): Promise<RunningServer> {
     opened.push(async () => closeLimitHost(limitHost));
     sweepGroups(limitHost, runsDir);
     const { security } = config;
+    const host = await probeHost();
     const engine = createEngine({
       store,
       catalog,
       snapshots,
-      sealer,
-      host: await probeHost(),
+      keyring,
+      sealer: createSealer(keyring),
+      host,
       hub,
       clock,
       log,
@@ -167,8 +188,9 @@ export async function serve(config: Config): Promise<RunningServer> {
       version: packageVersion(),
       startedAtMs,
       noticeOutcomes: notifier.outcomes,
+      hostChecks: await checkHost(host, security),
       load,
-      jwt: null,
+      jwt,
       ownCredentials: auth.isDev ? [cliToken, devToken] : [cliToken],
     });
     opened.push(() => server.close());
@@ -185,8 +207,7 @@ export async function serve(config: Config): Promise<RunningServer> {
       },
       log,
     });
-    const listening = await server.listen();
-    owner.url = listening.url;
+    listening = await server.listen();
     engine.start();
     retention.start();
     void catalog.start().catch((error: unknown) => log.error({ err: error }, 'the sources could not be read'));
@@ -212,9 +233,8 @@ export async function collectGarbage(
     o.signal.addEventListener('abort', () => void retention.close());
     if (o.isDryRun) return retention.preview();
     const { removed } = await retention.collect({ forMs: toTimerDelay(Infinity), share: 1, keptFreeBytes: 0 });
-    const object = { kind: 'instance', id: null } as const;
-    const entry = operatorEntry({ action: 'gc', object, tenant: '*', detail: removed });
-    // What made room on a full disk was not in vain.
+    const entry = operatorEntry({ action: 'gc', object: { kind: 'instance', id: null }, tenant: '*', detail: removed });
+    // Where a disk is full, what was removed is removed all the same.
     await store.audit
       .record(entry)
       .catch((error: unknown) => log.warn({ err: error, audit: entry }, 'not in the audit log'));
@@ -237,26 +257,31 @@ export async function manageTokens<T>(config: Config, work: (tokens: OwnTokens) 
   return withStore(config, (store) => {
     const { defaultTenant } = config.instance;
     const tokens = createTokens({ store, clock: systemClock, defaultTenant, onRevoked: () => undefined });
-    const record = (
-      action: 'token.create' | 'token.revoke',
-      { id, ...rest }: { readonly id: string; readonly tenant: string; readonly detail: AuditDetail | null },
-    ) => store.audit.record(operatorEntry({ action, object: { kind: 'token', id }, ...rest }));
     return work({
       async create(request) {
         assertBody(operations.createToken, request);
-        const made = await tokens.create(request, localPrincipal);
-        const { id, tenant, name, scopes, expires_at } = made;
-        await record('token.create', { id, tenant, detail: { name, scopes, expires_at } });
-        return made;
+        return tokens.create(request, localPrincipal, recordOwn('token.create', { ...request }));
       },
       list: (page) => tokens.list(page, localPrincipal),
-      async revoke(id) {
-        const { tenant = '*' } = (await store.tokens.find(id)) ?? {};
-        await tokens.revoke(id, localPrincipal);
-        await record('token.revoke', { id, tenant, detail: null });
-      },
+      revoke: (id) => tokens.revoke(id, localPrincipal, recordOwn('token.revoke', null)),
     });
   });
+}
+
+/**
+ * Stored secrets of an instance that no server has, and the key that seals them.
+ * @throws DataDirOwned where a server has it, StartError where there is no key
+ */
+export async function manageSecrets<T>(config: Config, work: (secrets: OperatorSecrets) => Promise<T>): Promise<T> {
+  return withStore(config, (store, log) => {
+    const keyring = openKeyring(config.persistence.secretKeyFile, config.persistence.secretKey);
+    return work(createOperatorSecrets({ store, keyring, sealer: createSealer(keyring), clock: systemClock, log }));
+  });
+}
+
+function recordOwn(action: 'token.create' | 'token.revoke', detail: AuditDetail | null) {
+  return (tx: Transaction, { id, tenant }: { readonly id: string; readonly tenant: string }): void =>
+    tx.record(operatorEntry({ action, object: { kind: 'token', id }, tenant, detail }));
 }
 
 /** @throws DataDirOwned where a server has the data dir */
@@ -277,6 +302,18 @@ async function withStore<T>(config: Config, work: (store: Store, log: Logger) =>
   } finally {
     await ownership.release();
   }
+}
+
+/** For the operator: works beside a server as well as without one, and changes nothing. */
+export async function examineHost(config: Config): Promise<{ checks: HostCheck[]; canRunDefault: boolean }> {
+  const host = await probeHost();
+  const now = new Date(systemClock.now()).toISOString();
+  const checks = [
+    ...(await checkHost(host, config.security)),
+    await checkDataDir(config.instance.dataDir),
+    ok('clock', `${now} UTC; schedules and tokens go by it`),
+  ];
+  return { checks, canRunDefault: host[config.security.defaultProfile].available };
 }
 
 export async function backUp(
@@ -363,12 +400,19 @@ function placesOf(config: Config): Places {
 }
 
 /** Where the server keeps its own, links followed: no job may see it. To be called once all of it exists. */
-async function ownPaths({ instance, persistence, notify }: Config): Promise<string[]> {
+async function ownPaths({ instance, server, auth, persistence, notify }: Config): Promise<string[]> {
   const { dbPath, blobsDir, secretKeyFile } = persistence;
   const database = await realpath(dbPath);
-  const paths = [instance.dataDir, blobsDir, secretKeyFile, notify.signingKeyFile];
-  const others = await Promise.all(paths.map((path) => realpath(path)));
-  return [...others, database, `${database}-wal`, `${database}-shm`];
+  const foreign = [
+    // With keys of the environment there is no file of them.
+    secretKeyFile,
+    // Whoever may write the keys of JWTs decides who is let in.
+    ...(auth.jwt && 'file' in auth.jwt.keys ? [auth.jwt.keys.file] : []),
+    ...(server.tls ? [server.tls.keyFile] : []),
+  ];
+  const others = await Promise.all([instance.dataDir, blobsDir, notify.signingKeyFile].map((path) => realpath(path)));
+  const edge = await Promise.all(foreign.map(resolveLinks));
+  return [...others, ...edge, database, `${database}-wal`, `${database}-shm`];
 }
 
 /** Granted paths are compared with their links followed; one that is not there yet is compared as it is written. */

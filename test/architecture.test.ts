@@ -29,6 +29,7 @@ const table: Readonly<Record<string, Rule>> = {
       'fastify',
       '@fastify/rate-limit',
       'ajv',
+      'jose',
       '@opentelemetry/sdk-metrics',
       '@opentelemetry/exporter-prometheus',
     ],

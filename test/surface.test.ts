@@ -7,7 +7,8 @@ import { expect, test } from 'vitest';
 import { commands } from '../src/cli/commands.ts';
 import { exitCodes } from '../src/cli/exit-code.ts';
 import { variables } from '../src/config/environment.ts';
-import { operations } from '../src/contract/operations.ts';
+import { type Operation, operations } from '../src/contract/operations.ts';
+import { auditActions } from '../src/domain/audit.ts';
 import { eventTypes } from '../src/domain/event.ts';
 import { logLevels } from '../src/domain/log-line.ts';
 import { scopes } from '../src/domain/principal.ts';
@@ -38,6 +39,10 @@ test('operations: id, method, path, scope', () => {
     'getSchedule: GET /schedules/{schedule_id} jobs:read',
     'replaceSchedule: PUT /schedules/{schedule_id} schedules:write',
     'deleteSchedule: DELETE /schedules/{schedule_id} schedules:write',
+    'listSecrets: GET /secrets secrets:write',
+    'putSecret: PUT /secrets/{name} secrets:write',
+    'deleteSecret: DELETE /secrets/{name} secrets:write',
+    'rotateSecrets: POST /secrets/rotate admin',
     'listArtifacts: GET /artifacts artifacts:read',
     'getArtifact: GET /artifacts/{artifact_id} artifacts:read',
     'createToken: POST /tokens admin',
@@ -47,7 +52,54 @@ test('operations: id, method, path, scope', () => {
     'getHealth: GET /health public',
     'getSystemInfo: GET /system/info jobs:read',
     'collectGarbage: POST /system/gc admin',
+    'listWorkers: GET /workers jobs:read',
     'streamRunEvents: GET /events/runs runs:read',
+  ]);
+});
+
+test('actions of the audit log, and the operations that are entered under each', () => {
+  expect(auditActions).toEqual([
+    'run.create',
+    'run.cancel',
+    'run.approve',
+    'schedule.create',
+    'schedule.replace',
+    'schedule.delete',
+    'token.create',
+    'token.revoke',
+    'secret.set',
+    'secret.delete',
+    'secret.rotate',
+    'auth.fail',
+    'access.deny',
+    'server.start',
+    'server.stop',
+    'gc',
+    'restore',
+    'audit.expire',
+    'audit.omit',
+  ]);
+  const changing = Object.entries<Operation>(operations).filter(([, { method }]) => method !== 'GET');
+  // An operation that changes something and is not entered must be null here, for everyone to see.
+  const lines = changing.map(
+    ([id, { audit }]) => `${id}: ${audit === undefined ? 'MISSING' : (audit?.action ?? null)}`,
+  );
+  expect(lines).toEqual([
+    'createRun: run.create',
+    'cancelRun: run.cancel',
+    'rerunRun: run.create',
+    'approveRun: run.approve',
+    'createPlan: null',
+    'createSchedule: schedule.create',
+    'previewSchedule: null',
+    'replaceSchedule: schedule.replace',
+    'deleteSchedule: schedule.delete',
+    'putSecret: secret.set',
+    'deleteSecret: secret.delete',
+    'rotateSecrets: secret.rotate',
+    'createToken: token.create',
+    'revokeToken: token.revoke',
+    'collectGarbage: gc',
   ]);
 });
 
@@ -61,6 +113,7 @@ test('problems: type, status, title', () => {
     'job-not-found 404 Job Not Found',
     'run-not-found 404 Run Not Found',
     'schedule-not-found 404 Schedule Not Found',
+    'secret-not-found 404 Secret Not Found',
     'token-not-found 404 Token Not Found',
     'artifact-not-found 404 Artifact Not Found',
     'not-found 404 Not Found',
@@ -81,6 +134,7 @@ test('problems: type, status, title', () => {
     'range-not-satisfiable 416 Range Not Satisfiable',
     'job-invalid 422 Job Invalid',
     'not-supported-yet 422 Not Supported Yet',
+    'secret-unavailable 422 Secret Unavailable',
     'isolation-unavailable 422 Isolation Unavailable',
     'profile-not-allowed 422 Profile Not Allowed',
     'grant-not-allowed 422 Grant Not Allowed',
@@ -143,12 +197,17 @@ test('commands of flwd, with their options', () => {
     'serve --config --bind --data-dir --jobs --profile --log --dev',
     'config validate --config',
     'config show --config --bind --data-dir --jobs --profile --log',
+    'doctor --json --config --data-dir',
     'gc --dry-run --config --data-dir',
-    'audit verify --config --data-dir',
-    'audit --since --actor --action --object --result --limit --json --config --data-dir',
+    'secrets set --tenant --config --data-dir',
+    'secrets list --tenant --config --data-dir',
+    'secrets rm --tenant --config --data-dir',
+    'secrets rotate --config --data-dir',
     'tokens create --name --scopes --tenant --expires --config --data-dir',
     'tokens list --config --data-dir',
     'tokens revoke --config --data-dir',
+    'audit --since --actor --action --object --result --limit --json --config --data-dir',
+    'audit verify --config --data-dir',
     'backup --include-key --config --data-dir',
     'restore --force --config --data-dir',
     'version',
@@ -174,7 +233,9 @@ test('variables that override flwd.yaml, after FLWD_; <NAME> is SECURE, PERMISSI
   const names = [...variables.keys()].map((name) => name.replace(/_(SECURE|PERMISSIVE|DISABLED)_/, '_<NAME>_'));
   expect(variables.has('SECURITY_PROFILES_SECURE_NETWORK')).toBe(true);
   expect([...new Set(names)].toSorted()).toEqual([
+    'AUTH_JWT_ALGORITHMS',
     'AUTH_JWT_AUDIENCE',
+    'AUTH_JWT_CLOCK_SKEW',
     'AUTH_JWT_ISSUER',
     'AUTH_JWT_JWKS_FILE',
     'AUTH_JWT_JWKS_URL',
@@ -221,6 +282,7 @@ test('variables that override flwd.yaml, after FLWD_; <NAME> is SECURE, PERMISSI
     'SCHEDULER_QUEUE_DEFAULT_WEIGHT',
     'SCHEDULER_QUEUE_MAX_DEPTH',
     'SCHEDULER_QUEUE_WEIGHTS',
+    'SECRET_KEY',
     'SECURITY_ALLOW_PROFILES',
     'SECURITY_DEFAULT_PROFILE',
     'SECURITY_PATHS',
@@ -271,7 +333,8 @@ test('migrations: name, and the hash of what they do; a released one is never ed
     '0004-notices e9cea8959ea88b2c',
     '0005-retention c0c9dbd6631987bb',
     '0006-tokens 4405fdfed4a90d26',
+    '0007-secrets 00100c146faee94f',
     '0008-audit 9d1359aec3b0111b',
-    '0009-tenants 5510a90084bd2112',
+    '0009-tenants 81f669593e22879f',
   ]);
 });

@@ -37,7 +37,7 @@ export function checkArguments(job: JobArguments, args: JsonObject, faults: Faul
   const complete = structuredClone(args);
   const stored = new Map<string, JsonValue>();
   for (const name of job.secretArgs) {
-    const given = Object.hasOwn(complete, name) ? complete[name] : defaultOf(job, name);
+    const given = Object.hasOwn(complete, name) ? complete[name] : secretDefaultOf(job, name);
     if (given === undefined) continue;
     if (typeof given === 'string' && Buffer.byteLength(given) < secretMinBytes) {
       fault([name], 'minLength', `a secret must have at least ${secretMinBytes} bytes`);
@@ -103,7 +103,8 @@ function checkNames(names: readonly string[], fault: Report): void {
   }
 }
 
-function defaultOf(job: JobArguments, name: string): JsonValue | undefined {
+/** Of a secret argument: `{secret: name}`, or undefined. */
+export function secretDefaultOf(job: JobArguments, name: string): JsonValue | undefined {
   const { properties } = job.argspec;
   const schema = isObject(properties) ? properties[name] : undefined;
   return isObject(schema) ? schema.default : undefined;

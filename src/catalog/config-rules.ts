@@ -1,6 +1,7 @@
 // What the schema of config.yaml cannot say: how its members must agree with each other and with the job's files.
 
 import type { JsonObject } from '../domain/job.ts';
+import { isStoredSecret } from './argspec.ts';
 import { type MemberFault, ruleFault, within } from './config-fault.ts';
 import type { RawConfig, RawPath } from './config-schema.ts';
 import { checkExpressions } from './job-expressions.ts';
@@ -70,8 +71,13 @@ function checkEnv(config: RawConfig, argNames: readonly string[], secretArgs: re
     if (argNames.includes(name)) {
       return [ruleFault(['env', name], `the argument \`${name}\` would be the same variable`, 'key')];
     }
-    if (typeof value === 'string' || secretArgs.includes(value.secret) || !argNames.includes(value.secret)) return [];
-    return [ruleFault(['env', name, 'secret'], `the argument \`${value.secret}\` is not \`format: secret\``)];
+    if (typeof value === 'string' || secretArgs.includes(value.secret)) return [];
+    if (argNames.includes(value.secret)) {
+      return [ruleFault(['env', name, 'secret'], `the argument \`${value.secret}\` is not \`format: secret\``)];
+    }
+    // It names a file, too.
+    if (isStoredSecret(value)) return [];
+    return [ruleFault(['env', name, 'secret'], `\`${value.secret}\` is no name of a secret`)];
   });
 }
 

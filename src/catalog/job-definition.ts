@@ -91,7 +91,7 @@ export function toDefinition(
     logs: { maxSizeBytes: toBytes(config.logs?.max_size) ?? defaultLogSizeBytes },
     schedules,
     notify: toNotify(config.notify),
-    unsupported: findUnsupported(config, ulcProfiles, secretArgs),
+    unsupported: findUnsupported(config, ulcProfiles),
   };
   return { definition };
 }

@@ -81,10 +81,14 @@ function createArgumentCheck(argspec: JsonObject, secretArgs: readonly string[])
     'oneOf',
   ];
   const isClosed = !others.some((key) => Object.hasOwn(argspec, key)) && !Object.hasOwn(argspec, 'if');
-  return ({ args }) => {
+  return ({ args }, gives) => {
     if (args === 'all') return undefined;
     for (const name of args) {
-      if (secretArgs.includes(name)) return `\`${name}\` is a secret: no expression sees it`;
+      if (secretArgs.includes(name)) {
+        // Which arguments of a sub-run are secret is known when it is planned (engine/sub-run-check.ts).
+        if (gives === 'any') continue;
+        return `\`${name}\` is a secret: no expression sees it`;
+      }
       if (!isClosed || Object.hasOwn(properties, name)) continue;
       const near = nearest(name, Object.keys(properties));
       return `there is no argument \`${name}\`${near === undefined ? '' : `: did you mean \`${near}\`?`}`;

@@ -3,18 +3,11 @@
 import type { UlcProfile } from '../domain/job.ts';
 import type { RawConfig } from './config-schema.ts';
 
-export function findUnsupported(
-  config: RawConfig,
-  ulcProfiles: readonly UlcProfile[],
-  secretArgs: readonly string[],
-): string[] {
+export function findUnsupported(config: RawConfig, ulcProfiles: readonly UlcProfile[]): string[] {
   const found: Readonly<Record<string, boolean>> = {
     'executor: container': config.executor === 'container',
     'ulc_profile: ulc.shell.pwsh': ulcProfiles.includes('ulc.shell.pwsh'),
     'artifacts.default_key_pattern': config.artifacts?.default_key_pattern !== undefined,
   };
-  const stored = Object.entries(config.env ?? {})
-    .filter(([, value]) => typeof value !== 'string' && !secretArgs.includes(value.secret))
-    .map(([name]) => `env.${name}.secret`);
-  return [...Object.keys(found).filter((key) => found[key]), ...stored];
+  return Object.keys(found).filter((key) => found[key]);
 }

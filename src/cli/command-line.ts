@@ -23,7 +23,8 @@ export function readCommandLine(words: readonly string[]): Call {
 /** The command that the words begin with; `:serve` is `serve`. */
 export function findCommand(words: readonly string[]): { command: Command; rest: readonly string[] } {
   const spoken = words.map((word, at) => (at === 0 ? word.replace(/^:/, '') : word));
-  const command = commands.find(({ name }) => name.split(' ').every((word, at) => word === spoken[at]));
+  // `audit verify` is no `audit` with a word too many.
+  const command = byLength.find(({ name }) => name.split(' ').every((word, at) => word === spoken[at]));
   if (command) return { command, rest: words.slice(command.name.split(' ').length) };
 
   const [first = '', second = ''] = spoken;
@@ -39,6 +40,8 @@ export function findCommand(words: readonly string[]): { command: Command; rest:
     `unknown command \`${first} ${second}\`${hint(second, within) ?? `; flwd ${first} ${within.join(' or ')}?`}`,
   );
 }
+
+const byLength = commands.toSorted((a, b) => b.name.split(' ').length - a.name.split(' ').length);
 
 function readOptions(command: Command, words: readonly string[]): Omit<Call, 'command'> {
   const { tokens } = parseArgs({

@@ -6,7 +6,12 @@ export type CommandName =
   | 'serve'
   | 'config validate'
   | 'config show'
+  | 'doctor'
   | 'gc'
+  | 'secrets set'
+  | 'secrets list'
+  | 'secrets rm'
+  | 'secrets rotate'
   | 'tokens create'
   | 'tokens list'
   | 'tokens revoke'
@@ -47,6 +52,7 @@ const dataDir: Option = {
   value: 'DIR',
   about: 'where everything is kept, for instance.data_dir',
 };
+const secretTenant: Option = { name: 'tenant', value: 'TENANT', about: 'whose it is; the default tenant’s without it' };
 const overrides: readonly Option[] = [
   { name: 'bind', value: 'HOST:PORT', about: 'where to listen, for server.bind' },
   dataDir,
@@ -84,29 +90,37 @@ export const commands: readonly Command[] = [
     options: [configFile, ...overrides],
   },
   {
+    name: 'doctor',
+    about:
+      'say what this host can enforce, what it lacks and what to do; exits with 0 if the default profile can be had',
+    options: [{ name: 'json', about: 'print it as JSON' }, configFile, dataDir],
+  },
+  {
     name: 'gc',
     about: 'remove what is past its retention now, on a stopped or a running instance',
     options: [{ name: 'dry-run', about: 'only say what would be removed' }, configFile, dataDir],
   },
   {
-    name: 'audit verify',
-    about: 'check the chain of the audit log, on a stopped or a running instance, and print its last id and hash',
-    options: [configFile, dataDir],
+    name: 'secrets set',
+    about: 'store a secret: its value is what standard input has',
+    options: [secretTenant, configFile, dataDir],
+    operands: 'NAME',
   },
   {
-    name: 'audit',
-    about: 'print the audit log, newest first, on a stopped or a running instance',
-    options: [
-      { name: 'since', value: 'TIME', about: 'since this time (RFC 3339), or this long ago, such as 2d' },
-      { name: 'actor', value: 'NAME', about: 'what this principal did' },
-      { name: 'action', value: 'ACTION', about: 'this action, such as token.create' },
-      { name: 'object', value: 'ID', about: 'what was done to this run, token or schedule' },
-      { name: 'result', value: 'RESULT', about: 'done, refused or failed' },
-      { name: 'limit', value: 'N', about: 'so many rows at most; 100 without it, as JSON all' },
-      { name: 'json', about: 'one JSON object a line' },
-      configFile,
-      dataDir,
-    ],
+    name: 'secrets list',
+    about: 'list the names of stored secrets',
+    options: [secretTenant, configFile, dataDir],
+  },
+  {
+    name: 'secrets rm',
+    about: 'remove a stored secret',
+    options: [secretTenant, configFile, dataDir],
+    operands: 'NAME',
+  },
+  {
+    name: 'secrets rotate',
+    about: 'seal everything with a new key, and drop the old one',
+    options: [configFile, dataDir],
   },
   {
     name: 'tokens create',
@@ -130,6 +144,26 @@ export const commands: readonly Command[] = [
     about: 'revoke a token, at once and for good',
     options: [configFile, dataDir],
     operands: 'ID',
+  },
+  {
+    name: 'audit',
+    about: 'print the audit log, newest first, on a stopped or a running instance',
+    options: [
+      { name: 'since', value: 'TIME', about: 'since this time (RFC 3339), or this long ago, such as 2d' },
+      { name: 'actor', value: 'NAME', about: 'what this principal did' },
+      { name: 'action', value: 'ACTION', about: 'this action, such as token.create' },
+      { name: 'object', value: 'ID', about: 'what was done to this run, token or schedule' },
+      { name: 'result', value: 'RESULT', about: 'done, refused or failed' },
+      { name: 'limit', value: 'N', about: 'so many rows at most; 100 without it, as JSON all' },
+      { name: 'json', about: 'one JSON object a line' },
+      configFile,
+      dataDir,
+    ],
+  },
+  {
+    name: 'audit verify',
+    about: 'check the chain of the audit log, on a stopped or a running instance, and print its last id and hash',
+    options: [configFile, dataDir],
   },
   {
     name: 'backup',

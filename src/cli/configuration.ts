@@ -24,5 +24,8 @@ export function loadConfiguration(options: Options): LoadedConfig {
   } catch (error) {
     if (error instanceof ConfigError) throw new Refusal(error.message);
     throw error;
+  } finally {
+    // What this process starts, and what lists its variables, does not get the keys.
+    for (const name of ['FLWD_SECRET_KEY', 'FLOWD_SECRET_KEY']) Reflect.deleteProperty(process.env, name);
   }
 }

@@ -7,6 +7,7 @@ import { Problem } from '../domain/problem.ts';
 import { readCliToken } from '../lib/cli-token.ts';
 import { DataDirOwned } from '../lib/owner-lock.ts';
 import { type ExitCode, exitCodes, Refusal } from './exit-code.ts';
+import { createPinnedFetch } from './pinned-fetch.ts';
 import { explainedStart } from './start-failure.ts';
 
 /**
@@ -23,7 +24,9 @@ export async function onInstance<T>(
     if (!(error instanceof DataDirOwned)) throw explainedProblem(explainedStart(error));
     if (!error.owner?.url) throw new Refusal(error.message, exitCodes.refused);
     const token = readCliToken(dataDir);
-    const client = createClient({ baseUrl: error.owner.url, client: 'cli', ...(token && { token }) });
+    const { url, certificate } = error.owner;
+    const pinned = certificate ? { fetch: createPinnedFetch(certificate) } : {};
+    const client = createClient({ baseUrl: url, client: 'cli', ...(token && { token }), ...pinned });
     return await o.byOwner(client).catch((refused: unknown) => {
       throw explainedProblem(refused);
     });

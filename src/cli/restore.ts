@@ -19,13 +19,14 @@ export async function run(options: Options, operands: readonly string[]): Promis
   }).catch((error: unknown) => {
     throw explainedStart(error);
   });
-  const { files, createdAt, running, pending, withoutKey } = restored;
+  const { files, createdAt, running, pending, withoutKey, tokens } = restored;
   const lines = [`restored ${files} files as they were at ${createdAt}`];
   if (running > 0) lines.push(`runs that were running then, and end as lost at the next start: ${running}`);
   if (pending > 0)
     lines.push(`runs that were waiting then, and start at the next start even if they have run since: ${pending}`);
   if (withoutKey > 0)
     lines.push(`runs with secret arguments that cannot be read without their secret.key: ${withoutKey}`);
+  if (tokens > 0) lines.push(`tokens as they were then, to be revoked again where they have been since: ${tokens}`);
   process.stdout.write(`${lines.join('\n')}\n`);
   return exitCodes.done;
 }

@@ -1,5 +1,6 @@
 // `flwd serve`: a server from its first line to its last signal.
 
+import { resolve } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
 import { showBind } from '../config/checks.ts';
 import { errorCode } from '../lib/error-code.ts';
@@ -23,7 +24,7 @@ export async function run(options: Options): Promise<ExitCode> {
   if (config.auth.mode === 'none') log.warn('auth.mode is none: whoever reaches the server may do everything');
   const server = await startSmall(async () => {
     const { serve } = await import('../main.ts');
-    return serve(config);
+    return serve(config, file && resolve(file));
   }).catch((error: unknown) => {
     throw explained(error, showBind(config.server.bind));
   });

@@ -5,6 +5,7 @@ import type { Options } from './commands.ts';
 import { loadConfiguration } from './configuration.ts';
 import { type ExitCode, exitCodes } from './exit-code.ts';
 import { onInstance } from './owner-client.ts';
+import { toMinute, toTable } from './table.ts';
 
 type Page = AnswerOf<'listTokens'>;
 type Token = Page['tokens'][number];
@@ -16,7 +17,7 @@ export async function run(options: Options): Promise<ExitCode> {
     alone: () => manageTokens(config, ({ list }) => everyPage(list)),
     byOwner: (client) => everyPage((query) => client.call('listTokens', { query })),
   });
-  process.stdout.write(table([heading, ...tokens.map(toRow)]));
+  process.stdout.write(toTable([heading, ...tokens.map(toRow)]));
   return exitCodes.done;
 }
 
@@ -35,19 +36,4 @@ const heading = ['ID', 'NAME', 'TENANT', 'STATUS', 'EXPIRES', 'LAST USED', 'SCOP
 function toRow(token: Token): string[] {
   const { id, name, tenant, status, expires_at: expiresAt, last_used_at: lastUsedAt, scopes } = token;
   return [id, name, tenant, status, toMinute(expiresAt), toMinute(lastUsedAt), scopes.join(',')];
-}
-
-function toMinute(timestamp: string | null): string {
-  return timestamp === null ? 'never' : timestamp.replace(/:\d\d\.\d+Z$/, 'Z');
-}
-
-function table(rows: readonly (readonly string[])[]): string {
-  const widths = heading.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
-  const lines = rows.map((row) =>
-    row
-      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-      .join('  ')
-      .trimEnd(),
-  );
-  return `${lines.join('\n')}\n`;
 }

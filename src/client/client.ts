@@ -46,7 +46,20 @@ export type ClientOptions = {
   readonly token?: string;
   /** Which face this is; kept on the runs it starts. */
   readonly client?: 'cli' | 'mcp';
+  /** In place of the global one. */
+  readonly fetch?: Fetch;
 };
+
+/** What the client asks of `fetch`. */
+export type Fetch = (
+  url: string,
+  init: {
+    readonly method: string;
+    readonly headers: Record<string, string>;
+    readonly body?: string;
+    readonly signal?: AbortSignal;
+  },
+) => Promise<Response>;
 
 type Loose = {
   readonly path?: Readonly<Record<string, string>>;
@@ -57,13 +70,15 @@ type Loose = {
 };
 
 export function createClient(o: ClientOptions): Client {
+  const { fetch: fetchBy = fetch } = o;
+
   async function send(id: OperationId, input: Loose): Promise<Response> {
     const operation: Operation = operations[id];
     const headers: Record<string, string> = { accept: acceptOf(operation) };
     if (o.token !== undefined) headers.authorization = `Bearer ${o.token}`;
     if (o.client !== undefined) headers['x-flwd-client'] = o.client;
     if (input.body !== undefined) headers['content-type'] = 'application/json';
-    const response = await fetch(urlOf(o.baseUrl, operation.path, input), {
+    const response = await fetchBy(urlOf(o.baseUrl, operation.path, input), {
       method: operation.method,
       headers: { ...headers, ...input.headers },
       ...(input.body !== undefined && { body: JSON.stringify(input.body) }),

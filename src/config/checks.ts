@@ -2,13 +2,18 @@
 
 import { isIP } from 'node:net';
 import { isLoopback } from '../lib/loopback.ts';
-import { type KeyPath, securityProfiles } from './keys.ts';
+import { checkJwt } from './jwt.ts';
+import { securityProfiles } from './keys.ts';
 import type { Bind } from './kind.ts';
-import { type Settings, settingAt, valueAt } from './settings.ts';
+import { checkListening } from './listening.ts';
+import { fault, type Settings, settingAt, valueAt } from './settings.ts';
 
 export function checkSettings(settings: Settings): void {
   checkProfiles(settings);
   checkAliases(settings);
+  checkSecretKey(settings);
+  checkJwt(settings);
+  checkListening(settings);
 }
 
 export function showBind({ host, port }: Bind): string {
@@ -52,6 +57,10 @@ function checkAliases(settings: Settings): void {
   }
 }
 
-function fault(settings: Settings, path: KeyPath, at: string | number | undefined, message: string): void {
-  settings.faults.push({ origin: settingAt(settings, path, at)?.origin ?? { kind: 'default' }, message });
+/** Jobs of the profile permissive can read flwd.yaml. */
+function checkSecretKey(settings: Settings): void {
+  if (settingAt(settings, 'persistence.secret_key')?.origin.kind !== 'file') return;
+  const message =
+    '`persistence.secret_key` is no place for a key, jobs may read this file: set the variable FLWD_SECRET_KEY';
+  fault(settings, 'persistence.secret_key', undefined, message);
 }

@@ -2,8 +2,10 @@
 
 import type { SecurityProfile } from '../domain/job.ts';
 import type { Resources } from '../domain/resources.ts';
+import { type JwtConfig, toJwtConfig } from './jwt.ts';
 import type { KeyPath } from './keys.ts';
 import type { Bind } from './kind.ts';
+import { type TlsConfig, toTlsConfig } from './listening.ts';
 import { type Settings, valueAt } from './settings.ts';
 import { type Source, toSources } from './sources.ts';
 
@@ -37,9 +39,14 @@ export type Config = {
     readonly idleTimeoutMs: number;
     readonly syncWaitMs: number;
     readonly bodyLimitBytes: number;
+    readonly tls: TlsConfig | null;
   };
-  /** `isDev`: `dev-token` may do everything, and pages of localhost may call. */
-  readonly auth: { readonly mode: 'auto' | 'none' | 'required'; readonly isDev: boolean };
+  readonly auth: {
+    readonly mode: 'auto' | 'none' | 'required';
+    /** `dev-token` may do everything, and pages of localhost may call. */
+    readonly isDev: boolean;
+    readonly jwt: JwtConfig | null;
+  };
   readonly security: {
     readonly defaultProfile: SecurityProfile;
     readonly allowProfiles: readonly SecurityProfile[];
@@ -51,6 +58,8 @@ export type Config = {
     readonly dbPath: string;
     readonly blobsDir: string;
     readonly secretKeyFile: string;
+    /** Keys of the environment, in place of the file. */
+    readonly secretKey: string | null;
     readonly artifacts: {
       readonly maxSizeBytes: number;
       readonly quotaHardBytes: number;
@@ -108,8 +117,9 @@ export function toConfig(settings: Settings, o: { readonly isDev: boolean }): Co
       idleTimeoutMs: get('server.idle_timeout'),
       syncWaitMs: get('server.sync_wait'),
       bodyLimitBytes: get('server.body_limit'),
+      tls: toTlsConfig(settings),
     },
-    auth: { mode: get('auth.mode'), isDev: o.isDev },
+    auth: { mode: get('auth.mode'), isDev: o.isDev, jwt: toJwtConfig(settings) },
     security: {
       defaultProfile: get('security.default_profile'),
       allowProfiles: get('security.allow_profiles'),
@@ -124,6 +134,7 @@ export function toConfig(settings: Settings, o: { readonly isDev: boolean }): Co
       dbPath: get('persistence.db_path'),
       blobsDir: get('persistence.blobs.path'),
       secretKeyFile: get('persistence.secret_key_file'),
+      secretKey: get('persistence.secret_key'),
       artifacts: {
         maxSizeBytes: get('persistence.artifacts.max_size'),
         quotaHardBytes: get('persistence.artifacts.quota_hard'),

@@ -11,12 +11,15 @@ type Variable = { readonly path: KeyPath; readonly at?: string };
 /** Every variable that overrides a key, without its prefix. Keys of list items and of remotes have none. */
 export const variables: ReadonlyMap<string, Variable> = new Map(
   keyPaths
-    .filter((path) => !/\[\]|<name>/.test(path))
+    .filter((path) => !/\[\]|<name>|secret_key$/.test(path))
     .flatMap((path): Variable[] =>
       path.includes('<profile>') ? securityProfiles.map((at) => ({ path, at })) : [{ path }],
     )
     .map((variable) => [locate(variable.path, variable.at).replaceAll('.', '_').toUpperCase(), variable] as const)
-    .concat([['DATABASE_URL', { path: 'persistence.url' }]]),
+    .concat([
+      ['DATABASE_URL', { path: 'persistence.url' }],
+      ['SECRET_KEY', { path: 'persistence.secret_key' }],
+    ]),
 );
 
 const sections = [...root.members.keys()].map((section) => `${section.toUpperCase()}_`);

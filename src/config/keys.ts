@@ -4,6 +4,7 @@
 // `a.b` is key b of section a; `a[].b` belongs to each item of a list, `a.<name>.b` to each name in a map.
 
 import { join } from 'node:path';
+import { tenantPattern } from '../domain/tenant.ts';
 import {
   amount,
   bind,
@@ -78,11 +79,24 @@ const variable = matching(
   'variable name',
   'the name of a variable, not one of flwd’s',
 );
-const tenant = matching(/^[a-z0-9][a-z0-9_-]{0,62}$/, 'tenant', 'a name of small letters, digits, `_` and `-`');
+const tenant = matching(tenantPattern, 'tenant', 'a name of small letters, digits, `_` and `-`');
 const postgresUrl = matching(/^postgres(ql)?:\/\/./, 'URL', 'a URL such as `postgres://user@host/flwd`');
 export const securityProfiles = ['secure', 'permissive', 'disabled'] as const;
 const profile = choice(...securityProfiles);
 const timeout = duration('100ms', '24h');
+const signatureAlgorithms = [
+  'RS256',
+  'RS384',
+  'RS512',
+  'PS256',
+  'PS384',
+  'PS512',
+  'ES256',
+  'ES384',
+  'ES512',
+  'EdDSA',
+  'Ed25519',
+] as const;
 
 const localOnly = 'this version serves its own user on loopback alone';
 const noContainers = 'this version has no container executor';
@@ -134,20 +148,40 @@ export const keys = {
   'server.body_limit': key(size('1KiB', '256MiB'), '1MiB', 'The largest request body'),
   'server.cors_origins': key(listOf(url), [], 'Origins of web pages that may call the API', { notYet: localOnly }),
   'server.trust_proxy': key(flag, false, 'Whether to believe `X-Forwarded-*`', { notYet: localOnly }),
-  'server.tls.cert_file': optional(path, 'The certificate, PEM', { notYet: localOnly }),
-  'server.tls.key_file': optional(path, 'Its key, PEM', { notYet: localOnly }),
+  'server.tls.cert_file': optional(
+    path,
+    'The certificate and those of its issuers, PEM; with it the server speaks HTTPS alone. A new one is taken without a restart',
+  ),
+  'server.tls.key_file': optional(path, 'The private key of the certificate, PEM, without a passphrase'),
 
   'auth.mode': key(
     choice('auto', 'none', 'required'),
     'auto',
     'Who may call without a token: `auto` processes of the server’s own user on loopback, `required` nobody, `none` everyone',
   ),
-  'auth.jwt.issuer': optional(text, 'Who must have issued a JWT', { notYet: localOnly }),
-  'auth.jwt.audience': optional(text, 'Whom it must be for', { notYet: localOnly }),
-  'auth.jwt.jwks_file': optional(path, 'The issuer’s keys, as a file', { notYet: localOnly }),
-  'auth.jwt.jwks_url': optional(url, 'The issuer’s keys, at a URL', { notYet: localOnly }),
-  'auth.jwt.tenant_claim': key(text, 'tenant', 'The claim that names the tenant', { notYet: localOnly }),
-  'auth.jwt.scope_claim': key(text, 'scope', 'The claim that lists the scopes', { notYet: localOnly }),
+  'auth.jwt.issuer': optional(text, 'Who must have issued a JWT: its claim `iss`, letter by letter'),
+  'auth.jwt.audience': optional(text, 'Whom it must be for: its claim `aud`, or one of them'),
+  'auth.jwt.jwks_file': optional(
+    path,
+    'The issuer’s public keys, a JSON Web Key Set; a new file is seen within a second',
+  ),
+  'auth.jwt.jwks_url': optional(url, 'The same at a URL, in place of `jwks_file`; https, unless it is on loopback'),
+  'auth.jwt.tenant_claim': key(
+    text,
+    'tenant',
+    'The claim that names the tenant; without it, `instance.default_tenant`; `*` with the scope `admin` alone',
+  ),
+  'auth.jwt.scope_claim': key(
+    text,
+    'scope',
+    'The claim that lists the scopes, a text with spaces or a list; unknown ones count for nothing',
+  ),
+  'auth.jwt.algorithms': key(
+    listOf(choice(...signatureAlgorithms)),
+    [...signatureAlgorithms],
+    'How a JWT may be signed; never by a secret that both sides know',
+  ),
+  'auth.jwt.clock_skew': key(duration('0s', '5m'), '30s', 'How far the issuer’s clock may be off'),
 
   'security.default_profile': key(profile, 'secure', 'The profile of a job that names none'),
   'security.allow_profiles': key(listOf(profile), ['secure', 'permissive'], 'The profiles that jobs may use'),
@@ -255,7 +289,12 @@ export const keys = {
     path,
     ({ dataDir }) => join(dataDir, 'secret.key'),
     '`secret.key` in the data dir',
-    'The key that seals secret arguments; made at the first start',
+    'The keys that seal secrets, `fsk_…`, one a line, of which the first seals and all open; made at the first start',
+  ),
+  'persistence.secret_key': optional(
+    matching(/^(fsk_[A-Za-z0-9+/_-]{43}=?)( *, *fsk_[A-Za-z0-9+/_-]{43}=?)*$/, 'keys', 'keys such as `fsk_…`'),
+    'Keys in place of the file, separated by commas: by the variable `FLWD_SECRET_KEY` alone, never in flwd.yaml',
+    { isSecret: true, defaultText: 'those of the file' },
   ),
 
   'scheduler.global_concurrency': computed(

@@ -86,6 +86,11 @@ export function fillDefaults(settings: Settings, known: Omit<Known, 'dataDir' | 
   }
 }
 
+/** What the rules between keys find, at the place of the key. */
+export function fault(settings: Settings, path: KeyPath, at: string | number | undefined, message: string): void {
+  settings.faults.push({ origin: settingAt(settings, path, at)?.origin ?? { kind: 'default' }, message });
+}
+
 export function itemsOf(settings: Settings, path: KeyPath): readonly Item[] {
   const origin: Origin = { kind: 'default' };
   if (path.includes('<profile>')) return securityProfiles.map((at) => ({ at, origin }));

@@ -6,12 +6,15 @@ import { logLevels } from '../domain/log-line.ts';
 import type { Scope } from '../domain/principal.ts';
 import type { ProblemSlug } from '../domain/problem.ts';
 import { runStatuses } from '../domain/run.ts';
+import { artifactOperations } from './artifact-operations.ts';
 import { auditOperations } from './audit-operations.ts';
 import * as jobSchemas from './job-schemas.ts';
 import * as runSchemas from './run-schemas.ts';
 import { scheduleOperations } from './schedule-operations.ts';
-import * as schemas from './schemas.ts';
+import { secretOperations } from './secret-operations.ts';
+import { systemOperations } from './system-operations.ts';
 import { tokenOperations } from './token-operations.ts';
+import { workerOperations } from './worker-operations.ts';
 
 export const apiBase = '/api/v1';
 
@@ -35,7 +38,7 @@ export type Operation = {
   readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
   /** Below apiBase. `{job_id}` takes the rest of the path, slashes included. */
   readonly path: string;
-  readonly tag: 'Jobs' | 'Runs' | 'Schedules' | 'Artifacts' | 'Tokens' | 'Audit' | 'System' | 'Events';
+  readonly tag: 'Jobs' | 'Runs' | 'Schedules' | 'Secrets' | 'Artifacts' | 'Tokens' | 'Audit' | 'System' | 'Events';
   readonly summary: string;
   readonly scope: Scope | 'public';
   /** Concerns every tenant, and so asks for tenant `*` besides. */
@@ -66,7 +69,6 @@ const json = <S extends TSchema>(status: number, schema: S, description: string)
   description,
   content: { 'application/json': schema },
 });
-const bytes = Type.Unsafe<Uint8Array>({ type: 'string', format: 'binary' });
 const stream = Type.Unsafe<string>({ type: 'string', description: 'Server-sent events' });
 
 const ifNoneMatch = { 'If-None-Match': 'An ETag; 304 when nothing changed' };
@@ -122,9 +124,11 @@ export const operations = {
     ],
     problems: [
       'validation-error',
+      'permission-denied',
       'job-not-found',
       'job-invalid',
       'not-supported-yet',
+      'secret-unavailable',
       'isolation-unavailable',
       'profile-not-allowed',
       'grant-not-allowed',
@@ -265,6 +269,7 @@ export const operations = {
       'revision-expired',
       'job-not-found',
       'job-invalid',
+      'secret-unavailable',
       'isolation-unavailable',
       'profile-not-allowed',
       'grant-not-allowed',
@@ -304,78 +309,16 @@ export const operations = {
     scope: 'jobs:read',
     body: runSchemas.runRequest,
     answers: [json(200, runSchemas.plan, 'The plan')],
-    problems: ['validation-error', 'job-not-found', 'job-invalid'],
+    problems: ['validation-error', 'permission-denied', 'job-not-found', 'job-invalid'],
     audit: null,
   },
   ...scheduleOperations,
-  listArtifacts: {
-    method: 'GET',
-    path: '/artifacts',
-    tag: 'Artifacts',
-    summary: 'List artifacts, newest first',
-    scope: 'artifacts:read',
-    query: Type.Object(
-      {
-        run_id: text('Artifacts of this run'),
-        job_id: text('Artifacts of this job’s runs'),
-        name: text('Artifacts of this name'),
-        limit: limit(1000, 'Rows at most; 1000 without it'),
-        offset,
-        cursor,
-      },
-      closed,
-    ),
-    answers: [json(200, schemas.artifactList, 'Artifacts')],
-    problems: ['validation-error'],
-  },
-  getArtifact: {
-    method: 'GET',
-    path: '/artifacts/{artifact_id}',
-    tag: 'Artifacts',
-    summary: 'Download an artifact',
-    scope: 'artifacts:read',
-    headers: { ...ifNoneMatch, Range: 'One range of bytes' },
-    answers: [
-      { status: 200, description: 'The bytes', content: { '*/*': bytes } },
-      { status: 206, description: 'The range', content: { '*/*': bytes } },
-    ],
-    problems: ['artifact-not-found', 'artifact-gone', 'range-not-satisfiable'],
-  },
+  ...secretOperations,
+  ...artifactOperations,
   ...tokenOperations,
   ...auditOperations,
-  getHealth: {
-    method: 'GET',
-    path: '/health',
-    tag: 'System',
-    summary: 'Health of this instance',
-    scope: 'public',
-    answers: [json(200, schemas.health, 'Healthy or degraded'), json(503, schemas.health, 'Cannot accept runs')],
-    problems: [],
-  },
-  getSystemInfo: {
-    method: 'GET',
-    path: '/system/info',
-    tag: 'System',
-    summary: 'Version, sources, limits and what this host can enforce',
-    scope: 'jobs:read',
-    answers: [json(200, schemas.systemInfo, 'System information')],
-    problems: [],
-  },
-  collectGarbage: {
-    method: 'POST',
-    path: '/system/gc',
-    tag: 'System',
-    summary: 'Remove what is past its retention now, some seconds long',
-    scope: 'admin',
-    isInstanceWide: true,
-    query: Type.Object(
-      { dry_run: Type.Optional(Type.Boolean({ description: 'Only say what would be removed' })) },
-      closed,
-    ),
-    answers: [json(200, schemas.collected, 'What was removed; `done` is false where there is more')],
-    problems: ['not-ready'],
-    audit: { action: 'gc', object: 'instance', keeps: ['dry_run'] },
-  },
+  ...systemOperations,
+  ...workerOperations,
   streamRunEvents: {
     method: 'GET',
     path: '/events/runs',

@@ -211,7 +211,8 @@ export const plan = Type.Object(
     security: Type.Object({ profile: securityProfile, isolation }),
     limits,
     grants: Type.Array(grant),
-    secrets: Type.Array(Type.String()),
+    secrets: Type.Array(Type.String({ description: 'Secret arguments that the run would have' })),
+    stored_secrets: Type.Array(Type.String({ description: 'Names of stored secrets that the run would be given' })),
     timeouts: Type.Object({
       run: nullable(Type.String()),
       step: nullable(Type.String()),

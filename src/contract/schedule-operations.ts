@@ -47,7 +47,7 @@ export const scheduleOperations = {
     scope: 'schedules:write',
     body: schemas.scheduleRequest,
     answers: [json(201, schemas.schedule, 'Made')],
-    problems: ['validation-error', 'job-not-found', 'job-invalid'],
+    problems: ['validation-error', 'permission-denied', 'job-not-found', 'job-invalid'],
     audit: { action: 'schedule.create', object: 'schedule', keeps },
   },
   previewSchedule: {
@@ -59,7 +59,7 @@ export const scheduleOperations = {
     query: Type.Object({ fires: count(100, 'Fires to show; 10 without it') }, closed),
     body: schemas.scheduleRequest,
     answers: [json(200, schemas.schedulePreview, 'The next fires')],
-    problems: ['validation-error', 'job-not-found', 'job-invalid'],
+    problems: ['validation-error', 'permission-denied', 'job-not-found', 'job-invalid'],
     audit: null,
   },
   getSchedule: {
@@ -79,7 +79,14 @@ export const scheduleOperations = {
     scope: 'schedules:write',
     body: schemas.scheduleRequest,
     answers: [json(200, schemas.schedule, 'As it is now')],
-    problems: ['validation-error', 'job-not-found', 'job-invalid', 'schedule-not-found', 'source-managed'],
+    problems: [
+      'validation-error',
+      'permission-denied',
+      'job-not-found',
+      'job-invalid',
+      'schedule-not-found',
+      'source-managed',
+    ],
     audit: { action: 'schedule.replace', object: 'schedule', keeps },
   },
   deleteSchedule: {

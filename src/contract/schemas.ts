@@ -1,32 +1,9 @@
-// The shapes of artifacts, of the instance, and of problems, as JSON Schema (TypeBox): one schema validates, types and
-// documents each. Jobs and runs have files of their own. The seed's fields come first in every object.
+// The shapes of the instance and of problems, as JSON Schema (TypeBox): one schema validates, types and documents each.
+// Jobs and runs have files of their own. The seed's fields come first in every object.
 
 import { Type } from 'typebox';
-import { anyObject, literals, nullable, timestamp } from './basics.ts';
+import { anyObject, literals, nullable } from './basics.ts';
 import { limitMeans } from './run-schemas.ts';
-
-const artifact = Type.Object(
-  {
-    id: Type.String(),
-    run_id: Type.String(),
-    name: Type.String(),
-    path: Type.String({ description: 'The logical path, `/workspace/…`; never the host’s.' }),
-    media_type: Type.String(),
-    size_bytes: Type.Integer(),
-    created_at: timestamp,
-    sha256: Type.String(),
-    step_id: Type.String(),
-    job_id: Type.String(),
-    tenant: Type.String(),
-    expires_at: nullable(timestamp),
-  },
-  { $id: 'Artifact' },
-);
-
-export const artifactList = Type.Object(
-  { artifacts: Type.Array(artifact), total: Type.Integer(), next_cursor: nullable(Type.String()) },
-  { $id: 'ArtifactList' },
-);
 
 export const health = Type.Object(
   {
@@ -40,6 +17,13 @@ export const health = Type.Object(
 
 const capability = Type.Object({ available: Type.Boolean(), detail: nullable(Type.String()) });
 
+const hostCheck = Type.Object({
+  name: Type.String(),
+  status: literals(['ok', 'warn', 'fail'] as const),
+  detail: Type.String(),
+  cure: nullable(Type.String({ description: 'what to install or to set' })),
+});
+
 export const systemInfo = Type.Object(
   {
     name: Type.String(),
@@ -48,8 +32,10 @@ export const systemInfo = Type.Object(
     extensions: Type.Array(Type.String()),
     storage: Type.Object({ database: Type.String(), blobs: Type.String() }),
     queue: Type.Object({
-      depth: Type.Integer(),
-      running: Type.Integer(),
+      depth: Type.Integer({ description: 'Runs that wait; for who is of one tenant, those of that one' }),
+      running: Type.Integer({
+        description: 'Processes of steps; for who is of one tenant, its runs that have started',
+      }),
       limits: Type.Object({
         global_concurrency: Type.Integer(),
         job_concurrency: nullable(Type.Integer()),
@@ -58,6 +44,7 @@ export const systemInfo = Type.Object(
     }),
     executors: Type.Record(Type.String(), capability),
     isolation: Type.Record(Type.String(), capability),
+    host: Type.Object({ checks: Type.Array(hostCheck) }),
     limits: Type.Object({
       body_bytes: Type.Integer(),
       sync_wait: Type.String(),

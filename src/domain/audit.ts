@@ -14,6 +14,7 @@ export const auditActions = [
   'token.revoke',
   'secret.set',
   'secret.delete',
+  'secret.rotate',
   'auth.fail',
   'access.deny',
   'server.start',

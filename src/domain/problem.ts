@@ -39,6 +39,12 @@ export const problems = {
     cause: 'No schedule has that id; that of a config.yaml changes with its pattern, time zone and arguments.',
     cure: 'List the schedules.',
   },
+  'secret-not-found': {
+    status: 404,
+    title: 'Secret Not Found',
+    cause: 'No secret of that name is stored for the tenant.',
+    cure: 'List the secrets.',
+  },
   'token-not-found': {
     status: 404,
     title: 'Token Not Found',
@@ -158,6 +164,12 @@ export const problems = {
     title: 'Not Supported Yet',
     cause: 'The job or the request uses something that this version does not act on yet.',
     cure: 'Leave it out, or wait for the version that brings it.',
+  },
+  'secret-unavailable': {
+    status: 422,
+    title: 'Secret Unavailable',
+    cause: 'The run asks for a stored secret that is not there, or that no key of the server opens.',
+    cure: 'Store it under the name in `detail`, for the tenant of the run.',
   },
   'isolation-unavailable': {
     status: 422,

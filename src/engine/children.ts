@@ -1,9 +1,9 @@
 // Sub-runs: started for a step in the transaction that names them in its row, so that there is never none, or two; awaited
 // by the journal; cancelled with their parent.
 
-import { type ExpressionScope, evaluateArguments } from '../catalog/expression.ts';
+import { type ExpressionScope, evaluateArguments, fromOf } from '../catalog/expression.ts';
 import { ExpressionError } from '../catalog/expression-error.ts';
-import type { JsonObject } from '../domain/job.ts';
+import type { JsonObject, JsonValue } from '../domain/job.ts';
 import { tighterProfile } from '../domain/policy.ts';
 import { Problem } from '../domain/problem.ts';
 import { isFinished, type Run } from '../domain/run.ts';
@@ -11,8 +11,9 @@ import type { Store } from '../store/open.ts';
 import type { Outcome } from './attempt.ts';
 import type { AddRun } from './create.ts';
 import type { Hub } from './hub.ts';
-import { type PlanContext, resolvePlan } from './plan.ts';
+import { type PlanContext, resolveEntry } from './plan.ts';
 import type { Children } from './run-context.ts';
+import { redactedTexts } from './run-secrets.ts';
 import { Superseded } from './step-changes.ts';
 import { outputsOfResult } from './step-values.ts';
 import { deepestSubRun } from './sub-run-check.ts';
@@ -36,16 +37,20 @@ export function createChildren(o: {
   const started: number[] = [];
 
   async function add(from: Parameters<Children['start']>[0], depth: number): Promise<string> {
-    const { run, plan: parent, at, action, scope } = from;
+    const { run, plan: parent, at, action } = from;
     const { catalog, policy } = o.planContext;
-    const base = catalog.find(action.jobId).definition.securityProfile ?? policy.defaultProfile;
+    const entry = catalog.find(action.jobId);
+    const base = entry.definition.securityProfile ?? policy.defaultProfile;
     const request = {
       job_id: action.jobId,
-      args: argumentsOfStep(action.args, scope),
+      args: argumentsOfStep(action.args, entry.definition.secretArgs, from),
+      tenant: run.tenant,
       // What the caller of the parent has tightened holds for all that it starts.
       security_profile: tighterProfile(parent.profile, base),
     };
-    const { runId } = await o.addRun(await resolvePlan(request, o.planContext), {
+    // What is made of the parent's secrets may reach it: they are kept out of what it says, too.
+    const inherited = { secrets: new Map<string, string>(), alsoRedacted: redactedTexts(from.secrets) };
+    const { runId } = await o.addRun(await resolveEntry(entry, request, o.planContext, inherited), {
       tenant: run.tenant,
       caller: { name: run.created_by, trigger: 'job', requestId: at.runId },
       labels: run.labels,
@@ -113,9 +118,37 @@ async function untilEnded(
 }
 
 /** @throws Problem validation-error, which reads as why the step failed */
-function argumentsOfStep(args: JsonObject, scope: ExpressionScope): JsonObject {
+function argumentsOfStep(
+  args: JsonObject,
+  secretArgs: readonly string[],
+  { scope, openScope }: Pick<Parameters<Children['start']>[0], 'scope' | 'openScope'>,
+): JsonObject {
+  const isSecret = (name: string, value: JsonValue): boolean =>
+    secretArgs.includes(name) && fromOf(value) !== undefined;
+  const [secret, others] = [true, false].map((wanted) =>
+    Object.fromEntries(Object.entries(args).filter(([name, value]) => isSecret(name, value) === wanted)),
+  );
+  const evaluated = evaluate(others ?? {}, (what) => evaluateArguments(what, scope));
+  if (Object.keys(secret ?? {}).length === 0) return evaluated;
+  return { ...evaluated, ...evaluate(secret ?? {}, (what) => evaluateSecrets(what, openScope())) };
+}
+
+/** What is wrong with a value that may be a secret is not said: it could repeat it. */
+function evaluateSecrets(args: JsonObject, scope: ExpressionScope): JsonObject {
+  const values = Object.entries(args).map(([name, value]) => {
+    try {
+      return [name, evaluateArguments({ [name]: value }, scope)[name] ?? null] as const;
+    } catch (error) {
+      if (!(error instanceof ExpressionError)) throw error;
+      throw new ExpressionError(`\`${name}\`: the expression has no value here`);
+    }
+  });
+  return Object.fromEntries(values);
+}
+
+function evaluate(args: JsonObject, work: (args: JsonObject) => JsonObject): JsonObject {
   try {
-    return evaluateArguments(args, scope);
+    return work(args);
   } catch (error) {
     if (!(error instanceof ExpressionError)) throw error;
     throw new Problem('validation-error', `\`args\`: ${error.message}`);

@@ -21,6 +21,7 @@ import { createRunArtifacts } from './run-artifacts.ts';
 import type { ConductContext, ConductSource, Surroundings } from './run-context.ts';
 import { keepWorkspace, removeRunFolder } from './run-folders.ts';
 import { createRunLog } from './run-log.ts';
+import { redactedTexts } from './run-secrets.ts';
 import type { Decision, Ending } from './run-state.ts';
 import { runVerdict } from './run-verdict.ts';
 import type { Slot } from './slots.ts';
@@ -53,7 +54,7 @@ export type Conductor = {
 const finishingMs = 1_500;
 
 export function conduct(source: ConductSource, context: ConductContext, around: Surroundings): Conductor {
-  const { run, plan, state, secrets } = source;
+  const { run, plan, state } = source;
   const { store, clock } = context;
   const { job } = plan;
   const about = { runId: run.run_id, jobId: run.job_id, tenant: run.tenant };
@@ -61,7 +62,7 @@ export function conduct(source: ConductSource, context: ConductContext, around: 
   const runDir = join(context.runsDir, run.run_id);
   const workspaceDir = join(runDir, 'workspace');
   const isSingle = job.composition === 'single';
-  const redactor = createRedactor(secrets.values());
+  const redactor = createRedactor(redactedTexts(source));
   const settling = new Set<Promise<unknown>>();
   const terminations = [...source.terminations];
   const detaching = new AbortController();

@@ -19,6 +19,7 @@ import { createPlaces, type Place, toNewStep } from './places.ts';
 import type { ResolvedPlan, RunRequest } from './plan.ts';
 import type { Refusals } from './refusals.ts';
 import { creationOf, refuseDenied } from './run-audit.ts';
+import { sealSecrets } from './run-secrets.ts';
 import { createRunState, type RunState } from './run-state.ts';
 import type { RunFacts } from './step-values.ts';
 
@@ -140,7 +141,7 @@ export function createRuns(o: {
   }
 
   async function create({ body: asked, caller, tenant, idempotency, alongside }: Request): Promise<Created> {
-    const plan = await o.resolve(asked);
+    const plan = await o.resolve({ ...asked, tenant });
     if (!plan.denied) await caller.countRun?.(plan.profile);
     const createdAtMs = clock.now();
     const { runId: id, body } = await o.add(plan, {
@@ -203,7 +204,7 @@ export function createAddRun(o: {
     const admission = dispatcher.admit(plan.lane, id, addition.isBounded);
     try {
       const waiting = admission.kind === 'wait' ? admission.waiting : null;
-      const { profile, network, resources, read, write, resolvedArgs, secrets } = plan;
+      const { profile, network, resources, read, write, resolvedArgs, secrets, alsoRedacted } = plan;
       const { depth = 0 } = addition;
       const runPlan = { job, revision, profile, network, resources, depth, read, write, resolvedArgs };
       const { tenant, priority, labels, caller, parent, rerunOf } = addition;
@@ -230,7 +231,7 @@ export function createAddRun(o: {
           tenant,
           createdAtMs,
           args: plan.args,
-          sealed: secrets.size === 0 ? null : sealer.seal(JSON.stringify(Object.fromEntries(secrets)), id),
+          sealed: sealSecrets(plan, id, sealer),
           labels,
           priority,
           trigger: facts.trigger,
@@ -256,6 +257,7 @@ export function createAddRun(o: {
           run: facts,
           plan: runPlan,
           secrets,
+          alsoRedacted,
           state,
           terminations: [],
           isCancelRequested: false,

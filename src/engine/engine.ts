@@ -10,6 +10,7 @@ import { Problem } from '../domain/problem.ts';
 import type { LimitReport } from '../domain/resources.ts';
 import { isFinished } from '../domain/run.ts';
 import { wasRestored } from '../exec/adopt.ts';
+import type { Keyring } from '../exec/keyring.ts';
 import { reportOf } from '../exec/limit-host.ts';
 import type { HostReport } from '../exec/sandbox.ts';
 import type { Sealer } from '../exec/seal.ts';
@@ -26,6 +27,7 @@ import { type Caller, type Created, createAddRun, createRuns } from './create.ts
 import { createDispatcher, type QueueLimits } from './dispatch.ts';
 import { watchEnds } from './ends.ts';
 import type { Hub } from './hub.ts';
+import { createKeyRotation, type KeyRotation } from './key-rotation.ts';
 import { type PlanContext, type RunRequest, resolvePlan, type SecurityPolicy } from './plan.ts';
 import { answerPlan, type PlanAnswer } from './plan-answer.ts';
 import { createReaper, overtimeMs } from './reaper.ts';
@@ -36,6 +38,7 @@ import { createRerun, type Rerun } from './rerun.ts';
 import type { ConductContext } from './run-context.ts';
 import { toSource } from './run-source.ts';
 import { createSchedules, type Schedules } from './schedules.ts';
+import { createStoredSecrets, type StoredSecrets } from './stored-secrets.ts';
 
 export type Check = { readonly status: 'ok' | 'degraded' | 'failing'; readonly detail?: string };
 
@@ -60,6 +63,8 @@ export type Engine = {
   /** @throws Problem run-not-found, run-not-finished, workspace-expired, revision-expired, and what createRun throws */
   readonly rerun: Rerun;
   readonly schedules: Schedules;
+  readonly secrets: StoredSecrets;
+  readonly rotateKey: KeyRotation['rotate'];
   /** Of every kind: the server adds those that never come so far. */
   readonly refusals: Refusals;
   /** The tree is gone before it says `cancelled`. @throws Problem run-not-found, run-already-finished */
@@ -86,6 +91,7 @@ export function createEngine(o: {
   readonly store: Store;
   readonly catalog: Catalog;
   readonly snapshots: Snapshots;
+  readonly keyring: Keyring;
   readonly sealer: Sealer;
   readonly host: HostReport;
   readonly hub: Hub;
@@ -102,7 +108,10 @@ export function createEngine(o: {
   const { store, catalog, hub, clock, log, sealer } = o;
   const context: ConductContext = { ...o.execution, store, clock, log, sealer, worker: o.worker };
   const { limitHost } = o.execution;
-  const planContext: PlanContext = { catalog, policy: o.policy, host: o.host, limitHost };
+  const secrets = createStoredSecrets(o);
+  const { defaultTenant } = o;
+  const storedSecret = secrets.valueOf;
+  const planContext: PlanContext = { catalog, policy: o.policy, host: o.host, limitHost, defaultTenant, storedSecret };
   const stopping = new AbortController();
   const ends = watchEnds(hub);
   let recovery: Promise<void> | undefined;
@@ -250,6 +259,8 @@ export function createEngine(o: {
     addArgumentFaults: (body, faults) => addArgumentFaults(body, catalog, faults),
     createRun,
     schedules,
+    secrets,
+    rotateKey: createKeyRotation(o).rotate,
     refusals,
     rerun,
     cancel: cancels.cancel,

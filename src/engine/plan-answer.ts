@@ -17,6 +17,7 @@ export type PlanAnswer = {
   readonly limits: Run['limits'];
   readonly grants: Run['grants'];
   readonly secrets: readonly string[];
+  readonly stored_secrets: readonly string[];
   readonly timeouts: { readonly run: string | null; readonly step: string | null; readonly queue: string | null };
   readonly revision: string;
   readonly waiting: string | null;
@@ -38,7 +39,8 @@ export async function answerPlan(
     security: { profile: plan.profile, isolation: plan.isolation },
     limits: plan.limits,
     grants: plan.grants,
-    secrets: [...plan.secrets.keys()],
+    secrets: plan.entry.definition.secretArgs.filter((name) => Object.hasOwn(plan.args, name)),
+    stored_secrets: plan.storedSecrets,
     timeouts: {
       run: formatDurationOrNull(job.timeouts.runMs),
       step: formatDurationOrNull(job.timeouts.stepMs),

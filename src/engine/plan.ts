@@ -18,6 +18,8 @@ import { type HostReport, isolationOf } from '../exec/sandbox.ts';
 import { decisionOf } from './decision.ts';
 import type { Lane } from './lanes.ts';
 import { checkRequestArguments } from './request-arguments.ts';
+import type { RunSecrets } from './run-secrets.ts';
+import { lookUpSecrets, type SecretLookup } from './secret-references.ts';
 import { whatIsWrongWithSubRuns } from './sub-run-check.ts';
 
 /** The body of POST /runs and POST /plans. */
@@ -44,11 +46,12 @@ export type SecurityPolicy = {
 };
 
 /** What a run of the request would be. `denied` is why it would not be started. */
-export type ResolvedPlan = {
+export type ResolvedPlan = RunSecrets & {
   readonly entry: CatalogEntry;
   /** Defaults applied; secrets read `[redacted]`. */
   readonly args: JsonObject;
-  readonly secrets: ReadonlyMap<string, string>;
+  /** Names of the stored secrets among them. */
+  readonly storedSecrets: readonly string[];
   readonly profile: SecurityProfile;
   readonly network: Network;
   readonly isolation: Isolation;
@@ -66,6 +69,7 @@ export type ResolvedPlan = {
 };
 
 const redacted = '[redacted]';
+const noSecrets: RunSecrets = { secrets: new Map(), alsoRedacted: [] };
 /** It is in the sentence that says why a run waits. */
 const longestKeyChars = 256;
 
@@ -74,6 +78,8 @@ export type PlanContext = {
   readonly policy: SecurityPolicy;
   readonly host: HostReport;
   readonly limitHost: LimitHost;
+  readonly defaultTenant: string;
+  readonly storedSecret: SecretLookup;
 };
 
 /**
@@ -84,13 +90,22 @@ export async function resolvePlan(request: RunRequest, o: PlanContext): Promise<
   return resolveEntry(o.catalog.find(request.job_id), request, o);
 }
 
-/** The same for a job that may be another than the catalogue has by now. */
-export async function resolveEntry(entry: CatalogEntry, request: RunRequest, o: PlanContext): Promise<ResolvedPlan> {
+/** The same for a job that may be another than the catalogue has by now; `before` are the secrets of the run it follows. */
+export async function resolveEntry(
+  entry: CatalogEntry,
+  request: RunRequest,
+  o: PlanContext,
+  before: RunSecrets = noSecrets,
+): Promise<ResolvedPlan> {
   const job = entry.definition;
   const faults = createFaultList();
-  const args = checkRequestArguments(job, request.args ?? {}, faults);
+  const { tenant = o.defaultTenant } = request;
+  const asked = { tenant, lookUp: o.storedSecret, kept: before.secrets };
+  const stored = await lookUpSecrets(job, request.args ?? {}, asked);
+  const args = checkRequestArguments(job, stored.args, faults);
   if (faults.size > 0) throw validationError(faults.faults());
   const { open, secrets } = takeSecrets(args, job.secretArgs);
+  for (const [name, value] of stored.ofEnvironment) secrets.set(name, value);
 
   const denials: Problem[] = [];
   const orDenied = <T>(decide: () => T, otherwise: T): T => {
@@ -103,7 +118,8 @@ export async function resolveEntry(entry: CatalogEntry, request: RunRequest, o: 
     }
   };
 
-  refuseWhatComesLater(entry, args, denials);
+  refuseWhatComesLater(entry, denials);
+  if (stored.denied) denials.push(stored.denied);
   const wrongSubRuns = whatIsWrongWithSubRuns(job, (id) => findJob(id, o.catalog));
   if (wrongSubRuns !== undefined)
     denials.push(new Problem('job-invalid', `The job '${job.id}' cannot run: ${wrongSubRuns}.`));
@@ -164,6 +180,8 @@ export async function resolveEntry(entry: CatalogEntry, request: RunRequest, o: 
     entry,
     args: open,
     secrets,
+    storedSecrets: stored.names,
+    alsoRedacted: before.alsoRedacted,
     profile,
     network,
     isolation: isolationOf(profile, network),
@@ -201,12 +219,9 @@ function takeSecrets(args: JsonObject, names: readonly string[]): { open: JsonOb
 }
 
 /** What later versions bring is refused by name, never passed over in silence. */
-function refuseWhatComesLater(entry: CatalogEntry, args: JsonObject, denials: Problem[]): void {
-  const { id, unsupported, secretArgs, enabled } = entry.definition;
+function refuseWhatComesLater(entry: CatalogEntry, denials: Problem[]): void {
+  const { id, unsupported, enabled } = entry.definition;
   const later: string[] = unsupported.map((key) => `'${key}' in the job '${id}'`);
-  for (const name of secretArgs) {
-    if (typeof args[name] === 'object' && args[name] !== null) later.push(`the stored secret of '${name}'`);
-  }
   if (later.length > 0) {
     denials.push(new Problem('not-supported-yet', `This version does not act on ${later.join(', ')}.`));
   }

@@ -8,7 +8,7 @@ import type { JobDefinition, JsonObject } from '../domain/job.ts';
 import { Problem } from '../domain/problem.ts';
 
 /** Searching a log for a secret costs by its length; keys and tokens are far below this. */
-const longestSecretBytes = 64 * 1024;
+export const longestSecretBytes = 64 * 1024;
 
 /** Answers the arguments to run with, if `faults` got none. */
 export function checkRequestArguments(job: JobDefinition, given: JsonObject, faults: FaultList): JsonObject {

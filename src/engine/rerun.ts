@@ -26,7 +26,8 @@ import { type PlanContext, type ResolvedPlan, resolveEntry } from './plan.ts';
 import type { Refusals } from './refusals.ts';
 import { refuseDenied } from './run-audit.ts';
 import { removeRunFolder } from './run-folders.ts';
-import { unsealOutputs, unsealSecrets } from './run-source.ts';
+import { redactedTexts, reopenSecrets } from './run-secrets.ts';
+import { unsealOutputs } from './run-source.ts';
 import { createRunState } from './run-state.ts';
 import { sealContext } from './step-changes.ts';
 import { ancestorsOf, type RunFacts } from './step-values.ts';
@@ -69,11 +70,15 @@ export function createRerun(
       throw new Problem('revision-expired', `The files of '${old.job_id}' as they were for '${runId}' are gone.`);
     }
     const entry = isLatest ? now : { ...now, definition: oldPlan.job };
-    const args = { ...old.args, ...Object.fromEntries(unsealSecrets(stored, sealer)), ...request.args };
+    const before = reopenSecrets(stored, sealer);
+    const ofArguments = [...before.secrets].filter(([name]) => Object.hasOwn(old.args, name));
+    const args = { ...old.args, ...Object.fromEntries(ofArguments), ...request.args };
     // What the caller of the old run had tightened stays so; what the job has tightened since holds too.
     const base = entry.definition.securityProfile ?? o.policy.defaultProfile;
     const security_profile = tighterProfile(oldPlan.profile, base);
-    const plan = await resolveEntry(entry, { job_id: old.job_id, args, security_profile }, o);
+    const asked = { job_id: old.job_id, tenant: old.tenant, args, security_profile };
+    // Outputs that are kept may hold what the old run was given, whatever this one is.
+    const plan = await resolveEntry(entry, asked, o, { ...before, alsoRedacted: redactedTexts(before) });
     if (!plan.denied) await caller.countRun?.(plan.profile);
     const id = createId('run', o.clock.now());
     const { steps } = entry.definition;

@@ -9,6 +9,7 @@ import type { Logger } from '../lib/logger.ts';
 import type { Store } from '../store/open.ts';
 import type { AttemptContext, Outcome } from './attempt.ts';
 import type { ArtifactLimits } from './collect.ts';
+import type { RunSecrets } from './run-secrets.ts';
 import type { RunState } from './run-state.ts';
 import type { Slot } from './slots.ts';
 import type { RunFacts } from './step-values.ts';
@@ -38,7 +39,11 @@ export type Children = {
     readonly plan: RunPlan;
     readonly at: ParentPlace;
     readonly action: Extract<StepAction, { kind: 'job' }>;
+    /** Sees no secrets. */
     readonly scope: ExpressionScope;
+    /** Sees them: for the secret arguments of the sub-run alone. */
+    readonly openScope: () => ExpressionScope;
+    readonly secrets: RunSecrets;
   }) => Promise<string | undefined>;
   readonly cancel: (runId: string) => void;
   /** How the sub-run ended, as its step's end. Rejects when `signal` does. */
@@ -55,10 +60,9 @@ export type Surroundings = {
   readonly children: Children;
 };
 
-export type ConductSource = {
+export type ConductSource = RunSecrets & {
   readonly run: RunFacts;
   readonly plan: RunPlan;
-  readonly secrets: ReadonlyMap<string, string>;
   readonly state: RunState;
   /** Proofs of attempts that were ended before. */
   readonly terminations: readonly Termination[];

@@ -7,6 +7,7 @@ import type { StoredRun } from '../store/runs.ts';
 import type { StepRow } from '../store/schema.ts';
 import { type Place, restorePlaces } from './places.ts';
 import type { ConductSource } from './run-context.ts';
+import { unsealSecrets } from './run-secrets.ts';
 import { createRunState, type Ending } from './run-state.ts';
 import { sealContext } from './step-changes.ts';
 
@@ -26,17 +27,12 @@ export function toSource(stored: StoredRun, sealer: Sealer): ConductSource {
   return {
     run,
     plan,
-    secrets: unsealSecrets(stored, sealer),
+    ...unsealSecrets(stored, sealer),
     state: createRunState({ job, run, places, ended }),
     terminations: stored.attempts.flatMap(({ termination }) => (termination === null ? [] : [JSON.parse(termination)])),
     isCancelRequested: run.cancel_requested_at !== null,
     deadlineAtMs,
   };
-}
-
-export function unsealSecrets({ run, sealed }: StoredRun, sealer: Sealer): ReadonlyMap<string, string> {
-  const secrets: Record<string, string> = sealed === null ? {} : JSON.parse(sealer.unseal(sealed, run.run_id));
-  return new Map(Object.entries(secrets));
 }
 
 /** With the secrets that they hold. */

@@ -69,11 +69,14 @@ export function createStepChanges(o: {
     const { stepId, attempt, epoch } = place;
     const { status, reason, message, exitCode, outputs, openOutputs, termination = null } = outcome;
     const holdsSecret = Object.entries(openOutputs).some(([key, value]) => outputs[key] !== value);
-    const sealed = holdsSecret
-      ? o.sealer.seal(JSON.stringify(openOutputs), sealContext(about.runId, stepId, attempt))
-      : null;
-    const row = { status, reason, atMs: clock.now(), exitCode, message, outputs, sealed, termination, approval };
-    turn.changes.push(async (tx) => must(await steps.end(tx, about, { stepId, attempt, epoch }, row)));
+    const row = { status, reason, atMs: clock.now(), exitCode, message, outputs, termination, approval };
+    turn.changes.push(async (tx) => {
+      // In the transaction: what waits for a disk is sealed by the key of that time.
+      const sealed = holdsSecret
+        ? o.sealer.seal(JSON.stringify(openOutputs), sealContext(about.runId, stepId, attempt))
+        : null;
+      must(await steps.end(tx, about, { stepId, attempt, epoch }, { ...row, sealed }));
+    });
   }
 
   /** Ends the attempt, and makes the next one, which waits for `delayMs`. */

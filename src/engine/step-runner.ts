@@ -17,7 +17,7 @@ import type { RunLog } from './run-log.ts';
 import type { RunState } from './run-state.ts';
 import type { Slot } from './slots.ts';
 import { newTurn, type StepChanges, type Turn } from './step-changes.ts';
-import { ancestorsOf, type RunFacts, stepVariables } from './step-values.ts';
+import { ancestorsOf, openScopeOf, type RunFacts, stepVariables } from './step-values.ts';
 
 export type StepRunner = {
   /** Starts a place in the turn, or sees to it that it starts later. */
@@ -55,6 +55,7 @@ export function createStepRunner(o: {
   readonly run: RunFacts;
   readonly plan: RunPlan;
   readonly secrets: ReadonlyMap<string, string>;
+  readonly alsoRedacted: readonly string[];
   readonly state: RunState;
   readonly changes: StepChanges;
   readonly about: About;
@@ -175,19 +176,21 @@ export function createStepRunner(o: {
     if (action.kind !== 'job') return;
     const { stepId, attempt, epoch } = place;
     try {
-      const from = { run, plan, at: { runId: run.run_id, stepId, attempt, epoch }, action };
+      const scope = { ...state.scope, ...place.item };
+      const openScope = () => openScopeOf(scope, o.secrets, state.values);
+      const at = { runId: run.run_id, stepId, attempt, epoch };
+      const from = { run, plan, at, action, scope, openScope, secrets: o };
       while (place.childRunId === null) {
         if (place.interruption) return o.settle(place, { ...nothingDone, ...place.interruption });
         // A server that has just started may not have read its sources yet.
-        const started = await o.patiently(() =>
-          place.interruption ? undefined : around.children.start({ ...from, scope: { ...state.scope, ...place.item } }),
-        );
+        const started = await o.patiently(() => (place.interruption ? undefined : around.children.start(from)));
         if (started !== undefined) place.childRunId = started;
         else if (!place.interruption) await delay(noRoomMs, undefined, { signal: o.detaching });
       }
     } catch (error) {
       if (!(error instanceof Problem) || isStorageFault(error)) throw error;
-      return o.settle(place, { ...nothingDone, status: 'failed', reason: 'start_failed', message: error.message });
+      const message = o.redactor.text(error.message);
+      return o.settle(place, { ...nothingDone, status: 'failed', reason: 'start_failed', message });
     }
     if (place.interruption) around.children.cancel(place.childRunId);
     const outcome = await around.children.end(place.childRunId, o.detaching);

@@ -47,6 +47,16 @@ export function scopeOf(
   };
 }
 
+/** With the secrets, for what is handed on sealed. */
+export function openScopeOf(
+  closed: ExpressionScope,
+  secrets: ReadonlyMap<string, string>,
+  values: ReadonlyMap<string, StepValue>,
+): ExpressionScope {
+  const steps = [...values].map(([id, value]) => [id, toScopeStep({ ...value, outputs: value.open })] as const);
+  return { ...closed, args: { ...closed.args, ...Object.fromEntries(secrets) }, steps: new Map(steps) };
+}
+
 export function toScopeStep(value: StepValue): ScopeStep {
   return { status: value.status, outputs: outputsInScope(value) };
 }

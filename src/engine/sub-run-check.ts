@@ -1,7 +1,9 @@
 // What stands in the way of a job's sub-runs, before a run of it is created: jobs that are not there, circles, chains that
 // are too long, secrets written into a job. Jobs may change while a run is under way, so each sub-run is checked again when it starts.
 
-import type { JobDefinition } from '../domain/job.ts';
+import { fromOf } from '../catalog/expression.ts';
+import { parseExpression } from '../catalog/expression-syntax.ts';
+import type { JobDefinition, JsonObject } from '../domain/job.ts';
 
 /** A chain of sub-runs is no longer than this. */
 export const deepestSubRun = 8;
@@ -27,6 +29,10 @@ export function whatIsWrongWithSubRuns(
       if (literal !== undefined) {
         return `${here} holds a text for '${literal}', a secret argument of '${action.jobId}': whoever is shown the job would read it`;
       }
+      const given = handedSecret(one, action.args, child.secretArgs);
+      if (given !== undefined) {
+        return `${here} gives the secret argument '${given.secret}' to '${given.to}' of '${action.jobId}', which is no secret argument there`;
+      }
       const wrong = visit(child, [...way, one.id]);
       if (wrong !== undefined) return wrong;
     }
@@ -34,4 +40,21 @@ export function whatIsWrongWithSubRuns(
     return undefined;
   };
   return visit(job, []);
+}
+
+/** An argument that would show a secret of the job. */
+function handedSecret(
+  { secretArgs }: JobDefinition,
+  args: JsonObject,
+  takesSecrets: readonly string[],
+): { readonly secret: string; readonly to: string } | undefined {
+  if (secretArgs.length === 0) return undefined;
+  for (const [to, value] of Object.entries(args)) {
+    const text = fromOf(value);
+    if (text === undefined || takesSecrets.includes(to)) continue;
+    const { args: used } = parseExpression(text).references;
+    const secret = used === 'all' ? undefined : secretArgs.find((name) => used.has(name));
+    if (secret !== undefined) return { secret, to };
+  }
+  return undefined;
 }

@@ -9,7 +9,7 @@ type Environment = Record<string, string>;
 const longestVariableBytes = 128 * 1024;
 
 const helpersPath = '/run/flwd/bin';
-const systemPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+export const systemPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
 /** flwd's own, what describes the shell that the server was started from, and what no shell can set. */
 const serverOwn = /^(?:FLWD_.*|FLOWD_.*|_|B?A?SH.*OPTS|SHLVL|PWD|OLDPWD|UID|EUID|PPID|BASH_.*|.*[^A-Za-z0-9_].*)$/;

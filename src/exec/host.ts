@@ -3,10 +3,11 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
-import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { SecurityProfile } from '../domain/job.ts';
+import { userNamespaceObstacle } from './host-kernel.ts';
 import { findProgram } from './host-programs.ts';
 import { changesUser, isServerRoot } from './job-user.ts';
 import { type HostReport, hasFilter, sandboxCommand } from './sandbox.ts';
@@ -102,21 +103,7 @@ async function explain(said: string): Promise<string> {
   if (isServerRoot) {
     return `this container or machine may not make namespaces (${said}): give it the capability SYS_ADMIN, or start flwd as another user than root`;
   }
-  if ((await sysctl('kernel/apparmor_restrict_unprivileged_userns')) === '1') {
-    return 'AppArmor denies user namespaces: add a profile for bwrap that allows `userns`, or set sysctl kernel.apparmor_restrict_unprivileged_userns=0';
-  }
-  if ((await sysctl('kernel/unprivileged_userns_clone')) === '0') {
-    return 'user namespaces are switched off: set sysctl kernel.unprivileged_userns_clone=1';
-  }
-  if ((await sysctl('user/max_user_namespaces')) === '0') {
-    return 'user namespaces are switched off: set sysctl user.max_user_namespaces to more than 0';
-  }
+  const obstacle = await userNamespaceObstacle();
+  if (obstacle) return `${obstacle.detail}: ${obstacle.cure}`;
   return `this host does not allow user namespaces (${said})`;
-}
-
-async function sysctl(name: string): Promise<string | undefined> {
-  return readFile(join('/proc/sys', name), 'utf8').then(
-    (text) => text.trim(),
-    () => undefined,
-  );
 }

@@ -1,7 +1,17 @@
 // A file that holds a secret of the server: made once, for its user alone, and never half-written.
 
 import { randomBytes } from 'node:crypto';
-import { closeSync, fsyncSync, linkSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  fsyncSync,
+  linkSync,
+  openSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from 'node:fs';
 import { dirname } from 'node:path';
 import { errorCode } from './error-code.ts';
 import { syncFolderNow } from './sync-folder.ts';
@@ -24,6 +34,20 @@ export function openKeyFile(path: string, create: () => Buffer): Buffer {
   }
   syncFolderNow(dirname(path));
   return readFileSync(path);
+}
+
+/** In the place of what is there, whole at any moment; durable when it returns. @throws what the system says */
+export function replaceKeyFile(path: string, bytes: Buffer): void {
+  const place = realpathSync(path);
+  const draft = `${place}.${randomBytes(8).toString('hex')}`;
+  try {
+    writeDurably(draft, bytes);
+    renameSync(draft, place);
+  } catch (error) {
+    rmSync(draft, { force: true });
+    throw error;
+  }
+  syncFolderNow(dirname(place));
 }
 
 function read(path: string): Buffer | undefined {

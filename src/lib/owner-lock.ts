@@ -7,8 +7,13 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { openDataDir, unusable } from './data-dir.ts';
 
-/** `url` is null until the server listens. */
-export type OwnerInfo = { readonly pid: number; readonly url: string | null };
+export type OwnerInfo = {
+  readonly pid: number;
+  /** null until the server listens. */
+  readonly url: string | null;
+  /** SHA-256 of the certificate that it shows, where it speaks HTTPS. */
+  readonly certificate?: string | null;
+};
 
 export type Ownership = { release(): Promise<void> };
 
@@ -81,7 +86,9 @@ async function answerAskers(dataDir: string, info: OwnerInfo): Promise<Server> {
   const address = socketAddress(dataDir);
   const server = createServer((asker) => {
     asker.on('error', () => asker.destroy());
-    asker.end(`${JSON.stringify({ pid: info.pid, url: info.url })}\n`, () => asker.destroy());
+    asker.end(`${JSON.stringify({ pid: info.pid, url: info.url, certificate: info.certificate })}\n`, () =>
+      asker.destroy(),
+    );
   });
   await new Promise<void>((resolve, reject) => {
     // Stays for good: a failing accept(2) (EMFILE) is an error event too.

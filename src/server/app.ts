@@ -1,7 +1,9 @@
 // Puts the HTTP server together: Fastify, what every request passes, the operations, and its start and stop.
 
+import type { RequestListener } from 'node:http';
 import { type FastifyInstance, fastify, type RouteOptions } from 'fastify';
 import type { Catalog } from '../catalog/catalog.ts';
+import type { HostCheck } from '../domain/host-check.ts';
 import { Problem } from '../domain/problem.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { Retention } from '../engine/retain.ts';
@@ -25,8 +27,10 @@ import { createJobHandlers } from './handlers/jobs.ts';
 import { createLogHandlers } from './handlers/logs.ts';
 import { createRunHandlers } from './handlers/runs.ts';
 import { createScheduleHandlers } from './handlers/schedules.ts';
+import { createSecretHandlers } from './handlers/secrets.ts';
 import { createSystemHandlers, type SystemHandlers } from './handlers/system.ts';
 import { createTokenHandlers } from './handlers/tokens.ts';
+import { createWorkerHandlers } from './handlers/workers.ts';
 import { acceptJson } from './json-body.ts';
 import { createLocalCallers } from './local-callers.ts';
 import { createMetrics, type NoticeOutcomes } from './metrics/metrics.ts';
@@ -37,6 +41,7 @@ import { createRateLimiter, type RateLimiter } from './rate-limits.ts';
 import { addOperations } from './routes.ts';
 import type { ServerConfig } from './server-config.ts';
 import { createStreams, type Streams } from './streams.ts';
+import { openTlsCertificate, type TlsCertificate } from './tls.ts';
 import { createTokens, type Tokens } from './tokens.ts';
 
 export type ServerParts = {
@@ -50,6 +55,7 @@ export type ServerParts = {
   readonly version: string;
   readonly startedAtMs: number;
   readonly noticeOutcomes: NoticeOutcomes;
+  readonly hostChecks: readonly HostCheck[];
   readonly load: Load;
   /** null: no issuer of JWTs is configured. */
   readonly jwt: JwtVerifier | null;
@@ -57,8 +63,14 @@ export type ServerParts = {
   readonly ownCredentials: readonly string[];
 };
 
+export type Listening = {
+  readonly url: string;
+  /** SHA-256 of what it shows by now, as `AB:CD:…`; null: plain HTTP. */
+  readonly certificate: () => string | null;
+};
+
 export type Server = {
-  readonly listen: () => Promise<{ readonly url: string }>;
+  readonly listen: () => Promise<Listening>;
   /** Ends streams at once and short requests within 3 s; takes nothing new. */
   readonly close: () => Promise<void>;
 };
@@ -68,7 +80,10 @@ const sweepMs = 100;
 
 export async function createServer(parts: ServerParts): Promise<Server> {
   const { config, log, clock } = parts;
-  const streams = createStreams({ stallMs: config.server.writeTimeoutMs, log });
+  const certificate = config.server.tls && openTlsCertificate(config.server.tls, { clock, log });
+  const authentication = createAuthentication(parts);
+  const { isStillValid } = authentication;
+  const streams = createStreams({ stallMs: config.server.writeTimeoutMs, isStillValid, log });
   let isStopping = false;
 
   const { store, engine } = parts;
@@ -85,14 +100,14 @@ export async function createServer(parts: ServerParts): Promise<Server> {
   const answering = { log, note: audit.note };
 
   // A path that does not decode never reaches a route; it is admitted all the same.
-  const app = createApp(parts, answering, (request, reply) => admission.admit({ scope: 'public' })(request, reply));
+  const shared = { certificate, answering };
+  const app = createApp(parts, shared, (request, reply) => admission.admit({ scope: 'public' })(request, reply));
   app.decorateRequest('principal');
   app.setErrorHandler((error, request, reply) => answerError(error, request, reply, answering));
   answerWhatNodeKeeps(app.server);
   boundConnections(app.server, { limit: connectionLimit(), stallMs: config.server.writeTimeoutMs });
   acceptJson(app);
   const limiter = await createRateLimiter(app, { security: config.security, clock });
-  const authentication = createAuthentication(parts);
   const admission = createAdmission({
     authentication,
     localCallers: createLocalCallers(config.auth.mode),
@@ -131,7 +146,8 @@ export async function createServer(parts: ServerParts): Promise<Server> {
   return {
     async listen() {
       const url = await app.listen({ ...config.server.bind });
-      return { url };
+      if (!certificate) return { url, certificate: () => null };
+      return { url: url.replace(/^http:/, 'https:'), certificate: certificate.fingerprint };
     },
     async close() {
       isStopping = true;
@@ -150,20 +166,29 @@ export async function createServer(parts: ServerParts): Promise<Server> {
 
 function createApp(
   { config, clock }: ServerParts,
-  answering: Parameters<typeof answerError>[3],
+  shared: {
+    readonly certificate: TlsCertificate | null;
+    readonly answering: Parameters<typeof answerError>[3];
+  },
   admitUnrouted: Hook,
 ): FastifyInstance {
   const { readTimeoutMs, idleTimeoutMs, bodyLimitBytes } = config.server;
+  const { certificate, answering } = shared;
+  const http = {
+    headersTimeout: readTimeoutMs,
+    connectionsCheckingInterval: Math.min(1_000, readTimeoutMs),
+    // Node's own answer to a request without Host is no problem document.
+    requireHostHeader: false,
+  };
+  const timeouts = { requestTimeout: readTimeoutMs, keepAliveTimeout: idleTimeoutMs };
   return fastify({
     bodyLimit: bodyLimitBytes,
-    requestTimeout: readTimeoutMs,
-    keepAliveTimeout: idleTimeoutMs,
-    http: {
-      headersTimeout: readTimeoutMs,
-      connectionsCheckingInterval: Math.min(1_000, readTimeoutMs),
-      // Node's own answer to a request without Host is no problem document.
-      requireHostHeader: false,
-    },
+    ...timeouts,
+    http,
+    ...(certificate && {
+      serverFactory: (handler: RequestListener) =>
+        certificate.createServer({ ...http, ...timeouts, handshakeTimeout: readTimeoutMs }, handler),
+    }),
     return503OnClosing: false,
     // As long as a request line can be: an id that is too long is unknown, not another kind of error.
     routerOptions: { maxParamLength: 16_384 },
@@ -183,7 +208,7 @@ function createApp(
 }
 
 function createHandlers(
-  { config, catalog, store, engine, retention, clock, version, startedAtMs, load }: ServerParts,
+  { config, catalog, store, engine, retention, hostChecks, clock, version, startedAtMs, load }: ServerParts,
   streams: Streams,
   { limiter, tokens }: { readonly limiter: RateLimiter; readonly tokens: Tokens },
 ): { handlers: Handlers; system: SystemHandlers } {
@@ -198,10 +223,22 @@ function createHandlers(
     }
   };
   const { runs, artifacts } = createReading(store);
-  const system = createSystemHandlers({ runs, config, catalog, engine, retention, clock, version, startedAtMs, load });
+  const system = createSystemHandlers({
+    runs,
+    config,
+    catalog,
+    engine,
+    retention,
+    hostChecks,
+    clock,
+    version,
+    startedAtMs,
+    load,
+  });
   const handlers: Handlers = {
     ...createJobHandlers({ catalog, defaultProfile: config.security.defaultProfile, clock }),
     ...createScheduleHandlers({ schedules: engine.schedules, jobIdOf }),
+    ...createSecretHandlers({ engine, defaultTenant: config.instance.defaultTenant }),
     ...createRunHandlers({ runs, engine, clock, jobIdOf, countRun: limiter.countRun }),
     ...createLogHandlers({ runs, hub, streams }),
     ...createEventHandlers({
@@ -214,6 +251,7 @@ function createHandlers(
     }),
     ...createArtifactHandlers({ artifacts, stallMs: config.server.writeTimeoutMs, jobIdOf }),
     ...createTokenHandlers(tokens),
+    ...createWorkerHandlers({ engine, clock, version }),
     ...createAuditHandlers({ audit: store.audit, streams }),
     getHealth: system.getHealth,
     getSystemInfo: system.getSystemInfo,

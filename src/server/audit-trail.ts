@@ -18,6 +18,7 @@ import type { Logger } from '../lib/logger.ts';
 import { outlast } from '../lib/shortage.ts';
 import type { Store } from '../store/open.ts';
 import { isStorageFault } from '../store/storage-fault.ts';
+import type { RecordDone } from './exchange.ts';
 
 /** Whose the object of this id is; undefined where there is none. */
 export type TenantOf = Readonly<Partial<Record<AuditObjectKind, (id: string) => Promise<string | undefined>>>>;
@@ -28,6 +29,7 @@ export type AuditTrail = {
     readonly preHandler?: (request: FastifyRequest) => Promise<void>;
     readonly onSend?: (request: FastifyRequest, reply: FastifyReply, payload: unknown) => Promise<unknown>;
   };
+  readonly recorderOf: (operation: Operation, request: FastifyRequest) => RecordDone;
   /** What kept a request out, or ended it. */
   readonly note: (problem: Problem, request: FastifyRequest) => void;
   /** Rows that could not be written are given up. */
@@ -44,6 +46,8 @@ export function createAuditTrail(o: {
 }): AuditTrail {
   const { store, refusals, log } = o;
   const tenants = new WeakMap<FastifyRequest, string>();
+  /** Their handlers see to it themselves. */
+  const recorded = new WeakSet<FastifyRequest>();
   const entered = new WeakSet<FastifyRequest>();
   const closing = new AbortController();
 
@@ -79,20 +83,21 @@ export function createAuditTrail(o: {
           if (tenant !== undefined) tenants.set(request, tenant);
         },
         async onSend(request, reply, payload) {
-          if (reply.statusCode >= 400 || entered.has(request)) return payload;
+          if (reply.statusCode >= 400 || recorded.has(request) || entered.has(request)) return payload;
           entered.add(request);
           const answer = membersOf(payload);
-          await enter({
-            ...about(request),
-            tenant: answer.tenant ?? tenants.get(request) ?? (request.principal.tenant || '*'),
-            action: audit.action,
-            object: { kind: audit.object, id: idInPath(request) ?? answer.id ?? null },
-            result: 'done',
-            reason: null,
-            detail: keptOf(request, audit),
-          });
+          const tenant = answer.tenant ?? tenants.get(request) ?? (request.principal.tenant || '*');
+          await enter(doneBy(request, audit, { id: idInPath(request) ?? answer.id ?? null, tenant }));
           return payload;
         },
+      };
+    },
+
+    recorderOf({ audit }, request) {
+      if (!audit || audit.action === 'run.create') return () => undefined;
+      return (tx, object) => {
+        tx.record(doneBy(request, audit, object));
+        recorded.add(request);
       };
     },
 
@@ -122,6 +127,22 @@ export function createAuditTrail(o: {
     },
 
     close: () => closing.abort(),
+  };
+}
+
+function doneBy(
+  request: FastifyRequest,
+  audit: OperationAudit,
+  { id, tenant }: { readonly id: string | null; readonly tenant: string },
+): NewAuditEntry {
+  return {
+    ...about(request),
+    tenant,
+    action: audit.action,
+    object: { kind: audit.object, id },
+    result: 'done',
+    reason: null,
+    detail: keptOf(request, audit),
   };
 }
 

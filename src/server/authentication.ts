@@ -10,13 +10,18 @@ import type { Logger } from '../lib/logger.ts';
 import { hashSecret, isSameHash } from '../lib/secret-hash.ts';
 import type { Store } from '../store/open.ts';
 import type { StoredToken } from '../store/tokens.ts';
+import { createFailedLogins } from './failed-logins.ts';
 
 /** undefined: the JWT is not valid. */
 export type JwtVerifier = { readonly verify: (token: string) => Promise<Principal | undefined> };
 
 export type Authentication = {
-  /** @throws Problem unauthenticated */
-  readonly authenticate: (credential: string, from: string) => Promise<Principal>;
+  /**
+   * @param authorization each header `Authorization` of the request
+   * @param from the address it came from
+   * @throws Problem unauthenticated, rate-limited, malformed-request
+   */
+  readonly authenticate: (authorization: readonly string[], from: string) => Promise<Principal>;
   /** Whether who was let in would be let in again. */
   readonly isStillValid: (principal: Principal) => Promise<boolean>;
   /** The row of a token has changed. */
@@ -43,6 +48,7 @@ export function createAuthentication(o: {
   readonly log: Logger;
 }): Authentication {
   const { store, clock, log } = o;
+  const countFailure = createFailedLogins(clock);
   const ownHashes = o.ownCredentials.map(hashSecret);
   const known = createBoundedCache<string, Known>(mostKnown);
   const checks = new WeakMap<Principal, () => Promise<boolean>>();
@@ -92,15 +98,24 @@ export function createAuthentication(o: {
     return found.principal;
   }
 
+  async function identify(credential: string): Promise<Principal> {
+    const hash = hashSecret(credential);
+    if (ownHashes.some((own) => isSameHash(hash, own))) return localPrincipal;
+    if (credential.startsWith(tokenPrefix)) return authenticateToken(credential);
+    const principal = await o.jwt?.verify(credential);
+    if (!principal) throw notValid();
+    checks.set(principal, async () => (await o.jwt?.verify(credential)) !== undefined);
+    return principal;
+  }
+
   return {
-    async authenticate(credential) {
-      const hash = hashSecret(credential);
-      if (ownHashes.some((own) => isSameHash(hash, own))) return localPrincipal;
-      if (credential.startsWith(tokenPrefix)) return authenticateToken(credential);
-      const principal = await o.jwt?.verify(credential);
-      if (!principal) throw notValid();
-      checks.set(principal, async () => (await o.jwt?.verify(credential)) !== undefined);
-      return principal;
+    async authenticate(authorization, from) {
+      try {
+        return await identify(credentialIn(authorization));
+      } catch (error) {
+        const isFailedLogin = error instanceof Problem && error.slug === 'unauthenticated';
+        throw (isFailedLogin && countFailure(from)) || error;
+      }
     },
 
     isStillValid: async (principal) => (await checks.get(principal)?.()) ?? true,
@@ -110,6 +125,16 @@ export function createAuthentication(o: {
       if (found) known.delete(tokenId, found);
     },
   };
+}
+
+/** @throws Problem malformed-request, unauthenticated */
+function credentialIn([authorization = '', ...others]: readonly string[]): string {
+  // Node would take the first, and a proxy before it may have looked at the last.
+  if (others.length > 0) throw new Problem('malformed-request', 'The header `Authorization` is there twice.');
+  // RFC 6750, section 2.1
+  const [, credential] = /^Bearer +([A-Za-z0-9._~+/-]+=*)$/i.exec(authorization) ?? [];
+  if (credential) return credential;
+  throw new Problem('unauthenticated', 'The header `Authorization` must be `Bearer` and a token.');
 }
 
 function notValid(): Problem {

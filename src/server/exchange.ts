@@ -3,6 +3,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { AnswerOf, BodyOf, OperationId, PathOf, QueryOf } from '../contract/operations.ts';
 import type { Principal } from '../domain/principal.ts';
+import type { Transaction } from '../store/database.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -17,12 +18,19 @@ export type Incoming = FastifyRequest<{
   Querystring: Readonly<Record<string, string | string[]>>;
 }>;
 
+/**
+ * Enters what the operation does into the audit log with the transaction that does it; where a handler has not, it is entered
+ * before the answer goes out.
+ */
+export type RecordDone = (tx: Transaction, object: { readonly id: string; readonly tenant: string }) => void;
+
 export type Exchange<Id extends OperationId> = {
   readonly request: FastifyRequest;
   readonly reply: FastifyReply;
   readonly path: PathOf<Id>;
   readonly query: QueryOf<Id>;
   readonly body: BodyOf<Id>;
+  readonly record: RecordDone;
 };
 
 type Frozen<T> = T extends (infer Item)[]

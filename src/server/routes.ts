@@ -16,9 +16,9 @@ export function addOperations(
   o: {
     readonly handlers: Handlers;
     readonly admit: Admission['admit'];
+    readonly audit: Pick<AuditTrail, 'hooksOf' | 'recorderOf'>;
     readonly load: Load;
     readonly takeBodyRoom: ReturnType<typeof createBodyRoom>;
-    readonly audit: Pick<AuditTrail, 'hooksOf'>;
     /** What is wrong with a faulty body beyond its schema. */
     readonly addBodyFaults: Readonly<Partial<Record<OperationId, (body: unknown, faults: FaultList) => void>>>;
   },
@@ -43,7 +43,8 @@ export function addOperations(
       },
       ...o.audit.hooksOf(operation),
       handler: (request: Incoming, reply: FastifyReply) => {
-        const exchange = { request, reply, path: toPath(request), ...readInput(request) };
+        const record = o.audit.recorderOf(operation, request);
+        const exchange = { request, reply, path: toPath(request), ...readInput(request), record };
         // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the schemas of this very id have checked it
         return handle?.(exchange as never);
       },

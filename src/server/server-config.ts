@@ -5,6 +5,18 @@ import type { AuthMode } from './local-callers.ts';
 
 export type RateLimit = { readonly limit: number; readonly windowMs: number };
 
+export type TlsConfig = { readonly certFile: string; readonly keyFile: string };
+
+export type JwtConfig = {
+  readonly issuer: string;
+  readonly audience: string;
+  readonly keys: { readonly file: string } | { readonly url: string };
+  readonly tenantClaim: string;
+  readonly scopeClaim: string;
+  readonly algorithms: readonly string[];
+  readonly clockSkewMs: number;
+};
+
 export type ServerConfig = {
   readonly instance: { readonly name: string; readonly defaultTenant: string };
   readonly auth: { readonly mode: AuthMode };
@@ -15,6 +27,8 @@ export type ServerConfig = {
     readonly idleTimeoutMs: number;
     readonly syncWaitMs: number;
     readonly bodyLimitBytes: number;
+    /** null: plain HTTP. */
+    readonly tls: TlsConfig | null;
   };
   readonly sources: readonly { readonly name: string; readonly type: string; readonly displayPath: string }[];
   readonly security: {

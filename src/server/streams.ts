@@ -3,6 +3,7 @@
 
 import { once } from 'node:events';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { Principal } from '../domain/principal.ts';
 import { Problem } from '../domain/problem.ts';
 import type { Logger } from '../lib/logger.ts';
 import { counterKey } from './rate-limits.ts';
@@ -34,18 +35,33 @@ export type Streams = {
 
 type StreamCounts = { open: number; opened: number; events: number; stalled: number };
 
+/** A comment on a quiet stream of events, and a look whether its reader may still read. */
 const heartbeatMs = 15_000;
 const retryMs = 3_000;
 /** How many may be open at once (ADR 0019). */
 const most = { ofLocal: 1_000, ofOthers: 100, inAll: 2_000 };
 const roomSeconds = 5;
 
-export function createStreams(o: { readonly stallMs: number; readonly log: Logger }): Streams {
+export function createStreams(o: {
+  readonly stallMs: number;
+  readonly isStillValid: (principal: Principal) => Promise<boolean>;
+  readonly log: Logger;
+}): Streams {
   const stops = new Set<() => void>();
   const streamed = new WeakSet<FastifyRequest>();
   const counts: StreamCounts = { open: 0, opened: 0, events: 0, stalled: 0 };
   const openBy = new Map<string, number>();
   let isClosed = false;
+
+  /** Who cannot be asked about is let in no longer. */
+  async function mayGoOn({ principal, id }: FastifyRequest): Promise<boolean> {
+    try {
+      return await o.isStillValid(principal);
+    } catch (error) {
+      o.log.error({ err: error, request_id: id }, 'whether a stream may go on cannot be told');
+      return false;
+    }
+  }
 
   function assertRoom(request: FastifyRequest): void {
     const { principal } = request;
@@ -81,7 +97,12 @@ export function createStreams(o: { readonly stallMs: number; readonly log: Logge
     });
     const isOfEvents = mediaType === eventStream;
     let isWaiting = false;
-    let heartbeat: NodeJS.Timeout | undefined;
+
+    /** A client takes a stream of events up where it ended; of anything else it must see that this is not all. */
+    function endEarly(): void {
+      if (isOfEvents && !isWaiting) stop();
+      else if (!raw.writableEnded) raw.destroy();
+    }
 
     async function write(chunk: string | Buffer, events = 1): Promise<void> {
       if (chunk.length === 0 || gone.signal.aborted) return;
@@ -105,10 +126,11 @@ export function createStreams(o: { readonly stallMs: number; readonly log: Logge
       counts.open += 1;
       counts.opened += 1;
       raw.write(`retry: ${retryMs}\n\n`);
-      heartbeat = setInterval(() => {
-        if (!isWaiting && !gone.signal.aborted) raw.write(':\n\n');
-      }, heartbeatMs);
     }
+    const heartbeat = setInterval(() => {
+      if (isOfEvents && !isWaiting && !gone.signal.aborted) raw.write(':\n\n');
+      void mayGoOn(request).then((may) => may || endEarly());
+    }, heartbeatMs);
     try {
       await pump({ signal: gone.signal, write });
       raw.end();

@@ -12,14 +12,19 @@ import { parseDuration } from '../lib/units.ts';
 import type { Store } from '../store/open.ts';
 import { toTimestampOrNull } from '../store/run-rows.ts';
 import { defined } from './defined.ts';
+import type { RecordDone } from './exchange.ts';
 
 export type Tokens = {
   /** @throws Problem validation-error, permission-denied */
-  readonly create: (request: BodyOf<'createToken'>, by: Principal) => Promise<AnswerOf<'createToken'>>;
+  readonly create: (
+    request: BodyOf<'createToken'>,
+    by: Principal,
+    record?: RecordDone,
+  ) => Promise<AnswerOf<'createToken'>>;
   /** Those of the principal's tenant. @throws Problem validation-error */
   readonly list: (page: QueryOf<'listTokens'>, by: Principal) => Promise<AnswerOf<'listTokens'>>;
   /** Again is no error. @throws Problem token-not-found */
-  readonly revoke: (id: string, by: Principal) => Promise<void>;
+  readonly revoke: (id: string, by: Principal, record?: RecordDone) => Promise<void>;
 };
 
 const mostListed = 1_000;
@@ -37,7 +42,7 @@ export function createTokens(o: {
   const { store, clock } = o;
 
   return {
-    async create(request, by) {
+    async create(request, by, record) {
       const nowMs = clock.now();
       const tenant = request.tenant ?? (by.tenant === '*' ? o.defaultTenant : by.tenant);
       if (!reaches(by, tenant)) {
@@ -57,7 +62,11 @@ export function createTokens(o: {
         revokedAtMs: null,
       };
       const secret = randomBytes(secretBytes).toString('hex');
-      const isAdded = await store.db.transact((tx) => store.tokens.add(tx, { ...token, hash: hashSecret(secret) }));
+      const isAdded = await store.db.transact(async (tx) => {
+        if (!(await store.tokens.add(tx, { ...token, hash: hashSecret(secret) }))) return false;
+        record?.(tx, token);
+        return true;
+      });
       if (!isAdded) throw nameFault('is the name of another token; revoke that one first', 'unique');
       return { ...toAnswer(token, nowMs), token: formatCredential(token.id, secret) };
     },
@@ -68,10 +77,13 @@ export function createTokens(o: {
       return { tokens: tokens.map((token) => toAnswer(token, nowMs)), total, next_cursor: nextCursor };
     },
 
-    async revoke(id, by) {
+    async revoke(id, by, record) {
       const token = await store.tokens.find(id);
       if (!token || !reaches(by, token.tenant)) throw new Problem('token-not-found', `There is no token '${id}'.`);
-      await store.db.transact((tx) => store.tokens.revoke(tx, id, clock.now()));
+      await store.db.transact(async (tx) => {
+        await store.tokens.revoke(tx, id, clock.now());
+        record?.(tx, token);
+      });
       o.onRevoked(id);
     },
   };

@@ -68,7 +68,8 @@ export type ArtifactStore = {
   readonly add: (tx: Transaction, artifacts: readonly NewArtifact[]) => Promise<void>;
   /** Newest first, without those that are gone. @throws Problem validation-error when `cursor` is none */
   readonly list: (query: ArtifactListQuery) => Promise<ArtifactPage>;
-  readonly get: (id: string) => Promise<(Artifact & { readonly gone: boolean }) | undefined>;
+  /** One of this tenant, or of any. */
+  readonly get: (id: string, tenant?: string) => Promise<(Artifact & { readonly gone: boolean }) | undefined>;
   /** To be closed by the caller; undefined when the file is gone. */
   readonly openRead: (artifact: Pick<Artifact, 'id'>) => Promise<FileHandle | undefined>;
   /** Room for files that are about to be staged, within what all artifacts may take together. */
@@ -165,8 +166,11 @@ export function createArtifactStore(o: {
       };
     },
 
-    async get(id) {
-      const row = await read.selectFrom('artifacts').selectAll().where('id', '=', id).executeTakeFirst();
+    async get(id, tenant) {
+      const row = await matching(read, tenant === undefined ? {} : { tenant })
+        .selectAll()
+        .where('id', '=', id)
+        .executeTakeFirst();
       if (!row) return undefined;
       return { ...toArtifact(row), gone: row.expires_at !== null && row.expires_at <= clock.now() };
     },

@@ -16,6 +16,7 @@ import { createNoticeStore, type NoticeStore } from './notices.ts';
 import { createRetentionStore, type RetentionStore } from './retention.ts';
 import { createRunStore, type RunStore } from './runs.ts';
 import { createScheduleStore, type ScheduleStore } from './schedules.ts';
+import { createSecretStore, type SecretStore } from './secrets.ts';
 import { openSqliteDatabase } from './sqlite-database.ts';
 import { type StepStore, stepStore } from './steps.ts';
 import { createStorageMeter, type StorageSize } from './storage-size.ts';
@@ -31,6 +32,7 @@ export type Store = {
   readonly logs: LogStore;
   readonly schedules: ScheduleStore;
   readonly notices: NoticeStore;
+  readonly secrets: SecretStore;
   readonly tokens: TokenStore;
   readonly audit: AuditStore;
   /** Of some seconds ago at the most. */
@@ -69,6 +71,7 @@ export async function openStore(o: {
     logs,
     schedules: createScheduleStore(db),
     notices: createNoticeStore(db),
+    secrets: createSecretStore(db),
     tokens: createTokenStore(db),
     audit: createAuditStore(db),
     size: createStorageMeter({ read: db.read, databaseSize: db.size, artifacts, clock }),

@@ -58,8 +58,9 @@ function createRunReading({ runs, notices, logs }: Pick<Store, 'runs' | 'notices
       return { runs: [], total: 0, nextCursor: null };
     },
     async summary(id, reach) {
+      await runs.assertThere(id, reach);
       const summary = await runs.summary(id);
-      if (!summary || !reaches(reach, summary.tenant)) throw runNotFound(id);
+      if (!summary) throw runNotFound(id);
       return summary;
     },
     version: (id, reach) => runs.assertThere(id, reach),
@@ -93,9 +94,9 @@ function createRunReading({ runs, notices, logs }: Pick<Store, 'runs' | 'notices
 function createArtifactReading({ artifacts }: Pick<Store, 'artifacts'>): ArtifactReading {
   return {
     list: (query, { tenant }) => artifacts.list(tenant === '*' ? query : { ...query, tenant }),
-    async get(id, reach) {
-      const artifact = await artifacts.get(id);
-      if (artifact && reaches(reach, artifact.tenant)) return artifact;
+    async get(id, { tenant }) {
+      const artifact = await artifacts.get(id, tenant === '*' ? undefined : tenant);
+      if (artifact) return artifact;
       throw new Problem('artifact-not-found', `The artifact '${id}' does not exist`);
     },
     openRead: artifacts.openRead,

@@ -39,6 +39,8 @@ export type RestoreSummary = {
   readonly pending: number;
   /** Runs that have not ended and hold secret arguments, for which there is no key. */
   readonly withoutKey: number;
+  /** Were not revoked, and are of use again if they have been since. */
+  readonly tokens: number;
 };
 
 /** The ids given out after the backup stood for other events: none may be given again. */
@@ -156,7 +158,7 @@ function* foldersAbove(path: string, dir: string): Generator<string> {
 async function prepareDatabase(
   path: string,
   places: Places,
-): Promise<Pick<RestoreSummary, 'running' | 'pending' | 'withoutKey'>> {
+): Promise<Pick<RestoreSummary, 'running' | 'pending' | 'withoutKey' | 'tokens'>> {
   const database = new DatabaseSync(path);
   try {
     database.exec(`
@@ -176,10 +178,21 @@ async function prepareDatabase(
       )
       .get();
     const hasKey = existsSync(places.secretKeyFile);
-    return { running: running.length, pending: Number(pending?.n), withoutKey: hasKey ? 0 : Number(sealed?.n) };
+    return {
+      running: running.length,
+      pending: Number(pending?.n),
+      withoutKey: hasKey ? 0 : Number(sealed?.n),
+      tokens: countTokens(database),
+    };
   } finally {
     database.close();
   }
+}
+
+/** A backup of before there were tokens has no table of them. */
+function countTokens(database: DatabaseSync): number {
+  if (!database.prepare("SELECT 1 FROM sqlite_master WHERE name = 'tokens'").get()) return 0;
+  return Number(database.prepare('SELECT count(*) AS n FROM tokens WHERE revoked_at IS NULL').get()?.n);
 }
 
 /** Its processes belong to another history: whoever takes it up finds it lost (exec/adopt.ts). */

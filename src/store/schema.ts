@@ -23,6 +23,7 @@ export type Schema = {
   schedule_states: ScheduleStateRow;
   notices: NoticeRow;
   expired_logs: ExpiredLogRow;
+  secrets: SecretRow;
   tokens: TokenRow;
   audit: AuditRow;
   audit_counts: AuditCountRow;
@@ -209,6 +210,16 @@ type NoticeRow = {
 };
 /** A run that is kept longer than its log. */
 type ExpiredLogRow = { run_id: string; at: number };
+
+export type SecretRow = {
+  tenant: string;
+  name: string;
+  sealed: string;
+  created_at: number;
+  created_by: string;
+  updated_at: number;
+  updated_by: string;
+};
 
 /** `hash` is the SHA-256 of the secret, in hex; `scopes` is JSON. */
 export type TokenRow = {

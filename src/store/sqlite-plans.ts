@@ -19,8 +19,10 @@ const statistics: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   },
   run_labels: {
     sqlite_autoindex_run_labels_1: '1000000 2 1',
-    run_labels_by_key: '1000000 300000 1 1 1',
-    run_labels_by_value: '1000000 300000 1000 1 1 1',
+    run_labels_by_key: '1000000 300000 1 1',
+    run_labels_by_value: '1000000 300000 1000 1 1',
+    run_labels_by_tenant_and_key: '1000000 300000 100000 1 1',
+    run_labels_by_tenant_and_value: '1000000 300000 100000 500 1 1',
   },
   events: {
     events_by_run: '5000000 5 1',
@@ -30,9 +32,12 @@ const statistics: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     artifacts_by_age: '1000000 1 1',
     artifacts_by_run: '1000000 2 1 1',
     artifacts_by_tenant: '1000000 300000 1 1',
-    artifacts_by_job: '1000000 2000 1 1 1',
-    artifacts_by_name: '1000000 10000 1 1 1',
-    artifacts_by_expiry: '1000000 10 1 1',
+    artifacts_by_tenant_and_job: '1000000 300000 1000 1 1',
+    artifacts_by_tenant_and_name: '1000000 300000 5000 1 1',
+    artifacts_by_job: '1000000 2000 1 1',
+    artifacts_by_name: '1000000 10000 1 1',
+    artifacts_by_expiry: '1000000 10 1',
+    artifacts_by_tenant_and_expiry: '1000000 300000 5 1',
   },
 };
 

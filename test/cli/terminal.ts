@@ -36,6 +36,13 @@ export function startNode(cwd: string, words: readonly string[], env?: Readonly<
   return observe(child);
 }
 
+/** With this on its standard input. */
+export function flwdReading(cwd: string, input: string | Buffer, ...args: readonly string[]): Promise<Seen> {
+  const child = spawn(process.execPath, [bin, ...args], { cwd, env: { PATH: process.env.PATH, HOME: cwd } });
+  child.stdin.end(input);
+  return observe(child).ended;
+}
+
 export function flwd(cwd: string, ...args: readonly string[]): Promise<Seen> {
   return start(cwd, args).ended;
 }

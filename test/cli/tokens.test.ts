@@ -170,3 +170,15 @@ test('serve --dev has a token that everyone knows, and warns of it', async () =>
   const plain = await serve(dir);
   expect((await ask(plain.url, 'dev-token')).status).toBe(401);
 });
+
+test('a token that was revoked after a backup is of use again once that is restored, and flwd restore says so', async () => {
+  const dir = createInstance();
+  const token = await made(dir, '--name', 'kept', ...scopes);
+  const backup = join(createFolder(), 'backup');
+  expect((await flwd(dir, 'backup', backup)).code).toBe(0);
+  await flwd(dir, 'tokens', 'revoke', `token_${token.split('_')[1]}`);
+  const { stdout } = await flwd(dir, 'restore', backup, '--force');
+  expect(stdout).toContain('tokens as they were then, to be revoked again where they have been since: 1\n');
+  const { url } = await serve(dir);
+  expect((await ask(url, token)).status).toBe(200);
+});

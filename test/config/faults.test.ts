@@ -98,8 +98,6 @@ test('an anchor that holds itself is no trap', () => {
 
 describe('what later versions act on', () => {
   test.each([
-    ['auth: { jwt: { issuer: me } }', '`auth.jwt.issuer` with `me` is not supported yet'],
-    ['server: { tls: { cert_file: a.pem } }', '`server.tls.cert_file` with `a.pem` is not supported yet'],
     [
       'server: { cors_origins: ["https://a.example"] }',
       '`server.cors_origins` with the list `https://a.example` is not supported yet',
@@ -165,6 +163,13 @@ describe('rules between keys', () => {
 
   test.each(['127.0.0.1:0', '127.8.8.8:80', 'localhost:80', '"[::1]:80"'])('binding to %s is fine', (bind) => {
     expect(createProject({ 'flwd.yaml': `server: { bind: ${bind} }` }).faults({ dev: true })).toEqual([]);
+  });
+
+  test.each(['cert_file', 'key_file'])('`tls.%s` alone is half a certificate', (name) => {
+    const other = name === 'cert_file' ? 'key_file' : 'cert_file';
+    expect(faultsOf(`server: { tls: { ${name}: a.pem } }`)).toEqual([
+      `flwd.yaml:1:${20 + name.length}: \`server.tls.${name}\` needs \`server.tls.${other}\` beside it`,
+    ]);
   });
 
   test('the default profile must be allowed', () => {

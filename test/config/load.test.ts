@@ -35,8 +35,9 @@ describe('without a flwd.yaml', () => {
         idleTimeoutMs: 75_000,
         syncWaitMs: 60_000,
         bodyLimitBytes: 1_048_576,
+        tls: null,
       },
-      auth: { mode: 'auto', isDev: false },
+      auth: { mode: 'auto', isDev: false, jwt: null },
       security: {
         defaultProfile: 'secure',
         allowProfiles: ['secure', 'permissive'],
@@ -47,6 +48,7 @@ describe('without a flwd.yaml', () => {
         dbPath: join(dataDir, 'flwd.db'),
         blobsDir: dataDir,
         secretKeyFile: join(dataDir, 'secret.key'),
+        secretKey: null,
         artifacts: { maxSizeBytes: 1_073_741_824, quotaHardBytes: 107_374_182_400, ttlMs: null },
         retention: {
           runsMs: 7_776_000_000,

@@ -23,6 +23,12 @@ const server = await startServer({
 afterAll(() => server.close());
 
 const means = /^(cgroup-v1|cgroup-v2|rlimit|none)$/;
+const areChecks = (checks: readonly Record<string, unknown>[]) =>
+  checks.length > 10 &&
+  checks.every(({ name, status, detail }) => name && detail && ['ok', 'warn', 'fail'].includes(String(status))) &&
+  // What a caller learns of the host has no path of it.
+  !JSON.stringify(checks).includes('"/') &&
+  ['bubblewrap', 'seccomp', 'profile secure'].every((name) => checks.some((check) => check.name === name));
 const detailOrNull = expect.toSatisfy((detail) => detail === null || typeof detail === 'string');
 
 test('it has the fields of the reference, and those of this implementation', async () => {
@@ -48,6 +54,7 @@ test('it has the fields of the reference, and those of this implementation', asy
       permissive: { available: true, detail: null },
       disabled: { available: true, detail: null },
     },
+    host: { checks: expect.toSatisfy(areChecks) },
     limits: {
       body_bytes: 2_097_152,
       sync_wait: '45s',

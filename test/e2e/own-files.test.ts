@@ -1,6 +1,6 @@
 // What the server keeps for itself, wherever the operator put it, is shown to no job: not by a profile, not by a grant.
 
-import { chmod, mkdir, mkdtemp, readFile, realpath, rm, symlink } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readFile, realpath, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, expect } from 'vitest';
 import type { ProblemAnswer } from '../support/answers.ts';
@@ -22,7 +22,9 @@ const own = {
   blobs: join(base, 'blobs'),
   key: join(base, 'keys', 'secret.key'),
   signingKey: join(base, 'keys', 'notify.key'),
+  jwks: join(base, 'keys', 'jwks.json'),
 };
+await writeFile(own.jwks, '{"keys": []}');
 const show = `for file in "$target" "$target"/* "$target"/*/*; do
   if [[ -f $file || -S $file ]]; then echo "$file"; fi
 done`;
@@ -42,6 +44,7 @@ const server = await startServer({
     instance: { data_dir: join(base, 'link', 'data') },
     persistence: { db_path: own.database, blobs: { path: own.blobs }, secret_key_file: own.key },
     notify: { signing_key_file: own.signingKey },
+    auth: { jwt: { issuer: 'https://id.example.org/', audience: 'flwd', jwks_file: own.jwks } },
     security: { paths: [base], profiles: { permissive: { may_grant: ['write'] } } },
   },
 });
@@ -59,6 +62,7 @@ const places = {
   'the database’s log': `${own.database}-wal`,
   'the database’s index': `${own.database}-shm`,
   'the keys that sign notices': own.signingKey,
+  'the keys of those who are let in': own.jwks,
   'the logs': join(own.blobs, 'logs'),
   'the artifacts’ folder': own.blobs,
   'the key': own.key,

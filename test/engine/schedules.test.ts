@@ -210,6 +210,19 @@ test('one made through the API begins when it is made, enabled or given another 
   expect(await fires('quick')).toEqual(['2026-06-01T01:00Z', '2026-06-01T04:00Z', '2026-06-01T05:30Z']);
 });
 
+test('starts its runs in the tenant of who made it; one of config.yaml in the default one', async () => {
+  const jobs = { quick: bash('true'), hourly: hourly() };
+  const { at, engine, store } = await openClocked(dataFolder(), start, { jobs });
+  const ann = { kind: 'token', name: 'ann', scopes: [], tenant: 'acme' } as const;
+  const { schedule } = await engine.schedules.create({ job_id: 'quick', cron: '0 * * * *' }, ann);
+  await at('2026-06-01T01:00:01Z');
+  const { runs } = await store.runs.list({ limit: 10 });
+  const tenants = Object.fromEntries(runs.map(({ job_id, tenant }) => [job_id, tenant]));
+  expect(tenants).toEqual({ hourly: 'default', quick: 'acme' });
+  const own = runs.find(({ job_id }) => job_id === 'quick');
+  expect(own).toMatchObject({ created_by: `schedule:${schedule.id}` });
+});
+
 test('one of config.yaml that was gone for a while catches up nothing, and fires nothing again', async () => {
   const root = dataFolder();
   const jobs = { hourly: hourly({ catch_up: 'all' }) };

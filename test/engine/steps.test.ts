@@ -163,12 +163,13 @@ test('a sub-run needs no slot of its parent: one slot is enough for both, and it
     jobs,
     limits: { globalConcurrency: 1 },
   });
-  const runId = await create('parent');
+  const runId = await create('parent', {}, { tenant: 'acme' });
   const run = await finished(runId);
   expect(run).toMatchObject({ status: 'success' });
   const childId = byId(run).sub?.child_run_id ?? '';
   expect(await store.runs.get(childId)).toMatchObject({
     status: 'success',
+    tenant: 'acme',
     parent: { run_id: runId, step_id: 'sub' },
     trigger: { type: 'job' },
   });

@@ -1,10 +1,11 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { openSealer } from '../../src/exec/seal.ts';
+import { openKeyring } from '../../src/exec/keyring.ts';
+import { createSealer } from '../../src/exec/seal.ts';
 
 let dir: string;
 let keyFile: string;
@@ -13,6 +14,9 @@ beforeEach(() => {
   keyFile = join(dir, 'secret.key');
 });
 afterEach(() => rmSync(dir, { recursive: true }));
+
+const openSealer = (file: string, given?: string) => createSealer(openKeyring(file, given ?? null));
+const aKey = (byte: number) => `fsk_${Buffer.alloc(32, byte).toString('base64')}`;
 
 describe('a sealed text', () => {
   test('is opened again with the same context, by a server started later too', () => {
@@ -24,8 +28,8 @@ describe('a sealed text', () => {
   test('shows nothing of itself and is another one each time', () => {
     const sealer = openSealer(keyFile);
     const sealed = sealer.seal('geheim', 'run_1');
-    expect(sealed).toMatch(/^v1\.[\w-]+$/);
-    expect(Buffer.from(sealed.slice(3), 'base64url').toString('latin1')).not.toContain('geheim');
+    expect(sealed).toMatch(/^v2\.[0-9a-f]{12}\.[\w-]+$/);
+    expect(Buffer.from(sealed.slice(16), 'base64url').toString('latin1')).not.toContain('geheim');
     expect(sealer.seal('geheim', 'run_1')).not.toBe(sealed);
   });
 
@@ -36,12 +40,15 @@ describe('a sealed text', () => {
 
   test('that was altered or cut anywhere does not open', () => {
     const sealer = openSealer(keyFile);
-    const bytes = Buffer.from(sealer.seal('geheim', 'run_1').slice(3), 'base64url');
+    const sealed = sealer.seal('geheim', 'run_1');
+    const bytes = Buffer.from(sealed.slice(16), 'base64url');
     for (let at = 0; at < bytes.length; at++) {
       const altered = Buffer.from(bytes);
       altered[at] = (altered[at] ?? 0) ^ 1;
       for (const forged of [altered, bytes.subarray(0, at)]) {
-        expect(() => sealer.unseal(`v1.${forged.toString('base64url')}`, 'run_1')).toThrow('cannot be opened');
+        expect(() => sealer.unseal(sealed.slice(0, 16) + forged.toString('base64url'), 'run_1')).toThrow(
+          'cannot be opened',
+        );
       }
     }
   });
@@ -49,8 +56,16 @@ describe('a sealed text', () => {
   test('does not open with another key, and one of another version says so', () => {
     const sealed = openSealer(keyFile).seal('geheim', 'run_1');
     const other = openSealer(join(dir, 'other.key'));
-    expect(() => other.unseal(sealed, 'run_1')).toThrow('the key file was replaced');
-    expect(() => other.unseal('v2.abc', 'run_1')).toThrow('another version');
+    expect(() => other.unseal(sealed, 'run_1')).toThrow(`needs the key ${sealed.slice(3, 15)}, which is not among`);
+    expect(() => other.unseal('v3.abc', 'run_1')).toThrow('another version');
+  });
+
+  test('of before, which names no key, opens with any of the keys', () => {
+    writeFileSync(keyFile, Buffer.alloc(32, 7));
+    const old = 'v1.u3kh-X-7XkhmgWKrByVmUlhPOf3IdUH4OlI3U6hDUZag2A';
+    expect(openSealer(keyFile).unseal(old, 'run_1')).toBe('geheim');
+    expect(openSealer(keyFile, `${aKey(1)},${aKey(7)}`).unseal(old, 'run_1')).toBe('geheim');
+    expect(() => openSealer(keyFile, aKey(1)).unseal(old, 'run_1')).toThrow('the key file was replaced');
   });
 });
 
@@ -59,16 +74,16 @@ describe('the key file', () => {
     openSealer(keyFile);
     const key = readFileSync(keyFile);
     openSealer(keyFile);
-    expect(key).toHaveLength(32);
+    expect(key.toString()).toMatch(/^fsk_[\w-]{43}\n$/);
     expect(readFileSync(keyFile)).toEqual(key);
     expect(statSync(keyFile).mode & 0o777).toBe(0o600);
     expect(readdirSync(dir)).toEqual(['secret.key']);
   });
 
   test('is the same for servers that start at the same moment', async () => {
-    const module = new URL('../../src/exec/seal.ts', import.meta.url).href;
-    const script = `const { openSealer } = await import('${module}'); process.send('ready');
-      process.once('message', (file) => { process.send(openSealer(file).fingerprint('x')); process.disconnect(); });`;
+    const module = new URL('../../src/exec/keyring.ts', import.meta.url).href;
+    const script = `const { openKeyring } = await import('${module}'); process.send('ready');
+      process.once('message', (file) => { process.send(openKeyring(file).keys[0].id); process.disconnect(); });`;
     const children = Array.from({ length: 4 }, () =>
       spawn(process.execPath, ['--input-type=module', '-e', script], {
         stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
@@ -80,13 +95,13 @@ describe('the key file', () => {
       const [answer]: unknown[] = await once(child, 'message');
       return answer;
     });
-    expect(new Set(await Promise.all(answers))).toEqual(new Set([openSealer(keyFile).fingerprint('x')]));
+    expect(new Set(await Promise.all(answers))).toEqual(new Set([openSealer(keyFile).keyId]));
     expect(readdirSync(dir)).toEqual(['secret.key']);
   });
 
   test.each([0, 31, 33])('of %i bytes is refused by name, and left as it is', (size) => {
     writeFileSync(keyFile, Buffer.alloc(size));
-    expect(() => openSealer(keyFile)).toThrow(`${keyFile} is no key of flwd: it has ${size} bytes instead of 32`);
+    expect(() => openSealer(keyFile)).toThrow(`${keyFile} holds no keys of flwd`);
     expect(readFileSync(keyFile)).toHaveLength(size);
   });
 
@@ -103,4 +118,77 @@ test('a fingerprint is the same for the same text under one key, and another one
   expect(sealer.fingerprint('{"a":1}')).toBe(openSealer(keyFile).fingerprint('{"a":1}'));
   expect(sealer.fingerprint('{"a":1}')).not.toBe(sealer.fingerprint('{"a":2}'));
   expect(sealer.fingerprint('{"a":1}')).not.toBe(openSealer(join(dir, 'other.key')).fingerprint('{"a":1}'));
+});
+
+describe('several keys', () => {
+  test('the first seals, and each opens what it has sealed', () => {
+    const old = openSealer(keyFile, aKey(1)).seal('geheim', 'run_1');
+    const both = openSealer(keyFile, `${aKey(2)}, ${aKey(1)}`);
+    expect(both.unseal(old, 'run_1')).toBe('geheim');
+    expect(openSealer(keyFile, aKey(2)).unseal(both.seal('neu', 'run_1'), 'run_1')).toBe('neu');
+    expect(() => openSealer(keyFile, aKey(1)).unseal(both.seal('neu', 'run_1'), 'run_1')).toThrow('not among');
+  });
+
+  test('of the environment leave no file behind, and need none', () => {
+    openSealer(keyFile, aKey(1)).seal('geheim', 'run_1');
+    expect(readdirSync(dir)).toEqual([]);
+  });
+
+  test.each(['', 'fsk_short', `${aKey(1)},`, `${aKey(1)};${aKey(2)}`])(
+    'written as %j are refused unrepeated',
+    (given) => {
+      expect(() => openSealer(keyFile, given)).toThrow(
+        /^FLWD_SECRET_KEY holds no keys: each is fsk_ and 32 bytes in base64/,
+      );
+    },
+  );
+
+  test('a file with a line that is no key is refused, and not one of its lines is repeated', () => {
+    writeFileSync(keyFile, `${aKey(1)}\nhunter22\n`);
+    expect(() => openSealer(keyFile)).toThrow(/^(?!.*(hunter|AQEB)).*holds no keys of flwd/);
+  });
+});
+
+describe('a new key', () => {
+  test('comes first, for good, and the old one of 32 bytes goes on opening', () => {
+    writeFileSync(keyFile, Buffer.alloc(32, 7), { mode: 0o600 });
+    const old = openSealer(keyFile).seal('geheim', 'run_1');
+    const keyring = openKeyring(keyFile);
+    keyring.add();
+    const sealed = createSealer(keyring).seal('neu', 'run_1');
+    for (const sealer of [createSealer(keyring), openSealer(keyFile)]) {
+      expect(sealer.unseal(old, 'run_1')).toBe('geheim');
+      expect(sealer.unseal(sealed, 'run_1')).toBe('neu');
+    }
+    keyring.dropOthers();
+    for (const sealer of [createSealer(keyring), openSealer(keyFile)]) {
+      expect(() => sealer.unseal(old, 'run_1')).toThrow('not among');
+      expect(sealer.unseal(sealed, 'run_1')).toBe('neu');
+    }
+    expect(statSync(keyFile).mode & 0o777).toBe(0o600);
+    expect(readdirSync(dir)).toEqual(['secret.key']);
+  });
+
+  test('makes no request unknown that the old one has taken a fingerprint of', () => {
+    const before = openSealer(keyFile).fingerprint('{"a":1}');
+    const keyring = openKeyring(keyFile);
+    for (const change of [keyring.add, keyring.dropOthers, keyring.add, keyring.dropOthers]) {
+      change();
+      expect(openSealer(keyFile).fingerprint('{"a":1}')).toBe(before);
+    }
+  });
+
+  test('that cannot be written is not used', () => {
+    const place = join(dir, 'place');
+    mkdirSync(place);
+    const keyring = openKeyring(join(place, 'secret.key'));
+    const before = createSealer(keyring).keyId;
+    rmSync(place, { recursive: true });
+    expect(() => keyring.add()).toThrow('the key file cannot be written (ENOENT)');
+    expect([keyring.keys.length, createSealer(keyring).keyId]).toEqual([1, before]);
+  });
+
+  test('cannot be made where the keys are somebody else’s', () => {
+    expect(() => openKeyring(keyFile, aKey(1)).add()).toThrow('are changed where they are set');
+  });
 });

@@ -2,7 +2,7 @@
 
 import type { OperationId } from '../../src/contract/operations.ts';
 
-export type Noun = 'run' | 'artifact' | 'schedule' | 'token' | 'entry';
+export type Noun = 'run' | 'artifact' | 'schedule' | 'token' | 'secret' | 'entry';
 
 /** Of the operation's own method. */
 export type Attempt = {
@@ -13,7 +13,13 @@ export type Attempt = {
 
 export type Case =
   /** One thing by its id: what is another tenant's answers as one that never was. */
-  | { readonly kind: 'thing'; readonly noun: Noun; readonly attempts: (id: string) => readonly Attempt[] }
+  | {
+      readonly kind: 'thing';
+      readonly noun: Noun;
+      readonly attempts: (id: string) => readonly Attempt[];
+      /** Where it is not 404. */
+      readonly status?: number;
+    }
   /** Rows and a total: the caller's own alone, whatever else is asked for. `other` is a run of another tenant. */
   | {
       readonly kind: 'list';
@@ -21,10 +27,10 @@ export type Case =
       readonly path: string;
       readonly queries: (other: string) => readonly string[];
     }
-  /** A body that may name a tenant. `own` is a schedule of the caller's. */
+  /** What may name a tenant for what is made. `own` is a schedule of the caller's. */
   | {
-      readonly kind: 'body';
-      readonly attempt: (own: string) => Required<Omit<Attempt, 'headers'>>;
+      readonly kind: 'make';
+      readonly attempt: (own: string, tenant: string | undefined) => Attempt;
       readonly status: number;
     }
   /** Over all runs; its test is its own. */
@@ -36,6 +42,18 @@ export type Case =
 
 const yearly = { job_id: 'quick', cron: '0 0 1 1 *' };
 let made = 0;
+
+/** With the tenant in the body. */
+function makes(path: string, body: () => object, status: number): Case {
+  return {
+    kind: 'make',
+    attempt: (own, tenant) => ({
+      path: path.replace('OWN', own),
+      body: { ...body(), ...(tenant !== undefined && { tenant }) },
+    }),
+    status,
+  };
+}
 
 function below(path: string, ...queries: readonly string[]): (id: string) => Attempt[] {
   return (id) => ['', ...queries].map((query) => ({ path: path.replace('ID', id) + query }));
@@ -54,18 +72,13 @@ export const cases: Readonly<Record<OperationId, readonly Case[]>> = {
   getJob: [{ kind: 'shared' }],
   getHealth: [{ kind: 'shared' }],
   getSystemInfo: [{ kind: 'shared' }],
+  listWorkers: [{ kind: 'shared' }],
   collectGarbage: [{ kind: 'instance-wide' }],
-  createRun: [{ kind: 'body', attempt: () => ({ path: '/runs', body: { job_id: 'quick' } }), status: 201 }],
-  createPlan: [{ kind: 'body', attempt: () => ({ path: '/plans', body: { job_id: 'quick' } }), status: 200 }],
-  createSchedule: [{ kind: 'body', attempt: () => ({ path: '/schedules', body: yearly }), status: 201 }],
-  previewSchedule: [{ kind: 'body', attempt: () => ({ path: '/schedules/preview', body: yearly }), status: 200 }],
-  createToken: [
-    {
-      kind: 'body',
-      attempt: () => ({ path: '/tokens', body: { name: `made-${++made}`, scopes: ['runs:read'] } }),
-      status: 201,
-    },
-  ],
+  createRun: [makes('/runs', () => ({ job_id: 'quick' }), 201)],
+  createPlan: [makes('/plans', () => ({ job_id: 'quick' }), 200)],
+  createSchedule: [makes('/schedules', () => yearly, 201)],
+  previewSchedule: [makes('/schedules/preview', () => yearly, 200)],
+  createToken: [makes('/tokens', () => ({ name: `made-${++made}`, scopes: ['runs:read'] }), 201)],
   listRuns: [
     {
       kind: 'list',
@@ -152,7 +165,7 @@ export const cases: Readonly<Record<OperationId, readonly Case[]>> = {
   getSchedule: [{ kind: 'thing', noun: 'schedule', attempts: below('/schedules/ID') }],
   replaceSchedule: [
     { kind: 'thing', noun: 'schedule', attempts: posts('/schedules/ID', yearly, { ...yearly, tenant: 'beta' }) },
-    { kind: 'body', attempt: (own) => ({ path: `/schedules/${own}`, body: yearly }), status: 200 },
+    makes('/schedules/OWN', () => yearly, 200),
   ],
   deleteSchedule: [{ kind: 'thing', noun: 'schedule', attempts: below('/schedules/ID') }],
   listArtifacts: [
@@ -189,6 +202,17 @@ export const cases: Readonly<Record<OperationId, readonly Case[]>> = {
       queries: (other) => [`object=${other}`, `q=${other}`, 'action=token.create', 'tenant=acme', 'tenant=*'],
     },
   ],
+  listSecrets: [{ kind: 'list', noun: 'secret', path: '/secrets', queries: () => ['tenant=acme', 'limit=1'] }],
+  putSecret: [
+    {
+      kind: 'thing',
+      noun: 'secret',
+      attempts: (id) => [{ path: `/secrets/${id}?tenant=acme`, body: { value: 'of another' } }],
+      status: 403,
+    },
+  ],
+  deleteSecret: [{ kind: 'thing', noun: 'secret', attempts: (id) => [{ path: `/secrets/${id}?tenant=acme` }] }],
+  rotateSecrets: [{ kind: 'instance-wide' }],
   listTokens: [{ kind: 'list', noun: 'token', path: '/tokens', queries: () => ['limit=1', 'offset=1'] }],
   revokeToken: [{ kind: 'thing', noun: 'token', attempts: below('/tokens/ID') }],
 };

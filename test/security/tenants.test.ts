@@ -91,10 +91,19 @@ async function found(name: string): Promise<Tenant> {
   await waits(gated, token);
   const response = await server.post('/schedules', { job_id: 'quick', cron: '0 0 1 1 *' }, token.headers);
   const { id: schedule }: { id: string } = JSON.parse(await response.text());
+  const secret = `secret_${name.padEnd(26, '0')}`;
+  await send('putSecret', { path: `/secrets/${secret}`, body: { value: `the value of ${name}` } }, token);
   return {
     name,
     token,
-    things: { run: [run.id, gated], artifact: [artifact, expired], schedule: [schedule], token: [spare.id], entry: [] },
+    things: {
+      run: [run.id, gated],
+      artifact: [artifact, expired],
+      schedule: [schedule],
+      token: [spare.id],
+      secret: [secret],
+      entry: [],
+    },
   };
 }
 
@@ -123,7 +132,7 @@ test('each operation that takes an id, lists rows or may name a tenant is tried'
     return [
       ...(takesId || (has(query, 'run_id') && !isList) ? [[id, 'thing']] : []),
       ...(isList ? [[id, 'list']] : []),
-      ...(has(body, 'tenant') ? [[id, 'body']] : []),
+      ...(has(body, 'tenant') ? [[id, 'make']] : []),
     ];
   });
   const tried = Object.entries(cases).flatMap(([id, all]) => all.map(({ kind }) => [id, kind]));
@@ -133,17 +142,17 @@ test('each operation that takes an id, lists rows or may name a tenant is tried'
 describe('what is another tenant’s', () => {
   const before: unknown[] = [];
   const ofAcme = () =>
-    Promise.all(['/runs', '/artifacts', '/schedules'].map((path) => read<unknown>(path, acme.token)));
+    Promise.all(['/runs', '/artifacts', '/schedules', '/secrets'].map((path) => read<unknown>(path, acme.token)));
   beforeAll(async () => {
     before.push(...(await ofAcme()));
   });
 
-  test.each(of('thing'))('%s: answers as what never was', async (id, { noun, attempts }) => {
+  test.each(of('thing'))('%s: answers as what never was', async (id, { noun, attempts, status = 404 }) => {
     for (const theirs of acme.things[noun]) {
       const none = never(noun);
       for (const [at, attempt] of attempts(theirs).entries()) {
         const answer = await seen(await send(id, attempt, beta.token), theirs);
-        expect(answer).toMatchObject({ status: 404 });
+        expect(answer).toMatchObject({ status });
         expect(answer).toEqual(await seen(await send(id, attempts(none)[at] ?? attempt, beta.token), none));
       }
     }
@@ -190,12 +199,9 @@ describe('what is another tenant’s', () => {
     expect(some).toEqual(await page('/runs', 'run', acme.token));
   });
 
-  test.each(of('body'))('%s: cannot be made for it', async (id, { attempt, status }) => {
+  test.each(of('make'))('%s: cannot be made for it', async (id, { attempt, status }) => {
     const [schedule = ''] = beta.things.schedule;
-    const make = (tenant?: string) => {
-      const { path, body } = attempt(schedule);
-      return send(id, { path, body: { ...body, ...(tenant !== undefined && { tenant }) } }, beta.token);
-    };
+    const make = (tenant?: string) => send(id, attempt(schedule, tenant), beta.token);
     const refused = await make('acme');
     expect(refused.status).toBe(403);
     const problem = await seen(refused, 'acme');
@@ -216,10 +222,14 @@ describe('what is another tenant’s', () => {
   });
 
   async function page(path: string, noun: Noun, token: TestToken): Promise<Page> {
-    type Row = { readonly run_id: string; readonly id: string };
+    type Row = { readonly run_id: string; readonly id: string; readonly name: string };
     const { total, next_cursor, ...rest } = await read<{ total: number; next_cursor: string | null }>(path, token);
     const [rows = []]: Row[][] = Object.values(rest);
-    return { total, next_cursor, rows: rows.map((row) => (noun === 'run' ? row.run_id : row.id)) };
+    return {
+      total,
+      next_cursor,
+      rows: rows.map((row) => (noun === 'run' ? row.run_id : noun === 'secret' ? row.name : row.id)),
+    };
   }
   /** An artifact whose time is over is in no list. */
   const isListed = (id: string): boolean => id !== acme.things.artifact[1] && id !== beta.things.artifact[1];

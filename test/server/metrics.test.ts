@@ -171,7 +171,7 @@ test('storage and the process are measured', async () => {
   expect(metrics.get('flwd_build_info')?.samples).toEqual({ '{version="1.2.3"}': 1 });
 });
 
-test('/metrics takes GET alone, and knows no tokens yet', async () => {
+test('/metrics takes GET alone, and a wrong token is none', async () => {
   const posted = await server.fetch('//metrics', { method: 'POST' });
   expect([posted.status, posted.headers.get('allow')]).toEqual([405, 'GET, HEAD']);
   const withToken = await server.fetch('//metrics', { headers: { authorization: 'Bearer x' } });

@@ -31,6 +31,19 @@ test('the window starts anew', async () => {
   await expect.poll(status).toBe(200);
 });
 
+test('each caller has a limit of its own: one that is used up keeps nobody else out', async () => {
+  await using server = await startServing({ rateLimit: { limit: 2, windowMs: 60_000 } });
+  const one = await server.token({ name: 'one' });
+  const other = await server.token({ name: 'other' });
+  const asked = async (headers: Readonly<Record<string, string>>) => (await server.fetch('/jobs', { headers })).status;
+  expect([await asked(one.headers), await asked(one.headers), await asked(one.headers)]).toEqual([200, 200, 429]);
+  expect(await asked({ authorization: 'Bearer flwd_x' })).toBe(401);
+  expect(await asked({ via: '1.1 proxy' })).toBe(401);
+  expect(await asked({ via: '1.1 proxy' })).toBe(429);
+  expect(await asked(other.headers)).toBe(200);
+  expect(await asked({})).toBe(200);
+});
+
 test('whoever is nobody known is counted by address, and keeps nobody else out', async () => {
   await using server = await startServing({ rateLimit: { limit: 2, windowMs: 60_000 } });
   const foreign = { headers: { origin: 'https://evil.example' } };

@@ -167,6 +167,7 @@ export async function startServing(o: ServingOptions = {}): Promise<Serving> {
         idleTimeoutMs: 5_000,
         syncWaitMs: 10_000,
         bodyLimitBytes: 65_536,
+        tls: null,
         ...o.server,
       },
       sources: [source],
@@ -183,6 +184,7 @@ export async function startServing(o: ServingOptions = {}): Promise<Serving> {
     startedAtMs: clock.now(),
     load: o.load ?? { complaint: () => null },
     noticeOutcomes: { delivered: 3, retried: 2, failed: 1 },
+    hostChecks: [{ name: 'seccomp', status: 'ok', detail: 'system calls can be filtered', cure: null }],
     jwt: null,
     ownCredentials: o.ownCredentials ?? [],
   });

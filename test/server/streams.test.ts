@@ -157,3 +157,28 @@ test('closing ends every stream and connection within 2 s, read or not, and noth
   for (const socket of [stalled, idle, late]) socket.destroy();
   await expect(server.fetch('//healthz')).rejects.toThrow('fetch failed');
 });
+
+test('a stream ends when its token is revoked or expires, and goes on for whoever may still read', async () => {
+  let nowMs = Date.parse('2026-05-01T12:00:00Z');
+  await using server = await startServing({ clock: { now: () => nowMs } });
+  const run = await server.addRun();
+  await run.move('claim');
+  const revoked = await server.token({ scopes: ['runs:read'] });
+  const expired = await server.token({ scopes: ['runs:read'], expiresIn: '1m' });
+  const good = await server.token({ scopes: ['runs:read'] });
+  const paths = ['/events/runs', `/runs/${run.id}/events`, `/runs/${run.id}/logs?follow=true`];
+  const open = async (headers: Readonly<Record<string, string>>) =>
+    Promise.all(paths.map(async (path) => (await server.fetch(path, { headers })).text()));
+  const followers = countFollowers(server);
+  // These end with the server.
+  for (const headers of [good.headers, {}]) open(headers).catch(() => undefined);
+  const ending = Promise.all([open(revoked.headers), open(expired.headers)]);
+  await expect.poll(followers).toBe(12);
+  await server.fetch(`/tokens/${revoked.id}`, { method: 'DELETE' });
+  nowMs += 60_000;
+  await ending;
+  expect(followers()).toBe(6);
+  await run.finish();
+  // Those of one run have come to their end.
+  await expect.poll(followers).toBe(2);
+});

@@ -60,6 +60,7 @@ test('system information names sources as the operator wrote them', async () => 
       permissive: expect.objectContaining({ available: expect.any(Boolean) }),
       disabled: expect.objectContaining({ available: expect.any(Boolean) }),
     },
+    host: { checks: [{ name: 'seccomp', status: 'ok', detail: 'system calls can be filtered', cure: null }] },
     limits: {
       body_bytes: 65_536,
       sync_wait: '10s',
@@ -76,6 +77,22 @@ test('system information names sources as the operator wrote them', async () => 
     workers: [{ id: expect.any(String), host: expect.any(String), running: 0 }],
   });
   expect(text).not.toContain(server.root);
+});
+
+test('the one worker is the server itself', async () => {
+  expect(await (await server.fetch('/workers')).json()).toEqual({
+    workers: [
+      {
+        id: expect.any(String),
+        host: expect.any(String),
+        version: '1.2.3',
+        labels: {},
+        concurrency: expect.any(Number),
+        running: 0,
+        seen_at: expect.stringMatching(/^20\d\d-.*Z$/),
+      },
+    ],
+  });
 });
 
 test.each(['//', '//docs'])('%s is a page without scripts or anything from elsewhere', async (path) => {

@@ -246,6 +246,20 @@ describe.each(engines)('artifacts on $engine', ({ open }) => {
     expect(await idsOf({ jobId: 'missing' })).toEqual([]);
   });
 
+  test('of one tenant are listed, counted and found without those of another', async () => {
+    const own = await add({ tenant: 'acme' });
+    const gone = await add({ tenant: 'acme', expiresAtMs: nowMs + 1_000 });
+    const other = await add({ tenant: 'beta', expiresAtMs: nowMs + 1_000 });
+    const filters = [{}, { runId: 'run_1' }, { jobId: 'backup/daily' }, { name: 'report' }];
+    for (const filter of filters) expect(await idsOf({ tenant: 'acme', ...filter })).toEqual([gone, own]);
+    passedMs = 1_000;
+    for (const filter of filters) expect(await idsOf({ tenant: 'acme', ...filter })).toEqual([own]);
+    expect(await idsOf({ tenant: 'beta' })).toEqual([]);
+    expect(await artifacts.totals()).toMatchObject({ count: 1 });
+    expect(await artifacts.get(other, 'acme')).toBeUndefined();
+    expect(await artifacts.get(other, 'beta')).toMatchObject({ id: other, gone: true });
+  });
+
   test('pages by cursor show each artifact once while others are added', async () => {
     const ids = [];
     for (let n = 0; n < 7; n++) ids.push(await add());

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { JournalEntry } from '../../src/domain/event.ts';
 import type { Clock } from '../../src/lib/clock.ts';
 import { createLogger } from '../../src/lib/logger.ts';
+import { type AuditStore, createAuditStore } from '../../src/store/audit.ts';
 import type { Database } from '../../src/store/database.ts';
 import { createIdempotencyStore, type IdempotencyStore } from '../../src/store/idempotency.ts';
 import { createJournal, type Journal } from '../../src/store/journal.ts';
@@ -17,6 +18,7 @@ export type Opened = {
   readonly journal: Journal;
   readonly idempotency: IdempotencyStore;
   readonly schedules: ScheduleStore;
+  readonly audit: AuditStore;
   /** What was announced: one list for each commit that wrote to the journal. */
   readonly commits: (readonly JournalEntry[])[];
 };
@@ -28,11 +30,11 @@ export type Engine = {
 
 /** The clock of the suites stands still: 2024-01-15T10:30:00.000Z. */
 export const nowMs = 1_705_314_600_000;
-const clock: Clock = { now: () => nowMs };
+const standing: Clock = { now: () => nowMs };
 
 export async function openSqlite(
   dir: string,
-  { onCommit }: { onCommit?: (entries: readonly JournalEntry[]) => void } = {},
+  { onCommit, clock = standing }: { onCommit?: (entries: readonly JournalEntry[]) => void; clock?: Clock } = {},
 ): Promise<Opened> {
   const commits: (readonly JournalEntry[])[] = [];
   const database = await openSqliteDatabase({
@@ -50,6 +52,7 @@ export async function openSqlite(
     journal: createJournal(database),
     idempotency: createIdempotencyStore(database),
     schedules: createScheduleStore(database),
+    audit: createAuditStore(database),
     commits,
   };
 }

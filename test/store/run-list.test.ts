@@ -107,6 +107,26 @@ describe.each(engines)('the list of runs on $engine', ({ open }) => {
     expect(await idsOf({ label: { key: 'env', value: 'prod' }, q: 'report' })).toEqual([failed]);
   });
 
+  test('of one tenant has none of another’s, by label, time or text either, and its total counts none', async () => {
+    const over = { labels: { env: 'prod' }, args: { target: 'needle' } };
+    const own = await add({ tenant: 'acme', ...over });
+    await add({ tenant: 'beta', ...over });
+    const label = { key: 'env' };
+    const filters = [
+      {},
+      { jobId: 'backup/daily' },
+      { status: 'pending' as const },
+      { source: 'local-fs' },
+      { label },
+      { label: { ...label, value: 'prod' }, status: 'pending' as const },
+      { sinceMs: 0 },
+      { q: 'needle' },
+      { q: 'needle', label },
+    ];
+    for (const filter of filters) expect(await idsOf({ tenant: 'acme', ...filter })).toEqual([own]);
+    expect(await store.runs.counts('acme')).toEqual({ pending: 1, running: 0 });
+  });
+
   test('since is inclusive and until is not, with other filters too', async () => {
     const ids = [];
     for (const offset of [0, 1, 2]) ids.push(await add({ createdAtMs: nowMs + offset, labels: { env: 'prod' } }));

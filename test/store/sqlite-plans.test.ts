@@ -63,14 +63,22 @@ describe('a list of runs on SQLite', () => {
     ],
     ['a job and a source', { jobId, source: 'git' }, 'runs USING INDEX runs_by_tenant_and_job (tenant=? AND job_id=?)'],
     ['a source', { source: 'git' }, 'runs USING INDEX runs_by_tenant (tenant=?)'],
-    ['a label', { label }, 'run_labels USING COVERING INDEX run_labels_by_value (key=? AND value=?)'],
-    ['a label’s key', { label: { key: 'env' } }, 'run_labels USING COVERING INDEX run_labels_by_key (key=?)'],
+    [
+      'a label',
+      { label },
+      'run_labels USING COVERING INDEX run_labels_by_tenant_and_value (tenant=? AND key=? AND value=?)',
+    ],
+    [
+      'a label’s key',
+      { label: { key: 'env' } },
+      'run_labels USING COVERING INDEX run_labels_by_tenant_and_key (tenant=? AND key=?)',
+    ],
   ])('of one tenant by %s reads no run of another tenant', async (_by, filter, plan) => {
     expect(await planOf({ tenant: 'acme', ...filter })).toEqual([`SEARCH ${plan}`]);
   });
 });
 
-describe('what retention asks on SQLite', () => {
+describe('what else is asked on SQLite', () => {
   let dir: string;
   let store: Opened;
 
@@ -106,12 +114,35 @@ describe('what retention asks on SQLite', () => {
     ],
     ['old events', 'SELECT id, at, count FROM events WHERE id NOT IN (1, 2) ORDER BY id LIMIT 100', ['SCAN events']],
   ])('%s are found on one index, oldest first', (_what, query, plan) => {
-    const file = new DatabaseSync(join(dir, 'flwd.db'), { readOnly: true });
-    const details = file
-      .prepare(`EXPLAIN QUERY PLAN ${query}`)
-      .all()
-      .map(({ detail }) => detail);
-    file.close();
-    expect(details).toEqual(plan);
+    expect(planOf(query)).toEqual(plan);
   });
+
+  const page = 'ORDER BY created_at DESC, id DESC LIMIT 100';
+  test.each([
+    ['all', `SELECT * FROM artifacts WHERE tenant = 'a' ${page}`, 'INDEX artifacts_by_tenant (tenant=?)'],
+    [
+      'a job',
+      `SELECT * FROM artifacts WHERE tenant = 'a' AND job_id = 'b' ${page}`,
+      'INDEX artifacts_by_tenant_and_job (tenant=? AND job_id=?)',
+    ],
+    [
+      'a name',
+      `SELECT * FROM artifacts WHERE tenant = 'a' AND name = 'b' ${page}`,
+      'INDEX artifacts_by_tenant_and_name (tenant=? AND name=?)',
+    ],
+    [
+      'their end',
+      "SELECT count(*) FROM artifacts WHERE tenant = 'a' AND expires_at <= 1",
+      'COVERING INDEX artifacts_by_tenant_and_expiry (tenant=? AND expires_at<?)',
+    ],
+  ])('artifacts of one tenant by %s are found without reading another one’s', (_by, query, plan) => {
+    expect(planOf(query)).toEqual([`SEARCH artifacts USING ${plan}`]);
+  });
+
+  function planOf(query: string): unknown[] {
+    const file = new DatabaseSync(join(dir, 'flwd.db'), { readOnly: true });
+    const steps = file.prepare(`EXPLAIN QUERY PLAN ${query}`).all();
+    file.close();
+    return steps.map(({ detail }) => detail);
+  }
 });

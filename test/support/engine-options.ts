@@ -4,8 +4,9 @@ import { join } from 'node:path';
 import type { Snapshots } from '../../src/catalog/snapshot.ts';
 import { noResources } from '../../src/domain/resources.ts';
 import type { ForkServer } from '../../src/exec/fork-server.ts';
+import { openKeyring } from '../../src/exec/keyring.ts';
 import type { LimitHost } from '../../src/exec/limit-host.ts';
-import { openSealer } from '../../src/exec/seal.ts';
+import { createSealer } from '../../src/exec/seal.ts';
 
 const nothing = { by: 'none', detail: 'not in this test' } as const;
 const withoutLimits: LimitHost = { cpu: nothing, memory: nothing, pids: nothing };
@@ -13,9 +14,11 @@ const withoutLimits: LimitHost = { cpu: nothing, memory: nothing, pids: nothing 
 export function engineOptions(dataDir: string, parts: { snapshots: Snapshots; forkServer: ForkServer }) {
   const { snapshots, forkServer } = parts;
   const masked = [dataDir];
+  const keyring = openKeyring(join(dataDir, 'secret.key'));
   return {
     snapshots,
-    sealer: openSealer(join(dataDir, 'secret.key')),
+    keyring,
+    sealer: createSealer(keyring),
     policy: {
       defaultProfile: 'secure',
       allowProfiles: ['secure', 'permissive'],

@@ -2,6 +2,7 @@
 
 import { hostname } from 'node:os';
 import type { Catalog } from '../../catalog/catalog.ts';
+import type { HostCheck } from '../../domain/host-check.ts';
 import type { Principal } from '../../domain/principal.ts';
 import { Problem } from '../../domain/problem.ts';
 import type { Check, Engine } from '../../engine/engine.ts';
@@ -31,6 +32,7 @@ export function createSystemHandlers(o: {
   readonly catalog: Catalog;
   readonly engine: Engine;
   readonly retention: Retention;
+  readonly hostChecks: readonly HostCheck[];
   readonly clock: Clock;
   readonly version: string;
   readonly startedAtMs: number;
@@ -108,6 +110,7 @@ export function createSystemHandlers(o: {
           container: { available: false, detail: 'not in this version' },
         },
         isolation: engine.host,
+        host: { checks: [...o.hostChecks] },
         limits: {
           body_bytes: config.server.bodyLimitBytes,
           sync_wait: formatDuration(config.server.syncWaitMs),

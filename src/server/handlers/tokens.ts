@@ -5,15 +5,15 @@ import type { Tokens } from '../tokens.ts';
 
 export function createTokenHandlers(tokens: Tokens): Pick<Handlers, 'createToken' | 'listTokens' | 'revokeToken'> {
   return {
-    async createToken({ request, reply, body }) {
-      const made = await tokens.create(body, request.principal);
+    async createToken({ request, reply, body, record }) {
+      const made = await tokens.create(body, request.principal, record);
       return reply.code(201).header('cache-control', 'no-store').send(made);
     },
 
     listTokens: ({ request, query }) => tokens.list(query, request.principal),
 
-    async revokeToken({ request, reply, path }) {
-      await tokens.revoke(path.token_id, request.principal);
+    async revokeToken({ request, reply, path, record }) {
+      await tokens.revoke(path.token_id, request.principal, record);
       return reply.code(204).send();
     },
   };

@@ -17,24 +17,28 @@ export const tenants: Migration = {
         .$asScalar()
         .$notNull(),
     })),
-    db.schema.dropIndex('run_labels_by_key'),
-    db.schema.dropIndex('run_labels_by_value'),
-    db.schema.createIndex('run_labels_by_key').on('run_labels').columns(['key', 'created_at', 'run_id', 'tenant']),
     db.schema
-      .createIndex('run_labels_by_value')
+      .createIndex('run_labels_by_tenant_and_key')
       .on('run_labels')
-      .columns(['key', 'value', 'created_at', 'run_id', 'tenant']),
+      .columns(['tenant', 'key', 'created_at', 'run_id']),
+    db.schema
+      .createIndex('run_labels_by_tenant_and_value')
+      .on('run_labels')
+      .columns(['tenant', 'key', 'value', 'created_at', 'run_id']),
 
     db.schema.createIndex('artifacts_by_tenant').on('artifacts').columns(['tenant', 'created_at', 'id']),
-    db.schema.dropIndex('artifacts_by_job'),
-    db.schema.dropIndex('artifacts_by_name'),
-    db.schema.dropIndex('artifacts_by_expiry'),
-    db.schema.createIndex('artifacts_by_job').on('artifacts').columns(['job_id', 'created_at', 'id', 'tenant']),
-    db.schema.createIndex('artifacts_by_name').on('artifacts').columns(['name', 'created_at', 'id', 'tenant']),
     db.schema
-      .createIndex('artifacts_by_expiry')
+      .createIndex('artifacts_by_tenant_and_job')
       .on('artifacts')
-      .columns(['expires_at', 'job_id', 'tenant'])
+      .columns(['tenant', 'job_id', 'created_at', 'id']),
+    db.schema
+      .createIndex('artifacts_by_tenant_and_name')
+      .on('artifacts')
+      .columns(['tenant', 'name', 'created_at', 'id']),
+    db.schema
+      .createIndex('artifacts_by_tenant_and_expiry')
+      .on('artifacts')
+      .columns(['tenant', 'expires_at', 'job_id'])
       .where('expires_at', 'is not', null),
 
     db.schema.dropTable('artifact_counts'),

@@ -9,12 +9,23 @@ import { schedules } from './0003-schedules.ts';
 import { notices } from './0004-notices.ts';
 import { retention } from './0005-retention.ts';
 import { tokens } from './0006-tokens.ts';
+import { secrets } from './0007-secrets.ts';
 import { audit } from './0008-audit.ts';
 import { tenants } from './0009-tenants.ts';
 import type { ColumnTypes, Migration } from './migration.ts';
 
 /** In order; a database's version is how many of them it has. */
-export const migrations: readonly Migration[] = [initial, steps, schedules, notices, retention, tokens, audit, tenants];
+export const migrations: readonly Migration[] = [
+  initial,
+  steps,
+  schedules,
+  notices,
+  retention,
+  tokens,
+  secrets,
+  audit,
+  tenants,
+];
 
 /** @throws StartError when the database is of a newer program */
 export function assertKnownSchema(found: number): void {

@@ -1,0 +1,36 @@
+// `flwd doctor`: what this host can enforce, what it cannot and what to do about it. Exits with 0 where the default profile can be
+// enforced. Needs no server, and disturbs none.
+
+import type { HostCheck } from '../domain/host-check.ts';
+import type { Options } from './commands.ts';
+import { loadConfiguration } from './configuration.ts';
+import { type ExitCode, exitCodes } from './exit-code.ts';
+
+export async function run(options: Options): Promise<ExitCode> {
+  const { config } = loadConfiguration(options);
+  const { examineHost } = await import('../main.ts');
+  const { checks, canRunDefault } = await examineHost(config);
+  const { defaultProfile } = config.security;
+  if (options.has('json'))
+    process.stdout.write(
+      `${JSON.stringify({ default_profile: defaultProfile, enforceable: canRunDefault, checks })}\n`,
+    );
+  else process.stdout.write(`${table(checks)}\n${verdict(defaultProfile, canRunDefault)}\n`);
+  return canRunDefault ? exitCodes.done : exitCodes.wrongUse;
+}
+
+function table(checks: readonly HostCheck[]): string {
+  const width = Math.max(...checks.map(({ name }) => name.length));
+  return checks
+    .map(({ name, status, detail, cure }) => {
+      const then = cure === null ? '' : `\n${' '.repeat(width + 8)}→ ${cure}`;
+      return `${status.padEnd(4)}  ${name.padEnd(width)}  ${detail}${then}\n`;
+    })
+    .join('');
+}
+
+function verdict(profile: string, canRun: boolean): string {
+  return canRun
+    ? `The default profile, ${profile}, can be enforced on this host.`
+    : `The default profile, ${profile}, cannot be enforced on this host: its runs are refused with isolation-unavailable.`;
+}

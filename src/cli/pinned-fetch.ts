@@ -1,0 +1,37 @@
+// HTTPS to the server of this user's own data dir. What it shows must be the very certificate that it names on the private
+// socket there: the name in it is that of the machine, not of loopback, and its issuer may be known to nobody here.
+
+import { once } from 'node:events';
+import { request } from 'node:https';
+import { Readable } from 'node:stream';
+import { connect, type TLSSocket } from 'node:tls';
+import type { Fetch } from '../client/client.ts';
+
+/** @param fingerprint SHA-256 of the certificate, as `AB:CD:…` */
+export function createPinnedFetch(fingerprint: string): Fetch {
+  return async (url, { method, headers, body, signal }) => {
+    const socket = await connectPinned(new URL(url), fingerprint);
+    return new Promise((resolve, reject) => {
+      const options = { method, headers, ...(signal && { signal }), createConnection: () => socket };
+      const sent = request(url, options, (response) => {
+        const { statusCode: status = 0, headersDistinct } = response;
+        const pairs = Object.entries(headersDistinct).map(([name, values = []]) => [name, values.join(', ')] as const);
+        const isEmpty = status === 204 || status === 304;
+        // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- two declarations of one class
+        const stream = isEmpty ? null : (Readable.toWeb(response) as ReadableStream);
+        resolve(new Response(stream, { status, headers: Object.fromEntries(pairs) }));
+      });
+      sent.on('error', reject).end(body);
+    });
+  };
+}
+
+async function connectPinned({ hostname, port }: URL, fingerprint: string): Promise<TLSSocket> {
+  const host = hostname.replace(/^\[|\]$/g, '');
+  // The check below takes the place of the one by issuers and names.
+  const socket = connect({ host, port: Number(port || 443), rejectUnauthorized: false });
+  await once(socket, 'secureConnect');
+  if (socket.getPeerX509Certificate()?.fingerprint256 === fingerprint) return socket;
+  socket.destroy();
+  throw new Error('the server there shows another certificate than that of this data dir');
+}

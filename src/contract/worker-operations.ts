@@ -1,0 +1,33 @@
+// The operations of workers, a part of the table in operations.ts, and their shapes.
+
+import { Type } from 'typebox';
+import { labels, timestamp } from './basics.ts';
+
+const workerList = Type.Object(
+  {
+    workers: Type.Array(
+      Type.Object({
+        id: Type.String(),
+        host: Type.String(),
+        version: Type.String(),
+        labels,
+        concurrency: Type.Integer({ description: 'Processes at a time' }),
+        running: Type.Integer({ description: 'Runs that have started and not ended' }),
+        seen_at: timestamp,
+      }),
+    ),
+  },
+  { $id: 'WorkerList' },
+);
+
+export const workerOperations = {
+  listWorkers: {
+    method: 'GET',
+    path: '/workers',
+    tag: 'System',
+    summary: 'Who runs the jobs',
+    scope: 'jobs:read',
+    answers: [{ status: 200, description: 'Workers', content: { 'application/json': workerList } }],
+    problems: [],
+  },
+} as const;

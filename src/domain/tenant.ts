@@ -1,0 +1,3 @@
+// How a tenant is called.
+
+export const tenantPattern = /^[a-z0-9][a-z0-9_-]{0,62}$/;

@@ -1,0 +1,67 @@
+// The programs that flwd and its jobs are made of: whether they are there, and new enough.
+
+import { spawnSync } from 'node:child_process';
+import { accessSync, constants, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { fail, type HostCheck, ok, warn } from '../domain/host-check.ts';
+import { systemPath } from './environment.ts';
+import { findProgram } from './host-programs.ts';
+import { isServerRoot } from './job-user.ts';
+
+/** The first bubblewrap with all the options that the sandbox takes. */
+const leastBubblewrap = [0, 8] as const;
+/** S_ISUID of stat(2). */
+const setuid = 0o4000;
+
+export function checkPrograms(): HostCheck[] {
+  return [
+    checkBubblewrap(),
+    findProgram('bash')
+      ? ok('bash', 'starts every job')
+      : fail('bash', 'not installed; it starts every job', 'apt-get install bash'),
+    checkSetpriv(),
+    findProgram('prlimit')
+      ? ok('prlimit', 'limits runs where there are no cgroups')
+      : warn('prlimit', 'not installed; without cgroups nothing limits runs', 'apt-get install util-linux'),
+    checkInterpreter('python3', 'ulc.python.3', 'apt-get install python3'),
+    checkInterpreter('pwsh', 'ulc.shell.pwsh', 'install PowerShell, if there are jobs in it'),
+  ];
+}
+
+function checkBubblewrap(): HostCheck {
+  const name = 'bubblewrap';
+  const path = findProgram('bwrap');
+  if (!path) return fail(name, 'not installed; nothing runs without it', 'apt-get install bubblewrap');
+  const said = spawnSync(path, ['--version'], { encoding: 'utf8', env: {} }).stdout ?? '';
+  const [, version = '', major = '0', minor = '0'] = /((\d+)\.(\d+)\S*)/.exec(said) ?? [];
+  if (version === '') return warn(name, 'does not say its version', null);
+  const [leastMajor, leastMinor] = leastBubblewrap;
+  if (Number(major) === leastMajor && Number(minor) < leastMinor)
+    return fail(name, `${version}; too old`, `install bubblewrap ${leastBubblewrap.join('.')} or newer`);
+  if ((statSync(path).mode & setuid) !== 0 && !isServerRoot)
+    return fail(name, `${version}, setuid root; it then refuses part of the sandbox`, 'chmod u-s the program bwrap');
+  return ok(name, version);
+}
+
+function checkSetpriv(): HostCheck {
+  const name = 'setpriv';
+  if (!isServerRoot) return ok(name, 'not needed: the server is not root');
+  if (!findProgram('setpriv'))
+    return fail(name, 'not installed; a root server’s jobs become another user by it', 'apt-get install util-linux');
+  return ok(name, 'makes jobs uid 65534');
+}
+
+/** Where jobs look for it, which need not be where the server does. */
+function checkInterpreter(program: string, profile: string, cure: string): HostCheck {
+  const isThere = systemPath.split(':').some((folder) => {
+    try {
+      accessSync(join(folder, program), constants.X_OK);
+      return true;
+    } catch {
+      return false;
+    }
+  });
+  return isThere
+    ? ok(program, `for jobs of ${profile}`)
+    : warn(program, `not in the PATH of jobs; those of ${profile} cannot start`, cure);
+}

@@ -1,0 +1,77 @@
+// Stored secrets, each tenant's for itself, and the rotation of the key that seals them.
+
+import { type Principal, reaches } from '../../domain/principal.ts';
+import { Problem, validationError } from '../../domain/problem.ts';
+import type { Engine } from '../../engine/engine.ts';
+import { toTimestamp } from '../../lib/clock.ts';
+import type { StoredSecret } from '../../store/secrets.ts';
+import type { Handlers } from '../exchange.ts';
+
+type Names = 'listSecrets' | 'putSecret' | 'deleteSecret' | 'rotateSecrets';
+
+const pageSize = 1000;
+const rotateMs = 2_000;
+
+export function createSecretHandlers(o: {
+  readonly engine: Pick<Engine, 'secrets' | 'rotateKey'>;
+  readonly defaultTenant: string;
+}): Pick<Handlers, Names> {
+  const { secrets, rotateKey } = o.engine;
+
+  /** undefined: it is another's, which does not exist for the caller. */
+  function tenantFor(principal: Principal, asked: string | undefined): string | undefined {
+    if (asked === undefined) return principal.tenant === '*' ? o.defaultTenant : principal.tenant;
+    return reaches(principal, asked) ? asked : undefined;
+  }
+
+  return {
+    async listSecrets({ request, query }) {
+      const tenant = tenantFor(request.principal, query.tenant);
+      if (tenant === undefined) return { secrets: [], total: 0, next_cursor: null };
+      const { limit = pageSize } = query;
+      const after = query.cursor === undefined ? {} : { after: parseCursor(query.cursor) };
+      const offset = query.cursor === undefined ? { offset: query.offset ?? 0 } : {};
+      const { secrets: found, total } = await secrets.page(tenant, { limit: limit + 1, ...offset, ...after });
+      const page = found.slice(0, limit);
+      const last = page.at(-1);
+      const nextCursor = last && found.length > limit ? Buffer.from(last.name).toString('base64url') : null;
+      return { secrets: page.map(toAnswer), total, next_cursor: nextCursor };
+    },
+
+    async putSecret({ request, reply, path, query, body }) {
+      const tenant = tenantFor(request.principal, query.tenant);
+      if (tenant === undefined) {
+        throw new Problem('permission-denied', `The caller is not of the tenant '${query.tenant}'.`);
+      }
+      const { secret, isNew } = await secrets.put({ tenant, name: path.name, value: body.value }, request.principal);
+      return reply.code(isNew ? 201 : 200).send(toAnswer(secret));
+    },
+
+    async deleteSecret({ request, reply, path, query }) {
+      const tenant = tenantFor(request.principal, query.tenant);
+      if (tenant === undefined) throw new Problem('secret-not-found', `The secret '${path.name}' does not exist`);
+      await secrets.remove(tenant, path.name);
+      return reply.code(204).send();
+    },
+
+    rotateSecrets: () => rotateKey({ forMs: rotateMs }),
+  };
+}
+
+function toAnswer({ name, tenant, ...row }: StoredSecret) {
+  return {
+    name,
+    tenant,
+    created_at: toTimestamp(row.created_at),
+    created_by: row.created_by,
+    updated_at: toTimestamp(row.updated_at),
+    updated_by: row.updated_by,
+  };
+}
+
+/** @throws Problem validation-error */
+function parseCursor(cursor: string): string {
+  const name = Buffer.from(cursor, 'base64url').toString();
+  if (/^[\w.-]{1,128}$/.test(name)) return name;
+  throw validationError([{ pointer: '?cursor', message: 'is no `next_cursor` of a page', keyword: 'format' }]);
+}

@@ -1,0 +1,28 @@
+// Who runs the jobs: in this version the server itself, alone.
+
+import { hostname } from 'node:os';
+import type { Engine } from '../../engine/engine.ts';
+import { type Clock, toTimestamp } from '../../lib/clock.ts';
+import type { Handlers } from '../exchange.ts';
+
+export function createWorkerHandlers(o: {
+  readonly engine: Pick<Engine, 'queue'>;
+  readonly clock: Clock;
+  readonly version: string;
+}): Pick<Handlers, 'listWorkers'> {
+  return {
+    listWorkers() {
+      const { running, globalConcurrency } = o.engine.queue();
+      const itself = {
+        id: hostname(),
+        host: hostname(),
+        version: o.version,
+        labels: {},
+        concurrency: globalConcurrency,
+        running,
+        seen_at: toTimestamp(o.clock.now()),
+      };
+      return { workers: [itself] };
+    },
+  };
+}

@@ -1,0 +1,138 @@
+// HTTPS, with a certificate that can be replaced while the server runs: each new connection is shown the newest pair that
+// fits together, and those that are open go on.
+
+import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import type { RequestListener } from 'node:http';
+import { createServer, type Server, type ServerOptions } from 'node:https';
+import { createSecureContext, type SecureContextOptions } from 'node:tls';
+import type { Clock } from '../lib/clock.ts';
+import { errorCode } from '../lib/error-code.ts';
+import type { Logger } from '../lib/logger.ts';
+import { StartError } from '../lib/start-error.ts';
+import { stampOf, whyUnreadable } from '../lib/watched-file.ts';
+import type { TlsConfig } from './server-config.ts';
+
+const lookAgainMs = 1_000;
+
+export type TlsCertificate = {
+  readonly createServer: (options: ServerOptions, handler: RequestListener) => Server;
+  /** SHA-256 of what the next connection is shown, as `AB:CD:…`. */
+  readonly fingerprint: () => string;
+};
+
+/** @throws StartError where the certificate and its key cannot be used */
+export function openTlsCertificate(
+  config: TlsConfig,
+  { clock, log }: { readonly clock: Clock; readonly log: Logger },
+): TlsCertificate {
+  const servers: Server[] = [];
+  let seen = stampsOf(config);
+  let pair = readPair(config);
+  let lookedAtMs = clock.now();
+  warnOfEnd();
+
+  function look(): void {
+    if (Math.abs(clock.now() - lookedAtMs) < lookAgainMs) return;
+    lookedAtMs = clock.now();
+    const stamps = stampsOf(config);
+    if (stamps === seen) return;
+    seen = stamps;
+    try {
+      pair = readPair(config);
+      for (const server of servers) server.setSecureContext(pair.context);
+      log.info({ valid_to: pair.certificate.validTo }, 'the certificate was read anew');
+      warnOfEnd();
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      // The certificate and its key are two files: between the two of a replacement, they do not fit.
+      log.warn({ reason }, 'the new certificate cannot be used; the earlier one holds');
+    }
+  }
+
+  function warnOfEnd(): void {
+    const { validTo, validToDate } = pair.certificate;
+    if (validToDate.getTime() < clock.now()) log.warn({ valid_to: validTo }, 'the certificate has expired');
+  }
+
+  return {
+    createServer(options, handler) {
+      const server = createServer({ ...options, ...pair.context }, handler);
+      // Before Node's own listener, which takes the certificate for this very connection.
+      server.prependListener('connection', look);
+      servers.push(server);
+      return server;
+    },
+    fingerprint() {
+      look();
+      return pair.certificate.fingerprint256;
+    },
+  };
+}
+
+function stampsOf({ certFile, keyFile }: TlsConfig): string {
+  return [certFile, keyFile].map(stampOrReason).join();
+}
+
+function stampOrReason(path: string): string {
+  try {
+    return stampOf(path);
+  } catch (error) {
+    return errorCode(error) ?? '';
+  }
+}
+
+type Pair = { readonly context: SecureContextOptions; readonly certificate: X509Certificate };
+
+/** @throws StartError, which names the key of the configuration and what to do */
+function readPair({ certFile, keyFile }: TlsConfig): Pair {
+  const cert = read('server.tls.cert_file', certFile, 'put the certificate there, then those of its issuers, as PEM');
+  const key = read('server.tls.key_file', keyFile, 'put the private key of the certificate there, as PEM');
+  const certificate = toCertificate(cert, certFile);
+  if (!certificate.checkPrivateKey(toKey(key, keyFile))) {
+    throw new StartError(
+      `\`server.tls.key_file\`: ${keyFile} is not the key of the certificate in ${certFile}; give the two that were made together`,
+    );
+  }
+  const context = { cert, key, minVersion: 'TLSv1.2' } as const;
+  try {
+    createSecureContext(context);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new StartError(`\`server.tls.cert_file\`: ${certFile} cannot be used: ${reason}; make another certificate`);
+  }
+  return { context, certificate };
+}
+
+function read(key: string, path: string, advice: string): Buffer {
+  try {
+    return readFileSync(path);
+  } catch (error) {
+    const reason = whyUnreadable(error);
+    throw reason === undefined ? error : new StartError(`\`${key}\`: ${path} ${reason}; ${advice}`);
+  }
+}
+
+function toCertificate(bytes: Buffer, path: string): X509Certificate {
+  try {
+    if (bytes.includes('-----BEGIN CERTIFICATE-----')) return new X509Certificate(bytes);
+  } catch {
+    // Said below, for both.
+  }
+  throw new StartError(
+    `\`server.tls.cert_file\`: ${path} holds no certificate in PEM; convert it: openssl x509 -outform pem`,
+  );
+}
+
+function toKey(bytes: Buffer, path: string): KeyObject {
+  try {
+    return createPrivateKey(bytes);
+  } catch {
+    // PKCS #8, and what was there before it. Node has no code of its own for it.
+    const isLocked = bytes.includes('ENCRYPTED');
+    const reason = isLocked
+      ? 'is locked by a passphrase; unlock it: openssl pkey'
+      : 'holds no private key in PEM; convert it: openssl pkey -outform pem';
+    throw new StartError(`\`server.tls.key_file\`: ${path} ${reason}`);
+  }
+}

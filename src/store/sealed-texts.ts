@@ -1,0 +1,36 @@
+// Every sealed text of the database, wherever it is: for sealing it anew under another key.
+
+import { type Kysely, sql } from 'kysely';
+import type { Transaction } from './database.ts';
+import { keyOfSealed, placesOfSealed } from './migrations/0007-secrets.ts';
+import type { Schema } from './schema.ts';
+
+export const sealedKinds = ['secrets', 'run_plans', 'steps'] as const;
+export type SealedKind = (typeof sealedKinds)[number];
+
+/** The key of its row. */
+type SealedPlace = readonly (string | number)[];
+export type SealedText = { readonly place: SealedPlace; readonly sealed: string };
+
+/** Some of the texts of a key, as `v2.<id>` or `v1`: those behind a place. */
+export async function sealedTexts(
+  db: Kysely<Schema>,
+  kind: SealedKind,
+  o: { readonly key: string; readonly after: SealedPlace | undefined; readonly limit: number },
+): Promise<SealedText[]> {
+  const names = sql.join(placesOfSealed[kind].map((name) => sql.ref(name)));
+  const behind = o.after ? sql`and (${names}) > (${sql.join(o.after)})` : sql``;
+  const { rows } = await sql<Readonly<Record<string, string | number>>>`
+    select sealed, ${names} from ${sql.table(kind)}
+    where sealed is not null and ${keyOfSealed} = ${o.key} ${behind}
+    order by ${names} limit ${o.limit}`.execute(db);
+  return rows.map((row) => ({
+    place: placesOfSealed[kind].map((name) => row[name] ?? ''),
+    sealed: String(row.sealed),
+  }));
+}
+
+export async function replaceSealed({ db }: Transaction, kind: SealedKind, text: SealedText): Promise<void> {
+  const isThere = placesOfSealed[kind].map((name, at) => sql`${sql.ref(name)} = ${text.place[at]}`);
+  await sql`update ${sql.table(kind)} set sealed = ${text.sealed} where ${sql.join(isThere, sql` and `)}`.execute(db);
+}

@@ -1,0 +1,94 @@
+// `flwd doctor`, as an operator runs it on a host that has everything, and on one that has not.
+
+import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import { testWith } from '../support/host.ts';
+import { createInstance } from './an-instance.ts';
+import { createFolder, flwd, type Seen, start } from './terminal.ts';
+
+/** On a host whose PATH has these programs alone, beside bash. */
+function onHostWith(programs: Readonly<Record<string, string>>, config = 'sources: []\n'): Promise<Seen> {
+  const dir = createFolder();
+  const bin = join(dir, 'bin');
+  mkdirSync(bin);
+  for (const [name, content] of Object.entries({ bash: '/bin/bash', setpriv: '/usr/bin/setpriv', ...programs })) {
+    if (content.startsWith('/')) symlinkSync(content, join(bin, name));
+    else {
+      writeFileSync(join(bin, name), content);
+      chmodSync(join(bin, name), 0o755);
+    }
+  }
+  writeFileSync(join(dir, 'flwd.yaml'), config);
+  return start(dir, ['doctor'], { PATH: bin }).ended;
+}
+
+testWith('bwrap')('says what the host has, and exits with 0 where the default profile can be had', async () => {
+  const dir = createFolder();
+  writeFileSync(join(dir, 'flwd.yaml'), 'sources: []\ninstance: { data_dir: ./data }\n');
+  const { code, stdout, stderr } = await flwd(dir, 'doctor');
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+  const lines = stdout.split('\n').map((line) => line.split(/ {2,}/));
+  const names = lines.filter(([status = '']) => /^(ok|warn|fail)$/.test(status)).map(([, name]) => name);
+  expect(names.join(', ')).toBe(
+    'platform, node, user, bubblewrap, bash, setpriv, prlimit, python3, pwsh, user namespaces, seccomp, landlock, ' +
+      'security modules, cgroups, inotify, profile secure, profile permissive, profile disabled, data dir, clock',
+  );
+  expect(lines).toContainEqual(['ok', 'seccomp', 'system calls can be filtered']);
+  expect(lines).toContainEqual(['ok', 'profile secure', 'the default; can be enforced']);
+  expect(lines).toContainEqual(['ok', 'data dir', `${join(dir, 'data')} is not there yet; the first start makes it`]);
+  expect(stdout).toMatch(/\nThe default profile, secure, can be enforced on this host\.\n$/);
+});
+
+test('without bubblewrap it says what to install, and exits with 2', async () => {
+  const { code, stdout } = await onHostWith({});
+  expect(code).toBe(2);
+  expect(stdout).toMatch(
+    /^fail {2}bubblewrap {2,}not installed; nothing runs without it\n +→ apt-get install bubblewrap$/m,
+  );
+  expect(stdout).toMatch(/^fail {2}profile secure {2,}the default; cannot be enforced: bubblewrap is not installed/m);
+  expect(stdout).toMatch(/^warn {2}profile disabled {2,}not allowed; cannot be enforced/m);
+  expect(stdout).toMatch(/The default profile, secure, cannot be enforced on this host: its runs are refused/);
+});
+
+test('a bubblewrap that is too old is named', async () => {
+  const { stdout } = await onHostWith({ bwrap: '#!/bin/bash\necho bubblewrap 0.6.1\n' });
+  expect(stdout).toMatch(/^fail {2}bubblewrap {2,}0\.6\.1; too old\n +→ install bubblewrap 0\.8 or newer$/m);
+});
+
+test('what decides is the default profile of the configuration', async () => {
+  const bwrap =
+    '#!/bin/bash\nif [[ $* == *--seccomp* ]]; then echo "bwrap: seccomp" >&2; exit 1; fi\necho bubblewrap 0.8.0\n';
+  expect(await onHostWith({ bwrap })).toMatchObject({ code: 2 });
+  const { code, stdout } = await onHostWith({ bwrap }, 'sources: []\nsecurity: { default_profile: permissive }\n');
+  expect({ code, stdout }).toMatchObject({
+    code: 0,
+    stdout: expect.stringContaining('default profile, permissive, can'),
+  });
+  expect(stdout).toMatch(
+    /^fail {2}profile secure {2,}allowed; cannot be enforced: system calls cannot be filtered here/m,
+  );
+});
+
+test('a data dir that is open to others is named', async () => {
+  const dir = createFolder();
+  writeFileSync(join(dir, 'flwd.yaml'), 'sources: []\n');
+  mkdirSync(join(dir, 'data'), { mode: 0o755 });
+  const { stdout } = await flwd(dir, 'doctor', '--data-dir', './data');
+  expect(stdout).toMatch(/^warn {2}data dir {2,}\S+data, mode 755, .* free: open to other users\n +→ chmod 700 /m);
+});
+
+testWith('bwrap')('it works beside a running server, as JSON too', async () => {
+  const instance = await createInstance({});
+  const served = await instance.serve();
+  onTestFinished(() => served.stop());
+  const { code, stdout } = await flwd(instance.dir, 'doctor', '--json');
+  expect(code).toBe(0);
+  expect(JSON.parse(stdout)).toMatchObject({
+    default_profile: 'secure',
+    enforceable: true,
+    checks: expect.arrayContaining([
+      { name: 'profile secure', status: 'ok', detail: 'the default; can be enforced', cure: null },
+    ]),
+  });
+});

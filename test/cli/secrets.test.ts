@@ -1,0 +1,244 @@
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { describe, expect, test } from 'vitest';
+import { testWith } from '../support/host.ts';
+import { bash } from '../support/jobs.ts';
+import { createInstance, type Instance } from './an-instance.ts';
+import { flwd, flwdReading, start } from './terminal.ts';
+
+const argspec = { type: 'object', properties: { token: { type: 'string', format: 'secret' } } };
+const rot13 = 'tr a-zA-Z n-za-mN-ZA-M';
+const jobs = {
+  shows: bash(`${rot13} < "$FLWD_SECRETS_DIR/token"`, { argspec }),
+  waits: bash(`echo ready; until [ -e "$GO" ]; do sleep 0.05; done; ${rot13} < "$FLWD_SECRETS_DIR/token"`, {
+    argspec,
+    env: { GO: '/workspace/go' },
+    retry: { limit: 1, delay: '0s' },
+  }),
+};
+const anInstance = (sections: Readonly<Record<string, unknown>> = {}) => createInstance(jobs, sections);
+const set = ({ dir }: Instance, input: string | Buffer, ...args: readonly string[]) =>
+  flwdReading(dir, input, 'secrets', 'set', ...args);
+const keyLines = ({ dataDir }: Instance) => readFileSync(join(dataDir, 'secret.key'), 'utf8').trim().split('\n');
+
+/** The ids of the keys of everything that is sealed. */
+function keysInUse({ dataDir }: Instance): string[] {
+  const database = new DatabaseSync(join(dataDir, 'flwd.db'), { readOnly: true });
+  const sealed = ['secrets', 'run_plans', 'steps'].flatMap((table) =>
+    database.prepare(`SELECT sealed FROM ${table} WHERE sealed IS NOT NULL`).all(),
+  );
+  database.close();
+  return [...new Set(sealed.map(({ sealed: text }) => String(text).split('.').slice(0, -1).join('.')))];
+}
+
+describe.each(['stopped', 'running', 'required'])('on a %s instance', (state) => {
+  const sections = state === 'required' ? { auth: { mode: 'required' } } : {};
+
+  test('secrets are set, listed and removed', async () => {
+    const instance = await createInstance({}, sections);
+    if (state !== 'stopped') await start(instance.dir, ['serve']).prints(/listening on/);
+    expect(await set(instance, 'hunter-22\n', 'registry')).toEqual({
+      code: 0,
+      stdout: 'stored registry of tenant default\n',
+      stderr: '',
+    });
+    await set(instance, 'hunter-23', 'theirs', '--tenant', 'acme');
+    const { stdout } = await flwd(instance.dir, 'secrets', 'list');
+    expect(stdout).toMatch(/^NAME {6}UPDATED {12}BY\nregistry {2}20\d\d-\d\d-\d\dT\d\d:\d\dZ {2}local\n$/);
+    expect((await flwd(instance.dir, 'secrets', 'list', '--tenant', 'acme')).stdout).toMatch(/\ntheirs /);
+    const rm = () => flwd(instance.dir, 'secrets', 'rm', 'registry');
+    expect(await rm()).toEqual({ code: 0, stdout: 'removed registry of tenant default\n', stderr: '' });
+    expect(await rm()).toEqual({ code: 3, stdout: '', stderr: "The secret 'registry' does not exist\n" });
+  });
+
+  test('what cannot be one is refused without a word of it', async () => {
+    const instance = await createInstance({}, sections);
+    if (state !== 'stopped') await start(instance.dir, ['serve']).prints(/listening on/);
+    const refused = [
+      await set(instance, 'abc\n', 'short'),
+      await set(instance, 'x'.repeat(65_537), 'long'),
+      await set(instance, Buffer.from([0x66, 0xff, 0x6f, 0x6f]), 'bytes'),
+      await set(instance, 'some value', '../name'),
+      await set(instance, 'some value'),
+      await set(instance, 'some value', 'a', 'some value'),
+      await set(instance, 'some value', 'a', '--tenant', 'No Tenant'),
+    ];
+    expect(refused.map(({ code, stdout }) => [code, stdout])).toEqual(refused.map(() => [2, '']));
+    expect(refused.map(({ stderr }) => stderr).join('')).not.toMatch(/abc|xxx|some value/);
+    expect((await flwd(instance.dir, 'secrets', 'list')).stdout).toBe('NAME  UPDATED  BY\n');
+  });
+});
+
+testWith('bwrap')('one line is stored without its newline, a file of several as it is', async () => {
+  const instance = await anInstance();
+  await set(instance, 'one line\r\n', 'line');
+  await set(instance, 'Key\nbody of it\n', 'file');
+  const served = await instance.serve();
+  const shown = async (name: string) =>
+    served.messages((await served.run('shows', { token: { secret: name } })).run_id);
+  expect(await shown('line')).toEqual(['bar yvar']);
+  expect(await shown('file')).toEqual(['Xrl', 'obql bs vg']);
+  await served.stop();
+});
+
+describe('a new key', () => {
+  testWith('bwrap')('seals what is stored and what runs keep, and the old one goes', async () => {
+    const instance = await anInstance();
+    // As it was made before: 32 bytes.
+    mkdirSync(instance.dataDir, { mode: 0o700 });
+    writeFileSync(join(instance.dataDir, 'secret.key'), Buffer.alloc(32, 7), { mode: 0o600 });
+    await set(instance, 'hunter-22', 'registry');
+    const served = await instance.serve();
+    const before = await served.run('shows', { token: { secret: 'registry' } });
+    const [old] = keysInUse(instance);
+
+    const { stdout, stderr, code } = await flwd(instance.dir, 'secrets', 'rotate');
+    expect({ stderr, code }).toEqual({ stderr: '', code: 0 });
+    expect(stdout).toMatch(
+      /^sealed anew by the key [0-9a-f]{12}: 1 stored secrets, 1 runs, 0 steps\nthe old key is gone from here; backups of before need it still\n$/,
+    );
+    const [now, ...others] = keysInUse(instance);
+    expect(others).toEqual([]);
+    expect(now).not.toBe(old);
+    expect(keyLines(instance)).toEqual([expect.stringMatching(/^fsk_/), expect.stringMatching(/^ffk_/)]);
+
+    const again = async () => {
+      const answer = await served.fetch(`/runs/${before.run_id}/rerun`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: '{}',
+      });
+      const { run_id: runId }: { run_id: string } = JSON.parse(await answer.text());
+      await served.finished(runId);
+      return served.messages(runId);
+    };
+    expect(await again()).toEqual(['uhagre-22']);
+    await served.stop();
+
+    const alone = await flwd(instance.dir, 'secrets', 'rotate');
+    expect(alone.stdout).toMatch(/: 1 stored secrets, 2 runs, 0 steps\n/);
+    const anew = await instance.serve();
+    const { run_id: runId } = await anew.run('shows', { token: { secret: 'registry' } });
+    expect(await anew.messages(runId)).toEqual(['uhagre-22']);
+    await anew.stop();
+  });
+
+  testWith('bwrap')('under a running run changes nothing for it', async () => {
+    const instance = await anInstance();
+    const served = await instance.serve();
+    const runId = await served.start('waits', { token: 'hunter-22' });
+    await expect.poll(() => served.messages(runId)).toEqual(['ready']);
+    expect((await flwd(instance.dir, 'secrets', 'rotate')).code).toBe(0);
+    await served.stop();
+    // Taken up by a server that has the new key alone: what it prints is redacted by what the run keeps.
+    const anew = await instance.serve();
+    writeFileSync(join(instance.dataDir, 'runs', runId, 'workspace', 'go'), '');
+    expect(await anew.finished(runId)).toMatchObject({ status: 'success' });
+    expect(await anew.messages(runId)).toEqual(['ready', 'uhagre-22']);
+    await anew.stop();
+  });
+
+  test('that was put first by a call that was cut off is the one that the next call goes on with', async () => {
+    const instance = await createInstance({});
+    await set(instance, 'hunter-22', 'registry');
+    const [old = ''] = keyLines(instance);
+    const added = `fsk_${Buffer.alloc(32, 9).toString('base64url')}`;
+    writeFileSync(join(instance.dataDir, 'secret.key'), `${added}\n${old}\n`);
+    await set(instance, 'hunter-23', 'sealed-by-the-new');
+    expect(keysInUse(instance)).toHaveLength(2);
+
+    const { stdout } = await flwd(instance.dir, 'secrets', 'rotate');
+    expect(stdout).toMatch(/: 1 stored secrets, 0 runs, 0 steps\nthe old key is gone/);
+    expect(keyLines(instance)[0]).toBe(added);
+    expect(keyLines(instance)).not.toContain(old);
+    expect(keysInUse(instance)).toHaveLength(1);
+  });
+});
+
+describe('keys of the environment', () => {
+  const first = `fsk_${Buffer.alloc(32, 1).toString('base64')}`;
+  const second = `fsk_${Buffer.alloc(32, 2).toString('base64')}`;
+  const withKeys = (instance: Instance, keys: string, ...args: readonly string[]) =>
+    start(instance.dir, args, { FLWD_SECRET_KEY: keys }).ended;
+
+  test('take the place of the file, and rotation seals with the first of them', async () => {
+    const instance = await createInstance({});
+    expect((await withKeys(instance, first, 'secrets', 'rotate')).stdout).toMatch(
+      /: 0 stored secrets, 0 runs, 0 steps\nthere is no second key, and the keys of FLWD_SECRET_KEY are changed where they are set: put a new key in front/,
+    );
+    const database = join(instance.dataDir, 'flwd.db');
+    expect([existsSync(database), existsSync(join(instance.dataDir, 'secret.key'))]).toEqual([true, false]);
+    const served = start(instance.dir, ['serve'], { FLWD_SECRET_KEY: first });
+    await served.prints(/listening on/);
+    await set(instance, 'hunter-22', 'registry');
+    served.child.kill('SIGTERM');
+    await served.ended;
+    const rotated = await withKeys(instance, `${second},${first}`, 'secrets', 'rotate');
+    expect(rotated.stdout).toMatch(
+      /: 1 stored secrets, 0 runs, 0 steps\nthe keys behind the first are not needed any more, but the keys of FLWD_SECRET_KEY/,
+    );
+    expect(keysInUse(instance)).toHaveLength(1);
+  });
+
+  test('that are none are refused, and not repeated', async () => {
+    const instance = await createInstance({});
+    const { code, stderr } = await withKeys(instance, 'my-own-passphrase', 'secrets', 'list');
+    expect([code, stderr]).toEqual([
+      2,
+      expect.stringContaining('FLWD_SECRET_KEY: `persistence.secret_key` must be keys'),
+    ]);
+    expect(stderr).not.toContain('passphrase');
+  });
+
+  test('in flwd.yaml are refused: jobs may read it', async () => {
+    const instance = await createInstance({}, { persistence: { secret_key: first } });
+    const { code, stderr } = await flwd(instance.dir, 'secrets', 'list');
+    expect([code, stderr]).toEqual([2, expect.stringContaining('set the variable FLWD_SECRET_KEY')]);
+    expect(stderr).not.toContain(first);
+  });
+
+  testWith('bwrap')('are seen by no job, whatever its profile', async () => {
+    const disabled = { security: { allow_profiles: ['secure', 'permissive', 'disabled'] } };
+    const instance = await createInstance(
+      {
+        open: bash('env; cat /proc/*/environ 2>/dev/null | tr "\\0" "\\n" || true', { security_profile: 'disabled' }),
+      },
+      disabled,
+    );
+    const served = start(instance.dir, ['serve'], { FLWD_SECRET_KEY: first, SHOWN_VARIABLE: 'shown' });
+    const [, url] = await served.prints(/listening on (\S+)/);
+    await expect.poll(async () => (await fetch(`${url}/api/v1/jobs/open`)).status).toBe(200);
+    const run = await fetch(`${url}/api/v1/runs`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ job_id: 'open', async: false }),
+    });
+    const { run_id: runId, status }: { run_id: string; status: string } = JSON.parse(await run.text());
+    const log = await (await fetch(`${url}/api/v1/runs/${runId}/logs?limit=10000`)).text();
+    expect([status, log]).toEqual(['success', expect.stringContaining('SHOWN_VARIABLE=shown')]);
+    expect(log).not.toMatch(/SECRET_KEY|fsk_/);
+  });
+});
+
+testWith('bwrap')('a key that is lost loses what it sealed, says so, and nothing else', async () => {
+  const instance = await createInstance(jobs);
+  await set(instance, 'hunter-22', 'registry');
+  writeFileSync(join(instance.dataDir, 'secret.key'), `fsk_${Buffer.alloc(32, 5).toString('base64')}\n`);
+  const served = await instance.serve();
+  const answer = await served.fetch('/runs', {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ job_id: 'shows', args: { token: { secret: 'registry' } } }),
+  });
+  expect([answer.status, await answer.json()]).toMatchObject([
+    422,
+    { detail: expect.stringContaining("The stored secret 'registry' cannot be opened: its key is not among") },
+  ]);
+  await served.stop();
+  await set(instance, 'hunter-23', 'registry');
+  const anew = await instance.serve();
+  const { run_id: runId } = await anew.run('shows', { token: { secret: 'registry' } });
+  expect(await anew.messages(runId)).toEqual(['uhagre-23']);
+  await anew.stop();
+});

@@ -1,0 +1,51 @@
+// Commands on an instance whose server speaks HTTPS, with a certificate that no client of this machine would trust.
+
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:https';
+import { join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import { createPinnedFetch } from '../../src/cli/pinned-fetch.ts';
+import { createCertificate, createPairFiles, getSecurely } from '../support/a-certificate.ts';
+import { createFolder, flwd, start } from './terminal.ts';
+
+const own = createCertificate('own', 'DNS:flwd.example.org');
+const renewed = createCertificate('renewed', 'DNS:flwd.example.org');
+
+test('the server’s own user reaches it, by the very certificate that it shows', async () => {
+  const dir = createFolder();
+  mkdirSync(join(dir, 'jobs'));
+  const { files, put } = createPairFiles(dir, own);
+  const tls = { cert_file: files.certFile, key_file: files.keyFile };
+  const config = { instance: { data_dir: 'data' }, server: { bind: '127.0.0.1:0', tls }, auth: { mode: 'required' } };
+  writeFileSync(join(dir, 'flwd.yaml'), JSON.stringify(config));
+  const { child, ended, prints } = start(dir, ['serve']);
+  const [, url] = await prints(/listening on (https:\S+)/);
+
+  expect(await flwd(dir, 'gc')).toMatchObject({ code: 0, stdout: expect.stringContaining('removed nothing') });
+  expect(await flwd(dir, 'tokens', 'create', '--name', 'ci', '--scopes', 'runs:read')).toMatchObject({ code: 0 });
+  // Without the configuration, by what the data dir says.
+  const list = await flwd(createFolder(), 'tokens', 'list', '--data-dir', join(dir, 'data'));
+  expect(list).toMatchObject({ code: 0, stdout: expect.stringContaining('ci') });
+
+  put(renewed);
+  await expect.poll(async () => (await getSecurely(`${url}/healthz`, null)).shown).toBe('renewed');
+  expect(await flwd(dir, 'gc')).toMatchObject({ code: 0 });
+
+  child.kill('SIGTERM');
+  expect(await ended).toMatchObject({ code: 0 });
+});
+
+test('nothing is sent to whoever shows another certificate', async () => {
+  let asked = 0;
+  const other = createServer(renewed, (_request, response) => {
+    asked += 1;
+    response.end();
+  });
+  await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));
+  onTestFinished(() => void other.close());
+  const address = other.address();
+  const url = `https://127.0.0.1:${typeof address === 'object' ? address?.port : ''}/`;
+  const send = createPinnedFetch('AB:CD');
+  await expect(send(url, { method: 'GET', headers: {} })).rejects.toThrow('another certificate');
+  expect(asked).toBe(0);
+});

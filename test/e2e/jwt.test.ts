@@ -1,0 +1,66 @@
+// JWTs of an issuer, from flwd.yaml to what a caller may do.
+
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, expect, test } from 'vitest';
+import { audienceName, createSigningKey, issuerName, keySetOf } from '../support/an-issuer.ts';
+import { bash } from '../support/jobs.ts';
+import { startServer } from '../support/server.ts';
+
+const key = await createSigningKey({ alg: 'RS256', kid: 'first' });
+const next = await createSigningKey({ alg: 'EdDSA', kid: 'second' });
+const dir = await mkdtemp(join(tmpdir(), 'flwd-issuer-'));
+const jwksFile = join(dir, 'jwks.json');
+await writeFile(jwksFile, keySetOf(key));
+
+const server = await startServer({
+  jobs: { hello: bash('echo hello') },
+  config: { auth: { mode: 'required', jwt: { issuer: issuerName, audience: audienceName, jwks_file: jwksFile } } },
+});
+afterAll(async () => {
+  await server.close();
+  await rm(dir, { recursive: true });
+});
+
+const call = async (path: string, token: string | undefined, body?: unknown) => {
+  const headers: Record<string, string> = token === undefined ? {} : { authorization: `Bearer ${token}` };
+  const response = await server.fetch(path, { headers, ...(body !== undefined && { body }) });
+  const answer: Record<string, unknown> = JSON.parse(await response.text());
+  const challenge = response.headers.get('www-authenticate');
+  return { ...answer, status: response.status, challenge, run_id: String(answer.run_id) };
+};
+
+test('a caller may do what the scopes of its token say, under its own name', async () => {
+  const token = await key.sign({ sub: 'ci', scope: 'runs:write jobs:read' });
+  await expect.poll(async () => (await call('/jobs/hello', token)).status).toBe(200);
+  const { run_id: runId } = await call('/runs', token, { job_id: 'hello' });
+  expect(await call(`/runs/${runId}`, token)).toMatchObject({ created_by: 'jwt:ci' });
+  expect(await call('/artifacts', token)).toMatchObject({
+    status: 403,
+    detail: expect.stringContaining("'artifacts:read'"),
+  });
+});
+
+test('a token that is not valid is 401, as is none', async () => {
+  expect(await call('/jobs', undefined)).toMatchObject({ status: 401, challenge: 'Bearer' });
+  const wrong = [await next.sign(), await key.sign({ aud: 'other' }), 'a.b.c', await key.sign({ exp: 1 })];
+  for (const token of wrong) {
+    expect(await call('/jobs', token)).toMatchObject({ status: 401, challenge: 'Bearer error="invalid_token"' });
+  }
+  expect(server.stderr).not.toContain('error');
+});
+
+test('a new key holds without a restart', async () => {
+  await writeFile(jwksFile, keySetOf(next));
+  expect(await call('/runs', await next.sign({ scope: 'runs:read' }))).toMatchObject({ status: 200 });
+  expect(await call('/runs', await key.sign({ scope: 'runs:read' }))).toMatchObject({ status: 401 });
+  expect(server.stderr).toContain('the keys of JWTs were read anew');
+});
+
+test('a key file that cannot be used keeps the server from starting, with what to do', async () => {
+  const auth = { jwt: { issuer: issuerName, audience: audienceName, jwks_file: join(dir, 'none.json') } };
+  await expect(startServer({ config: { auth } })).rejects.toThrow(
+    /`auth\.jwt\.jwks_file`: .*none\.json is not there; put the issuer’s JSON Web Key Set there/,
+  );
+});

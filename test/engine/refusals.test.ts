@@ -1,0 +1,75 @@
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import type { NewAuditEntry } from '../../src/domain/audit.ts';
+import { Problem } from '../../src/domain/problem.ts';
+import { createRefusals, type Refusals } from '../../src/engine/refusals.ts';
+import { createLogger } from '../../src/lib/logger.ts';
+import { anEntry } from '../store/an-entry.ts';
+
+let written: NewAuditEntry[];
+let refusals: Refusals;
+
+beforeEach(() => {
+  vi.useFakeTimers({ now: Date.parse('2026-01-31T12:00:00Z') });
+  written = [];
+  refusals = createRefusals({
+    audit: { record: async (entry) => void written.push(entry) },
+    clock: { now: () => Date.now() },
+    log: createLogger({ level: 'silent', format: 'json' }),
+  });
+});
+afterEach(() => vi.useRealTimers());
+
+function refuse(count: number, over: Partial<NewAuditEntry> = {}): void {
+  for (let n = 0; n < count; n++) {
+    const entry = anEntry({
+      action: 'auth.fail',
+      actor: 'anonymous',
+      result: 'refused',
+      reason: 'unauthenticated',
+      ...over,
+    });
+    refusals.add(entry, new Problem('unauthenticated', 'no'));
+  }
+}
+
+const omitted = () => written.filter(({ action }) => action === 'audit.omit').map(({ detail }) => detail);
+
+test('of one address there are twenty rows a minute; when it is over, one row says how many were left out, and whose', () => {
+  refuse(120);
+  expect(written).toHaveLength(20);
+  vi.advanceTimersByTime(60_000);
+  expect(omitted()).toEqual([
+    { count: 100, since: '2026-01-31T12:00:00.000Z', by: [{ who: '127.0.0.1', count: 100 }] },
+  ]);
+  refuse(1);
+  expect(written).toHaveLength(22);
+  vi.advanceTimersByTime(600_000);
+  expect(omitted()).toHaveLength(1);
+});
+
+test('of ten thousand addresses there are a hundred rows a minute, and one more', () => {
+  for (let n = 0; n < 10_000; n++) refuse(1, { from: `10.0.${n >> 8}.${n & 255}` });
+  expect(written).toHaveLength(100);
+  vi.advanceTimersByTime(60_000);
+  expect(written).toHaveLength(101);
+  expect(omitted()).toMatchObject([{ count: 9_900, by: expect.arrayContaining([{ who: 'others', count: 8_900 }]) }]);
+});
+
+test('those whom nobody knows leave room for those whom somebody knows', () => {
+  for (let n = 0; n < 10_000; n++) refuse(1, { from: `10.0.${n >> 8}.${n & 255}` });
+  refuse(30, { actor: 'ci' });
+  expect(written.filter(({ actor }) => actor === 'ci')).toHaveLength(20);
+});
+
+test('of what is over a limit already there is one row a minute', () => {
+  refuse(500, { reason: 'rate-limited' });
+  expect(written).toHaveLength(1);
+  refuse(1);
+  expect(written).toHaveLength(2);
+});
+
+test('what is left out is said when the server stops', async () => {
+  refuse(21);
+  await refusals.close();
+  expect(omitted()).toMatchObject([{ count: 1 }]);
+});

@@ -1,0 +1,43 @@
+import { expect, test } from 'vitest';
+import { bash } from '../support/jobs.ts';
+import { caller, dataFolder, openEngine } from './an-engine.ts';
+import { openClocked, scheduled } from './schedule-fixture.ts';
+
+test('what a schedule started, and what policy did not let it start, is entered as done by the schedule', async () => {
+  const jobs = {
+    allowed: scheduled({ cron: '0 3 * * *' }),
+    refused: bash('true', { security_profile: 'disabled', schedules: [{ cron: '0 3 * * *' }] }),
+  };
+  const opened = await openClocked(dataFolder(), '2026-01-31T02:59:00Z', { jobs });
+  await opened.at('2026-01-31T03:00:00Z');
+  await expect
+    .poll(async () => (await opened.store.audit.list({ action: 'run.create', limit: 10 })).entries)
+    .toHaveLength(2);
+  const { entries } = await opened.store.audit.list({ action: 'run.create', limit: 10 });
+  expect(entries.toSorted((a, b) => (a.result < b.result ? -1 : 1))).toMatchObject([
+    {
+      actor: { kind: 'schedule', name: expect.stringMatching(/^schedule:./) },
+      from: null,
+      object: { kind: 'run', id: expect.stringMatching(/^run_/) },
+      result: 'done',
+      detail: { job_id: 'allowed', trigger: 'schedule' },
+    },
+    {
+      actor: { kind: 'schedule' },
+      object: { kind: 'run', id: null },
+      result: 'refused',
+      reason: 'profile-not-allowed',
+      detail: { job_id: 'refused', profile_from: 'job', trigger: 'schedule' },
+    },
+  ]);
+});
+
+test('a run that was not added, since what belongs to it failed, has no row', async () => {
+  const opened = await openEngine(dataFolder(), { jobs: { quick: bash('true') } });
+  Object.assign(opened.store.idempotency, { add: () => Promise.reject(new Error('refused')) });
+  await expect(opened.engine.createRun({ job_id: 'quick' }, caller, 'key-1')).rejects.toMatchObject({
+    slug: 'execution-error',
+  });
+  expect(await opened.store.runs.list({ limit: 10 })).toMatchObject({ total: 0 });
+  expect(await opened.store.audit.list({ limit: 10 })).toMatchObject({ total: 0 });
+});

@@ -1,0 +1,280 @@
+// The audit log over HTTP: nothing changes without a row, no row holds a secret, nobody fills it, and each sees its own.
+
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { afterAll, describe, expect, onTestFinished, test } from 'vitest';
+import { type Operation, operations } from '../../src/contract/operations.ts';
+import type { AuditEntry } from '../../src/domain/audit.ts';
+import { type Serving, startServing } from '../server/serving.ts';
+import { bash } from '../support/jobs.ts';
+
+const jobs = {
+  demo: bash('true', { argspec: { type: 'object', properties: { target: { type: 'string' } } } }),
+  secret: bash('true', { argspec: { type: 'object', properties: { key: { type: 'string', format: 'secret' } } } }),
+};
+const server = await startServing({ jobs });
+const gate = { 'config.yaml': JSON.stringify({ steps: [{ id: 'go', approval: { text: 'Go?' } }] }) };
+const executing = await startServing({ jobs: { gate }, executes: true });
+afterAll(async () => {
+  await server.close();
+  await executing.close();
+});
+
+type Page = { readonly entries: readonly AuditEntry[]; readonly total: number };
+
+async function audit(query: string, init: RequestInit = {}, on: Serving = server): Promise<Page> {
+  const response = await on.fetch(`/audit?${query}`, init);
+  expect(response.status).toBe(200);
+  return JSON.parse(await response.text());
+}
+
+async function newest(on: Serving = server): Promise<AuditEntry | undefined> {
+  return (await audit('limit=1', {}, on)).entries[0];
+}
+
+async function idOf(response: Response): Promise<string> {
+  const answer: { id?: string; run_id?: string } = JSON.parse(await response.text());
+  return answer.id ?? answer.run_id ?? '';
+}
+
+describe('an operation that changes something leaves a row, with who asked, from where, and for what', () => {
+  type Asked = { readonly method?: string; readonly path: string; readonly body?: unknown; readonly on?: Serving };
+  const newSchedule = async (): Promise<string> =>
+    idOf(await server.post('/schedules', { job_id: 'demo', cron: '0 3 * * *' }));
+  const ended = async (): Promise<string> => {
+    const run = await server.addRun();
+    await run.move('claim');
+    await run.finish();
+    return run.id;
+  };
+
+  /** How each is done, or, where nothing runs here, refused. */
+  const ask: Readonly<Record<string, () => Asked | Promise<Asked>>> = {
+    createRun: () => ({ path: '/runs', body: { job_id: 'demo' } }),
+    cancelRun: async () => ({ path: `/runs/${(await server.addRun()).id}/cancel` }),
+    rerunRun: async () => ({ path: `/runs/${await ended()}/rerun`, body: { revision: 'latest' } }),
+    approveRun: async () => {
+      const answer = await executing.post('/runs', { job_id: 'gate' });
+      const id = await idOf(answer);
+      const waits = async (): Promise<string> => (await executing.fetch(`/runs/${id}`)).text();
+      await expect.poll(waits).toContain('waiting_approval');
+      return { path: `/runs/${id}/approvals`, body: { step_id: 'go', decision: 'approve' }, on: executing };
+    },
+    createSchedule: () => ({ path: '/schedules', body: { job_id: 'demo', cron: '0 4 * * *' } }),
+    replaceSchedule: async () => ({
+      method: 'PUT',
+      path: `/schedules/${await newSchedule()}`,
+      body: { job_id: 'demo', cron: '0 5 * * *' },
+    }),
+    deleteSchedule: async () => ({ method: 'DELETE', path: `/schedules/${await newSchedule()}` }),
+    createToken: () => ({ path: '/tokens', body: { name: `n${Date.now()}`, scopes: ['runs:read'] } }),
+    revokeToken: async () => ({ method: 'DELETE', path: `/tokens/${(await server.token()).id}` }),
+    collectGarbage: () => ({ path: '/system/gc' }),
+  };
+  const changing = Object.entries<Operation>(operations).filter(([, { audit: entered }]) => entered);
+
+  test('every one of them is tried here', () => {
+    expect(changing.map(([id]) => id).toSorted()).toEqual(Object.keys(ask).toSorted());
+  });
+
+  test.each(changing)('%s', async (id, operation) => {
+    const { method = 'POST', path, body, on = server } = await (ask[id] ?? expect.fail)();
+    const response = await on.fetch(path, {
+      method,
+      headers: { 'x-request-id': `req-of-${id}`, ...(body !== undefined && { 'content-type': 'application/json' }) },
+      ...(body !== undefined && { body: JSON.stringify(body) }),
+    });
+    expect(response.ok).toBe(true);
+    // No waiting: the row was durable before the answer went out.
+    expect(await audit(`q=req-of-${id}`, {}, on)).toMatchObject({
+      total: 1,
+      entries: [
+        {
+          action: operation.audit?.action,
+          actor: { kind: 'local', name: 'local' },
+          from: '127.0.0.1',
+          object: { kind: operation.audit?.object },
+          result: 'done',
+          reason: null,
+        },
+      ],
+    });
+  });
+
+  test('what was made is named by its id, and what was deleted by that of its path, each with its tenant', async () => {
+    const id = await idOf(await server.post('/schedules', { job_id: 'demo', cron: '0 3 * * *', tenant: 'acme' }));
+    await server.fetch(`/schedules/${id}`, { method: 'DELETE' });
+    const { id: tokenId } = await server.token({ tenant: 'acme' });
+    await server.fetch(`/tokens/${tokenId}`, { method: 'DELETE' });
+    const run = await server.addRun({ tenant: 'acme' });
+    await server.fetch(`/runs/${run.id}/cancel`, { method: 'POST' });
+    const rows = [...(await audit(`object=${id}`)).entries, ...(await audit(`object=${tokenId}`)).entries];
+    rows.push(...(await audit(`object=${run.id}`)).entries);
+    expect(rows.map((row) => [row.action, row.tenant, row.object])).toEqual([
+      ['schedule.delete', 'acme', { kind: 'schedule', id }],
+      ['schedule.create', 'acme', { kind: 'schedule', id }],
+      ['token.revoke', 'acme', { kind: 'token', id: tokenId }],
+      ['run.cancel', 'acme', { kind: 'run', id: run.id }],
+    ]);
+  });
+
+  test('what is refused is a row with the reason, and what only plans is none', async () => {
+    const { total } = await audit('limit=1');
+    await server.post('/plans', { job_id: 'demo' });
+    await server.post('/schedules/preview', { job_id: 'demo', cron: '0 3 * * *' });
+    await server.post('/plans', { job_id: 'demo', security_profile: 'permissive' });
+    expect(await audit('limit=1')).toMatchObject({ total });
+
+    const runId = await ended();
+    await server.fetch(`/runs/${runId}/cancel`, { method: 'POST' });
+    await server.post('/schedules', { job_id: 'nowhere', cron: '0 3 * * *' });
+    await expect
+      .poll(() => audit('limit=2'))
+      .toMatchObject({
+        total: total + 2,
+        entries: [
+          { action: 'schedule.create', object: { id: null }, result: 'refused', reason: 'job-not-found' },
+          { action: 'run.cancel', object: { id: runId }, result: 'refused', reason: 'run-already-finished' },
+        ],
+      });
+  });
+});
+
+describe('who is kept out is entered', () => {
+  test('without a right token: with the public id of the one that was tried', async () => {
+    const { credential, id } = await server.token();
+    const wrong = `${credential.slice(0, -6)}abcdef`;
+    await server.fetch('/runs', { headers: { authorization: `Bearer ${wrong}` } });
+    await expect
+      .poll(() => newest())
+      .toMatchObject({
+        action: 'auth.fail',
+        actor: { kind: 'anonymous', name: 'anonymous' },
+        from: '127.0.0.1',
+        tenant: '*',
+        result: 'refused',
+        reason: 'unauthenticated',
+        detail: { operation: 'listRuns', token_id: id },
+      });
+  });
+
+  test('without the scope: under the action that was tried', async () => {
+    const { headers, name } = await server.token({ scopes: ['runs:read'], tenant: 'acme' });
+    await server.fetch('/runs/run_x/cancel', { method: 'POST', headers });
+    await expect
+      .poll(() => newest())
+      .toMatchObject({
+        action: 'run.cancel',
+        actor: { kind: 'token', name },
+        tenant: 'acme',
+        object: { kind: 'run', id: 'run_x' },
+        result: 'refused',
+        reason: 'permission-denied',
+      });
+    await server.fetch('/audit', { headers });
+    await expect.poll(() => newest()).toMatchObject({ action: 'access.deny', detail: { operation: 'listAudit' } });
+  });
+
+  test('with a foreign origin', async () => {
+    await server.post('/runs', { job_id: 'demo' }, { origin: 'https://evil.example' });
+    await expect
+      .poll(() => newest())
+      .toMatchObject({
+        action: 'access.deny',
+        actor: { name: 'anonymous' },
+        reason: 'permission-denied',
+        detail: { operation: 'createRun' },
+      });
+  });
+});
+
+test('no row holds a secret: of a token, of an argument, or one that was put where none belongs', async () => {
+  const secret = 'hunter2-hunter2-hunter2';
+  const answer = await server.post('/tokens', { name: 'shown', scopes: ['admin'] });
+  const { token: credential }: { token: string } = JSON.parse(await answer.text());
+  const [, , own = ''] = credential.split('_');
+  await server.post('/runs', { job_id: 'secret', args: { key: secret } });
+  await server.post('/runs', { job_id: 'secret', args: { key: secret, more: 1 } });
+  await server.post('/runs', { job_id: 'secret', args: { key: secret }, security_profile: 'permissive' });
+  await server.post('/schedules', { job_id: 'secret', cron: '0 3 * * *', args: { key: secret } });
+  await server.fetch(`/runs/${credential}/cancel`, { method: 'POST' });
+  await server.post('/runs', { job_id: credential });
+  await server.fetch('/runs', { headers: { authorization: `Bearer ${credential}x` } });
+  await server.fetch(`/runs?q=${credential}`, { headers: { origin: 'https://evil.example' } });
+  await expect.poll(async () => (await audit(`q=${credential.slice(5, 31)}_%5Bredacted%5D`)).total).toBeGreaterThan(1);
+  await expect.poll(() => newest()).toMatchObject({ detail: { operation: 'listRuns' } });
+
+  const file = new DatabaseSync(join(server.root, 'data', 'flwd.db'), { readOnly: true });
+  const all = JSON.stringify(file.prepare('SELECT * FROM audit').all());
+  file.close();
+  expect(all).not.toContain(secret);
+  expect(all).not.toContain(own);
+});
+
+describe('nobody fills the log by asking', () => {
+  test('of one address there are twenty rows a minute', async () => {
+    const flooded = await startServing({ jobs });
+    onTestFinished(() => flooded.close());
+    const wrong = { headers: { authorization: `Bearer flwd_01HXAAAAAAAAAAAAAAAAAAAAAA_${'0'.repeat(64)}` } };
+    for (let n = 0; n < 200; n++) await flooded.fetch(n % 2 === 0 ? '/runs' : '/jobs', wrong);
+    const known = await audit('limit=1', {}, flooded);
+    expect(known.total).toBeLessThanOrEqual(21);
+    // Those whom somebody knows are not crowded out.
+    await flooded.fetch('/runs/run_x/cancel', { method: 'POST' });
+    await expect.poll(() => newest(flooded)).toMatchObject({ action: 'run.cancel', reason: 'run-not-found' });
+  });
+});
+
+describe('a principal of one tenant', () => {
+  test('sees the rows of that tenant, counts them, and cannot ask for others', async () => {
+    const { headers } = await server.token({ scopes: ['audit:read'], tenant: 'beta' });
+    const beta = await server.token({ scopes: ['runs:write'], tenant: 'beta' });
+    await server.addRun({ tenant: 'beta' }).then(({ id }) => server.fetch(`/runs/${id}/cancel`, { method: 'POST' }));
+    await server.fetch('/tokens', { headers: beta.headers });
+    await expect
+      .poll(async () => (await audit('', { headers })).entries.map(({ action }) => action))
+      .toEqual(['access.deny', 'run.cancel']);
+    expect(await audit('', { headers })).toMatchObject({ total: 2 });
+    expect(await audit('tenant=beta&limit=1', { headers })).toMatchObject({ total: 2 });
+    for (const foreign of ['default', '*', 'acme']) {
+      expect(await audit(`tenant=${encodeURIComponent(foreign)}`, { headers })).toMatchObject({
+        entries: [],
+        total: 0,
+      });
+    }
+    const lines = await server.fetch('/audit', { headers: { ...headers, accept: 'application/x-ndjson' } });
+    expect((await lines.text()).trim().split('\n')).toHaveLength(2);
+  });
+});
+
+describe('while the log cannot be written', () => {
+  test('nothing is done, and the answer says so', async () => {
+    const failing = await startServing({ jobs });
+    onTestFinished(() => failing.close());
+    Object.assign(failing.store.db, { failure: () => 'no space left' });
+    const answer = await failing.post('/tokens', { name: 'never', scopes: ['admin'] });
+    expect([answer.status, await answer.text()]).toEqual([
+      503,
+      expect.stringContaining('The audit log cannot be written, so nothing is done: no space left.'),
+    ]);
+    expect(await failing.store.tokens.list('*', { limit: 10 })).toMatchObject({ total: 0 });
+  });
+
+  test('after the deed, the answer says that it was done, and the row comes as soon as it can', async () => {
+    const failing = await startServing({ jobs });
+    onTestFinished(() => failing.close());
+    const { record } = failing.store.audit;
+    const refuse = (): Promise<never> => Promise.reject(Object.assign(new Error('disk full'), { code: 'ENOSPC' }));
+    Object.assign(failing.store.audit, { record: refuse });
+    const answer = await failing.post('/schedules', { job_id: 'demo', cron: '0 3 * * *' });
+    expect([answer.status, await answer.text()]).toEqual([
+      503,
+      expect.stringContaining('It was done, but the audit log'),
+    ]);
+    expect(await failing.store.schedules.all()).toHaveLength(1);
+    expect(await audit('', {}, failing)).toMatchObject({ total: 0 });
+
+    Object.assign(failing.store.audit, { record });
+    await expect.poll(() => newest(failing)).toMatchObject({ action: 'schedule.create', result: 'done' });
+  });
+});

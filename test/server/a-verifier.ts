@@ -1,0 +1,69 @@
+// A verifier of JWTs as the server makes it, with a clock that the test sets and the lines that it logs.
+
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pino } from 'pino';
+import { onTestFinished } from 'vitest';
+import type { JwtVerifier } from '../../src/server/authentication.ts';
+import { createJwtVerifier } from '../../src/server/jwt.ts';
+import type { JwtConfig } from '../../src/server/server-config.ts';
+import { audienceName, issuerName, keySetOf, type SigningKey } from '../support/an-issuer.ts';
+
+export type TestVerifier = JwtVerifier & {
+  /** Of what is at least a warning. */
+  readonly warnings: readonly string[];
+  /** Why tokens were refused. */
+  readonly reasons: readonly string[];
+  /** Milliseconds that the server's clock goes ahead of the real one. */
+  readonly goAhead: (ms: number) => void;
+};
+
+export function createVerifier(keys: JwtConfig['keys'], more: Partial<JwtConfig> = {}): TestVerifier {
+  const warnings: string[] = [];
+  const reasons: string[] = [];
+  let aheadMs = 0;
+  const log = pino(
+    { level: 'debug' },
+    {
+      write(line) {
+        const { level, msg, reason }: { level: number; msg: string; reason?: string } = JSON.parse(line);
+        if (level >= 40) warnings.push(`${msg}: ${reason}`);
+        else if (reason !== undefined) reasons.push(reason);
+      },
+    },
+  );
+  const verifier = createJwtVerifier(
+    {
+      issuer: issuerName,
+      audience: audienceName,
+      keys,
+      tenantClaim: 'tenant',
+      scopeClaim: 'scope',
+      algorithms: ['RS256', 'PS256', 'ES256', 'ES384', 'EdDSA'],
+      clockSkewMs: 30_000,
+      ...more,
+    },
+    { defaultTenant: 'default', clock: { now: () => Date.now() + aheadMs }, log },
+  );
+  return {
+    ...verifier,
+    warnings,
+    reasons,
+    goAhead(ms) {
+      aheadMs += ms;
+    },
+  };
+}
+
+/** The path of a key set in a file, and how to write others over it. */
+export function createKeyFile(...keys: readonly SigningKey[]): {
+  readonly file: string;
+  readonly write: (text: string) => void;
+} {
+  const dir = mkdtempSync(join(tmpdir(), 'flwd-jwks-'));
+  onTestFinished(() => rmSync(dir, { recursive: true, force: true }));
+  const file = join(dir, 'jwks.json');
+  writeFileSync(file, keySetOf(...keys));
+  return { file, write: (text) => writeFileSync(file, text) };
+}

@@ -1,0 +1,224 @@
+import { renameSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { createSigningKey, keySetOf } from '../support/an-issuer.ts';
+import { createKeyFile, createVerifier } from './a-verifier.ts';
+
+const key = await createSigningKey({ kid: '2026-01' });
+const next = await createSigningKey({ kid: '2026-02' });
+
+describe('who a token says is calling', () => {
+  test.each(['RS256', 'PS256', 'ES256', 'ES384', 'EdDSA'])('is believed when signed with %s', async (alg) => {
+    const signer = await createSigningKey({ alg, kid: 'k' });
+    const { verify } = createVerifier(createKeyFile(signer));
+    expect(await verify(await signer.sign())).toEqual({
+      kind: 'jwt',
+      name: 'jwt:ada',
+      scopes: ['runs:read'],
+      tenant: 'default',
+    });
+  });
+
+  test('an access token, and one of several audiences, are good', async () => {
+    const { verify } = createVerifier(createKeyFile(key));
+    expect(await verify(await key.sign({}, { typ: 'at+jwt' }))).toMatchObject({ name: 'jwt:ada' });
+    expect(await verify(await key.sign({ aud: ['other', 'flwd'] }, { typ: 'JWT' }))).toMatchObject({ name: 'jwt:ada' });
+  });
+
+  test.each<[Record<string, unknown>, readonly string[]]>([
+    [{ scope: 'runs:read jobs:read openid profile' }, ['jobs:read', 'runs:read']],
+    [{ scope: ['admin', 'Admin', 7, null, '__proto__'] }, ['admin']],
+    [{ scope: 'runs:readjobs:read RUNS:READ' }, []],
+    [{ scope: { admin: true } }, []],
+    [{ scope: undefined }, []],
+  ])('its scopes, of %j, are %j', async (claims, scopes) => {
+    const { verify } = createVerifier(createKeyFile(key));
+    expect(await verify(await key.sign(claims))).toMatchObject({ scopes });
+  });
+
+  test('scopes and tenant come from the claims that the configuration names', async () => {
+    const claims = { scopeClaim: 'https://flwd.example/roles', tenantClaim: 'org' };
+    const { verify } = createVerifier(createKeyFile(key), claims);
+    const token = await key.sign({ 'https://flwd.example/roles': ['runs:write'], org: 'ops', tenant: 'other' });
+    expect(await verify(token)).toMatchObject({ scopes: ['runs:write'], tenant: 'ops' });
+  });
+
+  test('every tenant is for an admin', async () => {
+    const { verify } = createVerifier(createKeyFile(key));
+    expect(await verify(await key.sign({ tenant: '*', scope: 'admin' }))).toMatchObject({ tenant: '*' });
+    expect(await verify(await key.sign({ tenant: '*', scope: 'runs:write audit:read' }))).toBeUndefined();
+  });
+});
+
+test('a token without `kid` is tried with each key that fits', async () => {
+  const unnamed = [await createSigningKey(), await createSigningKey(), await createSigningKey({ alg: 'RS256' })];
+  const { verify } = createVerifier(createKeyFile(...unnamed));
+  for (const signer of unnamed) expect(await verify(await signer.sign())).toMatchObject({ name: 'jwt:ada' });
+  expect(await verify(await (await createSigningKey()).sign())).toBeUndefined();
+});
+
+test('a token is believed until it expires, and no longer, however often it was shown', async () => {
+  const { verify, goAhead } = createVerifier(createKeyFile(key));
+  const token = await key.sign({ exp: Math.floor(Date.now() / 1000) + 20 });
+  const principal = await verify(token);
+  expect(principal).toBeDefined();
+  expect(await verify(token)).toBe(principal);
+  goAhead(51_000);
+  expect(await verify(token)).toBeUndefined();
+});
+
+describe('keys from a file', () => {
+  test.each([
+    ['that is not there', undefined, 'is not there'],
+    ['that is cut off', '{"keys": [', 'is no JSON Web Key Set'],
+    ['that is something else', '[]', 'is no JSON Web Key Set'],
+    ['that is huge', `{"keys": []}${' '.repeat(1_048_577)}`, 'is over 1 MiB'],
+    ['with a shared secret', '{"keys": [{"kty": "oct", "k": "c2VjcmV0"}]}', 'a private or a shared key'],
+    [
+      'with a private key',
+      '{"keys": [{"kty": "OKP", "crv": "Ed25519", "x": "a", "d": "b"}]}',
+      'a private or a shared key',
+    ],
+  ])('a file %s keeps the server from starting, and says why', (_what, text, reason) => {
+    const { file, write } = createKeyFile();
+    if (text === undefined) rmSync(file);
+    else write(text);
+    expect(() => createVerifier({ file })).toThrow(reason);
+    expect(() => createVerifier({ file })).toThrow('`auth.jwt.jwks_file`');
+  });
+
+  test('a new file holds at once for a token of a new key, and within a second against one of an old key', async () => {
+    const { file } = createKeyFile(key);
+    const { verify, goAhead } = createVerifier({ file });
+    expect(await verify(await next.sign())).toBeUndefined();
+
+    writeFileSync(`${file}.new`, keySetOf(next));
+    renameSync(`${file}.new`, file);
+
+    expect(await verify(await next.sign())).toMatchObject({ name: 'jwt:ada' });
+    expect(await verify(await key.sign())).toBeUndefined();
+
+    writeFileSync(file, keySetOf(key));
+    goAhead(1_000);
+    expect(await verify(await next.sign({ sub: 'bob' }))).toBeUndefined();
+  });
+
+  test('a key whose successor has the same name is replaced', async () => {
+    const { file, write } = createKeyFile(await createSigningKey({ kid: '2026-01' }));
+    const { verify } = createVerifier({ file });
+    expect(await verify(await key.sign())).toBeUndefined();
+    write(keySetOf(key));
+    expect(await verify(await key.sign())).toMatchObject({ name: 'jwt:ada' });
+  });
+
+  test('a broken or missing new file leaves the old keys, with one warning each', async () => {
+    const { file, write } = createKeyFile(key);
+    const { verify, goAhead, warnings } = createVerifier({ file });
+    for (const breakIt of [() => write('{"keys'), () => rmSync(file)]) {
+      breakIt();
+      for (let i = 0; i < 3; i++) {
+        goAhead(1_000);
+        expect(await verify(await key.sign({ jti: String(i) }))).toMatchObject({ name: 'jwt:ada' });
+        expect(await verify(await next.sign())).toBeUndefined();
+      }
+    }
+    expect(warnings).toEqual([expect.stringContaining('no JSON Web Key Set'), expect.stringContaining('is not there')]);
+    write(keySetOf(next));
+    expect(await verify(await next.sign())).toMatchObject({ name: 'jwt:ada' });
+  });
+});
+
+describe('keys from a URL', () => {
+  test('are fetched, and again for a token of an unknown key, though not more than once in ten seconds', async () => {
+    const issuer = await serveKeys((response) => response.end(keySetOf(key)));
+    const { verify, goAhead } = createVerifier({ url: issuer.url });
+    expect(await verify(await key.sign())).toMatchObject({ name: 'jwt:ada' });
+    expect(issuer.asked()).toBe(1);
+
+    issuer.answer((response) => response.end(keySetOf(key, next)));
+    for (let i = 0; i < 5; i++) expect(await verify(await next.sign())).toBeUndefined();
+    expect(issuer.asked()).toBe(1);
+
+    goAhead(10_000);
+    const together = await Promise.all(
+      Array.from({ length: 5 }, async (_, i) => verify(await next.sign({ sub: `s${i}` }))),
+    );
+    expect(together.every((principal) => principal !== undefined)).toBe(true);
+    expect(issuer.asked()).toBe(2);
+  });
+
+  test('one that the issuer has withdrawn is good for five minutes more at most', async () => {
+    const issuer = await serveKeys((response) => response.end(keySetOf(key, next)));
+    const { verify, goAhead } = createVerifier({ url: issuer.url });
+    expect(await verify(await key.sign())).toBeDefined();
+    issuer.answer((response) => response.end(keySetOf(next)));
+    goAhead(300_000);
+    const exp = Math.floor(Date.now() / 1000) + 3_600;
+    expect(await verify(await key.sign({ exp, sub: 'bob' }))).toBeUndefined();
+    expect(await verify(await next.sign({ exp }))).toBeDefined();
+  });
+
+  test.each<[string, (response: ServerResponse) => void, string]>([
+    ['is down', (response) => response.destroy(), ''],
+    ['answers an error', (response) => response.writeHead(500).end(), 'status 500'],
+    ['leads elsewhere', leadElsewhere, ''],
+    ['answers a page', (response) => response.end('<html>'), 'no JSON Web Key Set'],
+    ['answers without end', (response) => void response.write('x'.repeat(1_100_000)), 'over 1 MiB'],
+  ])('hold on while the URL %s, with one warning', async (_what, fail, reason) => {
+    const issuer = await serveKeys((response) => response.end(keySetOf(key)));
+    const { verify, goAhead, warnings } = createVerifier({ url: issuer.url });
+    expect(await verify(await key.sign())).toBeDefined();
+    issuer.answer(fail);
+    const exp = Math.floor(Date.now() / 1000) + 3_600;
+    for (let i = 0; i < 3; i++) {
+      goAhead(300_000);
+      expect(await verify(await key.sign({ exp, sub: `s${i}` }))).toBeDefined();
+    }
+    expect(issuer.asked()).toBe(4);
+    expect(warnings).toEqual([expect.stringContaining('the earlier ones hold')]);
+    expect(warnings[0]).toContain(reason);
+  });
+
+  test('that could not be fetched at the start let nobody in until they can', async () => {
+    const issuer = await serveKeys((response) => response.writeHead(503).end());
+    const { verify, goAhead, warnings } = createVerifier({ url: issuer.url });
+    expect(await verify(await key.sign())).toBeUndefined();
+    expect(await verify(await key.sign())).toBeUndefined();
+    expect(issuer.asked()).toBe(1);
+    expect(warnings).toEqual([expect.stringContaining('no JWT is let in until they can')]);
+    issuer.answer((response) => response.end(keySetOf(key)));
+    goAhead(10_000);
+    expect(await verify(await key.sign())).toMatchObject({ name: 'jwt:ada' });
+  });
+});
+
+/** Where it leads, there are keys. */
+function leadElsewhere(response: ServerResponse): void {
+  if (response.req.url === '/elsewhere') response.end(keySetOf(next));
+  else response.writeHead(302, { location: '/elsewhere' }).end();
+}
+
+/** The issuer's key set on loopback, and how often it was asked for. */
+async function serveKeys(first: (response: ServerResponse) => void) {
+  let answer = first;
+  let count = 0;
+  const server = createServer((_request, response) => {
+    count += 1;
+    answer(response);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  onTestFinished(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- it listens on a port
+  const { port } = server.address() as AddressInfo;
+  return {
+    url: `http://127.0.0.1:${port}/jwks.json`,
+    asked: () => count,
+    answer(by: (response: ServerResponse) => void) {
+      answer = by;
+    },
+  };
+}

@@ -1,0 +1,18 @@
+// A row of the audit log, with what a test cares about laid over it.
+
+import type { NewAuditEntry } from '../../src/domain/audit.ts';
+
+export function anEntry(over: Partial<NewAuditEntry> = {}): NewAuditEntry {
+  return {
+    actor: 'local',
+    tenant: 'default',
+    action: 'run.cancel',
+    object: { kind: 'run', id: 'run_01HM' },
+    from: '127.0.0.1',
+    requestId: 'req_01HM',
+    result: 'done',
+    reason: null,
+    detail: null,
+    ...over,
+  };
+}
