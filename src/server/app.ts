@@ -109,7 +109,7 @@ export async function createServer(parts: ServerParts): Promise<Server> {
   app.decorateRequest('principal');
   app.setErrorHandler((error, request, reply) => answerError(error, request, reply, answering));
   answerWhatNodeKeeps(app.server);
-  boundConnections(app.server, connectionLimit());
+  boundConnections(app.server, { limit: connectionLimit(), stallMs: config.server.writeTimeoutMs });
   acceptJson(app);
   const limiter = await createRateLimiter(app, { security: config.security, clock });
   const cors = createCors({ origins: config.server.corsOrigins, isDev: config.auth.isDev });
