@@ -28,18 +28,22 @@ export async function run(options: Options): Promise<ExitCode> {
   const isJson = options.has('json');
   const toLine = isJson ? (entry: AuditEntry) => JSON.stringify(entry) : toText;
   let left = toLimit(one('limit')) ?? (isJson ? Infinity : linesOfText);
-  const { withAudit } = await import('../main.ts');
-  const printed = withAudit(config, async (audit) => {
-    for (let cursor: string | null | undefined; cursor !== null && left > 0; ) {
-      const page = await audit.list({ ...filter, limit: Math.min(left, rowsAtOnce), ...(cursor && { cursor }) });
-      process.stdout.write(page.entries.map((entry) => `${toLine(entry)}\n`).join(''));
-      left -= page.entries.length;
-      cursor = page.nextCursor;
+  const { openAudit } = await import('../operator.ts');
+  try {
+    const audit = openAudit(config);
+    try {
+      for (let cursor: string | null | undefined; cursor !== null && left > 0; ) {
+        const page = await audit.list({ ...filter, limit: Math.min(left, rowsAtOnce), ...(cursor && { cursor }) });
+        process.stdout.write(page.entries.map((entry) => `${toLine(entry)}\n`).join(''));
+        left -= page.entries.length;
+        cursor = page.nextCursor;
+      }
+    } finally {
+      audit.close();
     }
-  });
-  await printed.catch((error: unknown) => {
+  } catch (error) {
     throw explainedStart(error);
-  });
+  }
   return exitCodes.done;
 }
 

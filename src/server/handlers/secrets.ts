@@ -43,8 +43,11 @@ export function createSecretHandlers(o: {
       if (tenant === undefined) {
         throw new Problem('permission-denied', `The caller is not of the tenant '${query.tenant}'.`);
       }
-      const wanted = { tenant, name: path.name, value: body.value };
-      const { secret, isNew } = await secrets.put(wanted, request.principal, record);
+      const { secret, isNew } = await secrets.put(
+        { tenant, name: path.name, value: body.value },
+        request.principal,
+        record,
+      );
       return reply.code(isNew ? 201 : 200).send(toAnswer(secret));
     },
 
