@@ -1,5 +1,5 @@
-// How many connections are open at once. Where that is too many, the one without a request for longest makes room, so that
-// whoever holds connections open keeps nobody out.
+// How many connections are open at once, and for how long. Where there are too many, the one without a request for longest makes
+// room; one whose reader takes nothing of an answer is closed.
 
 import { readFileSync } from 'node:fs';
 import type { Server } from 'node:http';
@@ -14,7 +14,7 @@ export function connectionLimit(): number {
   return Math.min(mostConnections, Math.floor(descriptorLimit() / 2));
 }
 
-export function boundConnections(server: Server, limit: number): void {
+export function boundConnections(server: Server, o: { readonly limit: number; readonly stallMs: number }): void {
   // What Node would drop in silence may be what admission asks for; 16 KiB of headers bound their number.
   server.maxHeadersCount = 0;
   let open = 0;
@@ -30,7 +30,7 @@ export function boundConnections(server: Server, limit: number): void {
       open -= 1;
       idle.delete(peer);
     });
-    if (open <= limit) return;
+    if (open <= o.limit) return;
     // The newest is among them: it goes itself where all others are at work.
     for (const [place, oldest] of idle) {
       idle.delete(place);
@@ -43,6 +43,10 @@ export function boundConnections(server: Server, limit: number): void {
     const peer = peerOf(socket);
     idle.delete(peer);
     busy.set(peer, (busy.get(peer) ?? 0) + 1);
+    response.once('prefinish', () => {
+      // Node starts this time anew while bytes leave, and sets its own once the answer is out.
+      if (socket.writableLength > 0) socket.setTimeout(o.stallMs);
+    });
     response.once('close', () => {
       const left = (busy.get(peer) ?? 1) - 1;
       if (left > 0) busy.set(peer, left);

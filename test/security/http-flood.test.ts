@@ -3,6 +3,7 @@
 
 import { connect, type Socket } from 'node:net';
 import { afterAll, expect, onTestFinished, test } from 'vitest';
+import type { LogAnswer } from '../support/answers.ts';
 import { heapBytes, withInspector } from '../support/heap.ts';
 import { bash, python } from '../support/jobs.ts';
 import { startServer } from '../support/server.ts';
@@ -13,6 +14,7 @@ const server = await startServer({
   jobs: {
     quick: bash('true'),
     prints: python('for n in range(120_000): print(n, "x" * 60)'),
+    wide: python('for n in range(400): print("x" * 60_000)'),
     takes: bash('sleep 1', { argspec: { type: 'object', properties: { list: { type: 'array' } } } }),
   },
   config: {
@@ -86,6 +88,33 @@ test('readers that take nothing hold little memory, and are disconnected', async
   await expect.poll(streams).toMatch(/^flwd_sse_streams 0$/m);
   await expect.poll(streams).toMatch(/^flwd_slow_readers_disconnected_total 40$/m);
   expect((await heapBytes(server.stderr)) - before).toBeLessThan(16 * mib);
+});
+
+test('a page of a log is so large and no larger, and is not kept for a reader that takes nothing', async () => {
+  const { run_id: runId } = await server.run('wide');
+  for (const query of ['limit=10000', 'tail=10000']) {
+    const text = await (await server.fetch(`/runs/${runId}/logs?${query}`)).text();
+    expect(text.length).toBeGreaterThan(4 * mib);
+    expect(text.length).toBeLessThan(5 * mib);
+  }
+  const seen: string[] = [];
+  let cursor: string | null = '0';
+  while (cursor !== null) {
+    const page: LogAnswer = await server.json(`/runs/${runId}/logs?limit=10000&cursor=${cursor}`);
+    seen.push(...page.logs.map(({ message }) => message));
+    cursor = page.next_cursor;
+  }
+  expect(seen).toHaveLength(400);
+  const limited = await server.fetch(`/runs/${runId}/logs?limit=399`, { headers: { accept: 'text/plain' } });
+  expect((await limited.text()).length).toBe(399 * 60_001);
+
+  const opened = async () =>
+    Number(/^process_open_fds (\d+)/m.exec(await (await server.fetch('//metrics')).text())?.[1]);
+  const before = await opened();
+  const sockets = await open(20, `GET /api/v1/runs/${runId}/logs?limit=10000 HTTP/1.1\r\nHost: localhost\r\n\r\n`);
+  for (const socket of sockets) socket.pause();
+  await expect.poll(opened).toBeGreaterThan(before + 15);
+  await expect.poll(opened).toBeLessThan(before + 5);
 });
 
 test('bodies that grow in memory are refused before it runs out, and the server goes on', async () => {

@@ -7,7 +7,7 @@ import { boundConnections } from '../../src/server/connections.ts';
 async function aServer() {
   const waiting: ServerResponse[] = [];
   const server = createServer((_, response) => waiting.push(response));
-  boundConnections(server, 10);
+  boundConnections(server, { limit: 10, stallMs: 700 });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   onTestFinished(() => {
     server.closeAllConnections();
@@ -61,4 +61,21 @@ test('where all are at work, the new one goes', async () => {
   const refused = await open();
   await expect.poll(() => refused.closed).toBe(true);
   expect(busy.filter(({ closed }) => closed)).toEqual([]);
+});
+
+test('a reader that takes nothing of an answer is disconnected; one that takes it slowly gets all of it', async () => {
+  const { open, ask, waiting } = await aServer();
+  const [stuck, slow] = [await open(), await open()];
+  for (const socket of [stuck, slow]) await ask(socket.pause());
+  const answer = Buffer.alloc(32 * 1024 * 1024);
+  const closed = waiting.map(
+    (response) => new Promise((resolve) => response.once('close', () => resolve(response.writableFinished))),
+  );
+  for (const response of waiting) response.end(answer);
+  const sips = setInterval(() => {
+    slow.resume();
+    setTimeout(() => slow.pause(), 10);
+  }, 50);
+  onTestFinished(() => clearInterval(sips));
+  expect(await Promise.all(closed)).toEqual([false, true]);
 });
