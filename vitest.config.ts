@@ -5,7 +5,7 @@ const ofThePackage = [
   'test/conformance/**/*.test.ts',
   'test/e2e/**/*.test.ts',
   'test/chaos/**/*.test.ts',
-  'test/security/sandbox-*.test.ts',
+  'test/security/{fuzz,http-flood,inputs-*,sandbox-*}.test.ts',
 ];
 
 export default defineConfig({

@@ -144,8 +144,8 @@ export const problems = {
   'unsupported-media-type': {
     status: 415,
     title: 'Unsupported Media Type',
-    cause: 'The body is not `application/json`.',
-    cure: 'Send `Content-Type: application/json`.',
+    cause: 'The body is not `application/json`, or is compressed.',
+    cure: 'Send `Content-Type: application/json`, and no `Content-Encoding`.',
   },
   'range-not-satisfiable': {
     status: 416,
@@ -198,8 +198,8 @@ export const problems = {
   'rate-limited': {
     status: 429,
     title: 'Rate Limited',
-    cause: 'The caller sent more requests than its limit.',
-    cure: 'Try again after `Retry-After` seconds.',
+    cause: 'The caller sent more requests, started more runs in a profile, or has more streams open than its limit.',
+    cure: 'Try again after `Retry-After` seconds; end streams that are not read.',
   },
   'headers-too-large': {
     status: 431,
@@ -218,6 +218,12 @@ export const problems = {
     title: 'Internal Error',
     cause: 'A bug in flwd.',
     cure: 'Report it with the request id and the server log.',
+  },
+  overloaded: {
+    status: 503,
+    title: 'Overloaded',
+    cause: 'The server has more to do than its memory or its time allow.',
+    cure: 'Try again after `Retry-After` seconds; `GET /api/v1/health` says what there is too much of.',
   },
   'not-ready': {
     status: 503,

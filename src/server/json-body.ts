@@ -10,6 +10,10 @@ export function acceptJson(app: FastifyInstance): void {
   const parse = app.getDefaultJsonParser('error', 'error');
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body: Buffer, done) => {
+    const { 'content-encoding': coding = 'identity' } = request.headers;
+    if (coding !== 'identity') {
+      return done(new Problem('unsupported-media-type', 'The body must not be compressed.'));
+    }
     // No body at all: whether the operation needs one is not for here.
     if (body.length === 0) return done(null, undefined);
     if (!isUtf8(body)) return done(new Problem('malformed-request', 'The body is not UTF-8.'));

@@ -4,11 +4,19 @@ import { type Answer, apiBase, type Operation, operations } from '../contract/op
 import { problemDocument } from '../contract/schemas.ts';
 import { type ProblemSlug, problems } from '../domain/problem.ts';
 import { problemMediaType } from './problem-answers.ts';
+import { isShed } from './shedding.ts';
 
 type Json = Readonly<Record<string, unknown>>;
 
-/** What every operation that is not public may answer. */
-const everywhere: readonly ProblemSlug[] = ['unauthenticated', 'permission-denied', 'rate-limited', 'internal-error'];
+/** What every operation may answer. */
+const everywhere: readonly ProblemSlug[] = [
+  'malformed-request',
+  'headers-too-large',
+  'permission-denied',
+  'rate-limited',
+  'internal-error',
+  'not-ready',
+];
 
 const bearer: Json = {
   type: 'http',
@@ -51,7 +59,7 @@ function describe(id: string, operation: Operation, refer: (schema: object) => J
     description: scope === 'public' ? 'Asks for no scope.' : `Asks for the scope \`${scope}\`.`,
     parameters: [...pathParameters(operation), ...queryParameters(operation, refer), ...headerParameters(operation)],
     ...(body && { requestBody: { required: true, content: { 'application/json': { schema: refer(body) } } } }),
-    responses: { ...responses(operation.answers, refer), ...problemResponses(operation, problem) },
+    responses: merge(responses(operation.answers, refer), problemResponses(id, operation, problem)),
   };
 }
 
@@ -82,7 +90,7 @@ function headerParameters({ headers = {} }: Operation): Json[] {
   }));
 }
 
-function responses(answers: readonly Answer[], refer: (schema: object) => Json): Record<string, Json> {
+function responses(answers: readonly Answer[], refer: (schema: object) => Json): Responses {
   return Object.fromEntries(
     answers.map(({ status, description, content }) => [
       String(status),
@@ -94,9 +102,34 @@ function responses(answers: readonly Answer[], refer: (schema: object) => Json):
   );
 }
 
-function problemResponses({ scope, problems: slugs }: Operation, problem: Json): Record<string, Json> {
+function byKind(id: string, operation: Operation): ProblemSlug[] {
+  const isOpen = operation.scope === 'public';
+  return [
+    ...(isOpen ? [] : (['unauthenticated'] as const)),
+    ...(operation.query || operation.method !== 'GET' ? (['validation-error'] as const) : []),
+    ...(operation.method === 'GET' ? [] : (['body-too-large', 'unsupported-media-type'] as const)),
+    ...(isShed(id, operation) || operation.method !== 'GET' ? (['overloaded'] as const) : []),
+  ];
+}
+
+type Responses = Record<string, { readonly description: string; readonly content: Json }>;
+
+/** A status may be an answer of the operation and a problem, too. */
+function merge(answers: Responses, failures: Responses): Responses {
+  const both = { ...answers, ...failures };
+  for (const [status, failure] of Object.entries(failures)) {
+    const answer = answers[status];
+    if (!answer) continue;
+    const description = `${answer.description}. ${failure.description}`;
+    both[status] = { description, content: { ...answer.content, ...failure.content } };
+  }
+  return both;
+}
+
+function problemResponses(id: string, operation: Operation, problem: Json): Responses {
+  const { problems: slugs } = operation;
   const byStatus = new Map<number, ProblemSlug[]>();
-  for (const slug of new Set([...slugs, ...(scope === 'public' ? [] : everywhere)])) {
+  for (const slug of new Set([...slugs, ...everywhere, ...byKind(id, operation)])) {
     const { status } = problems[slug];
     byStatus.set(status, [...(byStatus.get(status) ?? []), slug]);
   }

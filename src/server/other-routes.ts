@@ -1,9 +1,10 @@
 // What is no operation of the table: probes, the OpenAPI document, pages for people, and the refusal of everything else.
 
-import type { FastifyInstance, FastifyReply } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { apiBase } from '../contract/operations.ts';
 import { Problem } from '../domain/problem.ts';
 import type { Admission } from './admission.ts';
+import type { Cors } from './cors.ts';
 import type { SystemHandlers } from './handlers/system.ts';
 import { expositionType } from './metrics/exposition.ts';
 import type { Metrics } from './metrics/metrics.ts';
@@ -16,6 +17,7 @@ export function addOtherRoutes(
   app: FastifyInstance,
   o: {
     readonly admission: Admission;
+    readonly cors: Cors;
     readonly metrics: Pick<Metrics, 'text'>;
     readonly system: Pick<SystemHandlers, 'assertHealthy' | 'assertReady'>;
     readonly version: string;
@@ -58,13 +60,25 @@ export function addOtherRoutes(
     reply.type('application/json; charset=utf-8').send(openApi),
   );
 
-  app.setNotFoundHandler(async (request, reply) => {
-    await admitPublic(request, reply);
+  async function refuse(request: FastifyRequest, reply: FastifyReply): Promise<void> {
     const path = pathOf(request);
     const allowed = open.has(path) || path === openApiPath || path === metricsPath ? ['GET', 'HEAD'] : methodsOf(path);
+    if (allowed.length > 0 && o.cors.isPreflight(request.raw)) {
+      o.admission.admitPreflight(request, reply);
+      o.cors.setPreflightHeaders(reply.raw, allowed);
+      void reply.code(204).send();
+      return;
+    }
+    await admitPublic(request, reply);
     if (allowed.length === 0) throw new Problem('not-found', `'${path}' is not part of the API.`);
     reply.header('allow', allowed.join(', '));
     throw new Problem('method-not-allowed', `'${path}' takes ${allowed.join(', ')}, not ${request.method}.`);
+  }
+
+  // Before the body is read: nobody has asked yet who sends it.
+  app.addHook('onRequest', (request, reply, done) => {
+    if (!request.is404) return done();
+    refuse(request, reply).catch(done);
   });
 }
 

@@ -9,10 +9,26 @@ export type Connection = {
   readonly localPort: number;
 };
 
+const tables = ['/proc/self/net/tcp', '/proc/self/net/tcp6'].map(createTable);
+
+/** A reading takes milliseconds, more with each connection there is: whoever asks during one shares the next. */
+function createTable(file: string): () => Promise<string> {
+  let running: Promise<string> | undefined;
+  let next: Promise<string> | undefined;
+  return () => {
+    next ??= Promise.resolve(running).then(() => {
+      next = undefined;
+      running = readFile(file, 'latin1').catch(() => '');
+      return running;
+    });
+    return next;
+  };
+}
+
 /** The uid of the peer's process; undefined when the kernel does not say. */
 export async function uidOfPeer(connection: Connection): Promise<number | undefined> {
-  for (const file of ['/proc/self/net/tcp', '/proc/self/net/tcp6']) {
-    const uid = findUid(await readFile(file, 'latin1').catch(() => ''), connection);
+  for (const readTable of tables) {
+    const uid = findUid(await readTable(), connection);
     if (uid !== undefined) return uid;
   }
   return undefined;

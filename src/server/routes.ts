@@ -5,7 +5,10 @@ import { apiBase, type Operation, type OperationId, operations } from '../contra
 import type { FaultList } from '../domain/fault-list.ts';
 import type { Admission } from './admission.ts';
 import type { AuditTrail } from './audit-trail.ts';
+import type { createBodyRoom } from './body-room.ts';
 import type { Handlers, Incoming } from './exchange.ts';
+import type { Load } from './pressure.ts';
+import { assertRoom, isShed } from './shedding.ts';
 import { createInputReader } from './validation.ts';
 
 export function addOperations(
@@ -14,6 +17,8 @@ export function addOperations(
     readonly handlers: Handlers;
     readonly admit: Admission['admit'];
     readonly audit: Pick<AuditTrail, 'hooksOf' | 'recorderOf'>;
+    readonly load: Load;
+    readonly takeBodyRoom: ReturnType<typeof createBodyRoom>;
     /** What is wrong with a faulty body beyond its schema. */
     readonly addBodyFaults: Readonly<Partial<Record<OperationId, (body: unknown, faults: FaultList) => void>>>;
   },
@@ -24,11 +29,18 @@ export function addOperations(
     const readInput = createInputReader(operation, addBodyFaults[id]);
     const toPath = pathReader(operation.path);
     const handle = handlers[id];
+    const admit = o.admit(operation);
+    const isSheddable = isShed(id, operation);
+    const mayHaveBody = operation.method !== 'GET';
     app.route({
       method: operation.method,
       url: toRoute(operation.path),
       config: { operation: id },
-      onRequest: o.admit(operation),
+      async onRequest(request, reply) {
+        await admit(request, reply);
+        if (isSheddable) assertRoom(o.load);
+        if (mayHaveBody) o.takeBodyRoom(request, reply);
+      },
       ...o.audit.hooksOf(operation),
       handler: (request: Incoming, reply: FastifyReply) => {
         const record = o.audit.recorderOf(operation, request);

@@ -4,7 +4,9 @@
 import { once } from 'node:events';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Principal } from '../domain/principal.ts';
+import { Problem } from '../domain/problem.ts';
 import type { Logger } from '../lib/logger.ts';
+import { counterKey } from './rate-limits.ts';
 
 export const eventStream = 'text/event-stream';
 
@@ -16,7 +18,7 @@ export type Outlet = {
 };
 
 export type Streams = {
-  /** Sends what `pump` writes, and ends the answer when it returns. */
+  /** Sends what `pump` writes, and ends the answer when it returns. @throws Problem rate-limited */
   readonly send: (
     request: FastifyRequest,
     reply: FastifyReply,
@@ -36,6 +38,9 @@ type StreamCounts = { open: number; opened: number; events: number; stalled: num
 /** A comment on a quiet stream of events, and a look whether its reader may still read. */
 const heartbeatMs = 15_000;
 const retryMs = 3_000;
+/** How many may be open at once (ADR 0019). */
+const most = { ofLocal: 1_000, ofOthers: 100, inAll: 2_000 };
+const roomSeconds = 5;
 
 export function createStreams(o: {
   readonly stallMs: number;
@@ -45,6 +50,7 @@ export function createStreams(o: {
   const stops = new Set<() => void>();
   const streamed = new WeakSet<FastifyRequest>();
   const counts: StreamCounts = { open: 0, opened: 0, events: 0, stalled: 0 };
+  const openBy = new Map<string, number>();
   let isClosed = false;
 
   /** Who cannot be asked about is let in no longer. */
@@ -57,6 +63,21 @@ export function createStreams(o: {
     }
   }
 
+  function assertRoom(request: FastifyRequest): void {
+    const { principal } = request;
+    const ofOne = principal.kind === 'local' ? most.ofLocal : most.ofOthers;
+    const isOwn = (openBy.get(counterKey(principal)) ?? 0) >= ofOne;
+    if (!isOwn && stops.size < most.inAll) return;
+    const whose = isOwn ? `${ofOne} streams of this caller` : `${most.inAll} streams`;
+    throw new Problem('rate-limited', `${whose} are open, as many as may be at once.`, { retry_after: roomSeconds });
+  }
+
+  function countOpen(by: string, change: 1 | -1): void {
+    const open = (openBy.get(by) ?? 0) + change;
+    if (open > 0) openBy.set(by, open);
+    else openBy.delete(by);
+  }
+
   async function run(
     request: FastifyRequest,
     { raw }: FastifyReply,
@@ -65,7 +86,9 @@ export function createStreams(o: {
   ): Promise<void> {
     const gone = new AbortController();
     const stop = (): void => gone.abort();
+    const by = counterKey(request.principal);
     stops.add(stop);
+    countOpen(by, 1);
     if (isClosed) stop();
     raw.on('close', stop).on('error', stop);
     raw.on('timeout', () => {
@@ -95,7 +118,6 @@ export function createStreams(o: {
 
     raw.writeHead(200, {
       'Content-Type': mediaType,
-      'Cache-Control': 'no-store',
       'X-Accel-Buffering': 'no',
     });
     raw.flushHeaders();
@@ -119,12 +141,14 @@ export function createStreams(o: {
       if (isOfEvents) counts.open -= 1;
       clearInterval(heartbeat);
       stops.delete(stop);
+      countOpen(by, -1);
     }
   }
 
   return {
     send(request, reply, mediaType, pump) {
       if (request.method === 'HEAD') return reply.type(mediaType).send('');
+      assertRoom(request);
       streamed.add(request);
       reply.hijack();
       void run(request, reply, mediaType, pump);

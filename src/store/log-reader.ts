@@ -15,7 +15,7 @@ import { chunkIndexOf, type LoadedSegment, loadSegment, type Segment } from './l
 export type LogReader = {
   /** Lines in order, oldest first, a chunk's at a time. */
   readonly forward: (runId: string, filter: LogFilter) => AsyncGenerator<readonly LogLine[]>;
-  /** The last `count` that match, oldest first. */
+  /** The last `count` that match, some MiB at most, oldest first. */
   readonly last: (runId: string, filter: LogFilter, count: number) => Promise<LogLine[]>;
   readonly next: (runId: string, afterSeq: number) => Promise<LogBatch | undefined>;
   /** Keeps chunks just written in memory, if anybody follows the run. */
@@ -30,6 +30,8 @@ const batchesBytes = 8 * 2 ** 20;
 const batchObjectBytes = 1024;
 const maxBatchBytes = 256 * 2 ** 10;
 const maxBatchLines = 4096;
+/** Lines may be 64 KiB long, and 10,000 of those in one answer would end the server. */
+export const mostPageChars = 4 * 2 ** 20;
 /** What is looked at without a pause: some milliseconds. */
 const turnBytes = 256 * 2 ** 10;
 
@@ -88,16 +90,18 @@ export function createLogReader(o: {
     const select = createSelection(filter);
     const found: LogLine[][] = [];
     let missing = count;
+    let chars = 0;
     let readBytes = 0;
     for (const segment of (await segmentsOf(runId)).toReversed()) {
       if (segment.lastSeq <= afterSeq || segment.lastAtUs <= sinceUs) break;
       const content = await load(runId, segment, segment.lastSeq);
       for (const start of content.chunkStarts.toReversed()) {
-        if (missing <= 0) return found.toReversed().flat();
+        if (missing <= 0 || chars > mostPageChars) return found.toReversed().flat();
         const chunk = readChunk(content.file, start);
         const lines = select(chunk).slice(-missing);
         found.push(lines);
         missing -= lines.length;
+        chars += charsOf(lines);
         readBytes += chunk.end - start;
         if (readBytes < turnBytes) continue;
         readBytes = 0;
@@ -154,4 +158,11 @@ function sliceFrom(content: LoadedSegment, seq: number): Buffer {
     end = nextEnd;
   }
   return file.subarray(start, end);
+}
+
+export function charsOf(lines: readonly LogLine[]): number {
+  return lines.reduce(
+    (chars, { message, fields }) => chars + message.length + (fields ? JSON.stringify(fields).length : 0),
+    0,
+  );
 }

@@ -5,11 +5,12 @@ import { invariant } from '../domain/problem.ts';
 import type { Clock } from '../lib/clock.ts';
 import { errorCode } from '../lib/error-code.ts';
 import type { Logger } from '../lib/logger.ts';
+import { createTurns } from '../lib/turns.ts';
 import type { Database } from './database.ts';
 import type { LogBatch } from './log-batch.ts';
 import { createChunkEncoder } from './log-encode.ts';
 import { openLogFile } from './log-file.ts';
-import { createLogReader } from './log-reader.ts';
+import { charsOf, createLogReader, mostPageChars } from './log-reader.ts';
 import { resumeLog } from './log-resume.ts';
 import type { LogFilter } from './log-search.ts';
 import { removeSegment, type Segment } from './log-segment.ts';
@@ -29,7 +30,7 @@ type LogPage = {
 export type LogStore = {
   /** Goes on behind what an earlier process has left. One writer a run at a time. */
   readonly openWriter: (o: { readonly runId: string; readonly maxSizeBytes: number }) => Promise<LogWriter>;
-  /** The first `limit` lines that match, or with `tail` the last so many; oldest first. */
+  /** The first `limit` lines that match, or with `tail` the last so many, some MiB at most; oldest first. */
   readonly page: (
     runId: string,
     query: LogFilter & { readonly tail?: number; readonly limit: number },
@@ -48,6 +49,9 @@ export type LogStore = {
   readonly close: () => Promise<void>;
 };
 
+/** Each may take some 10 MiB while it is read, and a caller may ask for hundreds. */
+const pagesAtATime = 4;
+
 export function createLogStore(o: {
   readonly dir: string;
   readonly db: Database;
@@ -56,6 +60,7 @@ export function createLogStore(o: {
 }): LogStore {
   const { dir, db, clock, log } = o;
   const encode = createChunkEncoder();
+  const inTurn = createTurns(pagesAtATime);
   const open = new Map<string, { readonly segments: readonly Segment[]; readonly writer: LogWriter }>();
   const listeners = new Map<string, Set<() => void>>();
   const reader = createLogReader({ dir, db, openSegments: (runId) => open.get(runId)?.segments });
@@ -68,12 +73,15 @@ export function createLogStore(o: {
     const { tail, limit, ...filter } = query;
     if (tail !== undefined) return { lines: await reader.last(runId, filter, tail), nextSeq: null };
     const lines: LogLine[] = [];
+    let chars = 0;
     for await (const found of reader.forward(runId, filter)) {
       lines.push(...found);
-      if (lines.length > limit) break;
+      chars += charsOf(found);
+      if (lines.length > limit || chars > mostPageChars) break;
     }
-    const last = lines[limit - 1];
-    return { lines: lines.slice(0, limit), nextSeq: last && lines.length > limit ? last.seq : null };
+    const isCut = lines.length > limit || chars > mostPageChars;
+    const last = lines[Math.min(limit, lines.length) - 1];
+    return { lines: lines.slice(0, limit), nextSeq: last && isCut ? last.seq : null };
   }
 
   async function hasExpired(runId: string): Promise<boolean> {
@@ -112,7 +120,7 @@ export function createLogStore(o: {
     },
     async page(runId, query) {
       try {
-        const page = await readPage(runId, query);
+        const page = await inTurn(() => readPage(runId, query));
         return page.lines.length === 0 && (await hasExpired(runId)) ? { ...page, isExpired: true } : page;
       } catch (error) {
         if (!isGone(error, runId)) throw error;

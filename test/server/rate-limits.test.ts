@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { bash } from '../support/jobs.ts';
 import { startServing } from './serving.ts';
 
 test('every answer of the API says what is left; past the limit it is 429 until the window is over', async () => {
@@ -41,4 +42,60 @@ test('each caller has a limit of its own: one that is used up keeps nobody else 
   expect(await asked({ via: '1.1 proxy' })).toBe(429);
   expect(await asked(other.headers)).toBe(200);
   expect(await asked({})).toBe(200);
+});
+
+test('whoever is nobody known is counted by address, and keeps nobody else out', async () => {
+  await using server = await startServing({ rateLimit: { limit: 2, windowMs: 60_000 } });
+  const foreign = { headers: { origin: 'https://evil.example' } };
+  const statuses: number[] = [];
+  for (let i = 0; i < 4; i++) statuses.push((await server.fetch('/health', foreign)).status);
+  expect(statuses).toEqual([403, 403, 429, 429]);
+  expect((await server.fetch('/health')).status).toBe(200);
+});
+
+test('the rate limit of a profile that is not the default bounds the runs started in it', async () => {
+  const permissive = { rateLimit: { limit: 2, windowMs: 60_000 } };
+  await using server = await startServing({
+    jobs: { open: bash('true', { security_profile: 'permissive' }), closed: bash('true') },
+    profiles: { permissive },
+    executes: true,
+  });
+  const start = (body: object, key = '') =>
+    server.post('/runs', { async: false, ...body }, key === '' ? {} : { 'idempotency-key': key });
+
+  const first = await start({ job_id: 'open' }, 'k');
+  expect(first.status).toBe(201);
+  const { run_id: runId }: { run_id: string } = JSON.parse(await first.text());
+  // Neither a replay, nor what is refused, nor another profile counts.
+  expect((await start({ job_id: 'open' }, 'k')).headers.get('idempotent-replay')).toBe('true');
+  expect((await start({ job_id: 'open', security_profile: 'disabled' })).status).toBe(422);
+  expect((await start({ job_id: 'open', security_profile: 'secure' })).status).toBe(201);
+  expect((await server.post(`/runs/${runId}/rerun`, {})).status).toBe(201);
+  for (const refused of [await start({ job_id: 'open' }), await server.post(`/runs/${runId}/rerun`, {})]) {
+    expect(refused.status).toBe(429);
+    expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(30);
+    expect(await refused.json()).toMatchObject({ detail: expect.stringContaining("runs of the profile 'permissive'") });
+  }
+  expect((await start({ job_id: 'closed' })).status).toBe(201);
+});
+
+test('a caller has so many streams open and no more, and gets room again by ending one', async () => {
+  await using server = await startServing();
+  const open: AbortController[] = [];
+  const follow = async () => {
+    const controller = new AbortController();
+    open.push(controller);
+    return server.fetch('/events/runs', { signal: controller.signal });
+  };
+  const opened = await Promise.all(Array.from({ length: 1_000 }, follow));
+  expect(opened.every(({ status }) => status === 200)).toBe(true);
+  const refused = await follow();
+  expect(refused.status).toBe(429);
+  expect(refused.headers.get('retry-after')).toBe('5');
+  expect(await refused.json()).toMatchObject({ detail: expect.stringContaining('1000 streams of this caller') });
+  expect((await server.fetch('/jobs')).status).toBe(200);
+
+  open[0]?.abort();
+  await expect.poll(async () => (await follow()).status).toBe(200);
+  for (const controller of open) controller.abort();
 });

@@ -19,6 +19,7 @@ import { probeHost } from '../../src/exec/host.ts';
 import { type Clock, systemClock } from '../../src/lib/clock.ts';
 import { createId } from '../../src/lib/ids.ts';
 import { createServer } from '../../src/server/app.ts';
+import type { Load } from '../../src/server/pressure.ts';
 import type { RateLimit, ServerConfig } from '../../src/server/server-config.ts';
 import { createTokens } from '../../src/server/tokens.ts';
 import type { LogWriter } from '../../src/store/logs.ts';
@@ -40,6 +41,7 @@ export type ServingOptions = {
   readonly server?: Partial<ServerConfig['server']>;
   readonly ownCredentials?: readonly string[];
   readonly authMode?: ServerConfig['auth']['mode'];
+  readonly isDev?: boolean;
   /** Runs are executed; without it, they do what the test says. */
   readonly executes?: boolean;
   readonly clock?: Clock;
@@ -47,6 +49,9 @@ export type ServingOptions = {
   readonly retention?: Partial<RetentionPolicy>;
   /** The instant at which retention looks. */
   readonly nowMs?: number;
+  /** What there is too much of; nothing, unless it says otherwise. */
+  readonly load?: Load;
+  readonly profiles?: Partial<ServerConfig['security']['profiles']>;
   /** Called with each line of the server's own log. */
   readonly onLog?: (line: Readonly<Record<string, unknown>>) => void;
 };
@@ -155,7 +160,7 @@ export async function startServing(o: ServingOptions = {}): Promise<Serving> {
   const server = await createServer({
     config: {
       instance: { name: 'examples', defaultTenant: 'default' },
-      auth: { mode: o.authMode ?? 'auto' },
+      auth: { mode: o.authMode ?? 'auto', isDev: o.isDev ?? false },
       server: {
         bind: { host: '127.0.0.1', port: 0 },
         readTimeoutMs: 10_000,
@@ -164,10 +169,12 @@ export async function startServing(o: ServingOptions = {}): Promise<Serving> {
         syncWaitMs: 10_000,
         bodyLimitBytes: 65_536,
         tls: null,
+        corsOrigins: [],
+        trustProxy: false,
         ...o.server,
       },
       sources: [source],
-      security: { defaultProfile: 'secure', profiles: { secure, permissive: quiet, disabled: quiet } },
+      security: { defaultProfile: 'secure', profiles: { secure, permissive: quiet, disabled: quiet, ...o.profiles } },
       extensions: ['mcp'],
     },
     catalog,
@@ -178,6 +185,7 @@ export async function startServing(o: ServingOptions = {}): Promise<Serving> {
     clock,
     version: '1.2.3',
     startedAtMs: clock.now(),
+    load: o.load ?? { complaint: () => null },
     noticeOutcomes: { delivered: 3, retried: 2, failed: 1 },
     hostChecks: [{ name: 'seccomp', status: 'ok', detail: 'system calls can be filtered', cure: null }],
     jwt: null,

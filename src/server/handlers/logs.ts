@@ -80,8 +80,19 @@ async function sendLines(
   toText: (line: LogLine) => string,
   { signal, write }: Outlet,
 ): Promise<void> {
-  if (query.limit !== undefined || query.tail !== undefined) {
+  if (query.tail !== undefined) {
     await write((await pageOf(log, query)).lines.map(toText).join(''));
+    return;
+  }
+  if (query.limit !== undefined) {
+    let { limit: left, cursor } = query;
+    while (left > 0 && !signal.aborted) {
+      const { lines, nextSeq } = await pageOf(log, { ...query, limit: left, ...defined({ cursor }) });
+      await write(lines.map(toText).join(''));
+      if (nextSeq === null) return;
+      left -= lines.length;
+      cursor = String(nextSeq);
+    }
     return;
   }
   const filter = filterOf(query);

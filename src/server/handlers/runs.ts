@@ -11,6 +11,7 @@ import { type Clock, parseTimestampUs } from '../../lib/clock.ts';
 import type { RunReading } from '../../store/reading.ts';
 import { defined } from '../defined.ts';
 import type { Exchange, Handlers } from '../exchange.ts';
+import type { RateLimiter } from '../rate-limits.ts';
 import { type StoredAnswer, sendStored } from '../stored-answer.ts';
 
 const pageRuns = 100;
@@ -43,10 +44,15 @@ export function createRunHandlers(o: {
   readonly clock: Clock;
   /** The id behind a job's id or alias. */
   readonly jobIdOf: (idOrAlias: string) => string;
+  readonly countRun: RateLimiter['countRun'];
 }): Pick<Handlers, Names> {
   const { runs, engine, clock } = o;
   const { hub } = engine;
   const answers = createBoundedCache<string, KnownRun>(cachedChars);
+
+  function starterOf(request: Exchange<Names>['request']): Caller {
+    return { ...callerOf(request), countRun: (profile) => o.countRun(request, profile) };
+  }
 
   /** A run changes only together with an event: while there is none, what was read still stands. */
   function isCurrent({ eventId, checkedAtMs }: KnownRun): boolean {
@@ -66,7 +72,7 @@ export function createRunHandlers(o: {
 
   return {
     async createRun({ request, reply, body }) {
-      const created = await engine.createRun(body, callerOf(request), idempotencyKeyOf(request));
+      const created = await engine.createRun(body, starterOf(request), idempotencyKeyOf(request));
       if (created.replayed) reply.raw.setHeader('Idempotent-Replay', 'true');
       return reply
         .code(created.status)
@@ -92,7 +98,7 @@ export function createRunHandlers(o: {
     },
 
     async rerunRun({ request, reply, path, body }) {
-      const { runId, body: answer } = await engine.rerun(path.run_id, body, callerOf(request));
+      const { runId, body: answer } = await engine.rerun(path.run_id, body, starterOf(request));
       return reply
         .code(201)
         .header('location', `${apiBase}/runs/${runId}`)

@@ -9,8 +9,9 @@ import type { Check, Engine } from '../../engine/engine.ts';
 import type { Retention } from '../../engine/retain.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { formatDuration } from '../../lib/units.ts';
-import type { RunReading } from '../../store/reading.ts';
+import type { ActivityOf } from '../activity.ts';
 import type { Handlers } from '../exchange.ts';
+import type { Load } from '../pressure.ts';
 import type { ServerConfig } from '../server-config.ts';
 
 export type SystemHandlers = Pick<Handlers, 'getHealth' | 'getSystemInfo' | 'collectGarbage'> & {
@@ -26,7 +27,7 @@ const collectMs = 5_000;
 const collectShare = 0.5;
 
 export function createSystemHandlers(o: {
-  readonly runs: RunReading;
+  readonly activityOf: ActivityOf;
   readonly config: ServerConfig;
   readonly catalog: Catalog;
   readonly engine: Engine;
@@ -35,6 +36,7 @@ export function createSystemHandlers(o: {
   readonly clock: Clock;
   readonly version: string;
   readonly startedAtMs: number;
+  readonly load: Load;
 }): SystemHandlers {
   const { config, catalog, engine } = o;
 
@@ -42,17 +44,14 @@ export function createSystemHandlers(o: {
     const sources: Check = catalog.isReady
       ? { status: 'ok' }
       : { status: 'degraded', detail: 'the sources are being read' };
-    return { ...engine.health(), sources };
+    const complaint = o.load.complaint();
+    const load: Check = complaint === null ? { status: 'ok' } : { status: 'degraded', detail: complaint };
+    return { ...engine.health(), sources, load };
   }
 
   function assertHealthy(): void {
     const failing = Object.entries(checks()).find(([, check]) => check.status === 'failing');
     if (failing) throw new Problem('not-ready', `The check '${failing[0]}' is failing.`);
-  }
-
-  async function queueOf(principal: Principal): Promise<{ depth: number; running: number }> {
-    const { pending, running } = await o.runs.counts(principal);
-    return { depth: pending, running };
   }
 
   return {
@@ -81,9 +80,8 @@ export function createSystemHandlers(o: {
     },
 
     async getSystemInfo({ request }) {
-      const { principal } = request;
       const queue = engine.queue();
-      const { depth, running } = isOperator(principal) ? queue : await queueOf(principal);
+      const { depth, running } = await o.activityOf(request.principal);
       const profiles = Object.entries(engine.host);
       const proc = profiles.find(([, profile]) => profile.available) ?? profiles[0];
       return {

@@ -1,0 +1,181 @@
+// Every operation of the OpenAPI document, asked for in all the ways that a caller could get wrong or mean ill. FLWD_FUZZ_SECONDS
+// and FLWD_FUZZ_SEED ask for more than what CI does.
+
+import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
+import fc from 'fast-check';
+import { afterAll, expect, test } from 'vitest';
+import { heapBytes, withInspector } from '../support/heap.ts';
+import { bash } from '../support/jobs.ts';
+import { type RawAnswer, sendRaw } from '../support/raw-http.ts';
+import { startServer } from '../support/server.ts';
+import { type Asked, type OpenApi, requestsOf } from './openapi-requests.ts';
+
+const seconds = Number(process.env.FLWD_FUZZ_SECONDS ?? 10);
+const seed = Number(process.env.FLWD_FUZZ_SEED ?? 20_260_101);
+const secret = 'hunter2-must-not-be-seen';
+
+const server = await startServer({
+  env: withInspector,
+  jobs: {
+    demo: bash('echo out; echo "{\\"a\\": 1}" > "$FLWD_RESULT_FILE"; echo x > "$FLWD_ARTIFACTS_DIR/a.txt"', {
+      tags: ['x'],
+      argspec: {
+        type: 'object',
+        properties: {
+          name: { type: 'string', pattern: '^[a-z]*$' },
+          count: { type: 'integer', minimum: 0, maximum: 9 },
+          ratio: { type: 'number' },
+          on: { type: 'boolean' },
+          list: { type: 'array', items: { type: 'string' } },
+          map: { type: 'object', additionalProperties: true },
+          token: { type: 'string', format: 'secret' },
+        },
+      },
+      timeouts: { run: '5s' },
+    }),
+    'team/asks': {
+      'config.yaml': 'composition: steps\nsteps:\n  - id: ask\n    approval: {text: go?}\n',
+    },
+    broken: { 'config.yaml': 'command: [' },
+  },
+  config: {
+    sources: [{ name: 'local-fs', type: 'fs', path: './jobs' }],
+    security: { profiles: { secure: { rate_limit: { limit: 1_000_000, window: '1s' } } } },
+    scheduler: { queue: { max_depth: 20 } },
+    logging: { level: 'warn' },
+    server: { sync_wait: '1s' },
+  },
+});
+afterAll(() => server.close());
+
+const document = await server.json<OpenApi>('/openapi.json');
+const finished = await server.run('demo', { name: 'abc', token: secret });
+const waiting = await server.start('team/asks');
+const [artifact] = await server.artifacts(finished.run_id);
+const schedule = await server.json<{ id: string }>('/schedules', { body: { job_id: 'demo', cron: '0 3 1 1 *' } });
+const requests = requestsOf(document, {
+  run_id: [finished.run_id, waiting],
+  job_id: ['demo', 'team/asks', 'broken'],
+  artifact_id: [artifact?.id ?? ''],
+  schedule_id: [schedule.id],
+  step_id: ['step_01', 'ask'],
+  args: [{}, { name: 'abc', count: 3 }, { list: ['a'], map: { a: null }, token: secret }],
+  tenant: ['default'],
+  labels: [{}, { team: 'x' }],
+  cron: ['0 3 1 1 *', '*/5 * * * *'],
+  timezone: ['UTC', 'Europe/Berlin'],
+  jitter: ['30s'],
+  enabled: [false],
+});
+
+/** What any path may answer, those that are no operation included. */
+const general = [
+  'not-found',
+  'method-not-allowed',
+  'malformed-request',
+  'headers-too-large',
+  'permission-denied',
+  'unauthenticated',
+];
+const ajv = new Ajv2020({ strict: false, validateFormats: false });
+const validators = new Map<object, ValidateFunction>();
+
+function validatorOf(schema: object): ValidateFunction {
+  const made = validators.get(schema) ?? ajv.compile({ ...schema, components: document.components });
+  validators.set(schema, made);
+  return made;
+}
+
+const isProblem = validatorOf({ $ref: '#/components/schemas/Problem' });
+const leaks = [server.root, secret, 'node_modules', '    at '];
+
+function toText({ method, target, headers, contentType, body }: Asked): string {
+  const framing = headers.some(([name]) => name === 'Transfer-Encoding');
+  const length = body === undefined || framing ? [] : [['Content-Length', String(Buffer.byteLength(body))] as const];
+  const type = body === undefined ? [] : [['Content-Type', contentType] as const];
+  const all = [['Host', 'localhost'], ['Connection', 'close'], ...type, ...length, ...headers];
+  const content = framing
+    ? `${Buffer.byteLength(body ?? '').toString(16)}\r\n${body ?? ''}\r\n0\r\n\r\n`
+    : (body ?? '');
+  return `${method} ${target} HTTP/1.1\r\n${all.map(([name, value]) => `${name}: ${value}\r\n`).join('')}\r\n${content}`;
+}
+
+function headerOf({ head }: RawAnswer, name: string): string {
+  return new RegExp(`^${name}: (.*)$`, 'im').exec(head)?.[1] ?? '';
+}
+
+function faultOf(asked: Asked, answer: RawAnswer): string | undefined {
+  const { status, head, body } = answer;
+  const type = headerOf(answer, 'content-type');
+  if (!(status >= 200 && status < 500)) return `answers ${status} ${body.slice(0, 300)}`;
+  if (/^(?:x-injected|set-cookie)/im.test(head)) return `has a header of the caller's: ${head}`;
+  const leak = leaks.find((text) => (head + body).includes(text));
+  if (leak !== undefined) return `shows ${leak}: ${body.slice(0, 300)}`;
+  if (asked.method === 'HEAD' || status === 304 || status === 204) return undefined;
+  const described = asked.operation.responses[String(status)];
+  if (status >= 400)
+    return type === 'application/problem+json' ? faultOfProblem(status, body, described) : `is ${type}`;
+  const schema = described?.content['application/json']?.schema;
+  if (!schema || !type.startsWith('application/json')) return undefined;
+  const validate = validatorOf(schema);
+  return validate(JSON.parse(body)) ? undefined : `breaks its schema: ${JSON.stringify(validate.errors).slice(0, 300)}`;
+}
+
+function faultOfProblem(
+  status: number,
+  body: string,
+  described: { description: string } | undefined,
+): string | undefined {
+  const problem: { type: string; status: number } = JSON.parse(body);
+  if (!isProblem(problem) || problem.status !== status) return `is no problem document: ${body.slice(0, 300)}`;
+  const slug = problem.type.replace('https://flowd.org/problems/', '');
+  if (general.includes(slug) || described?.description.includes(`\`${slug}\`: `)) return undefined;
+  return `does not say that it answers ${slug}: ${body.slice(0, 300)}`;
+}
+
+const atOnce = 6;
+const statuses = new Map<number, number>();
+const faults: string[] = [];
+
+async function fuzz(forMs: number, from: number): Promise<void> {
+  const endsAt = performance.now() + forMs;
+  for (let round = 0; performance.now() < endsAt; round++) {
+    const all = fc.sample(requests, { seed: from + round, numRuns: 10 * atOnce });
+    await Promise.all(Array.from({ length: atOnce }, (_, at) => sendAll(all.slice(10 * at, 10 * (at + 1)))));
+  }
+}
+
+async function sendAll(all: readonly Asked[]): Promise<void> {
+  for (const asked of all) {
+    const text = toText(asked);
+    const answer = await sendRaw(server.url, text).catch((error: unknown) => error);
+    const fault = isAnswer(answer) ? faultOf(asked, answer) : String(answer);
+    if (isAnswer(answer)) statuses.set(answer.status, (statuses.get(answer.status) ?? 0) + 1);
+    if (fault) faults.push(`${asked.operation.operationId}: ${fault}\n${text.slice(0, 600)}`);
+  }
+}
+
+function isAnswer(answer: unknown): answer is RawAnswer {
+  return typeof answer === 'object' && answer !== null && 'status' in answer;
+}
+
+test('no request makes it fail, leak, lie about its errors, or grow', {
+  timeout: 120_000 + seconds * 2_000,
+}, async () => {
+  // Caches fill and code is compiled first.
+  await fuzz(seconds * 500, seed);
+  const before = await heapBytes(server.stderr);
+  await fuzz(seconds * 500, seed + 1_000_000);
+  const after = await heapBytes(server.stderr);
+  console.info(`fuzz: ${JSON.stringify(Object.fromEntries(statuses))}, heap ${before} → ${after}`);
+
+  expect(faults).toEqual([]);
+  expect([...statuses.keys()]).toEqual(expect.arrayContaining([200, 201, 400, 404, 405, 409, 415]));
+  expect(after - before).toBeLessThan(16 * 1024 * 1024);
+  expect(await server.json('/health')).toMatchObject({
+    checks: { database: { status: 'ok' }, load: { status: 'ok' } },
+  });
+  expect((await server.run('demo')).status).toBe('success');
+  expect(server.stderr).not.toContain(secret);
+  expect(server.stderr).not.toMatch(/internal error/);
+});

@@ -1,0 +1,133 @@
+// Callers that would use up the server: slow senders, slow readers, connections that are never used, bodies that grow in
+// memory. It answers others meanwhile, and its memory is what it was before.
+
+import { connect, type Socket } from 'node:net';
+import { afterAll, expect, onTestFinished, test } from 'vitest';
+import type { LogAnswer } from '../support/answers.ts';
+import { heapBytes, withInspector } from '../support/heap.ts';
+import { bash, python } from '../support/jobs.ts';
+import { startServer } from '../support/server.ts';
+
+const mib = 1024 * 1024;
+const server = await startServer({
+  env: { NODE_OPTIONS: `${withInspector.NODE_OPTIONS} --max-old-space-size=160` },
+  jobs: {
+    quick: bash('true'),
+    prints: python('for n in range(120_000): print(n, "x" * 60)'),
+    wide: python('for n in range(400): print("x" * 60_000)'),
+    takes: bash('sleep 1', { argspec: { type: 'object', properties: { list: { type: 'array' } } } }),
+  },
+  config: {
+    server: { read_timeout: '1s', write_timeout: '2s', body_limit: '1MiB' },
+    logging: { level: 'error' },
+  },
+});
+afterAll(() => server.close());
+await server.run('quick');
+
+async function open(count: number, text: string): Promise<Socket[]> {
+  const { hostname, port } = new URL(server.url);
+  const sockets = Array.from({ length: count }, () => connect({ host: hostname, port: Number(port) }));
+  onTestFinished(() => {
+    for (const socket of sockets) socket.destroy();
+  });
+  await Promise.all(
+    sockets.map(async (socket) => {
+      socket.on('error', () => undefined);
+      await new Promise((resolve) => socket.once('connect', resolve));
+      if (text !== '') socket.write(text);
+    }),
+  );
+  return sockets;
+}
+
+async function expectToAnswer(): Promise<void> {
+  const startedAt = performance.now();
+  expect((await server.fetch('//healthz')).status).toBe(204);
+  expect((await server.fetch('/jobs')).status).toBe(200);
+  expect(performance.now() - startedAt).toBeLessThan(2_000);
+}
+
+const head = 'POST /api/v1/runs HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n';
+
+test.each([
+  ['a head', 'GET /api/v1/jobs HTTP/1.1\r\nX-A: '],
+  ['a body', `${head}Content-Length: 1000\r\n\r\n`],
+  ['chunks', `${head}Transfer-Encoding: chunked\r\n\r\n`],
+])(
+  'who sends %s a byte at a time is cut off after server.read_timeout, and keeps nobody waiting',
+  async (_what, text) => {
+    const sockets = await open(150, text);
+    const drip = setInterval(() => {
+      for (const socket of sockets) if (!socket.destroyed) socket.write('1');
+    }, 100);
+    onTestFinished(() => clearInterval(drip));
+    for (const socket of sockets) socket.resume();
+    await expectToAnswer();
+    await expect.poll(() => sockets.filter(({ closed }) => !closed).length).toBe(0);
+  },
+);
+
+test('connections that are never used are closed, and keep nobody waiting', async () => {
+  const sockets = await open(500, '');
+  for (const socket of sockets) socket.resume();
+  await expectToAnswer();
+  await expect.poll(() => sockets.filter(({ closed }) => !closed).length).toBe(0);
+});
+
+test('readers that take nothing hold little memory, and are disconnected', async () => {
+  const { run_id: runId } = await server.run('prints');
+  const before = await heapBytes(server.stderr);
+  const all = `GET /api/v1/runs/${runId}/logs HTTP/1.1\r\nHost: localhost\r\nAccept: text/plain\r\n\r\n`;
+  const follow = `GET /api/v1/runs/${runId}/logs?follow=true HTTP/1.1\r\nHost: localhost\r\n\r\n`;
+  const sockets = [...(await open(20, all)), ...(await open(20, follow))];
+  for (const socket of sockets) socket.pause();
+  await expectToAnswer();
+  expect((await heapBytes(server.stderr)) - before).toBeLessThan(60 * mib);
+  const streams = async () => (await server.fetch('//metrics')).text();
+  await expect.poll(streams).toMatch(/^flwd_sse_streams 0$/m);
+  await expect.poll(streams).toMatch(/^flwd_slow_readers_disconnected_total 40$/m);
+  expect((await heapBytes(server.stderr)) - before).toBeLessThan(16 * mib);
+});
+
+test('a page of a log is so large and no larger, and is not kept for a reader that takes nothing', async () => {
+  const { run_id: runId } = await server.run('wide');
+  for (const query of ['limit=10000', 'tail=10000']) {
+    const text = await (await server.fetch(`/runs/${runId}/logs?${query}`)).text();
+    expect(text.length).toBeGreaterThan(4 * mib);
+    expect(text.length).toBeLessThan(5 * mib);
+  }
+  const seen: string[] = [];
+  let cursor: string | null = '0';
+  while (cursor !== null) {
+    const page: LogAnswer = await server.json(`/runs/${runId}/logs?limit=10000&cursor=${cursor}`);
+    seen.push(...page.logs.map(({ message }) => message));
+    cursor = page.next_cursor;
+  }
+  expect(seen).toHaveLength(400);
+  const limited = await server.fetch(`/runs/${runId}/logs?limit=399`, { headers: { accept: 'text/plain' } });
+  expect((await limited.text()).length).toBe(399 * 60_001);
+
+  const opened = async () =>
+    Number(/^process_open_fds (\d+)/m.exec(await (await server.fetch('//metrics')).text())?.[1]);
+  const before = await opened();
+  const sockets = await open(20, `GET /api/v1/runs/${runId}/logs?limit=10000 HTTP/1.1\r\nHost: localhost\r\n\r\n`);
+  for (const socket of sockets) socket.pause();
+  await expect.poll(opened).toBeGreaterThan(before + 15);
+  await expect.poll(opened).toBeLessThan(before + 5);
+});
+
+test('bodies that grow in memory are refused before it runs out, and the server goes on', async () => {
+  const before = await heapBytes(server.stderr);
+  // A megabyte that is 21 of them once it is read; 60 of those are more than the heap may hold.
+  const body = `{"job_id":"takes","async":false,"args":{"list":[${'{},'.repeat(300_000)}{}]}}`;
+  const answers = await Promise.all(
+    Array.from({ length: 60 }, async () => await server.fetch('/runs', { body }).then(({ status }) => status)),
+  );
+  // One whose body did not get through in time is 400.
+  expect([201, 503, 400]).toEqual(expect.arrayContaining([...new Set(answers)]));
+  expect(answers).toEqual(expect.arrayContaining([201, 503]));
+  await expectToAnswer();
+  await expect.poll(async () => (await server.json<{ status: string }>('/health')).status).toBe('healthy');
+  await expect.poll(async () => (await heapBytes(server.stderr)) - before).toBeLessThan(24 * mib);
+});

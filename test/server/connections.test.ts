@@ -1,0 +1,81 @@
+import { createServer, type ServerResponse } from 'node:http';
+import { connect, type Socket } from 'node:net';
+import { expect, onTestFinished, test } from 'vitest';
+import { boundConnections } from '../../src/server/connections.ts';
+
+/** A server of 10 connections at most that answers only when it is told. */
+async function aServer() {
+  const waiting: ServerResponse[] = [];
+  const server = createServer((_, response) => waiting.push(response));
+  boundConnections(server, { limit: 10, stallMs: 700 });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  onTestFinished(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  const address = server.address();
+  const port = typeof address === 'object' && address ? address.port : 0;
+
+  async function open(): Promise<Socket> {
+    const socket = connect({ host: '127.0.0.1', port });
+    socket.on('error', () => undefined);
+    await new Promise<void>((resolve) => socket.once('connect', () => resolve()));
+    return socket;
+  }
+  async function ask(socket: Socket): Promise<void> {
+    const before = waiting.length;
+    socket.write('GET / HTTP/1.1\r\nHost: localhost\r\n\r\n');
+    await expect.poll(() => waiting.length).toBe(before + 1);
+  }
+  return { open, ask, waiting };
+}
+
+test('the connection that has been without a request for longest makes room for a new one', async () => {
+  const { open, ask, waiting } = await aServer();
+  const busy = await open();
+  await ask(busy);
+  const idle: Socket[] = [];
+  for (let i = 0; i < 9; i++) idle.push(await open());
+  const newest = await open();
+  await expect.poll(() => idle.map(({ closed }) => closed)).toEqual([true, ...Array(8).fill(false)]);
+
+  await ask(newest);
+  expect(busy.closed).toBe(false);
+  for (const response of waiting) response.end();
+
+  // One that was answered is the newest of the idle ones.
+  await expect.poll(() => busy.bytesRead).toBeGreaterThan(0);
+  await open();
+  await expect.poll(() => idle[1]?.closed).toBe(true);
+  expect(busy.closed).toBe(false);
+});
+
+test('where all are at work, the new one goes', async () => {
+  const { open, ask } = await aServer();
+  const busy: Socket[] = [];
+  for (let i = 0; i < 10; i++) {
+    const socket = await open();
+    await ask(socket);
+    busy.push(socket);
+  }
+  const refused = await open();
+  await expect.poll(() => refused.closed).toBe(true);
+  expect(busy.filter(({ closed }) => closed)).toEqual([]);
+});
+
+test('a reader that takes nothing of an answer is disconnected; one that takes it slowly gets all of it', async () => {
+  const { open, ask, waiting } = await aServer();
+  const [stuck, slow] = [await open(), await open()];
+  for (const socket of [stuck, slow]) await ask(socket.pause());
+  const answer = Buffer.alloc(32 * 1024 * 1024);
+  const closed = waiting.map(
+    (response) => new Promise((resolve) => response.once('close', () => resolve(response.writableFinished))),
+  );
+  for (const response of waiting) response.end(answer);
+  const sips = setInterval(() => {
+    slow.resume();
+    setTimeout(() => slow.pause(), 10);
+  }, 50);
+  onTestFinished(() => clearInterval(sips));
+  expect(await Promise.all(closed)).toEqual([false, true]);
+});

@@ -1,0 +1,88 @@
+// What the server does where it has more to do than it can. What it has is said by the test; that it is measured, by a server
+// of its own in http-flood.test.ts.
+
+import { connect, type Socket } from 'node:net';
+import { afterAll, expect, onTestFinished, test } from 'vitest';
+import { connectionLimit } from '../../src/server/connections.ts';
+import { sendRaw } from '../support/raw-http.ts';
+import { startServing } from './serving.ts';
+
+let complaint: string | null = null;
+const server = await startServing({
+  load: { complaint: () => complaint },
+  server: { bodyLimitBytes: 8 * 1024 * 1024 },
+});
+afterAll(() => server.close());
+
+function overloaded(detail: string): void {
+  complaint = detail;
+  onTestFinished(() => {
+    complaint = null;
+  });
+}
+
+test('what costs is refused with Retry-After, and says of what there is too much', async () => {
+  overloaded('the heap holds 93 % of what it may');
+  const answers = [
+    await server.fetch('/jobs'),
+    await server.fetch('/runs?q=x'),
+    await server.fetch('/runs/run_x/logs?follow=true'),
+    await server.fetch('/events/runs'),
+    await server.post('/runs', { job_id: 'x' }),
+    await server.post('/plans', { job_id: 'x' }),
+  ];
+  for (const answer of answers) {
+    expect(answer.status).toBe(503);
+    expect(answer.headers.get('retry-after')).toBe('5');
+    expect(answer.headers.get('content-type')).toBe('application/problem+json');
+    expect(await answer.json()).toMatchObject({
+      type: 'https://flowd.org/problems/overloaded',
+      detail: 'The server has too much to do: the heap holds 93 % of what it may.',
+    });
+  }
+});
+
+test('whoever looks after the server, cancels or deletes is answered; health is degraded and says why', async () => {
+  overloaded('the server is 3 s behind');
+  expect((await server.fetch('//healthz')).status).toBe(204);
+  expect((await server.fetch('//readyz')).status).toBe(204);
+  expect((await server.fetch('//metrics')).status).toBe(200);
+  expect((await server.fetch('/runs/run_x/cancel', { method: 'POST' })).status).toBe(404);
+  expect((await server.fetch('/schedules/x', { method: 'DELETE' })).status).toBe(404);
+  const health = await server.fetch('/health');
+  expect(health.status).toBe(200);
+  expect(await health.json()).toMatchObject({
+    status: 'degraded',
+    checks: { load: { status: 'degraded', detail: 'the server is 3 s behind' } },
+  });
+});
+
+test('bodies on their way in take so much room and no more, and give it back', async () => {
+  const { hostname, port } = new URL(server.url);
+  const senders: Socket[] = [];
+  onTestFinished(() => {
+    for (const socket of senders) socket.destroy();
+  });
+  const head = `POST /api/v1/runs HTTP/1.1\r\nHost: ${hostname}\r\nContent-Type: application/json\r\n`;
+  const sendPart = async (framing: string): Promise<void> => {
+    const socket = connect({ host: hostname, port: Number(port) });
+    socket.on('error', () => undefined);
+    senders.push(socket);
+    await new Promise<void>((resolve) => socket.write(`${head}${framing}\r\n\r\n`, () => resolve()));
+  };
+  const large = '{"job_id":"x"}'.padStart(7 * 1024 * 1024);
+  const ask = () => sendRaw(server.url, `${head}Connection: close\r\nContent-Length: ${large.length}\r\n\r\n${large}`);
+  // Half of them declare all of the limit, the others do not say how much it is.
+  for (let i = 0; i < 20; i++) await sendPart(`Content-Length: ${8 * 1024 * 1024}`);
+  for (let i = 0; i < 20; i++) await sendPart('Transfer-Encoding: chunked');
+
+  await expect.poll(async () => (await ask()).status).toBe(503);
+  expect((await server.fetch('/jobs')).status).toBe(200);
+  for (const socket of senders) socket.destroy();
+  await expect.poll(async () => (await ask()).status).toBe(404);
+});
+
+test('the limit of connections leaves descriptors for runs and files', () => {
+  expect(connectionLimit()).toBeGreaterThanOrEqual(128);
+  expect(connectionLimit()).toBeLessThanOrEqual(10_000);
+});
