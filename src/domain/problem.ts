@@ -198,7 +198,8 @@ export const problems = {
   'rate-limited': {
     status: 429,
     title: 'Rate Limited',
-    cause: 'The caller sent more requests, started more runs in a profile, or has more streams open than its limit.',
+    cause:
+      'The caller sent more requests, started more runs in a profile, or has more streams open than its limit, or too many logins from its address failed.',
     cure: 'Try again after `Retry-After` seconds; end streams that are not read.',
   },
   'headers-too-large': {

@@ -56,11 +56,16 @@ function describe(id: string, operation: Operation, refer: (schema: object) => J
     tags: [tag],
     // The scopes of a scheme that is not OAuth: roles, which OpenAPI 3.1 lets stand here.
     security: scope === 'public' ? [] : [{ bearer: [scope] }],
-    description: scope === 'public' ? 'Asks for no scope.' : `Asks for the scope \`${scope}\`.`,
+    description: demandOf(operation),
     parameters: [...pathParameters(operation), ...queryParameters(operation, refer), ...headerParameters(operation)],
     ...(body && { requestBody: { required: true, content: { 'application/json': { schema: refer(body) } } } }),
     responses: merge(responses(operation.answers, refer), problemResponses(id, operation, problem)),
   };
+}
+
+function demandOf({ scope, isInstanceWide }: Operation): string {
+  if (scope === 'public') return 'Asks for no scope.';
+  return `Asks for the scope \`${scope}\`${isInstanceWide ? ' and for every tenant, `*`' : ''}.`;
 }
 
 function pathParameters({ path }: Operation): Json[] {

@@ -74,6 +74,27 @@ test('the Origin of the server itself is let in', async () => {
   expect((await server.fetch('/jobs', { headers: { origin: server.url } })).status).toBe(200);
 });
 
+test('a token is made once and let in by its scopes alone, until it is revoked', async () => {
+  const body = { name: 'reader', scopes: ['jobs:read'], expires_in: '1h' };
+  const made = await server.fetch('/tokens', { body });
+  expect(made.status).toBe(201);
+  const { id, token }: { id: string; token: string } = JSON.parse(await made.text());
+  const headers = { authorization: `Bearer ${token}` };
+  expect((await server.fetch('/jobs', { headers })).status).toBe(200);
+  const denied = await server.fetch('/runs', { headers, body: { job_id: 'quick' } });
+  expect([denied.status, await denied.json()]).toEqual([
+    403,
+    expect.objectContaining({
+      type: 'https://flowd.org/problems/permission-denied',
+      detail: expect.stringContaining("'runs:write'"),
+    }),
+  ]);
+  expect((await server.fetch(`/tokens/${id}`, { method: 'DELETE' })).status).toBe(204);
+  const refused = await server.fetch('/jobs', { headers });
+  expect([refused.status, refused.headers.get('www-authenticate')]).toEqual([401, 'Bearer error="invalid_token"']);
+  expect(await refused.json()).toMatchObject({ type: 'https://flowd.org/problems/unauthenticated', status: 401 });
+});
+
 test('without tokens a bind beyond loopback refuses to start, with 2, and says what to do', async () => {
   const config = { server: { bind: '0.0.0.0:0' }, sources: [] };
   const folder = await mkdtemp(join(tmpdir(), 'flwd-refused-'));

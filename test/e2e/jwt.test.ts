@@ -31,11 +31,11 @@ const call = async (path: string, token: string | undefined, body?: unknown) => 
   return { ...answer, status: response.status, challenge, run_id: String(answer.run_id) };
 };
 
-test('a caller may do what the scopes of its token say, under its own name', async () => {
-  const token = await key.sign({ sub: 'ci', scope: 'runs:write jobs:read' });
+test('a caller may do what the scopes of its token say, under its own name, for its own tenant', async () => {
+  const token = await key.sign({ sub: 'ci', scope: 'runs:write jobs:read', tenant: 'ops' });
   await expect.poll(async () => (await call('/jobs/hello', token)).status).toBe(200);
   const { run_id: runId } = await call('/runs', token, { job_id: 'hello' });
-  expect(await call(`/runs/${runId}`, token)).toMatchObject({ created_by: 'jwt:ci' });
+  expect(await call(`/runs/${runId}`, token)).toMatchObject({ created_by: 'jwt:ci', tenant: 'ops' });
   expect(await call('/artifacts', token)).toMatchObject({
     status: 403,
     detail: expect.stringContaining("'artifacts:read'"),

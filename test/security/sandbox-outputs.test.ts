@@ -72,6 +72,16 @@ say('deep')`,
       closed: attackJob(`
 os.makedirs('a/b/c'); os.chmod('a/b', 0); os.chmod('a', 0); os.chmod('/workspace/artifacts', 0); os.chmod('/run/flwd/out', 0)
 os.chmod('/workspace', 0)`),
+      secrets: attackJob(
+        `
+say(tried(open, '/run/flwd/secrets/new', 'w') == 'done', tried(os.unlink, '/run/flwd/secrets/token') == 'done')
+room = os.statvfs('/run/flwd/secrets')
+say(room.f_frsize * room.f_blocks <= 64 * 2 ** 20, oct(os.stat('/run/flwd/secrets/token').st_mode & 0o777))`,
+        {
+          argspec: { type: 'object', properties: { token: { type: 'string', format: 'secret' } } },
+          permissions: { resources: { memory: '64MiB' } },
+        },
+      ),
       plain: bash('echo plain'),
     },
   });
@@ -117,6 +127,11 @@ os.chmod('/workspace', 0)`),
     expect(artifacts.map(({ name }) => name)).toContain('kept');
     expect(JSON.stringify(artifacts)).not.toMatch(/shadow|environ|passwd|secret|args|pipe|socket/);
     await isGone(run.run_id);
+  });
+
+  test('the folder of secrets takes nothing, and is small', async () => {
+    const run = await server.run('secrets', { token: 'a-secret-of-the-run' });
+    expect(await server.messages(run.run_id)).toEqual(['False False', 'True 0o400']);
   });
 
   test('names of any bytes end in a safe header', async () => {
