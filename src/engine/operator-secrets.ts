@@ -3,9 +3,10 @@
 
 import { operatorEntry } from '../domain/audit.ts';
 import { localPrincipal } from '../domain/principal.ts';
+import type { RecordChange } from '../store/audit.ts';
 import type { Store } from '../store/open.ts';
 import { createKeyRotation, type KeyRotation } from './key-rotation.ts';
-import { createStoredSecrets, type RecordSecret, type StoredSecrets } from './stored-secrets.ts';
+import { createStoredSecrets, type StoredSecrets } from './stored-secrets.ts';
 
 export type OperatorSecrets = Pick<StoredSecrets, 'page'> & {
   readonly remove: (tenant: string, name: string) => Promise<void>;
@@ -19,14 +20,10 @@ type Parts = Parameters<typeof createKeyRotation>[0] &
 export function createOperatorSecrets(o: Parts): OperatorSecrets {
   const { page, put, remove } = createStoredSecrets(o);
   const { rotate } = createKeyRotation(o);
-  const record =
-    (action: 'secret.set' | 'secret.delete'): RecordSecret =>
-    (tx, { id, tenant }) =>
-      tx.record(operatorEntry({ action, object: { kind: 'secret', id }, tenant, detail: null }));
   return {
     page,
-    put: (secret) => put(secret, localPrincipal, record('secret.set')),
-    remove: (tenant, name) => remove(tenant, name, record('secret.delete')),
+    put: (secret) => put(secret, localPrincipal, recordOwn('secret.set')),
+    remove: (tenant, name) => remove(tenant, name, recordOwn('secret.delete')),
     async rotate(request) {
       const found = await rotate(request);
       const object = { kind: 'instance', id: null } as const;
@@ -34,4 +31,9 @@ export function createOperatorSecrets(o: Parts): OperatorSecrets {
       return found;
     },
   };
+}
+
+function recordOwn(action: 'secret.set' | 'secret.delete'): RecordChange {
+  return (tx, { id, tenant }) =>
+    tx.record(operatorEntry({ action, object: { kind: 'secret', id }, tenant, detail: null }));
 }

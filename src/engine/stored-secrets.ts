@@ -4,13 +4,10 @@ import type { Principal } from '../domain/principal.ts';
 import { Problem, validationError } from '../domain/problem.ts';
 import type { Sealer } from '../exec/seal.ts';
 import type { Clock } from '../lib/clock.ts';
-import type { Transaction } from '../store/database.ts';
+import type { RecordChange } from '../store/audit.ts';
 import type { Store } from '../store/open.ts';
 import type { StoredSecret } from '../store/secrets.ts';
 import { longestSecretBytes } from './request-arguments.ts';
-
-/** Into the audit log, in the transaction that does it. */
-export type RecordSecret = (tx: Transaction, secret: { readonly id: string; readonly tenant: string }) => void;
 
 export type StoredSecrets = {
   readonly page: Store['secrets']['page'];
@@ -18,10 +15,10 @@ export type StoredSecrets = {
   readonly put: (
     secret: NewSecret,
     by: Principal,
-    record?: RecordSecret,
+    record?: RecordChange,
   ) => Promise<{ readonly secret: StoredSecret; readonly isNew: boolean }>;
   /** @throws Problem secret-not-found */
-  readonly remove: (tenant: string, name: string, record?: RecordSecret) => Promise<void>;
+  readonly remove: (tenant: string, name: string, record?: RecordChange) => Promise<void>;
   /** @throws Problem secret-unavailable */
   readonly valueOf: (tenant: string, name: string) => Promise<string>;
 };
