@@ -1,10 +1,14 @@
 // Removes the folder of a run, with its workspace, whatever the job has left in it.
 
+import { execFile } from 'node:child_process';
 import { rmdirSync, rmSync } from 'node:fs';
 import { chmod, opendir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { errorCode } from '../lib/error-code.ts';
 import type { Logger } from '../lib/logger.ts';
+
+const run = promisify(execFile);
 
 /** Never rejects: what cannot be removed now is tried again by retention. */
 export async function removeRunFolder(dir: string, log: Logger): Promise<boolean> {
@@ -32,11 +36,27 @@ async function removeTree(dir: string): Promise<void> {
   try {
     await rm(dir, { recursive: true, force: true });
   } catch (error) {
+    if (isTooDeep(error)) return removeDeepTree(dir);
     if (!['EACCES', 'EPERM'].includes(errorCode(error) ?? '')) throw error;
     // A job may leave folders that are closed even to their owner. Root needs no permission.
-    await openFolders(dir);
-    await rm(dir, { recursive: true, force: true });
+    try {
+      await openFolders(dir);
+      await rm(dir, { recursive: true, force: true });
+    } catch (second) {
+      if (!isTooDeep(second)) throw second;
+      await removeDeepTree(dir);
+    }
   }
+}
+
+function isTooDeep(error: unknown): boolean {
+  return errorCode(error) === 'ENAMETOOLONG';
+}
+
+/** Deeper than a path may be long, which stops Node, and not what goes from folder to folder. */
+async function removeDeepTree(dir: string): Promise<void> {
+  await run('chmod', ['-R', 'u+rwx', '--', dir]);
+  await run('rm', ['-rf', '--', dir]);
 }
 
 /**
