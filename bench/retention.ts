@@ -11,7 +11,8 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as delay } from 'node:timers/promises';
 import { loadConfig } from '../src/config/load.ts';
-import { collectGarbage, serve } from '../src/main.ts';
+import { serve } from '../src/main.ts';
+import { collectGarbage } from '../src/operator.ts';
 
 const count = Number(process.argv[2] ?? 100_000);
 const root = mkdtempSync(join(tmpdir(), 'flwd-retention-'));

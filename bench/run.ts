@@ -8,6 +8,7 @@ import { httpFigures } from './http.ts';
 import { logFigures } from './logs.ts';
 import type { Figure } from './measure.ts';
 import { recoveryFigures } from './recovery.ts';
+import { redactionFigures } from './redaction.ts';
 import { machine, toRow, writeTable } from './report.ts';
 import { runFigures } from './runs.ts';
 import { stepFigures } from './steps.ts';
@@ -20,6 +21,7 @@ const parts: Record<string, () => Promise<Figure[]>> = {
   discovery: discoveryFigures,
   recovery: recoveryFigures,
   steps: stepFigures,
+  redaction: redactionFigures,
 };
 
 const { values, positionals } = parseArgs({

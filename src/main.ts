@@ -1,4 +1,4 @@
-// The composition root: the only file that names concrete parts and puts them together.
+// Puts the parts of a server together, and starts and stops them. With operator.ts the only file that names concrete parts.
 
 import { mkdir, realpath } from 'node:fs/promises';
 import { hostname } from 'node:os';
@@ -6,31 +6,24 @@ import { join } from 'node:path';
 import { createCatalog, type JobSource } from './catalog/catalog.ts';
 import { createSnapshots } from './catalog/snapshot.ts';
 import type { Config } from './config/config.ts';
-import { type AnswerOf, type BodyOf, operations, type QueryOf } from './contract/operations.ts';
-import { type AuditDetail, operatorEntry } from './domain/audit.ts';
+import { foldersOf } from './config/folders.ts';
 import type { JournalEntry } from './domain/event.ts';
-import { type HostCheck, ok } from './domain/host-check.ts';
-import { localPrincipal } from './domain/principal.ts';
 import { createEngine } from './engine/engine.ts';
 import { createHub, type Hub } from './engine/hub.ts';
 import { recordStart } from './engine/lifetime.ts';
-import { createOperatorSecrets, type OperatorSecrets } from './engine/operator-secrets.ts';
-import { type Collected, createRetention } from './engine/retain.ts';
+import { createRetention } from './engine/retain.ts';
 import { sweepGroups } from './exec/attempt-groups.ts';
-import { checkDataDir } from './exec/data-dir-check.ts';
 import { openForkServer } from './exec/fork-server.ts';
 import { probeHost } from './exec/host.ts';
 import { checkHost } from './exec/host-checks.ts';
 import { openKeyring } from './exec/keyring.ts';
 import { closeLimitHost, openLimitHost } from './exec/limit-host.ts';
-import { runsAlive } from './exec/live-attempts.ts';
 import { createSealer } from './exec/seal.ts';
 import { removeCliToken, writeCliToken } from './lib/cli-token.ts';
-import { systemClock, toTimerDelay } from './lib/clock.ts';
-import { giveUpReserve, keepReserve } from './lib/disk-reserve.ts';
-import { createLogger, type Logger } from './lib/logger.ts';
+import { systemClock } from './lib/clock.ts';
+import { keepReserve } from './lib/disk-reserve.ts';
+import { createLogger } from './lib/logger.ts';
 import { acquireOwnership, type OwnerInfo } from './lib/owner-lock.ts';
-import { StartError } from './lib/start-error.ts';
 import { packageVersion } from './lib/version.ts';
 import { startNotifier } from './notices/notifier.ts';
 import { openSigner } from './notices/signing.ts';
@@ -38,14 +31,7 @@ import { createServer, type Listening } from './server/app.ts';
 import { assertGuarded } from './server/exposure.ts';
 import { openJwtVerifier } from './server/open-jwt-verifier.ts';
 import { watchLoad } from './server/pressure.ts';
-import { createTokens } from './server/tokens.ts';
-import { assertBody } from './server/validation.ts';
-import { type AuditFile, openAuditFile } from './store/audit-file.ts';
-import type { AuditVerdict } from './store/audit-verify.ts';
-import { type BackupRequest, type BackupSummary, createBackup, type Places } from './store/backup.ts';
-import type { Transaction } from './store/database.ts';
-import { openStore, type Store } from './store/open.ts';
-import { type RestoreRequest, type RestoreSummary, restoreBackup } from './store/restore.ts';
+import { openStore } from './store/open.ts';
 
 /** Of `serve --dev`, which is on loopback alone. */
 const devToken = 'dev-token';
@@ -86,7 +72,8 @@ export async function serve(config: Config, configFile: string | null): Promise<
 
   try {
     const jwt = await openJwtVerifier(config.auth.jwt, { clock, log, defaultTenant: config.instance.defaultTenant });
-    const { runsDir, snapshotsDir } = retentionParts(config);
+    const folders = foldersOf(config);
+    const { runsDir, snapshotsDir } = folders;
     await mkdir(runsDir, { recursive: true, mode: 0o700 });
     // Commits can only come once something writes, and nothing does before the hub exists.
     let hub: Hub | undefined;
@@ -172,7 +159,7 @@ export async function serve(config: Config, configFile: string | null): Promise<
     const notifier = startNotifier({ store, hub, signer, clock, log });
     opened.push(() => notifier.close());
 
-    const retention = createRetention({ ...retentionParts(config), store, clock, log });
+    const retention = createRetention({ ...folders, policy: config.persistence.retention, store, clock, log });
     opened.push(() => retention.close());
 
     const load = watchLoad();
@@ -216,187 +203,6 @@ export async function serve(config: Config, configFile: string | null): Promise<
     await closeAll().catch(() => undefined);
     throw error;
   }
-}
-
-/**
- * Retention on an instance that no server has, to its end.
- * @throws DataDirOwned where a server has it: that one does it when asked
- */
-export async function collectGarbage(
-  config: Config,
-  o: { readonly isDryRun: boolean; readonly signal: AbortSignal },
-): Promise<Collected['removed']> {
-  return withStore(config, async (store, log) => {
-    const parts = retentionParts(config);
-    await mkdir(parts.runsDir, { recursive: true, mode: 0o700 });
-    const retention = createRetention({ ...parts, store, clock: systemClock, log });
-    o.signal.addEventListener('abort', () => void retention.close());
-    if (o.isDryRun) return retention.preview();
-    const { removed } = await retention.collect({ forMs: toTimerDelay(Infinity), share: 1, keptFreeBytes: 0 });
-    const entry = operatorEntry({ action: 'gc', object: { kind: 'instance', id: null }, tenant: '*', detail: removed });
-    // Where a disk is full, what was removed is removed all the same.
-    await store.audit
-      .record(entry)
-      .catch((error: unknown) => log.warn({ err: error, audit: entry }, 'not in the audit log'));
-    return removed;
-  });
-}
-
-/** As the server's own user. */
-type OwnTokens = {
-  readonly create: (request: BodyOf<'createToken'>) => Promise<AnswerOf<'createToken'>>;
-  readonly list: (page: QueryOf<'listTokens'>) => Promise<AnswerOf<'listTokens'>>;
-  readonly revoke: (id: string) => Promise<void>;
-};
-
-/**
- * Tokens of an instance that no server has.
- * @throws DataDirOwned where a server has it
- */
-export async function manageTokens<T>(config: Config, work: (tokens: OwnTokens) => Promise<T>): Promise<T> {
-  return withStore(config, (store) => {
-    const { defaultTenant } = config.instance;
-    const tokens = createTokens({ store, clock: systemClock, defaultTenant, onRevoked: () => undefined });
-    return work({
-      async create(request) {
-        assertBody(operations.createToken, request);
-        return tokens.create(request, localPrincipal, recordOwn('token.create', { ...request }));
-      },
-      list: (page) => tokens.list(page, localPrincipal),
-      revoke: (id) => tokens.revoke(id, localPrincipal, recordOwn('token.revoke', null)),
-    });
-  });
-}
-
-/**
- * Stored secrets of an instance that no server has, and the key that seals them.
- * @throws DataDirOwned where a server has it, StartError where there is no key
- */
-export async function manageSecrets<T>(config: Config, work: (secrets: OperatorSecrets) => Promise<T>): Promise<T> {
-  return withStore(config, (store, log) => {
-    const keyring = openKeyring(config.persistence.secretKeyFile, config.persistence.secretKey);
-    return work(createOperatorSecrets({ store, keyring, sealer: createSealer(keyring), clock: systemClock, log }));
-  });
-}
-
-function recordOwn(action: 'token.create' | 'token.revoke', detail: AuditDetail | null) {
-  return (tx: Transaction, { id, tenant }: { readonly id: string; readonly tenant: string }): void =>
-    tx.record(operatorEntry({ action, object: { kind: 'token', id }, tenant, detail }));
-}
-
-/** @throws DataDirOwned where a server has the data dir */
-async function withStore<T>(config: Config, work: (store: Store, log: Logger) => Promise<T>): Promise<T> {
-  const log = createLogger(config.logging);
-  const { dataDir } = config.instance;
-  const ownership = await acquireOwnership(dataDir, { pid: process.pid, url: null }, (message) => log.warn(message));
-  try {
-    await giveUpReserve(dataDir);
-    const { dbPath, blobsDir } = config.persistence;
-    const store = await openStore({ dbPath, blobsDir, clock: systemClock, log, onCommit: () => undefined });
-    try {
-      return await work(store, log);
-    } finally {
-      await store.close();
-      await keepReserve(dataDir);
-    }
-  } finally {
-    await ownership.release();
-  }
-}
-
-/** For the operator: works beside a server as well as without one, and changes nothing. */
-export async function examineHost(config: Config): Promise<{ checks: HostCheck[]; canRunDefault: boolean }> {
-  const host = await probeHost();
-  const now = new Date(systemClock.now()).toISOString();
-  const checks = [
-    ...(await checkHost(host, config.security)),
-    await checkDataDir(config.instance.dataDir),
-    ok('clock', `${now} UTC; schedules and tokens go by it`),
-  ];
-  return { checks, canRunDefault: host[config.security.defaultProfile].available };
-}
-
-export async function backUp(
-  config: Config,
-  o: Pick<BackupRequest, 'destination' | 'includesKey'>,
-): Promise<BackupSummary> {
-  return createBackup({ ...o, places: placesOf(config), version: packageVersion() });
-}
-
-/** @throws DataDirOwned where a server has the data dir, StartError where scripts of it run on without one */
-export async function restore(
-  config: Config,
-  o: Pick<RestoreRequest, 'source' | 'force' | 'onProgress'>,
-): Promise<RestoreSummary> {
-  const warn = (message: string): void => o.onProgress(message);
-  const ownership = await acquireOwnership(config.instance.dataDir, { pid: process.pid, url: null }, warn);
-  try {
-    const alive = runsAlive(retentionParts(config).runsDir);
-    if (alive.length > 0) {
-      const [first] = alive;
-      const others = alive.length > 1 ? ` and ${alive.length - 1} more` : '';
-      throw new StartError(
-        `scripts of this data dir are still running: ${first}${others}; start its server and cancel them first`,
-      );
-    }
-    const restored = await restoreBackup({ ...o, places: placesOf(config) });
-    await recordRestore(config, restored.createdAt);
-    return restored;
-  } finally {
-    await ownership.release();
-  }
-}
-
-/** In the chain of the backup: what came after it is gone. */
-async function recordRestore(config: Config, asOf: string): Promise<void> {
-  const { dbPath, blobsDir } = config.persistence;
-  const log = createLogger(config.logging);
-  const store = await openStore({ dbPath, blobsDir, clock: systemClock, log, onCommit: () => undefined });
-  try {
-    const object = { kind: 'instance', id: null } as const;
-    await store.audit.record(operatorEntry({ action: 'restore', object, tenant: '*', detail: { as_of: asOf } }));
-  } finally {
-    await store.close();
-  }
-}
-
-/** To be closed. @throws StartError where there is none */
-export function openAudit(config: Config): AuditFile {
-  return openAuditFile(config.persistence.dbPath);
-}
-
-/** @throws StartError where there is no audit log */
-export async function verifyAudit(config: Config): Promise<AuditVerdict> {
-  const audit = openAudit(config);
-  try {
-    return await audit.verify();
-  } finally {
-    audit.close();
-  }
-}
-
-function retentionParts({ instance, persistence }: Config) {
-  return {
-    runsDir: join(instance.dataDir, 'runs'),
-    snapshotsDir: join(instance.dataDir, 'snapshots'),
-    policy: persistence.retention,
-  };
-}
-
-function placesOf(config: Config): Places {
-  const { dbPath, blobsDir, secretKeyFile } = config.persistence;
-  const { signingKeyFile } = config.notify;
-  const { runsDir, snapshotsDir } = retentionParts(config);
-  return {
-    dataDir: config.instance.dataDir,
-    dbPath,
-    logsDir: join(blobsDir, 'logs'),
-    artifactsDir: join(blobsDir, 'artifacts'),
-    snapshotsDir,
-    runsDir,
-    secretKeyFile,
-    signingKeyFile,
-  };
 }
 
 /** Where the server keeps its own, links followed: no job may see it. To be called once all of it exists. */

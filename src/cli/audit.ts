@@ -28,7 +28,7 @@ export async function run(options: Options): Promise<ExitCode> {
   const isJson = options.has('json');
   const toLine = isJson ? (entry: AuditEntry) => JSON.stringify(entry) : toText;
   let left = toLimit(one('limit')) ?? (isJson ? Infinity : linesOfText);
-  const { openAudit } = await import('../main.ts');
+  const { openAudit } = await import('../operator.ts');
   try {
     const audit = openAudit(config);
     try {

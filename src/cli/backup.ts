@@ -12,7 +12,7 @@ export async function run(options: Options, operands: readonly string[]): Promis
   if (given === undefined || extra !== undefined) throw new Refusal('flwd backup takes one folder: flwd backup DEST');
   const { config } = loadConfiguration(options);
   const includesKey = options.has('include-key');
-  const { backUp } = await import('../main.ts');
+  const { backUp } = await import('../operator.ts');
   const { files, bytes, missing } = await backUp(config, { destination: resolve(given), includesKey }).catch(
     (error: unknown) => {
       throw explainedStart(error);
@@ -22,8 +22,8 @@ export async function run(options: Options, operands: readonly string[]): Promis
   if (missing > 0) lines.push(`${missing} were removed by retention meanwhile and are not in it`);
   lines.push(
     includesKey
-      ? 'secret.key and notify.key are in it: whoever has them can read the secret arguments, and sign notices'
-      : 'secret.key and notify.key are not in it (--include-key): keep a copy elsewhere, or secret arguments of runs under way are lost, and receivers of notices need a new key',
+      ? 'secret.key and notify.key are in it: whoever has them can read the secrets, and sign notices'
+      : 'secret.key and notify.key are not in it (--include-key): keep a copy elsewhere, or stored secrets and secret arguments are lost, and receivers of notices need a new key',
     'the sources are not in it: they are yours to keep',
   );
   process.stdout.write(`${lines.join('\n')}\n`);

@@ -169,7 +169,7 @@ export const commands: readonly Command[] = [
     name: 'backup',
     about: 'copy database, logs, artifacts and snapshots of a stopped or a running instance into a new folder',
     options: [
-      { name: 'include-key', about: 'copy secret.key too: whoever has the backup can then read secret arguments' },
+      { name: 'include-key', about: 'copy the keys too: whoever has the backup can then read the secrets' },
       configFile,
       dataDir,
     ],

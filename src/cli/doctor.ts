@@ -8,7 +8,7 @@ import { type ExitCode, exitCodes } from './exit-code.ts';
 
 export async function run(options: Options): Promise<ExitCode> {
   const { config } = loadConfiguration(options);
-  const { examineHost } = await import('../main.ts');
+  const { examineHost } = await import('../operator.ts');
   const { checks, canRunDefault } = await examineHost(config);
   const { defaultProfile } = config.security;
   if (options.has('json'))

@@ -16,7 +16,7 @@ export async function run(options: Options): Promise<ExitCode> {
   const isDryRun = options.has('dry-run');
   const stopping = new AbortController();
   void stopSignal().then(() => stopping.abort());
-  const { collectGarbage } = await import('../main.ts');
+  const { collectGarbage } = await import('../operator.ts');
   await onInstance(config, {
     alone: async () => say(await collectGarbage(config, { isDryRun, signal: stopping.signal }), isDryRun),
     byOwner: (client) => askOwner(client, isDryRun, stopping.signal),

@@ -11,7 +11,7 @@ export async function run(options: Options, operands: readonly string[]): Promis
   if (given === undefined || extra !== undefined)
     throw new Refusal('flwd restore takes one folder: flwd restore SOURCE');
   const { config } = loadConfiguration(options);
-  const { restore } = await import('../main.ts');
+  const { restore } = await import('../operator.ts');
   const restored = await restore(config, {
     source: resolve(given),
     force: options.has('force'),
@@ -19,13 +19,21 @@ export async function run(options: Options, operands: readonly string[]): Promis
   }).catch((error: unknown) => {
     throw explainedStart(error);
   });
-  const { files, createdAt, running, pending, withoutKey, tokens } = restored;
+  const { files, createdAt, running, pending, unopened, tokens } = restored;
   const lines = [`restored ${files} files as they were at ${createdAt}`];
   if (running > 0) lines.push(`runs that were running then, and end as lost at the next start: ${running}`);
   if (pending > 0)
     lines.push(`runs that were waiting then, and start at the next start even if they have run since: ${pending}`);
-  if (withoutKey > 0)
-    lines.push(`runs with secret arguments that cannot be read without their secret.key: ${withoutKey}`);
+  const shut = [
+    ...(unopened.secrets > 0 ? [`stored secrets: ${unopened.secrets}`] : []),
+    ...(unopened.runs > 0 ? [`runs that have not ended, with their secret arguments: ${unopened.runs}`] : []),
+  ];
+  if (shut.length > 0) {
+    lines.push(
+      `sealed by a key that is not among the keys here, and not to be read without it: ${shut.join('; ')}`,
+      'put the key file of that time in place before the next start, or add its lines to the one that is there',
+    );
+  }
   if (tokens > 0) lines.push(`tokens as they were then, to be revoked again where they have been since: ${tokens}`);
   process.stdout.write(`${lines.join('\n')}\n`);
   return exitCodes.done;

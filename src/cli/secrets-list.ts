@@ -15,7 +15,7 @@ const pageSize = 1_000;
 export async function run(options: Options): Promise<ExitCode> {
   const { config } = loadConfiguration(options);
   const tenant = options.get('tenant')?.[0] ?? config.instance.defaultTenant;
-  const { manageSecrets } = await import('../main.ts');
+  const { manageSecrets } = await import('../operator.ts');
   const secrets = await onInstance(config, {
     alone: () =>
       manageSecrets(config, ({ page }) =>

@@ -11,7 +11,7 @@ export async function run(options: Options, operands: readonly string[]): Promis
     throw new Refusal('flwd secrets rm needs one NAME; flwd secrets list shows them');
   const { config } = loadConfiguration(options);
   const tenant = options.get('tenant')?.[0] ?? config.instance.defaultTenant;
-  const { manageSecrets } = await import('../main.ts');
+  const { manageSecrets } = await import('../operator.ts');
   await onInstance<unknown>(config, {
     alone: () => manageSecrets(config, (secrets) => secrets.remove(tenant, name)),
     byOwner: (client) => client.request('deleteSecret', { path: { name }, query: { tenant } }),

@@ -16,7 +16,7 @@ export async function run(options: Options): Promise<ExitCode> {
   const { config } = loadConfiguration(options);
   const stopping = new AbortController();
   void stopSignal().then(() => stopping.abort());
-  const { manageSecrets } = await import('../main.ts');
+  const { manageSecrets } = await import('../operator.ts');
   const last = await onInstance(config, {
     alone: () => manageSecrets(config, ({ rotate }) => untilDone(() => rotate({ forMs: aloneMs }), stopping.signal)),
     byOwner: (client) => untilDone(() => client.call('rotateSecrets'), stopping.signal),

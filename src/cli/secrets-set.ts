@@ -15,7 +15,7 @@ export async function run(options: Options, operands: readonly string[]): Promis
   const tenant = options.get('tenant')?.[0] ?? config.instance.defaultTenant;
   if (process.stdin.isTTY) process.stderr.write('type the value, then Enter and Ctrl-D\n');
   const value = withoutLastNewline(toText(await buffer(process.stdin)));
-  const { manageSecrets } = await import('../main.ts');
+  const { manageSecrets } = await import('../operator.ts');
   await onInstance<unknown>(config, {
     alone: () => manageSecrets(config, (secrets) => secrets.put({ tenant, name, value })),
     byOwner: (client) => client.call('putSecret', { path: { name }, query: { tenant }, body: { value } }),

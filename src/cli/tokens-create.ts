@@ -13,7 +13,7 @@ type TokenRequest = BodyOf<'createToken'>;
 export async function run(options: Options): Promise<ExitCode> {
   const request = readRequest(options);
   const { config } = loadConfiguration(options);
-  const { manageTokens } = await import('../main.ts');
+  const { manageTokens } = await import('../operator.ts');
   const made = await onInstance(config, {
     alone: () => manageTokens(config, (tokens) => tokens.create(request)),
     byOwner: (client) => client.call('createToken', { body: request }),

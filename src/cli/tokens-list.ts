@@ -12,7 +12,7 @@ type Token = Page['tokens'][number];
 
 export async function run(options: Options): Promise<ExitCode> {
   const { config } = loadConfiguration(options);
-  const { manageTokens } = await import('../main.ts');
+  const { manageTokens } = await import('../operator.ts');
   const tokens = await onInstance(config, {
     alone: () => manageTokens(config, ({ list }) => everyPage(list)),
     byOwner: (client) => everyPage((query) => client.call('listTokens', { query })),

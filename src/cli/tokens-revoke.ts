@@ -11,7 +11,7 @@ export async function run(options: Options, operands: readonly string[]): Promis
     throw new Refusal('flwd tokens revoke needs one ID, such as token_01…; flwd tokens list shows them');
   }
   const { config } = loadConfiguration(options);
-  const { manageTokens } = await import('../main.ts');
+  const { manageTokens } = await import('../operator.ts');
   await onInstance<unknown>(config, {
     alone: () => manageTokens(config, (tokens) => tokens.revoke(id)),
     byOwner: (client) => client.request('revokeToken', { path: { token_id: id } }),

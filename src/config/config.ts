@@ -40,6 +40,8 @@ export type Config = {
     readonly syncWaitMs: number;
     readonly bodyLimitBytes: number;
     readonly tls: TlsConfig | null;
+    readonly corsOrigins: readonly string[];
+    readonly trustProxy: boolean | readonly string[];
   };
   readonly auth: {
     readonly mode: 'auto' | 'none' | 'required';
@@ -118,6 +120,8 @@ export function toConfig(settings: Settings, o: { readonly isDev: boolean }): Co
       syncWaitMs: get('server.sync_wait'),
       bodyLimitBytes: get('server.body_limit'),
       tls: toTlsConfig(settings),
+      corsOrigins: get('server.cors_origins'),
+      trustProxy: get('server.trust_proxy'),
     },
     auth: { mode: get('auth.mode'), isDev: o.isDev, jwt: toJwtConfig(settings) },
     security: {

@@ -17,9 +17,11 @@ import {
   listOf,
   mapOf,
   matching,
+  origin,
   path,
   size,
   text,
+  trustedProxies,
   url,
 } from './kind.ts';
 
@@ -98,7 +100,6 @@ const signatureAlgorithms = [
   'Ed25519',
 ] as const;
 
-const localOnly = 'this version serves its own user on loopback alone';
 const noContainers = 'this version has no container executor';
 const noS3 = 'this version keeps blobs in files';
 const noSoftQuota = 'in this version health does not watch it';
@@ -146,8 +147,16 @@ export const keys = {
   'server.idle_timeout': key(timeout, '75s', 'How long a connection without a request is kept'),
   'server.sync_wait': key(duration('0s', '24h'), '60s', 'How long `async: false` waits for a run to finish'),
   'server.body_limit': key(size('1KiB', '256MiB'), '1MiB', 'The largest request body'),
-  'server.cors_origins': key(listOf(url), [], 'Origins of web pages that may call the API', { notYet: localOnly }),
-  'server.trust_proxy': key(flag, false, 'Whether to believe `X-Forwarded-*`', { notYet: localOnly }),
+  'server.cors_origins': key(
+    listOf(origin),
+    [],
+    'Origins of web pages that may call the API, each with a token; without it, those of the server itself alone',
+  ),
+  'server.trust_proxy': key(
+    trustedProxies,
+    false,
+    'Proxies whose `X-Forwarded-*` is believed; `true` is whoever connects, for a proxy that nobody can go round',
+  ),
   'server.tls.cert_file': optional(
     path,
     'The certificate and those of its issuers, PEM; with it the server speaks HTTPS alone. A new one is taken without a restart',

@@ -156,6 +156,35 @@ export const url: Kind<string> = {
   fromText: asIs,
 };
 
+/** As a browser writes it: small letters, no port where it is the scheme's, no slash at the end. */
+export const origin: Kind<string> = {
+  name: 'origin',
+  expected: 'an origin such as `https://console.example.org`, without a path; `*` would be every page there is',
+  read(raw) {
+    if (typeof raw !== 'string' || !URL.canParse(raw)) return undefined;
+    const given = new URL(raw);
+    return /^https?:$/.test(given.protocol) && given.href === `${given.origin}/` && !raw.includes('*')
+      ? given.origin
+      : undefined;
+  },
+  fromText: asIs,
+};
+
+const range = (raw: unknown): raw is string => {
+  const [, address = '', prefix] = /^([\da-f.:]+)(?:\/(\d{1,3}))?$/i.exec(String(raw)) ?? [];
+  const family = isIP(address);
+  return family !== 0 && (prefix === undefined || (Number(prefix) >= 1 && Number(prefix) <= (family === 4 ? 32 : 128)));
+};
+
+export const trustedProxies: Kind<boolean | readonly string[]> = {
+  name: 'true, false or list of address',
+  expected: '`true`, `false` or a list of addresses and ranges such as `[10.0.0.7, 192.168.0.0/16]`',
+  read: (raw) =>
+    typeof raw === 'boolean' || (Array.isArray(raw) && raw.length > 0 && raw.every(range)) ? raw : undefined,
+  fromText: (text) =>
+    text === 'true' || text === 'false' ? text === 'true' : text.split(',').map((each) => each.trim()),
+};
+
 export function listOf<T>(item: Kind<T>): Kind<readonly T[]> {
   return {
     name: `list of ${item.name}`,

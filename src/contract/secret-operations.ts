@@ -95,7 +95,7 @@ export const secretOperations = {
     query: Type.Object(ofTenant, closed),
     answers: [{ status: 204, description: 'Removed', content: {} }],
     problems: ['validation-error', 'secret-not-found', 'not-ready'],
-    audit: { action: 'secret.delete', object: 'secret', keeps: ['tenant'] },
+    audit: { action: 'secret.delete', object: 'secret' },
   },
   rotateSecrets: {
     method: 'POST',

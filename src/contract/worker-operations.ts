@@ -12,7 +12,9 @@ const workerList = Type.Object(
         version: Type.String(),
         labels,
         concurrency: Type.Integer({ description: 'Processes at a time' }),
-        running: Type.Integer({ description: 'Runs that have started and not ended' }),
+        running: Type.Integer({
+          description: 'Processes of steps; for who is of one tenant, its runs that have started',
+        }),
         seen_at: timestamp,
       }),
     ),

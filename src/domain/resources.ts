@@ -53,6 +53,9 @@ export function outOfMemoryMessage({ memoryBytes }: Resources): string {
 
 /** Why a run ended with reason `quota_exceeded`. A workspace is looked at from time to time, so it may have grown well past its limit. */
 export function workspaceOverMessage(limitBytes: number, foundBytes: number): string {
+  const limit = formatSize(limitBytes);
+  if (!Number.isFinite(foundBytes))
+    return `its workspace has folders deeper than a path can name, so it cannot be held to its limit of ${limit}`;
   const over = formatSize(foundBytes - limitBytes);
-  return `its workspace grew to ${formatSize(foundBytes)} or more, ${over} over its limit of ${formatSize(limitBytes)}`;
+  return `its workspace grew to ${formatSize(foundBytes)} or more, ${over} over its limit of ${limit}`;
 }

@@ -15,6 +15,7 @@ import { runNotFound } from '../store/runs.ts';
 import type { NewStep } from '../store/steps.ts';
 import type { Dispatcher } from './dispatch.ts';
 import type { Ends } from './ends.ts';
+import type { LaneRun } from './lanes.ts';
 import { createPlaces, type Place, toNewStep } from './places.ts';
 import type { ResolvedPlan, RunRequest } from './plan.ts';
 import type { Refusals } from './refusals.ts';
@@ -200,8 +201,8 @@ export function createAddRun(o: {
     const id = addition.id ?? createId('run', createdAtMs);
     refuseConflict(plan, dispatcher);
     const replacesOthers = job.concurrency?.onConflict === 'cancel_running';
-    const before = replacesOthers ? dispatcher.inLane(plan.lane) : null;
-    const admission = dispatcher.admit(plan.lane, id, addition.isBounded);
+    const before = replacesOthers ? dispatcher.inLane(plan.lane) : [];
+    const admission = dispatcher.admit(plan.lane, { id, tenant: addition.tenant }, addition.isBounded);
     try {
       const waiting = admission.kind === 'wait' ? admission.waiting : null;
       const { profile, network, resources, read, write, resolvedArgs, secrets, alsoRedacted } = plan;
@@ -278,7 +279,7 @@ export function createAddRun(o: {
           concurrency: plan.lane,
         });
       }
-      if (before) await replace([...before.running, ...before.pending], job.concurrency?.limit ?? 1, tenant);
+      replace(before, job.concurrency?.limit ?? 1, tenant);
       return { runId: id, body };
     } catch (error) {
       admission.giveUp();
@@ -287,15 +288,9 @@ export function createAddRun(o: {
   };
 
   /** `cancel_running`: the newest of a lane takes the place of those before it; of another tenant's it waits for the end. */
-  async function replace(others: readonly string[], limit: number, tenant: string): Promise<void> {
-    let tooMany = others.length + 1 - limit;
-    for (const runId of others) {
-      if (tooMany <= 0) return;
-      const run = await store.runs.summary(runId);
-      if (run?.tenant !== tenant) continue;
-      o.cancel(runId);
-      tooMany -= 1;
-    }
+  function replace(others: readonly LaneRun[], limit: number, tenant: string): void {
+    const own = others.filter((run) => run.tenant === tenant);
+    for (const { id } of own.slice(0, Math.max(0, others.length + 1 - limit))) o.cancel(id);
   }
 }
 
@@ -303,8 +298,7 @@ export function createAddRun(o: {
 export function refuseConflict({ entry, lane }: ResolvedPlan, dispatcher: Dispatcher): void {
   const { concurrency } = entry.definition;
   if (concurrency?.onConflict !== 'reject') return;
-  const { running, pending } = dispatcher.inLane(lane);
-  const count = running.length + pending.length;
+  const count = dispatcher.inLane(lane).length;
   if (count < concurrency.limit) return;
   const which = lane.key === null ? lane.jobId : `${lane.jobId} with the concurrency key '${lane.key}'`;
   throw new Problem(

@@ -9,7 +9,7 @@ import type { Store } from '../store/open.ts';
 import type { PendingRun } from '../store/runs.ts';
 import { isStorageFault } from '../store/storage-fault.ts';
 import type { Conductor } from './conduct.ts';
-import { createLanes, type Lane, laneId } from './lanes.ts';
+import { createLanes, type Lane, type LaneRun, laneId } from './lanes.ts';
 import type { ConductSource } from './run-context.ts';
 import { createSlots, type Slot } from './slots.ts';
 import { Superseded } from './step-changes.ts';
@@ -40,7 +40,7 @@ export type Dispatcher = {
    * A slot for a run about to be created, or a place in the queue. A run never overtakes those that wait already.
    * @throws Problem queue-full, where `isBounded`
    */
-  readonly admit: (lane: Lane, runId: string, isBounded: boolean) => Admission;
+  readonly admit: (lane: Lane, run: LaneRun, isBounded: boolean) => Admission;
   /** Why a run created now would wait, and why it would be refused; null when it would start. */
   readonly outlook: (lane: Lane) => { readonly waiting: string | null; readonly refused: Problem | null };
   /** Claims an admitted run and begins it, in one transaction with `work`. */
@@ -59,8 +59,8 @@ export type Dispatcher = {
   readonly resume: (source: ConductSource, lane: Lane) => Promise<Conductor>;
   readonly conductorOf: (runId: string) => Conductor | undefined;
   readonly conductors: () => readonly Conductor[];
-  /** Runs of a lane that have started, and that wait, oldest first. */
-  readonly inLane: (lane: Lane) => { readonly running: readonly string[]; readonly pending: readonly string[] };
+  /** Runs of a lane: those that have started, then those that wait, oldest first. */
+  readonly inLane: (lane: Lane) => readonly LaneRun[];
   /** Lets go of a run that was ended without its conductor. */
   readonly drop: (runId: string) => Promise<void>;
   /** What waits may start from now on. */
@@ -75,7 +75,13 @@ export type Dispatcher = {
 
 type StepItem = { readonly kind: 'step'; readonly grant: (slot: Slot) => void };
 /** Runs that a step has started count towards no bound: their parent is running already. */
-type RunItem = { readonly kind: 'run'; readonly lane: Lane; readonly isSubRun: boolean; waiting: string | null };
+type RunItem = {
+  readonly kind: 'run';
+  readonly tenant: string;
+  readonly lane: Lane;
+  readonly isSubRun: boolean;
+  waiting: string | null;
+};
 type Hold = { readonly release: () => void };
 
 const queueFullRetrySeconds = 5;
@@ -107,7 +113,7 @@ export function createDispatcher(o: {
   /** Of them, those that a step has started. */
   let subRunCount = 0;
   /** Runs about to be stored as waiting, with their lanes. */
-  const promised = new Map<string, { readonly lane: string; readonly isBounded: boolean }>();
+  const promised = new Map<string, LaneRun & { readonly lane: string; readonly isBounded: boolean }>();
   let isOpen = false;
   let isStopping = false;
   let isWoken = false;
@@ -185,7 +191,7 @@ export function createDispatcher(o: {
   }
 
   async function startPending(item: QueueItem, found: RunItem, slot: Slot): Promise<void> {
-    const hold = lanes.hold(found.lane, item.id);
+    const hold = lanes.hold(found.lane, item);
     try {
       // Read before the claim: a run that cannot be read is never one without a process.
       const source = await o.sourceOf(item.id);
@@ -292,11 +298,11 @@ export function createDispatcher(o: {
     get freeSlots() {
       return slots.free;
     },
-    admit(lane, runId, isBounded) {
+    admit(lane, run, isBounded) {
       const waiting = whyWait(lane);
       if (waiting === null) {
         const slot = slots.hold();
-        const hold = lanes.hold(lane, runId);
+        const hold = lanes.hold(lane, run);
         const giveUp = (): void => {
           slot.release();
           hold.release();
@@ -305,8 +311,8 @@ export function createDispatcher(o: {
       }
       const refused = isBounded ? refusal() : null;
       if (refused) throw refused;
-      promised.set(runId, { lane: laneId(lane), isBounded });
-      return { kind: 'wait', waiting, giveUp: () => void promised.delete(runId) };
+      promised.set(run.id, { ...run, lane: laneId(lane), isBounded });
+      return { kind: 'wait', waiting, giveUp: () => void promised.delete(run.id) };
     },
     outlook(lane) {
       const waiting = whyWait(lane);
@@ -317,7 +323,7 @@ export function createDispatcher(o: {
       const { id, jobId, tenant, priority, createdAtMs, waiting } = run;
       const lane = { jobId, ...run.concurrency };
       const item = { id, tenant, priority, createdAtMs, isStarted: false, lane: laneId(lane) };
-      enqueueRun(item, { kind: 'run', lane, isSubRun: run.trigger === 'job', waiting });
+      enqueueRun(item, { kind: 'run', tenant, lane, isSubRun: run.trigger === 'job', waiting });
     },
     removed(runId) {
       const item = queue.remove(runId);
@@ -343,7 +349,8 @@ export function createDispatcher(o: {
       items.delete(id);
     },
     async resume(source, lane) {
-      const conductor = keep(o.conduct(source), lanes.hold(lane, source.run.run_id));
+      const { run_id: runId, tenant } = source.run;
+      const conductor = keep(o.conduct(source), lanes.hold(lane, { id: runId, tenant }));
       // A process that held a slot before the restart holds one now, even where the limits were lowered since.
       await conductor.resume(slots.hold);
       return conductor;
@@ -353,10 +360,9 @@ export function createDispatcher(o: {
     inLane(lane) {
       const id = laneId(lane);
       const pending = [...items].flatMap(([runId, item]) =>
-        item.kind === 'run' && laneId(item.lane) === id ? [runId] : [],
+        item.kind === 'run' && laneId(item.lane) === id ? [{ id: runId, tenant: item.tenant }] : [],
       );
-      const stored = [...promised].flatMap(([runId, of]) => (of.lane === id ? [runId] : []));
-      return { running: lanes.running(lane), pending: [...pending, ...stored] };
+      return [...lanes.running(lane), ...pending, ...[...promised.values()].filter((one) => one.lane === id)];
     },
     async drop(runId) {
       await conductors.get(runId)?.detach();

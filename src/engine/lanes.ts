@@ -10,18 +10,21 @@ export type Lane = {
   readonly key: string | null;
 };
 
+/** A run as a lane counts it. */
+export type LaneRun = { readonly id: string; readonly tenant: string };
+
 export type Lanes = {
   /** The sentence that says why another one cannot start; null when it can. */
   readonly whyNone: (lane: Lane) => string | null;
   /** Counts a run from its start to its end. */
-  readonly hold: (lane: Lane, runId: string) => { readonly release: () => void };
+  readonly hold: (lane: Lane, run: LaneRun) => { readonly release: () => void };
   /** Runs that have started and not ended, oldest first. */
-  readonly running: (lane: Lane) => readonly string[];
+  readonly running: (lane: Lane) => readonly LaneRun[];
 };
 
 export function createLanes(jobConcurrency: number | null, onRelease: () => void): Lanes {
-  const byJob = new Map<string, Set<string>>();
-  const byKey = new Map<string, Set<string>>();
+  const byJob = new Map<string, Map<string, LaneRun>>();
+  const byKey = new Map<string, Map<string, LaneRun>>();
 
   return {
     whyNone(lane) {
@@ -36,22 +39,22 @@ export function createLanes(jobConcurrency: number | null, onRelease: () => void
       const which = key === null ? jobId : `${jobId} with the concurrency key '${key}'`;
       return `${ofKey} of ${limit} runs of ${which} are running`;
     },
-    hold(lane, runId) {
+    hold(lane, run) {
       const id = laneId(lane);
-      enter(byJob, lane.jobId, runId);
-      enter(byKey, id, runId);
+      enter(byJob, lane.jobId, run);
+      enter(byKey, id, run);
       let isHeld = true;
       return {
         release() {
           if (!isHeld) return;
           isHeld = false;
-          leave(byJob, lane.jobId, runId);
-          leave(byKey, id, runId);
+          leave(byJob, lane.jobId, run);
+          leave(byKey, id, run);
           onRelease();
         },
       };
     },
-    running: (lane) => [...(byKey.get(laneId(lane)) ?? [])],
+    running: (lane) => [...(byKey.get(laneId(lane))?.values() ?? [])],
   };
 }
 
@@ -60,13 +63,13 @@ export function laneId({ jobId, key }: Lane): string {
   return key === null ? jobId : `${jobId}\n${key}`;
 }
 
-function enter(map: Map<string, Set<string>>, key: string, runId: string): void {
-  const runs = map.get(key) ?? new Set();
-  map.set(key, runs.add(runId));
+function enter(map: Map<string, Map<string, LaneRun>>, key: string, run: LaneRun): void {
+  const runs = map.get(key) ?? new Map();
+  map.set(key, runs.set(run.id, run));
 }
 
-function leave(map: Map<string, Set<string>>, key: string, runId: string): void {
+function leave(map: Map<string, Map<string, LaneRun>>, key: string, { id }: LaneRun): void {
   const runs = map.get(key);
-  runs?.delete(runId);
+  runs?.delete(id);
   if (runs?.size === 0) map.delete(key);
 }

@@ -5,9 +5,10 @@ import { operatorEntry } from '../domain/audit.ts';
 import { localPrincipal } from '../domain/principal.ts';
 import type { Store } from '../store/open.ts';
 import { createKeyRotation, type KeyRotation } from './key-rotation.ts';
-import { createStoredSecrets, type StoredSecrets } from './stored-secrets.ts';
+import { createStoredSecrets, type RecordSecret, type StoredSecrets } from './stored-secrets.ts';
 
-export type OperatorSecrets = Pick<StoredSecrets, 'page' | 'remove'> & {
+export type OperatorSecrets = Pick<StoredSecrets, 'page'> & {
+  readonly remove: (tenant: string, name: string) => Promise<void>;
   readonly put: (secret: Parameters<StoredSecrets['put']>[0]) => ReturnType<StoredSecrets['put']>;
   readonly rotate: KeyRotation['rotate'];
 };
@@ -18,24 +19,18 @@ type Parts = Parameters<typeof createKeyRotation>[0] &
 export function createOperatorSecrets(o: Parts): OperatorSecrets {
   const { page, put, remove } = createStoredSecrets(o);
   const { rotate } = createKeyRotation(o);
-  const record = (action: 'secret.set' | 'secret.delete' | 'secret.rotate', tenant: string, id: string | null) => {
-    const kind = id === null ? 'instance' : 'secret';
-    return o.store.audit.record(operatorEntry({ action, object: { kind, id }, tenant, detail: null }));
-  };
+  const record =
+    (action: 'secret.set' | 'secret.delete'): RecordSecret =>
+    (tx, { id, tenant }) =>
+      tx.record(operatorEntry({ action, object: { kind: 'secret', id }, tenant, detail: null }));
   return {
     page,
-    async put(secret) {
-      const made = await put(secret, localPrincipal);
-      await record('secret.set', secret.tenant, secret.name);
-      return made;
-    },
-    async remove(tenant, name) {
-      await remove(tenant, name);
-      await record('secret.delete', tenant, name);
-    },
+    put: (secret) => put(secret, localPrincipal, record('secret.set')),
+    remove: (tenant, name) => remove(tenant, name, record('secret.delete')),
     async rotate(request) {
       const found = await rotate(request);
-      await record('secret.rotate', '*', null);
+      const object = { kind: 'instance', id: null } as const;
+      await o.store.audit.record(operatorEntry({ action: 'secret.rotate', object, tenant: '*', detail: null }));
       return found;
     },
   };

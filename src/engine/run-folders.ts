@@ -8,8 +8,6 @@ import { promisify } from 'node:util';
 import { errorCode } from '../lib/error-code.ts';
 import type { Logger } from '../lib/logger.ts';
 
-const run = promisify(execFile);
-
 /** Never rejects: what cannot be removed now is tried again by retention. */
 export async function removeRunFolder(dir: string, log: Logger): Promise<boolean> {
   try {
@@ -36,26 +34,29 @@ async function removeTree(dir: string): Promise<void> {
   try {
     await rm(dir, { recursive: true, force: true });
   } catch (error) {
-    if (isTooDeep(error)) return removeDeepTree(dir);
-    if (!['EACCES', 'EPERM'].includes(errorCode(error) ?? '')) throw error;
+    const code = errorCode(error) ?? '';
     // A job may leave folders that are closed even to their owner. Root needs no permission.
-    try {
-      await openFolders(dir);
-      await rm(dir, { recursive: true, force: true });
-    } catch (second) {
-      if (!isTooDeep(second)) throw second;
-      await removeDeepTree(dir);
-    }
+    if (['EACCES', 'EPERM'].includes(code)) return removeClosed(dir);
+    if (code === 'ENAMETOOLONG') return removeDeep(dir);
+    throw error;
   }
 }
 
-function isTooDeep(error: unknown): boolean {
-  return errorCode(error) === 'ENAMETOOLONG';
+async function removeClosed(dir: string): Promise<void> {
+  try {
+    await openFolders(dir);
+    await rm(dir, { recursive: true, force: true });
+  } catch (error) {
+    if (errorCode(error) !== 'ENAMETOOLONG') throw error;
+    await removeDeep(dir);
+  }
 }
 
-/** Deeper than a path may be long, which stops Node, and not what goes from folder to folder. */
-async function removeDeepTree(dir: string): Promise<void> {
-  await run('chmod', ['-R', 'u+rwx', '--', dir]);
+/** A job may leave folders deeper than a path can name. rm(1) and chmod(1) go from folder to folder, as Node cannot. */
+async function removeDeep(dir: string): Promise<void> {
+  const run = promisify(execFile);
+  // What it cannot open, rm names.
+  await run('chmod', ['-R', 'u+rwX', '--', dir]).catch(() => undefined);
   await run('rm', ['-rf', '--', dir]);
 }
 
@@ -72,13 +73,17 @@ function hasOnlyOurs(dir: string): boolean {
   }
 }
 
-/** Links are not followed. Names are bytes. */
+/** Links are not followed. Names are bytes. The removal that failed may go on with what is beside, so a folder may be gone by now. */
 async function openFolders(dir: string): Promise<void> {
   const folders = [Buffer.from(dir)];
   for (let folder = folders.pop(); folder; folder = folders.pop()) {
-    await chmod(folder, 0o700);
-    for await (const entry of await opendir(folder, { encoding: 'latin1' })) {
-      if (entry.isDirectory()) folders.push(Buffer.concat([folder, Buffer.from(`/${entry.name}`, 'latin1')]));
+    try {
+      await chmod(folder, 0o700);
+      for await (const entry of await opendir(folder, { encoding: 'latin1' })) {
+        if (entry.isDirectory()) folders.push(Buffer.concat([folder, Buffer.from(`/${entry.name}`, 'latin1')]));
+      }
+    } catch (error) {
+      if (errorCode(error) !== 'ENOENT') throw error;
     }
   }
 }

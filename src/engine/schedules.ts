@@ -112,14 +112,12 @@ export function createSchedules(
 
   function toStored(
     request: ScheduleRequest,
-    principal: Principal,
-    own: Pick<StoredSchedule, 'id' | 'createdAtMs' | 'createdBy'>,
+    own: Pick<StoredSchedule, 'id' | 'tenant' | 'createdAtMs' | 'createdBy'>,
   ) {
-    const tenant = tenantFor(principal, request.tenant, o.defaultTenant);
     const { terms, job } = readScheduleRequest(request, catalog);
     const { name = null } = request;
     const updatedAtMs = clock.now();
-    return { ...terms, ...own, name, jobId: job.id, tenant, source: 'api', updatedAtMs } satisfies StoredSchedule;
+    return { ...terms, ...own, name, jobId: job.id, source: 'api', updatedAtMs } satisfies StoredSchedule;
   }
 
   return {
@@ -137,16 +135,19 @@ export function createSchedules(
     create: (request, principal) =>
       onRoster(async () => {
         const createdAtMs = clock.now();
-        const own = { id: createId('schedule', createdAtMs), createdAtMs, createdBy: principal.name };
-        const schedule = toStored(request, principal, own);
+        const tenant = tenantFor(principal, request.tenant, o.defaultTenant);
+        const own = { id: createId('schedule', createdAtMs), tenant, createdAtMs, createdBy: principal.name };
+        const schedule = toStored(request, own);
         await roster.put(schedule);
         return view(schedule);
       }),
     replace: (id, request, principal) =>
       onRoster(async () => {
-        const { createdAtMs, createdBy } = findOwn(id, principal);
-        const own = { id, createdAtMs: createdAtMs ?? 0, createdBy: createdBy ?? '' };
-        const schedule = toStored(request, principal, own);
+        const { createdAtMs, createdBy, tenant: before } = findOwn(id, principal);
+        // Whoever edits it does not move it by leaving the tenant out.
+        const tenant = tenantFor(principal, request.tenant, before);
+        const own = { id, tenant, createdAtMs: createdAtMs ?? 0, createdBy: createdBy ?? '' };
+        const schedule = toStored(request, own);
         await roster.put(schedule);
         return view(schedule);
       }),

@@ -4,9 +4,13 @@ import type { Principal } from '../domain/principal.ts';
 import { Problem, validationError } from '../domain/problem.ts';
 import type { Sealer } from '../exec/seal.ts';
 import type { Clock } from '../lib/clock.ts';
+import type { Transaction } from '../store/database.ts';
 import type { Store } from '../store/open.ts';
 import type { StoredSecret } from '../store/secrets.ts';
 import { longestSecretBytes } from './request-arguments.ts';
+
+/** Into the audit log, in the transaction that does it. */
+export type RecordSecret = (tx: Transaction, secret: { readonly id: string; readonly tenant: string }) => void;
 
 export type StoredSecrets = {
   readonly page: Store['secrets']['page'];
@@ -14,9 +18,10 @@ export type StoredSecrets = {
   readonly put: (
     secret: NewSecret,
     by: Principal,
+    record?: RecordSecret,
   ) => Promise<{ readonly secret: StoredSecret; readonly isNew: boolean }>;
   /** @throws Problem secret-not-found */
-  readonly remove: (tenant: string, name: string) => Promise<void>;
+  readonly remove: (tenant: string, name: string, record?: RecordSecret) => Promise<void>;
   /** @throws Problem secret-unavailable */
   readonly valueOf: (tenant: string, name: string) => Promise<string>;
 };
@@ -34,18 +39,22 @@ export function createStoredSecrets(o: {
   const { store, sealer, clock } = o;
   return {
     page: store.secrets.page,
-    async put(secret, by) {
+    async put(secret, by, record) {
       refuse(secret);
       const { tenant, name } = secret;
       return store.db.transact((tx) => {
+        record?.(tx, { id: name, tenant });
         const sealed = sealer.seal(secret.value, contextOfSecret(tenant, name));
         return store.secrets.put(tx, { tenant, name, sealed, by: by.name, atMs: clock.now() });
       });
     },
-    async remove(tenant, name) {
-      if (await store.db.transact((tx) => store.secrets.remove(tx, tenant, name))) return;
-      throw new Problem('secret-not-found', `The secret '${name}' does not exist`);
-    },
+    remove: (tenant, name, record) =>
+      store.db.transact(async (tx) => {
+        if (!(await store.secrets.remove(tx, tenant, name))) {
+          throw new Problem('secret-not-found', `The secret '${name}' does not exist`);
+        }
+        record?.(tx, { id: name, tenant });
+      }),
     async valueOf(tenant, name) {
       const sealed = await store.secrets.sealed(tenant, name);
       if (sealed === undefined) throw new Problem('secret-unavailable', `There is no stored secret '${name}'.`);

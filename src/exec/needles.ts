@@ -42,17 +42,53 @@ function* encodingsOf(value: string): Generator<string> {
     yield form;
     yield form.toUpperCase();
   }
+  yield* urlFormsOf(value);
+  for (const json of jsonFormsOf(value)) yield toBytes(json);
+  yield toBytes(value.replaceAll(/[&<>]/g, (c) => entities[c] ?? c));
+  yield toBytes(value.replaceAll(/[&<>"']/g, (c) => entities[c] ?? c));
+  // How bash traces (`set -x`) a word with a quote in it, and how its `printf %q` writes one.
+  yield toBytes(value.replaceAll("'", "'\\''"));
+  yield toBytes(value.replaceAll(/[^\w%+\-./:=@\u0080-\uffff]/g, '\\$&'));
+}
+
+const entities: Readonly<Record<string, string>> = {
+  '&': '&amp;',
+  '<': '&lt;',
+  '>': '&gt;',
+  '"': '&quot;',
+  "'": '&#39;',
+};
+
+function* urlFormsOf(value: string): Generator<string> {
   const component = encodeURIComponent(value);
   const strict = component.replaceAll(/[!'()*]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`);
-  yield component;
-  yield strict;
-  yield strict.replaceAll('%2F', '/');
-  yield new URLSearchParams([['', value]]).toString().slice(1);
+  for (const form of [
+    component,
+    strict,
+    strict.replaceAll('%2F', '/'),
+    new URLSearchParams([['', value]]).toString().slice(1),
+  ]) {
+    yield form;
+    yield form.replaceAll(/%[0-9A-F]{2}/g, (byte) => byte.toLowerCase());
+  }
+}
+
+/** RFC 8259 leaves open what is escaped, and how: so do the libraries. */
+function* jsonFormsOf(value: string): Generator<string> {
   const json = JSON.stringify(value).slice(1, -1);
-  yield toBytes(json);
-  yield json.replaceAll(/[\u0080-\uffff]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
-  // How bash traces (`set -x`) a word with a quote in it.
-  yield toBytes(value.replaceAll("'", "'\\''"));
+  const escaped = (form: string, characters: RegExp, isUpper = false): string =>
+    form.replaceAll(characters, (c) => {
+      const code = c.charCodeAt(0).toString(16).padStart(4, '0');
+      return `\\u${isUpper ? code.toUpperCase() : code}`;
+    });
+  // Go escapes the second kind, Rails too; Gson the third; PHP the slash; Python the first, and .NET all of them.
+  for (const form of [json, escaped(json, /[<>&]/g), escaped(json, /[<>&='\u2028\u2029]/g)]) {
+    yield form;
+    yield form.replaceAll('/', '\\/');
+    yield escaped(form, /[\u0080-\uffff]/g);
+    yield escaped(form.replaceAll('/', '\\/'), /[\u0080-\uffff]/g);
+  }
+  yield escaped(json.replaceAll('\\"', '"'), /[<>&'"+`\u0080-\uffff]/g, true);
 }
 
 /**

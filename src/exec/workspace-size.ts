@@ -4,6 +4,7 @@
 import { constants, type Stats } from 'node:fs';
 import { type FileHandle, lstat, open, opendir, readlink } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
+import { errorCode } from '../lib/error-code.ts';
 import { isShortage } from '../lib/shortage.ts';
 
 const leastPauseMs = 250;
@@ -11,6 +12,8 @@ const mostPauseMs = 60_000;
 /** Of the time that is not spent walking, for each part that is: a walk takes a twentieth. */
 const pausesPerWalk = 19;
 const blockBytes = 512;
+/** It has folders deeper than a path can name: whatever lies there, it is not held to any limit. */
+const unmeasurable = Infinity;
 
 export type WorkspaceWatch = {
   /** `onOver` is not called any more. */
@@ -18,7 +21,7 @@ export type WorkspaceWatch = {
 };
 
 /**
- * @param o.onOver called once, with the bytes found until the limit was passed: there may be more
+ * @param o.onOver called once, with the bytes found until the limit was passed: there may be more; or with `unmeasurable`
  * @param o.onFault a bug, or a file system that fails: the workspace is watched no longer
  */
 export function watchWorkspace(o: {
@@ -63,7 +66,7 @@ export function watchWorkspace(o: {
 }
 
 /**
- * What it takes on the disk, as du(1) counts: blocks, a file with several names once, links as themselves. Stops as soon as it is
+ * `unmeasurable`, or what it takes on the disk, as du(1) counts: blocks, a file with several names once, links as themselves. Stops as soon as it is
  * over the limit. What cannot be read, or is gone by then, counts as nothing; so does what is reached through a folder that was
  * swapped for a link meanwhile.
  */
@@ -100,7 +103,10 @@ export async function measureWorkspace(dir: string, limitBytes: number, signal?:
 
   count(await lstat(dir).catch(passingNothing));
   for (let folder = folders.pop(); folder; folder = folders.pop()) {
-    const opened = await open(folder, folderFlags).catch(passingNothing);
+    const opened = await open(folder, folderFlags).catch((error: unknown) =>
+      errorCode(error) === 'ENAMETOOLONG' ? ('too-deep' as const) : passingNothing(error),
+    );
+    if (opened === 'too-deep') return unmeasurable;
     try {
       if (opened) await countFolder(opened, folder);
     } finally {

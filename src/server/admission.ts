@@ -1,14 +1,17 @@
 // Who gets in to what: each request's principal, and whether it holds what the operation asks for (ADR 0015). Also sets
 // what every answer bears.
 
-import type { IncomingHttpHeaders } from 'node:http';
+import type { Socket } from 'node:net';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { anonymous, holdsScope, type Principal, type Scope } from '../domain/principal.ts';
 import { Problem } from '../domain/problem.ts';
 import type { Authentication } from './authentication.ts';
+import type { Cors } from './cors.ts';
 import type { LocalCallers } from './local-callers.ts';
 import { isLocalHost, isLocalOrigin } from './local-names.ts';
+import type { Proxies } from './proxies.ts';
 import { ambiguity } from './request-line.ts';
+import { setSafetyHeaders } from './response-headers.ts';
 
 export type Hook = (request: FastifyRequest, reply: FastifyReply) => Promise<void>;
 
@@ -20,25 +23,32 @@ export type Admission = {
   readonly admit: (demand: Demand) => Hook;
   /** For what anyone who can connect may read, outside the API: no principal, no limit. */
   readonly admitAnyone: Hook;
+  /** For what a browser asks before it sends what a listed page wants; without a credential, whatever the name. */
+  readonly admitPreflight: (request: FastifyRequest, reply: FastifyReply) => void;
 };
 
 export function createAdmission(o: {
   readonly authentication: Pick<Authentication, 'authenticate'>;
   readonly localCallers: LocalCallers;
-  /** Only then a page that has rebound its name can be in a browser that reaches the server. */
-  readonly isOnLoopback: boolean;
+  /** Where a page that has rebound its name could be taken for somebody. */
+  readonly asksForLocalName: (peer: Socket) => boolean;
+  readonly cors: Cors;
+  readonly proxies: Pick<Proxies, 'tidy'>;
   /** @throws Problem rate-limited */
   readonly limit: Hook;
   readonly isStopping: () => boolean;
 }): Admission {
-  function foreignName(headers: IncomingHttpHeaders): Problem | undefined {
+  function foreignName(request: FastifyRequest): Problem | undefined {
+    const { headers, socket } = request.raw;
     const { host, origin } = headers;
     if (host === undefined) return new Problem('malformed-request', 'The header `Host` is missing.');
-    if (o.isOnLoopback && headers.authorization === undefined && !isLocalHost(host)) {
+    if (headers.authorization === undefined && !isLocalHost(host) && o.asksForLocalName(socket)) {
       return new Problem('permission-denied', 'The header `Host` is no local name.');
     }
-    if (origin === undefined || isLocalOrigin(origin)) return undefined;
-    return new Problem('permission-denied', 'The header `Origin` is no local origin.');
+    if (origin === undefined || isLocalOrigin(origin) || o.cors.isListed(origin)) return undefined;
+    if (origin === `${request.protocol}://${request.host}`) return undefined;
+    const detail = 'The header `Origin` is no local origin, not the server’s own, and not in server.cors_origins.';
+    return new Problem('permission-denied', detail);
   }
 
   async function authenticate({ ip, raw }: FastifyRequest): Promise<Principal | Problem> {
@@ -50,13 +60,20 @@ export function createAdmission(o: {
     }
   }
 
+  function begin(request: FastifyRequest, reply: FastifyReply): void {
+    o.proxies.tidy(request.raw);
+    reply.raw.setHeader('X-Request-Id', request.id);
+    setSafetyHeaders(request.raw, reply.raw);
+    o.cors.setHeaders(request.raw, reply.raw);
+  }
+
   return {
     admit: (demand) => async (request, reply) => {
       const { headers } = request.raw;
-      setCommonHeaders(request, reply);
+      begin(request, reply);
       // A page that is kept out must not use up the limit of the user whose browser it runs in.
       let found: Principal | Problem | Promise<Principal | Problem> | undefined =
-        ambiguity(request.raw) ?? foreignName(headers);
+        ambiguity(request.raw) ?? foreignName(request);
       found ??= headers.authorization === undefined ? o.localCallers(request.raw) : authenticate(request);
       if (found instanceof Promise) found = await found;
       const refusal = found instanceof Problem ? found : undefined;
@@ -69,18 +86,16 @@ export function createAdmission(o: {
 
     admitAnyone: async (request, reply) => {
       request.principal = anonymous;
-      setCommonHeaders(request, reply);
-      const foreign = ambiguity(request.raw) ?? foreignName(request.raw.headers);
+      begin(request, reply);
+      const foreign = ambiguity(request.raw) ?? foreignName(request);
       if (foreign) throw foreign;
     },
-  };
-}
 
-function setCommonHeaders(request: FastifyRequest, { raw }: FastifyReply): void {
-  raw.setHeader('X-Request-Id', request.id);
-  raw.setHeader('X-Content-Type-Options', 'nosniff');
-  raw.setHeader('Referrer-Policy', 'no-referrer');
-  raw.setHeader('Content-Security-Policy', "default-src 'none'; frame-ancestors 'none'");
+    admitPreflight(request, reply) {
+      request.principal = anonymous;
+      begin(request, reply);
+    },
+  };
 }
 
 /** @throws Problem unauthenticated, permission-denied */

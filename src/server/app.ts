@@ -13,11 +13,13 @@ import type { Logger } from '../lib/logger.ts';
 import { isLoopback } from '../lib/loopback.ts';
 import type { Store } from '../store/open.ts';
 import { createReading } from '../store/reading.ts';
+import { createActivity } from './activity.ts';
 import { createAdmission, type Hook } from './admission.ts';
 import { createAuditTrail } from './audit-trail.ts';
 import { createAuthentication, type JwtVerifier } from './authentication.ts';
 import { createBodyRoom } from './body-room.ts';
 import { boundConnections, connectionLimit } from './connections.ts';
+import { createCors } from './cors.ts';
 import { createEventFrames } from './event-frames.ts';
 import type { Handlers } from './exchange.ts';
 import { createArtifactHandlers } from './handlers/artifacts.ts';
@@ -37,6 +39,7 @@ import { createMetrics, type NoticeOutcomes } from './metrics/metrics.ts';
 import { addOtherRoutes } from './other-routes.ts';
 import type { Load } from './pressure.ts';
 import { answerError, answerUnreadable, answerWhatNodeKeeps, pathOf } from './problem-answers.ts';
+import { createProxies, type Proxies } from './proxies.ts';
 import { createRateLimiter, type RateLimiter } from './rate-limits.ts';
 import { addOperations } from './routes.ts';
 import type { ServerConfig } from './server-config.ts';
@@ -100,7 +103,8 @@ export async function createServer(parts: ServerParts): Promise<Server> {
   const answering = { log, note: audit.note };
 
   // A path that does not decode never reaches a route; it is admitted all the same.
-  const shared = { certificate, answering };
+  const proxies = createProxies(config.server.trustProxy);
+  const shared = { certificate, answering, proxies };
   const app = createApp(parts, shared, (request, reply) => admission.admit({ scope: 'public' })(request, reply));
   app.decorateRequest('principal');
   app.setErrorHandler((error, request, reply) => answerError(error, request, reply, answering));
@@ -108,10 +112,15 @@ export async function createServer(parts: ServerParts): Promise<Server> {
   boundConnections(app.server, { limit: connectionLimit(), stallMs: config.server.writeTimeoutMs });
   acceptJson(app);
   const limiter = await createRateLimiter(app, { security: config.security, clock });
+  const cors = createCors({ origins: config.server.corsOrigins, isDev: config.auth.isDev });
   const admission = createAdmission({
     authentication,
-    localCallers: createLocalCallers(config.auth.mode),
-    isOnLoopback: isLoopback(config.server.bind.host),
+    localCallers: createLocalCallers(config.auth.mode, proxies),
+    asksForLocalName: isLoopback(config.server.bind.host)
+      ? ({ remoteAddress }) => config.auth.mode === 'none' || !proxies.isTrusted(remoteAddress)
+      : () => false,
+    cors,
+    proxies,
     limit: limiter.countRequest,
     isStopping: () => isStopping,
   });
@@ -138,6 +147,7 @@ export async function createServer(parts: ServerParts): Promise<Server> {
   });
   addOtherRoutes(app, {
     admission,
+    cors,
     metrics,
     system,
     version: parts.version,
@@ -168,12 +178,13 @@ function createApp(
   { config, clock }: ServerParts,
   shared: {
     readonly certificate: TlsCertificate | null;
+    readonly proxies: Proxies;
     readonly answering: Parameters<typeof answerError>[3];
   },
   admitUnrouted: Hook,
 ): FastifyInstance {
   const { readTimeoutMs, idleTimeoutMs, bodyLimitBytes } = config.server;
-  const { certificate, answering } = shared;
+  const { certificate, answering, proxies } = shared;
   const http = {
     headersTimeout: readTimeoutMs,
     connectionsCheckingInterval: Math.min(1_000, readTimeoutMs),
@@ -189,6 +200,7 @@ function createApp(
       serverFactory: (handler: RequestListener) =>
         certificate.createServer({ ...http, ...timeouts, handshakeTimeout: readTimeoutMs }, handler),
     }),
+    ...(config.server.trustProxy && { trustProxy: proxies.isTrusted }),
     return503OnClosing: false,
     // As long as a request line can be: an id that is too long is unknown, not another kind of error.
     routerOptions: { maxParamLength: 16_384 },
@@ -223,8 +235,9 @@ function createHandlers(
     }
   };
   const { runs, artifacts } = createReading(store);
+  const activityOf = createActivity({ engine, runs });
   const system = createSystemHandlers({
-    runs,
+    activityOf,
     config,
     catalog,
     engine,
@@ -251,7 +264,7 @@ function createHandlers(
     }),
     ...createArtifactHandlers({ artifacts, stallMs: config.server.writeTimeoutMs, jobIdOf }),
     ...createTokenHandlers(tokens),
-    ...createWorkerHandlers({ engine, clock, version }),
+    ...createWorkerHandlers({ engine, activityOf, clock, version }),
     ...createAuditHandlers({ audit: store.audit, streams }),
     getHealth: system.getHealth,
     getSystemInfo: system.getSystemInfo,

@@ -5,14 +5,16 @@ import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { anonymous, localPrincipal, type Principal } from '../domain/principal.ts';
 import { isLoopback } from '../lib/loopback.ts';
+import { isLocalHost, isLocalOrigin } from './local-names.ts';
 import { uidOfPeer } from './peer.ts';
+import type { Proxies } from './proxies.ts';
 
 export type AuthMode = 'auto' | 'none' | 'required';
 
 /** At once where the connection is known already. */
 export type LocalCallers = (request: IncomingMessage) => Principal | Promise<Principal>;
 
-export function createLocalCallers(mode: AuthMode): LocalCallers {
+export function createLocalCallers(mode: AuthMode, proxies: Pick<Proxies, 'isTrusted'>): LocalCallers {
   if (mode === 'none') return () => localPrincipal;
   if (mode === 'required') return () => anonymous;
   const principals = new WeakMap<Socket, Principal>();
@@ -25,7 +27,12 @@ export function createLocalCallers(mode: AuthMode): LocalCallers {
   }
 
   return ({ headers, socket }) => {
+    // Also one that says nothing of whom it passes on.
+    if (proxies.isTrusted(socket.remoteAddress)) return anonymous;
     if (proxyHeaders.some((name) => headers[name] !== undefined)) return anonymous;
+    // The browser that a page runs in may be this user's.
+    const { host = '', origin } = headers;
+    if (!isLocalHost(host) || (origin !== undefined && !isLocalOrigin(origin))) return anonymous;
     return principals.get(socket) ?? identify(socket);
   };
 }

@@ -4,6 +4,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { apiBase } from '../contract/operations.ts';
 import { Problem } from '../domain/problem.ts';
 import type { Admission } from './admission.ts';
+import type { Cors } from './cors.ts';
 import type { SystemHandlers } from './handlers/system.ts';
 import { expositionType } from './metrics/exposition.ts';
 import type { Metrics } from './metrics/metrics.ts';
@@ -16,6 +17,7 @@ export function addOtherRoutes(
   app: FastifyInstance,
   o: {
     readonly admission: Admission;
+    readonly cors: Cors;
     readonly metrics: Pick<Metrics, 'text'>;
     readonly system: Pick<SystemHandlers, 'assertHealthy' | 'assertReady'>;
     readonly version: string;
@@ -59,9 +61,15 @@ export function addOtherRoutes(
   );
 
   async function refuse(request: FastifyRequest, reply: FastifyReply): Promise<void> {
-    await admitPublic(request, reply);
     const path = pathOf(request);
     const allowed = open.has(path) || path === openApiPath || path === metricsPath ? ['GET', 'HEAD'] : methodsOf(path);
+    if (allowed.length > 0 && o.cors.isPreflight(request.raw)) {
+      o.admission.admitPreflight(request, reply);
+      o.cors.setPreflightHeaders(reply.raw, allowed);
+      void reply.code(204).send();
+      return;
+    }
+    await admitPublic(request, reply);
     if (allowed.length === 0) throw new Problem('not-found', `'${path}' is not part of the API.`);
     reply.header('allow', allowed.join(', '));
     throw new Problem('method-not-allowed', `'${path}' takes ${allowed.join(', ')}, not ${request.method}.`);

@@ -7,6 +7,7 @@ import type { Duplex } from 'node:stream';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Problem, type ProblemSlug, problems, problemType } from '../domain/problem.ts';
 import type { Logger } from '../lib/logger.ts';
+import { safetyHeaders } from './response-headers.ts';
 
 export const problemMediaType = 'application/problem+json';
 
@@ -74,6 +75,7 @@ export function answerWhatNodeKeeps(server: Server): void {
     const problem = new Problem('malformed-request', 'The header `Expect` can only be `100-continue`.');
     const document = toDocument(problem, pathOf({ raw: request }));
     const headers = {
+      ...Object.fromEntries(safetyHeaders),
       'content-type': problemMediaType,
       'content-length': Buffer.byteLength(document),
       connection: 'close',
@@ -87,6 +89,7 @@ function endWith(problem: Problem, socket: Duplex): void {
   const document = toDocument(problem, '/');
   const head = [
     `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}`,
+    ...safetyHeaders.map(([name, value]) => `${name}: ${value}`),
     `Content-Type: ${problemMediaType}`,
     `Content-Length: ${Buffer.byteLength(document)}`,
     'Connection: close',

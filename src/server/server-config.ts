@@ -19,7 +19,7 @@ export type JwtConfig = {
 
 export type ServerConfig = {
   readonly instance: { readonly name: string; readonly defaultTenant: string };
-  readonly auth: { readonly mode: AuthMode };
+  readonly auth: { readonly mode: AuthMode; readonly isDev: boolean };
   readonly server: {
     readonly bind: { readonly host: string; readonly port: number };
     readonly readTimeoutMs: number;
@@ -29,6 +29,9 @@ export type ServerConfig = {
     readonly bodyLimitBytes: number;
     /** null: plain HTTP. */
     readonly tls: TlsConfig | null;
+    readonly corsOrigins: readonly string[];
+    /** true: whoever connects; or addresses and CIDR ranges. */
+    readonly trustProxy: boolean | readonly string[];
   };
   readonly sources: readonly { readonly name: string; readonly type: string; readonly displayPath: string }[];
   readonly security: {

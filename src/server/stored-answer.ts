@@ -2,6 +2,7 @@
 
 import { createHash } from 'node:crypto';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { revalidated } from './response-headers.ts';
 
 export type StoredAnswer = { readonly text: string; readonly etag: string };
 
@@ -11,7 +12,7 @@ export function toStoredAnswer(answer: unknown): StoredAnswer {
 }
 
 export function sendStored(request: FastifyRequest, reply: FastifyReply, { text, etag }: StoredAnswer): FastifyReply {
-  reply.header('etag', etag).header('cache-control', 'no-cache');
+  reply.header('etag', etag).header('cache-control', revalidated);
   if (isUnchanged(request, etag)) return reply.code(304).send();
   return reply.type('application/json; charset=utf-8').send(text);
 }

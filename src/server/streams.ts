@@ -118,7 +118,6 @@ export function createStreams(o: {
 
     raw.writeHead(200, {
       'Content-Type': mediaType,
-      'Cache-Control': 'no-store',
       'X-Accel-Buffering': 'no',
     });
     raw.flushHeaders();

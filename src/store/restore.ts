@@ -37,8 +37,6 @@ export type RestoreSummary = {
   readonly running: number;
   /** Were waiting: they start, although they may have run after the backup was taken. */
   readonly pending: number;
-  /** Runs that have not ended and hold secret arguments, for which there is no key. */
-  readonly withoutKey: number;
   /** Were not revoked, and are of use again if they have been since. */
   readonly tokens: number;
 };
@@ -158,7 +156,7 @@ function* foldersAbove(path: string, dir: string): Generator<string> {
 async function prepareDatabase(
   path: string,
   places: Places,
-): Promise<Pick<RestoreSummary, 'running' | 'pending' | 'withoutKey' | 'tokens'>> {
+): Promise<Pick<RestoreSummary, 'running' | 'pending' | 'tokens'>> {
   const database = new DatabaseSync(path);
   try {
     database.exec(`
@@ -171,19 +169,7 @@ async function prepareDatabase(
     const running = database.prepare("SELECT id FROM runs WHERE status = 'running'").all();
     for (const { id } of running) await markRestored(join(places.runsDir, String(id)));
     const pending = database.prepare("SELECT count(*) AS n FROM runs WHERE status = 'pending'").get();
-    const sealed = database
-      .prepare(
-        `SELECT count(*) AS n FROM runs JOIN run_plans ON run_id = runs.id
-          WHERE status IN ('pending', 'running') AND sealed IS NOT NULL`,
-      )
-      .get();
-    const hasKey = existsSync(places.secretKeyFile);
-    return {
-      running: running.length,
-      pending: Number(pending?.n),
-      withoutKey: hasKey ? 0 : Number(sealed?.n),
-      tokens: countTokens(database),
-    };
+    return { running: running.length, pending: Number(pending?.n), tokens: countTokens(database) };
   } finally {
     database.close();
   }

@@ -12,22 +12,37 @@ export type SealedKind = (typeof sealedKinds)[number];
 type SealedPlace = readonly (string | number)[];
 export type SealedText = { readonly place: SealedPlace; readonly sealed: string };
 
-/** Some of the texts of a key, as `v2.<id>` or `v1`: those behind a place. */
+/** Some of the texts, or of those of a key, as `v2.<id>` or `v1`: those behind a place. */
 export async function sealedTexts(
   db: Kysely<Schema>,
   kind: SealedKind,
-  o: { readonly key: string; readonly after: SealedPlace | undefined; readonly limit: number },
+  o: { readonly key?: string; readonly after: SealedPlace | undefined; readonly limit: number },
 ): Promise<SealedText[]> {
   const names = sql.join(placesOfSealed[kind].map((name) => sql.ref(name)));
   const behind = o.after ? sql`and (${names}) > (${sql.join(o.after)})` : sql``;
+  const ofKey = o.key === undefined ? sql`` : sql`and ${keyOfSealed} = ${o.key}`;
   const { rows } = await sql<Readonly<Record<string, string | number>>>`
     select sealed, ${names} from ${sql.table(kind)}
-    where sealed is not null and ${keyOfSealed} = ${o.key} ${behind}
+    where sealed is not null ${ofKey} ${behind}
     order by ${names} limit ${o.limit}`.execute(db);
   return rows.map((row) => ({
     place: placesOfSealed[kind].map((name) => row[name] ?? ''),
     sealed: String(row.sealed),
   }));
+}
+
+/** Of runs that have not ended. */
+export async function sealedOfUnfinished(
+  db: Kysely<Schema>,
+): Promise<{ readonly runId: string; readonly sealed: string }[]> {
+  return db
+    .selectFrom('runs')
+    .innerJoin('run_plans', 'run_plans.run_id', 'runs.id')
+    .select(['runs.id as runId', 'run_plans.sealed'])
+    .where('runs.status', 'in', ['pending', 'running'])
+    .where('run_plans.sealed', 'is not', null)
+    .$narrowType<{ sealed: string }>()
+    .execute();
 }
 
 export async function replaceSealed({ db }: Transaction, kind: SealedKind, text: SealedText): Promise<void> {

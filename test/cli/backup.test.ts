@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { describe, expect, test } from 'vitest';
@@ -7,7 +7,7 @@ import { testWith } from '../support/host.ts';
 import { bash } from '../support/jobs.ts';
 import { processesWith } from '../support/processes.ts';
 import { createInstance } from './an-instance.ts';
-import { createFolder, flwd } from './terminal.ts';
+import { createFolder, flwd, flwdReading } from './terminal.ts';
 
 const jobs = {
   prints: bash('echo one; seq 20000; echo kept > artifacts/file.txt'),
@@ -122,6 +122,35 @@ describe('the key', () => {
       code: 2,
       stderr: expect.stringContaining('secret.key cannot be read'),
     });
+  });
+
+  testWith('bwrap')('that does not fit what is restored is told at once, and its lines can be added', async () => {
+    const instance = await createInstance(jobs, { scheduler: { global_concurrency: 1 } });
+    await flwdReading(instance.dir, 'hunter-22', 'secrets', 'set', 'registry');
+    const served = await instance.serve();
+    await served.start('hold');
+    const waiting = await served.start('secret', { token: { secret: 'registry' } });
+    const dest = join(createFolder(), 'backup');
+    await flwd(instance.dir, 'backup', dest);
+    const taken = readFileSync(join(instance.dataDir, 'secret.key'), 'utf8');
+    await served.stop();
+
+    const other = await createInstance(jobs);
+    await flwdReading(other.dir, 'of another key', 'secrets', 'set', 'theirs');
+    for (const { dir } of [await createInstance(jobs), other]) {
+      const restored = await flwd(dir, 'restore', '--force', dest);
+      expect(restored).toMatchObject({
+        code: 0,
+        stdout: expect.stringMatching(
+          /sealed by a key that is not among the keys here, and not to be read without it: stored secrets: 1; runs that have not ended, with their secret arguments: 1\nput the key file of that time/,
+        ),
+      });
+    }
+    appendFileSync(join(other.dataDir, 'secret.key'), taken);
+    expect((await flwd(other.dir, 'restore', '--force', dest)).stdout).not.toContain('sealed by a key');
+    const again = await other.serve();
+    expect(await again.finished(waiting)).toMatchObject({ status: 'success' });
+    await again.stop();
   });
 });
 

@@ -69,6 +69,20 @@ test.each([
   ['aliases: [{ from: a, to: "b c" }]', 'a job id'],
   ['remotes: { prod: { base_url: "ftp://x" } }', 'a URL'],
   ['security: { profiles: { permissive: { env_passthrough: [FLWD_TOKEN] } } }', 'not one of flwd’s'],
+  ['server: { cors_origins: ["*"] }', 'an origin such as'],
+  ['server: { cors_origins: "*" }', '`*` would be every page there is'],
+  ['server: { cors_origins: ["https://*.example.org"] }', 'an origin such as'],
+  ['server: { cors_origins: ["null"] }', 'an origin such as'],
+  ['server: { cors_origins: ["https://a.example/console"] }', 'without a path'],
+  ['server: { cors_origins: ["https://u@a.example"] }', 'an origin such as'],
+  ['server: { cors_origins: ["a.example"] }', 'an origin such as'],
+  ['server: { cors_origins: ["file://a"] }', 'an origin such as'],
+  ['server: { trust_proxy: 10.0.0.1 }', '`true`, `false` or a list of addresses'],
+  ['server: { trust_proxy: [proxy.example.org] }', 'a list of addresses and ranges'],
+  ['server: { trust_proxy: ["10.0.0.0/0"] }', 'a list of addresses and ranges'],
+  ['server: { trust_proxy: ["10.0.0.0/33"] }', 'a list of addresses and ranges'],
+  ['server: { trust_proxy: ["10.0.0.256"] }', 'a list of addresses and ranges'],
+  ['server: { trust_proxy: [] }', 'a list of addresses and ranges'],
   ['sources: { a: 1 }', '`sources` must be a list'],
   ['sources: [jobs]', '`sources[0]` must be a map of keys'],
   ['remotes: [a]', '`remotes` must be a map of keys'],
@@ -98,11 +112,6 @@ test('an anchor that holds itself is no trap', () => {
 
 describe('what later versions act on', () => {
   test.each([
-    [
-      'server: { cors_origins: ["https://a.example"] }',
-      '`server.cors_origins` with the list `https://a.example` is not supported yet',
-    ],
-    ['server: { trust_proxy: true }', '`server.trust_proxy` with `true` is not supported yet'],
     [
       'persistence: { blobs: { store: s3 } }',
       '`persistence.blobs.store` with `s3` is not supported yet: this version keeps blobs in files',

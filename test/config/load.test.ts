@@ -36,6 +36,8 @@ describe('without a flwd.yaml', () => {
         syncWaitMs: 60_000,
         bodyLimitBytes: 1_048_576,
         tls: null,
+        corsOrigins: [],
+        trustProxy: false,
       },
       auth: { mode: 'auto', isDev: false, jwt: null },
       security: {
@@ -158,6 +160,26 @@ remotes: { prod: { base_url: https://flwd.example.org } }
     aliases: [{ from: 'a/b', to: 'nightly' }],
     logging: { level: 'debug', format: 'json' },
   });
+});
+
+test('an origin is what a browser makes of it', () => {
+  const origins = '["https://Console.Example.org/", "http://a.example:80", "https://b.example:8443"]';
+  const { load } = createProject({ 'flwd.yaml': `server: { cors_origins: ${origins} }` });
+  expect(load().config.server.corsOrigins).toEqual([
+    'https://console.example.org',
+    'http://a.example',
+    'https://b.example:8443',
+  ]);
+});
+
+test('proxies are trusted by address and range, in a variable too', () => {
+  const { load } = createProject({ 'flwd.yaml': 'server: { trust_proxy: [10.0.0.7, "2001:db8::/32"] }' });
+  expect(load().config.server.trustProxy).toEqual(['10.0.0.7', '2001:db8::/32']);
+  expect(load({}, { FLWD_SERVER_TRUST_PROXY: '127.0.0.1, ::1' }).config.server.trustProxy).toEqual([
+    '127.0.0.1',
+    '::1',
+  ]);
+  expect(load({}, { FLWD_SERVER_TRUST_PROXY: 'true' }).config.server.trustProxy).toBe(true);
 });
 
 test('paths in the file start at its folder, those of options and variables at the current folder', () => {

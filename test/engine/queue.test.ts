@@ -127,6 +127,28 @@ test('on_conflict: cancel_running puts the newest in the place of what runs and 
   for (const runId of [other, fourth]) await next.engine.cancel(runId, localPrincipal);
 });
 
+test('on_conflict: cancel_running spares another tenant’s runs, those that run and those that wait, over restarts', async () => {
+  const root = dataFolder();
+  const opened = await openEngine(root, { jobs: { keyed: keyed('cancel_running') } });
+  const target = { target: 'a' };
+  const theirs = await holds(opened, 'keyed', target);
+  const [waits, own] = [
+    await opened.create('keyed', target, { tenant: 'acme' }),
+    await opened.create('keyed', target, { tenant: 'beta' }),
+  ];
+  const newest = await opened.create('keyed', target, { tenant: 'beta' });
+  expect(await opened.finished(own)).toMatchObject({ status: 'cancelled', started_at: null });
+  await opened.close();
+
+  const next = await openEngine(root);
+  await expect.poll(() => next.engine.queue()).toMatchObject({ running: 1, depth: 2 });
+  const last = await next.create('keyed', target, { tenant: 'beta' });
+  expect(await next.finished(newest)).toMatchObject({ status: 'cancelled', started_at: null });
+  const statuses = await Promise.all([theirs, waits, last].map((runId) => next.store.runs.summary(runId)));
+  expect(statuses.map((run) => run?.status)).toEqual(['running', 'pending', 'pending']);
+  for (const runId of [last, waits, theirs]) await next.engine.cancel(runId, localPrincipal);
+});
+
 test('on_conflict holds between runs that are asked for in the same moment, though none of them can start', async () => {
   const jobs = { hold, rejects: keyed('reject'), replaces: keyed('cancel_running') };
   const opened = await openEngine(dataFolder(), { jobs, limits: { globalConcurrency: 1 } });

@@ -4,6 +4,8 @@ import { createSlots } from '../../src/engine/slots.ts';
 
 const nothing = () => undefined;
 
+const run = { id: 'run_1', tenant: 'default' };
+
 test('as many processes as allowed get a slot, and what comes next is told why it waits', () => {
   const slots = createSlots(2, nothing);
   slots.hold();
@@ -36,7 +38,7 @@ test('a process that was running before a restart holds a slot, though that is o
 test('a job at the limit of the instance does not keep other jobs from running', () => {
   const lanes = createLanes(1, nothing);
   const lane = { jobId: 'backup/daily', limit: null, key: null };
-  const hold = lanes.hold(lane, 'run_1');
+  const hold = lanes.hold(lane, run);
   expect(lanes.whyNone(lane)).toBe('1 of 1 runs of backup/daily are running');
   expect(lanes.whyNone({ ...lane, jobId: 'other' })).toBeNull();
   hold.release();
@@ -46,8 +48,8 @@ test('a job at the limit of the instance does not keep other jobs from running',
 test('a job’s own limit counts the runs of one value of its key', () => {
   const lanes = createLanes(null, nothing);
   const lane = { jobId: 'backup/daily', limit: 1, key: '/srv' };
-  lanes.hold(lane, 'run_1');
+  lanes.hold(lane, run);
   expect(lanes.whyNone(lane)).toBe("1 of 1 runs of backup/daily with the concurrency key '/srv' are running");
   expect(lanes.whyNone({ ...lane, key: '/home' })).toBeNull();
-  expect(lanes.running(lane)).toEqual(['run_1']);
+  expect(lanes.running(lane)).toEqual([run]);
 });

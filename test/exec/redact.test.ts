@@ -25,6 +25,18 @@ describe('a secret in a log', () => {
     ['a form', 'pass word!', 'q=pass+word%21&x=1', 'q=[redacted]&x=1'],
     ['what curl --data-urlencode sends', 'pass word!', 'q=pass%20word%21', 'q=[redacted]'],
     ['JSON', 'say "hi"\tnow', '{"k":"say \\"hi\\"\\tnow"}', '{"k":"[redacted]"}'],
+    ['JSON of PHP', 'a/b-cde', '{"k":"a\\/b-cde"}', '{"k":"[redacted]"}'],
+    ['JSON of Go', 'a<b>&c=', '{"k":"a\\u003cb\\u003e\\u0026c="}', '{"k":"[redacted]"}'],
+    ['JSON of Gson', "it's=ü", '{"k":"it\\u0027s\\u003dü"}', '{"k":"[redacted]"}'],
+    ['JSON of .NET', 'a+"b"/ü', '{"k":"a\\u002B\\u0022b\\u0022/\\u00FC"}', '{"k":"[redacted]"}'],
+    [
+      'XML',
+      'a<b>&"c"',
+      '<k v="a&lt;b&gt;&amp;&quot;c&quot;">a&lt;b&gt;&amp;"c"</k>',
+      '<k v="[redacted]">[redacted]</k>',
+    ],
+    ['a URL in small letters', 'a/b+c=ü', '?k=a%2fb%2bc%3d%c3%bc', '?k=[redacted]'],
+    ['a word that bash quotes', 'pa$s "w" d', 'x pa\\$s\\ \\"w\\"\\ d', 'x [redacted]'],
     ['ASCII-only JSON', 'geheim-ü', '{"k":"geheim-\\u00fc"}', '{"k":"[redacted]"}'],
     ['a trace of bash', "it's secret", "+ echo 'it'\\''s secret'", "+ echo '[redacted]'"],
   ])('is found in %s', (_, secret, given, expected) => {

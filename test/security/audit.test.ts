@@ -69,8 +69,17 @@ describe('an operation that changes something leaves a row, with who asked, from
     deleteSchedule: async () => ({ method: 'DELETE', path: `/schedules/${await newSchedule()}` }),
     createToken: () => ({ path: '/tokens', body: { name: `n${Date.now()}`, scopes: ['runs:read'] } }),
     revokeToken: async () => ({ method: 'DELETE', path: `/tokens/${(await server.token()).id}` }),
+    putSecret: () => ({ method: 'PUT', path: '/secrets/registry', body: { value: 'a value of its own' } }),
+    deleteSecret: async () => ({ method: 'DELETE', path: `/secrets/${await newSecret()}?tenant=acme` }),
+    rotateSecrets: () => ({ path: '/secrets/rotate' }),
     collectGarbage: () => ({ path: '/system/gc' }),
   };
+  async function newSecret(): Promise<string> {
+    const headers = { 'content-type': 'application/json' };
+    const body = JSON.stringify({ value: 'a value of its own' });
+    await server.fetch('/secrets/theirs?tenant=acme', { method: 'PUT', headers, body });
+    return 'theirs';
+  }
   const changing = Object.entries<Operation>(operations).filter(([, { audit: entered }]) => entered);
 
   test('every one of them is tried here', () => {
@@ -104,6 +113,7 @@ describe('an operation that changes something leaves a row, with who asked, from
   test('what was made is named by its id, and what was deleted by that of its path, each with its tenant', async () => {
     const id = await idOf(await server.post('/schedules', { job_id: 'demo', cron: '0 3 * * *', tenant: 'acme' }));
     await server.fetch(`/schedules/${id}`, { method: 'DELETE' });
+    await server.fetch(`/secrets/${await newSecret()}?tenant=acme`, { method: 'DELETE' });
     const { id: tokenId } = await server.token({ tenant: 'acme' });
     await server.fetch(`/tokens/${tokenId}`, { method: 'DELETE' });
     const run = await server.addRun({ tenant: 'acme' });
@@ -115,6 +125,11 @@ describe('an operation that changes something leaves a row, with who asked, from
       ['schedule.create', 'acme', { kind: 'schedule', id }],
       ['token.revoke', 'acme', { kind: 'token', id: tokenId }],
       ['run.cancel', 'acme', { kind: 'run', id: run.id }],
+    ]);
+    const ofSecrets = (await audit('object=theirs')).entries.slice(0, 2);
+    expect(ofSecrets.map((row) => [row.action, row.tenant, row.detail])).toEqual([
+      ['secret.delete', 'acme', null],
+      ['secret.set', 'acme', null],
     ]);
   });
 

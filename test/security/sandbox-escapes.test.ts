@@ -70,6 +70,15 @@ with open('/run/flwd/out/fill', 'wb') as file:
 time.sleep(60)`,
       limited({ workspace: '16MiB' }),
     ),
+    'out-of-sight': attackJob(
+      `
+import time
+for _ in range(20): os.mkdir('d' * 250); os.chdir('d' * 250)
+with open('fill', 'wb') as file:
+    for _ in range(64): file.write(b'x' * 2 ** 20); file.flush()
+time.sleep(60)`,
+      limited({ workspace: '16MiB' }),
+    ),
     descriptors: attackJob(`
 files = []
 try:
@@ -146,6 +155,13 @@ describe('what a run uses up is limited:', () => {
 
   test('the disk, by the folder for results', async () => {
     expect(await server.run('out-folder')).toMatchObject({ status: 'failed', reason: 'quota_exceeded' });
+    await isUnharmed();
+  });
+
+  test('the disk, by folders deeper than a path can name', async () => {
+    const run = await server.run('out-of-sight');
+    expect(run).toMatchObject({ status: 'failed', reason: 'quota_exceeded' });
+    expect(run.error?.message).toContain('deeper than a path can name');
     await isUnharmed();
   });
 

@@ -34,7 +34,7 @@ const server = await startServing({
       argspec: { type: 'object', properties: { token: { ...secretText, default: { secret: 'usual' } } } },
     }),
     environment: bash(`${rot13} <<< "$TOKEN"; ls "$FLWD_SECRETS_DIR"`, { env: { TOKEN: { secret: 'usual' } } }),
-    keyed: bash('true', { argspec, concurrency: { limit: 1, key: 'string(size(args))' } }),
+    keyed: bash('true', { argspec, concurrency: { limit: 1, key: 'args["to" + "ken"]' } }),
     spills: bash(`cat "$FLWD_SECRETS_DIR"/*; echo "FLWD $FLWD_STEP_MAKE_HEADER"`, { argspec }),
     parent: steps(
       {

@@ -211,7 +211,7 @@ export const cases: Readonly<Record<OperationId, readonly Case[]>> = {
       status: 403,
     },
   ],
-  deleteSecret: [{ kind: 'thing', noun: 'secret', attempts: (id) => [{ path: `/secrets/${id}?tenant=acme` }] }],
+  deleteSecret: [{ kind: 'thing', noun: 'secret', attempts: below('/secrets/ID', '?tenant=acme') }],
   rotateSecrets: [{ kind: 'instance-wide' }],
   listTokens: [{ kind: 'list', noun: 'token', path: '/tokens', queries: () => ['limit=1', 'offset=1'] }],
   revokeToken: [{ kind: 'thing', noun: 'token', attempts: below('/tokens/ID') }],

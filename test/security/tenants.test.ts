@@ -314,6 +314,18 @@ test('a rerun is of the tenant of the run that it repeats, whoever asks for it',
   expect(await read<Run>(`/runs/${again}`, acme.token)).toMatchObject({ tenant: 'acme', created_by: 'local' });
 });
 
+test('a schedule stays its tenant’s when who reaches every one replaces it, unless they say another', async () => {
+  type Schedule = { readonly id: string; readonly tenant: string };
+  const terms = { job_id: 'quick', cron: '0 0 1 1 *' };
+  const made = await server.post('/schedules', terms, acme.token.headers);
+  const { id }: Schedule = JSON.parse(await made.text());
+  const all = await server.token({ tenant: '*' });
+  const replaced = async (body: object): Promise<Schedule> =>
+    JSON.parse(await (await send('replaceSchedule', { path: `/schedules/${id}`, body }, all)).text());
+  expect(await replaced({ ...terms, cron: '0 0 2 2 *' })).toMatchObject({ id, tenant: 'acme' });
+  expect(await replaced({ ...terms, tenant: 'beta' })).toMatchObject({ id, tenant: 'beta' });
+});
+
 test('the schedules of config.yaml are the default tenant’s', async () => {
   type List = { readonly total: number };
   const ofDefault = await server.token();
@@ -343,13 +355,16 @@ test('system information counts the runs of the caller’s tenant', async () => 
     workers: [{ running: 0 }],
   });
   await waits(await start('gated', lonely), lonely);
+  expect(await read<object>('/workers', lonely)).toMatchObject({ workers: [{ running: 1 }] });
   expect(await read<object>('/system/info', lonely)).toMatchObject({ queue: { depth: 0, running: 1 } });
 });
 
 test('its own tenant is answered by all of them', async () => {
   for (const [id, { noun, attempts }] of of('thing')) {
     const [own = ''] = acme.things[noun];
-    for (const attempt of attempts(own)) {
+    // What is removed is not there a second time.
+    const all = attempts(own).slice(0, table[id]?.method === 'DELETE' ? 1 : undefined);
+    for (const attempt of all) {
       const stop = new AbortController();
       const response = await send(id, attempt, acme.token, stop.signal);
       const text = response.status === 404 ? await response.text() : '';

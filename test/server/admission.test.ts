@@ -50,6 +50,22 @@ describe('the name by which the server is called', () => {
   });
 });
 
+describe('beyond loopback', () => {
+  test('any name is the server’s, and whoever calls it by another than a local one is nobody without a credential', async () => {
+    await using open = await startServing({ server: { bind: { host: '0.0.0.0', port: 0 } } });
+    const { port } = new URL(open.url);
+    const token = await open.token({ scopes: ['jobs:read'] });
+    const ask = async (more: string) =>
+      (await sendRaw(`http://127.0.0.1:${port}`, `GET /api/v1/jobs HTTP/1.1\r\n${more}Connection: close\r\n\r\n`))
+        .status;
+    expect(await ask('Host: localhost\r\n')).toBe(200);
+    expect(await ask('Host: rebound.example\r\n')).toBe(401);
+    expect(await ask(`Host: rebound.example:${port}\r\nOrigin: http://rebound.example:${port}\r\n`)).toBe(401);
+    expect(await ask('Host: localhost\r\nOrigin: https://evil.example\r\n')).toBe(403);
+    expect(await ask(`Host: rebound.example\r\nAuthorization: Bearer ${token.credential}\r\n`)).toBe(200);
+  });
+});
+
 describe('the page a request comes from', () => {
   test.each(['http://localhost', 'http://localhost:3000', 'https://127.0.0.1:8443', 'http://[::1]:8080'])(
     '%s may call',

@@ -126,7 +126,7 @@ describe('one made here', () => {
     expect(await replaced.json()).toMatchObject({
       id: made.id,
       name: null,
-      tenant: 'default',
+      tenant: 'acme',
       timezone: 'UTC',
       catch_up: 'none',
       jitter: '0s',

@@ -41,6 +41,7 @@ export type ServingOptions = {
   readonly server?: Partial<ServerConfig['server']>;
   readonly ownCredentials?: readonly string[];
   readonly authMode?: ServerConfig['auth']['mode'];
+  readonly isDev?: boolean;
   /** Runs are executed; without it, they do what the test says. */
   readonly executes?: boolean;
   readonly clock?: Clock;
@@ -159,7 +160,7 @@ export async function startServing(o: ServingOptions = {}): Promise<Serving> {
   const server = await createServer({
     config: {
       instance: { name: 'examples', defaultTenant: 'default' },
-      auth: { mode: o.authMode ?? 'auto' },
+      auth: { mode: o.authMode ?? 'auto', isDev: o.isDev ?? false },
       server: {
         bind: { host: '127.0.0.1', port: 0 },
         readTimeoutMs: 10_000,
@@ -168,6 +169,8 @@ export async function startServing(o: ServingOptions = {}): Promise<Serving> {
         syncWaitMs: 10_000,
         bodyLimitBytes: 65_536,
         tls: null,
+        corsOrigins: [],
+        trustProxy: false,
         ...o.server,
       },
       sources: [source],

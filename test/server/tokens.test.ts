@@ -1,4 +1,5 @@
 import { afterAll, describe, expect, test } from 'vitest';
+import { assertGuarded } from '../../src/server/exposure.ts';
 import { startServing, type TestToken } from './serving.ts';
 
 type TokenAnswer = {
@@ -214,6 +215,32 @@ test('the list goes page by page, newest first', async () => {
   expect(await page(`limit=2&cursor=${second.next}`)).toEqual({ ids: ids.slice(4), total: 5, next: null });
   expect(await page('limit=2&offset=3')).toEqual({ ids: ids.slice(3), total: 5, next: null });
   expect((await small.fetch('/tokens?cursor=x')).status).toBe(400);
+});
+
+test('a server is guarded by tokens that are of use, not by those that were', async () => {
+  let atMs = Date.parse('2026-05-01T12:00:00Z');
+  await using small = await startServing({ clock: { now: () => atMs } });
+  const guarded = (host = '0.0.0.0', mode: 'auto' | 'required' | 'none' = 'auto') =>
+    assertGuarded({ host, port: 80, mode, hasJwt: false, tokens: small.store.tokens, nowMs: atMs }).then(
+      () => true,
+      String,
+    );
+  const refusal = expect.stringContaining('flwd tokens create');
+  expect(await guarded()).toEqual(refusal);
+  expect(await guarded('0.0.0.0', 'required')).toEqual(refusal);
+  for (const host of ['127.0.0.1', '127.9.9.9', '::1', 'localhost']) expect(await guarded(host, 'required')).toBe(true);
+  for (const host of ['::', '192.0.2.7', '::ffff:192.0.2.7', 'localhost.example']) {
+    expect(await guarded(host)).toEqual(refusal);
+    expect(await guarded(host, 'none')).toBe(true);
+  }
+  await small.token({ expiresIn: '1m' });
+  expect(await guarded()).toBe(true);
+  atMs += 60_000;
+  expect(await guarded()).toEqual(refusal);
+  const { id } = await small.token();
+  expect(await guarded()).toBe(true);
+  await small.fetch(`/tokens/${id}`, { method: 'DELETE' });
+  expect(await guarded()).toEqual(refusal);
 });
 
 test('only the hash of a token is in the database', async () => {

@@ -94,7 +94,7 @@ describe('a database file of SQLite', () => {
       ['0004-notices', 'e9cea8959ea88b2cb79206eb8f40bed76d887a916c71d2c253605240470c6901'],
       ['0005-retention', 'c0c9dbd6631987bb14e206fbd3d24df7d9c6505e277b50996d9b86af3fad5f92'],
       ['0006-tokens', '4405fdfed4a90d26b95a2bdb6110e350308c7a9b121a55be21283be7596e84e5'],
-      ['0007-secrets', '00100c146faee94f8a2f30abdb5f6d74f0de39b506a5d69e75911711d53f94d2'],
+      ['0007-secrets', 'bcb65a5be6e37de534b6a9919a2f78c6d0a2d09e5c8d724cb30eb605b3fbdbd1'],
       ['0008-audit', '9d1359aec3b0111b2d3e1b762ef2dd634f0ce3e330058795e0c5a23eec5bc8ec'],
       ['0009-tenants', '81f669593e22879feb10340ba81e7bf0fc79e4e7e34fd2675de584f8ce39ab52'],
     ]);

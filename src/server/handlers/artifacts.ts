@@ -8,6 +8,7 @@ import { parseRange } from '../byte-range.ts';
 import { attachment } from '../content-disposition.ts';
 import { defined } from '../defined.ts';
 import type { Handlers } from '../exchange.ts';
+import { revalidated } from '../response-headers.ts';
 import { isUnchanged } from '../stored-answer.ts';
 
 const pageArtifacts = 1000;
@@ -33,7 +34,7 @@ export function createArtifactHandlers(o: {
       const artifact = await artifacts.get(id, request.principal);
       if (artifact.gone) throw gone(id);
       const etag = `"${artifact.sha256}"`;
-      reply.header('etag', etag).header('cache-control', 'no-cache').header('accept-ranges', 'bytes');
+      reply.header('etag', etag).header('cache-control', revalidated).header('accept-ranges', 'bytes');
       if (isUnchanged(request, etag)) return reply.code(304).send();
 
       const { range: asked, 'if-range': ifRange } = request.raw.headers;

@@ -38,19 +38,23 @@ export function createSecretHandlers(o: {
       return { secrets: page.map(toAnswer), total, next_cursor: nextCursor };
     },
 
-    async putSecret({ request, reply, path, query, body }) {
+    async putSecret({ request, reply, path, query, body, record }) {
       const tenant = tenantFor(request.principal, query.tenant);
       if (tenant === undefined) {
         throw new Problem('permission-denied', `The caller is not of the tenant '${query.tenant}'.`);
       }
-      const { secret, isNew } = await secrets.put({ tenant, name: path.name, value: body.value }, request.principal);
+      const { secret, isNew } = await secrets.put(
+        { tenant, name: path.name, value: body.value },
+        request.principal,
+        record,
+      );
       return reply.code(isNew ? 201 : 200).send(toAnswer(secret));
     },
 
-    async deleteSecret({ request, reply, path, query }) {
+    async deleteSecret({ request, reply, path, query, record }) {
       const tenant = tenantFor(request.principal, query.tenant);
       if (tenant === undefined) throw new Problem('secret-not-found', `The secret '${path.name}' does not exist`);
-      await secrets.remove(tenant, path.name);
+      await secrets.remove(tenant, path.name, record);
       return reply.code(204).send();
     },
 

@@ -9,7 +9,7 @@ import type { Check, Engine } from '../../engine/engine.ts';
 import type { Retention } from '../../engine/retain.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { formatDuration } from '../../lib/units.ts';
-import type { RunReading } from '../../store/reading.ts';
+import type { ActivityOf } from '../activity.ts';
 import type { Handlers } from '../exchange.ts';
 import type { Load } from '../pressure.ts';
 import type { ServerConfig } from '../server-config.ts';
@@ -27,7 +27,7 @@ const collectMs = 5_000;
 const collectShare = 0.5;
 
 export function createSystemHandlers(o: {
-  readonly runs: RunReading;
+  readonly activityOf: ActivityOf;
   readonly config: ServerConfig;
   readonly catalog: Catalog;
   readonly engine: Engine;
@@ -52,11 +52,6 @@ export function createSystemHandlers(o: {
   function assertHealthy(): void {
     const failing = Object.entries(checks()).find(([, check]) => check.status === 'failing');
     if (failing) throw new Problem('not-ready', `The check '${failing[0]}' is failing.`);
-  }
-
-  async function queueOf(principal: Principal): Promise<{ depth: number; running: number }> {
-    const { pending, running } = await o.runs.counts(principal);
-    return { depth: pending, running };
   }
 
   return {
@@ -85,9 +80,8 @@ export function createSystemHandlers(o: {
     },
 
     async getSystemInfo({ request }) {
-      const { principal } = request;
       const queue = engine.queue();
-      const { depth, running } = isOperator(principal) ? queue : await queueOf(principal);
+      const { depth, running } = await o.activityOf(request.principal);
       const profiles = Object.entries(engine.host);
       const proc = profiles.find(([, profile]) => profile.available) ?? profiles[0];
       return {

@@ -7,7 +7,7 @@ export function createTokenHandlers(tokens: Tokens): Pick<Handlers, 'createToken
   return {
     async createToken({ request, reply, body, record }) {
       const made = await tokens.create(body, request.principal, record);
-      return reply.code(201).header('cache-control', 'no-store').send(made);
+      return reply.code(201).send(made);
     },
 
     listTokens: ({ request, query }) => tokens.list(query, request.principal),

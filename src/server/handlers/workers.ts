@@ -3,16 +3,19 @@
 import { hostname } from 'node:os';
 import type { Engine } from '../../engine/engine.ts';
 import { type Clock, toTimestamp } from '../../lib/clock.ts';
+import type { ActivityOf } from '../activity.ts';
 import type { Handlers } from '../exchange.ts';
 
 export function createWorkerHandlers(o: {
   readonly engine: Pick<Engine, 'queue'>;
+  readonly activityOf: ActivityOf;
   readonly clock: Clock;
   readonly version: string;
 }): Pick<Handlers, 'listWorkers'> {
   return {
-    listWorkers() {
-      const { running, globalConcurrency } = o.engine.queue();
+    async listWorkers({ request }) {
+      const { globalConcurrency } = o.engine.queue();
+      const { running } = await o.activityOf(request.principal);
       const itself = {
         id: hostname(),
         host: hostname(),

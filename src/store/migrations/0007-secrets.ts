@@ -25,7 +25,13 @@ export const secrets: Migration = {
       .addColumn('updated_at', 'bigint', (column) => column.notNull())
       .addColumn('updated_by', 'text', (column) => column.notNull())
       .addPrimaryKeyConstraint('secrets_key', ['tenant', 'name']),
-    ...(['secrets', 'run_plans', 'steps'] as const).map((table) =>
+    // Of a column that is never null, SQLite forgets that a query asks whether it is, and with it a partial index.
+    schema
+      .createIndex('secrets_by_key')
+      .on('secrets')
+      .expression(keyOfSealed)
+      .columns([...placesOfSealed.secrets]),
+    ...(['run_plans', 'steps'] as const).map((table) =>
       schema
         .createIndex(`${table}_by_key`)
         .on(table)

@@ -1,0 +1,214 @@
+// The composition root of what an operator does with a data dir itself, without its server: a verb of the command line
+// each. Where a server has the data dir, that one is asked instead.
+
+import { existsSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Config } from './config/config.ts';
+import { foldersOf } from './config/folders.ts';
+import { type AnswerOf, type BodyOf, operations, type QueryOf } from './contract/operations.ts';
+import { type AuditDetail, operatorEntry } from './domain/audit.ts';
+import { type HostCheck, ok } from './domain/host-check.ts';
+import { localPrincipal } from './domain/principal.ts';
+import { createOperatorSecrets, type OperatorSecrets } from './engine/operator-secrets.ts';
+import { type Collected, createRetention } from './engine/retain.ts';
+import { countUnopened, type Unopened } from './engine/unopened-secrets.ts';
+import { checkDataDir } from './exec/data-dir-check.ts';
+import { probeHost } from './exec/host.ts';
+import { checkHost } from './exec/host-checks.ts';
+import { openKeyring } from './exec/keyring.ts';
+import { runsAlive } from './exec/live-attempts.ts';
+import { createSealer } from './exec/seal.ts';
+import { systemClock, toTimerDelay } from './lib/clock.ts';
+import { giveUpReserve, keepReserve } from './lib/disk-reserve.ts';
+import { createLogger, type Logger } from './lib/logger.ts';
+import { acquireOwnership } from './lib/owner-lock.ts';
+import { StartError } from './lib/start-error.ts';
+import { packageVersion } from './lib/version.ts';
+import { createTokens } from './server/tokens.ts';
+import { assertBody } from './server/validation.ts';
+import { type AuditFile, openAuditFile } from './store/audit-file.ts';
+import type { AuditVerdict } from './store/audit-verify.ts';
+import { type BackupRequest, type BackupSummary, createBackup, type Places } from './store/backup.ts';
+import type { Transaction } from './store/database.ts';
+import { openStore, type Store } from './store/open.ts';
+import { type RestoreRequest, type RestoreSummary, restoreBackup } from './store/restore.ts';
+/**
+ * Retention on an instance that no server has, to its end.
+ * @throws DataDirOwned where a server has it: that one does it when asked
+ */
+export async function collectGarbage(
+  config: Config,
+  o: { readonly isDryRun: boolean; readonly signal: AbortSignal },
+): Promise<Collected['removed']> {
+  return withStore(config, async (store, log) => {
+    const folders = foldersOf(config);
+    await mkdir(folders.runsDir, { recursive: true, mode: 0o700 });
+    const retention = createRetention({
+      ...folders,
+      policy: config.persistence.retention,
+      store,
+      clock: systemClock,
+      log,
+    });
+    o.signal.addEventListener('abort', () => void retention.close());
+    if (o.isDryRun) return retention.preview();
+    const { removed } = await retention.collect({ forMs: toTimerDelay(Infinity), share: 1, keptFreeBytes: 0 });
+    const entry = operatorEntry({ action: 'gc', object: { kind: 'instance', id: null }, tenant: '*', detail: removed });
+    // Where a disk is full, what was removed is removed all the same.
+    await store.audit
+      .record(entry)
+      .catch((error: unknown) => log.warn({ err: error, audit: entry }, 'not in the audit log'));
+    return removed;
+  });
+}
+
+/** As the server's own user. */
+type OwnTokens = {
+  readonly create: (request: BodyOf<'createToken'>) => Promise<AnswerOf<'createToken'>>;
+  readonly list: (page: QueryOf<'listTokens'>) => Promise<AnswerOf<'listTokens'>>;
+  readonly revoke: (id: string) => Promise<void>;
+};
+
+/**
+ * Tokens of an instance that no server has.
+ * @throws DataDirOwned where a server has it
+ */
+export async function manageTokens<T>(config: Config, work: (tokens: OwnTokens) => Promise<T>): Promise<T> {
+  return withStore(config, (store) => {
+    const { defaultTenant } = config.instance;
+    const tokens = createTokens({ store, clock: systemClock, defaultTenant, onRevoked: () => undefined });
+    return work({
+      async create(request) {
+        assertBody(operations.createToken, request);
+        return tokens.create(request, localPrincipal, recordOwn('token.create', { ...request }));
+      },
+      list: (page) => tokens.list(page, localPrincipal),
+      revoke: (id) => tokens.revoke(id, localPrincipal, recordOwn('token.revoke', null)),
+    });
+  });
+}
+
+/**
+ * Stored secrets of an instance that no server has, and the key that seals them.
+ * @throws DataDirOwned where a server has it, StartError where there is no key
+ */
+export async function manageSecrets<T>(config: Config, work: (secrets: OperatorSecrets) => Promise<T>): Promise<T> {
+  return withStore(config, (store, log) => {
+    const keyring = openKeyring(config.persistence.secretKeyFile, config.persistence.secretKey);
+    return work(createOperatorSecrets({ store, keyring, sealer: createSealer(keyring), clock: systemClock, log }));
+  });
+}
+
+function recordOwn(action: 'token.create' | 'token.revoke', detail: AuditDetail | null) {
+  return (tx: Transaction, { id, tenant }: { readonly id: string; readonly tenant: string }): void =>
+    tx.record(operatorEntry({ action, object: { kind: 'token', id }, tenant, detail }));
+}
+
+/** @throws DataDirOwned where a server has the data dir */
+async function withStore<T>(config: Config, work: (store: Store, log: Logger) => Promise<T>): Promise<T> {
+  const log = createLogger(config.logging);
+  const { dataDir } = config.instance;
+  const ownership = await acquireOwnership(dataDir, { pid: process.pid, url: null }, (message) => log.warn(message));
+  try {
+    await giveUpReserve(dataDir);
+    const { dbPath, blobsDir } = config.persistence;
+    const store = await openStore({ dbPath, blobsDir, clock: systemClock, log, onCommit: () => undefined });
+    try {
+      return await work(store, log);
+    } finally {
+      await store.close();
+      await keepReserve(dataDir);
+    }
+  } finally {
+    await ownership.release();
+  }
+}
+
+/** For the operator: works beside a server as well as without one, and changes nothing. */
+export async function examineHost(config: Config): Promise<{ checks: HostCheck[]; canRunDefault: boolean }> {
+  const host = await probeHost();
+  const now = new Date(systemClock.now()).toISOString();
+  const checks = [
+    ...(await checkHost(host, config.security)),
+    await checkDataDir(config.instance.dataDir),
+    ok('clock', `${now} UTC; schedules and tokens go by it`),
+  ];
+  return { checks, canRunDefault: host[config.security.defaultProfile].available };
+}
+
+export async function backUp(
+  config: Config,
+  o: Pick<BackupRequest, 'destination' | 'includesKey'>,
+): Promise<BackupSummary> {
+  return createBackup({ ...o, places: placesOf(config), version: packageVersion() });
+}
+
+/** @throws DataDirOwned where a server has the data dir, StartError where scripts of it run on without one */
+export async function restore(
+  config: Config,
+  o: Pick<RestoreRequest, 'source' | 'force' | 'onProgress'>,
+): Promise<RestoreSummary & { readonly unopened: Unopened }> {
+  const warn = (message: string): void => o.onProgress(message);
+  const ownership = await acquireOwnership(config.instance.dataDir, { pid: process.pid, url: null }, warn);
+  try {
+    const alive = runsAlive(foldersOf(config).runsDir);
+    if (alive.length > 0) {
+      const [first] = alive;
+      const others = alive.length > 1 ? ` and ${alive.length - 1} more` : '';
+      throw new StartError(
+        `scripts of this data dir are still running: ${first}${others}; start its server and cancel them first`,
+      );
+    }
+    const restored = await restoreBackup({ ...o, places: placesOf(config) });
+    return { ...restored, unopened: await recordRestore(config, restored.createdAt) };
+  } finally {
+    await ownership.release();
+  }
+}
+
+/** In the chain of the backup: what came after it is gone. */
+async function recordRestore(config: Config, asOf: string): Promise<Unopened> {
+  const { dbPath, blobsDir, secretKeyFile, secretKey } = config.persistence;
+  const log = createLogger(config.logging);
+  const store = await openStore({ dbPath, blobsDir, clock: systemClock, log, onCommit: () => undefined });
+  try {
+    const object = { kind: 'instance', id: null } as const;
+    await store.audit.record(operatorEntry({ action: 'restore', object, tenant: '*', detail: { as_of: asOf } }));
+    const hasKey = secretKey !== null || existsSync(secretKeyFile);
+    return await countUnopened(store, hasKey ? createSealer(openKeyring(secretKeyFile, secretKey)) : undefined);
+  } finally {
+    await store.close();
+  }
+}
+
+/** To be closed. @throws StartError where there is none */
+export function openAudit(config: Config): AuditFile {
+  return openAuditFile(config.persistence.dbPath);
+}
+
+/** @throws StartError where there is no audit log */
+export async function verifyAudit(config: Config): Promise<AuditVerdict> {
+  const audit = openAudit(config);
+  try {
+    return await audit.verify();
+  } finally {
+    audit.close();
+  }
+}
+
+function placesOf(config: Config): Places {
+  const { dbPath, blobsDir, secretKeyFile } = config.persistence;
+  const { signingKeyFile } = config.notify;
+  const { runsDir, snapshotsDir } = foldersOf(config);
+  return {
+    dataDir: config.instance.dataDir,
+    dbPath,
+    logsDir: join(blobsDir, 'logs'),
+    artifactsDir: join(blobsDir, 'artifacts'),
+    snapshotsDir,
+    runsDir,
+    secretKeyFile,
+    signingKeyFile,
+  };
+}
