@@ -53,12 +53,30 @@ const finished = await server.run('demo', { name: 'abc', token: secret });
 const waiting = await server.start('team/asks');
 const [artifact] = await server.artifacts(finished.run_id);
 const schedule = await server.json<{ id: string }>('/schedules', { body: { job_id: 'demo', cron: '0 3 1 1 *' } });
+/** One of each scope, and the credential of nobody. */
+const scopes = [
+  'jobs:read',
+  'runs:read',
+  'runs:write',
+  'runs:approve',
+  'artifacts:read',
+  'schedules:write',
+  'audit:read',
+  'admin',
+];
+const credentials = await Promise.all(
+  scopes.map(async (scope) => {
+    const body = { name: scope.replace(':', '-'), scopes: [scope], tenant: scope === 'admin' ? '*' : 'default' };
+    return (await server.json<{ token: string }>('/tokens', { body })).token;
+  }),
+);
 const requests = requestsOf(document, {
   run_id: [finished.run_id, waiting],
   job_id: ['demo', 'team/asks', 'broken'],
   artifact_id: [artifact?.id ?? ''],
   schedule_id: [schedule.id],
   step_id: ['step_01', 'ask'],
+  credential: [...credentials, 'flwd_01HX_0', 'x'],
   args: [{}, { name: 'abc', count: 3 }, { list: ['a'], map: { a: null }, token: secret }],
   tenant: ['default'],
   labels: [{}, { team: 'x' }],
@@ -87,7 +105,7 @@ function validatorOf(schema: object): ValidateFunction {
 }
 
 const isProblem = validatorOf({ $ref: '#/components/schemas/Problem' });
-const leaks = [server.root, secret, 'node_modules', '    at '];
+const leaks = [server.root, secret, ...credentials, 'node_modules', '    at '];
 
 function toText({ method, target, headers, contentType, body }: Asked): string {
   const framing = headers.some(([name]) => name === 'Transfer-Encoding');

@@ -3,11 +3,11 @@
 import fc, { type Arbitrary } from 'fast-check';
 import { jsonTexts, numberTexts, pathTexts, shellTexts } from './hostile-values.ts';
 
-export type Schema = { readonly [keyword: string]: unknown };
+type Schema = { readonly [keyword: string]: unknown };
 /** Ids that exist among them. */
 type Samples = Readonly<Record<string, readonly unknown[]>>;
 type Parameter = { readonly name: string; readonly in: string; readonly schema: Schema };
-export type DescribedOperation = {
+type DescribedOperation = {
   readonly operationId: string;
   readonly parameters: readonly Parameter[];
   readonly requestBody?: { readonly content: Readonly<Record<string, { readonly schema: Schema }>> };
@@ -96,7 +96,7 @@ export function requestsOf(document: OpenApi, samples: Samples): Arbitrary<Asked
       operation: fc.constant(operation),
       method: fc.oneof({ arbitrary: fc.constant(method), weight: 20 }, fc.constantFrom(...oddMethods)),
       target: fc.tuple(pathsOf(path, samples), queriesOf(operation, ofSchema)).map(([to, query]) => to + query),
-      headers: headersOf(operation),
+      headers: headersOf(operation, samples.credential ?? []),
       contentType: contentTypes,
       body: bodiesOf(operation, ofSchema),
     });
@@ -152,16 +152,25 @@ function queriesOf(
     .map((all) => (all.length > 0 ? `?${all.join('&')}` : ''));
 }
 
-function headersOf({ parameters }: DescribedOperation): Arbitrary<[string, string][]> {
+function headersOf(
+  { parameters }: DescribedOperation,
+  credentials: readonly unknown[],
+): Arbitrary<(readonly [string, string])[]> {
   const own = parameters.filter((one) => one.in === 'header').map(({ name }) => name);
   const picked = oddHeaders.map(([name, values]) => ({
     arbitrary: values.map((value): [string, string] => [name, value]),
     weight: own.includes(name) ? 6 : 1,
   }));
-  return fc.oneof(
+  const odd = fc.oneof(
     { arbitrary: fc.constant<[string, string][]>([]), weight: 3 },
     { arbitrary: fc.array(fc.oneof(...picked), { maxLength: 3 }), weight: 2 },
   );
+  const by = fc
+    .constantFrom(...credentials)
+    .map((credential) => ['Authorization', `Bearer ${String(credential)}`] as const);
+  return fc
+    .tuple(odd, fc.option(by, { freq: 1 }))
+    .map(([headers, header]) => (header ? [...headers, header] : headers));
 }
 
 function bodiesOf(
