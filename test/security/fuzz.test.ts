@@ -130,24 +130,23 @@ function faultOf(asked: Asked, answer: RawAnswer): string | undefined {
   const leak = leaks.find((text) => (head + body).includes(text));
   if (leak !== undefined) return `shows ${leak}: ${body.slice(0, 300)}`;
   if (asked.method === 'HEAD' || status === 304 || status === 204) return undefined;
-  const described = asked.operation.responses[String(status)];
+  const isOwn = asked.method === asked.ownMethod;
+  const described = isOwn ? asked.operation.responses[String(status)] : undefined;
   if (status >= 400)
-    return type === 'application/problem+json' ? faultOfProblem(status, body, described) : `is ${type}`;
+    return type === 'application/problem+json'
+      ? faultOfProblem(status, body, isOwn ? (described?.description ?? '') : undefined)
+      : `is ${type}`;
   const schema = described?.content['application/json']?.schema;
   if (!schema || !type.startsWith('application/json')) return undefined;
   const validate = validatorOf(schema);
   return validate(JSON.parse(body)) ? undefined : `breaks its schema: ${JSON.stringify(validate.errors).slice(0, 300)}`;
 }
 
-function faultOfProblem(
-  status: number,
-  body: string,
-  described: { description: string } | undefined,
-): string | undefined {
+function faultOfProblem(status: number, body: string, listed: string | undefined): string | undefined {
   const problem: { type: string; status: number } = JSON.parse(body);
   if (!isProblem(problem) || problem.status !== status) return `is no problem document: ${body.slice(0, 300)}`;
   const slug = problem.type.replace('https://flowd.org/problems/', '');
-  if (general.includes(slug) || described?.description.includes(`\`${slug}\`: `)) return undefined;
+  if (general.includes(slug) || listed === undefined || listed.includes(`\`${slug}\`: `)) return undefined;
   return `does not say that it answers ${slug}: ${body.slice(0, 300)}`;
 }
 

@@ -23,6 +23,8 @@ export type OpenApi = {
 export type Asked = {
   readonly operation: DescribedOperation;
   readonly method: string;
+  /** The operation's own; with another the path may be that of another operation. */
+  readonly ownMethod: string;
   readonly target: string;
   readonly headers: readonly (readonly [name: string, value: string])[];
   readonly contentType: string;
@@ -94,6 +96,7 @@ export function requestsOf(document: OpenApi, samples: Samples): Arbitrary<Asked
     const ofSchema = (schema: Schema): Arbitrary<unknown> => valuesOf(schema, document, samples);
     return fc.record({
       operation: fc.constant(operation),
+      ownMethod: fc.constant(method),
       method: fc.oneof({ arbitrary: fc.constant(method), weight: 20 }, fc.constantFrom(...oddMethods)),
       target: fc.tuple(pathsOf(path, samples), queriesOf(operation, ofSchema)).map(([to, query]) => to + query),
       headers: headersOf(operation, samples.credential ?? []),
