@@ -6,7 +6,9 @@ import { expect, test } from 'vitest';
 
 const root = join(import.meta.dirname, '..');
 const pages = [
-  ...['README.md', 'SECURITY.md', 'CHANGELOG.md'],
+  'README.md',
+  'SECURITY.md',
+  'CHANGELOG.md',
   ...readdirSync(join(root, 'docs'), { recursive: true, encoding: 'utf8' })
     .filter((name) => name.endsWith('.md'))
     .map((name) => join('docs', name)),

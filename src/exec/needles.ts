@@ -76,11 +76,6 @@ function* urlFormsOf(value: string): Generator<string> {
 /** RFC 8259 leaves open what is escaped, and how: so do the libraries. */
 function* jsonFormsOf(value: string): Generator<string> {
   const json = JSON.stringify(value).slice(1, -1);
-  const escaped = (form: string, characters: RegExp, isUpper = false): string =>
-    form.replaceAll(characters, (c) => {
-      const code = c.charCodeAt(0).toString(16).padStart(4, '0');
-      return `\\u${isUpper ? code.toUpperCase() : code}`;
-    });
   // Go escapes the second kind, Rails too; Gson the third; PHP the slash; Python the first, and .NET all of them.
   for (const form of [json, escaped(json, /[<>&]/g), escaped(json, /[<>&='\u2028\u2029]/g)]) {
     yield form;
@@ -89,6 +84,13 @@ function* jsonFormsOf(value: string): Generator<string> {
     yield escaped(form.replaceAll('/', '\\/'), /[\u0080-\uffff]/g);
   }
   yield escaped(json.replaceAll('\\"', '"'), /[<>&'"+`\u0080-\uffff]/g, true);
+}
+
+function escaped(form: string, characters: RegExp, isUpper = false): string {
+  return form.replaceAll(characters, (c) => {
+    const code = c.charCodeAt(0).toString(16).padStart(4, '0');
+    return `\\u${isUpper ? code.toUpperCase() : code}`;
+  });
 }
 
 /**
