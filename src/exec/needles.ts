@@ -73,6 +73,13 @@ function* urlFormsOf(value: string): Generator<string> {
   }
 }
 
+function escaped(json: string, characters: RegExp, isUpper = false): string {
+  return json.replaceAll(characters, (c) => {
+    const code = c.charCodeAt(0).toString(16).padStart(4, '0');
+    return `\\u${isUpper ? code.toUpperCase() : code}`;
+  });
+}
+
 /** RFC 8259 leaves open what is escaped, and how: so do the libraries. */
 function* jsonFormsOf(value: string): Generator<string> {
   const json = JSON.stringify(value).slice(1, -1);

@@ -147,15 +147,10 @@ test('what this version does not act on is named, so that its use can be refused
   const single = await definitionOf(
     `command: ./x.ps1
 artifacts: {default_key_pattern: "backups/{run_id}"}
-env: {TOKEN: {secret: registry-token}}
 `,
     { 'x.ps1': '1' },
   );
-  expect(single.unsupported).toEqual([
-    'ulc_profile: ulc.shell.pwsh',
-    'artifacts.default_key_pattern',
-    'env.TOKEN.secret',
-  ]);
+  expect(single.unsupported).toEqual(['ulc_profile: ulc.shell.pwsh', 'artifacts.default_key_pattern']);
   const container = await definitionOf('executor: container\nimage: busybox\n');
   expect(container.unsupported).toEqual(['executor: container']);
   const steps = await definitionOf('steps: [{id: a, script: ./run.sh}]\n');
