@@ -93,13 +93,6 @@ function* jsonFormsOf(value: string): Generator<string> {
   yield escaped(json.replaceAll('\\"', '"'), /[<>&'"+`\u0080-\uffff]/g, true);
 }
 
-function escaped(form: string, characters: RegExp, isUpper = false): string {
-  return form.replaceAll(characters, (c) => {
-    const code = c.charCodeAt(0).toString(16).padStart(4, '0');
-    return `\\u${isUpper ? code.toUpperCase() : code}`;
-  });
-}
-
 /**
  * Base64 shifts with the number of bytes before the secret: three alignments. Each gives the characters that hang on the
  * secret alone, and those up to its end where nothing follows it.
