@@ -25,14 +25,7 @@ const table: Readonly<Record<string, Rule>> = {
   notices: { folders: ['domain', 'store', 'engine', 'lib'], packages: [], node: true },
   server: {
     folders: ['domain', 'contract', 'catalog', 'store', 'engine', 'lib'],
-    packages: [
-      'fastify',
-      '@fastify/rate-limit',
-      'ajv',
-      'jose',
-      '@opentelemetry/sdk-metrics',
-      '@opentelemetry/exporter-prometheus',
-    ],
+    packages: ['fastify', 'ajv', 'jose', '@opentelemetry/sdk-metrics', '@opentelemetry/exporter-prometheus'],
     node: true,
   },
   client: { folders: ['domain', 'contract', 'lib'], packages: [], node: false },

@@ -29,7 +29,7 @@ export type Caller = {
   readonly trigger: Trigger['type'];
   readonly requestId: string;
   /** Counts a run in the profile that is about to be created. @throws Problem rate-limited */
-  readonly countRun?: (profile: SecurityProfile) => Promise<void>;
+  readonly countRun?: (profile: SecurityProfile) => void;
   /** The peer's address, where there is one. */
   readonly from?: string | undefined;
 };
@@ -143,7 +143,7 @@ export function createRuns(o: {
 
   async function create({ body: asked, caller, tenant, idempotency, alongside }: Request): Promise<Created> {
     const plan = await o.resolve({ ...asked, tenant });
-    if (!plan.denied) await caller.countRun?.(plan.profile);
+    if (!plan.denied) caller.countRun?.(plan.profile);
     const createdAtMs = clock.now();
     const { runId: id, body } = await o.add(plan, {
       tenant,

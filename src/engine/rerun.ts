@@ -79,7 +79,7 @@ export function createRerun(
     const asked = { job_id: old.job_id, tenant: old.tenant, args, security_profile };
     // Outputs that are kept may hold what the old run was given, whatever this one is.
     const plan = await resolveEntry(entry, asked, o, { ...before, alsoRedacted: redactedTexts(before) });
-    if (!plan.denied) await caller.countRun?.(plan.profile);
+    if (!plan.denied) caller.countRun?.(plan.profile);
     const id = createId('run', o.clock.now());
     const { steps } = entry.definition;
     const { from = 'start' } = request;

@@ -35,7 +35,7 @@ export function createAdmission(o: {
   readonly cors: Cors;
   readonly proxies: Pick<Proxies, 'tidy'>;
   /** @throws Problem rate-limited */
-  readonly limit: Hook;
+  readonly limit: (request: FastifyRequest, reply: FastifyReply) => void;
   readonly isStopping: () => boolean;
 }): Admission {
   function foreignName(request: FastifyRequest): Problem | undefined {
@@ -78,7 +78,7 @@ export function createAdmission(o: {
       if (found instanceof Promise) found = await found;
       const refusal = found instanceof Problem ? found : undefined;
       request.principal = found instanceof Problem ? anonymous : found;
-      await o.limit(request, reply);
+      o.limit(request, reply);
       if (refusal) throw refusal;
       if (o.isStopping()) throw new Problem('not-ready', 'The server is stopping.');
       if (demand.scope !== 'public') assertHolds(request.principal, demand.scope, demand.isInstanceWide ?? false);

@@ -111,7 +111,7 @@ export async function createServer(parts: ServerParts): Promise<Server> {
   answerWhatNodeKeeps(app.server);
   boundConnections(app.server, { limit: connectionLimit(), stallMs: config.server.writeTimeoutMs });
   acceptJson(app);
-  const limiter = await createRateLimiter(app, { security: config.security, clock });
+  const limiter = createRateLimiter({ security: config.security, clock });
   const cors = createCors({ origins: config.server.corsOrigins, isDev: config.auth.isDev });
   const admission = createAdmission({
     authentication,

@@ -3,8 +3,8 @@
 
 import { isIPv6 } from 'node:net';
 import { Problem } from '../domain/problem.ts';
-import { createBoundedCache } from '../lib/bounded-cache.ts';
 import type { Clock } from '../lib/clock.ts';
+import { createFixedWindow } from './fixed-window.ts';
 
 const most = 10;
 const windowMs = 60_000;
@@ -12,20 +12,13 @@ const mostAddresses = 10_000;
 
 /** @returns counts one; the Problem rate-limited once it is one too many */
 export function createFailedLogins(clock: Clock): (from: string) => Problem | undefined {
-  const counts = createBoundedCache<string, { readonly sinceMs: number; count: number }>(mostAddresses);
+  const count = createFixedWindow({ windowMs, mostKeys: mostAddresses, clock });
 
   return (from) => {
-    const network = networkOf(from);
-    const nowMs = clock.now();
-    let failed = counts.get(network);
-    if (!failed || Math.abs(nowMs - failed.sinceMs) >= windowMs) {
-      failed = { sinceMs: nowMs, count: 0 };
-      counts.set(network, failed, 1);
-    }
-    failed.count += 1;
+    const failed = count(networkOf(from));
     if (failed.count <= most) return undefined;
     return new Problem('rate-limited', `More than ${most} logins from this address failed within a minute.`, {
-      retry_after: Math.ceil((failed.sinceMs + windowMs - nowMs) / 1000),
+      retry_after: Math.ceil(failed.endsInMs / 1000),
     });
   };
 }

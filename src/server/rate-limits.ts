@@ -1,54 +1,57 @@
 // How many requests a principal may send, and how many runs it may start in a profile (ADR 0019).
 
-import rateLimit from '@fastify/rate-limit';
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { SecurityProfile } from '../domain/job.ts';
 import type { Principal } from '../domain/principal.ts';
-import { invariant, Problem } from '../domain/problem.ts';
+import { Problem } from '../domain/problem.ts';
 import type { Clock } from '../lib/clock.ts';
+import { networkOf } from './failed-logins.ts';
+import { createFixedWindow } from './fixed-window.ts';
 import type { RateLimit, ServerConfig } from './server-config.ts';
 
 const defaults = { local: 1000, others: 100, windowMs: 1000 };
+/** Callers that are told apart at a time. */
+const mostCallers = 5_000;
 
 export type RateLimiter = {
   /** Counts a request of `request.principal`, and says what is left. @throws Problem rate-limited */
-  readonly countRequest: (request: FastifyRequest, reply: FastifyReply) => Promise<void>;
+  readonly countRequest: (request: FastifyRequest, reply: FastifyReply) => void;
   /** Counts a run in the profile. @throws Problem rate-limited */
-  readonly countRun: (request: FastifyRequest, profile: SecurityProfile) => Promise<void>;
+  readonly countRun: (request: FastifyRequest, profile: SecurityProfile) => void;
 };
 
-export async function createRateLimiter(
-  app: FastifyInstance,
-  o: { readonly security: ServerConfig['security']; readonly clock: Clock },
-): Promise<RateLimiter> {
-  await app.register(rateLimit, { global: false });
+export function createRateLimiter(o: {
+  readonly security: ServerConfig['security'];
+  readonly clock: Clock;
+}): RateLimiter {
+  const { clock } = o;
   const { defaultProfile, profiles } = o.security;
   const configured = profiles[defaultProfile].rateLimit;
   const windowMs = configured?.windowMs ?? defaults.windowMs;
-  const ofLocal = createCounter(app, { limit: configured?.limit ?? defaults.local, windowMs });
-  const ofOthers = { limit: configured?.limit ?? defaults.others, windowMs };
-  const ofKnown = createCounter(app, ofOthers);
-  // The plugin's own key: the address, of IPv6 its /64.
-  const ofAddresses = app.createRateLimit({ max: ofOthers.limit, timeWindow: windowMs });
-  const counters = { local: ofLocal, token: ofKnown, jwt: ofKnown, schedule: ofKnown, anonymous: ofAddresses };
-  const runs = new Map<string, ReturnType<typeof createCounter>>();
-  for (const [profile, { rateLimit: limit }] of Object.entries(profiles)) {
-    if (limit && profile !== defaultProfile) runs.set(profile, createCounter(app, limit));
+  const known = createFixedWindow({ windowMs, mostKeys: mostCallers, clock });
+  // Apart, so that a flood of addresses gives nobody known a new window.
+  const addresses = createFixedWindow({ windowMs, mostKeys: mostCallers, clock });
+  const runs = new Map<string, RateLimit & { readonly count: ReturnType<typeof createFixedWindow> }>();
+  for (const [profile, { rateLimit }] of Object.entries(profiles)) {
+    if (!rateLimit || profile === defaultProfile) continue;
+    runs.set(profile, { ...rateLimit, count: createFixedWindow({ ...rateLimit, mostKeys: mostCallers, clock }) });
   }
 
   return {
-    async countRequest(request, { raw }) {
-      const use = await counters[request.principal.kind](request);
-      invariant(!use.isAllowed, 'nobody is exempt from the rate limit');
+    countRequest({ principal, ip }, { raw }) {
+      const limit = configured?.limit ?? (principal.kind === 'local' ? defaults.local : defaults.others);
+      const use = principal.kind === 'anonymous' ? addresses(networkOf(ip)) : known(counterKey(principal));
       // Set on the raw answer, which keeps the spelling of the names.
-      raw.setHeader('X-RateLimit-Limit', use.max);
-      raw.setHeader('X-RateLimit-Remaining', use.remaining);
-      raw.setHeader('X-RateLimit-Reset', Math.ceil((o.clock.now() + use.ttl) / 1000));
-      if (use.isExceeded) throw exceeded('requests', use);
+      raw.setHeader('X-RateLimit-Limit', limit);
+      raw.setHeader('X-RateLimit-Remaining', Math.max(0, limit - use.count));
+      raw.setHeader('X-RateLimit-Reset', Math.ceil((clock.now() + use.endsInMs) / 1000));
+      if (use.count > limit) throw exceeded('requests', { limit, windowMs }, use.endsInMs);
     },
-    async countRun(request, profile) {
-      const use = await runs.get(profile)?.(request);
-      if (use && !use.isAllowed && use.isExceeded) throw exceeded(`runs of the profile '${profile}'`, use);
+    countRun({ principal }, profile) {
+      const limited = runs.get(profile);
+      if (!limited) return;
+      const { count, endsInMs } = limited.count(counterKey(principal));
+      if (count > limited.limit) throw exceeded(`runs of the profile '${profile}'`, limited, endsInMs);
     },
   };
 }
@@ -58,19 +61,8 @@ export function counterKey({ kind, name }: Principal): string {
   return `${kind} ${name}`;
 }
 
-function createCounter(app: FastifyInstance, { limit, windowMs }: RateLimit) {
-  return app.createRateLimit({
-    max: limit,
-    timeWindow: windowMs,
-    keyGenerator: ({ principal }) => counterKey(principal),
-  });
-}
-
-function exceeded(
-  what: string,
-  use: { readonly max: number; readonly timeWindow: number; readonly ttlInSeconds: number },
-) {
-  return new Problem('rate-limited', `More than ${use.max} ${what} in ${use.timeWindow} ms.`, {
-    retry_after: use.ttlInSeconds,
+function exceeded(what: string, { limit, windowMs }: RateLimit, endsInMs: number): Problem {
+  return new Problem('rate-limited', `More than ${limit} ${what} in ${windowMs} ms.`, {
+    retry_after: Math.ceil(endsInMs / 1000),
   });
 }

@@ -36,8 +36,11 @@ test('/api/v1/openapi.json is OpenAPI 3.1 and has every operation of the referen
   );
   expect(served.toSorted()).toEqual([
     'DELETE /schedules/{schedule_id}',
+    'DELETE /secrets/{name}',
+    'DELETE /tokens/{token_id}',
     'GET /artifacts',
     'GET /artifacts/{artifact_id}',
+    'GET /audit',
     'GET /events/runs',
     'GET /health',
     'GET /jobs',
@@ -50,7 +53,10 @@ test('/api/v1/openapi.json is OpenAPI 3.1 and has every operation of the referen
     'GET /runs/{run_id}/notices',
     'GET /schedules',
     'GET /schedules/{schedule_id}',
+    'GET /secrets',
     'GET /system/info',
+    'GET /tokens',
+    'GET /workers',
     'POST /plans',
     'POST /runs',
     'POST /runs/{run_id}/approvals',
@@ -58,8 +64,11 @@ test('/api/v1/openapi.json is OpenAPI 3.1 and has every operation of the referen
     'POST /runs/{run_id}/rerun',
     'POST /schedules',
     'POST /schedules/preview',
+    'POST /secrets/rotate',
     'POST /system/gc',
+    'POST /tokens',
     'PUT /schedules/{schedule_id}',
+    'PUT /secrets/{name}',
   ]);
 });
 

@@ -45,7 +45,13 @@ export function numberedLines(from: number, to: number): string {
 }
 
 export async function linesOf(store: LogStore, id: string): Promise<LogLine[]> {
-  return [...(await store.page(id, { limit: Number.MAX_SAFE_INTEGER })).lines];
+  const all: LogLine[] = [];
+  for (let afterSeq: number | null = 0; afterSeq !== null; ) {
+    const { lines, nextSeq } = await store.page(id, { limit: Number.MAX_SAFE_INTEGER, afterSeq });
+    for (const line of lines) all.push(line);
+    afterSeq = nextSeq;
+  }
+  return all;
 }
 
 export function textOf(lines: readonly LogLine[]): string {
