@@ -17,7 +17,7 @@ import type { Dispatcher } from './dispatch.ts';
 import type { Ends } from './ends.ts';
 import type { LaneRun } from './lanes.ts';
 import { createPlaces, type Place, toNewStep } from './places.ts';
-import type { ResolvedPlan, RunRequest } from './plan.ts';
+import type { PlanRequest, ResolvedPlan, RunRequest } from './plan.ts';
 import type { Refusals } from './refusals.ts';
 import { creationOf, refuseDenied } from './run-audit.ts';
 import { sealSecrets } from './run-secrets.ts';
@@ -98,7 +98,7 @@ export function createRuns(o: {
   readonly ends: Ends;
   readonly defaultTenant: string;
   readonly syncWaitMs: number;
-  readonly resolve: (request: RunRequest) => Promise<ResolvedPlan>;
+  readonly resolve: (request: PlanRequest) => Promise<ResolvedPlan>;
   readonly add: AddRun;
 }): CreateRun {
   const { store, clock, sealer } = o;

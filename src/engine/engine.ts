@@ -109,9 +109,8 @@ export function createEngine(o: {
   const context: ConductContext = { ...o.execution, store, clock, log, sealer, worker: o.worker };
   const { limitHost } = o.execution;
   const secrets = createStoredSecrets(o);
-  const { defaultTenant } = o;
   const storedSecret = secrets.valueOf;
-  const planContext: PlanContext = { catalog, policy: o.policy, host: o.host, limitHost, defaultTenant, storedSecret };
+  const planContext: PlanContext = { catalog, policy: o.policy, host: o.host, limitHost, storedSecret };
   const stopping = new AbortController();
   const ends = watchEnds(hub);
   let recovery: Promise<void> | undefined;
@@ -253,8 +252,8 @@ export function createEngine(o: {
     host: o.host,
     limitReport: reportOf(limitHost),
     async plan(request, { principal }) {
-      tenantFor(principal, request.tenant, o.defaultTenant);
-      return answerPlan(await resolvePlan(request, planContext), { catalog, dispatcher });
+      const tenant = tenantFor(principal, request.tenant, o.defaultTenant);
+      return answerPlan(await resolvePlan({ ...request, tenant }, planContext), { catalog, dispatcher });
     },
     addArgumentFaults: (body, faults) => addArgumentFaults(body, catalog, faults),
     createRun,

@@ -33,6 +33,9 @@ export type RunRequest = {
   readonly security_profile?: SecurityProfile;
 };
 
+/** One whose tenant is decided: its stored secrets are looked at. */
+export type PlanRequest = RunRequest & { readonly tenant: string };
+
 export type SecurityPolicy = {
   readonly defaultProfile: SecurityProfile;
   readonly allowProfiles: readonly SecurityProfile[];
@@ -78,7 +81,6 @@ export type PlanContext = {
   readonly policy: SecurityPolicy;
   readonly host: HostReport;
   readonly limitHost: LimitHost;
-  readonly defaultTenant: string;
   readonly storedSecret: SecretLookup;
 };
 
@@ -86,21 +88,20 @@ export type PlanContext = {
  * @throws Problem not-ready, job-not-found, job-invalid, validation-error. Everything that only stands in the way of
  * starting it is in `denied`.
  */
-export async function resolvePlan(request: RunRequest, o: PlanContext): Promise<ResolvedPlan> {
+export async function resolvePlan(request: PlanRequest, o: PlanContext): Promise<ResolvedPlan> {
   return resolveEntry(o.catalog.find(request.job_id), request, o);
 }
 
 /** The same for a job that may be another than the catalogue has by now; `before` are the secrets of the run it follows. */
 export async function resolveEntry(
   entry: CatalogEntry,
-  request: RunRequest,
+  request: PlanRequest,
   o: PlanContext,
   before: RunSecrets = noSecrets,
 ): Promise<ResolvedPlan> {
   const job = entry.definition;
   const faults = createFaultList();
-  const { tenant = o.defaultTenant } = request;
-  const asked = { tenant, lookUp: o.storedSecret, kept: before.secrets };
+  const asked = { tenant: request.tenant, lookUp: o.storedSecret, kept: before.secrets };
   const stored = await lookUpSecrets(job, request.args ?? {}, asked);
   const args = checkRequestArguments(job, stored.args, faults);
   if (faults.size > 0) throw validationError(faults.faults());

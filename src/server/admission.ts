@@ -43,11 +43,15 @@ export function createAdmission(o: {
     const { host, origin } = headers;
     if (host === undefined) return new Problem('malformed-request', 'The header `Host` is missing.');
     if (headers.authorization === undefined && !isLocalHost(host) && o.asksForLocalName(socket)) {
-      return new Problem('permission-denied', 'The header `Host` is no local name.');
+      return new Problem(
+        'permission-denied',
+        'The header `Host` is no local name: call it by localhost, send a token, or name the proxy in server.trust_proxy.',
+      );
     }
     if (origin === undefined || isLocalOrigin(origin) || o.cors.isListed(origin)) return undefined;
     if (origin === `${request.protocol}://${request.host}`) return undefined;
-    const detail = 'The header `Origin` is no local origin, not the server’s own, and not in server.cors_origins.';
+    const detail =
+      'The header `Origin` is no local origin, not the server’s own, and not in server.cors_origins, where it can be added.';
     return new Problem('permission-denied', detail);
   }
 

@@ -3,6 +3,7 @@
 
 import { readFileSync, statSync } from 'node:fs';
 import { createLocalJWKSet, type JSONWebKeySet } from 'jose';
+import { Problem } from '../domain/problem.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
 import { StartError } from '../lib/start-error.ts';
@@ -74,6 +75,7 @@ function readKeys(path: string): KeySet {
 const freshMs = 5 * 60_000;
 const cooldownMs = 10_000;
 const timeoutMs = 5_000;
+const retryAfterSeconds = cooldownMs / 1000;
 
 /** Fetches at once, so that the first token need not wait, and every five minutes that tokens come. */
 export function createKeyUrlSource(url: string, { clock, log }: Parts): KeySource {
@@ -112,7 +114,10 @@ export function createKeyUrlSource(url: string, { clock, log }: Parts): KeySourc
   return {
     async current() {
       if (!keys || Math.abs(clock.now() - fetchedAtMs) >= freshMs) await fetchAgain();
-      if (!keys) throw new UnusableKeys('have not been fetched yet');
+      if (!keys) {
+        const detail = 'The keys of JWTs cannot be fetched, so no JWT can be checked; the server’s log says why.';
+        throw new Problem('not-ready', detail, { retry_after: retryAfterSeconds });
+      }
       return keys;
     },
     newer: async () => ((await fetchAgain()) ? keys : undefined),

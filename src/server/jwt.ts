@@ -4,6 +4,7 @@
 import { createHash } from 'node:crypto';
 import { errors, type JWTPayload, type JWTVerifyOptions, jwtVerify } from 'jose';
 import { holdsScope, type Principal, type Scope, scopes } from '../domain/principal.ts';
+import { Problem } from '../domain/problem.ts';
 import { tenantPattern } from '../domain/tenant.ts';
 import { createBoundedCache } from '../lib/bounded-cache.ts';
 import type { Clock } from '../lib/clock.ts';
@@ -63,6 +64,8 @@ export function createJwtVerifier(
         believed.set(id, found, 1);
         return found.principal;
       } catch (error) {
+        // Not the token's fault, nor a failed login.
+        if (error instanceof Problem) throw error;
         log.debug({ reason: error instanceof Error ? error.message : String(error) }, 'a JWT was refused');
         return undefined;
       }

@@ -29,7 +29,7 @@ export function createLocalCallers(mode: AuthMode, proxies: Pick<Proxies, 'isTru
   return ({ headers, socket }) => {
     // Also one that says nothing of whom it passes on.
     if (proxies.isTrusted(socket.remoteAddress)) return anonymous;
-    if (proxyHeaders.some((name) => headers[name] !== undefined)) return anonymous;
+    for (const name in headers) if (proxyHeader.test(name)) return anonymous;
     // The browser that a page runs in may be this user's.
     const { host = '', origin } = headers;
     if (!isLocalHost(host) || (origin !== undefined && !isLocalOrigin(origin))) return anonymous;
@@ -38,17 +38,8 @@ export function createLocalCallers(mode: AuthMode, proxies: Pick<Proxies, 'isTru
 }
 
 /** By which a proxy says that it passes on somebody else (RFC 7239, RFC 9110, and what was there before them). */
-const proxyHeaders: readonly string[] = [
-  'forwarded',
-  'via',
-  'x-forwarded-for',
-  'x-forwarded-host',
-  'x-forwarded-proto',
-  'x-real-ip',
-  'x-client-ip',
-  'true-client-ip',
-  'cf-connecting-ip',
-];
+const proxyHeader =
+  /^(?:forwarded|via|x-forwarded(?:-.*)?|x-original-forwarded-for|x-real-ip|x-client-ip|x-cluster-client-ip|true-client-ip|fly-client-ip|fastly-client-ip|cf-connecting-ip(?:v6)?)$/;
 
 async function uidOf({ remoteAddress, remotePort, localAddress, localPort }: Socket): Promise<number | undefined> {
   if (!remoteAddress || !remotePort || !localAddress || !localPort) return undefined;

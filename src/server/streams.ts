@@ -89,8 +89,9 @@ export function createStreams(o: {
     const by = counterKey(request.principal);
     stops.add(stop);
     countOpen(by, 1);
-    if (isClosed) stop();
     raw.on('close', stop).on('error', stop);
+    // One that has hung up while its request was looked into says so no more.
+    if (isClosed || raw.destroyed || raw.socket?.destroyed) stop();
     raw.on('timeout', () => {
       counts.stalled += 1;
       raw.destroy();

@@ -3,7 +3,7 @@
 import { randomBytes } from 'node:crypto';
 import type { AnswerOf, BodyOf, QueryOf } from '../contract/operations.ts';
 import { type ApiToken, formatCredential, isReservedName, tokenStatus } from '../domain/api-token.ts';
-import { type Principal, reaches } from '../domain/principal.ts';
+import { type Principal, reaches, tenantFor } from '../domain/principal.ts';
 import { Problem, validationError } from '../domain/problem.ts';
 import { type Clock, toTimestamp } from '../lib/clock.ts';
 import { createId } from '../lib/ids.ts';
@@ -44,10 +44,7 @@ export function createTokens(o: {
   return {
     async create(request, by, record) {
       const nowMs = clock.now();
-      const tenant = request.tenant ?? (by.tenant === '*' ? o.defaultTenant : by.tenant);
-      if (!reaches(by, tenant)) {
-        throw new Problem('permission-denied', `The caller is of the tenant '${by.tenant}', not of '${tenant}'.`);
-      }
+      const tenant = tenantFor(by, request.tenant, o.defaultTenant);
       if (isReservedName(request.name)) throw nameFault('is the name of a caller without a token', 'reserved');
       const expiresInMs = request.expires_in === undefined ? null : readLifetime(request.expires_in);
       const token: ApiToken = {
@@ -67,7 +64,7 @@ export function createTokens(o: {
         record?.(tx, token);
         return true;
       });
-      if (!isAdded) throw nameFault('is the name of another token; revoke that one first', 'unique');
+      if (!isAdded) throw nameFault('is the name of another token; choose another one, or revoke that first', 'unique');
       return { ...toAnswer(token, nowMs), token: formatCredential(token.id, secret) };
     },
 
@@ -81,8 +78,7 @@ export function createTokens(o: {
       const token = await store.tokens.find(id);
       if (!token || !reaches(by, token.tenant)) throw new Problem('token-not-found', `There is no token '${id}'.`);
       await store.db.transact(async (tx) => {
-        await store.tokens.revoke(tx, id, clock.now());
-        record?.(tx, token);
+        if (await store.tokens.revoke(tx, id, clock.now())) record?.(tx, token);
       });
       o.onRevoked(id);
     },

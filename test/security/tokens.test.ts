@@ -128,6 +128,9 @@ describe('who is on this machine', () => {
     'X-Client-IP: 127.0.0.1',
     'True-Client-IP: 127.0.0.1',
     'CF-Connecting-IP: 127.0.0.1',
+    'X-Forwarded-Port: 443',
+    'X-Forwarded: for=127.0.0.1',
+    'X-Cluster-Client-IP: 127.0.0.1',
   ])('is nobody when a proxy says %s, and with a token is the token', async (header) => {
     expect((await raw(`${header}\r\n`)).status).toBe(401);
     expect((await raw(`${header}\r\nAuthorization: Bearer ${mine.credential}\r\n`)).status).toBe(200);
