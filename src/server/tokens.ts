@@ -78,7 +78,8 @@ export function createTokens(o: {
       const token = await store.tokens.find(id);
       if (!token || !reaches(by, token.tenant)) throw new Problem('token-not-found', `There is no token '${id}'.`);
       await store.db.transact(async (tx) => {
-        if (await store.tokens.revoke(tx, id, clock.now())) record?.(tx, token);
+        await store.tokens.revoke(tx, id, clock.now());
+        record?.(tx, token);
       });
       o.onRevoked(id);
     },

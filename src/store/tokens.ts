@@ -24,8 +24,8 @@ export type TokenStore = {
   readonly find: (id: string) => Promise<StoredToken | undefined>;
   /** Those of the tenant, newest first; of all with `*`. @throws Problem validation-error when `cursor` is none */
   readonly list: (tenant: string, page: TokenPage) => Promise<TokenList>;
-  /** False for one that is revoked already, which stays as it is. */
-  readonly revoke: (tx: Transaction, id: string, atMs: number) => Promise<boolean>;
+  /** One that is revoked already stays as it is. */
+  readonly revoke: (tx: Transaction, id: string, atMs: number) => Promise<void>;
   readonly touch: (tx: Transaction, id: string, atMs: number) => Promise<void>;
   /** Whether any can be used at that time. */
   readonly hasActive: (nowMs: number) => Promise<boolean>;
@@ -69,13 +69,12 @@ export function createTokenStore({ read }: Database): TokenStore {
     },
 
     async revoke(tx, id, atMs) {
-      const { numUpdatedRows } = await tx.db
+      await tx.db
         .updateTable('tokens')
         .set({ revoked_at: atMs })
         .where('id', '=', id)
         .where('revoked_at', 'is', null)
-        .executeTakeFirst();
-      return numUpdatedRows > 0n;
+        .execute();
     },
 
     async touch(tx, id, atMs) {

@@ -174,8 +174,9 @@ describe('a stored secret', () => {
   });
 
   test('of another tenant does not exist', async () => {
-    const acme = await server.token({ scopes: ['secrets:write', 'runs:write'], tenant: 'acme' });
-    const other = await server.token({ scopes: ['secrets:write', 'runs:write'], tenant: 'other' });
+    const scopes = ['secrets:write', 'runs:write', 'jobs:read'] as const;
+    const acme = await server.token({ scopes, tenant: 'acme' });
+    const other = await server.token({ scopes, tenant: 'other' });
     await put('theirs', token, '', acme);
     expect(await names('', acme)).toEqual(['theirs']);
     expect(await names('?tenant=acme', other)).toEqual([]);
@@ -184,6 +185,12 @@ describe('a stored secret', () => {
     expect([await remove('theirs', '', other), await remove('theirs', '?tenant=acme', other)]).toEqual([404, 404]);
     expect(await names('?tenant=acme')).toEqual(['theirs']);
     expect(await refusal('shows', { token: { secret: 'theirs' } })).toMatchObject({ status: 422 });
+    const planned = async (by: TestToken) => {
+      const body = { job_id: 'shows', args: { token: { secret: 'theirs' } } };
+      return (await server.post('/plans', body, by.headers)).json();
+    };
+    expect(await planned(acme)).toMatchObject({ denied: null });
+    expect(await planned(other)).toMatchObject({ denied: { type: expect.stringContaining('secret-unavailable') } });
     const ran = await run('shows', { token: { secret: 'theirs' } }, { tenant: 'acme' });
     expect(await log(ran.run_id)).toBe(turned(token));
   });

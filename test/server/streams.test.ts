@@ -124,6 +124,31 @@ test('a client that hangs up leaves nothing behind', async () => {
   await expect.poll(followers).toBe(0);
 });
 
+test('one that hangs up before its stream has begun holds no place', async () => {
+  await using server = await startServing();
+  const run = await server.addRun();
+  await run.move('claim');
+  await run.print(...longLines);
+  const { page } = server.store.logs;
+  const asked = Promise.withResolvers<void>();
+  const gate = Promise.withResolvers<void>();
+  Object.assign(server.store.logs, {
+    page: (...query: Parameters<typeof page>) => {
+      asked.resolve();
+      return gate.promise.then(() => page(...query));
+    },
+  });
+  const early = await openStalled(server, `/runs/${run.id}/logs?follow=true&tail=5`);
+  await asked.promise;
+  early.resetAndDestroy();
+  // What came before on the wire has been seen once these are answered.
+  for (let i = 0; i < 5; i++) await server.fetch('/health');
+  gate.resolve();
+  const metrics = async () => (await server.fetch('//metrics')).text();
+  await expect.poll(metrics).toMatch(/^flwd_sse_streams_opened_total 1$/m);
+  await expect.poll(metrics).toMatch(/^flwd_sse_streams 0$/m);
+});
+
 test('closing ends every stream and connection within 2 s, read or not, and nothing is taken any more', async () => {
   const server = await startServing({ server: { writeTimeoutMs: 60_000 } });
   const run = await server.addRun();
