@@ -139,10 +139,10 @@ export async function resolveEntry(
   const network = orDenied(() => chooseNetwork({ asked: job.permissions.network, ...leave }), 'none');
   const ceilings = o.policy.resources(profile);
   const defaults = { ...noResources, memoryBytes: defaultMemoryBytes(o.limitHost) };
-  const resources = orDenied(
-    () => chooseResources({ profile, asked: job.permissions.resources, ceilings, defaults }),
-    ceilings,
-  );
+  const resources = orDenied(() => chooseResources({ profile, asked: job.permissions.resources, ceilings, defaults }), {
+    ...ceilings,
+    memoryBytes: ceilings.memoryBytes ?? defaults.memoryBytes,
+  });
 
   const grants: Grant[] = profile === 'secure' && network === 'all' ? [{ kind: 'network' }] : [];
   const resolvedArgs: Record<string, string> = {};
