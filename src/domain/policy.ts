@@ -22,18 +22,24 @@ const systemPaths = [
   '/etc/alternatives',
 ];
 
+type Wanted = {
+  readonly job: SecurityProfile | null;
+  readonly instance: SecurityProfile;
+  readonly requested: SecurityProfile | undefined;
+};
+
+/** The profile that is asked for, allowed or not: the caller's, else the job's, else the instance's default. */
+export function wantedProfile({ job, instance, requested }: Wanted): SecurityProfile {
+  return requested ?? job ?? instance;
+}
+
 /**
  * The profile of a run: the job's, or the instance's default, tightened by the caller.
  * @throws Problem profile-not-allowed
  */
-export function chooseProfile(o: {
-  readonly job: SecurityProfile | null;
-  readonly instance: SecurityProfile;
-  readonly requested: SecurityProfile | undefined;
-  readonly allowed: readonly SecurityProfile[];
-}): SecurityProfile {
+export function chooseProfile(o: Wanted & { readonly allowed: readonly SecurityProfile[] }): SecurityProfile {
   const base = o.job ?? o.instance;
-  const chosen = o.requested ?? base;
+  const chosen = wantedProfile(o);
   if (profiles.indexOf(chosen) > profiles.indexOf(base)) {
     throw new Problem(
       'profile-not-allowed',
