@@ -181,9 +181,10 @@ export function createCatalog(o: {
       isReady = true;
       publish();
       const scripts = sources.reduce((sum, { watched }) => sum + watched.scripts, 0);
+      const others = scripts > 0 ? `; ${scripts} scripts have no config.yaml` : '';
       log.info(
         { ms: Math.round(performance.now() - startedAtMs) },
-        `${entries.length} jobs, ${invalid.length} invalid; ${scripts} scripts have no config.yaml`,
+        `${entries.length} jobs, ${invalid.length} invalid${others}`,
       );
     },
     async close() {

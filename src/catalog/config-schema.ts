@@ -147,7 +147,7 @@ const retry = map({
 });
 const scalars = listOf({ type: ['string', 'number', 'boolean'] }, { minItems: 1, uniqueItems: true });
 
-export const stepSchema = map(
+const stepMembers = map(
   {
     id: { type: 'string', pattern: '^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$', says: 'a name of letters, digits, `_` and `-`' },
     name: text,
@@ -167,6 +167,10 @@ export const stepSchema = map(
   },
   ['id'],
 );
+export const stepSchema: Schema = {
+  ...stepMembers,
+  hints: { run: 'did you mean `command: [..]`, or `script: ./file` for a file of the job?' },
+};
 
 const mediaType = { type: 'string', format: 'media-type', says: 'a media type such as `text/csv`' };
 

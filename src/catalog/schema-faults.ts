@@ -19,8 +19,9 @@ export function toMemberFaults(
 }
 
 /**
- * `says` in a schema is what its value must be, in words; `noun` is what an unknown member would have been. Undefined for
- * an error that only repeats what others say better: that of `if`, and of a branch of `propertyNames`.
+ * `says` in a schema is what its value must be, in words, and `hints` what unknown members of it may have meant; `noun`
+ * is what an unknown member would have been. Undefined for an error that only repeats what others say better: that of
+ * `if`, and of a branch of `propertyNames`.
  */
 export function toMemberFault(error: ErrorObject, noun: (path: readonly string[]) => string): MemberFault | undefined {
   if (error.keyword === 'if' || (error.propertyName !== undefined && error.keyword !== 'propertyNames'))
@@ -70,7 +71,7 @@ function messageOf(
       return `\`${member}\` is missing`;
     case 'additionalProperties':
     case 'unevaluatedProperties':
-      return unknownMember(noun, member, Object.keys(parentSchema?.properties ?? {}));
+      return unknownMember(noun, member, Object.keys(parentSchema?.properties ?? {}), parentSchema?.hints?.[member]);
     case 'propertyNames':
       return `\`${shorten(member)}\` is no name that is allowed here`;
     case 'type': {
@@ -124,8 +125,9 @@ function messageOf(
   }
 }
 
-/** "unknown key `timeut`: did you mean `timeout`?" */
-export function unknownMember(noun: string, name: string, known: readonly string[]): string {
+/** "unknown key `timeut`: did you mean `timeout`?" A `hint` is for what is known from elsewhere, and near to no name here. */
+export function unknownMember(noun: string, name: string, known: readonly string[], hint?: unknown): string {
+  if (typeof hint === 'string') return `unknown ${noun} \`${shorten(name)}\`: ${hint}`;
   const near = nearest(name, known);
   return `unknown ${noun} \`${shorten(name)}\`${near === undefined ? '' : `: did you mean \`${near}\`?`}`;
 }

@@ -6,11 +6,15 @@ import { request } from 'node:https';
 import { Readable } from 'node:stream';
 import { connect, type TLSSocket } from 'node:tls';
 import type { Fetch } from '../client/client.ts';
+import { formatDuration } from '../lib/units.ts';
+
+/** For a server of this very machine, which may be busy. */
+const defaultConnectMs = 10_000;
 
 /** @param fingerprint SHA-256 of the certificate, as `AB:CD:…` */
-export function createPinnedFetch(fingerprint: string): Fetch {
+export function createPinnedFetch(fingerprint: string, { connectMs = defaultConnectMs } = {}): Fetch {
   return async (url, { method, headers, body, signal }) => {
-    const socket = await connectPinned(new URL(url), fingerprint);
+    const socket = await connectPinned(new URL(url), fingerprint, { connectMs, signal });
     return new Promise((resolve, reject) => {
       const options = { method, headers, ...(signal && { signal }), createConnection: () => socket };
       const sent = request(url, options, (response) => {
@@ -26,11 +30,23 @@ export function createPinnedFetch(fingerprint: string): Fetch {
   };
 }
 
-async function connectPinned({ hostname, port }: URL, fingerprint: string): Promise<TLSSocket> {
+async function connectPinned(
+  { hostname, port }: URL,
+  fingerprint: string,
+  { connectMs, signal }: { readonly connectMs: number; readonly signal: AbortSignal | undefined },
+): Promise<TLSSocket> {
   const host = hostname.replace(/^\[|\]$/g, '');
   // The check below takes the place of the one by issuers and names.
   const socket = connect({ host, port: Number(port || 443), rejectUnauthorized: false });
-  await once(socket, 'secureConnect');
+  const limit = AbortSignal.timeout(connectMs);
+  try {
+    await once(socket, 'secureConnect', { signal: AbortSignal.any([limit, ...(signal ? [signal] : [])]) });
+  } catch (error) {
+    // It may still fail, with nobody left to hear of it.
+    socket.on('error', () => undefined).destroy();
+    if (!limit.aborted || signal?.aborted) throw error;
+    throw new Error(`the server there did not answer in TLS within ${formatDuration(connectMs)}`, { cause: error });
+  }
   if (socket.getPeerX509Certificate()?.fingerprint256 === fingerprint) return socket;
   socket.destroy();
   throw new Error('the server there shows another certificate than that of this data dir');

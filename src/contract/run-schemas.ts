@@ -5,6 +5,7 @@ import type { JsonObject } from '../domain/job.ts';
 import { logLevels } from '../domain/log-line.ts';
 import { noticeStatuses } from '../domain/notice.ts';
 import { stepStatuses } from '../domain/run.ts';
+import { tenantPattern } from '../domain/tenant.ts';
 import { anyObject, labels, literals, nullable, runStatus, securityProfile, timestamp } from './basics.ts';
 
 const anyJson = Type.Unknown();
@@ -14,7 +15,7 @@ export const runRequest = Type.Object(
   {
     job_id: Type.String({ minLength: 1, maxLength: 512 }),
     args: Type.Optional(Type.Unsafe<JsonObject>({ type: 'object' })),
-    tenant: Type.Optional(Type.String({ pattern: '^[a-z0-9][a-z0-9_-]{0,62}$' })),
+    tenant: Type.Optional(Type.String({ pattern: tenantPattern.source })),
     async: Type.Optional(Type.Boolean({ default: true })),
     labels: Type.Optional(
       Type.Record(Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$' }), Type.String({ maxLength: 255 }), {

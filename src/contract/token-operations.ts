@@ -3,6 +3,7 @@
 import { Type } from 'typebox';
 import { tokenNamePattern, tokenStatuses } from '../domain/api-token.ts';
 import { scopes } from '../domain/principal.ts';
+import { tenantPattern } from '../domain/tenant.ts';
 import { literals, nullable, timestamp } from './basics.ts';
 
 const closed = { additionalProperties: false } as const;
@@ -16,7 +17,7 @@ const tokenRequest = Type.Object(
     scopes: Type.Array(literals(scopes), { minItems: 1, maxItems: 64 }),
     tenant: Type.Optional(
       Type.String({
-        pattern: '^(?:[*]|[a-z0-9][a-z0-9_-]{0,62})$',
+        pattern: `^[*]$|${tenantPattern.source}`,
         description: 'Whose runs it reaches, `*` everybody’s; without it, the caller’s own, or the default tenant',
       }),
     ),

@@ -22,18 +22,24 @@ const systemPaths = [
   '/etc/alternatives',
 ];
 
+type Wanted = {
+  readonly job: SecurityProfile | null;
+  readonly instance: SecurityProfile;
+  readonly requested: SecurityProfile | undefined;
+};
+
+/** The profile that is asked for, allowed or not: the caller's, else the job's, else the instance's default. */
+export function wantedProfile({ job, instance, requested }: Wanted): SecurityProfile {
+  return requested ?? job ?? instance;
+}
+
 /**
  * The profile of a run: the job's, or the instance's default, tightened by the caller.
  * @throws Problem profile-not-allowed
  */
-export function chooseProfile(o: {
-  readonly job: SecurityProfile | null;
-  readonly instance: SecurityProfile;
-  readonly requested: SecurityProfile | undefined;
-  readonly allowed: readonly SecurityProfile[];
-}): SecurityProfile {
+export function chooseProfile(o: Wanted & { readonly allowed: readonly SecurityProfile[] }): SecurityProfile {
   const base = o.job ?? o.instance;
-  const chosen = o.requested ?? base;
+  const chosen = wantedProfile(o);
   if (profiles.indexOf(chosen) > profiles.indexOf(base)) {
     throw new Problem(
       'profile-not-allowed',
@@ -67,7 +73,8 @@ export function chooseNetwork(o: {
 }
 
 /**
- * The limits of a run: what the job asks for, else the instance's, else the host's default. The instance's is also a ceiling.
+ * The limits of a run: what the job asks for, else the instance's, else the host's default. What it would get without asking is also
+ * the most it may ask for.
  * @throws Problem grant-not-allowed
  */
 export function chooseResources(o: {
@@ -78,14 +85,19 @@ export function chooseResources(o: {
 }): Resources {
   const choose = (member: keyof Resources, name: string, show: (amount: number) => string): number | null => {
     const asked = o.asked[member];
-    const ceiling = o.ceilings[member];
+    const ceiling = o.ceilings[member] ?? o.defaults[member];
     if (asked !== null && ceiling !== null && asked > ceiling) {
+      const setting = `security.profiles.${o.profile}.resources.${name}`;
+      const limit =
+        o.ceilings[member] === null
+          ? `this host gives a run ${show(ceiling)} at most; ${setting} sets another limit.`
+          : `${setting} is ${show(ceiling)}.`;
       throw new Problem(
         'grant-not-allowed',
-        `The job asks for ${name} of ${show(asked)} in permissions.resources, but security.profiles.${o.profile}.resources.${name} is ${show(ceiling)}.`,
+        `The job asks for ${name} of ${show(asked)} in permissions.resources, but ${limit}`,
       );
     }
-    return asked ?? ceiling ?? o.defaults[member];
+    return asked ?? ceiling;
   };
   return {
     cpu: choose('cpu', 'cpu', String),

@@ -17,7 +17,7 @@ export const problems = {
     status: 401,
     title: 'Unauthenticated',
     cause:
-      'The request has no credential, and is not from a local process of the server’s own user; or its credential is not valid.',
+      'The request has no credential and comes from nobody who needs none; or its credential is not valid, has expired or was revoked.',
     cure: 'Send `Authorization: Bearer` with a token; `flwd tokens create` makes one.',
   },
   'permission-denied': {

@@ -9,7 +9,14 @@ import { ExpressionError } from '../catalog/expression-error.ts';
 import type { AuditDetail } from '../domain/audit.ts';
 import { createFaultList } from '../domain/fault-list.ts';
 import type { JobDefinition, JsonObject, Network, PathGrant, SecurityProfile } from '../domain/job.ts';
-import { checkPath, chooseNetwork, chooseProfile, chooseResources, type GrantKind } from '../domain/policy.ts';
+import {
+  checkPath,
+  chooseNetwork,
+  chooseProfile,
+  chooseResources,
+  type GrantKind,
+  wantedProfile,
+} from '../domain/policy.ts';
 import { type Fault, Problem, validationError } from '../domain/problem.ts';
 import { noResources, type Resources, type RunLimits, shownLimits } from '../domain/resources.ts';
 import type { Grant, Isolation } from '../domain/run.ts';
@@ -55,6 +62,7 @@ export type ResolvedPlan = RunSecrets & {
   readonly args: JsonObject;
   /** Names of the stored secrets among them. */
   readonly storedSecrets: readonly string[];
+  /** Where it is denied, the one that was asked for. */
   readonly profile: SecurityProfile;
   readonly network: Network;
   readonly isolation: Isolation;
@@ -124,46 +132,47 @@ export async function resolveEntry(
   const wrongSubRuns = whatIsWrongWithSubRuns(job, (id) => findJob(id, o.catalog));
   if (wrongSubRuns !== undefined)
     denials.push(new Problem('job-invalid', `The job '${job.id}' cannot run: ${wrongSubRuns}.`));
-  const profile = orDenied(
-    () =>
-      chooseProfile({
-        job: job.securityProfile,
-        instance: o.policy.defaultProfile,
-        requested: request.security_profile,
-        allowed: o.policy.allowProfiles,
-      }),
-    'secure',
-  );
+  const wanted = {
+    job: job.securityProfile,
+    instance: o.policy.defaultProfile,
+    requested: request.security_profile,
+  };
+  const allowed = orDenied(() => chooseProfile({ ...wanted, allowed: o.policy.allowProfiles }), undefined);
+  const profile = allowed ?? wantedProfile(wanted);
   const { paths: roots, masked, mayGrant } = o.policy;
   const leave = { profile, mayGrant: mayGrant(profile), trusted: entry.source.trusted, paths: roots, masked };
   const network = orDenied(() => chooseNetwork({ asked: job.permissions.network, ...leave }), 'none');
   const ceilings = o.policy.resources(profile);
   const defaults = { ...noResources, memoryBytes: defaultMemoryBytes(o.limitHost) };
-  const resources = orDenied(
-    () => chooseResources({ profile, asked: job.permissions.resources, ceilings, defaults }),
-    ceilings,
-  );
+  const resources = orDenied(() => chooseResources({ profile, asked: job.permissions.resources, ceilings, defaults }), {
+    ...ceilings,
+    memoryBytes: ceilings.memoryBytes ?? defaults.memoryBytes,
+  });
 
   const grants: Grant[] = profile === 'secure' && network === 'all' ? [{ kind: 'network' }] : [];
   const resolvedArgs: Record<string, string> = {};
   const paths = { read: [] as string[], write: [] as string[] };
+  const mayHave = (kind: 'read' | 'write', path: string, shown: string): boolean =>
+    orDenied(() => {
+      checkPath(kind, path, shown, leave);
+      return true;
+    }, false);
   for (const kind of ['read', 'write'] as const) {
     // What the profile shows anyway is no grant, but an argument that names a path is still resolved for the script.
     const isWider = profile === 'secure' || (profile === 'permissive' && kind === 'write');
-    for (const wanted of job.permissions[kind]) {
-      const shown = shownPath(wanted, open);
+    for (const grant of job.permissions[kind]) {
+      const shown = shownPath(grant, open);
       if (shown === undefined) continue;
       const asked = isAbsolute(shown) ? resolve(shown) : resolve(entry.source.path, shown);
       const path = await resolveLinks(asked);
       if (path === undefined) {
         // What lies outside the granted roots is refused alike whether it is there or not.
-        if (isWider) orDenied(() => checkPath(kind, asked, shown, leave), undefined);
-        faults.add(missingPath(wanted, shown));
+        if (isWider) mayHave(kind, asked, shown);
+        faults.add(missingPath(grant, shown));
         continue;
       }
-      if (typeof wanted !== 'string') resolvedArgs[wanted.arg] = path;
-      if (!isWider) continue;
-      orDenied(() => checkPath(kind, path, shown, leave), undefined);
+      if (typeof grant !== 'string') resolvedArgs[grant.arg] = path;
+      if (!isWider || !mayHave(kind, path, shown)) continue;
       paths[kind].push(path);
       grants.push({ kind, path: shown });
     }
@@ -190,7 +199,8 @@ export async function resolveEntry(
     limits: shownLimits(resources, reportOf(o.limitHost), job.logs.maxSizeBytes),
     ...paths,
     resolvedArgs,
-    grants,
+    // Under a profile that is not allowed nothing is granted.
+    grants: allowed === undefined ? [] : grants,
     lane: laneOf(job, open),
     decision: decisionOf({
       job,

@@ -2,6 +2,7 @@
 
 import type { Principal } from '../domain/principal.ts';
 import { Problem, validationError } from '../domain/problem.ts';
+import { tenantPattern } from '../domain/tenant.ts';
 import type { Sealer } from '../exec/seal.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { RecordChange } from '../store/audit.ts';
@@ -25,7 +26,6 @@ export type StoredSecrets = {
 
 /** Shorter ones would have redaction blank out half of a log. */
 const fewestBytes = 4;
-const tenantName = /^[a-z0-9][a-z0-9_-]{0,62}$/;
 const name = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
 
 export function createStoredSecrets(o: {
@@ -90,7 +90,7 @@ function refuse({ tenant, name: given, value }: NewSecret): void {
     const message = 'the name of a secret is up to 128 letters, digits, `.`, `_` and `-`, the first a letter or digit';
     faults.push({ pointer: '', message, keyword: 'pattern' });
   }
-  if (!tenantName.test(tenant)) faults.push({ pointer: '?tenant', message: 'is no tenant', keyword: 'pattern' });
+  if (!tenantPattern.test(tenant)) faults.push({ pointer: '?tenant', message: 'is no tenant', keyword: 'pattern' });
   if (wrong !== undefined) faults.push({ pointer: '/value', message: wrong, keyword: 'format' });
   if (faults.length > 0) throw validationError(faults);
 }

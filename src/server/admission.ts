@@ -107,7 +107,7 @@ function assertHolds(principal: Principal, scope: Scope, isInstanceWide: boolean
   if (principal === anonymous) {
     throw new Problem(
       'unauthenticated',
-      'The request needs a token: it is not from a local process of the server’s own user.',
+      'The request needs a token (`Authorization: Bearer …`); `flwd tokens create` makes one.',
     );
   }
   if (!holdsScope(principal, scope)) {

@@ -96,7 +96,7 @@ export async function createServer(parts: ServerParts): Promise<Server> {
     log,
     tenantOf: {
       run: async (id) => (await store.runs.summary(id))?.tenant,
-      schedule: async (id) => (await store.schedules.all()).find((one) => one.id === id)?.tenant,
+      schedule: async (id) => (await store.schedules.find(id))?.tenant,
       token: async (id) => (await store.tokens.find(id))?.tenant,
     },
   });

@@ -120,6 +120,7 @@ export function createAuditTrail(o: {
           detail: {
             operation: request.routeOptions.config.operation ?? null,
             message: toAuditText(problem.message),
+            ...jobOf(request, operation?.audit),
             ...(action === 'auth.fail' && tokenId && { token_id: tokenId }),
           },
         },
@@ -193,6 +194,13 @@ function keptOf({ body, query }: FastifyRequest, { keeps = [] }: OperationAudit)
     return JSON.stringify(value).length <= longestMemberChars ? [[name, value] as const] : [];
   });
   return kept.length === 0 ? null : Object.fromEntries(kept);
+}
+
+/** The job that was asked for, of what names one in its body, and was read that far. */
+function jobOf({ body }: FastifyRequest, audit: OperationAudit | null | undefined): AuditDetail {
+  if (!audit?.keeps?.includes('job_id')) return {};
+  const { job_id: jobId }: { readonly job_id?: unknown } = asObject(body);
+  return typeof jobId === 'string' && jobId.length <= longestMemberChars ? { job_id: toAuditText(jobId) } : {};
 }
 
 function asObject(value: unknown): object {

@@ -12,6 +12,8 @@ import { stampOf, whyUnreadable } from '../lib/watched-file.ts';
 export type KeySet = ReturnType<typeof createLocalJWKSet>;
 
 export type KeySource = {
+  /** Looks whether the keys are others by now, at most once a second, where looking waits for nobody. */
+  readonly watch: () => void;
   /** @throws where there were never any */
   readonly current: () => Promise<KeySet>;
   /** For a token that the current keys do not fit: others, if there are others by now. */
@@ -58,9 +60,14 @@ export function openKeyFileSource(path: string, { clock, log }: Parts): KeySourc
     }
   }
 
+  function watch(): void {
+    if (Math.abs(clock.now() - lookedAtMs) >= lookAgainMs) look();
+  }
+
   return {
+    watch,
     current: async () => {
-      if (Math.abs(clock.now() - lookedAtMs) >= lookAgainMs) look();
+      watch();
       return keys;
     },
     newer: async () => (look() ? keys : undefined),
@@ -112,6 +119,7 @@ export function createKeyUrlSource(url: string, { clock, log }: Parts): KeySourc
 
   void fetchAgain();
   return {
+    watch() {},
     async current() {
       if (!keys || Math.abs(clock.now() - fetchedAtMs) >= freshMs) await fetchAgain();
       if (!keys) {
@@ -153,8 +161,13 @@ function toKeySet(text: string): KeySet {
 }
 
 function parse(text: string): JSONWebKeySet {
+  let set: JSONWebKeySet;
   try {
-    const set: JSONWebKeySet = JSON.parse(text);
+    set = JSON.parse(text);
+  } catch {
+    throw new UnusableKeys('is not JSON');
+  }
+  try {
     createLocalJWKSet(set);
     return set;
   } catch {

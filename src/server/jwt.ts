@@ -56,6 +56,8 @@ export function createJwtVerifier(
   return {
     async verify(token) {
       if (token.length > mostCharacters) return undefined;
+      // Also for a token that is believed: the operator hears of a broken file before a new key is needed.
+      source.watch();
       const id = createHash('sha256').update(token).digest('base64');
       const known = believed.get(id);
       if (known && known.untilMs > clock.now()) return known.principal;

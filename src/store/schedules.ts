@@ -16,6 +16,8 @@ export type StoredSchedule = Schedule & {
 export type ScheduleStore = {
   /** Those made through the API. */
   readonly all: () => Promise<StoredSchedule[]>;
+  /** One of those. */
+  readonly find: (id: string) => Promise<StoredSchedule | undefined>;
   /** By schedule id; also of schedules of config.yaml, and of some that are gone. */
   readonly states: () => Promise<Map<string, ScheduleState>>;
   /** Adds it, or replaces what was there under its id. */
@@ -37,6 +39,11 @@ export function createScheduleStore({ read }: Database): ScheduleStore {
   return {
     async all() {
       return (await read.selectFrom('schedules').selectAll().orderBy('id').execute()).map(toSchedule);
+    },
+
+    async find(id) {
+      const row = await read.selectFrom('schedules').selectAll().where('id', '=', id).executeTakeFirst();
+      return row && toSchedule(row);
     },
 
     async states() {

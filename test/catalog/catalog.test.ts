@@ -174,6 +174,15 @@ describe('the tree', () => {
     expect(said.join('')).toContain('1 jobs, 0 invalid; 4 scripts have no config.yaml');
   });
 
+  test('where every script belongs to a job, none is spoken of', async () => {
+    const said: string[] = [];
+    const log = pino({}, { write: (line) => void said.push(line) });
+    const catalog = createCatalog({ sources: [sourceAt(makeSource(job('a')))], aliases: [], exclude: [], log });
+    await catalog.start();
+    await catalog.close();
+    expect(said.join('')).toContain('1 jobs, 0 invalid"');
+  });
+
   test('the server answers other work while a large source is read', async () => {
     const root = makeSource(Object.assign({}, ...Array.from({ length: 1500 }, (_, at) => job(`g${at % 10}/j${at}`))));
     let turns = 0;

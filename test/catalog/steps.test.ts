@@ -135,6 +135,10 @@ describe('is refused', () => {
     ],
     [steps('id: a, script: ./gone.sh'), "2:21: `./gone.sh` is not in the job's directory"],
     [steps('id: a, script: tar'), '2:21: a script is a file of the job: it must begin with ./'],
+    [
+      steps('id: a, run: make'),
+      '2:13: unknown key `run`: did you mean `command: [..]`, or `script: ./file` for a file of the job?',
+    ],
     [steps('id: a, script: ./run.sh, timeut: 5m'), '2:31: unknown key `timeut`: did you mean `timeout`?'],
     [steps('id: a, script: ./run.sh, args: {}'), '2:31: `args` are for a `job` alone'],
     [

@@ -2,8 +2,9 @@
 
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:https';
+import { createServer as createListener, type Socket } from 'node:net';
 import { join } from 'node:path';
-import { expect, onTestFinished, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { createPinnedFetch } from '../../src/cli/pinned-fetch.ts';
 import { createCertificate, createPairFiles, getSecurely } from '../support/a-certificate.ts';
 import { createFolder, flwd, start } from './terminal.ts';
@@ -48,4 +49,36 @@ test('nothing is sent to whoever shows another certificate', async () => {
   const send = createPinnedFetch('AB:CD');
   await expect(send(url, { method: 'GET', headers: {} })).rejects.toThrow('another certificate');
   expect(asked).toBe(0);
+});
+
+describe('where what listens there does not speak TLS', () => {
+  /** Takes connections and says nothing. */
+  async function listen() {
+    const sockets: Socket[] = [];
+    const silent = createListener((socket) => void sockets.push(socket.on('error', () => undefined).resume()));
+    await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
+    onTestFinished(() => {
+      for (const socket of sockets) socket.destroy();
+      silent.close();
+    });
+    const address = silent.address();
+    return { url: `https://127.0.0.1:${typeof address === 'object' ? address?.port : ''}/`, sockets };
+  }
+
+  test('a command gives up, says so, and hangs up', async () => {
+    const { url, sockets } = await listen();
+    const send = createPinnedFetch('AB:CD', { connectMs: 50 });
+    await expect(send(url, { method: 'GET', headers: {} })).rejects.toThrow('did not answer in TLS within 50ms');
+    await expect.poll(() => sockets.map(({ destroyed, readableEnded }) => destroyed || readableEnded)).toEqual([true]);
+  });
+
+  test('a caller that gives up need not wait', async () => {
+    const { url, sockets } = await listen();
+    const caller = new AbortController();
+    const asked = createPinnedFetch('AB:CD')(url, { method: 'GET', headers: {}, signal: caller.signal });
+    await expect.poll(() => sockets.length).toBe(1);
+    caller.abort();
+    await expect(asked).rejects.toMatchObject({ name: 'AbortError' });
+    await expect.poll(() => sockets.map(({ destroyed, readableEnded }) => destroyed || readableEnded)).toEqual([true]);
+  });
 });

@@ -46,11 +46,23 @@ describe('the limits of a run', () => {
     });
   });
 
-  test('may be asked for up to the instance’s, and beyond the host’s default', () => {
-    expect(choose({ pids: 100, memoryBytes: 2_048 }, { pids: 100 }, { memoryBytes: 1_024 })).toMatchObject({
+  test('may be asked for up to the instance’s, which may be more than the host’s default', () => {
+    const ceilings = { pids: 100, memoryBytes: 4_096 };
+    expect(choose({ pids: 100, memoryBytes: 2_048 }, ceilings, { memoryBytes: 1_024 })).toMatchObject({
       pids: 100,
       memoryBytes: 2_048,
     });
+  });
+
+  test('are at most the host’s default where the instance sets none', () => {
+    expect(choose({ memoryBytes: 2 ** 29 }, {}, { memoryBytes: 2 ** 30 })).toMatchObject({ memoryBytes: 2 ** 29 });
+    expect(() => choose({ memoryBytes: 999 * 2 ** 30 }, {}, { memoryBytes: 2 ** 30 })).toThrow(
+      expect.objectContaining({
+        slug: 'grant-not-allowed',
+        message:
+          'The job asks for memory of 999GiB in permissions.resources, but this host gives a run 1GiB at most; security.profiles.secure.resources.memory sets another limit.',
+      }),
+    );
   });
 
   test.each([

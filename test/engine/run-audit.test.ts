@@ -27,7 +27,7 @@ test('what a schedule started, and what policy did not let it start, is entered 
       object: { kind: 'run', id: null },
       result: 'refused',
       reason: 'profile-not-allowed',
-      detail: { job_id: 'refused', profile_from: 'job', trigger: 'schedule' },
+      detail: { job_id: 'refused', profile: 'disabled', profile_from: 'job', trigger: 'schedule' },
     },
   ]);
 });
@@ -40,4 +40,29 @@ test('a run that was not added, since what belongs to it failed, has no row', as
   });
   expect(await opened.store.runs.list({ limit: 10 })).toMatchObject({ total: 0 });
   expect(await opened.store.audit.list({ limit: 10 })).toMatchObject({ total: 0 });
+});
+
+test('a plan that is denied shows the profile that was asked for, and those grants alone that were allowed', async () => {
+  const { engine } = await openEngine(dataFolder(), {
+    jobs: {
+      bare: bash(':', { security_profile: 'disabled' }),
+      reads: bash(':', { permissions: { network: 'all', read: ['/etc/ssl', '/root'], write: ['/var'] } }),
+    },
+  });
+  const type = (slug: string) => ({ type: `https://flowd.org/problems/${slug}` });
+  expect(await engine.plan({ job_id: 'bare' }, caller)).toMatchObject({
+    security: { profile: 'disabled' },
+    denied: type('profile-not-allowed'),
+    grants: [],
+  });
+  expect(await engine.plan({ job_id: 'reads' }, caller)).toMatchObject({
+    security: { profile: 'secure' },
+    denied: type('grant-not-allowed'),
+    grants: [{ kind: 'read', path: '/etc/ssl' }],
+  });
+  expect(await engine.plan({ job_id: 'reads', security_profile: 'permissive' }, caller)).toMatchObject({
+    security: { profile: 'permissive' },
+    denied: type('profile-not-allowed'),
+    grants: [],
+  });
 });

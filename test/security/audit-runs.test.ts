@@ -141,6 +141,11 @@ describe('the row of a run says', () => {
     const served = await serve();
     await served.start('bare');
     await served.start('reads');
+    await served.fetch('/runs', {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: '{"job_id": "reads", "security_profile": "permissive"}',
+    });
     const { run_id: parentId } = await served.run('parent');
     const refused = async () =>
       (await rowsOf(dir, '--action', 'run.create', '--result', 'refused')).map(({ actor, reason, object, detail }) => ({
@@ -152,7 +157,7 @@ describe('the row of a run says', () => {
     const allowed =
       "This instance does not allow the profile 'disabled'; security.allow_profiles lists secure, permissive.";
     const object = { kind: 'run', id: null };
-    const about = { object, source: 'local-fs', profile: 'secure' };
+    const about = { object, source: 'local-fs' };
     await expect.poll(refused).toEqual(
       expect.arrayContaining([
         {
@@ -160,6 +165,7 @@ describe('the row of a run says', () => {
           actor: 'local',
           reason: 'profile-not-allowed',
           job_id: 'bare',
+          profile: 'disabled',
           profile_from: 'job',
           trigger: 'api',
           message: allowed,
@@ -169,11 +175,18 @@ describe('the row of a run says', () => {
           actor: 'local',
           reason: 'grant-not-allowed',
           job_id: 'reads',
+          profile: 'secure',
           profile_from: 'instance',
           asked: { read: ['/root'] },
           trigger: 'api',
           message: "'/root' is not below any of the instance's security.paths.",
         },
+        expect.objectContaining({
+          reason: 'profile-not-allowed',
+          job_id: 'reads',
+          profile: 'permissive',
+          profile_from: 'caller',
+        }),
         expect.objectContaining({
           actor: 'local',
           reason: 'grant-not-allowed',

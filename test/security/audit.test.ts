@@ -155,6 +155,24 @@ describe('an operation that changes something leaves a row, with who asked, from
   });
 });
 
+test('a run that is refused for its request is entered with the job it was to be of', async () => {
+  const acme = await server.token({ scopes: ['runs:write'], tenant: 'acme' });
+  const { credential } = await server.token();
+  const [, shownId] = credential.split('_');
+  for (const [body, headers, reason, jobId] of [
+    [{ job_id: 'demo', tenant: 'other' }, acme.headers, 'permission-denied', 'demo'],
+    [{ job_id: 'demo', args: { target: 7 } }, {}, 'validation-error', 'demo'],
+    [{ job_id: credential }, {}, 'job-not-found', `flwd_${shownId}_[redacted]`],
+    [{ job_id: 'x'.repeat(600) }, {}, 'validation-error', undefined],
+    [{ job_id: ['demo'] }, {}, 'validation-error', undefined],
+  ] as const) {
+    await server.post('/runs', body, { ...headers, 'x-request-id': `for-${reason}-${JSON.stringify(body).length}` });
+    const rows = () => audit(`q=for-${reason}-${JSON.stringify(body).length}`);
+    await expect.poll(rows).toMatchObject({ entries: [{ action: 'run.create', result: 'refused', reason }] });
+    expect((await rows()).entries[0]?.detail?.job_id).toBe(jobId);
+  }
+});
+
 describe('who is kept out is entered', () => {
   test('without a right token: with the public id of the one that was tried', async () => {
     const { credential, id } = await server.token();

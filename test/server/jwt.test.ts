@@ -71,7 +71,7 @@ test('a token is believed until it expires, and no longer, however often it was 
 describe('keys from a file', () => {
   test.each([
     ['that is not there', undefined, 'is not there'],
-    ['that is cut off', '{"keys": [', 'is no JSON Web Key Set'],
+    ['that is cut off', '{"keys": [', 'is not JSON'],
     ['that is something else', '[]', 'is no JSON Web Key Set'],
     ['that is huge', `{"keys": []}${' '.repeat(1_048_577)}`, 'is over 1 MiB'],
     ['with a shared secret', '{"keys": [{"kty": "oct", "k": "c2VjcmV0"}]}', 'a private or a shared key'],
@@ -123,10 +123,23 @@ describe('keys from a file', () => {
         expect(await verify(await next.sign())).toBeUndefined();
       }
     }
-    expect(warnings).toEqual([expect.stringContaining('no JSON Web Key Set'), expect.stringContaining('is not there')]);
+    expect(warnings).toEqual([expect.stringContaining('is not JSON'), expect.stringContaining('is not there')]);
     write(keySetOf(next));
     expect(await verify(await next.sign())).toMatchObject({ name: 'jwt:ada' });
   });
+});
+
+test('a broken key file is warned of when any token comes, also one that is believed', async () => {
+  const { file, write } = createKeyFile(key);
+  const { verify, goAhead, warnings } = createVerifier({ file });
+  const token = await key.sign();
+  expect(await verify(token)).toMatchObject({ name: 'jwt:ada' });
+  write('{"keys');
+  expect(await verify(token)).toMatchObject({ name: 'jwt:ada' });
+  expect(warnings).toEqual([]);
+  goAhead(1_000);
+  expect(await verify(token)).toMatchObject({ name: 'jwt:ada' });
+  expect(warnings).toEqual([expect.stringContaining('is not JSON')]);
 });
 
 describe('keys from a URL', () => {
@@ -163,7 +176,8 @@ describe('keys from a URL', () => {
     ['is down', (response) => response.destroy(), ''],
     ['answers an error', (response) => response.writeHead(500).end(), 'status 500'],
     ['leads elsewhere', leadElsewhere, ''],
-    ['answers a page', (response) => response.end('<html>'), 'no JSON Web Key Set'],
+    ['answers a page', (response) => response.end('<html>'), 'is not JSON'],
+    ['answers something else', (response) => response.end('{}'), 'no JSON Web Key Set'],
     ['answers without end', (response) => void response.write('x'.repeat(1_100_000)), 'over 1 MiB'],
   ])('hold on while the URL %s, with one warning', async (_what, fail, reason) => {
     const issuer = await serveKeys((response) => response.end(keySetOf(key)));

@@ -56,7 +56,11 @@ test('who comes through a trusted proxy is never the server’s own user, whatev
     { 'X-Forwarded-For': '127.0.0.1' },
     { 'X-Forwarded-For': '::1', 'X-Forwarded-Host': 'localhost' },
   ]) {
-    expect(await ask('/jobs', headers)).toMatchObject({ status: 401 });
+    const answer = await ask('/jobs', headers);
+    expect(answer).toMatchObject({ status: 401 });
+    expect(answer.body).toContain(
+      'The request needs a token (`Authorization: Bearer …`); `flwd tokens create` makes one.',
+    );
   }
   const direct = await behind(['10.0.0.1']);
   expect(await direct.ask('/jobs', {})).toMatchObject({ status: 200 });

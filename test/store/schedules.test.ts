@@ -56,6 +56,8 @@ describe.each(engines)('schedules on $engine', ({ open }) => {
     const weekly = { ...nightly, name: null, cron: '0 3 * * 1', enabled: false, updatedAtMs: nowMs + 1 };
     await store.database.transact((tx) => store.schedules.put(tx, weekly));
     expect(await store.schedules.all()).toEqual([weekly]);
+    expect(await store.schedules.find('schedule_1')).toEqual(weekly);
+    expect(await store.schedules.find('schedule_2')).toBeUndefined();
 
     await begin();
     await store.database.transact((tx) => store.schedules.remove(tx, 'schedule_1'));

@@ -1,6 +1,6 @@
 // Stored secrets, each tenant's for itself, and the rotation of the key that seals them.
 
-import { type Principal, reaches } from '../../domain/principal.ts';
+import { type Principal, reaches, tenantFor } from '../../domain/principal.ts';
 import { Problem, validationError } from '../../domain/problem.ts';
 import type { Engine } from '../../engine/engine.ts';
 import { toTimestamp } from '../../lib/clock.ts';
@@ -18,15 +18,15 @@ export function createSecretHandlers(o: {
 }): Pick<Handlers, Names> {
   const { secrets, rotateKey } = o.engine;
 
-  /** undefined: it is another's, which does not exist for the caller. */
-  function tenantFor(principal: Principal, asked: string | undefined): string | undefined {
+  /** Whose secrets are meant; undefined: another's, which do not exist for the caller. */
+  function tenantSeen(principal: Principal, asked: string | undefined): string | undefined {
     if (asked === undefined) return principal.tenant === '*' ? o.defaultTenant : principal.tenant;
     return reaches(principal, asked) ? asked : undefined;
   }
 
   return {
     async listSecrets({ request, query }) {
-      const tenant = tenantFor(request.principal, query.tenant);
+      const tenant = tenantSeen(request.principal, query.tenant);
       if (tenant === undefined) return { secrets: [], total: 0, next_cursor: null };
       const { limit = pageSize } = query;
       const after = query.cursor === undefined ? {} : { after: parseCursor(query.cursor) };
@@ -39,10 +39,7 @@ export function createSecretHandlers(o: {
     },
 
     async putSecret({ request, reply, path, query, body, record }) {
-      const tenant = tenantFor(request.principal, query.tenant);
-      if (tenant === undefined) {
-        throw new Problem('permission-denied', `The caller is not of the tenant '${query.tenant}'.`);
-      }
+      const tenant = tenantFor(request.principal, query.tenant, o.defaultTenant);
       const { secret, isNew } = await secrets.put(
         { tenant, name: path.name, value: body.value },
         request.principal,
@@ -52,7 +49,7 @@ export function createSecretHandlers(o: {
     },
 
     async deleteSecret({ request, reply, path, query, record }) {
-      const tenant = tenantFor(request.principal, query.tenant);
+      const tenant = tenantSeen(request.principal, query.tenant);
       if (tenant === undefined) throw new Problem('secret-not-found', `The secret '${path.name}' does not exist`);
       await secrets.remove(tenant, path.name, record);
       return reply.code(204).send();
