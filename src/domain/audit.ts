@@ -84,7 +84,9 @@ const longestChars = 256;
 /** What a caller wrote, as far as it may stand in the log: no secret of a token, no control characters, not endless. */
 export function toAuditText(text: string): string {
   const masked = text.replaceAll(/flwd_([A-Za-z0-9]+)_[\w-]+/g, 'flwd_$1_[redacted]').replaceAll(/\p{Cc}/gu, ' ');
-  return masked.length <= longestChars ? masked : `${masked.slice(0, longestChars)}…`;
+  // A cut through a pair would be stored as another text than was hashed.
+  const cut = masked.length <= longestChars ? masked : `${masked.slice(0, longestChars)}…`;
+  return cut.toWellFormed();
 }
 
 /** What the operator does on the data dir itself, without a server. */

@@ -1,6 +1,6 @@
 // Why a run got what it got, for the audit log: who chose its profile, what was asked for beyond it, and what allowed that.
 
-import type { AuditDetail } from '../domain/audit.ts';
+import { type AuditDetail, toAuditText } from '../domain/audit.ts';
 import type { JobDefinition, SecurityProfile } from '../domain/job.ts';
 import { rootOf } from '../domain/policy.ts';
 import type { Grant } from '../domain/run.ts';
@@ -34,9 +34,10 @@ export function decisionOf(o: {
       grants: grants.map((grant) => {
         const leave = [`security.profiles.${profile}.may_grant`, `the source '${o.source}' is trusted`];
         if (grant.kind === 'network') return { ...grant, because: leave };
+        const shown = { ...grant, path: toAuditText(grant.path ?? '') };
         const root = rootOf(paths.next().value ?? '', grant.kind, o.roots);
-        if (root === 'system') return { ...grant, because: ['every secure sandbox sees it'] };
-        return { ...grant, because: root === undefined ? [] : [...leave, `security.paths: ${root}`] };
+        if (root === 'system') return { ...shown, because: ['every secure sandbox sees it'] };
+        return { ...shown, because: root === undefined ? [] : [...leave, `security.paths: ${root}`] };
       }),
     }),
   };

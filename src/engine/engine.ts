@@ -5,7 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Catalog } from '../catalog/catalog.ts';
 import type { Snapshots } from '../catalog/snapshot.ts';
 import type { FaultList } from '../domain/fault-list.ts';
-import { type Reach, tenantFor } from '../domain/principal.ts';
+import { holdsScope, type Reach, tenantFor } from '../domain/principal.ts';
 import { Problem } from '../domain/problem.ts';
 import type { LimitReport } from '../domain/resources.ts';
 import { isFinished } from '../domain/run.ts';
@@ -38,6 +38,7 @@ import { createRerun, type Rerun } from './rerun.ts';
 import type { ConductContext } from './run-context.ts';
 import { toSource } from './run-source.ts';
 import { createSchedules, type Schedules } from './schedules.ts';
+import type { SecretLookup } from './secret-references.ts';
 import { createStoredSecrets, type StoredSecrets } from './stored-secrets.ts';
 
 export type Check = { readonly status: 'ok' | 'degraded' | 'failing'; readonly detail?: string };
@@ -79,6 +80,11 @@ export type Engine = {
   readonly endWaits: () => void;
   /** Takes nothing new, leaves running attempts to their shims. */
   readonly close: () => Promise<void>;
+};
+
+/** Whether a stored secret is there, and fits, is not for those who only read. */
+const refuseToLookUp: SecretLookup = async () => {
+  throw new Problem('permission-denied', 'A plan with stored secrets asks for the scope `runs:write`.');
 };
 
 const droppingMs = 2_000;
@@ -253,7 +259,9 @@ export function createEngine(o: {
     limitReport: reportOf(limitHost),
     async plan(request, { principal }) {
       const tenant = tenantFor(principal, request.tenant, o.defaultTenant);
-      return answerPlan(await resolvePlan({ ...request, tenant }, planContext), { catalog, dispatcher });
+      const mayRun = holdsScope(principal, 'runs:write');
+      const context = mayRun ? planContext : { ...planContext, storedSecret: refuseToLookUp };
+      return answerPlan(await resolvePlan({ ...request, tenant }, context), { catalog, dispatcher });
     },
     addArgumentFaults: (body, faults) => addArgumentFaults(body, catalog, faults),
     createRun,

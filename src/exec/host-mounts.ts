@@ -63,9 +63,9 @@ export function memoryFolder(path: string, perms: '0755' | '1777', sizeBytes: nu
 }
 
 function profileMounts({ profile, network, scratchBytes }: HostView): readonly string[] {
-  if (profile === 'disabled') return [...wholeHost('--dev-bind-try', ['proc']), '--proc', '/proc'];
+  if (profile === 'disabled') return [...wholeHost('--dev-bind-try', ['proc'], readdirSync('/run')), '--proc', '/proc'];
   if (profile === 'permissive')
-    return [...wholeHost('--ro-bind-try', ['dev', 'proc', 'tmp']), ...kernelMounts(scratchBytes)];
+    return [...wholeHost('--ro-bind-try', ['dev', 'proc', 'tmp'], runEntries), ...kernelMounts(scratchBytes)];
   systemMounts ??= [
     ...['/usr', ...systemFolders].flatMap((path) => shown(path, '--ro-bind-try')),
     ...etcMounts(etcEntries),
@@ -90,18 +90,28 @@ function kernelMounts(scratchBytes: number): string[] {
  * Every entry of the host's `/`, one by one, so that flwd's own can stand among them: in `/`, and in `/run`, whose entries
  * are taken one by one, too.
  */
-function wholeHost(bind: '--ro-bind-try' | '--dev-bind-try', except: readonly string[]): string[] {
+function wholeHost(
+  bind: '--ro-bind-try' | '--dev-bind-try',
+  except: readonly string[],
+  ofRun: readonly string[],
+): string[] {
   const apart = ['job', 'workspace', 'run', ...except];
   return [
     ...readdirSync('/')
       .filter((name) => !apart.includes(name))
       .flatMap((name) => shown(`/${name}`, bind)),
     ...folder('/run'),
-    ...readdirSync('/run')
+    ...ofRun
       .filter((name) => name !== 'flwd')
-      .flatMap((name) => shown(`/run/${name}`, bind)),
+      .flatMap((name) => [...foldersAbove([`/run/${name}`]), ...shown(`/run/${name}`, bind)]),
   ];
 }
+
+/**
+ * What /etc/resolv.conf leads to on the usual hosts. The rest of /run are mostly sockets of services, which a read-only mount does
+ * not close: who answers there may do for a job what the job may not.
+ */
+const runEntries = ['systemd/resolve', 'resolvconf', 'NetworkManager/resolv.conf', 'netconfig'];
 
 function etcMounts(names: readonly string[]): string[] {
   const present = names.map((name) => `/etc/${name}`).filter((path) => linkOrEntry(path) !== undefined);
@@ -161,7 +171,7 @@ function mask(path: string): string[] {
  */
 function isVisible(path: string, { profile, read, write }: HostView): boolean {
   if ([...read, ...write].some((grant) => isBelow(path, grant) || isBelow(grant, path))) return true;
-  return profile === 'permissive' && !['/dev', '/proc', '/tmp'].some((root) => isBelow(path, root));
+  return profile === 'permissive' && !['/dev', '/proc', '/run', '/tmp'].some((root) => isBelow(path, root));
 }
 
 function isBelow(path: string, root: string): boolean {

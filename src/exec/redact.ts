@@ -46,7 +46,10 @@ export function createRedactor(secrets: Iterable<string>): Redactor {
   function json<T extends JsonValue>(value: T): T;
   function json(value: JsonValue): JsonValue {
     if (typeof value === 'string') return text(value);
-    if (typeof value === 'number') return text(String(value)) === replacement ? replacement : value;
+    if (typeof value === 'number') {
+      const shown = text(String(value));
+      return shown === String(value) ? value : shown;
+    }
     if (value === null || typeof value === 'boolean') return value;
     if (Array.isArray(value)) return value.map((item) => json(item));
     const members = new Map<string, JsonValue>();

@@ -78,5 +78,11 @@ async function anchorOf(db: Kysely<Schema>): Promise<{ through: number; hash: st
     .orderBy('id', 'desc')
     .limit(1)
     .executeTakeFirst();
-  return row?.detail == null ? undefined : JSON.parse(row.detail);
+  if (row?.detail == null) return undefined;
+  try {
+    return JSON.parse(row.detail);
+  } catch {
+    // Its own hash says so, too.
+    return undefined;
+  }
 }

@@ -109,7 +109,7 @@ test('bytes without a secret in them come back uncopied', () => {
 });
 
 describe('in JSON', () => {
-  test('keys, texts and numbers that are secrets are redacted, all else is kept', () => {
+  test('keys, texts and numbers that hold secrets are redacted, all else is kept', () => {
     const redactor = createRedactor([token, '12345', 'first line\nab\nlast line']);
     expect(
       redactor.json({
@@ -121,7 +121,7 @@ describe('in JSON', () => {
     ).toEqual({
       'my [redacted]': [1, null, true, 'a [redacted]'],
       pin: '[redacted]',
-      other: 123456,
+      other: '[redacted]6',
       text: '[redacted]',
     });
   });

@@ -5,6 +5,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { afterAll, describe, expect, onTestFinished, test } from 'vitest';
 import { type Operation, operations } from '../../src/contract/operations.ts';
 import type { AuditEntry } from '../../src/domain/audit.ts';
+import { openAuditFile } from '../../src/store/audit-file.ts';
 import { type Serving, startServing } from '../server/serving.ts';
 import { bash } from '../support/jobs.ts';
 
@@ -310,4 +311,12 @@ describe('while the log cannot be written', () => {
     Object.assign(failing.store.audit, { record });
     await expect.poll(() => newest(failing)).toMatchObject({ action: 'schedule.create', result: 'done' });
   });
+});
+
+test('an id that is cut in the middle of a character does not break the chain', async () => {
+  expect((await server.post(`/runs/${'a'.repeat(255)}%F0%9F%98%80/cancel`, {})).status).toBe(404);
+  await expect.poll(async () => (await newest())?.object?.id).toMatch(/^a{255}/);
+  const file = openAuditFile(join(server.root, 'data', 'flwd.db'));
+  expect(await file.verify()).toMatchObject({ broken: null });
+  file.close();
 });

@@ -45,6 +45,11 @@ for folder in ('/', '/etc', '/usr', '/var/tmp', '${base}/open', '/job', '/proc/s
 say(os.path.exists('/tmp/flwd-package'), tried(open, '/tmp/own', 'w'), os.environ.get('CANARY'))`,
     permissive,
   ),
+  'permissive/services': attackJob(
+    `say(set(os.listdir('/run')) - {'flwd', 'systemd', 'resolvconf', 'NetworkManager', 'netconfig'})
+say(os.path.exists('/run/systemd/private'))`,
+    permissive,
+  ),
   'permissive/processes': attackJob(
     `
 say(sorted(open(f'/proc/{pid}/comm').read().strip() for pid in os.listdir('/proc') if pid.isdigit()))
@@ -106,6 +111,10 @@ describe.each(users)('where the server runs as $user,', async ({ runsAs, as }) =
 
     test('reads the host and writes nowhere in it', async () => {
       expect(await found('permissive/host')).toEqual(['of the host', 'False done None']);
+    });
+
+    test('finds none of the sockets by which services are asked to do things', async () => {
+      expect(await found('permissive/services')).toEqual(['set()', 'False']);
     });
 
     test('sees its own processes alone', async () => {

@@ -190,6 +190,8 @@ describe('a stored secret', () => {
       return (await server.post('/plans', body, by.headers)).json();
     };
     expect(await planned(acme)).toMatchObject({ denied: null });
+    // Nor may who only reads ask what is there.
+    expect(await planned(await server.token({ scopes: ['jobs:read'], tenant: 'acme' }))).toMatchObject({ status: 403 });
     expect(await planned(other)).toMatchObject({ denied: { type: expect.stringContaining('secret-unavailable') } });
     const ran = await run('shows', { token: { secret: 'theirs' } }, { tenant: 'acme' });
     expect(await log(ran.run_id)).toBe(turned(token));
