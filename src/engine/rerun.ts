@@ -184,7 +184,7 @@ function leftWorkspace({ plan, attempts }: StoredRun): boolean {
 
 /**
  * The rows of steps that have succeeded, and of their instances, where nothing that they need is done anew.
- * @throws Problem validation-error for a step that the job does not have
+ * @throws Problem validation-error for a step that the job does not have, and where nothing failed
  */
 function keptRows(
   stored: StoredRun,
@@ -198,6 +198,10 @@ function keptRows(
   // It keeps no workspace to go on from.
   if (stored.plan.job.composition === 'single') return [];
   const rows = lastAttempts(stored.attempts);
+  if (from === 'failed' && rows.every(({ status }) => status === 'success' || status === 'skipped')) {
+    const message = 'nothing failed in this run; `start` runs all of it';
+    throw validationError([{ pointer: '/from', message, keyword: 'from' }]);
+  }
   const succeeded = new Set(rows.filter(({ status }) => status === 'success').map((row) => row.step_id));
   const isKept = (id: string): boolean => succeeded.has(id) && !(typeof from === 'object' && from.step === id);
   const kept = new Set(

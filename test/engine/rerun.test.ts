@@ -84,6 +84,15 @@ test('a step that the job does not have, and arguments that do not fit, are told
   });
 });
 
+test('from what failed is refused where nothing did', async () => {
+  const opened = await openEngine(dataFolder(), { jobs: { works: steps({ steps: [script('a')] }, { a: 'true' }) } });
+  const runId = await opened.create('works');
+  expect(await opened.finished(runId)).toMatchObject({ status: 'success' });
+  await expect(opened.engine.rerun(runId, { from: 'failed' }, caller)).rejects.toMatchObject({
+    members: { errors: [{ pointer: '/from' }] },
+  });
+});
+
 test('secret arguments go over to the run that is run again, and stay redacted there', async () => {
   const root = dataFolder();
   const reads = 'echo "token $(cat "$FLWD_SECRETS_DIR/token") $ok"';
