@@ -242,3 +242,13 @@ testWith('bwrap')('a key that is lost loses what it sealed, says so, and nothing
   expect(await anew.messages(runId)).toEqual(['uhagre-23']);
   await anew.stop();
 });
+
+test.each(['secret.key', 'notify.key'])('a server whose %s cannot be read says so in one line', async (name) => {
+  const instance = await createInstance({});
+  mkdirSync(join(instance.dataDir, name), { recursive: true, mode: 0o700 });
+  const { code, stderr } = await flwd(instance.dir, 'serve');
+  expect([code, stderr]).toEqual([
+    2,
+    expect.stringMatching(new RegExp(`^the key file \\S+/${name} is a folder: [^\n]+\n$`)),
+  ]);
+});
