@@ -176,7 +176,7 @@ describe('keys of the environment', () => {
     await served.ended;
     const rotated = await withKeys(instance, `${second},${first}`, 'secrets', 'rotate');
     expect(rotated.stdout).toMatch(
-      /: 1 stored secrets, 0 runs, 0 steps\nthe keys behind the first are not needed any more, but the keys of FLWD_SECRET_KEY/,
+      /: 1 stored secrets, 0 runs, 0 steps\nnothing is sealed by the keys behind the first any more, but the keys of FLWD_SECRET_KEY are changed where they are set: take them out there, the last one a day from now/,
     );
     expect(keysInUse(instance)).toHaveLength(1);
   });
