@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { describe, expect, test } from 'vitest';
@@ -181,6 +181,23 @@ describe('keys of the environment', () => {
     expect(keysInUse(instance)).toHaveLength(1);
   });
 
+  test('that are forgotten are asked for, and no file is made that would seal beside them', async () => {
+    const instance = await createInstance({});
+    await set(instance, 'hunter-22', 'registry');
+    const [key = ''] = keyLines(instance);
+    rmSync(join(instance.dataDir, 'secret.key'));
+    for (const args of [['serve'], ['secrets', 'list'], ['secrets', 'rotate']]) {
+      expect(await flwd(instance.dir, ...args)).toMatchObject({
+        code: 2,
+        stderr: expect.stringMatching(
+          /^the key file \S+secret.key is not there, and the database holds secrets that a key has sealed \(1\): set FLWD_SECRET_KEY [^\n]+\n$/,
+        ),
+      });
+    }
+    expect(existsSync(join(instance.dataDir, 'secret.key'))).toBe(false);
+    expect((await withKeys(instance, key, 'secrets', 'list')).stdout).toContain('registry');
+  });
+
   test('that are none are refused, and not repeated', async () => {
     const instance = await createInstance({});
     const { code, stderr } = await withKeys(instance, 'my-own-passphrase', 'secrets', 'list');
@@ -225,6 +242,13 @@ testWith('bwrap')('a key that is lost loses what it sealed, says so, and nothing
   const instance = await createInstance(jobs);
   await set(instance, 'hunter-22', 'registry');
   writeFileSync(join(instance.dataDir, 'secret.key'), `fsk_${Buffer.alloc(32, 5).toString('base64')}\n`);
+  const warned = start(instance.dir, ['serve']);
+  await warned.prints(/listening on/);
+  warned.child.kill('SIGTERM');
+  const { stdout, stderr } = await warned.ended;
+  expect(stdout + stderr).toMatch(
+    /warn {2}stored secrets or runs are sealed by a key that is not among the keys here: add it [^\n]+ runs=0 secrets=1\n/,
+  );
   const served = await instance.serve();
   const answer = await served.fetch('/runs', {
     method: 'POST',
