@@ -12,6 +12,7 @@ import { createEngine } from './engine/engine.ts';
 import { createHub, type Hub } from './engine/hub.ts';
 import { recordStart } from './engine/lifetime.ts';
 import { createRetention } from './engine/retain.ts';
+import { countUnopened } from './engine/unopened-secrets.ts';
 import { sweepGroups } from './exec/attempt-groups.ts';
 import { openForkServer } from './exec/fork-server.ts';
 import { probeHost } from './exec/host.ts';
@@ -95,7 +96,15 @@ export async function serve(config: Config, configFile: string | null): Promise<
     opened.push(async () => removeCliToken(dataDir));
     hub = createHub(store.journal.latestId());
 
-    const keyring = openKeyring(config.persistence.secretKeyFile, config.persistence.secretKey);
+    const { secretKeyFile, secretKey } = config.persistence;
+    const keyring = openKeyring(secretKeyFile, secretKey, await store.secrets.count());
+    const sealer = createSealer(keyring);
+    const unopened = await countUnopened(store, sealer);
+    if (unopened.secrets > 0 || unopened.runs > 0)
+      log.warn(
+        unopened,
+        'stored secrets or runs are sealed by a key that is not among the keys here: add it to the key file or FLWD_SECRET_KEY and start again, or set these secrets again',
+      );
     const signer = openSigner(config.notify.signingKeyFile);
     // It may name a database with its password, and more that is the operator's alone.
     const ofOperator = configFile === null ? [] : [await resolveLinks(configFile)];
@@ -116,7 +125,7 @@ export async function serve(config: Config, configFile: string | null): Promise<
       catalog,
       snapshots,
       keyring,
-      sealer: createSealer(keyring),
+      sealer,
       host,
       hub,
       clock,

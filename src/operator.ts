@@ -94,8 +94,9 @@ export async function manageTokens<T>(config: Config, work: (tokens: OwnTokens) 
  * @throws DataDirOwned where a server has it, StartError where there is no key
  */
 export async function manageSecrets<T>(config: Config, work: (secrets: OperatorSecrets) => Promise<T>): Promise<T> {
-  return withStore(config, (store, log) => {
-    const keyring = openKeyring(config.persistence.secretKeyFile, config.persistence.secretKey);
+  return withStore(config, async (store, log) => {
+    const { secretKeyFile, secretKey } = config.persistence;
+    const keyring = openKeyring(secretKeyFile, secretKey, await store.secrets.count());
     return work(createOperatorSecrets({ store, keyring, sealer: createSealer(keyring), clock: systemClock, log }));
   });
 }

@@ -298,7 +298,7 @@ export const keys = {
     path,
     ({ dataDir }) => join(dataDir, 'secret.key'),
     '`secret.key` in the data dir',
-    'The keys that seal secrets, `fsk_…`, one a line, of which the first seals and all open; made at the first start',
+    'The keys that seal secrets, `fsk_…`, one a line, of which the first seals and all open; made at the first start. A line `ffk_…`, there after a rotation, is the key by which requests with an `Idempotency-Key` are known',
   ),
   'persistence.secret_key': optional(
     matching(/^(fsk_[A-Za-z0-9+/_-]{43}=?)( *, *fsk_[A-Za-z0-9+/_-]{43}=?)*$/, 'keys', 'keys such as `fsk_…`'),

@@ -142,5 +142,5 @@ function adviceOf(cannotAdd: string | undefined, cannotDrop: string | undefined)
     return `there is no second key, and ${cannotAdd}: put a new key in front of the old one there, start the server again, and rotate once more`;
   }
   if (cannotDrop === undefined) return null;
-  return `the keys behind the first are not needed any more, but ${cannotDrop}: take them out there`;
+  return `nothing is sealed by the keys behind the first any more, but ${cannotDrop}: take them out there, the last one a day from now, as requests with an Idempotency-Key of the day before are known by it`;
 }

@@ -1,4 +1,4 @@
-// What the keys of an instance do not open: asked after a restore, before anybody needs it.
+// What the keys of an instance do not open: asked after a restore and at each start, before anybody needs it.
 
 import type { Sealer } from '../exec/seal.ts';
 import type { Store } from '../store/open.ts';

@@ -28,15 +28,25 @@ type Secrets = { readonly keys: readonly Buffer[]; readonly fingerprintKey: Buff
 
 const keyBytes = 32;
 
-/** `given` are the keys of the environment, as text: the file is then neither made nor read. @throws StartError when there is no key */
-export function openKeyring(keyFile: string, given: string | null = null): Keyring {
+/**
+ * `given` are the keys of the environment, as text: the file is then neither made nor read. `storedSecrets` are already sealed
+ * by a key: where there are any, no other one is made. @throws StartError when there is no key
+ */
+export function openKeyring(keyFile: string, given: string | null = null, storedSecrets = 0): Keyring {
   if (given !== null) {
     const keys = given.split(',').map((text) => parseKey(text.trim(), 'fsk_'));
     if (keys.some((key) => key === undefined))
       throw new StartError(`FLWD_SECRET_KEY holds no keys: ${whatKeysAre}, separated by commas`);
     return ringOf({ keys: keys.filter((key) => key !== undefined), fingerprintKey: undefined }, undefined);
   }
-  const bytes = openKeyFile(keyFile, () => Buffer.from(`${toText('fsk_', randomBytes(keyBytes))}\n`));
+  const bytes = openKeyFile(keyFile, () => {
+    if (storedSecrets > 0) {
+      throw new StartError(
+        `the key file ${keyFile} is not there, and the database holds secrets that a key has sealed (${storedSecrets}): set FLWD_SECRET_KEY where the keys were given by it, or put the key file back; where the key is lost, write a new one into the file, and set the secrets again`,
+      );
+    }
+    return Buffer.from(`${toText('fsk_', randomBytes(keyBytes))}\n`);
+  });
   return ringOf(readSecrets(bytes, keyFile), keyFile);
 }
 

@@ -14,17 +14,36 @@ import {
 } from 'node:fs';
 import { dirname } from 'node:path';
 import { errorCode } from './error-code.ts';
+import { StartError } from './start-error.ts';
 import { syncFolderNow } from './sync-folder.ts';
+import { whyUnreadable } from './watched-file.ts';
 
 /**
  * What the file holds; where there is none, it is made of what `create` gives. Written aside and linked into place: of two
  * that start at once, one's key is there first and whole, and both use it.
+ * @throws StartError where it cannot be read or made
  */
 export function openKeyFile(path: string, create: () => Buffer): Buffer {
   const found = read(path);
   if (found) return found;
+  const bytes = create();
+  try {
+    make(path, bytes);
+  } catch (error) {
+    const code = errorCode(error);
+    if (code === undefined) throw error;
+    throw new StartError(
+      `the key file ${path} is not there and cannot be made (${code}): let the user that flwd runs as write to ${dirname(path)}, or put the key file there`,
+    );
+  }
+  const made = read(path);
+  if (made) return made;
+  throw new StartError(`the key file ${path} was removed while flwd started: start it again`);
+}
+
+function make(path: string, bytes: Buffer): void {
   const draft = `${path}.${randomBytes(8).toString('hex')}`;
-  writeDurably(draft, create());
+  writeDurably(draft, bytes);
   try {
     linkSync(draft, path);
   } catch (error) {
@@ -33,7 +52,6 @@ export function openKeyFile(path: string, create: () => Buffer): Buffer {
     rmSync(draft);
   }
   syncFolderNow(dirname(path));
-  return readFileSync(path);
 }
 
 /** In the place of what is there, whole at any moment; durable when it returns. @throws what the system says */
@@ -55,7 +73,11 @@ function read(path: string): Buffer | undefined {
     return readFileSync(path);
   } catch (error) {
     if (errorCode(error) === 'ENOENT') return undefined;
-    throw error;
+    const reason = whyUnreadable(error);
+    if (reason === undefined) throw error;
+    throw new StartError(
+      `the key file ${path} ${reason}: it must be a file that the user that flwd runs as can read; mend it, or restore it from a backup`,
+    );
   }
 }
 

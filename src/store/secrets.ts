@@ -11,6 +11,8 @@ export type SecretStore = {
     tenant: string,
     o: { readonly limit: number; readonly offset?: number; readonly after?: string },
   ) => Promise<{ readonly secrets: StoredSecret[]; readonly total: number }>;
+  /** Of all tenants. */
+  readonly count: () => Promise<number>;
   readonly sealed: (tenant: string, name: string) => Promise<string | undefined>;
   /** Adds it, or gives the one of this name a new text. */
   readonly put: (
@@ -42,6 +44,14 @@ export function createSecretStore({ read }: Database): SecretStore {
         .executeTakeFirstOrThrow();
       const secrets = await rows.orderBy('name').limit(limit).offset(offset).execute();
       return { secrets, total };
+    },
+
+    async count() {
+      const { total } = await read
+        .selectFrom('secrets')
+        .select((eb) => eb.fn.countAll<number>().as('total'))
+        .executeTakeFirstOrThrow();
+      return total;
     },
 
     async sealed(tenant, name) {

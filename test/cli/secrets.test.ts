@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { describe, expect, test } from 'vitest';
@@ -176,9 +176,26 @@ describe('keys of the environment', () => {
     await served.ended;
     const rotated = await withKeys(instance, `${second},${first}`, 'secrets', 'rotate');
     expect(rotated.stdout).toMatch(
-      /: 1 stored secrets, 0 runs, 0 steps\nthe keys behind the first are not needed any more, but the keys of FLWD_SECRET_KEY/,
+      /: 1 stored secrets, 0 runs, 0 steps\nnothing is sealed by the keys behind the first any more, but the keys of FLWD_SECRET_KEY are changed where they are set: take them out there, the last one a day from now/,
     );
     expect(keysInUse(instance)).toHaveLength(1);
+  });
+
+  test('that are forgotten are asked for, and no file is made that would seal beside them', async () => {
+    const instance = await createInstance({});
+    await set(instance, 'hunter-22', 'registry');
+    const [key = ''] = keyLines(instance);
+    rmSync(join(instance.dataDir, 'secret.key'));
+    for (const args of [['serve'], ['secrets', 'list'], ['secrets', 'rotate']]) {
+      expect(await flwd(instance.dir, ...args)).toMatchObject({
+        code: 2,
+        stderr: expect.stringMatching(
+          /^the key file \S+secret.key is not there, and the database holds secrets that a key has sealed \(1\): set FLWD_SECRET_KEY [^\n]+\n$/,
+        ),
+      });
+    }
+    expect(existsSync(join(instance.dataDir, 'secret.key'))).toBe(false);
+    expect((await withKeys(instance, key, 'secrets', 'list')).stdout).toContain('registry');
   });
 
   test('that are none are refused, and not repeated', async () => {
@@ -225,6 +242,13 @@ testWith('bwrap')('a key that is lost loses what it sealed, says so, and nothing
   const instance = await createInstance(jobs);
   await set(instance, 'hunter-22', 'registry');
   writeFileSync(join(instance.dataDir, 'secret.key'), `fsk_${Buffer.alloc(32, 5).toString('base64')}\n`);
+  const warned = start(instance.dir, ['serve']);
+  await warned.prints(/listening on/);
+  warned.child.kill('SIGTERM');
+  const { stdout, stderr } = await warned.ended;
+  expect(stdout + stderr).toMatch(
+    /warn {2}stored secrets or runs are sealed by a key that is not among the keys here: add it [^\n]+ runs=0 secrets=1\n/,
+  );
   const served = await instance.serve();
   const answer = await served.fetch('/runs', {
     method: 'POST',
@@ -241,4 +265,14 @@ testWith('bwrap')('a key that is lost loses what it sealed, says so, and nothing
   const { run_id: runId } = await anew.run('shows', { token: { secret: 'registry' } });
   expect(await anew.messages(runId)).toEqual(['uhagre-23']);
   await anew.stop();
+});
+
+test.each(['secret.key', 'notify.key'])('a server whose %s cannot be read says so in one line', async (name) => {
+  const instance = await createInstance({});
+  mkdirSync(join(instance.dataDir, name), { recursive: true, mode: 0o700 });
+  const { code, stderr } = await flwd(instance.dir, 'serve');
+  expect([code, stderr]).toEqual([
+    2,
+    expect.stringMatching(new RegExp(`^the key file \\S+/${name} is a folder: [^\n]+\n$`)),
+  ]);
 });

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { openKeyring } from '../../src/exec/keyring.ts';
 import { createSealer } from '../../src/exec/seal.ts';
+import { StartError } from '../../src/lib/start-error.ts';
 
 let dir: string;
 let keyFile: string;
@@ -103,6 +104,21 @@ describe('the key file', () => {
     writeFileSync(keyFile, Buffer.alloc(size));
     expect(() => openSealer(keyFile)).toThrow(`${keyFile} holds no keys of flwd`);
     expect(readFileSync(keyFile)).toHaveLength(size);
+  });
+
+  test('that is a folder, or cannot be made, is refused in one sentence by its name', () => {
+    mkdirSync(keyFile);
+    expect(() => openSealer(keyFile)).toThrow(
+      new StartError(
+        `the key file ${keyFile} is a folder: it must be a file that the user that flwd runs as can read; mend it, or restore it from a backup`,
+      ),
+    );
+    const nowhere = join(dir, 'nowhere', 'secret.key');
+    expect(() => openSealer(nowhere)).toThrow(
+      new StartError(
+        `the key file ${nowhere} is not there and cannot be made (ENOENT): let the user that flwd runs as write to ${join(dir, 'nowhere')}, or put the key file there`,
+      ),
+    );
   });
 
   test('in a folder of secrets that is mounted read-only is used as it is', () => {
