@@ -13,6 +13,9 @@ export function readCommandLine(words: readonly string[]): Call {
   const [first = ''] = words;
   if (['--help', '-h'].includes(first)) return { command: named('help'), options: new Map(), operands: words.slice(1) };
   if (['--version', '-V'].includes(first)) return readCommandLine(['version', ...words.slice(1)]);
+  if (['--help', '-h'].includes(words[1] ?? '') && groupOf(first).length > 0) {
+    return { command: named('help'), options: new Map(), operands: [first] };
+  }
   const { command, rest } = findCommand(words);
   if (rest.some((word) => word === '--help' || word === '-h')) {
     return { command: named('help'), options: new Map(), operands: command.name.split(' ') };
@@ -30,7 +33,7 @@ export function findCommand(words: readonly string[]): { command: Command; rest:
   const [first = '', second = ''] = spoken;
   if (first === '') throw new Refusal('which command? See flwd --help');
   if (first.startsWith('-')) throw new Refusal(`${first}: options come after the command, as in flwd serve ${first} …`);
-  const within = commands.flatMap(({ name }) => (name.startsWith(`${first} `) ? [name.slice(first.length + 1)] : []));
+  const within = groupOf(first).map(({ name }) => name.slice(first.length + 1));
   if (within.length === 0) {
     const verbs = [...new Set(commands.map(({ name }) => name.split(' ')[0] ?? ''))];
     throw new Refusal(`unknown command \`${first}\`${hint(first, verbs) ?? '; see flwd --help'}`);
@@ -39,6 +42,12 @@ export function findCommand(words: readonly string[]): { command: Command; rest:
   throw new Refusal(
     `unknown command \`${first} ${second}\`${hint(second, within) ?? `; flwd ${first} ${within.join(' or ')}?`}`,
   );
+}
+
+/** The commands of which the word is the first of two, where it is none itself. */
+export function groupOf(word: string): readonly Command[] {
+  if (commands.some(({ name }) => name === word)) return [];
+  return commands.filter(({ name }) => name.startsWith(`${word} `));
 }
 
 const byLength = commands.toSorted((a, b) => b.name.split(' ').length - a.name.split(' ').length);

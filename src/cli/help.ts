@@ -1,12 +1,24 @@
 // `flwd help`: the table of commands, as text.
 
-import { findCommand } from './command-line.ts';
+import { findCommand, groupOf } from './command-line.ts';
 import { type Command, commands, type Option, type Options } from './commands.ts';
 import { type ExitCode, exitCodes } from './exit-code.ts';
 
 export function run(_options: Options, operands: readonly string[]): ExitCode {
-  process.stdout.write(operands.length > 0 ? commandHelp(findCommand(operands).command) : overview());
+  process.stdout.write(textOf(operands));
   return exitCodes.done;
+}
+
+function textOf(operands: readonly string[]): string {
+  const [first] = operands;
+  if (first === undefined) return overview();
+  const group = operands.length === 1 ? groupOf(first) : [];
+  return group.length > 0 ? groupHelp(first, group) : commandHelp(findCommand(operands).command);
+}
+
+function groupHelp(word: string, group: readonly Command[]): string {
+  const rows = group.map(({ name, operands, about }): Row => [operands ? `${name} ${operands}` : name, about]);
+  return `Usage: flwd ${word} COMMAND [OPTIONS]\n\n${table(rows)}\nAll of a command: flwd ${word} COMMAND --help\n`;
 }
 
 function overview(): string {

@@ -5,6 +5,7 @@ import { setFlagsFromString } from 'node:v8';
 import { showBind } from '../config/checks.ts';
 import { errorCode } from '../lib/error-code.ts';
 import { createLogger } from '../lib/logger.ts';
+import { isLoopback } from '../lib/loopback.ts';
 import { DataDirOwned } from '../lib/owner-lock.ts';
 import { StartError } from '../lib/start-error.ts';
 import { packageVersion } from '../lib/version.ts';
@@ -28,8 +29,13 @@ export async function run(options: Options): Promise<ExitCode> {
   }).catch((error: unknown) => {
     throw explained(error, showBind(config.server.bind));
   });
-  process.stdout.write(`flwd ${packageVersion()} listening on ${server.url}\n`);
-  log.info({ config: file, data_dir: config.instance.dataDir }, 'started');
+  const { bind, tls } = config.server;
+  const isOpen = !isLoopback(bind.host);
+  if (isOpen && !tls) log.warn('the server is reached from other machines without TLS: tokens travel in clear');
+  const reach = isOpen ? ` (${showBind(bind)}, reachable from other machines)` : '';
+  process.stdout.write(`flwd ${packageVersion()} listening on ${server.url}${reach}\n`);
+  const started = { config: file, data_dir: config.instance.dataDir, bind: showBind(bind), auth: config.auth.mode };
+  log.info(started, 'started');
   log.info({ signal: await stopAsked }, 'stopping; running jobs go on and are taken up again at the next start');
   await server.stop();
   process.exit(exitCodes.done);

@@ -24,7 +24,6 @@ export function checkPrograms(): HostCheck[] {
       ? ok('prlimit', 'limits runs where there are no cgroups')
       : warn('prlimit', 'not installed; without cgroups nothing limits runs', 'apt-get install util-linux'),
     checkInterpreter('python3', 'ulc.python.3', 'apt-get install python3'),
-    checkInterpreter('pwsh', 'ulc.shell.pwsh', 'install PowerShell, if there are jobs in it'),
   ];
 }
 

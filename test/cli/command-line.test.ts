@@ -21,6 +21,17 @@ describe('help', () => {
   });
 
   test.each([
+    ['help', 'tokens'],
+    ['tokens', '--help'],
+  ])('flwd %s %s lists the commands of tokens', async (...words) => {
+    const { code, stdout } = await flwd(createFolder(), ...words);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^Usage: flwd tokens COMMAND /);
+    expect(stdout).toMatch(/^ {2}tokens create +make a token/m);
+    expect(stdout).toMatch(/^ {2}tokens revoke ID +revoke a token/m);
+  });
+
+  test.each([
     ['help', 'serve'],
     ['serve', '--help'],
     [':serve', '-h'],

@@ -155,6 +155,8 @@ test('with auth.mode none everyone is the operator, and the log warns of it', as
   const dir = createInstance({ bind: '0.0.0.0:0', auth: { mode: 'none' } });
   const { url, prints } = await serve(dir);
   await prints(/auth\.mode is none: whoever reaches the server may do everything/);
+  await prints(/listening on \S+ \(0\.0\.0\.0:0, reachable from other machines\)/);
+  await prints(/without TLS: tokens travel in clear/);
   expect((await ask(url, undefined, '/tokens')).status).toBe(200);
   expect((await ask(url, 'flwd_x')).status).toBe(401);
 });
