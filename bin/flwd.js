@@ -4,7 +4,6 @@
 
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import * as nodeModule from 'node:module';
 import { fileURLToPath } from 'node:url';
 
 const neededMajor = 24;
@@ -12,7 +11,7 @@ const besideMe = (path) => fileURLToPath(new URL(path, import.meta.url));
 const words = process.argv.slice(2);
 
 if (Number.parseInt(process.versions.node, 10) >= neededMajor) {
-  nodeModule.enableCompileCache();
+  // No compile cache: Node keeps it below the shared /tmp, and runs what another user has put there.
   const { main } = await import(existsSync(besideMe('../src')) ? '../src/cli/main.ts' : '../dist/cli/main.js');
   process.exitCode = await main(words);
 } else if (existsSync(besideMe('../node_modules/node/bin/node'))) {

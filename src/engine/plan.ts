@@ -137,7 +137,7 @@ export async function resolveEntry(
     instance: o.policy.defaultProfile,
     requested: request.security_profile,
   };
-  const allowed = orDenied(() => chooseProfile({ ...wanted, allowed: o.policy.allowProfiles }), undefined);
+  const allowed = orDenied(() => chooseProfile({ ...wanted, allowed: allowedOf(entry, o.policy) }), undefined);
   const profile = allowed ?? wantedProfile(wanted);
   const { paths: roots, masked, mayGrant } = o.policy;
   const leave = { profile, mayGrant: mayGrant(profile), trusted: entry.source.trusted, paths: roots, masked };
@@ -214,6 +214,11 @@ export async function resolveEntry(
     }),
     denied: denials[0] ?? null,
   };
+}
+
+/** Whose source is not trusted gets no more than the sandbox by naming another profile. */
+function allowedOf({ source }: CatalogEntry, { allowProfiles }: SecurityPolicy): readonly SecurityProfile[] {
+  return source.trusted ? allowProfiles : allowProfiles.filter((profile) => profile === 'secure');
 }
 
 /** Splits secret values off. What is kept with the run reads `[redacted]`. */
