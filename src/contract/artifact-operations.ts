@@ -2,9 +2,8 @@
 
 import { Type } from 'typebox';
 import { nullable, timestamp } from './basics.ts';
+import { closed, page, text } from './operation-parts.ts';
 
-const closed = { additionalProperties: false } as const;
-const text = (description: string) => Type.Optional(Type.String({ description, maxLength: 1024 }));
 const bytes = Type.Unsafe<Uint8Array>({ type: 'string', format: 'binary' });
 
 const artifact = Type.Object(
@@ -42,11 +41,7 @@ export const artifactOperations = {
         run_id: text('Artifacts of this run'),
         job_id: text('Artifacts of this job’s runs'),
         name: text('Artifacts of this name'),
-        limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000, description: 'Rows at most; 1000 without it' })),
-        offset: Type.Optional(
-          Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER, description: 'Rows to pass over' }),
-        ),
-        cursor: text('`next_cursor` of the page before; stable while rows are added'),
+        ...page('Rows at most; 1000 without it'),
       },
       closed,
     ),

@@ -3,9 +3,7 @@
 import { Type } from 'typebox';
 import { auditActions, auditObjectKinds, auditResults } from '../domain/audit.ts';
 import { anyObject, literals, nullable, timestamp } from './basics.ts';
-
-const closed = { additionalProperties: false } as const;
-const text = (description: string) => Type.Optional(Type.String({ description, maxLength: 1024 }));
+import { closed, instant, oneOf, page, text } from './operation-parts.ts';
 
 const auditEntry = Type.Object({
   id: Type.Integer(),
@@ -41,22 +39,14 @@ export const auditOperations = {
     query: Type.Object(
       {
         actor: text('What this principal did'),
-        action: Type.Optional(Type.Enum<[...typeof auditActions]>([...auditActions], { description: 'This action' })),
+        action: oneOf(auditActions, 'This action'),
         object: text('What was done to the object of this id'),
-        result: Type.Optional(
-          Type.Enum<[...typeof auditResults]>([...auditResults], { description: 'What came of it' }),
-        ),
+        result: oneOf(auditResults, 'What came of it'),
         tenant: text('Rows of this tenant; `*` is the instance'),
-        since: Type.Optional(Type.String({ format: 'date-time', description: 'At this time or later' })),
-        until: Type.Optional(Type.String({ format: 'date-time', description: 'Before this time' })),
+        since: instant('At this time or later'),
+        until: instant('Before this time'),
         q: text('Free text in actor, object, address, request, reason and detail'),
-        limit: Type.Optional(
-          Type.Integer({ minimum: 1, maximum: 1000, description: 'Rows at most; 100 without it, as JSON lines all' }),
-        ),
-        offset: Type.Optional(
-          Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER, description: 'Rows to pass over' }),
-        ),
-        cursor: text('`next_cursor` of the page before; stable while rows are added'),
+        ...page('Rows at most; 100 without it, as JSON lines all'),
       },
       closed,
     ),

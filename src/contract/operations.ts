@@ -9,6 +9,7 @@ import { runStatuses } from '../domain/run.ts';
 import { artifactOperations } from './artifact-operations.ts';
 import { auditOperations } from './audit-operations.ts';
 import * as jobSchemas from './job-schemas.ts';
+import { closed, cursor, instant, json, limit, oneOf, page, text } from './operation-parts.ts';
 import * as runSchemas from './run-schemas.ts';
 import { scheduleOperations } from './schedule-operations.ts';
 import { secretOperations } from './secret-operations.ts';
@@ -52,23 +53,6 @@ export type Operation = {
   readonly audit?: OperationAudit | null;
 };
 
-const closed = { additionalProperties: false } as const;
-const text = (description: string) => Type.Optional(Type.String({ description, maxLength: 1024 }));
-const limit = (maximum: number, description: string) =>
-  Type.Optional(Type.Integer({ minimum: 1, maximum, description }));
-const offset = Type.Optional(
-  Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER, description: 'Rows to pass over' }),
-);
-const cursor = text('`next_cursor` of the page before; stable while rows are added');
-const instant = (description: string) => Type.Optional(Type.String({ format: 'date-time', description }));
-const oneOf = <const T extends readonly string[]>(values: T, description: string) =>
-  Type.Optional(Type.Enum<[...T]>([...values], { description }));
-
-const json = <S extends TSchema>(status: number, schema: S, description: string) => ({
-  status,
-  description,
-  content: { 'application/json': schema },
-});
 const stream = Type.Unsafe<string>({ type: 'string', description: 'Server-sent events' });
 
 const ifNoneMatch = { 'If-None-Match': 'An ETag; 304 when nothing changed' };
@@ -88,9 +72,7 @@ export const operations = {
         prefix: text('Jobs of this namespace and all below it'),
         tag: text('Jobs with this tag'),
         q: text('Free text in id, title, description and tags'),
-        limit: limit(1000, 'Rows at most; all of them without it'),
-        offset,
-        cursor,
+        ...page('Rows at most; all of them without it'),
       },
       closed,
     ),
@@ -156,9 +138,7 @@ export const operations = {
         since: instant('Created at this time or later'),
         until: instant('Created before this time'),
         q: text('Free text in ids, arguments and errors'),
-        limit: limit(1000, 'Rows at most; 100 without it'),
-        offset,
-        cursor,
+        ...page('Rows at most; 100 without it'),
       },
       closed,
     ),

@@ -1,17 +1,8 @@
 // The operations of schedules, a part of the table in operations.ts.
 
-import { type TSchema, Type } from 'typebox';
+import { Type } from 'typebox';
+import { closed, json, limit, page, text } from './operation-parts.ts';
 import * as schemas from './schedule-schemas.ts';
-
-const closed = { additionalProperties: false } as const;
-const text = (description: string) => Type.Optional(Type.String({ description, maxLength: 1024 }));
-const count = (maximum: number, description: string) =>
-  Type.Optional(Type.Integer({ minimum: 1, maximum, description }));
-const json = <S extends TSchema>(status: number, schema: S, description: string) => ({
-  status,
-  description,
-  content: { 'application/json': schema },
-});
 
 const keeps = ['job_id', 'cron', 'timezone', 'enabled'];
 
@@ -28,11 +19,7 @@ export const scheduleOperations = {
         tenant: text('Schedules of this tenant'),
         source: Type.Optional(Type.Enum(['job', 'api'], { description: 'Those of config.yaml, or those made here' })),
         enabled: Type.Optional(Type.Boolean({ description: 'Those that are enabled, or those that are not' })),
-        limit: count(1000, 'Rows at most; all of them without it'),
-        offset: Type.Optional(
-          Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER, description: 'Rows to pass over' }),
-        ),
-        cursor: text('`next_cursor` of the page before; stable while rows are added'),
+        ...page('Rows at most; all of them without it'),
       },
       closed,
     ),
@@ -56,7 +43,7 @@ export const scheduleOperations = {
     tag: 'Schedules',
     summary: 'When a schedule would fire: checks everything, saves nothing',
     scope: 'jobs:read',
-    query: Type.Object({ fires: count(100, 'Fires to show; 10 without it') }, closed),
+    query: Type.Object({ fires: limit(100, 'Fires to show; 10 without it') }, closed),
     body: schemas.scheduleRequest,
     answers: [json(200, schemas.schedulePreview, 'The next fires')],
     problems: ['validation-error', 'permission-denied', 'job-not-found', 'job-invalid'],

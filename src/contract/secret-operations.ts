@@ -1,15 +1,9 @@
 // The operations of stored secrets, a part of the table in operations.ts. None gives a value back.
 
-import { type TSchema, Type } from 'typebox';
+import { Type } from 'typebox';
 import { nullable, timestamp } from './basics.ts';
+import { closed, json, page } from './operation-parts.ts';
 import { runRequest } from './run-schemas.ts';
-
-const closed = { additionalProperties: false } as const;
-const json = <S extends TSchema>(status: number, schema: S, description: string) => ({
-  status,
-  description,
-  content: { 'application/json': schema },
-});
 
 const secret = Type.Object(
   {
@@ -58,16 +52,7 @@ export const secretOperations = {
     query: Type.Object(
       {
         ...ofTenant,
-        limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000, description: 'Rows at most; 1000 without it' })),
-        offset: Type.Optional(
-          Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER, description: 'Rows to pass over' }),
-        ),
-        cursor: Type.Optional(
-          Type.String({
-            maxLength: 1024,
-            description: '`next_cursor` of the page before; stable while rows are added',
-          }),
-        ),
+        ...page('Rows at most; 1000 without it'),
       },
       closed,
     ),

@@ -1,14 +1,8 @@
 // The operations of the instance itself, a part of the table in operations.ts.
 
-import { type TSchema, Type } from 'typebox';
+import { Type } from 'typebox';
+import { closed, json } from './operation-parts.ts';
 import * as schemas from './schemas.ts';
-
-const closed = { additionalProperties: false } as const;
-const json = <S extends TSchema>(status: number, schema: S, description: string) => ({
-  status,
-  description,
-  content: { 'application/json': schema },
-});
 
 export const systemOperations = {
   getHealth: {

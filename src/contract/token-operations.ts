@@ -5,8 +5,7 @@ import { tokenNamePattern, tokenStatuses } from '../domain/api-token.ts';
 import { scopes } from '../domain/principal.ts';
 import { tenantPattern } from '../domain/tenant.ts';
 import { literals, nullable, timestamp } from './basics.ts';
-
-const closed = { additionalProperties: false } as const;
+import { closed, page } from './operation-parts.ts';
 
 const tokenRequest = Type.Object(
   {
@@ -73,16 +72,7 @@ export const tokenOperations = {
     scope: 'admin',
     query: Type.Object(
       {
-        limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000, description: 'Rows at most; 1000 without it' })),
-        offset: Type.Optional(
-          Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER, description: 'Rows to pass over' }),
-        ),
-        cursor: Type.Optional(
-          Type.String({
-            maxLength: 1024,
-            description: '`next_cursor` of the page before; stable while rows are added',
-          }),
-        ),
+        ...page('Rows at most; 1000 without it'),
       },
       closed,
     ),
