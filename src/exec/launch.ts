@@ -84,6 +84,8 @@ async function nothingLeft(attemptDir: string): Promise<void> {
     if (isAlive(shim)) continue;
     if (!isOver && endOrphans(shim, attemptDir) > 0) continue;
     if (!sandbox || isEmpty(sandbox)) return;
+    // Where the server is not root its first process is the job's user's too, who can talk it out of dying with bwrap.
+    send(sandbox.initPid, 'SIGKILL');
   }
 }
 

@@ -54,6 +54,37 @@ async function runAsNobody(script: string, o: Sample = {}): Promise<Ran> {
   return { end, spec, ...printed(spec) };
 }
 
+/**
+ * Writes into the first process of its pid namespace, bwrap's: it must not die with its parent, close its output, tell bwrap by
+ * descriptor 5 that the script has ended with 0, and wait for ever.
+ */
+const outlives = `
+import os, time
+calls = [
+    'b89d000000bf0100000031f60f05',         # prctl(PR_SET_PDEATHSIG, 0)
+    'bf02000000b8030000000f05',             # close(2)
+    'bf01000000b8030000000f05',             # close(1)
+    '488d351a000000bf05000000ba08000000b8010000000f05',  # write(5, what follows, 8)
+    'b8220000000f05ebf7',                   # pause(), again and again
+    '0100000000000000',
+]
+def hush():
+    for fd in (1, 2): os.dup2(os.open('/dev/null', os.O_RDWR), fd)
+if os.fork() == 0:
+    os.setsid(); hush()
+    os.execvp('bash', ['bash', '-c', '${nap}'])
+with open('/proc/1/syscall') as file: at = int(file.read().split()[-1], 16)
+with open('/proc/1/mem', 'r+b', buffering=0) as memory:
+    memory.seek(at)
+    memory.write(bytes.fromhex(''.join(calls)))
+# The end of an orphan wakes it.
+if os.fork() == 0:
+    if os.fork() == 0: time.sleep(0.3)
+    os._exit(0)
+hush()
+time.sleep(100)
+`;
+
 describe.skipIf(process.getuid?.() !== 0)('a server that is not root', () => {
   test('starts a secure job as itself, with no capabilities and no way to more', async () => {
     const { end, lines } = await runAsNobody(
@@ -96,6 +127,11 @@ describe.skipIf(process.getuid?.() !== 0)('a server that is not root', () => {
       setsid ${nap} & echo before; (echo x > /dev/stdout) 2> /dev/null || echo refused`);
     expect(end).toEqual(succeeded);
     expect(lines).toEqual(['before', 'refused']);
+    expect([...processesWith(nap), ...processesWith(spec.attemptDir)]).toEqual([]);
+  });
+
+  test.runIf(process.arch === 'x64')('ends what has talked the first process of its sandbox out of dying', async () => {
+    const { spec } = await runAsNobody(outlives, { ulcProfile: 'ulc.python.3' });
     expect([...processesWith(nap), ...processesWith(spec.attemptDir)]).toEqual([]);
   });
 
