@@ -3,7 +3,7 @@
 import type { Catalog } from '../catalog/catalog.ts';
 import type { FaultList } from '../domain/fault-list.ts';
 import { type Principal, type Reach, reaches, tenantFor } from '../domain/principal.ts';
-import { Problem } from '../domain/problem.ts';
+import { Problem, validationError } from '../domain/problem.ts';
 import type { Schedule, ScheduleState } from '../domain/schedule.ts';
 import type { Clock } from '../lib/clock.ts';
 import { parseCron } from '../lib/cron.ts';
@@ -45,6 +45,8 @@ export type Schedules = {
 };
 
 const tickMs = 500;
+const mostOfTenant = 1_000;
+const longestArgsChars = 65_536;
 const shownFires = 3;
 
 export function createSchedules(
@@ -110,11 +112,24 @@ export function createSchedules(
     throw new Problem('source-managed', `The schedule '${id}' stands in the config.yaml of '${schedule.jobId}'.`);
   }
 
+  /** All of them are kept in memory. */
+  function assertRoom(tenant: string): void {
+    const own = [...roster.schedules()].filter((one) => one.tenant === tenant && one.source === 'api');
+    if (own.length < mostOfTenant) return;
+    const message = `the tenant '${tenant}' has ${mostOfTenant} schedules, as many as may be; delete one first`;
+    throw validationError([{ pointer: '', message, keyword: 'maxItems' }]);
+  }
+
   function toStored(
     request: ScheduleRequest,
     own: Pick<StoredSchedule, 'id' | 'tenant' | 'createdAtMs' | 'createdBy'>,
   ) {
     const { terms, job } = readScheduleRequest(request, catalog);
+    if (JSON.stringify(terms.args).length > longestArgsChars) {
+      throw validationError([
+        { pointer: '/args', message: 'a schedule keeps 64 KiB of arguments at most', keyword: 'maxLength' },
+      ]);
+    }
     const { name = null } = request;
     const updatedAtMs = clock.now();
     return { ...terms, ...own, name, jobId: job.id, source: 'api', updatedAtMs } satisfies StoredSchedule;
@@ -136,6 +151,7 @@ export function createSchedules(
       onRoster(async () => {
         const createdAtMs = clock.now();
         const tenant = tenantFor(principal, request.tenant, o.defaultTenant);
+        assertRoom(tenant);
         const own = { id: createId('schedule', createdAtMs), tenant, createdAtMs, createdBy: principal.name };
         const schedule = toStored(request, own);
         await roster.put(schedule);

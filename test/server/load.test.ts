@@ -82,6 +82,27 @@ test('bodies on their way in take so much room and no more, and give it back', a
   await expect.poll(async () => (await ask()).status).toBe(404);
 });
 
+test('a caller that declares bodies and sends none of them keeps nobody else out', async () => {
+  const [idle, other] = [await server.token({ scopes: ['jobs:read'] }), await server.token({ scopes: ['jobs:read'] })];
+  const { hostname, port } = new URL(server.url);
+  const senders: Socket[] = [];
+  onTestFinished(() => {
+    for (const socket of senders) socket.destroy();
+  });
+  const head = `POST /api/v1/plans HTTP/1.1\r\nHost: ${hostname}\r\nContent-Type: application/json\r\n`;
+  for (let i = 0; i < 40; i++) {
+    const socket = connect({ host: hostname, port: Number(port) });
+    socket.on('error', () => undefined);
+    senders.push(socket);
+    const declared = `Authorization: ${idle.headers.authorization}\r\nContent-Length: ${1024 * 1024}\r\n\r\n`;
+    await new Promise<void>((resolve) => socket.write(`${head}${declared}{`, () => resolve()));
+  }
+  const plan = async (headers: Readonly<Record<string, string>>) =>
+    (await server.post('/plans', { job_id: 'x'.padEnd(1024 * 1024, 'x') }, headers)).status;
+  await expect.poll(() => plan(idle.headers)).toBe(503);
+  expect([await plan(other.headers), await plan({})]).toEqual([400, 400]);
+});
+
 test('the limit of connections leaves descriptors for runs and files', () => {
   expect(connectionLimit()).toBeGreaterThanOrEqual(128);
   expect(connectionLimit()).toBeLessThanOrEqual(10_000);

@@ -287,3 +287,20 @@ test('how it went is told on a schedule: the run that it started, or why it coul
       ],
     });
 });
+
+test('a tenant has 1,000 of them, with 64 KiB of arguments each, and no more', async () => {
+  await using own = await startServing({
+    jobs: { backup: bash('true', { args }) },
+    server: { bodyLimitBytes: 262_144 },
+  });
+  const { headers } = await own.token({ tenant: 'many' });
+  const yearly = { job_id: 'backup', cron: '0 0 1 1 *', args: { target: '/a' } };
+  const large = await own.post('/schedules', { ...yearly, args: { target: 'x'.repeat(65_536) } }, headers);
+  expect(await problemOf(large)).toMatchObject({ status: 400, errors: [expect.stringContaining('/args a schedule')] });
+  for (let n = 0; n < 1_000; n += 50) {
+    await Promise.all(Array.from({ length: 50 }, () => own.post('/schedules', yearly, headers)));
+  }
+  const refused = await problemOf(await own.post('/schedules', yearly, headers));
+  expect(refused).toMatchObject({ status: 400, errors: [expect.stringContaining('1000 schedules')] });
+  expect((await own.post('/schedules', yearly)).status).toBe(201);
+});
