@@ -38,8 +38,8 @@ export async function collect(o: {
   readonly namers: readonly Namer[];
   /** Whose the files are that nobody named. */
   readonly finder: Namer;
-  /** The workspace is removed next, so its files may become the artifacts themselves. */
-  readonly isLastUse: boolean;
+  /** The files may become the artifacts themselves: the workspace is removed next, and nobody else holds on to them. */
+  readonly mayLink: boolean;
   readonly job: JobDefinition;
   readonly run: Pick<Run, 'run_id' | 'job_id' | 'tenant'>;
   readonly redactor: Redactor;
@@ -91,7 +91,11 @@ async function keep(
   const staged: NewArtifact[] = [];
   for (const file of files) {
     try {
-      const blob = await store.artifacts.stage(file.hostPath, { id: file.id, mayLink: o.isLastUse });
+      const blob = await store.artifacts.stage(file.hostPath, {
+        id: file.id,
+        within: o.workspaceDir,
+        mayLink: o.mayLink,
+      });
       staged.push({
         ...blob,
         runId: o.run.run_id,

@@ -84,7 +84,7 @@ export function conduct(source: ConductSource, context: ConductContext, around: 
     onWait: (error) => log.warn({ err: error }, 'what a run has left cannot be stored yet'),
   });
   const runLog = createRunLog({ run, store, maxSizeBytes: job.logs.maxSizeBytes, log, patiently });
-  const ofArtifacts = { run, job, runDir, workspaceDir, redactor, runLog, limits: context.artifactLimits };
+  const ofArtifacts = { run, plan, runDir, workspaceDir, redactor, runLog, limits: context.artifactLimits };
   const artifacts = createRunArtifacts({ ...ofArtifacts, store, clock, log, patiently });
   const { noticeDeadline } = around;
   const changes = createStepChanges({ ...context, about, state, steps: store.steps, noticeDeadline });

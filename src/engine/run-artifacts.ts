@@ -31,7 +31,7 @@ const unsafe: Collected = {
 
 export function createRunArtifacts(o: {
   readonly run: Pick<Run, 'run_id' | 'job_id' | 'tenant'>;
-  readonly job: RunPlan['job'];
+  readonly plan: Pick<RunPlan, 'job' | 'profile' | 'network' | 'write'>;
   readonly runDir: string;
   readonly workspaceDir: string;
   readonly redactor: Redactor;
@@ -48,12 +48,18 @@ export function createRunArtifacts(o: {
       const namers = attempts.filter(({ attemptDir }) => existsSync(attemptDir));
       const finder = namers.at(-1);
       if (!finder || !existsSync(o.workspaceDir)) return nothing;
-      const isLastUse = o.job.composition === 'single';
+      const { composition } = o.plan.job;
+      const mayLink = composition === 'single' && !canMeetOthers(o.plan);
       const collected = await o.patiently(() =>
-        isRunAlive(o.runDir) ? unsafe : collect({ ...o, namers, finder, isLastUse }),
+        isRunAlive(o.runDir) ? unsafe : collect({ ...o, job: o.plan.job, namers, finder, mayLink }),
       );
       for (const { text, namer } of collected.warnings) await o.runLog.note(namer ?? finder, 'warn', text);
       return collected;
     },
   };
+}
+
+/** Over a network or a shared folder it can hand a file that is open for writing to another run, which writes on. */
+function canMeetOthers({ profile, network, write }: Pick<RunPlan, 'profile' | 'network' | 'write'>): boolean {
+  return profile !== 'secure' || network !== 'none' || write.length > 0;
 }

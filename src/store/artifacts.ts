@@ -5,7 +5,7 @@ import type { Kysely } from 'kysely';
 import type { Clock } from '../lib/clock.ts';
 import { toTimestamp } from '../lib/clock.ts';
 import { createArtifactRoom, type Room, type WantedFile } from './artifact-room.ts';
-import type { Blob, BlobStore } from './blobs.ts';
+import type { Blob, BlobRequest, BlobStore } from './blobs.ts';
 import { parseCursor, toCursor } from './cursor.ts';
 import type { Database, Transaction } from './database.ts';
 import { toTimestampOrNull } from './run-rows.ts';
@@ -63,7 +63,7 @@ export type ArtifactStore = {
    * Takes a regular file of a workspace into the blob store. No row yet: `add` or `discard` it.
    * @param o.mayLink the workspace goes next: its file may change owner and mode, and need not be copied
    */
-  readonly stage: (hostPath: string | Buffer, o: { readonly id: string; readonly mayLink?: boolean }) => Promise<Blob>;
+  readonly stage: (hostPath: string | Buffer, o: BlobRequest) => Promise<Blob>;
   readonly discard: (staged: Pick<Blob, 'id'>) => Promise<void>;
   readonly add: (tx: Transaction, artifacts: readonly NewArtifact[]) => Promise<void>;
   /** Newest first, without those that are gone. @throws Problem validation-error when `cursor` is none */
@@ -123,7 +123,7 @@ export function createArtifactStore(o: {
   }
 
   return {
-    stage: (hostPath, { id, mayLink = false }) => blobs.take(hostPath, { id, mayLink }),
+    stage: blobs.take,
     async discard({ id }) {
       await blobs.remove(id);
     },

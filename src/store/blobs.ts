@@ -3,7 +3,7 @@
 
 import { createHash } from 'node:crypto';
 import { constants, type Stats } from 'node:fs';
-import { copyFile, type FileHandle, link, lstat, mkdir, open, unlink } from 'node:fs/promises';
+import { copyFile, type FileHandle, link, lstat, mkdir, open, readlink, realpath, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { errorCode } from '../lib/error-code.ts';
 import { shardOf } from '../lib/ids.ts';
@@ -11,15 +11,18 @@ import { syncFolder } from '../lib/sync-folder.ts';
 
 export type Blob = { readonly id: string; readonly sizeBytes: number; readonly sha256: string };
 
+export type BlobRequest = { readonly id: string; readonly within: string; readonly mayLink: boolean };
+
 export type BlobStore = {
   /**
    * Takes a regular file in. Its name stays, so a crash before the row is written loses nothing. Never follows a link. The
    * path may be bytes that are no text.
+   * @param o.within the folder that what is opened must lie in: another job may swap a folder on the way there for a link
    * @param o.mayLink the file is of no use to anybody else from now on: where that is possible it becomes the blob itself,
    *   with another owner and mode. Otherwise it is copied, and stays as it is.
    * @throws Error when it is no regular file, or cannot be read or stored; nothing is kept then
    */
-  readonly take: (hostPath: string | Buffer, o: { readonly id: string; readonly mayLink: boolean }) => Promise<Blob>;
+  readonly take: (hostPath: string | Buffer, o: BlobRequest) => Promise<Blob>;
   /** False when there was no such file. */
   readonly remove: (id: string) => Promise<boolean>;
   /** The file, open for reading, to be closed by the caller; undefined when it is gone. */
@@ -42,13 +45,14 @@ export function createBlobStore(o: { readonly dir: string }): BlobStore {
   }
 
   return {
-    async take(hostPath, { id, mayLink }) {
+    async take(hostPath, { id, within, mayLink }) {
       // A pipe without O_NONBLOCK would hold the server until somebody writes to it.
       const source = await open(hostPath, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
       const target = pathOf(id);
       try {
         const stats = await source.stat();
         if (!stats.isFile()) throw new Error('only a regular file can be an artifact');
+        await assertWithin(source, within);
         await mkdir(dirname(target), { recursive: true, mode: 0o700 });
         // Another name could be a way for another job to write to it.
         const isLinked = mayLink && stats.nlink === 1 && (await linkTo(hostPath, target, stats));
@@ -72,6 +76,13 @@ export function createBlobStore(o: { readonly dir: string }): BlobStore {
       }
     },
   };
+}
+
+/** By what the kernel says of the open file: a name could have led anywhere. */
+async function assertWithin(file: FileHandle, folder: string): Promise<void> {
+  const opened = await readlink(`/proc/self/fd/${file.fd}`, 'buffer');
+  const inFolder = Buffer.from(`${await realpath(folder)}/`);
+  if (!opened.subarray(0, inFolder.length).equals(inFolder)) throw new Error('the file does not lie in the workspace');
 }
 
 /** False where a copy is needed: on another file system, or one without links. The name may have changed hands meanwhile. */

@@ -39,7 +39,7 @@ async function setUp(quotaBytes: number) {
       workspaceDir,
       namers: [namer],
       finder: namer,
-      isLastUse: true,
+      mayLink: true,
       job: sample('true').job,
       run: { run_id: runId, job_id: 'report', tenant: 'default' },
       redactor: createRedactor(['hunter2-secret']),
@@ -99,7 +99,7 @@ test('while a process of any attempt is left nothing is taken, and the run says 
   const patiently = async <T>(work: () => T | Promise<T>): Promise<T> => work();
   const artifacts = createRunArtifacts({
     run,
-    job: spec.job,
+    plan: { job: spec.job, profile: 'secure', network: 'none', write: [] },
     runDir,
     workspaceDir: spec.workspaceDir,
     redactor: createRedactor([]),

@@ -312,7 +312,11 @@ async function addArtifact(store: Store, root: string, run: TestRun, artifact: T
   const createdAtMs = systemClock.now();
   const path = join(root, randomBytes(8).toString('hex'));
   await writeFile(path, artifact.content);
-  const blob = await store.artifacts.stage(path, { id: createId('artifact', createdAtMs) });
+  const blob = await store.artifacts.stage(path, {
+    id: createId('artifact', createdAtMs),
+    within: root,
+    mayLink: false,
+  });
   await store.db.transact((tx) =>
     store.artifacts.add(tx, [
       {

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { chmod, chown, link, lstat, mkdir, mkdtemp, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createId, shardOf } from '../../src/lib/ids.ts';
 import { type ArtifactStore, createArtifactStore, type NewArtifact } from '../../src/store/artifacts.ts';
@@ -59,6 +59,12 @@ describe.each(engines)('artifacts on $engine', ({ open }) => {
     return path;
   }
 
+  const stage: (
+    path: string,
+    o: { readonly id: string; readonly mayLink?: boolean },
+  ) => ReturnType<ArtifactStore['stage']> = (path, { id, mayLink = false }) =>
+    artifacts.stage(path, { id, mayLink, within: dirname(path) });
+
   const blobPath = (id: string): string => join(dir, 'artifacts', shardOf(id), id);
 
   async function add(over: Partial<NewArtifact> = {}): Promise<string> {
@@ -78,7 +84,7 @@ describe.each(engines)('artifacts on $engine', ({ open }) => {
     const path = await aFile();
     const id = newId();
 
-    expect(await artifacts.stage(path, { id, mayLink })).toEqual({ id, sizeBytes: 9, sha256: sha256(text) });
+    expect(await stage(path, { id, mayLink })).toEqual({ id, sizeBytes: 9, sha256: sha256(text) });
     const stored = await stat(blobPath(id));
     expect(stored.mode & 0o777).toBe(0o600);
     expect(stored.uid).toBe(process.geteuid?.());
@@ -88,9 +94,9 @@ describe.each(engines)('artifacts on $engine', ({ open }) => {
 
   test('a file whose row a crash prevented can be taken again, whole', async () => {
     const path = await aFile();
-    await artifacts.stage(path, { id: newId(), mayLink: true });
+    await stage(path, { id: newId(), mayLink: true });
     const id = newId();
-    await artifacts.stage(path, { id, mayLink: true });
+    await stage(path, { id, mayLink: true });
     expect(await readFile(blobPath(id), 'utf8')).toBe(text);
   });
 
@@ -98,7 +104,7 @@ describe.each(engines)('artifacts on $engine', ({ open }) => {
     const path = await aFile();
     execFileSync('chown', ['65534:65534', path]);
     const id = newId();
-    await artifacts.stage(path, { id, mayLink: true });
+    await stage(path, { id, mayLink: true });
 
     expect(await stat(blobPath(id))).toMatchObject({ uid: 0, gid: process.getegid?.() });
   });
@@ -109,7 +115,7 @@ describe.each(engines)('artifacts on $engine', ({ open }) => {
     if (process.geteuid?.() === 0) await chown(path, 65_534, 65_534);
     const before = await stat(path);
     const id = newId();
-    expect(await artifacts.stage(path, { id })).toEqual({ id, sizeBytes: 9, sha256: sha256(text) });
+    expect(await stage(path, { id })).toEqual({ id, sizeBytes: 9, sha256: sha256(text) });
 
     const { uid, gid, mode, nlink } = await stat(path);
     expect({ uid, gid, mode, nlink }).toEqual({ uid: before.uid, gid: before.gid, mode: before.mode, nlink: 1 });
@@ -124,18 +130,18 @@ describe.each(engines)('artifacts on $engine', ({ open }) => {
     await writeFile(path, text);
     for (const mayLink of [false, true]) {
       const id = newId();
-      await artifacts.stage(path, { id, mayLink });
+      await artifacts.stage(path, { id, mayLink, within: join(dir, 'workspace') });
       expect(await readFile(blobPath(id), 'utf8')).toBe(text);
     }
   });
 
   test('a large file is hashed whole, an empty one too', async () => {
     const large = Buffer.alloc(1_000_003, 'abc');
-    expect(await artifacts.stage(await aFile('large', large), { id: newId() })).toMatchObject({
+    expect(await stage(await aFile('large', large), { id: newId() })).toMatchObject({
       sizeBytes: 1_000_003,
       sha256: sha256(large),
     });
-    expect(await artifacts.stage(await aFile('empty', ''), { id: newId() })).toMatchObject({
+    expect(await stage(await aFile('empty', ''), { id: newId() })).toMatchObject({
       sizeBytes: 0,
       sha256: sha256(''),
     });
@@ -145,7 +151,7 @@ describe.each(engines)('artifacts on $engine', ({ open }) => {
     const path = await aFile();
     await link(path, join(dir, 'workspace', 'other'));
     const id = newId();
-    expect(await artifacts.stage(path, { id, mayLink: true })).toMatchObject({ sha256: sha256(text) });
+    expect(await stage(path, { id, mayLink: true })).toMatchObject({ sha256: sha256(text) });
 
     await writeFile(join(dir, 'workspace', 'other'), 'changed');
     expect(await readFile(blobPath(id), 'utf8')).toBe(text);
@@ -159,7 +165,7 @@ describe.each(engines)('artifacts on $engine', ({ open }) => {
       await writeFile(join(other, 'file'), content);
       const id = newId();
 
-      expect(await artifacts.stage(join(other, 'file'), { id, mayLink: true })).toMatchObject({
+      expect(await stage(join(other, 'file'), { id, mayLink: true })).toMatchObject({
         sha256: sha256(content),
       });
       expect((await readFile(blobPath(id))).equals(content)).toBe(true);
@@ -179,15 +185,31 @@ describe.each(engines)('artifacts on $engine', ({ open }) => {
     for (const name of ['link', 'folder', 'pipe', 'missing']) {
       for (const mayLink of [false, true]) {
         const id = newId();
-        await expect(artifacts.stage(join(workspace, name), { id, mayLink })).rejects.toThrow();
+        await expect(stage(join(workspace, name), { id, mayLink })).rejects.toThrow();
         await expect(lstat(blobPath(id))).rejects.toMatchObject({ code: 'ENOENT' });
       }
     }
     expect(await readFile(target, 'utf8')).toBe(text);
   });
 
+  test('what lies elsewhere by the time it is opened is refused, and left as it is', async () => {
+    const workspace = join(dir, 'workspace');
+    const elsewhere = join(dir, 'elsewhere');
+    await mkdir(elsewhere);
+    await writeFile(join(elsewhere, 'key'), text, { mode: 0o640 });
+    // A folder of the workspace that another run has swapped for a link.
+    await symlink(elsewhere, join(workspace, 'artifacts'));
+    for (const mayLink of [false, true]) {
+      const id = newId();
+      const staged = artifacts.stage(join(workspace, 'artifacts/key'), { id, mayLink, within: workspace });
+      await expect(staged).rejects.toThrow('does not lie in the workspace');
+      await expect(lstat(blobPath(id))).rejects.toMatchObject({ code: 'ENOENT' });
+    }
+    expect((await stat(join(elsewhere, 'key'))).mode & 0o7777).toBe(0o640);
+  });
+
   test('what was staged and not added can be discarded, twice too', async () => {
-    const staged = await artifacts.stage(await aFile(), { id: newId() });
+    const staged = await stage(await aFile(), { id: newId() });
     await artifacts.discard(staged);
     await artifacts.discard(staged);
 
@@ -195,7 +217,7 @@ describe.each(engines)('artifacts on $engine', ({ open }) => {
   });
 
   test('an artifact is shown as it was added, and its file is read', async () => {
-    const staged = await artifacts.stage(await aFile(), { id: newId() });
+    const staged = await stage(await aFile(), { id: newId() });
     const id = await add({ ...staged, expiresAtMs: nowMs + 1_000 });
     const shown = {
       id,
@@ -318,7 +340,7 @@ describe.each(engines)('artifacts on $engine', ({ open }) => {
   test('the file of one whose time is over is removed, and it is still known to be gone', async () => {
     const ids = await Promise.all(
       [nowMs + 1_000, nowMs + 2_000, null].map(async (expiresAtMs, index) => {
-        const { id } = await artifacts.stage(await aFile(`file${index}`), { id: newId() });
+        const { id } = await stage(await aFile(`file${index}`), { id: newId() });
         return add({ id, expiresAtMs });
       }),
     );
