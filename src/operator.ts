@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import type { Config } from './config/config.ts';
 import { foldersOf } from './config/folders.ts';
 import { type AnswerOf, type BodyOf, operations, type QueryOf } from './contract/operations.ts';
-import { type AuditDetail, operatorEntry } from './domain/audit.ts';
+import { type AuditDetail, ownEntry } from './domain/audit.ts';
 import { type HostCheck, ok } from './domain/host-check.ts';
 import { localPrincipal } from './domain/principal.ts';
 import { createOperatorSecrets, type OperatorSecrets } from './engine/operator-secrets.ts';
@@ -54,7 +54,12 @@ export async function collectGarbage(
     o.signal.addEventListener('abort', () => void retention.close());
     if (o.isDryRun) return retention.preview();
     const { removed } = await retention.collect({ forMs: toTimerDelay(Infinity), share: 1, keptFreeBytes: 0 });
-    const entry = operatorEntry({ action: 'gc', object: { kind: 'instance', id: null }, tenant: '*', detail: removed });
+    const entry = ownEntry('local', {
+      action: 'gc',
+      object: { kind: 'instance', id: null },
+      tenant: '*',
+      detail: removed,
+    });
     // Where a disk is full, what was removed is removed all the same.
     await store.audit
       .record(entry)
@@ -103,7 +108,7 @@ export async function manageSecrets<T>(config: Config, work: (secrets: OperatorS
 
 function recordOwn(action: 'token.create' | 'token.revoke', detail: AuditDetail | null) {
   return (tx: Transaction, { id, tenant }: { readonly id: string; readonly tenant: string }): void =>
-    tx.record(operatorEntry({ action, object: { kind: 'token', id }, tenant, detail }));
+    tx.record(ownEntry('local', { action, object: { kind: 'token', id }, tenant, detail }));
 }
 
 /** @throws DataDirOwned where a server has the data dir */
@@ -175,7 +180,7 @@ async function recordRestore(config: Config, asOf: string): Promise<Unopened> {
   const store = await openStore({ dbPath, blobsDir, clock: systemClock, log, onCommit: () => undefined });
   try {
     const object = { kind: 'instance', id: null } as const;
-    await store.audit.record(operatorEntry({ action: 'restore', object, tenant: '*', detail: { as_of: asOf } }));
+    await store.audit.record(ownEntry('local', { action: 'restore', object, tenant: '*', detail: { as_of: asOf } }));
     const hasKey = secretKey !== null || existsSync(secretKeyFile);
     return await countUnopened(store, hasKey ? createSealer(openKeyring(secretKeyFile, secretKey)) : undefined);
   } finally {

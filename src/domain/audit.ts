@@ -89,7 +89,10 @@ export function toAuditText(text: string): string {
   return cut.toWellFormed();
 }
 
-/** What the operator does on the data dir itself, without a server. */
-export function operatorEntry(entry: Pick<NewAuditEntry, 'action' | 'object' | 'tenant' | 'detail'>): NewAuditEntry {
-  return { ...entry, actor: 'local', from: null, requestId: null, result: 'done', reason: null };
+/** What nobody asked for by a request: the operator on the data dir itself, or a part of the server. */
+export function ownEntry(
+  actor: 'local' | `system:${string}`,
+  entry: Pick<NewAuditEntry, 'action' | 'object' | 'tenant' | 'detail'>,
+): NewAuditEntry {
+  return { ...entry, actor, from: null, requestId: null, result: 'done', reason: null };
 }

@@ -1,6 +1,6 @@
 // The start and the stop of a server in the audit log. A start that follows a start tells that the one before was killed.
 
-import type { AuditAction, AuditDetail } from '../domain/audit.ts';
+import { type AuditAction, type AuditDetail, ownEntry } from '../domain/audit.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { AuditStore } from '../store/audit.ts';
 
@@ -14,17 +14,8 @@ export async function recordStart(o: {
 
   async function record(action: AuditAction, detail: AuditDetail | null): Promise<void> {
     try {
-      await audit.record({
-        actor: 'system:server',
-        tenant: '*',
-        action,
-        object: { kind: 'instance', id: null },
-        from: null,
-        requestId: null,
-        result: 'done',
-        reason: null,
-        detail,
-      });
+      const object = { kind: 'instance', id: null } as const;
+      await audit.record(ownEntry('system:server', { action, object, tenant: '*', detail }));
     } catch (error) {
       log.warn({ err: error, action }, 'the audit log could not be written');
     }

@@ -1,7 +1,7 @@
 // Stored secrets and their key as the operator changes them on the data dir itself, where no server does it and enters it
 // in the audit log.
 
-import { operatorEntry } from '../domain/audit.ts';
+import { ownEntry } from '../domain/audit.ts';
 import { localPrincipal } from '../domain/principal.ts';
 import type { RecordChange } from '../store/audit.ts';
 import type { Store } from '../store/open.ts';
@@ -27,7 +27,7 @@ export function createOperatorSecrets(o: Parts): OperatorSecrets {
     async rotate(request) {
       const found = await rotate(request);
       const object = { kind: 'instance', id: null } as const;
-      await o.store.audit.record(operatorEntry({ action: 'secret.rotate', object, tenant: '*', detail: null }));
+      await o.store.audit.record(ownEntry('local', { action: 'secret.rotate', object, tenant: '*', detail: null }));
       return found;
     },
   };
@@ -35,5 +35,5 @@ export function createOperatorSecrets(o: Parts): OperatorSecrets {
 
 function recordOwn(action: 'secret.set' | 'secret.delete'): RecordChange {
   return (tx, { id, tenant }) =>
-    tx.record(operatorEntry({ action, object: { kind: 'secret', id }, tenant, detail: null }));
+    tx.record(ownEntry('local', { action, object: { kind: 'secret', id }, tenant, detail: null }));
 }

@@ -1,7 +1,7 @@
 // What was refused, on its way into the audit log: apart from the answer, and so many a minute that nobody fills the disk
 // by asking (ADR 0018).
 
-import type { NewAuditEntry } from '../domain/audit.ts';
+import { type NewAuditEntry, ownEntry } from '../domain/audit.ts';
 import type { Problem } from '../domain/problem.ts';
 import { type Clock, toTimestamp } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
@@ -63,17 +63,8 @@ export function createRefusals(o: {
     span = spanFrom(clock.now());
     if (leftOut === 0) return;
     const most = [...leftOutOf].toSorted(([, a], [, b]) => b - a).slice(0, mostNamed);
-    write({
-      actor: 'system:audit',
-      tenant: '*',
-      action: 'audit.omit',
-      object: null,
-      from: null,
-      requestId: null,
-      result: 'done',
-      reason: null,
-      detail: { count: leftOut, since: toTimestamp(sinceMs), by: most.map(([who, count]) => ({ who, count })) },
-    });
+    const detail = { count: leftOut, since: toTimestamp(sinceMs), by: most.map(([who, count]) => ({ who, count })) };
+    write(ownEntry('system:audit', { action: 'audit.omit', object: null, tenant: '*', detail }));
   }
 
   function isTooMuch({ actor, from, reason }: NewAuditEntry): boolean {

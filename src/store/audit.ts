@@ -1,7 +1,7 @@
 // The audit log: writing by itself, reading, and what retention gives up. What belongs to a change is written by
 // `record` of its transaction.
 
-import type { NewAuditEntry } from '../domain/audit.ts';
+import { type NewAuditEntry, ownEntry } from '../domain/audit.ts';
 import { type AuditListQuery, type AuditPage, listAudit } from './audit-list.ts';
 import type { Database, Transaction } from './database.ts';
 import type { AuditRow } from './schema.ts';
@@ -49,17 +49,9 @@ export function createAuditStore(database: Database): AuditStore {
         await giveUp(tx, last.id + 1);
         await tx.db.deleteFrom('audit').where('id', '<=', last.id).execute();
         await uncount(tx, old);
-        tx.record({
-          actor: 'system:retention',
-          tenant: '*',
-          action: 'audit.expire',
-          object: { kind: 'instance', id: null },
-          from: null,
-          requestId: null,
-          result: 'done',
-          reason: null,
-          detail: { through: last.id, count: old.length, hash: last.hash },
-        });
+        const object = { kind: 'instance', id: null } as const;
+        const detail = { through: last.id, count: old.length, hash: last.hash };
+        tx.record(ownEntry('system:retention', { action: 'audit.expire', object, tenant: '*', detail }));
       });
       return old.length;
     },

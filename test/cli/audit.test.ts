@@ -1,18 +1,8 @@
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { expect, test } from 'vitest';
-import type { AuditEntry } from '../../src/domain/audit.ts';
 import { createInstance } from './an-instance.ts';
-import { createFolder, flwd, start } from './terminal.ts';
-
-async function rowsOf(dir: string, ...args: readonly string[]): Promise<AuditEntry[]> {
-  const { stdout, stderr, code } = await flwd(dir, 'audit', '--json', ...args);
-  expect({ stderr, code }).toEqual({ stderr: '', code: 0 });
-  return stdout
-    .split('\n')
-    .filter((line) => line !== '')
-    .map((line): AuditEntry => JSON.parse(line));
-}
+import { auditRows, createFolder, flwd, start } from './terminal.ts';
 
 test('a server enters its start with what it was told, and its stop; one that was killed is told by the next', async () => {
   const { dir, serve } = await createInstance({});
@@ -23,7 +13,7 @@ test('a server enters its start with what it was told, and its stop; one that wa
   await ended;
   await (await serve()).stop();
 
-  const rows = await rowsOf(dir);
+  const rows = await auditRows(dir);
   expect(rows.map(({ action, detail }) => [action, detail?.before])).toEqual([
     ['server.stop', undefined],
     ['server.start', 'was killed'],
@@ -50,7 +40,7 @@ test('it is printed beside a server that runs, newest first, a line for each row
   await flwd(dir, 'tokens', 'create', '--name', 'ci', '--scopes', 'runs:read');
   await served.fetch('/runs/run_x/cancel', { method: 'POST' });
   await expect
-    .poll(async () => (await rowsOf(dir)).map(({ action }) => action))
+    .poll(async () => (await auditRows(dir)).map(({ action }) => action))
     .toEqual(['run.cancel', 'token.create', 'server.start']);
   const { stdout } = await flwd(dir, 'audit');
   expect(stdout.split('\n')).toEqual([
@@ -59,7 +49,7 @@ test('it is printed beside a server that runs, newest first, a line for each row
     expect.stringMatching(/^20\S+Z {2}done {5}server.start {6}system:server {2}instance {2}\{"version":/),
     '',
   ]);
-  const actions = async (...args: readonly string[]) => (await rowsOf(dir, ...args)).map(({ action }) => action);
+  const actions = async (...args: readonly string[]) => (await auditRows(dir, ...args)).map(({ action }) => action);
   expect(await actions('--action', 'token.create')).toEqual(['token.create']);
   expect(await actions('--actor', 'system:server')).toEqual(['server.start']);
   expect(await actions('--object', 'run_x')).toEqual(['run.cancel']);
@@ -73,7 +63,7 @@ test('what the operator does without a server is entered as done by `local`', as
   const { dir, serve } = await createInstance({});
   await (await serve()).stop();
   await flwd(dir, 'tokens', 'create', '--name', 'ci', '--scopes', 'runs:read', '--tenant', 'acme');
-  const [made] = await rowsOf(dir);
+  const [made] = await auditRows(dir);
   const id = made?.object?.id ?? '';
   await flwd(dir, 'tokens', 'revoke', id);
   await flwd(dir, 'gc');
@@ -82,7 +72,7 @@ test('what the operator does without a server is entered as done by `local`', as
   await flwd(dir, 'backup', backup);
   expect((await flwd(dir, 'restore', '--force', backup)).code).toBe(0);
 
-  const rows = await rowsOf(dir, '--actor', 'local');
+  const rows = await auditRows(dir, '--actor', 'local');
   expect(rows.map(({ action, tenant, object, from }) => [action, tenant, object?.id, from])).toEqual([
     ['restore', '*', null, null],
     ['gc', '*', null, null],

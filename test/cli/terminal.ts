@@ -5,6 +5,7 @@ import { mkdtempSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished } from 'vitest';
+import type { AuditEntry } from '../../src/domain/audit.ts';
 
 export type Seen = { readonly stdout: string; readonly stderr: string; readonly code: number | NodeJS.Signals };
 export type Started = {
@@ -73,4 +74,14 @@ function observe(child: ChildProcess): Started {
       return found;
     },
   };
+}
+
+/** What `flwd audit` prints. */
+export async function auditRows(dir: string, ...args: readonly string[]): Promise<AuditEntry[]> {
+  const { stdout, stderr, code } = await flwd(dir, 'audit', '--json', ...args);
+  expect({ stderr, code }).toEqual({ stderr: '', code: 0 });
+  return stdout
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line): AuditEntry => JSON.parse(line));
 }

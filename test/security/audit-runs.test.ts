@@ -4,20 +4,10 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { describe, expect } from 'vitest';
-import type { AuditEntry } from '../../src/domain/audit.ts';
 import { createInstance } from '../cli/an-instance.ts';
-import { createFolder, flwd, start } from '../cli/terminal.ts';
+import { auditRows, createFolder, flwd, start } from '../cli/terminal.ts';
 import { testWith } from '../support/host.ts';
 import { bash } from '../support/jobs.ts';
-
-async function rowsOf(dir: string, ...args: readonly string[]): Promise<AuditEntry[]> {
-  const { stdout, stderr, code } = await flwd(dir, 'audit', '--json', ...args);
-  expect({ stderr, code }).toEqual({ stderr: '', code: 0 });
-  return stdout
-    .split('\n')
-    .filter((line) => line !== '')
-    .map((line): AuditEntry => JSON.parse(line));
-}
 
 testWith('bwrap')('every run that was acknowledged has its row after a SIGKILL, and every row its run', async () => {
   const instance = await createInstance({ quick: bash('true') });
@@ -42,7 +32,7 @@ testWith('bwrap')('every run that was acknowledged has its row after a SIGKILL, 
   await ended;
   await Promise.all(clients);
 
-  const entered = (await rowsOf(instance.dir, '--action', 'run.create')).map(({ object }) => object?.id);
+  const entered = (await auditRows(instance.dir, '--action', 'run.create')).map(({ object }) => object?.id);
   expect(entered).toEqual(expect.arrayContaining(acknowledged));
   const file = new DatabaseSync(join(instance.dataDir, 'flwd.db'));
   const stored = file.prepare('SELECT id FROM runs').all();
@@ -76,7 +66,7 @@ describe('the row of a run says', () => {
       security: { paths: [shared], allow_profiles: ['secure', 'permissive', 'disabled'] },
     });
     const served = await serve();
-    const detailOf = async (runId: string) => (await rowsOf(dir, '--object', runId))[0]?.detail;
+    const detailOf = async (runId: string) => (await auditRows(dir, '--object', runId))[0]?.detail;
     const post = async (body: object): Promise<string> => {
       const answer = await served.fetch('/runs', {
         method: 'POST',
@@ -148,12 +138,14 @@ describe('the row of a run says', () => {
     });
     const { run_id: parentId } = await served.run('parent');
     const refused = async () =>
-      (await rowsOf(dir, '--action', 'run.create', '--result', 'refused')).map(({ actor, reason, object, detail }) => ({
-        actor: actor.kind,
-        reason,
-        object,
-        ...detail,
-      }));
+      (await auditRows(dir, '--action', 'run.create', '--result', 'refused')).map(
+        ({ actor, reason, object, detail }) => ({
+          actor: actor.kind,
+          reason,
+          object,
+          ...detail,
+        }),
+      );
     const allowed =
       "This instance does not allow the profile 'disabled'; security.allow_profiles lists secure, permissive.";
     const object = { kind: 'run', id: null };
@@ -214,7 +206,7 @@ describe('the row of a run says', () => {
     });
     const { run_id: rerunId }: { run_id: string } = JSON.parse(await again.text());
     await served.finished(rerunId);
-    const rows = await rowsOf(dir, '--action', 'run.create');
+    const rows = await auditRows(dir, '--action', 'run.create');
     expect(rows.map(({ object, detail }) => [object?.id, detail?.trigger, detail?.rerun_of, detail?.parent])).toEqual([
       [expect.any(String), 'job', undefined, { run_id: rerunId, step_id: 'child' }],
       [rerunId, 'rerun', parentId, undefined],
