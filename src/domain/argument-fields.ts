@@ -1,0 +1,196 @@
+// A job's argspec as what a person fills in: one field for each member, and what is typed into it as a value. The command
+// line makes its flags of them, the terminal UI its forms. What the server says of the arguments is what holds.
+
+/** Of a JSON Schema, as the API gives it. */
+type Schema = Readonly<Record<string, unknown>>;
+
+type FieldKind = 'text' | 'integer' | 'number' | 'boolean' | 'choice' | 'secret' | 'list' | 'json';
+
+export type ArgumentField = {
+  /** From the top of the arguments: `['retention', 'days']`. */
+  readonly path: readonly string[];
+  readonly kind: FieldKind;
+  /** What a list is a list of. */
+  readonly itemKind: Exclude<FieldKind, 'list'> | null;
+  /** All the values that fit, of a choice or of a list's items; else none. */
+  readonly choices: readonly unknown[];
+  readonly isRequired: boolean;
+  readonly title: string | null;
+  readonly description: string | null;
+  /** undefined without one. */
+  readonly defaultValue: unknown;
+  readonly examples: readonly unknown[];
+  /** What is asked of a value, in words: `1 to 365`, `path`. */
+  readonly constraints: readonly string[];
+};
+
+type ReadValue = { readonly value: unknown } | { readonly fault: string };
+
+/** Members of members are fields of their own, as deep as this; below it an object is one field, as JSON. */
+const mostDepth = 4;
+const mostChoices = 500;
+
+/** Of a JSON Schema of type object. Whatever is no plain member of it, such as what `oneOf` has, is left to `--args`. */
+export function argumentFields(schema: Schema): ArgumentField[] {
+  return membersOf(schema, schema, []);
+}
+
+function membersOf(schema: Schema, root: Schema, above: readonly string[]): ArgumentField[] {
+  const required = Array.isArray(schema.required) ? schema.required : [];
+  return Object.entries(asObject(schema.properties) ?? {}).flatMap(([name, member]) => {
+    const path = [...above, name];
+    const resolved = resolve(asObject(member) ?? {}, root);
+    if (path.length < mostDepth && isPlainObject(resolved)) {
+      const isAsked = required.includes(name);
+      return membersOf(resolved, root, path).map((field) => ({ ...field, isRequired: field.isRequired && isAsked }));
+    }
+    return [toField(resolved, root, path, required.includes(name))];
+  });
+}
+
+function toField(schema: Schema, root: Schema, path: readonly string[], isRequired: boolean): ArgumentField {
+  const kind = kindOf(schema);
+  const items = kind === 'list' ? resolve(asObject(schema.items) ?? {}, root) : null;
+  const itemKind = items && kindOf(items);
+  return {
+    path,
+    kind,
+    itemKind: itemKind === 'list' ? 'json' : itemKind,
+    choices: choicesOf(items ?? schema),
+    isRequired,
+    title: asText(schema.title),
+    description: asText(schema.description),
+    defaultValue: schema.default,
+    examples: Array.isArray(schema.examples) ? schema.examples : [],
+    constraints: [...constraintsOf(schema), ...(items ? constraintsOf(items) : [])],
+  };
+}
+
+/** Of the types that a schema allows, `null` aside: leaving a field out is how a person says nothing. */
+function kindOf(schema: Schema): FieldKind {
+  if (schema.format === 'secret') return 'secret';
+  if (choicesOf(schema).length > 0) return 'choice';
+  const types = (Array.isArray(schema.type) ? schema.type : [schema.type]).filter((type) => type !== 'null');
+  const [type] = types;
+  if (types.length !== 1) return 'json';
+  if (type === 'string') return 'text';
+  if (type === 'integer' || type === 'number' || type === 'boolean') return type;
+  return type === 'array' ? 'list' : 'json';
+}
+
+function isPlainObject(schema: Schema): boolean {
+  return schema.type === 'object' && Object.keys(asObject(schema.properties) ?? {}).length > 0;
+}
+
+function choicesOf(schema: Schema): readonly unknown[] {
+  if (Array.isArray(schema.enum)) return schema.enum.slice(0, mostChoices);
+  return 'const' in schema ? [schema.const] : [];
+}
+
+/** Follows `#/…` references within the schema. */
+function resolve(schema: Schema, root: Schema, left = 8): Schema {
+  const { $ref, ...own } = schema;
+  if (typeof $ref !== 'string' || !$ref.startsWith('#/') || left === 0) return schema;
+  let target: unknown = root;
+  for (const part of $ref.slice(2).split('/')) {
+    const name = part.replaceAll('~1', '/').replaceAll('~0', '~');
+    const at = asObject(target);
+    target = at && Object.hasOwn(at, name) ? at[name] : undefined;
+  }
+  const found = asObject(target);
+  return found ? resolve({ ...found, ...own }, root, left - 1) : schema;
+}
+
+function constraintsOf(schema: Schema): string[] {
+  const { minimum, maximum, exclusiveMinimum, exclusiveMaximum, multipleOf } = schema;
+  const { minLength, maxLength, minItems, maxItems, pattern, format, uniqueItems } = schema;
+  return [
+    between(minimum, maximum, ''),
+    exclusiveMinimum === undefined ? null : `above ${showValue(exclusiveMinimum)}`,
+    exclusiveMaximum === undefined ? null : `below ${showValue(exclusiveMaximum)}`,
+    multipleOf === undefined ? null : `a multiple of ${showValue(multipleOf)}`,
+    between(minLength, maxLength, ' characters'),
+    between(minItems, maxItems, ' values'),
+    uniqueItems === true ? 'no value twice' : null,
+    typeof format === 'string' && format !== 'secret' ? format : null,
+    typeof pattern === 'string' ? `matches ${pattern}` : null,
+  ].filter((words) => words !== null);
+}
+
+function between(least: unknown, most: unknown, unit: string): string | null {
+  if (least === undefined && most === undefined) return null;
+  if (most === undefined) return `at least ${showValue(least)}${unit}`;
+  return least === undefined ? `at most ${showValue(most)}${unit}` : `${showValue(least)} to ${showValue(most)}${unit}`;
+}
+
+/** What a person typed, as a value of the field; of a list, one item of it. */
+export function readFieldText(field: ArgumentField, text: string): ReadValue {
+  const kind = field.itemKind ?? field.kind;
+  switch (kind) {
+    case 'integer':
+      return /^[+-]?\d+$/.test(text) && Number.isSafeInteger(Number(text))
+        ? { value: Number(text) }
+        : { fault: 'must be a whole number' };
+    case 'number':
+      return text.trim() !== '' && Number.isFinite(Number(text))
+        ? { value: Number(text) }
+        : { fault: 'must be a number' };
+    case 'boolean':
+      return readBoolean(text);
+    case 'choice': {
+      const found = field.choices.find((choice) => showValue(choice) === text);
+      return found === undefined
+        ? { fault: `must be one of ${field.choices.map(showValue).join(', ')}` }
+        : { value: found };
+    }
+    case 'json':
+      return readJson(text);
+    default:
+      return { value: text };
+  }
+}
+
+function readBoolean(text: string): ReadValue {
+  if (['true', 'yes', 'on', '1'].includes(text.toLowerCase())) return { value: true };
+  if (['false', 'no', 'off', '0'].includes(text.toLowerCase())) return { value: false };
+  return { fault: 'must be true or false' };
+}
+
+/** A word that is no JSON is itself as a text, so that a field of several types takes both. */
+function readJson(text: string): ReadValue {
+  try {
+    const value: unknown = JSON.parse(text);
+    return { value };
+  } catch {
+    return /^\s*[[{"]/.test(text) ? { fault: 'is no JSON' } : { value: text };
+  }
+}
+
+/** As a person reads it, and types it: a text as it is, everything else as JSON. */
+export function showValue(value: unknown): string {
+  return typeof value === 'string' ? value : (JSON.stringify(value) ?? '');
+}
+
+/** Sets what the path leads to in arguments being made, and what it leads through. */
+export function setArgument(args: Record<string, unknown>, path: readonly string[], value: unknown): void {
+  let at = args;
+  for (const [depth, name] of path.entries()) {
+    if (depth === path.length - 1) {
+      Object.defineProperty(at, name, { value, enumerable: true, configurable: true, writable: true });
+      return;
+    }
+    const inner = asObject(Object.hasOwn(at, name) ? at[name] : undefined);
+    const next: Record<string, unknown> = inner ? { ...inner } : {};
+    Object.defineProperty(at, name, { value: next, enumerable: true, configurable: true, writable: true });
+    at = next;
+  }
+}
+
+function asObject(value: unknown): Schema | undefined {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
+  return Object.fromEntries(Object.entries(value));
+}
+
+function asText(value: unknown): string | null {
+  return typeof value === 'string' ? value : null;
+}
