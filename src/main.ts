@@ -39,11 +39,14 @@ const devToken = 'dev-token';
 
 export type RunningServer = { readonly url: string; readonly stop: () => Promise<void> };
 
+/** An instance for as long as a command takes: it starts the command's own runs and these, and does nothing by itself. */
+export type Brief = { readonly runs: ReadonlySet<string> };
+
 /**
  * Starts everything, in the order in which the parts need each other: health answers before runs are taken up.
  * @throws Error when another server owns the data dir, the port is taken, or the database is of a newer version
  */
-export async function serve(config: Config, configFile: string | null): Promise<RunningServer> {
+export async function serve(config: Config, configFile: string | null, brief?: Brief): Promise<RunningServer> {
   const startedAtMs = systemClock.now();
   const clock = systemClock;
   const log = createLogger(config.logging);
@@ -57,6 +60,7 @@ export async function serve(config: Config, configFile: string | null): Promise<
     get certificate() {
       return listening?.certificate() ?? null;
     },
+    isBrief: brief !== undefined,
   };
   const ownership = await acquireOwnership(dataDir, owner, (message) => log.warn(message));
   const opened: (() => Promise<void>)[] = [() => ownership.release()];
@@ -191,22 +195,26 @@ export async function serve(config: Config, configFile: string | null): Promise<
     });
     opened.push(() => server.close());
     opened.push(async () => engine.endWaits());
-    recordStop = await recordStart({
-      audit: store.audit,
-      detail: {
-        version: packageVersion(),
-        pid: process.pid,
-        bind: `${config.server.bind.host}:${config.server.bind.port}`,
-        auth: config.auth.mode,
-        default_profile: security.defaultProfile,
-        allow_profiles: security.allowProfiles,
-      },
-      log,
-    });
+    if (!brief)
+      recordStop = await recordStart({
+        audit: store.audit,
+        detail: {
+          version: packageVersion(),
+          pid: process.pid,
+          bind: `${config.server.bind.host}:${config.server.bind.port}`,
+          auth: config.auth.mode,
+          default_profile: security.defaultProfile,
+          allow_profiles: security.allowProfiles,
+        },
+        log,
+      });
     listening = await server.listen();
-    engine.start();
-    retention.start();
-    void catalog.start().catch((error: unknown) => log.error({ err: error }, 'the sources could not be read'));
+    const reading = catalog
+      .start()
+      .catch((error: unknown) => log.error({ err: error }, 'the sources could not be read'));
+    engine.start(brief?.runs);
+    if (brief) await reading;
+    else retention.start();
     return { url: listening.url, stop: closeAll };
   } catch (error) {
     await closeAll().catch(() => undefined);

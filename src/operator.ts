@@ -4,6 +4,7 @@
 import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { createCatalog, type JobSource } from './catalog/catalog.ts';
 import type { Config } from './config/config.ts';
 import { foldersOf } from './config/folders.ts';
 import { type AnswerOf, type BodyOf, operations, type QueryOf } from './contract/operations.ts';
@@ -21,10 +22,12 @@ import { runsAlive } from './exec/live-attempts.ts';
 import { createSealer } from './exec/seal.ts';
 import { systemClock, toTimerDelay } from './lib/clock.ts';
 import { giveUpReserve, keepReserve } from './lib/disk-reserve.ts';
+import type { Frozen } from './lib/frozen.ts';
 import { createLogger, type Logger } from './lib/logger.ts';
 import { acquireOwnership } from './lib/owner-lock.ts';
 import { StartError } from './lib/start-error.ts';
 import { packageVersion } from './lib/version.ts';
+import { createJobViews } from './server/job-views.ts';
 import { createTokens } from './server/tokens.ts';
 import { assertBody } from './server/validation.ts';
 import { type AuditFile, openAuditFile } from './store/audit-file.ts';
@@ -128,6 +131,34 @@ async function withStore<T>(config: Config, work: (store: Store, log: Logger) =>
     }
   } finally {
     await ownership.release();
+  }
+}
+
+export type JobsReader = {
+  readonly list: (query: QueryOf<'listJobs'>) => Frozen<AnswerOf<'listJobs'>>;
+  /** @throws Problem job-not-found, job-invalid */
+  readonly get: (id: string) => Promise<Frozen<AnswerOf<'getJob'>>>;
+};
+
+/** The jobs of the sources as they are now, for whoever only wants to know: makes no data dir, and asks for none. */
+export async function readJobs<T>(config: Config, work: (jobs: JobsReader) => Promise<T>): Promise<T> {
+  const log = createLogger({ ...config.logging, level: 'error' });
+  const sources = config.sources.map((source): JobSource => ({ ...source, type: 'fs', watch: false }));
+  const { instance, persistence } = config;
+  const exclude = [instance.dataDir, persistence.blobsDir, persistence.secretKeyFile];
+  const catalog = createCatalog({ sources, aliases: config.aliases, exclude, log });
+  try {
+    await catalog.start();
+    const views = createJobViews({ catalog, defaultProfile: config.security.defaultProfile });
+    return await work({
+      list: (query) => views.list(query),
+      async get(id) {
+        const entry = catalog.find(id);
+        return views.detail(entry, await catalog.revisionOf(entry));
+      },
+    });
+  } finally {
+    await catalog.close();
   }
 }
 

@@ -81,6 +81,8 @@ export type Config = {
   };
   readonly notify: { readonly signingKeyFile: string };
   readonly aliases: readonly { readonly from: string; readonly to: string }[];
+  /** Other instances of flwd, by name. */
+  readonly remotes: Readonly<Record<string, { readonly baseUrl: string; readonly tokenFile: string | null }>>;
   readonly logging: { readonly level: string; readonly format: 'text' | 'json' };
   readonly extensions: readonly string[];
 };
@@ -160,6 +162,15 @@ export function toConfig(settings: Settings, o: { readonly isDev: boolean }): Co
       from: get('aliases[].from', at),
       to: get('aliases[].to', at),
     })),
+    remotes: Object.fromEntries(
+      (settings.items.get('remotes') ?? []).map(({ at }) => [
+        at,
+        {
+          baseUrl: get('remotes.<name>.base_url', at),
+          tokenFile: get('remotes.<name>.auth.token_file', at),
+        },
+      ]),
+    ),
     logging: { level: get('logging.level'), format: get('logging.format') },
     extensions: get('extensions.enabled'),
   });

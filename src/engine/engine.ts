@@ -74,8 +74,11 @@ export type Engine = {
   readonly approve: (runId: string, request: ApprovalRequest, caller: Caller) => Promise<void>;
   readonly queue: () => Omit<QueueLimits, 'weightOf'> & { readonly depth: number; readonly running: number };
   readonly health: () => Record<string, Check>;
-  /** Takes up what a former process left, in the background. */
-  readonly start: () => void;
+  /**
+   * Takes up what a former process left, in the background. With `only`, of the runs that wait just these are started, besides
+   * those that come, and no schedule is looked at.
+   */
+  readonly start: (only?: ReadonlySet<string>) => void;
   /** Whoever waits for the end of a run is answered with it as it stands, from now on. */
   readonly endWaits: () => void;
   /** Takes nothing new, leaves running attempts to their shims. */
@@ -162,13 +165,17 @@ export function createEngine(o: {
   const schedules = createSchedules({ ...o, createRun });
   const rerun = createRerun({ ...o, ...planContext, refusals, dispatcher, runsDir: o.execution.runsDir, add: addRun });
 
+  let only: ReadonlySet<string> | undefined;
+
   function addPending(run: PendingRun): void {
+    // A sub-run is part of a run that has started.
+    if (only && !only.has(run.id) && run.trigger !== 'job') return;
     if (!dispatcher.knows(run.id)) dispatcher.added(run);
   }
 
   /** What is in the database and nobody here deals with: another process, or a fault, has left it so. */
   async function resync(): Promise<void> {
-    if (!isRecovered) return;
+    if (!isRecovered || only) return;
     const { pending } = await store.runs.counts();
     if (pending > dispatcher.depth + dispatcher.starting) await addPendingRuns({ store, patiently, addPending });
     const running = await store.runs.running();
@@ -301,9 +308,10 @@ export function createEngine(o: {
           : { status: 'degraded', detail: profile.detail ?? 'unavailable' },
       };
     },
-    start() {
+    start(given) {
+      only = given;
       startedAtMs = clock.now();
-      schedules.start();
+      if (!only) schedules.start();
       recovery = recover().catch((error: unknown) => {
         if (!stopping.signal.aborted) log.error({ err: error }, 'what a former process left was not taken up');
       });

@@ -1,7 +1,7 @@
 // One owner of a data dir. The kernel's lock on `flwd.lock` decides who that is and ends with the process, however it
 // ends; the socket `flwd.sock` beside it tells everyone else who the owner is.
 
-import { chmodSync, closeSync, openSync, rmSync } from 'node:fs';
+import { chmodSync, closeSync, existsSync, openSync, rmSync } from 'node:fs';
 import { connect, createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -13,6 +13,8 @@ export type OwnerInfo = {
   readonly url: string | null;
   /** SHA-256 of the certificate that it shows, where it speaks HTTPS. */
   readonly certificate?: string | null;
+  /** A command that has no server, and has the data dir until it ends. */
+  readonly isBrief?: boolean;
 };
 
 export type Ownership = { release(): Promise<void> };
@@ -23,7 +25,8 @@ export class DataDirOwned extends Error {
   readonly owner: OwnerInfo | null;
 
   constructor(dataDir: string, owner: OwnerInfo | null) {
-    const who = owner ? `process ${owner.pid}${owner.url ? ` (${owner.url})` : ''}` : 'another process';
+    const where = owner?.isBrief ? ' (a flwd command, until it ends)' : owner?.url ? ` (${owner.url})` : '';
+    const who = owner ? `process ${owner.pid}${where}` : 'another process';
     super(`the data dir ${dataDir} is in use by ${who}; stop it, or choose another (--data-dir)`);
     this.owner = owner;
   }
@@ -49,7 +52,7 @@ export async function acquireOwnership(
 ): Promise<Ownership> {
   await openDataDir(dataDir, lockFile, warn);
   const lock = takeLock(dataDir);
-  if (!lock) throw new DataDirOwned(dataDir, await askOwner(dataDir));
+  if (!lock) throw new DataDirOwned(dataDir, await findOwner(dataDir));
   try {
     const server = await answerAskers(dataDir, info);
     // This listener also holds on to the lock, which SQLite would release when it is collected.
@@ -86,9 +89,8 @@ async function answerAskers(dataDir: string, info: OwnerInfo): Promise<Server> {
   const address = socketAddress(dataDir);
   const server = createServer((asker) => {
     asker.on('error', () => asker.destroy());
-    asker.end(`${JSON.stringify({ pid: info.pid, url: info.url, certificate: info.certificate })}\n`, () =>
-      asker.destroy(),
-    );
+    const { pid, url, certificate, isBrief } = info;
+    asker.end(`${JSON.stringify({ pid, url, certificate, isBrief })}\n`, () => asker.destroy());
   });
   await new Promise<void>((resolve, reject) => {
     // Stays for good: a failing accept(2) (EMFILE) is an error event too.
@@ -101,7 +103,9 @@ async function answerAskers(dataDir: string, info: OwnerInfo): Promise<Server> {
   return server.unref();
 }
 
-async function askOwner(dataDir: string): Promise<OwnerInfo | null> {
+/** null: there is none, or it does not answer. */
+export async function findOwner(dataDir: string): Promise<OwnerInfo | null> {
+  if (!existsSync(dataDir)) return null;
   const address = socketAddress(dataDir);
   const answer = await new Promise<string>((resolve) => {
     let text = '';

@@ -3,6 +3,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { AnswerOf, BodyOf, OperationId, PathOf, QueryOf } from '../contract/operations.ts';
 import type { Principal } from '../domain/principal.ts';
+import type { Frozen } from '../lib/frozen.ts';
 import type { RecordChange } from '../store/audit.ts';
 
 declare module 'fastify' {
@@ -27,12 +28,6 @@ export type Exchange<Id extends OperationId> = {
   /** For the audit log; where the handler does not call it, what was done is entered before the answer goes out. */
   readonly record: RecordChange;
 };
-
-type Frozen<T> = T extends (infer Item)[]
-  ? readonly Frozen<Item>[]
-  : T extends object
-    ? { readonly [Key in keyof T]: Frozen<T[Key]> }
-    : T;
 
 /** The reply, once it is sent or taken over; or the JSON of a 200. */
 type Result<Id extends OperationId> = FastifyReply | Frozen<AnswerOf<Id>>;

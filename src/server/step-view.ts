@@ -8,7 +8,7 @@ export function toStepView(step: StepDefinition) {
   return {
     step_id: step.id,
     name: step.name,
-    kind: action.kind === 'command' ? 'script' : action.kind,
+    kind: action.kind === 'command' ? ('script' as const) : action.kind,
     needs: step.needs,
     if: step.condition,
     matrix: step.matrix,

@@ -1,14 +1,11 @@
 // The catalogue over HTTP: jobs and what is wrong with those that cannot be used.
 
 import type { Catalog, CatalogEntry } from '../../catalog/catalog.ts';
-import type { QueryOf } from '../../contract/operations.ts';
-import type { InvalidJob, JobDefinition, SecurityProfile } from '../../domain/job.ts';
-import { validationError } from '../../domain/problem.ts';
+import type { SecurityProfile } from '../../domain/job.ts';
 import { createBoundedCache } from '../../lib/bounded-cache.ts';
 import type { Clock } from '../../lib/clock.ts';
-import { formatDurationOrNull } from '../../lib/units.ts';
 import type { Handlers } from '../exchange.ts';
-import { toRetryView, toStepView } from '../step-view.ts';
+import { createJobViews } from '../job-views.ts';
 import { type StoredAnswer, sendStored, toStoredAnswer } from '../stored-answer.ts';
 
 const cachedChars = 16 * 1024 * 1024;
@@ -23,59 +20,17 @@ export function createJobHandlers(o: {
   readonly clock: Clock;
 }): Pick<Handlers, 'listJobs' | 'getJob'> {
   const { catalog, clock } = o;
+  const views = createJobViews(o);
   const lists = createBoundedCache<string, StoredAnswer>(cachedChars);
   const details = new WeakMap<CatalogEntry, Detail>();
-
-  function toSummary({ definition: job }: CatalogEntry) {
-    return {
-      id: job.id,
-      name: job.name,
-      namespace: job.namespace,
-      version: job.version,
-      description: job.description,
-      source: job.source,
-      title: job.title,
-      tags: job.tags,
-      executor: job.executor,
-      security_profile: job.securityProfile ?? o.defaultProfile,
-      composition: job.composition,
-      aliases: catalog.aliasesOf(job.id),
-      enabled: job.enabled,
-    };
-  }
 
   async function detailOf(entry: CatalogEntry): Promise<StoredAnswer> {
     const known = details.get(entry);
     const checkedAtMs = clock.now();
     const revision = await catalog.revisionOf(entry);
-    const answer = known?.revision === revision ? known.answer : toStoredAnswer(toDetail(entry, revision));
+    const answer = known?.revision === revision ? known.answer : toStoredAnswer(views.detail(entry, revision));
     details.set(entry, { answer, revision, checkedAtMs });
     return answer;
-  }
-
-  function toDetail(entry: CatalogEntry, revision: string) {
-    const { argspec, composition, steps, concurrency, onLost, timeouts, path } = entry.definition;
-    const isSingle = composition === 'single';
-    const [first] = steps;
-    return {
-      ...toSummary(entry),
-      args: argspec,
-      steps: isSingle ? [] : steps.map(toStepView),
-      concurrency: concurrency && {
-        limit: concurrency.limit,
-        key: concurrency.key,
-        on_conflict: concurrency.onConflict,
-      },
-      retry: isSingle && first ? toRetryView(first.retry) : null,
-      on_lost: onLost,
-      timeouts: {
-        run: formatDurationOrNull(timeouts.runMs),
-        step: formatDurationOrNull(timeouts.stepMs),
-        queue: formatDurationOrNull(timeouts.queueMs),
-      },
-      revision,
-      path,
-    };
   }
 
   return {
@@ -83,9 +38,7 @@ export function createJobHandlers(o: {
       const key = `${catalog.generation} ${JSON.stringify(query)}`;
       let answer = lists.get(key);
       if (!answer) {
-        const { page, total, nextCursor } = select(catalog.entries(), query);
-        const invalid = catalog.invalid().filter((job) => isAskedFor(job, query));
-        answer = toStoredAnswer({ jobs: page.map(toSummary), invalid, total, next_cursor: nextCursor });
+        answer = toStoredAnswer(views.list(query));
         lists.set(key, answer, answer.text.length);
       }
       return sendStored(request, reply, answer);
@@ -98,52 +51,4 @@ export function createJobHandlers(o: {
       return detailOf(entry).then((answer) => sendStored(request, reply, answer));
     },
   };
-}
-
-type Query = QueryOf<'listJobs'>;
-
-function select(
-  entries: readonly CatalogEntry[],
-  query: Query,
-): { page: readonly CatalogEntry[]; total: number; nextCursor: string | null } {
-  const matching = entries.filter(({ definition }) => matches(definition, query));
-  const after = query.cursor === undefined ? undefined : idOfCursor(query.cursor);
-  const rest =
-    after === undefined
-      ? matching.slice(query.offset ?? 0)
-      : matching.filter(({ definition }) => definition.id > after);
-  const page = query.limit === undefined ? rest : rest.slice(0, query.limit);
-  const last = page.at(-1);
-  const nextCursor = last && page.length < rest.length ? cursorOf(last.definition.id) : null;
-  return { page, total: matching.length, nextCursor };
-}
-
-function matches(job: JobDefinition, query: Query): boolean {
-  const { tag, q } = query;
-  if (tag !== undefined && !job.tags.includes(tag)) return false;
-  if (!isAskedFor(job, query)) return false;
-  if (q === undefined) return true;
-  const text = [job.id, job.title ?? '', job.description ?? '', ...job.tags].join('\n').toLowerCase();
-  return text.includes(q.toLowerCase());
-}
-
-/** Only what can be told of a job that cannot be read is asked of it. */
-function isAskedFor({ id, source }: Pick<InvalidJob, 'id' | 'source'>, query: Query): boolean {
-  const { namespace, prefix } = query;
-  if (query.source !== undefined && source !== query.source) return false;
-  if (namespace !== undefined && id.slice(0, Math.max(0, id.lastIndexOf('/'))) !== namespace) return false;
-  return prefix === undefined || prefix === '' || id.startsWith(`${prefix.replace(/\/$/, '')}/`);
-}
-
-const cursorMark = 'id:';
-
-function cursorOf(id: string): string {
-  return Buffer.from(cursorMark + id).toString('base64url');
-}
-
-/** @throws Problem validation-error */
-function idOfCursor(cursor: string): string {
-  const text = Buffer.from(cursor, 'base64url').toString();
-  if (text.startsWith(cursorMark)) return text.slice(cursorMark.length);
-  throw validationError([{ pointer: '?cursor', message: 'is no `next_cursor` of a page', keyword: 'format' }]);
 }

@@ -1,0 +1,176 @@
+// A job and its arguments, as words of a command line: `backup daily --target /srv --keep.days 7`.
+
+import { readFileSync } from 'node:fs';
+import type { ArgumentField } from '../domain/argument-fields.ts';
+import { readFieldText, setArgument, showValue } from '../domain/argument-fields.ts';
+import { errorCode } from '../lib/error-code.ts';
+import { nearest } from '../lib/nearest.ts';
+import type { Command, Option, Options } from './commands.ts';
+import { Refusal } from './exit-code.ts';
+
+export type JobCall = {
+  /** Of flwd's own. */
+  readonly options: Options;
+  /** `backup daily`, or `backup/daily`. */
+  readonly jobWords: readonly string[];
+  /** What is left: the job's own. */
+  readonly argumentWords: readonly string[];
+};
+
+/**
+ * Tells flwd's own options from the job's, which nobody knows yet. An argument of a name that flwd has itself is written in full:
+ * `--args.json`. @throws Refusal
+ */
+export function readJobCall(command: Command, words: readonly string[]): JobCall {
+  const options = new Map<string, string[]>();
+  const jobWords: string[] = [];
+  const argumentWords: string[] = [];
+  for (let at = 0; at < words.length; at++) {
+    const word = words[at] ?? '';
+    const [written = '', inline] = splitAtEquals(word);
+    const option = command.options.find(
+      ({ name, short }) => written === `--${name}` || (short && written === `-${short}`),
+    );
+    if (!option) {
+      const isOfJob = argumentWords.length === 0 && !word.startsWith('-');
+      (isOfJob ? jobWords : argumentWords).push(word);
+      continue;
+    }
+    const given = options.get(option.name) ?? [];
+    if (given.length > 0 && !option.isRepeatable) throw new Refusal(`--${option.name} is there twice`);
+    if (!option.value && inline !== undefined) throw new Refusal(`--${option.name} takes no value`);
+    const value = option.value ? (inline ?? words[++at]) : '';
+    if (option.value && !value) throw needsValue(option);
+    options.set(option.name, [...given, value ?? '']);
+  }
+  return { options, jobWords, argumentWords };
+}
+
+function needsValue({ name, value }: Option): Refusal {
+  return new Refusal(`--${name} needs a value: --${name} ${value}`);
+}
+
+function splitAtEquals(word: string): readonly [string, string?] {
+  const at = word.indexOf('=');
+  return word.startsWith('-') && at > 0 ? [word.slice(0, at), word.slice(at + 1)] : [word];
+}
+
+type Args = Record<string, unknown>;
+
+/**
+ * What the words say, laid over `base`. A secret's value comes from where nobody else reads it: `--token.file`, `--token.env`,
+ * or `--token.stored`, which names one that the instance has. @throws Refusal
+ */
+export function readArguments(
+  fields: readonly ArgumentField[],
+  words: readonly string[],
+  base: Args,
+  warn: (line: string) => void,
+): Args {
+  const args: Args = { ...base };
+  const lists = new Map<ArgumentField, unknown[]>();
+  const given = new Set<ArgumentField>();
+  for (let at = 0; at < words.length; at++) {
+    const word = words[at] ?? '';
+    if (!word.startsWith('--') || word === '--') throw strayWord(word, fields);
+    const [written = '', inline] = splitAtEquals(word);
+    const found = findField(fields, written.slice(2));
+    const { field } = found;
+    const isSwitch = field.kind === 'boolean' && inline === undefined;
+    const isNextItsValue = isSwitch ? isTruth(words[at + 1]) && !found.isNegated : inline === undefined;
+    const text = isNextItsValue ? words[++at] : (inline ?? String(!found.isNegated));
+    if (text === undefined || (isNextItsValue && text.startsWith('--'))) throw needsArgument(written, field);
+    if (field.kind !== 'list' && given.has(field)) throw new Refusal(`${flagOf(field)} is there twice`);
+    given.add(field);
+    if (field.kind === 'secret' && found.from === 'here')
+      warn(
+        `${written}: what stands on a command line can be read by others on this machine; better ${written}.file FILE, ${written}.env NAME or ${written}.stored NAME`,
+      );
+    const read =
+      field.kind === 'secret' ? { value: secretFrom(found.from, text, written) } : readFieldText(field, text);
+    if ('fault' in read) throw new Refusal(`${written} ${text}: ${read.fault}`);
+    if (field.kind !== 'list') {
+      setArgument(args, field.path, read.value);
+      continue;
+    }
+    const items = lists.get(field) ?? [];
+    lists.set(field, items);
+    items.push(read.value);
+    setArgument(args, field.path, items);
+  }
+  return args;
+}
+
+type SecretFrom = 'here' | 'file' | 'env' | 'stored';
+
+function secretFrom(from: SecretFrom, text: string, written: string): unknown {
+  if (from === 'stored') return { secret: text };
+  if (from === 'here') return text;
+  if (from === 'file') return readSecretFile(text, written);
+  const value = process.env[text];
+  if (value === undefined) throw new Refusal(`${written} ${text}: there is no such variable in the environment`);
+  return value;
+}
+
+/** `-`: standard input. One newline at the end is not part of it. */
+function readSecretFile(path: string, written: string): string {
+  try {
+    return readFileSync(path === '-' ? 0 : path, 'utf8').replace(/\r?\n$/, '');
+  } catch (error) {
+    throw new Refusal(`${written} ${path}: cannot be read (${errorCode(error) ?? 'unreadable'})`);
+  }
+}
+
+/** As it is typed: `--keep.days`. */
+export function flagOf({ path }: Pick<ArgumentField, 'path'>): string {
+  return `--${path.join('.')}`;
+}
+
+type Found = { readonly field: ArgumentField; readonly isNegated: boolean; readonly from: SecretFrom };
+
+function findField(fields: readonly ArgumentField[], name: string): Found {
+  const full = name.replace(/^args\./, '');
+  const byName = (wanted: string): ArgumentField | undefined => fields.find(({ path }) => path.join('.') === wanted);
+  const field = byName(name) ?? byName(full);
+  if (field) return { field, isNegated: false, from: 'here' };
+  const negated = full.startsWith('no-') ? byName(full.slice('no-'.length)) : undefined;
+  if (negated?.kind === 'boolean') return { field: negated, isNegated: true, from: 'here' };
+  const [, stem = '', from] = /^(.+)\.(file|env|stored)$/.exec(full) ?? [];
+  const secret = byName(stem);
+  if (secret?.kind === 'secret' && (from === 'file' || from === 'env' || from === 'stored'))
+    return { field: secret, isNegated: false, from };
+  const names = fields.map((each) => flagOf(each));
+  const near = nearest(`--${full}`, names);
+  const there = names.length === 0 ? 'it takes no arguments' : `it takes ${names.join(', ')}`;
+  throw new Refusal(`the job takes no --${name}${near ? `; did you mean \`${near}\`?` : `: ${there}`}`);
+}
+
+function isTruth(word: string | undefined): boolean {
+  return word === 'true' || word === 'false';
+}
+
+function needsArgument(written: string, field: ArgumentField): Refusal {
+  const usage = `${written} ${placeholderOf(field)}`;
+  return new Refusal(`${written} needs a value: ${usage}; one that begins with -- is written ${written}=--…`);
+}
+
+function strayWord(word: string, fields: readonly ArgumentField[]): Refusal {
+  const examples = fields.slice(0, 3).map((field) => `${flagOf(field)} ${placeholderOf(field)}`);
+  const hint = fields.length === 0 ? 'the job takes no arguments' : `arguments are written ${examples.join(' ')}`;
+  return new Refusal(`\`${word}\` is one word too many: ${hint}`);
+}
+
+/** What stands for the value in help: `TEXT`, `a|b|c`. */
+export function placeholderOf({ kind, itemKind, choices }: ArgumentField): string {
+  const shown = itemKind ?? kind;
+  if (shown === 'choice') return choices.length <= 5 ? choices.map(showValue).join('|') : 'CHOICE';
+  return {
+    text: 'TEXT',
+    integer: 'N',
+    number: 'NUMBER',
+    boolean: 'true|false',
+    secret: 'SECRET',
+    json: 'JSON',
+    list: 'JSON',
+  }[shown];
+}

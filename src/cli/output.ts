@@ -1,0 +1,165 @@
+// What a command prints: data on standard output, everything else on standard error; for people where a terminal shows it,
+// in a form that stays the same where a program reads it.
+
+import { styleText } from 'node:util';
+import stringWidth from 'string-width';
+import type { Options } from './commands.ts';
+
+export type Output = {
+  readonly isJson: boolean;
+  readonly isQuiet: boolean;
+  readonly isVerbose: boolean;
+  /** Standard output is a terminal, and it is people's form that is asked for. */
+  readonly isForPeople: boolean;
+  /** Columns of the terminal; Infinity where there is none. */
+  readonly width: number;
+  /** Data: an object a line. */
+  readonly json: (value: unknown) => void;
+  /** Data, as it is. */
+  readonly text: (text: string) => void;
+  /** A line besides the data; `--quiet` leaves it out. */
+  readonly say: (line: string) => void;
+  /** A line besides the data that `--quiet` does not leave out. */
+  readonly warn: (line: string) => void;
+  readonly table: (columns: readonly Column[], rows: readonly (readonly Cell[])[]) => void;
+  /** A time as people read it: `3 min ago`; for programs as it is. */
+  readonly time: (timestamp: string | null) => string;
+  readonly paint: (style: Style, text: string) => string;
+};
+
+export type Style = 'good' | 'bad' | 'busy' | 'faint' | 'strong';
+type Column = {
+  readonly name: string;
+  /** Where the terminal is too narrow, this one gives way; the last of them first. */
+  readonly isFlexible?: true;
+  readonly isRight?: true;
+};
+type Cell = string | { readonly text: string; readonly style: Style };
+
+const styles = { good: 'green', bad: 'red', busy: 'cyan', faint: 'dim', strong: 'bold' } as const;
+
+export function createOutput(options: Options): Output {
+  const isJson = options.has('json');
+  const isQuiet = options.has('quiet');
+  const isTerminal = process.stdout.isTTY ?? false;
+  const isForPeople = isTerminal && !isJson;
+  const isColoured = isForPeople && mayColour();
+  const width = isForPeople ? process.stdout.columns || 80 : Infinity;
+  const paint = (style: Style, text: string): string => (isColoured ? colour(style, text) : text);
+  const out = (text: string): void => void process.stdout.write(text);
+  const err = (line: string): void => void process.stderr.write(`${printable(line)}\n`);
+  return {
+    isJson,
+    isQuiet,
+    isVerbose: options.has('verbose'),
+    isForPeople,
+    width,
+    json: (value) => out(`${JSON.stringify(value)}\n`),
+    text: out,
+    say: (line) => {
+      if (!isQuiet) err(line);
+    },
+    warn: err,
+    table: (columns, rows) => out(tableText(columns, rows, { width, paint })),
+    time: (timestamp) => {
+      if (timestamp === null) return '-';
+      return isForPeople ? relativeTime(Date.parse(timestamp) - Date.now()) : timestamp;
+    },
+    paint,
+  };
+}
+
+/** NO_COLOR as https://no-color.org has it. */
+export function mayColour(): boolean {
+  return !process.env.NO_COLOR && process.env.TERM !== 'dumb';
+}
+
+export function colour(style: Style, text: string): string {
+  return styleText(styles[style], text, { validateStream: false });
+}
+
+/** Names and messages may come from elsewhere: no control character of theirs reaches the terminal. */
+export function printable(text: string): string {
+  return text.replaceAll(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, (found) => (found === '\t' ? ' ' : '\uFFFD'));
+}
+
+const gap = '  ';
+const narrowest = 8;
+
+function tableText(
+  columns: readonly Column[],
+  rows: readonly (readonly Cell[])[],
+  o: { readonly width: number; readonly paint: Output['paint'] },
+): string {
+  const cells = rows.map((row) => row.map(toCell));
+  const widths = columns.map(({ name }, at) =>
+    Math.max(name.length, ...cells.map((row) => stringWidth(row[at]?.text ?? ''))),
+  );
+  let excess = widths.reduce((sum, width) => sum + width + gap.length, -gap.length) - o.width;
+  for (const [at, column] of [...columns.entries()].toReversed()) {
+    if (!column.isFlexible || excess <= 0) continue;
+    const given = Math.min(excess, Math.max(0, (widths[at] ?? 0) - narrowest));
+    widths[at] = (widths[at] ?? 0) - given;
+    excess -= given;
+  }
+  const lineOf = (row: readonly { text: string; style: Style | null }[]): string =>
+    row
+      .map(({ text, style }, at) => {
+        const width = widths[at] ?? 0;
+        const cut = fit(text, width);
+        const space = ' '.repeat(Math.max(0, width - stringWidth(cut)));
+        const shown = style ? o.paint(style, cut) : cut;
+        if (columns[at]?.isRight) return space + shown;
+        return at === row.length - 1 ? shown : shown + space;
+      })
+      .join(gap)
+      .trimEnd();
+  const heading = columns.map(({ name }) => ({ text: name, style: 'faint' as const }));
+  return [heading, ...cells].map((row) => `${lineOf(row)}\n`).join('');
+}
+
+function toCell(cell: Cell): { text: string; style: Style | null } {
+  return typeof cell === 'string'
+    ? { text: printable(cell), style: null }
+    : { text: printable(cell.text), style: cell.style };
+}
+
+/** Cut to so many columns, with `…` for what is left out. */
+export function fit(text: string, width: number): string {
+  if (stringWidth(text) <= width) return text;
+  let kept = '';
+  let taken = 1;
+  for (const character of text) {
+    taken += stringWidth(character);
+    if (taken > width) break;
+    kept += character;
+  }
+  return `${kept}…`;
+}
+
+const minuteMs = 60_000;
+const hourMs = 60 * minuteMs;
+const dayMs = 24 * hourMs;
+
+/** Negative: the past. */
+function relativeTime(ms: number): string {
+  const distance = Math.abs(ms);
+  const [amount, unit] =
+    distance < minuteMs
+      ? [distance / 1_000, 's']
+      : distance < hourMs
+        ? [distance / minuteMs, 'min']
+        : distance < 2 * dayMs
+          ? [distance / hourMs, 'h']
+          : [distance / dayMs, 'd'];
+  const words = `${Math.round(amount)} ${unit}`;
+  return ms > 0 ? `in ${words}` : `${words} ago`;
+}
+
+/** How long something took or takes, for people: `350 ms`, `12.4 s`, `3 min 20 s`, `2 h 5 min`. */
+export function durationWords(ms: number): string {
+  if (ms < 1_000) return `${Math.round(ms)} ms`;
+  if (ms < minuteMs) return `${(ms / 1_000).toFixed(1)} s`;
+  if (ms < hourMs) return `${Math.floor(ms / minuteMs)} min ${Math.floor((ms % minuteMs) / 1_000)} s`;
+  return `${Math.floor(ms / hourMs)} h ${Math.floor((ms % hourMs) / minuteMs)} min`;
+}

@@ -1,0 +1,204 @@
+// What a command works with: an instance of flwd, reached through its API. It is another machine's, or that of this user's
+// data dir: the server there, or, where there is none, one in this very process for as long as the command takes (ADR 0021).
+
+import { readFileSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
+import { type Client, createClient, type Fetch } from '../client/client.ts';
+import type { Config } from '../config/config.ts';
+import type { LoadedConfig } from '../config/load.ts';
+import { readCliToken } from '../lib/cli-token.ts';
+import { systemClock } from '../lib/clock.ts';
+import { errorCode } from '../lib/error-code.ts';
+import { isLoopback } from '../lib/loopback.ts';
+import { nearest } from '../lib/nearest.ts';
+import { DataDirOwned, findOwner, type OwnerInfo } from '../lib/owner-lock.ts';
+import type { Options } from './commands.ts';
+import { loadConfiguration } from './configuration.ts';
+import { Refusal } from './exit-code.ts';
+import { createPinnedFetch } from './pinned-fetch.ts';
+import { explainedStart } from './start-failure.ts';
+
+export type Session = {
+  readonly client: Client;
+  /** Whose instance it is, for people: an address, or the data dir. */
+  readonly where: string;
+  /** No server has the data dir: what this process does not wait for goes on by itself, as far as it can. */
+  readonly isBrief: () => boolean;
+  /** A run to see to, also where another command had the data dir and has ended meanwhile. */
+  readonly attend: (runId: string) => void;
+  readonly close: () => Promise<void>;
+};
+
+/** A server that starts or ends, or a command that is about to. */
+const ownerWithinMs = 10_000;
+const againMs = 50;
+
+/** @throws Refusal */
+export async function openSession(options: Options): Promise<Session> {
+  const remote = options.get('remote')?.[0] ?? process.env.FLWD_REMOTE;
+  if (remote) return openRemote(remote, options);
+  return openOwn(loadConfiguration(options));
+}
+
+function openRemote(remote: string, options: Options): Session {
+  const given = ['data-dir', 'jobs'].find((name) => options.has(name));
+  if (given) throw new Refusal(`--${given} is of this machine, and --remote of another: leave one out`);
+  const isUrl = /^https?:\/\//.test(remote);
+  const { baseUrl, tokenFile } = isUrl ? { baseUrl: remote, tokenFile: null } : namedRemote(remote, options);
+  const token = tokenFile === null ? tokenOfEnvironment(options) : readTokenFile(remote, tokenFile);
+  const url = URL.canParse(baseUrl) ? new URL(baseUrl) : undefined;
+  if (!url) throw new Refusal(`${baseUrl} is no address such as https://flwd.example`);
+  if (token !== undefined && url.protocol === 'http:' && !isLoopback(url.hostname))
+    process.stderr.write(`flwd: ${baseUrl} has no TLS: the token travels in clear\n`);
+  return {
+    client: createClient({ baseUrl, client: 'cli', ...(token !== undefined && { token }) }),
+    where: baseUrl,
+    isBrief: () => false,
+    attend: () => undefined,
+    close: async () => undefined,
+  };
+}
+
+function namedRemote(name: string, options: Options): Config['remotes'][string] {
+  const { remotes } = loadConfiguration(options).config;
+  if (Object.hasOwn(remotes, name) && remotes[name]) return remotes[name];
+  const names = Object.keys(remotes);
+  const near = nearest(name, names);
+  const others = names.length > 0 ? `: there are ${names.join(', ')}` : ': flwd.yaml has none';
+  const what = `no remote is called \`${name}\`${near ? `; did you mean \`${near}\`?` : others}`;
+  throw new Refusal(`${what}; an address begins with http:// or https://`);
+}
+
+/** Whoever names another address does not send it the token that FLWD_REMOTE's is for. */
+function tokenOfEnvironment(options: Options): string | undefined {
+  const isForAnother = options.has('remote') && process.env.FLWD_REMOTE;
+  return (isForAnother ? undefined : process.env.FLWD_TOKEN) || undefined;
+}
+
+function readTokenFile(remote: string, path: string): string {
+  try {
+    return readFileSync(path, 'utf8').trim();
+  } catch (error) {
+    throw new Refusal(
+      `the token of the remote \`${remote}\` cannot be read: ${path} (${errorCode(error) ?? 'unreadable'})`,
+    );
+  }
+}
+
+/** Where an instance is reached at the moment. */
+type Link = {
+  readonly url: string;
+  readonly token: string | undefined;
+  readonly fetch: Fetch;
+  /** It ends with a command, this one or another. */
+  readonly isBrief: boolean;
+  readonly close: () => Promise<void>;
+};
+
+async function openOwn(loaded: LoadedConfig): Promise<Session> {
+  const runs = new Set<string>();
+  let link = await openLink(loaded, runs);
+  let relinking: Promise<Link> | undefined;
+
+  /** The command that had the data dir has ended: now another one has it, or this one. */
+  function relink(failed: Link): Promise<Link> {
+    if (link !== failed) return Promise.resolve(link);
+    relinking ??= openLink(loaded, runs)
+      .then((next) => {
+        link = next;
+        return next;
+      })
+      .finally(() => {
+        relinking = undefined;
+      });
+    return relinking;
+  }
+
+  const first = link.url;
+  const fetchFrom = async (by: Link, path: string, init: Parameters<Fetch>[1]): Promise<Response> => {
+    const headers = by.token === undefined ? init.headers : { ...init.headers, authorization: `Bearer ${by.token}` };
+    return by.fetch(`${by.url}${path}`, { ...init, headers });
+  };
+  const client = createClient({
+    baseUrl: first,
+    client: 'cli',
+    async fetch(url, init) {
+      const path = url.slice(first.length);
+      const before = link;
+      try {
+        return await fetchFrom(before, path, init);
+      } catch (error) {
+        if (!before.isBrief || init.signal?.aborted || !mayRepeat(error, init)) throw error;
+        return fetchFrom(await relink(before), path, init);
+      }
+    },
+  });
+  return {
+    client,
+    where: loaded.config.instance.dataDir,
+    isBrief: () => link.isBrief,
+    attend: (runId) => void runs.add(runId),
+    close: () => link.close(),
+  };
+}
+
+/** Nothing came of it, or nothing more comes of it the second time. */
+function mayRepeat(error: unknown, { method, headers }: Parameters<Fetch>[1]): boolean {
+  const { cause } = error instanceof Error ? error : {};
+  return method === 'GET' || 'idempotency-key' in headers || errorCode(cause) === 'ECONNREFUSED';
+}
+
+async function openLink(loaded: LoadedConfig, runs: ReadonlySet<string>): Promise<Link> {
+  const { dataDir } = loaded.config.instance;
+  const deadlineMs = systemClock.now() + ownerWithinMs;
+  for (;;) {
+    const owner = await findOwner(dataDir);
+    if (owner?.url) return toOwner(dataDir, owner, owner.url);
+    try {
+      return await openBrief(loaded, runs);
+    } catch (error) {
+      // It starts, or ends: it says where it is in a moment, or leaves the data dir.
+      if (!(error instanceof DataDirOwned) || systemClock.now() > deadlineMs) throw explainedStart(error);
+      await delay(againMs);
+    }
+  }
+}
+
+function toOwner(dataDir: string, { certificate, isBrief }: OwnerInfo, url: string): Link {
+  return {
+    url,
+    token: readCliToken(dataDir),
+    fetch: certificate ? createPinnedFetch(certificate) : fetch,
+    isBrief: isBrief ?? false,
+    close: async () => undefined,
+  };
+}
+
+/** On a port of loopback's that nobody knows of, for whoever may read the data dir. */
+async function openBrief({ config, file }: LoadedConfig, runs: ReadonlySet<string>): Promise<Link> {
+  const { serve } = await import('../main.ts');
+  const bind = { host: '127.0.0.1', port: 0 };
+  const server = await serve(
+    {
+      ...config,
+      server: { ...config.server, bind, tls: null, trustProxy: false },
+      auth: { mode: 'required', isDev: false, jwt: null },
+      // What the command has to say is said by the command.
+      logging: { ...config.logging, level: 'error' },
+    },
+    file,
+    { runs },
+  );
+  const { dataDir } = config.instance;
+  return { url: server.url, token: readCliToken(dataDir), fetch, isBrief: true, close: server.stop };
+}
+
+/** Opens a session, works with it, and closes it whatever comes. @throws Refusal for what the user can mend */
+export async function withSession<T>(options: Options, work: (session: Session) => Promise<T>): Promise<T> {
+  const session = await openSession(options);
+  try {
+    return await work(session);
+  } finally {
+    await session.close();
+  }
+}
