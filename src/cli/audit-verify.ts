@@ -1,16 +1,13 @@
 // `flwd audit verify`: checks the chain of the audit log, and prints what to note elsewhere.
 
-import type { Options } from './commands.ts';
+import type { Options } from './command.ts';
 import { loadConfiguration } from './configuration.ts';
 import { type ExitCode, exitCodes, Refusal } from './exit-code.ts';
-import { explainedStart } from './start-failure.ts';
 
 export async function run(options: Options): Promise<ExitCode> {
   const { config } = loadConfiguration(options);
   const { verifyAudit } = await import('../operator.ts');
-  const { rows, first, last, removedThrough, broken } = await verifyAudit(config).catch((error: unknown) => {
-    throw explainedStart(error);
-  });
+  const { rows, first, last, removedThrough, broken } = await verifyAudit(config);
   if (removedThrough !== null) process.stdout.write(`rows up to ${removedThrough} were removed by retention\n`);
   if (first && last) {
     process.stdout.write(

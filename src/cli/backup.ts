@@ -2,22 +2,22 @@
 
 import { resolve } from 'node:path';
 import { formatSize } from '../lib/units.ts';
-import type { Options } from './commands.ts';
+import type { Options } from './command.ts';
+import { type Call, readCommandLine, unknownOption } from './command-line.ts';
 import { loadConfiguration } from './configuration.ts';
 import { type ExitCode, exitCodes, Refusal } from './exit-code.ts';
-import { explainedStart } from './start-failure.ts';
 
-export async function run(options: Options, operands: readonly string[]): Promise<ExitCode> {
+export async function run(options: Options, operands: readonly string[], call: Call): Promise<ExitCode> {
+  const job = call.jobWords && (await readJobCall(call.jobWords));
+  if (job) return (await import('./run.ts')).run(job.options, job.operands, job);
+  const [word] = call.argumentWords;
+  if (word !== undefined) throw unknownOption(call.command, word);
   const [given, extra] = operands;
   if (given === undefined || extra !== undefined) throw new Refusal('flwd backup takes one folder: flwd backup DEST');
   const { config } = loadConfiguration(options);
   const includesKey = options.has('include-key');
   const { backUp } = await import('../operator.ts');
-  const { files, bytes, missing } = await backUp(config, { destination: resolve(given), includesKey }).catch(
-    (error: unknown) => {
-      throw explainedStart(error);
-    },
-  );
+  const { files, bytes, missing } = await backUp(config, { destination: resolve(given), includesKey });
   const lines = [`${given} has ${files} files, ${formatSize(bytes)}; flwd restore ${given} puts them back`];
   if (missing > 0) lines.push(`${missing} were removed by retention meanwhile and are not in it`);
   lines.push(
@@ -28,4 +28,11 @@ export async function run(options: Options, operands: readonly string[]): Promis
   );
   process.stdout.write(`${lines.join('\n')}\n`);
   return exitCodes.done;
+}
+
+/** undefined: no job is called so. `flwd :backup daily`, and `flwd backup ./daily`, are never one. */
+async function readJobCall(words: readonly string[]): Promise<Call | undefined> {
+  const call = readCommandLine(['run', ...words]);
+  const { isKnownJob, withJobs } = await import('./known-jobs.ts');
+  return (await withJobs(call.options, (jobs) => isKnownJob(jobs, call.operands))) ? call : undefined;
 }

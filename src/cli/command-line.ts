@@ -3,39 +3,84 @@
 
 import { parseArgs } from 'node:util';
 import { nearest } from '../lib/nearest.ts';
-import { type Command, commands, type Option, type Options } from './commands.ts';
+import { type Command, instance, type Option, type Options, printing } from './command.ts';
+import { commands } from './commands.ts';
 import { Refusal } from './exit-code.ts';
 
-export type Call = { readonly command: Command; readonly options: Options; readonly operands: readonly string[] };
+export type Call = {
+  readonly command: Command;
+  readonly options: Options;
+  readonly operands: readonly string[];
+  /** Of a job call: what is the job's own, from the first word that is no part of its name. */
+  readonly argumentWords: readonly string[];
+  /** The first word is no command: a job's, or a slip. */
+  readonly isImplicit: boolean;
+  /** All of them, where they may be a job's and its arguments instead. */
+  readonly jobWords?: readonly string[];
+};
+
+/** Of a command that is named, as it stands in the table; of a job's first words, `run`. */
+type Found = { readonly command: Command; readonly rest: readonly string[]; readonly isImplicit: boolean };
+
+const helpWords = ['--help', '-h'];
 
 /** @throws Refusal */
-export function readCommandLine(words: readonly string[]): Call {
+export function readCommandLine(given: readonly string[]): Call {
+  const words = withOptionsLast(given);
   const [first = ''] = words;
-  if (['--help', '-h'].includes(first)) return { command: named('help'), options: new Map(), operands: words.slice(1) };
+  if (helpWords.includes(first)) return helpOn(words.slice(1));
   if (['--version', '-V'].includes(first)) return readCommandLine(['version', ...words.slice(1)]);
-  if (['--help', '-h'].includes(words[1] ?? '') && groupOf(first).length > 0) {
-    return { command: named('help'), options: new Map(), operands: [first] };
+  if (helpWords.includes(words[1] ?? '') && groupOf(first).length > 0) return helpOn([first]);
+  const found = findCommand(words);
+  const { command, rest, isImplicit } = found;
+  const mayBeJob = command.isLikelyNamespace && !first.startsWith(':') && /^[^-./:]/.test(rest[0] ?? '');
+  if (!rest.some((word) => helpWords.includes(word))) {
+    if (mayBeJob) return { command, isImplicit, ...readWords({ ...command, isJobCall: true }, rest), jobWords: words };
+    return { command, isImplicit, ...readWords(command, rest) };
   }
-  const { command, rest } = findCommand(words);
-  if (rest.some((word) => word === '--help' || word === '-h')) {
-    return { command: named('help'), options: new Map(), operands: command.name.split(' ') };
+  if (mayBeJob) return helpOn([first, rest[0] ?? '']);
+  if (!command.isJobCall) return helpOn(command.name.split(' '));
+  const { options, operands } = readWords(
+    command,
+    rest.filter((word) => !helpWords.includes(word)),
+  );
+  return { ...helpOn(operands.length > 0 ? ['run', ...operands] : command.name.split(' ')), options };
+}
+
+function helpOn(operands: readonly string[]): Call {
+  const { command } = findCommand(['help']);
+  return { command, options: new Map(), operands, argumentWords: [], isImplicit: false };
+}
+
+/** `flwd --remote prod runs` is `flwd runs --remote prod`: what every command that asks an instance has may come first. */
+function withOptionsLast(words: readonly string[]): readonly string[] {
+  let at = 0;
+  while (words[at]?.startsWith('-')) {
+    const [written = ''] = words[at]?.split('=', 1) ?? [];
+    const option = [...instance, ...printing].find((option) => isWrittenAs(option, written));
+    if (!option) break;
+    at += option.value && !words[at]?.includes('=') ? 2 : 1;
   }
-  return { command, ...readOptions(command, rest) };
+  return [...words.slice(at), ...words.slice(0, at)];
+}
+
+function isWrittenAs({ name, short }: Option, written: string): boolean {
+  return written === `--${name}` || (short !== undefined && written === `-${short}`);
 }
 
 /** The command that the words begin with; `:serve` is `serve`. */
-export function findCommand(words: readonly string[]): { command: Command; rest: readonly string[] } {
+export function findCommand(words: readonly string[]): Found {
   const spoken = words.map((word, at) => (at === 0 ? word.replace(/^:/, '') : word));
   // `audit verify` is no `audit` with a word too many.
   const command = byLength.find(({ name }) => name.split(' ').every((word, at) => word === spoken[at]));
-  if (command) return { command, rest: words.slice(command.name.split(' ').length) };
+  if (command) return { command, rest: words.slice(command.name.split(' ').length), isImplicit: false };
 
   const [first = '', second = ''] = spoken;
   if (first === '') throw new Refusal('which command? See flwd --help');
   if (first.startsWith('-')) throw new Refusal(`${first}: options come after the command, as in flwd serve ${first} …`);
   const within = groupOf(first).map(({ name }) => name.slice(first.length + 1));
   if (within.length === 0) {
-    const verbs = [...new Set(commands.map(({ name }) => name.split(' ')[0] ?? ''))];
+    if (first === words[0]) return { command: findCommand(['run']).command, rest: words, isImplicit: true };
     throw new Refusal(`unknown command \`${first}\`${hint(first, verbs) ?? '; see flwd --help'}`);
   }
   if (second === '' || second.startsWith('-')) throw new Refusal(`flwd ${first} ${within.join(' or ')}?`);
@@ -50,37 +95,61 @@ export function groupOf(word: string): readonly Command[] {
   return commands.filter(({ name }) => name.startsWith(`${word} `));
 }
 
-const byLength = commands.toSorted((a, b) => b.name.split(' ').length - a.name.split(' ').length);
+const byLength: readonly Command[] = commands.toSorted((a, b) => b.name.split(' ').length - a.name.split(' ').length);
+export const verbs: readonly string[] = [...new Set(commands.map(({ name }) => name.split(' ')[0] ?? ''))];
 
-function readOptions(command: Command, words: readonly string[]): Omit<Call, 'command'> {
+/**
+ * Of a job call, what is no option of flwd's own is the job's: its name first, then its arguments. An argument of a name that flwd
+ * has itself is written in full: `--args.json`.
+ */
+function readWords(command: Command, words: readonly string[]): Omit<Call, 'command' | 'isImplicit'> {
   const { tokens } = parseArgs({
     args: [...words],
     options: Object.fromEntries(
-      command.options.map(({ name, value }) => [name, { type: value ? 'string' : 'boolean' }]),
+      command.options.map(({ name, short, value }) => [
+        name,
+        { type: value ? ('string' as const) : ('boolean' as const), ...(short && { short }) },
+      ]),
     ),
     strict: false,
     tokens: true,
   });
   const options = new Map<string, string[]>();
   const operands: string[] = [];
+  const argumentWords: string[] = [];
+  let taken = -1;
   for (const token of tokens) {
-    if (token.kind === 'positional') operands.push(token.value);
-    if (token.kind !== 'option') continue;
-    const given = options.get(token.name) ?? [];
-    const option = knownOption(command, token.name, token.rawName);
-    options.set(option.name, [...given, optionValue(option, given, token)]);
+    // `-50` is read as two options of one letter each.
+    if (token.index === taken) continue;
+    if (token.kind === 'positional' && argumentWords.length === 0) operands.push(token.value);
+    else if (token.kind === 'option' && (!command.isJobCall || isKnown(command, token.name))) {
+      const given = options.get(token.name) ?? [];
+      const option = knownOption(command, token.name, token.rawName);
+      options.set(option.name, [...given, optionValue(option, given, token)]);
+    } else if (token.kind !== 'option-terminator') {
+      taken = token.index;
+      argumentWords.push(words[token.index] ?? '');
+    }
   }
   const [extra] = operands;
   if (extra !== undefined && !command.operands)
     throw new Refusal(`\`${extra}\` is one word too many for flwd ${command.name}`);
-  return { options, operands };
+  return { options, operands, argumentWords };
+}
+
+function isKnown(command: Command, name: string): boolean {
+  return command.options.some((option) => option.name === name);
 }
 
 function knownOption(command: Command, name: string, written: string): Option {
   const option = command.options.find((option) => option.name === name);
   if (option) return option;
+  throw unknownOption(command, written);
+}
+
+export function unknownOption(command: Command, written: string): Refusal {
   const names = command.options.map((option) => `--${option.name}`);
-  throw new Refusal(`unknown option ${written}${hint(written, names) ?? `; see flwd ${command.name} --help`}`);
+  return new Refusal(`unknown option ${written}${hint(written, names) ?? `; see flwd ${command.name} --help`}`);
 }
 
 function optionValue(
@@ -94,16 +163,14 @@ function optionValue(
     if (token.value !== undefined) throw new Refusal(`${written} takes no value`);
     return '';
   }
-  const isAnotherOption = token.inlineValue === false && token.value?.startsWith('-');
+  // `-` is standard input, and numbers may be negative.
+  const isAnotherOption = token.inlineValue === false && /^-(?=.)(?!\d)/.test(token.value ?? '');
   if (!token.value || isAnotherOption) throw new Refusal(`${written} needs a value: ${written} ${option.value}`);
   return token.value;
 }
 
-function named(name: string): Command {
-  return findCommand([name]).command;
-}
-
-function hint(word: string, known: readonly string[]): string | undefined {
+/** What stands after the refusal of a word, where something near is known. */
+export function hint(word: string, known: readonly string[]): string | undefined {
   const near = nearest(word, known);
   return near && `; did you mean \`${near}\`?`;
 }

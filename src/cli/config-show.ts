@@ -1,7 +1,7 @@
 // `flwd config show`: every setting in force and where it comes from, one a line.
 
 import { showSettings } from '../config/show.ts';
-import type { Options } from './commands.ts';
+import type { Options } from './command.ts';
 import { loadConfiguration } from './configuration.ts';
 import { type ExitCode, exitCodes } from './exit-code.ts';
 

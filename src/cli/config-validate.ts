@@ -1,6 +1,6 @@
 // `flwd config validate`: says that the configuration can be used, or every fault of it.
 
-import type { Options } from './commands.ts';
+import type { Options } from './command.ts';
 import { loadConfiguration } from './configuration.ts';
 import { type ExitCode, exitCodes } from './exit-code.ts';
 

@@ -1,7 +1,7 @@
 // The configuration as a command's options ask for it.
 
 import { ConfigError, type LoadedConfig, loadConfig } from '../config/load.ts';
-import type { Options } from './commands.ts';
+import type { Options } from './command.ts';
 import { Refusal } from './exit-code.ts';
 
 /** @throws Refusal with every fault, one a line */

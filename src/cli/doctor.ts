@@ -2,7 +2,7 @@
 // enforced. Needs no server, and disturbs none.
 
 import type { HostCheck } from '../domain/host-check.ts';
-import type { Options } from './commands.ts';
+import type { Options } from './command.ts';
 import { loadConfiguration } from './configuration.ts';
 import { type ExitCode, exitCodes } from './exit-code.ts';
 

@@ -3,7 +3,7 @@
 import type { Client } from '../client/client.ts';
 import type { AnswerOf } from '../contract/operations.ts';
 import { formatSize } from '../lib/units.ts';
-import type { Options } from './commands.ts';
+import type { Options } from './command.ts';
 import { loadConfiguration } from './configuration.ts';
 import { type ExitCode, exitCodes } from './exit-code.ts';
 import { onInstance } from './owner-client.ts';

@@ -1,45 +1,65 @@
-// `flwd help`: the table of commands, as text.
+// `flwd help`: the table of commands, as text; of a job, what it takes.
 
+import type { Command, Option, Options } from './command.ts';
 import { findCommand, groupOf } from './command-line.ts';
-import { type Command, commands, type Option, type Options } from './commands.ts';
+import { commandSections } from './commands.ts';
 import { type ExitCode, exitCodes } from './exit-code.ts';
+import { createOutput } from './output.ts';
 
-export function run(_options: Options, operands: readonly string[]): ExitCode {
-  process.stdout.write(textOf(operands));
+export async function run(options: Options, operands: readonly string[]): Promise<ExitCode> {
+  process.stdout.write(await textOf(options, operands));
   return exitCodes.done;
 }
 
-function textOf(operands: readonly string[]): string {
+async function textOf(options: Options, operands: readonly string[]): Promise<string> {
   const [first] = operands;
   if (first === undefined) return overview();
   const group = operands.length === 1 ? groupOf(first) : [];
-  return group.length > 0 ? groupHelp(first, group) : commandHelp(findCommand(operands).command);
+  if (group.length > 0) return groupHelp(first, group);
+  const { command, rest, isImplicit } = findCommand(operands);
+  if (!(command.isJobCall || command.isLikelyNamespace) || rest.length === 0) return commandHelp(command);
+  const [{ findJob, isKnownJob, withJobs }, { jobHelp }] = await Promise.all([
+    import('./known-jobs.ts'),
+    import('./job-help.ts'),
+  ]);
+  return withJobs(options, async (jobs) => {
+    if (command.isLikelyNamespace && !(await isKnownJob(jobs, operands))) return commandHelp(command);
+    const words = command.isLikelyNamespace ? operands : rest;
+    return jobHelp(await findJob(jobs, words, isImplicit), createOutput(options));
+  });
 }
 
 function groupHelp(word: string, group: readonly Command[]): string {
-  const rows = group.map(({ name, operands, about }): Row => [operands ? `${name} ${operands}` : name, about]);
-  return `Usage: flwd ${word} COMMAND [OPTIONS]\n\n${table(rows)}\nAll of a command: flwd ${word} COMMAND --help\n`;
+  return `Usage: flwd ${word} COMMAND [OPTIONS]\n\n${table(group.map(rowOf))}\nAll of a command: flwd ${word} COMMAND --help\n`;
 }
 
 function overview(): string {
-  const rows = commands.map(({ name, operands, about }): Row => [operands ? `${name} ${operands}` : name, about]);
+  const sections = commandSections.map(([title, commands]) => `${title}\n${table(commands.map(rowOf))}`);
   return `flwd turns scripts into jobs and serves them through one API.
 
 Usage: flwd COMMAND [OPTIONS]     (flwd :COMMAND is the same)
+       flwd JOB [ARGUMENTS]       (flwd backup/daily, or flwd backup daily)
 
-${table(rows)}
-All of a command: flwd COMMAND --help
+${sections.join('\n')}
+All of a command: flwd COMMAND --help; what a job takes: flwd JOB --help
 `;
 }
 
-function commandHelp({ name, about, options, operands }: Command): string {
-  const usage = ['flwd', name, operands, options.length > 0 ? '[OPTIONS]' : ''].filter(Boolean).join(' ');
-  const rows = options.map((option): Row => [written(option), option.about]);
-  return `Usage: ${usage}\n\n${about[0]?.toUpperCase()}${about.slice(1)}.\n${rows.length > 0 ? `\n${table(rows)}` : ''}`;
+function rowOf({ name, operands, about }: Command): Row {
+  return [operands ? `${name} ${operands}` : name, about];
 }
 
-function written({ name, value }: Option): string {
-  return value ? `--${name} ${value}` : `--${name}`;
+function commandHelp({ name, about, options, operands, examples }: Command): string {
+  const usage = ['flwd', name, operands, options.length > 0 ? '[OPTIONS]' : ''].filter(Boolean).join(' ');
+  const parts = [`Usage: ${usage}\n`, `${about[0]?.toUpperCase()}${about.slice(1)}.\n`];
+  if (options.length > 0) parts.push(table(options.map((option): Row => [written(option), option.about])));
+  if (examples) parts.push(`Examples:\n${examples.map((line) => `  ${line}\n`).join('')}`);
+  return parts.join('\n');
+}
+
+/** As it is typed: `--follow, -f`, `--tail N`. */
+export function written({ name, short, value }: Option): string {
+  return `--${name}${short ? `, -${short}` : ''}${value ? ` ${value}` : ''}`;
 }
 
 type Row = readonly [string, string];

@@ -1,13 +1,20 @@
 // The command line's edge: runs the command that the words name and turns whatever happens into an exit code.
 
-import { readCommandLine } from './command-line.ts';
-import type { CommandName, Options } from './commands.ts';
+import type { Options } from './command.ts';
+import { type Call, readCommandLine } from './command-line.ts';
+import type { CommandName } from './commands.ts';
 import { type ExitCode, exitCodes, Refusal } from './exit-code.ts';
 
-type Verb = { run(options: Options, operands: readonly string[]): ExitCode | Promise<ExitCode> };
+type Verb = { run(options: Options, operands: readonly string[], call: Call): ExitCode | Promise<ExitCode> };
 
 /** A command's code is loaded when it is called and not before. */
-const verbs: Record<CommandName, () => Promise<Verb>> = {
+const verbs: Readonly<Record<CommandName, () => Promise<Verb>>> = {
+  run: () => import('./run.ts'),
+  plan: () => import('./plan.ts'),
+  jobs: () => import('./jobs.ts'),
+  runs: () => import('./runs.ts'),
+  logs: () => import('./logs.ts'),
+  cancel: () => import('./cancel.ts'),
   serve: () => import('./serve.ts'),
   'config validate': () => import('./config-validate.ts'),
   'config show': () => import('./config-show.ts'),
@@ -31,22 +38,29 @@ const verbs: Record<CommandName, () => Promise<Verb>> = {
 export async function main(words: readonly string[]): Promise<ExitCode> {
   // `flwd help | head -1` closes the pipe; a server whose reader has gone goes on all the same.
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
-  process.on('uncaughtException', (error) => process.exit(report(error)));
+  process.on('uncaughtException', (error) => void report(error).then((code) => process.exit(code)));
   try {
-    const { command, options, operands } = readCommandLine(words);
-    const verb = await verbs[command.name]();
-    return await verb.run(options, operands);
+    const call = readCommandLine(words);
+    const verb = await verbs[nameOf(call)]();
+    return await verb.run(call.options, call.operands, call);
   } catch (error) {
     return report(error);
   }
 }
 
-function report(error: unknown): ExitCode {
-  if (error instanceof Refusal) {
-    process.stderr.write(`${error.message}\n`);
-    return error.exitCode;
+function nameOf({ command: { name } }: Call): CommandName {
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the table of commands is where names come from
+  return name as CommandName;
+}
+
+async function report(error: unknown): Promise<ExitCode> {
+  const { explained } = await import('./explained.ts');
+  const known = explained(error);
+  if (known instanceof Refusal) {
+    process.stderr.write(`${known.message}\n`);
+    return known.exitCode;
   }
-  const trace = error instanceof Error ? error.stack : String(error);
+  const trace = known instanceof Error ? known.stack : String(known);
   process.stderr.write(`flwd: this is a bug in flwd; please report it with what follows\n${trace}\n`);
   return exitCodes.bug;
 }

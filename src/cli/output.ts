@@ -3,7 +3,8 @@
 
 import { styleText } from 'node:util';
 import stringWidth from 'string-width';
-import type { Options } from './commands.ts';
+import type { Options } from './command.ts';
+import { forTerminal } from './terminal-text.ts';
 
 export type Output = {
   readonly isJson: boolean;
@@ -36,6 +37,14 @@ type Column = {
 };
 type Cell = string | { readonly text: string; readonly style: Style };
 
+function out(text: string): void {
+  process.stdout.write(text);
+}
+
+function err(line: string): void {
+  process.stderr.write(`${forTerminal(line, process.stderr.isTTY && mayColour())}\n`);
+}
+
 const styles = { good: 'green', bad: 'red', busy: 'cyan', faint: 'dim', strong: 'bold' } as const;
 
 export function createOutput(options: Options): Output {
@@ -46,8 +55,6 @@ export function createOutput(options: Options): Output {
   const isColoured = isForPeople && mayColour();
   const width = isForPeople ? process.stdout.columns || 80 : Infinity;
   const paint = (style: Style, text: string): string => (isColoured ? colour(style, text) : text);
-  const out = (text: string): void => void process.stdout.write(text);
-  const err = (line: string): void => void process.stderr.write(`${printable(line)}\n`);
   return {
     isJson,
     isQuiet,

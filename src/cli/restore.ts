@@ -1,10 +1,9 @@
 // `flwd restore SOURCE`: checks a backup and puts it in the place of a stopped instance.
 
 import { resolve } from 'node:path';
-import type { Options } from './commands.ts';
+import type { Options } from './command.ts';
 import { loadConfiguration } from './configuration.ts';
 import { type ExitCode, exitCodes, Refusal } from './exit-code.ts';
-import { explainedStart } from './start-failure.ts';
 
 export async function run(options: Options, operands: readonly string[]): Promise<ExitCode> {
   const [given, extra] = operands;
@@ -16,8 +15,6 @@ export async function run(options: Options, operands: readonly string[]): Promis
     source: resolve(given),
     force: options.has('force'),
     onProgress: (message) => process.stderr.write(`${message}\n`),
-  }).catch((error: unknown) => {
-    throw explainedStart(error);
   });
   const { files, createdAt, running, pending, unopened, tokens } = restored;
   const lines = [`restored ${files} files as they were at ${createdAt}`];

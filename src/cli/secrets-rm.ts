@@ -1,6 +1,6 @@
 // `flwd secrets rm NAME`: removes a stored secret; runs that were given it keep their own copy.
 
-import type { Options } from './commands.ts';
+import type { Options } from './command.ts';
 import { loadConfiguration } from './configuration.ts';
 import { type ExitCode, exitCodes, Refusal } from './exit-code.ts';
 import { onInstance } from './owner-client.ts';

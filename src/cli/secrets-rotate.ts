@@ -2,7 +2,7 @@
 // it is called again.
 
 import type { AnswerOf } from '../contract/operations.ts';
-import type { Options } from './commands.ts';
+import type { Options } from './command.ts';
 import { loadConfiguration } from './configuration.ts';
 import { type ExitCode, exitCodes } from './exit-code.ts';
 import { onInstance } from './owner-client.ts';

@@ -1,7 +1,7 @@
 // `flwd secrets set NAME`: stores what standard input has. Never an argument: others on the machine can read those.
 
 import { buffer } from 'node:stream/consumers';
-import type { Options } from './commands.ts';
+import type { Options } from './command.ts';
 import { loadConfiguration } from './configuration.ts';
 import { type ExitCode, exitCodes, Refusal } from './exit-code.ts';
 import { onInstance } from './owner-client.ts';

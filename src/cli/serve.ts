@@ -6,13 +6,11 @@ import { showBind } from '../config/checks.ts';
 import { errorCode } from '../lib/error-code.ts';
 import { createLogger } from '../lib/logger.ts';
 import { isLoopback } from '../lib/loopback.ts';
-import { DataDirOwned } from '../lib/owner-lock.ts';
-import { StartError } from '../lib/start-error.ts';
 import { packageVersion } from '../lib/version.ts';
-import type { Options } from './commands.ts';
+import type { Options } from './command.ts';
 import { loadConfiguration } from './configuration.ts';
 import { type ExitCode, exitCodes, Refusal } from './exit-code.ts';
-import { explainedStart } from './start-failure.ts';
+
 import { stopSignal } from './stop-signal.ts';
 
 export async function run(options: Options): Promise<ExitCode> {
@@ -56,7 +54,6 @@ async function startSmall<T>(start: () => Promise<T>): Promise<T> {
 
 /** What an operator can mend becomes a Refusal; everything else is a bug and stays what it is. */
 function explained(error: unknown, bind: string): unknown {
-  if (error instanceof DataDirOwned || error instanceof StartError) return explainedStart(error);
   const code = errorCode(error) ?? '';
   if (!(error instanceof Error && 'syscall' in error && error.syscall === 'listen')) return error;
   if (code === 'EADDRINUSE') {

@@ -1,7 +1,7 @@
 // What a command works with: an instance of flwd, reached through its API. It is another machine's, or that of this user's
 // data dir: the server there, or, where there is none, one in this very process for as long as the command takes (ADR 0021).
 
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Client, createClient, type Fetch } from '../client/client.ts';
 import type { Config } from '../config/config.ts';
@@ -12,11 +12,10 @@ import { errorCode } from '../lib/error-code.ts';
 import { isLoopback } from '../lib/loopback.ts';
 import { nearest } from '../lib/nearest.ts';
 import { DataDirOwned, findOwner, type OwnerInfo } from '../lib/owner-lock.ts';
-import type { Options } from './commands.ts';
+import type { Options } from './command.ts';
 import { loadConfiguration } from './configuration.ts';
-import { Refusal } from './exit-code.ts';
+import { exitCodes, Refusal } from './exit-code.ts';
 import { createPinnedFetch } from './pinned-fetch.ts';
-import { explainedStart } from './start-failure.ts';
 
 export type Session = {
   readonly client: Client;
@@ -34,10 +33,39 @@ const ownerWithinMs = 10_000;
 const againMs = 50;
 
 /** @throws Refusal */
-export async function openSession(options: Options): Promise<Session> {
-  const remote = options.get('remote')?.[0] ?? process.env.FLWD_REMOTE;
+export async function openSession(options: Options, o: { readonly mayCreate: boolean }): Promise<Session> {
+  const remote = remoteOf(options);
   if (remote) return openRemote(remote, options);
-  return openOwn(loadConfiguration(options));
+  const loaded = loadConfiguration(options);
+  // A slip of the pen in --data-dir makes no instance.
+  if (!o.mayCreate && !hasInstance(loaded.config)) throw new Refusal(noInstance(loaded.config), exitCodes.notFound);
+  return openOwn(loaded);
+}
+
+/** That of a server: another machine's, or the one that has the data dir. undefined: there is none. @throws Refusal */
+export async function openServedSession(options: Options): Promise<Session | undefined> {
+  const remote = remoteOf(options);
+  if (remote) return openRemote(remote, options);
+  const loaded = loadConfiguration(options);
+  const owner = await findOwner(loaded.config.instance.dataDir);
+  return owner?.url ? openOwn(loaded) : undefined;
+}
+
+/** No other machine's is asked for. */
+export function isOfThisMachine(options: Options): boolean {
+  return remoteOf(options) === undefined;
+}
+
+function remoteOf(options: Options): string | undefined {
+  return options.get('remote')?.[0] ?? (process.env.FLWD_REMOTE || undefined);
+}
+
+export function hasInstance({ persistence }: Config): boolean {
+  return existsSync(persistence.dbPath);
+}
+
+function noInstance({ instance }: Config): string {
+  return `there is no instance of flwd in ${instance.dataDir} yet: flwd serve makes one, and so does the first flwd run; --data-dir names another`;
 }
 
 function openRemote(remote: string, options: Options): Session {
@@ -158,7 +186,7 @@ async function openLink(loaded: LoadedConfig, runs: ReadonlySet<string>): Promis
       return await openBrief(loaded, runs);
     } catch (error) {
       // It starts, or ends: it says where it is in a moment, or leaves the data dir.
-      if (!(error instanceof DataDirOwned) || systemClock.now() > deadlineMs) throw explainedStart(error);
+      if (!(error instanceof DataDirOwned) || systemClock.now() > deadlineMs) throw error;
       await delay(againMs);
     }
   }
@@ -194,8 +222,12 @@ async function openBrief({ config, file }: LoadedConfig, runs: ReadonlySet<strin
 }
 
 /** Opens a session, works with it, and closes it whatever comes. @throws Refusal for what the user can mend */
-export async function withSession<T>(options: Options, work: (session: Session) => Promise<T>): Promise<T> {
-  const session = await openSession(options);
+export async function withSession<T>(
+  options: Options,
+  work: (session: Session) => Promise<T>,
+  { mayCreate = false }: { readonly mayCreate?: boolean } = {},
+): Promise<T> {
+  const session = await openSession(options, { mayCreate });
   try {
     return await work(session);
   } finally {

@@ -19,3 +19,15 @@ export function stopSignal(): Promise<NodeJS.Signals> {
     process.on('SIGTERM', stop).on('SIGINT', stop);
   });
 }
+
+/** Each SIGTERM and SIGINT from now on, until the function that it gives back is called. */
+export function onInterrupt(act: () => void): () => void {
+  let lastAtMs = -Infinity;
+  const take = (): void => {
+    const nowMs = systemClock.now();
+    if (nowMs - lastAtMs > echoMs) act();
+    lastAtMs = nowMs;
+  };
+  process.on('SIGTERM', take).on('SIGINT', take);
+  return () => void process.off('SIGTERM', take).off('SIGINT', take);
+}

@@ -3,7 +3,7 @@
 import type { BodyOf } from '../contract/operations.ts';
 import { scopes } from '../domain/principal.ts';
 import { nearest } from '../lib/nearest.ts';
-import type { Options } from './commands.ts';
+import type { Options } from './command.ts';
 import { loadConfiguration } from './configuration.ts';
 import { type ExitCode, exitCodes, Refusal } from './exit-code.ts';
 import { onInstance } from './owner-client.ts';

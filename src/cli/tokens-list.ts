@@ -1,7 +1,7 @@
 // `flwd tokens list`: every token there is or was, newest first; never the token itself.
 
 import type { AnswerOf } from '../contract/operations.ts';
-import type { Options } from './commands.ts';
+import type { Options } from './command.ts';
 import { loadConfiguration } from './configuration.ts';
 import { type ExitCode, exitCodes } from './exit-code.ts';
 import { onInstance } from './owner-client.ts';

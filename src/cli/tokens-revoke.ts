@@ -1,6 +1,6 @@
 // `flwd tokens revoke ID`: from now on the token lets nobody in.
 
-import type { Options } from './commands.ts';
+import type { Options } from './command.ts';
 import { loadConfiguration } from './configuration.ts';
 import { type ExitCode, exitCodes, Refusal } from './exit-code.ts';
 import { onInstance } from './owner-client.ts';

@@ -226,12 +226,20 @@ export const operations = {
     tag: 'Runs',
     summary: 'Cancel a run; its processes are gone before the answer says so',
     scope: 'runs:write',
+    query: Type.Object(
+      {
+        force: Type.Optional(
+          Type.Boolean({ description: 'Kill at once, without the time that the job has to end in order' }),
+        ),
+      },
+      closed,
+    ),
     answers: [
       json(200, runSchemas.runStatusAnswer, 'Cancelled'),
       json(202, runSchemas.runStatusAnswer, 'Still terminating after the grace period'),
     ],
-    problems: ['run-not-found', 'run-already-finished'],
-    audit: { action: 'run.cancel', object: 'run' },
+    problems: ['validation-error', 'run-not-found', 'run-already-finished'],
+    audit: { action: 'run.cancel', object: 'run', keeps: ['force'] },
   },
   rerunRun: {
     method: 'POST',

@@ -44,6 +44,8 @@ export type Attempt = {
   readonly outcome: Promise<Outcome>;
   /** Ends it by the job's ladder. False when it has ended, or is being ended already. */
   readonly interrupt: (why: Interruption) => boolean;
+  /** What is being ended has no more time for it. */
+  readonly hasten: () => void;
   /** Lets go of it: the shim goes on, and what it left is for the next start to store. */
   readonly detach: () => void;
   readonly hasEnded: () => boolean;
@@ -85,12 +87,13 @@ export function startAttempt(o: {
   let process: AttemptProcess | undefined;
   let interruption: Interruption | undefined;
   let termination: Promise<Termination> | undefined;
+  const hurry = new AbortController();
   let hasEnded = false;
   let isDetached = false;
 
   function terminate(attempt: AttemptProcess): void {
     const { signal, graceMs } = plan.job.cancel;
-    termination = attempt.terminate({ signal, graceMs, onSignal: o.onSignal });
+    termination = attempt.terminate({ signal, graceMs, hurry: hurry.signal, onSignal: o.onSignal });
   }
 
   async function start(): Promise<AttemptProcess> {
@@ -166,6 +169,7 @@ export function startAttempt(o: {
       if (process) terminate(process);
       return true;
     },
+    hasten: () => hurry.abort(),
     detach() {
       isDetached = true;
       output.close();

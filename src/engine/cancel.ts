@@ -13,10 +13,17 @@ import type { Dispatcher } from './dispatch.ts';
 import type { Ends } from './ends.ts';
 
 export type Cancels = {
-  /** The tree is gone before it says `cancelled`. @throws Problem run-not-found, run-already-finished */
-  readonly cancel: (runId: string, reach: Reach) => Promise<{ readonly status: 'cancelled' | 'running' }>;
+  /**
+   * The tree is gone before it says `cancelled`. Forced, the job has no time to end in order, also where it was given some before.
+   * @throws Problem run-not-found, run-already-finished
+   */
+  readonly cancel: (
+    runId: string,
+    reach: Reach,
+    o?: { readonly isForced: boolean },
+  ) => Promise<{ readonly status: 'cancelled' | 'running' }>;
   /** The same for whoever does not wait for it; never throws. */
-  readonly cancelUnwaited: (runId: string) => void;
+  readonly cancelUnwaited: (runId: string, isForced?: boolean) => void;
 };
 
 /** Beyond the grace period: what the kernel may need to end a tree of processes. */
@@ -33,19 +40,19 @@ export function createCancels(o: {
   const { store, clock, dispatcher } = o;
 
   /** `true` when the run never started. */
-  async function request(runId: string): Promise<boolean> {
+  async function request(runId: string, isForced: boolean): Promise<boolean> {
     const atMs = clock.now();
     const isWithdrawn = await store.db.transact(async (tx) => {
       await store.runs.requestCancel(tx, runId, atMs);
       return store.runs.end(tx, runId, 'withdraw', { atMs });
     });
     if (isWithdrawn) dispatcher.removed(runId);
-    else dispatcher.conductorOf(runId)?.cancel();
+    else dispatcher.conductorOf(runId)?.cancel(isForced);
     return isWithdrawn;
   }
 
   return {
-    async cancel(runId, reach) {
+    async cancel(runId, reach, { isForced } = { isForced: false }) {
       await store.runs.assertThere(runId, reach);
       const stored = await store.runs.execution(runId);
       if (!stored) throw runNotFound(runId);
@@ -55,7 +62,7 @@ export function createCancels(o: {
         throw new Problem('run-already-finished', `The run '${runId}' has ended already: ${run.status}.`);
       }
       const end = o.ends.wait(runId, plan.job.cancel.graceMs + marginMs);
-      if (await request(runId)) return { status: 'cancelled' };
+      if (await request(runId, isForced)) return { status: 'cancelled' };
       await end;
       const now = await store.runs.get(runId);
       if (now?.status === 'cancelled') return { status: 'cancelled' };
@@ -67,10 +74,12 @@ export function createCancels(o: {
       }
       return { status: 'running' };
     },
-    cancelUnwaited(runId) {
-      outlast(() => request(runId), { isPassing: isStorageFault, signal: o.signal }).catch((error: unknown) => {
-        if (!o.signal.aborted) o.log.error({ err: error, run_id: runId }, 'a run could not be cancelled');
-      });
+    cancelUnwaited(runId, isForced = false) {
+      outlast(() => request(runId, isForced), { isPassing: isStorageFault, signal: o.signal }).catch(
+        (error: unknown) => {
+          if (!o.signal.aborted) o.log.error({ err: error, run_id: runId }, 'a run could not be cancelled');
+        },
+      );
     },
   };
 }

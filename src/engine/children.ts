@@ -29,7 +29,7 @@ export function createChildren(o: {
   readonly hub: Hub;
   readonly planContext: PlanContext;
   readonly addRun: AddRun;
-  readonly cancel: (runId: string) => void;
+  readonly cancel: (runId: string, isForced?: boolean) => void;
   /** The server stops. */
   readonly signal: AbortSignal;
 }): Children {

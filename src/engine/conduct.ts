@@ -36,8 +36,8 @@ export type Conductor = {
   readonly begin: (slot: Slot, work?: (tx: Transaction) => Promise<void>) => Promise<void>;
   /** Goes on with what a former process has begun. */
   readonly resume: (holdSlot: () => Slot) => Promise<void>;
-  /** Ends all of it. Calling it again changes nothing. */
-  readonly cancel: () => void;
+  /** Ends all of it. Calling it again changes nothing, but for `isForced`: what has time to end in order has none any more. */
+  readonly cancel: (isForced?: boolean) => void;
   /** @throws Problem approval-not-pending, permission-denied */
   readonly approve: (stepId: string, approval: Approval) => Promise<void>;
   /** Interrupts what has outlived its deadline. */
@@ -345,7 +345,13 @@ export function conduct(source: ConductSource, context: ConductContext, around: 
       if (why) abort(why, turn);
       else watch(complete(turn));
     },
-    cancel: () => abort(cancelled),
+    cancel(isForced = false) {
+      abort(cancelled);
+      if (!isForced || detaching.signal.aborted) return;
+      for (const attempt of runner.attempts()) attempt.hasten();
+      for (const place of state.places)
+        if (place.childRunId !== null && !hasEnded(place)) around.children.cancel(place.childRunId, true);
+    },
     async approve(stepId, approval) {
       if (!isAttending) throw new Problem('not-ready', 'The server is taking the run up.');
       const place = state.places.find((one) => one.stepId === stepId && one.kind === 'approval');

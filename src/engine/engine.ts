@@ -69,7 +69,11 @@ export type Engine = {
   /** Of every kind: the server adds those that never come so far. */
   readonly refusals: Refusals;
   /** The tree is gone before it says `cancelled`. @throws Problem run-not-found, run-already-finished */
-  readonly cancel: (runId: string, reach: Reach) => Promise<{ readonly status: 'cancelled' | 'running' }>;
+  readonly cancel: (
+    runId: string,
+    reach: Reach,
+    o?: { readonly isForced: boolean },
+  ) => Promise<{ readonly status: 'cancelled' | 'running' }>;
   /** @throws Problem run-not-found, approval-not-pending, permission-denied, not-ready */
   readonly approve: (runId: string, request: ApprovalRequest, caller: Caller) => Promise<void>;
   readonly queue: () => Omit<QueueLimits, 'weightOf'> & { readonly depth: number; readonly running: number };
@@ -128,7 +132,7 @@ export function createEngine(o: {
     return outlast(work, { isPassing: isStorageFault, signal: stopping.signal });
   }
 
-  const cancelLater = (runId: string): void => cancels.cancelUnwaited(runId);
+  const cancelLater = (runId: string, isForced = false): void => cancels.cancelUnwaited(runId, isForced);
 
   const dispatcher = createDispatcher({
     store,

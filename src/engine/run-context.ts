@@ -45,7 +45,7 @@ export type Children = {
     readonly openScope: () => ExpressionScope;
     readonly secrets: RunSecrets;
   }) => Promise<string | undefined>;
-  readonly cancel: (runId: string) => void;
+  readonly cancel: (runId: string, isForced?: boolean) => void;
   /** How the sub-run ended, as its step's end. Rejects when `signal` does. */
   readonly end: (runId: string, signal: AbortSignal) => Promise<Outcome>;
 };

@@ -1,5 +1,6 @@
 // Ends what an attempt started: the job's signal, time to act on it, SIGKILL; then the proof that nothing is left.
 
+import { once } from 'node:events';
 import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises';
 import type { CancelSignal } from '../domain/job.ts';
 import type { Termination } from '../domain/run.ts';
@@ -11,6 +12,8 @@ import { giveUp, readStatus } from './shim-status.ts';
 export type Ladder = {
   readonly signal: CancelSignal;
   readonly graceMs: number;
+  /** Cuts the grace period short. */
+  readonly hurry?: AbortSignal;
   /** A signal was sent, to so many processes. */
   readonly onSignal?: (signal: string, processes: number) => void;
 };
@@ -43,7 +46,7 @@ export async function climb(
     const reached = script.filter((pid) => send(pid, `SIG${ladder.signal}`)).length;
     if (reached > 0) {
       record(ladder.signal, reached);
-      await within(ended, ladder.graceMs);
+      await within(ladder.hurry ? Promise.race([ended, aborted(ladder.hurry)]) : ended, ladder.graceMs);
     }
   }
   if (!isOver) {
@@ -104,6 +107,10 @@ async function until(isSo: () => boolean, ms: number): Promise<void> {
     }
   };
   for (const deadlineMs = systemClock.now() + ms; !looksSo() && systemClock.now() < deadlineMs; ) await delay(pollMs);
+}
+
+async function aborted(signal: AbortSignal): Promise<void> {
+  if (!signal.aborted) await once(signal, 'abort');
 }
 
 async function within(event: Promise<void>, ms: number): Promise<void> {

@@ -119,8 +119,8 @@ export function createRunHandlers(o: {
 
     listRunNotices: async ({ request, path }) => ({ notices: await runs.notices(path.run_id, request.principal) }),
 
-    async cancelRun({ request, reply, path }) {
-      const { status } = await engine.cancel(path.run_id, request.principal);
+    async cancelRun({ request, reply, path, query }) {
+      const { status } = await engine.cancel(path.run_id, request.principal, { isForced: query.force ?? false });
       return reply.code(status === 'cancelled' ? 200 : 202).send({ run_id: path.run_id, status });
     },
   };

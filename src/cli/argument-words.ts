@@ -1,54 +1,11 @@
-// A job and its arguments, as words of a command line: `backup daily --target /srv --keep.days 7`.
+// The arguments of a job as words of a command line: `--target /srv --keep.days 7`.
 
 import { readFileSync } from 'node:fs';
 import type { ArgumentField } from '../domain/argument-fields.ts';
 import { readFieldText, setArgument, showValue } from '../domain/argument-fields.ts';
 import { errorCode } from '../lib/error-code.ts';
 import { nearest } from '../lib/nearest.ts';
-import type { Command, Option, Options } from './commands.ts';
 import { Refusal } from './exit-code.ts';
-
-export type JobCall = {
-  /** Of flwd's own. */
-  readonly options: Options;
-  /** `backup daily`, or `backup/daily`. */
-  readonly jobWords: readonly string[];
-  /** What is left: the job's own. */
-  readonly argumentWords: readonly string[];
-};
-
-/**
- * Tells flwd's own options from the job's, which nobody knows yet. An argument of a name that flwd has itself is written in full:
- * `--args.json`. @throws Refusal
- */
-export function readJobCall(command: Command, words: readonly string[]): JobCall {
-  const options = new Map<string, string[]>();
-  const jobWords: string[] = [];
-  const argumentWords: string[] = [];
-  for (let at = 0; at < words.length; at++) {
-    const word = words[at] ?? '';
-    const [written = '', inline] = splitAtEquals(word);
-    const option = command.options.find(
-      ({ name, short }) => written === `--${name}` || (short && written === `-${short}`),
-    );
-    if (!option) {
-      const isOfJob = argumentWords.length === 0 && !word.startsWith('-');
-      (isOfJob ? jobWords : argumentWords).push(word);
-      continue;
-    }
-    const given = options.get(option.name) ?? [];
-    if (given.length > 0 && !option.isRepeatable) throw new Refusal(`--${option.name} is there twice`);
-    if (!option.value && inline !== undefined) throw new Refusal(`--${option.name} takes no value`);
-    const value = option.value ? (inline ?? words[++at]) : '';
-    if (option.value && !value) throw needsValue(option);
-    options.set(option.name, [...given, value ?? '']);
-  }
-  return { options, jobWords, argumentWords };
-}
-
-function needsValue({ name, value }: Option): Refusal {
-  return new Refusal(`--${name} needs a value: --${name} ${value}`);
-}
 
 function splitAtEquals(word: string): readonly [string, string?] {
   const at = word.indexOf('=');
@@ -73,7 +30,7 @@ export function readArguments(
   for (let at = 0; at < words.length; at++) {
     const word = words[at] ?? '';
     if (!word.startsWith('--') || word === '--') throw strayWord(word, fields);
-    const [written = '', inline] = splitAtEquals(word);
+    const [written, inline] = splitAtEquals(word);
     const found = findField(fields, written.slice(2));
     const { field } = found;
     const isSwitch = field.kind === 'boolean' && inline === undefined;

@@ -1,0 +1,58 @@
+// What stopped a command, as it is said to whoever typed it: all but bugs can be mended by them.
+
+import { ApiProblem, ServerUnreachable } from '../client/api-problem.ts';
+import { Problem } from '../domain/problem.ts';
+import { DataDirOwned } from '../lib/owner-lock.ts';
+import { StartError } from '../lib/start-error.ts';
+import { type ExitCode, exitCodes, Refusal } from './exit-code.ts';
+
+/** A Refusal, or the error itself where it is a bug. */
+export function explained(error: unknown): unknown {
+  if (error instanceof ServerUnreachable) return new Refusal(error.message, exitCodes.unreachable);
+  if (error instanceof DataDirOwned) return new Refusal(error.message, exitCodes.refused);
+  if (error instanceof StartError) return new Refusal(error.message);
+  if (!(error instanceof ApiProblem || error instanceof Problem)) return error;
+  return error.slug === 'internal-error' ? error : new Refusal(messageOf(error), exitCodeOf(error.status));
+}
+
+function exitCodeOf(status: number): ExitCode {
+  if (status === 401 || status === 403) return exitCodes.notAllowed;
+  if (status === 404 || status === 410) return exitCodes.notFound;
+  return status === 400 || status === 422 ? exitCodes.wrongUse : exitCodes.refused;
+}
+
+const mostFaults = 20;
+
+/** Each fault on a line of its own, at the option it was given by. */
+function messageOf({ message, members }: ApiProblem | Problem): string {
+  const faults = faultsOf(members.errors);
+  if (faults.length === 0) return message;
+  const lines = faults.slice(0, mostFaults).map((fault) => `${optionOf(fault.pointer)} ${fault.message}`);
+  const left = faults.length - lines.length;
+  return [...lines, ...(left > 0 ? [`and ${left} more`] : [])].join('\n');
+}
+
+type Fault = { readonly pointer: string; readonly message: string };
+
+function faultsOf(errors: unknown): Fault[] {
+  if (!Array.isArray(errors)) return [];
+  return errors.flatMap((error: unknown) => {
+    if (typeof error !== 'object' || error === null || !('message' in error)) return [];
+    const { message } = error;
+    if ('pointer' in error) return [{ pointer: String(error.pointer), message: String(message) }];
+    if (!('file' in error && 'line' in error && 'column' in error)) return [];
+    const place = [error.file, error.line, error.column].map(String).join(':');
+    return [{ pointer: place, message: String(message) }];
+  });
+}
+
+/** `/args/keep/days` of the request is `--keep.days` of the command line. */
+function optionOf(pointer: string): string {
+  if (!/^[/?]/.test(pointer)) return pointer;
+  const [first = '', ...others] = pointer
+    .slice(1)
+    .split('/')
+    .map((part) => part.replaceAll('~1', '/').replaceAll('~0', '~'));
+  if (first !== 'args') return `--${[first.replaceAll('_', '-'), ...others].join('.')}`;
+  return others.length === 0 ? 'the arguments:' : `--${others.join('.')}`;
+}

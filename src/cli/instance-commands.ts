@@ -1,0 +1,138 @@
+// The commands for who runs an instance, a part of the table in commands.ts.
+
+import { scopes } from '../domain/principal.ts';
+import { type Command, configFile, dataDir, jobsDir, type Option } from './command.ts';
+
+const secretTenant: Option = { name: 'tenant', value: 'TENANT', about: 'whose it is; the default tenant’s without it' };
+const overrides: readonly Option[] = [
+  { name: 'bind', value: 'HOST:PORT', about: 'where to listen, for server.bind' },
+  dataDir,
+  jobsDir,
+  { name: 'profile', value: 'PROFILE', about: 'secure, permissive or disabled, for security.default_profile' },
+  { name: 'log', value: 'FORMAT', about: 'text or json, for logging.format' },
+];
+
+export const instanceCommands = [
+  {
+    name: 'serve',
+    about: 'serve the API and run jobs, until SIGTERM or Ctrl-C',
+    options: [
+      configFile,
+      ...overrides,
+      {
+        name: 'dev',
+        about: 'on loopback alone: the token dev-token may do everything, and pages of localhost may call',
+      },
+    ],
+  },
+  {
+    name: 'config validate',
+    about: 'check flwd.yaml and say all that is wrong with it',
+    options: [configFile],
+  },
+  {
+    name: 'config show',
+    about: 'print every setting that would be in force, and where it comes from',
+    options: [configFile, ...overrides],
+  },
+  {
+    name: 'doctor',
+    about:
+      'say what this host can enforce, what it lacks and what to do; exits with 0 if the default profile can be had',
+    options: [{ name: 'json', about: 'print it as JSON' }, configFile, dataDir],
+  },
+  {
+    name: 'gc',
+    about: 'remove what is past its retention now, on a stopped or a running instance',
+    options: [{ name: 'dry-run', about: 'only say what would be removed' }, configFile, dataDir],
+  },
+  {
+    name: 'secrets set',
+    about: 'store a secret: its value is what standard input has',
+    options: [secretTenant, configFile, dataDir],
+    operands: 'NAME',
+  },
+  {
+    name: 'secrets list',
+    about: 'list the names of stored secrets',
+    options: [secretTenant, configFile, dataDir],
+  },
+  {
+    name: 'secrets rm',
+    about: 'remove a stored secret',
+    options: [secretTenant, configFile, dataDir],
+    operands: 'NAME',
+  },
+  {
+    name: 'secrets rotate',
+    about: 'seal everything with a new key, and drop the old one',
+    options: [configFile, dataDir],
+  },
+  {
+    name: 'tokens create',
+    about: 'make a token and print it; it is not shown again',
+    options: [
+      { name: 'name', value: 'NAME', about: 'what it is shown as; no other token in force has it' },
+      { name: 'scopes', value: 'A,B', about: `what it may do: ${scopes.join(', ')}` },
+      { name: 'tenant', value: 'TENANT', about: 'whose runs it reaches, * everybody’s; else the default tenant' },
+      { name: 'expires', value: 'TIME', about: 'how long it is of use, such as 90d; else until it is revoked' },
+      configFile,
+      dataDir,
+    ],
+  },
+  {
+    name: 'tokens list',
+    about: 'print every token, those that are revoked or expired too',
+    options: [configFile, dataDir],
+  },
+  {
+    name: 'tokens revoke',
+    about: 'revoke a token, at once and for good',
+    options: [configFile, dataDir],
+    operands: 'ID',
+  },
+  {
+    name: 'audit',
+    about: 'print the audit log, newest first, on a stopped or a running instance',
+    options: [
+      { name: 'since', value: 'TIME', about: 'since this time (RFC 3339), or this long ago, such as 2d' },
+      { name: 'actor', value: 'NAME', about: 'what this principal did' },
+      { name: 'action', value: 'ACTION', about: 'this action, such as token.create' },
+      { name: 'object', value: 'ID', about: 'what was done to this run, token or schedule' },
+      { name: 'result', value: 'RESULT', about: 'done, refused or failed' },
+      { name: 'limit', value: 'N', about: 'so many rows at most; 100 without it, as JSON all' },
+      { name: 'json', about: 'one JSON object a line' },
+      configFile,
+      dataDir,
+    ],
+  },
+  {
+    name: 'audit verify',
+    about: 'check the chain of the audit log, on a stopped or a running instance, and print its last id and hash',
+    options: [configFile, dataDir],
+  },
+  {
+    name: 'backup',
+    about: 'copy database, logs, artifacts and snapshots of a stopped or a running instance into a new folder',
+    options: [
+      { name: 'include-key', about: 'copy the keys too: whoever has the backup can then read the secrets' },
+      configFile,
+      dataDir,
+    ],
+    operands: 'DEST',
+    isLikelyNamespace: true,
+  },
+  {
+    name: 'restore',
+    about: 'check a backup and put it in the place of a stopped instance',
+    options: [{ name: 'force', about: 'replace what is in the data dir' }, configFile, dataDir],
+    operands: 'SOURCE',
+  },
+  { name: 'version', about: 'print the version', options: [] },
+  {
+    name: 'help',
+    about: 'print this, or all of one command',
+    options: [],
+    operands: '[COMMAND]',
+  },
+] as const satisfies readonly Command[];

@@ -1,0 +1,46 @@
+// `flwd jobs`: the jobs there are, or one of them.
+
+import type { Options } from './command.ts';
+import { type ExitCode, exitCodes } from './exit-code.ts';
+import { jobHelp } from './job-help.ts';
+import { findJob, type JobList, withJobs } from './known-jobs.ts';
+import { createOutput, type Output } from './output.ts';
+
+export async function run(options: Options, operands: readonly string[]): Promise<ExitCode> {
+  const output = createOutput(options);
+  const one = (name: string) => options.get(name)?.[0];
+  return withJobs(options, async (jobs) => {
+    if (operands.length > 0) {
+      const job = await findJob(jobs, operands, false);
+      if (output.isJson) output.json(job);
+      else output.text(jobHelp(job, output));
+      return exitCodes.done;
+    }
+    const [source, prefix, tag, q] = [one('source'), one('prefix'), one('tag'), one('search')];
+    const list = await jobs.list({
+      ...(source !== undefined && { source }),
+      ...(prefix !== undefined && { prefix }),
+      ...(tag !== undefined && { tag }),
+      ...(q !== undefined && { q }),
+    });
+    if (output.isJson) output.json(list);
+    else printJobs(list, output);
+    return exitCodes.done;
+  });
+}
+
+function printJobs({ jobs, invalid }: JobList, output: Output): void {
+  if (jobs.length > 0) {
+    const rows = jobs.map(({ id, enabled, composition, source, title, description }) => [
+      id,
+      enabled ? composition : { text: 'disabled', style: 'faint' as const },
+      source,
+      title ?? description ?? '',
+    ]);
+    output.table([{ name: 'JOB' }, { name: 'KIND' }, { name: 'SOURCE' }, { name: 'ABOUT', isFlexible: true }], rows);
+  } else if (invalid.length === 0) output.say('no jobs');
+  for (const { id, errors } of invalid) {
+    for (const { file, line, column, message } of errors)
+      output.warn(`${output.paint('bad', `${id} is broken`)}: ${file}:${line}:${column} ${message}`);
+  }
+}

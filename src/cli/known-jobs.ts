@@ -1,0 +1,71 @@
+// The jobs of an instance for a command that only wants to know of them: as its server has them, or, where there is none, as
+// its sources have them now. That makes no data dir.
+
+import type { AnswerOf, QueryOf } from '../contract/operations.ts';
+import type { Frozen } from '../lib/frozen.ts';
+import type { Options } from './command.ts';
+import { hint, verbs } from './command-line.ts';
+import { loadConfiguration } from './configuration.ts';
+import { exitCodes, Refusal } from './exit-code.ts';
+import { explained } from './explained.ts';
+import type { Session } from './session.ts';
+import { openServedSession } from './session.ts';
+
+export type Job = Frozen<AnswerOf<'getJob'>>;
+export type JobList = Frozen<AnswerOf<'listJobs'>>;
+
+export type KnownJobs = {
+  readonly list: (query: QueryOf<'listJobs'>) => JobList | Promise<JobList>;
+  /** @throws ApiProblem or Problem job-not-found, job-invalid */
+  readonly get: (id: string) => Promise<Job>;
+};
+
+/** @throws Refusal */
+export async function withJobs<T>(options: Options, work: (jobs: KnownJobs) => Promise<T>): Promise<T> {
+  const session = await openServedSession(options);
+  if (!session) {
+    const { config } = loadConfiguration(options);
+    const { readJobs } = await import('../operator.ts');
+    return readJobs(config, work);
+  }
+  try {
+    return await work(jobsOf(session));
+  } finally {
+    await session.close();
+  }
+}
+
+export function jobsOf({ client }: Session): KnownJobs {
+  return {
+    list: (query) => client.call('listJobs', { query }),
+    get: (id) => client.call('getJob', { path: { job_id: id } }),
+  };
+}
+
+export async function isKnownJob(jobs: KnownJobs, words: readonly string[]): Promise<boolean> {
+  try {
+    await jobs.get(words.join('/'));
+    return true;
+  } catch (error) {
+    const known = explained(error);
+    if (!(known instanceof Refusal)) throw error;
+    // One that is broken is one all the same.
+    return known.exitCode !== exitCodes.notFound;
+  }
+}
+
+/** `backup daily` is `backup/daily`. @throws Refusal with what it may have been meant to be */
+export async function findJob(jobs: KnownJobs, words: readonly string[], isImplicit: boolean): Promise<Job> {
+  const id = words.join('/');
+  try {
+    return await jobs.get(id);
+  } catch (error) {
+    const known = explained(error);
+    if (!(known instanceof Refusal) || known.exitCode !== exitCodes.notFound) throw error;
+    const { jobs: listed } = await jobs.list({});
+    const ids = listed.flatMap((job) => [job.id, ...job.aliases]);
+    const what = isImplicit ? `there is no command and no job \`${id}\`` : `there is no job \`${id}\``;
+    const near = hint(id, isImplicit ? [...verbs, ...ids] : ids);
+    throw new Refusal(what + (near ?? '; flwd jobs lists them'), isImplicit ? exitCodes.wrongUse : exitCodes.notFound);
+  }
+}

@@ -1,0 +1,62 @@
+// Lines of a run's log as a command prints them: each to the stream the job wrote it to.
+
+import type { Client } from '../client/client.ts';
+import type { QueryOf } from '../contract/operations.ts';
+import { type LogLevel, logLevels } from '../domain/log-line.ts';
+import { mayColour, type Output } from './output.ts';
+import { forTerminal } from './terminal-text.ts';
+
+export type PrintedLine = {
+  readonly timestamp: string;
+  readonly level: LogLevel;
+  readonly message: string;
+  readonly step_id: string;
+  readonly stream: 'stdout' | 'stderr';
+  readonly fields?: Readonly<Record<string, unknown>> | undefined;
+};
+
+export type LinePrinter = (line: PrintedLine) => void;
+
+/** @param o.toStderr all of them, where standard output is for something else */
+export function createLinePrinter(
+  output: Output,
+  o: { readonly showsStep: boolean; readonly showsTime: boolean; readonly toStderr: boolean },
+): LinePrinter {
+  return ({ timestamp, level, message, step_id: step, stream, fields }) => {
+    const to = stream === 'stderr' || o.toStderr ? process.stderr : process.stdout;
+    const isForPeople = to.isTTY;
+    const time = o.showsTime ? `${output.paint('faint', timestamp)} ` : '';
+    const of = o.showsStep ? `${output.paint('faint', `${step} |`)} ` : '';
+    const members = fields && Object.keys(fields).length > 0 ? ` ${JSON.stringify(fields)}` : '';
+    const text = isForPeople ? forTerminal(message, mayColour()) : message;
+    const rest = isForPeople ? output.paint('faint', forTerminal(members, false)) : members;
+    const shown = logLevels.indexOf(level) >= logLevels.indexOf('error') ? output.paint('bad', text) : text;
+    to.write(`${time}${of}${shown}${rest}\n`);
+  };
+}
+
+/** What there is and what comes, until the run has ended. @throws ApiProblem, ServerUnreachable */
+export async function followLog(
+  client: Client,
+  runId: string,
+  o: { readonly query?: QueryOf<'getRunLogs'>; readonly signal?: AbortSignal; readonly print: LinePrinter },
+): Promise<void> {
+  const frames = client.stream('getRunLogs', {
+    path: { run_id: runId },
+    query: o.query ?? {},
+    ...(o.signal && { signal: o.signal }),
+  });
+  for await (const { event, data } of frames) if (event === 'log') o.print(toLine(data));
+}
+
+function toLine(data: Readonly<Record<string, unknown>>): PrintedLine {
+  const { fields } = data;
+  return {
+    timestamp: String(data.timestamp),
+    level: logLevels.find((level) => level === data.level) ?? 'info',
+    message: String(data.message),
+    step_id: String(data.step_id),
+    stream: data.stream === 'stderr' ? 'stderr' : 'stdout',
+    ...(typeof fields === 'object' && fields !== null && { fields: { ...fields } }),
+  };
+}

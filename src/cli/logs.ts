@@ -1,0 +1,72 @@
+// `flwd logs RUN`: the log of a run, whole, its end, or as it comes.
+
+import type { QueryOf } from '../contract/operations.ts';
+import { logLevels } from '../domain/log-line.ts';
+import type { Options } from './command.ts';
+import { type ExitCode, exitCodes } from './exit-code.ts';
+import { createLinePrinter, followLog, type LinePrinter } from './log-lines.ts';
+import { oneOperand, readChoice, readCount } from './option-values.ts';
+import { createOutput } from './output.ts';
+import { type Session, withSession } from './session.ts';
+
+const pageLines = 10_000;
+
+export async function run(options: Options, operands: readonly string[]): Promise<ExitCode> {
+  const runId = oneOperand(operands, 'flwd logs RUN; flwd runs lists them');
+  const output = createOutput(options);
+  const query = queryOf(options);
+  return withSession(options, async (session) => {
+    const { client } = session;
+    const of = await client.call('getRun', { path: { run_id: runId } });
+    // Followed without a server, it is to get on, too.
+    session.attend(runId);
+    const print: LinePrinter = output.isJson
+      ? output.json
+      : createLinePrinter(output, {
+          showsStep: of.steps.length > 1 && !options.has('step'),
+          showsTime: options.has('timestamps'),
+          toStderr: false,
+        });
+    if (options.has('follow')) await followLog(client, runId, { query, print });
+    else if ((await printAll(session, runId, { query, print })).isExpired)
+      output.warn('its log has been removed by retention');
+    return exitCodes.done;
+  });
+}
+
+function queryOf(options: Options): QueryOf<'getRunLogs'> {
+  const [step] = options.get('step') ?? [];
+  const [search] = options.get('search') ?? [];
+  const level = readChoice(options, 'level', logLevels);
+  const tail = readCount(options, 'tail');
+  return {
+    ...(step !== undefined && { step_id: step }),
+    ...(search !== undefined && { q: search }),
+    ...(level !== undefined && { level }),
+    ...(tail !== undefined && { tail }),
+  };
+}
+
+async function printAll(
+  { client }: Session,
+  runId: string,
+  { query, print }: { readonly query: QueryOf<'getRunLogs'>; readonly print: LinePrinter },
+): Promise<{ readonly isExpired: boolean }> {
+  let cursor: string | null = null;
+  for (;;) {
+    const limit = query.tail === undefined ? { limit: pageLines } : {};
+    const page: Awaited<ReturnType<typeof read>> = await read({
+      ...query,
+      ...limit,
+      ...(cursor !== null && { cursor }),
+    });
+    for (const line of page.logs) print(line);
+    if (page.logs_expired) return { isExpired: true };
+    if (page.next_cursor === null || query.tail !== undefined) return { isExpired: false };
+    cursor = page.next_cursor;
+  }
+
+  function read(by: QueryOf<'getRunLogs'>) {
+    return client.call('getRunLogs', { path: { run_id: runId }, query: by });
+  }
+}

@@ -1,0 +1,63 @@
+// `flwd plan JOB`: what a run of a job would be.
+
+import type { AnswerOf } from '../contract/operations.ts';
+import type { Options } from './command.ts';
+import type { Call } from './command-line.ts';
+import { type ExitCode, exitCodes, Refusal } from './exit-code.ts';
+import { findJob, jobsOf } from './known-jobs.ts';
+import { createOutput, type Output } from './output.ts';
+import { readRunRequest } from './run-request.ts';
+import { withSession } from './session.ts';
+
+type Plan = AnswerOf<'createPlan'>;
+
+export async function run(options: Options, operands: readonly string[], call: Call): Promise<ExitCode> {
+  if (operands.length === 0) throw new Refusal('which job? flwd plan JOB; flwd jobs lists them');
+  const output = createOutput(options);
+  return withSession(
+    options,
+    async (session) => {
+      const job = await findJob(jobsOf(session), operands, false);
+      const plan = await session.client.call('createPlan', { body: await readRunRequest(job, call, output) });
+      if (output.isJson) output.json(plan);
+      else describe(plan, output);
+      return plan.denied ? exitCodes.notAllowed : exitCodes.done;
+    },
+    { mayCreate: true },
+  );
+}
+
+function describe(plan: Plan, output: Output): void {
+  const { isolation, profile } = plan.security;
+  const rows: [string, string][] = [
+    ['job', `${plan.job_id} at ${plan.revision.slice(0, 12)}`],
+    ['arguments', JSON.stringify(plan.args)],
+    ['profile', `${profile}: network ${isolation.network}, files ${isolation.filesystem}, as uid ${isolation.uid}`],
+    ['grants', plan.grants.map(({ kind, path }) => (path === undefined ? kind : `${kind} ${path}`)).join(', ')],
+    ['secrets', [...plan.secrets, ...plan.stored_secrets].join(', ')],
+    ['limits', limitsOf(plan)],
+    [
+      'steps',
+      plan.steps
+        .map(({ step_id: id, needs }) => (needs.length > 0 ? `${id} after ${needs.join(', ')}` : id))
+        .join('; '),
+    ],
+    ['timeout', plan.timeouts.run ?? plan.timeouts.step ?? ''],
+  ];
+  const width = Math.max(...rows.map(([name]) => name.length));
+  for (const [name, text] of rows)
+    if (text !== '') output.text(`${output.paint('faint', name.padEnd(width))}  ${text}\n`);
+  const start = plan.waiting === null ? 'it would start at once' : `it would wait: ${plan.waiting}`;
+  output.text(plan.denied ? `${output.paint('bad', 'it would be refused')}: ${plan.denied.detail}\n` : `${start}\n`);
+}
+
+function limitsOf({ limits: { cpu, memory, pids, workspace } }: Plan): string {
+  return [
+    cpu ? `${cpu.cores} cores` : '',
+    memory ? `memory ${memory.bytes} bytes` : '',
+    pids ? `${pids.count} processes` : '',
+    workspace ? `workspace ${workspace.bytes} bytes` : '',
+  ]
+    .filter(Boolean)
+    .join(', ');
+}

@@ -1,0 +1,99 @@
+// The request of a run, from the words of a command line.
+
+import { readFileSync } from 'node:fs';
+import type { BodyOf } from '../contract/operations.ts';
+import { type ArgumentField, argumentFields, setArgument } from '../domain/argument-fields.ts';
+import type { JsonObject } from '../domain/job.ts';
+import { errorCode } from '../lib/error-code.ts';
+import { flagOf, readArguments } from './argument-words.ts';
+import type { Options } from './command.ts';
+import type { Call } from './command-line.ts';
+import { Refusal } from './exit-code.ts';
+import type { Job } from './known-jobs.ts';
+import { readChoice } from './option-values.ts';
+import type { Output } from './output.ts';
+import { askSecret } from './secret-prompt.ts';
+
+/** What runs and plans are asked with. @throws Refusal */
+export async function readRunRequest(job: Job, call: Call, output: Output): Promise<BodyOf<'createRun'>> {
+  const { options } = call;
+  const fields = argumentFields(job.args);
+  const given = readArguments(fields, call.argumentWords, await readBase(options), output.warn);
+  const args: JsonObject = JSON.parse(JSON.stringify(await askForSecrets(fields, given)));
+  const profile = readChoice(options, 'security-profile', ['secure', 'permissive', 'disabled']);
+  const [tenant] = options.get('tenant') ?? [];
+  return {
+    job_id: job.id,
+    args,
+    ...(profile !== undefined && { security_profile: profile }),
+    ...(tenant !== undefined && { tenant }),
+  };
+}
+
+async function readBase(options: Options): Promise<Record<string, unknown>> {
+  const [text] = options.get('args') ?? [];
+  const [file] = options.get('args-file') ?? [];
+  if (text !== undefined && file !== undefined)
+    throw new Refusal('--args and --args-file are both there: one is enough');
+  if (text !== undefined)
+    return parseArgs(text === '-' ? readText(0, '--args -') : text, text === '-' ? '--args -' : '--args');
+  if (file !== undefined) return parseArgs(readText(file, `--args-file ${file}`), `--args-file ${file}`);
+  return {};
+}
+
+function readText(from: string | number, written: string): string {
+  try {
+    return readFileSync(from, 'utf8');
+  } catch (error) {
+    throw new Refusal(`${written}: cannot be read (${errorCode(error) ?? 'unreadable'})`);
+  }
+}
+
+async function parseArgs(text: string, written: string): Promise<Record<string, unknown>> {
+  const value = /^\s*\{/.test(text) ? parseJson(text, written) : await parseYaml(text, written);
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw new Refusal(`${written}: is no object such as {"target": "/srv"}`);
+  return { ...value };
+}
+
+function parseJson(text: string, written: string): unknown {
+  try {
+    const value: unknown = JSON.parse(text);
+    return value;
+  } catch (error) {
+    throw new Refusal(`${written}: is no JSON: ${error instanceof Error ? error.message : ''}`);
+  }
+}
+
+async function parseYaml(text: string, written: string): Promise<unknown> {
+  const { findTooDeep, tooDeep } = await import('../lib/yaml-nesting.ts');
+  if (findTooDeep(text) !== undefined) throw new Refusal(`${written}: ${tooDeep}`);
+  const { parseDocument } = await import('yaml');
+  const document = parseDocument(text);
+  const [fault] = document.errors;
+  if (fault) throw new Refusal(`${written}: is neither JSON nor YAML: ${fault.message.split('\n')[0]}`);
+  const value: unknown = document.toJS();
+  return value;
+}
+
+/** At a terminal, those that the job cannot do without. */
+async function askForSecrets(
+  fields: readonly ArgumentField[],
+  args: Record<string, unknown>,
+): Promise<Record<string, unknown>> {
+  if (!process.stdin.isTTY || !process.stderr.isTTY) return args;
+  for (const field of fields) {
+    if (field.kind === 'secret' && field.isRequired && !isGiven(args, field.path))
+      setArgument(args, field.path, await askSecret(`${flagOf(field).slice(2)}: `));
+  }
+  return args;
+}
+
+function isGiven(args: unknown, path: readonly string[]): boolean {
+  let at: unknown = args;
+  for (const name of path) {
+    if (typeof at !== 'object' || at === null || !Object.hasOwn(at, name)) return false;
+    at = Object.entries(at).find(([key]) => key === name)?.[1];
+  }
+  return true;
+}

@@ -1,0 +1,84 @@
+// A run to watch: its lines as they come, how it goes at the bottom of a terminal, and what became of it.
+
+import { ApiProblem } from '../client/api-problem.ts';
+import type { AnswerOf } from '../contract/operations.ts';
+import { isFinished } from '../domain/run.ts';
+import type { Job } from './known-jobs.ts';
+import { createLinePrinter, followLog } from './log-lines.ts';
+import { durationWords, type Output } from './output.ts';
+import { createRunProgress } from './run-progress.ts';
+import type { Session } from './session.ts';
+import { createStatusLine } from './status-line.ts';
+import { onInterrupt } from './stop-signal.ts';
+
+type Run = AnswerOf<'getRun'>;
+
+const redrawMs = 200;
+
+/** Ctrl-C cancels it, a second one kills it. @throws ApiProblem, ServerUnreachable */
+export async function watchRun(
+  session: Session,
+  o: { readonly runId: string; readonly job: Pick<Job, 'id' | 'composition' | 'steps'>; readonly output: Output },
+): Promise<{ readonly run: Run; readonly isInterrupted: boolean }> {
+  const { client } = session;
+  const { runId, job, output } = o;
+  const path = { run_id: runId };
+  const over = new AbortController();
+  const status = createStatusLine(!output.isQuiet);
+  const progress = createRunProgress(
+    { run_id: runId, job_id: job.id },
+    {
+      steps: job.steps.map(({ step_id: id }) => id),
+      output,
+      onStep: (words) => {
+        if (output.isVerbose || / waits /.test(words)) status.above(() => output.say(words));
+      },
+    },
+  );
+  const print = createLinePrinter(output, {
+    showsStep: job.composition === 'steps',
+    showsTime: false,
+    toStderr: output.isJson,
+  });
+  let interrupts = 0;
+  const release = onInterrupt(() => {
+    interrupts += 1;
+    const isForced = interrupts > 1;
+    const words = isForced ? `killing ${runId}` : `cancelling ${runId}; Ctrl-C again kills it`;
+    status.above(() => output.warn(words));
+    void client.call('cancelRun', { path, query: { force: isForced } }).catch((error: unknown) => {
+      // It has ended meanwhile: that is seen below.
+      if (error instanceof ApiProblem && error.slug === 'run-already-finished') return;
+      status.above(() => output.warn(`it could not be cancelled: ${error instanceof Error ? error.message : ''}`));
+    });
+  });
+  if (output.isVerbose) output.say(`${runId} of ${job.id}, ${session.where}`);
+  const events = progress.follow(client, over.signal).catch(() => undefined);
+  const redraw = setInterval(() => status.show(progress.text()), redrawMs);
+  try {
+    await followLog(client, runId, { print: (line) => status.above(() => print(line)) });
+    return { run: await client.call('getRun', { path }), isInterrupted: interrupts > 0 };
+  } finally {
+    clearInterval(redraw);
+    status.close();
+    release();
+    over.abort();
+    await events;
+  }
+}
+
+/** On standard error, whatever became of it. */
+export async function describeEnd(session: Session, run: Run, output: Output): Promise<void> {
+  const isGood = run.status === 'success';
+  const { started_at: startedAt, finished_at: finishedAt } = run;
+  const took = startedAt && finishedAt ? ` in ${durationWords(Date.parse(finishedAt) - Date.parse(startedAt))}` : '';
+  const word = output.paint(isGood ? 'good' : 'bad', run.status);
+  const why = run.error ? `: ${run.error.message}` : '';
+  const code = run.exit_code !== null && run.exit_code !== 0 ? ` (exit code ${run.exit_code})` : '';
+  if (!isGood && isFinished(run.status)) output.warn(`${word}${took}${code}${why}`);
+  else output.say(`${word}${took}${why}`);
+  if (run.result) output.say(`result: ${JSON.stringify(run.result.value)}`);
+  const { artifacts } = await session.client.call('listArtifacts', { query: { run_id: run.run_id } });
+  for (const { id, name } of artifacts) output.say(`artifact ${name}: flwd artifacts get ${id}`);
+  output.say(output.paint('faint', `${run.run_id}: flwd runs ${run.run_id}`));
+}

@@ -1,0 +1,150 @@
+// `flwd runs`: runs, newest first, or one of them whole.
+
+import type { AnswerOf } from '../contract/operations.ts';
+import { runStatuses } from '../domain/run.ts';
+import type { Options } from './command.ts';
+import { type ExitCode, exitCodes, Refusal } from './exit-code.ts';
+import { readChoice, readCount, readInstant } from './option-values.ts';
+import { createOutput, durationWords, type Output, type Style } from './output.ts';
+import { type Session, withSession } from './session.ts';
+
+type RunSummary = AnswerOf<'listRuns'>['runs'][number];
+type Run = AnswerOf<'getRun'>;
+
+const usual = 20;
+const mostOfPage = 1_000;
+
+export async function run(options: Options, operands: readonly string[]): Promise<ExitCode> {
+  const output = createOutput(options);
+  const [runId, extra] = [...(options.get('id') ?? []), ...operands];
+  if (extra !== undefined)
+    throw new Refusal(`\`${extra}\` is one word too many: flwd runs shows one run, or lists them`);
+  const query = queryOf(options);
+  return withSession(options, async (session) => {
+    if (runId !== undefined) {
+      const found = await session.client.call('getRun', { path: { run_id: runId } });
+      if (output.isJson) output.json(found);
+      else describeRun(found, output);
+      return exitCodes.done;
+    }
+    const list = await listRuns(session, query, readCount(options, 'limit') ?? usual);
+    if (output.isJson) output.json(list);
+    else printRuns(list, output);
+    return exitCodes.done;
+  });
+}
+
+function queryOf(options: Options) {
+  const one = (name: string) => options.get(name)?.[0];
+  const status = readChoice(options, 'status', runStatuses);
+  const given = {
+    job_id: one('job'),
+    since: readInstant(options, 'since'),
+    until: readInstant(options, 'until'),
+    label: one('label'),
+    q: one('search'),
+    tenant: one('tenant'),
+  };
+  const set = Object.entries(given).filter(([, value]) => value !== undefined);
+  return { ...Object.fromEntries(set), ...(status !== undefined && { status }) };
+}
+
+async function listRuns({ client }: Session, query: ReturnType<typeof queryOf>, wanted: number) {
+  let page = await client.call('listRuns', { query: { ...query, limit: Math.min(wanted, mostOfPage) } });
+  const runs = [...page.runs];
+  while (page.next_cursor !== null && runs.length < wanted) {
+    const limit = Math.min(wanted - runs.length, mostOfPage);
+    page = await client.call('listRuns', { query: { ...query, limit, cursor: page.next_cursor } });
+    runs.push(...page.runs);
+  }
+  return { ...page, runs };
+}
+
+export function statusStyle(status: string): Style {
+  if (status === 'success') return 'good';
+  return status === 'failed' || status === 'cancelled' ? 'bad' : 'busy';
+}
+
+function printRuns({ runs, total }: AnswerOf<'listRuns'>, output: Output): void {
+  if (runs.length === 0) {
+    output.say('no runs');
+    return;
+  }
+  const columns = [
+    { name: 'RUN' },
+    { name: 'JOB', isFlexible: true as const },
+    { name: 'STATUS' },
+    { name: 'CREATED' },
+    { name: 'TOOK', isRight: true as const },
+    { name: 'BY', isFlexible: true as const },
+    { name: 'WHY', isFlexible: true as const },
+  ];
+  output.table(
+    columns,
+    runs.map((run) => [
+      run.run_id,
+      run.job_id,
+      { text: run.status, style: statusStyle(run.status) },
+      output.time(run.created_at),
+      tookOf(run),
+      `${run.created_by} (${run.trigger.type})`,
+      run.waiting ?? run.reason ?? '',
+    ]),
+  );
+  if (total > runs.length) output.say(`${runs.length} of ${total}; --limit shows more`);
+}
+
+function tookOf({ started_at: startedAt, finished_at: finishedAt, progress }: RunSummary): string {
+  if (startedAt === null) return '-';
+  if (finishedAt === null) return progress ? `${Math.round(progress.percent)} %` : '-';
+  return durationWords(Date.parse(finishedAt) - Date.parse(startedAt));
+}
+
+export function describeRun(run: Run, output: Output): void {
+  const { message } = run.error ?? {};
+  const rows: [string, string][] = [
+    ['run', run.run_id],
+    ['job', `${run.job_id} at ${run.source.revision.slice(0, 12)} of ${run.source.name}`],
+    ['status', `${output.paint(statusStyle(run.status), run.status)}${run.reason ? ` (${run.reason})` : ''}`],
+    ['error', message ?? ''],
+    ['waiting', run.waiting ?? ''],
+    ['exit code', run.exit_code === null ? '' : String(run.exit_code)],
+    ['arguments', JSON.stringify(run.args)],
+    ['created', `${output.time(run.created_at)} by ${run.created_by} (${run.trigger.type})`],
+    ['started', output.time(run.started_at)],
+    ['finished', output.time(run.finished_at)],
+    ['took', tookOf(run)],
+    ['profile', `${run.security.profile}, network ${run.security.isolation.network}`],
+    [
+      'labels',
+      Object.entries(run.labels)
+        .map(([key, value]) => `${key}=${value}`)
+        .join(' '),
+    ],
+    ['rerun of', run.rerun_of ?? ''],
+    ['result', run.result ? JSON.stringify(run.result.value) : ''],
+  ];
+  const width = Math.max(...rows.map(([name]) => name.length));
+  for (const [name, text] of rows)
+    if (text !== '' && text !== '-') output.text(`${output.paint('faint', name.padEnd(width))}  ${text}\n`);
+  if (run.steps.length < 2) return;
+  output.text('\n');
+  output.table(
+    [
+      { name: 'STEP' },
+      { name: 'STATUS' },
+      { name: 'TRY', isRight: true },
+      { name: 'TOOK', isRight: true },
+      { name: 'WHY', isFlexible: true },
+    ],
+    run.steps.map((step) => [
+      step.step_id,
+      { text: step.status, style: statusStyle(step.status) },
+      String(step.attempt),
+      step.started_at && step.finished_at
+        ? durationWords(Date.parse(step.finished_at) - Date.parse(step.started_at))
+        : '-',
+      step.message ?? step.reason ?? '',
+    ]),
+  );
+}
