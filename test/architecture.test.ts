@@ -29,7 +29,11 @@ const table: Readonly<Record<string, Rule>> = {
     node: true,
   },
   client: { folders: ['domain', 'contract', 'lib'], packages: [], node: false },
-  cli: { folders: ['client', 'contract', 'domain', 'lib', 'config'], packages: [], node: true },
+  cli: {
+    folders: ['client', 'contract', 'domain', 'lib', 'config'],
+    packages: ['string-width', 'yaml'],
+    node: true,
+  },
 };
 
 /** Runs in browsers too, so nothing that these folders reach may need Node. */
