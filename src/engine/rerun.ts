@@ -5,7 +5,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Catalog } from '../catalog/catalog.ts';
 import type { Snapshots } from '../catalog/snapshot.ts';
-import type { JsonObject, StepDefinition } from '../domain/job.ts';
+import type { JobDefinition, JsonObject, StepDefinition } from '../domain/job.ts';
 import { tighterProfile } from '../domain/policy.ts';
 import { Problem, validationError } from '../domain/problem.ts';
 import { isFinished } from '../domain/run.ts';
@@ -69,12 +69,15 @@ export function createRerun(
     if (!isLatest && !existsSync(o.snapshots.dirOf(oldPlan.revision))) {
       throw new Problem('revision-expired', `The files of '${old.job_id}' as they were for '${runId}' are gone.`);
     }
-    const entry = isLatest ? now : { ...now, definition: oldPlan.job };
+    // Whether its job may run at all is today's word, whatever stood in the old one's file.
+    const { enabled } = now.definition;
+    const entry = isLatest ? now : { ...now, definition: { ...oldPlan.job, enabled } };
     const before = reopenSecrets(stored, sealer);
     const ofArguments = [...before.secrets].filter(([name]) => Object.hasOwn(old.args, name));
     const args = { ...old.args, ...Object.fromEntries(ofArguments), ...request.args };
     // What the caller of the old run had tightened stays so; what the job has tightened since holds too.
-    const base = entry.definition.securityProfile ?? o.policy.defaultProfile;
+    const profileOf = ({ securityProfile }: JobDefinition) => securityProfile ?? o.policy.defaultProfile;
+    const base = tighterProfile(profileOf(entry.definition), profileOf(now.definition));
     const security_profile = tighterProfile(oldPlan.profile, base);
     const asked = { job_id: old.job_id, tenant: old.tenant, args, security_profile };
     // Outputs that are kept may hold what the old run was given, whatever this one is.
