@@ -62,6 +62,8 @@ export type ResolvedPlan = RunSecrets & {
   readonly args: JsonObject;
   /** Names of the stored secrets among them. */
   readonly storedSecrets: readonly string[];
+  /** Arguments that are stored secrets → their names. */
+  readonly storedArgs: Readonly<Record<string, string>>;
   /** Where it is denied, the one that was asked for. */
   readonly profile: SecurityProfile;
   readonly network: Network;
@@ -191,6 +193,7 @@ export async function resolveEntry(
     args: open,
     secrets,
     storedSecrets: stored.names,
+    storedArgs: Object.fromEntries(stored.ofArguments),
     alsoRedacted: before.alsoRedacted,
     profile,
     network,
