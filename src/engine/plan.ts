@@ -139,10 +139,11 @@ export async function resolveEntry(
     instance: o.policy.defaultProfile,
     requested: request.security_profile,
   };
-  const allowed = orDenied(() => chooseProfile({ ...wanted, allowed: allowedOf(entry, o.policy) }), undefined);
+  const { trusted } = entry.source;
+  const allowed = orDenied(() => chooseProfile({ ...wanted, allowed: o.policy.allowProfiles, trusted }), undefined);
   const profile = allowed ?? wantedProfile(wanted);
   const { paths: roots, masked, mayGrant } = o.policy;
-  const leave = { profile, mayGrant: mayGrant(profile), trusted: entry.source.trusted, paths: roots, masked };
+  const leave = { profile, mayGrant: mayGrant(profile), trusted, paths: roots, masked };
   const network = orDenied(() => chooseNetwork({ asked: job.permissions.network, ...leave }), 'none');
   const ceilings = o.policy.resources(profile);
   const defaults = { ...noResources, memoryBytes: defaultMemoryBytes(o.limitHost) };
@@ -217,11 +218,6 @@ export async function resolveEntry(
     }),
     denied: denials[0] ?? null,
   };
-}
-
-/** Whose source is not trusted gets no more than the sandbox by naming another profile. */
-function allowedOf({ source }: CatalogEntry, { allowProfiles }: SecurityPolicy): readonly SecurityProfile[] {
-  return source.trusted ? allowProfiles : allowProfiles.filter((profile) => profile === 'secure');
 }
 
 /** Splits secret values off. What is kept with the run reads `[redacted]`. */

@@ -48,7 +48,10 @@ test('a profile that the instance allows no more', async () => {
 
 test('a source that is trusted no more', async () => {
   const loose = bash('echo ran', { security_profile: 'permissive' });
-  expect(await refused(await once(loose, {}, { trusted: false }))).toMatchObject({ slug: 'profile-not-allowed' });
+  expect(await refused(await once(loose, {}, { trusted: false }))).toMatchObject({
+    slug: 'profile-not-allowed',
+    message: expect.stringContaining('trusted: false'),
+  });
 });
 
 test('a grant that `may_grant` does not list any more', async () => {
