@@ -49,7 +49,7 @@ export type SecurityPolicy = {
   /** Absolute host paths below which a job may be granted more. */
   readonly paths: readonly string[];
   /** Real host paths that are never granted: the server's own files. */
-  readonly masked: readonly string[];
+  readonly masked: () => readonly string[];
   readonly mayGrant: (profile: SecurityProfile) => readonly GrantKind[];
   /** What a run of the profile gets, and may ask for at most. */
   readonly resources: (profile: SecurityProfile) => Resources;
@@ -143,7 +143,7 @@ export async function resolveEntry(
   const allowed = orDenied(() => chooseProfile({ ...wanted, allowed: o.policy.allowProfiles, trusted }), undefined);
   const profile = allowed ?? wantedProfile(wanted);
   const { paths: roots, masked, mayGrant } = o.policy;
-  const leave = { profile, mayGrant: mayGrant(profile), trusted, paths: roots, masked };
+  const leave = { profile, mayGrant: mayGrant(profile), trusted, paths: roots, masked: masked() };
   const network = orDenied(() => chooseNetwork({ asked: job.permissions.network, ...leave }), 'none');
   const ceilings = o.policy.resources(profile);
   const defaults = { ...noResources, memoryBytes: defaultMemoryBytes(o.limitHost) };
