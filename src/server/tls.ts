@@ -76,7 +76,6 @@ export function openTlsCertificate(
 /** A handshake that begins with a method would be cut off without a word. Below the socket that failed is the one to answer on. */
 function tellPlainHttp(server: Server): void {
   const open = new Map<string, Socket>();
-  const keyOf = ({ remoteAddress, remotePort }: Socket) => `${remoteAddress} ${remotePort}`;
   server.on('connection', (socket: Socket) => {
     const key = keyOf(socket);
     open.set(key, socket);
@@ -88,6 +87,10 @@ function tellPlainHttp(server: Server): void {
     const socket = error.code === 'ERR_SSL_HTTP_REQUEST' ? open.get(keyOf(failed)) : undefined;
     if (socket) answerPlainHttp(socket);
   });
+}
+
+function keyOf({ remoteAddress, remotePort }: Socket): string {
+  return `${remoteAddress} ${remotePort}`;
 }
 
 function stampsOf({ certFile, keyFile }: TlsConfig): string {
