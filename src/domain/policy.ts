@@ -37,7 +37,9 @@ export function wantedProfile({ job, instance, requested }: Wanted): SecurityPro
  * The profile of a run: the job's, or the instance's default, tightened by the caller.
  * @throws Problem profile-not-allowed
  */
-export function chooseProfile(o: Wanted & { readonly allowed: readonly SecurityProfile[] }): SecurityProfile {
+export function chooseProfile(
+  o: Wanted & { readonly allowed: readonly SecurityProfile[]; readonly trusted: boolean },
+): SecurityProfile {
   const base = o.job ?? o.instance;
   const chosen = wantedProfile(o);
   if (profiles.indexOf(chosen) > profiles.indexOf(base)) {
@@ -50,6 +52,13 @@ export function chooseProfile(o: Wanted & { readonly allowed: readonly SecurityP
     throw new Problem(
       'profile-not-allowed',
       `This instance does not allow the profile '${chosen}'; security.allow_profiles lists ${o.allowed.join(', ')}.`,
+    );
+  }
+  // It would get more than the sandbox by naming another profile.
+  if (!o.trusted && chosen !== 'secure') {
+    throw new Problem(
+      'profile-not-allowed',
+      `The job's source is not trusted (trusted: false in flwd.yaml), so its jobs run as 'secure' alone, and this one would run as '${chosen}'.`,
     );
   }
   return chosen;

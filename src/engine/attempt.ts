@@ -55,7 +55,7 @@ export type AttemptContext = {
   readonly forkServer: ForkServer;
   readonly snapshotDir: (revision: string) => string;
   /** Host folders that no job may see, whatever its profile shows: the server's own files. */
-  readonly masked: readonly string[];
+  readonly masked: () => readonly string[];
   readonly passthrough: (plan: RunPlan) => readonly string[];
   readonly limitHost: LimitHost;
 };
@@ -119,7 +119,7 @@ export function startAttempt(o: {
       network: plan.network,
       read: plan.read,
       write: plan.write,
-      masked: context.masked,
+      masked: context.masked(),
       passthrough: context.passthrough(plan),
       limits: { resources, host: context.limitHost },
     };

@@ -49,7 +49,7 @@ export type SecurityPolicy = {
   /** Absolute host paths below which a job may be granted more. */
   readonly paths: readonly string[];
   /** Real host paths that are never granted: the server's own files. */
-  readonly masked: readonly string[];
+  readonly masked: () => readonly string[];
   readonly mayGrant: (profile: SecurityProfile) => readonly GrantKind[];
   /** What a run of the profile gets, and may ask for at most. */
   readonly resources: (profile: SecurityProfile) => Resources;
@@ -62,6 +62,8 @@ export type ResolvedPlan = RunSecrets & {
   readonly args: JsonObject;
   /** Names of the stored secrets among them. */
   readonly storedSecrets: readonly string[];
+  /** Arguments that are stored secrets → their names. */
+  readonly storedArgs: Readonly<Record<string, string>>;
   /** Where it is denied, the one that was asked for. */
   readonly profile: SecurityProfile;
   readonly network: Network;
@@ -137,10 +139,11 @@ export async function resolveEntry(
     instance: o.policy.defaultProfile,
     requested: request.security_profile,
   };
-  const allowed = orDenied(() => chooseProfile({ ...wanted, allowed: allowedOf(entry, o.policy) }), undefined);
+  const { trusted } = entry.source;
+  const allowed = orDenied(() => chooseProfile({ ...wanted, allowed: o.policy.allowProfiles, trusted }), undefined);
   const profile = allowed ?? wantedProfile(wanted);
   const { paths: roots, masked, mayGrant } = o.policy;
-  const leave = { profile, mayGrant: mayGrant(profile), trusted: entry.source.trusted, paths: roots, masked };
+  const leave = { profile, mayGrant: mayGrant(profile), trusted, paths: roots, masked: masked() };
   const network = orDenied(() => chooseNetwork({ asked: job.permissions.network, ...leave }), 'none');
   const ceilings = o.policy.resources(profile);
   const defaults = { ...noResources, memoryBytes: defaultMemoryBytes(o.limitHost) };
@@ -191,6 +194,7 @@ export async function resolveEntry(
     args: open,
     secrets,
     storedSecrets: stored.names,
+    storedArgs: Object.fromEntries(stored.ofArguments),
     alsoRedacted: before.alsoRedacted,
     profile,
     network,
@@ -214,11 +218,6 @@ export async function resolveEntry(
     }),
     denied: denials[0] ?? null,
   };
-}
-
-/** Whose source is not trusted gets no more than the sandbox by naming another profile. */
-function allowedOf({ source }: CatalogEntry, { allowProfiles }: SecurityPolicy): readonly SecurityProfile[] {
-  return source.trusted ? allowProfiles : allowProfiles.filter((profile) => profile === 'secure');
 }
 
 /** Splits secret values off. What is kept with the run reads `[redacted]`. */

@@ -1,30 +1,45 @@
 import { describe, expect, test } from 'vitest';
-import type { SecurityProfile } from '../../src/domain/job.ts';
 import { checkPath, chooseNetwork, chooseProfile, chooseResources } from '../../src/domain/policy.ts';
 import { noResources, type Resources } from '../../src/domain/resources.ts';
 
-const allowed: SecurityProfile[] = ['secure', 'permissive'];
-
 describe('the profile of a run', () => {
+  const choose = (wanted: Partial<Parameters<typeof chooseProfile>[0]>) =>
+    chooseProfile({
+      job: null,
+      instance: 'secure',
+      requested: undefined,
+      allowed: ['secure', 'permissive'],
+      trusted: true,
+      ...wanted,
+    });
+  const refused = (message: string) =>
+    expect.objectContaining({ slug: 'profile-not-allowed', message: expect.stringContaining(message) });
+
   test('is the job’s, or the instance’s where the job names none', () => {
-    expect(chooseProfile({ job: 'permissive', instance: 'secure', requested: undefined, allowed })).toBe('permissive');
-    expect(chooseProfile({ job: null, instance: 'secure', requested: undefined, allowed })).toBe('secure');
+    expect(choose({ job: 'permissive' })).toBe('permissive');
+    expect(choose({})).toBe('secure');
   });
 
   test('may be tightened by the caller', () => {
-    expect(chooseProfile({ job: 'permissive', instance: 'secure', requested: 'secure', allowed })).toBe('secure');
+    expect(choose({ job: 'permissive', requested: 'secure' })).toBe('secure');
   });
 
   test('is never loosened by the caller', () => {
-    expect(() => chooseProfile({ job: null, instance: 'secure', requested: 'permissive', allowed })).toThrow(
-      expect.objectContaining({ slug: 'profile-not-allowed' }),
-    );
+    expect(() => choose({ requested: 'permissive' })).toThrow(refused('not loosen it'));
   });
 
   test('must be one that the instance allows', () => {
-    expect(() => chooseProfile({ job: 'disabled', instance: 'secure', requested: undefined, allowed })).toThrow(
-      expect.objectContaining({ slug: 'profile-not-allowed' }),
-    );
+    expect(() => choose({ job: 'disabled' })).toThrow(refused('security.allow_profiles lists secure, permissive.'));
+    expect(() => choose({ job: 'disabled', trusted: false })).toThrow(refused('security.allow_profiles'));
+  });
+
+  test('is `secure` alone where its source is not trusted, whoever names another', () => {
+    const message =
+      "The job's source is not trusted (trusted: false in flwd.yaml), so its jobs run as 'secure' alone, and this one would run as 'permissive'.";
+    expect(() => choose({ job: 'permissive', trusted: false })).toThrow(refused(message));
+    expect(() => choose({ instance: 'permissive', trusted: false })).toThrow(refused(message));
+    expect(choose({ job: 'permissive', requested: 'secure', trusted: false })).toBe('secure');
+    expect(choose({ trusted: false })).toBe('secure');
   });
 });
 
