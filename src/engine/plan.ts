@@ -114,7 +114,7 @@ export async function resolveEntry(
   const asked = { tenant: request.tenant, lookUp: o.storedSecret, kept: before.secrets };
   const stored = await lookUpSecrets(job, request.args ?? {}, asked);
   const args = checkRequestArguments(job, stored.args, faults);
-  if (faults.size > 0) throw validationError(faults.faults());
+  if (faults.size > 0) throw validationError(faults.faults(), faults.size);
   const { open, secrets } = takeSecrets(args, job.secretArgs);
   for (const [name, value] of stored.ofEnvironment) secrets.set(name, value);
 
@@ -181,7 +181,7 @@ export async function resolveEntry(
     }
   }
 
-  if (faults.size > 0 && denials.length === 0) throw validationError(faults.faults());
+  if (faults.size > 0 && denials.length === 0) throw validationError(faults.faults(), faults.size);
 
   const capability = o.host[profile];
   if (!capability.available) {
