@@ -64,12 +64,14 @@ function profileMounts({ profile, network, scratchBytes }: HostView): readonly s
   if (profile === 'disabled') return [...wholeHost('--dev-bind-try', ['proc'], readdirSync('/run')), '--proc', '/proc'];
   if (profile === 'permissive')
     return [...wholeHost('--ro-bind-try', ['dev', 'proc', 'tmp'], runEntries), ...kernelMounts(scratchBytes)];
-  systemMounts ??= [
-    ...['/usr', ...systemFolders].flatMap((path) => shown(path, '--ro-bind-try')),
-    ...etcMounts(etcEntries),
-  ];
+  systemMounts ??= [...systemFolderMounts(), ...etcMounts(etcEntries)];
   const forNetwork = network === 'all' ? etcMounts(['resolv.conf']) : [];
   return [...systemMounts, ...forNetwork, ...kernelMounts(scratchBytes)];
+}
+
+/** Programs and their libraries, read-only. */
+export function systemFolderMounts(): string[] {
+  return ['/usr', ...systemFolders].flatMap((path) => shown(path, '--ro-bind-try'));
 }
 
 /** Found once: to look at two dozen places takes 0.3 ms, and they stay where they are. */
