@@ -1,7 +1,7 @@
 // From a request to a plan: the job, its checked arguments, the profile and grants it will run with, and what this
 // version or host cannot do. Runs nothing and writes nothing.
 
-import { realpath } from 'node:fs/promises';
+import { realpath, stat } from 'node:fs/promises';
 import { isAbsolute, resolve } from 'node:path';
 import type { Catalog, CatalogEntry } from '../catalog/catalog.ts';
 import { evaluateExpression } from '../catalog/expression.ts';
@@ -176,6 +176,10 @@ export async function resolveEntry(
       }
       if (typeof grant !== 'string') resolvedArgs[grant.arg] = path;
       if (!isWider || !mayHave(kind, path, shown)) continue;
+      if (!(await isFolderOrFile(path))) {
+        denials.push(new Problem('grant-not-allowed', `'${shown}' is neither a folder nor a regular file.`));
+        continue;
+      }
       paths[kind].push(path);
       grants.push({ kind, path: shown });
     }
@@ -183,11 +187,13 @@ export async function resolveEntry(
 
   if (faults.size > 0 && denials.length === 0) throw validationError(faults.faults(), faults.size);
 
-  const capability = o.host[profile];
-  if (!capability.available) {
-    denials.push(
-      new Problem('isolation-unavailable', `This host cannot enforce '${profile}': ${capability.detail ?? 'unknown'}`),
-    );
+  const needed = [
+    { what: `'${profile}'`, ...o.host[profile] },
+    ...(paths.read.length + paths.write.length > 0 ? [{ what: 'grants of paths', ...o.host.grants }] : []),
+  ];
+  for (const { what, available, detail } of needed) {
+    if (available) continue;
+    denials.push(new Problem('isolation-unavailable', `This host cannot enforce ${what}: ${detail ?? 'unknown'}`));
   }
   return {
     entry,
@@ -283,6 +289,16 @@ async function resolveLinks(path: string): Promise<string | undefined> {
     return await realpath(path);
   } catch {
     return undefined;
+  }
+}
+
+/** A device, a pipe or a socket reaches further than the path it has. */
+async function isFolderOrFile(path: string): Promise<boolean> {
+  try {
+    const stats = await stat(path);
+    return stats.isDirectory() || stats.isFile();
+  } catch {
+    return false;
   }
 }
 

@@ -33,6 +33,8 @@ function explain(line: string): string {
   if (/uid map|gid map|namespace|unshare|clone/i.test(line)) {
     return 'the host does not let the sandbox have namespaces of its own';
   }
+  if (/Race condition|on symlink destination|Destination is not a/.test(line))
+    return 'a path that the job was granted was moved while it started';
   if (/Can't find source path/.test(line)) return 'a path that the job was granted does not exist any more';
   return 'the sandbox could not be set up; the log says why';
 }

@@ -129,7 +129,7 @@ describe('a path that a secure job asks for', () => {
 
   test('is allowed below security.paths', () => {
     expect(() => checkPath('read', '/srv/data/customers', 'customers', leave)).not.toThrow();
-    expect(() => checkPath('write', '/srv/data', '/srv/data', leave)).not.toThrow();
+    expect(() => checkPath('write', '/srv/data/out', '/srv/data/out', leave)).not.toThrow();
   });
 
   test('is refused beside them, also where the name only begins alike', () => {
@@ -147,6 +147,14 @@ describe('a path that a secure job asks for', () => {
       );
     }
     expect(() => checkPath('read', '/srv/data/flwd-jobs', '/srv/data/flwd-jobs', leave)).not.toThrow();
+  });
+
+  test('is refused to be written above what belongs to the server, which is not named, and may be read', () => {
+    expect(() => checkPath('write', '/srv/data', 'data', leave)).toThrow(
+      "'data' cannot be written by a job: it holds what belongs to the server itself.",
+    );
+    expect(() => checkPath('read', '/srv/data', 'data', leave)).not.toThrow();
+    expect(() => checkPath('write', '/srv', '/srv', leave)).toThrow('is not below any');
   });
 
   test('that the instance does not grant is refused with the key of the profile it would need', () => {

@@ -82,20 +82,29 @@ test.each(Object.entries(places))('%s is granted to no job', async (_, target) =
   }
 });
 
-test.each(['reader', 'writer', 'permissive', 'permissive-writer'])(
-  'a job that sees all around it finds nothing of it (%s)',
-  async (jobId) => {
-    const around = [base, join(base, 'real'), join(base, 'database'), join(base, 'keys'), join(base, 'link')];
-    for (const target of around) {
-      const run = await server.run(jobId, { target });
-      expect({ status: run.status, seen: await server.messages(run.run_id) }, target).toEqual({
-        status: 'success',
-        seen: [],
-      });
-    }
-    expect((await readFile(own.key)).length).toBeGreaterThan(0);
-  },
-);
+const around = [base, join(base, 'real'), join(base, 'database'), join(base, 'keys'), join(base, 'link')];
+
+test.each(around)('%s, which holds some of it, is granted to no job that would write', async (target) => {
+  for (const job_id of ['writer', 'permissive-writer']) {
+    const answer = await server.fetch('/runs', { body: { job_id, args: { target } } });
+    const problem: ProblemAnswer = JSON.parse(await answer.text());
+    expect({ status: answer.status, detail: problem.detail }, job_id).toEqual({
+      status: 422,
+      detail: `'${target}' cannot be written by a job: it holds what belongs to the server itself.`,
+    });
+  }
+});
+
+test.each(['reader', 'permissive'])('a job that sees all around it finds nothing of it (%s)', async (jobId) => {
+  for (const target of around) {
+    const run = await server.run(jobId, { target });
+    expect({ status: run.status, seen: await server.messages(run.run_id) }, target).toEqual({
+      status: 'success',
+      seen: [],
+    });
+  }
+  expect((await readFile(own.key)).length).toBeGreaterThan(0);
+});
 
 test('nor what a link leads to that was switched since the server started', async () => {
   const renewed = join(base, 'volume', '..2');
@@ -112,7 +121,8 @@ test('nor what a link leads to that was switched since the server started', asyn
 });
 
 test('a folder beside it is granted as before', async () => {
-  expect(await server.run('reader', { target: join(base, 'granted') })).toMatchObject({ status: 'success' });
+  for (const jobId of ['reader', 'writer', 'permissive-writer'])
+    expect(await server.run(jobId, { target: join(base, 'granted') })).toMatchObject({ status: 'success' });
 });
 
 test('a job whose directory holds the data dir and the key has one revision, and they are no part of it', async () => {

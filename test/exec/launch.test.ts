@@ -70,7 +70,10 @@ describe('not started', () => {
 
   test('a grant that is gone, without saying where', async () => {
     const { end } = await run('true', { read: ['/nowhere/on/this/host'] });
-    expect(end).toEqual({ kind: 'not-started', message: 'a path that the job was granted does not exist any more' });
+    expect(end).toEqual({
+      kind: 'not-started',
+      message: 'a path that the job was granted has been moved or removed since the run was created',
+    });
   });
 
   test('more arguments than a program can be started with', async () => {
