@@ -2,6 +2,7 @@
 // anything in the process does, and on the signals that end a process.
 
 import { writeSync } from 'node:fs';
+import { constants } from 'node:os';
 import { render } from 'ink';
 import { createElement as h } from 'react';
 import type { Client } from '../client/client.ts';
@@ -35,8 +36,7 @@ export async function occupyTerminal(o: TuiOptions): Promise<void> {
   }
   function onSignal(signal: NodeJS.Signals): void {
     giveBack();
-    stopListening();
-    process.kill(process.pid, signal);
+    process.exit(128 + constants.signals[signal]);
   }
   function stopListening(): void {
     for (const signal of endingSignals) process.off(signal, onSignal);
