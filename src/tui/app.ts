@@ -20,6 +20,7 @@ type AppProps = { readonly client: Client; readonly where: string; readonly atte
 
 export function App({ client, where, attend }: AppProps): ReactElement {
   const { columns, rows } = useWindowSize();
+  const hasRoom = columns >= leastColumns && rows >= leastRows;
   const { exit } = useApp();
   const connection = useConnection(client);
   const [stack, setStack] = useState<readonly Place[]>([{ name: 'jobs' }]);
@@ -34,6 +35,10 @@ export function App({ client, where, attend }: AppProps): ReactElement {
   }, []);
 
   const onPress = (press: Press): void => {
+    if (!hasRoom) {
+      if (press.key === 'q') exit();
+      return;
+    }
     if (isHelping) {
       setHelping(false);
       return;
@@ -60,24 +65,21 @@ export function App({ client, where, attend }: AppProps): ReactElement {
     takePresses,
     showKeys,
   };
-  if (columns < leastColumns || rows < leastRows) {
-    return h(Box, { height: rows }, line([`flwd needs ${leastColumns}×${leastRows}, this is ${columns}×${rows}`]));
-  }
   return h(
     Box,
     { flexDirection: 'column', width: columns, height: rows },
-    header(where, connection),
+    hasRoom ? header(where, connection) : line([`flwd needs ${leastColumns}×${leastRows}, this is ${columns}×${rows}`]),
     h(
       Box,
-      { flexDirection: 'column', height: rows - 2, overflow: 'hidden' },
-      isHelping && h(Box, { flexDirection: 'column' }, ...helpLines(rows - 2)),
+      { flexDirection: 'column', height: Math.max(0, rows - 2), overflow: 'hidden' },
+      hasRoom && isHelping && h(Box, { flexDirection: 'column' }, ...helpLines(rows - 2)),
       h(
         SurroundingsContext,
         { value: surroundings },
-        ...stack.map((place, depth) => screenOf(place, depth === stack.length - 1 && !isHelping, depth)),
+        ...stack.map((place, depth) => screenOf(place, hasRoom && !isHelping && depth === stack.length - 1, depth)),
       ),
     ),
-    line([{ text: isHelping ? 'any key: back' : keys, colour: 'gray' }]),
+    line([{ text: !hasRoom ? '' : isHelping ? 'any key: back' : keys, colour: 'gray' }]),
   );
 }
 

@@ -28,7 +28,7 @@ export function JobsScreen({ isActive }: ScreenProps): Body {
 
   const keys = isSearching
     ? 'type to search   Enter: done   Esc: all jobs'
-    : '↑↓ choose  Enter: start…  /: search  2: runs  ?: help  q: end';
+    : '↑↓ choose  Enter: start  /: search  2: runs  ?: help  q: end';
   usePresses(isActive, keys, (press) => {
     if (isSearching && onSearch(press)) return true;
     const to = moved(chosen, press.key, found.length, listRows);

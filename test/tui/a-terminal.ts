@@ -43,7 +43,8 @@ export async function openTerminal(
   const size = ['-x', String(columns), '-y', String(rows)];
   onTestFinished(async () => {
     await tmux('kill-server').catch(() => undefined);
-    rmSync(dir, { recursive: true, force: true });
+    // The shell and what it started may not be gone yet.
+    rmSync(dir, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
   });
   await tmux('new-session', '-d', ...size, `exec bash --noprofile --rcfile ${rc}`);
 
