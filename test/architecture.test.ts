@@ -30,7 +30,7 @@ const table: Readonly<Record<string, Rule>> = {
   },
   client: { folders: ['domain', 'contract', 'lib'], packages: [], node: false },
   cli: {
-    folders: ['client', 'contract', 'domain', 'lib', 'config', 'tui'],
+    folders: ['client', 'contract', 'domain', 'lib', 'config'],
     packages: ['string-width', 'yaml'],
     node: true,
   },

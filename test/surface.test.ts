@@ -200,6 +200,7 @@ test('commands of flwd, with their options', () => {
     'runs --job --status --since --until --label --search --limit --id --tenant --json --quiet --verbose --remote --config --data-dir --jobs',
     'logs --follow --tail --level --step --search --timestamps --json --quiet --verbose --remote --config --data-dir --jobs',
     'cancel --force --json --quiet --verbose --remote --config --data-dir --jobs',
+    'tui --remote --config --data-dir --jobs',
     'serve --config --bind --data-dir --jobs --profile --log --dev',
     'config validate --config',
     'config show --config --bind --data-dir --jobs --profile --log',

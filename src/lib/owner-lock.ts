@@ -51,7 +51,7 @@ export async function acquireOwnership(
   warn: (message: string) => void,
 ): Promise<Ownership> {
   // Root may ask the server of another user, and must not take the place of it.
-  const other = (await isForeign(dataDir)) ? await askOwner(dataDir).catch(() => null) : null;
+  const other = (await isForeign(dataDir)) ? await findOwner(dataDir).catch(() => null) : null;
   if (other) throw new DataDirOwned(dataDir, other);
   await openDataDir(dataDir, lockFile, warn);
   const lock = takeLock(dataDir);
