@@ -26,9 +26,8 @@ flwd reads the first of \`--config FILE\`, \`./flwd.yaml\`, \`~/.config/flwd/flw
 defaults hold. Without \`sources\` the one source, \`local-fs\`, is the folder \`jobs\` beside the file (or in the current folder), or
 that folder itself where it has no \`jobs\`.
 
-- \`flwd config validate\` says everything that is wrong with it, with file, line and column, and with the keys and certificates that it names; run it as the
-  server's user; \`flwd config show\` prints every
-  setting in force and where it comes from.
+- \`flwd config validate\` says everything that is wrong with it, with file, line and column, and with the keys and certificates that it names; run it as
+  the server's user. \`flwd config show\` prints every setting in force and where it comes from.
 - \`FLWD_<SECTION>_<KEY>\` overrides a key, with \`_\` for every dot: \`FLWD_SERVER_BIND\`,
   \`FLWD_SECURITY_PROFILES_SECURE_RATE_LIMIT_LIMIT\`. The older \`FLOWD_\` works too. Lists are written with commas, maps as
   \`name=value,name=value\`. An empty variable counts as none. Items of \`sources\` and \`aliases\`, and \`remotes\`, have no variables.

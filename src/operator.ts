@@ -168,7 +168,16 @@ export async function examineFiles({ server, auth, persistence, instance, loggin
 function checkSecretKey({ secretKeyFile, secretKey, dbPath }: Config['persistence']): HostCheck {
   const name = 'secret key';
   const isMissing = secretKey === null && !existsSync(secretKeyFile);
-  const secrets = isMissing ? countSecrets(dbPath) : 0;
+  let secrets = 0;
+  try {
+    if (isMissing) secrets = countSecrets(dbPath);
+  } catch {
+    return fail(
+      name,
+      `${secretKeyFile} is not there, and the database cannot be read`,
+      'run flwd as the owner of both',
+    );
+  }
   if (isMissing && secrets === 0) return ok(name, `${secretKeyFile} is not there yet; the first start makes it`);
   if (isMissing)
     return fail(
