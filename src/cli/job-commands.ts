@@ -1,6 +1,6 @@
 // The commands for jobs, a part of the table in commands.ts.
 
-import { type Command, instance, type Option, printing, tenant } from './command.ts';
+import { type Command, configFile, instance, jobsDir, json, type Option, printing, quiet, tenant } from './command.ts';
 
 /** The arguments of a job besides its own flags, and what a run is made with. */
 const request: readonly Option[] = [
@@ -54,5 +54,18 @@ export const jobCommands = [
       ...instance,
     ],
     operands: '[JOB]',
+  },
+  {
+    name: 'jobs validate',
+    about: 'read folders of jobs, or jobs, as a source would, and say what is wrong where; asks no instance',
+    options: [json, quiet],
+    operands: 'DIR…',
+  },
+  {
+    name: 'test',
+    about: 'run the tests that jobs bring along in their tests.yaml, on an instance that is gone afterwards',
+    options: [json, quiet, configFile, jobsDir],
+    operands: '[JOB or NAMESPACE]…',
+    examples: ['flwd test', 'flwd test backup/daily', 'flwd test --jobs ./jobs --json'],
   },
 ] as const satisfies readonly Command[];

@@ -12,6 +12,8 @@ const verbs: Readonly<Record<CommandName, () => Promise<Verb>>> = {
   run: () => import('./run.ts'),
   plan: () => import('./plan.ts'),
   jobs: () => import('./jobs.ts'),
+  test: () => import('./test.ts'),
+  'jobs validate': () => import('./jobs-validate.ts'),
   runs: () => import('./runs.ts'),
   logs: () => import('./logs.ts'),
   cancel: () => import('./cancel.ts'),
