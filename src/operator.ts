@@ -2,10 +2,11 @@
 // each. Where a server has the data dir, that one is asked instead.
 
 import { existsSync } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
+import { mkdir, realpath } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Catalog, createCatalog, type JobSource } from './catalog/catalog.ts';
 import { readJobTests } from './catalog/job-tests.ts';
+import { isWithin } from './catalog/source-file.ts';
 import type { Config } from './config/config.ts';
 import { foldersOf } from './config/folders.ts';
 import { type AnswerOf, type BodyOf, operations, type QueryOf } from './contract/operations.ts';
@@ -191,6 +192,26 @@ async function testsOf(catalog: Catalog, isAskedFor: (id: string) => boolean): P
     tests: await readJobTests(source.path, definition.path),
   }));
   return { jobs: await Promise.all(jobs), invalid: catalog.invalid().filter(({ id }) => isAskedFor(id)) };
+}
+
+type Located = { readonly source: string } & ({ readonly id: string } | { readonly fault: string });
+
+/** Which job the folder is, by the sources in force. undefined: it is in none of them. */
+export async function locateJob(config: Config, dir: string): Promise<Located | undefined> {
+  const real = await realpath(dir);
+  const roots = new Map<string, string>();
+  for (const { name, path } of config.sources) roots.set(name, await realpath(path));
+  const sources = config.sources.filter(({ name }) => isWithin(roots.get(name) ?? '', real));
+  const [first] = sources;
+  if (!first) return undefined;
+  return withCatalog({ ...config, sources }, async (catalog): Promise<Located> => {
+    const isIt = (source: string, path: string): boolean => join(roots.get(source) ?? '', path) === real;
+    const valid = catalog.entries().find(({ definition: { source, path } }) => isIt(source, path));
+    if (valid) return { source: valid.source.name, id: valid.definition.id };
+    const invalid = catalog.invalid().find(({ source, path }) => isIt(source, path));
+    const fault = invalid?.errors[0]?.message ?? 'it is left out, by its name or by .flwdignore';
+    return { source: invalid?.source ?? first.name, fault };
+  });
 }
 
 /**

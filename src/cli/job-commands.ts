@@ -62,6 +62,26 @@ export const jobCommands = [
     operands: 'DIR…',
   },
   {
+    name: 'init',
+    about: 'make a job that runs at once, or one of a script that there is',
+    options: [
+      {
+        name: 'language',
+        short: 'l',
+        value: 'LANGUAGE',
+        choices: ['bash', 'python', 'node', 'pwsh'],
+        about: 'bash, python, node or pwsh; bash without it',
+      },
+      { name: 'name', value: 'TITLE', about: 'its title; that of the folder without it' },
+      json,
+      quiet,
+      configFile,
+      jobsDir,
+    ],
+    operands: 'PATH',
+    examples: ['flwd init jobs/hello', 'flwd init jobs/report --language python'],
+  },
+  {
     name: 'test',
     about: 'run the tests that jobs bring along in their tests.yaml, on an instance that is gone afterwards',
     options: [json, quiet, configFile, jobsDir],

@@ -12,6 +12,7 @@ const verbs: Readonly<Record<CommandName, () => Promise<Verb>>> = {
   run: () => import('./run.ts'),
   plan: () => import('./plan.ts'),
   jobs: () => import('./jobs.ts'),
+  init: () => import('./init.ts'),
   test: () => import('./test.ts'),
   'jobs validate': () => import('./jobs-validate.ts'),
   runs: () => import('./runs.ts'),
