@@ -72,6 +72,11 @@ export const jobCommands = [
         choices: ['bash', 'python', 'node', 'pwsh'],
         about: 'bash, python, node or pwsh; bash without it',
       },
+      {
+        name: 'from',
+        value: 'SCRIPT',
+        about: 'make it of a copy of this script, with a guess at what the script takes',
+      },
       { name: 'name', value: 'TITLE', about: 'its title; that of the folder without it' },
       json,
       quiet,
@@ -79,7 +84,11 @@ export const jobCommands = [
       jobsDir,
     ],
     operands: 'PATH',
-    examples: ['flwd init jobs/hello', 'flwd init jobs/report --language python'],
+    examples: [
+      'flwd init jobs/hello',
+      'flwd init jobs/report --language python',
+      'flwd init --from ~/bin/backup.sh jobs/backup',
+    ],
   },
   {
     name: 'test',

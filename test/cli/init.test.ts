@@ -14,7 +14,10 @@ test('flwd init makes a job that runs, and says what to type next', async () => 
     code: 0,
   });
   const seen = await flwd(dir, 'hello', '--who', 'Ada', '--also', 'Bo', '--times', '2', '--style', 'loud');
-  expect(seen).toMatchObject({ stdout: 'greeting 2 of them, 2 times\nHELLO, ADA.\nHELLO, BO.\nHELLO, ADA.\nHELLO, BO.\n', code: 0 });
+  expect(seen).toMatchObject({
+    stdout: 'greeting 2 of them, 2 times\nHELLO, ADA.\nHELLO, BO.\nHELLO, ADA.\nHELLO, BO.\n',
+    code: 0,
+  });
   expect(seen.stderr).toContain('result: {"greetings":4}\nartifact greetings.txt');
 });
 
