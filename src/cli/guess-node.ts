@@ -69,12 +69,13 @@ function readParseArgs(code: string): ScriptArgument[] {
   ];
 }
 
+function literalOf(text: string | undefined): string | undefined {
+  const value = text === undefined ? undefined : readLiteral(text);
+  return typeof value === 'string' || typeof value === 'number' ? String(value) : undefined;
+}
+
 function readArgv(code: string): ScriptArgument[] {
   const positions = new Map<number, { name: string | undefined; line: number; preset: string | undefined }>();
-  const literalOf = (text: string | undefined): string | undefined => {
-    const value = text === undefined ? undefined : readLiteral(text);
-    return typeof value === 'string' || typeof value === 'number' ? String(value) : undefined;
-  };
   const taken =
     /(?:(\w+)\s*=\s*)?(?:Number(?:\.parseInt)?\(|parseInt\()?process\.argv\[([2-9])\](?:\s*(?:\?\?|\|\|)\s*('[^']*'|"[^"]*"|\d+))?/g;
   for (const { 1: name, 2: n, 3: preset, index } of code.matchAll(taken)) {

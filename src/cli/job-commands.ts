@@ -97,4 +97,9 @@ export const jobCommands = [
     operands: '[JOB or NAMESPACE]…',
     examples: ['flwd test', 'flwd test backup/daily', 'flwd test --jobs ./jobs --json'],
   },
+  {
+    name: 'tui',
+    about: 'find and start jobs, watch and search runs and their logs, all in the terminal; ? says its keys',
+    options: instance,
+  },
 ] as const satisfies readonly Command[];

@@ -222,8 +222,16 @@ print(json.dumps({**vars(args), "source": str(args.source), "region": os.environ
   const more = { cache: false, no_color: true, dry_run: true, ratio: 0.25, port: 3, api_key: 'sesame' };
   expect(JSON.parse((await runWith(dir, 'report', { ...args, ...more })).stdout)).toEqual({
     ...args,
-    ...{ rows: 10, ratio: 0.25, format: 'md', dry_run: true, color: false, cache: false, v: 0, port: 3 },
-    ...{ mode: 'fast', key: 6 },
+    rows: 10,
+    ratio: 0.25,
+    format: 'md',
+    dry_run: true,
+    color: false,
+    cache: false,
+    v: 0,
+    port: 3,
+    mode: 'fast',
+    key: 6,
   });
   const least = await runWith(dir, 'report', { source: 's', title: 't', region: 'r' });
   expect(JSON.parse(least.stdout)).toMatchObject({
@@ -281,8 +289,14 @@ process.exitCode = 3;
   const args = { target: '-p', tag: ['a b', '-c'], password: 'sesame', positionals: ['-q', 'r s'], region: 'eu' };
   const seen = await runWith(dir, 'ship', { ...args, dry_run: true });
   expect(JSON.parse(seen.stdout)).toEqual({
-    ...{ target: '-p', 'dry-run': true, tag: ['a b', '-c'], password: 6, positionals: ['-q', 'r s'] },
-    ...{ REGION: 'eu', RETRIES: '3', log: 'info' },
+    target: '-p',
+    'dry-run': true,
+    tag: ['a b', '-c'],
+    password: 6,
+    positionals: ['-q', 'r s'],
+    REGION: 'eu',
+    RETRIES: '3',
+    log: 'info',
   });
   expect(seen.stderr).toContain('exit code 3');
   expect((await argspecOf(dir, 'ship')).properties).toMatchObject({ target: { default: "it's staging" } });
