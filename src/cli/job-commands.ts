@@ -1,11 +1,10 @@
 // The commands for jobs, a part of the table in commands.ts.
 
-import { type Command, instance, type Option, printing, tenant } from './command.ts';
+import { type Command, instance, type Option, printing, tenant, wholeArguments } from './command.ts';
 
 /** The arguments of a job besides its own flags, and what a run is made with. */
 const request: readonly Option[] = [
-  { name: 'args', value: 'JSON', about: 'arguments as a JSON object, - for standard input; flags are laid over it' },
-  { name: 'args-file', value: 'FILE', about: 'the same from a file, as JSON or YAML' },
+  ...wholeArguments('flags are laid over it'),
   {
     name: 'security-profile',
     value: 'PROFILE',

@@ -2,7 +2,7 @@
 
 import { logLevels } from '../domain/log-line.ts';
 import { runStatuses } from '../domain/run.ts';
-import { type Command, instance, limit, printing, tenant } from './command.ts';
+import { type Command, instance, limit, printing, tenant, wholeArguments } from './command.ts';
 
 export const runCommands = [
   {
@@ -52,5 +52,23 @@ export const runCommands = [
       ...instance,
     ],
     operands: 'RUN…',
+  },
+  {
+    name: 'rerun',
+    about: 'run a finished run again, as a run of its own; shows it like flwd run does',
+    options: [
+      {
+        name: 'from',
+        value: 'FROM',
+        about: 'failed: what did not succeed; a step: that one and what needs it; else start',
+      },
+      { name: 'latest', about: 'with the job as it is now, not as it was' },
+      ...wholeArguments('they are laid over those of that run'),
+      { name: 'detach', short: 'd', about: 'print the id of the new run and leave it running' },
+      ...printing,
+      ...instance,
+    ],
+    operands: 'RUN',
+    examples: ['flwd rerun run_01… --from failed', 'flwd rerun run_01… --latest --args \'{"keep": 7}\''],
   },
 ] as const satisfies readonly Command[];
