@@ -22,7 +22,7 @@ export async function startDownload(client: Client, id: string, signal?: AbortSi
     path: { artifact_id: id },
     ...(signal && { signal }),
   });
-  const { headers, body } = response;
+  const { headers } = response;
   const [, expected] = /^(?:W\/)?"([0-9a-f]{64})"$/.exec(headers.get('etag') ?? '') ?? [];
   const length = headers.get('content-encoding') === null ? headers.get('content-length') : null;
   let sizeBytes = 0;
@@ -30,15 +30,10 @@ export async function startDownload(client: Client, id: string, signal?: AbortSi
 
   async function* chunks(): AsyncGenerator<Uint8Array, void> {
     const hash = createHash('sha256');
-    try {
-      for await (const chunk of body ?? []) {
-        hash.update(chunk);
-        sizeBytes += chunk.length;
-        yield chunk;
-      }
-    } catch (error) {
-      if (signal?.aborted || !(error instanceof TypeError)) throw error;
-      throw new Refusal(`${id} broke off after ${sizeBytes} bytes; try it again`, exitCodes.unreachable);
+    for await (const chunk of bytesOf(response, { name: id, signal })) {
+      hash.update(chunk);
+      sizeBytes += chunk.length;
+      yield chunk;
     }
     sha256 = hash.digest('hex');
     if (expected !== undefined && sha256 !== expected)
@@ -51,6 +46,19 @@ export async function startDownload(client: Client, id: string, signal?: AbortSi
     chunks: chunks(),
     received: () => ({ sizeBytes, sha256 }),
   };
+}
+
+/** Ends with a Refusal where the connection breaks. */
+export async function* bytesOf(
+  { body }: Response,
+  { name, signal }: { readonly name: string; readonly signal: AbortSignal | undefined },
+): AsyncGenerator<Uint8Array, void> {
+  try {
+    for await (const chunk of body ?? []) yield chunk;
+  } catch (error) {
+    if (signal?.aborted || !(error instanceof TypeError)) throw error;
+    throw new Refusal(`${name} broke off on its way; try it again`, exitCodes.unreachable);
+  }
 }
 
 /** Whoever serves it chooses no folder, and no hidden file. */

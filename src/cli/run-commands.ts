@@ -127,4 +127,10 @@ export const runCommands = [
     ],
     examples: ['flwd events --type run.finished --json'],
   },
+  {
+    name: 'export',
+    about: 'save all that is known of a run in a new folder: itself, its events, its log, its artifacts',
+    options: [...printing, ...instance],
+    operands: 'RUN DEST',
+  },
 ] as const satisfies readonly Command[];

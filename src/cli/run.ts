@@ -6,6 +6,7 @@ import type { Call } from './command-line.ts';
 import { loadConfiguration } from './configuration.ts';
 import { type ExitCode, Refusal } from './exit-code.ts';
 import { findJob, jobsOf, withJobs } from './known-jobs.ts';
+import { readLabels } from './option-values.ts';
 import { createOutput } from './output.ts';
 import { readRunRequest } from './run-request.ts';
 import { hasInstance, isOfThisMachine, withSession } from './session.ts';
@@ -39,16 +40,12 @@ export async function run(options: Options, operands: readonly string[], call: C
 
 /** @throws Refusal */
 function readExtra(options: Options) {
-  const labels = (options.get('label') ?? []).map((text) => {
-    const at = text.indexOf('=');
-    if (at < 1) throw new Refusal(`--label ${text} is no KEY=VALUE`);
-    return [text.slice(0, at), text.slice(at + 1)] as const;
-  });
+  const labels = readLabels(options);
   const [priority] = options.get('priority') ?? [];
   if (priority !== undefined && !/^[+-]?\d{1,3}$/.test(priority))
     throw new Refusal(`--priority ${priority} is no whole number from -100 to 100`);
   return {
-    ...(labels.length > 0 && { labels: Object.fromEntries(labels) }),
+    ...(labels && { labels }),
     ...(priority !== undefined && { priority: Number(priority) }),
   };
 }
