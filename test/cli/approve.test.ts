@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import type { Run } from '../../src/domain/run.ts';
 import { script, steps } from '../engine/step-jobs.ts';
+import { bash } from '../support/jobs.ts';
 import { createInstance, type Instance } from './an-instance.ts';
 import { flwd, start } from './terminal.ts';
 
@@ -77,12 +78,6 @@ test('with a server, they return at once; a step that is not named is the one th
   await waiting(both, 'right');
   expect(await flwd(instance.dir, 'approve', both)).toMatchObject({ code: 0, stdout: `approved right of ${both}\n` });
   expect(await server.finished(both)).toMatchObject({ status: 'success' });
-  expect(await flwd(instance.dir, 'deny', both)).toMatchObject({
-    code: 6,
-    stderr: `no step of ${both} waits for an approval: it is success\n`,
-  });
-  expect(await flwd(instance.dir, 'approve', 'run_x')).toMatchObject({ code: 3, stdout: '' });
-  expect(await flwd(instance.dir, 'approve')).toMatchObject({ code: 2, stdout: '' });
 });
 
 test('without a server, approve stays no longer where a sub-run waits, and says which', async () => {
@@ -96,4 +91,17 @@ test('without a server, approve stays no longer where a sub-run waits, and says 
     code: 6,
     stderr: `no step of ${outer} waits for an approval: it is running; its step inner is the run ${child}\n`,
   });
+});
+
+test('where nothing waits there is nothing to decide', async () => {
+  const { dir, serve } = await createInstance({ plain: bash('true') });
+  const server = await serve();
+  const { run_id: id } = await server.run('plain');
+  expect(await flwd(dir, 'deny', id)).toEqual({
+    code: 6,
+    stdout: '',
+    stderr: `no step of ${id} waits for an approval: it is success\n`,
+  });
+  expect(await flwd(dir, 'approve', 'run_x')).toMatchObject({ code: 3, stdout: '' });
+  expect(await flwd(dir, 'approve')).toMatchObject({ code: 2, stdout: '' });
 });

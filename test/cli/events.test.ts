@@ -53,7 +53,6 @@ test.each([false, true])(
       expect.stringMatching(new RegExp(`^20\\S+Z {2}run\\.output {2}says {2}${run.run_id} {2}\\S+ {2}\\| hello you$`)),
       '',
     ]);
-    expect(await flwd(instance.dir, 'events', '--run', 'run_x')).toMatchObject({ code: 3, stdout: '' });
     await server?.stop();
   },
 );
@@ -79,8 +78,10 @@ test('of all runs they are printed as they come, until Ctrl-C', async () => {
   );
 });
 
-test('a type that is none is refused with the nearest', async () => {
-  const { dir } = await createInstance(jobs);
+test('a run that is not there is not found, and a type that is none is refused with the nearest', async () => {
+  const { dir, serve } = await createInstance(jobs);
+  await serve();
+  expect(await flwd(dir, 'events', '--run', 'run_x')).toMatchObject({ code: 3, stdout: '' });
   expect(await flwd(dir, 'events', '--type', 'run.finish')).toEqual({
     code: 2,
     stdout: '',

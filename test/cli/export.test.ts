@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { bash } from '../support/jobs.ts';
@@ -35,12 +35,17 @@ test.each([false, true])('a run is a folder of files, without its secrets (with 
   expect(readFileSync(join(out, 'artifacts/a.txt'), 'utf8')).toBe('hello');
   for (const name of ['run.json', 'log.txt', 'log.ndjson', 'events.ndjson'])
     expect(readFileSync(join(out, name), 'utf8')).not.toContain('hunter');
+  await server?.stop();
+});
 
-  expect(await flwd(dir, 'export', id, 'out')).toMatchObject({
-    code: 6,
-    stderr: expect.stringContaining('out is there'),
-  });
+test('an export takes no other folder’s place, and leaves none of a run that is not there', async () => {
+  const { dir, serve } = await createInstance({ plain: bash('true') });
+  const server = await serve();
+  const { run_id: id } = await server.run('plain');
+  mkdirSync(join(dir, 'out'));
+  const refused = await flwd(dir, 'export', id, 'out');
+  expect(refused).toEqual({ code: 6, stdout: '', stderr: 'out is there already: name a folder that is not\n' });
+  expect(existsSync(join(dir, 'out'))).toBe(true);
   expect(await flwd(dir, 'export', 'run_x', 'other')).toMatchObject({ code: 3, stdout: '' });
   expect(existsSync(join(dir, 'other'))).toBe(false);
-  await server?.stop();
 });
