@@ -115,4 +115,9 @@ export const jobCommands = [
     options: [...printing, ...instance],
     operands: 'SCHEDULE',
   },
+  {
+    name: 'tui',
+    about: 'find and start jobs, watch and search runs and their logs, all in the terminal; ? says its keys',
+    options: instance,
+  },
 ] as const satisfies readonly Command[];

@@ -28,6 +28,7 @@ const verbs: Readonly<Record<CommandName, () => Promise<Verb>>> = {
   'schedules pause': () => import('./schedules-switch.ts'),
   'schedules resume': () => import('./schedules-switch.ts'),
   sources: () => import('./sources.ts'),
+  tui: () => import('./tui.ts'),
   serve: () => import('./serve.ts'),
   'config validate': () => import('./config-validate.ts'),
   'config show': () => import('./config-show.ts'),
