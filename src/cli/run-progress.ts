@@ -74,7 +74,7 @@ export function createRunProgress(
 const eventTypes =
   'run.started,run.waiting,run.progress,run.cancelling,run.finished,step.started,step.finished,step.skipped,step.retrying,step.waiting_approval';
 
-function barOf(progress: { readonly percent: number; readonly message: string } | undefined): string {
+export function barOf(progress: { readonly percent: number; readonly message: string } | undefined): string {
   if (!progress) return '';
   const share = Math.min(100, Math.max(0, progress.percent));
   const full = Math.round((share / 100) * barCells);
