@@ -41,6 +41,7 @@ export const jobCommands = [
     options: [...request, ...printing, ...instance],
     operands: 'JOB [--ARGUMENT VALUE]…',
     isJobCall: true,
+    examples: ['flwd plan backup/daily --target /srv'],
   },
   {
     name: 'jobs',
@@ -54,5 +55,6 @@ export const jobCommands = [
       ...instance,
     ],
     operands: '[JOB]',
+    examples: ['flwd jobs --prefix backup', 'flwd jobs backup/daily'],
   },
 ] as const satisfies readonly Command[];

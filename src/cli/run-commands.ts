@@ -22,6 +22,7 @@ export const runCommands = [
       ...instance,
     ],
     operands: '[RUN]',
+    examples: ['flwd runs --status failed --since 2d', 'flwd runs run_01KJ…', 'flwd runs --job backup/daily --json'],
   },
   {
     name: 'logs',
@@ -42,6 +43,7 @@ export const runCommands = [
       ...instance,
     ],
     operands: 'RUN',
+    examples: ['flwd logs run_01KJ… --follow', 'flwd logs run_01KJ… --level error --tail 20'],
   },
   {
     name: 'cancel',
@@ -52,5 +54,6 @@ export const runCommands = [
       ...instance,
     ],
     operands: 'RUN…',
+    examples: ['flwd cancel run_01KJ… run_01KK…'],
   },
 ] as const satisfies readonly Command[];
