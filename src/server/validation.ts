@@ -53,7 +53,7 @@ export function createInputReader(
 }
 
 /** For a body that came by another way than a request. @throws Problem validation-error */
-export function assertBody({ body: schema }: Operation, body: unknown): void {
+function assertBody({ body: schema }: Operation, body: unknown): void {
   const faults = createFaultList();
   const check = ajv.compile(schema ?? {});
   if (!check(body)) addFaults(faults, check, (path) => path);

@@ -29,7 +29,16 @@ export function start(cwd: string, args: readonly string[], env?: Readonly<Recor
 }
 
 export function startNode(cwd: string, words: readonly string[], env?: Readonly<Record<string, string>>): Started {
-  const child = spawn(process.execPath, [...words], {
+  return startProgram(cwd, process.execPath, words, env);
+}
+
+export function startProgram(
+  cwd: string,
+  program: string,
+  words: readonly string[],
+  env?: Readonly<Record<string, string>>,
+): Started {
+  const child = spawn(program, [...words], {
     cwd,
     env: { PATH: process.env.PATH, HOME: cwd, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -78,7 +87,7 @@ function observe(child: ChildProcess): Started {
 
 /** What `flwd audit` prints. */
 export async function auditRows(dir: string, ...args: readonly string[]): Promise<AuditEntry[]> {
-  const { stdout, stderr, code } = await flwd(dir, 'audit', '--json', ...args);
+  const { stdout, stderr, code } = await flwd(dir, 'audit', '--json', '--quiet', ...args);
   expect({ stderr, code }).toEqual({ stderr: '', code: 0 });
   return stdout
     .split('\n')
