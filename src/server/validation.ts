@@ -52,14 +52,6 @@ export function createInputReader(
   };
 }
 
-/** For a body that came by another way than a request. @throws Problem validation-error */
-function assertBody({ body: schema }: Operation, body: unknown): void {
-  const faults = createFaultList();
-  const check = ajv.compile(schema ?? {});
-  if (!check(body)) addFaults(faults, check, (path) => path);
-  if (faults.size > 0) throw validationError(faults.faults());
-}
-
 type Property = { readonly type?: string };
 
 function propertiesOf(schema: {
