@@ -57,4 +57,9 @@ export const jobCommands = [
     operands: '[JOB]',
     examples: ['flwd jobs --prefix backup', 'flwd jobs backup/daily'],
   },
+  {
+    name: 'tui',
+    about: 'find and start jobs, watch and search runs and their logs, all in the terminal; ? says its keys',
+    options: instance,
+  },
 ] as const satisfies readonly Command[];
