@@ -95,9 +95,11 @@ test('what the operator does without a server is entered as done by `local`', as
   expect(rows.map(({ action, tenant, object, from }) => [action, tenant, object?.id, from])).toEqual([
     ['restore', '*', null, null],
     ['gc', '*', null, '127.0.0.1'],
+    ['gc', '*', null, '127.0.0.1'],
     ['token.revoke', 'acme', id, '127.0.0.1'],
     ['token.create', 'acme', id, '127.0.0.1'],
   ]);
+  expect(rows[1]?.detail).toMatchObject({ dry_run: true });
   expect(made?.detail).toMatchObject({ name: 'ci', scopes: ['runs:read'] });
   expect(JSON.stringify(rows)).not.toMatch(/flwd_/);
   expect(await flwd(dir, 'audit', 'verify')).toMatchObject({ code: 0 });

@@ -4,8 +4,9 @@ import { DatabaseSync } from 'node:sqlite';
 import { describe, expect, test } from 'vitest';
 import { testWith } from '../support/host.ts';
 import { bash } from '../support/jobs.ts';
+import { openTerminal } from '../tui/a-terminal.ts';
 import { createInstance, type Instance } from './an-instance.ts';
-import { bin, flwd, flwdReading, start, startProgram } from './terminal.ts';
+import { bin, flwd, flwdReading, start } from './terminal.ts';
 
 const argspec = { type: 'object', properties: { token: { type: 'string', format: 'secret' } } };
 const rot13 = 'tr a-zA-Z n-za-mN-ZA-M';
@@ -71,31 +72,31 @@ test('what cannot be one is refused without a word of it', async () => {
 });
 
 describe('at a terminal', () => {
-  const ask = ({ dir }: Instance, ...typed: readonly string[]) => {
-    const script = JSON.stringify([
-      ['registry: ', typed[0]],
-      ['registry, again: ', typed[1]],
-    ]);
-    const program = join(import.meta.dirname, 'programs/at-a-terminal.py');
-    return startProgram(dir, 'python3', [program, script, process.execPath, bin, 'secrets', 'set', 'registry']).ended;
-  };
+  async function typed({ dir }: Instance, first: string, second: string): Promise<string> {
+    const terminal = await openTerminal();
+    await terminal.type(`cd ${dir}; clear; ${process.execPath} ${bin} secrets set registry\n`);
+    await terminal.sees(/^registry:$/m);
+    await terminal.type(`${first}\n`);
+    await terminal.sees(/^registry, again:$/m);
+    await terminal.type(`${second}\n`);
+    await terminal.sees(/\] ready>$/);
+    return (await terminal.screen()).replace(/^.*secrets set registry\n/, '');
+  }
 
-  testWith('python3')('the value is asked for twice, and shown never', async () => {
+  testWith('tmux')('the value is asked for twice, and shown never', async () => {
     const instance = await createInstance({});
-    const { code, stdout } = await ask(instance, 'hunter-22\r', 'hunter-22\r');
-    expect([code, stdout.replaceAll('\r', '')]).toEqual([
-      0,
-      'registry: \nregistry, again: \nstored registry of tenant default\n',
-    ]);
+    expect(await typed(instance, 'hunter-22', 'hunter-22')).toBe(
+      'registry:\nregistry, again:\nstored registry of tenant default\n[0] ready>',
+    );
     const { stdout: listed } = await flwd(instance.dir, 'secrets', 'list', '--json');
     expect(JSON.parse(listed)).toMatchObject({ total: 1, secrets: [{ name: 'registry', tenant: 'default' }] });
   });
 
-  testWith('python3')('what is not the same twice is not stored', async () => {
+  testWith('tmux')('what is not the same twice is not stored', async () => {
     const instance = await createInstance({});
-    const { code, stdout } = await ask(instance, 'hunter-22\r', 'hunter-23\r');
-    expect([code, stdout]).toEqual([2, expect.stringContaining('that was not the same twice; nothing is stored')]);
-    expect(stdout).not.toContain('hunter');
+    expect(await typed(instance, 'hunter-22', 'hunter-23')).toBe(
+      'registry:\nregistry, again:\nthat was not the same twice; nothing is stored\n[2] ready>',
+    );
     expect(existsSync(instance.dataDir)).toBe(false);
   });
 });

@@ -29,16 +29,7 @@ export function start(cwd: string, args: readonly string[], env?: Readonly<Recor
 }
 
 export function startNode(cwd: string, words: readonly string[], env?: Readonly<Record<string, string>>): Started {
-  return startProgram(cwd, process.execPath, words, env);
-}
-
-export function startProgram(
-  cwd: string,
-  program: string,
-  words: readonly string[],
-  env?: Readonly<Record<string, string>>,
-): Started {
-  const child = spawn(program, [...words], {
+  const child = spawn(process.execPath, [...words], {
     cwd,
     env: { PATH: process.env.PATH, HOME: cwd, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -116,6 +116,28 @@ describe('what is wrong is told, and the exit code says of what kind it is', () 
   });
 });
 
+test('an instance elsewhere is managed with a token that may, and refuses one that may not', async () => {
+  const dir = createInstance();
+  const { url } = await serve(dir);
+  const admin = await made(dir, '--name', 'ops', '--scopes', 'admin', '--tenant', '*', '--quiet');
+  const reader = await made(dir, '--name', 'reader', ...scopes);
+  const asked = (token: string, ...args: readonly string[]) =>
+    start(createFolder(), [...args, '--remote', url], { FLWD_TOKEN: token }).ended;
+  const json = async (...args: readonly string[]): Promise<unknown> =>
+    JSON.parse((await asked(admin, ...args, '--json')).stdout);
+
+  expect(await json('tokens', 'create', '--name', 'ci', ...scopes)).toMatchObject({
+    name: 'ci',
+    created_by: 'ops',
+    token: expect.stringMatching(/^flwd_/),
+  });
+  const names = ['ci', 'reader', 'ops'].map((name) => ({ name }));
+  expect(await json('tokens', 'list')).toMatchObject({ tokens: names, total: 3, next_cursor: null });
+  expect(await json('secrets', 'list')).toEqual({ secrets: [], total: 0, next_cursor: null });
+  expect(await json('gc')).toMatchObject({ done: true, removed: { runs: 0 } });
+  expect(await asked(reader, 'gc')).toMatchObject({ code: 4, stdout: '', stderr: expect.stringContaining('admin') });
+});
+
 test('gc asks a server that requires tokens', async () => {
   const dir = createInstance({ auth: { mode: 'required' } });
   const { url } = await serve(dir);
