@@ -73,7 +73,7 @@ async function withRows(options: Options, filter: Filter, work: (read: ReadPage)
   };
   try {
     await work(async (at) => {
-      const { entries, nextCursor } = await audit.list({ ...others, ...bounds, ...at });
+      const { entries, nextCursor } = await audit.read({ ...others, ...bounds, ...at });
       return { entries, next_cursor: nextCursor };
     });
   } finally {

@@ -125,7 +125,11 @@ function readTokenFile(remote: string, path: string): string {
 }
 
 /** Of an instance in this process, if there has to be one. */
-type Brief = { readonly runs: ReadonlySet<string>; readonly makesRoom: boolean };
+type Brief = {
+  readonly runs: ReadonlySet<string>;
+  readonly makesRoom?: boolean;
+  readonly trial?: { readonly hides: readonly string[] };
+};
 
 /** Where an instance is reached at the moment. */
 type Link = {
@@ -226,7 +230,7 @@ export async function clientOfOwner(dataDir: string): Promise<Client | undefined
 }
 
 /** On a port of loopback's that nobody knows of, for whoever may read the data dir. */
-async function openBrief({ config, file }: LoadedConfig, brief: Brief): Promise<Link> {
+export async function openBrief({ config, file }: Pick<LoadedConfig, 'config' | 'file'>, brief: Brief): Promise<Link> {
   const { serve } = await import('../main.ts');
   const bind = { host: '127.0.0.1', port: 0 };
   const server = await serve(
