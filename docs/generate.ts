@@ -1,9 +1,11 @@
-// Writes the pages that are made from tables in the code: docs/configuration.md and docs/problems.md.
+// Writes the pages that are made from tables in the code: docs/cli.md, docs/configuration.md
+// and docs/problems.md.
 
 import { writeFileSync } from 'node:fs';
 import { type Key, keys } from '../src/config/keys.ts';
 import { keyPaths } from '../src/config/shape.ts';
 import { problems, problemType } from '../src/domain/problem.ts';
+import { cliPage } from './cli-page.ts';
 
 export function configurationPage(): string {
   const sections = Map.groupBy(keyPaths, (path) => path.split(/[.[]/, 1)[0] ?? '');
@@ -74,7 +76,12 @@ function row(...cells: readonly string[]): string {
   return `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |\n`;
 }
 
+export function commandLinePage(): string {
+  return cliPage(row);
+}
+
 if (import.meta.main) {
+  writeFileSync(new URL('cli.md', import.meta.url), commandLinePage());
   writeFileSync(new URL('configuration.md', import.meta.url), configurationPage());
   writeFileSync(new URL('problems.md', import.meta.url), problemsPage());
 }

@@ -2,20 +2,17 @@
 // each. Where a server has the data dir, that one is asked instead.
 
 import { existsSync } from 'node:fs';
-import { mkdir, realpath } from 'node:fs/promises';
+import { realpath } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Catalog, createCatalog, type JobSource } from './catalog/catalog.ts';
 import { readJobTests } from './catalog/job-tests.ts';
 import { isWithin } from './catalog/source-file.ts';
 import type { Config } from './config/config.ts';
 import { foldersOf } from './config/folders.ts';
-import { type AnswerOf, type BodyOf, operations, type QueryOf } from './contract/operations.ts';
-import { type AuditDetail, ownEntry } from './domain/audit.ts';
+import type { AnswerOf, QueryOf } from './contract/operations.ts';
+import { ownEntry } from './domain/audit.ts';
 import { fail, type HostCheck, ok } from './domain/host-check.ts';
 import type { InvalidJob, JobDefinition } from './domain/job.ts';
-import { localPrincipal } from './domain/principal.ts';
-import { createOperatorSecrets, type OperatorSecrets } from './engine/operator-secrets.ts';
-import { type Collected, createRetention } from './engine/retain.ts';
 import { countUnopened, type Unopened } from './engine/unopened-secrets.ts';
 import { checkDataDir } from './exec/data-dir-check.ts';
 import { probeHost } from './exec/host.ts';
@@ -23,122 +20,21 @@ import { checkHost } from './exec/host-checks.ts';
 import { openKeyring } from './exec/keyring.ts';
 import { runsAlive } from './exec/live-attempts.ts';
 import { createSealer } from './exec/seal.ts';
-import { systemClock, toTimerDelay } from './lib/clock.ts';
-import { giveUpReserve, keepReserve } from './lib/disk-reserve.ts';
+import { systemClock } from './lib/clock.ts';
 import type { Frozen } from './lib/frozen.ts';
-import { createLogger, type Logger } from './lib/logger.ts';
+import { createLogger } from './lib/logger.ts';
 import { acquireOwnership } from './lib/owner-lock.ts';
 import { StartError } from './lib/start-error.ts';
 import { packageVersion } from './lib/version.ts';
 import { createJobViews } from './server/job-views.ts';
 import { openJwtVerifier } from './server/open-jwt-verifier.ts';
 import { openTlsCertificate } from './server/tls.ts';
-import { createTokens } from './server/tokens.ts';
-import { assertBody } from './server/validation.ts';
 import { type AuditFile, openAuditFile } from './store/audit-file.ts';
 import type { AuditVerdict } from './store/audit-verify.ts';
 import { type BackupRequest, type BackupSummary, createBackup, type Places } from './store/backup.ts';
-import type { Transaction } from './store/database.ts';
-import { openStore, type Store } from './store/open.ts';
+import { openStore } from './store/open.ts';
 import { type RestoreRequest, type RestoreSummary, restoreBackup } from './store/restore.ts';
 import { countSecrets } from './store/secret-count.ts';
-/**
- * Retention on an instance that no server has, to its end.
- * @throws DataDirOwned where a server has it: that one does it when asked
- */
-export async function collectGarbage(
-  config: Config,
-  o: { readonly isDryRun: boolean; readonly signal: AbortSignal },
-): Promise<Collected['removed']> {
-  return withStore(config, async (store, log) => {
-    const folders = foldersOf(config);
-    await mkdir(folders.runsDir, { recursive: true, mode: 0o700 });
-    const retention = createRetention({
-      ...folders,
-      policy: config.persistence.retention,
-      store,
-      clock: systemClock,
-      log,
-    });
-    o.signal.addEventListener('abort', () => void retention.close());
-    if (o.isDryRun) return retention.preview();
-    const { removed } = await retention.collect({ forMs: toTimerDelay(Infinity), share: 1, keptFreeBytes: 0 });
-    const entry = ownEntry('local', {
-      action: 'gc',
-      object: { kind: 'instance', id: null },
-      tenant: '*',
-      detail: removed,
-    });
-    // Where a disk is full, what was removed is removed all the same.
-    await store.audit
-      .record(entry)
-      .catch((error: unknown) => log.warn({ err: error, audit: entry }, 'not in the audit log'));
-    return removed;
-  });
-}
-
-/** As the server's own user. */
-type OwnTokens = {
-  readonly create: (request: BodyOf<'createToken'>) => Promise<AnswerOf<'createToken'>>;
-  readonly list: (page: QueryOf<'listTokens'>) => Promise<AnswerOf<'listTokens'>>;
-  readonly revoke: (id: string) => Promise<void>;
-};
-
-/**
- * Tokens of an instance that no server has.
- * @throws DataDirOwned where a server has it
- */
-export async function manageTokens<T>(config: Config, work: (tokens: OwnTokens) => Promise<T>): Promise<T> {
-  return withStore(config, (store) => {
-    const { defaultTenant } = config.instance;
-    const tokens = createTokens({ store, clock: systemClock, defaultTenant, onRevoked: () => undefined });
-    return work({
-      async create(request) {
-        assertBody(operations.createToken, request);
-        return tokens.create(request, localPrincipal, recordOwn('token.create', { ...request }));
-      },
-      list: (page) => tokens.list(page, localPrincipal),
-      revoke: (id) => tokens.revoke(id, localPrincipal, recordOwn('token.revoke', null)),
-    });
-  });
-}
-
-/**
- * Stored secrets of an instance that no server has, and the key that seals them.
- * @throws DataDirOwned where a server has it, StartError where there is no key
- */
-export async function manageSecrets<T>(config: Config, work: (secrets: OperatorSecrets) => Promise<T>): Promise<T> {
-  return withStore(config, async (store, log) => {
-    const { secretKeyFile, secretKey } = config.persistence;
-    const keyring = openKeyring(secretKeyFile, secretKey, await store.secrets.count());
-    return work(createOperatorSecrets({ store, keyring, sealer: createSealer(keyring), clock: systemClock, log }));
-  });
-}
-
-function recordOwn(action: 'token.create' | 'token.revoke', detail: AuditDetail | null) {
-  return (tx: Transaction, { id, tenant }: { readonly id: string; readonly tenant: string }): void =>
-    tx.record(ownEntry('local', { action, object: { kind: 'token', id }, tenant, detail }));
-}
-
-/** @throws DataDirOwned where a server has the data dir */
-async function withStore<T>(config: Config, work: (store: Store, log: Logger) => Promise<T>): Promise<T> {
-  const log = createLogger(config.logging);
-  const { dataDir } = config.instance;
-  const ownership = await acquireOwnership(dataDir, { pid: process.pid, url: null }, (message) => log.warn(message));
-  try {
-    await giveUpReserve(dataDir);
-    const { dbPath, blobsDir } = config.persistence;
-    const store = await openStore({ dbPath, blobsDir, clock: systemClock, log, onCommit: () => undefined });
-    try {
-      return await work(store, log);
-    } finally {
-      await store.close();
-      await keepReserve(dataDir);
-    }
-  } finally {
-    await ownership.release();
-  }
-}
 
 export type JobsReader = {
   readonly list: (query: QueryOf<'listJobs'>) => Frozen<AnswerOf<'listJobs'>>;

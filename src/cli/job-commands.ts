@@ -59,6 +59,7 @@ export const jobCommands = [
     options: [...request, ...printing, ...instance],
     operands: 'JOB [--ARGUMENT VALUE]…',
     isJobCall: true,
+    examples: ['flwd plan backup/daily --target /srv'],
   },
   {
     name: 'jobs',
@@ -72,6 +73,7 @@ export const jobCommands = [
       ...instance,
     ],
     operands: '[JOB]',
+    examples: ['flwd jobs --prefix backup', 'flwd jobs backup/daily'],
   },
   {
     name: 'jobs validate',

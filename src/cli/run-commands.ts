@@ -29,6 +29,7 @@ export const runCommands = [
       ...instance,
     ],
     operands: '[RUN]',
+    examples: ['flwd runs --status failed --since 2d', 'flwd runs run_01KJ…', 'flwd runs --job backup/daily --json'],
   },
   {
     name: 'logs',
@@ -49,6 +50,7 @@ export const runCommands = [
       ...instance,
     ],
     operands: 'RUN',
+    examples: ['flwd logs run_01KJ… --follow', 'flwd logs run_01KJ… --level error --tail 20'],
   },
   {
     name: 'cancel',
@@ -59,6 +61,7 @@ export const runCommands = [
       ...instance,
     ],
     operands: 'RUN…',
+    examples: ['flwd cancel run_01KJ… run_01KK…'],
   },
   {
     name: 'rerun',

@@ -18,7 +18,10 @@ export async function withTrial<T>(loaded: LoadedConfig, work: (client: Client) 
   const dir = await realpath(await mkdtemp(join(tmpdir(), 'flwd-test-')));
   try {
     const hides = await ownPaths(loaded.config);
-    const brief = await openBrief({ ...loaded, config: inFolder(loaded.config, dir) }, new Set(), { hides });
+    const brief = await openBrief(
+      { ...loaded, config: inFolder(loaded.config, dir) },
+      { runs: new Set(), trial: { hides } },
+    );
     try {
       const { url, token } = brief;
       return await work(createClient({ baseUrl: url, client: 'cli', ...(token !== undefined && { token }) }));
