@@ -8,8 +8,13 @@ const overrides: readonly Option[] = [
   { name: 'bind', value: 'HOST:PORT', about: 'where to listen, for server.bind' },
   dataDir,
   jobsDir,
-  { name: 'profile', value: 'PROFILE', about: 'secure, permissive or disabled, for security.default_profile' },
-  { name: 'log', value: 'FORMAT', about: 'text or json, for logging.format' },
+  {
+    name: 'profile',
+    value: 'PROFILE',
+    choices: ['secure', 'permissive', 'disabled'],
+    about: 'secure, permissive or disabled, for security.default_profile',
+  },
+  { name: 'log', value: 'FORMAT', choices: ['text', 'json'], about: 'text or json, for logging.format' },
 ];
 
 export const instanceCommands = [
@@ -73,7 +78,7 @@ export const instanceCommands = [
     about: 'make a token and print it; it is not shown again',
     options: [
       { name: 'name', value: 'NAME', about: 'what it is shown as; no other token in force has it' },
-      { name: 'scopes', value: 'A,B', about: `what it may do: ${scopes.join(', ')}` },
+      { name: 'scopes', value: 'A,B', choices: scopes, about: `what it may do: ${scopes.join(', ')}` },
       { name: 'tenant', value: 'TENANT', about: 'whose runs it reaches, * everybody’s; else the default tenant' },
       { name: 'expires', value: 'TIME', about: 'how long it is of use, such as 90d; else until it is revoked' },
       configFile,
@@ -99,7 +104,7 @@ export const instanceCommands = [
       { name: 'actor', value: 'NAME', about: 'what this principal did' },
       { name: 'action', value: 'ACTION', about: 'this action, such as token.create' },
       { name: 'object', value: 'ID', about: 'what was done to this run, token or schedule' },
-      { name: 'result', value: 'RESULT', about: 'done, refused or failed' },
+      { name: 'result', value: 'RESULT', choices: ['done', 'refused', 'failed'], about: 'done, refused or failed' },
       { name: 'limit', value: 'N', about: 'so many rows at most; 100 without it, as JSON all' },
       { name: 'json', about: 'one JSON object a line' },
       configFile,
@@ -127,6 +132,18 @@ export const instanceCommands = [
     about: 'check a backup and put it in the place of a stopped instance',
     options: [{ name: 'force', about: 'replace what is in the data dir' }, configFile, dataDir],
     operands: 'SOURCE',
+  },
+  {
+    name: 'completion',
+    about: 'print the script that completes flwd in bash, zsh, fish or powershell',
+    options: [],
+    operands: 'SHELL',
+    examples: [
+      'eval "$(flwd completion bash)"         # in ~/.bashrc',
+      'eval "$(flwd completion zsh)"          # in ~/.zshrc',
+      'flwd completion fish | source          # in ~/.config/fish/config.fish',
+      'flwd completion powershell | Out-String | Invoke-Expression   # in $PROFILE',
+    ],
   },
   { name: 'version', about: 'print the version', options: [] },
   {
