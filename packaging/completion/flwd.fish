@@ -1,4 +1,4 @@
-# Completion of flwd in fish 3.1 or newer: flwd completion fish | source
+# Completion of flwd in fish 3.4 or newer: flwd completion fish | source
 
 function __flwd_complete
     set -l words (commandline --tokenize --cut-at-cursor --current-process)

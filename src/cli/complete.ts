@@ -18,7 +18,8 @@ const mostBuildMs = 60_000;
 
 export async function run([cursor = '', ...words]: readonly string[]): Promise<ExitCode> {
   if (!/^\d{1,6}$/.test(cursor)) return exitCodes.wrongUse;
-  const selection = selectionOf(words);
+  // What is being typed names no instance yet.
+  const selection = selectionOf(words.slice(0, Number(cursor)));
   const place = placeOf(selection);
   let index = place && readIndex(place);
   let { answer, lacks } = await answerFrom(index, words, Number(cursor));
