@@ -22,13 +22,19 @@ export async function values(dir: string, ...words: readonly string[]): Promise<
   return (await tab(dir, ...words)).map(({ value }) => value);
 }
 
+export function cachedNames(dir: string): string[] {
+  const folder = join(dir, '.cache/flwd');
+  return existsSync(folder) ? readdirSync(folder) : [];
+}
+
 /** The index of the one instance that is completed in the folder, once nobody is about to make it anew. */
 export async function settledIndex(dir: string): Promise<string> {
-  const folder = join(dir, '.cache/flwd');
-  const names = (): string[] => (existsSync(folder) ? readdirSync(folder) : []);
-  await expect.poll(() => names().filter((name) => !/^completion-[0-9a-f]{16}$/.test(name))).toEqual([]);
-  expect(names()).toHaveLength(1);
-  return join(folder, names()[0] ?? '');
+  await expect
+    .poll(() => cachedNames(dir).filter((name) => !/^completion-[0-9a-f]{16}$/.test(name)), { timeout: 40_000 })
+    .toEqual([]);
+  const [name = '', ...others] = cachedNames(dir);
+  expect(others).toEqual([]);
+  return join(dir, '.cache/flwd', name);
 }
 
 /** Makes the index and waits for it, however long it takes. */

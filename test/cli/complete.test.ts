@@ -2,7 +2,7 @@ import { chmodSync, existsSync, readFileSync, renameSync, symlinkSync, utimesSyn
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { bash } from '../support/jobs.ts';
-import { index, type Offered, settledIndex, tab, values } from './a-tab.ts';
+import { cachedNames, index, type Offered, settledIndex, tab, values } from './a-tab.ts';
 import { createInstance, type Instance } from './an-instance.ts';
 import { createFolder, flwd } from './terminal.ts';
 
@@ -141,6 +141,33 @@ test('of a server it knows runs, tokens and secrets, and goes on knowing the run
   await settledIndex(dir);
 });
 
+test('of another machine’s instance it knows what that one answers, apart from what is here', async () => {
+  const { serve } = await createJobs();
+  const served = await serve();
+  const { origin } = new URL((await served.fetch('/jobs')).url);
+  const { dir } = await createInstance({ local: bash('true', {}) });
+  const remote = `--remote=${origin}`;
+  await expect.poll(() => values(dir, remote, 'run', 're')).toEqual(['report']);
+  expect(await values(dir, 'run', remote, 'nightly', '--k')).toEqual(['--keep.days']);
+  await expect.poll(() => values(dir, 'run', '')).toEqual(['local']);
+  await expect.poll(() => cachedNames(dir)).toEqual([expect.any(String), expect.any(String)]);
+  await served.stop();
+  expect(await values(dir, remote, 'run', 're')).toEqual(['report']);
+  await expect.poll(() => cachedNames(dir).filter((name) => name.includes('.'))).toEqual([]);
+});
+
+test('of a job whose arguments it does not know yet it asks at once', async () => {
+  const { dir, serve } = await createJobs();
+  const served = await serve();
+  rewrite(await index(dir), ({ jobs, ...header }) => ({ ...header, jobs: forgetful(jobs) }));
+  await expect.poll(() => values(dir, 'nightly', '--k')).toEqual(['--keep.days']);
+  await settledIndex(dir);
+  await served.stop();
+  rewrite(await index(dir), ({ jobs, ...header }) => ({ ...header, jobs: forgetful(jobs) }));
+  await expect.poll(() => values(dir, 'backup', 'daily', '--k')).toEqual(['--keep.days']);
+  await settledIndex(dir);
+});
+
 test('an index that is old is made anew behind the scenes, with what has come since', async () => {
   const { dir } = await createJobs();
   const path = await index(dir);
@@ -189,6 +216,11 @@ describe('an index is not believed', () => {
     await settledIndex(dir);
   });
 });
+
+/** Without the places of their arguments. */
+function forgetful(jobs: unknown): unknown {
+  return (jobs as readonly (readonly unknown[])[]).map(([id, about]) => [id, about, 0, 0]);
+}
 
 type Header = Record<string, unknown>;
 
