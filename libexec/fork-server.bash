@@ -23,6 +23,45 @@ take_pipe() {
   exec 4<>"$pipes/$spare" && spare=$((spare - 1))
 }
 
+# Lets bwrap start the script once each place is a mount point in the sandbox, and was none on the host: by a byte to stdout, which
+# bwrap waits for. A link put above a place while bwrap mounts there leads the mount elsewhere, past what bwrap itself looks at
+# (ADR 0020); then bwrap is ended.
+# usage: guard ATTEMPT_DIR SHIM_PID PLACE…    places as in proc_pid_mountinfo(5)
+guard() {
+  local status child mounts fields place dir=$1 shim=$2 at=$'(^|\n)([^ ]+ ){4}'
+  shift 2
+  # Nothing comes from it: read waits without another process.
+  exec {idle}<>/proc/self/fd/1
+  while [[ -d /proc/$shim ]]; do
+    IFS= read -rd '' status <"$dir/status"
+    [[ $status == *'"exit"'* ]] && return
+    if [[ $status =~ '"child-pid": '([0-9]+) ]]; then
+      child=${BASH_REMATCH[1]}
+      IFS= read -rd '' mounts <"/proc/$child/mountinfo"
+      # Before bwrap has entered its new root the host's mounts are there, then both.
+      [[ $mounts =~ $at/(newroot|oldroot) || ! $mounts =~ $at/run/flwd/in' ' ]] || break
+    fi
+    read -rt 0.002 -u "$idle"
+  done
+  for place; do
+    (($(mounts_at "$child" "$place") > $(mounts_at self "$place"))) && continue
+    printf 'bwrap: Race condition: a grant is not in its place\n' >&4
+    IFS= read -r fields <"/proc/$child/stat"
+    fields=(${fields##*) })
+    kill -KILL "${fields[1]}" "$child"
+    return
+  done
+  printf .
+}
+
+mounts_at() {
+  local at count=0
+  while read -r _ _ _ _ at _; do
+    [[ $at != "$2" ]] || count=$((count + 1))
+  done <"/proc/$1/mountinfo"
+  printf %s "$count"
+}
+
 while IFS= read -rN 8 length && IFS= read -rN "$((10#$length))" command; do
   number=$((number + 1))
   if take_pipe; then

@@ -12,38 +12,53 @@ exec 5>&3 </dev/null 2>/dev/null
 # Of the shell that started this one.
 unset SHLVL
 
-# The fields of /proc/PID/stat from the third on; the 22nd is the start time, in clock ticks since boot.
-take_start_ticks() {
+# The fields of /proc/PID/stat from the third on; the 22nd is the start time, in clock ticks since boot, the 23rd the size in bytes.
+take_stat() {
   shift 19
-  start_ticks=$1
+  start_ticks=$1 size=$2
 }
 
-# Marks the script's stderr on its way into the spool. Most scripts write little there: only one that writes much pays for
-# sed. stdbuf lets sed read blocks and still write each line at once; `sed -u` reads byte by byte. The limit keeps a line
-# without an end from eating the host's memory: it is left out, and the rest goes on.
-mark_stderr() {
+# Marks the first lines that the script writes to stderr; 0 when that is all. A shell reads byte by byte, so a long one is the last.
+# A line that does not fit into memory ends this shell, dash by a crash at times.
+mark_first_lines() {
+  ulimit -c 0
+  ulimit -Sv $((size / 1024 + 8192))
   lines=0
   while [ "$lines" -lt 100 ]; do
     if ! IFS= read -r line; then
       [ -z "$line" ] || printf '\036E%s' "$line"
-      return
+      return 0
     fi
     printf '\036E%s\n' "$line"
     lines=$((lines + 1))
+    [ ${#line} -lt 4096 ] || break
   done
+  return 3
+}
+
+left_out() {
+  printf '\036wa line of stderr that did not fit into memory was left out\n'
+}
+
+# Marks the script's stderr on its way into the spool. Most scripts write little there: only one that writes much pays for
+# sed. stdbuf lets sed read blocks and still write each line at once; `sed -u` reads byte by byte. The limits keep a line
+# without an end from eating the host's memory: what did not fit is left out, and the rest goes on.
+mark_stderr() {
+  (mark_first_lines) && return
+  [ $? -eq 3 ] || left_out
   line_by_line='sed -u'
   command -v stdbuf >/dev/null && line_by_line='stdbuf -oL sed'
   ulimit -Sv 262144
   until LC_ALL=C $line_by_line "s/^/$(printf '\036E')/"; do
     # Without a reader the script would wait for ever.
     [ $? -lt 126 ] || exec cat >/dev/null
-    printf '\036wa line of stderr that did not fit into memory was left out\n'
+    left_out
   done
 }
 
 IFS= read -r stat </proc/self/stat
 IFS= read -r boot_id </proc/sys/kernel/random/boot_id
-take_start_ticks ${stat##*) }
+take_stat ${stat##*) }
 
 # With `set -C` this fails where the file exists: the attempt was given up before it began (src/exec/shim-status.ts).
 exec 3>"$attempt_dir/status"

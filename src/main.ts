@@ -7,6 +7,7 @@ import { createCatalog, type JobSource } from './catalog/catalog.ts';
 import { createSnapshots } from './catalog/snapshot.ts';
 import type { Config } from './config/config.ts';
 import { foldersOf } from './config/folders.ts';
+import { findOwnPaths } from './config/own-paths.ts';
 import type { JournalEntry } from './domain/event.ts';
 import { createEngine } from './engine/engine.ts';
 import { createHub, type Hub } from './engine/hub.ts';
@@ -110,13 +111,11 @@ export async function serve(config: Config, configFile: string | null, brief?: B
         'stored secrets or runs are sealed by a key that is not among the keys here: add it to the key file or FLWD_SECRET_KEY and start again, or set these secrets again',
       );
     const signer = openSigner(config.notify.signingKeyFile);
-    // It may name a database with its password, and more that is the operator's alone.
-    const ofOperator = configFile === null ? [] : [await resolveLinks(configFile)];
-    const masked = [...(await ownPaths(config)), ...ofOperator];
+    const own = findOwnPaths(config, configFile);
     const sources = config.sources.map((source): JobSource => ({ ...source, type: 'fs' }));
-    const catalog = createCatalog({ sources, aliases: config.aliases, exclude: masked, log });
+    const catalog = createCatalog({ sources, aliases: config.aliases, exclude: own.written, log });
     opened.push(() => catalog.close());
-    const snapshots = createSnapshots({ dir: snapshotsDir, exclude: masked });
+    const snapshots = createSnapshots({ dir: snapshotsDir, exclude: own.written });
     const forkServer = openForkServer(join(dataDir, 'pipes'));
     opened.push(() => forkServer.close());
     const limitHost = openLimitHost(dataDir);
@@ -138,7 +137,7 @@ export async function serve(config: Config, configFile: string | null, brief?: B
         defaultProfile: security.defaultProfile,
         allowProfiles: security.allowProfiles,
         paths: await Promise.all(security.paths.map(resolveLinks)),
-        masked,
+        masked: own.now,
         mayGrant: (profile) => security.profiles[profile].mayGrant,
         resources: (profile) => security.profiles[profile].resources,
       },
@@ -155,7 +154,7 @@ export async function serve(config: Config, configFile: string | null, brief?: B
         forkServer,
         runsDir,
         snapshotDir: (revision) => snapshots.dirOf(revision),
-        masked,
+        masked: own.now,
         limitHost,
         passthrough: (plan) => security.profiles[plan.profile].envPassthrough,
         artifactLimits: {
@@ -220,22 +219,6 @@ export async function serve(config: Config, configFile: string | null, brief?: B
     await closeAll().catch(() => undefined);
     throw error;
   }
-}
-
-/** Where the server keeps its own, links followed: no job may see it. To be called once all of it exists. */
-async function ownPaths({ instance, server, auth, persistence, notify }: Config): Promise<string[]> {
-  const { dbPath, blobsDir, secretKeyFile } = persistence;
-  const database = await realpath(dbPath);
-  const foreign = [
-    // With keys of the environment there is no file of them.
-    secretKeyFile,
-    // Whoever may write the keys of JWTs decides who is let in.
-    ...(auth.jwt && 'file' in auth.jwt.keys ? [auth.jwt.keys.file] : []),
-    ...(server.tls ? [server.tls.keyFile] : []),
-  ];
-  const others = await Promise.all([instance.dataDir, blobsDir, notify.signingKeyFile].map((path) => realpath(path)));
-  const edge = await Promise.all(foreign.map(resolveLinks));
-  return [...others, ...edge, database, `${database}-wal`, `${database}-shm`];
 }
 
 /** Granted paths are compared with their links followed; one that is not there yet is compared as it is written. */

@@ -9,7 +9,7 @@ import type { Config } from './config/config.ts';
 import { foldersOf } from './config/folders.ts';
 import { type AnswerOf, type BodyOf, operations, type QueryOf } from './contract/operations.ts';
 import { type AuditDetail, ownEntry } from './domain/audit.ts';
-import { type HostCheck, ok } from './domain/host-check.ts';
+import { fail, type HostCheck, ok } from './domain/host-check.ts';
 import { localPrincipal } from './domain/principal.ts';
 import { createOperatorSecrets, type OperatorSecrets } from './engine/operator-secrets.ts';
 import { type Collected, createRetention } from './engine/retain.ts';
@@ -28,6 +28,8 @@ import { acquireOwnership } from './lib/owner-lock.ts';
 import { StartError } from './lib/start-error.ts';
 import { packageVersion } from './lib/version.ts';
 import { createJobViews } from './server/job-views.ts';
+import { openJwtVerifier } from './server/open-jwt-verifier.ts';
+import { openTlsCertificate } from './server/tls.ts';
 import { createTokens } from './server/tokens.ts';
 import { assertBody } from './server/validation.ts';
 import { type AuditFile, openAuditFile } from './store/audit-file.ts';
@@ -37,6 +39,7 @@ import type { Transaction } from './store/database.ts';
 import { listNames, type StoredNames } from './store/names.ts';
 import { openStore, type Store } from './store/open.ts';
 import { type RestoreRequest, type RestoreSummary, restoreBackup } from './store/restore.ts';
+import { countSecrets } from './store/secret-count.ts';
 /**
  * Retention on an instance that no server has, to its end.
  * @throws DataDirOwned where a server has it: that one does it when asked
@@ -178,9 +181,72 @@ export async function examineHost(config: Config): Promise<{ checks: HostCheck[]
   const checks = [
     ...(await checkHost(host, config.security)),
     await checkDataDir(config.instance.dataDir),
+    ...(await examineFiles(config)),
     ok('clock', `${now} UTC; schedules and tokens go by it`),
   ];
   return { checks, canRunDefault: host[config.security.defaultProfile].available };
+}
+
+/** The files of the operator's own that a start takes: it ends where one cannot be used. Makes none. */
+export async function examineFiles({ server, auth, persistence, instance, logging }: Config): Promise<HostCheck[]> {
+  const parts = {
+    clock: systemClock,
+    log: createLogger({ ...logging, level: 'silent' }),
+    defaultTenant: instance.defaultTenant,
+  };
+  const { tls } = server;
+  const { jwt } = auth;
+  return [
+    checkSecretKey(persistence),
+    ...(tls ? [await checkFile('TLS certificate', tls.certFile, () => openTlsCertificate(tls, parts))] : []),
+    ...(jwt && 'file' in jwt.keys
+      ? [await checkFile('keys of JWTs', jwt.keys.file, () => openJwtVerifier(jwt, parts))]
+      : []),
+  ];
+}
+
+function checkSecretKey({ secretKeyFile, secretKey, dbPath }: Config['persistence']): HostCheck {
+  const name = 'secret key';
+  const isMissing = secretKey === null && !existsSync(secretKeyFile);
+  let secrets = 0;
+  try {
+    if (isMissing) secrets = countSecrets(dbPath);
+  } catch {
+    return fail(
+      name,
+      `${secretKeyFile} is not there, and the database cannot be read`,
+      'run flwd as the owner of both',
+    );
+  }
+  if (isMissing && secrets === 0) return ok(name, `${secretKeyFile} is not there yet; the first start makes it`);
+  if (isMissing)
+    return fail(
+      name,
+      `${secretKeyFile} is not there, and the database holds secrets that it sealed (${secrets}); no server starts`,
+      'put the file back, or set FLWD_SECRET_KEY; where the key is lost, write a new one into the file and set the secrets again',
+    );
+  try {
+    const { keys, origin } = openKeyring(secretKeyFile, secretKey);
+    return ok(name, `${origin === 'file' ? secretKeyFile : 'FLWD_SECRET_KEY'}, keys: ${keys.length}`);
+  } catch (error) {
+    return failureOf(name, error);
+  }
+}
+
+async function checkFile(name: string, path: string, open: () => unknown): Promise<HostCheck> {
+  try {
+    await open();
+    return ok(name, path);
+  } catch (error) {
+    return failureOf(name, error);
+  }
+}
+
+/** What is wrong, then what to do, as the start itself would say it. */
+function failureOf(name: string, error: unknown): HostCheck {
+  if (!(error instanceof StartError)) throw error;
+  const [detail = '', ...cure] = error.message.split('; ');
+  return fail(name, detail, cure.join('; ') || null);
 }
 
 export async function backUp(

@@ -29,7 +29,12 @@ const table: Readonly<Record<string, Rule>> = {
     node: true,
   },
   client: { folders: ['domain', 'contract', 'lib'], packages: [], node: false },
-  cli: { folders: ['client', 'contract', 'domain', 'lib', 'config'], packages: [], node: true },
+  cli: {
+    folders: ['client', 'contract', 'domain', 'lib', 'config'],
+    packages: ['string-width', 'yaml'],
+    node: true,
+  },
+  tui: { folders: ['client', 'contract', 'domain', 'lib'], packages: ['ink', 'react'], node: true },
 };
 
 /** Runs in browsers too, so nothing that these folders reach may need Node. */
@@ -54,12 +59,13 @@ test.each([
   ['Node where it is forbidden', 'src/contract/schemas.ts', "import 'node:fs';", 'imports node:fs'],
   ['HTTP in the engine', 'src/engine/engine.ts', "import 'node:http';", 'imports node:http'],
   ['main.ts, except from cli by import()', 'src/cli/main.ts', "import { x } from '../main.ts';", 'imports main.ts'],
+  ['the terminal UI, except by import()', 'src/cli/main.ts', "import { x } from '../tui/main.ts';", 'imports tui'],
   ['main.ts from elsewhere', 'src/server/app.ts', "await import('../main.ts');", 'imports main.ts'],
 ])('an import of %s is a breach', (_what, path, line, message) => {
   expect(newBreachesOf(planted(path, line))).toContain(`${path} ${message}`);
 });
 
-test.each(['main.ts', 'operator.ts'])('cli reaches %s by import()', (root) => {
+test.each(['main.ts', 'operator.ts', 'tui/main.ts'])('cli reaches %s by import()', (root) => {
   const path = 'src/cli/planted.ts';
   expect(newBreachesOf(planted(path, `const { serve } = await import('../${root}');`))).toEqual([]);
 });
@@ -144,6 +150,8 @@ function nameAndSize(path: string, text: string): string[] {
 
 /** They put the parts together. */
 const roots: readonly string[] = ['src/main.ts', 'src/operator.ts'];
+/** What no other command may load. */
+const terminalUi = 'src/tui/main.ts';
 
 function forbiddenImports(path: string, imports: readonly Import[]): string[] {
   if (roots.includes(path)) return [];
@@ -157,7 +165,8 @@ function forbiddenImports(path: string, imports: readonly Import[]): string[] {
 
 function isAllowed(path: string, folder: string, rule: Rule, { specifier, isDynamic }: Import): boolean {
   const target = targetOf(path, specifier);
-  if (target && roots.includes(target)) return folder === 'cli' && isDynamic;
+  if (target && [...roots, terminalUi].includes(target) && folder === 'cli') return isDynamic;
+  if (target && roots.includes(target)) return false;
   if (target) return folderOf(target) === folder || rule.folders.includes(folderOf(target));
   if (specifier.startsWith('node:')) return rule.node && !(folder === 'engine' && http.includes(specifier));
   return rule.packages.includes(packageOf(specifier));

@@ -194,6 +194,13 @@ test('statuses, reasons, levels, scopes', () => {
 test('commands of flwd, with their options', () => {
   const lines = commands.map(({ name, options }) => [name, ...options.map((option) => `--${option.name}`)].join(' '));
   expect(lines).toEqual([
+    'run --args --args-file --security-profile --tenant --label --priority --detach --json --quiet --verbose --remote --config --data-dir --jobs',
+    'plan --args --args-file --security-profile --tenant --json --quiet --verbose --remote --config --data-dir --jobs',
+    'jobs --source --prefix --tag --search --json --quiet --verbose --remote --config --data-dir --jobs',
+    'tui --remote --config --data-dir --jobs',
+    'runs --job --status --since --until --label --search --limit --id --tenant --json --quiet --verbose --remote --config --data-dir --jobs',
+    'logs --follow --tail --level --step --search --timestamps --json --quiet --verbose --remote --config --data-dir --jobs',
+    'cancel --force --json --quiet --verbose --remote --config --data-dir --jobs',
     'serve --config --bind --data-dir --jobs --profile --log --dev',
     'config validate --config',
     'config show --config --bind --data-dir --jobs --profile --log',

@@ -4,13 +4,16 @@
 import { Ajv2020, type ErrorObject } from 'ajv/dist/2020.js';
 import { fullFormats } from 'ajv-formats/dist/formats.js';
 import type { JsonObject, JsonValue } from '../domain/job.ts';
+import { boundErrors, errorCountOf } from '../lib/bounded-errors.ts';
 import { compilePattern } from './linear-pattern.ts';
 import { resolveReferences } from './references.ts';
 import { toPointer } from './schema-faults.ts';
 import { isObject, mapSubschemas, subschemas } from './subschemas.ts';
 
-/** Fills in defaults. @throws TooManySteps */
-export type ArgumentCheck = (args: JsonObject) => readonly ErrorObject[];
+/** Fills in defaults. `count` is how many errors there are; the first of them are in `errors`. @throws TooManySteps */
+export type ArgumentCheck = (args: JsonObject) => { readonly errors: readonly ErrorObject[]; readonly count: number };
+
+const noErrors = { errors: [], count: 0 };
 
 export class TooManySteps extends Error {}
 
@@ -48,7 +51,10 @@ export function compileArgspec(argspec: JsonObject): ArgumentCheck {
     inlineRefs: false,
     logger: false,
     formats,
-    code: { regExp: Object.assign((source: string) => countedPattern(source, spend), { code: 're2' }) },
+    code: {
+      regExp: Object.assign((source: string) => countedPattern(source, spend), { code: 're2' }),
+      process: boundErrors,
+    },
   });
   ajv.addKeyword({
     keyword: 'spend',
@@ -69,7 +75,7 @@ export function compileArgspec(argspec: JsonObject): ArgumentCheck {
   const validate = ajv.compile(toCompiled(argspec));
   return (args) => {
     stepsLeft = stepLimit;
-    return validate(args) ? [] : (validate.errors ?? []);
+    return validate(args) ? noErrors : { errors: validate.errors ?? [], count: errorCountOf(validate) };
   };
 }
 

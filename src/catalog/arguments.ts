@@ -1,6 +1,5 @@
 // Checks a caller's arguments against a job's argspec: defaults filled in, every fault found, nothing thrown.
 
-import type { ErrorObject } from 'ajv/dist/2020.js';
 import type { FaultList } from '../domain/fault-list.ts';
 import type { JobDefinition, JsonObject, JsonValue } from '../domain/job.ts';
 import { isStoredSecret } from './argspec.ts';
@@ -46,15 +45,16 @@ export function checkArguments(job: JobArguments, args: JsonObject, faults: Faul
     complete[name] = isStoredSecret(given) ? '' : given;
   }
 
-  const errors = findErrors(job, complete, fault);
+  const { errors, count } = findErrors(job, complete, fault);
   for (const [at, error] of errors.entries()) {
     if (faults.isFull) {
-      faults.addUnnamed(errors.length - at);
+      faults.addUnnamed(count - at);
       return args;
     }
     const found = toMemberFault(error, (path) => (path.length === 1 ? 'argument' : 'member'));
     if (found && !stored.has(found.path[0] ?? '')) fault(found.path, found.keyword, found.message);
   }
+  faults.addUnnamed(count - errors.length);
   checkNames(
     Object.keys(args).filter((name) => !faulty.has(name)),
     fault,
@@ -65,8 +65,11 @@ export function checkArguments(job: JobArguments, args: JsonObject, faults: Faul
 
 type Report = (path: readonly string[], keyword: string, message: string) => void;
 
-/** What no argspec could allow. False: the arguments are not fit to be looked at further. */
-function checkValues(value: JsonValue, path: readonly string[], fault: Report): boolean {
+/**
+ * What no argspec could allow. False: the arguments are not fit to be looked at further. `path` is one list for all, longer
+ * by a name while what lies below is looked at.
+ */
+function checkValues(value: JsonValue, path: string[], fault: Report): boolean {
   if (typeof value === 'string') {
     if (value.includes('\0')) fault(path, 'format', 'must not hold a NUL character');
     else if (!value.isWellFormed()) fault(path, 'format', 'must be well-formed Unicode');
@@ -78,27 +81,32 @@ function checkValues(value: JsonValue, path: readonly string[], fault: Report): 
       return false;
     }
     let isShallow = true;
-    for (const [key, member] of Object.entries(value)) {
-      if (key === '__proto__' || key.includes('\0')) {
-        fault([...path, key], 'propertyNames', 'is no name that is allowed');
-        isShallow = false;
-      } else if (key.length > nameLimit) {
-        fault([...path, key], 'propertyNames', `has a name over ${nameLimit} characters`);
-        isShallow = false;
-      } else if (!checkValues(member, [...path, key], fault)) isShallow = false;
+    for (const key of Object.keys(value)) {
+      path.push(key);
+      const wrong = whatIsWrongWithName(key);
+      if (wrong !== undefined) fault(path, 'propertyNames', wrong);
+      if (wrong !== undefined || !checkValues(Reflect.get(value, key), path, fault)) isShallow = false;
+      path.pop();
     }
     return isShallow;
   }
   return true;
 }
 
+function whatIsWrongWithName(name: string): string | undefined {
+  if (name === '__proto__' || name.includes('\0')) return 'is no name that is allowed';
+  return name.length > nameLimit ? `has a name over ${nameLimit} characters` : undefined;
+}
+
 /** Names come from the caller where the argspec allows unknown ones. */
 function checkNames(names: readonly string[], fault: Report): void {
+  const right: string[] = [];
   for (const name of names) {
     const wrong = whatIsWrongWithArgument(name);
-    if (wrong !== undefined) fault([name], 'propertyNames', `the argument name ${wrong}`);
+    if (wrong === undefined) right.push(name);
+    else fault([name], 'propertyNames', `the argument name ${wrong}`);
   }
-  for (const { name, before } of findSameVariables(names)) {
+  for (const { name, before } of findSameVariables(right)) {
     fault([name], 'propertyNames', `would be the same variable as \`${before}\``);
   }
 }
@@ -110,14 +118,14 @@ export function secretDefaultOf(job: JobArguments, name: string): JsonValue | un
   return isObject(schema) ? schema.default : undefined;
 }
 
-function findErrors(job: JobArguments, args: JsonObject, fault: Report): readonly ErrorObject[] {
+function findErrors(job: JobArguments, args: JsonObject, fault: Report): ReturnType<ArgumentCheck> {
   try {
     return checkOf(job.argspec)(args);
   } catch (error) {
     const isTooLong = error instanceof TooManySteps || error instanceof RangeError;
     const message = isTooLong ? 'take too long to check' : 'cannot be checked: the argspec of the job does not compile';
     fault([], 'argspec', message);
-    return [];
+    return { errors: [], count: 0 };
   }
 }
 

@@ -1,6 +1,7 @@
 // Expressions of job files, in CEL: what is wrong with one, and the value of one (ADR 0009).
 
 import type { JsonObject, JsonValue } from '../domain/job.ts';
+import { isTooDeep, mostNesting } from '../lib/json-nesting.ts';
 import { TimeLimitPassed, withinTime } from '../lib/time-limit.ts';
 import { ExpressionError } from './expression-error.ts';
 import { describe, parseExpression, type References, type Root, refersTo } from './expression-syntax.ts';
@@ -102,15 +103,18 @@ export function evaluateItems(text: string, scope: ExpressionScope): readonly Js
   return listIn(value) ?? value.split(/\r?\n/).filter((line) => line !== '');
 }
 
-/** An output is a text: a list in it is JSON. */
+/** An output is a text: a list in it is JSON. @throws ExpressionError */
 function listIn(text: string): JsonValue[] | undefined {
   if (!text.trimStart().startsWith('[')) return undefined;
+  let value: JsonValue;
   try {
-    const value: JsonValue = JSON.parse(text);
-    return Array.isArray(value) ? value : undefined;
+    value = JSON.parse(text);
   } catch {
     return undefined;
   }
+  if (!Array.isArray(value)) return undefined;
+  if (isTooDeep(text)) throw new ExpressionError(`it gives a list that is nested over ${mostNesting} deep`);
+  return value;
 }
 
 function nameOf(value: JsonValue): string {

@@ -2,7 +2,7 @@
 // the API when it is asked for.
 
 import { createHash } from 'node:crypto';
-import { createFaultList } from '../domain/fault-list.ts';
+import { createFaultList, type FaultList } from '../domain/fault-list.ts';
 import type { JobDefinition, JobSchedule, JsonObject, JsonValue, ScheduleTerms } from '../domain/job.ts';
 import { scheduleLabels } from '../domain/schedule.ts';
 import { isTimezone, parseCron, shortestGapMs } from '../lib/cron.ts';
@@ -23,10 +23,14 @@ const fault = (path: readonly string[], keyword: string, message: string): Membe
 
 type JobArguments = Pick<JobDefinition, 'argspec' | 'secretArgs'>;
 
-/** Paths are inside the schedule. Without a job, nothing is said of the arguments. */
+/**
+ * Paths are inside the schedule. Without a job, nothing is said of the arguments. `ofArgs` has the count of those that are
+ * not in words.
+ */
 export function checkSchedule(
   { cron, timezone, args, jitterMs, labels }: Pick<ScheduleTerms, 'cron' | 'timezone' | 'args' | 'jitterMs' | 'labels'>,
   job?: JobArguments,
+  ofArgs = createFaultList(),
 ): MemberFault[] {
   const faults: MemberFault[] = [];
   const isZone = isTimezone(timezone);
@@ -43,19 +47,18 @@ export function checkSchedule(
   for (const name of scheduleLabels) {
     if (Object.hasOwn(labels, name)) faults.push(fault(['labels', name], 'reserved', 'is set by the schedule itself'));
   }
-  return job ? [...faults, ...checkArgs(args, job)] : faults;
+  return job ? [...faults, ...checkArgs(args, job, ofArgs)] : faults;
 }
 
-function checkArgs(args: JsonObject, job: JobArguments): MemberFault[] {
+function checkArgs(args: JsonObject, job: JobArguments, found: FaultList): MemberFault[] {
   const open = job.secretArgs.filter((name) => typeof args[name] === 'string');
-  const found = createFaultList();
   checkArguments(job, args, found);
   return [
     ...open.map((name) =>
       fault(['args', name], 'secret', 'must be a stored secret, {secret: name}: everyone sees this'),
     ),
     ...found
-      .faults()
+      .named()
       .map(({ pointer, keyword, message }) => ({
         ...fault(splitPointer(pointer), keyword, message),
         spot: spotOf(keyword),

@@ -55,4 +55,9 @@ export const jobCommands = [
     ],
     operands: '[JOB]',
   },
+  {
+    name: 'tui',
+    about: 'find and start jobs, watch and search runs and their logs, all in the terminal; ? says its keys',
+    options: instance,
+  },
 ] as const satisfies readonly Command[];

@@ -66,6 +66,9 @@ export async function findJob(jobs: KnownJobs, words: readonly string[], isImpli
     const ids = listed.flatMap((job) => [job.id, ...job.aliases]);
     const what = isImplicit ? `there is no command and no job \`${id}\`` : `there is no job \`${id}\``;
     const near = hint(id, isImplicit ? [...verbs, ...ids] : ids);
-    throw new Refusal(what + (near ?? '; flwd jobs lists them'), isImplicit ? exitCodes.wrongUse : exitCodes.notFound);
+    throw new Refusal(
+      what + (near ?? '; see flwd --help, and flwd jobs for the jobs'),
+      isImplicit ? exitCodes.wrongUse : exitCodes.notFound,
+    );
   }
 }

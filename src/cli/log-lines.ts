@@ -6,7 +6,7 @@ import { type LogLevel, logLevels } from '../domain/log-line.ts';
 import { mayColour, type Output } from './output.ts';
 import { forTerminal } from './terminal-text.ts';
 
-export type PrintedLine = {
+type PrintedLine = {
   readonly timestamp: string;
   readonly level: LogLevel;
   readonly message: string;

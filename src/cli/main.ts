@@ -15,6 +15,7 @@ const verbs: Readonly<Record<CommandName, () => Promise<Verb>>> = {
   runs: () => import('./runs.ts'),
   logs: () => import('./logs.ts'),
   cancel: () => import('./cancel.ts'),
+  tui: () => import('./tui.ts'),
   serve: () => import('./serve.ts'),
   'config validate': () => import('./config-validate.ts'),
   'config show': () => import('./config-show.ts'),

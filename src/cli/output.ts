@@ -81,7 +81,7 @@ export function mayColour(): boolean {
   return !process.env.NO_COLOR && process.env.TERM !== 'dumb';
 }
 
-export function colour(style: Style, text: string): string {
+function colour(style: Style, text: string): string {
   return styleText(styles[style], text, { validateStream: false });
 }
 

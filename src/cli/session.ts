@@ -33,7 +33,7 @@ const ownerWithinMs = 10_000;
 const againMs = 50;
 
 /** @throws Refusal */
-export async function openSession(options: Options, o: { readonly mayCreate: boolean }): Promise<Session> {
+async function openSession(options: Options, o: { readonly mayCreate: boolean }): Promise<Session> {
   const remote = remoteOf(options);
   if (remote) return openRemote(remote, options);
   const loaded = loadConfiguration(options);

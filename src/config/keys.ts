@@ -135,7 +135,11 @@ export const keys = {
   }),
   'sources[].auto_sync': key(flag, true, 'Whether to look for changes by itself', { sourceTypes: remoteSources }),
   'sources[].poll_interval': key(duration('1s', '24d'), '1m', 'How often', { sourceTypes: remoteSources }),
-  'sources[].trusted': key(flag, true, 'Whether its jobs may widen `secure` by `permissions`'),
+  'sources[].trusted': key(
+    flag,
+    true,
+    'Whether its jobs may widen `secure` by `permissions`, or run in another profile',
+  ),
 
   'server.bind': key(
     bind,

@@ -1,9 +1,10 @@
 // Finds flwd.yaml, lays the environment and the flags over it, and answers one frozen Config or every fault at once.
 
-import { readFileSync } from 'node:fs';
+import { closeSync, fstatSync, lstatSync, openSync, readFileSync } from 'node:fs';
 import { availableParallelism, homedir } from 'node:os';
 import { dirname, isAbsolute, relative, resolve } from 'node:path';
 import { errorCode } from '../lib/error-code.ts';
+import { isAnothers, isWritableByOthers, showMode } from '../lib/file-owner.ts';
 import { checkDev, checkSettings } from './checks.ts';
 import { type Config, toConfig } from './config.ts';
 import { configPlaces } from './config-places.ts';
@@ -52,7 +53,7 @@ export function loadConfig(flags: Flags, environment: NodeJS.ProcessEnv, cwd: st
   const base = { dir: cwd, home };
 
   if (found) readYaml(found.text, found.shown, fileBase, settings);
-  const warnings = readEnvironment(environment, base, settings);
+  const warnings = [...(found?.warnings ?? []), ...readEnvironment(environment, base, settings)];
   for (const [path, flag, raw] of [
     ['server.bind', '--bind', flags.bind],
     ['instance.data_dir', '--data-dir', flags.dataDir],
@@ -78,16 +79,42 @@ function findFile(given: string | undefined, cwd: string, home: string) {
     const inside = relative(cwd, candidate);
     const shown = inside.startsWith('..') || isAbsolute(inside) ? candidate : inside;
     try {
-      return { path: candidate, shown, text: readFileSync(candidate, 'utf8') };
+      return { path: candidate, shown, ...readOwn(candidate, shown, path !== undefined) };
     } catch (error) {
       const code = errorCode(error);
       if (!code) throw error;
       if (!path && code === 'ENOENT') continue;
-      const message = `cannot be read: ${unreadable[code] ?? code}`;
-      throw new ConfigError([{ origin: { kind: 'flag', name: shown }, message }]);
+      throw unusable(shown, `cannot be read: ${unreadable[code] ?? code}`);
     }
   }
   return undefined;
+}
+
+/** One that is found where flwd happens to be started, such as /tmp, must be this user's own: it says what code is run. */
+function readOwn(path: string, shown: string, isNamed: boolean): { text: string; warnings: string[] } {
+  const file = openSync(path, 'r');
+  try {
+    const stats = fstatSync(file);
+    const isOpen = isWritableByOthers(stats);
+    const open = `can be written by other users (mode ${showMode(stats)}), who then decide what this server runs: chmod go-w ${shown}`;
+    if (!isNamed) {
+      const other = [stats, lstatSync(path)].find(isAnothers);
+      if (other) {
+        throw unusable(
+          shown,
+          `belongs to another user (uid ${other.uid}), so it is not taken unasked: chown it, or name it: --config ${shown}`,
+        );
+      }
+      if (isOpen) throw unusable(shown, `${open}, or name it: --config ${shown}`);
+    }
+    return { text: readFileSync(file, 'utf8'), warnings: isOpen ? [`${shown} ${open}`] : [] };
+  } finally {
+    closeSync(file);
+  }
+}
+
+function unusable(shown: string, message: string): ConfigError {
+  return new ConfigError([{ origin: { kind: 'flag', name: shown }, message }]);
 }
 
 const unreadable: Record<string, string> = {

@@ -4,23 +4,24 @@ import type { Fault } from './problem.ts';
 
 /**
  * A body of 1 MiB can hold 520,000 faults, and one long name can stand in the pointer of each: an answer of 50 MB, or of
- * gigabytes. Past either bound faults are only counted; ten thousand are an answer of 1 MB.
+ * gigabytes. Past either bound faults are only counted: nobody reads more, and to find words for ten thousand takes 0.3 s.
  */
-const mostFaults = 10_000;
-const mostChars = 4 * 2 ** 20;
+const mostFaults = 100;
+const mostChars = 2 ** 17;
 
 export type FaultList = {
+  /** Of all, named or not. */
   readonly size: number;
+  readonly unnamed: number;
   /** The next one would only be counted: no need to find words for it. */
   readonly isFull: boolean;
   /** The same fault again is one fault, among those that are named. */
   add(fault: Fault): void;
   /** Counts faults that nobody has put into words. */
   addUnnamed(count: number): void;
-  /**
-   * By the member of the body they are in; each member's in the order in which they were found. A last one says how many
-   * were counted only.
-   */
+  /** By the member of the body they are in; each member's in the order in which they were found. */
+  named(): Fault[];
+  /** The same, and a last one that says how many were counted only. */
   faults(): Fault[];
 };
 
@@ -29,9 +30,13 @@ export function createFaultList(): FaultList {
   let chars = 0;
   let unnamed = 0;
   const isFull = () => named.size >= mostFaults || chars >= mostChars;
+  const inOrder = () => [...named.values()].toSorted(byMember);
   return {
     get size() {
       return named.size + unnamed;
+    },
+    get unnamed() {
+      return unnamed;
     },
     get isFull() {
       return isFull();
@@ -49,9 +54,10 @@ export function createFaultList(): FaultList {
     addUnnamed(count) {
       unnamed += count;
     },
+    named: inOrder,
     faults() {
       const more = { pointer: '', message: `has ${unnamed} more faults`, keyword: 'more' };
-      return [...[...named.values()].toSorted(byMember), ...(unnamed > 0 ? [more] : [])];
+      return unnamed > 0 ? [...inOrder(), more] : inOrder();
     },
   };
 }

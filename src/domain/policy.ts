@@ -37,7 +37,9 @@ export function wantedProfile({ job, instance, requested }: Wanted): SecurityPro
  * The profile of a run: the job's, or the instance's default, tightened by the caller.
  * @throws Problem profile-not-allowed
  */
-export function chooseProfile(o: Wanted & { readonly allowed: readonly SecurityProfile[] }): SecurityProfile {
+export function chooseProfile(
+  o: Wanted & { readonly allowed: readonly SecurityProfile[]; readonly trusted: boolean },
+): SecurityProfile {
   const base = o.job ?? o.instance;
   const chosen = wantedProfile(o);
   if (profiles.indexOf(chosen) > profiles.indexOf(base)) {
@@ -50,6 +52,13 @@ export function chooseProfile(o: Wanted & { readonly allowed: readonly SecurityP
     throw new Problem(
       'profile-not-allowed',
       `This instance does not allow the profile '${chosen}'; security.allow_profiles lists ${o.allowed.join(', ')}.`,
+    );
+  }
+  // It would get more than the sandbox by naming another profile.
+  if (!o.trusted && chosen !== 'secure') {
+    throw new Problem(
+      'profile-not-allowed',
+      `The job's source is not trusted (trusted: false in flwd.yaml), so its jobs run as 'secure' alone, and this one would run as '${chosen}'.`,
     );
   }
   return chosen;
@@ -125,7 +134,8 @@ export function checkPath(
     readonly masked: readonly string[];
   },
 ): void {
-  if (o.masked.some((own) => isBelow(path, own))) {
+  const conflict = grantConflict(kind, path, o.masked);
+  if (conflict === 'inside') {
     throw new Problem('grant-not-allowed', `'${shown}' belongs to the server itself, which no job may see.`);
   }
   if (kind === 'read' && systemPaths.some((root) => isBelow(path, root))) return;
@@ -133,6 +143,26 @@ export function checkPath(
   if (!o.paths.some((root) => isBelow(path, root))) {
     throw new Problem('grant-not-allowed', `'${shown}' is not below any of the instance's security.paths.`);
   }
+  // Said last: who may not have the path anyway need not know what lies in it.
+  if (conflict === 'above') {
+    throw new Problem(
+      'grant-not-allowed',
+      `'${shown}' cannot be written by a job: it holds what belongs to the server itself.`,
+    );
+  }
+}
+
+/**
+ * Whether a path may not be granted for the sake of what is masked, the server's own: nobody sees that, and who may write above it
+ * could move it out from under its mask, or put something else in its place.
+ */
+export function grantConflict(
+  kind: 'read' | 'write',
+  path: string,
+  masked: readonly string[],
+): 'inside' | 'above' | undefined {
+  if (masked.some((own) => isBelow(path, own))) return 'inside';
+  return kind === 'write' && masked.some((own) => isBelow(own, path)) ? 'above' : undefined;
 }
 
 /** Which of `security.paths` a granted path is below; `system` where every secure sandbox sees it. */

@@ -261,10 +261,11 @@ export function problemType(slug: ProblemSlug): string {
   return `https://flowd.org/problems/${slug}`;
 }
 
-export function validationError(errors: readonly Fault[]): Problem {
+/** `total` where not all are in `errors`. */
+export function validationError(errors: readonly Fault[], total = errors.length): Problem {
   const [first] = errors;
   invariant(first, 'a validation error names at least one fault');
-  const more = errors.length > 1 ? ` (and ${errors.length - 1} more)` : '';
+  const more = total > 1 ? ` (and ${total - 1} more)` : '';
   return new Problem('validation-error', `${first.pointer || '/'}: ${first.message}${more}`, { errors });
 }
 

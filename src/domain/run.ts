@@ -188,4 +188,8 @@ export type RunPlan = {
   readonly depth?: number;
   /** Arguments that name a granted path, as the script gets them: resolved. */
   readonly resolvedArgs: Readonly<Record<string, string>>;
+  /** Secret arguments that were given as the name of a stored secret → that name. */
+  readonly storedArgs?: Readonly<Record<string, string>>;
+  /** The principal who gave the others, also over reruns by somebody else; absent in what version 0.1 stored: who created it. */
+  readonly secretsBy?: string;
 };

@@ -13,7 +13,6 @@ import { readOutputs } from '../exec/outputs.ts';
 import type { Redactor } from '../exec/redact.ts';
 import { readResult } from '../exec/results.ts';
 import type { Logger } from '../lib/logger.ts';
-import { assertUnmoved, GrantMoved } from './granted-paths.ts';
 import { createOutput } from './output.ts';
 import type { RunLog } from './run-log.ts';
 
@@ -55,7 +54,7 @@ export type AttemptContext = {
   readonly forkServer: ForkServer;
   readonly snapshotDir: (revision: string) => string;
   /** Host folders that no job may see, whatever its profile shows: the server's own files. */
-  readonly masked: readonly string[];
+  readonly masked: () => readonly string[];
   readonly passthrough: (plan: RunPlan) => readonly string[];
   readonly limitHost: LimitHost;
 };
@@ -101,7 +100,6 @@ export function startAttempt(o: {
       const adopted = await patiently(() => adopt(attemptDir));
       if (adopted) return adopted;
     }
-    await patiently(() => assertUnmoved(plan));
     const spec = {
       runId: run.run_id,
       jobId: run.job_id,
@@ -119,7 +117,7 @@ export function startAttempt(o: {
       network: plan.network,
       read: plan.read,
       write: plan.write,
-      masked: context.masked,
+      masked: context.masked(),
       passthrough: context.passthrough(plan),
       limits: { resources, host: context.limitHost },
     };
@@ -156,8 +154,11 @@ export function startAttempt(o: {
     const proof = (await termination) ?? null;
     hasEnded = true;
     markGone();
-    const message = error instanceof GrantMoved ? error.message : 'the engine could not attend to it';
-    return { ...nothingFound, ...failed(process ? 'lost' : 'start_failed', message), termination: proof };
+    return {
+      ...nothingFound,
+      ...failed(process ? 'lost' : 'start_failed', 'the engine could not attend to it'),
+      termination: proof,
+    };
   }
 
   return {

@@ -58,6 +58,7 @@ export function createChildren(o: {
       parent: { run_id: at.runId, step_id: at.stepId },
       depth,
       rerunOf: null,
+      secretsBy: parent.secretsBy ?? run.created_by,
       isBounded: false,
       async alongside(tx, id) {
         if (!(await store.steps.nameChild(tx, at, id))) throw new Superseded('the step is another’s by now');

@@ -347,10 +347,7 @@ export function conduct(source: ConductSource, context: ConductContext, around: 
     },
     cancel(isForced = false) {
       abort(cancelled);
-      if (!isForced || detaching.signal.aborted) return;
-      for (const attempt of runner.attempts()) attempt.hasten();
-      for (const place of state.places)
-        if (place.childRunId !== null && !hasEnded(place)) around.children.cancel(place.childRunId, true);
+      if (isForced) runner.hasten(state.places);
     },
     async approve(stepId, approval) {
       if (!isAttending) throw new Problem('not-ready', 'The server is taking the run up.');

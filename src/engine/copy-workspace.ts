@@ -1,11 +1,10 @@
 // A copy of the workspace of a run that has ended, for one that goes on from it.
 
-import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { promisify } from 'node:util';
 import { Problem } from '../domain/problem.ts';
+import { runConfined } from '../exec/confined.ts';
 import type { Logger } from '../lib/logger.ts';
 import { isShortage } from '../lib/shortage.ts';
 
@@ -29,10 +28,15 @@ export async function copyWorkspace(fromRunDir: string, toRunDir: string, log: L
 
 async function copy(source: string, toRunDir: string): Promise<void> {
   await mkdir(toRunDir, { mode: 0o700 });
-  // Owners, modes, links and holes as they are, and no block twice where the file system can share them.
-  await promisify(execFile)('cp', ['-a', '--reflink=auto', source, join(toRunDir, 'workspace')], {
-    env: { PATH: process.env.PATH, LC_ALL: 'C' },
-  });
+  // Owners, modes, links and holes as they are, and no block twice where the file system can share them. cp(1) follows a folder that is
+  // swapped for a link while it copies, by a run that was handed a descriptor of the old workspace.
+  await runConfined(
+    ['cp', '-a', '--reflink=auto', '/from', '/to/workspace'],
+    [
+      { from: source, at: '/from', access: 'read' },
+      { from: toRunDir, at: '/to', access: 'write' },
+    ],
+  );
 }
 
 function explain(error: unknown, runId: string, log: Logger): Problem {

@@ -63,6 +63,8 @@ export type Addition = {
   readonly parent: Run['parent'];
   readonly depth?: number;
   readonly rerunOf: string | null;
+  /** Who gave its secrets; the caller, where it is not said. */
+  readonly secretsBy?: string;
   /** The job as it was: the snapshot to run instead of one taken now. */
   readonly revision?: string;
   /** The steps as they stand at the start, where some have ended in an earlier run. */
@@ -205,9 +207,10 @@ export function createAddRun(o: {
     const admission = dispatcher.admit(plan.lane, { id, tenant: addition.tenant }, addition.isBounded);
     try {
       const waiting = admission.kind === 'wait' ? admission.waiting : null;
-      const { profile, network, resources, read, write, resolvedArgs, secrets, alsoRedacted } = plan;
-      const { depth = 0 } = addition;
-      const runPlan = { job, revision, profile, network, resources, depth, read, write, resolvedArgs };
+      const { profile, network, resources, read, write, resolvedArgs, storedArgs, secrets, alsoRedacted } = plan;
+      const { depth = 0, secretsBy = addition.caller.name } = addition;
+      const granted = { profile, network, resources, read, write, resolvedArgs };
+      const runPlan = { job, revision, depth, ...granted, storedArgs, secretsBy };
       const { tenant, priority, labels, caller, parent, rerunOf } = addition;
       const status: RunStatus = waiting === null ? 'running' : 'pending';
       const body = JSON.stringify({ run_id: id, job_id: job.id, status, created_at: toTimestamp(createdAtMs) });

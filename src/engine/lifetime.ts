@@ -1,4 +1,5 @@
-// The start and the stop of a server in the audit log. A start that follows a start tells that the one before was killed.
+// The start and the stop of a server in the audit log. A start that follows a start tells that the one before was killed,
+// unless it stands in a backup that was restored: that one may have gone on after the backup was taken.
 
 import { type AuditAction, type AuditDetail, ownEntry } from '../domain/audit.ts';
 import type { Logger } from '../lib/logger.ts';
@@ -23,7 +24,8 @@ export async function recordStart(o: {
 
   const newest = async (action: AuditAction): Promise<number> =>
     (await audit.list({ action, limit: 1 })).entries[0]?.id ?? 0;
-  const wasKilled = (await newest('server.start')) > (await newest('server.stop'));
+  const ended = Math.max(await newest('server.stop'), await newest('restore'));
+  const wasKilled = (await newest('server.start')) > ended;
   await record('server.start', { ...o.detail, ...(wasKilled && { before: 'was killed' }) });
   return () => record('server.stop', null);
 }

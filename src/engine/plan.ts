@@ -1,7 +1,7 @@
 // From a request to a plan: the job, its checked arguments, the profile and grants it will run with, and what this
 // version or host cannot do. Runs nothing and writes nothing.
 
-import { realpath } from 'node:fs/promises';
+import { realpath, stat } from 'node:fs/promises';
 import { isAbsolute, resolve } from 'node:path';
 import type { Catalog, CatalogEntry } from '../catalog/catalog.ts';
 import { evaluateExpression } from '../catalog/expression.ts';
@@ -49,7 +49,7 @@ export type SecurityPolicy = {
   /** Absolute host paths below which a job may be granted more. */
   readonly paths: readonly string[];
   /** Real host paths that are never granted: the server's own files. */
-  readonly masked: readonly string[];
+  readonly masked: () => readonly string[];
   readonly mayGrant: (profile: SecurityProfile) => readonly GrantKind[];
   /** What a run of the profile gets, and may ask for at most. */
   readonly resources: (profile: SecurityProfile) => Resources;
@@ -62,6 +62,8 @@ export type ResolvedPlan = RunSecrets & {
   readonly args: JsonObject;
   /** Names of the stored secrets among them. */
   readonly storedSecrets: readonly string[];
+  /** Arguments that are stored secrets → their names. */
+  readonly storedArgs: Readonly<Record<string, string>>;
   /** Where it is denied, the one that was asked for. */
   readonly profile: SecurityProfile;
   readonly network: Network;
@@ -112,7 +114,7 @@ export async function resolveEntry(
   const asked = { tenant: request.tenant, lookUp: o.storedSecret, kept: before.secrets };
   const stored = await lookUpSecrets(job, request.args ?? {}, asked);
   const args = checkRequestArguments(job, stored.args, faults);
-  if (faults.size > 0) throw validationError(faults.faults());
+  if (faults.size > 0) throw validationError(faults.faults(), faults.size);
   const { open, secrets } = takeSecrets(args, job.secretArgs);
   for (const [name, value] of stored.ofEnvironment) secrets.set(name, value);
 
@@ -137,10 +139,11 @@ export async function resolveEntry(
     instance: o.policy.defaultProfile,
     requested: request.security_profile,
   };
-  const allowed = orDenied(() => chooseProfile({ ...wanted, allowed: allowedOf(entry, o.policy) }), undefined);
+  const { trusted } = entry.source;
+  const allowed = orDenied(() => chooseProfile({ ...wanted, allowed: o.policy.allowProfiles, trusted }), undefined);
   const profile = allowed ?? wantedProfile(wanted);
   const { paths: roots, masked, mayGrant } = o.policy;
-  const leave = { profile, mayGrant: mayGrant(profile), trusted: entry.source.trusted, paths: roots, masked };
+  const leave = { profile, mayGrant: mayGrant(profile), trusted, paths: roots, masked: masked() };
   const network = orDenied(() => chooseNetwork({ asked: job.permissions.network, ...leave }), 'none');
   const ceilings = o.policy.resources(profile);
   const defaults = { ...noResources, memoryBytes: defaultMemoryBytes(o.limitHost) };
@@ -173,24 +176,31 @@ export async function resolveEntry(
       }
       if (typeof grant !== 'string') resolvedArgs[grant.arg] = path;
       if (!isWider || !mayHave(kind, path, shown)) continue;
+      if (!(await isFolderOrFile(path))) {
+        denials.push(new Problem('grant-not-allowed', `'${shown}' is neither a folder nor a regular file.`));
+        continue;
+      }
       paths[kind].push(path);
       grants.push({ kind, path: shown });
     }
   }
 
-  if (faults.size > 0 && denials.length === 0) throw validationError(faults.faults());
+  if (faults.size > 0 && denials.length === 0) throw validationError(faults.faults(), faults.size);
 
-  const capability = o.host[profile];
-  if (!capability.available) {
-    denials.push(
-      new Problem('isolation-unavailable', `This host cannot enforce '${profile}': ${capability.detail ?? 'unknown'}`),
-    );
+  const needed = [
+    { what: `'${profile}'`, ...o.host[profile] },
+    ...(paths.read.length + paths.write.length > 0 ? [{ what: 'grants of paths', ...o.host.grants }] : []),
+  ];
+  for (const { what, available, detail } of needed) {
+    if (available) continue;
+    denials.push(new Problem('isolation-unavailable', `This host cannot enforce ${what}: ${detail ?? 'unknown'}`));
   }
   return {
     entry,
     args: open,
     secrets,
     storedSecrets: stored.names,
+    storedArgs: Object.fromEntries(stored.ofArguments),
     alsoRedacted: before.alsoRedacted,
     profile,
     network,
@@ -214,11 +224,6 @@ export async function resolveEntry(
     }),
     denied: denials[0] ?? null,
   };
-}
-
-/** Whose source is not trusted gets no more than the sandbox by naming another profile. */
-function allowedOf({ source }: CatalogEntry, { allowProfiles }: SecurityPolicy): readonly SecurityProfile[] {
-  return source.trusted ? allowProfiles : allowProfiles.filter((profile) => profile === 'secure');
 }
 
 /** Splits secret values off. What is kept with the run reads `[redacted]`. */
@@ -284,6 +289,16 @@ async function resolveLinks(path: string): Promise<string | undefined> {
     return await realpath(path);
   } catch {
     return undefined;
+  }
+}
+
+/** A device, a pipe or a socket reaches further than the path it has. */
+async function isFolderOrFile(path: string): Promise<boolean> {
+  try {
+    const stats = await stat(path);
+    return stats.isDirectory() || stats.isFile();
+  } catch {
+    return false;
   }
 }
 

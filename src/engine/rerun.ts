@@ -5,7 +5,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Catalog } from '../catalog/catalog.ts';
 import type { Snapshots } from '../catalog/snapshot.ts';
-import type { JsonObject, StepDefinition } from '../domain/job.ts';
+import type { JobDefinition, StepDefinition } from '../domain/job.ts';
 import { tighterProfile } from '../domain/policy.ts';
 import { Problem, validationError } from '../domain/problem.ts';
 import { isFinished } from '../domain/run.ts';
@@ -24,21 +24,14 @@ import type { Dispatcher } from './dispatch.ts';
 import { createPlaces, restorePlaces, toNewStep } from './places.ts';
 import { type PlanContext, type ResolvedPlan, resolveEntry } from './plan.ts';
 import type { Refusals } from './refusals.ts';
+import { argumentsOfRerun, type RerunRequest } from './rerun-arguments.ts';
 import { refuseDenied } from './run-audit.ts';
 import { removeRunFolder } from './run-folders.ts';
-import { redactedTexts, reopenSecrets } from './run-secrets.ts';
+import { reopenSecrets } from './run-secrets.ts';
 import { unsealOutputs } from './run-source.ts';
 import { createRunState } from './run-state.ts';
 import { sealContext } from './step-changes.ts';
 import { ancestorsOf, type RunFacts } from './step-values.ts';
-
-type RerunRequest = {
-  readonly from?: 'start' | 'failed' | { readonly step: string };
-  /** Laid over the old ones. */
-  readonly args?: JsonObject;
-  /** The job as it is now, instead of as it was. */
-  readonly revision?: 'latest';
-};
 
 export type Rerun = (runId: string, request: RerunRequest, caller: Caller) => Promise<{ runId: string; body: string }>;
 
@@ -69,16 +62,22 @@ export function createRerun(
     if (!isLatest && !existsSync(o.snapshots.dirOf(oldPlan.revision))) {
       throw new Problem('revision-expired', `The files of '${old.job_id}' as they were for '${runId}' are gone.`);
     }
-    const entry = isLatest ? now : { ...now, definition: oldPlan.job };
-    const before = reopenSecrets(stored, sealer);
-    const ofArguments = [...before.secrets].filter(([name]) => Object.hasOwn(old.args, name));
-    const args = { ...old.args, ...Object.fromEntries(ofArguments), ...request.args };
+    // Whether its job may run at all is today's word, whatever stood in the old one's file.
+    const { enabled } = now.definition;
+    const entry = isLatest ? now : { ...now, definition: { ...oldPlan.job, enabled } };
+    const again = argumentsOfRerun(request, {
+      stored,
+      before: reopenSecrets(stored, sealer),
+      job: entry.definition,
+      caller: caller.principal.name,
+    });
     // What the caller of the old run had tightened stays so; what the job has tightened since holds too.
-    const base = entry.definition.securityProfile ?? o.policy.defaultProfile;
+    const profileOf = ({ securityProfile }: JobDefinition) => securityProfile ?? o.policy.defaultProfile;
+    const base = tighterProfile(profileOf(entry.definition), profileOf(now.definition));
     const security_profile = tighterProfile(oldPlan.profile, base);
-    const asked = { job_id: old.job_id, tenant: old.tenant, args, security_profile };
-    // Outputs that are kept may hold what the old run was given, whatever this one is.
-    const plan = await resolveEntry(entry, asked, o, { ...before, alsoRedacted: redactedTexts(before) });
+    const asked = { job_id: old.job_id, tenant: old.tenant, args: again.args, security_profile };
+    const resolved = await resolveEntry(entry, asked, o, again.before);
+    const plan = { ...resolved, storedArgs: { ...again.storedArgs, ...resolved.storedArgs } };
     if (!plan.denied) caller.countRun?.(plan.profile);
     const id = createId('run', o.clock.now());
     const { steps } = entry.definition;
@@ -92,6 +91,7 @@ export function createRerun(
       priority: old.priority,
       parent: null,
       rerunOf: runId,
+      secretsBy: again.secretsBy,
       ...(isLatest ? {} : { revision: oldPlan.revision }),
       ...(kept.length === 0 ? {} : { start: (run) => keptStart(stored, kept, steps, run) }),
       isBounded: true,

@@ -31,7 +31,7 @@ export function readScheduleRequest(
   const faults = createFaultList();
   const terms = toTerms(request, faults);
   addFaults(terms, job, faults);
-  if (faults.size > 0) throw validationError(faults.faults());
+  if (faults.size > 0) throw validationError(faults.faults(), faults.size);
   return { terms, job };
 }
 
@@ -70,9 +70,11 @@ function toTerms(request: ScheduleRequest, faults: FaultList): ScheduleTerms {
 }
 
 function addFaults(terms: ScheduleTerms, job: JobDefinition | undefined, faults: FaultList): void {
-  for (const { path, keyword, message } of checkSchedule(terms, job)) {
+  const ofArgs = createFaultList();
+  for (const { path, keyword, message } of checkSchedule(terms, job, ofArgs)) {
     faults.add({ pointer: toPointer(path), keyword, message });
   }
+  faults.addUnnamed(ofArgs.unnamed);
 }
 
 function findJob(id: string, catalog: Catalog): JobDefinition | undefined {

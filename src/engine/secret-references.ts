@@ -11,6 +11,8 @@ export type SecretLookup = (tenant: string, name: string) => Promise<string>;
 type Found = {
   /** With values in the place of references; what is not available stays a reference. */
   readonly args: JsonObject;
+  /** Arguments that name one → its name. */
+  readonly ofArguments: ReadonlyMap<string, string>;
   /** What the environment asks for, by name. */
   readonly ofEnvironment: ReadonlyMap<string, string>;
   /** Names of stored secrets that the job would get, sorted. */
@@ -29,6 +31,7 @@ export async function lookUpSecrets(
   },
 ): Promise<Found> {
   const args = { ...given };
+  const ofArguments = new Map<string, string>();
   const ofEnvironment = new Map<string, string>();
   const names = new Set<string>();
   const missing: string[] = [];
@@ -46,14 +49,16 @@ export async function lookUpSecrets(
   for (const argument of job.secretArgs) {
     const asked = Object.hasOwn(given, argument) ? given[argument] : secretDefaultOf(job, argument);
     const name = asked === undefined ? undefined : nameIn(asked);
-    if (name !== undefined) args[argument] = (await ask(name)) ?? { secret: name };
+    if (name === undefined) continue;
+    ofArguments.set(argument, name);
+    args[argument] = (await ask(name)) ?? { secret: name };
   }
   for (const name of storedInEnvironment(job)) {
     const value = o.kept.get(name) ?? (await ask(name));
     if (value !== undefined) ofEnvironment.set(name, value);
   }
   const denied = missing.length === 0 ? undefined : new Problem('secret-unavailable', [...new Set(missing)].join(' '));
-  return { args, ofEnvironment, names: [...names].toSorted(), denied };
+  return { args, ofArguments, ofEnvironment, names: [...names].toSorted(), denied };
 }
 
 function nameIn(value: JsonObject[string]): string | undefined {

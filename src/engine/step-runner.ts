@@ -11,7 +11,7 @@ import type { Logger } from '../lib/logger.ts';
 import type { About } from '../store/steps.ts';
 import { isStorageFault } from '../store/storage-fault.ts';
 import { type Attempt, type Interruption, type Outcome, startAttempt } from './attempt.ts';
-import type { Place } from './places.ts';
+import { hasEnded, type Place } from './places.ts';
 import type { ConductContext, Surroundings } from './run-context.ts';
 import type { RunLog } from './run-log.ts';
 import type { RunState } from './run-state.ts';
@@ -31,6 +31,8 @@ export type StepRunner = {
   readonly forget: (place: Place) => void;
   /** Ends what has begun and not ended. `waiting`: it has not begun, and will not any more. */
   readonly interrupt: (place: Place, why: Interruption) => 'interrupted' | 'waiting' | 'untouched';
+  /** What is being ended has no more time for it. */
+  readonly hasten: (places: readonly Place[]) => void;
   readonly placeOf: (place: Place) => {
     readonly stepId: string;
     readonly attempt: number;
@@ -226,6 +228,11 @@ export function createStepRunner(o: {
     attempts: () => [...attempts.values()],
     forget: (place) => void attempts.delete(place),
     interrupt,
+    hasten(places) {
+      for (const attempt of attempts.values()) attempt.hasten();
+      for (const place of places)
+        if (place.childRunId !== null && !hasEnded(place)) around.children.cancel(place.childRunId, true);
+    },
     placeOf,
     withdraw() {
       delayed.clear();

@@ -14,7 +14,7 @@ import {
 } from './host-kernel.ts';
 import { checkPrograms } from './host-program-checks.ts';
 import { isServerRoot } from './job-user.ts';
-import type { HostReport } from './sandbox.ts';
+import type { Capability, HostReport } from './sandbox.ts';
 
 const securityProfiles = ['secure', 'permissive', 'disabled'] as const;
 
@@ -41,12 +41,19 @@ export async function checkHost(profiles: HostReport, choice: ProfileChoice): Pr
     checkCgroups(),
     await checkInotify(),
     ...securityProfiles.map((profile) => checkProfile(profile, profiles[profile], choice)),
+    checkGrants(profiles.grants),
   ];
+}
+
+function checkGrants({ available, detail }: Capability): HostCheck {
+  const name = 'grants of paths';
+  if (available) return ok(name, 'can be enforced');
+  return warn(name, `cannot be enforced, jobs with them are refused: ${detail ?? 'unknown'}`, null);
 }
 
 function checkProfile(
   profile: SecurityProfile,
-  { available, detail }: HostReport[SecurityProfile],
+  { available, detail }: Capability,
   { defaultProfile, allowProfiles }: ProfileChoice,
 ): HostCheck {
   const name = `profile ${profile}`;

@@ -8,9 +8,8 @@ import { errorCode } from '../lib/error-code.ts';
 export type HostView = {
   readonly profile: SecurityProfile;
   readonly network: Network;
-  /** Host paths, shown at the same place. */
-  readonly read: readonly string[];
-  readonly write: readonly string[];
+  /** Host paths, shown at the same place, and where bwrap finds what they were when they were checked. */
+  readonly grants: readonly { readonly kind: 'read' | 'write'; readonly path: string; readonly fd: number }[];
   /** Real host paths that no job may see though its profile or a grant shows what is around them. */
   readonly masked: readonly string[];
   /** The most that /tmp, and /dev/shm, may hold where they are the job's own: it is memory of the host. */
@@ -43,13 +42,12 @@ const etcEntries = [
 ];
 
 export function hostMounts(view: HostView): string[] {
-  return [
-    ...profileMounts(view),
-    ...grantMounts(view),
-    ...outermost(view.masked)
-      .filter((path) => isVisible(path, view))
-      .flatMap(mask),
-  ];
+  return [...profileMounts(view), ...grantMounts(view), ...masksOf(view).flatMap(({ mask }) => mask)];
+}
+
+/** Where the sandbox must have a mount of its own before a script is started, so that it sees what it may and no more. */
+export function guardedPlaces(view: HostView): string[] {
+  return [...view.grants, ...masksOf(view)].map(({ path }) => path);
 }
 
 /** bwrap would make a missing parent of a mount with mode 0700. */
@@ -66,12 +64,14 @@ function profileMounts({ profile, network, scratchBytes }: HostView): readonly s
   if (profile === 'disabled') return [...wholeHost('--dev-bind-try', ['proc'], readdirSync('/run')), '--proc', '/proc'];
   if (profile === 'permissive')
     return [...wholeHost('--ro-bind-try', ['dev', 'proc', 'tmp'], runEntries), ...kernelMounts(scratchBytes)];
-  systemMounts ??= [
-    ...['/usr', ...systemFolders].flatMap((path) => shown(path, '--ro-bind-try')),
-    ...etcMounts(etcEntries),
-  ];
+  systemMounts ??= [...systemFolderMounts(), ...etcMounts(etcEntries)];
   const forNetwork = network === 'all' ? etcMounts(['resolv.conf']) : [];
   return [...systemMounts, ...forNetwork, ...kernelMounts(scratchBytes)];
+}
+
+/** Programs and their libraries, read-only. */
+export function systemFolderMounts(): string[] {
+  return ['/usr', ...systemFolders].flatMap((path) => shown(path, '--ro-bind-try'));
 }
 
 /** Found once: to look at two dozen places takes 0.3 ms, and they stay where they are. */
@@ -119,12 +119,13 @@ function etcMounts(names: readonly string[]): string[] {
 }
 
 /** A parent before what lies in it; of two grants of one path the wider last. */
-function grantMounts({ read, write }: HostView): string[] {
-  const grants = [
-    ...read.map((path) => ({ path, bind: '--ro-bind' })),
-    ...write.map((path) => ({ path, bind: '--bind' })),
-  ].toSorted((a, b) => a.path.length - b.path.length);
-  return [...foldersAbove(grants.map(({ path }) => path)), ...grants.flatMap(({ path, bind }) => [bind, path, path])];
+function grantMounts({ grants }: HostView): string[] {
+  const binds = { read: '--ro-bind-fd', write: '--bind-fd' } as const;
+  const sorted = grants.toSorted((a, b) => a.path.length - b.path.length || a.kind.localeCompare(b.kind));
+  return [
+    ...foldersAbove(sorted.map(({ path }) => path)),
+    ...sorted.flatMap(({ kind, path, fd }) => [binds[kind], String(fd), path]),
+  ];
 }
 
 /** The host's link at `path` as it is, where it leads into /usr; else what is there. */
@@ -158,6 +159,13 @@ function outermost(paths: readonly string[]): string[] {
   return [...new Set(paths)].filter((path) => !paths.some((other) => other !== path && isBelow(path, other)));
 }
 
+function masksOf(view: HostView): { readonly path: string; readonly mask: readonly string[] }[] {
+  return outermost(view.masked)
+    .filter((path) => isVisible(path, view))
+    .map((path) => ({ path, mask: mask(path) }))
+    .filter(({ mask }) => mask.length > 0);
+}
+
 /** A folder turns empty, a file into nothing that can be read. */
 function mask(path: string): string[] {
   const stat = statSync(path, { throwIfNoEntry: false });
@@ -167,10 +175,10 @@ function mask(path: string): string[] {
 
 /**
  * A place that does not exist in the sandbox needs no mask, and would be given away by one. A grant inside a masked
- * folder is refused with the plan; should one come this far, it is hidden with the folder.
+ * folder comes never this far.
  */
-function isVisible(path: string, { profile, read, write }: HostView): boolean {
-  if ([...read, ...write].some((grant) => isBelow(path, grant) || isBelow(grant, path))) return true;
+function isVisible(path: string, { profile, grants }: HostView): boolean {
+  if (grants.some((grant) => isBelow(path, grant.path))) return true;
   return profile === 'permissive' && !['/dev', '/proc', '/run', '/tmp'].some((root) => isBelow(path, root));
 }
 

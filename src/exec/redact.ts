@@ -35,11 +35,12 @@ export function createRedactor(secrets: Iterable<string>): Redactor {
   const needles = needlesOf(values);
   if (needles.length === 0) return identity;
   const inLines = createNeedleScan(needles.filter((needle) => !needle.includes('\n')));
-  const inAll = values.some((value) => value.includes('\n')) ? createNeedleScan(needles) : inLines;
+  const overLines = createNeedleScan(needles.filter((needle) => needle.includes('\n')));
+  const find = (bytes: Buffer) => joined(inLines.find(bytes), overLines.find(bytes));
 
   function text(value: string): string {
     const given = Buffer.from(value);
-    const stretches = inAll.find(given);
+    const stretches = find(given);
     return stretches.length === 0 ? value : replace(given, stretches, given.length).toString();
   }
 
@@ -65,7 +66,7 @@ export function createRedactor(secrets: Iterable<string>): Redactor {
   return {
     isEmpty: false,
     bytes(given) {
-      const stretches = inAll.find(given);
+      const stretches = find(given);
       return stretches.length === 0 ? given : replace(given, stretches, given.length);
     },
     text,
@@ -81,6 +82,18 @@ const identity: Redactor = {
   json: (value) => value,
   stream: () => ({ push: (bytes) => bytes, flush: () => nothing, heldBytes: 0 }),
 };
+
+/** Of both together: ascending, overlapping and adjoining ones as one. */
+function joined(some: Stretch[], others: Stretch[]): Stretch[] {
+  if (others.length === 0) return some;
+  const all: Stretch[] = [];
+  for (const { from, to } of [...some, ...others].toSorted((a, b) => a.from - b.from)) {
+    const last = all.at(-1);
+    if (last && from <= last.to) last.to = Math.max(last.to, to);
+    else all.push({ from, to });
+  }
+  return all;
+}
 
 /** The bytes up to `end`. A stretch that begins before 0 has its replacement out already. */
 function replace(bytes: Buffer, stretches: readonly Stretch[], end: number): Buffer {

@@ -17,11 +17,17 @@ export type SandboxSpec = HostView & {
   readonly outDir: string;
   /** Where bwrap finds the seccomp filter, for the profiles that have one. */
   readonly filterFd: number;
+  /** What bwrap waits for before it starts the script; null: nothing. */
+  readonly blockFd: number | null;
   readonly secretFds: readonly { readonly name: string; readonly fd: number }[];
   readonly argv: readonly string[];
 };
 
-export type HostReport = Record<SecurityProfile, { readonly available: boolean; readonly detail: string | null }>;
+export type Capability = { readonly available: boolean; readonly detail: string | null };
+
+export type ProfileReport = Record<SecurityProfile, Capability>;
+/** `grants`: host paths that cannot be swapped for others while they are bound (ADR 0020). */
+export type HostReport = ProfileReport & { readonly grants: Capability };
 
 /** The server's own Node, for jobs in JavaScript. */
 export const nodePath = '/run/flwd/node';
@@ -37,6 +43,7 @@ export function sandboxCommand(spec: SandboxSpec): string[] {
     ...(hasFilter(spec.profile) ? ['--seccomp', String(spec.filterFd)] : []),
     // The filter says so, too. Where bwrap makes no user namespace it cannot.
     ...(hasFilter(spec.profile) && !isServerRoot ? ['--disable-userns'] : []),
+    ...(spec.blockFd === null ? [] : ['--block-fd', String(spec.blockFd)]),
     ...capabilities(spec),
     ...hostMounts(spec),
     ...ownMounts(spec),

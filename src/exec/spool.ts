@@ -1,7 +1,7 @@
 // Follows a spool file while a job writes to it: whole lines, as they come, at the reader's pace. The job never waits.
 // The job has the file open, so it may also cut it short, or stretch it by a hole.
 
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { errorCode } from '../lib/error-code.ts';
 import { createSpoolAlarm } from './spool-alarm.ts';
@@ -61,7 +61,7 @@ export function followSpool(o: {
         const look = await read();
         if (look === 'end' && isLast) return await hand(pendingBytes);
         if (look === 'full') await nextTurn();
-        else if (!isLast) await alarm.next(look === 'some');
+        else if (!isLast || look === 'leased') await alarm.next(look === 'some');
       }
     } finally {
       alarm.close();
@@ -70,9 +70,11 @@ export function followSpool(o: {
   }
 
   /** What was just written is in the page cache: a thread to read it would cost more than the reading (0.3 ms a run). */
-  async function read(): Promise<'full' | 'some' | 'end'> {
-    fd ??= openIfThere(o.path);
-    if (fd === undefined) return 'end';
+  async function read(): Promise<'full' | 'some' | 'end' | 'leased'> {
+    const opened = fd ?? openIfThere(o.path);
+    if (opened === 'leased') return opened;
+    if (opened === undefined) return 'end';
+    fd = opened;
     const room = buffer.length - pendingBytes;
     const bytesRead = readSync(fd, buffer, pendingBytes, room, offset);
     if (bytesRead === 0) {
@@ -134,11 +136,17 @@ export function followSpool(o: {
   };
 }
 
-function openIfThere(path: string): number | undefined {
+/**
+ * The script's stdout may be the file itself, and so it can take a lease on it (F_SETLEASE in fcntl(2)): without O_NONBLOCK
+ * the opening would then hold up the whole server. The kernel breaks the lease by itself (/proc/sys/fs/lease-break-time).
+ */
+function openIfThere(path: string): number | 'leased' | undefined {
   try {
-    return openSync(path, 'r');
+    return openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
   } catch (error) {
-    if (errorCode(error) === 'ENOENT') return undefined;
+    const code = errorCode(error);
+    if (code === 'ENOENT') return undefined;
+    if (code === 'EAGAIN') return 'leased';
     throw error;
   }
 }

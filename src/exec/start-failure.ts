@@ -1,7 +1,8 @@
 // Why a script was never started, in words for the one who reads the run. What builds the sandbox says it on stderr,
 // which is the spool, not yet redacted; a host path in it is left there.
 
-import { closeSync, openSync, readSync } from 'node:fs';
+import { closeSync, constants, openSync, readSync } from 'node:fs';
+import { errorCode } from '../lib/error-code.ts';
 import { isServerRoot } from './job-user.ts';
 import type { ShimStatus } from './shim-status.ts';
 
@@ -32,6 +33,8 @@ function explain(line: string): string {
   if (/uid map|gid map|namespace|unshare|clone/i.test(line)) {
     return 'the host does not let the sandbox have namespaces of its own';
   }
+  if (/Race condition|on symlink destination|Destination is not a/.test(line))
+    return 'a path that the job was granted was moved while it started';
   if (/Can't find source path/.test(line)) return 'a path that the job was granted does not exist any more';
   return 'the sandbox could not be set up; the log says why';
 }
@@ -53,9 +56,16 @@ function reasonOf(path: string, why: string): string {
 }
 
 function readHead(spoolPath: string): string {
-  const buffer = Buffer.alloc(headBytes);
-  const fd = openSync(spoolPath, 'r');
+  let fd: number;
   try {
+    fd = openSync(spoolPath, constants.O_RDONLY | constants.O_NONBLOCK);
+  } catch (error) {
+    // A lease (src/exec/spool.ts): only a script that was started can have taken it.
+    if (errorCode(error) === 'EAGAIN') return '';
+    throw error;
+  }
+  try {
+    const buffer = Buffer.alloc(headBytes);
     return buffer.toString('utf8', 0, readSync(fd, buffer, 0, headBytes, 0));
   } finally {
     closeSync(fd);

@@ -18,14 +18,18 @@ const causedByJob: Record<string, string> = {
   ENODEV: 'is a device',
   EACCES: 'cannot be read',
   EPERM: 'cannot be read',
+  EAGAIN: 'is held by a lease (F_SETLEASE)',
 };
+
+/** An honest holder of a lease gives it up as soon as it hears of the opening. */
+const leaseMs = 20;
+const leaseTries = 4;
 
 /** At once: the file is small and was just written, and mostly it is not there. */
 export function readUntrustedFile(path: string, maxSizeBytes: number): UntrustedFile {
   let fd: number;
   try {
-    // Without O_NONBLOCK a pipe would block until somebody writes to it.
-    fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK | constants.O_NOCTTY);
+    fd = openPatiently(path);
   } catch (error) {
     const code = errorCode(error);
     if (code === 'ENOENT') return { kind: 'none' };
@@ -44,3 +48,17 @@ export function readUntrustedFile(path: string, maxSizeBytes: number): Untrusted
     closeSync(fd);
   }
 }
+
+/** Without O_NONBLOCK a pipe would block until somebody writes to it, and a lease for 45 s. */
+function openPatiently(path: string): number {
+  for (let triesLeft = leaseTries; ; triesLeft--) {
+    try {
+      return openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK | constants.O_NOCTTY);
+    } catch (error) {
+      if (errorCode(error) !== 'EAGAIN' || triesLeft === 0) throw error;
+    }
+    Atomics.wait(sleeper, 0, 0, leaseMs / leaseTries);
+  }
+}
+
+const sleeper = new Int32Array(new SharedArrayBuffer(4));

@@ -12,6 +12,8 @@ const mostPauseMs = 60_000;
 /** Of the time that is not spent walking, for each part that is: a walk takes a twentieth. */
 const pausesPerWalk = 19;
 const blockBytes = 512;
+/** An empty file, a folder or a link has an inode, of which a file system has only so many: mostly one for each 16 KiB. */
+const leastBytes = 4096;
 /** It has folders deeper than a path can name: whatever lies there, it is not held to any limit. */
 const unmeasurable = Infinity;
 
@@ -66,8 +68,8 @@ export function watchWorkspace(o: {
 }
 
 /**
- * `unmeasurable`, or what it takes on the disk, as du(1) counts: blocks, a file with several names once, links as themselves. Stops as soon as it is
- * over the limit. What cannot be read, or is gone by then, counts as nothing; so does what is reached through a folder that was
+ * `unmeasurable`, or what it takes on the disk: blocks, a file with several names once, links as themselves, and nothing as
+ * less than 4 KiB. Stops as soon as it is over the limit. What cannot be read, or is gone by then, counts as nothing; so does what is reached through a folder that was
  * swapped for a link meanwhile.
  */
 export async function measureWorkspace(dir: string, limitBytes: number, signal?: AbortSignal): Promise<number> {
@@ -82,7 +84,7 @@ export async function measureWorkspace(dir: string, limitBytes: number, signal?:
       if (linked.has(identity)) return;
       linked.add(identity);
     }
-    foundBytes += stats.blocks * blockBytes;
+    foundBytes += Math.max(leastBytes, stats.blocks * blockBytes);
   };
 
   /** By way of its descriptor, which stays at the folder whatever becomes of the path. */

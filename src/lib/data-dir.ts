@@ -1,8 +1,9 @@
-// The data dir is a folder that only its owner can enter. One that is open to others is closed with a warning, and
-// refused where closing it could break something else.
+// The data dir is a folder that only its owner can enter. One that others can read is closed with a warning, and refused
+// where closing it could break something else; so is one that others can have written into.
 
 import { access, chmod, constants, mkdir, readdir, stat } from 'node:fs/promises';
 import { errorCode } from './error-code.ts';
+import { isAnothers, isWritableByOthers, showMode } from './file-owner.ts';
 import { StartError } from './start-error.ts';
 
 /**
@@ -14,18 +15,34 @@ export async function openDataDir(dataDir: string, ownFile: string, warn: (messa
   try {
     await mkdir(dataDir, { recursive: true, mode: 0o700 });
     await access(dataDir, constants.R_OK | constants.W_OK | constants.X_OK);
-    const mode = (await stat(dataDir)).mode & 0o777;
-    if ((mode & 0o077) === 0) return;
+    const stats = await stat(dataDir);
+    // Only root comes so far in a folder of another's, and would leave files there that its server cannot read.
+    if (isAnothers(stats)) throw unusable(dataDir, foreign(stats.uid));
+    if ((stats.mode & 0o077) === 0) return;
     const names = await readdir(dataDir);
     if (names.length > 0 && !names.includes(ownFile)) {
       throw unusable(dataDir, 'it is open to other users and holds files that are not flwd’s');
     }
+    if (names.length > 0 && isWritableByOthers(stats)) {
+      const what = 'what is there may not be flwd’s (look through it, then chmod 700 it)';
+      throw unusable(dataDir, `other users can write into it (mode ${showMode(stats)}), so ${what}`);
+    }
     await chmod(dataDir, 0o700);
-    warn(`the data dir ${dataDir} was open to other users (mode ${mode.toString(8)}); its mode is 700 now`);
+    warn(`the data dir ${dataDir} was open to other users (mode ${showMode(stats)}); its mode is 700 now`);
   } catch (error) {
     const code = errorCode(error);
     throw code ? unusable(dataDir, reasons[code] ?? code) : error;
   }
+}
+
+/** For root: whether it would have to write into the folder of another user. */
+export async function isForeign(dataDir: string): Promise<boolean> {
+  const stats = await stat(dataDir).catch(() => undefined);
+  return stats !== undefined && isAnothers(stats);
+}
+
+function foreign(uid: number): string {
+  return `it belongs to another user, uid ${uid} (run flwd as that user, or chown -R the folder)`;
 }
 
 export function unusable(dataDir: string, reason: string): StartError {

@@ -5,7 +5,7 @@ import { chmodSync, closeSync, existsSync, openSync, rmSync } from 'node:fs';
 import { connect, createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { openDataDir, unusable } from './data-dir.ts';
+import { isForeign, openDataDir, unusable } from './data-dir.ts';
 
 export type OwnerInfo = {
   readonly pid: number;
@@ -50,6 +50,9 @@ export async function acquireOwnership(
   info: OwnerInfo,
   warn: (message: string) => void,
 ): Promise<Ownership> {
+  // Root may ask the server of another user, and must not take the place of it.
+  const other = (await isForeign(dataDir)) ? await findOwner(dataDir).catch(() => null) : null;
+  if (other) throw new DataDirOwned(dataDir, other);
   await openDataDir(dataDir, lockFile, warn);
   const lock = takeLock(dataDir);
   if (!lock) throw new DataDirOwned(dataDir, await findOwner(dataDir));

@@ -1,6 +1,7 @@
 // Who gets in to what: each request's principal, and whether it holds what the operation asks for (ADR 0015). Also sets
 // what every answer bears.
 
+import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { anonymous, holdsScope, type Principal, type Scope } from '../domain/principal.ts';
@@ -48,7 +49,9 @@ export function createAdmission(o: {
         'The header `Host` is no local name: call it by localhost, send a token, or name the proxy in server.trust_proxy.',
       );
     }
-    if (origin === undefined || isLocalOrigin(origin) || o.cors.isListed(origin)) return undefined;
+    if (origin === undefined)
+      return isPostedAcross(request.raw) ? new Problem('permission-denied', noOrigin) : undefined;
+    if (isLocalOrigin(origin) || o.cors.isListed(origin)) return undefined;
     if (origin === `${request.protocol}://${request.host}`) return undefined;
     const detail =
       'The header `Origin` is no local origin, not the server’s own, and not in server.cors_origins, where it can be added.';
@@ -100,6 +103,13 @@ export function createAdmission(o: {
       begin(request, reply);
     },
   };
+}
+
+const noOrigin = 'The header `Sec-Fetch-Site` says that a page of another site asks, and no `Origin` says which.';
+
+/** A page that has its browser leave `Origin` out is still told by what no page can change (W3C Fetch Metadata). */
+function isPostedAcross({ method = '', headers }: IncomingMessage): boolean {
+  return headers['sec-fetch-site'] === 'cross-site' && !['GET', 'HEAD', 'OPTIONS'].includes(method);
 }
 
 /** @throws Problem unauthenticated, permission-denied */

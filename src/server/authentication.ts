@@ -51,6 +51,8 @@ export function createAuthentication(o: {
   const countFailure = createFailedLogins(clock);
   const ownHashes = o.ownCredentials.map(hashSecret);
   const known = createBoundedCache<string, Known>(mostKnown);
+  /** How often rows of tokens have changed. */
+  let changes = 0;
   const checks = new WeakMap<Principal, () => Promise<boolean>>();
 
   async function findToken(id: string): Promise<Known | undefined> {
@@ -58,7 +60,10 @@ export function createAuthentication(o: {
     const ageMs = found ? clock.now() - found.readAtMs : Number.POSITIVE_INFINITY;
     if (ageMs >= 0 && ageMs < knownForMs) return found;
     const readAtMs = clock.now();
+    const before = changes;
     const token = await store.tokens.find(id);
+    // What was read may be from before a change that is durable by now, and must not be known from here on.
+    if (changes !== before) return findToken(id);
     if (!token) return undefined;
     const { name, scopes, tenant } = token;
     const now: Known = {
@@ -121,6 +126,7 @@ export function createAuthentication(o: {
     isStillValid: async (principal) => (await checks.get(principal)?.()) ?? true,
 
     forget(tokenId) {
+      changes++;
       const found = known.get(tokenId);
       if (found) known.delete(tokenId, found);
     },

@@ -7,8 +7,6 @@ import { validationError } from '../domain/problem.ts';
 import { formatDurationOrNull } from '../lib/units.ts';
 import { toRetryView, toStepView } from './step-view.ts';
 
-export type JobViews = ReturnType<typeof createJobViews>;
-
 export function createJobViews(o: { readonly catalog: Catalog; readonly defaultProfile: SecurityProfile }) {
   const { catalog } = o;
 

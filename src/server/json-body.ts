@@ -3,8 +3,7 @@
 import { isUtf8 } from 'node:buffer';
 import type { FastifyInstance } from 'fastify';
 import { Problem } from '../domain/problem.ts';
-
-const mostNesting = 64;
+import { isTooDeep, mostNesting } from '../lib/json-nesting.ts';
 
 export function acceptJson(app: FastifyInstance): void {
   const parse = app.getDefaultJsonParser('error', 'error');
@@ -23,21 +22,4 @@ export function acceptJson(app: FastifyInstance): void {
     }
     return void parse(request, text, done);
   });
-}
-
-function isTooDeep(text: string): boolean {
-  let depth = 0;
-  let isInString = false;
-  for (let at = 0; at < text.length; at++) {
-    const char = text[at];
-    if (isInString) {
-      if (char === '\\') at++;
-      else if (char === '"') isInString = false;
-    } else if (char === '"') isInString = true;
-    else if (char === '[' || char === '{') {
-      depth += 1;
-      if (depth > mostNesting) return true;
-    } else if (char === ']' || char === '}') depth -= 1;
-  }
-  return false;
 }

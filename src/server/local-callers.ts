@@ -29,7 +29,8 @@ export function createLocalCallers(mode: AuthMode, proxies: Pick<Proxies, 'isTru
   return ({ headers, socket }) => {
     // Also one that says nothing of whom it passes on.
     if (proxies.isTrusted(socket.remoteAddress)) return anonymous;
-    for (const name in headers) if (proxyHeader.test(name)) return anonymous;
+    // Some write `_` for `-`, as CGI does.
+    for (const name in headers) if (proxyHeader.test(name.replaceAll('_', '-'))) return anonymous;
     // The browser that a page runs in may be this user's.
     const { host = '', origin } = headers;
     if (!isLocalHost(host) || (origin !== undefined && !isLocalOrigin(origin))) return anonymous;
@@ -38,8 +39,19 @@ export function createLocalCallers(mode: AuthMode, proxies: Pick<Proxies, 'isTru
 }
 
 /** By which a proxy says that it passes on somebody else (RFC 7239, RFC 9110, and what was there before them). */
-const proxyHeader =
-  /^(?:forwarded|via|x-forwarded(?:-.*)?|x-original-forwarded-for|x-real-ip|x-client-ip|x-cluster-client-ip|true-client-ip|fly-client-ip|fastly-client-ip|cf-connecting-ip(?:v6)?)$/;
+const proxyHeader = new RegExp(
+  `^(?:${[
+    'forwarded',
+    'via',
+    'x-forwarded(?:-.*)?',
+    'x-original-(?:forwarded-for|host)',
+    '(?:x-)?(?:real|client|true-client|cluster-client|proxyuser)-ip',
+    '(?:fly|fastly)-client-ip',
+    'cf-connecting-ip(?:v6)?',
+    'x-envoy-external-address',
+    'x-azure-(?:client|socket)ip',
+  ].join('|')})$`,
+);
 
 async function uidOf({ remoteAddress, remotePort, localAddress, localPort }: Socket): Promise<number | undefined> {
   if (!remoteAddress || !remotePort || !localAddress || !localPort) return undefined;

@@ -58,6 +58,11 @@ export function answerUnreadable(error: NodeJS.ErrnoException, socket: Socket): 
 
 const lingerMs = 1_000;
 
+/** For who speaks plain HTTP where the server speaks HTTPS. */
+export function answerPlainHttp(socket: Duplex): void {
+  endWith(new Problem('malformed-request', 'This port speaks HTTPS: call it by https://.'), socket);
+}
+
 /** Bytes into an answer under way would corrupt it. Node itself looks at this member, which it has no other name for. */
 function isAnswering(socket: Socket): boolean {
   const answer: unknown = Reflect.get(socket, '_httpMessage');

@@ -5,12 +5,14 @@ import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { RequestListener } from 'node:http';
 import { createServer, type Server, type ServerOptions } from 'node:https';
+import type { Socket } from 'node:net';
 import { createSecureContext, type SecureContextOptions } from 'node:tls';
 import type { Clock } from '../lib/clock.ts';
 import { errorCode } from '../lib/error-code.ts';
 import type { Logger } from '../lib/logger.ts';
 import { StartError } from '../lib/start-error.ts';
 import { stampOf, whyUnreadable } from '../lib/watched-file.ts';
+import { answerPlainHttp } from './problem-answers.ts';
 import type { TlsConfig } from './server-config.ts';
 
 const lookAgainMs = 1_000;
@@ -60,6 +62,7 @@ export function openTlsCertificate(
       const server = createServer({ ...options, ...pair.context }, handler);
       // Before Node's own listener, which takes the certificate for this very connection.
       server.prependListener('connection', look);
+      tellPlainHttp(server);
       servers.push(server);
       return server;
     },
@@ -68,6 +71,26 @@ export function openTlsCertificate(
       return pair.certificate.fingerprint256;
     },
   };
+}
+
+/** A handshake that begins with a method would be cut off without a word. Below the socket that failed is the one to answer on. */
+function tellPlainHttp(server: Server): void {
+  const open = new Map<string, Socket>();
+  server.on('connection', (socket: Socket) => {
+    const key = keyOf(socket);
+    open.set(key, socket);
+    socket.once('close', () => {
+      if (open.get(key) === socket) open.delete(key);
+    });
+  });
+  server.prependListener('tlsClientError', (error: NodeJS.ErrnoException, failed) => {
+    const socket = error.code === 'ERR_SSL_HTTP_REQUEST' ? open.get(keyOf(failed)) : undefined;
+    if (socket) answerPlainHttp(socket);
+  });
+}
+
+function keyOf({ remoteAddress, remotePort }: Socket): string {
+  return `${remoteAddress} ${remotePort}`;
 }
 
 function stampsOf({ certFile, keyFile }: TlsConfig): string {

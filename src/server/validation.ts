@@ -5,13 +5,17 @@ import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.
 import type { Operation } from '../contract/operations.ts';
 import { createFaultList, type FaultList } from '../domain/fault-list.ts';
 import { Problem, validationError } from '../domain/problem.ts';
+import { boundErrors, errorCountOf } from '../lib/bounded-errors.ts';
 import { parseTimestampUs } from '../lib/clock.ts';
 import { nearest } from '../lib/nearest.ts';
 import type { Incoming } from './exchange.ts';
 
+/** A longer one is not repeated to whoever sent it. */
+const longestName = 1024;
+
 type Input = { readonly query: unknown; readonly body: unknown };
 
-const ajv = new Ajv2020({ allErrors: true, verbose: true, strictTypes: false });
+const ajv = new Ajv2020({ allErrors: true, verbose: true, strictTypes: false, code: { process: boundErrors } });
 ajv.addFormat('date-time', (text) => parseTimestampUs(text) !== undefined);
 
 /**
@@ -46,7 +50,7 @@ export function createInputReader(
     }
     if (faults.size > 0) {
       addBodyFaults?.(request.body, faults);
-      throw validationError(faults.faults());
+      throw validationError(faults.faults(), faults.size);
     }
     return { query, body: request.body };
   };
@@ -57,7 +61,7 @@ export function assertBody({ body: schema }: Operation, body: unknown): void {
   const faults = createFaultList();
   const check = ajv.compile(schema ?? {});
   if (!check(body)) addFaults(faults, check, (path) => path);
-  if (faults.size > 0) throw validationError(faults.faults());
+  if (faults.size > 0) throw validationError(faults.faults(), faults.size);
 }
 
 type Property = { readonly type?: string };
@@ -105,7 +109,12 @@ function addUnexpectedBody(body: unknown, faults: FaultList): void {
     faults.add({ pointer: '', message: 'must be an object', keyword: 'type' });
     return;
   }
-  for (const name of Object.keys(body)) {
+  const names = Object.keys(body);
+  for (const [at, name] of names.entries()) {
+    if (faults.isFull) {
+      faults.addUnnamed(names.length - at);
+      return;
+    }
     faults.add({ pointer: `/${toToken(name)}`, message: 'is not a known member', keyword: 'additionalProperties' });
   }
 }
@@ -114,13 +123,16 @@ function addFaults(faults: FaultList, check: ValidateFunction, toPointer: (path:
   const errors = check.errors ?? [];
   for (const [at, error] of errors.entries()) {
     if (faults.isFull) {
-      faults.addUnnamed(errors.length - at);
+      faults.addUnnamed(errorCountOf(check) - at);
       return;
     }
     const member: unknown = error.params.missingProperty ?? error.params.additionalProperty;
-    const path = typeof member === 'string' ? `${error.instancePath}/${toToken(member)}` : error.instancePath;
-    faults.add({ pointer: toPointer(path), message: messageOf(error), keyword: error.keyword });
+    const isNamed = typeof member === 'string' && member.length <= longestName;
+    const path = isNamed ? `${error.instancePath}/${toToken(member)}` : error.instancePath;
+    const who = typeof member === 'string' && !isNamed ? `has a member whose name of ${member.length} characters ` : '';
+    faults.add({ pointer: toPointer(path), message: `${who}${messageOf(error)}`, keyword: error.keyword });
   }
+  faults.addUnnamed(errorCountOf(check) - errors.length);
 }
 
 function messageOf(error: ErrorObject): string {

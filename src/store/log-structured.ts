@@ -1,6 +1,7 @@
 // A line that is JSON with a level and a message: what most logging libraries print.
 
 import type { LogLevel } from '../domain/log-line.ts';
+import { isTooDeep } from '../lib/json-nesting.ts';
 
 export type Structured = {
   readonly level: LogLevel;
@@ -48,9 +49,9 @@ export function structuredLevel(line: string): LogLevel | undefined {
 
 type Members = { readonly level?: unknown; readonly message?: unknown; readonly msg?: unknown };
 
-/** `line` is in braces. */
+/** `line` is in braces. One that is nested too deep to be shown as JSON is text. */
 function parseMembers(line: string): Members | undefined {
-  if (!line.includes('"level"')) return undefined;
+  if (!line.includes('"level"') || isTooDeep(line)) return undefined;
   try {
     const members: Members = JSON.parse(line);
     return members;

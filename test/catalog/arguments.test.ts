@@ -151,11 +151,32 @@ describe('arguments', () => {
     expect(faultsIn(open, deep)).toEqual([`/args/a${'/0'.repeat(64)} must not be nested over 64 deep`]);
   });
 
-  test('thousands of faults are all found', () => {
-    const argspec = object({ list: { type: 'array', items: { type: 'integer' } } });
-    const faults = faultsIn(argspec, { list: Array.from({ length: 5_000 }, () => 'x') });
-    expect(faults).toHaveLength(5_000);
-    expect(faults.at(-1)).toBe('/args/list/4999 must be an integer, not a string');
+  test.each([
+    ['in items', { items: { type: 'integer' } }],
+    ['by a reference', { items: { $ref: '#/$defs/whole' } }],
+    ['by a reference of a reference', { $ref: '#/$defs/wholes' }],
+  ])(
+    'of tens of thousands of faults, found %s, a hundred are named and the rest is counted, at once',
+    (_where, schema) => {
+      const $defs = { whole: { type: 'integer' }, wholes: { items: { $ref: '#/$defs/whole' } } };
+      const argspec = object({ list: { type: 'array', ...schema } }, { $defs });
+      const startedAt = performance.now();
+      const faults = faultsIn(argspec, { list: Array.from({ length: 50_000 }, () => 'x') });
+      expect(performance.now() - startedAt).toBeLessThan(2_000);
+      expect(faults).toHaveLength(101);
+      expect(faults.at(-1)).toBe(' has 49900 more faults');
+      expect(faults[99]).toBe('/args/list/99 must be an integer, not a string');
+    },
+  );
+
+  test('a form that fails in thousands of places is forgotten where another one fits', () => {
+    const texts = { type: 'array', items: { type: 'string' } };
+    const argspec = object({ list: { anyOf: [{ type: 'array', items: { type: 'integer' } }, texts] }, n: texts });
+    const list = Array.from({ length: 5_000 }, () => 'x');
+    expect(faultsIn(argspec, { list })).toEqual([]);
+    expect(faultsIn(argspec, { list, n: [1] })).toEqual(['/args/n/0 must be a string: put it in quotes']);
+    const late = object({ n: texts, list: { anyOf: [{ type: 'array', items: { type: 'integer' } }, texts] } });
+    expect(faultsIn(late, { n: Array.from({ length: 3_000 }, () => 1), list })).toHaveLength(101);
   });
 
   test('no arguments whatsoever make checking throw', () => {

@@ -94,6 +94,16 @@ test('a condition is true or false and nothing else', () => {
   expect(() => evaluateItems('args.whole', scope)).toThrow('it gives a number, not a list or a text');
 });
 
+test('a foreach over JSON takes 64 levels of it, and any depth of what is none', () => {
+  const itemsOf = (list: string) => evaluateItems('args.text', { ...scope, args: { text: list } });
+  const nested = (levels: number) => '['.repeat(levels) + ']'.repeat(levels);
+  expect(itemsOf(nested(64))).toHaveLength(1);
+  for (const levels of [65, 10_000, 100_000]) {
+    expect(() => itemsOf(nested(levels))).toThrow('it gives a list that is nested over 64 deep');
+  }
+  expect(itemsOf('['.repeat(1_000))).toEqual(['['.repeat(1_000)]);
+});
+
 test.each([
   ['args.x ==', 'unexpected token: its end (character 10)'],
   ['1 + "a"', 'no such overload: int + string (character 1)'],

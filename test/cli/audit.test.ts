@@ -104,9 +104,9 @@ test('verify says what is there and what to note, and finds a change, with or wi
 
 test.each([
   [['--action', 'token.crate'], '--action token.crate: there is none; did you mean `token.create`?'],
-  [['--result', 'x'], '--result x: there is none: done, refused, failed'],
+  [['--result', 'x'], '--result x: there is none; there are done, refused, failed'],
   [['--since', 'yesterday'], '--since yesterday is no time such as 2026-01-31T12:00:00Z, and no duration such as 2d'],
-  [['--limit', '0'], '--limit 0 is no number of rows'],
+  [['--limit', '0'], '--limit 0 is no number from 1 on'],
 ])('what cannot be meant is refused: %j', async (args, message) => {
   const { dir } = await createInstance({});
   expect(await flwd(dir, 'audit', ...args)).toEqual({ stdout: '', stderr: `${message}\n`, code: 2 });

@@ -16,7 +16,7 @@ const run = promisify(execFile);
 const argspec = {
   type: 'object',
   properties: {
-    level: { enum: ['low', 'high', 'very high', 'a:b'] },
+    level: { enum: ['low', 'high', 'very high', 'a:b', 'say "x"'] },
     token: { type: 'string', format: 'secret' },
   },
 };
@@ -51,7 +51,11 @@ test.each([
   ['flwd ru', ['flwd', 'ru'], ['run', 'runs']],
   ['flwd :ver', ['flwd', ':', 'ver'], ['version']],
   ['flwd backup w', ['flwd', 'backup', 'w'], ['weekly']],
-  ['flwd nightly --level=', ['flwd', 'nightly', '--level', '='], ['low', 'high', 'very\\ high', 'a:b']],
+  [
+    'flwd nightly --level=',
+    ['flwd', 'nightly', '--level', '='],
+    ['low', 'high', 'very\\ high', 'a:b', 'say\\ \\"x\\"'],
+  ],
   ['flwd nightly --level=a:', ['flwd', 'nightly', '--level', '=', 'a', ':'], ['b']],
   ['flwd nightly --level a:', ['flwd', 'nightly', '--level', 'a', ':'], ['b']],
   ['flwd nightly --level very\\ h', ['flwd', 'nightly', '--level', 'very\\ h'], ['very\\ high']],
@@ -93,6 +97,7 @@ describe.each(shells)('$shell', ({ shell, start, install }) => {
       ['flwd run back', 'flwd run backup/'],
       ['flwd nightly --level=h', 'flwd nightly --level=high'],
       ['flwd nightly --level ve', 'flwd nightly --level very\\ high'],
+      ['flwd nightly --level sa', 'flwd nightly --level say\\ \\"x\\"'],
       ['flwd nightly --token.file af', 'flwd nightly --token.file afile.txt'],
       ['flwd serve --config=fl', 'flwd serve --config=flwd.yaml'],
       ['flwd serve --data-dir bi', 'flwd serve --data-dir bin/'],

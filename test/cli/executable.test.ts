@@ -1,7 +1,7 @@
-import { copyFileSync, mkdirSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { bin, createFolder, type Started, startNode } from './terminal.ts';
+import { bin, createFolder, type Started, start, startNode } from './terminal.ts';
 
 const asNode20 = `data:text/javascript,${encodeURIComponent(`
   Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '20.19.0' } });
@@ -37,4 +37,12 @@ test('on a Node that is too old, without another, it says which one is needed', 
   const { code, stdout, stderr } = await startOnNode20(dir, join(dir, 'bin/flwd.mjs'), 'version').ended;
   expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
   expect(stderr).toMatch(/^flwd needs Node 24 or newer; this is v[\d.]+ \(.*\)\n$/);
+});
+
+test('no compiled code is kept below the shared folder for temporary files, where another user could have put some', async () => {
+  const dir = createFolder();
+  const temporary = join(dir, 'tmp');
+  mkdirSync(temporary);
+  expect(await start(dir, ['version'], { TMPDIR: temporary }).ended).toMatchObject({ code: 0 });
+  expect(readdirSync(temporary)).toEqual([]);
 });

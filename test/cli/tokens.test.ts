@@ -89,7 +89,7 @@ test('what is wrong is told, and the exit code says of what kind it is', async (
   const shared = async () => {
     expect(await create('--name', 'a b', ...scopes)).toMatchObject({
       code: 2,
-      stderr: expect.stringMatching(/^\/name: /),
+      stderr: expect.stringMatching(/^--name must /),
     });
     expect(await create('--name', 'local', ...scopes)).toMatchObject({ code: 2 });
     expect(await create('--name', 'a', ...scopes, '--expires', '1s')).toMatchObject({

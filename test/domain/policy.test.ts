@@ -1,30 +1,45 @@
 import { describe, expect, test } from 'vitest';
-import type { SecurityProfile } from '../../src/domain/job.ts';
 import { checkPath, chooseNetwork, chooseProfile, chooseResources } from '../../src/domain/policy.ts';
 import { noResources, type Resources } from '../../src/domain/resources.ts';
 
-const allowed: SecurityProfile[] = ['secure', 'permissive'];
-
 describe('the profile of a run', () => {
+  const choose = (wanted: Partial<Parameters<typeof chooseProfile>[0]>) =>
+    chooseProfile({
+      job: null,
+      instance: 'secure',
+      requested: undefined,
+      allowed: ['secure', 'permissive'],
+      trusted: true,
+      ...wanted,
+    });
+  const refused = (message: string) =>
+    expect.objectContaining({ slug: 'profile-not-allowed', message: expect.stringContaining(message) });
+
   test('is the job’s, or the instance’s where the job names none', () => {
-    expect(chooseProfile({ job: 'permissive', instance: 'secure', requested: undefined, allowed })).toBe('permissive');
-    expect(chooseProfile({ job: null, instance: 'secure', requested: undefined, allowed })).toBe('secure');
+    expect(choose({ job: 'permissive' })).toBe('permissive');
+    expect(choose({})).toBe('secure');
   });
 
   test('may be tightened by the caller', () => {
-    expect(chooseProfile({ job: 'permissive', instance: 'secure', requested: 'secure', allowed })).toBe('secure');
+    expect(choose({ job: 'permissive', requested: 'secure' })).toBe('secure');
   });
 
   test('is never loosened by the caller', () => {
-    expect(() => chooseProfile({ job: null, instance: 'secure', requested: 'permissive', allowed })).toThrow(
-      expect.objectContaining({ slug: 'profile-not-allowed' }),
-    );
+    expect(() => choose({ requested: 'permissive' })).toThrow(refused('not loosen it'));
   });
 
   test('must be one that the instance allows', () => {
-    expect(() => chooseProfile({ job: 'disabled', instance: 'secure', requested: undefined, allowed })).toThrow(
-      expect.objectContaining({ slug: 'profile-not-allowed' }),
-    );
+    expect(() => choose({ job: 'disabled' })).toThrow(refused('security.allow_profiles lists secure, permissive.'));
+    expect(() => choose({ job: 'disabled', trusted: false })).toThrow(refused('security.allow_profiles'));
+  });
+
+  test('is `secure` alone where its source is not trusted, whoever names another', () => {
+    const message =
+      "The job's source is not trusted (trusted: false in flwd.yaml), so its jobs run as 'secure' alone, and this one would run as 'permissive'.";
+    expect(() => choose({ job: 'permissive', trusted: false })).toThrow(refused(message));
+    expect(() => choose({ instance: 'permissive', trusted: false })).toThrow(refused(message));
+    expect(choose({ job: 'permissive', requested: 'secure', trusted: false })).toBe('secure');
+    expect(choose({ trusted: false })).toBe('secure');
   });
 });
 
@@ -114,7 +129,7 @@ describe('a path that a secure job asks for', () => {
 
   test('is allowed below security.paths', () => {
     expect(() => checkPath('read', '/srv/data/customers', 'customers', leave)).not.toThrow();
-    expect(() => checkPath('write', '/srv/data', '/srv/data', leave)).not.toThrow();
+    expect(() => checkPath('write', '/srv/data/out', '/srv/data/out', leave)).not.toThrow();
   });
 
   test('is refused beside them, also where the name only begins alike', () => {
@@ -132,6 +147,14 @@ describe('a path that a secure job asks for', () => {
       );
     }
     expect(() => checkPath('read', '/srv/data/flwd-jobs', '/srv/data/flwd-jobs', leave)).not.toThrow();
+  });
+
+  test('is refused to be written above what belongs to the server, which is not named, and may be read', () => {
+    expect(() => checkPath('write', '/srv/data', 'data', leave)).toThrow(
+      "'data' cannot be written by a job: it holds what belongs to the server itself.",
+    );
+    expect(() => checkPath('read', '/srv/data', 'data', leave)).not.toThrow();
+    expect(() => checkPath('write', '/srv', '/srv', leave)).toThrow('is not below any');
   });
 
   test('that the instance does not grant is refused with the key of the profile it would need', () => {

@@ -93,21 +93,21 @@ describe('requests', () => {
     expect((await server.fetch('/runs', { body })).status).toBe(400);
   });
 
-  test('ten thousand faults are all named, and of half a million the rest is counted', async () => {
+  test('a hundred faults are all named, and of half a million the rest is counted', async () => {
     const problemOf = async (args: unknown): Promise<ProblemAnswer> => {
       const response = await server.fetch('/runs', { body: { job_id: 'listing', args } });
       expect(response.status).toBe(400);
       return JSON.parse(await response.text());
     };
-    const { errors = [] } = await problemOf({ list: Array.from({ length: 10_000 }, () => 1) });
-    expect(errors).toHaveLength(10_000);
-    expect(errors.at(-1)).toMatchObject({ pointer: '/args/list/9999', keyword: 'type' });
+    const { errors = [] } = await problemOf({ list: Array.from({ length: 100 }, () => 1) });
+    expect(errors).toHaveLength(100);
+    expect(errors.at(-1)).toMatchObject({ pointer: '/args/list/99', keyword: 'type' });
 
     const startedAt = performance.now();
     const most = await problemOf({ list: Array.from({ length: 520_000 }, () => 1) });
-    expect(performance.now() - startedAt).toBeLessThan(5_000);
-    expect(most.errors).toHaveLength(10_001);
-    expect(most.errors?.at(-1)).toEqual({ pointer: '', message: 'has 510000 more faults', keyword: 'more' });
+    expect(performance.now() - startedAt).toBeLessThan(2_000);
+    expect(most.errors).toHaveLength(101);
+    expect(most.errors?.at(-1)).toEqual({ pointer: '', message: 'has 519900 more faults', keyword: 'more' });
   });
 
   test('a name as long as half the body, over 200,000 values, costs neither seconds nor gigabytes', async () => {
@@ -118,7 +118,7 @@ describe('requests', () => {
     expect((await response.text()).length).toBeLessThan(2_000_000);
     const many = { ['x'.repeat(1_024)]: args['x'.repeat(500_000)] };
     const answer = await (await server.fetch('/runs', { body: { job_id: 'lists', args: many } })).text();
-    expect(answer.length).toBeLessThan(6_000_000);
+    expect(answer.length).toBeLessThan(500_000);
     expect(answer).toMatch(/has \d+ more faults/);
     expect(performance.now() - startedAt).toBeLessThan(8_000);
   });

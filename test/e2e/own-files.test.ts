@@ -1,6 +1,6 @@
 // What the server keeps for itself, wherever the operator put it, is shown to no job: not by a profile, not by a grant.
 
-import { chmod, mkdir, mkdtemp, readFile, realpath, rm, symlink, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readFile, realpath, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, expect } from 'vitest';
 import type { ProblemAnswer } from '../support/answers.ts';
@@ -13,7 +13,7 @@ const test = testWith('bwrap');
 // A permissive job has a /tmp of its own, which would hide all of it.
 const base = await realpath(await mkdtemp('/var/tmp/flwd-own-'));
 await chmod(base, 0o755);
-for (const name of ['real/data', 'database', 'keys', 'granted', 'source'])
+for (const name of ['real/data', 'database', 'keys', 'granted', 'source', 'volume/..1', 'volume/..2'])
   await mkdir(join(base, name), { recursive: true });
 await symlink(join(base, 'real'), join(base, 'link'));
 const own = {
@@ -22,9 +22,12 @@ const own = {
   blobs: join(base, 'blobs'),
   key: join(base, 'keys', 'secret.key'),
   signingKey: join(base, 'keys', 'notify.key'),
-  jwks: join(base, 'keys', 'jwks.json'),
+  jwks: join(base, 'volume', 'jwks.json'),
 };
-await writeFile(own.jwks, '{"keys": []}');
+// As Kubernetes mounts a secret, and renews it by switching `..data`.
+for (const version of ['..1', '..2']) await writeFile(join(base, 'volume', version, 'jwks.json'), '{"keys": []}');
+await symlink('..1', join(base, 'volume', '..data'));
+await symlink('..data/jwks.json', own.jwks);
 const show = `for file in "$target" "$target"/* "$target"/*/*; do
   if [[ -f $file || -S $file ]]; then echo "$file"; fi
 done`;
@@ -79,23 +82,47 @@ test.each(Object.entries(places))('%s is granted to no job', async (_, target) =
   }
 });
 
-test.each(['reader', 'writer', 'permissive', 'permissive-writer'])(
-  'a job that sees all around it finds nothing of it (%s)',
-  async (jobId) => {
-    const around = [base, join(base, 'real'), join(base, 'database'), join(base, 'keys'), join(base, 'link')];
-    for (const target of around) {
-      const run = await server.run(jobId, { target });
-      expect({ status: run.status, seen: await server.messages(run.run_id) }, target).toEqual({
-        status: 'success',
-        seen: [],
-      });
-    }
-    expect((await readFile(own.key)).length).toBeGreaterThan(0);
-  },
-);
+const around = [base, join(base, 'real'), join(base, 'database'), join(base, 'keys'), join(base, 'link')];
+
+test.each(around)('%s, which holds some of it, is granted to no job that would write', async (target) => {
+  for (const job_id of ['writer', 'permissive-writer']) {
+    const answer = await server.fetch('/runs', { body: { job_id, args: { target } } });
+    const problem: ProblemAnswer = JSON.parse(await answer.text());
+    expect({ status: answer.status, detail: problem.detail }, job_id).toEqual({
+      status: 422,
+      detail: `'${target}' cannot be written by a job: it holds what belongs to the server itself.`,
+    });
+  }
+});
+
+test.each(['reader', 'permissive'])('a job that sees all around it finds nothing of it (%s)', async (jobId) => {
+  for (const target of around) {
+    const run = await server.run(jobId, { target });
+    expect({ status: run.status, seen: await server.messages(run.run_id) }, target).toEqual({
+      status: 'success',
+      seen: [],
+    });
+  }
+  expect((await readFile(own.key)).length).toBeGreaterThan(0);
+});
+
+test('nor what a link leads to that was switched since the server started', async () => {
+  const renewed = join(base, 'volume', '..2');
+  const seenBy = async (jobId: string) => server.messages((await server.run(jobId, { target: renewed })).run_id);
+  // The test can tell one from the other.
+  expect(await seenBy('permissive')).toEqual([join(renewed, 'jwks.json')]);
+  await symlink('..2', join(base, 'volume', '..next'));
+  await rename(join(base, 'volume', '..next'), join(base, 'volume', '..data'));
+  for (const jobId of ['reader', 'writer', 'permissive', 'permissive-writer']) expect(await seenBy(jobId)).toEqual([]);
+  for (const version of ['..1', '..2']) {
+    const args = { target: join(base, 'volume', version, 'jwks.json') };
+    expect((await server.fetch('/runs', { body: { job_id: 'reader', args } })).status, version).toBe(422);
+  }
+});
 
 test('a folder beside it is granted as before', async () => {
-  expect(await server.run('reader', { target: join(base, 'granted') })).toMatchObject({ status: 'success' });
+  for (const jobId of ['reader', 'writer', 'permissive-writer'])
+    expect(await server.run(jobId, { target: join(base, 'granted') })).toMatchObject({ status: 'success' });
 });
 
 test('a job whose directory holds the data dir and the key has one revision, and they are no part of it', async () => {

@@ -16,7 +16,7 @@ import type { Caller } from '../../src/engine/create.ts';
 import type { QueueLimits } from '../../src/engine/dispatch.ts';
 import { createEngine, type Engine } from '../../src/engine/engine.ts';
 import { createHub, type Hub } from '../../src/engine/hub.ts';
-import type { RunRequest } from '../../src/engine/plan.ts';
+import type { RunRequest, SecurityPolicy } from '../../src/engine/plan.ts';
 import { createRetention, type Retention, type RetentionPolicy } from '../../src/engine/retain.ts';
 import { openForkServer } from '../../src/exec/fork-server.ts';
 import { probeHost } from '../../src/exec/host.ts';
@@ -84,6 +84,9 @@ export async function openEngine(
     readonly limitHost?: LimitHost;
     /** What a run gets, and may ask for at most. */
     readonly resources?: Partial<Resources>;
+    readonly security?: Partial<SecurityPolicy>;
+    /** Whether its source is; it is, unless this says no. */
+    readonly trusted?: boolean;
     /** What retention is told; without it everything is kept. */
     readonly policy?: Partial<RetentionPolicy>;
     /** The instant at which retention looks. */
@@ -108,7 +111,8 @@ export async function openEngine(
     onCommit: (entries) => hub?.publish(entries),
   });
   hub = createHub(store.journal.latestId());
-  const source = { name: 'local-fs', type: 'fs', path: jobsDir, mountPath: '.', watch: false, trusted: true } as const;
+  const { trusted = true } = o;
+  const source = { name: 'local-fs', type: 'fs', path: jobsDir, mountPath: '.', watch: false, trusted } as const;
   const catalog = createCatalog({ sources: [source], aliases: [], exclude: [dataDir], log });
   await catalog.start();
   const snapshots = createSnapshots({ dir: join(dataDir, 'snapshots'), exclude: [dataDir] });
@@ -123,7 +127,7 @@ export async function openEngine(
     clock,
     log,
     limits: { ...options.limits, ...o.limits },
-    policy: { ...options.policy, resources: () => ({ ...noResources, ...o.resources }) },
+    policy: { ...options.policy, resources: () => ({ ...noResources, ...o.resources }), ...o.security },
     execution: { ...options.execution, limitHost: o.limitHost ?? options.execution.limitHost },
   });
   const retention = createRetention({

@@ -13,3 +13,36 @@ test('a cancel that comes after the script has ended is too late, though its art
   await expect(opened.engine.cancel(runId, localPrincipal)).rejects.toMatchObject({ slug: 'run-already-finished' });
   expect(await opened.store.runs.get(runId)).toMatchObject({ status: 'success', result: { value: 7 }, exit_code: 0 });
 });
+
+test('a forced cancel cuts the time short that the job has been given to end in order', async () => {
+  const stubborn = bash(`trap 'echo not yet' TERM; echo ready; while true; do sleep 0.1 || true; done`, {
+    cancel: { grace: '10m' },
+  });
+  const { create, engine, messages, store } = await openEngine(dataFolder(), { jobs: { stubborn } });
+  const runId = await create('stubborn');
+  await expect.poll(() => messages(runId)).toContain('ready');
+  const inOrder = engine.cancel(runId, localPrincipal);
+  await expect.poll(() => messages(runId)).toContain('not yet');
+  expect(await engine.cancel(runId, localPrincipal, { isForced: true })).toEqual({ status: 'cancelled' });
+  expect(await inOrder).toEqual({ status: 'cancelled' });
+  expect(await store.runs.get(runId)).toMatchObject({
+    status: 'cancelled',
+    termination: { signals: [{ signal: 'TERM' }, { signal: 'KILL' }], remaining: 0 },
+  });
+});
+
+test('a forced cancel goes down to sub-runs', async () => {
+  const stubborn = bash(`trap 'echo not yet' TERM; echo ready; while true; do sleep 0.1 || true; done`, {
+    cancel: { grace: '10m' },
+  });
+  const jobs = { stubborn, parent: { 'config.yaml': JSON.stringify({ steps: [{ id: 'sub', job: 'stubborn' }] }) } };
+  const { create, engine, messages, store } = await openEngine(dataFolder(), { jobs });
+  const runId = await create('parent');
+  const childId = await expect
+    .poll(async () => (await store.runs.get(runId))?.steps[0]?.child_run_id)
+    .toBeTypeOf('string')
+    .then(async () => (await store.runs.get(runId))?.steps[0]?.child_run_id ?? '');
+  await expect.poll(() => messages(childId)).toContain('ready');
+  expect(await engine.cancel(runId, localPrincipal, { isForced: true })).toEqual({ status: 'cancelled' });
+  expect(await store.runs.get(childId)).toMatchObject({ status: 'cancelled' });
+});

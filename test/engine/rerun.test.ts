@@ -2,7 +2,7 @@
 
 import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { localPrincipal } from '../../src/domain/principal.ts';
 import { bash, writeJob } from '../support/jobs.ts';
 import { fillDisk, testWithDisk } from '../support/small-disk.ts';
@@ -277,7 +277,8 @@ test('a run that would be refused is, before its workspace is copied', async () 
   const opened = await openEngine(root, { jobs });
   const runId = await opened.create('one');
   await opened.finished(runId);
-  const holder = await opened.create('one', { ok: true });
+  // The end is there to be read a moment before the lane is free.
+  const holder = await vi.waitFor(() => opened.create('one', { ok: true }), { timeout: 20_000 });
   await expect.poll(() => opened.messages(holder)).toEqual(['held']);
   rmSync(join(root, 'data', 'runs', runId), { recursive: true });
   await expect(opened.engine.rerun(runId, { from: 'failed' }, caller)).rejects.toMatchObject({

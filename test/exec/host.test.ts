@@ -34,18 +34,28 @@ function probed(programs: Readonly<Record<string, string>>, uid?: number): HostR
 const available = { available: true, detail: null };
 
 test('every profile is available where bubblewrap works', async () => {
-  expect(await probeHost()).toEqual({ secure: available, permissive: available, disabled: available });
+  expect(await probeHost()).toEqual({
+    secure: available,
+    permissive: available,
+    disabled: available,
+    grants: available,
+  });
 });
 
 describe('without what it takes, a profile is unavailable and says what to install', () => {
   test('bubblewrap', () => {
     const missing = { available: false, detail: 'bubblewrap is not installed: apt-get install bubblewrap' };
-    expect(probed({})).toEqual({ secure: missing, permissive: missing, disabled: missing });
+    expect(probed({})).toEqual({ secure: missing, permissive: missing, disabled: missing, grants: missing });
   });
 
   test.skipIf(process.getuid?.() !== 0)('setpriv, for a server that is root', () => {
     const missing = { available: false, detail: 'setpriv is not installed: apt-get install util-linux' };
-    expect(probed({ bwrap: '/usr/bin/bwrap' })).toEqual({ secure: missing, permissive: missing, disabled: available });
+    expect(probed({ bwrap: '/usr/bin/bwrap' })).toEqual({
+      secure: missing,
+      permissive: missing,
+      disabled: available,
+      grants: missing,
+    });
   });
 
   test('namespaces', () => {
@@ -65,6 +75,22 @@ describe('without what it takes, a profile is unavailable and says what to insta
     expect(report.secure.available).toBe(false);
     expect(report.secure.detail).toMatch(/^system calls cannot be filtered here/);
     expect(report).toMatchObject({ permissive: available, disabled: available });
+  });
+
+  test('a bubblewrap that binds open folders, for grants of paths alone', () => {
+    const report = probed({
+      bwrap: `#!/bin/sh\ncase "$*" in *-bind-fd*) echo 'bwrap: Unknown option --ro-bind-fd' >&2; exit 1 ;; esac\n`,
+      setpriv: '/usr/bin/setpriv',
+    });
+    expect(report).toEqual({
+      secure: available,
+      permissive: available,
+      disabled: available,
+      grants: {
+        available: false,
+        detail: 'bubblewrap is too old to bind open folders: install bubblewrap 0.10 or newer',
+      },
+    });
   });
 
   test('something that bubblewrap alone knows', () => {

@@ -4,10 +4,11 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, openSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import type { ForkServer } from '../../src/exec/fork-server.ts';
 import { launch } from '../../src/exec/launch.ts';
-import { processesWith } from '../support/processes.ts';
+import { processesWith, residentBytesOf } from '../support/processes.ts';
 import { nap, printed, run, sample, start, succeeded, temporaryFolder } from './sample.ts';
 import { serialized } from './serialized.ts';
 
@@ -69,7 +70,10 @@ describe('not started', () => {
 
   test('a grant that is gone, without saying where', async () => {
     const { end } = await run('true', { read: ['/nowhere/on/this/host'] });
-    expect(end).toEqual({ kind: 'not-started', message: 'a path that the job was granted does not exist any more' });
+    expect(end).toEqual({
+      kind: 'not-started',
+      message: 'a path that the job was granted has been moved or removed since the run was created',
+    });
   });
 
   test('more arguments than a program can be started with', async () => {
@@ -157,6 +161,28 @@ describe('the spool', () => {
     expect(lines[120]).toBe('^wa line of stderr that did not fit into memory was left out');
     expect(lines.at(-1)).toBe('^Elast');
   });
+
+  test('a first line of stderr that has no end takes no memory either, and what follows it is there', async () => {
+    const spec = sample(`
+      head -c 200000000 /dev/zero | tr '\\0' x >&2; echo >&2; echo last >&2; echo out`);
+    const { ended } = start(spec);
+    const shells = { areGone: false };
+    let mostBytes = 0;
+    const over = ended.finally(() => {
+      shells.areGone = true;
+    });
+    while (!shells.areGone) {
+      mostBytes = Math.max(mostBytes, ...processesWith(spec.attemptDir).map(({ pid }) => residentBytesOf(pid)));
+      await delay(20);
+    }
+    expect(await over).toEqual(succeeded);
+    expect(mostBytes).toBeGreaterThan(0);
+    expect(mostBytes).toBeLessThan(64 * 2 ** 20);
+    const { lines } = printed(spec);
+    expect(lines[0]).toBe('^wa line of stderr that did not fit into memory was left out');
+    expect(lines).toContain('^Elast');
+    expect(lines).toContain('out');
+  }, 180_000);
 
   test('a last line needs no newline', async () => {
     expect((await run('printf out')).text).toBe('out');

@@ -39,6 +39,27 @@ describe('a secret in a log', () => {
     ['a word that bash quotes', 'pa$s "w" d', 'x pa\\$s\\ \\"w\\"\\ d', 'x [redacted]'],
     ['ASCII-only JSON', 'geheim-ü', '{"k":"geheim-\\u00fc"}', '{"k":"[redacted]"}'],
     ['a trace of bash', "it's secret", "+ echo 'it'\\''s secret'", "+ echo '[redacted]'"],
+    ['JSON in capital hex', 'geheim-ä', '{"k":"geheim-\\u00E4"}', '{"k":"[redacted]"}'],
+    ['a word of shlex.quote', "it's secret", `echo 'it'"'"'s secret'`, "echo '[redacted]'"],
+    ['a text of Python’s repr', `it's "a\\b"`, `'it\\'s "a\\\\b"'`, "'[redacted]'"],
+    ['HTML of Python', `it's "a"`, '<b>it&#x27;s &quot;a&quot;</b>', '<b>[redacted]</b>'],
+    ['HTML of Go', `it's "a"`, '<b>it&#39;s &#34;a&#34;</b>', '<b>[redacted]</b>'],
+    ['HTML of PHP', `it's "a"`, '<b>it&#039;s &quot;a&quot;</b>', '<b>[redacted]</b>'],
+    ['HTML of Handlebars', 'a="b`c"', '<b>a&#x3D;&quot;b&#x60;c&quot;</b>', '<b>[redacted]</b>'],
+    ['XML with &apos;', "it's <one>", '<k>it&apos;s &lt;one&gt;</k>', '<k>[redacted]</k>'],
+    ['ASCII-only XML', 'geheim-ä&😀', '<k>geheim-&#228;&amp;&#128512;</k>', '<k>[redacted]</k>'],
+    [
+      'ASCII-only XML in hex',
+      'geheim-ä<',
+      '<k>geheim-&#xE4;&lt; geheim-&#xe4;&lt;</k>',
+      '<k>[redacted] [redacted]</k>',
+    ],
+    [
+      'numeric references',
+      'p@ss',
+      '<k>p&#64;ss &#112;&#64;&#115;&#115; &#x70;&#x40;&#x73;&#x73;</k>',
+      '<k>[redacted] [redacted] [redacted]</k>',
+    ],
   ])('is found in %s', (_, secret, given, expected) => {
     expect(redacted(given, secret)).toBe(expected);
   });
@@ -69,6 +90,18 @@ describe('a secret in a log', () => {
     const key = '-----BEGIN KEY-----\r\nMIIEvQIBADANBg\r\n  hkiG9w0B  \nend\n';
     expect(redacted('> MIIEvQIBADANBg\n> hkiG9w0B.', key)).toBe('> [redacted]\n> [redacted].');
     expect(redacted('pass: hunter22.', 'hunter22\n')).toBe('pass: [redacted].');
+  });
+
+  test('of thousands of short lines is found line by line, and takes no seconds to prepare for', () => {
+    const lines = Array.from({ length: 13_000 }, (_, n) => `${(n + 40_000).toString(36)}~`);
+    const startedAt = process.cpuUsage();
+    const redactor = createRedactor([lines.join('\n')]);
+    const prepared = process.cpuUsage(startedAt);
+    expect(prepared.user).toBeLessThan(1_500_000);
+    expect(redactor.bytes(Buffer.from(`<${lines[12_999]}> <${lines[7]}>`)).toString()).toBe(
+      '<[redacted]> <[redacted]>',
+    );
+    expect(redactor.text(`(${lines.join('\n')})`)).toMatch(/^\((\[redacted\]\n?)+\)$/);
   });
 
   test('of more than 256 bytes is found whole, and so is a long part of it', () => {

@@ -5,6 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { readResult } from '../../src/exec/results.ts';
+import { testWith } from '../support/host.ts';
+import { takeLease } from '../support/lease.ts';
 
 let dir: string;
 let path: string;
@@ -84,5 +86,15 @@ describe('a job that puts something else in its place', () => {
     const script = 'import socket,sys; s=socket.socket(socket.AF_UNIX); s.bind(sys.argv[1])';
     await once(spawn('python3', ['-c', script, path]), 'exit');
     expect(readResult(dir)).toEqual(invalid('FLWD_RESULT_FILE is a socket'));
+  });
+
+  testWith('python3')('a file with a lease on it keeps nobody waiting', async () => {
+    writeFileSync(path, '{}');
+    const lease = await takeLease(path);
+    const startedAt = performance.now();
+    expect(readResult(dir)).toEqual(invalid('FLWD_RESULT_FILE is held by a lease (F_SETLEASE)'));
+    expect(performance.now() - startedAt).toBeLessThan(1_000);
+    await lease.end();
+    expect(readResult(dir)).toEqual({ kind: 'value', value: {} });
   });
 });

@@ -1,22 +1,26 @@
 // What a job of each profile sees and may do, as the job itself finds it.
 
+import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import {
   chmodSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   readlinkSync,
   realpathSync,
+  renameSync,
   rmSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { isolationOf } from '../../src/exec/sandbox.ts';
-import { run, succeeded, temporaryFolder } from './sample.ts';
+import { printed, run, sample, start, succeeded, temporaryFolder } from './sample.ts';
 
 const isRoot = process.getuid?.() === 0;
 
@@ -143,15 +147,64 @@ describe('grants', () => {
     expect(lines).toEqual(['data']);
   });
 
-  test('never show what lies in the data dir, should one come this far', async () => {
+  test('never start with what lies in the data dir, or is above it to write, should one come this far', async () => {
     const host = realpathSync(temporaryFolder());
     mkdirSync(join(host, 'data', 'logs'), { recursive: true });
     writeFileSync(join(host, 'data', 'logs', 'file'), 'a log');
-    const { lines } = await run(`ls -A ${host}/data/logs 2> /dev/null || echo hidden`, {
-      read: [join(host, 'data', 'logs')],
-      masked: [join(host, 'data')],
+    const masked = [join(host, 'data')];
+    const message = 'a path that the job was granted holds, or is, what belongs to the server';
+    for (const grants of [{ read: [join(host, 'data', 'logs')] }, { write: [host] }, { write: [join(host, 'data')] }]) {
+      const { end, lines } = await run('echo started', { ...grants, masked });
+      expect({ end, lines }).toEqual({ end: { kind: 'not-started', message }, lines: [] });
+    }
+  });
+
+  test('of a link, a pipe or a device are not started', async () => {
+    const host = realpathSync(temporaryFolder());
+    symlinkSync('/etc', join(host, 'link'));
+    symlinkSync(host, join(host, 'above'));
+    mkdirSync(join(host, 'folder'));
+    execFileSync('mkfifo', [join(host, 'pipe')]);
+    const ended = async (path: string) => (await run('echo started', { read: [path] })).end;
+    const moved = 'a path that the job was granted has been moved or removed since the run was created';
+    const other = 'a path that the job was granted is neither a folder nor a regular file';
+    expect(await ended(join(host, 'link'))).toEqual({ kind: 'not-started', message: moved });
+    expect(await ended(join(host, 'above', 'folder'))).toEqual({ kind: 'not-started', message: moved });
+    expect(await ended(join(host, 'pipe'))).toEqual({ kind: 'not-started', message: other });
+    expect(await ended('/dev/null')).toEqual({ kind: 'not-started', message: other });
+  });
+
+  test('are what they were when they were checked, whatever their paths have become since', async () => {
+    const host = realpathSync(temporaryFolder());
+    mkdirSync(join(host, 'folder'));
+    writeFileSync(join(host, 'folder', 'file'), 'granted');
+    writeFileSync(join(host, 'file'), 'granted too');
+    const spec = sample(`cat ${host}/folder/file; echo; cat ${host}/file`, {
+      read: [join(host, 'folder'), join(host, 'file')],
     });
-    expect(lines).toEqual(['hidden']);
+    const attempt = start(spec);
+    // bwrap has not begun: what starts it is told only when this function waits.
+    for (const name of ['folder', 'file']) {
+      renameSync(join(host, name), join(host, `${name}.old`));
+      symlinkSync('/etc/hostname', join(host, name));
+    }
+    expect(await attempt.ended).toEqual(succeeded);
+    expect(printed(spec).text).toBe('granted\ngranted too');
+  });
+
+  test('leave no descriptor to the job, nor to the server when it has ended', async () => {
+    const host = realpathSync(temporaryFolder());
+    const granted = ['a', 'b', 'c'].map((name) => join(host, name));
+    for (const path of granted) mkdirSync(path);
+    const open = () => readdirSync('/proc/self/fd').map((fd) => linkOf(`/proc/self/fd/${fd}`));
+    const { end, lines } = await run(`ls -l /proc/self/fd /proc/1/fd 2> /dev/null || true; ls ${host}`, {
+      read: granted.slice(0, 2),
+      write: granted.slice(2),
+    });
+    expect(end).toEqual(succeeded);
+    expect(lines.slice(-3)).toEqual(['a', 'b', 'c']);
+    expect(lines.filter((line) => line.includes(host) && !line.includes('spool'))).toEqual([]);
+    expect(open().filter((path) => path.startsWith(host))).toEqual([]);
   });
 
   test('never show a file that is hidden, and pass over one that is not there', async () => {
@@ -252,4 +305,13 @@ async function listen(): Promise<number> {
   onTestFinished(() => void server.close());
   const address = server.address();
   return typeof address === 'object' && address ? address.port : 0;
+}
+
+/** Of a descriptor that may be gone by now. */
+function linkOf(path: string): string {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return '';
+  }
 }

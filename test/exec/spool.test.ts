@@ -8,6 +8,8 @@ import { setTimeout } from 'node:timers/promises';
 import * as fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { followSpool, type SpoolFollower, type SpoolJump } from '../../src/exec/spool.ts';
+import { testWith } from '../support/host.ts';
+import { takeLease } from '../support/lease.ts';
 
 let dir: string;
 let path: string;
@@ -37,6 +39,21 @@ function follow(offset = 0): SpoolFollower {
   });
   return follower;
 }
+
+describe('a spool on which the script took a lease', () => {
+  testWith('python3')('holds up nobody but its own reader, and nothing of it is lost', async () => {
+    writeFileSync(path, 'one\ntwo');
+    const lease = await takeLease(path);
+    const startedAt = performance.now();
+    const drained = follow().drain();
+    await setTimeout(100);
+    expect(performance.now() - startedAt).toBeLessThan(5_000);
+    expect(pieces).toEqual([]);
+    await lease.end();
+    await drained;
+    expect(text()).toBe('one\ntwo');
+  });
+});
 
 describe('a spool that is written to', () => {
   test('hands over whole lines as they come, with the offset of their end', async () => {

@@ -9,11 +9,13 @@ import { temporaryFolder } from './sample.ts';
 
 const noLimit = Number.MAX_SAFE_INTEGER;
 
-function du(dir: string): number {
-  return Number(execFileSync('du', ['-s', '-B1', dir], { encoding: 'utf8' }).split('\t')[0]);
+/** What find(1) sees: the blocks of each inode once, and 4 KiB at least. */
+function sizeOf(dir: string): number {
+  const lines = execFileSync('find', [dir, '-printf', '%i %b\n'], { encoding: 'utf8' }).trim().split('\n');
+  return [...new Set(lines)].reduce((sum, line) => sum + Math.max(4096, 512 * Number(line.split(' ')[1])), 0);
 }
 
-test('it is what du says: blocks, hard links once, links not followed, names of any bytes', async () => {
+test('it is the blocks, hard links once, links not followed, names of any bytes', async () => {
   const dir = temporaryFolder();
   mkdirSync(join(dir, 'a/b'), { recursive: true });
   writeFileSync(join(dir, 'a/b/file'), 'x'.repeat(100_000));
@@ -23,8 +25,21 @@ test('it is what du says: blocks, hard links once, links not followed, names of 
   writeFileSync(join(dir, 'sparse'), '');
   truncateSync(join(dir, 'sparse'), 2 ** 40);
   const bytes = await measureWorkspace(dir, noLimit);
-  expect(bytes).toBe(du(dir));
+  expect(bytes).toBe(sizeOf(dir));
   expect(bytes).toBeGreaterThan(150_000);
+});
+
+test('what takes no blocks still takes an inode: empty files, folders and links count as 4 KiB each', async () => {
+  const dir = temporaryFolder();
+  for (let n = 0; n < 100; n++) {
+    writeFileSync(join(dir, `file-${n}`), '');
+    mkdirSync(join(dir, `folder-${n}`));
+    symlinkSync('nowhere', join(dir, `link-${n}`));
+  }
+  expect(await measureWorkspace(dir, noLimit)).toBeGreaterThanOrEqual(300 * 4096);
+  const bytes = await measureWorkspace(dir, 400_000);
+  expect(bytes).toBeGreaterThan(400_000);
+  expect(bytes).toBeLessThan(500_000);
 });
 
 test('the walk stops once it is over the limit', async () => {

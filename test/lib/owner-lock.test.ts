@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmod, mkdir, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, chown, mkdir, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -10,6 +10,7 @@ import { stateOf } from '../support/processes.ts';
 
 const program = join(import.meta.dirname, 'programs/own.ts');
 const url = 'http://127.0.0.1:8080';
+const isRoot = process.geteuid?.() === 0;
 
 let root: string;
 let dataDir: string;
@@ -120,6 +121,42 @@ describe('the folder itself', () => {
     await expect(own(dataDir)).rejects.toThrow('open to other users and holds files that are not flwd’s');
     expect(await modeOf(dataDir)).toBe('755');
     expect(await readdir(dataDir)).toEqual(['letter.txt']);
+  });
+
+  test('is refused when others could have written into it, but for the group that is the owner’s own', async () => {
+    await own(dataDir);
+    for (const [mode, gid] of [[0o777], [0o772], ...(isRoot ? [[0o770, 65_534]] : [])] as const) {
+      if (gid !== undefined) await chown(dataDir, 0, gid);
+      await chmod(dataDir, mode);
+      await expect(own(dataDir)).rejects.toThrow(
+        `the data dir ${dataDir} cannot be used: other users can write into it (mode ${mode.toString(8)}), so what is there may not be flwd’s (look through it, then chmod 700 it); mend that, or choose another (--data-dir)`,
+      );
+      expect(await modeOf(dataDir)).toBe(mode.toString(8));
+    }
+    const { uid } = await stat(dataDir);
+    if (isRoot || process.getgid?.() === uid) {
+      await chown(dataDir, uid, uid);
+      await chmod(dataDir, 0o770);
+      expect(await own(dataDir)).toHaveLength(1);
+    }
+    await rm(join(dataDir, 'flwd.lock'));
+    await chmod(dataDir, 0o777);
+    expect(await own(dataDir)).toHaveLength(1);
+  });
+
+  test.runIf(isRoot)('of another user is not taken by root, who may ask the server that has it', async () => {
+    await own(dataDir);
+    await chown(dataDir, 65_534, 65_534);
+    await expect(own(dataDir)).rejects.toThrow(
+      `the data dir ${dataDir} cannot be used: it belongs to another user, uid 65534 (run flwd as that user, or chown -R the folder); mend that, or choose another (--data-dir)`,
+    );
+    await chown(dataDir, 0, 0);
+    const owner = contend(dataDir);
+    expect(await owner.said).toBe('owned');
+    await chown(dataDir, 65_534, 65_534);
+    expect(await contend(dataDir).said).toBe(`refused {"pid":${owner.child.pid},"url":"${url}"}`);
+    owner.child.stdin?.end();
+    await once(owner.child, 'exit');
   });
 
   test('cannot be a file, nor lie below one', async () => {

@@ -131,6 +131,20 @@ describe('who is on this machine', () => {
     'X-Forwarded-Port: 443',
     'X-Forwarded: for=127.0.0.1',
     'X-Cluster-Client-IP: 127.0.0.1',
+    'X-ProxyUser-Ip: 127.0.0.1',
+    'Client-IP: 127.0.0.1',
+    'X-Envoy-External-Address: 127.0.0.1',
+    'X-Azure-ClientIP: 127.0.0.1',
+    'X-Azure-SocketIP: 127.0.0.1',
+    'X-Original-Host: localhost',
+    'X-Original-Forwarded-For: 127.0.0.1',
+    'Fly-Client-IP: 127.0.0.1',
+    'Fastly-Client-IP: 127.0.0.1',
+    'CF-Connecting-IPv6: ::1',
+    'X_Forwarded_For: 127.0.0.1',
+    'X_Forwarded_Proto: http',
+    'X_Real_IP: 127.0.0.1',
+    'CF_Connecting-IP: 127.0.0.1',
   ])('is nobody when a proxy says %s, and with a token is the token', async (header) => {
     expect((await raw(`${header}\r\n`)).status).toBe(401);
     expect((await raw(`${header}\r\nAuthorization: Bearer ${mine.credential}\r\n`)).status).toBe(200);

@@ -85,6 +85,19 @@ describe('the page a request comes from', () => {
     expect(await response.json()).toMatchObject({ detail: expect.stringContaining('Origin') });
   });
 
+  test('one of another site that keeps its origin to itself may not change anything', async () => {
+    const post = (headers: Readonly<Record<string, string>>) =>
+      server.fetch('/runs/run_x/cancel', { method: 'POST', headers });
+    const refused = await post({ 'sec-fetch-site': 'cross-site' });
+    expect(refused.status).toBe(403);
+    expect(await refused.json()).toMatchObject({ detail: expect.stringContaining('Sec-Fetch-Site') });
+    for (const site of ['same-origin', 'same-site', 'none']) {
+      expect((await post({ 'sec-fetch-site': site })).status).toBe(404);
+    }
+    expect((await post({ 'sec-fetch-site': 'cross-site', origin: 'http://localhost:3000' })).status).toBe(404);
+    expect((await server.fetch('/jobs', { headers: { 'sec-fetch-site': 'cross-site' } })).status).toBe(200);
+  });
+
   test('one that is kept out does not use up the limit of the user', async () => {
     await using small = await startServing({ rateLimit: { limit: 3, windowMs: 60_000 } });
     for (let i = 0; i < 5; i++) await small.fetch('/jobs', { headers: { origin: 'https://evil.example' } });

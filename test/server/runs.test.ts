@@ -161,12 +161,21 @@ describe('a request for a run', () => {
     expect(errors.filter(({ pointer }) => pointer.startsWith('/args/'))).toEqual([]);
   });
 
-  test('with thousands of unknown members has each of them named', async () => {
+  test('with thousands of unknown members has the first hundred faults named and the rest counted', async () => {
     const names = Array.from({ length: 6_000 }, (_, at) => `m${String(at).padStart(4, '0')}`);
     const body = Object.fromEntries(names.map((name) => [name, 0]));
     const { errors, detail } = await read<{ errors: Fault[]; detail: string }>(await server.post('/runs', body));
-    expect(errors.map(({ pointer }) => pointer)).toEqual(['/job_id', ...names.map((name) => `/${name}`)]);
+    const named = ['/job_id', ...names.slice(0, 99).map((name) => `/${name}`)];
+    expect(errors.map(({ pointer }) => pointer)).toEqual([...named, '']);
+    expect(errors.at(-1)).toEqual({ pointer: '', message: 'has 5901 more faults', keyword: 'more' });
     expect(detail).toBe('/job_id: is required (and 6000 more)');
+  });
+
+  test('with a member of a very long name does not get it back', async () => {
+    const response = await server.post('/runs', { job_id: 'quick', ['x'.repeat(5_000)]: 1 });
+    const { errors } = await read<{ errors: Fault[] }>(response);
+    const message = 'has a member whose name of 5000 characters is not known';
+    expect(errors).toEqual([{ pointer: '', message, keyword: 'additionalProperties' }]);
   });
 
   test.each(['', 'x'.repeat(256), 'tab\tinside', 'ümlaut'])('with the Idempotency-Key %j is 400', async (key) => {

@@ -38,6 +38,21 @@ test('the probes are 204 when all is well', async () => {
   }
 });
 
+test('where the folders of sources are is told to who is admin of every tenant alone', async () => {
+  const folders = async (token: Parameters<typeof server.token>[0]): Promise<unknown> => {
+    const { headers } = await server.token(token);
+    const info: { sources: unknown } = JSON.parse(await (await server.fetch('/system/info', { headers })).text());
+    return info.sources;
+  };
+  expect(await folders({ scopes: ['admin'], tenant: '*' })).toEqual([{ name: 'local-fs', type: 'fs', path: './jobs' }]);
+  for (const token of [
+    { scopes: ['admin'], tenant: 'acme' },
+    { scopes: ['jobs:read', 'runs:write'], tenant: '*' },
+  ] as const) {
+    expect(await folders(token)).toEqual([{ name: 'local-fs', type: 'fs' }]);
+  }
+});
+
 test('system information names sources as the operator wrote them', async () => {
   const text = await (await server.fetch('/system/info')).text();
   expect(JSON.parse(text)).toEqual({

@@ -173,6 +173,20 @@ describe('what is no TLS', () => {
     expect(await getSecurely(`${url}/healthz`, first)).toMatchObject({ status: 204 });
   });
 
+  test('is told to use https where it is HTTP', async () => {
+    const { url } = await serveSecurely();
+    const plain = url.replace('https:', 'http:');
+    for (const request of [
+      'GET /healthz HTTP/1.1\r\n\r\n',
+      `POST /api/v1/runs HTTP/1.1\r\nX: ${'x'.repeat(8_000)}\r\n\r\n{}`,
+    ]) {
+      const { status, head, body } = await sendRaw(plain, request);
+      expect([status, head]).toEqual([400, expect.stringContaining('application/problem+json')]);
+      expect(JSON.parse(body)).toMatchObject({ detail: 'This port speaks HTTPS: call it by https://.' });
+    }
+    expect(await getSecurely(`${url}/healthz`, first)).toMatchObject({ status: 204 });
+  });
+
   test('is closed when it never comes, within server.read_timeout', async () => {
     const { url } = await serveSecurely(first, { server: { readTimeoutMs: 200 } });
     const socket = connect({ host: '127.0.0.1', port: Number(new URL(url).port) });

@@ -34,6 +34,28 @@ const use = async (credential: string, path = '/runs') =>
 const revoke = async (id: string, by?: TestToken) =>
   (await server.fetch(`/tokens/${id}`, { method: 'DELETE', headers: by?.headers ?? {} })).status;
 
+test('a token that is revoked while its row is being read is not believed, then or later', async () => {
+  const { id, token } = await made({ name: 'raced', scopes: ['runs:read'] });
+  const { tokens } = server.store;
+  const { find } = tokens;
+  const { promise: isRead, resolve: sayRead } = Promise.withResolvers<void>();
+  const { promise: isRevoked, resolve: sayRevoked } = Promise.withResolvers<void>();
+  Object.assign(tokens, {
+    async find(asked: string) {
+      Object.assign(tokens, { find });
+      const row = await find(asked);
+      sayRead();
+      await isRevoked;
+      return row;
+    },
+  });
+  const early = use(token);
+  await isRead;
+  expect(await revoke(id)).toBe(204);
+  sayRevoked();
+  expect([await early, await use(token)]).toEqual([401, 401]);
+});
+
 describe('making a token', () => {
   test('shows it once, and the list never again', async () => {
     const response = await make({ name: 'ci', scopes: ['runs:write', 'jobs:read'], tenant: 'acme', expires_in: '90d' });

@@ -123,6 +123,28 @@ describe.each(engines)('the audit log on $engine', ({ open }) => {
     expect(await ids({ sinceMs: nowMs + 1 })).toEqual([3, 2]);
   });
 
+  test('a clock that was years ahead leaves order and chain whole, over a start and after that time, too', async () => {
+    const year = 365 * 86_400_000;
+    clockMs += 2 * year;
+    await record({});
+    clockMs = nowMs;
+    await record({});
+    await opened.database.close();
+    opened = await open(dir, { clock });
+    await record({});
+    clockMs += 3 * year;
+    await record({});
+    const { entries } = await opened.audit.list({ limit: 10 });
+    expect(entries.map(({ id, at }) => [id, at.slice(0, 4)])).toEqual([
+      [4, '2027'],
+      [3, '2026'],
+      [2, '2026'],
+      [1, '2026'],
+    ]);
+    expect([await ids({ sinceMs: nowMs + year }), await ids({ untilMs: nowMs + year })]).toEqual([[4, 3, 2, 1], []]);
+    expect(await verdict()).toMatchObject({ rows: 4, broken: null });
+  });
+
   describe('a list', () => {
     beforeEach(async () => {
       await record({ action: 'run.create', object: { kind: 'run', id: 'run_1' }, tenant: 'acme', actor: 'ci' });

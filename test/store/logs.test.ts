@@ -73,6 +73,22 @@ describe.each(engines)('the log of a run on $engine', (engine) => {
     expect(read?.fields).toEqual(fields);
   });
 
+  test('shows a line that is nested deeper than JSON can be written as the text that it is', async () => {
+    const { openWriter, readAll } = await openLogFixture(engine);
+    const writer = await openWriter();
+    const nested = (levels: number) =>
+      `{"level":"warn","message":"deep","at":"]}\\"]","of":${'['.repeat(levels)}${']'.repeat(levels)}}`;
+
+    writer.append(printed([63, 64, 30_000].map((levels) => `${nested(levels)}\n`).join(''), 100));
+
+    const read = await readAll();
+    expect(read.map(({ level, message }) => [level, message])).toEqual([
+      ['warn', 'deep'],
+      ['info', nested(64)],
+      ['info', nested(30_000)],
+    ]);
+  });
+
   test('gives what is on stderr a line of its own when stdout has not ended its line', async () => {
     const { openWriter, readAll } = await openLogFixture(engine);
     const writer = await openWriter();

@@ -13,7 +13,7 @@ const withoutLimits: LimitHost = { cpu: nothing, memory: nothing, pids: nothing 
 
 export function engineOptions(dataDir: string, parts: { snapshots: Snapshots; forkServer: ForkServer }) {
   const { snapshots, forkServer } = parts;
-  const masked = [dataDir];
+  const masked = () => [dataDir];
   const keyring = openKeyring(join(dataDir, 'secret.key'));
   return {
     snapshots,

@@ -27,6 +27,16 @@ export function stateOf(pid: number): string | undefined {
   }
 }
 
+/** What it has in memory; 0 for one that is gone. */
+export function residentBytesOf(pid: number): number {
+  try {
+    const status = readFileSync(`/proc/${pid}/status`, 'latin1');
+    return 1024 * Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1] ?? 0);
+  } catch {
+    return 0;
+  }
+}
+
 /** Ends with SIGKILL what `processesWith` finds; one of them may take others along. */
 export function killProcessesWith(text: string): void {
   for (const { pid } of processesWith(text)) {

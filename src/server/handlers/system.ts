@@ -3,7 +3,7 @@
 import { hostname } from 'node:os';
 import type { Catalog } from '../../catalog/catalog.ts';
 import type { HostCheck } from '../../domain/host-check.ts';
-import type { Principal } from '../../domain/principal.ts';
+import { holdsScope, type Principal } from '../../domain/principal.ts';
 import { Problem } from '../../domain/problem.ts';
 import type { Check, Engine } from '../../engine/engine.ts';
 import type { Retention } from '../../engine/retain.ts';
@@ -87,7 +87,11 @@ export function createSystemHandlers(o: {
       return {
         name: config.instance.name,
         version: o.version,
-        sources: config.sources.map(({ name, type, displayPath }) => ({ name, type, path: displayPath })),
+        sources: config.sources.map(({ name, type, displayPath }) => ({
+          name,
+          type,
+          ...(mayKnowFolders(request.principal) && { path: displayPath }),
+        })),
         extensions: config.extensions,
         storage: { database: 'sqlite', blobs: 'file' },
         queue: {
@@ -119,6 +123,11 @@ export function createSystemHandlers(o: {
 /** Whoever belongs to a tenant, or is not known, is not told how the instance fares as a whole. */
 function isOperator({ tenant }: Principal): boolean {
   return tenant === '*';
+}
+
+/** Where things lie on the host is for who could look there. */
+function mayKnowFolders(principal: Principal): boolean {
+  return isOperator(principal) && holdsScope(principal, 'admin');
 }
 
 function withoutDetail(checks: Readonly<Record<string, Check>>): Record<string, Check> {

@@ -1,0 +1,114 @@
+// The frame around the screens: one line above, one below, the screens in between as a stack, the help over them.
+
+import { Box, useApp, useInput, usePaste, useWindowSize } from 'ink';
+import { createElement as h, type ReactElement, useCallback, useRef, useState } from 'react';
+import type { Client } from '../client/client.ts';
+import { type Connection, useConnection } from './connection.ts';
+import { FormScreen } from './form-screen.ts';
+import { helpLines } from './help.ts';
+import { JobsScreen } from './jobs-screen.ts';
+import { cells, line, type Span } from './line.ts';
+import { type Press, toPaste, toPresses, usePressQueue } from './presses.ts';
+import { RunScreen } from './run-screen.ts';
+import { RunsScreen } from './runs-screen.ts';
+import { type Place, type Surroundings, SurroundingsContext } from './screen.ts';
+
+const leastColumns = 60;
+const leastRows = 15;
+
+type AppProps = { readonly client: Client; readonly where: string; readonly attend: (runId: string) => void };
+
+export function App({ client, where, attend }: AppProps): ReactElement {
+  const { columns, rows } = useWindowSize();
+  const hasRoom = columns >= leastColumns && rows >= leastRows;
+  const { exit } = useApp();
+  const connection = useConnection(client);
+  const [stack, setStack] = useState<readonly Place[]>([{ name: 'jobs' }]);
+  const [isHelping, setHelping] = useState(false);
+  const [keys, showKeys] = useState('');
+  const handler = useRef<(press: Press) => boolean>(() => false);
+
+  const open = useCallback((place: Place) => setStack((places) => [...places, place]), []);
+  const back = useCallback(() => setStack((places) => (places.length > 1 ? places.slice(0, -1) : places)), []);
+  const takePresses = useCallback((taken: (press: Press) => boolean) => {
+    handler.current = taken;
+  }, []);
+
+  const onPress = (press: Press): void => {
+    if (!hasRoom) {
+      if (press.key === 'q') exit();
+      return;
+    }
+    if (isHelping) {
+      setHelping(false);
+      return;
+    }
+    if (handler.current(press)) return;
+    if (press.key === '?') setHelping(true);
+    else if (press.key === '1') setStack([{ name: 'jobs' }]);
+    else if (press.key === '2') setStack([{ name: 'jobs' }, { name: 'runs' }]);
+    else if ((press.key === 'q' || press.key === 'esc') && stack.length > 1) back();
+    else if (press.key === 'q') exit();
+  };
+  const queue = usePressQueue(onPress);
+  useInput((input, key) => queue(toPresses(input, key)));
+  usePaste((text) => queue([toPaste(text)]));
+
+  const surroundings: Surroundings = {
+    client,
+    attend,
+    columns,
+    rows: rows - 2,
+    epoch: connection.epoch,
+    open,
+    back,
+    takePresses,
+    showKeys,
+  };
+  return h(
+    Box,
+    { flexDirection: 'column', width: columns, height: rows },
+    hasRoom ? header(where, connection) : line([`flwd needs ${leastColumns}×${leastRows}, this is ${columns}×${rows}`]),
+    h(
+      Box,
+      { flexDirection: 'column', height: Math.max(0, rows - 2), overflow: 'hidden' },
+      hasRoom && isHelping && h(Box, { flexDirection: 'column' }, ...helpLines(rows - 2)),
+      h(
+        SurroundingsContext,
+        { value: surroundings },
+        ...stack.map((place, depth) => screenOf(place, hasRoom && !isHelping && depth === stack.length - 1, depth)),
+      ),
+    ),
+    line([{ text: !hasRoom ? '' : isHelping ? 'any key: back' : keys, colour: 'gray' }]),
+  );
+}
+
+function screenOf(place: Place, isActive: boolean, depth: number): ReactElement {
+  const key = `${depth} ${JSON.stringify(place)}`;
+  switch (place.name) {
+    case 'jobs':
+      return h(JobsScreen, { key, isActive });
+    case 'runs':
+      return h(RunsScreen, { key, isActive });
+    case 'form':
+      return h(FormScreen, { key, isActive, jobId: place.jobId });
+    default:
+      return h(RunScreen, { key, isActive, runId: place.runId });
+  }
+}
+
+const connectionLooks: Readonly<Record<Connection['state'], Span>> = {
+  connecting: { text: '… connecting', colour: 'yellow' },
+  healthy: { text: '● healthy', colour: 'green' },
+  degraded: { text: '● degraded', colour: 'yellow' },
+  unhealthy: { text: '● unhealthy', colour: 'red' },
+  lost: { text: '✗ no connection, trying again', colour: 'red' },
+};
+
+function header(where: string, { state }: Connection): ReactElement {
+  const look = connectionLooks[state];
+  return cells([
+    { spans: [{ text: 'flwd', isBold: true }, `  ${where}`] },
+    { spans: [look], width: look.text.length + 1 },
+  ]);
+}

@@ -1,0 +1,7 @@
+// Text as a person counts it: an emoji of several parts, or a letter with its accent, is one character.
+
+const segmenter = new Intl.Segmenter();
+
+export function characters(text: string): string[] {
+  return Array.from(segmenter.segment(text), ({ segment }) => segment);
+}

@@ -1,0 +1,141 @@
+// A form being filled in: what is typed into each field, and the arguments that make of it.
+
+import {
+  type ArgumentField,
+  argumentFields,
+  readFieldText,
+  setArgument,
+  showValue,
+} from '../domain/argument-fields.ts';
+import type { JsonObject } from '../domain/job.ts';
+import { characters } from './characters.ts';
+import type { Press } from './presses.ts';
+import { editText, emptyText, type TextEdit, textOf } from './text-edit.ts';
+
+export type FormField = {
+  readonly field: ArgumentField;
+  /** What is typed; of a list, its next item. */
+  readonly edit: TextEdit;
+  /** Of a list, what has been added. */
+  readonly items: readonly string[];
+};
+
+export type FormState = {
+  readonly fields: readonly FormField[];
+  /** The field; past the last one, what starts the job. */
+  readonly focused: number;
+};
+
+/** By index of the field; `others` concern none. */
+export type FormFaults = { readonly byField: ReadonlyMap<number, string>; readonly others: readonly string[] };
+
+export function createForm(schema: Readonly<Record<string, unknown>>): FormState {
+  const fields = argumentFields(schema).map((field): FormField => ({ field, edit: emptyText, items: [] }));
+  return { fields, focused: 0 };
+}
+
+export function focus({ fields }: FormState, index: number): FormState {
+  const count = fields.length + 1;
+  return { fields, focused: (index + count) % count };
+}
+
+/** null: not a key of the focused field. */
+export function pressField(form: FormState, press: Press): FormState | null {
+  const focused = form.fields[form.focused];
+  if (!focused) return null;
+  const pressed = changed(focused, press);
+  return pressed && { ...form, fields: form.fields.with(form.focused, pressed) };
+}
+
+function changed(formField: FormField, press: Press): FormField | null {
+  const { field, edit, items } = formField;
+  if (field.kind === 'boolean' || field.kind === 'choice') {
+    const text = cycled(field, edit.text, press.key);
+    return text === null ? null : { ...formField, edit: textOf(text) };
+  }
+  if (field.kind === 'list') {
+    if (press.key === 'enter' && edit.text !== '') {
+      return { ...formField, items: [...items, edit.text], edit: emptyText };
+    }
+    if (press.key === 'backspace' && edit.text === '' && items.length > 0) {
+      return { ...formField, items: items.slice(0, -1), edit: textOf(items.at(-1) ?? '') };
+    }
+  }
+  const edited = editText(edit, press);
+  return edited && { ...formField, edit: edited };
+}
+
+/** Nothing chosen comes after the last choice, and before the first. */
+function cycled(field: ArgumentField, text: string, key: string): string | null {
+  const choices = ['', ...(field.kind === 'boolean' ? ['true', 'false'] : field.choices.map(showValue))];
+  const at = Math.max(0, choices.indexOf(text));
+  if (key === ' ' || key === 'right') return choices[(at + 1) % choices.length] ?? '';
+  if (key === 'left') return choices.at(at - 1) ?? '';
+  if (key === 'backspace' || key === 'delete') return '';
+  if (!/^[\p{L}\p{N}]$/u.test(key)) return null;
+  const rest = [...choices.slice(at + 1), ...choices.slice(0, at + 1)];
+  return rest.find((choice) => choice.toLowerCase().startsWith(key.toLowerCase())) ?? text;
+}
+
+/** The arguments of what is filled in, and what cannot be read as one. */
+export function readForm({ fields }: FormState): {
+  readonly args: JsonObject;
+  readonly faults: ReadonlyMap<number, string>;
+} {
+  const args: Record<string, unknown> = {};
+  const faults = new Map<number, string>();
+  for (const [index, { field, edit, items }] of fields.entries()) {
+    const texts = edit.text === '' ? items : [...items, edit.text];
+    if (texts.length === 0) continue;
+    const values: unknown[] = [];
+    for (const text of texts) {
+      const read = readFieldText(field, text);
+      if ('fault' in read) faults.set(index, read.fault);
+      else values.push(read.value);
+    }
+    if (!faults.has(index)) setArgument(args, field.path, field.kind === 'list' ? values : values[0]);
+  }
+  const plain: JsonObject = JSON.parse(JSON.stringify(args));
+  return { args: plain, faults };
+}
+
+/** The server's faults where they belong: a pointer to a field or into it, or to what the field is in. */
+export function placeFaults(
+  { fields }: FormState,
+  errors: readonly Readonly<Record<string, unknown>>[],
+  own: ReadonlyMap<number, string>,
+): FormFaults {
+  const byField = new Map(own);
+  const others: string[] = [];
+  const pointers = fields.map(({ field }) => ['', 'args', ...field.path.map(escaped)].join('/'));
+  for (const { pointer, message } of errors) {
+    if (typeof pointer !== 'string' || typeof message !== 'string') continue;
+    const index = pointers.findIndex((known) => pointer === known || pointer.startsWith(`${known}/`));
+    if (index >= 0) {
+      if (!byField.has(index)) byField.set(index, message);
+      continue;
+    }
+    const inside = pointers.flatMap((known, i) => (known.startsWith(`${pointer}/`) ? [i] : []));
+    // It misses a whole, because a part of it could not be read, or nothing of it is filled in.
+    const [part] = inside;
+    if (part === undefined || pointer === '/args')
+      others.push(`${pointer.replace(/^\/args\/?/, '')} ${message}`.trim());
+    else if (!inside.some((i) => byField.has(i))) byField.set(part, message);
+  }
+  return { byField, others };
+}
+
+function escaped(name: string): string {
+  return name.replaceAll('~', '~0').replaceAll('/', '~1');
+}
+
+/** What the field shows, cursor aside; nothing of a secret. */
+export function shownText({ field, edit, items }: FormField): string {
+  const typed = isSecret(field) ? '•'.repeat(characters(edit.text).length) : edit.text;
+  const added = items.map((item) => (isSecret(field) ? '•••' : item));
+  return field.kind === 'list' ? [...added, typed].join(', ') : typed;
+}
+
+function isSecret({ kind, itemKind }: ArgumentField): boolean {
+  return kind === 'secret' || itemKind === 'secret';
+}

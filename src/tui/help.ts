@@ -1,0 +1,46 @@
+// The help: every key, in as many columns as it takes to show all of them in the rows there are.
+
+import type { ReactElement } from 'react';
+import { type Cell, cells } from './line.ts';
+
+const keys: readonly (readonly [string, string] | readonly [string])[] = [
+  ['Everywhere'],
+  ['1  2', 'jobs, runs'],
+  ['↑ ↓ PgUp PgDn', 'choose, scroll'],
+  ['g  G', 'first, last'],
+  ['/', 'search'],
+  ['Enter', 'open'],
+  ['q  Esc', 'back; q ends'],
+  ['Ctrl-C', 'end at once'],
+  ['Form'],
+  ['Tab  ↑ ↓', 'next field'],
+  ['Space ← →', 'other choice'],
+  ['Enter', 'add to a list'],
+  ['Ctrl-S', 'start'],
+  ['Runs'],
+  ['s', 'status'],
+  ['Run'],
+  ['c', 'cancel'],
+  ['r', 'run again'],
+  ['l', 'lowest level'],
+  ['n  N', 'next, last found'],
+  ['f', 'follow'],
+  ['← →', 'sideways'],
+  ['Tab', 'steps or log'],
+];
+
+export function helpLines(rows: number): ReactElement[] {
+  const columns = Math.ceil(keys.length / rows);
+  const height = Math.ceil(keys.length / columns);
+  return Array.from({ length: height }, (_, row) =>
+    cells(Array.from({ length: columns }, (_, column) => cellsOf(keys[column * height + row])).flat(), row),
+  );
+}
+
+function cellsOf(entry: readonly [string, string] | readonly [string] | undefined): Cell[] {
+  const [left = '', right] = entry ?? [];
+  return [
+    { spans: [right === undefined ? { text: left, isBold: true } : { text: left, colour: 'cyan' }], width: 15 },
+    { spans: [right ?? ''], width: 16 },
+  ];
+}

@@ -1,0 +1,112 @@
+// All jobs, and the way to each one's form.
+
+import { Box } from 'ink';
+import { createElement as h, type ReactElement, useMemo, useState } from 'react';
+import { type JobRow, jobRows } from './job-rows.ts';
+import { type Cell, cells, line, typed } from './line.ts';
+import type { Press } from './presses.ts';
+import { type Body, type ScreenProps, useLoaded, usePresses, useSurroundings } from './screen.ts';
+import { editText, emptyText, type TextEdit } from './text-edit.ts';
+import { moved, windowAround } from './windowed.ts';
+
+const everyMs = 5_000;
+
+export function JobsScreen({ isActive }: ScreenProps): Body {
+  const { client, rows, columns, open } = useSurroundings();
+  const [search, setSearch] = useState<TextEdit>(emptyText);
+  const [isSearching, setSearching] = useState(false);
+  const [chosenId, setChosenId] = useState<string | null>(null);
+  const { value, fault } = useLoaded({ isActive, key: '', everyMs }, (signal) => client.call('listJobs', { signal }));
+
+  const found = useMemo(() => (value ? jobRows(value, search.text) : []), [value, search.text]);
+  const chosen = Math.max(
+    0,
+    found.findIndex(({ id }) => id === chosenId),
+  );
+  const row = found[chosen];
+  const listRows = rows - 3;
+
+  const keys = isSearching
+    ? 'type to search   Enter: done   Esc: all jobs'
+    : '↑↓ choose  Enter: start  /: search  2: runs  ?: help  q: end';
+  usePresses(isActive, keys, (press) => {
+    if (isSearching && onSearch(press)) return true;
+    const to = moved(chosen, press.key, found.length, listRows);
+    if (to !== null) {
+      setChosenId(found[to]?.id ?? null);
+      return true;
+    }
+    if (press.key === '/') {
+      setSearching(true);
+      return true;
+    }
+    if (press.key === 'esc' && search.text !== '') {
+      setSearch(emptyText);
+      return true;
+    }
+    if (press.key === 'enter' && row && row.fault === null) open({ name: 'form', jobId: row.id });
+    return press.key === 'enter';
+  });
+
+  function onSearch(press: Press): boolean {
+    if (press.key === 'enter' || press.key === 'esc') {
+      setSearching(false);
+      if (press.key === 'esc') setSearch(emptyText);
+      return true;
+    }
+    const edited = editText(search, press);
+    if (edited) setSearch(edited);
+    return edited !== null;
+  }
+
+  if (!isActive) return null;
+  const { start, end } = windowAround(found.length, chosen, listRows);
+  return h(
+    Box,
+    { flexDirection: 'column', height: rows },
+    cells([
+      {
+        spans: [
+          { text: 'Jobs', isBold: true },
+          ...(isSearching ? [' /', ...typed(search.text, search.cursor, 40)] : search.text ? [` /${search.text}`] : []),
+        ],
+      },
+      { spans: [value ? countOf(value.jobs.length + value.invalid.length, found.length) : ''], width: 16 },
+    ]),
+    ...found.slice(start, end).map((job, index) => jobLine(job, start + index === chosen, columns)),
+    value === null && fault === null && line(['reading…'], 'reading'),
+    value !== null && found.length === 0 && line([search.text ? 'No job matches.' : 'There are no jobs.'], 'none'),
+    h(Box, { key: 'space', flexGrow: 1 }),
+    line([belowOf(row, fault)], 'below'),
+  );
+}
+
+function countOf(total: number, found: number): string {
+  return total === found ? `${total}` : `${found} of ${total}`;
+}
+
+function belowOf(row: JobRow | undefined, fault: string | null): Cell['spans'][number] {
+  if (fault !== null) return { text: fault, colour: 'red' };
+  if (row?.fault) return { text: row.fault, colour: 'red' };
+  return { text: row?.title ?? '', colour: 'gray' };
+}
+
+function jobLine(job: JobRow, isChosen: boolean, columns: number): ReactElement {
+  const isWide = columns >= 90;
+  const name: Cell['spans'] = [
+    isChosen ? { text: '❯ ', colour: 'cyan' } : '  ',
+    { text: job.id, isBold: isChosen, ...(job.fault !== null && { colour: 'red' }) },
+  ];
+  const about: Cell['spans'] =
+    job.fault === null
+      ? [job.title, ...(job.isEnabled ? [] : [{ text: ' disabled', colour: 'yellow' } as const])]
+      : [{ text: '✗ invalid', colour: 'red' }];
+  return cells(
+    [
+      { spans: name, width: Math.floor(columns * 0.45) },
+      { spans: about },
+      ...(isWide ? [{ spans: [{ text: job.tags.join(' '), colour: 'gray' } as const], width: 20 }] : []),
+    ],
+    job.id,
+  );
+}

@@ -1,0 +1,78 @@
+// What a person does at the keyboard, one press at a time, whatever number of them the terminal hands over at once.
+
+import type { Key } from 'ink';
+import { useCallback, useEffect, useRef, useState } from 'react';
+import { characters } from './characters.ts';
+
+/** `key` is a name such as `up`, `enter` or `ctrl-s`, or the character itself; `text` is what a text field takes of it. */
+export type Press = { readonly key: string; readonly text: string };
+
+const named = [
+  ['upArrow', 'up'],
+  ['downArrow', 'down'],
+  ['leftArrow', 'left'],
+  ['rightArrow', 'right'],
+  ['pageUp', 'pageup'],
+  ['pageDown', 'pagedown'],
+  ['home', 'home'],
+  ['end', 'end'],
+  ['return', 'enter'],
+  ['escape', 'esc'],
+  ['backspace', 'backspace'],
+  ['delete', 'delete'],
+] as const satisfies readonly (readonly [keyof Key, string])[];
+
+const controls: Readonly<Record<string, string>> = {
+  '\r': 'enter',
+  '\r\n': 'enter',
+  '\n': 'enter',
+  '\t': 'tab',
+  '\u{7f}': 'backspace',
+};
+
+export function toPresses(input: string, key: Key): Press[] {
+  if (key.tab) return [{ key: key.shift ? 'shift-tab' : 'tab', text: '' }];
+  for (const [flag, name] of named) if (key[flag]) return [{ key: name, text: '' }];
+  if (key.ctrl && input !== '') return [{ key: `ctrl-${input.toLowerCase()}`, text: '' }];
+  if (key.meta) return [];
+  return characters(input).flatMap((character) => {
+    const control = controls[character];
+    if (control) return [{ key: control, text: '' }];
+    return /\p{Cc}/u.test(character) ? [] : [{ key: character, text: character }];
+  });
+}
+
+/** Line ends as scripts know them. */
+export function toPaste(text: string): Press {
+  return { key: 'paste', text: text.replaceAll(/\r\n?/g, '\n') };
+}
+
+/**
+ * Hands on one press after another, each only once the screen has taken up what the last one changed: `/` and what is typed
+ * into the search it opens may come in one piece.
+ */
+export function usePressQueue(deliver: (press: Press) => void): (presses: readonly Press[]) => void {
+  const waiting = useRef<Press[]>([]);
+  const [delivered, setDelivered] = useState(0);
+  const latest = useRef(deliver);
+  latest.current = deliver;
+  const next = useCallback(() => {
+    const press = waiting.current[0];
+    if (!press) return;
+    latest.current(press);
+    setDelivered((count) => count + 1);
+  }, []);
+  useEffect(() => {
+    if (delivered === 0) return undefined;
+    const soon = setImmediate(() => {
+      waiting.current.shift();
+      next();
+    });
+    return () => clearImmediate(soon);
+  }, [delivered, next]);
+  return (presses) => {
+    const isIdle = waiting.current.length === 0;
+    waiting.current.push(...presses);
+    if (isIdle) next();
+  };
+}

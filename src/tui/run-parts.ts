@@ -1,0 +1,105 @@
+// What stands above the log of a run: its state in a sentence, and its steps.
+
+import { Box } from 'ink';
+import { createElement as h, type ReactElement } from 'react';
+import type { AnswerOf } from '../contract/operations.ts';
+import { isFinished } from '../domain/run.ts';
+import { type Colour, cells, line, type Span } from './line.ts';
+import { windowAround } from './windowed.ts';
+import { statusLooks, tookFor } from './words.ts';
+
+export type RunAnswer = AnswerOf<'getRun'>;
+type StepAnswer = RunAnswer['steps'][number];
+
+export function summaryLines(run: RunAnswer, nowMs: number): ReactElement[] {
+  const look = statusLooks[run.status];
+  const state = run.cancel_requested_at !== null && !isFinished(run.status) ? 'cancelling' : run.status;
+  const progress =
+    run.progress && !isFinished(run.status) ? `${Math.round(run.progress.percent)} % ${run.progress.message}` : '';
+  const sentence = sentenceOf(run);
+  return [
+    cells(
+      [
+        {
+          spans: [
+            { text: run.job_id, isBold: true },
+            { text: `  ${run.run_id}`, colour: 'gray' },
+          ],
+        },
+        { spans: [{ text: `${look.glyph} ${state}`, colour: look.colour }], width: 12 },
+        { spans: [tookFor(run.started_at, run.finished_at, nowMs)], width: 9 },
+      ],
+      'run',
+    ),
+    line([progress === '' ? sentence : { text: progress }], 'sentence'),
+  ];
+}
+
+/** Why it is as it is. */
+function sentenceOf(run: RunAnswer): Span {
+  if (run.error) {
+    const place = run.error.step_id && run.steps.length > 1 ? `${run.error.step_id}: ` : '';
+    return { text: `${place}${run.error.message}`, colour: 'red' };
+  }
+  if (run.waiting !== null) return { text: run.waiting, colour: 'yellow' };
+  if (run.status === 'cancelled') return { text: cancelWords(run), colour: 'magenta' };
+  if (run.result) return { text: `result ${JSON.stringify(run.result.value)}` };
+  const args = JSON.stringify(run.args);
+  return { text: args === '{}' ? '' : `args ${args}`, colour: 'gray' };
+}
+
+function cancelWords({ termination }: RunAnswer): string {
+  if (!termination) return 'Cancelled before it started';
+  const signals = termination.signals.map(({ signal }) => signal).join(', ');
+  return `Cancelled${signals === '' ? '' : ` by ${signals}`}; ${termination.remaining} processes are left`;
+}
+
+export function stepLines(
+  steps: readonly StepAnswer[],
+  o: { readonly rows: number; readonly chosen: number | null; readonly nowMs: number; readonly columns: number },
+): ReactElement {
+  const { start, end } = windowAround(steps.length, o.chosen ?? currentStep(steps), o.rows);
+  return h(
+    Box,
+    { flexDirection: 'column', height: o.rows, key: 'steps' },
+    ...steps.slice(start, end).map((step, index) => stepLine(step, start + index === o.chosen, o)),
+  );
+}
+
+/** The first that goes on, or else the last that has begun. */
+function currentStep(steps: readonly StepAnswer[]): number {
+  const going = steps.findIndex(({ status }) => status === 'running' || status === 'waiting_approval');
+  return going >= 0
+    ? going
+    : Math.max(
+        0,
+        steps.findLastIndex(({ started_at: at }) => at !== null),
+      );
+}
+
+function stepLine(
+  step: StepAnswer,
+  isChosen: boolean,
+  { nowMs, columns }: { readonly nowMs: number; readonly columns: number },
+): ReactElement {
+  const look = statusLooks[step.status];
+  const attempt = step.attempt > 1 ? ` (attempt ${step.attempt})` : '';
+  const about = step.message ?? (step.child_run_id === null ? step.reason : `→ ${step.child_run_id}`) ?? '';
+  const colour: Colour = step.status === 'failed' ? 'red' : 'gray';
+  return cells(
+    [
+      {
+        width: Math.floor(columns * 0.45),
+        spans: [
+          isChosen ? { text: '❯ ', colour: 'cyan' } : '  ',
+          { text: `${look.glyph} `, colour: look.colour },
+          { text: step.name === '' ? step.step_id : step.name, isBold: isChosen },
+          { text: attempt, colour: 'yellow' },
+        ],
+      },
+      { width: 9, spans: [tookFor(step.started_at, step.finished_at, nowMs)] },
+      { spans: [{ text: about, colour }] },
+    ],
+    step.step_id,
+  );
+}

@@ -1,0 +1,151 @@
+// One run: how it is, its steps as they go, its log as it comes.
+
+import { Box } from 'ink';
+import { createElement as h, useEffect, useState } from 'react';
+import { type LogLevel, logLevels } from '../domain/log-line.ts';
+import { isFinished } from '../domain/run.ts';
+import { cells, line, type Span, typed } from './line.ts';
+import { LogPane } from './log-pane.ts';
+import { searchWords, useLogSearch } from './log-search.ts';
+import { useLog } from './log-state.ts';
+import { scrolled, topOf } from './log-view.ts';
+import type { Press } from './presses.ts';
+import { useRunActions } from './run-actions.ts';
+import { useRunEvents } from './run-events.ts';
+import { stepLines, summaryLines } from './run-parts.ts';
+import { type Body, type ScreenProps, useLoaded, usePresses, useSurroundings } from './screen.ts';
+import { editText, emptyText, type TextEdit } from './text-edit.ts';
+import { moved } from './windowed.ts';
+
+const everyMs = 3_000;
+const sideways = 20;
+
+export function RunScreen({ isActive, runId }: ScreenProps & { readonly runId: string }): Body {
+  const { client, rows, columns, open } = useSurroundings();
+  const nudge = useRunEvents(isActive, runId);
+  const { value: run, fault } = useLoaded({ isActive, key: runId, everyMs, nudge }, (signal) =>
+    client.call('getRun', { path: { run_id: runId }, signal }),
+  );
+  const nowMs = useNow(isActive && run !== null && !isFinished(run.status));
+  const [level, setLevel] = useState<LogLevel>('trace');
+  const [stepId, setStepId] = useState<string | null>(null);
+  const [chosenStep, setChosenStep] = useState<number | null>(null);
+  const [left, setLeft] = useState(0);
+  const [typing, setTyping] = useState<TextEdit | null>(null);
+
+  const steps = run?.steps ?? [];
+  const stepRows = Math.min(Math.max(steps.length, 1), Math.max(2, Math.floor((rows - 3) / 3)));
+  const logRows = rows - 3 - stepRows;
+  const log = useLog(isActive, runId, { level, stepId }, logRows);
+  const search = useLogSearch({ runId, level, stepId, rows: logRows }, log);
+  const actions = useRunActions(runId, run);
+
+  usePresses(isActive, actions.question ?? keysOf(typing !== null, chosenStep !== null), (press) => {
+    if (typing) return onTyping(typing, press);
+    return actions.take(press) || (chosenStep !== null && onSteps(chosenStep, press)) || onLog(press);
+  });
+
+  function onTyping(edit: TextEdit, press: Press): boolean {
+    if (press.key === 'enter') search.find(edit.text);
+    if (press.key === 'enter' || press.key === 'esc') setTyping(null);
+    else setTyping(editText(edit, press) ?? edit);
+    return true;
+  }
+
+  function onSteps(chosen: number, press: Press): boolean {
+    const to = press.key === 'g' || press.key === 'G' ? null : moved(chosen, press.key, steps.length, stepRows);
+    const step = steps[chosen];
+    if (to !== null) setChosenStep(to);
+    else if (press.key === 'tab' || press.key === 'esc') setChosenStep(null);
+    else if (press.key === 'enter' && step?.child_run_id) open({ name: 'run', runId: step.child_run_id });
+    else if (press.key === 'enter' && step) narrow(level, stepId === step.step_id ? null : step.step_id);
+    else return false;
+    return true;
+  }
+
+  /** Other lines around the same place. */
+  function narrow(nextLevel: LogLevel, nextStepId: string | null): void {
+    setLevel(nextLevel);
+    setStepId(nextStepId);
+    search.clear();
+    const { view } = log;
+    const seq = view.lines[topOf(view, logRows)]?.seq;
+    log.jump(view.isFollowing || seq === undefined || nextStepId !== stepId ? 'end' : seq);
+  }
+
+  function toEnd(): void {
+    if (log.view.isToEnd) log.change((view) => ({ ...view, isFollowing: true }));
+    else log.jump('end');
+  }
+
+  function toFirst(): void {
+    if (log.view.isFromStart) log.change((view) => ({ ...view, isFollowing: false, top: 0 }));
+    else log.jump('first');
+  }
+
+  function onLog({ key }: Press): boolean {
+    const by = { up: -1, k: -1, down: 1, j: 1, pageup: -logRows, pagedown: logRows }[key];
+    if (by !== undefined) log.change((view) => scrolled(view, by, logRows));
+    else if (key === 'home' || key === 'g') toFirst();
+    else if (key === 'end' || key === 'G' || key === 'f') toEnd();
+    else if (key === 'left') setLeft(Math.max(0, left - sideways));
+    else if (key === 'right') setLeft(left + sideways);
+    else if (key === 'l') narrow(logLevels[(logLevels.indexOf(level) + 1) % logLevels.length] ?? 'trace', stepId);
+    else if (key === '/') setTyping(emptyText);
+    else if (key === 'n' || key === 'N') search.go(key === 'n' ? 1 : -1);
+    else if (key === 'tab') setChosenStep(0);
+    else return false;
+    return true;
+  }
+
+  if (!isActive) return null;
+  if (!run) return line([fault === null ? 'reading…' : { text: fault, colour: 'red' }]);
+  const { view } = log;
+  const place = view.isFollowing ? 'following' : `${view.lines[topOf(view, logRows)]?.seq ?? 0}`;
+  const middle: (Span | string)[] = typing
+    ? ['/', ...typed(typing.text, typing.cursor, 30)]
+    : [actions.note ?? log.note ?? searchWords(search)];
+  return h(
+    Box,
+    { flexDirection: 'column', height: rows },
+    ...summaryLines(run, nowMs),
+    stepLines(steps, { rows: stepRows, chosen: chosenStep, nowMs, columns }),
+    cells(
+      [
+        {
+          spans: [{ text: `── log ${level === 'trace' ? '' : `${level}+ `}${stepId ?? ''}`, colour: 'gray' }],
+          width: 24,
+        },
+        { spans: middle },
+        { spans: [{ text: left > 0 ? `${place} →${left}` : place, colour: 'gray' }], width: 16 },
+      ],
+      'bar',
+    ),
+    h(LogPane, {
+      key: 'log',
+      view,
+      rows: logRows,
+      left,
+      hasSteps: steps.length > 1 && stepId === null,
+      found: new Set(search.found),
+      current: search.current,
+    }),
+  );
+}
+
+function keysOf(isTyping: boolean, isOnSteps: boolean): string {
+  if (isTyping) return 'type what to look for   Enter: find   Esc: not';
+  if (isOnSteps) return '↑↓ choose  Enter: its log or run  Tab: log  ?: help  q: back';
+  return 'c: cancel  r: again  l: level  /: find  f: follow  ?: help  q: back';
+}
+
+function useNow(isTicking: boolean): number {
+  const [nowMs, setNowMs] = useState(() => Date.now());
+  useEffect(() => {
+    if (!isTicking) return undefined;
+    setNowMs(Date.now());
+    const timer = setInterval(() => setNowMs(Date.now()), 1_000);
+    return () => clearInterval(timer);
+  }, [isTicking]);
+  return nowMs;
+}

@@ -1,0 +1,114 @@
+// The runs, newest first, as they come and go.
+
+import { Box } from 'ink';
+import { createElement as h, type ReactElement, useState } from 'react';
+import type { AnswerOf } from '../contract/operations.ts';
+import { type RunStatus, runStatuses } from '../domain/run.ts';
+import { cells, line, type Span, typed } from './line.ts';
+import { useRunEvents } from './run-events.ts';
+import { type Body, type ScreenProps, useLoaded, usePresses, useSurroundings } from './screen.ts';
+import { editText, emptyText, type TextEdit } from './text-edit.ts';
+import { moved, windowAround } from './windowed.ts';
+import { atTime, statusLooks, tookFor } from './words.ts';
+
+type RunRow = AnswerOf<'listRuns'>['runs'][number];
+
+const everyMs = 10_000;
+const pageRows = 100;
+const mostRows = 1000;
+const filters: readonly (RunStatus | null)[] = [null, ...runStatuses];
+
+export function RunsScreen({ isActive }: ScreenProps): Body {
+  const { client, rows, columns, open } = useSurroundings();
+  const [status, setStatus] = useState<RunStatus | null>(null);
+  const [search, setSearch] = useState<TextEdit>(emptyText);
+  const [isSearching, setSearching] = useState(false);
+  const [chosenId, setChosenId] = useState<string | null>(null);
+  const [limit, setLimit] = useState(pageRows);
+  const nudge = useRunEvents(isActive, null);
+  const query = { limit, ...(status && { status }), ...(search.text && { q: search.text }) };
+  const { value, fault } = useLoaded({ isActive, key: JSON.stringify(query), everyMs, nudge }, (signal) =>
+    client.call('listRuns', { query, signal }),
+  );
+
+  const runs = value?.runs ?? [];
+  const chosen = Math.max(
+    0,
+    runs.findIndex(({ run_id: id }) => id === chosenId),
+  );
+  const listRows = rows - 3;
+  const keys = isSearching
+    ? 'type to search ids, arguments, errors   Enter: done   Esc: all'
+    : '↑↓ choose  Enter: open  s: status  /: search  1: jobs  q: back';
+  usePresses(isActive, keys, (press) => {
+    if (isSearching) {
+      const edited = editText(search, press);
+      if (edited) setSearch(edited);
+      if (press.key === 'enter' || press.key === 'esc') setSearching(false);
+      if (press.key === 'esc') setSearch(emptyText);
+      if (edited || press.key === 'enter' || press.key === 'esc') return true;
+    }
+    const to = moved(chosen, press.key, runs.length, listRows);
+    if (to !== null) {
+      setChosenId(runs[to]?.run_id ?? null);
+      if (to >= runs.length - listRows && runs.length === limit && limit < mostRows) setLimit(limit + pageRows);
+      return true;
+    }
+    const run = runs[chosen];
+    if (press.key === 's') setStatus(filters[(filters.indexOf(status) + 1) % filters.length] ?? null);
+    else if (press.key === '/') setSearching(true);
+    else if (press.key === 'esc' && search.text !== '') setSearch(emptyText);
+    else if (press.key === 'enter' && run) open({ name: 'run', runId: run.run_id });
+    else return press.key === 'enter';
+    return true;
+  });
+
+  if (!isActive) return null;
+  const { start, end } = windowAround(runs.length, chosen, listRows);
+  const title: (Span | string)[] = [{ text: 'Runs', isBold: true }];
+  if (status) title.push(' ', { text: status, colour: statusLooks[status].colour });
+  if (isSearching) title.push(' /', ...typed(search.text, search.cursor, 30));
+  else if (search.text) title.push(` /${search.text}`);
+  return h(
+    Box,
+    { flexDirection: 'column', height: rows },
+    cells([{ spans: title }, { spans: [value ? countOf(runs.length, value.total) : ''], width: 24 }], 'title'),
+    ...runs.slice(start, end).map((run, index) => runLine(run, start + index === chosen, columns)),
+    value === null && fault === null && line(['reading…'], 'reading'),
+    value !== null && runs.length === 0 && line(['No run is like that.'], 'none'),
+    h(Box, { key: 'space', flexGrow: 1 }),
+    line([fault === null ? belowOf(runs[chosen]) : { text: fault, colour: 'red' }], 'below'),
+  );
+}
+
+function countOf(shown: number, total: number): string {
+  return shown === total ? `${total}` : `newest ${shown} of ${total}`;
+}
+
+function belowOf(run: RunRow | undefined): Span {
+  if (!run) return { text: '' };
+  return {
+    text: [run.run_id, run.waiting ?? run.reason, `by ${run.created_by}`].filter(Boolean).join(' · '),
+    colour: 'gray',
+  };
+}
+
+function runLine(run: RunRow, isChosen: boolean, columns: number): ReactElement {
+  const look = statusLooks[run.status];
+  return cells(
+    [
+      {
+        width: 14,
+        spans: [
+          isChosen ? { text: '❯ ', colour: 'cyan' } : '  ',
+          { text: `${look.glyph} ${run.status}`, colour: look.colour },
+        ],
+      },
+      { spans: [{ text: run.job_id, isBold: isChosen }, run.progress ? ` ${Math.round(run.progress.percent)} %` : ''] },
+      { width: 16, spans: [atTime(run.created_at)] },
+      { width: 10, spans: [tookFor(run.started_at, run.finished_at, Date.now())] },
+      ...(columns >= 100 ? [{ width: 10, spans: [run.trigger.type] }] : []),
+    ],
+    run.run_id,
+  );
+}

@@ -1,0 +1,71 @@
+// Takes the terminal for the app, and gives it back whatever happens: when the user ends it, when the app throws, when
+// anything in the process does, and on the signals that end a process.
+
+import { writeSync } from 'node:fs';
+import { constants } from 'node:os';
+import { render } from 'ink';
+import { createElement as h } from 'react';
+import type { Client } from '../client/client.ts';
+import { App } from './app.ts';
+
+export type TuiOptions = {
+  readonly client: Client;
+  /** Which server this is, for the header. */
+  readonly where: string;
+  /** Called with each run that is started here, as soon as there is one. */
+  readonly attend: (runId: string) => void;
+};
+
+const endingSignals = ['SIGTERM', 'SIGHUP', 'SIGINT'] as const;
+/** Out of the alternate screen, no bracketed paste, the cursor shown. */
+const restoring = '\u{1b}[?1049l\u{1b}[?2004l\u{1b}[?25h';
+const homeAndErase = '\u{1b}[H\u{1b}[J';
+
+export async function occupyTerminal(o: TuiOptions): Promise<void> {
+  const app = render(h(App, o), { alternateScreen: true, interactive: true, incrementalRendering: true });
+  let isOccupied = true;
+  /** Where a terminal of another size has moved what was drawn is for it to know, so all of it is drawn anew. */
+  function startOver(): void {
+    app.clear();
+    process.stdout.write(homeAndErase);
+  }
+  // Before Ink's own listener, which draws.
+  process.stdout.prependListener('resize', startOver);
+
+  function giveBack(): void {
+    if (!isOccupied) return;
+    isOccupied = false;
+    try {
+      app.unmount();
+    } catch {
+      writeSync(process.stdout.fd, restoring);
+      process.stdin.setRawMode(false);
+    }
+  }
+  function onSignal(signal: NodeJS.Signals): void {
+    giveBack();
+    process.exit(128 + constants.signals[signal]);
+  }
+  function stopListening(): void {
+    for (const signal of endingSignals) process.off(signal, onSignal);
+    process.off('exit', giveBack);
+    process.stdout.off('resize', startOver);
+    process.off('uncaughtException', onUncaught);
+  }
+  const failure = Promise.withResolvers<never>();
+  function onUncaught(error: Error): void {
+    giveBack();
+    failure.reject(error);
+  }
+
+  for (const signal of endingSignals) process.on(signal, onSignal);
+  process.on('exit', giveBack);
+  // Before whoever else listens: what they say of it belongs on the screen that stays.
+  process.prependListener('uncaughtException', onUncaught);
+  try {
+    await Promise.race([app.waitUntilExit(), failure.promise]);
+  } finally {
+    giveBack();
+    stopListening();
+  }
+}

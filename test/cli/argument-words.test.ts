@@ -1,0 +1,84 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { readArguments } from '../../src/cli/argument-words.ts';
+import { argumentFields } from '../../src/domain/argument-fields.ts';
+import { createFolder } from './terminal.ts';
+
+const fields = argumentFields({
+  type: 'object',
+  properties: {
+    target: { type: 'string' },
+    count: { type: 'integer' },
+    dry: { type: 'boolean' },
+    mode: { enum: ['fast', 'safe'] },
+    tags: { type: 'array', items: { type: 'string' } },
+    ports: { type: 'array', items: { type: 'integer' } },
+    keep: { type: 'object', properties: { days: { type: 'integer' }, all: { type: 'boolean' } } },
+    token: { type: 'string', format: 'secret' },
+    json: { type: 'string' },
+    any: {},
+  },
+});
+
+function read(...words: string[]): { args: unknown; warnings: string[] } {
+  const warnings: string[] = [];
+  const args = readArguments(fields, words, {}, (line) => warnings.push(line));
+  return { args, warnings };
+}
+
+test.each([
+  [['--target', '/srv'], { target: '/srv' }],
+  [['--target=--dashes'], { target: '--dashes' }],
+  [['--target', ''], { target: '' }],
+  [['--count', '-5'], { count: -5 }],
+  [['--dry'], { dry: true }],
+  [['--dry', 'false'], { dry: false }],
+  [['--no-dry'], { dry: false }],
+  [['--mode', 'safe'], { mode: 'safe' }],
+  [['--tags', 'a', '--tags', 'b'], { tags: ['a', 'b'] }],
+  [['--ports', '80', '--ports=443'], { ports: [80, 443] }],
+  [['--keep.days', '7', '--keep.all'], { keep: { days: 7, all: true } }],
+  [['--args.json', 'text'], { json: 'text' }],
+  [['--any', '{"a":[1]}'], { any: { a: [1] } }],
+  [['--any', 'word'], { any: 'word' }],
+  [['--token.stored', 'deploy'], { token: { secret: 'deploy' } }],
+])('%j is read as %j', (words, args) => {
+  expect(read(...words)).toEqual({ args, warnings: [] });
+});
+
+test.each([
+  [['--count', 'x'], '--count x: must be a whole number'],
+  [['--mode', 'slow'], '--mode slow: must be one of fast, safe'],
+  [['--dry', 'maybe'], '`maybe` is one word too many: arguments are written --target TEXT --count N --dry true|false'],
+  [['--dry=maybe'], '--dry maybe: must be true or false'],
+  [['--taget', 'x'], 'the job takes no --taget; did you mean `--target`?'],
+  [['--target'], '--target needs a value: --target TEXT; one that begins with -- is written --target=--…'],
+  [['--target', '--dry'], '--target needs a value: --target TEXT; one that begins with -- is written --target=--…'],
+  [['--target', 'a', '--target', 'b'], '--target is there twice'],
+  [['--token.env', 'NO_SUCH_VARIABLE'], '--token.env NO_SUCH_VARIABLE: there is no such variable in the environment'],
+  [['--token.file', '/no/such'], '--token.file /no/such: cannot be read (ENOENT)'],
+  [['word'], '`word` is one word too many: arguments are written --target TEXT --count N --dry true|false'],
+])('%j is refused: %s', (words, message) => {
+  expect(() => read(...words)).toThrow(message);
+});
+
+test('a secret of a file loses its last newline, and one on the command line is warned of', () => {
+  const file = join(createFolder(), 'token');
+  writeFileSync(file, 'first\nlast\n');
+  expect(read('--token.file', file)).toEqual({ args: { token: 'first\nlast' }, warnings: [] });
+  expect(read('--token', 'open')).toEqual({
+    args: { token: 'open' },
+    warnings: [expect.stringMatching(/^--token: what stands on a command line can be read by others/)],
+  });
+});
+
+test('words are laid over arguments that are there', () => {
+  const base = { target: '/old', keep: { days: 1, weeks: 2 }, tags: ['old'] };
+  expect(readArguments(fields, ['--keep.days', '7', '--tags', 'new'], base, () => undefined)).toEqual({
+    target: '/old',
+    keep: { days: 7, weeks: 2 },
+    tags: ['new'],
+  });
+  expect(base.keep.days).toBe(1);
+});

@@ -1,0 +1,216 @@
+// Runs from the command line: without a server, with the one of the data dir, and from afar. What is printed is the same.
+
+import { existsSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { bash, type JobFiles } from '../support/jobs.ts';
+import { processesWith } from '../support/processes.ts';
+import { createInstance } from './an-instance.ts';
+import { flwd, flwdReading, type Seen, start } from './terminal.ts';
+
+const argspec = {
+  type: 'object',
+  properties: {
+    target: { type: 'string', default: '/srv' },
+    keep: { type: 'object', properties: { days: { type: 'integer', minimum: 1 } } },
+  },
+};
+const daily = bash('echo "to $target"; echo careful >&2; flwd_result \'{"kept": 3}\'', { argspec, name: 'Daily' });
+const fails = bash('echo begun; exit 4');
+const jobs: Record<string, JobFiles> = {
+  'backup/daily': daily,
+  fails,
+  chain: {
+    'config.yaml': JSON.stringify({
+      steps: [
+        { id: 'one', command: ['echo', 'first'] },
+        { id: 'two', needs: ['one'], command: ['echo', 'second'] },
+      ],
+    }),
+  },
+};
+
+/** A run's id is another one each time, and so is how long it took. */
+function timeless({ stdout, stderr, code }: Seen): Seen {
+  const blur = (text: string): string =>
+    text.replaceAll(/run_[0-9A-Z]{26}/g, 'RUN').replaceAll(/ in [\d.]+ (ms|s)/g, ' in TIME');
+  return { stdout: blur(stdout), stderr: blur(stderr), code };
+}
+
+const good = {
+  code: 0,
+  stdout: 'to /mnt\n',
+  stderr: 'careful\nsuccess in TIME\nresult: {"kept":3}\nRUN: flwd runs RUN\n',
+};
+
+test('a run prints the same without a server, with the one of the data dir, and from afar', async () => {
+  const { dir, serve, dataDir } = await createInstance(jobs);
+  const words = ['backup/daily', '--target', '/mnt', '--keep.days', '2'];
+  expect(timeless(await flwd(dir, 'run', ...words))).toEqual(good);
+  expect(timeless(await flwd(dir, 'backup', 'daily', '--target=/mnt'))).toEqual(good);
+  await serve();
+  expect(timeless(await flwd(dir, ...words))).toEqual(good);
+
+  const { stdout: token } = await flwd(
+    dir,
+    'tokens',
+    'create',
+    '--name',
+    'ci',
+    '--scopes',
+    'runs:write,jobs:read,artifacts:read',
+  );
+  const [, url = ''] = /"url":"([^"]+)"/.exec(await ownerOf(dataDir)) ?? [];
+  const elsewhere = start(dir, [...words, '--config', '/dev/null'], { FLWD_REMOTE: url, FLWD_TOKEN: token.trim() });
+  expect(timeless(await elsewhere.ended)).toEqual(good);
+});
+
+async function ownerOf(dataDir: string): Promise<string> {
+  const { findOwner } = await import('../../src/lib/owner-lock.ts');
+  return JSON.stringify(await findOwner(dataDir));
+}
+
+test('the exit code says how it ended, and --json prints the run alone', async () => {
+  const { dir } = await createInstance(jobs);
+  const failed = await flwd(dir, 'fails');
+  expect(failed).toMatchObject({ code: 1, stdout: 'begun\n' });
+  expect(failed.stderr).toMatch(/^failed in .* \(exit code 4\)/m);
+
+  const json = await flwd(dir, 'backup/daily', '--json', '--args', '{"target":"/json"}');
+  expect(json).toMatchObject({ code: 0, stderr: expect.stringContaining('to /json\n') });
+  expect(JSON.parse(json.stdout)).toMatchObject({
+    status: 'success',
+    args: { target: '/json' },
+    result: { value: { kept: 3 } },
+  });
+
+  const quiet = await flwd(dir, 'backup/daily', '--quiet');
+  expect(quiet).toEqual({ code: 0, stdout: 'to /srv\n', stderr: 'careful\n' });
+  expect(await flwd(dir, 'chain', '-q')).toEqual({ code: 0, stdout: 'one | first\ntwo | second\n', stderr: '' });
+});
+
+test('arguments come from a file or standard input too, with flags laid over them', async () => {
+  const { dir } = await createInstance(jobs);
+  writeFileSync(join(dir, 'args.yaml'), 'target: /file\nkeep:\n  days: 3\n');
+  const ofFile = await flwd(dir, 'plan', 'backup/daily', '--args-file', 'args.yaml', '--keep.days', '5', '--json');
+  expect(JSON.parse(ofFile.stdout)).toMatchObject({ args: { target: '/file', keep: { days: 5 } }, denied: null });
+  const ofInput = await flwdReading(dir, '{"target": "/input"}', 'plan', 'backup/daily', '--args', '-', '--json');
+  expect(JSON.parse(ofInput.stdout)).toMatchObject({ args: { target: '/input' } });
+});
+
+test.each([
+  [['backup/daily', '--keep.days', '0'], 2, '--keep.days must be at least 1\n'],
+  [['backup/daily', '--tarjet', 'x'], 2, 'the job takes no --tarjet; did you mean `--target`?\n'],
+  [['backup/dayly'], 2, 'there is no command and no job `backup/dayly`; did you mean `backup/daily`?\n'],
+  [['run', 'backup/dayly'], 3, 'there is no job `backup/dayly`; did you mean `backup/daily`?\n'],
+  [['run', 'backup/daily', '--args', '{'], 2, /^--args: is no JSON/],
+  [['run', 'backup/daily', '--args', '[1]'], 2, '--args: is no object such as {"target": "/srv"}\n'],
+  [['run', 'backup/daily', '--label', 'x'], 2, '--label x is no KEY=VALUE\n'],
+  [['run', 'backup/daily', '--security-profile', 'open'], 2, /^--security-profile open: there is none/],
+  [['run'], 2, 'which job? flwd run JOB; flwd jobs lists them\n'],
+  [['runs', 'run_01ARZ3NDEKTSV4RRFFQ69G5FAV'], 3, /no instance of flwd in .*data yet/],
+  [['logs'], 2, 'one is needed: flwd logs RUN; flwd runs lists them\n'],
+  [
+    ['jobs', '--remote', 'prod'],
+    2,
+    'no remote is called `prod`: flwd.yaml has none; an address begins with http:// or https://\n',
+  ],
+  [['jobs', '--remote', 'http://127.0.0.1:1'], 5, 'No server can be reached at http://127.0.0.1:1.\n'],
+])('flwd %j ends with %i and says what to do', async (words, code, stderr) => {
+  const { dir } = await createInstance(jobs);
+  const seen = await flwd(dir, ...words);
+  expect(seen).toMatchObject({ code, stdout: '' });
+  expect(seen.stderr).toMatch(stderr);
+});
+
+test('a slip makes no instance', async () => {
+  const { dir, dataDir } = await createInstance(jobs);
+  for (const words of [['backup/dayly'], ['jobs'], ['backup/daily', '--help'], ['runs'], ['logs', 'run_x']])
+    await flwd(dir, ...words);
+  expect(existsSync(dataDir)).toBe(false);
+});
+
+test('the help of a job is written from its schema', async () => {
+  const { dir } = await createInstance(jobs);
+  const { stdout, code } = await flwd(dir, 'backup', 'daily', '--help');
+  expect(code).toBe(0);
+  expect(stdout).toMatch(/^Usage: flwd backup\/daily \[ARGUMENTS\]\n\nDaily\n/);
+  expect(stdout).toMatch(/--target TEXT +text; default \/srv\n/);
+  expect(stdout).toMatch(/--keep\.days N +integer; at least 1\n/);
+  expect(await flwd(dir, 'help', 'backup/daily')).toMatchObject({ stdout });
+});
+
+describe('the lists', () => {
+  test('of jobs, runs and lines have stable columns, and JSON as the API has it', async () => {
+    const { dir } = await createInstance(jobs);
+    await flwd(dir, 'backup/daily');
+    await flwd(dir, 'fails');
+    const runs = await flwd(dir, 'runs');
+    expect(runs.stdout).toMatch(
+      /^RUN +JOB +STATUS +CREATED +TOOK +BY +WHY\nrun_\w+ +fails +failed +20\S+Z .* local \(cli\) +exit\nrun_/,
+    );
+    const listed: { runs: { run_id: string; job_id: string }[]; total: number } = JSON.parse(
+      (await flwd(dir, 'runs', '--json', '--job', 'backup/daily')).stdout,
+    );
+    expect(listed).toMatchObject({ runs: [{ job_id: 'backup/daily' }], total: 1 });
+    const runId = listed.runs[0]?.run_id ?? '';
+    expect((await flwd(dir, 'runs', runId)).stdout).toMatch(/^status +success$/m);
+    expect(await flwd(dir, 'logs', runId)).toEqual({ code: 0, stdout: 'to /srv\n', stderr: 'careful\n' });
+    expect(await flwd(dir, 'logs', runId, '--level', 'error')).toEqual({ code: 0, stdout: '', stderr: 'careful\n' });
+    const lines = (await flwd(dir, 'logs', runId, '--json')).stdout.trim().split('\n');
+    expect(lines.map((line): unknown => JSON.parse(line))).toMatchObject([
+      { message: 'to /srv' },
+      { message: 'careful' },
+    ]);
+    expect((await flwd(dir, 'jobs')).stdout).toMatch(
+      /^JOB +KIND +SOURCE +ABOUT\nbackup\/daily +single +local-fs +Daily\n/,
+    );
+  });
+});
+
+describe('Ctrl-C', () => {
+  const stubborn = bash(`trap 'echo not yet' TERM; echo ready; while true; do sleep 0.2 || true; done`, {
+    cancel: { grace: '10m' },
+  });
+  const willing = bash(`trap 'echo cleaned; exit 0' TERM; echo ready; while true; do sleep 0.2 || true; done`);
+
+  test('cancels the run in order, and nothing is left alive', async () => {
+    const { dir, dataDir } = await createInstance({ willing });
+    const { child, ended, prints } = start(dir, ['willing']);
+    await prints(/ready/);
+    child.kill('SIGINT');
+    const { code, stdout, stderr } = await ended;
+    expect({ code, stdout }).toEqual({ code: 130, stdout: 'ready\ncleaned\n' });
+    expect(stderr).toMatch(/^cancelling run_\w+; Ctrl-C again kills it\n(.*\n)*cancelled in /);
+    expect(processesWith(dataDir)).toEqual([]);
+  });
+
+  test('a second one kills it', async () => {
+    const { dir, dataDir, serve } = await createInstance({ stubborn });
+    await serve();
+    const { child, ended, prints } = start(dir, ['stubborn']);
+    await prints(/ready/);
+    child.kill('SIGINT');
+    await prints(/not yet/);
+    // One that comes at once is taken for an echo of the first.
+    const again = setInterval(() => child.kill('SIGINT'), 300);
+    await prints(/^killing run_/m).finally(() => clearInterval(again));
+    const { code, stderr } = await ended;
+    expect(code).toBe(130);
+    expect(stderr).toMatch(/^killing run_\w+$/m);
+    expect(processesWith(dataDir).filter(({ command }) => !command.includes('serve'))).toEqual([]);
+  });
+});
+
+test('--detach prints the id and leaves the run to whoever comes next', async () => {
+  const { dir, dataDir } = await createInstance({
+    slow: bash('echo begun; until [ -e go ]; do sleep 0.1; done; echo over'),
+  });
+  const left = await flwd(dir, 'slow', '--detach');
+  expect(left).toMatchObject({ code: 0, stderr: expect.stringContaining('no server is there to see to its end') });
+  const runId = left.stdout.trim();
+  expect(runId).toMatch(/^run_\w{26}$/);
+  writeFileSync(join(dataDir, 'runs', runId, 'workspace', 'go'), '');
+  expect(await flwd(dir, 'logs', '-f', runId)).toMatchObject({ code: 0, stdout: 'begun\nover\n' });
+  expect((await flwd(dir, 'runs', runId)).stdout).toMatch(/^status +success$/m);
+});

@@ -1,0 +1,86 @@
+// A rerun of an old revision is held to today's policy: what would be refused as a new run is refused as a rerun, too.
+
+import { mkdirSync, realpathSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { Problem } from '../../src/domain/problem.ts';
+import { bash, type JobFiles, writeJob } from '../support/jobs.ts';
+import { caller, dataFolder, openEngine } from './an-engine.ts';
+
+type Options = NonNullable<Parameters<typeof openEngine>[1]>;
+
+/** A job that ran once, under another policy or as another definition than there is now. */
+async function once(job: JobFiles, before: Options, after: Options & { readonly job?: JobFiles }, root = dataFolder()) {
+  const first = await openEngine(root, { jobs: { job }, ...before });
+  const runId = await first.create('job');
+  expect(await first.finished(runId)).toMatchObject({ status: 'success' });
+  await first.close();
+  if (after.job) await writeJob(join(root, 'jobs', 'job'), after.job);
+  return { runId, opened: await openEngine(root, after) };
+}
+
+/** What a new run is refused with, and each rerun in the same words. */
+async function refused({ runId, opened: { engine, create } }: Awaited<ReturnType<typeof once>>): Promise<Problem> {
+  const problemOf = (asked: Promise<unknown>): Promise<unknown> => asked.catch((error: unknown) => error);
+  const afresh = await problemOf(create('job'));
+  if (!(afresh instanceof Problem)) throw new Error('a new run is not refused');
+  for (const request of [{}, { revision: 'latest' }] as const) {
+    const again = await problemOf(engine.rerun(runId, request, caller));
+    expect(again).toBeInstanceOf(Problem);
+    expect(again).toMatchObject({ slug: afresh.slug, message: afresh.message });
+  }
+  return afresh;
+}
+
+test('a job that is disabled by now is not run again as it was', async () => {
+  const disabled = bash('echo ran', { enabled: false });
+  expect(await refused(await once(bash('echo ran'), {}, { job: disabled }))).toMatchObject({
+    slug: 'job-invalid',
+    message: "The job 'job' is disabled: its config.yaml says enabled: false.",
+  });
+});
+
+test('a profile that the instance allows no more', async () => {
+  const loose = bash('echo ran', { security_profile: 'permissive' });
+  const after = await once(loose, {}, { security: { allowProfiles: ['secure'] } });
+  expect(await refused(after)).toMatchObject({ slug: 'profile-not-allowed' });
+});
+
+test('a source that is trusted no more', async () => {
+  const loose = bash('echo ran', { security_profile: 'permissive' });
+  expect(await refused(await once(loose, {}, { trusted: false }))).toMatchObject({
+    slug: 'profile-not-allowed',
+    message: expect.stringContaining('trusted: false'),
+  });
+});
+
+test('a grant that `may_grant` does not list any more', async () => {
+  const network = bash('echo ran', { permissions: { network: 'all' } });
+  const after = await once(network, { security: { mayGrant: () => ['network'] } }, {});
+  expect(await refused(after)).toMatchObject({
+    slug: 'grant-not-allowed',
+    message: expect.stringContaining('may_grant'),
+  });
+});
+
+test('a path that is below none of `security.paths` any more', async () => {
+  const root = dataFolder();
+  const dir = join(realpathSync(root), 'shared');
+  mkdirSync(dir);
+  const reads = bash('echo ran', { permissions: { read: [dir] } });
+  const mayGrant = () => ['read'] as const;
+  const after = await once(reads, { security: { mayGrant, paths: [dir] } }, { security: { mayGrant } }, root);
+  expect(await refused(after)).toMatchObject({
+    slug: 'grant-not-allowed',
+    message: expect.stringContaining('security.paths'),
+  });
+});
+
+test('a profile that the job itself has tightened since holds for what ran before', async () => {
+  const loose = bash('echo loose', { security_profile: 'permissive' });
+  const tight = bash('echo tight', { security_profile: 'secure' });
+  const { runId, opened } = await once(loose, {}, { job: tight });
+  const { runId: next } = await opened.engine.rerun(runId, {}, caller);
+  expect(await opened.finished(next)).toMatchObject({ status: 'success', security: { profile: 'secure' } });
+  expect(await opened.messages(next)).toEqual(['loose']);
+});

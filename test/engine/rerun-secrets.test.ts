@@ -1,0 +1,169 @@
+// Whose secrets go along with a rerun: those that somebody gave are not handed to what another has chosen.
+
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import type { Principal } from '../../src/domain/principal.ts';
+import type { Run } from '../../src/domain/run.ts';
+import type { Caller } from '../../src/engine/create.ts';
+import { bash, writeJob } from '../support/jobs.ts';
+import { dataFolder, type Opened, openEngine } from './an-engine.ts';
+import { script, steps } from './step-jobs.ts';
+
+const secret = { type: 'string', format: 'secret' };
+const argspec = { type: 'object', properties: { token: secret, other: secret, to: { type: 'string' } } };
+/** Shows what it was given in a way that redaction does not know. */
+const sends = 'echo "$(rev < "$FLWD_SECRETS_DIR/token")"; echo "to $to"';
+const sent = (text: string): string => text.split('').toReversed().join('');
+
+function by(name: string): Caller {
+  const principal: Principal = { kind: 'token', name, scopes: ['runs:write', 'secrets:write'], tenant: 'default' };
+  return { principal, trigger: 'api', requestId: 'req_1' };
+}
+
+const anns = { token: 'the-token-of-ann', to: 'registry' };
+
+async function started({ engine, finished }: Opened, jobId: string, args: object, name = 'ann'): Promise<Run> {
+  const request = { job_id: jobId, args: JSON.parse(JSON.stringify(args)) };
+  return finished((await engine.createRun(request, by(name))).runId);
+}
+
+type Request = Parameters<Opened['engine']['rerun']>[1];
+
+async function again({ engine, finished }: Opened, run: Run, name: string, request: Request = {}): Promise<Run> {
+  return finished((await engine.rerun(run.run_id, request, by(name))).runId);
+}
+
+function refusal(pointer: string, ...more: string[]): object {
+  const errors = [pointer, ...more].map((at) => ({ pointer: at, keyword: 'secret' }));
+  return { slug: 'validation-error', members: { errors } };
+}
+
+describe('of a job with a secret argument', () => {
+  const jobs = { sends: bash(sends, { argspec }) };
+
+  test('another may run the same again with it', async () => {
+    const opened = await openEngine(dataFolder(), { jobs });
+    const run = await started(opened, 'sends', anns);
+    for (const request of [{}, { args: {} }, { args: { to: 'registry' } }]) {
+      const next = await again(opened, run, 'bob', request);
+      expect(await opened.messages(next.run_id)).toContain(sent(anns.token));
+    }
+  });
+
+  test('another who changes where it goes, or what is done with it, must give one', async () => {
+    const root = dataFolder();
+    const opened = await openEngine(root, { jobs });
+    const run = await started(opened, 'sends', anns);
+    for (const request of [
+      { args: { to: 'elsewhere' } },
+      { args: { other: 'another-secret' } },
+      { revision: 'latest' },
+    ] satisfies Request[]) {
+      const asked = opened.engine.rerun(run.run_id, JSON.parse(JSON.stringify(request)), by('bob'));
+      await expect(asked).rejects.toMatchObject(refusal('/args/token'));
+      await expect(asked).rejects.toThrow(
+        '/args/token: must be given anew, as a text or as {"secret": name}: it is a secret that \'ann\' gave, and this rerun does something else with it',
+      );
+    }
+    const next = await again(opened, run, 'bob', { args: { to: 'elsewhere', token: 'the-token-of-bob' } });
+    expect(await opened.messages(next.run_id)).toEqual([sent('the-token-of-bob'), 'to elsewhere']);
+    // Those are bob's from then on.
+    const third = await again(opened, next, 'bob', { args: { to: 'anywhere' } });
+    expect(await opened.messages(third.run_id)).toContain('to anywhere');
+    await expect(opened.engine.rerun(next.run_id, { args: { to: 'registry' } }, by('ann'))).rejects.toMatchObject(
+      refusal('/args/token'),
+    );
+  });
+
+  test('nor does a rerun in between make them another’s', async () => {
+    const opened = await openEngine(dataFolder(), { jobs });
+    const run = await started(opened, 'sends', { ...anns, other: 'a-second-one' });
+    const bobs = await again(opened, await again(opened, run, 'bob'), 'bob');
+    await expect(opened.engine.rerun(bobs.run_id, { args: { to: 'bob' } }, by('bob'))).rejects.toMatchObject(
+      refusal('/args/token', '/args/other'),
+    );
+    const back = await again(opened, bobs, 'ann', { args: { to: 'ann' } });
+    expect(await opened.messages(back.run_id)).toContain(sent(anns.token));
+  });
+
+  test('whoever gave it may change everything else', async () => {
+    const opened = await openEngine(dataFolder(), { jobs });
+    const run = await started(opened, 'sends', anns);
+    for (const request of [{ args: { to: 'elsewhere' } }, { revision: 'latest' }] satisfies Request[]) {
+      const next = await again(opened, run, 'ann', request);
+      expect(await opened.messages(next.run_id)).toContain(sent(anns.token));
+    }
+  });
+
+  test('a stored one is looked up again, as anybody in the tenant may', async () => {
+    const opened = await openEngine(dataFolder(), { jobs });
+    await opened.engine.secrets.put(
+      { tenant: 'default', name: 'shared', value: 'the-first-shared' },
+      by('ann').principal,
+    );
+    const run = await started(opened, 'sends', { token: { secret: 'shared' }, to: 'registry' });
+    const same = await again(opened, run, 'ann');
+    await opened.engine.secrets.put(
+      { tenant: 'default', name: 'shared', value: 'the-second-shared' },
+      by('ann').principal,
+    );
+    for (const from of [run, same]) {
+      const next = await again(opened, from, 'bob', { args: { to: 'elsewhere' } });
+      expect(await opened.messages(next.run_id)).toContain(sent('the-second-shared'));
+      expect(await opened.messages((await again(opened, from, 'bob')).run_id)).toContain(sent('the-first-shared'));
+    }
+  });
+
+  test('it is shown by no revision that takes it as a secret no more, whoever asks', async () => {
+    const root = dataFolder();
+    const opened = await openEngine(root, { jobs });
+    const run = await started(opened, 'sends', anns);
+    await opened.close();
+    const open = { ...argspec, properties: { ...argspec.properties, token: { type: 'string' } } };
+    await writeJob(join(root, 'jobs', 'sends'), bash('echo "$token"', { argspec: open }));
+    const next = await openEngine(root);
+    await expect(next.engine.rerun(run.run_id, { revision: 'latest' }, by('ann'))).rejects.toMatchObject(
+      refusal('/args/token'),
+    );
+  });
+});
+
+test('what steps have left of somebody’s secrets is not handed on either', async () => {
+  const jobs = {
+    two: steps(
+      { argspec, steps: [script('login'), script('use', { needs: ['login'] })] },
+      {
+        login: 'flwd_output session "sid=$(cat "$FLWD_SECRETS_DIR/token")"',
+        use: 'echo "$FLWD_STEP_LOGIN_SESSION" | rev',
+      },
+    ),
+  };
+  const opened = await openEngine(dataFolder(), { jobs });
+  const run = await started(opened, 'two', anns);
+  const args = { to: 'bob', token: 'the-token-of-bob' };
+  const from = { step: 'use' };
+  await expect(opened.engine.rerun(run.run_id, { from, args }, by('bob'))).rejects.toMatchObject(refusal('/from'));
+  expect(await opened.messages((await again(opened, run, 'bob', { args })).run_id)).toEqual([
+    sent('sid=the-token-of-bob'),
+  ]);
+  expect(await opened.messages((await again(opened, run, 'bob', { from })).run_id)).toEqual([
+    sent(`sid=${anns.token}`),
+  ]);
+});
+
+test('a sub-run’s are those of whoever gave its parent’s', async () => {
+  const jobs = {
+    sends: bash(sends, { argspec }),
+    parent: steps({
+      argspec,
+      steps: [{ id: 'child', job: 'sends', args: { token: { from: 'args.token' }, to: 'registry' } }],
+    }),
+  };
+  const opened = await openEngine(dataFolder(), { jobs });
+  const run = await again(opened, await started(opened, 'parent', anns), 'bob');
+  const child = await opened.finished(String(run.steps[0]?.child_run_id));
+  expect(await opened.messages(child.run_id)).toContain(sent(anns.token));
+  await expect(opened.engine.rerun(child.run_id, { args: { to: 'bob' } }, by('bob'))).rejects.toMatchObject(
+    refusal('/args/token'),
+  );
+});

@@ -1,0 +1,122 @@
+// A job that may write turns folders into links and back, above what others are granted, while they start. Nobody must ever see
+// where the links lead: a file of the server's own, and one that nobody was granted (ADR 0020).
+
+import { chmod, mkdir, mkdtemp, readFile, realpath, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, describe, expect } from 'vitest';
+import type { ProblemAnswer } from '../support/answers.ts';
+import { testWith } from '../support/host.ts';
+import { bash } from '../support/jobs.ts';
+import { startServer } from '../support/server.ts';
+import { attackJob } from './attacks.ts';
+
+const test = testWith('bwrap', 'python3');
+
+// A permissive job has a /tmp of its own, which would hide all of it.
+const base = await realpath(await mkdtemp('/var/tmp/flwd-grants-'));
+afterAll(() => rm(base, { recursive: true }));
+await chmod(base, 0o755);
+const keys = join(base, 'keys');
+const outside = join(base, 'outside');
+const granted = join(base, 'granted');
+const places = [keys, outside, granted, join(granted, 'open')];
+for (const place of places) {
+  await mkdir(place);
+  await chmod(place, 0o777);
+}
+await writeFile(join(keys, 'target'), '{"keys": []}');
+await writeFile(join(outside, 'target'), 'of nobody');
+for (const place of [keys, outside]) await chmod(join(place, 'target'), 0o666);
+
+const argspec = { type: 'object', properties: { target: { type: 'string' }, link: { type: 'string' } } };
+const permissions = { read: [{ arg: 'target' }] };
+const jobs = {
+  // In one step each, so that something is always there.
+  flips: attackJob(
+    `
+folder, link = '${granted}/open/parent', '${granted}/open/other'
+os.makedirs(folder, exist_ok=True)
+with open(folder + '/target', 'w') as file: file.write('granted')
+os.symlink(os.environ['FLWD_ARG_LINK'], link)
+say('ready')
+exchange = ctypes.CDLL(None, use_errno=True).renameat2
+import random, time
+while True:
+    # Now and then for as long as a run takes to start, so that some come through.
+    if random.random() < 0.01: time.sleep(0.03)
+    if exchange(-100, folder.encode(), -100, link.encode(), 2): say(errno.errorcode[ctypes.get_errno()])`,
+    { argspec, permissions: { write: [join(granted, 'open')] }, cancel: { grace: '100ms' } },
+  ),
+  reads: bash('cat "$target"', { argspec, permissions }),
+  writes: bash('cat "$target"; echo changed >> "$target"', { argspec, permissions: { write: [{ arg: 'target' }] } }),
+  // What it reads there is what its profile shows it anyway.
+  'writes-permissive': bash('(echo changed >> "$target") 2> /dev/null || echo elsewhere', {
+    argspec,
+    security_profile: 'permissive',
+    permissions: { write: [{ arg: 'target' }] },
+  }),
+};
+const users = [
+  { user: 'the user of these tests', as: {} },
+  ...(process.getuid?.() === 0 ? [{ user: 'another user than root', as: { uid: 65_534 } }] : []),
+];
+
+describe.each(users)('where the server runs as $user,', async ({ as }) => {
+  const server = await startServer({
+    ...as,
+    jobs,
+    config: {
+      auth: { jwt: { issuer: 'https://id.example.org/', audience: 'flwd', jwks_file: join(keys, 'target') } },
+      security: { paths: [granted], profiles: { permissive: { may_grant: ['write'] } } },
+    },
+  });
+  afterAll(() => server.close());
+
+  /** What a run printed, or why it was none. */
+  async function outcome(job_id: string): Promise<string> {
+    const target = join(granted, 'open', 'parent', 'target');
+    const response = await server.fetch('/runs', { body: { job_id, args: { target } } });
+    if (response.status === 422) {
+      const { detail }: ProblemAnswer = JSON.parse(await response.text());
+      return (detail ?? '').replace(target, 'it');
+    }
+    const { run_id }: { run_id: string } = JSON.parse(await response.text());
+    const run = await server.finished(run_id);
+    return run.status === 'success' ? (await server.messages(run_id)).join('\n') : (run.error?.message ?? run.status);
+  }
+
+  test.each([
+    ['the server’s own', keys, "'it' belongs to the server itself, which no job may see."],
+    ['not granted', outside, "'it' is not below any of the instance's security.paths."],
+  ])('a link to what is %s is never followed', async (_, link, refused) => {
+    await rm(join(granted, 'open'), { recursive: true });
+    await mkdir(join(granted, 'open'));
+    await chmod(join(granted, 'open'), 0o777);
+    const flipping = await server.start('flips', { link });
+    await expect.poll(() => server.messages(flipping), { timeout: 20_000 }).toEqual(['ready']);
+
+    const outcomes = new Map<string, number>();
+    const hasRun = () => [...outcomes.keys()].some((one) => one.startsWith('granted'));
+    for (let round = 0; round < 25 || (round < 200 && !(hasRun() && outcomes.has(refused))); round += 1) {
+      const some = await Promise.all(['reads', 'writes', 'writes-permissive', 'reads'].map(outcome));
+      for (const one of some) outcomes.set(one, (outcomes.get(one) ?? 0) + 1);
+    }
+    await server.fetch(`/runs/${flipping}/cancel`, { method: 'POST' });
+    await server.finished(flipping);
+
+    const harmless = [
+      '',
+      'elsewhere',
+      refused,
+      'a path that the job was granted has been moved or removed since the run was created',
+      'a path that the job was granted was moved while it started',
+      'the sandbox could not be set up; the log says why',
+    ];
+    expect([...outcomes.keys()].filter((one) => !harmless.includes(one) && !one.startsWith('granted'))).toEqual([]);
+    // The race was on, and not all was refused.
+    expect(hasRun()).toBe(true);
+    expect(outcomes.get(refused)).toBeGreaterThan(0);
+    expect(await readFile(join(keys, 'target'), 'utf8')).toBe('{"keys": []}');
+    expect(await readFile(join(outside, 'target'), 'utf8')).toBe('of nobody');
+  });
+});

@@ -1,0 +1,94 @@
+// A terminal with somebody in front of it: a shell in tmux, whose screen is read and whose keys are pressed.
+
+import { execFile } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { expect, onTestFinished } from 'vitest';
+
+const run = promisify(execFile);
+const program = join(import.meta.dirname, 'programs', 'tui.ts');
+
+export type Terminal = {
+  /** What is on the screen, blanks at the ends of lines cut off; with `colours`, escape sequences and all. */
+  readonly screen: (o?: { readonly colours?: boolean }) => Promise<string>;
+  /** Waits until the screen is like that. */
+  readonly sees: (pattern: RegExp | string) => Promise<string>;
+  /** Key names of tmux, `Enter` or `C-s`, one after the other. */
+  readonly press: (...keys: readonly string[]) => Promise<void>;
+  /** All of it at once, as a fast typist or a paste without brackets would. */
+  readonly type: (text: string) => Promise<void>;
+  /** As a terminal pastes. */
+  readonly paste: (text: string) => Promise<void>;
+  readonly resize: (columns: number, rows: number) => Promise<void>;
+  /** The process that the shell has started. */
+  readonly pid: () => Promise<number>;
+  /** What tmux knows of the pane, e.g. `#{alternate_on}`. */
+  readonly state: (format: string) => Promise<string>;
+};
+
+export async function openTerminal(
+  o: { readonly columns?: number; readonly rows?: number; readonly env?: Readonly<Record<string, string>> } = {},
+): Promise<Terminal> {
+  const { columns = 100, rows = 30 } = o;
+  const dir = mkdtempSync(join(tmpdir(), 'flwd-tui-'));
+  const env = { PATH: process.env.PATH ?? '', HOME: dir, LANG: 'C.UTF-8', TERM: 'xterm-256color', ...o.env };
+  const tmux = async (...words: readonly string[]): Promise<string> => {
+    const { stdout } = await run('tmux', ['-u', '-S', join(dir, 'socket'), '-f', '/dev/null', ...words], { env });
+    return stdout;
+  };
+  const rc = join(dir, 'rc');
+  writeFileSync(rc, `PS1='[$?] ready> '\n`);
+  const size = ['-x', String(columns), '-y', String(rows)];
+  onTestFinished(async () => {
+    await tmux('kill-server').catch(() => undefined);
+    // The shell and what it started may not be gone yet.
+    rmSync(dir, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
+  });
+  await tmux('new-session', '-d', ...size, `exec bash --noprofile --rcfile ${rc}`);
+
+  async function screen({ colours = false } = {}): Promise<string> {
+    const text = await tmux('capture-pane', '-p', ...(colours ? ['-e'] : []));
+    return text.replaceAll(/ +$/gm, '').trimEnd();
+  }
+  async function sees(pattern: RegExp | string): Promise<string> {
+    await expect.poll(() => screen()).toMatch(pattern);
+    return screen();
+  }
+  await sees('ready>');
+  return {
+    screen,
+    sees,
+    async press(...keys) {
+      for (const key of keys) await tmux('send-keys', key);
+    },
+    type: async (text) => void (await tmux('send-keys', '-l', text)),
+    async paste(text) {
+      await tmux('set-buffer', text);
+      await tmux('paste-buffer', '-p', '-r');
+    },
+    resize: async (width, height) => void (await tmux('resize-window', '-x', String(width), '-y', String(height))),
+    async pid() {
+      const shell = (await tmux('display-message', '-p', '#{pane_pid}')).trim();
+      return Number(readFileSync(`/proc/${shell}/task/${shell}/children`, 'utf8').trim());
+    },
+    state: async (format) => (await tmux('display-message', '-p', format)).trim(),
+  };
+}
+
+/** A terminal in which the UI of this server is on the screen. */
+export async function openTui(
+  url: string,
+  o: {
+    readonly columns?: number;
+    readonly rows?: number;
+    readonly token?: string;
+    readonly env?: Readonly<Record<string, string>>;
+  } = {},
+): Promise<Terminal> {
+  const { token, env, ...size } = o;
+  const terminal = await openTerminal({ ...size, env: { TUI_URL: url, ...(token && { TUI_TOKEN: token }), ...env } });
+  await terminal.type(`${process.execPath} ${program}\n`);
+  return terminal;
+}

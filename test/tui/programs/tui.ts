@@ -1,0 +1,17 @@
+// The terminal UI over a server, without the command line: URL and token come from the environment.
+
+import { appendFileSync } from 'node:fs';
+import { createClient } from '../../../src/client/client.ts';
+import { runTui } from '../../../src/tui/main.ts';
+
+const { TUI_URL = '', TUI_TOKEN, TUI_ATTENDED } = process.env;
+const client = createClient({ baseUrl: TUI_URL, ...(TUI_TOKEN && { token: TUI_TOKEN }), client: 'cli' });
+process.on('SIGUSR2', () => {
+  throw new Error('broken on purpose');
+});
+await runTui({
+  client,
+  where: TUI_URL,
+  attend: (runId) => TUI_ATTENDED && appendFileSync(TUI_ATTENDED, `${runId}\n`),
+});
+process.stdout.write('the user has ended it\n');

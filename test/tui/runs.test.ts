@@ -1,0 +1,203 @@
+// Runs and their logs, as a person watches them at a terminal. What the runs do, the tests say.
+
+import { afterAll, describe, expect } from 'vitest';
+import { startServing } from '../server/serving.ts';
+import { testWith } from '../support/host.ts';
+import { bash } from '../support/jobs.ts';
+import { openTui, type Terminal } from './a-terminal.ts';
+
+const server = await startServing({ jobs: { demo: bash('true') } });
+afterAll(() => server.close());
+const executing = await startServing({
+  executes: true,
+  jobs: {
+    'demo/long': bash('echo begun; sleep 100'),
+    'demo/steps': {
+      'config.yaml': JSON.stringify({
+        steps: [
+          { id: 'fetch', command: ['bash', '-c', 'echo fetched; sleep 4'] },
+          { id: 'clean', needs: ['fetch'], command: ['bash', '-c', 'echo cleaned; exit 3'] },
+          { id: 'load', needs: ['clean'], command: ['echo', 'loaded'] },
+        ],
+      }),
+    },
+  },
+});
+afterAll(() => executing.close());
+
+async function openNewestRun(terminal: Terminal): Promise<void> {
+  await terminal.sees(/❯ demo/);
+  await terminal.press('2');
+  await terminal.sees(/❯ . \w+ +demo/);
+  await terminal.press('Enter');
+  await terminal.sees(/── log/);
+}
+
+describe('the list of runs', () => {
+  testWith('tmux')('shows what comes and goes, and only those of a status or with a text', async () => {
+    const first = await server.addRun({ jobId: 'demo/first' });
+    const terminal = await openTui(server.url);
+    await terminal.sees('healthy');
+    await terminal.press('2');
+    await terminal.sees(/○ pending +demo\/first/);
+    const second = await server.addRun({ jobId: 'demo/second' });
+    await terminal.sees(/○ pending +demo\/second/);
+    await second.move('claim');
+    await terminal.sees(/● running +demo\/second/);
+    await second.finish('fail');
+    const screen = await terminal.sees(/✗ failed +demo\/second/);
+    expect(screen.indexOf('demo/second')).toBeLessThan(screen.indexOf('demo/first'));
+    await terminal.type('ssss');
+    await terminal.sees(/Runs failed/);
+    await expect.poll(() => terminal.screen()).not.toContain('demo/first');
+    await terminal.type('ss/demo/first\r');
+    await terminal.sees(/Runs \/demo\/first/);
+    await expect.poll(() => terminal.screen()).not.toContain('demo/second');
+    expect(await terminal.screen()).toContain('○ pending');
+    await first.move('withdraw');
+    await terminal.sees(/– cancelled +demo\/first/);
+  });
+});
+
+describe('the log of a run', () => {
+  testWith('tmux')('comes as it is printed, by levels', async () => {
+    const run = await server.addRun();
+    await run.move('claim');
+    const terminal = await openTui(server.url);
+    await openNewestRun(terminal);
+    await run.print('first', '\u{1e}wcareful', '\u{1e}Ewrong');
+    await terminal.sees(/I first\n.*W careful\n.*E wrong/);
+    await terminal.type('lll');
+    await terminal.sees('log warn+');
+    await expect.poll(() => terminal.screen()).not.toContain('first');
+    await run.print('second', '\u{1e}wstill careful');
+    const screen = await terminal.sees('W still careful');
+    expect(screen).not.toContain('second');
+    await terminal.type('l');
+    await terminal.sees('log error+');
+    await expect.poll(() => terminal.screen()).not.toContain('careful');
+    await terminal.type('ll');
+    await terminal.sees('second');
+    await run.finish();
+    await terminal.sees('✓ success');
+  });
+
+  testWith('tmux')('keeps the colours of the script, and nothing else that a terminal would obey', async () => {
+    const run = await server.addRun();
+    await run.move('claim');
+    const terminal = await openTui(server.url);
+    await openNewestRun(terminal);
+    const evil = '\u{1b}[2J\u{1b}[H\u{1b}]0;title\u{7}\u{1b}]52;c;aGk=\u{7}\u{9b}2J\u{1b}[8mhidden\u{1b}[?1049l';
+    await run.print('\u{1b}[31mred\u{1b}[0m text', evil, 'a\u{202e}b');
+    await terminal.sees('red text');
+    const screen = await terminal.sees('�]0;title��]52;c;aGk=��2Jhidden�[?1049l');
+    expect(screen).toContain('a�b');
+    expect(screen).toMatch(/^flwd/);
+    expect(await terminal.screen({ colours: true })).toMatch(/\[31mred/);
+    expect(await terminal.state('#{alternate_on}')).toBe('1');
+    expect(await terminal.state('#{pane_title}')).not.toBe('title');
+  });
+
+  testWith('tmux')('is searched by the server, and gone through from one end to the other', async () => {
+    const run = await server.addRun();
+    await run.move('claim');
+    const lines = Array.from({ length: 12_000 }, (_, i) => `line ${i + 1}${(i + 1) % 4_000 === 0 ? ' needle' : ''}`);
+    await run.print(...lines);
+    await run.finish();
+    const terminal = await openTui(server.url);
+    await openNewestRun(terminal);
+    await terminal.sees(/line 12000 needle$/m);
+    await terminal.type('g');
+    await terminal.sees(/I line 1$/m);
+    expect(await terminal.screen()).not.toContain('following');
+    await terminal.type('/NEEDLE\r');
+    await terminal.sees('/NEEDLE: 1 of 3');
+    await terminal.sees(/❯.* line 4000 needle$/m);
+    await terminal.type('n');
+    await terminal.sees(/❯.* line 8000 needle$/m);
+    await terminal.sees(/I line 8001$/m);
+    await terminal.sees(/I line 7999$/m);
+    await terminal.type('NN');
+    await terminal.sees(/❯.* line 12000 needle$/m);
+    await terminal.type('f');
+    await terminal.sees('following');
+    for (let page = 0; page < 60; page++) await terminal.press('PPage');
+    const numbers = async (): Promise<number[]> =>
+      [...(await terminal.screen()).matchAll(/I line (\d+)/g)].map(([, number]) => Number(number));
+    await expect.poll(async () => (await numbers())[0]).toBeLessThan(10_800);
+    const [top = 0, ...rest] = await numbers();
+    expect(rest).toEqual(rest.map((_, index) => top + index + 1));
+  });
+
+  testWith('tmux')('stays where somebody reads, while more is printed', async () => {
+    const run = await server.addRun();
+    await run.move('claim');
+    await run.print(...Array.from({ length: 300 }, (_, i) => `line ${i + 1}`));
+    const terminal = await openTui(server.url);
+    await openNewestRun(terminal);
+    await terminal.sees('line 300');
+    await terminal.press('PPage');
+    await expect.poll(() => terminal.screen()).not.toContain('line 300');
+    const before = await terminal.screen();
+    for (let batch = 0; batch < 8; batch++)
+      await run.print(...Array.from({ length: 1_000 }, (_, i) => `more ${batch} ${i}`));
+    await run.print('the last line');
+    await terminal.press('Right');
+    await terminal.press('Left');
+    expect(/I line (\d+)/.exec(await terminal.screen())?.[1]).toBe(/I line (\d+)/.exec(before)?.[1]);
+    await terminal.type('f');
+    await terminal.sees('the last line');
+    await run.print('and one more');
+    await terminal.sees('and one more');
+  });
+});
+
+describe('a run', () => {
+  testWith('tmux')('shows its steps as they go, and can be run again from what failed', async () => {
+    const terminal = await openTui(executing.url);
+    await terminal.sees('demo/steps');
+    await terminal.press('Down', 'Enter');
+    await terminal.sees('Would start now');
+    await terminal.press('Enter');
+    await terminal.sees(/● fetch +\d+s[\s\S]*○ clean[\s\S]*○ load/);
+    await terminal.sees('fetched');
+    const screen = await terminal.sees(/✓ fetch[\s\S]*✗ clean[\s\S]*· load/);
+    expect(await terminal.sees(/✗ failed/)).toContain('clean: exited with code 3');
+    const [, runId] = /run_(\w+)/.exec(screen) ?? [];
+    expect(screen).toMatch(/I clean cleaned$/m);
+    await terminal.press('Tab');
+    await terminal.sees(/❯ ✓ fetch/);
+    await terminal.press('Enter');
+    await terminal.sees('── log fetch');
+    await expect.poll(() => terminal.screen()).not.toContain('cleaned');
+    await terminal.press('Tab');
+    await terminal.type('rf');
+    await expect.poll(async () => /run_(\w+)/.exec(await terminal.screen())?.[1]).not.toBe(runId);
+    await terminal.sees(/✓ fetch[\s\S]*✗ clean/);
+    expect(await terminal.screen()).not.toContain('fetched');
+  });
+
+  testWith('tmux')('is cancelled once that is said twice', async () => {
+    const terminal = await openTui(executing.url);
+    await terminal.sees('demo/long');
+    await terminal.press('Enter');
+    await terminal.sees('Would start now');
+    await terminal.press('Enter');
+    await terminal.sees('begun');
+    await terminal.type('r');
+    await terminal.sees('It is not finished yet');
+    await terminal.type('c');
+    await terminal.sees('Cancel this run?');
+    await terminal.type('n');
+    await terminal.sees(/● running/);
+    await terminal.type('cy');
+    await terminal.sees(/– cancelled/);
+    await terminal.sees('Cancelled by TERM');
+    await terminal.type('c');
+    await terminal.sees('It is finished');
+    await terminal.type('ra');
+    await terminal.sees(/● running/);
+    await terminal.type('cy');
+    await terminal.sees(/– cancelled/);
+  });
+});

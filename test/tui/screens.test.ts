@@ -1,0 +1,194 @@
+// Jobs, forms and the starts they make, as a person does it at a terminal.
+
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, onTestFinished } from 'vitest';
+import { startServing } from '../server/serving.ts';
+import { testWith } from '../support/host.ts';
+import { bash } from '../support/jobs.ts';
+import { openTui } from './a-terminal.ts';
+
+const greeting = bash('echo "$who, $times times" >&2; flwd_result "{\\"greeted\\": \\"$who\\"}"', {
+  name: 'Greeting',
+  tags: ['demo'],
+  argspec: {
+    type: 'object',
+    required: ['who'],
+    properties: {
+      who: { type: 'string', maxLength: 8, description: 'Whom to greet' },
+      times: { type: 'integer', minimum: 1, maximum: 9, default: 3 },
+      loud: { type: 'boolean', default: false },
+      mode: { enum: ['fast', 'slow'], default: 'fast' },
+      token: { type: 'string', format: 'secret' },
+      tags: { type: 'array', items: { type: 'string' } },
+    },
+  },
+});
+
+const server = await startServing({
+  executes: true,
+  jobs: {
+    'demo/greeting': greeting,
+    'disk/usage': bash('true', { name: 'How full the disks are' }),
+    'disk/broken': { 'config.yaml': 'command: [' },
+  },
+});
+afterAll(() => server.close());
+
+async function runs(): Promise<{ job_id: string; args: Record<string, unknown>; run_id: string }[]> {
+  const { runs: list } = JSON.parse(await (await server.fetch('/runs')).text());
+  return Promise.all(
+    list.map(async ({ run_id: id }: { run_id: string }) =>
+      JSON.parse(await (await server.fetch(`/runs/${id}`)).text()),
+    ),
+  );
+}
+
+describe('jobs', () => {
+  testWith('tmux')('stand in a list with what is wrong with those that are invalid', async () => {
+    const terminal = await openTui(server.url);
+    await terminal.sees('disk/usage');
+    const screen = await terminal.sees('● healthy');
+    expect(screen).toMatch(/❯ demo\/greeting +Greeting +demo/);
+    expect(screen).toMatch(/disk\/broken +✗ invalid/);
+    expect(screen).toContain(server.url);
+    await terminal.press('Down');
+    await terminal.sees(/disk\/broken\/config\.yaml:1: /);
+    await terminal.press('Enter');
+    await terminal.press('Down');
+    await terminal.sees(/❯ disk\/usage/);
+  });
+
+  testWith('tmux')('are searched by id, title and tag, however fast that is typed', async () => {
+    const terminal = await openTui(server.url);
+    await terminal.sees('disk/usage');
+    await terminal.type('/how full\r');
+    const screen = await terminal.sees('1 of 3');
+    expect(screen).toContain('disk/usage');
+    expect(screen).not.toContain('demo/greeting');
+    await terminal.press('Escape');
+    await terminal.sees('demo/greeting');
+    await terminal.type('/nothing such');
+    await terminal.sees('No job matches');
+  });
+});
+
+describe('a form', () => {
+  testWith('tmux')('says beside a field what the server says of it, while it is typed', async () => {
+    const terminal = await openTui(server.url);
+    await terminal.sees('demo/greeting');
+    await terminal.press('Enter');
+    await terminal.sees(/who\* +✗ `who` is missing/);
+    const screen = await terminal.screen();
+    expect(screen).toMatch(/times +3\n/);
+    expect(screen).toMatch(/Whom to greet · text, at most 8 characters/);
+    await terminal.type('Maximilian');
+    await terminal.sees(/who\* +Maximilian +✗ must have at most 8 characters/);
+    await terminal.press('C-u');
+    await terminal.type('Max');
+    await terminal.sees('Would start now: secure');
+    await terminal.press('Tab');
+    await terminal.type('ten');
+    await terminal.sees(/times +ten +✗ must be a whole number/);
+    await terminal.press('C-u');
+    await terminal.type('10');
+    await terminal.sees(/times +10 +✗ must be at most 9/);
+    await terminal.sees('Not yet: one fault');
+  });
+
+  testWith('tmux')('makes the arguments of a run, and a secret is never seen', async () => {
+    const dir = mkdtempSync(join(tmpdir(), 'flwd-attended-'));
+    onTestFinished(() => rmSync(dir, { recursive: true, force: true }));
+    const terminal = await openTui(server.url, { env: { TUI_ATTENDED: join(dir, 'runs') } });
+    await terminal.sees('demo/greeting');
+    await terminal.press('Enter');
+    await terminal.sees('Start');
+    await terminal.type('Ada\t7\t  \ts\t');
+    await terminal.sees(/loud +false\n/);
+    await terminal.sees(/mode +slow\n/);
+    await terminal.paste('hunter2-and\nmore');
+    const screen = await terminal.sees(/token +•{16}/);
+    expect(screen).not.toContain('hunter2');
+    await terminal.type('\tone\rtwo\r\r');
+    await terminal.sees(/tags +one, two\n/);
+    await terminal.press('Enter');
+    await terminal.sees(/demo\/greeting {2}run_/);
+    const seen = await terminal.sees('✓ success');
+    expect(seen).toContain('result {"greeted":"Ada"}');
+    await terminal.sees('E Ada, 7 times');
+    const [run] = await runs();
+    expect(run).toMatchObject({
+      job_id: 'demo/greeting',
+      args: { who: 'Ada', times: 7, loud: false, mode: 'slow', token: '[redacted]', tags: ['one', 'two'] },
+    });
+    expect(readFileSync(join(dir, 'runs'), 'utf8')).toBe(`${run?.run_id}\n`);
+  });
+
+  testWith('tmux')('does not start while something is wrong, and goes to where that is', async () => {
+    const before = (await runs()).length;
+    const terminal = await openTui(server.url);
+    await terminal.sees('demo/greeting');
+    await terminal.press('Enter');
+    await terminal.sees('is missing');
+    await terminal.press('BTab');
+    await terminal.press('Enter');
+    const screen = await terminal.sees('The arguments are not right yet');
+    expect(screen).toMatch(/❯ who\*/);
+    expect(await runs()).toHaveLength(before);
+  });
+
+  testWith('tmux')('is as it was left, when one comes back from its run', async () => {
+    const terminal = await openTui(server.url);
+    await terminal.sees('demo/greeting');
+    await terminal.press('Enter');
+    await terminal.sees('Start');
+    await terminal.type('Bob');
+    await terminal.press('C-s');
+    await terminal.sees('✓ success');
+    await terminal.press('q');
+    await terminal.sees(/who\* +Bob/);
+    await terminal.press('Escape');
+    await terminal.sees('disk/usage');
+  });
+});
+
+describe('the room', () => {
+  testWith('tmux')('may be 60 columns and 15 rows, and less is said to be too little', async () => {
+    const terminal = await openTui(server.url, { columns: 60, rows: 15 });
+    await terminal.sees('disk/usage');
+    expect(await terminal.screen()).toMatch(/q: end$/);
+    await terminal.press('Enter');
+    let screen = await terminal.sees('is missing');
+    for (const part of ['flwd', 'times', 'tags', '[ Start ]', 'Whom to greet', 'Ctrl-S: start'])
+      expect(screen).toContain(part);
+    await terminal.resize(59, 15);
+    await terminal.sees('flwd needs 60×15, this is 59×15');
+    await terminal.resize(80, 14);
+    await terminal.sees('flwd needs 60×15, this is 80×14');
+    await terminal.resize(120, 40);
+    screen = await terminal.sees('is missing');
+    expect(screen.split('\n')).toHaveLength(40);
+    await terminal.resize(60, 15);
+    await terminal.press('Escape');
+    await terminal.sees(/❯ demo\/greeting/);
+    await terminal.press('?');
+    screen = await terminal.sees('any key: back');
+    expect(screen).toMatch(/Ctrl-C +end at once/);
+    expect(screen).toMatch(/n {2}N +next, last found/);
+    await terminal.press('x');
+    await terminal.sees(/❯ demo\/greeting/);
+  });
+
+  testWith('tmux')('has colours, and none with NO_COLOR', async () => {
+    const colour = /\[3[1-6]m/;
+    const terminal = await openTui(server.url);
+    await terminal.sees('healthy');
+    expect(await terminal.screen({ colours: true })).toMatch(colour);
+    const plain = await openTui(server.url, { env: { NO_COLOR: '1' } });
+    await plain.sees('healthy');
+    await plain.press('Enter');
+    await plain.sees('is missing');
+    expect(await plain.screen({ colours: true })).not.toMatch(colour);
+  });
+});

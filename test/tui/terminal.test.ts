@@ -1,0 +1,70 @@
+// The terminal is as it was, however the UI ends.
+
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { afterAll, expect } from 'vitest';
+import { startServing } from '../server/serving.ts';
+import { testWith } from '../support/host.ts';
+import { bash } from '../support/jobs.ts';
+import { openTui, type Terminal } from './a-terminal.ts';
+
+const server = await startServing({ jobs: { 'demo/hello': bash('true') } });
+afterAll(() => server.close());
+
+/** The shell has it again: it says how the UI ended, the terminal echoes and edits its lines, the cursor shows. */
+async function isRestored(terminal: Terminal, code: number): Promise<void> {
+  await terminal.sees(`[${code}] ready>`);
+  await terminal.type(
+    "echo modes: $(stty -a | tr ' ;' '\\n\\n' | grep -xE '[-]?(icanon|echo|isig|icrnl|opost|ixon)')\n",
+  );
+  await terminal.sees(/^modes: icrnl ixon opost isig icanon echo$/m);
+  expect(await terminal.state('#{alternate_on} #{cursor_flag}')).toBe('0 1');
+}
+
+testWith('tmux')('it takes the whole screen, and gives it back when the user ends it', async () => {
+  const terminal = await openTui(server.url);
+  expect(await terminal.sees('demo/hello')).not.toContain('ready>');
+  expect(await terminal.state('#{alternate_on} #{cursor_flag}')).toBe('1 0');
+  await terminal.press('q');
+  expect(await terminal.sees('the user has ended it')).not.toContain('demo/hello');
+  await isRestored(terminal, 0);
+});
+
+testWith('tmux')('Ctrl-C ends it at once, in the middle of a form too', async () => {
+  const terminal = await openTui(server.url);
+  await terminal.sees('demo/hello');
+  await terminal.press('Enter');
+  await terminal.sees('Start');
+  await terminal.press('C-c');
+  await terminal.sees('the user has ended it');
+  await isRestored(terminal, 0);
+});
+
+testWith('tmux').for([
+  ['SIGTERM', 143],
+  ['SIGHUP', 129],
+  ['SIGINT', 130],
+] as const)('%s ends it, and the shell sees that', async ([signal, code]) => {
+  const terminal = await openTui(server.url);
+  await terminal.sees('demo/hello');
+  process.kill(await terminal.pid(), signal);
+  await isRestored(terminal, code);
+});
+
+testWith('tmux')('what nobody caught is said on the screen that stays', async () => {
+  const terminal = await openTui(server.url);
+  await terminal.sees('demo/hello');
+  process.kill(await terminal.pid(), 'SIGUSR2');
+  await terminal.sees('broken on purpose');
+  await isRestored(terminal, 1);
+});
+
+testWith('tmux')('an answer that is none of flwd ends it with what it met', async () => {
+  const other = createServer((_, response) => response.setHeader('content-type', 'application/json').end('{}'));
+  await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));
+  const terminal = await openTui(`http://127.0.0.1:${(other.address() as AddressInfo).port}`);
+  await terminal.sees('TypeError');
+  await isRestored(terminal, 1);
+  other.closeAllConnections();
+  other.close();
+});
