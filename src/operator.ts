@@ -32,6 +32,7 @@ import { openTlsCertificate } from './server/tls.ts';
 import { type AuditFile, openAuditFile } from './store/audit-file.ts';
 import type { AuditVerdict } from './store/audit-verify.ts';
 import { type BackupRequest, type BackupSummary, createBackup, type Places } from './store/backup.ts';
+import { listNames, type StoredNames } from './store/names.ts';
 import { openStore } from './store/open.ts';
 import { type RestoreRequest, type RestoreSummary, restoreBackup } from './store/restore.ts';
 import { countSecrets } from './store/secret-count.ts';
@@ -40,7 +41,14 @@ export type JobsReader = {
   readonly list: (query: QueryOf<'listJobs'>) => Frozen<AnswerOf<'listJobs'>>;
   /** @throws Problem job-not-found, job-invalid */
   readonly get: (id: string) => Promise<Frozen<AnswerOf<'getJob'>>>;
+  /** What `get` has of its arguments, at no cost. @throws Problem job-not-found, job-invalid */
+  readonly argspec: (id: string) => Frozen<AnswerOf<'getJob'>>['args'];
 };
+
+/** What is in the database by name: makes none, and takes the data dir from nobody. */
+export async function readNames({ persistence }: Config, mostRuns: number): Promise<StoredNames> {
+  return listNames(persistence.dbPath, mostRuns);
+}
 
 /** The jobs of the sources as they are now, for whoever only wants to know: makes no data dir, and asks for none. */
 export async function readJobs<T>(config: Config, work: (jobs: JobsReader) => Promise<T>): Promise<T> {
@@ -52,6 +60,7 @@ export async function readJobs<T>(config: Config, work: (jobs: JobsReader) => Pr
         const entry = catalog.find(id);
         return views.detail(entry, await catalog.revisionOf(entry));
       },
+      argspec: (id) => catalog.find(id).definition.argspec,
     });
   });
 }

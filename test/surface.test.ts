@@ -233,6 +233,7 @@ test('commands of flwd, with their options', () => {
     'audit verify --config --data-dir',
     'backup --include-key --config --data-dir',
     'restore --force --config --data-dir',
+    'completion',
     'version',
     'help',
   ]);

@@ -13,8 +13,13 @@ const overrides: readonly Option[] = [
   { name: 'bind', value: 'HOST:PORT', about: 'where to listen, for server.bind' },
   dataDir,
   jobsDir,
-  { name: 'profile', value: 'PROFILE', about: 'secure, permissive or disabled, for security.default_profile' },
-  { name: 'log', value: 'FORMAT', about: 'text or json, for logging.format' },
+  {
+    name: 'profile',
+    value: 'PROFILE',
+    choices: ['secure', 'permissive', 'disabled'],
+    about: 'secure, permissive or disabled, for security.default_profile',
+  },
+  { name: 'log', value: 'FORMAT', choices: ['text', 'json'], about: 'text or json, for logging.format' },
 ];
 
 export const instanceCommands = [
@@ -88,7 +93,7 @@ export const instanceCommands = [
     ],
     options: [
       { name: 'name', value: 'NAME', about: 'what it is shown as; no other token in force has it' },
-      { name: 'scopes', value: 'A,B', about: `what it may do: ${scopes.join(', ')}` },
+      { name: 'scopes', value: 'A,B', choices: scopes, about: `what it may do: ${scopes.join(', ')}` },
       { name: 'tenant', value: 'TENANT', about: 'whose runs it reaches, * everybody’s; else the default tenant' },
       {
         name: 'expires',
@@ -153,6 +158,18 @@ export const instanceCommands = [
     about: 'check a backup and put it in the place of a stopped instance',
     options: [{ name: 'force', about: 'replace what is in the data dir' }, configFile, dataDir],
     operands: 'SOURCE',
+  },
+  {
+    name: 'completion',
+    about: 'print the script that completes flwd in bash, zsh, fish or powershell',
+    options: [],
+    operands: 'SHELL',
+    examples: [
+      'eval "$(flwd completion bash)"         # in ~/.bashrc',
+      'eval "$(flwd completion zsh)"          # in ~/.zshrc',
+      'flwd completion fish | source          # in ~/.config/fish/config.fish',
+      'flwd completion powershell | Out-String | Invoke-Expression   # in $PROFILE',
+    ],
   },
   { name: 'version', about: 'print the version', options: [] },
   {
