@@ -2,14 +2,17 @@
 // each. Where a server has the data dir, that one is asked instead.
 
 import { existsSync } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
+import { mkdir, realpath } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createCatalog, type JobSource } from './catalog/catalog.ts';
+import { type Catalog, createCatalog, type JobSource } from './catalog/catalog.ts';
+import { readJobTests } from './catalog/job-tests.ts';
+import { isWithin } from './catalog/source-file.ts';
 import type { Config } from './config/config.ts';
 import { foldersOf } from './config/folders.ts';
 import { type AnswerOf, type BodyOf, operations, type QueryOf } from './contract/operations.ts';
 import { type AuditDetail, ownEntry } from './domain/audit.ts';
-import { type HostCheck, ok } from './domain/host-check.ts';
+import { fail, type HostCheck, ok } from './domain/host-check.ts';
+import type { InvalidJob, JobDefinition } from './domain/job.ts';
 import { localPrincipal } from './domain/principal.ts';
 import { createOperatorSecrets, type OperatorSecrets } from './engine/operator-secrets.ts';
 import { type Collected, createRetention } from './engine/retain.ts';
@@ -28,6 +31,8 @@ import { acquireOwnership } from './lib/owner-lock.ts';
 import { StartError } from './lib/start-error.ts';
 import { packageVersion } from './lib/version.ts';
 import { createJobViews } from './server/job-views.ts';
+import { openJwtVerifier } from './server/open-jwt-verifier.ts';
+import { openTlsCertificate } from './server/tls.ts';
 import { createTokens } from './server/tokens.ts';
 import { assertBody } from './server/validation.ts';
 import { type AuditFile, openAuditFile } from './store/audit-file.ts';
@@ -36,6 +41,7 @@ import { type BackupRequest, type BackupSummary, createBackup, type Places } fro
 import type { Transaction } from './store/database.ts';
 import { openStore, type Store } from './store/open.ts';
 import { type RestoreRequest, type RestoreSummary, restoreBackup } from './store/restore.ts';
+import { countSecrets } from './store/secret-count.ts';
 /**
  * Retention on an instance that no server has, to its end.
  * @throws DataDirOwned where a server has it: that one does it when asked
@@ -142,6 +148,19 @@ export type JobsReader = {
 
 /** The jobs of the sources as they are now, for whoever only wants to know: makes no data dir, and asks for none. */
 export async function readJobs<T>(config: Config, work: (jobs: JobsReader) => Promise<T>): Promise<T> {
+  return withCatalog(config, (catalog) => {
+    const views = createJobViews({ catalog, defaultProfile: config.security.defaultProfile });
+    return work({
+      list: (query) => views.list(query),
+      async get(id) {
+        const entry = catalog.find(id);
+        return views.detail(entry, await catalog.revisionOf(entry));
+      },
+    });
+  });
+}
+
+async function withCatalog<T>(config: Config, work: (catalog: Catalog) => Promise<T>): Promise<T> {
   const log = createLogger({ ...config.logging, level: 'error' });
   const sources = config.sources.map((source): JobSource => ({ ...source, type: 'fs', watch: false }));
   const { instance, persistence } = config;
@@ -149,14 +168,66 @@ export async function readJobs<T>(config: Config, work: (jobs: JobsReader) => Pr
   const catalog = createCatalog({ sources, aliases: config.aliases, exclude, log });
   try {
     await catalog.start();
-    const views = createJobViews({ catalog, defaultProfile: config.security.defaultProfile });
-    return await work({
-      list: (query) => views.list(query),
-      async get(id) {
-        const entry = catalog.find(id);
-        return views.detail(entry, await catalog.revisionOf(entry));
-      },
-    });
+    return await work(catalog);
+  } finally {
+    await catalog.close();
+  }
+}
+
+export type JobsWithTests = {
+  readonly jobs: readonly {
+    readonly definition: JobDefinition;
+    /** undefined: it has none. */
+    readonly tests: Awaited<ReturnType<typeof readJobTests>>;
+  }[];
+  readonly invalid: readonly InvalidJob[];
+};
+
+/** The jobs that are asked for with the tests that they bring along, and those that are broken: makes no data dir. */
+export async function readTests(config: Config, isAskedFor: (id: string) => boolean): Promise<JobsWithTests> {
+  return withCatalog(config, (catalog) => testsOf(catalog, isAskedFor));
+}
+
+async function testsOf(catalog: Catalog, isAskedFor: (id: string) => boolean): Promise<JobsWithTests> {
+  const entries = catalog.entries().filter(({ definition }) => isAskedFor(definition.id));
+  const jobs = entries.map(async ({ definition, source }) => ({
+    definition,
+    tests: await readJobTests(source.path, definition.path),
+  }));
+  return { jobs: await Promise.all(jobs), invalid: catalog.invalid().filter(({ id }) => isAskedFor(id)) };
+}
+
+type Located = { readonly source: string } & ({ readonly id: string } | { readonly fault: string });
+
+/** Which job the folder is, by the sources in force. undefined: it is in none of them. */
+export async function locateJob(config: Config, dir: string): Promise<Located | undefined> {
+  const real = await realpath(dir);
+  const roots = new Map<string, string>();
+  for (const { name, path } of config.sources) roots.set(name, await realpath(path));
+  const sources = config.sources.filter(({ name }) => isWithin(roots.get(name) ?? '', real));
+  const isIt = (source: string, path: string): boolean => join(roots.get(source) ?? '', path) === real;
+  const [first] = sources;
+  if (!first) return undefined;
+  return withCatalog({ ...config, sources }, async (catalog): Promise<Located> => {
+    const valid = catalog.entries().find(({ definition: { source, path } }) => isIt(source, path));
+    if (valid) return { source: valid.source.name, id: valid.definition.id };
+    const invalid = catalog.invalid().find(({ source, path }) => isIt(source, path));
+    const fault = invalid?.errors[0]?.message ?? 'it is left out, by its name or by .flwdignore';
+    return { source: invalid?.source ?? first.name, fault };
+  });
+}
+
+/**
+ * A folder of jobs as a source would have it, without any instance. `mountPath` names the job that the folder is itself.
+ * Files and folders in the answer are relative to it.
+ */
+export async function readJobFolder(path: string, mountPath: string): Promise<JobsWithTests> {
+  const log = createLogger({ format: 'text', level: 'error' });
+  const source: JobSource = { name: 'folder', type: 'fs', path, mountPath, watch: false, trusted: true };
+  const catalog = createCatalog({ sources: [source], aliases: [], exclude: [], log });
+  try {
+    await catalog.start();
+    return await testsOf(catalog, () => true);
   } finally {
     await catalog.close();
   }
@@ -169,9 +240,72 @@ export async function examineHost(config: Config): Promise<{ checks: HostCheck[]
   const checks = [
     ...(await checkHost(host, config.security)),
     await checkDataDir(config.instance.dataDir),
+    ...(await examineFiles(config)),
     ok('clock', `${now} UTC; schedules and tokens go by it`),
   ];
   return { checks, canRunDefault: host[config.security.defaultProfile].available };
+}
+
+/** The files of the operator's own that a start takes: it ends where one cannot be used. Makes none. */
+export async function examineFiles({ server, auth, persistence, instance, logging }: Config): Promise<HostCheck[]> {
+  const parts = {
+    clock: systemClock,
+    log: createLogger({ ...logging, level: 'silent' }),
+    defaultTenant: instance.defaultTenant,
+  };
+  const { tls } = server;
+  const { jwt } = auth;
+  return [
+    checkSecretKey(persistence),
+    ...(tls ? [await checkFile('TLS certificate', tls.certFile, () => openTlsCertificate(tls, parts))] : []),
+    ...(jwt && 'file' in jwt.keys
+      ? [await checkFile('keys of JWTs', jwt.keys.file, () => openJwtVerifier(jwt, parts))]
+      : []),
+  ];
+}
+
+function checkSecretKey({ secretKeyFile, secretKey, dbPath }: Config['persistence']): HostCheck {
+  const name = 'secret key';
+  const isMissing = secretKey === null && !existsSync(secretKeyFile);
+  let secrets = 0;
+  try {
+    if (isMissing) secrets = countSecrets(dbPath);
+  } catch {
+    return fail(
+      name,
+      `${secretKeyFile} is not there, and the database cannot be read`,
+      'run flwd as the owner of both',
+    );
+  }
+  if (isMissing && secrets === 0) return ok(name, `${secretKeyFile} is not there yet; the first start makes it`);
+  if (isMissing)
+    return fail(
+      name,
+      `${secretKeyFile} is not there, and the database holds secrets that it sealed (${secrets}); no server starts`,
+      'put the file back, or set FLWD_SECRET_KEY; where the key is lost, write a new one into the file and set the secrets again',
+    );
+  try {
+    const { keys, origin } = openKeyring(secretKeyFile, secretKey);
+    return ok(name, `${origin === 'file' ? secretKeyFile : 'FLWD_SECRET_KEY'}, keys: ${keys.length}`);
+  } catch (error) {
+    return failureOf(name, error);
+  }
+}
+
+async function checkFile(name: string, path: string, open: () => unknown): Promise<HostCheck> {
+  try {
+    await open();
+    return ok(name, path);
+  } catch (error) {
+    return failureOf(name, error);
+  }
+}
+
+/** What is wrong, then what to do, as the start itself would say it. */
+function failureOf(name: string, error: unknown): HostCheck {
+  if (!(error instanceof StartError)) throw error;
+  const [detail = '', ...cure] = error.message.split('; ');
+  return fail(name, detail, cure.join('; ') || null);
 }
 
 export async function backUp(

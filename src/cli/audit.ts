@@ -31,7 +31,7 @@ export async function run(options: Options): Promise<ExitCode> {
   const audit = openAudit(config);
   try {
     for (let cursor: string | null | undefined; cursor !== null && left > 0; ) {
-      const page = await audit.list({ ...filter, limit: Math.min(left, rowsAtOnce), ...(cursor && { cursor }) });
+      const page = await audit.read({ ...filter, limit: Math.min(left, rowsAtOnce), ...(cursor && { cursor }) });
       process.stdout.write(page.entries.map((entry) => `${toLine(entry)}\n`).join(''));
       left -= page.entries.length;
       cursor = page.nextCursor;

@@ -57,8 +57,8 @@ export const instance: readonly Option[] = [
   dataDir,
   jobsDir,
 ];
-const json: Option = { name: 'json', about: 'print JSON; of a stream an object a line' };
-const quiet: Option = { name: 'quiet', short: 'q', about: 'print the data alone' };
+export const json: Option = { name: 'json', about: 'print JSON; of a stream an object a line' };
+export const quiet: Option = { name: 'quiet', short: 'q', about: 'print the data alone' };
 /** How a command prints. */
 export const printing: readonly Option[] = [
   json,

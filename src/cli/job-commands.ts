@@ -1,7 +1,18 @@
 // The commands for jobs, a part of the table in commands.ts.
 
 import { catchUps } from '../domain/job.ts';
-import { type Command, instance, type Option, printing, tenant, wholeArguments } from './command.ts';
+import {
+  type Command,
+  configFile,
+  instance,
+  jobsDir,
+  json,
+  type Option,
+  printing,
+  quiet,
+  tenant,
+  wholeArguments,
+} from './command.ts';
 
 const label: Option = {
   name: 'label',
@@ -61,6 +72,48 @@ export const jobCommands = [
       ...instance,
     ],
     operands: '[JOB]',
+  },
+  {
+    name: 'jobs validate',
+    about: 'read folders of jobs, or jobs, as a source would, and say what is wrong where; asks no instance',
+    options: [json, quiet],
+    operands: 'DIR…',
+  },
+  {
+    name: 'init',
+    about: 'make a job that runs at once, or one of a script that there is',
+    options: [
+      {
+        name: 'language',
+        short: 'l',
+        value: 'LANGUAGE',
+        choices: ['bash', 'python', 'node', 'pwsh'],
+        about: 'bash, python, node or pwsh; bash without it',
+      },
+      {
+        name: 'from',
+        value: 'SCRIPT',
+        about: 'make it of a copy of this script, with a guess at what the script takes',
+      },
+      { name: 'name', value: 'TITLE', about: 'its title; that of the folder without it' },
+      json,
+      quiet,
+      configFile,
+      jobsDir,
+    ],
+    operands: 'PATH',
+    examples: [
+      'flwd init jobs/hello',
+      'flwd init jobs/report --language python',
+      'flwd init --from ~/bin/backup.sh jobs/backup',
+    ],
+  },
+  {
+    name: 'test',
+    about: 'run the tests that jobs bring along in their tests.yaml, on an instance that is gone afterwards',
+    options: [json, quiet, configFile, jobsDir],
+    operands: '[JOB or NAMESPACE]…',
+    examples: ['flwd test', 'flwd test backup/daily', 'flwd test --jobs ./jobs --json'],
   },
   {
     name: 'sources',

@@ -203,7 +203,11 @@ function toOwner(dataDir: string, { certificate, isBrief }: OwnerInfo, url: stri
 }
 
 /** On a port of loopback's that nobody knows of, for whoever may read the data dir. */
-async function openBrief({ config, file }: LoadedConfig, runs: ReadonlySet<string>): Promise<Link> {
+export async function openBrief(
+  { config, file }: Pick<LoadedConfig, 'config' | 'file'>,
+  runs: ReadonlySet<string>,
+  trial?: { readonly hides: readonly string[] },
+): Promise<Link> {
   const { serve } = await import('../main.ts');
   const bind = { host: '127.0.0.1', port: 0 };
   const server = await serve(
@@ -215,7 +219,7 @@ async function openBrief({ config, file }: LoadedConfig, runs: ReadonlySet<strin
       logging: { ...config.logging, level: 'error' },
     },
     file,
-    { runs },
+    { runs, ...(trial && { trial }) },
   );
   const { dataDir } = config.instance;
   return { url: server.url, token: readCliToken(dataDir), fetch, isBrief: true, close: server.stop };
