@@ -52,6 +52,7 @@ function readTypes(options: Options): EventType[] {
 
 function toLine(event: string, data: Frame['data'], output: Output): string {
   const { run_id: runId, job_id: jobId, tenant: _, timestamp, step_id: step, message, ...others } = data;
+  const text = typeof message === 'string' ? [`| ${message}`] : [];
   const details = Object.entries(others)
     .filter(([, value]) => value !== null)
     .map(([name, value]) => `${name}=${String(value)}`);
@@ -60,9 +61,9 @@ function toLine(event: string, data: Frame['data'], output: Output): string {
     output.paint('strong', event),
     String(jobId),
     output.paint('faint', String(runId)),
-    ...(step === undefined ? [] : [String(step)]),
+    ...(typeof step === 'string' ? [step] : []),
     ...(event === 'run.output' ? [] : details),
-    ...(message === undefined || message === null ? [] : [`| ${String(message)}`]),
+    ...text,
   ];
   const line = parts.join('  ');
   return output.isForPeople ? forTerminal(line, mayColour()) : line.replaceAll('\n', ' ');

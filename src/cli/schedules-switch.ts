@@ -1,5 +1,6 @@
 // `flwd schedules pause SCHEDULE` and `flwd schedules resume SCHEDULE`: whether it fires.
 
+import type { JsonObject } from '../domain/job.ts';
 import type { Options } from './command.ts';
 import type { Call } from './command-line.ts';
 import { type ExitCode, exitCodes } from './exit-code.ts';
@@ -18,10 +19,8 @@ export async function run(options: Options, operands: readonly string[], { comma
     const { job_id, cron, timezone, args, catch_up, jitter, tenant, name, labels } = await client.call('getSchedule', {
       path,
     });
-    const body = {
-      ...{ job_id, cron, timezone, catch_up, jitter, tenant, name, labels, enabled },
-      args: JSON.parse(JSON.stringify(args)),
-    };
+    const given: JsonObject = JSON.parse(JSON.stringify(args));
+    const body = { job_id, cron, timezone, catch_up, jitter, tenant, name, labels, enabled, args: given };
     const schedule = await client.call('replaceSchedule', { path, body });
     if (output.isJson) output.json(schedule);
     else output.text(`${enabled ? 'resumed' : 'paused'} ${id}\n`);

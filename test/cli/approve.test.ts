@@ -34,7 +34,9 @@ async function leftWaiting({ dir }: Instance, job: string): Promise<string> {
   return id;
 }
 
-test('without a server, approve sees to the run until it waits again, then to its end', async () => {
+test('without a server, approve sees to the run until it waits again, then to its end', {
+  timeout: 120_000,
+}, async () => {
   const instance = await createInstance(jobs);
   const id = await leftWaiting(instance, 'gated');
 

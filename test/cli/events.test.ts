@@ -62,11 +62,9 @@ test('of all runs they are printed as they come, until Ctrl-C', async () => {
   const server = await instance.serve();
   const watching = start(instance.dir, ['events', '--job', 'says', '--type', 'run.finished', '--json']);
   // The stream begins some time after the command: until it has, runs come to pass.
-  let isSeen = false;
-  const seen = watching.prints(/run\.finished/).then(() => {
-    isSeen = true;
-  });
-  while (!isSeen) {
+  const ended = new AbortController();
+  const seen = watching.prints(/run\.finished/).then(() => ended.abort());
+  while (!ended.signal.aborted) {
     await server.run('other');
     await Promise.race([seen, server.run('says')]);
   }
