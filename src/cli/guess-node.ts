@@ -5,6 +5,7 @@ import {
   argumentName,
   type Guess,
   isOwnVariable,
+  isPlainFlag,
   type ScriptArgument,
   schemaOfText,
   withNames,
@@ -41,7 +42,7 @@ function readParseArgs(code: string): ScriptArgument[] {
   const from = apart?.index ?? call.index;
   const found = membersOf(body ?? '').flatMap(([flag, object]): ScriptArgument[] => {
     const option = new Map(membersOf(bracketed(object, 0) ?? ''));
-    if (flag === 'help' || flag === 'version') return [];
+    if (flag === 'help' || flag === 'version' || !isPlainFlag(`--${flag}`)) return [];
     const name = argumentName(flag);
     const place = code.slice(from).search(new RegExp(`['"]?${flag.replaceAll(/[^\w-]/g, '')}['"]?\\s*:`));
     const line = lineAt(code, from + Math.max(0, place));

@@ -5,6 +5,7 @@ import {
   argumentName,
   type Guess,
   isOwnVariable,
+  isPlainFlag,
   type ScriptArgument,
   schemaOfText,
   withNames,
@@ -55,6 +56,7 @@ function toArgument(given: string, line: number): ScriptArgument | string | unde
   const literal = (name: string): Literal => (named.has(name) ? readLiteral(named.get(name) ?? '') : undefined);
   const flag = flags.find((one) => one.startsWith('--')) ?? flags[0];
   if (flag === undefined) return 'an argument whose name is no literal';
+  if (flag.startsWith('-') && !isPlainFlag(flag)) return `the option ${JSON.stringify(flag)} is not guessed`;
   const dest = literal('dest');
   const name = argumentName(typeof dest === 'string' ? dest : flag);
   const help = literal('help');

@@ -13,7 +13,7 @@ export type ArgumentSchema = {
   default?: string | number | boolean | readonly (string | number)[];
 };
 
-export type Handing =
+type Handing =
   | { readonly as: 'environment'; readonly variable: string }
   /** Among the words without a name, in the order of the list. */
   | { readonly as: 'position' }
@@ -44,6 +44,11 @@ const everybodys =
 
 export function isOwnVariable(name: string): boolean {
   return !everybodys.test(name);
+}
+
+/** It becomes a word of the wrapper: what a shell gives a meaning to is not taken over. */
+export function isPlainFlag(flag: string): boolean {
+  return /^--?[A-Za-z\d][\w-]*$/.test(flag);
 }
 
 /** `--dry-run`, `DRY_RUN` → `dry_run`: a name that every job may give an argument. */

@@ -38,7 +38,9 @@ function readScript(path: string): Script {
     const stat = statSync(path);
     if (!stat.isFile()) throw new Refusal(`${path} is no file`);
     if (stat.size > mostBytes) throw new Refusal(`${path} is larger than 1 MiB: that is no script`);
-    if (/^config\.ya?ml$|\s|^-/.test(file)) throw new Refusal(`a script in a job cannot be called ${file}: rename it`);
+    // The name is a word of the wrapper.
+    if (!/^[\w.+@][\w.+@-]*$/.test(file) || /^config\.ya?ml$/.test(file))
+      throw new Refusal(`a script in a job cannot be called ${file}: rename it`);
     const text = new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(path));
     const script = { file, text, mode: stat.mode & 0o777, language: languageOf(file, text) };
     const canStart = script.language !== 'other' || (text.startsWith('#!') && (stat.mode & 0o111) !== 0);

@@ -324,6 +324,15 @@ test('--from writes over nothing, and says what it cannot make a job of', async 
     stderr: 'notes.txt: neither its ending nor a #! says what language it is in, or it is not executable\n',
     code: 2,
   });
+  writeFiles(dir, { 'a$(id).sh': 'echo a\n', 'x.py': 'p = ArgumentParser()\np.add_argument("--a$(id)")\n' });
+  expect(await from('a$(id).sh')).toMatchObject({
+    stderr: 'a script in a job cannot be called a$(id).sh: rename it\n',
+    code: 2,
+  });
+  expect(await from('x.py', 'elsewhere/x')).toMatchObject({
+    stdout: 'elsewhere/x/config.yaml\nelsewhere/x/x.py\n',
+    code: 0,
+  });
   expect(await from('nothing.sh')).toMatchObject({ stderr: 'nothing.sh cannot be read (ENOENT)\n', code: 2 });
   expect(await from('a.sh', '--language', 'bash')).toMatchObject({ code: 2 });
   expect(readdirSync(join(dir, 'jobs'))).toEqual(['a']);
