@@ -101,7 +101,7 @@ test('what the operator does without a server is entered as done by `local`', as
     ['token.revoke', 'acme', id, '127.0.0.1'],
     ['token.create', 'acme', id, '127.0.0.1'],
   ]);
-  expect(rows[1]?.detail).toMatchObject({ dry_run: true });
+  expect(rows[1]?.detail).toMatchObject({ dry_run: 'true' });
   expect(made?.detail).toMatchObject({ name: 'ci', scopes: ['runs:read'] });
   expect(JSON.stringify(rows)).not.toMatch(/flwd_/);
   expect(await flwd(dir, 'audit', 'verify')).toMatchObject({ code: 0 });
