@@ -126,6 +126,7 @@ export function RunScreen({ isActive, runId }: ScreenProps & { readonly runId: s
       key: 'log',
       view,
       rows: logRows,
+      columns,
       left,
       hasSteps: steps.length > 1 && stepId === null,
       found,

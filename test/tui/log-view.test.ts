@@ -1,10 +1,11 @@
 import { expect, test } from 'vitest';
-import type { LogLine } from '../../src/domain/log-line.ts';
 import {
   appended,
   broughtUp,
   emptyLog,
   extended,
+  type HeldLine,
+  heldLine,
   type LogView,
   mostLines,
   nextFound,
@@ -13,15 +14,13 @@ import {
   topOf,
 } from '../../src/tui/log-view.ts';
 
-function lines(from: number, count: number): LogLine[] {
+function lines(from: number, count: number): HeldLine[] {
   return Array.from({ length: count }, (_, index) => ({
     seq: from + index,
     timestamp: '2026-01-01T00:00:00.000000Z',
     level: 'info',
-    message: `line ${from + index}`,
+    text: `line ${from + index}`,
     step_id: 'step_01',
-    stream: 'stdout',
-    attempt: 1,
   }));
 }
 
@@ -85,4 +84,16 @@ test('from one line found to the next, around the ends', () => {
   expect(nextFound(found, 4, -1)).toBe(3);
   expect(nextFound(found, null, -1)).toBe(9);
   expect(nextFound([], 4, 1)).toBeNull();
+});
+
+test('of a long line the first part is held, of a structured one all members', () => {
+  const line = { ...(lines(1, 1)[0] as HeldLine), stream: 'stdout', attempt: 1 } as const;
+  expect(heldLine({ ...line, message: 'copied', fields: { files: 3 } })).toEqual({
+    seq: 1,
+    timestamp: line.timestamp,
+    level: 'info',
+    step_id: 'step_01',
+    text: 'copied {"files":3}',
+  });
+  expect(heldLine({ ...line, message: 'é'.repeat(60_000) }).text).toBe(`${'é'.repeat(8_000)}…`);
 });

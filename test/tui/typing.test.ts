@@ -17,7 +17,7 @@ function edited(from: TextEdit, ...keys: readonly string[]): TextEdit | null {
 
 test('one piece of input is as many presses as it has keys', () => {
   expect(toPresses('/a\r', noKey).map(({ key }) => key)).toEqual(['/', 'a', 'enter']);
-  expect(toPresses('x\t\u{7f}\u{1}', noKey).map(({ key }) => key)).toEqual(['x', 'tab', 'backspace']);
+  expect(toPresses('x\t\u{7f}\u{13}\u{0}', noKey).map(({ key }) => key)).toEqual(['x', 'tab', 'backspace', 'ctrl-s']);
   expect(toPresses('s', { ctrl: true } as Key)).toEqual([{ key: 'ctrl-s', text: '' }]);
   expect(toPresses('', { tab: true, shift: true } as Key)).toEqual([{ key: 'shift-tab', text: '' }]);
   expect(toPresses('', { upArrow: true } as Key)).toEqual([{ key: 'up', text: '' }]);
