@@ -137,8 +137,8 @@ export function RunScreen({ isActive, runId }: ScreenProps & { readonly runId: s
 
 function keysOf(isTyping: boolean, isOnSteps: boolean): string {
   if (isTyping) return 'type what to look for   Enter: find   Esc: not';
-  if (isOnSteps) return '↑↓ choose  Enter: its log or run  Tab: log  ?: help  q: back';
-  return 'c: cancel  r: again  l: level  /: find  f: follow  ?: help  q: back';
+  if (isOnSteps) return '↑↓ choose  Enter: its log, or run  Tab: log  q: back';
+  return 'c: cancel  r: again  l: level  /: find  ?: help  q: back';
 }
 
 function useNow(isTicking: boolean): number {
