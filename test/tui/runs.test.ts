@@ -37,7 +37,7 @@ describe('the list of runs', () => {
   testWith('tmux')('shows what comes and goes, and only those of a status or with a text', async () => {
     const first = await server.addRun({ jobId: 'demo/first' });
     const terminal = await openTui(server.url);
-    await terminal.sees('healthy');
+    await terminal.sees(/❯ demo/);
     await terminal.press('2');
     await terminal.sees(/○ pending +demo\/first/);
     const second = await server.addRun({ jobId: 'demo/second' });
@@ -143,7 +143,9 @@ describe('the log of a run', () => {
       await run.print(...Array.from({ length: 1_000 }, (_, i) => `more ${batch} ${i}`));
     await run.print('the last line');
     await terminal.press('Right');
+    await terminal.sees('→20');
     await terminal.press('Left');
+    await expect.poll(() => terminal.screen()).not.toContain('→20');
     expect(/I line (\d+)/.exec(await terminal.screen())?.[1]).toBe(/I line (\d+)/.exec(before)?.[1]);
     await terminal.type('f');
     await terminal.sees('the last line');
