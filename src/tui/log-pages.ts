@@ -2,8 +2,8 @@
 // `seq` after which a page begins.
 
 import type { Client } from '../client/client.ts';
-import type { LogLevel, LogLine } from '../domain/log-line.ts';
-import { emptyLog, type LogView } from './log-view.ts';
+import type { LogLevel } from '../domain/log-line.ts';
+import { emptyLog, type HeldLine, heldLine, type LogView } from './log-view.ts';
 
 /** Which lines of the log are shown. */
 export type LogFilter = { readonly level: LogLevel; readonly stepId: string | null };
@@ -28,7 +28,7 @@ export function toQuery({ level, stepId }: LogFilter): { readonly level?: LogLev
   return { ...(level !== 'trace' && { level }), ...(stepId !== null && { step_id: stepId }) };
 }
 
-type Page = { readonly lines: readonly LogLine[]; readonly isLast: boolean; readonly isExpired: boolean };
+type Page = { readonly lines: readonly HeldLine[]; readonly isLast: boolean; readonly isExpired: boolean };
 
 async function pageAfter({ client, runId, filter, signal }: Source, query: object): Promise<Page> {
   const page = await client.call('getRunLogs', {
@@ -36,7 +36,7 @@ async function pageAfter({ client, runId, filter, signal }: Source, query: objec
     query: { ...toQuery(filter), ...query },
     signal,
   });
-  return { lines: page.logs, isLast: page.next_cursor === null, isExpired: page.logs_expired === true };
+  return { lines: page.logs.map(heldLine), isLast: page.next_cursor === null, isExpired: page.logs_expired === true };
 }
 
 export async function openedLog(source: Source, start: LogStart): Promise<LogView & { readonly isExpired: boolean }> {
@@ -61,7 +61,7 @@ export async function openedLog(source: Source, start: LogStart): Promise<LogVie
 export async function linesBefore(
   source: Source,
   seq: number,
-): Promise<{ readonly lines: readonly LogLine[]; readonly isFromStart: boolean }> {
+): Promise<{ readonly lines: readonly HeldLine[]; readonly isFromStart: boolean }> {
   let before = seq;
   for (let reach = pageLines; ; reach = Math.min(reach * 4, mostFound)) {
     const after = Math.max(0, before - 1 - reach);
@@ -71,8 +71,8 @@ export async function linesBefore(
   }
 }
 
-async function linesBetween(source: Source, after: number, before: number, limit: number): Promise<LogLine[]> {
-  const lines: LogLine[] = [];
+async function linesBetween(source: Source, after: number, before: number, limit: number): Promise<HeldLine[]> {
+  const lines: HeldLine[] = [];
   for (let cursor = after; ; ) {
     const page = await pageAfter(source, { cursor: String(cursor), limit });
     lines.push(...page.lines);

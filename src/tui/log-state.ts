@@ -5,7 +5,16 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { useCallback, useEffect, useMemo, useReducer, useRef, useState } from 'react';
 import type { LogLine } from '../domain/log-line.ts';
 import { type LogFilter, type LogStart, linesAfter, linesBefore, openedLog, toQuery } from './log-pages.ts';
-import { appended, emptyLog, extended, type LogView, mostLines, prepended } from './log-view.ts';
+import {
+  appended,
+  emptyLog,
+  extended,
+  type HeldLine,
+  heldLine,
+  type LogView,
+  mostLines,
+  prepended,
+} from './log-view.ts';
 import { useSurroundings } from './screen.ts';
 import { faultText, isPassing } from './words.ts';
 
@@ -61,7 +70,7 @@ export function useLog(isActive: boolean, runId: string, filter: LogFilter, rows
     if (!isLive) return undefined;
     const ending = new AbortController();
     const { signal } = ending;
-    let waiting: LogLine[] = [];
+    let waiting: HeldLine[] = [];
     let timer: NodeJS.Timeout | undefined;
     const draw = (): void => {
       timer = undefined;
@@ -75,7 +84,7 @@ export function useLog(isActive: boolean, runId: string, filter: LogFilter, rows
       for await (const { event, id, data } of client.stream('getRunLogs', { path: { run_id: runId }, query, signal })) {
         if (event !== 'log') continue;
         lastId = id;
-        waiting.push(toLine(id, data));
+        waiting.push(heldLine(toLine(id, data)));
         // No more of them can be held.
         if (waiting.length > 2 * mostLines) waiting = waiting.slice(-mostLines - 1);
         timer ??= setTimeout(draw, drawMs);
@@ -87,7 +96,11 @@ export function useLog(isActive: boolean, runId: string, filter: LogFilter, rows
           await follow();
           return;
         } catch (error) {
-          if (signal.aborted || !isPassing(error)) return;
+          if (signal.aborted) return;
+          if (!isPassing(error)) {
+            setNote(faultText(error));
+            return;
+          }
           await pause(retryMs);
         }
       }

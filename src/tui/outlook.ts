@@ -13,6 +13,7 @@ export type Outlook =
   | { readonly kind: 'none'; readonly why: string };
 
 const settleMs = 150;
+const refreshMs = 5_000;
 
 /** null: not known yet. */
 export function useOutlook(isActive: boolean, jobId: string, args: JsonObject): Outlook | null {
@@ -33,8 +34,11 @@ export function useOutlook(isActive: boolean, jobId: string, args: JsonObject): 
     const toOutlook = (error: unknown): Outlook =>
       signal.aborted ? { kind: 'none', why: '' } : (faultsOf(error) ?? { kind: 'none', why: faultText(error) });
     const timer = setTimeout(() => void ask(), settleMs);
+    // What it would wait for may be over.
+    const refresh = setInterval(() => void ask(), refreshMs);
     return () => {
       clearTimeout(timer);
+      clearInterval(refresh);
       ending.abort();
     };
   }, [client, isActive, jobId, key, epoch]);
