@@ -28,7 +28,7 @@ export type Terminal = {
   readonly state: (format: string) => Promise<string>;
 };
 
-async function openTerminal(
+export async function openTerminal(
   o: { readonly columns?: number; readonly rows?: number; readonly env?: Readonly<Record<string, string>> } = {},
 ): Promise<Terminal> {
   const { columns = 100, rows = 30 } = o;
