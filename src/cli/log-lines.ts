@@ -35,18 +35,29 @@ export function createLinePrinter(
   };
 }
 
-/** What there is and what comes, until the run has ended. @throws ApiProblem, ServerUnreachable */
+/** What there is and what comes, until the run has ended, or until the signal. @throws ApiProblem, ServerUnreachable */
 export async function followLog(
   client: Client,
   runId: string,
-  o: { readonly query?: QueryOf<'getRunLogs'>; readonly signal?: AbortSignal; readonly print: LinePrinter },
+  o: {
+    readonly query?: QueryOf<'getRunLogs'>;
+    readonly signal?: AbortSignal;
+    readonly print: LinePrinter;
+    readonly onBreak?: (error: Error) => void;
+  },
 ): Promise<void> {
   const frames = client.stream('getRunLogs', {
     path: { run_id: runId },
     query: o.query ?? {},
     ...(o.signal && { signal: o.signal }),
+    ...(o.onBreak && { onBreak: o.onBreak }),
   });
   for await (const { event, data } of frames) if (event === 'log') o.print(toLine(data));
+}
+
+/** What is said when a stream breaks off that is tried again for as long as it takes. */
+export function breakWords(error: Error): string {
+  return `${error.message} It is tried again until it answers.`;
 }
 
 function toLine(data: Readonly<Record<string, unknown>>): PrintedLine {

@@ -63,7 +63,11 @@ const asksForVersion = ['version', ':version', '--version', '-V'];
 
 export async function main(words: readonly string[]): Promise<ExitCode> {
   // `flwd help | head -1` closes the pipe; a server whose reader has gone goes on all the same.
-  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
+  process.stderr.on('error', () => {});
+  let unwritten: NodeJS.ErrnoException | undefined;
+  process.stdout.on('error', (error) => {
+    unwritten ??= error;
+  });
   process.on('uncaughtException', (error) => void report(error).then((code) => process.exit(code)));
   try {
     const [first = '', ...others] = words;
@@ -73,7 +77,12 @@ export async function main(words: readonly string[]): Promise<ExitCode> {
     const { readCommandLine } = await import('./command-line.ts');
     const call = readCommandLine(words);
     const verb = await verbs[nameOf(call)]();
-    return await verb.run(call.options, call.operands, call);
+    const exitCode = await verb.run(call.options, call.operands, call);
+    // A write that fails says so a moment later.
+    await new Promise(setImmediate);
+    if (exitCode !== 0 || unwritten === undefined || unwritten.code === 'EPIPE') return exitCode;
+    const { Refusal } = await import('./exit-code.ts');
+    throw new Refusal(`standard output cannot be written (${unwritten.code}): some of it is missing`);
   } catch (error) {
     return report(error);
   }

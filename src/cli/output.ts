@@ -23,6 +23,8 @@ export type Output = {
   /** A line besides the data that `--quiet` does not leave out. */
   readonly warn: (line: string) => void;
   readonly table: (columns: readonly Column[], rows: readonly (readonly Cell[])[]) => void;
+  /** What one thing is, a line each; those with nothing to say are left out. */
+  readonly fields: (rows: readonly (readonly [name: string, value: Cell])[]) => void;
   /** A time as people read it: `3 min ago`; for programs as it is. */
   readonly time: (timestamp: string | null) => string;
   readonly paint: (style: Style, text: string) => string;
@@ -68,6 +70,7 @@ export function createOutput(options: Options): Output {
     },
     warn: err,
     table: (columns, rows) => out(tableText(columns, rows, { width, paint })),
+    fields: (rows) => out(fieldsText(rows, paint)),
     time: (timestamp) => {
       if (timestamp === null) return '-';
       return isForPeople ? relativeTime(Date.parse(timestamp) - Date.now()) : timestamp;
@@ -123,6 +126,15 @@ function tableText(
       .trimEnd();
   const heading = columns.map(({ name }) => ({ text: name, style: 'faint' as const }));
   return [heading, ...cells].map((row) => `${lineOf(row)}\n`).join('');
+}
+
+function fieldsText(rows: readonly (readonly [string, Cell])[], paint: Output['paint']): string {
+  const width = Math.max(...rows.map(([name]) => name.length));
+  return rows
+    .map(([name, value]) => ({ name, ...toCell(value) }))
+    .filter(({ text }) => text !== '' && text !== '-')
+    .map(({ name, text, style }) => `${paint('faint', name.padEnd(width))}  ${style ? paint(style, text) : text}\n`)
+    .join('');
 }
 
 function toCell(cell: Cell): { text: string; style: Style | null } {

@@ -2,7 +2,7 @@
 
 import type { Client } from '../client/client.ts';
 import type { AnswerOf } from '../contract/operations.ts';
-import { durationWords, type Output } from './output.ts';
+import { durationWords, type Output, printable } from './output.ts';
 
 type Run = AnswerOf<'getRun'>;
 
@@ -18,7 +18,13 @@ const barCells = 20;
 /** @param o.onStep a step has begun or ended, in words */
 export function createRunProgress(
   run: Pick<Run, 'run_id' | 'job_id'>,
-  o: { readonly steps: readonly string[]; readonly output: Output; readonly onStep: (words: string) => void },
+  o: {
+    readonly steps: readonly string[];
+    readonly output: Output;
+    readonly onStep: (words: string) => void;
+    /** Nothing goes on before somebody decides. */
+    readonly onQuestion: (words: string) => void;
+  },
 ): RunProgress {
   const startedAtMs = performance.now();
   const ended = new Set<string>();
@@ -47,13 +53,17 @@ export function createRunProgress(
     if (event === 'step.skipped') o.onStep(`${step} is skipped`);
     if (event === 'step.retrying') o.onStep(`${step} is tried again`);
     if (event === 'step.waiting_approval')
-      o.onStep(`${step} waits for an approval: flwd approve ${run.run_id} ${step}`);
+      o.onQuestion(`${step} waits for an approval: flwd approve ${run.run_id} ${step}`);
   }
 
   return {
     text() {
       const sign = o.output.paint('busy', frames[turn++ % frames.length] ?? '');
-      const state = isCancelling ? 'is being cancelled' : isStarted ? 'runs' : `waits${waiting ? `: ${waiting}` : ''}`;
+      const state = isCancelling
+        ? 'is being cancelled'
+        : isStarted
+          ? 'runs'
+          : `waits${waiting ? `: ${printable(waiting)}` : ''}`;
       const seconds = Math.floor((performance.now() - startedAtMs) / 1_000);
       const time = seconds < 60 ? `${seconds} s` : durationWords(seconds * 1_000);
       const steps = o.steps.length === 0 ? '' : `  step ${ended.size}/${Math.max(o.steps.length, ended.size)}`;
@@ -78,5 +88,5 @@ export function barOf(progress: { readonly percent: number; readonly message: st
   if (!progress) return '';
   const share = Math.min(100, Math.max(0, progress.percent));
   const full = Math.round((share / 100) * barCells);
-  return `  [${'█'.repeat(full)}${'·'.repeat(barCells - full)}] ${Math.round(share)} %${progress.message && ` ${progress.message}`}`;
+  return `  [${'█'.repeat(full)}${'·'.repeat(barCells - full)}] ${Math.round(share)} %${progress.message && ` ${printable(progress.message)}`}`;
 }

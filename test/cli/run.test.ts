@@ -214,3 +214,13 @@ test('--detach prints the id and leaves the run to whoever comes next', async ()
   expect(await flwd(dir, 'logs', '-f', runId)).toMatchObject({ code: 0, stdout: 'begun\nover\n' });
   expect((await flwd(dir, 'runs', runId)).stdout).toMatch(/^status +success$/m);
 });
+
+test('what a caller wrote reaches no terminal as a control sequence', async () => {
+  const { dir } = await createInstance(jobs);
+  const target = 'a\u009B2J\u202Eb\u007F';
+  const { run_id: runId }: { run_id: string } = JSON.parse(
+    (await flwd(dir, 'run', 'backup/daily', '--target', target, '--json')).stdout,
+  );
+  expect((await flwd(dir, 'runs', runId)).stdout).toContain('{"target":"a\uFFFD2J\uFFFDb\uFFFD"}');
+  expect((await flwd(dir, 'plan', 'backup/daily', '--target', target)).stdout).toContain('"a\uFFFD2J\uFFFDb\uFFFD"');
+});
