@@ -34,8 +34,8 @@ guard() {
     # This holds the pipe of stderr open, at whose end the shim waits.
     IFS= read -rd '' status <"$1/status"
     [[ -d /proc/$2 && $status != *'"exit"'* ]] || return
-    # The server has ended, and nobody will look.
-    [[ -d /proc/$PPID ]] || kill -KILL "$2"
+    # The server has ended, and nobody will look. While bwrap waits, it is in the shim's group.
+    [[ -d /proc/$PPID ]] || kill -KILL -- "-$2"
     read -rt 0.002 -u "$idle"
   done
   if [[ $verdict == right ]]; then

@@ -10,8 +10,8 @@ import { type OpenGrant, pathOnly } from './granted-paths.ts';
 import { readStatus } from './shim-status.ts';
 
 const pollMs = 2;
-/** A process that changes what it may do shows its root to nobody but root for a moment. */
-const closedMs = 5_000;
+/** To mount all, and to give up what it took: until then bwrap may show its root to nobody but root. */
+const patienceMs = 30_000;
 
 type Mount = { readonly id: string; readonly place: string; readonly isReadOnly: boolean };
 
@@ -26,18 +26,18 @@ export async function giveVerdict(
   let sinceMs: number | undefined;
   for (; !hasEnded(); await delay(pollMs, undefined, { ref: false })) {
     const child = await outlast(() => readStatus(attemptDir)?.sandbox?.initPid);
-    if (child === undefined || !(await outlast(() => isMade(child)))) continue;
+    if (child === undefined) continue;
     sinceMs ??= performance.now();
-    const isLate = performance.now() - sinceMs > closedMs;
-    const isRight = await outlast(() => (isLate ? false : isAsGranted(child, grants, places)));
-    if (isRight !== undefined) return await say(isRight ? 'right' : String(child));
+    const isLate = performance.now() - sinceMs > patienceMs;
+    const isRight = await outlast(() => (isMade(child) ? isAsGranted(child, grants, places) : undefined));
+    if (isRight !== undefined || isLate) return await say(isRight ? 'right' : String(child));
   }
 }
 
 /** Before bwrap has entered its new root the host's mounts are there, then both. */
 function isMade(child: number): boolean {
-  const places = mountsOf(child).map(({ place }) => place);
-  return places.includes('/run/flwd/in') && !places.some((place) => /^\/(newroot|oldroot)/.test(place));
+  const mounts = mountsOf(child);
+  return countAt(mounts, '/run/flwd/in') > 0 && countAt(mounts, '/newroot/run/flwd/in') === 0;
 }
 
 /** undefined: there is no telling yet. */

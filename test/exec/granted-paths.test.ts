@@ -6,11 +6,13 @@ import { once } from 'node:events';
 import { chmodSync, mkdirSync, realpathSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import type { AttemptSpec } from '../../src/exec/attempt-spec.ts';
+import { processesWith } from '../support/processes.ts';
 import { printed, type Sample, sample, temporaryFolder } from './sample.ts';
 import { serialized } from './serialized.ts';
 
 type Host = { readonly host: string; readonly grants: Pick<Sample, 'read' | 'write' | 'profile'> };
-type Led = { readonly bind?: string; readonly source?: string; readonly place?: string };
+type Led = { readonly bind?: string; readonly source?: string; readonly place?: string; readonly before?: string };
 
 /** Of names that are escaped where the kernel lists mounts. */
 function hostOf(name = 'a granted \\ folder'): Host & { readonly path: string } {
@@ -22,10 +24,10 @@ function hostOf(name = 'a granted \\ folder'): Host & { readonly path: string } 
 }
 
 /** By a bwrap that mounts as `led`, where it should mount the grant in its place. */
-async function endOf({ host, grants }: Host, led: Led): Promise<{ end: unknown; lines: string[]; message: string }> {
+async function ran({ host, grants }: Host, led: Led): Promise<{ end: string; spec: AttemptSpec }> {
   const bin = join(host, 'bin');
   const [granted = ''] = grants.read ?? [];
-  const { bind = '--ro-bind', source = granted, place = granted } = led;
+  const { bind = '--ro-bind', source = granted, place = granted, before = '' } = led;
   const script = `#!/bin/bash
 args=()
 while (($#)); do
@@ -37,6 +39,7 @@ while (($#)); do
     shift
   fi
 done
+${before}
 exec /usr/bin/bwrap "\${args[@]}"
 `;
   writeFileSync(join(bin, 'bwrap'), script);
@@ -49,9 +52,19 @@ exec /usr/bin/bwrap "\${args[@]}"
   const said: string[] = [];
   server.stdout.setEncoding('utf8').on('data', (text: string) => said.push(text));
   await once(server, 'close');
-  const { message = '', ...end } = JSON.parse(said.join('').split('\n')[1] ?? '{}');
-  return { end, message, lines: printed(spec).lines };
+  return { end: said.join('').split('\n')[1] ?? '', spec };
 }
+
+async function endOf(on: Host, led: Led): Promise<{ end: unknown; lines: string[]; message: string }> {
+  const { end, spec } = await ran(on, led);
+  const { message = '', ...rest } = JSON.parse(end);
+  return { end: rest, message, lines: printed(spec).lines };
+}
+
+/** The shim's parent is the fork server, whose parent is the server. */
+const endServer = `read -r _ _ _ fork_server _ </proc/$PPID/stat
+read -r _ _ _ server _ </proc/$fork_server/stat
+kill -KILL "$server"`;
 
 const refused = {
   end: { kind: 'not-started' },
@@ -93,4 +106,11 @@ test('of a path to read and to write there is one mount, to write', async () => 
   const on = hostOf();
   const grants = { ...on.grants, write: on.grants.read ?? [] };
   expect(await endOf({ ...on, grants }, { bind: 'never' })).toEqual(started);
+});
+
+test('nor does any when the server has ended, and nothing is left waiting', async () => {
+  const { end, spec } = await ran(hostOf(), { before: endServer });
+  expect(end).toBe('');
+  await expect.poll(() => processesWith(spec.attemptDir), { timeout: 20_000 }).toEqual([]);
+  expect(printed(spec).lines).toEqual([]);
 });
