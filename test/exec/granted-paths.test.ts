@@ -98,6 +98,15 @@ test.each([
   expect(await endOf(on, { source: join(on.host, source) })).toEqual(refused);
 });
 
+test.each([
+  ['a link', 'ln -s other'],
+  ['another folder', 'mkdir'],
+])('nor does %s that was put in its place since it was checked', async (_, put) => {
+  const on = hostOf();
+  const before = `cd '${on.host}/open' && mv '${on.path}' old && ${put} '${on.path}'`;
+  expect(await endOf(on, { before })).toEqual(refused);
+});
+
 test('nor does one to read that could be written', async () => {
   expect(await endOf(hostOf(), { bind: '--bind' })).toEqual(refused);
 });

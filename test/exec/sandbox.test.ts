@@ -11,7 +11,6 @@ import {
   readFileSync,
   readlinkSync,
   realpathSync,
-  renameSync,
   rmSync,
   symlinkSync,
   writeFileSync,
@@ -20,7 +19,7 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { isolationOf } from '../../src/exec/sandbox.ts';
-import { printed, run, sample, start, succeeded, temporaryFolder } from './sample.ts';
+import { run, succeeded, temporaryFolder } from './sample.ts';
 
 const isRoot = process.getuid?.() === 0;
 
@@ -172,21 +171,6 @@ describe('grants', () => {
     expect(await ended(join(host, 'above', 'folder'))).toEqual({ kind: 'not-started', message: moved });
     expect(await ended(join(host, 'pipe'))).toEqual({ kind: 'not-started', message: other });
     expect(await ended('/dev/null')).toEqual({ kind: 'not-started', message: other });
-  });
-
-  test.each(['folder', 'file'])('are not started with what was put in the place of a %s since', async (name) => {
-    const host = realpathSync(temporaryFolder());
-    mkdirSync(join(host, 'folder'));
-    writeFileSync(join(host, 'file'), 'granted');
-    const spec = sample('echo started', { read: [join(host, name)] });
-    const attempt = start(spec);
-    // bwrap has not begun: what starts it is told only when this function waits.
-    renameSync(join(host, name), join(host, `${name}.old`));
-    if (name === 'file') symlinkSync('/etc/hostname', join(host, name));
-    else mkdirSync(join(host, name));
-    const message = 'a path that the job was granted was moved while it started';
-    expect(await attempt.ended).toEqual({ kind: 'not-started', message });
-    expect(printed(spec).lines).not.toContain('started');
   });
 
   test('leave no descriptor to the job, nor to the server when it has ended', async () => {
