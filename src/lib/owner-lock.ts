@@ -43,12 +43,14 @@ const sqliteBusy = 5;
 
 /**
  * Creates the data dir and takes it for this process. `info` is read anew for each asker, so its `url` may come later.
+ * `onYield`: somebody asks this owner to make way.
  * @throws DataDirOwned, or StartError when the folder cannot be used
  */
 export async function acquireOwnership(
   dataDir: string,
   info: OwnerInfo,
   warn: (message: string) => void,
+  onYield: () => void = () => undefined,
 ): Promise<Ownership> {
   // Root may ask the server of another user, and must not take the place of it.
   const other = (await isForeign(dataDir)) ? await findOwner(dataDir).catch(() => null) : null;
@@ -57,7 +59,7 @@ export async function acquireOwnership(
   const lock = takeLock(dataDir);
   if (!lock) throw new DataDirOwned(dataDir, await findOwner(dataDir));
   try {
-    const server = await answerAskers(dataDir, info);
+    const server = await answerAskers(dataDir, info, onYield);
     // This listener also holds on to the lock, which SQLite would release when it is collected.
     server.once('close', () => lock.close());
     return { release: () => new Promise((resolve) => server.close(() => resolve())) };
@@ -87,13 +89,17 @@ function takeLock(dataDir: string): DatabaseSync | undefined {
 }
 
 /** For the holder of the lock only: a socket that is already there has nobody behind it. */
-async function answerAskers(dataDir: string, info: OwnerInfo): Promise<Server> {
+async function answerAskers(dataDir: string, info: OwnerInfo, onYield: () => void): Promise<Server> {
   rmSync(join(dataDir, socketFile), { force: true });
   const address = socketAddress(dataDir);
   const server = createServer((asker) => {
     asker.on('error', () => asker.destroy());
+    asker.setTimeout(answerWithinMs, () => asker.destroy());
+    asker.once('data', (chunk) => {
+      if (String(chunk) === yieldWord) onYield();
+    });
     const { pid, url, certificate, isBrief } = info;
-    asker.end(`${JSON.stringify({ pid, url, certificate, isBrief })}\n`, () => asker.destroy());
+    asker.end(`${JSON.stringify({ pid, url, certificate, isBrief })}\n`);
   });
   await new Promise<void>((resolve, reject) => {
     // Stays for good: a failing accept(2) (EMFILE) is an error event too.
@@ -106,14 +112,26 @@ async function answerAskers(dataDir: string, info: OwnerInfo): Promise<Server> {
   return server.unref();
 }
 
+const yieldWord = 'yield\n';
+
 /** null: there is none, or it does not answer. */
-export async function findOwner(dataDir: string): Promise<OwnerInfo | null> {
+export function findOwner(dataDir: string): Promise<OwnerInfo | null> {
+  return askOwner(dataDir, '');
+}
+
+/** Of an owner that has it for a command alone: it leaves the data dir to a server, and goes on as a client of it. */
+export async function askToYield(dataDir: string): Promise<void> {
+  await askOwner(dataDir, yieldWord);
+}
+
+async function askOwner(dataDir: string, word: string): Promise<OwnerInfo | null> {
   if (!existsSync(dataDir)) return null;
   const address = socketAddress(dataDir);
   const answer = await new Promise<string>((resolve) => {
     let text = '';
     const socket = connect(address.path);
     socket.setEncoding('utf8').setTimeout(answerWithinMs, () => socket.destroy());
+    if (word !== '') socket.write(word);
     socket.on('data', (chunk: string) => {
       text += chunk;
     });
