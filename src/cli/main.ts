@@ -91,7 +91,10 @@ async function report(error: unknown): Promise<ExitCode> {
   ]);
   const known = explained(error);
   if (known instanceof Refusal) {
-    process.stderr.write(`${known.message}\n`);
+    const { forTerminal } = await import('./terminal-text.ts');
+    // It may be another machine's, and name what others have named.
+    const lines = known.message.split('\n').map((line) => forTerminal(line, false));
+    process.stderr.write(`${lines.join('\n')}\n`);
     return known.exitCode;
   }
   const trace = known instanceof Error ? known.stack : String(known);
