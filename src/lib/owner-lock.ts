@@ -5,7 +5,7 @@ import { chmodSync, closeSync, existsSync, openSync, rmSync } from 'node:fs';
 import { connect, createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { isForeign, openDataDir, unusable } from './data-dir.ts';
+import { assertAskable, isForeign, openDataDir, unusable } from './data-dir.ts';
 
 export type OwnerInfo = {
   readonly pid: number;
@@ -106,9 +106,10 @@ async function answerAskers(dataDir: string, info: OwnerInfo): Promise<Server> {
   return server.unref();
 }
 
-/** null: there is none, or it does not answer. */
+/** null: there is none, or it does not answer. @throws StartError where another user could answer in its place */
 export async function findOwner(dataDir: string): Promise<OwnerInfo | null> {
   if (!existsSync(dataDir)) return null;
+  assertAskable(dataDir);
   const address = socketAddress(dataDir);
   const answer = await new Promise<string>((resolve) => {
     let text = '';
