@@ -11,7 +11,7 @@ import { systemClock } from '../lib/clock.ts';
 import { errorCode } from '../lib/error-code.ts';
 import { isLoopback } from '../lib/loopback.ts';
 import { nearest } from '../lib/nearest.ts';
-import { DataDirOwned, findOwner, type OwnerInfo } from '../lib/owner-lock.ts';
+import { DataDirOwned, findOwner, isStillOwner, type OwnerInfo } from '../lib/owner-lock.ts';
 import type { Options } from './command.ts';
 import { loadConfiguration } from './configuration.ts';
 import { exitCodes, Refusal } from './exit-code.ts';
@@ -144,6 +144,7 @@ type Link = {
 async function openOwn(loaded: LoadedConfig, { makesRoom = false }: SessionRequest): Promise<Session> {
   const runs = new Set<string>();
   const brief = { runs, makesRoom };
+  const { dataDir } = loaded.config.instance;
   let link = await openLink(loaded, brief);
   let relinking: Promise<Link> | undefined;
 
@@ -175,14 +176,16 @@ async function openOwn(loaded: LoadedConfig, { makesRoom = false }: SessionReque
       try {
         return await fetchFrom(before, path, init);
       } catch (error) {
-        if (!before.isBrief || init.signal?.aborted || !mayRepeat(error, init)) throw error;
+        if (init.signal?.aborted || !mayRepeat(error, init)) throw error;
+        // A server that has begun anew is another one, with another token; where there is none, none is made.
+        if (!before.isBrief && !(await findOwner(dataDir))?.url) throw error;
         return fetchFrom(await relink(before), path, init);
       }
     },
   });
   return {
     client,
-    where: loaded.config.instance.dataDir,
+    where: dataDir,
     isBrief: () => link.isBrief,
     attend: (runId) => void runs.add(runId),
     close: () => link.close(),
@@ -211,13 +214,23 @@ async function openLink(loaded: LoadedConfig, brief: Brief): Promise<Link> {
   }
 }
 
-function toOwner(dataDir: string, { certificate, isBrief }: OwnerInfo, url: string): Link {
+function toOwner(dataDir: string, owner: OwnerInfo, url: string): Link {
+  const { certificate, isBrief } = owner;
   return {
     url,
     token: readCliToken(dataDir),
-    fetch: certificate ? createPinnedFetch(certificate) : fetch,
+    fetch: certificate ? createPinnedFetch(certificate) : fetchWhileOwned(dataDir, owner),
     isBrief: isBrief ?? false,
     close: async () => undefined,
+  };
+}
+
+/** Another user can wait for the port of a server that ends, and must not be sent what was for that one. */
+function fetchWhileOwned(dataDir: string, owner: OwnerInfo): Fetch {
+  return async (url, init) => {
+    if (await isStillOwner(dataDir, owner)) return fetch(url, init);
+    const cause = Object.assign(new Error(`the server that had ${dataDir} has ended`), { code: 'ECONNREFUSED' });
+    throw new TypeError('fetch failed', { cause });
   };
 }
 

@@ -108,12 +108,25 @@ async function answerAskers(dataDir: string, info: OwnerInfo): Promise<Server> {
 
 /** null: there is none, or it does not answer. @throws StartError where another user could answer in its place */
 export async function findOwner(dataDir: string): Promise<OwnerInfo | null> {
-  if (!existsSync(dataDir)) return null;
+  return (await ask(dataDir)).owner;
+}
+
+/** False: it has ended, and what it listened on may be somebody else's by now. One that is too busy to answer is still there. */
+export async function isStillOwner(dataDir: string, { pid, url }: OwnerInfo): Promise<boolean> {
+  const { isThere, owner } = await ask(dataDir);
+  return isThere && (owner === null || (owner.pid === pid && owner.url === url));
+}
+
+async function ask(dataDir: string): Promise<{ readonly isThere: boolean; readonly owner: OwnerInfo | null }> {
+  if (!existsSync(dataDir)) return { isThere: false, owner: null };
   assertAskable(dataDir);
   const address = socketAddress(dataDir);
+  let isThere = false;
   const answer = await new Promise<string>((resolve) => {
     let text = '';
-    const socket = connect(address.path);
+    const socket = connect(address.path, () => {
+      isThere = true;
+    });
     socket.setEncoding('utf8').setTimeout(answerWithinMs, () => socket.destroy());
     socket.on('data', (chunk: string) => {
       text += chunk;
@@ -122,9 +135,9 @@ export async function findOwner(dataDir: string): Promise<OwnerInfo | null> {
     socket.on('close', () => resolve(text));
   });
   address.close();
-  if (!answer.endsWith('\n')) return null;
+  if (!answer.endsWith('\n')) return { isThere, owner: null };
   const owner: OwnerInfo = JSON.parse(answer);
-  return owner;
+  return { isThere, owner };
 }
 
 /** A path to the socket that fits into sun_path; a longer one goes by way of an open descriptor of the folder. */

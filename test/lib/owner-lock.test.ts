@@ -164,7 +164,9 @@ describe('the folder itself', () => {
     await owner.said;
     expect(await findOwner(dataDir)).toMatchObject({ url });
     await chmod(dataDir, 0o707);
-    await expect(findOwner(dataDir)).rejects.toThrow(`other users can write into it (mode 707), so what is there may not`);
+    await expect(findOwner(dataDir)).rejects.toThrow(
+      `other users can write into it (mode 707), so what is there may not`,
+    );
     await chmod(dataDir, 0o755);
     expect(await findOwner(dataDir)).toMatchObject({ url });
   });
