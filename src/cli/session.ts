@@ -11,7 +11,7 @@ import { systemClock } from '../lib/clock.ts';
 import { errorCode } from '../lib/error-code.ts';
 import { isLoopback } from '../lib/loopback.ts';
 import { nearest } from '../lib/nearest.ts';
-import { DataDirOwned, findOwner, type OwnerInfo } from '../lib/owner-lock.ts';
+import { DataDirOwned, findOwner, isStillOwner, type OwnerInfo } from '../lib/owner-lock.ts';
 import type { Options } from './command.ts';
 import { loadConfiguration } from './configuration.ts';
 import { exitCodes, Refusal } from './exit-code.ts';
@@ -146,6 +146,7 @@ type Link = {
 
 async function openOwn(loaded: LoadedConfig, { makesRoom = false }: SessionRequest): Promise<Session> {
   const runs = new Set<string>();
+  const { dataDir } = loaded.config.instance;
   let makesWayUntilMs = -Infinity;
   const brief = {
     runs,
@@ -180,8 +181,8 @@ async function openOwn(loaded: LoadedConfig, { makesRoom = false }: SessionReque
   /** A server that has started anew has another credential, and may listen elsewhere. undefined: there is none but this. */
   async function findAnew(failed: Link): Promise<Link | undefined> {
     if (link !== failed) return link;
-    const owner = await findOwner(loaded.config.instance.dataDir);
-    const next = owner?.url ? toOwner(loaded.config.instance.dataDir, owner, owner.url) : undefined;
+    const owner = await findOwner(dataDir);
+    const next = owner?.url ? toOwner(dataDir, owner, owner.url) : undefined;
     if (!next || (next.url === failed.url && next.token === failed.token)) return undefined;
     link = next;
     return next;
@@ -212,7 +213,7 @@ async function openOwn(loaded: LoadedConfig, { makesRoom = false }: SessionReque
   });
   return {
     client,
-    where: loaded.config.instance.dataDir,
+    where: dataDir,
     isBrief: () => link.isBrief,
     attend: (runId) => void runs.add(runId),
     close: () => link.close(),
@@ -245,14 +246,24 @@ async function openLink(loaded: LoadedConfig, brief: Brief, makesWayUntilMs: num
   }
 }
 
-function toOwner(dataDir: string, { certificate, isBrief }: OwnerInfo, url: string): Link {
+function toOwner(dataDir: string, owner: OwnerInfo, url: string): Link {
+  const { certificate, isBrief } = owner;
   return {
     url,
     token: readCliToken(dataDir),
-    fetch: certificate ? createPinnedFetch(certificate) : fetch,
+    fetch: certificate ? createPinnedFetch(certificate) : fetchWhileOwned(dataDir, owner),
     isBrief: isBrief ?? false,
     isOwn: false,
     close: async () => undefined,
+  };
+}
+
+/** Another user can wait for the port of a server that ends, and must not be sent what was for that one. */
+function fetchWhileOwned(dataDir: string, owner: OwnerInfo): Fetch {
+  return async (url, init) => {
+    if (await isStillOwner(dataDir, owner)) return fetch(url, init);
+    const cause = Object.assign(new Error(`the server that had ${dataDir} has ended`), { code: 'ECONNREFUSED' });
+    throw new TypeError('fetch failed', { cause });
   };
 }
 

@@ -5,7 +5,7 @@ import { chmodSync, closeSync, existsSync, openSync, rmSync } from 'node:fs';
 import { connect, createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { isForeign, openDataDir, unusable } from './data-dir.ts';
+import { assertAskable, isForeign, openDataDir, unusable } from './data-dir.ts';
 
 export type OwnerInfo = {
   readonly pid: number;
@@ -114,22 +114,35 @@ async function answerAskers(dataDir: string, info: OwnerInfo, onYield: () => voi
 
 const yieldWord = 'yield\n';
 
-/** null: there is none, or it does not answer. */
-export function findOwner(dataDir: string): Promise<OwnerInfo | null> {
-  return askOwner(dataDir, '');
+/** null: there is none, or it does not answer. @throws StartError where another user could answer in its place */
+export async function findOwner(dataDir: string): Promise<OwnerInfo | null> {
+  return (await ask(dataDir)).owner;
 }
 
 /** Of an owner that has it for a command alone: it leaves the data dir to a server, and goes on as a client of it. */
 export async function askToYield(dataDir: string): Promise<void> {
-  await askOwner(dataDir, yieldWord);
+  await ask(dataDir, yieldWord);
 }
 
-async function askOwner(dataDir: string, word: string): Promise<OwnerInfo | null> {
-  if (!existsSync(dataDir)) return null;
+/** False: it has ended, and what it listened on may be somebody else's by now. One that is too busy to answer is still there. */
+export async function isStillOwner(dataDir: string, { pid, url }: OwnerInfo): Promise<boolean> {
+  const { isThere, owner } = await ask(dataDir);
+  return isThere && (owner === null || (owner.pid === pid && owner.url === url));
+}
+
+async function ask(
+  dataDir: string,
+  word = '',
+): Promise<{ readonly isThere: boolean; readonly owner: OwnerInfo | null }> {
+  if (!existsSync(dataDir)) return { isThere: false, owner: null };
+  assertAskable(dataDir);
   const address = socketAddress(dataDir);
+  let isThere = false;
   const answer = await new Promise<string>((resolve) => {
     let text = '';
-    const socket = connect(address.path);
+    const socket = connect(address.path, () => {
+      isThere = true;
+    });
     socket.setEncoding('utf8').setTimeout(answerWithinMs, () => socket.destroy());
     if (word !== '') socket.write(word);
     socket.on('data', (chunk: string) => {
@@ -139,9 +152,9 @@ async function askOwner(dataDir: string, word: string): Promise<OwnerInfo | null
     socket.on('close', () => resolve(text));
   });
   address.close();
-  if (!answer.endsWith('\n')) return null;
+  if (!answer.endsWith('\n')) return { isThere, owner: null };
   const owner: OwnerInfo = JSON.parse(answer);
-  return owner;
+  return { isThere, owner };
 }
 
 /** A path to the socket that fits into sun_path; a longer one goes by way of an open descriptor of the folder. */

@@ -1,8 +1,11 @@
 // Commands without a server: each is an instance for as long as it takes, one after the other on the same data dir.
 
+import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
 import { join } from 'node:path';
-import { expect } from 'vitest';
+import { setTimeout as delay } from 'node:timers/promises';
+import { expect, onTestFinished } from 'vitest';
 import { testWith } from '../support/host.ts';
 import { bash } from '../support/jobs.ts';
 import { createInstance, type Instance } from './an-instance.ts';
@@ -87,5 +90,29 @@ testWith('bwrap')(
     await instance.serve();
     finish(instance, followed.runId);
     expect(await followed.ended).toMatchObject(whole);
+  },
+);
+
+testWith('bwrap')(
+  'a command goes on with the server that comes next, and tells nothing to who took the port of the last',
+  async () => {
+    const instance = await createInstance(jobs);
+    const { url, stop } = await instance.serve();
+    const run = await begin(instance);
+    await stop();
+    const heard: string[] = [];
+    const thief = createServer(({ url: path, headers }, answer) => {
+      heard.push(`${path} ${headers.authorization}`);
+      answer.writeHead(503).end();
+    }).listen(Number(new URL(url).port), '127.0.0.1');
+    onTestFinished(() => void thief.close());
+    await once(thief, 'listening');
+    // Longer than the command waits before it tries again.
+    await delay(1_500);
+    const next = await instance.serve();
+    finish(instance, run.runId);
+    expect(await run.ended).toMatchObject(whole);
+    expect(heard).toEqual([]);
+    await next.stop();
   },
 );
