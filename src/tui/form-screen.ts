@@ -3,25 +3,25 @@
 import { randomUUID } from 'node:crypto';
 import { Box } from 'ink';
 import { createElement as h, type ReactElement, useMemo, useRef, useState } from 'react';
+import { faultText } from '../client/fault-words.ts';
+import { faultsOf, type OutlookWords, outlookWords } from '../client/outlook.ts';
 import { type ArgumentField, showValue } from '../domain/argument-fields.ts';
+import { type FormFaults, placeFaults, readFields } from '../domain/filled-fields.ts';
 import { characters } from './characters.ts';
 import {
   createForm,
-  type FormFaults,
   type FormField,
   type FormState,
+  filledFields,
   focus,
-  placeFaults,
   pressField,
-  readForm,
   shownText,
 } from './form-state.ts';
 import { type Colour, cells, line, paragraph, type Span, typed } from './line.ts';
-import { faultsOf, type OutlookWords, outlookWords, useOutlook } from './outlook.ts';
+import { useOutlook } from './outlook.ts';
 import type { Press } from './presses.ts';
 import { type Body, type ScreenProps, useLoaded, usePresses, useSurroundings } from './screen.ts';
 import { windowAround } from './windowed.ts';
-import { faultText } from './words.ts';
 
 const everyMs = 5_000;
 const toneColours: Readonly<Record<OutlookWords['tone'], Colour>> = {
@@ -39,10 +39,20 @@ export function FormScreen({ isActive, jobId }: ScreenProps & { readonly jobId: 
   const empty = useMemo(() => job && createForm(job.args), [job && JSON.stringify(job.args)]);
   const [filled, setFilled] = useState<FormState | null>(null);
   const form = filled ?? empty;
-  const { args, faults: own } = useMemo(() => (form ? readForm(form) : { args: {}, faults: new Map() }), [form]);
+  const { args, faults: own } = useMemo(
+    () => (form ? readFields(filledFields(form)) : { args: {}, faults: new Map() }),
+    [form],
+  );
   const outlook = useOutlook(isActive && form !== null, jobId, args);
   const faults = useMemo(
-    () => (form ? placeFaults(form, outlook?.kind === 'faults' ? outlook.errors : [], own) : noFaults),
+    () =>
+      form
+        ? placeFaults(
+            form.fields.map(({ field }) => field),
+            outlook?.kind === 'faults' ? outlook.errors : [],
+            own,
+          )
+        : noFaults,
     [form, outlook, own],
   );
   const [startFault, setStartFault] = useState<string | null>(null);

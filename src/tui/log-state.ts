@@ -3,11 +3,12 @@
 
 import { setTimeout as pause } from 'node:timers/promises';
 import { useCallback, useEffect, useMemo, useReducer, useRef, useState } from 'react';
+import { faultText, isPassing } from '../client/fault-words.ts';
+import { type LogFilter, linesAfter, linesBefore, toQuery } from '../client/log-pages.ts';
 import type { LogLine } from '../domain/log-line.ts';
-import { type LogFilter, type LogStart, linesAfter, linesBefore, openedLog, toQuery } from './log-pages.ts';
+import { type LogStart, openedLog } from './log-pages.ts';
 import { appended, emptyLog, extended, type LogView, mostLines, prepended } from './log-view.ts';
 import { useSurroundings } from './screen.ts';
-import { faultText, isPassing } from './words.ts';
 
 /** How near the edge of what is held somebody may come before more is asked for. */
 const marginLines = 200;
