@@ -2,7 +2,7 @@
 // event loop's delay and the rate of answers with and without, the rate of deletion, and the size of the database. What it
 // found is in docs/adr/0013-retention-and-backup.md.
 
-import { fork } from 'node:child_process';
+import { fork, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -12,7 +12,6 @@ import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as delay } from 'node:timers/promises';
 import { loadConfig } from '../src/config/load.ts';
 import { serve } from '../src/main.ts';
-import { collectGarbage } from '../src/operator.ts';
 
 const count = Number(process.argv[2] ?? 100_000);
 const root = mkdtempSync(join(tmpdir(), 'flwd-retention-'));
@@ -34,7 +33,7 @@ const configWith = (retention: Readonly<Record<string, string>>) => {
 
 async function fill(): Promise<void> {
   mkdirSync(join(root, 'jobs'));
-  await collectGarbage(configWith({}), { isDryRun: true, signal: new AbortController().signal });
+  await (await serve(configWith({}), null)).stop();
   const db = new DatabaseSync(database);
   const long = 'x'.repeat(600);
   const ids = `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ${count}),
@@ -130,11 +129,10 @@ try {
   if (process.argv[3] === 'idle') await idle(configWith({ events: '1m', logs: '1m', runs: '1m' }));
   const startedAt = performance.now();
   const left = rowsLeft();
-  const removed = await collectGarbage(configWith({ events: '1m', logs: '1m', runs: '1m' }), {
-    isDryRun: false,
-    signal: new AbortController().signal,
-  });
-  console.log(`flwd gc: ${left} rows in ${((performance.now() - startedAt) / 1000).toFixed(1)} s`, removed);
+  configWith({ events: '1m', logs: '1m', runs: '1m' });
+  const flwd = join(import.meta.dirname, '../bin/flwd.js');
+  const { stdout } = spawnSync(process.execPath, [flwd, 'gc'], { cwd: root, encoding: 'utf8' });
+  console.log(`flwd gc: ${left} rows in ${((performance.now() - startedAt) / 1000).toFixed(1)} s: ${stdout.trim()}`);
   console.log(
     `${(statSync(database).size / 1e6).toFixed(2)} MB, ${readdirSync(join(root, 'data', 'logs'), { recursive: true }).length} names in logs`,
   );

@@ -2,7 +2,6 @@
 // The executable: sees to it that Node is new enough, then hands over to src (in a checkout) or dist.
 // Plain JavaScript that an old Node can read.
 
-import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
@@ -11,18 +10,22 @@ const besideMe = (path) => fileURLToPath(new URL(path, import.meta.url));
 const words = process.argv.slice(2);
 
 if (Number.parseInt(process.versions.node, 10) >= neededMajor) {
-  // No compile cache: Node keeps it below the shared /tmp, and runs what another user has put there.
-  const { main } = await import(existsSync(besideMe('../src')) ? '../src/cli/main.ts' : '../dist/cli/main.js');
+  const isCheckout = existsSync(besideMe('../src'));
+  // Stripping the types takes twice as long as starting Node. What is kept lies in the checkout: whoever can change it can change
+  // the sources too. Node's own place for it is below the shared /tmp, where another user could have put what is run.
+  if (isCheckout) (await import('node:module')).enableCompileCache(besideMe('../node_modules/.cache/flwd'));
+  const { main } = await import(isCheckout ? '../src/cli/main.ts' : '../dist/cli/main.js');
   process.exitCode = await main(words);
 } else if (existsSync(besideMe('../node_modules/node/bin/node'))) {
-  runWith(besideMe('../node_modules/node/bin/node'));
+  await runWith(besideMe('../node_modules/node/bin/node'));
 } else {
   console.error(`flwd needs Node ${neededMajor} or newer; this is ${process.version} (${process.execPath})`);
   process.exitCode = 2;
 }
 
 /** Runs this file again with the Node of the checkout, and is for its caller what that one is. */
-function runWith(node) {
+async function runWith(node) {
+  const { spawn } = await import('node:child_process');
   const child = spawn(node, [fileURLToPath(import.meta.url), ...words], { stdio: 'inherit' });
   const signals = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT', 'SIGUSR2'];
   for (const signal of signals) process.on(signal, () => child.kill(signal));

@@ -1,9 +1,11 @@
-// Writes the pages that are made from tables in the code: docs/configuration.md and docs/problems.md.
+// Writes the pages that are made from tables in the code: docs/cli.md, docs/configuration.md
+// and docs/problems.md.
 
 import { writeFileSync } from 'node:fs';
 import { type Key, keys } from '../src/config/keys.ts';
 import { keyPaths } from '../src/config/shape.ts';
 import { problems, problemType } from '../src/domain/problem.ts';
+import { cliPage } from './cli-page.ts';
 
 export function configurationPage(): string {
   const sections = Map.groupBy(keyPaths, (path) => path.split(/[.[]/, 1)[0] ?? '');
@@ -29,8 +31,8 @@ that folder itself where it has no \`jobs\`.
 - One that was found, not named by \`--config\`, must be this user's or root's, and writable by nobody else (a group with the number of its owner is
   the owner's own); a link to it must be, too. Else flwd ends and says so: mend it with \`chown\` or \`chmod go-w\`, or name it. One that was named is taken,
   with a warning where others can write it.
-- \`flwd config validate\` says everything that is wrong with it, with file, line and column; \`flwd config show\` prints every
-  setting in force and where it comes from.
+- \`flwd config validate\` says everything that is wrong with it, with file, line and column, and with the keys and certificates that it names; run it as
+  the server's user. \`flwd config show\` prints every setting in force and where it comes from.
 - \`FLWD_<SECTION>_<KEY>\` overrides a key, with \`_\` for every dot: \`FLWD_SERVER_BIND\`,
   \`FLWD_SECURITY_PROFILES_SECURE_RATE_LIMIT_LIMIT\`. The older \`FLOWD_\` works too. Lists are written with commas, maps as
   \`name=value,name=value\`. An empty variable counts as none. Items of \`sources\` and \`aliases\`, and \`remotes\`, have no variables.
@@ -74,7 +76,12 @@ function row(...cells: readonly string[]): string {
   return `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |\n`;
 }
 
+export function commandLinePage(): string {
+  return cliPage(row);
+}
+
 if (import.meta.main) {
+  writeFileSync(new URL('cli.md', import.meta.url), commandLinePage());
   writeFileSync(new URL('configuration.md', import.meta.url), configurationPage());
   writeFileSync(new URL('problems.md', import.meta.url), problemsPage());
 }

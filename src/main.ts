@@ -12,7 +12,7 @@ import type { JournalEntry } from './domain/event.ts';
 import { createEngine } from './engine/engine.ts';
 import { createHub, type Hub } from './engine/hub.ts';
 import { recordStart } from './engine/lifetime.ts';
-import { createRetention } from './engine/retain.ts';
+import { createRetention, type Retention } from './engine/retain.ts';
 import { countUnopened } from './engine/unopened-secrets.ts';
 import { sweepGroups } from './exec/attempt-groups.ts';
 import { openForkServer } from './exec/fork-server.ts';
@@ -23,7 +23,7 @@ import { closeLimitHost, openLimitHost } from './exec/limit-host.ts';
 import { createSealer } from './exec/seal.ts';
 import { removeCliToken, writeCliToken } from './lib/cli-token.ts';
 import { systemClock } from './lib/clock.ts';
-import { keepReserve } from './lib/disk-reserve.ts';
+import { giveUpReserve, keepReserve } from './lib/disk-reserve.ts';
 import { createLogger } from './lib/logger.ts';
 import { acquireOwnership, type OwnerInfo } from './lib/owner-lock.ts';
 import { packageVersion } from './lib/version.ts';
@@ -38,10 +38,21 @@ import { openStore } from './store/open.ts';
 /** Of `serve --dev`, which is on loopback alone. */
 const devToken = 'dev-token';
 
-export type RunningServer = { readonly url: string; readonly stop: () => Promise<void> };
+export type RunningServer = {
+  readonly url: string;
+  /** Runs that have not begun wait for the next start; those that have go on. */
+  readonly startNoRuns: () => void;
+  readonly stop: () => Promise<void>;
+};
 
 /** An instance for as long as a command takes: it starts the command's own runs and these, and does nothing by itself. */
-export type Brief = { readonly runs: ReadonlySet<string> };
+export type Brief = {
+  readonly runs: ReadonlySet<string>;
+  /** The command is there to remove things: on a full disk, too, at full speed, and down to the last byte. */
+  readonly makesRoom?: boolean;
+  /** For tests of jobs, which tell nobody how they ended; no job sees these host paths, which are another instance's. */
+  readonly trial?: { readonly hides: readonly string[] };
+};
 
 /**
  * Starts everything, in the order in which the parts need each other: health answers before runs are taken up.
@@ -81,6 +92,10 @@ export async function serve(config: Config, configFile: string | null, brief?: B
     const folders = foldersOf(config);
     const { runsDir, snapshotsDir } = folders;
     await mkdir(runsDir, { recursive: true, mode: 0o700 });
+    if (brief?.makesRoom) {
+      await giveUpReserve(dataDir);
+      opened.push(() => keepReserve(dataDir));
+    }
     // Commits can only come once something writes, and nothing does before the hub exists.
     let hub: Hub | undefined;
     const store = await openStore({
@@ -93,7 +108,7 @@ export async function serve(config: Config, configFile: string | null, brief?: B
     opened.push(() => store.close());
     let recordStop: (() => Promise<void>) | undefined;
     opened.push(async () => recordStop?.());
-    await keepReserve(dataDir);
+    if (!brief?.makesRoom) await keepReserve(dataDir);
     const { auth } = config;
     const { bind } = config.server;
     await assertGuarded({ ...bind, mode: auth.mode, hasJwt: jwt !== null, tokens: store.tokens, nowMs: startedAtMs });
@@ -111,7 +126,7 @@ export async function serve(config: Config, configFile: string | null, brief?: B
         'stored secrets or runs are sealed by a key that is not among the keys here: add it to the key file or FLWD_SECRET_KEY and start again, or set these secrets again',
       );
     const signer = openSigner(config.notify.signingKeyFile);
-    const own = findOwnPaths(config, configFile);
+    const own = findOwnPaths(config, configFile, brief?.trial?.hides ?? []);
     const sources = config.sources.map((source): JobSource => ({ ...source, type: 'fs' }));
     const catalog = createCatalog({ sources, aliases: config.aliases, exclude: own.written, log });
     opened.push(() => catalog.close());
@@ -168,8 +183,8 @@ export async function serve(config: Config, configFile: string | null, brief?: B
       worker: hostname(),
     });
     opened.push(() => engine.close());
-    const notifier = startNotifier({ store, hub, signer, clock, log });
-    opened.push(() => notifier.close());
+    const notifier = brief?.trial ? undefined : startNotifier({ store, hub, signer, clock, log });
+    opened.push(async () => notifier?.close());
 
     const retention = createRetention({ ...folders, policy: config.persistence.retention, store, clock, log });
     opened.push(() => retention.close());
@@ -181,12 +196,12 @@ export async function serve(config: Config, configFile: string | null, brief?: B
       catalog,
       store,
       engine,
-      retention,
+      retention: brief?.makesRoom ? undisturbed(retention) : retention,
       log,
       clock,
       version: packageVersion(),
       startedAtMs,
-      noticeOutcomes: notifier.outcomes,
+      noticeOutcomes: notifier?.outcomes ?? { delivered: 0, retried: 0, failed: 0 },
       hostChecks: await checkHost(host, security),
       load,
       jwt,
@@ -214,11 +229,16 @@ export async function serve(config: Config, configFile: string | null, brief?: B
     engine.start(brief?.runs);
     if (brief) await reading;
     else retention.start();
-    return { url: listening.url, stop: closeAll };
+    return { url: listening.url, startNoRuns: engine.startNoRuns, stop: closeAll };
   } catch (error) {
     await closeAll().catch(() => undefined);
     throw error;
   }
+}
+
+/** Nobody else has a use for the time that is left. */
+function undisturbed(retention: Retention): Retention {
+  return { ...retention, collect: ({ forMs }) => retention.collect({ forMs, share: 1, keptFreeBytes: 0 }) };
 }
 
 /** Granted paths are compared with their links followed; one that is not there yet is compared as it is written. */

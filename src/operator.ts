@@ -2,17 +2,17 @@
 // each. Where a server has the data dir, that one is asked instead.
 
 import { existsSync } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
+import { realpath } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createCatalog, type JobSource } from './catalog/catalog.ts';
+import { type Catalog, createCatalog, type JobSource } from './catalog/catalog.ts';
+import { readJobTests } from './catalog/job-tests.ts';
+import { isWithin } from './catalog/source-file.ts';
 import type { Config } from './config/config.ts';
 import { foldersOf } from './config/folders.ts';
-import { type AnswerOf, type BodyOf, operations, type QueryOf } from './contract/operations.ts';
-import { type AuditDetail, ownEntry } from './domain/audit.ts';
-import { type HostCheck, ok } from './domain/host-check.ts';
-import { localPrincipal } from './domain/principal.ts';
-import { createOperatorSecrets, type OperatorSecrets } from './engine/operator-secrets.ts';
-import { type Collected, createRetention } from './engine/retain.ts';
+import type { AnswerOf, QueryOf } from './contract/operations.ts';
+import { ownEntry } from './domain/audit.ts';
+import { fail, type HostCheck, ok } from './domain/host-check.ts';
+import type { InvalidJob, JobDefinition } from './domain/job.ts';
 import { countUnopened, type Unopened } from './engine/unopened-secrets.ts';
 import { checkDataDir } from './exec/data-dir-check.ts';
 import { probeHost } from './exec/host.ts';
@@ -20,128 +20,52 @@ import { checkHost } from './exec/host-checks.ts';
 import { openKeyring } from './exec/keyring.ts';
 import { runsAlive } from './exec/live-attempts.ts';
 import { createSealer } from './exec/seal.ts';
-import { systemClock, toTimerDelay } from './lib/clock.ts';
-import { giveUpReserve, keepReserve } from './lib/disk-reserve.ts';
+import { systemClock } from './lib/clock.ts';
 import type { Frozen } from './lib/frozen.ts';
-import { createLogger, type Logger } from './lib/logger.ts';
+import { createLogger } from './lib/logger.ts';
 import { acquireOwnership } from './lib/owner-lock.ts';
 import { StartError } from './lib/start-error.ts';
 import { packageVersion } from './lib/version.ts';
 import { createJobViews } from './server/job-views.ts';
-import { createTokens } from './server/tokens.ts';
-import { assertBody } from './server/validation.ts';
+import { openJwtVerifier } from './server/open-jwt-verifier.ts';
+import { openTlsCertificate } from './server/tls.ts';
 import { type AuditFile, openAuditFile } from './store/audit-file.ts';
 import type { AuditVerdict } from './store/audit-verify.ts';
 import { type BackupRequest, type BackupSummary, createBackup, type Places } from './store/backup.ts';
-import type { Transaction } from './store/database.ts';
-import { openStore, type Store } from './store/open.ts';
+import { listNames, type StoredNames } from './store/names.ts';
+import { openStore } from './store/open.ts';
 import { type RestoreRequest, type RestoreSummary, restoreBackup } from './store/restore.ts';
-/**
- * Retention on an instance that no server has, to its end.
- * @throws DataDirOwned where a server has it: that one does it when asked
- */
-export async function collectGarbage(
-  config: Config,
-  o: { readonly isDryRun: boolean; readonly signal: AbortSignal },
-): Promise<Collected['removed']> {
-  return withStore(config, async (store, log) => {
-    const folders = foldersOf(config);
-    await mkdir(folders.runsDir, { recursive: true, mode: 0o700 });
-    const retention = createRetention({
-      ...folders,
-      policy: config.persistence.retention,
-      store,
-      clock: systemClock,
-      log,
-    });
-    o.signal.addEventListener('abort', () => void retention.close());
-    if (o.isDryRun) return retention.preview();
-    const { removed } = await retention.collect({ forMs: toTimerDelay(Infinity), share: 1, keptFreeBytes: 0 });
-    const entry = ownEntry('local', {
-      action: 'gc',
-      object: { kind: 'instance', id: null },
-      tenant: '*',
-      detail: removed,
-    });
-    // Where a disk is full, what was removed is removed all the same.
-    await store.audit
-      .record(entry)
-      .catch((error: unknown) => log.warn({ err: error, audit: entry }, 'not in the audit log'));
-    return removed;
-  });
-}
-
-/** As the server's own user. */
-type OwnTokens = {
-  readonly create: (request: BodyOf<'createToken'>) => Promise<AnswerOf<'createToken'>>;
-  readonly list: (page: QueryOf<'listTokens'>) => Promise<AnswerOf<'listTokens'>>;
-  readonly revoke: (id: string) => Promise<void>;
-};
-
-/**
- * Tokens of an instance that no server has.
- * @throws DataDirOwned where a server has it
- */
-export async function manageTokens<T>(config: Config, work: (tokens: OwnTokens) => Promise<T>): Promise<T> {
-  return withStore(config, (store) => {
-    const { defaultTenant } = config.instance;
-    const tokens = createTokens({ store, clock: systemClock, defaultTenant, onRevoked: () => undefined });
-    return work({
-      async create(request) {
-        assertBody(operations.createToken, request);
-        return tokens.create(request, localPrincipal, recordOwn('token.create', { ...request }));
-      },
-      list: (page) => tokens.list(page, localPrincipal),
-      revoke: (id) => tokens.revoke(id, localPrincipal, recordOwn('token.revoke', null)),
-    });
-  });
-}
-
-/**
- * Stored secrets of an instance that no server has, and the key that seals them.
- * @throws DataDirOwned where a server has it, StartError where there is no key
- */
-export async function manageSecrets<T>(config: Config, work: (secrets: OperatorSecrets) => Promise<T>): Promise<T> {
-  return withStore(config, async (store, log) => {
-    const { secretKeyFile, secretKey } = config.persistence;
-    const keyring = openKeyring(secretKeyFile, secretKey, await store.secrets.count());
-    return work(createOperatorSecrets({ store, keyring, sealer: createSealer(keyring), clock: systemClock, log }));
-  });
-}
-
-function recordOwn(action: 'token.create' | 'token.revoke', detail: AuditDetail | null) {
-  return (tx: Transaction, { id, tenant }: { readonly id: string; readonly tenant: string }): void =>
-    tx.record(ownEntry('local', { action, object: { kind: 'token', id }, tenant, detail }));
-}
-
-/** @throws DataDirOwned where a server has the data dir */
-async function withStore<T>(config: Config, work: (store: Store, log: Logger) => Promise<T>): Promise<T> {
-  const log = createLogger(config.logging);
-  const { dataDir } = config.instance;
-  const ownership = await acquireOwnership(dataDir, { pid: process.pid, url: null }, (message) => log.warn(message));
-  try {
-    await giveUpReserve(dataDir);
-    const { dbPath, blobsDir } = config.persistence;
-    const store = await openStore({ dbPath, blobsDir, clock: systemClock, log, onCommit: () => undefined });
-    try {
-      return await work(store, log);
-    } finally {
-      await store.close();
-      await keepReserve(dataDir);
-    }
-  } finally {
-    await ownership.release();
-  }
-}
+import { countSecrets } from './store/secret-count.ts';
 
 export type JobsReader = {
   readonly list: (query: QueryOf<'listJobs'>) => Frozen<AnswerOf<'listJobs'>>;
   /** @throws Problem job-not-found, job-invalid */
   readonly get: (id: string) => Promise<Frozen<AnswerOf<'getJob'>>>;
+  /** What `get` has of its arguments, at no cost. @throws Problem job-not-found, job-invalid */
+  readonly argspec: (id: string) => Frozen<AnswerOf<'getJob'>>['args'];
 };
+
+/** What is in the database by name: makes none, and takes the data dir from nobody. */
+export async function readNames({ persistence }: Config, mostRuns: number): Promise<StoredNames> {
+  return listNames(persistence.dbPath, mostRuns);
+}
 
 /** The jobs of the sources as they are now, for whoever only wants to know: makes no data dir, and asks for none. */
 export async function readJobs<T>(config: Config, work: (jobs: JobsReader) => Promise<T>): Promise<T> {
+  return withCatalog(config, (catalog) => {
+    const views = createJobViews({ catalog, defaultProfile: config.security.defaultProfile });
+    return work({
+      list: (query) => views.list(query),
+      async get(id) {
+        const entry = catalog.find(id);
+        return views.detail(entry, await catalog.revisionOf(entry));
+      },
+      argspec: (id) => catalog.find(id).definition.argspec,
+    });
+  });
+}
+
+async function withCatalog<T>(config: Config, work: (catalog: Catalog) => Promise<T>): Promise<T> {
   const log = createLogger({ ...config.logging, level: 'error' });
   const sources = config.sources.map((source): JobSource => ({ ...source, type: 'fs', watch: false }));
   const { instance, persistence } = config;
@@ -149,14 +73,66 @@ export async function readJobs<T>(config: Config, work: (jobs: JobsReader) => Pr
   const catalog = createCatalog({ sources, aliases: config.aliases, exclude, log });
   try {
     await catalog.start();
-    const views = createJobViews({ catalog, defaultProfile: config.security.defaultProfile });
-    return await work({
-      list: (query) => views.list(query),
-      async get(id) {
-        const entry = catalog.find(id);
-        return views.detail(entry, await catalog.revisionOf(entry));
-      },
-    });
+    return await work(catalog);
+  } finally {
+    await catalog.close();
+  }
+}
+
+export type JobsWithTests = {
+  readonly jobs: readonly {
+    readonly definition: JobDefinition;
+    /** undefined: it has none. */
+    readonly tests: Awaited<ReturnType<typeof readJobTests>>;
+  }[];
+  readonly invalid: readonly InvalidJob[];
+};
+
+/** The jobs that are asked for with the tests that they bring along, and those that are broken: makes no data dir. */
+export async function readTests(config: Config, isAskedFor: (id: string) => boolean): Promise<JobsWithTests> {
+  return withCatalog(config, (catalog) => testsOf(catalog, isAskedFor));
+}
+
+async function testsOf(catalog: Catalog, isAskedFor: (id: string) => boolean): Promise<JobsWithTests> {
+  const entries = catalog.entries().filter(({ definition }) => isAskedFor(definition.id));
+  const jobs = entries.map(async ({ definition, source }) => ({
+    definition,
+    tests: await readJobTests(source.path, definition.path),
+  }));
+  return { jobs: await Promise.all(jobs), invalid: catalog.invalid().filter(({ id }) => isAskedFor(id)) };
+}
+
+type Located = { readonly source: string } & ({ readonly id: string } | { readonly fault: string });
+
+/** Which job the folder is, by the sources in force. undefined: it is in none of them. */
+export async function locateJob(config: Config, dir: string): Promise<Located | undefined> {
+  const real = await realpath(dir);
+  const roots = new Map<string, string>();
+  for (const { name, path } of config.sources) roots.set(name, await realpath(path));
+  const sources = config.sources.filter(({ name }) => isWithin(roots.get(name) ?? '', real));
+  const isIt = (source: string, path: string): boolean => join(roots.get(source) ?? '', path) === real;
+  const [first] = sources;
+  if (!first) return undefined;
+  return withCatalog({ ...config, sources }, async (catalog): Promise<Located> => {
+    const valid = catalog.entries().find(({ definition: { source, path } }) => isIt(source, path));
+    if (valid) return { source: valid.source.name, id: valid.definition.id };
+    const invalid = catalog.invalid().find(({ source, path }) => isIt(source, path));
+    const fault = invalid?.errors[0]?.message ?? 'it is left out, by its name or by .flwdignore';
+    return { source: invalid?.source ?? first.name, fault };
+  });
+}
+
+/**
+ * A folder of jobs as a source would have it, without any instance. `mountPath` names the job that the folder is itself.
+ * Files and folders in the answer are relative to it.
+ */
+export async function readJobFolder(path: string, mountPath: string): Promise<JobsWithTests> {
+  const log = createLogger({ format: 'text', level: 'error' });
+  const source: JobSource = { name: 'folder', type: 'fs', path, mountPath, watch: false, trusted: true };
+  const catalog = createCatalog({ sources: [source], aliases: [], exclude: [], log });
+  try {
+    await catalog.start();
+    return await testsOf(catalog, () => true);
   } finally {
     await catalog.close();
   }
@@ -169,9 +145,72 @@ export async function examineHost(config: Config): Promise<{ checks: HostCheck[]
   const checks = [
     ...(await checkHost(host, config.security)),
     await checkDataDir(config.instance.dataDir),
+    ...(await examineFiles(config)),
     ok('clock', `${now} UTC; schedules and tokens go by it`),
   ];
   return { checks, canRunDefault: host[config.security.defaultProfile].available };
+}
+
+/** The files of the operator's own that a start takes: it ends where one cannot be used. Makes none. */
+export async function examineFiles({ server, auth, persistence, instance, logging }: Config): Promise<HostCheck[]> {
+  const parts = {
+    clock: systemClock,
+    log: createLogger({ ...logging, level: 'silent' }),
+    defaultTenant: instance.defaultTenant,
+  };
+  const { tls } = server;
+  const { jwt } = auth;
+  return [
+    checkSecretKey(persistence),
+    ...(tls ? [await checkFile('TLS certificate', tls.certFile, () => openTlsCertificate(tls, parts))] : []),
+    ...(jwt && 'file' in jwt.keys
+      ? [await checkFile('keys of JWTs', jwt.keys.file, () => openJwtVerifier(jwt, parts))]
+      : []),
+  ];
+}
+
+function checkSecretKey({ secretKeyFile, secretKey, dbPath }: Config['persistence']): HostCheck {
+  const name = 'secret key';
+  const isMissing = secretKey === null && !existsSync(secretKeyFile);
+  let secrets = 0;
+  try {
+    if (isMissing) secrets = countSecrets(dbPath);
+  } catch {
+    return fail(
+      name,
+      `${secretKeyFile} is not there, and the database cannot be read`,
+      'run flwd as the owner of both',
+    );
+  }
+  if (isMissing && secrets === 0) return ok(name, `${secretKeyFile} is not there yet; the first start makes it`);
+  if (isMissing)
+    return fail(
+      name,
+      `${secretKeyFile} is not there, and the database holds secrets that it sealed (${secrets}); no server starts`,
+      'put the file back, or set FLWD_SECRET_KEY; where the key is lost, write a new one into the file and set the secrets again',
+    );
+  try {
+    const { keys, origin } = openKeyring(secretKeyFile, secretKey);
+    return ok(name, `${origin === 'file' ? secretKeyFile : 'FLWD_SECRET_KEY'}, keys: ${keys.length}`);
+  } catch (error) {
+    return failureOf(name, error);
+  }
+}
+
+async function checkFile(name: string, path: string, open: () => unknown): Promise<HostCheck> {
+  try {
+    await open();
+    return ok(name, path);
+  } catch (error) {
+    return failureOf(name, error);
+  }
+}
+
+/** What is wrong, then what to do, as the start itself would say it. */
+function failureOf(name: string, error: unknown): HostCheck {
+  if (!(error instanceof StartError)) throw error;
+  const [detail = '', ...cure] = error.message.split('; ');
+  return fail(name, detail, cure.join('; ') || null);
 }
 
 export async function backUp(

@@ -20,3 +20,8 @@ export function ruleFault(path: readonly string[], message: string, spot: Spot =
 export function within(path: readonly string[], faults: readonly MemberFault[]): MemberFault[] {
   return faults.map((fault) => ({ ...fault, path: [...path, ...fault.path] }));
 }
+
+/** `timeouts.run: must be a duration …`; what names its member itself stays as it is. */
+export function faultText({ path, spot, keyword, message }: MemberFault): string {
+  return spot !== 'value' || keyword === 'rule' || path.length === 0 ? message : `\`${path.join('.')}\` ${message}`;
+}

@@ -107,11 +107,11 @@ export type RawConfig = {
 
 type Schema = Readonly<Record<string, unknown>>;
 
-const text = { type: 'string', minLength: 1, maxLength: 1000 };
+export const text = { type: 'string', minLength: 1, maxLength: 1000 };
 /** How long it may be is said with what else is wrong with it. */
 const expression = { type: 'string', minLength: 1 };
 const flag = { type: 'boolean' };
-const duration = { type: 'string', format: 'span', says: 'a duration such as `30s` or `1h30m`' };
+export const duration = { type: 'string', format: 'span', says: 'a duration such as `30s` or `1h30m`' };
 const waiting = { type: 'string', format: 'span-above-zero', says: 'a duration above zero such as `30s` or `1h30m`' };
 const size = {
   type: ['string', 'integer'],
@@ -120,9 +120,9 @@ const size = {
   maximum: Number.MAX_SAFE_INTEGER,
   says: 'a size such as `512MiB` or `1GiB`',
 };
-const oneOf = (...values: readonly string[]): Schema => ({ enum: values });
-const listOf = (items: Schema, more: Schema = {}): Schema => ({ type: 'array', items, ...more });
-const map = (properties: Readonly<Record<string, Schema>>, required: readonly string[] = []): Schema => ({
+export const oneOf = (...values: readonly string[]): Schema => ({ enum: values });
+export const listOf = (items: Schema, more: Schema = {}): Schema => ({ type: 'array', items, ...more });
+export const map = (properties: Readonly<Record<string, Schema>>, required: readonly string[] = []): Schema => ({
   type: 'object',
   properties,
   required,

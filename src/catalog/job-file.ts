@@ -2,7 +2,7 @@
 // holds.
 
 import type { JobDefinition, JobFault } from '../domain/job.ts';
-import { faultLimit, type MemberFault } from './config-fault.ts';
+import { faultLimit, faultText, type MemberFault } from './config-fault.ts';
 import { checkConfig } from './config-schema.ts';
 import { parseConfigText } from './config-text.ts';
 import type { Ignore } from './ignore.ts';
@@ -49,16 +49,11 @@ export async function readJobFile(input: JobFileInput): Promise<JobDefinition | 
   const toJobFaults = (faults: readonly MemberFault[]) =>
     faults
       .slice(0, faultLimit)
-      .map((fault) => faultAt(textOf(fault), parsed.placeOf(fault.path, fault.spot)))
+      .map((fault) => faultAt(faultText(fault), parsed.placeOf(fault.path, fault.spot)))
       .toSorted((a, b) => a.line - b.line || a.column - b.column);
   const checked = checkConfig(parsed.value);
   if ('faults' in checked) return toJobFaults(checked.faults);
   const place = { root: source.path, path, ignore: input.ignore };
   const job = toDefinition(checked.config, { id, source: source.name, path: path === '' ? '.' : path }, place);
   return 'faults' in job ? toJobFaults(job.faults) : job.definition;
-}
-
-/** `timeouts.run: must be a duration …`; what names its member itself stays as it is. */
-function textOf({ path, spot, keyword, message }: MemberFault): string {
-  return spot !== 'value' || keyword === 'rule' || path.length === 0 ? message : `\`${path.join('.')}\` ${message}`;
 }

@@ -3,9 +3,11 @@
 import type { Options } from './command.ts';
 import { loadConfiguration } from './configuration.ts';
 import { type ExitCode, exitCodes, Refusal } from './exit-code.ts';
+import { assertInstance } from './session.ts';
 
 export async function run(options: Options): Promise<ExitCode> {
   const { config } = loadConfiguration(options);
+  assertInstance(config);
   const { verifyAudit } = await import('../operator.ts');
   const { rows, first, last, removedThrough, broken } = await verifyAudit(config);
   if (removedThrough !== null) process.stdout.write(`rows up to ${removedThrough} were removed by retention\n`);

@@ -1,53 +1,109 @@
-// `flwd audit`: prints the audit log, newest first, straight from the database.
+// `flwd audit`: prints the audit log, newest first; as a server has it, else straight from the database.
 
+import type { QueryOf } from '../contract/operations.ts';
 import { type AuditEntry, auditActions, auditResults } from '../domain/audit.ts';
 import type { Options } from './command.ts';
 import { loadConfiguration } from './configuration.ts';
 import { type ExitCode, exitCodes } from './exit-code.ts';
 import { readChoice, readCount, readInstant } from './option-values.ts';
+import { createOutput, type Output } from './output.ts';
+import { assertInstance, openServedSession } from './session.ts';
 
 const linesOfText = 100;
 const rowsAtOnce = 500;
 
+type Filter = Omit<QueryOf<'listAudit'>, 'limit' | 'offset' | 'cursor'>;
+type Page = { readonly entries: readonly AuditEntry[]; readonly next_cursor: string | null };
+type ReadPage = (at: { readonly limit: number; readonly cursor?: string }) => Promise<Page>;
+
 export async function run(options: Options): Promise<ExitCode> {
-  const { config } = loadConfiguration(options);
-  const one = (name: string) => options.get(name)?.[0];
-  const since = readInstant(options, 'since');
-  const action = readChoice(options, 'action', auditActions);
-  const result = readChoice(options, 'result', auditResults);
-  const actor = one('actor');
-  const object = one('object');
-  const filter = {
-    ...(actor !== undefined && { actor }),
-    ...(object !== undefined && { object }),
-    ...(since !== undefined && { sinceMs: Date.parse(since) }),
-    ...(action !== undefined && { action }),
-    ...(result !== undefined && { result }),
-  };
-  const isJson = options.has('json');
-  const toLine = isJson ? (entry: AuditEntry) => JSON.stringify(entry) : toText;
-  let left = readCount(options, 'limit') ?? (isJson ? Infinity : linesOfText);
-  const { openAudit } = await import('../operator.ts');
-  const audit = openAudit(config);
-  try {
-    for (let cursor: string | null | undefined; cursor !== null && left > 0; ) {
-      const page = await audit.list({ ...filter, limit: Math.min(left, rowsAtOnce), ...(cursor && { cursor }) });
-      process.stdout.write(page.entries.map((entry) => `${toLine(entry)}\n`).join(''));
-      left -= page.entries.length;
-      cursor = page.nextCursor;
+  const output = createOutput(options);
+  const filter = filterOf(options);
+  const limit = readCount(options, 'limit') ?? (output.isJson ? Infinity : linesOfText);
+  await withRows(options, filter, async (read) => {
+    let count = 0;
+    const shown: AuditEntry[] = [];
+    for (let cursor: string | null | undefined; cursor !== null && count < limit; ) {
+      const page = await read({ limit: Math.min(limit - count, rowsAtOnce), ...(cursor && { cursor }) });
+      if (output.isJson) for (const entry of page.entries) output.json(entry);
+      else shown.push(...page.entries);
+      count += page.entries.length;
+      cursor = page.next_cursor;
     }
-  } finally {
-    audit.close();
-  }
+    if (count === 0) output.say('no rows');
+    else if (!output.isJson) printRows(shown, output);
+  });
   return exitCodes.done;
 }
 
-/** Names may come from elsewhere: no control character reaches the terminal. */
-function toText({ at, actor, from, action, object, result, reason, detail }: AuditEntry): string {
-  const who = from === null ? actor.name : `${actor.name} (${from})`;
-  const what = object?.id == null ? (object?.kind ?? '-') : object.id;
-  const why = reason === null ? [] : [reason];
-  const more = detail === null ? [] : [JSON.stringify(detail)];
-  const line = [at, result.padEnd(7), action.padEnd(16), who, what, ...why, ...more].join('  ');
-  return line.replaceAll(/\p{Cc}/gu, ' ');
+/** @throws Refusal */
+function filterOf(options: Options): Filter {
+  const action = readChoice(options, 'action', auditActions);
+  const result = readChoice(options, 'result', auditResults);
+  const one = (name: string) => options.get(name)?.[0];
+  const texts = {
+    actor: one('actor'),
+    object: one('object'),
+    tenant: one('tenant'),
+    since: readInstant(options, 'since'),
+    until: readInstant(options, 'until'),
+  };
+  const given = Object.entries(texts).filter(([, text]) => text !== undefined);
+  return { ...Object.fromEntries(given), ...(action && { action }), ...(result && { result }) };
+}
+
+async function withRows(options: Options, filter: Filter, work: (read: ReadPage) => Promise<void>): Promise<void> {
+  const session = await openServedSession(options);
+  if (session) {
+    try {
+      await work((at) => session.client.call('listAudit', { query: { ...filter, ...at } }));
+    } finally {
+      await session.close();
+    }
+    return;
+  }
+  const { config } = loadConfiguration(options);
+  assertInstance(config);
+  const { openAudit } = await import('../operator.ts');
+  const audit = openAudit(config);
+  const { since, until, ...others } = filter;
+  const bounds = {
+    ...(since !== undefined && { sinceMs: Date.parse(since) }),
+    ...(until !== undefined && { untilMs: Date.parse(until) }),
+  };
+  try {
+    await work(async (at) => {
+      const { entries, nextCursor } = await audit.read({ ...others, ...bounds, ...at });
+      return { entries, next_cursor: nextCursor };
+    });
+  } finally {
+    audit.close();
+  }
+}
+
+function printRows(entries: readonly AuditEntry[], output: Output): void {
+  output.table(
+    [
+      { name: 'ID', isRight: true },
+      { name: 'AT' },
+      { name: 'RESULT' },
+      { name: 'ACTION' },
+      { name: 'WHO', isFlexible: true },
+      { name: 'TENANT', isFlexible: true },
+      { name: 'OBJECT', isFlexible: true },
+      { name: 'WHY', isFlexible: true },
+      { name: 'DETAIL', isFlexible: true },
+    ],
+    entries.map(({ id, at, actor, tenant, action, object, from, result, reason, detail }) => [
+      String(id),
+      output.time(at),
+      { text: result, style: result === 'done' ? 'good' : 'bad' },
+      action,
+      from === null ? actor.name : `${actor.name} (${from})`,
+      tenant,
+      object?.id ?? object?.kind ?? '-',
+      reason ?? '-',
+      detail === null ? '-' : JSON.stringify(detail),
+    ]),
+  );
 }

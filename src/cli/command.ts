@@ -57,8 +57,8 @@ export const instance: readonly Option[] = [
   dataDir,
   jobsDir,
 ];
-const json: Option = { name: 'json', about: 'print JSON; of a stream an object a line' };
-const quiet: Option = { name: 'quiet', short: 'q', about: 'print the data alone' };
+export const json: Option = { name: 'json', about: 'print JSON; of a stream an object a line' };
+export const quiet: Option = { name: 'quiet', short: 'q', about: 'print the data alone' };
 /** How a command prints. */
 export const printing: readonly Option[] = [
   json,
@@ -71,3 +71,10 @@ export const tenant: Option = {
   about: 'the tenant, where a token reaches more than one',
 };
 export const limit: Option = { name: 'limit', value: 'N', about: 'so many at most; 20 without it' };
+/** Arguments that are not flags. @param note what becomes of them */
+export function wholeArguments(note: string): readonly Option[] {
+  return [
+    { name: 'args', value: 'JSON', about: `arguments as a JSON object, - for standard input; ${note}` },
+    { name: 'args-file', value: 'FILE', about: 'the same from a file, as JSON or YAML' },
+  ];
+}

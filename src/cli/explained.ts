@@ -1,7 +1,7 @@
 // What stopped a command, as it is said to whoever typed it: all but bugs can be mended by them.
 
 import { ApiProblem, ServerUnreachable } from '../client/api-problem.ts';
-import { Problem } from '../domain/problem.ts';
+import { Problem, type ProblemSlug } from '../domain/problem.ts';
 import { DataDirOwned } from '../lib/owner-lock.ts';
 import { StartError } from '../lib/start-error.ts';
 import { type ExitCode, exitCodes, Refusal } from './exit-code.ts';
@@ -12,13 +12,19 @@ export function explained(error: unknown): unknown {
   if (error instanceof DataDirOwned) return new Refusal(error.message, exitCodes.refused);
   if (error instanceof StartError) return new Refusal(error.message);
   if (!(error instanceof ApiProblem || error instanceof Problem)) return error;
-  return error.slug === 'internal-error' ? error : new Refusal(messageOf(error), exitCodeOf(error.status));
+  return error.slug === 'internal-error' ? error : new Refusal(messageOf(error), exitCodeOf(error));
 }
 
-function exitCodeOf(status: number): ExitCode {
-  if (status === 401 || status === 403) return exitCodes.notAllowed;
+/** Forbidden by the instance, though what they ask for is well-formed. */
+const forbidden: ReadonlySet<string> = new Set<ProblemSlug>(['profile-not-allowed', 'grant-not-allowed']);
+
+function exitCodeOf({ slug, status }: ApiProblem | Problem): ExitCode {
+  if (status === 401 || status === 403 || forbidden.has(slug)) return exitCodes.notAllowed;
   if (status === 404 || status === 410) return exitCodes.notFound;
-  return status === 400 || status === 422 ? exitCodes.wrongUse : exitCodes.refused;
+  // Of a proxy, whose server is not there.
+  if (status === 502 || status === 504) return exitCodes.unreachable;
+  const isForLater = status === 409 || status === 429 || status >= 500;
+  return isForLater ? exitCodes.refused : exitCodes.wrongUse;
 }
 
 const mostFaults = 20;
@@ -27,7 +33,9 @@ const mostFaults = 20;
 function messageOf({ message, members }: ApiProblem | Problem): string {
   const faults = faultsOf(members.errors);
   if (faults.length === 0) return message;
-  const lines = faults.slice(0, mostFaults).map((fault) => `${optionOf(fault.pointer)} ${fault.message}`);
+  const lines = faults
+    .slice(0, mostFaults)
+    .map(({ pointer, message: what }) => [optionOf(pointer), what].filter(Boolean).join(' '));
   const left = faults.length - lines.length;
   return [...lines, ...(left > 0 ? [`and ${left} more`] : [])].join('\n');
 }
@@ -46,6 +54,16 @@ function faultsOf(errors: unknown): Fault[] {
   });
 }
 
+/** Members that are not called what the option is that they come from. */
+const otherwise: Readonly<Record<string, string>> = {
+  expires_in: '--expires',
+  q: '--search',
+  job_id: 'the job',
+  labels: '--label',
+  step_id: '--step',
+  value: 'the value',
+};
+
 /** `/args/keep/days` of the request is `--keep.days` of the command line. */
 function optionOf(pointer: string): string {
   if (!/^[/?]/.test(pointer)) return pointer;
@@ -53,6 +71,6 @@ function optionOf(pointer: string): string {
     .slice(1)
     .split('/')
     .map((part) => part.replaceAll('~1', '/').replaceAll('~0', '~'));
-  if (first !== 'args') return `--${[first.replaceAll('_', '-'), ...others].join('.')}`;
-  return others.length === 0 ? 'the arguments:' : `--${others.join('.')}`;
+  if (first === 'args') return others.length === 0 ? 'the arguments:' : `--${others.join('.')}`;
+  return otherwise[first] ?? `--${first.replaceAll('_', '-')}`;
 }

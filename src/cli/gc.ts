@@ -4,39 +4,48 @@ import type { Client } from '../client/client.ts';
 import type { AnswerOf } from '../contract/operations.ts';
 import { formatSize } from '../lib/units.ts';
 import type { Options } from './command.ts';
-import { loadConfiguration } from './configuration.ts';
 import { type ExitCode, exitCodes } from './exit-code.ts';
-import { onInstance } from './owner-client.ts';
+import { createOutput, type Output } from './output.ts';
+import { withSession } from './session.ts';
 import { stopSignal } from './stop-signal.ts';
 
-type Removed = AnswerOf<'collectGarbage'>['removed'];
+type Collected = AnswerOf<'collectGarbage'>;
+type Removed = Collected['removed'];
 
 export async function run(options: Options): Promise<ExitCode> {
-  const { config } = loadConfiguration(options);
+  const output = createOutput(options);
   const isDryRun = options.has('dry-run');
   const stopping = new AbortController();
   void stopSignal().then(() => stopping.abort());
-  const { collectGarbage } = await import('../operator.ts');
-  await onInstance(config, {
-    alone: async () => say(await collectGarbage(config, { isDryRun, signal: stopping.signal }), isDryRun),
-    byOwner: (client) => askOwner(client, isDryRun, stopping.signal),
+  await withSession(options, ({ client }) => collect(client, { isDryRun, output, signal: stopping.signal }), {
+    makesRoom: true,
   });
   return stopping.signal.aborted ? exitCodes.interrupted : exitCodes.done;
 }
 
-/** Some seconds a call, until there is nothing more. */
-async function askOwner(client: Client, isDryRun: boolean, signal: AbortSignal): Promise<void> {
-  const total: Record<string, number> = {};
+/** Some seconds a call, until there is nothing more; says what was removed also where it breaks off. */
+async function collect(
+  client: Client,
+  o: { readonly isDryRun: boolean; readonly output: Output; readonly signal: AbortSignal },
+): Promise<void> {
+  let total: Collected | undefined;
   try {
-    for (let isDone = false; !isDone && !signal.aborted; ) {
-      const { done, removed } = await client.call('collectGarbage', { query: { dry_run: isDryRun } });
-      for (const [kind, count] of Object.entries(removed)) total[kind] = (total[kind] ?? 0) + count;
+    for (let isOver = false; !isOver && !o.signal.aborted; ) {
+      const { done, removed } = await client.call('collectGarbage', { query: { dry_run: o.isDryRun } });
+      total = { done, removed: total ? sum(total.removed, removed) : removed };
       // A disk that is full can stand in the way of what is left: it is no better for being asked again.
-      isDone = done || Object.values(removed).every((count) => count === 0);
+      isOver = done || Object.values(removed).every((count) => count === 0);
     }
   } finally {
-    say(total, isDryRun);
+    if (total && o.output.isJson) o.output.json(total);
+    else if (total) o.output.text(toText(total.removed, o.isDryRun));
   }
+}
+
+function sum(a: Removed, b: Removed): Removed {
+  const total = { ...a };
+  for (const kind of kinds) total[kind] += b[kind];
+  return total;
 }
 
 const nouns: readonly (readonly [keyof Removed, string, string])[] = [
@@ -49,14 +58,15 @@ const nouns: readonly (readonly [keyof Removed, string, string])[] = [
   ['leftovers', 'leftover', 'leftovers'],
   ['audit', 'row of the audit log', 'rows of the audit log'],
 ];
+const kinds = [...nouns.map(([kind]) => kind), 'file_bytes', 'database_bytes'] as const;
 
-function say(removed: Partial<Removed>, isDryRun: boolean): void {
+function toText(removed: Removed, isDryRun: boolean): string {
   const counts = nouns.flatMap(([kind, one, many]) => {
-    const count = removed[kind] ?? 0;
+    const count = removed[kind];
     return count === 0 ? [] : [`${count} ${count === 1 ? one : many}`];
   });
   const what = counts.length === 0 ? 'nothing' : counts.join(', ');
-  const { file_bytes: fileBytes = 0, database_bytes: databaseBytes = 0 } = removed;
+  const { file_bytes: fileBytes, database_bytes: databaseBytes } = removed;
   const bytes = `${formatSize(fileBytes)} of files, ${formatSize(databaseBytes)} of the database`;
-  process.stdout.write(`${isDryRun ? 'would remove' : 'removed'} ${what}: ${bytes}\n`);
+  return `${isDryRun ? 'would remove' : 'removed'} ${what}: ${bytes}\n`;
 }

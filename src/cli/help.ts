@@ -49,12 +49,20 @@ function rowOf({ name, operands, about }: Command): Row {
   return [operands ? `${name} ${operands}` : name, about];
 }
 
-function commandHelp({ name, about, options, operands, examples }: Command): string {
-  const usage = ['flwd', name, operands, options.length > 0 ? '[OPTIONS]' : ''].filter(Boolean).join(' ');
-  const parts = [`Usage: ${usage}\n`, `${about[0]?.toUpperCase()}${about.slice(1)}.\n`];
+function commandHelp(command: Command): string {
+  const { options, examples } = command;
+  const parts = [`Usage: ${usageOf(command)}\n`, `${sentenceOf(command)}\n`];
   if (options.length > 0) parts.push(table(options.map((option): Row => [written(option), option.about])));
   if (examples) parts.push(`Examples:\n${examples.map((line) => `  ${line}\n`).join('')}`);
   return parts.join('\n');
+}
+
+export function usageOf({ name, operands, options }: Command): string {
+  return ['flwd', name, operands, options.length > 0 ? '[OPTIONS]' : ''].filter(Boolean).join(' ');
+}
+
+export function sentenceOf({ about }: Pick<Command, 'about'>): string {
+  return `${about[0]?.toUpperCase()}${about.slice(1)}.`;
 }
 
 /** As it is typed: `--follow, -f`, `--tail N`. */

@@ -20,16 +20,19 @@ export type KnownJobs = {
   readonly get: (id: string) => Promise<Job>;
 };
 
-/** @throws Refusal */
-export async function withJobs<T>(options: Options, work: (jobs: KnownJobs) => Promise<T>): Promise<T> {
+/** @param work gets the session too, where there is a server. @throws Refusal */
+export async function withJobs<T>(
+  options: Options,
+  work: (jobs: KnownJobs, session?: Session) => Promise<T>,
+): Promise<T> {
   const session = await openServedSession(options);
   if (!session) {
     const { config } = loadConfiguration(options);
     const { readJobs } = await import('../operator.ts');
-    return readJobs(config, work);
+    return readJobs(config, (jobs) => work(jobs));
   }
   try {
-    return await work(jobsOf(session));
+    return await work(jobsOf(session), session);
   } finally {
     await session.close();
   }

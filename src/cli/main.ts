@@ -1,9 +1,9 @@
 // The command line's edge: runs the command that the words name and turns whatever happens into an exit code.
 
 import type { Options } from './command.ts';
-import { type Call, readCommandLine } from './command-line.ts';
+import type { Call } from './command-line.ts';
 import type { CommandName } from './commands.ts';
-import { type ExitCode, exitCodes, Refusal } from './exit-code.ts';
+import type { ExitCode } from './exit-code.ts';
 
 type Verb = { run(options: Options, operands: readonly string[], call: Call): ExitCode | Promise<ExitCode> };
 
@@ -12,9 +12,25 @@ const verbs: Readonly<Record<CommandName, () => Promise<Verb>>> = {
   run: () => import('./run.ts'),
   plan: () => import('./plan.ts'),
   jobs: () => import('./jobs.ts'),
+  init: () => import('./init.ts'),
+  test: () => import('./test.ts'),
+  'jobs validate': () => import('./jobs-validate.ts'),
   runs: () => import('./runs.ts'),
   logs: () => import('./logs.ts'),
   cancel: () => import('./cancel.ts'),
+  rerun: () => import('./rerun.ts'),
+  approve: () => import('./approve.ts'),
+  deny: () => import('./approve.ts'),
+  artifacts: () => import('./artifacts.ts'),
+  'artifacts get': () => import('./artifacts-get.ts'),
+  events: () => import('./events.ts'),
+  export: () => import('./export.ts'),
+  schedules: () => import('./schedules.ts'),
+  'schedules add': () => import('./schedules-add.ts'),
+  'schedules rm': () => import('./schedules-rm.ts'),
+  'schedules pause': () => import('./schedules-switch.ts'),
+  'schedules resume': () => import('./schedules-switch.ts'),
+  sources: () => import('./sources.ts'),
   tui: () => import('./tui.ts'),
   serve: () => import('./serve.ts'),
   'config validate': () => import('./config-validate.ts'),
@@ -32,15 +48,29 @@ const verbs: Readonly<Record<CommandName, () => Promise<Verb>>> = {
   'audit verify': () => import('./audit-verify.ts'),
   backup: () => import('./backup.ts'),
   restore: () => import('./restore.ts'),
+  completion: () => import('./completion.ts'),
   version: () => import('./version.ts'),
   help: () => import('./help.ts'),
 };
+
+/** These are read without the table of commands, which takes longer to load than they do: a person waits for a Tab. */
+const quick: Readonly<Record<string, () => Promise<{ run(words: readonly string[]): ExitCode | Promise<ExitCode> }>>> =
+  {
+    __complete: () => import('./complete.ts'),
+    '__complete-refresh': () => import('./complete-refresh.ts'),
+  };
+const asksForVersion = ['version', ':version', '--version', '-V'];
 
 export async function main(words: readonly string[]): Promise<ExitCode> {
   // `flwd help | head -1` closes the pipe; a server whose reader has gone goes on all the same.
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
   process.on('uncaughtException', (error) => void report(error).then((code) => process.exit(code)));
   try {
+    const [first = '', ...others] = words;
+    const direct = Object.hasOwn(quick, first) ? quick[first] : undefined;
+    if (direct) return await (await direct()).run(others);
+    if (others.length === 0 && asksForVersion.includes(first)) return (await import('./version.ts')).run();
+    const { readCommandLine } = await import('./command-line.ts');
     const call = readCommandLine(words);
     const verb = await verbs[nameOf(call)]();
     return await verb.run(call.options, call.operands, call);
@@ -55,7 +85,10 @@ function nameOf({ command: { name } }: Call): CommandName {
 }
 
 async function report(error: unknown): Promise<ExitCode> {
-  const { explained } = await import('./explained.ts');
+  const [{ explained }, { exitCodes, Refusal }] = await Promise.all([
+    import('./explained.ts'),
+    import('./exit-code.ts'),
+  ]);
   const known = explained(error);
   if (known instanceof Refusal) {
     process.stderr.write(`${known.message}\n`);

@@ -37,6 +37,16 @@ export function readChoice<const T extends string>(
   throw new Refusal(`--${name} ${text}: there is none${hint(text, choices) ?? `; there are ${choices.join(', ')}`}`);
 }
 
+/** Those of `--label`; undefined where there are none. @throws Refusal */
+export function readLabels(options: Options): Readonly<Record<string, string>> | undefined {
+  const labels = (options.get('label') ?? []).map((text) => {
+    const at = text.indexOf('=');
+    if (at < 1) throw new Refusal(`--label ${text} is no KEY=VALUE`);
+    return [text.slice(0, at), text.slice(at + 1)] as const;
+  });
+  return labels.length > 0 ? Object.fromEntries(labels) : undefined;
+}
+
 /** The one word that a command takes. @throws Refusal */
 export function oneOperand(operands: readonly string[], usage: string): string {
   const [word, extra] = operands;

@@ -54,7 +54,8 @@ export function createRunProgress(
     text() {
       const sign = o.output.paint('busy', frames[turn++ % frames.length] ?? '');
       const state = isCancelling ? 'is being cancelled' : isStarted ? 'runs' : `waits${waiting ? `: ${waiting}` : ''}`;
-      const time = durationWords(Math.floor((performance.now() - startedAtMs) / 1_000) * 1_000);
+      const seconds = Math.floor((performance.now() - startedAtMs) / 1_000);
+      const time = seconds < 60 ? `${seconds} s` : durationWords(seconds * 1_000);
       const steps = o.steps.length === 0 ? '' : `  step ${ended.size}/${Math.max(o.steps.length, ended.size)}`;
       const names = running.size > 0 && o.steps.length > 0 ? `: ${[...running].join(', ')}` : '';
       return `${sign} ${run.job_id} ${state}  ${time}${steps}${names}${barOf(progress)}`;
@@ -73,7 +74,7 @@ export function createRunProgress(
 const eventTypes =
   'run.started,run.waiting,run.progress,run.cancelling,run.finished,step.started,step.finished,step.skipped,step.retrying,step.waiting_approval';
 
-function barOf(progress: { readonly percent: number; readonly message: string } | undefined): string {
+export function barOf(progress: { readonly percent: number; readonly message: string } | undefined): string {
   if (!progress) return '';
   const share = Math.min(100, Math.max(0, progress.percent));
   const full = Math.round((share / 100) * barCells);

@@ -30,7 +30,8 @@ export async function readRunRequest(job: Job, call: Call, output: Output): Prom
   };
 }
 
-async function readBase(options: Options): Promise<Record<string, unknown>> {
+/** Of `--args` or `--args-file`. @throws Refusal */
+export async function readBase(options: Options): Promise<Record<string, unknown>> {
   const [text] = options.get('args') ?? [];
   const [file] = options.get('args-file') ?? [];
   if (text !== undefined && file !== undefined)

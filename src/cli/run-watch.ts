@@ -3,7 +3,6 @@
 import { ApiProblem } from '../client/api-problem.ts';
 import type { AnswerOf } from '../contract/operations.ts';
 import { isFinished } from '../domain/run.ts';
-import type { Job } from './known-jobs.ts';
 import { createLinePrinter, followLog } from './log-lines.ts';
 import { durationWords, type Output } from './output.ts';
 import { createRunProgress } from './run-progress.ts';
@@ -15,20 +14,27 @@ type Run = AnswerOf<'getRun'>;
 
 const redrawMs = 200;
 
+export type WatchedRun = {
+  readonly runId: string;
+  readonly jobId: string;
+  /** None where its job has no steps. */
+  readonly steps: readonly string[];
+};
+
 /** Ctrl-C cancels it, a second one kills it. @throws ApiProblem, ServerUnreachable */
 export async function watchRun(
   session: Session,
-  o: { readonly runId: string; readonly job: Pick<Job, 'id' | 'composition' | 'steps'>; readonly output: Output },
+  { runId, jobId, steps }: WatchedRun,
+  output: Output,
 ): Promise<{ readonly run: Run; readonly isInterrupted: boolean }> {
   const { client } = session;
-  const { runId, job, output } = o;
   const path = { run_id: runId };
   const over = new AbortController();
   const status = createStatusLine(!output.isQuiet);
   const progress = createRunProgress(
-    { run_id: runId, job_id: job.id },
+    { run_id: runId, job_id: jobId },
     {
-      steps: job.steps.map(({ step_id: id }) => id),
+      steps,
       output,
       onStep: (words) => {
         if (output.isVerbose || / waits /.test(words)) status.above(() => output.say(words));
@@ -36,7 +42,7 @@ export async function watchRun(
     },
   );
   const print = createLinePrinter(output, {
-    showsStep: job.composition === 'steps',
+    showsStep: steps.length > 0,
     showsTime: false,
     toStderr: output.isJson,
   });
@@ -52,7 +58,7 @@ export async function watchRun(
       status.above(() => output.warn(`it could not be cancelled: ${error instanceof Error ? error.message : ''}`));
     });
   });
-  if (output.isVerbose) output.say(`${runId} of ${job.id}, ${session.where}`);
+  if (output.isVerbose) output.say(`${runId} of ${jobId}, ${session.where}`);
   const events = progress.follow(client, over.signal).catch(() => undefined);
   const redraw = setInterval(() => status.show(progress.text()), redrawMs);
   try {
@@ -73,12 +79,20 @@ export async function describeEnd(session: Session, run: Run, output: Output): P
   const { started_at: startedAt, finished_at: finishedAt } = run;
   const took = startedAt && finishedAt ? ` in ${durationWords(Date.parse(finishedAt) - Date.parse(startedAt))}` : '';
   const word = output.paint(isGood ? 'good' : 'bad', run.status);
-  const why = run.error ? `: ${run.error.message}` : '';
-  const code = run.exit_code !== null && run.exit_code !== 0 ? ` (exit code ${run.exit_code})` : '';
-  if (!isGood && isFinished(run.status)) output.warn(`${word}${took}${code}${why}`);
-  else output.say(`${word}${took}${why}`);
+  const why = whyOf(run);
+  const isTold = !run.exit_code || why.includes(`code ${run.exit_code}`);
+  const code = isTold ? '' : ` (exit code ${run.exit_code})`;
+  if (!isGood && isFinished(run.status)) output.warn(`${word}${took}${code}${why && `: ${why}`}`);
+  else output.say(`${word}${took}`);
   if (run.result) output.say(`result: ${JSON.stringify(run.result.value)}`);
   const { artifacts } = await session.client.call('listArtifacts', { query: { run_id: run.run_id } });
   for (const { id, name } of artifacts) output.say(`artifact ${name}: flwd artifacts get ${id}`);
   output.say(output.paint('faint', `${run.run_id}: flwd runs ${run.run_id}`));
+}
+
+/** What failed, and where. */
+function whyOf({ error, steps }: Run): string {
+  if (error === null) return '';
+  const { message, step_id: step } = error;
+  return step !== undefined && steps.length > 1 ? `${step}: ${message}` : message;
 }

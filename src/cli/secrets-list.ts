@@ -1,50 +1,27 @@
 // `flwd secrets list`: the names of a tenant's secrets; never what is in them.
 
-import type { AnswerOf } from '../contract/operations.ts';
-import { toTimestamp } from '../lib/clock.ts';
 import type { Options } from './command.ts';
-import { loadConfiguration } from './configuration.ts';
 import { type ExitCode, exitCodes } from './exit-code.ts';
-import { onInstance } from './owner-client.ts';
-import { toMinute, toTable } from './table.ts';
-
-type Secret = Pick<AnswerOf<'listSecrets'>['secrets'][number], 'name' | 'updated_at' | 'updated_by'>;
+import { createOutput } from './output.ts';
+import { everyPage } from './pages.ts';
+import { withSession } from './session.ts';
 
 const pageSize = 1_000;
 
 export async function run(options: Options): Promise<ExitCode> {
-  const { config } = loadConfiguration(options);
-  const tenant = options.get('tenant')?.[0] ?? config.instance.defaultTenant;
-  const { manageSecrets } = await import('../operator.ts');
-  const secrets = await onInstance(config, {
-    alone: () =>
-      manageSecrets(config, ({ page }) =>
-        everyPage(async (offset) => {
-          const found = await page(tenant, { limit: pageSize, offset });
-          return found.secrets.map((secret) => ({ ...secret, updated_at: toTimestamp(secret.updated_at) }));
-        }),
-      ),
-    byOwner: (client) =>
-      everyPage(
-        async (offset) => (await client.call('listSecrets', { query: { tenant, limit: pageSize, offset } })).secrets,
-      ),
-  });
-  process.stdout.write(toTable([heading, ...secrets.map(toRow)]));
+  const output = createOutput(options);
+  const [tenant] = options.get('tenant') ?? [];
+  const query = { limit: pageSize, ...(tenant !== undefined && { tenant }) };
+  const pages = await withSession(options, ({ client }) =>
+    everyPage((from) => client.call('listSecrets', { query: { ...query, ...from } })),
+  );
+  const secrets = pages.flatMap((page) => page.secrets);
+  if (output.isJson) output.json({ ...pages[0], secrets, next_cursor: null });
+  else if (secrets.length === 0) output.say('no secrets');
+  else
+    output.table(
+      [{ name: 'NAME', isFlexible: true }, { name: 'TENANT', isFlexible: true }, { name: 'UPDATED' }, { name: 'BY' }],
+      secrets.map((secret) => [secret.name, secret.tenant, output.time(secret.updated_at), secret.updated_by]),
+    );
   return exitCodes.done;
-}
-
-async function everyPage(list: (offset: number) => Promise<readonly Secret[]>): Promise<Secret[]> {
-  const secrets: Secret[] = [];
-  for (let isWhole = false; !isWhole; ) {
-    const page = await list(secrets.length);
-    secrets.push(...page);
-    isWhole = page.length < pageSize;
-  }
-  return secrets;
-}
-
-const heading = ['NAME', 'UPDATED', 'BY'];
-
-function toRow({ name, updated_at: updatedAt, updated_by: updatedBy }: Secret): string[] {
-  return [name, toMinute(updatedAt), updatedBy];
 }

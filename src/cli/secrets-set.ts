@@ -1,27 +1,42 @@
-// `flwd secrets set NAME`: stores what standard input has. Never an argument: others on the machine can read those.
+// `flwd secrets set NAME`: stores what standard input has, or what is typed. Never an argument: others on the machine can
+// read those.
 
 import { buffer } from 'node:stream/consumers';
 import type { Options } from './command.ts';
-import { loadConfiguration } from './configuration.ts';
 import { type ExitCode, exitCodes, Refusal } from './exit-code.ts';
-import { onInstance } from './owner-client.ts';
+import { oneOperand } from './option-values.ts';
+import { createOutput } from './output.ts';
+import { askSecret } from './secret-prompt.ts';
+import { withSession } from './session.ts';
 
 export async function run(options: Options, operands: readonly string[]): Promise<ExitCode> {
-  const [name, ...others] = operands;
-  if (name === undefined || others.length > 0) {
-    throw new Refusal('flwd secrets set needs one NAME, and the value on standard input: flwd secrets set NAME < FILE');
-  }
-  const { config } = loadConfiguration(options);
-  const tenant = options.get('tenant')?.[0] ?? config.instance.defaultTenant;
-  if (process.stdin.isTTY) process.stderr.write('type the value, then Enter and Ctrl-D\n');
-  const value = withoutLastNewline(toText(await buffer(process.stdin)));
-  const { manageSecrets } = await import('../operator.ts');
-  await onInstance<unknown>(config, {
-    alone: () => manageSecrets(config, (secrets) => secrets.put({ tenant, name, value })),
-    byOwner: (client) => client.call('putSecret', { path: { name }, query: { tenant }, body: { value } }),
-  });
-  process.stdout.write(`stored ${name} of tenant ${tenant}\n`);
+  const name = oneOperand(
+    operands,
+    'flwd secrets set NAME, and its value on standard input: flwd secrets set NAME < FILE',
+  );
+  const output = createOutput(options);
+  const [tenant] = options.get('tenant') ?? [];
+  const value = process.stdin.isTTY ? await askTwice(name) : withoutLastNewline(toText(await buffer(process.stdin)));
+  const stored = await withSession(
+    options,
+    ({ client }) =>
+      client.call('putSecret', {
+        path: { name },
+        query: { ...(tenant !== undefined && { tenant }) },
+        body: { value },
+      }),
+    { mayCreate: true },
+  );
+  if (output.isJson) output.json(stored);
+  else output.say(`stored ${stored.name} of tenant ${stored.tenant}`);
   return exitCodes.done;
+}
+
+/** Nothing shows what was typed, so a slip would be stored unseen. @throws Refusal */
+async function askTwice(name: string): Promise<string> {
+  const value = await askSecret(`${name}: `);
+  if ((await askSecret(`${name}, again: `)) === value) return value;
+  throw new Refusal('that was not the same twice; nothing is stored');
 }
 
 /** @throws Refusal */

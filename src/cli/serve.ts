@@ -1,21 +1,26 @@
 // `flwd serve`: a server from its first line to its last signal.
 
 import { resolve } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { showBind } from '../config/checks.ts';
+import { systemClock } from '../lib/clock.ts';
 import { errorCode } from '../lib/error-code.ts';
-import { createLogger } from '../lib/logger.ts';
+import { createLogger, type Logger } from '../lib/logger.ts';
 import { isLoopback } from '../lib/loopback.ts';
+import { DataDirOwned } from '../lib/owner-lock.ts';
 import { packageVersion } from '../lib/version.ts';
 import type { Options } from './command.ts';
 import { loadConfiguration } from './configuration.ts';
 import { type ExitCode, exitCodes, Refusal } from './exit-code.ts';
-
-import { stopSignal } from './stop-signal.ts';
+import { endRuns, nameRunning } from './serve-end.ts';
+import { clientOfOwner } from './session.ts';
+import { endAtOnce, stopSignal } from './stop-signal.ts';
 
 export async function run(options: Options): Promise<ExitCode> {
   const { config, file, warnings } = loadConfiguration(options);
-  const stopAsked = stopSignal();
+  let again: () => void = endAtOnce;
+  const stopAsked = stopSignal(() => again());
   const log = createLogger(config.logging);
   for (const warning of warnings) log.warn(warning);
   if (config.auth.isDev)
@@ -23,7 +28,7 @@ export async function run(options: Options): Promise<ExitCode> {
   if (config.auth.mode === 'none') log.warn('auth.mode is none: whoever reaches the server may do everything');
   const server = await startSmall(async () => {
     const { serve } = await import('../main.ts');
-    return serve(config, file && resolve(file));
+    return onceFree(() => serve(config, file && resolve(file)), { log, stopAsked });
   }).catch((error: unknown) => {
     throw explained(error, showBind(config.server.bind));
   });
@@ -34,9 +39,50 @@ export async function run(options: Options): Promise<ExitCode> {
   process.stdout.write(`flwd ${packageVersion()} listening on ${server.url}${reach}\n`);
   const started = { config: file, data_dir: config.instance.dataDir, bind: showBind(bind), auth: config.auth.mode };
   log.info(started, 'started');
-  log.info({ signal: await stopAsked }, 'stopping; running jobs go on and are taken up again at the next start');
+  log.info({ signal: await stopAsked }, 'stopping');
+  const client = await clientOfOwner(config.instance.dataDir);
+  if (client && options.has('stop-runs')) {
+    server.startNoRuns();
+    const { whole, kill } = endRuns(client, log);
+    again = () => {
+      again = endAtOnce;
+      log.warn('killing what is left');
+      kill();
+    };
+    await whole;
+    again = endAtOnce;
+  } else if (client) await nameRunning(client, log);
   await server.stop();
   process.exit(exitCodes.done);
+}
+
+/** A command that has no server has the data dir until it ends, which is mostly a moment. */
+const commandMs = 10_000;
+const againMs = 100;
+
+async function onceFree<T>(
+  start: () => Promise<T>,
+  o: { readonly log: Logger; readonly stopAsked: Promise<unknown> },
+): Promise<T> {
+  let isStopAsked = false;
+  void o.stopAsked.then(() => {
+    isStopAsked = true;
+  });
+  const deadlineMs = systemClock.now() + commandMs;
+  for (let isTold = false; ; await delay(againMs)) {
+    try {
+      return await start();
+    } catch (error) {
+      // Nobody's: it starts, or ends, and says in a moment what it is.
+      if (!(error instanceof DataDirOwned) || (error.owner && !error.owner.isBrief)) throw error;
+      if (isStopAsked) process.exit(exitCodes.done);
+      if (systemClock.now() > deadlineMs) throw error;
+      if (!isTold && error.owner) {
+        isTold = true;
+        o.log.info(`waiting for a flwd command, process ${error.owner.pid}, to end: it has the data dir`);
+      }
+    }
+  }
 }
 
 /**

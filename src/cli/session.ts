@@ -32,14 +32,21 @@ export type Session = {
 const ownerWithinMs = 10_000;
 const againMs = 50;
 
+type SessionRequest = {
+  /** Where there is no instance yet, one is made. */
+  readonly mayCreate?: boolean;
+  /** It is to remove things, and may find the disk full. */
+  readonly makesRoom?: boolean;
+};
+
 /** @throws Refusal */
-async function openSession(options: Options, o: { readonly mayCreate: boolean }): Promise<Session> {
+async function openSession(options: Options, o: SessionRequest): Promise<Session> {
   const remote = remoteOf(options);
   if (remote) return openRemote(remote, options);
   const loaded = loadConfiguration(options);
   // A slip of the pen in --data-dir makes no instance.
-  if (!o.mayCreate && !hasInstance(loaded.config)) throw new Refusal(noInstance(loaded.config), exitCodes.notFound);
-  return openOwn(loaded);
+  if (!o.mayCreate) assertInstance(loaded.config);
+  return openOwn(loaded, o);
 }
 
 /** That of a server: another machine's, or the one that has the data dir. undefined: there is none. @throws Refusal */
@@ -48,7 +55,7 @@ export async function openServedSession(options: Options): Promise<Session | und
   if (remote) return openRemote(remote, options);
   const loaded = loadConfiguration(options);
   const owner = await findOwner(loaded.config.instance.dataDir);
-  return owner?.url ? openOwn(loaded) : undefined;
+  return owner?.url ? openOwn(loaded, {}) : undefined;
 }
 
 /** No other machine's is asked for. */
@@ -64,8 +71,12 @@ export function hasInstance({ persistence }: Config): boolean {
   return existsSync(persistence.dbPath);
 }
 
-function noInstance({ instance }: Config): string {
-  return `there is no instance of flwd in ${instance.dataDir} yet: flwd serve makes one, and so does the first flwd run; --data-dir names another`;
+/** @throws Refusal */
+export function assertInstance(config: Config): void {
+  if (hasInstance(config)) return;
+  const what = `there is no instance of flwd in ${config.instance.dataDir} yet`;
+  const how = 'flwd serve makes one, and so does the first flwd run; --data-dir names another';
+  throw new Refusal(`${what}: ${how}`, exitCodes.notFound);
 }
 
 function openRemote(remote: string, options: Options): Session {
@@ -113,6 +124,13 @@ function readTokenFile(remote: string, path: string): string {
   }
 }
 
+/** Of an instance in this process, if there has to be one. */
+type Brief = {
+  readonly runs: ReadonlySet<string>;
+  readonly makesRoom?: boolean;
+  readonly trial?: { readonly hides: readonly string[] };
+};
+
 /** Where an instance is reached at the moment. */
 type Link = {
   readonly url: string;
@@ -123,15 +141,16 @@ type Link = {
   readonly close: () => Promise<void>;
 };
 
-async function openOwn(loaded: LoadedConfig): Promise<Session> {
+async function openOwn(loaded: LoadedConfig, { makesRoom = false }: SessionRequest): Promise<Session> {
   const runs = new Set<string>();
-  let link = await openLink(loaded, runs);
+  const brief = { runs, makesRoom };
+  let link = await openLink(loaded, brief);
   let relinking: Promise<Link> | undefined;
 
   /** The command that had the data dir has ended: now another one has it, or this one. */
   function relink(failed: Link): Promise<Link> {
     if (link !== failed) return Promise.resolve(link);
-    relinking ??= openLink(loaded, runs)
+    relinking ??= openLink(loaded, brief)
       .then((next) => {
         link = next;
         return next;
@@ -176,14 +195,14 @@ function mayRepeat(error: unknown, { method, headers }: Parameters<Fetch>[1]): b
   return method === 'GET' || 'idempotency-key' in headers || errorCode(cause) === 'ECONNREFUSED';
 }
 
-async function openLink(loaded: LoadedConfig, runs: ReadonlySet<string>): Promise<Link> {
+async function openLink(loaded: LoadedConfig, brief: Brief): Promise<Link> {
   const { dataDir } = loaded.config.instance;
   const deadlineMs = systemClock.now() + ownerWithinMs;
   for (;;) {
     const owner = await findOwner(dataDir);
     if (owner?.url) return toOwner(dataDir, owner, owner.url);
     try {
-      return await openBrief(loaded, runs);
+      return await openBrief(loaded, brief);
     } catch (error) {
       // It starts, or ends: it says where it is in a moment, or leaves the data dir.
       if (!(error instanceof DataDirOwned) || systemClock.now() > deadlineMs) throw error;
@@ -202,8 +221,16 @@ function toOwner(dataDir: string, { certificate, isBrief }: OwnerInfo, url: stri
   };
 }
 
+/** Of the server that has the data dir, whatever other one the environment names. */
+export async function clientOfOwner(dataDir: string): Promise<Client | undefined> {
+  const owner = await findOwner(dataDir);
+  if (!owner?.url) return undefined;
+  const { url: baseUrl, token, fetch: fetchBy } = toOwner(dataDir, owner, owner.url);
+  return createClient({ baseUrl, client: 'cli', fetch: fetchBy, ...(token !== undefined && { token }) });
+}
+
 /** On a port of loopback's that nobody knows of, for whoever may read the data dir. */
-async function openBrief({ config, file }: LoadedConfig, runs: ReadonlySet<string>): Promise<Link> {
+export async function openBrief({ config, file }: Pick<LoadedConfig, 'config' | 'file'>, brief: Brief): Promise<Link> {
   const { serve } = await import('../main.ts');
   const bind = { host: '127.0.0.1', port: 0 };
   const server = await serve(
@@ -215,7 +242,7 @@ async function openBrief({ config, file }: LoadedConfig, runs: ReadonlySet<strin
       logging: { ...config.logging, level: 'error' },
     },
     file,
-    { runs },
+    brief,
   );
   const { dataDir } = config.instance;
   return { url: server.url, token: readCliToken(dataDir), fetch, isBrief: true, close: server.stop };
@@ -225,9 +252,9 @@ async function openBrief({ config, file }: LoadedConfig, runs: ReadonlySet<strin
 export async function withSession<T>(
   options: Options,
   work: (session: Session) => Promise<T>,
-  { mayCreate = false }: { readonly mayCreate?: boolean } = {},
+  request: SessionRequest = {},
 ): Promise<T> {
-  const session = await openSession(options, { mayCreate });
+  const session = await openSession(options, request);
   try {
     return await work(session);
   } finally {

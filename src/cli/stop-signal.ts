@@ -6,18 +6,24 @@ import { exitCodes } from './exit-code.ts';
 /** One Ctrl-C can arrive twice: npm passes on what the terminal has already sent to every process. */
 const echoMs = 250;
 
-/** Resolves with the first of them; from then on a second one ends the process. */
-export function stopSignal(): Promise<NodeJS.Signals> {
+/** Resolves with the first of them; each one after it calls `again`, which ends the process where nothing else is said. */
+export function stopSignal(again: () => void = endAtOnce): Promise<NodeJS.Signals> {
   return new Promise((resolve) => {
-    let firstAtMs: number | undefined;
+    let countedAtMs: number | undefined;
     const stop = (signal: NodeJS.Signals) => {
       const nowMs = systemClock.now();
-      firstAtMs ??= nowMs;
-      if (nowMs - firstAtMs > echoMs) process.exit(exitCodes.interrupted);
-      resolve(signal);
+      const isFirst = countedAtMs === undefined;
+      if (countedAtMs !== undefined && nowMs - countedAtMs <= echoMs) return;
+      countedAtMs = nowMs;
+      if (isFirst) resolve(signal);
+      else again();
     };
     process.on('SIGTERM', stop).on('SIGINT', stop);
   });
+}
+
+export function endAtOnce(): never {
+  process.exit(exitCodes.interrupted);
 }
 
 /** Each SIGTERM and SIGINT from now on, until the function that it gives back is called. */

@@ -4,23 +4,25 @@ import type { BodyOf } from '../contract/operations.ts';
 import { scopes } from '../domain/principal.ts';
 import { nearest } from '../lib/nearest.ts';
 import type { Options } from './command.ts';
-import { loadConfiguration } from './configuration.ts';
 import { type ExitCode, exitCodes, Refusal } from './exit-code.ts';
-import { onInstance } from './owner-client.ts';
+import { createOutput } from './output.ts';
+import { withSession } from './session.ts';
 
 type TokenRequest = BodyOf<'createToken'>;
 
 export async function run(options: Options): Promise<ExitCode> {
   const request = readRequest(options);
-  const { config } = loadConfiguration(options);
-  const { manageTokens } = await import('../operator.ts');
-  const made = await onInstance(config, {
-    alone: () => manageTokens(config, (tokens) => tokens.create(request)),
-    byOwner: (client) => client.call('createToken', { body: request }),
+  const output = createOutput(options);
+  const made = await withSession(options, ({ client }) => client.call('createToken', { body: request }), {
+    mayCreate: true,
   });
-  process.stdout.write(`${made.token}\n`);
+  if (output.isJson) {
+    output.json(made);
+    return exitCodes.done;
+  }
+  output.text(`${made.token}\n`);
   const until = made.expires_at ? `until ${made.expires_at}` : 'until it is revoked';
-  process.stderr.write(`${made.id} (${made.name}) of ${ofTenant(made.tenant)}, ${until}; it is not shown again\n`);
+  output.say(`${made.id} (${made.name}) of ${ofTenant(made.tenant)}, ${until}; it is not shown again`);
   return exitCodes.done;
 }
 

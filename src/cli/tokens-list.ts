@@ -2,38 +2,53 @@
 
 import type { AnswerOf } from '../contract/operations.ts';
 import type { Options } from './command.ts';
-import { loadConfiguration } from './configuration.ts';
 import { type ExitCode, exitCodes } from './exit-code.ts';
-import { onInstance } from './owner-client.ts';
-import { toMinute, toTable } from './table.ts';
+import { createOutput, type Output, type Style } from './output.ts';
+import { withSession } from './session.ts';
+import { listTokens } from './token-list.ts';
 
-type Page = AnswerOf<'listTokens'>;
-type Token = Page['tokens'][number];
+type TokenList = AnswerOf<'listTokens'>;
+type Status = TokenList['tokens'][number]['status'];
 
 export async function run(options: Options): Promise<ExitCode> {
-  const { config } = loadConfiguration(options);
-  const { manageTokens } = await import('../operator.ts');
-  const tokens = await onInstance(config, {
-    alone: () => manageTokens(config, ({ list }) => everyPage(list)),
-    byOwner: (client) => everyPage((query) => client.call('listTokens', { query })),
-  });
-  process.stdout.write(toTable([heading, ...tokens.map(toRow)]));
+  const output = createOutput(options);
+  const list = await withSession(options, listTokens);
+  if (output.isJson) output.json(list);
+  else printTokens(list, output);
   return exitCodes.done;
 }
 
-async function everyPage(list: (page: { limit: number; cursor?: string }) => Promise<Page>): Promise<Token[]> {
-  const tokens: Token[] = [];
-  for (let cursor: string | null | undefined; cursor !== null; ) {
-    const page = await list({ limit: 1_000, ...(cursor && { cursor }) });
-    tokens.push(...page.tokens);
-    cursor = page.next_cursor;
+const styles = { active: 'good', expired: 'faint', revoked: 'faint' } as const satisfies Record<Status, Style>;
+
+function printTokens({ tokens }: TokenList, output: Output): void {
+  if (tokens.length === 0) {
+    output.say('no tokens');
+    return;
   }
-  return tokens;
-}
-
-const heading = ['ID', 'NAME', 'TENANT', 'STATUS', 'EXPIRES', 'LAST USED', 'SCOPES'];
-
-function toRow(token: Token): string[] {
-  const { id, name, tenant, status, expires_at: expiresAt, last_used_at: lastUsedAt, scopes } = token;
-  return [id, name, tenant, status, toMinute(expiresAt), toMinute(lastUsedAt), scopes.join(',')];
+  const columns = [
+    { name: 'ID' },
+    { name: 'NAME', isFlexible: true as const },
+    { name: 'TENANT', isFlexible: true as const },
+    { name: 'STATUS' },
+    { name: 'CREATED' },
+    { name: 'BY', isFlexible: true as const },
+    { name: 'EXPIRES' },
+    { name: 'LAST USED' },
+    { name: 'SCOPES', isFlexible: true as const },
+  ];
+  const timeOrNever = (at: string | null): string => (at === null ? 'never' : output.time(at));
+  output.table(
+    columns,
+    tokens.map((token) => [
+      token.id,
+      token.name,
+      token.tenant,
+      { text: token.status, style: styles[token.status] },
+      output.time(token.created_at),
+      token.created_by,
+      timeOrNever(token.expires_at),
+      timeOrNever(token.last_used_at),
+      token.scopes.join(','),
+    ]),
+  );
 }

@@ -2,11 +2,12 @@
 
 import { closeSync, fstatSync, lstatSync, openSync, readFileSync } from 'node:fs';
 import { availableParallelism, homedir } from 'node:os';
-import { dirname, isAbsolute, join, relative, resolve } from 'node:path';
+import { dirname, isAbsolute, relative, resolve } from 'node:path';
 import { errorCode } from '../lib/error-code.ts';
 import { isAnothers, isWritableByOthers, showMode } from '../lib/file-owner.ts';
 import { checkDev, checkSettings } from './checks.ts';
 import { type Config, toConfig } from './config.ts';
+import { configPlaces } from './config-places.ts';
 import { readEnvironment } from './environment.ts';
 import type { KeyPath } from './keys.ts';
 import { createSettings, type Fault, fillDefaults, type Origin, placeOf, put, type Settings } from './settings.ts';
@@ -74,9 +75,7 @@ export function loadConfig(flags: Flags, environment: NodeJS.ProcessEnv, cwd: st
 
 function findFile(given: string | undefined, cwd: string, home: string) {
   const path = given === undefined ? undefined : resolve(cwd, given);
-  for (const candidate of path
-    ? [path]
-    : [join(cwd, 'flwd.yaml'), join(home, '.config/flwd/flwd.yaml'), '/etc/flwd/flwd.yaml']) {
+  for (const candidate of path ? [path] : configPlaces(cwd, home)) {
     const inside = relative(cwd, candidate);
     const shown = inside.startsWith('..') || isAbsolute(inside) ? candidate : inside;
     try {

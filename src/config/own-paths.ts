@@ -11,8 +11,8 @@ export type OwnPaths = {
   readonly written: readonly string[];
 };
 
-/** To be called once all of it exists. */
-export function findOwnPaths(config: Config, configFile: string | null): OwnPaths {
+/** To be called once all of it exists. `others` are real paths of another instance's. */
+export function findOwnPaths(config: Config, configFile: string | null, others: readonly string[]): OwnPaths {
   const { instance, server, auth, persistence, notify } = config;
   const { dbPath, blobsDir, secretKeyFile } = persistence;
   const database = realpathSync(dbPath);
@@ -27,7 +27,7 @@ export function findOwnPaths(config: Config, configFile: string | null): OwnPath
     ...(configFile === null ? [] : [resolve(configFile)]),
   ];
   /** Also what a link has led to: an earlier key may still be there. */
-  const known = new Set([...fixed, database, `${database}-wal`, `${database}-shm`]);
+  const known = new Set([...fixed, database, `${database}-wal`, `${database}-shm`, ...others]);
 
   function now(): readonly string[] {
     // One that is not there yet is compared as it is written.

@@ -4,6 +4,9 @@ import { memo, type ReactNode } from 'react';
 import type { LogLine } from '../domain/log-line.ts';
 import { toPieces } from './ansi.ts';
 
+/** A line may be 64 KiB long. */
+const mostShown = 8_000;
+
 export const LogLineRow = memo(function LogLineRow(o: {
   readonly line: LogLine;
   readonly href: string;
@@ -23,7 +26,7 @@ export const LogLineRow = memo(function LogLineRow(o: {
       {o.hasStep && <span className="of">{line.step_id}</span>}
       {line.level !== 'info' && <span className="unseen">{line.level}: </span>}
       <span className="text">
-        {toPieces(line.message).map((piece, index) => (
+        {toPieces(line.message.slice(0, mostShown)).map((piece, index) => (
           <span
             key={index}
             {...(piece.classes !== '' && { className: piece.classes })}
@@ -37,6 +40,9 @@ export const LogLineRow = memo(function LogLineRow(o: {
             {o.search === '' ? piece.text : marked(piece.text, o.search)}
           </span>
         ))}
+        {line.message.length > mostShown && (
+          <span className="quiet">… {line.message.length - mostShown} characters more: download the log</span>
+        )}
         {line.fields && <span className="quiet"> {JSON.stringify(line.fields)}</span>}
       </span>
     </div>

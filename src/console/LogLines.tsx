@@ -21,14 +21,13 @@ export function LogLines(o: {
   readonly marked: number | null;
 }): ReactNode {
   const { log, marked } = o;
-  const { held, follow, earlier, later, opening } = log;
+  const { held, follow, earlier, later, opening, liveCount } = log;
   const pane = useRef<HTMLDivElement>(null);
   const [isFollowing, setFollowing] = useState(opening.start === 'end');
   const anchor = useRef<Anchor | null>(null);
   const placed = useRef<unknown>(null);
-  const seenSeq = useRef(0);
-  const lastSeq = held?.lines.at(-1)?.seq ?? 0;
-  if (isFollowing) seenSeq.current = lastSeq;
+  const seenCount = useRef(0);
+  if (isFollowing) seenCount.current = liveCount;
 
   const onScroll = useCallback(() => {
     const shown = pane.current;
@@ -48,6 +47,7 @@ export function LogLines(o: {
     // Once for each opening, when its lines are there.
     if (placed.current !== opening) {
       placed.current = opening;
+      seenCount.current = 0;
       const row = typeof opening.start === 'number' ? rowOf(shown, opening.start) : null;
       if (row) shown.scrollTop = row.offsetTop - shown.clientHeight / 3;
       else shown.scrollTop = opening.start === 'first' ? 0 : shown.scrollHeight;
@@ -75,7 +75,7 @@ export function LogLines(o: {
     if (marked !== null) bring(marked);
   }, [marked, bring]);
 
-  const newCount = Math.max(0, lastSeq - seenSeq.current);
+  const newCount = Math.max(0, liveCount - seenCount.current);
   const toEnd = (): void => {
     if (!held?.isToEnd) {
       log.jump('end');

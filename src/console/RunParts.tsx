@@ -201,14 +201,13 @@ export function RunEvents({ run }: { readonly run: Run }): ReactNode {
       {(events) => (
         <ol className="events">
           {events.map((event, index) => {
-            const { event: name, type, timestamp, run_id: _, job_id: __, tenant: ___, ...rest } = event;
+            const { event: name, timestamp, id: _, run_id: __, job_id: ___, tenant: ____, ...rest } = event;
             return (
               <li key={index}>
-                <time className="quiet">{String(timestamp ?? '').slice(11, 23)}</time>{' '}
-                <strong>{String(name ?? type ?? '')}</strong>{' '}
+                <time className="quiet">{showValue(timestamp).slice(11, 23)}</time> <strong>{showValue(name)}</strong>{' '}
                 <span className="quiet">
                   {Object.entries(rest)
-                    .filter(([member, value]) => value !== null && member !== 'id')
+                    .filter(([, value]) => value !== null)
                     .map(([member, value]) => `${member}: ${showValue(value)}`)
                     .join(', ')}
                 </span>

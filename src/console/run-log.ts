@@ -15,14 +15,19 @@ export type LogStart = 'end' | 'first' | number;
 export type RunLog = {
   readonly held: LogStretch | null;
   readonly fault: string | null;
-  /** Where it was opened, last. */
-  readonly opening: { readonly start: LogStart };
+  /** How many lines have come live since it was opened. */
+  readonly liveCount: number;
+  /** Where that was opened; another object for each opening. */
+  readonly opening: Opening;
   readonly jump: (start: LogStart) => void;
   readonly earlier: () => void;
   readonly later: () => void;
   /** Somebody looks at its last line. */
   readonly follow: (isFollowed: boolean) => void;
 };
+
+type Opening = { readonly start: LogStart };
+type Opened = Pick<RunLog, 'held' | 'liveCount' | 'opening'>;
 
 const firstLines = 1_000;
 const linesAbove = 300;
@@ -31,9 +36,15 @@ const drawMs = 60;
 export function useRunLog(runId: string, filter: LogFilter, start: LogStart): RunLog {
   const client = useClient();
   const isVisible = useVisible();
-  const [held, setHeld] = useState<LogStretch | null>(null);
+  const [opened, setOpened] = useState<Opened>(() => ({ held: null, liveCount: 0, opening: { start } }));
   const [fault, setFault] = useState<string | null>(null);
-  const [opening, setOpening] = useState<{ readonly start: LogStart }>({ start });
+  const [opening, setOpening] = useState(opened.opening);
+  const { held } = opened;
+  const setHeld = useCallback(
+    (change: (held: LogStretch) => LogStretch) =>
+      setOpened((now) => (now.held ? { ...now, held: change(now.held) } : now)),
+    [],
+  );
   const isFollowed = useRef(true);
   const isReading = useRef(false);
   const { level, stepId, attempt = null } = filter;
@@ -46,8 +57,8 @@ export function useRunLog(runId: string, filter: LogFilter, start: LogStart): Ru
     const ending = new AbortController();
     setFault(null);
     openedLog({ ...source, signal: ending.signal }, opening.start).then(
-      (opened) => {
-        if (!ending.signal.aborted) setHeld(opened);
+      (stretch) => {
+        if (!ending.signal.aborted) setOpened({ held: stretch, liveCount: 0, opening });
       },
       (error: unknown) => {
         if (!ending.signal.aborted) setFault(faultText(error));
@@ -70,7 +81,11 @@ export function useRunLog(runId: string, filter: LogFilter, start: LogStart): Ru
       timer = undefined;
       const lines = waiting;
       waiting = [];
-      setHeld((now) => now && appended(now, lines, isFollowed.current));
+      setOpened((now) => {
+        if (!now.held) return now;
+        const liveCount = now.liveCount + lines.length;
+        return { ...now, held: appended(now.held, lines, isFollowed.current), liveCount };
+      });
     };
     void keepOpen(signal, async () => {
       const query = { ...toQuery(source.filter), last_event_id: lastId };
@@ -86,7 +101,7 @@ export function useRunLog(runId: string, filter: LogFilter, start: LogStart): Ru
       ending.abort();
       clearTimeout(timer);
     };
-  }, [source, opening, isLive]);
+  }, [source, opened.opening, isLive]);
 
   const read = useCallback((reading: () => Promise<void>) => {
     if (isReading.current) return;
@@ -105,21 +120,21 @@ export function useRunLog(runId: string, filter: LogFilter, start: LogStart): Ru
     if (first === undefined || held?.isFromStart !== false) return;
     read(async () => {
       const before = await linesBefore({ ...source, signal: AbortSignal.timeout(30_000) }, first);
-      setHeld((now) => (now?.lines[0]?.seq === first ? prepended(now, before.lines, before.isFromStart) : now));
+      setHeld((now) => (now.lines[0]?.seq === first ? prepended(now, before.lines, before.isFromStart) : now));
     });
-  }, [read, source, first, held?.isFromStart]);
+  }, [read, source, first, held?.isFromStart, setHeld]);
   const later = useCallback(() => {
     if (last === undefined || held?.isToEnd !== false) return;
     read(async () => {
       const after = await linesAfter({ ...source, signal: AbortSignal.timeout(30_000) }, last);
-      setHeld((now) => (now?.lines.at(-1)?.seq === last ? extended(now, after.lines, after.isLast) : now));
+      setHeld((now) => (now.lines.at(-1)?.seq === last ? extended(now, after.lines, after.isLast) : now));
     });
-  }, [read, source, last, held?.isToEnd]);
+  }, [read, source, last, held?.isToEnd, setHeld]);
   const jump = useCallback((to: LogStart) => setOpening({ start: to }), []);
   const follow = useCallback((is: boolean) => {
     isFollowed.current = is;
   }, []);
-  return { held, fault, opening, jump, earlier, later, follow };
+  return { held, fault, liveCount: opened.liveCount, opening: opened.opening, jump, earlier, later, follow };
 }
 
 async function openedLog(source: LogSource, start: LogStart): Promise<LogStretch> {

@@ -62,6 +62,8 @@ export function createChildren(o: {
       isBounded: false,
       async alongside(tx, id) {
         if (!(await store.steps.nameChild(tx, at, id))) throw new Superseded('the step is another’s by now');
+        // Readers of the run know it by its version.
+        await store.steps.touch(tx, at.runId, {});
       },
     });
     return runId;

@@ -65,6 +65,7 @@ export type Dispatcher = {
   readonly drop: (runId: string) => Promise<void>;
   /** What waits may start from now on. */
   readonly open: () => void;
+  readonly startNoRuns: () => void;
   readonly wake: () => void;
   /** The run that could start and has not, if any. */
   readonly startable: () => string | undefined;
@@ -116,6 +117,7 @@ export function createDispatcher(o: {
   const promised = new Map<string, LaneRun & { readonly lane: string; readonly isBounded: boolean }>();
   let isOpen = false;
   let isStopping = false;
+  let isWithoutRuns = false;
   let isWoken = false;
   /** The database has just refused a claim. */
   let isPaused = false;
@@ -131,7 +133,7 @@ export function createDispatcher(o: {
 
   /** A run that others wait before waits for what they wait for; where that is there already, for them. */
   function whyWait(lane: Lane): string | null {
-    if (isStopping || !isOpen) return startingWords;
+    if (isStopping || isWithoutRuns || !isOpen) return startingWords;
     return lanes.whyNone(lane) ?? slots.whyNone() ?? (queue.peek(isBlocked) === undefined ? null : whoIsBefore());
   }
 
@@ -148,7 +150,7 @@ export function createDispatcher(o: {
 
   const isBlocked = (id: string): boolean => {
     const found = lanesById.get(id);
-    return found !== undefined && lanes.whyNone(found.lane) !== null;
+    return isWithoutRuns || (found !== undefined && lanes.whyNone(found.lane) !== null);
   };
 
   function leave(item: QueueItem, { isSubRun }: RunItem): void {
@@ -372,6 +374,9 @@ export function createDispatcher(o: {
       isOpen = true;
       wake();
       setImmediate(tellEarly);
+    },
+    startNoRuns() {
+      isWithoutRuns = true;
     },
     wake,
     startable() {

@@ -83,6 +83,8 @@ export type Engine = {
    * those that come, and no schedule is looked at.
    */
   readonly start: (only?: ReadonlySet<string>) => void;
+  /** From now on none begins; those that have go on, and further steps of theirs. */
+  readonly startNoRuns: () => void;
   /** Whoever waits for the end of a run is answered with it as it stands, from now on. */
   readonly endWaits: () => void;
   /** Takes nothing new, leaves running attempts to their shims. */
@@ -320,6 +322,7 @@ export function createEngine(o: {
         if (!stopping.signal.aborted) log.error({ err: error }, 'what a former process left was not taken up');
       });
     },
+    startNoRuns: dispatcher.startNoRuns,
     endWaits: ends.close,
     async close() {
       ends.close();

@@ -35,7 +35,7 @@ export type RetentionPolicy = {
   readonly auditMs: number | null;
 };
 
-export type Collected = {
+type Collected = {
   /** False: there is more, ask again. */
   readonly done: boolean;
   readonly removed: Removed;

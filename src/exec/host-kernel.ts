@@ -5,7 +5,7 @@ import { accessSync, constants } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import { fail, type HostCheck, ok, warn } from '../domain/host-check.ts';
-import { findHierarchies } from './cgroup-hierarchies.ts';
+import { findHierarchies, type Hierarchy } from './cgroup-hierarchies.ts';
 import { findProgram } from './host-programs.ts';
 import { isServerRoot } from './job-user.ts';
 import { seccompFilter } from './seccomp-filter.ts';
@@ -81,12 +81,15 @@ export async function checkModules(): Promise<HostCheck> {
   return ok('security modules', states.join(', '));
 }
 
+/** Systemd then makes the one hierarchy that a server other than root can have a part of. */
+const bootWithV2 =
+  'boot with cgroup v2: add systemd.unified_cgroup_hierarchy=1 to the kernel’s command line, and start it by systemd with Delegate=yes and DelegateSubgroup=flwd-server';
+
 /** Looks only. What the server could set up at its start is in `limits.run` of GET /system/info. */
-export function checkCgroups(): HostCheck {
+export function checkCgroups(hierarchies: readonly Hierarchy[] = findHierarchies()): HostCheck {
   const name = 'cgroups';
   const systemd = 'start the server by systemd with Delegate=yes and DelegateSubgroup=flwd-server';
   const wanted = ['cpu', 'memory', 'pids'];
-  const hierarchies = findHierarchies();
   const missing = wanted.filter(
     (controller) => !hierarchies.some(({ controllers }) => controllers.includes(controller)),
   );
@@ -100,11 +103,14 @@ export function checkCgroups(): HostCheck {
       ? warn(
           name,
           'v1, which only root may use; runs are held by rlimits',
-          'start the server as root, or boot with cgroup v2',
+          `start the server as root, or ${bootWithV2}`,
         )
       : warn(name, 'v2, not delegated to the server; runs are held by rlimits', systemd);
   }
-  if (missing.length > 0) return warn(name, `${version}, without ${missing.join(' and ')}`, systemd);
+  if (missing.length > 0) {
+    const mount = `mount them: mount -t cgroup -o ${missing.join()} cgroup /sys/fs/cgroup/${missing.join()}, or ${bootWithV2}`;
+    return warn(name, `${version}, without ${missing.join(' and ')}`, version === 'v1' ? mount : systemd);
+  }
   return ok(name, `${version}, with cpu, memory and pids`);
 }
 

@@ -43,10 +43,16 @@ function nameInJob(path: string): string {
   return path.startsWith('/job/') ? `./${path.slice('/job/'.length)}` : path;
 }
 
+/** What a new job of flwd may need and a host may lack. */
+const installations: Readonly<Record<string, string>> = {
+  pwsh: '; install PowerShell 7: https://aka.ms/install-powershell',
+  python3: '; install python3',
+};
+
 function reasonOf(path: string, why: string): string {
   switch (why) {
     case 'No such file or directory':
-      if (!path.includes('/')) return 'there is no such program on this host';
+      if (!path.includes('/')) return `there is no such program on this host${installations[path] ?? ''}`;
       return 'it does not exist in the sandbox, or the program that its first line names does not';
     case 'Permission denied':
       return 'it is not executable';

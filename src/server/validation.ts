@@ -56,14 +56,6 @@ export function createInputReader(
   };
 }
 
-/** For a body that came by another way than a request. @throws Problem validation-error */
-export function assertBody({ body: schema }: Operation, body: unknown): void {
-  const faults = createFaultList();
-  const check = ajv.compile(schema ?? {});
-  if (!check(body)) addFaults(faults, check, (path) => path);
-  if (faults.size > 0) throw validationError(faults.faults(), faults.size);
-}
-
 type Property = { readonly type?: string };
 
 function propertiesOf(schema: {

@@ -3,13 +3,13 @@
 import { existsSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { StartError } from '../lib/start-error.ts';
-import { type AuditListQuery, type AuditPage, listAudit } from './audit-list.ts';
+import { type AuditListQuery, type AuditRows, readAudit } from './audit-list.ts';
 import { type AuditVerdict, verifyAudit } from './audit-verify.ts';
 import { busyTimeoutMs, kyselyOver } from './sqlite.ts';
 
 export type AuditFile = {
   /** @throws Problem validation-error when `cursor` is none */
-  readonly list: (query: AuditListQuery) => Promise<AuditPage>;
+  readonly read: (query: AuditListQuery) => Promise<AuditRows>;
   readonly verify: () => Promise<AuditVerdict>;
   readonly close: () => void;
 };
@@ -29,7 +29,7 @@ export function openAuditFile(dbPath: string): AuditFile {
   }
   const db = kyselyOver(connection);
   return {
-    list: (query) => listAudit(db, query),
+    read: (query) => readAudit(db, query),
     verify: () => verifyAudit(db),
     close: () => connection.close(),
   };

@@ -31,11 +31,9 @@ export type AuditListQuery = AuditFilter & {
   readonly cursor?: string;
 };
 
-export type AuditPage = {
-  readonly entries: AuditEntry[];
-  readonly total: number;
-  readonly nextCursor: string | null;
-};
+export type AuditRows = { readonly entries: AuditEntry[]; readonly nextCursor: string | null };
+
+export type AuditPage = AuditRows & { readonly total: number };
 
 /** Ids in between, both of them. */
 type Range = { readonly from: number; readonly to: number };
@@ -45,44 +43,69 @@ const sliceRows = 10_000;
 
 /** @throws Problem validation-error when `cursor` is none */
 export async function listAudit(db: Kysely<Schema>, query: AuditListQuery): Promise<AuditPage> {
-  const { limit, offset = 0, cursor, sinceMs, untilMs, ...filter } = query;
-  const above = cursor === undefined ? undefined : parseCursor(cursor);
-  const all = await rangeOf(db, sinceMs, untilMs);
-  const total = await count(db, filter, all, sinceMs !== undefined || untilMs !== undefined);
-  const range = above === undefined ? all : { ...all, to: Math.min(all.to, above - 1) };
-  let toPass = above === undefined ? offset : 0;
-  const most = above === undefined ? total - offset : total;
+  const { offset = 0, cursor, sinceMs, untilMs } = query;
+  const range = await rangeOf(db, sinceMs, untilMs);
+  const total = await count(db, query, range, sinceMs !== undefined || untilMs !== undefined);
+  const page = await readPage(db, query, range, cursor === undefined ? total - offset : total);
+  return { ...page, total };
+}
+
+/**
+ * The same without the total, for which the whole log may have to be walked: with it, to read on page by page would take as
+ * many walks as there are pages.
+ * @throws Problem validation-error when `cursor` is none
+ */
+export async function readAudit(db: Kysely<Schema>, query: AuditListQuery): Promise<AuditRows> {
+  return readPage(db, query, await rangeOf(db, query.sinceMs, query.untilMs), Infinity);
+}
+
+/** `most` rows are there, or fewer. */
+async function readPage(db: Kysely<Schema>, query: AuditListQuery, all: Range, most: number): Promise<AuditRows> {
+  const { limit, offset = 0, cursor } = query;
+  const range = cursor === undefined ? all : { ...all, to: Math.min(all.to, parseCursor(cursor) - 1) };
   const rows: AuditRow[] = [];
-  for await (const found of walk(db, filter, range, toPass + limit + 1)) {
-    rows.push(...found.slice(toPass));
-    toPass = Math.max(0, toPass - found.length);
+  for await (const found of walk(db, query, range, cursor === undefined ? offset : 0, limit + 1)) {
+    rows.push(...found);
     if (rows.length > limit || rows.length >= most) break;
   }
   const shown = rows.slice(0, limit);
   const last = shown.at(-1);
-  return {
-    entries: shown.map(toEntry),
-    total,
-    nextCursor: rows.length > limit && last ? String(last.id) : null,
-  };
+  return { entries: shown.map(toEntry), nextCursor: rows.length > limit && last ? String(last.id) : null };
 }
 
 type Conditions = Omit<AuditFilter, 'sinceMs' | 'untilMs'>;
 
+/** What is passed over is counted and not read: it may be all of the log. */
 async function* walk(
   db: Kysely<Schema>,
   filter: Conditions,
   range: Range,
+  offset: number,
   limit: number,
 ): AsyncGenerator<AuditRow[], void> {
   const slice = isIndexed(filter) ? Infinity : sliceRows;
+  let toPass = offset;
   for (let to = range.to; to >= range.from; to -= slice) {
-    const from = Math.max(range.from, to - slice + 1);
-    const rows = await matching(db, filter, { from, to }).selectAll().orderBy('id', 'desc').limit(limit).execute();
+    const part = { from: Math.max(range.from, to - slice + 1), to };
+    const passed = toPass > 0 ? Math.min(toPass, await countIn(db, filter, part)) : 0;
+    const rows = await matching(db, filter, part)
+      .selectAll()
+      .orderBy('id', 'desc')
+      .limit(limit)
+      .offset(passed)
+      .execute();
+    toPass -= passed;
     if (rows.length > 0) yield rows;
     if (slice === Infinity) return;
     await nextTurn();
   }
+}
+
+async function countIn(db: Kysely<Schema>, filter: Conditions, part: Range): Promise<number> {
+  const { found } = await matching(db, filter, part)
+    .select((eb) => eb.fn.countAll().as('found'))
+    .executeTakeFirstOrThrow();
+  return Number(found);
 }
 
 async function count(db: Kysely<Schema>, filter: Conditions, range: Range, isBounded: boolean): Promise<number> {
@@ -102,10 +125,7 @@ async function count(db: Kysely<Schema>, filter: Conditions, range: Range, isBou
   const slice = isIndexed(filter) ? Infinity : sliceRows;
   let total = 0;
   for (let to = range.to; to >= range.from; to -= slice) {
-    const { found } = await matching(db, filter, { from: Math.max(range.from, to - slice + 1), to })
-      .select((eb) => eb.fn.countAll().as('found'))
-      .executeTakeFirstOrThrow();
-    total += Number(found);
+    total += await countIn(db, filter, { from: Math.max(range.from, to - slice + 1), to });
     if (slice === Infinity) return total;
     await nextTurn();
   }

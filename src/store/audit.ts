@@ -2,7 +2,7 @@
 // `record` of its transaction.
 
 import { type NewAuditEntry, ownEntry } from '../domain/audit.ts';
-import { type AuditListQuery, type AuditPage, listAudit } from './audit-list.ts';
+import { type AuditListQuery, type AuditPage, type AuditRows, listAudit, readAudit } from './audit-list.ts';
 import type { Database, Transaction } from './database.ts';
 import type { AuditRow } from './schema.ts';
 
@@ -14,6 +14,8 @@ export type AuditStore = {
   readonly record: (entry: NewAuditEntry) => Promise<void>;
   /** @throws Problem validation-error when `cursor` is none */
   readonly list: (query: AuditListQuery) => Promise<AuditPage>;
+  /** Without a total, for who reads on. @throws Problem validation-error when `cursor` is none */
+  readonly read: (query: AuditListQuery) => Promise<AuditRows>;
   /** When the oldest row was written. */
   readonly oldestAtMs: () => Promise<number | null>;
   /** Removes the oldest, up to `limit`, as far as they are from before `beforeMs`. @returns how many */
@@ -32,6 +34,7 @@ export function createAuditStore(database: Database): AuditStore {
   return {
     record: (entry) => transact(async (tx) => tx.record(entry)),
     list: (query) => listAudit(read, query),
+    read: (query) => readAudit(read, query),
     oldestAtMs,
 
     async removeBefore(beforeMs, limit) {

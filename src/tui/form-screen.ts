@@ -6,15 +6,16 @@ import { createElement as h, type ReactElement, useMemo, useRef, useState } from
 import { faultText } from '../client/fault-words.ts';
 import { faultsOf, type OutlookWords, outlookWords } from '../client/outlook.ts';
 import { type ArgumentField, showValue } from '../domain/argument-fields.ts';
-import { type FormFaults, placeFaults, readFields } from '../domain/filled-fields.ts';
+import type { FormFaults } from '../domain/filled-fields.ts';
 import { characters } from './characters.ts';
 import {
   createForm,
   type FormField,
   type FormState,
-  filledFields,
   focus,
+  placeFaults,
   pressField,
+  readForm,
   shownText,
 } from './form-state.ts';
 import { type Colour, cells, line, paragraph, type Span, typed } from './line.ts';
@@ -39,20 +40,10 @@ export function FormScreen({ isActive, jobId }: ScreenProps & { readonly jobId: 
   const empty = useMemo(() => job && createForm(job.args), [job && JSON.stringify(job.args)]);
   const [filled, setFilled] = useState<FormState | null>(null);
   const form = filled ?? empty;
-  const { args, faults: own } = useMemo(
-    () => (form ? readFields(filledFields(form)) : { args: {}, faults: new Map() }),
-    [form],
-  );
+  const { args, faults: own } = useMemo(() => (form ? readForm(form) : { args: {}, faults: new Map() }), [form]);
   const outlook = useOutlook(isActive && form !== null, jobId, args);
   const faults = useMemo(
-    () =>
-      form
-        ? placeFaults(
-            form.fields.map(({ field }) => field),
-            outlook?.kind === 'faults' ? outlook.errors : [],
-            own,
-          )
-        : noFaults,
+    () => (form ? placeFaults(form, outlook?.kind === 'faults' ? outlook.errors : [], own) : noFaults),
     [form, outlook, own],
   );
   const [startFault, setStartFault] = useState<string | null>(null);

@@ -1,7 +1,7 @@
-// A form being filled in: what is typed into each field.
+// A form being filled in: what is typed into each field, and the arguments that make of it.
 
 import { type ArgumentField, argumentFields, showValue } from '../domain/argument-fields.ts';
-import type { FilledField } from '../domain/filled-fields.ts';
+import { type FormFaults, placeFaults as placeOnFields, readFields } from '../domain/filled-fields.ts';
 import { characters } from './characters.ts';
 import type { Press } from './presses.ts';
 import { editText, emptyText, type TextEdit, textOf } from './text-edit.ts';
@@ -68,9 +68,24 @@ function cycled(field: ArgumentField, text: string, key: string): string | null 
   return rest.find((choice) => choice.toLowerCase().startsWith(key.toLowerCase())) ?? text;
 }
 
-/** What is typed, as the arguments are read from it. */
-export function filledFields({ fields }: FormState): FilledField[] {
-  return fields.map(({ field, edit, items }) => ({ field, texts: edit.text === '' ? items : [...items, edit.text] }));
+/** The arguments of what is filled in, and what cannot be read as one. */
+export function readForm({ fields }: FormState): ReturnType<typeof readFields> {
+  return readFields(
+    fields.map(({ field, edit, items }) => ({ field, texts: edit.text === '' ? items : [...items, edit.text] })),
+  );
+}
+
+/** The server's faults, and those of our own, at the fields that they belong to. */
+export function placeFaults(
+  { fields }: FormState,
+  errors: readonly Readonly<Record<string, unknown>>[],
+  own: ReadonlyMap<number, string>,
+): FormFaults {
+  return placeOnFields(
+    fields.map(({ field }) => field),
+    errors,
+    own,
+  );
 }
 
 /** What the field shows, cursor aside; nothing of a secret. */

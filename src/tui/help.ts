@@ -23,7 +23,7 @@ const keys: readonly (readonly [string, string] | readonly [string])[] = [
   ['c', 'cancel'],
   ['r', 'run again'],
   ['l', 'lowest level'],
-  ['n  N', 'next, last found'],
+  ['n  N', 'next, previous'],
   ['f', 'follow'],
   ['← →', 'sideways'],
   ['Tab', 'steps or log'],
@@ -41,6 +41,6 @@ function cellsOf(entry: readonly [string, string] | readonly [string] | undefine
   const [left = '', right] = entry ?? [];
   return [
     { spans: [right === undefined ? { text: left, isBold: true } : { text: left, colour: 'cyan' }], width: 15 },
-    { spans: [right ?? ''], width: 16 },
+    { spans: [right ?? ''], width: 15 },
   ];
 }

@@ -3,7 +3,7 @@
 import { Box } from 'ink';
 import { createElement as h, type ReactElement, useMemo, useState } from 'react';
 import { type JobRow, jobRows } from './job-rows.ts';
-import { type Cell, cells, line, typed } from './line.ts';
+import { type Cell, cells, line, paragraph, type Span, typed } from './line.ts';
 import type { Press } from './presses.ts';
 import { type Body, type ScreenProps, useLoaded, usePresses, useSurroundings } from './screen.ts';
 import { editText, emptyText, type TextEdit } from './text-edit.ts';
@@ -24,7 +24,7 @@ export function JobsScreen({ isActive }: ScreenProps): Body {
     found.findIndex(({ id }) => id === chosenId),
   );
   const row = found[chosen];
-  const listRows = rows - 3;
+  const listRows = rows - 4;
 
   const keys = isSearching
     ? 'type to search   Enter: done   Esc: all jobs'
@@ -77,7 +77,7 @@ export function JobsScreen({ isActive }: ScreenProps): Body {
     value === null && fault === null && line(['reading…'], 'reading'),
     value !== null && found.length === 0 && line([search.text ? 'No job matches.' : 'There are no jobs.'], 'none'),
     h(Box, { key: 'space', flexGrow: 1 }),
-    line([belowOf(row, fault)], 'below'),
+    paragraph(belowOf(row, fault), 2, 'below'),
   );
 }
 
@@ -85,7 +85,7 @@ function countOf(total: number, found: number): string {
   return total === found ? `${total}` : `${found} of ${total}`;
 }
 
-function belowOf(row: JobRow | undefined, fault: string | null): Cell['spans'][number] {
+function belowOf(row: JobRow | undefined, fault: string | null): Span {
   if (fault !== null) return { text: fault, colour: 'red' };
   if (row?.fault) return { text: row.fault, colour: 'red' };
   return { text: row?.title ?? '', colour: 'gray' };

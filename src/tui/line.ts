@@ -22,6 +22,9 @@ export type Cell = {
   readonly width?: number;
 };
 
+/** More than any line can show, of what may be a megabyte. */
+const mostUnits = 2_000;
+
 export const hasColours = (process.env.NO_COLOR ?? '') === '';
 
 export function line(spans: readonly (Span | string)[], key?: string | number): ReactElement {
@@ -55,7 +58,7 @@ function toText(span: Span | string, index: number): ReactElement {
       ...(isBold && { bold: true }),
       ...(isInverse && { inverse: true }),
     },
-    isOutput ? text : cleaned(text),
+    isOutput ? text : cleaned(text.slice(0, mostUnits)),
   );
 }
 
@@ -64,7 +67,11 @@ export function paragraph(span: Span, rows: number, key?: string | number): Reac
   return h(
     Box,
     { height: rows, flexShrink: 0, overflow: 'hidden', ...(key !== undefined && { key }) },
-    h(Text, { wrap: 'wrap', ...(hasColours && span.colour && { color: span.colour }) }, cleaned(span.text)),
+    h(
+      Text,
+      { wrap: 'wrap', ...(hasColours && span.colour && { color: span.colour }) },
+      cleaned(span.text.slice(0, mostUnits)),
+    ),
   );
 }
 

@@ -1,7 +1,7 @@
 // Where a log is opened: at its end, at its first line, or around a line.
 
 import { type LogSource, pageAfter, pageLines } from '../client/log-pages.ts';
-import { emptyLog, type LogView } from './log-view.ts';
+import { emptyLog, heldLine, type LogView } from './log-view.ts';
 
 /** Where to begin: at the end, at the first line, or around this `seq`. */
 export type LogStart = 'end' | 'first' | number;
@@ -18,7 +18,7 @@ export async function openedLog(
     const { lines, isExpired } = await pageAfter(source, { tail: pageLines });
     return {
       ...emptyLog,
-      lines,
+      lines: lines.map(heldLine),
       isFromStart: lines.length < pageLines && lines[0]?.seq === 1,
       isToEnd: true,
       isExpired,
@@ -28,5 +28,12 @@ export async function openedLog(
   const after = Math.max(0, seq - 1 - linesAbove);
   const { lines, isLast, isExpired } = await pageAfter(source, { cursor: String(after), limit: pageLines });
   const top = Math.max(0, lines.findIndex((line) => line.seq >= seq) - linesInSight);
-  return { lines, isFromStart: after === 0, isToEnd: isLast, isFollowing: false, top, isExpired };
+  return {
+    lines: lines.map(heldLine),
+    isFromStart: after === 0,
+    isToEnd: isLast,
+    isFollowing: false,
+    top,
+    isExpired,
+  };
 }

@@ -2,15 +2,17 @@
 
 import { Box } from 'ink';
 import { createElement as h, type ReactElement } from 'react';
-import type { LogLine } from '../domain/log-line.ts';
 import { cleanedOutput } from './cleaned.ts';
 import { hasColours, line, type Span } from './line.ts';
-import { type LogView, topOf } from './log-view.ts';
+import { type HeldLine, type LogView, topOf } from './log-view.ts';
 import { levelColours } from './words.ts';
+
+const unitsForColumn = 32;
 
 export type LogPaneProps = {
   readonly view: LogView;
   readonly rows: number;
+  readonly columns: number;
   /** Columns that are scrolled out to the left. */
   readonly left: number;
   readonly hasSteps: boolean;
@@ -23,22 +25,23 @@ export function LogPane({ view, rows, ...o }: LogPaneProps): ReactElement {
   return h(
     Box,
     { flexDirection: 'column', height: rows },
-    ...view.lines.slice(top, top + rows).map((logLine) => line(spansOf(logLine, o), logLine.seq)),
+    ...view.lines.slice(top, top + rows).map((held) => line(spansOf(held, o), held.seq)),
   );
 }
 
-function spansOf(logLine: LogLine, o: Omit<LogPaneProps, 'view' | 'rows'>): Span[] {
-  const { seq, level, message, timestamp, fields } = logLine;
+function spansOf(held: HeldLine, o: Omit<LogPaneProps, 'view' | 'rows'>): Span[] {
+  const { seq, level, timestamp, text } = held;
   const isCurrent = seq === o.current;
-  const members = fields ? ` ${JSON.stringify(fields)}` : '';
-  const text = cleanedOutput(message + members, { from: o.left, hasColours: hasColours && !isCurrent });
+  // Colours take room in it, and none on the screen.
+  const part = text.slice(0, (o.left + o.columns) * unitsForColumn);
+  const shown = cleanedOutput(part, { from: o.left, hasColours: hasColours && !isCurrent });
   const colour = levelColours[level];
   return [
     { text: isCurrent ? '❯' : o.found.has(seq) ? '·' : ' ', colour: 'cyan' },
     { text: `${clockTime(timestamp)} `, colour: 'gray' },
     { text: `${level[0]?.toUpperCase() ?? ''} `, colour, isBold: level === 'fatal' },
-    ...(o.hasSteps ? [{ text: `${logLine.step_id} `, colour: 'gray' } as const] : []),
-    { text, colour, isInverse: isCurrent, isOutput: true },
+    ...(o.hasSteps ? [{ text: `${held.step_id} `, colour: 'gray' } as const] : []),
+    { text: shown, colour, isInverse: isCurrent, isOutput: true },
   ];
 }
 

@@ -7,7 +7,16 @@ import { faultText, isPassing } from '../client/fault-words.ts';
 import { type LogFilter, linesAfter, linesBefore, toQuery } from '../client/log-pages.ts';
 import type { LogLine } from '../domain/log-line.ts';
 import { type LogStart, openedLog } from './log-pages.ts';
-import { appended, emptyLog, extended, type LogView, mostLines, prepended } from './log-view.ts';
+import {
+  appended,
+  emptyLog,
+  extended,
+  type HeldLine,
+  heldLine,
+  type LogView,
+  mostLines,
+  prepended,
+} from './log-view.ts';
 import { useSurroundings } from './screen.ts';
 
 /** How near the edge of what is held somebody may come before more is asked for. */
@@ -62,7 +71,7 @@ export function useLog(isActive: boolean, runId: string, filter: LogFilter, rows
     if (!isLive) return undefined;
     const ending = new AbortController();
     const { signal } = ending;
-    let waiting: LogLine[] = [];
+    let waiting: HeldLine[] = [];
     let timer: NodeJS.Timeout | undefined;
     const draw = (): void => {
       timer = undefined;
@@ -76,7 +85,7 @@ export function useLog(isActive: boolean, runId: string, filter: LogFilter, rows
       for await (const { event, id, data } of client.stream('getRunLogs', { path: { run_id: runId }, query, signal })) {
         if (event !== 'log') continue;
         lastId = id;
-        waiting.push(toLine(id, data));
+        waiting.push(heldLine(toLine(id, data)));
         // No more of them can be held.
         if (waiting.length > 2 * mostLines) waiting = waiting.slice(-mostLines - 1);
         timer ??= setTimeout(draw, drawMs);
@@ -88,7 +97,11 @@ export function useLog(isActive: boolean, runId: string, filter: LogFilter, rows
           await follow();
           return;
         } catch (error) {
-          if (signal.aborted || !isPassing(error)) return;
+          if (signal.aborted) return;
+          if (!isPassing(error)) {
+            setNote(faultText(error));
+            return;
+          }
           await pause(retryMs);
         }
       }
@@ -126,7 +139,9 @@ function useMore(o: {
     const source = { client, runId, filter: { level, stepId }, signal: ending.signal };
     linesBefore(source, first).then(
       (before) =>
-        change((held) => (held.lines[0]?.seq === first ? prepended(held, before.lines, before.isFromStart) : held)),
+        change((held) =>
+          held.lines[0]?.seq === first ? prepended(held, before.lines.map(heldLine), before.isFromStart) : held,
+        ),
       leaveIt,
     );
     return () => ending.abort();
@@ -136,7 +151,10 @@ function useMore(o: {
     const ending = new AbortController();
     const source = { client, runId, filter: { level, stepId }, signal: ending.signal };
     linesAfter(source, last ?? 0).then(
-      (after) => change((held) => (held.lines.at(-1)?.seq === last ? extended(held, after.lines, after.isLast) : held)),
+      (after) =>
+        change((held) =>
+          held.lines.at(-1)?.seq === last ? extended(held, after.lines.map(heldLine), after.isLast) : held,
+        ),
       leaveIt,
     );
     return () => ending.abort();

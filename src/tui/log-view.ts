@@ -2,8 +2,11 @@
 
 import type { LogLine } from '../domain/log-line.ts';
 
+/** Of a line what is shown: message and further members as one text, which may be the first part of a long one. */
+export type HeldLine = Pick<LogLine, 'seq' | 'timestamp' | 'level' | 'step_id'> & { readonly text: string };
+
 export type LogView = {
-  readonly lines: readonly LogLine[];
+  readonly lines: readonly HeldLine[];
   /** Nothing comes before the first of them. */
   readonly isFromStart: boolean;
   /** Nothing comes after the last of them but what the run has yet to print. */
@@ -15,6 +18,18 @@ export type LogView = {
 };
 
 export const mostLines = 5_000;
+/** A line may be 64 KiB long: 5,000 of those would be too much to hold. */
+const mostUnits = 8_000;
+
+export function heldLine({ seq, timestamp, level, step_id, message, fields }: LogLine): HeldLine {
+  const text = fields ? `${message} ${JSON.stringify(fields)}` : message;
+  return { seq, timestamp, level, step_id, text: text.length <= mostUnits ? text : firstPart(text) };
+}
+
+/** A copy, since a slice would hold on to all of it. */
+function firstPart(text: string): string {
+  return `${Buffer.from(text.slice(0, mostUnits), 'utf16le').toString('utf16le')}…`;
+}
 
 export const emptyLog: LogView = { lines: [], isFromStart: true, isToEnd: false, isFollowing: true, top: 0 };
 
@@ -25,7 +40,7 @@ export function topOf({ lines, isFollowing, top }: LogView, rows: number): numbe
 }
 
 /** What a run printed last. Someone who reads further up is not moved: where there is no room, it is left for later. */
-export function appended(view: LogView, added: readonly LogLine[]): LogView {
+export function appended(view: LogView, added: readonly HeldLine[]): LogView {
   if (!view.isToEnd || added.length === 0) return view;
   const lines = [...view.lines, ...added];
   if (lines.length <= mostLines) return { ...view, lines };
@@ -34,7 +49,7 @@ export function appended(view: LogView, added: readonly LogLine[]): LogView {
 }
 
 /** What comes before the first line. */
-export function prepended(view: LogView, added: readonly LogLine[], isFromStart: boolean): LogView {
+export function prepended(view: LogView, added: readonly HeldLine[], isFromStart: boolean): LogView {
   const lines = [...added, ...view.lines];
   const isCut = lines.length > mostLines;
   return {
@@ -47,7 +62,7 @@ export function prepended(view: LogView, added: readonly LogLine[], isFromStart:
 }
 
 /** What comes after the last line. */
-export function extended(view: LogView, added: readonly LogLine[], isToEnd: boolean): LogView {
+export function extended(view: LogView, added: readonly HeldLine[], isToEnd: boolean): LogView {
   const lines = [...view.lines, ...added];
   const cut = Math.max(0, lines.length - mostLines);
   return {

@@ -6,6 +6,7 @@ import type { JsonObject } from '../domain/job.ts';
 import { useSurroundings } from './screen.ts';
 
 const settleMs = 150;
+const refreshMs = 5_000;
 
 /** null: not known yet. */
 export function useOutlook(isActive: boolean, jobId: string, args: JsonObject): Outlook | null {
@@ -22,8 +23,11 @@ export function useOutlook(isActive: boolean, jobId: string, args: JsonObject): 
       if (!signal.aborted) setOutlook(answer);
     };
     const timer = setTimeout(() => void ask(), settleMs);
+    // What it would wait for may be over.
+    const refresh = setInterval(() => void ask(), refreshMs);
     return () => {
       clearTimeout(timer);
+      clearInterval(refresh);
       ending.abort();
     };
   }, [client, isActive, jobId, key, epoch]);

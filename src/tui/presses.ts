@@ -38,7 +38,9 @@ export function toPresses(input: string, key: Key): Press[] {
   return characters(input).flatMap((character) => {
     const control = controls[character];
     if (control) return [{ key: control, text: '' }];
-    return /\p{Cc}/u.test(character) ? [] : [{ key: character, text: character }];
+    if (!/\p{Cc}/u.test(character)) return [{ key: character, text: character }];
+    const code = character.charCodeAt(0);
+    return code >= 1 && code <= 26 ? [{ key: `ctrl-${String.fromCharCode(code + 96)}`, text: '' }] : [];
   });
 }
 

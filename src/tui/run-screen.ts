@@ -1,7 +1,7 @@
 // One run: how it is, its steps as they go, its log as it comes.
 
 import { Box } from 'ink';
-import { createElement as h, useEffect, useState } from 'react';
+import { createElement as h, useEffect, useMemo, useState } from 'react';
 import { type LogLevel, logLevels } from '../domain/log-line.ts';
 import { isFinished } from '../domain/run.ts';
 import { cells, line, type Span, typed } from './line.ts';
@@ -38,6 +38,7 @@ export function RunScreen({ isActive, runId }: ScreenProps & { readonly runId: s
   const logRows = rows - 3 - stepRows;
   const log = useLog(isActive, runId, { level, stepId }, logRows);
   const search = useLogSearch({ runId, level, stepId, rows: logRows }, log);
+  const found = useMemo(() => new Set(search.found), [search.found]);
   const actions = useRunActions(runId, run);
 
   usePresses(isActive, actions.question ?? keysOf(typing !== null, chosenStep !== null), (press) => {
@@ -125,9 +126,10 @@ export function RunScreen({ isActive, runId }: ScreenProps & { readonly runId: s
       key: 'log',
       view,
       rows: logRows,
+      columns,
       left,
       hasSteps: steps.length > 1 && stepId === null,
-      found: new Set(search.found),
+      found,
       current: search.current,
     }),
   );
@@ -135,8 +137,8 @@ export function RunScreen({ isActive, runId }: ScreenProps & { readonly runId: s
 
 function keysOf(isTyping: boolean, isOnSteps: boolean): string {
   if (isTyping) return 'type what to look for   Enter: find   Esc: not';
-  if (isOnSteps) return '↑↓ choose  Enter: its log or run  Tab: log  ?: help  q: back';
-  return 'c: cancel  r: again  l: level  /: find  f: follow  ?: help  q: back';
+  if (isOnSteps) return '↑↓ choose  Enter: its log, or run  Tab: log  q: back';
+  return 'c: cancel  r: again  l: level  /: find  ?: help  q: back';
 }
 
 function useNow(isTicking: boolean): number {

@@ -38,8 +38,8 @@ export function RunsScreen({ isActive }: ScreenProps): Body {
   );
   const listRows = rows - 3;
   const keys = isSearching
-    ? 'type to search ids, arguments, errors   Enter: done   Esc: all'
-    : '↑↓ choose  Enter: open  s: status  /: search  1: jobs  q: back';
+    ? 'ids, arguments, errors with…   Enter: done   Esc: all'
+    : '↑↓ choose  Enter: open  s: status  /: search  q: back';
   usePresses(isActive, keys, (press) => {
     if (isSearching) {
       const edited = editText(search, press);

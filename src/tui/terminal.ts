@@ -19,18 +19,10 @@ export type TuiOptions = {
 const endingSignals = ['SIGTERM', 'SIGHUP', 'SIGINT'] as const;
 /** Out of the alternate screen, no bracketed paste, the cursor shown. */
 const restoring = '\u{1b}[?1049l\u{1b}[?2004l\u{1b}[?25h';
-const homeAndErase = '\u{1b}[H\u{1b}[J';
 
 export async function occupyTerminal(o: TuiOptions): Promise<void> {
   const app = render(h(App, o), { alternateScreen: true, interactive: true, incrementalRendering: true });
   let isOccupied = true;
-  /** Where a terminal of another size has moved what was drawn is for it to know, so all of it is drawn anew. */
-  function startOver(): void {
-    app.clear();
-    process.stdout.write(homeAndErase);
-  }
-  // Before Ink's own listener, which draws.
-  process.stdout.prependListener('resize', startOver);
 
   function giveBack(): void {
     if (!isOccupied) return;
@@ -49,7 +41,6 @@ export async function occupyTerminal(o: TuiOptions): Promise<void> {
   function stopListening(): void {
     for (const signal of endingSignals) process.off(signal, onSignal);
     process.off('exit', giveBack);
-    process.stdout.off('resize', startOver);
     process.off('uncaughtException', onUncaught);
   }
   const failure = Promise.withResolvers<never>();

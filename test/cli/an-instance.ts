@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { expect, onTestFinished } from 'vitest';
 import type { RunAnswer } from '../support/answers.ts';
 import { type JobFiles, writeJob } from '../support/jobs.ts';
-import { processesWith } from '../support/processes.ts';
+import { killProcessesWith } from '../support/processes.ts';
 import { createFolder, start } from './terminal.ts';
 
 export type Instance = {
@@ -35,10 +35,8 @@ export async function createInstance(
   mkdirSync(join(dir, 'jobs'), { recursive: true });
   const config = { ...sections, instance: { data_dir: dataDir }, server: { bind: '127.0.0.1:0' } };
   writeFileSync(join(dir, 'flwd.yaml'), JSON.stringify(config));
-  onTestFinished(() => {
-    // Jobs go on without their server.
-    for (const { pid } of processesWith(dataDir)) process.kill(pid, 'SIGKILL');
-  });
+  // Jobs go on without their server.
+  onTestFinished(() => killProcessesWith(dataDir));
   return { dir, dataDir, serve: () => serve(dir, Object.keys(jobs)) };
 }
 

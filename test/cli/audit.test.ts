@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { expect, test } from 'vitest';
@@ -44,9 +45,14 @@ test('it is printed beside a server that runs, newest first, a line for each row
     .toEqual(['run.cancel', 'token.create', 'server.start']);
   const { stdout } = await flwd(dir, 'audit');
   expect(stdout.split('\n')).toEqual([
-    expect.stringMatching(/^20\S+Z {2}refused {2}run.cancel {8}local \(127.0.0.1\) {2}run_x {2}run-not-found {2}\{/),
-    expect.stringMatching(/^20\S+Z {2}done {5}token.create {6}local \(127.0.0.1\) {2}token_\w+ {2}\{"name":"ci",/),
-    expect.stringMatching(/^20\S+Z {2}done {5}server.start {6}system:server {2}instance {2}\{"version":/),
+    expect.stringMatching(/^ID {2}AT +RESULT +ACTION +WHO +TENANT +OBJECT +WHY +DETAIL$/),
+    expect.stringMatching(
+      /^ 3 {2}20\S+Z {2}refused {2}run.cancel +local \(127.0.0.1\) {2}\S+ +run_x +run-not-found {2}\{/,
+    ),
+    expect.stringMatching(
+      /^ 2 {2}20\S+Z {2}done {5}token.create +local \(127.0.0.1\) {2}default +token_\w+ {2}- +\{"name":"ci",/,
+    ),
+    expect.stringMatching(/^ 1 {2}20\S+Z {2}done {5}server.start +system:server +\* +instance +- +\{"version":/),
     '',
   ]);
   const actions = async (...args: readonly string[]) => (await auditRows(dir, ...args)).map(({ action }) => action);
@@ -55,8 +61,23 @@ test('it is printed beside a server that runs, newest first, a line for each row
   expect(await actions('--object', 'run_x')).toEqual(['run.cancel']);
   expect(await actions('--result', 'done', '--limit', '1')).toEqual(['token.create']);
   expect(await actions('--since', '1h', '--limit', '2')).toHaveLength(2);
-  expect(await actions('--since', '2999-01-01T00:00:00Z')).toEqual([]);
+  expect(await flwd(dir, 'audit', '--since', '2999-01-01T00:00:00Z')).toEqual({
+    code: 0,
+    stdout: '',
+    stderr: 'no rows\n',
+  });
   await served.stop();
+});
+
+test('without a server it is printed from the file, by tenant and time too', async () => {
+  const { dir, serve } = await createInstance({});
+  await flwd(dir, 'tokens', 'create', '--name', 'ci', '--scopes', 'runs:read', '--tenant', 'acme');
+  await (await serve()).stop();
+  const actions = async (...args: readonly string[]) => (await auditRows(dir, ...args)).map(({ action }) => action);
+  expect(await actions('--tenant', 'acme')).toEqual(['token.create']);
+  expect(await actions('--tenant', '*', '--until', '2999-01-01T00:00:00Z')).toEqual(['server.stop', 'server.start']);
+  expect(await actions('--until', '2001-01-01T00:00:00Z')).toEqual([]);
+  expect(await flwd(dir, 'audit', '--actor', 'nobody')).toEqual({ code: 0, stdout: '', stderr: 'no rows\n' });
 });
 
 test('what the operator does without a server is entered as done by `local`', async () => {
@@ -75,10 +96,12 @@ test('what the operator does without a server is entered as done by `local`', as
   const rows = await auditRows(dir, '--actor', 'local');
   expect(rows.map(({ action, tenant, object, from }) => [action, tenant, object?.id, from])).toEqual([
     ['restore', '*', null, null],
-    ['gc', '*', null, null],
-    ['token.revoke', 'acme', id, null],
-    ['token.create', 'acme', id, null],
+    ['gc', '*', null, '127.0.0.1'],
+    ['gc', '*', null, '127.0.0.1'],
+    ['token.revoke', 'acme', id, '127.0.0.1'],
+    ['token.create', 'acme', id, '127.0.0.1'],
   ]);
+  expect(rows[1]?.detail).toMatchObject({ dry_run: 'true' });
   expect(made?.detail).toMatchObject({ name: 'ci', scopes: ['runs:read'] });
   expect(JSON.stringify(rows)).not.toMatch(/flwd_/);
   expect(await flwd(dir, 'audit', 'verify')).toMatchObject({ code: 0 });
@@ -112,9 +135,31 @@ test.each([
   expect(await flwd(dir, 'audit', ...args)).toEqual({ stdout: '', stderr: `${message}\n`, code: 2 });
 });
 
-test('without a database there is none to print', async () => {
+test('where there is no instance none is made to print of', async () => {
   const { dir, dataDir } = await createInstance({});
-  const stderr = `there is no database at ${join(dataDir, 'flwd.db')}\n`;
-  expect(await flwd(dir, 'audit')).toEqual({ stdout: '', stderr, code: 2 });
-  expect(await flwd(dir, 'audit', 'verify')).toEqual({ stdout: '', stderr, code: 2 });
+  const seen = {
+    stdout: '',
+    stderr: expect.stringContaining(`there is no instance of flwd in ${dataDir} yet`),
+    code: 3,
+  };
+  expect(await flwd(dir, 'audit')).toEqual(seen);
+  expect(await flwd(dir, 'audit', 'verify')).toEqual(seen);
+  expect(existsSync(dataDir)).toBe(false);
+});
+
+test('a server elsewhere is asked with its token, which says what of it can be seen', async () => {
+  const { dir } = await createInstance({});
+  const { prints } = start(dir, ['serve']);
+  const [, url = ''] = await prints(/listening on (\S+)/);
+  const token = async (name: string, scopes: string) =>
+    (await flwd(dir, 'tokens', 'create', '--name', name, '--scopes', scopes, '--quiet')).stdout.trim();
+  const auditor = await token('auditor', 'audit:read');
+  const reader = await token('reader', 'runs:read');
+  const asked = (FLWD_TOKEN: string) =>
+    start(createFolder(), ['audit', '--remote', url, '--json'], { FLWD_TOKEN }).ended;
+  const { code, stdout } = await asked(auditor);
+  expect(code).toBe(0);
+  expect(stdout).toMatch(/"action":"token.create"/);
+  expect(stdout).not.toMatch(/server.start/);
+  expect(await asked(reader)).toMatchObject({ code: 4, stdout: '', stderr: expect.stringContaining('audit:read') });
 });

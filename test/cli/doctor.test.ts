@@ -1,6 +1,6 @@
 // `flwd doctor`, as an operator runs it on a host that has everything, and on one that has not.
 
-import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { testWith } from '../support/host.ts';
@@ -32,7 +32,7 @@ testWith('bwrap')('says what the host has, and exits with 0 where the default pr
   const names = lines.filter(([status = '']) => /^(ok|warn|fail)$/.test(status)).map(([, name]) => name);
   expect(names.join(', ')).toBe(
     'platform, node, user, bubblewrap, bash, setpriv, prlimit, python3, user namespaces, seccomp, landlock, ' +
-      'security modules, cgroups, inotify, profile secure, profile permissive, profile disabled, data dir, clock',
+      'security modules, cgroups, inotify, profile secure, profile permissive, profile disabled, grants of paths, data dir, secret key, clock',
   );
   expect(lines).toContainEqual(['ok', 'seccomp', 'system calls can be filtered']);
   expect(lines).toContainEqual(['ok', 'profile secure', 'the default; can be enforced']);
@@ -91,4 +91,62 @@ testWith('bwrap')('it works beside a running server, as JSON too', async () => {
       { name: 'profile secure', status: 'ok', detail: 'the default; can be enforced', cure: null },
     ]),
   });
+});
+
+test('files of the configuration that are not there or cannot be used are said with their cure, by the validation too', async () => {
+  const dir = createFolder();
+  writeFileSync(join(dir, 'jwks.json'), 'no keys');
+  writeFileSync(join(dir, 'secret.key'), 'no key');
+  const config = {
+    sources: [],
+    instance: { data_dir: './data' },
+    server: { tls: { cert_file: './no.crt', key_file: './no.key' } },
+    auth: { jwt: { issuer: 'https://id.example.org/', audience: 'flwd', jwks_file: './jwks.json' } },
+    persistence: { secret_key_file: './secret.key' },
+  };
+  writeFileSync(join(dir, 'flwd.yaml'), JSON.stringify(config));
+  const { stdout } = await flwd(dir, 'doctor');
+  const lines = stdout.split('\n');
+  const said = (name: string) => {
+    const at = lines.findIndex((line) => line.startsWith(`fail  ${name}`));
+    return lines.slice(at, at + 2).map((line) => line.replace(`fail  ${name}`, '').trim());
+  };
+  const key = `${join(dir, 'secret.key')} holds no keys of flwd`;
+  expect(said('secret key')).toEqual([
+    expect.stringContaining(key),
+    expect.stringContaining('restore it from a backup'),
+  ]);
+  const certificate = `\`server.tls.cert_file\`: ${join(dir, 'no.crt')} is not there`;
+  expect(said('TLS certificate')).toEqual([certificate, expect.stringContaining('→ put the certificate there')]);
+  const jwks = `\`auth.jwt.jwks_file\`: ${join(dir, 'jwks.json')}`;
+  expect(said('keys of JWTs')).toEqual([expect.stringContaining(jwks), '→ put the issuer’s JSON Web Key Set there']);
+
+  const { code, stderr } = await flwd(dir, 'config', 'validate');
+  expect(code).toBe(2);
+  expect(stderr).toContain(`flwd: ${key}`);
+  expect(stderr).toContain(`flwd: ${certificate}; put the certificate there`);
+  expect(stderr).toContain(`flwd: ${jwks}`);
+  expect(stderr.split('\n')).toHaveLength(4);
+});
+
+testWith('bwrap')('a secret key that is gone is said where secrets are stored, and not made anew', async () => {
+  const { dir, dataDir, serve } = await createInstance({});
+  const server = await serve();
+  const stored = await server.fetch('/secrets/token', {
+    method: 'PUT',
+    body: JSON.stringify({ value: 'a-value' }),
+    headers: { 'content-type': 'application/json' },
+  });
+  expect(stored.ok).toBe(true);
+  await server.stop();
+  rmSync(join(dataDir, 'secret.key'));
+  const { stdout } = await flwd(dir, 'doctor');
+  expect(stdout).toMatch(
+    /^fail {2}secret key {2,}\S+secret\.key is not there, and the database holds secrets that it sealed \(1\); no server starts\n +→ put the file back, or set FLWD_SECRET_KEY/m,
+  );
+  expect(await flwd(dir, 'config', 'validate')).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('put the file back'),
+  });
+  expect(existsSync(join(dataDir, 'secret.key'))).toBe(false);
 });

@@ -1,4 +1,4 @@
-import { readdirSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { expect, test } from 'vitest';
@@ -22,8 +22,15 @@ function age({ dataDir }: Instance): void {
   database.close();
 }
 
-test('of a new data dir there is nothing to remove', async () => {
-  const { dir } = await createInstance({});
+test('of a new instance there is nothing to remove, and where there is none, none is made', async () => {
+  const { dir, dataDir, serve } = await createInstance({});
+  expect(await flwd(dir, 'gc')).toEqual({
+    stdout: '',
+    stderr: `there is no instance of flwd in ${dataDir} yet: flwd serve makes one, and so does the first flwd run; --data-dir names another\n`,
+    code: 3,
+  });
+  expect(existsSync(dataDir)).toBe(false);
+  await (await serve()).stop();
   expect(await flwd(dir, 'gc')).toEqual({
     stdout: 'removed nothing: 0B of files, 0B of the database\n',
     stderr: '',

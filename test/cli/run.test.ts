@@ -74,7 +74,7 @@ test('the exit code says how it ended, and --json prints the run alone', async (
   const { dir } = await createInstance(jobs);
   const failed = await flwd(dir, 'fails');
   expect(failed).toMatchObject({ code: 1, stdout: 'begun\n' });
-  expect(failed.stderr).toMatch(/^failed in .* \(exit code 4\)/m);
+  expect(failed.stderr).toMatch(/^failed in \S+ m?s: exited with code 4/m);
 
   const json = await flwd(dir, 'backup/daily', '--json', '--args', '{"target":"/json"}');
   expect(json).toMatchObject({ code: 0, stderr: expect.stringContaining('to /json\n') });

@@ -4,8 +4,9 @@ import { DatabaseSync } from 'node:sqlite';
 import { describe, expect, test } from 'vitest';
 import { testWith } from '../support/host.ts';
 import { bash } from '../support/jobs.ts';
+import { openTerminal } from '../tui/a-terminal.ts';
 import { createInstance, type Instance } from './an-instance.ts';
-import { flwd, flwdReading, start } from './terminal.ts';
+import { bin, flwd, flwdReading, start } from './terminal.ts';
 
 const argspec = { type: 'object', properties: { token: { type: 'string', format: 'secret' } } };
 const rot13 = 'tr a-zA-Z n-za-mN-ZA-M';
@@ -40,33 +41,63 @@ describe.each(['stopped', 'running', 'required'])('on a %s instance', (state) =>
     if (state !== 'stopped') await start(instance.dir, ['serve']).prints(/listening on/);
     expect(await set(instance, 'hunter-22\n', 'registry')).toEqual({
       code: 0,
-      stdout: 'stored registry of tenant default\n',
-      stderr: '',
+      stdout: '',
+      stderr: 'stored registry of tenant default\n',
     });
     await set(instance, 'hunter-23', 'theirs', '--tenant', 'acme');
     const { stdout } = await flwd(instance.dir, 'secrets', 'list');
-    expect(stdout).toMatch(/^NAME {6}UPDATED {12}BY\nregistry {2}20\d\d-\d\d-\d\dT\d\d:\d\dZ {2}local\n$/);
+    expect(stdout).toMatch(/^NAME {6}TENANT {3}UPDATED {19}BY\nregistry {2}default {2}20\S+Z {2}local\n$/);
     expect((await flwd(instance.dir, 'secrets', 'list', '--tenant', 'acme')).stdout).toMatch(/\ntheirs /);
     const rm = () => flwd(instance.dir, 'secrets', 'rm', 'registry');
-    expect(await rm()).toEqual({ code: 0, stdout: 'removed registry of tenant default\n', stderr: '' });
+    expect(await rm()).toEqual({ code: 0, stdout: '', stderr: 'removed registry\n' });
     expect(await rm()).toEqual({ code: 3, stdout: '', stderr: "The secret 'registry' does not exist\n" });
   });
+});
 
-  test('what cannot be one is refused without a word of it', async () => {
-    const instance = await createInstance({}, sections);
-    if (state !== 'stopped') await start(instance.dir, ['serve']).prints(/listening on/);
-    const refused = [
-      await set(instance, 'abc\n', 'short'),
-      await set(instance, 'x'.repeat(65_537), 'long'),
-      await set(instance, Buffer.from([0x66, 0xff, 0x6f, 0x6f]), 'bytes'),
-      await set(instance, 'some value', '../name'),
-      await set(instance, 'some value'),
-      await set(instance, 'some value', 'a', 'some value'),
-      await set(instance, 'some value', 'a', '--tenant', 'No Tenant'),
-    ];
-    expect(refused.map(({ code, stdout }) => [code, stdout])).toEqual(refused.map(() => [2, '']));
-    expect(refused.map(({ stderr }) => stderr).join('')).not.toMatch(/abc|xxx|some value/);
-    expect((await flwd(instance.dir, 'secrets', 'list')).stdout).toBe('NAME  UPDATED  BY\n');
+test('what cannot be one is refused without a word of it', async () => {
+  const instance = await createInstance({});
+  await start(instance.dir, ['serve']).prints(/listening on/);
+  const refused = [
+    await set(instance, 'abc\n', 'short'),
+    await set(instance, 'x'.repeat(65_537), 'long'),
+    await set(instance, Buffer.from([0x66, 0xff, 0x6f, 0x6f]), 'bytes'),
+    await set(instance, 'some value', '../name'),
+    await set(instance, 'some value'),
+    await set(instance, 'some value', 'a', 'some value'),
+    await set(instance, 'some value', 'a', '--tenant', 'No Tenant'),
+  ];
+  expect(refused.map(({ code, stdout }) => [code, stdout])).toEqual(refused.map(() => [2, '']));
+  expect(refused.map(({ stderr }) => stderr).join('')).not.toMatch(/abc|xxx|some value/);
+  expect(await flwd(instance.dir, 'secrets', 'list')).toEqual({ code: 0, stdout: '', stderr: 'no secrets\n' });
+});
+
+describe('at a terminal', () => {
+  async function typed({ dir }: Instance, first: string, second: string): Promise<string> {
+    const terminal = await openTerminal();
+    await terminal.type(`cd ${dir}; clear; ${process.execPath} ${bin} secrets set registry\n`);
+    await terminal.sees(/^registry:$/m);
+    await terminal.type(`${first}\n`);
+    await terminal.sees(/^registry, again:$/m);
+    await terminal.type(`${second}\n`);
+    await terminal.sees(/\] ready>$/);
+    return (await terminal.screen()).replace(/^.*secrets set registry\n/, '');
+  }
+
+  testWith('tmux')('the value is asked for twice, and shown never', async () => {
+    const instance = await createInstance({});
+    expect(await typed(instance, 'hunter-22', 'hunter-22')).toBe(
+      'registry:\nregistry, again:\nstored registry of tenant default\n[0] ready>',
+    );
+    const { stdout: listed } = await flwd(instance.dir, 'secrets', 'list', '--json');
+    expect(JSON.parse(listed)).toMatchObject({ total: 1, secrets: [{ name: 'registry', tenant: 'default' }] });
+  });
+
+  testWith('tmux')('what is not the same twice is not stored', async () => {
+    const instance = await createInstance({});
+    expect(await typed(instance, 'hunter-22', 'hunter-23')).toBe(
+      'registry:\nregistry, again:\nthat was not the same twice; nothing is stored\n[2] ready>',
+    );
+    expect(existsSync(instance.dataDir)).toBe(false);
   });
 });
 
@@ -164,13 +195,12 @@ describe('keys of the environment', () => {
 
   test('take the place of the file, and rotation seals with the first of them', async () => {
     const instance = await createInstance({});
-    expect((await withKeys(instance, first, 'secrets', 'rotate')).stdout).toMatch(
-      /: 0 stored secrets, 0 runs, 0 steps\nthere is no second key, and the keys of FLWD_SECRET_KEY are changed where they are set: put a new key in front/,
-    );
-    const database = join(instance.dataDir, 'flwd.db');
-    expect([existsSync(database), existsSync(join(instance.dataDir, 'secret.key'))]).toEqual([true, false]);
     const served = start(instance.dir, ['serve'], { FLWD_SECRET_KEY: first });
     await served.prints(/listening on/);
+    expect((await flwd(instance.dir, 'secrets', 'rotate')).stdout).toMatch(
+      /: 0 stored secrets, 0 runs, 0 steps\nthere is no second key, and the keys of FLWD_SECRET_KEY are changed where they are set: put a new key in front/,
+    );
+    expect(existsSync(join(instance.dataDir, 'secret.key'))).toBe(false);
     await set(instance, 'hunter-22', 'registry');
     served.child.kill('SIGTERM');
     await served.ended;

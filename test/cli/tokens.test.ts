@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { createFolder, flwd, type Started, start } from './terminal.ts';
 
 const scopes = ['--scopes', 'runs:read,jobs:read'];
@@ -55,52 +55,87 @@ test.each(['stopped', 'running', 'required'])('on a %s instance it makes, lists 
 
   const listed = await flwd(dir, 'tokens', 'list');
   const [heading, row = ''] = listed.stdout.split('\n').map((line) => line.split(/ {2,}/));
-  expect(heading).toEqual(['ID', 'NAME', 'TENANT', 'STATUS', 'EXPIRES', 'LAST USED', 'SCOPES']);
+  expect(heading).toEqual(['ID', 'NAME', 'TENANT', 'STATUS', 'CREATED', 'BY', 'EXPIRES', 'LAST USED', 'SCOPES']);
   expect(row).toEqual([
     expect.stringMatching(/^token_/),
     'ci',
     'acme',
     'active',
-    expect.stringMatching(/^20\d\d-\d\d-\d\dT\d\d:\d\dZ$/),
+    expect.stringMatching(/^20\S+Z$/),
+    'local',
+    expect.stringMatching(/^20\S+Z$/),
     expect.stringMatching(/^(never|20\S+Z)$/),
     'runs:read,jobs:read',
   ]);
-  expect(await flwd(dir, 'tokens', 'revoke', row[0] ?? '')).toEqual({
+  const [id = ''] = row;
+  const revoke = () => flwd(dir, 'tokens', 'revoke', id);
+  expect(await revoke()).toEqual({ code: 0, stdout: '', stderr: `revoked ${id} (ci)\n` });
+  expect(await revoke()).toEqual({
     code: 0,
-    stdout: `revoked ${row[0]}\n`,
-    stderr: '',
+    stdout: '',
+    stderr: expect.stringMatching(new RegExp(`^${id} was revoked before, 20\\S+Z\n$`)),
   });
   expect((await ask(url, token)).status).toBe(401);
 });
 
-test('what is wrong is told, and the exit code says of what kind it is', async () => {
+describe('what is wrong is told, and the exit code says of what kind it is', () => {
+  const create = (dir: string, ...args: readonly string[]) => flwd(dir, 'tokens', 'create', ...args);
+  const wrong = (stderr: unknown) => ({ code: 2, stdout: '', stderr });
+  const tooShort = wrong('--expires must be a duration such as `90d`, from `1m` up to `3650d`\n');
+
+  test('where there is no instance', async () => {
+    const dir = createInstance();
+    expect(await create(dir, '--name', 'a')).toEqual(wrong(expect.stringContaining('--name and --scopes')));
+    expect(await create(dir, '--name', 'a', '--scopes', 'run:read')).toEqual(
+      wrong('--scopes: there is no `run:read`; did you mean `runs:read`?\n'),
+    );
+    expect(await flwd(dir, 'tokens', 'revoke')).toEqual(wrong(expect.stringContaining('flwd tokens revoke ID')));
+    for (const args of [['list'], ['revoke', 'token_x']])
+      expect(await flwd(dir, 'tokens', ...args)).toEqual({
+        code: 3,
+        stdout: '',
+        stderr: expect.stringMatching(/^there is no instance of flwd in \S+ yet: /),
+      });
+    expect(existsSync(join(dir, 'data'))).toBe(false);
+    expect(await create(dir, '--name', 'a', ...scopes, '--expires', '1s')).toEqual(tooShort);
+  });
+
+  test('where there is a server', async () => {
+    const dir = createInstance();
+    await serve(dir);
+    expect(await create(dir, '--name', 'a', ...scopes, '--expires', '1s')).toEqual(tooShort);
+    expect(await create(dir, '--name', 'a b', ...scopes)).toEqual(wrong(expect.stringMatching(/^--name must /)));
+    expect(await create(dir, '--name', 'local', ...scopes)).toEqual(
+      wrong('--name is the name of a caller without a token\n'),
+    );
+    expect(await flwd(dir, 'tokens', 'revoke', 'token_x')).toEqual({
+      code: 3,
+      stdout: '',
+      stderr: "There is no token 'token_x'.\n",
+    });
+  });
+});
+
+test('an instance elsewhere is managed with a token that may, and refuses one that may not', async () => {
   const dir = createInstance();
-  const create = (...args: readonly string[]) => flwd(dir, 'tokens', 'create', ...args);
-  expect(await create('--name', 'a')).toMatchObject({
-    code: 2,
-    stderr: expect.stringContaining('--name and --scopes'),
+  const { url } = await serve(dir);
+  const admin = await made(dir, '--name', 'ops', '--scopes', 'admin', '--tenant', '*', '--quiet');
+  const reader = await made(dir, '--name', 'reader', ...scopes);
+  const asked = (token: string, ...args: readonly string[]) =>
+    start(createFolder(), [...args, '--remote', url], { FLWD_TOKEN: token }).ended;
+  const json = async (...args: readonly string[]): Promise<unknown> =>
+    JSON.parse((await asked(admin, ...args, '--json')).stdout);
+
+  expect(await json('tokens', 'create', '--name', 'ci', ...scopes)).toMatchObject({
+    name: 'ci',
+    created_by: 'ops',
+    token: expect.stringMatching(/^flwd_/),
   });
-  expect(await create('--name', 'a', '--scopes', 'run:read')).toMatchObject({
-    code: 2,
-    stderr: '--scopes: there is no `run:read`; did you mean `runs:read`?\n',
-  });
-  const revoke = (...ids: readonly string[]) => flwd(dir, 'tokens', 'revoke', ...ids);
-  expect(await revoke()).toMatchObject({ code: 2, stderr: expect.stringContaining('needs one ID') });
-  const shared = async () => {
-    expect(await create('--name', 'a b', ...scopes)).toMatchObject({
-      code: 2,
-      stderr: expect.stringMatching(/^--name must /),
-    });
-    expect(await create('--name', 'local', ...scopes)).toMatchObject({ code: 2 });
-    expect(await create('--name', 'a', ...scopes, '--expires', '1s')).toMatchObject({
-      code: 2,
-      stderr: '/expires_in: must be a duration such as `90d`, from `1m` up to `3650d`\n',
-    });
-    expect(await revoke('token_x')).toEqual({ code: 3, stdout: '', stderr: "There is no token 'token_x'.\n" });
-  };
-  await shared();
-  await serve(dir);
-  await shared();
+  const names = ['ci', 'reader', 'ops'].map((name) => ({ name }));
+  expect(await json('tokens', 'list')).toMatchObject({ tokens: names, total: 3, next_cursor: null });
+  expect(await json('secrets', 'list')).toEqual({ secrets: [], total: 0, next_cursor: null });
+  expect(await json('gc')).toMatchObject({ done: true, removed: { runs: 0 } });
+  expect(await asked(reader, 'gc')).toMatchObject({ code: 4, stdout: '', stderr: expect.stringContaining('admin') });
 });
 
 test('gc asks a server that requires tokens', async () => {

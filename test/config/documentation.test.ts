@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { configurationPage, problemsPage } from '../../docs/generate.ts';
+import { commandLinePage, configurationPage, problemsPage } from '../../docs/generate.ts';
 
 const page = (name: string) => readFileSync(new URL(`../../docs/${name}`, import.meta.url), 'utf8');
 
@@ -10,4 +10,8 @@ test('docs/configuration.md lists every key as it is; `npm run docs` brings it u
 
 test('docs/problems.md lists every problem as it is; `npm run docs` brings it up to date', () => {
   expect(page('problems.md')).toBe(problemsPage());
+});
+
+test('docs/cli.md has every command, option and exit code as they are; `npm run docs` brings it up to date', () => {
+  expect(page('cli.md')).toBe(commandLinePage());
 });

@@ -70,3 +70,29 @@ test('it is read with audit:read, and with nothing less', async () => {
   expect((await server.fetch('/audit', { headers: other.headers })).status).toBe(403);
   expect((await server.fetch('/audit', { method: 'DELETE' })).status).toBe(405);
 });
+
+test('as JSON lines, 200,000 rows that a text is searched in come in one walk, a page in memory at a time', async () => {
+  await using large = await startServing();
+  const rows = 200_000;
+  for (let first = 1; first <= rows; first += 10_000) {
+    await large.store.db.transact(async (tx) => {
+      for (let n = first; n < first + 10_000; n++)
+        tx.record(anEntry({ reason: 'late', detail: { n, of: 'x'.repeat(200) } }));
+    });
+  }
+  const startedAt = process.cpuUsage();
+  const response = await large.fetch('/audit?q=late', { headers: { accept: 'application/x-ndjson' } });
+  const before = process.memoryUsage().heapUsed;
+  let mostBytes = 0;
+  let lineCount = 0;
+  for await (const chunk of response.body ?? []) {
+    for (const byte of chunk) if (byte === 10) lineCount += 1;
+    mostBytes = Math.max(mostBytes, process.memoryUsage().heapUsed - before);
+  }
+  expect(lineCount).toBe(rows);
+  // All of it is 100 MB of text, and several times that as rows.
+  expect(mostBytes).toBeLessThan(150 * 2 ** 20);
+  expect(process.cpuUsage(startedAt).user).toBeLessThan(25_000_000);
+  const deep = await large.fetch(`/audit?q=late&limit=2&offset=${rows - 2}`);
+  expect(await deep.json()).toMatchObject({ entries: [{ id: 2 }, { id: 1 }], total: rows, next_cursor: null });
+}, 180_000);

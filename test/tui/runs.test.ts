@@ -26,7 +26,7 @@ const executing = await startServing({
 afterAll(() => executing.close());
 
 async function openNewestRun(terminal: Terminal): Promise<void> {
-  await terminal.sees(/❯ demo/);
+  await terminal.sees(/❯ /);
   await terminal.press('2');
   await terminal.sees(/❯ . \w+ +demo/);
   await terminal.press('Enter');
@@ -37,7 +37,7 @@ describe('the list of runs', () => {
   testWith('tmux')('shows what comes and goes, and only those of a status or with a text', async () => {
     const first = await server.addRun({ jobId: 'demo/first' });
     const terminal = await openTui(server.url);
-    await terminal.sees('healthy');
+    await terminal.sees(/❯ demo/);
     await terminal.press('2');
     await terminal.sees(/○ pending +demo\/first/);
     const second = await server.addRun({ jobId: 'demo/second' });
@@ -143,7 +143,9 @@ describe('the log of a run', () => {
       await run.print(...Array.from({ length: 1_000 }, (_, i) => `more ${batch} ${i}`));
     await run.print('the last line');
     await terminal.press('Right');
+    await terminal.sees('→20');
     await terminal.press('Left');
+    await expect.poll(() => terminal.screen()).not.toContain('→20');
     expect(/I line (\d+)/.exec(await terminal.screen())?.[1]).toBe(/I line (\d+)/.exec(before)?.[1]);
     await terminal.type('f');
     await terminal.sees('the last line');
@@ -153,6 +155,27 @@ describe('the log of a run', () => {
 });
 
 describe('a run', () => {
+  testWith('tmux')('is seen with its steps, its log and its keys in 60 columns and 15 rows', async () => {
+    const run = await server.addRun({ jobId: 'demo/small' });
+    await run.move('claim');
+    await run.print(...Array.from({ length: 30 }, (_, i) => `line ${i + 1} ${'x'.repeat(80)}`));
+    const terminal = await openTui(server.url, { columns: 60, rows: 15 });
+    await terminal.sees(/❯ demo/);
+    await terminal.press('2');
+    await terminal.sees(/q: back$/);
+    await openNewestRun(terminal);
+    const screen = await terminal.sees(/line 30 x+…\n/);
+    expect(screen.split('\n')).toHaveLength(15);
+    expect(screen).toMatch(/demo\/small.*● running/);
+    expect(screen).toMatch(/── log +following/);
+    expect(screen).toMatch(/c: cancel .* q: back$/);
+    await terminal.type('\t');
+    await terminal.sees(/Tab: log {2}q: back$/);
+    await terminal.type('\tc');
+    await terminal.sees(/n: no$/);
+    await run.finish();
+  });
+
   testWith('tmux')('shows its steps as they go, and can be run again from what failed', async () => {
     const terminal = await openTui(executing.url);
     await terminal.sees('demo/steps');

@@ -175,7 +175,7 @@ describe('the room', () => {
     await terminal.press('?');
     screen = await terminal.sees('any key: back');
     expect(screen).toMatch(/Ctrl-C +end at once/);
-    expect(screen).toMatch(/n {2}N +next, last found/);
+    expect(screen).toMatch(/n {2}N +next, previous/);
     await terminal.press('x');
     await terminal.sees(/❯ demo\/greeting/);
   });

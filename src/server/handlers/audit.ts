@@ -4,7 +4,7 @@ import type { QueryOf } from '../../contract/operations.ts';
 import type { Principal } from '../../domain/principal.ts';
 import { parseTimestampUs } from '../../lib/clock.ts';
 import type { AuditStore } from '../../store/audit.ts';
-import type { AuditFilter, AuditListQuery, AuditPage } from '../../store/audit-list.ts';
+import type { AuditFilter, AuditListQuery, AuditPage, AuditRows } from '../../store/audit-list.ts';
 import { defined } from '../defined.ts';
 import type { Handlers } from '../exchange.ts';
 import { preferredType } from '../preferred-type.ts';
@@ -15,57 +15,53 @@ const rowsAtOnce = 500;
 const lines = 'application/x-ndjson';
 
 export function createAuditHandlers(o: {
-  readonly audit: Pick<AuditStore, 'list'>;
+  readonly audit: Pick<AuditStore, 'list' | 'read'>;
   readonly streams: Streams;
 }): Pick<Handlers, 'listAudit'> {
   return {
     async listAudit({ request, reply, query }) {
       const { limit, offset, cursor } = query;
-      const list = listOf(request.principal, query);
+      const filter = filterOf(request.principal, query);
       if (preferredType(request.raw.headers.accept, ['application/json', lines]) === lines) {
         // Read before the answer begins: a cursor that is none is a problem, not a stream that breaks off.
-        const first = await list({ limit: Math.min(limit ?? rowsAtOnce, rowsAtOnce), ...defined({ offset, cursor }) });
-        return o.streams.send(request, reply, lines, (outlet) => sendLines(list, first, limit ?? Infinity, outlet));
+        const read: Read = filter ? (page) => o.audit.read({ ...filter, ...page }) : async () => nothing;
+        const first = await read({ limit: Math.min(limit ?? rowsAtOnce, rowsAtOnce), ...defined({ offset, cursor }) });
+        return o.streams.send(request, reply, lines, (outlet) => sendLines(read, first, limit ?? Infinity, outlet));
       }
-      const { entries, total, nextCursor } = await list({ limit: limit ?? pageRows, ...defined({ offset, cursor }) });
+      const page = { limit: limit ?? pageRows, ...defined({ offset, cursor }) };
+      const { entries, total, nextCursor } = filter ? await o.audit.list({ ...filter, ...page }) : nothing;
       return { entries, total, next_cursor: nextCursor };
     },
   };
-
-  function listOf(
-    { tenant: own }: Principal,
-    query: QueryOf<'listAudit'>,
-  ): (page: Pick<AuditListQuery, 'limit' | 'offset' | 'cursor'>) => Promise<AuditPage> {
-    const { actor, action, object, result, tenant, since, until, q } = query;
-    const filter: AuditFilter = defined({
-      actor,
-      action,
-      object,
-      result,
-      tenant: own === '*' ? tenant : own,
-      sinceMs: toMs(since),
-      untilMs: toMs(until),
-      q,
-    });
-    // Of another tenant there is nothing to be seen.
-    const isForeign = own !== '*' && tenant !== undefined && tenant !== own;
-    if (isForeign) return async () => ({ entries: [], total: 0, nextCursor: null });
-    return (page) => o.audit.list({ ...filter, ...page });
-  }
 }
 
-async function sendLines(
-  list: (page: Pick<AuditListQuery, 'limit' | 'cursor'>) => Promise<AuditPage>,
-  first: AuditPage,
-  limit: number,
-  { signal, write }: Outlet,
-): Promise<void> {
+type Read = (page: Pick<AuditListQuery, 'limit' | 'offset' | 'cursor'>) => Promise<AuditRows>;
+
+const nothing: AuditPage = { entries: [], total: 0, nextCursor: null };
+
+/** Undefined where there is nothing to be seen: of another tenant. */
+function filterOf({ tenant: own }: Principal, query: QueryOf<'listAudit'>): AuditFilter | undefined {
+  const { actor, action, object, result, tenant, since, until, q } = query;
+  if (own !== '*' && tenant !== undefined && tenant !== own) return undefined;
+  return defined({
+    actor,
+    action,
+    object,
+    result,
+    tenant: own === '*' ? tenant : own,
+    sinceMs: toMs(since),
+    untilMs: toMs(until),
+    q,
+  });
+}
+
+async function sendLines(read: Read, first: AuditRows, limit: number, { signal, write }: Outlet): Promise<void> {
   let left = limit;
   for (let page = first; ; ) {
     await write(page.entries.map((entry) => `${JSON.stringify(entry)}\n`).join(''));
     left -= page.entries.length;
     if (page.nextCursor === null || left <= 0 || signal.aborted) return;
-    page = await list({ limit: Math.min(left, rowsAtOnce), cursor: page.nextCursor });
+    page = await read({ limit: Math.min(left, rowsAtOnce), cursor: page.nextCursor });
   }
 }
 

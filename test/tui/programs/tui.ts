@@ -6,6 +6,11 @@ import { runTui } from '../../../src/tui/main.ts';
 
 const { TUI_URL = '', TUI_TOKEN, TUI_ATTENDED } = process.env;
 const client = createClient({ baseUrl: TUI_URL, ...(TUI_TOKEN && { token: TUI_TOKEN }), client: 'cli' });
+// As the command line does.
+process.on('uncaughtException', (error) => {
+  process.stderr.write(`${error.name}: ${error.message}\n`);
+  process.exit(70);
+});
 process.on('SIGUSR2', () => {
   throw new Error('broken on purpose');
 });

@@ -1,0 +1,23 @@
+// `flwd completion SHELL`: the script by which a shell asks flwd (`flwd __complete`) what may follow.
+
+import { readFileSync } from 'node:fs';
+import type { Options } from './command.ts';
+import { type ExitCode, exitCodes, Refusal } from './exit-code.ts';
+import { oneOperand } from './option-values.ts';
+
+const scripts: ReadonlyMap<string, string> = new Map([
+  ['bash', 'flwd.bash'],
+  ['zsh', 'flwd.zsh'],
+  ['fish', 'flwd.fish'],
+  ['powershell', 'flwd.ps1'],
+]);
+
+export function run(_options: Options, operands: readonly string[]): ExitCode {
+  const shell = oneOperand(operands, 'flwd completion bash, zsh, fish or powershell');
+  const script = scripts.get(shell);
+  if (script === undefined)
+    throw new Refusal(`flwd completes in bash, zsh, fish and powershell; it has no script for \`${shell}\``);
+  // Of the package that this file is in, from src and from dist alike.
+  process.stdout.write(readFileSync(new URL(`../../packaging/completion/${script}`, import.meta.url)));
+  return exitCodes.done;
+}

@@ -1,0 +1,64 @@
+// `flwd jobs validate`: whether the jobs of folders can be used, or everything that is wrong with them.
+
+import { existsSync, statSync } from 'node:fs';
+import { basename, join, resolve } from 'node:path';
+import type { JobFault } from '../domain/job.ts';
+import type { Options } from './command.ts';
+import { type ExitCode, exitCodes, Refusal } from './exit-code.ts';
+import { createOutput } from './output.ts';
+
+export async function run(options: Options, dirs: readonly string[]): Promise<ExitCode> {
+  if (dirs.length === 0) throw new Refusal('which folder? flwd jobs validate DIR…');
+  const output = createOutput(options);
+  for (const dir of dirs) assertFolder(dir);
+  const read = await Promise.all(dirs.map(validateFolder));
+  const valid = read.flatMap((one) => one.valid);
+  const invalid = read.flatMap((one) => one.invalid);
+  if (output.isJson) output.json({ valid, invalid });
+  else {
+    for (const { errors } of invalid) for (const error of errors) output.warn(placed(error));
+    const broken = invalid.length > 0 ? `, ${invalid.length} broken` : '';
+    output.text(`${valid.length} ${valid.length === 1 ? 'job is' : 'jobs are'} valid${broken}\n`);
+  }
+  return invalid.length > 0 ? exitCodes.wrongUse : exitCodes.done;
+}
+
+function placed({ file, line, column, message }: JobFault): string {
+  return `${file}:${line}:${column} ${message}`;
+}
+
+function assertFolder(dir: string): void {
+  const stat = statSync(dir, { throwIfNoEntry: false });
+  if (!stat?.isDirectory()) throw new Refusal(stat ? `${dir} is no folder` : `there is no folder ${dir}`);
+}
+
+type Validated = {
+  readonly valid: readonly { readonly id: string; readonly path: string }[];
+  readonly invalid: readonly { readonly id: string; readonly path: string; readonly errors: readonly JobFault[] }[];
+};
+
+/** Paths begin with the folder as it was typed. */
+async function validateFolder(dir: string): Promise<Validated> {
+  const { readJobFolder } = await import('../operator.ts');
+  const { jobs, invalid } = await readJobFolder(resolve(dir), isJob(dir) ? basename(resolve(dir)) : '.');
+  const faultsOf = (tests: (typeof jobs)[number]['tests']) => (tests && 'faults' in tests ? tests.faults : []);
+  const broken = [
+    ...invalid,
+    ...jobs.map(({ definition: { id, path }, tests }) => ({ id, path, errors: faultsOf(tests) })),
+  ].filter(({ errors }) => errors.length > 0);
+  return {
+    valid: jobs
+      .filter(({ tests }) => faultsOf(tests).length === 0)
+      .map(({ definition: { id, path } }) => ({ id, path: join(dir, path) })),
+    invalid: broken.map(({ id, path, errors }) => ({
+      id,
+      path: join(dir, path),
+      errors: errors.map((error) => ({ ...error, file: join(dir, error.file) })),
+    })),
+  };
+}
+
+/** Its id is then that of the folder: where it will be mounted is not known. */
+function isJob(dir: string): boolean {
+  return ['config.yaml', 'config.d/config.yaml'].some((file) => existsSync(join(dir, file)));
+}

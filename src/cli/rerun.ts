@@ -1,0 +1,37 @@
+// `flwd rerun RUN`: the same again, from its start or from a step on, as a run of its own.
+
+import type { BodyOf } from '../contract/operations.ts';
+import type { JsonObject } from '../domain/job.ts';
+import type { Options } from './command.ts';
+import type { ExitCode } from './exit-code.ts';
+import { oneOperand } from './option-values.ts';
+import { createOutput } from './output.ts';
+import { readBase } from './run-request.ts';
+import { withSession } from './session.ts';
+import { detach, watchToItsEnd } from './started-run.ts';
+
+export async function run(options: Options, operands: readonly string[]): Promise<ExitCode> {
+  const earlier = oneOperand(operands, 'flwd rerun RUN; flwd runs lists them');
+  const output = createOutput(options);
+  const body = await readRequest(options);
+  return withSession(options, async (session) => {
+    const { client } = session;
+    const { run_id: runId, job_id: jobId } = await client.call('rerunRun', { path: { run_id: earlier }, body });
+    session.attend(runId);
+    if (options.has('detach')) return detach(session, runId, output);
+    const { steps } = await client.call('getRun', { path: { run_id: runId } });
+    const names = steps.length > 1 ? steps.map(({ step_id: id }) => id) : [];
+    return watchToItsEnd(session, { runId, jobId, steps: names }, output);
+  });
+}
+
+/** @throws Refusal */
+async function readRequest(options: Options): Promise<BodyOf<'rerunRun'>> {
+  const [from] = options.get('from') ?? [];
+  const args: JsonObject = JSON.parse(JSON.stringify(await readBase(options)));
+  return {
+    ...(from !== undefined && { from: from === 'start' || from === 'failed' ? from : { step: from } }),
+    ...(options.has('latest') && { revision: 'latest' }),
+    ...(Object.keys(args).length > 0 && { args }),
+  };
+}

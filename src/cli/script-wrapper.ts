@@ -1,0 +1,156 @@
+// The small script between flwd, which gives arguments as variables and files, and a script that expects words and variables
+// of its environment.
+
+import type { ScriptArgument } from './script-arguments.ts';
+
+export type Wrapped = {
+  readonly file: string;
+  readonly arguments: readonly ScriptArgument[];
+  /** What starts it, in a shell; undefined: it starts by itself. */
+  readonly interpreter: string | undefined;
+  /** It knows `--` as the end of its options. */
+  readonly knowsEnd: boolean;
+};
+
+export function bashWrapper(script: Wrapped): string {
+  const { file, interpreter } = script;
+  const of = partsOf(script.arguments);
+  const required = of.positions.filter(isAlwaysGiven).length;
+  const lines = [
+    '#!/usr/bin/env bash',
+    `# Hands what a run is given to ${file}, which knows nothing of flwd. Made by flwd init --from, by the same guess as`,
+    '# config.yaml: change both together.',
+    '',
+    ...of.environment.map(({ argument, variable }) => inBash(argument, (value) => `export ${variable}=${value}`)),
+    '_words=()',
+    ...of.options.map(optionInBash),
+    ...(of.positions.length + of.rest.length > 0 && script.knowsEnd ? ['_words+=(--)'] : []),
+    ...(of.positions.length > 0
+      ? [
+          '_positions=()',
+          ...of.positions.map((argument) => positionInBash(argument)),
+          ...(required < of.positions.length
+            ? [
+                '# The last of them may be left out.',
+                `while ((\${#_positions[@]} > ${required})) && [[ -z \${_positions[-1]} ]]; do unset '_positions[-1]'; done`,
+              ]
+            : []),
+          '_words+=("${_positions[@]}")',
+        ]
+      : []),
+    ...of.rest.map(({ name }) => `_words+=("\${${name}[@]}")`),
+    '',
+    `exec ${interpreter === undefined ? '' : `${interpreter} `}"$FLWD_JOB_DIR/${file}" "\${_words[@]}"`,
+  ];
+  return `${lines.join('\n')}\n`;
+}
+
+function isAlwaysGiven({ isRequired, schema }: ScriptArgument): boolean {
+  return isRequired || schema.default !== undefined;
+}
+
+function partsOf(all: readonly ScriptArgument[]) {
+  return {
+    environment: all.flatMap((argument) =>
+      argument.handing.as === 'environment' ? [{ argument, variable: argument.handing.variable }] : [],
+    ),
+    options: all.filter(({ handing: { as } }) => as === 'option' || as === 'switch'),
+    positions: all.filter(({ handing: { as } }) => as === 'position'),
+    rest: all.filter(({ handing: { as } }) => as === 'rest'),
+  };
+}
+
+/** `act` with the value as a quoted word, where there is one. */
+function inBash(argument: ScriptArgument, act: (value: string) => string): string {
+  const { name, schema } = argument;
+  if (schema.format === 'secret') {
+    const file = `"$FLWD_SECRETS_DIR/${name}"`;
+    return `if [[ -e ${file.replaceAll('"', '')} ]]; then ${act(`"$(< ${file})"`)}; fi`;
+  }
+  return isAlwaysGiven(argument) ? act(`"$${name}"`) : `if [[ -n $${name} ]]; then ${act(`"$${name}"`)}; fi`;
+}
+
+function positionInBash({ name, schema }: ScriptArgument): string {
+  return schema.format === 'secret'
+    ? `_positions+=("$(cat "$FLWD_SECRETS_DIR/${name}" 2> /dev/null || true)")`
+    : `_positions+=("$${name}")`;
+}
+
+function optionInBash(argument: ScriptArgument): string {
+  const { name, handing, schema } = argument;
+  if (handing.as === 'switch') {
+    const { flag, negation } = handing;
+    const yes = `if [[ $${name} == true ]]; then _words+=(${flag}); `;
+    return `${yes}${negation === undefined ? '' : `elif [[ $${name} == false ]]; then _words+=(${negation}); `}fi`;
+  }
+  if (handing.as !== 'option') return '';
+  const { flag, isJoined, isRepeated } = handing;
+  const words = (value: string): string => (isJoined ? `${flag}=${value}` : `${flag} ${value}`);
+  if (schema.type !== 'array') return inBash(argument, (value) => `_words+=(${words(value)})`);
+  return isRepeated
+    ? `for _item in "\${${name}[@]}"; do _words+=(${words('"$_item"')}); done`
+    : `if ((\${#${name}[@]} > 0)); then _words+=(${flag} "\${${name}[@]}"); fi`;
+}
+
+/** In its own language: inside the sandbox nothing else knows where Node is. */
+export function nodeWrapper(script: Wrapped): string {
+  const of = partsOf(script.arguments);
+  const lines = [
+    `// Hands what a run is given to ${script.file}, which knows nothing of flwd. Made by flwd init --from, by the same guess as`,
+    '// config.yaml: change both together.',
+    '',
+    "import { spawn } from 'node:child_process';",
+    "import { existsSync, readFileSync } from 'node:fs';",
+    "import { constants } from 'node:os';",
+    "import { join } from 'node:path';",
+    '',
+    "const args = JSON.parse(readFileSync(process.env.FLWD_ARGS_FILE, 'utf8'));",
+    'const env = { ...process.env };',
+    'const words = [];',
+    '',
+    ...(script.arguments.some(({ schema }) => schema.format === 'secret')
+      ? [
+          'function secret(name) {',
+          '  const file = join(process.env.FLWD_SECRETS_DIR, name);',
+          "  return existsSync(file) ? readFileSync(file, 'utf8') : undefined;",
+          '}',
+          '',
+        ]
+      : []),
+    ...of.environment.map(
+      ({ argument, variable }) =>
+        `if (${inNode(argument)} !== undefined) env.${variable} = String(${inNode(argument)});`,
+    ),
+    ...of.options.map(optionInNode),
+    ...(of.positions.length + of.rest.length > 0 && script.knowsEnd ? ["words.push('--');"] : []),
+    ...(of.positions.length > 0
+      ? [
+          `const positions = [${of.positions.map(inNode).join(', ')}];`,
+          'while (positions.length > 0 && positions.at(-1) === undefined) positions.pop();',
+          "words.push(...positions.map((value) => String(value ?? '')));",
+        ]
+      : []),
+    ...of.rest.map(({ name }) => `words.push(...(args.${name} ?? []));`),
+    '',
+    `const script = join(process.env.FLWD_JOB_DIR, ${JSON.stringify(script.file)});`,
+    "const child = spawn(process.execPath, [script, ...words], { env, stdio: 'inherit' });",
+    "child.on('close', (code, signal) => process.exit(code ?? 128 + constants.signals[signal]));",
+  ].filter((line, at, all) => !(line === '' && all[at - 1] === ''));
+  return `${lines.join('\n')}\n`;
+}
+
+function inNode({ name, schema }: ScriptArgument): string {
+  return schema.format === 'secret' ? `secret('${name}')` : `args.${name}`;
+}
+
+function optionInNode(argument: ScriptArgument): string {
+  const { name, handing } = argument;
+  if (handing.as === 'switch') {
+    const { flag, negation } = handing;
+    const no = negation === undefined ? '' : ` else if (args.${name} === false) words.push('${negation}');`;
+    return `if (args.${name}) words.push('${flag}');${no}`;
+  }
+  if (handing.as !== 'option') return '';
+  if (handing.isRepeated) return `for (const item of args.${name} ?? []) words.push(\`${handing.flag}=\${item}\`);`;
+  return `if (${inNode(argument)} !== undefined) words.push(\`${handing.flag}=\${${inNode(argument)}}\`);`;
+}

@@ -1,0 +1,57 @@
+// `flwd sources`: where jobs come from, and how many each source has. Without a server, as the sources are now.
+
+import type { AnswerOf } from '../contract/operations.ts';
+import type { Options } from './command.ts';
+import { loadConfiguration } from './configuration.ts';
+import { type ExitCode, exitCodes } from './exit-code.ts';
+import { type JobList, withJobs } from './known-jobs.ts';
+import { createOutput, type Output } from './output.ts';
+
+type Source = AnswerOf<'getSystemInfo'>['sources'][number];
+
+export async function run(options: Options): Promise<ExitCode> {
+  const output = createOutput(options);
+  return withJobs(options, async (jobs, session) => {
+    const sources = session ? (await session.client.call('getSystemInfo')).sources : ownSources(options);
+    const list = await jobs.list({});
+    const counted = sources.map((source) => ({ ...source, ...countsOf(source, list) }));
+    if (output.isJson) output.json({ sources: counted });
+    else printSources(counted, output);
+    return exitCodes.done;
+  });
+}
+
+function ownSources(options: Options): Source[] {
+  const { sources } = loadConfiguration(options).config;
+  return sources.map(({ name, type, displayPath }) => ({ name, type, path: displayPath }));
+}
+
+function countsOf({ name }: Source, { jobs, invalid }: JobList) {
+  const countIn = (all: readonly { readonly source: string }[]): number =>
+    all.filter(({ source }) => source === name).length;
+  return { jobs: countIn(jobs), invalid: countIn(invalid) };
+}
+
+function printSources(sources: readonly (Source & ReturnType<typeof countsOf>)[], output: Output): void {
+  if (sources.length === 0) {
+    output.say('no sources');
+    return;
+  }
+  output.table(
+    [
+      { name: 'SOURCE' },
+      { name: 'TYPE' },
+      { name: 'WHERE', isFlexible: true },
+      { name: 'JOBS', isRight: true },
+      { name: 'BROKEN', isRight: true },
+    ],
+    sources.map(({ name, type, path = '', jobs, invalid }) => [
+      name,
+      type,
+      path,
+      String(jobs),
+      { text: String(invalid), style: invalid > 0 ? 'bad' : 'faint' },
+    ]),
+  );
+  if (sources.some(({ invalid }) => invalid > 0)) output.say('flwd jobs says what is wrong with them');
+}

@@ -1,0 +1,109 @@
+import { expect, test } from 'vitest';
+import type { Run } from '../../src/domain/run.ts';
+import { script, steps } from '../engine/step-jobs.ts';
+import { bash } from '../support/jobs.ts';
+import { createInstance, type Instance } from './an-instance.ts';
+import { flwd, start } from './terminal.ts';
+
+const ask = (id: string, needs: readonly string[] = []) => ({ id, approval: { text: `${id}?` }, needs });
+const jobs = {
+  gated: steps(
+    {
+      steps: [script('build'), ask('first', ['build']), script('ship', { needs: ['first'] }), ask('second', ['ship'])],
+    },
+    { build: 'echo built', ship: 'echo shipped' },
+  ),
+  both: steps({ steps: [ask('left'), ask('right')] }),
+  outer: steps({ steps: [ask('go'), { id: 'inner', job: 'gated', needs: ['go'] }] }),
+};
+
+async function shown({ dir }: Instance, id: string): Promise<Run> {
+  const { stdout, code } = await flwd(dir, 'runs', id, '--json');
+  expect(code).toBe(0);
+  const run: Run = JSON.parse(stdout);
+  return run;
+}
+
+/** Left at its question, with no server: the process that asked is gone. */
+async function leftWaiting({ dir }: Instance, job: string): Promise<string> {
+  const asking = start(dir, ['run', job, '--verbose']);
+  const [, id = ''] = await asking.prints(/(run_\w+) of /);
+  await asking.prints(/ waits for an approval/);
+  asking.child.kill('SIGKILL');
+  await asking.ended;
+  return id;
+}
+
+test('without a server, approve sees to the run until it waits again, then to its end', {
+  timeout: 120_000,
+}, async () => {
+  const instance = await createInstance(jobs);
+  const id = await leftWaiting(instance, 'gated');
+
+  const first = await flwd(instance.dir, 'approve', id, '--comment', 'go');
+  expect(first).toMatchObject({ code: 0, stdout: `approved first of ${id}\n` });
+  expect(first.stderr).toContain(`no server has ${instance.dataDir}: this command sees to ${id}`);
+  expect(first.stderr).toContain('ship: success\n');
+  expect(first.stderr).toMatch(new RegExp(`second waits for an approval: second\\?: flwd approve ${id} second\n$`));
+  expect(await shown(instance, id)).toMatchObject({
+    status: 'running',
+    steps: [{}, { approval: { decision: 'approve', by: 'local', comment: 'go' } }, {}, { status: 'waiting_approval' }],
+  });
+
+  const second = await flwd(instance.dir, 'deny', id, 'second', '--json');
+  expect(second.code).toBe(0);
+  expect(JSON.parse(second.stdout)).toEqual({ run_id: id, step_id: 'second', decision: 'deny' });
+  expect(second.stderr).toMatch(/\nfailed in [^\n]*: second: denied by local\n/);
+  expect(await shown(instance, id)).toMatchObject({ status: 'failed', reason: 'approval_denied' });
+});
+
+test('with a server, they return at once; a step that is not named is the one that waits', async () => {
+  const instance = await createInstance(jobs);
+  const server = await instance.serve();
+  const waiting = async (id: string, ...names: readonly string[]) => {
+    const waitingSteps = async () => {
+      const { steps: all } = await server.json<Run>(`/runs/${id}`);
+      return all.filter(({ status }) => status === 'waiting_approval').map(({ step_id: step }) => step);
+    };
+    await expect.poll(waitingSteps).toEqual(names);
+  };
+  const both = await server.start('both');
+  await waiting(both, 'left', 'right');
+  expect(await flwd(instance.dir, 'approve', both)).toEqual({
+    code: 2,
+    stdout: '',
+    stderr: `several steps of ${both} wait; which one?\n  flwd approve ${both} left    left?\n  flwd approve ${both} right    right?\n`,
+  });
+  const left = await flwd(instance.dir, 'approve', both, 'left');
+  expect(left).toEqual({ code: 0, stdout: `approved left of ${both}\n`, stderr: '' });
+  expect(await flwd(instance.dir, 'approve', both, 'left')).toMatchObject({ code: 6, stdout: '' });
+  await waiting(both, 'right');
+  expect(await flwd(instance.dir, 'approve', both)).toMatchObject({ code: 0, stdout: `approved right of ${both}\n` });
+  expect(await server.finished(both)).toMatchObject({ status: 'success' });
+});
+
+test('without a server, approve stays no longer where a sub-run waits, and says which', async () => {
+  const instance = await createInstance(jobs);
+  const outer = await leftWaiting(instance, 'outer');
+  const approved = await flwd(instance.dir, 'approve', outer);
+  expect(approved).toMatchObject({ code: 0, stdout: `approved go of ${outer}\n` });
+  const [, child = ''] =
+    /first waits for an approval: first\?: flwd approve (run_\w+) first\n$/.exec(approved.stderr) ?? [];
+  expect(await flwd(instance.dir, 'approve', outer)).toMatchObject({
+    code: 6,
+    stderr: `no step of ${outer} waits for an approval: it is running; its step inner is the run ${child}\n`,
+  });
+});
+
+test('where nothing waits there is nothing to decide', async () => {
+  const { dir, serve } = await createInstance({ plain: bash('true') });
+  const server = await serve();
+  const { run_id: id } = await server.run('plain');
+  expect(await flwd(dir, 'deny', id)).toEqual({
+    code: 6,
+    stdout: '',
+    stderr: `no step of ${id} waits for an approval: it is success\n`,
+  });
+  expect(await flwd(dir, 'approve', 'run_x')).toMatchObject({ code: 3, stdout: '' });
+  expect(await flwd(dir, 'approve')).toMatchObject({ code: 2, stdout: '' });
+});

@@ -1,0 +1,77 @@
+// Commands without a server: each is an instance for as long as it takes, one after the other on the same data dir.
+
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect } from 'vitest';
+import { testWith } from '../support/host.ts';
+import { bash } from '../support/jobs.ts';
+import { createInstance, type Instance } from './an-instance.ts';
+import { flwd, start } from './terminal.ts';
+
+const jobs = {
+  waits: bash('echo ready; until [ -e "$GO" ]; do sleep 0.05; done; echo done', { env: { GO: '/workspace/go' } }),
+};
+
+function finish({ dataDir }: Instance, runId: string): void {
+  writeFileSync(join(dataDir, 'runs', runId, 'workspace', 'go'), '');
+}
+
+async function begin(instance: Instance) {
+  const run = start(instance.dir, ['run', 'waits', '--verbose']);
+  const [, runId = ''] = await run.prints(/(run_\w+) of waits/);
+  await run.prints(/^ready$/m);
+  return { ...run, runId };
+}
+
+const whole = { code: 0, stdout: 'ready\ndone\n' };
+
+testWith('bwrap')('two runs at once are one instance, and the second goes on when the first ends', async () => {
+  const instance = await createInstance(jobs);
+  const first = await begin(instance);
+  const second = await begin(instance);
+  finish(instance, first.runId);
+  expect(await first.ended).toMatchObject(whole);
+  // By now nobody has the data dir but the second.
+  const { code, stdout } = await flwd(instance.dir, 'runs', second.runId, '--json');
+  expect([code, JSON.parse(stdout)]).toMatchObject([0, { status: 'running' }]);
+  finish(instance, second.runId);
+  expect(await second.ended).toMatchObject(whole);
+});
+
+testWith('bwrap')('a run that --detach left is taken up by the next command that asks for it', async () => {
+  const instance = await createInstance(jobs);
+  const detached = await flwd(instance.dir, 'run', 'waits', '--detach');
+  expect(detached).toMatchObject({ code: 0, stdout: expect.stringMatching(/^run_\w+\n$/) });
+  expect(detached.stderr).toContain('the next flwd command on it does, or flwd serve');
+  const runId = detached.stdout.trim();
+  const follower = start(instance.dir, ['logs', runId, '--follow']);
+  await follower.prints(/^ready$/m);
+  finish(instance, runId);
+  expect(await follower.ended).toMatchObject(whole);
+  const { stdout } = await flwd(instance.dir, 'runs', runId, '--json');
+  expect(JSON.parse(stdout)).toMatchObject({ status: 'success', exit_code: 0 });
+});
+
+testWith('bwrap')('a run that ended while nobody was there has its end and its whole log afterwards', async () => {
+  const instance = await createInstance(jobs);
+  const { stdout: printed } = await flwd(instance.dir, 'run', 'waits', '--detach', '--quiet');
+  const runId = printed.trim();
+  finish(instance, runId);
+  expect((await flwd(instance.dir, 'logs', runId, '--follow')).stdout).toBe(whole.stdout);
+});
+
+testWith('bwrap')('a server that begins meanwhile has the data dir in the end, and no run is lost', async () => {
+  const instance = await createInstance(jobs);
+  const first = await begin(instance);
+  const second = await begin(instance);
+  const server = start(instance.dir, ['serve']);
+  await server.prints(/waiting for a flwd command/);
+  finish(instance, first.runId);
+  expect(await first.ended).toMatchObject(whole);
+  // Whichever of the two has it now.
+  finish(instance, second.runId);
+  expect(await second.ended).toMatchObject(whole);
+  const [, url] = await server.prints(/listening on (\S+)/);
+  const runs = await (await fetch(`${url}/api/v1/runs?status=success`)).json();
+  expect(runs).toMatchObject({ total: 2 });
+});

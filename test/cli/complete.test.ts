@@ -1,0 +1,236 @@
+import { chmodSync, existsSync, readFileSync, renameSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { bash } from '../support/jobs.ts';
+import { cachedNames, index, type Offered, settledIndex, tab, values } from './a-tab.ts';
+import { createInstance, type Instance } from './an-instance.ts';
+import { createFolder, flwd } from './terminal.ts';
+
+const argspec = {
+  type: 'object',
+  required: ['target'],
+  properties: {
+    target: { type: 'string', format: 'path', description: 'Where it goes' },
+    level: { enum: ['low', 'high', 'very high'] },
+    dry: { type: 'boolean' },
+    json: { type: 'string' },
+    token: { type: 'string', format: 'secret' },
+    keep: { type: 'object', properties: { days: { type: 'integer' } } },
+  },
+};
+
+const jobs = {
+  'backup/daily': bash('true', { name: 'Daily', argspec, tags: ['night'] }),
+  'backup/weekly': bash('sleep 60', { name: 'Weekly' }),
+  'db/only': bash('true', {}),
+  report: bash('true', { name: 'The "report"' }),
+};
+
+function createJobs(): Promise<Instance> {
+  return createInstance(jobs, {
+    aliases: [{ from: 'backup/daily', to: 'nightly' }],
+    remotes: { prod: { base_url: 'https://flwd.example' } },
+  });
+}
+
+test('without any index it knows the commands, and without a place for one it goes on knowing them', async () => {
+  const { dir } = await createJobs();
+  expect(await values(dir, 'ver')).toEqual(['version']);
+  expect((await flwd(dir, '__complete', 'x', 'ver')).code).toBe(2);
+  await settledIndex(dir);
+
+  const elsewhere = createFolder();
+  writeFileSync(join(elsewhere, '.cache'), 'no folder');
+  expect(await values(elsewhere, 'ver')).toEqual(['version']);
+});
+
+test('with no server it completes what the sources have, and makes no data dir', async () => {
+  const { dir, dataDir } = await createJobs();
+  await index(dir);
+
+  const offered: [string, unknown][] = [
+    // Commands, of one word and of two.
+    ['ru', ['run', 'runs']],
+    [':ru', [':run', ':runs']],
+    ['secrets|r', ['rm', 'rotate']],
+    [':config|', ['validate', 'show']],
+    ['audit|v', ['verify']],
+    ['completion|', ['bash', 'zsh', 'fish', 'powershell']],
+    ['help|tok', ['tokens']],
+    // Jobs, segment by segment; one that is alone in its namespace as a whole.
+    ['run|', ['backup/', 'db/only', 'nightly', 'report']],
+    ['run|backup/', ['backup/daily', 'backup/weekly']],
+    ['jobs|d', ['db/only']],
+    ['b', ['backup', 'backup/']],
+    ['db|', ['only']],
+    ['runs|--job|re', ['report']],
+    ['jobs|--prefix|', ['backup', 'db']],
+    ['jobs|--tag|', ['night']],
+    ['jobs|--source|', ['local-fs']],
+    // Options and their values.
+    ['logs|--l', ['--level']],
+    ['logs|--level|w', ['warn']],
+    ['logs|--level=w', ['--level=warn']],
+    ['logs|-f|--f', []],
+    ['tokens|create|--scopes|runs:read,jobs:r', ['runs:read,jobs:read']],
+    ['--remo', ['--remote']],
+    ['--remote|', ['prod']],
+    ['--remote=', ['--remote=prod']],
+    ['run|--remote|', ['prod']],
+    // A job's arguments, by its id, by two words and by its alias.
+    ['nightly|--l', ['--level', '--label']],
+    ['backup|daily|--k', ['--keep.days']],
+    ['run|backup/daily|--no', ['--no-dry']],
+    ['run|backup/daily|--args.', ['--args.json']],
+    ['run|backup/daily|--token', ['--token.file', '--token.env', '--token.stored']],
+    ['run|backup/daily|--level|', ['low', 'high', 'very high']],
+    ['plan|nightly|--level=v', ['--level=very high']],
+    ['run|backup/daily|--dry=', ['--dry=true', '--dry=false']],
+    ['run|backup/daily|--token.env|HOM', ['HOME']],
+    ['run|backup/daily|--level|low|--l', ['--label']],
+    ['run|backup/daily|--level|low|--dry|--k', ['--keep.days']],
+    ['run|report|--l', ['--label']],
+    ['run|nothing|--l', ['--label']],
+    ['version|', []],
+  ];
+  const seen = await Promise.all(offered.map(async ([line]) => [line, await values(dir, ...line.split('|'))]));
+  expect(seen).toEqual(offered);
+
+  const about: [string, Offered[]][] = [
+    ['run|rep', [{ value: 'report', about: 'The "report"' }]],
+    ['nig', [{ value: 'nightly', about: 'backup/daily  Daily' }]],
+    ['run|backup', [{ value: 'backup/', about: '2 jobs' }]],
+    ['nightly|--targ', [{ value: '--target', about: 'Where it goes (required)' }]],
+    ['nightly|--target|', [{ files: 'file' }]],
+    ['nightly|--token.file|', [{ files: 'file' }]],
+    ['serve|--config|', [{ files: 'file' }]],
+    ['serve|--data-dir|', [{ files: 'dir' }]],
+    ['serve|--data-dir=', [{ files: 'dir' }]],
+    ['restore|', [{ files: 'dir' }]],
+    ['backup|da', [{ value: 'daily', about: 'Daily' }, { files: 'file' }]],
+  ];
+  const told = await Promise.all(about.map(async ([line]) => [line, await tab(dir, ...line.split('|'))]));
+  expect(told).toEqual(about);
+  expect(existsSync(dataDir)).toBe(false);
+  await settledIndex(dir);
+});
+
+test('help and the table of commands say nothing of it', async () => {
+  expect((await flwd(createFolder(), 'help')).stdout).not.toContain('__complete');
+});
+
+test('of a server it knows runs, tokens and secrets, and goes on knowing the runs without it', async () => {
+  const { dir, serve } = await createJobs();
+  const served = await serve();
+  const runId = await served.start('backup/weekly');
+  expect((await flwd(dir, 'tokens', 'create', '--name', 'ci', '--scopes', 'runs:read')).code).toBe(0);
+  await index(dir);
+  for (const command of ['logs', 'cancel', 'runs']) expect(await values(dir, command, '')).toEqual([runId]);
+  const [run] = await tab(dir, 'cancel', '');
+  expect(run?.about).toMatch(/^(pending|running) {2}backup\/weekly$/);
+  expect(await values(dir, 'cancel', runId, '')).toEqual([runId]);
+  const [token] = await tab(dir, 'tokens', 'revoke', '');
+  expect(token?.about).toBe('ci');
+  expect(await values(dir, 'backup', 'daily', '--k')).toEqual(['--keep.days']);
+
+  expect((await flwd(dir, 'cancel', '--force', runId)).code).toBe(0);
+  await served.stop();
+  await makeOld(dir);
+  await tab(dir, 'logs', '');
+  await expect.poll(() => tab(dir, 'logs', '')).toEqual([{ value: runId, about: 'cancelled  backup/weekly' }]);
+  await settledIndex(dir);
+});
+
+test('of another machine’s instance it knows what that one answers, apart from what is here', async () => {
+  const { serve } = await createJobs();
+  const served = await serve();
+  const { origin } = new URL((await served.fetch('/jobs')).url);
+  const { dir } = await createInstance({ local: bash('true', {}) });
+  const remote = `--remote=${origin}`;
+  await expect.poll(() => values(dir, remote, 'run', 're')).toEqual(['report']);
+  expect(await values(dir, 'run', remote, 'nightly', '--k')).toEqual(['--keep.days']);
+  await expect.poll(() => values(dir, 'run', '')).toEqual(['local']);
+  await expect.poll(() => cachedNames(dir)).toEqual([expect.any(String), expect.any(String)]);
+  await served.stop();
+  expect(await values(dir, remote, 'run', 're')).toEqual(['report']);
+  await expect.poll(() => cachedNames(dir).filter((name) => name.includes('.'))).toEqual([]);
+});
+
+test('of a job whose arguments it does not know yet it asks at once', async () => {
+  const { dir, serve } = await createJobs();
+  const served = await serve();
+  rewrite(await index(dir), ({ jobs, ...header }) => ({ ...header, jobs: forgetful(jobs) }));
+  await expect.poll(() => values(dir, 'nightly', '--k')).toEqual(['--keep.days']);
+  await settledIndex(dir);
+  await served.stop();
+  rewrite(await index(dir), ({ jobs, ...header }) => ({ ...header, jobs: forgetful(jobs) }));
+  await expect.poll(() => values(dir, 'backup', 'daily', '--k')).toEqual(['--keep.days']);
+  await settledIndex(dir);
+});
+
+test('an index that is old is made anew behind the scenes, with what has come since', async () => {
+  const { dir } = await createJobs();
+  const path = await index(dir);
+  writeFileSync(join(dir, 'flwd.yaml'), readFileSync(join(dir, 'flwd.yaml'), 'utf8').replace('prod', 'staging'));
+  utimesSync(join(dir, 'flwd.yaml'), 1_700_000_000, 1_700_000_000);
+  expect(await values(dir, '--remote', '')).toEqual(['prod']);
+  await expect.poll(() => values(dir, '--remote', '')).toEqual(['staging']);
+  expect(await settledIndex(dir)).toBe(path);
+});
+
+describe('an index is not believed', () => {
+  test.each<[string, (path: string) => void]>([
+    ['that others may write', (path) => chmodSync(path, 0o622)],
+    [
+      'that is a link',
+      (path) => {
+        renameSync(path, join(path, '../../planted'));
+        symlinkSync(join(path, '../../planted'), path);
+      },
+    ],
+    ['of another shape', (path) => rewrite(path, (header) => ({ ...header, jobs: [['planted', 'x', 0, -1]] }))],
+    ['of another instance', (path) => rewrite(path, (header) => ({ ...header, identity: '[]' }))],
+    ['that is none', (path) => writeFileSync(path, '\0'.repeat(100))],
+  ])('%s', async (_what, spoil) => {
+    const { dir } = await createJobs();
+    const path = await index(dir);
+    rewrite(path, (header) => ({ ...header, jobs: [['planted', 'x', 0, 0]] }));
+    expect(await values(dir, 'run', 'pl')).toEqual(['planted']);
+    spoil(path);
+    expect(await values(dir, 'run', 'pl')).toEqual([]);
+    await expect.poll(() => values(dir, 'run', 'rep')).toEqual(['report']);
+    await settledIndex(dir);
+  });
+
+  test('names with what a terminal obeys are left out', async () => {
+    const { dir } = await createJobs();
+    const path = await index(dir);
+    rewrite(path, (header) => ({
+      ...header,
+      jobs: [
+        ['ok', 'a\u001B[2Jb', 0, 0],
+        ['o\u001B]0;x', 'y', 0, 0],
+      ],
+    }));
+    expect(await tab(dir, 'run', 'o')).toEqual([{ value: 'ok', about: 'a [2Jb' }]);
+    await settledIndex(dir);
+  });
+});
+
+/** Without the places of their arguments. */
+function forgetful(jobs: unknown): unknown {
+  return (jobs as readonly (readonly unknown[])[]).map(([id, about]) => [id, about, 0, 0]);
+}
+
+type Header = Record<string, unknown>;
+
+function rewrite(path: string, change: (header: Header) => Header): void {
+  const [, header = ''] = readFileSync(path, 'utf8').split('\n');
+  const known: Header = JSON.parse(header);
+  const text = `${JSON.stringify(change(known))}\n`;
+  writeFileSync(path, `${String(Buffer.byteLength(text)).padStart(11)}\n${text}`);
+}
+
+async function makeOld(dir: string): Promise<void> {
+  rewrite(await settledIndex(dir), (header) => ({ ...header, builtAtMs: 0 }));
+}

@@ -1,0 +1,88 @@
+import { expect, test } from 'vitest';
+import { bash } from '../support/jobs.ts';
+import { createInstance } from './an-instance.ts';
+import { flwd, start } from './terminal.ts';
+
+const jobs = { says: bash('echo "hello you"'), other: bash('true') };
+type Event = { readonly id: number; readonly event: string; readonly run_id: string; readonly job_id: string };
+
+function toEvents(text: string): Event[] {
+  return text
+    .split('\n')
+    .filter(Boolean)
+    .map((line): Event => JSON.parse(line));
+}
+
+test.each([false, true])(
+  'of one run all events are printed, and that is the end (with a server: %s)',
+  async (isServed) => {
+    const instance = await createInstance(jobs);
+    const server = isServed ? await instance.serve() : undefined;
+    const run: { readonly run_id: string } = JSON.parse((await flwd(instance.dir, 'run', 'says', '--json')).stdout);
+    const printed = await flwd(instance.dir, 'events', '--run', run.run_id, '--json');
+    expect(printed).toMatchObject({ code: 0, stderr: '' });
+    const events = toEvents(printed.stdout);
+    expect(events.map(({ event }) => event)).toEqual([
+      'run.created',
+      'run.started',
+      'step.started',
+      'run.output',
+      'step.finished',
+      'run.finished',
+    ]);
+    expect(events[3]).toMatchObject({
+      id: expect.any(Number),
+      run_id: run.run_id,
+      job_id: 'says',
+      message: 'hello you',
+    });
+
+    const some = await flwd(
+      instance.dir,
+      'events',
+      '--run',
+      run.run_id,
+      '--type',
+      'run.output',
+      '--type',
+      'run.created',
+    );
+    expect(some.code).toBe(0);
+    expect(some.stdout.split('\n')).toEqual([
+      expect.stringMatching(new RegExp(`^20\\S+Z {2}run\\.created {2}says {2}${run.run_id} {2}`)),
+      expect.stringMatching(new RegExp(`^20\\S+Z {2}run\\.output {2}says {2}${run.run_id} {2}\\S+ {2}\\| hello you$`)),
+      '',
+    ]);
+    await server?.stop();
+  },
+);
+
+test('of all runs they are printed as they come, until Ctrl-C', async () => {
+  const instance = await createInstance(jobs);
+  const server = await instance.serve();
+  const watching = start(instance.dir, ['events', '--job', 'says', '--type', 'run.finished', '--json']);
+  // The stream begins some time after the command: until it has, runs come to pass.
+  const ended = new AbortController();
+  const seen = watching.prints(/run\.finished/).then(() => ended.abort());
+  while (!ended.signal.aborted) {
+    await server.run('other');
+    await Promise.race([seen, server.run('says')]);
+  }
+  watching.child.kill('SIGINT');
+  const { code, stdout, stderr } = await watching.ended;
+  expect({ code, stderr }).toEqual({ code: 130, stderr: '' });
+  expect(new Set(toEvents(stdout).map(({ job_id: job, event }) => `${job} ${event}`))).toEqual(
+    new Set(['says run.finished']),
+  );
+});
+
+test('a run that is not there is not found, and a type that is none is refused with the nearest', async () => {
+  const { dir, serve } = await createInstance(jobs);
+  await serve();
+  expect(await flwd(dir, 'events', '--run', 'run_x')).toMatchObject({ code: 3, stdout: '' });
+  expect(await flwd(dir, 'events', '--type', 'run.finish')).toEqual({
+    code: 2,
+    stdout: '',
+    stderr: '--type run.finish: there is none; did you mean `run.finished`?\n',
+  });
+});

@@ -1,0 +1,100 @@
+import { expect, test } from 'vitest';
+import { exitCodes, Refusal } from '../../src/cli/exit-code.ts';
+import { explained } from '../../src/cli/explained.ts';
+import { ApiProblem, ServerUnreachable } from '../../src/client/api-problem.ts';
+import { Problem, type ProblemSlug, problems } from '../../src/domain/problem.ts';
+import { DataDirOwned } from '../../src/lib/owner-lock.ts';
+import { StartError } from '../../src/lib/start-error.ts';
+
+/** What a script that calls flwd can tell apart. */
+const codes: Readonly<Record<ProblemSlug, number>> = {
+  'validation-error': 2,
+  'malformed-request': 2,
+  unauthenticated: 4,
+  'permission-denied': 4,
+  'job-not-found': 3,
+  'run-not-found': 3,
+  'schedule-not-found': 3,
+  'secret-not-found': 3,
+  'token-not-found': 3,
+  'artifact-not-found': 3,
+  'not-found': 3,
+  'method-not-allowed': 2,
+  'run-already-finished': 6,
+  'run-not-finished': 6,
+  'workspace-expired': 6,
+  'revision-expired': 6,
+  'approval-not-pending': 6,
+  'concurrency-conflict': 6,
+  'idempotency-conflict': 6,
+  'idempotency-in-flight': 6,
+  'source-managed': 6,
+  'artifact-gone': 3,
+  'events-expired': 3,
+  'body-too-large': 2,
+  'unsupported-media-type': 2,
+  'range-not-satisfiable': 2,
+  'job-invalid': 2,
+  'not-supported-yet': 2,
+  'secret-unavailable': 2,
+  'isolation-unavailable': 2,
+  'profile-not-allowed': 4,
+  'grant-not-allowed': 4,
+  'queue-full': 6,
+  'rate-limited': 6,
+  'headers-too-large': 2,
+  'execution-error': 6,
+  'internal-error': 70,
+  overloaded: 6,
+  'not-ready': 6,
+};
+
+/** As main.ts ends with it: what is no Refusal is a bug. */
+function codeOf(error: unknown): number {
+  const known = explained(error);
+  return known instanceof Refusal ? known.exitCode : exitCodes.bug;
+}
+
+test('every problem of the table has its exit code, from a server and from this process', () => {
+  const seen = Object.entries(problems).map(([slug, { status }]) => [
+    slug,
+    codeOf(new ApiProblem(status, { type: `https://flowd.org/problems/${slug}`, detail: 'x' })),
+  ]);
+  expect(Object.fromEntries(seen)).toEqual(codes);
+  expect(codeOf(new Problem('grant-not-allowed', 'x'))).toBe(4);
+  expect(codeOf(new Problem('job-not-found', 'x'))).toBe(3);
+});
+
+test('what is no problem document goes by its status', () => {
+  expect(
+    [400, 401, 403, 404, 410, 422, 429, 500, 502, 503, 504].map((status) => codeOf(new ApiProblem(status, {}))),
+  ).toEqual([2, 4, 4, 3, 3, 2, 6, 6, 5, 6, 5]);
+});
+
+test('a server that is not there, a data dir in use, a start that is for the operator to mend', () => {
+  expect(codeOf(new ServerUnreachable('http://127.0.0.1:1', new Error('refused')))).toBe(5);
+  expect(codeOf(new DataDirOwned('/data', null))).toBe(6);
+  expect(codeOf(new StartError('the key file is a folder'))).toBe(2);
+  expect(codeOf(new TypeError('x is not a function'))).toBe(70);
+});
+
+test('faults are told at the options that they come from', () => {
+  const faults = {
+    '/args/keep/days': '--keep.days is wrong',
+    '/args': 'the arguments: is wrong',
+    '/expires_in': '--expires is wrong',
+    '/name': '--name is wrong',
+    '/scopes/0': '--scopes is wrong',
+    '/security_profile': '--security-profile is wrong',
+    '/labels/team': '--label is wrong',
+    '/value': 'the value is wrong',
+    '?q': '--search is wrong',
+    '?limit': '--limit is wrong',
+    'jobs/a/config.yaml:3:1': 'jobs/a/config.yaml:3:1 is wrong',
+    '': 'is wrong',
+  };
+  const errors = Object.keys(faults).map((pointer) => ({ pointer, message: 'is wrong' }));
+  expect(explained(new Problem('validation-error', 'x', { errors }))).toMatchObject({
+    message: Object.values(faults).join('\n'),
+  });
+});

@@ -1,0 +1,79 @@
+// `flwd jobs validate`, for whoever writes jobs, and their CI.
+
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { writeFiles } from './a-job-folder.ts';
+import { createFolder, flwd } from './terminal.ts';
+
+const good = 'command: ["true"]\n';
+const broken = 'command: ["true"]\ntimeut: 3\ntags: x\n';
+
+test('jobs validate prints each fault with its place, and exits 2', async () => {
+  const dir = createFolder();
+  writeFiles(dir, { 'jobs/good/config.yaml': good, 'jobs/ops/bad/config.yaml': broken });
+  expect(await flwd(dir, 'jobs', 'validate', 'jobs')).toEqual({
+    stdout: '1 job is valid, 1 broken\n',
+    stderr:
+      'jobs/ops/bad/config.yaml:2:1 unknown key `timeut`: did you mean `timeouts`?\n' +
+      'jobs/ops/bad/config.yaml:3:7 `tags` must be a list, not a string\n',
+    code: 2,
+  });
+});
+
+test('jobs validate of what is valid exits 0, takes a job as well as a folder of them, and makes no instance', async () => {
+  const dir = createFolder();
+  writeFiles(dir, { 'jobs/good/config.yaml': good, 'jobs/better/config.yaml': good, 'flwd.yaml': 'no: [such key\n' });
+  expect(await flwd(dir, 'jobs', 'validate', 'jobs', 'jobs/good')).toEqual({
+    stdout: '3 jobs are valid\n',
+    stderr: '',
+    code: 0,
+  });
+  expect(existsSync(join(dir, '.local'))).toBe(false);
+});
+
+test('jobs validate finds what is wrong with tests.yaml, too', async () => {
+  const dir = createFolder();
+  writeFiles(dir, { 'jobs/a/config.yaml': good, 'jobs/a/tests.yaml': '- name: one\n  expects: {status: success}\n' });
+  const seen = await flwd(dir, 'jobs', 'validate', 'jobs');
+  expect(seen.stderr).toBe('jobs/a/tests.yaml:2:3 unknown key `expects`: did you mean `expect`?\n');
+  expect(seen.code).toBe(2);
+});
+
+test('jobs validate --json prints what is valid and what is not', async () => {
+  const dir = createFolder();
+  writeFiles(dir, { 'jobs/good/config.yaml': good, 'jobs/bad/config.yaml': 'command: ./missing.sh\n' });
+  const { stdout, stderr, code } = await flwd(dir, 'jobs', 'validate', 'jobs', '--json');
+  expect({ answer: JSON.parse(stdout), stderr, code }).toEqual({
+    answer: {
+      valid: [{ id: 'good', path: 'jobs/good' }],
+      invalid: [
+        {
+          id: 'bad',
+          path: 'jobs/bad',
+          errors: [
+            {
+              file: 'jobs/bad/config.yaml',
+              line: 1,
+              column: 10,
+              message: "`./missing.sh` is not in the job's directory",
+            },
+          ],
+        },
+      ],
+    },
+    stderr: '',
+    code: 2,
+  });
+});
+
+test.each([
+  ['', 'which folder? flwd jobs validate DIR…'],
+  ['nope', 'there is no folder nope'],
+  ['file', 'file is no folder'],
+])('jobs validate %s is wrong use', async (word, message) => {
+  const dir = createFolder();
+  writeFiles(dir, { file: '' });
+  const seen = await flwd(dir, 'jobs', 'validate', ...(word === '' ? [] : [word]));
+  expect(seen).toEqual({ stdout: '', stderr: `${message}\n`, code: 2 });
+});

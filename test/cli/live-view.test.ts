@@ -1,0 +1,84 @@
+// What somebody at a terminal sees: the live view of a run, colours, relative times, tables that fit, secrets asked for.
+
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect } from 'vitest';
+import { testWith } from '../support/host.ts';
+import { bash } from '../support/jobs.ts';
+import { openTerminal, type Terminal } from '../tui/a-terminal.ts';
+import { createInstance } from './an-instance.ts';
+import { bin } from './terminal.ts';
+
+const test = testWith('tmux');
+
+async function terminalIn(
+  dir: string,
+  o: Parameters<typeof openTerminal>[0] = {},
+): Promise<Terminal & { flwd: (words: string) => Promise<void> }> {
+  const terminal = await openTerminal(o);
+  await terminal.type(`cd ${dir}; flwd() { ${process.execPath} ${bin} "$@"; }; clear\n`);
+  return { ...terminal, flwd: (words) => terminal.type(`flwd ${words}\n`) };
+}
+
+test('a run shows its lines, and below them for how long, its steps and its progress', async () => {
+  const { dir, dataDir } = await createInstance({
+    pack: {
+      'config.yaml': JSON.stringify({
+        steps: [
+          { id: 'list', command: ['echo', 'listed'] },
+          { id: 'copy', needs: ['list'], command: './copy.sh' },
+        ],
+      }),
+      'copy.sh':
+        '#!/usr/bin/env bash\nflwd_progress 40 "of the files"\nuntil [ -e go ]; do sleep 0.1; done\necho copied\n',
+    },
+  });
+  const terminal = await terminalIn(dir);
+  await terminal.flwd('pack');
+  const seen = await terminal.sees(/pack runs {2}\d.* step 1\/2: copy {2}\[█{8}·{12}\] 40 % of the files$/m);
+  expect(seen).toMatch(/^list \| listed$/m);
+  const [, runId = ''] = /run_(\w+)/.exec((await import('node:fs')).readdirSync(join(dataDir, 'runs')).join(' ')) ?? [];
+  writeFileSync(join(dataDir, 'runs', `run_${runId}`, 'workspace', 'go'), '');
+  const after = await terminal.sees(/success in(.*\n)*\[0\] ready>$/);
+  expect(after).toMatch(/^copy \| copied\nsuccess in \d/m);
+  expect(after).not.toMatch(/step 1\/2/);
+  expect(await terminal.screen({ colours: true })).toContain('\u001B[32msuccess');
+});
+
+test('tables fit the terminal, and times are relative', async () => {
+  const { dir } = await createInstance({ 'a/job/with/quite/a/long/name/of/its/own': bash('true') });
+  const terminal = await terminalIn(dir, { columns: 80 });
+  await terminal.flwd('a/job/with/quite/a/long/name/of/its/own; clear; flwd runs');
+  const seen = await terminal.sees(/ s ago/);
+  expect(seen).toMatch(/^run_\w+ +a\/job.*… +success +\d+ s ago/m);
+});
+
+test('no colour with NO_COLOR', async () => {
+  const { dir } = await createInstance({ good: bash('true') });
+  const terminal = await terminalIn(dir, { env: { NO_COLOR: '1' } });
+  await terminal.flwd('good');
+  await terminal.sees(/^success in/m);
+  expect(await terminal.screen({ colours: true })).not.toContain('\u001B[3');
+});
+
+test('a secret that is missing is asked for, and not shown', async () => {
+  const argspec = { type: 'object', required: ['token'], properties: { token: { type: 'string', format: 'secret' } } };
+  const { dir } = await createInstance({ deploy: bash('wc -c < "$FLWD_SECRETS_DIR/token"', { argspec }) });
+  const terminal = await terminalIn(dir);
+  await terminal.flwd('deploy');
+  await terminal.sees(/token: $|token:$/m);
+  await terminal.type('hunter2hunter2\n');
+  const seen = await terminal.sees(/^success in/m);
+  expect(seen).toMatch(/^14$/m);
+  expect(seen).not.toContain('hunter2');
+});
+
+test('Ctrl-C at the terminal cancels, and the shell is told of it', async () => {
+  const { dir } = await createInstance({ waits: bash('echo ready; sleep 1000') });
+  const terminal = await terminalIn(dir);
+  await terminal.flwd('waits');
+  await terminal.sees(/^ready$/m);
+  await terminal.press('C-c');
+  await terminal.sees(/\[130\] ready>/);
+  expect(await terminal.screen()).toMatch(/^cancelled in/m);
+});

@@ -1,0 +1,67 @@
+import { expect, test } from 'vitest';
+import { script, steps } from '../engine/step-jobs.ts';
+import type { RunAnswer } from '../support/answers.ts';
+import { bash } from '../support/jobs.ts';
+import { createInstance } from './an-instance.ts';
+import { flwd } from './terminal.ts';
+
+const argspec = { type: 'object', properties: { code: { type: 'integer', default: 0 } } };
+const jobs = {
+  plain: bash('echo "leaves with $code"; exit "$code"', { argspec }),
+  stepped: steps(
+    { argspec, steps: [script('a'), script('b', { needs: ['a'] })] },
+    { a: 'echo "a is done"', b: 'echo "b leaves with $FLWD_ARG_CODE"; exit "$FLWD_ARG_CODE"' },
+  ),
+};
+const served = [
+  ['without a server', false],
+  ['with a server', true],
+] as const;
+
+test.each(served)(
+  '%s a run is run again, from its start or from what failed, with other arguments',
+  async (_, isServed) => {
+    const instance = await createInstance(jobs);
+    const server = isServed ? await instance.serve() : undefined;
+    const first = await flwd(instance.dir, 'run', 'stepped', '--code', '3', '--json');
+    expect(first.code).toBe(1);
+    const { run_id: id }: RunAnswer = JSON.parse(first.stdout);
+
+    const again = await flwd(instance.dir, 'rerun', id, '--from', 'failed');
+    expect(again).toMatchObject({ code: 1, stdout: 'b | b leaves with 3\n' });
+    expect(again.stderr).toMatch(/^failed in \S+ m?s: b: exited with code 3\nrun_\w+: flwd runs run_\w+\n$/);
+
+    const mended = await flwd(instance.dir, 'rerun', id, '--args', '{"code": 0}', '--json');
+    expect(mended).toMatchObject({ code: 0, stderr: 'a is done\nb leaves with 0\n'.replaceAll(/^(.)/gm, '$1 | $1') });
+    expect(JSON.parse(mended.stdout)).toMatchObject({ status: 'success', rerun_of: id, args: { code: 0 } });
+
+    const fromB = await flwd(instance.dir, 'rerun', id, '--from', 'b', '--args', '{"code": 0}', '--quiet');
+    expect(fromB).toEqual({ code: 0, stdout: 'b | b leaves with 0\n', stderr: '' });
+    await server?.stop();
+  },
+);
+
+test('a run that is left running is named by its id alone', async () => {
+  const instance = await createInstance(jobs);
+  const server = await instance.serve();
+  const { run_id: id } = await server.run('plain');
+  const { stdout, code } = await flwd(instance.dir, 'rerun', id, '-d', '--latest');
+  expect({ stdout, code }).toEqual({ stdout: expect.stringMatching(/^run_\w+\n$/), code: 0 });
+  expect(await server.finished(stdout.trim())).toMatchObject({ status: 'success', rerun_of: id });
+});
+
+test('a rerun that cannot be says why, by its exit code too', async () => {
+  const { dir, serve } = await createInstance(jobs);
+  const server = await serve();
+  const { run_id: id } = await server.run('stepped');
+  expect(await flwd(dir, 'rerun', 'run_x')).toMatchObject({ code: 3, stdout: '' });
+  expect(await flwd(dir, 'rerun')).toMatchObject({ code: 2, stderr: expect.stringContaining('flwd rerun RUN') });
+  expect(await flwd(dir, 'rerun', id, '--from', 'c')).toMatchObject({
+    code: 2,
+    stderr: expect.stringMatching(/\bc\b/),
+  });
+  expect(await flwd(dir, 'rerun', id, '--args', '{"code": "x"}')).toMatchObject({
+    code: 2,
+    stderr: expect.stringMatching(/^--code /),
+  });
+});

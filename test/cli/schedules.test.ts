@@ -1,0 +1,75 @@
+import { expect, test } from 'vitest';
+import { bash } from '../support/jobs.ts';
+import { createInstance } from './an-instance.ts';
+import { flwd } from './terminal.ts';
+
+const argspec = { type: 'object', properties: { target: { type: 'string' }, keep: { type: 'integer', default: 1 } } };
+const jobs = {
+  'backup/daily': bash('true', { argspec }),
+  own: bash('true', { schedules: [{ cron: '0 4 * * *', timezone: 'Europe/Berlin' }] }),
+};
+type Schedule = { readonly id: string; readonly [member: string]: unknown };
+
+test.each([false, true])(
+  'a schedule is made, paused, resumed and removed (with a server: %s)',
+  { timeout: 120_000 },
+  async (isServed) => {
+    const instance = await createInstance(jobs);
+    const server = await instance.serve();
+    if (!isServed) await server.stop();
+    const { dir, dataDir } = instance;
+    const note = isServed ? '' : `no server has ${dataDir}: schedules start nothing until flwd serve runs\n`;
+    const words = ['--cron', '0 3 * * *', '--timezone', 'Europe/Berlin', '--label', 'team=ops', '--target', '/srv'];
+    const added = await flwd(dir, 'schedules', 'add', 'backup', 'daily', ...words, '--catch-up', 'last');
+    expect(added).toMatchObject({ code: 0, stdout: expect.stringMatching(/^\S+\n$/) });
+    expect(added.stderr).toMatch(/^backup\/daily runs next at 20\d\d-\d\d-\d\dT03:00:00\+0[12]:00\n/);
+    expect(added.stderr).toContain(note);
+    const id = added.stdout.trim();
+
+    const paused = await flwd(dir, 'schedules', 'pause', id);
+    expect(paused).toEqual({ code: 0, stdout: `paused ${id}\n`, stderr: '' });
+    const list = await flwd(dir, 'schedules');
+    const rows = list.stdout.split('\n').map((line) => line.split(/ {2,}/));
+    expect(rows[0]).toEqual(['ID', 'JOB', 'CRON', 'ZONE', 'NEXT', 'STATE', 'WHY']);
+    expect(rows).toContainEqual([id, 'backup/daily', '0 3 * * *', 'Europe/Berlin', '-', 'paused']);
+    expect(rows).toContainEqual([expect.any(String), 'own', '0 4 * * *', 'Europe/Berlin', expect.any(String), 'on']);
+    expect(list.stderr).toBe(note);
+
+    const resumed = await flwd(dir, 'schedules', 'resume', id, '--json', '-q');
+    const schedule: Schedule = JSON.parse(resumed.stdout);
+    expect(schedule).toMatchObject({
+      id,
+      enabled: true,
+      args: { target: '/srv' },
+      labels: { team: 'ops' },
+      catch_up: 'last',
+    });
+    expect(await flwd(dir, 'schedules', 'rm', id)).toEqual({ code: 0, stdout: `removed ${id}\n`, stderr: '' });
+  },
+);
+
+test('what a schedule would do is shown and not saved; what cannot be one is refused', async () => {
+  const { dir, serve } = await createInstance(jobs);
+  await serve();
+  const add = (...args: readonly string[]) => flwd(dir, 'schedules', 'add', ...args);
+  const shown = await add('own', '--cron', '30 12 * * *', '--next', '2');
+  expect(shown).toMatchObject({ code: 0, stdout: expect.stringMatching(/^(20\S+T12:30:00\S+\n){2}$/), stderr: '' });
+  expect((await flwd(dir, 'schedules')).stdout.split('\n')).toHaveLength(3);
+  expect(await add('own')).toMatchObject({ code: 2, stderr: expect.stringContaining('--cron') });
+  expect(await add('own', '--cron', '99 * * * *')).toMatchObject({
+    code: 2,
+    stderr: expect.stringMatching(/^--cron /),
+  });
+  expect(await add('onw', '--cron', '0 * * * *')).toMatchObject({ code: 3, stderr: expect.stringContaining('`own`') });
+  const own: { readonly schedules: readonly Schedule[] } = JSON.parse((await flwd(dir, 'schedules', '--json')).stdout);
+  const managed = await flwd(dir, 'schedules', 'pause', own.schedules[0]?.id ?? '');
+  expect(managed).toMatchObject({ stdout: '', stderr: expect.stringContaining('config.yaml') });
+  expect(managed.code).toBe(6);
+});
+
+test('without a schedule there is none to be removed', async () => {
+  const { dir, serve } = await createInstance({ plain: bash('true') });
+  await serve();
+  expect(await flwd(dir, 'schedules')).toEqual({ code: 0, stdout: '', stderr: 'no schedules\n' });
+  expect(await flwd(dir, 'schedules', 'rm', 'schedule_x')).toMatchObject({ code: 3, stdout: '' });
+});

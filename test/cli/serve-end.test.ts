@@ -1,0 +1,151 @@
+// What becomes of runs when a server ends, and how a server begins where a command has the data dir.
+
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect } from 'vitest';
+import { testWith } from '../support/host.ts';
+import { bash } from '../support/jobs.ts';
+import { processesWith } from '../support/processes.ts';
+import { createInstance, type Instance } from './an-instance.ts';
+import { flwd, type Started, start } from './terminal.ts';
+
+const jobs = {
+  hold: bash('sleep 8011'),
+  tidies: bash("trap 'echo tidied; exit 0' TERM; echo ready; sleep 8012 & wait"),
+  stays: bash("trap '' TERM; echo ready; while :; do sleep 0.1; done", { cancel: { grace: '10m' } }),
+  waits: bash('echo ready; until [ -e "$GO" ]; do sleep 0.05; done', { env: { GO: '/workspace/go' } }),
+};
+
+async function serve({ dir }: Instance, ...args: readonly string[]): Promise<Started & { readonly api: string }> {
+  const server = start(dir, ['serve', ...args]);
+  const [, url] = await server.prints(/listening on (\S+)/);
+  return { ...server, api: `${url}/api/v1` };
+}
+
+async function begin(api: string, jobId: string): Promise<string> {
+  await expect.poll(async () => (await fetch(`${api}/jobs/${jobId}`)).status).toBe(200);
+  const answer = await fetch(`${api}/runs`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ job_id: jobId }),
+  });
+  const { run_id: runId }: { run_id: string } = JSON.parse(await answer.text());
+  return runId;
+}
+
+const logOf = async (api: string, runId: string) => (await fetch(`${api}/runs/${runId}/logs`)).text();
+
+async function statuses({ dir }: Instance): Promise<string[]> {
+  const { stdout } = await flwd(dir, 'runs', '--json');
+  const { runs }: { runs: { status: string }[] } = JSON.parse(stdout);
+  return runs.map(({ status }) => status);
+}
+
+describe('a server that is told to stop', () => {
+  testWith('bwrap')('says which runs go on without it, ten by name', async () => {
+    const instance = await createInstance(jobs, { scheduler: { global_concurrency: 11 } });
+    const { api, child, ended } = await serve(instance);
+    const ids: string[] = [];
+    for (let n = 0; n < 11; n += 1) ids.push(await begin(api, 'hold'));
+    child.kill('SIGTERM');
+    const { code, stderr } = await ended;
+    expect(code).toBe(0);
+    const named = [...stderr.matchAll(/ (run_\w+) of hold goes on without the server$/gm)].map(([, id]) => id);
+    expect(named).toEqual(ids.toReversed().slice(0, 10));
+    expect(stderr).toMatch(/ and so does 1 more; flwd runs --status running lists them$/m);
+    expect(stderr).toMatch(/ the next start takes them up again; flwd serve --stop-runs ends /);
+    for (const id of ids) expect(processesWith(id)).not.toEqual([]);
+  });
+
+  testWith('bwrap')('says nothing of runs where none runs', async () => {
+    const { child, ended } = await serve(await createInstance({}));
+    child.kill('SIGTERM');
+    expect((await ended).stderr).not.toMatch(/goes on|next start/);
+  });
+
+  testWith('bwrap')('ends them in order with --stop-runs, and none begins in their place', async () => {
+    const instance = await createInstance(jobs, { scheduler: { global_concurrency: 1 } });
+    const { api, child, ended } = await serve(instance, '--stop-runs');
+    const first = await begin(api, 'tidies');
+    await expect.poll(() => logOf(api, first)).toContain('ready');
+    await begin(api, 'hold');
+    child.kill('SIGTERM');
+    const { code, stderr } = await ended;
+    expect({ code, stderr }).toEqual({
+      code: 0,
+      stderr: expect.stringMatching(/ ending 1 run; a second signal kills /),
+    });
+    expect(processesWith(instance.dataDir)).toEqual([]);
+    expect(await statuses(instance)).toEqual(['pending', 'cancelled']);
+    expect((await flwd(instance.dir, 'logs', first)).stdout).toBe('ready\ntidied\n');
+  });
+
+  testWith('bwrap')('kills at a second signal what does not end in order', async () => {
+    const instance = await createInstance(jobs);
+    const { api, child, ended, prints } = await serve(instance, '--stop-runs');
+    const runId = await begin(api, 'stays');
+    await expect.poll(() => logOf(api, runId)).toContain('ready');
+    child.kill('SIGINT');
+    await prints(/ending 1 run/);
+    let isKilling = false;
+    void prints(/killing what is left/).then(() => {
+      isKilling = true;
+    });
+    const again = (): boolean => {
+      if (!isKilling) child.kill('SIGINT');
+      return isKilling;
+    };
+    await expect.poll(again, { interval: 400 }).toBe(true);
+    expect((await ended).code).toBe(0);
+    expect(processesWith(instance.dataDir)).toEqual([]);
+    expect(await statuses(instance)).toEqual(['cancelled']);
+  });
+});
+
+describe('a server that begins while a command has the data dir', () => {
+  async function running(instance: Instance): Promise<Started & { readonly finish: () => void }> {
+    const run = start(instance.dir, ['run', 'waits', '--verbose']);
+    const [, runId = ''] = await run.prints(/(run_\w+) of waits/);
+    await run.prints(/^ready$/m);
+    return { ...run, finish: () => writeFileSync(join(instance.dataDir, 'runs', runId, 'workspace', 'go'), '') };
+  }
+
+  testWith('bwrap')('waits for its end, and says so once', async () => {
+    const instance = await createInstance(jobs);
+    const run = await running(instance);
+    const server = start(instance.dir, ['serve']);
+    await server.prints(new RegExp(`waiting for a flwd command, process ${run.child.pid}, to end`));
+    run.finish();
+    expect((await run.ended).code).toBe(0);
+    await server.prints(/listening on/);
+    server.child.kill('SIGTERM');
+    const { code, stderr } = await server.ended;
+    expect(code).toBe(0);
+    expect(stderr.match(/waiting for/g)).toHaveLength(1);
+  });
+
+  testWith('bwrap')('does not wait for ever', async () => {
+    const instance = await createInstance(jobs);
+    const run = await running(instance);
+    expect(await flwd(instance.dir, 'serve')).toEqual({
+      code: 6,
+      stdout: '',
+      stderr: expect.stringContaining(
+        `in use by process ${run.child.pid} (a flwd command, until it ends); stop it, or choose another (--data-dir)\n`,
+      ),
+    });
+    run.finish();
+    expect((await run.ended).code).toBe(0);
+  });
+
+  testWith('bwrap')('ends with 0 when it is told to meanwhile', async () => {
+    const instance = await createInstance(jobs);
+    const run = await running(instance);
+    const server = start(instance.dir, ['serve']);
+    await server.prints(/waiting for a flwd command/);
+    server.child.kill('SIGTERM');
+    expect(await server.ended).toMatchObject({ code: 0, stdout: '' });
+    run.finish();
+    expect((await run.ended).code).toBe(0);
+  });
+});

@@ -1,0 +1,66 @@
+// What a person waits for, against what Node itself takes: the processors' time, which a busy machine does not change much.
+
+import { spawn } from 'node:child_process';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { settledIndex, tab, values } from './a-tab.ts';
+import { bin, createFolder } from './terminal.ts';
+
+const rounds = 11;
+
+/** Of the medians of runs in turn: how many times `node -e 0` it takes. */
+async function timesNode(dir: string, ...words: readonly string[]): Promise<number> {
+  const own: number[] = [];
+  const bare: number[] = [];
+  for (let round = 0; round < rounds; round++) {
+    bare.push(await cpuMs(dir, ['-e', '0']));
+    own.push(await cpuMs(dir, [bin, ...words]));
+  }
+  return median(own) / median(bare);
+}
+
+async function cpuMs(dir: string, words: readonly string[]): Promise<number> {
+  const measured = 'TIMEFORMAT="%U %S"; time "$@" >/dev/null 2>&1';
+  const child = spawn('bash', ['-c', measured, 'bash', process.execPath, ...words], {
+    cwd: dir,
+    env: { PATH: process.env.PATH, HOME: dir },
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  let text = '';
+  child.stderr.on('data', (chunk) => {
+    text += String(chunk);
+  });
+  await new Promise((resolve) => child.on('close', resolve));
+  const [user = NaN, system = NaN] = text.trim().split(' ').map(Number);
+  return (user + system) * 1_000;
+}
+
+function median(figures: readonly number[]): number {
+  return figures.toSorted((a, b) => a - b)[Math.floor(figures.length / 2)] ?? NaN;
+}
+
+test('flwd version takes three times what Node takes at most', { retry: 1 }, async () => {
+  expect(await timesNode(createFolder(), 'version')).toBeLessThan(3);
+});
+
+test('with 5,000 jobs a Tab takes 3.5 times what Node takes at most', { retry: 1, timeout: 240_000 }, async () => {
+  const dir = createFolder();
+  for (let at = 0; at < 5_000; at++) {
+    const folder = join(dir, `jobs/team${at % 25}/group${at % 20}/job${at}`);
+    mkdirSync(folder, { recursive: true });
+    const properties = { target: { type: 'string', description: 'Where it goes' }, level: { enum: ['low', 'high'] } };
+    const config = { name: `Job ${at}`, command: './run.sh', argspec: { type: 'object', properties } };
+    writeFileSync(join(folder, 'config.yaml'), JSON.stringify(config));
+    writeFileSync(join(folder, 'run.sh'), '#!/bin/sh\n', { mode: 0o755 });
+  }
+  writeFileSync(join(dir, 'flwd.yaml'), '{}');
+  await tab(dir, '');
+  await expect.poll(() => values(dir, 'team7', 'group7', 'job7'), { timeout: 120_000 }).toContain('job7');
+  await settledIndex(dir);
+
+  expect(await values(dir, 'run', 'team7/group7/job7', '--l')).toEqual(['--level', '--label']);
+  expect(await timesNode(dir, '__complete', '1', 'run', 'team7/')).toBeLessThan(3.5);
+  expect(await timesNode(dir, '__complete', '2', 'run', 'team7/group7/job7', '--')).toBeLessThan(3.5);
+  await settledIndex(dir);
+});

@@ -1,0 +1,33 @@
+// What `flwd doctor` says of a kernel that has less than this one.
+
+import { expect, test } from 'vitest';
+import { checkCgroups } from '../../src/exec/host-kernel.ts';
+import { temporaryFolder } from './sample.ts';
+
+const v2 =
+  'boot with cgroup v2: add systemd.unified_cgroup_hierarchy=1 to the kernel’s command line, and start it by systemd with Delegate=yes and DelegateSubgroup=flwd-server';
+
+test('cgroup v1 that the server may not use is cured by root, or by cgroup v2', () => {
+  const closed = {
+    version: 1,
+    controllers: ['cpu', 'memory', 'pids'],
+    ownDir: '/no/such/cgroup',
+    isTop: true,
+  } as const;
+  expect(checkCgroups([closed])).toEqual({
+    name: 'cgroups',
+    status: 'warn',
+    detail: 'v1, which only root may use; runs are held by rlimits',
+    cure: `start the server as root, or ${v2}`,
+  });
+});
+
+test('a controller that cgroup v1 lacks is to be mounted; systemd does not delegate there', () => {
+  const some = { version: 1, controllers: ['cpu', 'memory'], ownDir: temporaryFolder(), isTop: true } as const;
+  expect(checkCgroups([some])).toEqual({
+    name: 'cgroups',
+    status: 'warn',
+    detail: 'v1, without pids',
+    cure: `mount them: mount -t cgroup -o pids cgroup /sys/fs/cgroup/pids, or ${v2}`,
+  });
+});

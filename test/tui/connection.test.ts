@@ -1,0 +1,98 @@
+// A server that goes away and comes back, and one that lets in only who has a token.
+
+import { connect, createServer, type Socket } from 'node:net';
+import { afterAll, expect, onTestFinished } from 'vitest';
+import { startServing } from '../server/serving.ts';
+import { testWith } from '../support/host.ts';
+import { bash } from '../support/jobs.ts';
+import { openTui } from './a-terminal.ts';
+
+const server = await startServing({ jobs: { demo: bash('true') } });
+const executing = await startServing({ executes: true, jobs: { demo: bash('true') } });
+afterAll(() => executing.close());
+afterAll(() => server.close());
+
+type Line = { readonly url: string; readonly cut: () => Promise<void>; readonly mend: () => Promise<void> };
+
+/** A way to the server that can be cut. */
+async function openLine(): Promise<Line> {
+  const { hostname, port } = new URL(server.url);
+  const sockets = new Set<Socket>();
+  const line = createServer((near) => {
+    const far = connect(Number(port), hostname);
+    for (const [socket, other] of [
+      [near, far],
+      [far, near],
+    ] as const) {
+      sockets.add(socket);
+      socket.on('error', () => undefined).on('close', () => other.destroy());
+    }
+    near.pipe(far).pipe(near);
+  });
+  let ownPort = 0;
+  const mend = async (): Promise<void> => {
+    await new Promise<void>((resolve) => line.listen(ownPort, '127.0.0.1', resolve));
+    const address = line.address();
+    if (typeof address === 'object' && address) ownPort = address.port;
+  };
+  const cut = async (): Promise<void> => {
+    const closed = new Promise((resolve) => line.close(resolve));
+    for (const socket of sockets) socket.destroy();
+    sockets.clear();
+    await closed;
+  };
+  onTestFinished(cut);
+  await mend();
+  return { url: `http://127.0.0.1:${ownPort}`, cut, mend };
+}
+
+testWith('tmux')('a lost server is said to be lost, and all goes on once it is back', async () => {
+  const line = await openLine();
+  const run = await server.addRun();
+  await run.move('claim');
+  await run.print('before');
+  const terminal = await openTui(line.url);
+  await terminal.sees(/❯ demo/);
+  await terminal.press('2');
+  await terminal.sees(/● running +demo/);
+  await terminal.press('Enter');
+  await terminal.sees(/I before$/m);
+  await line.cut();
+  await terminal.sees('✗ no connection, trying again');
+  await run.print('meanwhile');
+  await run.finish();
+  expect(await terminal.screen()).toContain('● running');
+  await line.mend();
+  const screen = await terminal.sees(/I before\n.*I meanwhile$/m);
+  expect(screen.match(/before|meanwhile/g)).toHaveLength(2);
+  await terminal.sees('✓ success');
+  await expect.poll(() => terminal.screen()).not.toContain('no connection');
+});
+
+testWith('tmux')('a server that is not there yet is waited for', async () => {
+  const line = await openLine();
+  await line.cut();
+  const terminal = await openTui(line.url);
+  await terminal.sees('✗ no connection, trying again');
+  await terminal.sees(`No server can be reached at ${line.url}`);
+  await terminal.press('?');
+  await terminal.sees('end at once');
+  await terminal.press('x');
+  await line.mend();
+  await terminal.sees(/❯ demo/);
+  expect(await terminal.screen()).not.toContain('No server');
+});
+
+testWith('tmux')('what a token does not allow is said where it was asked for', async () => {
+  const { credential } = await executing.token({ scopes: ['jobs:read'] });
+  const terminal = await openTui(executing.url, { token: credential });
+  await terminal.sees(/❯ demo/);
+  await terminal.press('Enter');
+  await terminal.sees('Would start now');
+  await terminal.press('C-s');
+  await terminal.sees(/Permission Denied: .*runs:write/);
+  await terminal.press('Up', '2');
+  await terminal.sees(/runs:read/);
+  const stranger = await openTui(executing.url, { token: 'flwd_wrong' });
+  await stranger.sees(/Unauthenticated: /);
+});

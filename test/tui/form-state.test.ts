@@ -1,0 +1,113 @@
+import { expect, test } from 'vitest';
+import {
+  createForm,
+  type FormState,
+  focus,
+  placeFaults,
+  pressField,
+  readForm,
+  shownText,
+} from '../../src/tui/form-state.ts';
+
+const schema = {
+  type: 'object',
+  required: ['name'],
+  properties: {
+    name: { type: 'string' },
+    days: { type: 'integer' },
+    quiet: { type: 'boolean' },
+    mode: { enum: ['fast', 'slow', 3] },
+    hosts: { type: 'array', items: { type: 'string' } },
+    key: { type: 'string', format: 'secret' },
+    keep: { type: 'object', required: ['for'], properties: { for: { type: 'string' }, 'a/b': { type: 'number' } } },
+  },
+};
+const fields = ['name', 'days', 'quiet', 'mode', 'hosts', 'key', 'for', 'a/b'] as const;
+
+/** The form with these keys pressed in this field; a word is its characters. */
+function filled(form: FormState, name: (typeof fields)[number], ...keys: readonly string[]): FormState {
+  return keys.reduce(
+    (state, key) => {
+      const press = key.startsWith('<') ? { key: key.slice(1, -1), text: '' } : { key, text: key };
+      return pressField(state, press) ?? state;
+    },
+    focus(form, fields.indexOf(name)),
+  );
+}
+
+const empty = createForm(schema);
+
+test('what is filled in makes the arguments, what is not is left out', () => {
+  expect(readForm(empty)).toEqual({ args: {}, faults: new Map() });
+  let form = filled(empty, 'name', 'A', 'd', 'a');
+  form = filled(form, 'days', '7');
+  form = filled(form, 'quiet', ' ', ' ');
+  form = filled(form, 'mode', '<right>', '<right>', '<right>');
+  form = filled(form, 'hosts', 'a', '<enter>', 'b');
+  form = filled(form, 'a/b', '1', '.', '5');
+  expect(readForm(form)).toEqual({
+    args: { name: 'Ada', days: 7, quiet: false, mode: 3, hosts: ['a', 'b'], keep: { 'a/b': 1.5 } },
+    faults: new Map(),
+  });
+});
+
+test('what cannot be read is a fault of its field, and no argument', () => {
+  const form = filled(filled(empty, 'days', 'x'), 'name', 'n');
+  expect(readForm(form)).toEqual({ args: { name: 'n' }, faults: new Map([[1, 'must be a whole number']]) });
+});
+
+test('a choice goes round, over none of them, and to the first with a letter', () => {
+  const chosen = (...keys: string[]): unknown => readForm(filled(empty, 'mode', ...keys)).args.mode;
+  expect(chosen('<right>')).toBe('fast');
+  expect(chosen('<left>')).toBe(3);
+  expect(chosen('<right>', '<left>')).toBeUndefined();
+  expect(chosen('s')).toBe('slow');
+  expect(chosen('s', '<backspace>')).toBeUndefined();
+  expect(chosen('z')).toBeUndefined();
+});
+
+test('an item of a list is taken back to be changed', () => {
+  const form = filled(empty, 'hosts', 'a', '<enter>', 'b', '<enter>', '<backspace>', '<backspace>', 'c');
+  expect(readForm(form).args.hosts).toEqual(['a', 'c']);
+});
+
+test('a secret is shown as dots', () => {
+  const { fields: shown } = filled(empty, 'key', 'g', 'é', '👨‍👩‍👧');
+  const [key] = shown.filter(({ field }) => field.kind === 'secret');
+  expect(key && shownText(key)).toBe('•••');
+});
+
+test('the focus goes round, and past the last field to the start', () => {
+  expect(focus(empty, -1).focused).toBe(fields.length);
+  expect(focus(empty, fields.length + 1).focused).toBe(0);
+  expect(pressField(focus(empty, -1), { key: 'a', text: 'a' })).toBeNull();
+});
+
+test('a fault of the server stands beside the field that it is about', () => {
+  const errors = [
+    { pointer: '/args/name', message: 'is missing' },
+    { pointer: '/args/hosts/1', message: 'must be a text' },
+    { pointer: '/args/keep/a~1b', message: 'must be more' },
+    { pointer: '/args/unknown', message: 'is not known' },
+    { pointer: '/args', message: 'is too much' },
+    { pointer: '/job_id', message: 'is odd' },
+  ];
+  const { byField, others } = placeFaults(empty, errors, new Map());
+  expect(byField).toEqual(
+    new Map([
+      [0, 'is missing'],
+      [4, 'must be a text'],
+      [7, 'must be more'],
+    ]),
+  );
+  expect(others).toEqual(['unknown is not known', 'is too much', '/job_id is odd']);
+});
+
+test('what cannot be read is not also missing', () => {
+  const own = new Map([[0, 'must be a whole number']]);
+  const errors = [{ pointer: '/args/name', message: 'is missing' }];
+  expect(placeFaults(empty, errors, own)).toEqual({ byField: own, others: [] });
+  expect(placeFaults(empty, [{ pointer: '/args/keep', message: 'is missing' }], new Map()).byField).toEqual(
+    new Map([[6, 'is missing']]),
+  );
+});

@@ -1,0 +1,99 @@
+import { expect, test } from 'vitest';
+import {
+  appended,
+  broughtUp,
+  emptyLog,
+  extended,
+  type HeldLine,
+  heldLine,
+  type LogView,
+  mostLines,
+  nextFound,
+  prepended,
+  scrolled,
+  topOf,
+} from '../../src/tui/log-view.ts';
+
+function lines(from: number, count: number): HeldLine[] {
+  return Array.from({ length: count }, (_, index) => ({
+    seq: from + index,
+    timestamp: '2026-01-01T00:00:00.000000Z',
+    level: 'info',
+    text: `line ${from + index}`,
+    step_id: 'step_01',
+  }));
+}
+
+const rows = 10;
+const ofHundred: LogView = { ...emptyLog, lines: lines(1, 100), isToEnd: true };
+const full: LogView = { ...ofHundred, lines: lines(1, mostLines) };
+
+const firstSeen = (view: LogView): number | undefined => view.lines[topOf(view, rows)]?.seq;
+const ends = ({ lines: held }: LogView): unknown[] => [held[0]?.seq, held.at(-1)?.seq, held.length];
+
+test('whoever follows sees the last lines, and the first ones go', () => {
+  expect(firstSeen(ofHundred)).toBe(91);
+  const more = appended(ofHundred, lines(101, 5));
+  expect(firstSeen(more)).toBe(96);
+  const cut = appended(full, lines(mostLines + 1, 7));
+  expect(ends(cut)).toEqual([8, mostLines + 7, mostLines]);
+  expect(cut.isFromStart).toBe(false);
+});
+
+test('whoever reads further up stays there, and what there is no room for is left for later', () => {
+  const up = scrolled(ofHundred, -20, rows);
+  expect(firstSeen(up)).toBe(71);
+  expect(firstSeen(appended(up, lines(101, 50)))).toBe(71);
+  const upInFull = scrolled(full, -20, rows);
+  const left = appended(upInFull, lines(mostLines + 1, 1));
+  expect({ ...left, lines: [] }).toMatchObject({ isToEnd: false, isFromStart: true, isFollowing: false });
+  expect(firstSeen(left)).toBe(firstSeen(upInFull));
+  expect(appended(left, lines(mostLines + 2, 1))).toBe(left);
+});
+
+test('down to the last line is to follow, but only where it is the last of the log', () => {
+  expect(scrolled(scrolled(ofHundred, -3, rows), 3, rows).isFollowing).toBe(true);
+  expect(scrolled({ ...scrolled(ofHundred, -3, rows), isToEnd: false }, 9, rows).isFollowing).toBe(false);
+  expect(scrolled(ofHundred, -1_000, rows)).toMatchObject({ top: 0, isFollowing: false });
+});
+
+test('pages before and after move nothing on the screen, and the far end goes', () => {
+  const inside: LogView = { ...full, lines: lines(5_001, mostLines), isFromStart: false, isFollowing: false, top: 40 };
+  const before = prepended(inside, lines(4_001, 1_000), false);
+  expect(firstSeen(before)).toBe(firstSeen(inside));
+  expect(ends(before)).toEqual([4_001, 9_000, mostLines]);
+  expect(before.isToEnd).toBe(false);
+  const low = { ...inside, isToEnd: false, top: mostLines - 100 };
+  const after = extended(low, lines(10_001, 1_000), true);
+  expect(firstSeen(after)).toBe(firstSeen(low));
+  expect(ends(after)).toEqual([6_001, 11_000, mostLines]);
+  expect(after).toMatchObject({ isToEnd: true, isFromStart: false });
+});
+
+test('a line is brought up where it is held', () => {
+  expect(firstSeen(broughtUp(ofHundred, 50, rows) ?? emptyLog)).toBe(47);
+  expect(firstSeen(broughtUp(ofHundred, 2, rows) ?? emptyLog)).toBe(1);
+  expect(broughtUp(ofHundred, 101, rows)).toBeNull();
+});
+
+test('from one line found to the next, around the ends', () => {
+  const found = [3, 5, 9];
+  expect(nextFound(found, 3, 1)).toBe(5);
+  expect(nextFound(found, 9, 1)).toBe(3);
+  expect(nextFound(found, 3, -1)).toBe(9);
+  expect(nextFound(found, 4, -1)).toBe(3);
+  expect(nextFound(found, null, -1)).toBe(9);
+  expect(nextFound([], 4, 1)).toBeNull();
+});
+
+test('of a long line the first part is held, of a structured one all members', () => {
+  const line = { ...(lines(1, 1)[0] as HeldLine), stream: 'stdout', attempt: 1 } as const;
+  expect(heldLine({ ...line, message: 'copied', fields: { files: 3 } })).toEqual({
+    seq: 1,
+    timestamp: line.timestamp,
+    level: 'info',
+    step_id: 'step_01',
+    text: 'copied {"files":3}',
+  });
+  expect(heldLine({ ...line, message: 'é'.repeat(60_000) }).text).toBe(`${'é'.repeat(8_000)}…`);
+});
