@@ -20,7 +20,7 @@ const chordMs = 1_000;
 
 export function useKeys(o: { readonly openHelp: () => void; readonly openPalette: () => void }): void {
   const [, navigate] = useLocation();
-  const goAt = useRef(0);
+  const goAt = useRef(Number.NEGATIVE_INFINITY);
   useEffect(() => {
     const onKey = (event: KeyboardEvent): void => {
       if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === 'k') {
@@ -34,7 +34,7 @@ export function useKeys(o: { readonly openHelp: () => void; readonly openPalette
         return;
       }
       const isChord = event.timeStamp - goAt.current < chordMs;
-      goAt.current = event.key === 'g' && !isChord ? event.timeStamp : 0;
+      goAt.current = event.key === 'g' && !isChord ? event.timeStamp : Number.NEGATIVE_INFINITY;
       const place = isChord ? places[event.key] : undefined;
       if (place !== undefined) navigate(place);
       else if (event.key === '?') o.openHelp();
