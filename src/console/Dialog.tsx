@@ -11,6 +11,8 @@ export function Dialog(o: {
   useEffect(() => {
     const shown = dialog.current;
     shown?.showModal();
+    // Else it is what closes it.
+    shown?.querySelector('input')?.focus();
     return () => shown?.close();
   }, []);
   return (

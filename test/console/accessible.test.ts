@@ -132,8 +132,8 @@ testWith('chromium')('the keyboard goes everywhere', async () => {
   await page.keyboard.press('Escape');
   await keys.waitFor({ state: 'detached' });
   await page.keyboard.press('Control+k');
-  await page.keyboard.type('report');
-  await page.getByRole('option', { name: /demo\/report/ }).waitFor();
+  await page.keyboard.type('demo/rep');
+  await expect.poll(() => page.getByRole('option', { selected: true }).textContent()).toContain('demo/report');
   expect(await faultsOf(page)).toEqual([]);
   await page.keyboard.press('Enter');
   await page.getByRole('heading', { name: 'demo/report' }).waitFor();
