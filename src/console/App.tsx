@@ -47,7 +47,13 @@ export function App(): ReactNode {
         <button type="button" className="wide-only" onClick={() => setDialog('palette')}>
           Go to <kbd>Ctrl-K</kbd>
         </button>
-        <button type="button" className="wide-only" onClick={() => setDialog('help')} aria-label="Keys" title="Keys (?)">
+        <button
+          type="button"
+          className="wide-only"
+          onClick={() => setDialog('help')}
+          aria-label="Keys"
+          title="Keys (?)"
+        >
           ?
         </button>
         {hasToken && (
