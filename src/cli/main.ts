@@ -98,12 +98,18 @@ async function report(error: unknown): Promise<ExitCode> {
     import('./explained.ts'),
     import('./exit-code.ts'),
   ]);
+  const { forTerminal } = await import('./terminal-text.ts');
+  // It may be another machine's, and name what others have named.
+  const print = (text: string): void => {
+    const lines = text.split('\n').map((line) => `${forTerminal(line, false)}\n`);
+    process.stderr.write(lines.join(''));
+  };
   const known = explained(error);
   if (known instanceof Refusal) {
-    process.stderr.write(`${known.message}\n`);
+    print(known.message);
     return known.exitCode;
   }
   const trace = known instanceof Error ? known.stack : String(known);
-  process.stderr.write(`flwd: this is a bug in flwd; please report it with what follows\n${trace}\n`);
+  print(`flwd: this is a bug in flwd; please report it with what follows\n${trace}`);
   return exitCodes.bug;
 }

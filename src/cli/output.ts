@@ -39,12 +39,22 @@ type Column = {
 };
 type Cell = string | { readonly text: string; readonly style: Style };
 
+/** Whatever is in it, a terminal gets no more of it than lines and their colours. */
 function out(text: string): void {
-  process.stdout.write(text);
+  const isColoured = mayColour();
+  const lines = process.stdout.isTTY ? text.split('\n').map((line) => forTerminal(line, isColoured)) : [text];
+  process.stdout.write(lines.join('\n'));
 }
 
 function err(line: string): void {
   process.stderr.write(`${forTerminal(line, process.stderr.isTTY && mayColour())}\n`);
+}
+
+/** JSON.stringify leaves DEL and the C1 controls as they are, which terminals obey too. */
+function jsonText(value: unknown): string {
+  const text = JSON.stringify(value);
+  if (!process.stdout.isTTY) return text;
+  return text.replaceAll(/\p{Cc}/gu, (found) => `\\u${found.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 
 const styles = { good: 'green', bad: 'red', busy: 'cyan', faint: 'dim', strong: 'bold' } as const;
@@ -63,7 +73,7 @@ export function createOutput(options: Options): Output {
     isVerbose: options.has('verbose'),
     isForPeople,
     width,
-    json: (value) => out(`${JSON.stringify(value)}\n`),
+    json: (value) => process.stdout.write(`${jsonText(value)}\n`),
     text: out,
     say: (line) => {
       if (!isQuiet) err(line);

@@ -5,7 +5,7 @@ import type { Options } from './command.ts';
 import type { Call } from './command-line.ts';
 import { type ExitCode, exitCodes, Refusal } from './exit-code.ts';
 import { findJob, jobsOf } from './known-jobs.ts';
-import { createOutput, type Output, printable } from './output.ts';
+import { createOutput, type Output } from './output.ts';
 import { readRunRequest } from './run-request.ts';
 import { withSession } from './session.ts';
 
@@ -45,9 +45,7 @@ function describe(plan: Plan, output: Output): void {
     ['timeout', plan.timeouts.run ?? plan.timeouts.step ?? ''],
   ]);
   const start = plan.waiting === null ? 'it would start at once' : `it would wait: ${plan.waiting}`;
-  output.text(
-    plan.denied ? `${output.paint('bad', 'it would be refused')}: ${printable(plan.denied.detail)}\n` : `${start}\n`,
-  );
+  output.text(plan.denied ? `${output.paint('bad', 'it would be refused')}: ${plan.denied.detail}\n` : `${start}\n`);
 }
 
 function limitsOf({ limits: { cpu, memory, pids, workspace } }: Plan): string {

@@ -2,7 +2,7 @@
 
 import type { Client } from '../client/client.ts';
 import type { AnswerOf } from '../contract/operations.ts';
-import { durationWords, type Output, printable } from './output.ts';
+import { durationWords, type Output } from './output.ts';
 
 type Run = AnswerOf<'getRun'>;
 
@@ -59,11 +59,7 @@ export function createRunProgress(
   return {
     text() {
       const sign = o.output.paint('busy', frames[turn++ % frames.length] ?? '');
-      const state = isCancelling
-        ? 'is being cancelled'
-        : isStarted
-          ? 'runs'
-          : `waits${waiting ? `: ${printable(waiting)}` : ''}`;
+      const state = isCancelling ? 'is being cancelled' : isStarted ? 'runs' : `waits${waiting ? `: ${waiting}` : ''}`;
       const seconds = Math.floor((performance.now() - startedAtMs) / 1_000);
       const time = seconds < 60 ? `${seconds} s` : durationWords(seconds * 1_000);
       const steps = o.steps.length === 0 ? '' : `  step ${ended.size}/${Math.max(o.steps.length, ended.size)}`;
@@ -88,5 +84,5 @@ export function barOf(progress: { readonly percent: number; readonly message: st
   if (!progress) return '';
   const share = Math.min(100, Math.max(0, progress.percent));
   const full = Math.round((share / 100) * barCells);
-  return `  [${'█'.repeat(full)}${'·'.repeat(barCells - full)}] ${Math.round(share)} %${progress.message && ` ${printable(progress.message)}`}`;
+  return `  [${'█'.repeat(full)}${'·'.repeat(barCells - full)}] ${Math.round(share)} %${progress.message && ` ${progress.message}`}`;
 }
