@@ -12,6 +12,8 @@ type PrintedLine = {
   readonly message: string;
   readonly step_id: string;
   readonly stream: 'stdout' | 'stderr';
+  /** Read when no server had been there: its time is that of the reading. */
+  readonly recovered?: true;
   readonly fields?: Readonly<Record<string, unknown>> | undefined;
 };
 
@@ -22,10 +24,10 @@ export function createLinePrinter(
   output: Output,
   o: { readonly showsStep: boolean; readonly showsTime: boolean; readonly toStderr: boolean },
 ): LinePrinter {
-  return ({ timestamp, level, message, step_id: step, stream, fields }) => {
+  return ({ timestamp, level, message, step_id: step, stream, recovered, fields }) => {
     const to = stream === 'stderr' || o.toStderr ? process.stderr : process.stdout;
     const isForPeople = to.isTTY;
-    const time = o.showsTime ? `${output.paint('faint', timestamp)} ` : '';
+    const time = o.showsTime ? `${output.paint('faint', recovered ? `~${timestamp}` : timestamp)} ` : '';
     const of = o.showsStep ? `${output.paint('faint', `${step} |`)} ` : '';
     const members = fields && Object.keys(fields).length > 0 ? ` ${JSON.stringify(fields)}` : '';
     const text = isForPeople ? forTerminal(message, mayColour()) : message;
@@ -57,6 +59,7 @@ function toLine(data: Readonly<Record<string, unknown>>): PrintedLine {
     message: String(data.message),
     step_id: String(data.step_id),
     stream: data.stream === 'stderr' ? 'stderr' : 'stdout',
+    ...(data.recovered === true && { recovered: true as const }),
     ...(typeof fields === 'object' && fields !== null && { fields: { ...fields } }),
   };
 }
