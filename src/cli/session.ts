@@ -146,6 +146,7 @@ type Link = {
 
 async function openOwn(loaded: LoadedConfig, { makesRoom = false }: SessionRequest): Promise<Session> {
   const runs = new Set<string>();
+  const { dataDir } = loaded.config.instance;
   let makesWayUntilMs = -Infinity;
   const brief = {
     runs,
@@ -180,8 +181,8 @@ async function openOwn(loaded: LoadedConfig, { makesRoom = false }: SessionReque
   /** A server that has started anew has another credential, and may listen elsewhere. undefined: there is none but this. */
   async function findAnew(failed: Link): Promise<Link | undefined> {
     if (link !== failed) return link;
-    const owner = await findOwner(loaded.config.instance.dataDir);
-    const next = owner?.url ? toOwner(loaded.config.instance.dataDir, owner, owner.url) : undefined;
+    const owner = await findOwner(dataDir);
+    const next = owner?.url ? toOwner(dataDir, owner, owner.url) : undefined;
     if (!next || (next.url === failed.url && next.token === failed.token)) return undefined;
     link = next;
     return next;
