@@ -213,7 +213,7 @@ async function openOwn(loaded: LoadedConfig, { makesRoom = false }: SessionReque
   });
   return {
     client,
-    where: dataDir,
+    where: loaded.config.instance.dataDir,
     isBrief: () => link.isBrief,
     attend: (runId) => void runs.add(runId),
     close: () => link.close(),
@@ -231,7 +231,8 @@ async function openLink(loaded: LoadedConfig, brief: Brief, makesWayUntilMs: num
   const deadlineMs = systemClock.now() + ownerWithinMs;
   for (;;) {
     const owner = await findOwner(dataDir);
-    if (owner?.url) return toOwner(dataDir, owner, owner.url);
+    // Of this process: it is about to leave the data dir.
+    if (owner?.url && owner.pid !== process.pid) return toOwner(dataDir, owner, owner.url);
     if (systemClock.now() < makesWayUntilMs) {
       await delay(againMs);
       continue;
@@ -262,9 +263,14 @@ function toOwner(dataDir: string, owner: OwnerInfo, url: string): Link {
 function fetchWhileOwned(dataDir: string, owner: OwnerInfo): Fetch {
   return async (url, init) => {
     if (await isStillOwner(dataDir, owner)) return fetch(url, init);
-    const cause = Object.assign(new Error(`the server that had ${dataDir} has ended`), { code: 'ECONNREFUSED' });
-    throw new TypeError('fetch failed', { cause });
+    throw ended(dataDir);
   };
+}
+
+/** As fetch says that nobody listens there. */
+function ended(dataDir: string): TypeError {
+  const cause = Object.assign(new Error(`the server that had ${dataDir} has ended`), { code: 'ECONNREFUSED' });
+  return new TypeError('fetch failed', { cause });
 }
 
 /** Of the server that has the data dir, whatever other one the environment names. */
@@ -295,7 +301,10 @@ export async function openBrief({ config, file }: Pick<LoadedConfig, 'config' | 
   return {
     url: server.url,
     token: readCliToken(dataDir),
-    fetch,
+    async fetch(url, init) {
+      if (closing) throw ended(dataDir);
+      return fetch(url, init);
+    },
     isBrief: true,
     isOwn: true,
     close: () => (closing ??= server.stop()),

@@ -116,39 +116,39 @@ const yieldWord = 'yield\n';
 
 /** null: there is none, or it does not answer. @throws StartError where another user could answer in its place */
 export async function findOwner(dataDir: string): Promise<OwnerInfo | null> {
-  return (await ask(dataDir)).owner;
-}
-
-/** Of an owner that has it for a command alone: it leaves the data dir to a server, and goes on as a client of it. */
-export async function askToYield(dataDir: string): Promise<void> {
-  await ask(dataDir, yieldWord);
+  return (await askOwner(dataDir, '')).owner;
 }
 
 /** False: it has ended, and what it listened on may be somebody else's by now. One that is too busy to answer is still there. */
 export async function isStillOwner(dataDir: string, { pid, url }: OwnerInfo): Promise<boolean> {
-  const { isThere, owner } = await ask(dataDir);
+  const { isThere, owner } = await askOwner(dataDir, '');
   return isThere && (owner === null || (owner.pid === pid && owner.url === url));
 }
 
-async function ask(
-  dataDir: string,
-  word = '',
-): Promise<{ readonly isThere: boolean; readonly owner: OwnerInfo | null }> {
+/** Of an owner that has it for a command alone: it leaves the data dir to a server, and goes on as a client of it. */
+export async function askToYield(dataDir: string): Promise<void> {
+  await askOwner(dataDir, yieldWord);
+}
+
+type Reply = { readonly isThere: boolean; readonly owner: OwnerInfo | null };
+
+async function askOwner(dataDir: string, word: string): Promise<Reply> {
   if (!existsSync(dataDir)) return { isThere: false, owner: null };
   assertAskable(dataDir);
   const address = socketAddress(dataDir);
-  let isThere = false;
+  let isThere = true;
   const answer = await new Promise<string>((resolve) => {
     let text = '';
-    const socket = connect(address.path, () => {
-      isThere = true;
-    });
+    const socket = connect(address.path);
     socket.setEncoding('utf8').setTimeout(answerWithinMs, () => socket.destroy());
     if (word !== '') socket.write(word);
     socket.on('data', (chunk: string) => {
       text += chunk;
     });
-    socket.on('error', () => socket.destroy());
+    socket.on('error', () => {
+      isThere = false;
+      socket.destroy();
+    });
     socket.on('close', () => resolve(text));
   });
   address.close();
