@@ -35,6 +35,7 @@ flwd_result '[{"disk": "sda", "used": 40}, {"disk": "sdb", "used": 7}]'`,
     'demo/waits': bash('echo begun; trap "echo told to end; exit 1" TERM; while :; do sleep 0.05; done', {
       cancel: { grace: '20s' },
     }),
+    'demo/held': bash('sleep 600'),
     'demo/ask': {
       'config.yaml': JSON.stringify({
         steps: [
@@ -198,19 +199,23 @@ describe('a large log', () => {
 
 describe('the list of runs', () => {
   testWith('chromium')('is filtered by a text that lives in the URL, and grows by itself', async () => {
+    await started('demo/held');
     const page = await browser.open(`${server.url}/runs`);
-    await page.getByRole('searchbox', { name: 'Filter runs' }).fill('job:demo/ask since:1h');
+    await page.getByRole('searchbox', { name: 'Filter runs' }).fill('job:demo/held since:1h');
     const rows = page.getByRole('list', { name: 'Runs' }).getByRole('listitem');
-    await expect.poll(() => page.url()).toContain(encodeURIComponent('job:demo/ask since:1h'));
+    await expect.poll(() => page.url()).toContain(encodeURIComponent('job:demo/held since:1h'));
     await expect.poll(() => rows.count()).toBe(1);
-    const runId = await started('demo/ask');
+    const runId = await started('demo/held');
     await expect.poll(() => rows.count()).toBe(2);
     await rows.filter({ hasText: runId }).getByText('running').waitFor();
     await page.reload();
     await expect.poll(() => rows.count()).toBe(2);
+    await page.getByRole('checkbox', { name: `Choose ${runId}` }).check();
+    await page.getByRole('button', { name: 'Cancel 1' }).click();
+    await rows.filter({ hasText: runId }).getByText('cancelled').waitFor();
     await page.getByRole('button', { name: 'running', exact: true }).click();
     await expect.poll(() => rows.count()).toBe(1);
-    await page.getByRole('checkbox', { name: `Choose ${runId}` }).check();
+    await page.getByRole('checkbox').check();
     await page.getByRole('button', { name: 'Cancel 1' }).click();
     await page.getByText('No run matches.').waitFor();
     await page.getByRole('searchbox', { name: 'Filter runs' }).fill('status:lost');
@@ -218,12 +223,23 @@ describe('the list of runs', () => {
   });
 
   testWith('chromium')('has no end but the last run', async () => {
-    for (let n = 0; n < 130; n++) await server.addRun({ jobId: 'many' });
-    const page = await browser.open(`${server.url}/runs?q=job%3Amany`);
+    await using many = await startServing();
+    const first = await many.addRun();
+    for (let n = 1; n < 1_200; n += 100) await Promise.all(Array.from({ length: 100 }, () => many.addRun()));
+    const page = await browser.open(`${many.url}/runs`);
     const rows = page.getByRole('list', { name: 'Runs' }).getByRole('listitem');
-    await page.getByText('130 runs').waitFor();
-    await rows.last().scrollIntoViewIfNeeded();
-    await expect.poll(() => rows.count()).toBe(130);
-    expect(await page.getByRole('button', { name: 'More' }).count()).toBe(0);
+    await page.getByText('1,201 runs').waitFor();
+    await expect
+      .poll(async () => {
+        await page.mouse.move(600, 500);
+        await page.mouse.wheel(0, 1_000_000);
+        return page.getByRole('button', { name: 'More' }).count();
+      })
+      .toBe(0);
+    await page.mouse.wheel(0, 1_000_000);
+    await page.getByText(first.id).waitFor();
+    expect(await rows.count()).toBeLessThanOrEqual(300);
+    await first.move('claim');
+    await rows.last().getByText('running').waitFor();
   });
 });
