@@ -31,6 +31,22 @@ flwd_result '[{"disk": "sda", "used": 40}, {"disk": "sdb", "used": 7}]'`,
       'fetch.sh': '#!/usr/bin/env bash\nseq -f "fetched %.0f" 500\n',
       'test.sh': '#!/usr/bin/env bash\nseq -f "test %.0f is fine" 300\necho "the last words" >&2\nexit 3\n',
     },
+    'demo/prose': bash(
+      `if [ "$FLWD_ATTEMPT" = 1 ]; then echo "the first time"; exit 75; fi
+mkdir -p artifacts
+printf '# Disks
+
+| disk | used |
+| --- | ---: |
+| sda | **40** |
+
+- see [the page](https://example.org/)
+- [not this](javascript:alert(1))
+<img src=x onerror=alert(1)>
+' > artifacts/report.md
+flwd_result '"All is *well*."'`,
+      { artifacts: { paths: ['artifacts/*'] }, retry: { limit: 1, delay: '10ms' } },
+    ),
     'demo/loud': bash(`seq -f 'line %.0f of many' ${linesOfLoud}`),
     'demo/waits': bash('echo begun; trap "echo told to end; exit 1" TERM; while :; do sleep 0.05; done', {
       cancel: { grace: '20s' },
@@ -95,6 +111,23 @@ describe('a run', () => {
     await page.getByText('Isolation').waitFor();
     await page.getByRole('tab', { name: 'events' }).click();
     await page.getByText('run.finished').waitFor();
+  });
+
+  testWith('chromium')('is read as Markdown where it is prose, and never as HTML', async () => {
+    const page = await browser.open(`${server.url}/runs/${await finished('demo/prose')}?tab=result`);
+    await page.getByText('well', { exact: true }).waitFor();
+    await page.getByRole('tab', { name: 'artifacts' }).click();
+    await page.getByRole('button', { name: 'Preview report.md' }).click();
+    const content = page.getByRole('region', { name: 'Content of report.md' });
+    await content.getByRole('heading', { name: 'Disks' }).waitFor();
+    expect(await content.getByRole('cell').allTextContents()).toEqual(['sda', '40']);
+    const links = content.getByRole('link');
+    expect([await links.count(), await links.getAttribute('href')]).toEqual([1, 'https://example.org/']);
+    expect(await content.textContent()).toContain('<img src=x onerror=alert(1)>');
+    await page.getByRole('tab', { name: 'log' }).click();
+    await page.getByRole('combobox', { name: 'Attempt' }).selectOption('1');
+    await log(page).getByText('the first time').waitFor();
+    expect(page.url()).toContain('attempt=1');
   });
 
   testWith('chromium')('that failed opens at the last lines of the step that failed', async () => {
