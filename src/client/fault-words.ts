@@ -6,6 +6,7 @@ import { ApiProblem, ServerUnreachable } from './api-problem.ts';
 export function faultText(error: unknown): string {
   if (error instanceof ServerUnreachable) return error.message;
   if (error instanceof ApiProblem) return error.title === '' ? error.message : `${error.title}: ${error.message}`;
+  if (error instanceof DOMException && error.name === 'TimeoutError') return 'The server took too long to answer.';
   // A connection that broke in the middle of an answer.
   if (error instanceof TypeError || error instanceof SyntaxError) return 'The answer broke off.';
   throw error;

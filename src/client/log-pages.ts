@@ -40,13 +40,14 @@ export async function pageAfter({ client, runId, filter, signal }: LogSource, qu
   return { lines: page.logs, isLast: page.next_cursor === null, isExpired: page.logs_expired === true };
 }
 
-/** Some lines before this one, the nearest, without a gap. */
+/** Some lines before this one, the nearest, without a gap; about so many. */
 export async function linesBefore(
   source: LogSource,
   seq: number,
+  count = pageLines,
 ): Promise<{ readonly lines: readonly LogLine[]; readonly isFromStart: boolean }> {
   let before = seq;
-  for (let reach = pageLines; ; reach = Math.min(reach * 4, mostFound)) {
+  for (let reach = count; ; reach = Math.min(reach * 4, mostFound)) {
     const after = Math.max(0, before - 1 - reach);
     const lines = await linesBetween(source, after, before, reach);
     if (lines.length > 0 || after === 0) return { lines, isFromStart: after === 0 };
@@ -64,8 +65,8 @@ async function linesBetween(source: LogSource, after: number, before: number, li
   }
 }
 
-export async function linesAfter(source: LogSource, seq: number): Promise<Page> {
-  return pageAfter(source, { cursor: String(seq), limit: pageLines });
+export async function linesAfter(source: LogSource, seq: number, count = pageLines): Promise<Page> {
+  return pageAfter(source, { cursor: String(seq), limit: count });
 }
 
 /** Where the text is found, by the server's search: the first ten thousand lines. */

@@ -2,6 +2,7 @@
 
 import { lazy, type ReactNode, Suspense, useState } from 'react';
 import { Link, Redirect, Route, Switch, useLocation } from 'wouter';
+import { Boundary } from './Boundary.tsx';
 import { Dialog } from './Dialog.tsx';
 import { Health } from './Health.tsx';
 import { JobsPage } from './JobsPage.tsx';
@@ -63,7 +64,13 @@ export function App(): ReactNode {
         )}
         <Health />
       </header>
-      {refusal !== null ? <SignIn refusal={refusal} /> : <Pages />}
+      {refusal !== null ? (
+        <SignIn refusal={refusal} />
+      ) : (
+        <Boundary key={location}>
+          <Pages />
+        </Boundary>
+      )}
       {dialog === 'palette' && <Palette close={() => setDialog(null)} />}
       {dialog === 'help' && (
         <Dialog title="Keys" close={() => setDialog(null)}>

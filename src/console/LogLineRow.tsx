@@ -2,7 +2,7 @@
 
 import { memo, type ReactNode } from 'react';
 import type { LogLine } from '../domain/log-line.ts';
-import { toPieces } from './ansi.ts';
+import { type Piece, toPieces } from './ansi.ts';
 
 /** A line may be 64 KiB long. */
 const mostShown = 8_000;
@@ -26,20 +26,7 @@ export const LogLineRow = memo(function LogLineRow(o: {
       {o.hasStep && <span className="of">{line.step_id}</span>}
       {line.level !== 'info' && <span className="unseen">{line.level}: </span>}
       <span className="text">
-        {toPieces(line.message.slice(0, mostShown)).map((piece, index) => (
-          <span
-            key={index}
-            {...(piece.classes !== '' && { className: piece.classes })}
-            {...((piece.colour !== null || piece.background !== null) && {
-              style: {
-                ...(piece.colour !== null && { color: piece.colour }),
-                ...(piece.background !== null && { background: piece.background }),
-              },
-            })}
-          >
-            {o.search === '' ? piece.text : marked(piece.text, o.search)}
-          </span>
-        ))}
+        {toPieces(line.message.slice(0, mostShown)).map((piece, index) => drawn(piece, index, o.search))}
         {line.message.length > mostShown && (
           <span className="quiet">… {line.message.length - mostShown} characters more: download the log</span>
         )}
@@ -48,6 +35,21 @@ export const LogLineRow = memo(function LogLineRow(o: {
     </div>
   );
 });
+
+function drawn(piece: Piece, index: number, search: string): ReactNode {
+  const { text, classes, colour, background } = piece;
+  const content = search === '' ? text : marked(text, search);
+  if (classes === '' && colour === null && background === null) return content;
+  return (
+    <span
+      key={index}
+      {...(classes !== '' && { className: classes })}
+      style={{ ...(colour !== null && { color: colour }), ...(background !== null && { background }) }}
+    >
+      {content}
+    </span>
+  );
+}
 
 function marked(text: string, search: string): ReactNode[] {
   const parts: ReactNode[] = [];

@@ -62,7 +62,8 @@ export function LogPane(o: {
       `${run.run_id}.log`,
     ).catch((error: unknown) => setFault(faultText(error)));
 
-  const attemptsOfStep = o.attempts.filter(({ step_id: id }) => id === step).map((one) => one.attempt);
+  const ofOne = step ?? (run.steps.length === 1 ? run.steps[0]?.step_id : null);
+  const attemptsOfStep = o.attempts.filter(({ step_id: id }) => id === ofOne).map((one) => one.attempt);
   const stepNames = run.steps.filter(({ kind }) => kind === 'command').map(({ step_id: id }) => id);
   const foundSeq = found.seqs[found.at] ?? null;
   const { held } = log;

@@ -1,8 +1,9 @@
-// The result of a run: a table where it is rows, else JSON.
+// The result of a run: a table where it is rows, Markdown where it is a text, and JSON.
 
 import { type ReactNode, useState } from 'react';
 import { showValue } from '../domain/argument-fields.ts';
 import { CopyButton } from './CopyButton.tsx';
+import { Markdown } from './Markdown.tsx';
 import { Code, Empty, Scrolls } from './Notes.tsx';
 import type { Run } from './words.ts';
 
@@ -17,17 +18,25 @@ export function Result({ run }: { readonly run: Run }): ReactNode {
   }
   const { value } = run.result;
   const rows = rowsOf(value);
+  const markdown = typeof value === 'string' ? value : null;
+  const isReadable = rows !== null || markdown !== null;
   return (
     <>
       <div className="actions">
-        {rows && (
+        {isReadable && (
           <button type="button" aria-pressed={wantsJson} onClick={() => setWantsJson(!wantsJson)}>
             JSON
           </button>
         )}
         <CopyButton label="Copy" text={JSON.stringify(value, null, 2)} />
       </div>
-      {rows && !wantsJson ? <Table rows={rows} /> : <Code label="Result" text={JSON.stringify(value, null, 2)} />}
+      {wantsJson || !isReadable ? (
+        <Code label="Result" text={JSON.stringify(value, null, 2)} />
+      ) : rows ? (
+        <Table rows={rows} />
+      ) : (
+        <Markdown text={markdown ?? ''} />
+      )}
     </>
   );
 }

@@ -1,16 +1,18 @@
 // What a run has besides its log: artifacts, what it was started with and ran in, and what happened to it.
 
-import { type ReactNode, useEffect, useState } from 'react';
+import { lazy, type ReactNode, Suspense, useEffect, useState } from 'react';
 import { faultText } from '../client/fault-words.ts';
 import type { AnswerOf } from '../contract/operations.ts';
 import { showValue } from '../domain/argument-fields.ts';
 import { formatSize } from '../lib/units.ts';
 import { CopyButton } from './CopyButton.tsx';
 import { useLoaded, useRunEvents } from './loading.ts';
-import { Code, Empty, Facts, Fault, Loading, Shown, Time } from './Notes.tsx';
+import { Code, Empty, Facts, Fault, Loading, Scrolls, Shown, Time } from './Notes.tsx';
 import { saveAnswer } from './save.ts';
 import { useClient } from './session.tsx';
 import type { Run } from './words.ts';
+
+const Markdown = lazy(async () => ({ default: (await import('./Markdown.tsx')).Markdown }));
 
 type Artifact = AnswerOf<'listArtifacts'>['artifacts'][number];
 
@@ -113,6 +115,15 @@ function Preview({ artifact }: { readonly artifact: Artifact }): ReactNode {
   if (fault !== null) return <Fault text={fault} />;
   if (!content) return <Loading what="the artifact" />;
   if ('url' in content) return <img className="preview" src={content.url} alt={artifact.name} />;
+  if (type === 'text/markdown') {
+    return (
+      <Scrolls label={`Content of ${artifact.name}`} className="code preview">
+        <Suspense fallback={<Loading what="the artifact" />}>
+          <Markdown text={content.text} />
+        </Suspense>
+      </Scrolls>
+    );
+  }
   return <Code label={`Content of ${artifact.name}`} text={content.text} />;
 }
 

@@ -88,14 +88,32 @@ export function useVisible(): boolean {
   );
 }
 
+/** One clock for all who look at it, however many rows that are. */
+const clocks = new Map<number, { now: number; readonly lookers: Set<() => void> }>();
+
 /** The time, as old as this at most. */
 export function useNow(everyMs: number): number {
-  const [now, setNow] = useState(() => Date.now());
-  useEffect(() => {
-    const timer = setInterval(() => setNow(Date.now()), everyMs);
-    return () => clearInterval(timer);
-  }, [everyMs]);
-  return now;
+  const watch = useCallback(
+    (changed: () => void) => {
+      const clock = clockOf(everyMs);
+      clock.lookers.add(changed);
+      return () => clock.lookers.delete(changed);
+    },
+    [everyMs],
+  );
+  return useSyncExternalStore(watch, () => clockOf(everyMs).now);
+}
+
+function clockOf(everyMs: number): { now: number; readonly lookers: Set<() => void> } {
+  const known = clocks.get(everyMs);
+  if (known) return known;
+  const clock = { now: Date.now(), lookers: new Set<() => void>() };
+  setInterval(() => {
+    clock.now = Date.now();
+    for (const look of clock.lookers) look();
+  }, everyMs);
+  clocks.set(everyMs, clock);
+  return clock;
 }
 
 /** Whatever comes in a burst is looked at once. */

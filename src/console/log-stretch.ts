@@ -12,7 +12,7 @@ export type LogStretch = {
   readonly isExpired: boolean;
 };
 
-export const mostLines = 2_500;
+export const mostLines = 2_000;
 
 /** What a run printed last. Someone who reads further up is not moved: where there is no room, it is left for later. */
 export function appended(held: LogStretch, added: readonly LogLine[], isFollowed: boolean): LogStretch {

@@ -29,8 +29,9 @@ export type RunLog = {
 type Opening = { readonly start: LogStart };
 type Opened = Pick<RunLog, 'held' | 'liveCount' | 'opening'>;
 
-const firstLines = 1_000;
-const linesAbove = 300;
+/** So many are drawn within a frame or two. */
+const firstLines = 500;
+const linesAbove = 200;
 const drawMs = 60;
 
 export function useRunLog(runId: string, filter: LogFilter, start: LogStart): RunLog {
@@ -119,14 +120,14 @@ export function useRunLog(runId: string, filter: LogFilter, start: LogStart): Ru
   const earlier = useCallback(() => {
     if (first === undefined || held?.isFromStart !== false) return;
     read(async () => {
-      const before = await linesBefore({ ...source, signal: AbortSignal.timeout(30_000) }, first);
+      const before = await linesBefore({ ...source, signal: AbortSignal.timeout(30_000) }, first, firstLines);
       setHeld((now) => (now.lines[0]?.seq === first ? prepended(now, before.lines, before.isFromStart) : now));
     });
   }, [read, source, first, held?.isFromStart, setHeld]);
   const later = useCallback(() => {
     if (last === undefined || held?.isToEnd !== false) return;
     read(async () => {
-      const after = await linesAfter({ ...source, signal: AbortSignal.timeout(30_000) }, last);
+      const after = await linesAfter({ ...source, signal: AbortSignal.timeout(30_000) }, last, firstLines);
       setHeld((now) => (now.lines.at(-1)?.seq === last ? extended(now, after.lines, after.isLast) : now));
     });
   }, [read, source, last, held?.isToEnd, setHeld]);
