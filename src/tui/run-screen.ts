@@ -41,7 +41,7 @@ export function RunScreen({ isActive, runId }: ScreenProps & { readonly runId: s
   const found = useMemo(() => new Set(search.found), [search.found]);
   const actions = useRunActions(runId, run);
 
-  usePresses(isActive, actions.question ?? keysOf(typing !== null, chosenStep !== null), (press) => {
+  usePresses(isActive, actions.question ?? keysOf(actions.keys, typing !== null, chosenStep !== null), (press) => {
     if (typing) return onTyping(typing, press);
     return actions.take(press) || (chosenStep !== null && onSteps(chosenStep, press)) || onLog(press);
   });
@@ -109,7 +109,7 @@ export function RunScreen({ isActive, runId }: ScreenProps & { readonly runId: s
   return h(
     Box,
     { flexDirection: 'column', height: rows },
-    ...summaryLines(run, nowMs),
+    ...summaryLines(run, nowMs, actions.fault),
     stepLines(steps, { rows: stepRows, chosen: chosenStep, nowMs, columns }),
     cells(
       [
@@ -135,10 +135,10 @@ export function RunScreen({ isActive, runId }: ScreenProps & { readonly runId: s
   );
 }
 
-function keysOf(isTyping: boolean, isOnSteps: boolean): string {
+function keysOf(actionKeys: string, isTyping: boolean, isOnSteps: boolean): string {
   if (isTyping) return 'type what to look for   Enter: find   Esc: not';
   if (isOnSteps) return '↑↓ choose  Enter: its log, or run  Tab: log  q: back';
-  return 'c: cancel  r: again  l: level  /: find  ?: help  q: back';
+  return `${actionKeys}  l: level  /: find  ?: help  q: back`;
 }
 
 function useNow(isTicking: boolean): number {

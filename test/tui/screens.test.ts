@@ -176,6 +176,9 @@ describe('the room', () => {
     screen = await terminal.sees('any key: back');
     expect(screen).toMatch(/Ctrl-C +end at once/);
     expect(screen).toMatch(/n {2}N +next, previous/);
+    expect(screen.indexOf('But in a form')).toBeLessThan(screen.indexOf('jobs, runs'));
+    expect(screen).toMatch(/c {2}unfinished +cancel, kill/);
+    expect(screen).toMatch(/r {2}finished +run again/);
     await terminal.press('x');
     await terminal.sees(/❯ demo\/greeting/);
   });
