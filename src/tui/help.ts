@@ -23,6 +23,7 @@ const keys: readonly (readonly [string, string] | readonly [string])[] = [
   ['s', 'status'],
   ['Run'],
   ['c  unfinished', 'cancel, kill'],
+  ['a  d  waiting', 'approve, deny'],
   ['r  finished', 'run again'],
   ['l', 'lowest level'],
   ['n  N', 'next, previous'],

@@ -2,17 +2,23 @@
 
 import { useState } from 'react';
 import { isFinished } from '../domain/run.ts';
+import { type Approval, approvalWords, changedApproval, toDecision } from './approval.ts';
 import type { Span } from './line.ts';
 import type { Press } from './presses.ts';
-import type { RunAnswer } from './run-parts.ts';
+import { type RunAnswer, waitingSteps } from './run-parts.ts';
 import { useSurroundings } from './screen.ts';
+import type { TextEdit } from './text-edit.ts';
 import { faultText } from './words.ts';
 
 export type RunActions = {
   /** Those that there are for the run as it is, for the footer. */
   readonly keys: string;
+  /** A step waits to be approved or denied. */
+  readonly isWaitedFor: boolean;
   /** For the footer, while something is asked. */
   readonly question: string | null;
+  /** What is typed for it. */
+  readonly typing: TextEdit | null;
   /** How the last one goes, where that is not to be seen. */
   readonly note: string | null;
   /** What went wrong with the last one. */
@@ -27,9 +33,11 @@ const questions = {
   rerun: 'Run again?   a: all of it   f: from what failed   n: no',
 } as const;
 
-export function useRunActions(runId: string, run: RunAnswer | null): RunActions {
-  const { client, open, attend } = useSurroundings();
+/** @param chosenStep the one that an approval is for, where it waits for one */
+export function useRunActions(runId: string, run: RunAnswer | null, chosenStep: string | undefined): RunActions {
+  const { client, columns, open, attend } = useSurroundings();
   const [asked, setAsked] = useState<keyof typeof questions | null>(null);
+  const [approval, setApproval] = useState<Approval | null>(null);
   const [note, setNote] = useState<string | null>(null);
   const [fault, setFault] = useState<string | null>(null);
   const [hasCancelled, setCancelled] = useState(false);
@@ -66,6 +74,17 @@ export function useRunActions(runId: string, run: RunAnswer | null): RunActions 
     open({ name: 'run', runId: newId });
     return null;
   };
+  const decide = async (decided: Approval): Promise<null> => {
+    await client.call('approveRun', { path, body: toDecision(decided) });
+    return null;
+  };
+  const waiting = run ? waitingSteps(run) : [];
+
+  function answerApproval(asked: Approval, press: Press): void {
+    const next = changedApproval(asked, press, waiting);
+    setApproval(next === 'decided' ? null : next);
+    if (next === 'decided') void act(asked.decision === 'approve' ? 'Approving…' : 'Denying…', () => decide(asked));
+  }
 
   function answer(key: string): void {
     setAsked(null);
@@ -77,17 +96,21 @@ export function useRunActions(runId: string, run: RunAnswer | null): RunActions 
 
   return {
     keys: isOver ? 'r: again' : isCancelling ? 'c: kill' : 'c: cancel',
-    question: asked && questions[asked],
+    isWaitedFor: waiting.length > 0,
+    question: approval ? approvalWords(approval, waiting, columns) : asked && questions[asked],
+    typing: approval?.comment ?? null,
     note,
     fault: fault === null ? null : { text: fault, colour: 'red' },
-    take({ key }) {
+    take(press) {
+      const { key } = press;
       setFault(null);
-      if (asked) {
-        answer(key);
-        return true;
-      }
-      if (!run || (key !== 'c' && key !== 'r')) return false;
-      if (key === 'c' && isOver) setNote('It is finished.');
+      if (approval) answerApproval(approval, press);
+      else if (asked) answer(key);
+      else if (waiting[0] && (key === 'a' || key === 'd')) {
+        const { step_id: stepId } = waiting.find(({ step_id: id }) => id === chosenStep) ?? waiting[0];
+        setApproval({ decision: key === 'a' ? 'approve' : 'deny', stepId, comment: null });
+      } else if (!run || (key !== 'c' && key !== 'r')) return false;
+      else if (key === 'c' && isOver) setNote('It is finished.');
       else if (key === 'r' && !isOver) setNote('It is not finished yet.');
       else setAsked(key === 'r' ? 'rerun' : isCancelling ? 'kill' : 'cancel');
       return true;

@@ -9,7 +9,12 @@ import { windowAround } from './windowed.ts';
 import { statusLooks, tookFor } from './words.ts';
 
 export type RunAnswer = AnswerOf<'getRun'>;
-type StepAnswer = RunAnswer['steps'][number];
+export type StepAnswer = RunAnswer['steps'][number];
+
+/** Those that somebody must approve or deny. */
+export function waitingSteps({ steps }: RunAnswer): StepAnswer[] {
+  return steps.filter(({ status }) => status === 'waiting_approval');
+}
 
 /** `fault` stands in the place of the sentence. */
 export function summaryLines(run: RunAnswer, nowMs: number, fault: Span | null): ReactElement[] {
