@@ -13,6 +13,7 @@ import { type Press, toPaste, toPresses, usePressQueue } from './presses.ts';
 import { RunScreen } from './run-screen.ts';
 import { RunsScreen } from './runs-screen.ts';
 import { type Place, type Surroundings, SurroundingsContext } from './screen.ts';
+import { useSuspend } from './suspend.ts';
 
 const leastColumns = 60;
 const leastRows = 15;
@@ -23,6 +24,7 @@ export function App({ client, where, attend }: AppProps): ReactElement {
   const { columns, rows } = useWindowSize();
   const hasRoom = columns >= leastColumns && rows >= leastRows;
   const { exit } = useApp();
+  const suspend = useSuspend();
   const admission = useAdmission(client);
   const connection = useConnection(admission.client, admission.refusal === null);
   const [stack, setStack] = useState<readonly Place[]>([{ name: 'jobs' }]);
@@ -37,6 +39,10 @@ export function App({ client, where, attend }: AppProps): ReactElement {
   }, []);
 
   const onPress = (press: Press): void => {
+    if (press.key === 'ctrl-z') {
+      suspend();
+      return;
+    }
     if (!hasRoom) {
       if (press.key === 'q') exit();
       return;
