@@ -62,6 +62,14 @@ describe('the list of runs', () => {
   });
 });
 
+testWith('tmux')('the list of jobs says how the last run of each is', async () => {
+  const terminal = await openTui(executing.url);
+  const look = await terminal.sees(/❯ demo\/long *$/m);
+  expect(look).not.toMatch(/demo\/steps +[✓✗]/);
+  await executing.post('/runs', { job_id: 'demo/steps' });
+  await terminal.sees(/demo\/steps +✗$/m);
+});
+
 describe('the log of a run', () => {
   testWith('tmux')('comes as it is printed, by levels', async () => {
     const run = await server.addRun();
