@@ -1,6 +1,7 @@
 // What can be done with a run, asked for once more before it is done.
 
 import { useState } from 'react';
+import { faultText } from '../client/fault-words.ts';
 import { isFinished } from '../domain/run.ts';
 import { type Approval, approvalWords, changedApproval, toDecision } from './approval.ts';
 import type { Span } from './line.ts';
@@ -8,7 +9,6 @@ import type { Press } from './presses.ts';
 import { type RunAnswer, waitingSteps } from './run-parts.ts';
 import { useSurroundings } from './screen.ts';
 import type { TextEdit } from './text-edit.ts';
-import { faultText } from './words.ts';
 
 export type RunActions = {
   /** Those that there are for the run as it is, for the footer. */
