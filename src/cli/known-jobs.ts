@@ -3,6 +3,7 @@
 
 import type { AnswerOf, QueryOf } from '../contract/operations.ts';
 import type { Frozen } from '../lib/frozen.ts';
+import { findOwner } from '../lib/owner-lock.ts';
 import type { Options } from './command.ts';
 import { hint, verbs } from './command-line.ts';
 import { loadConfiguration } from './configuration.ts';
@@ -18,6 +19,8 @@ export type KnownJobs = {
   readonly list: (query: QueryOf<'listJobs'>) => JobList | Promise<JobList>;
   /** @throws ApiProblem or Problem job-not-found, job-invalid */
   readonly get: (id: string) => Promise<Job>;
+  /** Where the server is that is asked; undefined: none is. */
+  readonly server?: () => Promise<string | undefined>;
 };
 
 /** @param work gets the session too, where there is a server. @throws Refusal */
@@ -38,10 +41,14 @@ export async function withJobs<T>(
   }
 }
 
-export function jobsOf({ client }: Session): KnownJobs {
+export function jobsOf({ client, where, isBrief }: Session): KnownJobs {
   return {
     list: (query) => client.call('listJobs', { query }),
     get: (id) => client.call('getJob', { path: { job_id: id } }),
+    async server() {
+      if (isBrief()) return undefined;
+      return URL.canParse(where) ? where : ((await findOwner(where))?.url ?? undefined);
+    },
   };
 }
 
@@ -67,7 +74,9 @@ export async function findJob(jobs: KnownJobs, words: readonly string[], isImpli
     if (!(known instanceof Refusal) || known.exitCode !== exitCodes.notFound) throw error;
     const { jobs: listed } = await jobs.list({});
     const ids = listed.flatMap((job) => [job.id, ...job.aliases]);
-    const what = isImplicit ? `there is no command and no job \`${id}\`` : `there is no job \`${id}\``;
+    const server = await jobs.server?.();
+    const among = server ? ` among the jobs of the server at ${server} (flwd sources lists where they come from)` : '';
+    const what = `there is no ${isImplicit ? 'command and no job' : 'job'} \`${id}\`${among}`;
     const near = hint(id, isImplicit ? [...verbs, ...ids] : ids);
     throw new Refusal(
       what + (near ?? '; see flwd --help, and flwd jobs for the jobs'),

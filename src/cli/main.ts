@@ -73,6 +73,7 @@ export async function main(words: readonly string[]): Promise<ExitCode> {
     const { readCommandLine } = await import('./command-line.ts');
     const call = readCommandLine(words);
     const verb = await verbs[nameOf(call)]();
+    if (call.options.has('jobs')) await (await import('./jobs-option.ts')).warnWhereServed(call);
     return await verb.run(call.options, call.operands, call);
   } catch (error) {
     return report(error);
