@@ -4,6 +4,7 @@ import type { BodyOf } from '../contract/operations.ts';
 import type { JsonObject } from '../domain/job.ts';
 import type { Options } from './command.ts';
 import type { ExitCode } from './exit-code.ts';
+import { findRunId } from './named-run.ts';
 import { oneOperand } from './option-values.ts';
 import { createOutput } from './output.ts';
 import { readBase } from './run-request.ts';
@@ -11,11 +12,12 @@ import { withSession } from './session.ts';
 import { detach, watchToItsEnd } from './started-run.ts';
 
 export async function run(options: Options, operands: readonly string[]): Promise<ExitCode> {
-  const earlier = oneOperand(operands, 'flwd rerun RUN; flwd runs lists them');
+  const word = oneOperand(operands, 'flwd rerun RUN; flwd runs lists them');
   const output = createOutput(options);
   const body = await readRequest(options);
   return withSession(options, async (session) => {
     const { client } = session;
+    const earlier = await findRunId(session, word, { output, orLastOf: true });
     const { run_id: runId, job_id: jobId } = await client.call('rerunRun', { path: { run_id: earlier }, body });
     session.attend(runId);
     if (options.has('detach')) return detach(session, runId, output);
