@@ -8,6 +8,7 @@ import { listArtifacts } from './artifacts.ts';
 import type { Options } from './command.ts';
 import { bytesOf, startDownload } from './download.ts';
 import { type ExitCode, exitCodes, Refusal } from './exit-code.ts';
+import { fileTrouble } from './file-trouble.ts';
 import { findRunId } from './named-run.ts';
 import { isThere, writeNewFile } from './new-file.ts';
 import { createOutput, type Output } from './output.ts';
@@ -86,10 +87,9 @@ async function saveArtifacts(session: Session, runId: string, { folder, output, 
 async function makeFolder(folder: string): Promise<void> {
   // What a run prints and leaves is for those who may read it.
   await mkdir(folder, { mode: 0o700 }).catch((error: unknown) => {
-    const code = errorCode(error);
-    if (code === 'EEXIST')
+    if (errorCode(error) === 'EEXIST')
       throw new Refusal(`${folder} is there already: name a folder that is not`, exitCodes.refused);
-    throw new Refusal(`${folder} cannot be made (${code ?? 'unwritable'})`);
+    throw new Refusal(`${folder} cannot be made: ${fileTrouble(error)}`);
   });
 }
 
