@@ -24,6 +24,11 @@ export async function run(options: Options, operands: readonly string[], call: C
     process.stderr.write(
       `copied the instance in ${config.instance.dataDir} to ${resolve(given)}: there is no job \`${call.jobWords.join('/')}\`\n`,
     );
+  if (options.has('json')) {
+    const made = { folder: given, files, bytes, missing, includes_key: includesKey };
+    process.stdout.write(`${JSON.stringify(made)}\n`);
+    return exitCodes.done;
+  }
   const lines = [`${given} has ${files} files, ${formatSize(bytes)}; flwd restore ${given} puts them back`];
   if (missing > 0) lines.push(`${missing} were removed by retention meanwhile and are not in it`);
   lines.push(
