@@ -54,7 +54,7 @@ test('what ends or decides a run takes no job, and no part that several runs sha
   for (const id of [first, second]) await expect.poll(() => isAsked(id)).toBe('waiting_approval');
   const shared = first.slice(
     0,
-    [...first].findIndex((letter, at) => letter !== second[at]),
+    first.split('').findIndex((letter, at) => letter !== second[at]),
   );
 
   const runs = await flwd(dir, 'runs');
