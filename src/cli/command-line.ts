@@ -35,8 +35,8 @@ export function readCommandLine(given: readonly string[]): Call {
   const { command, rest, isImplicit } = found;
   const mayBeJob = command.isLikelyNamespace && !first.startsWith(':') && /^[^-./:]/.test(rest[0] ?? '');
   if (!rest.some((word) => helpWords.includes(word))) {
-    if (mayBeJob) return { command, isImplicit, ...readWords({ ...command, isJobCall: true }, rest), jobWords: words };
-    return { command, isImplicit, ...readWords(command, rest) };
+    const read = readWords(command.isLikelyNamespace ? { ...command, isJobCall: true } : command, rest);
+    return { command, isImplicit, ...read, ...(mayBeJob && { jobWords: words }) };
   }
   if (mayBeJob) return helpOn([first, rest[0] ?? '']);
   if (!command.isJobCall) return helpOn(command.name.split(' '));
