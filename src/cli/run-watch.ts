@@ -6,6 +6,7 @@ import { isFinished } from '../domain/run.ts';
 import { createLinePrinter, followLog } from './log-lines.ts';
 import { durationWords, type Output } from './output.ts';
 import { createRunProgress } from './run-progress.ts';
+import { hintAtSandbox } from './sandbox-hint.ts';
 import type { Session } from './session.ts';
 import { createStatusLine } from './status-line.ts';
 import { onInterrupt } from './stop-signal.ts';
@@ -87,6 +88,7 @@ export async function describeEnd(session: Session, run: Run, output: Output): P
   if (run.result) output.say(`result: ${JSON.stringify(run.result.value)}`);
   const { artifacts } = await session.client.call('listArtifacts', { query: { run_id: run.run_id } });
   for (const { id, name } of artifacts) output.say(`artifact ${name}: flwd artifacts get ${id}`);
+  await hintAtSandbox(session, run, output);
   output.say(output.paint('faint', `${run.run_id}: flwd runs ${run.run_id}`));
 }
 
