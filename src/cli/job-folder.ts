@@ -57,12 +57,14 @@ export async function describeJob(
   output.text(written.map((file) => `${file}\n`).join(''));
   if (found?.id === undefined) return;
   const given = ['config', 'jobs'].flatMap((name) => (options.get(name) ?? []).map((value) => ` --${name} ${value}`));
-  const lead = verbs.includes(found.id.split('/')[0] ?? '') ? 'flwd run' : 'flwd';
+  // From a checkout it is typed as `npx flwd`.
+  const flwd = process.env.npm_command === 'exec' ? 'npx flwd' : 'flwd';
+  const lead = verbs.includes(found.id.split('/')[0] ?? '') ? `${flwd} run` : flwd;
   const rest = `${found.isOutside ? ` --jobs ${found.source}` : ''}${given.join('')}`;
   const lines = [
     `${lead} ${found.id}${o.sample}${rest}`,
-    `flwd run ${found.id} --help${rest}`,
-    ...(files.some(({ name }) => name === 'tests.yaml') ? [`flwd test ${found.id}${rest}`] : []),
+    `${lead} ${found.id} --help${rest}`,
+    ...(files.some(({ name }) => name === 'tests.yaml') ? [`${flwd} test ${found.id}${rest}`] : []),
   ];
   for (const line of ['next:', ...lines.map((line) => `  ${line}`)]) output.say(line);
 }

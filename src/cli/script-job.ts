@@ -48,7 +48,10 @@ function readScript(path: string): Script {
     throw new Refusal(`${path}: neither its ending nor a #! says what language it is in, or it is not executable`);
   } catch (error) {
     if (error instanceof Refusal) throw error;
-    throw new Refusal(`${path} cannot be read (${errorCode(error) ?? 'it is not UTF-8'})`);
+    const code = errorCode(error);
+    if (code === 'ENOENT') throw new Refusal(`there is no file ${path}`);
+    if (code === 'ERR_ENCODING_INVALID_ENCODED_DATA') throw new Refusal(`${path} is a binary, or not UTF-8: no script`);
+    throw new Refusal(`${path} cannot be read (${code ?? 'unreadable'})`);
   }
 }
 

@@ -1,6 +1,6 @@
 // `flwd init --from`: a script that there is becomes a job, and finds what it expects.
 
-import { chmodSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { chmodSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { writeFiles } from './a-job-folder.ts';
@@ -63,7 +63,7 @@ test('a bash script with options, words and variables runs as it did, with its m
   expect(made).toEqual({
     stdout: 'jobs/pack/config.yaml\njobs/pack/pack.sh\njobs/pack/run.sh\n',
     stderr:
-      'next:\n  flwd pack --region VALUE --source_dir VALUE\n  flwd run pack --help\n' +
+      'next:\n  flwd pack --region VALUE --source_dir VALUE\n  flwd pack --help\n' +
       '8 arguments are a guess: check jobs/pack/config.yaml\n',
     code: 0,
   });
@@ -333,7 +333,9 @@ test('--from writes over nothing, and says what it cannot make a job of', async 
     stdout: 'elsewhere/x/config.yaml\nelsewhere/x/x.py\n',
     code: 0,
   });
-  expect(await from('nothing.sh')).toMatchObject({ stderr: 'nothing.sh cannot be read (ENOENT)\n', code: 2 });
+  expect(await from('nothing.sh')).toMatchObject({ stderr: 'there is no file nothing.sh\n', code: 2 });
+  writeFileSync(join(dir, 'program'), Buffer.from([0x7f, 0x45, 0x4c, 0x46, 0xff, 0xfe]));
+  expect(await from('program')).toMatchObject({ stderr: 'program is a binary, or not UTF-8: no script\n', code: 2 });
   expect(await from('a.sh', '--language', 'bash')).toMatchObject({ code: 2 });
   expect(readdirSync(join(dir, 'jobs'))).toEqual(['a']);
   expect(readdirSync(join(dir, 'jobs/a'))).toEqual(['run.sh']);
