@@ -52,7 +52,7 @@ testWith('tmux')('who is not let in any more asks for nothing until somebody say
   await run.move('claim');
   const terminal = await openTui(door.url, { token: credential });
   await terminal.sees(/❯ demo/);
-  await terminal.sees('● healthy');
+  await terminal.sees(/^flwd .* ● \w+\n/);
   await terminal.press('2');
   await terminal.sees(/● running +demo/);
   door.isOpen = false;
