@@ -1,12 +1,15 @@
 import { defineConfig } from 'vitest/config';
 
-// Two projects, because only the tests of the package need it packed and installed first.
+// Projects of their own for what needs something first: the tests of the package that it is packed and installed, those of
+// the console that it is built.
 const ofThePackage = [
   'test/conformance/**/*.test.ts',
   'test/e2e/**/*.test.ts',
   'test/chaos/**/*.test.ts',
   'test/security/{fuzz,http-flood,inputs-*,sandbox-*}.test.ts',
 ];
+
+const ofTheConsole = 'test/console/**/*.test.ts';
 
 export default defineConfig({
   test: {
@@ -17,7 +20,11 @@ export default defineConfig({
     maxWorkers: 2,
     reporters: process.env.CI ? ['default', './test/support/closing-line.ts'] : ['default'],
     projects: [
-      { extends: true, test: { name: 'parts', include: ['test/**/*.test.ts'], exclude: ofThePackage } },
+      {
+        extends: true,
+        test: { name: 'parts', include: ['test/**/*.test.ts'], exclude: [...ofThePackage, ofTheConsole] },
+      },
+      { extends: true, test: { name: 'console', include: [ofTheConsole], globalSetup: ['test/console/built.ts'] } },
       { extends: true, test: { name: 'package', include: ofThePackage, globalSetup: ['test/support/pack.ts'] } },
     ],
   },

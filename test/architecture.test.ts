@@ -35,10 +35,15 @@ const table: Readonly<Record<string, Rule>> = {
     node: true,
   },
   tui: { folders: ['client', 'contract', 'domain', 'lib'], packages: ['ink', 'react'], node: true },
+  console: {
+    folders: ['client', 'contract', 'domain', 'lib'],
+    packages: ['react', 'react-dom', 'wouter'],
+    node: false,
+  },
 };
 
 /** Runs in browsers too, so nothing that these folders reach may need Node. */
-const portable = ['domain', 'contract', 'client'];
+const portable = ['domain', 'contract', 'client', 'console'];
 const http = ['node:http', 'node:https', 'node:http2', 'node:net'];
 const forbiddenNames = 'utils helpers common types interfaces constants manager service index'.split(' ');
 const mostLines = 400;
@@ -114,7 +119,7 @@ const sources = readSources();
 function readSources(): Sources {
   const root = join(import.meta.dirname, '..');
   const paths = readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' }).filter((path) =>
-    path.endsWith('.ts'),
+    /\.tsx?$/.test(path),
   );
   return new Map(paths.map((path) => [`src/${path}`, readFileSync(join(root, 'src', path), 'utf8')]));
 }
@@ -140,7 +145,10 @@ function breachesOf(files: Sources): string[] {
 }
 
 function nameAndSize(path: string, text: string): string[] {
-  const names = path.slice('src/'.length).replace(/\.ts$/, '').split('/');
+  const names = path
+    .slice('src/'.length)
+    .replace(/\.tsx?$/, '')
+    .split('/');
   const lines = text.split('\n').length - 1;
   return [
     ...(names.some((name) => forbiddenNames.includes(name)) ? [`${path} is named after a kind of code`] : []),

@@ -1,9 +1,10 @@
-// What is no operation of the table: probes, the OpenAPI document, pages for people, and the refusal of everything else.
+// What is no operation of the table: the console, probes, the OpenAPI document, pages for people, and the refusal of everything else.
 
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { apiBase } from '../contract/operations.ts';
 import { Problem } from '../domain/problem.ts';
 import type { Admission } from './admission.ts';
+import { consolePaths, createConsole, isConsolePath } from './console.ts';
 import type { Cors } from './cors.ts';
 import type { SystemHandlers } from './handlers/system.ts';
 import { expositionType } from './metrics/exposition.ts';
@@ -29,7 +30,6 @@ export function addOtherRoutes(
   const start = startPage(o.version);
   const docs = docsPage(o.version);
   const open = new Map<string, (reply: FastifyReply) => FastifyReply>([
-    ['/', (reply) => sendPage(reply, start)],
     ['/docs', (reply) => sendPage(reply, docs)],
     [
       '/healthz',
@@ -49,6 +49,10 @@ export function addOtherRoutes(
   for (const [path, answer] of open) {
     app.get(path, { onRequest: admitAnyone, config: { operation: path } }, (_, reply) => answer(reply));
   }
+  const showConsole = createConsole((_, reply) => sendPage(reply, start));
+  for (const path of consolePaths) {
+    app.get(path, { onRequest: admitAnyone, config: { operation: path } }, showConsole);
+  }
   const metricsPath = '/metrics';
   app.get(
     metricsPath,
@@ -62,7 +66,8 @@ export function addOtherRoutes(
 
   async function refuse(request: FastifyRequest, reply: FastifyReply): Promise<void> {
     const path = pathOf(request);
-    const allowed = open.has(path) || path === openApiPath || path === metricsPath ? ['GET', 'HEAD'] : methodsOf(path);
+    const isOther = open.has(path) || isConsolePath(path) || path === openApiPath || path === metricsPath;
+    const allowed = isOther ? ['GET', 'HEAD'] : methodsOf(path);
     if (allowed.length > 0 && o.cors.isPreflight(request.raw)) {
       o.admission.admitPreflight(request, reply);
       o.cors.setPreflightHeaders(reply.raw, allowed);

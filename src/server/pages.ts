@@ -9,10 +9,12 @@ const style =
 
 export const pageSecurityPolicy = `default-src 'none'; style-src 'sha256-${createHash('sha256').update(style).digest('base64')}'; frame-ancestors 'none'`;
 
+/** In the place of the console. */
 export function startPage(version: string): string {
   return page(
     'flwd',
-    `<p>flwd ${escapeHtml(version)} turns scripts into jobs.</p>
+    `<p>flwd ${escapeHtml(version)} turns scripts into jobs. Its console is not built here: in the checkout, <code>npm run build:console</code> makes it,
+<code>npm start</code> too; then start the server again.</p>
 <ul>
 <li><a href="${apiBase}/jobs">${apiBase}/jobs</a>: the API</li>
 <li><a href="/docs">/docs</a>: what the API can do</li>

@@ -3,11 +3,13 @@
 import { randomUUID } from 'node:crypto';
 import { Box } from 'ink';
 import { createElement as h, type ReactElement, useMemo, useRef, useState } from 'react';
+import { faultText } from '../client/fault-words.ts';
+import { faultsOf, type OutlookWords, outlookWords } from '../client/outlook.ts';
 import { type ArgumentField, showValue } from '../domain/argument-fields.ts';
+import type { FormFaults } from '../domain/filled-fields.ts';
 import { characters } from './characters.ts';
 import {
   createForm,
-  type FormFaults,
   type FormField,
   type FormState,
   focus,
@@ -17,11 +19,10 @@ import {
   shownText,
 } from './form-state.ts';
 import { type Colour, cells, line, paragraph, type Span, typed } from './line.ts';
-import { faultsOf, type OutlookWords, outlookWords, useOutlook } from './outlook.ts';
+import { useOutlook } from './outlook.ts';
 import type { Press } from './presses.ts';
 import { type Body, type ScreenProps, useLoaded, usePresses, useSurroundings } from './screen.ts';
 import { windowAround } from './windowed.ts';
-import { faultText } from './words.ts';
 
 const everyMs = 5_000;
 const toneColours: Readonly<Record<OutlookWords['tone'], Colour>> = {

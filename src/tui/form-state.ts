@@ -1,13 +1,7 @@
 // A form being filled in: what is typed into each field, and the arguments that make of it.
 
-import {
-  type ArgumentField,
-  argumentFields,
-  readFieldText,
-  setArgument,
-  showValue,
-} from '../domain/argument-fields.ts';
-import type { JsonObject } from '../domain/job.ts';
+import { type ArgumentField, argumentFields, showValue } from '../domain/argument-fields.ts';
+import { type FormFaults, placeFaults as placeOnFields, readFields } from '../domain/filled-fields.ts';
 import { characters } from './characters.ts';
 import type { Press } from './presses.ts';
 import { editText, emptyText, type TextEdit, textOf } from './text-edit.ts';
@@ -25,9 +19,6 @@ export type FormState = {
   /** The field; past the last one, what starts the job. */
   readonly focused: number;
 };
-
-/** By index of the field; `others` concern none. */
-export type FormFaults = { readonly byField: ReadonlyMap<number, string>; readonly others: readonly string[] };
 
 export function createForm(schema: Readonly<Record<string, unknown>>): FormState {
   const fields = argumentFields(schema).map((field): FormField => ({ field, edit: emptyText, items: [] }));
@@ -78,55 +69,23 @@ function cycled(field: ArgumentField, text: string, key: string): string | null 
 }
 
 /** The arguments of what is filled in, and what cannot be read as one. */
-export function readForm({ fields }: FormState): {
-  readonly args: JsonObject;
-  readonly faults: ReadonlyMap<number, string>;
-} {
-  const args: Record<string, unknown> = {};
-  const faults = new Map<number, string>();
-  for (const [index, { field, edit, items }] of fields.entries()) {
-    const texts = edit.text === '' ? items : [...items, edit.text];
-    if (texts.length === 0) continue;
-    const values: unknown[] = [];
-    for (const text of texts) {
-      const read = readFieldText(field, text);
-      if ('fault' in read) faults.set(index, read.fault);
-      else values.push(read.value);
-    }
-    if (!faults.has(index)) setArgument(args, field.path, field.kind === 'list' ? values : values[0]);
-  }
-  const plain: JsonObject = JSON.parse(JSON.stringify(args));
-  return { args: plain, faults };
+export function readForm({ fields }: FormState): ReturnType<typeof readFields> {
+  return readFields(
+    fields.map(({ field, edit, items }) => ({ field, texts: edit.text === '' ? items : [...items, edit.text] })),
+  );
 }
 
-/** The server's faults where they belong: a pointer to a field or into it, or to what the field is in. */
+/** The server's faults, and those of our own, at the fields that they belong to. */
 export function placeFaults(
   { fields }: FormState,
   errors: readonly Readonly<Record<string, unknown>>[],
   own: ReadonlyMap<number, string>,
 ): FormFaults {
-  const byField = new Map(own);
-  const others: string[] = [];
-  const pointers = fields.map(({ field }) => ['', 'args', ...field.path.map(escaped)].join('/'));
-  for (const { pointer, message } of errors) {
-    if (typeof pointer !== 'string' || typeof message !== 'string') continue;
-    const index = pointers.findIndex((known) => pointer === known || pointer.startsWith(`${known}/`));
-    if (index >= 0) {
-      if (!byField.has(index)) byField.set(index, message);
-      continue;
-    }
-    const inside = pointers.flatMap((known, i) => (known.startsWith(`${pointer}/`) ? [i] : []));
-    // It misses a whole, because a part of it could not be read, or nothing of it is filled in.
-    const [part] = inside;
-    if (part === undefined || pointer === '/args')
-      others.push(`${pointer.replace(/^\/args\/?/, '')} ${message}`.trim());
-    else if (!inside.some((i) => byField.has(i))) byField.set(part, message);
-  }
-  return { byField, others };
-}
-
-function escaped(name: string): string {
-  return name.replaceAll('~', '~0').replaceAll('/', '~1');
+  return placeOnFields(
+    fields.map(({ field }) => field),
+    errors,
+    own,
+  );
 }
 
 /** What the field shows, cursor aside; nothing of a secret. */

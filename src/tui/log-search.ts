@@ -1,12 +1,12 @@
 // Looking for a text in the whole log of a run, and going from one line that has it to the next.
 
 import { useState } from 'react';
+import { faultText } from '../client/fault-words.ts';
+import { findLines } from '../client/log-pages.ts';
 import type { LogLevel } from '../domain/log-line.ts';
-import { findLines } from './log-pages.ts';
 import type { Log } from './log-state.ts';
 import { broughtUp, nextFound, topOf } from './log-view.ts';
 import { useSurroundings } from './screen.ts';
-import { faultText } from './words.ts';
 
 export type LogSearch = {
   readonly text: string;

@@ -3,8 +3,10 @@
 
 import { setTimeout as pause } from 'node:timers/promises';
 import { useCallback, useEffect, useMemo, useReducer, useRef, useState } from 'react';
+import { faultText, isPassing } from '../client/fault-words.ts';
+import { type LogFilter, linesAfter, linesBefore, toQuery } from '../client/log-pages.ts';
 import type { LogLine } from '../domain/log-line.ts';
-import { type LogFilter, type LogStart, linesAfter, linesBefore, openedLog, toQuery } from './log-pages.ts';
+import { type LogStart, openedLog } from './log-pages.ts';
 import {
   appended,
   emptyLog,
@@ -16,7 +18,6 @@ import {
   prepended,
 } from './log-view.ts';
 import { useSurroundings } from './screen.ts';
-import { faultText, isPassing } from './words.ts';
 
 /** How near the edge of what is held somebody may come before more is asked for. */
 const marginLines = 200;
@@ -138,7 +139,9 @@ function useMore(o: {
     const source = { client, runId, filter: { level, stepId }, signal: ending.signal };
     linesBefore(source, first).then(
       (before) =>
-        change((held) => (held.lines[0]?.seq === first ? prepended(held, before.lines, before.isFromStart) : held)),
+        change((held) =>
+          held.lines[0]?.seq === first ? prepended(held, before.lines.map(heldLine), before.isFromStart) : held,
+        ),
       leaveIt,
     );
     return () => ending.abort();
@@ -148,7 +151,10 @@ function useMore(o: {
     const ending = new AbortController();
     const source = { client, runId, filter: { level, stepId }, signal: ending.signal };
     linesAfter(source, last ?? 0).then(
-      (after) => change((held) => (held.lines.at(-1)?.seq === last ? extended(held, after.lines, after.isLast) : held)),
+      (after) =>
+        change((held) =>
+          held.lines.at(-1)?.seq === last ? extended(held, after.lines.map(heldLine), after.isLast) : held,
+        ),
       leaveIt,
     );
     return () => ending.abort();

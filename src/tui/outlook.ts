@@ -1,16 +1,9 @@
-// What the server says of arguments that are being filled in: their faults, or what a run of them would be.
+// Asks what the server says of the arguments, once a person has paused.
 
 import { useEffect, useState } from 'react';
-import { ApiProblem } from '../client/api-problem.ts';
-import type { AnswerOf } from '../contract/operations.ts';
+import { askOutlook, type Outlook } from '../client/outlook.ts';
 import type { JsonObject } from '../domain/job.ts';
 import { useSurroundings } from './screen.ts';
-import { faultText } from './words.ts';
-
-export type Outlook =
-  | { readonly kind: 'plan'; readonly plan: AnswerOf<'createPlan'> }
-  | { readonly kind: 'faults'; readonly errors: readonly Readonly<Record<string, unknown>>[] }
-  | { readonly kind: 'none'; readonly why: string };
 
 const settleMs = 150;
 const refreshMs = 5_000;
@@ -26,13 +19,9 @@ export function useOutlook(isActive: boolean, jobId: string, args: JsonObject): 
     const ending = new AbortController();
     const { signal } = ending;
     const ask = async (): Promise<void> => {
-      const answer = await client
-        .call('createPlan', { body: { job_id: jobId, args }, signal })
-        .then((plan): Outlook => ({ kind: 'plan', plan }), toOutlook);
+      const answer = await askOutlook(client, { job_id: jobId, args }, signal);
       if (!signal.aborted) setOutlook(answer);
     };
-    const toOutlook = (error: unknown): Outlook =>
-      signal.aborted ? { kind: 'none', why: '' } : (faultsOf(error) ?? { kind: 'none', why: faultText(error) });
     const timer = setTimeout(() => void ask(), settleMs);
     // What it would wait for may be over.
     const refresh = setInterval(() => void ask(), refreshMs);
@@ -43,29 +32,4 @@ export function useOutlook(isActive: boolean, jobId: string, args: JsonObject): 
     };
   }, [client, isActive, jobId, key, epoch]);
   return outlook;
-}
-
-/** null: it is about something else than members of the request. */
-export function faultsOf(error: unknown): Extract<Outlook, { kind: 'faults' }> | null {
-  if (!(error instanceof ApiProblem) || !Array.isArray(error.members.errors)) return null;
-  return { kind: 'faults', errors: error.members.errors };
-}
-
-export type OutlookWords = { readonly text: string; readonly tone: 'good' | 'wait' | 'bad' | 'open' };
-
-export function outlookWords(outlook: Outlook | null, faultCount: number): OutlookWords {
-  if (outlook?.kind === 'none') return { text: outlook.why, tone: 'bad' };
-  if (faultCount > 0)
-    return { text: `Not yet: ${faultCount === 1 ? 'one fault' : `${faultCount} faults`}`, tone: 'bad' };
-  if (outlook?.kind !== 'plan') return { text: 'checking…', tone: 'open' };
-  const { plan } = outlook;
-  if (plan.denied) return { text: `Would be refused: ${plan.denied.detail}`, tone: 'bad' };
-  if (plan.waiting !== null) return { text: `Would wait: ${plan.waiting}`, tone: 'wait' };
-  const steps = plan.steps.length > 1 ? `, ${plan.steps.length} steps` : '';
-  const grants = plan.grants.length > 0 ? `, may ${plan.grants.map(grantWords).join(', ')}` : '';
-  return { text: `Would start now: ${plan.security.profile}${steps}${grants}`, tone: 'good' };
-}
-
-function grantWords({ kind, path }: AnswerOf<'createPlan'>['grants'][number]): string {
-  return kind === 'network' ? 'use the network' : `${kind} ${path ?? ''}`;
 }

@@ -1,11 +1,11 @@
 // What can be done with a run, asked for once more before it is done.
 
 import { useState } from 'react';
+import { faultText } from '../client/fault-words.ts';
 import { isFinished } from '../domain/run.ts';
 import type { Press } from './presses.ts';
 import type { RunAnswer } from './run-parts.ts';
 import { useSurroundings } from './screen.ts';
-import { faultText } from './words.ts';
 
 export type RunActions = {
   /** For the footer, while something is asked. */

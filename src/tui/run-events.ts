@@ -2,9 +2,9 @@
 
 import { setTimeout as pause } from 'node:timers/promises';
 import { useEffect, useState } from 'react';
+import { isPassing } from '../client/fault-words.ts';
 import { eventTypes } from '../domain/event.ts';
 import { useSurroundings } from './screen.ts';
-import { isPassing } from './words.ts';
 
 /** Whatever comes in a burst is looked at once. */
 const settleMs = 200;

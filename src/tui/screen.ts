@@ -2,8 +2,8 @@
 
 import { createContext, type ReactElement, useContext, useEffect, useLayoutEffect, useRef, useState } from 'react';
 import type { Client } from '../client/client.ts';
+import { faultText } from '../client/fault-words.ts';
 import type { Press } from './presses.ts';
-import { faultText } from './words.ts';
 
 export type Place =
   | { readonly name: 'jobs' }

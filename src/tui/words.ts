@@ -1,6 +1,5 @@
-// States, times and faults as the screens write them.
+// States and times as the screens write them.
 
-import { ApiProblem, ServerUnreachable } from '../client/api-problem.ts';
 import type { LogLevel } from '../domain/log-line.ts';
 import type { StepStatus } from '../domain/run.ts';
 import { formatDuration } from '../lib/units.ts';
@@ -40,19 +39,4 @@ export function atTime(timestamp: string): string {
 
 function two(value: number): string {
   return String(value).padStart(2, '0');
-}
-
-/** What went wrong with a call, for a person. @throws what is a bug of ours */
-export function faultText(error: unknown): string {
-  if (error instanceof ServerUnreachable) return error.message;
-  if (error instanceof ApiProblem) return error.title === '' ? error.message : `${error.title}: ${error.message}`;
-  // A connection that broke in the middle of an answer.
-  if (error instanceof TypeError || error instanceof SyntaxError) return 'The answer broke off.';
-  throw error;
-}
-
-/** Worth another try by itself. */
-export function isPassing(error: unknown): boolean {
-  if (error instanceof ApiProblem) return error.status >= 500 || error.status === 429;
-  return error instanceof ServerUnreachable || error instanceof TypeError || error instanceof SyntaxError;
 }

@@ -47,7 +47,8 @@ test('no route exists but those of the table and the fixed ones, and each asks w
     const url = path.replace('{job_id}', '*').replaceAll(/\{(\w+)\}/g, ':$1');
     return `${method} ${apiBase}${url}`;
   });
-  const fixed = ['/', '/docs', '/healthz', '/readyz', '/metrics', `${apiBase}/openapi.json`].map(
+  const ofConsole = ['/', '/jobs', '/jobs/*', '/runs', '/runs/*', '/system', '/assets/*'];
+  const fixed = [...ofConsole, '/docs', '/healthz', '/readyz', '/metrics', `${apiBase}/openapi.json`].map(
     (path) => `GET ${path}`,
   );
   const wanted = [...ofTable, ...fixed];

@@ -1,0 +1,19 @@
+// What went wrong with a call, for a person and for whoever might try again.
+
+import { ApiProblem, ServerUnreachable } from './api-problem.ts';
+
+/** @throws what is a bug of ours */
+export function faultText(error: unknown): string {
+  if (error instanceof ServerUnreachable) return error.message;
+  if (error instanceof ApiProblem) return error.title === '' ? error.message : `${error.title}: ${error.message}`;
+  if (error instanceof DOMException && error.name === 'TimeoutError') return 'The server took too long to answer.';
+  // A connection that broke in the middle of an answer.
+  if (error instanceof TypeError || error instanceof SyntaxError) return 'The answer broke off.';
+  throw error;
+}
+
+/** Worth another try by itself. */
+export function isPassing(error: unknown): boolean {
+  if (error instanceof ApiProblem) return error.status >= 500 || error.status === 429;
+  return error instanceof ServerUnreachable || error instanceof TypeError || error instanceof SyntaxError;
+}

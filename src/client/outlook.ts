@@ -1,0 +1,47 @@
+// What the server says of arguments that are being filled in: their faults, or what a run of them would be.
+
+import type { AnswerOf } from '../contract/operations.ts';
+import type { JsonObject } from '../domain/job.ts';
+import { ApiProblem } from './api-problem.ts';
+import type { Client } from './client.ts';
+import { faultText } from './fault-words.ts';
+
+export type Outlook =
+  | { readonly kind: 'plan'; readonly plan: AnswerOf<'createPlan'> }
+  | { readonly kind: 'faults'; readonly errors: readonly Readonly<Record<string, unknown>>[] }
+  | { readonly kind: 'none'; readonly why: string };
+
+export async function askOutlook(
+  client: Client,
+  body: { readonly job_id: string; readonly args: JsonObject },
+  signal: AbortSignal,
+): Promise<Outlook> {
+  const toOutlook = (error: unknown): Outlook =>
+    signal.aborted ? { kind: 'none', why: '' } : (faultsOf(error) ?? { kind: 'none', why: faultText(error) });
+  return client.call('createPlan', { body, signal }).then((plan): Outlook => ({ kind: 'plan', plan }), toOutlook);
+}
+
+/** null: it is about something else than members of the request. */
+export function faultsOf(error: unknown): Extract<Outlook, { kind: 'faults' }> | null {
+  if (!(error instanceof ApiProblem) || !Array.isArray(error.members.errors)) return null;
+  return { kind: 'faults', errors: error.members.errors };
+}
+
+export type OutlookWords = { readonly text: string; readonly tone: 'good' | 'wait' | 'bad' | 'open' };
+
+export function outlookWords(outlook: Outlook | null, faultCount: number): OutlookWords {
+  if (outlook?.kind === 'none') return { text: outlook.why, tone: 'bad' };
+  if (faultCount > 0)
+    return { text: `Not yet: ${faultCount === 1 ? 'one fault' : `${faultCount} faults`}`, tone: 'bad' };
+  if (outlook?.kind !== 'plan') return { text: 'checking…', tone: 'open' };
+  const { plan } = outlook;
+  if (plan.denied) return { text: `Would be refused: ${plan.denied.detail}`, tone: 'bad' };
+  if (plan.waiting !== null) return { text: `Would wait: ${plan.waiting}`, tone: 'wait' };
+  const steps = plan.steps.length > 1 ? `, ${plan.steps.length} steps` : '';
+  const grants = plan.grants.length > 0 ? `, may ${plan.grants.map(grantWords).join(', ')}` : '';
+  return { text: `Would start now: ${plan.security.profile}${steps}${grants}`, tone: 'good' };
+}
+
+function grantWords({ kind, path }: AnswerOf<'createPlan'>['grants'][number]): string {
+  return kind === 'network' ? 'use the network' : `${kind} ${path ?? ''}`;
+}

@@ -1,0 +1,121 @@
+// The frame around every page: where one can go, how the server is, and the keys.
+
+import { lazy, type ReactNode, Suspense, useState } from 'react';
+import { Link, Redirect, Route, Switch, useLocation } from 'wouter';
+import { Boundary } from './Boundary.tsx';
+import { Dialog } from './Dialog.tsx';
+import { Health } from './Health.tsx';
+import { JobsPage } from './JobsPage.tsx';
+import { keyList, useKeys } from './keys.ts';
+import { Empty, Loading } from './Notes.tsx';
+import { Palette } from './Palette.tsx';
+import { RunsPage } from './RunsPage.tsx';
+import { SignIn } from './SignIn.tsx';
+import { useSession } from './session.tsx';
+
+const JobPage = lazy(async () => ({ default: (await import('./JobPage.tsx')).JobPage }));
+const RunPage = lazy(async () => ({ default: (await import('./RunPage.tsx')).RunPage }));
+const SystemPage = lazy(async () => ({ default: (await import('./SystemPage.tsx')).SystemPage }));
+
+const places = [
+  ['/jobs', 'Jobs'],
+  ['/runs', 'Runs'],
+  ['/system', 'System'],
+] as const;
+
+export function App(): ReactNode {
+  const { refusal, hasToken, signOut } = useSession();
+  const [location] = useLocation();
+  const [dialog, setDialog] = useState<'help' | 'palette' | null>(null);
+  useKeys({ openHelp: () => setDialog('help'), openPalette: () => setDialog('palette') });
+  return (
+    <>
+      <a className="skip" href="#main">
+        To the content
+      </a>
+      <header className="top">
+        <Link href="/jobs" className="brand">
+          flwd
+        </Link>
+        <nav aria-label="Pages">
+          {places.map(([href, name]) => (
+            <Link key={href} href={href} aria-current={location.startsWith(href) ? 'page' : undefined}>
+              {name}
+            </Link>
+          ))}
+        </nav>
+        <span className="space" />
+        <button type="button" className="wide-only" onClick={() => setDialog('palette')}>
+          Go to <kbd>Ctrl-K</kbd>
+        </button>
+        <button
+          type="button"
+          className="wide-only"
+          onClick={() => setDialog('help')}
+          aria-label="Keys"
+          title="Keys (?)"
+        >
+          ?
+        </button>
+        {hasToken && (
+          <button type="button" onClick={signOut}>
+            Sign out
+          </button>
+        )}
+        <Health />
+      </header>
+      {refusal !== null ? (
+        <SignIn refusal={refusal} />
+      ) : (
+        <Boundary key={location}>
+          <Pages />
+        </Boundary>
+      )}
+      {dialog === 'palette' && <Palette close={() => setDialog(null)} />}
+      {dialog === 'help' && (
+        <Dialog title="Keys" close={() => setDialog(null)}>
+          <dl className="keys">
+            {keyList.map(([key, what]) => (
+              <div key={key}>
+                <dt>
+                  <kbd>{key}</kbd>
+                </dt>
+                <dd>{what}</dd>
+              </div>
+            ))}
+          </dl>
+        </Dialog>
+      )}
+    </>
+  );
+}
+
+function Pages(): ReactNode {
+  return (
+    <main id="main">
+      <Suspense fallback={<Loading what="the page" />}>
+        <Switch>
+          <Route path="/">
+            <Redirect to="/jobs" replace />
+          </Route>
+          <Route path="/jobs">
+            <JobsPage />
+          </Route>
+          <Route path="/jobs/*">
+            <JobPage />
+          </Route>
+          <Route path="/runs">
+            <RunsPage />
+          </Route>
+          <Route path="/runs/:id">{({ id }) => <RunPage key={id} runId={id} />}</Route>
+          <Route path="/system">
+            <SystemPage />
+          </Route>
+          <Route>
+            <Empty>There is no such page.</Empty>
+          </Route>
+        </Switch>
+      </Suspense>
+    </main>
+  );
+}

@@ -1,0 +1,29 @@
+// A dialog of the browser's own: it holds the focus, closes on Esc, and gives the focus back.
+
+import { type ReactNode, useEffect, useRef } from 'react';
+
+export function Dialog(o: {
+  readonly title: string;
+  readonly close: () => void;
+  readonly children: ReactNode;
+}): ReactNode {
+  const dialog = useRef<HTMLDialogElement>(null);
+  useEffect(() => {
+    const shown = dialog.current;
+    shown?.showModal();
+    // Else it is what closes it.
+    shown?.querySelector('input')?.focus();
+    return () => shown?.close();
+  }, []);
+  return (
+    <dialog ref={dialog} aria-label={o.title} onClose={o.close}>
+      <header className="row">
+        <h2>{o.title}</h2>
+        <button type="button" onClick={o.close} aria-label="Close">
+          ✕
+        </button>
+      </header>
+      {o.children}
+    </dialog>
+  );
+}

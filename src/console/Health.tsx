@@ -1,0 +1,42 @@
+// In the header: how the server is, or that it is not there.
+
+import { type ReactNode, useEffect, useState } from 'react';
+import { Link } from 'wouter';
+import { useVisible } from './loading.ts';
+import { useClient } from './session.tsx';
+
+const everyMs = 5_000;
+
+type State = { readonly look: 'good' | 'wait' | 'bad'; readonly word: string };
+
+export function Health(): ReactNode {
+  const client = useClient();
+  const isVisible = useVisible();
+  const [state, setState] = useState<State>({ look: 'wait', word: 'connecting' });
+  useEffect(() => {
+    if (!isVisible) return undefined;
+    const ending = new AbortController();
+    const look = async (): Promise<void> => {
+      const found = await client.call('getHealth', { signal: ending.signal }).then(
+        ({ status }): State => ({ look: status === 'healthy' ? 'good' : 'wait', word: status }),
+        (error: unknown): State =>
+          error instanceof Error && error.name === 'ApiProblem'
+            ? { look: 'bad', word: 'unhealthy' }
+            : { look: 'bad', word: 'unreachable' },
+      );
+      if (!ending.signal.aborted) setState(found);
+    };
+    void look();
+    const timer = setInterval(() => void look(), everyMs);
+    return () => {
+      clearInterval(timer);
+      ending.abort();
+    };
+  }, [client, isVisible]);
+  return (
+    <Link href="/system" className={`health health-${state.look}`}>
+      <span aria-hidden="true">●</span> <span className="wide-only">server </span>
+      <span role="status">{state.word}</span>
+    </Link>
+  );
+}

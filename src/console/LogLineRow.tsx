@@ -1,0 +1,64 @@
+// One line of a log.
+
+import { memo, type ReactNode } from 'react';
+import type { LogLine } from '../domain/log-line.ts';
+import { type Piece, toPieces } from './ansi.ts';
+
+/** A line may be 64 KiB long. */
+const mostShown = 8_000;
+
+export const LogLineRow = memo(function LogLineRow(o: {
+  readonly line: LogLine;
+  readonly href: string;
+  readonly hasTime: boolean;
+  readonly hasStep: boolean;
+  /** Marked where it stands; empty: nothing. */
+  readonly search: string;
+  readonly isMarked: boolean;
+}): ReactNode {
+  const { line } = o;
+  return (
+    <div className={`line level-${line.level}${o.isMarked ? ' line-marked' : ''}`} data-seq={line.seq}>
+      <a className="number" href={o.href} tabIndex={-1} aria-label={`Link to line ${line.seq}`} data-line={line.seq}>
+        {line.seq}
+      </a>
+      {o.hasTime && <span className="at">{new Date(line.timestamp).toISOString().slice(11, 23)}</span>}
+      {o.hasStep && <span className="of">{line.step_id}</span>}
+      {line.level !== 'info' && <span className="unseen">{line.level}: </span>}
+      <span className="text">
+        {toPieces(line.message.slice(0, mostShown)).map((piece, index) => drawn(piece, index, o.search))}
+        {line.message.length > mostShown && (
+          <span className="quiet">… {line.message.length - mostShown} characters more: download the log</span>
+        )}
+        {line.fields && <span className="quiet"> {JSON.stringify(line.fields)}</span>}
+      </span>
+    </div>
+  );
+});
+
+function drawn(piece: Piece, index: number, search: string): ReactNode {
+  const { text, classes, colour, background } = piece;
+  const content = search === '' ? text : marked(text, search);
+  if (classes === '' && colour === null && background === null) return content;
+  return (
+    <span
+      key={index}
+      {...(classes !== '' && { className: classes })}
+      style={{ ...(colour !== null && { color: colour }), ...(background !== null && { background }) }}
+    >
+      {content}
+    </span>
+  );
+}
+
+function marked(text: string, search: string): ReactNode[] {
+  const parts: ReactNode[] = [];
+  const lower = text.toLowerCase();
+  const wanted = search.toLowerCase();
+  let at = 0;
+  for (let found = lower.indexOf(wanted); found >= 0; found = lower.indexOf(wanted, at)) {
+    parts.push(text.slice(at, found), <mark key={found}>{text.slice(found, found + wanted.length)}</mark>);
+    at = found + wanted.length;
+  }
+  return [...parts, text.slice(at)];
+}

@@ -1,0 +1,78 @@
+// What would happen if the job were started now.
+
+import type { ReactNode } from 'react';
+import type { Outlook } from '../client/outlook.ts';
+import type { AnswerOf } from '../contract/operations.ts';
+import { showValue } from '../domain/argument-fields.ts';
+import { formatSize } from '../lib/units.ts';
+import { Facts } from './Notes.tsx';
+
+type PlanAnswer = AnswerOf<'createPlan'>;
+
+export function Plan({ outlook }: { readonly outlook: Outlook | null }): ReactNode {
+  return (
+    <section aria-label="Plan" className="panel">
+      <h2>Plan</h2>
+      {outlook?.kind === 'plan' ? (
+        <PlanFacts plan={outlook.plan} />
+      ) : (
+        <p className="quiet">
+          {outlook === null
+            ? 'Being asked for…'
+            : outlook.kind === 'none'
+              ? outlook.why
+              : 'What would happen stands here once the arguments are right.'}
+        </p>
+      )}
+    </section>
+  );
+}
+
+function PlanFacts({ plan }: { readonly plan: PlanAnswer }): ReactNode {
+  const { profile, isolation } = plan.security;
+  const { run, step, queue } = plan.timeouts;
+  const times = [
+    ['the run', run],
+    ['a step', step],
+    ['waiting', queue],
+  ].flatMap(([what, time]) => (time ? [`${what} ${time}`] : []));
+  return (
+    <Facts
+      of={[
+        ['Profile', profile],
+        ['Network', isolation.network === 'none' ? 'none' : 'all of it'],
+        ['Files', filesystemWords[isolation.filesystem]],
+        [
+          'Grants',
+          plan.grants.map(({ kind, path }) => (kind === 'network' ? 'network' : `${kind} ${path}`)).join(', '),
+        ],
+        ['Steps', plan.steps.length > 1 ? plan.steps.map(({ step_id: id }) => id).join(' → ') : null],
+        ['Memory', plan.limits.memory ? `${formatSize(plan.limits.memory.bytes)}, by ${plan.limits.memory.by}` : null],
+        ['Processes', plan.limits.pids ? `${plan.limits.pids.count}, by ${plan.limits.pids.by}` : null],
+        ['Time', times.join(', ')],
+        ['Secrets', [...plan.secrets, ...plan.stored_secrets].join(', ')],
+        ['Revision', <code key="revision">{plan.revision.slice(0, 12)}</code>],
+        [
+          'Arguments',
+          Object.keys(plan.args).length > 0 && (
+            <ul className="plain" key="args">
+              {Object.entries(plan.args).map(([name, value]) => (
+                <li key={name}>
+                  <code>
+                    {name} = {showValue(value)}
+                  </code>
+                </li>
+              ))}
+            </ul>
+          ),
+        ],
+      ]}
+    />
+  );
+}
+
+const filesystemWords: Readonly<Record<PlanAnswer['security']['isolation']['filesystem'], string>> = {
+  workspace: 'its own workspace, and a read-only system',
+  'host-read-only': 'the host’s, read-only',
+  host: 'the host’s',
+};

@@ -1,0 +1,232 @@
+// What a run has besides its log: artifacts, what it was started with and ran in, and what happened to it.
+
+import { lazy, type ReactNode, Suspense, useEffect, useState } from 'react';
+import { faultText } from '../client/fault-words.ts';
+import type { AnswerOf } from '../contract/operations.ts';
+import { showValue } from '../domain/argument-fields.ts';
+import { formatSize } from '../lib/units.ts';
+import { CopyButton } from './CopyButton.tsx';
+import { useLoaded, useRunEvents } from './loading.ts';
+import { Code, Empty, Facts, Fault, Loading, Scrolls, Shown, Time } from './Notes.tsx';
+import { saveAnswer } from './save.ts';
+import { useClient } from './session.tsx';
+import type { Run } from './words.ts';
+
+const Markdown = lazy(async () => ({ default: (await import('./Markdown.tsx')).Markdown }));
+
+type Artifact = AnswerOf<'listArtifacts'>['artifacts'][number];
+
+/** What can be looked at here: texts as texts, and pictures that can hold no script. */
+const pictures = ['image/png', 'image/jpeg', 'image/gif', 'image/webp'];
+const mostPreviewBytes = 2 ** 20;
+const mostPreviewText = 200_000;
+
+export function Artifacts({ run }: { readonly run: Run }): ReactNode {
+  const client = useClient();
+  const runId = run.run_id;
+  const loaded = useLoaded({ key: `${runId} ${run.finished_at}` }, (signal) =>
+    client.call('listArtifacts', { query: { run_id: runId }, signal }),
+  );
+  const [opened, setOpened] = useState<string | null>(null);
+  const [fault, setFault] = useState<string | null>(null);
+  const save = ({ id, name }: Artifact): void => {
+    setFault(null);
+    saveAnswer(client.request('getArtifact', { path: { artifact_id: id } }), name).catch((error: unknown) =>
+      setFault(faultText(error)),
+    );
+  };
+  return (
+    <Shown of={loaded} what="the artifacts">
+      {({ artifacts }) =>
+        artifacts.length === 0 ? (
+          <Empty>{run.finished_at === null ? 'There are none yet.' : 'It has left no artifacts.'}</Empty>
+        ) : (
+          <>
+            {fault !== null && <Fault text={fault} />}
+            <ul className="rows" aria-label="Artifacts">
+              {artifacts.map((artifact) => (
+                <li key={artifact.id}>
+                  <span className="what">
+                    <strong>{artifact.name}</strong>
+                    <span className="quiet">
+                      {formatSize(artifact.size_bytes)}, {artifact.media_type}, {artifact.step_id}
+                      {artifact.expires_at !== null && (
+                        <>
+                          , kept until <Time at={artifact.expires_at} />
+                        </>
+                      )}
+                    </span>
+                  </span>
+                  <span className="actions">
+                    {isShowable(artifact) && (
+                      <button
+                        type="button"
+                        aria-expanded={opened === artifact.id}
+                        onClick={() => setOpened(opened === artifact.id ? null : artifact.id)}
+                      >
+                        Preview {artifact.name}
+                      </button>
+                    )}
+                    <button type="button" onClick={() => save(artifact)}>
+                      Download {artifact.name}
+                    </button>
+                  </span>
+                  {opened === artifact.id && <Preview artifact={artifact} />}
+                </li>
+              ))}
+            </ul>
+          </>
+        )
+      }
+    </Shown>
+  );
+}
+
+function isShowable({ media_type: type, size_bytes: size }: Artifact): boolean {
+  return size <= mostPreviewBytes && (isPicture(type) || /^text\/|[/+](?:json|xml|yaml|javascript)\b/.test(type));
+}
+
+function isPicture(type: string): boolean {
+  return pictures.includes(type);
+}
+
+type Content = { readonly text: string } | { readonly url: string };
+
+function Preview({ artifact }: { readonly artifact: Artifact }): ReactNode {
+  const client = useClient();
+  const [content, setContent] = useState<Content | null>(null);
+  const [fault, setFault] = useState<string | null>(null);
+  const { id, media_type: type } = artifact;
+  useEffect(() => {
+    const ending = new AbortController();
+    let url: string | undefined;
+    const read = async (): Promise<void> => {
+      const response = await client.request('getArtifact', { path: { artifact_id: id }, signal: ending.signal });
+      if (!isPicture(type)) return setContent({ text: (await response.text()).slice(0, mostPreviewText) });
+      url = URL.createObjectURL(new Blob([await response.arrayBuffer()], { type }));
+      setContent({ url });
+    };
+    read().catch((error: unknown) => !ending.signal.aborted && setFault(faultText(error)));
+    return () => {
+      ending.abort();
+      if (url !== undefined) URL.revokeObjectURL(url);
+    };
+  }, [client, id, type]);
+  if (fault !== null) return <Fault text={fault} />;
+  if (!content) return <Loading what="the artifact" />;
+  if ('url' in content) return <img className="preview" src={content.url} alt={artifact.name} />;
+  if (type === 'text/markdown') {
+    return (
+      <Scrolls label={`Content of ${artifact.name}`} className="code preview">
+        <Suspense fallback={<Loading what="the artifact" />}>
+          <Markdown text={content.text} />
+        </Suspense>
+      </Scrolls>
+    );
+  }
+  return <Code label={`Content of ${artifact.name}`} text={content.text} />;
+}
+
+export function RunDetails({ run }: { readonly run: Run }): ReactNode {
+  const { isolation, profile } = run.security;
+  return (
+    <>
+      <h2>Arguments</h2>
+      {Object.keys(run.args).length === 0 ? (
+        <p className="quiet">None.</p>
+      ) : (
+        <>
+          <Facts
+            of={Object.entries(run.args).map(([name, value]) => [name, <code key={name}>{showValue(value)}</code>])}
+          />
+          <CopyButton label="Copy as JSON" text={JSON.stringify(run.args, null, 2)} />
+        </>
+      )}
+      <h2>Run</h2>
+      <Facts
+        of={[
+          ['Source', `${run.source.name} (${run.source.type})`],
+          ['Revision', <code key="revision">{run.source.revision}</code>],
+          ['Tenant', run.tenant],
+          ['Priority', run.priority === 0 ? null : String(run.priority)],
+          [
+            'Labels',
+            Object.entries(run.labels)
+              .map(([name, value]) => `${name}=${value}`)
+              .join(', '),
+          ],
+          ['Worker', run.worker],
+          ['Request', run.request_id],
+        ]}
+      />
+      <h2>Isolation</h2>
+      <Facts
+        of={[
+          ['Profile', profile],
+          ...Object.entries(isolation).map(
+            ([name, value]) =>
+              [name.replaceAll('_', ' '), Array.isArray(value) ? value.join(', ') : showValue(value)] as const,
+          ),
+          ['Grants', run.grants.map(({ kind, path }) => (path === undefined ? kind : `${kind} ${path}`)).join(', ')],
+        ]}
+      />
+      <h2>Limits</h2>
+      <Facts of={Object.entries(run.limits).map(([name, value]) => [name.replaceAll('_', ' '), limitWords(value)])} />
+    </>
+  );
+}
+
+function limitWords(limit: unknown): string {
+  if (limit === null) return 'none';
+  if (typeof limit === 'number') return formatSize(limit);
+  if (typeof limit !== 'object') return '';
+  const entries = Object.entries(limit ?? {});
+  return entries
+    .map(([name, value]) =>
+      name === 'bytes' ? formatSize(Number(value)) : name === 'by' ? `by ${value}` : `${value} ${name}`,
+    )
+    .join(', ');
+}
+
+type Happened = Readonly<Record<string, unknown>>;
+
+export function RunEvents({ run }: { readonly run: Run }): ReactNode {
+  const client = useClient();
+  const runId = run.run_id;
+  const nudge = useRunEvents({ runId });
+  const loaded = useLoaded({ key: runId, nudge }, async (signal): Promise<Happened[]> => {
+    const headers = { accept: 'application/x-ndjson' };
+    const types =
+      'run.created,run.waiting,run.started,run.cancelling,run.finished,step.started,step.waiting_approval,step.skipped,step.retrying,step.finished';
+    const response = await client.request('getRunEvents', {
+      path: { run_id: runId },
+      query: { types },
+      headers,
+      signal,
+    });
+    const lines = (await response.text()).split('\n').filter((line) => line !== '');
+    return lines.map((line): Happened => JSON.parse(line));
+  });
+  return (
+    <Shown of={loaded} what="the events">
+      {(events) => (
+        <ol className="events">
+          {events.map((event, index) => {
+            const { event: name, timestamp, id: _, run_id: __, job_id: ___, tenant: ____, ...rest } = event;
+            return (
+              <li key={index}>
+                <time className="quiet">{showValue(timestamp).slice(11, 23)}</time> <strong>{showValue(name)}</strong>{' '}
+                <span className="quiet">
+                  {Object.entries(rest)
+                    .filter(([, value]) => value !== null)
+                    .map(([member, value]) => `${member}: ${showValue(value)}`)
+                    .join(', ')}
+                </span>
+              </li>
+            );
+          })}
+        </ol>
+      )}
+    </Shown>
+  );
+}

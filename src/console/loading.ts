@@ -1,0 +1,179 @@
+// What the pages know of the server: answers that are asked for again when something has happened, and the news that it has.
+
+import { useCallback, useEffect, useRef, useState, useSyncExternalStore } from 'react';
+import { faultText, isPassing } from '../client/fault-words.ts';
+import type { Frame } from '../client/resuming-stream.ts';
+import { eventTypes } from '../domain/event.ts';
+import { useClient } from './session.tsx';
+
+export type Loaded<T> = {
+  readonly value: T | null;
+  readonly fault: string | null;
+  readonly again: () => void;
+};
+
+const retryMs = 2_000;
+
+/**
+ * What `load` gives; afresh when `key` changes, again when `nudge` does. The last value stays while the next is awaited, and
+ * where it cannot be had.
+ */
+export function useLoaded<T>(
+  o: { readonly key: string; readonly nudge?: number },
+  load: (signal: AbortSignal) => Promise<T>,
+): Loaded<T> {
+  const client = useClient();
+  const [loaded, setLoaded] = useState<{ key: string; value: T | null; fault: string | null }>({
+    key: o.key,
+    value: null,
+    fault: null,
+  });
+  const wake = useRef(() => {});
+  const latest = useRef(load);
+  latest.current = load;
+  // `key` stands for what `load` depends on, `client` for whoever is signed in
+  useEffect(() => {
+    const ending = new AbortController();
+    const { signal } = ending;
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    let isLoading = false;
+    let isAskedAgain = false;
+    const again = async (): Promise<void> => {
+      clearTimeout(timer);
+      isAskedAgain = isLoading;
+      if (isLoading) return;
+      isLoading = true;
+      let mayRetry = false;
+      try {
+        const value = await latest.current(signal);
+        if (!signal.aborted) setLoaded({ key: o.key, value, fault: null });
+      } catch (error) {
+        if (signal.aborted) return;
+        mayRetry = isPassing(error);
+        const fault = faultText(error);
+        setLoaded((held) => ({ key: o.key, value: held.key === o.key ? held.value : null, fault }));
+      } finally {
+        isLoading = false;
+      }
+      if (signal.aborted) return;
+      if (isAskedAgain) void again();
+      else if (mayRetry) timer = setTimeout(() => void again(), retryMs);
+    };
+    wake.current = () => void again();
+    void again();
+    return () => {
+      ending.abort();
+      clearTimeout(timer);
+      wake.current = () => {};
+    };
+  }, [client, o.key]);
+  const { nudge } = o;
+  useEffect(() => {
+    if (nudge) wake.current();
+  }, [nudge]);
+  const again = useCallback(() => wake.current(), []);
+  return loaded.key === o.key
+    ? { value: loaded.value, fault: loaded.fault, again }
+    : { value: null, fault: null, again };
+}
+
+/** Whether anybody can see the page: a browser has six connections to a server, for all of its tabs. */
+export function useVisible(): boolean {
+  return useSyncExternalStore(
+    (changed) => {
+      document.addEventListener('visibilitychange', changed);
+      return () => document.removeEventListener('visibilitychange', changed);
+    },
+    () => document.visibilityState === 'visible',
+  );
+}
+
+/** One clock for all who look at it, however many rows that are. */
+const clocks = new Map<number, { now: number; readonly lookers: Set<() => void> }>();
+
+/** The time, as old as this at most. */
+export function useNow(everyMs: number): number {
+  const watch = useCallback(
+    (changed: () => void) => {
+      const clock = clockOf(everyMs);
+      clock.lookers.add(changed);
+      return () => clock.lookers.delete(changed);
+    },
+    [everyMs],
+  );
+  return useSyncExternalStore(watch, () => clockOf(everyMs).now);
+}
+
+function clockOf(everyMs: number): { now: number; readonly lookers: Set<() => void> } {
+  const known = clocks.get(everyMs);
+  if (known) return known;
+  const clock = { now: Date.now(), lookers: new Set<() => void>() };
+  setInterval(() => {
+    clock.now = Date.now();
+    for (const look of clock.lookers) look();
+  }, everyMs);
+  clocks.set(everyMs, clock);
+  return clock;
+}
+
+/** Whatever comes in a burst is looked at once. */
+const settleMs = 250;
+const quietTypes = eventTypes.filter((type) => !type.endsWith('.output')).join(',');
+
+/** @returns a number that grows with what happens to the runs in question; all of them without `runId` and `jobId` */
+export function useRunEvents(
+  o: { readonly runId?: string; readonly jobId?: string },
+  onFrame?: (frame: Frame) => void,
+): number {
+  const client = useClient();
+  const isVisible = useVisible();
+  const [changes, setChanges] = useState(0);
+  const taking = useRef(onFrame);
+  taking.current = onFrame;
+  const isFirst = useRef(true);
+  const { runId, jobId } = o;
+  useEffect(() => {
+    if (!isVisible) return undefined;
+    const ending = new AbortController();
+    const { signal } = ending;
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const ring = (): void => {
+      timer ??= setTimeout(() => {
+        timer = undefined;
+        setChanges((count) => count + 1);
+      }, settleMs);
+    };
+    // What happened while nobody looked.
+    if (!isFirst.current) ring();
+    isFirst.current = false;
+    const query = {
+      types: quietTypes,
+      ...(runId !== undefined && { run_id: runId }),
+      ...(jobId !== undefined && { job_id: jobId }),
+    };
+    void keepOpen(signal, async () => {
+      for await (const frame of client.stream('streamRunEvents', { query, signal })) {
+        taking.current?.(frame);
+        ring();
+      }
+    });
+    return () => {
+      ending.abort();
+      clearTimeout(timer);
+    };
+  }, [client, isVisible, runId, jobId]);
+  return changes;
+}
+
+/** Opens a stream again for as long as that may help. */
+export async function keepOpen(signal: AbortSignal, read: () => Promise<void>): Promise<void> {
+  while (!signal.aborted) {
+    try {
+      await read();
+      return;
+    } catch (error) {
+      if (signal.aborted || !isPassing(error)) return;
+      await new Promise((resolve) => setTimeout(resolve, retryMs));
+    }
+  }
+}

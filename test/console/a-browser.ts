@@ -1,0 +1,55 @@
+// Somebody at a browser: Debian's Chromium, one for all tests of a file, a page of its own for each.
+
+import { type Browser, chromium, type Page } from 'playwright-core';
+import { afterAll, expect, onTestFinished } from 'vitest';
+
+const executable = '/usr/bin/chromium';
+const flags = [
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+];
+
+export type PageOptions = {
+  readonly theme?: 'light' | 'dark';
+  readonly width?: number;
+  readonly height?: number;
+  /** What goes wrong in the page is what the test is about. */
+  readonly mayFail?: boolean;
+};
+
+/** A browser for the tests of a file; each page is of its own storage, and what goes wrong in it fails the test. */
+export function aBrowser(): { readonly open: (url: string, o?: PageOptions) => Promise<Page> } {
+  let launched: Promise<Browser> | undefined;
+  afterAll(async () => (await launched)?.close());
+  return {
+    async open(url, { theme = 'light', width = 1200, height = 900, mayFail = false } = {}) {
+      launched ??= chromium.launch({ executablePath: executable, args: flags });
+      const page = await (await launched).newPage({
+        viewport: { width, height },
+        colorScheme: theme,
+        reducedMotion: 'reduce',
+      });
+      page.setDefaultTimeout(20_000);
+      const faults: string[] = [];
+      page.on('pageerror', (error) => faults.push(error.message));
+      page.on('console', (message) => {
+        // Whatever the policy forbids is said here; answers that are no success are part of some tests.
+        if (message.type() === 'error' && !/Failed to load resource/.test(message.text())) faults.push(message.text());
+      });
+      const foreign: string[] = [];
+      page.on('request', (request) => {
+        const asked = new URL(request.url());
+        if (asked.protocol !== 'blob:' && asked.origin !== new URL(url).origin) foreign.push(request.url());
+      });
+      onTestFinished(async () => {
+        await page.close();
+        expect({ faults: mayFail ? [] : faults, foreign }).toEqual({ faults: [], foreign: [] });
+      });
+      await page.goto(url);
+      return page;
+    },
+  };
+}

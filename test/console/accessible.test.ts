@@ -1,0 +1,180 @@
+// Every page by the rules of WCAG AA, in both themes, on a desk and on a phone; the keyboard; and who has to sign in.
+
+import axe from 'axe-core';
+import type { Page } from 'playwright-core';
+import { afterAll, describe, expect } from 'vitest';
+import { startServing } from '../server/serving.ts';
+import { absentTools, testWith } from '../support/host.ts';
+import { bash } from '../support/jobs.ts';
+import { aBrowser } from './a-browser.ts';
+
+const server = await startServing({
+  executes: true,
+  jobs: {
+    'demo/report': bash(
+      'for n in 31 32 33 34 35 36 37 90; do echo -e "\\e[${n}mcolour $n\\e[0m"; done; flwd_log warn careful; echo bad >&2\n' +
+        'mkdir -p artifacts; echo text > artifacts/a.txt; flwd_result \'{"used": 40}\'',
+      {
+        description: 'Reports',
+        tags: ['demo'],
+        schedules: [{ cron: '0 3 * * *' }],
+        artifacts: { paths: ['artifacts/*'] },
+        argspec: {
+          type: 'object',
+          properties: {
+            disk: { type: 'string', description: 'Which', examples: ['sda'] },
+            loud: { type: 'boolean', default: false },
+            token: { type: 'string', format: 'secret' },
+            words: { type: 'array', items: { type: 'string' } },
+            mail: { type: 'object', properties: { to: { type: 'string' } } },
+          },
+        },
+      },
+    ),
+    'demo/steps': {
+      'config.yaml': JSON.stringify({
+        steps: [
+          { id: 'first', script: './a.sh' },
+          { id: 'second', script: './b.sh', needs: ['first'] },
+        ],
+      }),
+      'a.sh': '#!/usr/bin/env bash\nseq 100\n',
+      'b.sh': '#!/usr/bin/env bash\nexit 3\n',
+    },
+    'demo/broken': { 'config.yaml': 'command: [' },
+  },
+});
+afterAll(() => server.close());
+const browser = aBrowser();
+
+async function ran(jobId: string): Promise<string> {
+  const answer = await server.post('/runs', { job_id: jobId, async: false });
+  return JSON.parse(await answer.text()).run_id;
+}
+
+const [report, steps] =
+  absentTools('chromium').length === 0 ? await Promise.all([ran('demo/report'), ran('demo/steps')]) : ['', ''];
+
+async function faultsOf(page: Page): Promise<string[]> {
+  await page.evaluate(axe.source);
+  const tags = JSON.stringify(['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']);
+  const found: { id: string; nodes: { html: string }[] }[] = await page.evaluate(
+    `axe.run({ runOnly: ${tags} }).then(({ violations }) => violations.map(({ id, nodes }) => ({ id, nodes })))`,
+  );
+  return found.flatMap(({ id, nodes }) => nodes.slice(0, 3).map(({ html }) => `${id}: ${html.slice(0, 160)}`));
+}
+
+/** @returns how many pixels a page is wider than its window */
+async function overflow(page: Page): Promise<number> {
+  return page.evaluate('document.documentElement.scrollWidth - innerWidth');
+}
+
+const pages = [
+  ['/jobs', 'demo/report'],
+  ['/jobs/demo/report', 'Would start now'],
+  ['/jobs/demo/broken', 'config.yaml:'],
+  ['/runs', '2 runs'],
+  ['/runs?q=status%3Alost', 'There is no status'],
+  [`/runs/${report}`, 'careful'],
+  [`/runs/${report}?tab=result`, 'used'],
+  [`/runs/${report}?tab=artifacts`, 'a.txt'],
+  [`/runs/${report}?tab=details`, 'Isolation'],
+  [`/runs/${report}?tab=events`, 'run.finished'],
+  [`/runs/${steps}`, 'No line was printed here.'],
+  ['/system', 'run.create'],
+] as const;
+
+describe.each(['light', 'dark'] as const)('in the %s theme', (theme) => {
+  testWith('chromium')('every page keeps the rules of WCAG AA', async () => {
+    const page = await browser.open(`${server.url}/jobs`, { theme });
+    const faults: string[] = [];
+    for (const [path, text] of pages) {
+      await page.goto(server.url + path);
+      await page.getByText(text).first().waitFor();
+      faults.push(...(await faultsOf(page)).map((fault) => `${path} ${fault}`));
+    }
+    expect(faults).toEqual([]);
+  });
+});
+
+testWith('chromium')('no page is wider than a phone', async () => {
+  const page = await browser.open(`${server.url}/jobs`, { width: 360, height: 740, theme: 'dark' });
+  const wide: string[] = [];
+  for (const [path, text] of pages) {
+    await page.goto(server.url + path);
+    await page.getByText(text).first().waitFor();
+    const pixels = await overflow(page);
+    if (pixels > 0) wide.push(`${path}: ${pixels}`);
+  }
+  expect(wide).toEqual([]);
+});
+
+testWith('chromium')('the keyboard goes everywhere', async () => {
+  const page = await browser.open(server.url);
+  await page.getByRole('link', { name: 'demo/report' }).waitFor();
+  await page.keyboard.press('j');
+  await expect.poll(() => page.evaluate('document.activeElement.textContent')).toBe('demo/report');
+  await page.keyboard.press('j');
+  await page.keyboard.press('k');
+  await page.keyboard.press('Enter');
+  await page.getByRole('form', { name: 'Arguments' }).waitFor();
+  await page.keyboard.press('g');
+  await page.keyboard.press('r');
+  await page.getByRole('heading', { name: 'Runs' }).waitFor();
+  await page.keyboard.press('/');
+  await page.keyboard.type('job:demo/steps');
+  await page.getByText('1 run', { exact: true }).waitFor();
+  await page.keyboard.press('Escape');
+  await page.keyboard.press('?');
+  const keys = page.getByRole('dialog', { name: 'Keys' });
+  await keys.getByText('to the search of the page').waitFor();
+  expect(await faultsOf(page)).toEqual([]);
+  await page.keyboard.press('Escape');
+  await keys.waitFor({ state: 'detached' });
+  await page.keyboard.press('Control+k');
+  await page.keyboard.type('demo/rep');
+  await expect.poll(() => page.getByRole('option', { selected: true }).textContent()).toContain('demo/report');
+  expect(await faultsOf(page)).toEqual([]);
+  await page.keyboard.press('Enter');
+  await page.getByRole('heading', { name: 'demo/report' }).waitFor();
+});
+
+testWith('chromium')('where a token is asked for, one signs in with it, for this tab', async () => {
+  await using guarded = await startServing({ authMode: 'required', jobs: { 'demo/report': bash('true') } });
+  const { credential } = await guarded.token({ scopes: ['jobs:read', 'runs:read'] });
+  const page = await browser.open(guarded.url);
+  const field = page.getByLabel('API token');
+  await field.fill('fwt_wrong');
+  expect(await faultsOf(page)).toEqual([]);
+  await page.getByRole('button', { name: 'Sign in' }).click();
+  await page.getByText('The credential is not valid.').waitFor();
+  await field.fill(credential);
+  await page.getByRole('button', { name: 'Sign in' }).click();
+  await page.getByRole('link', { name: 'demo/report' }).waitFor();
+  await page.reload();
+  await page.getByRole('link', { name: 'demo/report' }).waitFor();
+  await page.goto(`${guarded.url}/system`);
+  await page.getByText("The caller lacks the scope 'audit:read'").waitFor();
+  expect(await page.context().cookies()).toEqual([]);
+  await page.getByRole('button', { name: 'Sign out' }).click();
+  await page.getByRole('heading', { name: 'Sign in' }).waitFor();
+});
+
+testWith('chromium')('a part of the console that cannot be had is said to be missing, and asked for anew', async () => {
+  const page = await browser.open(`${server.url}/runs`, { mayFail: true });
+  await page.route('**/assets/RunPage*', (route) => route.abort());
+  await page.getByRole('list', { name: 'Runs' }).getByRole('link', { name: 'demo/report' }).click();
+  await page.getByRole('alert').filter({ hasText: 'This page cannot be shown.' }).waitFor();
+  await page.unroute('**/assets/RunPage*');
+  await page.getByRole('button', { name: 'Load it again' }).click();
+  await page.getByText(/Succeeded in/).waitFor();
+});
+
+testWith('chromium')('a server that goes away is said to be gone, and what is there stays', async () => {
+  const passing = await startServing({ jobs: { 'demo/report': bash('true') } });
+  const page = await browser.open(passing.url);
+  await page.getByRole('link', { name: 'demo/report' }).waitFor();
+  await passing.close();
+  await page.getByRole('status').filter({ hasText: 'unreachable' }).waitFor();
+  expect(await page.getByRole('link', { name: 'demo/report' }).count()).toBe(1);
+});

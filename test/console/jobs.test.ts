@@ -1,0 +1,142 @@
+// Jobs and the starts they make, as a person does it in a browser.
+
+import { afterAll, describe, expect } from 'vitest';
+import { startServing } from '../server/serving.ts';
+import { testWith } from '../support/host.ts';
+import { bash } from '../support/jobs.ts';
+import { aBrowser } from './a-browser.ts';
+
+const greeting = bash('echo "$who, $times times"; flwd_result "{\\"greeted\\": \\"$who\\"}"', {
+  name: 'Greeting',
+  description: 'Greets somebody',
+  tags: ['demo'],
+  schedules: [{ cron: '0 3 * * *', args: { who: 'Ada', mail: { to: 'ada@example.org' } } }],
+  argspec: {
+    type: 'object',
+    required: ['who'],
+    properties: {
+      who: { type: 'string', maxLength: 8, description: 'Whom to greet', examples: ['Ada'] },
+      times: { type: 'integer', minimum: 1, maximum: 9, default: 3 },
+      loud: { type: 'boolean', default: false },
+      mode: { enum: ['fast', 'slow'], default: 'fast' },
+      token: { type: 'string', format: 'secret' },
+      words: { type: 'array', items: { type: 'string', maxLength: 5 } },
+      mail: { type: 'object', required: ['to'], properties: { to: { type: 'string', format: 'email' } } },
+      extra: {},
+    },
+  },
+});
+
+const server = await startServing({
+  executes: true,
+  jobs: {
+    'demo/greeting': greeting,
+    'disk/usage': bash('true', { name: 'How full the disks are' }),
+    'disk/broken': { 'config.yaml': 'command: [' },
+  },
+});
+afterAll(() => server.close());
+const browser = aBrowser();
+
+describe('jobs', () => {
+  testWith('chromium')(
+    'are listed with how they went and when they run next, invalid ones with the place',
+    async () => {
+      const page = await browser.open(server.url);
+      const jobs = page.getByRole('list', { name: 'Jobs' });
+      await jobs.getByRole('link', { name: 'demo/greeting' }).waitFor();
+      await expect.poll(() => jobs.getByRole('listitem').first().textContent()).toMatch(/no recent runs\s*next in/);
+      const invalid = page.getByRole('region', { name: 'Invalid jobs' });
+      expect(await invalid.textContent()).toMatch(/disk\/broken\s*disk\/broken\/config\.yaml:\d+:\d+ \w+/);
+      expect(await page.title()).toBe('flwd');
+      await page.getByRole('status').filter({ hasText: 'healthy' }).waitFor();
+    },
+  );
+
+  testWith('chromium')('are searched by text, namespace and tag, and the URL keeps the search', async () => {
+    const page = await browser.open(server.url);
+    await page.getByRole('searchbox', { name: 'Search jobs' }).fill('how full');
+    await page.getByText('1 of 2 jobs').waitFor();
+    expect(await page.getByRole('list', { name: 'Jobs' }).textContent()).toContain('disk/usage');
+    await page.reload();
+    await page.getByText('1 of 2 jobs').waitFor();
+    await page.getByRole('searchbox', { name: 'Search jobs' }).fill('nothing such');
+    await page.getByText('No job matches.').waitFor();
+    await page.getByRole('searchbox', { name: 'Search jobs' }).fill('');
+    await page.getByRole('combobox', { name: 'Tag' }).selectOption('demo');
+    await page.getByText('1 of 2 jobs').waitFor();
+    expect(page.url()).toContain('/jobs?tag=demo');
+  });
+});
+
+describe('a form', () => {
+  testWith('chromium')(
+    'has a field of its kind for each argument, and starts the job with what is filled in',
+    async () => {
+      const page = await browser.open(`${server.url}/jobs/demo/greeting`);
+      const form = page.getByRole('form', { name: 'Arguments' });
+      await form.getByRole('textbox', { name: /^who/ }).fill('Ada');
+      await form.getByRole('textbox', { name: /^times/ }).fill('2');
+      await form.getByRole('combobox', { name: 'loud' }).selectOption('true');
+      await form.getByRole('combobox', { name: 'mode' }).selectOption('slow');
+      await form.getByLabel('token', { exact: true }).fill('hush-hush');
+      await form.getByRole('button', { name: 'Add to words' }).click();
+      await form.getByRole('textbox', { name: 'words, item 1' }).fill('a');
+      await form.getByRole('button', { name: 'Add to words' }).click();
+      await form.getByRole('textbox', { name: 'words, item 2' }).fill('b');
+      await form.getByRole('group', { name: 'mail' }).getByRole('textbox', { name: 'to' }).fill('ada@example.org');
+      await form.getByRole('textbox', { name: 'extra' }).fill('{"n": [1]}');
+      const plan = page.getByRole('region', { name: 'Plan' });
+      await plan.getByText('who = Ada').waitFor();
+      expect(await plan.textContent()).toMatch(/Profile\s*secure[\s\S]*Network\s*none/);
+      expect(await plan.textContent()).not.toContain('hush-hush');
+      await form.getByText('Would start now').waitFor();
+      await form.getByRole('button', { name: 'Start', exact: true }).click();
+      await page.getByText(/Succeeded in/).waitFor();
+      const runId = page.url().split('/').at(-1);
+      const run = JSON.parse(await (await server.fetch(`/runs/${runId}`)).text());
+      expect(run.args).toMatchObject({
+        who: 'Ada',
+        times: 2,
+        loud: true,
+        mode: 'slow',
+        words: ['a', 'b'],
+        mail: { to: 'ada@example.org' },
+        extra: { n: [1] },
+      });
+      expect(JSON.stringify(run)).not.toContain('hush-hush');
+    },
+  );
+
+  testWith('chromium')('says beside a field what the server says of it, and nothing before its turn', async () => {
+    const page = await browser.open(`${server.url}/jobs/demo/greeting`);
+    const form = page.getByRole('form', { name: 'Arguments' });
+    await form.getByText('Not yet: one fault').waitFor();
+    expect(await form.locator('.fault:not(:empty)').count()).toBe(0);
+    await form.getByRole('textbox', { name: /^who/ }).fill('Ada Lovelace');
+    const faultOf = (name: RegExp) =>
+      form
+        .locator('.field')
+        .filter({ has: page.getByLabel(name) })
+        .locator('.fault');
+    await expect.poll(() => faultOf(/^who/).textContent()).toBe('must have at most 8 characters');
+    expect(await form.getByLabel(/^who/).getAttribute('aria-invalid')).toBe('true');
+    await form.getByRole('textbox', { name: /^times/ }).fill('often');
+    await expect.poll(() => faultOf(/^times/).textContent()).toBe('must be a whole number');
+    await form.getByRole('button', { name: 'Start', exact: true }).click();
+    await form.getByRole('alert').waitFor();
+    expect(page.url()).toMatch(/\/jobs\/demo\/greeting$/);
+  });
+
+  testWith('chromium')('is filled in from an earlier run, without its secret', async () => {
+    const args = { who: 'Grace', words: ['x'], mail: { to: 'g@example.org' }, token: 'hush-hush' };
+    const { run_id: runId } = JSON.parse(await (await server.post('/runs', { job_id: 'demo/greeting', args })).text());
+    const page = await browser.open(`${server.url}/jobs/demo/greeting`);
+    const row = page.getByRole('list', { name: 'Runs' }).getByRole('listitem').filter({ hasText: runId });
+    await row.getByRole('link', { name: 'use its inputs' }).click();
+    await expect.poll(() => page.getByLabel(/^who/).inputValue()).toBe('Grace');
+    expect(await page.getByRole('textbox', { name: 'words, item 1' }).inputValue()).toBe('x');
+    expect(await page.getByRole('textbox', { name: 'to', exact: true }).inputValue()).toBe('g@example.org');
+    expect(await page.getByLabel('token', { exact: true }).inputValue()).toBe('');
+  });
+});

@@ -1,0 +1,278 @@
+// A run and the list of them, as somebody watches them in a browser: the log above all.
+
+import type { Page } from 'playwright-core';
+import { afterAll, describe, expect } from 'vitest';
+import { startServing } from '../server/serving.ts';
+import { testWith } from '../support/host.ts';
+import { bash } from '../support/jobs.ts';
+import { aBrowser } from './a-browser.ts';
+
+const linesOfLoud = 300_000;
+
+const server = await startServing({
+  executes: true,
+  jobs: {
+    'demo/report': bash(
+      String.raw`echo -e '\e[31mred\e[0m <b>not bold</b>'
+flwd_log warn careful
+mkdir -p artifacts
+echo '<script>alert(1)</script>' > artifacts/page.html
+flwd_result '[{"disk": "sda", "used": 40}, {"disk": "sdb", "used": 7}]'`,
+      { artifacts: { paths: ['artifacts/*'] } },
+    ),
+    'demo/steps': {
+      'config.yaml': JSON.stringify({
+        steps: [
+          { id: 'fetch', script: './fetch.sh' },
+          { id: 'test', script: './test.sh', needs: ['fetch'] },
+          { id: 'ship', script: './fetch.sh', needs: ['test'] },
+        ],
+      }),
+      'fetch.sh': '#!/usr/bin/env bash\nseq -f "fetched %.0f" 500\n',
+      'test.sh': '#!/usr/bin/env bash\nseq -f "test %.0f is fine" 300\necho "the last words" >&2\nexit 3\n',
+    },
+    'demo/prose': bash(
+      `if [ "$FLWD_ATTEMPT" = 1 ]; then echo "the first time"; exit 75; fi
+mkdir -p artifacts
+printf '# Disks
+
+| disk | used |
+| --- | ---: |
+| sda | **40** |
+
+- see [the page](https://example.org/)
+- [not this](javascript:alert(1))
+<img src=x onerror=alert(1)>
+' > artifacts/report.md
+flwd_result '"All is *well*."'`,
+      { artifacts: { paths: ['artifacts/*'] }, retry: { limit: 1, delay: '10ms' } },
+    ),
+    'demo/loud': bash(`seq -f 'line %.0f of many' ${linesOfLoud}`),
+    'demo/waits': bash('echo begun; trap "echo told to end; exit 1" TERM; while :; do sleep 0.05; done', {
+      cancel: { grace: '20s' },
+    }),
+    'demo/held': bash('sleep 600'),
+    'demo/ask': {
+      'config.yaml': JSON.stringify({
+        steps: [
+          { id: 'ask', approval: { text: 'Shall it go on?' } },
+          { id: 'go', script: './go.sh', needs: ['ask'] },
+        ],
+      }),
+      'go.sh': '#!/usr/bin/env bash\necho gone on\n',
+    },
+  },
+});
+afterAll(() => server.close());
+const browser = aBrowser();
+
+async function started(jobId: string, body: object = {}): Promise<string> {
+  const answer = await server.post('/runs', { job_id: jobId, ...body });
+  return JSON.parse(await answer.text()).run_id;
+}
+
+const finished = (jobId: string): Promise<string> => started(jobId, { async: false });
+
+const log = (page: Page) => page.getByRole('log', { name: 'Log' });
+async function isInView(page: Page, text: string): Promise<boolean> {
+  const line = log(page).getByText(text, { exact: true });
+  if ((await line.count()) === 0) return false;
+  const [own, pane] = [await line.boundingBox(), await log(page).boundingBox()];
+  const bottom = page.viewportSize()?.height ?? 0;
+  if (!own || !pane) return false;
+  return own.y >= pane.y && own.y + own.height <= Math.min(bottom, pane.y + pane.height);
+}
+
+/** With the wheel, as far as it goes. */
+async function scroll(page: Page, by: 1 | -1): Promise<void> {
+  await log(page).hover();
+  await page.mouse.wheel(0, by * 1_000_000);
+}
+
+describe('a run', () => {
+  testWith('chromium')('is shown with its colours, result, artifacts, arguments and events', async () => {
+    const page = await browser.open(`${server.url}/runs/${await finished('demo/report')}`);
+    await page.getByText(/Succeeded in/).waitFor();
+    await page.getByText(/Started by local/).waitFor();
+    const red = log(page).getByText('red', { exact: true });
+    expect(await red.getAttribute('class')).toBe('fg-1');
+    await log(page).getByText('<b>not bold</b>').waitFor();
+    await page.getByRole('tab', { name: 'result' }).click();
+    const cells = page.getByRole('region', { name: 'Result' }).getByRole('cell');
+    await expect.poll(() => cells.allTextContents()).toEqual(['sda', '40', 'sdb', '7']);
+    await page.getByRole('tab', { name: 'artifacts' }).click();
+    await page.getByRole('button', { name: 'Preview page.html' }).click();
+    const content = page.getByRole('region', { name: 'Content of page.html' });
+    await expect.poll(() => content.textContent()).toBe('<script>alert(1)</script>\n');
+    const saving = page.waitForEvent('download');
+    await page.getByRole('button', { name: 'Download page.html' }).click();
+    expect((await saving).suggestedFilename()).toBe('page.html');
+    await page.getByRole('tab', { name: 'details' }).click();
+    await page.getByText('Isolation').waitFor();
+    await page.getByRole('tab', { name: 'events' }).click();
+    await page.getByText('run.finished').waitFor();
+  });
+
+  testWith('chromium')('is read as Markdown where it is prose, and never as HTML', async () => {
+    const page = await browser.open(`${server.url}/runs/${await finished('demo/prose')}?tab=result`);
+    await page.getByText('well', { exact: true }).waitFor();
+    await page.getByRole('tab', { name: 'artifacts' }).click();
+    await page.getByRole('button', { name: 'Preview report.md' }).click();
+    const content = page.getByRole('region', { name: 'Content of report.md' });
+    await content.getByRole('heading', { name: 'Disks' }).waitFor();
+    expect(await content.getByRole('cell').allTextContents()).toEqual(['sda', '40']);
+    const links = content.getByRole('link');
+    expect([await links.count(), await links.getAttribute('href')]).toEqual([1, 'https://example.org/']);
+    expect(await content.textContent()).toContain('<img src=x onerror=alert(1)>');
+    await page.getByRole('tab', { name: 'log' }).click();
+    await page.getByRole('combobox', { name: 'Attempt' }).selectOption('1');
+    await log(page).getByText('the first time').waitFor();
+    expect(page.url()).toContain('attempt=1');
+  });
+
+  testWith('chromium')('that failed opens at the last lines of the step that failed', async () => {
+    const page = await browser.open(`${server.url}/runs/${await finished('demo/steps')}`);
+    await page.getByText(/Failed in test .*exited with code 3: the last words/).waitFor();
+    await expect.poll(() => page.getByRole('combobox', { name: 'Step', exact: true }).inputValue()).toBe('test');
+    await expect.poll(() => isInView(page, 'the last words')).toBe(true);
+    expect(await log(page).getByText('fetched 1', { exact: true }).count()).toBe(0);
+    await page.getByRole('button', { name: 'Graph' }).click();
+    await page
+      .getByRole('region', { name: 'Graph of the steps' })
+      .getByRole('link', { name: 'fetch: success' })
+      .click();
+    await expect.poll(() => isInView(page, 'fetched 500')).toBe(true);
+    await page.getByRole('combobox', { name: 'Step', exact: true }).selectOption('');
+    await expect.poll(() => isInView(page, 'the last words')).toBe(true);
+    await page.getByRole('button', { name: 'Rerun what failed' }).click();
+    await page.getByText(/as a rerun of/).waitFor();
+  });
+
+  testWith('chromium')('is watched live, and cancelled', async () => {
+    const runId = await started('demo/waits');
+    const page = await browser.open(`${server.url}/runs/${runId}`);
+    await page.getByText(/Has been running for/).waitFor();
+    await log(page).getByText('begun').waitFor();
+    await page.getByRole('button', { name: 'Cancel' }).click();
+    await page
+      .getByRole('dialog', { name: 'Cancel this run?' })
+      .getByRole('button', { name: 'Cancel the run' })
+      .click();
+    await log(page).getByText('told to end').waitFor();
+    await page.getByText(/Cancelled after/).waitFor();
+    await expect
+      .poll(() => page.getByRole('list', { name: 'Cancel' }).textContent())
+      .toMatch(/asked for .*SIGTERM to \d+ process.*no process is left/);
+  });
+
+  testWith('chromium')('that waits for an approval gets it', async () => {
+    const page = await browser.open(`${server.url}/runs/${await started('demo/ask')}`);
+    const asked = page.getByRole('region', { name: 'Approval of ask' });
+    await asked.getByText('Shall it go on?').waitFor();
+    await asked.getByRole('textbox', { name: 'Comment' }).fill('go');
+    await asked.getByRole('button', { name: 'Approve' }).click();
+    await page.getByText(/Succeeded in/).waitFor();
+    await log(page).getByText('gone on').waitFor();
+  });
+
+  testWith('chromium')('that is unknown is said to be', async () => {
+    const page = await browser.open(`${server.url}/runs/run_0`);
+    await expect.poll(() => page.getByRole('alert').textContent()).toMatch(/run_0/);
+  });
+});
+
+describe('a large log', () => {
+  testWith('chromium')('opens at its end, scrolls, is searched, and has a link for each line', async () => {
+    const runId = await finished('demo/loud');
+    await server.fetch(`/runs/${runId}/logs?tail=1`);
+    const page = await browser.open(`${server.url}/runs/${runId}`);
+    await expect.poll(() => isInView(page, `line ${linesOfLoud} of many`)).toBe(true);
+    expect(await log(page).locator('.line').count()).toBeLessThanOrEqual(2_000);
+
+    await log(page).focus();
+    await page.keyboard.press('Home');
+    await expect.poll(() => isInView(page, 'line 1 of many')).toBe(true);
+    for (let n = 0; n < 4; n++) {
+      const before = await log(page).locator('.line').last().getAttribute('data-seq');
+      await scroll(page, 1);
+      await expect.poll(() => log(page).locator('.line').last().getAttribute('data-seq')).not.toBe(before);
+    }
+    expect(await log(page).locator('.line').count()).toBe(2_000);
+
+    await page.getByRole('searchbox', { name: 'Search the log' }).fill('LINE 123456 of');
+    await page.keyboard.press('Enter');
+    await page.getByText('1 of 1', { exact: true }).waitFor();
+    await expect.poll(() => log(page).locator('.line-marked mark').textContent()).toBe('line 123456 of');
+
+    await log(page).getByRole('link', { name: 'Link to line 123460', exact: true }).click();
+    expect(page.url()).toMatch(/line=123460$/);
+    const shared = await browser.open(page.url());
+    await expect.poll(() => isInView(shared, 'line 123460 of many')).toBe(true);
+    expect(await log(shared).locator('.line-marked').getAttribute('data-seq')).toBe('123460');
+    await shared.getByRole('button', { name: /to the end/ }).click();
+    await expect.poll(() => isInView(shared, `line ${linesOfLoud} of many`)).toBe(true);
+  });
+
+  testWith('chromium')('counts what is new to somebody who reads further up', async () => {
+    await using quiet = await startServing();
+    const run = await quiet.addRun();
+    await run.move('claim');
+    await run.print(...Array.from({ length: 200 }, (_, n) => `first ${n + 1}`));
+    const page = await browser.open(`${quiet.url}/runs/${run.id}`);
+    await expect.poll(() => isInView(page, 'first 200')).toBe(true);
+    await scroll(page, -1);
+    await page.getByRole('button', { name: 'to the end' }).waitFor();
+    await run.print('second 1', 'second 2', 'second 3');
+    await page.getByRole('button', { name: '3 new lines' }).click();
+    await expect.poll(() => isInView(page, 'second 3')).toBe(true);
+    await run.print('third');
+    await expect.poll(() => isInView(page, 'third')).toBe(true);
+  });
+});
+
+describe('the list of runs', () => {
+  testWith('chromium')('is filtered by a text that lives in the URL, and grows by itself', async () => {
+    await started('demo/held');
+    const page = await browser.open(`${server.url}/runs`);
+    await page.getByRole('searchbox', { name: 'Filter runs' }).fill('job:demo/held since:1h');
+    const rows = page.getByRole('list', { name: 'Runs' }).getByRole('listitem');
+    await expect.poll(() => page.url()).toContain(encodeURIComponent('job:demo/held since:1h'));
+    await expect.poll(() => rows.count()).toBe(1);
+    const runId = await started('demo/held');
+    await expect.poll(() => rows.count()).toBe(2);
+    await rows.filter({ hasText: runId }).getByText('running').waitFor();
+    await page.reload();
+    await expect.poll(() => rows.count()).toBe(2);
+    await page.getByRole('checkbox', { name: `Choose ${runId}` }).check();
+    await page.getByRole('button', { name: 'Cancel 1' }).click();
+    await rows.filter({ hasText: runId }).getByText('cancelled').waitFor();
+    await page.getByRole('button', { name: 'running', exact: true }).click();
+    await expect.poll(() => rows.count()).toBe(1);
+    await page.getByRole('checkbox').check();
+    await page.getByRole('button', { name: 'Cancel 1' }).click();
+    await page.getByText('No run matches.').waitFor();
+    await page.getByRole('searchbox', { name: 'Filter runs' }).fill('status:lost');
+    await page.getByRole('alert').filter({ hasText: "There is no status 'lost'" }).waitFor();
+  });
+
+  testWith('chromium')('has no end but the last run', async () => {
+    await using many = await startServing();
+    const first = await many.addRun();
+    for (let n = 1; n < 1_200; n += 100) await Promise.all(Array.from({ length: 100 }, () => many.addRun()));
+    const page = await browser.open(`${many.url}/runs`);
+    const rows = page.getByRole('list', { name: 'Runs' }).getByRole('listitem');
+    await page.getByText('1,201 runs').waitFor();
+    await expect
+      .poll(async () => {
+        await page.mouse.move(600, 500);
+        await page.mouse.wheel(0, 1_000_000);
+        return page.getByRole('button', { name: 'More' }).count();
+      })
+      .toBe(0);
+    await page.mouse.wheel(0, 1_000_000);
+    await page.getByText(first.id).waitFor();
+    expect(await rows.count()).toBeLessThanOrEqual(300);
+    await first.move('claim');
+    await rows.last().getByText('running').waitFor();
+  });
+});

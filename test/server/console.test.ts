@@ -1,0 +1,119 @@
+// How the console is served: which paths show it, under what policy, how it may be kept, and what stands there without it.
+
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { gunzipSync } from 'node:zlib';
+import fastify, { type FastifyInstance } from 'fastify';
+import { afterAll, describe, expect, test } from 'vitest';
+import { consolePaths, createConsole } from '../../src/server/console.ts';
+import { setSafetyHeaders } from '../../src/server/response-headers.ts';
+
+const root = mkdtempSync(join(tmpdir(), 'flwd-console-'));
+const built = join(root, 'built');
+const script = 'console.log("a script that is long enough to be worth compressing");'.repeat(20);
+mkdirSync(join(built, 'assets'), { recursive: true });
+writeFileSync(join(built, 'index.html'), '<!doctype html><title>flwd</title>');
+writeFileSync(join(built, 'assets/index-abc.js'), script);
+writeFileSync(join(root, 'secret.txt'), 'not of the console');
+
+function serving(dir: string): FastifyInstance {
+  const app = fastify();
+  app.addHook('onRequest', (request, reply, done) => {
+    setSafetyHeaders(request.raw, reply.raw);
+    done();
+  });
+  app.setErrorHandler((error: Error & { slug?: string }, _, reply) => reply.code(404).send({ slug: error.slug }));
+  const answer = createConsole((_, reply) => reply.type('text/plain').send('not built'), dir);
+  for (const path of consolePaths) app.get(path, answer);
+  return app;
+}
+
+const app = serving(built);
+afterAll(async () => {
+  await app.close();
+  rmSync(root, { recursive: true });
+});
+
+describe('the page', () => {
+  test.each(['/', '/jobs', '/jobs/backup/daily', '/runs', '/runs/run_1?line=3', '/system'])(
+    'stands at %s, and is asked for anew each time',
+    async (url) => {
+      const { statusCode, headers, body } = await app.inject({ url });
+      expect([statusCode, body]).toEqual([200, '<!doctype html><title>flwd</title>']);
+      expect(headers).toMatchObject({
+        'content-type': 'text/html; charset=utf-8',
+        'cache-control': 'private, no-cache',
+        'x-content-type-options': 'nosniff',
+      });
+    },
+  );
+
+  test('lets in no script but the files of the console, and speaks with no other host', async () => {
+    const { headers } = await app.inject({ url: '/' });
+    const policy = String(headers['content-security-policy']).split('; ');
+    expect(policy).toEqual([
+      "default-src 'none'",
+      "script-src 'self'",
+      "style-src 'self'",
+      "img-src 'self' blob:",
+      "connect-src 'self'",
+      "base-uri 'none'",
+      "form-action 'none'",
+      "frame-ancestors 'none'",
+      "require-trusted-types-for 'script'",
+      "trusted-types 'none'",
+    ]);
+    expect(headers['set-cookie']).toBeUndefined();
+  });
+
+  test('is 304 for who has it, and HEAD has no body', async () => {
+    const { headers } = await app.inject({ url: '/' });
+    const again = await app.inject({ url: '/runs', headers: { 'if-none-match': String(headers.etag) } });
+    expect([again.statusCode, again.body]).toEqual([304, '']);
+    const head = await app.inject({ method: 'HEAD', url: '/' });
+    expect([head.statusCode, head.body, head.headers.etag]).toEqual([200, '', headers.etag]);
+  });
+});
+
+describe('a file of the console', () => {
+  const url = '/assets/index-abc.js';
+
+  test('is kept for ever, since its name changes with it', async () => {
+    const { headers, body } = await app.inject({ url });
+    expect(body).toBe(script);
+    expect(headers).toMatchObject({
+      'content-type': 'text/javascript; charset=utf-8',
+      'cache-control': 'public, max-age=31536000, immutable',
+      'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
+    });
+  });
+
+  test('is compressed for who takes it so', async () => {
+    const { headers, rawPayload } = await app.inject({ url, headers: { 'accept-encoding': 'br, gzip' } });
+    expect(headers).toMatchObject({ 'content-encoding': 'gzip', vary: 'accept-encoding' });
+    expect(gunzipSync(rawPayload).toString()).toBe(script);
+    const refused = await app.inject({ url, headers: { 'accept-encoding': 'gzip;q=0' } });
+    expect([refused.headers['content-encoding'], refused.body]).toEqual([undefined, script]);
+  });
+
+  test.each([
+    '/assets/nothing.js',
+    '/assets/',
+    '/assets/../../secret.txt',
+    '/assets/..%2f..%2fsecret.txt',
+    '/assets/../index.html',
+    '/assets//index-abc.js',
+  ])('%s is none', async (path) => {
+    const { statusCode, body } = await app.inject({ url: path });
+    expect(statusCode).toBe(404);
+    expect(body).not.toContain('not of the console');
+  });
+});
+
+test('where it is not built, something else stands in its place', async () => {
+  const unbuilt = serving(join(root, 'nowhere'));
+  expect((await unbuilt.inject({ url: '/jobs' })).body).toBe('not built');
+  expect((await unbuilt.inject({ url: '/assets/index-abc.js' })).statusCode).toBe(404);
+  await unbuilt.close();
+});
