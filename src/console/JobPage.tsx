@@ -11,7 +11,7 @@ import { type FormFaults, placeFaults } from '../domain/filled-fields.ts';
 import { ArgumentsForm } from './ArgumentsForm.tsx';
 import { CopyButton, shellWord } from './CopyButton.tsx';
 import { type FieldTexts, noTexts, readTexts, textsOf, withoutSecrets } from './form-texts.ts';
-import { useLoaded, useRunEvents } from './loading.ts';
+import { useLoaded, useRunEvents, useTitle } from './loading.ts';
 import { Facts, Fault, Shown } from './Notes.tsx';
 import { Plan } from './Plan.tsx';
 import { useOutlook } from './plan.ts';
@@ -27,6 +27,7 @@ export function JobPage(): ReactNode {
   const [path] = useLocation();
   const jobId = useMemo(() => decodedId(path), [path]);
   const client = useClient();
+  useTitle(jobId);
   const job = useLoaded({ key: jobId }, async (signal) => {
     try {
       return await client.call('getJob', { path: { job_id: jobId }, signal });

@@ -48,7 +48,7 @@ describe('jobs', () => {
       await expect.poll(() => jobs.getByRole('listitem').first().textContent()).toMatch(/no recent runs\s*next in/);
       const invalid = page.getByRole('region', { name: 'Invalid jobs' });
       expect(await invalid.textContent()).toMatch(/disk\/broken\s*disk\/broken\/config\.yaml:\d+:\d+ \w+/);
-      expect(await page.title()).toBe('flwd');
+      expect(await page.title()).toBe('Jobs – flwd');
       await page.getByRole('status').filter({ hasText: 'healthy' }).waitFor();
     },
   );
