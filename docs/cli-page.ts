@@ -111,5 +111,5 @@ need none. Every other command that asks an instance says that there is none, an
 
 const printingText = `Data goes to standard output, everything else to standard error. At a terminal tables fit its width, times are relative, and there is colour unless
 \`NO_COLOR\` is set; piped, times are RFC 3339 and nothing is cut. With \`--json\` the command prints what the API answers: of a list the API's object
-with all its pages in one, of a stream an object a line.
+with all its pages in one, of a stream an object a line. What only removes something answers nothing.
 `;

@@ -23,43 +23,29 @@ take_pipe() {
   exec 4<>"$pipes/$spare" && spare=$((spare - 1))
 }
 
-# Lets bwrap start the script once each place is a mount point in the sandbox, and was none on the host: by a byte to stdout, which
-# bwrap waits for. A link put above a place while bwrap mounts there leads the mount elsewhere, past what bwrap itself looks at
-# (ADR 0020); then bwrap is ended.
-# usage: guard ATTEMPT_DIR SHIM_PID PLACE…    places as in proc_pid_mountinfo(5)
+# Lets bwrap start the script once the server has found each grant in its place (ADR 0020): by a byte to stdout, which bwrap waits
+# for. Where one is not, bwrap is ended.
+# usage: guard ATTEMPT_DIR SHIM_PID    ATTEMPT_DIR/verdict: `right`, or the pid of bwrap's child
 guard() {
-  local status child mounts fields place dir=$1 shim=$2 at=$'(^|\n)([^ ]+ ){4}'
-  shift 2
+  local verdict status fields
   # Nothing comes from it: read waits without another process.
   exec {idle}<>/proc/self/fd/1
-  while [[ -d /proc/$shim ]]; do
-    IFS= read -rd '' status <"$dir/status"
-    [[ $status == *'"exit"'* ]] && return
-    if [[ $status =~ '"child-pid": '([0-9]+) ]]; then
-      child=${BASH_REMATCH[1]}
-      IFS= read -rd '' mounts <"/proc/$child/mountinfo"
-      # Before bwrap has entered its new root the host's mounts are there, then both.
-      [[ $mounts =~ $at/(newroot|oldroot) || ! $mounts =~ $at/run/flwd/in' ' ]] || break
-    fi
+  until IFS= read -r verdict <"$1/verdict"; do
+    # This holds the pipe of stderr open, at whose end the shim waits.
+    IFS= read -rd '' status <"$1/status"
+    [[ -d /proc/$2 && $status != *'"exit"'* ]] || return
+    # The server has ended, and nobody will look. While bwrap waits, it is in the shim's group.
+    [[ -d /proc/$PPID ]] || kill -KILL -- "-$2"
     read -rt 0.002 -u "$idle"
   done
-  for place; do
-    (($(mounts_at "$child" "$place") > $(mounts_at self "$place"))) && continue
-    printf 'bwrap: Race condition: a grant is not in its place\n' >&4
-    IFS= read -r fields <"/proc/$child/stat"
-    fields=(${fields##*) })
-    kill -KILL "${fields[1]}" "$child"
+  if [[ $verdict == right ]]; then
+    printf .
     return
-  done
-  printf .
-}
-
-mounts_at() {
-  local at count=0
-  while read -r _ _ _ _ at _; do
-    [[ $at != "$2" ]] || count=$((count + 1))
-  done <"/proc/$1/mountinfo"
-  printf %s "$count"
+  fi
+  printf 'bwrap: Race condition: a grant is not in its place\n' >&4
+  IFS= read -r fields <"/proc/$verdict/stat"
+  fields=(${fields##*) })
+  kill -KILL "${fields[1]}" "$verdict"
 }
 
 while IFS= read -rN 8 length && IFS= read -rN "$((10#$length))" command; do

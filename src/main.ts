@@ -50,6 +50,8 @@ export type Brief = {
   readonly runs: ReadonlySet<string>;
   /** The command is there to remove things: on a full disk, too, at full speed, and down to the last byte. */
   readonly makesRoom?: boolean;
+  /** A server asks for the data dir: it is to be closed. */
+  readonly onYield?: () => void;
   /** For tests of jobs, which tell nobody how they ended; no job sees these host paths, which are another instance's. */
   readonly trial?: { readonly hides: readonly string[] };
 };
@@ -74,7 +76,7 @@ export async function serve(config: Config, configFile: string | null, brief?: B
     },
     isBrief: brief !== undefined,
   };
-  const ownership = await acquireOwnership(dataDir, owner, (message) => log.warn(message));
+  const ownership = await acquireOwnership(dataDir, owner, (message) => log.warn(message), brief?.onYield);
   const opened: (() => Promise<void>)[] = [() => ownership.release()];
   const closeAll = async (): Promise<void> => {
     const failures: unknown[] = [];

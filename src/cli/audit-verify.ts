@@ -10,6 +10,10 @@ export async function run(options: Options): Promise<ExitCode> {
   assertInstance(config);
   const { verifyAudit } = await import('../operator.ts');
   const { rows, first, last, removedThrough, broken } = await verifyAudit(config);
+  if (options.has('json')) {
+    process.stdout.write(`${JSON.stringify({ rows, first, last, removed_through: removedThrough, broken })}\n`);
+    return broken ? exitCodes.runFailed : exitCodes.done;
+  }
   if (removedThrough !== null) process.stdout.write(`rows up to ${removedThrough} were removed by retention\n`);
   if (first && last) {
     process.stdout.write(

@@ -18,6 +18,11 @@ export async function run(options: Options, operands: readonly string[], call: C
   const includesKey = options.has('include-key');
   const { backUp } = await import('../operator.ts');
   const { files, bytes, missing } = await backUp(config, { destination: resolve(given), includesKey });
+  if (options.has('json')) {
+    const made = { folder: given, files, bytes, missing, includes_key: includesKey };
+    process.stdout.write(`${JSON.stringify(made)}\n`);
+    return exitCodes.done;
+  }
   const lines = [`${given} has ${files} files, ${formatSize(bytes)}; flwd restore ${given} puts them back`];
   if (missing > 0) lines.push(`${missing} were removed by retention meanwhile and are not in it`);
   lines.push(

@@ -77,16 +77,20 @@ export function findCommand(words: readonly string[]): Found {
 
   const [first = '', second = ''] = spoken;
   if (first === '') throw new Refusal('which command? See flwd --help');
-  if (first.startsWith('-')) throw new Refusal(`${first}: options come after the command, as in flwd serve ${first} …`);
+  if (first.startsWith('-')) throw new Refusal(`${first}: options come after the command, as in flwd COMMAND ${first}`);
   const within = groupOf(first).map(({ name }) => name.slice(first.length + 1));
   if (within.length === 0) {
     if (first === words[0]) return { command: findCommand(['run']).command, rest: words, isImplicit: true };
     throw new Refusal(`unknown command \`${first}\`${hint(first, verbs) ?? '; see flwd --help'}`);
   }
-  if (second === '' || second.startsWith('-')) throw new Refusal(`flwd ${first} ${within.join(' or ')}?`);
+  if (second === '' || second.startsWith('-')) throw new Refusal(`flwd ${first} ${oneOf(within)}?`);
   throw new Refusal(
-    `unknown command \`${first} ${second}\`${hint(second, within) ?? `; flwd ${first} ${within.join(' or ')}?`}`,
+    `unknown command \`${first} ${second}\`${hint(second, within) ?? `; flwd ${first} ${oneOf(within)}?`}`,
   );
+}
+
+function oneOf(words: readonly string[]): string {
+  return [words.slice(0, -1).join(', '), words.at(-1)].join(' or ');
 }
 
 /** The commands of which the word is the first of two, where it is none itself. */

@@ -8,6 +8,7 @@ import {
   closeSync,
   constants,
   fstatSync,
+  lstatSync,
   mkdirSync,
   openSync,
   readFileSync,
@@ -190,8 +191,12 @@ export function writeIndex(
   }
 }
 
+/** @throws Error where it is another user's, who may have led it anywhere by a link */
 export function makeFolder(path: string): void {
-  mkdirSync(join(path, '..'), { recursive: true, mode: 0o700 });
+  const folder = join(path, '..');
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const areOwn = [lstatSync(folder), statSync(folder)].every(({ uid }) => uid === process.geteuid?.());
+  if (!areOwn) throw new Error(`${folder} is not this user’s own`);
 }
 
 function isHeader(value: unknown): value is Header {

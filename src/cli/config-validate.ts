@@ -12,6 +12,7 @@ export async function run(options: Options): Promise<ExitCode> {
   for (const { detail, cure } of faults)
     process.stderr.write(`flwd: ${cure === null ? detail : `${detail}; ${cure}`}\n`);
   if (faults.length > 0) return exitCodes.wrongUse;
-  process.stdout.write(file ? `${file} is valid\n` : 'there is no flwd.yaml; the defaults are in force\n');
+  if (options.has('json')) process.stdout.write(`${JSON.stringify({ file, warnings })}\n`);
+  else process.stdout.write(file ? `${file} is valid\n` : 'there is no flwd.yaml; the defaults are in force\n');
   return exitCodes.done;
 }

@@ -5,9 +5,10 @@ import { type EventType, eventTypes } from '../domain/event.ts';
 import type { Options } from './command.ts';
 import { hint } from './command-line.ts';
 import { type ExitCode, exitCodes, Refusal } from './exit-code.ts';
+import { breakWords } from './log-lines.ts';
 import { createOutput, mayColour, type Output } from './output.ts';
 import { withSession } from './session.ts';
-import { onInterrupt } from './stop-signal.ts';
+import { onInterrupt, onReaderGone } from './stop-signal.ts';
 import { forTerminal } from './terminal-text.ts';
 
 export async function run(options: Options): Promise<ExitCode> {
@@ -24,17 +25,28 @@ export async function run(options: Options): Promise<ExitCode> {
     if (runId !== undefined) session.attend(runId);
     else if (session.isBrief()) output.say(`no server has ${session.where}: there is only what other commands do`);
     const leaving = new AbortController();
-    const release = onInterrupt(() => leaving.abort());
+    let isInterrupted = false;
+    const releases = [
+      onInterrupt(() => {
+        isInterrupted = true;
+        leaving.abort();
+      }),
+      onReaderGone(() => leaving.abort()),
+    ];
     try {
-      const frames = session.client.stream('streamRunEvents', { query, signal: leaving.signal });
+      const frames = session.client.stream('streamRunEvents', {
+        query,
+        signal: leaving.signal,
+        onBreak: (error) => output.warn(breakWords(error)),
+      });
       for await (const { id, event, data } of frames) {
         if (output.isJson) output.json({ id: Number(id), event, ...data });
         else output.text(`${toLine(event, data, output)}\n`);
       }
     } finally {
-      release();
+      for (const release of releases) release();
     }
-    return leaving.signal.aborted ? exitCodes.interrupted : exitCodes.done;
+    return isInterrupted ? exitCodes.interrupted : exitCodes.done;
   });
 }
 

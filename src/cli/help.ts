@@ -7,7 +7,7 @@ import { type ExitCode, exitCodes } from './exit-code.ts';
 import { createOutput } from './output.ts';
 
 export async function run(options: Options, operands: readonly string[]): Promise<ExitCode> {
-  process.stdout.write(await textOf(options, operands));
+  createOutput(options).text(await textOf(options, operands));
   return exitCodes.done;
 }
 

@@ -2,7 +2,7 @@
 
 import { auditActions, auditResults } from '../domain/audit.ts';
 import { scopes } from '../domain/principal.ts';
-import { type Command, configFile, dataDir, instance, jobsDir, type Option, printing, quiet } from './command.ts';
+import { type Command, configFile, dataDir, instance, jobsDir, json, type Option, printing, quiet } from './command.ts';
 
 const secretTenant: Option = {
   name: 'tenant',
@@ -42,18 +42,18 @@ export const instanceCommands = [
   {
     name: 'config validate',
     about: 'check flwd.yaml and say all that is wrong with it',
-    options: [configFile],
+    options: [json, configFile],
   },
   {
     name: 'config show',
     about: 'print every setting that would be in force, and where it comes from',
-    options: [configFile, ...overrides],
+    options: [json, configFile, ...overrides],
   },
   {
     name: 'doctor',
     about:
       'say what this host can enforce, what it lacks and what to do; exits with 0 if the default profile can be had',
-    options: [{ name: 'json', about: 'print it as JSON' }, configFile, dataDir],
+    options: [json, configFile, dataDir],
   },
   {
     name: 'gc',
@@ -140,13 +140,14 @@ export const instanceCommands = [
   {
     name: 'audit verify',
     about: 'check the chain of the audit log, on a stopped or a running instance, and print its last id and hash',
-    options: [configFile, dataDir],
+    options: [json, configFile, dataDir],
   },
   {
     name: 'backup',
     about: 'copy database, logs, artifacts and snapshots of a stopped or a running instance into a new folder',
     options: [
       { name: 'include-key', about: 'copy the keys too: whoever has the backup can then read the secrets' },
+      json,
       configFile,
       dataDir,
     ],
@@ -156,7 +157,7 @@ export const instanceCommands = [
   {
     name: 'restore',
     about: 'check a backup and put it in the place of a stopped instance',
-    options: [{ name: 'force', about: 'replace what is in the data dir' }, configFile, dataDir],
+    options: [{ name: 'force', about: 'replace what is in the data dir' }, json, configFile, dataDir],
     operands: 'SOURCE',
   },
   {
@@ -171,7 +172,7 @@ export const instanceCommands = [
       'flwd completion powershell | Out-String | Invoke-Expression   # in $PROFILE',
     ],
   },
-  { name: 'version', about: 'print the version', options: [] },
+  { name: 'version', about: 'print the version', options: [json] },
   {
     name: 'help',
     about: 'print this, or all of one command',

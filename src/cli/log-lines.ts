@@ -12,6 +12,8 @@ type PrintedLine = {
   readonly message: string;
   readonly step_id: string;
   readonly stream: 'stdout' | 'stderr';
+  /** Read when no server had been there: its time is that of the reading. */
+  readonly recovered?: true;
   readonly fields?: Readonly<Record<string, unknown>> | undefined;
 };
 
@@ -22,10 +24,10 @@ export function createLinePrinter(
   output: Output,
   o: { readonly showsStep: boolean; readonly showsTime: boolean; readonly toStderr: boolean },
 ): LinePrinter {
-  return ({ timestamp, level, message, step_id: step, stream, fields }) => {
+  return ({ timestamp, level, message, step_id: step, stream, recovered, fields }) => {
     const to = stream === 'stderr' || o.toStderr ? process.stderr : process.stdout;
     const isForPeople = to.isTTY;
-    const time = o.showsTime ? `${output.paint('faint', timestamp)} ` : '';
+    const time = o.showsTime ? `${output.paint('faint', recovered ? `~${timestamp}` : timestamp)} ` : '';
     const of = o.showsStep ? `${output.paint('faint', `${step} |`)} ` : '';
     const members = fields && Object.keys(fields).length > 0 ? ` ${JSON.stringify(fields)}` : '';
     const text = isForPeople ? forTerminal(message, mayColour()) : message;
@@ -35,18 +37,29 @@ export function createLinePrinter(
   };
 }
 
-/** What there is and what comes, until the run has ended. @throws ApiProblem, ServerUnreachable */
+/** What there is and what comes, until the run has ended, or until the signal. @throws ApiProblem, ServerUnreachable */
 export async function followLog(
   client: Client,
   runId: string,
-  o: { readonly query?: QueryOf<'getRunLogs'>; readonly signal?: AbortSignal; readonly print: LinePrinter },
+  o: {
+    readonly query?: QueryOf<'getRunLogs'>;
+    readonly signal?: AbortSignal;
+    readonly print: LinePrinter;
+    readonly onBreak?: (error: Error) => void;
+  },
 ): Promise<void> {
   const frames = client.stream('getRunLogs', {
     path: { run_id: runId },
     query: o.query ?? {},
     ...(o.signal && { signal: o.signal }),
+    ...(o.onBreak && { onBreak: o.onBreak }),
   });
   for await (const { event, data } of frames) if (event === 'log') o.print(toLine(data));
+}
+
+/** What is said when a stream breaks off that is tried again for as long as it takes. */
+export function breakWords(error: Error): string {
+  return `${error.message} It is tried again until it answers.`;
 }
 
 function toLine(data: Readonly<Record<string, unknown>>): PrintedLine {
@@ -57,6 +70,7 @@ function toLine(data: Readonly<Record<string, unknown>>): PrintedLine {
     message: String(data.message),
     step_id: String(data.step_id),
     stream: data.stream === 'stderr' ? 'stderr' : 'stdout',
+    ...(data.recovered === true && { recovered: true as const }),
     ...(typeof fields === 'object' && fields !== null && { fields: { ...fields } }),
   };
 }

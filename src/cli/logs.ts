@@ -4,10 +4,11 @@ import type { QueryOf } from '../contract/operations.ts';
 import { logLevels } from '../domain/log-line.ts';
 import type { Options } from './command.ts';
 import { type ExitCode, exitCodes } from './exit-code.ts';
-import { createLinePrinter, followLog, type LinePrinter } from './log-lines.ts';
+import { breakWords, createLinePrinter, followLog, type LinePrinter } from './log-lines.ts';
 import { oneOperand, readChoice, readCount } from './option-values.ts';
 import { createOutput } from './output.ts';
 import { type Session, withSession } from './session.ts';
+import { onReaderGone } from './stop-signal.ts';
 
 const pageLines = 10_000;
 
@@ -27,9 +28,17 @@ export async function run(options: Options, operands: readonly string[]): Promis
           showsTime: options.has('timestamps'),
           toStderr: false,
         });
-    if (options.has('follow')) await followLog(client, runId, { query, print });
-    else if ((await printAll(session, runId, { query, print })).isExpired)
-      output.warn('its log has been removed by retention');
+    const leaving = new AbortController();
+    const release = onReaderGone(() => leaving.abort());
+    const { signal } = leaving;
+    try {
+      const onBreak = (error: Error): void => output.warn(breakWords(error));
+      if (options.has('follow')) await followLog(client, runId, { query, print, signal, onBreak });
+      else if ((await printAll(session, runId, { query, print, signal })).isExpired)
+        output.warn('its log has been removed by retention');
+    } finally {
+      release();
+    }
     return exitCodes.done;
   });
 }
@@ -50,7 +59,11 @@ function queryOf(options: Options): QueryOf<'getRunLogs'> {
 async function printAll(
   { client }: Session,
   runId: string,
-  { query, print }: { readonly query: QueryOf<'getRunLogs'>; readonly print: LinePrinter },
+  {
+    query,
+    print,
+    signal,
+  }: { readonly query: QueryOf<'getRunLogs'>; readonly print: LinePrinter; readonly signal: AbortSignal },
 ): Promise<{ readonly isExpired: boolean }> {
   let cursor: string | null = null;
   for (;;) {
@@ -62,7 +75,7 @@ async function printAll(
     });
     for (const line of page.logs) print(line);
     if (page.logs_expired) return { isExpired: true };
-    if (page.next_cursor === null || query.tail !== undefined) return { isExpired: false };
+    if (signal.aborted || page.next_cursor === null || query.tail !== undefined) return { isExpired: false };
     cursor = page.next_cursor;
   }
 

@@ -63,7 +63,11 @@ const asksForVersion = ['version', ':version', '--version', '-V'];
 
 export async function main(words: readonly string[]): Promise<ExitCode> {
   // `flwd help | head -1` closes the pipe; a server whose reader has gone goes on all the same.
-  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
+  process.stderr.on('error', () => {});
+  let unwritten: NodeJS.ErrnoException | undefined;
+  process.stdout.on('error', (error) => {
+    unwritten ??= error;
+  });
   process.on('uncaughtException', (error) => void report(error).then((code) => process.exit(code)));
   try {
     const [first = '', ...others] = words;
@@ -73,7 +77,12 @@ export async function main(words: readonly string[]): Promise<ExitCode> {
     const { readCommandLine } = await import('./command-line.ts');
     const call = readCommandLine(words);
     const verb = await verbs[nameOf(call)]();
-    return await verb.run(call.options, call.operands, call);
+    const exitCode = await verb.run(call.options, call.operands, call);
+    // A write that fails says so a moment later.
+    await new Promise(setImmediate);
+    if (exitCode !== 0 || unwritten === undefined || unwritten.code === 'EPIPE') return exitCode;
+    const { Refusal } = await import('./exit-code.ts');
+    throw new Refusal(`standard output cannot be written (${unwritten.code}): some of it is missing`);
   } catch (error) {
     return report(error);
   }
@@ -89,12 +98,18 @@ async function report(error: unknown): Promise<ExitCode> {
     import('./explained.ts'),
     import('./exit-code.ts'),
   ]);
+  const { forTerminal } = await import('./terminal-text.ts');
+  // It may be another machine's, and name what others have named.
+  const print = (text: string): void => {
+    const lines = text.split('\n').map((line) => `${forTerminal(line, false)}\n`);
+    process.stderr.write(lines.join(''));
+  };
   const known = explained(error);
   if (known instanceof Refusal) {
-    process.stderr.write(`${known.message}\n`);
+    print(known.message);
     return known.exitCode;
   }
   const trace = known instanceof Error ? known.stack : String(known);
-  process.stderr.write(`flwd: this is a bug in flwd; please report it with what follows\n${trace}\n`);
+  print(`flwd: this is a bug in flwd; please report it with what follows\n${trace}`);
   return exitCodes.bug;
 }

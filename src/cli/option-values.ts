@@ -50,6 +50,7 @@ export function readLabels(options: Options): Readonly<Record<string, string>> |
 /** The one word that a command takes. @throws Refusal */
 export function oneOperand(operands: readonly string[], usage: string): string {
   const [word, extra] = operands;
-  if (word === undefined || extra !== undefined) throw new Refusal(`one is needed: ${usage}`);
+  if (word === undefined) throw new Refusal(`one is needed: ${usage}`);
+  if (extra !== undefined) throw new Refusal(`\`${extra}\` is one word too many: ${usage}`);
   return word;
 }

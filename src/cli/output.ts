@@ -23,6 +23,8 @@ export type Output = {
   /** A line besides the data that `--quiet` does not leave out. */
   readonly warn: (line: string) => void;
   readonly table: (columns: readonly Column[], rows: readonly (readonly Cell[])[]) => void;
+  /** What one thing is, a line each; those with nothing to say are left out. */
+  readonly fields: (rows: readonly (readonly [name: string, value: Cell])[]) => void;
   /** A time as people read it: `3 min ago`; for programs as it is. */
   readonly time: (timestamp: string | null) => string;
   readonly paint: (style: Style, text: string) => string;
@@ -37,12 +39,22 @@ type Column = {
 };
 type Cell = string | { readonly text: string; readonly style: Style };
 
+/** Whatever is in it, a terminal gets no more of it than lines and their colours. */
 function out(text: string): void {
-  process.stdout.write(text);
+  const isColoured = mayColour();
+  const lines = process.stdout.isTTY ? text.split('\n').map((line) => forTerminal(line, isColoured)) : [text];
+  process.stdout.write(lines.join('\n'));
 }
 
 function err(line: string): void {
   process.stderr.write(`${forTerminal(line, process.stderr.isTTY && mayColour())}\n`);
+}
+
+/** JSON.stringify leaves DEL and the C1 controls as they are, which terminals obey too. */
+function jsonText(value: unknown): string {
+  const text = JSON.stringify(value);
+  if (!process.stdout.isTTY) return text;
+  return text.replaceAll(/\p{Cc}/gu, (found) => `\\u${found.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 
 const styles = { good: 'green', bad: 'red', busy: 'cyan', faint: 'dim', strong: 'bold' } as const;
@@ -61,13 +73,14 @@ export function createOutput(options: Options): Output {
     isVerbose: options.has('verbose'),
     isForPeople,
     width,
-    json: (value) => out(`${JSON.stringify(value)}\n`),
+    json: (value) => process.stdout.write(`${jsonText(value)}\n`),
     text: out,
     say: (line) => {
       if (!isQuiet) err(line);
     },
     warn: err,
     table: (columns, rows) => out(tableText(columns, rows, { width, paint })),
+    fields: (rows) => out(fieldsText(rows, paint)),
     time: (timestamp) => {
       if (timestamp === null) return '-';
       return isForPeople ? relativeTime(Date.parse(timestamp) - Date.now()) : timestamp;
@@ -123,6 +136,15 @@ function tableText(
       .trimEnd();
   const heading = columns.map(({ name }) => ({ text: name, style: 'faint' as const }));
   return [heading, ...cells].map((row) => `${lineOf(row)}\n`).join('');
+}
+
+function fieldsText(rows: readonly (readonly [string, Cell])[], paint: Output['paint']): string {
+  const width = Math.max(...rows.map(([name]) => name.length));
+  return rows
+    .map(([name, value]) => ({ name, ...toCell(value) }))
+    .filter(({ text }) => text !== '' && text !== '-')
+    .map(({ name, text, style }) => `${paint('faint', name.padEnd(width))}  ${style ? paint(style, text) : text}\n`)
+    .join('');
 }
 
 function toCell(cell: Cell): { text: string; style: Style | null } {

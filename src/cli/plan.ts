@@ -29,7 +29,7 @@ export async function run(options: Options, operands: readonly string[], call: C
 
 function describe(plan: Plan, output: Output): void {
   const { isolation, profile } = plan.security;
-  const rows: [string, string][] = [
+  output.fields([
     ['job', `${plan.job_id} at ${plan.revision.slice(0, 12)}`],
     ['arguments', JSON.stringify(plan.args)],
     ['profile', `${profile}: network ${isolation.network}, files ${isolation.filesystem}, as uid ${isolation.uid}`],
@@ -43,10 +43,7 @@ function describe(plan: Plan, output: Output): void {
         .join('; '),
     ],
     ['timeout', plan.timeouts.run ?? plan.timeouts.step ?? ''],
-  ];
-  const width = Math.max(...rows.map(([name]) => name.length));
-  for (const [name, text] of rows)
-    if (text !== '') output.text(`${output.paint('faint', name.padEnd(width))}  ${text}\n`);
+  ]);
   const start = plan.waiting === null ? 'it would start at once' : `it would wait: ${plan.waiting}`;
   output.text(plan.denied ? `${output.paint('bad', 'it would be refused')}: ${plan.denied.detail}\n` : `${start}\n`);
 }

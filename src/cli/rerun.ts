@@ -9,6 +9,7 @@ import { createOutput } from './output.ts';
 import { readBase } from './run-request.ts';
 import { withSession } from './session.ts';
 import { detach, watchToItsEnd } from './started-run.ts';
+import { keepInterrupts } from './stop-signal.ts';
 
 export async function run(options: Options, operands: readonly string[]): Promise<ExitCode> {
   const earlier = oneOperand(operands, 'flwd rerun RUN; flwd runs lists them');
@@ -16,12 +17,16 @@ export async function run(options: Options, operands: readonly string[]): Promis
   const body = await readRequest(options);
   return withSession(options, async (session) => {
     const { client } = session;
-    const { run_id: runId, job_id: jobId } = await client.call('rerunRun', { path: { run_id: earlier }, body });
-    session.attend(runId);
-    if (options.has('detach')) return detach(session, runId, output);
-    const { steps } = await client.call('getRun', { path: { run_id: runId } });
+    const create = async (): Promise<string> => {
+      const { run_id: id } = await client.call('rerunRun', { path: { run_id: earlier }, body });
+      session.attend(id);
+      return id;
+    };
+    if (options.has('detach')) return detach(session, await create(), output);
+    const interrupts = keepInterrupts();
+    const { run_id: runId, job_id: jobId, steps } = await client.call('getRun', { path: { run_id: await create() } });
     const names = steps.length > 1 ? steps.map(({ step_id: id }) => id) : [];
-    return watchToItsEnd(session, { runId, jobId, steps: names }, output);
+    return watchToItsEnd(session, { runId, jobId, steps: names, interrupts }, output);
   });
 }
 

@@ -17,6 +17,11 @@ export async function run(options: Options, operands: readonly string[]): Promis
     onProgress: (message) => process.stderr.write(`${message}\n`),
   });
   const { files, createdAt, running, pending, unopened, tokens } = restored;
+  if (options.has('json')) {
+    const shown = { files, created_at: createdAt, running, pending, unopened, tokens };
+    process.stdout.write(`${JSON.stringify(shown)}\n`);
+    return exitCodes.done;
+  }
   const lines = [`restored ${files} files as they were at ${createdAt}`];
   if (running > 0) lines.push(`runs that were running then, and end as lost at the next start: ${running}`);
   if (pending > 0)

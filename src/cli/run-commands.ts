@@ -45,7 +45,12 @@ export const runCommands = [
       },
       { name: 'step', value: 'STEP', about: 'lines of this step' },
       { name: 'search', value: 'TEXT', about: 'lines that contain this text' },
-      { name: 'timestamps', short: 't', about: 'begin each line with its time' },
+      {
+        name: 'timestamps',
+        short: 't',
+        about:
+          'begin each line with its time; ~ before it: it was printed earlier, while no server was there to read it',
+      },
       ...printing,
       ...instance,
     ],

@@ -18,7 +18,13 @@ const barCells = 20;
 /** @param o.onStep a step has begun or ended, in words */
 export function createRunProgress(
   run: Pick<Run, 'run_id' | 'job_id'>,
-  o: { readonly steps: readonly string[]; readonly output: Output; readonly onStep: (words: string) => void },
+  o: {
+    readonly steps: readonly string[];
+    readonly output: Output;
+    readonly onStep: (words: string) => void;
+    /** Nothing goes on before somebody decides. */
+    readonly onQuestion: (words: string) => void;
+  },
 ): RunProgress {
   const startedAtMs = performance.now();
   const ended = new Set<string>();
@@ -47,7 +53,7 @@ export function createRunProgress(
     if (event === 'step.skipped') o.onStep(`${step} is skipped`);
     if (event === 'step.retrying') o.onStep(`${step} is tried again`);
     if (event === 'step.waiting_approval')
-      o.onStep(`${step} waits for an approval: flwd approve ${run.run_id} ${step}`);
+      o.onQuestion(`${step} waits for an approval: flwd approve ${run.run_id} ${step}`);
   }
 
   return {

@@ -1,14 +1,15 @@
 // A run to watch: its lines as they come, how it goes at the bottom of a terminal, and what became of it.
 
-import { ApiProblem } from '../client/api-problem.ts';
+import { ApiProblem, ServerUnreachable } from '../client/api-problem.ts';
 import type { AnswerOf } from '../contract/operations.ts';
 import { isFinished } from '../domain/run.ts';
-import { createLinePrinter, followLog } from './log-lines.ts';
+import { exitCodes, Refusal } from './exit-code.ts';
+import { breakWords, createLinePrinter, followLog } from './log-lines.ts';
 import { durationWords, type Output } from './output.ts';
 import { createRunProgress } from './run-progress.ts';
 import type { Session } from './session.ts';
 import { createStatusLine } from './status-line.ts';
-import { onInterrupt } from './stop-signal.ts';
+import type { Interrupts } from './stop-signal.ts';
 
 type Run = AnswerOf<'getRun'>;
 
@@ -19,12 +20,17 @@ export type WatchedRun = {
   readonly jobId: string;
   /** None where its job has no steps. */
   readonly steps: readonly string[];
+  /** Since before it was made. */
+  readonly interrupts: Interrupts;
 };
 
-/** Ctrl-C cancels it, a second one kills it. @throws ApiProblem, ServerUnreachable */
+/**
+ * Ctrl-C cancels it, a second one kills it; where a server has it that does neither, nothing is left but to leave it.
+ * @throws ApiProblem, ServerUnreachable, Refusal where it is left
+ */
 export async function watchRun(
   session: Session,
-  { runId, jobId, steps }: WatchedRun,
+  { runId, jobId, steps, interrupts }: WatchedRun,
   output: Output,
 ): Promise<{ readonly run: Run; readonly isInterrupted: boolean }> {
   const { client } = session;
@@ -37,8 +43,9 @@ export async function watchRun(
       steps,
       output,
       onStep: (words) => {
-        if (output.isVerbose || / waits /.test(words)) status.above(() => output.say(words));
+        if (output.isVerbose) status.above(() => output.say(words));
       },
+      onQuestion: (words) => status.above(() => output.say(words)),
     },
   );
   const print = createLinePrinter(output, {
@@ -46,28 +53,40 @@ export async function watchRun(
     showsTime: false,
     toStderr: output.isJson,
   });
-  let interrupts = 0;
-  const release = onInterrupt(() => {
-    interrupts += 1;
-    const isForced = interrupts > 1;
+  const leaving = new AbortController();
+  let count = 0;
+  interrupts.answer(() => {
+    count += 1;
+    if (count > 2 && !session.isBrief()) {
+      leaving.abort();
+      return;
+    }
+    const isForced = count > 1;
     const words = isForced ? `killing ${runId}` : `cancelling ${runId}; Ctrl-C again kills it`;
     status.above(() => output.warn(words));
     void client.call('cancelRun', { path, query: { force: isForced } }).catch((error: unknown) => {
       // It has ended meanwhile: that is seen below.
       if (error instanceof ApiProblem && error.slug === 'run-already-finished') return;
       status.above(() => output.warn(`it could not be cancelled: ${error instanceof Error ? error.message : ''}`));
+      if (error instanceof ServerUnreachable) leaving.abort();
     });
   });
   if (output.isVerbose) output.say(`${runId} of ${jobId}, ${session.where}`);
   const events = progress.follow(client, over.signal).catch(() => undefined);
   const redraw = setInterval(() => status.show(progress.text()), redrawMs);
   try {
-    await followLog(client, runId, { print: (line) => status.above(() => print(line)) });
-    return { run: await client.call('getRun', { path }), isInterrupted: interrupts > 0 };
+    await followLog(client, runId, {
+      print: (line) => status.above(() => print(line)),
+      signal: leaving.signal,
+      onBreak: (error) => status.above(() => output.warn(breakWords(error))),
+    });
+    if (leaving.signal.aborted)
+      throw new Refusal(`${runId} is left as it is; flwd cancel ${runId} ends it`, exitCodes.interrupted);
+    return { run: await client.call('getRun', { path }), isInterrupted: count > 0 };
   } finally {
     clearInterval(redraw);
     status.close();
-    release();
+    interrupts.release();
     over.abort();
     await events;
   }
@@ -85,9 +104,19 @@ export async function describeEnd(session: Session, run: Run, output: Output): P
   if (!isGood && isFinished(run.status)) output.warn(`${word}${took}${code}${why && `: ${why}`}`);
   else output.say(`${word}${took}`);
   if (run.result) output.say(`result: ${JSON.stringify(run.result.value)}`);
-  const { artifacts } = await session.client.call('listArtifacts', { query: { run_id: run.run_id } });
-  for (const { id, name } of artifacts) output.say(`artifact ${name}: flwd artifacts get ${id}`);
+  for (const { id, name } of await artifactsOf(session, run.run_id))
+    output.say(`artifact ${name}: flwd artifacts get ${id}`);
   output.say(output.paint('faint', `${run.run_id}: flwd runs ${run.run_id}`));
+}
+
+/** Whoever may run a job need not be let see what it leaves. */
+async function artifactsOf({ client }: Session, runId: string): Promise<AnswerOf<'listArtifacts'>['artifacts']> {
+  try {
+    return (await client.call('listArtifacts', { query: { run_id: runId } })).artifacts;
+  } catch (error) {
+    if (error instanceof ApiProblem && error.slug === 'permission-denied') return [];
+    throw error;
+  }
 }
 
 /** What failed, and where. */

@@ -11,6 +11,7 @@ import { createOutput } from './output.ts';
 import { readRunRequest } from './run-request.ts';
 import { hasInstance, isOfThisMachine, withSession } from './session.ts';
 import { detach, watchToItsEnd } from './started-run.ts';
+import { keepInterrupts } from './stop-signal.ts';
 
 export async function run(options: Options, operands: readonly string[], call: Call): Promise<ExitCode> {
   if (operands.length === 0) throw new Refusal('which job? flwd run JOB; flwd jobs lists them');
@@ -24,15 +25,20 @@ export async function run(options: Options, operands: readonly string[], call: C
     async (session) => {
       const job = await findJob(jobsOf(session), operands, call.isImplicit);
       const request = await readRunRequest(job, call, output);
-      const created = await session.client.call('createRun', {
-        body: { ...request, ...extra },
-        // Where the answer is lost on the way, asking again makes no second run.
-        headers: { 'idempotency-key': randomUUID() },
-      });
-      session.attend(created.run_id);
-      if (options.has('detach')) return detach(session, created.run_id, output);
+      const create = async (): Promise<string> => {
+        const { run_id: runId } = await session.client.call('createRun', {
+          body: { ...request, ...extra },
+          // Where the answer is lost on the way, asking again makes no second run.
+          headers: { 'idempotency-key': randomUUID() },
+        });
+        session.attend(runId);
+        return runId;
+      };
+      if (options.has('detach')) return detach(session, await create(), output);
+      const interrupts = keepInterrupts();
+      const runId = await create();
       const steps = job.composition === 'steps' ? job.steps.map(({ step_id: id }) => id) : [];
-      return watchToItsEnd(session, { runId: created.run_id, jobId: job.id, steps }, output);
+      return watchToItsEnd(session, { runId, jobId: job.id, steps, interrupts }, output);
     },
     { mayCreate: true },
   );

@@ -102,10 +102,10 @@ function tookOf({ started_at: startedAt, finished_at: finishedAt, progress }: Ru
 
 export function describeRun(run: Run, output: Output): void {
   const { message } = run.error ?? {};
-  const rows: [string, string][] = [
+  output.fields([
     ['run', run.run_id],
     ['job', `${run.job_id} at ${run.source.revision.slice(0, 12)} of ${run.source.name}`],
-    ['status', `${output.paint(statusStyle(run.status), run.status)}${run.reason ? ` (${run.reason})` : ''}`],
+    ['status', { text: `${run.status}${run.reason ? ` (${run.reason})` : ''}`, style: statusStyle(run.status) }],
     ['error', message ?? ''],
     ['waiting', run.waiting ?? ''],
     ['exit code', run.exit_code === null ? '' : String(run.exit_code)],
@@ -123,10 +123,7 @@ export function describeRun(run: Run, output: Output): void {
     ],
     ['rerun of', run.rerun_of ?? ''],
     ['result', run.result ? JSON.stringify(run.result.value) : ''],
-  ];
-  const width = Math.max(...rows.map(([name]) => name.length));
-  for (const [name, text] of rows)
-    if (text !== '' && text !== '-') output.text(`${output.paint('faint', name.padEnd(width))}  ${text}\n`);
+  ]);
   if (run.steps.length < 2) return;
   output.text('\n');
   output.table(

@@ -11,7 +11,7 @@ export async function run(options: Options, operands: readonly string[]): Promis
   const output = createOutput(options);
   return withSession(options, async ({ client }) => {
     await client.request('deleteSchedule', { path: { schedule_id: id } });
-    if (!output.isJson) output.text(`removed ${id}\n`);
+    output.say(`removed ${id}`);
     return exitCodes.done;
   });
 }

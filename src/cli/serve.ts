@@ -8,7 +8,7 @@ import { systemClock } from '../lib/clock.ts';
 import { errorCode } from '../lib/error-code.ts';
 import { createLogger, type Logger } from '../lib/logger.ts';
 import { isLoopback } from '../lib/loopback.ts';
-import { DataDirOwned } from '../lib/owner-lock.ts';
+import { askToYield, DataDirOwned } from '../lib/owner-lock.ts';
 import { packageVersion } from '../lib/version.ts';
 import type { Options } from './command.ts';
 import { loadConfiguration } from './configuration.ts';
@@ -28,7 +28,11 @@ export async function run(options: Options): Promise<ExitCode> {
   if (config.auth.mode === 'none') log.warn('auth.mode is none: whoever reaches the server may do everything');
   const server = await startSmall(async () => {
     const { serve } = await import('../main.ts');
-    return onceFree(() => serve(config, file && resolve(file)), { log, stopAsked });
+    return onceFree(() => serve(config, file && resolve(file)), {
+      dataDir: config.instance.dataDir,
+      log,
+      stopAsked,
+    });
   }).catch((error: unknown) => {
     throw explained(error, showBind(config.server.bind));
   });
@@ -56,13 +60,13 @@ export async function run(options: Options): Promise<ExitCode> {
   process.exit(exitCodes.done);
 }
 
-/** A command that has no server has the data dir until it ends, which is mostly a moment. */
+/** A command that has no server makes way for one when it is asked to, which takes a moment. */
 const commandMs = 10_000;
 const againMs = 100;
 
 async function onceFree<T>(
   start: () => Promise<T>,
-  o: { readonly log: Logger; readonly stopAsked: Promise<unknown> },
+  o: { readonly dataDir: string; readonly log: Logger; readonly stopAsked: Promise<unknown> },
 ): Promise<T> {
   let isStopAsked = false;
   void o.stopAsked.then(() => {
@@ -77,9 +81,10 @@ async function onceFree<T>(
       if (!(error instanceof DataDirOwned) || (error.owner && !error.owner.isBrief)) throw error;
       if (isStopAsked) process.exit(exitCodes.done);
       if (systemClock.now() > deadlineMs) throw error;
+      if (error.owner?.isBrief) await askToYield(o.dataDir);
       if (!isTold && error.owner) {
         isTold = true;
-        o.log.info(`waiting for a flwd command, process ${error.owner.pid}, to end: it has the data dir`);
+        o.log.info(`waiting for a flwd command, process ${error.owner.pid}, to leave the data dir`);
       }
     }
   }

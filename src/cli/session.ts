@@ -11,7 +11,7 @@ import { systemClock } from '../lib/clock.ts';
 import { errorCode } from '../lib/error-code.ts';
 import { isLoopback } from '../lib/loopback.ts';
 import { nearest } from '../lib/nearest.ts';
-import { DataDirOwned, findOwner, type OwnerInfo } from '../lib/owner-lock.ts';
+import { DataDirOwned, findOwner, isStillOwner, type OwnerInfo } from '../lib/owner-lock.ts';
 import type { Options } from './command.ts';
 import { loadConfiguration } from './configuration.ts';
 import { exitCodes, Refusal } from './exit-code.ts';
@@ -128,6 +128,7 @@ function readTokenFile(remote: string, path: string): string {
 type Brief = {
   readonly runs: ReadonlySet<string>;
   readonly makesRoom?: boolean;
+  readonly onYield?: () => void;
   readonly trial?: { readonly hides: readonly string[] };
 };
 
@@ -138,19 +139,35 @@ type Link = {
   readonly fetch: Fetch;
   /** It ends with a command, this one or another. */
   readonly isBrief: boolean;
+  /** It is in this process. */
+  readonly isOwn: boolean;
   readonly close: () => Promise<void>;
 };
 
 async function openOwn(loaded: LoadedConfig, { makesRoom = false }: SessionRequest): Promise<Session> {
   const runs = new Set<string>();
-  const brief = { runs, makesRoom };
-  let link = await openLink(loaded, brief);
+  const { dataDir } = loaded.config.instance;
+  let makesWayUntilMs = -Infinity;
+  const brief = {
+    runs,
+    makesRoom,
+    /** A server wants the data dir: it has it from now on, and this command asks it. */
+    onYield() {
+      void opening.then(async () => {
+        if (!link.isOwn) return;
+        makesWayUntilMs = systemClock.now() + ownerWithinMs;
+        await link.close();
+      });
+    },
+  };
+  const opening = openLink(loaded, brief, makesWayUntilMs);
+  let link = await opening;
   let relinking: Promise<Link> | undefined;
 
   /** The command that had the data dir has ended: now another one has it, or this one. */
   function relink(failed: Link): Promise<Link> {
     if (link !== failed) return Promise.resolve(link);
-    relinking ??= openLink(loaded, brief)
+    relinking ??= openLink(loaded, brief, makesWayUntilMs)
       .then((next) => {
         link = next;
         return next;
@@ -159,6 +176,16 @@ async function openOwn(loaded: LoadedConfig, { makesRoom = false }: SessionReque
         relinking = undefined;
       });
     return relinking;
+  }
+
+  /** A server that has started anew has another credential, and may listen elsewhere. undefined: there is none but this. */
+  async function findAnew(failed: Link): Promise<Link | undefined> {
+    if (link !== failed) return link;
+    const owner = await findOwner(dataDir);
+    const next = owner?.url ? toOwner(dataDir, owner, owner.url) : undefined;
+    if (!next || (next.url === failed.url && next.token === failed.token)) return undefined;
+    link = next;
+    return next;
   }
 
   const first = link.url;
@@ -173,10 +200,14 @@ async function openOwn(loaded: LoadedConfig, { makesRoom = false }: SessionReque
       const path = url.slice(first.length);
       const before = link;
       try {
-        return await fetchFrom(before, path, init);
+        const response = await fetchFrom(before, path, init);
+        const next = response.status === 401 ? await findAnew(before) : undefined;
+        return next ? await fetchFrom(next, path, init) : response;
       } catch (error) {
-        if (!before.isBrief || init.signal?.aborted || !mayRepeat(error, init)) throw error;
-        return fetchFrom(await relink(before), path, init);
+        if (init.signal?.aborted || !mayRepeat(error, init)) throw error;
+        const next = before.isBrief ? await relink(before) : await findAnew(before);
+        if (!next) throw error;
+        return fetchFrom(next, path, init);
       }
     },
   });
@@ -195,12 +226,17 @@ function mayRepeat(error: unknown, { method, headers }: Parameters<Fetch>[1]): b
   return method === 'GET' || 'idempotency-key' in headers || errorCode(cause) === 'ECONNREFUSED';
 }
 
-async function openLink(loaded: LoadedConfig, brief: Brief): Promise<Link> {
+async function openLink(loaded: LoadedConfig, brief: Brief, makesWayUntilMs: number): Promise<Link> {
   const { dataDir } = loaded.config.instance;
   const deadlineMs = systemClock.now() + ownerWithinMs;
   for (;;) {
     const owner = await findOwner(dataDir);
-    if (owner?.url) return toOwner(dataDir, owner, owner.url);
+    // Of this process: it is about to leave the data dir.
+    if (owner?.url && owner.pid !== process.pid) return toOwner(dataDir, owner, owner.url);
+    if (systemClock.now() < makesWayUntilMs) {
+      await delay(againMs);
+      continue;
+    }
     try {
       return await openBrief(loaded, brief);
     } catch (error) {
@@ -211,14 +247,30 @@ async function openLink(loaded: LoadedConfig, brief: Brief): Promise<Link> {
   }
 }
 
-function toOwner(dataDir: string, { certificate, isBrief }: OwnerInfo, url: string): Link {
+function toOwner(dataDir: string, owner: OwnerInfo, url: string): Link {
+  const { certificate, isBrief } = owner;
   return {
     url,
     token: readCliToken(dataDir),
-    fetch: certificate ? createPinnedFetch(certificate) : fetch,
+    fetch: certificate ? createPinnedFetch(certificate) : fetchWhileOwned(dataDir, owner),
     isBrief: isBrief ?? false,
+    isOwn: false,
     close: async () => undefined,
   };
+}
+
+/** Another user can wait for the port of a server that ends, and must not be sent what was for that one. */
+function fetchWhileOwned(dataDir: string, owner: OwnerInfo): Fetch {
+  return async (url, init) => {
+    if (await isStillOwner(dataDir, owner)) return fetch(url, init);
+    throw ended(dataDir);
+  };
+}
+
+/** As fetch says that nobody listens there. */
+function ended(dataDir: string): TypeError {
+  const cause = Object.assign(new Error(`the server that had ${dataDir} has ended`), { code: 'ECONNREFUSED' });
+  return new TypeError('fetch failed', { cause });
 }
 
 /** Of the server that has the data dir, whatever other one the environment names. */
@@ -245,7 +297,18 @@ export async function openBrief({ config, file }: Pick<LoadedConfig, 'config' | 
     brief,
   );
   const { dataDir } = config.instance;
-  return { url: server.url, token: readCliToken(dataDir), fetch, isBrief: true, close: server.stop };
+  let closing: Promise<void> | undefined;
+  return {
+    url: server.url,
+    token: readCliToken(dataDir),
+    async fetch(url, init) {
+      if (closing) throw ended(dataDir);
+      return fetch(url, init);
+    },
+    isBrief: true,
+    isOwn: true,
+    close: () => (closing ??= server.stop()),
+  };
 }
 
 /** Opens a session, works with it, and closes it whatever comes. @throws Refusal for what the user can mend */

@@ -25,7 +25,9 @@ export async function detach(session: Session, runId: string, output: Output): P
       output.say(`waiting for ${runId} to start: no server has ${session.where}`);
       run = await untilUnderWay(session, runId);
     }
-    if (!isFinished(run.status))
+    if (run.steps.some((step) => step.status === 'waiting_approval'))
+      output.say(`it waits for an approval: flwd approve ${runId}`);
+    else if (!isFinished(run.status))
       output.say('no server is there to see to its end: the next flwd command on it does, or flwd serve');
   }
   if (output.isJson) output.json(run);
@@ -34,14 +36,17 @@ export async function detach(session: Session, runId: string, output: Output): P
 }
 
 function isUnderWay({ status, steps }: Run): boolean {
-  return isFinished(status) || steps.some((step) => step.status === 'running');
+  return isFinished(status) || steps.some((step) => ['running', 'waiting_approval'].includes(step.status));
 }
+
+/** From then on there is nothing to start until something ends, or somebody decides. */
+const goesOnAlone = new Set(['step.started', 'step.waiting_approval', 'run.finished']);
 
 async function untilUnderWay({ client }: Session, runId: string): Promise<Run> {
   const leave = new AbortController();
   try {
     const events = client.stream('getRunEvents', { path: { run_id: runId }, signal: leave.signal });
-    for await (const { event } of events) if (event === 'step.started' || event === 'run.finished') break;
+    for await (const { event } of events) if (goesOnAlone.has(event)) break;
     return await client.call('getRun', { path: { run_id: runId } });
   } finally {
     leave.abort();

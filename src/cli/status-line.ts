@@ -1,7 +1,8 @@
 // One line at the bottom of a terminal that says how it goes. What is printed meanwhile scrolls by above it.
 
 import stringWidth from 'string-width';
-import { fit } from './output.ts';
+import { fit, mayColour } from './output.ts';
+import { forTerminal } from './terminal-text.ts';
 
 export type StatusLine = {
   /** In place of what it says now. */
@@ -27,7 +28,8 @@ export function createStatusLine(isWanted: boolean): StatusLine {
   return {
     show(next) {
       clear();
-      text = next;
+      // It may hold what a job says of its progress.
+      text = forTerminal(next, mayColour());
       draw();
     },
     above(print) {

@@ -1,4 +1,4 @@
-// SIGTERM and SIGINT: the first asks to stop in order, a second one to end at once.
+// What asks a command to stop: SIGTERM and SIGINT, the first in order, a second one at once; a reader who has gone.
 
 import { systemClock } from '../lib/clock.ts';
 import { exitCodes } from './exit-code.ts';
@@ -28,12 +28,45 @@ export function endAtOnce(): never {
 
 /** Each SIGTERM and SIGINT from now on, until the function that it gives back is called. */
 export function onInterrupt(act: () => void): () => void {
-  let lastAtMs = -Infinity;
+  let countedAtMs = -Infinity;
   const take = (): void => {
     const nowMs = systemClock.now();
-    if (nowMs - lastAtMs > echoMs) act();
-    lastAtMs = nowMs;
+    if (nowMs - countedAtMs <= echoMs) return;
+    countedAtMs = nowMs;
+    act();
   };
   process.on('SIGTERM', take).on('SIGINT', take);
   return () => void process.off('SIGTERM', take).off('SIGINT', take);
+}
+
+export type Interrupts = {
+  /** What each of them does from now on, and the one that came already. */
+  readonly answer: (act: () => void) => void;
+  readonly release: () => void;
+};
+
+/**
+ * From before something is made that Ctrl-C is to stop: the first one is kept until there is something to stop, a second one
+ * ends the process. There is one listener throughout: a signal that comes between two would be lost.
+ */
+export function keepInterrupts(): Interrupts {
+  let isKept = false;
+  let act = (): void => {
+    if (isKept) endAtOnce();
+    isKept = true;
+  };
+  const release = onInterrupt(() => act());
+  return {
+    answer(next) {
+      act = next;
+      if (isKept) next();
+    },
+    release,
+  };
+}
+
+/** Nobody reads standard output any more, as in `flwd logs RUN --follow | head -1`; seen when something is written. */
+export function onReaderGone(act: () => void): () => void {
+  process.stdout.on('error', act);
+  return () => void process.stdout.off('error', act);
 }

@@ -1,9 +1,11 @@
 // `flwd version`.
 
 import { packageVersion } from '../lib/version.ts';
+import type { Options } from './command.ts';
 import { type ExitCode, exitCodes } from './exit-code.ts';
 
-export function run(): ExitCode {
-  process.stdout.write(`flwd ${packageVersion()}\n`);
+export function run(options?: Options): ExitCode {
+  const version = packageVersion();
+  process.stdout.write(options?.has('json') ? `${JSON.stringify({ version })}\n` : `flwd ${version}\n`);
   return exitCodes.done;
 }

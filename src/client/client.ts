@@ -26,8 +26,8 @@ type Input<Id extends OperationId> = Part<'path', PathOf<Id>> &
   Part<'query', QueryOf<Id>> &
   Part<'body', BodyOf<Id>> & { readonly headers?: Readonly<Record<string, string>>; readonly signal?: AbortSignal };
 
-type Arguments<Id extends OperationId> =
-  Partial<Input<Id>> extends Input<Id> ? [input?: Input<Id>] : [input: Input<Id>];
+type Arguments<Id extends OperationId, More = unknown> =
+  Partial<Input<Id>> extends Input<Id> ? [input?: Input<Id> & More] : [input: Input<Id> & More];
 
 type StreamId = 'getRunLogs' | 'getRunEvents' | 'streamRunEvents';
 
@@ -37,7 +37,13 @@ export type Client = {
   /** The answer itself, once it is known to be a success: for bytes and text. @throws ApiProblem, ServerUnreachable */
   readonly request: <Id extends OperationId>(id: Id, ...input: Arguments<Id>) => Promise<Response>;
   /** Live frames, resumed until the end of the stream or `input.signal`. @throws ApiProblem, ServerUnreachable */
-  readonly stream: <Id extends StreamId>(id: Id, ...input: Arguments<Id>) => ResumingStream;
+  readonly stream: <Id extends StreamId>(
+    id: Id,
+    ...input: Arguments<
+      Id,
+      { /** Once each time that it cannot be resumed at once. */ readonly onBreak?: (error: Error) => void }
+    >
+  ) => ResumingStream;
 };
 
 export type ClientOptions = {
@@ -67,6 +73,7 @@ type Loose = {
   readonly body?: unknown;
   readonly headers?: Readonly<Record<string, string>>;
   readonly signal?: AbortSignal;
+  readonly onBreak?: (error: Error) => void;
 };
 
 export function createClient(o: ClientOptions): Client {
@@ -102,6 +109,7 @@ export function createClient(o: ClientOptions): Client {
       const isOfOneRun = given.path !== undefined || query?.run_id !== undefined;
       return streamEvents({
         signal: given.signal,
+        onBreak: given.onBreak,
         lastEvent: isOfOneRun ? (id === 'getRunLogs' ? 'end' : 'run.finished') : undefined,
         open: (resumeHeaders) =>
           send(id, {

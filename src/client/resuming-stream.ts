@@ -22,15 +22,19 @@ export async function* streamEvents(o: {
   readonly signal: AbortSignal | undefined;
   /** What comes last where the stream is of one run. */
   readonly lastEvent: string | undefined;
+  /** It broke off, and the first try to resume it failed. */
+  readonly onBreak: ((error: Error) => void) | undefined;
 }): AsyncGenerator<Frame, void> {
   let lastId = '';
   let hasOpened = false;
   let delayMs = firstDelayMs;
+  let isBroken = false;
   while (!o.signal?.aborted) {
     let isEmpty = true;
     try {
       const response = await o.open(lastId === '' ? {} : { 'last-event-id': lastId });
       hasOpened = true;
+      isBroken = false;
       for await (const event of eventsOf(response)) {
         isEmpty = false;
         lastId = event.id;
@@ -45,6 +49,10 @@ export async function* streamEvents(o: {
       if (o.signal?.aborted) return;
       // A first answer that is none is the caller's to know; later, only what another try cannot mend.
       if (!hasOpened || !isPassing(error)) throw error;
+      if (!isBroken && (error instanceof ApiProblem || error instanceof ServerUnreachable)) {
+        isBroken = true;
+        o.onBreak?.(error);
+      }
     }
     await pause(delayMs * (0.5 + Math.random() / 2), o.signal);
     delayMs = Math.min(delayMs * 2, longestDelayMs);

@@ -1,6 +1,6 @@
 // Finds flwd.yaml, lays the environment and the flags over it, and answers one frozen Config or every fault at once.
 
-import { closeSync, fstatSync, lstatSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, constants, fstatSync, lstatSync, openSync, readFileSync } from 'node:fs';
 import { availableParallelism, homedir } from 'node:os';
 import { dirname, isAbsolute, relative, resolve } from 'node:path';
 import { errorCode } from '../lib/error-code.ts';
@@ -92,7 +92,8 @@ function findFile(given: string | undefined, cwd: string, home: string) {
 
 /** One that is found where flwd happens to be started, such as /tmp, must be this user's own: it says what code is run. */
 function readOwn(path: string, shown: string, isNamed: boolean): { text: string; warnings: string[] } {
-  const file = openSync(path, 'r');
+  // A pipe that another user has left there would hold up the opening for ever.
+  const file = openSync(path, isNamed ? constants.O_RDONLY : constants.O_RDONLY | constants.O_NONBLOCK);
   try {
     const stats = fstatSync(file);
     const isOpen = isWritableByOthers(stats);
@@ -106,6 +107,8 @@ function readOwn(path: string, shown: string, isNamed: boolean): { text: string;
         );
       }
       if (isOpen) throw unusable(shown, `${open}, or name it: --config ${shown}`);
+      if (!stats.isFile() && !stats.isDirectory())
+        throw unusable(shown, `is no regular file, so it is not taken unasked: name it: --config ${shown}`);
     }
     return { text: readFileSync(file, 'utf8'), warnings: isOpen ? [`${shown} ${open}`] : [] };
   } finally {

@@ -12,7 +12,7 @@ import { isFinished } from '../domain/run.ts';
 import { wasRestored } from '../exec/adopt.ts';
 import type { Keyring } from '../exec/keyring.ts';
 import { reportOf } from '../exec/limit-host.ts';
-import type { HostReport, ProfileReport } from '../exec/sandbox.ts';
+import type { HostReport } from '../exec/sandbox.ts';
 import type { Sealer } from '../exec/seal.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
@@ -52,7 +52,7 @@ type ApprovalRequest = {
 export type Engine = {
   readonly hub: Hub;
   /** What each profile can rely on here. */
-  readonly host: ProfileReport;
+  readonly host: HostReport;
   /** What a run can be held to here. */
   readonly limitReport: LimitReport;
   /** @throws Problem permission-denied, job-not-found, job-invalid, validation-error */
@@ -268,7 +268,7 @@ export function createEngine(o: {
 
   return {
     hub,
-    host: profilesOf(o.host),
+    host: o.host,
     limitReport: reportOf(limitHost),
     async plan(request, { principal }) {
       const tenant = tenantFor(principal, request.tenant, o.defaultTenant);
@@ -337,8 +337,4 @@ export function createEngine(o: {
       await refusals.close();
     },
   };
-}
-
-function profilesOf({ secure, permissive, disabled }: HostReport): ProfileReport {
-  return { secure, permissive, disabled };
 }

@@ -187,13 +187,9 @@ export async function resolveEntry(
 
   if (faults.size > 0 && denials.length === 0) throw validationError(faults.faults(), faults.size);
 
-  const needed = [
-    { what: `'${profile}'`, ...o.host[profile] },
-    ...(paths.read.length + paths.write.length > 0 ? [{ what: 'grants of paths', ...o.host.grants }] : []),
-  ];
-  for (const { what, available, detail } of needed) {
-    if (available) continue;
-    denials.push(new Problem('isolation-unavailable', `This host cannot enforce ${what}: ${detail ?? 'unknown'}`));
+  const { available, detail } = o.host[profile];
+  if (!available) {
+    denials.push(new Problem('isolation-unavailable', `This host cannot enforce '${profile}': ${detail ?? 'unknown'}`));
   }
   return {
     entry,

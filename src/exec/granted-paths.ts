@@ -13,14 +13,14 @@ export type OpenGrant = { readonly kind: 'read' | 'write'; readonly path: string
 export class GrantRefused extends Error {}
 
 /** O_PATH of open(2), which Node has no name for: nothing is read, and no device or pipe does anything. */
-const pathOnly = 0o10_000_000;
+export const pathOnly = 0o10_000_000;
 
 /** They are their caller's to close. @throws GrantRefused; what the system says where it lacks something */
 export function openGrants(spec: Pick<AttemptSpec, 'read' | 'write' | 'masked'>): OpenGrant[] {
   const grants: OpenGrant[] = [];
   try {
     for (const kind of ['read', 'write'] as const) {
-      for (const path of spec[kind]) {
+      for (const path of pathsOf(spec, kind)) {
         grants.push({ kind, path, fd: openUnmoved(path) });
         if (grantConflict(kind, path, spec.masked))
           throw new GrantRefused('a path that the job was granted holds, or is, what belongs to the server');
@@ -38,9 +38,9 @@ export function closeGrants(grants: readonly OpenGrant[]): void {
   for (const { fd } of grants) closeSync(fd);
 }
 
-/** For a process that may look at this one's descriptors: opened anew, it is the very same file, whatever its path has become. */
-export function descriptorPath({ fd }: Pick<OpenGrant, 'fd'>): string {
-  return `/proc/${process.pid}/fd/${fd}`;
+/** Each path once: what is to write is to read, too, and of two mounts in one place nobody could tell that both are there. */
+function pathsOf({ read, write }: Pick<AttemptSpec, 'read' | 'write'>, kind: OpenGrant['kind']): Set<string> {
+  return new Set(kind === 'write' ? write : read.filter((path) => !write.includes(path)));
 }
 
 /** A granted path was compared when the run was created; a link put in its place since, or above it, would lead elsewhere. */

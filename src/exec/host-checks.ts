@@ -41,14 +41,7 @@ export async function checkHost(profiles: HostReport, choice: ProfileChoice): Pr
     checkCgroups(),
     await checkInotify(),
     ...securityProfiles.map((profile) => checkProfile(profile, profiles[profile], choice)),
-    checkGrants(profiles.grants),
   ];
-}
-
-function checkGrants({ available, detail }: Capability): HostCheck {
-  const name = 'grants of paths';
-  if (available) return ok(name, 'can be enforced');
-  return warn(name, `cannot be enforced, jobs with them are refused: ${detail ?? 'unknown'}`, null);
 }
 
 function checkProfile(

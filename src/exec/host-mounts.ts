@@ -8,13 +8,15 @@ import { errorCode } from '../lib/error-code.ts';
 export type HostView = {
   readonly profile: SecurityProfile;
   readonly network: Network;
-  /** Host paths, shown at the same place, and where bwrap finds what they were when they were checked. */
-  readonly grants: readonly { readonly kind: 'read' | 'write'; readonly path: string; readonly fd: number }[];
+  /** Host paths, shown at the same place, each once. */
+  readonly grants: readonly { readonly kind: 'read' | 'write'; readonly path: string }[];
   /** Real host paths that no job may see though its profile or a grant shows what is around them. */
   readonly masked: readonly string[];
   /** The most that /tmp, and /dev/shm, may hold where they are the job's own: it is memory of the host. */
   readonly scratchBytes: number;
 };
+
+type Shown = Pick<HostView, 'profile' | 'grants' | 'masked'>;
 
 /** Above `/usr` a host has folders or links into it. */
 const systemFolders = ['/bin', '/lib', '/lib32', '/lib64', '/libx32', '/sbin'];
@@ -46,7 +48,7 @@ export function hostMounts(view: HostView): string[] {
 }
 
 /** Where the sandbox must have a mount of its own before a script is started, so that it sees what it may and no more. */
-export function guardedPlaces(view: HostView): string[] {
+export function guardedPlaces(view: Shown): string[] {
   return [...view.grants, ...masksOf(view)].map(({ path }) => path);
 }
 
@@ -118,13 +120,13 @@ function etcMounts(names: readonly string[]): string[] {
   return [...foldersAbove(present), ...present.flatMap((path) => shown(path, '--ro-bind-try'))];
 }
 
-/** A parent before what lies in it; of two grants of one path the wider last. */
+/** A parent before what lies in it. */
 function grantMounts({ grants }: HostView): string[] {
-  const binds = { read: '--ro-bind-fd', write: '--bind-fd' } as const;
-  const sorted = grants.toSorted((a, b) => a.path.length - b.path.length || a.kind.localeCompare(b.kind));
+  const binds = { read: '--ro-bind', write: '--bind' } as const;
+  const sorted = grants.toSorted((a, b) => a.path.length - b.path.length);
   return [
     ...foldersAbove(sorted.map(({ path }) => path)),
-    ...sorted.flatMap(({ kind, path, fd }) => [binds[kind], String(fd), path]),
+    ...sorted.flatMap(({ kind, path }) => [binds[kind], path, path]),
   ];
 }
 
@@ -159,7 +161,7 @@ function outermost(paths: readonly string[]): string[] {
   return [...new Set(paths)].filter((path) => !paths.some((other) => other !== path && isBelow(path, other)));
 }
 
-function masksOf(view: HostView): { readonly path: string; readonly mask: readonly string[] }[] {
+function masksOf(view: Shown): { readonly path: string; readonly mask: readonly string[] }[] {
   return outermost(view.masked)
     .filter((path) => isVisible(path, view))
     .map((path) => ({ path, mask: mask(path) }))
@@ -177,7 +179,7 @@ function mask(path: string): string[] {
  * A place that does not exist in the sandbox needs no mask, and would be given away by one. A grant inside a masked
  * folder comes never this far.
  */
-function isVisible(path: string, { profile, grants }: HostView): boolean {
+function isVisible(path: string, { profile, grants }: Shown): boolean {
   if (grants.some((grant) => isBelow(path, grant.path))) return true;
   return profile === 'permissive' && !['/dev', '/proc', '/run', '/tmp'].some((root) => isBelow(path, root));
 }

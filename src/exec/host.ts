@@ -2,16 +2,15 @@
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, openSync, realpathSync } from 'node:fs';
+import { closeSync, openSync } from 'node:fs';
 import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { SecurityProfile } from '../domain/job.ts';
-import { closeGrants, descriptorPath, openGrants } from './granted-paths.ts';
 import { userNamespaceObstacle } from './host-kernel.ts';
 import { findProgram } from './host-programs.ts';
 import { changesUser, isServerRoot } from './job-user.ts';
-import { type Capability, type HostReport, hasFilter, type SandboxSpec, sandboxCommand } from './sandbox.ts';
+import { type Capability, type HostReport, hasFilter, sandboxCommand } from './sandbox.ts';
 import { seccompFilter } from './seccomp-filter.ts';
 
 const probeMs = 10_000;
@@ -25,7 +24,7 @@ export async function probeHost(): Promise<HostReport> {
       probe('permissive', dir),
       probe('disabled', dir),
     ]);
-    return { secure, permissive, disabled, grants: await probeGrants({ secure, permissive }, dir) };
+    return { secure, permissive, disabled };
   } finally {
     await rm(dir, { recursive: true, force: true });
   }
@@ -47,39 +46,15 @@ function missing(profile: SecurityProfile): string | null {
   return null;
 }
 
-/** With the strictest profile that has grants and works: what stands in the way of that one is said already. */
-async function probeGrants(
-  { secure, permissive }: { readonly secure: Capability; readonly permissive: Capability },
-  dir: string,
-): Promise<Capability> {
-  if (!secure.available && !permissive.available) return secure;
-  const profile = secure.available ? 'secure' : 'permissive';
-  // It need only exist, as a place in the sandbox too.
-  const grants = openGrants({ read: [realpathSync('/usr')], write: [], masked: [] });
-  try {
-    const handedOn = grants.map((grant) => ({ ...grant, from: descriptorPath(grant), fd: grantFd }));
-    const said = await trial(profile, join(dir, 'grants'), handedOn);
-    return { available: said === null, detail: said };
-  } finally {
-    closeGrants(grants);
-  }
-}
-
-const grantFd = 4;
-
-async function trial(
-  profile: SecurityProfile,
-  place: string,
-  grants: readonly (SandboxSpec['grants'][number] & { readonly from: string })[] = [],
-): Promise<string | null> {
+async function trial(profile: SecurityProfile, place: string): Promise<string | null> {
   const filterPath = `${place}-filter`;
   await writeFile(filterPath, seccompFilter(process.arch) ?? '');
   await mkdir(place);
   await chmod(place, 0o755);
-  const command = sandboxCommand({
+  const [program = 'bwrap', ...args] = sandboxCommand({
     profile,
     network: profile === 'secure' ? 'none' : 'all',
-    grants,
+    grants: [],
     masked: [],
     snapshotDir: place,
     workspaceDir: place,
@@ -91,11 +66,6 @@ async function trial(
     secretFds: [],
     argv: ['/bin/sh', '-c', ':'],
   });
-  // As libexec/fork-server.bash does it.
-  const openers = grants.map(({ fd, from }) => `exec ${fd}<${from}`);
-  const launcher =
-    grants.length === 0 ? [] : [findProgram('bash') ?? 'bash', '-c', [...openers, 'exec "$@"'].join('\n'), 'bash'];
-  const [program = 'bwrap', ...args] = [...launcher, ...command];
   const said = await failureOf(program, args, filterPath);
   return said === null ? null : await explain(said);
 }
@@ -124,10 +94,6 @@ async function failureOf(command: string, args: readonly string[], filterPath: s
 }
 
 async function explain(said: string): Promise<string> {
-  if (/-bind-fd/.test(said)) return 'bubblewrap is too old to bind open folders: install bubblewrap 0.10 or newer';
-  if (/\/proc\/\d+\/fd/.test(said)) {
-    return 'what the server has open cannot be handed on: its Node must have no capabilities of its own (setcap -r), and /proc show it to its user';
-  }
   if (/setuid/i.test(said)) return `bubblewrap must not be setuid (${said}): chmod u-s its program`;
   if (/seccomp/i.test(said)) {
     return `system calls cannot be filtered here (${said}): it takes a kernel with CONFIG_SECCOMP_FILTER, and a container that allows seccomp`;

@@ -10,7 +10,9 @@ import { spoolPath } from './attempt-files.ts';
 import { leaveGroups } from './attempt-groups.ts';
 import type { AttemptSpec } from './attempt-spec.ts';
 import type { ForkServer } from './fork-server.ts';
+import { giveVerdict } from './grant-verdict.ts';
 import { closeGrants, GrantRefused, type OpenGrant, openGrants } from './granted-paths.ts';
+import { guardedPlaces } from './host-mounts.ts';
 import { isAlive, isEmpty, isOfThisBoot, orphansOf, type ProcessIdentity, send } from './process-table.ts';
 import { shimCommand } from './shim.ts';
 import { untilShimEnds } from './shim-end.ts';
@@ -42,13 +44,29 @@ export function launch(spec: AttemptSpec, forkServer: ForkServer): AttemptProces
   let grants: readonly OpenGrant[] = [];
   try {
     grants = openGrants(spec);
+    const places = guardedPlaces({ ...spec, grants });
     const shimEnded = untilShimEnds(spec.attemptDir, forkServer.run(shimCommand(spec, grants)));
-    const isDone = shimEnded.finally(() => closeGrants(grants));
+    const isDone = grants.length > 0 ? guarded(spec.attemptDir, { grants, places }, shimEnded) : shimEnded;
     return attend(spec.attemptDir, isDone, { kind: 'not-started', message: unstartable });
   } catch (error) {
     closeGrants(grants);
     return attend(spec.attemptDir, Promise.reject(error), { kind: 'not-started', message: unstartable });
   }
+}
+
+/** Ends when the shim has, and whatever becomes of the verdict. */
+async function guarded(
+  attemptDir: string,
+  { grants, places }: { readonly grants: readonly OpenGrant[]; readonly places: readonly string[] },
+  shimEnded: Promise<void>,
+): Promise<void> {
+  let hasEnded = false;
+  const end = shimEnded.finally(() => {
+    hasEnded = true;
+  });
+  const all = await Promise.allSettled([end, giveVerdict(attemptDir, grants, places, () => hasEnded)]);
+  closeGrants(grants);
+  for (const one of all) if (one.status === 'rejected') throw one.reason;
 }
 
 /** `shimEnded` rejects when there never was one. `unsaid` is the end where no shim has said who it is. */

@@ -25,9 +25,7 @@ export type SandboxSpec = HostView & {
 
 export type Capability = { readonly available: boolean; readonly detail: string | null };
 
-export type ProfileReport = Record<SecurityProfile, Capability>;
-/** `grants`: host paths that cannot be swapped for others while they are bound (ADR 0020). */
-export type HostReport = ProfileReport & { readonly grants: Capability };
+export type HostReport = Record<SecurityProfile, Capability>;
 
 /** The server's own Node, for jobs in JavaScript. */
 export const nodePath = '/run/flwd/node';

@@ -8,8 +8,7 @@ import { makeGroups } from './attempt-groups.ts';
 import type { AttemptSpec } from './attempt-spec.ts';
 import { commandWords } from './command-words.ts';
 import { attemptEnvironment } from './environment.ts';
-import { descriptorPath, type OpenGrant } from './granted-paths.ts';
-import { guardedPlaces } from './host-mounts.ts';
+import type { OpenGrant } from './granted-paths.ts';
 import { rlimitWords } from './rlimits.ts';
 import { hasFilter, libexecDir, sandboxCommand } from './sandbox.ts';
 
@@ -22,19 +21,18 @@ const shareOfHostBytes = Math.floor(totalmem() / 4);
 const shimPath = join(libexecDir, 'shim.sh');
 
 /** Makes the attempt's files, too. @throws what the system says where they cannot be written */
-export function shimCommand(spec: AttemptSpec, open: readonly OpenGrant[]): string {
+export function shimCommand(spec: AttemptSpec, grants: readonly OpenGrant[]): string {
   const places = makeAttemptFiles(spec);
   if (spec.limits) makeGroups(spec.attemptDir, spec.limits);
   const secretFds = [...spec.secrets.keys()].map((name, index) => ({ name, fd: firstFreeFd + index }));
-  const firstGrantFd = firstFreeFd + secretFds.length;
-  const grants = open.map((grant, index) => ({ ...grant, from: descriptorPath(grant), fd: firstGrantFd + index }));
-  const view = { ...spec, grants, scratchBytes: spec.limits?.resources.memoryBytes ?? shareOfHostBytes };
-  const guarded = grants.length > 0 ? guardedPlaces(view) : [];
+  const isGuarded = grants.length > 0;
   const command = sandboxCommand({
-    ...view,
+    ...spec,
     ...places,
+    grants,
+    scratchBytes: spec.limits?.resources.memoryBytes ?? shareOfHostBytes,
     filterFd,
-    blockFd: guarded.length > 0 ? blockFd : null,
+    blockFd: isGuarded ? blockFd : null,
     secretFds,
     argv: [...rlimitWords(spec.limits), ...commandWords(spec.action)],
   });
@@ -44,15 +42,13 @@ export function shimCommand(spec: AttemptSpec, open: readonly OpenGrant[]): stri
     // `$filter` is of libexec/fork-server.bash. Where it cannot be opened, bwrap refuses to go on.
     ...(hasFilter(spec.profile) ? [`exec ${filterFd}<"$filter"`] : []),
     // `guard` is of libexec/fork-server.bash. Open both ways it has no end, at which bwrap would go on, should `guard` be killed.
-    ...(guarded.length > 0
+    ...(isGuarded
       ? [
           'shim=$BASHPID',
-          `exec ${blockFd}< <(guard ${quote(spec.attemptDir)} "$shim" ${guarded.map(inMountinfo).map(quote).join(' ')})`,
+          `exec ${blockFd}< <(guard ${quote(spec.attemptDir)} "$shim")`,
           `exec ${blockFd}<>/proc/self/fd/${blockFd}`,
         ]
       : []),
-    // As with the filter.
-    ...grants.map(({ from, fd }) => `exec ${fd}<${from}`),
     // A core has what the script had in memory, secrets too, and would lie in its workspace.
     ...(spec.profile === 'disabled' ? [] : ['ulimit -c 0']),
     // A pipe that a subshell writes to: a secret is never in an argument or on a disk.
@@ -72,11 +68,6 @@ function assertFits(texts: readonly string[]): void {
   const bytes = sizes.reduce((sum, size) => sum + size + pointerBytes, 0);
   if (bytes > mostBytes || Math.max(...sizes) > longestTextBytes)
     throw Object.assign(new Error('more than a program can be started with'), { code: 'E2BIG' });
-}
-
-/** As proc_pid_mountinfo(5) shows a path. */
-function inMountinfo(path: string): string {
-  return path.replaceAll(/[ \t\n\\]/g, (char) => `\\${char.charCodeAt(0).toString(8).padStart(3, '0')}`);
 }
 
 /** One word to a shell, whatever is in it but a NUL, which nothing that comes here holds. */

@@ -1,6 +1,7 @@
 // The data dir is a folder that only its owner can enter. One that others can read is closed with a warning, and refused
 // where closing it could break something else; so is one that others can have written into.
 
+import { statSync } from 'node:fs';
 import { access, chmod, constants, mkdir, readdir, stat } from 'node:fs/promises';
 import { errorCode } from './error-code.ts';
 import { isAnothers, isWritableByOthers, showMode } from './file-owner.ts';
@@ -23,10 +24,7 @@ export async function openDataDir(dataDir: string, ownFile: string, warn: (messa
     if (names.length > 0 && !names.includes(ownFile)) {
       throw unusable(dataDir, 'it is open to other users and holds files that are not flwd’s');
     }
-    if (names.length > 0 && isWritableByOthers(stats)) {
-      const what = 'what is there may not be flwd’s (look through it, then chmod 700 it)';
-      throw unusable(dataDir, `other users can write into it (mode ${showMode(stats)}), so ${what}`);
-    }
+    if (names.length > 0 && isWritableByOthers(stats)) throw unusable(dataDir, open(stats));
     await chmod(dataDir, 0o700);
     warn(`the data dir ${dataDir} was open to other users (mode ${showMode(stats)}); its mode is 700 now`);
   } catch (error) {
@@ -39,6 +37,22 @@ export async function openDataDir(dataDir: string, ownFile: string, warn: (messa
 export async function isForeign(dataDir: string): Promise<boolean> {
   const stats = await stat(dataDir).catch(() => undefined);
   return stats !== undefined && isAnothers(stats);
+}
+
+/**
+ * Whoever can write there can pass for the server that has it, and be sent what is for that one. Root may ask the server of another user.
+ * @throws StartError
+ */
+export function assertAskable(dataDir: string): void {
+  const stats = statSync(dataDir, { throwIfNoEntry: false });
+  if (!stats) return;
+  if (isAnothers(stats) && process.geteuid?.() !== 0) throw unusable(dataDir, foreign(stats.uid));
+  if (isWritableByOthers(stats)) throw unusable(dataDir, open(stats));
+}
+
+function open(stats: Parameters<typeof showMode>[0]): string {
+  const what = 'what is there may not be flwd’s (look through it, then chmod 700 it)';
+  return `other users can write into it (mode ${showMode(stats)}), so ${what}`;
 }
 
 function foreign(uid: number): string {

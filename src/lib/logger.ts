@@ -27,7 +27,17 @@ function textStream(out: NodeJS.WritableStream): { write(line: string): void } {
       const fields = Object.entries(rest).map(
         ([key, value]) => ` ${key}=${typeof value === 'string' ? value : JSON.stringify(value)}`,
       );
-      out.write(`${time} ${(levelNames[level] ?? String(level)).padEnd(5)} ${msg ?? ''}${fields.join('')}\n`);
+      out.write(
+        `${time} ${(levelNames[level] ?? String(level)).padEnd(5)} ${onOneLine(`${msg ?? ''}${fields.join('')}`)}\n`,
+      );
     },
   };
+}
+
+/** Names and messages come from jobs and callers: none of them makes a line of its own, or is obeyed by a terminal. */
+function onOneLine(text: string): string {
+  return text.replaceAll(
+    /[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu,
+    (found) => `\\u${found.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
 }

@@ -5,7 +5,7 @@ import { chmodSync, closeSync, existsSync, openSync, rmSync } from 'node:fs';
 import { connect, createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { isForeign, openDataDir, unusable } from './data-dir.ts';
+import { assertAskable, isForeign, openDataDir, unusable } from './data-dir.ts';
 
 export type OwnerInfo = {
   readonly pid: number;
@@ -43,12 +43,14 @@ const sqliteBusy = 5;
 
 /**
  * Creates the data dir and takes it for this process. `info` is read anew for each asker, so its `url` may come later.
+ * `onYield`: somebody asks this owner to make way.
  * @throws DataDirOwned, or StartError when the folder cannot be used
  */
 export async function acquireOwnership(
   dataDir: string,
   info: OwnerInfo,
   warn: (message: string) => void,
+  onYield: () => void = () => undefined,
 ): Promise<Ownership> {
   // Root may ask the server of another user, and must not take the place of it.
   const other = (await isForeign(dataDir)) ? await findOwner(dataDir).catch(() => null) : null;
@@ -57,7 +59,7 @@ export async function acquireOwnership(
   const lock = takeLock(dataDir);
   if (!lock) throw new DataDirOwned(dataDir, await findOwner(dataDir));
   try {
-    const server = await answerAskers(dataDir, info);
+    const server = await answerAskers(dataDir, info, onYield);
     // This listener also holds on to the lock, which SQLite would release when it is collected.
     server.once('close', () => lock.close());
     return { release: () => new Promise((resolve) => server.close(() => resolve())) };
@@ -87,13 +89,17 @@ function takeLock(dataDir: string): DatabaseSync | undefined {
 }
 
 /** For the holder of the lock only: a socket that is already there has nobody behind it. */
-async function answerAskers(dataDir: string, info: OwnerInfo): Promise<Server> {
+async function answerAskers(dataDir: string, info: OwnerInfo, onYield: () => void): Promise<Server> {
   rmSync(join(dataDir, socketFile), { force: true });
   const address = socketAddress(dataDir);
   const server = createServer((asker) => {
     asker.on('error', () => asker.destroy());
+    asker.setTimeout(answerWithinMs, () => asker.destroy());
+    asker.once('data', (chunk) => {
+      if (String(chunk) === yieldWord) onYield();
+    });
     const { pid, url, certificate, isBrief } = info;
-    asker.end(`${JSON.stringify({ pid, url, certificate, isBrief })}\n`, () => asker.destroy());
+    asker.end(`${JSON.stringify({ pid, url, certificate, isBrief })}\n`);
   });
   await new Promise<void>((resolve, reject) => {
     // Stays for good: a failing accept(2) (EMFILE) is an error event too.
@@ -106,24 +112,49 @@ async function answerAskers(dataDir: string, info: OwnerInfo): Promise<Server> {
   return server.unref();
 }
 
-/** null: there is none, or it does not answer. */
+const yieldWord = 'yield\n';
+
+/** null: there is none, or it does not answer. @throws StartError where another user could answer in its place */
 export async function findOwner(dataDir: string): Promise<OwnerInfo | null> {
-  if (!existsSync(dataDir)) return null;
+  return (await askOwner(dataDir, '')).owner;
+}
+
+/** False: it has ended, and what it listened on may be somebody else's by now. One that is too busy to answer is still there. */
+export async function isStillOwner(dataDir: string, { pid, url }: OwnerInfo): Promise<boolean> {
+  const { isThere, owner } = await askOwner(dataDir, '');
+  return isThere && (owner === null || (owner.pid === pid && owner.url === url));
+}
+
+/** Of an owner that has it for a command alone: it leaves the data dir to a server, and goes on as a client of it. */
+export async function askToYield(dataDir: string): Promise<void> {
+  await askOwner(dataDir, yieldWord);
+}
+
+type Reply = { readonly isThere: boolean; readonly owner: OwnerInfo | null };
+
+async function askOwner(dataDir: string, word: string): Promise<Reply> {
+  if (!existsSync(dataDir)) return { isThere: false, owner: null };
+  assertAskable(dataDir);
   const address = socketAddress(dataDir);
+  let isThere = true;
   const answer = await new Promise<string>((resolve) => {
     let text = '';
     const socket = connect(address.path);
     socket.setEncoding('utf8').setTimeout(answerWithinMs, () => socket.destroy());
+    if (word !== '') socket.write(word);
     socket.on('data', (chunk: string) => {
       text += chunk;
     });
-    socket.on('error', () => socket.destroy());
+    socket.on('error', () => {
+      isThere = false;
+      socket.destroy();
+    });
     socket.on('close', () => resolve(text));
   });
   address.close();
-  if (!answer.endsWith('\n')) return null;
+  if (!answer.endsWith('\n')) return { isThere, owner: null };
   const owner: OwnerInfo = JSON.parse(answer);
-  return owner;
+  return { isThere, owner };
 }
 
 /** A path to the socket that fits into sun_path; a longer one goes by way of an open descriptor of the folder. */

@@ -36,9 +36,14 @@ export function cleanedOutput(message: string, o: { readonly from?: number; read
   return hasStyle ? `${line}${escapeCharacter}[0m` : line;
 }
 
+/** No style and no part of a colour has a greater number. */
+const mostCode = 255;
+
 /** Without those that hide text or make it blink; null when nothing is left. */
 function visibleStyles(parameters: string): string | null {
   const given = parameters.split(';').map(Number);
+  // Written anew, 1e21 would be `1e+21`, whose `e` ends the sequence and moves the cursor.
+  if (given.some((code) => code > mostCode)) return null;
   const kept: number[] = [];
   for (let i = 0; i < given.length; i++) {
     const code = given[i] ?? 0;

@@ -15,6 +15,7 @@ export type Instance = {
 };
 
 type Served = {
+  readonly url: string;
   readonly fetch: (path: string, init?: RequestInit) => Promise<Response>;
   readonly json: <T>(path: string) => Promise<T>;
   readonly start: (jobId: string, args?: unknown) => Promise<string>;
@@ -64,6 +65,7 @@ async function serve(dir: string, jobIds: readonly string[]): Promise<Served> {
     return json(`/runs/${runId}`);
   }
   return {
+    url: String(url),
     fetch: served,
     json,
     start: begin,

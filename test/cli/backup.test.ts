@@ -190,7 +190,7 @@ describe('a restore is refused, and nothing changed', () => {
 
   test('of a backup that is damaged, not whole, or of a newer flwd', async () => {
     const { dir, dataDir } = await createInstance({});
-    await flwd(dir, 'gc');
+    await flwd(dir, 'tokens', 'create', '--name', 'first', '--scopes', 'runs:read');
     const dest = join(createFolder(), 'backup');
     expect(await flwd(dir, 'backup', dest)).toMatchObject({ code: 0 });
     const other = await createInstance({});

@@ -1,8 +1,11 @@
 // Commands without a server: each is an instance for as long as it takes, one after the other on the same data dir.
 
+import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
 import { join } from 'node:path';
-import { expect } from 'vitest';
+import { setTimeout as delay } from 'node:timers/promises';
+import { expect, onTestFinished } from 'vitest';
 import { testWith } from '../support/host.ts';
 import { bash } from '../support/jobs.ts';
 import { createInstance, type Instance } from './an-instance.ts';
@@ -60,18 +63,56 @@ testWith('bwrap')('a run that ended while nobody was there has its end and its w
   expect((await flwd(instance.dir, 'logs', runId, '--follow')).stdout).toBe(whole.stdout);
 });
 
-testWith('bwrap')('a server that begins meanwhile has the data dir in the end, and no run is lost', async () => {
-  const instance = await createInstance(jobs);
-  const first = await begin(instance);
-  const second = await begin(instance);
-  const server = start(instance.dir, ['serve']);
-  await server.prints(/waiting for a flwd command/);
-  finish(instance, first.runId);
-  expect(await first.ended).toMatchObject(whole);
-  // Whichever of the two has it now.
-  finish(instance, second.runId);
-  expect(await second.ended).toMatchObject(whole);
-  const [, url] = await server.prints(/listening on (\S+)/);
-  const runs = await (await fetch(`${url}/api/v1/runs?status=success`)).json();
-  expect(runs).toMatchObject({ total: 2 });
-});
+testWith('bwrap')(
+  'a server that begins meanwhile has the data dir at once, and the commands go on as clients of it',
+  async () => {
+    const instance = await createInstance(jobs);
+    const first = await begin(instance);
+    const second = await begin(instance);
+    const server = start(instance.dir, ['serve']);
+    const [, url] = await server.prints(/listening on (\S+)/);
+    expect(await (await fetch(`${url}/api/v1/runs?status=running`)).json()).toMatchObject({ total: 2 });
+    for (const { runId } of [first, second]) finish(instance, runId);
+    expect(await first.ended).toMatchObject(whole);
+    expect(await second.ended).toMatchObject(whole);
+    const runs = await (await fetch(`${url}/api/v1/runs?status=success`)).json();
+    expect(runs).toMatchObject({ total: 2 });
+  },
+);
+
+testWith('bwrap')(
+  'a command that follows a run goes on when its server starts anew, with another credential at another port',
+  async () => {
+    const instance = await createInstance(jobs);
+    const server = await instance.serve();
+    const followed = await begin(instance);
+    await server.stop();
+    await instance.serve();
+    finish(instance, followed.runId);
+    expect(await followed.ended).toMatchObject(whole);
+  },
+);
+
+testWith('bwrap')(
+  'a command goes on with the server that comes next, and tells nothing to who took the port of the last',
+  async () => {
+    const instance = await createInstance(jobs);
+    const { url, stop } = await instance.serve();
+    const run = await begin(instance);
+    await stop();
+    const heard: string[] = [];
+    const thief = createServer(({ url: path, headers }, answer) => {
+      heard.push(`${path} ${headers.authorization}`);
+      answer.writeHead(503).end();
+    }).listen(Number(new URL(url).port), '127.0.0.1');
+    onTestFinished(() => void thief.close());
+    await once(thief, 'listening');
+    // Longer than the command waits before it tries again.
+    await delay(1_500);
+    const next = await instance.serve();
+    finish(instance, run.runId);
+    expect(await run.ended).toMatchObject(whole);
+    expect(heard).toEqual([]);
+    await next.stop();
+  },
+);

@@ -62,7 +62,7 @@ test.each([
   ['help sevre', 'there is no command and no job `sevre`; did you mean `serve`?'],
   ['config', 'flwd config validate or show?'],
   ['config shwo', 'unknown command `config shwo`; did you mean `show`?'],
-  ['--bind x serve', '--bind: options come after the command, as in flwd serve --bind …'],
+  ['--bind x serve', '--bind: options come after the command, as in flwd COMMAND --bind'],
   ['--config x serve', 'x: cannot be read: there is no such file'],
   ['serve --bnd x', 'unknown option --bnd; did you mean `--bind`?'],
   ['serve -z', 'unknown option -z; see flwd serve --help'],
@@ -76,7 +76,7 @@ test.each([
     'serve --dev --bind 0.0.0.0:1',
     '--bind: 0.0.0.0:1 can be reached from other machines, and --dev is for loopback alone',
   ],
-  ['tokens', 'flwd tokens create or list or revoke?'],
+  ['tokens', 'flwd tokens create, list or revoke?'],
   ['serve --log loud', '--log: `logging.format` must be one of `text`, `json`, not `loud`'],
 ])('flwd %s is wrong use: exit 2 and one line that helps', async (line, message) => {
   const seen = await flwd(createFolder(), ...line.split(' ').filter(Boolean));

@@ -1,4 +1,15 @@
-import { chmodSync, existsSync, readFileSync, renameSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  lchownSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { bash } from '../support/jobs.ts';
@@ -177,6 +188,22 @@ test('an index that is old is made anew behind the scenes, with what has come si
   await expect.poll(() => values(dir, '--remote', '')).toEqual(['staging']);
   expect(await settledIndex(dir)).toBe(path);
 });
+
+test.runIf(process.geteuid?.() === 0)(
+  'nothing is written where another user has led the folder of the cache',
+  async () => {
+    const { dir } = await createJobs();
+    mkdirSync(join(dir, '.cache'));
+    mkdirSync(join(dir, 'elsewhere'));
+    symlinkSync(join(dir, 'elsewhere'), join(dir, '.cache/flwd'));
+    lchownSync(join(dir, '.cache/flwd'), 65_534, 65_534);
+    expect(await values(dir, 'run', 're')).toEqual([]);
+    expect(readdirSync(join(dir, 'elsewhere'))).toEqual([]);
+    lchownSync(join(dir, '.cache/flwd'), 0, 0);
+    await expect.poll(() => values(dir, 'run', 're')).toEqual(['report']);
+    await settledIndex(dir);
+  },
+);
 
 describe('an index is not believed', () => {
   test.each<[string, (path: string) => void]>([

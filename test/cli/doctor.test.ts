@@ -32,7 +32,7 @@ testWith('bwrap')('says what the host has, and exits with 0 where the default pr
   const names = lines.filter(([status = '']) => /^(ok|warn|fail)$/.test(status)).map(([, name]) => name);
   expect(names.join(', ')).toBe(
     'platform, node, user, bubblewrap, bash, setpriv, prlimit, python3, user namespaces, seccomp, landlock, ' +
-      'security modules, cgroups, inotify, profile secure, profile permissive, profile disabled, grants of paths, data dir, secret key, clock',
+      'security modules, cgroups, inotify, profile secure, profile permissive, profile disabled, data dir, secret key, clock',
   );
   expect(lines).toContainEqual(['ok', 'seccomp', 'system calls can be filtered']);
   expect(lines).toContainEqual(['ok', 'profile secure', 'the default; can be enforced']);

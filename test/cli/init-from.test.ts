@@ -298,7 +298,7 @@ process.exitCode = 3;
     RETRIES: '3',
     log: 'info',
   });
-  expect(seen.stderr).toContain('exit code 3');
+  expect(seen.stderr).toContain('exited with code 3');
   expect((await argspecOf(dir, 'ship')).properties).toMatchObject({ target: { default: "it's staging" } });
 });
 

@@ -84,7 +84,7 @@ test('a job whose name is that of a command is run with flwd run', async () => {
 
 test.each([
   [[], 'one is needed: flwd init PATH, as in flwd init jobs/hello\n'],
-  [['a', 'b'], 'one is needed: flwd init PATH, as in flwd init jobs/hello\n'],
+  [['a', 'b'], '`b` is one word too many: flwd init PATH, as in flwd init jobs/hello\n'],
   [['jobs/a', '-l', 'perl'], '--language perl: there is none; there are bash, python, node, pwsh\n'],
   [['jobs/a b'], "nothing was written:\nconfig.yaml:1 the directory name `a b` cannot be part of a job's id: "],
 ])('flwd init %j is wrong use', async (words, message) => {

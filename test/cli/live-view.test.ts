@@ -45,6 +45,31 @@ test('a run shows its lines, and below them for how long, its steps and its prog
   expect(await terminal.screen({ colours: true })).toContain('\u001B[32msuccess');
 });
 
+test('nothing that a job says reaches the terminal as a command to it', async () => {
+  const title = '\\033]2;taken over\\007';
+  const { dir } = await createInstance({
+    slow: bash(`flwd_progress 40 "$(printf '${title}')of it"; until [ -e go ]; do sleep 0.1; done`),
+    tested: { ...bash(`printf 'printed ${title}\\n'; false`), 'tests.yaml': '- name: fails' },
+    answers: bash(`flwd_result "\\"$(printf '\\302\\2332J')\\""`, {
+      argspec: { type: 'object', properties: { choice: { enum: ['\u001B]2;taken over\u0007'] } } },
+    }),
+  });
+  const terminal = await terminalIn(dir);
+  await terminal.flwd('slow');
+  await terminal.sees(/40 % .*\]2;taken over.*of it$/m);
+  await terminal.press('C-c');
+  await terminal.sees(/\[130\] ready>$/);
+  await terminal.flwd('test tested');
+  await terminal.sees(/^1 of 1 failed$/m);
+  await terminal.flwd('run answers --help');
+  await terminal.sees(/^ +--choice .*\]2;taken over/m);
+  expect(await terminal.screen()).toMatch(/^ +printed .*\]2;taken over/m);
+  expect(await terminal.state('#{pane_title}')).not.toContain('taken over');
+  // DEL and C1 controls, which JSON need not escape.
+  await terminal.flwd('answers --json');
+  await terminal.sees(/\\u009b2J/);
+});
+
 test('tables fit the terminal, and times are relative', async () => {
   const { dir } = await createInstance({ 'a/job/with/quite/a/long/name/of/its/own': bash('true') });
   const terminal = await terminalIn(dir, { columns: 80 });

@@ -3,6 +3,7 @@
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { findOwner } from '../../src/lib/owner-lock.ts';
 import { bash, type JobFiles } from '../support/jobs.ts';
 import { processesWith } from '../support/processes.ts';
 import { createInstance } from './an-instance.ts';
@@ -60,15 +61,10 @@ test('a run prints the same without a server, with the one of the data dir, and 
     '--scopes',
     'runs:write,jobs:read,artifacts:read',
   );
-  const [, url = ''] = /"url":"([^"]+)"/.exec(await ownerOf(dataDir)) ?? [];
+  const url = (await findOwner(dataDir))?.url ?? '';
   const elsewhere = start(dir, [...words, '--config', '/dev/null'], { FLWD_REMOTE: url, FLWD_TOKEN: token.trim() });
   expect(timeless(await elsewhere.ended)).toEqual(good);
 });
-
-async function ownerOf(dataDir: string): Promise<string> {
-  const { findOwner } = await import('../../src/lib/owner-lock.ts');
-  return JSON.stringify(await findOwner(dataDir));
-}
 
 test('the exit code says how it ended, and --json prints the run alone', async () => {
   const { dir } = await createInstance(jobs);
@@ -213,4 +209,33 @@ test('--detach prints the id and leaves the run to whoever comes next', async ()
   writeFileSync(join(dataDir, 'runs', runId, 'workspace', 'go'), '');
   expect(await flwd(dir, 'logs', '-f', runId)).toMatchObject({ code: 0, stdout: 'begun\nover\n' });
   expect((await flwd(dir, 'runs', runId)).stdout).toMatch(/^status +success$/m);
+});
+
+test('what a caller wrote reaches no terminal as a control sequence', async () => {
+  const { dir } = await createInstance(jobs);
+  const target = 'a\u009B2J\u202Eb\u007F';
+  const { run_id: runId }: { run_id: string } = JSON.parse(
+    (await flwd(dir, 'run', 'backup/daily', '--target', target, '--json')).stdout,
+  );
+  expect((await flwd(dir, 'runs', runId)).stdout).toContain('{"target":"a\uFFFD2J\uFFFDb\uFFFD"}');
+  expect((await flwd(dir, 'plan', 'backup/daily', '--target', target)).stdout).toContain('"a\uFFFD2J\uFFFDb\uFFFD"');
+});
+
+test('--detach without a server leaves a run that waits for an approval, and says so', async () => {
+  const { dir } = await createInstance({
+    gated: { 'config.yaml': JSON.stringify({ steps: [{ id: 'ask', approval: { text: 'Go?' } }] }) },
+  });
+  const left = await flwd(dir, 'gated', '-d');
+  expect(left).toMatchObject({ code: 0, stdout: expect.stringMatching(/^run_\w{26}\n$/) });
+  expect(left.stderr).toContain(`it waits for an approval: flwd approve ${left.stdout.trim()}\n`);
+});
+
+test('whoever may run a job and not see artifacts has the exit code of the run', async () => {
+  const { dir, dataDir, serve } = await createInstance(jobs);
+  await serve();
+  const { stdout: token } = await flwd(dir, 'tokens', 'create', '--name', 'ci', '--scopes', 'runs:write,jobs:read');
+  const { url } = (await findOwner(dataDir)) ?? {};
+  const env = { FLWD_REMOTE: url ?? '', FLWD_TOKEN: token.trim() };
+  expect(timeless(await start(dir, ['backup/daily', '--target', '/mnt'], env).ended)).toEqual(good);
+  expect(await start(dir, ['fails'], env).ended).toMatchObject({ code: 1 });
 });

@@ -44,7 +44,7 @@ test.each([false, true])(
       labels: { team: 'ops' },
       catch_up: 'last',
     });
-    expect(await flwd(dir, 'schedules', 'rm', id)).toEqual({ code: 0, stdout: `removed ${id}\n`, stderr: '' });
+    expect(await flwd(dir, 'schedules', 'rm', id)).toEqual({ code: 0, stdout: '', stderr: `removed ${id}\n` });
   },
 );
 

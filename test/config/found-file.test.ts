@@ -1,5 +1,6 @@
 // A flwd.yaml that nobody named decides what is run: it is taken only where it is this user's, or root's, alone.
 
+import { execFileSync } from 'node:child_process';
 import { chmodSync, chownSync, lchownSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -41,6 +42,16 @@ describe('a flwd.yaml that is found', () => {
       'flwd.yaml: belongs to another user (uid 65534), so it is not taken unasked: chown it, or name it: --config flwd.yaml',
     ]);
     expect(load({ config: 'flwd.yaml' })).toMatchObject({ config: { instance: { name: 'planted' } }, warnings: [] });
+  });
+
+  test('a pipe in its place holds nothing up', () => {
+    const { dir, faults } = createProject({ 'jobs/': '' });
+    execFileSync('mkfifo', ['-m', '600', join(dir, 'flwd.yaml')]);
+    expect(faults()).toEqual([
+      'flwd.yaml: is no regular file, so it is not taken unasked: name it: --config flwd.yaml',
+    ]);
+    chmodSync(join(dir, 'flwd.yaml'), 0o666);
+    expect(faults()).toEqual([expect.stringContaining('can be written by other users (mode 666)')]);
   });
 
   test.runIf(isRoot)('so is a link that another user has put there, to whatever it leads', () => {

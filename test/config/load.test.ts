@@ -69,6 +69,7 @@ describe('without a flwd.yaml', () => {
       },
       notify: { signingKeyFile: join(dataDir, 'notify.key') },
       aliases: [],
+      remotes: {},
       logging: { level: 'info', format: 'text' },
       extensions: [],
     });

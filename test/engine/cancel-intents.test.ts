@@ -52,7 +52,8 @@ test('a run that waits for its next attempt is cancelled at once, and no attempt
 test('a run that is to end while its next attempt is being written starts none', async () => {
   const jobs = {
     flaky: bash('echo tried; exit 1', {
-      timeouts: { run: '400ms' },
+      // For the first attempt, however busy the machine is.
+      timeouts: { run: '3s' },
       retry: { limit: 3, backoff: 'fixed', delay: '100ms' },
     }),
   };

@@ -1,21 +1,50 @@
-// A grant that bwrap has mounted elsewhere than it was told to: a link above its place can do that, and then no script may start.
+// A grant that bwrap has mounted elsewhere than it was told to, or something else that it has mounted in its place: a link above the
+// one and the other can do that, and may be gone again; then no script may start.
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, mkdirSync, realpathSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { printed, sample, temporaryFolder } from './sample.ts';
+import type { AttemptSpec } from '../../src/exec/attempt-spec.ts';
+import { processesWith } from '../support/processes.ts';
+import { printed, type Sample, sample, temporaryFolder } from './sample.ts';
 import { serialized } from './serialized.ts';
 
-/** A bwrap that puts elsewhere what it should put at `from`, as it would be led by a link. */
-async function endWith(from: string): Promise<{ end: unknown; lines: string[]; message: string }> {
+type Host = { readonly host: string; readonly grants: Pick<Sample, 'read' | 'write' | 'profile'> };
+type Led = { readonly bind?: string; readonly source?: string; readonly place?: string; readonly before?: string };
+
+/** Of names that are escaped where the kernel lists mounts. */
+function hostOf(name = 'a granted \\ folder'): Host & { readonly path: string } {
   const host = realpathSync(temporaryFolder());
+  for (const folder of ['bin', 'open', 'open/other', `open/a granted \\ folder`]) mkdirSync(join(host, folder));
+  for (const file of ['file', 'other file']) writeFileSync(join(host, 'open', file), file);
+  const path = join(host, 'open', name);
+  return { host, path, grants: { read: [path] } };
+}
+
+/** By a bwrap that mounts as `led`, where it should mount the grant in its place. */
+async function ran({ host, grants }: Host, led: Led): Promise<{ end: string; spec: AttemptSpec }> {
   const bin = join(host, 'bin');
-  for (const name of ['granted', 'bin']) mkdirSync(join(host, name));
-  writeFileSync(join(bin, 'bwrap'), `#!/bin/bash\nexec /usr/bin/bwrap "\${@/%\\/${from}/\\/elsewhere}"\n`);
+  const [granted = ''] = grants.read ?? [];
+  const { bind = '--ro-bind', source = granted, place = granted, before = '' } = led;
+  const script = `#!/bin/bash
+args=()
+while (($#)); do
+  if [[ $1 == --ro-bind && $2 == '${granted}' ]]; then
+    args+=('${bind}' '${source}' '${place}')
+    shift 3
+  else
+    args+=("$1")
+    shift
+  fi
+done
+${before}
+exec /usr/bin/bwrap "\${args[@]}"
+`;
+  writeFileSync(join(bin, 'bwrap'), script);
   chmodSync(join(bin, 'bwrap'), 0o755);
-  const spec = sample('echo started', { read: [join(host, 'granted')] });
+  const spec = sample('echo started', grants);
   const server = spawn(process.execPath, [join(import.meta.dirname, 'programs', 'launcher.ts')], {
     env: { ...process.env, PATH: `${bin}:/usr/bin:/bin`, SPEC: serialized(spec) },
     stdio: ['ignore', 'pipe', 'inherit'],
@@ -23,18 +52,74 @@ async function endWith(from: string): Promise<{ end: unknown; lines: string[]; m
   const said: string[] = [];
   server.stdout.setEncoding('utf8').on('data', (text: string) => said.push(text));
   await once(server, 'close');
-  const { message = '', ...end } = JSON.parse(said.join('').split('\n')[1] ?? '{}');
-  return { end, message, lines: printed(spec).lines };
+  return { end: said.join('').split('\n')[1] ?? '', spec };
 }
 
-test('a grant that has been led elsewhere starts nothing', async () => {
-  expect(await endWith('granted')).toEqual({
-    end: { kind: 'not-started' },
-    message: 'a path that the job was granted was moved while it started',
-    lines: ['^Ebwrap: Race condition: a grant is not in its place'],
-  });
+async function endOf(on: Host, led: Led): Promise<{ end: unknown; lines: string[]; message: string }> {
+  const { end, spec } = await ran(on, led);
+  const { message = '', ...rest } = JSON.parse(end);
+  return { end: rest, message, lines: printed(spec).lines };
+}
+
+/** The shim's parent is the fork server, whose parent is the server. */
+const endServer = `read -r _ _ _ fork_server _ </proc/$PPID/stat
+read -r _ _ _ server _ </proc/$fork_server/stat
+kill -KILL "$server"`;
+
+const refused = {
+  end: { kind: 'not-started' },
+  message: 'a path that the job was granted was moved while it started',
+  lines: ['^Ebwrap: Race condition: a grant is not in its place'],
+};
+const started = { end: { kind: 'exited', code: 0 }, message: '', lines: ['started'] };
+
+test.each(['a granted \\ folder', 'file'])('as it should be, %s starts', async (name) => {
+  expect(await endOf(hostOf(name), {})).toEqual(started);
 });
 
-test('one that is in its place does', async () => {
-  expect(await endWith('other')).toEqual({ end: { kind: 'exited', code: 0 }, message: '', lines: ['started'] });
+test('a grant that has been led elsewhere starts nothing', async () => {
+  const on = hostOf();
+  expect(await endOf(on, { place: join(on.host, 'open', 'elsewhere') })).toEqual(refused);
+});
+
+test('nor where another grant shows it in its place', async () => {
+  const on = hostOf();
+  const grants = { ...on.grants, write: [join(on.host, 'open')] };
+  expect(await endOf({ ...on, grants }, { place: join(on.host, 'open', 'other') })).toEqual(refused);
+  expect(await endOf({ ...on, grants }, {})).toEqual(started);
+});
+
+test.each([
+  ['folder', 'a granted \\ folder', 'open/other'],
+  ['file', 'file', 'open/other file'],
+  ['folder that the granted one lies in', 'a granted \\ folder', 'open'],
+])('nor does another %s in its place', async (_, name, source) => {
+  const on = hostOf(name);
+  expect(await endOf(on, { source: join(on.host, source) })).toEqual(refused);
+});
+
+test.each([
+  ['a link', 'ln -s other'],
+  ['another folder', 'mkdir'],
+])('nor does %s that was put in its place since it was checked', async (_, put) => {
+  const on = hostOf();
+  const before = `cd '${on.host}/open' && mv '${on.path}' old && ${put} '${on.path}'`;
+  expect(await endOf(on, { before })).toEqual(refused);
+});
+
+test('nor does one to read that could be written', async () => {
+  expect(await endOf(hostOf(), { bind: '--bind' })).toEqual(refused);
+});
+
+test('of a path to read and to write there is one mount, to write', async () => {
+  const on = hostOf();
+  const grants = { ...on.grants, write: on.grants.read ?? [] };
+  expect(await endOf({ ...on, grants }, { bind: 'never' })).toEqual(started);
+});
+
+test('nor does any when the server has ended, and nothing is left waiting', async () => {
+  const { end, spec } = await ran(hostOf(), { before: endServer });
+  expect(end).toBe('');
+  await expect.poll(() => processesWith(spec.attemptDir), { timeout: 20_000 }).toEqual([]);
+  expect(printed(spec).lines).toEqual([]);
 });

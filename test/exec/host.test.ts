@@ -38,14 +38,13 @@ test('every profile is available where bubblewrap works', async () => {
     secure: available,
     permissive: available,
     disabled: available,
-    grants: available,
   });
 });
 
 describe('without what it takes, a profile is unavailable and says what to install', () => {
   test('bubblewrap', () => {
     const missing = { available: false, detail: 'bubblewrap is not installed: apt-get install bubblewrap' };
-    expect(probed({})).toEqual({ secure: missing, permissive: missing, disabled: missing, grants: missing });
+    expect(probed({})).toEqual({ secure: missing, permissive: missing, disabled: missing });
   });
 
   test.skipIf(process.getuid?.() !== 0)('setpriv, for a server that is root', () => {
@@ -54,7 +53,6 @@ describe('without what it takes, a profile is unavailable and says what to insta
       secure: missing,
       permissive: missing,
       disabled: available,
-      grants: missing,
     });
   });
 
@@ -75,22 +73,6 @@ describe('without what it takes, a profile is unavailable and says what to insta
     expect(report.secure.available).toBe(false);
     expect(report.secure.detail).toMatch(/^system calls cannot be filtered here/);
     expect(report).toMatchObject({ permissive: available, disabled: available });
-  });
-
-  test('a bubblewrap that binds open folders, for grants of paths alone', () => {
-    const report = probed({
-      bwrap: `#!/bin/sh\ncase "$*" in *-bind-fd*) echo 'bwrap: Unknown option --ro-bind-fd' >&2; exit 1 ;; esac\n`,
-      setpriv: '/usr/bin/setpriv',
-    });
-    expect(report).toEqual({
-      secure: available,
-      permissive: available,
-      disabled: available,
-      grants: {
-        available: false,
-        detail: 'bubblewrap is too old to bind open folders: install bubblewrap 0.10 or newer',
-      },
-    });
   });
 
   test('something that bubblewrap alone knows', () => {

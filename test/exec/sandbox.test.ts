@@ -11,7 +11,6 @@ import {
   readFileSync,
   readlinkSync,
   realpathSync,
-  renameSync,
   rmSync,
   symlinkSync,
   writeFileSync,
@@ -20,7 +19,7 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { isolationOf } from '../../src/exec/sandbox.ts';
-import { printed, run, sample, start, succeeded, temporaryFolder } from './sample.ts';
+import { run, succeeded, temporaryFolder } from './sample.ts';
 
 const isRoot = process.getuid?.() === 0;
 
@@ -172,24 +171,6 @@ describe('grants', () => {
     expect(await ended(join(host, 'above', 'folder'))).toEqual({ kind: 'not-started', message: moved });
     expect(await ended(join(host, 'pipe'))).toEqual({ kind: 'not-started', message: other });
     expect(await ended('/dev/null')).toEqual({ kind: 'not-started', message: other });
-  });
-
-  test('are what they were when they were checked, whatever their paths have become since', async () => {
-    const host = realpathSync(temporaryFolder());
-    mkdirSync(join(host, 'folder'));
-    writeFileSync(join(host, 'folder', 'file'), 'granted');
-    writeFileSync(join(host, 'file'), 'granted too');
-    const spec = sample(`cat ${host}/folder/file; echo; cat ${host}/file`, {
-      read: [join(host, 'folder'), join(host, 'file')],
-    });
-    const attempt = start(spec);
-    // bwrap has not begun: what starts it is told only when this function waits.
-    for (const name of ['folder', 'file']) {
-      renameSync(join(host, name), join(host, `${name}.old`));
-      symlinkSync('/etc/hostname', join(host, name));
-    }
-    expect(await attempt.ended).toEqual(succeeded);
-    expect(printed(spec).text).toBe('granted\ngranted too');
   });
 
   test('leave no descriptor to the job, nor to the server when it has ended', async () => {

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { acquireOwnership } from '../../src/lib/owner-lock.ts';
+import { acquireOwnership, findOwner } from '../../src/lib/owner-lock.ts';
 import { stateOf } from '../support/processes.ts';
 
 const program = join(import.meta.dirname, 'programs/own.ts');
@@ -157,6 +157,18 @@ describe('the folder itself', () => {
     expect(await contend(dataDir).said).toBe(`refused {"pid":${owner.child.pid},"url":"${url}"}`);
     owner.child.stdin?.end();
     await once(owner.child, 'exit');
+  });
+
+  test('is asked for its owner only where no other user could answer', async () => {
+    const owner = contend(dataDir);
+    await owner.said;
+    expect(await findOwner(dataDir)).toMatchObject({ url });
+    await chmod(dataDir, 0o707);
+    await expect(findOwner(dataDir)).rejects.toThrow(
+      `other users can write into it (mode 707), so what is there may not`,
+    );
+    await chmod(dataDir, 0o755);
+    expect(await findOwner(dataDir)).toMatchObject({ url });
   });
 
   test('cannot be a file, nor lie below one', async () => {

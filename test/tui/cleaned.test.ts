@@ -26,6 +26,8 @@ test.each([
   ['\u{1b}[8mhidden\u{1b}[5mblinking', 'hiddenblinking'],
   ['\u{1b}[31;8mred', '\u{1b}[31mred\u{1b}[0m'],
   ['\u{1b}[38;5mcut', 'cut'],
+  ['\u{1b}[38;5;1000000000000000000000mmoved', 'moved'],
+  [`\u{1b}[48;5;${'9'.repeat(400)}mmoved`, 'moved'],
   ['\u{1b}[?25lcursor', '�[?25lcursor'],
   ['\u{1b}]8;;http://x\u{7}link', '�]8;;http://x�link'],
 ])('of the output %j the screen gets %j', (message, shown) => {
