@@ -20,9 +20,9 @@ export function SystemPage(): ReactNode {
     <>
       <h1>System</h1>
       <Health />
-      <Info />
       <Waiting />
       <Schedules />
+      <Info />
       <Tokens />
       <Secrets />
       <Audit />
