@@ -2,7 +2,6 @@
 
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { build } from 'vite';
 
 const root = import.meta.dirname;
 /** What a page is made of. */
@@ -14,7 +13,12 @@ export async function buildConsole(): Promise<void> {
     ...[...sources, join(root, 'package-lock.json'), join(root, 'vite.config.ts')].map(changedAt),
   );
   if (changedAt(join(root, 'dist/console/index.html')) >= newest) return;
-  await build({ configFile: join(root, 'vite.config.ts'), logLevel: 'warn' });
+  const vite = await import('vite').catch((error: unknown) => {
+    if (error instanceof Error && 'code' in error && error.code === 'ERR_MODULE_NOT_FOUND') return null;
+    throw error;
+  });
+  if (vite) await vite.build({ configFile: join(root, 'vite.config.ts'), logLevel: 'warn' });
+  else console.warn('The console is not built: vite is not installed. npm ci brings it.');
 }
 
 function filesOf(dir: string): string[] {

@@ -1,6 +1,6 @@
 // The frame around every page: where one can go, how the server is, and the keys.
 
-import { lazy, type ReactNode, Suspense, useState } from 'react';
+import { lazy, type ReactNode, Suspense, useEffect, useRef, useState } from 'react';
 import { Link, Redirect, Route, Switch, useLocation } from 'wouter';
 import { Boundary } from './Boundary.tsx';
 import { Dialog } from './Dialog.tsx';
@@ -27,6 +27,12 @@ export function App(): ReactNode {
   const { refusal, hasToken, signOut } = useSession();
   const [location] = useLocation();
   const [dialog, setDialog] = useState<'help' | 'palette' | null>(null);
+  const shown = useRef(location);
+  // Whoever reads with the ears, or goes by keys, begins at the top of the new page.
+  useEffect(() => {
+    if (shown.current !== location && shown.current !== '/') document.getElementById('main')?.focus();
+    shown.current = location;
+  }, [location]);
   useKeys({ openHelp: () => setDialog('help'), openPalette: () => setDialog('palette') });
   return (
     <>
@@ -92,7 +98,7 @@ export function App(): ReactNode {
 
 function Pages(): ReactNode {
   return (
-    <main id="main">
+    <main id="main" tabIndex={-1}>
       <Suspense fallback={<Loading what="the page" />}>
         <Switch>
           <Route path="/">

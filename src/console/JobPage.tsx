@@ -11,7 +11,7 @@ import { type FormFaults, placeFaults } from '../domain/filled-fields.ts';
 import { ArgumentsForm } from './ArgumentsForm.tsx';
 import { CopyButton, shellWord } from './CopyButton.tsx';
 import { type FieldTexts, noTexts, readTexts, textsOf, withoutSecrets } from './form-texts.ts';
-import { useLoaded, useRunEvents } from './loading.ts';
+import { useLoaded, useRunEvents, useTitle } from './loading.ts';
 import { Facts, Fault, Shown } from './Notes.tsx';
 import { Plan } from './Plan.tsx';
 import { useOutlook } from './plan.ts';
@@ -27,6 +27,7 @@ export function JobPage(): ReactNode {
   const [path] = useLocation();
   const jobId = useMemo(() => decodedId(path), [path]);
   const client = useClient();
+  useTitle(jobId);
   const job = useLoaded({ key: jobId }, async (signal) => {
     try {
       return await client.call('getJob', { path: { job_id: jobId }, signal });
@@ -108,7 +109,10 @@ function JobBody({ job }: { readonly job: Job }): ReactNode {
 function Start({ job }: { readonly job: Job }): ReactNode {
   const client = useClient();
   const [, navigate] = useLocation();
-  const from = new URLSearchParams(useSearch()).get('from');
+  const asked = new URLSearchParams(useSearch());
+  /** The run that is run again, with what is changed here. */
+  const rerunOf = asked.get('rerun');
+  const from = rerunOf ?? asked.get('from');
   const schema = JSON.stringify(job.args);
   // A job that is read again with the same schema keeps what is typed.
   const fields = useMemo(() => argumentFields(job.args), [schema]);
@@ -121,10 +125,13 @@ function Start({ job }: { readonly job: Job }): ReactNode {
   const startKey = useRef(newKey());
   const { args, faults: own } = useMemo(() => readTexts(fields, filled), [fields, filled]);
   const outlook = useOutlook(job.id, args);
-  const faults = useMemo(
-    () => placeFaults(fields, outlook?.kind === 'faults' ? outlook.errors : [], own),
-    [fields, outlook, own],
-  );
+  const faults = useMemo(() => {
+    const placed = placeFaults(fields, outlook?.kind === 'faults' ? outlook.errors : [], own);
+    if (rerunOf === null) return placed;
+    // What is left empty is as it was.
+    const isFilled = (index: number): boolean => (filled[index]?.texts.length ?? 0) > 0;
+    return { ...placed, byField: new Map([...placed.byField].filter(([index]) => isFilled(index))) };
+  }, [fields, filled, outlook, own, rerunOf]);
   const [fromNote, setFromNote] = useState<string | null>(null);
 
   useEffect(() => {
@@ -133,14 +140,18 @@ function Start({ job }: { readonly job: Job }): ReactNode {
     client.call('getRun', { path: { run_id: from }, signal: ending.signal }).then(
       (run) => {
         setFilled(textsOf(fields, run.args));
-        setFromNote(`Filled in from ${from}. Secrets have to be given anew.`);
+        setFromNote(
+          rerunOf === null
+            ? `Filled in from ${from}. Secrets have to be given anew.`
+            : `${from} is run again on its revision, with what is changed here. What is left empty stays as it was, secrets too.`,
+        );
       },
       (error: unknown) => {
         if (!ending.signal.aborted) setFromNote(faultText(error));
       },
     );
     return () => ending.abort();
-  }, [client, from, fields]);
+  }, [client, from, rerunOf, fields]);
 
   const change = useCallback(
     (index: number, next: FieldTexts) => {
@@ -159,7 +170,10 @@ function Start({ job }: { readonly job: Job }): ReactNode {
     setNote(null);
     try {
       const headers = { 'idempotency-key': startKey.current };
-      const { run_id: runId } = await client.call('createRun', { body: { job_id: job.id, args }, headers });
+      const { run_id: runId } =
+        rerunOf === null
+          ? await client.call('createRun', { body: { job_id: job.id, args }, headers })
+          : await client.call('rerunRun', { path: { run_id: rerunOf }, body: { from: 'start', args } });
       startKey.current = newKey();
       navigate(runPath(runId));
     } catch (error) {
@@ -173,7 +187,10 @@ function Start({ job }: { readonly job: Job }): ReactNode {
 
   // Nobody is told that a field is missing before it was their turn to fill it in.
   const shown = new Map([...faults.byField].filter(([index]) => isTried || touched.has(index)));
-  const words = outlookWords(outlook, countOf(faults));
+  const words =
+    rerunOf !== null && outlook?.kind === 'faults' && countOf(faults) === 0
+      ? ({ text: 'Would run again with this.', tone: 'good' } as const)
+      : outlookWords(outlook, countOf(faults));
   return (
     <div className="columns">
       <form
@@ -184,7 +201,7 @@ function Start({ job }: { readonly job: Job }): ReactNode {
           void start();
         }}
       >
-        <h2>Start</h2>
+        <h2>{rerunOf === null ? 'Start' : 'Run again'}</h2>
         {fromNote !== null && (
           <p className="note" role="status">
             {fromNote}
@@ -202,9 +219,9 @@ function Start({ job }: { readonly job: Job }): ReactNode {
         </p>
         <div className="actions">
           <button type="submit" className="primary" disabled={isStarting}>
-            {isStarting ? 'Starting…' : 'Start'}
+            {isStarting ? 'Starting…' : rerunOf === null ? 'Start' : 'Run again'}
           </button>
-          <Copies jobId={job.id} args={withoutSecrets(fields, filled)} />
+          {rerunOf === null && <Copies jobId={job.id} args={withoutSecrets(fields, filled)} />}
         </div>
       </form>
       <Plan outlook={outlook} />

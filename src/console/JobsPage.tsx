@@ -3,7 +3,7 @@
 import { type ReactNode, useMemo } from 'react';
 import { Link, useLocation, useSearch } from 'wouter';
 import type { AnswerOf } from '../contract/operations.ts';
-import { useLoaded, useRunEvents } from './loading.ts';
+import { ifAllowed, useLoaded, useRunEvents, useTitle } from './loading.ts';
 import { Empty, Shown, Status, Time } from './Notes.tsx';
 import { useClient } from './session.tsx';
 import { jobPath, type RunRow, runPath } from './words.ts';
@@ -18,15 +18,19 @@ type Answer = {
 };
 
 const runsRead = 1_000;
+const noRuns: AnswerOf<'listRuns'> = { runs: [], total: 0, next_cursor: null };
+/** A thousand runs are not asked for with each event of a busy server. */
+const settleMs = 2_000;
 const dots = 8;
 
 export function JobsPage(): ReactNode {
   const client = useClient();
-  const nudge = useRunEvents({});
+  useTitle('Jobs');
+  const nudge = useRunEvents({ settleMs });
   const loaded = useLoaded({ key: 'jobs', nudge }, async (signal): Promise<Answer> => {
     const [{ jobs, invalid }, { runs }, { schedules }] = await Promise.all([
       client.call('listJobs', { signal }),
-      client.call('listRuns', { query: { limit: runsRead }, signal }),
+      ifAllowed(client.call('listRuns', { query: { limit: runsRead }, signal }), noRuns),
       client.call('listSchedules', { query: { enabled: true }, signal }),
     ]);
     const lastRuns = Map.groupBy(runs, ({ job_id: id }) => id);

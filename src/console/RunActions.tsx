@@ -83,8 +83,11 @@ export function RunActions({ run, again }: { readonly run: Run; readonly again: 
             )}
           </>
         )}
-        <Link className="button" href={`${jobPath(run.job_id)}?from=${encodeURIComponent(run.run_id)}`}>
-          Start with edits
+        <Link
+          className="button"
+          href={`${jobPath(run.job_id)}?${isOver ? 'rerun' : 'from'}=${encodeURIComponent(run.run_id)}`}
+        >
+          {isOver ? 'Rerun with edits' : 'Start another with edits'}
         </Link>
       </div>
       {fault !== null && <Fault text={fault} />}

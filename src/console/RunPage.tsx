@@ -4,13 +4,13 @@ import { lazy, type ReactNode, Suspense, useMemo } from 'react';
 import { Link, useLocation, useSearch } from 'wouter';
 import { type LogLevel, logLevels } from '../domain/log-line.ts';
 import { LogPane, type LogPlace } from './LogPane.tsx';
-import { useLoaded, useNow, useRunEvents } from './loading.ts';
+import { useLoaded, useNow, useRunEvents, useTitle } from './loading.ts';
 import { Loading, Shown, Status, Time } from './Notes.tsx';
 import { RunActions } from './RunActions.tsx';
 import { Artifacts, RunDetails, RunEvents } from './RunParts.tsx';
 import { Steps } from './Steps.tsx';
 import { useClient } from './session.tsx';
-import { jobPath, type Run, runPath, runSentence, type Step } from './words.ts';
+import { jobPath, type Run, runPath, runSentence, type Step, statusLooks } from './words.ts';
 
 const Result = lazy(async () => ({ default: (await import('./Result.tsx')).Result }));
 
@@ -43,6 +43,7 @@ function RunBody(o: { readonly run: Run; readonly attempts: readonly Step[]; rea
   const search = useSearch();
   const { tab, place } = useMemo(() => placeIn(search, run), [search, run]);
   const now = useNow(1_000);
+  useTitle(`${statusLooks[run.status].glyph} ${run.job_id} ${run.run_id}`);
   const show = (next: Tab): void =>
     navigate(`${runPath(run.run_id)}${next === 'log' ? '' : `?tab=${next}`}`, { replace: true });
   return (

@@ -4,7 +4,7 @@ import { type ReactNode, useCallback, useEffect, useMemo, useRef, useState } fro
 import { useLocation, useSearch } from 'wouter';
 import { faultText } from '../client/fault-words.ts';
 import { isFinished, runStatuses } from '../domain/run.ts';
-import { useLoaded, useNow, useRunEvents } from './loading.ts';
+import { useLoaded, useNow, useRunEvents, useTitle } from './loading.ts';
 import { Empty, Fault, Loading } from './Notes.tsx';
 import { RunList } from './RunList.tsx';
 import { readRunQuery, withFilter } from './run-query.ts';
@@ -16,6 +16,7 @@ const morePageRows = 500;
 const typingMs = 300;
 
 export function RunsPage(): ReactNode {
+  useTitle('Runs');
   const search = useSearch();
   const [, navigate] = useLocation();
   const asked = new URLSearchParams(search).get('q') ?? '';

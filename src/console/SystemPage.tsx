@@ -5,22 +5,24 @@ import type { ReactNode } from 'react';
 import { Link } from 'wouter';
 import type { AnswerOf } from '../contract/operations.ts';
 import { formatDuration, formatSize } from '../lib/units.ts';
-import { useLoaded, useNow, useRunEvents } from './loading.ts';
+import { useLoaded, useNow, useRunEvents, useTitle } from './loading.ts';
 import { Facts, Scrolls, Shown, Time } from './Notes.tsx';
 import { useClient } from './session.tsx';
 import { jobPath, runPath } from './words.ts';
 
 const waitingShown = 20;
 const auditShown = 50;
+const settleMs = 2_000;
 
 export function SystemPage(): ReactNode {
+  useTitle('System');
   return (
     <>
       <h1>System</h1>
       <Health />
-      <Info />
       <Waiting />
       <Schedules />
+      <Info />
       <Tokens />
       <Secrets />
       <Audit />
@@ -151,7 +153,7 @@ function capabilityWords({ available, detail }: AnswerOf<'getSystemInfo'>['isola
 
 function Waiting(): ReactNode {
   const client = useClient();
-  const nudge = useRunEvents({});
+  const nudge = useRunEvents({ settleMs });
   const loaded = useLoaded({ key: 'waiting', nudge }, (signal) =>
     client.call('listRuns', { query: { status: 'pending', limit: waitingShown }, signal }),
   );
@@ -297,7 +299,7 @@ function Secrets(): ReactNode {
 
 function Audit(): ReactNode {
   const client = useClient();
-  const nudge = useRunEvents({});
+  const nudge = useRunEvents({ settleMs });
   const loaded = useLoaded({ key: 'audit', nudge }, (signal) =>
     client.call('listAudit', { query: { limit: auditShown }, signal }),
   );

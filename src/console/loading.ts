@@ -1,6 +1,7 @@
 // What the pages know of the server: answers that are asked for again when something has happened, and the news that it has.
 
 import { useCallback, useEffect, useRef, useState, useSyncExternalStore } from 'react';
+import { ApiProblem } from '../client/api-problem.ts';
 import { faultText, isPassing } from '../client/fault-words.ts';
 import type { Frame } from '../client/resuming-stream.ts';
 import { eventTypes } from '../domain/event.ts';
@@ -117,12 +118,12 @@ function clockOf(everyMs: number): { now: number; readonly lookers: Set<() => vo
 }
 
 /** Whatever comes in a burst is looked at once. */
-const settleMs = 250;
+const burstMs = 250;
 const quietTypes = eventTypes.filter((type) => !type.endsWith('.output')).join(',');
 
 /** @returns a number that grows with what happens to the runs in question; all of them without `runId` and `jobId` */
 export function useRunEvents(
-  o: { readonly runId?: string; readonly jobId?: string },
+  o: { readonly runId?: string; readonly jobId?: string; readonly settleMs?: number },
   onFrame?: (frame: Frame) => void,
 ): number {
   const client = useClient();
@@ -131,7 +132,7 @@ export function useRunEvents(
   const taking = useRef(onFrame);
   taking.current = onFrame;
   const isFirst = useRef(true);
-  const { runId, jobId } = o;
+  const { runId, jobId, settleMs = burstMs } = o;
   useEffect(() => {
     if (!isVisible) return undefined;
     const ending = new AbortController();
@@ -161,8 +162,23 @@ export function useRunEvents(
       ending.abort();
       clearTimeout(timer);
     };
-  }, [client, isVisible, runId, jobId]);
+  }, [client, isVisible, runId, jobId, settleMs]);
   return changes;
+}
+
+/** Names the page in the browser's tab and history. */
+export function useTitle(title: string): void {
+  useEffect(() => {
+    document.title = `${title} – flwd`;
+  }, [title]);
+}
+
+/** What the caller may not see is left out, where the rest can be shown without it. */
+export async function ifAllowed<T>(answer: Promise<T>, instead: T): Promise<T> {
+  return answer.catch((error: unknown) => {
+    if (error instanceof ApiProblem && error.status === 403) return instead;
+    throw error;
+  });
 }
 
 /** Opens a stream again for as long as that may help. */

@@ -153,6 +153,11 @@ testWith('chromium')('where a token is asked for, one signs in with it, for this
   await page.getByRole('link', { name: 'demo/report' }).waitFor();
   await page.reload();
   await page.getByRole('link', { name: 'demo/report' }).waitFor();
+  const narrow = await guarded.token({ scopes: ['jobs:read'] });
+  await page.getByRole('button', { name: 'Sign out' }).click();
+  await field.fill(narrow.credential);
+  await page.getByRole('button', { name: 'Sign in' }).click();
+  await page.getByRole('link', { name: 'demo/report' }).waitFor();
   await page.goto(`${guarded.url}/system`);
   await page.getByText("The caller lacks the scope 'audit:read'").waitFor();
   expect(await page.context().cookies()).toEqual([]);

@@ -1,5 +1,7 @@
 // Jobs and the starts they make, as a person does it in a browser.
 
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
 import { afterAll, describe, expect } from 'vitest';
 import { startServing } from '../server/serving.ts';
 import { testWith } from '../support/host.ts';
@@ -48,7 +50,7 @@ describe('jobs', () => {
       await expect.poll(() => jobs.getByRole('listitem').first().textContent()).toMatch(/no recent runs\s*next in/);
       const invalid = page.getByRole('region', { name: 'Invalid jobs' });
       expect(await invalid.textContent()).toMatch(/disk\/broken\s*disk\/broken\/config\.yaml:\d+:\d+ \w+/);
-      expect(await page.title()).toBe('flwd');
+      expect(await page.title()).toBe('Jobs – flwd');
       await page.getByRole('status').filter({ hasText: 'healthy' }).waitFor();
     },
   );
@@ -138,5 +140,47 @@ describe('a form', () => {
     expect(await page.getByRole('textbox', { name: 'words, item 1' }).inputValue()).toBe('x');
     expect(await page.getByRole('textbox', { name: 'to', exact: true }).inputValue()).toBe('g@example.org');
     expect(await page.getByLabel('token', { exact: true }).inputValue()).toBe('');
+  });
+
+  testWith('chromium')('runs a run again with what is changed, its secret among what is not', async () => {
+    const args = { who: 'Alan', times: 2, token: 'hush-hush' };
+    const answer = await server.post('/runs', { job_id: 'demo/greeting', args, async: false });
+    const { run_id: runId } = JSON.parse(await answer.text());
+    const page = await browser.open(`${server.url}/runs/${runId}`);
+    await page.getByRole('link', { name: 'Rerun with edits' }).click();
+    await expect.poll(() => page.getByLabel(/^who/).inputValue()).toBe('Alan');
+    await page.getByLabel(/^times/).fill('5');
+    await page.getByRole('button', { name: 'Run again' }).click();
+    await page.getByText(`as a rerun of ${runId}`).waitFor();
+    await page.getByRole('log').getByText('Alan, 5 times').waitFor();
+    const again = JSON.parse(await (await server.fetch(`/runs/${page.url().split('/').at(-1)}`)).text());
+    expect(again.args).toMatchObject({ who: 'Alan', times: 5 });
+    expect(Object.keys(again.args)).toContain('token');
+  });
+
+  testWith('chromium')('is copied as a command that does the same, a stored secret by its name', async () => {
+    const put = { method: 'PUT', headers: { 'content-type': 'application/json' }, body: '{"value": "hush-hush"}' };
+    expect((await server.fetch('/secrets/greeter', put)).status).toBe(201);
+    const page = await browser.open(`${server.url}/jobs/demo/greeting`);
+    await page.context().grantPermissions(['clipboard-read', 'clipboard-write']);
+    await page.getByLabel(/^who/).fill("O'Neil");
+    await page.getByRole('checkbox', { name: 'the name of a stored secret' }).check();
+    await page.getByLabel('token', { exact: true }).fill('greeter');
+    await page.getByText('Would start now').waitFor();
+    await page.getByRole('button', { name: 'Copy as curl' }).click();
+    await page.getByText('Copied.').waitFor();
+    const command: string = await page.evaluate('navigator.clipboard.readText()');
+    // What curl would be given, by the shell that a person pastes it into.
+    const { stdout } = await promisify(execFile)('bash', ['-c', `curl() { printf '%s\\n' "$@"; }; ${command}`]);
+    const [url = '', option, header, data, body = ''] = stdout.split('\n');
+    expect([option, header, data]).toEqual(['-H', 'content-type: application/json', '-d']);
+    const answer = await fetch(url, { method: 'POST', headers: { 'content-type': 'application/json' }, body });
+    const { run_id: runId } = JSON.parse(await answer.text());
+    const run = JSON.parse(await (await server.fetch(`/runs/${runId}`)).text());
+    expect(run.args.who).toBe("O'Neil");
+    await page.getByRole('button', { name: 'Copy as flwd' }).click();
+    await expect
+      .poll(() => page.evaluate('navigator.clipboard.readText()'))
+      .toBe(`flwd run demo/greeting --args '{"who":"O'\\''Neil","token":{"secret":"greeter"}}'`);
   });
 });

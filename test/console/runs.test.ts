@@ -6,6 +6,7 @@ import { startServing } from '../server/serving.ts';
 import { testWith } from '../support/host.ts';
 import { bash } from '../support/jobs.ts';
 import { aBrowser } from './a-browser.ts';
+import { openWire } from './a-wire.ts';
 
 const linesOfLoud = 300_000;
 
@@ -213,21 +214,29 @@ describe('a large log', () => {
     await expect.poll(() => isInView(shared, `line ${linesOfLoud} of many`)).toBe(true);
   });
 
-  testWith('chromium')('counts what is new to somebody who reads further up', async () => {
-    await using quiet = await startServing();
-    const run = await quiet.addRun();
-    await run.move('claim');
-    await run.print(...Array.from({ length: 200 }, (_, n) => `first ${n + 1}`));
-    const page = await browser.open(`${quiet.url}/runs/${run.id}`);
-    await expect.poll(() => isInView(page, 'first 200')).toBe(true);
-    await scroll(page, -1);
-    await page.getByRole('button', { name: 'to the end' }).waitFor();
-    await run.print('second 1', 'second 2', 'second 3');
-    await page.getByRole('button', { name: '3 new lines' }).click();
-    await expect.poll(() => isInView(page, 'second 3')).toBe(true);
-    await run.print('third');
-    await expect.poll(() => isInView(page, 'third')).toBe(true);
-  });
+  testWith('chromium')(
+    'counts what is new to somebody who reads further up, and loses nothing while the connection is away',
+    async () => {
+      await using quiet = await startServing();
+      const run = await quiet.addRun();
+      await run.move('claim');
+      await run.print(...Array.from({ length: 200 }, (_, n) => `first ${n + 1}`));
+      await using wire = await openWire(quiet.url);
+      const page = await browser.open(`${wire.url}/runs/${run.id}`, { mayFail: true });
+      await expect.poll(() => isInView(page, 'first 200')).toBe(true);
+      await scroll(page, -1);
+      await page.getByRole('button', { name: 'to the end' }).waitFor();
+      await run.print('second 1', 'second 2', 'second 3');
+      await page.getByRole('button', { name: '3 new lines' }).click();
+      await expect.poll(() => isInView(page, 'second 3')).toBe(true);
+      wire.cut();
+      await page.getByRole('status').filter({ hasText: 'unreachable' }).waitFor();
+      await run.print('while it was away');
+      wire.mend();
+      await expect.poll(() => isInView(page, 'while it was away')).toBe(true);
+      expect(await log(page).getByText('second 3', { exact: true }).count()).toBe(1);
+    },
+  );
 });
 
 describe('the list of runs', () => {
