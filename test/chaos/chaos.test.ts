@@ -65,7 +65,7 @@ describe.skipIf(!isPossible)(`a server that is killed again and again (CHAOS_SEE
         steps: steps.map((step) => ({ ...step, status: 'cancelled', termination: '{"remaining":1}' })),
       }),
     ],
-    ['epochs-apart', ({ steps }) => ({ steps: [...steps, ...steps.slice(-1)] })],
+    ['epochs-apart', ({ steps }) => ({ steps: steps.flatMap((step) => [{ ...step, finished_at: null }, step]) })],
     [
       'stale-writer-is-refused',
       ({ ledger }) => ({ ledger: { ...ledger, staleWrites: [{ runId: 'one', isChanged: true }] } }),
