@@ -4,16 +4,15 @@
 import { buffer } from 'node:stream/consumers';
 import type { Options } from './command.ts';
 import { type ExitCode, exitCodes, Refusal } from './exit-code.ts';
-import { oneOperand } from './option-values.ts';
 import { createOutput } from './output.ts';
 import { askSecret } from './secret-prompt.ts';
 import { withSession } from './session.ts';
 
 export async function run(options: Options, operands: readonly string[]): Promise<ExitCode> {
-  const name = oneOperand(
-    operands,
-    'flwd secrets set NAME, and its value on standard input: flwd secrets set NAME < FILE',
-  );
+  const [name, extra] = operands;
+  // What is one word too many may be the value: it is not repeated.
+  if (name === undefined || extra !== undefined)
+    throw new Refusal('flwd secrets set takes one NAME, and the value on standard input: flwd secrets set NAME < FILE');
   const output = createOutput(options);
   const [tenant] = options.get('tenant') ?? [];
   const value = process.stdin.isTTY ? await askTwice(name) : withoutLastNewline(toText(await buffer(process.stdin)));
