@@ -107,6 +107,13 @@ The first of these that there is:
 
 Where there is no data dir yet, \`flwd run\`, \`flwd plan\`, \`flwd tokens create\` and \`flwd secrets set\` make one; \`flwd jobs\` and the help of a job
 need none. Every other command that asks an instance says that there is none, and ends with 3.
+
+A run is named by its id, by a part of it that no other of the newest 1,000 runs shares (8 letters or more of its beginning or its end), or, where nothing is
+ended or decided by it, by a job: \`flwd logs backup/daily\` is about its last run.
+
+A server has the sources that it was started with: \`--jobs\` of another command, and the sources in the flwd.yaml of the current folder, change nothing
+about what it runs. \`flwd sources\` says where its jobs come from. \`flwd backup\`, \`restore\` and \`audit verify\` work on the data dir itself, and are refused
+where \`FLWD_REMOTE\` is set.
 `;
 
 const printingText = `Data goes to standard output, everything else to standard error. At a terminal tables fit its width, times are relative, and there is colour unless

@@ -14,7 +14,7 @@ function flwd(helper, ...words) {
 }
 
 const names = [who, ...also];
-flwd('log', 'debug', `greeting ${names.length} of them, ${times} times`);
+flwd('log', 'debug', `names: ${names.length}, times: ${times}`);
 const greetings = [];
 for (let round = 1; round <= times; round++) {
   for (const name of names) {

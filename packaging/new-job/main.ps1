@@ -7,7 +7,7 @@ $arguments = Get-Content -Raw $env:FLWD_ARGS_FILE | ConvertFrom-Json
 
 # flwd_log, flwd_progress, flwd_result, flwd_output and flwd_artifact are programs.
 $names = @($arguments.who) + @($arguments.also)
-flwd_log debug "greeting $($names.Count) of them, $($arguments.times) times"
+flwd_log debug "names: $($names.Count), times: $($arguments.times)"
 $greetings = @()
 foreach ($round in 1..$arguments.times) {
     foreach ($name in $names) {

@@ -17,7 +17,7 @@ def flwd(helper, *words):
 
 
 names = [args["who"], *args["also"]]
-flwd("log", "debug", f"greeting {len(names)} of them, {args['times']} times")
+flwd("log", "debug", f"names: {len(names)}, times: {args['times']}")
 greetings = []
 for turn in range(1, args["times"] + 1):
     for name in names:

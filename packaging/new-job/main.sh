@@ -4,7 +4,7 @@
 
 names=("$who" "${also[@]}")
 greetings=0
-flwd_log debug "greeting ${#names[@]} of them, $times times"
+flwd_log debug "names: ${#names[@]}, times: $times"
 
 for ((round = 1; round <= times; round++)); do
   for name in "${names[@]}"; do

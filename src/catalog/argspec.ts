@@ -38,7 +38,8 @@ export function checkArgspec(argspec: JsonObject): MemberFault[] {
     if (all.push(subschema) > subschemaLimit) return [tooMany];
   }
   if (metaSchema.validateSchema(argspec) !== true) {
-    return toMemberFaults(ofOneForm(metaSchema.errors ?? []), () => 'keyword');
+    const form = toMemberFaults(ofOneForm(metaSchema.errors ?? []), () => 'keyword');
+    return [...form, ...checkNames(argspec)].slice(0, faultLimit);
   }
 
   const references = resolveReferences(all);

@@ -11,22 +11,29 @@ import { checkStep } from './step-rules.ts';
 import { isObject } from './subschemas.ts';
 import { whatIsWrongWithVariable } from './variable-names.ts';
 
-/** Form is checked already; `argspec` and `secretArgs` are what was made of it. */
+/** Form is checked already; `args` are what was made of it, and none where they are not in order. */
 export function checkRules(
   config: RawConfig,
-  argspec: JsonObject,
-  secretArgs: readonly string[],
+  args: { readonly argspec: JsonObject; readonly secretArgs: readonly string[] } | undefined,
   place: JobPlace,
 ): MemberFault[] {
-  const properties = isObject(argspec.properties) ? argspec.properties : {};
   return [
     ...checkWhatRuns(config),
     ...checkSteps(config, place),
+    ...checkEnvNames(config),
+    ...checkPatterns(config),
+    ...(args ? checkUses(config, args.argspec, args.secretArgs) : []),
+  ];
+}
+
+/** Of the arguments. */
+function checkUses(config: RawConfig, argspec: JsonObject, secretArgs: readonly string[]): MemberFault[] {
+  const properties = isObject(argspec.properties) ? argspec.properties : {};
+  return [
     ...checkExpressions(config, argspec, secretArgs),
     ...checkEnv(config, Object.keys(properties), secretArgs),
     ...checkPaths(['permissions', 'read'], config.permissions?.read, properties, secretArgs),
     ...checkPaths(['permissions', 'write'], config.permissions?.write, properties, secretArgs),
-    ...checkPatterns(config),
   ];
 }
 
@@ -64,10 +71,16 @@ function checkWhatRuns(config: RawConfig): MemberFault[] {
   return faults;
 }
 
+function checkEnvNames(config: RawConfig): MemberFault[] {
+  return Object.keys(config.env ?? {}).flatMap((name) => {
+    const wrong = whatIsWrongWithVariable(name);
+    return wrong === undefined ? [] : [ruleFault(['env', name], `\`${name}\` ${wrong}`, 'key')];
+  });
+}
+
 function checkEnv(config: RawConfig, argNames: readonly string[], secretArgs: readonly string[]): MemberFault[] {
   return Object.entries(config.env ?? {}).flatMap(([name, value]) => {
-    const wrong = whatIsWrongWithVariable(name);
-    if (wrong !== undefined) return [ruleFault(['env', name], `\`${name}\` ${wrong}`, 'key')];
+    if (whatIsWrongWithVariable(name) !== undefined) return [];
     if (argNames.includes(name)) {
       return [ruleFault(['env', name], `the argument \`${name}\` would be the same variable`, 'key')];
     }

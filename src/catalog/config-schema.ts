@@ -176,7 +176,7 @@ const mediaType = { type: 'string', format: 'media-type', says: 'a media type su
 
 const schedule = map(
   {
-    cron: { type: 'string', pattern: '^\\S+( \\S+){4}$', says: 'five fields such as `0 3 * * *`' },
+    cron: { type: 'string', says: 'five fields such as `0 3 * * *`' },
     timezone: { type: 'string', format: 'timezone', says: 'a time zone such as `Europe/Berlin`' },
     args: { type: 'object' },
     catch_up: oneOf(...catchUps),

@@ -11,6 +11,7 @@ import type { RawConfig } from './config-schema.ts';
 import type { JobPlace } from './job-files.ts';
 import { translateListForm } from './list-form.ts';
 import { readSchedules } from './schedule-rules.ts';
+import type { SoundPart } from './sound-part.ts';
 import { toConcurrency, toSteps } from './step-definition.ts';
 import { isObject } from './subschemas.ts';
 import { findUnsupported } from './unsupported.ts';
@@ -26,25 +27,8 @@ export function toDefinition(
   named: Named,
   place: JobPlace,
 ): { readonly definition: JobDefinition } | { readonly faults: readonly MemberFault[] } {
-  const { argspec, faults: argFaults } = readArgspec(config);
-  const secretArgs = argFaults.length === 0 ? findSecretArgs(argspec) : [];
-  const noCommand: Command = { command: [], ulcProfile: config.ulc_profile ?? 'ulc.exec', faults: [] };
-  // In a container `./` is the image's own; nothing can be said about it here.
-  const isOwn = config.command !== undefined && config.executor !== 'container';
-  const { command, ulcProfile, faults } = isOwn ? readCommand(config.command, config.ulc_profile, place) : noCommand;
-  // Without its arguments nothing could be said about those who name one.
-  const areArgsKnown = argFaults.length === 0;
-  const { schedules, faults: scheduleFaults } = readSchedules(areArgsKnown ? (config.schedules ?? []) : [], named.id, {
-    argspec,
-    secretArgs,
-  });
-  const all = [
-    ...argFaults,
-    ...within(['command'], faults),
-    ...(areArgsKnown ? checkRules(config, argspec, secretArgs, place) : []),
-    ...scheduleFaults,
-  ];
-  if (all.length > 0) return { faults: all };
+  const { argspec, secretArgs, command, ulcProfile, schedules, faults } = readParts(config, named.id, place, true);
+  if (faults.length > 0) return { faults };
 
   const steps = toSteps(config, { kind: 'command', command, ulcProfile }, place);
   const ulcProfiles = steps.flatMap(({ action }) => (action.kind === 'command' ? [action.ulcProfile] : []));
@@ -94,6 +78,26 @@ export function toDefinition(
     unsupported: findUnsupported(config, ulcProfiles),
   };
   return { definition };
+}
+
+/** What else is wrong with a config.yaml that has faults of form already. */
+export function findFaults({ config, isReal, areArgsKnown }: SoundPart, id: string, place: JobPlace): MemberFault[] {
+  return readParts(config, id, place, areArgsKnown).faults.filter(isReal);
+}
+
+function readParts(config: RawConfig, id: string, place: JobPlace, mayNameArgs: boolean) {
+  const { argspec, faults: argFaults } = readArgspec(config);
+  // Without its arguments nothing could be said about those who name one.
+  const areArgsKnown = mayNameArgs && argFaults.length === 0;
+  const secretArgs = areArgsKnown ? findSecretArgs(argspec) : [];
+  const args = areArgsKnown ? { argspec, secretArgs } : undefined;
+  const noCommand: Command = { command: [], ulcProfile: config.ulc_profile ?? 'ulc.exec', faults: [] };
+  // In a container `./` is the image's own; nothing can be said about it here.
+  const isOwn = config.command !== undefined && config.executor !== 'container';
+  const { command, ulcProfile, faults } = isOwn ? readCommand(config.command, config.ulc_profile, place) : noCommand;
+  const { schedules, faults: scheduleFaults } = readSchedules(config.schedules ?? [], id, args);
+  const all = [...argFaults, ...within(['command'], faults), ...checkRules(config, args, place), ...scheduleFaults];
+  return { argspec, secretArgs, command, ulcProfile, schedules, faults: all };
 }
 
 /** From `argspec`, or from the list form in `args` or `argspec.args`. */

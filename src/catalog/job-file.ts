@@ -6,10 +6,11 @@ import { faultLimit, faultText, type MemberFault } from './config-fault.ts';
 import { checkConfig } from './config-schema.ts';
 import { parseConfigText } from './config-text.ts';
 import type { Ignore } from './ignore.ts';
-import { toDefinition } from './job-definition.ts';
+import { findFaults, toDefinition } from './job-definition.ts';
 import type { ConfigFile } from './job-files.ts';
 import { jobIdOf, printable, whatIsWrongWithId } from './job-id.ts';
 import type { Pace } from './pace.ts';
+import { soundPart } from './sound-part.ts';
 import { readSourceFile } from './source-file.ts';
 import { childOf } from './source-path.ts';
 
@@ -52,8 +53,11 @@ export async function readJobFile(input: JobFileInput): Promise<JobDefinition | 
       .map((fault) => faultAt(faultText(fault), parsed.placeOf(fault.path, fault.spot)))
       .toSorted((a, b) => a.line - b.line || a.column - b.column);
   const checked = checkConfig(parsed.value);
-  if ('faults' in checked) return toJobFaults(checked.faults);
   const place = { root: source.path, path, ignore: input.ignore };
+  if ('faults' in checked) {
+    const part = soundPart(parsed.value, checked.faults);
+    return toJobFaults([...checked.faults, ...(part ? findFaults(part, id, place) : [])]);
+  }
   const job = toDefinition(checked.config, { id, source: source.name, path: path === '' ? '.' : path }, place);
   return 'faults' in job ? toJobFaults(job.faults) : job.definition;
 }

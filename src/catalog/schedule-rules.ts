@@ -73,11 +73,11 @@ function spotOf(keyword: string): Spot {
   return keyword === 'additionalProperties' || keyword === 'unevaluatedProperties' ? 'key' : 'value';
 }
 
-/** Those of a job whose arguments are in order. Paths of faults are from the top of config.yaml. */
+/** @param job none where its arguments are not in order. Paths of faults are from the top of config.yaml. */
 export function readSchedules(
   schedules: readonly RawSchedule[],
   jobId: string,
-  job: JobArguments,
+  job: JobArguments | undefined,
 ): { readonly schedules: readonly JobSchedule[]; readonly faults: readonly MemberFault[] } {
   const read = schedules.map((raw) => toSchedule(raw, jobId));
   const placeOf = new Map<string, number>();

@@ -7,8 +7,9 @@ import type { AnswerOf, BodyOf } from '../contract/operations.ts';
 import { systemClock } from '../lib/clock.ts';
 import { attendRun } from './attend-run.ts';
 import type { Options } from './command.ts';
-import type { Call } from './command-line.ts';
+import { type Call, hint } from './command-line.ts';
 import { type ExitCode, exitCodes, Refusal } from './exit-code.ts';
+import { findRunId } from './named-run.ts';
 import { createOutput } from './output.ts';
 import { type Session, withSession } from './session.ts';
 
@@ -20,14 +21,15 @@ const againMs = 50;
 
 export async function run(options: Options, operands: readonly string[], { command }: Call): Promise<ExitCode> {
   const decision = command.name === 'deny' ? 'deny' : 'approve';
-  const [runId, given, extra] = operands;
-  if (runId === undefined || extra !== undefined)
+  const [word, given, extra] = operands;
+  if (word === undefined || extra !== undefined)
     throw new Refusal(`which run, and which step of it? flwd ${decision} RUN [STEP]`);
   const output = createOutput(options);
   const [comment] = options.get('comment') ?? [];
   return withSession(options, async (session) => {
+    const runId = await findRunId(session, word, { output });
     const before = await session.client.call('getRun', { path: { run_id: runId } });
-    const step = given ?? stepThatWaits(before, decision);
+    const step = given === undefined ? stepThatWaits(before, decision) : stepOf(before, given);
     const answer = await decide(session, runId, {
       step_id: step,
       decision,
@@ -37,6 +39,14 @@ export async function run(options: Options, operands: readonly string[], { comma
     else output.text(`${decision === 'deny' ? 'denied' : 'approved'} ${step} of ${runId}\n`);
     return session.isBrief() ? attendRun(session, before, output) : exitCodes.done;
   });
+}
+
+/** @throws Refusal where the run has no such step */
+function stepOf({ run_id: runId, steps }: Run, given: string): string {
+  const names = steps.map(({ step_id: id }) => id);
+  if (names.includes(given)) return given;
+  const there = hint(given, names) ?? `; its steps are ${names.join(', ')}`;
+  throw new Refusal(`${runId} has no step \`${given}\`${there}`, exitCodes.notFound);
 }
 
 /** @throws Refusal where it is not one alone */

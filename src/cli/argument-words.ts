@@ -3,9 +3,9 @@
 import { readFileSync } from 'node:fs';
 import type { ArgumentField } from '../domain/argument-fields.ts';
 import { readFieldText, setArgument, showValue } from '../domain/argument-fields.ts';
-import { errorCode } from '../lib/error-code.ts';
 import { nearest } from '../lib/nearest.ts';
 import { Refusal } from './exit-code.ts';
+import { fileTrouble } from './file-trouble.ts';
 
 function splitAtEquals(word: string): readonly [string, string?] {
   const at = word.indexOf('=');
@@ -74,7 +74,7 @@ function readSecretFile(path: string, written: string): string {
   try {
     return readFileSync(path === '-' ? 0 : path, 'utf8').replace(/\r?\n$/, '');
   } catch (error) {
-    throw new Refusal(`${written} ${path}: cannot be read (${errorCode(error) ?? 'unreadable'})`);
+    throw new Refusal(`${written} ${path}: cannot be read: ${fileTrouble(error)}`);
   }
 }
 
@@ -87,19 +87,48 @@ type Found = { readonly field: ArgumentField; readonly isNegated: boolean; reado
 
 function findField(fields: readonly ArgumentField[], name: string): Found {
   const full = name.replace(/^args\./, '');
-  const byName = (wanted: string): ArgumentField | undefined => fields.find(({ path }) => path.join('.') === wanted);
-  const field = byName(name) ?? byName(full);
-  if (field) return { field, isNegated: false, from: 'here' };
-  const negated = full.startsWith('no-') ? byName(full.slice('no-'.length)) : undefined;
-  if (negated?.kind === 'boolean') return { field: negated, isNegated: true, from: 'here' };
-  const [, stem = '', from] = /^(.+)\.(file|env|stored)$/.exec(full) ?? [];
-  const secret = byName(stem);
-  if (secret?.kind === 'secret' && (from === 'file' || from === 'env' || from === 'stored'))
-    return { field: secret, isNegated: false, from };
-  const names = fields.map((each) => flagOf(each));
-  const near = nearest(`--${full}`, names);
-  const there = names.length === 0 ? 'it takes no arguments' : `it takes ${names.join(', ')}`;
+  const exact = (wanted: string): ArgumentField | undefined => fields.find(({ path }) => path.join('.') === wanted);
+  const loose = (wanted: string): ArgumentField | undefined => {
+    const [field, other] = fields.filter(({ path }) => withHyphens(path.join('.')) === withHyphens(wanted));
+    return other ? undefined : field;
+  };
+  for (const byName of [exact, loose]) {
+    const field = byName(name) ?? byName(full);
+    if (field) return { field, isNegated: false, from: 'here' };
+    const negated = full.startsWith('no-') ? byName(full.slice('no-'.length)) : undefined;
+    if (negated?.kind === 'boolean') return { field: negated, isNegated: true, from: 'here' };
+    const [, stem = '', from] = /^(.+)\.(file|env|stored)$/.exec(full) ?? [];
+    const secret = byName(stem);
+    if (secret?.kind === 'secret' && (from === 'file' || from === 'env' || from === 'stored'))
+      return { field: secret, isNegated: false, from };
+  }
+  // A secret is not to be typed: what is suggested in its place says where it comes from.
+  const spellings = new Map(
+    fields.flatMap((each) => [
+      [flagOf(each), safeFlagOf(each)] as const,
+      ...(each.kind === 'secret' ? secretFlagsOf(each).map((flag) => [flag, flag] as const) : []),
+    ]),
+  );
+  const near = spellings.get(nearest(`--${full}`, [...spellings.keys()]) ?? '');
+  const there = fields.length === 0 ? 'it takes no arguments' : `it takes ${fields.map(safeFlagOf).join(', ')}`;
   throw new Refusal(`the job takes no --${name}${near ? `; did you mean \`${near}\`?` : `: ${there}`}`);
+}
+
+function withHyphens(name: string): string {
+  return name.replaceAll('_', '-');
+}
+
+function secretFlagsOf(field: ArgumentField): string[] {
+  return ['file', 'env', 'stored'].map((from) => `${flagOf(field)}.${from}`);
+}
+
+function safeFlagOf(field: ArgumentField): string {
+  return field.kind === 'secret' ? `${flagOf(field)}.file` : flagOf(field);
+}
+
+/** With what stands for its value: `--count N`, `--token.file FILE`. */
+export function usageOfField(field: ArgumentField): string {
+  return `${safeFlagOf(field)} ${field.kind === 'secret' ? 'FILE' : placeholderOf(field)}`;
 }
 
 function isTruth(word: string | undefined): boolean {
@@ -112,7 +141,7 @@ function needsArgument(written: string, field: ArgumentField): Refusal {
 }
 
 function strayWord(word: string, fields: readonly ArgumentField[]): Refusal {
-  const examples = fields.slice(0, 3).map((field) => `${flagOf(field)} ${placeholderOf(field)}`);
+  const examples = fields.slice(0, 3).map(usageOfField);
   const hint = fields.length === 0 ? 'the job takes no arguments' : `arguments are written ${examples.join(' ')}`;
   return new Refusal(`\`${word}\` is one word too many: ${hint}`);
 }

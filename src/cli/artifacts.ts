@@ -4,6 +4,7 @@ import type { AnswerOf } from '../contract/operations.ts';
 import { formatSize } from '../lib/units.ts';
 import type { Options } from './command.ts';
 import { type ExitCode, exitCodes } from './exit-code.ts';
+import { findRunId } from './named-run.ts';
 import { oneOperand } from './option-values.ts';
 import { createOutput, type Output } from './output.ts';
 import { type Session, withSession } from './session.ts';
@@ -13,9 +14,10 @@ type ArtifactList = AnswerOf<'listArtifacts'>;
 const mostOfPage = 1_000;
 
 export async function run(options: Options, operands: readonly string[]): Promise<ExitCode> {
-  const runId = oneOperand(operands, 'flwd artifacts RUN; flwd runs lists them');
+  const word = oneOperand(operands, 'flwd artifacts RUN; flwd runs lists them');
   const output = createOutput(options);
   return withSession(options, async (session) => {
+    const runId = await findRunId(session, word, { output, orLastOf: true });
     const list = await listArtifacts(session, runId);
     // A run that is not there has none either.
     if (list.artifacts.length === 0) await session.client.call('getRun', { path: { run_id: runId } });

@@ -4,8 +4,10 @@ import type { Options } from './command.ts';
 import { loadConfiguration } from './configuration.ts';
 import { type ExitCode, exitCodes, Refusal } from './exit-code.ts';
 import { assertInstance } from './session.ts';
+import { assertOfThisMachine } from './this-machine.ts';
 
 export async function run(options: Options): Promise<ExitCode> {
+  assertOfThisMachine('audit verify', options);
   const { config } = loadConfiguration(options);
   assertInstance(config);
   const { verifyAudit } = await import('../operator.ts');

@@ -6,18 +6,24 @@ import type { Options } from './command.ts';
 import { type Call, readCommandLine, unknownOption } from './command-line.ts';
 import { loadConfiguration } from './configuration.ts';
 import { type ExitCode, exitCodes, Refusal } from './exit-code.ts';
+import { assertOfThisMachine } from './this-machine.ts';
 
 export async function run(options: Options, operands: readonly string[], call: Call): Promise<ExitCode> {
   const job = call.jobWords && (await readJobCall(call.jobWords));
   if (job) return (await import('./run.ts')).run(job.options, job.operands, job);
   const [word] = call.argumentWords;
-  if (word !== undefined) throw unknownOption(call.command, word);
+  if (word !== undefined) throw await unknownArgument(call, word);
   const [given, extra] = operands;
   if (given === undefined || extra !== undefined) throw new Refusal('flwd backup takes one folder: flwd backup DEST');
+  assertOfThisMachine('backup', options);
   const { config } = loadConfiguration(options);
   const includesKey = options.has('include-key');
   const { backUp } = await import('../operator.ts');
   const { files, bytes, missing } = await backUp(config, { destination: resolve(given), includesKey });
+  if (call.jobWords)
+    process.stderr.write(
+      `copied the instance in ${config.instance.dataDir} to ${resolve(given)}: there is no job \`${call.jobWords.join('/')}\`\n`,
+    );
   if (options.has('json')) {
     const made = { folder: given, files, bytes, missing, includes_key: includesKey };
     process.stdout.write(`${JSON.stringify(made)}\n`);
@@ -33,6 +39,17 @@ export async function run(options: Options, operands: readonly string[], call: C
   );
   process.stdout.write(`${lines.join('\n')}\n`);
   return exitCodes.done;
+}
+
+/** With `flwd backup --src /srv`, the job `backup` may be meant. */
+async function unknownArgument({ command, options, argumentWords }: Call, word: string): Promise<Refusal> {
+  const { isKnownJob, withJobs } = await import('./known-jobs.ts');
+  const { name } = command;
+  const isJob = await withJobs(options, (jobs) => isKnownJob(jobs, [name]));
+  if (!isJob) return unknownOption(command, word);
+  return new Refusal(
+    `flwd ${name} is a command, which has no ${word.split('=', 1).join('')}; there is a job \`${name}\`: flwd run ${name} ${argumentWords.join(' ')}`,
+  );
 }
 
 /** undefined: no job is called so. `flwd :backup daily`, and `flwd backup ./daily`, are never one. */

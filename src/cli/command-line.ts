@@ -3,7 +3,7 @@
 
 import { parseArgs } from 'node:util';
 import { nearest } from '../lib/nearest.ts';
-import { type Command, instance, type Option, type Options, printing } from './command.ts';
+import { type Command, dataDir, instance, type Option, type Options, printing } from './command.ts';
 import { commands } from './commands.ts';
 import { Refusal } from './exit-code.ts';
 
@@ -35,8 +35,8 @@ export function readCommandLine(given: readonly string[]): Call {
   const { command, rest, isImplicit } = found;
   const mayBeJob = command.isLikelyNamespace && !first.startsWith(':') && /^[^-./:]/.test(rest[0] ?? '');
   if (!rest.some((word) => helpWords.includes(word))) {
-    if (mayBeJob) return { command, isImplicit, ...readWords({ ...command, isJobCall: true }, rest), jobWords: words };
-    return { command, isImplicit, ...readWords(command, rest) };
+    const read = readWords(command.isLikelyNamespace ? { ...command, isJobCall: true } : command, rest);
+    return { command, isImplicit, ...read, ...(mayBeJob && { jobWords: words }) };
   }
   if (mayBeJob) return helpOn([first, rest[0] ?? '']);
   if (!command.isJobCall) return helpOn(command.name.split(' '));
@@ -153,6 +153,8 @@ function knownOption(command: Command, name: string, written: string): Option {
 
 export function unknownOption(command: Command, written: string): Refusal {
   const names = command.options.map((option) => `--${option.name}`);
+  if (written === `--${dataDir.name}`)
+    return new Refusal(`flwd ${command.name} takes no ${written}: it works on no instance of yours`);
   return new Refusal(`unknown option ${written}${hint(written, names) ?? `; see flwd ${command.name} --help`}`);
 }
 

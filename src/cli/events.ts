@@ -6,6 +6,7 @@ import type { Options } from './command.ts';
 import { hint } from './command-line.ts';
 import { type ExitCode, exitCodes, Refusal } from './exit-code.ts';
 import { breakWords } from './log-lines.ts';
+import { findRunId } from './named-run.ts';
 import { createOutput, mayColour, type Output } from './output.ts';
 import { withSession } from './session.ts';
 import { onInterrupt, onReaderGone } from './stop-signal.ts';
@@ -13,15 +14,16 @@ import { forTerminal } from './terminal-text.ts';
 
 export async function run(options: Options): Promise<ExitCode> {
   const output = createOutput(options);
-  const [runId] = options.get('run') ?? [];
+  const [word] = options.get('run') ?? [];
   const [jobId] = options.get('job') ?? [];
   const types = readTypes(options);
-  const query = {
-    ...(runId !== undefined && { run_id: runId }),
-    ...(jobId !== undefined && { job_id: jobId }),
-    ...(types.length > 0 && { types: types.join(',') }),
-  };
   return withSession(options, async (session) => {
+    const runId = word === undefined ? undefined : await findRunId(session, word, { output, orLastOf: true });
+    const query = {
+      ...(runId !== undefined && { run_id: runId }),
+      ...(jobId !== undefined && { job_id: jobId }),
+      ...(types.length > 0 && { types: types.join(',') }),
+    };
     if (runId !== undefined) session.attend(runId);
     else if (session.isBrief()) output.say(`no server has ${session.where}: there is only what other commands do`);
     const leaving = new AbortController();

@@ -35,7 +35,10 @@ function messageOf({ message, members }: ApiProblem | Problem): string {
   if (faults.length === 0) return message;
   const lines = faults
     .slice(0, mostFaults)
-    .map(({ pointer, message: what }) => [optionOf(pointer), what].filter(Boolean).join(' '));
+    // Of what is missing, the message has the name as well.
+    .map(({ pointer, message: what }) =>
+      [optionOf(pointer), what.replace(/^`[^`]*` (?=is missing$)/, '')].filter(Boolean).join(' '),
+    );
   const left = faults.length - lines.length;
   return [...lines, ...(left > 0 ? [`and ${left} more`] : [])].join('\n');
 }

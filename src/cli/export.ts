@@ -8,20 +8,25 @@ import { listArtifacts } from './artifacts.ts';
 import type { Options } from './command.ts';
 import { bytesOf, startDownload } from './download.ts';
 import { type ExitCode, exitCodes, Refusal } from './exit-code.ts';
+import { fileTrouble } from './file-trouble.ts';
+import { findRunId } from './named-run.ts';
 import { isThere, writeNewFile } from './new-file.ts';
 import { createOutput, type Output } from './output.ts';
 import { type Session, withSession } from './session.ts';
 import { onInterrupt } from './stop-signal.ts';
 
 export async function run(options: Options, operands: readonly string[]): Promise<ExitCode> {
-  const [runId, folder, extra] = operands;
-  if (runId === undefined || folder === undefined || extra !== undefined)
+  const [word, folder, extra] = operands;
+  if (word === undefined || folder === undefined || extra !== undefined)
     throw new Refusal('which run, and where to? flwd export RUN DEST, a folder that is not there yet');
   const output = createOutput(options);
   const leaving = new AbortController();
   const release = onInterrupt(() => leaving.abort());
   try {
-    await withSession(options, (session) => exportRun(session, runId, { folder, output, signal: leaving.signal }));
+    await withSession(options, async (session) => {
+      const runId = await findRunId(session, word, { output, orLastOf: true });
+      await exportRun(session, runId, { folder, output, signal: leaving.signal });
+    });
     return exitCodes.done;
   } catch (error) {
     if (leaving.signal.aborted) return exitCodes.interrupted;
@@ -82,10 +87,9 @@ async function saveArtifacts(session: Session, runId: string, { folder, output, 
 async function makeFolder(folder: string): Promise<void> {
   // What a run prints and leaves is for those who may read it.
   await mkdir(folder, { mode: 0o700 }).catch((error: unknown) => {
-    const code = errorCode(error);
-    if (code === 'EEXIST')
+    if (errorCode(error) === 'EEXIST')
       throw new Refusal(`${folder} is there already: name a folder that is not`, exitCodes.refused);
-    throw new Refusal(`${folder} cannot be made (${code ?? 'unwritable'})`);
+    throw new Refusal(`${folder} cannot be made: ${fileTrouble(error)}`);
   });
 }
 

@@ -65,8 +65,10 @@ function toText(removed: Removed, isDryRun: boolean): string {
     const count = removed[kind];
     return count === 0 ? [] : [`${count} ${count === 1 ? one : many}`];
   });
-  const what = counts.length === 0 ? 'nothing' : counts.join(', ');
   const { file_bytes: fileBytes, database_bytes: databaseBytes } = removed;
+  const verb = isDryRun ? 'would remove' : 'removed';
+  if (counts.length === 0 && fileBytes === 0 && databaseBytes === 0) return `${verb} nothing\n`;
+  const what = counts.length === 0 ? 'nothing' : counts.join(', ');
   const bytes = `${formatSize(fileBytes)} of files, ${formatSize(databaseBytes)} of the database`;
-  return `${isDryRun ? 'would remove' : 'removed'} ${what}: ${bytes}\n`;
+  return `${verb} ${what}: ${bytes}\n`;
 }

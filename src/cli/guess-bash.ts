@@ -19,12 +19,15 @@ export function guessBash(text: string): Guess {
   const outside = top.filter((line) => !loops.some((loop) => loop.includes(line)));
   const script: Script = { text, lines, outside };
   const options = loops.flatMap((loop) => [...readGetopts(loop, script), ...readCases(loop, script)]);
-  const positions = readPositions(script);
-  const rest = readRest(script);
+  const eaten = readEaten(script);
+  const positions = readPositions(
+    eaten ? { ...script, outside: outside.filter((line) => !eaten.lines.includes(line)) } : script,
+  );
+  const rest = eaten ? [eaten.argument] : readRest(script);
   const environment = readEnvironment(script);
   return {
     arguments: withNames([...environment.found, ...options, ...positions, ...rest]),
-    doubts: environment.doubts,
+    doubts: [...environment.doubts, ...(rest.length + positions.length > 0 ? [] : doubtOfRest(script))],
   };
 }
 
@@ -82,9 +85,10 @@ function optionLoops(lines: readonly Line[]): Line[][] {
     const indent = /^\s*/.exec(text)?.[0] ?? '';
     const close = isCase ? `${indent}esac` : `${indent}done`;
     let to = at;
-    while (to < lines.length && !(lines[to]?.text ?? '').startsWith(close)) to += 1;
+    while (!/;\s*done\b/.test(text) && to < lines.length && !(lines[to]?.text ?? '').startsWith(close)) to += 1;
     const loop = lines.slice(at, to + 1);
-    if (!isCase && !loop.some((line) => /\bcase\b/.test(line.text))) continue;
+    const hasOptions = /\bgetopts\b/.test(text) || loop.some((line) => /^\s*\(?-/.test(line.text));
+    if (!hasOptions || (!isCase && !loop.some((line) => /\bcase\b/.test(line.text)))) continue;
     loops.push(loop);
     at = to;
   }
@@ -288,8 +292,9 @@ function usageWords(text: string): { name: string; isOptional: boolean; isMany: 
 
 function readRest({ outside, text }: Script): ScriptArgument[] {
   for (const line of outside) {
-    const isPassed =
-      /(?<!\\)\$(?:[@*]|\{[@*][^}]*\})/.test(line.text) && !/\bset --|\bgetopt\b|\becho\b|\bprintf\b/.test(line.text);
+    const isLoop = /\bfor\s+\w+\s+in\s+"?\$(?:[@*]|\{[@*])/.test(line.text);
+    const isSaid = /\bset --|\bgetopt\b|\becho\b|\bprintf\b/.test(line.text);
+    const isPassed = isLoop || (isEvery(line) && !isSaid);
     const [, implicit] = /^\s*for\s+(\w+)\s*(?:;\s*do\b|$)/.exec(line.text) ?? [];
     if ((!isPassed && implicit === undefined) || isCallOfMain(line.text, text)) continue;
     const [, each = implicit] = /\bfor\s+(\w+)\s+in\b/.exec(line.text) ?? [];
@@ -301,6 +306,34 @@ function readRest({ outside, text }: Script): ScriptArgument[] {
     return [{ name: plural, line: line.number, schema, isRequired: false, handing: { as: 'rest' } }];
   }
   return [];
+}
+
+/** `while [ $# -gt 0 ]; do pack "$1"; shift; done`: each word in turn. */
+function readEaten({
+  outside,
+}: Script): { readonly lines: readonly Line[]; readonly argument: ScriptArgument } | undefined {
+  const from = outside.findIndex(({ text }) => /^\s*(?:while|until)\b.*(?:\$#|\$\{?1\b)/.test(text));
+  const indent = /^\s*/.exec(outside[from]?.text ?? '')?.[0] ?? '';
+  const to = outside.findIndex(({ text }, at) => at > from && text.startsWith(`${indent}done`));
+  if (from < 0 || to < 0) return undefined;
+  const lines = outside.slice(from, to + 1);
+  const body = lines.map(({ text }) => text).join('\n');
+  if (!/(?:^|[\s;])shift\s*(?:;|$)/m.test(body) || /\$\{?2\b|\bcase\b/.test(body)) return undefined;
+  const [, each = 'word'] = /(\w+)=["']?\$\{?1\b/.exec(body) ?? [];
+  const name = argumentName(each.endsWith('s') ? each : `${each}s`);
+  const schema: ArgumentSchema = { type: 'array', items: { type: 'string' }, default: [] };
+  const line = outside[from]?.number ?? 1;
+  return { lines, argument: { name, line, schema, isRequired: false, handing: { as: 'rest' } } };
+}
+
+function isEvery({ text }: Line): boolean {
+  return /(?<!\\)\$(?:[@*]|\{[@*][^}]*\})/.test(text);
+}
+
+/** All words are used in a way of which nothing is made. */
+function doubtOfRest({ outside, text }: Script): string[] {
+  const line = outside.find((one) => isEvery(one) && !isCallOfMain(one.text, text) && !/\bset --/.test(one.text));
+  return line ? [`line ${line.number} uses all words that the script is called with, which may be a list of them`] : [];
 }
 
 function isCallOfMain(line: string, text: string): boolean {

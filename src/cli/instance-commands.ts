@@ -111,7 +111,7 @@ export const instanceCommands = [
   },
   {
     name: 'tokens revoke',
-    about: 'revoke a token, at once and for good',
+    about: 'revoke a token, at once and for good; its name will do where no other in force has it',
     options: [...printing, ...instance],
     operands: 'ID',
   },

@@ -3,7 +3,7 @@
 
 import { chmodSync, constants, copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { basename, join, relative, resolve } from 'node:path';
+import { basename, dirname, join, relative, resolve } from 'node:path';
 import { errorCode } from '../lib/error-code.ts';
 import type { Options } from './command.ts';
 import { verbs } from './command-line.ts';
@@ -20,12 +20,15 @@ export async function writeJob(path: string, files: readonly NewFile[]): Promise
   const draft = mkdtempSync(join(tmpdir(), 'flwd-init-'));
   try {
     for (const { name, text, mode } of files) {
+      mkdirSync(dirname(join(draft, name)), { recursive: true });
       writeFileSync(join(draft, name), text);
       chmodSync(join(draft, name), mode);
     }
     await assertValid(draft, basename(resolve(path)));
-    mkdirSync(path, { recursive: true });
-    for (const { name } of files) copyFileSync(join(draft, name), join(path, name), constants.COPYFILE_EXCL);
+    for (const { name } of files) {
+      mkdirSync(dirname(join(path, name)), { recursive: true });
+      copyFileSync(join(draft, name), join(path, name), constants.COPYFILE_EXCL);
+    }
   } catch (error) {
     const code = errorCode(error);
     throw code ? new Refusal(`${path} cannot be written (${code})`) : error;
@@ -57,12 +60,16 @@ export async function describeJob(
   output.text(written.map((file) => `${file}\n`).join(''));
   if (found?.id === undefined) return;
   const given = ['config', 'jobs'].flatMap((name) => (options.get(name) ?? []).map((value) => ` --${name} ${value}`));
-  const lead = verbs.includes(found.id.split('/')[0] ?? '') ? 'flwd run' : 'flwd';
+  // From a checkout it is typed as `npx flwd`.
+  const flwd = process.env.npm_command === 'exec' ? 'npx flwd' : 'flwd';
+  const lead = verbs.includes(found.id.split('/')[0] ?? '') ? `${flwd} run` : flwd;
   const rest = `${found.isOutside ? ` --jobs ${found.source}` : ''}${given.join('')}`;
   const lines = [
     `${lead} ${found.id}${o.sample}${rest}`,
-    `flwd run ${found.id} --help${rest}`,
-    ...(files.some(({ name }) => name === 'tests.yaml') ? [`flwd test ${found.id}${rest}`] : []),
+    `${lead} ${found.id} --help${rest}`,
+    ...(files.some(({ name, text }) => name === 'tests.yaml' && /^- /m.test(String(text)))
+      ? [`${flwd} test ${found.id}${rest}`]
+      : []),
   ];
   for (const line of ['next:', ...lines.map((line) => `  ${line}`)]) output.say(line);
 }

@@ -2,6 +2,7 @@
 
 import { type ArgumentField, argumentFields, showValue } from '../domain/argument-fields.ts';
 import { flagOf, placeholderOf } from './argument-words.ts';
+import { verbs } from './command-line.ts';
 import type { Job } from './known-jobs.ts';
 import { type Output, printable } from './output.ts';
 
@@ -9,7 +10,8 @@ export function jobHelp(job: Job, output: Output): string {
   const fields = argumentFields(job.args);
   const isTaking = fields.length > 0 ? ' [ARGUMENTS]' : '';
   const lines = [
-    `Usage: flwd ${job.id}${isTaking}`,
+    // A job that is called like a command is not what its name alone stands for.
+    `Usage: flwd ${verbs.includes(job.id) ? 'run ' : ''}${job.id}${isTaking}`,
     '',
     ...(job.title === null ? [] : [output.paint('strong', printable(job.title))]),
     ...(job.description === null ? [] : job.description.trimEnd().split('\n').map(printable)),

@@ -3,6 +3,7 @@
 import { existsSync, statSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import type { JobFault } from '../domain/job.ts';
+import { bashFaults } from './bash-syntax.ts';
 import type { Options } from './command.ts';
 import { type ExitCode, exitCodes, Refusal } from './exit-code.ts';
 import { createOutput } from './output.ts';
@@ -14,9 +15,11 @@ export async function run(options: Options, dirs: readonly string[]): Promise<Ex
   const read = await Promise.all(dirs.map(validateFolder));
   const valid = read.flatMap((one) => one.valid);
   const invalid = read.flatMap((one) => one.invalid);
-  if (output.isJson) output.json({ valid, invalid });
+  const warnings = read.flatMap((one) => one.warnings);
+  if (output.isJson) output.json({ valid, invalid, warnings });
   else {
     for (const { errors } of invalid) for (const error of errors) output.warn(placed(error));
+    for (const warning of warnings) output.warn(`warning: ${placed(warning)}`);
     const broken = invalid.length > 0 ? `, ${invalid.length} broken` : '';
     output.text(`${valid.length} ${valid.length === 1 ? 'job is' : 'jobs are'} valid${broken}\n`);
   }
@@ -35,6 +38,8 @@ function assertFolder(dir: string): void {
 type Validated = {
   readonly valid: readonly { readonly id: string; readonly path: string }[];
   readonly invalid: readonly { readonly id: string; readonly path: string; readonly errors: readonly JobFault[] }[];
+  /** Of what runs them. */
+  readonly warnings: readonly JobFault[];
 };
 
 /** Paths begin with the folder as it was typed. */
@@ -46,7 +51,12 @@ async function validateFolder(dir: string): Promise<Validated> {
     ...invalid,
     ...jobs.map(({ definition: { id, path }, tests }) => ({ id, path, errors: faultsOf(tests) })),
   ].filter(({ errors }) => errors.length > 0);
+  const warnings: JobFault[] = [];
+  for (const { definition } of jobs)
+    for (const warning of await bashFaults(definition, join(dir, definition.path)))
+      warnings.push({ ...warning, file: join(dir, definition.path, warning.file) });
   return {
+    warnings,
     valid: jobs
       .filter(({ tests }) => faultsOf(tests).length === 0)
       .map(({ definition: { id, path } }) => ({ id, path: join(dir, path) })),

@@ -1,9 +1,10 @@
 // `flwd jobs`: the jobs there are, or one of them.
 
 import type { Options } from './command.ts';
+import { loadConfiguration } from './configuration.ts';
 import { type ExitCode, exitCodes } from './exit-code.ts';
 import { jobHelp } from './job-help.ts';
-import { findJob, type JobList, withJobs } from './known-jobs.ts';
+import { findJob, type JobList, type KnownJobs, withJobs } from './known-jobs.ts';
 import { createOutput, type Output } from './output.ts';
 
 export async function run(options: Options, operands: readonly string[]): Promise<ExitCode> {
@@ -25,8 +26,20 @@ export async function run(options: Options, operands: readonly string[]): Promis
     });
     if (output.isJson) output.json(list);
     else printJobs(list, output);
+    if (!output.isJson && list.jobs.length + list.invalid.length === 0)
+      output.say(
+        [source, prefix, tag, q].every((by) => by === undefined) ? await noJobs(jobs, options) : 'no such jobs',
+      );
     return exitCodes.done;
   });
+}
+
+async function noJobs({ server }: KnownJobs, options: Options): Promise<string> {
+  const at = await server?.();
+  if (at) return `the server at ${at} has no jobs; flwd sources says where it looks for them`;
+  const { sources } = loadConfiguration(options).config;
+  const where = sources.map(({ path }) => path).join(', ');
+  return `no jobs${where && ` in ${where}`}; flwd init jobs/hello makes one`;
 }
 
 function printJobs({ jobs, invalid }: JobList, output: Output): void {
@@ -38,7 +51,7 @@ function printJobs({ jobs, invalid }: JobList, output: Output): void {
       title ?? description ?? '',
     ]);
     output.table([{ name: 'JOB' }, { name: 'KIND' }, { name: 'SOURCE' }, { name: 'ABOUT', isFlexible: true }], rows);
-  } else if (invalid.length === 0) output.say('no jobs');
+  }
   for (const { id, errors } of invalid) {
     for (const { file, line, column, message } of errors)
       output.warn(`${output.paint('bad', `${id} is broken`)}: ${file}:${line}:${column} ${message}`);

@@ -2,7 +2,10 @@
 // its sources have them now. That makes no data dir.
 
 import type { AnswerOf, QueryOf } from '../contract/operations.ts';
+import { argumentFields } from '../domain/argument-fields.ts';
 import type { Frozen } from '../lib/frozen.ts';
+import { findOwner } from '../lib/owner-lock.ts';
+import { flagOf, usageOfField } from './argument-words.ts';
 import type { Options } from './command.ts';
 import { hint, verbs } from './command-line.ts';
 import { loadConfiguration } from './configuration.ts';
@@ -18,6 +21,8 @@ export type KnownJobs = {
   readonly list: (query: QueryOf<'listJobs'>) => JobList | Promise<JobList>;
   /** @throws ApiProblem or Problem job-not-found, job-invalid */
   readonly get: (id: string) => Promise<Job>;
+  /** Where the server is that is asked; undefined: none is. */
+  readonly server?: () => Promise<string | undefined>;
 };
 
 /** @param work gets the session too, where there is a server. @throws Refusal */
@@ -38,10 +43,14 @@ export async function withJobs<T>(
   }
 }
 
-export function jobsOf({ client }: Session): KnownJobs {
+export function jobsOf({ client, where, isBrief }: Session): KnownJobs {
   return {
     list: (query) => client.call('listJobs', { query }),
     get: (id) => client.call('getJob', { path: { job_id: id } }),
+    async server() {
+      if (isBrief()) return undefined;
+      return URL.canParse(where) ? where : ((await findOwner(where))?.url ?? undefined);
+    },
   };
 }
 
@@ -67,11 +76,30 @@ export async function findJob(jobs: KnownJobs, words: readonly string[], isImpli
     if (!(known instanceof Refusal) || known.exitCode !== exitCodes.notFound) throw error;
     const { jobs: listed } = await jobs.list({});
     const ids = listed.flatMap((job) => [job.id, ...job.aliases]);
-    const what = isImplicit ? `there is no command and no job \`${id}\`` : `there is no job \`${id}\``;
+    const server = await jobs.server?.();
+    const among = server ? ` among the jobs of the server at ${server} (flwd sources lists where they come from)` : '';
+    const what = `there is no ${isImplicit ? 'command and no job' : 'job'} \`${id}\`${among}`;
+    const stray = await strayWords(jobs, words, ids);
+    if (stray) throw new Refusal(`${what}; ${stray}`, isImplicit ? exitCodes.wrongUse : exitCodes.notFound);
     const near = hint(id, isImplicit ? [...verbs, ...ids] : ids);
     throw new Refusal(
       what + (near ?? '; see flwd --help, and flwd jobs for the jobs'),
       isImplicit ? exitCodes.wrongUse : exitCodes.notFound,
     );
   }
+}
+
+/** Of a job whose name the words begin with: how its arguments are written. */
+async function strayWords(
+  { get }: KnownJobs,
+  words: readonly string[],
+  ids: readonly string[],
+): Promise<string | undefined> {
+  const depth = words.findLastIndex((_, at) => ids.includes(words.slice(0, at).join('/')));
+  if (depth === -1) return undefined;
+  const id = words.slice(0, depth).join('/');
+  const [first] = argumentFields((await get(id)).args);
+  if (!first) return `there is the job \`${id}\`, which takes no arguments`;
+  const example = first.kind === 'secret' ? usageOfField(first) : `${flagOf(first)} ${words[depth]}`;
+  return `there is the job \`${id}\`, whose arguments are options: flwd ${id} ${example}`;
 }

@@ -5,6 +5,7 @@ import { logLevels } from '../domain/log-line.ts';
 import type { Options } from './command.ts';
 import { type ExitCode, exitCodes } from './exit-code.ts';
 import { breakWords, createLinePrinter, followLog, type LinePrinter } from './log-lines.ts';
+import { findRunId } from './named-run.ts';
 import { oneOperand, readChoice, readCount } from './option-values.ts';
 import { createOutput } from './output.ts';
 import { type Session, withSession } from './session.ts';
@@ -13,11 +14,12 @@ import { onReaderGone } from './stop-signal.ts';
 const pageLines = 10_000;
 
 export async function run(options: Options, operands: readonly string[]): Promise<ExitCode> {
-  const runId = oneOperand(operands, 'flwd logs RUN; flwd runs lists them');
+  const word = oneOperand(operands, 'flwd logs RUN; flwd runs lists them');
   const output = createOutput(options);
   const query = queryOf(options);
   return withSession(options, async (session) => {
     const { client } = session;
+    const runId = await findRunId(session, word, { output, orLastOf: true });
     const of = await client.call('getRun', { path: { run_id: runId } });
     // Followed without a server, it is to get on, too.
     session.attend(runId);

@@ -77,6 +77,7 @@ export async function main(words: readonly string[]): Promise<ExitCode> {
     const { readCommandLine } = await import('./command-line.ts');
     const call = readCommandLine(words);
     const verb = await verbs[nameOf(call)]();
+    if (call.options.has('jobs')) await (await import('./jobs-option.ts')).warnWhereServed(call);
     const exitCode = await verb.run(call.options, call.operands, call);
     // A write that fails says so a moment later.
     await new Promise(setImmediate);

@@ -5,6 +5,7 @@ import { copyFile, link, open, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { errorCode } from '../lib/error-code.ts';
 import { exitCodes, Refusal } from './exit-code.ts';
+import { fileTrouble } from './file-trouble.ts';
 
 export function isFolder(path: string): boolean {
   return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
@@ -63,5 +64,5 @@ function taken(path: string): Refusal {
 }
 
 function unwritable(path: string, error: unknown): Refusal {
-  return new Refusal(`${path} cannot be written (${errorCode(error) ?? 'unwritable'})`);
+  return new Refusal(`${path} cannot be written: ${fileTrouble(error)}`);
 }

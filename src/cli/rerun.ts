@@ -4,6 +4,7 @@ import type { BodyOf } from '../contract/operations.ts';
 import type { JsonObject } from '../domain/job.ts';
 import type { Options } from './command.ts';
 import type { ExitCode } from './exit-code.ts';
+import { findRunId } from './named-run.ts';
 import { oneOperand } from './option-values.ts';
 import { createOutput } from './output.ts';
 import { readBase } from './run-request.ts';
@@ -12,11 +13,12 @@ import { detach, watchToItsEnd } from './started-run.ts';
 import { keepInterrupts } from './stop-signal.ts';
 
 export async function run(options: Options, operands: readonly string[]): Promise<ExitCode> {
-  const earlier = oneOperand(operands, 'flwd rerun RUN; flwd runs lists them');
+  const word = oneOperand(operands, 'flwd rerun RUN; flwd runs lists them');
   const output = createOutput(options);
   const body = await readRequest(options);
   return withSession(options, async (session) => {
     const { client } = session;
+    const earlier = await findRunId(session, word, { output, orLastOf: true });
     const create = async (): Promise<string> => {
       const { run_id: id } = await client.call('rerunRun', { path: { run_id: earlier }, body });
       session.attend(id);

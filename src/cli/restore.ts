@@ -4,11 +4,13 @@ import { resolve } from 'node:path';
 import type { Options } from './command.ts';
 import { loadConfiguration } from './configuration.ts';
 import { type ExitCode, exitCodes, Refusal } from './exit-code.ts';
+import { assertOfThisMachine } from './this-machine.ts';
 
 export async function run(options: Options, operands: readonly string[]): Promise<ExitCode> {
   const [given, extra] = operands;
   if (given === undefined || extra !== undefined)
     throw new Refusal('flwd restore takes one folder: flwd restore SOURCE');
+  assertOfThisMachine('restore', options);
   const { config } = loadConfiguration(options);
   const { restore } = await import('../operator.ts');
   const restored = await restore(config, {

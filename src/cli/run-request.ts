@@ -4,11 +4,11 @@ import { readFileSync } from 'node:fs';
 import type { BodyOf } from '../contract/operations.ts';
 import { type ArgumentField, argumentFields, setArgument } from '../domain/argument-fields.ts';
 import type { JsonObject } from '../domain/job.ts';
-import { errorCode } from '../lib/error-code.ts';
-import { flagOf, readArguments } from './argument-words.ts';
+import { flagOf, readArguments, usageOfField } from './argument-words.ts';
 import type { Options } from './command.ts';
 import type { Call } from './command-line.ts';
 import { Refusal } from './exit-code.ts';
+import { fileTrouble } from './file-trouble.ts';
 import type { Job } from './known-jobs.ts';
 import { readChoice } from './option-values.ts';
 import type { Output } from './output.ts';
@@ -20,6 +20,7 @@ export async function readRunRequest(job: Job, call: Call, output: Output): Prom
   const fields = argumentFields(job.args);
   const given = readArguments(fields, call.argumentWords, await readBase(options), output.warn);
   const args: JsonObject = JSON.parse(JSON.stringify(await askForSecrets(fields, given)));
+  assertComplete(fields, args);
   const profile = readChoice(options, 'security-profile', ['secure', 'permissive', 'disabled']);
   const [tenant] = options.get('tenant') ?? [];
   return {
@@ -46,7 +47,7 @@ function readText(from: string | number, written: string): string {
   try {
     return readFileSync(from, 'utf8');
   } catch (error) {
-    throw new Refusal(`${written}: cannot be read (${errorCode(error) ?? 'unreadable'})`);
+    throw new Refusal(`${written}: cannot be read: ${fileTrouble(error)}`);
   }
 }
 
@@ -88,6 +89,17 @@ async function askForSecrets(
       setArgument(args, field.path, await askSecret(`${flagOf(field).slice(2)}: `));
   }
   return args;
+}
+
+/** As the server would say it, and how it is written here. @throws Refusal */
+function assertComplete(fields: readonly ArgumentField[], args: JsonObject): void {
+  // What is below another member may be part of that one's default.
+  const missing = fields.filter(
+    ({ isRequired, defaultValue, path }) =>
+      isRequired && defaultValue === undefined && path.length === 1 && !isGiven(args, path),
+  );
+  if (missing.length === 0) return;
+  throw new Refusal(missing.map((field) => `${flagOf(field)} is missing: ${usageOfField(field)}`).join('\n'));
 }
 
 function isGiven(args: unknown, path: readonly string[]): boolean {

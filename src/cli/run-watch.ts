@@ -7,6 +7,7 @@ import { exitCodes, Refusal } from './exit-code.ts';
 import { breakWords, createLinePrinter, followLog } from './log-lines.ts';
 import { durationWords, type Output } from './output.ts';
 import { createRunProgress } from './run-progress.ts';
+import { hintAtSandbox } from './sandbox-hint.ts';
 import type { Session } from './session.ts';
 import { createStatusLine } from './status-line.ts';
 import type { Interrupts } from './stop-signal.ts';
@@ -106,6 +107,7 @@ export async function describeEnd(session: Session, run: Run, output: Output): P
   if (run.result) output.say(`result: ${JSON.stringify(run.result.value)}`);
   for (const { id, name } of await artifactsOf(session, run.run_id))
     output.say(`artifact ${name}: flwd artifacts get ${id}`);
+  await hintAtSandbox(session, run, output);
   output.say(output.paint('faint', `${run.run_id}: flwd runs ${run.run_id}`));
 }
 

@@ -4,6 +4,7 @@ import type { AnswerOf } from '../contract/operations.ts';
 import { runStatuses } from '../domain/run.ts';
 import type { Options } from './command.ts';
 import { type ExitCode, exitCodes, Refusal } from './exit-code.ts';
+import { findRunId } from './named-run.ts';
 import { readChoice, readCount, readInstant } from './option-values.ts';
 import { createOutput, durationWords, type Output, type Style } from './output.ts';
 import { type Session, withSession } from './session.ts';
@@ -13,15 +14,18 @@ type Run = AnswerOf<'getRun'>;
 
 const usual = 20;
 const mostOfPage = 1_000;
+/** A request each. */
+const mostLookedAt = 20;
 
 export async function run(options: Options, operands: readonly string[]): Promise<ExitCode> {
   const output = createOutput(options);
-  const [runId, extra] = [...(options.get('id') ?? []), ...operands];
+  const [word, extra] = [...(options.get('id') ?? []), ...operands];
   if (extra !== undefined)
     throw new Refusal(`\`${extra}\` is one word too many: flwd runs shows one run, or lists them`);
   const query = queryOf(options);
   return withSession(options, async (session) => {
-    if (runId !== undefined) {
+    if (word !== undefined) {
+      const runId = await findRunId(session, word, { output, orLastOf: true });
       const found = await session.client.call('getRun', { path: { run_id: runId } });
       if (output.isJson) output.json(found);
       else describeRun(found, output);
@@ -29,7 +33,7 @@ export async function run(options: Options, operands: readonly string[]): Promis
     }
     const list = await listRuns(session, query, readCount(options, 'limit') ?? usual);
     if (output.isJson) output.json(list);
-    else printRuns(list, output);
+    else printRuns(list, { output, questions: await questionsOf(session, list.runs) });
     return exitCodes.done;
   });
 }
@@ -65,7 +69,25 @@ export function statusStyle(status: string): Style {
   return status === 'failed' || status === 'cancelled' ? 'bad' : 'busy';
 }
 
-function printRuns({ runs, total }: AnswerOf<'listRuns'>, output: Output): void {
+/** Of those that run, the steps that wait for an approval; the list does not have them. By the run's id. */
+async function questionsOf({ client }: Session, runs: readonly RunSummary[]): Promise<ReadonlyMap<string, string>> {
+  const running = runs.filter(({ status }) => status === 'running').slice(0, mostLookedAt);
+  const found = running.map(async ({ run_id: id }) => {
+    const { steps } = await client.call('getRun', { path: { run_id: id } });
+    const names = steps.filter(({ status }) => status === 'waiting_approval').map(({ step_id: step }) => step);
+    return [id, names.join(', ')] as const;
+  });
+  return new Map((await Promise.all(found)).filter(([, names]) => names !== ''));
+}
+
+function whyOf({ waiting, reason, exit_code: exitCode }: RunSummary, question: string | undefined): string {
+  if (question !== undefined) return `waits for approval: ${question}`;
+  return waiting ?? (reason === 'exit' && exitCode !== null ? `exit code ${exitCode}` : reason) ?? '';
+}
+
+type Shown = { readonly output: Output; readonly questions: ReadonlyMap<string, string> };
+
+function printRuns({ runs, total }: AnswerOf<'listRuns'>, { output, questions }: Shown): void {
   if (runs.length === 0) {
     output.say('no runs');
     return;
@@ -87,11 +109,16 @@ function printRuns({ runs, total }: AnswerOf<'listRuns'>, output: Output): void 
       { text: run.status, style: statusStyle(run.status) },
       output.time(run.created_at),
       tookOf(run),
-      `${run.created_by} (${run.trigger.type})`,
-      run.waiting ?? run.reason ?? '',
+      byOf(run),
+      whyOf(run, questions.get(run.run_id)),
     ]),
   );
   if (total > runs.length) output.say(`${runs.length} of ${total}; --limit shows more`);
+}
+
+/** Of what a schedule starts, that says it all: its id is in the whole run. */
+function byOf({ created_by: by, trigger: { type } }: RunSummary): string {
+  return type === 'schedule' ? type : `${by} (${type})`;
 }
 
 function tookOf({ started_at: startedAt, finished_at: finishedAt, progress }: RunSummary): string {
@@ -110,7 +137,10 @@ export function describeRun(run: Run, output: Output): void {
     ['waiting', run.waiting ?? ''],
     ['exit code', run.exit_code === null ? '' : String(run.exit_code)],
     ['arguments', JSON.stringify(run.args)],
-    ['created', `${output.time(run.created_at)} by ${run.created_by} (${run.trigger.type})`],
+    [
+      'created',
+      `${output.time(run.created_at)} by ${run.created_by}${run.trigger.type === 'schedule' ? '' : ` (${run.trigger.type})`}`,
+    ],
     ['started', output.time(run.started_at)],
     ['finished', output.time(run.finished_at)],
     ['took', tookOf(run)],

@@ -64,7 +64,9 @@ export function argumentName(written: string): string {
 }
 
 const secretName = /(?:^|_)(?:token|secret|password|passwd|passphrase|api_?key|credentials?)$/;
-const pathName = /(?:^|_)(?:dir|directory|folder|path|file)$/;
+const pathName = /(?:^|_)(?:dir|directory|folder|path|file|src|source|dst|dest|destination)$/;
+/** They are paths as often as names of other things. */
+const mayBePath = /(?:^|_)(?:target|input|output|out|in)$/;
 
 /** Of a text of the script's: `7` is an integer, `true` a boolean. */
 export function schemaOfText(name: string, text: string | undefined): ArgumentSchema {
@@ -73,7 +75,9 @@ export function schemaOfText(name: string, text: string | undefined): ArgumentSc
   if (text === 'true' || text === 'false') return { type: 'boolean', default: text === 'true' };
   return {
     type: 'string',
-    ...(pathName.test(name) && { format: 'path' as const }),
+    ...((pathName.test(name) || (mayBePath.test(name) && (text ?? '') === '') || /^(?:\/|~\/)./.test(text ?? '')) && {
+      format: 'path' as const,
+    }),
     ...(text !== undefined && text !== '' && { default: text }),
   };
 }

@@ -9,6 +9,7 @@ import { guessNode } from './guess-node.ts';
 import { guessPython } from './guess-python.ts';
 import type { NewFile } from './job-folder.ts';
 import type { ArgumentSchema, Guess, ScriptArgument } from './script-arguments.ts';
+import { networkUse, pathArguments, siblingsOf, writtenPaths } from './script-surroundings.ts';
 import { bashWrapper, nodeWrapper } from './script-wrapper.ts';
 
 type Script = { readonly file: string; readonly text: string; readonly mode: number; readonly language: Language };
@@ -25,11 +26,22 @@ export type ScriptJob = {
 /** @param title undefined: that of the script. @throws Refusal */
 export function jobOfScript(path: string, title: string): ScriptJob {
   const script = readScript(path);
-  const guess = guessOf(script);
-  const wrapper = wrapperOf(script, guess);
+  const found = guessOf(script);
+  const siblings = siblingsOf(path, script.language, script.text);
+  const guess = { ...found, doubts: [...found.doubts, ...siblings.doubts] };
+  const wrapper = wrapperOf(script, guess, siblings.files);
   const copy: NewFile = { name: script.file, text: script.text, mode: script.mode };
   const config = configOf(script, { title, guess, command: wrapper ? `./${wrapper.name}` : commandOf(script) });
-  return { files: [{ name: 'config.yaml', text: config, mode: 0o644 }, copy, ...(wrapper ? [wrapper] : [])], guess };
+  return {
+    files: [
+      { name: 'config.yaml', text: config, mode: 0o644 },
+      copy,
+      ...siblings.files,
+      ...(wrapper ? [wrapper] : []),
+      { name: 'tests.yaml', text: testsOf(guess), mode: 0o644 },
+    ],
+    guess,
+  };
 }
 
 function readScript(path: string): Script {
@@ -48,7 +60,10 @@ function readScript(path: string): Script {
     throw new Refusal(`${path}: neither its ending nor a #! says what language it is in, or it is not executable`);
   } catch (error) {
     if (error instanceof Refusal) throw error;
-    throw new Refusal(`${path} cannot be read (${errorCode(error) ?? 'it is not UTF-8'})`);
+    const code = errorCode(error);
+    if (code === 'ENOENT') throw new Refusal(`there is no file ${path}`);
+    if (code === 'ERR_ENCODING_INVALID_ENCODED_DATA') throw new Refusal(`${path} is a binary, or not UTF-8: no script`);
+    throw new Refusal(`${path} cannot be read (${code ?? 'unreadable'})`);
   }
 }
 
@@ -82,19 +97,24 @@ function guessOf({ language, text }: Script): Guess {
 }
 
 /** A script of the shell has one always: it expects a plain shell, not the strict one of a job. */
-function wrapperOf({ file, text, mode, language }: Script, guess: Guess): NewFile | undefined {
+function wrapperOf(
+  { file, text, mode, language }: Script,
+  guess: Guess,
+  siblings: readonly NewFile[],
+): NewFile | undefined {
   if (!['sh', 'python', 'node'].includes(language) || (language !== 'sh' && guess.arguments.length === 0))
     return undefined;
   const hasOptions = guess.arguments.some(({ handing: { as } }) => as === 'option' || as === 'switch');
+  const isTaken = (name: string) => file === name || siblings.some((sibling) => sibling.name === name);
   const wrapped = { file, arguments: guess.arguments, knowsEnd: hasOptions && language !== 'sh' };
   if (language === 'node') {
-    const name = file === 'run.mjs' ? 'flwd-run.mjs' : 'run.mjs';
+    const name = isTaken('run.mjs') ? 'flwd-run.mjs' : 'run.mjs';
     return { name, text: nodeWrapper({ ...wrapped, interpreter: undefined }), mode: 0o755 };
   }
   const startsItself = text.startsWith('#!') && (mode & 0o111) !== 0;
   const shell = /^#!\s*\S*\bsh\b/.test(text) && !/^#!.*\bbash\b/.test(text) ? 'sh' : 'bash';
   const interpreter = language === 'python' ? 'python3 -u' : startsItself ? undefined : shell;
-  const name = file === 'run.sh' ? 'flwd-run.sh' : 'run.sh';
+  const name = isTaken('run.sh') ? 'flwd-run.sh' : 'run.sh';
   return { name, text: bashWrapper({ ...wrapped, interpreter }), mode: 0o755 };
 }
 
@@ -131,11 +151,48 @@ function configOf(
       ? [`    # an_argument: { type: string }   and hand it on in ${isWrapped ? o.command : 'a script of your own'}`]
       : []),
     '',
+    ...permissionLines(script, guess),
+  ];
+  return `${lines.join('\n')}\n`;
+}
+
+function permissionLines({ language, text }: Script, guess: Guess): string[] {
+  const { read, write, unsure } = pathArguments(guess.arguments);
+  const network = networkUse(language, text);
+  const written = language === 'sh' ? writtenPaths(text) : [];
+  const isAsked = read.length + write.length > 0;
+  const mark = isAsked ? '  # ' : '#   ';
+  return [
     '# A job sees no network, and of this machine its own folder and a read-only system; it starts in an empty folder.',
-    '# More is asked for:',
-    '# permissions:',
-    '#   network: all',
-    '#   read: [/srv/data, { arg: folder }]',
+    '# More is asked for. Of paths, the operator allows the folders around them in flwd.yaml: security: { paths: [/srv/data] }',
+    isAsked ? 'permissions:' : '# permissions:',
+    ...(read.length > 0 ? [`  read: ${listOf(read)}`] : []),
+    ...(write.length > 0 ? [`  write: ${listOf(write)}`] : []),
+    `${mark}network: all${network === undefined ? '' : `   # it seems to need it, ${network}`}`,
+    ...(read.length > 0 ? [] : [`${mark}read: ${unsure.length > 0 ? listOf(unsure) : '[/srv/data, { arg: folder }]'}`]),
+    ...(write.length > 0 || unsure.length === 0 ? [] : [`${mark}write: ${listOf(unsure)}`]),
+    ...written.map(
+      ({ path, line }) =>
+        `# Line ${line} writes ${path}, which is read-only or not there for a job: an argument, or write: [${path}]`,
+    ),
+  ];
+}
+
+function listOf(names: readonly string[]): string {
+  return `[${names.map((name) => `{ arg: ${name} }`).join(', ')}]`;
+}
+
+/** Nothing in it is run by itself: what the script does to this machine is not known. */
+function testsOf({ arguments: all }: Guess): string {
+  const given = all.filter(({ isRequired }) => isRequired).map(({ name }) => `${name}: VALUE`);
+  const lines = [
+    '# Tests of the job, run by `flwd test`: for real, in the sandbox. So nothing is tested before you say what is safe to run, and',
+    '# what to expect of it. docs/jobs.md says what else may be expected.',
+    '# - name: does what it should',
+    ...(given.length > 0 ? [`#   args: { ${given.join(', ')} }`] : []),
+    '#   expect:',
+    '#     exit_code: 0',
+    '#     log: ["a part of a line that it prints"]',
   ];
   return `${lines.join('\n')}\n`;
 }

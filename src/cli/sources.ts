@@ -23,7 +23,7 @@ export async function run(options: Options): Promise<ExitCode> {
 
 function ownSources(options: Options): Source[] {
   const { sources } = loadConfiguration(options).config;
-  return sources.map(({ name, type, displayPath }) => ({ name, type, path: displayPath }));
+  return sources.map(({ name, type, path }) => ({ name, type, path }));
 }
 
 function countsOf({ name }: Source, { jobs, invalid }: JobList) {

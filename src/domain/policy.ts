@@ -141,7 +141,11 @@ export function checkPath(
   if (kind === 'read' && systemPaths.some((root) => isBelow(path, root))) return;
   requireGrant(kind, `'${shown}'`, o);
   if (!o.paths.some((root) => isBelow(path, root))) {
-    throw new Problem('grant-not-allowed', `'${shown}' is not below any of the instance's security.paths.`);
+    const entry = !shown.startsWith('/') ? 'the folder it lies in' : `security: {paths: [${asEntry(shown)}]}`;
+    throw new Problem(
+      'grant-not-allowed',
+      `'${shown}' is not below any of the instance's security.paths: add it to them in flwd.yaml, ${entry}.`,
+    );
   }
   // Said last: who may not have the path anyway need not know what lies in it.
   if (conflict === 'above') {
@@ -150,6 +154,11 @@ export function checkPath(
       `'${shown}' cannot be written by a job: it holds what belongs to the server itself.`,
     );
   }
+}
+
+/** As an item of a list in YAML: in quotes where it is not plain. */
+function asEntry(path: string): string {
+  return /^[\w./-]+$/.test(path) ? path : JSON.stringify(path);
 }
 
 /**

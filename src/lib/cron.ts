@@ -12,10 +12,23 @@ export type CronTimes = {
 /** Any instant will do; from this one on the next 29th of February is near. */
 const referenceMs = Date.UTC(2024, 0, 1);
 const measuredGaps = 100;
+/** What other crons take in place of five fields. */
+const nicknames = new Map([
+  ['@yearly', '0 0 1 1 *'],
+  ['@annually', '0 0 1 1 *'],
+  ['@monthly', '0 0 1 * *'],
+  ['@weekly', '0 0 * * 0'],
+  ['@daily', '0 0 * * *'],
+  ['@midnight', '0 0 * * *'],
+  ['@hourly', '0 * * * *'],
+]);
 
 /** `problem` goes on after the pattern's name. The time zone is one. */
 export function parseCron(pattern: string, timezone: string): CronTimes | { readonly problem: string } {
-  if (!/^\S+( \S+){4}$/.test(pattern)) return { problem: 'must be five fields such as `0 3 * * *`' };
+  if (!/^\S+( \S+){4}$/.test(pattern)) {
+    const meant = nicknames.get(pattern.toLowerCase());
+    return { problem: `must be five fields such as \`0 3 * * *\`${meant === undefined ? '' : `: write \`${meant}\``}` };
+  }
   try {
     const cron = new Cron(pattern, { timezone, mode: '5-part', fixedTimeRule: 'no-wildcard', paused: true });
     const next = (afterMs: number) => cron.nextRun(new Date(afterMs))?.getTime() ?? null;

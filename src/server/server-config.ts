@@ -33,7 +33,7 @@ export type ServerConfig = {
     /** true: whoever connects; or addresses and CIDR ranges. */
     readonly trustProxy: boolean | readonly string[];
   };
-  readonly sources: readonly { readonly name: string; readonly type: string; readonly displayPath: string }[];
+  readonly sources: readonly { readonly name: string; readonly type: string; readonly path: string }[];
   readonly security: {
     readonly defaultProfile: SecurityProfile;
     readonly profiles: Readonly<Record<SecurityProfile, { readonly rateLimit: RateLimit | null }>>;

@@ -3,6 +3,7 @@
 import { Box, useApp, useInput, usePaste, useWindowSize } from 'ink';
 import { createElement as h, type ReactElement, useCallback, useRef, useState } from 'react';
 import type { Client } from '../client/client.ts';
+import { type Admission, useAdmission } from './admission.ts';
 import { type Connection, useConnection } from './connection.ts';
 import { FormScreen } from './form-screen.ts';
 import { helpLines } from './help.ts';
@@ -12,6 +13,7 @@ import { type Press, toPaste, toPresses, usePressQueue } from './presses.ts';
 import { RunScreen } from './run-screen.ts';
 import { RunsScreen } from './runs-screen.ts';
 import { type Place, type Surroundings, SurroundingsContext } from './screen.ts';
+import { useSuspend } from './suspend.ts';
 
 const leastColumns = 60;
 const leastRows = 15;
@@ -22,7 +24,9 @@ export function App({ client, where, attend }: AppProps): ReactElement {
   const { columns, rows } = useWindowSize();
   const hasRoom = columns >= leastColumns && rows >= leastRows;
   const { exit } = useApp();
-  const connection = useConnection(client);
+  const suspend = useSuspend();
+  const admission = useAdmission(client);
+  const connection = useConnection(admission.client, admission.refusal === null);
   const [stack, setStack] = useState<readonly Place[]>([{ name: 'jobs' }]);
   const [isHelping, setHelping] = useState(false);
   const [keys, showKeys] = useState('');
@@ -35,8 +39,16 @@ export function App({ client, where, attend }: AppProps): ReactElement {
   }, []);
 
   const onPress = (press: Press): void => {
+    if (press.key === 'ctrl-z') {
+      suspend();
+      return;
+    }
     if (!hasRoom) {
       if (press.key === 'q') exit();
+      return;
+    }
+    if (press.key === 'ctrl-r' && admission.refusal) {
+      admission.askAgain();
       return;
     }
     if (isHelping) {
@@ -55,11 +67,11 @@ export function App({ client, where, attend }: AppProps): ReactElement {
   usePaste((text) => queue([toPaste(text)]));
 
   const surroundings: Surroundings = {
-    client,
+    client: admission.client,
     attend,
     columns,
     rows: rows - 2,
-    epoch: connection.epoch,
+    epoch: connection.epoch + admission.epoch,
     open,
     back,
     takePresses,
@@ -68,7 +80,9 @@ export function App({ client, where, attend }: AppProps): ReactElement {
   return h(
     Box,
     { flexDirection: 'column', width: columns, height: rows },
-    hasRoom ? header(where, connection) : line([`flwd needs ${leastColumns}×${leastRows}, this is ${columns}×${rows}`]),
+    hasRoom
+      ? header(where, connection, admission, columns)
+      : line([`flwd needs ${leastColumns}×${leastRows}, this is ${columns}×${rows}`]),
     h(
       Box,
       { flexDirection: 'column', height: Math.max(0, rows - 2), overflow: 'hidden' },
@@ -79,7 +93,12 @@ export function App({ client, where, attend }: AppProps): ReactElement {
         ...stack.map((place, depth) => screenOf(place, hasRoom && !isHelping && depth === stack.length - 1, depth)),
       ),
     ),
-    line([{ text: !hasRoom ? '' : isHelping ? 'any key: back' : keys, colour: 'gray' }]),
+    line([
+      {
+        text: !hasRoom ? '' : isHelping ? 'any key: back' : `${admission.refusal ? 'Ctrl-R: ask again  ' : ''}${keys}`,
+        colour: 'gray',
+      },
+    ]),
   );
 }
 
@@ -105,7 +124,13 @@ const connectionLooks: Readonly<Record<Connection['state'], Span>> = {
   lost: { text: '✗ no connection, trying again', colour: 'red' },
 };
 
-function header(where: string, { state }: Connection): ReactElement {
+function header(where: string, { state }: Connection, { refusal }: Admission, columns: number): ReactElement {
+  if (refusal) {
+    return cells([
+      { spans: [{ text: 'flwd', isBold: true }, `  ${where}`], width: Math.floor(columns / 3) },
+      { spans: [{ text: ` ✗ not let in: ${refusal.message}`, colour: 'red' }] },
+    ]);
+  }
   const look = connectionLooks[state];
   return cells([
     { spans: [{ text: 'flwd', isBold: true }, `  ${where}`] },

@@ -14,9 +14,10 @@ const retryMs = 500;
 /** A server that takes the connection and says nothing is as good as none. */
 const patienceMs = 5_000;
 
-export function useConnection(client: Client): Connection {
+export function useConnection(client: Client, isLetIn: boolean): Connection {
   const [connection, setConnection] = useState<Connection>({ state: 'connecting', epoch: 0 });
   useEffect(() => {
+    if (!isLetIn) return undefined;
     const ending = new AbortController();
     let timer: NodeJS.Timeout | undefined;
     const look = async (): Promise<void> => {
@@ -33,7 +34,7 @@ export function useConnection(client: Client): Connection {
       ending.abort();
       clearTimeout(timer);
     };
-  }, [client]);
+  }, [client, isLetIn]);
   return connection;
 }
 

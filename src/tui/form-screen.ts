@@ -134,13 +134,15 @@ function keysOf(field: ArgumentField | undefined): string {
 }
 
 function aboutOf({ fields, focused }: FormState, description: string | null): string {
-  const field = fields[focused]?.field;
+  const { field, edit } = fields[focused] ?? {};
   if (!field) return description ?? '';
   const kind = field.itemKind ? `list of ${field.itemKind}` : field.kind;
   const choices =
     field.kind === 'choice' || field.itemKind === 'choice' ? field.choices.map(showValue).join(' | ') : '';
   const example = field.examples[0] === undefined ? '' : `e.g. ${showValue(field.examples[0])}`;
-  const facts = [kind, choices, ...field.constraints, example].filter((fact) => fact !== '').join(', ');
+  const isUnset = (field.kind === 'choice' || field.kind === 'boolean') && edit?.text === '';
+  const fallback = isUnset && field.defaultValue !== undefined ? `${showValue(field.defaultValue)} without one` : '';
+  const facts = [kind, choices, ...field.constraints, fallback, example].filter((fact) => fact !== '').join(', ');
   return [field.description ?? field.title, facts].filter(Boolean).join(' · ');
 }
 
@@ -175,14 +177,14 @@ function valueSpans(formField: FormField, isFocused: boolean, width: number): Sp
   const { field, edit, items } = formField;
   const shown = shownText(formField);
   const isEmpty = edit.text === '' && items.length === 0;
+  if (field.kind === 'boolean' || field.kind === 'choice') {
+    const value: Span = isEmpty ? { text: '–', colour: 'gray' } : { text: shown };
+    return isFocused ? [{ text: '‹ ' }, value, { text: ' ›' }] : [value];
+  }
   const fallback: Span = {
     text: field.defaultValue === undefined ? '' : showValue(field.defaultValue),
     colour: 'gray',
   };
-  if (field.kind === 'boolean' || field.kind === 'choice') {
-    const value: Span = isEmpty ? { ...fallback, text: fallback.text || '–' } : { text: shown };
-    return isFocused ? [{ text: '‹ ' }, value, { text: ' ›' }] : [value];
-  }
   if (!isFocused) return isEmpty ? [fallback] : [{ text: shown.replace(/, $/, '') }];
   if (isEmpty) return [...typed('', 0, width), fallback];
   // Of what is typed into it, only the end is still being edited; a secret's characters are as many dots.

@@ -21,8 +21,26 @@ export type FormState = {
 };
 
 export function createForm(schema: Readonly<Record<string, unknown>>): FormState {
-  const fields = argumentFields(schema).map((field): FormField => ({ field, edit: emptyText, items: [] }));
+  const fields = argumentFields(schema).map(
+    (field): FormField => ({ field, edit: textOf(untouched(field)), items: [] }),
+  );
   return { fields, focused: 0 };
+}
+
+/** All that can be chosen, of a field that is a choice; else none. */
+function optionsOf({ kind, choices }: ArgumentField): string[] {
+  if (kind === 'boolean') return ['true', 'false'];
+  return kind === 'choice' ? choices.map(showValue) : [];
+}
+
+/**
+ * A choice begins as what it is without one. Not inside an object: one argument more would be a whole object of them, and
+ * others in it may be required.
+ */
+function untouched(field: ArgumentField): string {
+  const { path, defaultValue } = field;
+  const text = defaultValue === undefined ? '' : showValue(defaultValue);
+  return path.length === 1 && optionsOf(field).includes(text) ? text : '';
 }
 
 export function focus({ fields }: FormState, index: number): FormState {
@@ -40,7 +58,7 @@ export function pressField(form: FormState, press: Press): FormState | null {
 
 function changed(formField: FormField, press: Press): FormField | null {
   const { field, edit, items } = formField;
-  if (field.kind === 'boolean' || field.kind === 'choice') {
+  if (optionsOf(field).length > 0) {
     const text = cycled(field, edit.text, press.key);
     return text === null ? null : { ...formField, edit: textOf(text) };
   }
@@ -56,13 +74,13 @@ function changed(formField: FormField, press: Press): FormField | null {
   return edited && { ...formField, edit: edited };
 }
 
-/** Nothing chosen comes after the last choice, and before the first. */
+/** Nothing chosen, where that can be, comes after the last choice, and before the first. */
 function cycled(field: ArgumentField, text: string, key: string): string | null {
-  const choices = ['', ...(field.kind === 'boolean' ? ['true', 'false'] : field.choices.map(showValue))];
+  const choices = [...(untouched(field) === '' ? [''] : []), ...optionsOf(field)];
   const at = Math.max(0, choices.indexOf(text));
   if (key === ' ' || key === 'right') return choices[(at + 1) % choices.length] ?? '';
   if (key === 'left') return choices.at(at - 1) ?? '';
-  if (key === 'backspace' || key === 'delete') return '';
+  if (key === 'backspace' || key === 'delete') return untouched(field);
   if (!/^[\p{L}\p{N}]$/u.test(key)) return null;
   const rest = [...choices.slice(at + 1), ...choices.slice(0, at + 1)];
   return rest.find((choice) => choice.toLowerCase().startsWith(key.toLowerCase())) ?? text;

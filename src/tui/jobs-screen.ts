@@ -2,14 +2,18 @@
 
 import { Box } from 'ink';
 import { createElement as h, type ReactElement, useMemo, useState } from 'react';
+import type { RunStatus } from '../domain/run.ts';
 import { type JobRow, jobRows } from './job-rows.ts';
 import { type Cell, cells, line, paragraph, type Span, typed } from './line.ts';
 import type { Press } from './presses.ts';
 import { type Body, type ScreenProps, useLoaded, usePresses, useSurroundings } from './screen.ts';
 import { editText, emptyText, type TextEdit } from './text-edit.ts';
 import { moved, windowAround } from './windowed.ts';
+import { statusLooks } from './words.ts';
 
 const everyMs = 5_000;
+/** Of the newest runs, as many as one cheap look gives. */
+const newestRuns = 200;
 
 export function JobsScreen({ isActive }: ScreenProps): Body {
   const { client, rows, columns, open } = useSurroundings();
@@ -17,6 +21,12 @@ export function JobsScreen({ isActive }: ScreenProps): Body {
   const [isSearching, setSearching] = useState(false);
   const [chosenId, setChosenId] = useState<string | null>(null);
   const { value, fault } = useLoaded({ isActive, key: '', everyMs }, (signal) => client.call('listJobs', { signal }));
+
+  // Whoever may not see runs sees jobs all the same.
+  const { value: newest } = useLoaded({ isActive, key: '', everyMs }, (signal) =>
+    client.call('listRuns', { query: { limit: newestRuns }, signal }),
+  );
+  const lastOf = useMemo(() => new Map(newest?.runs.toReversed().map((run) => [run.job_id, run.status])), [newest]);
 
   const found = useMemo(() => (value ? jobRows(value, search.text) : []), [value, search.text]);
   const chosen = Math.max(
@@ -73,7 +83,7 @@ export function JobsScreen({ isActive }: ScreenProps): Body {
       },
       { spans: [value ? countOf(value.jobs.length + value.invalid.length, found.length) : ''], width: 16 },
     ]),
-    ...found.slice(start, end).map((job, index) => jobLine(job, start + index === chosen, columns)),
+    ...found.slice(start, end).map((job, index) => jobLine(job, lastOf.get(job.id), start + index === chosen, columns)),
     value === null && fault === null && line(['reading…'], 'reading'),
     value !== null && found.length === 0 && line([search.text ? 'No job matches.' : 'There are no jobs.'], 'none'),
     h(Box, { key: 'space', flexGrow: 1 }),
@@ -91,7 +101,8 @@ function belowOf(row: JobRow | undefined, fault: string | null): Span {
   return { text: row?.title ?? '', colour: 'gray' };
 }
 
-function jobLine(job: JobRow, isChosen: boolean, columns: number): ReactElement {
+/** @param last how its last run is */
+function jobLine(job: JobRow, last: RunStatus | undefined, isChosen: boolean, columns: number): ReactElement {
   const isWide = columns >= 90;
   const name: Cell['spans'] = [
     isChosen ? { text: '❯ ', colour: 'cyan' } : '  ',
@@ -104,6 +115,7 @@ function jobLine(job: JobRow, isChosen: boolean, columns: number): ReactElement 
   return cells(
     [
       { spans: name, width: Math.floor(columns * 0.45) },
+      { spans: [last ? { text: statusLooks[last].glyph, colour: statusLooks[last].colour } : ''], width: 2 },
       { spans: about },
       ...(isWide ? [{ spans: [{ text: job.tags.join(' '), colour: 'gray' } as const], width: 20 }] : []),
     ],

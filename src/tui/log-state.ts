@@ -39,6 +39,7 @@ export function useLog(isActive: boolean, runId: string, filter: LogFilter, rows
   const [opening, setOpening] = useState<{ readonly start: LogStart }>({ start: 'end' });
   const [isReading, setReading] = useState(true);
   const [note, setNote] = useState<string | null>(null);
+  const [followFault, setFollowFault] = useState<string | null>(null);
   const latest = useRef(view);
   latest.current = view;
   const { level, stepId } = filter;
@@ -68,6 +69,7 @@ export function useLog(isActive: boolean, runId: string, filter: LogFilter, rows
 
   const isLive = isActive && !isReading && view.isToEnd;
   useEffect(() => {
+    setFollowFault(null);
     if (!isLive) return undefined;
     const ending = new AbortController();
     const { signal } = ending;
@@ -99,7 +101,7 @@ export function useLog(isActive: boolean, runId: string, filter: LogFilter, rows
         } catch (error) {
           if (signal.aborted) return;
           if (!isPassing(error)) {
-            setNote(faultText(error));
+            setFollowFault(faultText(error));
             return;
           }
           await pause(retryMs);
@@ -111,12 +113,12 @@ export function useLog(isActive: boolean, runId: string, filter: LogFilter, rows
       ending.abort();
       clearTimeout(timer);
     };
-  }, [client, runId, level, stepId, isLive]);
+  }, [client, runId, level, stepId, isLive, epoch]);
 
   useMore({ view, rows, isReady: isActive && !isReading, change, source: { client, runId, level, stepId } });
 
   const jump = useCallback((start: LogStart) => setOpening({ start }), []);
-  return { view, change, jump, isReading, note };
+  return { view, change, jump, isReading, note: followFault ?? note };
 }
 
 function useMore(o: {

@@ -13,8 +13,9 @@ const types = eventTypes.filter((type) => !type.endsWith('.output')).join(',');
 
 /** @returns a number that grows with what happens, to this run or, without one, to any */
 export function useRunEvents(isActive: boolean, runId: string | null): number {
-  const { client } = useSurroundings();
+  const { client, epoch } = useSurroundings();
   const [changes, setChanges] = useState(0);
+  // afresh for a server found again, or one that lets us in again
   useEffect(() => {
     if (!isActive) return undefined;
     const ending = new AbortController();
@@ -47,6 +48,6 @@ export function useRunEvents(isActive: boolean, runId: string | null): number {
       ending.abort();
       clearTimeout(timer);
     };
-  }, [client, isActive, runId]);
+  }, [client, isActive, runId, epoch]);
   return changes;
 }

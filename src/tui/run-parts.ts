@@ -9,14 +9,20 @@ import { windowAround } from './windowed.ts';
 import { statusLooks, tookFor } from './words.ts';
 
 export type RunAnswer = AnswerOf<'getRun'>;
-type StepAnswer = RunAnswer['steps'][number];
+export type StepAnswer = RunAnswer['steps'][number];
 
-export function summaryLines(run: RunAnswer, nowMs: number): ReactElement[] {
+/** Those that somebody must approve or deny. */
+export function waitingSteps({ steps }: RunAnswer): StepAnswer[] {
+  return steps.filter(({ status }) => status === 'waiting_approval');
+}
+
+/** `fault` stands in the place of the sentence. */
+export function summaryLines(run: RunAnswer, nowMs: number, fault: Span | null): ReactElement[] {
   const look = statusLooks[run.status];
   const state = run.cancel_requested_at !== null && !isFinished(run.status) ? 'cancelling' : run.status;
   const progress =
     run.progress && !isFinished(run.status) ? `${Math.round(run.progress.percent)} % ${run.progress.message}` : '';
-  const sentence = sentenceOf(run);
+  const sentence = fault ?? (progress === '' ? sentenceOf(run) : { text: progress });
   return [
     cells(
       [
@@ -31,7 +37,7 @@ export function summaryLines(run: RunAnswer, nowMs: number): ReactElement[] {
       ],
       'run',
     ),
-    line([progress === '' ? sentence : { text: progress }], 'sentence'),
+    line([sentence], 'sentence'),
   ];
 }
 

@@ -10,7 +10,7 @@ import { searchWords, useLogSearch } from './log-search.ts';
 import { useLog } from './log-state.ts';
 import { scrolled, topOf } from './log-view.ts';
 import type { Press } from './presses.ts';
-import { useRunActions } from './run-actions.ts';
+import { type RunActions, useRunActions } from './run-actions.ts';
 import { useRunEvents } from './run-events.ts';
 import { stepLines, summaryLines } from './run-parts.ts';
 import { type Body, type ScreenProps, useLoaded, usePresses, useSurroundings } from './screen.ts';
@@ -39,9 +39,9 @@ export function RunScreen({ isActive, runId }: ScreenProps & { readonly runId: s
   const log = useLog(isActive, runId, { level, stepId }, logRows);
   const search = useLogSearch({ runId, level, stepId, rows: logRows }, log);
   const found = useMemo(() => new Set(search.found), [search.found]);
-  const actions = useRunActions(runId, run);
+  const actions = useRunActions(runId, run, chosenStep === null ? undefined : steps[chosenStep]?.step_id);
 
-  usePresses(isActive, actions.question ?? keysOf(typing !== null, chosenStep !== null), (press) => {
+  usePresses(isActive, actions.question ?? keysOf(actions, typing !== null, chosenStep !== null), (press) => {
     if (typing) return onTyping(typing, press);
     return actions.take(press) || (chosenStep !== null && onSteps(chosenStep, press)) || onLog(press);
   });
@@ -105,11 +105,13 @@ export function RunScreen({ isActive, runId }: ScreenProps & { readonly runId: s
   const place = view.isFollowing ? 'following' : `${view.lines[topOf(view, logRows)]?.seq ?? 0}`;
   const middle: (Span | string)[] = typing
     ? ['/', ...typed(typing.text, typing.cursor, 30)]
-    : [actions.note ?? log.note ?? searchWords(search)];
+    : actions.typing
+      ? ['comment: ', ...typed(actions.typing.text, actions.typing.cursor, columns - 50)]
+      : [actions.note ?? log.note ?? searchWords(search)];
   return h(
     Box,
     { flexDirection: 'column', height: rows },
-    ...summaryLines(run, nowMs),
+    ...summaryLines(run, nowMs, actions.fault),
     stepLines(steps, { rows: stepRows, chosen: chosenStep, nowMs, columns }),
     cells(
       [
@@ -135,10 +137,13 @@ export function RunScreen({ isActive, runId }: ScreenProps & { readonly runId: s
   );
 }
 
-function keysOf(isTyping: boolean, isOnSteps: boolean): string {
+/** As many as 60 columns have room for. */
+function keysOf({ keys, isWaitedFor }: RunActions, isTyping: boolean, isOnSteps: boolean): string {
   if (isTyping) return 'type what to look for   Enter: find   Esc: not';
+  if (isOnSteps && isWaitedFor) return 'a: approve  d: deny  Enter: its log  Tab: log  q: back';
   if (isOnSteps) return '↑↓ choose  Enter: its log, or run  Tab: log  q: back';
-  return 'c: cancel  r: again  l: level  /: find  ?: help  q: back';
+  if (isWaitedFor) return `a: approve  d: deny  ${keys}  /: find  ?: help  q: back`;
+  return `${keys}  l: level  /: find  ?: help  q: back`;
 }
 
 function useNow(isTicking: boolean): number {

@@ -21,7 +21,7 @@ export type Surroundings = {
   readonly columns: number;
   /** Of the body, between header and footer. */
   readonly rows: number;
-  /** Counts how often the server was found again after it was lost. */
+  /** Counts how often the server was found again after it was lost, or let us in again. */
   readonly epoch: number;
   readonly open: (place: Place) => void;
   readonly back: () => void;

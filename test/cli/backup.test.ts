@@ -7,7 +7,7 @@ import { testWith } from '../support/host.ts';
 import { bash } from '../support/jobs.ts';
 import { processesWith } from '../support/processes.ts';
 import { createInstance } from './an-instance.ts';
-import { createFolder, flwd, flwdReading } from './terminal.ts';
+import { createFolder, flwd, flwdReading, start } from './terminal.ts';
 
 const jobs = {
   prints: bash('echo one; seq 20000; echo kept > artifacts/file.txt'),
@@ -213,4 +213,48 @@ describe('a restore is refused, and nothing changed', () => {
       stderr: expect.stringContaining('is lost with it'),
     });
   });
+});
+
+describe('beside a job that is called so', () => {
+  const named = {
+    backup: bash('echo "of $src"', { argspec: { type: 'object', properties: { src: { type: 'string' } } } }),
+  };
+
+  test('its arguments are told from a folder, and its help says how it is run', async () => {
+    const { dir } = await createInstance(named);
+    expect(await flwd(dir, 'backup', '--src', '/srv')).toEqual({
+      stdout: '',
+      stderr: 'flwd backup is a command, which has no --src; there is a job `backup`: flwd run backup --src /srv\n',
+      code: 2,
+    });
+    expect((await flwd(dir, 'run', 'backup', '--help')).stdout).toMatch(/^Usage: flwd run backup \[ARGUMENTS\]\n/);
+    const other = await createInstance({});
+    expect((await flwd(other.dir, 'backup', '--src', '/srv')).stderr).toMatch(/^unknown option --src; /);
+  });
+
+  testWith('bwrap')('what may have been meant as a job says that the instance was copied', async () => {
+    const { dir, dataDir } = await createInstance(named);
+    expect(await flwd(dir, 'run', 'backup', '--src', '/srv', '--quiet')).toMatchObject({ code: 0 });
+    const { stderr, code } = await flwd(dir, 'backup', 'daily');
+    expect(code).toBe(0);
+    expect(stderr).toBe(
+      `copied the instance in ${dataDir} to ${join(dir, 'daily')}: there is no job \`backup/daily\`\n`,
+    );
+    expect(existsSync(join(dir, 'daily'))).toBe(true);
+  });
+});
+
+test.each([
+  ['backup', './there'],
+  ['restore', 'there'],
+  ['audit', 'verify'],
+])('flwd %s %s is refused where the environment names another machine’s instance', async (...words) => {
+  const dir = createFolder();
+  const { ended } = start(dir, words, { FLWD_REMOTE: 'http://127.0.0.1:9' });
+  const verb = words[0] === 'audit' ? 'audit verify' : words[0];
+  expect(await ended).toMatchObject({
+    code: 2,
+    stderr: `flwd ${verb} works on the data dir itself: run it on that machine, or unset FLWD_REMOTE\n`,
+  });
+  expect(existsSync(join(dir, 'there'))).toBe(false);
 });

@@ -1,4 +1,4 @@
-import { copyFileSync, mkdirSync, readdirSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { bin, createFolder, type Started, start, startNode } from './terminal.ts';
@@ -37,6 +37,11 @@ test('on a Node that is too old, without another, it says which one is needed', 
   const { code, stdout, stderr } = await startOnNode20(dir, join(dir, 'bin/flwd.mjs'), 'version').ended;
   expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
   expect(stderr).toMatch(/^flwd needs Node 24 or newer; this is v[\d.]+ \(.*\)\n$/);
+});
+
+test('npm start leaves no shell between npm and the server, which would keep a signal to itself', () => {
+  const { scripts } = JSON.parse(readFileSync(join(bin, '../../package.json'), 'utf8'));
+  expect(scripts.start).toBe('exec node bin/flwd.js serve --config examples/flwd.yaml');
 });
 
 test('no compiled code is kept below the shared folder for temporary files, where another user could have put some', async () => {

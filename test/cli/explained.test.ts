@@ -98,3 +98,10 @@ test('faults are told at the options that they come from', () => {
     message: Object.values(faults).join('\n'),
   });
 });
+
+test('what is missing is named once', () => {
+  const errors = [{ pointer: '/args/keep/days', message: '`days` is missing' }];
+  expect(explained(new Problem('validation-error', 'x', { errors }))).toMatchObject({
+    message: '--keep.days is missing',
+  });
+});

@@ -32,7 +32,7 @@ test('of a new instance there is nothing to remove, and where there is none, non
   expect(existsSync(dataDir)).toBe(false);
   await (await serve()).stop();
   expect(await flwd(dir, 'gc')).toEqual({
-    stdout: 'removed nothing: 0B of files, 0B of the database\n',
+    stdout: 'removed nothing\n',
     stderr: '',
     code: 0,
   });
@@ -50,7 +50,7 @@ testWith('bwrap')('on a stopped instance it removes what is past its time, and s
   const { stdout, code } = await flwd(instance.dir, 'gc');
   expect(stdout).toMatch(/^removed 1 run, \d+ events, 1 log, 1 artifact: \d+B of files, /);
   expect(code).toBe(0);
-  expect((await flwd(instance.dir, 'gc')).stdout).toMatch(/^removed nothing: 0B of files, /);
+  expect((await flwd(instance.dir, 'gc')).stdout).toMatch(/^removed nothing/);
 
   const again = await instance.serve();
   expect((await again.fetch(`/runs/${runId}`)).status).toBe(404);

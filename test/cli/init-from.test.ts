@@ -1,6 +1,6 @@
 // `flwd init --from`: a script that there is becomes a job, and finds what it expects.
 
-import { chmodSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { chmodSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { writeFiles } from './a-job-folder.ts';
@@ -57,13 +57,14 @@ echo "keep=$keep label=$label dry=$dry_run source=$source_dir target=$target reg
 
 test('a bash script with options, words and variables runs as it did, with its mode', async () => {
   const dir = createFolder();
-  writeFiles(dir, { 'bin/pack.sh': options });
+  const inSources = { 'jobs/a b/x': '', 'jobs/$x/x': '' };
+  writeFiles(dir, { 'bin/pack.sh': options, 'flwd.yaml': `security: {paths: [${dir}/jobs]}\n`, ...inSources });
   chmodSync(join(dir, 'bin/pack.sh'), 0o750);
   const made = await flwd(dir, 'init', '--from', 'bin/pack.sh');
   expect(made).toEqual({
-    stdout: 'jobs/pack/config.yaml\njobs/pack/pack.sh\njobs/pack/run.sh\n',
+    stdout: 'jobs/pack/config.yaml\njobs/pack/pack.sh\njobs/pack/run.sh\njobs/pack/tests.yaml\n',
     stderr:
-      'next:\n  flwd pack --region VALUE --source_dir VALUE\n  flwd run pack --help\n' +
+      'next:\n  flwd pack --region VALUE --source_dir VALUE\n  flwd pack --help\n' +
       '8 arguments are a guess: check jobs/pack/config.yaml\n',
     code: 0,
   });
@@ -86,12 +87,12 @@ test('a bash script with options, words and variables runs as it did, with its m
       target: { type: 'string', default: 'backup target' },
     },
   });
-  expect((await runWith(dir, 'pack', { region: 'eu', source_dir: '/a b' })).stdout).toBe(
-    'keep=7 label= dry=false source=/a b target=backup target region=eu level=6 token=0 n=2\n',
+  expect((await runWith(dir, 'pack', { region: 'eu', source_dir: `${dir}/jobs/a b` })).stdout).toBe(
+    `keep=7 label= dry=false source=${dir}/jobs/a b target=backup target region=eu level=6 token=0 n=2\n`,
   );
-  const all = { region: 'us', source_dir: '$x', target: "it's", label: 'l m', keep: 9, dry_run: true, level: 1 };
+  const all = { region: 'us', source_dir: '$x', target: "it's", label: '$y m', keep: 9, dry_run: true, level: 1 };
   expect((await runWith(dir, 'pack', { ...all, api_token: 'sesame' })).stdout).toBe(
-    "keep=9 label=l m dry=true source=$x target=it's region=us level=1 token=6 n=2\n",
+    `keep=9 label=$y m dry=true source=${dir}/jobs/$x target=it's region=us level=1 token=6 n=2\n`,
   );
 });
 
@@ -162,6 +163,9 @@ esac
 test('a Python script with argparse runs as it did', async () => {
   const dir = createFolder();
   writeFiles(dir, {
+    'flwd.yaml': `security: {paths: [${dir}/jobs]}\n`,
+    'jobs/-x y/x': '',
+    'jobs/s/x': '',
     'report.py': `"""Writes a report: "now".
 
 More of it.
@@ -222,6 +226,7 @@ print(json.dumps({**vars(args), "source": str(args.source), "region": os.environ
   const more = { cache: false, no_color: true, dry_run: true, ratio: 0.25, port: 3, api_key: 'sesame' };
   expect(JSON.parse((await runWith(dir, 'report', { ...args, ...more })).stdout)).toEqual({
     ...args,
+    source: `${dir}/jobs/-x y`,
     rows: 10,
     ratio: 0.25,
     format: 'md',
@@ -330,10 +335,12 @@ test('--from writes over nothing, and says what it cannot make a job of', async 
     code: 2,
   });
   expect(await from('x.py', 'elsewhere/x')).toMatchObject({
-    stdout: 'elsewhere/x/config.yaml\nelsewhere/x/x.py\n',
+    stdout: 'elsewhere/x/config.yaml\nelsewhere/x/x.py\nelsewhere/x/tests.yaml\n',
     code: 0,
   });
-  expect(await from('nothing.sh')).toMatchObject({ stderr: 'nothing.sh cannot be read (ENOENT)\n', code: 2 });
+  expect(await from('nothing.sh')).toMatchObject({ stderr: 'there is no file nothing.sh\n', code: 2 });
+  writeFileSync(join(dir, 'program'), Buffer.from([0x7f, 0x45, 0x4c, 0x46, 0xff, 0xfe]));
+  expect(await from('program')).toMatchObject({ stderr: 'program is a binary, or not UTF-8: no script\n', code: 2 });
   expect(await from('a.sh', '--language', 'bash')).toMatchObject({ code: 2 });
   expect(readdirSync(join(dir, 'jobs'))).toEqual(['a']);
   expect(readdirSync(join(dir, 'jobs/a'))).toEqual(['run.sh']);

@@ -4,18 +4,18 @@ import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { writeFiles } from './a-job-folder.ts';
-import { createFolder, flwd } from './terminal.ts';
+import { createFolder, flwd, start } from './terminal.ts';
 
 test('flwd init makes a job that runs, and says what to type next', async () => {
   const dir = createFolder();
   expect(await flwd(dir, 'init', 'jobs/hello')).toEqual({
     stdout: 'jobs/hello/config.yaml\njobs/hello/main.sh\njobs/hello/tests.yaml\n',
-    stderr: 'next:\n  flwd hello\n  flwd run hello --help\n  flwd test hello\n',
+    stderr: 'next:\n  flwd hello\n  flwd hello --help\n  flwd test hello\n',
     code: 0,
   });
   const seen = await flwd(dir, 'hello', '--who', 'Ada', '--also', 'Bo', '--times', '2', '--style', 'loud');
   expect(seen).toMatchObject({
-    stdout: 'greeting 2 of them, 2 times\nHELLO, ADA.\nHELLO, BO.\nHELLO, ADA.\nHELLO, BO.\n',
+    stdout: 'names: 2, times: 2\nHELLO, ADA.\nHELLO, BO.\nHELLO, ADA.\nHELLO, BO.\n',
     code: 0,
   });
   expect(seen.stderr).toContain('result: {"greetings":4}\nartifact greetings.txt');
@@ -59,12 +59,12 @@ test('flwd init names the job by its source', async () => {
   mkdirSync(join(dir, 'work/scripts'), { recursive: true });
   writeFiles(dir, { 'flwd.yaml': 'sources: [{path: work/scripts, mountPath: ops}]\n' });
   const inside = await flwd(dir, 'init', 'work/scripts/a/hello');
-  expect(inside.stderr).toBe('next:\n  flwd ops/a/hello\n  flwd run ops/a/hello --help\n  flwd test ops/a/hello\n');
+  expect(inside.stderr).toBe('next:\n  flwd ops/a/hello\n  flwd ops/a/hello --help\n  flwd test ops/a/hello\n');
   const outside = await flwd(dir, 'init', 'elsewhere/hello');
   expect(outside).toMatchObject({
     stderr:
       'elsewhere/hello is in none of the sources in force (work/scripts): name its folder with --jobs, or in flwd.yaml\n' +
-      'next:\n  flwd hello --jobs elsewhere\n  flwd run hello --help --jobs elsewhere\n  flwd test hello --jobs elsewhere\n',
+      'next:\n  flwd hello --jobs elsewhere\n  flwd hello --help --jobs elsewhere\n  flwd test hello --jobs elsewhere\n',
     code: 0,
   });
   expect(await flwd(dir, 'test', 'hello', '--jobs', 'elsewhere')).toMatchObject({ code: 0 });
@@ -76,6 +76,11 @@ test('flwd init names the job by its source', async () => {
   });
 });
 
+test('from a checkout, where flwd is typed as npx flwd, it says that', async () => {
+  const seen = await start(createFolder(), ['init', 'jobs/hello'], { npm_command: 'exec' }).ended;
+  expect(seen.stderr).toBe('next:\n  npx flwd hello\n  npx flwd hello --help\n  npx flwd test hello\n');
+});
+
 test('a job whose name is that of a command is run with flwd run', async () => {
   const dir = createFolder();
   mkdirSync(join(dir, 'jobs'));
@@ -85,6 +90,7 @@ test('a job whose name is that of a command is run with flwd run', async () => {
 test.each([
   [[], 'one is needed: flwd init PATH, as in flwd init jobs/hello\n'],
   [['a', 'b'], '`b` is one word too many: flwd init PATH, as in flwd init jobs/hello\n'],
+  [['a', '--data-dir', 'x'], 'flwd init takes no --data-dir: it works on no instance of yours\n'],
   [['jobs/a', '-l', 'perl'], '--language perl: there is none; there are bash, python, node, pwsh\n'],
   [['jobs/a b'], "nothing was written:\nconfig.yaml:1 the directory name `a b` cannot be part of a job's id: "],
 ])('flwd init %j is wrong use', async (words, message) => {

@@ -61,10 +61,28 @@ test('jobs validate --json prints what is valid and what is not', async () => {
           ],
         },
       ],
+      warnings: [],
     },
     stderr: '',
     code: 2,
   });
+});
+
+test('what bash cannot read of a script is a warning, and nothing of it is run', async () => {
+  const dir = createFolder();
+  writeFiles(dir, {
+    'jobs/open/config.yaml': 'steps: [{id: a, script: ./a.sh}, {id: b, script: ./a.sh}, {id: c, script: ./b.sh}]\n',
+    'jobs/open/a.sh': 'touch "$PWD/ran"\nif true; then\n  echo )\nfi\n',
+    'jobs/open/b.sh': 'shopt -s extglob\nls !(*.txt)\ntouch "$PWD/ran"\n',
+  });
+  expect(await flwd(dir, 'jobs', 'validate', 'jobs')).toEqual({
+    stdout: '1 job is valid\n',
+    stderr: "warning: jobs/open/a.sh:3:1 bash: syntax error near unexpected token `)'\n",
+    code: 0,
+  });
+  const { stdout } = await flwd(dir, 'jobs', 'validate', 'jobs/open', '--json');
+  expect(JSON.parse(stdout)).toMatchObject({ invalid: [], warnings: [{ file: 'jobs/open/a.sh', line: 3 }] });
+  expect(existsSync(join(dir, 'ran'))).toBe(false);
 });
 
 test.each([

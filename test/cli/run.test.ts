@@ -143,7 +143,7 @@ describe('the lists', () => {
     await flwd(dir, 'fails');
     const runs = await flwd(dir, 'runs');
     expect(runs.stdout).toMatch(
-      /^RUN +JOB +STATUS +CREATED +TOOK +BY +WHY\nrun_\w+ +fails +failed +20\S+Z .* local \(cli\) +exit\nrun_/,
+      /^RUN +JOB +STATUS +CREATED +TOOK +BY +WHY\nrun_\w+ +fails +failed +20\S+Z .* local \(cli\) +exit code \d+\nrun_/,
     );
     const listed: { runs: { run_id: string; job_id: string }[]; total: number } = JSON.parse(
       (await flwd(dir, 'runs', '--json', '--job', 'backup/daily')).stdout,

@@ -1,8 +1,9 @@
 import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { bash } from '../support/jobs.ts';
 import { createInstance } from './an-instance.ts';
-import { flwd, start } from './terminal.ts';
+import { createFolder, flwd, start } from './terminal.ts';
 
 test.each([false, true])('sources are listed with their jobs (with a server: %s)', async (isServed) => {
   const broken = { 'config.yaml': 'command: 3\n' };
@@ -19,16 +20,39 @@ test.each([false, true])('sources are listed with their jobs (with a server: %s)
   expect({ code, stderr }).toEqual({ code: 0, stderr: 'flwd jobs says what is wrong with them\n' });
   expect(stdout.split('\n').map((line) => line.trim().split(/ {2,}/))).toEqual([
     ['SOURCE', 'TYPE', 'WHERE', 'JOBS', 'BROKEN'],
-    ['ours', 'fs', './jobs/ours', '2', '0'],
-    ['theirs', 'fs', './jobs/theirs', '1', '1'],
+    ['ours', 'fs', join(dir, 'jobs/ours'), '2', '0'],
+    ['theirs', 'fs', join(dir, 'jobs/theirs'), '1', '1'],
     [''],
   ]);
   const asJson = await flwd(dir, 'sources', '--json');
   expect(JSON.parse(asJson.stdout)).toEqual({
     sources: [
-      { name: 'ours', type: 'fs', path: './jobs/ours', jobs: 2, invalid: 0 },
-      { name: 'theirs', type: 'fs', path: './jobs/theirs', jobs: 1, invalid: 1 },
+      { name: 'ours', type: 'fs', path: join(dir, 'jobs/ours'), jobs: 2, invalid: 0 },
+      { name: 'theirs', type: 'fs', path: join(dir, 'jobs/theirs'), jobs: 1, invalid: 1 },
     ],
   });
   expect(existsSync(dataDir)).toBe(isServed);
+});
+
+test('with a server, --jobs is said to have no effect, and a job that is not found is not found among its jobs', async () => {
+  const { dir } = await createInstance({ a: bash('true') });
+  const { prints } = start(dir, ['serve']);
+  const [, url] = await prints(/listening on (\S+)/);
+  const other = createFolder();
+  const among = `among the jobs of the server at ${url} (flwd sources lists where they come from)`;
+
+  const run = await flwd(dir, 'nowhere', '--jobs', other);
+  expect(run.code).toBe(2);
+  expect(run.stderr).toBe(
+    `flwd: --jobs has no effect: the server at ${url} is asked, which has sources of its own (flwd sources); --data-dir names another instance\nthere is no command and no job \`nowhere\` ${among}; see flwd --help, and flwd jobs for the jobs\n`,
+  );
+  const { code, stderr } = await flwd(dir, 'jobs', 'nowhere', '--remote', String(url));
+  expect({ code, stderr }).toMatchObject({ code: 3 });
+  expect(stderr).toContain(`there is no job \`nowhere\` ${among}`);
+});
+
+test('without a server, --jobs takes the place of all sources', async () => {
+  const { dir } = await createInstance({ a: bash('true') });
+  const { stdout, stderr } = await flwd(dir, 'sources', '--jobs', createFolder());
+  expect({ isOurs: stdout.includes(dir), stderr }).toEqual({ isOurs: false, stderr: '' });
 });

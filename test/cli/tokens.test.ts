@@ -69,7 +69,12 @@ test.each(['stopped', 'running', 'required'])('on a %s instance it makes, lists 
   ]);
   const [id = ''] = row;
   const revoke = () => flwd(dir, 'tokens', 'revoke', id);
-  expect(await revoke()).toEqual({ code: 0, stdout: '', stderr: `revoked ${id} (ci)\n` });
+  expect(await flwd(dir, 'tokens', 'revoke', 'ci')).toEqual({ code: 0, stdout: '', stderr: `revoked ${id} (ci)\n` });
+  expect(await flwd(dir, 'tokens', 'revoke', 'ci')).toEqual({
+    code: 3,
+    stdout: '',
+    stderr: 'no token in force is called ci; flwd tokens list shows those that were\n',
+  });
   expect(await revoke()).toEqual({
     code: 0,
     stdout: '',

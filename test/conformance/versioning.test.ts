@@ -15,7 +15,9 @@ afterAll(() => server.close());
 
 test('the API is below /api/v1, and nowhere else', async () => {
   expect((await server.fetch('//api/v1/jobs')).status).toBe(200);
-  for (const path of ['//jobs', '//api/jobs', '//api/v2/jobs', '//api/v1jobs', '//API/V1/jobs']) {
+  // A page of the console, for people.
+  expect((await server.fetch('//jobs')).headers.get('content-type')).toMatch(/^text\/html\b/);
+  for (const path of ['//artifacts', '//api/jobs', '//api/v2/jobs', '//api/v1jobs', '//API/V1/jobs']) {
     const response = await server.fetch(path);
     expect([path, response.status]).toEqual([path, 404]);
     expect(await response.json()).toMatchObject({

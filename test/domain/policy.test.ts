@@ -140,6 +140,16 @@ describe('a path that a secure job asks for', () => {
     }
   });
 
+  test.each([
+    ['/mnt/photos', 'security: {paths: [/mnt/photos]}'],
+    ['/mnt/my photos', 'security: {paths: ["/mnt/my photos"]}'],
+    ['photos', 'the folder it lies in'],
+  ])('is refused beside them, as %s, with what to write where', (shown, entry) => {
+    expect(() => checkPath('read', '/mnt/photos', shown, leave)).toThrow(
+      `'${shown}' is not below any of the instance's security.paths: add it to them in flwd.yaml, ${entry}.`,
+    );
+  });
+
   test('is refused where it is, or lies in, what belongs to the server', () => {
     for (const path of ['/srv/data/flwd', '/srv/data/flwd/secret.key']) {
       expect(() => checkPath('read', path, path, leave)).toThrow(

@@ -196,7 +196,7 @@ test.each([
   ['61 * * * *', 'is no cron pattern: invalid value for minute: 61'],
   ['* * * *', 'must be five fields such as `0 3 * * *`'],
   ['* * * * * *', 'must be five fields such as `0 3 * * *`'],
-  ['@daily', 'must be five fields such as `0 3 * * *`'],
+  ['@daily', 'must be five fields such as `0 3 * * *`: write `0 0 * * *`'],
   ['a b c d e', 'is no cron pattern: configuration entry 1 (a) contains illegal characters'],
   ['0 24 * * *', 'is no cron pattern: invalid value for hour: 24'],
   ['0 0 30 2 *', 'never fires: there is no such day'],

@@ -171,7 +171,8 @@ describe('the row of a run says', () => {
           profile_from: 'instance',
           asked: { read: ['/root'] },
           trigger: 'api',
-          message: "'/root' is not below any of the instance's security.paths.",
+          message:
+            "'/root' is not below any of the instance's security.paths: add it to them in flwd.yaml, security: {paths: [/root]}.",
         },
         expect.objectContaining({
           reason: 'profile-not-allowed',

@@ -78,7 +78,7 @@ describe.each(users)('where the server runs as $user,', async ({ as }) => {
     const response = await server.fetch('/runs', { body: { job_id, args: { target } } });
     if (response.status === 422) {
       const { detail }: ProblemAnswer = JSON.parse(await response.text());
-      return (detail ?? '').replace(target, 'it');
+      return (detail ?? '').replaceAll(target, 'it');
     }
     const { run_id }: { run_id: string } = JSON.parse(await response.text());
     const run = await server.finished(run_id);
@@ -87,7 +87,11 @@ describe.each(users)('where the server runs as $user,', async ({ as }) => {
 
   test.each([
     ['the server’s own', keys, "'it' belongs to the server itself, which no job may see."],
-    ['not granted', outside, "'it' is not below any of the instance's security.paths."],
+    [
+      'not granted',
+      outside,
+      "'it' is not below any of the instance's security.paths: add it to them in flwd.yaml, security: {paths: [it]}.",
+    ],
   ])('a link to what is %s is never followed', async (_, link, refused) => {
     await rm(join(granted, 'open'), { recursive: true });
     await mkdir(join(granted, 'open'));

@@ -131,7 +131,6 @@ export async function startServing(o: ServingOptions = {}): Promise<Serving> {
     name: 'local-fs',
     type: 'fs',
     path: jobsDir,
-    displayPath: './jobs',
     mountPath: '.',
     watch: o.watch ?? true,
     trusted: true,

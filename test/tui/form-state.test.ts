@@ -66,6 +66,20 @@ test('a choice goes round, over none of them, and to the first with a letter', (
   expect(chosen('z')).toBeUndefined();
 });
 
+test('a choice with a default begins as it, and is sent as it is shown', () => {
+  const mode = { enum: ['dev', 'staging', 'prod'], default: 'staging' };
+  const form = createForm({
+    properties: { mode, sure: { type: 'boolean', default: true }, in: { type: 'object', properties: { mode } } },
+  });
+  const sent = (...keys: string[]): unknown => readForm(filled(form, 'name', ...keys)).args.mode;
+  expect(form.fields.map(shownText)).toEqual(['staging', 'true', '']);
+  expect(readForm(form).args).toEqual({ mode: 'staging', sure: true });
+  expect(sent('<right>')).toBe('prod');
+  expect(sent('<right>', '<right>')).toBe('dev');
+  expect(sent('<left>')).toBe('dev');
+  expect(sent('<left>', '<backspace>')).toBe('staging');
+});
+
 test('an item of a list is taken back to be changed', () => {
   const form = filled(empty, 'hosts', 'a', '<enter>', 'b', '<enter>', '<backspace>', '<backspace>', 'c');
   expect(readForm(form).args.hosts).toEqual(['a', 'c']);

@@ -12,6 +12,9 @@ const executing = await startServing({
   executes: true,
   jobs: {
     'demo/long': bash('echo begun; sleep 100'),
+    'demo/stubborn': bash('trap "echo not yet" TERM; echo begun; for i in {1..600}; do sleep 0.2 || true; done', {
+      cancel: { grace: '2m' },
+    }),
     'demo/steps': {
       'config.yaml': JSON.stringify({
         steps: [
@@ -57,6 +60,14 @@ describe('the list of runs', () => {
     await first.move('withdraw');
     await terminal.sees(/– cancelled +demo\/first/);
   });
+});
+
+testWith('tmux')('the list of jobs says how the last run of each is', async () => {
+  const terminal = await openTui(executing.url);
+  const look = await terminal.sees(/❯ demo\/long *$/m);
+  expect(look).not.toMatch(/demo\/steps +[✓✗]/);
+  await executing.post('/runs', { job_id: 'demo/steps' });
+  await terminal.sees(/demo\/steps +✗$/m);
 });
 
 describe('the log of a run', () => {
@@ -215,12 +226,30 @@ describe('a run', () => {
     await terminal.sees(/● running/);
     await terminal.type('cy');
     await terminal.sees(/– cancelled/);
-    await terminal.sees('Cancelled by TERM');
+    const screen = await terminal.sees('Cancelled by TERM');
+    expect(screen).toMatch(/\n *r: again {2}l: level/);
     await terminal.type('c');
     await terminal.sees('It is finished');
     await terminal.type('ra');
     await terminal.sees(/● running/);
     await terminal.type('cy');
     await terminal.sees(/– cancelled/);
+  });
+
+  testWith('tmux')('that takes its time to end is killed, once that is said as well', async () => {
+    const terminal = await openTui(executing.url);
+    await terminal.sees('demo/stubborn');
+    await terminal.type('/stubborn\r\r');
+    await terminal.sees('Would start now');
+    await terminal.press('Enter');
+    expect(await terminal.sees('begun')).toMatch(/\n *c: cancel {2}l: level/);
+    await terminal.type('cy');
+    await terminal.sees('not yet');
+    await terminal.sees(/Cancelling…[\s\S]*\n *c: kill {2}l: level/);
+    await terminal.type('c');
+    await terminal.sees('Kill it at once?');
+    await terminal.type('y');
+    await terminal.sees(/– cancelled/);
+    await terminal.sees(/Cancelled by .*KILL/);
   });
 });

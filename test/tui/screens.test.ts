@@ -26,10 +26,21 @@ const greeting = bash('echo "$who, $times times" >&2; flwd_result "{\\"greeted\\
   },
 });
 
+const rollout = bash('true', {
+  argspec: {
+    type: 'object',
+    properties: {
+      stage: { enum: ['dev', 'staging', 'prod'], default: 'staging' },
+      colour: { enum: ['blue', 'green'] },
+    },
+  },
+});
+
 const server = await startServing({
   executes: true,
   jobs: {
     'demo/greeting': greeting,
+    'demo/rollout': rollout,
     'disk/usage': bash('true', { name: 'How full the disks are' }),
     'disk/broken': { 'config.yaml': 'command: [' },
   },
@@ -53,7 +64,7 @@ describe('jobs', () => {
     expect(screen).toMatch(/❯ demo\/greeting +Greeting +demo/);
     expect(screen).toMatch(/disk\/broken +✗ invalid/);
     expect(screen).toContain(server.url);
-    await terminal.press('Down');
+    await terminal.press('Down', 'Down');
     await terminal.sees(/disk\/broken\/config\.yaml:1: /);
     await terminal.press('Enter');
     await terminal.press('Down');
@@ -64,7 +75,7 @@ describe('jobs', () => {
     const terminal = await openTui(server.url);
     await terminal.sees('disk/usage');
     await terminal.type('/how full\r');
-    const screen = await terminal.sees('1 of 3');
+    const screen = await terminal.sees('1 of 4');
     expect(screen).toContain('disk/usage');
     expect(screen).not.toContain('demo/greeting');
     await terminal.press('Escape');
@@ -125,6 +136,24 @@ describe('a form', () => {
     expect(readFileSync(join(dir, 'runs'), 'utf8')).toBe(`${run?.run_id}\n`);
   });
 
+  testWith('tmux')('shows of a choice what is sent, from the first key on', async () => {
+    const terminal = await openTui(server.url);
+    await terminal.sees('demo/rollout');
+    await terminal.press('Down', 'Enter');
+    await terminal.sees(/❯ stage +‹ staging ›/);
+    expect(await terminal.sees('Would start now')).toMatch(/ colour +–\n/);
+    await terminal.press('Right');
+    await terminal.sees(/❯ stage +‹ prod ›/);
+    await terminal.press('Left', 'Tab', 'Right');
+    await terminal.sees(/❯ colour +‹ blue ›/);
+    await terminal.press('Left');
+    await terminal.sees(/❯ colour +‹ – ›/);
+    await terminal.press('C-s');
+    await terminal.sees('✓ success');
+    const [run] = await runs();
+    expect(run).toMatchObject({ job_id: 'demo/rollout', args: { stage: 'staging' } });
+  });
+
   testWith('tmux')('does not start while something is wrong, and goes to where that is', async () => {
     const before = (await runs()).length;
     const terminal = await openTui(server.url);
@@ -176,6 +205,9 @@ describe('the room', () => {
     screen = await terminal.sees('any key: back');
     expect(screen).toMatch(/Ctrl-C +end at once/);
     expect(screen).toMatch(/n {2}N +next, previous/);
+    expect(screen.indexOf('But in a form')).toBeLessThan(screen.indexOf('jobs, runs'));
+    expect(screen).toMatch(/c {2}unfinished +cancel, kill/);
+    expect(screen).toMatch(/r {2}finished +run again/);
     await terminal.press('x');
     await terminal.sees(/❯ demo\/greeting/);
   });

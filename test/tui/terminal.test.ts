@@ -40,6 +40,28 @@ testWith('tmux')('Ctrl-C ends it at once, in the middle of a form too', async ()
   await isRestored(terminal, 0);
 });
 
+testWith('tmux')('Ctrl-Z gives it back to the shell, and fg goes on where it was', async () => {
+  const terminal = await openTui(server.url);
+  await terminal.sees('demo/hello');
+  await terminal.press('Enter');
+  await terminal.sees('[ Start ]');
+  await terminal.press('C-z');
+  await isRestored(terminal, 148);
+  expect(await terminal.screen()).not.toContain('[ Start ]');
+  await terminal.type('clear; fg\n');
+  await terminal.sees('[ Start ]');
+  expect(await terminal.state('#{alternate_on} #{cursor_flag}')).toBe('1 0');
+  await terminal.press('Escape');
+  await terminal.sees(/❯ demo\/hello/);
+  process.kill(await terminal.pid(), 'SIGTSTP');
+  await isRestored(terminal, 148);
+  await terminal.type('clear; fg\n');
+  await terminal.sees(/❯ demo\/hello/);
+  await terminal.press('q');
+  await terminal.sees('the user has ended it');
+  await isRestored(terminal, 0);
+});
+
 testWith('tmux').for([
   ['SIGTERM', 143],
   ['SIGHUP', 129],

@@ -87,10 +87,10 @@ export function createSystemHandlers(o: {
       return {
         name: config.instance.name,
         version: o.version,
-        sources: config.sources.map(({ name, type, displayPath }) => ({
+        sources: config.sources.map(({ name, type, path }) => ({
           name,
           type,
-          ...(mayKnowFolders(request.principal) && { path: displayPath }),
+          ...(mayKnowFolders(request.principal) && { path }),
         })),
         extensions: config.extensions,
         storage: { database: 'sqlite', blobs: 'file' },

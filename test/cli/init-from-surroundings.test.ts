@@ -1,0 +1,112 @@
+// `flwd init --from`: what a script uses beyond its arguments is asked for, copied, or named.
+
+import { chmodSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { writeFiles } from './a-job-folder.ts';
+import { createFolder, flwd } from './terminal.ts';
+
+const backup = `#!/bin/bash
+# Backs up.
+set -eu
+. "$(dirname "$0")/lib/common.sh"
+source ./colours.sh || true
+source "$HOME/gone.sh" || true
+SRC="$1"
+DEST="\${2:-/var/backups}"
+LOG=/var/log/backup.log
+# curl is not used
+if [[ -n \${REALLY:-} ]]; then
+  rsync -a "$SRC/" "$DEST/"
+  echo done >> "$LOG"
+  date > /srv/last-backup
+  ls > /dev/null
+fi
+log_it "$(cat "$SRC/data.txt")"
+`;
+
+async function configOf(dir: string, job: string): Promise<string> {
+  return readFileSync(join(dir, 'jobs', job, 'config.yaml'), 'utf8');
+}
+
+test('a script with paths, the network and files beside it becomes a job that asks for them, and runs', async () => {
+  const dir = createFolder();
+  writeFiles(dir, {
+    'bin/mirror.sh': backup,
+    'bin/lib/common.sh': '. "$(dirname "$0")/colours.sh"\nlog_it() { echo "$colour: $1"; }\n',
+    'bin/colours.sh': 'colour=green\n',
+    'data/data.txt': 'it',
+    'flwd.yaml': `security: {paths: [${dir}/data, ${dir}/out]}\n`,
+    'out/x': '',
+  });
+  chmodSync(dir, 0o755);
+  const made = await flwd(dir, 'init', '--from', 'bin/mirror.sh');
+  expect(made).toMatchObject({
+    stdout:
+      'jobs/mirror/config.yaml\njobs/mirror/mirror.sh\njobs/mirror/lib/common.sh\njobs/mirror/colours.sh\n' +
+      'jobs/mirror/run.sh\njobs/mirror/tests.yaml\n',
+    code: 0,
+  });
+  const config = await configOf(dir, 'mirror');
+  expect(config).toContain('    src:\n      type: string\n      format: path\n');
+  expect(config).toContain(
+    'permissions:\n  read: [{ arg: src }]\n  write: [{ arg: dest }]\n' +
+      '  # network: all   # it seems to need it, line 12: rsync\n' +
+      '# Line 9 writes /var/log/backup.log, which is read-only or not there for a job: an argument, or write: [/var/log/backup.log]\n' +
+      '# Line 14 writes /srv/last-backup, which is read-only or not there for a job: an argument, or write: [/srv/last-backup]\n',
+  );
+  expect(config).toContain('security: { paths: [/srv/data] }');
+  expect(config).toContain(
+    '# Not sure: line 5 takes in ./colours.sh from the folder it is started in, empty in a job: $FLWD_JOB_DIR/colours.sh.',
+  );
+  expect(config).toContain('# Not sure: line 6 takes in "$HOME/gone.sh", which was not copied.');
+  const seen = await flwd(dir, 'mirror', '--src', `${dir}/data`, '--dest', `${dir}/out`);
+  expect(seen).toMatchObject({ stdout: 'green: it\n', code: 0 });
+  expect((await flwd(dir, 'mirror', '--src', dir, '--dest', `${dir}/out`)).stderr).toContain(
+    `add it to them in flwd.yaml, security: {paths: [${dir}]}`,
+  );
+  expect(await flwd(dir, 'test')).toMatchObject({
+    stderr: 'no tests: a job has them in a tests.yaml beside its config.yaml\n',
+    code: 0,
+  });
+});
+
+test('a path that may mean the workspace is asked for in a comment', async () => {
+  const dir = createFolder();
+  writeFiles(dir, { 'pack.sh': '#!/bin/bash\noutput=$1\nlog_dir=${2:-logs}\nsource_dir=${3:-./x}\necho "$output"\n' });
+  await flwd(dir, 'init', '--from', 'pack.sh');
+  expect(await configOf(dir, 'pack')).toContain(
+    '# permissions:\n#   network: all\n#   read: [{ arg: output }, { arg: log_dir }, { arg: source_dir }]\n' +
+      '#   write: [{ arg: output }, { arg: log_dir }, { arg: source_dir }]\n',
+  );
+});
+
+test.each([
+  ['for f in "$@"; do echo "$f"; done', 'fs'],
+  ['for f in $*\ndo\n  echo $f\ndone', 'fs'],
+  ['for f in "$@"; do\n  case "$f" in\n    *.gz) echo "$f" ;;\n    *) echo "$f" ;;\n  esac\ndone', 'fs'],
+  ['while [ $# -gt 0 ]; do\n  one="$1"\n  echo "$one"\n  shift\ndone', 'ones'],
+])('words that are gone through are a list: %j', async (loop, name) => {
+  const dir = createFolder();
+  writeFiles(dir, { 'each.sh': `#!/bin/bash\n${loop}\n` });
+  await flwd(dir, 'init', '--from', 'each.sh');
+  expect((await flwd(dir, 'each', `--${name}`, 'a', `--${name}`, 'b', '--quiet')).stdout).toBe('a\nb\n');
+});
+
+test('words that are used otherwise are in doubt', async () => {
+  const dir = createFolder();
+  writeFiles(dir, { 'say.sh': '#!/bin/bash\necho "all: $@"\n' });
+  await flwd(dir, 'init', '--from', 'say.sh');
+  expect(await configOf(dir, 'say')).toContain('# Not sure: line 2 uses all words that the script is called with');
+});
+
+test('modules beside a script in Python are copied', async () => {
+  const dir = createFolder();
+  writeFiles(dir, {
+    'bin/report.py': 'import sys\nfrom shared.words import hello\nprint(hello)\n',
+    'bin/shared/words.py': "hello = 'hello'\n",
+  });
+  const { stdout } = await flwd(dir, 'init', '--from', 'bin/report.py');
+  expect(stdout).toContain('jobs/report/shared/words.py\n');
+  expect((await flwd(dir, 'report', '--quiet')).stdout).toBe('hello\n');
+});

@@ -1,0 +1,80 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { script, steps } from '../engine/step-jobs.ts';
+import { testWith } from '../support/host.ts';
+import { bash } from '../support/jobs.ts';
+import { createInstance } from './an-instance.ts';
+import { flwd } from './terminal.ts';
+
+const gated = steps(
+  { steps: [{ id: 'ask', approval: { text: 'ask?' } }, script('ship', { needs: ['ask'] })] },
+  { ship: 'true' },
+);
+
+testWith('bwrap')(
+  'a run is found by a part of its id, and for reading by its job, whose last run it is then',
+  async () => {
+    const instance = await createInstance({ says: bash('echo "of $FLWD_RUN_ID"; echo kept > artifacts/kept; exit 3') });
+    const { dir } = instance;
+    const served = await instance.serve();
+    const { run_id: earlier } = await served.run('says');
+    const { run_id: last } = await served.run('says');
+
+    expect(await flwd(dir, 'logs', earlier.slice(-12).toLowerCase())).toEqual({
+      stdout: `of ${earlier}\n`,
+      stderr: '',
+      code: 0,
+    });
+    expect(await flwd(dir, 'logs', 'says')).toEqual({
+      stdout: `of ${last}\n`,
+      stderr: `the last run of says is ${last}\n`,
+      code: 0,
+    });
+    expect((await flwd(dir, 'artifacts', 'says', '--quiet')).stdout).toContain('kept');
+    expect(JSON.parse((await flwd(dir, 'runs', last.slice(0, 28), '--json')).stdout)).toMatchObject({ run_id: last });
+    await flwd(dir, 'export', earlier.slice(4, 28), 'saved');
+    expect(existsSync(join(dir, 'saved/run.json'))).toBe(true);
+    expect((await flwd(dir, 'events', '--run', 'says', '--json')).stdout.trim().split('\n').at(-1)).toContain(last);
+    const again = await flwd(dir, 'rerun', 'says', '--detach');
+    expect(again).toMatchObject({ stderr: `the last run of says is ${last}\n`, code: 0 });
+    expect(await served.finished(again.stdout.trim())).toMatchObject({ rerun_of: last });
+    expect((await flwd(dir, 'runs', '--status', 'failed')).stdout).toMatch(/ says +failed .* exit code 3\n/);
+  },
+);
+
+test('what ends or decides a run takes no job, and no part that several runs share', async () => {
+  const instance = await createInstance({ gated });
+  const { dir } = instance;
+  const served = await instance.serve();
+  const first = await served.start('gated');
+  const second = await served.start('gated');
+  const isAsked = async (id: string): Promise<unknown> =>
+    (await served.json<{ steps: { status: string }[] }>(`/runs/${id}`)).steps[0]?.status;
+  for (const id of [first, second]) await expect.poll(() => isAsked(id)).toBe('waiting_approval');
+  const shared = first.slice(
+    0,
+    first.split('').findIndex((letter, at) => letter !== second[at]),
+  );
+
+  const runs = await flwd(dir, 'runs');
+  expect(runs.stdout.match(/ running .* waits for approval: ask\n/g)).toHaveLength(2);
+
+  const several = await flwd(dir, 'cancel', shared);
+  expect(several).toMatchObject({ stdout: '', code: 2 });
+  expect(several.stderr).toBe(
+    `2 runs are called ${shared}…; which one?\n  ${second}  gated  running\n  ${first}  gated  running\n`,
+  );
+  for (const verb of ['cancel', 'approve', 'deny'])
+    expect(await flwd(dir, verb, 'gated')).toMatchObject({ stdout: '', code: 3 });
+
+  expect(await flwd(dir, 'deny', second, 'nope')).toEqual({
+    stdout: '',
+    stderr: `${second} has no step \`nope\`; its steps are ask, ship\n`,
+    code: 3,
+  });
+  const unlike = first.slice(0, shared.length + 1);
+  expect(await flwd(dir, 'cancel', unlike)).toMatchObject({ stdout: `cancelled ${first}\n`, code: 0 });
+  expect(await flwd(dir, 'cancel', first)).toMatchObject({ stdout: `${first} was cancelled already\n`, code: 0 });
+  expect(await flwd(dir, 'deny', second.slice(-8))).toMatchObject({ stdout: `denied ask of ${second}\n`, code: 0 });
+});

@@ -1,0 +1,59 @@
+// The hint at the end of a run that failed because its sandbox hides what the script expects.
+
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { sandboxHint } from '../../src/cli/sandbox-hint.ts';
+import { bash } from '../support/jobs.ts';
+import { createInstance } from './an-instance.ts';
+import { flwd } from './terminal.ts';
+
+const isolation = {
+  pid_namespace: true,
+  network: 'none',
+  filesystem: 'workspace',
+  environment: 'clean',
+  no_new_privileges: true,
+  uid: 65_534,
+} as const;
+const failed = { status: 'failed', reason: 'exit', security: { profile: 'secure', isolation } } as const;
+
+test.each([
+  ['tar: /srv/x: Cannot open: No such file or directory', 'permissions: {read: [...]}'],
+  ["Error: ENOENT: no such file or directory, open '/srv/x'", 'permissions: {read: [...]}'],
+  ['cp: cannot create regular file: Read-only file system', 'permissions: {write: [...]}'],
+  ['./main.sh: line 3: /srv/x/log: Permission denied', 'the job runs as uid 65534'],
+  ['PermissionError: [Errno 13] EACCES', 'the job runs as uid 65534'],
+  ['curl: (6) Could not resolve host: example.org', 'permissions: {network: all}'],
+  ['ssh: Could not resolve hostname backup: Temporary failure in name resolution', 'permissions: {network: all}'],
+  ['connect: Network is unreachable', 'permissions: {network: all}'],
+  ['Error: getaddrinfo EAI_AGAIN example.org', 'permissions: {network: all}'],
+])('of `%s`', (line, hint) => {
+  const lines = ['begun', line, './main.sh: line 3: exit code 2'];
+  expect(sandboxHint(failed, lines)).toContain(hint);
+  expect(sandboxHint(failed, lines)).toMatch(/; docs\/jobs\.md#what-a-job-sees$/);
+});
+
+test('the last line that says something decides', () => {
+  expect(sandboxHint(failed, ['No such file or directory', 'Permission denied'])).toContain('uid');
+});
+
+test('nothing is said of what the sandbox has no part in', () => {
+  const lines = ['Could not resolve host', 'No such file or directory'];
+  const { security } = failed;
+  expect(sandboxHint(failed, ['it is broken'])).toBeUndefined();
+  expect(sandboxHint(failed, [])).toBeUndefined();
+  expect(sandboxHint({ ...failed, status: 'success', reason: null }, lines)).toBeUndefined();
+  expect(sandboxHint({ ...failed, reason: 'timeout' }, lines)).toBeUndefined();
+  expect(sandboxHint({ ...failed, security: { ...security, profile: 'permissive' } }, lines)).toBeUndefined();
+  const withNetwork = { ...failed, security: { ...security, isolation: { ...isolation, network: 'all' as const } } };
+  expect(sandboxHint(withNetwork, ['Could not resolve host'])).toBeUndefined();
+});
+
+test('flwd run ends with it, on standard error alone', async () => {
+  const { dir } = await createInstance({ pack: bash('tar -cf /dev/null "$target"', { args: [{ name: 'target' }] }) });
+  const hint = 'hint: the job sees only its own files (profile secure): `permissions: {read: [...]}` lets it see more';
+  const seen = await flwd(dir, 'pack', '--target', join(dir, 'jobs'));
+  expect(seen.stdout).toBe('');
+  expect(seen.stderr).toContain(`${hint}; docs/jobs.md#what-a-job-sees\nrun_`);
+  expect((await flwd(dir, 'pack', '--target', join(dir, 'jobs'), '--quiet')).stderr).not.toContain('hint');
+});

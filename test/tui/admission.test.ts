@@ -1,0 +1,78 @@
+// A server that does not let in any more who was let in: it is left in peace until somebody says so.
+
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { Readable } from 'node:stream';
+import { setTimeout as pause } from 'node:timers/promises';
+import { afterAll, expect, onTestFinished } from 'vitest';
+import { startServing } from '../server/serving.ts';
+import { testWith } from '../support/host.ts';
+import { bash } from '../support/jobs.ts';
+import { openTui } from './a-terminal.ts';
+
+const server = await startServing({ jobs: { demo: bash('true') } });
+afterAll(() => server.close());
+
+type Door = { readonly url: string; isOpen: boolean; refused: number };
+
+/** In front of the server; while it is shut, the token that goes on to the server is a wrong one. */
+async function openDoor(): Promise<Door> {
+  const streams = new AbortController();
+  const { signal } = streams;
+  const front = createServer((request, response) => {
+    const authorization = door.isOpen ? request.headers.authorization : 'Bearer flwd_wrong';
+    const headers = { accept: request.headers.accept ?? '*/*', ...(authorization && { authorization }) };
+    fetch(`${server.url}${request.url}`, { method: request.method ?? 'GET', headers, signal }).then(
+      (answer) => {
+        if (answer.status === 401) door.refused++;
+        response.writeHead(answer.status, { 'content-type': answer.headers.get('content-type') ?? '' });
+        if (answer.body)
+          Readable.fromWeb(answer.body)
+            .on('error', () => response.destroy())
+            .pipe(response);
+        else response.end();
+      },
+      () => response.destroy(),
+    );
+  });
+  await new Promise<void>((resolve) => front.listen(0, '127.0.0.1', resolve));
+  onTestFinished(() => {
+    streams.abort();
+    front.closeAllConnections();
+    front.close();
+  });
+  const door: Door = { url: `http://127.0.0.1:${(front.address() as AddressInfo).port}`, isOpen: true, refused: 0 };
+  return door;
+}
+
+testWith('tmux')('who is not let in any more asks for nothing until somebody says so', async () => {
+  const { credential } = await server.token();
+  const door = await openDoor();
+  const run = await server.addRun();
+  await run.move('claim');
+  const terminal = await openTui(door.url, { token: credential });
+  await terminal.sees(/❯ demo/);
+  await terminal.sees(/^flwd .* ● \w+\n/);
+  await terminal.press('2');
+  await terminal.sees(/● running +demo/);
+  door.isOpen = false;
+  await terminal.press('1');
+  await terminal.sees(/^flwd .* ✗ not let in: \S/);
+  await terminal.sees('Unauthenticated: ');
+  await terminal.sees(/\n *Ctrl-R: ask again {2}↑↓ choose/);
+  const before = door.refused;
+  await terminal.press('2');
+  await terminal.sees(/Runs[\s\S]*Unauthenticated: /);
+  // More than it takes to look at a list again.
+  await pause(6_000);
+  expect(door.refused).toBe(before);
+  await terminal.press('C-r');
+  await expect.poll(() => door.refused).toBe(before + 1);
+  door.isOpen = true;
+  await terminal.press('C-r');
+  await terminal.sees(/^flwd .* ● \w+\n[\s\S]*● running +demo/);
+  await terminal.press('Enter');
+  await run.print('here again');
+  await terminal.sees('I here again');
+  expect(await terminal.screen()).not.toContain('Unauthenticated');
+});
