@@ -18,6 +18,12 @@ const server = await startServing({
 flwd_log warn careful
 mkdir -p artifacts
 echo '<script>alert(1)</script>' > artifacts/page.html
+cat > artifacts/chart.svg <<'EOF'
+<svg xmlns="http://www.w3.org/2000/svg" width="40" height="30" onload="(opener ?? top).document.documentElement.id = 'ran'">
+<script>(opener ?? top).document.documentElement.id = 'ran'; document.documentElement.id = 'ran'</script>
+<image href="http://example.invalid/seen.png" width="9" height="9"/><rect width="40" height="30" fill="red"/>
+</svg>
+EOF
 flwd_result '[{"disk": "sda", "used": 40}, {"disk": "sdb", "used": 7}]'`,
       { artifacts: { paths: ['artifacts/*'] } },
     ),
@@ -112,6 +118,21 @@ describe('a run', () => {
     await page.getByText('Isolation').waitFor();
     await page.getByRole('tab', { name: 'events' }).click();
     await page.getByText('run.finished').waitFor();
+  });
+
+  testWith('chromium')('has an SVG shown as a picture, none of whose scripts runs', async () => {
+    const page = await browser.open(`${server.url}/runs/${await finished('demo/report')}?tab=artifacts`);
+    await page.getByRole('button', { name: 'Preview chart.svg' }).click();
+    const picture = page.getByRole('img', { name: 'chart.svg' });
+    await picture.waitFor();
+    await expect.poll(() => page.evaluate('document.querySelector("img.preview").naturalWidth')).toBe(40);
+    const opening = page.waitForEvent('popup');
+    await page.evaluate('void open(document.querySelector("img.preview").src)');
+    const alone = await opening;
+    await alone.locator('rect').waitFor();
+    for (const shown of [page, alone]) {
+      expect(await shown.evaluate('document.documentElement.id')).not.toBe('ran');
+    }
   });
 
   testWith('chromium')('is read as Markdown where it is prose, and never as HTML', async () => {
