@@ -164,6 +164,16 @@ describe('a run', () => {
       .getByRole('link', { name: 'fetch: success' })
       .click();
     await expect.poll(() => isInView(page, 'fetched 500')).toBe(true);
+    const chosen = page.getByRole('region', { name: 'Steps', exact: true }).locator('[aria-current=true]');
+    await expect.poll(() => chosen.allTextContents()).toEqual(['✓ fetch', 'fetch']);
+    await page.getByRole('tab', { name: 'details' }).click();
+    await page.getByText('Isolation').waitFor();
+    expect(page.url()).toContain('step=fetch');
+    await page.getByRole('tab', { name: 'log' }).click();
+    await page.getByRole('combobox', { name: 'Step', exact: true }).selectOption('test');
+    await expect.poll(() => chosen.allTextContents()).toEqual(['✗ test', 'test']);
+    await page.getByText('after fetch').waitFor();
+    await page.getByRole('img', { name: /failed \d/ }).waitFor();
     await page.getByRole('combobox', { name: 'Step', exact: true }).selectOption('');
     await expect.poll(() => isInView(page, 'the last words')).toBe(true);
     await page.getByRole('button', { name: 'Rerun what failed' }).click();
