@@ -64,7 +64,9 @@ export function LogPane(o: {
 
   const ofOne = step ?? (run.steps.length === 1 ? run.steps[0]?.step_id : null);
   const attemptsOfStep = o.attempts.filter(({ step_id: id }) => id === ofOne).map((one) => one.attempt);
-  const stepNames = run.steps.filter(({ kind }) => kind === 'command').map(({ step_id: id }) => id);
+  const stepNames = run.steps
+    .filter(({ kind, step_id: id }) => kind === 'command' || id === step)
+    .map(({ step_id: id }) => id);
   const foundSeq = found.seqs[found.at] ?? null;
   const { held } = log;
   return (

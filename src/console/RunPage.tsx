@@ -44,8 +44,7 @@ function RunBody(o: { readonly run: Run; readonly attempts: readonly Step[]; rea
   const { tab, place } = useMemo(() => placeIn(search, run), [search, run]);
   const now = useNow(1_000);
   useTitle(`${statusLooks[run.status].glyph} ${run.job_id} ${run.run_id}`);
-  const show = (next: Tab): void =>
-    navigate(`${runPath(run.run_id)}${next === 'log' ? '' : `?tab=${next}`}`, { replace: true });
+  const show = (next: Tab): void => navigate(hrefOf(run, { ...place, line: null }, next), { replace: true });
   return (
     <div className="fills">
       <p className="crumbs">
@@ -128,8 +127,9 @@ function levelIn(text: string | null): LogLevel {
   return logLevels.find((level) => level === text) ?? logLevels[0];
 }
 
-function hrefOf(run: Run, { step, attempt, level, line }: LogPlace): string {
+function hrefOf(run: Run, { step, attempt, level, line }: LogPlace, tab: Tab = 'log'): string {
   const query = new URLSearchParams();
+  if (tab !== 'log') query.set('tab', tab);
   if (step !== null) query.set('step', step);
   else if (run.steps.length > 1) query.set('step', everyStep);
   if (attempt !== null) query.set('attempt', String(attempt));

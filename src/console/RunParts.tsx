@@ -16,8 +16,11 @@ const Markdown = lazy(async () => ({ default: (await import('./Markdown.tsx')).M
 
 type Artifact = AnswerOf<'listArtifacts'>['artifacts'][number];
 
-/** What can be looked at here: texts as texts, and pictures that can hold no script. */
-const pictures = ['image/png', 'image/jpeg', 'image/gif', 'image/webp'];
+/**
+ * What is shown by an `<img>`, from memory. As the image of a page an SVG runs no script and loads nothing; opened by itself it
+ * has the policy of the page that made its address.
+ */
+const pictures = ['image/png', 'image/jpeg', 'image/gif', 'image/webp', 'image/svg+xml'];
 const mostPreviewBytes = 2 ** 20;
 const mostPreviewText = 200_000;
 

@@ -8,9 +8,15 @@ import { type Step, statusLooks } from './words.ts';
 const box = { width: 168, height: 40, gapX: 56, gapY: 14 };
 const longestName = 20;
 
-export function StepGraph(o: { readonly steps: readonly Step[]; readonly hrefOf: (id: string) => string }): ReactNode {
-  // The instances of a group stand for it in the list above; in the graph it is one.
+export function StepGraph(o: {
+  readonly steps: readonly Step[];
+  readonly chosen: string | null;
+  readonly hrefOf: (id: string) => string;
+}): ReactNode {
+  // The instances of a group stand for it in the list below; in the graph it is one.
   const steps = o.steps.filter(({ instance_of: of }) => of === null);
+  const chosen = o.steps.find(({ step_id: id }) => id === o.chosen);
+  const chosenId = chosen?.instance_of ?? chosen?.step_id;
   const depths = depthsOf(steps);
   const rowsUsed = new Map<number, number>();
   const places = new Map(
@@ -45,9 +51,18 @@ export function StepGraph(o: { readonly steps: readonly Step[]; readonly hrefOf:
         {steps.map(({ step_id: id, status }) => {
           const place = places.get(id) ?? { x: 0, y: 0 };
           const { glyph, word } = statusLooks[status];
+          const isChosen = id === chosenId;
           return (
-            <Link key={id} href={o.hrefOf(id)} aria-label={`${id}: ${word}`}>
-              <g transform={`translate(${place.x} ${place.y})`} className={`node node-${status}`}>
+            <Link
+              key={id}
+              href={o.hrefOf(id)}
+              aria-label={`${id}: ${word}`}
+              aria-current={isChosen ? 'true' : undefined}
+            >
+              <g
+                transform={`translate(${place.x} ${place.y})`}
+                className={`node node-${status}${isChosen ? ' chosen' : ''}`}
+              >
                 <rect width={box.width} height={box.height} rx="6" />
                 <text x="12" y={box.height / 2 + 5}>
                   {glyph} {id.length > longestName ? `${id.slice(0, longestName - 1)}…` : id}

@@ -1,9 +1,11 @@
-// The steps of a run over time, and on demand as a graph. Each leads to its log.
+// The steps of a run over time, waiting apart from running, and on demand as a graph above. Each leads to its log; the one whose
+// log is shown is chosen in both.
 
 import { lazy, type ReactNode, Suspense, useState } from 'react';
 import { Link } from 'wouter';
 import type { LogPlace } from './LogPane.tsx';
 import { Loading, Status } from './Notes.tsx';
+import { barsOf, drawnTime, type StepBar } from './step-bars.ts';
 import { type Run, reasonWords, runPath, type Step, tookFor } from './words.ts';
 
 const StepGraph = lazy(async () => ({ default: (await import('./StepGraph.tsx')).StepGraph }));
@@ -18,9 +20,7 @@ export function Steps(o: {
   const { run, attempts, nowMs, place, hrefOf } = o;
   const [isGraph, setGraph] = useState(false);
   if (run.steps.length < 2) return null;
-  const startMs = Date.parse(run.started_at ?? run.created_at);
-  const endMs = run.finished_at === null ? nowMs : Date.parse(run.finished_at);
-  const span = Math.max(1, endMs - startMs);
+  const drawn = drawnTime(run, nowMs);
   const hrefOfStep = (id: string): string => hrefOf({ ...place, step: id, attempt: null, line: null });
   return (
     <section aria-label="Steps" className="steps">
@@ -32,7 +32,7 @@ export function Steps(o: {
       </div>
       {isGraph && (
         <Suspense fallback={<Loading what="the graph" />}>
-          <StepGraph steps={run.steps} hrefOf={hrefOfStep} />
+          <StepGraph steps={run.steps} chosen={place.step} hrefOf={hrefOfStep} />
         </Suspense>
       )}
       <ul>
@@ -50,18 +50,9 @@ export function Steps(o: {
                   its run
                 </Link>
               )}
+              {step.instance_of === null && step.needs.length > 0 && ` after ${step.needs.join(', ')}`}
             </span>
-            <span className="timeline" aria-hidden="true">
-              {attempts
-                .filter(({ step_id: id, started_at: at }) => id === step.step_id && at !== null)
-                .map((one) => (
-                  <span
-                    key={one.attempt}
-                    className={`bar bar-${one.status}`}
-                    style={barOf(one, { startMs, span, nowMs })}
-                  />
-                ))}
-            </span>
+            <Timeline bars={barsOf({ run, step, attempts, nowMs })} drawn={drawn} />
             <span className="quiet took">
               {step.attempt > 1 && `×${step.attempt} `}
               {tookFor(step.started_at, step.finished_at, nowMs)}
@@ -73,12 +64,25 @@ export function Steps(o: {
   );
 }
 
-function barOf(
-  { started_at: start, finished_at: end }: Step,
-  o: { readonly startMs: number; readonly span: number; readonly nowMs: number },
-): { readonly left: string; readonly width: string } {
-  const from = Math.max(0, Date.parse(start ?? '') - o.startMs);
-  const to = (end === null ? o.nowMs : Date.parse(end)) - o.startMs;
-  const percent = (ms: number): string => `${Math.min(100, (ms / o.span) * 100).toFixed(2)}%`;
-  return { left: percent(from), width: percent(Math.max(0, to - from)) };
+type Span = Pick<StepBar, 'fromMs' | 'toMs'>;
+
+function Timeline({ bars, drawn }: { readonly bars: readonly StepBar[]; readonly drawn: Span }): ReactNode {
+  return (
+    <span className="timeline" role="img" aria-label={bars.map(({ words }) => words).join(', ') || 'not started'}>
+      {bars.map((bar) => (
+        <span
+          key={`${bar.look} ${bar.fromMs}`}
+          className={`bar bar-${bar.look}`}
+          title={bar.words}
+          style={placeOf(bar, drawn)}
+        />
+      ))}
+    </span>
+  );
+}
+
+function placeOf({ fromMs, toMs }: Span, drawn: Span): { readonly left: string; readonly width: string } {
+  const within = (ms: number): number => Math.min(Math.max(ms, drawn.fromMs), drawn.toMs) - drawn.fromMs;
+  const percent = (ms: number): string => `${((ms / (drawn.toMs - drawn.fromMs)) * 100).toFixed(2)}%`;
+  return { left: percent(within(fromMs)), width: percent(within(toMs) - within(fromMs)) };
 }

@@ -11,6 +11,13 @@ export type FieldTexts = {
   readonly isStored: boolean;
 };
 
+export type ReadArguments = {
+  readonly args: JsonObject;
+  readonly faults: ReadonlyMap<number, string>;
+  /** Of the whole. */
+  readonly fault?: string;
+};
+
 export const noTexts: FieldTexts = { texts: [], isStored: false };
 
 /** Of earlier arguments. A secret has to be given anew. */
@@ -32,10 +39,7 @@ function valueAt(args: Readonly<Record<string, unknown>>, path: readonly string[
   return at;
 }
 
-export function readTexts(
-  fields: readonly ArgumentField[],
-  filled: readonly FieldTexts[],
-): { readonly args: JsonObject; readonly faults: ReadonlyMap<number, string> } {
+export function readTexts(fields: readonly ArgumentField[], filled: readonly FieldTexts[]): ReadArguments {
   const read = readFields(
     fields.map((field, index) => {
       const { texts, isStored } = filled[index] ?? noTexts;
@@ -60,4 +64,26 @@ export function withoutSecrets(fields: readonly ArgumentField[], filled: readonl
     return isSecret && !one.isStored ? { ...one, texts: one.texts.map(() => 'SECRET') } : one;
   });
   return readTexts(fields, open).args;
+}
+
+/** As they are written as JSON: without what may not be seen. */
+export function openArguments(fields: readonly ArgumentField[], filled: readonly FieldTexts[]): JsonObject {
+  const open = filled.map((one, index) => {
+    const isSecret = fields[index]?.kind === 'secret' || fields[index]?.itemKind === 'secret';
+    return isSecret && !one.isStored ? noTexts : one;
+  });
+  return readTexts(fields, open).args;
+}
+
+export function readJsonText(text: string): ReadArguments {
+  const nothing = { args: {}, faults: new Map<number, string>() };
+  try {
+    const value: unknown = JSON.parse(text.trim() === '' ? '{}' : text);
+    if (typeof value !== 'object' || value === null || Array.isArray(value))
+      return { ...nothing, fault: 'It must be an object.' };
+    const args: JsonObject = JSON.parse(JSON.stringify(value));
+    return { ...nothing, args };
+  } catch {
+    return { ...nothing, fault: 'It is no JSON yet.' };
+  }
 }

@@ -142,6 +142,26 @@ describe('a form', () => {
     expect(await page.getByLabel('token', { exact: true }).inputValue()).toBe('');
   });
 
+  testWith('chromium')('can be written as JSON, for what no field can hold', async () => {
+    const page = await browser.open(`${server.url}/jobs/demo/greeting`);
+    const form = page.getByRole('form', { name: 'Arguments' });
+    await form.getByLabel(/^who/).fill('Ada');
+    await form.getByLabel('token', { exact: true }).fill('hush-hush');
+    await form.getByRole('button', { name: 'As JSON' }).click();
+    const text = form.getByRole('textbox', { name: 'Arguments as JSON' });
+    expect(JSON.parse(await text.inputValue())).toEqual({ who: 'Ada' });
+    await text.fill('{"who": ');
+    await form.getByText('It is no JSON yet.').waitFor();
+    await text.fill('{"who": "Ada", "times": 99}');
+    await form.getByText('times must be at most 9').waitFor();
+    await text.fill('{"who": "Ada", "times": 4}');
+    await form.getByText('Would start now').waitFor();
+    await form.getByRole('button', { name: 'As JSON' }).click();
+    expect(await form.getByLabel(/^times/).inputValue()).toBe('4');
+    await form.getByRole('button', { name: 'Start', exact: true }).click();
+    await page.getByRole('log').getByText('Ada, 4 times').waitFor();
+  });
+
   testWith('chromium')('runs a run again with what is changed, its secret among what is not', async () => {
     const args = { who: 'Alan', times: 2, token: 'hush-hush' };
     const answer = await server.post('/runs', { job_id: 'demo/greeting', args, async: false });

@@ -4,7 +4,8 @@ import { describe, expect, test } from 'vitest';
 import { toPieces } from '../../src/console/ansi.ts';
 import { readRunQuery, withFilter } from '../../src/console/run-query.ts';
 import { type RunRows, withEvent, withNewest, withOlder } from '../../src/console/run-rows.ts';
-import type { RunRow } from '../../src/console/words.ts';
+import { barsOf, drawnTime } from '../../src/console/step-bars.ts';
+import type { RunRow, Step } from '../../src/console/words.ts';
 
 const esc = String.fromCharCode(27);
 const shown = (message: string): string[] =>
@@ -109,5 +110,63 @@ describe('rows of runs', () => {
     expect(changed.rows[1]).toMatchObject({ status: 'failed', finished_at: 'T' });
     expect(withEvent(held, frame('step.finished', { run_id: 'run_1', status: 'failed' }))).toBe(held);
     expect(withEvent(held, frame('run.finished', { run_id: 'run_9', status: 'failed' }))).toBe(held);
+  });
+});
+
+describe('the time of a step', () => {
+  const at = (second: number): string => new Date(second * 1000).toISOString();
+  const step = (step_id: string, members: Partial<Step>): Step => ({
+    step_id,
+    name: step_id,
+    status: 'success',
+    reason: null,
+    attempt: 1,
+    needs: [],
+    started_at: null,
+    finished_at: null,
+    exit_code: null,
+    outputs: {},
+    kind: 'command',
+    message: null,
+    instance_of: null,
+    not_before: null,
+    child_run_id: null,
+    approval: null,
+    termination: null,
+    ...members,
+  });
+  const build = step('build', { started_at: at(110), finished_at: at(120) });
+  const ask = step('ask', { kind: 'approval', needs: ['build'], started_at: at(120), finished_at: at(150) });
+  const first = step('test', { status: 'failed', needs: ['build'], started_at: at(123), finished_at: at(130) });
+  const again = step('test', { status: 'pending', attempt: 2, needs: ['build'] });
+  const ship = step('ship', { status: 'pending', needs: ['test'] });
+  const skipped = step('tell', { status: 'skipped', needs: ['build'], finished_at: at(125) });
+  const run = {
+    created_at: at(0),
+    started_at: at(110),
+    finished_at: null,
+    steps: [build, ask, again, ship, skipped],
+  };
+  const attempts = [build, ask, again, first, ship, skipped];
+  const nowMs = 170_000;
+  const bars = (one: Step) =>
+    barsOf({ run, step: one, attempts, nowMs }).map(
+      ({ look, fromMs, toMs, words }) => `${look} ${fromMs / 1000}-${toMs / 1000} ${words}`,
+    );
+
+  test('is waiting from when its needs have ended, or its last attempt, and running from its start', () => {
+    expect(bars(build)).toEqual(['waiting 0-110 waited 1m50s', 'success 110-120 success 10s']);
+    expect(bars(again)).toEqual([
+      'waiting 120-123 waited 3s',
+      'failed 123-130 failed 7s',
+      'waiting 130-170 has waited 40s',
+    ]);
+    expect(bars(ask)).toEqual(['waiting 120-150 waited for approval 30s']);
+    expect([bars(ship), bars(skipped)]).toEqual([[], []]);
+  });
+
+  test('is drawn with no more of the time before the run began than it has run', () => {
+    expect(drawnTime(run, nowMs)).toEqual({ fromMs: 50_000, toMs: 170_000 });
+    expect(drawnTime({ ...run, started_at: null }, nowMs)).toEqual({ fromMs: 0, toMs: 170_000 });
   });
 });

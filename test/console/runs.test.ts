@@ -18,6 +18,12 @@ const server = await startServing({
 flwd_log warn careful
 mkdir -p artifacts
 echo '<script>alert(1)</script>' > artifacts/page.html
+cat > artifacts/chart.svg <<'EOF'
+<svg xmlns="http://www.w3.org/2000/svg" width="40" height="30" onload="(opener ?? top).document.documentElement.id = 'ran'">
+<script>(opener ?? top).document.documentElement.id = 'ran'; document.documentElement.id = 'ran'</script>
+<image href="http://example.invalid/seen.png" width="9" height="9"/><rect width="40" height="30" fill="red"/>
+</svg>
+EOF
 flwd_result '[{"disk": "sda", "used": 40}, {"disk": "sdb", "used": 7}]'`,
       { artifacts: { paths: ['artifacts/*'] } },
     ),
@@ -114,6 +120,21 @@ describe('a run', () => {
     await page.getByText('run.finished').waitFor();
   });
 
+  testWith('chromium')('has an SVG shown as a picture, none of whose scripts runs', async () => {
+    const page = await browser.open(`${server.url}/runs/${await finished('demo/report')}?tab=artifacts`);
+    await page.getByRole('button', { name: 'Preview chart.svg' }).click();
+    const picture = page.getByRole('img', { name: 'chart.svg' });
+    await picture.waitFor();
+    await expect.poll(() => page.evaluate('document.querySelector("img.preview").naturalWidth')).toBe(40);
+    const opening = page.waitForEvent('popup');
+    await page.evaluate('void open(document.querySelector("img.preview").src)');
+    const alone = await opening;
+    await alone.locator('rect').waitFor();
+    for (const shown of [page, alone]) {
+      expect(await shown.evaluate('document.documentElement.id')).not.toBe('ran');
+    }
+  });
+
   testWith('chromium')('is read as Markdown where it is prose, and never as HTML', async () => {
     const page = await browser.open(`${server.url}/runs/${await finished('demo/prose')}?tab=result`);
     await page.getByText('well', { exact: true }).waitFor();
@@ -143,6 +164,16 @@ describe('a run', () => {
       .getByRole('link', { name: 'fetch: success' })
       .click();
     await expect.poll(() => isInView(page, 'fetched 500')).toBe(true);
+    const chosen = page.getByRole('region', { name: 'Steps', exact: true }).locator('[aria-current=true]');
+    await expect.poll(() => chosen.allTextContents()).toEqual(['✓ fetch', 'fetch']);
+    await page.getByRole('tab', { name: 'details' }).click();
+    await page.getByText('Isolation').waitFor();
+    expect(page.url()).toContain('step=fetch');
+    await page.getByRole('tab', { name: 'log' }).click();
+    await page.getByRole('combobox', { name: 'Step', exact: true }).selectOption('test');
+    await expect.poll(() => chosen.allTextContents()).toEqual(['✗ test', 'test']);
+    await page.getByText('after fetch').waitFor();
+    await page.getByRole('img', { name: /failed \d/ }).waitFor();
     await page.getByRole('combobox', { name: 'Step', exact: true }).selectOption('');
     await expect.poll(() => isInView(page, 'the last words')).toBe(true);
     await page.getByRole('button', { name: 'Rerun what failed' }).click();

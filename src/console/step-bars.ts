@@ -1,0 +1,66 @@
+// What a step did over time: when it waited for its turn, and when it ran.
+
+import type { StepStatus } from '../domain/run.ts';
+import { formatDuration } from '../lib/units.ts';
+import { type Run, type Step, statusLooks } from './words.ts';
+
+type RunTimes = Pick<Run, 'created_at' | 'started_at' | 'finished_at'> & { readonly steps: readonly Step[] };
+
+export type StepBar = {
+  readonly look: 'waiting' | StepStatus;
+  readonly fromMs: number;
+  readonly toMs: number;
+  readonly words: string;
+};
+
+/** From when to when the steps are drawn. Of the time before the run began, as much as it has run at most. */
+export function drawnTime(run: RunTimes, nowMs: number): { readonly fromMs: number; readonly toMs: number } {
+  const createdMs = Date.parse(run.created_at);
+  const toMs = Math.max(createdMs + 1, run.finished_at === null ? nowMs : Date.parse(run.finished_at));
+  if (run.started_at === null) return { fromMs: createdMs, toMs };
+  const startedMs = Date.parse(run.started_at);
+  return { fromMs: Math.max(createdMs, startedMs - (toMs - startedMs)), toMs: Math.max(startedMs + 1, toMs) };
+}
+
+/** A step waits from when what it needs has ended, or its last attempt has, until it starts. */
+export function barsOf(o: {
+  readonly run: RunTimes;
+  readonly step: Step;
+  readonly attempts: readonly Step[];
+  readonly nowMs: number;
+}): StepBar[] {
+  const { run, step, nowMs } = o;
+  const attempts = o.attempts
+    .filter(({ step_id: id }) => id === step.step_id)
+    .toSorted((one, other) => one.attempt - other.attempt);
+  let freeMs = readyAt(run, step);
+  return attempts.flatMap((one) => {
+    const hasWaited = one.started_at !== null || one.status === 'pending' || one.status === 'cancelled';
+    const endMs = Date.parse(one.finished_at ?? run.finished_at ?? '') || nowMs;
+    const startMs = one.started_at === null ? endMs : Date.parse(one.started_at);
+    const bars: StepBar[] = [];
+    if (hasWaited && freeMs !== null && startMs > freeMs) {
+      const verb = one.status === 'pending' ? 'has waited' : 'waited';
+      bars.push(barOf('waiting', verb, { fromMs: freeMs, toMs: startMs }));
+    }
+    if (one.started_at !== null) {
+      const isAsked = one.kind === 'approval';
+      const words = isAsked ? 'waited for approval' : statusLooks[one.status].word;
+      bars.push(barOf(isAsked ? 'waiting' : one.status, words, { fromMs: startMs, toMs: Math.max(startMs, endMs) }));
+    }
+    freeMs = endMs;
+    return bars;
+  });
+}
+
+/** null: something that it needs has not ended. */
+function readyAt(run: RunTimes, { needs }: Step): number | null {
+  const ends = needs.map((need) => run.steps.find(({ step_id: id }) => id === need)?.finished_at ?? null);
+  const times = ends.flatMap((end) => (end === null ? [] : [Date.parse(end)]));
+  return times.length < needs.length ? null : Math.max(Date.parse(run.created_at), ...times);
+}
+
+function barOf(look: StepBar['look'], verb: string, time: Pick<StepBar, 'fromMs' | 'toMs'>): StepBar {
+  const ms = time.toMs - time.fromMs;
+  return { look, ...time, words: `${verb} ${formatDuration(ms < 1000 ? ms : Math.floor(ms / 1000) * 1000)}` };
+}
