@@ -2,6 +2,7 @@
 
 import { describe, expect, test } from 'vitest';
 import { toPieces } from '../../src/console/ansi.ts';
+import { box, layOut } from '../../src/console/graph-layout.ts';
 import { readRunQuery, withFilter } from '../../src/console/run-query.ts';
 import { type RunRows, withEvent, withNewest, withOlder } from '../../src/console/run-rows.ts';
 import { barsOf, drawnTime } from '../../src/console/step-bars.ts';
@@ -169,4 +170,22 @@ describe('the time of a step', () => {
     expect(drawnTime(run, nowMs)).toEqual({ fromMs: 50_000, toMs: 170_000 });
     expect(drawnTime({ ...run, started_at: null }, nowMs)).toEqual({ fromMs: 0, toMs: 170_000 });
   });
+});
+
+test('a line of the graph passes below the steps between its ends', () => {
+  const steps = [
+    { step_id: 'fetch', needs: [] },
+    { step_id: 'test', needs: ['fetch'] },
+    { step_id: 'ship', needs: ['test', 'fetch'] },
+  ];
+  const { places, edges, height } = layOut(steps);
+  expect(places.get('ship')).toEqual({ x: 2 * (box.width + box.gapX), y: 0 });
+  const past = edges.find(({ key }) => key === 'fetch ship')?.points.slice(1, -1);
+  const y = box.height + box.gapY;
+  const x = box.width + box.gapX;
+  expect(past).toEqual([
+    { x, y },
+    { x: x + box.width, y },
+  ]);
+  expect(height).toBe(y);
 });
