@@ -2,8 +2,9 @@
 
 import { memo, type ReactNode, useEffect, useRef, useState } from 'react';
 import { Link } from 'wouter';
+import { tookFor } from '../client/took.ts';
 import { Status, Time } from './Notes.tsx';
-import { type RunRow, reasonWords, runPath, tookFor } from './words.ts';
+import { type RunRow, reasonWords, runPath } from './words.ts';
 
 type Extra = (run: RunRow) => ReactNode;
 

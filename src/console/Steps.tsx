@@ -3,10 +3,11 @@
 
 import { lazy, type ReactNode, Suspense, useState } from 'react';
 import { Link } from 'wouter';
+import { tookFor } from '../client/took.ts';
 import type { LogPlace } from './LogPane.tsx';
 import { Loading, Status } from './Notes.tsx';
 import { barsOf, drawnTime, type StepBar } from './step-bars.ts';
-import { type Run, reasonWords, runPath, type Step, tookFor } from './words.ts';
+import { type Run, reasonWords, runPath, type Step } from './words.ts';
 
 const StepGraph = lazy(async () => ({ default: (await import('./StepGraph.tsx')).StepGraph }));
 

@@ -1,8 +1,8 @@
 // States and times as the pages write them.
 
+import { tookFor } from '../client/took.ts';
 import type { AnswerOf } from '../contract/operations.ts';
 import type { StepStatus } from '../domain/run.ts';
-import { formatDuration } from '../lib/units.ts';
 
 export type Run = AnswerOf<'getRun'>;
 export type RunRow = AnswerOf<'listRuns'>['runs'][number];
@@ -62,13 +62,6 @@ export function runSentence(run: Run, nowMs: number): string {
       return `Failed${where}${took ? ` after ${took}` : ''}: ${why.replace(/\.$/, '')}${run.error ? '' : code}.`;
     }
   }
-}
-
-/** From start to end, or to now. */
-export function tookFor(startedAt: string | null, finishedAt: string | null, nowMs: number): string {
-  if (startedAt === null) return '';
-  const ms = Math.max(0, (finishedAt === null ? nowMs : Date.parse(finishedAt)) - Date.parse(startedAt));
-  return formatDuration(ms < 1000 && finishedAt !== null ? ms : Math.floor(ms / 1000) * 1000);
 }
 
 const relative = new Intl.RelativeTimeFormat('en', { numeric: 'always', style: 'short' });

@@ -2,11 +2,12 @@
 
 import { Box } from 'ink';
 import { createElement as h, type ReactElement } from 'react';
+import { tookFor } from '../client/took.ts';
 import type { AnswerOf } from '../contract/operations.ts';
 import { isFinished } from '../domain/run.ts';
 import { type Colour, cells, line, type Span } from './line.ts';
 import { windowAround } from './windowed.ts';
-import { statusLooks, tookFor } from './words.ts';
+import { statusLooks } from './words.ts';
 
 export type RunAnswer = AnswerOf<'getRun'>;
 export type StepAnswer = RunAnswer['steps'][number];

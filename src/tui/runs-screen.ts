@@ -2,6 +2,7 @@
 
 import { Box } from 'ink';
 import { createElement as h, type ReactElement, useState } from 'react';
+import { tookFor } from '../client/took.ts';
 import type { AnswerOf } from '../contract/operations.ts';
 import { type RunStatus, runStatuses } from '../domain/run.ts';
 import { cells, line, type Span, typed } from './line.ts';
@@ -9,7 +10,7 @@ import { useRunEvents } from './run-events.ts';
 import { type Body, type ScreenProps, useLoaded, usePresses, useSurroundings } from './screen.ts';
 import { editText, emptyText, type TextEdit } from './text-edit.ts';
 import { moved, windowAround } from './windowed.ts';
-import { atTime, statusLooks, tookFor } from './words.ts';
+import { atTime, statusLooks } from './words.ts';
 
 type RunRow = AnswerOf<'listRuns'>['runs'][number];
 
