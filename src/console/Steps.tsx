@@ -1,15 +1,16 @@
 // The steps of a run over time, waiting apart from running, and on demand as a graph above. Each leads to its log; the one whose
 // log is shown is chosen in both.
 
-import { lazy, type ReactNode, Suspense, useState } from 'react';
+import { type ReactNode, useState } from 'react';
 import { Link } from 'wouter';
 import { tookFor } from '../client/took.ts';
 import type { LogPlace } from './LogPane.tsx';
-import { Loading, Status } from './Notes.tsx';
+import { Status } from './Notes.tsx';
+import { onDemand } from './on-demand.tsx';
 import { barsOf, drawnTime, type StepBar } from './step-bars.ts';
 import { type Run, reasonWords, runPath, type Step } from './words.ts';
 
-const StepGraph = lazy(async () => ({ default: (await import('./StepGraph.tsx')).StepGraph }));
+const StepGraph = onDemand('the graph', async () => (await import('./StepGraph.tsx')).StepGraph);
 
 export function Steps(o: {
   readonly run: Run;
@@ -31,11 +32,7 @@ export function Steps(o: {
           Graph
         </button>
       </div>
-      {isGraph && (
-        <Suspense fallback={<Loading what="the graph" />}>
-          <StepGraph steps={run.steps} chosen={place.step} hrefOf={hrefOfStep} />
-        </Suspense>
-      )}
+      {isGraph && <StepGraph steps={run.steps} chosen={place.step} hrefOf={hrefOfStep} />}
       <ul>
         {run.steps.map((step) => (
           <li key={step.step_id} className={place.step === step.step_id ? 'chosen' : ''}>
