@@ -295,6 +295,21 @@ describe('the list of runs', () => {
     await page.getByRole('alert').filter({ hasText: "There is no status 'lost'" }).waitFor();
   });
 
+  testWith('chromium')('has what began before its events were told, too', async () => {
+    await started('demo/held');
+    const page = await browser.open(`${server.url}/jobs`);
+    const told = Promise.withResolvers<void>();
+    await page.route('**/events/runs?*', async (route) => {
+      await told.promise;
+      await route.continue();
+    });
+    await page.getByRole('link', { name: 'Runs', exact: true }).click();
+    await page.getByRole('list', { name: 'Runs' }).getByRole('listitem').first().waitFor();
+    const runId = await started('demo/held');
+    told.resolve();
+    await page.getByRole('checkbox', { name: `Choose ${runId}` }).waitFor();
+  });
+
   testWith('chromium')('has no end but the last run', async () => {
     await using many = await startServing();
     const first = await many.addRun();
