@@ -173,6 +173,7 @@ describe('a run', () => {
     await page.getByRole('combobox', { name: 'Step', exact: true }).selectOption('test');
     await expect.poll(() => chosen.allTextContents()).toEqual(['✗ test', 'test']);
     await page.getByText('after fetch').waitFor();
+    expect(await page.locator('.over-time path.chosen').count()).toBe(1);
     await page.getByRole('img', { name: /failed \d/ }).waitFor();
     await page.getByRole('combobox', { name: 'Step', exact: true }).selectOption('');
     await expect.poll(() => isInView(page, 'the last words')).toBe(true);
