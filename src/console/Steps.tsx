@@ -146,3 +146,7 @@ function percent(share: number): string {
 function shareOf(ms: number, { fromMs, toMs }: Span): number {
   return (Math.min(Math.max(ms, fromMs), toMs) - fromMs) / (toMs - fromMs);
 }
+
+function percent(share: number): string {
+  return `${(share * 100).toFixed(2)}%`;
+}
