@@ -144,9 +144,6 @@ function percent(share: number): string {
 }
 
 function shareOf(ms: number, { fromMs, toMs }: Span): number {
-  return (Math.min(Math.max(ms, fromMs), toMs) - fromMs) / (toMs - fromMs);
-}
-
-function percent(share: number): string {
-  return `${(share * 100).toFixed(2)}%`;
+  // A run that was made this very moment has no time yet.
+  return (Math.min(Math.max(ms, fromMs), toMs) - fromMs) / Math.max(1, toMs - fromMs);
 }
