@@ -19,6 +19,7 @@ export type LogSearch = {
 type Found = FoundLines & { readonly at: number; readonly note: string };
 
 const nothing: Found = { seqs: [], isCut: false, at: 0, note: '' };
+const searching: Found = { ...nothing, note: 'searching…' };
 const searchMs = 60_000;
 
 /** Looks again when the filter changes, and stays near the line it was at. */
@@ -33,7 +34,7 @@ export function useLogSearch(runId: string, { level, stepId, attempt = null }: L
   useEffect(() => {
     const { text } = asked;
     if (text === '') return setFound(nothing);
-    setFound({ ...nothing, note: 'searching…' });
+    setFound(searching);
     const ending = new AbortController();
     const signal = AbortSignal.any([ending.signal, AbortSignal.timeout(searchMs)]);
     findLines({ client, runId, filter: { level, stepId, attempt }, signal }, text).then(
@@ -62,6 +63,7 @@ export function useLogSearch(runId: string, { level, stepId, attempt = null }: L
     turn,
     find(text) {
       from.current = null;
+      setFound(searching);
       setAsked({ text });
     },
   };

@@ -109,6 +109,7 @@ describe('a log of long lines', () => {
     for (let n = 0; n < 6; n++) await scroll(page, -2_000);
     await toEnd(page).waitFor();
     const seq = await settled(() => firstInSight(page));
+    expect(seq).toBeGreaterThan(500);
     expect(seq).toBeLessThan(590);
     await page.getByRole('button', { name: 'Wrap' }).click();
     await expect.poll(() => isWide(page)).toBe(true);
@@ -117,6 +118,21 @@ describe('a log of long lines', () => {
     expect(await settled(() => firstInSight(page))).toBe(seq);
     await page.setViewportSize({ width: 700, height: 900 });
     expect(await settled(() => firstInSight(page))).toBe(seq);
+  });
+
+  testWith('chromium')('is read upwards without a jump, however high its lines turn out to be', async () => {
+    const run = await aLogOfLongLines();
+    const page = await browser.open(`${quiet.url}/runs/${run.id}`);
+    await expect.poll(() => belowEnd(page)).toBeLessThan(2);
+    let seen = await settled(() => firstInSight(page));
+    while (seen > 560) {
+      await scroll(page, -400);
+      const now = await settled(() => firstInSight(page));
+      // A row has 60 px at least.
+      expect(seen - now).toBeGreaterThanOrEqual(0);
+      expect(seen - now).toBeLessThanOrEqual(7);
+      seen = now;
+    }
   });
 });
 
@@ -188,6 +204,9 @@ describe('a log of a million lines', () => {
 
   testWith('chromium')('has the last of too many hits, and says that there are more', async () => {
     const page = await browser.open(`${server.url}/runs/${await finished()}`);
+    await page.getByRole('searchbox', { name: 'Search the log' }).fill('error 9');
+    await page.keyboard.press('Enter');
+    await page.getByText('11 of 11').waitFor();
     await page.getByRole('searchbox', { name: 'Search the log' }).fill('of many');
     await page.keyboard.press('Enter');
     await page.getByText('10,000 of the last 10,000').waitFor();
