@@ -48,8 +48,8 @@ async function takeUps(fleet: Fleet): Promise<Figure[]> {
   const tookMs = nowMs() - startedAt;
   await cancelAll(fleet, runIds);
   return [
-    atMost(`restart with ${running} running jobs → health answers`, 'ms', listeningAt - startedAt, 2_000),
-    atMost(`restart with ${running} running jobs → the last is taken up`, 'ms', tookMs, 2_000),
+    atMost(`restart with ${running} running jobs → health answers`, 'ms', listeningAt - startedAt, { goal: 2_000 }),
+    atMost(`restart with ${running} running jobs → the last is taken up`, 'ms', tookMs, { goal: 2_000 }),
   ];
 }
 
@@ -61,8 +61,8 @@ async function cancels(fleet: Fleet): Promise<Figure[]> {
   const tookMs = nowMs() - startedAt;
   const name = `${cancelled} runs that ignore TERM, cancelled at once with a grace of ${graceMs / 1_000} s`;
   return [
-    atMost(`${name}: all ended`, 'ms', tookMs, graceMs + 2_000),
-    atMost(`${name}: processes left`, 'processes', processesLeft(), 0),
+    atMost(`${name}: all ended`, 'ms', tookMs, { goal: graceMs + 2_000 }),
+    atMost(`${name}: processes left`, 'processes', processesLeft(), { goal: 0 }),
   ];
 }
 
