@@ -9,6 +9,7 @@ import { type Position, toCursor } from '../src/store/cursor.ts';
 import type { RunDetails } from '../src/store/run-rows.ts';
 import type { RunCountRow, RunRow, Schema } from '../src/store/schema.ts';
 import { openSqliteDatabase } from '../src/store/sqlite-database.ts';
+import { fixPlans } from '../src/store/sqlite-plans.ts';
 
 export type ManyRuns = {
   readonly oldestAtMs: number;
@@ -54,7 +55,14 @@ export async function fillWithRuns(path: string, count: number): Promise<ManyRun
   const log = createLogger({ level: 'silent', format: 'json' });
   await (await openSqliteDatabase({ path, clock: systemClock, log, onCommit: () => undefined })).close();
   const db = new DatabaseSync(path);
-  db.exec('PRAGMA synchronous = OFF; PRAGMA cache_size = -500000; BEGIN');
+  db.exec('PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -500000; BEGIN');
+  // Indices built at the end take half the time.
+  const indices = db
+    .prepare(
+      "SELECT name, sql FROM sqlite_schema WHERE type = 'index' AND tbl_name IN ('runs', 'run_labels') AND sql IS NOT NULL",
+    )
+    .all();
+  for (const { name } of indices) db.exec(`DROP INDEX ${String(name)}`);
   const newestAtMs = Date.now() - 60_000;
   const oldestAtMs = newestAtMs - spanMs;
   const counts = new Map<string, RunCountRow>();
@@ -76,7 +84,10 @@ export async function fillWithRuns(path: string, count: number): Promise<ManyRun
   }
   const addCount = inserter(db, 'run_counts');
   for (const row of counts.values()) addCount(row);
-  db.exec('COMMIT; PRAGMA wal_checkpoint(TRUNCATE)');
+  for (const { sql } of indices) db.exec(String(sql));
+  // What the planner is told of an index goes with the index.
+  fixPlans(db);
+  db.exec('COMMIT');
   db.close();
   return {
     oldestAtMs,
