@@ -18,8 +18,9 @@ export type BenchJob = { readonly script: string; readonly config?: string };
 const checkoutBin = new URL('../bin/flwd.js', import.meta.url).pathname;
 
 /**
- * Starts `flwd serve` on a free port with these jobs, from the sources unless there is another executable. The data dir is in memory where the machine offers that and the
- * database on disk: on some file systems creating files slows down with the number lately deleted.
+ * Starts `flwd serve` on a free port with these jobs, from the sources unless there is another executable. The data dir is in
+ * memory where the machine offers that and the database on disk: on some file systems creating files slows down with the
+ * number lately deleted.
  */
 export async function startInstance(
   jobs: Readonly<Record<string, BenchJob>>,

@@ -35,7 +35,8 @@ export async function startUpFigures(bin: string): Promise<Figure[]> {
     for (const call of calls) figures.push(await command(bin, dir, call));
     return [...figures, await startToReady(bin)];
   } finally {
-    rmSync(dir, { recursive: true });
+    // The last completion may still be renewing its index there.
+    rmSync(dir, { recursive: true, maxRetries: 10, retryDelay: 100 });
   }
 }
 
@@ -49,7 +50,7 @@ async function command(bin: string, dir: string, { words, goal, isServed }: (typ
       () => timeOf(() => node(dir, [bin, ...words])),
       () => timeOf(() => node(dir, ['-e', '0'])),
     );
-    const name = `flwd ${words.slice(0, 2).join(' ')}, packed${isServed === undefined ? '' : ', with a server'}`;
+    const name = `flwd ${words.join(' ')}, packed${isServed === undefined ? '' : ', with a server'}`;
     return atMost(name, 'ms', ours, { goal, floor: median(floor) });
   } finally {
     if (server) {
