@@ -3,7 +3,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Fleet, startFleet } from './fleet.ts';
-import { createRun, waitForJobs } from './instance.ts';
+import { createRun, getRun, waitForJobs } from './instance.ts';
 import { atMost, type Figure, nowMs } from './measure.ts';
 
 const running = 100;
@@ -74,7 +74,12 @@ async function cancelAll(fleet: Fleet, runIds: readonly string[]): Promise<void>
   await Promise.all(
     runIds.map(async (runId) => {
       const answer = await fetch(`${fleet.url}/api/v1/runs/${runId}/cancel`, { method: 'POST' });
-      const { status } = (await answer.json()) as { status: string };
+      let { status } = (await answer.json()) as { status: string };
+      // Where the end takes longer, the answer comes before it.
+      while (status === 'running') {
+        await delay(20);
+        ({ status } = await getRun(fleet.url, runId));
+      }
       if (status !== 'cancelled') throw new Error(`a cancelled run is ${status}`);
     }),
   );
