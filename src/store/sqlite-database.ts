@@ -35,8 +35,11 @@ export async function openSqliteDatabase(o: {
       auditHead: await readAuditHead(db),
     });
     const reading = connectToRead(o.path);
+    // 3 µs; for commits of other connections, also in other processes (https://sqlite.org/pragma.html#pragma_data_version).
+    const dataVersion = reading.prepare('PRAGMA data_version');
     return {
       read: kyselyOver(reading),
+      generation: () => Number(dataVersion.get()?.data_version),
       transact: writer.transact,
       failure: writer.failure,
       latestEventId: writer.latestEventId,
