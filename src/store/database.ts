@@ -16,7 +16,10 @@ export type Transaction = {
 export type Database = {
   /** Sees what is committed, cannot write. */
   readonly read: Kysely<Schema>;
-  /** Another one after every commit, whoever made it: while it is the same, what `read` answered still stands. */
+  /**
+   * Another one after every commit, whoever made it, from the next turn of the event loop at the latest: while it is the
+   * same, what `read` answered still stands.
+   */
   readonly generation: () => number;
   /**
    * Runs `work` in a transaction and resolves once it is durable. Inside, await nothing but queries of `tx.db`: other
