@@ -86,6 +86,8 @@ async function takePictures(): Promise<void> {
     await page.goto(base + path);
     await page.getByText(text).first().waitFor();
     await page.getByText('healthy').first().waitFor();
+    const loading = page.locator('.loading');
+    while ((await loading.count()) > 0) await loading.first().waitFor({ state: 'detached' });
     await page.screenshot({ path: join(images, `${name}.png`) });
     await page.close();
   }

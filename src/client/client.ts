@@ -41,7 +41,12 @@ export type Client = {
     id: Id,
     ...input: Arguments<
       Id,
-      { /** Once each time that it cannot be resumed at once. */ readonly onBreak?: (error: Error) => void }
+      {
+        /** Each time that the server has taken it up: what happened before may not be among its frames. */
+        readonly onOpen?: () => void;
+        /** Once each time that it cannot be resumed at once. */
+        readonly onBreak?: (error: Error) => void;
+      }
     >
   ) => ResumingStream;
 };
@@ -73,6 +78,7 @@ type Loose = {
   readonly body?: unknown;
   readonly headers?: Readonly<Record<string, string>>;
   readonly signal?: AbortSignal;
+  readonly onOpen?: () => void;
   readonly onBreak?: (error: Error) => void;
 };
 
@@ -109,6 +115,7 @@ export function createClient(o: ClientOptions): Client {
       const isOfOneRun = given.path !== undefined || query?.run_id !== undefined;
       return streamEvents({
         signal: given.signal,
+        onOpen: given.onOpen,
         onBreak: given.onBreak,
         lastEvent: isOfOneRun ? (id === 'getRunLogs' ? 'end' : 'run.finished') : undefined,
         open: (resumeHeaders) =>

@@ -22,6 +22,8 @@ export async function* streamEvents(o: {
   readonly signal: AbortSignal | undefined;
   /** What comes last where the stream is of one run. */
   readonly lastEvent: string | undefined;
+  /** The server has taken it up, at first and each time again: what happens from here on will be said. */
+  readonly onOpen: (() => void) | undefined;
   /** It broke off, and the first try to resume it failed. */
   readonly onBreak: ((error: Error) => void) | undefined;
 }): AsyncGenerator<Frame, void> {
@@ -35,6 +37,7 @@ export async function* streamEvents(o: {
       const response = await o.open(lastId === '' ? {} : { 'last-event-id': lastId });
       hasOpened = true;
       isBroken = false;
+      o.onOpen?.();
       for await (const event of eventsOf(response)) {
         isEmpty = false;
         lastId = event.id;

@@ -1,21 +1,22 @@
 // The frame around every page: where one can go, how the server is, and the keys.
 
-import { lazy, type ReactNode, Suspense, useEffect, useRef, useState } from 'react';
+import { type ReactNode, useEffect, useRef, useState } from 'react';
 import { Link, Redirect, Route, Switch, useLocation } from 'wouter';
 import { Boundary } from './Boundary.tsx';
 import { Dialog } from './Dialog.tsx';
 import { Health } from './Health.tsx';
 import { JobsPage } from './JobsPage.tsx';
 import { keyList, useKeys } from './keys.ts';
-import { Empty, Loading } from './Notes.tsx';
+import { Empty } from './Notes.tsx';
+import { onDemand } from './on-demand.tsx';
 import { Palette } from './Palette.tsx';
+import { RunPage } from './RunPage.tsx';
 import { RunsPage } from './RunsPage.tsx';
 import { SignIn } from './SignIn.tsx';
 import { useSession } from './session.tsx';
 
-const JobPage = lazy(async () => ({ default: (await import('./JobPage.tsx')).JobPage }));
-const RunPage = lazy(async () => ({ default: (await import('./RunPage.tsx')).RunPage }));
-const SystemPage = lazy(async () => ({ default: (await import('./SystemPage.tsx')).SystemPage }));
+const JobPage = onDemand('the page', async () => (await import('./JobPage.tsx')).JobPage);
+const SystemPage = onDemand('the page', async () => (await import('./SystemPage.tsx')).SystemPage);
 
 const places = [
   ['/jobs', 'Jobs'],
@@ -99,29 +100,27 @@ export function App(): ReactNode {
 function Pages(): ReactNode {
   return (
     <main id="main" tabIndex={-1}>
-      <Suspense fallback={<Loading what="the page" />}>
-        <Switch>
-          <Route path="/">
-            <Redirect to="/jobs" replace />
-          </Route>
-          <Route path="/jobs">
-            <JobsPage />
-          </Route>
-          <Route path="/jobs/*">
-            <JobPage />
-          </Route>
-          <Route path="/runs">
-            <RunsPage />
-          </Route>
-          <Route path="/runs/:id">{({ id }) => <RunPage key={id} runId={id} />}</Route>
-          <Route path="/system">
-            <SystemPage />
-          </Route>
-          <Route>
-            <Empty>There is no such page.</Empty>
-          </Route>
-        </Switch>
-      </Suspense>
+      <Switch>
+        <Route path="/">
+          <Redirect to="/jobs" replace />
+        </Route>
+        <Route path="/jobs">
+          <JobsPage />
+        </Route>
+        <Route path="/jobs/*">
+          <JobPage />
+        </Route>
+        <Route path="/runs">
+          <RunsPage />
+        </Route>
+        <Route path="/runs/:id">{({ id }) => <RunPage key={id} runId={id} />}</Route>
+        <Route path="/system">
+          <SystemPage />
+        </Route>
+        <Route>
+          <Empty>There is no such page.</Empty>
+        </Route>
+      </Switch>
     </main>
   );
 }

@@ -1,18 +1,19 @@
 // A run: how it is and why, in a sentence; what can be done with it; its steps, log, result and artifacts.
 
-import { lazy, type ReactNode, Suspense, useMemo } from 'react';
+import { type ReactNode, useMemo } from 'react';
 import { Link, useLocation, useSearch } from 'wouter';
 import { type LogLevel, logLevels } from '../domain/log-line.ts';
 import { LogPane, type LogPlace } from './LogPane.tsx';
 import { useLoaded, useNow, useRunEvents, useTitle } from './loading.ts';
-import { Loading, Shown, Status, Time } from './Notes.tsx';
+import { Shown, Status, Time } from './Notes.tsx';
+import { onDemand } from './on-demand.tsx';
 import { RunActions } from './RunActions.tsx';
 import { Artifacts, RunDetails, RunEvents } from './RunParts.tsx';
 import { Steps } from './Steps.tsx';
 import { useClient } from './session.tsx';
 import { jobPath, type Run, runPath, runSentence, type Step, statusLooks } from './words.ts';
 
-const Result = lazy(async () => ({ default: (await import('./Result.tsx')).Result }));
+const Result = onDemand('the result', async () => (await import('./Result.tsx')).Result);
 
 const tabs = ['log', 'result', 'artifacts', 'details', 'events'] as const;
 type Tab = (typeof tabs)[number];
@@ -86,11 +87,7 @@ function RunBody(o: { readonly run: Run; readonly attempts: readonly Step[]; rea
             go={(next) => navigate(hrefOf(run, next), { replace: true })}
           />
         )}
-        {tab === 'result' && (
-          <Suspense fallback={<Loading what="the result" />}>
-            <Result run={run} />
-          </Suspense>
-        )}
+        {tab === 'result' && <Result run={run} />}
         {tab === 'artifacts' && <Artifacts run={run} />}
         {tab === 'details' && <RunDetails run={run} />}
         {tab === 'events' && <RunEvents run={run} />}

@@ -1,6 +1,6 @@
 // What a run has besides its log: artifacts, what it was started with and ran in, and what happened to it.
 
-import { lazy, type ReactNode, Suspense, useEffect, useState } from 'react';
+import { type ReactNode, useEffect, useState } from 'react';
 import { faultText } from '../client/fault-words.ts';
 import type { AnswerOf } from '../contract/operations.ts';
 import { showValue } from '../domain/argument-fields.ts';
@@ -8,11 +8,12 @@ import { formatSize } from '../lib/units.ts';
 import { CopyButton } from './CopyButton.tsx';
 import { useLoaded, useRunEvents } from './loading.ts';
 import { Code, Empty, Facts, Fault, Loading, Scrolls, Shown, Time } from './Notes.tsx';
+import { onDemand } from './on-demand.tsx';
 import { saveAnswer } from './save.ts';
 import { useClient } from './session.tsx';
 import type { Run } from './words.ts';
 
-const Markdown = lazy(async () => ({ default: (await import('./Markdown.tsx')).Markdown }));
+const Markdown = onDemand('the artifact', async () => (await import('./Markdown.tsx')).Markdown);
 
 type Artifact = AnswerOf<'listArtifacts'>['artifacts'][number];
 
@@ -121,9 +122,7 @@ function Preview({ artifact }: { readonly artifact: Artifact }): ReactNode {
   if (type === 'text/markdown') {
     return (
       <Scrolls label={`Content of ${artifact.name}`} className="code preview">
-        <Suspense fallback={<Loading what="the artifact" />}>
-          <Markdown text={content.text} />
-        </Suspense>
+        <Markdown text={content.text} />
       </Scrolls>
     );
   }

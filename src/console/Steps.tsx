@@ -1,15 +1,16 @@
-// The steps of a run over time, waiting apart from running, and on demand as a graph above. Each leads to its log; the one whose
-// log is shown is chosen in both.
+// The steps of a run over time, waiting apart from running, with lines from each to what waited for it; on demand as a graph
+// above. Each leads to its log; the one whose log is shown is chosen in both.
 
-import { lazy, type ReactNode, Suspense, useState } from 'react';
+import { type ReactNode, type RefObject, useEffect, useRef, useState } from 'react';
 import { Link } from 'wouter';
 import { tookFor } from '../client/took.ts';
 import type { LogPlace } from './LogPane.tsx';
-import { Loading, Status } from './Notes.tsx';
-import { barsOf, drawnTime, type StepBar } from './step-bars.ts';
+import { Status } from './Notes.tsx';
+import { onDemand } from './on-demand.tsx';
+import { barsOf, drawnTime, needsOver, type StepBar } from './step-bars.ts';
 import { type Run, reasonWords, runPath, type Step } from './words.ts';
 
-const StepGraph = lazy(async () => ({ default: (await import('./StepGraph.tsx')).StepGraph }));
+const StepGraph = onDemand('the graph', async () => (await import('./StepGraph.tsx')).StepGraph);
 
 export function Steps(o: {
   readonly run: Run;
@@ -20,8 +21,11 @@ export function Steps(o: {
 }): ReactNode {
   const { run, attempts, nowMs, place, hrefOf } = o;
   const [isGraph, setGraph] = useState(false);
+  const list = useRef<HTMLUListElement>(null);
+  const frame = useTimelineFrame(list);
   if (run.steps.length < 2) return null;
   const drawn = drawnTime(run, nowMs);
+  const rows = run.steps.map((step) => ({ step, bars: barsOf({ run, step, attempts, nowMs }) }));
   const hrefOfStep = (id: string): string => hrefOf({ ...place, step: id, attempt: null, line: null });
   return (
     <section aria-label="Steps" className="steps">
@@ -31,41 +35,89 @@ export function Steps(o: {
           Graph
         </button>
       </div>
-      {isGraph && (
-        <Suspense fallback={<Loading what="the graph" />}>
-          <StepGraph steps={run.steps} chosen={place.step} hrefOf={hrefOfStep} />
-        </Suspense>
-      )}
-      <ul>
-        {run.steps.map((step) => (
-          <li key={step.step_id} className={place.step === step.step_id ? 'chosen' : ''}>
-            <Status of={step.status} isBare />
-            <Link href={hrefOfStep(step.step_id)} aria-current={place.step === step.step_id ? 'true' : undefined}>
-              {step.step_id}
-            </Link>
-            <span className="quiet ellipsis">
-              {step.name !== null && step.name !== step.step_id && `${step.name} `}
-              {step.status === 'success' ? '' : (step.message ?? reasonWords(step.reason))}
-              {step.child_run_id !== null && (
-                <Link href={runPath(step.child_run_id)} className="small">
-                  its run
-                </Link>
-              )}
-              {step.instance_of === null && step.needs.length > 0 && ` after ${step.needs.join(', ')}`}
-            </span>
-            <Timeline bars={barsOf({ run, step, attempts, nowMs })} drawn={drawn} />
-            <span className="quiet took">
-              {step.attempt > 1 && `×${step.attempt} `}
-              {tookFor(step.started_at, step.finished_at, nowMs)}
-            </span>
-          </li>
-        ))}
-      </ul>
+      {isGraph && <StepGraph steps={run.steps} chosen={place.step} hrefOf={hrefOfStep} />}
+      <div className="over-time">
+        <ul ref={list}>
+          {rows.map(({ step, bars }) => (
+            <li key={step.step_id} className={place.step === step.step_id ? 'chosen' : ''}>
+              <Status of={step.status} isBare />
+              <Link href={hrefOfStep(step.step_id)} aria-current={place.step === step.step_id ? 'true' : undefined}>
+                {step.step_id}
+              </Link>
+              <span className="quiet ellipsis">
+                {toldOf(step)}
+                {step.child_run_id !== null && (
+                  <Link href={runPath(step.child_run_id)} className="small">
+                    its run
+                  </Link>
+                )}
+              </span>
+              <Timeline bars={bars} drawn={drawn} />
+              <span className="quiet took">
+                {step.attempt > 1 && `×${step.attempt} `}
+                {tookFor(step.started_at, step.finished_at, nowMs)}
+              </span>
+            </li>
+          ))}
+        </ul>
+        {frame && <Needs rows={rows} drawn={drawn} frame={frame} chosen={place.step} />}
+      </div>
     </section>
   );
 }
 
+function toldOf({ step_id: id, name, status, message, reason, instance_of: of, needs }: Step): string {
+  const words = [
+    name === id ? null : name,
+    status === 'success' ? null : (message ?? reasonWords(reason)),
+    of === null && needs.length > 0 ? `after ${needs.join(', ')}` : null,
+  ];
+  return words.filter(Boolean).join(' · ');
+}
+
 type Span = Pick<StepBar, 'fromMs' | 'toMs'>;
+/** Where the bars are drawn; every row is as high as the first. */
+type Frame = { readonly left: number; readonly width: number; readonly rowPx: number };
+
+/** null: there is no room for them. */
+function useTimelineFrame(list: RefObject<HTMLUListElement | null>): Frame | null {
+  const [frame, setFrame] = useState<Frame | null>(null);
+  useEffect(() => {
+    const row = list.current?.querySelector('li');
+    const line = row?.querySelector<HTMLElement>('.timeline');
+    if (!row || !line) return undefined;
+    const watch = new ResizeObserver(() => {
+      const { offsetLeft: left, offsetWidth: width } = line;
+      setFrame(width > 0 ? { left, width, rowPx: row.offsetHeight } : null);
+    });
+    watch.observe(line);
+    return () => watch.disconnect();
+  }, [list]);
+  return frame;
+}
+
+/** From the end of each step to the beginning of those that need it. */
+function Needs(o: {
+  readonly rows: readonly { readonly step: Step; readonly bars: readonly StepBar[] }[];
+  readonly drawn: Span;
+  readonly frame: Frame;
+  readonly chosen: string | null;
+}): ReactNode {
+  const { left, width, rowPx } = o.frame;
+  const x = (ms: number): string => (left + shareOf(ms, o.drawn) * width).toFixed(1);
+  const y = (row: number): string => ((row + 0.5) * rowPx).toFixed(1);
+  return (
+    <svg aria-hidden="true" height={o.rows.length * rowPx}>
+      {needsOver(o.rows).map(({ key, from, to, ids }) => (
+        <path
+          key={key}
+          className={o.chosen !== null && ids.includes(o.chosen) ? 'edge chosen' : 'edge'}
+          d={`M${x(from.ms)} ${y(from.row)}V${y(to.row)}H${x(to.ms)}`}
+        />
+      ))}
+    </svg>
+  );
+}
 
 function Timeline({ bars, drawn }: { readonly bars: readonly StepBar[]; readonly drawn: Span }): ReactNode {
   return (
@@ -83,7 +135,14 @@ function Timeline({ bars, drawn }: { readonly bars: readonly StepBar[]; readonly
 }
 
 function placeOf({ fromMs, toMs }: Span, drawn: Span): { readonly left: string; readonly width: string } {
-  const within = (ms: number): number => Math.min(Math.max(ms, drawn.fromMs), drawn.toMs) - drawn.fromMs;
-  const percent = (ms: number): string => `${((ms / (drawn.toMs - drawn.fromMs)) * 100).toFixed(2)}%`;
-  return { left: percent(within(fromMs)), width: percent(within(toMs) - within(fromMs)) };
+  const from = shareOf(fromMs, drawn);
+  return { left: percent(from), width: percent(shareOf(toMs, drawn) - from) };
+}
+
+function shareOf(ms: number, { fromMs, toMs }: Span): number {
+  return (Math.min(Math.max(ms, fromMs), toMs) - fromMs) / (toMs - fromMs);
+}
+
+function percent(share: number): string {
+  return `${(share * 100).toFixed(2)}%`;
 }

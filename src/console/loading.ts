@@ -131,7 +131,6 @@ export function useRunEvents(
   const [changes, setChanges] = useState(0);
   const taking = useRef(onFrame);
   taking.current = onFrame;
-  const isFirst = useRef(true);
   const { runId, jobId, settleMs = burstMs } = o;
   useEffect(() => {
     if (!isVisible) return undefined;
@@ -144,16 +143,14 @@ export function useRunEvents(
         setChanges((count) => count + 1);
       }, settleMs);
     };
-    // What happened while nobody looked.
-    if (!isFirst.current) ring();
-    isFirst.current = false;
     const query = {
       types: quietTypes,
       ...(runId !== undefined && { run_id: runId }),
       ...(jobId !== undefined && { job_id: jobId }),
     };
     void keepOpen(signal, async () => {
-      for await (const frame of client.stream('streamRunEvents', { query, signal })) {
+      // Rung once it is open: of what happened before, or while nobody looked, it says nothing.
+      for await (const frame of client.stream('streamRunEvents', { query, signal, onOpen: ring })) {
         taking.current?.(frame);
         ring();
       }

@@ -53,6 +53,32 @@ export function barsOf(o: {
   });
 }
 
+type Place = { readonly row: number; readonly ms: number };
+
+/** What waited for what, where both have begun: from the end of the one to the beginning of the other. */
+export function needsOver(
+  rows: readonly { readonly step: Step; readonly bars: readonly StepBar[] }[],
+): { readonly key: string; readonly from: Place; readonly to: Place; readonly ids: readonly [string, string] }[] {
+  const rowOf = new Map(rows.map(({ step }, row) => [step.step_id, row]));
+  return rows.flatMap(({ step, bars: [first] }, row) => {
+    if (!first || step.instance_of !== null) return [];
+    return step.needs.flatMap((need) => {
+      const fromRow = rowOf.get(need) ?? -1;
+      const last = rows[fromRow]?.bars.at(-1);
+      if (!last) return [];
+      const key = `${need} ${step.step_id}`;
+      return [
+        {
+          key,
+          from: { row: fromRow, ms: last.toMs },
+          to: { row, ms: first.fromMs },
+          ids: [need, step.step_id] as const,
+        },
+      ];
+    });
+  });
+}
+
 /** null: something that it needs has not ended. */
 function readyAt(run: RunTimes, { needs }: Step): number | null {
   const ends = needs.map((need) => run.steps.find(({ step_id: id }) => id === need)?.finished_at ?? null);

@@ -29,7 +29,8 @@ export function useRunEvents(isActive: boolean, runId: string | null): number {
     };
     const listen = async (): Promise<void> => {
       const query = { types, ...(runId !== null && { run_id: runId }) };
-      for await (const _ of client.stream('streamRunEvents', { query, signal })) ring();
+      // Rung once it is open: of what happened before, it says nothing.
+      for await (const _ of client.stream('streamRunEvents', { query, signal, onOpen: ring })) ring();
     };
     const keepListening = async (): Promise<void> => {
       while (!signal.aborted) {

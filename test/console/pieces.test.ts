@@ -5,7 +5,7 @@ import { toPieces } from '../../src/console/ansi.ts';
 import { box, layOut } from '../../src/console/graph-layout.ts';
 import { readRunQuery, withFilter } from '../../src/console/run-query.ts';
 import { type RunRows, withEvent, withNewest, withOlder } from '../../src/console/run-rows.ts';
-import { barsOf, drawnTime } from '../../src/console/step-bars.ts';
+import { barsOf, drawnTime, needsOver } from '../../src/console/step-bars.ts';
 import type { RunRow, Step } from '../../src/console/words.ts';
 
 const esc = String.fromCharCode(27);
@@ -164,6 +164,14 @@ describe('the time of a step', () => {
     ]);
     expect(bars(ask)).toEqual(['waiting 120-150 waited for approval 30s']);
     expect([bars(ship), bars(skipped)]).toEqual([[], []]);
+  });
+
+  test('is tied to the end of what it waited for', () => {
+    const rows = run.steps.map((one) => ({ step: one, bars: barsOf({ run, step: one, attempts, nowMs }) }));
+    expect(needsOver(rows)).toEqual([
+      { key: 'build ask', from: { row: 0, ms: 120_000 }, to: { row: 1, ms: 120_000 }, ids: ['build', 'ask'] },
+      { key: 'build test', from: { row: 0, ms: 120_000 }, to: { row: 2, ms: 120_000 }, ids: ['build', 'test'] },
+    ]);
   });
 
   test('is drawn with no more of the time before the run began than it has run', () => {

@@ -173,6 +173,7 @@ describe('a run', () => {
     await page.getByRole('combobox', { name: 'Step', exact: true }).selectOption('test');
     await expect.poll(() => chosen.allTextContents()).toEqual(['✗ test', 'test']);
     await page.getByText('after fetch').waitFor();
+    expect(await page.locator('.over-time path.chosen').count()).toBe(1);
     await page.getByRole('img', { name: /failed \d/ }).waitFor();
     await page.getByRole('combobox', { name: 'Step', exact: true }).selectOption('');
     await expect.poll(() => isInView(page, 'the last words')).toBe(true);
@@ -293,6 +294,21 @@ describe('the list of runs', () => {
     await page.getByText('No run matches.').waitFor();
     await page.getByRole('searchbox', { name: 'Filter runs' }).fill('status:lost');
     await page.getByRole('alert').filter({ hasText: "There is no status 'lost'" }).waitFor();
+  });
+
+  testWith('chromium')('has what began before its events were told, too', async () => {
+    await started('demo/held');
+    const page = await browser.open(`${server.url}/jobs`);
+    const told = Promise.withResolvers<void>();
+    await page.route('**/events/runs?*', async (route) => {
+      await told.promise;
+      await route.continue();
+    });
+    await page.getByRole('link', { name: 'Runs', exact: true }).click();
+    await page.getByRole('list', { name: 'Runs' }).getByRole('listitem').first().waitFor();
+    const runId = await started('demo/held');
+    told.resolve();
+    await page.getByRole('checkbox', { name: `Choose ${runId}` }).waitFor();
   });
 
   testWith('chromium')('has no end but the last run', async () => {
