@@ -33,7 +33,7 @@ const verbs: Readonly<Record<CommandName, () => Promise<Verb>>> = {
   sources: () => import('./sources.ts'),
   tui: () => import('./tui.ts'),
   serve: async () => {
-    (await import('./small-heap.ts')).startSmall();
+    (await import('./small-heap.ts')).keepHeapSmall();
     return import('./serve.ts');
   },
   'config validate': () => import('./config-validate.ts'),

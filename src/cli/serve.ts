@@ -14,7 +14,6 @@ import { loadConfiguration } from './configuration.ts';
 import { type ExitCode, exitCodes, Refusal } from './exit-code.ts';
 import { endRuns, nameRunning } from './serve-end.ts';
 import { clientOfOwner } from './session.ts';
-import { startedSmall } from './small-heap.ts';
 import { endAtOnce, stopSignal } from './stop-signal.ts';
 
 export async function run(options: Options): Promise<ExitCode> {
@@ -34,7 +33,6 @@ export async function run(options: Options): Promise<ExitCode> {
   }).catch((error: unknown) => {
     throw explained(error, showBind(config.server.bind));
   });
-  startedSmall();
   const { bind, tls } = config.server;
   const isOpen = !isLoopback(bind.host);
   if (isOpen && !tls) log.warn('the server is reached from other machines without TLS: tokens travel in clear');

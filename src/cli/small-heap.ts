@@ -7,14 +7,9 @@ import { setFlagsFromString } from 'node:v8';
  * To be called before the server's modules are loaded: their loading is a burst of garbage.
  * - The young generation stays as small as it is, 2 to 4 MB; V8 would let it grow to 64 and seldom give it back. As a flag of
  *   the command line a factor of 1 does nothing, and the largest size can only be set there.
- * - Until startedSmall(), garbage is collected as early as in a process that is short of memory.
+ * - What outlives it is looked through earlier, as in a process that is short of memory.
  */
-export function startSmall(): void {
+export function keepHeapSmall(): void {
   setFlagsFromString('--semi-space-growth-factor=1');
   setFlagsFromString('--memory-saver-mode');
-}
-
-/** What comes now is worth more than the memory that it takes: in the mode of the start, a run costs a tenth more. */
-export function startedSmall(): void {
-  setFlagsFromString('--no-memory-saver-mode');
 }
