@@ -72,7 +72,11 @@ export const operations = {
         prefix: text('Jobs of this namespace and all below it'),
         tag: text('Jobs with this tag'),
         q: text('Free text in id, title, description and tags'),
-        ...page('Rows at most; all of them without it'),
+        ids: Type.Optional(
+          Type.String({ description: 'Jobs of these ids, comma-separated', minLength: 1, maxLength: 16_384 }),
+        ),
+        last_runs: limit(10, 'So many of the last runs of each job besides, newest first; none without `runs:read`'),
+        ...page('Rows at most; all of them without it, 100 with `last_runs`'),
       },
       closed,
     ),
