@@ -2,8 +2,9 @@
 
 import { type ReactNode, useMemo } from 'react';
 import { Link, useLocation } from 'wouter';
-import { ApiProblem } from '../client/api-problem.ts';
+import type { ApiProblem } from '../client/api-problem.ts';
 import type { AnswerOf } from '../contract/operations.ts';
+import { useJob } from './catalogue.ts';
 import { useLoaded, useRunEvents, useTitle } from './loading.ts';
 import { Facts, Shown } from './Notes.tsx';
 import { RunList } from './RunList.tsx';
@@ -17,16 +18,8 @@ const runsShown = 8;
 export function JobPage(): ReactNode {
   const [path] = useLocation();
   const jobId = useMemo(() => decodedId(path), [path]);
-  const client = useClient();
   useTitle(jobId);
-  const job = useLoaded({ key: jobId }, async (signal) => {
-    try {
-      return await client.call('getJob', { path: { job_id: jobId }, signal });
-    } catch (error) {
-      if (error instanceof ApiProblem && error.slug === 'job-invalid') return error;
-      throw error;
-    }
-  });
+  const job = useJob(jobId);
   return (
     <>
       <p className="crumbs">
@@ -34,9 +27,12 @@ export function JobPage(): ReactNode {
       </p>
       <h1>{jobId}</h1>
       <Shown of={job} what="the job">
-        {(value) =>
-          value instanceof ApiProblem ? <Invalid problem={value} /> : <JobBody key={value.id} job={value} />
-        }
+        {({ job: known, problem }) => (
+          <>
+            {problem && <Invalid problem={problem} />}
+            {known && <JobBody key={known.id} job={known} />}
+          </>
+        )}
       </Shown>
     </>
   );
