@@ -7,6 +7,7 @@ import { isFinished, runStatuses } from '../domain/run.ts';
 import { useLoaded, useNow, useRunEvents, useTitle } from './loading.ts';
 import { Empty, Fault, Loading } from './Notes.tsx';
 import { RunList } from './RunList.tsx';
+import { useRequestKeys } from './request-keys.ts';
 import { readRunQuery, withFilter } from './run-query.ts';
 import { type RunRows, withEvent, withNewest, withOlder } from './run-rows.ts';
 import { useClient } from './session.tsx';
@@ -163,6 +164,7 @@ function Bulk(o: {
   readonly setChosen: (chosen: ReadonlySet<string>) => void;
 }): ReactNode {
   const client = useClient();
+  const once = useRequestKeys();
   const [note, setNote] = useState<string | null>(null);
   const [isBusy, setBusy] = useState(false);
   const chosen = o.rows.rows.filter(({ run_id: id }) => o.chosen.has(id));
@@ -204,7 +206,11 @@ function Bulk(o: {
         <button
           type="button"
           disabled={isBusy}
-          onClick={() => void each('Running again', idsOf(over), (path) => client.call('rerunRun', { path, body: {} }))}
+          onClick={() =>
+            void each('Running again', idsOf(over), (path) =>
+              once(path.run_id, (headers) => client.call('rerunRun', { path, body: {}, headers })),
+            )
+          }
         >
           Rerun {over.length}
         </button>

@@ -1,7 +1,6 @@
 // What the pages know of the server: answers that are asked for again when something has happened, and the news that it has.
 
 import { useCallback, useEffect, useRef, useState, useSyncExternalStore } from 'react';
-import { ApiProblem } from '../client/api-problem.ts';
 import { faultText, isPassing } from '../client/fault-words.ts';
 import type { Frame } from '../client/resuming-stream.ts';
 import { eventTypes } from '../domain/event.ts';
@@ -196,14 +195,6 @@ export function useTitle(title: string): void {
   useEffect(() => {
     document.title = `${title} – flwd`;
   }, [title]);
-}
-
-/** What the caller may not see is left out, where the rest can be shown without it. */
-export async function ifAllowed<T>(answer: Promise<T>, instead: T): Promise<T> {
-  return answer.catch((error: unknown) => {
-    if (error instanceof ApiProblem && error.status === 403) return instead;
-    throw error;
-  });
 }
 
 /** Opens a stream again for as long as that may help. */
