@@ -67,9 +67,13 @@ function Invalid({ problem }: { readonly problem: ApiProblem }): ReactNode {
 }
 
 function JobBody({ job }: { readonly job: Job }): ReactNode {
-  const schedules = (
-    <Link href={`/system#schedules`}>{job.enabled ? 'see the schedules' : 'disabled: no schedule fires'}</Link>
+  const client = useClient();
+  const { value } = useLoaded({ key: job.id }, (signal) =>
+    client.call('listSchedules', { query: { job_id: job.id, limit: 1 }, signal }),
   );
+  const count = value?.total ?? 0;
+  const words = `${count} ${count === 1 ? 'schedule' : 'schedules'}${job.enabled ? '' : ', none of which fires: it is disabled'}`;
+  const schedules = count > 0 ? <Link href="/system#schedules">{words}</Link> : value && 'none';
   return (
     <>
       {job.title !== null && <p className="lead">{job.title}</p>}

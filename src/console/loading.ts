@@ -71,8 +71,11 @@ export function useLoaded<T>(
     };
   }, [client, o.key]);
   const { nudge } = o;
+  const heard = useRef(nudge);
   useEffect(() => {
-    if (nudge) wake.current();
+    if (nudge === heard.current) return;
+    heard.current = nudge;
+    wake.current();
   }, [nudge]);
   const again = useCallback(() => wake.current(), []);
   return loaded.key === o.key
