@@ -135,11 +135,14 @@ function Timeline({ bars, drawn }: { readonly bars: readonly StepBar[]; readonly
 }
 
 function placeOf({ fromMs, toMs }: Span, drawn: Span): { readonly left: string; readonly width: string } {
-  const percent = (share: number): string => `${(share * 100).toFixed(2)}%`;
   const from = shareOf(fromMs, drawn);
   return { left: percent(from), width: percent(shareOf(toMs, drawn) - from) };
 }
 
 function shareOf(ms: number, { fromMs, toMs }: Span): number {
   return (Math.min(Math.max(ms, fromMs), toMs) - fromMs) / (toMs - fromMs);
+}
+
+function percent(share: number): string {
+  return `${(share * 100).toFixed(2)}%`;
 }

@@ -32,6 +32,8 @@ export type RunReading = {
     most: number,
     reach: Reach,
   ) => Promise<ReadonlyMap<string, readonly LastRun[]>>;
+  /** While it is the same, so is whatever was answered to the same question of the same reach (ADR 0025). */
+  readonly generation: () => number;
   readonly summary: (id: string, reach: Reach) => Promise<RunSummary>;
   /** Grows with every change of what `get` answers. */
   readonly version: (id: string, reach: Reach) => Promise<{ readonly version: number; readonly tenant: string }>;
@@ -64,6 +66,7 @@ function createRunReading({ runs, notices, logs }: Pick<Store, 'runs' | 'notices
       return { runs: [], total: 0, nextCursor: null };
     },
     last: (jobIds, most, { tenant }) => runs.last({ jobIds, most, ...(tenant !== '*' && { tenant }) }),
+    generation: runs.generation,
     async summary(id, reach) {
       await runs.assertThere(id, reach);
       const summary = await runs.summary(id);

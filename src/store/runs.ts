@@ -77,6 +77,8 @@ export type RunStore = {
     readonly most: number;
     readonly tenant?: string;
   }) => Promise<ReadonlyMap<string, readonly LastRun[]>>;
+  /** While it is the same, so is every run and every list (ADR 0025). */
+  readonly generation: Database['generation'];
   /** What executing a run takes. Never served. */
   readonly execution: (id: string) => Promise<StoredRun | undefined>;
   /** The same without what it was planned to be, which may be past reading. */
@@ -162,6 +164,8 @@ export function createRunStore(database: Database): RunStore {
 
     list: (query) => listRuns(read, query),
     last: (query) => lastRuns(read, query),
+
+    generation: database.generation,
 
     async remains(id) {
       const [row] = await selectRun(read, { id });
