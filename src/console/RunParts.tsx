@@ -28,9 +28,7 @@ const mostPreviewText = 200_000;
 export function Artifacts({ run }: { readonly run: Run }): ReactNode {
   const client = useClient();
   const runId = run.run_id;
-  // A step's are there once it has ended.
-  const nudge = [run, ...run.steps].filter(({ finished_at: at }) => at !== null).length;
-  const loaded = useLoaded({ key: runId, nudge }, (signal) =>
+  const loaded = useLoaded({ key: `${runId} ${run.finished_at}` }, (signal) =>
     client.call('listArtifacts', { query: { run_id: runId }, signal }),
   );
   const [opened, setOpened] = useState<string | null>(null);
@@ -45,7 +43,11 @@ export function Artifacts({ run }: { readonly run: Run }): ReactNode {
     <Shown of={loaded} what="the artifacts">
       {({ artifacts }) =>
         artifacts.length === 0 ? (
-          <Empty>{run.finished_at === null ? 'There are none yet.' : 'It has left no artifacts.'}</Empty>
+          <Empty>
+            {run.finished_at === null
+              ? 'They are taken when the run ends, all of them together.'
+              : 'It has left no artifacts.'}
+          </Empty>
         ) : (
           <>
             {fault !== null && <Fault text={fault} />}

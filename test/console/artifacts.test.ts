@@ -5,21 +5,7 @@ import { startServing } from '../server/serving.ts';
 import { testWith } from '../support/host.ts';
 import { aBrowser } from './a-browser.ts';
 
-const server = await startServing({
-  executes: true,
-  jobs: {
-    twofold: {
-      'config.yaml': JSON.stringify({
-        artifacts: { paths: ['out/*'] },
-        steps: [
-          { id: 'first', script: './first.sh' },
-          { id: 'gate', needs: ['first'], approval: 'Go on?' },
-        ],
-      }),
-      'first.sh': '#!/bin/sh\nsleep 2; mkdir out; echo early > out/early.txt\n',
-    },
-  },
-});
+const server = await startServing();
 afterAll(() => server.close());
 const browser = aBrowser();
 
@@ -41,10 +27,12 @@ testWith('chromium')('Markdown is drawn whatever its charset, and a text that is
   expect(await page.getByRole('region', { name: 'Content of long.txt' }).textContent()).toMatch(/xy$/);
 });
 
-testWith('chromium', 'bwrap')('those of a step are there once it has ended, while the run goes on', async () => {
-  const { run_id: runId } = JSON.parse(await (await server.post('/runs', { job_id: 'twofold' })).text());
-  const page = await browser.open(`${server.url}/runs/${runId}?tab=artifacts`);
-  await page.getByText('There are none yet.').waitFor();
-  await page.getByText('early.txt', { exact: true }).waitFor();
-  await page.getByRole('button', { name: 'Approve' }).waitFor();
+testWith('chromium')('of a run that goes on it is said when they come, and then they do', async () => {
+  const run = await server.addRun();
+  await run.move('claim');
+  const page = await browser.open(`${server.url}/runs/${run.id}?tab=artifacts`);
+  await page.getByText('They are taken when the run ends, all of them together.').waitFor();
+  await server.addArtifact(run, { name: 'late.txt', content: 'late', mediaType: 'text/plain' });
+  await run.finish();
+  await page.getByText('late.txt', { exact: true }).waitFor();
 });
