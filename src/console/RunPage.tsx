@@ -1,6 +1,6 @@
 // A run: how it is and why, in a sentence; what can be done with it; its steps, log, result and artifacts.
 
-import { type ReactNode, useMemo } from 'react';
+import { type ReactNode, useMemo, useState } from 'react';
 import { Link, useLocation, useSearch } from 'wouter';
 import { type LogLevel, logLevels } from '../domain/log-line.ts';
 import { LogPane, type LogPlace } from './LogPane.tsx';
@@ -33,7 +33,7 @@ export function RunPage({ runId }: { readonly runId: string }): ReactNode {
   });
   return (
     <Shown of={loaded} what="the run">
-      {({ run, attempts }) => <RunBody run={run} attempts={attempts} again={loaded.again} />}
+      {({ run, attempts }) => <RunBody key={runId} run={run} attempts={attempts} again={loaded.again} />}
     </Shown>
   );
 }
@@ -42,7 +42,9 @@ function RunBody(o: { readonly run: Run; readonly attempts: readonly Step[]; rea
   const { run, attempts } = o;
   const [, navigate] = useLocation();
   const search = useSearch();
-  const { tab, place } = useMemo(() => placeIn(search, run), [search, run]);
+  // As it was when the page was opened: whoever watches a run is not moved when it fails.
+  const [initialStep] = useState(() => (run.status === 'failed' && run.steps.length > 1 ? failingStep(run) : null));
+  const { tab, place } = useMemo(() => placeIn(search, initialStep), [search, initialStep]);
   const now = useNow(1_000);
   useTitle(`${statusLooks[run.status].glyph} ${run.job_id} ${run.run_id}`);
   const show = (next: Tab): void => navigate(hrefOf(run, { ...place, line: null }, next), { replace: true });
@@ -79,7 +81,6 @@ function RunBody(o: { readonly run: Run; readonly attempts: readonly Step[]; rea
       <div role="tabpanel" id="tab-panel" aria-labelledby={`tab-${tab}`}>
         {tab === 'log' && (
           <LogPane
-            key={`${place.step} ${place.attempt} ${place.level}`}
             run={run}
             attempts={attempts}
             place={place}
@@ -96,15 +97,14 @@ function RunBody(o: { readonly run: Run; readonly attempts: readonly Step[]; rea
   );
 }
 
-/** Where a link leads; without anything, a failed run's failing step. */
-function placeIn(search: string, run: Run): { readonly tab: Tab; readonly place: LogPlace } {
+/** Where a link leads. */
+function placeIn(search: string, initialStep: string | null): { readonly tab: Tab; readonly place: LogPlace } {
   const asked = new URLSearchParams(search);
   const step = asked.get('step');
-  const failing = run.status === 'failed' && run.steps.length > 1 ? failingStep(run) : null;
   return {
     tab: tabs.find((tab) => tab === asked.get('tab')) ?? 'log',
     place: {
-      step: step === null ? (asked.has('line') ? null : failing) : step === everyStep ? null : step,
+      step: step === null ? (asked.has('line') ? null : initialStep) : step === everyStep ? null : step,
       attempt: Number(asked.get('attempt')) || null,
       level: levelIn(asked.get('level')),
       line: Number(asked.get('line')) || null,

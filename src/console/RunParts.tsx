@@ -11,7 +11,7 @@ import { Code, Empty, Facts, Fault, Loading, Scrolls, Shown, Time } from './Note
 import { onDemand } from './on-demand.tsx';
 import { saveAnswer } from './save.ts';
 import { useClient } from './session.tsx';
-import type { Run } from './words.ts';
+import { clockTime, fullTime, type Run } from './words.ts';
 
 const Markdown = onDemand('the artifact', async () => (await import('./Markdown.tsx')).Markdown);
 
@@ -239,7 +239,10 @@ export function RunEvents({ run }: { readonly run: Run }): ReactNode {
             const { event: name, timestamp, id: _, run_id: __, job_id: ___, tenant: ____, ...rest } = event;
             return (
               <li key={index}>
-                <time className="quiet">{showValue(timestamp).slice(11, 23)}</time> <strong>{showValue(name)}</strong>{' '}
+                <time className="quiet" dateTime={showValue(timestamp)} title={fullTime(showValue(timestamp))}>
+                  {clockTime(showValue(timestamp))}
+                </time>{' '}
+                <strong>{showValue(name)}</strong>{' '}
                 <span className="quiet">
                   {Object.entries(rest)
                     .filter(([, value]) => value !== null)

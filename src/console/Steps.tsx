@@ -8,7 +8,7 @@ import type { LogPlace } from './LogPane.tsx';
 import { Status } from './Notes.tsx';
 import { onDemand } from './on-demand.tsx';
 import { barsOf, drawnTime, needsOver, type StepBar } from './step-bars.ts';
-import { type Run, reasonWords, runPath, type Step } from './words.ts';
+import { inGroups, type Run, reasonWords, runPath, type Step } from './words.ts';
 
 const StepGraph = onDemand('the graph', async () => (await import('./StepGraph.tsx')).StepGraph);
 
@@ -25,7 +25,7 @@ export function Steps(o: {
   const frame = useTimelineFrame(list);
   if (run.steps.length < 2) return null;
   const drawn = drawnTime(run, nowMs);
-  const rows = run.steps.map((step) => ({ step, bars: barsOf({ run, step, attempts, nowMs }) }));
+  const rows = inGroups(run.steps).map((step) => ({ step, bars: barsOf({ run, step, attempts, nowMs }) }));
   const hrefOfStep = (id: string): string => hrefOf({ ...place, step: id, attempt: null, line: null });
   return (
     <section aria-label="Steps" className="steps">
@@ -139,10 +139,11 @@ function placeOf({ fromMs, toMs }: Span, drawn: Span): { readonly left: string; 
   return { left: percent(from), width: percent(shareOf(toMs, drawn) - from) };
 }
 
-function shareOf(ms: number, { fromMs, toMs }: Span): number {
-  return (Math.min(Math.max(ms, fromMs), toMs) - fromMs) / (toMs - fromMs);
-}
-
 function percent(share: number): string {
   return `${(share * 100).toFixed(2)}%`;
+}
+
+function shareOf(ms: number, { fromMs, toMs }: Span): number {
+  // A run that was made this very moment has no time yet.
+  return (Math.min(Math.max(ms, fromMs), toMs) - fromMs) / Math.max(1, toMs - fromMs);
 }

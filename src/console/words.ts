@@ -64,6 +64,13 @@ export function runSentence(run: Run, nowMs: number): string {
   }
 }
 
+/** The instances of a step stand below it; a run has them behind all of its steps. */
+export function inGroups(steps: readonly Step[]): Step[] {
+  return steps
+    .filter(({ instance_of: of }) => of === null)
+    .flatMap((step) => [step, ...steps.filter(({ instance_of: of }) => of === step.step_id)]);
+}
+
 const relative = new Intl.RelativeTimeFormat('en', { numeric: 'always', style: 'short' });
 const units = [
   ['day', 86_400_000],
@@ -76,6 +83,19 @@ export function relativeTime(timestamp: string, nowMs: number): string {
   const ms = Date.parse(timestamp) - nowMs;
   const [unit, size] = units.find(([, least]) => Math.abs(ms) >= least) ?? ['second', 1_000];
   return Math.abs(ms) < 1_000 ? 'now' : relative.format(Math.round(ms / size), unit);
+}
+
+const clock = new Intl.DateTimeFormat('en-GB', { timeStyle: 'medium' });
+const wholeTime = new Intl.DateTimeFormat('en-GB', { dateStyle: 'full', timeStyle: 'long' });
+
+/** Of the day, to the millisecond, where the reader is. */
+export function clockTime(timestamp: string): string {
+  const at = new Date(timestamp);
+  return `${clock.format(at)}.${String(at.getMilliseconds()).padStart(3, '0')}`;
+}
+
+export function fullTime(timestamp: string): string {
+  return wholeTime.format(new Date(timestamp));
 }
 
 export function jobPath(jobId: string): string {

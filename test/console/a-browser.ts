@@ -16,6 +16,8 @@ export type PageOptions = {
   readonly theme?: 'light' | 'dark';
   readonly width?: number;
   readonly height?: number;
+  /** Where the reader is. */
+  readonly timezone?: string;
   /** What goes wrong in the page is what the test is about. */
   readonly mayFail?: boolean;
 };
@@ -25,12 +27,13 @@ export function aBrowser(): { readonly open: (url: string, o?: PageOptions) => P
   let launched: Promise<Browser> | undefined;
   afterAll(async () => (await launched)?.close());
   return {
-    async open(url, { theme = 'light', width = 1200, height = 900, mayFail = false } = {}) {
+    async open(url, { theme = 'light', width = 1200, height = 900, timezone = 'UTC', mayFail = false } = {}) {
       launched ??= chromium.launch({ executablePath: executable, args: flags });
       const page = await (await launched).newPage({
         viewport: { width, height },
         colorScheme: theme,
         reducedMotion: 'reduce',
+        timezoneId: timezone,
       });
       page.setDefaultTimeout(20_000);
       const faults: string[] = [];
