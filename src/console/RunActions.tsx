@@ -8,6 +8,7 @@ import type { BodyOf } from '../contract/operations.ts';
 import { isFinished } from '../domain/run.ts';
 import { Dialog } from './Dialog.tsx';
 import { Fault, Time } from './Notes.tsx';
+import { useRequestKeys } from './request-keys.ts';
 import { useClient } from './session.tsx';
 import { jobPath, type Run, runPath, type Step } from './words.ts';
 
@@ -16,6 +17,7 @@ type Act = (action: (client: Client) => Promise<unknown>) => void;
 export function RunActions({ run, again }: { readonly run: Run; readonly again: () => void }): ReactNode {
   const client = useClient();
   const [, navigate] = useLocation();
+  const once = useRequestKeys();
   const [fault, setFault] = useState<string | null>(null);
   const [isBusy, setBusy] = useState(false);
   const [isAsking, setAsking] = useState(false);
@@ -34,7 +36,9 @@ export function RunActions({ run, again }: { readonly run: Run; readonly again: 
   };
   const rerun = (body: BodyOf<'rerunRun'>): void =>
     act(async () => {
-      const { run_id: runId } = await client.call('rerunRun', { path, body });
+      const { run_id: runId } = await once(JSON.stringify({ path, body }), (headers) =>
+        client.call('rerunRun', { path, body, headers }),
+      );
       navigate(runPath(runId));
     });
   const isCancelling = run.cancel_requested_at !== null && !isOver;

@@ -43,7 +43,11 @@ export function Artifacts({ run }: { readonly run: Run }): ReactNode {
     <Shown of={loaded} what="the artifacts">
       {({ artifacts }) =>
         artifacts.length === 0 ? (
-          <Empty>{run.finished_at === null ? 'There are none yet.' : 'It has left no artifacts.'}</Empty>
+          <Empty>
+            {run.finished_at === null
+              ? 'They are taken when the run ends, all of them together.'
+              : 'It has left no artifacts.'}
+          </Empty>
         ) : (
           <>
             {fault !== null && <Fault text={fault} />}
@@ -91,10 +95,15 @@ function isShowable({ media_type: type, size_bytes: size }: Artifact): boolean {
 }
 
 function isPicture(type: string): boolean {
-  return pictures.includes(type);
+  return pictures.includes(essenceOf(type));
 }
 
-type Content = { readonly text: string } | { readonly url: string };
+/** Of `text/markdown; charset=utf-8` what stands before the parameters. */
+function essenceOf(type: string): string {
+  return (type.split(';')[0] ?? '').trim().toLowerCase();
+}
+
+type Content = { readonly text: string; readonly isCut: boolean } | { readonly url: string };
 
 function Preview({ artifact }: { readonly artifact: Artifact }): ReactNode {
   const client = useClient();
@@ -106,7 +115,11 @@ function Preview({ artifact }: { readonly artifact: Artifact }): ReactNode {
     let url: string | undefined;
     const read = async (): Promise<void> => {
       const response = await client.request('getArtifact', { path: { artifact_id: id }, signal: ending.signal });
-      if (!isPicture(type)) return setContent({ text: (await response.text()).slice(0, mostPreviewText) });
+      if (!isPicture(type)) {
+        const text = await response.text();
+        setContent({ text: text.slice(0, mostPreviewText), isCut: text.length > mostPreviewText });
+        return;
+      }
       url = URL.createObjectURL(new Blob([await response.arrayBuffer()], { type }));
       setContent({ url });
     };
@@ -119,14 +132,23 @@ function Preview({ artifact }: { readonly artifact: Artifact }): ReactNode {
   if (fault !== null) return <Fault text={fault} />;
   if (!content) return <Loading what="the artifact" />;
   if ('url' in content) return <img className="preview" src={content.url} alt={artifact.name} />;
-  if (type === 'text/markdown') {
-    return (
-      <Scrolls label={`Content of ${artifact.name}`} className="code preview">
-        <Markdown text={content.text} />
-      </Scrolls>
-    );
-  }
-  return <Code label={`Content of ${artifact.name}`} text={content.text} />;
+  const label = `Content of ${artifact.name}`;
+  return (
+    <>
+      {essenceOf(type) === 'text/markdown' ? (
+        <Scrolls label={label} className="code preview">
+          <Markdown text={content.text} />
+        </Scrolls>
+      ) : (
+        <Code label={label} text={content.text} />
+      )}
+      {content.isCut && (
+        <p className="quiet preview">
+          These are its first {mostPreviewText.toLocaleString('en')} characters. The rest is in what is downloaded.
+        </p>
+      )}
+    </>
+  );
 }
 
 export function RunDetails({ run }: { readonly run: Run }): ReactNode {

@@ -1,12 +1,13 @@
 // All runs: a text query that lives in the URL, an endless list that is live, and what can be done with several at once.
 
 import { type ReactNode, useCallback, useEffect, useMemo, useRef, useState } from 'react';
-import { useLocation, useSearch } from 'wouter';
+import { Link, useLocation, useSearch } from 'wouter';
 import { faultText } from '../client/fault-words.ts';
 import { isFinished, runStatuses } from '../domain/run.ts';
 import { useLoaded, useNow, useRunEvents, useTitle } from './loading.ts';
 import { Empty, Fault, Loading } from './Notes.tsx';
 import { RunList } from './RunList.tsx';
+import { useRequestKeys } from './request-keys.ts';
 import { readRunQuery, withFilter } from './run-query.ts';
 import { type RunRows, withEvent, withNewest, withOlder } from './run-rows.ts';
 import { useClient } from './session.tsx';
@@ -41,7 +42,7 @@ export function RunsPage(): ReactNode {
           type="search"
           aria-label="Filter runs"
           aria-describedby="runs-hint"
-          placeholder="job:backup status:failed since:2d"
+          placeholder="job:backup/daily status:failed since:2d"
           spellCheck={false}
           value={text}
           onChange={(event) => setText(event.target.value)}
@@ -64,7 +65,7 @@ export function RunsPage(): ReactNode {
         </fieldset>
       </search>
       <p className="hint" id="runs-hint">
-        job: status: label: source: tenant: since: until:, and any text in ids, arguments and errors
+        job: (its whole id) status: label: source: tenant: since: until:, and any text in ids, arguments and errors
       </p>
       {faults.length > 0 ? (
         faults.map((fault) => <Fault key={fault} text={fault} />)
@@ -104,6 +105,12 @@ function Runs({ query }: { readonly query: ReturnType<typeof readRunQuery>['quer
       {held.rows.length === 0 ? (
         <Empty>
           <p>{Object.keys(query).length > 0 ? 'No run matches.' : 'Nothing has run yet.'}</p>
+          {query.job_id !== undefined && (
+            <p>
+              <code>job:</code> takes the whole id of a job, such as <code>backup/daily</code>; without it,{' '}
+              <Link href={`/runs?q=${encodeURIComponent(query.job_id)}`}>{query.job_id}</Link> is looked for in all ids.
+            </p>
+          )}
         </Empty>
       ) : (
         <RunList rows={held.rows} hasJob chosen={chosen} choose={choose} />
@@ -163,6 +170,7 @@ function Bulk(o: {
   readonly setChosen: (chosen: ReadonlySet<string>) => void;
 }): ReactNode {
   const client = useClient();
+  const once = useRequestKeys();
   const [note, setNote] = useState<string | null>(null);
   const [isBusy, setBusy] = useState(false);
   const chosen = o.rows.rows.filter(({ run_id: id }) => o.chosen.has(id));
@@ -204,7 +212,11 @@ function Bulk(o: {
         <button
           type="button"
           disabled={isBusy}
-          onClick={() => void each('Running again', idsOf(over), (path) => client.call('rerunRun', { path, body: {} }))}
+          onClick={() =>
+            void each('Running again', idsOf(over), (path) =>
+              once(path.run_id, (headers) => client.call('rerunRun', { path, body: {}, headers })),
+            )
+          }
         >
           Rerun {over.length}
         </button>

@@ -1,7 +1,6 @@
 // What the pages know of the server: answers that are asked for again when something has happened, and the news that it has.
 
 import { useCallback, useEffect, useRef, useState, useSyncExternalStore } from 'react';
-import { ApiProblem } from '../client/api-problem.ts';
 import { faultText, isPassing } from '../client/fault-words.ts';
 import type { Frame } from '../client/resuming-stream.ts';
 import { eventTypes } from '../domain/event.ts';
@@ -47,7 +46,10 @@ export function useLoaded<T>(
       let mayRetry = false;
       try {
         const value = await latest.current(signal);
-        if (!signal.aborted) setLoaded({ key: o.key, value, fault: null });
+        if (signal.aborted) return;
+        setLoaded((held) =>
+          held.key === o.key && held.value === value && held.fault === null ? held : { key: o.key, value, fault: null },
+        );
       } catch (error) {
         if (signal.aborted) return;
         mayRetry = isPassing(error);
@@ -69,8 +71,11 @@ export function useLoaded<T>(
     };
   }, [client, o.key]);
   const { nudge } = o;
+  const heard = useRef(nudge);
   useEffect(() => {
-    if (nudge) wake.current();
+    if (nudge === heard.current) return;
+    heard.current = nudge;
+    wake.current();
   }, [nudge]);
   const again = useCallback(() => wake.current(), []);
   return loaded.key === o.key
@@ -117,6 +122,24 @@ function clockOf(everyMs: number): { now: number; readonly lookers: Set<() => vo
   return clock;
 }
 
+/** @returns a number that grows, while anybody can see the page */
+export function useTicks(everyMs: number): number {
+  const isVisible = useVisible();
+  const [ticks, setTicks] = useState(0);
+  const wasHidden = useRef(false);
+  useEffect(() => {
+    if (!isVisible) {
+      wasHidden.current = true;
+      return undefined;
+    }
+    // Whoever comes back sees what is there now.
+    if (wasHidden.current) setTicks((count) => count + 1);
+    const timer = setInterval(() => setTicks((count) => count + 1), everyMs);
+    return () => clearInterval(timer);
+  }, [isVisible, everyMs]);
+  return ticks;
+}
+
 /** Whatever comes in a burst is looked at once. */
 const burstMs = 250;
 const quietTypes = eventTypes.filter((type) => !type.endsWith('.output')).join(',');
@@ -125,12 +148,15 @@ const quietTypes = eventTypes.filter((type) => !type.endsWith('.output')).join('
 export function useRunEvents(
   o: { readonly runId?: string; readonly jobId?: string; readonly settleMs?: number },
   onFrame?: (frame: Frame) => void,
+  onOpen?: () => void,
 ): number {
   const client = useClient();
   const isVisible = useVisible();
   const [changes, setChanges] = useState(0);
   const taking = useRef(onFrame);
   taking.current = onFrame;
+  const opening = useRef(onOpen);
+  opening.current = onOpen;
   const { runId, jobId, settleMs = burstMs } = o;
   useEffect(() => {
     if (!isVisible) return undefined;
@@ -143,14 +169,18 @@ export function useRunEvents(
         setChanges((count) => count + 1);
       }, settleMs);
     };
+    // Rung once it is open: of what happened before, or while nobody looked, it says nothing.
+    const opened = (): void => {
+      opening.current?.();
+      ring();
+    };
     const query = {
       types: quietTypes,
       ...(runId !== undefined && { run_id: runId }),
       ...(jobId !== undefined && { job_id: jobId }),
     };
     void keepOpen(signal, async () => {
-      // Rung once it is open: of what happened before, or while nobody looked, it says nothing.
-      for await (const frame of client.stream('streamRunEvents', { query, signal, onOpen: ring })) {
+      for await (const frame of client.stream('streamRunEvents', { query, signal, onOpen: opened })) {
         taking.current?.(frame);
         ring();
       }
@@ -168,14 +198,6 @@ export function useTitle(title: string): void {
   useEffect(() => {
     document.title = `${title} – flwd`;
   }, [title]);
-}
-
-/** What the caller may not see is left out, where the rest can be shown without it. */
-export async function ifAllowed<T>(answer: Promise<T>, instead: T): Promise<T> {
-  return answer.catch((error: unknown) => {
-    if (error instanceof ApiProblem && error.status === 403) return instead;
-    throw error;
-  });
 }
 
 /** Opens a stream again for as long as that may help. */
