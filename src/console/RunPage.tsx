@@ -3,8 +3,9 @@
 import { type ReactNode, useMemo } from 'react';
 import { Link, useLocation, useSearch } from 'wouter';
 import { type LogLevel, logLevels } from '../domain/log-line.ts';
+import { useNow } from './clock.ts';
 import { LogPane, type LogPlace } from './LogPane.tsx';
-import { useLoaded, useNow, useRunEvents, useTitle } from './loading.ts';
+import { useLoaded, useRunEvents, useTitle } from './loading.ts';
 import { Shown, Status, Time } from './Notes.tsx';
 import { onDemand } from './on-demand.tsx';
 import { RunActions } from './RunActions.tsx';
@@ -33,12 +34,17 @@ export function RunPage({ runId }: { readonly runId: string }): ReactNode {
   });
   return (
     <Shown of={loaded} what="the run">
-      {({ run, attempts }) => <RunBody run={run} attempts={attempts} again={loaded.again} />}
+      {({ run, attempts }) => <RunBody run={run} attempts={attempts} again={loaded.again} nudge={nudge} />}
     </Shown>
   );
 }
 
-function RunBody(o: { readonly run: Run; readonly attempts: readonly Step[]; readonly again: () => void }): ReactNode {
+function RunBody(o: {
+  readonly run: Run;
+  readonly attempts: readonly Step[];
+  readonly again: () => void;
+  readonly nudge: number;
+}): ReactNode {
   const { run, attempts } = o;
   const [, navigate] = useLocation();
   const search = useSearch();
@@ -90,7 +96,7 @@ function RunBody(o: { readonly run: Run; readonly attempts: readonly Step[]; rea
         {tab === 'result' && <Result run={run} />}
         {tab === 'artifacts' && <Artifacts run={run} />}
         {tab === 'details' && <RunDetails run={run} />}
-        {tab === 'events' && <RunEvents run={run} />}
+        {tab === 'events' && <RunEvents run={run} nudge={o.nudge} />}
       </div>
     </div>
   );

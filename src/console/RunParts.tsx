@@ -4,9 +4,10 @@ import { type ReactNode, useEffect, useState } from 'react';
 import { faultText } from '../client/fault-words.ts';
 import type { AnswerOf } from '../contract/operations.ts';
 import { showValue } from '../domain/argument-fields.ts';
+import { eventTypes } from '../domain/event.ts';
 import { formatSize } from '../lib/units.ts';
 import { CopyButton } from './CopyButton.tsx';
-import { useLoaded, useRunEvents } from './loading.ts';
+import { useLoaded } from './loading.ts';
 import { Code, Empty, Facts, Fault, Loading, Scrolls, Shown, Time } from './Notes.tsx';
 import { onDemand } from './on-demand.tsx';
 import { saveAnswer } from './save.ts';
@@ -192,17 +193,18 @@ function limitWords(limit: unknown): string {
 
 type Happened = Readonly<Record<string, unknown>>;
 
-export function RunEvents({ run }: { readonly run: Run }): ReactNode {
+/** All but its output, which is its log. */
+const eventsShown = eventTypes.filter((type) => !type.endsWith('.output') && type !== 'run.progress').join(',');
+
+/** `nudge` grows with what happens to the run. */
+export function RunEvents({ run, nudge }: { readonly run: Run; readonly nudge: number }): ReactNode {
   const client = useClient();
   const runId = run.run_id;
-  const nudge = useRunEvents({ runId });
   const loaded = useLoaded({ key: runId, nudge }, async (signal): Promise<Happened[]> => {
     const headers = { accept: 'application/x-ndjson' };
-    const types =
-      'run.created,run.waiting,run.started,run.cancelling,run.finished,step.started,step.waiting_approval,step.skipped,step.retrying,step.finished';
     const response = await client.request('getRunEvents', {
       path: { run_id: runId },
-      query: { types },
+      query: { types: eventsShown },
       headers,
       signal,
     });

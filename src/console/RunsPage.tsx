@@ -4,7 +4,8 @@ import { type ReactNode, useCallback, useEffect, useMemo, useRef, useState } fro
 import { useLocation, useSearch } from 'wouter';
 import { faultText } from '../client/fault-words.ts';
 import { isFinished, runStatuses } from '../domain/run.ts';
-import { useLoaded, useNow, useRunEvents, useTitle } from './loading.ts';
+import { useNow } from './clock.ts';
+import { useLoaded, useRunEvents, useTitle } from './loading.ts';
 import { Empty, Fault, Loading } from './Notes.tsx';
 import { RunList } from './RunList.tsx';
 import { readRunQuery, withFilter } from './run-query.ts';
@@ -79,9 +80,9 @@ function Runs({ query }: { readonly query: ReturnType<typeof readRunQuery>['quer
   const client = useClient();
   const [held, setHeld] = useState<RunRows | null>(null);
   const [chosen, setChosen] = useState<ReadonlySet<string>>(new Set());
-  const nudge = useRunEvents(query.job_id === undefined ? {} : { jobId: query.job_id }, (frame) =>
-    setHeld((now) => now && withEvent(now, frame)),
-  );
+  const nudge = useRunEvents(query.job_id === undefined ? {} : { jobId: query.job_id }, {
+    frame: (frame) => setHeld((now) => now && withEvent(now, frame)),
+  });
   const newest = useLoaded({ key: JSON.stringify(query), nudge }, (signal) =>
     client.call('listRuns', { query: { ...query, limit: pageRows }, signal }),
   );

@@ -74,7 +74,6 @@ export function useRunLog(runId: string, filter: LogFilter, start: LogStart): Ru
   useEffect(() => {
     if (!isLive) return undefined;
     const ending = new AbortController();
-    const { signal } = ending;
     let waiting: LogLine[] = [];
     let timer: ReturnType<typeof setTimeout> | undefined;
     let lastId = String(lastSeq.current);
@@ -88,7 +87,7 @@ export function useRunLog(runId: string, filter: LogFilter, start: LogStart): Ru
         return { ...now, held: appended(now.held, lines, isFollowed.current), liveCount };
       });
     };
-    void keepOpen(signal, async () => {
+    void keepOpen(ending.signal, async (signal) => {
       const query = { ...toQuery(source.filter), last_event_id: lastId };
       for await (const { event, id, data } of client.stream('getRunLogs', { path: { run_id: runId }, query, signal })) {
         if (event !== 'log') continue;

@@ -3,6 +3,7 @@
 import { createContext, type ReactNode, useContext, useMemo, useState } from 'react';
 import { problemOf } from '../client/api-problem.ts';
 import { type Client, createClient } from '../client/client.ts';
+import { noteServerTime } from './clock.ts';
 
 type Session = {
   readonly client: Client;
@@ -28,6 +29,7 @@ export function SessionProvider({ children }: { readonly children: ReactNode }):
         ...(token !== null && { token }),
         async fetch(url, init) {
           const response = await fetch(url, init);
+          noteServerTime(response.headers.get('date'));
           if (response.status === 401) setRefusal((await problemOf(response.clone())).message);
           return response;
         },

@@ -72,10 +72,13 @@ const units = [
   ['second', 1_000],
 ] as const;
 
+/** A clock that is looked at every ten seconds is behind what has just happened. */
+const nowMostMs = 10_000;
+
 export function relativeTime(timestamp: string, nowMs: number): string {
   const ms = Date.parse(timestamp) - nowMs;
   const [unit, size] = units.find(([, least]) => Math.abs(ms) >= least) ?? ['second', 1_000];
-  return Math.abs(ms) < 1_000 ? 'now' : relative.format(Math.round(ms / size), unit);
+  return ms > -1_000 && ms < nowMostMs ? 'now' : relative.format(Math.round(ms / size), unit);
 }
 
 export function jobPath(jobId: string): string {
