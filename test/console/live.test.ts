@@ -45,6 +45,8 @@ describe('a list of runs', () => {
     wire.mend();
     await page.clock.fastForward(46_000);
     await expect.poll(() => rowsOf(page).count()).toBe(2);
+    await quiet.addRun();
+    await expect.poll(() => rowsOf(page).count()).toBe(3);
   });
 });
 
