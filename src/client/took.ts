@@ -6,5 +6,14 @@ import { formatDuration } from '../lib/units.ts';
 export function tookFor(startedAt: string | null, finishedAt: string | null, nowMs: number): string {
   if (startedAt === null) return '';
   const ms = Math.max(0, (finishedAt === null ? nowMs : Date.parse(finishedAt)) - Date.parse(startedAt));
-  return formatDuration(ms < 1000 && finishedAt !== null ? ms : Math.floor(ms / 1000) * 1000);
+  return finishedAt === null ? formatDuration(wholeSeconds(ms)) : roundedDuration(ms);
+}
+
+/** To the second, but for what lasted no second. */
+export function roundedDuration(ms: number): string {
+  return formatDuration(ms < 1000 ? ms : wholeSeconds(ms));
+}
+
+function wholeSeconds(ms: number): number {
+  return Math.floor(ms / 1000) * 1000;
 }

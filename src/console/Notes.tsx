@@ -3,7 +3,7 @@
 import { createContext, type ReactNode, useCallback, useContext, useEffect, useId, useMemo, useState } from 'react';
 import type { StepStatus } from '../domain/run.ts';
 import { useNow } from './clock.ts';
-import { relativeTime, statusLooks } from './words.ts';
+import { fullTime, relativeTime, statusLooks } from './words.ts';
 
 export function Status({ of, isBare }: { readonly of: StepStatus; readonly isBare?: boolean }): ReactNode {
   const { glyph, word } = statusLooks[of];
@@ -18,7 +18,7 @@ export function Status({ of, isBare }: { readonly of: StepStatus; readonly isBar
 export function Time({ at }: { readonly at: string }): ReactNode {
   const now = useNow(10_000);
   return (
-    <time dateTime={at} title={new Date(at).toLocaleString()}>
+    <time dateTime={at} title={fullTime(at)}>
       {relativeTime(at, now)}
     </time>
   );

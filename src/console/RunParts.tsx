@@ -8,11 +8,12 @@ import { eventTypes } from '../domain/event.ts';
 import { formatSize } from '../lib/units.ts';
 import { CopyButton } from './CopyButton.tsx';
 import { useLoaded } from './loading.ts';
-import { Code, Empty, Facts, Fault, Loading, Scrolls, Shown, Time } from './Notes.tsx';
+import { Code, Empty, Facts, Fault, Loading, Scrolls, Shown, Table, Time } from './Notes.tsx';
 import { onDemand } from './on-demand.tsx';
+import { readRunEvents } from './run-events.ts';
 import { saveAnswer } from './save.ts';
 import { useClient } from './session.tsx';
-import type { Run } from './words.ts';
+import { fullTime, type Run } from './words.ts';
 
 const Markdown = onDemand('the artifact', async () => (await import('./Markdown.tsx')).Markdown);
 
@@ -148,6 +149,9 @@ export function RunDetails({ run }: { readonly run: Run }): ReactNode {
       <h2>Run</h2>
       <Facts
         of={[
+          ['Created', fullTime(run.created_at)],
+          ['Started', run.started_at === null ? null : fullTime(run.started_at)],
+          ['Ended', run.finished_at === null ? null : fullTime(run.finished_at)],
           ['Source', `${run.source.name} (${run.source.type})`],
           ['Revision', <code key="revision">{run.source.revision}</code>],
           ['Tenant', run.tenant],
@@ -162,6 +166,7 @@ export function RunDetails({ run }: { readonly run: Run }): ReactNode {
           ['Request', run.request_id],
         ]}
       />
+      <Outputs run={run} />
       <h2>Isolation</h2>
       <Facts
         of={[
@@ -179,6 +184,23 @@ export function RunDetails({ run }: { readonly run: Run }): ReactNode {
   );
 }
 
+function Outputs({ run }: { readonly run: Run }): ReactNode {
+  const steps = run.steps.filter(({ outputs }) => Object.keys(outputs).length > 0);
+  if (steps.length === 0) return null;
+  return (
+    <>
+      <h2>Outputs of its steps</h2>
+      <Table
+        label="Outputs of its steps"
+        head={['step', 'name', 'value']}
+        rows={steps.flatMap(({ step_id: id, outputs }) =>
+          Object.entries(outputs).map(([name, value]) => [<code key="step">{id}</code>, name, value]),
+        )}
+      />
+    </>
+  );
+}
+
 function limitWords(limit: unknown): string {
   if (limit === null) return 'none';
   if (typeof limit === 'number') return formatSize(limit);
@@ -191,26 +213,16 @@ function limitWords(limit: unknown): string {
     .join(', ');
 }
 
-type Happened = Readonly<Record<string, unknown>>;
-
 /** All but its output, which is its log. */
-const eventsShown = eventTypes.filter((type) => !type.endsWith('.output') && type !== 'run.progress').join(',');
+const eventsShown = eventTypes.filter((type) => !type.endsWith('.output') && type !== 'run.progress');
 
 /** `nudge` grows with what happens to the run. */
 export function RunEvents({ run, nudge }: { readonly run: Run; readonly nudge: number }): ReactNode {
   const client = useClient();
   const runId = run.run_id;
-  const loaded = useLoaded({ key: runId, nudge }, async (signal): Promise<Happened[]> => {
-    const headers = { accept: 'application/x-ndjson' };
-    const response = await client.request('getRunEvents', {
-      path: { run_id: runId },
-      query: { types: eventsShown },
-      headers,
-      signal,
-    });
-    const lines = (await response.text()).split('\n').filter((line) => line !== '');
-    return lines.map((line): Happened => JSON.parse(line));
-  });
+  const loaded = useLoaded({ key: runId, nudge }, async (signal) =>
+    readRunEvents(client, { runId, types: eventsShown, signal }),
+  );
   return (
     <Shown of={loaded} what="the events">
       {(events) => (

@@ -22,15 +22,16 @@ type Clock = { now: number; readonly lookers: Set<() => void> };
 /** One clock for all who look at it, however many rows that are. */
 const clocks = new Map<number, Clock>();
 
-/** The time, as old as this at most. */
-export function useNow(everyMs: number): number {
+/** The time, as old as this at most; it stands still for whom it no longer matters. */
+export function useNow(everyMs: number, isTicking = true): number {
   const watch = useCallback(
     (changed: () => void) => {
+      if (!isTicking) return () => {};
       const clock = clockOf(everyMs);
       clock.lookers.add(changed);
       return () => clock.lookers.delete(changed);
     },
-    [everyMs],
+    [everyMs, isTicking],
   );
   return useSyncExternalStore(watch, () => clockOf(everyMs).now);
 }
