@@ -40,11 +40,12 @@ export function reasonWords(reason: string | null): string {
   return reason === null ? '' : (reasons[reason] ?? reason.replaceAll('_', ' '));
 }
 
+type Sentence = { readonly told: string; readonly soFar: string };
+
 /** How a run is, or went, and why. `soFar` changes all the time while it runs, so it is no news. */
-export function runSentence(run: Run, nowMs: number): { readonly told: string; readonly soFar: string } {
+export function runSentence(run: Run, nowMs: number): Sentence {
   const took = tookFor(run.started_at, run.finished_at, nowMs);
   const code = run.exit_code === null || run.exit_code === 0 ? '' : ` (exit code ${run.exit_code})`;
-  const told = (text: string): ReturnType<typeof runSentence> => ({ told: text, soFar: '' });
   switch (run.status) {
     case 'pending':
       return told(`Waits: ${run.waiting ?? 'for its turn'}.`);
@@ -67,6 +68,10 @@ export function runSentence(run: Run, nowMs: number): { readonly told: string; r
       return told(`Failed${where}${when}: ${why.replace(/\.$/, '')}${run.error ? '' : code}.`);
     }
   }
+}
+
+function told(text: string): Sentence {
+  return { told: text, soFar: '' };
 }
 
 /** What is not worth a word is not waiting. */

@@ -11,6 +11,14 @@ const hourMs = 3_600_000;
 const browser = aBrowser();
 const rowsOf = (page: Page) => page.getByRole('list', { name: 'Runs' }).getByRole('listitem');
 
+/** As a tab that another one hides. */
+async function setVisible(page: Page, isVisible: boolean): Promise<void> {
+  await page.evaluate(`Object.defineProperty(document, 'visibilityState', {
+    configurable: true,
+    value: '${isVisible ? 'visible' : 'hidden'}',
+  }); document.dispatchEvent(new Event('visibilitychange'))`);
+}
+
 describe('a list of runs', () => {
   testWith('chromium')('goes on when the server has forgotten the events at which it was cut off', async () => {
     await using quiet = await startServing({ retention: { eventsMs: hourMs }, nowMs: Date.now() + 2 * hourMs });
@@ -47,6 +55,62 @@ describe('a list of runs', () => {
     await expect.poll(() => rowsOf(page).count()).toBe(2);
     await quiet.addRun();
     await expect.poll(() => rowsOf(page).count()).toBe(3);
+  });
+
+  testWith('chromium')('knows of what happened far down while nobody looked', async () => {
+    await using many = await startServing();
+    const first = await many.addRun();
+    await first.move('claim');
+    await Promise.all(Array.from({ length: 130 }, () => many.addRun()));
+    const page = await browser.open(`${many.url}/runs`);
+    const row = rowsOf(page).filter({ hasText: first.id });
+    await page.getByText('131 runs').waitFor();
+    await page.mouse.move(600, 500);
+    await page.mouse.wheel(0, 1_000_000);
+    await row.getByText('running').waitFor();
+    await setVisible(page, false);
+    await first.finish();
+    await setVisible(page, true);
+    await row.getByText('success').waitFor();
+    expect(await rowsOf(page).count()).toBe(131);
+  });
+
+  testWith('chromium')('is chosen from as a whole, and cancelled together, once that is confirmed', async () => {
+    await using quiet = await startServing();
+    await quiet.addRun();
+    await quiet.addRun();
+    const page = await browser.open(`${quiet.url}/runs`);
+    await page.getByRole('button', { name: 'Choose all' }).click();
+    await page.getByRole('button', { name: 'Cancel 2' }).click();
+    const asked = page.getByRole('dialog', { name: 'Cancel 2 runs?' });
+    await asked.getByRole('button', { name: 'Leave them' }).click();
+    expect(await rowsOf(page).getByText('pending').count()).toBe(2);
+    await page.getByRole('button', { name: 'Cancel 2' }).click();
+    const { id } = await quiet.addRun();
+    const chosen = Promise.withResolvers<void>();
+    await page.route('**/cancel', async (route) => {
+      await chosen.promise;
+      await route.continue();
+    });
+    await asked.getByRole('button', { name: 'Cancel the runs' }).click();
+    await page.getByRole('checkbox', { name: `Choose ${id}` }).check();
+    chosen.resolve();
+    await page.getByText('Told to end: 2 of 2.').waitFor();
+    await expect.poll(() => rowsOf(page).getByText('cancelled').count()).toBe(2);
+    expect(await page.getByRole('checkbox', { checked: true }).getAttribute('aria-label')).toBe(`Choose ${id}`);
+  });
+
+  testWith('chromium')('says nothing against a filter that is half typed', async () => {
+    await using quiet = await startServing();
+    await quiet.addRun();
+    const page = await browser.open(`${quiet.url}/runs`, { clockMs: Date.now() });
+    await expect.poll(() => rowsOf(page).count()).toBe(1);
+    await page.clock.pauseAt(Date.now() + 60_000);
+    await page.getByRole('searchbox', { name: 'Filter runs' }).pressSequentially('status:fail');
+    await page.clock.runFor(1_000);
+    expect(await page.getByRole('alert').count()).toBe(0);
+    await page.keyboard.press('Enter');
+    await page.getByRole('alert').filter({ hasText: "There is no status 'fail'" }).waitFor();
   });
 });
 

@@ -109,6 +109,8 @@ describe('rows of runs', () => {
     const frame = (event: string, data: object) => ({ id: '1', event, data: { ...data, timestamp: 'T' } });
     const changed = withEvent(held, frame('run.finished', { run_id: 'run_1', status: 'failed' }));
     expect(changed.rows[1]).toMatchObject({ status: 'failed', finished_at: 'T' });
+    const running = withEvent(held, frame('run.finished', { run_id: 'run_1', status: 'failed' }), 'running');
+    expect(ids(running)).toBe('2');
     expect(withEvent(held, frame('step.finished', { run_id: 'run_1', status: 'failed' }))).toBe(held);
     expect(withEvent(held, frame('run.finished', { run_id: 'run_9', status: 'failed' }))).toBe(held);
   });
