@@ -15,13 +15,25 @@ export type Instance = {
 
 export type BenchJob = { readonly script: string; readonly config?: string };
 
+const checkoutBin = new URL('../bin/flwd.js', import.meta.url).pathname;
+
 /**
- * Starts `flwd serve` on a free port with these jobs. The data dir is in memory where the machine offers that and the
- * database on disk: on some file systems creating files slows down with the number lately deleted.
+ * Starts `flwd serve` on a free port with these jobs, from the sources unless there is another executable. The data dir is in
+ * memory where the machine offers that and the database on disk: on some file systems creating files slows down with the
+ * number lately deleted.
  */
 export async function startInstance(
   jobs: Readonly<Record<string, BenchJob>>,
-  onStart: () => void = () => undefined,
+  {
+    bin = checkoutBin,
+    onStart,
+    fillDatabase,
+  }: {
+    readonly bin?: string;
+    readonly onStart?: () => void;
+    /** Before the start. */
+    readonly fillDatabase?: (path: string) => Promise<void>;
+  } = {},
 ): Promise<Instance> {
   const disk = mkdtempSync(join(tmpdir(), 'flwd-bench-'));
   const memory = mkdtempSync('/dev/shm/flwd-bench-');
@@ -47,8 +59,8 @@ security:
 logging: { level: warn }
 `,
   );
-  const bin = new URL('../bin/flwd.js', import.meta.url).pathname;
-  onStart();
+  await fillDatabase?.(join(disk, 'flwd.db'));
+  onStart?.();
   const child = spawn(process.execPath, [bin, 'serve', '--config', config], { stdio: ['ignore', 'pipe', 'inherit'] });
   const url = await listeningUrl(child);
   return {
@@ -65,7 +77,8 @@ logging: { level: warn }
   };
 }
 
-async function listeningUrl(child: ChildProcess): Promise<string> {
+/** Of a `flwd serve` whose stdout is a pipe: resolves when it is ready. */
+export async function listeningUrl(child: ChildProcess): Promise<string> {
   let printed = '';
   for await (const chunk of child.stdout ?? []) {
     printed += String(chunk);

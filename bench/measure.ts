@@ -1,17 +1,34 @@
-// Figures from samples, and how they are printed.
+// Figures from samples, and how they are judged.
 
 export type Figure = {
   /** What was measured, as docs/benchmarks.md names it. */
   readonly name: string;
   readonly value: number;
   readonly unit: string;
-  /** The same work without flwd, in the same run. */
+  /** The same work by the least that could do it, in the same run. */
   readonly floor?: number;
-  /** value ÷ floor, or floor-relative rate; what the goal is about. */
+  /** value ÷ floor. */
   readonly ratio?: number;
+  /** The least and the most of the samples whose median `value` is. */
+  readonly spread?: readonly [number, number];
   readonly goal: string;
-  readonly holds: boolean;
+  /** What must hold at the least where the goal is not met. */
+  readonly gate?: string;
+  readonly verdict: Verdict;
 };
+
+export type Verdict = 'met' | 'within the gate' | 'missed';
+
+/** Of the value; with a floor, of what is above `plus`, as a multiple of the floor. */
+export type Target = {
+  readonly goal: number;
+  readonly gate?: number;
+  readonly floor?: number;
+  readonly plus?: number;
+};
+
+/** Many samples stand for their median. */
+type Value = number | readonly number[];
 
 export function median(samples: readonly number[]): number {
   return percentile(samples, 50);
@@ -27,6 +44,12 @@ export function nowMs(): number {
   return performance.timeOrigin + performance.now();
 }
 
+export async function timeOf(work: () => Promise<unknown>): Promise<number> {
+  const startedAt = nowMs();
+  await work();
+  return nowMs() - startedAt;
+}
+
 /** Works through `count` tasks, at most `width` at a time. */
 export async function pool(count: number, width: number, task: (index: number) => Promise<void>): Promise<void> {
   let next = 0;
@@ -36,23 +59,36 @@ export async function pool(count: number, width: number, task: (index: number) =
   await Promise.all(Array.from({ length: width }, worker));
 }
 
-export function atMost(name: string, unit: string, value: number, limit: number, floor?: number): Figure {
-  return compare(name, unit, value, floor, `≤ ${Number(limit.toFixed(2))}`, (judged) => judged <= limit);
+export function atMost(name: string, unit: string, value: Value, target: Target): Figure {
+  return judge({ name, unit, value }, target, '≤', (judged, limit) => judged <= limit);
 }
 
-export function atLeast(name: string, unit: string, value: number, limit: number, floor?: number): Figure {
-  return compare(name, unit, value, floor, `≥ ${limit}`, (judged) => judged >= limit);
+export function atLeast(name: string, unit: string, value: Value, target: Target): Figure {
+  return judge({ name, unit, value }, target, '≥', (judged, limit) => judged >= limit);
 }
 
-function compare(
-  name: string,
-  unit: string,
-  value: number,
-  floor: number | undefined,
-  goal: string,
-  test: (judged: number) => boolean,
+function judge(
+  { name, unit, value: given }: { name: string; unit: string; value: Value },
+  { goal, gate, floor, plus = 0 }: Target,
+  sign: string,
+  holds: (judged: number, limit: number) => boolean,
 ): Figure {
-  if (floor === undefined) return { name, value, unit, goal: `${goal} ${unit}`, holds: test(value) };
-  const ratio = value / floor;
-  return { name, value, unit, floor, ratio, goal: `${goal} × floor`, holds: test(ratio) };
+  const value = typeof given === 'number' ? given : median(given);
+  const judged = floor === undefined ? value : (value - plus) / floor;
+  const claim = (limit: number): string => {
+    const said = `${sign} ${Number(limit.toFixed(2))}`;
+    if (floor === undefined) return `${said} ${unit}`;
+    return `${said} × floor${plus > 0 ? ` + ${plus} ${unit}` : ''}`;
+  };
+  const within = gate !== undefined && holds(judged, gate) ? 'within the gate' : 'missed';
+  return {
+    name,
+    value,
+    unit,
+    ...(floor === undefined ? {} : { floor, ratio: value / floor }),
+    ...(typeof given === 'number' ? {} : { spread: [Math.min(...given), Math.max(...given)] as const }),
+    goal: claim(goal),
+    ...(gate === undefined ? {} : { gate: claim(gate) }),
+    verdict: holds(judged, goal) ? 'met' : within,
+  };
 }

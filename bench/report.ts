@@ -16,18 +16,26 @@ export function machine(): string {
 }
 
 export function toRow(figure: Figure): string {
-  const floor = figure.floor === undefined ? '' : `${short(figure.floor)} ${figure.unit}`;
-  const ratio = figure.ratio === undefined ? '' : figure.ratio.toFixed(2);
-  const value = `${short(figure.value)} ${figure.unit}`;
-  return `| ${figure.name} | ${value} | ${floor} | ${ratio} | ${figure.goal} | ${figure.holds ? 'holds' : '**missed**'} |`;
+  const { name, value, unit, floor, ratio, spread, goal, gate, verdict } = figure;
+  const cells = [
+    name,
+    `${short(value)} ${unit}`,
+    spread ? `${short(spread[0])} – ${short(spread[1])}` : '',
+    floor === undefined ? '' : `${short(floor)} ${unit}`,
+    ratio === undefined ? '' : ratio.toFixed(2),
+    goal,
+    gate ?? '',
+    verdict === 'missed' ? '**missed**' : verdict,
+  ];
+  return `| ${cells.join(' | ')} |`;
 }
 
-/** Puts the table between `<!-- name -->` and `<!-- /name -->` of a page below docs/. `floor` heads its third column. */
+/** Puts the table between `<!-- name -->` and `<!-- /name -->` of a page below docs/. `floor` heads its fourth column. */
 export function writeTable(page: string, name: string, figures: readonly Figure[], floor: string): void {
   const path = new URL(`../docs/${page}`, import.meta.url);
   const table = [
-    `| what | flwd | ${floor} | ratio | asked for | |`,
-    '| --- | ---: | ---: | ---: | --- | --- |',
+    `| what | flwd | least – most | ${floor} | ratio | goal | gate | |`,
+    '| --- | ---: | ---: | ---: | ---: | --- | --- | --- |',
     ...figures.map(toRow),
   ];
   const text = readFileSync(path, 'utf8').replace(

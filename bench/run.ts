@@ -5,23 +5,32 @@ import { parseArgs } from 'node:util';
 import { discoveryFigures } from './discovery.ts';
 import { followerFigures } from './followers.ts';
 import { httpFigures } from './http.ts';
+import { listFigures } from './lists.ts';
 import { logFigures } from './logs.ts';
 import type { Figure } from './measure.ts';
+import { memoryFigures, soakFigures } from './memory.ts';
+import { createPackage } from './package.ts';
 import { recoveryFigures } from './recovery.ts';
 import { redactionFigures } from './redaction.ts';
 import { machine, toRow, writeTable } from './report.ts';
 import { runFigures } from './runs.ts';
+import { startUpFigures } from './start-up.ts';
 import { stepFigures } from './steps.ts';
 
+const packed = createPackage();
 const parts: Record<string, () => Promise<Figure[]>> = {
   runs: runFigures,
   logs: logFigures,
   followers: followerFigures,
   http: httpFigures,
+  lists: listFigures,
   discovery: discoveryFigures,
+  startup: () => startUpFigures(packed.bin()),
   recovery: recoveryFigures,
   steps: stepFigures,
   redaction: redactionFigures,
+  memory: () => memoryFigures(packed.bin()),
+  soak: () => soakFigures(packed.bin()),
 };
 
 const { values, positionals } = parseArgs({
@@ -29,13 +38,17 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
 });
 const figures: Figure[] = [];
-for (const part of positionals.length > 0 ? positionals : Object.keys(parts)) {
-  const measure = parts[part];
-  if (!measure) throw new Error(`there is no part '${part}': ${Object.keys(parts).join(', ')}`);
-  for (const figure of await measure()) {
-    figures.push(figure);
-    if (!values.json) console.log(toRow(figure));
+try {
+  for (const part of positionals.length > 0 ? positionals : Object.keys(parts)) {
+    const measure = parts[part];
+    if (!measure) throw new Error(`there is no part '${part}': ${Object.keys(parts).join(', ')}`);
+    for (const figure of await measure()) {
+      figures.push(figure);
+      if (!values.json) console.log(toRow(figure));
+    }
   }
+} finally {
+  packed.remove();
 }
 if (values.json) console.log(JSON.stringify({ machine: machine(), figures }, null, 2));
 if (values.write) writeTable('benchmarks.md', 'figures', figures, 'floor');

@@ -3,7 +3,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { bareSandbox } from './floor.ts';
 import { createRun, getRun, startInstance, waitForJobs } from './instance.ts';
-import { atMost, type Figure, median, nowMs } from './measure.ts';
+import { atMost, type Figure, median, timeOf } from './measure.ts';
 
 const count = 40;
 const repetitions = 5;
@@ -33,17 +33,11 @@ export async function stepFigures(): Promise<Figure[]> {
       ours.push(oursMs);
       floor.push(floorMs);
     }
-    return [atMost(`${count} steps of 10 ms in a row`, 'ms', median(ours), 1.4, median(floor))];
+    return [atMost(`${count} steps of 10 ms in a row`, 'ms', ours, { goal: 1.2, gate: 1.4, floor: median(floor) })];
   } finally {
     bare.remove();
     await instance.stop();
   }
-}
-
-async function timeOf(work: () => Promise<void>): Promise<number> {
-  const startedAt = nowMs();
-  await work();
-  return nowMs() - startedAt;
 }
 
 async function runToItsEnd(url: string): Promise<void> {

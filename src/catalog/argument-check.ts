@@ -46,6 +46,8 @@ export function compileArgspec(argspec: JsonObject): ArgumentCheck {
     verbose: true,
     strict: false,
     strictNumbers: true,
+    // 0.35 is a multiple of 0.05, for people.
+    multipleOfPrecision: 9,
     meta: false,
     validateSchema: false,
     inlineRefs: false,

@@ -184,11 +184,3 @@ function relativeTime(ms: number): string {
   const words = `${Math.round(amount)} ${unit}`;
   return ms > 0 ? `in ${words}` : `${words} ago`;
 }
-
-/** How long something took or takes, for people: `350 ms`, `12.4 s`, `3 min 20 s`, `2 h 5 min`. */
-export function durationWords(ms: number): string {
-  if (ms < 1_000) return `${Math.round(ms)} ms`;
-  if (ms < minuteMs) return `${(ms / 1_000).toFixed(1)} s`;
-  if (ms < hourMs) return `${Math.floor(ms / minuteMs)} min ${Math.floor((ms % minuteMs) / 1_000)} s`;
-  return `${Math.floor(ms / hourMs)} h ${Math.floor((ms % hourMs) / minuteMs)} min`;
-}

@@ -1,8 +1,9 @@
 // How a run goes, in one line: for how long, its steps, its own progress.
 
 import type { Client } from '../client/client.ts';
+import { tookFor } from '../client/took.ts';
 import type { AnswerOf } from '../contract/operations.ts';
-import { durationWords, type Output } from './output.ts';
+import type { Output } from './output.ts';
 
 type Run = AnswerOf<'getRun'>;
 
@@ -26,7 +27,7 @@ export function createRunProgress(
     readonly onQuestion: (words: string) => void;
   },
 ): RunProgress {
-  const startedAtMs = performance.now();
+  const startedAt = new Date().toISOString();
   const ended = new Set<string>();
   const running = new Set<string>();
   let waiting: string | null = null;
@@ -60,8 +61,7 @@ export function createRunProgress(
     text() {
       const sign = o.output.paint('busy', frames[turn++ % frames.length] ?? '');
       const state = isCancelling ? 'is being cancelled' : isStarted ? 'runs' : `waits${waiting ? `: ${waiting}` : ''}`;
-      const seconds = Math.floor((performance.now() - startedAtMs) / 1_000);
-      const time = seconds < 60 ? `${seconds} s` : durationWords(seconds * 1_000);
+      const time = tookFor(startedAt, null, Date.now());
       const steps = o.steps.length === 0 ? '' : `  step ${ended.size}/${Math.max(o.steps.length, ended.size)}`;
       const names = running.size > 0 && o.steps.length > 0 ? `: ${[...running].join(', ')}` : '';
       return `${sign} ${run.job_id} ${state}  ${time}${steps}${names}${barOf(progress)}`;

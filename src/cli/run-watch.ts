@@ -1,11 +1,12 @@
 // A run to watch: its lines as they come, how it goes at the bottom of a terminal, and what became of it.
 
 import { ApiProblem, ServerUnreachable } from '../client/api-problem.ts';
+import { tookFor } from '../client/took.ts';
 import type { AnswerOf } from '../contract/operations.ts';
 import { isFinished } from '../domain/run.ts';
 import { exitCodes, Refusal } from './exit-code.ts';
 import { breakWords, createLinePrinter, followLog } from './log-lines.ts';
-import { durationWords, type Output } from './output.ts';
+import type { Output } from './output.ts';
 import { createRunProgress } from './run-progress.ts';
 import { hintAtSandbox } from './sandbox-hint.ts';
 import type { Session } from './session.ts';
@@ -97,7 +98,7 @@ export async function watchRun(
 export async function describeEnd(session: Session, run: Run, output: Output): Promise<void> {
   const isGood = run.status === 'success';
   const { started_at: startedAt, finished_at: finishedAt } = run;
-  const took = startedAt && finishedAt ? ` in ${durationWords(Date.parse(finishedAt) - Date.parse(startedAt))}` : '';
+  const took = startedAt && finishedAt ? ` in ${tookFor(startedAt, finishedAt, 0)}` : '';
   const word = output.paint(isGood ? 'good' : 'bad', run.status);
   const why = whyOf(run);
   const isTold = !run.exit_code || why.includes(`code ${run.exit_code}`);

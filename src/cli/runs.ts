@@ -1,12 +1,13 @@
 // `flwd runs`: runs, newest first, or one of them whole.
 
+import { tookFor } from '../client/took.ts';
 import type { AnswerOf } from '../contract/operations.ts';
 import { runStatuses } from '../domain/run.ts';
 import type { Options } from './command.ts';
 import { type ExitCode, exitCodes, Refusal } from './exit-code.ts';
 import { findRunId } from './named-run.ts';
 import { readChoice, readCount, readInstant } from './option-values.ts';
-import { createOutput, durationWords, type Output, type Style } from './output.ts';
+import { createOutput, type Output, type Style } from './output.ts';
 import { type Session, withSession } from './session.ts';
 
 type RunSummary = AnswerOf<'listRuns'>['runs'][number];
@@ -124,7 +125,7 @@ function byOf({ created_by: by, trigger: { type } }: RunSummary): string {
 function tookOf({ started_at: startedAt, finished_at: finishedAt, progress }: RunSummary): string {
   if (startedAt === null) return '-';
   if (finishedAt === null) return progress ? `${Math.round(progress.percent)} %` : '-';
-  return durationWords(Date.parse(finishedAt) - Date.parse(startedAt));
+  return tookFor(startedAt, finishedAt, 0);
 }
 
 export function describeRun(run: Run, output: Output): void {
@@ -168,9 +169,7 @@ export function describeRun(run: Run, output: Output): void {
       step.step_id,
       { text: step.status, style: statusStyle(step.status) },
       String(step.attempt),
-      step.started_at && step.finished_at
-        ? durationWords(Date.parse(step.finished_at) - Date.parse(step.started_at))
-        : '-',
+      step.finished_at ? tookFor(step.started_at, step.finished_at, 0) || '-' : '-',
       step.message ?? step.reason ?? '',
     ]),
   );

@@ -104,8 +104,8 @@ function namedRemote(name: string, options: Options): Config['remotes'][string] 
   const names = Object.keys(remotes);
   const near = nearest(name, names);
   const others = names.length > 0 ? `: there are ${names.join(', ')}` : ': flwd.yaml has none';
-  const what = `no remote is called \`${name}\`${near ? `; did you mean \`${near}\`?` : others}`;
-  throw new Refusal(`${what}; an address begins with http:// or https://`);
+  const what = `no remote is called \`${name}\`${near ? `; did you mean \`${near}\`?` : `${others}; an address begins with http:// or https://`}`;
+  throw new Refusal(what);
 }
 
 /** Whoever names another address does not send it the token that FLWD_REMOTE's is for. */

@@ -1,9 +1,9 @@
 // What a test of a job expected and what came of its run: what differs, in words.
 
 import { isDeepStrictEqual } from 'node:util';
+import { durationWords } from '../client/took.ts';
 import type { JsonValue } from '../domain/job.ts';
 import { type Expectation, patternOf } from '../domain/job-test.ts';
-import { durationWords } from './output.ts';
 
 export type Came = {
   readonly status: string;

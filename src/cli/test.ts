@@ -1,6 +1,7 @@
 // `flwd test`: runs the tests that jobs bring along, in the real sandbox, on an instance of their own.
 
 import type { Client } from '../client/client.ts';
+import { durationWords } from '../client/took.ts';
 import type { AnswerOf, BodyOf } from '../contract/operations.ts';
 import type { JobFault } from '../domain/job.ts';
 import type { JobTest } from '../domain/job-test.ts';
@@ -11,7 +12,7 @@ import { loadConfiguration } from './configuration.ts';
 import { type ExitCode, exitCodes, Refusal } from './exit-code.ts';
 import { explained } from './explained.ts';
 import { followLog } from './log-lines.ts';
-import { createOutput, durationWords, type Output } from './output.ts';
+import { createOutput, type Output } from './output.ts';
 import { onInterrupt } from './stop-signal.ts';
 import { differences, watchLog } from './test-verdict.ts';
 import { cores, withTrial } from './trial.ts';

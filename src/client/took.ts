@@ -1,19 +1,21 @@
-// How long runs and steps took, for people: the same in the console and in the terminal UI.
+// How long something took, for people: the same on the command line, in the console and in the terminal UI.
 
 import { formatDuration } from '../lib/units.ts';
+
+const minuteMs = 60_000;
+const hourMs = 60 * minuteMs;
+
+/** No finer than a person reads it: `350ms`, `12.4s`, `3m20s`, `2h5m`. */
+export function durationWords(ms: number): string {
+  if (ms < 1_000) return formatDuration(Math.round(ms));
+  if (ms < minuteMs) return `${(Math.floor(ms / 100) / 10).toFixed(1)}s`;
+  const unitMs = ms < hourMs ? 1_000 : minuteMs;
+  return formatDuration(Math.floor(ms / unitMs) * unitMs);
+}
 
 /** From start to end, or to now. */
 export function tookFor(startedAt: string | null, finishedAt: string | null, nowMs: number): string {
   if (startedAt === null) return '';
   const ms = Math.max(0, (finishedAt === null ? nowMs : Date.parse(finishedAt)) - Date.parse(startedAt));
-  return finishedAt === null ? formatDuration(wholeSeconds(ms)) : roundedDuration(ms);
-}
-
-/** To the second, but for what lasted no second. */
-export function roundedDuration(ms: number): string {
-  return formatDuration(ms < 1000 ? ms : wholeSeconds(ms));
-}
-
-function wholeSeconds(ms: number): number {
-  return Math.floor(ms / 1000) * 1000;
+  return finishedAt === null && ms < minuteMs ? formatDuration(Math.floor(ms / 1_000) * 1_000) : durationWords(ms);
 }

@@ -3,7 +3,7 @@
 import { type ReactNode, useEffect, useState } from 'react';
 import { Link } from 'wouter';
 import { useVisible } from './loading.ts';
-import { useClient } from './session.tsx';
+import { useSession } from './session.tsx';
 
 const everyMs = 5_000;
 /** A server that takes the connection and says nothing is as good as none. */
@@ -12,11 +12,12 @@ const patienceMs = 5_000;
 type State = { readonly look: 'good' | 'wait' | 'bad'; readonly word: string };
 
 export function Health(): ReactNode {
-  const client = useClient();
+  const { client, refusal } = useSession();
   const isVisible = useVisible();
   const [state, setState] = useState<State>({ look: 'wait', word: 'connecting' });
   useEffect(() => {
-    if (!isVisible) return undefined;
+    // Without being let in, nobody is told how the server is.
+    if (!isVisible || refusal !== null) return undefined;
     const ending = new AbortController();
     let timer: ReturnType<typeof setTimeout> | undefined;
     const look = async (): Promise<void> => {
@@ -37,7 +38,8 @@ export function Health(): ReactNode {
       clearTimeout(timer);
       ending.abort();
     };
-  }, [client, isVisible]);
+  }, [client, isVisible, refusal]);
+  if (refusal !== null) return null;
   return (
     <Link href="/system" className={`health health-${state.look}`}>
       <span aria-hidden="true">●</span> <span className="wide-only">server </span>

@@ -1,6 +1,6 @@
 // What a step did over time: when it waited for its turn, and when it ran.
 
-import { roundedDuration } from '../client/took.ts';
+import { durationWords } from '../client/took.ts';
 import type { StepStatus } from '../domain/run.ts';
 import { type Run, type Step, statusLooks } from './words.ts';
 
@@ -95,5 +95,5 @@ function readyAt(run: RunTimes, { needs }: Step, ends: ReadonlyMap<string, strin
 }
 
 function barOf(look: StepBar['look'], verb: string, time: Pick<StepBar, 'fromMs' | 'toMs'>): StepBar {
-  return { look, ...time, words: `${verb} ${roundedDuration(time.toMs - time.fromMs)}` };
+  return { look, ...time, words: `${verb} ${durationWords(time.toMs - time.fromMs)}` };
 }

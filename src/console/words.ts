@@ -1,7 +1,7 @@
 // States and times as the pages write them.
 
 import { statusGlyphs } from '../client/looks.ts';
-import { roundedDuration, tookFor } from '../client/took.ts';
+import { durationWords, tookFor } from '../client/took.ts';
 import type { AnswerOf } from '../contract/operations.ts';
 import type { StepStatus } from '../domain/run.ts';
 
@@ -81,7 +81,7 @@ function waitedWords(run: Run): string {
   // Of one that was begun again, the time before is not waiting alone.
   const startedAt = run.attempt === 1 ? run.started_at : null;
   const ms = startedAt === null ? 0 : Date.parse(startedAt) - Date.parse(run.created_at);
-  return ms < leastWaitMs ? '' : ` (it waited ${roundedDuration(ms)})`;
+  return ms < leastWaitMs ? '' : ` (it waited ${durationWords(ms)})`;
 }
 
 /** By whom, and on what way. */

@@ -1,6 +1,7 @@
 // What an attempt prints, on its way from the spool to the run's log: redacted before anything else sees it.
 
 import { statSync } from 'node:fs';
+import { stripVTControlCharacters } from 'node:util';
 import { spoolMark } from '../domain/log-line.ts';
 import type { Redactor } from '../exec/redact.ts';
 import { followSpool, type SpoolFollower, type SpoolJump } from '../exec/spool.ts';
@@ -108,19 +109,22 @@ export function createOutput(o: {
       if (rest.length > 0) await append(await runLog.open(), rest, false);
       spool?.close();
     },
-    lastError: () => lastError,
+    // Once more: without the escape sequences that were in it, a secret may have come together.
+    lastError: () => lastError && o.redactor.text(lastError),
     close: () => spool?.close(),
   };
 }
 
 const errorMark = Buffer.of(spoolMark, 'E'.charCodeAt(0));
-const shownErrorBytes = 500;
+const shownErrorLength = 500;
 
+/** As a terminal would show it: without its colours, and of a line that was written over, what came last. */
 function lastErrorIn(bytes: Buffer): string | undefined {
   const at = bytes.lastIndexOf(errorMark);
   if (at < 0) return undefined;
   const start = at + errorMark.length;
   const newline = bytes.indexOf(10, start);
-  const end = Math.min(newline < 0 ? bytes.length : newline, start + shownErrorBytes);
-  return bytes.toString('utf8', start, end).trim() || undefined;
+  const line = bytes.toString('utf8', start, newline < 0 ? bytes.length : newline).trimEnd();
+  const shown = stripVTControlCharacters(line.slice(line.lastIndexOf('\r') + 1));
+  return shown.trim().slice(0, shownErrorLength) || undefined;
 }

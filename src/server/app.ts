@@ -252,7 +252,7 @@ function createHandlers(
     ...createJobHandlers({ catalog, defaultProfile: config.security.defaultProfile, clock }),
     ...createScheduleHandlers({ schedules: engine.schedules, jobIdOf }),
     ...createSecretHandlers({ engine, defaultTenant: config.instance.defaultTenant }),
-    ...createRunHandlers({ runs, engine, clock, jobIdOf, countRun: limiter.countRun }),
+    ...createRunHandlers({ runs, engine, jobIdOf, countRun: limiter.countRun }),
     ...createLogHandlers({ runs, hub, streams }),
     ...createEventHandlers({
       runs,

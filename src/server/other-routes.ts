@@ -74,6 +74,11 @@ export function addOtherRoutes(
       void reply.code(204).send();
       return;
     }
+    if (allowed.length === 0 && isForPerson(request)) {
+      await admitAnyone(request, reply);
+      showConsole(request, reply.code(404));
+      return;
+    }
     await admitPublic(request, reply);
     if (allowed.length === 0) throw new Problem('not-found', `'${path}' is not part of the API.`);
     reply.header('allow', allowed.join(', '));
@@ -85,6 +90,11 @@ export function addOtherRoutes(
     if (!request.is404) return done();
     refuse(request, reply).catch(done);
   });
+}
+
+/** A browser that somebody has sent to a page which is none of ours: the console says so, with the way back. */
+function isForPerson({ method, headers, url }: FastifyRequest): boolean {
+  return method === 'GET' && !url.startsWith('/api/') && (headers.accept ?? '').startsWith('text/html');
 }
 
 function sendPage(reply: FastifyReply, html: string): FastifyReply {

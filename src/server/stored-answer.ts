@@ -14,6 +14,10 @@ export function toStoredAnswer(answer: unknown): StoredAnswer {
 export function sendStored(request: FastifyRequest, reply: FastifyReply, { text, etag }: StoredAnswer): FastifyReply {
   reply.header('etag', etag).header('cache-control', revalidated);
   if (isUnchanged(request, etag)) return reply.code(304).send();
+  return sendJson(reply, text);
+}
+
+export function sendJson(reply: FastifyReply, text: string): FastifyReply {
   return reply.type('application/json; charset=utf-8').send(text);
 }
 

@@ -32,23 +32,25 @@ export function createInputReader(
   let checkBody: ValidateFunction | undefined;
 
   return (request) => {
-    const faults = createFaultList();
+    // Made when there is one: the list takes 4 µs, as long as the rest of this for a query without faults.
+    let faults: FaultList | undefined;
+    const list = (): FaultList => (faults ??= createFaultList());
     let query: unknown;
     if (querySchema) {
       assertDecodes(request.raw.url ?? '');
       checkQuery ??= ajv.compile(querySchema);
-      query = readQuery(request.query, propertiesOf(querySchema), faults);
-      if (!checkQuery(query)) addFaults(faults, checkQuery, (path) => `?${path.slice(1)}`);
+      query = readQuery(request.query, propertiesOf(querySchema), list);
+      if (!checkQuery(query)) addFaults(list(), checkQuery, (path) => `?${path.slice(1)}`);
     }
     if (bodySchema) {
       if (request.body === undefined)
         throw new Problem('malformed-request', 'The request has no body; it must be JSON.');
       checkBody ??= ajv.compile(bodySchema);
-      if (!checkBody(request.body)) addFaults(faults, checkBody, (path) => path);
-    } else {
-      addUnexpectedBody(request.body, faults);
+      if (!checkBody(request.body)) addFaults(list(), checkBody, (path) => path);
+    } else if (request.body !== undefined) {
+      addUnexpectedBody(request.body, list());
     }
-    if (faults.size > 0) {
+    if (faults && faults.size > 0) {
       addBodyFaults?.(request.body, faults);
       throw validationError(faults.faults(), faults.size);
     }
@@ -77,13 +79,13 @@ function assertDecodes(url: string): void {
 function readQuery(
   given: Readonly<Record<string, string | readonly string[]>>,
   properties: Readonly<Record<string, Property>>,
-  faults: FaultList,
+  faults: () => FaultList,
 ): Record<string, unknown> {
   const values = new Map<string, unknown>();
   for (const [name, text] of Object.entries(given)) {
     const type = Object.hasOwn(properties, name) ? properties[name]?.type : undefined;
     if (typeof text === 'string') values.set(name, readValue(text, type));
-    else faults.add({ pointer: `?${name}`, message: 'is given more than once', keyword: 'repeated' });
+    else faults().add({ pointer: `?${name}`, message: 'is given more than once', keyword: 'repeated' });
   }
   return Object.fromEntries(values);
 }
@@ -96,7 +98,6 @@ function readValue(text: string, type: string | undefined): string | number | bo
 
 /** An operation without a body takes none, or `{}`, which some clients send for politeness. */
 function addUnexpectedBody(body: unknown, faults: FaultList): void {
-  if (body === undefined) return;
   if (typeof body !== 'object' || body === null || Array.isArray(body)) {
     faults.add({ pointer: '', message: 'must be an object', keyword: 'type' });
     return;

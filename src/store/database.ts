@@ -17,6 +17,11 @@ export type Database = {
   /** Sees what is committed, cannot write. */
   readonly read: Kysely<Schema>;
   /**
+   * Another one after every commit, whoever made it, from the next turn of the event loop at the latest: while it is the
+   * same, what `read` answered still stands.
+   */
+  readonly generation: () => number;
+  /**
    * Runs `work` in a transaction and resolves once it is durable. Inside, await nothing but queries of `tx.db`: other
    * units wait meanwhile.
    * @throws Problem not-ready when the database cannot be written

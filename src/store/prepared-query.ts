@@ -29,6 +29,22 @@ export function prepareQuery<V extends Values, Row>(
   };
 }
 
+/** The same where members may be missing: compiled once for each set of them, which is all that `build` may look at. */
+export function prepareQueries<V extends Values, Row>(
+  build: (db: Kysely<Schema>, values: V) => Compilable<Row>,
+): (db: Kysely<Schema>, values: V) => Promise<readonly Row[]> {
+  const prepared = new Map<string, ReturnType<typeof prepareQuery<V, Row>>>();
+  return (db, values) => {
+    const members = Object.keys(values).toSorted().join(' ');
+    let query = prepared.get(members);
+    if (!query) {
+      query = prepareQuery(build);
+      prepared.set(members, query);
+    }
+    return query(db, values);
+  };
+}
+
 /** Stands for a value while a query is built. */
 class Slot {
   readonly name: string;

@@ -26,6 +26,8 @@ export type ReadableLog = {
 export type RunReading = {
   /** @throws Problem validation-error for a cursor of another list */
   readonly list: (query: RunListQuery, reach: Reach) => Promise<RunPage>;
+  /** While it is the same, so is whatever was answered to the same question of the same reach (ADR 0025). */
+  readonly generation: () => number;
   readonly summary: (id: string, reach: Reach) => Promise<RunSummary>;
   /** Grows with every change of what `get` answers. */
   readonly version: (id: string, reach: Reach) => Promise<{ readonly version: number; readonly tenant: string }>;
@@ -57,6 +59,7 @@ function createRunReading({ runs, notices, logs }: Pick<Store, 'runs' | 'notices
       if (query.cursor !== undefined) parseCursor(query.cursor);
       return { runs: [], total: 0, nextCursor: null };
     },
+    generation: runs.generation,
     async summary(id, reach) {
       await runs.assertThere(id, reach);
       const summary = await runs.summary(id);

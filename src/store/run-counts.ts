@@ -2,7 +2,7 @@
 
 import type { Compilable, Kysely } from 'kysely';
 import type { RunStatus } from '../domain/run.ts';
-import { prepareQuery } from './prepared-query.ts';
+import { prepareQueries, prepareQuery } from './prepared-query.ts';
 import type { RunCountRow, Schema } from './schema.ts';
 
 type Move = { readonly from: RunStatus; readonly to: RunStatus };
@@ -64,15 +64,23 @@ export async function uncountRuns(db: Kysely<Schema>, runs: readonly (Kind & { s
   }
 }
 
-export async function sumRunCounts(
-  db: Kysely<Schema>,
-  kind: { readonly status?: RunStatus; readonly tenant?: string; readonly jobId?: string; readonly source?: string },
-): Promise<number> {
+type CountFilter = {
+  readonly status?: RunStatus;
+  readonly tenant?: string;
+  readonly jobId?: string;
+  readonly source?: string;
+};
+
+const sumCounts = prepareQueries((db, kind: CountFilter) => {
   let query = db.selectFrom('run_counts').select((eb) => eb.fn.sum<number | string | null>('count').as('total'));
   if (kind.status !== undefined) query = query.where('status', '=', kind.status);
   if (kind.tenant !== undefined) query = query.where('tenant', '=', kind.tenant);
   if (kind.jobId !== undefined) query = query.where('job_id', '=', kind.jobId);
   if (kind.source !== undefined) query = query.where('source', '=', kind.source);
-  const { total } = await query.executeTakeFirstOrThrow();
-  return Number(total ?? 0);
+  return query;
+});
+
+export async function sumRunCounts(db: Kysely<Schema>, kind: CountFilter): Promise<number> {
+  const [row] = await sumCounts(db, kind);
+  return Number(row?.total ?? 0);
 }

@@ -5,9 +5,10 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Kysely } from 'kysely';
 import type { RunSummary } from '../domain/run.ts';
 import { isBelow, type Position, parseCursor, toCursor } from './cursor.ts';
+import { prepareQueries } from './prepared-query.ts';
 import { sumRunCounts } from './run-counts.ts';
 import { below, downTo, newestFirst, placesOf, type RunFilter } from './run-filter.ts';
-import { summaryColumns, toSummary } from './run-rows.ts';
+import { type SummaryRow, summaryColumns, toSummary } from './run-rows.ts';
 import type { Schema } from './schema.ts';
 
 export type RunListQuery = RunFilter & {
@@ -19,8 +20,8 @@ export type RunListQuery = RunFilter & {
 
 export type RunPage = { readonly runs: RunSummary[]; readonly total: number; readonly nextCursor: string | null };
 
-/** The ids of a page and one more, which tells that there is another page. */
-type Found = { readonly ids: readonly string[]; readonly total: number };
+/** A page: one run more is looked for, which tells that there is another. */
+type Found = { readonly rows: readonly SummaryRow[]; readonly hasMore: boolean; readonly total: number };
 type Range = { readonly after: Position | undefined; readonly offset: number; readonly limit: number };
 
 /** Runs looked at in one go for free text: some 2 ms, after which others have their turn. */
@@ -30,39 +31,60 @@ const searchSlice = 1_000;
 export async function listRuns(db: Kysely<Schema>, query: RunListQuery): Promise<RunPage> {
   const { limit, offset = 0, cursor, ...filter } = query;
   const after = cursor === undefined ? undefined : parseCursor(cursor);
-  const range = { after, offset: after ? 0 : offset, limit: limit + 1 };
-  const { ids, total } = await (filter.q === undefined ? find(db, filter, range) : search(db, filter, range));
-  const rows = await db
-    .selectFrom('runs')
-    .select(summaryColumns)
-    .where('id', 'in', ids.slice(0, limit))
-    .orderBy('created_at', 'desc')
-    .orderBy('id', 'desc')
-    .execute();
+  const range = { after, offset: after ? 0 : offset, limit };
+  const { rows, hasMore, total } = await (filter.q === undefined ? find(db, filter, range) : search(db, filter, range));
   const last = rows.at(-1);
   return {
     runs: rows.map(toSummary),
     total,
-    nextCursor: ids.length > limit && last ? toCursor({ createdAtMs: last.created_at, id: last.id }) : null,
+    nextCursor: hasMore && last ? toCursor({ createdAtMs: last.created_at, id: last.id }) : null,
   };
 }
 
-async function find(db: Kysely<Schema>, filter: RunFilter, { after, offset, limit }: Range): Promise<Found> {
-  const found = await newestFirst(below(placesOf(db, filter), after))
-    .select('place.id')
-    .limit(limit)
-    .offset(offset)
-    .execute();
-  return { ids: found.map(({ id }) => id), total: await count(db, filter) };
+/** A filter without free text, flat: what a prepared query takes. */
+type FilterValues = Omit<RunFilter, 'label' | 'q'> & { readonly key?: string; readonly value?: string };
+type RangeValues = {
+  readonly limit: number;
+  readonly offset: number;
+  readonly afterMs?: number;
+  readonly afterId?: string;
+};
+
+const selectPage = prepareQueries((db, { limit, offset, afterMs, afterId, ...filter }: FilterValues & RangeValues) => {
+  const after = afterMs === undefined || afterId === undefined ? undefined : { createdAtMs: afterMs, id: afterId };
+  const page = newestFirst(below(placesOf(db, toFilter(filter)), after));
+  return selectSummaries(db).where('id', 'in', page.select('place.id').limit(limit).offset(offset));
+});
+const countPlaces = prepareQueries((db, filter: FilterValues) =>
+  placesOf(db, toFilter(filter)).select((eb) => eb.fn.countAll().as('total')),
+);
+
+function selectSummaries(db: Kysely<Schema>) {
+  return db.selectFrom('runs').select(summaryColumns).orderBy('created_at', 'desc').orderBy('id', 'desc');
 }
 
-async function count(db: Kysely<Schema>, filter: RunFilter): Promise<number> {
-  const { label, sinceMs, untilMs } = filter;
-  if (label === undefined && sinceMs === undefined && untilMs === undefined) return sumRunCounts(db, filter);
-  const { total } = await placesOf(db, filter)
-    .select((eb) => eb.fn.countAll().as('total'))
-    .executeTakeFirstOrThrow();
-  return Number(total);
+async function find(db: Kysely<Schema>, { label, ...rest }: RunFilter, range: Range): Promise<Found> {
+  const { after, offset, limit } = range;
+  const filter: FilterValues = { ...rest, ...label };
+  const rows = await selectPage(db, {
+    ...filter,
+    limit: limit + 1,
+    offset,
+    ...(after && { afterMs: after.createdAtMs, afterId: after.id }),
+  });
+  return { rows: rows.slice(0, limit), hasMore: rows.length > limit, total: await count(db, filter) };
+}
+
+async function count(db: Kysely<Schema>, filter: FilterValues): Promise<number> {
+  const { key, sinceMs, untilMs } = filter;
+  if (key === undefined && sinceMs === undefined && untilMs === undefined) return sumRunCounts(db, filter);
+  const [row] = await countPlaces(db, filter);
+  return Number(row?.total);
+}
+
+function toFilter({ key, value, ...rest }: FilterValues): RunFilter {
+  if (key === undefined) return rest;
+  return { ...rest, label: value === undefined ? { key } : { key, value } };
 }
 
 /** Free text has no index: every run that matches the rest is looked at, slice by slice, so that nothing else stalls. */
@@ -81,11 +103,14 @@ async function search(db: Kysely<Schema>, filter: RunFilter, { after, offset, li
     const slice = newestFirst(downTo(below(placesOf(db, filter), above), end));
     for (const place of await slice.select(['place.id', 'place.created_at as createdAtMs']).execute()) {
       total += 1;
-      if (ids.length === limit || (after && !isBelow(place, after))) continue;
+      if (ids.length > limit || (after && !isBelow(place, after))) continue;
       if (toPass > 0) toPass -= 1;
       else ids.push(place.id);
     }
-    if (!end) return { ids, total };
+    if (!end) {
+      const rows = await selectSummaries(db).where('id', 'in', ids.slice(0, limit)).execute();
+      return { rows, hasMore: ids.length > limit, total };
+    }
     above = end;
     await nextTurn();
   }

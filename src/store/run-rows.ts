@@ -27,7 +27,9 @@ export const summaryColumns = [
 /** What a run is born with and only shows: one JSON text. */
 export type RunDetails = Pick<Run, 'rerun_of' | 'parent' | 'limits' | 'grants' | 'source' | 'security' | 'request_id'>;
 
-export function toSummary(row: Pick<RunRow, (typeof summaryColumns)[number]>): RunSummary {
+export type SummaryRow = Pick<RunRow, (typeof summaryColumns)[number]>;
+
+export function toSummary(row: SummaryRow): RunSummary {
   return {
     run_id: row.id,
     job_id: row.job_id,

@@ -70,6 +70,8 @@ export type RunStore = {
   readonly assertThere: (id: string, reach: Reach) => Promise<{ readonly version: number; readonly tenant: string }>;
   /** @throws Problem validation-error for a cursor of another list */
   readonly list: (query: RunListQuery) => Promise<RunPage>;
+  /** While it is the same, so is every run and every list (ADR 0025). */
+  readonly generation: Database['generation'];
   /** What executing a run takes. Never served. */
   readonly execution: (id: string) => Promise<StoredRun | undefined>;
   /** The same without what it was planned to be, which may be past reading. */
@@ -154,6 +156,8 @@ export function createRunStore(database: Database): RunStore {
     },
 
     list: (query) => listRuns(read, query),
+
+    generation: database.generation,
 
     async remains(id) {
       const [row] = await selectRun(read, { id });

@@ -37,6 +37,7 @@ export async function openSqliteDatabase(o: {
     const reading = connectToRead(o.path);
     return {
       read: kyselyOver(reading),
+      generation: createGeneration(reading),
       transact: writer.transact,
       failure: writer.failure,
       latestEventId: writer.latestEventId,
@@ -56,6 +57,25 @@ export async function openSqliteDatabase(o: {
     connection.close();
     throw error;
   }
+}
+
+/**
+ * SQLite's own count of the commits of other connections, also in other processes
+ * (https://sqlite.org/pragma.html#pragma_data_version). A look locks and unlocks the WAL, 3 µs, and 18 on a busy machine; so
+ * what came in before it in one turn of the event loop shares it.
+ */
+function createGeneration(reading: DatabaseSync): Database['generation'] {
+  const dataVersion = reading.prepare('PRAGMA data_version');
+  let known: number | undefined;
+  return () => {
+    if (known === undefined) {
+      known = Number(dataVersion.get()?.data_version);
+      setImmediate(() => {
+        known = undefined;
+      });
+    }
+    return known;
+  };
 }
 
 async function migrateSqlite(connection: DatabaseSync, db: Kysely<Schema>): Promise<void> {

@@ -88,6 +88,9 @@ describe('arguments', () => {
     [{ type: 'string', format: 'made-up' }, 'x', ''],
     [{ type: 'number', exclusiveMinimum: 0 }, 0, 'must be more than 0'],
     [{ type: 'number', multipleOf: 0.5 }, 0.7, 'must be a multiple of 0.5'],
+    [{ type: 'number', multipleOf: 0.05 }, 0.35, ''],
+    [{ type: 'number', multipleOf: 0.05 }, 0.351, 'must be a multiple of 0.05'],
+    [{ type: 'integer', multipleOf: 7 }, 1_000_000_000_000, 'must be a multiple of 7'],
     [{ type: 'array', items: { type: 'string' }, minItems: 2 }, ['a'], 'must have at least 2 items'],
     [
       { type: 'array', uniqueItems: true },

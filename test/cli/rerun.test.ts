@@ -29,7 +29,7 @@ test.each(served)(
 
     const again = await flwd(instance.dir, 'rerun', id, '--from', 'failed');
     expect(again).toMatchObject({ code: 1, stdout: 'b | b leaves with 3\n' });
-    expect(again.stderr).toMatch(/^failed in \S+ m?s: b: exited with code 3\nrun_\w+: flwd runs run_\w+\n$/);
+    expect(again.stderr).toMatch(/^failed in \S+: b: exited with code 3\nrun_\w+: flwd runs run_\w+\n$/);
 
     const mended = await flwd(instance.dir, 'rerun', id, '--args', '{"code": 0}', '--json');
     expect(mended).toMatchObject({ code: 0, stderr: 'a is done\nb leaves with 0\n'.replaceAll(/^(.)/gm, '$1 | $1') });

@@ -101,7 +101,7 @@ test('a test fails where its run is refused, takes too long, or has another resu
     list: ['result_includes: expected {"b":{"c":[1]}} in it, came {"a":1,"b":{"c":[1,2],"d":null}}'],
     member: ['result_includes: expected {"e":1} in it, came {"a":1,"b":{"c":[1,2],"d":null}}'],
     right: [],
-    slow: ['max_duration: expected 300 ms at most, was cancelled then'],
+    slow: ['max_duration: expected 300ms at most, was cancelled then'],
   });
   expect(code).toBe(1);
 });

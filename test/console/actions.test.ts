@@ -138,6 +138,6 @@ describe('a run', () => {
     await run.move('claim');
     await run.finish();
     const page = await browser.open(`${quiet.url}/runs/${run.id}`);
-    await page.getByText(/Succeeded in .* \(it waited \ds\)\./).waitFor();
+    await page.getByText(/Succeeded in .* \(it waited \d\.\ds\)\./).waitFor();
   });
 });

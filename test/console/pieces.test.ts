@@ -158,13 +158,13 @@ describe('the time of a step', () => {
       ?.bars.map(({ look, fromMs, toMs, words }) => `${look} ${fromMs / 1000}-${toMs / 1000} ${words}`);
 
   test('is waiting from when its needs have ended, or its last attempt, and running from its start', () => {
-    expect(bars(build)).toEqual(['waiting 0-110 waited 1m50s', 'success 110-120 success 10s']);
+    expect(bars(build)).toEqual(['waiting 0-110 waited 1m50s', 'success 110-120 success 10.0s']);
     expect(bars(again)).toEqual([
-      'waiting 120-123 waited 3s',
-      'failed 123-130 failed 7s',
-      'waiting 130-170 has waited 40s',
+      'waiting 120-123 waited 3.0s',
+      'failed 123-130 failed 7.0s',
+      'waiting 130-170 has waited 40.0s',
     ]);
-    expect(bars(ask)).toEqual(['waiting 120-150 waited for approval 30s']);
+    expect(bars(ask)).toEqual(['waiting 120-150 waited for approval 30.0s']);
     expect([bars(ship), bars(skipped)]).toEqual([[], []]);
   });
 

@@ -206,6 +206,25 @@ test('a sub-run that is cancelled by itself fails its step, which says so', asyn
   });
 });
 
+test('why a script failed is told as a terminal shows its last line of stderr, and without its secrets', async () => {
+  const argspec = { type: 'object', properties: { key: { type: 'string', format: 'secret' } } };
+  const [red, plain] = [String.raw`\e[31;1m`, String.raw`\e[0m`];
+  const jobs = {
+    coloured: bash(String.raw`printf '${red}ERROR:${plain} disk quota exceeded\n' >&2; exit 3`),
+    overwritten: bash(String.raw`printf 'sent 1%%\rsent 99%%\rno space left\r\n' >&2; exit 3`),
+    split: bash(String.raw`printf 'refused %.8s\e[0m%s\n' "$KEY" "$(printf %s "$KEY" | tail -c +9)" >&2; exit 3`, {
+      argspec,
+      env: { KEY: { secret: 'key' } },
+    }),
+  };
+  const { create, finished } = await openEngine(dataFolder(), { jobs });
+  const why = async (job: string, args = {}): Promise<unknown> =>
+    (await finished(await create(job, args))).error?.message;
+  expect(await why('coloured')).toBe('exited with code 3: ERROR: disk quota exceeded');
+  expect(await why('overwritten')).toBe('exited with code 3: no space left');
+  expect(await why('split', { key: 'correct-horse-battery' })).toBe('exited with code 3: refused [redacted]');
+});
+
 function missing(): never {
   throw new Error('there is no such run');
 }

@@ -8,6 +8,7 @@ import fastify, { type FastifyInstance } from 'fastify';
 import { afterAll, describe, expect, test } from 'vitest';
 import { consolePaths, createConsole } from '../../src/server/console.ts';
 import { setSafetyHeaders } from '../../src/server/response-headers.ts';
+import { startServing } from './serving.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'flwd-console-'));
 const built = join(root, 'built');
@@ -116,4 +117,17 @@ test('where it is not built, something else stands in its place', async () => {
   expect((await unbuilt.inject({ url: '/jobs' })).body).toBe('not built');
   expect((await unbuilt.inject({ url: '/assets/index-abc.js' })).statusCode).toBe(404);
   await unbuilt.close();
+});
+
+test('a person at a path that is nothing is shown the console, and a program is told so', async () => {
+  await using server = await startServing();
+  const asPerson = await fetch(`${server.url}/nonsense`, { headers: { accept: 'text/html,*/*;q=0.8' } });
+  expect([asPerson.status, asPerson.headers.get('content-type')]).toEqual([404, 'text/html; charset=utf-8']);
+  for (const [path, accept] of [
+    ['/nonsense', '*/*'],
+    ['/api/v1/nonsense', 'text/html'],
+  ] as const) {
+    const answer = await fetch(server.url + path, { headers: { accept } });
+    expect([answer.status, answer.headers.get('content-type')]).toEqual([404, expect.stringContaining('problem+json')]);
+  }
 });

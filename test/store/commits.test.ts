@@ -43,6 +43,18 @@ describe.each(engines)('commits on $engine', ({ open }) => {
     ]);
   });
 
+  test('the generation is another after each commit, and the same while there is none', async () => {
+    const first = store.database.generation();
+    await store.runs.list({ limit: 10 });
+    expect(store.database.generation()).toBe(first);
+    const add = () => store.database.transact((tx) => store.runs.add(tx, aRun()));
+    await add();
+    const second = store.database.generation();
+    expect(second).not.toBe(first);
+    await add();
+    expect([first, second]).not.toContain(store.database.generation());
+  });
+
   test('changes of different turns are commits of their own', async () => {
     await store.database.transact(async (tx) => tx.emit(created));
     await store.database.transact(async (tx) => tx.emit(created));

@@ -7,25 +7,24 @@ import type { Trigger } from '../../domain/run.ts';
 import type { Caller } from '../../engine/create.ts';
 import type { Engine } from '../../engine/engine.ts';
 import { createBoundedCache } from '../../lib/bounded-cache.ts';
-import { type Clock, parseTimestampUs } from '../../lib/clock.ts';
+import { parseTimestampUs } from '../../lib/clock.ts';
 import type { RunReading } from '../../store/reading.ts';
 import { defined } from '../defined.ts';
 import type { Exchange, Handlers } from '../exchange.ts';
 import type { RateLimiter } from '../rate-limits.ts';
-import { type StoredAnswer, sendStored } from '../stored-answer.ts';
+import { type StoredAnswer, sendJson, sendStored } from '../stored-answer.ts';
 
 const pageRuns = 100;
 const cachedChars = 8 * 1024 * 1024;
-/** For so long at the most, in case a run ever changes without one. */
-const knownForMs = 250;
 
+/** Answers as they were sent, current while the generation is that of the database (ADR 0025). */
 type KnownRun = {
+  readonly generation: number;
   readonly tenant: string;
   readonly answer: StoredAnswer;
   readonly version: number;
-  readonly eventId: number;
-  readonly checkedAtMs: number;
 };
+type KnownPage = { readonly generation: number; readonly text: string };
 
 type Names =
   | 'createRun'
@@ -41,51 +40,52 @@ type Names =
 export function createRunHandlers(o: {
   readonly runs: RunReading;
   readonly engine: Engine;
-  readonly clock: Clock;
   /** The id behind a job's id or alias. */
   readonly jobIdOf: (idOrAlias: string) => string;
   readonly countRun: RateLimiter['countRun'];
 }): Pick<Handlers, Names> {
-  const { runs, engine, clock } = o;
-  const { hub } = engine;
+  const { runs, engine } = o;
   const answers = createBoundedCache<string, KnownRun>(cachedChars);
+  const pages = createBoundedCache<string, KnownPage>(cachedChars);
 
   function starterOf(request: Exchange<Names>['request']): Caller {
     return { ...callerOf(request), countRun: (profile) => o.countRun(request, profile) };
   }
 
-  /** A run changes only together with an event: while there is none, what was read still stands. */
-  function isCurrent({ eventId, checkedAtMs }: KnownRun): boolean {
-    return eventId === hub.latestId && clock.now() - checkedAtMs < knownForMs;
-  }
-
   async function readRun(id: string, reach: Reach, known: KnownRun | undefined): Promise<StoredAnswer> {
     // Before reading: what is committed meanwhile makes this entry old, never wrong.
-    const eventId = hub.latestId;
-    const checkedAtMs = clock.now();
+    const generation = runs.generation();
     const { version, tenant } = await runs.version(id, reach);
     const isSame = known?.version === version;
     const answer = isSame ? known.answer : { text: JSON.stringify(await runs.get(id, reach)), etag: `"${version}"` };
-    answers.set(id, { answer, tenant, version, eventId, checkedAtMs }, answer.text.length);
+    answers.set(id, { generation, tenant, answer, version }, answer.text.length);
     return answer;
+  }
+
+  async function readPage(key: string, filter: RunFilter, reach: Reach): Promise<string> {
+    const generation = runs.generation();
+    const { runs: listed, total, nextCursor } = await runs.list(filter, reach);
+    const text = JSON.stringify({ runs: listed, total, next_cursor: nextCursor });
+    pages.set(key, { generation, text }, key.length + text.length);
+    return text;
   }
 
   return {
     async createRun({ request, reply, body }) {
       const created = await engine.createRun(body, starterOf(request), idempotencyKeyOf(request));
       if (created.replayed) reply.raw.setHeader('Idempotent-Replay', 'true');
-      return reply
-        .code(created.status)
-        .header('location', `${apiBase}/runs/${created.runId}`)
-        .type('application/json; charset=utf-8')
-        .send(created.body);
+      return sendJson(reply.code(created.status).header('location', `${apiBase}/runs/${created.runId}`), created.body);
     },
 
     createPlan: ({ request, body }) => engine.plan(body, callerOf(request)),
 
-    async listRuns({ request, query }) {
-      const { runs: listed, total, nextCursor } = await runs.list(toFilter(query, o.jobIdOf), request.principal);
-      return { runs: listed, total, next_cursor: nextCursor };
+    listRuns({ request, reply, query }) {
+      const filter = toFilter(query, o.jobIdOf);
+      // What is listed depends on the question and on the tenant of whoever asks, and on nothing else of them.
+      const key = JSON.stringify([request.principal.tenant, filter]);
+      const known = pages.get(key);
+      if (known?.generation === runs.generation()) return sendJson(reply, known.text);
+      return readPage(key, filter, request.principal).then((text) => sendJson(reply, text));
     },
 
     getRun({ request, reply, path }) {
@@ -93,17 +93,13 @@ export function createRunHandlers(o: {
       const known = answers.get(path.run_id);
       // For others it is as if it were not there, also in the time that takes: they are answered by the database.
       const own = known && reaches(principal, known.tenant) ? known : undefined;
-      if (own && isCurrent(own)) return sendStored(request, reply, own.answer);
+      if (own?.generation === runs.generation()) return sendStored(request, reply, own.answer);
       return readRun(path.run_id, principal, own).then((answer) => sendStored(request, reply, answer));
     },
 
     async rerunRun({ request, reply, path, body }) {
       const { runId, body: answer } = await engine.rerun(path.run_id, body, starterOf(request));
-      return reply
-        .code(201)
-        .header('location', `${apiBase}/runs/${runId}`)
-        .type('application/json; charset=utf-8')
-        .send(answer);
+      return sendJson(reply.code(201).header('location', `${apiBase}/runs/${runId}`), answer);
     },
 
     async approveRun({ request, path, body }) {
@@ -142,10 +138,9 @@ function idempotencyKeyOf(request: Exchange<'createRun'>['request']): string | u
   throw new Problem('malformed-request', 'The header `Idempotency-Key` takes 1 to 255 printable ASCII characters.');
 }
 
-function toFilter(
-  query: QueryOf<'listRuns'>,
-  jobIdOf: (idOrAlias: string) => string,
-): Parameters<RunReading['list']>[0] {
+type RunFilter = Parameters<RunReading['list']>[0];
+
+function toFilter(query: QueryOf<'listRuns'>, jobIdOf: (idOrAlias: string) => string): RunFilter {
   const { job_id: jobId, label, since, until, limit = pageRuns, ...rest } = query;
   return {
     limit,
