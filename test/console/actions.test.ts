@@ -75,6 +75,20 @@ testWith('chromium')('a cancel is told signal by signal, and whoever cannot wait
   await expect.poll(() => focused(page)).toBe('OL Cancel');
 });
 
+testWith('chromium')('a cancel of several waits for the grace of none', async () => {
+  const runIds = await Promise.all([started('demo/stubborn'), started('demo/stubborn')]);
+  const page = await browser.open(`${server.url}/runs?q=job%3Ademo%2Fstubborn%20status%3Arunning`);
+  const rows = page.getByRole('list', { name: 'Runs' }).getByRole('listitem');
+  await expect.poll(() => rows.count()).toBe(2);
+  await page.getByRole('button', { name: 'Choose all' }).click();
+  await page.getByRole('button', { name: 'Cancel 2' }).click();
+  await page.getByRole('button', { name: 'Cancel the runs' }).click();
+  await page.getByText('Told to end: 2 of 2.').waitFor();
+  expect(await rows.count()).toBe(2);
+  await Promise.all(runIds.map((id) => server.post(`/runs/${id}/cancel?force=true`, '')));
+  await page.getByText('No run matches.').waitFor();
+});
+
 describe('a run', () => {
   testWith('chromium')('says who approved it, what its steps gave, and when it ran in which zone', async () => {
     const runId = await started('demo/told');
