@@ -3,6 +3,7 @@
 import { memo, type ReactNode } from 'react';
 import type { LogLine } from '../domain/log-line.ts';
 import { type Piece, toPieces } from './ansi.ts';
+import { clockTime, fullTime } from './words.ts';
 
 /** A line may be 64 KiB long. */
 const mostShown = 8_000;
@@ -22,7 +23,11 @@ export const LogLineRow = memo(function LogLineRow(o: {
       <a className="number" href={o.href} tabIndex={-1} aria-label={`Link to line ${line.seq}`} data-line={line.seq}>
         {line.seq}
       </a>
-      {o.hasTime && <span className="at">{new Date(line.timestamp).toISOString().slice(11, 23)}</span>}
+      {o.hasTime && (
+        <time className="at" dateTime={line.timestamp} title={fullTime(line.timestamp)}>
+          {clockTime(line.timestamp)}
+        </time>
+      )}
       {o.hasStep && <span className="of">{line.step_id}</span>}
       {line.level !== 'info' && <span className="unseen">{line.level}: </span>}
       <span className="text">

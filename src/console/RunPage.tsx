@@ -1,6 +1,6 @@
 // A run: how it is and why, in a sentence; what can be done with it; its steps, log, result and artifacts.
 
-import { type KeyboardEvent, type ReactNode, useMemo } from 'react';
+import { type KeyboardEvent, type ReactNode, useMemo, useState } from 'react';
 import { Link, useLocation, useSearch } from 'wouter';
 import { type LogLevel, logLevels } from '../domain/log-line.ts';
 import { isFinished } from '../domain/run.ts';
@@ -35,7 +35,7 @@ export function RunPage({ runId }: { readonly runId: string }): ReactNode {
   });
   return (
     <Shown of={loaded} what="the run">
-      {({ run, attempts }) => <RunBody run={run} attempts={attempts} again={loaded.again} nudge={nudge} />}
+      {({ run, attempts }) => <RunBody key={runId} run={run} attempts={attempts} again={loaded.again} nudge={nudge} />}
     </Shown>
   );
 }
@@ -49,7 +49,9 @@ function RunBody(o: {
   const { run, attempts } = o;
   const [, navigate] = useLocation();
   const search = useSearch();
-  const { tab, place } = useMemo(() => placeIn(search, run), [search, run]);
+  // As it was when the page was opened: whoever watches a run is not moved when it fails.
+  const [initialStep] = useState(() => (run.status === 'failed' && run.steps.length > 1 ? failingStep(run) : null));
+  const { tab, place } = useMemo(() => placeIn(search, initialStep), [search, initialStep]);
   useTitle(`${statusLooks[run.status].glyph} ${run.job_id} ${run.run_id}`);
   const show = (next: Tab): void => navigate(hrefOf(run, { ...place, line: null }, next), { replace: true });
   const onTabKey = (event: KeyboardEvent): void => {
@@ -95,7 +97,6 @@ function RunBody(o: {
       <div role="tabpanel" id="tab-panel" aria-labelledby={`tab-${tab}`}>
         {tab === 'log' && (
           <LogPane
-            key={`${place.step} ${place.attempt} ${place.level}`}
             run={run}
             attempts={attempts}
             place={place}
@@ -126,15 +127,14 @@ function Sentence({ run }: { readonly run: Run }): ReactNode {
   );
 }
 
-/** Where a link leads; without anything, a failed run's failing step. */
-function placeIn(search: string, run: Run): { readonly tab: Tab; readonly place: LogPlace } {
+/** Where a link leads. */
+function placeIn(search: string, initialStep: string | null): { readonly tab: Tab; readonly place: LogPlace } {
   const asked = new URLSearchParams(search);
   const step = asked.get('step');
-  const failing = run.status === 'failed' && run.steps.length > 1 ? failingStep(run) : null;
   return {
     tab: tabs.find((tab) => tab === asked.get('tab')) ?? 'log',
     place: {
-      step: step === null ? (asked.has('line') ? null : failing) : step === everyStep ? null : step,
+      step: step === null ? (asked.has('line') ? null : initialStep) : step === everyStep ? null : step,
       attempt: Number(asked.get('attempt')) || null,
       level: levelIn(asked.get('level')),
       line: Number(asked.get('line')) || null,

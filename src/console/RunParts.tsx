@@ -13,7 +13,7 @@ import { onDemand } from './on-demand.tsx';
 import { readRunEvents } from './run-events.ts';
 import { saveAnswer } from './save.ts';
 import { useClient } from './session.tsx';
-import { fullTime, type Run } from './words.ts';
+import { clockTime, fullTime, type Run } from './words.ts';
 
 const Markdown = onDemand('the artifact', async () => (await import('./Markdown.tsx')).Markdown);
 
@@ -231,7 +231,10 @@ export function RunEvents({ run, nudge }: { readonly run: Run; readonly nudge: n
             const { event: name, timestamp, id: _, run_id: __, job_id: ___, tenant: ____, ...rest } = event;
             return (
               <li key={index}>
-                <time className="quiet">{showValue(timestamp).slice(11, 23)}</time> <strong>{showValue(name)}</strong>{' '}
+                <time className="quiet" dateTime={showValue(timestamp)} title={fullTime(showValue(timestamp))}>
+                  {clockTime(showValue(timestamp))}
+                </time>{' '}
+                <strong>{showValue(name)}</strong>{' '}
                 <span className="quiet">
                   {Object.entries(rest)
                     .filter(([, value]) => value !== null)

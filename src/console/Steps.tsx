@@ -1,7 +1,7 @@
 // The steps of a run over time, waiting apart from running, with lines from each to what waited for it; on demand as a graph
 // above. Each leads to its log; the one whose log is shown is chosen in both.
 
-import { Fragment, type ReactNode, type RefObject, useEffect, useRef, useState } from 'react';
+import { Fragment, type ReactNode, type RefObject, useEffect, useMemo, useRef, useState } from 'react';
 import { Link } from 'wouter';
 import { tookFor } from '../client/took.ts';
 import { isFinished } from '../domain/run.ts';
@@ -10,7 +10,7 @@ import type { LogPlace } from './LogPane.tsx';
 import { Status } from './Notes.tsx';
 import { onDemand } from './on-demand.tsx';
 import { drawnTime, needsOver, rowsOf, type StepBar, type StepRow } from './step-bars.ts';
-import { type Run, reasonWords, runPath, type Step } from './words.ts';
+import { inGroups, type Run, reasonWords, runPath, type Step } from './words.ts';
 
 const StepGraph = onDemand('the graph', async () => (await import('./StepGraph.tsx')).StepGraph);
 
@@ -22,12 +22,13 @@ export function Steps(o: {
 }): ReactNode {
   const { run, attempts, place, hrefOf } = o;
   const nowMs = useNow(1_000, !isFinished(run.status) && run.steps.length > 1);
+  const steps = useMemo(() => inGroups(run.steps), [run.steps]);
   const [isGraph, setGraph] = useState(false);
   const list = useRef<HTMLUListElement>(null);
   const frame = useTimelineFrame(list);
   if (run.steps.length < 2) return null;
   const drawn = drawnTime(run, nowMs);
-  const rows = rowsOf(run, attempts, nowMs);
+  const rows = rowsOf({ ...run, steps }, attempts, nowMs);
   const hrefOfStep = (id: string): string => hrefOf({ ...place, step: id, attempt: null, line: null });
   return (
     <section aria-label="Steps" className="steps">
@@ -165,5 +166,6 @@ function percent(share: number): string {
 }
 
 function shareOf(ms: number, { fromMs, toMs }: Span): number {
-  return (Math.min(Math.max(ms, fromMs), toMs) - fromMs) / (toMs - fromMs);
+  // A run that was made this very moment has no time yet.
+  return (Math.min(Math.max(ms, fromMs), toMs) - fromMs) / Math.max(1, toMs - fromMs);
 }

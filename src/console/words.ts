@@ -104,6 +104,13 @@ export function originWords({ trigger, created_by: by }: Pick<RunRow, 'trigger' 
   }
 }
 
+/** The instances of a step stand below it; a run has them behind all of its steps. */
+export function inGroups(steps: readonly Step[]): Step[] {
+  return steps
+    .filter(({ instance_of: of }) => of === null)
+    .flatMap((step) => [step, ...steps.filter(({ instance_of: of }) => of === step.step_id)]);
+}
+
 const relative = new Intl.RelativeTimeFormat('en', { numeric: 'always', style: 'short' });
 const units = [
   ['day', 86_400_000],
@@ -121,9 +128,17 @@ export function relativeTime(timestamp: string, nowMs: number): string {
   return ms > -1_000 && ms < nowMostMs ? 'now' : relative.format(Math.round(ms / size), unit);
 }
 
-/** To the second, with the zone that it is told in. */
+const clock = new Intl.DateTimeFormat('en-GB', { timeStyle: 'medium' });
+const wholeTime = new Intl.DateTimeFormat('en-GB', { dateStyle: 'full', timeStyle: 'long' });
+
+/** Of the day, to the millisecond, where the reader is. */
+export function clockTime(timestamp: string): string {
+  const at = new Date(timestamp);
+  return `${clock.format(at)}.${String(at.getMilliseconds()).padStart(3, '0')}`;
+}
+
 export function fullTime(timestamp: string): string {
-  return new Date(timestamp).toLocaleString('en', { dateStyle: 'medium', timeStyle: 'long', hourCycle: 'h23' });
+  return wholeTime.format(new Date(timestamp));
 }
 
 export function jobPath(jobId: string): string {

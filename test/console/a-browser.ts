@@ -16,6 +16,8 @@ export type PageOptions = {
   readonly theme?: 'light' | 'dark';
   readonly width?: number;
   readonly height?: number;
+  /** Where the reader is. */
+  readonly timezone?: string;
   /** What goes wrong in the page is what the test is about. */
   readonly mayFail?: boolean;
   /** What the clock says when the page is opened; from then on the test can turn it. */
@@ -27,12 +29,13 @@ export function aBrowser(): { readonly open: (url: string, o?: PageOptions) => P
   let launched: Promise<Browser> | undefined;
   afterAll(async () => (await launched)?.close());
   return {
-    async open(url, { theme = 'light', width = 1200, height = 900, mayFail = false, clockMs } = {}) {
+    async open(url, { theme = 'light', width = 1200, height = 900, timezone = 'UTC', mayFail = false, clockMs } = {}) {
       launched ??= chromium.launch({ executablePath: executable, args: flags });
       const context = await (await launched).newContext({
         viewport: { width, height },
         colorScheme: theme,
         reducedMotion: 'reduce',
+        timezoneId: timezone,
       });
       const page = await context.newPage();
       page.setDefaultTimeout(20_000);

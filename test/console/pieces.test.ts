@@ -17,9 +17,31 @@ const shown = (message: string): string[] =>
 describe('a line of output', () => {
   test('keeps its colours, until they end', () => {
     expect(shown(`a ${esc}[1;31mred${esc}[22m still${esc}[0m b`)).toEqual(['a ', 'red|fg-1 bold', ' still|fg-1', ' b']);
-    expect(shown(`${esc}[92mgreen${esc}[39;44mon blue${esc}[m`)).toEqual(['green|fg-10', 'on blue|bg-4']);
+    expect(shown(`${esc}[92mgreen${esc}[39;44mon blue${esc}[m`)).toEqual([
+      'green|fg-10',
+      'on blue|rgb(255 255 255)|rgb(0 0 238)',
+    ]);
     expect(shown(`${esc}[38;5;196mx${esc}[48;2;1;2;3my`)).toEqual(['x|rgb(255 0 0)', 'y|rgb(255 0 0)|rgb(1 2 3)']);
     expect(shown(`${esc}[38;5;244mx${esc}[38;5;3my`)).toEqual(['x|rgb(128 128 128)', 'y|fg-3']);
+  });
+
+  test('can be read on any background', () => {
+    expect(shown(`${esc}[31;43mred on yellow`)).toEqual(['red on yellow|rgb(205 0 0)|rgb(205 205 0)']);
+    expect(shown(`${esc}[48;5;233mdark${esc}[48;2;240;240;240mlight`)).toEqual([
+      'dark|rgb(255 255 255)|rgb(18 18 18)',
+      'light|rgb(0 0 0)|rgb(240 240 240)',
+    ]);
+    expect(shown(`${esc}[103mon yellow${esc}[49;91mred`)).toEqual(['on yellow|rgb(0 0 0)|rgb(255 255 0)', 'red|fg-9']);
+  });
+
+  test('is inverse where it says so', () => {
+    expect(shown(`${esc}[7mx${esc}[31my${esc}[42mz${esc}[27mw`)).toEqual([
+      'x|inverse',
+      'y|rgb(255 255 255)|rgb(205 0 0)',
+      'z|rgb(0 205 0)|rgb(205 0 0)',
+      'w|rgb(205 0 0)|rgb(0 205 0)',
+    ]);
+    expect(shown(`${esc}[7;42mx`)).toEqual(['x|fg-2']);
   });
 
   test('does nothing else to the page', () => {
