@@ -5,7 +5,7 @@ import { Link } from 'wouter';
 import { tookFor } from '../client/took.ts';
 import { Chunked } from './Chunked.tsx';
 import { Status, Time } from './Notes.tsx';
-import { type RunRow, reasonWords, runPath } from './words.ts';
+import { originWords, type RunRow, reasonWords, runPath } from './words.ts';
 
 type Extra = (run: RunRow) => ReactNode;
 
@@ -78,9 +78,7 @@ const Row = memo(function Row(o: {
         <span>
           {isOver ? tookFor(run.started_at, run.finished_at, 0) : run.progress && `${run.progress.percent} %`}
         </span>
-        <span className="wide-only">
-          {run.trigger.type} by {run.created_by}
-        </span>
+        <span className="wide-only">{originWords(run)}</span>
         {o.extra?.(run)}
       </span>
     </li>

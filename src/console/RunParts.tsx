@@ -4,11 +4,13 @@ import { type ReactNode, useEffect, useState } from 'react';
 import { faultText } from '../client/fault-words.ts';
 import type { AnswerOf } from '../contract/operations.ts';
 import { showValue } from '../domain/argument-fields.ts';
+import { eventTypes } from '../domain/event.ts';
 import { formatSize } from '../lib/units.ts';
 import { CopyButton } from './CopyButton.tsx';
-import { useLoaded, useRunEvents } from './loading.ts';
-import { Code, Empty, Facts, Fault, Loading, Scrolls, Shown, Time } from './Notes.tsx';
+import { useLoaded } from './loading.ts';
+import { Code, Empty, Facts, Fault, Loading, Scrolls, Shown, Table, Time } from './Notes.tsx';
 import { onDemand } from './on-demand.tsx';
+import { readRunEvents } from './run-events.ts';
 import { saveAnswer } from './save.ts';
 import { useClient } from './session.tsx';
 import { clockTime, fullTime, type Run } from './words.ts';
@@ -169,6 +171,9 @@ export function RunDetails({ run }: { readonly run: Run }): ReactNode {
       <h2>Run</h2>
       <Facts
         of={[
+          ['Created', fullTime(run.created_at)],
+          ['Started', run.started_at === null ? null : fullTime(run.started_at)],
+          ['Ended', run.finished_at === null ? null : fullTime(run.finished_at)],
           ['Source', `${run.source.name} (${run.source.type})`],
           ['Revision', <code key="revision">{run.source.revision}</code>],
           ['Tenant', run.tenant],
@@ -183,6 +188,7 @@ export function RunDetails({ run }: { readonly run: Run }): ReactNode {
           ['Request', run.request_id],
         ]}
       />
+      <Outputs run={run} />
       <h2>Isolation</h2>
       <Facts
         of={[
@@ -200,6 +206,23 @@ export function RunDetails({ run }: { readonly run: Run }): ReactNode {
   );
 }
 
+function Outputs({ run }: { readonly run: Run }): ReactNode {
+  const steps = run.steps.filter(({ outputs }) => Object.keys(outputs).length > 0);
+  if (steps.length === 0) return null;
+  return (
+    <>
+      <h2>Outputs of its steps</h2>
+      <Table
+        label="Outputs of its steps"
+        head={['step', 'name', 'value']}
+        rows={steps.flatMap(({ step_id: id, outputs }) =>
+          Object.entries(outputs).map(([name, value]) => [<code key="step">{id}</code>, name, value]),
+        )}
+      />
+    </>
+  );
+}
+
 function limitWords(limit: unknown): string {
   if (limit === null) return 'none';
   if (typeof limit === 'number') return formatSize(limit);
@@ -212,25 +235,16 @@ function limitWords(limit: unknown): string {
     .join(', ');
 }
 
-type Happened = Readonly<Record<string, unknown>>;
+/** All but its output, which is its log. */
+const eventsShown = eventTypes.filter((type) => !type.endsWith('.output') && type !== 'run.progress');
 
-export function RunEvents({ run }: { readonly run: Run }): ReactNode {
+/** `nudge` grows with what happens to the run. */
+export function RunEvents({ run, nudge }: { readonly run: Run; readonly nudge: number }): ReactNode {
   const client = useClient();
   const runId = run.run_id;
-  const nudge = useRunEvents({ runId });
-  const loaded = useLoaded({ key: runId, nudge }, async (signal): Promise<Happened[]> => {
-    const headers = { accept: 'application/x-ndjson' };
-    const types =
-      'run.created,run.waiting,run.started,run.cancelling,run.finished,step.started,step.waiting_approval,step.skipped,step.retrying,step.finished';
-    const response = await client.request('getRunEvents', {
-      path: { run_id: runId },
-      query: { types },
-      headers,
-      signal,
-    });
-    const lines = (await response.text()).split('\n').filter((line) => line !== '');
-    return lines.map((line): Happened => JSON.parse(line));
-  });
+  const loaded = useLoaded({ key: runId, nudge }, async (signal) =>
+    readRunEvents(client, { runId, types: eventsShown, signal }),
+  );
   return (
     <Shown of={loaded} what="the events">
       {(events) => (

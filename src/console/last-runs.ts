@@ -126,10 +126,12 @@ export function useLastRuns(): LastRuns {
   }, [lastRuns]);
   useRunEvents(
     {},
-    ({ event, data }) => {
-      if (telling.has(event) && typeof data.job_id === 'string') lastRuns.touch(data.job_id);
+    {
+      frame({ event, data }) {
+        if (telling.has(event) && typeof data.job_id === 'string') lastRuns.touch(data.job_id);
+      },
+      open: () => lastRuns.touchAll(),
     },
-    () => lastRuns.touchAll(),
   );
   return lastRuns;
 }

@@ -1,10 +1,11 @@
 // What the pages know of the server: answers that are asked for again when something has happened, and the news that it has.
 
 import { useCallback, useEffect, useRef, useState, useSyncExternalStore } from 'react';
-import { faultText, isPassing } from '../client/fault-words.ts';
+import { faultText, isPassing, isWorthOpeningAnew } from '../client/fault-words.ts';
 import type { Frame } from '../client/resuming-stream.ts';
 import { eventTypes } from '../domain/event.ts';
 import { useClient } from './session.tsx';
+import { withStreamRoom } from './stream-room.ts';
 
 export type Loaded<T> = {
   readonly value: T | null;
@@ -13,6 +14,8 @@ export type Loaded<T> = {
 };
 
 const retryMs = 2_000;
+/** An answer that takes longer is lost on its way, as after a sleep of the machine, and asked for again. */
+const longestAnswerMs = 30_000;
 
 /**
  * What `load` gives; afresh when `key` changes, again when `nudge` does. The last value stays while the next is awaited, and
@@ -45,7 +48,7 @@ export function useLoaded<T>(
       isLoading = true;
       let mayRetry = false;
       try {
-        const value = await latest.current(signal);
+        const value = await latest.current(AbortSignal.any([signal, AbortSignal.timeout(longestAnswerMs)]));
         if (signal.aborted) return;
         setLoaded((held) =>
           held.key === o.key && held.value === value && held.fault === null ? held : { key: o.key, value, fault: null },
@@ -94,34 +97,6 @@ export function useVisible(): boolean {
   );
 }
 
-/** One clock for all who look at it, however many rows that are. */
-const clocks = new Map<number, { now: number; readonly lookers: Set<() => void> }>();
-
-/** The time, as old as this at most. */
-export function useNow(everyMs: number): number {
-  const watch = useCallback(
-    (changed: () => void) => {
-      const clock = clockOf(everyMs);
-      clock.lookers.add(changed);
-      return () => clock.lookers.delete(changed);
-    },
-    [everyMs],
-  );
-  return useSyncExternalStore(watch, () => clockOf(everyMs).now);
-}
-
-function clockOf(everyMs: number): { now: number; readonly lookers: Set<() => void> } {
-  const known = clocks.get(everyMs);
-  if (known) return known;
-  const clock = { now: Date.now(), lookers: new Set<() => void>() };
-  setInterval(() => {
-    clock.now = Date.now();
-    for (const look of clock.lookers) look();
-  }, everyMs);
-  clocks.set(everyMs, clock);
-  return clock;
-}
-
 /** @returns a number that grows, while anybody can see the page */
 export function useTicks(everyMs: number): number {
   const isVisible = useVisible();
@@ -147,21 +122,17 @@ const quietTypes = eventTypes.filter((type) => !type.endsWith('.output')).join('
 /** @returns a number that grows with what happens to the runs in question; all of them without `runId` and `jobId` */
 export function useRunEvents(
   o: { readonly runId?: string; readonly jobId?: string; readonly settleMs?: number },
-  onFrame?: (frame: Frame) => void,
-  onOpen?: () => void,
+  on: { readonly frame?: (frame: Frame) => void; readonly open?: () => void } = {},
 ): number {
   const client = useClient();
   const isVisible = useVisible();
   const [changes, setChanges] = useState(0);
-  const taking = useRef(onFrame);
-  taking.current = onFrame;
-  const opening = useRef(onOpen);
-  opening.current = onOpen;
+  const taking = useRef(on);
+  taking.current = on;
   const { runId, jobId, settleMs = burstMs } = o;
   useEffect(() => {
     if (!isVisible) return undefined;
     const ending = new AbortController();
-    const { signal } = ending;
     let timer: ReturnType<typeof setTimeout> | undefined;
     const ring = (): void => {
       timer ??= setTimeout(() => {
@@ -169,19 +140,19 @@ export function useRunEvents(
         setChanges((count) => count + 1);
       }, settleMs);
     };
-    // Rung once it is open: of what happened before, or while nobody looked, it says nothing.
-    const opened = (): void => {
-      opening.current?.();
-      ring();
-    };
     const query = {
       types: quietTypes,
       ...(runId !== undefined && { run_id: runId }),
       ...(jobId !== undefined && { job_id: jobId }),
     };
-    void keepOpen(signal, async () => {
-      for await (const frame of client.stream('streamRunEvents', { query, signal, onOpen: opened })) {
-        taking.current?.(frame);
+    // Rung once it is open: of what happened before, or while nobody looked, it says nothing.
+    const onOpen = (): void => {
+      taking.current.open?.();
+      ring();
+    };
+    void keepOpen(ending.signal, async (signal) => {
+      for await (const frame of client.stream('streamRunEvents', { query, signal, onOpen })) {
+        taking.current.frame?.(frame);
         ring();
       }
     });
@@ -201,14 +172,13 @@ export function useTitle(title: string): void {
 }
 
 /** Opens a stream again for as long as that may help. */
-export async function keepOpen(signal: AbortSignal, read: () => Promise<void>): Promise<void> {
+export async function keepOpen(signal: AbortSignal, read: (signal: AbortSignal) => Promise<void>): Promise<void> {
   while (!signal.aborted) {
     try {
-      await read();
-      return;
+      if (await withStreamRoom(signal, read)) return;
     } catch (error) {
-      if (signal.aborted || !isPassing(error)) return;
-      await new Promise((resolve) => setTimeout(resolve, retryMs));
+      if (signal.aborted || !isWorthOpeningAnew(error)) return;
     }
+    await new Promise((resolve) => setTimeout(resolve, retryMs));
   }
 }

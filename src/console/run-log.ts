@@ -109,7 +109,6 @@ export function useRunLog(runId: string, filter: LogFilter, start: LogStart): Ru
   useEffect(() => {
     if (!isLive) return undefined;
     const ending = new AbortController();
-    const { signal } = ending;
     const from = latest.current;
     let told = from.toldSeq ?? 0;
     let lastId = String(isToEnd && from.held ? lastOf(from.held) : told);
@@ -126,7 +125,7 @@ export function useRunLog(runId: string, filter: LogFilter, start: LogStart): Ru
         return { ...now, held: next, toldSeq, liveCount: now.liveCount + count };
       });
     };
-    void keepOpen(signal, async () => {
+    void keepOpen(ending.signal, async (signal) => {
       const query = { ...toQuery(opening.source.filter), last_event_id: lastId };
       const frames = client.stream('getRunLogs', { path: { run_id: runId }, query, signal });
       for await (const { event, id, data } of frames) {

@@ -196,7 +196,9 @@ testWith('chromium')('where a token is asked for, one signs in with it, for this
   await field.fill('fwt_wrong');
   expect(await faultsOf(page)).toEqual([]);
   await page.getByRole('button', { name: 'Sign in' }).click();
-  await page.getByText('The credential is not valid.').waitFor();
+  await page.getByRole('alert').filter({ hasText: 'The credential is not valid.' }).waitFor();
+  await expect.poll(() => field.inputValue()).toBe('fwt_wrong');
+  await expect.poll(() => page.evaluate('document.activeElement.id')).toBe('token');
   await field.fill(credential);
   await page.getByRole('button', { name: 'Sign in' }).click();
   await page.getByRole('link', { name: 'demo/report' }).waitFor();

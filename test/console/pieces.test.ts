@@ -5,7 +5,7 @@ import { toPieces, writtenLast } from '../../src/console/ansi.ts';
 import { box, layOut } from '../../src/console/graph-layout.ts';
 import { readRunQuery, withFilter } from '../../src/console/run-query.ts';
 import { type RunRows, withEvent, withNewest, withOlder } from '../../src/console/run-rows.ts';
-import { barsOf, drawnTime, needsOver } from '../../src/console/step-bars.ts';
+import { drawnTime, needsOver, rowsOf } from '../../src/console/step-bars.ts';
 import type { RunRow, Step } from '../../src/console/words.ts';
 
 const esc = String.fromCharCode(27);
@@ -132,6 +132,8 @@ describe('rows of runs', () => {
     const frame = (event: string, data: object) => ({ id: '1', event, data: { ...data, timestamp: 'T' } });
     const changed = withEvent(held, frame('run.finished', { run_id: 'run_1', status: 'failed' }));
     expect(changed.rows[1]).toMatchObject({ status: 'failed', finished_at: 'T' });
+    const running = withEvent(held, frame('run.finished', { run_id: 'run_1', status: 'failed' }), 'running');
+    expect(ids(running)).toBe('2');
     expect(withEvent(held, frame('step.finished', { run_id: 'run_1', status: 'failed' }))).toBe(held);
     expect(withEvent(held, frame('run.finished', { run_id: 'run_9', status: 'failed' }))).toBe(held);
   });
@@ -174,24 +176,23 @@ describe('the time of a step', () => {
   const attempts = [build, ask, again, first, ship, skipped];
   const nowMs = 170_000;
   const bars = (one: Step) =>
-    barsOf({ run, step: one, attempts, nowMs }).map(
-      ({ look, fromMs, toMs, words }) => `${look} ${fromMs / 1000}-${toMs / 1000} ${words}`,
-    );
+    rowsOf(run, attempts, nowMs)
+      .find(({ step: { step_id: id } }) => id === one.step_id)
+      ?.bars.map(({ look, fromMs, toMs, words }) => `${look} ${fromMs / 1000}-${toMs / 1000} ${words}`);
 
   test('is waiting from when its needs have ended, or its last attempt, and running from its start', () => {
-    expect(bars(build)).toEqual(['waiting 0-110 waited 1m50s', 'success 110-120 success 10s']);
+    expect(bars(build)).toEqual(['waiting 0-110 waited 1m50s', 'success 110-120 success 10.0s']);
     expect(bars(again)).toEqual([
-      'waiting 120-123 waited 3s',
-      'failed 123-130 failed 7s',
-      'waiting 130-170 has waited 40s',
+      'waiting 120-123 waited 3.0s',
+      'failed 123-130 failed 7.0s',
+      'waiting 130-170 has waited 40.0s',
     ]);
-    expect(bars(ask)).toEqual(['waiting 120-150 waited for approval 30s']);
+    expect(bars(ask)).toEqual(['waiting 120-150 waited for approval 30.0s']);
     expect([bars(ship), bars(skipped)]).toEqual([[], []]);
   });
 
   test('is tied to the end of what it waited for', () => {
-    const rows = run.steps.map((one) => ({ step: one, bars: barsOf({ run, step: one, attempts, nowMs }) }));
-    expect(needsOver(rows)).toEqual([
+    expect(needsOver(rowsOf(run, attempts, nowMs))).toEqual([
       { key: 'build ask', from: { row: 0, ms: 120_000 }, to: { row: 1, ms: 120_000 }, ids: ['build', 'ask'] },
       { key: 'build test', from: { row: 0, ms: 120_000 }, to: { row: 2, ms: 120_000 }, ids: ['build', 'test'] },
     ]);

@@ -286,11 +286,13 @@ describe('the list of runs', () => {
     await expect.poll(() => rows.count()).toBe(2);
     await page.getByRole('checkbox', { name: `Choose ${runId}` }).check();
     await page.getByRole('button', { name: 'Cancel 1' }).click();
+    await page.getByRole('button', { name: 'Cancel the run' }).click();
     await rows.filter({ hasText: runId }).getByText('cancelled').waitFor();
     await page.getByRole('button', { name: 'running', exact: true }).click();
     await expect.poll(() => rows.count()).toBe(1);
-    await page.getByRole('checkbox').check();
+    await page.getByRole('button', { name: 'Choose all' }).click();
     await page.getByRole('button', { name: 'Cancel 1' }).click();
+    await page.getByRole('button', { name: 'Cancel the run' }).click();
     await page.getByText('No run matches.').waitFor();
     await page.getByRole('searchbox', { name: 'Filter runs' }).fill('status:lost');
     await page.getByRole('alert').filter({ hasText: "There is no status 'lost'" }).waitFor();
