@@ -1,6 +1,6 @@
 // Who is at the console: the way to the server, with a token where one was given for this tab.
 
-import { createContext, type ReactNode, useContext, useMemo, useState } from 'react';
+import { createContext, type ReactNode, useContext, useMemo, useRef, useState } from 'react';
 import { problemOf } from '../client/api-problem.ts';
 import { type Client, createClient } from '../client/client.ts';
 
@@ -21,6 +21,8 @@ const SessionContext = createContext<Session | null>(null);
 export function SessionProvider({ children }: { readonly children: ReactNode }): ReactNode {
   const [token, setToken] = useState(() => sessionStorage.getItem(storageKey));
   const [refusal, setRefusal] = useState<string | null>(null);
+  const latestToken = useRef(token);
+  latestToken.current = token;
   const client = useMemo(
     () =>
       createClient({
@@ -28,7 +30,11 @@ export function SessionProvider({ children }: { readonly children: ReactNode }):
         ...(token !== null && { token }),
         async fetch(url, init) {
           const response = await fetch(url, init);
-          if (response.status === 401) setRefusal((await problemOf(response.clone())).message);
+          if (response.status === 401) {
+            const { message } = await problemOf(response.clone());
+            // Of whoever was here before, it says nothing about who is now.
+            if (latestToken.current === token) setRefusal(message);
+          }
           return response;
         },
       }),
