@@ -17,6 +17,8 @@ export type LogPlace = {
   readonly attempt: number | null;
   readonly level: LogLevel;
   readonly line: number | null;
+  /** Looked for; empty: nothing. */
+  readonly find: string;
 };
 
 const shownLevels = ['trace', 'info', 'warn', 'error'] as const satisfies readonly LogLevel[];
@@ -30,12 +32,12 @@ export function LogPane(o: {
   readonly go: (place: LogPlace) => void;
 }): ReactNode {
   const { run, place, go, hrefOf } = o;
-  const { step, attempt, level, line } = place;
+  const { step, attempt, level, line, find } = place;
   const client = useClient();
   const log = useRunLog(run.run_id, { level, stepId: step, attempt }, line ?? 'end');
   const [hasTime, setTime] = useKept('flwd.log.time', false);
   const [wraps, setWraps] = useKept('flwd.log.wrap', true);
-  const search = useLogSearch(run.run_id, { level, stepId: step, attempt });
+  const search = useLogSearch(run.run_id, { level, stepId: step, attempt }, find);
   const [fault, setFault] = useState<string | null>(null);
 
   const save = (): Promise<void> =>
@@ -95,16 +97,18 @@ export function LogPane(o: {
         <input
           type="search"
           aria-label="Search the log"
-          placeholder="Search, Enter"
+          defaultValue={find}
+          placeholder="Search this log"
           onKeyDown={(event) => {
             if (event.key !== 'Enter') return;
             const text = event.currentTarget.value;
-            if (text !== search.text || search.seq === null) search.find(text);
+            if (text !== find) go({ ...place, find: text, line: null });
+            else if (search.seq === null) search.again();
             else search.turn(event.shiftKey ? 1 : -1);
           }}
-          onChange={(event) => event.target.value === '' && search.find('')}
+          onChange={(event) => event.target.value === '' && find !== '' && go({ ...place, find: '' })}
         />
-        {search.text !== '' && (
+        {find !== '' && (
           <span className="found">
             <span role="status">{search.words}</span>
             <button
@@ -128,7 +132,7 @@ export function LogPane(o: {
           Wrap
         </button>
         <button type="button" onClick={() => log.jump('first')}>
-          Start
+          Top
         </button>
         <button type="button" onClick={() => void save()}>
           Download
@@ -138,6 +142,9 @@ export function LogPane(o: {
       {held?.isExpired && <Empty>The log has been removed, as its retention says.</Empty>}
       {!held && log.fault === null && <Loading what="the log" />}
       {held && held.lines.length === 0 && !held.isExpired && <Empty>{emptyWords(run, ofOne)}</Empty>}
+      {held?.isToEnd && line !== null && line > (held.lines.at(-1)?.seq ?? 0) && (
+        <Empty>There is no line {line.toLocaleString('en')}: this is where the log ends.</Empty>
+      )}
       {held && held.lines.length > 0 && (
         <LogLines
           log={log}
@@ -146,7 +153,7 @@ export function LogPane(o: {
           hasTime={hasTime}
           hasStep={run.steps.length > 1 && (step === null || ofOne?.kind === 'group')}
           wraps={wraps}
-          search={search.text}
+          search={find}
           marked={search.seq ?? line}
         />
       )}

@@ -108,6 +108,7 @@ function placeIn(search: string, initialStep: string | null): { readonly tab: Ta
       attempt: Number(asked.get('attempt')) || null,
       level: levelIn(asked.get('level')),
       line: Number(asked.get('line')) || null,
+      find: asked.get('find') ?? '',
     },
   };
 }
@@ -124,7 +125,7 @@ function levelIn(text: string | null): LogLevel {
   return logLevels.find((level) => level === text) ?? logLevels[0];
 }
 
-function hrefOf(run: Run, { step, attempt, level, line }: LogPlace, tab: Tab = 'log'): string {
+function hrefOf(run: Run, { step, attempt, level, line, find }: LogPlace, tab: Tab = 'log'): string {
   const query = new URLSearchParams();
   if (tab !== 'log') query.set('tab', tab);
   if (step !== null) query.set('step', step);
@@ -132,6 +133,7 @@ function hrefOf(run: Run, { step, attempt, level, line }: LogPlace, tab: Tab = '
   if (attempt !== null) query.set('attempt', String(attempt));
   if (level !== logLevels[0]) query.set('level', level);
   if (line !== null) query.set('line', String(line));
+  if (find !== '') query.set('find', find);
   const text = query.toString();
   return `${runPath(run.run_id)}${text === '' ? '' : `?${text}`}`;
 }

@@ -63,6 +63,12 @@ const sequences = new RegExp(
 /** Controls, and what changes the direction of text. */
 const unsafe = /[\p{Cc}\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu;
 
+/** Of a line that was written over, as progress is, what a terminal would show in the end. */
+export function writtenLast(message: string): string {
+  const line = message.replace(/\r+$/, '');
+  return line.slice(line.lastIndexOf('\r') + 1);
+}
+
 export function toPieces(message: string): Piece[] {
   if (!message.includes(escapeCharacter)) return [toPiece(message, plain)];
   const pieces: Piece[] = [];

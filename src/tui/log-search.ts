@@ -67,6 +67,6 @@ export function useLogSearch(
 export function searchWords({ text, found, isCut, current, note }: LogSearch): string {
   if (text === '') return '';
   if (note !== '') return `/${text}: ${note}`;
-  if (found.length === 0) return `/${text}: nowhere`;
+  if (found.length === 0) return `/${text}: no match`;
   return `/${text}: ${current === null ? '' : `${found.indexOf(current) + 1} of `}${isCut ? 'the last ' : ''}${found.length}`;
 }

@@ -212,9 +212,12 @@ describe('a log of a million lines', () => {
     await page.getByText('10,000 of the last 10,000').waitFor();
     expect(await log(page).locator('.line-marked').getAttribute('data-seq')).toBe(String(million));
     await page.getByRole('button', { name: 'warn+' }).click();
-    await page.getByText('nowhere').waitFor();
+    await page.getByText('no match').waitFor();
     expect(await page.getByRole('searchbox', { name: 'Search the log' }).inputValue()).toBe('of many');
     await expect.poll(() => page.evaluate('document.activeElement?.textContent')).toBe('warn+');
+    await page.reload();
+    await page.getByText('no match').waitFor();
+    expect(await page.getByRole('searchbox', { name: 'Search the log' }).inputValue()).toBe('of many');
   });
 });
 

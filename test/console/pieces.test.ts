@@ -1,7 +1,7 @@
 // What the pages are made of and needs no browser: colours of a line, the text query of runs, and rows that are kept up to date.
 
 import { describe, expect, test } from 'vitest';
-import { toPieces } from '../../src/console/ansi.ts';
+import { toPieces, writtenLast } from '../../src/console/ansi.ts';
 import { box, layOut } from '../../src/console/graph-layout.ts';
 import { readRunQuery, withFilter } from '../../src/console/run-query.ts';
 import { type RunRows, withEvent, withNewest, withOlder } from '../../src/console/run-rows.ts';
@@ -48,6 +48,7 @@ describe('a line of output', () => {
     expect(shown(`a${esc}[2J${esc}]0;title\u0007b${esc}]8;;http://x${esc}\\c${esc}(Bd`)).toEqual(['a', 'b', 'c', 'd']);
     expect(shown('a\u0000b\u202Ec\rd')).toEqual(['a�b�c�d']);
     expect(shown('50%\r')).toEqual(['50%']);
+    expect(['1%\r50%\r100%', '50%\r', '\r\r', 'plain'].map(writtenLast)).toEqual(['100%', '50%', '', 'plain']);
   });
 });
 
