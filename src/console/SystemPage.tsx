@@ -5,7 +5,6 @@ import type { ReactNode } from 'react';
 import { Link } from 'wouter';
 import type { AnswerOf } from '../contract/operations.ts';
 import { formatDuration, formatSize } from '../lib/units.ts';
-import { useNow } from './clock.ts';
 import { useLoaded, useRunEvents, useTicks, useTitle } from './loading.ts';
 import { Facts, FaultsOnce, Shown, Table, Time } from './Notes.tsx';
 import { useClient } from './session.tsx';

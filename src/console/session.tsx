@@ -36,9 +36,10 @@ export function SessionProvider({ children }: { readonly children: ReactNode }):
       clientWith(token, async (url, init) => {
         const response = await fetch(url, init);
         noteServerTime(response.headers.get('date'));
-        // The answer to a token that has been replaced meanwhile says nothing of the new one.
-        if (response.status === 401 && current.current === token) {
-          setRefusal((await problemOf(response.clone())).message);
+        if (response.status === 401) {
+          const { message } = await problemOf(response.clone());
+          // The answer to a token that has been replaced meanwhile says nothing of the new one.
+          if (current.current === token) setRefusal(message);
         }
         return response;
       }),
