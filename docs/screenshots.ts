@@ -74,7 +74,7 @@ async function takePictures(): Promise<void> {
   });
   const pictures = [
     ['jobs', '/jobs', 'shop/release', 'light', 1200],
-    ['job', '/jobs/backup/directory', 'Would start now', 'light', 1200],
+    ['job', '/jobs/backup/directory', 'Starts at once', 'light', 1200],
     ['run', `/runs/${failed}`, 'cart.test:88', 'light', 1200],
     ['run-dark', `/runs/${failed}`, 'cart.test:88', 'dark', 1200],
     ['run-phone', `/runs/${failed}`, 'cart.test:88', 'dark', 360],

@@ -4,12 +4,13 @@ import type { AnswerOf } from '../contract/operations.ts';
 import type { JsonObject } from '../domain/job.ts';
 import { ApiProblem } from './api-problem.ts';
 import type { Client } from './client.ts';
-import { faultText } from './fault-words.ts';
+import { faultText, isPassing } from './fault-words.ts';
 
 export type Outlook =
   | { readonly kind: 'plan'; readonly plan: AnswerOf<'createPlan'> }
   | { readonly kind: 'faults'; readonly errors: readonly Readonly<Record<string, unknown>>[] }
-  | { readonly kind: 'none'; readonly why: string };
+  /** `isPassing`: asked again, it may be had. */
+  | { readonly kind: 'none'; readonly why: string; readonly isPassing: boolean };
 
 export async function askOutlook(
   client: Client,
@@ -17,7 +18,9 @@ export async function askOutlook(
   signal: AbortSignal,
 ): Promise<Outlook> {
   const toOutlook = (error: unknown): Outlook =>
-    signal.aborted ? { kind: 'none', why: '' } : (faultsOf(error) ?? { kind: 'none', why: faultText(error) });
+    signal.aborted
+      ? { kind: 'none', why: '', isPassing: false }
+      : (faultsOf(error) ?? { kind: 'none', why: faultText(error), isPassing: isPassing(error) });
   return client.call('createPlan', { body, signal }).then((plan): Outlook => ({ kind: 'plan', plan }), toOutlook);
 }
 
@@ -37,9 +40,9 @@ export function outlookWords(outlook: Outlook | null, faultCount: number): Outlo
   const { plan } = outlook;
   if (plan.denied) return { text: `Would be refused: ${plan.denied.detail}`, tone: 'bad' };
   if (plan.waiting !== null) return { text: `Would wait: ${plan.waiting}`, tone: 'wait' };
-  const steps = plan.steps.length > 1 ? `, ${plan.steps.length} steps` : '';
-  const grants = plan.grants.length > 0 ? `, may ${plan.grants.map(grantWords).join(', ')}` : '';
-  return { text: `Would start now: ${plan.security.profile}${steps}${grants}`, tone: 'good' };
+  const steps = plan.steps.length > 1 ? `, with ${plan.steps.length} steps` : '';
+  const grants = plan.grants.length > 0 ? `; it may ${plan.grants.map(grantWords).join(', ')}` : '';
+  return { text: `Starts at once, in the profile ${plan.security.profile}${steps}${grants}.`, tone: 'good' };
 }
 
 function grantWords({ kind, path }: AnswerOf<'createPlan'>['grants'][number]): string {

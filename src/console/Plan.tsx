@@ -26,8 +26,8 @@ export function Plan(o: {
           {outlook === null
             ? 'Being asked for…'
             : outlook.kind === 'none'
-              ? outlook.why
-              : 'What would happen stands here once the arguments are right.'}
+              ? 'It cannot be had now.'
+              : 'Fill in the form to see what will run.'}
         </p>
       )}
     </section>
@@ -52,7 +52,7 @@ function PlanFacts({ plan }: { readonly plan: PlanAnswer }): ReactNode {
           'Grants',
           plan.grants.map(({ kind, path }) => (kind === 'network' ? 'network' : `${kind} ${path}`)).join(', '),
         ],
-        ['Steps', plan.steps.length > 1 ? plan.steps.map(({ step_id: id }) => id).join(' → ') : null],
+        ['Steps', plan.steps.length > 1 ? stepsWords(plan.steps) : null],
         ['Memory', plan.limits.memory ? `${formatSize(plan.limits.memory.bytes)}, by ${plan.limits.memory.by}` : null],
         ['Processes', plan.limits.pids ? `${plan.limits.pids.count}, by ${plan.limits.pids.by}` : null],
         ['Time', times.join(', ')],
@@ -75,6 +75,12 @@ function PlanFacts({ plan }: { readonly plan: PlanAnswer }): ReactNode {
       ]}
     />
   );
+}
+
+/** Each with those that it waits for; what waits for none starts first. */
+function stepsWords(steps: PlanAnswer['steps']): string {
+  const words = steps.map(({ step_id: id, needs }) => (needs.length === 0 ? id : `${id} after ${needs.join(' and ')}`));
+  return `${steps.length}: ${words.join('; ')}`;
 }
 
 const filesystemWords: Readonly<Record<PlanAnswer['security']['isolation']['filesystem'], string>> = {

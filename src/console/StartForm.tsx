@@ -1,15 +1,18 @@
 // The form that starts a job, or runs one of its runs again, with what the server says of it.
 
 import { type ReactNode, useCallback, useEffect, useMemo, useRef, useState } from 'react';
-import { useLocation, useSearch } from 'wouter';
-import { faultText } from '../client/fault-words.ts';
+import { Link, useLocation, useSearch } from 'wouter';
+import { faultText, isPassing } from '../client/fault-words.ts';
 import { faultsOf, outlookWords } from '../client/outlook.ts';
 import type { AnswerOf } from '../contract/operations.ts';
 import { argumentFields } from '../domain/argument-fields.ts';
-import { type FormFaults, placeFaults } from '../domain/filled-fields.ts';
+import { type ArgumentFault, type FormFaults, placeFaults } from '../domain/filled-fields.ts';
+import type { JsonObject } from '../domain/job.ts';
 import { ArgumentsForm } from './ArgumentsForm.tsx';
 import { Copies } from './Copies.tsx';
+import { draftOf, dropDraft, keepDraft } from './drafts.ts';
 import {
+  besideFields,
   type FieldTexts,
   heldByNoField,
   isSecret,
@@ -24,8 +27,11 @@ import {
 import { Fault } from './Notes.tsx';
 import { Plan } from './Plan.tsx';
 import { useOutlook } from './plan.ts';
-import { useClient } from './session.tsx';
+import { useClient, useSession } from './session.tsx';
 import { newKey, runPath } from './words.ts';
+
+const noErrors: readonly ArgumentFault[] = [];
+const notRight = 'The arguments are not right yet.';
 
 export function StartForm({ job }: { readonly job: AnswerOf<'getJob'> }): ReactNode {
   const client = useClient();
@@ -37,25 +43,41 @@ export function StartForm({ job }: { readonly job: AnswerOf<'getJob'> }): ReactN
   const schema = JSON.stringify(job.args);
   // A job that is read again with the same schema keeps what is typed.
   const fields = useMemo(() => argumentFields(job.args), [schema]);
-  const [filled, setFilled] = useState<readonly FieldTexts[]>([]);
-  const [touched, setTouched] = useState<ReadonlySet<number>>(new Set());
+  const { departures } = useSession();
+  const [draft] = useState(() => (from === null ? draftOf(job.id, departures) : null));
+  const [filled, setFilled] = useState<readonly FieldTexts[]>(draft?.filled ?? []);
+  const [touched, setTouched] = useState<ReadonlySet<number>>(
+    () =>
+      new Set([...(draft?.filled ?? []).entries()].flatMap(([index, { texts }]) => (texts.length > 0 ? [index] : []))),
+  );
+  const form = useRef<HTMLFormElement>(null);
   const [note, setNote] = useState<string | null>(null);
   const [isStarting, setStarting] = useState(false);
   const [isTried, setTried] = useState(false);
   /** The same until something is changed or has started, so that a press after a broken answer starts nothing twice. */
   const startKey = useRef(newKey());
   /** What is typed where the arguments are written as JSON; null: into fields. */
-  const [json, setJson] = useState<string | null>(null);
+  const [json, setJson] = useState<string | null>(draft?.json ?? null);
   const read = useMemo(() => (json === null ? readTexts(fields, filled) : readJsonText(json)), [fields, filled, json]);
   const { args, faults: own } = read;
-  const outlook = useOutlook(job.id, args);
+  /** Of the run that is run again; of secrets, that there were some. */
+  const [before, setBefore] = useState<JsonObject | null>(null);
+  /** A rerun lays what is given over what was. */
+  const planned = useMemo(
+    () => (before === null ? args : { ...openArguments(fields, before), ...args }),
+    [fields, before, args],
+  );
+  const [losses, setLosses] = useState(0);
+  const outlook = useOutlook(job.id, planned, losses);
+  const errors: readonly ArgumentFault[] = outlook?.kind === 'faults' ? outlook.errors : noErrors;
   const faults = useMemo(() => {
-    const placed = placeFaults(json === null ? fields : [], outlook?.kind === 'faults' ? outlook.errors : [], own);
+    const all = placeFaults(json === null ? fields : [], errors, own);
+    const placed = { ...all, byField: besideFields(fields, filled, all.byField, errors) };
     if (rerunOf === null) return placed;
     // What is left empty is as it was.
     const isFilled = (index: number): boolean => (filled[index]?.texts.length ?? 0) > 0;
     return { ...placed, byField: new Map([...placed.byField].filter(([index]) => isFilled(index))) };
-  }, [fields, filled, json, outlook, own, rerunOf]);
+  }, [fields, filled, json, errors, own, rerunOf]);
   const [fromNote, setFromNote] = useState<string | null>(null);
   /** Of the run that is run again. */
   const [oldRevision, setOldRevision] = useState<string | null>(null);
@@ -71,6 +93,10 @@ export function StartForm({ job }: { readonly job: AnswerOf<'getJob'> }): ReactN
         setJson((held) => (held === null && homeless.length === 0 ? null : JSON.stringify(open, null, 2)));
         startKey.current = newKey();
         setOldRevision(run.source.revision);
+        setBefore(rerunOf === null ? null : JSON.parse(JSON.stringify(run.args)));
+        // It may have been asked for from below.
+        form.current?.scrollIntoView({ block: 'start' });
+        form.current?.focus({ preventScroll: true });
         const asJson = homeless.length > 0 ? ` As JSON: no field holds ${homeless.join(', ')}.` : '';
         setFromNote(
           rerunOf === null
@@ -84,6 +110,19 @@ export function StartForm({ job }: { readonly job: AnswerOf<'getJob'> }): ReactN
     );
     return () => ending.abort();
   }, [client, from, rerunOf, fields]);
+
+  const isTyped = touched.size > 0 || json !== null;
+  useEffect(() => {
+    if (isTyped && rerunOf === null) keepDraft(job.id, departures, fields, { filled, json });
+  }, [job.id, departures, fields, filled, json, isTyped, rerunOf]);
+
+  const isLost = outlook?.kind === 'none';
+  const wasLost = useRef(isLost);
+  useEffect(() => {
+    // What was said of a server that could not be reached holds no more.
+    if (wasLost.current && !isLost) setNote(null);
+    wasLost.current = isLost;
+  }, [isLost]);
 
   const change = useCallback(
     (index: number, next: FieldTexts) => {
@@ -107,11 +146,14 @@ export function StartForm({ job }: { readonly job: AnswerOf<'getJob'> }): ReactN
           ? await client.call('createRun', { body: { job_id: job.id, args }, headers })
           : await client.call('rerunRun', { path: { run_id: rerunOf }, body: { from: 'start', args }, headers });
       startKey.current = newKey();
+      if (rerunOf === null) dropDraft(job.id);
       navigate(runPath(runId));
     } catch (error) {
-      setNote(faultsOf(error) ? 'The arguments are not right yet.' : faultText(error));
+      setNote(faultsOf(error) ? notRight : faultText(error));
+      if (isPassing(error)) setLosses((count) => count + 1);
       const first = Math.min(...faults.byField.keys());
-      if (Number.isFinite(first)) document.getElementById(`field-${first}`)?.focus();
+      const wrong = document.getElementById(`field-${first}`) ?? form.current?.querySelector('[aria-invalid="true"]');
+      if (wrong instanceof HTMLElement) wrong.focus();
     } finally {
       setStarting(false);
     }
@@ -139,17 +181,30 @@ export function StartForm({ job }: { readonly job: AnswerOf<'getJob'> }): ReactN
     setJson(null);
     setNote(null);
   };
+  const count = countOf(faults);
+  const isUntouched = from === null && !isTyped && !isTried && errors.every(({ keyword }) => keyword === 'required');
   const planNote =
     rerunOf !== null && oldRevision !== null && oldRevision !== job.revision
       ? `The job has changed since ${rerunOf}. This is what it would do now; run again it does what it did at revision ${oldRevision.slice(0, 12)}.`
       : null;
   const words =
-    rerunOf !== null && outlook?.kind === 'faults' && countOf(faults) === 0
+    rerunOf !== null && outlook?.kind === 'faults' && count === 0
       ? ({ text: 'Would run again with this.', tone: 'good' } as const)
-      : outlookWords(outlook, countOf(faults));
+      : isUntouched && count > 0
+        ? ({
+            text: count === 1 ? 'One required value is missing.' : `${count} required values are missing.`,
+            tone: 'open',
+          } as const)
+        : outlookWords(outlook, count);
+  const isNoJson = read.fault !== undefined;
+  // One of the two says it.
+  const isSaid = isNoJson || note === words.text || (note === notRight && words.tone === 'bad');
   return (
     <div className="columns">
       <form
+        ref={form}
+        tabIndex={-1}
+        noValidate
         aria-label="Arguments"
         className="panel"
         onSubmit={(event) => {
@@ -161,10 +216,27 @@ export function StartForm({ job }: { readonly job: AnswerOf<'getJob'> }): ReactN
         {fromNote !== null && (
           <p className="note" role="status">
             {fromNote}
+            {before !== null && (
+              <>
+                {' '}
+                To leave something out that it had,{' '}
+                <Link href={`?from=${encodeURIComponent(rerunOf ?? '')}`}>start anew with its inputs</Link>.
+              </>
+            )}
           </p>
         )}
         {json === null ? (
-          <ArgumentsForm fields={fields} filled={filled} faults={shown} change={change} />
+          <ArgumentsForm
+            id="field"
+            fields={fields}
+            filled={filled}
+            args={args}
+            before={before}
+            faults={shown}
+            errors={errors}
+            isTried={isTried}
+            change={change}
+          />
         ) : (
           <label className="field">
             <span className="label">Arguments as JSON</span>
@@ -173,7 +245,7 @@ export function StartForm({ job }: { readonly job: AnswerOf<'getJob'> }): ReactN
               spellCheck={false}
               value={json}
               aria-describedby="json-secrets json-faults"
-              aria-invalid={read.fault !== undefined || faults.others.length > 0}
+              aria-invalid={isNoJson || faults.others.length > 0}
               onChange={(event) => {
                 setJson(event.target.value);
                 setNote(null);
@@ -189,8 +261,7 @@ export function StartForm({ job }: { readonly job: AnswerOf<'getJob'> }): ReactN
           </p>
         )}
         <div id="json-faults">
-          {read.fault !== undefined && <p className="fault">{read.fault}</p>}
-          {faults.others.map((fault) => (
+          {(read.fault === undefined ? faults.others : [read.fault]).map((fault) => (
             <p key={fault} className="fault">
               {fault}
             </p>
@@ -198,21 +269,21 @@ export function StartForm({ job }: { readonly job: AnswerOf<'getJob'> }): ReactN
         </div>
         {note !== null && <Fault text={note} />}
         <p className={`outlook outlook-${words.tone}`} role="status">
-          {words.text}
+          {isSaid ? '' : words.text}
         </p>
         <div className="actions">
-          <button type="submit" className="primary" disabled={isStarting || read.fault !== undefined}>
+          <button type="submit" className="primary" disabled={isStarting || isNoJson}>
             {isStarting ? 'Starting…' : rerunOf === null ? 'Start' : 'Run again'}
           </button>
-          <button type="button" aria-pressed={json !== null} disabled={read.fault !== undefined} onClick={turnOver}>
-            As JSON
+          <button type="button" disabled={isNoJson} onClick={turnOver}>
+            {json === null ? 'As JSON' : 'As fields'}
           </button>
           {rerunOf === null && json === null && (
             <Copies jobId={job.id} args={shownArguments(fields, filled, 'SECRET')} secrets={secrets} />
           )}
         </div>
       </form>
-      <Plan outlook={outlook} note={planNote} />
+      <Plan outlook={isNoJson ? { kind: 'faults', errors: [] } : outlook} note={planNote} />
     </div>
   );
 }

@@ -1,7 +1,7 @@
 // What is typed into a job's form: the texts of each field, and the arguments that make of them.
 
 import { type ArgumentField, setArgument, showValue } from '../domain/argument-fields.ts';
-import { readFields } from '../domain/filled-fields.ts';
+import { type ArgumentFault, readFields, toFieldPointer } from '../domain/filled-fields.ts';
 import type { JsonObject } from '../domain/job.ts';
 
 export type FieldTexts = {
@@ -36,6 +36,61 @@ export function textsOf(fields: readonly ArgumentField[], args: Arguments): Fiel
     const texts = field.kind === 'list' && Array.isArray(value) ? value.map(showValue) : [showValue(value)];
     return { texts, isStored: false };
   });
+}
+
+/** What a field that is left empty comes to. */
+export type LeftEmpty = { readonly shown: string; readonly why: 'default' | 'as it was' };
+
+/**
+ * null: there is none of it. Defaults are filled in where the object that they are in is given, and a rerun takes each argument
+ * that is not given from before, as a whole.
+ */
+export function leftEmpty(field: ArgumentField, args: Arguments, before: Arguments | null): LeftEmpty | null {
+  const { path, defaultValue } = field;
+  const [top = ''] = path;
+  if (before && !Object.hasOwn(args, top) && Object.hasOwn(before, top)) {
+    const value = valueAt(before, path);
+    return value === undefined ? null : { shown: isSecret(field) ? '' : showValue(value), why: 'as it was' };
+  }
+  if (defaultValue === undefined) return null;
+  const holder = path.length === 1 ? args : valueAt(args, path.slice(0, -1));
+  return typeof holder === 'object' ? { shown: showValue(defaultValue), why: 'default' } : null;
+}
+
+/** An item of a list of objects as its fields; null: they cannot hold it. */
+export function itemTexts(fields: readonly ArgumentField[], text: string): FieldTexts[] | null {
+  const { args, fault } = readJsonText(text);
+  return fault !== undefined || heldByNoField(fields, args).length > 0 ? null : textsOf(fields, args);
+}
+
+/** And back. What a field cannot read stays as it is typed, for the server to refuse. */
+export function itemText(fields: readonly ArgumentField[], filled: readonly FieldTexts[]): string {
+  const { args, faults } = readTexts(fields, filled);
+  const item: Record<string, unknown> = { ...args };
+  for (const index of faults.keys()) {
+    const { path, kind } = fields[index] ?? { path: [], kind: 'text' };
+    const texts = filled[index]?.texts ?? [];
+    setArgument(item, path, kind === 'list' ? texts : texts[0]);
+  }
+  return JSON.stringify(item);
+}
+
+/** Beside a field the name of what is missing need not be said, nor that it is once there is some: the server is being asked. */
+export function besideFields(
+  fields: readonly ArgumentField[],
+  filled: readonly FieldTexts[],
+  byField: ReadonlyMap<number, string>,
+  errors: readonly ArgumentFault[],
+): ReadonlyMap<number, string> {
+  const missing = errors.filter(({ keyword }) => keyword === 'required');
+  return new Map(
+    [...byField].flatMap(([index, fault]) => {
+      const pointer = `${toFieldPointer(fields[index]?.path ?? [])}/`;
+      const isMissing = missing.some((error) => error.message === fault && pointer.startsWith(`${error.pointer}/`));
+      if (!isMissing) return [[index, fault]];
+      return (filled[index]?.texts.length ?? 0) > 0 ? [] : [[index, 'Required.']];
+    }),
+  );
 }
 
 function nameOfStored(value: unknown): string | null {

@@ -6,9 +6,10 @@ import type { JsonObject } from '../domain/job.ts';
 import { useClient } from './session.tsx';
 
 const settleMs = 250;
+const retryMs = 2_000;
 
-/** null: not known yet. */
-export function useOutlook(jobId: string, args: JsonObject): Outlook | null {
+/** null: not known yet. `nudge` grows when it may have changed. */
+export function useOutlook(jobId: string, args: JsonObject, nudge: number): Outlook | null {
   const client = useClient();
   const [outlook, setOutlook] = useState<Outlook | null>(null);
   const key = JSON.stringify(args);
@@ -18,13 +19,15 @@ export function useOutlook(jobId: string, args: JsonObject): Outlook | null {
     const { signal } = ending;
     const ask = async (): Promise<void> => {
       const answer = await askOutlook(client, { job_id: jobId, args }, signal);
-      if (!signal.aborted) setOutlook(answer);
+      if (signal.aborted) return;
+      setOutlook(answer);
+      if (answer.kind === 'none' && answer.isPassing) timer = setTimeout(() => void ask(), retryMs);
     };
-    const timer = setTimeout(() => void ask(), settleMs);
+    let timer = setTimeout(() => void ask(), settleMs);
     return () => {
       clearTimeout(timer);
       ending.abort();
     };
-  }, [client, jobId, key]);
+  }, [client, jobId, key, nudge]);
   return outlook;
 }

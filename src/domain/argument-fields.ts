@@ -12,6 +12,10 @@ export type ArgumentField = {
   readonly kind: FieldKind;
   /** What a list is a list of. */
   readonly itemKind: Exclude<FieldKind, 'list'> | null;
+  /** What an item of a list of objects is made of; else none. */
+  readonly itemFields: readonly ArgumentField[];
+  /** Of a list: none of its items comes twice. */
+  readonly isUnique: boolean;
   /** All the values that fit, of a choice or of a list's items; else none. */
   readonly choices: readonly unknown[];
   readonly isRequired: boolean;
@@ -20,6 +24,11 @@ export type ArgumentField = {
   /** undefined without one. */
   readonly defaultValue: unknown;
   readonly examples: readonly unknown[];
+  readonly format: string | null;
+  /** Of a text: it may be more than a line. */
+  readonly isLong: boolean;
+  /** The titles of the forms that it may have, where they have some. */
+  readonly alternatives: readonly string[];
   /** What is asked of a value, in words: `1 to 365`, `path`. */
   readonly constraints: readonly string[];
 };
@@ -29,38 +38,54 @@ type ReadValue = { readonly value: unknown } | { readonly fault: string };
 /** Members of members are fields of their own, as deep as this; below it an object is one field, as JSON. */
 const mostDepth = 4;
 const mostChoices = 500;
+/** What may be longer is no line. */
+const longestLine = 200;
 
 /** Of a JSON Schema of type object. Whatever is no plain member of it, such as what `oneOf` has, is left to `--args`. */
 export function argumentFields(schema: Schema): ArgumentField[] {
   return membersOf(schema, schema, []);
 }
 
-function membersOf(schema: Schema, root: Schema, above: readonly string[]): ArgumentField[] {
+/** `depth` counts what an item is in, too. */
+function membersOf(schema: Schema, root: Schema, above: readonly string[], depth = 0): ArgumentField[] {
   const required = Array.isArray(schema.required) ? schema.required : [];
   return Object.entries(asObject(schema.properties) ?? {}).flatMap(([name, member]) => {
     const path = [...above, name];
     const resolved = resolve(asObject(member) ?? {}, root);
-    if (path.length < mostDepth && isPlainObject(resolved)) {
+    if (depth + 1 < mostDepth && isPlainObject(resolved)) {
       const isAsked = required.includes(name);
-      return membersOf(resolved, root, path).map((field) => ({ ...field, isRequired: field.isRequired && isAsked }));
+      return membersOf(resolved, root, path, depth + 1).map((field) => ({
+        ...field,
+        isRequired: field.isRequired && isAsked,
+      }));
     }
-    return [toField(resolved, root, path, required.includes(name))];
+    return [toField(resolved, root, { path, depth: depth + 1, isRequired: required.includes(name) })];
   });
 }
 
-function toField(schema: Schema, root: Schema, path: readonly string[], isRequired: boolean): ArgumentField {
+function toField(
+  schema: Schema,
+  root: Schema,
+  at: { readonly path: readonly string[]; readonly depth: number; readonly isRequired: boolean },
+): ArgumentField {
   const kind = kindOf(schema);
   const items = kind === 'list' ? resolve(asObject(schema.items) ?? {}, root) : null;
   const itemKind = items && kindOf(items);
+  const { maxLength, default: fallback } = schema;
   return {
-    path,
+    path: at.path,
     kind,
     itemKind: itemKind === 'list' ? 'json' : itemKind,
+    itemFields: items && at.depth < mostDepth && isPlainObject(items) ? membersOf(items, root, [], at.depth) : [],
+    isUnique: schema.uniqueItems === true,
     choices: choicesOf(items ?? schema),
-    isRequired,
+    isRequired: at.isRequired,
     title: asText(schema.title),
     description: asText(schema.description),
-    defaultValue: schema.default,
+    defaultValue: fallback,
+    format: asText(schema.format),
+    isLong: kind === 'text' && ((typeof maxLength === 'number' && maxLength > longestLine) || /\n/.test(`${fallback}`)),
+    alternatives: titlesOf(schema, root),
     examples: Array.isArray(schema.examples) ? schema.examples : [],
     constraints: [...constraintsOf(schema), ...(items ? constraintsOf(items) : [])],
   };
@@ -76,6 +101,12 @@ function kindOf(schema: Schema): FieldKind {
   if (type === 'string') return 'text';
   if (type === 'integer' || type === 'number' || type === 'boolean') return type;
   return type === 'array' ? 'list' : 'json';
+}
+
+function titlesOf({ oneOf, anyOf }: Schema, root: Schema): string[] {
+  const forms: unknown = oneOf ?? anyOf;
+  if (!Array.isArray(forms)) return [];
+  return forms.flatMap((form) => asText(resolve(asObject(form) ?? {}, root).title) ?? []);
 }
 
 function isPlainObject(schema: Schema): boolean {
@@ -105,22 +136,26 @@ function constraintsOf(schema: Schema): string[] {
   const { minimum, maximum, exclusiveMinimum, exclusiveMaximum, multipleOf } = schema;
   const { minLength, maxLength, minItems, maxItems, pattern, format, uniqueItems } = schema;
   return [
-    between(minimum, maximum, ''),
+    between(minimum, maximum),
     exclusiveMinimum === undefined ? null : `above ${showValue(exclusiveMinimum)}`,
     exclusiveMaximum === undefined ? null : `below ${showValue(exclusiveMaximum)}`,
     multipleOf === undefined ? null : `a multiple of ${showValue(multipleOf)}`,
-    between(minLength, maxLength, ' characters'),
-    between(minItems, maxItems, ' values'),
-    uniqueItems === true ? 'no value twice' : null,
+    between(minLength, maxLength, { one: 'one character', many: ' characters' }),
+    between(minItems, maxItems, { one: 'one', many: ' values' }),
+    uniqueItems === true ? 'each only once' : null,
     typeof format === 'string' && format !== 'secret' ? format : null,
     typeof pattern === 'string' ? `matches ${pattern}` : null,
   ].filter((words) => words !== null);
 }
 
-function between(least: unknown, most: unknown, unit: string): string | null {
+function between(least: unknown, most: unknown, unit?: { readonly one: string; readonly many: string }): string | null {
   if (least === undefined && most === undefined) return null;
-  if (most === undefined) return `at least ${showValue(least)}${unit}`;
-  return least === undefined ? `at most ${showValue(most)}${unit}` : `${showValue(least)} to ${showValue(most)}${unit}`;
+  const words = (amount: unknown): string =>
+    unit && amount === 1 ? unit.one : `${showValue(amount)}${unit?.many ?? ''}`;
+  if (most === undefined) return `at least ${words(least)}`;
+  return least === undefined
+    ? `at most ${words(most)}`
+    : `${showValue(least)} to ${showValue(most)}${unit?.many ?? ''}`;
 }
 
 /** What a person typed, as a value of the field; of a list, one item of it. */

@@ -9,6 +9,9 @@ export type FilledField = {
   readonly texts: readonly string[];
 };
 
+/** As the server gives it. */
+export type ArgumentFault = { readonly pointer?: unknown; readonly message?: unknown; readonly keyword?: unknown };
+
 /** By index of the field; `others` concern none. */
 export type FormFaults = { readonly byField: ReadonlyMap<number, string>; readonly others: readonly string[] };
 
@@ -36,12 +39,12 @@ export function readFields(filled: readonly FilledField[]): {
 /** The server's faults where they belong: a pointer to a field or into it, or to what the field is in. */
 export function placeFaults(
   fields: readonly ArgumentField[],
-  errors: readonly Readonly<Record<string, unknown>>[],
+  errors: readonly ArgumentFault[],
   own: ReadonlyMap<number, string>,
 ): FormFaults {
   const byField = new Map(own);
   const others: string[] = [];
-  const pointers = fields.map(({ path }) => ['', 'args', ...path.map(escaped)].join('/'));
+  const pointers = fields.map(({ path }) => toFieldPointer(path));
   for (const { pointer, message } of errors) {
     if (typeof pointer !== 'string' || typeof message !== 'string') continue;
     const index = pointers.findIndex((known) => pointer === known || pointer.startsWith(`${known}/`));
@@ -57,6 +60,24 @@ export function placeFaults(
     else if (!inside.some((i) => byField.has(i))) byField.set(part, message);
   }
   return { byField, others };
+}
+
+/** The faults at an item of a list and inside it, as those of arguments that the item is. */
+export function faultsOfItem(
+  errors: readonly ArgumentFault[],
+  path: readonly string[],
+  index: number,
+): ArgumentFault[] {
+  const item = `${toFieldPointer(path)}/${index}`;
+  return errors.flatMap(({ pointer, message, keyword }) =>
+    typeof pointer === 'string' && (pointer === item || pointer.startsWith(`${item}/`))
+      ? [{ pointer: `${toFieldPointer([])}${pointer.slice(item.length)}`, message, keyword }]
+      : [],
+  );
+}
+
+export function toFieldPointer(path: readonly string[]): string {
+  return ['', 'args', ...path.map(escaped)].join('/');
 }
 
 function escaped(name: string): string {

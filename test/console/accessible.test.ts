@@ -74,7 +74,7 @@ async function overflow(page: Page): Promise<number> {
 
 const pages = [
   ['/jobs', 'demo/report'],
-  ['/jobs/demo/report', 'Would start now'],
+  ['/jobs/demo/report', 'Starts at once'],
   ['/jobs/demo/broken', 'config.yaml:'],
   ['/runs', '2 runs'],
   ['/runs?q=status%3Alost', 'There is no status'],

@@ -20,7 +20,30 @@ const note = {
     },
   },
 };
-const server = await startServing({ executes: true, jobs: { note: bash('true', note) } });
+const hosts = {
+  argspec: {
+    type: 'object',
+    required: ['hosts'],
+    properties: {
+      hosts: {
+        type: 'array',
+        minItems: 1,
+        items: {
+          type: 'object',
+          required: ['name', 'port'],
+          properties: { name: { type: 'string' }, port: { type: 'number' }, day: { type: 'string', format: 'date' } },
+        },
+      },
+      parts: { type: 'array', uniqueItems: true, items: { enum: ['db', 'web', 'mail'] } },
+      db: { type: 'object', properties: { host: { type: 'string' }, user: { type: 'string', default: 'backup' } } },
+      key: { type: 'string', format: 'secret' },
+    },
+  },
+};
+const server = await startServing({
+  executes: true,
+  jobs: { note: bash('true', note), hosts: bash('true', hosts) },
+});
 afterAll(() => server.close());
 const browser = aBrowser();
 
@@ -30,7 +53,89 @@ const argsOf = async (runId: string | undefined): Promise<Record<string, unknown
   JSON.parse(await (await server.fetch(`/runs/${runId}`)).text()).args;
 const jsonOf = (page: Page) => page.getByRole('textbox', { name: 'Arguments as JSON' });
 
+describe('a list', () => {
+  testWith('chromium')('of objects has fields for each item, and says there what is wrong with it', async () => {
+    const page = await browser.open(`${server.url}/jobs/hosts`);
+    await page.getByText('One required value is missing.').waitFor();
+    await page.getByRole('button', { name: 'Add to hosts' }).click();
+    const item = page.getByRole('group', { name: 'hosts, item 1' });
+    const faults = page.locator('.fault:not(:empty)');
+    await page.getByText('Not yet: one fault').waitFor();
+    expect(await faults.count()).toBe(0);
+    await item.getByLabel(/^port/).pressSequentially('1.x');
+    await item.getByText('must be a number', { exact: true }).waitFor();
+    await item.getByLabel(/^port/).fill('');
+    await item.getByText('Required.', { exact: true }).waitFor();
+    await item.getByLabel(/^port/).pressSequentially('1.50');
+    await item.getByLabel(/^day/).fill('2026-02-03');
+    await page.getByRole('button', { name: 'Start', exact: true }).click();
+    await page.getByText('The arguments are not right yet.').waitFor();
+    await expect.poll(() => faults.allTextContents()).toEqual(['Required.']);
+    await item.getByLabel(/^name/).fill('web-01');
+    await page.getByText('Starts at once').waitFor();
+    expect(await item.getByLabel(/^port/).inputValue()).toBe('1.50');
+    await page.getByRole('button', { name: 'Start', exact: true }).click();
+    await page.getByText(/Succeeded in/).waitFor();
+    const args = await argsOf(page.url().split('/').at(-1));
+    expect(args.hosts).toEqual([{ name: 'web-01', port: 1.5, day: '2026-02-03' }]);
+  });
+
+  testWith('chromium')('of choices of which none comes twice is ticked off', async () => {
+    const page = await browser.open(`${server.url}/jobs/hosts`);
+    const parts = page.getByRole('group', { name: 'parts' });
+    await parts.getByRole('checkbox', { name: 'mail' }).check();
+    await parts.getByRole('checkbox', { name: 'db' }).check();
+    await page.getByRole('button', { name: 'As JSON' }).click();
+    expect(JSON.parse(await jsonOf(page).inputValue())).toEqual({ parts: ['db', 'mail'] });
+  });
+});
+
+testWith('chromium')('a default inside an object is promised where the object is given', async () => {
+  const page = await browser.open(`${server.url}/jobs/hosts`);
+  const user = page.getByLabel('user', { exact: true });
+  await page.getByText('backup where db is given without it').waitFor();
+  expect(await user.getAttribute('placeholder')).toBe('');
+  await page.getByLabel('host', { exact: true }).fill('db-02');
+  await expect.poll(() => user.getAttribute('placeholder')).toBe('backup');
+});
+
+testWith('chromium')('what is typed is there again after a look elsewhere, but for secrets', async () => {
+  const page = await browser.open(`${server.url}/jobs/note`);
+  await page.getByLabel('text', { exact: true }).fill('half a thought');
+  await page.getByLabel('key', { exact: true }).fill('hush-hush');
+  await page.getByRole('link', { name: 'Jobs' }).first().click();
+  await page.getByRole('list', { name: 'Jobs' }).waitFor();
+  await page.goBack();
+  await expect.poll(() => page.getByLabel('text', { exact: true }).inputValue()).toBe('half a thought');
+  expect(await page.getByLabel('key', { exact: true }).inputValue()).toBe('');
+});
+
+testWith('chromium')('while no server can be reached it is said once, and the plan comes by itself', async () => {
+  const page = await browser.open(`${server.url}/jobs/note`);
+  await page.getByText('Starts at once').waitFor();
+  await page.route('**/plans', (route) => route.abort());
+  await page.getByLabel('text', { exact: true }).fill('a');
+  const lost = page.getByRole('main').getByText('No server can be reached');
+  await lost.waitFor();
+  expect(await lost.count()).toBe(1);
+  await page.unroute('**/plans');
+  await page.getByText('Starts at once').waitFor();
+  expect(await lost.count()).toBe(0);
+});
+
 describe('earlier inputs', () => {
+  testWith('chromium')('bring the form into view', async () => {
+    const runId = await start({ text: 'earlier' });
+    const page = await browser.open(`${server.url}/jobs/note`, { height: 300 });
+    const row = page.getByRole('list', { name: 'Runs' }).getByRole('listitem').filter({ hasText: runId });
+    await row.getByRole('link', { name: 'use its inputs' }).click();
+    await page.getByText(`Filled in from ${runId}.`).waitFor();
+    const isFocused = "document.activeElement === document.querySelector('form[aria-label=Arguments]')";
+    await expect.poll(() => page.evaluate(isFocused)).toBe(true);
+    const top = "document.querySelector('form[aria-label=Arguments]').getBoundingClientRect().top";
+    expect(Math.abs(await page.evaluate<number>(top))).toBeLessThan(150);
+  });
+
   testWith('chromium')('come into JSON where the arguments are written as JSON', async () => {
     const runId = await start({ text: 'earlier', key: 'hush-hush' });
     const page = await browser.open(`${server.url}/jobs/note`);
@@ -46,10 +151,10 @@ describe('earlier inputs', () => {
     const page = await browser.open(`${server.url}/jobs/note?from=${runId}`);
     await page.getByText('As JSON: no field holds more.').waitFor();
     expect(JSON.parse(await jsonOf(page).inputValue())).toEqual({ text: 'a', more: null });
-    await page.getByRole('button', { name: 'As JSON' }).click();
+    await page.getByRole('button', { name: 'As fields' }).click();
     await page.getByRole('alert').filter({ hasText: 'No field can hold this as it is written: more.' }).waitFor();
     await jsonOf(page).fill('{"text": "b"}');
-    await page.getByRole('button', { name: 'As JSON' }).click();
+    await page.getByRole('button', { name: 'As fields' }).click();
     expect(await page.getByLabel('text', { exact: true }).inputValue()).toBe('b');
   });
 });
@@ -62,11 +167,11 @@ testWith('chromium')(
     await page.getByRole('button', { name: 'As JSON' }).click();
     await page.getByText('Not here, and not sent from here: key').waitFor();
     expect(await jsonOf(page).inputValue()).toBe('{}');
-    await page.getByRole('button', { name: 'As JSON' }).click();
+    await page.getByRole('button', { name: 'As fields' }).click();
     expect(await page.getByLabel('key', { exact: true }).inputValue()).toBe('hush-hush');
     await page.getByRole('button', { name: 'As JSON' }).click();
     await jsonOf(page).fill('{"key": "written"}');
-    await page.getByRole('button', { name: 'As JSON' }).click();
+    await page.getByRole('button', { name: 'As fields' }).click();
     expect(await page.getByLabel('key', { exact: true }).inputValue()).toBe('written');
   },
 );
@@ -100,7 +205,7 @@ testWith('chromium')('a text keeps its line breaks, where it comes from a run an
   const look =
     "getComputedStyle(document.querySelector('textarea.hidden-text')).getPropertyValue('-webkit-text-security')";
   expect(await page.evaluate(look)).toBe('disc');
-  await page.getByText('Would start now').waitFor();
+  await page.getByText('Starts at once').waitFor();
   await page.getByRole('button', { name: 'Start', exact: true }).click();
   await page.getByText(/Succeeded in/).waitFor();
   expect(await argsOf(page.url().split('/').at(-1))).toMatchObject({ text: 'one\ntwo!' });
@@ -130,6 +235,24 @@ testWith('chromium')(
     expect((await guarded.fetch('/jobs', { headers })).status).toBe(200);
   },
 );
+
+testWith('chromium')('a rerun plans what would run: what is emptied is as it was', async () => {
+  const runId = await start({ text: 'old', count: 3 });
+  const page = await browser.open(`${server.url}/jobs/note?rerun=${runId}`);
+  const plan = page.getByRole('region', { name: 'Plan' });
+  await plan.getByText('text = old').waitFor();
+  const count = page.getByLabel('count', { exact: true });
+  await count.fill('4');
+  await plan.getByText('count = 4').waitFor();
+  await count.fill('');
+  expect(await count.getAttribute('placeholder')).toBe('3');
+  await plan.getByText('count = 3').waitFor();
+  await page.getByRole('link', { name: 'start anew with its inputs' }).click();
+  await page.getByText(`Filled in from ${runId}.`).waitFor();
+  await count.fill('');
+  await plan.getByText('text = old').waitFor();
+  await expect.poll(() => plan.getByText('count =').count()).toBe(0);
+});
 
 testWith('chromium')('a rerun of an old revision says that the plan is of the new one', async () => {
   const runId = await start({ text: 'old' });
@@ -194,7 +317,7 @@ describe('after an answer that broke off', () => {
     const runId = await start({ text: 'once' });
     const page = await browser.open(`${server.url}/runs?q=${runId}`);
     await breakFirst(page);
-    for (const said of ['0 of 1 done', '1 of 1 done']) {
+    for (const said of ['Run again: 0 of 1.', 'Run again: 1 of 1.']) {
       await page.getByRole('checkbox', { name: `Choose ${runId}` }).check();
       await page.getByRole('button', { name: 'Rerun 1' }).click();
       await page.getByText(said).waitFor();

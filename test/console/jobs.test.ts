@@ -92,7 +92,7 @@ describe('a form', () => {
       await plan.getByText('who = Ada').waitFor();
       expect(await plan.textContent()).toMatch(/Profile\s*secure[\s\S]*Network\s*none/);
       expect(await plan.textContent()).not.toContain('hush-hush');
-      await form.getByText('Would start now').waitFor();
+      await form.getByText('Starts at once').waitFor();
       await form.getByRole('button', { name: 'Start', exact: true }).click();
       await page.getByText(/Succeeded in/).waitFor();
       const runId = page.url().split('/').at(-1);
@@ -113,7 +113,7 @@ describe('a form', () => {
   testWith('chromium')('says beside a field what the server says of it, and nothing before its turn', async () => {
     const page = await browser.open(`${server.url}/jobs/demo/greeting`);
     const form = page.getByRole('form', { name: 'Arguments' });
-    await form.getByText('Not yet: one fault').waitFor();
+    await form.getByText('One required value is missing.').waitFor();
     expect(await form.locator('.fault:not(:empty)').count()).toBe(0);
     await form.getByRole('textbox', { name: /^who/ }).fill('Ada Lovelace');
     const faultOf = (name: RegExp) =>
@@ -155,8 +155,8 @@ describe('a form', () => {
     await text.fill('{"who": "Ada", "times": 99}');
     await form.getByText('times must be at most 9').waitFor();
     await text.fill('{"who": "Ada", "times": 4}');
-    await form.getByText('Would start now').waitFor();
-    await form.getByRole('button', { name: 'As JSON' }).click();
+    await form.getByText('Starts at once').waitFor();
+    await form.getByRole('button', { name: 'As fields' }).click();
     expect(await form.getByLabel(/^times/).inputValue()).toBe('4');
     await form.getByRole('button', { name: 'Start', exact: true }).click();
     await page.getByRole('log').getByText('Ada, 4 times').waitFor();
@@ -186,7 +186,7 @@ describe('a form', () => {
     await page.getByLabel(/^who/).fill("O'Neil");
     await page.getByRole('checkbox', { name: 'the name of a stored secret' }).check();
     await page.getByLabel('token', { exact: true }).fill('greeter');
-    await page.getByText('Would start now').waitFor();
+    await page.getByText('Starts at once').waitFor();
     await page.getByRole('button', { name: 'Copy as curl' }).click();
     await page.getByText('Copied.').waitFor();
     const command: string = await page.evaluate('navigator.clipboard.readText()');

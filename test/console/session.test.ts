@@ -24,7 +24,7 @@ testWith('chromium')('a token that ends in the middle of a form costs nothing th
   await asked.waitFor({ state: 'detached' });
   const form = page.getByRole('form', { name: 'Arguments' });
   await form.getByRole('textbox', { name: 'name' }).fill('Ada');
-  await page.getByText('Would start now').first().waitFor();
+  await page.getByText('Starts at once').first().waitFor();
   const admin = await guarded.token();
   await guarded.fetch(`/tokens/${first.id}`, { method: 'DELETE', headers: admin.headers });
   await form.getByRole('textbox', { name: 'name' }).press('End');
@@ -35,7 +35,7 @@ testWith('chromium')('a token that ends in the middle of a form costs nothing th
   await page.keyboard.press('Enter');
   await asked.waitFor({ state: 'detached' });
   expect(await form.getByRole('textbox', { name: 'name' }).inputValue()).toBe('Ada L');
-  await page.getByText('Would start now').first().waitFor();
+  await page.getByText('Starts at once').first().waitFor();
 
   await page.getByRole('button', { name: 'Sign out' }).click();
   await asked.waitFor();

@@ -71,6 +71,33 @@ test.each([
   expect(readFieldText(fieldOf(member), text)).toEqual(read);
 });
 
+test('a list of objects has fields for an item, as deep as fields go', () => {
+  const node = { type: 'object', properties: { name: { type: 'string' }, below: { $ref: '#/$defs/nodes' } } };
+  const $defs = { nodes: { type: 'array', uniqueItems: true, minItems: 1, items: node } };
+  const list = fieldOf({ $ref: '#/$defs/nodes' }, { $defs });
+  expect(list).toMatchObject({ kind: 'list', isUnique: true, constraints: ['at least one', 'each only once'] });
+  expect(list.itemFields.map(({ path, kind }) => [path.join('.'), kind])).toEqual([
+    ['name', 'text'],
+    ['below', 'list'],
+  ]);
+  expect(list.itemFields[1]?.itemFields[1]?.itemFields[1]?.itemFields).toEqual([]);
+});
+
+test('a text that may be long, or has a default of several lines, is so', () => {
+  const isLong = (member: object) => fieldOf({ type: 'string', ...member }).isLong;
+  expect([{ maxLength: 201 }, { default: 'a\nb' }, { maxLength: 200 }, {}].map(isLong)).toEqual([
+    true,
+    true,
+    false,
+    false,
+  ]);
+});
+
+test('the forms that a value may have are known by their titles', () => {
+  const oneOf = [{ title: 'By mail' }, { type: 'null' }, { $ref: '#/$defs/chat' }];
+  expect(fieldOf({ oneOf }, { $defs: { chat: { title: 'By chat' } } }).alternatives).toEqual(['By mail', 'By chat']);
+});
+
 test('values are shown as they are typed', () => {
   expect([showValue('a b'), showValue(1), showValue([1, 'x'])]).toEqual(['a b', '1', '[1,"x"]']);
 });

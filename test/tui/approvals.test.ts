@@ -25,7 +25,7 @@ const server = await startServing({
 afterAll(() => server.close());
 
 async function start(terminal: Terminal): Promise<void> {
-  await terminal.sees('Would start now');
+  await terminal.sees('Starts at once');
   await terminal.press('Enter');
   await terminal.sees(/\? \w+ +\d+s +(Deploy|Really)\?/);
 }

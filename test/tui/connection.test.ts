@@ -88,7 +88,7 @@ testWith('tmux')('what a token does not allow is said where it was asked for', a
   const terminal = await openTui(executing.url, { token: credential });
   await terminal.sees(/❯ demo/);
   await terminal.press('Enter');
-  await terminal.sees('Would start now');
+  await terminal.sees('Starts at once');
   await terminal.press('C-s');
   await terminal.sees(/Permission Denied: .*runs:write/);
   await terminal.press('Up', '2');

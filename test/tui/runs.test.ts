@@ -191,7 +191,7 @@ describe('a run', () => {
     const terminal = await openTui(executing.url);
     await terminal.sees('demo/steps');
     await terminal.press('Down', 'Enter');
-    await terminal.sees('Would start now');
+    await terminal.sees('Starts at once');
     await terminal.press('Enter');
     await terminal.sees(/● fetch +\d+s[\s\S]*○ clean[\s\S]*○ load/);
     await terminal.sees('fetched');
@@ -215,7 +215,7 @@ describe('a run', () => {
     const terminal = await openTui(executing.url);
     await terminal.sees('demo/long');
     await terminal.press('Enter');
-    await terminal.sees('Would start now');
+    await terminal.sees('Starts at once');
     await terminal.press('Enter');
     await terminal.sees('begun');
     await terminal.type('r');
@@ -240,7 +240,7 @@ describe('a run', () => {
     const terminal = await openTui(executing.url);
     await terminal.sees('demo/stubborn');
     await terminal.type('/stubborn\r\r');
-    await terminal.sees('Would start now');
+    await terminal.sees('Starts at once');
     await terminal.press('Enter');
     expect(await terminal.sees('begun')).toMatch(/\n *c: cancel {2}l: level/);
     await terminal.type('cy');

@@ -98,7 +98,7 @@ describe('a form', () => {
     await terminal.sees(/who\* +Maximilian +✗ must have at most 8 characters/);
     await terminal.press('C-u');
     await terminal.type('Max');
-    await terminal.sees('Would start now: secure');
+    await terminal.sees('Starts at once, in the profile secure');
     await terminal.press('Tab');
     await terminal.type('ten');
     await terminal.sees(/times +ten +✗ must be a whole number/);
@@ -141,7 +141,7 @@ describe('a form', () => {
     await terminal.sees('demo/rollout');
     await terminal.press('Down', 'Enter');
     await terminal.sees(/❯ stage +‹ staging ›/);
-    expect(await terminal.sees('Would start now')).toMatch(/ colour +–\n/);
+    expect(await terminal.sees('Starts at once')).toMatch(/ colour +–\n/);
     await terminal.press('Right');
     await terminal.sees(/❯ stage +‹ prod ›/);
     await terminal.press('Left', 'Tab', 'Right');
