@@ -5,8 +5,8 @@ import { Link, useLocation } from 'wouter';
 import type { ApiProblem } from '../client/api-problem.ts';
 import type { AnswerOf } from '../contract/operations.ts';
 import { useJob } from './catalogue.ts';
-import { useLoaded, useRunEvents, useTitle } from './loading.ts';
-import { Facts, Shown } from './Notes.tsx';
+import { useLoaded, useRunEvents, useTicks, useTitle } from './loading.ts';
+import { Facts, Shown, Time } from './Notes.tsx';
 import { RunList } from './RunList.tsx';
 import { StartForm } from './StartForm.tsx';
 import { useClient } from './session.tsx';
@@ -14,6 +14,8 @@ import { useClient } from './session.tsx';
 type Job = AnswerOf<'getJob'>;
 
 const runsShown = 8;
+const schedulesShown = 20;
+const everyMs = 30_000;
 
 export function JobPage(): ReactNode {
   const [path] = useLocation();
@@ -67,13 +69,6 @@ function Invalid({ problem }: { readonly problem: ApiProblem }): ReactNode {
 }
 
 function JobBody({ job }: { readonly job: Job }): ReactNode {
-  const client = useClient();
-  const { value } = useLoaded({ key: job.id }, (signal) =>
-    client.call('listSchedules', { query: { job_id: job.id, limit: 1 }, signal }),
-  );
-  const count = value?.total ?? 0;
-  const words = `${count} ${count === 1 ? 'schedule' : 'schedules'}${job.enabled ? '' : ', none of which fires: it is disabled'}`;
-  const schedules = count > 0 ? <Link href="/system#schedules">{words}</Link> : value && 'none';
   return (
     <>
       {job.title !== null && <p className="lead">{job.title}</p>}
@@ -88,11 +83,42 @@ function JobBody({ job }: { readonly job: Job }): ReactNode {
           ['Aliases', job.aliases.join(', ')],
           ['Steps', job.steps.map(({ step_id: id }) => id).join(', ')],
           ['At once', job.concurrency && `${job.concurrency.limit}, then ${job.concurrency.on_conflict}`],
-          ['Schedules', schedules],
+          ['Schedules', <Schedules key="schedules" job={job} />],
         ]}
       />
       <StartForm job={job} />
       <LastRuns jobId={job.id} />
+    </>
+  );
+}
+
+function Schedules({ job }: { readonly job: Job }): ReactNode {
+  const client = useClient();
+  const nudge = useTicks(everyMs);
+  const { value, fault } = useLoaded({ key: job.id, nudge }, (signal) =>
+    client.call('listSchedules', { query: { job_id: job.id, limit: schedulesShown }, signal }),
+  );
+  if (!value) return fault;
+  const { schedules, total } = value;
+  if (total === 0) return 'none';
+  return (
+    <>
+      {!job.enabled && 'None of them fires: the job is disabled.'}
+      <ul className="plain">
+        {schedules.map(({ id, cron, timezone, enabled, next_fires: [next] }) => (
+          <li key={id}>
+            <code>{cron}</code> {timezone}
+            {enabled
+              ? next && (
+                  <>
+                    , next <Time at={next.nominal_at} />
+                  </>
+                )
+              : ', paused'}
+          </li>
+        ))}
+      </ul>
+      <Link href="/system#schedules">{total > schedules.length ? `All ${total} schedules` : 'All schedules'}</Link>
     </>
   );
 }

@@ -86,7 +86,9 @@ export function besideFields(
   return new Map(
     [...byField].flatMap(([index, fault]) => {
       const pointer = `${toFieldPointer(fields[index]?.path ?? [])}/`;
-      const isMissing = missing.some((error) => error.message === fault && pointer.startsWith(`${error.pointer}/`));
+      const isMissing = missing.some(
+        (error) => error.message === fault && pointer.startsWith(`${String(error.pointer)}/`),
+      );
       if (!isMissing) return [[index, fault]];
       return (filled[index]?.texts.length ?? 0) > 0 ? [] : [[index, 'Required.']];
     }),

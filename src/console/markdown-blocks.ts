@@ -49,9 +49,9 @@ export function blocksOf(text: string): Block[] | null {
       at++;
     } else if (line.startsWith('>')) blocks.push({ kind: 'quote', text: take(/^>\s?(.*)$/).join('\n') });
     else if (/^\s*[-*+]\s/.test(line))
-      blocks.push({ kind: 'list', isOrdered: false, items: take(/^\s*[-*+]\s+(.*)$/) });
+      blocks.push({ kind: 'list', isOrdered: false, items: take(/^\s*[-*+]\s+(.*)$/).map(ticked) });
     else if (/^\s*\d+[.)]\s/.test(line))
-      blocks.push({ kind: 'list', isOrdered: true, items: take(/^\s*\d+[.)]\s+(.*)$/) });
+      blocks.push({ kind: 'list', isOrdered: true, items: take(/^\s*\d+[.)]\s+(.*)$/).map(ticked) });
     else if (line.includes('|') && isBelowHead(lines[at + 1] ?? '')) {
       at += 2;
       blocks.push({ kind: 'table', head: cellsOf(line), rows: take(/^(.*\|.*)$/).map(cellsOf) });
@@ -62,6 +62,11 @@ export function blocksOf(text: string): Block[] | null {
     }
   }
   return blocks;
+}
+
+/** An item of what is to be done, with whether it is. */
+function ticked(item: string): string {
+  return item.replace(/^\[([ xX])\](?=\s)/, (_, mark: string) => (mark === ' ' ? '☐' : '☑'));
 }
 
 /** Without the marks that may close it. */
@@ -86,20 +91,22 @@ function cellsOf(row: string): string[] {
 }
 
 /** None of them has within it what opens it: a part that is never closed is looked at once. */
-const inlines = /`([^`]+)`|\*\*([^*]+)\*\*|__([^_]+)__|\*([^*\s][^*]*)\*|\[([^[\]]+)\]\(([^()[\]\s]+)\)/g;
+const inlines =
+  /`([^`]+)`|\*\*([^*]+)\*\*|__([^_]+)__|\*([^*\s][^*]*)\*|(!?)\[([^[\]]*)\]\(((?:[^()[\]\s]|\([^()[\]\s]*\))+)(?:\s"[^"[\]]*")?\)/g;
 
 export function inlinesOf(text: string): Inline[] {
   const parts: Inline[] = [];
   let at = 0;
   for (const found of text.matchAll(inlines)) {
-    const [whole, code, strong, alsoStrong, emphasis, label = '', target] = found;
+    const [whole, code, strong, alsoStrong, emphasis, mark, label = '', target = ''] = found;
     if (found.index > at) parts.push({ kind: 'text', text: text.slice(at, found.index) });
     at = found.index + whole.length;
     if (code !== undefined) parts.push({ kind: 'code', text: code });
     else if (strong !== undefined || alsoStrong !== undefined)
       parts.push({ kind: 'strong', text: strong ?? alsoStrong ?? '' });
     else if (emphasis !== undefined) parts.push({ kind: 'emphasis', text: emphasis });
-    else if (target !== undefined && /^https?:\/\//i.test(target)) parts.push({ kind: 'link', text: label, target });
+    else if (mark === '!') parts.push({ kind: 'text', text: label === '' ? '(picture)' : `(picture: ${label})` });
+    else if (label !== '' && /^https?:\/\//i.test(target)) parts.push({ kind: 'link', text: label, target });
     else parts.push({ kind: 'text', text: label });
   }
   if (at < text.length) parts.push({ kind: 'text', text: text.slice(at) });

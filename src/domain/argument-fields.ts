@@ -84,7 +84,9 @@ function toField(
     description: asText(schema.description),
     defaultValue: fallback,
     format: asText(schema.format),
-    isLong: kind === 'text' && ((typeof maxLength === 'number' && maxLength > longestLine) || /\n/.test(`${fallback}`)),
+    isLong:
+      kind === 'text' &&
+      ((typeof maxLength === 'number' && maxLength > longestLine) || /\n/.test(asText(fallback) ?? '')),
     alternatives: titlesOf(schema, root),
     examples: Array.isArray(schema.examples) ? schema.examples : [],
     constraints: [...constraintsOf(schema), ...(items ? constraintsOf(items) : [])],

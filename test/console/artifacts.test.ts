@@ -34,5 +34,44 @@ testWith('chromium')('of a run that goes on it is said when they come, and then 
   await page.getByText('They are taken when the run ends, all of them together.').waitFor();
   await server.addArtifact(run, { name: 'late.txt', content: 'late', mediaType: 'text/plain' });
   await run.finish();
-  await page.getByText('late.txt', { exact: true }).waitFor();
+  await page.getByRole('button', { name: 'late.txt', exact: true }).waitFor();
 });
+
+testWith('chromium')('stand with the folder that they were in, page by page, and say how many there are', async () => {
+  const run = await server.addRun();
+  for (const name of ['out/a.txt', 'out/b.txt', 'log/a.txt'])
+    await server.addArtifact(run, { name, content: name, mediaType: 'text/plain' });
+  const page = await browser.open(`${server.url}/runs/${run.id}`);
+  await page.route('**/artifacts?*', (route) => route.continue({ url: `${route.request().url()}&limit=2` }));
+  await page.getByRole('tab', { name: 'artifacts' }).click();
+  await page.getByText('2 of 3.').waitFor();
+  await page.getByRole('button', { name: 'More' }).click();
+  await page.getByText('3 in all.').waitFor();
+  await page.getByRole('button', { name: 'out/a.txt', exact: true }).click();
+  await page.getByRole('region', { name: 'Content of out/a.txt' }).waitFor();
+});
+
+testWith('chromium')(
+  'that are large are shown as far as they are read, empty ones as empty, CSV as a table',
+  async () => {
+    const run = await server.addRun();
+    const mediaType = 'text/plain';
+    await server.addArtifact(run, { name: 'large.txt', content: 'x'.repeat(2_000_000), mediaType });
+    await server.addArtifact(run, { name: 'none.txt', content: '', mediaType });
+    const content = `name,"what, it is"\n${'a,"b ""c"""\n'.repeat(201)}`;
+    await server.addArtifact(run, { name: 'list.csv', content, mediaType: 'text/csv' });
+    const page = await browser.open(`${server.url}/runs/${run.id}?tab=artifacts`);
+    const answer = page.waitForResponse((response) => /\/artifacts\/art/.test(response.url()));
+    await page.getByRole('button', { name: 'Preview large.txt' }).click();
+    expect((await answer).headers()['content-length']).toBe(`${2 ** 20}`);
+    await page.getByText('These are its first 200,000 characters.').waitFor();
+    await page.getByRole('button', { name: 'Preview none.txt' }).click();
+    await page.getByText('It is empty.').waitFor();
+    await page.getByRole('button', { name: 'Preview list.csv' }).click();
+    const table = page.getByRole('region', { name: 'Content of list.csv' });
+    await expect.poll(() => table.getByRole('columnheader').allTextContents()).toEqual(['name', 'what, it is']);
+    expect(await table.getByRole('cell').nth(1).textContent()).toBe('b "c"');
+    expect(await table.getByRole('row').count()).toBe(201);
+    await page.getByText('The first 200 rows.').waitFor();
+  },
+);

@@ -71,6 +71,16 @@ describe('jobs', () => {
   });
 });
 
+testWith('chromium')('a job says when it runs by itself, and which of its schedules do not', async () => {
+  const page = await browser.open(`${server.url}/jobs/demo/greeting`);
+  const facts = page.locator('.facts').first();
+  await expect.poll(() => facts.textContent()).toMatch(/Schedules\s*0 3 \* \* \* \S+, next in \d+/);
+  const body = { job_id: 'disk/usage', cron: '5 4 * * *', timezone: 'Europe/Berlin', enabled: false };
+  expect((await server.post('/schedules', body)).status).toBe(201);
+  await page.goto(`${server.url}/jobs/disk/usage`);
+  await expect.poll(() => facts.textContent()).toMatch(/Schedules\s*5 4 \* \* \* Europe\/Berlin, paused/);
+});
+
 describe('a form', () => {
   testWith('chromium')(
     'has a field of its kind for each argument, and starts the job with what is filled in',

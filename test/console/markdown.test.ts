@@ -51,6 +51,24 @@ so far
     ]);
   });
 
+  test('names its pictures, and what is left of a link that is dropped is its text', () => {
+    const textOf = (text: string): string =>
+      inlinesOf(text)
+        .map((part) => part.text)
+        .join('');
+    expect(textOf('see ![disk use](disk.png)!')).toBe('see (picture: disk use)!');
+    expect(textOf('![](https://x.org/y.png)')).toBe('(picture)');
+    expect(textOf('[a](javascript:b(1)), [c](d.md "e")')).toBe('a, c');
+    const target = 'https://x.org/y_(z)';
+    expect(inlinesOf(`[f](${target} "g")`)).toEqual([{ kind: 'link', text: 'f', target }]);
+  });
+
+  test('ticks off what is done', () => {
+    expect(blocksOf('- [x] one\n- [ ] two\n- [y] three')).toEqual([
+      { kind: 'list', isOrdered: false, items: ['☑ one', '☐ two', '[y] three'] },
+    ]);
+  });
+
   test.each(['a\rb', 'a\u2028b', 'a\u2029b', 'a\r\nb'])('has the lines that %j has', (text) => {
     expect(blocksOf(text)).toEqual([{ kind: 'paragraph', text: 'a\nb' }]);
   });
