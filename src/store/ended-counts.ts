@@ -18,39 +18,50 @@ export type EndedRun = {
   readonly labels: string;
 };
 
-const noLabels = '{}';
+/** Stands for all runs. */
+const noLabel = '';
 
-const addToHour = prepareQuery((db, row: RunHourRow) =>
-  db
-    .insertInto('run_hours')
-    .values(row)
-    .onConflict((conflict) =>
-      conflict
-        .columns(['hour', 'tenant', 'source', 'status'])
-        .doUpdateSet((eb) => ({ count: eb('run_hours.count', '+', eb.ref('excluded.count')) })),
-    )
-    .returning('count'),
+/** One row for each `labelN`, all in one statement: its own costs more than a row. */
+type Labels = Readonly<Record<`label${number}`, string>>;
+type Labelled = { readonly label: string };
+type Counted = { readonly count: number };
+type HourKind = Omit<RunHourRow, 'label' | 'count'>;
+type LabelKind = Omit<RunLabelCountRow, 'label' | 'count'>;
+
+const addToHour = prepareQueries(
+  (db, { hour, tenant, source, status, count, ...labels }: HourKind & Counted & Labels) =>
+    db
+      .insertInto('run_hours')
+      .values(Object.values<string>(labels).map((label) => ({ label, hour, tenant, source, status, count })))
+      .onConflict((conflict) =>
+        conflict
+          .columns(['label', 'hour', 'tenant', 'source', 'status'])
+          .doUpdateSet((eb) => ({ count: eb('run_hours.count', '+', eb.ref('excluded.count')) })),
+      )
+      .returning('count'),
 );
-const removeHour = prepareQuery((db, { hour, tenant, source, status }: Omit<RunHourRow, 'count'>) =>
+const removeHour = prepareQuery((db, { label, hour, tenant, source, status }: HourKind & Labelled) =>
   db
     .deleteFrom('run_hours')
+    .where('label', '=', label)
     .where('hour', '=', hour)
     .where('tenant', '=', tenant)
     .where('source', '=', source)
     .where('status', '=', status),
 );
-const addToLabel = prepareQuery((db, row: RunLabelCountRow) =>
-  db
-    .insertInto('run_label_counts')
-    .values(row)
-    .onConflict((conflict) =>
-      conflict
-        .columns(['label', 'tenant', 'job_id', 'source', 'status'])
-        .doUpdateSet((eb) => ({ count: eb('run_label_counts.count', '+', eb.ref('excluded.count')) })),
-    )
-    .returning('count'),
+const addToLabel = prepareQueries(
+  (db, { tenant, job_id, source, status, count, ...labels }: LabelKind & Counted & Labels) =>
+    db
+      .insertInto('run_label_counts')
+      .values(Object.values<string>(labels).map((label) => ({ label, tenant, job_id, source, status, count })))
+      .onConflict((conflict) =>
+        conflict
+          .columns(['label', 'tenant', 'job_id', 'source', 'status'])
+          .doUpdateSet((eb) => ({ count: eb('run_label_counts.count', '+', eb.ref('excluded.count')) })),
+      )
+      .returning('count'),
 );
-const removeLabel = prepareQuery((db, { label, tenant, job_id, source, status }: Omit<RunLabelCountRow, 'count'>) =>
+const removeLabel = prepareQuery((db, { label, tenant, job_id, source, status }: LabelKind & Labelled) =>
   db
     .deleteFrom('run_label_counts')
     .where('label', '=', label)
@@ -64,34 +75,43 @@ const setStatusOfLabels = prepareQuery((db, { id, status }: { id: string; status
 );
 
 export async function countEndedRun(db: Kysely<Schema>, run: EndedRun & { readonly id: string }): Promise<void> {
-  await addToHour(db, hourOf(run, 1));
-  if (run.labels === noLabels) return;
+  const labels = labelsOf(run);
+  await addToHour(db, { ...hourOf(run), count: 1, ...numbered([noLabel, ...labels]) });
+  if (labels.length === 0) return;
   await setStatusOfLabels(db, { id: run.id, status: run.status });
-  for (const row of labelsOf(run, 1)) await addToLabel(db, row);
+  await addToLabel(db, { ...labelKindOf(run), count: 1, ...numbered(labels) });
 }
 
 /** Of runs that were deleted. What no run is counted in has no row. */
 export async function uncountEndedRuns(db: Kysely<Schema>, runs: readonly EndedRun[]): Promise<void> {
-  for (const row of summed(runs.map((run) => hourOf(run, -1)))) {
-    const [rest] = await addToHour(db, row);
-    const { count: _, ...kind } = row;
+  const hours = runs.flatMap((run) => [noLabel, ...labelsOf(run)].map((label) => ({ label, ...hourOf(run) })));
+  for (const { kind, times } of alike(hours)) {
+    const { label: label0, ...hour } = kind;
+    const [rest] = await addToHour(db, { ...hour, count: -times, label0 });
     if (rest?.count === 0) await removeHour(db, kind);
   }
-  for (const row of summed(runs.flatMap((run) => labelsOf(run, -1)))) {
-    const [rest] = await addToLabel(db, row);
-    const { count: _, ...kind } = row;
+  const labels = runs.flatMap((run) => labelsOf(run).map((label) => ({ label, ...labelKindOf(run) })));
+  for (const { kind, times } of alike(labels)) {
+    const { label: label0, ...of } = kind;
+    const [rest] = await addToLabel(db, { ...of, count: -times, label0 });
     if (rest?.count === 0) await removeLabel(db, kind);
   }
 }
 
-function hourOf({ created_at, tenant, source, status }: EndedRun, count: number): RunHourRow {
-  return { hour: created_at - (created_at % hourMs), tenant, source, status, count };
+function hourOf({ created_at, tenant, source, status }: EndedRun): HourKind {
+  return { hour: created_at - (created_at % hourMs), tenant, source, status };
 }
 
-function labelsOf({ labels, tenant, job_id, source, status }: EndedRun, count: number): RunLabelCountRow[] {
-  return Object.entries<string>(JSON.parse(labels)).flatMap(([key, value]) =>
-    [key, toLabel(key, value)].map((label) => ({ label, tenant, job_id, source, status, count })),
-  );
+function labelKindOf({ tenant, job_id, source, status }: EndedRun): LabelKind {
+  return { tenant, job_id, source, status };
+}
+
+function labelsOf({ labels }: EndedRun): string[] {
+  return Object.entries<string>(JSON.parse(labels)).flatMap(([key, value]) => [key, toLabel(key, value)]);
+}
+
+function numbered(labels: readonly string[]): Labels {
+  return Object.fromEntries(labels.map((label, n) => [`label${n}`, label]));
 }
 
 /** A key has no equals sign. */
@@ -99,14 +119,13 @@ export function toLabel(key: string, value?: string): string {
   return value === undefined ? key : `${key}=${value}`;
 }
 
-function summed<Row extends { readonly count: number }>(rows: readonly Row[]): Row[] {
-  const kinds = Map.groupBy(rows, ({ count: _, ...kind }) => JSON.stringify(kind));
-  return [...kinds.values()].flatMap(([first, ...others]) =>
-    first ? [{ ...first, count: others.reduce((sum, { count }) => sum + count, first.count) }] : [],
-  );
+function alike<Kind extends object>(all: readonly Kind[]): { kind: Kind; times: number }[] {
+  const kinds = Map.groupBy(all, (kind) => JSON.stringify(kind));
+  return [...kinds.values()].flatMap(([kind, ...others]) => (kind ? [{ kind, times: 1 + others.length }] : []));
 }
 
 type HourFilter = {
+  readonly label?: string;
   readonly status?: RunStatus;
   readonly tenant?: string;
   readonly source?: string;
@@ -115,8 +134,11 @@ type HourFilter = {
   readonly toMs?: number;
 };
 
-const sumHours = prepareQueries((db, { status, tenant, source, fromMs, toMs }: HourFilter) => {
-  let query = db.selectFrom('run_hours').select((eb) => eb.fn.sum<number | string | null>('count').as('total'));
+const sumHours = prepareQueries((db, { label, status, tenant, source, fromMs, toMs }: Labelled & HourFilter) => {
+  let query = db
+    .selectFrom('run_hours')
+    .select((eb) => eb.fn.sum<number | string | null>('count').as('total'))
+    .where('label', '=', label);
   if (fromMs !== undefined) query = query.where('hour', '>=', fromMs);
   if (toMs !== undefined) query = query.where('hour', '<', toMs);
   if (status !== undefined) query = query.where('status', '=', status);
@@ -126,12 +148,11 @@ const sumHours = prepareQueries((db, { status, tenant, source, fromMs, toMs }: H
 });
 
 export async function sumEndedByHour(db: Kysely<Schema>, filter: HourFilter): Promise<number> {
-  const [row] = await sumHours(db, filter);
+  const [row] = await sumHours(db, { label: noLabel, ...filter });
   return Number(row?.total ?? 0);
 }
 
-type LabelFilter = {
-  readonly label: string;
+type LabelFilter = Labelled & {
   readonly status?: RunStatus;
   readonly tenant?: string;
   readonly jobId?: string;

@@ -31,31 +31,28 @@ export function toFilter({ key, value, ...rest }: FilterValues): RunFilter {
 
 export async function totalOf(db: Kysely<Schema>, filter: FilterValues): Promise<number> {
   const { key, value, sinceMs, untilMs, ...kind } = filter;
-  const { jobId, status, ...ofHour } = kind;
   const isTimed = sinceMs !== undefined || untilMs !== undefined;
   if (key === undefined && !isTimed) return sumRunCounts(db, kind);
-  if (status !== undefined && !isFinished(status)) return countOnIndex(db, filter);
-  if (!isTimed) {
-    const ended = await sumEndedByLabel(db, { label: toLabel(key ?? '', value), ...kind });
-    return ended + (await countUnderWay(db, filter));
-  }
-  if (key !== undefined || jobId !== undefined) return countOnIndex(db, filter);
-  return totalOfTimes(db, { ...ofHour, ...(status !== undefined && { status }) }, { sinceMs, untilMs });
+  if (kind.status !== undefined && !isFinished(kind.status)) return countOnIndex(db, filter);
+  if (kind.jobId === undefined && isTimed) return totalOfTimes(db, filter);
+  if (key === undefined) return countOnIndex(db, filter);
+  const label = { key, ...(value !== undefined && { value }) };
+  const ended = await sumEndedByLabel(db, { label: toLabel(key, value), ...kind });
+  const total = ended + (await countUnderWay(db, { ...kind, ...label }));
+  return isTimed && total > 0 ? countOnIndex(db, filter) : total;
 }
 
 /** Full hours from the counters, the begun ones at both ends on the index. */
-async function totalOfTimes(
-  db: Kysely<Schema>,
-  filter: Pick<FilterValues, 'status' | 'tenant' | 'source'>,
-  { sinceMs, untilMs }: { readonly sinceMs: number | undefined; readonly untilMs: number | undefined },
-): Promise<number> {
+async function totalOfTimes(db: Kysely<Schema>, { sinceMs, untilMs, ...filter }: FilterValues): Promise<number> {
   const fromMs = sinceMs === undefined ? undefined : Math.ceil(sinceMs / hourMs) * hourMs;
   const toMs = untilMs === undefined ? undefined : Math.floor(untilMs / hourMs) * hourMs;
   if (fromMs !== undefined && toMs !== undefined && fromMs >= toMs) {
     return countOnIndex(db, { ...filter, ...within(sinceMs, untilMs) });
   }
+  const { key, value, jobId: _, ...kind } = filter;
   let total = await sumEndedByHour(db, {
-    ...filter,
+    ...kind,
+    ...(key !== undefined && { label: toLabel(key, value) }),
     ...(fromMs !== undefined && { fromMs }),
     ...(toMs !== undefined && { toMs }),
   });

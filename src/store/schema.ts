@@ -72,7 +72,7 @@ export type RunRow = {
 export type RunPlanRow = { run_id: string; plan: string; sealed: string | null; notify: string | null };
 
 /** What a list filters by is the run's, so a list by label needs no look at the runs. `status` is null until the run has ended. */
-export type RunLabelRow = {
+type RunLabelRow = {
   run_id: string;
   key: string;
   value: string;
@@ -86,10 +86,20 @@ export type RunLabelRow = {
 /** How many runs there are of each kind, kept with every change, so that a list's total is not counted anew. */
 export type RunCountRow = { status: RunStatus; tenant: string; job_id: string; source: string; count: number };
 
-/** How many of the runs that were created in the hour beginning at `hour` have ended in which way. */
-export type RunHourRow = { hour: number; tenant: string; source: string; status: RunStatus; count: number };
+/**
+ * How many of the runs that were created in the hour beginning at `hour` have ended in which way. `label` is `key=value`, the
+ * key alone for any value, and empty for all runs.
+ */
+export type RunHourRow = {
+  label: string;
+  hour: number;
+  tenant: string;
+  source: string;
+  status: RunStatus;
+  count: number;
+};
 
-/** How many runs with a label have ended in which way: `label` is `key=value`, and the key alone for any value. */
+/** The same of a job's runs, whenever they were created; only with a label. */
 export type RunLabelCountRow = {
   label: string;
   tenant: string;

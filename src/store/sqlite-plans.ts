@@ -25,7 +25,7 @@ const statistics: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     run_labels_by_tenant_and_value: '1000000 300000 100000 500 1 1 1 1 1',
   },
   run_hours: {
-    run_hours: '50000 30 5 2 1',
+    run_hours: '500000 1000 30 5 2 1',
   },
   run_label_counts: {
     run_label_counts: '50000 500 200 1 1 1',

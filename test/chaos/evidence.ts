@@ -73,7 +73,7 @@ export function readDatabase(dbPath: string) {
       events: all<EventRow>('SELECT id, type, run_id, first_seq, count FROM events ORDER BY id'),
       counts: all<Row>('SELECT * FROM run_counts WHERE count <> 0'),
       endedCounts: all<Row>(`
-        SELECT hour AS what, tenant, NULL AS job_id, source, status, count FROM run_hours
+        SELECT label || ' ' || hour AS what, tenant, NULL AS job_id, source, status, count FROM run_hours
         UNION ALL SELECT label, tenant, job_id, source, status, count FROM run_label_counts`),
       wrongLabels: all<Row>(`
         SELECT run_labels.* FROM run_labels INNER JOIN runs ON runs.id = run_id

@@ -61,7 +61,13 @@ export const invariants: readonly Invariant[] = [
 function endedKinds({ created_at, tenant, job_id, source, status, labels }: RunRow): Kind[] {
   const ofLabels = Object.entries<string>(JSON.parse(labels)).flatMap(([key, value]) => [key, `${key}=${value}`]);
   return [
-    [created_at - (created_at % 3_600_000), tenant, null, source, status],
+    ...['', ...ofLabels].map((label) => [
+      `${label} ${created_at - (created_at % 3_600_000)}`,
+      tenant,
+      null,
+      source,
+      status,
+    ]),
     ...ofLabels.map((label) => [label, tenant, job_id, source, status]),
   ];
 }

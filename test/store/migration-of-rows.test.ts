@@ -95,9 +95,8 @@ test('a database of the first release keeps every row', async () => {
   expect(await idempotency.find('default', 'key-1', 0)).toMatchObject({ runId: 'run_01A', answer: { status: 201 } });
   const rows = (table: 'artifacts' | 'artifact_counts' | 'log_segments' | 'run_hours' | 'run_label_counts') =>
     database.read.selectFrom(table).selectAll().execute();
-  expect(await rows('run_hours')).toEqual([
-    { hour: 1_705_312_800_000, tenant: 'default', source: 'local-fs', status: 'failed', count: 1 },
-  ]);
+  const inHour = { hour: 1_705_312_800_000, tenant: 'default', source: 'local-fs', status: 'failed', count: 1 };
+  expect(await rows('run_hours')).toEqual(['', 'env', 'env=prod'].map((label) => ({ label, ...inHour })));
   const counted = { tenant: 'default', job_id: 'backup/daily', source: 'local-fs', status: 'failed', count: 1 };
   expect(await rows('run_label_counts')).toEqual([
     { label: 'env', ...counted },

@@ -54,12 +54,13 @@ export const runTotals: Migration = {
 
     db.schema
       .createTable('run_hours')
+      .addColumn('label', 'text', (column) => column.notNull())
       .addColumn('hour', 'bigint', (column) => column.notNull())
       .addColumn('tenant', 'text', (column) => column.notNull())
       .addColumn('source', 'text', (column) => column.notNull())
       .addColumn('status', 'text', (column) => column.notNull())
       .addColumn('count', 'bigint', (column) => column.notNull())
-      .addPrimaryKeyConstraint('run_hours_key', ['hour', 'tenant', 'source', 'status'])
+      .addPrimaryKeyConstraint('run_hours_key', ['label', 'hour', 'tenant', 'source', 'status'])
       .modifyEnd(sql.raw(tableByKey)),
     db.schema
       .createTable('run_label_counts')
@@ -75,26 +76,44 @@ export const runTotals: Migration = {
   ],
 };
 
+const labels = [sql<string>`key`, sql<string>`key || '=' || value`];
+const hour = sql<number>`created_at - created_at % ${sql.lit(hourMs)}`;
+
 /** Also for a benchmark, which fills a store beside flwd. */
 export function countEnded(db: Kysely<Schema>) {
+  const hours = db.insertInto('run_hours').columns(['label', 'hour', 'tenant', 'source', 'status', 'count']);
   return [
-    db
-      .insertInto('run_hours')
-      .columns(['hour', 'tenant', 'source', 'status', 'count'])
-      .expression((eb) =>
+    hours.expression((eb) =>
+      eb
+        .selectFrom('runs')
+        .select((of) => [
+          sql<string>`''`.as('label'),
+          hour.as('hour'),
+          'tenant',
+          'source',
+          'status',
+          of.fn.countAll<number>().as('count'),
+        ])
+        .where('status', 'not in', ['pending', 'running'])
+        .groupBy(['hour', 'tenant', 'source', 'status']),
+    ),
+    ...labels.map((label) =>
+      hours.expression((eb) =>
         eb
-          .selectFrom('runs')
+          .selectFrom('run_labels')
           .select((of) => [
-            sql<number>`created_at - created_at % ${sql.lit(hourMs)}`.as('hour'),
+            label.as('label'),
+            hour.as('hour'),
             'tenant',
             'source',
-            'status',
+            of.ref('status').$notNull().as('status'),
             of.fn.countAll<number>().as('count'),
           ])
-          .where('status', 'not in', ['pending', 'running'])
-          .groupBy(['hour', 'tenant', 'source', 'status']),
+          .where('status', 'is not', null)
+          .groupBy(['label', 'hour', 'tenant', 'source', 'status']),
       ),
-    ...[sql<string>`key`, sql<string>`key || '=' || value`].map((label) =>
+    ),
+    ...labels.map((label) =>
       db
         .insertInto('run_label_counts')
         .columns(['label', 'tenant', 'job_id', 'source', 'status', 'count'])
