@@ -12,7 +12,7 @@ import type { Schema } from './schema.ts';
 export type FilterValues = Omit<RunFilter, 'label' | 'q'> & { readonly key?: string; readonly value?: string };
 
 /** A look at the label of a run takes as long as passing over so many rows of labels. */
-const rowsOfALook = 15;
+const rowsOfALook = 40;
 
 const underWay: readonly RunStatus[] = ['pending', 'running'];
 
@@ -79,14 +79,14 @@ async function countOnIndex(db: Kysely<Schema>, filter: FilterValues): Promise<n
 }
 
 /**
- * How a list by label is found: along the label's rows, passing over those of other runs, or along the runs that match the
- * rest, where these are so few that a look at the labels of each takes less.
+ * How a list by label is found: along the label's rows, of the job if there is one, passing over those of other runs; or along
+ * the runs that match the rest, where these are so few that a look at the labels of each takes less.
  */
 export async function wayOf(db: Kysely<Schema>, filter: FilterValues): Promise<Way> {
   const { key, value, sinceMs: _since, untilMs: _until, ...kind } = filter;
   const { jobId, status, source, tenant } = kind;
   if (key === undefined || (status !== undefined && !isFinished(status))) return 'runs';
-  if (jobId === undefined && status === undefined && source === undefined) return 'labels';
+  if (jobId !== undefined || (status === undefined && source === undefined)) return 'labels';
   const runs = await sumRunCounts(db, kind);
   const label = toLabel(key, value);
   const rows = await sumEndedByLabel(db, tenant === undefined ? { label } : { label, tenant });

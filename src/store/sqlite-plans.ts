@@ -19,6 +19,7 @@ const statistics: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   },
   run_labels: {
     sqlite_autoindex_run_labels_1: '1000000 2 1',
+    run_labels_by_job: '1000000 2000 200 1 1 1 1 1 1',
     run_labels_by_key: '1000000 300000 1 1 1 1 1',
     run_labels_by_value: '1000000 300000 1000 1 1 1 1 1',
     run_labels_by_tenant_and_key: '1000000 300000 100000 1 1 1 1 1',

@@ -97,7 +97,7 @@ describe('a database file of SQLite', () => {
       ['0007-secrets', 'bcb65a5be6e37de534b6a9919a2f78c6d0a2d09e5c8d724cb30eb605b3fbdbd1'],
       ['0008-audit', '9d1359aec3b0111b2d3e1b762ef2dd634f0ce3e330058795e0c5a23eec5bc8ec'],
       ['0009-tenants', '81f669593e22879feb10340ba81e7bf0fc79e4e7e34fd2675de584f8ce39ab52'],
-      ['0010-run-totals', '2a0cdbb56b016f34225aff9e1d58797c294356d62d8c870ee0e63ea5cd7366a8'],
+      ['0010-run-totals', '143b5ebc33f795aa8b9d95c8599d962e416512408a8f845797d9d23990f0fba0'],
     ]);
   });
 });

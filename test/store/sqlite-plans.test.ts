@@ -63,20 +63,25 @@ describe('a list of runs on SQLite', () => {
     [
       'a label and all else',
       { label, jobId, status: 'failed', source: 'git', sinceMs: 1 },
-      ['SEARCH run_labels USING COVERING INDEX run_labels_by_value (key=? AND value=? AND created_at>?)'],
+      ['SEARCH run_labels USING COVERING INDEX run_labels_by_job (job_id=? AND key=? AND created_at>?)'],
+    ],
+    [
+      'a label, a status and a source',
+      { label, status: 'failed', source: 'git' },
+      ['SEARCH run_labels USING COVERING INDEX run_labels_by_value (key=? AND value=?)'],
     ],
     [
       'a label’s key and all else',
       { label: { key: 'env' }, jobId, status: 'failed', source: 'git', sinceMs: 1 },
-      ['SEARCH run_labels USING COVERING INDEX run_labels_by_key (key=? AND created_at>?)'],
+      ['SEARCH run_labels USING COVERING INDEX run_labels_by_job (job_id=? AND key=? AND created_at>?)'],
     ],
   ])('by %s finds its page on one index, in order, and reads nothing else', async (_by, filter, plan) => {
     expect(await planOf(filter)).toEqual(plan);
   });
 
   test('by a label and what few runs match looks at the labels of those', async () => {
-    expect(await planOf({ label, jobId }, 'runs')).toEqual([
-      'SEARCH runs USING COVERING INDEX runs_by_job (job_id=?)',
+    expect(await planOf({ label, status: 'failed' }, 'runs')).toEqual([
+      'SEARCH runs USING COVERING INDEX runs_by_status (status=?)',
       'CORRELATED SCALAR SUBQUERY 1',
       'SEARCH run_labels USING INDEX sqlite_autoindex_run_labels_1 (run_id=? AND key=?)',
     ]);
@@ -103,6 +108,7 @@ describe('a list of runs on SQLite', () => {
       { label },
       'run_labels USING COVERING INDEX run_labels_by_tenant_and_value (tenant=? AND key=? AND value=?)',
     ],
+    ['a label and a job', { label, jobId }, 'run_labels USING COVERING INDEX run_labels_by_job (job_id=? AND key=?)'],
     [
       'a label’s key',
       { label: { key: 'env' } },

@@ -53,6 +53,11 @@ export const runTotals: Migration = {
     ),
 
     db.schema
+      .createIndex('run_labels_by_job')
+      .on('run_labels')
+      .columns(['job_id', 'key', 'created_at', 'run_id', 'value', 'tenant', 'source', 'status']),
+
+    db.schema
       .createTable('run_hours')
       .addColumn('label', 'text', (column) => column.notNull())
       .addColumn('hour', 'bigint', (column) => column.notNull())
