@@ -1,10 +1,9 @@
-// flwd as it is installed: what `npm pack` makes, unpacked, with links to the checkout's copies of its dependencies. Nothing is
-// fetched.
+// flwd as it is installed: what `npm pack` makes, unpacked. It needs nothing else (ADR 0026).
 
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 
 export type Package = {
   /** The executable. Packs when first asked, which takes some seconds. */
@@ -37,13 +36,5 @@ function unpack(): string {
   const [, tarball] = /"filename": "([^"]+)"/.exec(packed) ?? [];
   if (tarball === undefined) throw new Error(`npm pack named no tarball:\n${packed}`);
   execFileSync('tar', ['-xzf', join(dir, tarball), '-C', dir]);
-  const manifest: { dependencies: Record<string, string> } = JSON.parse(
-    readFileSync(join(dir, 'package/package.json'), 'utf8'),
-  );
-  for (const name of Object.keys(manifest.dependencies)) {
-    const link = join(dir, 'package/node_modules', name);
-    mkdirSync(dirname(link), { recursive: true });
-    symlinkSync(join(checkout, 'node_modules', name), link);
-  }
   return dir;
 }

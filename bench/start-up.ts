@@ -62,7 +62,7 @@ async function command(bin: string, dir: string, { words, goal, isServed }: (typ
 }
 
 async function startToReady(bin: string): Promise<Figure> {
-  const loading = ['--input-type=module', '-e', "await import('fastify')"];
+  const loading = ['--input-type=module', '-e', `await import(${JSON.stringify(import.meta.resolve('fastify'))})`];
   const { ours, floor } = await inTurn(
     async () => {
       let startedAt = 0;

@@ -32,7 +32,10 @@ const verbs: Readonly<Record<CommandName, () => Promise<Verb>>> = {
   'schedules resume': () => import('./schedules-switch.ts'),
   sources: () => import('./sources.ts'),
   tui: () => import('./tui.ts'),
-  serve: () => import('./serve.ts'),
+  serve: async () => {
+    (await import('./small-heap.ts')).keepHeapSmall();
+    return import('./serve.ts');
+  },
   'config validate': () => import('./config-validate.ts'),
   'config show': () => import('./config-show.ts'),
   doctor: () => import('./doctor.ts'),

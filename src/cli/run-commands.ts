@@ -43,7 +43,7 @@ export const runCommands = [
         choices: logLevels,
         about: `lines of this level or worse: ${logLevels.join(', ')}`,
       },
-      { name: 'step', value: 'STEP', about: 'lines of this step' },
+      { name: 'step', value: 'STEP', about: 'lines of this step and its instances' },
       { name: 'search', value: 'TEXT', about: 'lines that contain this text' },
       {
         name: 'timestamps',

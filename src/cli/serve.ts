@@ -2,7 +2,6 @@
 
 import { resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { setFlagsFromString } from 'node:v8';
 import { showBind } from '../config/checks.ts';
 import { systemClock } from '../lib/clock.ts';
 import { errorCode } from '../lib/error-code.ts';
@@ -26,13 +25,11 @@ export async function run(options: Options): Promise<ExitCode> {
   if (config.auth.isDev)
     log.warn('--dev: whoever has the token dev-token, any process on this machine, may do everything');
   if (config.auth.mode === 'none') log.warn('auth.mode is none: whoever reaches the server may do everything');
-  const server = await startSmall(async () => {
-    const { serve } = await import('../main.ts');
-    return onceFree(() => serve(config, file && resolve(file)), {
-      dataDir: config.instance.dataDir,
-      log,
-      stopAsked,
-    });
+  const { serve } = await import('../main.ts');
+  const server = await onceFree(() => serve(config, file && resolve(file)), {
+    dataDir: config.instance.dataDir,
+    log,
+    stopAsked,
   }).catch((error: unknown) => {
     throw explained(error, showBind(config.server.bind));
   });
@@ -87,19 +84,6 @@ async function onceFree<T>(
         o.log.info(`waiting for a flwd command, process ${error.owner.pid}, to leave the data dir`);
       }
     }
-  }
-}
-
-/**
- * Loading the modules is a burst of garbage. V8 would grow the young generation to its largest for it, 20 MB that an idle
- * server never gives back; so it grows by what the server does later.
- */
-async function startSmall<T>(start: () => Promise<T>): Promise<T> {
-  setFlagsFromString('--semi-space-growth-factor=1');
-  try {
-    return await start();
-  } finally {
-    setFlagsFromString('--semi-space-growth-factor=2');
   }
 }
 

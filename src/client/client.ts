@@ -12,6 +12,7 @@ import {
   type QueryOf,
 } from '../contract/operations.ts';
 import { problemOf, ServerUnreachable } from './api-problem.ts';
+import { isTimeout } from './fault-words.ts';
 import { type ResumingStream, streamEvents } from './resuming-stream.ts';
 
 /** Left out by an operation that has none; optional where every member of it is. */
@@ -118,11 +119,14 @@ export function createClient(o: ClientOptions): Client {
         onOpen: given.onOpen,
         onBreak: given.onBreak,
         lastEvent: isOfOneRun ? (id === 'getRunLogs' ? 'end' : 'run.finished') : undefined,
-        open: (resumeHeaders) =>
+        open: (resumeHeaders, signal) =>
           send(id, {
             ...given,
             ...(query && { query }),
             headers: { ...given.headers, accept: 'text/event-stream', ...resumeHeaders },
+            signal,
+          }).catch((error: unknown) => {
+            throw isTimeout(error) ? new ServerUnreachable(o.baseUrl, error) : error;
           }),
       });
     },

@@ -31,7 +31,7 @@ export function toQuery({ level, stepId, attempt }: LogFilter): {
 
 type Page = { readonly lines: readonly LogLine[]; readonly isLast: boolean; readonly isExpired: boolean };
 
-export async function pageAfter({ client, runId, filter, signal }: LogSource, query: object): Promise<Page> {
+export async function readPage({ client, runId, filter, signal }: LogSource, query: object): Promise<Page> {
   const page = await client.call('getRunLogs', {
     path: { run_id: runId },
     query: { ...toQuery(filter), ...query },
@@ -40,41 +40,42 @@ export async function pageAfter({ client, runId, filter, signal }: LogSource, qu
   return { lines: page.logs, isLast: page.next_cursor === null, isExpired: page.logs_expired === true };
 }
 
-/** Some lines before this one, the nearest, without a gap; about so many. */
+/** The lines before this one, the nearest, without a gap; at most so many. */
 export async function linesBefore(
   source: LogSource,
   seq: number,
   count = pageLines,
 ): Promise<{ readonly lines: readonly LogLine[]; readonly isFromStart: boolean }> {
-  let before = seq;
-  for (let reach = count; ; reach = Math.min(reach * 4, mostFound)) {
-    const after = Math.max(0, before - 1 - reach);
-    const lines = await linesBetween(source, after, before, reach);
-    if (lines.length > 0 || after === 0) return { lines, isFromStart: after === 0 };
-    before = after + 1;
-  }
+  if (seq <= 1) return { lines: [], isFromStart: true };
+  const { lines } = await readPage(source, { tail: count, before: seq });
+  // Of long lines a page has fewer than are asked for.
+  return { lines, isFromStart: startsLog(lines) };
 }
 
-async function linesBetween(source: LogSource, after: number, before: number, limit: number): Promise<LogLine[]> {
-  const lines: LogLine[] = [];
-  for (let cursor = after; ; ) {
-    const page = await pageAfter(source, { cursor: String(cursor), limit });
-    lines.push(...page.lines);
-    cursor = page.lines.at(-1)?.seq ?? before;
-    if (page.isLast || cursor >= before - 1) return lines.filter(({ seq }) => seq < before);
-  }
+/** Whether nothing comes before these lines, the last of those that were asked for. */
+export function startsLog(lines: readonly LogLine[]): boolean {
+  return (lines[0]?.seq ?? 1) === 1;
 }
 
 export async function linesAfter(source: LogSource, seq: number, count = pageLines): Promise<Page> {
-  return pageAfter(source, { cursor: String(seq), limit: count });
+  return readPage(source, { cursor: String(seq), limit: count });
 }
 
-/** Where the text is found, by the server's search: the first ten thousand lines. */
-export async function findLines(source: LogSource, text: string): Promise<number[]> {
-  const found: number[] = [];
+export type FoundLines = {
+  /** In order. */
+  readonly seqs: readonly number[];
+  /** There are more before them. */
+  readonly isCut: boolean;
+};
+
+/** Where the text is found, by the server's search: the last ten thousand lines. */
+export async function findLines(source: LogSource, text: string): Promise<FoundLines> {
+  let seqs: number[] = [];
   for (;;) {
-    const page = await pageAfter(source, { q: text, cursor: String(found.at(-1) ?? 0), limit: pageLines });
-    found.push(...page.lines.map(({ seq }) => seq));
-    if (page.isLast || page.lines.length === 0 || found.length >= mostFound) return found;
+    const before = seqs.length > 0 ? { before: seqs[0] } : {};
+    const page = await readPage(source, { q: text, tail: pageLines, ...before });
+    seqs = [...page.lines.map(({ seq }) => seq), ...seqs];
+    if (page.lines.length === 0 || seqs[0] === 1) return { seqs, isCut: false };
+    if (seqs.length >= mostFound) return { seqs, isCut: true };
   }
 }

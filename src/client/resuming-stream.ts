@@ -1,7 +1,9 @@
 // Server-sent events over connections that may break: each new one resumes after the last id, so nothing is lost or
 // doubled.
 
+import { heartbeatMs } from '../contract/basics.ts';
 import { ApiProblem, ServerUnreachable } from './api-problem.ts';
+import { isPassing } from './fault-words.ts';
 import { createSseParser, type ServerSentEvent } from './sse-parser.ts';
 
 export type Frame = {
@@ -15,10 +17,12 @@ export type ResumingStream = AsyncIterable<Frame>;
 
 const firstDelayMs = 250;
 const longestDelayMs = 5_000;
+/** A server writes now and then even if nothing happens: one that is not heard of for so long is not there any more. */
+const longestSilenceMs = 3 * heartbeatMs;
 
 /** Ends after `lastEvent`, or when the signal is aborted. */
 export async function* streamEvents(o: {
-  readonly open: (headers: Readonly<Record<string, string>>) => Promise<Response>;
+  readonly open: (headers: Readonly<Record<string, string>>, signal: AbortSignal) => Promise<Response>;
   readonly signal: AbortSignal | undefined;
   /** What comes last where the stream is of one run. */
   readonly lastEvent: string | undefined;
@@ -26,6 +30,7 @@ export async function* streamEvents(o: {
   readonly onOpen: (() => void) | undefined;
   /** It broke off, and the first try to resume it failed. */
   readonly onBreak: ((error: Error) => void) | undefined;
+  readonly silenceMs?: number;
 }): AsyncGenerator<Frame, void> {
   let lastId = '';
   let hasOpened = false;
@@ -33,16 +38,17 @@ export async function* streamEvents(o: {
   let isBroken = false;
   while (!o.signal?.aborted) {
     let isEmpty = true;
+    const patience = createPatience(o.signal, o.silenceMs ?? longestSilenceMs);
     try {
-      const response = await o.open(lastId === '' ? {} : { 'last-event-id': lastId });
+      const response = await patience.with(o.open(lastId === '' ? {} : { 'last-event-id': lastId }, patience.signal));
       hasOpened = true;
       isBroken = false;
       o.onOpen?.();
-      for await (const event of eventsOf(response)) {
+      for await (const event of eventsOf(response, patience)) {
         isEmpty = false;
+        const data: Frame['data'] = JSON.parse(event.data);
         lastId = event.id;
         delayMs = firstDelayMs;
-        const data: Frame['data'] = JSON.parse(event.data);
         yield { ...event, data };
         if (event.event === o.lastEvent) return;
       }
@@ -62,24 +68,38 @@ export async function* streamEvents(o: {
   }
 }
 
-async function* eventsOf(response: Response): AsyncGenerator<ServerSentEvent, void> {
+type Patience = {
+  /** The caller's, and aborted when it is over. */
+  readonly signal: AbortSignal;
+  /** It lasts anew for each that is waited for, and is not tried in between: a reader may take its time. */
+  readonly with: <T>(awaited: Promise<T>) => Promise<T>;
+};
+
+function createPatience(signal: AbortSignal | undefined, ms: number): Patience {
+  const silence = new AbortController();
+  const giveUp = (): void => silence.abort(new DOMException('Nothing was heard of the server.', 'TimeoutError'));
+  return {
+    signal: signal ? AbortSignal.any([signal, silence.signal]) : silence.signal,
+    async with(awaited) {
+      const timer = setTimeout(giveUp, ms);
+      return awaited.finally(() => clearTimeout(timer));
+    },
+  };
+}
+
+async function* eventsOf(response: Response, patience: Patience): AsyncGenerator<ServerSentEvent, void> {
   if (!response.body) return;
   const parse = createSseParser();
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
   try {
     for (;;) {
-      const { done, value } = await reader.read();
+      const { done, value } = await patience.with(reader.read());
       if (done) return;
       yield* parse(value);
     }
   } finally {
     await reader.cancel().catch(() => undefined);
   }
-}
-
-function isPassing(error: unknown): boolean {
-  if (error instanceof ApiProblem) return error.status >= 500 || error.status === 429;
-  return error instanceof ServerUnreachable || error instanceof TypeError;
 }
 
 async function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {

@@ -25,7 +25,7 @@ const places = [
 ] as const;
 
 export function App(): ReactNode {
-  const { refusal, hasToken, signOut } = useSession();
+  const { refusal, hasToken, departures, signOut } = useSession();
   const [location] = useLocation();
   const [dialog, setDialog] = useState<'help' | 'palette' | null>(null);
   const shown = useRef(location);
@@ -71,13 +71,10 @@ export function App(): ReactNode {
         )}
         <Health />
       </header>
-      {refusal !== null ? (
-        <SignIn refusal={refusal} />
-      ) : (
-        <Boundary key={location}>
-          <Pages />
-        </Boundary>
-      )}
+      <Boundary key={`${departures} ${location}`}>
+        <Pages />
+      </Boundary>
+      {refusal !== null && <SignIn refusal={refusal} />}
       {dialog === 'palette' && <Palette close={() => setDialog(null)} />}
       {dialog === 'help' && (
         <Dialog title="Keys" close={() => setDialog(null)}>

@@ -1,6 +1,6 @@
 // One field of a job's form: an input of its kind, what it is for, and what is wrong with it.
 
-import type { ReactNode } from 'react';
+import { type ClipboardEvent, type ReactNode, useState } from 'react';
 import { type ArgumentField, showValue } from '../domain/argument-fields.ts';
 import type { FieldTexts } from './form-texts.ts';
 
@@ -120,16 +120,64 @@ function Input(o: InputProps): ReactNode {
       />
     );
   }
-  const isNumber = kind === 'integer' || kind === 'number';
+  return (
+    <LineInput
+      shared={shared}
+      text={text}
+      set={set}
+      isNumber={kind === 'integer' || kind === 'number'}
+      isHidden={kind === 'secret' && !o.isStored}
+      placeholder={o.isStored ? 'its name' : fallback}
+    />
+  );
+}
+
+/** A line; several, once there is a line break in it, which an `<input>` would take out of the text. */
+function LineInput(o: {
+  readonly shared: Readonly<Record<string, unknown>> & { readonly id: string };
+  readonly text: string;
+  readonly set: (text: string) => void;
+  readonly isNumber: boolean;
+  readonly isHidden: boolean;
+  readonly placeholder: string;
+}): ReactNode {
+  const { shared, text, set, placeholder } = o;
+  const [hadLines, setHadLines] = useState(false);
+  const hasLines = hadLines || /\n/.test(text + placeholder);
+  // It stays as large when they are taken out again: who types in it would lose it.
+  if (hasLines && !hadLines) setHadLines(true);
+  if (hasLines) {
+    return (
+      <textarea
+        {...shared}
+        className={o.isHidden ? 'hidden-text' : ''}
+        rows={Math.min(12, text.split('\n').length + 1)}
+        autoComplete="off"
+        spellCheck={false}
+        placeholder={placeholder}
+        value={text}
+        onChange={(event) => set(event.target.value)}
+      />
+    );
+  }
+  const paste = (event: ClipboardEvent<HTMLInputElement>): void => {
+    const pasted = event.clipboardData.getData('text').replaceAll(/\r\n?/g, '\n');
+    if (!/\n./.test(pasted)) return;
+    event.preventDefault();
+    const { selectionStart, selectionEnd } = event.currentTarget;
+    set(text.slice(0, selectionStart ?? text.length) + pasted + text.slice(selectionEnd ?? text.length));
+    requestAnimationFrame(() => document.getElementById(shared.id)?.focus());
+  };
   return (
     <input
       {...shared}
-      type={kind === 'secret' && !o.isStored ? 'password' : 'text'}
-      inputMode={isNumber ? 'decimal' : 'text'}
+      type={o.isHidden ? 'password' : 'text'}
+      inputMode={o.isNumber ? 'decimal' : 'text'}
       autoComplete="off"
       spellCheck={false}
-      placeholder={o.isStored ? 'its name' : fallback}
+      placeholder={placeholder}
       value={text}
+      onPaste={paste}
       onChange={(event) => set(event.target.value)}
     />
   );

@@ -6,6 +6,8 @@ import { useVisible } from './loading.ts';
 import { useSession } from './session.tsx';
 
 const everyMs = 5_000;
+/** A server that takes the connection and says nothing is as good as none. */
+const patienceMs = 5_000;
 
 type State = { readonly look: 'good' | 'wait' | 'bad'; readonly word: string };
 
@@ -17,20 +19,23 @@ export function Health(): ReactNode {
     // Without being let in, nobody is told how the server is.
     if (!isVisible || refusal !== null) return undefined;
     const ending = new AbortController();
+    let timer: ReturnType<typeof setTimeout> | undefined;
     const look = async (): Promise<void> => {
-      const found = await client.call('getHealth', { signal: ending.signal }).then(
+      const signal = AbortSignal.any([ending.signal, AbortSignal.timeout(patienceMs)]);
+      const found = await client.call('getHealth', { signal }).then(
         ({ status }): State => ({ look: status === 'healthy' ? 'good' : 'wait', word: status }),
         (error: unknown): State =>
           error instanceof Error && error.name === 'ApiProblem'
             ? { look: 'bad', word: 'unhealthy' }
             : { look: 'bad', word: 'unreachable' },
       );
-      if (!ending.signal.aborted) setState(found);
+      if (ending.signal.aborted) return;
+      setState(found);
+      timer = setTimeout(() => void look(), everyMs);
     };
     void look();
-    const timer = setInterval(() => void look(), everyMs);
     return () => {
-      clearInterval(timer);
+      clearTimeout(timer);
       ending.abort();
     };
   }, [client, isVisible, refusal]);

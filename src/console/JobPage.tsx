@@ -2,8 +2,9 @@
 
 import { type ReactNode, useMemo } from 'react';
 import { Link, useLocation } from 'wouter';
-import { ApiProblem } from '../client/api-problem.ts';
+import type { ApiProblem } from '../client/api-problem.ts';
 import type { AnswerOf } from '../contract/operations.ts';
+import { useJob } from './catalogue.ts';
 import { useLoaded, useRunEvents, useTitle } from './loading.ts';
 import { Facts, Shown } from './Notes.tsx';
 import { RunList } from './RunList.tsx';
@@ -17,16 +18,8 @@ const runsShown = 8;
 export function JobPage(): ReactNode {
   const [path] = useLocation();
   const jobId = useMemo(() => decodedId(path), [path]);
-  const client = useClient();
   useTitle(jobId);
-  const job = useLoaded({ key: jobId }, async (signal) => {
-    try {
-      return await client.call('getJob', { path: { job_id: jobId }, signal });
-    } catch (error) {
-      if (error instanceof ApiProblem && error.slug === 'job-invalid') return error;
-      throw error;
-    }
-  });
+  const job = useJob(jobId);
   return (
     <>
       <p className="crumbs">
@@ -34,9 +27,12 @@ export function JobPage(): ReactNode {
       </p>
       <h1>{jobId}</h1>
       <Shown of={job} what="the job">
-        {(value) =>
-          value instanceof ApiProblem ? <Invalid problem={value} /> : <JobBody key={value.id} job={value} />
-        }
+        {({ job: known, problem }) => (
+          <>
+            {problem && <Invalid problem={problem} />}
+            {known && <JobBody key={known.id} job={known} />}
+          </>
+        )}
       </Shown>
     </>
   );
@@ -71,9 +67,13 @@ function Invalid({ problem }: { readonly problem: ApiProblem }): ReactNode {
 }
 
 function JobBody({ job }: { readonly job: Job }): ReactNode {
-  const schedules = (
-    <Link href={`/system#schedules`}>{job.enabled ? 'see the schedules' : 'disabled: no schedule fires'}</Link>
+  const client = useClient();
+  const { value } = useLoaded({ key: job.id }, (signal) =>
+    client.call('listSchedules', { query: { job_id: job.id, limit: 1 }, signal }),
   );
+  const count = value?.total ?? 0;
+  const words = `${count} ${count === 1 ? 'schedule' : 'schedules'}${job.enabled ? '' : ', none of which fires: it is disabled'}`;
+  const schedules = count > 0 ? <Link href="/system#schedules">{words}</Link> : value && 'none';
   return (
     <>
       {job.title !== null && <p className="lead">{job.title}</p>}

@@ -1,62 +1,97 @@
 // All jobs, those that are invalid among them: how their last runs went and when they run next.
 
-import { type ReactNode, useMemo } from 'react';
+import { memo, type ReactNode, useDeferredValue, useMemo } from 'react';
 import { Link, useLocation, useSearch } from 'wouter';
 import type { AnswerOf } from '../contract/operations.ts';
-import { ifAllowed, useLoaded, useRunEvents, useTitle } from './loading.ts';
+import { Chunked } from './Chunked.tsx';
+import { useJobs } from './catalogue.ts';
+import { useNow } from './clock.ts';
+import { type LastRuns, useLastRuns, useLastRunsOf } from './last-runs.ts';
+import { useLoaded, useTicks, useTitle } from './loading.ts';
 import { Empty, Shown, Status, Time } from './Notes.tsx';
 import { useClient } from './session.tsx';
-import { jobPath, type RunRow, runPath } from './words.ts';
+import { jobPath, runPath } from './words.ts';
 
-type Job = AnswerOf<'listJobs'>['jobs'][number];
-type Invalid = AnswerOf<'listJobs'>['invalid'][number];
-type Answer = {
-  readonly jobs: readonly Job[];
-  readonly invalid: readonly Invalid[];
-  readonly lastRuns: ReadonlyMap<string, readonly RunRow[]>;
-  readonly nextFires: ReadonlyMap<string, string>;
-};
+type Answer = AnswerOf<'listJobs'>;
+type Job = Answer['jobs'][number];
+type Invalid = Answer['invalid'][number];
+/** Of each job the next times of all its schedules, in order. */
+type NextFires = ReadonlyMap<string, readonly string[]>;
 
-const runsRead = 1_000;
-const noRuns: AnswerOf<'listRuns'> = { runs: [], total: 0, next_cursor: null };
-/** A thousand runs are not asked for with each event of a busy server. */
-const settleMs = 2_000;
-const dots = 8;
+const likelyRowPx = 62;
+const schedulesEveryMs = 30_000;
+const noFires: NextFires = new Map();
 
 export function JobsPage(): ReactNode {
-  const client = useClient();
   useTitle('Jobs');
-  const nudge = useRunEvents({ settleMs });
-  const loaded = useLoaded({ key: 'jobs', nudge }, async (signal): Promise<Answer> => {
-    const [{ jobs, invalid }, { runs }, { schedules }] = await Promise.all([
-      client.call('listJobs', { signal }),
-      ifAllowed(client.call('listRuns', { query: { limit: runsRead }, signal }), noRuns),
-      client.call('listSchedules', { query: { enabled: true }, signal }),
-    ]);
-    const lastRuns = Map.groupBy(runs, ({ job_id: id }) => id);
-    const nextFires = new Map<string, string>();
-    for (const { job_id: id, next_fires: fires } of schedules) {
-      const at = fires[0]?.nominal_at;
-      const known = nextFires.get(id);
-      if (at !== undefined && (known === undefined || at < known)) nextFires.set(id, at);
-    }
-    return { jobs, invalid, lastRuns, nextFires };
-  });
+  const jobs = useJobs();
+  const nextFires = useNextFires();
+  const lastRuns = useLastRuns();
   return (
     <>
       <h1>Jobs</h1>
-      <Shown of={loaded} what="the jobs">
-        {(answer) => <Jobs answer={answer} />}
+      <Shown of={jobs} what="the jobs">
+        {(answer) => <Jobs answer={answer} nextFires={nextFires} lastRuns={lastRuns} />}
       </Shown>
     </>
   );
 }
 
-function Jobs({ answer }: { readonly answer: Answer }): ReactNode {
+/** None, for as long as they are not known: a list of jobs does not wait for them. */
+function useNextFires(): NextFires {
+  const client = useClient();
+  const nudge = useTicks(schedulesEveryMs);
+  const { value } = useLoaded({ key: 'schedules', nudge }, async (signal): Promise<NextFires> => {
+    const { schedules } = await client.call('listSchedules', { query: { enabled: true }, signal });
+    const ofJob = Map.groupBy(schedules, ({ job_id: id }) => id);
+    return new Map(
+      [...ofJob].map(([id, own]) => [
+        id,
+        own.flatMap(({ next_fires: fires }) => fires.map(({ nominal_at: at }) => at)).toSorted(),
+      ]),
+    );
+  });
+  return value ?? noFires;
+}
+
+/** What a person may search for in a job, in small letters. */
+function textOf({ id, title, description, tags, aliases }: Job): string {
+  return [id, title ?? '', description ?? '', ...tags, ...aliases].join('\n').toLowerCase();
+}
+
+function isIn(namespace: string, id: string): boolean {
+  return namespace === '' || id.startsWith(`${namespace}/`);
+}
+
+type Filter = { readonly text: string; readonly namespace: string; readonly tag: string };
+
+function filterOf(search: string): Filter {
+  const asked = new URLSearchParams(search);
+  return { text: asked.get('q') ?? '', namespace: asked.get('namespace') ?? '', tag: asked.get('tag') ?? '' };
+}
+
+function useMatching(answer: Answer, search: string): { jobs: readonly Job[]; invalid: readonly Invalid[] } {
+  const searched = useMemo(() => answer.jobs.map((job) => ({ job, text: textOf(job) })), [answer.jobs]);
+  return useMemo(() => {
+    const { text, namespace, tag } = filterOf(search);
+    const wanted = text.toLowerCase();
+    const jobs = searched
+      .filter((one) => one.text.includes(wanted) && isIn(namespace, one.job.id))
+      .map(({ job }) => job)
+      .filter(({ tags }) => tag === '' || tags.includes(tag));
+    // Of what cannot be read, nobody knows the tags.
+    const invalid = answer.invalid.filter(
+      ({ id }) => tag === '' && id.toLowerCase().includes(wanted) && isIn(namespace, id),
+    );
+    return { jobs, invalid };
+  }, [searched, answer.invalid, search]);
+}
+
+function Jobs(o: { readonly answer: Answer; readonly nextFires: NextFires; readonly lastRuns: LastRuns }): ReactNode {
+  const { answer, nextFires, lastRuns } = o;
   const [path, navigate] = useLocation();
   const search = useSearch();
-  const asked = useMemo(() => new URLSearchParams(search), [search]);
-  const [text, namespace, tag] = [asked.get('q') ?? '', asked.get('namespace') ?? '', asked.get('tag') ?? ''];
+  const { text, namespace, tag } = filterOf(search);
   const change = (name: string, value: string): void => {
     const next = new URLSearchParams(search);
     if (value === '') next.delete(name);
@@ -64,17 +99,10 @@ function Jobs({ answer }: { readonly answer: Answer }): ReactNode {
     const query = next.toString();
     navigate(query === '' ? path : `${path}?${query}`, { replace: true });
   };
-  const namespaces = useMemo(() => sorted(answer.jobs.map((job) => job.namespace)), [answer.jobs]);
-  const tags = useMemo(() => sorted(answer.jobs.flatMap((job) => job.tags)), [answer.jobs]);
-  const has = (...texts: readonly (string | null)[]): boolean =>
-    texts.some((one) => one?.toLowerCase().includes(text.toLowerCase()));
-  const jobs = answer.jobs.filter(
-    (job) =>
-      has(job.id, job.title, job.description, ...job.tags, ...job.aliases) &&
-      (namespace === '' || job.namespace === namespace || job.namespace.startsWith(`${namespace}/`)) &&
-      (tag === '' || job.tags.includes(tag)),
-  );
-  const invalid = tag === '' ? answer.invalid.filter(({ id }) => has(id) && id.startsWith(namespace)) : [];
+  const namespaces = useMemo(() => optionsOf(answer.jobs.map((job) => job.namespace)), [answer.jobs]);
+  const tags = useMemo(() => optionsOf(answer.jobs.flatMap((job) => job.tags)), [answer.jobs]);
+  // The list follows when there is time for it: what is typed stands there at once.
+  const { jobs, invalid } = useMatching(answer, useDeferredValue(search));
   return (
     <>
       <search className="filters">
@@ -87,15 +115,11 @@ function Jobs({ answer }: { readonly answer: Answer }): ReactNode {
         />
         <select aria-label="Namespace" value={namespace} onChange={(event) => change('namespace', event.target.value)}>
           <option value="">all namespaces</option>
-          {namespaces.map((one) => (
-            <option key={one}>{one}</option>
-          ))}
+          {namespaces}
         </select>
         <select aria-label="Tag" value={tag} onChange={(event) => change('tag', event.target.value)}>
           <option value="">all tags</option>
-          {tags.map((one) => (
-            <option key={one}>{one}</option>
-          ))}
+          {tags}
         </select>
       </search>
       <p className="quiet" role="status">
@@ -114,22 +138,29 @@ function Jobs({ answer }: { readonly answer: Answer }): ReactNode {
           )}
         </Empty>
       ) : (
-        <ul className="rows jobs" aria-label="Jobs">
-          {jobs.map((job) => (
-            <JobRow key={job.id} job={job} runs={answer.lastRuns.get(job.id)} nextAt={answer.nextFires.get(job.id)} />
-          ))}
-        </ul>
+        <Chunked rows={jobs} label="Jobs" likelyRowPx={likelyRowPx}>
+          {(rows, label) => (
+            <ul className="rows jobs" aria-label={label}>
+              {rows.map((job) => (
+                <JobRow key={job.id} job={job} lastRuns={lastRuns} nextFires={nextFires.get(job.id)} />
+              ))}
+            </ul>
+          )}
+        </Chunked>
       )}
     </>
   );
 }
 
-function JobRow(o: {
+const JobRow = memo(function JobRow(o: {
   readonly job: Job;
-  readonly runs: readonly RunRow[] | undefined;
-  readonly nextAt: string | undefined;
+  readonly lastRuns: LastRuns;
+  readonly nextFires: readonly string[] | undefined;
 }): ReactNode {
-  const { job, runs = [], nextAt } = o;
+  const { job, nextFires = [] } = o;
+  const runs = useLastRunsOf(o.lastRuns, job.id);
+  const now = useNow(10_000);
+  const nextAt = nextFires.find((at) => Date.parse(at) > now);
   return (
     <li className={job.enabled ? '' : 'off'}>
       <div className="what">
@@ -145,18 +176,15 @@ function JobRow(o: {
         <p className="quiet">{job.description ?? job.title ?? job.name}</p>
       </div>
       <div className="dots">
-        {runs.length === 0 && <span className="quiet">no recent runs</span>}
-        {runs
-          .slice(0, dots)
-          .toReversed()
-          .map((run) => (
-            <Link key={run.run_id} href={runPath(run.run_id)}>
-              <Status of={run.status} isBare />
-            </Link>
-          ))}
+        {runs?.length === 0 && <span className="quiet">no runs</span>}
+        {runs?.toReversed().map((run) => (
+          <Link key={run.run_id} href={runPath(run.run_id)}>
+            <Status of={run.status} isBare />
+          </Link>
+        ))}
       </div>
       <div className="when quiet">
-        {runs[0] && (
+        {runs?.[0] && (
           <span>
             last <Time at={runs[0].created_at} />
           </span>
@@ -169,7 +197,7 @@ function JobRow(o: {
       </div>
     </li>
   );
-}
+});
 
 function InvalidJobs({ of }: { readonly of: readonly Invalid[] }): ReactNode {
   return (
@@ -196,6 +224,7 @@ function InvalidJobs({ of }: { readonly of: readonly Invalid[] }): ReactNode {
   );
 }
 
-function sorted(words: readonly string[]): string[] {
-  return [...new Set(words)].filter((word) => word !== '').toSorted();
+function optionsOf(words: readonly string[]): ReactNode {
+  const distinct = new Set(words.filter((word) => word !== ''));
+  return [...distinct].toSorted().map((word) => <option key={word}>{word}</option>);
 }

@@ -2,7 +2,8 @@
 
 import { memo, type ReactNode } from 'react';
 import type { LogLine } from '../domain/log-line.ts';
-import { type Piece, toPieces } from './ansi.ts';
+import { type Piece, toPieces, writtenLast } from './ansi.ts';
+import { clockTime, fullTime } from './words.ts';
 
 /** A line may be 64 KiB long. */
 const mostShown = 8_000;
@@ -17,18 +18,26 @@ export const LogLineRow = memo(function LogLineRow(o: {
   readonly isMarked: boolean;
 }): ReactNode {
   const { line } = o;
+  // What is looked for may stand in what was written over.
+  const text = o.search === '' ? writtenLast(line.message) : line.message;
   return (
     <div className={`line level-${line.level}${o.isMarked ? ' line-marked' : ''}`} data-seq={line.seq}>
       <a className="number" href={o.href} tabIndex={-1} aria-label={`Link to line ${line.seq}`} data-line={line.seq}>
         {line.seq}
       </a>
-      {o.hasTime && <span className="at">{new Date(line.timestamp).toISOString().slice(11, 23)}</span>}
+      {o.hasTime && (
+        <time className="at" dateTime={line.timestamp} title={fullTime(line.timestamp)}>
+          {clockTime(line.timestamp)}
+        </time>
+      )}
       {o.hasStep && <span className="of">{line.step_id}</span>}
       {line.level !== 'info' && <span className="unseen">{line.level}: </span>}
       <span className="text">
-        {toPieces(line.message.slice(0, mostShown)).map((piece, index) => drawn(piece, index, o.search))}
-        {line.message.length > mostShown && (
-          <span className="quiet">… {line.message.length - mostShown} characters more: download the log</span>
+        {toPieces(text.slice(0, mostShown)).map((piece, index) => drawn(piece, index, o.search))}
+        {text.length > mostShown && (
+          <span className="quiet">
+            … {(text.length - mostShown).toLocaleString('en')} more characters, in the download
+          </span>
         )}
         {line.fields && <span className="quiet"> {JSON.stringify(line.fields)}</span>}
       </span>

@@ -3,20 +3,22 @@
 
 import { type ReactNode, useState } from 'react';
 import { faultText } from '../client/fault-words.ts';
-import { findLines } from '../client/log-pages.ts';
 import { type LogLevel, logLevels } from '../domain/log-line.ts';
 import { LogLines } from './LogLines.tsx';
+import { useLogSearch } from './log-search.ts';
 import { Empty, Fault, Loading } from './Notes.tsx';
 import { useRunLog } from './run-log.ts';
 import { saveAnswer } from './save.ts';
 import { useClient } from './session.tsx';
-import type { Run, Step } from './words.ts';
+import { inGroups, type Run, reasonWords, type Step } from './words.ts';
 
 export type LogPlace = {
   readonly step: string | null;
   readonly attempt: number | null;
   readonly level: LogLevel;
   readonly line: number | null;
+  /** Looked for; empty: nothing. */
+  readonly find: string;
 };
 
 const shownLevels = ['trace', 'info', 'warn', 'error'] as const satisfies readonly LogLevel[];
@@ -30,44 +32,30 @@ export function LogPane(o: {
   readonly go: (place: LogPlace) => void;
 }): ReactNode {
   const { run, place, go, hrefOf } = o;
-  const { step, attempt, level, line } = place;
+  const { step, attempt, level, line, find } = place;
   const client = useClient();
   const log = useRunLog(run.run_id, { level, stepId: step, attempt }, line ?? 'end');
   const [hasTime, setTime] = useKept('flwd.log.time', false);
   const [wraps, setWraps] = useKept('flwd.log.wrap', true);
-  const [found, setFound] = useState<Found>(nothing);
+  const search = useLogSearch(run.run_id, { level, stepId: step, attempt }, find);
   const [fault, setFault] = useState<string | null>(null);
 
-  async function find(text: string): Promise<void> {
-    if (text === '') return setFound(nothing);
-    setFound({ ...nothing, text, note: 'searching…' });
-    try {
-      const source = {
-        client,
-        runId: run.run_id,
-        filter: { level, stepId: step, attempt },
-        signal: AbortSignal.timeout(60_000),
-      };
-      const seqs = await findLines(source, text);
-      setFound({ text, seqs, at: Math.max(0, seqs.length - 1), note: seqs.length === 0 ? 'nowhere' : '' });
-    } catch (error) {
-      setFound({ ...nothing, text, note: faultText(error) });
-    }
-  }
-  const turn = (by: 1 | -1): void =>
-    setFound((now) => ({ ...now, at: (now.at + by + now.seqs.length) % Math.max(1, now.seqs.length) }));
+  // A line of the URL is left for the next hit.
+  const turn = (by: 1 | -1): void => {
+    if (line !== null) go({ ...place, line: null });
+    search.turn(by);
+  };
   const save = (): Promise<void> =>
     saveAnswer(
       client.request('getRunLogs', { path: { run_id: run.run_id }, headers: { accept: 'text/plain' } }),
       `${run.run_id}.log`,
     ).catch((error: unknown) => setFault(faultText(error)));
 
-  const ofOne = step ?? (run.steps.length === 1 ? run.steps[0]?.step_id : null);
-  const attemptsOfStep = o.attempts.filter(({ step_id: id }) => id === ofOne).map((one) => one.attempt);
-  const stepNames = run.steps
-    .filter(({ kind, step_id: id }) => kind === 'command' || id === step)
-    .map(({ step_id: id }) => id);
-  const foundSeq = found.seqs[found.at] ?? null;
+  const ofOne = run.steps.find(({ step_id: id }) => id === step) ?? (run.steps.length === 1 ? run.steps[0] : undefined);
+  const attemptsOfStep = o.attempts.filter(({ step_id: id }) => id === ofOne?.step_id).map((one) => one.attempt);
+  const printing = inGroups(run.steps).filter(
+    ({ kind, step_id: id }) => kind === 'command' || kind === 'group' || id === step,
+  );
   const { held } = log;
   return (
     <section aria-label="Log of the run" className="log-pane">
@@ -79,8 +67,8 @@ export function LogPane(o: {
             onChange={(event) => go({ ...place, step: event.target.value || null, attempt: null, line: null })}
           >
             <option value="">all steps, by time</option>
-            {stepNames.map((name) => (
-              <option key={name}>{name}</option>
+            {printing.map(({ step_id: id }) => (
+              <option key={id}>{id}</option>
             ))}
           </select>
         )}
@@ -114,22 +102,24 @@ export function LogPane(o: {
         <input
           type="search"
           aria-label="Search the log"
-          placeholder="Search, Enter"
+          defaultValue={find}
+          placeholder="Search this log"
           onKeyDown={(event) => {
             if (event.key !== 'Enter') return;
             const text = event.currentTarget.value;
-            if (text !== found.text || found.note !== '') void find(text);
+            if (text !== find) go({ ...place, find: text, line: null });
+            else if (search.seq === null) search.again();
             else turn(event.shiftKey ? 1 : -1);
           }}
-          onChange={(event) => event.target.value === '' && setFound(nothing)}
+          onChange={(event) => event.target.value === '' && find !== '' && go({ ...place, find: '' })}
         />
-        {found.text !== '' && (
+        {find !== '' && (
           <span className="found">
-            <span role="status">{found.note || `${found.at + 1} of ${found.seqs.length}`}</span>
-            <button type="button" aria-label="Previous hit" disabled={found.seqs.length < 2} onClick={() => turn(-1)}>
+            <span role="status">{search.words}</span>
+            <button type="button" aria-label="Previous hit" disabled={!search.hasOthers} onClick={() => turn(-1)}>
               ↑
             </button>
-            <button type="button" aria-label="Next hit" disabled={found.seqs.length < 2} onClick={() => turn(1)}>
+            <button type="button" aria-label="Next hit" disabled={!search.hasOthers} onClick={() => turn(1)}>
               ↓
             </button>
           </span>
@@ -142,7 +132,7 @@ export function LogPane(o: {
           Wrap
         </button>
         <button type="button" onClick={() => log.jump('first')}>
-          Start
+          Top
         </button>
         <button type="button" onClick={() => void save()}>
           Download
@@ -151,8 +141,9 @@ export function LogPane(o: {
       {(fault ?? log.fault) !== null && <Fault text={fault ?? log.fault ?? ''} />}
       {held?.isExpired && <Empty>The log has been removed, as its retention says.</Empty>}
       {!held && log.fault === null && <Loading what="the log" />}
-      {held && held.lines.length === 0 && !held.isExpired && (
-        <Empty>{run.finished_at === null ? 'Nothing has been printed yet.' : 'No line was printed here.'}</Empty>
+      {held && held.lines.length === 0 && !held.isExpired && <Empty>{emptyWords(run, ofOne)}</Empty>}
+      {held?.isToEnd && line !== null && line > (held.lines.at(-1)?.seq ?? 0) && (
+        <Empty>There is no line {line.toLocaleString('en')}: this is where the log ends.</Empty>
       )}
       {held && held.lines.length > 0 && (
         <LogLines
@@ -160,18 +151,25 @@ export function LogPane(o: {
           hrefOf={(seq) => hrefOf({ ...place, line: seq })}
           chooseLine={(seq) => go({ ...place, line: seq })}
           hasTime={hasTime}
-          hasStep={step === null && run.steps.length > 1}
+          hasStep={run.steps.length > 1 && (step === null || ofOne?.kind === 'group')}
           wraps={wraps}
-          search={found.text}
-          marked={foundSeq ?? line}
+          search={find}
+          marked={line ?? search.seq}
         />
       )}
     </section>
   );
 }
 
-type Found = { readonly text: string; readonly seqs: readonly number[]; readonly at: number; readonly note: string };
-const nothing: Found = { text: '', seqs: [], at: 0, note: '' };
+function emptyWords(run: Run, step: Step | undefined): string {
+  if (step && hasNeverRun(step))
+    return `It never ran: ${(step.message ?? reasonWords(step.reason)).replace(/\.$/, '')}.`;
+  return run.finished_at === null ? 'Nothing has been printed yet.' : 'No line was printed here.';
+}
+
+function hasNeverRun({ status, started_at: startedAt }: Step): boolean {
+  return startedAt === null && (status === 'skipped' || status === 'cancelled');
+}
 
 /** A choice of the reader's, for the next log too. */
 function useKept(key: string, initial: boolean): [boolean, (value: boolean) => void] {

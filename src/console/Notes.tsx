@@ -1,9 +1,9 @@
 // The small pieces that every page is made of: states, times, and what is said where there is nothing to show.
 
-import type { ReactNode } from 'react';
+import { createContext, type ReactNode, useCallback, useContext, useEffect, useId, useMemo, useState } from 'react';
 import type { StepStatus } from '../domain/run.ts';
-import { useNow } from './loading.ts';
-import { relativeTime, statusLooks } from './words.ts';
+import { useNow } from './clock.ts';
+import { fullTime, relativeTime, statusLooks } from './words.ts';
 
 export function Status({ of, isBare }: { readonly of: StepStatus; readonly isBare?: boolean }): ReactNode {
   const { glyph, word } = statusLooks[of];
@@ -18,7 +18,7 @@ export function Status({ of, isBare }: { readonly of: StepStatus; readonly isBar
 export function Time({ at }: { readonly at: string }): ReactNode {
   const now = useNow(10_000);
   return (
-    <time dateTime={at} title={new Date(at).toLocaleString()}>
+    <time dateTime={at} title={fullTime(at)}>
       {relativeTime(at, now)}
     </time>
   );
@@ -49,6 +49,54 @@ export function Loading({ what }: { readonly what: string }): ReactNode {
   );
 }
 
+type Told = { readonly id: string; readonly text: string; readonly again: () => void };
+type Tell = { readonly told: readonly Told[]; readonly change: (id: string, told: Told | null) => void };
+
+const FaultsContext = createContext<Tell | null>(null);
+
+/** A fault that several parts of it have is shown once, above them, and they are asked for again together. */
+export function FaultsOnce({ children }: { readonly children: ReactNode }): ReactNode {
+  const [told, setTold] = useState<readonly Told[]>([]);
+  const change = useCallback(
+    (id: string, one: Told | null) =>
+      setTold((now) => [...now.filter((other) => other.id !== id), ...(one ? [one] : [])]),
+    [],
+  );
+  const tell = useMemo((): Tell => ({ told, change }), [told, change]);
+  const shared = new Set(told.filter(({ text }) => isShared(told, text)).map(({ text }) => text));
+  return (
+    <FaultsContext value={tell}>
+      {[...shared].map((text) => (
+        <Fault
+          key={text}
+          text={text}
+          again={() => {
+            for (const one of told) if (one.text === text) one.again();
+          }}
+        />
+      ))}
+      {children}
+    </FaultsContext>
+  );
+}
+
+function isShared(told: readonly Told[], text: string): boolean {
+  return told.filter((one) => one.text === text).length > 1;
+}
+
+/** @returns whether it is shown elsewhere */
+function useToldOnce(text: string | null, again: () => void): boolean {
+  const tell = useContext(FaultsContext);
+  const id = useId();
+  const change = tell?.change;
+  useEffect(() => {
+    if (text === null || !change) return undefined;
+    change(id, { id, text, again });
+    return () => change(id, null);
+  }, [id, text, again, change]);
+  return text !== null && tell !== null && isShared(tell.told, text);
+}
+
 /** What is there, or why it is not. */
 export function Shown<T>(o: {
   readonly of: { readonly value: T | null; readonly fault: string | null; readonly again: () => void };
@@ -56,9 +104,10 @@ export function Shown<T>(o: {
   readonly children: (value: T) => ReactNode;
 }): ReactNode {
   const { value, fault, again } = o.of;
+  const isToldElsewhere = useToldOnce(fault, again);
   return (
     <>
-      {fault !== null && <Fault text={fault} again={again} />}
+      {fault !== null && !isToldElsewhere && <Fault text={fault} again={again} />}
       {value !== null ? o.children(value) : fault === null && <Loading what={o.what} />}
     </>
   );
@@ -90,6 +139,39 @@ export function Scrolls(o: {
     <section className={o.className ?? 'scrolls'} aria-label={o.label} tabIndex={0}>
       {o.children}
     </section>
+  );
+}
+
+export function Table(o: {
+  readonly label: string;
+  readonly head: readonly string[];
+  readonly rows: readonly (readonly ReactNode[])[];
+  readonly children?: ReactNode;
+}): ReactNode {
+  return (
+    <Scrolls label={o.label}>
+      <table>
+        <thead>
+          <tr>
+            {o.head.map((name) => (
+              <th key={name} scope="col">
+                {name}
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {o.rows.map((row, index) => (
+            <tr key={index}>
+              {row.map((cell, column) => (
+                <td key={column}>{cell}</td>
+              ))}
+            </tr>
+          ))}
+        </tbody>
+      </table>
+      {o.children}
+    </Scrolls>
   );
 }
 

@@ -9,10 +9,16 @@ import { Facts } from './Notes.tsx';
 
 type PlanAnswer = AnswerOf<'createPlan'>;
 
-export function Plan({ outlook }: { readonly outlook: Outlook | null }): ReactNode {
+export function Plan(o: {
+  readonly outlook: Outlook | null;
+  /** What it is that is planned, where that is not what would be started. */
+  readonly note: string | null;
+}): ReactNode {
+  const { outlook } = o;
   return (
     <section aria-label="Plan" className="panel">
       <h2>Plan</h2>
+      {o.note !== null && <p className="note">{o.note}</p>}
       {outlook?.kind === 'plan' ? (
         <PlanFacts plan={outlook.plan} />
       ) : (

@@ -4,7 +4,7 @@ import { type ReactNode, useState } from 'react';
 import { showValue } from '../domain/argument-fields.ts';
 import { CopyButton } from './CopyButton.tsx';
 import { Markdown } from './Markdown.tsx';
-import { Code, Empty, Scrolls } from './Notes.tsx';
+import { Code, Empty, Table } from './Notes.tsx';
 import type { Run } from './words.ts';
 
 type Row = Readonly<Record<string, unknown>>;
@@ -33,7 +33,7 @@ export function Result({ run }: { readonly run: Run }): ReactNode {
       {wantsJson || !isReadable ? (
         <Code label="Result" text={JSON.stringify(value, null, 2)} />
       ) : rows ? (
-        <Table rows={rows} />
+        <RowsTable rows={rows} />
       ) : (
         <Markdown text={markdown ?? ''} />
       )}
@@ -56,35 +56,20 @@ function isRow(value: unknown): value is Row {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-function Table({ rows }: { readonly rows: readonly Row[] }): ReactNode {
-  const columns = [...new Set(rows.slice(0, mostRows).flatMap((row) => Object.keys(row)))];
+function RowsTable({ rows }: { readonly rows: readonly Row[] }): ReactNode {
+  const shown = rows.slice(0, mostRows);
+  const columns = [...new Set(shown.flatMap((row) => Object.keys(row)))];
   return (
-    <Scrolls label="Result">
-      <table>
-        <thead>
-          <tr>
-            {columns.map((column) => (
-              <th key={column} scope="col">
-                {column}
-              </th>
-            ))}
-          </tr>
-        </thead>
-        <tbody>
-          {rows.slice(0, mostRows).map((row, index) => (
-            <tr key={index}>
-              {columns.map((column) => (
-                <td key={column}>{row[column] === undefined ? '' : showValue(row[column])}</td>
-              ))}
-            </tr>
-          ))}
-        </tbody>
-      </table>
+    <Table
+      label="Result"
+      head={columns}
+      rows={shown.map((row) => columns.map((column) => (row[column] === undefined ? '' : showValue(row[column]))))}
+    >
       {rows.length > mostRows && (
         <p className="quiet">
           The first {mostRows} of {rows.length}; the JSON has them all.
         </p>
       )}
-    </Scrolls>
+    </Table>
   );
 }

@@ -1,24 +1,33 @@
 // What can be done with a run: cancel it, and how far that is; run it again; decide what waits for somebody.
 
-import { type ReactNode, useState } from 'react';
+import { type ReactNode, useEffect, useRef, useState } from 'react';
 import { Link, useLocation } from 'wouter';
 import type { Client } from '../client/client.ts';
 import { faultText } from '../client/fault-words.ts';
 import type { BodyOf } from '../contract/operations.ts';
 import { isFinished } from '../domain/run.ts';
 import { Dialog } from './Dialog.tsx';
+import { useLoaded } from './loading.ts';
 import { Fault, Time } from './Notes.tsx';
+import { useRequestKeys } from './request-keys.ts';
+import { type Happened, readRunEvents } from './run-events.ts';
 import { useClient } from './session.tsx';
 import { jobPath, type Run, runPath, type Step } from './words.ts';
 
 type Act = (action: (client: Client) => Promise<unknown>) => void;
 
-export function RunActions({ run, again }: { readonly run: Run; readonly again: () => void }): ReactNode {
+/** `nudge` grows with what happens to the run. */
+export function RunActions(o: { readonly run: Run; readonly again: () => void; readonly nudge: number }): ReactNode {
+  const { run, again } = o;
   const client = useClient();
   const [, navigate] = useLocation();
+  const once = useRequestKeys();
   const [fault, setFault] = useState<string | null>(null);
   const [isBusy, setBusy] = useState(false);
   const [isAsking, setAsking] = useState(false);
+  const [isAsked, setAsked] = useState(false);
+  const [isKilling, setKilling] = useState(false);
+  const [asks, setAsks] = useState(0);
   const path = { run_id: run.run_id };
   const isOver = isFinished(run.status);
 
@@ -32,9 +41,25 @@ export function RunActions({ run, again }: { readonly run: Run; readonly again: 
         again();
       });
   };
+  // These are answered when the processes are gone; the page shows how far that is meanwhile.
+  const cancel = (query: { force?: boolean }, setGoing: (isGoing: boolean) => void): void => {
+    setGoing(true);
+    setAsks((count) => count + 1);
+    setFault(null);
+    client
+      .call('cancelRun', { path, query })
+      .catch((error: unknown) => setFault(faultText(error)))
+      .finally(() => {
+        setGoing(false);
+        again();
+      });
+    setTimeout(again, 300);
+  };
   const rerun = (body: BodyOf<'rerunRun'>): void =>
     act(async () => {
-      const { run_id: runId } = await client.call('rerunRun', { path, body });
+      const { run_id: runId } = await once(JSON.stringify({ path, body }), (headers) =>
+        client.call('rerunRun', { path, body, headers }),
+      );
       navigate(runPath(runId));
     });
   const isCancelling = run.cancel_requested_at !== null && !isOver;
@@ -42,7 +67,7 @@ export function RunActions({ run, again }: { readonly run: Run; readonly again: 
     <>
       <div className="actions">
         {!isOver && !isCancelling && (
-          <button type="button" className="danger" disabled={isBusy} onClick={() => setAsking(true)}>
+          <button type="button" className="danger" disabled={isAsked} onClick={() => setAsking(true)}>
             Cancel
           </button>
         )}
@@ -50,8 +75,8 @@ export function RunActions({ run, again }: { readonly run: Run; readonly again: 
           <button
             type="button"
             className="danger"
-            disabled={isBusy}
-            onClick={() => act(() => client.call('cancelRun', { path, query: { force: true } }))}
+            disabled={isKilling}
+            onClick={() => cancel({ force: true }, setKilling)}
           >
             Kill now
           </button>
@@ -91,7 +116,7 @@ export function RunActions({ run, again }: { readonly run: Run; readonly again: 
         </Link>
       </div>
       {fault !== null && <Fault text={fault} />}
-      <Ladder run={run} />
+      {(isAsked || run.cancel_requested_at !== null) && <Ladder run={run} nudge={o.nudge} asks={asks} />}
       {run.steps
         .filter(({ status }) => status === 'waiting_approval')
         .map((step) => (
@@ -106,9 +131,7 @@ export function RunActions({ run, again }: { readonly run: Run; readonly again: 
               className="danger"
               onClick={() => {
                 setAsking(false);
-                // It answers when the processes are gone; the page shows how far that is meanwhile.
-                act(() => client.call('cancelRun', { path }));
-                setTimeout(again, 300);
+                cancel({}, setAsked);
               }}
             >
               Cancel the run
@@ -123,23 +146,70 @@ export function RunActions({ run, again }: { readonly run: Run; readonly again: 
   );
 }
 
-/** Each signal that was sent, and the proof that nothing is left. */
-function Ladder({ run }: { readonly run: Run }): ReactNode {
-  if (run.cancel_requested_at === null) return null;
-  const ended = [run.termination, ...run.steps.map(({ termination }) => termination)].find((one) => one !== null);
+type Rung = { readonly at: string; readonly stepId: string | null; readonly text: string };
+
+/** Each signal as it is sent, and the proof that nothing is left. */
+function Ladder(o: { readonly run: Run; readonly nudge: number; readonly asks: number }): ReactNode {
+  const { run } = o;
+  const list = useRef<HTMLOListElement>(null);
+  // Whoever asked for it has pressed a button that is gone.
+  useEffect(() => {
+    if (o.asks > 0) list.current?.focus();
+  }, [o.asks]);
+  const isOver = isFinished(run.status);
+  const client = useClient();
+  const { value: live } = useLoaded({ key: `${run.run_id} ${isOver}`, nudge: o.nudge }, async (signal) =>
+    isOver ? [] : readRunEvents(client, { runId: run.run_id, types: ['run.cancelling'], signal }),
+  );
+  const rungs = isOver ? rungsOf(run) : (live ?? []).flatMap(toRung);
+  const remaining = terminationsOf(run).reduce((sum, { ended }) => sum + ended.remaining, 0);
   return (
-    <ol className="ladder" aria-label="Cancel">
-      <li>
-        asked for <Time at={run.cancel_requested_at} />
-      </li>
-      {ended?.signals.map(({ signal, at, processes }) => (
-        <li key={`${signal} ${at}`}>
-          SIG{signal.replace(/^SIG/, '')} to {processes} {processes === 1 ? 'process' : 'processes'}
+    <ol className="ladder" aria-label="Cancel" tabIndex={-1} ref={list}>
+      <li>asked for {run.cancel_requested_at !== null && <Time at={run.cancel_requested_at} />}</li>
+      {rungs.map(({ at, stepId, text }, index) => (
+        <li key={`${at} ${index}`}>
+          {run.steps.length > 1 && stepId !== null && (
+            <>
+              <code>{stepId}</code>:{' '}
+            </>
+          )}
+          {text}
         </li>
       ))}
-      {ended && <li>{ended.remaining === 0 ? 'no process is left' : `${ended.remaining} processes are left`}</li>}
+      {isOver && <li>{remaining === 0 ? 'no process is left' : `${remaining} processes are left`}</li>}
     </ol>
   );
+}
+
+type Ended = { readonly stepId: string | null; readonly ended: NonNullable<Run['termination']> };
+
+/** Since the cancel was asked for; of the run itself, or of each of its steps that ran. */
+function terminationsOf(run: Run): Ended[] {
+  const ofSteps = run.steps.map(({ step_id: stepId, termination }) => ({ stepId, termination }));
+  const all = ofSteps.some(({ termination }) => termination !== null)
+    ? ofSteps
+    : [{ stepId: null, termination: run.termination }];
+  return all.flatMap(({ stepId, termination: ended }) =>
+    ended && Date.parse(ended.finished_at) >= Date.parse(run.cancel_requested_at ?? '') ? [{ stepId, ended }] : [],
+  );
+}
+
+function rungsOf(run: Run): Rung[] {
+  const rungs = terminationsOf(run).flatMap(({ stepId, ended }) =>
+    ended.signals.map(({ signal, at, processes }) => ({
+      at,
+      stepId,
+      text: `sent SIG${signal.replace(/^SIG/, '')} to ${processes} ${processes === 1 ? 'process' : 'processes'}`,
+    })),
+  );
+  return rungs.toSorted((one, other) => Date.parse(one.at) - Date.parse(other.at));
+}
+
+/** None of the event that says no more than that it was asked for. */
+function toRung({ timestamp, step_id: stepId, message }: Happened): Rung[] {
+  if (typeof message !== 'string') return [];
+  const text = message.replace(/^sent (?!SIG)/, 'sent SIG');
+  return [{ at: String(timestamp), stepId: typeof stepId === 'string' ? stepId : null, text }];
 }
 
 function Approval(o: {

@@ -1,10 +1,11 @@
 // Runs as rows.
 
-import { memo, type ReactNode, useEffect, useRef, useState } from 'react';
+import { memo, type ReactNode } from 'react';
 import { Link } from 'wouter';
 import { tookFor } from '../client/took.ts';
+import { Chunked } from './Chunked.tsx';
 import { Status, Time } from './Notes.tsx';
-import { type RunRow, reasonWords, runPath } from './words.ts';
+import { originWords, type RunRow, reasonWords, runPath } from './words.ts';
 
 type Extra = (run: RunRow) => ReactNode;
 
@@ -16,49 +17,13 @@ type ListProps = {
   readonly extra?: Extra;
 };
 
-/** Of a long list, those that are near the window are drawn; the others keep their room. */
-const chunkRows = 100;
-const allDrawn = 300;
-const nearPx = 2_000;
 const likelyRowPx = 62;
 
 export function RunList(o: ListProps): ReactNode {
-  if (o.rows.length <= allDrawn) return <Rows {...o} label="Runs" />;
-  const chunks = Array.from({ length: Math.ceil(o.rows.length / chunkRows) }, (_, index) =>
-    o.rows.slice(index * chunkRows, (index + 1) * chunkRows),
-  );
   return (
-    <div className="chunks">
-      {chunks.map((rows, index) => (
-        <Chunk {...o} key={index} rows={rows} label={index === 0 ? 'Runs' : `Runs from ${index * chunkRows + 1}`} />
-      ))}
-    </div>
-  );
-}
-
-function Chunk(o: ListProps & { readonly label: string }): ReactNode {
-  const frame = useRef<HTMLDivElement>(null);
-  const [isNear, setNear] = useState(false);
-  const [height, setHeight] = useState<number | null>(null);
-  useEffect(() => {
-    const watched = frame.current;
-    if (!watched) return undefined;
-    const watch = new IntersectionObserver(
-      (entries) => {
-        const last = entries.at(-1);
-        if (!last) return;
-        if (!last.isIntersecting && watched.firstElementChild) setHeight(last.boundingClientRect.height);
-        setNear(last.isIntersecting);
-      },
-      { rootMargin: `${nearPx}px` },
-    );
-    watch.observe(watched);
-    return () => watch.disconnect();
-  }, []);
-  return (
-    <div ref={frame} {...(!isNear && { style: { height: height ?? o.rows.length * likelyRowPx } })}>
-      {isNear && <Rows {...o} />}
-    </div>
+    <Chunked rows={o.rows} label="Runs" likelyRowPx={likelyRowPx}>
+      {(rows, label) => <Rows {...o} rows={rows} label={label} />}
+    </Chunked>
   );
 }
 
@@ -113,9 +78,7 @@ const Row = memo(function Row(o: {
         <span>
           {isOver ? tookFor(run.started_at, run.finished_at, 0) : run.progress && `${run.progress.percent} %`}
         </span>
-        <span className="wide-only">
-          {run.trigger.type} by {run.created_by}
-        </span>
+        <span className="wide-only">{originWords(run)}</span>
         {o.extra?.(run)}
       </span>
     </li>

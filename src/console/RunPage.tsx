@@ -1,17 +1,19 @@
 // A run: how it is and why, in a sentence; what can be done with it; its steps, log, result and artifacts.
 
-import { type ReactNode, useMemo } from 'react';
+import { type KeyboardEvent, type ReactNode, useMemo, useState } from 'react';
 import { Link, useLocation, useSearch } from 'wouter';
 import { type LogLevel, logLevels } from '../domain/log-line.ts';
+import { isFinished } from '../domain/run.ts';
+import { useNow } from './clock.ts';
 import { LogPane, type LogPlace } from './LogPane.tsx';
-import { useLoaded, useNow, useRunEvents, useTitle } from './loading.ts';
+import { useLoaded, useRunEvents, useTitle } from './loading.ts';
 import { Shown, Status, Time } from './Notes.tsx';
 import { onDemand } from './on-demand.tsx';
 import { RunActions } from './RunActions.tsx';
 import { Artifacts, RunDetails, RunEvents } from './RunParts.tsx';
 import { Steps } from './Steps.tsx';
 import { useClient } from './session.tsx';
-import { jobPath, type Run, runPath, runSentence, type Step, statusLooks } from './words.ts';
+import { jobPath, originWords, type Run, runPath, runSentence, type Step, statusLooks } from './words.ts';
 
 const Result = onDemand('the result', async () => (await import('./Result.tsx')).Result);
 
@@ -33,35 +35,50 @@ export function RunPage({ runId }: { readonly runId: string }): ReactNode {
   });
   return (
     <Shown of={loaded} what="the run">
-      {({ run, attempts }) => <RunBody run={run} attempts={attempts} again={loaded.again} />}
+      {({ run, attempts }) => <RunBody key={runId} run={run} attempts={attempts} again={loaded.again} nudge={nudge} />}
     </Shown>
   );
 }
 
-function RunBody(o: { readonly run: Run; readonly attempts: readonly Step[]; readonly again: () => void }): ReactNode {
+function RunBody(o: {
+  readonly run: Run;
+  readonly attempts: readonly Step[];
+  readonly again: () => void;
+  readonly nudge: number;
+}): ReactNode {
   const { run, attempts } = o;
   const [, navigate] = useLocation();
   const search = useSearch();
-  const { tab, place } = useMemo(() => placeIn(search, run), [search, run]);
-  const now = useNow(1_000);
+  // As it was when the page was opened: whoever watches a run is not moved when it fails.
+  const [initialStep] = useState(() => (run.status === 'failed' && run.steps.length > 1 ? failingStep(run) : null));
+  const { tab, place } = useMemo(() => placeIn(search, initialStep), [search, initialStep]);
   useTitle(`${statusLooks[run.status].glyph} ${run.job_id} ${run.run_id}`);
   const show = (next: Tab): void => navigate(hrefOf(run, { ...place, line: null }, next), { replace: true });
+  const onTabKey = (event: KeyboardEvent): void => {
+    const at = tabs.indexOf(tab);
+    const last = tabs.length - 1;
+    const places: Record<string, number> = { ArrowRight: at + 1, ArrowLeft: at - 1, Home: 0, End: last };
+    const to = places[event.key];
+    if (to === undefined) return;
+    event.preventDefault();
+    const next = tabs[to > last ? 0 : to < 0 ? last : to] ?? tab;
+    document.getElementById(`tab-${next}`)?.focus();
+    show(next);
+  };
   return (
     <div className="fills">
       <p className="crumbs">
         <Link href="/jobs">Jobs</Link> / <Link href={jobPath(run.job_id)}>{run.job_id}</Link> /
       </p>
       <h1 className="run-title">{run.run_id}</h1>
-      <p className={`sentence sentence-${run.status}`} role="status">
-        <Status of={run.status} isBare /> {runSentence(run, now)}
-      </p>
+      <Sentence run={run} />
       <p className="quiet">
         <Origin run={run} />, <Time at={run.created_at} />
         {run.attempt > 1 && `, attempt ${run.attempt}`}
       </p>
-      <RunActions run={run} again={o.again} />
-      <Steps run={run} attempts={attempts} nowMs={now} place={place} hrefOf={(next) => hrefOf(run, next)} />
-      <div role="tablist" aria-label="Parts of the run" className="tabs">
+      <RunActions run={run} again={o.again} nudge={o.nudge} />
+      <Steps run={run} attempts={attempts} place={place} hrefOf={(next) => hrefOf(run, next)} />
+      <div role="tablist" aria-label="Parts of the run" className="tabs" onKeyDown={onTabKey}>
         {tabs.map((one) => (
           <button
             key={one}
@@ -70,6 +87,7 @@ function RunBody(o: { readonly run: Run; readonly attempts: readonly Step[]; rea
             id={`tab-${one}`}
             aria-selected={tab === one}
             aria-controls="tab-panel"
+            tabIndex={tab === one ? 0 : -1}
             onClick={() => show(one)}
           >
             {one}
@@ -79,7 +97,6 @@ function RunBody(o: { readonly run: Run; readonly attempts: readonly Step[]; rea
       <div role="tabpanel" id="tab-panel" aria-labelledby={`tab-${tab}`}>
         {tab === 'log' && (
           <LogPane
-            key={`${place.step} ${place.attempt} ${place.level}`}
             run={run}
             attempts={attempts}
             place={place}
@@ -90,24 +107,38 @@ function RunBody(o: { readonly run: Run; readonly attempts: readonly Step[]; rea
         {tab === 'result' && <Result run={run} />}
         {tab === 'artifacts' && <Artifacts run={run} />}
         {tab === 'details' && <RunDetails run={run} />}
-        {tab === 'events' && <RunEvents run={run} />}
+        {tab === 'events' && <RunEvents run={run} nudge={o.nudge} />}
       </div>
     </div>
   );
 }
 
-/** Where a link leads; without anything, a failed run's failing step. */
-function placeIn(search: string, run: Run): { readonly tab: Tab; readonly place: LogPlace } {
+/** What changes each second is not read out. */
+function Sentence({ run }: { readonly run: Run }): ReactNode {
+  const now = useNow(1_000, !isFinished(run.status));
+  const { told, soFar } = runSentence(run, now);
+  return (
+    <p className={`sentence sentence-${run.status}`}>
+      <span role="status">
+        <Status of={run.status} isBare /> {told}
+      </span>
+      {soFar}
+    </p>
+  );
+}
+
+/** Where a link leads. */
+function placeIn(search: string, initialStep: string | null): { readonly tab: Tab; readonly place: LogPlace } {
   const asked = new URLSearchParams(search);
   const step = asked.get('step');
-  const failing = run.status === 'failed' && run.steps.length > 1 ? failingStep(run) : null;
   return {
     tab: tabs.find((tab) => tab === asked.get('tab')) ?? 'log',
     place: {
-      step: step === null ? (asked.has('line') ? null : failing) : step === everyStep ? null : step,
+      step: step === null ? (asked.has('line') ? null : initialStep) : step === everyStep ? null : step,
       attempt: Number(asked.get('attempt')) || null,
       level: levelIn(asked.get('level')),
       line: Number(asked.get('line')) || null,
+      find: asked.get('find') ?? '',
     },
   };
 }
@@ -124,7 +155,7 @@ function levelIn(text: string | null): LogLevel {
   return logLevels.find((level) => level === text) ?? logLevels[0];
 }
 
-function hrefOf(run: Run, { step, attempt, level, line }: LogPlace, tab: Tab = 'log'): string {
+function hrefOf(run: Run, { step, attempt, level, line, find }: LogPlace, tab: Tab = 'log'): string {
   const query = new URLSearchParams();
   if (tab !== 'log') query.set('tab', tab);
   if (step !== null) query.set('step', step);
@@ -132,13 +163,14 @@ function hrefOf(run: Run, { step, attempt, level, line }: LogPlace, tab: Tab = '
   if (attempt !== null) query.set('attempt', String(attempt));
   if (level !== logLevels[0]) query.set('level', level);
   if (line !== null) query.set('line', String(line));
+  if (find !== '') query.set('find', find);
   const text = query.toString();
   return `${runPath(run.run_id)}${text === '' ? '' : `?${text}`}`;
 }
 
 /** Who or what started it. */
 function Origin({ run }: { readonly run: Run }): ReactNode {
-  const { trigger, created_by: by, rerun_of: rerunOf, parent } = run;
+  const { created_by: by, rerun_of: rerunOf, parent } = run;
   if (parent) {
     return (
       <>
@@ -153,5 +185,5 @@ function Origin({ run }: { readonly run: Run }): ReactNode {
       </>
     );
   }
-  return <>{trigger.type === 'schedule' ? `Started by a schedule (${by})` : `Started by ${by}, by ${trigger.type}`}</>;
+  return <>Started {originWords(run)}</>;
 }

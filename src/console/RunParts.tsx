@@ -4,14 +4,16 @@ import { type ReactNode, useEffect, useState } from 'react';
 import { faultText } from '../client/fault-words.ts';
 import type { AnswerOf } from '../contract/operations.ts';
 import { showValue } from '../domain/argument-fields.ts';
+import { eventTypes } from '../domain/event.ts';
 import { formatSize } from '../lib/units.ts';
 import { CopyButton } from './CopyButton.tsx';
-import { useLoaded, useRunEvents } from './loading.ts';
-import { Code, Empty, Facts, Fault, Loading, Scrolls, Shown, Time } from './Notes.tsx';
+import { useLoaded } from './loading.ts';
+import { Code, Empty, Facts, Fault, Loading, Scrolls, Shown, Table, Time } from './Notes.tsx';
 import { onDemand } from './on-demand.tsx';
+import { readRunEvents } from './run-events.ts';
 import { saveAnswer } from './save.ts';
 import { useClient } from './session.tsx';
-import type { Run } from './words.ts';
+import { clockTime, fullTime, type Run } from './words.ts';
 
 const Markdown = onDemand('the artifact', async () => (await import('./Markdown.tsx')).Markdown);
 
@@ -43,7 +45,11 @@ export function Artifacts({ run }: { readonly run: Run }): ReactNode {
     <Shown of={loaded} what="the artifacts">
       {({ artifacts }) =>
         artifacts.length === 0 ? (
-          <Empty>{run.finished_at === null ? 'There are none yet.' : 'It has left no artifacts.'}</Empty>
+          <Empty>
+            {run.finished_at === null
+              ? 'They are taken when the run ends, all of them together.'
+              : 'It has left no artifacts.'}
+          </Empty>
         ) : (
           <>
             {fault !== null && <Fault text={fault} />}
@@ -91,10 +97,15 @@ function isShowable({ media_type: type, size_bytes: size }: Artifact): boolean {
 }
 
 function isPicture(type: string): boolean {
-  return pictures.includes(type);
+  return pictures.includes(essenceOf(type));
 }
 
-type Content = { readonly text: string } | { readonly url: string };
+/** Of `text/markdown; charset=utf-8` what stands before the parameters. */
+function essenceOf(type: string): string {
+  return (type.split(';')[0] ?? '').trim().toLowerCase();
+}
+
+type Content = { readonly text: string; readonly isCut: boolean } | { readonly url: string };
 
 function Preview({ artifact }: { readonly artifact: Artifact }): ReactNode {
   const client = useClient();
@@ -106,7 +117,11 @@ function Preview({ artifact }: { readonly artifact: Artifact }): ReactNode {
     let url: string | undefined;
     const read = async (): Promise<void> => {
       const response = await client.request('getArtifact', { path: { artifact_id: id }, signal: ending.signal });
-      if (!isPicture(type)) return setContent({ text: (await response.text()).slice(0, mostPreviewText) });
+      if (!isPicture(type)) {
+        const text = await response.text();
+        setContent({ text: text.slice(0, mostPreviewText), isCut: text.length > mostPreviewText });
+        return;
+      }
       url = URL.createObjectURL(new Blob([await response.arrayBuffer()], { type }));
       setContent({ url });
     };
@@ -119,14 +134,23 @@ function Preview({ artifact }: { readonly artifact: Artifact }): ReactNode {
   if (fault !== null) return <Fault text={fault} />;
   if (!content) return <Loading what="the artifact" />;
   if ('url' in content) return <img className="preview" src={content.url} alt={artifact.name} />;
-  if (type === 'text/markdown') {
-    return (
-      <Scrolls label={`Content of ${artifact.name}`} className="code preview">
-        <Markdown text={content.text} />
-      </Scrolls>
-    );
-  }
-  return <Code label={`Content of ${artifact.name}`} text={content.text} />;
+  const label = `Content of ${artifact.name}`;
+  return (
+    <>
+      {essenceOf(type) === 'text/markdown' ? (
+        <Scrolls label={label} className="code preview">
+          <Markdown text={content.text} />
+        </Scrolls>
+      ) : (
+        <Code label={label} text={content.text} />
+      )}
+      {content.isCut && (
+        <p className="quiet preview">
+          These are its first {mostPreviewText.toLocaleString('en')} characters. The rest is in what is downloaded.
+        </p>
+      )}
+    </>
+  );
 }
 
 export function RunDetails({ run }: { readonly run: Run }): ReactNode {
@@ -147,6 +171,9 @@ export function RunDetails({ run }: { readonly run: Run }): ReactNode {
       <h2>Run</h2>
       <Facts
         of={[
+          ['Created', fullTime(run.created_at)],
+          ['Started', run.started_at === null ? null : fullTime(run.started_at)],
+          ['Ended', run.finished_at === null ? null : fullTime(run.finished_at)],
           ['Source', `${run.source.name} (${run.source.type})`],
           ['Revision', <code key="revision">{run.source.revision}</code>],
           ['Tenant', run.tenant],
@@ -161,6 +188,7 @@ export function RunDetails({ run }: { readonly run: Run }): ReactNode {
           ['Request', run.request_id],
         ]}
       />
+      <Outputs run={run} />
       <h2>Isolation</h2>
       <Facts
         of={[
@@ -178,6 +206,23 @@ export function RunDetails({ run }: { readonly run: Run }): ReactNode {
   );
 }
 
+function Outputs({ run }: { readonly run: Run }): ReactNode {
+  const steps = run.steps.filter(({ outputs }) => Object.keys(outputs).length > 0);
+  if (steps.length === 0) return null;
+  return (
+    <>
+      <h2>Outputs of its steps</h2>
+      <Table
+        label="Outputs of its steps"
+        head={['step', 'name', 'value']}
+        rows={steps.flatMap(({ step_id: id, outputs }) =>
+          Object.entries(outputs).map(([name, value]) => [<code key="step">{id}</code>, name, value]),
+        )}
+      />
+    </>
+  );
+}
+
 function limitWords(limit: unknown): string {
   if (limit === null) return 'none';
   if (typeof limit === 'number') return formatSize(limit);
@@ -190,25 +235,16 @@ function limitWords(limit: unknown): string {
     .join(', ');
 }
 
-type Happened = Readonly<Record<string, unknown>>;
+/** All but its output, which is its log. */
+const eventsShown = eventTypes.filter((type) => !type.endsWith('.output') && type !== 'run.progress');
 
-export function RunEvents({ run }: { readonly run: Run }): ReactNode {
+/** `nudge` grows with what happens to the run. */
+export function RunEvents({ run, nudge }: { readonly run: Run; readonly nudge: number }): ReactNode {
   const client = useClient();
   const runId = run.run_id;
-  const nudge = useRunEvents({ runId });
-  const loaded = useLoaded({ key: runId, nudge }, async (signal): Promise<Happened[]> => {
-    const headers = { accept: 'application/x-ndjson' };
-    const types =
-      'run.created,run.waiting,run.started,run.cancelling,run.finished,step.started,step.waiting_approval,step.skipped,step.retrying,step.finished';
-    const response = await client.request('getRunEvents', {
-      path: { run_id: runId },
-      query: { types },
-      headers,
-      signal,
-    });
-    const lines = (await response.text()).split('\n').filter((line) => line !== '');
-    return lines.map((line): Happened => JSON.parse(line));
-  });
+  const loaded = useLoaded({ key: runId, nudge }, async (signal) =>
+    readRunEvents(client, { runId, types: eventsShown, signal }),
+  );
   return (
     <Shown of={loaded} what="the events">
       {(events) => (
@@ -217,7 +253,10 @@ export function RunEvents({ run }: { readonly run: Run }): ReactNode {
             const { event: name, timestamp, id: _, run_id: __, job_id: ___, tenant: ____, ...rest } = event;
             return (
               <li key={index}>
-                <time className="quiet">{showValue(timestamp).slice(11, 23)}</time> <strong>{showValue(name)}</strong>{' '}
+                <time className="quiet" dateTime={showValue(timestamp)} title={fullTime(showValue(timestamp))}>
+                  {clockTime(showValue(timestamp))}
+                </time>{' '}
+                <strong>{showValue(name)}</strong>{' '}
                 <span className="quiet">
                   {Object.entries(rest)
                     .filter(([, value]) => value !== null)

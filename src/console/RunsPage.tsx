@@ -1,10 +1,14 @@
 // All runs: a text query that lives in the URL, an endless list that is live, and what can be done with several at once.
 
 import { type ReactNode, useCallback, useEffect, useMemo, useRef, useState } from 'react';
-import { useLocation, useSearch } from 'wouter';
+import { Link, useLocation, useSearch } from 'wouter';
+import type { Client } from '../client/client.ts';
 import { faultText } from '../client/fault-words.ts';
-import { isFinished, runStatuses } from '../domain/run.ts';
-import { useLoaded, useNow, useRunEvents, useTitle } from './loading.ts';
+import type { AnswerOf } from '../contract/operations.ts';
+import { runStatuses } from '../domain/run.ts';
+import { Bulk } from './Bulk.tsx';
+import { useNow } from './clock.ts';
+import { useLoaded, useRunEvents, useTitle } from './loading.ts';
 import { Empty, Fault, Loading } from './Notes.tsx';
 import { RunList } from './RunList.tsx';
 import { readRunQuery, withFilter } from './run-query.ts';
@@ -13,7 +17,11 @@ import { useClient } from './session.tsx';
 
 const pageRows = 100;
 const morePageRows = 500;
+/** Of a longer list, what is behind them is read when somebody comes there. */
+const mostReread = 2_500;
 const typingMs = 300;
+/** What is wrong may be half of a word. */
+const halfTypedMs = 2_000;
 
 export function RunsPage(): ReactNode {
   useTitle('Runs');
@@ -25,7 +33,8 @@ export function RunsPage(): ReactNode {
   useEffect(() => setText(asked), [asked]);
   useEffect(() => {
     if (text === asked) return undefined;
-    const timer = setTimeout(() => show(text), typingMs);
+    const isWrong = readRunQuery(text, Date.now()).faults.length > 0;
+    const timer = setTimeout(() => show(text), isWrong ? halfTypedMs : typingMs);
     return () => clearTimeout(timer);
   }, [text, asked]);
   function show(next: string): void {
@@ -41,7 +50,7 @@ export function RunsPage(): ReactNode {
           type="search"
           aria-label="Filter runs"
           aria-describedby="runs-hint"
-          placeholder="job:backup status:failed since:2d"
+          placeholder="job:backup/daily status:failed since:2d"
           spellCheck={false}
           value={text}
           onChange={(event) => setText(event.target.value)}
@@ -64,7 +73,7 @@ export function RunsPage(): ReactNode {
         </fieldset>
       </search>
       <p className="hint" id="runs-hint">
-        job: status: label: source: tenant: since: until:, and any text in ids, arguments and errors
+        job: (its whole id) status: label: source: tenant: since: until:, and any text in ids, arguments and errors
       </p>
       {faults.length > 0 ? (
         faults.map((fault) => <Fault key={fault} text={fault} />)
@@ -75,38 +84,83 @@ export function RunsPage(): ReactNode {
   );
 }
 
-function Runs({ query }: { readonly query: ReturnType<typeof readRunQuery>['query'] }): ReactNode {
+type RunQuery = ReturnType<typeof readRunQuery>['query'];
+
+function Runs({ query }: { readonly query: RunQuery }): ReactNode {
   const client = useClient();
   const [held, setHeld] = useState<RunRows | null>(null);
   const [chosen, setChosen] = useState<ReadonlySet<string>>(new Set());
-  const nudge = useRunEvents(query.job_id === undefined ? {} : { jobId: query.job_id }, (frame) =>
-    setHeld((now) => now && withEvent(now, frame)),
-  );
-  const newest = useLoaded({ key: JSON.stringify(query), nudge }, (signal) =>
-    client.call('listRuns', { query: { ...query, limit: pageRows }, signal }),
-  );
+  // What is behind the first page is asked for again where its events may have been missed.
+  const hasMissed = useRef(false);
+  const count = useRef(0);
+  count.current = held?.rows.length ?? 0;
+  const cancelling = useRef(new Map<string, () => void>());
+  const nudge = useRunEvents(query.job_id === undefined ? {} : { jobId: query.job_id }, {
+    open() {
+      hasMissed.current = true;
+    },
+    frame(frame) {
+      if (frame.event === 'run.cancelling') cancelling.current.get(String(frame.data.run_id))?.();
+      setHeld((now) => now && withEvent(now, frame, query.status));
+    },
+  });
+  const newest = useLoaded({ key: JSON.stringify(query), nudge }, async (signal) => {
+    const isWhole = hasMissed.current;
+    hasMissed.current = false;
+    try {
+      const page = await readRuns(client, query, { rows: isWhole ? count.current : pageRows, signal });
+      return { page, isWhole };
+    } catch (error) {
+      hasMissed.current ||= isWhole;
+      throw error;
+    }
+  });
   useEffect(() => {
-    const page = newest.value;
-    if (page) setHeld((now) => withNewest(now, page));
+    if (!newest.value) return;
+    const { page, isWhole } = newest.value;
+    setHeld((now) => withNewest(isWhole ? null : now, page));
   }, [newest.value]);
 
   const choose = useCallback(
-    (runId: string, isChosen: boolean) =>
-      setChosen((now) => new Set(isChosen ? [...now, runId] : [...now].filter((id) => id !== runId))),
+    (runIds: readonly string[], isChosen: boolean) =>
+      setChosen((now) => {
+        const changed = new Set(runIds);
+        const others = [...now].filter((id) => !changed.has(id));
+        return new Set(isChosen ? [...others, ...changed] : others);
+      }),
     [],
   );
+  const chooseOne = useCallback((runId: string, isChosen: boolean) => choose([runId], isChosen), [choose]);
+  // It is answered when the processes are gone, which may take long; events tell of that, too.
+  async function cancel(runId: string): Promise<void> {
+    const told = new AbortController();
+    cancelling.current.set(runId, () => told.abort());
+    try {
+      await client.call('cancelRun', { path: { run_id: runId }, signal: told.signal });
+    } catch (error) {
+      if (!told.signal.aborted) throw error;
+    } finally {
+      cancelling.current.delete(runId);
+    }
+  }
   if (!held)
     return newest.fault === null ? <Loading what="the runs" /> : <Fault text={newest.fault} again={newest.again} />;
   return (
     <>
       {newest.fault !== null && <Fault text={newest.fault} again={newest.again} />}
-      <Bulk rows={held} chosen={chosen} setChosen={setChosen} />
+      <Bulk rows={held} chosen={chosen} choose={choose} cancel={cancel} />
       {held.rows.length === 0 ? (
         <Empty>
           <p>{Object.keys(query).length > 0 ? 'No run matches.' : 'Nothing has run yet.'}</p>
+          {query.job_id !== undefined && (
+            <p>
+              <code>job:</code> takes the whole id of a job, such as <code>backup/daily</code>; without it,{' '}
+              <Link href={`/runs?q=${encodeURIComponent(query.job_id)}`}>{query.job_id}</Link> is looked for in all ids.
+            </p>
+          )}
         </Empty>
       ) : (
-        <RunList rows={held.rows} hasJob chosen={chosen} choose={choose} />
+        <RunList rows={held.rows} hasJob chosen={chosen} choose={chooseOne} />
       )}
       {held.cursor !== null && (
         <More
@@ -119,6 +173,22 @@ function Runs({ query }: { readonly query: ReturnType<typeof readRunQuery>['quer
       )}
     </>
   );
+}
+
+/** The newest runs, as many at least, as one page. */
+async function readRuns(
+  client: Client,
+  query: RunQuery,
+  { rows, signal }: { readonly rows: number; readonly signal: AbortSignal },
+): Promise<AnswerOf<'listRuns'>> {
+  let page = await client.call('listRuns', { query: { ...query, limit: pageRows }, signal });
+  const most = Math.min(rows, mostReread);
+  while (page.next_cursor !== null && page.runs.length < most) {
+    const older = { ...query, cursor: page.next_cursor, limit: morePageRows };
+    const next = await client.call('listRuns', { query: older, signal });
+    page = { ...next, runs: [...page.runs, ...next.runs] };
+  }
+  return page;
 }
 
 /** Reads on when it comes into sight. */
@@ -154,67 +224,5 @@ function More(o: {
         More
       </button>
     </p>
-  );
-}
-
-function Bulk(o: {
-  readonly rows: RunRows;
-  readonly chosen: ReadonlySet<string>;
-  readonly setChosen: (chosen: ReadonlySet<string>) => void;
-}): ReactNode {
-  const client = useClient();
-  const [note, setNote] = useState<string | null>(null);
-  const [isBusy, setBusy] = useState(false);
-  const chosen = o.rows.rows.filter(({ run_id: id }) => o.chosen.has(id));
-  const open = chosen.filter(({ status }) => !isFinished(status));
-  const over = chosen.filter(({ status }) => isFinished(status));
-
-  async function each(
-    doing: string,
-    ids: readonly string[],
-    act: (path: { run_id: string }) => Promise<unknown>,
-  ): Promise<void> {
-    setBusy(true);
-    const faults: string[] = [];
-    for (const [index, id] of ids.entries()) {
-      setNote(`${doing} ${index + 1} of ${ids.length}…`);
-      await act({ run_id: id }).catch((error: unknown) => faults.push(`${id}: ${faultText(error)}`));
-    }
-    setNote([`${doing}: ${ids.length - faults.length} of ${ids.length} done.`, ...faults].join(' '));
-    setBusy(false);
-    o.setChosen(new Set());
-  }
-  const idsOf = (rows: typeof chosen): string[] => rows.map(({ run_id: id }) => id);
-  return (
-    <div className="actions bulk">
-      <span className="quiet" role="status">
-        {o.rows.total.toLocaleString('en')} {o.rows.total === 1 ? 'run' : 'runs'}
-        {chosen.length > 0 && `, ${chosen.length} chosen`}
-      </span>
-      {open.length > 0 && (
-        <button
-          type="button"
-          disabled={isBusy}
-          onClick={() => void each('Cancelling', idsOf(open), (path) => client.call('cancelRun', { path }))}
-        >
-          Cancel {open.length}
-        </button>
-      )}
-      {over.length > 0 && (
-        <button
-          type="button"
-          disabled={isBusy}
-          onClick={() => void each('Running again', idsOf(over), (path) => client.call('rerunRun', { path, body: {} }))}
-        >
-          Rerun {over.length}
-        </button>
-      )}
-      {chosen.length > 0 && (
-        <button type="button" onClick={() => o.setChosen(new Set())}>
-          Choose none
-        </button>
-      )}
-      {note !== null && <span role="status">{note}</span>}
-    </div>
   );
 }

@@ -8,15 +8,18 @@ import type { AnswerOf } from '../contract/operations.ts';
 import { argumentFields } from '../domain/argument-fields.ts';
 import { type FormFaults, placeFaults } from '../domain/filled-fields.ts';
 import { ArgumentsForm } from './ArgumentsForm.tsx';
-import { CopyButton, shellWord } from './CopyButton.tsx';
+import { Copies } from './Copies.tsx';
 import {
   type FieldTexts,
+  heldByNoField,
+  isSecret,
   noTexts,
   openArguments,
   readJsonText,
   readTexts,
+  shownArguments,
   textsOf,
-  withoutSecrets,
+  typedSecrets,
 } from './form-texts.ts';
 import { Fault } from './Notes.tsx';
 import { Plan } from './Plan.tsx';
@@ -54,17 +57,25 @@ export function StartForm({ job }: { readonly job: AnswerOf<'getJob'> }): ReactN
     return { ...placed, byField: new Map([...placed.byField].filter(([index]) => isFilled(index))) };
   }, [fields, filled, json, outlook, own, rerunOf]);
   const [fromNote, setFromNote] = useState<string | null>(null);
+  /** Of the run that is run again. */
+  const [oldRevision, setOldRevision] = useState<string | null>(null);
 
   useEffect(() => {
     if (from === null) return undefined;
     const ending = new AbortController();
     client.call('getRun', { path: { run_id: from }, signal: ending.signal }).then(
       (run) => {
-        setFilled(textsOf(fields, run.args));
+        const open = openArguments(fields, run.args);
+        const homeless = heldByNoField(fields, open);
+        setFilled(textsOf(fields, open));
+        setJson((held) => (held === null && homeless.length === 0 ? null : JSON.stringify(open, null, 2)));
+        startKey.current = newKey();
+        setOldRevision(run.source.revision);
+        const asJson = homeless.length > 0 ? ` As JSON: no field holds ${homeless.join(', ')}.` : '';
         setFromNote(
           rerunOf === null
-            ? `Filled in from ${from}. Secrets have to be given anew.`
-            : `${from} is run again on its revision, with what is changed here. What is left empty stays as it was, secrets too.`,
+            ? `Filled in from ${from}.${asJson} Secrets have to be given anew.`
+            : `${from} is run again on its revision, with what is changed here.${asJson} What is left empty stays as it was, secrets too.`,
         );
       },
       (error: unknown) => {
@@ -94,7 +105,7 @@ export function StartForm({ job }: { readonly job: AnswerOf<'getJob'> }): ReactN
       const { run_id: runId } =
         rerunOf === null
           ? await client.call('createRun', { body: { job_id: job.id, args }, headers })
-          : await client.call('rerunRun', { path: { run_id: rerunOf }, body: { from: 'start', args } });
+          : await client.call('rerunRun', { path: { run_id: rerunOf }, body: { from: 'start', args }, headers });
       startKey.current = newKey();
       navigate(runPath(runId));
     } catch (error) {
@@ -108,10 +119,30 @@ export function StartForm({ job }: { readonly job: AnswerOf<'getJob'> }): ReactN
 
   // Nobody is told that a field is missing before it was their turn to fill it in.
   const shown = new Map([...faults.byField].filter(([index]) => isTried || touched.has(index)));
+  const secrets = typedSecrets(fields, filled).map((index) => fields[index]?.path.join('.') ?? '');
   const turnOver = (): void => {
-    setFilled(json === null ? filled : textsOf(fields, args));
-    setJson(json === null ? JSON.stringify(openArguments(fields, filled), null, 2) : null);
+    if (json === null) {
+      setJson(JSON.stringify(shownArguments(fields, filled, null), null, 2));
+      return;
+    }
+    const homeless = heldByNoField(fields, args);
+    if (homeless.length > 0) {
+      setNote(`No field can hold this as it is written: ${homeless.join(', ')}. Without it, there are fields again.`);
+      return;
+    }
+    // A secret that was typed into its field is there still.
+    setFilled((held) =>
+      textsOf(fields, args).map((one, index) =>
+        one.texts.length === 0 && isSecret(fields[index]) ? (held[index] ?? one) : one,
+      ),
+    );
+    setJson(null);
+    setNote(null);
   };
+  const planNote =
+    rerunOf !== null && oldRevision !== null && oldRevision !== job.revision
+      ? `The job has changed since ${rerunOf}. This is what it would do now; run again it does what it did at revision ${oldRevision.slice(0, 12)}.`
+      : null;
   const words =
     rerunOf !== null && outlook?.kind === 'faults' && countOf(faults) === 0
       ? ({ text: 'Would run again with this.', tone: 'good' } as const)
@@ -141,6 +172,8 @@ export function StartForm({ job }: { readonly job: AnswerOf<'getJob'> }): ReactN
               rows={10}
               spellCheck={false}
               value={json}
+              aria-describedby="json-secrets json-faults"
+              aria-invalid={read.fault !== undefined || faults.others.length > 0}
               onChange={(event) => {
                 setJson(event.target.value);
                 setNote(null);
@@ -149,12 +182,20 @@ export function StartForm({ job }: { readonly job: AnswerOf<'getJob'> }): ReactN
             />
           </label>
         )}
-        {read.fault !== undefined && <p className="fault">{read.fault}</p>}
-        {faults.others.map((fault) => (
-          <p key={fault} className="fault">
-            {fault}
+        {json !== null && secrets.length > 0 && (
+          <p className="hint" id="json-secrets">
+            Not here, and not sent from here: {secrets.join(', ')}, which is secret. Write it in, or go back to the
+            fields.
           </p>
-        ))}
+        )}
+        <div id="json-faults">
+          {read.fault !== undefined && <p className="fault">{read.fault}</p>}
+          {faults.others.map((fault) => (
+            <p key={fault} className="fault">
+              {fault}
+            </p>
+          ))}
+        </div>
         {note !== null && <Fault text={note} />}
         <p className={`outlook outlook-${words.tone}`} role="status">
           {words.text}
@@ -166,32 +207,16 @@ export function StartForm({ job }: { readonly job: AnswerOf<'getJob'> }): ReactN
           <button type="button" aria-pressed={json !== null} disabled={read.fault !== undefined} onClick={turnOver}>
             As JSON
           </button>
-          {rerunOf === null && json === null && <Copies jobId={job.id} args={withoutSecrets(fields, filled)} />}
+          {rerunOf === null && json === null && (
+            <Copies jobId={job.id} args={shownArguments(fields, filled, 'SECRET')} secrets={secrets} />
+          )}
         </div>
       </form>
-      <Plan outlook={outlook} />
+      <Plan outlook={outlook} note={planNote} />
     </div>
   );
 }
 
 function countOf({ byField, others }: FormFaults): number {
   return byField.size + others.length;
-}
-
-function Copies({
-  jobId,
-  args,
-}: {
-  readonly jobId: string;
-  readonly args: Readonly<Record<string, unknown>>;
-}): ReactNode {
-  const body = JSON.stringify({ job_id: jobId, args });
-  const curl = `curl ${shellWord(`${location.origin}/api/v1/runs`)} -H 'content-type: application/json' -d ${shellWord(body)}`;
-  const words = Object.keys(args).length > 0 ? ` --args ${shellWord(JSON.stringify(args))}` : '';
-  return (
-    <>
-      <CopyButton label="Copy as curl" text={curl} />
-      <CopyButton label="Copy as flwd" text={`flwd run ${shellWord(jobId)}${words}`} />
-    </>
-  );
 }

@@ -1,31 +1,34 @@
 // The steps of a run over time, waiting apart from running, with lines from each to what waited for it; on demand as a graph
 // above. Each leads to its log; the one whose log is shown is chosen in both.
 
-import { type ReactNode, type RefObject, useEffect, useRef, useState } from 'react';
+import { Fragment, type ReactNode, type RefObject, useEffect, useMemo, useRef, useState } from 'react';
 import { Link } from 'wouter';
 import { tookFor } from '../client/took.ts';
+import { isFinished } from '../domain/run.ts';
+import { useNow } from './clock.ts';
 import type { LogPlace } from './LogPane.tsx';
 import { Status } from './Notes.tsx';
 import { onDemand } from './on-demand.tsx';
-import { barsOf, drawnTime, needsOver, type StepBar } from './step-bars.ts';
-import { type Run, reasonWords, runPath, type Step } from './words.ts';
+import { drawnTime, needsOver, rowsOf, type StepBar, type StepRow } from './step-bars.ts';
+import { inGroups, type Run, reasonWords, runPath, type Step } from './words.ts';
 
 const StepGraph = onDemand('the graph', async () => (await import('./StepGraph.tsx')).StepGraph);
 
 export function Steps(o: {
   readonly run: Run;
   readonly attempts: readonly Step[];
-  readonly nowMs: number;
   readonly place: LogPlace;
   readonly hrefOf: (place: LogPlace) => string;
 }): ReactNode {
-  const { run, attempts, nowMs, place, hrefOf } = o;
+  const { run, attempts, place, hrefOf } = o;
+  const nowMs = useNow(1_000, !isFinished(run.status) && run.steps.length > 1);
+  const steps = useMemo(() => inGroups(run.steps), [run.steps]);
   const [isGraph, setGraph] = useState(false);
   const list = useRef<HTMLUListElement>(null);
   const frame = useTimelineFrame(list);
   if (run.steps.length < 2) return null;
   const drawn = drawnTime(run, nowMs);
-  const rows = run.steps.map((step) => ({ step, bars: barsOf({ run, step, attempts, nowMs }) }));
+  const rows = rowsOf({ ...run, steps }, attempts, nowMs);
   const hrefOfStep = (id: string): string => hrefOf({ ...place, step: id, attempt: null, line: null });
   return (
     <section aria-label="Steps" className="steps">
@@ -45,12 +48,7 @@ export function Steps(o: {
                 {step.step_id}
               </Link>
               <span className="quiet ellipsis">
-                {toldOf(step)}
-                {step.child_run_id !== null && (
-                  <Link href={runPath(step.child_run_id)} className="small">
-                    its run
-                  </Link>
-                )}
+                <Told of={step} />
               </span>
               <Timeline bars={bars} drawn={drawn} />
               <span className="quiet took">
@@ -66,13 +64,37 @@ export function Steps(o: {
   );
 }
 
-function toldOf({ step_id: id, name, status, message, reason, instance_of: of, needs }: Step): string {
-  const words = [
+function Told({ of: step }: { readonly of: Step }): ReactNode {
+  const { step_id: id, name, status, message, reason, approval, child_run_id: childId } = step;
+  const needs = step.instance_of === null && reason !== 'upstream_failed' ? step.needs : [];
+  const decision = approval?.decision === 'approve' ? 'approved' : 'denied';
+  const told = [
     name === id ? null : name,
     status === 'success' ? null : (message ?? reasonWords(reason)),
-    of === null && needs.length > 0 ? `after ${needs.join(', ')}` : null,
-  ];
-  return words.filter(Boolean).join(' · ');
+    approval && `${decision} by ${approval.by}${approval.comment === null ? '' : `: ${approval.comment}`}`,
+    needs.length > 0 && (
+      <>
+        after{' '}
+        {needs.map((need, index) => (
+          <Fragment key={need}>
+            {index > 0 && ', '}
+            <code>{need}</code>
+          </Fragment>
+        ))}
+      </>
+    ),
+    childId !== null && (
+      <Link href={runPath(childId)} className="small">
+        its run
+      </Link>
+    ),
+  ].filter(Boolean);
+  return told.map((part, index) => (
+    <Fragment key={index}>
+      {index > 0 && ' · '}
+      {part}
+    </Fragment>
+  ));
 }
 
 type Span = Pick<StepBar, 'fromMs' | 'toMs'>;
@@ -98,7 +120,7 @@ function useTimelineFrame(list: RefObject<HTMLUListElement | null>): Frame | nul
 
 /** From the end of each step to the beginning of those that need it. */
 function Needs(o: {
-  readonly rows: readonly { readonly step: Step; readonly bars: readonly StepBar[] }[];
+  readonly rows: readonly StepRow[];
   readonly drawn: Span;
   readonly frame: Frame;
   readonly chosen: string | null;
@@ -139,10 +161,11 @@ function placeOf({ fromMs, toMs }: Span, drawn: Span): { readonly left: string; 
   return { left: percent(from), width: percent(shareOf(toMs, drawn) - from) };
 }
 
-function shareOf(ms: number, { fromMs, toMs }: Span): number {
-  return (Math.min(Math.max(ms, fromMs), toMs) - fromMs) / (toMs - fromMs);
-}
-
 function percent(share: number): string {
   return `${(share * 100).toFixed(2)}%`;
+}
+
+function shareOf(ms: number, { fromMs, toMs }: Span): number {
+  // A run that was made this very moment has no time yet.
+  return (Math.min(Math.max(ms, fromMs), toMs) - fromMs) / Math.max(1, toMs - fromMs);
 }

@@ -5,27 +5,32 @@ import type { ReactNode } from 'react';
 import { Link } from 'wouter';
 import type { AnswerOf } from '../contract/operations.ts';
 import { formatDuration, formatSize } from '../lib/units.ts';
-import { useLoaded, useNow, useRunEvents, useTitle } from './loading.ts';
-import { Facts, Scrolls, Shown, Time } from './Notes.tsx';
+import { useLoaded, useRunEvents, useTicks, useTitle } from './loading.ts';
+import { Facts, FaultsOnce, Shown, Table, Time } from './Notes.tsx';
 import { useClient } from './session.tsx';
 import { jobPath, runPath } from './words.ts';
 
 const waitingShown = 20;
 const auditShown = 50;
 const settleMs = 2_000;
+/** For what no event tells of. */
+const everyMs = 5_000;
 
 export function SystemPage(): ReactNode {
   useTitle('System');
+  const happened = useRunEvents({ settleMs });
   return (
     <>
       <h1>System</h1>
-      <Health />
-      <Waiting />
-      <Schedules />
-      <Info />
-      <Tokens />
-      <Secrets />
-      <Audit />
+      <FaultsOnce>
+        <HealthChecks />
+        <Waiting nudge={happened} />
+        <Schedules />
+        <Info />
+        <Tokens />
+        <Secrets />
+        <Audit nudge={happened} />
+      </FaultsOnce>
     </>
   );
 }
@@ -39,45 +44,11 @@ function Section(o: { readonly title: string; readonly id?: string; readonly chi
   );
 }
 
-function Table(o: {
-  readonly label: string;
-  readonly head: readonly string[];
-  readonly rows: readonly (readonly ReactNode[])[];
-}): ReactNode {
-  return (
-    <Scrolls label={o.label}>
-      <table>
-        <thead>
-          <tr>
-            {o.head.map((name) => (
-              <th key={name} scope="col">
-                {name}
-              </th>
-            ))}
-          </tr>
-        </thead>
-        <tbody>
-          {o.rows.map((row, index) => (
-            <tr key={index}>
-              {row.map((cell, column) => (
-                <td key={column}>{cell}</td>
-              ))}
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </Scrolls>
-  );
-}
-
-/** Grows now and then, for what no event tells of. */
-function useTicks(): number {
-  return Math.floor(useNow(5_000) / 5_000);
-}
-
-function Health(): ReactNode {
+function HealthChecks(): ReactNode {
   const client = useClient();
-  const loaded = useLoaded({ key: 'health', nudge: useTicks() }, (signal) => client.call('getHealth', { signal }));
+  const loaded = useLoaded({ key: 'health', nudge: useTicks(everyMs) }, (signal) =>
+    client.call('getHealth', { signal }),
+  );
   return (
     <Section title="Health">
       <Shown of={loaded} what="its health">
@@ -101,7 +72,9 @@ function Health(): ReactNode {
 
 function Info(): ReactNode {
   const client = useClient();
-  const loaded = useLoaded({ key: 'info', nudge: useTicks() }, (signal) => client.call('getSystemInfo', { signal }));
+  const loaded = useLoaded({ key: 'info', nudge: useTicks(everyMs) }, (signal) =>
+    client.call('getSystemInfo', { signal }),
+  );
   return (
     <Shown of={loaded} what="what it is made of">
       {({ queue, sources, isolation, host, limits }) => (
@@ -151,9 +124,8 @@ function capabilityWords({ available, detail }: AnswerOf<'getSystemInfo'>['isola
   return [available ? 'available' : 'not available', detail].filter(Boolean).join(': ');
 }
 
-function Waiting(): ReactNode {
+function Waiting({ nudge }: { readonly nudge: number }): ReactNode {
   const client = useClient();
-  const nudge = useRunEvents({ settleMs });
   const loaded = useLoaded({ key: 'waiting', nudge }, (signal) =>
     client.call('listRuns', { query: { status: 'pending', limit: waitingShown }, signal }),
   );
@@ -188,7 +160,7 @@ function Waiting(): ReactNode {
 
 function Schedules(): ReactNode {
   const client = useClient();
-  const loaded = useLoaded({ key: 'schedules', nudge: useTicks() }, (signal) =>
+  const loaded = useLoaded({ key: 'schedules', nudge: useTicks(everyMs) }, (signal) =>
     client.call('listSchedules', { signal }),
   );
   return (
@@ -297,9 +269,8 @@ function Secrets(): ReactNode {
   );
 }
 
-function Audit(): ReactNode {
+function Audit({ nudge }: { readonly nudge: number }): ReactNode {
   const client = useClient();
-  const nudge = useRunEvents({ settleMs });
   const loaded = useLoaded({ key: 'audit', nudge }, (signal) =>
     client.call('listAudit', { query: { limit: auditShown }, signal }),
   );

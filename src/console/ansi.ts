@@ -2,34 +2,56 @@
 
 export type Piece = {
   readonly text: string;
-  /** Of the stylesheet: `fg-1`, `bg-4`, `bold`, … */
+  /** Of the stylesheet: `fg-1`, `bold`, `inverse`, … */
   readonly classes: string;
-  /** Colours outside of the sixteen. */
+  /** Colours outside of the sixteen, and all on a background. */
   readonly colour: string | null;
   readonly background: string | null;
 };
 
+type Rgb = readonly [red: number, green: number, blue: number];
+/** One of the sixteen by its number, which a theme may show as it likes, or what it says. */
+type Colour = number | Rgb;
+
 type Style = {
-  fg: string | null;
-  bg: string | null;
-  colour: string | null;
-  background: string | null;
+  fg: Colour | null;
+  bg: Colour | null;
   isBold: boolean;
   isDim: boolean;
   isItalic: boolean;
   isUnderlined: boolean;
+  isInverse: boolean;
 };
 
 const plain: Style = {
   fg: null,
   bg: null,
-  colour: null,
-  background: null,
   isBold: false,
   isDim: false,
   isItalic: false,
   isUnderlined: false,
+  isInverse: false,
 };
+
+/** On a background a script means the colours of a terminal, not those of a theme: they are chosen to be read together. */
+const sixteen: readonly Rgb[] = [
+  [0, 0, 0],
+  [205, 0, 0],
+  [0, 205, 0],
+  [205, 205, 0],
+  [0, 0, 238],
+  [205, 0, 205],
+  [0, 205, 205],
+  [229, 229, 229],
+  [127, 127, 127],
+  [255, 0, 0],
+  [0, 255, 0],
+  [255, 255, 0],
+  [92, 92, 255],
+  [255, 0, 255],
+  [0, 255, 255],
+  [255, 255, 255],
+];
 
 const escapeCharacter = String.fromCharCode(0x1b);
 const bell = String.fromCharCode(0x07);
@@ -40,6 +62,12 @@ const sequences = new RegExp(
 );
 /** Controls, and what changes the direction of text. */
 const unsafe = /[\p{Cc}\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu;
+
+/** Of a line that was written over, as progress is, what a terminal would show in the end. */
+export function writtenLast(message: string): string {
+  const line = message.replace(/\r+$/, '');
+  return line.slice(line.lastIndexOf('\r') + 1);
+}
 
 export function toPieces(message: string): Piece[] {
   if (!message.includes(escapeCharacter)) return [toPiece(message, plain)];
@@ -56,20 +84,37 @@ export function toPieces(message: string): Piece[] {
 }
 
 function toPiece(text: string, style: Style): Piece {
+  const [fg, bg] = style.isInverse ? [style.bg, style.fg] : [style.fg, style.bg];
   const classes = [
-    style.fg,
-    style.bg,
+    bg === null && typeof fg === 'number' && `fg-${fg}`,
     style.isBold && 'bold',
     style.isDim && 'dim',
     style.isItalic && 'italic',
     style.isUnderlined && 'underline',
+    style.isInverse && fg === null && bg === null && 'inverse',
   ];
+  const ink = bg === null ? fg : (fg ?? inkOn(toRgb(bg)));
   return {
     text: text.replaceAll('\t', '    ').replace(/\r$/, '').replaceAll(unsafe, '�'),
     classes: classes.filter(Boolean).join(' '),
-    colour: style.colour,
-    background: style.background,
+    colour: ink === null || (bg === null && typeof ink === 'number') ? null : toCss(ink),
+    background: bg === null ? null : toCss(bg),
   };
+}
+
+function toRgb(colour: Colour): Rgb {
+  return typeof colour === 'number' ? (sixteen[colour] ?? [0, 0, 0]) : colour;
+}
+
+function toCss(colour: Colour): string {
+  return `rgb(${toRgb(colour).join(' ')})`;
+}
+
+/** Black or white, whichever is further from it (relative luminance, WCAG 2). */
+function inkOn(rgb: Rgb): Rgb {
+  const [red, green, blue] = rgb.map((byte) => (byte / 255) ** 2.2);
+  const luminance = 0.2126 * (red ?? 0) + 0.7152 * (green ?? 0) + 0.0722 * (blue ?? 0);
+  return luminance > 0.179 ? [0, 0, 0] : [255, 255, 255];
 }
 
 function styled(before: Style, parameters: string): Style {
@@ -79,52 +124,40 @@ function styled(before: Style, parameters: string): Style {
     const code = codes[i] ?? 0;
     if (code === 38 || code === 48) {
       const { colour, taken } = extended(codes, i + 1);
-      if (code === 38)
-        Object.assign(style, colour.startsWith('fg-') ? { fg: colour, colour: null } : { fg: null, colour });
-      else
-        Object.assign(
-          style,
-          colour.startsWith('fg-')
-            ? { bg: colour.replace('fg', 'bg'), background: null }
-            : { bg: null, background: colour },
-        );
+      style[code === 38 ? 'fg' : 'bg'] = colour;
       i += taken;
     } else if (code === 0) style = { ...plain };
     else if (code === 1) style.isBold = true;
     else if (code === 2) style.isDim = true;
     else if (code === 3) style.isItalic = true;
     else if (code === 4) style.isUnderlined = true;
+    else if (code === 7) style.isInverse = true;
     else if (code === 22) Object.assign(style, { isBold: false, isDim: false });
     else if (code === 23) style.isItalic = false;
     else if (code === 24) style.isUnderlined = false;
-    else if (code >= 30 && code <= 37) Object.assign(style, { fg: `fg-${code - 30}`, colour: null });
-    else if (code >= 90 && code <= 97) Object.assign(style, { fg: `fg-${code - 82}`, colour: null });
-    else if (code >= 40 && code <= 47) Object.assign(style, { bg: `bg-${code - 40}`, background: null });
-    else if (code >= 100 && code <= 107) Object.assign(style, { bg: `bg-${code - 92}`, background: null });
-    else if (code === 39) Object.assign(style, { fg: null, colour: null });
-    else if (code === 49) Object.assign(style, { bg: null, background: null });
+    else if (code === 27) style.isInverse = false;
+    else if (code >= 30 && code <= 37) style.fg = code - 30;
+    else if (code >= 90 && code <= 97) style.fg = code - 82;
+    else if (code >= 40 && code <= 47) style.bg = code - 40;
+    else if (code >= 100 && code <= 107) style.bg = code - 92;
+    else if (code === 39) style.fg = null;
+    else if (code === 49) style.bg = null;
   }
   return style;
 }
 
 /** `5;n` of 256 colours or `2;r;g;b`. */
-function extended(codes: readonly number[], at: number): { readonly colour: string; readonly taken: number } {
+function extended(codes: readonly number[], at: number): { readonly colour: Colour; readonly taken: number } {
   const byte = (index: number): number => Math.max(0, Math.min(255, codes[at + index] ?? 0));
-  if (codes[at] === 2) return { colour: `rgb(${byte(1)} ${byte(2)} ${byte(3)})`, taken: 4 };
+  if (codes[at] === 2) return { colour: [byte(1), byte(2), byte(3)], taken: 4 };
   const n = byte(1);
-  if (n < 16) return { colour: `fg-${n}`, taken: 2 };
-  if (n >= 232)
-    return {
-      colour: `rgb(${Array(3)
-        .fill(8 + (n - 232) * 10)
-        .join(' ')})`,
-      taken: 2,
-    };
+  if (n < 16) return { colour: n, taken: 2 };
+  if (n >= 232) {
+    const grey = 8 + (n - 232) * 10;
+    return { colour: [grey, grey, grey], taken: 2 };
+  }
   const of = n - 16;
-  return {
-    colour: `rgb(${level(Math.floor(of / 36))} ${level(Math.floor(of / 6) % 6)} ${level(of % 6)})`,
-    taken: 2,
-  };
+  return { colour: [level(Math.floor(of / 36)), level(Math.floor(of / 6) % 6), level(of % 6)], taken: 2 };
 }
 
 /** Of a colour's part in the cube of 216. */

@@ -11,6 +11,8 @@ export type FieldTexts = {
   readonly isStored: boolean;
 };
 
+type Arguments = Readonly<Record<string, unknown>>;
+
 export type ReadArguments = {
   readonly args: JsonObject;
   readonly faults: ReadonlyMap<number, string>;
@@ -20,17 +22,53 @@ export type ReadArguments = {
 
 export const noTexts: FieldTexts = { texts: [], isStored: false };
 
-/** Of earlier arguments. A secret has to be given anew. */
-export function textsOf(fields: readonly ArgumentField[], args: Readonly<Record<string, unknown>>): FieldTexts[] {
+export function isSecret(field: ArgumentField | undefined): boolean {
+  return field?.kind === 'secret' || field?.itemKind === 'secret';
+}
+
+/** As they would be typed. What no field can hold is not among them: `heldByNoField` tells. */
+export function textsOf(fields: readonly ArgumentField[], args: Arguments): FieldTexts[] {
   return fields.map((field) => {
     const value = valueAt(args, field.path);
-    if (value === undefined || field.kind === 'secret' || field.itemKind === 'secret') return noTexts;
+    if (value === undefined) return noTexts;
+    const stored = field.kind === 'secret' ? nameOfStored(value) : null;
+    if (stored !== null) return { texts: [stored], isStored: true };
     const texts = field.kind === 'list' && Array.isArray(value) ? value.map(showValue) : [showValue(value)];
     return { texts, isStored: false };
   });
 }
 
-function valueAt(args: Readonly<Record<string, unknown>>, path: readonly string[]): unknown {
+function nameOfStored(value: unknown): string | null {
+  const { secret = null }: { secret?: unknown } = typeof value === 'object' && value !== null ? value : {};
+  return typeof secret === 'string' && Object.keys(value ?? {}).length === 1 ? secret : null;
+}
+
+/** The members that would be others, or none, if they were typed into fields. */
+export function heldByNoField(fields: readonly ArgumentField[], args: Arguments): string[] {
+  const { args: held } = readTexts(fields, textsOf(fields, args));
+  return Object.keys(args).filter((name) => sorted(args[name]) !== sorted(held[name]));
+}
+
+function sorted(value: unknown): string | undefined {
+  return JSON.stringify(value, (_, member: unknown) =>
+    typeof member === 'object' && member !== null && !Array.isArray(member)
+      ? Object.fromEntries(Object.entries(member).toSorted(([a], [b]) => (a < b ? -1 : 1)))
+      : member,
+  );
+}
+
+/** Those of an earlier run without its secrets, which have to be given anew. */
+export function openArguments(fields: readonly ArgumentField[], args: Arguments): JsonObject {
+  const open: JsonObject = JSON.parse(JSON.stringify(args));
+  for (const field of fields) {
+    const holder = isSecret(field) ? valueAt(open, field.path.slice(0, -1)) : undefined;
+    const name = field.path.at(-1);
+    if (typeof holder === 'object' && holder !== null && name !== undefined) Reflect.deleteProperty(holder, name);
+  }
+  return open;
+}
+
+function valueAt(args: Arguments, path: readonly string[]): unknown {
   let at: unknown = args;
   for (const name of path) {
     if (typeof at !== 'object' || at === null || !Object.hasOwn(at, name)) return undefined;
@@ -56,23 +94,26 @@ export function readTexts(fields: readonly ArgumentField[], filled: readonly Fie
   return { args: plain, faults: read.faults };
 }
 
-/** The arguments as they may be shown and copied: without what is secret. */
-export function withoutSecrets(fields: readonly ArgumentField[], filled: readonly FieldTexts[]): JsonObject {
-  const open = filled.map((one, index) => {
-    const field = fields[index];
-    const isSecret = field?.kind === 'secret' || field?.itemKind === 'secret';
-    return isSecret && !one.isStored ? { ...one, texts: one.texts.map(() => 'SECRET') } : one;
+/** The arguments as they may be shown; what is secret and not stored is `instead`, or left out. */
+export function shownArguments(
+  fields: readonly ArgumentField[],
+  filled: readonly FieldTexts[],
+  instead: string | null,
+): JsonObject {
+  const hidden = new Set(typedSecrets(fields, filled));
+  const shown = filled.map((one, index) => {
+    if (!hidden.has(index)) return one;
+    return instead === null ? noTexts : { ...one, texts: one.texts.map(() => instead) };
   });
-  return readTexts(fields, open).args;
+  return readTexts(fields, shown).args;
 }
 
-/** As they are written as JSON: without what may not be seen. */
-export function openArguments(fields: readonly ArgumentField[], filled: readonly FieldTexts[]): JsonObject {
-  const open = filled.map((one, index) => {
-    const isSecret = fields[index]?.kind === 'secret' || fields[index]?.itemKind === 'secret';
-    return isSecret && !one.isStored ? noTexts : one;
+/** The indexes of the fields with a secret that is typed here. */
+export function typedSecrets(fields: readonly ArgumentField[], filled: readonly FieldTexts[]): number[] {
+  return [...fields.keys()].filter((index) => {
+    const { texts, isStored } = filled[index] ?? noTexts;
+    return isSecret(fields[index]) && !isStored && texts.length > 0;
   });
-  return readTexts(fields, open).args;
 }
 
 export function readJsonText(text: string): ReadArguments {

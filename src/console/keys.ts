@@ -11,7 +11,7 @@ export const keyList = [
   ['g r', 'runs'],
   ['g s', 'system'],
   ['j, k', 'next and previous in a list'],
-  ['Enter', 'open it'],
+  ['Enter', 'open it; in a log, to the numbers of its lines, which are links'],
   ['Esc', 'close, or leave the search'],
 ] as const;
 

@@ -1,11 +1,11 @@
 // What the pages know of the server: answers that are asked for again when something has happened, and the news that it has.
 
 import { useCallback, useEffect, useRef, useState, useSyncExternalStore } from 'react';
-import { ApiProblem } from '../client/api-problem.ts';
-import { faultText, isPassing } from '../client/fault-words.ts';
+import { faultText, isPassing, isWorthOpeningAnew } from '../client/fault-words.ts';
 import type { Frame } from '../client/resuming-stream.ts';
 import { eventTypes } from '../domain/event.ts';
 import { useClient } from './session.tsx';
+import { withStreamRoom } from './stream-room.ts';
 
 export type Loaded<T> = {
   readonly value: T | null;
@@ -14,6 +14,8 @@ export type Loaded<T> = {
 };
 
 const retryMs = 2_000;
+/** An answer that takes longer is lost on its way, as after a sleep of the machine, and asked for again. */
+const longestAnswerMs = 30_000;
 
 /**
  * What `load` gives; afresh when `key` changes, again when `nudge` does. The last value stays while the next is awaited, and
@@ -46,8 +48,11 @@ export function useLoaded<T>(
       isLoading = true;
       let mayRetry = false;
       try {
-        const value = await latest.current(signal);
-        if (!signal.aborted) setLoaded({ key: o.key, value, fault: null });
+        const value = await latest.current(AbortSignal.any([signal, AbortSignal.timeout(longestAnswerMs)]));
+        if (signal.aborted) return;
+        setLoaded((held) =>
+          held.key === o.key && held.value === value && held.fault === null ? held : { key: o.key, value, fault: null },
+        );
       } catch (error) {
         if (signal.aborted) return;
         mayRetry = isPassing(error);
@@ -69,8 +74,11 @@ export function useLoaded<T>(
     };
   }, [client, o.key]);
   const { nudge } = o;
+  const heard = useRef(nudge);
   useEffect(() => {
-    if (nudge) wake.current();
+    if (nudge === heard.current) return;
+    heard.current = nudge;
+    wake.current();
   }, [nudge]);
   const again = useCallback(() => wake.current(), []);
   return loaded.key === o.key
@@ -89,32 +97,22 @@ export function useVisible(): boolean {
   );
 }
 
-/** One clock for all who look at it, however many rows that are. */
-const clocks = new Map<number, { now: number; readonly lookers: Set<() => void> }>();
-
-/** The time, as old as this at most. */
-export function useNow(everyMs: number): number {
-  const watch = useCallback(
-    (changed: () => void) => {
-      const clock = clockOf(everyMs);
-      clock.lookers.add(changed);
-      return () => clock.lookers.delete(changed);
-    },
-    [everyMs],
-  );
-  return useSyncExternalStore(watch, () => clockOf(everyMs).now);
-}
-
-function clockOf(everyMs: number): { now: number; readonly lookers: Set<() => void> } {
-  const known = clocks.get(everyMs);
-  if (known) return known;
-  const clock = { now: Date.now(), lookers: new Set<() => void>() };
-  setInterval(() => {
-    clock.now = Date.now();
-    for (const look of clock.lookers) look();
-  }, everyMs);
-  clocks.set(everyMs, clock);
-  return clock;
+/** @returns a number that grows, while anybody can see the page */
+export function useTicks(everyMs: number): number {
+  const isVisible = useVisible();
+  const [ticks, setTicks] = useState(0);
+  const wasHidden = useRef(false);
+  useEffect(() => {
+    if (!isVisible) {
+      wasHidden.current = true;
+      return undefined;
+    }
+    // Whoever comes back sees what is there now.
+    if (wasHidden.current) setTicks((count) => count + 1);
+    const timer = setInterval(() => setTicks((count) => count + 1), everyMs);
+    return () => clearInterval(timer);
+  }, [isVisible, everyMs]);
+  return ticks;
 }
 
 /** Whatever comes in a burst is looked at once. */
@@ -124,18 +122,17 @@ const quietTypes = eventTypes.filter((type) => !type.endsWith('.output')).join('
 /** @returns a number that grows with what happens to the runs in question; all of them without `runId` and `jobId` */
 export function useRunEvents(
   o: { readonly runId?: string; readonly jobId?: string; readonly settleMs?: number },
-  onFrame?: (frame: Frame) => void,
+  on: { readonly frame?: (frame: Frame) => void; readonly open?: () => void } = {},
 ): number {
   const client = useClient();
   const isVisible = useVisible();
   const [changes, setChanges] = useState(0);
-  const taking = useRef(onFrame);
-  taking.current = onFrame;
+  const taking = useRef(on);
+  taking.current = on;
   const { runId, jobId, settleMs = burstMs } = o;
   useEffect(() => {
     if (!isVisible) return undefined;
     const ending = new AbortController();
-    const { signal } = ending;
     let timer: ReturnType<typeof setTimeout> | undefined;
     const ring = (): void => {
       timer ??= setTimeout(() => {
@@ -148,10 +145,14 @@ export function useRunEvents(
       ...(runId !== undefined && { run_id: runId }),
       ...(jobId !== undefined && { job_id: jobId }),
     };
-    void keepOpen(signal, async () => {
-      // Rung once it is open: of what happened before, or while nobody looked, it says nothing.
-      for await (const frame of client.stream('streamRunEvents', { query, signal, onOpen: ring })) {
-        taking.current?.(frame);
+    // Rung once it is open: of what happened before, or while nobody looked, it says nothing.
+    const onOpen = (): void => {
+      taking.current.open?.();
+      ring();
+    };
+    void keepOpen(ending.signal, async (signal) => {
+      for await (const frame of client.stream('streamRunEvents', { query, signal, onOpen })) {
+        taking.current.frame?.(frame);
         ring();
       }
     });
@@ -170,23 +171,14 @@ export function useTitle(title: string): void {
   }, [title]);
 }
 
-/** What the caller may not see is left out, where the rest can be shown without it. */
-export async function ifAllowed<T>(answer: Promise<T>, instead: T): Promise<T> {
-  return answer.catch((error: unknown) => {
-    if (error instanceof ApiProblem && error.status === 403) return instead;
-    throw error;
-  });
-}
-
 /** Opens a stream again for as long as that may help. */
-export async function keepOpen(signal: AbortSignal, read: () => Promise<void>): Promise<void> {
+export async function keepOpen(signal: AbortSignal, read: (signal: AbortSignal) => Promise<void>): Promise<void> {
   while (!signal.aborted) {
     try {
-      await read();
-      return;
+      if (await withStreamRoom(signal, read)) return;
     } catch (error) {
-      if (signal.aborted || !isPassing(error)) return;
-      await new Promise((resolve) => setTimeout(resolve, retryMs));
+      if (signal.aborted || !isWorthOpeningAnew(error)) return;
     }
+    await new Promise((resolve) => setTimeout(resolve, retryMs));
   }
 }

@@ -41,12 +41,13 @@ export function withOlder(held: RunRows, page: Page): RunRows {
   };
 }
 
-/** What an event says of a run that is held, wherever in the list it stands. */
-export function withEvent(held: RunRows, { event, data }: Frame): RunRows {
+/** What an event says of a run that is held, wherever in the list it stands; of a list of one status, who leaves it goes. */
+export function withEvent(held: RunRows, { event, data }: Frame, wanted?: RunRow['status']): RunRows {
   const status = runStatuses.find((one) => one === data.status);
   const at = event.startsWith('run.') ? held.rows.findIndex(({ run_id: id }) => id === data.run_id) : -1;
   const row = held.rows[at];
   if (!row || !status || row.status === status) return held;
+  if (wanted !== undefined && status !== wanted) return { ...held, rows: held.rows.toSpliced(at, 1) };
   const timestamp = typeof data.timestamp === 'string' ? data.timestamp : new Date().toISOString();
   const changed: RunRow = {
     ...row,

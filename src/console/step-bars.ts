@@ -1,7 +1,7 @@
 // What a step did over time: when it waited for its turn, and when it ran.
 
+import { durationWords } from '../client/took.ts';
 import type { StepStatus } from '../domain/run.ts';
-import { formatDuration } from '../lib/units.ts';
 import { type Run, type Step, statusLooks } from './words.ts';
 
 type RunTimes = Pick<Run, 'created_at' | 'started_at' | 'finished_at'> & { readonly steps: readonly Step[] };
@@ -22,18 +22,24 @@ export function drawnTime(run: RunTimes, nowMs: number): { readonly fromMs: numb
   return { fromMs: Math.max(createdMs, startedMs - (toMs - startedMs)), toMs: Math.max(startedMs + 1, toMs) };
 }
 
+export type StepRow = { readonly step: Step; readonly bars: readonly StepBar[] };
+
 /** A step waits from when what it needs has ended, or its last attempt has, until it starts. */
-export function barsOf(o: {
-  readonly run: RunTimes;
-  readonly step: Step;
-  readonly attempts: readonly Step[];
-  readonly nowMs: number;
-}): StepBar[] {
-  const { run, step, nowMs } = o;
-  const attempts = o.attempts
-    .filter(({ step_id: id }) => id === step.step_id)
-    .toSorted((one, other) => one.attempt - other.attempt);
-  let freeMs = readyAt(run, step);
+export function rowsOf(run: RunTimes, attempts: readonly Step[], nowMs: number): StepRow[] {
+  const attemptsOf = Map.groupBy(attempts, ({ step_id: id }) => id);
+  const ends = new Map(run.steps.map(({ step_id: id, finished_at: at }) => [id, at]));
+  return run.steps.map((step) => {
+    const ofStep = (attemptsOf.get(step.step_id) ?? []).toSorted((one, other) => one.attempt - other.attempt);
+    return { step, bars: barsOf(run, ofStep, { readyMs: readyAt(run, step, ends), nowMs }) };
+  });
+}
+
+function barsOf(
+  run: RunTimes,
+  attempts: readonly Step[],
+  { readyMs, nowMs }: { readonly readyMs: number | null; readonly nowMs: number },
+): StepBar[] {
+  let freeMs = readyMs;
   return attempts.flatMap((one) => {
     const hasWaited = one.started_at !== null || one.status === 'pending' || one.status === 'cancelled';
     const endMs = Date.parse(one.finished_at ?? run.finished_at ?? '') || nowMs;
@@ -57,7 +63,7 @@ type Place = { readonly row: number; readonly ms: number };
 
 /** What waited for what, where both have begun: from the end of the one to the beginning of the other. */
 export function needsOver(
-  rows: readonly { readonly step: Step; readonly bars: readonly StepBar[] }[],
+  rows: readonly StepRow[],
 ): { readonly key: string; readonly from: Place; readonly to: Place; readonly ids: readonly [string, string] }[] {
   const rowOf = new Map(rows.map(({ step }, row) => [step.step_id, row]));
   return rows.flatMap(({ step, bars: [first] }, row) => {
@@ -80,13 +86,14 @@ export function needsOver(
 }
 
 /** null: something that it needs has not ended. */
-function readyAt(run: RunTimes, { needs }: Step): number | null {
-  const ends = needs.map((need) => run.steps.find(({ step_id: id }) => id === need)?.finished_at ?? null);
-  const times = ends.flatMap((end) => (end === null ? [] : [Date.parse(end)]));
+function readyAt(run: RunTimes, { needs }: Step, ends: ReadonlyMap<string, string | null>): number | null {
+  const times = needs.flatMap((need) => {
+    const end = ends.get(need) ?? null;
+    return end === null ? [] : [Date.parse(end)];
+  });
   return times.length < needs.length ? null : Math.max(Date.parse(run.created_at), ...times);
 }
 
 function barOf(look: StepBar['look'], verb: string, time: Pick<StepBar, 'fromMs' | 'toMs'>): StepBar {
-  const ms = time.toMs - time.fromMs;
-  return { look, ...time, words: `${verb} ${formatDuration(ms < 1000 ? ms : Math.floor(ms / 1000) * 1000)}` };
+  return { look, ...time, words: `${verb} ${durationWords(time.toMs - time.fromMs)}` };
 }

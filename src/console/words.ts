@@ -1,6 +1,7 @@
 // States and times as the pages write them.
 
-import { tookFor } from '../client/took.ts';
+import { statusGlyphs } from '../client/looks.ts';
+import { durationWords, tookFor } from '../client/took.ts';
 import type { AnswerOf } from '../contract/operations.ts';
 import type { StepStatus } from '../domain/run.ts';
 
@@ -9,13 +10,13 @@ export type RunRow = AnswerOf<'listRuns'>['runs'][number];
 export type Step = Run['steps'][number];
 
 export const statusLooks: Readonly<Record<StepStatus, { readonly glyph: string; readonly word: string }>> = {
-  pending: { glyph: '○', word: 'pending' },
-  running: { glyph: '●', word: 'running' },
-  success: { glyph: '✓', word: 'success' },
-  failed: { glyph: '✗', word: 'failed' },
-  cancelled: { glyph: '–', word: 'cancelled' },
-  skipped: { glyph: '·', word: 'skipped' },
-  waiting_approval: { glyph: '?', word: 'waits for approval' },
+  pending: { glyph: statusGlyphs.pending, word: 'pending' },
+  running: { glyph: statusGlyphs.running, word: 'running' },
+  success: { glyph: statusGlyphs.success, word: 'success' },
+  failed: { glyph: statusGlyphs.failed, word: 'failed' },
+  cancelled: { glyph: statusGlyphs.cancelled, word: 'cancelled' },
+  skipped: { glyph: statusGlyphs.skipped, word: 'skipped' },
+  waiting_approval: { glyph: statusGlyphs.waiting_approval, word: 'waits for approval' },
 };
 
 const reasons: Readonly<Record<string, string>> = {
@@ -39,29 +40,75 @@ export function reasonWords(reason: string | null): string {
   return reason === null ? '' : (reasons[reason] ?? reason.replaceAll('_', ' '));
 }
 
-/** How a run is, or went, and why. */
-export function runSentence(run: Run, nowMs: number): string {
+type Sentence = { readonly told: string; readonly soFar: string };
+
+/** How a run is, or went, and why. `soFar` changes all the time while it runs, so it is no news. */
+export function runSentence(run: Run, nowMs: number): Sentence {
   const took = tookFor(run.started_at, run.finished_at, nowMs);
   const code = run.exit_code === null || run.exit_code === 0 ? '' : ` (exit code ${run.exit_code})`;
   switch (run.status) {
     case 'pending':
-      return `Waits: ${run.waiting ?? 'for its turn'}.`;
+      return told(`Waits: ${run.waiting ?? 'for its turn'}.`);
     case 'running': {
-      if (run.cancel_requested_at !== null) return 'Is being cancelled: its processes have been told to end.';
+      if (run.cancel_requested_at !== null) return told('Is being cancelled: its processes have been told to end.');
+      if (run.steps.some(({ status }) => status === 'waiting_approval')) return told('Waits for an approval.');
       const progress = run.progress ? `, ${run.progress.percent} % – ${run.progress.message}` : '';
-      const asked = run.steps.some(({ status }) => status === 'waiting_approval');
-      return asked ? 'Waits for an approval.' : `Has been running for ${took}${progress}.`;
+      return { told: 'Has been running', soFar: ` for ${took}${waitedWords(run)}${progress}.` };
     }
     case 'success':
-      return `Succeeded in ${took}.`;
+      return told(`Succeeded in ${took}${waitedWords(run)}.`);
     case 'cancelled':
-      return run.started_at === null ? 'Cancelled before it started.' : `Cancelled after ${took}.`;
+      return told(
+        run.started_at === null ? 'Cancelled before it started.' : `Cancelled after ${took}${waitedWords(run)}.`,
+      );
     default: {
       const where = run.error?.step_id !== undefined && run.steps.length > 1 ? ` in ${run.error.step_id}` : '';
       const why = run.error?.message ?? reasonWords(run.reason);
-      return `Failed${where}${took ? ` after ${took}` : ''}: ${why.replace(/\.$/, '')}${run.error ? '' : code}.`;
+      const when = took === '' ? '' : ` after ${took}${waitedWords(run)}`;
+      return told(`Failed${where}${when}: ${why.replace(/\.$/, '')}${run.error ? '' : code}.`);
     }
   }
+}
+
+function told(text: string): Sentence {
+  return { told: text, soFar: '' };
+}
+
+/** What is not worth a word is not waiting. */
+const leastWaitMs = 1_000;
+
+function waitedWords(run: Run): string {
+  // Of one that was begun again, the time before is not waiting alone.
+  const startedAt = run.attempt === 1 ? run.started_at : null;
+  const ms = startedAt === null ? 0 : Date.parse(startedAt) - Date.parse(run.created_at);
+  return ms < leastWaitMs ? '' : ` (it waited ${durationWords(ms)})`;
+}
+
+/** By whom, and on what way. */
+export function originWords({ trigger, created_by: by }: Pick<RunRow, 'trigger' | 'created_by'>): string {
+  switch (trigger.type) {
+    case 'api':
+      return `by ${by} through the API`;
+    case 'cli':
+      return `by ${by} on the command line`;
+    case 'mcp':
+      return `by ${by} through MCP`;
+    case 'rerun':
+      return `by ${by} as a rerun`;
+    case 'schedule':
+      return `by a schedule (${by})`;
+    case 'webhook':
+      return `by a webhook (${by})`;
+    default:
+      return `by a step of another run (${by})`;
+  }
+}
+
+/** The instances of a step stand below it; a run has them behind all of its steps. */
+export function inGroups(steps: readonly Step[]): Step[] {
+  return steps
+    .filter(({ instance_of: of }) => of === null)
+    .flatMap((step) => [step, ...steps.filter(({ instance_of: of }) => of === step.step_id)]);
 }
 
 const relative = new Intl.RelativeTimeFormat('en', { numeric: 'always', style: 'short' });
@@ -72,10 +119,26 @@ const units = [
   ['second', 1_000],
 ] as const;
 
+/** A clock that is looked at every ten seconds is behind what has just happened. */
+const nowMostMs = 10_000;
+
 export function relativeTime(timestamp: string, nowMs: number): string {
   const ms = Date.parse(timestamp) - nowMs;
   const [unit, size] = units.find(([, least]) => Math.abs(ms) >= least) ?? ['second', 1_000];
-  return Math.abs(ms) < 1_000 ? 'now' : relative.format(Math.round(ms / size), unit);
+  return ms > -1_000 && ms < nowMostMs ? 'now' : relative.format(Math.round(ms / size), unit);
+}
+
+const clock = new Intl.DateTimeFormat('en-GB', { timeStyle: 'medium' });
+const wholeTime = new Intl.DateTimeFormat('en-GB', { dateStyle: 'full', timeStyle: 'long' });
+
+/** Of the day, to the millisecond, where the reader is. */
+export function clockTime(timestamp: string): string {
+  const at = new Date(timestamp);
+  return `${clock.format(at)}.${String(at.getMilliseconds()).padStart(3, '0')}`;
+}
+
+export function fullTime(timestamp: string): string {
+  return wholeTime.format(new Date(timestamp));
 }
 
 export function jobPath(jobId: string): string {

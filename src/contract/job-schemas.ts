@@ -1,7 +1,7 @@
 // The shapes of jobs as JSON Schema. The seed's fields come first in every object.
 
 import { Type } from 'typebox';
-import { anyObject, literals, nullable, securityProfile } from './basics.ts';
+import { anyObject, literals, nullable, runStatus, securityProfile, timestamp } from './basics.ts';
 
 const jobSummary = Type.Object(
   {
@@ -91,9 +91,22 @@ const invalidJob = Type.Object(
   { $id: 'InvalidJob' },
 );
 
+const lastRun = Type.Object(
+  { run_id: Type.String(), status: runStatus, created_at: timestamp, finished_at: nullable(timestamp) },
+  { $id: 'LastRun' },
+);
+
+const listedJob = Type.Object(
+  {
+    ...jobSummary.properties,
+    last_runs: Type.Optional(Type.Array(lastRun, { description: 'Newest first; only where they are asked for.' })),
+  },
+  { $id: 'ListedJob' },
+);
+
 export const jobList = Type.Object(
   {
-    jobs: Type.Array(jobSummary),
+    jobs: Type.Array(listedJob),
     invalid: Type.Array(invalidJob),
     total: Type.Integer(),
     next_cursor: nullable(Type.String()),

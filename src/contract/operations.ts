@@ -56,6 +56,9 @@ export type Operation = {
 const stream = Type.Unsafe<string>({ type: 'string', description: 'Server-sent events' });
 
 const ifNoneMatch = { 'If-None-Match': 'An ETag; 304 when nothing changed' };
+const idempotencyKey = {
+  'Idempotency-Key': '1–255 printable characters; the same key and body within 24 h give the stored answer',
+};
 const lastEventId = { 'Last-Event-ID': 'Resumes exactly after this id' };
 
 export const operations = {
@@ -72,7 +75,11 @@ export const operations = {
         prefix: text('Jobs of this namespace and all below it'),
         tag: text('Jobs with this tag'),
         q: text('Free text in id, title, description and tags'),
-        ...page('Rows at most; all of them without it'),
+        ids: Type.Optional(
+          Type.String({ description: 'Jobs of these ids, comma-separated', minLength: 1, maxLength: 16_384 }),
+        ),
+        last_runs: limit(10, 'So many of the last runs of each job besides, newest first; none without `runs:read`'),
+        ...page('Rows at most; all of them without it, 100 with `last_runs`'),
       },
       closed,
     ),
@@ -97,9 +104,7 @@ export const operations = {
     summary: 'Create and execute a run of a job',
     scope: 'runs:write',
     body: runSchemas.runRequest,
-    headers: {
-      'Idempotency-Key': '1–255 printable characters; the same key and body within 24 h give the stored answer',
-    },
+    headers: idempotencyKey,
     answers: [
       json(201, Type.Union([runSchemas.runCreated, runSchemas.run]), 'Created; with `async: false` the finished run'),
       json(202, runSchemas.run, '`async: false`, and not finished within `server.sync_wait`'),
@@ -167,9 +172,10 @@ export const operations = {
         since: instant('Lines strictly after this time'),
         limit: limit(10_000, 'Lines at most; 1000 without it'),
         cursor,
+        before: limit(Number.MAX_SAFE_INTEGER, 'Lines before the one with this `seq`; with `tail` the nearest'),
         tail: limit(10_000, 'The last lines'),
         level: oneOf(logLevels, 'Lines of this level or worse'),
-        step_id: text('Lines of this step'),
+        step_id: text('Lines of this step and its instances'),
         attempt: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000_000, description: 'Lines of this attempt' })),
         q: text('Lines that contain this text'),
         last_event_id: text('As the header `Last-Event-ID`'),
@@ -248,6 +254,7 @@ export const operations = {
     summary: 'Run again: from the start, from what failed, or from a step',
     scope: 'runs:write',
     body: runSchemas.rerunRequest,
+    headers: idempotencyKey,
     answers: [json(201, runSchemas.runCreated, 'Created')],
     problems: [
       'validation-error',
@@ -262,6 +269,8 @@ export const operations = {
       'profile-not-allowed',
       'grant-not-allowed',
       'concurrency-conflict',
+      'idempotency-conflict',
+      'idempotency-in-flight',
       'queue-full',
       'execution-error',
       'not-ready',

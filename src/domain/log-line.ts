@@ -19,6 +19,11 @@ export type LogLine = {
   readonly fields?: Readonly<Record<string, unknown>>;
 };
 
+/** Whether what `ofLine` names is this step, or an instance of it: `test[linux]` is one of `test`. */
+export function isOfStep(ofLine: string, stepId: string): boolean {
+  return ofLine === stepId || ofLine.startsWith(`${stepId}[`);
+}
+
 /**
  * A spool line that starts with RS and one of these letters is not plain stdout. A script that prints one itself only
  * mislabels its own line.

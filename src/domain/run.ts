@@ -173,6 +173,9 @@ export type RunSummary = Pick<
   | 'progress'
 >;
 
+/** How one of a job's last runs stands. */
+export type LastRun = Pick<Run, 'run_id' | 'status' | 'created_at' | 'finished_at'>;
+
 /** What a run must remember to be executed, by this server or the one started after it. Never served. */
 export type RunPlan = {
   readonly job: JobDefinition;

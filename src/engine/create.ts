@@ -4,18 +4,18 @@ import type { Snapshots } from '../catalog/snapshot.ts';
 import type { SecurityProfile } from '../domain/job.ts';
 import { type Principal, tenantFor } from '../domain/principal.ts';
 import { Problem } from '../domain/problem.ts';
-import { isFinished, type Run, type RunStatus, type Trigger } from '../domain/run.ts';
+import type { Run, RunStatus, Trigger } from '../domain/run.ts';
 import type { Sealer } from '../exec/seal.ts';
 import { type Clock, toTimestamp } from '../lib/clock.ts';
 import { createId } from '../lib/ids.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { Transaction } from '../store/database.ts';
 import type { Store } from '../store/open.ts';
-import { runNotFound } from '../store/runs.ts';
 import type { NewStep } from '../store/steps.ts';
 import type { Dispatcher } from './dispatch.ts';
 import type { Ends } from './ends.ts';
 import type { LaneRun } from './lanes.ts';
+import { asItStands, type Created, type KeepAnswer, type Once } from './once.ts';
 import { createPlaces, type Place, toNewStep } from './places.ts';
 import type { PlanRequest, ResolvedPlan, RunRequest } from './plan.ts';
 import type { Refusals } from './refusals.ts';
@@ -32,14 +32,6 @@ export type Caller = {
   readonly countRun?: (profile: SecurityProfile) => void;
   /** The peer's address, where there is one. */
   readonly from?: string | undefined;
-};
-
-/** What POST /runs answers. */
-export type Created = {
-  readonly status: 201 | 202;
-  readonly body: string;
-  readonly runId: string;
-  readonly replayed: boolean;
 };
 
 /** Written in the transaction that adds the run: what it throws undoes both. Awaits nothing but queries of the transaction. */
@@ -80,40 +72,32 @@ export type AddRun = (
   addition: Addition,
 ) => Promise<{ readonly runId: string; readonly body: string }>;
 
-/** An answer is replayed for this long. */
-const idempotencyMs = 24 * 3_600_000;
-
-type Idempotency = { readonly key: string; readonly bodyHash: string };
 type Request = {
   readonly body: RunRequest;
   readonly caller: Caller;
   readonly tenant: string;
-  readonly idempotency: Idempotency | undefined;
+  /** How its answer is kept, where there is a key for it. */
+  readonly keep: KeepAnswer | undefined;
   readonly alongside: Alongside | undefined;
 };
 
 export function createRuns(o: {
   readonly store: Store;
-  readonly sealer: Sealer;
-  readonly clock: Clock;
   readonly log: Logger;
+  readonly once: Once;
   readonly ends: Ends;
   readonly defaultTenant: string;
   readonly syncWaitMs: number;
   readonly resolve: (request: PlanRequest) => Promise<ResolvedPlan>;
   readonly add: AddRun;
 }): CreateRun {
-  const { store, clock, sealer } = o;
-  /** Requests with an Idempotency-Key that are under way here, with the fingerprint of their body. */
-  const inFlight = new Map<string, string>();
-
+  const { store } = o;
   return async (body, caller, idempotencyKey, alongside) => {
     const tenant = tenantFor(caller.principal, body.tenant, o.defaultTenant);
     const request = { body, caller, tenant, alongside };
     try {
-      if (idempotencyKey === undefined) return await create({ ...request, idempotency: undefined });
-      const idempotency = { key: idempotencyKey, bodyHash: sealer.fingerprint(canonical(body)) };
-      return await createOnce({ ...request, idempotency });
+      if (idempotencyKey === undefined) return await create({ ...request, keep: undefined });
+      return await o.once({ tenant, key: idempotencyKey, body }, (keep) => create({ ...request, keep }));
     } catch (error) {
       if (error instanceof Problem) throw error;
       o.log.error({ err: error, job_id: body.job_id, request_id: caller.requestId }, 'a run could not be created');
@@ -124,29 +108,9 @@ export function createRuns(o: {
     }
   };
 
-  async function createOnce(request: Request & { readonly idempotency: Idempotency }): Promise<Created> {
-    const { tenant, idempotency } = request;
-    const flight = `${tenant} ${idempotency.key}`;
-    const running = inFlight.get(flight);
-    if (running !== undefined) throw underWay(idempotency, running);
-    inFlight.set(flight, idempotency.bodyHash);
-    try {
-      const stored = await store.idempotency.find(tenant, idempotency.key, clock.now() - idempotencyMs);
-      if (!stored) return await create(request);
-      if (stored.bodyHash !== idempotency.bodyHash) throw underWay(idempotency, stored.bodyHash);
-      const { answer, runId } = stored;
-      if (answer) return { status: answer.status === 202 ? 202 : 201, body: answer.body, runId, replayed: true };
-      // The process that was to answer is gone: the run as it stands is what it would have said.
-      return { ...(await asItStands(runId)), replayed: true };
-    } finally {
-      inFlight.delete(flight);
-    }
-  }
-
-  async function create({ body: asked, caller, tenant, idempotency, alongside }: Request): Promise<Created> {
+  async function create({ body: asked, caller, tenant, keep, alongside }: Request): Promise<Created> {
     const plan = await o.resolve({ ...asked, tenant });
     if (!plan.denied) caller.countRun?.(plan.profile);
-    const createdAtMs = clock.now();
     const { runId: id, body } = await o.add(plan, {
       tenant,
       caller: { ...caller, name: caller.principal.name },
@@ -157,25 +121,14 @@ export function createRuns(o: {
       isBounded: true,
       async alongside(tx, runId, answerBody) {
         await alongside?.(tx, runId);
-        if (!idempotency) return;
-        const answer = asked.async === false ? null : { status: 201, body: answerBody };
-        await store.idempotency.add(tx, { tenant, ...idempotency, runId, answer, createdAtMs });
+        await keep?.add(tx, runId, asked.async === false ? null : { status: 201, body: answerBody });
       },
     });
     if (asked.async !== false) return { status: 201, body, runId: id, replayed: false };
     await o.ends.wait(id, o.syncWaitMs);
-    const answer = await asItStands(id);
-    if (idempotency) {
-      const kept = { status: answer.status, body: answer.body };
-      await store.db.transact((tx) => store.idempotency.answer(tx, tenant, idempotency.key, kept));
-    }
+    const answer = await asItStands(store, id);
+    await keep?.answer({ status: answer.status, body: answer.body });
     return answer;
-  }
-
-  async function asItStands(runId: string): Promise<Created> {
-    const run = await store.runs.get(runId);
-    if (!run) throw runNotFound(runId);
-    return { status: isFinished(run.status) ? 201 : 202, body: JSON.stringify(run), runId, replayed: false };
   }
 }
 
@@ -315,19 +268,4 @@ function stepsOf(places: readonly Place[], steps: ResolvedPlan['entry']['definit
     const step = steps[place.index];
     return step ? [toNewStep(place, step)] : [];
   });
-}
-
-function underWay({ key, bodyHash }: Idempotency, known: string): Problem {
-  return known === bodyHash
-    ? new Problem('idempotency-in-flight', `The first request with the Idempotency-Key '${key}' is still under way.`)
-    : new Problem('idempotency-conflict', `The Idempotency-Key '${key}' was used with another body.`);
-}
-
-/** The same members in any order are the same body. */
-function canonical(value: unknown): string {
-  return JSON.stringify(value, (_, member: unknown) =>
-    member !== null && typeof member === 'object' && !Array.isArray(member)
-      ? Object.fromEntries(Object.entries(member).toSorted(([a], [b]) => (a < b ? -1 : 1)))
-      : member,
-  );
 }

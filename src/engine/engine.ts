@@ -23,11 +23,12 @@ import { isStorageFault } from '../store/storage-fault.ts';
 import { createCancels } from './cancel.ts';
 import { createChildren } from './children.ts';
 import { conduct } from './conduct.ts';
-import { type Caller, type Created, createAddRun, createRuns } from './create.ts';
+import { type Caller, createAddRun, createRuns } from './create.ts';
 import { createDispatcher, type QueueLimits } from './dispatch.ts';
 import { watchEnds } from './ends.ts';
 import type { Hub } from './hub.ts';
 import { createKeyRotation, type KeyRotation } from './key-rotation.ts';
+import { type Created, createOnce } from './once.ts';
 import { type PlanContext, type RunRequest, resolvePlan, type SecurityPolicy } from './plan.ts';
 import { answerPlan, type PlanAnswer } from './plan-answer.ts';
 import { createReaper, overtimeMs } from './reaper.ts';
@@ -167,9 +168,24 @@ export function createEngine(o: {
   const refusals = createRefusals({ audit: store.audit, clock, log });
   const addRun = createAddRun({ ...o, refusals, dispatcher, cancel: cancelLater, untilRecovered });
   const children = createChildren({ store, hub, planContext, addRun, cancel: cancelLater, signal: stopping.signal });
-  const createRun = createRuns({ ...o, ends, resolve: (request) => resolvePlan(request, planContext), add: addRun });
+  const once = createOnce(o);
+  const createRun = createRuns({
+    ...o,
+    once,
+    ends,
+    resolve: (request) => resolvePlan(request, planContext),
+    add: addRun,
+  });
   const schedules = createSchedules({ ...o, createRun });
-  const rerun = createRerun({ ...o, ...planContext, refusals, dispatcher, runsDir: o.execution.runsDir, add: addRun });
+  const rerun = createRerun({
+    ...o,
+    ...planContext,
+    once,
+    refusals,
+    dispatcher,
+    runsDir: o.execution.runsDir,
+    add: addRun,
+  });
 
   let only: ReadonlySet<string> | undefined;
 

@@ -21,6 +21,7 @@ import type { NewStep } from '../store/steps.ts';
 import { copyWorkspace } from './copy-workspace.ts';
 import { type Addition, type AddRun, type Caller, refuseConflict } from './create.ts';
 import type { Dispatcher } from './dispatch.ts';
+import type { Created, KeepAnswer, Once } from './once.ts';
 import { createPlaces, restorePlaces, toNewStep } from './places.ts';
 import { type PlanContext, type ResolvedPlan, resolveEntry } from './plan.ts';
 import type { Refusals } from './refusals.ts';
@@ -33,7 +34,7 @@ import { createRunState } from './run-state.ts';
 import { sealContext } from './step-changes.ts';
 import { ancestorsOf, type RunFacts } from './step-values.ts';
 
-export type Rerun = (runId: string, request: RerunRequest, caller: Caller) => Promise<{ runId: string; body: string }>;
+export type Rerun = (runId: string, request: RerunRequest, caller: Caller, idempotencyKey?: string) => Promise<Created>;
 
 export function createRerun(
   o: PlanContext & {
@@ -46,13 +47,20 @@ export function createRerun(
     readonly dispatcher: Dispatcher;
     readonly runsDir: string;
     readonly refusals: Pick<Refusals, 'add'>;
+    readonly once: Once;
     readonly add: AddRun;
   },
 ): Rerun {
   const { store, sealer, runsDir } = o;
 
-  return async (runId, request, caller) => {
-    await store.runs.assertThere(runId, caller.principal);
+  return async (runId, request, caller, idempotencyKey) => {
+    const { tenant } = await store.runs.assertThere(runId, caller.principal);
+    if (idempotencyKey === undefined) return rerun(runId, request, caller);
+    const body = { rerun: runId, ...request };
+    return o.once({ tenant, key: idempotencyKey, body }, (keep) => rerun(runId, request, caller, keep));
+  };
+
+  async function rerun(runId: string, request: RerunRequest, caller: Caller, keep?: KeepAnswer): Promise<Created> {
     const stored = await store.runs.execution(runId);
     if (!stored) throw runNotFound(runId);
     const { run: old, plan: oldPlan } = stored;
@@ -95,19 +103,20 @@ export function createRerun(
       ...(isLatest ? {} : { revision: oldPlan.revision }),
       ...(kept.length === 0 ? {} : { start: (run) => keptStart(stored, kept, steps, run) }),
       isBounded: true,
-      alongside: async () => undefined,
+      alongside: async (tx, newId, body) => keep?.add(tx, newId, { status: 201, body }),
     };
-    if (from === 'start' || !leftWorkspace(stored)) return o.add(plan, addition);
+    const add = async (): Promise<Created> => ({ status: 201, ...(await o.add(plan, addition)), replayed: false });
+    if (from === 'start' || !leftWorkspace(stored)) return add();
     // What can be told before it is: a copy may be large.
     refuse(plan, addition);
     try {
       await copyWorkspace(join(runsDir, runId), join(runsDir, id), o.log);
-      return await o.add(plan, addition);
+      return await add();
     } catch (error) {
       await removeRunFolder(join(runsDir, id), o.log);
       throw error;
     }
-  };
+  }
 
   function refuse(plan: ResolvedPlan, addition: Addition): void {
     refuseDenied(plan, addition, o.refusals);

@@ -6,7 +6,8 @@ import { type Clock, toTimestamp } from '../lib/clock.ts';
 import { createId } from '../lib/ids.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { Store } from '../store/open.ts';
-import type { Alongside, Caller, Created } from './create.ts';
+import type { Alongside, Caller } from './create.ts';
+import type { Created } from './once.ts';
 import type { RunRequest } from './plan.ts';
 
 /** What has become of the nominal time: `kept` means that it may be tried again; `gone`, that the schedule is no more. */

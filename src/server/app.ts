@@ -249,7 +249,7 @@ function createHandlers(
     load,
   });
   const handlers: Handlers = {
-    ...createJobHandlers({ catalog, defaultProfile: config.security.defaultProfile, clock }),
+    ...createJobHandlers({ catalog, runs, defaultProfile: config.security.defaultProfile, clock }),
     ...createScheduleHandlers({ schedules: engine.schedules, jobIdOf }),
     ...createSecretHandlers({ engine, defaultTenant: config.instance.defaultTenant }),
     ...createRunHandlers({ runs, engine, jobIdOf, countRun: limiter.countRun }),

@@ -55,19 +55,22 @@ export function createJobViews(o: { readonly catalog: Catalog; readonly defaultP
 
   return {
     list(query: Query) {
-      const { page, total, nextCursor } = select(catalog.entries(), query);
-      const invalid = catalog.invalid().filter((job) => isAskedFor(job, query));
+      const asked = { ...query, ids: query.ids === undefined ? undefined : new Set(query.ids.split(',')) };
+      const { page, total, nextCursor } = select(catalog.entries(), asked);
+      const invalid = catalog.invalid().filter((job) => isAskedFor(job, asked));
       return { jobs: page.map(toSummary), invalid, total, next_cursor: nextCursor };
     },
     detail: toDetail,
   };
 }
 
-type Query = QueryOf<'listJobs'>;
+/** The last runs of a job are not among what is known here. */
+type Query = Omit<QueryOf<'listJobs'>, 'last_runs'>;
+type Asked = Omit<Query, 'ids'> & { readonly ids: ReadonlySet<string> | undefined };
 
 function select(
   entries: readonly CatalogEntry[],
-  query: Query,
+  query: Asked,
 ): { page: readonly CatalogEntry[]; total: number; nextCursor: string | null } {
   const matching = entries.filter(({ definition }) => matches(definition, query));
   const after = query.cursor === undefined ? undefined : idOfCursor(query.cursor);
@@ -81,7 +84,7 @@ function select(
   return { page, total: matching.length, nextCursor };
 }
 
-function matches(job: JobDefinition, query: Query): boolean {
+function matches(job: JobDefinition, query: Asked): boolean {
   const { tag, q } = query;
   if (tag !== undefined && !job.tags.includes(tag)) return false;
   if (!isAskedFor(job, query)) return false;
@@ -91,8 +94,9 @@ function matches(job: JobDefinition, query: Query): boolean {
 }
 
 /** Only what can be told of a job that cannot be read is asked of it. */
-function isAskedFor({ id, source }: Pick<InvalidJob, 'id' | 'source'>, query: Query): boolean {
-  const { namespace, prefix } = query;
+function isAskedFor({ id, source }: Pick<InvalidJob, 'id' | 'source'>, query: Asked): boolean {
+  const { namespace, prefix, ids } = query;
+  if (ids !== undefined && !ids.has(id)) return false;
   if (query.source !== undefined && source !== query.source) return false;
   if (namespace !== undefined && id.slice(0, Math.max(0, id.lastIndexOf('/'))) !== namespace) return false;
   return prefix === undefined || prefix === '' || id.startsWith(`${prefix.replace(/\/$/, '')}/`);

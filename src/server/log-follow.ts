@@ -1,7 +1,7 @@
 // Follows the log of a run: what is stored first, then what comes, then the end. It pulls, so a slow reader costs
 // nobody anything, and nothing is sent twice or passed over.
 
-import { type LogLevel, type LogLine, logLevels } from '../domain/log-line.ts';
+import { isOfStep, type LogLevel, type LogLine, logLevels } from '../domain/log-line.ts';
 import { isFinished } from '../domain/run.ts';
 import type { Hub } from '../engine/hub.ts';
 import { createBell } from '../lib/bell.ts';
@@ -81,7 +81,7 @@ function matcherOf({ level, stepId, attempt, text }: LogFilter): (line: LogLine)
   const wanted = text === undefined ? undefined : toLowerAscii(text);
   return (line) =>
     logLevels.indexOf(line.level) >= lowest &&
-    (stepId === undefined || line.step_id === stepId) &&
+    (stepId === undefined || isOfStep(line.step_id, stepId)) &&
     (attempt === undefined || line.attempt === attempt) &&
     (wanted === undefined || toLowerAscii(printed(line)).includes(wanted));
 }

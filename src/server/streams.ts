@@ -3,6 +3,7 @@
 
 import { once } from 'node:events';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { heartbeatMs } from '../contract/basics.ts';
 import type { Principal } from '../domain/principal.ts';
 import { Problem } from '../domain/problem.ts';
 import type { Logger } from '../lib/logger.ts';
@@ -35,8 +36,6 @@ export type Streams = {
 
 type StreamCounts = { open: number; opened: number; events: number; stalled: number };
 
-/** A comment on a quiet stream of events, and a look whether its reader may still read. */
-const heartbeatMs = 15_000;
 const retryMs = 3_000;
 /** How many may be open at once (ADR 0019). */
 const most = { ofLocal: 1_000, ofOthers: 100, inAll: 2_000 };
@@ -127,6 +126,7 @@ export function createStreams(o: {
       counts.opened += 1;
       raw.write(`retry: ${retryMs}\n\n`);
     }
+    // A comment on a quiet stream of events, and a look whether its reader may still read.
     const heartbeat = setInterval(() => {
       if (isOfEvents && !isWaiting && !gone.signal.aborted) raw.write(':\n\n');
       void mayGoOn(request).then((may) => may || endEarly());

@@ -30,6 +30,7 @@ export type BlobStore = {
 };
 
 const chunkBytes = 256 * 1024;
+const leastChunkBytes = 16 * 1024;
 
 export function createBlobStore(o: { readonly dir: string }): BlobStore {
   const pathOf = (id: string): string => join(o.dir, shardOf(id), id);
@@ -104,7 +105,7 @@ async function seal(file: FileHandle, stats: Stats): Promise<Omit<Blob, 'id'>> {
   const uid = process.geteuid?.() ?? stats.uid;
   if (stats.uid !== uid) await file.chown(uid, process.getegid?.() ?? stats.gid);
   await file.chmod(0o600);
-  const digest = await digestOf(file);
+  const digest = await digestOf(file, stats.size);
   await file.sync();
   return digest;
 }
@@ -121,12 +122,13 @@ async function copy(source: FileHandle, target: string): Promise<Omit<Blob, 'id'
   }
 }
 
-async function digestOf(file: FileHandle): Promise<Omit<Blob, 'id'>> {
+async function digestOf(file: FileHandle, expectedBytes: number): Promise<Omit<Blob, 'id'>> {
   const hash = createHash('sha256');
-  const buffer = Buffer.allocUnsafe(chunkBytes);
+  // Most are small, and a buffer stays until V8 has looked through its whole heap. A file may have grown meanwhile.
+  const buffer = Buffer.allocUnsafe(Math.min(chunkBytes, expectedBytes + leastChunkBytes));
   let sizeBytes = 0;
   for (;;) {
-    const { bytesRead } = await file.read(buffer, 0, chunkBytes, sizeBytes);
+    const { bytesRead } = await file.read(buffer, 0, buffer.length, sizeBytes);
     if (bytesRead === 0) return { sizeBytes, sha256: hash.digest('hex') };
     hash.update(buffer.subarray(0, bytesRead));
     sizeBytes += bytesRead;

@@ -67,14 +67,16 @@ export function createLogReader(o: {
   }
 
   async function* forward(runId: string, filter: LogFilter): AsyncGenerator<readonly LogLine[]> {
-    const { afterSeq = 0, sinceUs = 0 } = filter;
+    const { afterSeq = 0, beforeSeq = Number.POSITIVE_INFINITY, sinceUs = 0 } = filter;
     const select = createSelection(filter);
     let readBytes = 0;
     for (const segment of (await segmentsOf(runId)).slice()) {
+      if (segment.firstSeq >= beforeSeq) return;
       if (segment.lastSeq <= afterSeq || segment.lastAtUs <= sinceUs) continue;
       const content = await load(runId, segment, segment.lastSeq);
       for (const start of content.chunkStarts.slice(chunkIndexOf(content, afterSeq + 1))) {
         const chunk = readChunk(content.file, start);
+        if (chunk.firstSeq >= beforeSeq) return;
         const lines = select(chunk);
         if (lines.length > 0) yield lines;
         readBytes += chunk.end - start;
@@ -86,7 +88,7 @@ export function createLogReader(o: {
   }
 
   async function last(runId: string, filter: LogFilter, count: number): Promise<LogLine[]> {
-    const { afterSeq = 0, sinceUs = 0 } = filter;
+    const { afterSeq = 0, beforeSeq = Number.POSITIVE_INFINITY, sinceUs = 0 } = filter;
     const select = createSelection(filter);
     const found: LogLine[][] = [];
     let missing = count;
@@ -94,8 +96,9 @@ export function createLogReader(o: {
     let readBytes = 0;
     for (const segment of (await segmentsOf(runId)).toReversed()) {
       if (segment.lastSeq <= afterSeq || segment.lastAtUs <= sinceUs) break;
+      if (segment.firstSeq >= beforeSeq) continue;
       const content = await load(runId, segment, segment.lastSeq);
-      for (const start of content.chunkStarts.toReversed()) {
+      for (const start of content.chunkStarts.slice(0, chunkIndexOf(content, beforeSeq - 1) + 1).toReversed()) {
         if (missing <= 0 || chars > mostPageChars) return found.toReversed().flat();
         const chunk = readChunk(content.file, start);
         const lines = select(chunk).slice(-missing);

@@ -4,7 +4,7 @@
 import type { Notice } from '../domain/notice.ts';
 import { type Reach, reaches } from '../domain/principal.ts';
 import { Problem } from '../domain/problem.ts';
-import type { Run, RunStatus, RunSummary, Step } from '../domain/run.ts';
+import type { LastRun, Run, RunStatus, RunSummary, Step } from '../domain/run.ts';
 import type { Artifact, ArtifactListQuery, ArtifactPage, ArtifactStore } from './artifacts.ts';
 import { parseCursor } from './cursor.ts';
 import type { LogStore } from './logs.ts';
@@ -26,6 +26,12 @@ export type ReadableLog = {
 export type RunReading = {
   /** @throws Problem validation-error for a cursor of another list */
   readonly list: (query: RunListQuery, reach: Reach) => Promise<RunPage>;
+  /** Of each job the newest that are reached, newest first. */
+  readonly last: (
+    jobIds: readonly string[],
+    most: number,
+    reach: Reach,
+  ) => Promise<ReadonlyMap<string, readonly LastRun[]>>;
   /** While it is the same, so is whatever was answered to the same question of the same reach (ADR 0025). */
   readonly generation: () => number;
   readonly summary: (id: string, reach: Reach) => Promise<RunSummary>;
@@ -59,6 +65,7 @@ function createRunReading({ runs, notices, logs }: Pick<Store, 'runs' | 'notices
       if (query.cursor !== undefined) parseCursor(query.cursor);
       return { runs: [], total: 0, nextCursor: null };
     },
+    last: (jobIds, most, { tenant }) => runs.last({ jobIds, most, ...(tenant !== '*' && { tenant }) }),
     generation: runs.generation,
     async summary(id, reach) {
       await runs.assertThere(id, reach);

@@ -4,9 +4,10 @@
 import type { NotNull } from 'kysely';
 import { type Reach, reaches } from '../domain/principal.ts';
 import { Problem } from '../domain/problem.ts';
-import type { Progress, Run, RunPlan, RunStatus, RunSummary, Step, Trigger } from '../domain/run.ts';
+import type { LastRun, Progress, Run, RunPlan, RunStatus, RunSummary, Step, Trigger } from '../domain/run.ts';
 import type { Database, Transaction } from './database.ts';
 import { readPlan } from './earlier-plans.ts';
+import { lastRuns } from './last-runs.ts';
 import { prepareQuery } from './prepared-query.ts';
 import { addRun, type NewRun } from './run-add.ts';
 import { listRuns, type RunListQuery, type RunPage } from './run-list.ts';
@@ -70,6 +71,12 @@ export type RunStore = {
   readonly assertThere: (id: string, reach: Reach) => Promise<{ readonly version: number; readonly tenant: string }>;
   /** @throws Problem validation-error for a cursor of another list */
   readonly list: (query: RunListQuery) => Promise<RunPage>;
+  /** Of each job the newest, newest first; of a tenant, or of all. */
+  readonly last: (query: {
+    readonly jobIds: readonly string[];
+    readonly most: number;
+    readonly tenant?: string;
+  }) => Promise<ReadonlyMap<string, readonly LastRun[]>>;
   /** While it is the same, so is every run and every list (ADR 0025). */
   readonly generation: Database['generation'];
   /** What executing a run takes. Never served. */
@@ -156,6 +163,7 @@ export function createRunStore(database: Database): RunStore {
     },
 
     list: (query) => listRuns(read, query),
+    last: (query) => lastRuns(read, query),
 
     generation: database.generation,
 

@@ -10,6 +10,8 @@ import type { Schema } from './schema.ts';
 const mostStatements = 256;
 export const columnTypes: ColumnTypes = { growingId: 'integer', tableByKey: 'without rowid' };
 export const busyTimeoutMs = 5_000;
+/** Of each connection, and kept for good. The newest runs fit, and the rest is in the system's cache. */
+const cacheKib = 4_000;
 
 export function connectToWrite(path: string): DatabaseSync {
   // SQLite gives the WAL the mode of the database file, so this settles all three.
@@ -21,7 +23,7 @@ export function connectToWrite(path: string): DatabaseSync {
       PRAGMA auto_vacuum = INCREMENTAL;
       PRAGMA journal_mode = WAL;
       PRAGMA synchronous = NORMAL;
-      PRAGMA cache_size = -16000;
+      PRAGMA cache_size = -${cacheKib};
       PRAGMA temp_store = MEMORY;
       PRAGMA journal_size_limit = 67108864;
     `);
@@ -35,7 +37,7 @@ export function connectToWrite(path: string): DatabaseSync {
 /** Needs a writer that is open: only that one can create the files of the WAL. */
 export function connectToRead(path: string): DatabaseSync {
   const connection = new DatabaseSync(path, { timeout: busyTimeoutMs, readOnly: true });
-  connection.exec('PRAGMA cache_size = -16000; PRAGMA temp_store = MEMORY;');
+  connection.exec(`PRAGMA cache_size = -${cacheKib}; PRAGMA temp_store = MEMORY;`);
   return connection;
 }
 

@@ -12,6 +12,8 @@ export type LogSearch = {
   readonly text: string;
   /** `seq` of the lines that have it. */
   readonly found: readonly number[];
+  /** The last of them: there are more before these. */
+  readonly isCut: boolean;
   readonly current: number | null;
   readonly note: string;
   readonly find: (text: string) => void;
@@ -19,14 +21,14 @@ export type LogSearch = {
   readonly clear: () => void;
 };
 
-const nothing = { text: '', found: [], current: null, note: '' } as const;
+const nothing = { text: '', found: [], isCut: false, current: null, note: '' } as const;
 
 export function useLogSearch(
   o: { readonly runId: string; readonly level: LogLevel; readonly stepId: string | null; readonly rows: number },
   log: Log,
 ): LogSearch {
   const { client } = useSurroundings();
-  const [search, setSearch] = useState<Pick<LogSearch, 'text' | 'found' | 'current' | 'note'>>(nothing);
+  const [search, setSearch] = useState<Pick<LogSearch, 'text' | 'found' | 'isCut' | 'current' | 'note'>>(nothing);
 
   function show(seq: number): void {
     const brought = broughtUp(log.view, seq, o.rows);
@@ -39,10 +41,10 @@ export function useLogSearch(
     try {
       const { level, stepId } = o;
       const source = { client, runId: o.runId, filter: { level, stepId }, signal: AbortSignal.timeout(60_000) };
-      const found = await findLines(source, text);
+      const { seqs: found, isCut } = await findLines(source, text);
       const from = log.view.lines[topOf(log.view, o.rows)]?.seq ?? 0;
       const current = log.view.isFollowing ? nextFound(found, null, -1) : nextFound(found, from - 1, 1);
-      setSearch({ text, found, current, note: '' });
+      setSearch({ text, found, isCut, current, note: '' });
       if (current !== null) show(current);
     } catch (error) {
       setSearch({ ...nothing, text, note: faultText(error) });
@@ -62,9 +64,9 @@ export function useLogSearch(
   };
 }
 
-export function searchWords({ text, found, current, note }: LogSearch): string {
+export function searchWords({ text, found, isCut, current, note }: LogSearch): string {
   if (text === '') return '';
   if (note !== '') return `/${text}: ${note}`;
-  if (found.length === 0) return `/${text}: nowhere`;
-  return `/${text}: ${current === null ? '' : `${found.indexOf(current) + 1} of `}${found.length}`;
+  if (found.length === 0) return `/${text}: no match`;
+  return `/${text}: ${current === null ? '' : `${found.indexOf(current) + 1} of `}${isCut ? 'the last ' : ''}${found.length}`;
 }

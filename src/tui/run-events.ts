@@ -2,7 +2,7 @@
 
 import { setTimeout as pause } from 'node:timers/promises';
 import { useEffect, useState } from 'react';
-import { isPassing } from '../client/fault-words.ts';
+import { isWorthOpeningAnew } from '../client/fault-words.ts';
 import { eventTypes } from '../domain/event.ts';
 import { useSurroundings } from './screen.ts';
 
@@ -39,7 +39,7 @@ export function useRunEvents(isActive: boolean, runId: string | null): number {
           return;
         } catch (error) {
           // Without events it is looked at now and then all the same.
-          if (signal.aborted || !isPassing(error)) return;
+          if (signal.aborted || !isWorthOpeningAnew(error)) return;
           await pause(retryMs);
         }
       }

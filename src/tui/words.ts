@@ -1,17 +1,18 @@
 // States and times as the screens write them.
 
+import { statusGlyphs } from '../client/looks.ts';
 import type { LogLevel } from '../domain/log-line.ts';
 import type { StepStatus } from '../domain/run.ts';
 import type { Colour } from './line.ts';
 
 export const statusLooks: Readonly<Record<StepStatus, { readonly glyph: string; readonly colour: Colour }>> = {
-  pending: { glyph: '○', colour: 'yellow' },
-  running: { glyph: '●', colour: 'cyan' },
-  success: { glyph: '✓', colour: 'green' },
-  failed: { glyph: '✗', colour: 'red' },
-  cancelled: { glyph: '–', colour: 'magenta' },
-  skipped: { glyph: '·', colour: 'gray' },
-  waiting_approval: { glyph: '?', colour: 'yellow' },
+  pending: { glyph: statusGlyphs.pending, colour: 'yellow' },
+  running: { glyph: statusGlyphs.running, colour: 'cyan' },
+  success: { glyph: statusGlyphs.success, colour: 'green' },
+  failed: { glyph: statusGlyphs.failed, colour: 'red' },
+  cancelled: { glyph: statusGlyphs.cancelled, colour: 'magenta' },
+  skipped: { glyph: statusGlyphs.skipped, colour: 'gray' },
+  waiting_approval: { glyph: statusGlyphs.waiting_approval, colour: 'yellow' },
 };
 
 export const levelColours: Readonly<Record<LogLevel, Colour | undefined>> = {

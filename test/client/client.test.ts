@@ -2,7 +2,7 @@ import { createServer, type Server as HttpServer } from 'node:http';
 import { afterAll, expect, test } from 'vitest';
 import { ApiProblem, ServerUnreachable } from '../../src/client/api-problem.ts';
 import { createClient } from '../../src/client/client.ts';
-import type { Frame } from '../../src/client/resuming-stream.ts';
+import { type Frame, streamEvents } from '../../src/client/resuming-stream.ts';
 import { startServing } from '../server/serving.ts';
 import { bash } from '../support/jobs.ts';
 
@@ -120,6 +120,38 @@ test('a stream that breaks goes on behind the last id, and gives up on what anot
   ]);
   expect(asked).toEqual([undefined, '1', '2', '2', '3']);
   expect(error).toMatchObject({ status: 410 });
+});
+
+test('a stream of which nothing is heard is opened again behind the last id, and a slow reader is no silence', async () => {
+  const asked: (string | undefined)[] = [];
+  const silent = await listen(({ headers }, response) => {
+    const after = headers['last-event-id'];
+    asked.push(typeof after === 'string' ? after : undefined);
+    // The second does not even answer.
+    if (asked.length === 2) return;
+    response.writeHead(200, { 'content-type': 'text/event-stream' });
+    if (asked.length === 1) response.write('id: 1\nevent: a\ndata: {}\n\n');
+    else response.end('id: 2\nevent: b\ndata: {}\n\nid: 3\nevent: end\ndata: {}\n\n');
+  });
+  const frames: string[] = [];
+  const stream = streamEvents({
+    open: async (headers, signal) => fetch(silent.url, { headers, signal }),
+    signal: AbortSignal.timeout(20_000),
+    lastEvent: 'end',
+    onOpen: undefined,
+    onBreak: undefined,
+    silenceMs: 300,
+  });
+  for await (const { event } of stream) {
+    frames.push(event);
+    if (event === 'b') await new Promise((resolve) => setTimeout(resolve, 400));
+  }
+  silent.server.closeAllConnections();
+  silent.server.close();
+  expect([frames, asked]).toEqual([
+    ['a', 'b', 'end'],
+    [undefined, '1', '1'],
+  ]);
 });
 
 test('aborting ends a stream quietly, also between two tries', async () => {

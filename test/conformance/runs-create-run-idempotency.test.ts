@@ -62,6 +62,24 @@ test('a request that was refused uses no key up', async () => {
   expect((await keyed('deploy-5', { job_id: 'quick' })).status).toBe(201);
 });
 
+test('a rerun takes a key too: the same one, sent again, makes no second run', async () => {
+  const made = await keyed('rerun-0', { job_id: 'quick', async: false, labels: { of: 'rerun' } });
+  const { run_id: runId } = JSON.parse(await made.text());
+  const again = (key: string, body: unknown = {}) =>
+    server.fetch(`/runs/${runId}/rerun`, { body, headers: { 'idempotency-key': key } });
+  const first = await again('rerun-1');
+  const second = await again('rerun-1');
+  expect([first.status, second.status]).toEqual([201, 201]);
+  expect([first, second].map(({ headers }) => headers.get('idempotent-replay'))).toEqual([null, 'true']);
+  expect(second.headers.get('location')).toBe(first.headers.get('location'));
+  expect(await second.text()).toBe(await first.text());
+  expect((await again('rerun-1', { revision: 'latest' })).status).toBe(409);
+  // A run and a rerun are never the same request.
+  expect((await keyed('rerun-1', { job_id: 'quick' })).status).toBe(409);
+  expect((await again('')).status).toBe(400);
+  expect(await server.json('/runs?label=of=rerun')).toMatchObject({ total: 2 });
+});
+
 test.each(['', 'x'.repeat(256), 'tab\tinside'])('%j is no key', async (key) => {
   expect((await keyed(key, { job_id: 'quick' })).status).toBe(400);
 });

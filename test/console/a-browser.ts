@@ -16,8 +16,12 @@ export type PageOptions = {
   readonly theme?: 'light' | 'dark';
   readonly width?: number;
   readonly height?: number;
+  /** Where the reader is. */
+  readonly timezone?: string;
   /** What goes wrong in the page is what the test is about. */
   readonly mayFail?: boolean;
+  /** What the clock says when the page is opened; from then on the test can turn it. */
+  readonly clockMs?: number;
 };
 
 /** A browser for the tests of a file; each page is of its own storage, and what goes wrong in it fails the test. */
@@ -25,13 +29,15 @@ export function aBrowser(): { readonly open: (url: string, o?: PageOptions) => P
   let launched: Promise<Browser> | undefined;
   afterAll(async () => (await launched)?.close());
   return {
-    async open(url, { theme = 'light', width = 1200, height = 900, mayFail = false } = {}) {
+    async open(url, { theme = 'light', width = 1200, height = 900, timezone = 'UTC', mayFail = false, clockMs } = {}) {
       launched ??= chromium.launch({ executablePath: executable, args: flags });
-      const page = await (await launched).newPage({
+      const context = await (await launched).newContext({
         viewport: { width, height },
         colorScheme: theme,
         reducedMotion: 'reduce',
+        timezoneId: timezone,
       });
+      const page = await context.newPage();
       page.setDefaultTimeout(20_000);
       const faults: string[] = [];
       page.on('pageerror', (error) => faults.push(error.message));
@@ -45,9 +51,10 @@ export function aBrowser(): { readonly open: (url: string, o?: PageOptions) => P
         if (asked.protocol !== 'blob:' && asked.origin !== new URL(url).origin) foreign.push(request.url());
       });
       onTestFinished(async () => {
-        await page.close();
+        await context.close();
         expect({ faults: mayFail ? [] : faults, foreign }).toEqual({ faults: [], foreign: [] });
       });
+      if (clockMs !== undefined) await page.clock.install({ time: clockMs });
       await page.goto(url);
       return page;
     },

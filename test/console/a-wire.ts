@@ -6,6 +6,8 @@ export type Wire = {
   /** In place of the server's. */
   readonly url: string;
   readonly cut: () => void;
+  /** Nothing comes through any more, on what is open and on what is opened, and neither end is told. */
+  readonly hang: () => void;
   readonly mend: () => void;
   readonly [Symbol.asyncDispose]: () => Promise<void>;
 };
@@ -14,9 +16,15 @@ export async function openWire(serverUrl: string): Promise<Wire> {
   const { hostname, port } = new URL(serverUrl);
   const sockets = new Set<Socket>();
   let isCut = false;
+  let hangs = false;
   const server = createServer((near) => {
     if (isCut) {
       near.destroy();
+      return;
+    }
+    if (hangs) {
+      sockets.add(near);
+      near.on('error', () => undefined);
       return;
     }
     const far = connect(Number(port), hostname);
@@ -44,8 +52,13 @@ export async function openWire(serverUrl: string): Promise<Wire> {
   return {
     url: `http://127.0.0.1:${typeof address === 'object' ? address?.port : ''}`,
     cut,
+    hang() {
+      hangs = true;
+      for (const socket of sockets) socket.unpipe().pause();
+    },
     mend() {
       isCut = false;
+      hangs = false;
     },
     async [Symbol.asyncDispose]() {
       cut();

@@ -24,6 +24,7 @@ const server = await startServing({
           properties: {
             disk: { type: 'string', description: 'Which', examples: ['sda'] },
             loud: { type: 'boolean', default: false },
+            count: { type: 'integer', maximum: 9 },
             token: { type: 'string', format: 'secret' },
             words: { type: 'array', items: { type: 'string' } },
             mail: { type: 'object', properties: { to: { type: 'string' } } },
@@ -46,6 +47,8 @@ const server = await startServing({
 });
 afterAll(() => server.close());
 const browser = aBrowser();
+
+const ask = { 'config.yaml': JSON.stringify({ steps: [{ id: 'gate', approval: { text: 'Shall it go on?' } }] }) };
 
 async function ran(jobId: string): Promise<string> {
   const answer = await server.post('/runs', { job_id: jobId, async: false });
@@ -94,6 +97,52 @@ describe.each(['light', 'dark'] as const)('in the %s theme', (theme) => {
       faults.push(...(await faultsOf(page)).map((fault) => `${path} ${fault}`));
     }
     expect(faults).toEqual([]);
+  });
+});
+
+describe.each(['light', 'dark'] as const)('in the %s theme', (theme) => {
+  testWith('chromium')('a form that is filled in wrongly keeps them, and one that is written as JSON', async () => {
+    const page = await browser.open(`${server.url}/jobs/demo/report`, { theme });
+    await page.getByLabel('count').fill('often');
+    await page.getByLabel('token', { exact: true }).fill('hush-hush');
+    await page.getByText('must be a whole number').waitFor();
+    expect(await faultsOf(page)).toEqual([]);
+    await page.getByRole('button', { name: 'As JSON' }).click();
+    await page.getByRole('textbox', { name: 'Arguments as JSON' }).fill('{"count": 10}');
+    await page.getByText('count must be at most 9').waitFor();
+    expect(await faultsOf(page)).toEqual([]);
+  });
+
+  testWith('chromium')('a preview keeps them, and the graph', async () => {
+    const page = await browser.open(`${server.url}/runs/${report}?tab=artifacts`, { theme });
+    await page.getByRole('button', { name: 'Preview a.txt' }).click();
+    await page.getByRole('region', { name: 'Content of a.txt' }).waitFor();
+    expect(await faultsOf(page)).toEqual([]);
+    await page.goto(`${server.url}/runs/${steps}`);
+    await page.getByRole('button', { name: 'Graph' }).click();
+    await page.getByRole('region', { name: 'Graph of the steps' }).getByRole('link').first().waitFor();
+    expect(await faultsOf(page)).toEqual([]);
+  });
+
+  testWith('chromium')('an approval keeps them, and the question before a cancel', async () => {
+    await using asking = await startServing({ executes: true, jobs: { ask } });
+    const { run_id: waiting } = JSON.parse(await (await asking.post('/runs', { job_id: 'ask' })).text());
+    const page = await browser.open(`${asking.url}/runs/${waiting}`, { theme });
+    await page.getByRole('region', { name: 'Approval of gate' }).waitFor();
+    expect(await faultsOf(page)).toEqual([]);
+    await page.getByRole('button', { name: 'Cancel', exact: true }).click();
+    const dialog = page.getByRole('dialog', { name: 'Cancel this run?' });
+    await dialog.waitFor();
+    expect(await faultsOf(page)).toEqual([]);
+    await dialog.getByRole('button', { name: 'Cancel the run' }).click();
+    await page.getByText(/Cancelled (after|before)/).waitFor();
+  });
+
+  testWith('chromium')('signing in keeps them', async () => {
+    await using guarded = await startServing({ authMode: 'required' });
+    const page = await browser.open(guarded.url, { theme });
+    await page.getByLabel('API token').waitFor();
+    expect(await faultsOf(page)).toEqual([]);
   });
 });
 
@@ -147,7 +196,9 @@ testWith('chromium')('where a token is asked for, one signs in with it, for this
   await field.fill('fwt_wrong');
   expect(await faultsOf(page)).toEqual([]);
   await page.getByRole('button', { name: 'Sign in' }).click();
-  await page.getByText('The credential is not valid.').waitFor();
+  await page.getByRole('alert').filter({ hasText: 'The credential is not valid.' }).waitFor();
+  await expect.poll(() => field.inputValue()).toBe('fwt_wrong');
+  await expect.poll(() => page.evaluate('document.activeElement.id')).toBe('token');
   await field.fill(credential);
   await page.getByRole('button', { name: 'Sign in' }).click();
   await page.getByRole('link', { name: 'demo/report' }).waitFor();

@@ -47,7 +47,7 @@ describe('jobs', () => {
       const page = await browser.open(server.url);
       const jobs = page.getByRole('list', { name: 'Jobs' });
       await jobs.getByRole('link', { name: 'demo/greeting' }).waitFor();
-      await expect.poll(() => jobs.getByRole('listitem').first().textContent()).toMatch(/no recent runs\s*next in/);
+      await expect.poll(() => jobs.getByRole('listitem').first().textContent()).toMatch(/no runs\s*next in/);
       const invalid = page.getByRole('region', { name: 'Invalid jobs' });
       expect(await invalid.textContent()).toMatch(/disk\/broken\s*disk\/broken\/config\.yaml:\d+:\d+ \w+/);
       expect(await page.title()).toBe('Jobs – flwd');

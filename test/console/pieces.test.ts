@@ -1,11 +1,11 @@
 // What the pages are made of and needs no browser: colours of a line, the text query of runs, and rows that are kept up to date.
 
 import { describe, expect, test } from 'vitest';
-import { toPieces } from '../../src/console/ansi.ts';
+import { toPieces, writtenLast } from '../../src/console/ansi.ts';
 import { box, layOut } from '../../src/console/graph-layout.ts';
 import { readRunQuery, withFilter } from '../../src/console/run-query.ts';
 import { type RunRows, withEvent, withNewest, withOlder } from '../../src/console/run-rows.ts';
-import { barsOf, drawnTime, needsOver } from '../../src/console/step-bars.ts';
+import { drawnTime, needsOver, rowsOf } from '../../src/console/step-bars.ts';
 import type { RunRow, Step } from '../../src/console/words.ts';
 
 const esc = String.fromCharCode(27);
@@ -17,15 +17,38 @@ const shown = (message: string): string[] =>
 describe('a line of output', () => {
   test('keeps its colours, until they end', () => {
     expect(shown(`a ${esc}[1;31mred${esc}[22m still${esc}[0m b`)).toEqual(['a ', 'red|fg-1 bold', ' still|fg-1', ' b']);
-    expect(shown(`${esc}[92mgreen${esc}[39;44mon blue${esc}[m`)).toEqual(['green|fg-10', 'on blue|bg-4']);
+    expect(shown(`${esc}[92mgreen${esc}[39;44mon blue${esc}[m`)).toEqual([
+      'green|fg-10',
+      'on blue|rgb(255 255 255)|rgb(0 0 238)',
+    ]);
     expect(shown(`${esc}[38;5;196mx${esc}[48;2;1;2;3my`)).toEqual(['x|rgb(255 0 0)', 'y|rgb(255 0 0)|rgb(1 2 3)']);
     expect(shown(`${esc}[38;5;244mx${esc}[38;5;3my`)).toEqual(['x|rgb(128 128 128)', 'y|fg-3']);
+  });
+
+  test('can be read on any background', () => {
+    expect(shown(`${esc}[31;43mred on yellow`)).toEqual(['red on yellow|rgb(205 0 0)|rgb(205 205 0)']);
+    expect(shown(`${esc}[48;5;233mdark${esc}[48;2;240;240;240mlight`)).toEqual([
+      'dark|rgb(255 255 255)|rgb(18 18 18)',
+      'light|rgb(0 0 0)|rgb(240 240 240)',
+    ]);
+    expect(shown(`${esc}[103mon yellow${esc}[49;91mred`)).toEqual(['on yellow|rgb(0 0 0)|rgb(255 255 0)', 'red|fg-9']);
+  });
+
+  test('is inverse where it says so', () => {
+    expect(shown(`${esc}[7mx${esc}[31my${esc}[42mz${esc}[27mw`)).toEqual([
+      'x|inverse',
+      'y|rgb(255 255 255)|rgb(205 0 0)',
+      'z|rgb(0 205 0)|rgb(205 0 0)',
+      'w|rgb(205 0 0)|rgb(0 205 0)',
+    ]);
+    expect(shown(`${esc}[7;42mx`)).toEqual(['x|fg-2']);
   });
 
   test('does nothing else to the page', () => {
     expect(shown(`a${esc}[2J${esc}]0;title\u0007b${esc}]8;;http://x${esc}\\c${esc}(Bd`)).toEqual(['a', 'b', 'c', 'd']);
     expect(shown('a\u0000b\u202Ec\rd')).toEqual(['a�b�c�d']);
     expect(shown('50%\r')).toEqual(['50%']);
+    expect(['1%\r50%\r100%', '50%\r', '\r\r', 'plain'].map(writtenLast)).toEqual(['100%', '50%', '', 'plain']);
   });
 });
 
@@ -109,6 +132,8 @@ describe('rows of runs', () => {
     const frame = (event: string, data: object) => ({ id: '1', event, data: { ...data, timestamp: 'T' } });
     const changed = withEvent(held, frame('run.finished', { run_id: 'run_1', status: 'failed' }));
     expect(changed.rows[1]).toMatchObject({ status: 'failed', finished_at: 'T' });
+    const running = withEvent(held, frame('run.finished', { run_id: 'run_1', status: 'failed' }), 'running');
+    expect(ids(running)).toBe('2');
     expect(withEvent(held, frame('step.finished', { run_id: 'run_1', status: 'failed' }))).toBe(held);
     expect(withEvent(held, frame('run.finished', { run_id: 'run_9', status: 'failed' }))).toBe(held);
   });
@@ -151,24 +176,23 @@ describe('the time of a step', () => {
   const attempts = [build, ask, again, first, ship, skipped];
   const nowMs = 170_000;
   const bars = (one: Step) =>
-    barsOf({ run, step: one, attempts, nowMs }).map(
-      ({ look, fromMs, toMs, words }) => `${look} ${fromMs / 1000}-${toMs / 1000} ${words}`,
-    );
+    rowsOf(run, attempts, nowMs)
+      .find(({ step: { step_id: id } }) => id === one.step_id)
+      ?.bars.map(({ look, fromMs, toMs, words }) => `${look} ${fromMs / 1000}-${toMs / 1000} ${words}`);
 
   test('is waiting from when its needs have ended, or its last attempt, and running from its start', () => {
-    expect(bars(build)).toEqual(['waiting 0-110 waited 1m50s', 'success 110-120 success 10s']);
+    expect(bars(build)).toEqual(['waiting 0-110 waited 1m50s', 'success 110-120 success 10.0s']);
     expect(bars(again)).toEqual([
-      'waiting 120-123 waited 3s',
-      'failed 123-130 failed 7s',
-      'waiting 130-170 has waited 40s',
+      'waiting 120-123 waited 3.0s',
+      'failed 123-130 failed 7.0s',
+      'waiting 130-170 has waited 40.0s',
     ]);
-    expect(bars(ask)).toEqual(['waiting 120-150 waited for approval 30s']);
+    expect(bars(ask)).toEqual(['waiting 120-150 waited for approval 30.0s']);
     expect([bars(ship), bars(skipped)]).toEqual([[], []]);
   });
 
   test('is tied to the end of what it waited for', () => {
-    const rows = run.steps.map((one) => ({ step: one, bars: barsOf({ run, step: one, attempts, nowMs }) }));
-    expect(needsOver(rows)).toEqual([
+    expect(needsOver(rowsOf(run, attempts, nowMs))).toEqual([
       { key: 'build ask', from: { row: 0, ms: 120_000 }, to: { row: 1, ms: 120_000 }, ids: ['build', 'ask'] },
       { key: 'build test', from: { row: 0, ms: 120_000 }, to: { row: 2, ms: 120_000 }, ids: ['build', 'test'] },
     ]);

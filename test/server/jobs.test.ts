@@ -94,6 +94,7 @@ describe('the list', () => {
     ['?source=local-fs&q=every%20table', ['backup/db/full']],
     ['?source=other', []],
     ['?q=NIGHT', []],
+    ['?ids=deploy,backup/daily,nothing', ['backup/daily', 'deploy']],
     ['?limit=1&offset=1', ['backup/db/full']],
     ['?offset=9', []],
   ])('%s holds %j', async (query, expected) => {
@@ -111,6 +112,52 @@ describe('the list', () => {
     const response = await server.fetch('/jobs?cursor=nonsense');
     expect(response.status).toBe(400);
     expect(await response.json()).toMatchObject({ errors: [{ pointer: '?cursor' }] });
+  });
+});
+
+describe('last_runs', () => {
+  type WithRuns = {
+    jobs: { id: string; last_runs?: { run_id: string; status: string }[] }[];
+    next_cursor: string | null;
+  };
+  const listAs = async (query: string, headers = {}): Promise<WithRuns> =>
+    JSON.parse(await (await server.fetch(`/jobs${query}`, { headers })).text());
+
+  test('shows how the newest runs of each job went, to whoever may read them', async () => {
+    const jobId = 'backup/daily';
+    const first = await server.addRun({ jobId });
+    await first.move('claim');
+    await first.finish('fail');
+    const second = await server.addRun({ jobId });
+    const third = await server.addRun({ jobId, tenant: 'acme' });
+    const runsOf = async (query: string, headers = {}): Promise<unknown> =>
+      (await listAs(query, headers)).jobs.find(({ id }) => id === jobId)?.last_runs?.map(({ run_id: id }) => id);
+
+    expect(await runsOf('?last_runs=2')).toEqual([third.id, second.id]);
+    expect(await runsOf('?last_runs=10')).toEqual([third.id, second.id, first.id]);
+    expect((await listAs('?ids=backup/daily&last_runs=10')).jobs[0]?.last_runs?.at(-1)).toEqual({
+      run_id: first.id,
+      status: 'failed',
+      created_at: expect.any(String),
+      finished_at: expect.any(String),
+    });
+    expect((await listAs('?ids=deploy&last_runs=3')).jobs).toMatchObject([{ id: 'deploy', last_runs: [] }]);
+
+    const acme = await server.token({ scopes: ['jobs:read', 'runs:read'], tenant: 'acme' });
+    expect(await runsOf('?last_runs=10', acme.headers)).toEqual([third.id]);
+    const narrow = await server.token({ scopes: ['jobs:read'] });
+    expect(await runsOf('?last_runs=10', narrow.headers)).toBeUndefined();
+    expect(await runsOf('')).toBeUndefined();
+  });
+
+  test('comes by pages of a hundred jobs, unless another limit is given', async () => {
+    const jobs = Object.fromEntries(Array.from({ length: 101 }, (_, n) => [`j${n}`, bash('true')]));
+    await using many = await startServing({ jobs, watch: false });
+    const countOf = async (query: string): Promise<number> =>
+      JSON.parse(await (await many.fetch(`/jobs${query}`)).text()).jobs.length;
+    expect(await countOf('?last_runs=1')).toBe(100);
+    expect(await countOf('?last_runs=1&limit=101')).toBe(101);
+    expect((await many.fetch('/jobs?last_runs=11')).status).toBe(400);
   });
 });
 

@@ -61,6 +61,9 @@ describe('a page', () => {
 
   test.each([
     ['?tail=2', [5, 6]],
+    ['?tail=2&before=4', [2, 3]],
+    ['?before=3', [1, 2]],
+    ['?tail=9&before=1', []],
     ['?level=warn', [2, 3, 4]],
     ['?q=FIVE', [5]],
     ['?attempt=2', []],
@@ -79,6 +82,8 @@ describe('a page', () => {
   test.each([
     ['limit=10001', '?limit'],
     ['tail=0', '?tail'],
+    ['before=0', '?before'],
+    ['follow=true&before=5', '?before'],
     ['since=now', '?since'],
     ['level=loud', '?level'],
     ['follow=1', '?follow'],
@@ -112,6 +117,8 @@ describe('all of it', () => {
     ['?limit=2', 'one\ntwo\n'],
     ['?tail=1', 'six ü\n'],
     ['?cursor=4', 'five\nsix ü\n'],
+    ['?cursor=1&before=4', 'two\nthree\n'],
+    ['?tail=1&before=3', 'two\n'],
     ['?q=/DEV/', 'four\n'],
   ])('%s narrows it', async (query, text) => {
     expect(await (await logs(finished, query, { accept: 'text/plain' })).text()).toBe(text);

@@ -42,6 +42,13 @@ describe.each(engines)('a reader of a log on $engine', (engine) => {
       expect(await page({ afterSeq: 150_000 })).toEqual({ lines: [], nextSeq: null });
       expect(seqs((await page({ tail: 100 })).lines)).toEqual(range(149_901, 150_000));
       expect(seqs((await page({ tail: 60_000 })).lines)).toEqual(range(90_001, 150_000));
+      expect(seqs((await page({ tail: 100, beforeSeq: 98_766 })).lines)).toEqual(range(98_666, 98_765));
+      expect(seqs((await page({ tail: 10, beforeSeq: 6 })).lines)).toEqual(range(1, 5));
+      expect(seqs((await page({ tail: 10, beforeSeq: 900_000 })).lines)).toEqual(range(149_991, 150_000));
+      expect(await page({ tail: 10, beforeSeq: 1 })).toEqual({ lines: [], nextSeq: null });
+      expect(await page({ afterSeq: 98_700, beforeSeq: 98_703 }).then((one) => [seqs(one.lines), one.nextSeq])).toEqual(
+        [[98_701, 98_702], null],
+      );
       expect(seqs(await log.store().lines(runId, 98_000, 3000))).toEqual(range(98_000, 100_999));
       expect(seqs(await log.store().lines(runId, 149_999, 10))).toEqual([149_999, 150_000]);
     }
@@ -84,12 +91,27 @@ describe.each(engines)('a reader of a log on $engine', (engine) => {
     expect(await page({ level: 'fatal' })).toEqual([]);
     expect(await page({ stepId: 'build' })).toEqual([1, 2, 3, 4]);
     expect(await page({ attempt: 2, level: 'info' })).toEqual([10, 11, 12]);
+    expect(await page({ level: 'warn', tail: 2, beforeSeq: 10 })).toEqual([6, 7]);
+    expect(await page({ stepId: 'ship', beforeSeq: 7 })).toEqual([5, 6]);
     expect(await page({ sinceUs: log.clock.atMs * 1000 })).toEqual(range(6, 12));
     expect(await page({ sinceUs: log.clock.atMs * 1000, tail: 50 })).toEqual(range(6, 12));
     expect(await page({ sinceUs: log.clock.atMs * 1000 - 1 })).toEqual(range(5, 12));
     expect(await page({ level: 'warn', text: 't', tail: 3 })).toEqual([7, 10, 11]);
     const first = await log.store().page(runId, { level: 'error', limit: 2 });
     expect([seqs(first.lines), first.nextSeq]).toEqual([[3, 7], 7]);
+  });
+
+  test('gets the lines of all instances of a step, or of one', async () => {
+    const log = await openLogFixture(engine);
+    const writer = await log.openWriter();
+    const bytes = Buffer.from('one\n');
+    for (const stepId of ['test[linux]', 'tester', 'test[mac]', 'test']) {
+      writer.append({ attempt: 1, stepId, bytes, spoolEnd: 4 });
+    }
+    const page = async (stepId: string) => seqs((await log.store().page(runId, { limit: 100, stepId })).lines);
+    expect(await page('test')).toEqual([1, 3, 4]);
+    expect(await page('test[mac]')).toEqual([3]);
+    expect(await page('tes')).toEqual([]);
   });
 
   test('of a run that has printed nothing, or that nobody knows, gets nothing', async () => {

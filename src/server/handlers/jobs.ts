@@ -1,9 +1,12 @@
 // The catalogue over HTTP: jobs and what is wrong with those that cannot be used.
 
 import type { Catalog, CatalogEntry } from '../../catalog/catalog.ts';
+import type { QueryOf } from '../../contract/operations.ts';
 import type { SecurityProfile } from '../../domain/job.ts';
+import { holdsScope, type Reach } from '../../domain/principal.ts';
 import { createBoundedCache } from '../../lib/bounded-cache.ts';
 import type { Clock } from '../../lib/clock.ts';
+import type { RunReading } from '../../store/reading.ts';
 import type { Handlers } from '../exchange.ts';
 import { createJobViews } from '../job-views.ts';
 import { type StoredAnswer, sendStored, toStoredAnswer } from '../stored-answer.ts';
@@ -11,11 +14,14 @@ import { type StoredAnswer, sendStored, toStoredAnswer } from '../stored-answer.
 const cachedChars = 16 * 1024 * 1024;
 /** For this long a job's revision is taken as it was: its files are looked at 4 times a second at the most. */
 const revisionAgeMs = 250;
+const pageWithRuns = 100;
 
+type Query = Omit<QueryOf<'listJobs'>, 'last_runs'>;
 type Detail = { readonly answer: StoredAnswer; readonly revision: string; readonly checkedAtMs: number };
 
 export function createJobHandlers(o: {
   readonly catalog: Catalog;
+  readonly runs: Pick<RunReading, 'last'>;
   readonly defaultProfile: SecurityProfile;
   readonly clock: Clock;
 }): Pick<Handlers, 'listJobs' | 'getJob'> {
@@ -33,15 +39,30 @@ export function createJobHandlers(o: {
     return answer;
   }
 
+  function stored(query: Query): StoredAnswer {
+    const key = `${catalog.generation} ${JSON.stringify(query)}`;
+    const known = lists.get(key);
+    if (known) return known;
+    const answer = toStoredAnswer(views.list(query));
+    lists.set(key, answer, answer.text.length);
+    return answer;
+  }
+
+  async function withLastRuns(query: Query, most: number, reach: Reach): Promise<StoredAnswer> {
+    const { jobs, ...rest } = views.list(query);
+    const jobIds = jobs.map(({ id }) => id);
+    const last = await o.runs.last(jobIds, most, reach);
+    return toStoredAnswer({ jobs: jobs.map((job) => ({ ...job, last_runs: last.get(job.id) ?? [] })), ...rest });
+  }
+
   return {
     listJobs({ request, reply, query }) {
-      const key = `${catalog.generation} ${JSON.stringify(query)}`;
-      let answer = lists.get(key);
-      if (!answer) {
-        answer = toStoredAnswer(views.list(query));
-        lists.set(key, answer, answer.text.length);
-      }
-      return sendStored(request, reply, answer);
+      const { last_runs: most, ...rest } = query;
+      if (most === undefined) return sendStored(request, reply, stored(rest));
+      const asked = { limit: pageWithRuns, ...rest };
+      const { principal } = request;
+      if (!holdsScope(principal, 'runs:read')) return sendStored(request, reply, stored(asked));
+      return withLastRuns(asked, most, principal).then((answer) => sendStored(request, reply, answer));
     },
 
     getJob({ request, reply, path }) {

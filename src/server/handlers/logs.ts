@@ -56,10 +56,19 @@ export function createLogHandlers(o: {
 }
 
 function pageOf(log: ReadableLog, query: Query): ReturnType<ReadableLog['page']> {
-  const { tail, limit, since, level, step_id: stepId, attempt, q: text } = query;
+  const { tail, limit, before, since, level, step_id: stepId, attempt, q: text } = query;
   return log.page({
     limit: limit ?? tail ?? pageLines,
-    ...defined({ tail, level, stepId, attempt, text, afterSeq: afterCursor(query), sinceUs: toUs(since) }),
+    ...defined({
+      tail,
+      level,
+      stepId,
+      attempt,
+      text,
+      afterSeq: afterCursor(query),
+      beforeSeq: before,
+      sinceUs: toUs(since),
+    }),
   });
 }
 
@@ -97,13 +106,14 @@ async function sendLines(
   }
   const filter = filterOf(query);
   // It ends where the log ends now: a job that never stops must not make an answer that never ends.
-  const last = (await log.page({ tail: 1, limit: 1 })).lines[0]?.seq ?? 0;
+  const last = (await log.page({ tail: 1, limit: 1, ...defined({ beforeSeq: query.before }) })).lines[0]?.seq ?? 0;
   let seq = await startOf(log, query);
   while (seq < last && !signal.aborted) {
     const batch = await log.next(seq);
     if (!batch) return;
     seq = batch.lastSeq;
-    await write(linesOf(batch, filter).map(toText).join(''));
+    const lines = linesOf(batch, filter).filter((line) => query.before === undefined || line.seq < query.before);
+    await write(lines.map(toText).join(''));
   }
 }
 
@@ -121,8 +131,11 @@ function filterOf({ level, step_id: stepId, attempt, q: text }: Query): LogFilte
 
 /** @throws Problem validation-error */
 function resumeAfter({ request, query }: Pick<Exchange<'getRunLogs'>, 'request' | 'query'>): number | undefined {
-  if (query.limit === undefined) return lastEventId(request, query.last_event_id);
-  throw validationError([{ pointer: '?limit', message: 'does not go with a live stream', keyword: 'not' }]);
+  const wrong = (['limit', 'before'] as const).filter((name) => query[name] !== undefined);
+  if (wrong.length === 0) return lastEventId(request, query.last_event_id);
+  throw validationError(
+    wrong.map((name) => ({ pointer: `?${name}`, message: 'does not go with a live stream', keyword: 'not' })),
+  );
 }
 
 /** @throws Problem validation-error */

@@ -1,11 +1,13 @@
 // Runs: create, list, read, cancel, and plans of them.
 
+import type { FastifyReply } from 'fastify';
 import { apiBase, type QueryOf } from '../../contract/operations.ts';
 import { type Reach, reaches } from '../../domain/principal.ts';
 import { Problem } from '../../domain/problem.ts';
 import type { Trigger } from '../../domain/run.ts';
 import type { Caller } from '../../engine/create.ts';
 import type { Engine } from '../../engine/engine.ts';
+import type { Created } from '../../engine/once.ts';
 import { createBoundedCache } from '../../lib/bounded-cache.ts';
 import { parseTimestampUs } from '../../lib/clock.ts';
 import type { RunReading } from '../../store/reading.ts';
@@ -72,9 +74,7 @@ export function createRunHandlers(o: {
 
   return {
     async createRun({ request, reply, body }) {
-      const created = await engine.createRun(body, starterOf(request), idempotencyKeyOf(request));
-      if (created.replayed) reply.raw.setHeader('Idempotent-Replay', 'true');
-      return sendJson(reply.code(created.status).header('location', `${apiBase}/runs/${created.runId}`), created.body);
+      return sendCreated(reply, await engine.createRun(body, starterOf(request), idempotencyKeyOf(request)));
     },
 
     createPlan: ({ request, body }) => engine.plan(body, callerOf(request)),
@@ -98,8 +98,8 @@ export function createRunHandlers(o: {
     },
 
     async rerunRun({ request, reply, path, body }) {
-      const { runId, body: answer } = await engine.rerun(path.run_id, body, starterOf(request));
-      return sendJson(reply.code(201).header('location', `${apiBase}/runs/${runId}`), answer);
+      const key = idempotencyKeyOf(request);
+      return sendCreated(reply, await engine.rerun(path.run_id, body, starterOf(request), key));
     },
 
     async approveRun({ request, path, body }) {
@@ -122,6 +122,11 @@ export function createRunHandlers(o: {
   };
 }
 
+function sendCreated(reply: FastifyReply, { status, body, runId, replayed }: Created): FastifyReply {
+  if (replayed) reply.raw.setHeader('Idempotent-Replay', 'true');
+  return sendJson(reply.code(status).header('location', `${apiBase}/runs/${runId}`), body);
+}
+
 const faces: readonly Trigger['type'][] = ['cli', 'mcp'];
 
 function callerOf(request: Exchange<Names>['request']): Caller {
@@ -131,7 +136,7 @@ function callerOf(request: Exchange<Names>['request']): Caller {
 }
 
 /** @throws Problem malformed-request */
-function idempotencyKeyOf(request: Exchange<'createRun'>['request']): string | undefined {
+function idempotencyKeyOf(request: Exchange<'createRun' | 'rerunRun'>['request']): string | undefined {
   const key = request.raw.headers['idempotency-key'];
   if (key === undefined) return undefined;
   if (typeof key === 'string' && /^[\x20-\x7e]{1,255}$/.test(key)) return key;

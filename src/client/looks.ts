@@ -1,0 +1,13 @@
+// How the states of runs and steps look, in the console and in the terminal UI.
+
+import type { StepStatus } from '../domain/run.ts';
+
+export const statusGlyphs: Readonly<Record<StepStatus, string>> = {
+  pending: '○',
+  running: '●',
+  success: '✓',
+  failed: '✗',
+  cancelled: '–',
+  skipped: '·',
+  waiting_approval: '?',
+};

@@ -1,0 +1,97 @@
+// A request with an Idempotency-Key makes one run, however often it is sent: its answer is kept with the run, and given again.
+
+import { Problem } from '../domain/problem.ts';
+import { isFinished } from '../domain/run.ts';
+import type { Sealer } from '../exec/seal.ts';
+import type { Clock } from '../lib/clock.ts';
+import type { Transaction } from '../store/database.ts';
+import type { Store } from '../store/open.ts';
+import { runNotFound } from '../store/runs.ts';
+
+/** What a request that makes a run is answered. */
+export type Created = {
+  readonly status: 201 | 202;
+  readonly body: string;
+  readonly runId: string;
+  readonly replayed: boolean;
+};
+
+type KeptAnswer = { readonly status: number; readonly body: string };
+
+export type KeepAnswer = {
+  /** In the transaction that adds the run; null: what is answered is known later. */
+  readonly add: (tx: Transaction, runId: string, answer: KeptAnswer | null) => Promise<void>;
+  readonly answer: (answer: KeptAnswer) => Promise<void>;
+};
+
+/** @throws Problem idempotency-conflict, idempotency-in-flight, and what `make` throws */
+export type Once = (
+  request: { readonly tenant: string; readonly key: string; readonly body: unknown },
+  make: (keep: KeepAnswer) => Promise<Created>,
+) => Promise<Created>;
+
+/** An answer is replayed for this long. */
+const replayedMs = 24 * 3_600_000;
+
+export function createOnce({
+  store,
+  sealer,
+  clock,
+}: {
+  readonly store: Store;
+  readonly sealer: Sealer;
+  readonly clock: Clock;
+}): Once {
+  /** Requests that are under way here, with the fingerprint of their body. */
+  const inFlight = new Map<string, string>();
+
+  return async ({ tenant, key, body }, make) => {
+    const bodyHash = sealer.fingerprint(canonical(body));
+    const flight = `${tenant} ${key}`;
+    const running = inFlight.get(flight);
+    if (running !== undefined) throw underWay(key, running === bodyHash);
+    inFlight.set(flight, bodyHash);
+    try {
+      const stored = await store.idempotency.find(tenant, key, clock.now() - replayedMs);
+      if (!stored) return await make(keepFor({ tenant, key, bodyHash }));
+      if (stored.bodyHash !== bodyHash) throw underWay(key, false);
+      const { answer, runId } = stored;
+      if (answer) return { status: answer.status === 202 ? 202 : 201, body: answer.body, runId, replayed: true };
+      // The process that was to answer is gone: the run as it stands is what it would have said.
+      return { ...(await asItStands(store, runId)), replayed: true };
+    } finally {
+      inFlight.delete(flight);
+    }
+  };
+
+  function keepFor(request: { readonly tenant: string; readonly key: string; readonly bodyHash: string }): KeepAnswer {
+    return {
+      async add(tx, runId, answer) {
+        await store.idempotency.add(tx, { ...request, runId, answer, createdAtMs: clock.now() });
+      },
+      answer: (answer) => store.db.transact((tx) => store.idempotency.answer(tx, request.tenant, request.key, answer)),
+    };
+  }
+}
+
+/** @throws Problem run-not-found */
+export async function asItStands({ runs }: Pick<Store, 'runs'>, runId: string): Promise<Created> {
+  const run = await runs.get(runId);
+  if (!run) throw runNotFound(runId);
+  return { status: isFinished(run.status) ? 201 : 202, body: JSON.stringify(run), runId, replayed: false };
+}
+
+function underWay(key: string, isSame: boolean): Problem {
+  return isSame
+    ? new Problem('idempotency-in-flight', `The first request with the Idempotency-Key '${key}' is still under way.`)
+    : new Problem('idempotency-conflict', `The Idempotency-Key '${key}' was used with another body.`);
+}
+
+/** The same members in any order are the same body. */
+function canonical(value: unknown): string {
+  return JSON.stringify(value, (_, member: unknown) =>
+    member !== null && typeof member === 'object' && !Array.isArray(member)
+      ? Object.fromEntries(Object.entries(member).toSorted(([a], [b]) => (a < b ? -1 : 1)))
+      : member,
+  );
+}

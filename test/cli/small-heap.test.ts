@@ -1,0 +1,32 @@
+// That V8 still does what a server asks of it.
+
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import { expect, test } from 'vitest';
+
+/** A process that makes garbage of which some lives for a while; it prints the size of its young generation in MB. */
+const churn = `
+  const [path] = process.argv.slice(1);
+  const small = path && await import(path);
+  small?.keepHeapSmall();
+  let kept = [];
+  for (let i = 0; i < 3e6; i++) {
+    kept.push({ i });
+    if (kept.length > 2e5) kept = [];
+  }
+  const { getHeapSpaceStatistics } = await import('node:v8');
+  const { space_size } = getHeapSpaceStatistics().find(({ space_name }) => space_name === 'new_space');
+  console.log(space_size / 1e6);
+`;
+
+async function youngGenerationMb(...words: readonly string[]): Promise<number> {
+  const run = promisify(execFile);
+  const { stdout } = await run(process.execPath, ['--input-type=module', '-e', churn, ...words]);
+  return Number(stdout);
+}
+
+test('the young generation of a heap that is kept small does not grow under load, as it does otherwise', async () => {
+  const module = new URL('../../src/cli/small-heap.ts', import.meta.url).href;
+  expect(await youngGenerationMb(module)).toBeLessThan(5);
+  expect(await youngGenerationMb()).toBeGreaterThan(10);
+});

@@ -1,0 +1,157 @@
+// What a person does with a run, and is told of it: cancel and kill, approve, and read how it went.
+
+import type { Page } from 'playwright-core';
+import { afterAll, describe, expect } from 'vitest';
+import { startServing } from '../server/serving.ts';
+import { testWith } from '../support/host.ts';
+import { bash } from '../support/jobs.ts';
+import { aBrowser } from './a-browser.ts';
+
+const stubborn = '#!/usr/bin/env bash\ntrap "echo not yet" TERM\necho begun\nwhile :; do sleep 0.05 || :; done\n';
+
+const server = await startServing({
+  executes: true,
+  jobs: {
+    'demo/stubborn': {
+      'config.yaml': JSON.stringify({
+        cancel: { grace: '10m' },
+        steps: [
+          { id: 'left', script: './a.sh' },
+          { id: 'right', script: './a.sh' },
+        ],
+      }),
+      'a.sh': stubborn,
+    },
+    'demo/told': {
+      'config.yaml': JSON.stringify({
+        steps: [
+          { id: 'ask', approval: { text: 'Shall it go on?' } },
+          { id: 'go', script: './go.sh', needs: ['ask'] },
+          { id: 'after', script: './go.sh', needs: ['go'] },
+        ],
+      }),
+      'go.sh': '#!/usr/bin/env bash\nflwd_output colour green\nsleep 1.2\n[ "$FLWD_STEP_ID" != after ] || exit 3\n',
+    },
+    'demo/fails': {
+      'config.yaml': JSON.stringify({
+        steps: [
+          { id: 'fetch', script: './a.sh' },
+          { id: 'ship', script: './a.sh', needs: ['fetch'] },
+        ],
+      }),
+      'a.sh': '#!/usr/bin/env bash\necho the disk is full >&2\nexit 3\n',
+    },
+    'demo/held': bash('sleep 600'),
+  },
+});
+afterAll(() => server.close());
+const browser = aBrowser();
+
+async function started(jobId: string, body: object = {}): Promise<string> {
+  const answer = await server.post('/runs', { job_id: jobId, ...body });
+  return JSON.parse(await answer.text()).run_id;
+}
+
+const steps = (page: Page) => page.getByRole('region', { name: 'Steps', exact: true }).getByRole('listitem');
+const focused = (page: Page): Promise<string> =>
+  page.evaluate(
+    '((at) => `${at.nodeName} ${at.getAttribute("aria-label") ?? at.textContent}`)(document.activeElement)',
+  );
+
+testWith('chromium')('a cancel is told signal by signal, and whoever cannot wait kills', async () => {
+  const page = await browser.open(`${server.url}/runs/${await started('demo/stubborn')}`);
+  await expect.poll(() => page.getByRole('log').getByText('begun').count()).toBe(2);
+  await page.getByRole('button', { name: 'Cancel' }).click();
+  await page.getByRole('button', { name: 'Cancel the run' }).click();
+  const ladder = page.getByRole('list', { name: 'Cancel' });
+  await expect.poll(() => ladder.textContent()).toMatch(/left: sent SIGTERM to \d/);
+  await expect.poll(() => ladder.textContent()).toMatch(/right: sent SIGTERM to \d/);
+  await expect.poll(() => focused(page)).toBe('OL Cancel');
+  await page.getByRole('button', { name: 'Kill now' }).click();
+  await page.getByText(/Cancelled after/).waitFor();
+  await expect
+    .poll(() => ladder.textContent())
+    .toMatch(/^(?=.*left: sent SIGKILL)(?=.*right: sent SIGKILL).*no process is left$/);
+  await expect.poll(() => focused(page)).toBe('OL Cancel');
+});
+
+testWith('chromium')('a cancel of several waits for the grace of none', async () => {
+  const runIds = await Promise.all([started('demo/stubborn'), started('demo/stubborn')]);
+  const page = await browser.open(`${server.url}/runs?q=job%3Ademo%2Fstubborn%20status%3Arunning`);
+  const rows = page.getByRole('list', { name: 'Runs' }).getByRole('listitem');
+  await expect.poll(() => rows.count()).toBe(2);
+  await page.getByRole('button', { name: 'Choose all' }).click();
+  await page.getByRole('button', { name: 'Cancel 2' }).click();
+  await page.getByRole('button', { name: 'Cancel the runs' }).click();
+  await page.getByText('Told to end: 2 of 2.').waitFor();
+  expect(await rows.count()).toBe(2);
+  await Promise.all(runIds.map((id) => server.post(`/runs/${id}/cancel?force=true`, '')));
+  await page.getByText('No run matches.').waitFor();
+});
+
+describe('a run', () => {
+  testWith('chromium')('says who approved it, what its steps gave, and when it ran in which zone', async () => {
+    const runId = await started('demo/told');
+    const page = await browser.open(`${server.url}/runs/${runId}`);
+    await page.getByRole('textbox', { name: 'Comment' }).fill('looks right');
+    await page.getByRole('button', { name: 'Approve' }).click();
+    await page
+      .getByText(/Failed in after/)
+      .or(page.getByText(/Succeeded in/))
+      .first()
+      .waitFor();
+    await steps(page).filter({ hasText: 'ask' }).getByText('approved by local: looks right').waitFor();
+    await page.getByText('Started by local through the API').waitFor();
+    expect(await steps(page).locator('code').allTextContents()).toEqual(['ask', 'go']);
+    await page.getByRole('tab', { name: 'details' }).click();
+    const outputs = page.getByRole('region', { name: 'Outputs of its steps' });
+    await expect
+      .poll(() => outputs.getByRole('cell').allTextContents())
+      .toEqual(expect.arrayContaining(['go', 'colour', 'green']));
+    const ended = page.getByRole('definition').filter({ hasText: /\d:\d\d:\d\d (?:UTC|GMT)/ });
+    expect(await ended.count()).toBe(3);
+  });
+
+  testWith('chromium')('is silent while nothing changes but the time', async () => {
+    const page = await browser.open(`${server.url}/runs/${await started('demo/held')}`);
+    const sentence = page.locator('.sentence');
+    await expect.poll(() => sentence.textContent()).toMatch(/Has been running for \ds/);
+    const live = sentence.getByRole('status');
+    expect(await live.textContent()).toBe('● running Has been running');
+    const then = await sentence.textContent();
+    await expect.poll(() => sentence.textContent()).not.toBe(then);
+    expect(await live.textContent()).toBe('● running Has been running');
+  });
+
+  testWith('chromium')('has its parts under the arrow keys', async () => {
+    const page = await browser.open(`${server.url}/runs/${await started('demo/held')}`);
+    await page.getByRole('tab', { name: 'log' }).focus();
+    await page.keyboard.press('ArrowLeft');
+    await page.getByText('run.created').waitFor();
+    await page.keyboard.press('ArrowLeft');
+    await page.getByText('Isolation').waitFor();
+    expect(await focused(page)).toBe('BUTTON details');
+    await page.keyboard.press('Home');
+    await expect.poll(() => page.getByRole('tab', { selected: true }).textContent()).toBe('log');
+  });
+
+  testWith('chromium')('says on a phone, too, why a step failed', async () => {
+    const runId = await started('demo/fails', { async: false });
+    const page = await browser.open(`${server.url}/runs/${runId}`, { width: 360, height: 740 });
+    await steps(page)
+      .filter({ hasText: 'fetch' })
+      .getByText(/the disk is full/)
+      .waitFor();
+    expect(await page.evaluate('document.documentElement.scrollWidth - innerWidth')).toBe(0);
+  });
+
+  testWith('chromium')('that had to wait says for how long', async () => {
+    await using quiet = await startServing();
+    const run = await quiet.addRun();
+    await new Promise((resolve) => setTimeout(resolve, 1_100));
+    await run.move('claim');
+    await run.finish();
+    const page = await browser.open(`${quiet.url}/runs/${run.id}`);
+    await page.getByText(/Succeeded in .* \(it waited \d\.\ds\)\./).waitFor();
+  });
+});

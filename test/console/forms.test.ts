@@ -1,0 +1,204 @@
+// What must not get lost, or be untrue, on the way into a run: earlier inputs, JSON, several lines, secrets, copies, reruns.
+
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Page } from 'playwright-core';
+import { afterAll, describe, expect } from 'vitest';
+import { startServing } from '../server/serving.ts';
+import { testWith } from '../support/host.ts';
+import { bash } from '../support/jobs.ts';
+import { aBrowser } from './a-browser.ts';
+
+const note = {
+  argspec: {
+    type: 'object',
+    properties: {
+      text: { type: 'string' },
+      key: { type: 'string', format: 'secret' },
+      count: { type: 'integer', maximum: 9 },
+      more: { type: ['string', 'null'] },
+    },
+  },
+};
+const server = await startServing({ executes: true, jobs: { note: bash('true', note) } });
+afterAll(() => server.close());
+const browser = aBrowser();
+
+const start = async (args: object): Promise<string> =>
+  JSON.parse(await (await server.post('/runs', { job_id: 'note', args, async: false })).text()).run_id;
+const argsOf = async (runId: string | undefined): Promise<Record<string, unknown>> =>
+  JSON.parse(await (await server.fetch(`/runs/${runId}`)).text()).args;
+const jsonOf = (page: Page) => page.getByRole('textbox', { name: 'Arguments as JSON' });
+
+describe('earlier inputs', () => {
+  testWith('chromium')('come into JSON where the arguments are written as JSON', async () => {
+    const runId = await start({ text: 'earlier', key: 'hush-hush' });
+    const page = await browser.open(`${server.url}/jobs/note`);
+    await page.getByRole('button', { name: 'As JSON' }).click();
+    const row = page.getByRole('list', { name: 'Runs' }).getByRole('listitem').filter({ hasText: runId });
+    await row.getByRole('link', { name: 'use its inputs' }).click();
+    await page.getByText(`Filled in from ${runId}.`).waitFor();
+    expect(JSON.parse(await jsonOf(page).inputValue())).toEqual({ text: 'earlier' });
+  });
+
+  testWith('chromium')('that no field can hold come as JSON, and stay there until they can', async () => {
+    const runId = await start({ text: 'a', more: null });
+    const page = await browser.open(`${server.url}/jobs/note?from=${runId}`);
+    await page.getByText('As JSON: no field holds more.').waitFor();
+    expect(JSON.parse(await jsonOf(page).inputValue())).toEqual({ text: 'a', more: null });
+    await page.getByRole('button', { name: 'As JSON' }).click();
+    await page.getByRole('alert').filter({ hasText: 'No field can hold this as it is written: more.' }).waitFor();
+    await jsonOf(page).fill('{"text": "b"}');
+    await page.getByRole('button', { name: 'As JSON' }).click();
+    expect(await page.getByLabel('text', { exact: true }).inputValue()).toBe('b');
+  });
+});
+
+testWith('chromium')(
+  'a secret survives the way to JSON and back, which says that it is not sent from there',
+  async () => {
+    const page = await browser.open(`${server.url}/jobs/note`);
+    await page.getByLabel('key', { exact: true }).fill('hush-hush');
+    await page.getByRole('button', { name: 'As JSON' }).click();
+    await page.getByText('Not here, and not sent from here: key').waitFor();
+    expect(await jsonOf(page).inputValue()).toBe('{}');
+    await page.getByRole('button', { name: 'As JSON' }).click();
+    expect(await page.getByLabel('key', { exact: true }).inputValue()).toBe('hush-hush');
+    await page.getByRole('button', { name: 'As JSON' }).click();
+    await jsonOf(page).fill('{"key": "written"}');
+    await page.getByRole('button', { name: 'As JSON' }).click();
+    expect(await page.getByLabel('key', { exact: true }).inputValue()).toBe('written');
+  },
+);
+
+testWith('chromium')('what is wrong with the JSON is tied to it', async () => {
+  const page = await browser.open(`${server.url}/jobs/note`);
+  await page.getByRole('button', { name: 'As JSON' }).click();
+  await jsonOf(page).fill('{"count": 10}');
+  await page.getByText('count must be at most 9').waitFor();
+  expect(await jsonOf(page).getAttribute('aria-invalid')).toBe('true');
+  const described = await page.evaluate(
+    `document.querySelector('textarea').getAttribute('aria-describedby').split(' ').map((id) => document.getElementById(id)?.textContent ?? '').join('')`,
+  );
+  expect(described).toBe('count must be at most 9');
+});
+
+testWith('chromium')('a text keeps its line breaks, where it comes from a run and where it is pasted', async () => {
+  const runId = await start({ text: 'one\ntwo' });
+  const page = await browser.open(`${server.url}/jobs/note?from=${runId}`);
+  const text = page.getByLabel('text', { exact: true });
+  await expect.poll(() => text.inputValue()).toBe('one\ntwo');
+  await text.press('End');
+  await text.press('Control+End');
+  await text.pressSequentially('!');
+  const key = page.getByLabel('key', { exact: true });
+  await page.context().grantPermissions(['clipboard-read', 'clipboard-write']);
+  await page.evaluate('navigator.clipboard.writeText("BEGIN\\nKEY\\nEND\\n")');
+  await key.focus();
+  await page.keyboard.press('Control+v');
+  await expect.poll(() => key.inputValue()).toBe('BEGIN\nKEY\nEND\n');
+  const look =
+    "getComputedStyle(document.querySelector('textarea.hidden-text')).getPropertyValue('-webkit-text-security')";
+  expect(await page.evaluate(look)).toBe('disc');
+  await page.getByText('Would start now').waitFor();
+  await page.getByRole('button', { name: 'Start', exact: true }).click();
+  await page.getByText(/Succeeded in/).waitFor();
+  expect(await argsOf(page.url().split('/').at(-1))).toMatchObject({ text: 'one\ntwo!' });
+});
+
+testWith('chromium')(
+  'what is copied says where a secret belongs, and lets itself in where a token is asked for',
+  async () => {
+    await using guarded = await startServing({ authMode: 'required', jobs: { note: bash('true', note) } });
+    const { credential, headers } = await guarded.token({ scopes: ['jobs:read', 'runs:write'] });
+    const page = await browser.open(`${guarded.url}/jobs/note`);
+    await page.getByLabel('API token').fill(credential);
+    await page.getByRole('button', { name: 'Sign in' }).click();
+    await page.getByLabel('key', { exact: true }).fill('hush-hush');
+    await page.getByText('SECRET stands where the value of key belongs.').waitFor();
+    await page.context().grantPermissions(['clipboard-read', 'clipboard-write']);
+    await page.getByRole('button', { name: 'Copy as curl' }).click();
+    await page.getByText('Copied.', { exact: true }).waitFor();
+    const curl: string = await page.evaluate('navigator.clipboard.readText()');
+    expect(curl).toBe(
+      `curl ${guarded.url}/api/v1/runs -H 'content-type: application/json' -H "authorization: Bearer $FLWD_TOKEN" -d '{"job_id":"note","args":{"key":"SECRET"}}'`,
+    );
+    await page.getByRole('button', { name: 'Copy as flwd' }).click();
+    await expect
+      .poll(() => page.evaluate('navigator.clipboard.readText()'))
+      .toBe(`flwd --remote ${guarded.url} run note --args '{"key":"SECRET"}'`);
+    expect((await guarded.fetch('/jobs', { headers })).status).toBe(200);
+  },
+);
+
+testWith('chromium')('a rerun of an old revision says that the plan is of the new one', async () => {
+  const runId = await start({ text: 'old' });
+  const page = await browser.open(`${server.url}/jobs/note?rerun=${runId}`);
+  await page.getByText(`${runId} is run again on its revision`).waitFor();
+  const changed = page.getByText(`The job has changed since ${runId}.`);
+  expect(await changed.count()).toBe(0);
+  await writeFile(join(server.root, 'jobs/note/run.sh'), '#!/bin/bash\necho new\n', { mode: 0o755 });
+  await changed.waitFor();
+});
+
+describe('after an answer that broke off', () => {
+  const rerunsOf = async (runId: string): Promise<number> => {
+    const { runs } = JSON.parse(await (await server.fetch('/runs?limit=1000')).text());
+    const all = await Promise.all(
+      runs.map(async ({ run_id: id }: { run_id: string }) =>
+        JSON.parse(await (await server.fetch(`/runs/${id}`)).text()),
+      ),
+    );
+    return all.filter(({ rerun_of: of }) => of === runId).length;
+  };
+  /** The server does it, and the page is not told. */
+  const breakFirst = async (page: Page): Promise<void> => {
+    await page.route(
+      '**/rerun',
+      async (route) => {
+        await route.fetch();
+        await route.abort();
+      },
+      { times: 1 },
+    );
+  };
+
+  testWith('chromium')('a run is run again once, however often the button is pressed', async () => {
+    const runId = await start({ text: 'once' });
+    const page = await browser.open(`${server.url}/runs/${runId}`);
+    await breakFirst(page);
+    await page.getByRole('button', { name: 'Rerun', exact: true }).click();
+    await page.getByRole('alert').filter({ hasText: 'No server can be reached' }).waitFor();
+    await page.getByRole('button', { name: 'Rerun', exact: true }).click();
+    await page.getByText(`as a rerun of ${runId}`).waitFor();
+    expect(await rerunsOf(runId)).toBe(1);
+    await page.goto(`${server.url}/runs/${runId}`);
+    await page.getByRole('button', { name: 'Rerun', exact: true }).click();
+    await page.getByText(`as a rerun of ${runId}`).waitFor();
+    expect(await rerunsOf(runId)).toBe(2);
+  });
+
+  testWith('chromium')('so is one with edits', async () => {
+    const runId = await start({ text: 'once' });
+    const page = await browser.open(`${server.url}/jobs/note?rerun=${runId}`);
+    await page.getByText(`${runId} is run again on its revision`).waitFor();
+    await breakFirst(page);
+    await page.getByRole('button', { name: 'Run again' }).click();
+    await page.getByRole('alert').filter({ hasText: 'No server can be reached' }).waitFor();
+    await page.getByRole('button', { name: 'Run again' }).click();
+    await page.getByText(`as a rerun of ${runId}`).waitFor();
+    expect(await rerunsOf(runId)).toBe(1);
+  });
+
+  testWith('chromium')('so is each of several', async () => {
+    const runId = await start({ text: 'once' });
+    const page = await browser.open(`${server.url}/runs?q=${runId}`);
+    await breakFirst(page);
+    for (const said of ['Run again: 0 of 1', 'Run again: 1 of 1']) {
+      await page.getByRole('checkbox', { name: `Choose ${runId}` }).check();
+      await page.getByRole('button', { name: 'Rerun 1' }).click();
+      await page.getByText(said).waitFor();
+    }
+    expect(await rerunsOf(runId)).toBe(1);
+  });
+});

@@ -1,0 +1,170 @@
+// What a page shows goes on being true: over connections that break or hang, in many windows, by a clock that is wrong.
+
+import type { Page } from 'playwright-core';
+import { describe, expect } from 'vitest';
+import { startServing } from '../server/serving.ts';
+import { testWith } from '../support/host.ts';
+import { aBrowser } from './a-browser.ts';
+import { openWire } from './a-wire.ts';
+
+const hourMs = 3_600_000;
+const browser = aBrowser();
+const rowsOf = (page: Page) => page.getByRole('list', { name: 'Runs' }).getByRole('listitem');
+
+/** As a tab that another one hides. */
+async function setVisible(page: Page, isVisible: boolean): Promise<void> {
+  await page.evaluate(`Object.defineProperty(document, 'visibilityState', {
+    configurable: true,
+    value: '${isVisible ? 'visible' : 'hidden'}',
+  }); document.dispatchEvent(new Event('visibilitychange'))`);
+}
+
+describe('a list of runs', () => {
+  testWith('chromium')('goes on when the server has forgotten the events at which it was cut off', async () => {
+    await using quiet = await startServing({ retention: { eventsMs: hourMs }, nowMs: Date.now() + 2 * hourMs });
+    const run = await quiet.addRun();
+    await using wire = await openWire(quiet.url);
+    const page = await browser.open(`${wire.url}/runs`, { mayFail: true });
+    await rowsOf(page).getByText('pending').waitFor();
+    await run.move('claim');
+    await rowsOf(page).getByText('running').waitFor();
+    wire.cut();
+    await page.getByRole('status').filter({ hasText: 'unreachable' }).waitFor();
+    await run.finish();
+    await quiet.post('/system/gc', '');
+    await quiet.addRun();
+    wire.mend();
+    await expect.poll(() => rowsOf(page).count()).toBe(2);
+    await quiet.addRun();
+    await expect.poll(() => rowsOf(page).count()).toBe(3);
+  });
+
+  testWith('chromium')('goes on after a connection that hangs, which is said', async () => {
+    await using quiet = await startServing();
+    await quiet.addRun();
+    await using wire = await openWire(quiet.url);
+    const page = await browser.open(`${wire.url}/runs`, { mayFail: true, clockMs: Date.now() });
+    await expect.poll(() => rowsOf(page).count()).toBe(1);
+    await page.getByRole('status').filter({ hasText: 'healthy' }).waitFor();
+    wire.hang();
+    await page.clock.fastForward(6_000);
+    await page.getByRole('status').filter({ hasText: 'unreachable' }).waitFor();
+    await quiet.addRun();
+    wire.mend();
+    await page.clock.fastForward(46_000);
+    await expect.poll(() => rowsOf(page).count()).toBe(2);
+    await quiet.addRun();
+    await expect.poll(() => rowsOf(page).count()).toBe(3);
+  });
+
+  testWith('chromium')('knows of what happened far down while nobody looked', async () => {
+    await using many = await startServing();
+    const first = await many.addRun();
+    await first.move('claim');
+    await Promise.all(Array.from({ length: 130 }, () => many.addRun()));
+    const page = await browser.open(`${many.url}/runs`);
+    const row = rowsOf(page).filter({ hasText: first.id });
+    await page.getByText('131 runs').waitFor();
+    await page.mouse.move(600, 500);
+    await page.mouse.wheel(0, 1_000_000);
+    await row.getByText('running').waitFor();
+    await setVisible(page, false);
+    await first.finish();
+    await setVisible(page, true);
+    await row.getByText('success').waitFor();
+    expect(await rowsOf(page).count()).toBe(131);
+  });
+
+  testWith('chromium')('is chosen from as a whole, and cancelled together, once that is confirmed', async () => {
+    await using quiet = await startServing();
+    await quiet.addRun();
+    await quiet.addRun();
+    const page = await browser.open(`${quiet.url}/runs`);
+    await page.getByRole('button', { name: 'Choose all' }).click();
+    await page.getByRole('button', { name: 'Cancel 2' }).click();
+    const asked = page.getByRole('dialog', { name: 'Cancel 2 runs?' });
+    await asked.getByRole('button', { name: 'Leave them' }).click();
+    expect(await rowsOf(page).getByText('pending').count()).toBe(2);
+    await page.getByRole('button', { name: 'Cancel 2' }).click();
+    const { id } = await quiet.addRun();
+    const chosen = Promise.withResolvers<void>();
+    await page.route('**/cancel', async (route) => {
+      await chosen.promise;
+      await route.continue();
+    });
+    await asked.getByRole('button', { name: 'Cancel the runs' }).click();
+    await page.getByRole('checkbox', { name: `Choose ${id}` }).check();
+    chosen.resolve();
+    await page.getByText('Told to end: 2 of 2.').waitFor();
+    await expect.poll(() => rowsOf(page).getByText('cancelled').count()).toBe(2);
+    expect(await page.getByRole('checkbox', { checked: true }).getAttribute('aria-label')).toBe(`Choose ${id}`);
+  });
+
+  testWith('chromium')('says nothing against a filter that is half typed', async () => {
+    await using quiet = await startServing();
+    await quiet.addRun();
+    const page = await browser.open(`${quiet.url}/runs`, { clockMs: Date.now() });
+    await expect.poll(() => rowsOf(page).count()).toBe(1);
+    await page.clock.pauseAt(Date.now() + 60_000);
+    await page.getByRole('searchbox', { name: 'Filter runs' }).pressSequentially('status:fail');
+    await page.clock.runFor(1_000);
+    expect(await page.getByRole('alert').count()).toBe(0);
+    await page.keyboard.press('Enter');
+    await page.getByRole('alert').filter({ hasText: "There is no status 'fail'" }).waitFor();
+  });
+});
+
+describe('many windows', () => {
+  testWith('chromium')('are all live, and none waits for another', async () => {
+    await using quiet = await startServing();
+    const run = await quiet.addRun();
+    await run.move('claim');
+    await run.print('begun');
+    const first = await browser.open(`${quiet.url}/runs/${run.id}`);
+    const windows = [first];
+    for (let n = 0; n < 5; n++) {
+      const page = await first.context().newPage();
+      page.setDefaultTimeout(20_000);
+      await page.goto(first.url());
+      windows.push(page);
+    }
+    for (const page of windows) await page.getByRole('log').getByText('begun').waitFor();
+    await run.print('more');
+    await run.finish();
+    for (const page of windows) {
+      await page.getByText(/Succeeded in/).waitFor();
+      await page.getByRole('log').getByText('more').waitFor();
+    }
+  });
+});
+
+describe('a clock that is wrong', () => {
+  testWith('chromium')('moves nothing into the future', async () => {
+    await using quiet = await startServing();
+    const run = await quiet.addRun();
+    await run.move('claim');
+    const page = await browser.open(`${quiet.url}/runs/${run.id}`, { clockMs: Date.now() - 300_000 });
+    await page.getByText(/Has been running for [1-9]/).waitFor();
+    await page.getByText(/Started by local.*, (?:now|\d+ sec. ago)/).waitFor();
+  });
+});
+
+testWith('chromium')('what several parts of a page lack for the same reason is said once', async () => {
+  await using quiet = await startServing();
+  await using wire = await openWire(quiet.url);
+  const page = await browser.open(`${wire.url}/system`, { mayFail: true });
+  await page.getByText('No run waits.').waitFor();
+  wire.cut();
+  await expect.poll(() => page.getByRole('alert').allTextContents()).toHaveLength(1);
+  await page.getByRole('status').filter({ hasText: 'unreachable' }).waitFor();
+  // All that is asked for now and then has been asked for.
+  const asked = new Set<string>();
+  page.on('requestfailed', (request) => asked.add(new URL(request.url()).pathname));
+  await expect
+    .poll(() => ['/health', '/schedules', '/info'].filter((end) => [...asked].some((path) => path.endsWith(end))))
+    .toHaveLength(3);
+  await expect.poll(() => page.getByRole('button', { name: 'Try again' }).count()).toBe(1);
+  wire.mend();
+  await page.getByRole('button', { name: 'Try again' }).click();
+  await expect.poll(() => page.getByRole('alert').count()).toBe(0);
+});

@@ -1,0 +1,324 @@
+// The log of a run, as somebody reads it in a browser: they stay where they are, whatever comes and however long its lines are.
+
+import type { Locator, Page } from 'playwright-core';
+import { afterAll, describe, expect } from 'vitest';
+import { startServing } from '../server/serving.ts';
+import { testWith } from '../support/host.ts';
+import { bash } from '../support/jobs.ts';
+import { aBrowser } from './a-browser.ts';
+
+const million = 1_000_000;
+const rs = String.fromCharCode(0x1e);
+
+const server = await startServing({
+  executes: true,
+  jobs: {
+    // Errors are rare, and far apart.
+    'demo/loud': bash(
+      `awk 'BEGIN { for (n = 1; n <= ${million}; n++) if (n % 1000 == 1 && n <= 300000) printf "\\036eerror %d\\n", n; else printf "line %d of many\\n", n }'`,
+    ),
+    'demo/matrix': {
+      'config.yaml': JSON.stringify({
+        steps: [
+          { id: 'build', script: './build.sh', matrix: { os: ['linux', 'mac'] } },
+          { id: 'holds', script: './holds.sh', needs: ['build'] },
+          { id: 'ship', script: './build.sh', needs: ['holds'] },
+        ],
+      }),
+      'build.sh': '#!/usr/bin/env bash\necho built\n',
+      'holds.sh': '#!/usr/bin/env bash\necho "goes on"\nexec sleep 600\n',
+    },
+    'demo/fails': {
+      'config.yaml': JSON.stringify({
+        steps: [
+          { id: 'begin', script: './begin.sh' },
+          { id: 'ask', approval: { text: 'Shall it go on?' }, needs: ['begin'] },
+          { id: 'fails', script: './fails.sh', needs: ['ask'] },
+        ],
+      }),
+      'begin.sh': '#!/usr/bin/env bash\necho begins\n',
+      'fails.sh': '#!/usr/bin/env bash\necho fails\nexit 3\n',
+    },
+  },
+});
+/** Where nothing but the test prints. */
+const quiet = await startServing();
+afterAll(() => Promise.all([server.close(), quiet.close()]));
+const browser = aBrowser();
+
+const log = (page: Page) => page.getByRole('log', { name: 'Log' });
+const toEnd = (page: Page) => page.getByRole('button', { name: /to the end|new line/ });
+
+/** How far below the pane's lower edge the log goes on. */
+const belowEnd = (page: Page): Promise<number> =>
+  page.evaluate<number>(
+    '(({ scrollHeight, scrollTop, clientHeight }) => scrollHeight - scrollTop - clientHeight)(document.querySelector(".log"))',
+  );
+
+/** Whether a line is wider than the pane. */
+const isWide = (page: Page): Promise<boolean> =>
+  page.evaluate<boolean>(
+    '(({ scrollWidth, clientWidth }) => scrollWidth > clientWidth)(document.querySelector(".log"))',
+  );
+
+/** The line at the upper edge of the pane. */
+const firstInSight = (page: Page): Promise<number> =>
+  page.evaluate<number>(`(() => {
+    const { top } = document.querySelector('.log').getBoundingClientRect();
+    const rows = [...document.querySelectorAll('.line')];
+    return Number(rows.find((row) => row.getBoundingClientRect().bottom > top + 1)?.dataset.seq);
+  })()`);
+
+async function scroll(page: Page, by: number): Promise<void> {
+  await log(page).hover();
+  await page.mouse.wheel(0, by);
+}
+
+/** 600 lines of which each is a dozen rows high where it is wrapped. */
+async function aLogOfLongLines() {
+  const run = await quiet.addRun();
+  await run.move('claim');
+  await run.print(...Array.from({ length: 600 }, (_, n) => `${n + 1} ${'lorem ipsum '.repeat(16 + ((n * 37) % 208))}`));
+  return run;
+}
+
+describe('a log of long lines', () => {
+  testWith('chromium')('opens at its very end, and stays there when the window gets narrower', async () => {
+    const run = await aLogOfLongLines();
+    const page = await browser.open(`${quiet.url}/runs/${run.id}`);
+    await log(page).locator('[data-seq="600"]').waitFor();
+    await expect.poll(() => belowEnd(page)).toBeLessThan(2);
+    expect(await toEnd(page).count()).toBe(0);
+    await page.setViewportSize({ width: 700, height: 900 });
+    await expect.poll(() => belowEnd(page)).toBeLessThan(2);
+    await page.getByRole('button', { name: 'Wrap' }).click();
+    await expect.poll(() => isWide(page)).toBe(true);
+    await page.getByRole('button', { name: 'Wrap' }).click();
+    await expect.poll(() => isWide(page)).toBe(false);
+    await expect.poll(() => belowEnd(page)).toBeLessThan(2);
+    await run.print('and one more');
+    await log(page).getByText('and one more').waitFor();
+    await expect.poll(() => belowEnd(page)).toBeLessThan(2);
+    expect(await toEnd(page).count()).toBe(0);
+  });
+
+  testWith('chromium')('does not move its reader when it is wrapped or not, or the window changes', async () => {
+    const run = await aLogOfLongLines();
+    const page = await browser.open(`${quiet.url}/runs/${run.id}`);
+    await expect.poll(() => belowEnd(page)).toBeLessThan(2);
+    for (let n = 0; n < 6; n++) await scroll(page, -2_000);
+    await toEnd(page).waitFor();
+    const seq = await settled(() => firstInSight(page));
+    expect(seq).toBeGreaterThan(500);
+    expect(seq).toBeLessThan(590);
+    await page.getByRole('button', { name: 'Wrap' }).click();
+    await expect.poll(() => isWide(page)).toBe(true);
+    expect(await settled(() => firstInSight(page))).toBe(seq);
+    await page.getByRole('button', { name: 'Wrap' }).click();
+    expect(await settled(() => firstInSight(page))).toBe(seq);
+    await page.setViewportSize({ width: 700, height: 900 });
+    expect(await settled(() => firstInSight(page))).toBe(seq);
+  });
+
+  testWith('chromium')('is read upwards without a jump, however high its lines turn out to be', async () => {
+    const run = await aLogOfLongLines();
+    const page = await browser.open(`${quiet.url}/runs/${run.id}`);
+    await expect.poll(() => belowEnd(page)).toBeLessThan(2);
+    let seen = await settled(() => firstInSight(page));
+    while (seen > 560) {
+      await scroll(page, -400);
+      const now = await settled(() => firstInSight(page));
+      // A row has 60 px at least.
+      expect(seen - now).toBeGreaterThanOrEqual(0);
+      expect(seen - now).toBeLessThanOrEqual(7);
+      seen = now;
+    }
+  });
+});
+
+/** What is read once it has been the same for some frames. */
+async function settled(read: () => Promise<number>): Promise<number> {
+  let [last, times] = [Number.NaN, 0];
+  await expect
+    .poll(async () => {
+      const now = await read();
+      times = now === last ? times + 1 : 0;
+      last = now;
+      return times;
+    })
+    .toBeGreaterThan(5);
+  return last;
+}
+
+describe('a log of a million lines', () => {
+  let runId = '';
+  async function finished(): Promise<string> {
+    runId ||= JSON.parse(await (await server.post('/runs', { job_id: 'demo/loud', async: true })).text()).run_id;
+    await expect
+      .poll(async () => JSON.parse(await (await server.fetch(`/runs/${runId}`)).text()).status, { timeout: 50_000 })
+      .toBe('success');
+    return runId;
+  }
+
+  testWith('chromium')('opens at its end within seconds, and scrolls', async () => {
+    const id = await finished();
+    const page = await browser.open(`${server.url}/runs`);
+    let requests = 0;
+    page.on('request', (request) => {
+      if (request.url().includes('/logs')) requests++;
+    });
+    const begun = performance.now();
+    await page.goto(`${server.url}/runs/${id}`);
+    await log(page).locator(`[data-seq="${million}"]`).waitFor();
+    await expect.poll(() => belowEnd(page)).toBeLessThan(2);
+    // A second on a machine that does nothing else.
+    expect(performance.now() - begun).toBeLessThan(5_000);
+    // The end, and the stream of what comes.
+    expect(requests).toBe(2);
+    expect(await log(page).locator('.line').count()).toBe(500);
+    await scroll(page, -100_000);
+    await expect.poll(() => log(page).locator('.line').count()).toBe(1_000);
+    expect(await firstInSight(page)).toBeGreaterThan(million - 1_000);
+    expect(requests).toBe(3);
+  });
+
+  testWith('chromium')('is scrolled through by what is rare in it, from line to line', async () => {
+    const page = await browser.open(`${server.url}/runs/${await finished()}?level=error`);
+    let requests = 0;
+    page.on('request', (request) => {
+      if (request.url().includes('/logs')) requests++;
+    });
+    await log(page).locator('[data-seq="299001"]').waitFor();
+    await expect.poll(() => belowEnd(page)).toBeLessThan(2);
+    let seen = 299_001;
+    while (seen > 1) {
+      await scroll(page, -600);
+      const now = await settled(() => firstInSight(page));
+      // A wheel of 600 px passes over 30 lines; nothing is left out, however far they are apart.
+      expect(now).toBeLessThan(seen);
+      if (seen < 299_001) expect(seen - now).toBeLessThanOrEqual(31_000);
+      seen = now;
+    }
+    expect(requests).toBeLessThanOrEqual(3);
+  });
+
+  testWith('chromium')('has the last of too many hits, and says that there are more', async () => {
+    const page = await browser.open(`${server.url}/runs/${await finished()}`);
+    await page.getByRole('searchbox', { name: 'Search the log' }).fill('error 9');
+    await page.keyboard.press('Enter');
+    await page.getByText('11 of 11').waitFor();
+    await page.getByRole('searchbox', { name: 'Search the log' }).fill('of many');
+    await page.keyboard.press('Enter');
+    await page.getByText('10,000 of the last 10,000').waitFor();
+    expect(await log(page).locator('.line-marked').getAttribute('data-seq')).toBe(String(million));
+    await page.getByRole('button', { name: 'warn+' }).click();
+    await page.getByText('no match').waitFor();
+    expect(await page.getByRole('searchbox', { name: 'Search the log' }).inputValue()).toBe('of many');
+    await expect.poll(() => page.evaluate('document.activeElement?.textContent')).toBe('warn+');
+    await page.reload();
+    await page.getByText('no match').waitFor();
+    expect(await page.getByRole('searchbox', { name: 'Search the log' }).inputValue()).toBe('of many');
+  });
+});
+
+testWith('chromium')('who leaves the end is told of every line that comes there', async () => {
+  const run = await quiet.addRun();
+  await run.move('claim');
+  await run.print(...Array.from({ length: 300 }, (_, n) => `first ${n + 1}`));
+  const page = await browser.open(`${quiet.url}/runs/${run.id}`);
+  await expect.poll(() => belowEnd(page)).toBeLessThan(2);
+  await scroll(page, -2_000);
+  await toEnd(page).waitFor();
+  for (let n = 1; n <= 6; n++) {
+    await run.print(...Array.from({ length: 1_500 }, (_, at) => `more ${(n - 1) * 1_500 + at + 1}`));
+    await page.getByRole('button', { name: `${(n * 1_500).toLocaleString('en')} new lines` }).waitFor();
+  }
+  expect(await log(page).locator('.line').count()).toBeLessThanOrEqual(2_000);
+  await toEnd(page).click();
+  await log(page).getByText('more 9000', { exact: true }).waitFor();
+  await expect.poll(() => belowEnd(page)).toBeLessThan(2);
+  await run.print('the last');
+  await log(page).getByText('the last', { exact: true }).waitFor();
+  expect(await toEnd(page).count()).toBe(0);
+});
+
+testWith('chromium')('a level leaves the reader at the line they read', async () => {
+  const run = await quiet.addRun();
+  await run.move('claim');
+  await run.print(
+    ...Array.from({ length: 3_000 }, (_, n) => (n % 3 === 0 ? `${rs}wwarning ${n + 1}` : `line ${n + 1}`)),
+  );
+  const page = await browser.open(`${quiet.url}/runs/${run.id}?line=1201`);
+  await log(page).locator('.line-marked').waitFor();
+  await scroll(page, 400);
+  const seq = await settled(() => firstInSight(page));
+  await page.getByRole('button', { name: 'warn+' }).click();
+  await expect.poll(() => log(page).getByText('line 1202', { exact: true }).count()).toBe(0);
+  const filtered = await settled(() => firstInSight(page));
+  expect(filtered - seq).toBeGreaterThanOrEqual(0);
+  expect(filtered - seq).toBeLessThan(3);
+});
+
+/** Nine hours ahead, all year. */
+async function expectTokyoTime(time: Locator): Promise<void> {
+  const atMs = Date.parse((await time.getAttribute('datetime')) ?? '');
+  const there = new Date(atMs + 9 * 3_600_000).toISOString();
+  expect(await time.textContent()).toBe(there.slice(11, 23));
+  expect(await time.getAttribute('title')).toMatch(
+    new RegExp(`${there.slice(0, 4)}.* ${there.slice(11, 19)} GMT\\+9$`),
+  );
+}
+
+testWith('chromium')('a line has its local time, and a link that keys can reach', async () => {
+  const run = await quiet.addRun();
+  await run.move('claim');
+  await run.print('one', 'two', 'three');
+  const page = await browser.open(`${quiet.url}/runs/${run.id}`, { timezone: 'Asia/Tokyo' });
+  await page.getByRole('button', { name: 'Times' }).click();
+  await expectTokyoTime(log(page).locator('time').first());
+  await page.getByRole('tab', { name: 'events' }).click();
+  await expectTokyoTime(page.locator('.events time').first());
+  await page.getByRole('tab', { name: 'log' }).click();
+  await log(page).focus();
+  await page.keyboard.press('Enter');
+  await page.keyboard.press('ArrowDown');
+  await page.keyboard.press('Enter');
+  await expect.poll(() => page.url()).toMatch(/line=2$/);
+  expect(await log(page).locator('.line-marked').getAttribute('data-seq')).toBe('2');
+});
+
+testWith('chromium')('a step with a matrix has its instances below it, and their lines for a log', async () => {
+  const { run_id: runId } = JSON.parse(await (await server.post('/runs', { job_id: 'demo/matrix' })).text());
+  const page = await browser.open(`${server.url}/runs/${runId}`);
+  await log(page).getByText('goes on').waitFor();
+  const steps = page.getByRole('region', { name: 'Steps', exact: true }).locator('.over-time');
+  await expect
+    .poll(() => steps.getByRole('link').allTextContents())
+    .toEqual(['build', 'build[os=linux]', 'build[os=mac]', 'holds', 'ship']);
+  await steps.getByRole('link', { name: 'build', exact: true }).click();
+  await expect.poll(() => log(page).getByText('built').count()).toBe(2);
+  await expect
+    .poll(() => log(page).locator('.of').allTextContents())
+    .toEqual(expect.arrayContaining(['build[os=linux]', 'build[os=mac]']));
+  await steps.getByRole('link', { name: 'build[os=mac]' }).click();
+  await expect.poll(() => log(page).getByText('built').count()).toBe(1);
+  await server.post(`/runs/${runId}/cancel`, {});
+  await page.getByText(/Cancelled after/).waitFor();
+  await steps.getByRole('link', { name: 'ship' }).click();
+  await page.getByText(/^It never ran: /).waitFor();
+});
+
+testWith('chromium')('a run that fails while it is watched leaves its reader where they were', async () => {
+  const { run_id: runId } = JSON.parse(await (await server.post('/runs', { job_id: 'demo/fails' })).text());
+  const page = await browser.open(`${server.url}/runs/${runId}`);
+  await log(page).getByText('begins').waitFor();
+  const search = page.getByRole('searchbox', { name: 'Search the log' });
+  await search.fill('begins');
+  await page.keyboard.press('Enter');
+  await page.getByText('1 of 1', { exact: true }).waitFor();
+  await page.getByRole('region', { name: 'Approval of ask' }).getByRole('button', { name: 'Approve' }).click();
+  await page.getByText(/Failed in fails/).waitFor();
+  expect(await page.getByRole('combobox', { name: 'Step', exact: true }).inputValue()).toBe('');
+  expect(await search.inputValue()).toBe('begins');
+  expect(await log(page).locator('.line-marked mark').textContent()).toBe('begins');
+});

@@ -1,0 +1,87 @@
+// The list of jobs where there are many of them, where others run all the time, and while their files change.
+
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, describe, expect } from 'vitest';
+import { startServing } from '../server/serving.ts';
+import { testWith } from '../support/host.ts';
+import { bash, writeJob } from '../support/jobs.ts';
+import { aBrowser } from './a-browser.ts';
+
+const numbered = Array.from({ length: 1_000 }, (_, n) => `many/job-${String(n).padStart(4, '0')}`);
+const server = await startServing({
+  jobs: {
+    ...Object.fromEntries(numbered.map((id) => [id, bash('true')])),
+    'a/nightly': bash('true'),
+    'a/minutely': bash('true'),
+    'disk/usage': bash('true'),
+    'disk/broken': { 'config.yaml': 'command: [' },
+    'diskette/broken': { 'config.yaml': 'command: [' },
+  },
+});
+afterAll(() => server.close());
+const browser = aBrowser();
+
+describe('many jobs', () => {
+  testWith('chromium')('are drawn where one looks, and searched all', async () => {
+    const page = await browser.open(server.url);
+    await page.getByText('1003 of 1003 jobs').waitFor();
+    await page.getByRole('link', { name: 'many/job-0000' }).waitFor();
+    expect(await page.getByRole('link', { name: 'many/job-0900' }).count()).toBe(0);
+    await page.evaluate('scrollTo(0, document.body.scrollHeight)');
+    await page.getByRole('link', { name: 'many/job-0999' }).waitFor();
+    await page.getByRole('searchbox', { name: 'Search jobs' }).fill('b-0900');
+    await page.getByText('1 of 1003 jobs').waitFor();
+    await page.getByRole('link', { name: 'many/job-0900' }).waitFor();
+  });
+
+  testWith('chromium')('have their own last runs, however many runs another has, and new ones come alone', async () => {
+    const nightly = await server.addRun({ jobId: 'a/nightly' });
+    await nightly.move('claim');
+    await nightly.finish('fail');
+    for (let n = 0; n < 20; n++) await server.addRun({ jobId: 'a/minutely' });
+    const page = await browser.open(`${server.url}/jobs?q=a%2F`);
+    const rowOf = (id: string) => page.getByRole('listitem').filter({ has: page.getByRole('link', { name: id }) });
+    await rowOf('a/nightly').getByText('failed').waitFor();
+    await expect.poll(() => rowOf('a/minutely').getByText('pending').count()).toBe(8);
+    const asked: URL[] = [];
+    page.on('request', (request) => asked.push(new URL(request.url())));
+    const again = await server.addRun({ jobId: 'a/nightly' });
+    await rowOf('a/nightly').getByText('pending').waitFor();
+    expect(await rowOf('a/nightly').getByRole('link').last().getAttribute('href')).toBe(`/runs/${again.id}`);
+    const lists = asked.filter(({ searchParams }) => searchParams.has('last_runs'));
+    expect(lists.map(({ searchParams }) => searchParams.get('ids'))).toEqual(['a/nightly']);
+    expect(asked.filter(({ pathname }) => pathname.endsWith('/runs') && !pathname.includes('events'))).toEqual([]);
+  });
+});
+
+testWith('chromium')('the runs of a part of an id are found without the filter, which says so', async () => {
+  const run = await server.addRun({ jobId: 'disk/usage' });
+  const page = await browser.open(`${server.url}/runs?q=job%3Adisk`);
+  await page.getByText('takes the whole id of a job').waitFor();
+  await page.getByRole('link', { name: 'disk', exact: true }).click();
+  await page.getByRole('list', { name: 'Runs' }).getByText(run.id).waitFor();
+});
+
+describe('while files change', () => {
+  testWith('chromium')('a job that is mended, and one that is new, are seen without anything being done', async () => {
+    const page = await browser.open(`${server.url}/jobs?namespace=disk`);
+    await page.getByText(/, 2 invalid/).waitFor();
+    // A namespace is not the beginning of a word.
+    expect(await page.getByRole('region', { name: 'Invalid jobs' }).textContent()).not.toContain('diskette');
+    const jobPage = await browser.open(`${server.url}/jobs/disk/broken`);
+    await jobPage.getByRole('alert').filter({ hasText: 'config.yaml:1:' }).waitFor();
+    await writeJob(join(server.root, 'jobs/disk/broken'), bash('true'));
+    await writeJob(join(server.root, 'jobs/disk/new'), bash('true'));
+    await page.getByRole('link', { name: 'disk/broken' }).waitFor();
+    await page.getByRole('link', { name: 'disk/new' }).waitFor();
+    await page.getByText(/, 1 invalid/).waitFor();
+    await jobPage.getByRole('form', { name: 'Arguments' }).waitFor();
+    // What is typed stays, whatever becomes of the file meanwhile.
+    await jobPage.getByRole('button', { name: 'As JSON' }).click();
+    await jobPage.getByRole('textbox', { name: 'Arguments as JSON' }).fill('{"a": 1}');
+    await writeFile(join(server.root, 'jobs/disk/broken/config.yaml'), 'command: [');
+    await jobPage.getByRole('alert').filter({ hasText: 'config.yaml:1:' }).waitFor();
+    expect(await jobPage.getByRole('textbox', { name: 'Arguments as JSON' }).inputValue()).toBe('{"a": 1}');
+  });
+});

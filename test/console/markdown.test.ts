@@ -1,0 +1,95 @@
+// Markdown as a job may write it: what it means, and that no text holds the page up.
+
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { blocksOf, inlinesOf } from '../../src/console/markdown-blocks.ts';
+
+describe('a text of Markdown', () => {
+  test('is headings, paragraphs, lists, tables, code, quotes and rules', () => {
+    const text = `# Disks ##
+all is *well*
+so far
+
+| disk | used |
+| --- | ---: |
+| sda | a\\|b |
+- one
+- two
+1. first
+> quoted
+---
+\`\`\`sh
+# code
+\`\`\`
+`;
+    expect(blocksOf(text)).toEqual([
+      { kind: 'heading', level: 1, text: 'Disks' },
+      { kind: 'paragraph', text: 'all is *well*\nso far' },
+      { kind: 'table', head: ['disk', 'used'], rows: [['sda', 'a|b']] },
+      { kind: 'list', isOrdered: false, items: ['one', 'two'] },
+      { kind: 'list', isOrdered: true, items: ['first'] },
+      { kind: 'quote', text: 'quoted' },
+      { kind: 'rule' },
+      { kind: 'code', text: '# code' },
+    ]);
+  });
+
+  test('has parts that stand out, and links to the web alone', () => {
+    expect(inlinesOf('a `b` **c** __d__ *e* [f](https://x.org/y) [g](javascript:h)')).toEqual([
+      { kind: 'text', text: 'a ' },
+      { kind: 'code', text: 'b' },
+      { kind: 'text', text: ' ' },
+      { kind: 'strong', text: 'c' },
+      { kind: 'text', text: ' ' },
+      { kind: 'strong', text: 'd' },
+      { kind: 'text', text: ' ' },
+      { kind: 'emphasis', text: 'e' },
+      { kind: 'text', text: ' ' },
+      { kind: 'link', text: 'f', target: 'https://x.org/y' },
+      { kind: 'text', text: ' ' },
+      { kind: 'text', text: 'g' },
+    ]);
+  });
+
+  test.each(['a\rb', 'a\u2028b', 'a\u2029b', 'a\r\nb'])('has the lines that %j has', (text) => {
+    expect(blocksOf(text)).toEqual([{ kind: 'paragraph', text: 'a\nb' }]);
+  });
+
+  test('loses no word, whatever is in it', () => {
+    const marks = '\r \n \u2028 \u2029 \u0085 \u00a0 \t # ` ``` > - * + _ 1. 2) | [ ] ( ) \\ : word word'.split(/ /);
+    const piece = fc.nat(marks.length).map((n) => marks[n] ?? ' ');
+    fc.assert(
+      fc.property(fc.array(piece, { maxLength: 60 }), (pieces) => {
+        const text = pieces.join('');
+        const blocks = blocksOf(text) ?? [];
+        // What follows it on its line is the language.
+        if (text.includes('```')) return;
+        expect(JSON.stringify(blocks).split('word')).toHaveLength(text.split('word').length);
+      }),
+      { numRuns: 2_000 },
+    );
+  });
+
+  test('that is too large, or whose lines are, is no more than a text', () => {
+    expect(blocksOf('a\n'.repeat(50_001))).toBeNull();
+    expect(blocksOf('a'.repeat(10_001))).toBeNull();
+    expect(blocksOf(`${'a'.repeat(10_000)}\n`)).toHaveLength(1);
+  });
+
+  const pieces = '[ ( ] ) ` * _ # | - > [a](b *a **a __a _a `a []( \\| |- 1. x |a| - -a # - ** [a]( ](';
+  test.each(pieces.split(' '))('of nothing but %s is read as fast as any other', (piece) => {
+    for (const between of ['', ' ', '\n']) {
+      const unit = piece + between;
+      // As lines as long as they may be, and as one paragraph.
+      const line = unit.repeat(Math.floor(9_900 / unit.length));
+      const text = `${line}x)\n`.repeat(10);
+      const begun = performance.now();
+      for (const block of blocksOf(text) ?? []) if ('text' in block) inlinesOf(block.text);
+      inlinesOf(text);
+      blocksOf(`# ${line}x`);
+      blocksOf(`|a\n${line}x`);
+      // A few milliseconds; what is quadratic takes seconds.
+      expect(performance.now() - begun).toBeLessThan(1_000);
+    }
+  });
+});

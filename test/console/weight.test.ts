@@ -1,0 +1,35 @@
+// What a browser must have before it shows a page, of the console as it is built.
+
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { expect, test } from 'vitest';
+
+const built = join(import.meta.dirname, '../../dist/console');
+const files = new Map(
+  readdirSync(join(built, 'assets')).map((name) => [name, readFileSync(join(built, 'assets', name), 'utf8')]),
+);
+
+/** The scripts that `index.html` names, with all that they import, and not what they may come to import. */
+function firstScripts(): Set<string> {
+  const html = readFileSync(join(built, 'index.html'), 'utf8');
+  const found = new Set([...html.matchAll(/(?:src|href)="\/assets\/([^"]+\.js)"/g)].map(([, name]) => name ?? ''));
+  for (const name of found) {
+    for (const [, other] of (files.get(name) ?? '').matchAll(/\b(?:from|import)\s*"\.\/([^"]+\.js)"/g)) {
+      found.add(other ?? '');
+    }
+  }
+  return found;
+}
+
+test('the first load is at most 250 kB of JavaScript, compressed, without the graph, the form and Markdown', () => {
+  const first = firstScripts();
+  const bytes = [...first].map((name) => gzipSync(files.get(name) ?? '').length);
+  expect(bytes.reduce((sum, size) => sum + size, 0)).toBeLessThanOrEqual(250_000);
+  expect(bytes.every((size) => size > 1_000)).toBe(true);
+  for (const part of ['StepGraph', 'JobPage', 'Result', 'Markdown', 'SystemPage']) {
+    const name = [...files.keys()].find((one) => one.startsWith(`${part}-`));
+    expect(name, part).toMatch(/\.js$/);
+    expect(first.has(name ?? ''), part).toBe(false);
+  }
+});

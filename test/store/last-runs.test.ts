@@ -1,0 +1,73 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { sql } from 'kysely';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { lastOf } from '../../src/store/last-runs.ts';
+import type { NewRun } from '../../src/store/runs.ts';
+import { aRun } from './a-run.ts';
+import { engines, nowMs, type Opened, openSqlite } from './engines.ts';
+import { moveRun } from './moves.ts';
+
+let dir: string;
+let store: Opened;
+
+beforeEach(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'flwd-last-'));
+});
+afterEach(async () => {
+  await store.database.close();
+  await rm(dir, { recursive: true });
+});
+
+async function add(over: Partial<NewRun>): Promise<string> {
+  const run = aRun(over);
+  await store.database.transact((tx) => store.runs.add(tx, run));
+  return run.id;
+}
+
+describe.each(engines)('the last runs of jobs on $engine', ({ open }) => {
+  test('are the newest of each, however many there are of another', async () => {
+    store = await open(dir);
+    const nightly = await add({ jobId: 'backup/nightly', createdAtMs: nowMs - 86_400_000 });
+    const busy: string[] = [];
+    for (let n = 0; n < 5; n++) busy.push(await add({ jobId: 'busy', createdAtMs: nowMs + n }));
+    await store.database.transact(async (tx) => {
+      await moveRun(tx, store.runs, nightly, 'expire', { atMs: nowMs });
+    });
+
+    const last = await store.runs.last({ jobIds: ['backup/nightly', 'busy', 'never'], most: 3 });
+
+    expect(last.get('backup/nightly')).toEqual([
+      {
+        run_id: nightly,
+        status: 'failed',
+        created_at: '2024-01-14T10:30:00.000Z',
+        finished_at: '2024-01-15T10:30:00.000Z',
+      },
+    ]);
+    expect(last.get('busy')?.map(({ run_id: id }) => id)).toEqual(busy.toReversed().slice(0, 3));
+    expect(last.get('never')).toEqual([]);
+  });
+
+  test('are those of one tenant, where one is asked for', async () => {
+    store = await open(dir);
+    const own = await add({ jobId: 'shared', tenant: 'acme' });
+    await add({ jobId: 'shared', tenant: 'other', createdAtMs: nowMs + 1 });
+
+    const last = await store.runs.last({ jobIds: ['shared'], most: 3, tenant: 'acme' });
+
+    expect(last.get('shared')?.map(({ run_id: id }) => id)).toEqual([own]);
+  });
+});
+
+test('each job’s are found on one index of SQLite, in order', async () => {
+  store = await openSqlite(dir);
+  const query = lastOf(store.database.read, { jobId: 'busy', most: 3 });
+  const planOf = async (asked: typeof query): Promise<string[]> =>
+    (await asked.explain<{ detail: string }>(undefined, sql`query plan`)).map(({ detail }) => detail);
+  expect(await planOf(query)).toEqual(['SEARCH runs USING INDEX runs_by_job (job_id=?)']);
+  expect(await planOf(query.where('tenant', '=', 'acme'))).toEqual([
+    'SEARCH runs USING INDEX runs_by_tenant_and_job (tenant=? AND job_id=?)',
+  ]);
+});
