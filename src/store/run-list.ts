@@ -67,8 +67,11 @@ async function find(db: Kysely<Schema>, { label, ...rest }: RunFilter, range: Ra
   const filter: FilterValues = { ...rest, ...label };
   const total = await totalOf(db, filter);
   if (total === 0) return { rows: [], hasMore: false, total };
+  const { untilMs, ...others } = filter;
+  // One upper end: of two, an index is searched for the first, and all down to the other passed over.
+  const isBelowUntil = untilMs === undefined || (after && after.createdAtMs < untilMs);
   const rows = await selectPage[await wayOf(db, filter)](db, {
-    ...filter,
+    ...(isBelowUntil ? others : filter),
     limit: limit + 1,
     offset,
     ...(after && { afterMs: after.createdAtMs, afterId: after.id }),
