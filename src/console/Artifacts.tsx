@@ -147,9 +147,9 @@ function ArtifactRow(o: {
   );
 }
 
-/** In the workspace. */
+/** In the folder of artifacts, or the workspace. */
 function placeOf({ path, name }: Artifact): string {
-  return path.startsWith('/workspace/') ? path.slice('/workspace/'.length) : name;
+  return /^\/workspace\/(?:artifacts\/)?(.+)$/.exec(path)?.[1] ?? name;
 }
 
 function isPicture(type: string): boolean {

@@ -39,7 +39,7 @@ testWith('chromium')('of a run that goes on it is said when they come, and then 
 
 testWith('chromium')('stand with the folder that they were in, page by page, and say how many there are', async () => {
   const run = await server.addRun();
-  for (const name of ['out/a.txt', 'out/b.txt', 'log/a.txt'])
+  for (const name of ['artifacts/out/a.txt', 'artifacts/out/b.txt', 'log/a.txt'])
     await server.addArtifact(run, { name, content: name, mediaType: 'text/plain' });
   const page = await browser.open(`${server.url}/runs/${run.id}`);
   await page.route('**/artifacts?*', (route) => route.continue({ url: `${route.request().url()}&limit=2` }));
