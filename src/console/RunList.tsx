@@ -53,7 +53,7 @@ const Row = memo(function Row(o: {
 }): ReactNode {
   const { run } = o;
   const isOver = run.finished_at !== null;
-  const why = run.waiting ?? (run.status === 'failed' ? reasonWords(run.reason) : '');
+  const why = run.waiting ?? (run.status === 'failed' ? (run.error?.message ?? reasonWords(run.reason)) : '');
   return (
     <li>
       {o.choose && (

@@ -51,7 +51,7 @@ export function runSentence(run: Run, nowMs: number): Sentence {
       return told(`Waits: ${run.waiting ?? 'for its turn'}.`);
     case 'running': {
       if (run.cancel_requested_at !== null) return told('Is being cancelled: its processes have been told to end.');
-      if (run.steps.some(({ status }) => status === 'waiting_approval')) return told('Waits for an approval.');
+      if (run.waiting !== null) return told(`Waits: ${run.waiting}.`);
       const progress = run.progress ? `, ${run.progress.percent} % – ${run.progress.message}` : '';
       return { told: 'Has been running', soFar: ` for ${took}${waitedWords(run)}${progress}.` };
     }

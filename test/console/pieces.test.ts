@@ -107,6 +107,7 @@ describe('rows of runs', () => {
     created_by: 'local',
     labels: {},
     progress: null,
+    error: null,
   });
   const page = (cursor: string | null, ...ids: number[]) => ({
     runs: ids.map((id) => row(id)),

@@ -199,7 +199,11 @@ describe('a run', () => {
   });
 
   testWith('chromium')('that waits for an approval gets it', async () => {
-    const page = await browser.open(`${server.url}/runs/${await started('demo/ask')}`);
+    await started('demo/ask');
+    const page = await browser.open(`${server.url}/runs?q=job:demo/ask`);
+    await page.getByText('ask waits for an approval').waitFor();
+    await page.getByRole('list', { name: 'Runs' }).getByRole('link', { name: 'demo/ask' }).click();
+    await page.getByText('Waits: ask waits for an approval.').waitFor();
     const asked = page.getByRole('region', { name: 'Approval of ask' });
     await asked.getByText('Shall it go on?').waitFor();
     await asked.getByRole('textbox', { name: 'Comment' }).fill('go');
