@@ -25,7 +25,7 @@ const places = [
 ] as const;
 
 export function App(): ReactNode {
-  const { refusal, hasToken, departures, signOut } = useSession();
+  const { refusal, isSignedIn, departures, signOut } = useSession();
   const [location] = useLocation();
   const [dialog, setDialog] = useState<'help' | 'palette' | null>(null);
   const shown = useRef(location);
@@ -64,7 +64,7 @@ export function App(): ReactNode {
         >
           ?
         </button>
-        {hasToken && (
+        {isSignedIn && (
           <button type="button" onClick={signOut}>
             Sign out
           </button>

@@ -9,7 +9,7 @@ import { runStatuses } from '../domain/run.ts';
 import { Bulk } from './Bulk.tsx';
 import { useNow } from './clock.ts';
 import { useLoaded, useRunEvents, useTitle } from './loading.ts';
-import { Empty, Fault, Loading } from './Notes.tsx';
+import { againOf, Empty, Fault, Loading } from './Notes.tsx';
 import { RunList } from './RunList.tsx';
 import { readRunQuery, withFilter } from './run-query.ts';
 import { type RunRows, withEvent, withNewest, withOlder } from './run-rows.ts';
@@ -144,10 +144,10 @@ function Runs({ query }: { readonly query: RunQuery }): ReactNode {
     }
   }
   if (!held)
-    return newest.fault === null ? <Loading what="the runs" /> : <Fault text={newest.fault} again={newest.again} />;
+    return newest.fault === null ? <Loading what="the runs" /> : <Fault text={newest.fault} again={againOf(newest)} />;
   return (
     <>
-      {newest.fault !== null && <Fault text={newest.fault} again={newest.again} />}
+      {newest.fault !== null && <Fault text={newest.fault} again={againOf(newest)} />}
       <Bulk rows={held} chosen={chosen} choose={choose} cancel={cancel} />
       {held.rows.length === 0 ? (
         <Empty>

@@ -198,7 +198,7 @@ export function StartForm({ job }: { readonly job: AnswerOf<'getJob'> }): ReactN
         </div>
         {note !== null && <Fault text={note} />}
         <p className={`outlook outlook-${words.tone}`} role="status">
-          {words.text}
+          {note !== null && words.tone === 'good' ? '' : words.text}
         </p>
         <div className="actions">
           <button type="submit" className="primary" disabled={isStarting || read.fault !== undefined}>
