@@ -77,6 +77,7 @@ describe('the query of runs', () => {
     expect(readRunQuery('since:soon', now).faults).toEqual([
       "'soon' is no time: 2d, 90m, 2026-11-26 or 2026-11-26T10:00.",
     ]);
+    expect(readRunQuery('status:failed status:running', now).faults).toEqual(["Only one 'status:' can be asked for."]);
     expect(readRunQuery('state:failed', now).faults).toEqual([
       "There is no filter 'state:'; there is job, status, tenant, label, source, since, until.",
     ]);
