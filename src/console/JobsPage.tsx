@@ -173,7 +173,7 @@ const JobRow = memo(function JobRow(o: {
             {tag}
           </Link>
         ))}
-        <p className="quiet">{job.description ?? job.title ?? job.name}</p>
+        <p className="quiet">{wordsOf(job)}</p>
       </div>
       <div className="dots">
         {runs?.length === 0 && <span className="quiet">no runs</span>}
@@ -198,6 +198,13 @@ const JobRow = memo(function JobRow(o: {
     </li>
   );
 });
+
+/** Its name, where its id does not say it, and what it does. */
+function wordsOf({ id, title, name, description }: Job): string {
+  const called = title ?? name;
+  const said = called === id || called === id.split('/').at(-1) ? [] : [called];
+  return [...said, ...(description === null ? [] : [description])].join(' – ');
+}
 
 function InvalidJobs({ of }: { readonly of: readonly Invalid[] }): ReactNode {
   return (

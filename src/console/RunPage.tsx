@@ -171,19 +171,24 @@ function hrefOf(run: Run, { step, attempt, level, line, find }: LogPlace, tab: T
 /** Who or what started it. */
 function Origin({ run }: { readonly run: Run }): ReactNode {
   const { created_by: by, rerun_of: rerunOf, parent } = run;
+  const begun = run.started_at === null ? 'Asked for' : 'Started';
   if (parent) {
     return (
       <>
-        Started by the step {parent.step_id} of <Link href={runPath(parent.run_id)}>{parent.run_id}</Link>
+        {begun} by the step {parent.step_id} of <Link href={runPath(parent.run_id)}>{parent.run_id}</Link>
       </>
     );
   }
   if (rerunOf !== null) {
     return (
       <>
-        Started by {by} as a rerun of <Link href={runPath(rerunOf)}>{rerunOf}</Link>
+        {begun} by {by} as a rerun of <Link href={runPath(rerunOf)}>{rerunOf}</Link>
       </>
     );
   }
-  return <>Started {originWords(run)}</>;
+  return (
+    <>
+      {begun} {originWords(run)}
+    </>
+  );
 }

@@ -64,8 +64,11 @@ export function runSentence(run: Run, nowMs: number): Sentence {
     default: {
       const where = run.error?.step_id !== undefined && run.steps.length > 1 ? ` in ${run.error.step_id}` : '';
       const why = run.error?.message ?? reasonWords(run.reason);
-      const when = took === '' ? '' : ` after ${took}${waitedWords(run)}`;
-      return told(`Failed${where}${when}: ${why.replace(/\.$/, '')}${run.error ? '' : code}.`);
+      const time = took === '' ? '' : `${took}${waitedWords(run)}`;
+      const what = `${why.replace(/\.$/, '')}${run.error ? '' : code}.`;
+      if (time === '') return told(`Failed${where}: ${what}`);
+      // The step did not take as long.
+      return told(where === '' ? `Failed after ${time}: ${what}` : `Failed${where}: ${what} The run took ${time}.`);
     }
   }
 }
@@ -96,7 +99,7 @@ export function originWords({ trigger, created_by: by }: Pick<RunRow, 'trigger' 
     case 'rerun':
       return `by ${by} as a rerun`;
     case 'schedule':
-      return `by a schedule (${by})`;
+      return 'by a schedule';
     case 'webhook':
       return `by a webhook (${by})`;
     default:
