@@ -10,7 +10,7 @@ import { type LastRuns, useLastRuns, useLastRunsOf } from './last-runs.ts';
 import { useLoaded, useTicks, useTitle } from './loading.ts';
 import { Empty, Shown, Status, Time } from './Notes.tsx';
 import { useClient } from './session.tsx';
-import { jobPath, runPath } from './words.ts';
+import { harmless, jobPath, runPath } from './words.ts';
 
 type Answer = AnswerOf<'listJobs'>;
 type Job = Answer['jobs'][number];
@@ -165,7 +165,7 @@ const JobRow = memo(function JobRow(o: {
     <li className={job.enabled ? '' : 'off'}>
       <div className="what">
         <Link href={jobPath(job.id)} data-row>
-          {job.id}
+          {harmless(job.id)}
         </Link>
         {!job.enabled && <span className="tag">disabled</span>}
         {job.tags.map((tag) => (
@@ -203,7 +203,7 @@ const JobRow = memo(function JobRow(o: {
 function wordsOf({ id, title, name, description }: Job): string {
   const called = title ?? name;
   const said = called === id || called === id.split('/').at(-1) ? [] : [called];
-  return [...said, ...(description === null ? [] : [description])].join(' – ');
+  return harmless([...said, ...(description === null ? [] : [description])].join(' – '));
 }
 
 function InvalidJobs({ of }: { readonly of: readonly Invalid[] }): ReactNode {
@@ -213,7 +213,7 @@ function InvalidJobs({ of }: { readonly of: readonly Invalid[] }): ReactNode {
       <ul>
         {of.map(({ id, source, errors }) => (
           <li key={`${source} ${id}`}>
-            <strong>{id}</strong>
+            <strong>{harmless(id)}</strong>
             <ul>
               {errors.map((error) => (
                 <li key={`${error.file} ${error.line} ${error.message}`}>

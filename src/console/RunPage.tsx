@@ -13,7 +13,7 @@ import { RunActions } from './RunActions.tsx';
 import { Artifacts, RunDetails, RunEvents } from './RunParts.tsx';
 import { Steps } from './Steps.tsx';
 import { useClient } from './session.tsx';
-import { jobPath, originWords, type Run, runPath, runSentence, type Step, statusLooks } from './words.ts';
+import { harmless, jobPath, originWords, type Run, runPath, runSentence, type Step, statusLooks } from './words.ts';
 
 const Result = onDemand('the result', async () => (await import('./Result.tsx')).Result);
 
@@ -68,7 +68,7 @@ function RunBody(o: {
   return (
     <div className="fills">
       <p className="crumbs">
-        <Link href="/jobs">Jobs</Link> / <Link href={jobPath(run.job_id)}>{run.job_id}</Link> /
+        <Link href="/jobs">Jobs</Link> / <Link href={jobPath(run.job_id)}>{harmless(run.job_id)}</Link> /
       </p>
       <h1 className="run-title">{run.run_id}</h1>
       <Sentence run={run} />

@@ -7,6 +7,7 @@ import type { Frame } from '../client/resuming-stream.ts';
 import { eventTypes } from '../domain/event.ts';
 import { useClient } from './session.tsx';
 import { withStreamRoom } from './stream-room.ts';
+import { harmless } from './words.ts';
 
 export type Loaded<T> = {
   readonly value: T | null;
@@ -174,7 +175,7 @@ export function useRunEvents(
 /** Names the page in the browser's tab and history. */
 export function useTitle(title: string): void {
   useEffect(() => {
-    document.title = `${title} – flwd`;
+    document.title = `${harmless(title)} – flwd`;
   }, [title]);
 }
 

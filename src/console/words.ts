@@ -144,6 +144,14 @@ export function fullTime(timestamp: string): string {
   return wholeTime.format(new Date(timestamp));
 }
 
+/** Controls, and what changes the direction of text. */
+const unsafe = /[\p{Cc}\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu;
+
+/** A text of others, none of which turns around what stands beside it. */
+export function harmless(text: string): string {
+  return text.replaceAll(unsafe, '�');
+}
+
 export function jobPath(jobId: string): string {
   return `/jobs/${jobId.split('/').map(encodeURIComponent).join('/')}`;
 }

@@ -6,7 +6,7 @@ import { box, layOut } from '../../src/console/graph-layout.ts';
 import { readRunQuery, withFilter } from '../../src/console/run-query.ts';
 import { type RunRows, withEvent, withNewest, withOlder } from '../../src/console/run-rows.ts';
 import { drawnTime, needsOver, rowsOf } from '../../src/console/step-bars.ts';
-import type { RunRow, Step } from '../../src/console/words.ts';
+import { harmless, type RunRow, type Step } from '../../src/console/words.ts';
 
 const esc = String.fromCharCode(27);
 const shown = (message: string): string[] =>
@@ -42,6 +42,11 @@ describe('a line of output', () => {
       'w|rgb(205 0 0)|rgb(0 205 0)',
     ]);
     expect(shown(`${esc}[7;42mx`)).toEqual(['x|fg-2']);
+  });
+
+  test('turns nothing around, and neither does a name', () => {
+    expect(shown('a\u202eb')).toEqual(['a�b']);
+    expect(harmless('exe.\u202etxt')).toBe('exe.�txt');
   });
 
   test('does nothing else to the page', () => {
