@@ -52,16 +52,10 @@ export function App(): ReactNode {
           ))}
         </nav>
         <span className="space" />
-        <button type="button" className="wide-only" onClick={() => setDialog('palette')}>
-          Go to <kbd>Ctrl-K</kbd>
+        <button type="button" onClick={() => setDialog('palette')}>
+          Go to <kbd className="wide-only">Ctrl-K</kbd>
         </button>
-        <button
-          type="button"
-          className="wide-only"
-          onClick={() => setDialog('help')}
-          aria-label="Keys"
-          title="Keys (?)"
-        >
+        <button type="button" onClick={() => setDialog('help')} aria-label="Keys" title="Keys (?)">
           ?
         </button>
         {isSignedIn && (

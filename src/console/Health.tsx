@@ -44,7 +44,9 @@ export function Health(): ReactNode {
   return (
     <Link href="/system" className={`health health-${state.look}`}>
       <span aria-hidden="true">●</span> <span className="wide-only">server </span>
-      <span role="status">{state.word}</span>
+      <span role="status" className={state.look === 'good' ? 'unseen-narrow' : ''}>
+        {state.word}
+      </span>
     </Link>
   );
 }
