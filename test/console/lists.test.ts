@@ -37,12 +37,10 @@ testWith('chromium')('a run of many steps has the failed one in sight, and count
   const rows = steps.getByRole('listitem');
   expect(await rows.count()).toBe(16);
   const failed = rows.last();
-  const isInSight = (): Promise<boolean> =>
-    failed.evaluate((row) => {
-      const box = row.parentElement?.parentElement?.getBoundingClientRect();
-      const own = row.getBoundingClientRect();
-      return box !== undefined && own.top >= box.top - 1 && own.bottom <= box.bottom + 1;
-    });
+  const isInSight = async (): Promise<boolean> => {
+    const [box, own] = [await page.locator('.over-time').boundingBox(), await failed.boundingBox()];
+    return box !== null && own !== null && own.y >= box.y - 1 && own.y + own.height <= box.y + box.height + 1;
+  };
   await expect.poll(isInSight).toBe(true);
   await steps.getByRole('button', { name: /7\s+success\s+1\s+failed/ }).click();
   expect(await rows.count()).toBe(23);
