@@ -6,8 +6,10 @@ import { systemClock } from '../src/lib/clock.ts';
 import { createId } from '../src/lib/ids.ts';
 import { createLogger } from '../src/lib/logger.ts';
 import { type Position, toCursor } from '../src/store/cursor.ts';
+import { countEnded } from '../src/store/migrations/0010-run-totals.ts';
 import type { RunDetails } from '../src/store/run-rows.ts';
 import type { RunCountRow, RunRow, Schema } from '../src/store/schema.ts';
+import { kyselyOver } from '../src/store/sqlite.ts';
 import { openSqliteDatabase } from '../src/store/sqlite-database.ts';
 import { fixPlans } from '../src/store/sqlite-plans.ts';
 
@@ -75,7 +77,7 @@ export async function fillWithRuns(path: string, count: number): Promise<ManyRun
     addRun(run);
     const { id: run_id, created_at, tenant, job_id, source, status } = run;
     for (const [key, value] of Object.entries<string>(JSON.parse(run.labels))) {
-      addLabel({ run_id, key, value, created_at, tenant });
+      addLabel({ run_id, key, value, created_at, tenant, job_id, source, status });
     }
     const kind = `${status} ${tenant} ${job_id} ${source}`;
     const before = counts.get(kind)?.count ?? 0;
@@ -84,6 +86,7 @@ export async function fillWithRuns(path: string, count: number): Promise<ManyRun
   }
   const addCount = inserter(db, 'run_counts');
   for (const row of counts.values()) addCount(row);
+  for (const statement of countEnded(kyselyOver(db))) await statement.execute();
   for (const { sql } of indices) db.exec(String(sql));
   // What the planner is told of an index goes with the index.
   fixPlans(db);

@@ -12,6 +12,8 @@ import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as delay } from 'node:timers/promises';
 import { loadConfig } from '../src/config/load.ts';
 import { serve } from '../src/main.ts';
+import { countEnded } from '../src/store/migrations/0010-run-totals.ts';
+import { kyselyOver } from '../src/store/sqlite.ts';
 
 const count = Number(process.argv[2] ?? 100_000);
 const root = mkdtempSync(join(tmpdir(), 'flwd-retention-'));
@@ -46,14 +48,17 @@ async function fill(): Promise<void> {
     ${ids} INSERT INTO run_plans (run_id, plan) SELECT id, '{"job":{"composition":"single"},"x":"${long}${long}"}' FROM r;
     ${ids} INSERT INTO steps (run_id, step_id, attempt, name, status, needs, outputs)
       SELECT id, 'step_01', 1, 'Backup', 'success', '[]', '{}' FROM r;
-    ${ids} INSERT INTO run_labels (run_id, key, value, created_at) SELECT id, 'team', 'ops', at FROM r;
+    ${ids} INSERT INTO run_labels (run_id, key, value, created_at, tenant, job_id, source, status)
+      SELECT id, 'team', 'ops', at, 'default', 'job/' || (i % 500), 'jobs', 'success' FROM r;
     ${ids}, k(k) AS (VALUES (0), (1), (2), (3), (4)) INSERT INTO events (id, type, run_id, job_id, tenant, at, data, count)
       SELECT i * 5 + k, 'run.created', id, 'job/' || (i % 500), 'default', at, '{"status":"pending","attempt":1}', 1 FROM r, k;
     ${ids} INSERT INTO log_segments SELECT id, 1, 1, 3, at * 1000, at * 1000, 300, 300, 'raw' FROM r;
     INSERT INTO run_counts (status, tenant, job_id, source, count)
       SELECT status, tenant, job_id, source, count(*) FROM runs GROUP BY 1, 2, 3, 4;
     INSERT OR REPLACE INTO sequences (name, next_id) VALUES ('events', ${count * 5 + 10});
-    COMMIT; PRAGMA wal_checkpoint(TRUNCATE);`);
+    COMMIT;`);
+  for (const statement of countEnded(kyselyOver(db))) await statement.execute();
+  db.exec('PRAGMA wal_checkpoint(TRUNCATE)');
   for (const { id } of db.prepare('SELECT id FROM runs').iterate()) {
     const shard = join(root, 'data', 'logs', String(id).slice(-2));
     mkdirSync(shard, { recursive: true });

@@ -16,6 +16,7 @@ import { problems } from '../src/domain/problem.ts';
 import { type RunReason, runStatuses } from '../src/domain/run.ts';
 import { migrations } from '../src/store/migrations/migrate.ts';
 import type { Schema } from '../src/store/schema.ts';
+import { columnTypes } from '../src/store/sqlite.ts';
 
 test('operations: id, method, path, scope', () => {
   const lines = Object.entries(operations).map(([id, { method, path, scope }]) => `${id}: ${method} ${path} ${scope}`);
@@ -347,7 +348,7 @@ test('migrations: name, and the hash of what they do; a released one is never ed
     },
   });
   const hashes = migrations.map(({ name, statements }) => {
-    const sql = statements(db, { growingId: 'integer' }).map((statement) => statement.compile().sql);
+    const sql = statements(db, columnTypes).map((statement) => statement.compile().sql);
     return `${name} ${createHash('sha256').update(sql.join(';\n')).digest('hex').slice(0, 16)}`;
   });
   expect(hashes).toEqual([
@@ -360,5 +361,6 @@ test('migrations: name, and the hash of what they do; a released one is never ed
     '0007-secrets bcb65a5be6e37de5',
     '0008-audit 9d1359aec3b0111b',
     '0009-tenants 81f669593e22879f',
+    '0010-run-totals 143b5ebc33f795aa',
   ]);
 });

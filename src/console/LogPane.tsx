@@ -40,6 +40,11 @@ export function LogPane(o: {
   const search = useLogSearch(run.run_id, { level, stepId: step, attempt }, find);
   const [fault, setFault] = useState<string | null>(null);
 
+  // A line of the URL is left for the next hit.
+  const turn = (by: 1 | -1): void => {
+    if (line !== null) go({ ...place, line: null });
+    search.turn(by);
+  };
   const save = (): Promise<void> =>
     saveAnswer(
       client.request('getRunLogs', { path: { run_id: run.run_id }, headers: { accept: 'text/plain' } }),
@@ -104,22 +109,17 @@ export function LogPane(o: {
             const text = event.currentTarget.value;
             if (text !== find) go({ ...place, find: text, line: null });
             else if (search.seq === null) search.again();
-            else search.turn(event.shiftKey ? 1 : -1);
+            else turn(event.shiftKey ? 1 : -1);
           }}
           onChange={(event) => event.target.value === '' && find !== '' && go({ ...place, find: '' })}
         />
         {find !== '' && (
           <span className="found">
             <span role="status">{search.words}</span>
-            <button
-              type="button"
-              aria-label="Previous hit"
-              disabled={!search.hasOthers}
-              onClick={() => search.turn(-1)}
-            >
+            <button type="button" aria-label="Previous hit" disabled={!search.hasOthers} onClick={() => turn(-1)}>
               ↑
             </button>
-            <button type="button" aria-label="Next hit" disabled={!search.hasOthers} onClick={() => search.turn(1)}>
+            <button type="button" aria-label="Next hit" disabled={!search.hasOthers} onClick={() => turn(1)}>
               ↓
             </button>
           </span>
@@ -154,7 +154,7 @@ export function LogPane(o: {
           hasStep={run.steps.length > 1 && (step === null || ofOne?.kind === 'group')}
           wraps={wraps}
           search={find}
-          marked={search.seq ?? line}
+          marked={line ?? search.seq}
         />
       )}
     </section>

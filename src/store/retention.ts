@@ -4,6 +4,7 @@
 import type { JobDefinition } from '../domain/job.ts';
 import type { RunStatus } from '../domain/run.ts';
 import type { Database, Transaction } from './database.ts';
+import { uncountEndedRuns } from './ended-counts.ts';
 import { uncountRuns } from './run-counts.ts';
 import type { RunDetails } from './run-rows.ts';
 
@@ -181,11 +182,12 @@ export function createRetentionStore(database: Database): RetentionStore {
           .deleteFrom('runs')
           .where('id', 'in', runIds)
           .where('status', 'in', ended)
-          .returning(['id', 'status', 'tenant', 'job_id', 'source'])
+          .returning(['id', 'status', 'tenant', 'job_id', 'source', 'created_at', 'labels'])
           .execute();
         const ids = gone.map(({ id }) => id);
         if (ids.length === 0) return 0;
         await uncountRuns(tx.db, gone);
+        await uncountEndedRuns(tx.db, gone);
         await tx.db.deleteFrom('log_segments').where('run_id', 'in', ids).execute();
         await removeArtifacts(tx, ids);
         return ids.length;

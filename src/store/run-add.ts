@@ -54,7 +54,8 @@ export async function addRun(tx: Transaction, run: NewRun): Promise<void> {
   await addSteps(tx, id, run.steps);
   const labels = Object.entries(run.labels);
   if (labels.length > 0) {
-    const rows = labels.map(([key, value]) => ({ run_id: id, key, value, created_at: createdAtMs, tenant }));
+    const of = { run_id: id, created_at: createdAtMs, tenant, job_id: jobId, source: run.source.name, status: null };
+    const rows = labels.map(([key, value]) => ({ ...of, key, value }));
     await tx.db.insertInto('run_labels').values(rows).execute();
   }
   await countAddedRun(tx.db, { tenant, job_id: jobId, source: run.source.name });

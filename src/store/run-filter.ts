@@ -3,6 +3,7 @@
 import {
   type AliasedExpression,
   type Expression,
+  type ExpressionBuilder,
   expressionBuilder,
   type Kysely,
   type SelectQueryBuilder,
@@ -30,9 +31,12 @@ export type RunFilter = {
 type Place = { created_at: number; id: string };
 export type Places = SelectQueryBuilder<{ place: Place }, 'place', object>;
 
-export function placesOf(db: Kysely<Schema>, filter: RunFilter): Places {
+/** What a list by label is found along. Only runs know that they are pending or running. */
+export type Way = 'runs' | 'labels';
+
+export function placesOf(db: Kysely<Schema>, filter: RunFilter, way: Way): Places {
   const { sinceMs, untilMs, label } = filter;
-  let query: Places = db.selectFrom(label ? labelled(db, label, filter) : plain(db, filter));
+  let query: Places = db.selectFrom(label && way === 'labels' ? labelled(db, label, filter) : plain(db, filter));
   if (sinceMs !== undefined) query = query.where('place.created_at', '>=', sinceMs);
   if (untilMs !== undefined) query = query.where('place.created_at', '<', untilMs);
   return query;
@@ -59,59 +63,72 @@ export function downTo(query: Places, position: Position | undefined): Places {
 }
 
 function plain(db: Kysely<Schema>, filter: RunFilter): AliasedExpression<Place, 'place'> {
+  const { label, q, ...kind } = filter;
   let query = db.selectFrom('runs').select(['runs.created_at', 'runs.id']);
-  for (const condition of conditionsOf(filter)) query = query.where(condition);
+  for (const condition of conditionsOf(kind, 'runs')) query = query.where(condition);
+  if (label) {
+    // A count, since a planner may turn `exists` into a join, and that the other way round.
+    query = query.where(
+      (eb) =>
+        labelsOf(eb, label)
+          .select((of) => of.fn.countAll<number>().as('labels'))
+          .whereRef('run_labels.run_id', '=', eb.ref('runs.id')),
+      '=',
+      1,
+    );
+  }
+  if (q !== undefined) query = query.where(hasText(q));
   return query.as('place');
 }
 
-/** A label's row bears the age and the tenant of its run, so a list by label alone never looks at the runs. */
+/** A label's row bears what else a list filters by, so a list by label never looks at the runs but for their text. */
 function labelled(
   db: Kysely<Schema>,
-  { key, value }: NonNullable<RunFilter['label']>,
-  filter: RunFilter,
+  label: NonNullable<RunFilter['label']>,
+  { q, ...kind }: RunFilter,
 ): AliasedExpression<Place, 'place'> {
-  let query = db
-    .selectFrom('run_labels')
-    .select(['run_labels.created_at', 'run_labels.run_id as id'])
-    .where('run_labels.key', '=', key);
-  if (value !== undefined) query = query.where('run_labels.value', '=', value);
-  const { tenant, ...rest } = filter;
-  if (tenant !== undefined) query = query.where('run_labels.tenant', '=', tenant);
-  const conditions = conditionsOf(rest);
-  if (conditions.length > 0) {
+  let query = labelsOf(db, label).select(['run_labels.created_at', 'run_labels.run_id as id']);
+  for (const condition of conditionsOf(kind, 'run_labels')) query = query.where(condition);
+  if (q !== undefined) {
     query = query.where((eb) =>
       eb.exists(
-        eb
-          .selectFrom('runs')
-          .select('runs.id')
-          .whereRef('runs.id', '=', 'run_labels.run_id')
-          .where((run) => run.and(conditions)),
+        eb.selectFrom('runs').select('runs.id').whereRef('runs.id', '=', 'run_labels.run_id').where(hasText(q)),
       ),
     );
   }
   return query.as('place');
 }
 
-function conditionsOf({ jobId, status, tenant, source, q }: RunFilter): Expression<SqlBool>[] {
-  const eb = expressionBuilder<Schema, 'runs'>();
+function labelsOf(
+  db: Pick<ExpressionBuilder<Schema, never>, 'selectFrom'>,
+  { key, value }: NonNullable<RunFilter['label']>,
+) {
+  const query = db.selectFrom('run_labels').where('run_labels.key', '=', key);
+  return value === undefined ? query : query.where('run_labels.value', '=', value);
+}
+
+function conditionsOf(
+  { jobId, status, tenant, source }: RunFilter,
+  table: 'runs' | 'run_labels',
+): Expression<SqlBool>[] {
+  const eb = expressionBuilder<Schema, 'runs' | 'run_labels'>();
   const conditions: Expression<SqlBool>[] = [];
-  if (jobId !== undefined) conditions.push(eb('runs.job_id', '=', jobId));
-  if (status !== undefined) conditions.push(eb('runs.status', '=', status));
-  if (tenant !== undefined) conditions.push(eb('runs.tenant', '=', tenant));
-  if (source !== undefined) conditions.push(eb('runs.source', '=', source));
-  if (q !== undefined) {
-    // Arguments and errors are JSON texts, where a quote or a backslash is written escaped.
-    const inJson = JSON.stringify(q).slice(1, -1);
-    conditions.push(
-      eb.or([
-        contains('runs.id', q),
-        contains('runs.job_id', q),
-        contains('runs.args', inJson),
-        contains('runs.error', inJson),
-      ]),
-    );
-  }
+  if (jobId !== undefined) conditions.push(eb(`${table}.job_id`, '=', jobId));
+  if (status !== undefined) conditions.push(eb(`${table}.status`, '=', status));
+  if (tenant !== undefined) conditions.push(eb(`${table}.tenant`, '=', tenant));
+  if (source !== undefined) conditions.push(eb(`${table}.source`, '=', source));
   return conditions;
+}
+
+function hasText(q: string): Expression<SqlBool> {
+  // Arguments and errors are JSON texts, where a quote or a backslash is written escaped.
+  const inJson = JSON.stringify(q).slice(1, -1);
+  return expressionBuilder<Schema, 'runs'>().or([
+    contains('runs.id', q),
+    contains('runs.job_id', q),
+    contains('runs.args', inJson),
+    contains('runs.error', inJson),
+  ]);
 }
 
 export function contains(column: string, text: string): Expression<SqlBool> {

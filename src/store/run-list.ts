@@ -1,14 +1,14 @@
-// The list of runs, newest first. A page is found by key on the index of its filter; the total comes from the counters
-// where they cover the filter.
+// The list of runs, newest first. A page is found by key on the index of its filter; of a list without runs, none is looked
+// for.
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Kysely } from 'kysely';
 import type { RunSummary } from '../domain/run.ts';
 import { isBelow, type Position, parseCursor, toCursor } from './cursor.ts';
 import { prepareQueries } from './prepared-query.ts';
-import { sumRunCounts } from './run-counts.ts';
-import { below, downTo, newestFirst, placesOf, type RunFilter } from './run-filter.ts';
+import { below, downTo, newestFirst, placesOf, type RunFilter, type Way } from './run-filter.ts';
 import { type SummaryRow, summaryColumns, toSummaries } from './run-rows.ts';
+import { type FilterValues, toFilter, totalOf, wayOf } from './run-totals.ts';
 import type { Schema } from './schema.ts';
 
 export type RunListQuery = RunFilter & {
@@ -41,8 +41,6 @@ export async function listRuns(db: Kysely<Schema>, query: RunListQuery): Promise
   };
 }
 
-/** A filter without free text, flat: what a prepared query takes. */
-type FilterValues = Omit<RunFilter, 'label' | 'q'> & { readonly key?: string; readonly value?: string };
 type RangeValues = {
   readonly limit: number;
   readonly offset: number;
@@ -50,14 +48,15 @@ type RangeValues = {
   readonly afterId?: string;
 };
 
-const selectPage = prepareQueries((db, { limit, offset, afterMs, afterId, ...filter }: FilterValues & RangeValues) => {
-  const after = afterMs === undefined || afterId === undefined ? undefined : { createdAtMs: afterMs, id: afterId };
-  const page = newestFirst(below(placesOf(db, toFilter(filter)), after));
-  return selectSummaries(db).where('id', 'in', page.select('place.id').limit(limit).offset(offset));
-});
-const countPlaces = prepareQueries((db, filter: FilterValues) =>
-  placesOf(db, toFilter(filter)).select((eb) => eb.fn.countAll().as('total')),
-);
+const selectPage = { runs: preparePage('runs'), labels: preparePage('labels') } satisfies Record<Way, unknown>;
+
+function preparePage(way: Way) {
+  return prepareQueries((db, { limit, offset, afterMs, afterId, ...filter }: FilterValues & RangeValues) => {
+    const after = afterMs === undefined || afterId === undefined ? undefined : { createdAtMs: afterMs, id: afterId };
+    const page = newestFirst(below(placesOf(db, toFilter(filter), way), after));
+    return selectSummaries(db).where('id', 'in', page.select('place.id').limit(limit).offset(offset));
+  });
+}
 
 function selectSummaries(db: Kysely<Schema>) {
   return db.selectFrom('runs').select(summaryColumns).orderBy('created_at', 'desc').orderBy('id', 'desc');
@@ -66,41 +65,36 @@ function selectSummaries(db: Kysely<Schema>) {
 async function find(db: Kysely<Schema>, { label, ...rest }: RunFilter, range: Range): Promise<Found> {
   const { after, offset, limit } = range;
   const filter: FilterValues = { ...rest, ...label };
-  const rows = await selectPage(db, {
-    ...filter,
+  const total = await totalOf(db, filter);
+  if (total === 0) return { rows: [], hasMore: false, total };
+  const { untilMs, ...others } = filter;
+  // One upper end: of two, an index is searched for the first, and all down to the other passed over.
+  const isBelowUntil = untilMs === undefined || (after && after.createdAtMs < untilMs);
+  const rows = await selectPage[await wayOf(db, filter)](db, {
+    ...(isBelowUntil ? others : filter),
     limit: limit + 1,
     offset,
     ...(after && { afterMs: after.createdAtMs, afterId: after.id }),
   });
-  return { rows: rows.slice(0, limit), hasMore: rows.length > limit, total: await count(db, filter) };
-}
-
-async function count(db: Kysely<Schema>, filter: FilterValues): Promise<number> {
-  const { key, sinceMs, untilMs } = filter;
-  if (key === undefined && sinceMs === undefined && untilMs === undefined) return sumRunCounts(db, filter);
-  const [row] = await countPlaces(db, filter);
-  return Number(row?.total);
-}
-
-function toFilter({ key, value, ...rest }: FilterValues): RunFilter {
-  if (key === undefined) return rest;
-  return { ...rest, label: value === undefined ? { key } : { key, value } };
+  return { rows: rows.slice(0, limit), hasMore: rows.length > limit, total };
 }
 
 /** Free text has no index: every run that matches the rest is looked at, slice by slice, so that nothing else stalls. */
 async function search(db: Kysely<Schema>, filter: RunFilter, { after, offset, limit }: Range): Promise<Found> {
   const { q: _, ...rest } = filter;
+  const { label, ...kind } = rest;
+  const way = await wayOf(db, { ...kind, ...label });
   const ids: string[] = [];
   let total = 0;
   let toPass = offset;
   let above: Position | undefined;
   for (;;) {
-    const end = await newestFirst(below(placesOf(db, rest), above))
+    const end = await newestFirst(below(placesOf(db, rest, way), above))
       .select(['place.id', 'place.created_at as createdAtMs'])
       .offset(searchSlice - 1)
       .limit(1)
       .executeTakeFirst();
-    const slice = newestFirst(downTo(below(placesOf(db, filter), above), end));
+    const slice = newestFirst(downTo(below(placesOf(db, filter, way), above), end));
     for (const place of await slice.select(['place.id', 'place.created_at as createdAtMs']).execute()) {
       total += 1;
       if (ids.length > limit || (after && !isBelow(place, after))) continue;

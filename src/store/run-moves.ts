@@ -11,6 +11,7 @@ import {
   type Termination,
 } from '../domain/run.ts';
 import type { Transaction } from './database.ts';
+import { countEndedRun } from './ended-counts.ts';
 import { prepareQuery } from './prepared-query.ts';
 import { countMovedRun } from './run-counts.ts';
 import { toJsonOrNull } from './run-rows.ts';
@@ -90,7 +91,7 @@ function prepareEnd(move: RunEnd) {
       }))
       .where('id', '=', values.id)
       .where('status', 'in', runMoves[move].from)
-      .returning(['job_id', 'tenant', 'source', 'attempt', 'started_at', 'created_at']),
+      .returning(['job_id', 'tenant', 'source', 'attempt', 'started_at', 'created_at', 'labels']),
   );
 }
 
@@ -110,6 +111,7 @@ export async function endRun(tx: Transaction, id: string, move: RunEnd, change: 
   if (!run) return false;
   const { job_id: jobId, tenant, attempt, started_at: startedAt } = run;
   await countMovedRun(tx.db, run, { from: startedAt === null ? 'pending' : 'running', to });
+  await countEndedRun(tx.db, { ...run, id, status: to });
   const duration_ms = startedAt === null ? null : atMs - startedAt;
   const data = { status: to, reason, exit_code: exitCode, attempt, duration_ms };
   tx.emit({ type: 'run.finished', runId: id, jobId, tenant, data });

@@ -12,6 +12,8 @@ export type Schema = {
   run_plans: RunPlanRow;
   run_labels: RunLabelRow;
   run_counts: RunCountRow;
+  run_hours: RunHourRow;
+  run_label_counts: RunLabelCountRow;
   steps: StepRow;
   events: EventRow;
   sequences: SequenceRow;
@@ -69,11 +71,43 @@ export type RunRow = {
 /** Apart from `runs`, whose rows are written anew with every move. `notify` is of the plan: what is asked at the run's end. */
 export type RunPlanRow = { run_id: string; plan: string; sealed: string | null; notify: string | null };
 
-/** `created_at` and `tenant` are the run's, so a list by label needs no look at the runs. */
-type RunLabelRow = { run_id: string; key: string; value: string; created_at: number; tenant: string };
+/** What a list filters by is the run's, so a list by label needs no look at the runs. `status` is null until the run has ended. */
+type RunLabelRow = {
+  run_id: string;
+  key: string;
+  value: string;
+  created_at: number;
+  tenant: string;
+  job_id: string;
+  source: string;
+  status: RunStatus | null;
+};
 
 /** How many runs there are of each kind, kept with every change, so that a list's total is not counted anew. */
 export type RunCountRow = { status: RunStatus; tenant: string; job_id: string; source: string; count: number };
+
+/**
+ * How many of the runs that were created in the hour beginning at `hour` have ended in which way. `label` is `key=value`, the
+ * key alone for any value, and empty for all runs.
+ */
+export type RunHourRow = {
+  label: string;
+  hour: number;
+  tenant: string;
+  source: string;
+  status: RunStatus;
+  count: number;
+};
+
+/** The same of a job's runs, whenever they were created; only with a label. */
+export type RunLabelCountRow = {
+  label: string;
+  tenant: string;
+  job_id: string;
+  source: string;
+  status: RunStatus;
+  count: number;
+};
 
 /** One row for each attempt of a step, which never changes once it has ended (ADR 0014). */
 export type StepRow = {

@@ -10,7 +10,7 @@ import type { CommitListener, Database } from './database.ts';
 import { readNextEventId } from './journal-rows.ts';
 import { migrate } from './migrations/migrate.ts';
 import type { Schema } from './schema.ts';
-import { connectToRead, connectToWrite, kyselyOver } from './sqlite.ts';
+import { columnTypes, connectToRead, connectToWrite, kyselyOver } from './sqlite.ts';
 import { fixPlans } from './sqlite-plans.ts';
 import { createSpace } from './sqlite-space.ts';
 import { openSqliteWriter } from './sqlite-writer.ts';
@@ -81,7 +81,7 @@ function createGeneration(reading: DatabaseSync): Database['generation'] {
 async function migrateSqlite(connection: DatabaseSync, db: Kysely<Schema>): Promise<void> {
   await migrate({
     db,
-    types: { growingId: 'integer' },
+    types: columnTypes,
     version: () => Number(connection.prepare('PRAGMA user_version').get()?.user_version),
     async raise(toVersion, work) {
       connection.exec('BEGIN IMMEDIATE');

@@ -3,10 +3,12 @@
 import { closeSync, openSync } from 'node:fs';
 import { DatabaseSync, type SQLInputValue } from 'node:sqlite';
 import { Kysely, SqliteDialect, type SqliteStatement } from 'kysely';
+import type { ColumnTypes } from './migrations/migration.ts';
 import type { Schema } from './schema.ts';
 
 /** Statements kept prepared on a connection: more than the store has, and room for the shapes of a list's filters. */
 const mostStatements = 256;
+export const columnTypes: ColumnTypes = { growingId: 'integer', tableByKey: 'without rowid' };
 export const busyTimeoutMs = 5_000;
 /** Of each connection, and kept for good. The newest runs fit, and the rest is in the system's cache. */
 const cacheKib = 4_000;

@@ -71,6 +71,8 @@ describe.skipIf(!isPossible)(`a server that is killed again and again (CHAOS_SEE
       ({ ledger }) => ({ ledger: { ...ledger, staleWrites: [{ runId: 'one', isChanged: true }] } }),
     ],
     ['counters-agree', ({ runs }) => ({ runs: runs.slice(1) })],
+    ['counters-agree', ({ endedCounts }) => ({ endedCounts: endedCounts.slice(1) })],
+    ['counters-agree', () => ({ wrongLabels: [{ run_id: 'one', key: 'env', status: null }] })],
     ['database-is-whole', () => ({ integrity: ['row 1 missing from index runs_by_age'] })],
     ['nothing-left', () => ({ runFolders: [{ runId: 'one', names: ['1-1'] }] })],
     [

@@ -19,6 +19,9 @@ export type Evidence = {
   readonly steps: readonly Row[];
   readonly events: readonly EventRow[];
   readonly counts: readonly Row[];
+  /** Of runs that have ended, by hour and by label, and the labels that bear another status than their run. */
+  readonly endedCounts: readonly Row[];
+  readonly wrongLabels: readonly Row[];
   readonly integrity: readonly string[];
   /** Of each run, every line. */
   readonly logs: ReadonlyMap<string, readonly LogLineAnswer[]>;
@@ -41,6 +44,7 @@ export type RunRow = {
   readonly source: string;
   readonly status: string;
   readonly reason: string | null;
+  readonly created_at: number;
   readonly started_at: number | null;
   readonly finished_at: number | null;
   readonly termination: string | null;
@@ -68,6 +72,12 @@ export function readDatabase(dbPath: string) {
       steps: all<Row>('SELECT * FROM steps ORDER BY run_id, step_id, attempt'),
       events: all<EventRow>('SELECT id, type, run_id, first_seq, count FROM events ORDER BY id'),
       counts: all<Row>('SELECT * FROM run_counts WHERE count <> 0'),
+      endedCounts: all<Row>(`
+        SELECT label || ' ' || hour AS what, tenant, NULL AS job_id, source, status, count FROM run_hours
+        UNION ALL SELECT label, tenant, job_id, source, status, count FROM run_label_counts`),
+      wrongLabels: all<Row>(`
+        SELECT run_labels.* FROM run_labels INNER JOIN runs ON runs.id = run_id
+          WHERE run_labels.status IS NOT iif(runs.finished_at IS NULL, NULL, runs.status)`),
       integrity: [
         ...all<{ integrity_check: string }>('PRAGMA integrity_check').map((row) => row.integrity_check),
         ...all<Row>('PRAGMA foreign_key_check').map((row) => JSON.stringify(row)),

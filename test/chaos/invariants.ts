@@ -1,6 +1,6 @@
 // The written list: what must hold whatever was killed when.
 
-import { foldersLeft } from './evidence.ts';
+import { foldersLeft, type RunRow } from './evidence.ts';
 import type { Invariant } from './invariant.ts';
 import { journalInvariants } from './journal-invariants.ts';
 import { runInvariants } from './run-invariants.ts';
@@ -11,23 +11,20 @@ export const invariants: readonly Invariant[] = [
   {
     name: 'counters-agree',
     sentence: 'The counters of runs are what counting the rows gives.',
-    breaches({ runs, counts }) {
-      const counted = new Map<string, number>();
-      for (const { status, tenant, job_id, source } of runs) {
-        const kind = [status, tenant, job_id, source].join(' ');
-        counted.set(kind, (counted.get(kind) ?? 0) + 1);
-      }
-      const kept = new Map(
-        counts.map(({ status, tenant, job_id, source, count }) => [
-          [status, tenant, job_id, source].join(' '),
+    breaches: ({ runs, counts, endedCounts, wrongLabels }) => [
+      ...disagreements(
+        runs.map(({ status, tenant, job_id, source }) => [status, tenant, job_id, source]),
+        counts.map(({ status, tenant, job_id, source, count }) => [[status, tenant, job_id, source], Number(count)]),
+      ),
+      ...disagreements(
+        runs.flatMap((run) => (run.finished_at === null ? [] : endedKinds(run))),
+        endedCounts.map(({ what, tenant, job_id, source, status, count }) => [
+          [what, tenant, job_id, source, status],
           Number(count),
         ]),
-      );
-      const kinds = [...new Set([...counted.keys(), ...kept.keys()])];
-      return kinds
-        .filter((kind) => (counted.get(kind) ?? 0) !== (kept.get(kind) ?? 0))
-        .map((kind) => `${kind}: ${kept.get(kind) ?? 0} by the counter, ${counted.get(kind) ?? 0} rows`);
-    },
+      ),
+      ...wrongLabels.map((row) => `the label ${row.key} of ${row.run_id} says ${row.status}`),
+    ],
   },
   {
     name: 'database-is-whole',
@@ -59,3 +56,30 @@ export const invariants: readonly Invariant[] = [
     breaches: ({ ledger }) => [...ledger.refusals],
   },
 ];
+
+/** By its hour, and by each label's key, with and without its value. */
+function endedKinds({ created_at, tenant, job_id, source, status, labels }: RunRow): Kind[] {
+  const ofLabels = Object.entries<string>(JSON.parse(labels)).flatMap(([key, value]) => [key, `${key}=${value}`]);
+  return [
+    ...['', ...ofLabels].map((label) => [
+      `${label} ${created_at - (created_at % 3_600_000)}`,
+      tenant,
+      null,
+      source,
+      status,
+    ]),
+    ...ofLabels.map((label) => [label, tenant, job_id, source, status]),
+  ];
+}
+
+type Kind = readonly unknown[];
+
+function disagreements(rows: readonly Kind[], counters: readonly (readonly [Kind, number])[]): string[] {
+  const counted = new Map<string, number>();
+  for (const kind of rows) counted.set(JSON.stringify(kind), (counted.get(JSON.stringify(kind)) ?? 0) + 1);
+  const kept = new Map(counters.map(([kind, count]) => [JSON.stringify(kind), count]));
+  const kinds = [...new Set([...counted.keys(), ...kept.keys()])];
+  return kinds
+    .filter((kind) => (counted.get(kind) ?? 0) !== (kept.get(kind) ?? 0))
+    .map((kind) => `${kind}: ${kept.get(kind) ?? 0} by the counter, ${counted.get(kind) ?? 0} rows`);
+}

@@ -194,7 +194,7 @@ describe('after an answer that broke off', () => {
     const runId = await start({ text: 'once' });
     const page = await browser.open(`${server.url}/runs?q=${runId}`);
     await breakFirst(page);
-    for (const said of ['0 of 1 done', '1 of 1 done']) {
+    for (const said of ['Run again: 0 of 1', 'Run again: 1 of 1']) {
       await page.getByRole('checkbox', { name: `Choose ${runId}` }).check();
       await page.getByRole('button', { name: 'Rerun 1' }).click();
       await page.getByText(said).waitFor();

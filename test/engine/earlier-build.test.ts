@@ -6,7 +6,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { expect, test } from 'vitest';
 import type { RunPlan } from '../../src/domain/run.ts';
 import { initial } from '../../src/store/migrations/0001-initial.ts';
-import { connectToWrite, kyselyOver } from '../../src/store/sqlite.ts';
+import { columnTypes, connectToWrite, kyselyOver } from '../../src/store/sqlite.ts';
 import { bash } from '../support/jobs.ts';
 import { processesWith } from '../support/processes.ts';
 import { caller, dataFolder, openEngine } from './an-engine.ts';
@@ -37,7 +37,7 @@ async function lowerDatabase(path: string): Promise<void> {
   for (const end of ['-wal', '-shm']) rmSync(`${path}${end}`, { force: true });
   const database = connectToWrite(path);
   const db = kyselyOver(database);
-  for (const statement of initial.statements(db, { growingId: 'integer' })) await statement.execute();
+  for (const statement of initial.statements(db, columnTypes)) await statement.execute();
   database.exec(`ATTACH '${path}.new' AS later`);
   for (const table of tables) {
     const columns = database.prepare(`SELECT name FROM pragma_table_info('${table}')`).all();

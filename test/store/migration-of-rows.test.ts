@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { expect, onTestFinished, test } from 'vitest';
 import { initial } from '../../src/store/migrations/0001-initial.ts';
-import { connectToWrite, kyselyOver } from '../../src/store/sqlite.ts';
+import { columnTypes, connectToWrite, kyselyOver } from '../../src/store/sqlite.ts';
 import { openSqlite } from './engines.ts';
 
 const createdAtMs = 1_705_314_600_000;
@@ -21,7 +21,7 @@ async function folder(): Promise<string> {
 async function firstRelease(path: string): Promise<void> {
   const database = connectToWrite(path);
   const db = kyselyOver(database);
-  for (const statement of initial.statements(db, { growingId: 'integer' })) await statement.execute();
+  for (const statement of initial.statements(db, columnTypes)) await statement.execute();
   database.exec(`
     INSERT INTO runs (id, job_id, tenant, source, status, reason, created_at, started_at, finished_at, exit_code, attempt,
         priority, version, trigger, created_by, labels, error, details, args, result)
@@ -29,6 +29,11 @@ async function firstRelease(path: string): Promise<void> {
         ${createdAtMs + 2}, 3, 1, 0, 3, 'api', 'local', '{"env":"prod"}', '{"message":"exited with code 3","step_id":"step_01"}',
         '{"rerun_of":null,"parent":null,"limits":{},"grants":[],"source":{"name":"local-fs","type":"fs","revision":"0123456789abcdef"},"security":{"profile":"secure","isolation":{}},"request_id":"req_1"}',
         '{"target":"/mnt"}', NULL);
+    INSERT INTO runs SELECT 'run_01B', job_id, tenant, source, 'pending', NULL, waiting, created_at, NULL, NULL, NULL, attempt,
+      priority, 1, queue_ms, trigger, created_by, worker, cancel_requested_at, '{"team":"a"}', progress, NULL, termination,
+      details, args, result FROM runs;
+    INSERT INTO run_labels VALUES ('run_01B', 'team', 'a', ${createdAtMs});
+    INSERT INTO run_counts VALUES ('pending', 'default', 'backup/daily', 'local-fs', 1);
     INSERT INTO run_plans VALUES ('run_01A', '{"job":{"id":"backup/daily"},"revision":"0123456789abcdef"}', 'v1.sealed');
     INSERT INTO run_labels VALUES ('run_01A', 'env', 'prod', ${createdAtMs});
     INSERT INTO run_counts VALUES ('failed', 'default', 'backup/daily', 'local-fs', 1);
@@ -69,6 +74,15 @@ test('a database of the first release keeps every row', async () => {
   });
   const label = { key: 'env', value: 'prod' };
   expect(await runs.list({ limit: 10, tenant: 'default', label })).toMatchObject({ total: 1 });
+  const more = { jobId: 'backup/daily', source: 'local-fs', status: 'failed' } as const;
+  for (const filter of [{ label, ...more }, { sinceMs: 0, status: 'failed' as const }, { label: { key: 'env' } }]) {
+    const { runs: found, total } = await runs.list({ limit: 10, ...filter });
+    expect({ ids: found.map(({ run_id }) => run_id), total }).toEqual({ ids: ['run_01A'], total: 1 });
+  }
+  expect(await runs.list({ limit: 10, label: { key: 'team' }, status: 'pending' })).toMatchObject({
+    runs: [{ run_id: 'run_01B' }],
+    total: 1,
+  });
   expect(await runs.execution('run_01A')).toMatchObject({
     plan: { revision: '0123456789abcdef' },
     sealed: 'v1.sealed',
@@ -79,8 +93,15 @@ test('a database of the first release keeps every row', async () => {
     { id: 2, type: 'run.output', firstSeq: 1, count: 40 },
   ]);
   expect(await idempotency.find('default', 'key-1', 0)).toMatchObject({ runId: 'run_01A', answer: { status: 201 } });
-  const rows = (table: 'artifacts' | 'artifact_counts' | 'log_segments') =>
+  const rows = (table: 'artifacts' | 'artifact_counts' | 'log_segments' | 'run_hours' | 'run_label_counts') =>
     database.read.selectFrom(table).selectAll().execute();
+  const inHour = { hour: 1_705_312_800_000, tenant: 'default', source: 'local-fs', status: 'failed', count: 1 };
+  expect(await rows('run_hours')).toEqual(['', 'env', 'env=prod'].map((label) => ({ label, ...inHour })));
+  const counted = { tenant: 'default', job_id: 'backup/daily', source: 'local-fs', status: 'failed', count: 1 };
+  expect(await rows('run_label_counts')).toEqual([
+    { label: 'env', ...counted },
+    { label: 'env=prod', ...counted },
+  ]);
   expect(await rows('artifacts')).toMatchObject([{ id: 'artifact_01A', size_bytes: 9, expires_at: null }]);
   expect(await rows('artifact_counts')).toEqual([
     { tenant: 'default', job_id: 'backup/daily', count: 1, size_bytes: 9 },

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { migrations } from '../../src/store/migrations/migrate.ts';
-import { kyselyOver } from '../../src/store/sqlite.ts';
+import { columnTypes, kyselyOver } from '../../src/store/sqlite.ts';
 import { type Opened, openSqlite } from './engines.ts';
 
 describe('a database file of SQLite', () => {
@@ -82,7 +82,7 @@ describe('a database file of SQLite', () => {
     const file = new DatabaseSync(':memory:');
     const db = kyselyOver(file);
     const hashes = migrations.map(({ name, statements }) => {
-      const texts = statements(db, { growingId: 'integer' }).map((statement) => statement.compile().sql);
+      const texts = statements(db, columnTypes).map((statement) => statement.compile().sql);
       return [name, createHash('sha256').update(texts.join(';\n')).digest('hex')];
     });
     file.close();
@@ -97,6 +97,7 @@ describe('a database file of SQLite', () => {
       ['0007-secrets', 'bcb65a5be6e37de534b6a9919a2f78c6d0a2d09e5c8d724cb30eb605b3fbdbd1'],
       ['0008-audit', '9d1359aec3b0111b2d3e1b762ef2dd634f0ce3e330058795e0c5a23eec5bc8ec'],
       ['0009-tenants', '81f669593e22879feb10340ba81e7bf0fc79e4e7e34fd2675de584f8ce39ab52'],
+      ['0010-run-totals', '143b5ebc33f795aa8b9d95c8599d962e416512408a8f845797d9d23990f0fba0'],
     ]);
   });
 });

@@ -179,7 +179,15 @@ describe.each(engines)('the list of runs on $engine', ({ open }) => {
     const ids = [];
     for (let n = 0; n < 5; n++) ids.push(await add({ labels: { env: 'prod' } }));
     const newest = ids.toReversed();
-    for (const filter of [{}, { jobId: 'backup/daily' }, { label: { key: 'env' } }, { q: 'backup' }, { sinceMs: 0 }]) {
+    const filters = [
+      {},
+      { jobId: 'backup/daily' },
+      { label: { key: 'env' } },
+      { q: 'backup' },
+      { sinceMs: 0 },
+      { untilMs: nowMs + 1 },
+    ];
+    for (const filter of filters) {
       const first = await store.runs.list({ limit: 2, ...filter });
       const second = await store.runs.list({ limit: 2, cursor: first.nextCursor ?? '', offset: 3, ...filter });
       const third = await store.runs.list({ limit: 2, cursor: second.nextCursor ?? '', ...filter });
@@ -192,6 +200,14 @@ describe.each(engines)('the list of runs on $engine', ({ open }) => {
       expect([first.total, second.total, third.total]).toEqual([5, 5, 5]);
       expect(third.nextCursor).toBeNull();
     }
+  });
+
+  test('a cursor of runs that are younger than `until` shows none of them', async () => {
+    const [old] = [await add({ createdAtMs: nowMs - 9 }), await add(), await add()];
+    const { nextCursor } = await store.runs.list({ limit: 1 });
+    const { runs, total } = await store.runs.list({ limit: 5, cursor: nextCursor ?? '', untilMs: nowMs });
+
+    expect({ ids: runs.map((run) => run.run_id), total }).toEqual({ ids: [old], total: 1 });
   });
 
   test('an offset passes over runs, with every filter', async () => {

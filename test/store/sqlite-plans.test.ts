@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { newestFirst, placesOf, type RunFilter } from '../../src/store/run-filter.ts';
+import { newestFirst, placesOf, type RunFilter, type Way } from '../../src/store/run-filter.ts';
 import { type Opened, openSqlite } from './engines.ts';
 
 describe('a list of runs on SQLite', () => {
@@ -20,8 +20,10 @@ describe('a list of runs on SQLite', () => {
     await rm(dir, { recursive: true });
   });
 
-  async function planOf(filter: RunFilter): Promise<string[]> {
-    const page = newestFirst(placesOf(store.database.read, filter)).select('place.id').limit(100);
+  async function planOf(filter: RunFilter, way: Way = 'labels'): Promise<string[]> {
+    const page = newestFirst(placesOf(store.database.read, filter, way))
+      .select('place.id')
+      .limit(100);
     return (await page.explain<{ detail: string }>(undefined, sql`query plan`)).map(({ detail }) => detail);
   }
 
@@ -47,8 +49,42 @@ describe('a list of runs on SQLite', () => {
     ['a time', { untilMs: 1 }, ['SEARCH runs USING COVERING INDEX runs_by_age (created_at<?)']],
     ['a label', { label }, ['SEARCH run_labels USING COVERING INDEX run_labels_by_value (key=? AND value=?)']],
     ['a label’s key', { label: { key: 'env' } }, ['SEARCH run_labels USING COVERING INDEX run_labels_by_key (key=?)']],
+    ['a job and a source', { jobId, source: 'git' }, ['SEARCH runs USING COVERING INDEX runs_by_job (job_id=?)']],
+    [
+      'a status and a source',
+      { status: 'failed', source: 'git' },
+      ['SEARCH runs USING COVERING INDEX runs_by_status (status=?)'],
+    ],
+    [
+      'a job, a status, a source and a time',
+      { jobId, status: 'failed', source: 'git', sinceMs: 1 },
+      ['SEARCH runs USING COVERING INDEX runs_by_job_and_status (job_id=? AND status=? AND created_at>?)'],
+    ],
+    [
+      'a label and all else',
+      { label, jobId, status: 'failed', source: 'git', sinceMs: 1 },
+      ['SEARCH run_labels USING COVERING INDEX run_labels_by_job (job_id=? AND key=? AND created_at>?)'],
+    ],
+    [
+      'a label, a status and a source',
+      { label, status: 'failed', source: 'git' },
+      ['SEARCH run_labels USING COVERING INDEX run_labels_by_value (key=? AND value=?)'],
+    ],
+    [
+      'a label’s key and all else',
+      { label: { key: 'env' }, jobId, status: 'failed', source: 'git', sinceMs: 1 },
+      ['SEARCH run_labels USING COVERING INDEX run_labels_by_job (job_id=? AND key=? AND created_at>?)'],
+    ],
   ])('by %s finds its page on one index, in order, and reads nothing else', async (_by, filter, plan) => {
     expect(await planOf(filter)).toEqual(plan);
+  });
+
+  test('by a label and what few runs match looks at the labels of those', async () => {
+    expect(await planOf({ label, status: 'failed' }, 'runs')).toEqual([
+      'SEARCH runs USING COVERING INDEX runs_by_status (status=?)',
+      'CORRELATED SCALAR SUBQUERY 1',
+      'SEARCH run_labels USING INDEX sqlite_autoindex_run_labels_1 (run_id=? AND key=?)',
+    ]);
   });
 
   test.each<[string, RunFilter, string]>([
@@ -61,13 +97,18 @@ describe('a list of runs on SQLite', () => {
       { jobId, status: 'failed' },
       'runs USING INDEX runs_by_tenant_and_job (tenant=? AND job_id=?)',
     ],
-    ['a job and a source', { jobId, source: 'git' }, 'runs USING INDEX runs_by_tenant_and_job (tenant=? AND job_id=?)'],
-    ['a source', { source: 'git' }, 'runs USING INDEX runs_by_tenant (tenant=?)'],
+    [
+      'a job and a source',
+      { jobId, source: 'git' },
+      'runs USING COVERING INDEX runs_by_tenant_and_job (tenant=? AND job_id=?)',
+    ],
+    ['a source', { source: 'git' }, 'runs USING COVERING INDEX runs_by_tenant (tenant=?)'],
     [
       'a label',
       { label },
       'run_labels USING COVERING INDEX run_labels_by_tenant_and_value (tenant=? AND key=? AND value=?)',
     ],
+    ['a label and a job', { label, jobId }, 'run_labels USING COVERING INDEX run_labels_by_job (job_id=? AND key=?)'],
     [
       'a label’s key',
       { label: { key: 'env' } },

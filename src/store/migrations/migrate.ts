@@ -12,6 +12,7 @@ import { tokens } from './0006-tokens.ts';
 import { secrets } from './0007-secrets.ts';
 import { audit } from './0008-audit.ts';
 import { tenants } from './0009-tenants.ts';
+import { runTotals } from './0010-run-totals.ts';
 import type { ColumnTypes, Migration } from './migration.ts';
 
 /** In order; a database's version is how many of them it has. */
@@ -25,6 +26,7 @@ export const migrations: readonly Migration[] = [
   secrets,
   audit,
   tenants,
+  runTotals,
 ];
 
 /** @throws StartError when the database is of a newer program */

@@ -7,6 +7,8 @@ import type { Schema } from '../schema.ts';
 export type ColumnTypes = {
   /** A key of 64 bits. SQLite makes it the row's own address only under the name `integer`. */
   readonly growingId: 'integer' | 'bigint';
+  /** What ends a table that is a list of its key and little more: SQLite then keeps it once, not beside an index. */
+  readonly tableByKey: 'without rowid' | '';
 };
 
 export type Migration = {

@@ -1,0 +1,177 @@
+// How many runs have ended, by the hour they were created in and by label. A run counts here from its end on, once and for
+// all: what has not ended is little, and counted on an index.
+
+import type { Kysely } from 'kysely';
+import type { RunStatus } from '../domain/run.ts';
+import { prepareQueries, prepareQuery } from './prepared-query.ts';
+import type { RunHourRow, RunLabelCountRow, Schema } from './schema.ts';
+
+export const hourMs = 3_600_000;
+
+/** `labels` is JSON, as in the run's row. */
+export type EndedRun = {
+  readonly tenant: string;
+  readonly job_id: string;
+  readonly source: string;
+  readonly status: RunStatus;
+  readonly created_at: number;
+  readonly labels: string;
+};
+
+/** Stands for all runs. */
+const noLabel = '';
+
+/** One row for each `labelN`, all in one statement: its own costs more than a row. */
+type Labels = Readonly<Record<`label${number}`, string>>;
+type Labelled = { readonly label: string };
+type Counted = { readonly count: number };
+type HourKind = Omit<RunHourRow, 'label' | 'count'>;
+type LabelKind = Omit<RunLabelCountRow, 'label' | 'count'>;
+
+const addToHour = prepareQueries(
+  (db, { hour, tenant, source, status, count, ...labels }: HourKind & Counted & Labels) =>
+    db
+      .insertInto('run_hours')
+      .values(Object.values<string>(labels).map((label) => ({ label, hour, tenant, source, status, count })))
+      .onConflict((conflict) =>
+        conflict
+          .columns(['label', 'hour', 'tenant', 'source', 'status'])
+          .doUpdateSet((eb) => ({ count: eb('run_hours.count', '+', eb.ref('excluded.count')) })),
+      )
+      .returning('count'),
+);
+const removeHour = prepareQuery((db, { label, hour, tenant, source, status }: HourKind & Labelled) =>
+  db
+    .deleteFrom('run_hours')
+    .where('label', '=', label)
+    .where('hour', '=', hour)
+    .where('tenant', '=', tenant)
+    .where('source', '=', source)
+    .where('status', '=', status),
+);
+const addToLabel = prepareQueries(
+  (db, { tenant, job_id, source, status, count, ...labels }: LabelKind & Counted & Labels) =>
+    db
+      .insertInto('run_label_counts')
+      .values(Object.values<string>(labels).map((label) => ({ label, tenant, job_id, source, status, count })))
+      .onConflict((conflict) =>
+        conflict
+          .columns(['label', 'tenant', 'job_id', 'source', 'status'])
+          .doUpdateSet((eb) => ({ count: eb('run_label_counts.count', '+', eb.ref('excluded.count')) })),
+      )
+      .returning('count'),
+);
+const removeLabel = prepareQuery((db, { label, tenant, job_id, source, status }: LabelKind & Labelled) =>
+  db
+    .deleteFrom('run_label_counts')
+    .where('label', '=', label)
+    .where('tenant', '=', tenant)
+    .where('job_id', '=', job_id)
+    .where('source', '=', source)
+    .where('status', '=', status),
+);
+const setStatusOfLabels = prepareQuery((db, { id, status }: { id: string; status: RunStatus }) =>
+  db.updateTable('run_labels').set({ status }).where('run_id', '=', id),
+);
+
+export async function countEndedRun(db: Kysely<Schema>, run: EndedRun & { readonly id: string }): Promise<void> {
+  const labels = labelsOf(run);
+  await addToHour(db, { ...hourOf(run), count: 1, ...numbered([noLabel, ...labels]) });
+  if (labels.length === 0) return;
+  await setStatusOfLabels(db, { id: run.id, status: run.status });
+  await addToLabel(db, { ...labelKindOf(run), count: 1, ...numbered(labels) });
+}
+
+/** Of runs that were deleted. What no run is counted in has no row. */
+export async function uncountEndedRuns(db: Kysely<Schema>, runs: readonly EndedRun[]): Promise<void> {
+  const hours = runs.flatMap((run) => [noLabel, ...labelsOf(run)].map((label) => ({ label, ...hourOf(run) })));
+  for (const { kind, times } of alike(hours)) {
+    const { label: label0, ...hour } = kind;
+    const [rest] = await addToHour(db, { ...hour, count: -times, label0 });
+    if (rest?.count === 0) await removeHour(db, kind);
+  }
+  const labels = runs.flatMap((run) => labelsOf(run).map((label) => ({ label, ...labelKindOf(run) })));
+  for (const { kind, times } of alike(labels)) {
+    const { label: label0, ...of } = kind;
+    const [rest] = await addToLabel(db, { ...of, count: -times, label0 });
+    if (rest?.count === 0) await removeLabel(db, kind);
+  }
+}
+
+function hourOf({ created_at, tenant, source, status }: EndedRun): HourKind {
+  return { hour: created_at - (created_at % hourMs), tenant, source, status };
+}
+
+function labelKindOf({ tenant, job_id, source, status }: EndedRun): LabelKind {
+  return { tenant, job_id, source, status };
+}
+
+function labelsOf({ labels }: EndedRun): string[] {
+  return Object.entries<string>(JSON.parse(labels)).flatMap(([key, value]) => [key, toLabel(key, value)]);
+}
+
+function numbered(labels: readonly string[]): Labels {
+  return Object.fromEntries(labels.map((label, n) => [`label${n}`, label]));
+}
+
+/** A key has no equals sign. */
+export function toLabel(key: string, value?: string): string {
+  return value === undefined ? key : `${key}=${value}`;
+}
+
+function alike<Kind extends object>(all: readonly Kind[]): { kind: Kind; times: number }[] {
+  const kinds = Map.groupBy(all, (kind) => JSON.stringify(kind));
+  return [...kinds.values()].flatMap(([kind, ...others]) => (kind ? [{ kind, times: 1 + others.length }] : []));
+}
+
+type HourFilter = {
+  readonly label?: string;
+  readonly status?: RunStatus;
+  readonly tenant?: string;
+  readonly source?: string;
+  /** Both whole hours. */
+  readonly fromMs?: number;
+  readonly toMs?: number;
+};
+
+const sumHours = prepareQueries((db, { label, status, tenant, source, fromMs, toMs }: Labelled & HourFilter) => {
+  let query = db
+    .selectFrom('run_hours')
+    .select((eb) => eb.fn.sum<number | string | null>('count').as('total'))
+    .where('label', '=', label);
+  if (fromMs !== undefined) query = query.where('hour', '>=', fromMs);
+  if (toMs !== undefined) query = query.where('hour', '<', toMs);
+  if (status !== undefined) query = query.where('status', '=', status);
+  if (tenant !== undefined) query = query.where('tenant', '=', tenant);
+  if (source !== undefined) query = query.where('source', '=', source);
+  return query;
+});
+
+export async function sumEndedByHour(db: Kysely<Schema>, filter: HourFilter): Promise<number> {
+  const [row] = await sumHours(db, { label: noLabel, ...filter });
+  return Number(row?.total ?? 0);
+}
+
+type LabelFilter = Labelled & {
+  readonly status?: RunStatus;
+  readonly tenant?: string;
+  readonly jobId?: string;
+  readonly source?: string;
+};
+
+const sumLabels = prepareQueries((db, { label, status, tenant, jobId, source }: LabelFilter) => {
+  let query = db
+    .selectFrom('run_label_counts')
+    .select((eb) => eb.fn.sum<number | string | null>('count').as('total'))
+    .where('label', '=', label);
+  if (status !== undefined) query = query.where('status', '=', status);
+  if (tenant !== undefined) query = query.where('tenant', '=', tenant);
+  if (jobId !== undefined) query = query.where('job_id', '=', jobId);
+  if (source !== undefined) query = query.where('source', '=', source);
+  return query;
+});
+
+export async function sumEndedByLabel(db: Kysely<Schema>, filter: LabelFilter): Promise<number> {
+  const [row] = await sumLabels(db, filter);
+  return Number(row?.total ?? 0);
+}
