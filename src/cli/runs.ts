@@ -15,8 +15,6 @@ type Run = AnswerOf<'getRun'>;
 
 const usual = 20;
 const mostOfPage = 1_000;
-/** A request each. */
-const mostLookedAt = 20;
 
 export async function run(options: Options, operands: readonly string[]): Promise<ExitCode> {
   const output = createOutput(options);
@@ -34,7 +32,7 @@ export async function run(options: Options, operands: readonly string[]): Promis
     }
     const list = await listRuns(session, query, readCount(options, 'limit') ?? usual);
     if (output.isJson) output.json(list);
-    else printRuns(list, { output, questions: await questionsOf(session, list.runs) });
+    else printRuns(list, output);
     return exitCodes.done;
   });
 }
@@ -70,25 +68,11 @@ export function statusStyle(status: string): Style {
   return status === 'failed' || status === 'cancelled' ? 'bad' : 'busy';
 }
 
-/** Of those that run, the steps that wait for an approval; the list does not have them. By the run's id. */
-async function questionsOf({ client }: Session, runs: readonly RunSummary[]): Promise<ReadonlyMap<string, string>> {
-  const running = runs.filter(({ status }) => status === 'running').slice(0, mostLookedAt);
-  const found = running.map(async ({ run_id: id }) => {
-    const { steps } = await client.call('getRun', { path: { run_id: id } });
-    const names = steps.filter(({ status }) => status === 'waiting_approval').map(({ step_id: step }) => step);
-    return [id, names.join(', ')] as const;
-  });
-  return new Map((await Promise.all(found)).filter(([, names]) => names !== ''));
-}
-
-function whyOf({ waiting, reason, exit_code: exitCode }: RunSummary, question: string | undefined): string {
-  if (question !== undefined) return `waits for approval: ${question}`;
+function whyOf({ waiting, reason, exit_code: exitCode }: RunSummary): string {
   return waiting ?? (reason === 'exit' && exitCode !== null ? `exit code ${exitCode}` : reason) ?? '';
 }
 
-type Shown = { readonly output: Output; readonly questions: ReadonlyMap<string, string> };
-
-function printRuns({ runs, total }: AnswerOf<'listRuns'>, { output, questions }: Shown): void {
+function printRuns({ runs, total }: AnswerOf<'listRuns'>, output: Output): void {
   if (runs.length === 0) {
     output.say('no runs');
     return;
@@ -111,7 +95,7 @@ function printRuns({ runs, total }: AnswerOf<'listRuns'>, { output, questions }:
       output.time(run.created_at),
       tookOf(run),
       byOf(run),
-      whyOf(run, questions.get(run.run_id)),
+      whyOf(run),
     ]),
   );
   if (total > runs.length) output.say(`${runs.length} of ${total}; --limit shows more`);

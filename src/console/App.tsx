@@ -25,7 +25,7 @@ const places = [
 ] as const;
 
 export function App(): ReactNode {
-  const { refusal, hasToken, departures, signOut } = useSession();
+  const { refusal, isSignedIn, departures, signOut } = useSession();
   const [location] = useLocation();
   const [dialog, setDialog] = useState<'help' | 'palette' | null>(null);
   const shown = useRef(location);
@@ -52,19 +52,13 @@ export function App(): ReactNode {
           ))}
         </nav>
         <span className="space" />
-        <button type="button" className="wide-only" onClick={() => setDialog('palette')}>
-          Go to <kbd>Ctrl-K</kbd>
+        <button type="button" onClick={() => setDialog('palette')}>
+          Go to <kbd className="wide-only">Ctrl-K</kbd>
         </button>
-        <button
-          type="button"
-          className="wide-only"
-          onClick={() => setDialog('help')}
-          aria-label="Keys"
-          title="Keys (?)"
-        >
+        <button type="button" onClick={() => setDialog('help')} aria-label="Keys" title="Keys (?)">
           ?
         </button>
-        {hasToken && (
+        {isSignedIn && (
           <button type="button" onClick={signOut}>
             Sign out
           </button>

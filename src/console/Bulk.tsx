@@ -1,6 +1,7 @@
 // What can be done with several runs of a list at once.
 
 import { type ReactNode, useState } from 'react';
+import { Link } from 'wouter';
 import { faultText } from '../client/fault-words.ts';
 import { isFinished } from '../domain/run.ts';
 import { Dialog } from './Dialog.tsx';
@@ -20,6 +21,8 @@ export function Bulk(o: {
   const client = useClient();
   const once = useRequestKeys();
   const [note, setNote] = useState<string | null>(null);
+  /** When the first of those that were begun again was made. */
+  const [begunAt, setBegunAt] = useState<string | null>(null);
   const [isBusy, setBusy] = useState(false);
   const [isAsking, setAsking] = useState(false);
   const { rows, total } = o.rows;
@@ -53,12 +56,18 @@ export function Bulk(o: {
   const idsOf = (of: typeof chosen): string[] => of.map(({ run_id: id }) => id);
   const cancel = (): void => {
     setAsking(false);
+    setBegunAt(null);
     void each({ doing: 'Cancelling', done: 'Told to end' }, idsOf(open), o.cancel);
   };
-  const rerun = (): void =>
-    void each({ doing: 'Running again', done: 'Run again' }, idsOf(over), async (runId) =>
-      once(runId, (headers) => client.call('rerunRun', { path: { run_id: runId }, body: {}, headers })),
-    );
+  const rerun = (): void => {
+    setBegunAt(null);
+    void each({ doing: 'Running again', done: 'Run again' }, idsOf(over), async (runId) => {
+      const { created_at: at } = await once(runId, (headers) =>
+        client.call('rerunRun', { path: { run_id: runId }, body: {}, headers }),
+      );
+      setBegunAt((first) => (first === null || at < first ? at : first));
+    });
+  };
   return (
     <div className="actions bulk">
       <span className="quiet" role="status">
@@ -86,6 +95,7 @@ export function Bulk(o: {
         </button>
       )}
       {note !== null && <span role="status">{note}</span>}
+      {begunAt !== null && !isBusy && <Link href={`/runs?q=${encodeURIComponent(`since:${begunAt}`)}`}>Show them</Link>}
       {isAsking && (
         <Dialog
           title={open.length === 1 ? 'Cancel one run?' : `Cancel ${open.length} runs?`}

@@ -12,12 +12,13 @@ const patienceMs = 5_000;
 type State = { readonly look: 'good' | 'wait' | 'bad'; readonly word: string };
 
 export function Health(): ReactNode {
-  const { client, refusal } = useSession();
+  const { client, hasToken, isSignedIn, refusal } = useSession();
+  // It would be refused again, and whoever has put the sign-in away be asked again.
+  const isShutOut = refusal !== null || (hasToken && !isSignedIn);
   const isVisible = useVisible();
   const [state, setState] = useState<State>({ look: 'wait', word: 'connecting' });
   useEffect(() => {
-    // Without being let in, nobody is told how the server is.
-    if (!isVisible || refusal !== null) return undefined;
+    if (!isVisible || isShutOut) return undefined;
     const ending = new AbortController();
     let timer: ReturnType<typeof setTimeout> | undefined;
     const look = async (): Promise<void> => {
@@ -38,12 +39,14 @@ export function Health(): ReactNode {
       clearTimeout(timer);
       ending.abort();
     };
-  }, [client, isVisible, refusal]);
-  if (refusal !== null) return null;
+  }, [client, isVisible, isShutOut]);
+  if (isShutOut) return null;
   return (
     <Link href="/system" className={`health health-${state.look}`}>
       <span aria-hidden="true">●</span> <span className="wide-only">server </span>
-      <span role="status">{state.word}</span>
+      <span role="status" className={state.look === 'good' ? 'unseen-narrow' : ''}>
+        {state.word}
+      </span>
     </Link>
   );
 }

@@ -10,6 +10,7 @@ import { Facts, Shown, Time } from './Notes.tsx';
 import { RunList } from './RunList.tsx';
 import { StartForm } from './StartForm.tsx';
 import { useClient } from './session.tsx';
+import { harmless } from './words.ts';
 
 type Job = AnswerOf<'getJob'>;
 
@@ -27,7 +28,7 @@ export function JobPage(): ReactNode {
       <p className="crumbs">
         <Link href="/jobs">Jobs</Link> /
       </p>
-      <h1>{jobId}</h1>
+      <h1>{harmless(jobId)}</h1>
       <Shown of={job} what="the job">
         {({ job: known, problem }) => (
           <>
@@ -71,8 +72,8 @@ function Invalid({ problem }: { readonly problem: ApiProblem }): ReactNode {
 function JobBody({ job }: { readonly job: Job }): ReactNode {
   return (
     <>
-      {job.title !== null && <p className="lead">{job.title}</p>}
-      {job.description !== null && <p>{job.description}</p>}
+      {job.title !== null && <p className="lead">{harmless(job.title)}</p>}
+      {job.description !== null && <p>{harmless(job.description)}</p>}
       <Facts
         of={[
           ['Source', `${job.source}: ${job.path}`],

@@ -10,7 +10,7 @@ import { type LastRuns, useLastRuns, useLastRunsOf } from './last-runs.ts';
 import { useLoaded, useTicks, useTitle } from './loading.ts';
 import { Empty, Shown, Status, Time } from './Notes.tsx';
 import { useClient } from './session.tsx';
-import { jobPath, runPath } from './words.ts';
+import { harmless, jobPath, runPath } from './words.ts';
 
 type Answer = AnswerOf<'listJobs'>;
 type Job = Answer['jobs'][number];
@@ -165,7 +165,7 @@ const JobRow = memo(function JobRow(o: {
     <li className={job.enabled ? '' : 'off'}>
       <div className="what">
         <Link href={jobPath(job.id)} data-row>
-          {job.id}
+          {harmless(job.id)}
         </Link>
         {!job.enabled && <span className="tag">disabled</span>}
         {job.tags.map((tag) => (
@@ -173,7 +173,7 @@ const JobRow = memo(function JobRow(o: {
             {tag}
           </Link>
         ))}
-        <p className="quiet">{job.description ?? job.title ?? job.name}</p>
+        <p className="quiet">{wordsOf(job)}</p>
       </div>
       <div className="dots">
         {runs?.length === 0 && <span className="quiet">no runs</span>}
@@ -199,6 +199,13 @@ const JobRow = memo(function JobRow(o: {
   );
 });
 
+/** Its name, where its id does not say it, and what it does. */
+function wordsOf({ id, title, name, description }: Job): string {
+  const called = title ?? name;
+  const said = called === id || called === id.split('/').at(-1) ? [] : [called];
+  return harmless([...said, ...(description === null ? [] : [description])].join(' – '));
+}
+
 function InvalidJobs({ of }: { readonly of: readonly Invalid[] }): ReactNode {
   return (
     <section aria-label="Invalid jobs" className="note note-bad">
@@ -206,7 +213,7 @@ function InvalidJobs({ of }: { readonly of: readonly Invalid[] }): ReactNode {
       <ul>
         {of.map(({ id, source, errors }) => (
           <li key={`${source} ${id}`}>
-            <strong>{id}</strong>
+            <strong>{harmless(id)}</strong>
             <ul>
               {errors.map((error) => (
                 <li key={`${error.file} ${error.line} ${error.message}`}>

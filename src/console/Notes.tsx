@@ -3,6 +3,7 @@
 import { createContext, type ReactNode, useCallback, useContext, useEffect, useId, useMemo, useState } from 'react';
 import type { StepStatus } from '../domain/run.ts';
 import { useNow } from './clock.ts';
+import type { Loaded } from './loading.ts';
 import { fullTime, relativeTime, statusLooks } from './words.ts';
 
 export function Status({ of, isBare }: { readonly of: StepStatus; readonly isBare?: boolean }): ReactNode {
@@ -24,7 +25,13 @@ export function Time({ at }: { readonly at: string }): ReactNode {
   );
 }
 
-export function Fault({ text, again }: { readonly text: string; readonly again?: () => void }): ReactNode {
+export function Fault({
+  text,
+  again,
+}: {
+  readonly text: string;
+  readonly again?: (() => void) | undefined;
+}): ReactNode {
   return (
     <div className="note note-bad" role="alert">
       <p>{text}</p>
@@ -49,7 +56,7 @@ export function Loading({ what }: { readonly what: string }): ReactNode {
   );
 }
 
-type Told = { readonly id: string; readonly text: string; readonly again: () => void };
+type Told = { readonly id: string; readonly text: string; readonly again: (() => void) | undefined };
 type Tell = { readonly told: readonly Told[]; readonly change: (id: string, told: Told | null) => void };
 
 const FaultsContext = createContext<Tell | null>(null);
@@ -66,15 +73,13 @@ export function FaultsOnce({ children }: { readonly children: ReactNode }): Reac
   const shared = new Set(told.filter(({ text }) => isShared(told, text)).map(({ text }) => text));
   return (
     <FaultsContext value={tell}>
-      {[...shared].map((text) => (
-        <Fault
-          key={text}
-          text={text}
-          again={() => {
-            for (const one of told) if (one.text === text) one.again();
-          }}
-        />
-      ))}
+      {[...shared].map((text) => {
+        const again = told.flatMap((one) => (one.text === text && one.again ? [one.again] : []));
+        const all = (): void => {
+          for (const one of again) one();
+        };
+        return <Fault key={text} text={text} again={again.length > 0 ? all : undefined} />;
+      })}
       {children}
     </FaultsContext>
   );
@@ -85,7 +90,7 @@ function isShared(told: readonly Told[], text: string): boolean {
 }
 
 /** @returns whether it is shown elsewhere */
-function useToldOnce(text: string | null, again: () => void): boolean {
+function useToldOnce(text: string | null, again: (() => void) | undefined): boolean {
   const tell = useContext(FaultsContext);
   const id = useId();
   const change = tell?.change;
@@ -97,13 +102,19 @@ function useToldOnce(text: string | null, again: () => void): boolean {
   return text !== null && tell !== null && isShared(tell.told, text);
 }
 
+/** Of what is refused there is none. */
+export function againOf({ isRefused, again }: Loaded<unknown>): (() => void) | undefined {
+  return isRefused ? undefined : again;
+}
+
 /** What is there, or why it is not. */
 export function Shown<T>(o: {
-  readonly of: { readonly value: T | null; readonly fault: string | null; readonly again: () => void };
+  readonly of: Loaded<T>;
   readonly what: string;
   readonly children: (value: T) => ReactNode;
 }): ReactNode {
-  const { value, fault, again } = o.of;
+  const { value, fault } = o.of;
+  const again = againOf(o.of);
   const isToldElsewhere = useToldOnce(fault, again);
   return (
     <>

@@ -5,7 +5,7 @@ import { useLocation } from 'wouter';
 import { Dialog } from './Dialog.tsx';
 import { useLoaded } from './loading.ts';
 import { useClient } from './session.tsx';
-import { jobPath, runPath } from './words.ts';
+import { harmless, jobPath, runPath } from './words.ts';
 
 type Entry = { readonly href: string; readonly name: string; readonly kind: string };
 
@@ -26,7 +26,7 @@ export function Palette({ close }: { readonly close: () => void }): ReactNode {
   const { value } = useLoaded({ key: 'palette' }, (signal) => client.call('listJobs', { signal }));
   const wanted = text.trim().toLowerCase();
   const jobs = (value?.jobs ?? []).map(
-    ({ id, title }): Entry => ({ href: jobPath(id), name: title ? `${id} – ${title}` : id, kind: 'job' }),
+    ({ id, title }): Entry => ({ href: jobPath(id), name: harmless(title ? `${id} – ${title}` : id), kind: 'job' }),
   );
   const byId: Entry[] = /^run_\w+$/i.test(text.trim())
     ? [{ href: runPath(text.trim()), name: text.trim(), kind: 'run' }]

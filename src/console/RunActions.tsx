@@ -28,6 +28,7 @@ export function RunActions(o: { readonly run: Run; readonly again: () => void; r
   const [isAsked, setAsked] = useState(false);
   const [isKilling, setKilling] = useState(false);
   const [asks, setAsks] = useState(0);
+  const [fromStep, setFromStep] = useState('');
   const path = { run_id: run.run_id };
   const isOver = isFinished(run.status);
 
@@ -93,10 +94,10 @@ export function RunActions(o: { readonly run: Run; readonly again: () => void; r
             )}
             {run.steps.length > 1 && (
               <select
-                aria-label="Rerun from a step"
-                value=""
+                aria-label="Step to rerun from"
+                value={fromStep}
                 disabled={isBusy}
-                onChange={(event) => rerun({ from: { step: event.target.value } })}
+                onChange={(event) => setFromStep(event.target.value)}
               >
                 <option value="">Rerun from…</option>
                 {run.steps
@@ -105,6 +106,11 @@ export function RunActions(o: { readonly run: Run; readonly again: () => void; r
                     <option key={step.step_id}>{step.step_id}</option>
                   ))}
               </select>
+            )}
+            {fromStep !== '' && (
+              <button type="button" disabled={isBusy} onClick={() => rerun({ from: { step: fromStep } })}>
+                Rerun from {fromStep}
+              </button>
             )}
           </>
         )}

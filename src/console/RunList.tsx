@@ -5,7 +5,7 @@ import { Link } from 'wouter';
 import { tookFor } from '../client/took.ts';
 import { Chunked } from './Chunked.tsx';
 import { Status, Time } from './Notes.tsx';
-import { originWords, type RunRow, reasonWords, runPath } from './words.ts';
+import { harmless, originWords, type RunRow, reasonWords, runPath } from './words.ts';
 
 type Extra = (run: RunRow) => ReactNode;
 
@@ -53,7 +53,7 @@ const Row = memo(function Row(o: {
 }): ReactNode {
   const { run } = o;
   const isOver = run.finished_at !== null;
-  const why = run.waiting ?? (run.status === 'failed' ? reasonWords(run.reason) : '');
+  const why = run.waiting ?? (run.status === 'failed' ? (run.error?.message ?? reasonWords(run.reason)) : '');
   return (
     <li>
       {o.choose && (
@@ -67,7 +67,7 @@ const Row = memo(function Row(o: {
       <Status of={run.status} />
       <span className="what">
         <Link href={runPath(run.run_id)} data-row>
-          {o.hasJob ? run.job_id : run.run_id}
+          {o.hasJob ? harmless(run.job_id) : run.run_id}
         </Link>
         <span className="quiet ellipsis">
           {o.hasJob && <code>{run.run_id}</code>} {why}

@@ -14,7 +14,7 @@ import { RunActions } from './RunActions.tsx';
 import { RunDetails, RunEvents } from './RunParts.tsx';
 import { Steps } from './Steps.tsx';
 import { useClient } from './session.tsx';
-import { jobPath, originWords, type Run, runPath, runSentence, type Step, statusLooks } from './words.ts';
+import { harmless, jobPath, originWords, type Run, runPath, runSentence, type Step, statusLooks } from './words.ts';
 
 const Result = onDemand('the result', async () => (await import('./Result.tsx')).Result);
 
@@ -69,7 +69,7 @@ function RunBody(o: {
   return (
     <div className="fills">
       <p className="crumbs">
-        <Link href="/jobs">Jobs</Link> / <Link href={jobPath(run.job_id)}>{run.job_id}</Link> /
+        <Link href="/jobs">Jobs</Link> / <Link href={jobPath(run.job_id)}>{harmless(run.job_id)}</Link> /
       </p>
       <h1 className="run-title">{run.run_id}</h1>
       <Sentence run={run} />
@@ -172,19 +172,24 @@ function hrefOf(run: Run, { step, attempt, level, line, find }: LogPlace, tab: T
 /** Who or what started it. */
 function Origin({ run }: { readonly run: Run }): ReactNode {
   const { created_by: by, rerun_of: rerunOf, parent } = run;
+  const begun = run.started_at === null ? 'Asked for' : 'Started';
   if (parent) {
     return (
       <>
-        Started by the step {parent.step_id} of <Link href={runPath(parent.run_id)}>{parent.run_id}</Link>
+        {begun} by the step {parent.step_id} of <Link href={runPath(parent.run_id)}>{parent.run_id}</Link>
       </>
     );
   }
   if (rerunOf !== null) {
     return (
       <>
-        Started by {by} as a rerun of <Link href={runPath(rerunOf)}>{rerunOf}</Link>
+        {begun} by {by} as a rerun of <Link href={runPath(rerunOf)}>{rerunOf}</Link>
       </>
     );
   }
-  return <>Started {originWords(run)}</>;
+  return (
+    <>
+      {begun} {originWords(run)}
+    </>
+  );
 }

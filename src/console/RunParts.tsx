@@ -52,8 +52,7 @@ export function RunDetails({ run }: { readonly run: Run }): ReactNode {
         of={[
           ['Profile', profile],
           ...Object.entries(isolation).map(
-            ([name, value]) =>
-              [name.replaceAll('_', ' '), Array.isArray(value) ? value.join(', ') : showValue(value)] as const,
+            ([name, value]) => [name.replaceAll('_', ' '), isolationWords(name, value)] as const,
           ),
           ['Grants', run.grants.map(({ kind, path }) => (path === undefined ? kind : `${kind} ${path}`)).join(', ')],
         ]}
@@ -81,15 +80,22 @@ function Outputs({ run }: { readonly run: Run }): ReactNode {
   );
 }
 
+function isolationWords(name: string, value: unknown): string {
+  // Its version says nothing to a person.
+  if (name === 'seccomp') return value === null ? 'off' : 'on';
+  if (typeof value === 'boolean') return value ? 'yes' : 'no';
+  return Array.isArray(value) ? value.join(', ') : showValue(value);
+}
+
 function limitWords(limit: unknown): string {
-  if (limit === null) return 'none';
   if (typeof limit === 'number') return formatSize(limit);
-  if (typeof limit !== 'object') return '';
-  const entries = Object.entries(limit ?? {});
-  return entries
-    .map(([name, value]) =>
-      name === 'bytes' ? formatSize(Number(value)) : name === 'by' ? `by ${value}` : `${value} ${name}`,
-    )
+  if (typeof limit !== 'object' || limit === null) return 'none';
+  return Object.entries(limit)
+    .map(([name, value]) => {
+      if (name === 'bytes') return formatSize(Number(value));
+      if (name === 'by') return `by ${value}`;
+      return `${Number(value).toLocaleString('en')} ${name === 'count' ? 'processes' : name}`;
+    })
     .join(', ');
 }
 

@@ -1,6 +1,6 @@
 // All runs: a text query that lives in the URL, an endless list that is live, and what can be done with several at once.
 
-import { type ReactNode, useCallback, useEffect, useMemo, useRef, useState } from 'react';
+import { type ReactNode, useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from 'react';
 import { Link, useLocation, useSearch } from 'wouter';
 import type { Client } from '../client/client.ts';
 import { faultText } from '../client/fault-words.ts';
@@ -8,8 +8,9 @@ import type { AnswerOf } from '../contract/operations.ts';
 import { runStatuses } from '../domain/run.ts';
 import { Bulk } from './Bulk.tsx';
 import { useNow } from './clock.ts';
+import { leaveList, leftList, placeInHistory } from './list-memory.ts';
 import { useLoaded, useRunEvents, useTitle } from './loading.ts';
-import { Empty, Fault, Loading } from './Notes.tsx';
+import { againOf, Empty, Fault, Loading } from './Notes.tsx';
 import { RunList } from './RunList.tsx';
 import { readRunQuery, withFilter } from './run-query.ts';
 import { type RunRows, withEvent, withNewest, withOlder } from './run-rows.ts';
@@ -88,7 +89,16 @@ type RunQuery = ReturnType<typeof readRunQuery>['query'];
 
 function Runs({ query }: { readonly query: RunQuery }): ReactNode {
   const client = useClient();
-  const [held, setHeld] = useState<RunRows | null>(null);
+  const [place] = useState(placeInHistory);
+  const [left] = useState(() => leftList(place, client));
+  const [held, setHeld] = useState<RunRows | null>(left?.rows ?? null);
+  useLeftAsIs(place, held);
+  useEffect(() => {
+    if (!left) return undefined;
+    // After the new page has taken the focus, and with it the place of the window.
+    const frame = requestAnimationFrame(() => window.scrollTo(0, left.scrolledPx));
+    return () => cancelAnimationFrame(frame);
+  }, [left]);
   const [chosen, setChosen] = useState<ReadonlySet<string>>(new Set());
   // What is behind the first page is asked for again where its events may have been missed.
   const hasMissed = useRef(false);
@@ -144,10 +154,10 @@ function Runs({ query }: { readonly query: RunQuery }): ReactNode {
     }
   }
   if (!held)
-    return newest.fault === null ? <Loading what="the runs" /> : <Fault text={newest.fault} again={newest.again} />;
+    return newest.fault === null ? <Loading what="the runs" /> : <Fault text={newest.fault} again={againOf(newest)} />;
   return (
     <>
-      {newest.fault !== null && <Fault text={newest.fault} again={newest.again} />}
+      {newest.fault !== null && <Fault text={newest.fault} again={againOf(newest)} />}
       <Bulk rows={held} chosen={chosen} choose={choose} cancel={cancel} />
       {held.rows.length === 0 ? (
         <Empty>
@@ -172,6 +182,19 @@ function Runs({ query }: { readonly query: RunQuery }): ReactNode {
         />
       )}
     </>
+  );
+}
+
+/** Kept when the page is left: the place of the window is gone once the rows are. */
+function useLeftAsIs(place: string, rows: RunRows | null): void {
+  const client = useClient();
+  const latest = useRef(rows);
+  latest.current = rows;
+  useLayoutEffect(
+    () => () => {
+      if (latest.current) leaveList(place, { rows: latest.current, scrolledPx: window.scrollY, client });
+    },
+    [place, client],
   );
 }
 

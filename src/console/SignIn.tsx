@@ -4,6 +4,10 @@ import { type ReactNode, useRef, useState } from 'react';
 import { Dialog } from './Dialog.tsx';
 import { useSession } from './session.tsx';
 
+/** The same as docs/console.md says. */
+const scopesToLook = 'jobs:read,runs:read,artifacts:read';
+const scopesToOperate = 'jobs:read,runs:write,runs:approve,artifacts:read';
+
 export function SignIn({ refusal }: { readonly refusal: string }): ReactNode {
   const { signIn, hasToken, leaveIt } = useSession();
   const [token, setToken] = useState('');
@@ -20,7 +24,7 @@ export function SignIn({ refusal }: { readonly refusal: string }): ReactNode {
   }
   return (
     <Dialog title="Sign in" close={leaveIt}>
-      <p>{hasToken ? refusal : 'The server asks who is there.'}</p>
+      <p>{hasToken ? refusal : 'Sign in with an API token.'}</p>
       <form
         className="sign-in"
         onSubmit={(event) => {
@@ -43,8 +47,8 @@ export function SignIn({ refusal }: { readonly refusal: string }): ReactNode {
           {fault}
         </p>
         <p className="hint">
-          On the server <code>flwd tokens create --name console --scopes jobs:read,runs:write</code> makes one. It is
-          kept for this tab, and gone with it.
+          On the server <code>flwd tokens create --name console --scopes {scopesToLook}</code> makes one to look;{' '}
+          <code>{scopesToOperate}</code> are those to operate. It is forgotten when this tab is closed.
         </p>
         <button type="submit" className="primary" disabled={token.trim() === ''}>
           Sign in

@@ -198,7 +198,9 @@ export function StartForm({ job }: { readonly job: AnswerOf<'getJob'> }): ReactN
         : outlookWords(outlook, count);
   const isNoJson = read.fault !== undefined;
   // One of the two says it.
-  const isSaid = isNoJson || note === words.text || (note === notRight && words.tone === 'bad');
+  const isSaid =
+    isNoJson ||
+    (note !== null && (note === words.text || words.tone === 'good' || (note === notRight && words.tone === 'bad')));
   return (
     <div className="columns">
       <form

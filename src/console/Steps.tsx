@@ -14,6 +14,9 @@ import { inGroups, type Run, reasonWords, runPath, type Step } from './words.ts'
 
 const StepGraph = onDemand('the graph', async () => (await import('./StepGraph.tsx')).StepGraph);
 
+/** The instances of a step, more than which are counted. */
+const mostUnfolded = 5;
+
 export function Steps(o: {
   readonly run: Run;
   readonly attempts: readonly Step[];
@@ -26,9 +29,18 @@ export function Steps(o: {
   const [isGraph, setGraph] = useState(false);
   const list = useRef<HTMLUListElement>(null);
   const frame = useTimelineFrame(list);
+  const [unfolded, setUnfolded] = useState<ReadonlySet<string>>(new Set());
+  useShownRow(list, place.step);
   if (run.steps.length < 2) return null;
   const drawn = drawnTime(run, nowMs);
-  const rows = rowsOf({ ...run, steps }, attempts, nowMs);
+  const instancesOf = Map.groupBy(run.steps, ({ instance_of: of }) => of);
+  const isFoldable = (group: string): boolean => (instancesOf.get(group)?.length ?? 0) > mostUnfolded;
+  const rows = rowsOf({ ...run, steps }, attempts, nowMs).filter(
+    ({ step: { step_id: id, instance_of: of, status } }) =>
+      of === null || !isFoldable(of) || unfolded.has(of) || status === 'failed' || id === place.step,
+  );
+  const fold = (group: string): void =>
+    setUnfolded((now) => new Set(now.has(group) ? [...now].filter((one) => one !== group) : [...now, group]));
   const hrefOfStep = (id: string): string => hrefOf({ ...place, step: id, attempt: null, line: null });
   return (
     <section aria-label="Steps" className="steps">
@@ -48,6 +60,18 @@ export function Steps(o: {
                 {step.step_id}
               </Link>
               <span className="quiet ellipsis">
+                {isFoldable(step.step_id) && (
+                  <>
+                    <button
+                      type="button"
+                      className="fold"
+                      aria-expanded={unfolded.has(step.step_id)}
+                      onClick={() => fold(step.step_id)}
+                    >
+                      <Counts of={instancesOf.get(step.step_id) ?? []} />
+                    </button>{' '}
+                  </>
+                )}
                 <Told of={step} />
               </span>
               <Timeline bars={bars} drawn={drawn} />
@@ -62,6 +86,28 @@ export function Steps(o: {
       </div>
     </section>
   );
+}
+
+/** How many instances are how. */
+function Counts({ of }: { readonly of: readonly Step[] }): ReactNode {
+  return [...Map.groupBy(of, ({ status }) => status)].map(([status, { length }]) => (
+    <Fragment key={status}>
+      {length} <Status of={status} isBare />{' '}
+    </Fragment>
+  ));
+}
+
+/** When the page opens, and whenever another is chosen, that row is in sight; or the first that has failed. */
+function useShownRow(list: RefObject<HTMLUListElement | null>, chosen: string | null): void {
+  useEffect(() => {
+    const rows = list.current;
+    const box = rows?.parentElement;
+    const row = rows?.querySelector<HTMLElement>(chosen === null ? 'li:has(.status-failed)' : 'li.chosen');
+    if (!box || !row) return;
+    const isInSight =
+      row.offsetTop >= box.scrollTop && row.offsetTop + row.offsetHeight <= box.scrollTop + box.clientHeight;
+    if (!isInSight) box.scrollTop = row.offsetTop - (box.clientHeight - row.offsetHeight) / 2;
+  }, [list, chosen]);
 }
 
 function Told({ of: step }: { readonly of: Step }): ReactNode {

@@ -1,5 +1,7 @@
 // A line of a script's output as pieces with their colours. Of everything else that a terminal would act upon, nothing is left.
 
+import { harmless } from './words.ts';
+
 export type Piece = {
   readonly text: string;
   /** Of the stylesheet: `fg-1`, `bold`, `inverse`, … */
@@ -60,8 +62,6 @@ const sequences = new RegExp(
   `${escapeCharacter}(?:\\[([\\d;:]*)m|\\[[0-?]*[ -/]*[@-~]|\\][^${bell}${escapeCharacter}]*(?:${bell}|${escapeCharacter}\\\\)|[ -/]*[0-~])`,
   'g',
 );
-/** Controls, and what changes the direction of text. */
-const unsafe = /[\p{Cc}\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu;
 
 /** Of a line that was written over, as progress is, what a terminal would show in the end. */
 export function writtenLast(message: string): string {
@@ -95,7 +95,7 @@ function toPiece(text: string, style: Style): Piece {
   ];
   const ink = bg === null ? fg : (fg ?? inkOn(toRgb(bg)));
   return {
-    text: text.replaceAll('\t', '    ').replace(/\r$/, '').replaceAll(unsafe, '�'),
+    text: harmless(text.replaceAll('\t', '    ').replace(/\r$/, '')),
     classes: classes.filter(Boolean).join(' '),
     colour: ink === null || (bg === null && typeof ink === 'number') ? null : toCss(ink),
     background: bg === null ? null : toCss(bg),

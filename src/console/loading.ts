@@ -1,16 +1,27 @@
 // What the pages know of the server: answers that are asked for again when something has happened, and the news that it has.
 
 import { useCallback, useEffect, useRef, useState, useSyncExternalStore } from 'react';
+import { ApiProblem } from '../client/api-problem.ts';
 import { faultText, isPassing, isWorthOpeningAnew } from '../client/fault-words.ts';
 import type { Frame } from '../client/resuming-stream.ts';
 import { eventTypes } from '../domain/event.ts';
 import { useClient } from './session.tsx';
 import { withStreamRoom } from './stream-room.ts';
+import { harmless } from './words.ts';
 
 export type Loaded<T> = {
   readonly value: T | null;
   readonly fault: string | null;
+  /** Asking again cannot help: whoever asks may not have it. */
+  readonly isRefused: boolean;
   readonly again: () => void;
+};
+
+type Held<T> = {
+  readonly key: string;
+  readonly value: T | null;
+  readonly fault: string | null;
+  readonly isRefused: boolean;
 };
 
 const retryMs = 2_000;
@@ -26,11 +37,7 @@ export function useLoaded<T>(
   load: (signal: AbortSignal) => Promise<T>,
 ): Loaded<T> {
   const client = useClient();
-  const [loaded, setLoaded] = useState<{ key: string; value: T | null; fault: string | null }>({
-    key: o.key,
-    value: null,
-    fault: null,
-  });
+  const [loaded, setLoaded] = useState<Held<T>>({ key: o.key, value: null, fault: null, isRefused: false });
   const wake = useRef(() => {});
   const latest = useRef(load);
   latest.current = load;
@@ -51,13 +58,16 @@ export function useLoaded<T>(
         const value = await latest.current(AbortSignal.any([signal, AbortSignal.timeout(longestAnswerMs)]));
         if (signal.aborted) return;
         setLoaded((held) =>
-          held.key === o.key && held.value === value && held.fault === null ? held : { key: o.key, value, fault: null },
+          held.key === o.key && held.value === value && held.fault === null
+            ? held
+            : { key: o.key, value, fault: null, isRefused: false },
         );
       } catch (error) {
         if (signal.aborted) return;
         mayRetry = isPassing(error);
         const fault = faultText(error);
-        setLoaded((held) => ({ key: o.key, value: held.key === o.key ? held.value : null, fault }));
+        const isRefused = error instanceof ApiProblem && error.status === 403;
+        setLoaded((held) => ({ key: o.key, value: held.key === o.key ? held.value : null, fault, isRefused }));
       } finally {
         isLoading = false;
       }
@@ -81,9 +91,7 @@ export function useLoaded<T>(
     wake.current();
   }, [nudge]);
   const again = useCallback(() => wake.current(), []);
-  return loaded.key === o.key
-    ? { value: loaded.value, fault: loaded.fault, again }
-    : { value: null, fault: null, again };
+  return loaded.key === o.key ? { ...loaded, again } : { value: null, fault: null, isRefused: false, again };
 }
 
 /** Whether anybody can see the page: a browser has six connections to a server, for all of its tabs. */
@@ -167,7 +175,7 @@ export function useRunEvents(
 /** Names the page in the browser's tab and history. */
 export function useTitle(title: string): void {
   useEffect(() => {
-    document.title = `${title} – flwd`;
+    document.title = `${harmless(title)} – flwd`;
   }, [title]);
 }
 

@@ -15,8 +15,13 @@ export function readRunQuery(text: string, nowMs: number): ReadQuery {
   const query: { -readonly [Name in keyof RunQuery]: RunQuery[Name] } = {};
   const faults: string[] = [];
   const free: string[] = [];
+  const asked = new Set<string>();
   for (const word of wordsOf(text)) {
     const [, name = '', value = ''] = /^([a-z]+):(.+)$/s.exec(word) ?? [];
+    if (names.some((one) => one === name)) {
+      if (asked.has(name)) faults.push(`Only one '${name}:' can be asked for.`);
+      asked.add(name);
+    }
     switch (name) {
       case '':
         free.push(word);

@@ -9,6 +9,8 @@ import { noteServerTime } from './clock.ts';
 type Session = {
   readonly client: Client;
   readonly hasToken: boolean;
+  /** With a token that has not been refused. */
+  readonly isSignedIn: boolean;
   /** Why the server asks who is there; null: it does not. */
   readonly refusal: string | null;
   /** @returns why it is refused; null: it is let in */
@@ -28,6 +30,7 @@ const SessionContext = createContext<Session | null>(null);
 export function SessionProvider({ children }: { readonly children: ReactNode }): ReactNode {
   const [token, setToken] = useState(() => sessionStorage.getItem(storageKey));
   const [refusal, setRefusal] = useState<string | null>(null);
+  const [refusedToken, setRefusedToken] = useState<string | null>(null);
   const [departures, setDepartures] = useState(0);
   const current = useRef(token);
   current.current = token;
@@ -39,7 +42,10 @@ export function SessionProvider({ children }: { readonly children: ReactNode }):
         if (response.status === 401) {
           const { message } = await problemOf(response.clone());
           // The answer to a token that has been replaced meanwhile says nothing of the new one.
-          if (current.current === token) setRefusal(message);
+          if (current.current === token) {
+            setRefusal(message);
+            setRefusedToken(token);
+          }
         }
         return response;
       }),
@@ -49,6 +55,7 @@ export function SessionProvider({ children }: { readonly children: ReactNode }):
     (): Session => ({
       client,
       hasToken: token !== null,
+      isSignedIn: token !== null && token !== refusedToken,
       refusal,
       departures,
       async signIn(given) {
@@ -61,6 +68,7 @@ export function SessionProvider({ children }: { readonly children: ReactNode }):
         sessionStorage.setItem(storageKey, given);
         setToken(given);
         setRefusal(null);
+        setRefusedToken(null);
         return null;
       },
       leaveIt: () => setRefusal(null),
@@ -71,7 +79,7 @@ export function SessionProvider({ children }: { readonly children: ReactNode }):
         setDepartures((count) => count + 1);
       },
     }),
-    [client, token, refusal, departures],
+    [client, token, refusal, refusedToken, departures],
   );
   return <SessionContext value={session}>{children}</SessionContext>;
 }

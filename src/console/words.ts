@@ -51,7 +51,7 @@ export function runSentence(run: Run, nowMs: number): Sentence {
       return told(`Waits: ${run.waiting ?? 'for its turn'}.`);
     case 'running': {
       if (run.cancel_requested_at !== null) return told('Is being cancelled: its processes have been told to end.');
-      if (run.steps.some(({ status }) => status === 'waiting_approval')) return told('Waits for an approval.');
+      if (run.waiting !== null) return told(`Waits: ${run.waiting}.`);
       const progress = run.progress ? `, ${run.progress.percent} % – ${run.progress.message}` : '';
       return { told: 'Has been running', soFar: ` for ${took}${waitedWords(run)}${progress}.` };
     }
@@ -64,8 +64,11 @@ export function runSentence(run: Run, nowMs: number): Sentence {
     default: {
       const where = run.error?.step_id !== undefined && run.steps.length > 1 ? ` in ${run.error.step_id}` : '';
       const why = run.error?.message ?? reasonWords(run.reason);
-      const when = took === '' ? '' : ` after ${took}${waitedWords(run)}`;
-      return told(`Failed${where}${when}: ${why.replace(/\.$/, '')}${run.error ? '' : code}.`);
+      const time = took === '' ? '' : `${took}${waitedWords(run)}`;
+      const what = `${why.replace(/\.$/, '')}${run.error ? '' : code}.`;
+      if (time === '') return told(`Failed${where}: ${what}`);
+      // The step did not take as long.
+      return told(where === '' ? `Failed after ${time}: ${what}` : `Failed${where}: ${what} The run took ${time}.`);
     }
   }
 }
@@ -96,7 +99,7 @@ export function originWords({ trigger, created_by: by }: Pick<RunRow, 'trigger' 
     case 'rerun':
       return `by ${by} as a rerun`;
     case 'schedule':
-      return `by a schedule (${by})`;
+      return 'by a schedule';
     case 'webhook':
       return `by a webhook (${by})`;
     default:
@@ -139,6 +142,14 @@ export function clockTime(timestamp: string): string {
 
 export function fullTime(timestamp: string): string {
   return wholeTime.format(new Date(timestamp));
+}
+
+/** Controls, and what changes the direction of text. */
+const unsafe = /[\p{Cc}\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu;
+
+/** A text of others, none of which turns around what stands beside it. */
+export function harmless(text: string): string {
+  return text.replaceAll(unsafe, '�');
 }
 
 export function jobPath(jobId: string): string {

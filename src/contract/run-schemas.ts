@@ -30,6 +30,7 @@ export const runRequest = Type.Object(
 );
 
 const reason = nullable(Type.String());
+const error = nullable(Type.Object({ message: Type.String(), step_id: Type.Optional(Type.String()) }));
 
 export const runCreated = Type.Object(
   { run_id: Type.String(), job_id: Type.String(), status: runStatus, created_at: timestamp },
@@ -54,6 +55,7 @@ const runSummary = Type.Object(
     created_by: Type.String(),
     labels,
     progress: nullable(Type.Object({ percent: Type.Number(), message: Type.String() })),
+    error,
   },
   { $id: 'RunSummary' },
 );
@@ -164,7 +166,6 @@ export const run = Type.Object(
     ...runSummary.properties,
     args: anyObject,
     result: nullable(Type.Object({ value: anyJson })),
-    error: nullable(Type.Object({ message: Type.String(), step_id: Type.Optional(Type.String()) })),
     steps: Type.Array(step),
     rerun_of: nullable(Type.String()),
     parent: nullable(Type.Object({ run_id: Type.String(), step_id: Type.String() })),

@@ -171,6 +171,7 @@ export type RunSummary = Pick<
   | 'created_by'
   | 'labels'
   | 'progress'
+  | 'error'
 >;
 
 /** How one of a job's last runs stands. */

@@ -7,7 +7,7 @@ import type { RunSummary } from '../domain/run.ts';
 import { isBelow, type Position, parseCursor, toCursor } from './cursor.ts';
 import { prepareQueries } from './prepared-query.ts';
 import { below, downTo, newestFirst, placesOf, type RunFilter, type Way } from './run-filter.ts';
-import { type SummaryRow, summaryColumns, toSummary } from './run-rows.ts';
+import { type SummaryRow, summaryColumns, toSummaries } from './run-rows.ts';
 import { type FilterValues, toFilter, totalOf, wayOf } from './run-totals.ts';
 import type { Schema } from './schema.ts';
 
@@ -35,7 +35,7 @@ export async function listRuns(db: Kysely<Schema>, query: RunListQuery): Promise
   const { rows, hasMore, total } = await (filter.q === undefined ? find(db, filter, range) : search(db, filter, range));
   const last = rows.at(-1);
   return {
-    runs: rows.map(toSummary),
+    runs: await toSummaries(db, rows),
     total,
     nextCursor: hasMore && last ? toCursor({ createdAtMs: last.created_at, id: last.id }) : null,
   };

@@ -1,8 +1,9 @@
 // Rows of `runs` and `steps` ↔ the run as the domain knows it.
 
+import type { Kysely } from 'kysely';
 import type { Run, RunSummary, Step } from '../domain/run.ts';
 import { toTimestamp } from '../lib/clock.ts';
-import type { RunRow, StepRow } from './schema.ts';
+import type { RunRow, Schema, StepRow } from './schema.ts';
 
 /** The columns a summary is made of. */
 export const summaryColumns = [
@@ -22,6 +23,7 @@ export const summaryColumns = [
   'created_by',
   'labels',
   'progress',
+  'error',
 ] as const satisfies (keyof RunRow)[];
 
 /** What a run is born with and only shows: one JSON text. */
@@ -29,14 +31,37 @@ export type RunDetails = Pick<Run, 'rerun_of' | 'parent' | 'limits' | 'grants' |
 
 export type SummaryRow = Pick<RunRow, (typeof summaryColumns)[number]>;
 
-export function toSummary(row: SummaryRow): RunSummary {
+/** Of those that run, the steps are looked at; all others cost no query. */
+export async function toSummaries(db: Kysely<Schema>, rows: readonly SummaryRow[]): Promise<RunSummary[]> {
+  const running = rows.filter(({ status }) => status === 'running').map(({ id }) => id);
+  const asking = running.length === 0 ? [] : await stepsAsking(db, running);
+  return rows.map((row) =>
+    toSummary(
+      row,
+      asking.filter(({ run_id: id }) => id === row.id).map(({ step_id: id }) => id),
+    ),
+  );
+}
+
+function stepsAsking(db: Kysely<Schema>, runIds: readonly string[]) {
+  return db
+    .selectFrom('steps')
+    .select(['run_id', 'step_id'])
+    .where('run_id', 'in', runIds)
+    .where('status', '=', 'waiting_approval')
+    .orderBy('n')
+    .execute();
+}
+
+/** `asking`: the steps of a running run that wait for an approval. */
+function toSummary(row: SummaryRow, asking: readonly string[]): RunSummary {
   return {
     run_id: row.id,
     job_id: row.job_id,
     tenant: row.tenant,
     status: row.status,
     reason: row.reason,
-    waiting: row.waiting,
+    waiting: row.status === 'running' ? approvalWords(asking) : row.waiting,
     created_at: toTimestamp(row.created_at),
     started_at: toTimestampOrNull(row.started_at),
     finished_at: toTimestampOrNull(row.finished_at),
@@ -47,7 +72,14 @@ export function toSummary(row: SummaryRow): RunSummary {
     created_by: row.created_by,
     labels: JSON.parse(row.labels),
     progress: parseOrNull(row.progress),
+    error: parseOrNull(row.error),
   };
+}
+
+function approvalWords([first, ...others]: readonly string[]): string | null {
+  if (first === undefined) return null;
+  if (others.length === 0) return `${first} waits for an approval`;
+  return `${first} and ${others.length === 1 ? 'another step' : `${others.length} other steps`} wait for an approval`;
 }
 
 /** Rows come by their place and attempt: the last of a place stands for its step. */
@@ -57,11 +89,11 @@ export function lastAttempts(rows: readonly StepRow[]): StepRow[] {
 
 export function toRun(row: RunRow, steps: readonly StepRow[]): Run {
   const details: RunDetails = JSON.parse(row.details);
+  const asking = steps.filter(({ status }) => status === 'waiting_approval').map(({ step_id: id }) => id);
   return {
-    ...toSummary(row),
+    ...toSummary(row, asking),
     args: JSON.parse(row.args),
     result: parseOrNull(row.result),
-    error: parseOrNull(row.error),
     steps: lastAttempts(steps).map(toStep),
     ...details,
     termination: parseOrNull(row.termination),

@@ -21,7 +21,7 @@ import {
   setProgress,
   setWaiting,
 } from './run-moves.ts';
-import { summaryColumns, toRun, toStep, toSummary } from './run-rows.ts';
+import { summaryColumns, toRun, toStep, toSummaries } from './run-rows.ts';
 import type { StepRow } from './schema.ts';
 import { skipRest } from './step-moves.ts';
 
@@ -153,7 +153,8 @@ export function createRunStore(database: Database): RunStore {
 
     async summary(id) {
       const row = await read.selectFrom('runs').select(summaryColumns).where('id', '=', id).executeTakeFirst();
-      return row && toSummary(row);
+      const [summary] = await toSummaries(read, row ? [row] : []);
+      return summary;
     },
 
     async assertThere(id, reach) {

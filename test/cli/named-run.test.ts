@@ -58,7 +58,7 @@ test('what ends or decides a run takes no job, and no part that several runs sha
   );
 
   const runs = await flwd(dir, 'runs');
-  expect(runs.stdout.match(/ running .* waits for approval: ask\n/g)).toHaveLength(2);
+  expect(runs.stdout.match(/ running .* ask waits for an approval\n/g)).toHaveLength(2);
 
   const several = await flwd(dir, 'cancel', shared);
   expect(several).toMatchObject({ stdout: '', code: 2 });

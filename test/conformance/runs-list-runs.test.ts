@@ -64,6 +64,7 @@ test('a run is listed with the fields of the reference', async () => {
       created_by: 'local',
       labels: {},
       progress: null,
+      error: null,
     },
   ]);
   expect(elsewhere.created_at).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);

@@ -6,7 +6,7 @@ import { box, layOut } from '../../src/console/graph-layout.ts';
 import { readRunQuery, withFilter } from '../../src/console/run-query.ts';
 import { type RunRows, withEvent, withNewest, withOlder } from '../../src/console/run-rows.ts';
 import { drawnTime, needsOver, rowsOf } from '../../src/console/step-bars.ts';
-import type { RunRow, Step } from '../../src/console/words.ts';
+import { harmless, type RunRow, type Step } from '../../src/console/words.ts';
 
 const esc = String.fromCharCode(27);
 const shown = (message: string): string[] =>
@@ -44,6 +44,11 @@ describe('a line of output', () => {
     expect(shown(`${esc}[7;42mx`)).toEqual(['x|fg-2']);
   });
 
+  test('turns nothing around, and neither does a name', () => {
+    expect(shown('a\u202eb')).toEqual(['a�b']);
+    expect(harmless('exe.\u202etxt')).toBe('exe.�txt');
+  });
+
   test('does nothing else to the page', () => {
     expect(shown(`a${esc}[2J${esc}]0;title\u0007b${esc}]8;;http://x${esc}\\c${esc}(Bd`)).toEqual(['a', 'b', 'c', 'd']);
     expect(shown('a\u0000b\u202Ec\rd')).toEqual(['a�b�c�d']);
@@ -77,6 +82,7 @@ describe('the query of runs', () => {
     expect(readRunQuery('since:soon', now).faults).toEqual([
       "'soon' is no time: 2d, 90m, 2026-11-26 or 2026-11-26T10:00.",
     ]);
+    expect(readRunQuery('status:failed status:running', now).faults).toEqual(["Only one 'status:' can be asked for."]);
     expect(readRunQuery('state:failed', now).faults).toEqual([
       "There is no filter 'state:'; there is job, status, tenant, label, source, since, until.",
     ]);
@@ -107,6 +113,7 @@ describe('rows of runs', () => {
     created_by: 'local',
     labels: {},
     progress: null,
+    error: null,
   });
   const page = (cursor: string | null, ...ids: number[]) => ({
     runs: ids.map((id) => row(id)),

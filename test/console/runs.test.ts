@@ -154,7 +154,7 @@ describe('a run', () => {
 
   testWith('chromium')('that failed opens at the last lines of the step that failed', async () => {
     const page = await browser.open(`${server.url}/runs/${await finished('demo/steps')}`);
-    await page.getByText(/Failed in test .*exited with code 3: the last words/).waitFor();
+    await page.getByText(/Failed in test: .*exited with code 3: the last words\. The run took /).waitFor();
     await expect.poll(() => page.getByRole('combobox', { name: 'Step', exact: true }).inputValue()).toBe('test');
     await expect.poll(() => isInView(page, 'the last words')).toBe(true);
     expect(await log(page).getByText('fetched 1', { exact: true }).count()).toBe(0);
@@ -179,6 +179,15 @@ describe('a run', () => {
     await expect.poll(() => isInView(page, 'the last words')).toBe(true);
     await page.getByRole('button', { name: 'Rerun what failed' }).click();
     await page.getByText(/as a rerun of/).waitFor();
+    await page.getByText(/Failed in test/).waitFor();
+    const again = page.url();
+    await page.getByRole('combobox', { name: 'Step to rerun from' }).focus();
+    await page.keyboard.press('ArrowDown');
+    await page.getByRole('button', { name: 'Rerun from fetch' }).waitFor();
+    expect(page.url()).toBe(again);
+    await page.keyboard.press('ArrowDown');
+    await page.getByRole('button', { name: 'Rerun from test' }).click();
+    await expect.poll(() => page.url()).not.toBe(again);
   });
 
   testWith('chromium')('is watched live, and cancelled', async () => {
@@ -199,7 +208,11 @@ describe('a run', () => {
   });
 
   testWith('chromium')('that waits for an approval gets it', async () => {
-    const page = await browser.open(`${server.url}/runs/${await started('demo/ask')}`);
+    await started('demo/ask');
+    const page = await browser.open(`${server.url}/runs?q=job:demo/ask`);
+    await page.getByText('ask waits for an approval').waitFor();
+    await page.getByRole('list', { name: 'Runs' }).getByRole('link', { name: 'demo/ask' }).click();
+    await page.getByText('Waits: ask waits for an approval.').waitFor();
     const asked = page.getByRole('region', { name: 'Approval of ask' });
     await asked.getByText('Shall it go on?').waitFor();
     await asked.getByRole('textbox', { name: 'Comment' }).fill('go');

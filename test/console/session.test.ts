@@ -45,3 +45,40 @@ testWith('chromium')('a token that ends in the middle of a form costs nothing th
   await page.getByRole('alert').getByRole('button', { name: 'Try again' }).click();
   await asked.waitFor();
 });
+
+testWith('chromium')(
+  'what a token may not do is said without more; with one that is refused nobody is signed in',
+  async () => {
+    await using guarded = await startServing({
+      authMode: 'required',
+      executes: true,
+      jobs: { 'demo/greet': bash('true') },
+    });
+    const reader = await guarded.token({ scopes: ['jobs:read'] });
+    const page = await browser.open(`${guarded.url}/jobs/demo/greet`);
+    const asked = page.getByRole('dialog', { name: 'Sign in' });
+    await asked.getByText('Sign in with an API token.').waitFor();
+    await asked.getByLabel('API token').fill(reader.credential);
+    await page.keyboard.press('Enter');
+    await asked.waitFor({ state: 'detached' });
+    await page.getByText('Starts at once').waitFor();
+    const form = page.getByRole('form', { name: 'Arguments' });
+    await form.getByRole('button', { name: 'Start' }).click();
+    await form.getByRole('alert').filter({ hasText: "lacks the scope 'runs:write'" }).waitFor();
+    expect(await page.getByText('Starts at once').count()).toBe(0);
+    await page.getByRole('link', { name: 'Runs', exact: true }).click();
+    await page.getByRole('alert').filter({ hasText: "lacks the scope 'runs:read'" }).waitFor();
+    expect(await page.getByRole('button', { name: 'Try again' }).count()).toBe(0);
+    expect(await page.getByRole('button', { name: 'Sign out' }).count()).toBe(1);
+
+    const admin = await guarded.token();
+    await guarded.fetch(`/tokens/${reader.id}`, { method: 'DELETE', headers: admin.headers });
+    await page.reload();
+    await asked.waitFor();
+    await page.keyboard.press('Escape');
+    await asked.waitFor({ state: 'detached' });
+    await page.getByRole('button', { name: 'Try again' }).waitFor();
+    expect(await page.getByRole('button', { name: 'Sign out' }).count()).toBe(0);
+    expect(await page.getByRole('link', { name: /^(● )?server/ }).count()).toBe(0);
+  },
+);

@@ -248,6 +248,7 @@ test('an approval waits without a slot, over a restart, and is decided once', as
   const opened = await openEngine(root, { jobs });
   const runId = await opened.create('gated');
   const waiting = await opened.when(runId, (run) => byId(run).ok?.status === 'waiting_approval');
+  expect(waiting.waiting).toBe('ok waits for an approval');
   expect(byId(waiting)).toMatchObject({ ok: { message: 'Ship it?' } });
   expect(opened.engine.queue().running).toBe(0);
   await opened.close();

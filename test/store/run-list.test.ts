@@ -67,6 +67,7 @@ describe.each(engines)('the list of runs on $engine', ({ open }) => {
       created_by: 'local',
       labels: { env: 'prod' },
       progress: null,
+      error: { message: 'exited' },
     };
 
     expect((await store.runs.list({ limit: 1 })).runs).toEqual([small]);

@@ -47,7 +47,7 @@ testWith('tmux')('a step that waits is approved with a comment, another one deni
   await terminal.type('acas agreed');
   await terminal.sees(/comment: as agreed/);
   await terminal.press('Enter');
-  await terminal.sees(/✓ ask +\d+\w+ +approved by local/);
+  await terminal.sees(/✓ ask +[\d.]+\w+ +approved by local/);
   await terminal.type('\t');
   await terminal.sees(/❯ ✓ build[\s\S]*a: approve {2}d: deny {2}Enter: its log {2}Tab: log {2}q: back$/);
   await terminal.type('dy');
@@ -74,7 +74,7 @@ testWith('tmux')('the chosen one of several is asked for, and another one by the
   await terminal.press('Up');
   await terminal.sees(/Deny ask: Deploy\?/);
   await terminal.type('y');
-  await terminal.sees(/✗ ask +\d+\w+ +denied by local/);
+  await terminal.sees(/✗ ask +[\d.]+\w+ +denied by local/);
 });
 
 testWith('tmux')('who may not approve is told so', async () => {

@@ -1,0 +1,90 @@
+// Lists that are longer than their room: of runs, and of the steps of one.
+
+import { afterAll, expect } from 'vitest';
+import { startServing } from '../server/serving.ts';
+import { testWith } from '../support/host.ts';
+import { bash } from '../support/jobs.ts';
+import { aBrowser } from './a-browser.ts';
+
+const server = await startServing({
+  executes: true,
+  jobs: {
+    'demo/fails': bash('echo no more >&2; exit 3'),
+    'demo/many': {
+      'config.yaml': JSON.stringify({
+        steps: [
+          ...Array.from({ length: 14 }, (_, n) => ({ id: `before_${n}`, script: './one.sh' })),
+          { id: 'each', script: './each.sh', foreach: '[1, 2, 3, 4, 5, 6, 7, 8]' },
+        ],
+      }),
+      'one.sh': '#!/usr/bin/env bash\ntrue\n',
+      'each.sh': '#!/usr/bin/env bash\n[ "$FLWD_ITEM" != 5 ]\n',
+    },
+  },
+});
+afterAll(() => server.close());
+const browser = aBrowser();
+
+async function finished(jobId: string): Promise<string> {
+  const answer = await server.post('/runs', { job_id: jobId, async: false });
+  return JSON.parse(await answer.text()).run_id;
+}
+
+testWith('chromium')('a run of many steps has the failed one in sight, and counts the instances of one', async () => {
+  const page = await browser.open(`${server.url}/runs/${await finished('demo/many')}`);
+  await page.getByText(/Failed in each/).waitFor();
+  const steps = page.getByRole('region', { name: 'Steps', exact: true });
+  const rows = steps.getByRole('listitem');
+  expect(await rows.count()).toBe(16);
+  const failed = rows.last();
+  const isInSight = async (): Promise<boolean> => {
+    const [box, own] = [await page.locator('.over-time').boundingBox(), await failed.boundingBox()];
+    return box !== null && own !== null && own.y >= box.y - 1 && own.y + own.height <= box.y + box.height + 1;
+  };
+  await expect.poll(isInSight).toBe(true);
+  await steps.getByRole('button', { name: /7\s+success\s+1\s+failed/ }).click();
+  expect(await rows.count()).toBe(23);
+});
+
+testWith('chromium')(
+  'the list of runs is where it was for whoever comes back to it, and new for whoever comes anew',
+  async () => {
+    await using many = await startServing();
+    for (let n = 0; n < 600; n += 100) await Promise.all(Array.from({ length: 100 }, () => many.addRun()));
+    const page = await browser.open(`${many.url}/runs`);
+    await page.getByText('600 runs').waitFor();
+    const scrolled = (): Promise<number> => page.evaluate('scrollY');
+    await page.mouse.move(600, 500);
+    await expect
+      .poll(async () => {
+        await page.mouse.wheel(0, 3_000);
+        return scrolled();
+      })
+      .toBeGreaterThan(15_000);
+    const link = page.locator('[data-row]:visible').nth(-50);
+    await link.scrollIntoViewIfNeeded();
+    const [path, before] = [await link.getAttribute('href'), await scrolled()];
+    await link.click();
+    await page.getByRole('tab', { name: 'log' }).waitFor();
+    await page.goBack();
+    await expect.poll(scrolled).toBe(before);
+    await expect.poll(() => page.locator(`[href="${path}"]`).isVisible()).toBe(true);
+    await page.getByRole('link', { name: 'System', exact: true }).click();
+    await page.getByRole('heading', { name: 'System' }).waitFor();
+    await page.getByRole('link', { name: 'Runs', exact: true }).click();
+    await page.getByText('600 runs').waitFor();
+    expect(await scrolled()).toBe(0);
+  },
+);
+
+testWith('chromium')('the list of runs leads to what several were run again as', async () => {
+  const runId = await finished('demo/fails');
+  const page = await browser.open(`${server.url}/runs?q=${runId}`);
+  await page.getByText('exited with code 3: no more').waitFor();
+  await page.getByRole('button', { name: 'Choose all' }).click();
+  await page.getByRole('button', { name: 'Rerun 1' }).click();
+  await page.getByRole('link', { name: 'Show them' }).click();
+  const rows = page.getByRole('list', { name: 'Runs' }).getByRole('listitem');
+  await expect.poll(() => rows.count()).toBe(1);
+  await rows.getByText('as a rerun').waitFor();
+});
