@@ -79,10 +79,11 @@ async function takePictures(): Promise<void> {
     ['run-dark', `/runs/${failed}`, 'cart.test:88', 'dark', 1200],
     ['run-phone', `/runs/${failed}`, 'cart.test:88', 'dark', 360],
     ['runs', '/runs?q=since%3A1d', 'shop/release', 'light', 1200],
-    ['system', '/system', 'run.create', 'dark', 1200],
+    // Below come folders and the kernel of whoever took it.
+    ['system', '/system', 'run.create', 'dark', 1200, 490],
   ] as const;
-  for (const [name, path, text, colorScheme, width] of pictures) {
-    const page = await browser.newPage({ viewport: { width, height: 800 }, colorScheme, reducedMotion: 'reduce' });
+  for (const [name, path, text, colorScheme, width, height = 800] of pictures) {
+    const page = await browser.newPage({ viewport: { width, height }, colorScheme, reducedMotion: 'reduce' });
     await page.goto(base + path);
     await page.getByText(text).first().waitFor();
     await page.getByText('healthy').first().waitFor();

@@ -201,10 +201,11 @@ function Schedules(): ReactNode {
 }
 
 function NextFires({ schedule }: { readonly schedule: AnswerOf<'listSchedules'>['schedules'][number] }): ReactNode {
-  if (!schedule.enabled) return 'disabled';
-  return schedule.next_fires.slice(0, 3).map(({ nominal_at: at, local }) => (
+  if (!schedule.enabled) return 'paused';
+  return schedule.next_fires.slice(0, 3).map(({ nominal_at: at, local }, index) => (
     <span key={at} title={local} className="fire">
-      <Time at={at} />{' '}
+      {index > 0 && ', '}
+      <Time at={at} />
     </span>
   ));
 }
