@@ -6,6 +6,7 @@ import { Boundary } from './Boundary.tsx';
 import { Dialog } from './Dialog.tsx';
 import { Health } from './Health.tsx';
 import { JobsPage } from './JobsPage.tsx';
+import { useKept } from './kept.ts';
 import { keyList, useKeys } from './keys.ts';
 import { Empty } from './Notes.tsx';
 import { onDemand } from './on-demand.tsx';
@@ -34,7 +35,8 @@ export function App(): ReactNode {
     if (shown.current !== location && shown.current !== '/') document.getElementById('main')?.focus();
     shown.current = location;
   }, [location]);
-  useKeys({ openHelp: () => setDialog('help'), openPalette: () => setDialog('palette') });
+  const [hasSingle, setSingle] = useKept('flwd.keys', true);
+  useKeys({ hasSingle, openHelp: () => setDialog('help'), openPalette: () => setDialog('palette') });
   return (
     <>
       <a className="skip" href="#main">
@@ -82,6 +84,10 @@ export function App(): ReactNode {
               </div>
             ))}
           </dl>
+          <label>
+            <input type="checkbox" checked={hasSingle} onChange={(event) => setSingle(event.target.checked)} /> keys of
+            a single letter or sign
+          </label>
         </Dialog>
       )}
     </>

@@ -4,6 +4,7 @@
 import { type ReactNode, useState } from 'react';
 import { faultText } from '../client/fault-words.ts';
 import { type LogLevel, logLevels } from '../domain/log-line.ts';
+import { useKept } from './kept.ts';
 import { LogLines } from './LogLines.tsx';
 import { useLogSearch } from './log-search.ts';
 import { Empty, Fault, Loading } from './Notes.tsx';
@@ -169,17 +170,4 @@ function emptyWords(run: Run, step: Step | undefined): string {
 
 function hasNeverRun({ status, started_at: startedAt }: Step): boolean {
   return startedAt === null && (status === 'skipped' || status === 'cancelled');
-}
-
-/** A choice of the reader's, for the next log too. */
-function useKept(key: string, initial: boolean): [boolean, (value: boolean) => void] {
-  const [value, setValue] = useState(() => {
-    const kept = localStorage.getItem(key);
-    return kept === null ? initial : kept === 'yes';
-  });
-  const keep = (next: boolean): void => {
-    localStorage.setItem(key, next ? 'yes' : 'no');
-    setValue(next);
-  };
-  return [value, keep];
 }

@@ -18,7 +18,12 @@ export const keyList = [
 const places: Readonly<Record<string, string>> = { j: '/jobs', r: '/runs', s: '/system' };
 const chordMs = 1_000;
 
-export function useKeys(o: { readonly openHelp: () => void; readonly openPalette: () => void }): void {
+/** Keys that are a single letter or sign can be turned off: who speaks to the machine, or types by accident, presses many (WCAG 2.1.4). */
+export function useKeys(o: {
+  readonly hasSingle: boolean;
+  readonly openHelp: () => void;
+  readonly openPalette: () => void;
+}): void {
   const [, navigate] = useLocation();
   const goAt = useRef(Number.NEGATIVE_INFINITY);
   useEffect(() => {
@@ -33,6 +38,7 @@ export function useKeys(o: { readonly openHelp: () => void; readonly openPalette
         if (event.key === 'Escape' && event.target instanceof HTMLElement) event.target.blur();
         return;
       }
+      if (!o.hasSingle) return;
       const isChord = event.timeStamp - goAt.current < chordMs;
       goAt.current = event.key === 'g' && !isChord ? event.timeStamp : Number.NEGATIVE_INFINITY;
       const place = isChord ? places[event.key] : undefined;

@@ -178,6 +178,12 @@ testWith('chromium')('the keyboard goes everywhere', async () => {
   const keys = page.getByRole('dialog', { name: 'Keys' });
   await keys.getByText('to the search of the page').waitFor();
   expect(await faultsOf(page)).toEqual([]);
+  const single = keys.getByRole('checkbox', { name: 'keys of a single letter or sign' });
+  await single.uncheck();
+  await page.keyboard.press('Escape');
+  await page.keyboard.press('?');
+  await page.getByRole('button', { name: 'Keys' }).click();
+  await single.check();
   await page.keyboard.press('Escape');
   await keys.waitFor({ state: 'detached' });
   await page.keyboard.press('Control+k');
