@@ -181,6 +181,7 @@ testWith('chromium')('the keyboard goes everywhere', async () => {
   const single = keys.getByRole('checkbox', { name: 'keys of a single letter or sign' });
   await single.uncheck();
   await page.keyboard.press('Escape');
+  await keys.waitFor({ state: 'detached' });
   await page.keyboard.press('?');
   await page.getByRole('button', { name: 'Keys' }).click();
   await single.check();
