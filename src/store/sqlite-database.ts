@@ -26,7 +26,7 @@ export async function openSqliteDatabase(o: {
   const connection = connectToWrite(o.path);
   try {
     const db = kyselyOver(connection);
-    await migrateSqlite(connection, db);
+    await migrateSqlite(connection, db, o.log);
     const writer = openSqliteWriter({
       ...o,
       connection,
@@ -78,10 +78,11 @@ function createGeneration(reading: DatabaseSync): Database['generation'] {
   };
 }
 
-async function migrateSqlite(connection: DatabaseSync, db: Kysely<Schema>): Promise<void> {
+async function migrateSqlite(connection: DatabaseSync, db: Kysely<Schema>, log: Logger): Promise<void> {
   await migrate({
     db,
     types: columnTypes,
+    log,
     version: () => Number(connection.prepare('PRAGMA user_version').get()?.user_version),
     async raise(toVersion, work) {
       connection.exec('BEGIN IMMEDIATE');

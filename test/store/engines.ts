@@ -3,7 +3,7 @@
 import { join } from 'node:path';
 import type { JournalEntry } from '../../src/domain/event.ts';
 import type { Clock } from '../../src/lib/clock.ts';
-import { createLogger } from '../../src/lib/logger.ts';
+import { createLogger, type Logger } from '../../src/lib/logger.ts';
 import { type AuditStore, createAuditStore } from '../../src/store/audit.ts';
 import type { Database } from '../../src/store/database.ts';
 import { createIdempotencyStore, type IdempotencyStore } from '../../src/store/idempotency.ts';
@@ -34,13 +34,17 @@ const standing: Clock = { now: () => nowMs };
 
 export async function openSqlite(
   dir: string,
-  { onCommit, clock = standing }: { onCommit?: (entries: readonly JournalEntry[]) => void; clock?: Clock } = {},
+  {
+    onCommit,
+    clock = standing,
+    log = createLogger({ level: 'silent', format: 'json' }),
+  }: { onCommit?: (entries: readonly JournalEntry[]) => void; clock?: Clock; log?: Logger } = {},
 ): Promise<Opened> {
   const commits: (readonly JournalEntry[])[] = [];
   const database = await openSqliteDatabase({
     path: join(dir, 'flwd.db'),
     clock,
-    log: createLogger({ level: 'silent', format: 'json' }),
+    log,
     onCommit(entries) {
       commits.push(entries);
       onCommit?.(entries);

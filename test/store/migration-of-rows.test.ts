@@ -4,8 +4,10 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { pino } from 'pino';
 import { expect, onTestFinished, test } from 'vitest';
 import { initial } from '../../src/store/migrations/0001-initial.ts';
+import { migrations } from '../../src/store/migrations/migrate.ts';
 import { columnTypes, connectToWrite, kyselyOver } from '../../src/store/sqlite.ts';
 import { openSqlite } from './engines.ts';
 
@@ -107,6 +109,17 @@ test('a database of the first release keeps every row', async () => {
     { tenant: 'default', job_id: 'backup/daily', count: 1, size_bytes: 9 },
   ]);
   expect(await rows('log_segments')).toMatchObject([{ run_id: 'run_01A', n: 1, last_seq: 40, encoding: 'zstd' }]);
+});
+
+test('the log says that an older database takes its time, and nothing of a new one', async () => {
+  const [old, fresh] = [await folder(), await folder()];
+  await firstRelease(join(old, 'flwd.db'));
+  const logged: string[] = [];
+  const log = pino({ base: null, timestamp: false }, { write: (line: string) => void logged.push(line) });
+  for (const dir of [fresh, old, old]) await (await openSqlite(dir, { log })).database.close();
+  expect(logged.map((line): unknown => JSON.parse(line))).toEqual([
+    { level: 30, from: 1, to: migrations.length, msg: 'upgrading the database; with many runs it takes minutes' },
+  ]);
 });
 
 test('the planner knows the migrated database as it knows a new one', async () => {

@@ -1,6 +1,7 @@
 // Brings a database to the newest schema, all in one transaction, and refuses one that a newer program has written.
 
 import type { Kysely } from 'kysely';
+import type { Logger } from '../../lib/logger.ts';
 import { StartError } from '../../lib/start-error.ts';
 import type { Schema } from '../schema.ts';
 import { initial } from './0001-initial.ts';
@@ -42,16 +43,20 @@ export function assertKnownSchema(found: number): void {
 type MigrationTarget = {
   readonly db: Kysely<Schema>;
   readonly types: ColumnTypes;
+  readonly log: Pick<Logger, 'info'>;
   readonly version: () => number;
   /** Runs `work` in one transaction that also sets the version. */
   readonly raise: (toVersion: number, work: () => Promise<void>) => Promise<void>;
 };
 
 /** @throws Error when the database is of a newer program */
-export async function migrate({ db, types, version, raise }: MigrationTarget): Promise<void> {
+export async function migrate({ db, types, log, version, raise }: MigrationTarget): Promise<void> {
   const found = version();
   assertKnownSchema(found);
   if (found === migrations.length) return;
+  // Before the work: nothing is answered meanwhile, and who ends it now begins again.
+  if (found > 0)
+    log.info({ from: found, to: migrations.length }, 'upgrading the database; with many runs it takes minutes');
   await raise(migrations.length, async () => {
     for (const migration of migrations.slice(found)) {
       for (const statement of migration.statements(db, types)) await statement.execute();
