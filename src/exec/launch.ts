@@ -13,7 +13,7 @@ import type { ForkServer } from './fork-server.ts';
 import { giveVerdict } from './grant-verdict.ts';
 import { closeGrants, GrantRefused, type OpenGrant, openGrants } from './granted-paths.ts';
 import { guardedPlaces } from './host-mounts.ts';
-import { isAlive, isEmpty, isOfThisBoot, orphansOf, type ProcessIdentity, send } from './process-table.ts';
+import { attendantsOf, isAlive, isEmpty, isOfThisBoot, send } from './process-table.ts';
 import { shimCommand } from './shim.ts';
 import { untilShimEnds } from './shim-end.ts';
 import { readStatus, type ShimStatus } from './shim-status.ts';
@@ -105,7 +105,7 @@ async function nothingLeft(attemptDir: string): Promise<void> {
   for (const deadlineMs = systemClock.now() + dyingMs; systemClock.now() < deadlineMs; await delay(pollMs)) {
     const { sandbox, isOver } = readStatus(attemptDir) ?? {};
     if (isAlive(shim)) continue;
-    if (!isOver && endOrphans(shim, attemptDir) > 0) continue;
+    if (!isOver && endOrphans(attemptDir) > 0) continue;
     if (!sandbox || isEmpty(sandbox)) return;
     // Where the server is not root its first process is the job's user's too, who can talk it out of dying with bwrap.
     send(sandbox.initPid, 'SIGKILL');
@@ -113,8 +113,8 @@ async function nothingLeft(attemptDir: string): Promise<void> {
 }
 
 /** A shim that is killed in its first milliseconds leaves what has not asked yet to die with it: bwrap, or bwrap's child. */
-function endOrphans(shim: ProcessIdentity, attemptDir: string): number {
-  const orphans = orphansOf(shim.pid, attemptDir);
+function endOrphans(attemptDir: string): number {
+  const orphans = attendantsOf(attemptDir);
   for (const pid of orphans) send(pid, 'SIGKILL');
   return orphans.length;
 }

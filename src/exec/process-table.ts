@@ -2,6 +2,7 @@
 // memory throws: taken for an empty one, it would be a false proof.
 
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { join } from 'node:path';
 import { errorCode } from '../lib/error-code.ts';
 
 /** A process told apart from a later one with the same pid: by its start, in clock ticks since that boot. */
@@ -31,11 +32,6 @@ export function isEmpty({ initPid, inode }: PidNamespace): boolean {
   return !isMember(initPid, inode);
 }
 
-/** Whether a living process was started with this argument. */
-export function isArgumentOfAny(argument: string): boolean {
-  return pids().some((pid) => argumentsOf(pid).includes(argument));
-}
-
 /** Whether a process works for the attempt of another folder. One that is dying has no arguments any more, and may be of any. */
 export function isOfOtherAttempt(pid: number, attemptDir: string): boolean {
   const words = argumentsOf(pid).filter((word) => word !== '');
@@ -47,16 +43,16 @@ function argumentsOf(pid: number): string[] {
 }
 
 /**
- * The living processes around the script of an attempt whose shim is gone: those of its process group, and what bwrap has
- * put into a session of its own. The group's number may be another's by now, so the attempt's folder must be an argument.
+ * The living processes around the scripts of an attempt: its shim, and what that has started. They have its status file open, and bwrap
+ * bears the name of the attempt's folder (libexec/shim.bash).
  */
-export function orphansOf(shimPid: number, attemptDir: string): number[] {
-  return pids().filter((pid) => {
-    const words = argumentsOf(pid);
-    if (!words.some((word) => word === attemptDir || word.startsWith(`${attemptDir}/`))) return false;
-    const stat = statOf(pid);
-    return stat !== undefined && (stat.group === shimPid || words.includes('--die-with-parent'));
-  });
+export function attendantsOf(attemptDir: string): number[] {
+  const status = join(attemptDir, 'status');
+  return pids().filter(
+    (pid) =>
+      readOfProcess(() => readlinkSync(`/proc/${pid}/fd/3`)) === status ||
+      argumentsOf(pid)[0] === join(attemptDir, 'bwrap'),
+  );
 }
 
 /** Its living processes. The kernel soon gives the inode of one that is gone to another, so its end has the last word. */

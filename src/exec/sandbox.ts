@@ -35,8 +35,15 @@ const secretsDir = '/run/flwd/secrets';
 
 /** bwrap and its arguments. It reads `filterFd` and `secretFds` to their end. */
 export function sandboxCommand(spec: SandboxSpec): string[] {
+  return [bwrapPath(), ...sandboxOptions(spec), '--', ...sandboxedCommand(spec)];
+}
+
+export function bwrapPath(): string {
+  return findProgram('bwrap') ?? 'bwrap';
+}
+
+export function sandboxOptions(spec: SandboxSpec): string[] {
   return [
-    findProgram('bwrap') ?? 'bwrap',
     ...namespaces(spec.profile, spec.network),
     ...(hasFilter(spec.profile) ? ['--seccomp', String(spec.filterFd)] : []),
     // The filter says so, too. Where bwrap makes no user namespace it cannot.
@@ -47,10 +54,12 @@ export function sandboxCommand(spec: SandboxSpec): string[] {
     ...ownMounts(spec),
     '--chdir',
     '/workspace',
-    '--',
-    ...(changesUser(spec.profile) ? asUnprivileged(spec) : []),
-    ...spec.argv,
   ];
+}
+
+/** What bwrap starts: the job's command, behind what takes root's rights from it. */
+export function sandboxedCommand(spec: Pick<SandboxSpec, 'profile' | 'secretFds' | 'argv'>): string[] {
+  return [...(changesUser(spec.profile) ? asUnprivileged(spec) : []), ...spec.argv];
 }
 
 /** Whether system calls are filtered (ADR 0016). */
@@ -135,7 +144,7 @@ function capabilities({ profile, secretFds }: SandboxSpec): string[] {
 }
 
 /** Runs what follows without root: no user of the host's, no groups, no capabilities, and no way back. */
-function asUnprivileged({ profile, secretFds }: SandboxSpec): string[] {
+function asUnprivileged({ profile, secretFds }: Pick<SandboxSpec, 'profile' | 'secretFds'>): string[] {
   const uid = String(uidOf(profile));
   // bwrap makes the files root's, and some programs take a key only from a file of their own that is closed to others.
   const ownSecrets = `/bin/chown ${uid}:${uid} ${secretsDir}/* && exec "$@"`;

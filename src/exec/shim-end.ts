@@ -3,7 +3,7 @@
 
 import { isShortage } from '../lib/shortage.ts';
 import type { ShimNews } from './fork-server.ts';
-import { isAlive, isArgumentOfAny } from './process-table.ts';
+import { attendantsOf, isAlive } from './process-table.ts';
 import { giveUp, readStatus } from './shim-status.ts';
 
 const pollMs = 500;
@@ -41,7 +41,7 @@ function isGone(attemptDir: string, isLate: boolean): boolean {
     if (status?.shim) return !isAlive(status.shim);
     if (!isLate) return false;
     // One that has made the file, and has not said who it is, may only be slow.
-    return status ? status.isGivenUp === true || !isArgumentOfAny(attemptDir) : giveUp(attemptDir);
+    return status ? status.isGivenUp === true || attendantsOf(attemptDir).length === 0 : giveUp(attemptDir);
   } catch (error) {
     if (isShortage(error)) return false;
     throw error;

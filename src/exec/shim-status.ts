@@ -1,4 +1,4 @@
-// The status file of an attempt: who its shim is, what sandbox it made, and how that ended. Written by libexec/shim.sh
+// The status file of an attempt: who its shim is, what sandbox it made, and how that ended. Written by libexec/shim.bash
 // and by bwrap (--json-status-fd).
 
 import { closeSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';

@@ -1,6 +1,7 @@
 // The command that starts the shim of an attempt, for the fork server: exactly the job's environment, and its secrets at
 // descriptors (ADR 0003, ADR 0008).
 
+import { writeFileSync } from 'node:fs';
 import { totalmem } from 'node:os';
 import { join } from 'node:path';
 import { makeAttemptFiles } from './attempt-files.ts';
@@ -10,15 +11,14 @@ import { commandWords } from './command-words.ts';
 import { attemptEnvironment } from './environment.ts';
 import type { OpenGrant } from './granted-paths.ts';
 import { rlimitWords } from './rlimits.ts';
-import { hasFilter, libexecDir, sandboxCommand } from './sandbox.ts';
+import { bwrapPath, hasFilter, sandboxedCommand, sandboxOptions } from './sandbox.ts';
 
-/** libexec/shim.sh has 0 to 5 for itself. */
-const filterFd = 6;
-const blockFd = 7;
-const firstFreeFd = 8;
+/** libexec/shim.bash has 0 to 7 for itself, and 9 and 10. */
+const filterFd = 8;
+const blockFd = 9;
+const firstFreeFd = 11;
 /** Where nothing limits a run's memory, what it keeps in memory as files is limited all the same. */
 const shareOfHostBytes = Math.floor(totalmem() / 4);
-const shimPath = join(libexecDir, 'shim.sh');
 
 /** Makes the attempt's files, too. @throws what the system says where they cannot be written */
 export function shimCommand(spec: AttemptSpec, grants: readonly OpenGrant[]): string {
@@ -26,7 +26,7 @@ export function shimCommand(spec: AttemptSpec, grants: readonly OpenGrant[]): st
   if (spec.limits) makeGroups(spec.attemptDir, spec.limits);
   const secretFds = [...spec.secrets.keys()].map((name, index) => ({ name, fd: firstFreeFd + index }));
   const isGuarded = grants.length > 0;
-  const command = sandboxCommand({
+  const sandbox = {
     ...spec,
     ...places,
     grants,
@@ -35,26 +35,28 @@ export function shimCommand(spec: AttemptSpec, grants: readonly OpenGrant[]): st
     blockFd: isGuarded ? blockFd : null,
     secretFds,
     argv: [...rlimitWords(spec.limits), ...commandWords(spec.action)],
-  });
-  const environment = Object.entries(attemptEnvironment(spec)).map(([name, value]) => `${name}=${value}`);
-  assertFits([...environment, ...command, spec.attemptDir]);
+  };
+  const environment = Object.entries(attemptEnvironment(spec));
+  const command = sandboxedCommand(sandbox);
+  assertFits([...environment.map(([name, value]) => `${name}=${value}`), ...command]);
+  const options = [
+    '--clearenv',
+    ...environment.flatMap(([name, value]) => ['--setenv', name, value]),
+    ...sandboxOptions(sandbox),
+  ];
+  // Out of the sight of whoever looks at the host's processes, and for bwrap alone to read: words cost a shell more than a run does.
+  writeFileSync(join(spec.attemptDir, 'sandbox'), options.map((word) => `${word}\0`).join(''), { mode: 0o600 });
   return [
+    `attempt_dir=${quote(spec.attemptDir)} is_guarded=${Number(isGuarded)}`,
+    `bwrap=${quote(bwrapPath())} command=(${command.map(quote).join(' ')})`,
     // `$filter` is of libexec/fork-server.bash. Where it cannot be opened, bwrap refuses to go on.
     ...(hasFilter(spec.profile) ? [`exec ${filterFd}<"$filter"`] : []),
-    // `guard` is of libexec/fork-server.bash. Open both ways it has no end, at which bwrap would go on, should `guard` be killed.
-    ...(isGuarded
-      ? [
-          'shim=$BASHPID',
-          `exec ${blockFd}< <(guard ${quote(spec.attemptDir)} "$shim")`,
-          `exec ${blockFd}<>/proc/self/fd/${blockFd}`,
-        ]
-      : []),
     // A core has what the script had in memory, secrets too, and would lie in its workspace.
     ...(spec.profile === 'disabled' ? [] : ['ulimit -c 0']),
     // A pipe that a subshell writes to: a secret is never in an argument or on a disk.
-    ...secretFds.map(({ name, fd }) => `exec ${fd}< <(printf %s ${quote(spec.secrets.get(name) ?? '')})`),
-    ...Object.entries(attemptEnvironment(spec)).map(([name, value]) => `export ${name}=${quote(value)}`),
-    `exec /bin/sh ${quote(shimPath)} "$number" ${[spec.attemptDir, ...command].map(quote).join(' ')}`,
+    ...secretFds.map(
+      ({ name, fd }) => `exec ${fd}< <(exec 4>&- 5>&-; printf %s ${quote(spec.secrets.get(name) ?? '')})`,
+    ),
   ].join('\n');
 }
 

@@ -2,7 +2,7 @@
 
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
@@ -10,7 +10,7 @@ import { adopt } from '../../src/exec/adopt.ts';
 import type { AttemptSpec } from '../../src/exec/attempt-spec.ts';
 import { libexecDir } from '../../src/exec/sandbox.ts';
 import { untilShimEnds } from '../../src/exec/shim-end.ts';
-import { processesWith } from '../support/processes.ts';
+import { processesOf, processesWith } from '../support/processes.ts';
 import { nap, printed, run, sample, shimOf, succeeded } from './sample.ts';
 import { serialized } from './serialized.ts';
 
@@ -51,13 +51,13 @@ describe('after the server was killed', () => {
     tell(spec);
     expect(await attempt?.ended).toEqual({ kind: 'exited', code: 7 });
     expect(printed(spec).lines.toSorted()).toEqual(['^Eone', '^Ethree', 'ready', 'two']);
-    expect(processesWith(spec.attemptDir)).toEqual([]);
+    expect(processesOf(spec.attemptDir)).toEqual([]);
   });
 
   test('a script that ended meanwhile is taken up with its end', async () => {
     const spec = await orphan(`echo ready; ${untilTold}; exit 5`);
     tell(spec);
-    await expect.poll(() => processesWith(spec.attemptDir)).toEqual([]);
+    await expect.poll(() => processesOf(spec.attemptDir)).toEqual([]);
     expect(await adopt(spec.attemptDir)?.ended).toEqual({ kind: 'exited', code: 5 });
     expect(await adopt(spec.attemptDir)?.ended).toEqual({ kind: 'exited', code: 5 });
   });
@@ -87,7 +87,7 @@ describe('after the server was killed', () => {
         finished_at: expect.any(String),
       },
     });
-    expect(processesWith(spec.attemptDir)).toEqual([]);
+    expect(processesOf(spec.attemptDir)).toEqual([]);
   });
 
   test('a script that was ended along with its shim is lost', async () => {
@@ -130,7 +130,9 @@ describe('a shim that has made its status file, and has not said who it is', () 
     const spec = sample('true');
     mkdirSync(spec.attemptDir, { recursive: true });
     writeStatus(spec, []);
-    const shim = spawn('sh', ['-c', 'read -r _', 'sh', spec.attemptDir], { stdio: ['pipe', 'ignore', 'ignore'] });
+    const status = openSync(join(spec.attemptDir, 'status'), 'a');
+    const shim = spawn('sleep', ['3600'], { stdio: ['ignore', 'ignore', 'ignore', status] });
+    closeSync(status);
     await once(shim, 'spawn');
     const over = untilShimEnds(spec.attemptDir, Promise.resolve('none')).then(() => 'over');
     expect(await Promise.race([over, delay(1_000, 'still waiting')])).toBe('still waiting');
@@ -162,7 +164,10 @@ describe('an attempt that never began', () => {
     mkdirSync(spec.attemptDir, { recursive: true });
     expect(adopt(spec.attemptDir)).toBeUndefined();
     const witness = join(spec.attemptDir, 'started');
-    const late = spawnSync('/bin/sh', [join(libexecDir, 'shim.sh'), spec.attemptDir, 'touch', witness]);
+    const late = spawnSync('bash', ['-c', 'source "$1/shim.bash"; attend', 'bash', libexecDir], {
+      env: { number: '1', order: `attempt_dir=${spec.attemptDir} is_guarded=0 bwrap=/bin/touch command=(${witness})` },
+      stdio: Array.from({ length: 5 }, () => 'ignore' as const),
+    });
     expect(late.status).not.toBe(0);
     expect(existsSync(witness)).toBe(false);
   });

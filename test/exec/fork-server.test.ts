@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { type ForkServer, openForkServer } from '../../src/exec/fork-server.ts';
 import { launch } from '../../src/exec/launch.ts';
-import { processesWith } from '../support/processes.ts';
+import { processesWith, stateOf } from '../support/processes.ts';
 import { nap, printed, sample, succeeded, temporaryFolder } from './sample.ts';
 
 const patient = { timeout: 10_000, interval: 10 };
@@ -14,7 +14,8 @@ function opened(): { dir: string; server: ForkServer; pid: () => number } {
   const dir = join(temporaryFolder(), 'pipes');
   const server = openForkServer(dir);
   onTestFinished(() => server.close());
-  return { dir, server, pid: () => processesWith(dir)[0]?.pid ?? 0 };
+  const ofThisProcess = (): ReadonlySet<string> => new Set(childrenOf(process.pid));
+  return { dir, server, pid: () => processesWith(dir).find(({ pid }) => ofThisProcess().has(String(pid)))?.pid ?? 0 };
 }
 
 function childrenOf(pid: number): string[] {
@@ -22,12 +23,14 @@ function childrenOf(pid: number): string[] {
 }
 
 test('is gone once it is closed, and its shims go on', async () => {
-  const { dir, server } = opened();
+  const { dir, server, pid } = opened();
   const spec = sample('echo ready; until [[ -e go ]]; do sleep 0.02; done; echo done');
   const attempt = launch(spec, server);
   await vi.waitFor(() => expect(printed(spec).lines).toEqual(['ready']), patient);
+  const forkServer = pid();
+  expect(stateOf(forkServer)).toBeDefined();
   await server.close();
-  expect(processesWith(dir)).toEqual([]);
+  expect(stateOf(forkServer)).toBeUndefined();
   rmSync(dir, { recursive: true });
   writeFileSync(join(spec.workspaceDir, 'go'), '');
   expect(await attempt.ended).toEqual(succeeded);

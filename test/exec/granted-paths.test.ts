@@ -7,7 +7,7 @@ import { chmodSync, mkdirSync, realpathSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import type { AttemptSpec } from '../../src/exec/attempt-spec.ts';
-import { processesWith } from '../support/processes.ts';
+import { processesOf } from '../support/processes.ts';
 import { printed, type Sample, sample, temporaryFolder } from './sample.ts';
 import { serialized } from './serialized.ts';
 
@@ -23,24 +23,28 @@ function hostOf(name = 'a granted \\ folder'): Host & { readonly path: string } 
   return { host, path, grants: { read: [path] } };
 }
 
-/** By a bwrap that mounts as `led`, where it should mount the grant in its place. */
+/** By a bwrap that mounts as `led`, where its options (`--args 10`) say that it should mount the grant in its place. */
 async function ran({ host, grants }: Host, led: Led): Promise<{ end: string; spec: AttemptSpec }> {
   const bin = join(host, 'bin');
   const [granted = ''] = grants.read ?? [];
   const { bind = '--ro-bind', source = granted, place = granted, before = '' } = led;
   const script = `#!/bin/bash
-args=()
-while (($#)); do
+mapfile -d '' words <&10
+set -- "\${words[@]}" -- "$@"
+words=()
+while [[ $1 != -- ]]; do
   if [[ $1 == --ro-bind && $2 == '${granted}' ]]; then
-    args+=('${bind}' '${source}' '${place}')
+    words+=('${bind}' '${source}' '${place}')
     shift 3
   else
-    args+=("$1")
+    words+=("$1")
     shift
   fi
 done
+shift
+exec 10< <(printf '%s\\0' "\${words[@]}")
 ${before}
-exec /usr/bin/bwrap "\${args[@]}"
+exec /usr/bin/bwrap "$@"
 `;
   writeFileSync(join(bin, 'bwrap'), script);
   chmodSync(join(bin, 'bwrap'), 0o755);
@@ -120,6 +124,6 @@ test('of a path to read and to write there is one mount, to write', async () => 
 test('nor does any when the server has ended, and nothing is left waiting', async () => {
   const { end, spec } = await ran(hostOf(), { before: endServer });
   expect(end).toBe('');
-  await expect.poll(() => processesWith(spec.attemptDir), { timeout: 20_000 }).toEqual([]);
+  await expect.poll(() => processesOf(spec.attemptDir), { timeout: 20_000 }).toEqual([]);
   expect(printed(spec).lines).toEqual([]);
 });

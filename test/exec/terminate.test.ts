@@ -7,7 +7,7 @@ import { describe, expect, test } from 'vitest';
 import type { CancelSignal } from '../../src/domain/job.ts';
 import type { AttemptSpec } from '../../src/exec/attempt-spec.ts';
 import type { AttemptProcess } from '../../src/exec/launch.ts';
-import { processesWith, stateOf } from '../support/processes.ts';
+import { processesOf, processesWith, stateOf } from '../support/processes.ts';
 import { nap, printed, type Sample, sample, shimOf, start } from './sample.ts';
 
 /** Starts a script and waits until it has said `ready`, and what it then sleeps in has begun. */
@@ -95,7 +95,7 @@ test('an attempt can be ended before its sandbox exists', async () => {
   expect(proof.remaining).toBe(0);
   expect(await attempt.ended).toMatchObject({ kind: 'signalled' });
   expect(processesWith(nap)).toEqual([]);
-  expect(processesWith(spec.attemptDir)).toEqual([]);
+  expect(processesOf(spec.attemptDir)).toEqual([]);
 });
 
 test('ending it twice climbs the ladder once, and ending what has ended sends nothing', async () => {
@@ -122,7 +122,7 @@ test('a shim that is killed as soon as it lives leaves nothing behind either', a
     while (!isNamed()) await nextTurn();
     process.kill(shimOf(spec), 'SIGKILL');
     expect(await attempt.ended).toMatchObject({ kind: expect.stringMatching(/^(lost|not-started|signalled)$/) });
-    expect(processesWith(spec.attemptDir)).toEqual([]);
+    expect(processesOf(spec.attemptDir)).toEqual([]);
   }
   expect(processesWith(nap)).toEqual([]);
 });

@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { noResources } from '../../src/domain/resources.ts';
 import type { AttemptLimits } from '../../src/exec/attempt-groups.ts';
 import type { AttemptEnd } from '../../src/exec/launch.ts';
-import { processesWith } from '../support/processes.ts';
+import { processesOf, processesWith } from '../support/processes.ts';
 import { nap, printed, type Ran, type Sample, sample, succeeded } from './sample.ts';
 import { serialized } from './serialized.ts';
 
@@ -127,12 +127,12 @@ describe.skipIf(process.getuid?.() !== 0)('a server that is not root', () => {
       setsid ${nap} & echo before; (echo x > /dev/stdout) 2> /dev/null || echo refused`);
     expect(end).toEqual(succeeded);
     expect(lines).toEqual(['before', 'refused']);
-    expect([...processesWith(nap), ...processesWith(spec.attemptDir)]).toEqual([]);
+    expect([...processesWith(nap), ...processesOf(spec.attemptDir)]).toEqual([]);
   });
 
   test.runIf(process.arch === 'x64')('ends what has talked the first process of its sandbox out of dying', async () => {
     const { spec } = await runAsNobody(outlives, { ulcProfile: 'ulc.python.3' });
-    expect([...processesWith(nap), ...processesWith(spec.attemptDir)]).toEqual([]);
+    expect([...processesWith(nap), ...processesOf(spec.attemptDir)]).toEqual([]);
   });
 
   test('shows the host read-only to a permissive job', async () => {

@@ -1,19 +1,24 @@
 // The processes of this host, as /proc shows them: those in other pid namespaces too.
 
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 
 export type ProcessSeen = { readonly pid: number; readonly command: string };
 
 /** Living processes whose command line holds the text. A zombie has no command line any more. */
 export function processesWith(text: string): ProcessSeen[] {
-  const seen: ProcessSeen[] = [];
-  for (const name of readdirSync('/proc')) {
-    const pid = Number(name);
-    if (!Number.isInteger(pid) || pid === process.pid) continue;
-    const command = commandOf(pid);
-    if (command.includes(text)) seen.push({ pid, command });
-  }
-  return seen;
+  return numbersIn('/proc')
+    .filter((pid) => pid !== process.pid)
+    .map((pid) => ({ pid, command: commandOf(pid) }))
+    .filter(({ command }) => command.includes(text));
+}
+
+/** Living processes that have a file of the folder open, or bear a name of it. */
+export function processesOf(dir: string): ProcessSeen[] {
+  const named = processesWith(dir);
+  const open = numbersIn('/proc')
+    .filter((pid) => pid !== process.pid && !named.some((one) => one.pid === pid))
+    .filter((pid) => numbersIn(`/proc/${pid}/fd`).some((fd) => linkOf(`/proc/${pid}/fd/${fd}`).startsWith(`${dir}/`)));
+  return [...named, ...open.map((pid) => ({ pid, command: commandOf(pid) }))];
 }
 
 /** As proc_pid_stat(5) has it, such as `S` for one that sleeps and `T` for one that is stopped; undefined for one that is gone. */
@@ -45,6 +50,23 @@ export function killProcessesWith(text: string): void {
     } catch {
       // It was gone before its turn came.
     }
+  }
+}
+
+/** None of a process that is gone. */
+function numbersIn(dir: string): number[] {
+  try {
+    return readdirSync(dir).map(Number).filter(Number.isInteger);
+  } catch {
+    return [];
+  }
+}
+
+function linkOf(path: string): string {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return '';
   }
 }
 

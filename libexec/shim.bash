@@ -1,0 +1,115 @@
+# The shim: runs one attempt apart from the server that asked for it, so a run outlives a crash or an upgrade (ADR 0003). It is a
+# fork of the fork server that goes on by itself, with builtins only, since every run pays for what is started here.
+
+# usage: attend &    order: what src/exec/shim.ts has written: it sets `attempt_dir`, `is_guarded`, `bwrap` and `command`, and
+# opens what they need    number: which order it is    fd 3: where `ended NUMBER` is told    fd 4: a pipe for the script's stderr,
+# opened both ways    ATTEMPT_DIR/sandbox: bwrap's options
+# It writes to ATTEMPT_DIR/status, one JSON object a line: who it is, then what bwrap says on fd 3, then how bwrap ended.
+attend() {
+  # The very last thing, and at every end but SIGKILL's: all output is in the spool.
+  trap 'echo "ended $number" >&5' EXIT
+  exec 5>&3 </dev/null 2>/dev/null
+  set +m
+  eval "$order"
+  # It may hold secrets, and a script may run for months.
+  unset order
+
+  local stat shim=$BASHPID
+  # The 22nd field of /proc/PID/stat is the start time, in clock ticks since boot; these are those from the third on.
+  IFS= read -r stat </proc/self/stat
+  stat=(${stat##*) })
+  # This fails where the file exists: the attempt was given up before it began (src/exec/shim-status.ts).
+  set -C
+  exec 3>"$attempt_dir/status" || exit
+  set +C
+  # Nobody but root can open it for writing again: a script that writes to /dev/stdout would cut it short.
+  umask 377
+  exec >>"$attempt_dir/spool" || exit
+  umask 022
+  # Without this line nobody could end what follows. Once it is written, its disk block has room for the few to come.
+  printf '{"pid":%s,"start_ticks":%s,"boot_id":"%s"}\n' "$shim" "${stat[19]}" "$boot_id" >&3 || exit
+
+  exec 6>&1 7</proc/self/fd/4
+  if ((is_guarded)); then
+    exec 9< <(guard)
+    # Open both ways it has no end, at which bwrap would go on, should `guard` be killed.
+    exec 9<>/proc/self/fd/9
+  fi
+  enter | mark_stderr <&7
+  printf '{"exit":%s}\n' "${PIPESTATUS[0]}" >&3
+}
+
+# Becomes bwrap, in the cgroups that hold the script to its limits, if there are any: the shim stays outside, since the kernel may end
+# what is in them. Where the host itself runs out of memory, a script ends and not the server.
+enter() {
+  local door
+  echo 1000 >/proc/self/oom_score_adj
+  if [[ -e $attempt_dir/cgroups ]]; then
+    while IFS= read -r door; do
+      echo 0 >"$door" || exit
+    done <"$attempt_dir/cgroups"
+  fi
+  # Its name tells whose it is (src/exec/process-table.ts).
+  exec -a "$attempt_dir/bwrap" "$bwrap" --json-status-fd 3 --args 10 -- "${command[@]}" \
+    10<"$attempt_dir/sandbox" >&6 2>/proc/self/fd/4 4>&- 5>&- 6>&- 7<&-
+}
+
+# Marks the script's stderr on its way into the spool, up to its end. Most scripts write little there: only one that writes much pays
+# for sed. A shell reads byte by byte, so a long line is the last that it takes.
+mark_stderr() {
+  local line lines
+  # Both ways open it has no end.
+  exec 4>&-
+  for ((lines = 0; lines < 100; lines++)); do
+    if ! IFS= read -rn 4096 line; then
+      [[ $line == '' ]] || printf '\036E%s' "$line"
+      return
+    fi
+    if ((${#line} == 4096)); then
+      { printf %s "$line" && exec cat; } 6>&- 7<&- | mark_by_sed
+      return
+    fi
+    printf '\036E%s\n' "$line"
+  done
+  mark_by_sed
+}
+
+# stdbuf lets sed read blocks and still write each line at once; `sed -u` reads byte by byte. The limit keeps a line without an end from
+# eating the host's memory: what did not fit is left out, and the rest goes on.
+mark_by_sed() {
+  local sed=(sed -u)
+  ! command -v stdbuf >/dev/null || sed=(stdbuf -oL sed)
+  until (ulimit -Sv 262144 && LC_ALL=C exec "${sed[@]}" $'s/^/\036E/'); do
+    if (($? > 125)); then
+      # Without a reader the script would wait for ever.
+      cat >/dev/null
+      return
+    fi
+    printf '\036wa line of stderr that did not fit into memory was left out\n'
+  done
+}
+
+# Lets bwrap start the script once the server has found each grant in its place (ADR 0020): by a byte to stdout, which bwrap waits
+# for. Where one is not, bwrap is ended. ATTEMPT_DIR/verdict: `right`, or the pid of bwrap's child
+guard() {
+  local verdict status fields
+  # The shim waits for the end of the one, the server for that of the other.
+  exec 4>&- 5>&-
+  # Nothing comes from it: read waits without another process.
+  exec {idle}<>/proc/self/fd/1
+  until IFS= read -r verdict <"$attempt_dir/verdict"; do
+    IFS= read -rd '' status <"$attempt_dir/status"
+    [[ -d /proc/$shim && $status != *'"exit"'* ]] || return
+    # The server has ended, and nobody will look. While bwrap waits, it is in the shim's group.
+    [[ -d /proc/$PPID ]] || kill -KILL -- "-$shim"
+    read -rt 0.002 -u "$idle"
+  done
+  if [[ $verdict == right ]]; then
+    printf .
+    return
+  fi
+  printf '\036Ebwrap: Race condition: a grant is not in its place\n' >&6
+  IFS= read -r fields <"/proc/$verdict/stat"
+  fields=(${fields##*) })
+  kill -KILL "${fields[1]}" "$verdict"
+}
