@@ -117,7 +117,7 @@ export function startAttempt(o: {
       network: plan.network,
       read: plan.read,
       write: plan.write,
-      masked: context.masked(),
+      masked: showsHost(plan) ? context.masked() : [],
       passthrough: context.passthrough(plan),
       limits: { resources, host: context.limitHost },
     };
@@ -178,6 +178,11 @@ export function startAttempt(o: {
     },
     hasEnded: () => hasEnded,
   };
+}
+
+/** Whether it shows more of the host than every secure sandbox does: only then is there something to mask. */
+function showsHost({ profile, read, write }: Pick<RunPlan, 'profile' | 'read' | 'write'>): boolean {
+  return profile === 'permissive' || read.length > 0 || write.length > 0;
 }
 
 /** Of an attempt that this process has let go of. */

@@ -24,9 +24,9 @@ export function makeAttemptFiles(spec: AttemptSpec): AttemptPlaces {
   const inDir = join(attemptDir, 'in');
   const outDir = join(attemptDir, 'out');
 
-  mkdirSync(dirname(attemptDir), { recursive: true, mode: 0o700 });
+  const isFirst = mkdirSync(dirname(attemptDir), { recursive: true, mode: 0o700 }) !== undefined;
   // Left by a start that was given up before its shim began.
-  rmSync(attemptDir, { recursive: true, force: true });
+  if (!isFirst) rmSync(attemptDir, { recursive: true, force: true });
   // Nothing of the workspace: once it is there, other steps of the run may turn any name in it into a link to the host.
   const own = [inDir, outDir];
   for (const path of [attemptDir, ...own]) mkdirSync(path, { mode: 0o700 });

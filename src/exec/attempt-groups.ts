@@ -6,6 +6,7 @@ import { basename, dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Resources } from '../domain/resources.ts';
 import { errorCode } from '../lib/error-code.ts';
+import { isThere } from '../lib/is-there.ts';
 import type { Controller, Enforcement, LimitHost } from './limit-host.ts';
 
 /** What an attempt is held to, and by which host. */
@@ -87,11 +88,8 @@ function memoryFiles(bytes: number | null, { by }: Enforcement): Record<string, 
 
 /** A kernel that does not account for swap has no file for it. */
 function set(path: string, value: string): void {
-  try {
-    writeFileSync(path, value, { flag: 'r+' });
-  } catch (error) {
-    if (errorCode(error) !== 'ENOENT' || !/swap|memsw/.test(basename(path))) throw error;
-  }
+  if (/swap|memsw/.test(basename(path)) && !isThere(path)) return;
+  writeFileSync(path, value, { flag: 'r+' });
 }
 
 function groupsOf(attemptDir: string): string[] {
@@ -102,6 +100,7 @@ function doorsPath(attemptDir: string): string {
   return join(attemptDir, 'cgroups');
 }
 
+/** By the files of cgroup v2 and v1; a group of another controller has neither. */
 function ranOutOfMemory(dir: string): boolean {
   return ['memory.events', 'memory.oom_control'].some((file) => {
     const [, kills] = /^oom_kill (\d+)$/m.exec(readIfThere(join(dir, file))) ?? [];
@@ -110,6 +109,7 @@ function ranOutOfMemory(dir: string): boolean {
 }
 
 function readIfThere(path: string): string {
+  if (!isThere(path)) return '';
   try {
     return readFileSync(path, 'utf8');
   } catch (error) {

@@ -58,10 +58,12 @@ export function defaultMemoryBytes(host: LimitHost): number | null {
   return 'dir' in host.memory ? Math.floor(shareOfHost * hostMemoryBytes()) : null;
 }
 
-/** The host's, or the container's where that is less. */
+let knownMemoryBytes: number | undefined;
+
+/** The host's, or the container's where that is less. Looked at once: it takes files of the kernel's. */
 function hostMemoryBytes(): number {
-  const constrained = process.constrainedMemory();
-  return constrained > 0 ? Math.min(constrained, totalmem()) : totalmem();
+  knownMemoryBytes ??= Math.min(process.constrainedMemory() || Infinity, totalmem());
+  return knownMemoryBytes;
 }
 
 /** Removes what it has made, unless attempts go on in it. */

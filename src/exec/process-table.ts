@@ -4,6 +4,7 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { errorCode } from '../lib/error-code.ts';
+import { isThere } from '../lib/is-there.ts';
 
 /** A process told apart from a later one with the same pid: by its start, in clock ticks since that boot. */
 export type ProcessIdentity = { readonly pid: number; readonly startTicks: number; readonly bootId: string };
@@ -39,7 +40,7 @@ export function isOfOtherAttempt(pid: number, attemptDir: string): boolean {
 }
 
 function argumentsOf(pid: number): string[] {
-  return readOfProcess(() => readFileSync(`/proc/${pid}/cmdline`, 'utf8'))?.split('\0') ?? [];
+  return readOfProcess(pid, 'cmdline', (path) => readFileSync(path, 'utf8'))?.split('\0') ?? [];
 }
 
 /**
@@ -49,9 +50,7 @@ function argumentsOf(pid: number): string[] {
 export function attendantsOf(attemptDir: string): number[] {
   const status = join(attemptDir, 'status');
   return pids().filter(
-    (pid) =>
-      readOfProcess(() => readlinkSync(`/proc/${pid}/fd/3`)) === status ||
-      argumentsOf(pid)[0] === join(attemptDir, 'bwrap'),
+    (pid) => readOfProcess(pid, 'fd/3', readlinkSync) === status || argumentsOf(pid)[0] === join(attemptDir, 'bwrap'),
   );
 }
 
@@ -78,31 +77,26 @@ function pids(): number[] {
 }
 
 function isMember(pid: number, inode: number): boolean {
-  const namespace = readOfProcess(() => readlinkSync(`/proc/${pid}/ns/pid`));
+  const namespace = readOfProcess(pid, 'ns/pid', readlinkSync);
   return namespace === `pid:[${inode}]` && startTicksOf(pid) !== undefined;
 }
 
-function startTicksOf(pid: number): number | undefined {
-  return statOf(pid)?.startTicks;
-}
-
 /** undefined for a process that is gone, or of which only the entry is left. */
-function statOf(pid: number): { group: number; startTicks: number } | undefined {
-  const stat = readOfProcess(() => readFileSync(`/proc/${pid}/stat`, 'latin1'));
+function startTicksOf(pid: number): number | undefined {
+  const stat = readOfProcess(pid, 'stat', (path) => readFileSync(path, 'latin1'));
   if (stat === undefined) return undefined;
-  // The name, in parentheses, may hold spaces and parentheses. The state is the third field, the group the fifth, the
-  // start the 22nd.
+  // The name, in parentheses, may hold spaces and parentheses. The state is the third field, the start the 22nd.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   if (fields[0] === 'Z' || fields[0] === 'X') return undefined;
-  return { group: Number(fields[2]), startTicks: Number(fields[19]) };
+  return Number(fields[19]);
 }
 
 /** What is said of a process that is gone, or another user's: nothing. */
 const nothingSaid = new Set(['ENOENT', 'ESRCH', 'EACCES', 'EPERM']);
 
-function readOfProcess(read: () => string): string | undefined {
+function readOfProcess(pid: number, name: string, read: (path: string) => string): string | undefined {
   try {
-    return read();
+    return isThere(`/proc/${pid}`) ? read(`/proc/${pid}/${name}`) : undefined;
   } catch (error) {
     if (nothingSaid.has(errorCode(error) ?? '')) return undefined;
     throw error;

@@ -50,13 +50,14 @@ export function followSpool(o: {
   /** The bytes before `offset` that wait for their newline, at the beginning of `buffer`. */
   let pendingBytes = 0;
   let isDraining = false;
-  const closing = new AbortController();
+  let isClosed = false;
 
   async function follow(): Promise<void> {
     try {
       // Nothing is there yet, most likely.
       await alarm.next(false);
-      while (!closing.signal.aborted) {
+      for (;;) {
+        if (isClosed) return;
         const isLast = isDraining;
         const look = await read();
         if (look === 'end' && isLast) return await hand(pendingBytes);
@@ -94,7 +95,7 @@ export function followSpool(o: {
   }
 
   async function hand(length: number): Promise<void> {
-    if (length === 0 || closing.signal.aborted) return;
+    if (length === 0 || isClosed) return;
     await o.onBytes(buffer.subarray(0, length), offset - pendingBytes + length);
     buffer.copyWithin(0, length, pendingBytes);
     pendingBytes -= length;
@@ -115,7 +116,7 @@ export function followSpool(o: {
 
   async function jump(cause: SpoolJump['cause'], toOffset: number): Promise<void> {
     await hand(pendingBytes);
-    if (!closing.signal.aborted) o.onJump?.({ cause, fromOffset: offset, toOffset });
+    if (!isClosed) o.onJump?.({ cause, fromOffset: offset, toOffset });
     offset = toOffset;
   }
 
@@ -129,7 +130,7 @@ export function followSpool(o: {
       return done;
     },
     close() {
-      closing.abort();
+      isClosed = true;
       alarm.ring();
     },
     discard: createPuncher(o.path),

@@ -4,6 +4,7 @@
 
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { errorCode } from '../lib/error-code.ts';
+import { isThere } from '../lib/is-there.ts';
 
 export type UntrustedFile =
   | { readonly kind: 'none' }
@@ -29,6 +30,7 @@ const leaseTries = 4;
 export function readUntrustedFile(path: string, maxSizeBytes: number): UntrustedFile {
   let fd: number;
   try {
+    if (!isThere(path)) return { kind: 'none' };
     fd = openPatiently(path);
   } catch (error) {
     const code = errorCode(error);
