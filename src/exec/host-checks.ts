@@ -24,8 +24,12 @@ export type ProfileChoice = {
 };
 
 /** Takes no path of the host into its answers. */
-export async function checkHost(profiles: HostReport, choice: ProfileChoice): Promise<HostCheck[]> {
-  const [programs, namespaces, seccomp, landlock, modules, inotify] = await Promise.all([
+export async function checkHost(
+  probing: HostReport | Promise<HostReport>,
+  choice: ProfileChoice,
+): Promise<HostCheck[]> {
+  const [profiles, programs, namespaces, seccomp, landlock, modules, inotify] = await Promise.all([
+    probing,
     checkPrograms(),
     checkUserNamespaces(),
     checkSeccomp(),
