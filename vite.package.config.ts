@@ -19,8 +19,14 @@ export default defineConfig({
     license: { fileName: 'LICENSES.md' },
     rolldownOptions: {
       input: { 'cli/main': join(import.meta.dirname, 'src/cli/main.ts') },
-      // Ink asks for it when DEV is set.
-      external: ['react-devtools-core'],
+      external: [
+        // Ink asks for it when DEV is set.
+        'react-devtools-core',
+        // Fastify asks for them where it checks and serializes by schemas, and for its own tests (src/server/app.ts).
+        '@fastify/ajv-compiler',
+        '@fastify/fast-json-stringify-compiler',
+        'light-my-request',
+      ],
       output: {
         entryFileNames: '[name].js',
         // As deep as the folders of src: what is found from a file's own place is found from here too.

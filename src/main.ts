@@ -90,6 +90,11 @@ export async function serve(config: Config, configFile: string | null, brief?: B
   };
 
   try {
+    // Other processes look at the host while this one goes on; where the start fails before they are asked, it waits for them.
+    const probing = probeHost();
+    const checking = checkHost(probing, config.security);
+    const checked = Promise.allSettled([checking]);
+    opened.push(async () => void (await checked));
     const jwt = await openJwtVerifier(config.auth.jwt, { clock, log, defaultTenant: config.instance.defaultTenant });
     const folders = foldersOf(config);
     const { runsDir, snapshotsDir } = folders;
@@ -110,7 +115,6 @@ export async function serve(config: Config, configFile: string | null, brief?: B
     opened.push(() => store.close());
     let recordStop: (() => Promise<void>) | undefined;
     opened.push(async () => recordStop?.());
-    if (!brief?.makesRoom) await keepReserve(dataDir);
     const { auth } = config;
     const { bind } = config.server;
     await assertGuarded({ ...bind, mode: auth.mode, hasJwt: jwt !== null, tokens: store.tokens, nowMs: startedAtMs });
@@ -139,7 +143,7 @@ export async function serve(config: Config, configFile: string | null, brief?: B
     opened.push(async () => closeLimitHost(limitHost));
     sweepGroups(limitHost, runsDir);
     const { security } = config;
-    const host = await probeHost();
+    const [host] = await Promise.all([probing, brief?.makesRoom ? undefined : keepReserve(dataDir)]);
     const engine = createEngine({
       store,
       catalog,
@@ -204,7 +208,7 @@ export async function serve(config: Config, configFile: string | null, brief?: B
       version: packageVersion(),
       startedAtMs,
       noticeOutcomes: notifier?.outcomes ?? { delivered: 0, retried: 0, failed: 0 },
-      hostChecks: await checkHost(host, security),
+      hostChecks: await checking,
       load,
       jwt,
       ownCredentials: auth.isDev ? [cliToken, devToken] : [cliToken],

@@ -1,7 +1,6 @@
 // Every key of config.yaml as one JSON Schema, and the type of what passes it. What a single member cannot know (does
 // the file exist, is the step graph sound) is checked in config-rules.ts. `says` is a fault's text, for people.
 
-import { Ajv2020 } from 'ajv/dist/2020.js';
 import {
   type CancelSignal,
   type CatchUp,
@@ -15,6 +14,7 @@ import {
 import { isMediaType } from '../domain/media-type.ts';
 import { isTimezone } from '../lib/cron.ts';
 import { parseDuration, parseSize } from '../lib/units.ts';
+import { createForm } from './compiled-form.ts';
 import type { MemberFault } from './config-fault.ts';
 import { toMemberFaults } from './schema-faults.ts';
 
@@ -270,24 +270,18 @@ export const configSchema = map({
   },
 });
 
-const validate = new Ajv2020({
-  allErrors: true,
-  strict: false,
-  verbose: true,
-  ownProperties: true,
-  logger: false,
-  formats: {
-    span: (value: string) => parseDuration(value) !== undefined,
-    'span-above-zero': (value: string) => (parseDuration(value) ?? 0) > 0,
-    size: (value: string) => (parseSize(value) ?? 0) > 0,
-    timezone: isTimezone,
-    'media-type': isMediaType,
-    webhook: isWebhook,
-  },
-}).compile<RawConfig>(configSchema);
+const form = createForm<RawConfig>(configSchema, {
+  span: (value) => parseDuration(value) !== undefined,
+  'span-above-zero': (value) => (parseDuration(value) ?? 0) > 0,
+  size: (value) => (parseSize(value) ?? 0) > 0,
+  timezone: isTimezone,
+  'media-type': isMediaType,
+  webhook: isWebhook,
+});
 
 /** Every fault of form: unknown keys, types, values. */
 export function checkConfig(value: JsonValue): { readonly config: RawConfig } | { readonly faults: MemberFault[] } {
+  const validate = form();
   if (validate(value)) return { config: value };
   return { faults: toMemberFaults(validate.errors ?? [], () => 'key') };
 }

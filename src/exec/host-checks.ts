@@ -23,8 +23,20 @@ export type ProfileChoice = {
   readonly allowProfiles: readonly SecurityProfile[];
 };
 
-/** Takes some 10 ms, and no path of the host into its answers. */
-export async function checkHost(profiles: HostReport, choice: ProfileChoice): Promise<HostCheck[]> {
+/** Takes no path of the host into its answers. */
+export async function checkHost(
+  probing: HostReport | Promise<HostReport>,
+  choice: ProfileChoice,
+): Promise<HostCheck[]> {
+  const [profiles, programs, namespaces, seccomp, landlock, modules, inotify] = await Promise.all([
+    probing,
+    checkPrograms(),
+    checkUserNamespaces(),
+    checkSeccomp(),
+    checkLandlock(),
+    checkModules(),
+    checkInotify(),
+  ]);
   return [
     process.platform === 'linux'
       ? ok('platform', `Linux ${release()}, ${process.arch}`)
@@ -33,13 +45,13 @@ export async function checkHost(profiles: HostReport, choice: ProfileChoice): Pr
     isServerRoot
       ? ok('user', 'root: jobs run as uid 65534 without capabilities, disabled ones as root')
       : ok('user', `uid ${process.getuid?.()}: jobs run as the same user, in a user namespace`),
-    ...checkPrograms(),
-    await checkUserNamespaces(),
-    await checkSeccomp(),
-    await checkLandlock(),
-    await checkModules(),
+    ...programs,
+    namespaces,
+    seccomp,
+    landlock,
+    modules,
     checkCgroups(),
-    await checkInotify(),
+    inotify,
     ...securityProfiles.map((profile) => checkProfile(profile, profiles[profile], choice)),
   ];
 }

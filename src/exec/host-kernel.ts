@@ -1,9 +1,10 @@
 // What the kernel of this host offers, and what its administrator has switched off.
 
-import { spawnSync } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
+import { promisify } from 'node:util';
 import { fail, type HostCheck, ok, warn } from '../domain/host-check.ts';
 import { findHierarchies, type Hierarchy } from './cgroup-hierarchies.ts';
 import { findProgram } from './host-programs.ts';
@@ -51,22 +52,13 @@ export async function checkLandlock(): Promise<HostCheck> {
     return ok('landlock', isThere ? 'there; not used' : 'not there; not needed');
   }
   const setpriv = findProgram('setpriv');
+  const rule = ['--landlock-access', 'fs', '--landlock-rule', 'path-beneath:execute,read-file,read-dir:/'];
   const canSet =
     setpriv !== undefined &&
-    spawnSync(
-      setpriv,
-      [
-        '--no-new-privs',
-        '--landlock-access',
-        'fs',
-        '--landlock-rule',
-        'path-beneath:execute,read-file,read-dir:/',
-        'true',
-      ],
-      {
-        stdio: 'ignore',
-      },
-    ).status === 0;
+    (await promisify(execFile)(setpriv, ['--no-new-privs', ...rule, 'true']).then(
+      () => true,
+      () => false,
+    ));
   return ok('landlock', canSet ? 'there; not used' : 'not found; not needed');
 }
 

@@ -1,8 +1,9 @@
 // The programs that flwd and its jobs are made of: whether they are there, and new enough.
 
-import { spawnSync } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { accessSync, constants, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { fail, type HostCheck, ok, warn } from '../domain/host-check.ts';
 import { systemPath } from './environment.ts';
 import { findProgram } from './host-programs.ts';
@@ -13,9 +14,9 @@ const leastBubblewrap = [0, 8] as const;
 /** S_ISUID of stat(2). */
 const setuid = 0o4000;
 
-export function checkPrograms(): HostCheck[] {
+export async function checkPrograms(): Promise<HostCheck[]> {
   return [
-    checkBubblewrap(),
+    await checkBubblewrap(),
     findProgram('bash')
       ? ok('bash', 'starts every job')
       : fail('bash', 'not installed; it starts every job', 'apt-get install bash'),
@@ -27,11 +28,14 @@ export function checkPrograms(): HostCheck[] {
   ];
 }
 
-function checkBubblewrap(): HostCheck {
+async function checkBubblewrap(): Promise<HostCheck> {
   const name = 'bubblewrap';
   const path = findProgram('bwrap');
   if (!path) return fail(name, 'not installed; nothing runs without it', 'apt-get install bubblewrap');
-  const said = spawnSync(path, ['--version'], { encoding: 'utf8', env: {} }).stdout ?? '';
+  const said = await promisify(execFile)(path, ['--version'], { env: {} }).then(
+    ({ stdout }) => stdout,
+    () => '',
+  );
   const [, version = '', major = '0', minor = '0'] = /((\d+)\.(\d+)\S*)/.exec(said) ?? [];
   if (version === '') return warn(name, 'does not say its version', null);
   const [leastMajor, leastMinor] = leastBubblewrap;

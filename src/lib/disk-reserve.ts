@@ -1,8 +1,8 @@
 // A file that holds some room on the disk. Opening a database takes room, even to remove what fills the disk: whoever does
 // that gives the reserve up first.
 
-import { existsSync, writeFileSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 const reserveBytes = 4 * 2 ** 20;
@@ -12,7 +12,7 @@ export async function keepReserve(dataDir: string): Promise<void> {
   const path = pathIn(dataDir);
   if (existsSync(path)) return;
   try {
-    writeFileSync(path, Buffer.alloc(reserveBytes), { mode: 0o600 });
+    await writeFile(path, Buffer.alloc(reserveBytes), { mode: 0o600 });
   } catch {
     await rm(path, { force: true });
   }

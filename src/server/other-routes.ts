@@ -26,7 +26,7 @@ export function addOtherRoutes(
 ): void {
   const { admit, admitAnyone } = o.admission;
   const admitPublic = admit({ scope: 'public' });
-  const openApi = JSON.stringify(createOpenApi(o.version));
+  let openApi: string | undefined;
   const start = startPage(o.version);
   const docs = docsPage(o.version);
   const open = new Map<string, (reply: FastifyReply) => FastifyReply>([
@@ -60,9 +60,10 @@ export function addOtherRoutes(
     async (_, reply) => reply.type(expositionType).send(await o.metrics.text()),
   );
   const openApiPath = `${apiBase}/openapi.json`;
-  app.get(openApiPath, { onRequest: admitPublic, config: { operation: openApiPath } }, (_, reply) =>
-    reply.type('application/json; charset=utf-8').send(openApi),
-  );
+  app.get(openApiPath, { onRequest: admitPublic, config: { operation: openApiPath } }, (_, reply) => {
+    openApi ??= JSON.stringify(createOpenApi(o.version));
+    return reply.type('application/json; charset=utf-8').send(openApi);
+  });
 
   async function refuse(request: FastifyRequest, reply: FastifyReply): Promise<void> {
     const path = pathOf(request);

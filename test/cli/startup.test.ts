@@ -1,8 +1,9 @@
 // What a person waits for, against what Node itself takes: the processors' time, which a busy machine does not change much.
 
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
 import { settledIndex, tab, values } from './a-tab.ts';
 import { bin, createFolder } from './terminal.ts';
@@ -42,6 +43,14 @@ function median(figures: readonly number[]): number {
 
 test('flwd version takes three times what Node takes at most', { retry: 1 }, async () => {
   expect(await timesNode(createFolder(), 'version')).toBeLessThan(3);
+});
+
+test('a server is loaded without fetch, which no request to it needs', async () => {
+  const main = new URL('../../src/main.ts', import.meta.url).href;
+  const script = `await import('${main}'); console.log(process.moduleLoadList.join('\\n'))`;
+  const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', script]);
+  expect(stdout).toContain('NativeModule http');
+  expect(stdout).not.toContain('NativeModule internal/deps/undici/undici');
 });
 
 test('with 5,000 jobs a Tab takes 3.5 times what Node takes at most', { retry: 1, timeout: 240_000 }, async () => {
