@@ -18,13 +18,19 @@ const subschemaLimit = 1000;
 
 const tooMany = ruleFault([], `an argspec must not have more than ${subschemaLimit} schemas in it`);
 
-const metaSchema = new Ajv2020({
-  allErrors: true,
-  strict: false,
-  verbose: true,
-  logger: false,
-  formats: { ...fullFormats, regex: true },
-});
+let metaSchema: Ajv2020 | undefined;
+
+/** Made for the first argspec: it takes as long to make as Node does to start. */
+function openMetaSchema(): Ajv2020 {
+  metaSchema ??= new Ajv2020({
+    allErrors: true,
+    strict: false,
+    verbose: true,
+    logger: false,
+    formats: { ...fullFormats, regex: true },
+  });
+  return metaSchema;
+}
 
 /** Paths are inside the argspec. */
 export function checkArgspec(argspec: JsonObject): MemberFault[] {
@@ -37,8 +43,9 @@ export function checkArgspec(argspec: JsonObject): MemberFault[] {
   for (const subschema of subschemas(argspec)) {
     if (all.push(subschema) > subschemaLimit) return [tooMany];
   }
-  if (metaSchema.validateSchema(argspec) !== true) {
-    const form = toMemberFaults(ofOneForm(metaSchema.errors ?? []), () => 'keyword');
+  const meta = openMetaSchema();
+  if (meta.validateSchema(argspec) !== true) {
+    const form = toMemberFaults(ofOneForm(meta.errors ?? []), () => 'keyword');
     return [...form, ...checkNames(argspec)].slice(0, faultLimit);
   }
 

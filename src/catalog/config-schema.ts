@@ -1,7 +1,7 @@
 // Every key of config.yaml as one JSON Schema, and the type of what passes it. What a single member cannot know (does
 // the file exist, is the step graph sound) is checked in config-rules.ts. `says` is a fault's text, for people.
 
-import { Ajv2020 } from 'ajv/dist/2020.js';
+import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
 import {
   type CancelSignal,
   type CatchUp,
@@ -17,6 +17,7 @@ import { isTimezone } from '../lib/cron.ts';
 import { parseDuration, parseSize } from '../lib/units.ts';
 import type { MemberFault } from './config-fault.ts';
 import { toMemberFaults } from './schema-faults.ts';
+import { isObject } from './subschemas.ts';
 
 const stepLimit = 500;
 
@@ -205,7 +206,7 @@ const notify = map(
   ['webhook'],
 );
 
-export const configSchema = map({
+const members: Readonly<Record<string, Schema>> = {
   name: text,
   description: { type: 'string', maxLength: 10_000 },
   version: { ...text, maxLength: 100 },
@@ -268,14 +269,18 @@ export const configSchema = map({
     maxItems: 10,
     says: 'a map, or a list of maps',
   },
-});
+};
+export const configSchema = map(members);
 
-const validate = new Ajv2020({
+const ajv = new Ajv2020({
   allErrors: true,
   strict: false,
   verbose: true,
   ownProperties: true,
   logger: false,
+  // It is our own, and to hold it against its own schema takes longer than all the rest.
+  meta: false,
+  validateSchema: false,
   formats: {
     span: (value: string) => parseDuration(value) !== undefined,
     'span-above-zero': (value: string) => (parseDuration(value) ?? 0) > 0,
@@ -284,12 +289,31 @@ const validate = new Ajv2020({
     'media-type': isMediaType,
     webhook: isWebhook,
   },
-}).compile<RawConfig>(configSchema);
+});
+
+/** Which keys there are; what they may hold is checked by a schema of each, made when the first job has it: a job has few. */
+const checkKeys = ajv.compile(map(Object.fromEntries(Object.keys(members).map((name) => [name, {}]))));
+const checks = new Map<string, ValidateFunction>();
+
+function checkMember(name: string, schema: Schema): ValidateFunction {
+  const known = checks.get(name);
+  if (known) return known;
+  const made = ajv.compile({ properties: { [name]: schema } });
+  checks.set(name, made);
+  return made;
+}
 
 /** Every fault of form: unknown keys, types, values. */
 export function checkConfig(value: JsonValue): { readonly config: RawConfig } | { readonly faults: MemberFault[] } {
-  if (validate(value)) return { config: value };
-  return { faults: toMemberFaults(validate.errors ?? [], () => 'key') };
+  const errors = checkKeys(value) ? [] : [...(checkKeys.errors ?? [])];
+  for (const [name, schema] of Object.entries(members)) {
+    if (!isObject(value) || !Object.hasOwn(value, name)) continue;
+    const check = checkMember(name, schema);
+    if (!check(value)) errors.push(...(check.errors ?? []));
+  }
+  if (errors.length > 0) return { faults: toMemberFaults(errors, () => 'key') };
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what the schemas say
+  return { config: value as RawConfig };
 }
 
 /** `fetch` refuses user and password in an address, and a log could show them. */

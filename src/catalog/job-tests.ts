@@ -61,6 +61,8 @@ const validate = new Ajv2020({
   verbose: true,
   ownProperties: true,
   logger: false,
+  meta: false,
+  validateSchema: false,
   formats: { span: (value: string) => parseDuration(value) !== undefined, pattern: isPattern },
 }).compile<readonly RawTest[]>(testsSchema);
 

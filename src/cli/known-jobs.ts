@@ -28,7 +28,7 @@ export async function withJobs<T>(
   const session = await openServedSession(options);
   if (!session) {
     const { config } = loadConfiguration(options);
-    const { readJobs } = await import('../operator.ts');
+    const { readJobs } = await import('../sources.ts');
     return readJobs(config, (jobs) => work(jobs));
   }
   try {
