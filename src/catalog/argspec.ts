@@ -9,6 +9,7 @@ import { faultLimit, type MemberFault, ruleFault } from './config-fault.ts';
 import { compilePattern } from './linear-pattern.ts';
 import { resolveReferences } from './references.ts';
 import { toMemberFaults } from './schema-faults.ts';
+import { isStoredSecret } from './secret-arguments.ts';
 import { isObject, keywords, type Subschema, subschemas } from './subschemas.ts';
 import { findSameVariables, whatIsWrongWithArgument } from './variable-names.ts';
 
@@ -18,19 +19,13 @@ const subschemaLimit = 1000;
 
 const tooMany = ruleFault([], `an argspec must not have more than ${subschemaLimit} schemas in it`);
 
-let metaSchema: Ajv2020 | undefined;
-
-/** Made for the first argspec: it takes as long to make as Node does to start. */
-function openMetaSchema(): Ajv2020 {
-  metaSchema ??= new Ajv2020({
-    allErrors: true,
-    strict: false,
-    verbose: true,
-    logger: false,
-    formats: { ...fullFormats, regex: true },
-  });
-  return metaSchema;
-}
+const metaSchema = new Ajv2020({
+  allErrors: true,
+  strict: false,
+  verbose: true,
+  logger: false,
+  formats: { ...fullFormats, regex: true },
+});
 
 /** Paths are inside the argspec. */
 export function checkArgspec(argspec: JsonObject): MemberFault[] {
@@ -43,9 +38,8 @@ export function checkArgspec(argspec: JsonObject): MemberFault[] {
   for (const subschema of subschemas(argspec)) {
     if (all.push(subschema) > subschemaLimit) return [tooMany];
   }
-  const meta = openMetaSchema();
-  if (meta.validateSchema(argspec) !== true) {
-    const form = toMemberFaults(ofOneForm(meta.errors ?? []), () => 'keyword');
+  if (metaSchema.validateSchema(argspec) !== true) {
+    const form = toMemberFaults(ofOneForm(metaSchema.errors ?? []), () => 'keyword');
     return [...form, ...checkNames(argspec)].slice(0, faultLimit);
   }
 
@@ -66,13 +60,6 @@ function ofOneForm(errors: readonly ErrorObject[]): ErrorObject[] {
 
 function spotOf(holder: JsonObject, key: string): 'value' | 'missing' {
   return Object.hasOwn(holder, key) ? 'value' : 'missing';
-}
-
-/** Names of the top-level arguments with `format: secret`, of an argspec that has passed. */
-export function findSecretArgs(argspec: JsonObject): string[] {
-  return Object.entries(isObject(argspec.properties) ? argspec.properties : {})
-    .filter(([, schema]) => isObject(schema) && schema.format === 'secret')
-    .map(([name]) => name);
 }
 
 function checkSubschema({ schema, path }: Subschema): MemberFault[] {
@@ -115,15 +102,6 @@ function checkSecret(schema: JsonObject, isArgument: boolean, fault: (step: stri
   if (schema.type !== 'string') fault('format', 'a secret must have `type: string`');
   if (!Object.hasOwn(schema, 'default') || isStoredSecret(schema.default ?? null)) return;
   fault('default', 'the default of a secret must be a stored one, {secret: name}: everyone who sees the job sees this');
-}
-
-/** `{secret: name}`: the value is kept by the server under that name. */
-export function isStoredSecret(value: JsonValue): boolean {
-  if (!isObject(value)) return false;
-  const { secret, ...rest } = value;
-  return (
-    typeof secret === 'string' && /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/.test(secret) && Object.keys(rest).length === 0
-  );
 }
 
 function fitsType(value: JsonValue, type: JsonValue | undefined): boolean {
