@@ -1,13 +1,13 @@
 // Builds what the package runs, from src/cli/main.ts to dist: flwd and what it depends on in a few files (ADR 0026).
 
 import { join } from 'node:path';
-import { defineConfig, type Plugin } from 'vite';
+import { defineConfig, type Plugin, type Rolldown } from 'vite';
 
 export default defineConfig({
   root: import.meta.dirname,
   publicDir: false,
   // The same whatever NODE_ENV says: React's other build checks and measures each render.
-  plugins: [asciiOnly()],
+  plugins: [builtinsAsTheyAre(), asciiOnly()],
   define: { 'process.env.NODE_ENV': '"production"' },
   ssr: { noExternal: true, target: 'node' },
   build: {
@@ -31,11 +31,56 @@ export default defineConfig({
         entryFileNames: '[name].js',
         // As deep as the folders of src: what is found from a file's own place is found from here too.
         chunkFileNames: 'parts/[name]-[hash].js',
+        // The first takes what it wants from the second.
+        codeSplitting: { groups: [{ name: quickPart, priority: 1 }, { name: askingPart }] },
         comments: { jsdoc: false, annotation: false, legal: false },
       },
     },
   },
 });
+
+/** What a command loads to ask an instance; and what those load that ask none and must be quickest. */
+const asking = ['command-line', 'jobs', 'session'];
+const quickest = ['version', 'complete'];
+
+/**
+ * Each file takes half a millisecond to load, whatever is in it: what every command that asks an instance loads is one. What the
+ * quickest commands share with them is another, which is all that these load of it.
+ */
+function askingPart(id: string, graph: Rolldown.ChunkingContext): string | null {
+  return isLoadedBy(asking, id, graph) ? 'asking' : null;
+}
+
+function quickPart(id: string, graph: Rolldown.ChunkingContext): string | null {
+  return isLoadedBy(asking, id, graph) && isLoadedBy(quickest, id, graph) ? 'quick' : null;
+}
+
+function isLoadedBy(commands: readonly string[], id: string, graph: Rolldown.ChunkingContext): boolean {
+  const loaded = new Set(commands.map((name) => join(import.meta.dirname, `src/cli/${name}.ts`)));
+  for (const each of loaded) for (const next of graph.getModuleInfo(each)?.importedIds ?? []) loaded.add(next);
+  return loaded.has(id);
+}
+
+/**
+ * An `import` of a module of Node's reads each of its exports, and some of them load what nobody asked for: that of node:http loads
+ * what `fetch` needs, for its WebSocket, which takes longer than Node to start.
+ */
+function builtinsAsTheyAre(): Plugin {
+  return {
+    name: 'builtins-as-they-are',
+    generateBundle(_options, bundle) {
+      for (const file of Object.values(bundle)) {
+        if (file.type !== 'chunk') continue;
+        file.code = file.code.replaceAll(/^import ([^"]+) from "(node:[^"]+)";$/gm, (_, names: string, id: string) => {
+          const [, whole, , members] =
+            /^(?:\* as )?([\w$]+)?(, )?(\{.+\})?$/.exec(names) ?? this.error(`import ${names}`);
+          const wanted = [whole, members?.replaceAll(' as ', ': ')].filter((pattern) => pattern !== undefined);
+          return `const ${wanted.map((pattern) => `${pattern} = process.getBuiltinModule("${id}")`).join(', ')};`;
+        });
+      }
+    },
+  };
+}
 
 /** V8 keeps a source that has one character beyond Latin-1 at two bytes for each: three megabytes of a server. */
 function asciiOnly(): Plugin {

@@ -2,8 +2,10 @@
 // The executable: sees to it that Node is new enough, then hands over to src (in a checkout) or dist.
 // Plain JavaScript that an old Node can read.
 
-import { existsSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
+// An import of them reads each of their exports, and so loads Node's streams.
+const builtin = async (id) => process.getBuiltinModule?.(id) ?? import(id);
+const { existsSync } = await builtin('node:fs');
+const { fileURLToPath } = await builtin('node:url');
 
 const neededMajor = 24;
 const besideMe = (path) => fileURLToPath(new URL(path, import.meta.url));

@@ -1,4 +1,4 @@
-// Puts the parts of a server together, and starts and stops them. With operator.ts the only file that names concrete parts.
+// Puts the parts of a server together, and starts and stops them. With operator.ts and sources.ts the only file that names concrete parts.
 
 import { mkdir, realpath } from 'node:fs/promises';
 import { hostname } from 'node:os';

@@ -2,17 +2,11 @@
 // each. Where a server has the data dir, that one is asked instead.
 
 import { existsSync } from 'node:fs';
-import { realpath } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Catalog, createCatalog, type JobSource } from './catalog/catalog.ts';
-import { readJobTests } from './catalog/job-tests.ts';
-import { isWithin } from './catalog/source-file.ts';
 import type { Config } from './config/config.ts';
 import { foldersOf } from './config/folders.ts';
-import type { AnswerOf, QueryOf } from './contract/operations.ts';
 import { ownEntry } from './domain/audit.ts';
 import { fail, type HostCheck, ok } from './domain/host-check.ts';
-import type { InvalidJob, JobDefinition } from './domain/job.ts';
 import { countUnopened, type Unopened } from './engine/unopened-secrets.ts';
 import { checkDataDir } from './exec/data-dir-check.ts';
 import { probeHost } from './exec/host.ts';
@@ -21,12 +15,10 @@ import { openKeyring } from './exec/keyring.ts';
 import { runsAlive } from './exec/live-attempts.ts';
 import { createSealer } from './exec/seal.ts';
 import { systemClock } from './lib/clock.ts';
-import type { Frozen } from './lib/frozen.ts';
 import { createLogger } from './lib/logger.ts';
 import { acquireOwnership } from './lib/owner-lock.ts';
 import { StartError } from './lib/start-error.ts';
 import { packageVersion } from './lib/version.ts';
-import { createJobViews } from './server/job-views.ts';
 import { openJwtVerifier } from './server/open-jwt-verifier.ts';
 import { openTlsCertificate } from './server/tls.ts';
 import { type AuditFile, openAuditFile } from './store/audit-file.ts';
@@ -37,105 +29,9 @@ import { openStore } from './store/open.ts';
 import { type RestoreRequest, type RestoreSummary, restoreBackup } from './store/restore.ts';
 import { countSecrets } from './store/secret-count.ts';
 
-export type JobsReader = {
-  readonly list: (query: QueryOf<'listJobs'>) => Frozen<AnswerOf<'listJobs'>>;
-  /** @throws Problem job-not-found, job-invalid */
-  readonly get: (id: string) => Promise<Frozen<AnswerOf<'getJob'>>>;
-  /** What `get` has of its arguments, at no cost. @throws Problem job-not-found, job-invalid */
-  readonly argspec: (id: string) => Frozen<AnswerOf<'getJob'>>['args'];
-};
-
 /** What is in the database by name: makes none, and takes the data dir from nobody. */
 export async function readNames({ persistence }: Config, mostRuns: number): Promise<StoredNames> {
   return listNames(persistence.dbPath, mostRuns);
-}
-
-/** The jobs of the sources as they are now, for whoever only wants to know: makes no data dir, and asks for none. */
-export async function readJobs<T>(config: Config, work: (jobs: JobsReader) => Promise<T>): Promise<T> {
-  return withCatalog(config, (catalog) => {
-    const views = createJobViews({ catalog, defaultProfile: config.security.defaultProfile });
-    return work({
-      list: (query) => views.list(query),
-      async get(id) {
-        const entry = catalog.find(id);
-        return views.detail(entry, await catalog.revisionOf(entry));
-      },
-      argspec: (id) => catalog.find(id).definition.argspec,
-    });
-  });
-}
-
-async function withCatalog<T>(config: Config, work: (catalog: Catalog) => Promise<T>): Promise<T> {
-  const log = createLogger({ ...config.logging, level: 'error' });
-  const sources = config.sources.map((source): JobSource => ({ ...source, type: 'fs', watch: false }));
-  const { instance, persistence } = config;
-  const exclude = [instance.dataDir, persistence.blobsDir, persistence.secretKeyFile];
-  const catalog = createCatalog({ sources, aliases: config.aliases, exclude, log });
-  try {
-    await catalog.start();
-    return await work(catalog);
-  } finally {
-    await catalog.close();
-  }
-}
-
-export type JobsWithTests = {
-  readonly jobs: readonly {
-    readonly definition: JobDefinition;
-    /** undefined: it has none. */
-    readonly tests: Awaited<ReturnType<typeof readJobTests>>;
-  }[];
-  readonly invalid: readonly InvalidJob[];
-};
-
-/** The jobs that are asked for with the tests that they bring along, and those that are broken: makes no data dir. */
-export async function readTests(config: Config, isAskedFor: (id: string) => boolean): Promise<JobsWithTests> {
-  return withCatalog(config, (catalog) => testsOf(catalog, isAskedFor));
-}
-
-async function testsOf(catalog: Catalog, isAskedFor: (id: string) => boolean): Promise<JobsWithTests> {
-  const entries = catalog.entries().filter(({ definition }) => isAskedFor(definition.id));
-  const jobs = entries.map(async ({ definition, source }) => ({
-    definition,
-    tests: await readJobTests(source.path, definition.path),
-  }));
-  return { jobs: await Promise.all(jobs), invalid: catalog.invalid().filter(({ id }) => isAskedFor(id)) };
-}
-
-type Located = { readonly source: string } & ({ readonly id: string } | { readonly fault: string });
-
-/** Which job the folder is, by the sources in force. undefined: it is in none of them. */
-export async function locateJob(config: Config, dir: string): Promise<Located | undefined> {
-  const real = await realpath(dir);
-  const roots = new Map<string, string>();
-  for (const { name, path } of config.sources) roots.set(name, await realpath(path));
-  const sources = config.sources.filter(({ name }) => isWithin(roots.get(name) ?? '', real));
-  const isIt = (source: string, path: string): boolean => join(roots.get(source) ?? '', path) === real;
-  const [first] = sources;
-  if (!first) return undefined;
-  return withCatalog({ ...config, sources }, async (catalog): Promise<Located> => {
-    const valid = catalog.entries().find(({ definition: { source, path } }) => isIt(source, path));
-    if (valid) return { source: valid.source.name, id: valid.definition.id };
-    const invalid = catalog.invalid().find(({ source, path }) => isIt(source, path));
-    const fault = invalid?.errors[0]?.message ?? 'it is left out, by its name or by .flwdignore';
-    return { source: invalid?.source ?? first.name, fault };
-  });
-}
-
-/**
- * A folder of jobs as a source would have it, without any instance. `mountPath` names the job that the folder is itself.
- * Files and folders in the answer are relative to it.
- */
-export async function readJobFolder(path: string, mountPath: string): Promise<JobsWithTests> {
-  const log = createLogger({ format: 'text', level: 'error' });
-  const source: JobSource = { name: 'folder', type: 'fs', path, mountPath, watch: false, trusted: true };
-  const catalog = createCatalog({ sources: [source], aliases: [], exclude: [], log });
-  try {
-    await catalog.start();
-    return await testsOf(catalog, () => true);
-  } finally {
-    await catalog.close();
-  }
 }
 
 /** For the operator: works beside a server as well as without one, and changes nothing. */

@@ -9,6 +9,7 @@ import { faultLimit, type MemberFault, ruleFault } from './config-fault.ts';
 import { compilePattern } from './linear-pattern.ts';
 import { resolveReferences } from './references.ts';
 import { toMemberFaults } from './schema-faults.ts';
+import { isStoredSecret } from './secret-arguments.ts';
 import { isObject, keywords, type Subschema, subschemas } from './subschemas.ts';
 import { findSameVariables, whatIsWrongWithArgument } from './variable-names.ts';
 
@@ -68,13 +69,6 @@ function spotOf(holder: JsonObject, key: string): 'value' | 'missing' {
   return Object.hasOwn(holder, key) ? 'value' : 'missing';
 }
 
-/** Names of the top-level arguments with `format: secret`, of an argspec that has passed. */
-export function findSecretArgs(argspec: JsonObject): string[] {
-  return Object.entries(isObject(argspec.properties) ? argspec.properties : {})
-    .filter(([, schema]) => isObject(schema) && schema.format === 'secret')
-    .map(([name]) => name);
-}
-
 function checkSubschema({ schema, path }: Subschema): MemberFault[] {
   const faults: MemberFault[] = [];
   const fault = (step: string | readonly string[], message: string) =>
@@ -115,15 +109,6 @@ function checkSecret(schema: JsonObject, isArgument: boolean, fault: (step: stri
   if (schema.type !== 'string') fault('format', 'a secret must have `type: string`');
   if (!Object.hasOwn(schema, 'default') || isStoredSecret(schema.default ?? null)) return;
   fault('default', 'the default of a secret must be a stored one, {secret: name}: everyone who sees the job sees this');
-}
-
-/** `{secret: name}`: the value is kept by the server under that name. */
-export function isStoredSecret(value: JsonValue): boolean {
-  if (!isObject(value)) return false;
-  const { secret, ...rest } = value;
-  return (
-    typeof secret === 'string' && /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/.test(secret) && Object.keys(rest).length === 0
-  );
 }
 
 function fitsType(value: JsonValue, type: JsonValue | undefined): boolean {

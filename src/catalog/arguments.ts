@@ -2,9 +2,9 @@
 
 import type { FaultList } from '../domain/fault-list.ts';
 import type { JobDefinition, JsonObject, JsonValue } from '../domain/job.ts';
-import { isStoredSecret } from './argspec.ts';
 import { type ArgumentCheck, compileArgspec, TooManySteps } from './argument-check.ts';
 import { toMemberFault, toPointer } from './schema-faults.ts';
+import { isStoredSecret } from './secret-arguments.ts';
 import { isObject } from './subschemas.ts';
 import { findSameVariables, whatIsWrongWithArgument } from './variable-names.ts';
 

@@ -4,7 +4,7 @@
 import { join } from 'node:path';
 import type { InvalidJob, JobDefinition, JobFault } from '../domain/job.ts';
 import { Problem } from '../domain/problem.ts';
-import type { Logger } from '../lib/logger.ts';
+import type { LogLines } from '../lib/logger.ts';
 import { createDirectoryWatch } from './directory-watch.ts';
 import { createIgnoreReader } from './ignore.ts';
 import { printable } from './job-id.ts';
@@ -59,7 +59,7 @@ export function createCatalog(o: {
   readonly aliases: readonly { readonly from: string; readonly to: string }[];
   /** Host paths that are part of no source, though they may lie in one: the server's own files. */
   readonly exclude: readonly string[];
-  readonly log: Logger;
+  readonly log: LogLines;
 }): Catalog {
   const { log } = o;
   const directories = createDirectoryWatch(log);

@@ -1,18 +1,17 @@
-// A schema of flwd's own for what people write, as a check that names every fault.
+// Schemas of flwd's own for what people write, as checks that name every fault.
 
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
 
 /**
- * Compiled when it is first asked for: a server is ready before it reads a job. Neither the schema itself is checked nor the
- * code made short, which would each take as long as the rest.
+ * Nothing of it is loaded into memory before a schema is compiled: a server is ready before it reads a job. Neither the schema itself is
+ * checked nor the code made short, which would each take as long as the rest.
  */
-export function createForm<T>(
-  schema: object,
+export function createCompiler(
   formats: Readonly<Record<string, (value: string) => boolean>>,
-): () => ValidateFunction<T> {
-  let compiled: ValidateFunction<T> | undefined;
-  return () => {
-    compiled ??= new Ajv2020({
+): <T>(schema: object) => ValidateFunction<T> {
+  let ajv: Ajv2020 | undefined;
+  return <T>(schema: object) => {
+    ajv ??= new Ajv2020({
       allErrors: true,
       strict: false,
       verbose: true,
@@ -22,7 +21,7 @@ export function createForm<T>(
       meta: false,
       validateSchema: false,
       code: { optimize: false },
-    }).compile<T>(schema);
-    return compiled;
+    });
+    return ajv.compile<T>(schema);
   };
 }

@@ -1,40 +1,52 @@
 // What the schema of config.yaml cannot say: how its members must agree with each other and with the job's files.
 
 import type { JsonObject } from '../domain/job.ts';
-import { isStoredSecret } from './argspec.ts';
 import { type MemberFault, ruleFault, within } from './config-fault.ts';
 import type { RawConfig, RawPath } from './config-schema.ts';
-import { checkExpressions } from './job-expressions.ts';
 import type { JobPlace } from './job-files.ts';
+import { isStoredSecret } from './secret-arguments.ts';
 import { checkGraph } from './step-graph.ts';
 import { checkStep } from './step-rules.ts';
 import { isObject } from './subschemas.ts';
 import { whatIsWrongWithVariable } from './variable-names.ts';
 
 /** Form is checked already; `args` are what was made of it, and none where they are not in order. */
-export function checkRules(
+export async function checkRules(
   config: RawConfig,
   args: { readonly argspec: JsonObject; readonly secretArgs: readonly string[] } | undefined,
   place: JobPlace,
-): MemberFault[] {
+): Promise<MemberFault[]> {
   return [
     ...checkWhatRuns(config),
     ...checkSteps(config, place),
     ...checkEnvNames(config),
     ...checkPatterns(config),
-    ...(args ? checkUses(config, args.argspec, args.secretArgs) : []),
+    ...(args ? await checkUses(config, args.argspec, args.secretArgs) : []),
   ];
 }
 
 /** Of the arguments. */
-function checkUses(config: RawConfig, argspec: JsonObject, secretArgs: readonly string[]): MemberFault[] {
+async function checkUses(
+  config: RawConfig,
+  argspec: JsonObject,
+  secretArgs: readonly string[],
+): Promise<MemberFault[]> {
   const properties = isObject(argspec.properties) ? argspec.properties : {};
   return [
-    ...checkExpressions(config, argspec, secretArgs),
+    ...(mayHaveExpressions(config) ? (await expressions()).checkExpressions(config, argspec, secretArgs) : []),
     ...checkEnv(config, Object.keys(properties), secretArgs),
     ...checkPaths(['permissions', 'read'], config.permissions?.read, properties, secretArgs),
     ...checkPaths(['permissions', 'write'], config.permissions?.write, properties, secretArgs),
   ];
+}
+
+function mayHaveExpressions({ steps, concurrency }: RawConfig): boolean {
+  return steps !== undefined || concurrency?.key !== undefined;
+}
+
+/** With CEL, which takes as long to load as all else of the catalogue: most folders of jobs have none. */
+function expressions() {
+  return import('./job-expressions.ts');
 }
 
 function checkSteps({ steps = [], ulc_profile }: RawConfig, place: JobPlace): MemberFault[] {

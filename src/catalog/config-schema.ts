@@ -1,6 +1,7 @@
 // Every key of config.yaml as one JSON Schema, and the type of what passes it. What a single member cannot know (does
 // the file exist, is the step graph sound) is checked in config-rules.ts. `says` is a fault's text, for people.
 
+import type { ValidateFunction } from 'ajv/dist/2020.js';
 import {
   type CancelSignal,
   type CatchUp,
@@ -14,9 +15,10 @@ import {
 import { isMediaType } from '../domain/media-type.ts';
 import { isTimezone } from '../lib/cron.ts';
 import { parseDuration, parseSize } from '../lib/units.ts';
-import { createForm } from './compiled-form.ts';
+import { createCompiler } from './compiled-form.ts';
 import type { MemberFault } from './config-fault.ts';
 import { toMemberFaults } from './schema-faults.ts';
+import { isObject } from './subschemas.ts';
 
 const stepLimit = 500;
 
@@ -205,7 +207,7 @@ const notify = map(
   ['webhook'],
 );
 
-export const configSchema = map({
+const members: Readonly<Record<string, Schema>> = {
   name: text,
   description: { type: 'string', maxLength: 10_000 },
   version: { ...text, maxLength: 100 },
@@ -268,9 +270,10 @@ export const configSchema = map({
     maxItems: 10,
     says: 'a map, or a list of maps',
   },
-});
+};
+export const configSchema = map(members);
 
-const form = createForm<RawConfig>(configSchema, {
+const compile = createCompiler({
   span: (value) => parseDuration(value) !== undefined,
   'span-above-zero': (value) => (parseDuration(value) ?? 0) > 0,
   size: (value) => (parseSize(value) ?? 0) > 0,
@@ -279,11 +282,34 @@ const form = createForm<RawConfig>(configSchema, {
   webhook: isWebhook,
 });
 
+/** Which keys there are; what they may hold is checked by a schema of each, made when the first job has it: a job has few. */
+const keys = map(Object.fromEntries(Object.keys(members).map((name) => [name, {}])));
+/** Each as a schema of the whole file, so that a fault says where it is. */
+const memberSchemas = Object.entries(members).map(
+  ([name, schema]) => [name, { properties: { [name]: schema } }] as const,
+);
+const checks = new Map<Schema, ValidateFunction>();
+
+function checkOf(schema: Schema): ValidateFunction {
+  const known = checks.get(schema);
+  if (known) return known;
+  const made = compile(schema);
+  checks.set(schema, made);
+  return made;
+}
+
 /** Every fault of form: unknown keys, types, values. */
 export function checkConfig(value: JsonValue): { readonly config: RawConfig } | { readonly faults: MemberFault[] } {
-  const validate = form();
-  if (validate(value)) return { config: value };
-  return { faults: toMemberFaults(validate.errors ?? [], () => 'key') };
+  const checkKeys = checkOf(keys);
+  const errors = checkKeys(value) ? [] : [...(checkKeys.errors ?? [])];
+  for (const [name, member] of memberSchemas) {
+    if (!isObject(value) || !Object.hasOwn(value, name)) continue;
+    const check = checkOf(member);
+    if (!check(value)) errors.push(...(check.errors ?? []));
+  }
+  if (errors.length > 0) return { faults: toMemberFaults(errors, () => 'key') };
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what the schemas say
+  return { config: value as RawConfig };
 }
 
 /** `fetch` refuses user and password in an address, and a log could show them. */

@@ -27,8 +27,6 @@ const lexemeLimit = 100_000;
 const tokenLimit = 1000;
 const aliasLimit = 100;
 const syntaxFaultLimit = 20;
-// `lexemeLimit` in words: formatting a number loads Node's locales, 14 ms of a start.
-const tooLong = 'has more than 100,000 words and signs';
 
 type Place = { readonly line: number; readonly column: number };
 /** A member's value, its key, or the place where it is missing. */
@@ -81,7 +79,10 @@ async function tokenize(text: string, pace: Pace): Promise<CST.Token[] | { offse
     for (const token of parser.next(lexeme)) tokens.push(token);
     if (isTooDeep(parser)) return { offset: parser.offset, message: tooDeep };
     lexemes += 1;
-    if (lexemes > lexemeLimit || tokens.length > tokenLimit) return { offset: parser.offset, message: tooLong };
+    if (lexemes > lexemeLimit || tokens.length > tokenLimit) {
+      // Here and not once for all: the first number that is written for a locale takes 10 ms.
+      return { offset: parser.offset, message: `has more than ${lexemeLimit.toLocaleString('en')} words and signs` };
+    }
     if (lexemes % 512 === 0) await pace();
   }
   tokens.push(...parser.end());

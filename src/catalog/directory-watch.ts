@@ -3,7 +3,7 @@
 
 import { watch as watchFs } from 'node:fs';
 import { errorCode } from '../lib/error-code.ts';
-import type { Logger } from '../lib/logger.ts';
+import type { LogLines } from '../lib/logger.ts';
 
 /** `name` is the entry that changed, null where the system does not say; `isReplaced`: it came, went or was renamed. */
 export type OnEntry = (name: string | null, isReplaced: boolean) => void;
@@ -17,7 +17,7 @@ export type DirectoryWatch = {
 
 const nothing = () => {};
 
-export function createDirectoryWatch(log: Logger): DirectoryWatch {
+export function createDirectoryWatch(log: LogLines): DirectoryWatch {
   let isComplete = true;
   return {
     get isComplete() {

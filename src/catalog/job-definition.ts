@@ -3,14 +3,14 @@
 import type { JobDefinition, JsonObject, NotifyRule } from '../domain/job.ts';
 import type { Resources } from '../domain/resources.ts';
 import { parseDuration, parseSize } from '../lib/units.ts';
-import { checkArgspec, findSecretArgs } from './argspec.ts';
 import { type Command, readCommand } from './command.ts';
 import { type MemberFault, ruleFault, within } from './config-fault.ts';
 import { checkRules, hasSteps } from './config-rules.ts';
 import type { RawConfig } from './config-schema.ts';
 import type { JobPlace } from './job-files.ts';
 import { translateListForm } from './list-form.ts';
-import { readSchedules } from './schedule-rules.ts';
+import type { readSchedules } from './schedule-rules.ts';
+import { findSecretArgs } from './secret-arguments.ts';
 import type { SoundPart } from './sound-part.ts';
 import { toConcurrency, toSteps } from './step-definition.ts';
 import { isObject } from './subschemas.ts';
@@ -22,12 +22,17 @@ const defaultGraceMs = 10_000;
 type Named = { readonly id: string; readonly source: string; readonly path: string };
 
 /** Paths of faults are from the top of config.yaml. */
-export function toDefinition(
+export async function toDefinition(
   config: RawConfig,
   named: Named,
   place: JobPlace,
-): { readonly definition: JobDefinition } | { readonly faults: readonly MemberFault[] } {
-  const { argspec, secretArgs, command, ulcProfile, schedules, faults } = readParts(config, named.id, place, true);
+): Promise<{ readonly definition: JobDefinition } | { readonly faults: readonly MemberFault[] }> {
+  const { argspec, secretArgs, command, ulcProfile, schedules, faults } = await readParts(
+    config,
+    named.id,
+    place,
+    true,
+  );
   if (faults.length > 0) return { faults };
 
   const steps = toSteps(config, { kind: 'command', command, ulcProfile }, place);
@@ -81,12 +86,16 @@ export function toDefinition(
 }
 
 /** What else is wrong with a config.yaml that has faults of form already. */
-export function findFaults({ config, isReal, areArgsKnown }: SoundPart, id: string, place: JobPlace): MemberFault[] {
-  return readParts(config, id, place, areArgsKnown).faults.filter(isReal);
+export async function findFaults(
+  { config, isReal, areArgsKnown }: SoundPart,
+  id: string,
+  place: JobPlace,
+): Promise<MemberFault[]> {
+  return (await readParts(config, id, place, areArgsKnown)).faults.filter(isReal);
 }
 
-function readParts(config: RawConfig, id: string, place: JobPlace, mayNameArgs: boolean) {
-  const { argspec, faults: argFaults } = readArgspec(config);
+async function readParts(config: RawConfig, id: string, place: JobPlace, mayNameArgs: boolean) {
+  const { argspec, faults: argFaults } = await readArgspec(config);
   // Without its arguments nothing could be said about those who name one.
   const areArgsKnown = mayNameArgs && argFaults.length === 0;
   const secretArgs = areArgsKnown ? findSecretArgs(argspec) : [];
@@ -95,13 +104,32 @@ function readParts(config: RawConfig, id: string, place: JobPlace, mayNameArgs: 
   // In a container `./` is the image's own; nothing can be said about it here.
   const isOwn = config.command !== undefined && config.executor !== 'container';
   const { command, ulcProfile, faults } = isOwn ? readCommand(config.command, config.ulc_profile, place) : noCommand;
-  const { schedules, faults: scheduleFaults } = readSchedules(config.schedules ?? [], id, args);
-  const all = [...argFaults, ...within(['command'], faults), ...checkRules(config, args, place), ...scheduleFaults];
+  const { schedules, faults: scheduleFaults } = await schedulesOf(config, id, args);
+  const all = [
+    ...argFaults,
+    ...within(['command'], faults),
+    ...(await checkRules(config, args, place)),
+    ...scheduleFaults,
+  ];
   return { argspec, secretArgs, command, ulcProfile, schedules, faults: all };
 }
 
+/** What checks them is loaded with the first: JSON Schema's own schema, and RE2. */
+async function checked(argspec: JsonObject): Promise<MemberFault[]> {
+  const { checkArgspec } = await import('./argspec.ts');
+  return checkArgspec(argspec);
+}
+
+async function schedulesOf({ schedules = [] }: RawConfig, id: string, args: Parameters<typeof readSchedules>[2]) {
+  if (schedules.length === 0) return { schedules: [], faults: [] };
+  const { readSchedules: read } = await import('./schedule-rules.ts');
+  return read(schedules, id, args);
+}
+
+type Argspec = { readonly argspec: JsonObject; readonly faults: readonly MemberFault[] };
+
 /** From `argspec`, or from the list form in `args` or `argspec.args`. */
-function readArgspec(config: RawConfig): { argspec: JsonObject; faults: readonly MemberFault[] } {
+async function readArgspec(config: RawConfig): Promise<Argspec> {
   const { argspec, args } = config;
   if (argspec && args) {
     return { argspec, faults: [ruleFault(['args'], '`args` and `argspec` cannot stand side by side', 'key')] };
@@ -111,13 +139,13 @@ function readArgspec(config: RawConfig): { argspec: JsonObject; faults: readonly
     return readList(nested, ['argspec', 'args']);
   }
   if (args) return readList(args, ['args']);
-  if (argspec) return { argspec, faults: within(['argspec'], checkArgspec(argspec)) };
+  if (argspec) return { argspec, faults: within(['argspec'], await checked(argspec)) };
   return { argspec: { type: 'object', properties: {} }, faults: [] };
 }
 
-function readList(list: readonly JsonObject[], at: readonly string[]) {
+async function readList(list: readonly JsonObject[], at: readonly string[]): Promise<Argspec> {
   const { argspec, faults, originOf } = translateListForm(list);
-  const found = faults.length > 0 ? [] : checkArgspec(argspec);
+  const found = faults.length > 0 ? [] : await checked(argspec);
   return {
     argspec,
     faults: within(at, [...faults, ...found.map((fault) => ({ ...fault, path: originOf(fault.path) }))]),

@@ -56,8 +56,8 @@ export async function readJobFile(input: JobFileInput): Promise<JobDefinition | 
   const place = { root: source.path, path, ignore: input.ignore };
   if ('faults' in checked) {
     const part = soundPart(parsed.value, checked.faults);
-    return toJobFaults([...checked.faults, ...(part ? findFaults(part, id, place) : [])]);
+    return toJobFaults([...checked.faults, ...(part ? await findFaults(part, id, place) : [])]);
   }
-  const job = toDefinition(checked.config, { id, source: source.name, path: path === '' ? '.' : path }, place);
+  const job = await toDefinition(checked.config, { id, source: source.name, path: path === '' ? '.' : path }, place);
   return 'faults' in job ? toJobFaults(job.faults) : job.definition;
 }

@@ -1,10 +1,11 @@
 // The tests.yaml beside a job's config.yaml → its tests, or every fault in it with file, line and column. No part of the
 // job's definition: only who runs the tests reads it.
 
+import type { ValidateFunction } from 'ajv/dist/2020.js';
 import type { JobFault, JsonObject, JsonValue, SecurityProfile } from '../domain/job.ts';
 import { type JobTest, patternOf } from '../domain/job-test.ts';
 import { parseDuration } from '../lib/units.ts';
-import { createForm } from './compiled-form.ts';
+import { createCompiler } from './compiled-form.ts';
 import { faultText, type MemberFault, ruleFault } from './config-fault.ts';
 import { duration, listOf, map, oneOf, text } from './config-schema.ts';
 import { parseConfigText } from './config-text.ts';
@@ -55,10 +56,8 @@ const testsSchema = listOf(
   { maxItems: mostTests, says: 'a list of tests' },
 );
 
-const form = createForm<readonly RawTest[]>(testsSchema, {
-  span: (value) => parseDuration(value) !== undefined,
-  pattern: isPattern,
-});
+const compile = createCompiler({ span: (value) => parseDuration(value) !== undefined, pattern: isPattern });
+let validate: ValidateFunction<readonly RawTest[]> | undefined;
 
 /** `path` is the job's directory, relative to the source at `root`. undefined: it has no tests. */
 export async function readJobTests(
@@ -88,7 +87,7 @@ export async function readJobTests(
 function checkTests(
   value: JsonValue,
 ): { readonly tests: readonly JobTest[] } | { readonly faults: readonly MemberFault[] } {
-  const validate = form();
+  validate ??= compile(testsSchema);
   if (!validate(value)) return { faults: toMemberFaults(validate.errors ?? [], () => 'key') };
   const names = value.map(({ name }) => name);
   const twice = [...names.entries()].filter(([at, name]) => names.indexOf(name) < at);

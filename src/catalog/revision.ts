@@ -1,9 +1,10 @@
 // The revision of a job: a hash of its files' names, executable bits and content.
 
-import { createHash, type Hash } from 'node:crypto';
+import type { Hash } from 'node:crypto';
 import { constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { errorCode } from '../lib/error-code.ts';
+import { createSha256 } from '../lib/sha256.ts';
 import type { JobFile } from './job-state.ts';
 
 const chunkBytes = 128 * 1024;
@@ -16,7 +17,7 @@ export async function hashFiles(
   files: readonly JobFile[],
   onFile?: (file: JobFile) => Promise<{ write(chunk: Buffer): Promise<unknown>; close(): Promise<unknown> }>,
 ): Promise<string | undefined> {
-  const hash = createHash('sha256');
+  const hash = createSha256();
   const chunk = Buffer.allocUnsafe(chunkBytes);
   for (const file of files) {
     const source = await openRegular(file.hostPath);

@@ -1,11 +1,11 @@
 // Checks a schedule against its job: the pattern, the arguments, the jitter. One of config.yaml when the job is read, one of
 // the API when it is asked for.
 
-import { createHash } from 'node:crypto';
 import { createFaultList, type FaultList } from '../domain/fault-list.ts';
 import type { JobDefinition, JobSchedule, JsonObject, JsonValue, ScheduleTerms } from '../domain/job.ts';
 import { scheduleLabels } from '../domain/schedule.ts';
 import { isTimezone, parseCron, shortestGapMs } from '../lib/cron.ts';
+import { createSha256 } from '../lib/sha256.ts';
 import { formatDuration, parseDuration } from '../lib/units.ts';
 import { checkArguments } from './arguments.ts';
 import { type MemberFault, ruleFault, within } from './config-fault.ts';
@@ -93,7 +93,7 @@ export function readSchedules(
 
 function toSchedule(raw: RawSchedule, jobId: string): JobSchedule {
   const { cron, timezone = 'UTC', args = {}, jitter = '0s' } = raw;
-  const hash = createHash('sha256')
+  const hash = createSha256()
     .update(canonical([jobId, cron, timezone, args]))
     .digest('hex');
   return {

@@ -4,7 +4,7 @@
 import { join } from 'node:path';
 import type { JobDefinition, JobFault } from '../domain/job.ts';
 import { errorCode } from '../lib/error-code.ts';
-import type { Logger } from '../lib/logger.ts';
+import type { LogLines } from '../lib/logger.ts';
 import { type Directory, readDirectory } from './directory.ts';
 import type { OnEntry } from './directory-watch.ts';
 import { type Ignore, nothingIgnored } from './ignore.ts';
@@ -49,7 +49,7 @@ export type SourceTree = {
 export function createSourceTree(o: {
   readonly source: { readonly name: string; readonly path: string; readonly mountPath: string };
   readonly ignoreOf: (root: string) => Ignore;
-  readonly log: Logger;
+  readonly log: LogLines;
   readonly watch: (path: string, onEntry: OnEntry) => () => void;
   readonly onEntry: (path: string, name: string | null, isReplaced: boolean) => void;
 }): SourceTree {

@@ -1,7 +1,7 @@
 // Keeps one source's tree current: gathers what changed for a moment, then has it read again. Finds a root that comes,
 // goes or is another one, and whatever the watches missed.
 
-import type { Logger } from '../lib/logger.ts';
+import type { LogLines } from '../lib/logger.ts';
 import type { DirectoryWatch } from './directory-watch.ts';
 import type { Ignore } from './ignore.ts';
 import { statOf } from './source-file.ts';
@@ -31,7 +31,7 @@ export function watchSource(o: {
   };
   readonly directories: DirectoryWatch;
   readonly ignoreOf: (root: string) => Ignore;
-  readonly log: Logger;
+  readonly log: LogLines;
   readonly onChange: () => void;
 }): WatchedSource {
   const { source, log } = o;

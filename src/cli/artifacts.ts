@@ -22,7 +22,7 @@ export async function run(options: Options, operands: readonly string[]): Promis
     // A run that is not there has none either.
     if (list.artifacts.length === 0) await session.client.call('getRun', { path: { run_id: runId } });
     if (output.isJson) output.json(list);
-    else printArtifacts(list, output);
+    else await printArtifacts(list, output);
     return exitCodes.done;
   });
 }
@@ -38,7 +38,7 @@ export async function listArtifacts({ client }: Session, runId: string): Promise
   return { ...page, artifacts };
 }
 
-function printArtifacts({ artifacts }: ArtifactList, output: Output): void {
+async function printArtifacts({ artifacts }: ArtifactList, output: Output): Promise<void> {
   if (artifacts.length === 0) {
     output.say('no artifacts');
     return;
@@ -50,7 +50,7 @@ function printArtifacts({ artifacts }: ArtifactList, output: Output): void {
     { name: 'CREATED' },
     { name: 'ID' },
   ];
-  output.table(
+  await output.table(
     columns,
     artifacts.map((artifact) => [
       artifact.name,

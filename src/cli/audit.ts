@@ -31,7 +31,7 @@ export async function run(options: Options): Promise<ExitCode> {
       cursor = page.next_cursor;
     }
     if (count === 0) output.say('no rows');
-    else if (!output.isJson) printRows(shown, output);
+    else if (!output.isJson) await printRows(shown, output);
   });
   return exitCodes.done;
 }
@@ -81,8 +81,8 @@ async function withRows(options: Options, filter: Filter, work: (read: ReadPage)
   }
 }
 
-function printRows(entries: readonly AuditEntry[], output: Output): void {
-  output.table(
+async function printRows(entries: readonly AuditEntry[], output: Output): Promise<void> {
+  await output.table(
     [
       { name: 'ID', isRight: true },
       { name: 'AT' },

@@ -43,7 +43,7 @@ export async function run(options: Options, operands: readonly string[], call: C
 
 /** With `flwd backup --src /srv`, the job `backup` may be meant. */
 async function unknownArgument({ command, options, argumentWords }: Call, word: string): Promise<Refusal> {
-  const { isKnownJob, withJobs } = await import('./known-jobs.ts');
+  const [{ isKnownJob }, { withJobs }] = await Promise.all([import('./find-job.ts'), import('./known-jobs.ts')]);
   const { name } = command;
   const isJob = await withJobs(options, (jobs) => isKnownJob(jobs, [name]));
   if (!isJob) return unknownOption(command, word);
@@ -55,6 +55,6 @@ async function unknownArgument({ command, options, argumentWords }: Call, word: 
 /** undefined: no job is called so. `flwd :backup daily`, and `flwd backup ./daily`, are never one. */
 async function readJobCall(words: readonly string[]): Promise<Call | undefined> {
   const call = readCommandLine(['run', ...words]);
-  const { isKnownJob, withJobs } = await import('./known-jobs.ts');
+  const [{ isKnownJob }, { withJobs }] = await Promise.all([import('./find-job.ts'), import('./known-jobs.ts')]);
   return (await withJobs(call.options, (jobs) => isKnownJob(jobs, call.operands))) ? call : undefined;
 }

@@ -82,7 +82,7 @@ async function find(selection: Selection, earlier: Index | undefined, wanted: st
 
 async function findHere(selection: Selection): Promise<Found> {
   const { config } = loadConfiguration(selection);
-  const { readJobs, readNames } = await import('../operator.ts');
+  const [{ readNames }, { readJobs }] = await Promise.all([import('../operator.ts'), import('../sources.ts')]);
   const names = await readNames(config, mostRuns);
   return readJobs(config, async ({ list, argspec }) => {
     const { jobs } = list({});

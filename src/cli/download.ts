@@ -50,7 +50,7 @@ export async function startDownload(client: Client, id: string, signal?: AbortSi
 
 /** Ends with a Refusal where the connection breaks. */
 export async function* bytesOf(
-  { body }: Response,
+  { body }: Pick<Response, 'body'>,
   { name, signal }: { readonly name: string; readonly signal: AbortSignal | undefined },
 ): AsyncGenerator<Uint8Array, void> {
   try {

@@ -18,7 +18,8 @@ async function textOf(options: Options, operands: readonly string[]): Promise<st
   if (group.length > 0) return groupHelp(first, group);
   const { command, rest, isImplicit } = findCommand(operands);
   if (!(command.isJobCall || command.isLikelyNamespace) || rest.length === 0) return commandHelp(command);
-  const [{ findJob, isKnownJob, withJobs }, { jobHelp }] = await Promise.all([
+  const [{ findJob, isKnownJob }, { withJobs }, { jobHelp }] = await Promise.all([
+    import('./find-job.ts'),
     import('./known-jobs.ts'),
     import('./job-help.ts'),
   ]);

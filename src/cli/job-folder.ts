@@ -38,7 +38,7 @@ export async function writeJob(path: string, files: readonly NewFile[]): Promise
 }
 
 async function assertValid(dir: string, name: string): Promise<void> {
-  const { readJobFolder } = await import('../operator.ts');
+  const { readJobFolder } = await import('../sources.ts');
   const { invalid } = await readJobFolder(dir, name);
   const faults = invalid.flatMap(({ errors }) => errors.map(({ line, message }) => `config.yaml:${line} ${message}`));
   if (faults.length > 0) throw new Refusal(`nothing was written:\n${faults.join('\n')}`);
@@ -77,7 +77,7 @@ export async function describeJob(
 type Found = { readonly id: string; readonly source: string; readonly isOutside: boolean };
 
 async function locate(path: string, options: Options, output: Output): Promise<Found | undefined> {
-  const { locateJob } = await import('../operator.ts');
+  const { locateJob } = await import('../sources.ts');
   try {
     const { config } = loadConfiguration(options);
     const place = await locateJob(config, resolve(path));

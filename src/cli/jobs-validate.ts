@@ -44,7 +44,7 @@ type Validated = {
 
 /** Paths begin with the folder as it was typed. */
 async function validateFolder(dir: string): Promise<Validated> {
-  const { readJobFolder } = await import('../operator.ts');
+  const { readJobFolder } = await import('../sources.ts');
   const { jobs, invalid } = await readJobFolder(resolve(dir), isJob(dir) ? basename(resolve(dir)) : '.');
   const faultsOf = (tests: (typeof jobs)[number]['tests']) => (tests && 'faults' in tests ? tests.faults : []);
   const broken = [

@@ -3,8 +3,7 @@
 import type { Options } from './command.ts';
 import { loadConfiguration } from './configuration.ts';
 import { type ExitCode, exitCodes } from './exit-code.ts';
-import { jobHelp } from './job-help.ts';
-import { findJob, type JobList, type KnownJobs, withJobs } from './known-jobs.ts';
+import { type JobList, type KnownJobs, withJobs } from './known-jobs.ts';
 import { createOutput, type Output } from './output.ts';
 
 export async function run(options: Options, operands: readonly string[]): Promise<ExitCode> {
@@ -12,9 +11,10 @@ export async function run(options: Options, operands: readonly string[]): Promis
   const one = (name: string) => options.get(name)?.[0];
   return withJobs(options, async (jobs) => {
     if (operands.length > 0) {
+      const { findJob } = await import('./find-job.ts');
       const job = await findJob(jobs, operands, false);
       if (output.isJson) output.json(job);
-      else output.text(jobHelp(job, output));
+      else output.text((await import('./job-help.ts')).jobHelp(job, output));
       return exitCodes.done;
     }
     const [source, prefix, tag, q] = [one('source'), one('prefix'), one('tag'), one('search')];
@@ -25,7 +25,7 @@ export async function run(options: Options, operands: readonly string[]): Promis
       ...(q !== undefined && { q }),
     });
     if (output.isJson) output.json(list);
-    else printJobs(list, output);
+    else await printJobs(list, output);
     if (!output.isJson && list.jobs.length + list.invalid.length === 0)
       output.say(
         [source, prefix, tag, q].every((by) => by === undefined) ? await noJobs(jobs, options) : 'no such jobs',
@@ -42,7 +42,7 @@ async function noJobs({ server }: KnownJobs, options: Options): Promise<string> 
   return `no jobs${where && ` in ${where}`}; flwd init jobs/hello makes one`;
 }
 
-function printJobs({ jobs, invalid }: JobList, output: Output): void {
+async function printJobs({ jobs, invalid }: JobList, output: Output): Promise<void> {
   if (jobs.length > 0) {
     const rows = jobs.map(({ id, enabled, composition, source, title, description }) => [
       id,
@@ -50,7 +50,10 @@ function printJobs({ jobs, invalid }: JobList, output: Output): void {
       source,
       title ?? description ?? '',
     ]);
-    output.table([{ name: 'JOB' }, { name: 'KIND' }, { name: 'SOURCE' }, { name: 'ABOUT', isFlexible: true }], rows);
+    await output.table(
+      [{ name: 'JOB' }, { name: 'KIND' }, { name: 'SOURCE' }, { name: 'ABOUT', isFlexible: true }],
+      rows,
+    );
   }
   for (const { id, errors } of invalid) {
     for (const { file, line, column, message } of errors)

@@ -2,15 +2,10 @@
 // its sources have them now. That makes no data dir.
 
 import type { AnswerOf, QueryOf } from '../contract/operations.ts';
-import { argumentFields } from '../domain/argument-fields.ts';
 import type { Frozen } from '../lib/frozen.ts';
 import { findOwner } from '../lib/owner-lock.ts';
-import { flagOf, usageOfField } from './argument-words.ts';
 import type { Options } from './command.ts';
-import { hint, verbs } from './command-line.ts';
 import { loadConfiguration } from './configuration.ts';
-import { exitCodes, Refusal } from './exit-code.ts';
-import { explained } from './explained.ts';
 import type { Session } from './session.ts';
 import { openServedSession } from './session.ts';
 
@@ -33,7 +28,7 @@ export async function withJobs<T>(
   const session = await openServedSession(options);
   if (!session) {
     const { config } = loadConfiguration(options);
-    const { readJobs } = await import('../operator.ts');
+    const { readJobs } = await import('../sources.ts');
     return readJobs(config, (jobs) => work(jobs));
   }
   try {
@@ -52,54 +47,4 @@ export function jobsOf({ client, where, isBrief }: Session): KnownJobs {
       return URL.canParse(where) ? where : ((await findOwner(where))?.url ?? undefined);
     },
   };
-}
-
-export async function isKnownJob(jobs: KnownJobs, words: readonly string[]): Promise<boolean> {
-  try {
-    await jobs.get(words.join('/'));
-    return true;
-  } catch (error) {
-    const known = explained(error);
-    if (!(known instanceof Refusal)) throw error;
-    // One that is broken is one all the same.
-    return known.exitCode !== exitCodes.notFound;
-  }
-}
-
-/** `backup daily` is `backup/daily`. @throws Refusal with what it may have been meant to be */
-export async function findJob(jobs: KnownJobs, words: readonly string[], isImplicit: boolean): Promise<Job> {
-  const id = words.join('/');
-  try {
-    return await jobs.get(id);
-  } catch (error) {
-    const known = explained(error);
-    if (!(known instanceof Refusal) || known.exitCode !== exitCodes.notFound) throw error;
-    const { jobs: listed } = await jobs.list({});
-    const ids = listed.flatMap((job) => [job.id, ...job.aliases]);
-    const server = await jobs.server?.();
-    const among = server ? ` among the jobs of the server at ${server} (flwd sources lists where they come from)` : '';
-    const what = `there is no ${isImplicit ? 'command and no job' : 'job'} \`${id}\`${among}`;
-    const stray = await strayWords(jobs, words, ids);
-    if (stray) throw new Refusal(`${what}; ${stray}`, isImplicit ? exitCodes.wrongUse : exitCodes.notFound);
-    const near = hint(id, isImplicit ? [...verbs, ...ids] : ids);
-    throw new Refusal(
-      what + (near ?? '; see flwd --help, and flwd jobs for the jobs'),
-      isImplicit ? exitCodes.wrongUse : exitCodes.notFound,
-    );
-  }
-}
-
-/** Of a job whose name the words begin with: how its arguments are written. */
-async function strayWords(
-  { get }: KnownJobs,
-  words: readonly string[],
-  ids: readonly string[],
-): Promise<string | undefined> {
-  const depth = words.findLastIndex((_, at) => ids.includes(words.slice(0, at).join('/')));
-  if (depth === -1) return undefined;
-  const id = words.slice(0, depth).join('/');
-  const [first] = argumentFields((await get(id)).args);
-  if (!first) return `there is the job \`${id}\`, which takes no arguments`;
-  const example = first.kind === 'secret' ? usageOfField(first) : `${flagOf(first)} ${words[depth]}`;
-  return `there is the job \`${id}\`, whose arguments are options: flwd ${id} ${example}`;
 }

@@ -2,8 +2,8 @@
 // in a form that stays the same where a program reads it.
 
 import { styleText } from 'node:util';
-import stringWidth from 'string-width';
 import type { Options } from './command.ts';
+import type { Column, PlainCell, Style } from './table-text.ts';
 import { forTerminal } from './terminal-text.ts';
 
 export type Output = {
@@ -22,7 +22,7 @@ export type Output = {
   readonly say: (line: string) => void;
   /** A line besides the data that `--quiet` does not leave out. */
   readonly warn: (line: string) => void;
-  readonly table: (columns: readonly Column[], rows: readonly (readonly Cell[])[]) => void;
+  readonly table: (columns: readonly Column[], rows: readonly (readonly Cell[])[]) => Promise<void>;
   /** What one thing is, a line each; those with nothing to say are left out. */
   readonly fields: (rows: readonly (readonly [name: string, value: Cell])[]) => void;
   /** A time as people read it: `3 min ago`; for programs as it is. */
@@ -30,13 +30,6 @@ export type Output = {
   readonly paint: (style: Style, text: string) => string;
 };
 
-export type Style = 'good' | 'bad' | 'busy' | 'faint' | 'strong';
-type Column = {
-  readonly name: string;
-  /** Where the terminal is too narrow, this one gives way; the last of them first. */
-  readonly isFlexible?: true;
-  readonly isRight?: true;
-};
 type Cell = string | { readonly text: string; readonly style: Style };
 
 /** Whatever is in it, a terminal gets no more of it than lines and their colours. */
@@ -79,7 +72,12 @@ export function createOutput(options: Options): Output {
       if (!isQuiet) err(line);
     },
     warn: err,
-    table: (columns, rows) => out(tableText(columns, rows, { width, paint })),
+    async table(columns, rows) {
+      // How wide a text is takes half as long to load as Node.
+      const { tableText } = await import('./table-text.ts');
+      const cells = rows.map((row) => row.map(toCell));
+      out(tableText(columns, cells, { width, paint }));
+    },
     fields: (rows) => out(fieldsText(rows, paint)),
     time: (timestamp) => {
       if (timestamp === null) return '-';
@@ -103,41 +101,6 @@ export function printable(text: string): string {
   return text.replaceAll(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, (found) => (found === '\t' ? ' ' : '\uFFFD'));
 }
 
-const gap = '  ';
-const narrowest = 8;
-
-function tableText(
-  columns: readonly Column[],
-  rows: readonly (readonly Cell[])[],
-  o: { readonly width: number; readonly paint: Output['paint'] },
-): string {
-  const cells = rows.map((row) => row.map(toCell));
-  const widths = columns.map(({ name }, at) =>
-    Math.max(name.length, ...cells.map((row) => stringWidth(row[at]?.text ?? ''))),
-  );
-  let excess = widths.reduce((sum, width) => sum + width + gap.length, -gap.length) - o.width;
-  for (const [at, column] of [...columns.entries()].toReversed()) {
-    if (!column.isFlexible || excess <= 0) continue;
-    const given = Math.min(excess, Math.max(0, (widths[at] ?? 0) - narrowest));
-    widths[at] = (widths[at] ?? 0) - given;
-    excess -= given;
-  }
-  const lineOf = (row: readonly { text: string; style: Style | null }[]): string =>
-    row
-      .map(({ text, style }, at) => {
-        const width = widths[at] ?? 0;
-        const cut = fit(text, width);
-        const space = ' '.repeat(Math.max(0, width - stringWidth(cut)));
-        const shown = style ? o.paint(style, cut) : cut;
-        if (columns[at]?.isRight) return space + shown;
-        return at === row.length - 1 ? shown : shown + space;
-      })
-      .join(gap)
-      .trimEnd();
-  const heading = columns.map(({ name }) => ({ text: name, style: 'faint' as const }));
-  return [heading, ...cells].map((row) => `${lineOf(row)}\n`).join('');
-}
-
 function fieldsText(rows: readonly (readonly [string, Cell])[], paint: Output['paint']): string {
   const width = Math.max(...rows.map(([name]) => name.length));
   return rows
@@ -147,23 +110,10 @@ function fieldsText(rows: readonly (readonly [string, Cell])[], paint: Output['p
     .join('');
 }
 
-function toCell(cell: Cell): { text: string; style: Style | null } {
+function toCell(cell: Cell): PlainCell {
   return typeof cell === 'string'
     ? { text: printable(cell), style: null }
     : { text: printable(cell.text), style: cell.style };
-}
-
-/** Cut to so many columns, with `…` for what is left out. */
-export function fit(text: string, width: number): string {
-  if (stringWidth(text) <= width) return text;
-  let kept = '';
-  let taken = 1;
-  for (const character of text) {
-    taken += stringWidth(character);
-    if (taken > width) break;
-    kept += character;
-  }
-  return `${kept}…`;
 }
 
 const minuteMs = 60_000;

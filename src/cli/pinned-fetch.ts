@@ -2,31 +2,19 @@
 // socket there: the name in it is that of the machine, not of loopback, and its issuer may be known to nobody here.
 
 import { once } from 'node:events';
-import { request } from 'node:https';
-import { Readable } from 'node:stream';
 import { connect, type TLSSocket } from 'node:tls';
 import type { Fetch } from '../client/client.ts';
 import { formatDuration } from '../lib/units.ts';
+import { fetchOver } from './http-fetch.ts';
 
 /** For a server of this very machine, which may be busy. */
 const defaultConnectMs = 10_000;
 
 /** @param fingerprint SHA-256 of the certificate, as `AB:CD:…` */
 export function createPinnedFetch(fingerprint: string, { connectMs = defaultConnectMs } = {}): Fetch {
-  return async (url, { method, headers, body, signal }) => {
-    const socket = await connectPinned(new URL(url), fingerprint, { connectMs, signal });
-    return new Promise((resolve, reject) => {
-      const options = { method, headers, ...(signal && { signal }), createConnection: () => socket };
-      const sent = request(url, options, (response) => {
-        const { statusCode: status = 0, headersDistinct } = response;
-        const pairs = Object.entries(headersDistinct).map(([name, values = []]) => [name, values.join(', ')] as const);
-        const isEmpty = status === 204 || status === 304;
-        // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- two declarations of one class
-        const stream = isEmpty ? null : (Readable.toWeb(response) as ReadableStream);
-        resolve(new Response(stream, { status, headers: Object.fromEntries(pairs) }));
-      });
-      sent.on('error', reject).end(body);
-    });
+  return async (url, init) => {
+    const socket = await connectPinned(new URL(url), fingerprint, { connectMs, signal: init.signal });
+    return fetchOver(socket, url, init);
   };
 }
 

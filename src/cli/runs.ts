@@ -7,8 +7,9 @@ import type { Options } from './command.ts';
 import { type ExitCode, exitCodes, Refusal } from './exit-code.ts';
 import { findRunId } from './named-run.ts';
 import { readChoice, readCount, readInstant } from './option-values.ts';
-import { createOutput, type Output, type Style } from './output.ts';
+import { createOutput, type Output } from './output.ts';
 import { type Session, withSession } from './session.ts';
+import type { Style } from './table-text.ts';
 
 type RunSummary = AnswerOf<'listRuns'>['runs'][number];
 type Run = AnswerOf<'getRun'>;
@@ -27,12 +28,12 @@ export async function run(options: Options, operands: readonly string[]): Promis
       const runId = await findRunId(session, word, { output, orLastOf: true });
       const found = await session.client.call('getRun', { path: { run_id: runId } });
       if (output.isJson) output.json(found);
-      else describeRun(found, output);
+      else await describeRun(found, output);
       return exitCodes.done;
     }
     const list = await listRuns(session, query, readCount(options, 'limit') ?? usual);
     if (output.isJson) output.json(list);
-    else printRuns(list, output);
+    else await printRuns(list, output);
     return exitCodes.done;
   });
 }
@@ -72,7 +73,7 @@ function whyOf({ waiting, reason, exit_code: exitCode }: RunSummary): string {
   return waiting ?? (reason === 'exit' && exitCode !== null ? `exit code ${exitCode}` : reason) ?? '';
 }
 
-function printRuns({ runs, total }: AnswerOf<'listRuns'>, output: Output): void {
+async function printRuns({ runs, total }: AnswerOf<'listRuns'>, output: Output): Promise<void> {
   if (runs.length === 0) {
     output.say('no runs');
     return;
@@ -86,7 +87,7 @@ function printRuns({ runs, total }: AnswerOf<'listRuns'>, output: Output): void 
     { name: 'BY', isFlexible: true as const },
     { name: 'WHY', isFlexible: true as const },
   ];
-  output.table(
+  await output.table(
     columns,
     runs.map((run) => [
       run.run_id,
@@ -112,7 +113,7 @@ function tookOf({ started_at: startedAt, finished_at: finishedAt, progress }: Ru
   return tookFor(startedAt, finishedAt, 0);
 }
 
-export function describeRun(run: Run, output: Output): void {
+export async function describeRun(run: Run, output: Output): Promise<void> {
   const { message } = run.error ?? {};
   output.fields([
     ['run', run.run_id],
@@ -141,7 +142,7 @@ export function describeRun(run: Run, output: Output): void {
   ]);
   if (run.steps.length < 2) return;
   output.text('\n');
-  output.table(
+  await output.table(
     [
       { name: 'STEP' },
       { name: 'STATUS' },

@@ -17,7 +17,7 @@ export async function run(options: Options): Promise<ExitCode> {
   return withSession(options, async (session) => {
     const list = await session.client.call('listSchedules', { query });
     if (output.isJson) output.json(list);
-    else printSchedules(list, output);
+    else await printSchedules(list, output);
     if (list.schedules.some(({ enabled }) => enabled)) noteNoServer(session, output);
     return exitCodes.done;
   });
@@ -28,7 +28,7 @@ export function noteNoServer({ isBrief, where }: Session, output: Output): void 
   if (isBrief()) output.say(`no server has ${where}: schedules start nothing until flwd serve runs`);
 }
 
-function printSchedules({ schedules }: ScheduleList, output: Output): void {
+async function printSchedules({ schedules }: ScheduleList, output: Output): Promise<void> {
   if (schedules.length === 0) {
     output.say('no schedules');
     return;
@@ -42,7 +42,7 @@ function printSchedules({ schedules }: ScheduleList, output: Output): void {
     { name: 'STATE' },
     { name: 'WHY', isFlexible: true as const },
   ];
-  output.table(
+  await output.table(
     columns,
     schedules.map((schedule) => [
       schedule.id,

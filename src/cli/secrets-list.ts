@@ -19,7 +19,7 @@ export async function run(options: Options): Promise<ExitCode> {
   if (output.isJson) output.json({ ...pages[0], secrets, next_cursor: null });
   else if (secrets.length === 0) output.say('no secrets');
   else
-    output.table(
+    await output.table(
       [{ name: 'NAME', isFlexible: true }, { name: 'TENANT', isFlexible: true }, { name: 'UPDATED' }, { name: 'BY' }],
       secrets.map((secret) => [secret.name, secret.tenant, output.time(secret.updated_at), secret.updated_by]),
     );

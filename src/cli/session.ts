@@ -3,7 +3,7 @@
 
 import { existsSync, readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
-import { type Client, createClient, type Fetch } from '../client/client.ts';
+import { type Client, createClient, type Fetch, type HttpAnswer } from '../client/client.ts';
 import type { Config } from '../config/config.ts';
 import type { LoadedConfig } from '../config/load.ts';
 import { readCliToken } from '../lib/cli-token.ts';
@@ -15,7 +15,7 @@ import { DataDirOwned, findOwner, isStillOwner, type OwnerInfo } from '../lib/ow
 import type { Options } from './command.ts';
 import { loadConfiguration } from './configuration.ts';
 import { exitCodes, Refusal } from './exit-code.ts';
-import { createPinnedFetch } from './pinned-fetch.ts';
+import { httpFetch } from './http-fetch.ts';
 
 export type Session = {
   readonly client: Client;
@@ -189,7 +189,7 @@ async function openOwn(loaded: LoadedConfig, { makesRoom = false }: SessionReque
   }
 
   const first = link.url;
-  const fetchFrom = async (by: Link, path: string, init: Parameters<Fetch>[1]): Promise<Response> => {
+  const fetchFrom = async (by: Link, path: string, init: Parameters<Fetch>[1]): Promise<HttpAnswer> => {
     const headers = by.token === undefined ? init.headers : { ...init.headers, authorization: `Bearer ${by.token}` };
     return by.fetch(`${by.url}${path}`, { ...init, headers });
   };
@@ -202,7 +202,9 @@ async function openOwn(loaded: LoadedConfig, { makesRoom = false }: SessionReque
       try {
         const response = await fetchFrom(before, path, init);
         const next = response.status === 401 ? await findAnew(before) : undefined;
-        return next ? await fetchFrom(next, path, init) : response;
+        if (!next) return response;
+        await response.text();
+        return await fetchFrom(next, path, init);
       } catch (error) {
         if (init.signal?.aborted || !mayRepeat(error, init)) throw error;
         const next = before.isBrief ? await relink(before) : await findAnew(before);
@@ -252,17 +254,25 @@ function toOwner(dataDir: string, owner: OwnerInfo, url: string): Link {
   return {
     url,
     token: readCliToken(dataDir),
-    fetch: certificate ? createPinnedFetch(certificate) : fetchWhileOwned(dataDir, owner),
+    fetch: certificate ? pinnedFetch(certificate) : fetchWhileOwned(dataDir, owner),
     isBrief: isBrief ?? false,
     isOwn: false,
     close: async () => undefined,
   };
 }
 
+/** Loads TLS with the first call. */
+function pinnedFetch(certificate: string): Fetch {
+  return async (url, init) => {
+    const { createPinnedFetch } = await import('./pinned-fetch.ts');
+    return createPinnedFetch(certificate)(url, init);
+  };
+}
+
 /** Another user can wait for the port of a server that ends, and must not be sent what was for that one. */
 function fetchWhileOwned(dataDir: string, owner: OwnerInfo): Fetch {
   return async (url, init) => {
-    if (await isStillOwner(dataDir, owner)) return fetch(url, init);
+    if (await isStillOwner(dataDir, owner)) return httpFetch(url, init);
     throw ended(dataDir);
   };
 }
@@ -303,7 +313,7 @@ export async function openBrief({ config, file }: Pick<LoadedConfig, 'config' | 
     token: readCliToken(dataDir),
     async fetch(url, init) {
       if (closing) throw ended(dataDir);
-      return fetch(url, init);
+      return httpFetch(url, init);
     },
     isBrief: true,
     isOwn: true,

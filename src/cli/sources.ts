@@ -16,7 +16,7 @@ export async function run(options: Options): Promise<ExitCode> {
     const list = await jobs.list({});
     const counted = sources.map((source) => ({ ...source, ...countsOf(source, list) }));
     if (output.isJson) output.json({ sources: counted });
-    else printSources(counted, output);
+    else await printSources(counted, output);
     return exitCodes.done;
   });
 }
@@ -32,12 +32,12 @@ function countsOf({ name }: Source, { jobs, invalid }: JobList) {
   return { jobs: countIn(jobs), invalid: countIn(invalid) };
 }
 
-function printSources(sources: readonly (Source & ReturnType<typeof countsOf>)[], output: Output): void {
+async function printSources(sources: readonly (Source & ReturnType<typeof countsOf>)[], output: Output): Promise<void> {
   if (sources.length === 0) {
     output.say('no sources');
     return;
   }
-  output.table(
+  await output.table(
     [
       { name: 'SOURCE' },
       { name: 'TYPE' },

@@ -1,7 +1,8 @@
 // One line at the bottom of a terminal that says how it goes. What is printed meanwhile scrolls by above it.
 
 import stringWidth from 'string-width';
-import { fit, mayColour } from './output.ts';
+import { mayColour } from './output.ts';
+import { fit } from './table-text.ts';
 import { forTerminal } from './terminal-text.ts';
 
 export type StatusLine = {

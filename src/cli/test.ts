@@ -54,7 +54,7 @@ async function findTests(
   words: readonly string[],
   config: Parameters<typeof withTrial>[0]['config'],
 ): Promise<readonly Lane[]> {
-  const { readTests } = await import('../operator.ts');
+  const { readTests } = await import('../sources.ts');
   const isAskedFor = (id: string): boolean => words.length === 0 || words.some((word) => isNamed(id, word));
   const { jobs, invalid } = await readTests(config, isAskedFor);
   const ids = [...jobs.map(({ definition: { id } }) => id), ...invalid.map(({ id }) => id)];
@@ -80,7 +80,7 @@ function isNamed(id: string, word: string): boolean {
 }
 
 async function unknownJob(id: string, config: Parameters<typeof withTrial>[0]['config']): Promise<Refusal> {
-  const { readTests } = await import('../operator.ts');
+  const { readTests } = await import('../sources.ts');
   const { jobs } = await readTests(config, () => true);
   const near = hint(
     id,

@@ -3,8 +3,9 @@
 import type { AnswerOf } from '../contract/operations.ts';
 import type { Options } from './command.ts';
 import { type ExitCode, exitCodes } from './exit-code.ts';
-import { createOutput, type Output, type Style } from './output.ts';
+import { createOutput, type Output } from './output.ts';
 import { withSession } from './session.ts';
+import type { Style } from './table-text.ts';
 import { listTokens } from './token-list.ts';
 
 type TokenList = AnswerOf<'listTokens'>;
@@ -14,13 +15,13 @@ export async function run(options: Options): Promise<ExitCode> {
   const output = createOutput(options);
   const list = await withSession(options, listTokens);
   if (output.isJson) output.json(list);
-  else printTokens(list, output);
+  else await printTokens(list, output);
   return exitCodes.done;
 }
 
 const styles = { active: 'good', expired: 'faint', revoked: 'faint' } as const satisfies Record<Status, Style>;
 
-function printTokens({ tokens }: TokenList, output: Output): void {
+async function printTokens({ tokens }: TokenList, output: Output): Promise<void> {
   if (tokens.length === 0) {
     output.say('no tokens');
     return;
@@ -37,7 +38,7 @@ function printTokens({ tokens }: TokenList, output: Output): void {
     { name: 'SCOPES', isFlexible: true as const },
   ];
   const timeOrNever = (at: string | null): string => (at === null ? 'never' : output.time(at));
-  output.table(
+  await output.table(
     columns,
     tokens.map((token) => [
       token.id,

@@ -27,7 +27,7 @@ export class ServerUnreachable extends Error {
 }
 
 /** Of an answer that is no success; whatever a proxy may have put in the place of a problem document. */
-export async function problemOf(response: Response): Promise<ApiProblem> {
+export async function problemOf(response: Pick<Response, 'status' | 'text'>): Promise<ApiProblem> {
   const text = await response.text().catch(() => '');
   try {
     const document: unknown = JSON.parse(text);

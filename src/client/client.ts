@@ -1,16 +1,8 @@
 // The one client of the API, for Node and browsers: a typed call for each operation of the table, and streams that
 // resume where they broke off.
 
-import {
-  type AnswerOf,
-  apiBase,
-  type BodyOf,
-  type Operation,
-  type OperationId,
-  operations,
-  type PathOf,
-  type QueryOf,
-} from '../contract/operations.ts';
+import type { AnswerOf, BodyOf, OperationId, PathOf, QueryOf } from '../contract/operations.ts';
+import { apiBase, type Route, routes } from '../contract/routes.ts';
 import { problemOf, ServerUnreachable } from './api-problem.ts';
 import { isTimeout } from './fault-words.ts';
 import { type ResumingStream, streamEvents } from './resuming-stream.ts';
@@ -36,7 +28,7 @@ export type Client = {
   /** The JSON an operation answers. @throws ApiProblem, ServerUnreachable */
   readonly call: <Id extends OperationId>(id: Id, ...input: Arguments<Id>) => Promise<AnswerOf<Id>>;
   /** The answer itself, once it is known to be a success: for bytes and text. @throws ApiProblem, ServerUnreachable */
-  readonly request: <Id extends OperationId>(id: Id, ...input: Arguments<Id>) => Promise<Response>;
+  readonly request: <Id extends OperationId>(id: Id, ...input: Arguments<Id>) => Promise<HttpAnswer>;
   /** Live frames, resumed until the end of the stream or `input.signal`. @throws ApiProblem, ServerUnreachable */
   readonly stream: <Id extends StreamId>(
     id: Id,
@@ -71,7 +63,12 @@ export type Fetch = (
     readonly body?: string;
     readonly signal?: AbortSignal;
   },
-) => Promise<Response>;
+) => Promise<HttpAnswer>;
+
+/** What the client asks of a Response: Node takes longer to load that class than a command may. */
+export type HttpAnswer = Pick<Response, 'ok' | 'status' | 'body' | 'text'> & {
+  readonly headers: Pick<Headers, 'get'>;
+};
 
 type Loose = {
   readonly path?: Readonly<Record<string, string>>;
@@ -86,14 +83,14 @@ type Loose = {
 export function createClient(o: ClientOptions): Client {
   const { fetch: fetchBy = fetch } = o;
 
-  async function send(id: OperationId, input: Loose): Promise<Response> {
-    const operation: Operation = operations[id];
-    const headers: Record<string, string> = { accept: acceptOf(operation) };
+  async function send(id: OperationId, input: Loose): Promise<HttpAnswer> {
+    const { method, path, isJson = true }: Route = routes[id];
+    const headers: Record<string, string> = { accept: isJson ? 'application/json' : '*/*' };
     if (o.token !== undefined) headers.authorization = `Bearer ${o.token}`;
     if (o.client !== undefined) headers['x-flwd-client'] = o.client;
     if (input.body !== undefined) headers['content-type'] = 'application/json';
-    const response = await fetchBy(urlOf(o.baseUrl, operation.path, input), {
-      method: operation.method,
+    const response = await fetchBy(urlOf(o.baseUrl, path, input), {
+      method,
       headers: { ...headers, ...input.headers },
       ...(input.body !== undefined && { body: JSON.stringify(input.body) }),
       ...(input.signal && { signal: input.signal }),
@@ -139,8 +136,4 @@ function urlOf(baseUrl: string, path: string, { path: members = {}, query = {} }
   for (const [name, value] of Object.entries(query)) if (value !== undefined) search.set(name, String(value));
   const text = search.toString();
   return `${baseUrl.replace(/\/$/, '')}${apiBase}${filled}${text && `?${text}`}`;
-}
-
-function acceptOf({ answers }: Operation): string {
-  return answers.some(({ content }) => 'application/json' in content) ? 'application/json' : '*/*';
 }

@@ -1,7 +1,7 @@
 // Server-sent events over connections that may break: each new one resumes after the last id, so nothing is lost or
 // doubled.
 
-import { heartbeatMs } from '../contract/basics.ts';
+import { heartbeatMs } from '../contract/routes.ts';
 import { ApiProblem, ServerUnreachable } from './api-problem.ts';
 import { isPassing } from './fault-words.ts';
 import { createSseParser, type ServerSentEvent } from './sse-parser.ts';
@@ -22,7 +22,7 @@ const longestSilenceMs = 3 * heartbeatMs;
 
 /** Ends after `lastEvent`, or when the signal is aborted. */
 export async function* streamEvents(o: {
-  readonly open: (headers: Readonly<Record<string, string>>, signal: AbortSignal) => Promise<Response>;
+  readonly open: (headers: Readonly<Record<string, string>>, signal: AbortSignal) => Promise<Pick<Response, 'body'>>;
   readonly signal: AbortSignal | undefined;
   /** What comes last where the stream is of one run. */
   readonly lastEvent: string | undefined;
@@ -87,10 +87,10 @@ function createPatience(signal: AbortSignal | undefined, ms: number): Patience {
   };
 }
 
-async function* eventsOf(response: Response, patience: Patience): AsyncGenerator<ServerSentEvent, void> {
-  if (!response.body) return;
+async function* eventsOf({ body }: Pick<Response, 'body'>, patience: Patience): AsyncGenerator<ServerSentEvent, void> {
+  if (!body) return;
   const parse = createSseParser();
-  const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+  const reader = body.pipeThrough(new TextDecoderStream()).getReader();
   try {
     for (;;) {
       const { done, value } = await patience.with(reader.read());

@@ -195,7 +195,7 @@ function ReadPreview({ artifact }: { readonly artifact: Artifact }): ReactNode {
         setContent({ text: text.slice(0, mostPreviewText), isCut });
         return;
       }
-      url = URL.createObjectURL(new Blob([await response.arrayBuffer()], { type }));
+      url = URL.createObjectURL(new Blob([await new Response(response.body).blob()], { type }));
       setContent({ url });
     };
     read().catch((error: unknown) => !ending.signal.aborted && setFault(faultText(error)));

@@ -3,6 +3,7 @@
 
 import { useRef } from 'react';
 import { ApiProblem } from '../client/api-problem.ts';
+import type { HttpAnswer } from '../client/client.ts';
 import type { AnswerOf } from '../contract/operations.ts';
 import { type Loaded, useLoaded, useTicks } from './loading.ts';
 import { useClient } from './session.tsx';
@@ -13,15 +14,15 @@ type JobList = AnswerOf<'listJobs'>;
 type Job = AnswerOf<'getJob'>;
 
 /** Reads an answer: the same object for as long as its ETag is the same, so that what is drawn of it stays. */
-function useReader<T>(): (response: Response) => Promise<T> {
+function useReader<T>(): (answer: HttpAnswer) => Promise<T> {
   const held = useRef<{ readonly etag: string | null; readonly value: T } | null>(null);
-  return async (response) => {
-    const etag = response.headers.get('etag');
+  return async (answer) => {
+    const etag = answer.headers.get('etag');
     if (held.current && etag !== null && held.current.etag === etag) {
-      await response.body?.cancel();
+      await answer.body?.cancel();
       return held.current.value;
     }
-    const value: T = JSON.parse(await response.text());
+    const value: T = JSON.parse(await answer.text());
     held.current = { etag, value };
     return value;
   };

@@ -3,6 +3,7 @@
 import { Type } from 'typebox';
 import { nullable, timestamp } from './basics.ts';
 import { closed, page, text } from './operation-parts.ts';
+import { routes } from './routes.ts';
 
 const bytes = Type.Unsafe<Uint8Array>({ type: 'string', format: 'binary' });
 
@@ -31,8 +32,7 @@ const artifactList = Type.Object(
 
 export const artifactOperations = {
   listArtifacts: {
-    method: 'GET',
-    path: '/artifacts',
+    ...routes.listArtifacts,
     tag: 'Artifacts',
     summary: 'List artifacts, newest first',
     scope: 'artifacts:read',
@@ -49,8 +49,7 @@ export const artifactOperations = {
     problems: ['validation-error'],
   },
   getArtifact: {
-    method: 'GET',
-    path: '/artifacts/{artifact_id}',
+    ...routes.getArtifact,
     tag: 'Artifacts',
     summary: 'Download an artifact',
     scope: 'artifacts:read',

@@ -4,6 +4,7 @@ import { Type } from 'typebox';
 import { auditActions, auditObjectKinds, auditResults } from '../domain/audit.ts';
 import { anyObject, literals, nullable, timestamp } from './basics.ts';
 import { closed, instant, oneOf, page, text } from './operation-parts.ts';
+import { routes } from './routes.ts';
 
 const auditEntry = Type.Object({
   id: Type.Integer(),
@@ -31,8 +32,7 @@ const auditList = Type.Object({
 
 export const auditOperations = {
   listAudit: {
-    method: 'GET',
-    path: '/audit',
+    ...routes.listAudit,
     tag: 'Audit',
     summary: 'Who did what to which object, from where, with what result; newest first',
     scope: 'audit:read',

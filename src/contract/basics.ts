@@ -12,6 +12,3 @@ export const labels = Type.Record(Type.String(), Type.String());
 
 export const securityProfile = literals(['secure', 'permissive', 'disabled'] as const);
 export const runStatus = literals(runStatuses);
-
-/** A stream of server-sent events is silent for no longer. */
-export const heartbeatMs = 15_000;

@@ -1,4 +1,5 @@
-// The API as data: every operation once. Routes, validation, OpenAPI and the typed client are made from this table.
+// The API as data: every operation once. Routes, validation, OpenAPI and the typed client are made from this table; where each
+// one is stands in routes.ts.
 
 import { type Static, type TSchema, Type } from 'typebox';
 import type { AuditAction, AuditObjectKind } from '../domain/audit.ts';
@@ -10,14 +11,13 @@ import { artifactOperations } from './artifact-operations.ts';
 import { auditOperations } from './audit-operations.ts';
 import * as jobSchemas from './job-schemas.ts';
 import { closed, cursor, instant, json, limit, oneOf, page, text } from './operation-parts.ts';
+import { type Route, routes } from './routes.ts';
 import * as runSchemas from './run-schemas.ts';
 import { scheduleOperations } from './schedule-operations.ts';
 import { secretOperations } from './secret-operations.ts';
 import { systemOperations } from './system-operations.ts';
 import { tokenOperations } from './token-operations.ts';
 import { workerOperations } from './worker-operations.ts';
-
-export const apiBase = '/api/v1';
 
 /** How an operation answers when it succeeds. */
 export type Answer = {
@@ -35,10 +35,7 @@ export type OperationAudit = {
   readonly keeps?: readonly string[];
 };
 
-export type Operation = {
-  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
-  /** Below apiBase. `{job_id}` takes the rest of the path, slashes included. */
-  readonly path: string;
+export type Operation = Route & {
   readonly tag: 'Jobs' | 'Runs' | 'Schedules' | 'Secrets' | 'Artifacts' | 'Tokens' | 'Audit' | 'System' | 'Events';
   readonly summary: string;
   readonly scope: Scope | 'public';
@@ -63,8 +60,7 @@ const lastEventId = { 'Last-Event-ID': 'Resumes exactly after this id' };
 
 export const operations = {
   listJobs: {
-    method: 'GET',
-    path: '/jobs',
+    ...routes.listJobs,
     tag: 'Jobs',
     summary: 'List the jobs of all sources',
     scope: 'jobs:read',
@@ -88,8 +84,7 @@ export const operations = {
     problems: ['validation-error'],
   },
   getJob: {
-    method: 'GET',
-    path: '/jobs/{job_id}',
+    ...routes.getJob,
     tag: 'Jobs',
     summary: 'One job, with the schema of its arguments',
     scope: 'jobs:read',
@@ -98,8 +93,7 @@ export const operations = {
     problems: ['job-not-found', 'job-invalid'],
   },
   createRun: {
-    method: 'POST',
-    path: '/runs',
+    ...routes.createRun,
     tag: 'Runs',
     summary: 'Create and execute a run of a job',
     scope: 'runs:write',
@@ -128,8 +122,7 @@ export const operations = {
     audit: { action: 'run.create', object: 'run', keeps: ['job_id'] },
   },
   listRuns: {
-    method: 'GET',
-    path: '/runs',
+    ...routes.listRuns,
     tag: 'Runs',
     summary: 'List runs, newest first',
     scope: 'runs:read',
@@ -151,8 +144,7 @@ export const operations = {
     problems: ['validation-error'],
   },
   getRun: {
-    method: 'GET',
-    path: '/runs/{run_id}',
+    ...routes.getRun,
     tag: 'Runs',
     summary: 'One run, with its result',
     scope: 'runs:read',
@@ -161,8 +153,7 @@ export const operations = {
     problems: ['run-not-found'],
   },
   getRunLogs: {
-    method: 'GET',
-    path: '/runs/{run_id}/logs',
+    ...routes.getRunLogs,
     tag: 'Runs',
     summary: 'The log of a run: a page, the whole text, or a live stream',
     scope: 'runs:read',
@@ -198,8 +189,7 @@ export const operations = {
     problems: ['validation-error', 'run-not-found'],
   },
   getRunEvents: {
-    method: 'GET',
-    path: '/runs/{run_id}/events',
+    ...routes.getRunEvents,
     tag: 'Events',
     summary: 'The events of one run',
     scope: 'runs:read',
@@ -218,8 +208,7 @@ export const operations = {
     problems: ['validation-error', 'run-not-found', 'events-expired'],
   },
   listRunNotices: {
-    method: 'GET',
-    path: '/runs/{run_id}/notices',
+    ...routes.listRunNotices,
     tag: 'Runs',
     summary: 'Who was told of the end of a run, and how that went',
     scope: 'runs:read',
@@ -227,8 +216,7 @@ export const operations = {
     problems: ['run-not-found'],
   },
   cancelRun: {
-    method: 'POST',
-    path: '/runs/{run_id}/cancel',
+    ...routes.cancelRun,
     tag: 'Runs',
     summary: 'Cancel a run; its processes are gone before the answer says so',
     scope: 'runs:write',
@@ -248,8 +236,7 @@ export const operations = {
     audit: { action: 'run.cancel', object: 'run', keeps: ['force'] },
   },
   rerunRun: {
-    method: 'POST',
-    path: '/runs/{run_id}/rerun',
+    ...routes.rerunRun,
     tag: 'Runs',
     summary: 'Run again: from the start, from what failed, or from a step',
     scope: 'runs:write',
@@ -278,8 +265,7 @@ export const operations = {
     audit: { action: 'run.create', object: 'run' },
   },
   approveRun: {
-    method: 'POST',
-    path: '/runs/{run_id}/approvals',
+    ...routes.approveRun,
     tag: 'Runs',
     summary: 'Approve or deny a step that waits for it',
     scope: 'runs:approve',
@@ -289,8 +275,7 @@ export const operations = {
     audit: { action: 'run.approve', object: 'run', keeps: ['step_id', 'decision', 'comment'] },
   },
   listRunAttempts: {
-    method: 'GET',
-    path: '/runs/{run_id}/attempts',
+    ...routes.listRunAttempts,
     tag: 'Runs',
     summary: 'Every attempt of the steps of a run, by step and attempt',
     scope: 'runs:read',
@@ -299,8 +284,7 @@ export const operations = {
     problems: ['validation-error', 'run-not-found'],
   },
   createPlan: {
-    method: 'POST',
-    path: '/plans',
+    ...routes.createPlan,
     tag: 'Runs',
     summary: 'What a run would do: validates everything, runs nothing',
     scope: 'jobs:read',
@@ -317,8 +301,7 @@ export const operations = {
   ...systemOperations,
   ...workerOperations,
   streamRunEvents: {
-    method: 'GET',
-    path: '/events/runs',
+    ...routes.streamRunEvents,
     tag: 'Events',
     summary: 'Stream the events of all runs',
     scope: 'runs:read',

@@ -2,14 +2,14 @@
 
 import { Type } from 'typebox';
 import { closed, json, limit, page, text } from './operation-parts.ts';
+import { routes } from './routes.ts';
 import * as schemas from './schedule-schemas.ts';
 
 const keeps = ['job_id', 'cron', 'timezone', 'enabled'];
 
 export const scheduleOperations = {
   listSchedules: {
-    method: 'GET',
-    path: '/schedules',
+    ...routes.listSchedules,
     tag: 'Schedules',
     summary: 'List schedules: those of config.yaml and those made here',
     scope: 'jobs:read',
@@ -27,8 +27,7 @@ export const scheduleOperations = {
     problems: ['validation-error'],
   },
   createSchedule: {
-    method: 'POST',
-    path: '/schedules',
+    ...routes.createSchedule,
     tag: 'Schedules',
     summary: 'Make a schedule',
     scope: 'schedules:write',
@@ -38,8 +37,7 @@ export const scheduleOperations = {
     audit: { action: 'schedule.create', object: 'schedule', keeps },
   },
   previewSchedule: {
-    method: 'POST',
-    path: '/schedules/preview',
+    ...routes.previewSchedule,
     tag: 'Schedules',
     summary: 'When a schedule would fire: checks everything, saves nothing',
     scope: 'jobs:read',
@@ -50,8 +48,7 @@ export const scheduleOperations = {
     audit: null,
   },
   getSchedule: {
-    method: 'GET',
-    path: '/schedules/{schedule_id}',
+    ...routes.getSchedule,
     tag: 'Schedules',
     summary: 'One schedule: how it went, and when it fires next',
     scope: 'jobs:read',
@@ -59,8 +56,7 @@ export const scheduleOperations = {
     problems: ['schedule-not-found'],
   },
   replaceSchedule: {
-    method: 'PUT',
-    path: '/schedules/{schedule_id}',
+    ...routes.replaceSchedule,
     tag: 'Schedules',
     summary: 'Replace a schedule that was made here',
     scope: 'schedules:write',
@@ -77,8 +73,7 @@ export const scheduleOperations = {
     audit: { action: 'schedule.replace', object: 'schedule', keeps },
   },
   deleteSchedule: {
-    method: 'DELETE',
-    path: '/schedules/{schedule_id}',
+    ...routes.deleteSchedule,
     tag: 'Schedules',
     summary: 'Remove a schedule that was made here; its runs stay',
     scope: 'schedules:write',

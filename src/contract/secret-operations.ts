@@ -3,6 +3,7 @@
 import { Type } from 'typebox';
 import { nullable, timestamp } from './basics.ts';
 import { closed, json, page } from './operation-parts.ts';
+import { routes } from './routes.ts';
 import { runRequest } from './run-schemas.ts';
 
 const secret = Type.Object(
@@ -44,8 +45,7 @@ const ofTenant = {
 
 export const secretOperations = {
   listSecrets: {
-    method: 'GET',
-    path: '/secrets',
+    ...routes.listSecrets,
     tag: 'Secrets',
     summary: 'List the secrets that are stored: names, never values',
     scope: 'secrets:write',
@@ -60,8 +60,7 @@ export const secretOperations = {
     problems: ['validation-error'],
   },
   putSecret: {
-    method: 'PUT',
-    path: '/secrets/{name}',
+    ...routes.putSecret,
     tag: 'Secrets',
     summary: 'Store a secret, or give it a new value',
     scope: 'secrets:write',
@@ -72,8 +71,7 @@ export const secretOperations = {
     audit: { action: 'secret.set', object: 'secret' },
   },
   deleteSecret: {
-    method: 'DELETE',
-    path: '/secrets/{name}',
+    ...routes.deleteSecret,
     tag: 'Secrets',
     summary: 'Remove a secret; runs that were given it keep their own copy',
     scope: 'secrets:write',
@@ -83,8 +81,7 @@ export const secretOperations = {
     audit: { action: 'secret.delete', object: 'secret' },
   },
   rotateSecrets: {
-    method: 'POST',
-    path: '/secrets/rotate',
+    ...routes.rotateSecrets,
     tag: 'Secrets',
     summary: 'Seal everything with a new key, some seconds long; the old key goes once nothing needs it',
     scope: 'admin',

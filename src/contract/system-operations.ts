@@ -2,12 +2,12 @@
 
 import { Type } from 'typebox';
 import { closed, json } from './operation-parts.ts';
+import { routes } from './routes.ts';
 import * as schemas from './schemas.ts';
 
 export const systemOperations = {
   getHealth: {
-    method: 'GET',
-    path: '/health',
+    ...routes.getHealth,
     tag: 'System',
     summary: 'Health of this instance',
     scope: 'public',
@@ -15,8 +15,7 @@ export const systemOperations = {
     problems: [],
   },
   getSystemInfo: {
-    method: 'GET',
-    path: '/system/info',
+    ...routes.getSystemInfo,
     tag: 'System',
     summary: 'Version, sources, limits and what this host can enforce',
     scope: 'jobs:read',
@@ -24,8 +23,7 @@ export const systemOperations = {
     problems: [],
   },
   collectGarbage: {
-    method: 'POST',
-    path: '/system/gc',
+    ...routes.collectGarbage,
     tag: 'System',
     summary: 'Remove what is past its retention now, some seconds long',
     scope: 'admin',

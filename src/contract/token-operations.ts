@@ -6,6 +6,7 @@ import { scopes } from '../domain/principal.ts';
 import { tenantPattern } from '../domain/tenant.ts';
 import { literals, nullable, timestamp } from './basics.ts';
 import { closed, page } from './operation-parts.ts';
+import { routes } from './routes.ts';
 
 const tokenRequest = Type.Object(
   {
@@ -54,8 +55,7 @@ const tokenList = Type.Object(
 
 export const tokenOperations = {
   createToken: {
-    method: 'POST',
-    path: '/tokens',
+    ...routes.createToken,
     tag: 'Tokens',
     summary: 'Make a token; it is shown this once',
     scope: 'admin',
@@ -65,8 +65,7 @@ export const tokenOperations = {
     audit: { action: 'token.create', object: 'token', keeps: ['name', 'scopes', 'tenant', 'expires_in'] },
   },
   listTokens: {
-    method: 'GET',
-    path: '/tokens',
+    ...routes.listTokens,
     tag: 'Tokens',
     summary: 'List tokens, newest first, those that are revoked or expired too',
     scope: 'admin',
@@ -80,8 +79,7 @@ export const tokenOperations = {
     problems: ['validation-error'],
   },
   revokeToken: {
-    method: 'DELETE',
-    path: '/tokens/{token_id}',
+    ...routes.revokeToken,
     tag: 'Tokens',
     summary: 'Revoke a token, at once and for good',
     scope: 'admin',

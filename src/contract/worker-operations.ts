@@ -2,6 +2,7 @@
 
 import { Type } from 'typebox';
 import { labels, timestamp } from './basics.ts';
+import { routes } from './routes.ts';
 
 const workerList = Type.Object(
   {
@@ -24,8 +25,7 @@ const workerList = Type.Object(
 
 export const workerOperations = {
   listWorkers: {
-    method: 'GET',
-    path: '/workers',
+    ...routes.listWorkers,
     tag: 'System',
     summary: 'Who runs the jobs',
     scope: 'jobs:read',

@@ -1,8 +1,8 @@
 // `{secret: name}` in the arguments or the environment of a job → its value, in the run's tenant, before the arguments are
 // checked: the check sees a text.
 
-import { isStoredSecret } from '../catalog/argspec.ts';
 import { secretDefaultOf } from '../catalog/arguments.ts';
+import { isStoredSecret } from '../catalog/secret-arguments.ts';
 import type { JobDefinition, JsonObject } from '../domain/job.ts';
 import { Problem } from '../domain/problem.ts';
 

@@ -3,6 +3,8 @@
 import { type Logger as PinoLogger, pino } from 'pino';
 
 export type Logger = PinoLogger;
+/** For whoever only writes to it. */
+export type LogLines = Pick<Logger, 'info' | 'warn' | 'error'>;
 export type LogFormat = 'text' | 'json';
 
 export function createLogger(options: { level: string; format: LogFormat }): Logger {

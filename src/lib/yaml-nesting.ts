@@ -14,6 +14,8 @@ export function isTooDeep(parser: Parser): boolean {
 
 /** The offset at which the text becomes too deep; undefined when it does not. */
 export function findTooDeep(text: string): number | undefined {
+  // Each level takes one of these signs at the least; to look at each lexeme takes as long as to read the text.
+  if ((text.match(/[[{:?-]/g)?.length ?? 0) <= nestingLimit) return undefined;
   const parser = new Parser();
   for (const lexeme of new Lexer().lex(text)) {
     Array.from(parser.next(lexeme));

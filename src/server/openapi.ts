@@ -1,6 +1,7 @@
 // The OpenAPI 3.1 document, made from the table of operations: the schemas that validate are the ones that document.
 
-import { type Answer, apiBase, type Operation, operations } from '../contract/operations.ts';
+import { type Answer, type Operation, operations } from '../contract/operations.ts';
+import { apiBase } from '../contract/routes.ts';
 import { problemDocument } from '../contract/schemas.ts';
 import { type ProblemSlug, problems } from '../domain/problem.ts';
 import { problemMediaType } from './problem-answers.ts';

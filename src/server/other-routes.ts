@@ -1,7 +1,7 @@
 // What is no operation of the table: the console, probes, the OpenAPI document, pages for people, and the refusal of everything else.
 
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { apiBase } from '../contract/operations.ts';
+import { apiBase } from '../contract/routes.ts';
 import { Problem } from '../domain/problem.ts';
 import type { Admission } from './admission.ts';
 import { consolePaths, createConsole, isConsolePath } from './console.ts';

@@ -1,7 +1,8 @@
 // Plain pages for people who open the server in a browser: no script, nothing from elsewhere.
 
 import { createHash } from 'node:crypto';
-import { apiBase, type Operation, operations } from '../contract/operations.ts';
+import { type Operation, operations } from '../contract/operations.ts';
+import { apiBase } from '../contract/routes.ts';
 import { problems, problemType } from '../domain/problem.ts';
 
 const style =

@@ -1,7 +1,8 @@
 // From the table of operations to routes: method, path, scope and input of each; the handler does the rest.
 
 import type { FastifyInstance, FastifyReply } from 'fastify';
-import { apiBase, type Operation, type OperationId, operations } from '../contract/operations.ts';
+import { type Operation, type OperationId, operations } from '../contract/operations.ts';
+import { apiBase } from '../contract/routes.ts';
 import type { FaultList } from '../domain/fault-list.ts';
 import type { Admission } from './admission.ts';
 import type { AuditTrail } from './audit-trail.ts';

@@ -3,7 +3,7 @@
 
 import { once } from 'node:events';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { heartbeatMs } from '../contract/basics.ts';
+import { heartbeatMs } from '../contract/routes.ts';
 import type { Principal } from '../domain/principal.ts';
 import { Problem } from '../domain/problem.ts';
 import type { Logger } from '../lib/logger.ts';

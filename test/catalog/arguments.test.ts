@@ -1,7 +1,8 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { checkArgspec, findSecretArgs } from '../../src/catalog/argspec.ts';
+import { checkArgspec } from '../../src/catalog/argspec.ts';
 import { checkArguments } from '../../src/catalog/arguments.ts';
+import { findSecretArgs } from '../../src/catalog/secret-arguments.ts';
 import { isObject } from '../../src/catalog/subschemas.ts';
 import { createFaultList } from '../../src/domain/fault-list.ts';
 import type { JsonObject, JsonValue } from '../../src/domain/job.ts';

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
 import { settledIndex, tab, values } from './a-tab.ts';
-import { bin, createFolder } from './terminal.ts';
+import { bin, createFolder, start } from './terminal.ts';
 
 const rounds = 11;
 
@@ -51,6 +51,26 @@ test('a server is loaded without fetch, which no request to it needs', async () 
   const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', script]);
   expect(stdout).toContain('NativeModule http');
   expect(stdout).not.toContain('NativeModule internal/deps/undici/undici');
+});
+
+test('flwd jobs takes ten times what Node takes at most, and six times where a server is asked', {
+  retry: 1,
+}, async () => {
+  const dir = createFolder();
+  for (let at = 0; at < 50; at++) {
+    const folder = join(dir, `jobs/team${at % 5}/job${at}`);
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(join(folder, 'config.yaml'), 'command: ./run.sh\n');
+    writeFileSync(join(folder, 'run.sh'), '#!/bin/sh\n', { mode: 0o755 });
+  }
+  writeFileSync(join(dir, 'flwd.yaml'), 'instance: { data_dir: data }\nserver: { bind: "127.0.0.1:0" }\n');
+  expect(await timesNode(dir, 'jobs', '--json')).toBeLessThan(10);
+
+  const { child, ended, prints } = start(dir, ['serve']);
+  await prints(/listening on/);
+  expect(await timesNode(dir, 'jobs', '--json')).toBeLessThan(6);
+  child.kill('SIGTERM');
+  await ended;
 });
 
 test('with 5,000 jobs a Tab takes 3.5 times what Node takes at most', { retry: 1, timeout: 240_000 }, async () => {

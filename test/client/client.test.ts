@@ -3,6 +3,8 @@ import { afterAll, expect, test } from 'vitest';
 import { ApiProblem, ServerUnreachable } from '../../src/client/api-problem.ts';
 import { createClient } from '../../src/client/client.ts';
 import { type Frame, streamEvents } from '../../src/client/resuming-stream.ts';
+import { type Operation, operations } from '../../src/contract/operations.ts';
+import { routes } from '../../src/contract/routes.ts';
 import { startServing } from '../server/serving.ts';
 import { bash } from '../support/jobs.ts';
 
@@ -29,6 +31,15 @@ test('calls are typed by the table of operations', async () => {
   });
   // @ts-expect-error -- a status that the API does not know
   await expect(client.call('listRuns', { query: { status: 'done' } })).rejects.toThrow(ApiProblem);
+});
+
+test('JSON is asked for where an operation answers it', () => {
+  const asked = Object.entries(routes).map(([id, route]) => [id, !('isJson' in route)]);
+  const answered = Object.entries<Operation>(operations).map(([id, { answers }]) => [
+    id,
+    answers.some(({ content }) => 'application/json' in content),
+  ]);
+  expect(asked).toEqual(answered);
 });
 
 test('bytes and text come as the answer itself', async () => {

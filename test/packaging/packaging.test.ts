@@ -7,7 +7,8 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
 import { readCommandLine } from '../../src/cli/command-line.ts';
-import { apiBase, operations } from '../../src/contract/operations.ts';
+import { operations } from '../../src/contract/operations.ts';
+import { apiBase } from '../../src/contract/routes.ts';
 import { absentTools } from '../support/host.ts';
 
 const packaging = join(import.meta.dirname, '../../packaging');

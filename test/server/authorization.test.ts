@@ -3,7 +3,8 @@
 import { subscribe } from 'node:diagnostics_channel';
 import type { FastifyInstance } from 'fastify';
 import { afterAll, describe, expect, test } from 'vitest';
-import { apiBase, type Operation, operations } from '../../src/contract/operations.ts';
+import { type Operation, operations } from '../../src/contract/operations.ts';
+import { apiBase } from '../../src/contract/routes.ts';
 import { scopes } from '../../src/domain/principal.ts';
 import { startServing } from './serving.ts';
 

@@ -1,7 +1,8 @@
 // Runs: create, list, read, cancel, and plans of them.
 
 import type { FastifyReply } from 'fastify';
-import { apiBase, type QueryOf } from '../../contract/operations.ts';
+import type { QueryOf } from '../../contract/operations.ts';
+import { apiBase } from '../../contract/routes.ts';
 import { type Reach, reaches } from '../../domain/principal.ts';
 import { Problem } from '../../domain/problem.ts';
 import type { Trigger } from '../../domain/run.ts';

@@ -1,6 +1,7 @@
 // Schedules: those of config.yaml are shown, those made here can be changed too.
 
-import { apiBase, type QueryOf } from '../../contract/operations.ts';
+import type { QueryOf } from '../../contract/operations.ts';
+import { apiBase } from '../../contract/routes.ts';
 import type { ScheduleTerms } from '../../domain/job.ts';
 import { validationError } from '../../domain/problem.ts';
 import type { Schedules, ScheduleView } from '../../engine/schedules.ts';

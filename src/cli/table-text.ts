@@ -1,0 +1,60 @@
+// Text in columns, by how wide a terminal shows it.
+
+import stringWidth from 'string-width';
+
+export type Style = 'good' | 'bad' | 'busy' | 'faint' | 'strong';
+export type Column = {
+  readonly name: string;
+  /** Where the terminal is too narrow, this one gives way; the last of them first. */
+  readonly isFlexible?: true;
+  readonly isRight?: true;
+};
+/** Nothing in it that a terminal obeys. */
+export type PlainCell = { readonly text: string; readonly style: Style | null };
+
+const gap = '  ';
+const narrowest = 8;
+
+export function tableText(
+  columns: readonly Column[],
+  cells: readonly (readonly PlainCell[])[],
+  o: { readonly width: number; readonly paint: (style: Style, text: string) => string },
+): string {
+  const widths = columns.map(({ name }, at) =>
+    Math.max(name.length, ...cells.map((row) => stringWidth(row[at]?.text ?? ''))),
+  );
+  let excess = widths.reduce((sum, width) => sum + width + gap.length, -gap.length) - o.width;
+  for (const [at, column] of [...columns.entries()].toReversed()) {
+    if (!column.isFlexible || excess <= 0) continue;
+    const given = Math.min(excess, Math.max(0, (widths[at] ?? 0) - narrowest));
+    widths[at] = (widths[at] ?? 0) - given;
+    excess -= given;
+  }
+  const lineOf = (row: readonly PlainCell[]): string =>
+    row
+      .map(({ text, style }, at) => {
+        const width = widths[at] ?? 0;
+        const cut = fit(text, width);
+        const space = ' '.repeat(Math.max(0, width - stringWidth(cut)));
+        const shown = style ? o.paint(style, cut) : cut;
+        if (columns[at]?.isRight) return space + shown;
+        return at === row.length - 1 ? shown : shown + space;
+      })
+      .join(gap)
+      .trimEnd();
+  const heading = columns.map(({ name }) => ({ text: name, style: 'faint' as const }));
+  return [heading, ...cells].map((row) => `${lineOf(row)}\n`).join('');
+}
+
+/** Cut to so many columns, with `…` for what is left out. */
+export function fit(text: string, width: number): string {
+  if (stringWidth(text) <= width) return text;
+  let kept = '';
+  let taken = 1;
+  for (const character of text) {
+    taken += stringWidth(character);
+    if (taken > width) break;
+    kept += character;
+  }
+  return `${kept}…`;
+}

@@ -1,0 +1,52 @@
+// Where each operation of the API is: what a client knows of the table in operations.ts, which has the shapes besides and takes
+// longer to load than a command may.
+
+export const apiBase = '/api/v1';
+
+/** A stream of server-sent events is silent for no longer. */
+export const heartbeatMs = 15_000;
+
+export type Route = {
+  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
+  /** Below apiBase. `{job_id}` takes the rest of the path, slashes included. */
+  readonly path: string;
+  /** Without it, JSON is among what it answers. */
+  readonly isJson?: boolean;
+};
+
+export const routes = {
+  listJobs: { method: 'GET', path: '/jobs' },
+  getJob: { method: 'GET', path: '/jobs/{job_id}' },
+  createRun: { method: 'POST', path: '/runs' },
+  listRuns: { method: 'GET', path: '/runs' },
+  getRun: { method: 'GET', path: '/runs/{run_id}' },
+  getRunLogs: { method: 'GET', path: '/runs/{run_id}/logs' },
+  getRunEvents: { method: 'GET', path: '/runs/{run_id}/events', isJson: false },
+  listRunNotices: { method: 'GET', path: '/runs/{run_id}/notices' },
+  cancelRun: { method: 'POST', path: '/runs/{run_id}/cancel' },
+  rerunRun: { method: 'POST', path: '/runs/{run_id}/rerun' },
+  approveRun: { method: 'POST', path: '/runs/{run_id}/approvals' },
+  listRunAttempts: { method: 'GET', path: '/runs/{run_id}/attempts' },
+  createPlan: { method: 'POST', path: '/plans' },
+  listSchedules: { method: 'GET', path: '/schedules' },
+  createSchedule: { method: 'POST', path: '/schedules' },
+  previewSchedule: { method: 'POST', path: '/schedules/preview' },
+  getSchedule: { method: 'GET', path: '/schedules/{schedule_id}' },
+  replaceSchedule: { method: 'PUT', path: '/schedules/{schedule_id}' },
+  deleteSchedule: { method: 'DELETE', path: '/schedules/{schedule_id}', isJson: false },
+  listSecrets: { method: 'GET', path: '/secrets' },
+  putSecret: { method: 'PUT', path: '/secrets/{name}' },
+  deleteSecret: { method: 'DELETE', path: '/secrets/{name}', isJson: false },
+  rotateSecrets: { method: 'POST', path: '/secrets/rotate' },
+  listArtifacts: { method: 'GET', path: '/artifacts' },
+  getArtifact: { method: 'GET', path: '/artifacts/{artifact_id}', isJson: false },
+  createToken: { method: 'POST', path: '/tokens' },
+  listTokens: { method: 'GET', path: '/tokens' },
+  revokeToken: { method: 'DELETE', path: '/tokens/{token_id}', isJson: false },
+  listAudit: { method: 'GET', path: '/audit' },
+  getHealth: { method: 'GET', path: '/health' },
+  getSystemInfo: { method: 'GET', path: '/system/info' },
+  collectGarbage: { method: 'POST', path: '/system/gc' },
+  listWorkers: { method: 'GET', path: '/workers' },
+  streamRunEvents: { method: 'GET', path: '/events/runs', isJson: false },
+} as const satisfies Record<string, Route>;
