@@ -8,13 +8,14 @@ import { atMost, type Figure, nowMs } from './measure.ts';
 const count = 10_000;
 const named = '10,000 jobs';
 
-export async function discoveryFigures(): Promise<Figure[]> {
+export async function discoveryFigures(bin: string): Promise<Figure[]> {
   const config =
     'command: ./run.sh\nargspec: { type: object, properties: { target: { type: string }, keep: { type: integer } } }\n';
   const jobs: Record<string, BenchJob> = {};
   for (let i = 0; i < count; i++) jobs[`group-${i % 50}/job-${i}`] = { script: 'true\n', config };
   let startedAt = 0;
   const instance = await startInstance(jobs, {
+    bin,
     onStart() {
       startedAt = nowMs();
     },

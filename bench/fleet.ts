@@ -13,9 +13,7 @@ export type Fleet = {
   readonly stop: () => Promise<void>;
 };
 
-const bin = new URL('../bin/flwd.js', import.meta.url).pathname;
-
-export async function startFleet(jobs: Readonly<Record<string, BenchJob>>): Promise<Fleet> {
+export async function startFleet(bin: string, jobs: Readonly<Record<string, BenchJob>>): Promise<Fleet> {
   const dir = mkdtempSync(join(tmpdir(), 'flwd-fleet-'));
   for (const [id, { script, config = 'command: ./run.sh\n' }] of Object.entries(jobs)) {
     const job = join(dir, 'jobs', id);
@@ -35,14 +33,14 @@ security: { profiles: { secure: { rate_limit: { limit: 1000000, window: 1s } } }
 logging: { level: warn }
 `,
   );
-  let serving = await serve(config);
+  let serving = await serve(bin, config);
   return {
     get url() {
       return serving.url;
     },
     kill: () => end(serving.child, 'SIGKILL'),
     async startAgain() {
-      serving = await serve(config);
+      serving = await serve(bin, config);
     },
     async stop() {
       await end(serving.child, 'SIGTERM');
@@ -51,7 +49,7 @@ logging: { level: warn }
   };
 }
 
-async function serve(config: string): Promise<{ url: string; child: ChildProcess }> {
+async function serve(bin: string, config: string): Promise<{ url: string; child: ChildProcess }> {
   const child = spawn(process.execPath, [bin, 'serve', '--config', config], { stdio: ['ignore', 'pipe', 'inherit'] });
   let printed = '';
   for await (const chunk of child.stdout) {

@@ -17,7 +17,7 @@ const crowds: readonly { readonly followers: number; readonly p99: Target }[] = 
 /** The server keeps half of its descriptors for other things. */
 const neededDescriptors = 2 * 1_000 + 200;
 
-export async function followerFigures(): Promise<Figure[]> {
+export async function followerFigures(bin: string): Promise<Figure[]> {
   if (descriptorLimit() < neededDescriptors) {
     throw new Error(
       `1,000 followers take ${neededDescriptors} open files, and ${descriptorLimit()} are allowed: raise \`ulimit -Hn\``,
@@ -28,7 +28,7 @@ export async function followerFigures(): Promise<Figure[]> {
   const jobs = crowds.map(
     ({ followers }) => [jobOf(followers), { script: scriptOf(join(dir, jobOf(followers))), config }] as const,
   );
-  const instance = await startInstance(Object.fromEntries(jobs));
+  const instance = await startInstance(Object.fromEntries(jobs), { bin });
   try {
     await waitForJobs(instance.url, crowds.length);
     const figures: Figure[] = [];

@@ -18,8 +18,8 @@ argspec:
     keep: { type: integer, minimum: 1, maximum: 365, default: 7 }
 `;
 
-export async function httpFigures(): Promise<Figure[]> {
-  const instance = await startInstance({ 'backup/daily': { script: 'true\n', config } });
+export async function httpFigures(bin: string): Promise<Figure[]> {
+  const instance = await startInstance({ 'backup/daily': { script: 'true\n', config } }, { bin });
   try {
     await waitForJobs(instance.url, 1);
     const start = { args: { target: '/srv' }, async: false };

@@ -4,6 +4,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { ask } from './ask.ts';
 
 export type Instance = {
   readonly url: string;
@@ -105,20 +106,16 @@ export async function waitForJobs(url: string, count: number): Promise<void> {
 export type FinishedRun = { run_id: string; status: string; result: { value: Record<string, number> } | null };
 
 export async function createRun(url: string, jobId: string, extra: Record<string, unknown> = {}): Promise<FinishedRun> {
-  const answer = await fetch(`${url}/api/v1/runs`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ job_id: jobId, ...extra }),
-  });
-  if (answer.status !== 201) throw new Error(`POST /runs answered ${answer.status}: ${await answer.text()}`);
-  return (await answer.json()) as FinishedRun;
+  const { status, text } = await ask(`${url}/api/v1/runs`, { job_id: jobId, ...extra });
+  if (status !== 201) throw new Error(`POST /runs answered ${status}: ${text}`);
+  return JSON.parse(text) as FinishedRun;
 }
 
 export async function getRun(
   url: string,
   runId: string,
 ): Promise<FinishedRun & { created_at: string; finished_at: string }> {
-  return (await (await fetch(`${url}/api/v1/runs/${runId}`)).json()) as FinishedRun & {
+  return JSON.parse((await ask(`${url}/api/v1/runs/${runId}`)).text) as FinishedRun & {
     created_at: string;
     finished_at: string;
   };

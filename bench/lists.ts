@@ -71,9 +71,9 @@ function filtersOf({ oldestAtMs, newestAtMs }: ManyRuns): Readonly<Record<string
   };
 }
 
-export async function listFigures(): Promise<Figure[]> {
-  const ofFew = await measure(few);
-  const ofMany = await measure(many);
+export async function listFigures(bin: string): Promise<Figure[]> {
+  const ofFew = await measure(few, bin);
+  const ofMany = await measure(many, bin);
   return pages.flatMap((page) => {
     const [slowest] = [...ofMany[page]].toSorted(([, a], [, b]) => b.p95 - a.p95);
     const growth = [...ofMany[page]].map(([name, { p50 }]) => {
@@ -97,11 +97,12 @@ export async function listFigures(): Promise<Figure[]> {
 type Took = ReadonlyMap<string, { readonly p50: number; readonly p95: number }>;
 type Ask = (query: (n: number) => Filter) => Promise<number[]>;
 
-async function measure(count: number): Promise<Record<(typeof pages)[number], Took>> {
+async function measure(count: number, bin: string): Promise<Record<(typeof pages)[number], Took>> {
   let filled: { runs: ManyRuns; path: string } | undefined;
   const instance = await startInstance(
     { noop: { script: 'true\n' } },
     {
+      bin,
       async fillDatabase(path) {
         filled = { runs: await fillWithRuns(path, count), path };
       },

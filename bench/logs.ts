@@ -23,8 +23,8 @@ PY
 const ourScript = program('import os, json; json.dump({"took": took}, open(os.environ["FLWD_RESULT_FILE"], "w"))');
 const bareScript = program('open("/workspace/took", "w").write(str(took))');
 
-export async function logFigures(): Promise<Figure[]> {
-  const instance = await startInstance({ print: { script: ourScript } });
+export async function logFigures(bin: string): Promise<Figure[]> {
+  const instance = await startInstance({ print: { script: ourScript } }, { bin });
   const bare = bareSandbox('secure', bareScript);
   try {
     await waitForJobs(instance.url, 1);

@@ -21,8 +21,8 @@ echo ready
 while :; do sleep ${mark} || true; done
 `;
 
-export async function recoveryFigures(): Promise<Figure[]> {
-  const fleet = await startFleet({
+export async function recoveryFigures(bin: string): Promise<Figure[]> {
+  const fleet = await startFleet(bin, {
     ticking: { script: ticking, config: 'command: ./run.sh\ncancel: { grace: 1s }\n' },
     stubborn: { script: stubborn, config: `command: ./run.sh\ncancel: { grace: ${graceMs}ms }\n` },
   });

@@ -18,19 +18,20 @@ import { startUpFigures } from './start-up.ts';
 import { stepFigures } from './steps.ts';
 
 const packed = createPackage();
-const parts: Record<string, () => Promise<Figure[]>> = {
+/** Of flwd as it is installed: a checkout has its types stripped at each start, and more in memory for its garbage collector to look through. */
+const parts: Record<string, (bin: string) => Promise<Figure[]>> = {
   runs: runFigures,
   logs: logFigures,
   followers: followerFigures,
   http: httpFigures,
   lists: listFigures,
   discovery: discoveryFigures,
-  startup: () => startUpFigures(packed.bin()),
+  startup: startUpFigures,
   recovery: recoveryFigures,
   steps: stepFigures,
   redaction: redactionFigures,
-  memory: () => memoryFigures(packed.bin()),
-  soak: () => soakFigures(packed.bin()),
+  memory: memoryFigures,
+  soak: soakFigures,
 };
 
 const { values, positionals } = parseArgs({
@@ -42,7 +43,7 @@ try {
   for (const part of positionals.length > 0 ? positionals : Object.keys(parts)) {
     const measure = parts[part];
     if (!measure) throw new Error(`there is no part '${part}': ${Object.keys(parts).join(', ')}`);
-    for (const figure of await measure()) {
+    for (const figure of await measure(packed.bin())) {
       figures.push(figure);
       if (!values.json) console.log(toRow(figure));
     }

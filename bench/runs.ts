@@ -18,14 +18,17 @@ const warmUpRuns = 600;
 const clients = 8;
 const repetitions = 5;
 
-export async function runFigures(): Promise<Figure[]> {
+export async function runFigures(bin: string): Promise<Figure[]> {
   const figures: Figure[] = [];
-  const instance = await startInstance({
-    'stamp/secure': { script: stampScript, config: config('secure') },
-    'stamp/disabled': { script: stampScript, config: config('disabled') },
-    'noop/secure': { script: 'true\n', config: config('secure') },
-    'noop/disabled': { script: 'true\n', config: config('disabled') },
-  });
+  const instance = await startInstance(
+    {
+      'stamp/secure': { script: stampScript, config: config('secure') },
+      'stamp/disabled': { script: stampScript, config: config('disabled') },
+      'noop/secure': { script: 'true\n', config: config('secure') },
+      'noop/disabled': { script: 'true\n', config: config('disabled') },
+    },
+    { bin },
+  );
   try {
     await waitForJobs(instance.url, 4);
     for (const profile of ['secure', 'disabled'] as const) {

@@ -9,15 +9,18 @@ const count = 40;
 const repetitions = 5;
 const script = 'sleep 0.01\n';
 
-export async function stepFigures(): Promise<Figure[]> {
+export async function stepFigures(bin: string): Promise<Figure[]> {
   const steps = Array.from({ length: count }, (_, i) => ({
     id: `step-${i + 1}`,
     script: './run.sh',
     needs: i === 0 ? [] : [`step-${i}`],
   }));
-  const instance = await startInstance({
-    row: { script: `#!/usr/bin/env bash\n${script}`, config: JSON.stringify({ composition: 'steps', steps }) },
-  });
+  const instance = await startInstance(
+    {
+      row: { script: `#!/usr/bin/env bash\n${script}`, config: JSON.stringify({ composition: 'steps', steps }) },
+    },
+    { bin },
+  );
   const bare = bareSandbox('secure', script);
   try {
     await waitForJobs(instance.url, 1);

@@ -11,13 +11,7 @@ _flwd_failed() {
   printf '%s:%s: failed with status %s: %s\n' "${file#/job/}" "$line" "$status" "$command" >&2
 }
 
-# Each takes its own place at its first call: to read them costs a quarter of a millisecond, and most scripts call none.
-flwd_log() { source /run/flwd/libexec/report.sh && flwd_log "$@"; }
-flwd_progress() { source /run/flwd/libexec/report.sh && flwd_progress "$@"; }
-flwd_result() { source /run/flwd/libexec/report.sh && flwd_result "$@"; }
-flwd_output() { source /run/flwd/libexec/report.sh && flwd_output "$@"; }
-flwd_artifact() { source /run/flwd/libexec/report.sh && flwd_artifact "$@"; }
-
+source /run/flwd/libexec/report.sh
 source /run/flwd/in/args.bash
 
 set -Eeuo pipefail

@@ -1,22 +1,31 @@
 # The shim: runs one attempt apart from the server that asked for it, so a run outlives a crash or an upgrade (ADR 0003). It is a
 # fork of the fork server that goes on by itself, with builtins only, since every run pays for what is started here.
 
-# usage: attend &    order: what src/exec/shim.ts has written: it sets `attempt_dir`, `is_guarded`, `bwrap` and `command`, and
-# opens what they need    number: which order it is    fd 3: where `ended NUMBER` is told    fd 4: a pipe for the script's stderr,
-# opened both ways    ATTEMPT_DIR/sandbox: bwrap's options
+# Reads the part of the order that the fork server must not: every later shim would be a fork of it.
+take_hidden() {
+  hidden=
+  ((hidden_length == 0)) || IFS= read -rN "$hidden_length" hidden || exit
+  ((hidden_length == 0)) || printf . >&"$handoff"
+}
+
+# usage: attend &    order, and after it in fd 0: what src/exec/shim.ts has written: it sets `attempt_dir`, `is_guarded`, `bwrap` and
+# `command`, and opens what they need    number: which order it is    fd 3: where `ended NUMBER` is told    fd 4: a pipe for the
+# script's stderr, opened both ways    ATTEMPT_DIR/sandbox: bwrap's options
 # It writes to ATTEMPT_DIR/status, one JSON object a line: who it is, then what bwrap says on fd 3, then how bwrap ended.
+# A redirection that fails is no end to bash, as it is to other shells: the script must not run with half of them.
 attend() {
+  take_hidden
+  set +m
+  exec 5>&3 </dev/null 2>/dev/null {handoff}>&- || exit
   # The very last thing, and at every end but SIGKILL's: all output is in the spool.
   trap 'echo "ended $number" >&5' EXIT
-  exec 5>&3 </dev/null 2>/dev/null
-  set +m
   eval "$order"
-  # It may hold secrets, and a script may run for months.
-  unset order
+  eval "$hidden"
+  unset order hidden
 
   local stat shim=$BASHPID
   # The 22nd field of /proc/PID/stat is the start time, in clock ticks since boot; these are those from the third on.
-  IFS= read -r stat </proc/self/stat
+  IFS= read -r stat </proc/self/stat || exit
   stat=(${stat##*) })
   # This fails where the file exists: the attempt was given up before it began (src/exec/shim-status.ts).
   set -C
@@ -29,11 +38,10 @@ attend() {
   # Without this line nobody could end what follows. Once it is written, its disk block has room for the few to come.
   printf '{"pid":%s,"start_ticks":%s,"boot_id":"%s"}\n' "$shim" "${stat[19]}" "$boot_id" >&3 || exit
 
-  exec 6>&1 7</proc/self/fd/4
+  exec 6>&1 7</proc/self/fd/4 || exit
   if ((is_guarded)); then
-    exec 9< <(guard)
     # Open both ways it has no end, at which bwrap would go on, should `guard` be killed.
-    exec 9<>/proc/self/fd/9
+    exec 9< <(guard) && exec 9<>/proc/self/fd/9 || exit
   fi
   enter | mark_stderr <&7
   printf '{"exit":%s}\n' "${PIPESTATUS[0]}" >&3
@@ -49,23 +57,30 @@ enter() {
       echo 0 >"$door" || exit
     done <"$attempt_dir/cgroups"
   fi
+  ((may_dump == 0)) || ulimit -Sc "$core_limit"
+  # In words that no variable of the job's can change.
+  set -- "$attempt_dir" "$bwrap" --json-status-fd 3 --args 10 -- "${command[@]}"
+  unset command stat
+  export_hidden
   # Its name tells whose it is (src/exec/process-table.ts).
-  exec -a "$attempt_dir/bwrap" "$bwrap" --json-status-fd 3 --args 10 -- "${command[@]}" \
-    10<"$attempt_dir/sandbox" >&6 2>/proc/self/fd/4 4>&- 5>&- 6>&- 7<&-
+  exec -a "$1/bwrap" "${@:2}" 10<"$1/sandbox" >&6 2>/proc/self/fd/4 4>&- 5>&- 6>&- 7<&-
 }
 
+# Of an order with variables that must be in no file.
+export_hidden() { :; }
+
 # Marks the script's stderr on its way into the spool, up to its end. Most scripts write little there: only one that writes much pays
-# for sed. A shell reads byte by byte, so a long line is the last that it takes.
+# for sed. A shell reads byte by byte, so a long line is the last that it takes: with its mark, what fits into one write.
 mark_stderr() {
   local line lines
   # Both ways open it has no end.
   exec 4>&-
   for ((lines = 0; lines < 100; lines++)); do
-    if ! IFS= read -rn 4096 line; then
+    if ! IFS= read -rn 4090 line; then
       [[ $line == '' ]] || printf '\036E%s' "$line"
       return
     fi
-    if ((${#line} == 4096)); then
+    if ((${#line} == 4090)); then
       { printf %s "$line" && exec cat; } 6>&- 7<&- | mark_by_sed
       return
     fi

@@ -143,9 +143,7 @@ export async function resolveEntry(
   const allowed = orDenied(() => chooseProfile({ ...wanted, allowed: o.policy.allowProfiles, trusted }), undefined);
   const profile = allowed ?? wantedProfile(wanted);
   const { paths: roots, masked, mayGrant } = o.policy;
-  const { read, write } = job.permissions;
-  const own = read.length > 0 || write.length > 0 ? masked() : [];
-  const leave = { profile, mayGrant: mayGrant(profile), trusted, paths: roots, masked: own };
+  const leave = { profile, mayGrant: mayGrant(profile), trusted, paths: roots, masked: masked() };
   const network = orDenied(() => chooseNetwork({ asked: job.permissions.network, ...leave }), 'none');
   const ceilings = o.policy.resources(profile);
   const defaults = { ...noResources, memoryBytes: defaultMemoryBytes(o.limitHost) };

@@ -9,7 +9,7 @@ export type AttemptSpec = {
   readonly stepId: string;
   readonly tenant: string;
   readonly attempt: number;
-  /** This attempt's alone, made anew: spool, status, verdict, in/, out/. */
+  /** This attempt's alone, made anew: spool, status, sandbox, verdict, in/, out/. */
   readonly attemptDir: string;
   /** The run's: beside its attempts, kept from one to the next. */
   readonly workspaceDir: string;

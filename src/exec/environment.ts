@@ -5,6 +5,9 @@ import type { AttemptSpec } from './attempt-spec.ts';
 
 type Environment = Record<string, string>;
 
+/** `isPrivate`: it is a secret or may hold one, and is written nowhere. */
+export type Variable = { readonly name: string; readonly value: string; readonly isPrivate: boolean };
+
 /** The kernel refuses to start a program with a longer `NAME=value` (execve(2), MAX_ARG_STRLEN), its zero byte included. */
 const longestVariableBytes = 128 * 1024;
 
@@ -16,31 +19,40 @@ const serverOwn = /^(?:FLWD_.*|FLOWD_.*|_|B?A?SH.*OPTS|SHLVL|PWD|OLDPWD|UID|EUID
 const secretLike =
   /TOKEN|SECRET|PASSWORD|PASSWD|PASSPHRASE|CREDENTIAL|API_?KEY|ACCESS_?KEY|PRIVATE_?KEY|DATABASE_URL|_DSN$|_PAT$/i;
 
-export function attemptEnvironment(spec: AttemptSpec): Environment {
-  const ofHost = hostVariables(spec);
-  return {
-    LANG: 'C.UTF-8',
-    ...ofHost,
-    PATH: `${helpersPath}:${ofHost.PATH ?? systemPath}`,
-    HOME: '/workspace',
-    ...argumentVariables(spec),
-    ...jobVariables(spec),
-    ...spec.variables,
-    FLWD_RUN_ID: spec.runId,
-    FLWD_JOB_ID: spec.jobId,
-    FLWD_STEP_ID: spec.stepId,
-    FLWD_TENANT: spec.tenant,
-    FLWD_ATTEMPT: String(spec.attempt),
-    FLWD_WORKSPACE: '/workspace',
-    FLWD_JOB_DIR: '/job',
-    FLWD_ARGS_FILE: '/run/flwd/in/args.json',
-    FLWD_RESULT_FILE: '/run/flwd/out/result.json',
-    FLWD_OUTPUT_FILE: '/run/flwd/out/output',
-    FLWD_ARTIFACTS_DIR: '/workspace/artifacts',
-    FLWD_SECRETS_DIR: '/run/flwd/secrets',
-    // Bash reads this file first, and the file takes the variable away again: only the job's own shell is prepared.
-    ...(spec.action.ulcProfile === 'ulc.shell.bash' ? { BASH_ENV: '/run/flwd/libexec/prelude.bash' } : {}),
+export function attemptEnvironment(spec: AttemptSpec): Variable[] {
+  const variables = new Map<string, Variable>();
+  const add = (environment: Environment, isPrivate: boolean): void => {
+    for (const [name, value] of Object.entries(environment)) variables.set(name, { name, value, isPrivate });
   };
+  const ofHost = hostVariables(spec);
+  const { plain, secret } = jobVariables(spec);
+  add({ LANG: 'C.UTF-8' }, false);
+  add(ofHost, true);
+  add({ PATH: `${helpersPath}:${ofHost.PATH ?? systemPath}`, HOME: '/workspace', ...argumentVariables(spec) }, false);
+  add(plain, false);
+  add(secret, true);
+  // Of what earlier steps gave out.
+  add(spec.variables, true);
+  add(
+    {
+      FLWD_RUN_ID: spec.runId,
+      FLWD_JOB_ID: spec.jobId,
+      FLWD_STEP_ID: spec.stepId,
+      FLWD_TENANT: spec.tenant,
+      FLWD_ATTEMPT: String(spec.attempt),
+      FLWD_WORKSPACE: '/workspace',
+      FLWD_JOB_DIR: '/job',
+      FLWD_ARGS_FILE: '/run/flwd/in/args.json',
+      FLWD_RESULT_FILE: '/run/flwd/out/result.json',
+      FLWD_OUTPUT_FILE: '/run/flwd/out/output',
+      FLWD_ARTIFACTS_DIR: '/workspace/artifacts',
+      FLWD_SECRETS_DIR: '/run/flwd/secrets',
+      // Bash reads this file first, and the file takes the variable away again: only the job's own shell is prepared.
+      ...(spec.action.ulcProfile === 'ulc.shell.bash' ? { BASH_ENV: '/run/flwd/libexec/prelude.bash' } : {}),
+    },
+    false,
+  );
+  return [...variables.values()];
 }
 
 function hostVariables({ profile, passthrough }: AttemptSpec): Environment {
@@ -67,13 +79,17 @@ function argumentVariables({ args }: AttemptSpec): Environment {
   return variables;
 }
 
-function jobVariables({ job, secrets }: AttemptSpec): Environment {
-  const variables: Environment = {};
+function jobVariables({ job, secrets }: AttemptSpec): { readonly plain: Environment; readonly secret: Environment } {
+  const plain: Environment = {};
+  const secret: Environment = {};
   for (const [name, value] of Object.entries(job.env)) {
-    const text = typeof value === 'string' ? value : secrets.get(value.secret);
-    if (text !== undefined) variables[name] = text;
+    if (typeof value === 'string') plain[name] = value;
+    else {
+      const text = secrets.get(value.secret);
+      if (text !== undefined) secret[name] = text;
+    }
   }
-  return variables;
+  return { plain, secret };
 }
 
 /** A value of JSON as a shell knows it: a text as it is, null empty, anything that has parts as JSON. */

@@ -11,10 +11,11 @@ import { findProgram } from './host-programs.ts';
 import { inheritedDescriptors } from './inherited-descriptors.ts';
 import { libexecDir } from './sandbox.ts';
 import { seccompFilter } from './seccomp-filter.ts';
+import type { Order } from './shim.ts';
 
 export type ForkServer = {
-  /** Runs a command of bash that ends in `exec`, in a process group of its own. Rejects where there is no bash. */
-  readonly run: (command: string) => Promise<ShimNews>;
+  /** Carries an order out in a process group of its own. Rejects where there is no bash. */
+  readonly run: (order: Order) => Promise<ShimNews>;
   /** Resolves when it is gone. What it has started goes on. */
   readonly close: () => Promise<void>;
 };
@@ -32,9 +33,9 @@ export function openForkServer(dir: string): ForkServer {
   if (filter) writeFileSync(filterPath, filter);
   let current = startChild(dir, filterPath);
   return {
-    run(command) {
+    run(order) {
       if (current.isOver()) current = startChild(dir, filterPath);
-      return current.run(command);
+      return current.run(order);
     },
     close: () => current.close(),
   };
@@ -70,9 +71,9 @@ function startChild(dir: string, filterPath: string): Child {
     isOver = true;
     for (const { resolve } of waiting.values()) resolve('none');
   });
-  const { commands, news } = endsOf(child);
+  const { orders, news } = endsOf(child);
   // Its death is told by `exit`.
-  commands.on('error', () => undefined);
+  orders.on('error', () => undefined);
   createInterface({ input: news }).on('line', (line) => {
     const [what, number = ''] = line.split(' ');
     waiting.get(number)?.resolve(what === 'ended' ? 'ended' : 'none');
@@ -80,28 +81,32 @@ function startChild(dir: string, filterPath: string): Child {
   });
   return {
     isOver: () => isOver,
-    run(command) {
+    run({ open, hidden }) {
       started += 1;
       const shim = Promise.withResolvers<ShimNews>();
       waiting.set(String(started), shim);
-      commands.write(`${String(Buffer.byteLength(command)).padStart(8, '0')}${command}`);
+      orders.write([open, hidden].map(lengthOf).join('') + open + hidden);
       return shim.promise;
     },
     async close() {
       if (isOver) return;
       child.ref();
-      commands.end();
+      orders.end();
       await Promise.race([once(child, 'exit'), delay(leavingMs, undefined, { ref: false })]);
       child.unref();
     },
   };
 }
 
+function lengthOf(text: string): string {
+  return String(Buffer.byteLength(text)).padStart(8, '0');
+}
+
 /** Neither keeps the server from exiting. */
-function endsOf(child: ChildProcess): { commands: Writable; news: Readable } {
-  const [commands, , , news] = child.stdio;
-  if (!(commands instanceof Writable) || !(news instanceof Readable)) throw new Error('a process without its pipes');
+function endsOf(child: ChildProcess): { orders: Writable; news: Readable } {
+  const [orders, , , news] = child.stdio;
+  if (!(orders instanceof Writable) || !(news instanceof Readable)) throw new Error('a process without its pipes');
   child.unref();
-  for (const end of [commands, news]) if ('unref' in end && typeof end.unref === 'function') end.unref();
-  return { commands, news };
+  for (const end of [orders, news]) if ('unref' in end && typeof end.unref === 'function') end.unref();
+  return { orders, news };
 }

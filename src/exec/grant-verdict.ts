@@ -1,5 +1,5 @@
 // Whether what bwrap has mounted in the place of each grant is the very folder or file that the server holds open (ADR 0020). bwrap
-// waits for it before it starts the script (`guard` of libexec/fork-server.bash).
+// waits for it before it starts the script (`guard` of libexec/shim.bash).
 
 import { closeSync, constants, fstatSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';

@@ -14,7 +14,7 @@ import { giveVerdict } from './grant-verdict.ts';
 import { closeGrants, GrantRefused, type OpenGrant, openGrants } from './granted-paths.ts';
 import { guardedPlaces } from './host-mounts.ts';
 import { attendantsOf, isAlive, isEmpty, isOfThisBoot, send } from './process-table.ts';
-import { shimCommand } from './shim.ts';
+import { shimOrder } from './shim.ts';
 import { untilShimEnds } from './shim-end.ts';
 import { readStatus, type ShimStatus } from './shim-status.ts';
 import { startFailure } from './start-failure.ts';
@@ -45,7 +45,7 @@ export function launch(spec: AttemptSpec, forkServer: ForkServer): AttemptProces
   try {
     grants = openGrants(spec);
     const places = guardedPlaces({ ...spec, grants });
-    const shimEnded = untilShimEnds(spec.attemptDir, forkServer.run(shimCommand(spec, grants)));
+    const shimEnded = untilShimEnds(spec.attemptDir, forkServer.run(shimOrder(spec, grants)));
     const isDone = grants.length > 0 ? guarded(spec.attemptDir, { grants, places }, shimEnded) : shimEnded;
     return attend(spec.attemptDir, isDone, { kind: 'not-started', message: unstartable });
   } catch (error) {

@@ -1,7 +1,7 @@
 // What /proc tells about processes: who lives, and who is in a pid namespace. A look that fails for want of descriptors or
 // memory throws: taken for an empty one, it would be a false proof.
 
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { constants, readdirSync, readFileSync, readlinkSync, type Stats, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { errorCode } from '../lib/error-code.ts';
 import { isThere } from '../lib/is-there.ts';
@@ -44,14 +44,23 @@ function argumentsOf(pid: number): string[] {
 }
 
 /**
- * The living processes around the scripts of an attempt: its shim, and what that has started. They have its status file open, and bwrap
- * bears the name of the attempt's folder (libexec/shim.bash).
+ * The living processes around the script of an attempt: its shim, and what that has started. They can write to its status file, as
+ * descriptor 3, and bwrap bears the name of the attempt's folder (libexec/shim.bash).
  */
 export function attendantsOf(attemptDir: string): number[] {
-  const status = join(attemptDir, 'status');
+  const status = statSync(join(attemptDir, 'status'), { throwIfNoEntry: false });
   return pids().filter(
-    (pid) => readOfProcess(pid, 'fd/3', readlinkSync) === status || argumentsOf(pid)[0] === join(attemptDir, 'bwrap'),
+    (pid) => argumentsOf(pid)[0] === join(attemptDir, 'bwrap') || (status !== undefined && writesTo(pid, status)),
   );
+}
+
+function writesTo(pid: number, file: Stats): boolean {
+  const identify = ({ dev, ino }: Stats): string => `${dev} ${ino}`;
+  const open = readOfProcess(pid, 'fd/3', (path) => identify(statSync(path)));
+  if (open !== identify(file)) return false;
+  const info = readOfProcess(pid, 'fdinfo/3', (path) => readFileSync(path, 'latin1'));
+  const [, flags = '0'] = /^flags:\s+(\d+)$/m.exec(info ?? '') ?? [];
+  return (Number.parseInt(flags, 8) & (constants.O_WRONLY | constants.O_RDWR)) !== 0;
 }
 
 /** Its living processes. The kernel soon gives the inode of one that is gone to another, so its end has the last word. */

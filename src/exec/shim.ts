@@ -1,4 +1,4 @@
-// The command that starts the shim of an attempt, for the fork server: exactly the job's environment, and its secrets at
+// The order that starts the shim of an attempt, for the fork server: exactly the job's environment, and its secrets at
 // descriptors (ADR 0003, ADR 0008).
 
 import { writeFileSync } from 'node:fs';
@@ -20,11 +20,19 @@ const firstFreeFd = 11;
 /** Where nothing limits a run's memory, what it keeps in memory as files is limited all the same. */
 const shareOfHostBytes = Math.floor(totalmem() / 4);
 
+/** Bash has a use of its own for it while it opens another. */
+const bashFd = 63;
+/** Of those that bwrap sets: it takes 9,000 words in all, three for each. */
+const mostToldVariables = 1_000;
+
+/** Words of bash. `hidden` is read by the shim of the attempt alone: a fork of the fork server has whatever that has ever read. */
+export type Order = { readonly open: string; readonly hidden: string };
+
 /** Makes the attempt's files, too. @throws what the system says where they cannot be written */
-export function shimCommand(spec: AttemptSpec, grants: readonly OpenGrant[]): string {
+export function shimOrder(spec: AttemptSpec, grants: readonly OpenGrant[]): Order {
   const places = makeAttemptFiles(spec);
   if (spec.limits) makeGroups(spec.attemptDir, spec.limits);
-  const secretFds = [...spec.secrets.keys()].map((name, index) => ({ name, fd: firstFreeFd + index }));
+  const secretFds = [...spec.secrets.keys()].map((name, index) => ({ name, fd: secretFd(index) }));
   const isGuarded = grants.length > 0;
   const sandbox = {
     ...spec,
@@ -36,28 +44,42 @@ export function shimCommand(spec: AttemptSpec, grants: readonly OpenGrant[]): st
     secretFds,
     argv: [...rlimitWords(spec.limits), ...commandWords(spec.action)],
   };
-  const environment = Object.entries(attemptEnvironment(spec));
+  const variables = attemptEnvironment(spec);
   const command = sandboxedCommand(sandbox);
-  assertFits([...environment.map(([name, value]) => `${name}=${value}`), ...command]);
+  assertFits([...variables.map(({ name, value }) => `${name}=${value}`), ...command]);
+  const told = variables.filter(({ isPrivate }) => !isPrivate).slice(0, mostToldVariables);
+  const exported = variables.filter((variable) => !told.includes(variable));
   const options = [
-    '--clearenv',
-    ...environment.flatMap(([name, value]) => ['--setenv', name, value]),
+    // What bash hands on by itself.
+    ...['--unsetenv', 'SHLVL', '--unsetenv', '_'],
+    ...told.flatMap(({ name, value }) => ['--setenv', name, value]),
     ...sandboxOptions(sandbox),
   ];
-  // Out of the sight of whoever looks at the host's processes, and for bwrap alone to read: words cost a shell more than a run does.
+  // For bwrap alone to read: words cost a shell more than all else that a start takes of it.
   writeFileSync(join(spec.attemptDir, 'sandbox'), options.map((word) => `${word}\0`).join(''), { mode: 0o600 });
-  return [
+  const open = [
     `attempt_dir=${quote(spec.attemptDir)} is_guarded=${Number(isGuarded)}`,
     `bwrap=${quote(bwrapPath())} command=(${command.map(quote).join(' ')})`,
     // `$filter` is of libexec/fork-server.bash. Where it cannot be opened, bwrap refuses to go on.
     ...(hasFilter(spec.profile) ? [`exec ${filterFd}<"$filter"`] : []),
     // A core has what the script had in memory, secrets too, and would lie in its workspace.
-    ...(spec.profile === 'disabled' ? [] : ['ulimit -c 0']),
+    spec.profile === 'disabled' ? 'may_dump=1' : 'ulimit -c 0',
+  ];
+  const hidden = [
     // A pipe that a subshell writes to: a secret is never in an argument or on a disk.
     ...secretFds.map(
       ({ name, fd }) => `exec ${fd}< <(exec 4>&- 5>&-; printf %s ${quote(spec.secrets.get(name) ?? '')})`,
     ),
-  ].join('\n');
+    ...(exported.length > 0
+      ? [`export_hidden() { export ${exported.map(({ name, value }) => `${name}=${quote(value)}`).join(' ')}; }`]
+      : []),
+  ];
+  return { open: open.join('\n'), hidden: hidden.join('\n') };
+}
+
+function secretFd(index: number): number {
+  const fd = firstFreeFd + index;
+  return fd < bashFd ? fd : fd + 1;
 }
 
 /** What a program can be started with (execve(2)): so much in one text, and in all a quarter of the usual stack, less what is the shim's. */
