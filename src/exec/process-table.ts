@@ -55,12 +55,15 @@ export function attendantsOf(attemptDir: string): number[] {
 }
 
 function writesTo(pid: number, file: Stats): boolean {
-  const identify = ({ dev, ino }: Stats): string => `${dev} ${ino}`;
   const open = readOfProcess(pid, 'fd/3', (path) => identify(statSync(path)));
   if (open !== identify(file)) return false;
   const info = readOfProcess(pid, 'fdinfo/3', (path) => readFileSync(path, 'latin1'));
   const [, flags = '0'] = /^flags:\s+(\d+)$/m.exec(info ?? '') ?? [];
   return (Number.parseInt(flags, 8) & (constants.O_WRONLY | constants.O_RDWR)) !== 0;
+}
+
+function identify({ dev, ino }: Stats): string {
+  return `${dev} ${ino}`;
 }
 
 /** Its living processes. The kernel soon gives the inode of one that is gone to another, so its end has the last word. */

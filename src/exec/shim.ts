@@ -51,7 +51,10 @@ export function shimOrder(spec: AttemptSpec, grants: readonly OpenGrant[]): Orde
   const exported = variables.filter((variable) => !told.includes(variable));
   const options = [
     // What bash hands on by itself.
-    ...['--unsetenv', 'SHLVL', '--unsetenv', '_'],
+    '--unsetenv',
+    'SHLVL',
+    '--unsetenv',
+    '_',
     ...told.flatMap(({ name, value }) => ['--setenv', name, value]),
     ...sandboxOptions(sandbox),
   ];

@@ -74,7 +74,8 @@ export function kyselyOver(connection: DatabaseSync): Kysely<Schema> {
 
 /**
  * Runs a query when it is asked to. Kysely's own executor leads each of them through a mutex and a dozen promises, for drivers that have
- * something to wait for: as long again as the query takes, and 15 % of what a run allocates.
+ * something to wait for: as long again as the query takes, and 15 % of what a run allocates. Without the mutex, Kysely's own transactions
+ * would mix: those of this program are sqlite-writer.ts's.
  */
 class DirectExecutor extends DefaultQueryExecutor {
   readonly #connection: Promise<DatabaseConnection>;
