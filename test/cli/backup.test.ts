@@ -64,8 +64,10 @@ describe('a backup of a running instance', () => {
   });
 
   testWith('bwrap')('holds what a run printed into a segment that was compressed while it was taken', async () => {
+    // Two segments of 4 MiB and a rest, also where each holds up to a reading of 1 MiB more.
+    const printedBytes = 10_500_000;
     const instance = await createInstance({
-      much: bash('head -c 9000000 /dev/zero | tr "\\0" "x" | fold -w 99; echo; echo printed; sleep 8021'),
+      much: bash(`head -c ${printedBytes} /dev/zero | tr "\\0" "x" | fold -w 99; echo; echo printed; sleep 8021`),
     });
     const served = await instance.serve();
     const runId = await served.start('much');
@@ -89,7 +91,7 @@ describe('a backup of a running instance', () => {
     const again = await other.serve();
     await again.finished(runId);
     const text = await (await again.fetch(`/runs/${runId}/logs`, { headers: { accept: 'text/plain' } })).text();
-    expect(text.split('\n').filter((line) => line.startsWith('x'))).toHaveLength(Math.ceil(9_000_000 / 99));
+    expect(text.split('\n').filter((line) => line.startsWith('x'))).toHaveLength(Math.ceil(printedBytes / 99));
     await again.stop();
   });
 });
