@@ -27,7 +27,7 @@ import { openStore, type Store } from '../../src/store/open.ts';
 import { engineOptions } from '../support/engine-options.ts';
 import { type JobFiles, writeJob } from '../support/jobs.ts';
 import { keepsAll } from '../support/keeps-all.ts';
-import { processesWith } from '../support/processes.ts';
+import { processesOf } from '../support/processes.ts';
 import { mountDisk } from '../support/small-disk.ts';
 
 export const caller: Caller = {
@@ -55,7 +55,7 @@ export function dataFolder({ sizeMiB }: { readonly sizeMiB?: number } = {}): str
   const dir = mkdtempSync(join(tmpdir(), 'flwd-engine-'));
   onTestFinished(() => {
     // Jobs go on without their server.
-    for (const { pid } of processesWith(dir)) kill(pid);
+    for (const { pid } of processesOf(dir)) kill(pid);
     rmSync(dir, { recursive: true, force: true });
   });
   if (sizeMiB !== undefined) mountDisk(dir, sizeMiB);
@@ -168,7 +168,12 @@ export async function openEngine(
     async create(jobId, args = {}, more = {}) {
       return (await engine.createRun({ job_id: jobId, args, ...more }, caller)).runId;
     },
-    finished: (runId) => when(runId, (run) => run.finished_at !== null),
+    async finished(runId) {
+      const run = await when(runId, (one) => one.finished_at !== null);
+      // What is committed is seen a sync before the journal tells of it.
+      await store.db.transact(async () => undefined).catch(() => undefined);
+      return run;
+    },
     async messages(runId) {
       return (await store.logs.page(runId, { limit: 10_000 })).lines.map(({ message }) => message);
     },

@@ -204,7 +204,8 @@ export async function startServing(o: ServingOptions = {}): Promise<Serving> {
     await catalog.close();
     await forkServer.close();
     await store.close();
-    await rm(root, { recursive: true, force: true });
+    // A job goes on without its server, and writes to its folder meanwhile.
+    await rm(root, { recursive: true, force: true, maxRetries: 10 });
   }
 
   return {
