@@ -4,6 +4,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { systemPath } from '../src/exec/environment.ts';
 import { ask } from './ask.ts';
 
 export type Instance = {
@@ -27,10 +28,12 @@ export async function startInstance(
   jobs: Readonly<Record<string, BenchJob>>,
   {
     bin = checkoutBin,
+    env = {},
     onStart,
     fillDatabase,
   }: {
     readonly bin?: string;
+    readonly env?: Readonly<Record<string, string>>;
     readonly onStart?: () => void;
     /** Before the start. */
     readonly fillDatabase?: (path: string) => Promise<void>;
@@ -62,7 +65,11 @@ logging: { level: warn }
   );
   await fillDatabase?.(join(disk, 'flwd.db'));
   onStart?.();
-  const child = spawn(process.execPath, [bin, 'serve', '--config', config], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn(process.execPath, [bin, 'serve', '--config', config], {
+    // As a service has it. What a terminal has besides, `disabled` would hand to each script.
+    env: { PATH: systemPath, HOME: disk, ...env },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
   const url = await listeningUrl(child);
   return {
     url,

@@ -31,10 +31,12 @@ type Sample = {
 
 const probeDir = mkdtempSync(join(tmpdir(), 'flwd-soak-'));
 const probePath = join(probeDir, 'probe');
-process.env.FLWD_BENCH_PROBE = probePath;
-process.env.NODE_OPTIONS = `--import ${new URL('./soak-probe.ts', import.meta.url).href}`;
-const instance = await startInstance(jobs);
-delete process.env.NODE_OPTIONS;
+const instance = await startInstance(jobs, {
+  env: {
+    FLWD_BENCH_PROBE: probePath,
+    NODE_OPTIONS: `--import ${new URL('./soak-probe.ts', import.meta.url).href}`,
+  },
+});
 try {
   const figures = await soak(instance);
   for (const figure of figures) console.log(toRow(figure));

@@ -51,9 +51,11 @@ export const nothingIgnored: Ignore = () => false;
  */
 export function createIgnoreReader(exclude: readonly string[]): (root: string) => Ignore {
   const known = new Map<string, { signature: string; ignore: Ignore }>();
+  const dirs = new Set(exclude);
   return (root) => {
     const stat = statOf(join(root, ignoreFile));
-    const excluded = exclude.map((dir) => relative(realPathOf(root), realPathOf(dir)));
+    const realRoot = realPathOf(root);
+    const excluded = [...dirs].map((dir) => relative(realRoot, realPathOf(dir)));
     const signature = [stat?.ino, stat?.size, stat?.ctimeMs, ...excluded].join(' ');
     const before = known.get(root);
     if (before?.signature === signature) return before.ignore;

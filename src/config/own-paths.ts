@@ -37,7 +37,7 @@ export function findOwnPaths(config: Config, configFile: string | null, others: 
 
   function isAdded(path: string): boolean {
     try {
-      known.add(realpathSync(path));
+      known.add(realpathSync.native(path));
       return true;
     } catch {
       return false;

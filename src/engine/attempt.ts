@@ -81,6 +81,7 @@ export function startAttempt(o: {
 }): Attempt {
   const { run, plan, at, attemptDir, redactor, context, patiently } = o;
   const resources = plan.resources ?? noResources;
+  const about = { step_id: at.stepId, attempt: at.attempt };
   const { promise: gone, resolve: markGone } = Promise.withResolvers<void>();
   const output = createOutput({ at, redactor, runLog: o.runLog, patiently });
   let process: AttemptProcess | undefined;
@@ -134,7 +135,8 @@ export function startAttempt(o: {
     hasEnded = true;
     markGone();
     await output.drain();
-    if (end.kind === 'not-started' && end.cause) o.log.error({ err: end.cause }, 'an attempt could not be started');
+    if (end.kind === 'not-started' && end.cause)
+      o.log.error({ ...about, err: end.cause }, 'an attempt could not be started');
     const found = await patiently(() => readBack(attemptDir, redactor));
     return verdict(end, found, {
       // A former server may have ended it for its time, and died before it could say so.
@@ -149,7 +151,7 @@ export function startAttempt(o: {
   /** What is still alive would go on unwatched. */
   async function giveUp(error: unknown): Promise<Outcome> {
     if (isDetached) return never;
-    o.log.error({ err: error }, 'an attempt could not be attended');
+    o.log.error({ ...about, err: error }, 'an attempt could not be attended');
     if (process) terminate(process);
     const proof = (await termination) ?? null;
     hasEnded = true;

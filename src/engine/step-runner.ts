@@ -150,7 +150,6 @@ export function createStepRunner(o: {
       action,
       variables: stepVariables(place.item, ancestorsOf(plan.job.steps, id), state.values),
       attemptDir: placeOf(place).attemptDir,
-      log: o.log.child({ step_id: stepId, attempt: number }),
       mode,
       overdue: () => o.overdue(place),
       onSignal: (signal, processes) => announceSignal(place, signal, processes),

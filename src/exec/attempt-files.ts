@@ -20,7 +20,7 @@ export async function outDirs(runDir: string): Promise<string[]> {
 }
 
 export function makeAttemptFiles(spec: AttemptSpec): AttemptPlaces {
-  const { attemptDir, job, action, args } = spec;
+  const { attemptDir, workspaceDir, job, action, args } = spec;
   const inDir = join(attemptDir, 'in');
   const outDir = join(attemptDir, 'out');
 
@@ -30,7 +30,11 @@ export function makeAttemptFiles(spec: AttemptSpec): AttemptPlaces {
   // Nothing of the workspace: once it is there, other steps of the run may turn any name in it into a link to the host.
   const own = [inDir, outDir];
   for (const path of [attemptDir, ...own]) mkdirSync(path, { mode: 0o700 });
-  makeWorkspace(spec);
+  if (isFirst) makeWorkspace(spec);
+  else if (!lstatSync(workspaceDir, { throwIfNoEntry: false })) {
+    rmSync(draftOf(workspaceDir), { recursive: true, force: true });
+    makeWorkspace(spec);
+  }
 
   writeOwn('args.json', JSON.stringify(args));
   if (action.ulcProfile === 'ulc.shell.bash') {
@@ -48,12 +52,14 @@ export function makeAttemptFiles(spec: AttemptSpec): AttemptPlaces {
 
 /** Whole or not at all, and before any process can see it: one that a crash left half made would stay closed to the job. */
 function makeWorkspace({ workspaceDir, profile }: AttemptSpec): void {
-  if (lstatSync(workspaceDir, { throwIfNoEntry: false })) return;
-  const draft = `${workspaceDir}.new`;
+  const draft = draftOf(workspaceDir);
   const artifacts = join(draft, 'artifacts');
-  rmSync(draft, { recursive: true, force: true });
-  mkdirSync(artifacts, { recursive: true, mode: 0o700 });
+  for (const path of [draft, artifacts]) mkdirSync(path, { mode: 0o700 });
   chmodSync(draft, 0o755);
   if (changesUser(profile)) for (const path of [artifacts, draft]) chownSync(path, uidOf(profile), uidOf(profile));
   renameSync(draft, workspaceDir);
+}
+
+function draftOf(workspaceDir: string): string {
+  return `${workspaceDir}.new`;
 }

@@ -44,14 +44,14 @@ export function makeGroups(attemptDir: string, { resources, host }: AttemptLimit
 }
 
 /**
- * Did the kernel end a process of the attempt for want of memory? Then it removes the groups; a process that is dying is waited
- * for. To be called once nothing is left of the attempt. @throws the system's error when there is no telling at present
+ * Did the kernel end a process of an attempt that has failed for want of memory? Then it removes the groups; a process that is
+ * dying is waited for. To be called once nothing is left of the attempt. @throws the system's error when there is no telling at present
  */
-export async function leaveGroups(attemptDir: string): Promise<{ readonly outOfMemory: boolean }> {
+export async function leaveGroups(attemptDir: string, hasFailed: boolean): Promise<{ readonly outOfMemory: boolean }> {
   const groups = groupsOf(attemptDir);
   if (groups.length === 0) return { outOfMemory: false };
   const noted = join(attemptDir, 'out-of-memory');
-  const outOfMemory = existsSync(noted) || groups.some(ranOutOfMemory);
+  const outOfMemory = hasFailed && (existsSync(noted) || groups.some(ranOutOfMemory));
   // Whoever takes up an attempt that has ended finds no group any more.
   if (outOfMemory) writeFileSync(noted, '');
   for (const dir of groups) {

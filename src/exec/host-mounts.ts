@@ -1,7 +1,7 @@
 // What a job sees of the host, as bwrap arguments: by profile, then by grants, less what is hidden from all jobs.
 
 import { lstatSync, readdirSync, readlinkSync, statSync } from 'node:fs';
-import { dirname, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import type { Network, SecurityProfile } from '../domain/job.ts';
 import { errorCode } from '../lib/error-code.ts';
 
@@ -63,9 +63,10 @@ export function memoryFolder(path: string, perms: '0755' | '1777', sizeBytes: nu
 }
 
 function profileMounts({ profile, network, scratchBytes }: HostView): readonly string[] {
-  if (profile === 'disabled') return [...wholeHost('--dev-bind-try', ['proc'], readdirSync('/run')), '--proc', '/proc'];
+  if (profile === 'disabled')
+    return [...wholeHost('--dev-bind-try', ['proc'], shownIn('/run', ['flwd'], '--dev-bind-try')), '--proc', '/proc'];
   if (profile === 'permissive')
-    return [...wholeHost('--ro-bind-try', ['dev', 'proc', 'tmp'], runEntries), ...kernelMounts(scratchBytes)];
+    return [...wholeHost('--ro-bind-try', ['dev', 'proc', 'tmp'], runMounts()), ...kernelMounts(scratchBytes)];
   systemMounts ??= [...systemFolderMounts(), ...etcMounts(etcEntries)];
   const forNetwork = network === 'all' ? etcMounts(['resolv.conf']) : [];
   return [...systemMounts, ...forNetwork, ...kernelMounts(scratchBytes)];
@@ -88,25 +89,20 @@ function kernelMounts(scratchBytes: number): string[] {
   ].flat();
 }
 
-/**
- * Every entry of the host's `/`, one by one, so that flwd's own can stand among them: in `/`, and in `/run`, whose entries
- * are taken one by one, too.
- */
-function wholeHost(
-  bind: '--ro-bind-try' | '--dev-bind-try',
-  except: readonly string[],
-  ofRun: readonly string[],
-): string[] {
-  const apart = ['job', 'workspace', 'run', ...except];
-  return [
-    ...readdirSync('/')
-      .filter((name) => !apart.includes(name))
-      .flatMap((name) => shown(`/${name}`, bind)),
-    ...folder('/run'),
-    ...ofRun
-      .filter((name) => name !== 'flwd')
-      .flatMap((name) => [...foldersAbove([`/run/${name}`]), ...shown(`/run/${name}`, bind)]),
-  ];
+type Bind = '--ro-bind-try' | '--dev-bind-try';
+
+/** Every entry of the host's `/`, one by one, so that flwd's own can stand among them: in `/`, and in `/run`. */
+function wholeHost(bind: Bind, except: readonly string[], inRun: readonly string[]): string[] {
+  return [...shownIn('/', ['job', 'workspace', 'run', ...except], bind), ...folder('/run'), ...inRun];
+}
+
+/** To look at each entry would take longer than all else of the options: the folder says which are links. */
+function shownIn(dir: '/' | '/run', except: readonly string[], bind: Bind): string[] {
+  return readdirSync(dir, { withFileTypes: true }).flatMap((entry) => {
+    if (except.includes(entry.name)) return [];
+    const path = join(dir, entry.name);
+    return entry.isSymbolicLink() ? shown(path, bind) : [bind, path, path];
+  });
 }
 
 /**
@@ -114,6 +110,12 @@ function wholeHost(
  * not close: who answers there may do for a job what the job may not.
  */
 const runEntries = ['systemd/resolve', 'resolvconf', 'NetworkManager/resolv.conf', 'netconfig'];
+
+function runMounts(): string[] {
+  return runEntries
+    .map((name) => `/run/${name}`)
+    .flatMap((path) => [...foldersAbove([path]), ...shown(path, '--ro-bind-try')]);
+}
 
 function etcMounts(names: readonly string[]): string[] {
   const present = names.map((name) => `/etc/${name}`).filter((path) => linkOrEntry(path) !== undefined);

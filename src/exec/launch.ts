@@ -74,14 +74,17 @@ export function attend(attemptDir: string, shimEnded: Promise<unknown>, unsaid: 
   let termination: Promise<Termination> | undefined;
   const ended = shimEnded.then(
     async () => {
-      await outlast(() => nothingLeft(attemptDir));
-      const { outOfMemory } = await outlast(() => leaveGroups(attemptDir));
-      const end = withMemory(await outlast(() => endOf(attemptDir, unsaid)), outOfMemory);
+      const status = await outlast(() => untilNothingLeft(attemptDir));
+      const found = await outlast(() => endOf(attemptDir, status, unsaid));
+      // What went on without the process that the kernel has ended is no failure.
+      const hasFailed = found.kind !== 'exited' || found.code !== 0;
+      const { outOfMemory } = await outlast(() => leaveGroups(attemptDir, hasFailed));
+      const end = outOfMemory ? withMemory(found) : found;
       // Where the ladder had to kill the shim, too, nobody was left to write the exit code down.
       return end.kind === 'lost' && termination ? ({ kind: 'signalled', signal: 'KILL' } as const) : end;
     },
     async (error: unknown) => {
-      await outlast(() => leaveGroups(attemptDir));
+      await outlast(() => leaveGroups(attemptDir, true));
       return notStarted(error);
     },
   );
@@ -99,17 +102,19 @@ const dyingMs = 5_000;
 const pollMs = 1;
 
 /** The shim tells its end as its last act, and the namespace dies with bwrap, but not in the same instant. */
-async function nothingLeft(attemptDir: string): Promise<void> {
-  const { shim } = readStatus(attemptDir) ?? {};
-  if (!shim || !isOfThisBoot(shim)) return;
+async function untilNothingLeft(attemptDir: string): Promise<ShimStatus> {
   for (const deadlineMs = systemClock.now() + dyingMs; systemClock.now() < deadlineMs; await delay(pollMs)) {
-    const { sandbox, isOver } = readStatus(attemptDir) ?? {};
+    const status = readStatus(attemptDir) ?? {};
+    const { shim, sandbox, isOver } = status;
+    if (!shim || !isOfThisBoot(shim)) return status;
     if (isAlive(shim)) continue;
     if (!isOver && endOrphans(attemptDir) > 0) continue;
-    if (!sandbox || isEmpty(sandbox)) return;
+    // Without its last line it may have been read before the rest was written.
+    if (!sandbox || isEmpty(sandbox)) return isOver ? status : (readStatus(attemptDir) ?? {});
     // Where the server is not root its first process is the job's user's too, who can talk it out of dying with bwrap.
     send(sandbox.initPid, 'SIGKILL');
   }
+  return readStatus(attemptDir) ?? {};
 }
 
 /** A shim that is killed in its first milliseconds leaves what has not asked yet to die with it: bwrap, or bwrap's child. */
@@ -119,8 +124,7 @@ function endOrphans(attemptDir: string): number {
   return orphans.length;
 }
 
-function endOf(attemptDir: string, unsaid: AttemptEnd): AttemptEnd {
-  const status: ShimStatus = readStatus(attemptDir) ?? {};
+function endOf(attemptDir: string, status: ShimStatus, unsaid: AttemptEnd): AttemptEnd {
   if (!status.shim) return unsaid;
   const message = startFailure(spoolPath(attemptDir), status);
   if (message !== undefined) return { kind: 'not-started', message };
@@ -130,15 +134,15 @@ function endOf(attemptDir: string, unsaid: AttemptEnd): AttemptEnd {
   return signal === undefined ? { kind: 'exited', code: exitCode } : { kind: 'signalled', signal };
 }
 
-/** A limit may be too small for bwrap itself, which then says nothing. What went on without the process is no failure. */
-function withMemory(end: AttemptEnd, outOfMemory: boolean): AttemptEnd {
-  if (!outOfMemory) return end;
-  if (end.kind === 'exited') return end.code === 0 ? end : { ...end, outOfMemory };
-  return { kind: 'signalled', signal: end.kind === 'signalled' ? end.signal : 'KILL', outOfMemory };
+/** A limit may be too small for bwrap itself, which then says nothing. */
+function withMemory(end: AttemptEnd): AttemptEnd {
+  if (end.kind === 'exited') return { ...end, outOfMemory: true };
+  return { kind: 'signalled', signal: end.kind === 'signalled' ? end.signal : 'KILL', outOfMemory: true };
 }
 
 /** bwrap, like a shell, answers 128 and the signal's number for a script that a signal ended. */
 function signalOf(exitCode: number): string | undefined {
+  if (exitCode <= 128) return undefined;
   const [name] = Object.entries(constants.signals).find(([, number]) => number === exitCode - 128) ?? [];
   return name?.slice('SIG'.length);
 }

@@ -30,7 +30,8 @@ export type PidNamespace = { readonly initPid: number; readonly inode: number };
  * (pid_namespaces(7)), so that one process tells.
  */
 export function isEmpty({ initPid, inode }: PidNamespace): boolean {
-  return !isMember(initPid, inode);
+  // Mostly it has ended and was not reaped yet.
+  return startTicksOf(initPid) === undefined || !isMember(initPid, inode);
 }
 
 /** Whether a process works for the attempt of another folder. One that is dying has no arguments any more, and may be of any. */
@@ -95,7 +96,7 @@ function isMember(pid: number, inode: number): boolean {
 
 /** undefined for a process that is gone, or of which only the entry is left. */
 function startTicksOf(pid: number): number | undefined {
-  const stat = readOfProcess(pid, 'stat', (path) => readFileSync(path, 'latin1'));
+  const stat = readOfProcess(pid, 'stat', (path) => readFileSync(path, 'utf8'));
   if (stat === undefined) return undefined;
   // The name, in parentheses, may hold spaces and parentheses. The state is the third field, the start the 22nd.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');

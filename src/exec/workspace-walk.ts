@@ -1,9 +1,12 @@
 // Every file of a workspace whose folder is asked for, whatever kind of file it is. Links are not followed.
 
-import { opendir } from 'node:fs/promises';
+import { opendirSync } from 'node:fs';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type BytePath, faultOf, onHost } from './sandbox-paths.ts';
 
 const mostEntries = 1_000_000;
+/** Read before others have their turn, in some 2 ms. To wait for each folder's threads takes 0.7 ms of every run, whose two are empty. */
+const entriesOfTurn = 1_000;
 
 export async function* walkWorkspace(o: {
   readonly workspaceDir: string;
@@ -14,15 +17,21 @@ export async function* walkWorkspace(o: {
   let entries = 0;
   for (let folder = folders.pop(); folder !== undefined; folder = folders.pop()) {
     try {
-      // One by one: a job may leave more names in a folder than memory holds.
-      for await (const entry of await opendir(onHost(o.workspaceDir, folder), { encoding: 'latin1' })) {
-        if (++entries > mostEntries) {
-          o.onFault(folder, 'too-many');
-          return;
+      const opened = opendirSync(onHost(o.workspaceDir, folder), { encoding: 'latin1' });
+      try {
+        // One by one: a job may leave more names in a folder than memory holds.
+        for (let entry = opened.readSync(); entry; entry = opened.readSync()) {
+          if (++entries > mostEntries) {
+            o.onFault(folder, 'too-many');
+            return;
+          }
+          if (entries % entriesOfTurn === 0) await nextTurn();
+          const path = folder === '' ? entry.name : `${folder}/${entry.name}`;
+          if (!entry.isDirectory()) yield { path, isLink: entry.isSymbolicLink() };
+          else if (o.enters(path)) folders.push(path);
         }
-        const path = folder === '' ? entry.name : `${folder}/${entry.name}`;
-        if (!entry.isDirectory()) yield { path, isLink: entry.isSymbolicLink() };
-        else if (o.enters(path)) folders.push(path);
+      } finally {
+        opened.closeSync();
       }
     } catch (error) {
       // A run that never started has no workspace.
