@@ -21,11 +21,6 @@ export const columnTypes: ColumnTypes = { growingId: 'integer', tableByKey: 'wit
 export const busyTimeoutMs = 5_000;
 /** Of each connection, and kept for good. The newest runs fit, and the rest is in the system's cache. */
 const cacheKib = 4_000;
-/**
- * A checkpoint holds the event loop for its fsyncs, up to 80 ms, and writes a page once however often it has changed. By SQLite's own
- * 1,000 pages there was one for every 25 runs, which took as long as all other commits; the WAL grows to 16 MB instead of 4.
- */
-const checkpointPages = 4_000;
 
 export function connectToWrite(path: string): DatabaseSync {
   // SQLite gives the WAL the mode of the database file, so this settles all three.
@@ -39,7 +34,6 @@ export function connectToWrite(path: string): DatabaseSync {
       PRAGMA synchronous = NORMAL;
       PRAGMA cache_size = -${cacheKib};
       PRAGMA temp_store = MEMORY;
-      PRAGMA wal_autocheckpoint = ${checkpointPages};
       PRAGMA journal_size_limit = 67108864;
     `);
     return connection;
