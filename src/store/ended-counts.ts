@@ -1,12 +1,13 @@
-// How many runs have ended, by the hour they were created in and by label. A run counts here from its end on, once and for
+// How many runs have ended, by the hour and the day they were created in and by label. A run counts here from its end on, once and for
 // all: what has not ended is little, and counted on an index.
 
 import type { Kysely } from 'kysely';
 import type { RunStatus } from '../domain/run.ts';
 import { prepareQueries, prepareQuery } from './prepared-query.ts';
-import type { RunHourRow, RunLabelCountRow, Schema } from './schema.ts';
+import type { RunDayRow, RunHourRow, RunLabelCountRow, Schema } from './schema.ts';
 
 export const hourMs = 3_600_000;
+const dayMs = 24 * hourMs;
 
 /** `labels` is JSON, as in the run's row. */
 export type EndedRun = {
@@ -26,6 +27,7 @@ type Labels = Readonly<Record<`label${number}`, string>>;
 type Labelled = { readonly label: string };
 type Counted = { readonly count: number };
 type HourKind = Omit<RunHourRow, 'label' | 'count'>;
+type DayKind = Omit<RunDayRow, 'label' | 'count'>;
 type LabelKind = Omit<RunLabelCountRow, 'label' | 'count'>;
 
 const addToHour = prepareQueries(
@@ -45,6 +47,26 @@ const removeHour = prepareQuery((db, { label, hour, tenant, source, status }: Ho
     .deleteFrom('run_hours')
     .where('label', '=', label)
     .where('hour', '=', hour)
+    .where('tenant', '=', tenant)
+    .where('source', '=', source)
+    .where('status', '=', status),
+);
+const addToDay = prepareQueries((db, { day, tenant, source, status, count, ...labels }: DayKind & Counted & Labels) =>
+  db
+    .insertInto('run_days')
+    .values(Object.values<string>(labels).map((label) => ({ label, day, tenant, source, status, count })))
+    .onConflict((conflict) =>
+      conflict
+        .columns(['label', 'day', 'tenant', 'source', 'status'])
+        .doUpdateSet((eb) => ({ count: eb('run_days.count', '+', eb.ref('excluded.count')) })),
+    )
+    .returning('count'),
+);
+const removeDay = prepareQuery((db, { label, day, tenant, source, status }: DayKind & Labelled) =>
+  db
+    .deleteFrom('run_days')
+    .where('label', '=', label)
+    .where('day', '=', day)
     .where('tenant', '=', tenant)
     .where('source', '=', source)
     .where('status', '=', status),
@@ -76,7 +98,9 @@ const setStatusOfLabels = prepareQuery((db, { id, status }: { id: string; status
 
 export async function countEndedRun(db: Kysely<Schema>, run: EndedRun & { readonly id: string }): Promise<void> {
   const labels = labelsOf(run);
-  await addToHour(db, { ...hourOf(run), count: 1, ...numbered([noLabel, ...labels]) });
+  const times = { count: 1, ...numbered([noLabel, ...labels]) };
+  await addToHour(db, { ...hourOf(run), ...times });
+  await addToDay(db, { ...dayOf(run), ...times });
   if (labels.length === 0) return;
   await setStatusOfLabels(db, { id: run.id, status: run.status });
   await addToLabel(db, { ...labelKindOf(run), count: 1, ...numbered(labels) });
@@ -90,6 +114,12 @@ export async function uncountEndedRuns(db: Kysely<Schema>, runs: readonly EndedR
     const [rest] = await addToHour(db, { ...hour, count: -times, label0 });
     if (rest?.count === 0) await removeHour(db, kind);
   }
+  const days = runs.flatMap((run) => [noLabel, ...labelsOf(run)].map((label) => ({ label, ...dayOf(run) })));
+  for (const { kind, times } of alike(days)) {
+    const { label: label0, ...day } = kind;
+    const [rest] = await addToDay(db, { ...day, count: -times, label0 });
+    if (rest?.count === 0) await removeDay(db, kind);
+  }
   const labels = runs.flatMap((run) => labelsOf(run).map((label) => ({ label, ...labelKindOf(run) })));
   for (const { kind, times } of alike(labels)) {
     const { label: label0, ...of } = kind;
@@ -100,6 +130,10 @@ export async function uncountEndedRuns(db: Kysely<Schema>, runs: readonly EndedR
 
 function hourOf({ created_at, tenant, source, status }: EndedRun): HourKind {
   return { hour: created_at - (created_at % hourMs), tenant, source, status };
+}
+
+function dayOf({ created_at, tenant, source, status }: EndedRun): DayKind {
+  return { day: created_at - (created_at % dayMs), tenant, source, status };
 }
 
 function labelKindOf({ tenant, job_id, source, status }: EndedRun): LabelKind {
@@ -124,7 +158,7 @@ function alike<Kind extends object>(all: readonly Kind[]): { kind: Kind; times: 
   return [...kinds.values()].flatMap(([kind, ...others]) => (kind ? [{ kind, times: 1 + others.length }] : []));
 }
 
-type HourFilter = {
+type TimeFilter = {
   readonly label?: string;
   readonly status?: RunStatus;
   readonly tenant?: string;
@@ -134,7 +168,7 @@ type HourFilter = {
   readonly toMs?: number;
 };
 
-const sumHours = prepareQueries((db, { label, status, tenant, source, fromMs, toMs }: Labelled & HourFilter) => {
+const sumHours = prepareQueries((db, { label, status, tenant, source, fromMs, toMs }: Labelled & TimeFilter) => {
   let query = db
     .selectFrom('run_hours')
     .select((eb) => eb.fn.sum<number | string | null>('count').as('total'))
@@ -147,8 +181,38 @@ const sumHours = prepareQueries((db, { label, status, tenant, source, fromMs, to
   return query;
 });
 
-export async function sumEndedByHour(db: Kysely<Schema>, filter: HourFilter): Promise<number> {
-  const [row] = await sumHours(db, { label: noLabel, ...filter });
+const sumDays = prepareQueries((db, { label, status, tenant, source, fromMs, toMs }: Labelled & TimeFilter) => {
+  let query = db
+    .selectFrom('run_days')
+    .select((eb) => eb.fn.sum<number | string | null>('count').as('total'))
+    .where('label', '=', label);
+  if (fromMs !== undefined) query = query.where('day', '>=', fromMs);
+  if (toMs !== undefined) query = query.where('day', '<', toMs);
+  if (status !== undefined) query = query.where('status', '=', status);
+  if (tenant !== undefined) query = query.where('tenant', '=', tenant);
+  if (source !== undefined) query = query.where('source', '=', source);
+  return query;
+});
+
+/** Full days, and the hours of the begun ones at both ends. */
+export async function sumEndedByTime(db: Kysely<Schema>, { fromMs, toMs, ...filter }: TimeFilter): Promise<number> {
+  const kind = { label: noLabel, ...filter };
+  const fromDayMs = fromMs === undefined ? undefined : Math.ceil(fromMs / dayMs) * dayMs;
+  const toDayMs = toMs === undefined ? undefined : Math.floor(toMs / dayMs) * dayMs;
+  if (fromDayMs !== undefined && toDayMs !== undefined && fromDayMs >= toDayMs) {
+    return totalIn(await sumHours(db, { ...kind, ...between(fromMs, toMs) }));
+  }
+  let total = totalIn(await sumDays(db, { ...kind, ...between(fromDayMs, toDayMs) }));
+  if (fromMs !== fromDayMs) total += totalIn(await sumHours(db, { ...kind, ...between(fromMs, fromDayMs) }));
+  if (toMs !== toDayMs) total += totalIn(await sumHours(db, { ...kind, ...between(toDayMs, toMs) }));
+  return total;
+}
+
+function between(fromMs: number | undefined, toMs: number | undefined): Pick<TimeFilter, 'fromMs' | 'toMs'> {
+  return { ...(fromMs !== undefined && { fromMs }), ...(toMs !== undefined && { toMs }) };
+}
+
+function totalIn([row]: readonly { readonly total: number | string | null }[]): number {
   return Number(row?.total ?? 0);
 }
 
@@ -172,6 +236,5 @@ const sumLabels = prepareQueries((db, { label, status, tenant, jobId, source }: 
 });
 
 export async function sumEndedByLabel(db: Kysely<Schema>, filter: LabelFilter): Promise<number> {
-  const [row] = await sumLabels(db, filter);
-  return Number(row?.total ?? 0);
+  return totalIn(await sumLabels(db, filter));
 }

@@ -2,7 +2,7 @@
 
 import type { Kysely } from 'kysely';
 import { isFinished, type RunStatus } from '../domain/run.ts';
-import { hourMs, sumEndedByHour, sumEndedByLabel, toLabel } from './ended-counts.ts';
+import { hourMs, sumEndedByLabel, sumEndedByTime, toLabel } from './ended-counts.ts';
 import { prepareQueries } from './prepared-query.ts';
 import { sumRunCounts } from './run-counts.ts';
 import { placesOf, type RunFilter, type Way } from './run-filter.ts';
@@ -50,7 +50,7 @@ async function totalOfTimes(db: Kysely<Schema>, { sinceMs, untilMs, ...filter }:
     return countOnIndex(db, { ...filter, ...within(sinceMs, untilMs) });
   }
   const { key, value, jobId: _, ...kind } = filter;
-  let total = await sumEndedByHour(db, {
+  let total = await sumEndedByTime(db, {
     ...kind,
     ...(key !== undefined && { label: toLabel(key, value) }),
     ...(fromMs !== undefined && { fromMs }),

@@ -13,6 +13,7 @@ export type Schema = {
   run_labels: RunLabelRow;
   run_counts: RunCountRow;
   run_hours: RunHourRow;
+  run_days: RunDayRow;
   run_label_counts: RunLabelCountRow;
   steps: StepRow;
   events: EventRow;
@@ -98,6 +99,9 @@ export type RunHourRow = {
   status: RunStatus;
   count: number;
 };
+
+/** The same for the day (UTC) beginning at `day`. */
+export type RunDayRow = Omit<RunHourRow, 'hour'> & { day: number };
 
 /** The same of a job's runs, whenever they were created; only with a label. */
 export type RunLabelCountRow = {

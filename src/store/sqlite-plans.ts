@@ -28,6 +28,9 @@ const statistics: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   run_hours: {
     run_hours: '500000 1000 30 5 2 1',
   },
+  run_days: {
+    run_days: '30000 60 30 5 2 1',
+  },
   run_label_counts: {
     run_label_counts: '50000 500 200 1 1 1',
   },

@@ -74,6 +74,7 @@ export function readDatabase(dbPath: string) {
       counts: all<Row>('SELECT * FROM run_counts WHERE count <> 0'),
       endedCounts: all<Row>(`
         SELECT label || ' ' || hour AS what, tenant, NULL AS job_id, source, status, count FROM run_hours
+        UNION ALL SELECT label || ' day ' || day, tenant, NULL, source, status, count FROM run_days
         UNION ALL SELECT label, tenant, job_id, source, status, count FROM run_label_counts`),
       wrongLabels: all<Row>(`
         SELECT run_labels.* FROM run_labels INNER JOIN runs ON runs.id = run_id

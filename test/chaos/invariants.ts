@@ -57,17 +57,16 @@ export const invariants: readonly Invariant[] = [
   },
 ];
 
-/** By its hour, and by each label's key, with and without its value. */
+/** By its hour and its day, and by each label's key, with and without its value. */
 function endedKinds({ created_at, tenant, job_id, source, status, labels }: RunRow): Kind[] {
   const ofLabels = Object.entries<string>(JSON.parse(labels)).flatMap(([key, value]) => [key, `${key}=${value}`]);
   return [
-    ...['', ...ofLabels].map((label) => [
-      `${label} ${created_at - (created_at % 3_600_000)}`,
-      tenant,
-      null,
-      source,
-      status,
-    ]),
+    ...['', ...ofLabels]
+      .flatMap((label) => [
+        `${label} ${created_at - (created_at % 3_600_000)}`,
+        `${label} day ${created_at - (created_at % 86_400_000)}`,
+      ])
+      .map((what) => [what, tenant, null, source, status]),
     ...ofLabels.map((label) => [label, tenant, job_id, source, status]),
   ];
 }

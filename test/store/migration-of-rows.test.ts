@@ -95,10 +95,13 @@ test('a database of the first release keeps every row', async () => {
     { id: 2, type: 'run.output', firstSeq: 1, count: 40 },
   ]);
   expect(await idempotency.find('default', 'key-1', 0)).toMatchObject({ runId: 'run_01A', answer: { status: 201 } });
-  const rows = (table: 'artifacts' | 'artifact_counts' | 'log_segments' | 'run_hours' | 'run_label_counts') =>
-    database.read.selectFrom(table).selectAll().execute();
-  const inHour = { hour: 1_705_312_800_000, tenant: 'default', source: 'local-fs', status: 'failed', count: 1 };
-  expect(await rows('run_hours')).toEqual(['', 'env', 'env=prod'].map((label) => ({ label, ...inHour })));
+  const rows = (
+    table: 'artifacts' | 'artifact_counts' | 'log_segments' | 'run_hours' | 'run_days' | 'run_label_counts',
+  ) => database.read.selectFrom(table).selectAll().execute();
+  const ended = { tenant: 'default', source: 'local-fs', status: 'failed', count: 1 };
+  const labels = ['', 'env', 'env=prod'];
+  expect(await rows('run_hours')).toEqual(labels.map((label) => ({ label, hour: 1_705_312_800_000, ...ended })));
+  expect(await rows('run_days')).toEqual(labels.map((label) => ({ label, day: 1_705_276_800_000, ...ended })));
   const counted = { tenant: 'default', job_id: 'backup/daily', source: 'local-fs', status: 'failed', count: 1 };
   expect(await rows('run_label_counts')).toEqual([
     { label: 'env', ...counted },

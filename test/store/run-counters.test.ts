@@ -13,15 +13,17 @@ import { engines, nowMs, type Opened } from './engines.ts';
 import { moveRun } from './moves.ts';
 
 const hourMs = 3_600_000;
+const dayMs = 24 * hourMs;
 const jobs = ['backup/daily', 'report'];
 const tenants = ['default', 'acme'];
 const sources = ['local-fs', 'git'];
 const moves = ['claim', 'succeed', 'fail', 'expire', 'withdraw', 'cancel'] as const;
 const statuses = ['pending', 'running', 'success', 'failed', 'cancelled'] as const;
-/** Whole hours, and times to both sides of them. */
-const instants = [-2, -1, 0, 1].flatMap((hours) =>
-  [-1, 0, 1, 1_000_000].map((ms) => nowMs - (nowMs % hourMs) + hours * hourMs + ms),
-);
+/** Whole hours and days, and times to both sides of them. */
+const instants = [
+  ...[-2, -1, 0, 1].map((hours) => nowMs - (nowMs % hourMs) + hours * hourMs),
+  ...[-2, -1, 0].map((days) => nowMs - (nowMs % dayMs) + days * dayMs),
+].flatMap((at) => [-1, 0, 1, 1_000_000].map((ms) => at + ms));
 
 const anAddition = fc.record({
   jobId: fc.constantFrom(...jobs),
@@ -61,6 +63,11 @@ const filters: readonly RunFilter[] = combined(
     { untilMs: nowMs - (nowMs % hourMs) },
     { sinceMs: nowMs - 2.1 * hourMs, untilMs: nowMs + 1 },
     { sinceMs: nowMs - (nowMs % hourMs) + 1, untilMs: nowMs },
+    { sinceMs: nowMs - (nowMs % dayMs) - dayMs },
+    { sinceMs: nowMs - (nowMs % dayMs) - 1.5 * dayMs },
+    { untilMs: nowMs - (nowMs % dayMs) + 1 },
+    { sinceMs: nowMs - 2.2 * dayMs, untilMs: nowMs - (nowMs % dayMs) },
+    { sinceMs: nowMs - (nowMs % dayMs) - 2 * dayMs, untilMs: nowMs - hourMs },
   ],
 );
 
@@ -109,7 +116,7 @@ describe.each(engines)('the counters of runs on $engine', ({ open }) => {
           await endAll(store, ids);
           await agrees(store);
           await createRetentionStore(store.database).removeRuns(ids);
-          for (const table of ['run_hours', 'run_label_counts', 'run_labels'] as const) {
+          for (const table of ['run_hours', 'run_days', 'run_label_counts', 'run_labels'] as const) {
             expect(await store.database.read.selectFrom(table).selectAll().execute()).toEqual([]);
           }
         } finally {

@@ -14,6 +14,7 @@ import { secrets } from './0007-secrets.ts';
 import { audit } from './0008-audit.ts';
 import { tenants } from './0009-tenants.ts';
 import { runTotals } from './0010-run-totals.ts';
+import { runDays } from './0011-run-days.ts';
 import type { ColumnTypes, Migration } from './migration.ts';
 
 /** In order; a database's version is how many of them it has. */
@@ -28,6 +29,7 @@ export const migrations: readonly Migration[] = [
   audit,
   tenants,
   runTotals,
+  runDays,
 ];
 
 /** @throws StartError when the database is of a newer program */
