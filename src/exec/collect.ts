@@ -1,7 +1,7 @@
 // Finds the files that a run wants kept: what its steps named, what the job's patterns match, and all of
 // /workspace/artifacts. All its processes are gone, so what is found stays what it is until it is stored.
 
-import type { Stats } from 'node:fs';
+import { lstatSync, type Stats } from 'node:fs';
 import { access, constants } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ArtifactPattern } from '../domain/job.ts';
@@ -104,8 +104,12 @@ async function claimsByPlace(o: Workspace, warn: Warn): Promise<Claim[]> {
   const rules = o.patterns.map((pattern) => ({ ...pattern, glob: createArtifactGlob(pattern.path) }));
   const byRank: Claim[][] = Array.from({ length: rules.length + 1 }, () => []);
   let count = 0;
+  // Without patterns the rest is no concern: a job may have left any number of files there.
+  const from = rules.length > 0 ? '' : artifactsFolder;
+  if (!mayBeFolder(onHost(o.workspaceDir, from))) return [];
   const entries = walkWorkspace({
     workspaceDir: o.workspaceDir,
+    from,
     enters: (folder) => isArtifactsFolder(folder) || rules.some(({ glob }) => glob.reachesBelow(toText(folder))),
     onFault: (folder, fault) => warn(`${toShown(folder)} ${walkFaults[fault]}`),
   });
@@ -128,6 +132,15 @@ const walkFaults = {
   unreadable: 'cannot be read; what is in it was left',
   'too-many': 'and what follows was not searched for artifacts: there are more than a million files',
 };
+
+/** Of what cannot be looked at, the walk says so. */
+function mayBeFolder(path: Buffer): boolean {
+  try {
+    return lstatSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+  } catch {
+    return true;
+  }
+}
 
 function isArtifactsFolder(folder: BytePath): boolean {
   return folder === artifactsFolder || folder.startsWith(`${artifactsFolder}/`);

@@ -10,10 +10,12 @@ const entriesOfTurn = 1_000;
 
 export async function* walkWorkspace(o: {
   readonly workspaceDir: string;
+  /** The folder to begin with, which is no link; `''` is the whole. */
+  readonly from: BytePath;
   readonly enters: (folder: BytePath) => boolean;
   readonly onFault: (folder: BytePath, fault: 'unreadable' | 'too-many') => void;
 }): AsyncGenerator<{ readonly path: BytePath; readonly isLink: boolean }> {
-  const folders: BytePath[] = [''];
+  const folders = [o.from];
   let entries = 0;
   for (let folder = folders.pop(); folder !== undefined; folder = folders.pop()) {
     try {

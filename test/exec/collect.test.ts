@@ -193,6 +193,7 @@ describe('a link', () => {
     writeFileSync(join(dir, 'folder/private'), 'of the host');
     link('artifacts', join(dir, 'folder'));
     expect((await find('artifacts/*')).files).toEqual([]);
+    expect((await find()).files).toEqual([]);
   });
 });
 
