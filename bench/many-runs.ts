@@ -7,7 +7,7 @@ import { createId } from '../src/lib/ids.ts';
 import { createLogger } from '../src/lib/logger.ts';
 import { type Position, toCursor } from '../src/store/cursor.ts';
 import { countEnded } from '../src/store/migrations/0010-run-totals.ts';
-import { sumDays } from '../src/store/migrations/0011-run-days.ts';
+import { countDays } from '../src/store/migrations/0011-run-days.ts';
 import type { RunDetails } from '../src/store/run-rows.ts';
 import type { RunCountRow, RunRow, Schema } from '../src/store/schema.ts';
 import { kyselyOver } from '../src/store/sqlite.ts';
@@ -87,7 +87,7 @@ export async function fillWithRuns(path: string, count: number): Promise<ManyRun
   }
   const addCount = inserter(db, 'run_counts');
   for (const row of counts.values()) addCount(row);
-  for (const statement of [...countEnded(kyselyOver(db)), sumDays(kyselyOver(db))]) await statement.execute();
+  for (const statement of [...countEnded(kyselyOver(db)), countDays(kyselyOver(db))]) await statement.execute();
   for (const { sql } of indices) db.exec(String(sql));
   // What the planner is told of an index goes with the index.
   fixPlans(db);

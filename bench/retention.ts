@@ -13,7 +13,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { loadConfig } from '../src/config/load.ts';
 import { serve } from '../src/main.ts';
 import { countEnded } from '../src/store/migrations/0010-run-totals.ts';
-import { sumDays } from '../src/store/migrations/0011-run-days.ts';
+import { countDays } from '../src/store/migrations/0011-run-days.ts';
 import { kyselyOver } from '../src/store/sqlite.ts';
 
 const count = Number(process.argv[2] ?? 100_000);
@@ -58,7 +58,7 @@ async function fill(): Promise<void> {
       SELECT status, tenant, job_id, source, count(*) FROM runs GROUP BY 1, 2, 3, 4;
     INSERT OR REPLACE INTO sequences (name, next_id) VALUES ('events', ${count * 5 + 10});
     COMMIT;`);
-  for (const statement of [...countEnded(kyselyOver(db)), sumDays(kyselyOver(db))]) await statement.execute();
+  for (const statement of [...countEnded(kyselyOver(db)), countDays(kyselyOver(db))]) await statement.execute();
   db.exec('PRAGMA wal_checkpoint(TRUNCATE)');
   for (const { id } of db.prepare('SELECT id FROM runs').iterate()) {
     const shard = join(root, 'data', 'logs', String(id).slice(-2));

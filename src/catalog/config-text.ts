@@ -15,8 +15,8 @@ import {
   parseDocument,
 } from 'yaml';
 import type { JsonValue } from '../domain/job.ts';
+import type { Pace } from '../lib/pace.ts';
 import { isTooDeep, nestingLimit, tooDeep } from '../lib/yaml-nesting.ts';
-import type { Pace } from './pace.ts';
 import { readSimpleYaml } from './simple-yaml.ts';
 
 /** Longer ones are read in slices. */

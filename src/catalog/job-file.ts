@@ -2,6 +2,7 @@
 // holds.
 
 import type { JobDefinition, JobFault } from '../domain/job.ts';
+import type { Pace } from '../lib/pace.ts';
 import { faultLimit, faultText, type MemberFault } from './config-fault.ts';
 import { checkConfig } from './config-schema.ts';
 import { parseConfigText } from './config-text.ts';
@@ -9,7 +10,6 @@ import type { Ignore } from './ignore.ts';
 import { findFaults, toDefinition } from './job-definition.ts';
 import type { ConfigFile } from './job-files.ts';
 import { jobIdOf, printable, whatIsWrongWithId } from './job-id.ts';
-import type { Pace } from './pace.ts';
 import { soundPart } from './sound-part.ts';
 import { readSourceFile } from './source-file.ts';
 import { childOf } from './source-path.ts';

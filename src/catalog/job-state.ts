@@ -6,9 +6,9 @@ import { join } from 'node:path';
 import { Problem } from '../domain/problem.ts';
 import { systemClock } from '../lib/clock.ts';
 import { errorCode } from '../lib/error-code.ts';
+import { createPace } from '../lib/pace.ts';
 import { isWalked } from './ignore.ts';
 import { configFiles, followLink, isLeftOut, type JobPlace } from './job-files.ts';
-import { createPace } from './pace.ts';
 import { lstatOf } from './source-file.ts';
 import { childOf } from './source-path.ts';
 

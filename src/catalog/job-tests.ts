@@ -4,13 +4,13 @@
 import type { ValidateFunction } from 'ajv/dist/2020.js';
 import type { JobFault, JsonObject, JsonValue, SecurityProfile } from '../domain/job.ts';
 import { type JobTest, patternOf } from '../domain/job-test.ts';
+import { createPace } from '../lib/pace.ts';
 import { parseDuration } from '../lib/units.ts';
 import { createCompiler } from './compiled-form.ts';
 import { faultText, type MemberFault, ruleFault } from './config-fault.ts';
 import { duration, listOf, map, oneOf, text } from './config-schema.ts';
 import { parseConfigText } from './config-text.ts';
 import { printable } from './job-id.ts';
-import { createPace } from './pace.ts';
 import { toMemberFaults } from './schema-faults.ts';
 import { lstatOf, readSourceFile } from './source-file.ts';
 import { childOf } from './source-path.ts';

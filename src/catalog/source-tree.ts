@@ -5,12 +5,12 @@ import { join } from 'node:path';
 import type { JobDefinition, JobFault } from '../domain/job.ts';
 import { errorCode } from '../lib/error-code.ts';
 import type { LogLines } from '../lib/logger.ts';
+import { createPace } from '../lib/pace.ts';
 import { type Directory, readDirectory } from './directory.ts';
 import type { OnEntry } from './directory-watch.ts';
 import { type Ignore, nothingIgnored } from './ignore.ts';
 import { readJobFile } from './job-file.ts';
 import { jobIdOf, printable } from './job-id.ts';
-import { createPace } from './pace.ts';
 import { lstatOf, statOf } from './source-file.ts';
 import { childOf, nameOf, parentOf } from './source-path.ts';
 

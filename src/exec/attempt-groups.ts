@@ -44,7 +44,7 @@ export function makeGroups(attemptDir: string, { resources, host }: AttemptLimit
 }
 
 /**
- * Did the kernel end a process of an attempt that has failed for want of memory? Then it removes the groups; a process that is
+ * Did the attempt fail, and had the kernel ended a process of it for want of memory? Then it removes the groups; a process that is
  * dying is waited for. To be called once nothing is left of the attempt. @throws the system's error when there is no telling at present
  */
 export async function leaveGroups(attemptDir: string, hasFailed: boolean): Promise<{ readonly outOfMemory: boolean }> {

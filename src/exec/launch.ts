@@ -75,10 +75,9 @@ export function attend(attemptDir: string, shimEnded: Promise<unknown>, unsaid: 
   const ended = shimEnded.then(
     async () => {
       const status = await outlast(() => untilNothingLeft(attemptDir));
-      const found = await outlast(() => endOf(attemptDir, status, unsaid));
       // What went on without the process that the kernel has ended is no failure.
-      const hasFailed = found.kind !== 'exited' || found.code !== 0;
-      const { outOfMemory } = await outlast(() => leaveGroups(attemptDir, hasFailed));
+      const { outOfMemory } = await outlast(() => leaveGroups(attemptDir, status.exitCode !== 0));
+      const found = await outlast(() => endOf(attemptDir, status, unsaid));
       const end = outOfMemory ? withMemory(found) : found;
       // Where the ladder had to kill the shim, too, nobody was left to write the exit code down.
       return end.kind === 'lost' && termination ? ({ kind: 'signalled', signal: 'KILL' } as const) : end;

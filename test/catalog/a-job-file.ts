@@ -2,8 +2,8 @@
 
 import { nothingIgnored } from '../../src/catalog/ignore.ts';
 import { readJobFile } from '../../src/catalog/job-file.ts';
-import { createPace } from '../../src/catalog/pace.ts';
 import type { JobDefinition } from '../../src/domain/job.ts';
+import { createPace } from '../../src/lib/pace.ts';
 import { type Files, makeSource, write } from './source-fixture.ts';
 
 const scripts: Files = { 'run.sh': '#!/bin/bash\n', 'lib/x.sh': '#!/bin/bash\n', data: 'x' };

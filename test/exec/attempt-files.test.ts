@@ -1,6 +1,6 @@
 // The files of an attempt, made while other steps of its run may be writing to the workspace.
 
-import { existsSync, lstatSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, lstatSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { makeAttemptFiles } from '../../src/exec/attempt-files.ts';
@@ -24,6 +24,16 @@ test('a later one makes and changes nothing in it, where another step could turn
   const { inDir, outDir } = makeAttemptFiles({ ...spec, attemptDir: `${spec.attemptDir}-2`, attempt: 2 });
   expect(existsSync(join(spec.workspaceDir, 'artifacts'))).toBe(false);
   expect([inDir, outDir].every((path) => lstatSync(path).isDirectory())).toBe(true);
+});
+
+test('a workspace that a crash left half made is made anew', () => {
+  const spec = sample('true');
+  const draft = `${spec.workspaceDir}.new`;
+  mkdirSync(join(draft, 'artifacts'), { recursive: true });
+  writeFileSync(join(draft, 'half'), '');
+  makeAttemptFiles(spec);
+  expect(readdirSync(spec.workspaceDir)).toEqual(['artifacts']);
+  expect(existsSync(draft)).toBe(false);
 });
 
 test.runIf(isRoot)('no owner changes but in the attempt’s own folder, whatever a former start left there', () => {

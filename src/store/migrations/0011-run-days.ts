@@ -19,12 +19,12 @@ export const runDays: Migration = {
       .addColumn('count', 'bigint', (column) => column.notNull())
       .addPrimaryKeyConstraint('run_days_key', ['label', 'day', 'tenant', 'source', 'status'])
       .modifyEnd(sql.raw(tableByKey)),
-    sumDays(db),
+    countDays(db),
   ],
 };
 
 /** Also for a benchmark, which fills a store beside flwd. */
-export function sumDays(db: Kysely<Schema>) {
+export function countDays(db: Kysely<Schema>) {
   return db
     .insertInto('run_days')
     .columns(['label', 'day', 'tenant', 'source', 'status', 'count'])
