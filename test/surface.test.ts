@@ -362,5 +362,6 @@ test('migrations: name, and the hash of what they do; a released one is never ed
     '0008-audit 9d1359aec3b0111b',
     '0009-tenants 81f669593e22879f',
     '0010-run-totals 143b5ebc33f795aa',
+    '0011-run-days 9233fc1586735bbc',
   ]);
 });
