@@ -15,6 +15,16 @@ export function machine(): string {
   ].join(', ');
 }
 
+/** What stands above the rows: where they were measured, and the columns. `floor` heads the fourth. */
+export function toHead(floor: string): string {
+  return [
+    `Measured on ${machine()}.`,
+    '',
+    `| what | flwd | least – most | ${floor} | ratio | goal | gate | |`,
+    '| --- | ---: | ---: | ---: | ---: | --- | --- | --- |',
+  ].join('\n');
+}
+
 export function toRow(figure: Figure): string {
   const { name, value, unit, floor, ratio, spread, goal, gate, verdict } = figure;
   const cells = [
@@ -30,17 +40,13 @@ export function toRow(figure: Figure): string {
   return `| ${cells.join(' | ')} |`;
 }
 
-/** Puts the table between `<!-- name -->` and `<!-- /name -->` of a page below docs/. `floor` heads its fourth column. */
+/** Puts the table between `<!-- name -->` and `<!-- /name -->` of a page below docs/. */
 export function writeTable(page: string, name: string, figures: readonly Figure[], floor: string): void {
   const path = new URL(`../docs/${page}`, import.meta.url);
-  const table = [
-    `| what | flwd | least – most | ${floor} | ratio | goal | gate | |`,
-    '| --- | ---: | ---: | ---: | ---: | --- | --- | --- |',
-    ...figures.map(toRow),
-  ];
+  const table = [toHead(floor), ...figures.map(toRow)].join('\n');
   const text = readFileSync(path, 'utf8').replace(
     new RegExp(`(<!-- ${name} -->\\n)[\\s\\S]*?(<!-- /${name} -->)`),
-    `$1Measured on ${machine()}.\n\n${table.join('\n')}\n$2`,
+    `$1${table}\n$2`,
   );
   writeFileSync(path, text);
 }

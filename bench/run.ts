@@ -12,7 +12,7 @@ import { memoryFigures, soakFigures } from './memory.ts';
 import { createPackage } from './package.ts';
 import { recoveryFigures } from './recovery.ts';
 import { redactionFigures } from './redaction.ts';
-import { machine, toRow, writeTable } from './report.ts';
+import { machine, toHead, toRow, writeTable } from './report.ts';
 import { runFigures } from './runs.ts';
 import { startUpFigures } from './start-up.ts';
 import { stepFigures } from './steps.ts';
@@ -39,6 +39,7 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
 });
 const figures: Figure[] = [];
+if (!values.json) console.log(toHead('floor'));
 try {
   for (const part of positionals.length > 0 ? positionals : Object.keys(parts)) {
     const measure = parts[part];
