@@ -106,25 +106,41 @@ export async function countEndedRun(db: Kysely<Schema>, run: EndedRun & { readon
   await addToLabel(db, { ...labelKindOf(run), count: 1, ...numbered(labels) });
 }
 
-/** Of runs that were deleted. What no run is counted in has no row. */
+/** Of runs that were deleted. */
 export async function uncountEndedRuns(db: Kysely<Schema>, runs: readonly EndedRun[]): Promise<void> {
-  const hours = runs.flatMap((run) => [noLabel, ...labelsOf(run)].map((label) => ({ label, ...hourOf(run) })));
-  for (const { kind, times } of alike(hours)) {
-    const { label: label0, ...hour } = kind;
-    const [rest] = await addToHour(db, { ...hour, count: -times, label0 });
-    if (rest?.count === 0) await removeHour(db, kind);
-  }
-  const days = runs.flatMap((run) => [noLabel, ...labelsOf(run)].map((label) => ({ label, ...dayOf(run) })));
-  for (const { kind, times } of alike(days)) {
-    const { label: label0, ...day } = kind;
-    const [rest] = await addToDay(db, { ...day, count: -times, label0 });
-    if (rest?.count === 0) await removeDay(db, kind);
-  }
-  const labels = runs.flatMap((run) => labelsOf(run).map((label) => ({ label, ...labelKindOf(run) })));
-  for (const { kind, times } of alike(labels)) {
+  const labelled = runs.flatMap((run) => labelsOf(run).map((label) => ({ label, run })));
+  const all = [...runs.map((run) => ({ label: noLabel, run })), ...labelled];
+  await uncount(
+    db,
+    all.map(({ label, run }) => ({ label, ...hourOf(run) })),
+    addToHour,
+    removeHour,
+  );
+  await uncount(
+    db,
+    all.map(({ label, run }) => ({ label, ...dayOf(run) })),
+    addToDay,
+    removeDay,
+  );
+  await uncount(
+    db,
+    labelled.map(({ label, run }) => ({ label, ...labelKindOf(run) })),
+    addToLabel,
+    removeLabel,
+  );
+}
+
+/** What no run is counted in has no row. */
+async function uncount<Kind extends Labelled>(
+  db: Kysely<Schema>,
+  kinds: readonly Kind[],
+  add: (db: Kysely<Schema>, values: Omit<Kind, 'label'> & Counted & Labels) => Promise<readonly Counted[]>,
+  remove: (db: Kysely<Schema>, kind: Kind) => Promise<unknown>,
+): Promise<void> {
+  for (const { kind, times } of alike(kinds)) {
     const { label: label0, ...of } = kind;
-    const [rest] = await addToLabel(db, { ...of, count: -times, label0 });
-    if (rest?.count === 0) await removeLabel(db, kind);
+    const [rest] = await add(db, { ...of, count: -times, label0 });
+    if (rest?.count === 0) await remove(db, kind);
   }
 }
 
@@ -168,31 +184,28 @@ type TimeFilter = {
   readonly toMs?: number;
 };
 
-const sumHours = prepareQueries((db, { label, status, tenant, source, fromMs, toMs }: Labelled & TimeFilter) => {
-  let query = db
-    .selectFrom('run_hours')
-    .select((eb) => eb.fn.sum<number | string | null>('count').as('total'))
-    .where('label', '=', label);
-  if (fromMs !== undefined) query = query.where('hour', '>=', fromMs);
-  if (toMs !== undefined) query = query.where('hour', '<', toMs);
-  if (status !== undefined) query = query.where('status', '=', status);
-  if (tenant !== undefined) query = query.where('tenant', '=', tenant);
-  if (source !== undefined) query = query.where('source', '=', source);
-  return query;
-});
+type Span =
+  | { readonly table: 'run_hours'; readonly start: 'hour' }
+  | { readonly table: 'run_days'; readonly start: 'day' };
 
-const sumDays = prepareQueries((db, { label, status, tenant, source, fromMs, toMs }: Labelled & TimeFilter) => {
-  let query = db
-    .selectFrom('run_days')
-    .select((eb) => eb.fn.sum<number | string | null>('count').as('total'))
-    .where('label', '=', label);
-  if (fromMs !== undefined) query = query.where('day', '>=', fromMs);
-  if (toMs !== undefined) query = query.where('day', '<', toMs);
-  if (status !== undefined) query = query.where('status', '=', status);
-  if (tenant !== undefined) query = query.where('tenant', '=', tenant);
-  if (source !== undefined) query = query.where('source', '=', source);
-  return query;
-});
+const sumHours = prepareSum({ table: 'run_hours', start: 'hour' });
+const sumDays = prepareSum({ table: 'run_days', start: 'day' });
+
+function prepareSum({ table, start }: Span) {
+  return prepareQueries((db, { label, status, tenant, source, fromMs, toMs }: Labelled & TimeFilter) => {
+    const at = db.dynamic.ref<'hour' | 'day'>(start);
+    let query = db
+      .selectFrom(table)
+      .select((eb) => eb.fn.sum<number | string | null>('count').as('total'))
+      .where('label', '=', label);
+    if (fromMs !== undefined) query = query.where(at, '>=', fromMs);
+    if (toMs !== undefined) query = query.where(at, '<', toMs);
+    if (status !== undefined) query = query.where('status', '=', status);
+    if (tenant !== undefined) query = query.where('tenant', '=', tenant);
+    if (source !== undefined) query = query.where('source', '=', source);
+    return query;
+  });
+}
 
 /** Full days, and the hours of the begun ones at both ends. */
 export async function sumEndedByTime(db: Kysely<Schema>, { fromMs, toMs, ...filter }: TimeFilter): Promise<number> {
