@@ -116,7 +116,9 @@ about what it runs. \`flwd sources\` says where its jobs come from. \`flwd backu
 where \`FLWD_REMOTE\` is set.
 `;
 
-const printingText = `Data goes to standard output, everything else to standard error. At a terminal tables fit its width, times are relative, and there is colour unless
+const printingText = `Data goes to standard output, everything else to standard error. For \`flwd logs\` the whole log is data: lines that the script wrote
+to its standard error are printed on standard output, too, so that \`flwd logs RUN | grep Error\` finds them. \`flwd run\` prints each line to the stream
+that the script wrote it to. At a terminal tables fit its width, times are relative, and there is colour unless
 \`NO_COLOR\` is set; piped, times are RFC 3339 and nothing is cut. With \`--json\` the command prints what the API answers: of a list the API's object
 with all its pages in one, of a stream an object a line. What only removes something answers nothing.
 `;

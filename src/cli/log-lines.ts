@@ -1,4 +1,4 @@
-// Lines of a run's log as a command prints them: each to the stream the job wrote it to.
+// Lines of a run's log as a command prints them, and where they come from.
 
 import type { Client } from '../client/client.ts';
 import type { QueryOf } from '../contract/operations.ts';
@@ -19,13 +19,13 @@ type PrintedLine = {
 
 export type LinePrinter = (line: PrintedLine) => void;
 
-/** @param o.toStderr all of them, where standard output is for something else */
+/** @param o.to one stream for all lines, or `same`: each line goes to the stream that the script wrote it to */
 export function createLinePrinter(
   output: Output,
-  o: { readonly showsStep: boolean; readonly showsTime: boolean; readonly toStderr: boolean },
+  o: { readonly showsStep: boolean; readonly showsTime: boolean; readonly to: 'stdout' | 'stderr' | 'same' },
 ): LinePrinter {
   return ({ timestamp, level, message, step_id: step, stream, recovered, fields }) => {
-    const to = stream === 'stderr' || o.toStderr ? process.stderr : process.stdout;
+    const to = process[o.to === 'same' ? stream : o.to];
     const isForPeople = to.isTTY;
     const time = o.showsTime ? `${output.paint('faint', recovered ? `~${timestamp}` : timestamp)} ` : '';
     const of = o.showsStep ? `${output.paint('faint', `${step} |`)} ` : '';

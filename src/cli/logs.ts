@@ -28,7 +28,8 @@ export async function run(options: Options, operands: readonly string[]): Promis
       : createLinePrinter(output, {
           showsStep: of.steps.length > 1 && !options.has('step'),
           showsTime: options.has('timestamps'),
-          toStderr: false,
+          // The log is the data of this command, also what the script wrote to its standard error.
+          to: 'stdout',
         });
     const leaving = new AbortController();
     const release = onReaderGone(() => leaving.abort());

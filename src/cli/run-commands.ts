@@ -33,7 +33,7 @@ export const runCommands = [
   },
   {
     name: 'logs',
-    about: 'print the log of a run',
+    about: 'print the log of a run, with both of its streams on standard output',
     options: [
       { name: 'follow', short: 'f', about: 'go on with what comes, until the run has ended' },
       { name: 'tail', value: 'N', about: 'the last lines only' },

@@ -53,7 +53,7 @@ export async function watchRun(
   const print = createLinePrinter(output, {
     showsStep: steps.length > 0,
     showsTime: false,
-    toStderr: output.isJson,
+    to: output.isJson ? 'stderr' : 'same',
   });
   const leaving = new AbortController();
   let count = 0;

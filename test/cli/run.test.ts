@@ -151,17 +151,35 @@ describe('the lists', () => {
     expect(listed).toMatchObject({ runs: [{ job_id: 'backup/daily' }], total: 1 });
     const runId = listed.runs[0]?.run_id ?? '';
     expect((await flwd(dir, 'runs', runId)).stdout).toMatch(/^status +success$/m);
-    expect(await flwd(dir, 'logs', runId)).toEqual({ code: 0, stdout: 'to /srv\n', stderr: 'careful\n' });
-    expect(await flwd(dir, 'logs', runId, '--level', 'error')).toEqual({ code: 0, stdout: '', stderr: 'careful\n' });
-    const lines = (await flwd(dir, 'logs', runId, '--json')).stdout.trim().split('\n');
-    expect(lines.map((line): unknown => JSON.parse(line))).toMatchObject([
-      { message: 'to /srv' },
-      { message: 'careful' },
-    ]);
     expect((await flwd(dir, 'jobs')).stdout).toMatch(
       /^JOB +KIND +SOURCE +ABOUT\nbackup\/daily +single +local-fs +Daily\n/,
     );
   });
+});
+
+test('flwd logs prints the lines of both streams on standard output, flwd run keeps them apart', async () => {
+  const { dir } = await createInstance(jobs);
+  const printed = await flwd(dir, 'backup/daily');
+  expect(printed).toMatchObject({ code: 0, stdout: 'to /srv\n', stderr: expect.stringMatching(/^careful\n/) });
+
+  const all = { code: 0, stdout: 'to /srv\ncareful\n', stderr: '' };
+  const [runId = ''] = /^run_\w+/m.exec((await flwd(dir, 'runs')).stdout) ?? [];
+  expect(await flwd(dir, 'logs', runId)).toEqual(all);
+  expect(await flwd(dir, 'logs', runId, '--follow')).toEqual(all);
+  expect(await flwd(dir, 'logs', runId, '--level', 'error')).toEqual({ ...all, stdout: 'careful\n' });
+  for (const words of [['--json'], ['--json', '--follow']]) {
+    const { stdout, stderr } = await flwd(dir, 'logs', runId, ...words);
+    expect(
+      stdout
+        .trim()
+        .split('\n')
+        .map((line): unknown => JSON.parse(line)),
+    ).toMatchObject([
+      { message: 'to /srv', stream: 'stdout' },
+      { message: 'careful', stream: 'stderr' },
+    ]);
+    expect(stderr).toBe('');
+  }
 });
 
 describe('Ctrl-C', () => {
