@@ -2,6 +2,7 @@
 
 import type { SecurityProfile } from '../domain/job.ts';
 import type { Resources } from '../domain/resources.ts';
+import { enabledExtensions } from './extensions.ts';
 import { type JwtConfig, toJwtConfig } from './jwt.ts';
 import type { KeyPath } from './keys.ts';
 import type { Bind } from './kind.ts';
@@ -172,7 +173,7 @@ export function toConfig(settings: Settings, o: { readonly isDev: boolean }): Co
       ]),
     ),
     logging: { level: get('logging.level'), format: get('logging.format') },
-    extensions: get('extensions.enabled'),
+    extensions: enabledExtensions(settings),
   });
 }
 

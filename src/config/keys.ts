@@ -69,6 +69,11 @@ const computed = <T>(
   more?: More,
 ) => key(kind, value, about, { defaultText, ...more });
 
+/** The optional interfaces of this build, as `/system/info` lists them. */
+export const extensions = ['tui'] as const;
+/** Parts of flwd that cannot be switched off; files from the API reference's configuration name them. */
+export const extensionsWithoutEffect = ['triggers', 'export', 'maint'] as const;
+
 const word = matching(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/, 'name', 'a name of letters, digits, `.`, `_` and `-`');
 const jobId = matching(
   /^[A-Za-z0-9][A-Za-z0-9._-]*(\/[A-Za-z0-9][A-Za-z0-9._-]*)*$/,
@@ -350,10 +355,11 @@ export const keys = {
 
   'telemetry.otlp_endpoint': optional(url, 'Where OpenTelemetry goes', { notYet: 'this version sends none' }),
 
-  'extensions.enabled': key(listOf(word), [], 'Extensions that are on', {
-    defaultText: 'all that the build has: none yet',
-    notYet: 'this build has no extensions',
-  }),
+  'extensions.enabled': key(
+    listOf(choice(...extensions, ...extensionsWithoutEffect)),
+    extensions,
+    'The optional interfaces that `/system/info` tells clients of; `[]` for none. Only `tui` has an effect',
+  ),
 
   'remotes.<name>.base_url': required(url, 'The address of another flwd'),
   'remotes.<name>.auth.token_file': optional(path, 'The file with the token for it'),

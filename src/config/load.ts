@@ -9,6 +9,7 @@ import { checkDev, checkSettings } from './checks.ts';
 import { type Config, toConfig } from './config.ts';
 import { configPlaces } from './config-places.ts';
 import { readEnvironment } from './environment.ts';
+import { noteExtensions } from './extensions.ts';
 import type { KeyPath } from './keys.ts';
 import { createSettings, type Fault, fillDefaults, type Origin, placeOf, put, type Settings } from './settings.ts';
 import { addDefaultSource, checkSources, replaceSources } from './sources.ts';
@@ -53,7 +54,7 @@ export function loadConfig(flags: Flags, environment: NodeJS.ProcessEnv, cwd: st
   const base = { dir: cwd, home };
 
   if (found) readYaml(found.text, found.shown, fileBase, settings);
-  const warnings = [...(found?.warnings ?? []), ...readEnvironment(environment, base, settings)];
+  const strayVariables = readEnvironment(environment, base, settings);
   for (const [path, flag, raw] of [
     ['server.bind', '--bind', flags.bind],
     ['instance.data_dir', '--data-dir', flags.dataDir],
@@ -70,6 +71,7 @@ export function loadConfig(flags: Flags, environment: NodeJS.ProcessEnv, cwd: st
   checkSettings(settings);
   if (flags.dev) checkDev(settings);
   if (settings.faults.length > 0) throw new ConfigError(settings.faults);
+  const warnings = [...(found?.warnings ?? []), ...strayVariables, ...noteExtensions(settings)];
   return { config: toConfig(settings, { isDev: flags.dev ?? false }), settings, file: found?.shown ?? null, warnings };
 }
 

@@ -29,7 +29,7 @@ export const systemInfo = Type.Object(
     name: Type.String(),
     version: Type.String(),
     sources: Type.Array(Type.Object({ name: Type.String(), type: Type.String(), path: Type.Optional(Type.String()) })),
-    extensions: Type.Array(Type.String()),
+    extensions: Type.Array(Type.String(), { description: 'Optional interfaces that this instance offers' }),
     storage: Type.Object({ database: Type.String(), blobs: Type.String() }),
     queue: Type.Object({
       depth: Type.Integer({ description: 'Runs that wait; for who is of one tenant, those of that one' }),

@@ -27,6 +27,15 @@ flwd.yaml:4:15: \`auth.mode\` must be one of \`auto\`, \`none\`, \`required\`, n
     });
   });
 
+  test('notes an extension that changes nothing', async () => {
+    const dir = createProject('extensions: { enabled: [tui, maint] }\n');
+    expect(await flwd(dir, 'config', 'validate')).toEqual({
+      code: 0,
+      stdout: 'flwd.yaml is valid\n',
+      stderr: 'flwd: flwd.yaml:1:24: the extension `maint` is accepted and changes nothing\n',
+    });
+  });
+
   test('warns of a variable that is no key', async () => {
     const { ended } = start(createProject(''), ['config', 'validate'], { FLWD_SERVER_BNID: 'x' });
     expect(await ended).toEqual({

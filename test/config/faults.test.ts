@@ -125,7 +125,6 @@ describe('what later versions act on', () => {
       'container: { runtime: podman }',
       '`container.runtime` with `podman` is not supported yet: this version has no container executor',
     ],
-    ['extensions: { enabled: [tui] }', '`extensions.enabled` with the list `tui` is not supported yet'],
   ])('%s is refused by name', (yaml, message) => {
     const faults = faultsOf(yaml);
     expect(faults).toHaveLength(1);
@@ -142,7 +141,6 @@ security: { profiles: { secure: { network: none, filesystem: workspace }, disabl
 scheduler: { queue: { default_weight: 1, weights: {} } }
 worker: { enabled: true }
 container: { runtime: auto }
-extensions: { enabled: [] }
 `),
     ).toEqual([]);
   });

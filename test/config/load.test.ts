@@ -71,7 +71,7 @@ describe('without a flwd.yaml', () => {
       aliases: [],
       remotes: {},
       logging: { level: 'info', format: 'text' },
-      extensions: [],
+      extensions: ['tui'],
     });
   });
 

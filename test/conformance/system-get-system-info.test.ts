@@ -42,7 +42,7 @@ test('it has the fields of the reference, and those of this implementation', asy
       { name: 'local-fs', type: 'fs', path: expect.stringMatching(/jobs$/) },
       { name: 'ops', type: 'fs', path: expect.stringMatching(/jobs$/) },
     ],
-    extensions: expect.any(Array),
+    extensions: ['tui'],
     storage: { database: 'sqlite', blobs: 'file' },
     queue: { depth: 0, running: 0, limits: { global_concurrency: 3, job_concurrency: null, max_depth: 50 } },
     executors: {
@@ -67,6 +67,15 @@ test('it has the fields of the reference, and those of this implementation', asy
     },
     workers: [{ id: expect.any(String), host: expect.any(String), running: 0 }],
   });
+});
+
+test('an instance that switches every extension off names none', async () => {
+  const bare = await startServer({ config: { extensions: { enabled: [] } } });
+  try {
+    expect(await bare.json('/system/info')).toMatchObject({ extensions: [] });
+  } finally {
+    await bare.close();
+  }
 });
 
 test('the queue counts what runs and what waits', async () => {

@@ -1,0 +1,46 @@
+import { describe, expect, test } from 'vitest';
+import { createProject } from './project.ts';
+
+const withYaml = (yaml: string) => createProject({ 'flwd.yaml': yaml });
+const enabled = (list: string) => withYaml(`extensions: { enabled: ${list} }`);
+
+describe('extensions.enabled', () => {
+  test.each([
+    ['[tui]', ['tui']],
+    ['[tui, tui]', ['tui']],
+    ['[]', []],
+    ['[maint]', []],
+  ])('%s leaves %j of the interfaces of this build', (list, extensions) => {
+    expect(enabled(list).load().config.extensions).toEqual(extensions);
+  });
+
+  test('without it every interface of this build is offered', () => {
+    expect(createProject().load().config.extensions).toEqual(['tui']);
+  });
+
+  test('the environment takes the place of the file', () => {
+    expect(enabled('[]').load({}, { FLWD_EXTENSIONS_ENABLED: 'tui' }).config.extensions).toEqual(['tui']);
+  });
+
+  test('triggers, export and maint are accepted with a note each, at the place of the list', () => {
+    const { config, warnings } = enabled('[maint, tui, triggers, export]').load();
+    expect(config.extensions).toEqual(['tui']);
+    expect(warnings).toEqual([
+      'flwd.yaml:1:24: the extension `triggers` is accepted and changes nothing',
+      'flwd.yaml:1:24: the extension `export` is accepted and changes nothing',
+      'flwd.yaml:1:24: the extension `maint` is accepted and changes nothing',
+    ]);
+    expect(enabled('[tui]').load().warnings).toEqual([]);
+  });
+
+  test.each([
+    ['[tiu]', 'the list `tiu`; did you mean `tui`?'],
+    ['[tui, trigers]', 'the list `tui, trigers`; did you mean `triggers`?'],
+    ['[tui, Maint]', 'the list `tui, Maint`; did you mean `maint`?'],
+    ['[kubernetes]', 'the list `kubernetes`'],
+    ['tui', '`tui`'],
+  ])('%s is an error with the nearest known name', (list, shown) => {
+    const message = 'must be a list, each one of `tui`, `triggers`, `export`, `maint`, not';
+    expect(enabled(list).faults()).toEqual([`flwd.yaml:1:24: \`extensions.enabled\` ${message} ${shown}`]);
+  });
+});
