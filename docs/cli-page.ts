@@ -90,6 +90,7 @@ flwd backup daily --target /srv                     # and so with spaces for the
   folder \`daily\`. \`flwd :backup daily\` is always the latter.
 - An argument is an option with its path: \`--keep.days 7\`, \`--keep.days=7\`. A boolean stands alone, or with \`--no-\` before it. A list takes its option
   once for each item, or JSON. Where flwd has an option of the same name, the argument is \`--args.NAME\`.
+- If several arguments are wrong, the command names all of them, one a line, as the API does.
 - A secret has no place on a command line, where others on the machine read it: \`--token.file FILE\` (\`-\` for standard input), \`--token.env NAME\`,
   \`--token.stored NAME\` for one that \`flwd secrets set\` has stored. At a terminal flwd asks for one that is needed and not given.
 - \`--args\` and \`--args-file\` give all arguments at once; options are laid over them.

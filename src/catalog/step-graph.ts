@@ -1,12 +1,13 @@
 // The steps of a job as a graph: ids that are told apart, needs that exist and come to an end, and for each step all that has
 // ended before it.
 
+import { createBinaryHeap } from '../domain/binary-heap.ts';
 import { nearest } from '../lib/nearest.ts';
 import { type MemberFault, ruleFault } from './config-fault.ts';
-import type { RawStep } from './config-schema.ts';
 import { findSameVariables } from './variable-names.ts';
 
-type Node = Pick<RawStep, 'id' | 'needs'>;
+type Node = { readonly id: string; readonly needs?: readonly string[] | undefined };
+type Waiting<T> = { readonly step: T; readonly index: number; readonly dependents: Waiting<T>[]; openNeeds: number };
 
 /** Paths are inside `steps`. */
 export function checkGraph(steps: readonly Node[]): MemberFault[] {
@@ -54,22 +55,25 @@ function shorten(cycle: readonly string[]): readonly string[] {
   return cycle.length > 10 ? [...cycle.slice(0, 4), '…', ...cycle.slice(-3)] : cycle;
 }
 
-/** The steps so that each comes after what it needs; those in a circle, or after one, are missing. */
-function inOrder(steps: readonly Node[]): readonly Node[] {
-  const waiting = new Map<string, number>();
-  const dependents = new Map<string, Node[]>(steps.map(({ id }) => [id, []]));
-  for (const step of steps) {
-    const needs = (step.needs ?? []).filter((need) => dependents.has(need));
-    waiting.set(step.id, needs.length);
-    for (const need of needs) dependents.get(need)?.push(step);
+/** Each step after those that it needs, and otherwise in the order of the file; steps in a circle, or after one, are left out. */
+export function inGraphOrder<T extends Node>(steps: readonly T[]): T[] {
+  const nodes = new Map<string, Waiting<T>>(
+    steps.map((step, index) => [step.id, { step, index, openNeeds: 0, dependents: [] }]),
+  );
+  const ready = createBinaryHeap<Waiting<T>>((a, b) => a.index < b.index);
+  for (const node of nodes.values()) {
+    const needs = (node.step.needs ?? []).flatMap((need) => nodes.get(need) ?? []);
+    node.openNeeds = needs.length;
+    for (const need of needs) need.dependents.push(node);
+    if (needs.length === 0) ready.add(node);
   }
-  const order = steps.filter(({ id }) => waiting.get(id) === 0);
-  // It grows as it is walked.
-  for (const { id } of order) {
-    for (const dependent of dependents.get(id) ?? []) {
-      const left = (waiting.get(dependent.id) ?? 0) - 1;
-      waiting.set(dependent.id, left);
-      if (left === 0) order.push(dependent);
+  const order: T[] = [];
+  for (let next = ready.first(); next; next = ready.first()) {
+    ready.remove(next);
+    order.push(next.step);
+    for (const dependent of next.dependents) {
+      dependent.openNeeds -= 1;
+      if (dependent.openNeeds === 0) ready.add(dependent);
     }
   }
   return order;
@@ -77,7 +81,7 @@ function inOrder(steps: readonly Node[]): readonly Node[] {
 
 /** `build → test → build`; undefined when there is none. */
 function findCycle(steps: readonly Node[]): string[] | undefined {
-  const ordered = new Set(inOrder(steps).map(({ id }) => id));
+  const ordered = new Set(inGraphOrder(steps).map(({ id }) => id));
   const stuck = new Map(steps.filter(({ id }) => !ordered.has(id)).map((step) => [step.id, step]));
   const way = new Set<string>();
   let [at] = stuck.keys();
@@ -96,7 +100,7 @@ export function createPrecedence(steps: readonly Node[]): (before: string, id: s
   const bitOf = (id: string) => 1n << BigInt(indexes.get(id) ?? 0);
   /** A bit for each step, so that 500 steps that need each other stay cheap. */
   const masks = new Map<string, bigint>();
-  for (const { id, needs = [] } of inOrder(steps)) {
+  for (const { id, needs = [] } of inGraphOrder(steps)) {
     const known = needs.filter((need) => indexes.has(need));
     masks.set(
       id,

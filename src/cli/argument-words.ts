@@ -4,7 +4,6 @@ import { readFileSync } from 'node:fs';
 import type { ArgumentField } from '../domain/argument-fields.ts';
 import { readFieldText, setArgument, showValue } from '../domain/argument-fields.ts';
 import { nearest } from '../lib/nearest.ts';
-import { Refusal } from './exit-code.ts';
 import { fileTrouble } from './file-trouble.ts';
 
 function splitAtEquals(word: string): readonly [string, string?] {
@@ -14,38 +13,63 @@ function splitAtEquals(word: string): readonly [string, string?] {
 
 type Args = Record<string, unknown>;
 
+/** `path` is where in the arguments it is, of a word that names one. */
+export type WordFault = { readonly path: readonly string[] | null; readonly message: string };
+
 /**
- * What the words say, laid over `base`. A secret's value comes from where nobody else reads it: `--token.file`, `--token.env`,
- * or `--token.stored`, which names one that the instance has. @throws Refusal
+ * What the words say, laid over `base`, and everything that is wrong with them. A secret's value comes from where nobody else
+ * reads it: `--token.file`, `--token.env`, or `--token.stored`, which names one that the instance has.
  */
 export function readArguments(
   fields: readonly ArgumentField[],
   words: readonly string[],
   base: Args,
   warn: (line: string) => void,
-): Args {
+): { readonly args: Args; readonly faults: readonly WordFault[] } {
   const args: Args = { ...base };
+  const faults: WordFault[] = [];
   const lists = new Map<ArgumentField, unknown[]>();
   const given = new Set<ArgumentField>();
   for (let at = 0; at < words.length; at++) {
     const word = words[at] ?? '';
-    if (!word.startsWith('--') || word === '--') throw strayWord(word, fields);
+    if (!word.startsWith('--') || word === '--') {
+      faults.push({ path: null, message: strayWord(word, fields) });
+      continue;
+    }
     const [written, inline] = splitAtEquals(word);
     const found = findField(fields, written.slice(2));
+    const next = words[at + 1];
+    if (!found) {
+      faults.push({ path: null, message: unknownFlag(fields, written.slice(2)) });
+      // Most likely its value.
+      if (inline === undefined && next !== undefined && !next.startsWith('--')) at++;
+      continue;
+    }
     const { field } = found;
+    const refuse = (message: string): void => {
+      faults.push({ path: field.path, message });
+    };
     const isSwitch = field.kind === 'boolean' && inline === undefined;
-    const isNextItsValue = isSwitch ? isTruth(words[at + 1]) && !found.isNegated : inline === undefined;
-    const text = isNextItsValue ? words[++at] : (inline ?? String(!found.isNegated));
-    if (text === undefined || (isNextItsValue && text.startsWith('--'))) throw needsArgument(written, field);
-    if (field.kind !== 'list' && given.has(field)) throw new Refusal(`${flagOf(field)} is there twice`);
+    const isNextItsValue = isSwitch ? isTruth(next) && !found.isNegated : inline === undefined;
+    if (isNextItsValue && (next === undefined || next.startsWith('--'))) {
+      refuse(needsArgument(written, field));
+      continue;
+    }
+    const text = isNextItsValue ? (words[++at] ?? '') : (inline ?? String(!found.isNegated));
+    if (field.kind !== 'list' && given.has(field)) {
+      refuse(`${flagOf(field)} is there twice`);
+      continue;
+    }
     given.add(field);
     if (field.kind === 'secret' && found.from === 'here')
       warn(
         `${written}: what stands on a command line can be read by others on this machine; better ${written}.file FILE, ${written}.env NAME or ${written}.stored NAME`,
       );
-    const read =
-      field.kind === 'secret' ? { value: secretFrom(found.from, text, written) } : readFieldText(field, text);
-    if ('fault' in read) throw new Refusal(`${written} ${text}: ${read.fault}`);
+    const read = field.kind === 'secret' ? secretFrom(found.from, text) : readFieldText(field, text);
+    if ('fault' in read) {
+      refuse(`${written} ${text}: ${read.fault}`);
+      continue;
+    }
     if (field.kind !== 'list') {
       setArgument(args, field.path, read.value);
       continue;
@@ -55,26 +79,27 @@ export function readArguments(
     items.push(read.value);
     setArgument(args, field.path, items);
   }
-  return args;
+  return { args, faults };
 }
 
 type SecretFrom = 'here' | 'file' | 'env' | 'stored';
 
-function secretFrom(from: SecretFrom, text: string, written: string): unknown {
-  if (from === 'stored') return { secret: text };
-  if (from === 'here') return text;
-  if (from === 'file') return readSecretFile(text, written);
+type Read = { readonly value: unknown } | { readonly fault: string };
+
+function secretFrom(from: SecretFrom, text: string): Read {
+  if (from === 'stored') return { value: { secret: text } };
+  if (from === 'here') return { value: text };
+  if (from === 'file') return readSecretFile(text);
   const value = process.env[text];
-  if (value === undefined) throw new Refusal(`${written} ${text}: there is no such variable in the environment`);
-  return value;
+  return value === undefined ? { fault: 'there is no such variable in the environment' } : { value };
 }
 
 /** `-`: standard input. One newline at the end is not part of it. */
-function readSecretFile(path: string, written: string): string {
+function readSecretFile(path: string): Read {
   try {
-    return readFileSync(path === '-' ? 0 : path, 'utf8').replace(/\r?\n$/, '');
+    return { value: readFileSync(path === '-' ? 0 : path, 'utf8').replace(/\r?\n$/, '') };
   } catch (error) {
-    throw new Refusal(`${written} ${path}: cannot be read: ${fileTrouble(error)}`);
+    return { fault: `cannot be read: ${fileTrouble(error)}` };
   }
 }
 
@@ -85,8 +110,8 @@ export function flagOf({ path }: Pick<ArgumentField, 'path'>): string {
 
 type Found = { readonly field: ArgumentField; readonly isNegated: boolean; readonly from: SecretFrom };
 
-function findField(fields: readonly ArgumentField[], name: string): Found {
-  const full = name.replace(/^args\./, '');
+function findField(fields: readonly ArgumentField[], name: string): Found | undefined {
+  const full = withoutPrefix(name);
   const exact = (wanted: string): ArgumentField | undefined => fields.find(({ path }) => path.join('.') === wanted);
   const loose = (wanted: string): ArgumentField | undefined => {
     const [field, other] = fields.filter(({ path }) => withHyphens(path.join('.')) === withHyphens(wanted));
@@ -102,6 +127,14 @@ function findField(fields: readonly ArgumentField[], name: string): Found {
     if (secret?.kind === 'secret' && (from === 'file' || from === 'env' || from === 'stored'))
       return { field: secret, isNegated: false, from };
   }
+  return undefined;
+}
+
+function withoutPrefix(name: string): string {
+  return name.replace(/^args\./, '');
+}
+
+function unknownFlag(fields: readonly ArgumentField[], name: string): string {
   // A secret is not to be typed: what is suggested in its place says where it comes from.
   const spellings = new Map(
     fields.flatMap((each) => [
@@ -109,9 +142,9 @@ function findField(fields: readonly ArgumentField[], name: string): Found {
       ...(each.kind === 'secret' ? secretFlagsOf(each).map((flag) => [flag, flag] as const) : []),
     ]),
   );
-  const near = spellings.get(nearest(`--${full}`, [...spellings.keys()]) ?? '');
+  const near = spellings.get(nearest(`--${withoutPrefix(name)}`, [...spellings.keys()]) ?? '');
   const there = fields.length === 0 ? 'it takes no arguments' : `it takes ${fields.map(safeFlagOf).join(', ')}`;
-  throw new Refusal(`the job takes no --${name}${near ? `; did you mean \`${near}\`?` : `: ${there}`}`);
+  return `the job takes no --${name}${near ? `; did you mean \`${near}\`?` : `: ${there}`}`;
 }
 
 function withHyphens(name: string): string {
@@ -135,15 +168,15 @@ function isTruth(word: string | undefined): boolean {
   return word === 'true' || word === 'false';
 }
 
-function needsArgument(written: string, field: ArgumentField): Refusal {
+function needsArgument(written: string, field: ArgumentField): string {
   const usage = `${written} ${placeholderOf(field)}`;
-  return new Refusal(`${written} needs a value: ${usage}; one that begins with -- is written ${written}=--…`);
+  return `${written} needs a value: ${usage}; one that begins with -- is written ${written}=--…`;
 }
 
-function strayWord(word: string, fields: readonly ArgumentField[]): Refusal {
+function strayWord(word: string, fields: readonly ArgumentField[]): string {
   const examples = fields.slice(0, 3).map(usageOfField);
   const hint = fields.length === 0 ? 'the job takes no arguments' : `arguments are written ${examples.join(' ')}`;
-  return new Refusal(`\`${word}\` is one word too many: ${hint}`);
+  return `\`${word}\` is one word too many: ${hint}`;
 }
 
 /** What stands for the value in help: `TEXT`, `a|b|c`. */

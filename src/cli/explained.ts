@@ -32,15 +32,24 @@ const mostFaults = 20;
 /** Each fault on a line of its own, at the option it was given by. */
 function messageOf({ message, members }: ApiProblem | Problem): string {
   const faults = faultsOf(members.errors);
-  if (faults.length === 0) return message;
-  const lines = faults
-    .slice(0, mostFaults)
-    // Of what is missing, the message has the name as well.
-    .map(({ pointer, message: what }) =>
-      [optionOf(pointer), what.replace(/^`[^`]*` (?=is missing$)/, '')].filter(Boolean).join(' '),
-    );
-  const left = faults.length - lines.length;
-  return [...lines, ...(left > 0 ? [`and ${left} more`] : [])].join('\n');
+  return faults.length === 0 ? message : toLines(faults.map(lineOf));
+}
+
+/** Of the arguments of a job, where the server has refused them. */
+export function argumentFaults(error: unknown): { readonly pointer: string; readonly line: string }[] {
+  if (!(error instanceof ApiProblem)) return [];
+  const faults = faultsOf(error.members.errors).filter(({ pointer }) => pointer.startsWith('/args/'));
+  return faults.map((fault) => ({ pointer: fault.pointer, line: lineOf(fault) }));
+}
+
+export function toLines(lines: readonly string[]): string {
+  const left = lines.length - mostFaults;
+  return [...lines.slice(0, mostFaults), ...(left > 0 ? [`and ${left} more`] : [])].join('\n');
+}
+
+function lineOf({ pointer, message }: Fault): string {
+  // Of what is missing, the message has the name as well.
+  return [optionOf(pointer), message.replace(/^`[^`]*` (?=is missing$)/, '')].filter(Boolean).join(' ');
 }
 
 type Fault = { readonly pointer: string; readonly message: string };

@@ -19,7 +19,8 @@ export async function run(options: Options, operands: readonly string[], call: C
     options,
     async (session) => {
       const job = await findJob(jobsOf(session), operands, false);
-      const plan = await session.client.call('createPlan', { body: await readRunRequest(job, call, output) });
+      const { client } = session;
+      const plan = await client.call('createPlan', { body: await readRunRequest(job, call, { client, output }) });
       if (output.isJson) output.json(plan);
       else describe(plan, output);
       return plan.denied ? exitCodes.notAllowed : exitCodes.done;

@@ -1,34 +1,67 @@
 // The request of a run, from the words of a command line.
 
 import { readFileSync } from 'node:fs';
+import type { Client } from '../client/client.ts';
 import type { BodyOf } from '../contract/operations.ts';
 import { type ArgumentField, argumentFields, setArgument } from '../domain/argument-fields.ts';
 import type { JsonObject } from '../domain/job.ts';
-import { flagOf, readArguments, usageOfField } from './argument-words.ts';
+import { flagOf, readArguments, usageOfField, type WordFault } from './argument-words.ts';
 import type { Options } from './command.ts';
 import type { Call } from './command-line.ts';
 import { Refusal } from './exit-code.ts';
+import { argumentFaults, toLines } from './explained.ts';
 import { fileTrouble } from './file-trouble.ts';
 import type { Job } from './known-jobs.ts';
 import { readChoice } from './option-values.ts';
 import type { Output } from './output.ts';
 import { askSecret } from './secret-prompt.ts';
 
-/** What runs and plans are asked with. @throws Refusal */
-export async function readRunRequest(job: Job, call: Call, output: Output): Promise<BodyOf<'createRun'>> {
+/** What runs and plans are asked with. @throws Refusal that names everything that is wrong with the arguments */
+export async function readRunRequest(
+  job: Job,
+  call: Call,
+  { client, output }: { readonly client: Client; readonly output: Output },
+): Promise<BodyOf<'createRun'>> {
   const { options } = call;
   const fields = argumentFields(job.args);
-  const given = readArguments(fields, call.argumentWords, await readBase(options), output.warn);
-  const args: JsonObject = JSON.parse(JSON.stringify(await askForSecrets(fields, given)));
-  assertComplete(fields, args);
+  const read = readArguments(fields, call.argumentWords, await readBase(options), output.warn);
+  const args = read.faults.length > 0 ? read.args : await askForSecrets(fields, read.args);
   const profile = readChoice(options, 'security-profile', ['secure', 'permissive', 'disabled']);
   const [tenant] = options.get('tenant') ?? [];
-  return {
+  const request = {
     job_id: job.id,
-    args,
+    args: toJson(args),
     ...(profile !== undefined && { security_profile: profile }),
     ...(tenant !== undefined && { tenant }),
   };
+  await assertSound([...read.faults, ...missingArguments(fields, request.args, read.faults)], () =>
+    client.call('createPlan', { body: request }),
+  );
+  return request;
+}
+
+/**
+ * `ask` has the server check what could be read: what else is wrong is said together with `faults`.
+ * @throws Refusal where there are faults
+ */
+export async function assertSound(faults: readonly WordFault[], ask: () => Promise<unknown>): Promise<void> {
+  if (faults.length === 0) return;
+  const named = faults.flatMap(({ path }) => (path ? [`${pointerOf(path)}/`] : []));
+  const isNamed = (pointer: string): boolean =>
+    named.some((one) => one.startsWith(`${pointer}/`) || `${pointer}/`.startsWith(one));
+  const further = await ask().then(
+    () => [],
+    (error: unknown) => argumentFaults(error).filter(({ pointer }) => !isNamed(pointer)),
+  );
+  throw new Refusal(toLines([...faults.map(({ message }) => message), ...further.map(({ line }) => line)]));
+}
+
+function pointerOf(path: readonly string[]): string {
+  return ['/args', ...path.map((name) => name.replaceAll('~', '~0').replaceAll('/', '~1'))].join('/');
+}
+
+export function toJson(args: Record<string, unknown>): JsonObject {
+  return JSON.parse(JSON.stringify(args));
 }
 
 /** Of `--args` or `--args-file`. @throws Refusal */
@@ -83,7 +116,7 @@ async function askForSecrets(
   fields: readonly ArgumentField[],
   args: Record<string, unknown>,
 ): Promise<Record<string, unknown>> {
-  if (!process.stdin.isTTY || !process.stderr.isTTY) return args;
+  if (!isAtTerminal()) return args;
   for (const field of fields) {
     if (field.kind === 'secret' && field.isRequired && !isGiven(args, field.path))
       setArgument(args, field.path, await askSecret(`${flagOf(field).slice(2)}: `));
@@ -91,15 +124,25 @@ async function askForSecrets(
   return args;
 }
 
-/** As the server would say it, and how it is written here. @throws Refusal */
-function assertComplete(fields: readonly ArgumentField[], args: JsonObject): void {
-  // What is below another member may be part of that one's default.
-  const missing = fields.filter(
-    ({ isRequired, defaultValue, path }) =>
-      isRequired && defaultValue === undefined && path.length === 1 && !isGiven(args, path),
-  );
-  if (missing.length === 0) return;
-  throw new Refusal(missing.map((field) => `${flagOf(field)} is missing: ${usageOfField(field)}`).join('\n'));
+function isAtTerminal(): boolean {
+  return process.stdin.isTTY && process.stderr.isTTY;
+}
+
+/** As the server would say it, and how it is written here; without what a fault names already, or a prompt would ask for. */
+function missingArguments(
+  fields: readonly ArgumentField[],
+  args: JsonObject,
+  faults: readonly WordFault[],
+): readonly WordFault[] {
+  const isNamed = ([top]: readonly string[]): boolean => faults.some(({ path }) => path?.[0] === top);
+  return fields
+    .filter(
+      // What is below another member may be part of that one's default.
+      ({ isRequired, defaultValue, path }) =>
+        isRequired && defaultValue === undefined && path.length === 1 && !isGiven(args, path) && !isNamed(path),
+    )
+    .filter(({ kind }) => kind !== 'secret' || !isAtTerminal())
+    .map((field) => ({ path: field.path, message: `${flagOf(field)} is missing: ${usageOfField(field)}` }));
 }
 
 function isGiven(args: unknown, path: readonly string[]): boolean {

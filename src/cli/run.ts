@@ -25,7 +25,7 @@ export async function run(options: Options, operands: readonly string[], call: C
     options,
     async (session) => {
       const job = await findJob(jobsOf(session), operands, call.isImplicit);
-      const request = await readRunRequest(job, call, output);
+      const request = await readRunRequest(job, call, { client: session.client, output });
       const create = async (): Promise<string> => {
         const { run_id: runId } = await session.client.call('createRun', {
           body: { ...request, ...extra },

@@ -1,8 +1,9 @@
 // `flwd schedules add JOB --cron …`: has a job run by itself, or says when it would.
 
+import type { Client } from '../client/client.ts';
 import type { BodyOf } from '../contract/operations.ts';
 import { argumentFields } from '../domain/argument-fields.ts';
-import { catchUps, type JsonObject } from '../domain/job.ts';
+import { catchUps } from '../domain/job.ts';
 import { readArguments } from './argument-words.ts';
 import type { Options } from './command.ts';
 import type { Call } from './command-line.ts';
@@ -11,7 +12,7 @@ import { findJob } from './find-job.ts';
 import { type Job, jobsOf } from './known-jobs.ts';
 import { readChoice, readCount, readLabels } from './option-values.ts';
 import { createOutput, type Output } from './output.ts';
-import { readBase } from './run-request.ts';
+import { assertSound, readBase, toJson } from './run-request.ts';
 import { noteNoServer } from './schedules.ts';
 import { withSession } from './session.ts';
 
@@ -23,7 +24,7 @@ export async function run(options: Options, operands: readonly string[], call: C
   return withSession(options, async (session) => {
     const { client } = session;
     const job = await findJob(jobsOf(session), operands, false);
-    const body = await readRequest(job, call, output);
+    const body = await readRequest(job, call, { client, output });
     if (fires !== undefined) {
       const preview = await client.call('previewSchedule', { query: { fires }, body });
       if (output.isJson) output.json(preview);
@@ -44,18 +45,17 @@ export async function run(options: Options, operands: readonly string[], call: C
 async function readRequest(
   job: Job,
   { options, argumentWords }: Call,
-  output: Output,
+  { client, output }: { readonly client: Client; readonly output: Output },
 ): Promise<BodyOf<'createSchedule'>> {
   const one = (name: string) => options.get(name)?.[0];
-  const given = readArguments(argumentFields(job.args), argumentWords, await readBase(options), output.warn);
-  const args: JsonObject = JSON.parse(JSON.stringify(given));
+  const read = readArguments(argumentFields(job.args), argumentWords, await readBase(options), output.warn);
   const [timezone, jitter, name, tenant] = [one('timezone'), one('jitter'), one('name'), one('tenant')];
   const catchUp = readChoice(options, 'catch-up', catchUps);
   const labels = readLabels(options);
-  return {
+  const request = {
     job_id: job.id,
     cron: one('cron') ?? '',
-    args,
+    args: toJson(read.args),
     ...(timezone !== undefined && { timezone }),
     ...(catchUp !== undefined && { catch_up: catchUp }),
     ...(jitter !== undefined && { jitter }),
@@ -63,4 +63,6 @@ async function readRequest(
     ...(tenant !== undefined && { tenant }),
     ...(labels && { labels }),
   };
+  await assertSound(read.faults, () => client.call('previewSchedule', { body: request }));
+  return request;
 }

@@ -1,6 +1,7 @@
 // What POST /plans answers: what a run would be, and why it would wait or be refused.
 
 import type { Catalog } from '../catalog/catalog.ts';
+import { inGraphOrder } from '../catalog/step-graph.ts';
 import { Problem, problemType } from '../domain/problem.ts';
 import type { Run } from '../domain/run.ts';
 import { formatDurationOrNull } from '../lib/units.ts';
@@ -35,7 +36,7 @@ export async function answerPlan(
     job_id: job.id,
     args: plan.args,
     executor: job.executor,
-    steps: job.steps.map(({ id, needs }) => ({ step_id: id, needs })),
+    steps: inGraphOrder(job.steps).map(({ id, needs }) => ({ step_id: id, needs })),
     security: { profile: plan.profile, isolation: plan.isolation },
     limits: plan.limits,
     grants: plan.grants,

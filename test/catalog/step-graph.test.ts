@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { checkGraph, createPrecedence } from '../../src/catalog/step-graph.ts';
+import { checkGraph, createPrecedence, inGraphOrder } from '../../src/catalog/step-graph.ts';
 
 type Step = { readonly id: string; readonly needs: readonly string[] };
 
@@ -48,6 +48,28 @@ test('a step precedes another exactly when the other needs it, directly or by wa
       for (const { id } of steps) {
         for (const { id: other } of steps) expect(precedes(other, id)).toBe(reaches(steps, id, other));
       }
+    }),
+  );
+});
+
+test('the order of the graph puts a step after what it needs, and otherwise keeps the order of the file', () => {
+  const idsOf = (steps: readonly Step[]) => inGraphOrder(steps).map(({ id }) => id);
+  expect(
+    idsOf([
+      { id: 'deploy', needs: ['test', 'build'] },
+      { id: 'notify', needs: [] },
+      { id: 'test', needs: ['build'] },
+      { id: 'build', needs: [] },
+      { id: 'sweep', needs: [] },
+    ]),
+  ).toEqual(['notify', 'build', 'test', 'deploy', 'sweep']);
+  const withoutCircles = graphs.filter((steps) => checkGraph(steps).length === 0);
+  fc.assert(
+    fc.property(withoutCircles, (steps) => {
+      const order = idsOf(steps);
+      expect(order.toSorted()).toEqual(steps.map(({ id }) => id).toSorted());
+      for (const { id, needs } of steps)
+        for (const need of needs) expect(order.indexOf(need)).toBeLessThan(order.indexOf(id));
     }),
   );
 });

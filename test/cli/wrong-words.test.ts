@@ -13,6 +13,18 @@ const jobs = {
       required: ['backup_password', 'n'],
     },
   }),
+  many: bash('true', {
+    argspec: {
+      type: 'object',
+      properties: {
+        count: { type: 'integer' },
+        keep: { type: 'object', properties: { days: { type: 'integer', minimum: 1 } } },
+        name: { type: 'string', minLength: 3 },
+        target: { type: 'string' },
+      },
+      required: ['count', 'target'],
+    },
+  }),
 };
 
 test.each([
@@ -23,10 +35,33 @@ test.each([
   ],
   [['run', 'plain', '3'], 3, 'there is no job `plain/3`; there is the job `plain`, which takes no arguments\n'],
   [['sealed'], 2, '--backup_password is missing: --backup_password.file FILE\n--n is missing: --n N\n'],
+  [
+    ['many', '--count', 'x', '--taget', '/srv', '--keep.days', '0', '--name=ab'],
+    2,
+    [
+      '--count x: must be a whole number',
+      'the job takes no --taget; did you mean `--target`?',
+      '--target is missing: --target TEXT',
+      '--keep.days must be at least 1',
+      '--name must have at least 3 characters',
+      '',
+    ].join('\n'),
+  ],
   [['bad', '--args-file', 'none'], 2, '--args-file none: cannot be read: there is no such file or folder\n'],
 ])('%j is answered with what to write', async (words, code, stderr) => {
   const { dir } = await createInstance(jobs);
   expect(await flwd(dir, ...words)).toEqual({ stdout: '', stderr, code });
+});
+
+test('a schedule with several wrong arguments is refused for all of them at once', async () => {
+  const { dir } = await createInstance(jobs);
+  expect((await flwd(dir, 'plain')).code).toBe(0);
+  const words = ['--count=x', '--keep.days=0', '--target=/srv'];
+  expect(await flwd(dir, 'schedules', 'add', 'many', '--cron', '0 3 * * *', ...words)).toEqual({
+    stdout: '',
+    stderr: '--count x: must be a whole number\n--keep.days must be at least 1\n',
+    code: 2,
+  });
 });
 
 test('where there are no jobs, it is said where they were looked for', async () => {

@@ -22,6 +22,16 @@ const server = await startServer({
       },
     }),
     quick: bash('true'),
+    release: {
+      'config.yaml': JSON.stringify({
+        steps: [
+          { id: 'publish', command: ['true'], needs: ['test', 'build'] },
+          { id: 'announce', command: ['true'] },
+          { id: 'test', command: ['true'], needs: ['build'] },
+          { id: 'build', command: ['true'] },
+        ],
+      }),
+    },
     failing: bash('exit 3'),
     slow: bash('sleep 60'),
     broken: { 'config.yaml': 'command: [\n' },
@@ -240,6 +250,17 @@ describe('POST /plans', () => {
       denied: null,
     });
     expect(await runsSoFar()).toBe(before);
+  });
+
+  test('lists the steps in the order of the graph, and otherwise in that of the file', async () => {
+    expect(await (await plan({ job_id: 'release' })).json()).toMatchObject({
+      steps: [
+        { step_id: 'announce', needs: [] },
+        { step_id: 'build', needs: [] },
+        { step_id: 'test', needs: ['build'] },
+        { step_id: 'publish', needs: ['test', 'build'] },
+      ],
+    });
   });
 
   test('validates like a run', async () => {
