@@ -7,19 +7,22 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { errorCode } from '../lib/error-code.ts';
 import { isShortage, outlast } from '../lib/shortage.ts';
 import { type OpenGrant, pathOnly } from './granted-paths.ts';
+import type { GuardedPlace } from './host-mounts.ts';
 import { readStatus } from './shim-status.ts';
 
 const pollMs = 2;
 /** To mount all, and to give up what it took: until then bwrap may show its root to nobody but root. */
 const patienceMs = 30_000;
 
-type Mount = { readonly id: string; readonly place: string; readonly isReadOnly: boolean };
+type Mount = { readonly parent: string; readonly place: string; readonly isReadOnly: boolean };
+/** By id. */
+type Mounts = ReadonlyMap<string, Mount>;
 
-/** `places`: where there must be a mount that the host does not have. Ends with the attempt, too, without a verdict. */
+/** `places`: where bwrap must have made a mount. Ends with the attempt, too, without a verdict. */
 export async function giveVerdict(
   attemptDir: string,
   grants: readonly OpenGrant[],
-  places: readonly string[],
+  places: readonly GuardedPlace[],
   hasEnded: () => boolean,
 ): Promise<void> {
   const say = (verdict: string) => outlast(() => writeFileSync(join(attemptDir, 'verdict'), `${verdict}\n`));
@@ -36,12 +39,16 @@ export async function giveVerdict(
 
 /** Before bwrap has entered its new root the host's mounts are there, then both. */
 function isMade(child: number): boolean {
-  const mounts = mountsOf(child);
-  return countAt(mounts, '/run/flwd/in') > 0 && countAt(mounts, '/newroot/run/flwd/in') === 0;
+  const places = [...mountsOf(child).values()].map(({ place }) => place);
+  return places.includes('/run/flwd/in') && !places.includes('/newroot/run/flwd/in');
 }
 
 /** undefined: there is no telling yet. */
-function isAsGranted(child: number, grants: readonly OpenGrant[], places: readonly string[]): boolean | undefined {
+function isAsGranted(
+  child: number,
+  grants: readonly OpenGrant[],
+  places: readonly GuardedPlace[],
+): boolean | undefined {
   const opened: number[] = [];
   const open = (path: string, flags = 0): number => {
     const fd = openSync(path, pathOnly | flags);
@@ -49,21 +56,31 @@ function isAsGranted(child: number, grants: readonly OpenGrant[], places: readon
     return fd;
   };
   try {
-    const shown = grants.map((grant) => {
+    const shown = places.map(({ path, covered }) => {
       // Links above the place are followed, to wherever. The last step is one name in an open folder, and no link, so that
       // another mount than the folder's begins there.
-      const above = open(`/proc/${child}/root${dirname(grant.path)}`, constants.O_DIRECTORY);
-      const fd = open(`/proc/self/fd/${above}/${basename(grant.path)}`, constants.O_NOFOLLOW);
-      return { grant, mount: mountOf(fd), isRoot: mountOf(fd) !== mountOf(above), isSame: isSame(fd, grant.fd) };
+      const above = open(`/proc/${child}/root${dirname(path)}`, constants.O_DIRECTORY);
+      const fd = open(`/proc/self/fd/${above}/${basename(path)}`, constants.O_NOFOLLOW);
+      const grant = grants.find((one) => one.path === path);
+      const onHost = grant?.fd ?? open(path);
+      return {
+        path,
+        covered,
+        fd,
+        grant,
+        onHost: mountOf(onHost),
+        mount: mountOf(fd),
+        isRoot: mountOf(fd) !== mountOf(above),
+      };
     });
     // Read while they are open: no other mount can have their ids. One that has been led to from elsewhere is not in its place here.
     const mounts = mountsOf(child);
-    const onHost = mountsOf('self');
-    const isBound = ({ grant: { kind, path }, mount, isRoot, isSame }: (typeof shown)[number]): boolean =>
-      isRoot &&
-      isSame &&
-      mounts.some(({ id, place, isReadOnly }) => id === mount && place === path && (isReadOnly || kind === 'write'));
-    return shown.every(isBound) && places.every((place) => countAt(mounts, place) > countAt(onHost, place));
+    const ofHost = mountsOf('self');
+    return shown.every(({ path, covered, fd, grant, onHost, mount, isRoot }) => {
+      const inherited = { no: 0, 'in-place': 1, 'from-above': stackAt(ofHost, onHost, path) }[covered];
+      if (!isRoot || stackAt(mounts, mount, path) <= inherited) return false;
+      return !grant || (isSame(fd, grant.fd) && (mounts.get(mount)?.isReadOnly === true || grant.kind === 'write'));
+    });
   } catch (error) {
     if (isShortage(error)) throw error;
     return errorCode(error) === 'EACCES' ? undefined : false;
@@ -72,34 +89,39 @@ function isAsGranted(child: number, grants: readonly OpenGrant[], places: readon
   }
 }
 
+/** How many mounts lie on one another in `place`, `top` and those that it covers; 0 where `top` is no mount in that place. */
+function stackAt(mounts: Mounts, top: string, place: string): number {
+  let count = 0;
+  for (let at = mounts.get(top); at?.place === place; at = mounts.get(at.parent)) count += 1;
+  return count;
+}
+
 function isSame(one: number, other: number): boolean {
   const [a, b] = [fstatSync(one, { bigint: true }), fstatSync(other, { bigint: true })];
   return a.dev === b.dev && a.ino === b.ino;
 }
 
-function mountOf(fd: number): string | undefined {
-  return /^mnt_id:\s*(\d+)$/m.exec(readFileSync(`/proc/self/fdinfo/${fd}`, 'utf8'))?.[1];
+function mountOf(fd: number): string {
+  return /^mnt_id:\s*(\d+)$/m.exec(readFileSync(`/proc/self/fdinfo/${fd}`, 'utf8'))?.[1] ?? '';
 }
 
 /** proc_pid_mountinfo(5). Of a process that has ended: none. */
-function mountsOf(pid: number | 'self'): Mount[] {
+function mountsOf(pid: number | 'self'): Mounts {
   let text: string;
   try {
     text = readFileSync(`/proc/${pid}/mountinfo`, 'utf8');
   } catch (error) {
     if (isShortage(error)) throw error;
-    return [];
+    return new Map();
   }
-  return text.split('\n').map((line) => {
-    const [id = '', , , , place = '', options = ''] = line.split(' ');
-    return { id, place: unescaped(place), isReadOnly: options.split(',').includes('ro') };
-  });
+  return new Map(
+    text.split('\n').map((line) => {
+      const [id = '', parent = '', , , place = '', options = ''] = line.split(' ');
+      return [id, { parent, place: unescaped(place), isReadOnly: options.split(',').includes('ro') }];
+    }),
+  );
 }
 
 function unescaped(place: string): string {
   return place.replaceAll(/\\(\d{3})/g, (_, code: string) => String.fromCharCode(Number.parseInt(code, 8)));
-}
-
-function countAt(mounts: readonly Mount[], place: string): number {
-  return mounts.filter((mount) => mount.place === place).length;
 }

@@ -47,9 +47,30 @@ export function hostMounts(view: HostView): string[] {
   return [...profileMounts(view), ...grantMounts(view), ...masksOf(view).flatMap(({ mask }) => mask)];
 }
 
-/** Where the sandbox must have a mount of its own before a script is started, so that it sees what it may and no more. */
-export function guardedPlaces(view: Shown): string[] {
-  return [...view.grants, ...masksOf(view)].map(({ path }) => path);
+/**
+ * Where the sandbox must have a mount of its own before a script starts, so that the script sees what it may and no more.
+ * `covered` says what the sandbox shows in that place without this mount: nothing, a mount that the profile makes in that very place,
+ * or part of a folder above it, with the mounts that the host has in the place.
+ */
+export type GuardedPlace = { readonly path: string; readonly covered: 'no' | 'in-place' | 'from-above' };
+
+export function guardedPlaces(view: Omit<HostView, 'scratchBytes'>): GuardedPlace[] {
+  const options = profileMounts({ ...view, scratchBytes: 0 });
+  const ofProfile = options.flatMap((word, index) => (isBind(word) ? [options[index + 2] ?? ''] : []));
+  const isBelowAny = (path: string, roots: readonly string[]): boolean =>
+    roots.some((root) => root !== path && isBelow(path, root));
+  const granted = view.grants.map(({ path }) => path);
+  const coverOf = (path: string): GuardedPlace['covered'] => {
+    // Grants are mounted over what the profile shows.
+    if (isBelowAny(path, granted)) return 'from-above';
+    if (ofProfile.includes(path)) return 'in-place';
+    return isBelowAny(path, ofProfile) ? 'from-above' : 'no';
+  };
+  return [...view.grants, ...masksOf(view)].map(({ path }) => ({ path, covered: coverOf(path) }));
+}
+
+function isBind(word: string): boolean {
+  return /^--(ro-|dev-)?bind(-try)?$/.test(word);
 }
 
 /** bwrap would make a missing parent of a mount with mode 0700. */

@@ -12,7 +12,7 @@ import type { AttemptSpec } from './attempt-spec.ts';
 import type { ForkServer } from './fork-server.ts';
 import { giveVerdict } from './grant-verdict.ts';
 import { closeGrants, GrantRefused, type OpenGrant, openGrants } from './granted-paths.ts';
-import { guardedPlaces } from './host-mounts.ts';
+import { type GuardedPlace, guardedPlaces } from './host-mounts.ts';
 import { attendantsOf, isAlive, isEmpty, isOfThisBoot, send } from './process-table.ts';
 import { shimOrder } from './shim.ts';
 import { untilShimEnds } from './shim-end.ts';
@@ -57,7 +57,7 @@ export function launch(spec: AttemptSpec, forkServer: ForkServer): AttemptProces
 /** Ends when the shim has, and whatever becomes of the verdict. */
 async function guarded(
   attemptDir: string,
-  { grants, places }: { readonly grants: readonly OpenGrant[]; readonly places: readonly string[] },
+  { grants, places }: { readonly grants: readonly OpenGrant[]; readonly places: readonly GuardedPlace[] },
   shimEnded: Promise<void>,
 ): Promise<void> {
   let hasEnded = false;

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import type { AttemptSpec } from '../../src/exec/attempt-spec.ts';
 import { processesOf } from '../support/processes.ts';
+import { mountDisk, testWithDisk } from '../support/small-disk.ts';
 import { printed, type Sample, sample, temporaryFolder } from './sample.ts';
 import { serialized } from './serialized.ts';
 
@@ -92,6 +93,19 @@ test('nor where another grant shows it in its place', async () => {
   expect(await endOf({ ...on, grants }, { place: join(on.host, 'open', 'other') })).toEqual(refused);
   expect(await endOf({ ...on, grants }, {})).toEqual(started);
 });
+
+testWithDisk(
+  'a grant that is a mount point on the host starts nothing where only the grant above shows that mount',
+  async () => {
+    const on = hostOf();
+    mountDisk(on.path, 1);
+    const grants = { ...on.grants, write: [join(on.host, 'open')] };
+    expect(await endOf({ ...on, grants }, { place: join(on.host, 'open', 'other') })).toEqual(refused);
+    expect(await endOf({ ...on, grants }, {})).toEqual(started);
+    const nested = { ...grants, write: [on.host, join(on.host, 'open')] };
+    expect(await endOf({ ...on, grants: nested }, { place: join(on.host, 'open', 'other') })).toEqual(refused);
+  },
+);
 
 test.each([
   ['folder', 'a granted \\ folder', 'open/other'],

@@ -1,4 +1,4 @@
-// A small disk that a test can fill, and give room again. Only root can mount one.
+// Mounts of a test, among them a small disk that it can fill and give room again. Only root can mount.
 
 import { spawnSync } from 'node:child_process';
 import { closeSync, openSync, rmSync, writeSync } from 'node:fs';
@@ -7,12 +7,17 @@ import { onTestFinished, test } from 'vitest';
 
 const canMount = process.getuid?.() === 0 && spawnSync('mount', ['--version']).status === 0;
 
-/** vitest's `test` for what needs a small disk. */
+/** vitest's `test` for what needs a mount. */
 export const testWithDisk: typeof test.only = test.skipIf(!canMount && !process.env.CI);
 
 /** Mounts a disk on a folder until the test has ended. */
 export function mountDisk(dir: string, sizeMiB: number): void {
-  mustRun('mount', '-t', 'tmpfs', '-o', `size=${sizeMiB}m,mode=755`, 'flwd-test', dir);
+  mountOn(dir, '-t', 'tmpfs', '-o', `size=${sizeMiB}m,mode=755`, 'flwd-test');
+}
+
+/** Mounts on a folder until the test has ended: `words` are those of mount(8) before it. */
+export function mountOn(dir: string, ...words: readonly string[]): void {
+  mustRun('mount', ...words, dir);
   onTestFinished(() => mustRun('umount', '--lazy', dir));
 }
 
