@@ -31,7 +31,7 @@ export const instanceCommands = [
       ...overrides,
       {
         name: 'dev',
-        about: 'on loopback alone: the token dev-token may do everything, and pages of localhost may call',
+        about: 'on loopback alone: the token dev-token may do everything, and pages of localhost may call with a token',
       },
       {
         name: 'stop-runs',

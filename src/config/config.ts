@@ -46,7 +46,7 @@ export type Config = {
   };
   readonly auth: {
     readonly mode: 'auto' | 'none' | 'required';
-    /** `dev-token` may do everything, and pages of localhost may call. */
+    /** `dev-token` may do everything, and pages of localhost may call with a token. */
     readonly isDev: boolean;
     readonly jwt: JwtConfig | null;
   };

@@ -9,7 +9,7 @@ import { Problem } from '../domain/problem.ts';
 import type { Authentication } from './authentication.ts';
 import type { Cors } from './cors.ts';
 import type { LocalCallers } from './local-callers.ts';
-import { isLocalHost, isLocalOrigin } from './local-names.ts';
+import { isFromAnotherSite, isLocalHost } from './local-names.ts';
 import type { Proxies } from './proxies.ts';
 import { ambiguity } from './request-line.ts';
 import { setSafetyHeaders } from './response-headers.ts';
@@ -51,10 +51,9 @@ export function createAdmission(o: {
     }
     if (origin === undefined)
       return isPostedAcross(request.raw) ? new Problem('permission-denied', noOrigin) : undefined;
-    if (isLocalOrigin(origin) || o.cors.isListed(origin)) return undefined;
-    if (origin === `${request.protocol}://${request.host}`) return undefined;
+    if (o.cors.isListed(origin) || origin === `${request.protocol}://${request.host}`) return undefined;
     const detail =
-      'The header `Origin` is no local origin, not the server’s own, and not in server.cors_origins, where it can be added.';
+      'The header `Origin` names another page than the server’s own: add it to server.cors_origins to let it call with a token.';
     return new Problem('permission-denied', detail);
   }
 
@@ -105,11 +104,11 @@ export function createAdmission(o: {
   };
 }
 
-const noOrigin = 'The header `Sec-Fetch-Site` says that a page of another site asks, and no `Origin` says which.';
+const noOrigin = 'The header `Sec-Fetch-Site` says that another page sends this, and no `Origin` says which.';
 
-/** A page that has its browser leave `Origin` out is still told by what no page can change (W3C Fetch Metadata). */
+/** What a foreign page reads without an `Origin` it reads as nobody (local-callers.ts): it may still open the console. */
 function isPostedAcross({ method = '', headers }: IncomingMessage): boolean {
-  return headers['sec-fetch-site'] === 'cross-site' && !['GET', 'HEAD', 'OPTIONS'].includes(method);
+  return isFromAnotherSite(headers) && !['GET', 'HEAD', 'OPTIONS'].includes(method);
 }
 
 /** @throws Problem unauthenticated, permission-denied */

@@ -5,7 +5,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { anonymous, localPrincipal, type Principal } from '../domain/principal.ts';
 import { isLoopback } from '../lib/loopback.ts';
-import { isLocalHost, isLocalOrigin } from './local-names.ts';
+import { isFromForeignPage, isLocalHost } from './local-names.ts';
 import { uidOfPeer } from './peer.ts';
 import type { Proxies } from './proxies.ts';
 
@@ -26,14 +26,14 @@ export function createLocalCallers(mode: AuthMode, proxies: Pick<Proxies, 'isTru
     return principal;
   }
 
-  return ({ headers, socket }) => {
+  return (request) => {
+    const { headers, socket } = request;
     // Also one that says nothing of whom it passes on.
     if (proxies.isTrusted(socket.remoteAddress)) return anonymous;
     // Some write `_` for `-`, as CGI does.
     for (const name in headers) if (proxyHeader.test(name.replaceAll('_', '-'))) return anonymous;
     // The browser that a page runs in may be this user's.
-    const { host = '', origin } = headers;
-    if (!isLocalHost(host) || (origin !== undefined && !isLocalOrigin(origin))) return anonymous;
+    if (!isLocalHost(headers.host ?? '') || isFromForeignPage(request)) return anonymous;
     return principals.get(socket) ?? identify(socket);
   };
 }

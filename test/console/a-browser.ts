@@ -20,6 +20,8 @@ export type PageOptions = {
   readonly timezone?: string;
   /** What goes wrong in the page is what the test is about. */
   readonly mayFail?: boolean;
+  /** The page is of another server, and calls the one under test. */
+  readonly isForeign?: boolean;
   /** What the clock says when the page is opened; from then on the test can turn it. */
   readonly clockMs?: number;
 };
@@ -29,7 +31,9 @@ export function aBrowser(): { readonly open: (url: string, o?: PageOptions) => P
   let launched: Promise<Browser> | undefined;
   afterAll(async () => (await launched)?.close());
   return {
-    async open(url, { theme = 'light', width = 1200, height = 900, timezone = 'UTC', mayFail = false, clockMs } = {}) {
+    async open(url, o = {}) {
+      const { theme = 'light', width = 1200, height = 900, timezone = 'UTC', clockMs } = o;
+      const { isForeign = false, mayFail = isForeign } = o;
       launched ??= chromium.launch({ executablePath: executable, args: flags });
       const context = await (await launched).newContext({
         viewport: { width, height },
@@ -48,7 +52,8 @@ export function aBrowser(): { readonly open: (url: string, o?: PageOptions) => P
       const foreign: string[] = [];
       page.on('request', (request) => {
         const asked = new URL(request.url());
-        if (asked.protocol !== 'blob:' && asked.origin !== new URL(url).origin) foreign.push(request.url());
+        if (!isForeign && asked.protocol !== 'blob:' && asked.origin !== new URL(url).origin)
+          foreign.push(request.url());
       });
       onTestFinished(async () => {
         await context.close();

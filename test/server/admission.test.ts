@@ -7,6 +7,8 @@ import { startServing } from './serving.ts';
 const server = await startServing();
 afterAll(() => server.close());
 
+const { port } = new URL(server.url);
+
 const get = (path: string, headers: Readonly<Record<string, string>>) =>
   sendRaw(
     server.url,
@@ -66,14 +68,26 @@ describe('beyond loopback', () => {
 });
 
 describe('the page a request comes from', () => {
-  test.each(['http://localhost', 'http://localhost:3000', 'https://127.0.0.1:8443', 'http://[::1]:8080'])(
-    '%s may call',
-    async (origin) => {
-      expect((await from(origin)).status).toBe(404);
+  test.each(['localhost', '127.0.0.1', '[::1]'])(
+    'the server’s own page may call, where the server is called %s',
+    async (name) => {
+      const Host = `${name}:${port}`;
+      for (const site of ['same-origin', 'none'])
+        expect(await get('/api/v1/jobs', { Host, Origin: `http://${Host}`, 'Sec-Fetch-Site': site })).toMatchObject({
+          status: 200,
+        });
     },
   );
 
   test.each([
+    'http://localhost',
+    `http://localhost:${port}`,
+    `http://[::1]:${port}`,
+    `http://127.0.0.2:${port}`,
+    `https://127.0.0.1:${port}`,
+    'http://127.0.0.1',
+    'http://127.0.0.1:3000',
+    'http://localhost:3000',
     'https://evil.example',
     'null',
     'http://localhost.evil.example',
@@ -85,17 +99,33 @@ describe('the page a request comes from', () => {
     expect(await response.json()).toMatchObject({ detail: expect.stringContaining('Origin') });
   });
 
-  test('one of another site that keeps its origin to itself may not change anything', async () => {
-    const post = (headers: Readonly<Record<string, string>>) =>
-      server.fetch('/runs/run_x/cancel', { method: 'POST', headers });
-    const refused = await post({ 'sec-fetch-site': 'cross-site' });
-    expect(refused.status).toBe(403);
-    expect(await refused.json()).toMatchObject({ detail: expect.stringContaining('Sec-Fetch-Site') });
-    for (const site of ['same-origin', 'same-site', 'none']) {
-      expect((await post({ 'sec-fetch-site': site })).status).toBe(404);
+  test.each(['cross-site', 'same-site', 'same-origin, cross-site', ''])(
+    'a page that its browser calls %j and that has no Origin changes nothing, and reads nothing without a token',
+    async (site) => {
+      const headers = { 'sec-fetch-site': site };
+      const refused = await server.fetch('/runs/run_x/cancel', { method: 'POST', headers });
+      expect(refused.status).toBe(403);
+      expect(await refused.json()).toMatchObject({ detail: expect.stringContaining('Sec-Fetch-Site') });
+      for (const path of ['/jobs', '/events/runs', '//metrics'])
+        expect((await server.fetch(path, { headers })).status).toBe(401);
+      const { headers: credential } = await server.token({ scopes: ['jobs:read'] });
+      expect((await server.fetch('/jobs', { headers: { ...headers, ...credential } })).status).toBe(200);
+    },
+  );
+
+  test('a link on another page leads to the console and to the pages that anyone may read', async () => {
+    const headers = { 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'navigate', accept: 'text/html' };
+    for (const path of ['//', '//runs', '//docs', '/openapi.json'])
+      expect((await server.fetch(path, { headers })).status).toBe(200);
+  });
+
+  test('what no browser sends needs no Origin, and what a person opens in one neither', async () => {
+    expect((await server.fetch('/runs/run_x/cancel', { method: 'POST' })).status).toBe(404);
+    for (const site of ['same-origin', 'none']) {
+      const headers = { 'sec-fetch-site': site };
+      expect((await server.fetch('/runs/run_x/cancel', { method: 'POST', headers })).status).toBe(404);
+      expect((await server.fetch('/jobs', { headers })).status).toBe(200);
     }
-    expect((await post({ 'sec-fetch-site': 'cross-site', origin: 'http://localhost:3000' })).status).toBe(404);
-    expect((await server.fetch('/jobs', { headers: { 'sec-fetch-site': 'cross-site' } })).status).toBe(200);
   });
 
   test('one that is kept out does not use up the limit of the user', async () => {
