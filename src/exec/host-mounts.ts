@@ -57,8 +57,6 @@ export type GuardedPlace = { readonly path: string; readonly covered: 'no' | 'in
 export function guardedPlaces(view: Omit<HostView, 'scratchBytes'>): GuardedPlace[] {
   const options = profileMounts({ ...view, scratchBytes: 0 });
   const ofProfile = options.flatMap((word, index) => (isBind(word) ? [options[index + 2] ?? ''] : []));
-  const isBelowAny = (path: string, roots: readonly string[]): boolean =>
-    roots.some((root) => root !== path && isBelow(path, root));
   const granted = view.grants.map(({ path }) => path);
   const coverOf = (path: string): GuardedPlace['covered'] => {
     // Grants are mounted over what the profile shows.
@@ -67,6 +65,10 @@ export function guardedPlaces(view: Omit<HostView, 'scratchBytes'>): GuardedPlac
     return isBelowAny(path, ofProfile) ? 'from-above' : 'no';
   };
   return [...view.grants, ...masksOf(view)].map(({ path }) => ({ path, covered: coverOf(path) }));
+}
+
+function isBelowAny(path: string, roots: readonly string[]): boolean {
+  return roots.some((root) => root !== path && isBelow(path, root));
 }
 
 function isBind(word: string): boolean {
