@@ -16,13 +16,15 @@ export async function run(options: Options): Promise<ExitCode> {
   const output = createOutput(options);
   const [word] = options.get('run') ?? [];
   const [jobId] = options.get('job') ?? [];
-  const types = readTypes(options);
+  const asked = readTypes(options);
+  // A line of a job with steps is two events; people want to read it once.
+  const shown = asked.length > 0 || output.isJson ? asked : eventTypes.filter((type) => type !== 'step.output');
   return withSession(options, async (session) => {
     const runId = word === undefined ? undefined : await findRunId(session, word, { output, orLastOf: true });
     const query = {
       ...(runId !== undefined && { run_id: runId }),
       ...(jobId !== undefined && { job_id: jobId }),
-      ...(types.length > 0 && { types: types.join(',') }),
+      ...(shown.length > 0 && { types: shown.join(',') }),
     };
     if (runId !== undefined) session.attend(runId);
     else if (session.isBrief()) output.say(`no server has ${session.where}: there is only what other commands do`);
@@ -76,7 +78,7 @@ function toLine(event: string, data: Frame['data'], output: Output): string {
     String(jobId),
     output.paint('faint', String(runId)),
     ...(typeof step === 'string' ? [step] : []),
-    ...(event === 'run.output' ? [] : details),
+    ...(event === 'run.output' || event === 'step.output' ? [] : details),
     ...text,
   ];
   const line = parts.join('  ');

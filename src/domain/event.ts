@@ -1,5 +1,6 @@
 // What happens to a run, as written to the journal in the transaction that made it happen, and as streamed.
 
+import type { JobDefinition } from './job.ts';
 import type { LogLevel } from './log-line.ts';
 import type { StepReason, StepStatus, Trigger } from './run.ts';
 
@@ -19,6 +20,24 @@ export const eventTypes = [
   'step.retrying',
 ] as const;
 export type EventType = (typeof eventTypes)[number];
+
+/** The types of rows that announce output; `step.output` for jobs with steps (ADR 0004). */
+export const outputTypes = ['run.output', 'step.output'] as const;
+export type OutputType = (typeof outputTypes)[number];
+
+/** The events of each line that a row announces, in the order of their ids. */
+export const eventsOfLine: Readonly<Record<OutputType, readonly OutputType[]>> = {
+  'run.output': ['run.output'],
+  'step.output': ['run.output', 'step.output'],
+};
+
+export function outputTypeOf({ composition }: Pick<JobDefinition, 'composition'>): OutputType {
+  return composition === 'steps' ? 'step.output' : 'run.output';
+}
+
+export function isOutput<E extends { readonly type: EventType }>(event: E): event is Extract<E, { type: OutputType }> {
+  return event.type in eventsOfLine;
+}
 
 /** What an event is about, beside run, job, tenant and time. Flat, as it is sent. */
 type EventData = {
@@ -41,26 +60,27 @@ type EventData = {
 
 /** An event about to be written: the journal gives it its id. */
 export type NewEvent = {
-  readonly type: Exclude<EventType, 'run.output' | 'step.output'>;
+  readonly type: Exclude<EventType, OutputType>;
   readonly runId: string;
   readonly jobId: string;
   readonly tenant: string;
   readonly data: EventData;
 };
 
-/** Lines of output about to be announced: one row reserves an id for each of them (ADR 0004). */
+/** Lines of output about to be announced: one row reserves the ids of their events (ADR 0004). */
 export type NewOutput = {
-  readonly type: 'run.output';
+  readonly type: OutputType;
   readonly runId: string;
   readonly jobId: string;
   readonly tenant: string;
-  /** First line's seq; the lines are `firstSeq … firstSeq + count - 1`. */
+  /** First line's seq; the lines are `firstSeq … firstSeq + lineCount - 1`. */
   readonly firstSeq: number;
-  readonly count: number;
+  readonly lineCount: number;
 };
 
-/** A row of the journal. `id` is the event's; an output row owns `id … id + count - 1`. */
-export type JournalEntry = ((NewEvent & { readonly count: 1 }) | NewOutput) & {
+/** A row of the journal. `id` is its first event's; it owns the ids `id … id + count - 1`. */
+export type JournalEntry = (NewEvent | NewOutput) & {
   readonly id: number;
+  readonly count: number;
   readonly atMs: number;
 };

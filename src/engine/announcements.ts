@@ -1,6 +1,7 @@
 // What a run's output adds to the journal, in the order in which the script said it: lines by their numbers, and progress
 // between them.
 
+import type { OutputType } from '../domain/event.ts';
 import type { Progress, Run } from '../domain/run.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { Transaction } from '../store/database.ts';
@@ -28,6 +29,7 @@ const againMs = 1_000;
 
 export function createAnnouncements(o: {
   readonly run: Pick<Run, 'run_id' | 'job_id' | 'tenant'>;
+  readonly outputType: OutputType;
   readonly store: Pick<Store, 'db' | 'runs'>;
   readonly log: Logger;
 }): Announcements {
@@ -56,7 +58,8 @@ export function createAnnouncements(o: {
       await store.db.transact(async (tx) => {
         taken = waiting.splice(0);
         for (const next of taken) {
-          if ('count' in next) tx.emit({ type: 'run.output', ...about, ...next });
+          if ('count' in next)
+            tx.emit({ type: o.outputType, ...about, firstSeq: next.firstSeq, lineCount: next.count });
           else await store.runs.setProgress(tx, run.run_id, next.progress);
         }
         await work?.(tx);

@@ -83,7 +83,7 @@ export function conduct(source: ConductSource, context: ConductContext, around: 
     signal: detaching.signal,
     onWait: (error) => log.warn({ err: error }, 'what a run has left cannot be stored yet'),
   });
-  const runLog = createRunLog({ run, store, maxSizeBytes: job.logs.maxSizeBytes, log, patiently });
+  const runLog = createRunLog({ run, job, store, log, patiently });
   const ofArtifacts = { run, plan, runDir, workspaceDir, redactor, runLog, limits: context.artifactLimits };
   const artifacts = createRunArtifacts({ ...ofArtifacts, store, clock, log, patiently });
   const { noticeDeadline } = around;

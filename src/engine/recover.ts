@@ -2,6 +2,7 @@
 // background, and one that cannot be dealt with is set aside.
 
 import { join } from 'node:path';
+import { outputTypeOf } from '../domain/event.ts';
 import type { Termination } from '../domain/run.ts';
 import { adopt } from '../exec/adopt.ts';
 import type { Clock } from '../lib/clock.ts';
@@ -57,8 +58,9 @@ export async function endWithoutConductor(
   const sealed = await sealLog(stored, o);
   const atMs = o.clock.now();
   const { reason, message } = why;
+  const outputType = stored.plan ? outputTypeOf(stored.plan.job) : 'run.output';
   const isEnded = await store.db.transact(async (tx) => {
-    if (sealed.count > 0) tx.emit({ type: 'run.output', runId, jobId, tenant, ...sealed });
+    if (sealed.lineCount > 0) tx.emit({ type: outputType, runId, jobId, tenant, ...sealed });
     await store.steps.takeUp(tx, runId, o.worker);
     for (const { step_id: stepId, attempt, epoch, status, finished_at } of stored.attempts) {
       if (status === 'pending' || finished_at !== null) continue;
@@ -80,15 +82,15 @@ export async function endWithoutConductor(
 async function sealLog(
   { run, plan }: Remains,
   { store, log }: { readonly store: Store; readonly log: Logger },
-): Promise<{ readonly firstSeq: number; readonly count: number }> {
+): Promise<{ readonly firstSeq: number; readonly lineCount: number }> {
   const announced = await store.journal.lastOutputSeq(run.run_id);
   try {
     const writer = await store.logs.openWriter({ runId: run.run_id, maxSizeBytes: plan?.job.logs.maxSizeBytes ?? 0 });
     await writer.close();
-    return { firstSeq: announced + 1, count: writer.lastSeq - announced };
+    return { firstSeq: announced + 1, lineCount: writer.lastSeq - announced };
   } catch (error) {
     log.warn({ err: error, run_id: run.run_id }, 'the log of a run was left as it was');
-    return { firstSeq: announced + 1, count: 0 };
+    return { firstSeq: announced + 1, lineCount: 0 };
   }
 }
 

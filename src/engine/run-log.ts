@@ -1,6 +1,8 @@
 // The log of a run as its attempts write to it, side by side: one writer, opened by the first line, and what of it has
 // been announced in the journal.
 
+import { outputTypeOf } from '../domain/event.ts';
+import type { JobDefinition } from '../domain/job.ts';
 import type { LogLevel } from '../domain/log-line.ts';
 import type { Progress, Run } from '../domain/run.ts';
 import type { Logger } from '../lib/logger.ts';
@@ -32,19 +34,19 @@ export type RunLog = {
 
 export function createRunLog(o: {
   readonly run: Pick<Run, 'run_id' | 'job_id' | 'tenant'>;
+  readonly job: Pick<JobDefinition, 'composition' | 'logs'>;
   readonly store: Store;
-  readonly maxSizeBytes: number;
   readonly log: Logger;
   /** Does the work again while it is the disk that refuses it. */
   readonly patiently: <T>(work: () => T | Promise<T>) => Promise<T>;
 }): RunLog {
-  const { run, store } = o;
-  const announcements = createAnnouncements(o);
+  const { run, job, store } = o;
+  const announcements = createAnnouncements({ ...o, outputType: outputTypeOf(job) });
   let opening: Promise<LogWriter> | undefined;
 
   function open(): Promise<LogWriter> {
     opening ??= o
-      .patiently(() => store.logs.openWriter({ runId: run.run_id, maxSizeBytes: o.maxSizeBytes }))
+      .patiently(() => store.logs.openWriter({ runId: run.run_id, maxSizeBytes: job.logs.maxSizeBytes }))
       .catch((error: unknown) => {
         opening = undefined;
         throw error;

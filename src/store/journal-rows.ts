@@ -1,19 +1,20 @@
 // Entries of the journal ↔ rows of `events`, and the sequence that numbers them.
 
 import type { Kysely } from 'kysely';
-import type { JournalEntry, NewEvent, NewOutput } from '../domain/event.ts';
+import { eventsOfLine, isOutput, type JournalEntry, type NewEvent, type NewOutput } from '../domain/event.ts';
 import { prepareQuery } from './prepared-query.ts';
 import type { EventRow, Schema } from './schema.ts';
 
-/** Ids in the order given; an entry of output takes one for each of its lines. */
+/** Ids in the order given; an entry of output takes one for each event of its lines. */
 export function numberEntries(
   emitted: readonly { readonly event: NewEvent | NewOutput; readonly atMs: number }[],
   firstId: number,
 ): JournalEntry[] {
   let id = firstId;
   return emitted.map(({ event, atMs }) => {
-    const entry: JournalEntry = event.type === 'run.output' ? { ...event, id, atMs } : { ...event, count: 1, id, atMs };
-    id += entry.count;
+    const count = isOutput(event) ? event.lineCount * eventsOfLine[event.type].length : 1;
+    const entry: JournalEntry = { ...event, id, count, atMs };
+    id += count;
     return entry;
   });
 }
@@ -42,14 +43,15 @@ export async function readNextEventId(db: Kysely<Schema>): Promise<number> {
 function toRow(entry: JournalEntry): EventRow {
   const { id, type, count } = entry;
   const about = { id, type, run_id: entry.runId, job_id: entry.jobId, tenant: entry.tenant, at: entry.atMs, count };
-  return entry.type === 'run.output'
+  return isOutput(entry)
     ? { ...about, data: null, first_seq: entry.firstSeq }
     : { ...about, data: JSON.stringify(entry.data), first_seq: null };
 }
 
 export function toEntry(row: EventRow): JournalEntry {
   const { id, type, count } = row;
-  const about = { id, runId: row.run_id, jobId: row.job_id, tenant: row.tenant, atMs: row.at };
-  if (type === 'run.output') return { ...about, type, firstSeq: row.first_seq ?? 0, count };
-  return { ...about, type, data: JSON.parse(row.data ?? '{}'), count: 1 };
+  const about = { id, count, runId: row.run_id, jobId: row.job_id, tenant: row.tenant, atMs: row.at };
+  if (type === 'run.output' || type === 'step.output')
+    return { ...about, type, firstSeq: row.first_seq ?? 0, lineCount: count / eventsOfLine[type].length };
+  return { ...about, type, data: JSON.parse(row.data ?? '{}') };
 }

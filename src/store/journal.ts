@@ -1,6 +1,6 @@
 // The journal as its readers see it: what happened to runs, in the order in which it was committed.
 
-import type { JournalEntry } from '../domain/event.ts';
+import { isOutput, type JournalEntry, outputTypes } from '../domain/event.ts';
 import type { Database } from './database.ts';
 import { toEntry } from './journal-rows.ts';
 
@@ -63,13 +63,14 @@ export function createJournal(database: Database): Journal {
     async lastOutputSeq(runId) {
       const last = await db
         .selectFrom('events')
-        .select(['first_seq', 'count'])
+        .selectAll()
         .where('run_id', '=', runId)
-        .where('type', '=', 'run.output')
+        .where('type', 'in', outputTypes)
         .orderBy('id', 'desc')
         .limit(1)
         .executeTakeFirst();
-      return last ? (last.first_seq ?? 0) + last.count - 1 : 0;
+      const entry = last && toEntry(last);
+      return entry && isOutput(entry) ? entry.firstSeq + entry.lineCount - 1 : 0;
     },
   };
 }

@@ -1,6 +1,7 @@
 // What retention asks of the database: what is old enough to go, and its rows' end, a hundred at a time. The policy and the
 // order are the engine's (ADR 0013).
 
+import { outputTypes } from '../domain/event.ts';
 import type { JobDefinition } from '../domain/job.ts';
 import type { RunStatus } from '../domain/run.ts';
 import type { Database, Transaction } from './database.ts';
@@ -265,7 +266,7 @@ function unfinishedPage(
         .selectFrom('events')
         .select('events.id')
         .whereRef('events.run_id', '=', 'runs.id')
-        .where('type', '=', 'run.output')
+        .where('type', 'in', outputTypes)
         .orderBy('events.id', 'desc')
         .limit(1)
         .as('last_output_id'),

@@ -4,7 +4,7 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { Kysely } from 'kysely';
 import type { NewAuditEntry } from '../domain/audit.ts';
-import type { JournalEntry, NewEvent, NewOutput } from '../domain/event.ts';
+import { isOutput, type JournalEntry, type NewEvent, type NewOutput } from '../domain/event.ts';
 import { invariant, Problem } from '../domain/problem.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
@@ -152,7 +152,7 @@ export function openSqliteWriter(o: {
         db,
         emit(event) {
           invariant(isOpen, 'an event belongs to a transaction that is open');
-          invariant(event.type !== 'run.output' || event.count > 0, 'output is announced by the line');
+          invariant(!isOutput(event) || event.lineCount > 0, 'output is announced by the line');
           own.push({ event, atMs: o.clock.now() });
         },
         record(entry: NewAuditEntry) {

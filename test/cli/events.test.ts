@@ -3,7 +3,14 @@ import { bash } from '../support/jobs.ts';
 import { createInstance } from './an-instance.ts';
 import { flwd, start } from './terminal.ts';
 
-const jobs = { says: bash('echo "hello you"'), other: bash('true') };
+const jobs = {
+  says: bash('echo "hello you"'),
+  staged: {
+    'config.yaml': JSON.stringify({ steps: [{ id: 'build', script: './build.sh' }] }),
+    'build.sh': '#!/usr/bin/env bash\necho "hello you"\n',
+  },
+  other: bash('true'),
+};
 type Event = { readonly id: number; readonly event: string; readonly run_id: string; readonly job_id: string };
 
 function toEvents(text: string): Event[] {
@@ -56,6 +63,28 @@ test.each([false, true])(
     await server?.stop();
   },
 );
+
+test('a line of a job with steps is printed once, and as both of its events with --json or --type', async () => {
+  const { dir } = await createInstance(jobs);
+  const run: { readonly run_id: string } = JSON.parse((await flwd(dir, 'run', 'staged', '--json')).stdout);
+  const events = async (...words: readonly string[]) =>
+    (await flwd(dir, 'events', '--run', run.run_id, ...words)).stdout;
+  const lines = (text: string) => text.split('\n').filter((line) => line.includes('hello you'));
+  const about = `staged {2}${run.run_id} {2}build {2}\\| hello you$`;
+  expect(lines(await events())).toEqual([expect.stringMatching(`^20\\S+Z {2}run\\.output {2}${about}`)]);
+  expect(lines(await events('--type', 'step.output'))).toEqual([
+    expect.stringMatching(`^20\\S+Z {2}step\\.output {2}${about}`),
+  ]);
+  expect(toEvents(await events('--json')).map(({ event }) => event)).toEqual([
+    'run.created',
+    'run.started',
+    'step.started',
+    'run.output',
+    'step.output',
+    'step.finished',
+    'run.finished',
+  ]);
+});
 
 test('of all runs they are printed as they come, until Ctrl-C', async () => {
   const instance = await createInstance(jobs);

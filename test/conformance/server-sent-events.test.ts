@@ -20,6 +20,17 @@ const server = await startServer({
     quick: bash('echo quick'),
     ticking: bash('for i in $(seq 1 50); do echo "tick $i"; sleep 0.02; done'),
     gated: bash('echo before; sleep 60'),
+    staged: {
+      'config.yaml': JSON.stringify({
+        steps: [
+          { id: 'build', script: './say.sh' },
+          { id: 'ship', script: './say.sh', needs: ['build'] },
+        ],
+      }),
+      'say.sh': `#!/usr/bin/env bash
+for i in 1 2 3; do echo "$FLWD_STEP_ID $i"; sleep 0.1; done; echo "$FLWD_STEP_ID fell" >&2
+`,
+    },
     chatty: bash('for i in $(seq 1 300); do echo "$i"; done'),
   },
 });
@@ -53,6 +64,69 @@ test('a run makes the events of the reference, flat, in order, with ids that onl
     { event: 'run.finished', data: { ...about, status: 'failed', reason: 'exit', exit_code: 3 } },
   ]);
   expectGrowing(frames);
+});
+
+describe('a line of a job with steps', () => {
+  const ofOutput = (frames: readonly Frame[], type: string) => frames.filter(({ event }) => event === type);
+  const said = ['build 1', 'build 2', 'build 3', 'build fell', 'ship 1', 'ship 2', 'ship 3', 'ship fell'];
+
+  test('is a run.output and then a step.output of the same data, live as in a replay', async () => {
+    const runId = await server.start('staged');
+    const live = await allFramesOf(await stream(`?run_id=${runId}`));
+    expectGrowing(live);
+    expect(messages(live)).toEqual(said);
+    const output = live.filter(({ event }) => event?.endsWith('.output'));
+    expect(of(output)).toEqual(said.flatMap(() => ['run.output', 'step.output']));
+    expect(ofOutput(output, 'step.output').map(({ data }) => data)).toEqual(
+      ofOutput(output, 'run.output').map(({ data }) => data),
+    );
+    const about = { run_id: runId, job_id: 'staged', tenant: 'default', timestamp: expect.stringMatching(/Z$/) };
+    expect(output[1]?.data).toEqual({ ...about, step_id: 'build', level: 'info', message: 'build 1' });
+    expect(output.at(-1)?.data).toEqual({ ...about, step_id: 'ship', level: 'error', message: 'ship fell' });
+    expect(await allFramesOf(await stream(`?run_id=${runId}`))).toEqual(live);
+    expect(await allFramesOf(await server.fetch(`/runs/${runId}/events`))).toEqual(live);
+    const lines = await server.fetch(`/runs/${runId}/events`, { headers: { accept: 'application/x-ndjson' } });
+    expect((await lines.text()).trimEnd().split('\n')).toEqual(
+      live.map(({ id, event, data }) => JSON.stringify({ id: Number(id), event, ...data })),
+    );
+  });
+
+  test.each(['run.output', 'step.output'])(
+    'is there once for who asks for %s alone, live as in a replay',
+    async (type) => {
+      const runId = await server.start('staged');
+      const live = await allFramesOf(await stream(`?run_id=${runId}&types=${type}`));
+      expect(live.map(({ data }) => data.message)).toEqual(said);
+      expect(live).toEqual(ofOutput(await allFramesOf(await stream(`?run_id=${runId}`)), type));
+      const path = `/runs/${runId}/events?types=${type}`;
+      expect(await allFramesOf(await server.fetch(path))).toEqual(live);
+      const lines = await server.fetch(path, { headers: { accept: 'application/x-ndjson' } });
+      expect(
+        (await lines.text())
+          .trimEnd()
+          .split('\n')
+          .map((line) => JSON.parse(line).id),
+      ).toEqual(ids(live));
+    },
+  );
+
+  test('is never lost or doubled by a resume, between its two events too', async () => {
+    const { run_id } = await server.run('staged');
+    const all = await allFramesOf(await stream(`?run_id=${run_id}`));
+    for (const [at, { id = '' }] of all.entries()) {
+      const resumed = (query: string) => stream(`?run_id=${run_id}${query}`, { 'last-event-id': id });
+      const rest = all.slice(at + 1);
+      expect(await allFramesOf(await resumed(''))).toEqual(rest);
+      for (const type of ['run.output', 'step.output'])
+        expect(await allFramesOf(await resumed(`&types=${type}`))).toEqual(ofOutput(rest, type));
+    }
+  });
+
+  test('of a job without steps is a run.output alone', async () => {
+    const { run_id } = await server.run('quick');
+    expect(await allFramesOf(await stream(`?run_id=${run_id}&types=step.output`))).toEqual([]);
+    expect(messages(await allFramesOf(await stream(`?run_id=${run_id}`)))).toEqual(['quick']);
+  });
 });
 
 test('progress has its place between the lines around it, also where they came all at once', async () => {

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import { expect, onTestFinished, test } from 'vitest';
+import { isOutput } from '../../src/domain/event.ts';
 import { createAnnouncements } from '../../src/engine/announcements.ts';
 import type { Database } from '../../src/store/database.ts';
 import { aRun } from '../store/a-run.ts';
@@ -34,6 +35,7 @@ async function setUp(failures = 0) {
   };
   const announcements = createAnnouncements({
     run: { run_id: run.id, job_id: run.jobId, tenant: run.tenant },
+    outputType: 'run.output',
     store: { db, runs },
     log: pino({ level: 'silent' }),
   });
@@ -41,8 +43,8 @@ async function setUp(failures = 0) {
   const announced = async (): Promise<string[]> => {
     const entries = await journal.read({ afterId: before, runId: run.id, limit: 100 });
     return entries.map((entry) =>
-      entry.type === 'run.output'
-        ? `${entry.firstSeq}-${entry.firstSeq + entry.count - 1}`
+      isOutput(entry)
+        ? `${entry.firstSeq}-${entry.firstSeq + entry.lineCount - 1}`
         : `${JSON.stringify(entry.data.percent)}%`,
     );
   };

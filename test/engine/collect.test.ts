@@ -103,7 +103,7 @@ test('while a process of any attempt is left nothing is taken, and the run says 
     runDir,
     workspaceDir: spec.workspaceDir,
     redactor: createRedactor([]),
-    runLog: createRunLog({ run, store, maxSizeBytes: 1_000, log, patiently }),
+    runLog: createRunLog({ run, job: spec.job, store, log, patiently }),
     store,
     limits: { maxSizeBytes: 1_000, quotaBytes: 1_000, ttlMs: null },
     clock: systemClock,

@@ -3,6 +3,7 @@
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect } from 'vitest';
+import { isOutput } from '../../src/domain/event.ts';
 import { bash } from '../support/jobs.ts';
 import { fillDisk, testWithDisk as test } from '../support/small-disk.ts';
 import { dataFolder, type Opened, openEngine } from './an-engine.ts';
@@ -35,7 +36,7 @@ describe('while the disk is full', () => {
     expect(await opened.messages(runId)).toEqual(['ready', 'done']);
     const entries = await opened.store.journal.read({ afterId: 0, runId, limit: 100 });
     const announced = entries.flatMap((entry) =>
-      entry.type === 'run.output' ? Array.from({ length: entry.count }, (_, n) => entry.firstSeq + n) : [],
+      isOutput(entry) ? Array.from({ length: entry.lineCount }, (_, n) => entry.firstSeq + n) : [],
     );
     expect(announced).toEqual([1, 2]);
     await expect.poll(() => existsSync(join(root, 'data', 'runs', runId))).toBe(false);

@@ -4,7 +4,14 @@ import { createHub } from '../../src/engine/hub.ts';
 
 const about = { runId: 'run_A', jobId: 'a', tenant: 'default', atMs: 0 };
 const started = (id: number): JournalEntry => ({ ...about, id, type: 'run.started', count: 1, data: {} });
-const output = (id: number, count: number): JournalEntry => ({ ...about, id, type: 'run.output', firstSeq: 1, count });
+const output = (id: number, count: number): JournalEntry => ({
+  ...about,
+  id,
+  type: 'run.output',
+  firstSeq: 1,
+  lineCount: count,
+  count,
+});
 const ids = (entries: readonly JournalEntry[] | undefined) => entries?.map(({ id }) => id);
 
 test('a listener gets every commit once, until it leaves', () => {

@@ -18,6 +18,10 @@ const asked = { forMs: 60_000, share: 1 };
 const jobs = {
   prints: bash('echo one; echo two; echo kept > artifacts/file.txt', { artifacts: { paths: [] } }),
   hold: bash('echo held; sleep 8010'),
+  staged: {
+    'config.yaml': JSON.stringify({ steps: [{ id: 'one', script: './one.sh' }] }),
+    'one.sh': '#!/usr/bin/env bash\necho held; sleep 8011\n',
+  },
   stepped: {
     'config.yaml': JSON.stringify({ steps: [{ id: 'one', script: './one.sh' }] }),
     'one.sh': '#!/usr/bin/env bash\necho one\n',
@@ -83,27 +87,30 @@ test('a run past its time goes with everything of it, and what has not ended sta
   await opened.engine.cancel(running, localPrincipal);
 });
 
-test('a run whose output was announced long ago is taken up without announcing it again', async () => {
-  const root = dataFolder();
-  const first = await openEngine(root, { jobs });
-  const running = await first.create('hold');
-  await expect.poll(() => first.messages(running)).toEqual(['held']);
-  await expect.poll(() => first.store.journal.lastOutputSeq(running)).toBe(1);
-  await first.close();
-  const second = await openEngine(root, { policy: { eventsMs: hourMs }, nowMs: Date.now() + 2 * hourMs });
-  // All but the one that says how far its output was announced.
-  expect((await second.retention.collect(asked)).removed.events).toBeGreaterThan(2);
-  const before = second.store.journal.latestId();
-  await second.close();
+test.each(['hold', 'staged'])(
+  'the output of %s that was announced long ago is not announced again by a restart',
+  async (jobId) => {
+    const root = dataFolder();
+    const first = await openEngine(root, { jobs });
+    const running = await first.create(jobId);
+    await expect.poll(() => first.messages(running)).toEqual(['held']);
+    await expect.poll(() => first.store.journal.lastOutputSeq(running)).toBe(1);
+    await first.close();
+    const second = await openEngine(root, { policy: { eventsMs: hourMs }, nowMs: Date.now() + 2 * hourMs });
+    // All but the one that says how far its output was announced.
+    expect((await second.retention.collect(asked)).removed.events).toBeGreaterThan(2);
+    const before = second.store.journal.latestId();
+    await second.close();
 
-  const third = await openEngine(root);
-  await third.engine.cancel(running, localPrincipal);
-  const types = (await third.store.journal.read({ afterId: before, runId: running, limit: 100 })).map(
-    ({ type }) => type,
-  );
-  expect(types).toContain('run.finished');
-  expect(types).not.toContain('run.output');
-});
+    const third = await openEngine(root);
+    await third.engine.cancel(running, localPrincipal);
+    const types = (await third.store.journal.read({ afterId: before, runId: running, limit: 100 })).map(
+      ({ type }) => type,
+    );
+    expect(types).toContain('run.finished');
+    expect(types.filter((type) => type.endsWith('.output'))).toEqual([]);
+  },
+);
 
 test('a log goes before its run, and leaves word', async () => {
   const root = dataFolder();

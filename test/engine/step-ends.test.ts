@@ -184,7 +184,7 @@ test('two steps that print at the same time lose no line, and each has its own i
   }
   expect(lines.map(({ seq }) => seq)).toEqual(Array.from({ length: 6_000 }, (_, n) => n + 1));
   const announced = (await store.journal.read({ afterId: 0, runId, limit: 10_000 })).flatMap((entry) =>
-    entry.type === 'run.output' ? [entry.count] : [],
+    entry.type === 'step.output' ? [entry.lineCount] : [],
   );
   expect(announced.reduce((sum, count) => sum + count, 0)).toBe(6_000);
 });

@@ -299,7 +299,9 @@ async function addRun(store: Store, o: { readonly jobId?: string; readonly tenan
       spoolEnd += bytes.length;
       const { firstSeq, count } = writer.append({ attempt: 1, stepId: stepIdOfSingle, bytes, spoolEnd });
       await writer.ready();
-      await store.db.transact(async (tx) => tx.emit({ type: 'run.output', runId: id, jobId, tenant, firstSeq, count }));
+      await store.db.transact(async (tx) =>
+        tx.emit({ type: 'run.output', runId: id, jobId, tenant, firstSeq, lineCount: count }),
+      );
     },
     async finish(name = 'succeed') {
       await writer?.close();

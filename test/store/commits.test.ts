@@ -123,7 +123,7 @@ describe.each(engines)('commits on $engine', ({ open }) => {
   test('ids go on after a restart, even where the newest events were deleted', async () => {
     await store.database.transact(async (tx) => {
       tx.emit(created);
-      tx.emit({ ...created, type: 'run.output', firstSeq: 1, count: 5 });
+      tx.emit({ ...created, type: 'run.output', firstSeq: 1, lineCount: 5 });
     });
     await store.database.transact((tx) => tx.db.deleteFrom('events').execute());
     await store.database.close();
@@ -136,8 +136,8 @@ describe.each(engines)('commits on $engine', ({ open }) => {
   });
 
   test('output of no lines, or fewer, is refused, and takes no id from others', async () => {
-    for (const count of [0, -3]) {
-      const output = { ...created, type: 'run.output' as const, firstSeq: 1, count };
+    for (const lineCount of [0, -3]) {
+      const output = { ...created, type: 'run.output' as const, firstSeq: 1, lineCount };
       await expect(store.database.transact(async (tx) => tx.emit(output))).rejects.toThrow('by the line');
     }
     await store.database.transact(async (tx) => tx.emit(created));

@@ -7,13 +7,12 @@ import { engines, nowMs, type Opened } from './engines.ts';
 
 const about = { jobId: 'backup/daily', tenant: 'default' };
 const created = (runId: string): NewEvent => ({ type: 'run.created', runId, ...about, data: { status: 'pending' } });
-const output = (runId: string, firstSeq: number, count: number): NewOutput => ({
-  type: 'run.output',
-  runId,
-  ...about,
-  firstSeq,
-  count,
-});
+const output = (
+  runId: string,
+  firstSeq: number,
+  lineCount: number,
+  type: NewOutput['type'] = 'run.output',
+): NewOutput => ({ type, runId, ...about, firstSeq, lineCount });
 
 describe.each(engines)('the journal on $engine', ({ open }) => {
   let dir: string;
@@ -51,7 +50,7 @@ describe.each(engines)('the journal on $engine', ({ open }) => {
 
     expect(await store.journal.read({ afterId: 0, limit: 100 })).toEqual([
       { ...created('run_a'), id: 1, count: 1, atMs: nowMs },
-      { ...output('run_a', 11, 250), id: 2, atMs: nowMs },
+      { ...output('run_a', 11, 250), id: 2, count: 250, atMs: nowMs },
       {
         type: 'run.finished',
         runId: 'run_a',
@@ -80,6 +79,23 @@ describe.each(engines)('the journal on $engine', ({ open }) => {
     expect(await idsAfter(12)).toEqual([]);
     expect(await idsAfter(10, { runId: 'run_a' })).toEqual([2]);
     expect(await idsAfter(10, { runId: 'run_b' })).toEqual([12]);
+  });
+
+  test('output of a job with steps owns two ids a line, next to rows of the same run that own one', async () => {
+    await store.database.transact(async (tx) => {
+      tx.emit(output('run_a', 1, 3));
+      tx.emit(output('run_a', 4, 5, 'step.output'));
+      tx.emit(created('run_b'));
+    });
+
+    expect(await store.journal.read({ afterId: 0, limit: 100 })).toEqual([
+      { ...output('run_a', 1, 3), id: 1, count: 3, atMs: nowMs },
+      { ...output('run_a', 4, 5, 'step.output'), id: 4, count: 10, atMs: nowMs },
+      { ...created('run_b'), id: 14, count: 1, atMs: nowMs },
+    ]);
+    expect(await idsAfter(12)).toEqual([4, 14]);
+    expect(await idsAfter(13)).toEqual([14]);
+    expect(await store.journal.lastOutputSeq('run_a')).toBe(8);
   });
 
   test('is read by run, a page at a time', async () => {

@@ -92,7 +92,7 @@ test('a database of the first release keeps every row', async () => {
   expect(journal.latestId()).toBe(41);
   expect(await journal.read({ afterId: 0, limit: 10 })).toMatchObject([
     { id: 1, type: 'run.created' },
-    { id: 2, type: 'run.output', firstSeq: 1, count: 40 },
+    { id: 2, type: 'run.output', firstSeq: 1, lineCount: 40, count: 40 },
   ]);
   expect(await idempotency.find('default', 'key-1', 0)).toMatchObject({ runId: 'run_01A', answer: { status: 201 } });
   const rows = (

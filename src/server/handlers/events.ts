@@ -4,12 +4,12 @@ import { type EventType, eventTypes, type JournalEntry } from '../../domain/even
 import type { Reach } from '../../domain/principal.ts';
 import { type Fault, Problem, validationError } from '../../domain/problem.ts';
 import { isFinished } from '../../domain/run.ts';
-import { type Hub, lastIdOf } from '../../engine/hub.ts';
+import type { Hub } from '../../engine/hub.ts';
 import { nearest } from '../../lib/nearest.ts';
 import type { Journal } from '../../store/journal.ts';
 import type { RunReading } from '../../store/reading.ts';
 import { type FeedPart, followJournal } from '../event-feed.ts';
-import type { EventFrames } from '../event-frames.ts';
+import { type EventFrames, typesOf } from '../event-frames.ts';
 import { lastEventId } from '../event-ids.ts';
 import type { Exchange, Handlers } from '../exchange.ts';
 import { preferredType } from '../preferred-type.ts';
@@ -20,7 +20,8 @@ type Names = 'streamRunEvents' | 'getRunEvents';
 type Selection = {
   readonly reach: Reach;
   readonly runId: string | undefined;
-  readonly isWanted: (entry: JournalEntry) => boolean;
+  readonly jobId: string | undefined;
+  readonly types: ReadonlySet<EventType> | undefined;
   readonly afterId: number;
   /** The run was over when the stream was asked for: it ends once all of it is out. */
   readonly hasFinished: boolean;
@@ -72,8 +73,8 @@ export function createEventHandlers(o: {
     return {
       reach,
       runId,
-      isWanted: (entry) =>
-        (types === undefined || types.has(entry.type)) && (jobId === undefined || entry.jobId === jobId),
+      jobId,
+      types,
       afterId: resumed ?? (runId === undefined ? hub.latestId : 0),
       hasFinished: run !== undefined && isFinished(run.status),
     };
@@ -92,12 +93,14 @@ export function createEventHandlers(o: {
   }
 
   async function sendEvents(selection: Selection, { signal, write }: Outlet): Promise<void> {
-    const { runId, isWanted, afterId, hasFinished } = selection;
+    const { runId, hasFinished } = selection;
     for await (const { entries, isCaughtUp } of parts(selection, signal)) {
       for (const entry of entries) {
         if (signal.aborted) return;
-        if (isWanted(entry))
-          await write(await frames.sse(entry, afterId), lastIdOf(entry) - Math.max(afterId, entry.id - 1));
+        if (isWanted(entry, selection)) {
+          const { bytes, count } = await frames.sse(entry, selection);
+          await write(bytes, count);
+        }
         if (runId !== undefined && entry.type === 'run.finished') return;
       }
       if (hasFinished && isCaughtUp) return;
@@ -108,11 +111,16 @@ export function createEventHandlers(o: {
     for await (const { entries, isCaughtUp } of parts(selection, signal)) {
       for (const entry of entries) {
         if (signal.aborted) return;
-        if (selection.isWanted(entry)) await write(await frames.jsonLines(entry, selection.afterId));
+        if (isWanted(entry, selection)) await write(await frames.jsonLines(entry, selection));
       }
       if (isCaughtUp) return;
     }
   }
+}
+
+function isWanted(entry: JournalEntry, { jobId, types }: Selection): boolean {
+  if (jobId !== undefined && entry.jobId !== jobId) return false;
+  return types === undefined || typesOf(entry).some((type) => types.has(type));
 }
 
 /** @throws Problem validation-error */
