@@ -123,8 +123,8 @@ function ArtifactRow(o: {
           <strong>{place}</strong>
         )}
         <span className="quiet">
-          {artifact.size_bytes === 0 ? 'empty' : formatSize(artifact.size_bytes)}, {artifact.media_type},{' '}
-          {artifact.step_id}
+          {artifact.size_bytes === 0 ? 'empty' : formatSize(artifact.size_bytes)}, {artifact.media_type}
+          {artifact.step_id !== null && `, ${artifact.step_id}`}
           {artifact.expires_at !== null && (
             <>
               , kept until <Time at={artifact.expires_at} />

@@ -17,7 +17,12 @@ const artifact = Type.Object(
     size_bytes: Type.Integer(),
     created_at: timestamp,
     sha256: Type.String(),
-    step_id: Type.String(),
+    step_id: nullable(
+      Type.String({
+        description:
+          'The step that named the file, or alone ran while it changed last; null where that cannot be told.',
+      }),
+    ),
     job_id: Type.String(),
     tenant: Type.String(),
     expires_at: nullable(timestamp),

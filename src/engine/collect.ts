@@ -3,6 +3,7 @@
 import type { JobDefinition } from '../domain/job.ts';
 import { isMediaType } from '../domain/media-type.ts';
 import type { Run, RunReason } from '../domain/run.ts';
+import type { LastChange } from '../exec/changed-by.ts';
 import { type ArtifactWarning, type FoundArtifact, findArtifacts, type Namer } from '../exec/collect.ts';
 import type { Redactor } from '../exec/redact.ts';
 import type { Clock } from '../lib/clock.ts';
@@ -36,8 +37,8 @@ export async function collect(o: {
   readonly workspaceDir: string;
   /** In the order in which their names count. */
   readonly namers: readonly Namer[];
-  /** Whose the files are that nobody named. */
-  readonly finder: Namer;
+  /** Which step a file is from that nobody named; null where that cannot be told. */
+  readonly stepOf: (change: LastChange) => string | null;
   /** The files may become the artifacts themselves: the workspace is removed next, and nobody else holds on to them. */
   readonly mayLink: boolean;
   readonly job: JobDefinition;
@@ -101,7 +102,7 @@ async function keep(
         runId: o.run.run_id,
         jobId: o.run.job_id,
         tenant: o.run.tenant,
-        stepId: (file.namer ?? o.finder).stepId,
+        stepId: file.namer ? file.namer.stepId : o.stepOf(file.change),
         name: redactor.text(file.name),
         path: redactor.text(file.path),
         mediaType: openMediaType(redactor.text(file.mediaType)),

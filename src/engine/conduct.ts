@@ -132,7 +132,7 @@ export function conduct(source: ConductSource, context: ConductContext, around: 
     let ending = outcome;
     // Other steps may still write to the workspace: what this one named is taken at the run's end.
     if (hadProcess && isSingle) {
-      const { artifacts: taken, failure } = await artifacts.take([runner.placeOf(place)]);
+      const { artifacts: taken, failure } = await artifacts.take([runner.attemptsAt(place)]);
       turn.changes.push((tx) => store.artifacts.add(tx, taken));
       const { reason, message } = failure ?? outcome;
       if (failure && outcome.status === 'success') ending = { ...outcome, status: 'failed', reason, message };
@@ -190,7 +190,7 @@ export function conduct(source: ConductSource, context: ConductContext, around: 
     isOver = true;
     workspaceWatch?.close();
     const begun = state.places.filter(({ kind, epoch }) => kind === 'command' && epoch > 0);
-    const kept = isSingle ? noArtifacts : await artifacts.take(begun.map(runner.placeOf));
+    const kept = isSingle ? noArtifacts : await artifacts.take(begun.map(runner.attemptsAt));
     await runLog.close();
     const { move, change } = runVerdict({
       state,

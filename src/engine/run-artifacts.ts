@@ -3,6 +3,7 @@
 
 import { existsSync } from 'node:fs';
 import type { Run, RunPlan } from '../domain/run.ts';
+import { createStepFinder } from '../exec/changed-by.ts';
 import type { Namer } from '../exec/collect.ts';
 import { isRunAlive } from '../exec/live-attempts.ts';
 import type { Redactor } from '../exec/redact.ts';
@@ -14,9 +15,10 @@ import type { RunLog } from './run-log.ts';
 
 export type RunArtifacts = {
   /**
-   * Of its attempts, in the order of their steps. None where the run has no workspace, because nothing of it was ever started.
+   * Of its steps in their order, each with all its attempts, of which the last names files. None where the run has no workspace,
+   * because nothing of it was ever started.
    */
-  readonly take: (attempts: readonly Namer[]) => Promise<Collected>;
+  readonly take: (steps: readonly (readonly Namer[])[]) => Promise<Collected>;
 };
 
 const nothing: Collected = { artifacts: [], warnings: [], failure: null };
@@ -43,17 +45,18 @@ export function createRunArtifacts(o: {
   readonly patiently: <T>(work: () => T | Promise<T>) => Promise<T>;
 }): RunArtifacts {
   return {
-    async take(attempts) {
+    async take(steps) {
       // A rerun has rows of attempts that were another run's.
-      const namers = attempts.filter(({ attemptDir }) => existsSync(attemptDir));
-      const finder = namers.at(-1);
-      if (!finder || !existsSync(o.workspaceDir)) return nothing;
-      const { composition } = o.plan.job;
-      const mayLink = composition === 'single' && !canMeetOthers(o.plan);
+      const namers = steps.flatMap((attempts) => attempts.slice(-1)).filter(({ attemptDir }) => existsSync(attemptDir));
+      const last = namers.at(-1);
+      if (!last || !existsSync(o.workspaceDir)) return nothing;
+      const isSingle = o.plan.job.composition === 'single';
+      const mayLink = isSingle && !canMeetOthers(o.plan);
+      const stepOf = isSingle ? () => last.stepId : createStepFinder(steps.flat());
       const collected = await o.patiently(() =>
-        isRunAlive(o.runDir) ? unsafe : collect({ ...o, job: o.plan.job, namers, finder, mayLink }),
+        isRunAlive(o.runDir) ? unsafe : collect({ ...o, job: o.plan.job, namers, stepOf, mayLink }),
       );
-      for (const { text, namer } of collected.warnings) await o.runLog.note(namer ?? finder, 'warn', text);
+      for (const { text, namer } of collected.warnings) await o.runLog.note(namer ?? last, 'warn', text);
       return collected;
     },
   };

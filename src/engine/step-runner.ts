@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Problem } from '../domain/problem.ts';
 import type { RunPlan } from '../domain/run.ts';
+import type { Namer } from '../exec/collect.ts';
 import type { Redactor } from '../exec/redact.ts';
 import { toTimerDelay } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
@@ -33,11 +34,8 @@ export type StepRunner = {
   readonly interrupt: (place: Place, why: Interruption) => 'interrupted' | 'waiting' | 'untouched';
   /** What is being ended has no more time for it. */
   readonly hasten: (places: readonly Place[]) => void;
-  readonly placeOf: (place: Place) => {
-    readonly stepId: string;
-    readonly attempt: number;
-    readonly attemptDir: string;
-  };
+  /** All that it had, the last one last. */
+  readonly attemptsAt: (place: Place) => readonly Namer[];
   /** Whatever waits here is left to the next start; attempts too, with `detach` of each. */
   readonly withdraw: () => void;
 };
@@ -149,7 +147,7 @@ export function createStepRunner(o: {
       at: { stepId, attempt: number },
       action,
       variables: stepVariables(place.item, ancestorsOf(plan.job.steps, id), state.values),
-      attemptDir: placeOf(place).attemptDir,
+      attemptDir: placeOf(place, number).attemptDir,
       mode,
       overdue: () => o.overdue(place),
       onSignal: (signal, processes) => announceSignal(place, signal, processes),
@@ -160,7 +158,7 @@ export function createStepRunner(o: {
     watch(attempt.outcome.then((outcome) => o.settle(place, outcome)));
   }
 
-  function placeOf({ stepId, n, attempt }: Place) {
+  function placeOf({ stepId, n }: Place, attempt: number): Namer {
     return { stepId, attempt, attemptDir: join(o.runDir, attemptFolder(n, attempt)) };
   }
 
@@ -232,7 +230,7 @@ export function createStepRunner(o: {
       for (const place of places)
         if (place.childRunId !== null && !hasEnded(place)) around.children.cancel(place.childRunId, true);
     },
-    placeOf,
+    attemptsAt: (place) => Array.from({ length: place.attempt }, (_, before) => placeOf(place, before + 1)),
     withdraw() {
       delayed.clear();
       for (const timer of timers.values()) clearTimeout(timer);

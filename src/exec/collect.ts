@@ -6,6 +6,7 @@ import { access, constants } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ArtifactPattern } from '../domain/job.ts';
 import { createArtifactGlob } from './artifact-glob.ts';
+import type { LastChange } from './changed-by.ts';
 import { mediaTypeOf } from './media-type-by-ending.ts';
 import { readNamedArtifacts } from './named-artifacts.ts';
 import { type BytePath, faultOf, isText, onHost, resolvePath, statPath, toText } from './sandbox-paths.ts';
@@ -24,6 +25,7 @@ export type FoundArtifact = {
   readonly sizeBytes: number;
   /** null: nobody named it, and it was found in its place. */
   readonly namer: Namer | null;
+  readonly change: LastChange;
 };
 
 export type ArtifactWarning = { readonly text: string; readonly namer: Namer | null };
@@ -53,7 +55,7 @@ export async function findArtifacts(
   o: Workspace & { readonly namers: readonly Namer[] },
 ): Promise<{ files: readonly FoundArtifact[]; warnings: readonly ArtifactWarning[] }> {
   const { warnings, warn } = createWarnings();
-  const chosen = new Map<BytePath, Claim & { readonly sizeBytes: number }>();
+  const chosen = new Map<BytePath, Claim & { readonly stats: Stats }>();
   for await (const claim of claimsOf(o, warn)) {
     if (chosen.size === mostFiles) {
       warn(tooMany);
@@ -62,15 +64,16 @@ export async function findArtifacts(
     const found = await (claim.isLink ? resolvePath : statPath)(o.workspaceDir, claim.path);
     const fault = found.kind === 'found' ? faultOfKind(found.stats) : faults[found.kind];
     if (found.kind !== 'found' || fault) warn(`${toShown(claim.path)} ${fault} and was left`, claim.namer ?? undefined);
-    else if (!chosen.has(found.path)) chosen.set(found.path, { ...claim, sizeBytes: found.stats.size });
+    else if (!chosen.has(found.path)) chosen.set(found.path, { ...claim, stats: found.stats });
   }
 
   const files: FoundArtifact[] = [];
   for (const [path, claim] of chosen) {
-    const { sizeBytes, namer } = claim;
+    const { namer, stats } = claim;
     const given = onHost(o.workspaceDir, path);
     const hostPath = isText(path) ? given.toString() : given;
-    if (await isReadable(given)) files.push({ hostPath, ...toShownArtifact(path, claim), sizeBytes, namer });
+    if (await isReadable(given))
+      files.push({ hostPath, ...toShownArtifact(path, claim), sizeBytes: stats.size, namer, change: toChange(stats) });
     else warn(`${toShown(path)} ${faults.unreadable} and was left`, namer ?? undefined);
   }
   return { files, warnings };
@@ -154,6 +157,10 @@ async function isReadable(path: Buffer): Promise<boolean> {
     faultOf(error);
     return false;
   }
+}
+
+function toChange({ birthtimeMs, mtimeMs, ctimeMs }: Stats): LastChange {
+  return { birthtimeMs, mtimeMs, ctimeMs };
 }
 
 function toShownArtifact(path: BytePath, claim: Claim): Pick<FoundArtifact, 'path' | 'name' | 'mediaType'> {

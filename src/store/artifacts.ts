@@ -15,7 +15,8 @@ export type NewArtifact = Blob & {
   readonly runId: string;
   readonly jobId: string;
   readonly tenant: string;
-  readonly stepId: string;
+  /** null: nobody can tell. */
+  readonly stepId: string | null;
   readonly name: string;
   /** The logical path, `/workspace/…`. */
   readonly path: string;
@@ -35,7 +36,7 @@ export type Artifact = {
   readonly size_bytes: number;
   readonly created_at: string;
   readonly sha256: string;
-  readonly step_id: string;
+  readonly step_id: string | null;
   readonly job_id: string;
   readonly tenant: string;
   readonly expires_at: string | null;

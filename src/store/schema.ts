@@ -180,7 +180,7 @@ export type ArtifactRow = {
   id: string;
   run_id: string;
   job_id: string;
-  step_id: string;
+  step_id: string | null;
   tenant: string;
   name: string;
   path: string;

@@ -38,7 +38,7 @@ async function setUp(quotaBytes: number) {
     return collect({
       workspaceDir,
       namers: [namer],
-      finder: namer,
+      stepOf: () => 'step_01',
       mayLink: true,
       job: sample('true').job,
       run: { run_id: runId, job_id: 'report', tenant: 'default' },
@@ -112,7 +112,7 @@ test('while a process of any attempt is left nothing is taken, and the run says 
   });
   const other = { stepId: 'step_02', attempt: 1, attemptDir: join(runDir, '2-1') };
   await mkdir(other.attemptDir);
-  expect(await artifacts.take([other])).toEqual({
+  expect(await artifacts.take([[other]])).toEqual({
     artifacts: [],
     warnings: [],
     failure: {
@@ -122,7 +122,7 @@ test('while a process of any attempt is left nothing is taken, and the run says 
     },
   });
   await attempt.terminate({ signal: 'KILL', graceMs: 0 });
-  expect(await artifacts.take([other])).toMatchObject({
+  expect(await artifacts.take([[other]])).toMatchObject({
     artifacts: [{ name: 'a.txt', stepId: 'step_02' }],
     failure: null,
   });

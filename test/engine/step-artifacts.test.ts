@@ -107,7 +107,7 @@ test('files of a workspace that is kept stay the job’s, a rerun reads them, an
   const { runId: rerun } = await opened.engine.rerun(runId, { from: { step: 'use' } }, caller);
   expect(await opened.finished(rerun)).toMatchObject({ status: 'success' });
   expect(await opened.messages(rerun)).toEqual(['changed', 'found']);
-  const artifacts = ['found.txt of use: found', 'named.txt of make: changed'];
+  const artifacts = ['found.txt of make: found', 'named.txt of make: changed'];
   expect(await kept(opened, runId)).toEqual(artifacts);
   // Not a name of the same file.
   writeFileSync(join(workspaceOf(root, runId), 'named.txt'), 'changed again');
@@ -160,4 +160,63 @@ test('what a step named before a restart is taken at the run’s end, and by a c
     expect(await kept(next, runId)).toEqual(['early.txt of names: early']);
     expect(readFileSync(join(workspaceOf(root, runId), 'early.txt'), 'utf8')).toBe('early\n');
   }
+});
+
+test('a file that no step named is the artifact of the only step that ran while it changed last, else of none', async () => {
+  const together = (own: string, other: string) => `touch ${own}.on; until [ -e ${other}.on ]; do sleep 0.01; done`;
+  const jobs = {
+    makers: steps(
+      {
+        artifacts: { paths: ['*.log'] },
+        steps: [
+          script('late', { needs: ['left', 'right'] }),
+          script('first'),
+          script('second', { needs: ['first'], matrix: { os: ['arch'] } }),
+          script('left', { needs: ['second'] }),
+          script('right', { needs: ['second'] }),
+        ],
+      },
+      {
+        first: 'cd artifacts; echo 1 > kept; echo 1 > appended; echo 1 > aged; echo 1 > named; sleep 0.02',
+        second: 'echo 2 > build.log; touch -d 2001-01-01 artifacts/unpacked; echo 2 >> artifacts/appended; sleep 0.02',
+        left: `${together('left', 'right')}; echo 3 > artifacts/side; touch left.done; until [ -e right.done ]; do sleep 0.01; done`,
+        right: `${together('right', 'left')}; flwd_artifact artifacts/named; until [ -e left.done ]; do sleep 0.01; done; touch right.done`,
+        late: 'sleep 0.02; touch -d 2001-01-01 artifacts/aged; mv artifacts/kept artifacts/moved',
+      },
+    ),
+  };
+  const opened = await openEngine(dataFolder(), { jobs });
+  const runId = await opened.create('makers');
+  expect(await opened.finished(runId)).toMatchObject({ status: 'success' });
+  expect(await kept(opened, runId)).toEqual([
+    'aged of null: 1',
+    'appended of second[os=arch]: 1\n2',
+    'build.log of second[os=arch]: 2',
+    'moved of null: 1',
+    'named of right: 1',
+    'side of null: 3',
+    'unpacked of second[os=arch]: ',
+  ]);
+});
+
+test('every attempt of a step counts as the step, and a file that a rerun was handed is of no step', async () => {
+  const jobs = {
+    again: steps(
+      {
+        steps: [script('tries', { retry: { limit: 1, delay: '1ms' } }), script('fails', { needs: ['tries'] })],
+      },
+      {
+        tries:
+          '[ -e once ] || { touch once; echo early > artifacts/early; exit 1; }; echo late > artifacts/late; sleep 0.02',
+        fails: 'sleep 0.02; [ -e tried ] || { touch tried; exit 1; }; echo end > artifacts/end',
+      },
+    ),
+  };
+  const opened = await openEngine(dataFolder(), { jobs });
+  const runId = await opened.create('again');
+  expect(await opened.finished(runId)).toMatchObject({ status: 'failed' });
+  expect(await kept(opened, runId)).toEqual(['early of tries: early', 'late of tries: late']);
+  const { runId: rerun } = await opened.engine.rerun(runId, { from: 'failed' }, caller);
+  expect(await opened.finished(rerun)).toMatchObject({ status: 'success' });
+  expect(await kept(opened, rerun)).toEqual(['early of null: early', 'end of fails: end', 'late of null: late']);
 });

@@ -107,7 +107,9 @@ test('a database of the first release keeps every row', async () => {
     { label: 'env', ...counted },
     { label: 'env=prod', ...counted },
   ]);
-  expect(await rows('artifacts')).toMatchObject([{ id: 'artifact_01A', size_bytes: 9, expires_at: null }]);
+  expect(await rows('artifacts')).toMatchObject([
+    { id: 'artifact_01A', step_id: 'step_01', size_bytes: 9, expires_at: null },
+  ]);
   expect(await rows('artifact_counts')).toEqual([
     { tenant: 'default', job_id: 'backup/daily', count: 1, size_bytes: 9 },
   ]);

@@ -15,6 +15,7 @@ import { audit } from './0008-audit.ts';
 import { tenants } from './0009-tenants.ts';
 import { runTotals } from './0010-run-totals.ts';
 import { runDays } from './0011-run-days.ts';
+import { whatARunLeaves } from './0012-what-a-run-leaves.ts';
 import type { ColumnTypes, Migration } from './migration.ts';
 
 /** In order; a database's version is how many of them it has. */
@@ -30,6 +31,7 @@ export const migrations: readonly Migration[] = [
   tenants,
   runTotals,
   runDays,
+  whatARunLeaves,
 ];
 
 /** @throws StartError when the database is of a newer program */
