@@ -42,6 +42,8 @@ export type RunningServer = {
   readonly url: string;
   /** Runs that have not begun wait for the next start; those that have go on. */
   readonly startNoRuns: () => void;
+  /** Resolves when another process has taken the data dir from this one. */
+  readonly lost: Promise<OwnerInfo>;
   readonly stop: () => Promise<void>;
 };
 
@@ -76,7 +78,13 @@ export async function serve(config: Config, configFile: string | null, brief?: B
     },
     isBrief: brief !== undefined,
   };
-  const ownership = await acquireOwnership(dataDir, owner, (message) => log.warn(message), brief?.onYield);
+  const lost = Promise.withResolvers<OwnerInfo>();
+  const ownership = await acquireOwnership(dataDir, owner, {
+    warn: (message) => log.warn(message),
+    ...(brief?.onYield && { onYield: brief.onYield }),
+    // A command leaves the data dir to whoever has it now, as it does when a server asks for it.
+    onLost: brief?.onYield ?? lost.resolve,
+  });
   const opened: (() => Promise<void>)[] = [() => ownership.release()];
   const closeAll = async (): Promise<void> => {
     const failures: unknown[] = [];
@@ -119,7 +127,7 @@ export async function serve(config: Config, configFile: string | null, brief?: B
     const { bind } = config.server;
     await assertGuarded({ ...bind, mode: auth.mode, hasJwt: jwt !== null, tokens: store.tokens, nowMs: startedAtMs });
     const cliToken = writeCliToken(dataDir);
-    opened.push(async () => removeCliToken(dataDir));
+    opened.push(async () => removeCliToken(dataDir, cliToken));
     hub = createHub(store.journal.latestId());
 
     const { secretKeyFile, secretKey } = config.persistence;
@@ -235,7 +243,7 @@ export async function serve(config: Config, configFile: string | null, brief?: B
     engine.start(brief?.runs);
     if (brief) await reading;
     else retention.start();
-    return { url: listening.url, startNoRuns: engine.startNoRuns, stop: closeAll };
+    return { url: listening.url, startNoRuns: engine.startNoRuns, lost: lost.promise, stop: closeAll };
   } catch (error) {
     await closeAll().catch(() => undefined);
     throw error;

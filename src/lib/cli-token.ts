@@ -27,8 +27,9 @@ export function readCliToken(dataDir: string): string | undefined {
   }
 }
 
-export function removeCliToken(dataDir: string): void {
-  rmSync(fileIn(dataDir), { force: true });
+/** Leaves that of another process which has the data dir by now. */
+export function removeCliToken(dataDir: string, token: string): void {
+  if (readCliToken(dataDir) === token) rmSync(fileIn(dataDir), { force: true });
 }
 
 function fileIn(dataDir: string): string {

@@ -1,10 +1,11 @@
 // One owner of a data dir. The kernel's lock on `flwd.lock` decides who that is and ends with the process, however it
 // ends; the socket `flwd.sock` beside it tells everyone else who the owner is.
 
-import { chmodSync, closeSync, existsSync, openSync, rmSync } from 'node:fs';
+import { chmodSync, closeSync, existsSync, openSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { connect, createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { setTimeout as delay } from 'node:timers/promises';
 import { assertAskable, isForeign, openDataDir, unusable } from './data-dir.ts';
 
 export type OwnerInfo = {
@@ -40,33 +41,133 @@ const answerWithinMs = 1_000;
 /** Two starters at once can turn each other away for a moment; the one that tries again wins. */
 const lockWaitMs = 200;
 const sqliteBusy = 5;
+/** How often an owner looks whether its two files are where it put them. */
+const lookMs = 1_000;
+
+export type OwnerEvents = {
+  readonly warn: (message: string) => void;
+  /** Somebody asks this owner to make way. */
+  readonly onYield?: () => void;
+  /** Another process has taken the data dir from this one. */
+  readonly onLost?: (owner: OwnerInfo) => void;
+};
 
 /**
  * Creates the data dir and takes it for this process. `info` is read anew for each asker, so its `url` may come later.
- * `onYield`: somebody asks this owner to make way.
+ * Until it is released, the owner puts back what somebody removes of the lock and the socket.
  * @throws DataDirOwned, or StartError when the folder cannot be used
  */
-export async function acquireOwnership(
-  dataDir: string,
-  info: OwnerInfo,
-  warn: (message: string) => void,
-  onYield: () => void = () => undefined,
-): Promise<Ownership> {
+export async function acquireOwnership(dataDir: string, info: OwnerInfo, events: OwnerEvents): Promise<Ownership> {
   // Root may ask the server of another user, and must not take the place of it.
   const other = (await isForeign(dataDir)) ? await findOwner(dataDir).catch(() => null) : null;
   if (other) throw new DataDirOwned(dataDir, other);
-  await openDataDir(dataDir, lockFile, warn);
+  await openDataDir(dataDir, lockFile, events.warn);
+  // Somebody has removed the lock: an owner that is alive puts it back within this time.
+  if (isWithoutLock(dataDir)) await delay(1.5 * lookMs);
   const lock = takeLock(dataDir);
   if (!lock) throw new DataDirOwned(dataDir, await findOwner(dataDir));
   try {
-    const server = await answerAskers(dataDir, info, onYield);
-    // This listener also holds on to the lock, which SQLite would release when it is collected.
-    server.once('close', () => lock.close());
-    return { release: () => new Promise((resolve) => server.close(() => resolve())) };
+    await assertUnanswered(dataDir);
+    return keepOwnership(dataDir, { info, events, lock, socket: await answerAskers(dataDir, info, events.onYield) });
   } catch (error) {
     lock.close();
     throw error;
   }
+}
+
+function isWithoutLock(dataDir: string): boolean {
+  const names = readdirSync(dataDir);
+  return names.length > 0 && !names.includes(lockFile);
+}
+
+/** For the holder of the lock: the lock of an owner that is too busy to put it back may have been removed. */
+async function assertUnanswered(dataDir: string): Promise<void> {
+  // A process that is being killed loses its lock a moment before its socket.
+  for (let triesLeft = 3; ; triesLeft--) {
+    const { isThere, owner } = await askOwner(dataDir, '');
+    if (!isThere) return;
+    if (owner || triesLeft === 1) throw new DataDirOwned(dataDir, owner);
+    await delay(lockWaitMs);
+  }
+}
+
+/** Each look is two calls of stat(2), unless something is amiss. */
+function keepOwnership(
+  dataDir: string,
+  o: {
+    readonly info: OwnerInfo;
+    readonly events: OwnerEvents;
+    readonly lock: DatabaseSync;
+    readonly socket: Server;
+  },
+): Ownership {
+  const { warn, onYield, onLost } = o.events;
+  // A lock that was removed is kept: the folder may only have been moved, and its database is still in use.
+  const locks = new Map([[fileId(dataDir, lockFile), o.lock]]);
+  let { socket } = o;
+  let socketId = fileId(dataDir, socketFile);
+  let looking: Promise<void> | undefined;
+  let trouble: string | undefined;
+
+  async function look(): Promise<void> {
+    const hasLock = locks.has(fileId(dataDir, lockFile)) || takeAgain();
+    if (!hasLock) {
+      const owner = await findOwner(dataDir);
+      if (owner && owner.pid !== process.pid) {
+        clearInterval(timer);
+        onLost?.(owner);
+      }
+      return;
+    }
+    if (socketId !== undefined && fileId(dataDir, socketFile) === socketId) return;
+    await closeServer(socket);
+    socket = await answerAskers(dataDir, o.info, onYield);
+    socketId = fileId(dataDir, socketFile);
+    warn(`somebody removed ${socketFile} from the data dir ${dataDir}; it is there again`);
+  }
+
+  function takeAgain(): boolean {
+    const lock = takeLock(dataDir);
+    if (!lock) return false;
+    locks.set(fileId(dataDir, lockFile), lock);
+    warn(`somebody removed ${lockFile} from the data dir ${dataDir}; it is there again`);
+    return true;
+  }
+
+  const timer = setInterval(() => {
+    looking ??= look()
+      .then(() => {
+        trouble = undefined;
+      })
+      .catch((error: unknown) => {
+        const found = error instanceof Error ? error.message : String(error);
+        if (found !== trouble) warn(`the data dir ${dataDir} is not as it was: ${found}`);
+        trouble = found;
+      })
+      .finally(() => {
+        looking = undefined;
+      });
+  }, lookMs).unref();
+
+  return {
+    async release() {
+      clearInterval(timer);
+      await looking;
+      // The listener also holds on to the locks, which SQLite would release when they are collected.
+      await closeServer(socket);
+      for (const lock of locks.values()) lock.close();
+    },
+  };
+}
+
+function closeServer(server: Server): Promise<void> {
+  return new Promise((resolve) => server.close(() => resolve()));
+}
+
+/** Tells a file from another one at its path. undefined: it is not there. */
+function fileId(dataDir: string, name: string): string | undefined {
+  const stats = statSync(join(dataDir, name), { throwIfNoEntry: false });
+  return stats && `${stats.dev}:${stats.ino}`;
 }
 
 /**
@@ -89,14 +190,14 @@ function takeLock(dataDir: string): DatabaseSync | undefined {
 }
 
 /** For the holder of the lock only: a socket that is already there has nobody behind it. */
-async function answerAskers(dataDir: string, info: OwnerInfo, onYield: () => void): Promise<Server> {
+async function answerAskers(dataDir: string, info: OwnerInfo, onYield?: () => void): Promise<Server> {
   rmSync(join(dataDir, socketFile), { force: true });
   const address = socketAddress(dataDir);
   const server = createServer((asker) => {
     asker.on('error', () => asker.destroy());
     asker.setTimeout(answerWithinMs, () => asker.destroy());
     asker.once('data', (chunk) => {
-      if (String(chunk) === yieldWord) onYield();
+      if (String(chunk) === yieldWord) onYield?.();
     });
     const { pid, url, certificate, isBrief } = info;
     asker.end(`${JSON.stringify({ pid, url, certificate, isBrief })}\n`);

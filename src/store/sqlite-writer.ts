@@ -13,6 +13,7 @@ import type { CommitListener, Transaction } from './database.ts';
 import { insertEntries, numberEntries } from './journal-rows.ts';
 import type { Schema } from './schema.ts';
 import { storageFailure } from './sqlite.ts';
+import { watchDatabaseFiles } from './sqlite-files.ts';
 import { openWalSync } from './wal-sync.ts';
 
 type Emitted = { readonly event: NewEvent | NewOutput; readonly atMs: number };
@@ -60,6 +61,7 @@ export function openSqliteWriter(o: {
   let durableEventId = o.nextEventId - 1;
   let failure: string | null = null;
   let probe: NodeJS.Timeout | undefined;
+  const assertFilesThere = watchDatabaseFiles(o.path);
   const wal = openWalSync(o.path, connection, (error) => {
     const found = 'the database cannot be synced';
     if (failure !== found) log.error({ err: error }, found);
@@ -102,6 +104,7 @@ export function openSqliteWriter(o: {
     let entries: JournalEntry[];
     let head: AuditHead;
     try {
+      assertFilesThere();
       begin.run();
       const emitted: Emitted[] = [];
       const audited: Audited[] = [];
@@ -215,7 +218,14 @@ export function openSqliteWriter(o: {
 
   return {
     transact,
-    failure: () => failure,
+    failure() {
+      try {
+        assertFilesThere();
+      } catch (error) {
+        fail(error);
+      }
+      return failure;
+    },
     latestEventId: () => durableEventId,
     async close() {
       isClosed = true;

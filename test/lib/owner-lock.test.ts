@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmod, chown, mkdir, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, chown, mkdir, mkdtemp, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -10,6 +10,8 @@ import { stateOf } from '../support/processes.ts';
 
 const program = join(import.meta.dirname, 'programs/own.ts');
 const url = 'http://127.0.0.1:8080';
+/** An owner looks every second. */
+const patient = { timeout: 10_000 };
 const isRoot = process.geteuid?.() === 0;
 
 let root: string;
@@ -85,6 +87,72 @@ describe('the owner of a data dir', () => {
         if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
       }
     }
+  });
+
+  test('keeps it when somebody removes its lock, and puts the lock back', async () => {
+    const owner = contend();
+    await owner.said;
+    await rm(join(dataDir, 'flwd.lock'));
+    expect(await contend().said).toBe(`refused {"pid":${owner.child.pid},"url":"${url}"}`);
+    await expect.poll(() => readdir(dataDir), patient).toEqual(['flwd.lock', 'flwd.sock']);
+    await rm(join(dataDir, 'flwd.lock'));
+    await expect.poll(() => readdir(dataDir), patient).toEqual(['flwd.lock', 'flwd.sock']);
+    owner.child.stdin?.end();
+    await once(owner.child, 'exit');
+    expect(await contend().said).toBe('owned');
+  });
+
+  test('that is stopped keeps it without its lock, since its socket is there', async () => {
+    const owner = contend();
+    await owner.said;
+    owner.child.kill('SIGSTOP');
+    await expect.poll(() => stateOf(owner.child.pid ?? 0)).toBe('T');
+    await rm(join(dataDir, 'flwd.lock'));
+    expect(await contend().said).toBe('refused null');
+  });
+
+  test('answers again when somebody removes its socket, or both files', async () => {
+    const owner = contend();
+    await owner.said;
+    for (const names of [['flwd.sock'], ['flwd.sock', 'flwd.lock']]) {
+      for (const name of names) await rm(join(dataDir, name));
+      await expect.poll(() => findOwner(dataDir), patient).toMatchObject({ pid: owner.child.pid, url });
+      expect(await contend().said).toBe(`refused {"pid":${owner.child.pid},"url":"${url}"}`);
+    }
+    owner.child.stdin?.end();
+    await once(owner.child, 'exit');
+    expect(await readdir(dataDir)).toEqual(['flwd.lock']);
+  });
+
+  test('owns the folder at its path, and the one that was there, when the folder is replaced', async () => {
+    const owner = contend();
+    await owner.said;
+    const moved = join(root, 'moved');
+    await rename(dataDir, moved);
+    expect(await contend(moved).said).toBe(`refused {"pid":${owner.child.pid},"url":"${url}"}`);
+    await mkdir(dataDir, { mode: 0o700 });
+    await expect.poll(() => findOwner(dataDir), patient).toMatchObject({ pid: owner.child.pid });
+    expect(await contend(moved).said).toMatch(/^refused/);
+    await rm(dataDir, { recursive: true });
+    await rename(moved, dataDir);
+    await expect.poll(() => findOwner(dataDir), patient).toMatchObject({ pid: owner.child.pid });
+  });
+
+  test('is told when another process took it while it could not put the files back', async () => {
+    const owner = contend();
+    await owner.said;
+    const told = once(createInterface(owner.child.stdout ?? process.stdin), 'line');
+    owner.child.kill('SIGSTOP');
+    await expect.poll(() => stateOf(owner.child.pid ?? 0)).toBe('T');
+    for (const name of ['flwd.sock', 'flwd.lock']) await rm(join(dataDir, name));
+    const next = contend();
+    expect(await next.said).toBe('owned');
+    owner.child.kill('SIGCONT');
+    expect(await told).toEqual([`lost to ${next.child.pid}`]);
+    owner.child.stdin?.end();
+    await once(owner.child, 'exit');
+    // The end of the first one takes the socket along.
+    await expect.poll(() => findOwner(dataDir), patient).toMatchObject({ pid: next.child.pid });
   });
 
   test('a data dir whose path is too long for a socket works like any other', async () => {
@@ -187,7 +255,11 @@ describe('the folder itself', () => {
 /** Takes the folder, gives it back, and answers the warnings. */
 async function own(dir: string): Promise<string[]> {
   const warnings: string[] = [];
-  const ownership = await acquireOwnership(dir, { pid: process.pid, url: null }, (text) => warnings.push(text));
+  const ownership = await acquireOwnership(
+    dir,
+    { pid: process.pid, url: null },
+    { warn: (text) => warnings.push(text) },
+  );
   await ownership.release();
   return warnings;
 }

@@ -1,10 +1,15 @@
 // Takes a data dir and says so on stdout, one line: `owned`, or why not. Gives it back when its stdin ends.
 
-import { acquireOwnership, DataDirOwned } from '../../../src/lib/owner-lock.ts';
+import { acquireOwnership, DataDirOwned, type OwnerInfo } from '../../../src/lib/owner-lock.ts';
 
+const onLost = ({ pid }: OwnerInfo) => console.log(`lost to ${pid}`);
 const [dataDir = '', url = ''] = process.argv.slice(2);
 try {
-  const ownership = await acquireOwnership(dataDir, { pid: process.pid, url: url || null }, console.error);
+  const ownership = await acquireOwnership(
+    dataDir,
+    { pid: process.pid, url: url || null },
+    { warn: console.error, onLost },
+  );
   console.log('owned');
   process.stdin.resume().on('end', () => void ownership.release());
 } catch (error) {

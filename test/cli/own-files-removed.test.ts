@@ -1,0 +1,84 @@
+// What a server does when somebody removes the files of its data dir under it.
+
+import { renameSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { bash, writeJob } from '../support/jobs.ts';
+import { stateOf } from '../support/processes.ts';
+import { createFolder, flwd, type Started, start } from './terminal.ts';
+
+const serve = ['serve', '--bind', '127.0.0.1:0', '--data-dir', '.flwd', '--jobs', './jobs'];
+/** A server looks every second. */
+const patient = { timeout: 15_000 };
+
+async function serving(): Promise<{ dir: string; server: Started; url: string }> {
+  const dir = createFolder();
+  await writeJob(join(dir, 'jobs', 'hello'), bash('echo hello'));
+  const server = start(dir, serve);
+  const [, url = ''] = await server.prints(/listening on (\S+)/);
+  return { dir, server, url };
+}
+
+function post(url: string): Promise<Response> {
+  const headers = { 'content-type': 'application/json' };
+  return fetch(`${url}/api/v1/runs`, { method: 'POST', headers, body: '{"job_id":"hello"}' });
+}
+
+test('without its lock and socket a server goes on: a second one is refused, and commands reach it', async () => {
+  const { dir, server, url } = await serving();
+  for (const name of ['flwd.lock', 'flwd.sock']) rmSync(join(dir, '.flwd', name));
+  const second = await flwd(dir, ...serve);
+  expect(second.code).toBe(6);
+  expect(second.stderr).toContain(`is in use by process ${server.child.pid} (${url}); stop it`);
+  rmSync(join(dir, '.flwd/flwd.sock'));
+  expect(await flwd(dir, 'run', 'hello', '--data-dir', '.flwd')).toMatchObject({ code: 0 });
+  server.child.kill('SIGTERM');
+  const { code, stderr } = await server.ended;
+  expect(code).toBe(0);
+  expect(stderr).toContain(`somebody removed flwd.lock from the data dir ${dir}/.flwd; it is there again`);
+});
+
+test('a server that has lost the data dir to another one says so, ends with 6 and leaves the other alone', async () => {
+  const { dir, server } = await serving();
+  server.child.kill('SIGSTOP');
+  await expect.poll(() => stateOf(server.child.pid ?? 0)).toBe('T');
+  for (const name of ['flwd.lock', 'flwd.sock']) rmSync(join(dir, '.flwd', name));
+  const next = start(dir, serve);
+  const [, url = ''] = await next.prints(/listening on (\S+)/);
+  server.child.kill('SIGCONT');
+  const { code, stderr } = await server.ended;
+  expect(code).toBe(6);
+  expect(stderr).toContain(`another process has taken the data dir ${dir}/.flwd`);
+  await expect.poll(async () => (await fetch(`${url}/api/v1/jobs/hello`)).status, patient).toBe(200);
+  expect(await flwd(dir, 'run', 'hello', '--data-dir', '.flwd')).toMatchObject({ code: 0 });
+});
+
+test('without its database a server accepts nothing and says why, until the file is back', async () => {
+  const { dir, url } = await serving();
+  await expect.poll(async () => (await post(url)).status, patient).toBe(201);
+  const path = join(dir, '.flwd/flwd.db');
+  renameSync(path, `${path}.away`);
+  const words = `${path} was removed or replaced: put it back, or stop the server and restore a backup`;
+  const refused = await post(url);
+  expect(refused.status).toBe(503);
+  expect(await refused.json()).toMatchObject({ detail: `The server cannot write its data: ${words}.` });
+  const health = await fetch(`${url}/api/v1/health`);
+  expect(health.status).toBe(503);
+  const database = { status: 'failing', detail: `the database cannot be written: ${words}` };
+  expect(await health.json()).toMatchObject({ status: 'unhealthy', checks: { database } });
+
+  renameSync(`${path}.away`, path);
+  await expect.poll(async () => (await post(url)).status, patient).toBe(201);
+});
+
+test('a data dir that is moved away and back is the same again', async () => {
+  const { dir, url } = await serving();
+  await expect.poll(async () => (await post(url)).status, patient).toBe(201);
+  renameSync(join(dir, '.flwd'), join(dir, 'moved'));
+  await expect.poll(async () => (await fetch(`${url}/api/v1/health`)).status, patient).toBe(503);
+  expect((await post(url)).status).toBe(503);
+  rmSync(join(dir, '.flwd'), { recursive: true, force: true });
+  renameSync(join(dir, 'moved'), join(dir, '.flwd'));
+  await expect.poll(async () => (await post(url)).status, patient).toBe(201);
+  expect(await flwd(dir, 'run', 'hello', '--data-dir', '.flwd')).toMatchObject({ code: 0 });
+});
