@@ -3,6 +3,7 @@
 
 import type { AnswerOf, BodyOf, OperationId, PathOf, QueryOf } from '../contract/operations.ts';
 import { apiBase, type Route, routes } from '../contract/routes.ts';
+import { isFinished } from '../domain/run.ts';
 import { problemOf, ServerUnreachable } from './api-problem.ts';
 import { isTimeout } from './fault-words.ts';
 import { type ResumingStream, streamEvents } from './resuming-stream.ts';
@@ -101,21 +102,30 @@ export function createClient(o: ClientOptions): Client {
     return response;
   }
 
+  async function call<Id extends OperationId>(id: Id, ...[input]: Arguments<Id>): Promise<AnswerOf<Id>> {
+    const answer: AnswerOf<Id> = JSON.parse(await (await send(id, input ?? {})).text());
+    return answer;
+  }
+
+  async function hasEnded(runId: string, signal: AbortSignal): Promise<boolean> {
+    return isFinished((await call('getRun', { path: { run_id: runId }, signal })).status);
+  }
+
   return {
-    async call<Id extends OperationId>(id: Id, ...[input]: Arguments<Id>): Promise<AnswerOf<Id>> {
-      const answer: AnswerOf<Id> = JSON.parse(await (await send(id, input ?? {})).text());
-      return answer;
-    },
+    call,
     request: (id, ...[input]) => send(id, input ?? {}),
     stream(id, ...[input]) {
       const given: Loose = input ?? {};
-      const query = id === 'getRunLogs' ? { ...given.query, follow: true } : given.query;
-      const isOfOneRun = given.path !== undefined || query?.run_id !== undefined;
+      const isOfLog = id === 'getRunLogs';
+      const query = isOfLog ? { ...given.query, follow: true } : given.query;
+      const runId = given.path?.run_id ?? query?.run_id;
       return streamEvents({
         signal: given.signal,
         onOpen: given.onOpen,
         onBreak: given.onBreak,
-        lastEvent: isOfOneRun ? (id === 'getRunLogs' ? 'end' : 'run.finished') : undefined,
+        lastEvent: runId === undefined ? undefined : isOfLog ? 'end' : 'run.finished',
+        // A log always ends with `end`; events may be those of some types alone, or older than what is kept.
+        ...(typeof runId === 'string' && !isOfLog && { hasEnded: (signal: AbortSignal) => hasEnded(runId, signal) }),
         open: (resumeHeaders, signal) =>
           send(id, {
             ...given,

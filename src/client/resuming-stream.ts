@@ -20,12 +20,17 @@ const longestDelayMs = 5_000;
 /** A server writes now and then even if nothing happens: one that is not heard of for so long is not there any more. */
 const longestSilenceMs = 3 * heartbeatMs;
 
-/** Ends after `lastEvent`, or when the signal is aborted. */
+/**
+ * Ends after `lastEvent`, or when the signal is aborted. A server that stops closes its streams too, so a closed stream alone
+ * says nothing about the run.
+ */
 export async function* streamEvents(o: {
   readonly open: (headers: Readonly<Record<string, string>>, signal: AbortSignal) => Promise<Pick<Response, 'body'>>;
   readonly signal: AbortSignal | undefined;
   /** What comes last where the stream is of one run. */
   readonly lastEvent: string | undefined;
+  /** Whether the run has ended. Asked where the last event may not be among those that were asked for. */
+  readonly hasEnded?: (signal: AbortSignal) => Promise<boolean>;
   /** The server has taken it up, at first and each time again: what happens from here on will be said. */
   readonly onOpen: (() => void) | undefined;
   /** It broke off, and the first try to resume it failed. */
@@ -36,6 +41,8 @@ export async function* streamEvents(o: {
   let hasOpened = false;
   let delayMs = firstDelayMs;
   let isBroken = false;
+  /** The run is known to have ended: a stream that is opened from now on and brings nothing has nothing left to bring. */
+  let isOver = false;
   while (!o.signal?.aborted) {
     let isEmpty = true;
     const patience = createPatience(o.signal, o.silenceMs ?? longestSilenceMs);
@@ -52,8 +59,8 @@ export async function* streamEvents(o: {
         yield { ...event, data };
         if (event.event === o.lastEvent) return;
       }
-      // Ended by the server with nothing left to say: the last event is not among the types that were asked for.
-      if (isEmpty && o.lastEvent !== undefined) return;
+      if (isEmpty && isOver) return;
+      isOver = isEmpty && o.hasEnded !== undefined && (await patience.with(o.hasEnded(patience.signal)));
     } catch (error) {
       if (o.signal?.aborted) return;
       // A first answer that is none is the caller's to know; later, only what another try cannot mend.

@@ -1,5 +1,5 @@
 import { createServer, type Server as HttpServer } from 'node:http';
-import { afterAll, expect, test } from 'vitest';
+import { afterAll, describe, expect, test } from 'vitest';
 import { ApiProblem, ServerUnreachable } from '../../src/client/api-problem.ts';
 import { createClient } from '../../src/client/client.ts';
 import { type Frame, streamEvents } from '../../src/client/resuming-stream.ts';
@@ -7,6 +7,7 @@ import { type Operation, operations } from '../../src/contract/operations.ts';
 import { routes } from '../../src/contract/routes.ts';
 import { startServing } from '../server/serving.ts';
 import { bash } from '../support/jobs.ts';
+import { openStreamGate } from '../support/stream-gate.ts';
 
 const server = await startServing({ jobs: { 'backup/daily': bash('true') } });
 afterAll(() => server.close());
@@ -99,6 +100,41 @@ test('the events of a run end with it, whatever was asked for', async () => {
   await run.finish();
   expect((await whole).at(-1)).toMatchObject({ event: 'run.finished', data: { status: 'success' } });
   expect((await some).map(({ event }) => event)).toEqual(['run.started']);
+});
+
+describe('over a server that closes its streams before the run has ended', () => {
+  test('the log of a run that has printed nothing yet is followed to its end', async () => {
+    const gate = await openStreamGate(server.url);
+    const run = await server.addRun();
+    await run.move('claim');
+    const frames = all(createClient({ baseUrl: gate.url }).stream('getRunLogs', { path: { run_id: run.id } }));
+    for (let n = 0; n < 2; n++) {
+      await expect.poll(gate.open).toBe(1);
+      gate.endStreams();
+      await expect.poll(gate.open).toBe(0);
+    }
+    await run.print('late');
+    await run.finish();
+    expect((await frames).map(({ event, data }) => [event, data.message ?? data.status])).toEqual([
+      ['log', 'late'],
+      ['end', 'success'],
+    ]);
+  });
+
+  test('its events are followed to their end, whatever was asked for', async () => {
+    const gate = await openStreamGate(server.url);
+    const run = await server.addRun();
+    const through = createClient({ baseUrl: gate.url });
+    const path = { run_id: run.id };
+    const whole = all(through.stream('getRunEvents', { path, query: { types: 'run.started,run.finished' } }));
+    const some = all(through.stream('streamRunEvents', { query: { ...path, types: 'run.started' } }));
+    await expect.poll(gate.open).toBe(2);
+    gate.endStreams();
+    await run.move('claim');
+    await run.finish();
+    expect((await whole).map(({ event }) => event)).toEqual(['run.started', 'run.finished']);
+    expect((await some).map(({ event }) => event)).toEqual(['run.started']);
+  });
 });
 
 test('a stream that breaks goes on behind the last id, and gives up on what another try cannot mend', async () => {

@@ -4,6 +4,7 @@ import type { Page } from 'playwright-core';
 import { describe, expect } from 'vitest';
 import { startServing } from '../server/serving.ts';
 import { testWith } from '../support/host.ts';
+import { openStreamGate } from '../support/stream-gate.ts';
 import { aBrowser } from './a-browser.ts';
 import { openWire } from './a-wire.ts';
 
@@ -168,3 +169,21 @@ testWith('chromium')('what several parts of a page lack for the same reason is s
   await page.getByRole('button', { name: 'Try again' }).click();
   await expect.poll(() => page.getByRole('alert').count()).toBe(0);
 });
+
+testWith('chromium')(
+  'a run is followed over a server that closes its streams, also before it prints anything',
+  async () => {
+    await using quiet = await startServing();
+    const gate = await openStreamGate(quiet.url);
+    const run = await quiet.addRun();
+    await run.move('claim');
+    const page = await browser.open(`${gate.url}/runs/${run.id}`, { mayFail: true });
+    await expect.poll(gate.open).toBeGreaterThanOrEqual(2);
+    gate.endStreams();
+    await expect.poll(gate.open).toBe(0);
+    await run.print('late');
+    await page.getByRole('log', { name: 'Log' }).getByText('late').waitFor();
+    await run.finish();
+    await page.getByText('success').first().waitFor();
+  },
+);

@@ -5,6 +5,7 @@ import { afterAll, expect, onTestFinished } from 'vitest';
 import { startServing } from '../server/serving.ts';
 import { testWith } from '../support/host.ts';
 import { bash } from '../support/jobs.ts';
+import { openStreamGate } from '../support/stream-gate.ts';
 import { openTui } from './a-terminal.ts';
 
 const server = await startServing({ jobs: { demo: bash('true') } });
@@ -68,6 +69,28 @@ testWith('tmux')('a lost server is said to be lost, and all goes on once it is b
   await terminal.sees('✓ success');
   await expect.poll(() => terminal.screen()).not.toContain('no connection');
 });
+
+testWith('tmux')(
+  'a run goes on being followed over a server that closes its streams, and it has printed nothing yet',
+  async () => {
+    const gate = await openStreamGate(server.url);
+    const run = await server.addRun();
+    await run.move('claim');
+    const terminal = await openTui(gate.url);
+    await terminal.sees(/❯ demo/);
+    await terminal.press('2');
+    await terminal.sees(/● running +demo/);
+    await terminal.press('Enter');
+    // Its log and its events.
+    await expect.poll(gate.open).toBe(2);
+    gate.endStreams();
+    await expect.poll(gate.open).toBe(0);
+    await run.print('late');
+    await terminal.sees(/I late$/m);
+    await run.finish();
+    await terminal.sees('✓ success');
+  },
+);
 
 testWith('tmux')('a server that is not there yet is waited for', async () => {
   const line = await openLine();

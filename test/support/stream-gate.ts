@@ -1,0 +1,46 @@
+// A way to a server on which the open streams can be closed in order, as a server does that is told to stop.
+
+import { once } from 'node:events';
+import { createServer, request } from 'node:http';
+import { onTestFinished } from 'vitest';
+
+export type StreamGate = {
+  /** In place of the server's. */
+  readonly url: string;
+  /** How many streams are open. */
+  readonly open: () => number;
+  readonly endStreams: () => void;
+};
+
+export async function openStreamGate(serverUrl: string): Promise<StreamGate> {
+  const ends = new Set<() => void>();
+  const gate = createServer((asked, response) => {
+    const { method, headers, url = '' } = asked;
+    const far = request(`${serverUrl}${url}`, { method, headers }, (answer) => {
+      response.writeHead(answer.statusCode ?? 502, answer.headers);
+      answer.pipe(response);
+      if (!answer.headers['content-type']?.startsWith('text/event-stream')) return;
+      const end = (): void => {
+        answer.unpipe(response);
+        response.end();
+      };
+      ends.add(end);
+      response.on('close', () => ends.delete(end));
+    });
+    far.on('error', () => response.destroy());
+    response.on('close', () => far.destroy());
+    asked.pipe(far);
+  });
+  onTestFinished(() => {
+    gate.close().closeAllConnections();
+  });
+  await once(gate.listen(0, '127.0.0.1'), 'listening');
+  const address = gate.address();
+  return {
+    url: `http://127.0.0.1:${typeof address === 'object' ? address?.port : ''}`,
+    open: () => ends.size,
+    endStreams() {
+      for (const end of ends) end();
+    },
+  };
+}
