@@ -1,5 +1,9 @@
 // What a bash script seems to take: `$1`, getopts, options in a `case`, and variables that it expects to be there.
 
+import { isSecretName, withoutPasswords } from '../lib/secret-name.ts';
+import { optionLoops, readCases, readGetopts } from './bash-options.ts';
+import { readAsked } from './bash-reads.ts';
+import { branchesOf, codeOf, type Line, type Script, topLevel } from './bash-script.ts';
 import {
   type ArgumentSchema,
   argumentName,
@@ -7,10 +11,8 @@ import {
   isOwnVariable,
   type ScriptArgument,
   schemaOfText,
-  withNames,
+  toGuess,
 } from './script-arguments.ts';
-
-type Line = { readonly text: string; readonly number: number };
 
 export function guessBash(text: string): Guess {
   const lines = codeOf(text);
@@ -19,189 +21,23 @@ export function guessBash(text: string): Guess {
   const outside = top.filter((line) => !loops.some((loop) => loop.includes(line)));
   const script: Script = { text, lines, outside };
   const options = loops.flatMap((loop) => [...readGetopts(loop, script), ...readCases(loop, script)]);
+  const asked = readAsked(script);
   const eaten = readEaten(script);
   const positions = readPositions(
     eaten ? { ...script, outside: outside.filter((line) => !eaten.lines.includes(line)) } : script,
   );
   const rest = eaten ? [eaten.argument] : readRest(script);
   const environment = readEnvironment(script);
-  return {
-    arguments: withNames([...environment.found, ...options, ...positions, ...rest]),
-    doubts: [...environment.doubts, ...(rest.length + positions.length > 0 ? [] : doubtOfRest(script))],
-  };
-}
-
-type Script = {
-  readonly text: string;
-  readonly lines: readonly Line[];
-  /** What the script's own `$1` is meant in. */
-  readonly outside: readonly Line[];
-};
-
-/** Without comments, and without what stands in here-documents. */
-function codeOf(text: string): Line[] {
-  let end: string | undefined;
-  return text.split('\n').map((written, at) => {
-    const number = at + 1;
-    if (end !== undefined) {
-      if (written.trim() === end) end = undefined;
-      return { text: '', number };
-    }
-    const code = written.replace(/^\s*#.*$|\s#\s.*$/, '');
-    [, end] = /<<-?\s*["'\\]?([A-Za-z_]\w*)/.exec(code) ?? [];
-    return { text: code, number };
-  });
-}
-
-/** Without the bodies of functions, but for those that are handed all of the script's own words. */
-function topLevel(lines: readonly Line[]): Line[] {
-  const whole = lines.map((line) => line.text).join('\n');
-  const kept: Line[] = [];
-  let end: string | undefined;
-  for (const line of lines) {
-    if (end !== undefined) {
-      if (line.text.trimEnd() === end) end = undefined;
-      continue;
-    }
-    const [, indent = '', name = '', rest = ''] =
-      /^(\s*)(?:function\s+)?([\w:-]+)\s*\(\)\s*(.*)$/.exec(line.text) ??
-      /^(\s*)function\s+([\w:-]+)\s*(.*)$/.exec(line.text) ??
-      [];
-    const isMain = name !== '' && new RegExp(`^\\s*${name}\\s+"?\\$(?:@|\\{@\\})`, 'm').test(whole);
-    if (name === '' || isMain) kept.push(line);
-    else if (!/\}\s*$/.test(rest)) end = `${indent}}`;
-  }
-  return kept;
-}
-
-/** Each `while` that goes through the words, and each `case` of `$1` whose branches are options. */
-function optionLoops(lines: readonly Line[]): Line[][] {
-  const loops: Line[][] = [];
-  for (let at = 0; at < lines.length; at++) {
-    const { text = '' } = lines[at] ?? {};
-    const isLoop = /^\s*(?:while|until|for)\b.*(?:\$#|getopts|\$\{?1|\btrue\b|:;|\$@)/.test(text);
-    const isCase = /^\s*case\s+"?\$\{?1\b/.test(text) && /^\s*\(?-/.test(lines[at + 1]?.text ?? '');
-    if (!isLoop && !isCase) continue;
-    const indent = /^\s*/.exec(text)?.[0] ?? '';
-    const close = isCase ? `${indent}esac` : `${indent}done`;
-    let to = at;
-    while (!/;\s*done\b/.test(text) && to < lines.length && !(lines[to]?.text ?? '').startsWith(close)) to += 1;
-    const loop = lines.slice(at, to + 1);
-    const hasOptions = /\bgetopts\b/.test(text) || loop.some((line) => /^\s*\(?-/.test(line.text));
-    if (!hasOptions || (!isCase && !loop.some((line) => /\bcase\b/.test(line.text)))) continue;
-    loops.push(loop);
-    at = to;
-  }
-  return loops;
-}
-
-type Branch = { readonly patterns: readonly string[]; readonly body: string; readonly line: number };
-
-function branchesOf(loop: readonly Line[]): Branch[] {
-  const text = loop.map((line) => line.text).join('\n');
-  const found = text.matchAll(
-    /(?:^|\bin\b|;;)\s*\(?([^\s()|;"'$]+(?:\s*\|\s*[^\s()|;"'$]+)*)\)([\s\S]*?)(?=;;|\besac\b)/gm,
-  );
-  return [...found].map(({ 1: patterns = '', 2: body = '', 0: whole, index }) => {
-    const offset = index + whole.indexOf(patterns);
-    const line = (loop[0]?.number ?? 1) + text.slice(0, offset).split('\n').length - 1;
-    return { patterns: patterns.split('|').map((one) => one.trim()), body, line };
-  });
-}
-
-function readGetopts(loop: readonly Line[], script: Script): ScriptArgument[] {
-  const [, letters = ''] = /getopts\s+["']?:?([A-Za-z\d:]+)/.exec(loop[0]?.text ?? '') ?? [];
-  const branches = branchesOf(loop);
-  return [...letters.matchAll(/([A-Za-z\d])(:?)/g)].flatMap(([, letter = '', colon]): ScriptArgument[] => {
-    const branch = branches.find(({ patterns }) => patterns.includes(letter));
-    const { body = '', line = loop[0]?.number ?? 1 } = branch ?? {};
-    if (letter === 'h' || /^\s*(?:usage|help|show_help)\b/.test(body)) return [];
-    const flag = `-${letter}`;
-    if (!colon) {
-      const [, variable] = /(\w+)=/.exec(body) ?? [];
-      return [switchOf(argumentName(variable ?? `option_${letter}`), flag, line)];
-    }
-    const [, variable, isAppended] = /(\w+)(\+?)=\(?["']?\$\{?OPTARG/.exec(body) ?? [];
-    return [
-      optionOf(
-        argumentName(variable ?? `option_${letter}`),
-        variable,
-        { flag, isJoined: false, line },
-        isAppended === '+',
-        script,
-      ),
-    ];
-  });
-}
-
-function readCases(loop: readonly Line[], script: Script): ScriptArgument[] {
-  return branchesOf(loop).flatMap(({ patterns, body, line }): ScriptArgument[] => {
-    const flags = patterns.filter((one) => /^--?[A-Za-z][\w-]*(?:=\*)?$/.test(one));
-    const written = flags.find((one) => one.startsWith('--')) ?? flags[0];
-    if (written === undefined || flags.some((one) => /^(?:-h|--help|--version)$/.test(one))) return [];
-    const flag = written.replace('=*', '');
-    const isSeparate = /\$\{?2\b|shift\s+2/.test(body);
-    const isJoined = !isSeparate && flags.some((one) => one.endsWith('=*'));
-    const [, variable, isAppended] = /(\w+)(\+?)=\(?["']?\$\{?(?:2\b|1#)/.exec(body) ?? [];
-    const [, switched] = /(\w+)=/.exec(body) ?? [];
-    const isLong = flag.startsWith('--');
-    if (!isSeparate && !isJoined)
-      return [switchOf(argumentName(isLong ? flag : (switched ?? `option${flag}`)), flag, line)];
-    const name = argumentName(isLong ? flag : (variable ?? `option${flag}`));
-    return [optionOf(name, variable, { flag, isJoined, line }, isAppended === '+', script)];
-  });
-}
-
-function switchOf(name: string, flag: string, line: number): ScriptArgument {
-  return {
-    name,
-    line,
-    schema: { type: 'boolean', default: false },
-    isRequired: false,
-    handing: { as: 'switch', flag },
-  };
-}
-
-function optionOf(
-  name: string,
-  variable: string | undefined,
-  { flag, isJoined, line }: { readonly flag: string; readonly isJoined: boolean; readonly line: number },
-  isList: boolean,
-  script: Script,
-): ScriptArgument {
-  const handing = { as: 'option' as const, flag, isJoined, ...(isList && { isRepeated: true }) };
-  if (isList)
-    return {
-      name,
-      line,
-      schema: { type: 'array', items: { type: 'string' }, default: [] },
-      isRequired: false,
-      handing,
-    };
-  const schema = schemaOfText(name, variable === undefined ? undefined : initialOf(variable, script));
-  return {
-    name,
-    line,
-    schema,
-    isRequired: variable !== undefined && schema.default === undefined && isAskedFor(variable, script),
-    handing,
-  };
-}
-
-/** The literal that the script gives the variable first. */
-function initialOf(variable: string, { lines }: Script): string | undefined {
-  const pattern = new RegExp(`(?:^|[\\s;])${variable}=("[^"$\`]*"|'[^']*'|[^\\s;"'$\`()]*)(?=\\s*(?:;|$))`);
-  const found = lines.map(({ text }) => pattern.exec(text)?.[1]).find((one) => one !== undefined);
-  return found?.replaceAll(/^["']|["']$/g, '');
-}
-
-/** Does the script end without it? */
-function isAskedFor(variable: string, { lines }: Script): boolean {
-  return lines.some(({ text }, at) => {
-    if (new RegExp(`\\$\\{${variable}:?\\?`).test(text)) return true;
-    if (!new RegExp(`-z\\s+"?\\$\\{?${variable}\\b`).test(text)) return false;
-    const next = lines.slice(at, at + 4).map((line) => line.text);
-    return /\b(?:exit|die|usage|return|fail|error)\b/.test(next.join('\n'));
+  const found = options.flatMap((option) => ('name' in option ? [option] : []));
+  const doubtsOfRest = rest.length + positions.length > 0 ? [] : doubtOfRest(script);
+  return toGuess([...environment.found, ...found, ...asked.found, ...positions, ...rest], {
+    doubts: [
+      ...environment.doubts,
+      ...options.flatMap((option) => ('doubt' in option ? [option.doubt] : [])),
+      ...asked.doubts,
+      ...doubtsOfRest,
+    ],
+    passedOver: options.flatMap((option) => ('passedOver' in option ? [option.passedOver] : [])),
   });
 }
 
@@ -226,7 +62,11 @@ function readPositions(script: Script): ScriptArgument[] {
       const before = found.get(at);
       const isLiteral = /^[-=]|^:[-=]/.test(mark) && !/[$`]/.test(value);
       const named = argumentName(before?.name ?? name ?? usage[at - 1]?.name ?? `argument_${at}`);
-      const ownSchema = schemaOfText(named, isLiteral ? value.replaceAll(/^["']|["']$/g, '') : undefined);
+      const ownSchema = schemaOfText(
+        named,
+        isLiteral ? value.replaceAll(/^["']|["']$/g, '') : undefined,
+        usage[at - 1]?.name,
+      );
       const schema = choices.length > 0 ? { type: 'string' as const, enum: choices } : ownSchema;
       found.set(at, {
         name: before?.name ?? name,
@@ -356,7 +196,7 @@ function readEnvironment(script: Script): { readonly found: ScriptArgument[]; re
       const isAsked = mark.endsWith('?');
       const isLiteral = !isAsked && !/[$`]/.test(said);
       const schema = schemaOfText(name, isLiteral ? said : undefined);
-      if (isAsked && /\s/.test(said.trim()) && !/[$`]/.test(said)) schema.description = said.trim();
+      if (isAsked && /\s/.test(said.trim()) && !/[$`]/.test(said)) schema.description = withoutPasswords(said.trim());
       found.set(variable, {
         name,
         line: number,
@@ -367,7 +207,10 @@ function readEnvironment(script: Script): { readonly found: ScriptArgument[]; re
     }
     for (const [, variable = ''] of text.matchAll(/(?<!\\)\$\{?([A-Z][A-Z\d_]+)\b(?!:?[-=?+])/g)) {
       if (isOwnVariable(variable) && !set.has(variable) && !found.has(variable) && !doubts.has(variable))
-        doubts.set(variable, `$${variable} is used in line ${number}, and the script does not set it before`);
+        doubts.set(
+          variable,
+          `$${variable} is used in line ${number}, and the script does not set it before${isSecretName(variable) ? '; as an argument it needs format: secret' : ''}`,
+        );
     }
     for (const [, variable = ''] of text.matchAll(/(?:^|[\s;(])([A-Z][A-Z\d_]*)\+?=/g))
       if (!found.has(variable)) set.add(variable);

@@ -8,7 +8,7 @@ import {
   isPlainFlag,
   type ScriptArgument,
   schemaOfText,
-  withNames,
+  toGuess,
 } from './script-arguments.ts';
 import { bracketed, lineAt, readLiteral, splitItems } from './source-literals.ts';
 
@@ -18,9 +18,10 @@ export function guessNode(text: string): Guess {
     code,
   )?.[1];
   const doubts = library ? [`it reads its arguments with ${library}, of which nothing is guessed`] : [];
-  const options = readParseArgs(code);
+  const passedOver: string[] = [];
+  const options = readParseArgs(code, doubts, passedOver);
   const words = options.length > 0 || library ? [] : readArgv(code);
-  return { arguments: withNames([...readEnvironment(code), ...options, ...words]), doubts };
+  return toGuess([...readEnvironment(code), ...options, ...words], { doubts, passedOver });
 }
 
 /** `key: value` of an object literal. */
@@ -32,7 +33,7 @@ function membersOf(text: string): [string, string][] {
   });
 }
 
-function readParseArgs(code: string): ScriptArgument[] {
+function readParseArgs(code: string, doubts: string[], passedOver: string[]): ScriptArgument[] {
   const call = /\bparseArgs\s*\(\s*\{/.exec(code);
   if (!call) return [];
   const config = new Map(membersOf(bracketed(code, call.index + call[0].length - 1) ?? ''));
@@ -42,12 +43,19 @@ function readParseArgs(code: string): ScriptArgument[] {
   const from = apart?.index ?? call.index;
   const found = membersOf(body ?? '').flatMap(([flag, object]): ScriptArgument[] => {
     const option = new Map(membersOf(bracketed(object, 0) ?? ''));
-    if (flag === 'help' || flag === 'version' || !isPlainFlag(`--${flag}`)) return [];
     const name = argumentName(flag);
-    const place = code.slice(from).search(new RegExp(`['"]?${flag.replaceAll(/[^\w-]/g, '')}['"]?\\s*:`));
+    const place = code.slice(from).search(new RegExp(`['"]?${flag.replaceAll(/\W/g, String.raw`\$&`)}['"]?\\s*:`));
     const line = lineAt(code, from + Math.max(0, place));
+    if (!isPlainFlag(`--${flag}`)) {
+      doubts.push(`line ${line}: the option ${JSON.stringify(`--${flag}`)} is not guessed`);
+      return [];
+    }
     const preset = option.has('default') ? readLiteral(option.get('default') ?? '') : undefined;
     if (readLiteral(option.get('type') ?? '') === 'boolean') {
+      if (flag === 'help' || flag === 'version') {
+        passedOver.push(`--${flag} (line ${line})`);
+        return [];
+      }
       const isNegatable = /allowNegative\s*:\s*true/.test(code);
       const schema: ArgumentSchema = { type: 'boolean', default: preset === true && isNegatable };
       const negation = isNegatable ? { negation: `--no-${flag}` } : {};
@@ -97,12 +105,11 @@ function readArgv(code: string): ScriptArgument[] {
   const found = Array.from({ length: Math.max(-1, ...positions.keys()) + 1 }, (_, at): ScriptArgument => {
     const one = positions.get(at);
     const name = argumentName(one?.name ?? `argument_${at + 1}`);
-    const schema = schemaOfText(name, one?.preset);
     return {
       name,
       line: one?.line ?? 1,
-      schema,
-      isRequired: schema.default === undefined,
+      schema: schemaOfText(name, one?.preset),
+      isRequired: one?.preset === undefined,
       handing: { as: 'position' },
     };
   });

@@ -1,5 +1,6 @@
 // What a Python script seems to take: argparse, sys.argv and os.environ.
 
+import { holdsPassword, withoutPasswords } from '../lib/secret-name.ts';
 import {
   type ArgumentSchema,
   argumentName,
@@ -8,7 +9,7 @@ import {
   isPlainFlag,
   type ScriptArgument,
   schemaOfText,
-  withNames,
+  toGuess,
 } from './script-arguments.ts';
 import { bracketed, type Literal, lineAt, readLiteral, splitItems } from './source-literals.ts';
 
@@ -18,30 +19,42 @@ export function guessPython(text: string): Guess {
   const doubts: string[] = [];
   const library = /^\s*(?:from|import)\s+(click|typer|docopt|fire|absl)\b/m.exec(code)?.[1];
   if (library) doubts.push(`it reads its arguments with ${library}, of which nothing is guessed`);
-  const options = readArgparse(code, doubts);
+  const passedOver: string[] = [];
+  const options = readArgparse(code, doubts, passedOver);
   const words = options.length > 0 ? [] : readArgv(code);
-  return { arguments: withNames([...readEnvironment(code), ...options, ...words]), doubts };
+  return toGuess([...readEnvironment(code), ...options, ...words], { doubts, passedOver });
 }
 
-function readArgparse(code: string, doubts: string[]): ScriptArgument[] {
+function readArgparse(code: string, doubts: string[], passedOver: string[]): ScriptArgument[] {
   const parser = /(\w+)\s*=\s*(?:argparse\.)?ArgumentParser\s*\(/.exec(code)?.[1];
-  if (parser === undefined) return [];
   const groups = code.matchAll(/(\w+)\s*=\s*(\w+)\.add_(?:argument_group|mutually_exclusive_group)\s*\(/g);
-  const own = new Set([parser, ...[...groups].filter(({ 2: of }) => of === parser).map(({ 1: name = '' }) => name)]);
-  if (/\.add_subparsers\s*\(/.test(code)) doubts.push('it has subcommands, whose arguments are not guessed');
-  return [...code.matchAll(/(\w+)\.add_argument\s*\(/g)].flatMap(({ 0: call, 1: of = '', index }): ScriptArgument[] => {
+  const own: ReadonlySet<string | undefined> = new Set([
+    parser,
+    ...[...groups].filter(({ 2: of }) => of === parser).map(({ 1: name = '' }) => name),
+  ]);
+  const hasCommands = /\.add_subparsers\s*\(/.test(code);
+  if (hasCommands) doubts.push('it has subcommands, whose arguments are not guessed');
+  return [...code.matchAll(/(\w*)\.add_argument\s*\(/g)].flatMap(({ 0: call, 1: of = '', index }): ScriptArgument[] => {
     const given = bracketed(code, index + call.length - 1);
-    if (given === undefined || !own.has(of)) return [];
     const line = lineAt(code, index);
+    if (given === undefined || !own.has(of)) {
+      if (!hasCommands && /\bargparse\b/.test(code))
+        doubts.push(`line ${line}: an argument is added to what does not seem to be the parser`);
+      return [];
+    }
     const found = toArgument(given, line);
-    if (typeof found !== 'string') return found ? [found] : [];
-    doubts.push(`line ${line}: ${found}`);
+    if ('name' in found) return [found];
+    if ('doubt' in found) doubts.push(`line ${line}: ${found.doubt}`);
+    else passedOver.push(`${found.passedOver} (line ${line})`);
     return [];
   });
 }
 
-/** A text: why it is not guessed. undefined: it is none of a job's. */
-function toArgument(given: string, line: number): ScriptArgument | string | undefined {
+/** Or why there is none. */
+function toArgument(
+  given: string,
+  line: number,
+): ScriptArgument | { readonly doubt: string } | { readonly passedOver: string } {
   const items = splitItems(given);
   const named = new Map(
     items.flatMap((item): [string, string][] => {
@@ -55,8 +68,8 @@ function toArgument(given: string, line: number): ScriptArgument | string | unde
   });
   const literal = (name: string): Literal => (named.has(name) ? readLiteral(named.get(name) ?? '') : undefined);
   const flag = flags.find((one) => one.startsWith('--')) ?? flags[0];
-  if (flag === undefined) return 'an argument whose name is no literal';
-  if (flag.startsWith('-') && !isPlainFlag(flag)) return `the option ${JSON.stringify(flag)} is not guessed`;
+  if (flag === undefined) return { doubt: 'an argument whose name is no literal' };
+  if (flag.startsWith('-') && !isPlainFlag(flag)) return { doubt: `the option ${JSON.stringify(flag)} is not guessed` };
   const dest = literal('dest');
   const name = argumentName(typeof dest === 'string' ? dest : flag);
   const help = literal('help');
@@ -64,7 +77,7 @@ function toArgument(given: string, line: number): ScriptArgument | string | unde
   const isOption = flag.startsWith('-');
   const action = literal('action');
   const about = description === undefined ? {} : { description };
-  if (action === 'version' || action === 'help' || flag === '--version') return undefined;
+  if (action === 'version' || action === 'help') return { passedOver: flags.join(', ') };
   if (typeof action === 'string' && /^store_(?:true|false|const)$/.test(action)) {
     const schema: ArgumentSchema = { type: 'boolean', ...about, default: false };
     const switchName = typeof dest === 'string' && action === 'store_false' ? argumentName(flag) : name;
@@ -81,17 +94,17 @@ function toArgument(given: string, line: number): ScriptArgument | string | unde
     return { name, line, schema, isRequired: false, handing };
   }
   if (named.has('action') && action !== 'append' && action !== 'store' && action !== 'extend')
-    return `${flag} has the action ${named.get('action')}, which is not guessed`;
+    return { doubt: `${flag} has the action ${named.get('action')}, which is not guessed` };
 
   const nargs = literal('nargs');
   const isList =
     action === 'append' || action === 'extend' || nargs === '*' || nargs === '+' || typeof nargs === 'number';
   if (named.has('nargs') && !isList && nargs !== '?')
-    return `${flag} takes ${named.get('nargs')}, which is not guessed`;
+    return { doubt: `${flag} takes ${named.get('nargs')}, which is not guessed` };
   const isRequired = isOption
     ? literal('required') === true
     : nargs !== '?' && nargs !== '*' && literal('default') === undefined;
-  const schema = { ...schemaOf(name, named, isList), ...about };
+  const schema = { ...schemaOf(name, named, { isList, flag }), ...about };
   if (isList && isRequired) schema.minItems = 1;
   if (isRequired) delete schema.default;
   const handing = isOption
@@ -107,7 +120,11 @@ function toArgument(given: string, line: number): ScriptArgument | string | unde
   return { name, line, schema, isRequired, handing };
 }
 
-function schemaOf(name: string, named: ReadonlyMap<string, string>, isList: boolean): ArgumentSchema {
+function schemaOf(
+  name: string,
+  named: ReadonlyMap<string, string>,
+  { isList, flag }: { readonly isList: boolean; readonly flag: string },
+): ArgumentSchema {
   const written = named.get('type') ?? 'str';
   const scalar = written === 'int' ? 'integer' : written === 'float' ? 'number' : 'string';
   const preset = named.has('default') ? readLiteral(named.get('default') ?? '') : undefined;
@@ -117,8 +134,10 @@ function schemaOf(name: string, named: ReadonlyMap<string, string>, isList: bool
       : [];
     return { type: 'array', items: { type: scalar }, default: items };
   }
-  const own = schemaOfText(name, undefined);
-  if (own.format === 'secret') return own;
+  const own = schemaOfText(name, undefined, flag);
+  const isSecret = own.format === 'secret' || (typeof preset === 'string' && holdsPassword(preset));
+  // One of a few words that stand in the script is none: `--auth`, `basic` or `digest`.
+  if (isSecret && !named.has('choices')) return { type: 'string', format: 'secret' };
   const schema: ArgumentSchema = { type: scalar };
   if (scalar === 'string' && (own.format === 'path' || /\bPath$|FileType/.test(written))) schema.format = 'path';
   const choices = named.has('choices') ? readLiteral(named.get('choices') ?? '') : undefined;
@@ -136,7 +155,7 @@ function schemaOf(name: string, named: ReadonlyMap<string, string>, isList: bool
 
 function describe(help: string): string | undefined {
   const text = help.replaceAll(/\s*[([]?\s*default[:=]?\s*%\(\w+\)[a-z]\s*[)\]]?/gi, '').replaceAll('%%', '%');
-  return /%\(/.test(text) || text.trim() === '' ? undefined : text.trim();
+  return /%\(/.test(text) || text.trim() === '' ? undefined : withoutPasswords(text.trim());
 }
 
 function readArgv(code: string): ScriptArgument[] {

@@ -1,6 +1,8 @@
 // What a script seems to take, as it is found in its text: each is an argument of the job to be, and how the script is
 // handed it.
 
+import { holdsPassword, isSecretName } from '../lib/secret-name.ts';
+
 export type ArgumentSchema = {
   type: 'string' | 'integer' | 'number' | 'boolean' | 'array';
   description?: string;
@@ -15,6 +17,8 @@ export type ArgumentSchema = {
 
 type Handing =
   | { readonly as: 'environment'; readonly variable: string }
+  /** As a line of its standard input, in the order of the list. */
+  | { readonly as: 'input' }
   /** Among the words without a name, in the order of the list. */
   | { readonly as: 'position' }
   /** All further words. */
@@ -36,6 +40,8 @@ export type Guess = {
   readonly arguments: readonly ScriptArgument[];
   /** What may be an argument, or is none that can be told from the text: for a comment. */
   readonly doubts: readonly string[];
+  /** Options that only print a help text or a version, each with its line: for a comment. */
+  readonly passedOver: readonly string[];
 };
 
 /** Everybody's, or the shell's own: no argument of a script. */
@@ -63,16 +69,20 @@ export function argumentName(written: string): string {
   return /^\d/.test(name) || name in Object.prototype ? `argument_${name}` : name;
 }
 
-const secretName = /(?:^|_)(?:token|secret|password|passwd|passphrase|api_?key|credentials?)$/;
 const pathName = /(?:^|_)(?:dir|directory|folder|path|file|src|source|dst|dest|destination)$/;
 /** They are paths as often as names of other things. */
 const mayBePath = /(?:^|_)(?:target|input|output|out|in)$/;
 
-/** Of a text of the script's: `7` is an integer, `true` a boolean. */
-export function schemaOfText(name: string, text: string | undefined): ArgumentSchema {
-  if (secretName.test(name)) return { type: 'string', format: 'secret' };
+/**
+ * Of a text of the script's: `7` is an integer, `true` a boolean. A secret has no default: everyone who sees the job sees it.
+ * @param also another name that the script has for it
+ */
+export function schemaOfText(name: string, text: string | undefined, also = name): ArgumentSchema {
+  const isSwitch = text === 'true' || text === 'false';
+  const isSecret = !isSwitch && (isSecretName(name) || isSecretName(also));
+  if (isSecret || holdsPassword(text ?? '')) return { type: 'string', format: 'secret' };
   if (text !== undefined && /^(?:0|-?[1-9]\d{0,14})$/.test(text)) return { type: 'integer', default: Number(text) };
-  if (text === 'true' || text === 'false') return { type: 'boolean', default: text === 'true' };
+  if (isSwitch) return { type: 'boolean', default: text === 'true' };
   return {
     type: 'string',
     ...((pathName.test(name) || (mayBePath.test(name) && (text ?? '') === '') || /^(?:\/|~\/)./.test(text ?? '')) && {
@@ -82,8 +92,20 @@ export function schemaOfText(name: string, text: string | undefined): ArgumentSc
   };
 }
 
+/** A job takes no list of secrets. */
+export function toGuess(found: readonly ScriptArgument[], o: Omit<Guess, 'arguments'>): Guess {
+  const isSecretList = ({ name, schema }: ScriptArgument): boolean =>
+    schema.type === 'array' &&
+    (isSecretName(name) || [schema.default ?? []].flat().some((item) => holdsPassword(`${item}`)));
+  const lists = found.filter(isSecretList).map(({ name, line, handing }) => {
+    const written = 'flag' in handing ? handing.flag : name;
+    return `line ${line}: ${written} seems to be a list of secrets, and a job takes each secret as an argument of its own`;
+  });
+  return { ...o, arguments: withNames(found.filter((one) => !isSecretList(one))), doubts: [...o.doubts, ...lists] };
+}
+
 /** Each name once: the same thing found twice is one argument, two things of one name get two. */
-export function withNames(found: readonly ScriptArgument[]): ScriptArgument[] {
+function withNames(found: readonly ScriptArgument[]): ScriptArgument[] {
   const kept = new Map<string, ScriptArgument>();
   const seen = new Set<string>();
   for (const one of found) {

@@ -3,6 +3,7 @@
 import { readFileSync, statSync } from 'node:fs';
 import { basename } from 'node:path';
 import { errorCode } from '../lib/error-code.ts';
+import { withoutPasswords } from '../lib/secret-name.ts';
 import { Refusal } from './exit-code.ts';
 import { guessBash } from './guess-bash.ts';
 import { guessNode } from './guess-node.ts';
@@ -16,7 +17,7 @@ type Script = { readonly file: string; readonly text: string; readonly mode: num
 type Language = 'sh' | 'python' | 'node' | 'pwsh' | 'other';
 
 const mostBytes = 2 ** 20;
-const noGuess: Guess = { arguments: [], doubts: [] };
+const noGuess: Guess = { arguments: [], doubts: [], passedOver: [] };
 
 export type ScriptJob = {
   readonly files: readonly NewFile[];
@@ -150,6 +151,9 @@ function configOf(
     ...(guess.doubts.length > 0
       ? [`    # an_argument: { type: string }   and hand it on in ${isWrapped ? o.command : 'a script of your own'}`]
       : []),
+    ...(guess.passedOver.length > 0
+      ? [`    # Passed over, since it only prints what the script is: ${guess.passedOver.join('; ')}.`]
+      : []),
     '',
     ...permissionLines(script, guess),
   ];
@@ -198,7 +202,12 @@ function testsOf({ arguments: all }: Guess): string {
 }
 
 function memberLines({ name, line, schema, handing }: ScriptArgument): string[] {
-  const how = { environment: 'in the environment', position: 'by its place', rest: 'as all further words' };
+  const how = {
+    environment: 'in the environment',
+    input: 'as a line of standard input',
+    position: 'by its place',
+    rest: 'as all further words',
+  };
   const written =
     handing.as === 'option' || handing.as === 'switch'
       ? `as ${handing.flag}`
@@ -252,5 +261,5 @@ function descriptionOf({ language, text }: Script): string | undefined {
     .replaceAll(/[\p{Cc}\s]+/gu, ' ')
     .trim()
     .slice(0, mostDescription);
-  return words === '' ? undefined : words;
+  return words === '' ? undefined : withoutPasswords(words);
 }

@@ -21,6 +21,7 @@ export function bashWrapper(script: Wrapped): string {
     `# Hands what a run is given to ${file}, which knows nothing of flwd. Made by flwd init --from, by the same guess as`,
     '# config.yaml: change both together.',
     '',
+    ...readSecretsInBash(script.arguments),
     ...of.environment.map(({ argument, variable }) => inBash(argument, (value) => `export ${variable}=${value}`)),
     '_words=()',
     ...of.options.map(optionInBash),
@@ -28,7 +29,7 @@ export function bashWrapper(script: Wrapped): string {
     ...(of.positions.length > 0
       ? [
           '_positions=()',
-          ...of.positions.map((argument) => positionInBash(argument)),
+          ...of.positions.map(({ name }) => `_positions+=("$${name}")`),
           ...(required < of.positions.length
             ? [
                 '# The last of them may be left out.',
@@ -40,7 +41,7 @@ export function bashWrapper(script: Wrapped): string {
       : []),
     ...of.rest.map(({ name }) => `_words+=("\${${name}[@]}")`),
     '',
-    `exec ${interpreter === undefined ? '' : `${interpreter} `}"$FLWD_JOB_DIR/${file}" "\${_words[@]}"`,
+    `exec ${interpreter === undefined ? '' : `${interpreter} `}"$FLWD_JOB_DIR/${file}" "\${_words[@]}"${inputInBash(of.input)}`,
   ];
   return `${lines.join('\n')}\n`;
 }
@@ -57,23 +58,39 @@ function partsOf(all: readonly ScriptArgument[]) {
     options: all.filter(({ handing: { as } }) => as === 'option' || as === 'switch'),
     positions: all.filter(({ handing: { as } }) => as === 'position'),
     rest: all.filter(({ handing: { as } }) => as === 'rest'),
+    input: all.filter(({ handing: { as } }) => as === 'input'),
   };
+}
+
+/** What is a text may be a secret, or may be made one in config.yaml: the rest of the wrapper is the same for both. */
+function readSecretsInBash(all: readonly ScriptArgument[]): string[] {
+  const names = all.filter(mayBeSecret).map(({ name }) => name);
+  if (names.length === 0) return [];
+  return [
+    '# A secret is a file, any other argument a variable: from here on each is a variable, empty where it is not given.',
+    `for _name in ${names.join(' ')}; do`,
+    '  if [[ -e $FLWD_SECRETS_DIR/$_name ]]; then',
+    `    IFS= read -rd '' "$_name" < "$FLWD_SECRETS_DIR/$_name" || true`,
+    '  elif [[ ! -v $_name ]]; then',
+    `    printf -v "$_name" ''`,
+    '  fi',
+    'done',
+  ];
+}
+
+function mayBeSecret({ schema }: ScriptArgument): boolean {
+  return schema.type === 'string' && schema.enum === undefined;
+}
+
+/** By a pipe, which no disk sees. */
+function inputInBash(input: readonly ScriptArgument[]): string {
+  return input.length === 0 ? '' : ` < <(printf '%s\\n' ${input.map(({ name }) => `"$${name}"`).join(' ')})`;
 }
 
 /** `act` with the value as a quoted word, where there is one. */
 function inBash(argument: ScriptArgument, act: (value: string) => string): string {
-  const { name, schema } = argument;
-  if (schema.format === 'secret') {
-    const file = `"$FLWD_SECRETS_DIR/${name}"`;
-    return `if [[ -e ${file.replaceAll('"', '')} ]]; then ${act(`"$(< ${file})"`)}; fi`;
-  }
+  const { name } = argument;
   return isAlwaysGiven(argument) ? act(`"$${name}"`) : `if [[ -n $${name} ]]; then ${act(`"$${name}"`)}; fi`;
-}
-
-function positionInBash({ name, schema }: ScriptArgument): string {
-  return schema.format === 'secret'
-    ? `_positions+=("$(cat "$FLWD_SECRETS_DIR/${name}" 2> /dev/null || true)")`
-    : `_positions+=("$${name}")`;
 }
 
 function optionInBash(argument: ScriptArgument): string {
@@ -100,7 +117,7 @@ export function nodeWrapper(script: Wrapped): string {
     '// config.yaml: change both together.',
     '',
     "import { spawn } from 'node:child_process';",
-    "import { existsSync, readFileSync } from 'node:fs';",
+    `import { ${script.arguments.some(mayBeSecret) ? 'existsSync, ' : ''}readFileSync } from 'node:fs';`,
     "import { constants } from 'node:os';",
     "import { join } from 'node:path';",
     '',
@@ -108,11 +125,12 @@ export function nodeWrapper(script: Wrapped): string {
     'const env = { ...process.env };',
     'const words = [];',
     '',
-    ...(script.arguments.some(({ schema }) => schema.format === 'secret')
+    ...(script.arguments.some(mayBeSecret)
       ? [
-          'function secret(name) {',
+          '// A secret is a file, any other argument a member of args.',
+          'function textOf(name) {',
           '  const file = join(process.env.FLWD_SECRETS_DIR, name);',
-          "  return existsSync(file) ? readFileSync(file, 'utf8') : undefined;",
+          "  return existsSync(file) ? readFileSync(file, 'utf8') : args[name];",
           '}',
           '',
         ]
@@ -139,8 +157,8 @@ export function nodeWrapper(script: Wrapped): string {
   return `${lines.join('\n')}\n`;
 }
 
-function inNode({ name, schema }: ScriptArgument): string {
-  return schema.format === 'secret' ? `secret('${name}')` : `args.${name}`;
+function inNode(argument: ScriptArgument): string {
+  return mayBeSecret(argument) ? `textOf('${argument.name}')` : `args.${argument.name}`;
 }
 
 function optionInNode(argument: ScriptArgument): string {

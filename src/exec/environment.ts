@@ -1,6 +1,7 @@
 // The environment of an attempt: exactly this, from the shim down to the script.
 
 import type { JsonValue } from '../domain/job.ts';
+import { isSecretName } from '../lib/secret-name.ts';
 import type { AttemptSpec } from './attempt-spec.ts';
 
 type Environment = Record<string, string>;
@@ -16,8 +17,6 @@ export const systemPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sb
 
 /** flwd's own, what describes the shell that the server was started from, and what no shell can set. */
 const serverOwn = /^(?:FLWD_.*|FLOWD_.*|_|B?A?SH.*OPTS|SHLVL|PWD|OLDPWD|UID|EUID|PPID|BASH_.*|.*[^A-Za-z0-9_].*)$/;
-const secretLike =
-  /TOKEN|SECRET|PASSWORD|PASSWD|PASSPHRASE|CREDENTIAL|API_?KEY|ACCESS_?KEY|PRIVATE_?KEY|DATABASE_URL|_DSN$|_PAT$/i;
 
 export function attemptEnvironment(spec: AttemptSpec): Variable[] {
   const variables = new Map<string, Variable>();
@@ -57,8 +56,7 @@ export function attemptEnvironment(spec: AttemptSpec): Variable[] {
 
 function hostVariables({ profile, passthrough }: AttemptSpec): Environment {
   // To list process.env takes 0.2 ms, so only the profile that hands on all of it does.
-  const names =
-    profile === 'disabled' ? Object.keys(process.env).filter((name) => !secretLike.test(name)) : passthrough;
+  const names = profile === 'disabled' ? Object.keys(process.env).filter((name) => !isSecretName(name)) : passthrough;
   const variables: Environment = {};
   for (const name of names) {
     const value = serverOwn.test(name) ? undefined : process.env[name];

@@ -1,0 +1,135 @@
+// The options of a bash script: `getopts`, and a `case` whose branches are options.
+
+import { branchesOf, type Line, type Script } from './bash-script.ts';
+import { argumentName, type ScriptArgument, schemaOfText } from './script-arguments.ts';
+
+/** What comes of a branch of the options: an argument, or why there is none. */
+export type Option = ScriptArgument | { readonly passedOver: string } | { readonly doubt: string };
+
+/** Each `while` that goes through the words, and each `case` of `$1` whose branches are options. */
+export function optionLoops(lines: readonly Line[]): Line[][] {
+  const loops: Line[][] = [];
+  for (let at = 0; at < lines.length; at++) {
+    const { text = '' } = lines[at] ?? {};
+    const isLoop = /^\s*(?:while|until|for)\b.*(?:\$#|getopts|\$\{?1|\btrue\b|:;|\$@)/.test(text);
+    const isCase = /^\s*case\s+"?\$\{?1\b/.test(text) && /^\s*\(?-/.test(lines[at + 1]?.text ?? '');
+    if (!isLoop && !isCase) continue;
+    const indent = /^\s*/.exec(text)?.[0] ?? '';
+    const close = isCase ? `${indent}esac` : `${indent}done`;
+    let to = at;
+    while (!/;\s*done\b/.test(text) && to < lines.length && !(lines[to]?.text ?? '').startsWith(close)) to += 1;
+    const loop = lines.slice(at, to + 1);
+    const hasOptions = /\bgetopts\b/.test(text) || loop.some((line) => /^\s*\(?-/.test(line.text));
+    if (!hasOptions || (!isCase && !loop.some((line) => /\bcase\b/.test(line.text)))) continue;
+    loops.push(loop);
+    at = to;
+  }
+  return loops;
+}
+
+export function readGetopts(loop: readonly Line[], script: Script): Option[] {
+  const [, letters = ''] = /getopts\s+["']?:?([A-Za-z\d:]+)/.exec(loop[0]?.text ?? '') ?? [];
+  const branches = branchesOf(loop);
+  return [...letters.matchAll(/([A-Za-z\d])(:?)/g)].flatMap(([, letter = '', colon]): Option[] => {
+    const branch = branches.find(({ patterns }) => patterns.includes(letter));
+    const { body = '', line = loop[0]?.number ?? 1 } = branch ?? {};
+    const flag = `-${letter}`;
+    if (!colon) {
+      if (letter === 'h' || isHelp(body)) return [{ passedOver: `${flag} (line ${line})` }];
+      const [, variable] = /(\w+)=/.exec(body) ?? [];
+      return [switchOf(argumentName(variable ?? `option_${letter}`), flag, line)];
+    }
+    const [, variable, isAppended] = /(\w+)(\+?)=\(?["']?\$\{?OPTARG/.exec(body) ?? [];
+    return [
+      optionOf(
+        argumentName(variable ?? `option_${letter}`),
+        variable,
+        { flag, isJoined: false, line },
+        isAppended === '+',
+        script,
+      ),
+    ];
+  });
+}
+
+function isHelp(body: string): boolean {
+  return /^\s*(?:print_|show_)?(?:usage|help|version)\b(?!=)/.test(body);
+}
+
+export function readCases(loop: readonly Line[], script: Script): Option[] {
+  return branchesOf(loop).flatMap(({ patterns, body, line }): Option[] => {
+    const flags = patterns.filter((one) => /^--?[A-Za-z][\w-]*(?:=\*)?$/.test(one));
+    const written = flags.find((one) => one.startsWith('--')) ?? flags[0];
+    if (written === undefined) {
+      // `-*`, `--` and `-?*` are all others, or the end of them.
+      const other = patterns.find((one) => /^-+[^-*?]/.test(one));
+      return other === undefined ? [] : [{ doubt: `line ${line}: the option ${other} is not guessed` }];
+    }
+    const flag = written.replace('=*', '');
+    const isSeparate = /\$\{?2\b|shift\s+2/.test(body);
+    const isJoined = !isSeparate && flags.some((one) => one.endsWith('=*'));
+    const [, variable, isAppended] = /(\w+)(\+?)=\(?["']?\$\{?(?:2\b|1#)/.exec(body) ?? [];
+    const isValued = isSeparate || isJoined;
+    if (!isValued && (/^(?:-h|--help|--version)$/.test(flag) || isHelp(body)))
+      return [{ passedOver: `${flags.join(', ')} (line ${line})` }];
+    const [, switched] = /(\w+)=/.exec(body) ?? [];
+    const isLong = flag.startsWith('--');
+    if (!isValued) return [switchOf(argumentName(isLong ? flag : (switched ?? `option${flag}`)), flag, line)];
+    const name = argumentName(isLong ? flag : (variable ?? `option${flag}`));
+    return [optionOf(name, variable, { flag, isJoined, line }, isAppended === '+', script)];
+  });
+}
+
+function switchOf(name: string, flag: string, line: number): ScriptArgument {
+  return {
+    name,
+    line,
+    schema: { type: 'boolean', default: false },
+    isRequired: false,
+    handing: { as: 'switch', flag },
+  };
+}
+
+function optionOf(
+  name: string,
+  variable: string | undefined,
+  { flag, isJoined, line }: { readonly flag: string; readonly isJoined: boolean; readonly line: number },
+  isList: boolean,
+  script: Script,
+): ScriptArgument {
+  const handing = { as: 'option' as const, flag, isJoined, ...(isList && { isRepeated: true }) };
+  if (isList)
+    return {
+      name,
+      line,
+      schema: { type: 'array', items: { type: 'string' }, default: [] },
+      isRequired: false,
+      handing,
+    };
+  const initial = variable === undefined ? undefined : initialOf(variable, script);
+  const schema = schemaOfText(name, initial, variable);
+  return {
+    name,
+    line,
+    schema,
+    isRequired: variable !== undefined && (initial ?? '') === '' && isAskedFor(variable, script),
+    handing,
+  };
+}
+
+/** The literal that the script gives the variable first. */
+function initialOf(variable: string, { lines }: Script): string | undefined {
+  const pattern = new RegExp(`(?:^|[\\s;])${variable}=("[^"$\`]*"|'[^']*'|[^\\s;"'$\`()]*)(?=\\s*(?:;|$))`);
+  const found = lines.map(({ text }) => pattern.exec(text)?.[1]).find((one) => one !== undefined);
+  return found?.replaceAll(/^["']|["']$/g, '');
+}
+
+/** Does the script end without it? */
+function isAskedFor(variable: string, { lines }: Script): boolean {
+  return lines.some(({ text }, at) => {
+    if (new RegExp(`\\$\\{${variable}:?\\?`).test(text)) return true;
+    if (!new RegExp(`-z\\s+"?\\$\\{?${variable}\\b`).test(text)) return false;
+    const next = lines.slice(at, at + 4).map((line) => line.text);
+    return /\b(?:exit|die|usage|return|fail|error)\b/.test(next.join('\n'));
+  });
+}

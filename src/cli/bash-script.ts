@@ -1,0 +1,60 @@
+// The text of a bash script as the guesses read it: line by line, without what is no code.
+
+export type Line = { readonly text: string; readonly number: number };
+
+export type Script = {
+  readonly text: string;
+  readonly lines: readonly Line[];
+  /** What the script's own `$1` is meant in. */
+  readonly outside: readonly Line[];
+};
+
+/** Without comments, and without what stands in here-documents. */
+export function codeOf(text: string): Line[] {
+  let end: string | undefined;
+  return text.split('\n').map((written, at) => {
+    const number = at + 1;
+    if (end !== undefined) {
+      if (written.trim() === end) end = undefined;
+      return { text: '', number };
+    }
+    const code = written.replace(/^\s*#.*$|\s#\s.*$/, '');
+    [, end] = /<<-?\s*["'\\]?([A-Za-z_]\w*)/.exec(code) ?? [];
+    return { text: code, number };
+  });
+}
+
+/** Without the bodies of functions, but for those that are handed all of the script's own words. */
+export function topLevel(lines: readonly Line[]): Line[] {
+  const whole = lines.map((line) => line.text).join('\n');
+  const kept: Line[] = [];
+  let end: string | undefined;
+  for (const line of lines) {
+    if (end !== undefined) {
+      if (line.text.trimEnd() === end) end = undefined;
+      continue;
+    }
+    const [, indent = '', name = '', rest = ''] =
+      /^(\s*)(?:function\s+)?([\w:-]+)\s*\(\)\s*(.*)$/.exec(line.text) ??
+      /^(\s*)function\s+([\w:-]+)\s*(.*)$/.exec(line.text) ??
+      [];
+    const isMain = name !== '' && new RegExp(`^\\s*${name}\\s+"?\\$(?:@|\\{@\\})`, 'm').test(whole);
+    if (name === '' || isMain) kept.push(line);
+    else if (!/\}\s*$/.test(rest)) end = `${indent}}`;
+  }
+  return kept;
+}
+
+type Branch = { readonly patterns: readonly string[]; readonly body: string; readonly line: number };
+
+export function branchesOf(loop: readonly Line[]): Branch[] {
+  const text = loop.map((line) => line.text).join('\n');
+  const found = text.matchAll(
+    /(?:^|\bin\b|;;)\s*\(?([^\s()|;"'$]+(?:\s*\|\s*[^\s()|;"'$]+)*)\)([\s\S]*?)(?=;;|\besac\b)/gm,
+  );
+  return [...found].map(({ 1: patterns = '', 2: body = '', 0: whole, index }) => {
+    const offset = index + whole.indexOf(patterns);
+    const line = (loop[0]?.number ?? 1) + text.slice(0, offset).split('\n').length - 1;
+    return { patterns: patterns.split('|').map((one) => one.trim()), body, line };
+  });
+}
