@@ -2,10 +2,14 @@
 
 import { realpathSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { otherPlacesOf } from '../lib/mount-table.ts';
 import type { Config } from './config.ts';
 
 export type OwnPaths = {
-  /** Real paths, those included that a link of the operator's leads to by now: a renewed key is often a switched link. */
+  /**
+   * Real paths, those included that a link of the operator's leads to by now: a renewed key is often a switched link. And where
+   * the same is mounted a second time.
+   */
   readonly now: () => readonly string[];
   /** The same as they are written: to be followed by who reads them. */
   readonly written: readonly string[];
@@ -32,7 +36,8 @@ export function findOwnPaths(config: Config, configFile: string | null, others: 
   function now(): readonly string[] {
     // One that is not there yet is compared as it is written.
     const missing = edge.filter((path) => !isAdded(path));
-    return [...known, ...missing];
+    const own = [...known, ...missing];
+    return [...own, ...otherPlacesOf(own)];
   }
 
   function isAdded(path: string): boolean {

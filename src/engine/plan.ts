@@ -143,7 +143,7 @@ export async function resolveEntry(
   const allowed = orDenied(() => chooseProfile({ ...wanted, allowed: o.policy.allowProfiles, trusted }), undefined);
   const profile = allowed ?? wantedProfile(wanted);
   const { paths: roots, masked, mayGrant } = o.policy;
-  const leave = { profile, mayGrant: mayGrant(profile), trusted, paths: roots, masked: masked() };
+  const leave = { profile, mayGrant: mayGrant(profile), trusted };
   const network = orDenied(() => chooseNetwork({ asked: job.permissions.network, ...leave }), 'none');
   const ceilings = o.policy.resources(profile);
   const defaults = { ...noResources, memoryBytes: defaultMemoryBytes(o.limitHost) };
@@ -155,9 +155,11 @@ export async function resolveEntry(
   const grants: Grant[] = profile === 'secure' && network === 'all' ? [{ kind: 'network' }] : [];
   const resolvedArgs: Record<string, string> = {};
   const paths = { read: [] as string[], write: [] as string[] };
+  const asksForPaths = job.permissions.read.length + job.permissions.write.length > 0;
+  const own = asksForPaths ? masked() : [];
   const mayHave = (kind: 'read' | 'write', path: string, shown: string): boolean =>
     orDenied(() => {
-      checkPath(kind, path, shown, leave);
+      checkPath(kind, path, shown, { ...leave, paths: roots, masked: own });
       return true;
     }, false);
   for (const kind of ['read', 'write'] as const) {

@@ -5,9 +5,8 @@ import { constants } from 'node:fs';
 import { chmod, type FileHandle, open, opendir, rmdir, unlink } from 'node:fs/promises';
 import { runConfined } from '../exec/confined.ts';
 import { errorCode } from '../lib/error-code.ts';
+import { pathOnly } from '../lib/mount-table.ts';
 
-/** O_PATH of open(2): of a folder that may be closed even to its owner. */
-const pathOnly = 0o10_000_000;
 const asFolder = constants.O_DIRECTORY | constants.O_NOFOLLOW;
 /** Each level holds a descriptor. Beyond, programs go on that need none for each. */
 const mostLevels = 64;

@@ -1,22 +1,19 @@
 // Whether what bwrap has mounted in the place of each grant is the very folder or file that the server holds open (ADR 0020). bwrap
 // waits for it before it starts the script (`guard` of libexec/shim.bash).
 
-import { closeSync, constants, fstatSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { errorCode } from '../lib/error-code.ts';
+import { type Mounts, mountIdOf, mountsOf, pathOnly } from '../lib/mount-table.ts';
 import { isShortage, outlast } from '../lib/shortage.ts';
-import { type OpenGrant, pathOnly } from './granted-paths.ts';
+import type { OpenGrant } from './granted-paths.ts';
 import type { GuardedPlace } from './host-mounts.ts';
 import { readStatus } from './shim-status.ts';
 
 const pollMs = 2;
 /** To mount all, and to give up what it took: until then bwrap may show its root to nobody but root. */
 const patienceMs = 30_000;
-
-type Mount = { readonly parent: string; readonly place: string; readonly isReadOnly: boolean };
-/** By id. */
-type Mounts = ReadonlyMap<string, Mount>;
 
 /** `places`: where bwrap must have made a mount. Ends with the attempt, too, without a verdict. */
 export async function giveVerdict(
@@ -68,9 +65,9 @@ function isAsGranted(
         covered,
         fd,
         grant,
-        onHost: mountOf(onHost),
-        mount: mountOf(fd),
-        isRoot: mountOf(fd) !== mountOf(above),
+        onHost: mountIdOf(onHost),
+        mount: mountIdOf(fd),
+        isRoot: mountIdOf(fd) !== mountIdOf(above),
       };
     });
     // Read while they are open: no other mount can have their ids. One that has been led to from elsewhere is not in its place here.
@@ -99,29 +96,4 @@ function stackAt(mounts: Mounts, top: string, place: string): number {
 function isSame(one: number, other: number): boolean {
   const [a, b] = [fstatSync(one, { bigint: true }), fstatSync(other, { bigint: true })];
   return a.dev === b.dev && a.ino === b.ino;
-}
-
-function mountOf(fd: number): string {
-  return /^mnt_id:\s*(\d+)$/m.exec(readFileSync(`/proc/self/fdinfo/${fd}`, 'utf8'))?.[1] ?? '';
-}
-
-/** proc_pid_mountinfo(5). Of a process that has ended: none. */
-function mountsOf(pid: number | 'self'): Mounts {
-  let text: string;
-  try {
-    text = readFileSync(`/proc/${pid}/mountinfo`, 'utf8');
-  } catch (error) {
-    if (isShortage(error)) throw error;
-    return new Map();
-  }
-  return new Map(
-    text.split('\n').map((line) => {
-      const [id = '', parent = '', , , place = '', options = ''] = line.split(' ');
-      return [id, { parent, place: unescaped(place), isReadOnly: options.split(',').includes('ro') }];
-    }),
-  );
-}
-
-function unescaped(place: string): string {
-  return place.replaceAll(/\\(\d{3})/g, (_, code: string) => String.fromCharCode(Number.parseInt(code, 8)));
 }

@@ -4,6 +4,7 @@
 import { accessSync, closeSync, constants, fstatSync, openSync, readlinkSync } from 'node:fs';
 import { grantConflict } from '../domain/policy.ts';
 import { errorCode } from '../lib/error-code.ts';
+import { pathOnly } from '../lib/mount-table.ts';
 import { isShortage } from '../lib/shortage.ts';
 import type { AttemptSpec } from './attempt-spec.ts';
 
@@ -11,9 +12,6 @@ export type OpenGrant = { readonly kind: 'read' | 'write'; readonly path: string
 
 /** Its message is for whoever reads the run. */
 export class GrantRefused extends Error {}
-
-/** O_PATH of open(2), which Node has no name for: nothing is read, and no device or pipe does anything. */
-export const pathOnly = 0o10_000_000;
 
 /** They are their caller's to close. @throws GrantRefused; what the system says where it lacks something */
 export function openGrants(spec: Pick<AttemptSpec, 'read' | 'write' | 'masked'>): OpenGrant[] {

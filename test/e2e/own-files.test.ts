@@ -2,11 +2,12 @@
 
 import { chmod, mkdir, mkdtemp, readFile, realpath, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, expect } from 'vitest';
+import { afterAll, describe, expect } from 'vitest';
 import type { ProblemAnswer } from '../support/answers.ts';
 import { testWith } from '../support/host.ts';
 import { bash, writeJob } from '../support/jobs.ts';
 import { startServer } from '../support/server.ts';
+import { mountOn, testWithDisk } from '../support/small-disk.ts';
 
 const test = testWith('bwrap');
 
@@ -119,6 +120,61 @@ test('nor what a link leads to that was switched since the server started', asyn
     const args = { target: join(base, 'volume', version, 'jwks.json') };
     expect((await server.fetch('/runs', { body: { job_id: 'reader', args } })).status, version).toBe(422);
   }
+});
+
+describe('where a file system of the server’s own is mounted a second time,', () => {
+  /** What is bound to a folder of its own, and what of it belongs to the server. */
+  const mounts: readonly (readonly [string, string, string])[] = [
+    ['the data dir', own.data, ''],
+    ['a folder in the data dir', join(own.data, 'runs'), ''],
+    ['a folder above the data dir', join(base, 'real'), 'data'],
+    ['the folder of the database', join(base, 'database'), 'flwd.db'],
+    ['the folder of the keys', join(base, 'keys'), 'notify.key'],
+  ];
+
+  async function mountedAgain(path: string): Promise<string> {
+    const place = await mkdtemp(join(base, 'again-'));
+    mountOn(place, '--bind', path);
+    return place;
+  }
+
+  testWithDisk.each(mounts)('no job sees %s there', async (_, path, within) => {
+    const target = await mountedAgain(path);
+    const seen = join(target, within);
+    for (const jobId of ['permissive', ...(within === '' ? [] : ['reader'])]) {
+      const run = await server.run(jobId, { target });
+      expect({ status: run.status, seen: await server.messages(run.run_id) }, jobId).toEqual({
+        status: 'success',
+        seen: [],
+      });
+    }
+    for (const job_id of ['reader', 'writer', 'permissive-writer']) {
+      const answer = await server.fetch('/runs', { body: { job_id, args: { target: seen } } });
+      const problem: ProblemAnswer = JSON.parse(await answer.text());
+      expect({ status: answer.status, detail: problem.detail }, job_id).toEqual({
+        status: 422,
+        detail: `'${seen}' belongs to the server itself, which no job may see.`,
+      });
+    }
+  });
+
+  testWithDisk('what is mounted in the data dir is hidden in its other places, too', async () => {
+    const inner = join(own.data, 'mounted');
+    const target = await mkdtemp(join(base, 'again-'));
+    await mkdir(inner);
+    mountOn(target, '-t', 'tmpfs', 'flwd-test');
+    mountOn(inner, '--bind', target);
+    await writeFile(join(target, 'file'), 'of the server');
+    expect(await server.messages((await server.run('permissive', { target })).run_id)).toEqual([]);
+  });
+
+  testWithDisk('what covers it there is shown as before', async () => {
+    const target = await mountedAgain(own.data);
+    mountOn(target, '-t', 'tmpfs', '-o', 'mode=755', 'flwd-test');
+    await writeFile(join(target, 'file'), 'of the host');
+    for (const jobId of ['permissive', 'reader'])
+      expect(await server.messages((await server.run(jobId, { target })).run_id)).toEqual([join(target, 'file')]);
+  });
 });
 
 test('a folder beside it is granted as before', async () => {
