@@ -77,7 +77,7 @@ mark_stderr() {
   exec 4>&-
   for ((lines = 0; lines < 100; lines++)); do
     if ! IFS= read -rn 4090 line; then
-      [[ $line == '' ]] || printf '\036E%s' "$line"
+      [[ $line == '' ]] || printf '\036E%s\n' "$line"
       return
     fi
     if ((${#line} == 4090)); then

@@ -41,3 +41,13 @@ export const spoolMarks = {
 
 /** `RS P 40 copying`: progress, from flwd_progress. Announced and kept on the run, not a line of the log. */
 export const progressMark = 'P';
+
+const markLetters = new Set([...Object.keys(spoolMarks), progressMark].map((letter) => letter.charCodeAt(0)));
+
+/** Where the next RS with a known letter behind it is; Infinity where there is none. */
+export function findMark(bytes: Uint8Array, from: number): number {
+  for (let at = bytes.indexOf(spoolMark, from); at >= 0; at = bytes.indexOf(spoolMark, at + 1)) {
+    if (markLetters.has(bytes[at + 1] ?? 0)) return at;
+  }
+  return Number.POSITIVE_INFINITY;
+}

@@ -5,6 +5,7 @@ import { stripVTControlCharacters } from 'node:util';
 import { spoolMark } from '../domain/log-line.ts';
 import type { Redactor } from '../exec/redact.ts';
 import { followSpool, type SpoolFollower, type SpoolJump } from '../exec/spool.ts';
+import { createSpoolLines } from '../exec/spool-lines.ts';
 import type { LogWriter } from '../store/logs.ts';
 import type { RunLog } from './run-log.ts';
 
@@ -27,7 +28,7 @@ export function createOutput(o: {
   readonly patiently: <T>(work: () => T | Promise<T>) => Promise<T>;
 }): Output {
   const { at, runLog } = o;
-  const redaction = o.redactor.stream();
+  const lines = createSpoolLines(o.redactor);
   let spool: SpoolFollower | undefined;
   let spoolPath = '';
   let spoolEnd = 0;
@@ -37,9 +38,10 @@ export function createOutput(o: {
   const leaps: SpoolJump[] = [];
 
   async function append(log: LogWriter, bytes: Buffer, isRecovered: boolean): Promise<void> {
-    const settledEnd = Math.max(0, spoolEnd - redaction.heldBytes);
+    const { heldBytes, aheadBytes } = lines;
+    const settledEnd = Math.max(0, spoolEnd - heldBytes);
     const { firstSeq, count, progress } = await o.patiently(() =>
-      log.append({ ...at, bytes, spoolEnd: settledEnd, isRecovered }),
+      log.append({ ...at, bytes, spoolEnd: settledEnd, aheadBytes, isRecovered }),
     );
     lastError = lastErrorIn(bytes) ?? lastError;
     // Of several in one read the last one says where the script is.
@@ -56,9 +58,9 @@ export function createOutput(o: {
     runLog.addLines({ firstSeq: firstSeq + before, count: count - before });
   }
 
-  /** A secret that began where the spool was cut off is waited for no longer. */
+  /** A line that began where the spool was cut off is waited for no longer. */
   async function leap(log: LogWriter, { cause, fromOffset, toOffset }: SpoolJump): Promise<void> {
-    const rest = redaction.flush();
+    const rest = lines.flush();
     if (rest.length > 0) await append(log, rest, false);
     const what = cause === 'hole' ? 'holds nothing' : 'was cut off by the script';
     await runLog.note(at, 'warn', `the output between its bytes ${fromOffset} and ${toOffset} ${what}`);
@@ -76,7 +78,7 @@ export function createOutput(o: {
         const log = await runLog.open();
         for (const jump of leaps.splice(0)) await leap(log, jump);
         const isRecovered = spoolEnd < recoveredEnd;
-        const clean = redaction.push(bytes);
+        const clean = lines.push(bytes);
         spoolEnd = endOffset;
         await append(log, clean, isRecovered);
         spool?.discard(log.spoolOffset(at));
@@ -105,7 +107,7 @@ export function createOutput(o: {
           throw error;
         }
       });
-      const rest = redaction.flush();
+      const rest = lines.flush();
       if (rest.length > 0) await append(await runLog.open(), rest, false);
       spool?.close();
     },

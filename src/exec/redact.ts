@@ -17,7 +17,7 @@ export type Redactor = {
 };
 
 /** For bytes that come in pieces. Nothing is held back behind a newline. */
-type RedactionStream = {
+export type RedactionStream = {
   /** What can be given out by now. May be the given buffer, or a part of it. */
   push(bytes: Buffer): Buffer;
   flush(): Buffer;

@@ -1,7 +1,7 @@
 // Bytes of a spool → chunks. Works on bytes, never on line objects: a script that prints 100 MB must not wait for its log.
 
 import type { LogLevel } from '../domain/log-line.ts';
-import { logLevels, progressMark, spoolMark, spoolMarks } from '../domain/log-line.ts';
+import { findMark, logLevels, progressMark, spoolMark, spoolMarks } from '../domain/log-line.ts';
 import type { Progress } from '../domain/run.ts';
 import {
   levelBits,
@@ -191,14 +191,6 @@ export function createChunkEncoder(): ChunkEncoder {
 function capacityFor(inputBytes: number, headBytes: number, chunkTextBytes: number): number {
   const chunkCount = Math.ceil(inputBytes / Math.min(chunkTextBytes, maxChunkLines)) + 1;
   return chunkCount * (headBytes + maxEntryBytes) + 3 * (inputBytes + 1);
-}
-
-/** Where the next RS with a known letter behind it is. */
-function findMark(bytes: Buffer, from: number): number {
-  for (let at = bytes.indexOf(spoolMark, from); at >= 0; at = bytes.indexOf(spoolMark, at + 1)) {
-    if (flagsOfMark[bytes[at + 1] ?? 0] !== noMark) return at;
-  }
-  return Number.POSITIVE_INFINITY;
 }
 
 function parseProgress(text: string): Progress | undefined {

@@ -28,12 +28,14 @@ export type LogWriter = {
   readonly spoolOffset: (at: AttemptPlace) => number;
   /**
    * Takes whole lines, marks included, redacted; they are in the file when it returns. Throws when the disk refuses, and
-   * has then taken nothing.
+   * has then taken nothing. `spoolEnd` is where a later process reads on, and `aheadBytes` how much of what is handed over
+   * from there on has been handed over already: lines that ended while one that began before them had not.
    */
   readonly append: (
     o: AttemptPlace & {
       readonly bytes: Buffer;
       readonly spoolEnd: number;
+      readonly aheadBytes?: number;
       /** Printed while no server read it. */
       readonly isRecovered?: boolean;
     },
@@ -71,6 +73,8 @@ export function createLogWriter(o: {
   const overflow = createOverflow(endBytes);
   /** By `spoolKey`: how far that spool was handed over. What is held back of that is not stored yet. */
   const handedOver = new Map(state.spool);
+  /** By `spoolKey`: how much of what is handed over next an earlier process has stored. */
+  const storedBefore = new Map(Array.from(state.spool, ([key, { aheadBytes }]) => [key, aheadBytes]));
   /** By `spoolKey`: where a later process would go on. */
   const written = new Map(state.spool);
   let uncheckedBytes = 0;
@@ -174,15 +178,15 @@ export function createLogWriter(o: {
       return state.lastSeq;
     },
     spoolOffset: (at) => (written.get(spoolKey(at)) ?? start).offset,
-    append({ attempt, stepId, bytes, spoolEnd, isRecovered = false }) {
+    append({ attempt, stepId, bytes, spoolEnd, aheadBytes = 0, isRecovered = false }) {
       const key = spoolKey({ stepId, attempt });
-      const before = handedOver.get(key) ?? start;
-      // Stored before a crash, in a write that the crash cut short.
-      const skipBytes = Math.min(before.aheadBytes, bytes.length);
-      const from = { offset: before.offset, aheadBytes: skipBytes };
-      const to = { offset: spoolEnd, aheadBytes: before.aheadBytes - skipBytes };
+      const from = handedOver.get(key) ?? start;
+      const stored = storedBefore.get(key) ?? 0;
+      const skipBytes = Math.min(stored, bytes.length);
+      const to = { offset: spoolEnd, aheadBytes: aheadBytes + stored - skipBytes };
       const appended = take({ attempt, stepId, bytes: bytes.subarray(skipBytes), isRecovered, from, to });
       handedOver.set(key, to);
+      storedBefore.set(key, stored - skipBytes);
       return appended;
     },
     note({ attempt, stepId, level, message }) {
