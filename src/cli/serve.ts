@@ -7,9 +7,8 @@ import { systemClock } from '../lib/clock.ts';
 import { errorCode } from '../lib/error-code.ts';
 import { createLogger, type Logger } from '../lib/logger.ts';
 import { isLoopback } from '../lib/loopback.ts';
-import { askToYield, DataDirOwned, type OwnerInfo } from '../lib/owner-lock.ts';
+import { askToYield, DataDirOwned } from '../lib/owner-lock.ts';
 import { packageVersion } from '../lib/version.ts';
-import type { RunningServer } from '../main.ts';
 import type { Options } from './command.ts';
 import { loadConfiguration } from './configuration.ts';
 import { type ExitCode, exitCodes, Refusal } from './exit-code.ts';
@@ -42,9 +41,11 @@ export async function run(options: Options): Promise<ExitCode> {
   const started = { config: file, data_dir: config.instance.dataDir, bind: showBind(bind), auth: config.auth.mode };
   log.info(started, 'started');
   const end = await Promise.race([stopAsked, server.lost]);
-  if (typeof end === 'object') return giveWay(server, { log, dataDir: config.instance.dataDir, owner: end });
-  log.info({ signal: end }, 'stopping');
-  const client = await clientOfOwner(config.instance.dataDir);
+  const { dataDir } = config.instance;
+  const isLost = typeof end === 'object';
+  if (isLost) log.error({ pid: end.pid }, `another process has taken the data dir ${dataDir}: ${lostCause}`);
+  else log.info({ signal: end }, 'stopping');
+  const client = isLost ? undefined : await clientOfOwner(dataDir);
   if (client && options.has('stop-runs')) {
     server.startNoRuns();
     const { whole, kill } = endRuns(client, log);
@@ -57,19 +58,12 @@ export async function run(options: Options): Promise<ExitCode> {
     again = endAtOnce;
   } else if (client) await nameRunning(client, log);
   await server.stop();
-  process.exit(exitCodes.done);
+  process.exit(isLost ? exitCodes.refused : exitCodes.done);
 }
 
-/** Two servers would both start the runs that wait, so the one that has lost the data dir ends. */
-async function giveWay(
-  server: RunningServer,
-  { log, dataDir, owner }: { readonly log: Logger; readonly dataDir: string; readonly owner: OwnerInfo },
-): Promise<never> {
-  const cause = 'somebody removed flwd.lock and flwd.sock while this server could not put them back';
-  log.error({ pid: owner.pid }, `another process has taken the data dir ${dataDir}: ${cause}; this server ends`);
-  await server.stop();
-  process.exit(exitCodes.refused);
-}
+/** Two servers would both start the runs that wait. */
+const lostCause =
+  'somebody removed flwd.lock and flwd.sock while this server could not put them back; this server ends';
 
 /** A command that has no server makes way for one when it is asked to, which takes a moment. */
 const commandMs = 10_000;
