@@ -16,6 +16,7 @@ import * as runSchemas from './run-schemas.ts';
 import { scheduleOperations } from './schedule-operations.ts';
 import { secretOperations } from './secret-operations.ts';
 import { systemOperations } from './system-operations.ts';
+import type { Tag } from './tags.ts';
 import { tokenOperations } from './token-operations.ts';
 import { workerOperations } from './worker-operations.ts';
 
@@ -36,7 +37,7 @@ export type OperationAudit = {
 };
 
 export type Operation = Route & {
-  readonly tag: 'Jobs' | 'Runs' | 'Schedules' | 'Secrets' | 'Artifacts' | 'Tokens' | 'Audit' | 'System' | 'Events';
+  readonly tag: Tag;
   readonly summary: string;
   readonly scope: Scope | 'public';
   /** Concerns every tenant, and so asks for tenant `*` besides. */

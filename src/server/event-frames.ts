@@ -13,7 +13,7 @@ type EventFrame = {
 };
 
 /** What a stream sends of an entry: events of these types, all without them, whose ids are after `afterId`. */
-export type Cut = { readonly types: ReadonlySet<EventType> | undefined; readonly afterId: number };
+type Cut = { readonly types: ReadonlySet<EventType> | undefined; readonly afterId: number };
 
 export type EventFrames = {
   /** As server-sent events, and how many they are. */

@@ -3,6 +3,7 @@
 import { type Answer, type Operation, operations } from '../contract/operations.ts';
 import { apiBase } from '../contract/routes.ts';
 import { problemDocument } from '../contract/schemas.ts';
+import { tags } from '../contract/tags.ts';
 import { type ProblemSlug, problems } from '../domain/problem.ts';
 import { problemMediaType } from './problem-answers.ts';
 import { isShed } from './shedding.ts';
@@ -43,7 +44,7 @@ export function createOpenApi(version: string): Json {
       license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
     },
     servers: [{ url: '/' }],
-    tags: [...new Set(Object.values<Operation>(operations).map(({ tag }) => tag))].map((name) => ({ name })),
+    tags: Object.entries(tags).map(([name, description]) => ({ name, description })),
     paths,
     components: { schemas: Object.fromEntries(components), securitySchemes: { bearer } },
   };

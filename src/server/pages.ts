@@ -3,6 +3,7 @@
 import { createHash } from 'node:crypto';
 import { type Operation, operations } from '../contract/operations.ts';
 import { apiBase } from '../contract/routes.ts';
+import { tags } from '../contract/tags.ts';
 import { problems, problemType } from '../domain/problem.ts';
 
 const style =
@@ -26,10 +27,9 @@ export function startPage(version: string): string {
 
 export function docsPage(version: string): string {
   const all = Object.entries<Operation>(operations);
-  const tags = [...new Set(all.map(([, { tag }]) => tag))];
-  const sections = tags.map((tag) => {
+  const sections = Object.entries(tags).map(([tag, description]) => {
     const own = all.filter(([, operation]) => operation.tag === tag);
-    return `<h2>${tag}</h2>\n${own.map(([id, operation]) => operationText(id, operation)).join('\n')}`;
+    return `<h2>${tag}</h2>\n<p>${escapeHtml(description)}</p>\n${own.map(([id, operation]) => operationText(id, operation)).join('\n')}`;
   });
   return page(
     `flwd API ${version}`,

@@ -1,5 +1,6 @@
 // `/metrics` of a real server after real runs, read by a small parser of Prometheus's text format.
 
+import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { afterAll, expect, test, vi } from 'vitest';
 import { testWith } from '../support/host.ts';
@@ -164,9 +165,9 @@ test('storage and the process are measured', async () => {
   expect(metrics.get('process_open_fds')?.samples['']).toBeGreaterThan(5);
   expect(metrics.get('process_resident_memory_bytes')?.samples['']).toBeGreaterThan(20_000_000);
   expect(Object.keys(metrics.get('flwd_event_loop_delay_seconds')?.samples ?? {})).toEqual([
-    '{quantile="0.5"}',
-    '{quantile="0.99"}',
-    '{quantile="1"}',
+    '{percentile="50"}',
+    '{percentile="99"}',
+    '{percentile="100"}',
   ]);
   expect(metrics.get('flwd_build_info')?.samples).toEqual({ '{version="1.2.3"}': 1 });
 });
@@ -176,4 +177,10 @@ test('/metrics takes GET alone, and a wrong token is none', async () => {
   expect([posted.status, posted.headers.get('allow')]).toEqual([405, 'GET, HEAD']);
   const withToken = await server.fetch('//metrics', { headers: { authorization: 'Bearer x' } });
   expect(withToken.status).toBe(401);
+});
+
+testWith('promtool')('Prometheus’s own check says nothing of a scrape', async () => {
+  const input = await (await server.fetch('//metrics')).text();
+  const { status, stdout, stderr } = spawnSync('promtool', ['check', 'metrics'], { input, encoding: 'utf8' });
+  expect({ status, stdout, stderr }).toEqual({ status: 0, stdout: '', stderr: '' });
 });

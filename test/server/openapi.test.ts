@@ -1,5 +1,10 @@
+import { spawnSync } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { Ajv2020 } from 'ajv/dist/2020.js';
-import { afterAll, expect, test } from 'vitest';
+import { afterAll, expect, onTestFinished, test } from 'vitest';
 import { operations as table } from '../../src/contract/operations.ts';
 import { bash } from '../support/jobs.ts';
 import { startServing } from './serving.ts';
@@ -41,6 +46,26 @@ test('it is OpenAPI 3.1, and describes each operation once', () => {
       expect([status, description]).toEqual([expect.stringMatching(/^[2-5]\d\d$/), expect.stringMatching(/./)]);
     }
   }
+});
+
+test('redocly lint finds no error and warns of nothing', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'flwd-openapi-'));
+  onTestFinished(() => rm(folder, { recursive: true }));
+  await writeFile(join(folder, 'openapi.json'), JSON.stringify(document, null, 2));
+  const cli = fileURLToPath(import.meta.resolve('@redocly/cli/bin/cli.js'));
+  const linted = spawnSync(
+    process.execPath,
+    [cli, 'lint', 'openapi.json', '--extends=recommended-strict', '--format=json'],
+    {
+      cwd: folder,
+      env: { ...process.env, REDOCLY_TELEMETRY: 'off', REDOCLY_SUPPRESS_UPDATE_NOTICE: 'true' },
+      encoding: 'utf8',
+    },
+  );
+  const { totals, problems }: { totals: object; problems: object[] } = JSON.parse(linted.stdout);
+  expect(problems).toEqual([]);
+  expect(totals).toEqual({ errors: 0, warnings: 0, ignored: 0 });
+  expect(linted.status).toBe(0);
 });
 
 test('each operation says the scope that its bearer needs, a public one that it needs none', () => {

@@ -20,7 +20,7 @@ const checkout = join(import.meta.dirname, '../..');
 const run = promisify(execFile);
 
 export default async function setup(project: TestProject): Promise<(() => Promise<void>) | undefined> {
-  const absent = absentTools('bwrap', 'python3', 'git', 'tmux', 'zsh', 'fish');
+  const absent = absentTools('bwrap', 'python3', 'git', 'tmux', 'zsh', 'fish', 'promtool');
   if (absent.length > 0)
     console.warn(`This host lacks ${absent.join(', ')}: tests that need it are skipped, in CI they fail.`);
 

@@ -23,7 +23,7 @@ export function createProcessMetrics(o: { readonly version: string; readonly sta
     for (const percentile of percentiles) {
       // A measured delay has the timer's own pace in it.
       const ms = delay.count === 0 ? 0 : Math.max(0, delay.percentile(percentile) / 1e6 - resolutionMs);
-      yield { labels: { quantile: String(percentile / 100) }, value: ms / 1000 };
+      yield { labels: { percentile: String(percentile) }, value: ms / 1000 };
     }
     delay.reset();
   }
