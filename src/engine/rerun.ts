@@ -5,34 +5,27 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Catalog } from '../catalog/catalog.ts';
 import type { Snapshots } from '../catalog/snapshot.ts';
-import type { JobDefinition, StepDefinition } from '../domain/job.ts';
+import type { JobDefinition } from '../domain/job.ts';
 import { tighterProfile } from '../domain/policy.ts';
-import { Problem, validationError } from '../domain/problem.ts';
+import { Problem } from '../domain/problem.ts';
 import { isFinished } from '../domain/run.ts';
 import type { Sealer } from '../exec/seal.ts';
 import type { Clock } from '../lib/clock.ts';
 import { createId } from '../lib/ids.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { Store } from '../store/open.ts';
-import { lastAttempts } from '../store/run-rows.ts';
 import { runNotFound, type StoredRun } from '../store/runs.ts';
-import type { StepRow } from '../store/schema.ts';
-import type { NewStep } from '../store/steps.ts';
 import { copyWorkspace } from './copy-workspace.ts';
 import { type Addition, type AddRun, type Caller, refuseConflict } from './create.ts';
 import type { Dispatcher } from './dispatch.ts';
+import { keptRows, keptStart } from './kept-steps.ts';
 import type { Created, KeepAnswer, Once } from './once.ts';
-import { createPlaces, restorePlaces, toNewStep } from './places.ts';
 import { type PlanContext, type ResolvedPlan, resolveEntry } from './plan.ts';
 import type { Refusals } from './refusals.ts';
 import { argumentsOfRerun, type RerunRequest } from './rerun-arguments.ts';
 import { refuseDenied } from './run-audit.ts';
 import { removeRunFolder } from './run-folders.ts';
 import { reopenSecrets } from './run-secrets.ts';
-import { unsealOutputs } from './run-source.ts';
-import { createRunState } from './run-state.ts';
-import { sealContext } from './step-changes.ts';
-import { ancestorsOf, type RunFacts } from './step-values.ts';
 
 export type Rerun = (runId: string, request: RerunRequest, caller: Caller, idempotencyKey?: string) => Promise<Created>;
 
@@ -101,7 +94,7 @@ export function createRerun(
       rerunOf: runId,
       secretsBy: again.secretsBy,
       ...(isLatest ? {} : { revision: oldPlan.revision }),
-      ...(kept.length === 0 ? {} : { start: (run) => keptStart(stored, kept, steps, run) }),
+      ...(kept.length === 0 ? {} : { start: (run) => keptStart({ stored, kept, steps, run, sealer }) }),
       isBounded: true,
       alongside: async (tx, newId, body) => keep?.add(tx, newId, { status: 201, body }),
     };
@@ -124,63 +117,6 @@ export function createRerun(
     const { refused } = o.dispatcher.outlook(plan.lane);
     if (refused) throw refused;
   }
-
-  function keptStart(
-    stored: StoredRun,
-    kept: readonly StepRow[],
-    steps: readonly StepDefinition[],
-    run: RunFacts,
-  ): ReturnType<NonNullable<Addition['start']>> {
-    const { job } = stored.plan;
-    const id = run.run_id;
-    const keptSteps = new Map(kept.map((row) => [row.step_id, row]));
-    const fresh = createPlaces(steps, job.title ?? job.name);
-    const own = fresh.map((place) => {
-      const row = keptSteps.get(place.stepId);
-      return row ? (restorePlaces(steps, [{ ...row, n: place.n }])[0] ?? place) : place;
-    });
-    const instances = restorePlaces(
-      steps,
-      kept.filter((row) => row.instance_of !== null),
-    ).map((place, at) => ({
-      ...place,
-      n: fresh.length + 1 + at,
-    }));
-    const places = [...own, ...instances];
-    const ended = places
-      .flatMap((place) => {
-        const row = keptSteps.get(place.stepId);
-        return row ? [{ place, row }] : [];
-      })
-      .toSorted((a, b) => Number(a.row.item === null) - Number(b.row.item === null))
-      .map(({ place, row }) => ({
-        place,
-        skipped: null,
-        ending: {
-          status: 'success' as const,
-          reason: null,
-          message: null,
-          exitCode: row.exit_code,
-          outputs: JSON.parse(row.outputs),
-          openOutputs: unsealOutputs(row, stored.run.run_id, sealer),
-        },
-      }));
-    const rows = places.flatMap((place): NewStep[] => {
-      const step = steps[place.index];
-      const row = keptSteps.get(place.stepId);
-      if (!step) return [];
-      return [row ? { ...toNewStep(place, step), kept: keptOf(row, stored.run.run_id, id) } : toNewStep(place, step)];
-    });
-    return { state: createRunState({ job: { ...job, steps }, run, places, ended }), steps: rows };
-  }
-
-  /** Sealed outputs are bound to their run. */
-  function keptOf(row: StepRow, oldId: string, id: string): NonNullable<NewStep['kept']> {
-    const { status, started_at, finished_at, exit_code, outputs } = row;
-    const context = sealContext(id, row.step_id, row.attempt);
-    const sealed = row.sealed === null ? null : sealer.seal(JSON.stringify(unsealOutputs(row, oldId, sealer)), context);
-    return { status, started_at, finished_at, exit_code, outputs, sealed };
-  }
 }
 
 /** That of a run without steps goes with its end, and where no script has run there was none. */
@@ -189,32 +125,4 @@ function leftWorkspace({ plan, attempts }: StoredRun): boolean {
     plan.job.composition === 'steps' &&
     attempts.some(({ kind, started_at }) => kind === 'command' && started_at !== null)
   );
-}
-
-/**
- * The rows of steps that have succeeded, and of their instances, where nothing that they need is done anew.
- * @throws Problem validation-error for a step that the job does not have, and where nothing failed
- */
-function keptRows(
-  stored: StoredRun,
-  steps: readonly StepDefinition[],
-  from: NonNullable<RerunRequest['from']>,
-): StepRow[] {
-  if (from === 'start') return [];
-  if (typeof from === 'object' && !steps.some(({ id }) => id === from.step)) {
-    throw validationError([{ pointer: '/from/step', message: `the job has no step '${from.step}'`, keyword: 'step' }]);
-  }
-  // It keeps no workspace to go on from.
-  if (stored.plan.job.composition === 'single') return [];
-  const rows = lastAttempts(stored.attempts);
-  if (from === 'failed' && rows.every(({ status }) => status === 'success' || status === 'skipped')) {
-    const message = 'nothing failed in this run; `start` runs all of it';
-    throw validationError([{ pointer: '/from', message, keyword: 'from' }]);
-  }
-  const succeeded = new Set(rows.filter(({ status }) => status === 'success').map((row) => row.step_id));
-  const isKept = (id: string): boolean => succeeded.has(id) && !(typeof from === 'object' && from.step === id);
-  const kept = new Set(
-    steps.filter(({ id }) => isKept(id) && [...ancestorsOf(steps, id)].every(isKept)).map(({ id }) => id),
-  );
-  return rows.filter((row) => kept.has(row.instance_of ?? row.step_id));
 }

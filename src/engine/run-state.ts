@@ -7,7 +7,7 @@ import type { JobDefinition, StepDefinition } from '../domain/job.ts';
 import { invariant } from '../domain/problem.ts';
 import type { StepReason } from '../domain/run.ts';
 import { createStepGraph, type StepEnd } from '../domain/step-graph.ts';
-import { foreachInstances, matrixInstances } from './instances.ts';
+import { foreachInstances, type Instance, matrixInstances } from './instances.ts';
 import { createInstancePlaces, type Place } from './places.ts';
 import { joinOutputs, type RunFacts, type ScopeStep, type StepValue, scopeOf, toScopeStep } from './step-values.ts';
 
@@ -24,7 +24,8 @@ export type Ending = {
 export type Decision =
   | { readonly kind: 'begin'; readonly place: Place }
   | { readonly kind: 'skip'; readonly place: Place; readonly reason: StepReason; readonly message: string }
-  | { readonly kind: 'expand'; readonly place: Place; readonly instances: readonly Place[] }
+  /** `added` are the instances that have no row yet. */
+  | { readonly kind: 'expand'; readonly place: Place; readonly added: readonly Place[] }
   | { readonly kind: 'end'; readonly place: Place; readonly ending: Ending };
 
 type Failure = Pick<Ending, 'reason' | 'message' | 'exitCode'> & { readonly stepId: string };
@@ -36,6 +37,8 @@ export type RunState = {
   readonly stepOf: (place: Place) => StepDefinition;
   readonly values: ReadonlyMap<string, StepValue>;
   readonly scope: ExpressionScope;
+  /** Those that its step would be expanded to now; none where it would not begin, or has no instances. */
+  readonly instancesOf: (place: Place) => readonly Instance[];
   /** What follows from all that has ended since the last call. While `isAborting`, nothing begins. */
   readonly next: (isAborting: boolean) => Decision[];
   /** A place has ended; with the last instance of a step, the step has. */
@@ -138,9 +141,15 @@ export function createRunState(o: {
         return skip(place, 'condition', 'condition', `its \`if\` does not hold: ${step.condition}`);
       }
       what = 'foreach';
+      // Some of them have ended in an earlier run.
+      const before = groups.get(place.index);
+      if (before) return expand(place, before.instances, []);
       const instances = instancesOf(step);
       if (!instances) return [{ kind: 'begin', place }];
-      return expand(place, createInstancePlaces(place, step, instances, places.length));
+      const added = createInstancePlaces(place, step, instances, places.length);
+      places.push(...added);
+      groups.set(place.index, { instances: added, left: added.length });
+      return expand(place, added, added);
     } catch (error) {
       if (!(error instanceof ExpressionError)) throw error;
       const message = `\`${what}\`: ${error.message}`;
@@ -155,14 +164,24 @@ export function createRunState(o: {
     return step.foreach === null ? undefined : foreachInstances(step.id, evaluateItems(step.foreach, scope));
   }
 
-  function expand(place: Place, instances: readonly Place[]): Decision[] {
-    places.push(...instances);
-    groups.set(place.index, { instances, left: instances.length });
+  function instancesNow(place: Place): readonly Instance[] {
+    const step = stepOf(place);
+    try {
+      const begins = step.condition === null || evaluateCondition(step.condition, scope);
+      return (begins ? instancesOf(step) : undefined) ?? [];
+    } catch (error) {
+      if (error instanceof ExpressionError) return [];
+      throw error;
+    }
+  }
+
+  function expand(place: Place, instances: readonly Place[], added: readonly Place[]): Decision[] {
+    const open = instances.filter(({ status }) => status === 'pending');
     const begun: Decision[] = [
-      { kind: 'expand', place, instances },
-      ...instances.map((instance): Decision => ({ kind: 'begin', place: instance })),
+      { kind: 'expand', place, added },
+      ...open.map((instance): Decision => ({ kind: 'begin', place: instance })),
     ];
-    return instances.length > 0 ? begun : [...begun, ...endGroup(place, [])];
+    return open.length > 0 ? begun : [...begun, ...endGroup(place, instances)];
   }
 
   function next(isAborting: boolean): Decision[] {
@@ -221,6 +240,7 @@ export function createRunState(o: {
     stepOf,
     values,
     scope,
+    instancesOf: instancesNow,
     next,
     end,
     drop,

@@ -103,9 +103,9 @@ export function createStepChanges(o: {
     turn.changes.push(async (tx) => must(await steps.skip(tx, about, stepId, row)));
   }
 
-  function expand({ place, instances }: Extract<Decision, { kind: 'expand' }>, turn: Turn): void {
+  function expand({ place, added }: Extract<Decision, { kind: 'expand' }>, turn: Turn): void {
     start(place, 'running', turn);
-    const rows = instances.map((instance) => toNewStep(instance, state.stepOf(place)));
+    const rows = added.map((instance) => toNewStep(instance, state.stepOf(place)));
     turn.changes.push((tx) => steps.add(tx, about.runId, rows));
   }
 

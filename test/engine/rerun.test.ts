@@ -1,6 +1,6 @@
 // Running again what has ended: what is carried over, what may have changed meanwhile, and what is gone.
 
-import { readdirSync, rmSync } from 'node:fs';
+import { readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test, vi } from 'vitest';
 import { localPrincipal } from '../../src/domain/principal.ts';
@@ -315,3 +315,81 @@ testWithDisk(
     expect(await opened.messages(next.run_id)).toEqual(['4000000']);
   },
 );
+
+test('from what failed, instances that succeeded are kept with their outputs, in the order of the instances', async () => {
+  const jobs = {
+    release: steps(
+      {
+        argspec: { type: 'object', properties: { ok: { type: 'boolean', default: false }, hosts: { type: 'array' } } },
+        steps: [
+          script('build'),
+          script('test', { needs: ['build'], matrix: { node: [22, 24], db: ['pg', 'my'] } }),
+          script('deploy', { needs: ['build'], foreach: 'args.hosts' }),
+          script('say', { needs: ['test', 'deploy'] }),
+        ],
+      },
+      {
+        build: 'echo built',
+        test: 'flwd_output id "$FLWD_MATRIX_NODE$FLWD_MATRIX_DB"; echo "$FLWD_MATRIX_NODE$FLWD_MATRIX_DB"; [ "$FLWD_MATRIX_NODE$FLWD_MATRIX_DB" != 22my ] || [ "$ok" = true ]',
+        deploy: 'flwd_output on "$FLWD_ITEM"; echo "to $FLWD_ITEM"; [ "$FLWD_ITEM" != two ] || [ "$ok" = true ]',
+        say: 'echo "$FLWD_STEP_TEST_ID $FLWD_STEP_DEPLOY_ON"',
+      },
+    ),
+  };
+  const root = dataFolder();
+  const opened = await openEngine(root, { jobs });
+  const runId = await opened.create('release', { hosts: ['one', 'two', 'three', 'four'] });
+  const old = await opened.finished(runId);
+  expect(old).toMatchObject({ status: 'failed' });
+  const run = await again(opened, runId, { from: 'failed', args: { ok: true, hosts: ['one', 'two', 'drei', 'four'] } });
+  expect((await opened.messages(run.run_id)).toSorted()).toEqual([
+    '22my',
+    '["22pg","22my","24pg","24my"] ["one","two","drei","four"]',
+    'to drei',
+    'to two',
+  ]);
+  expect(run.steps.map(({ step_id: id, status }) => `${id} ${status}`)).toEqual([
+    'build success',
+    'test success',
+    'deploy success',
+    'say success',
+    'test[node=22,db=pg] success',
+    'test[node=22,db=my] success',
+    'test[node=24,db=pg] success',
+    'test[node=24,db=my] success',
+    'deploy[0] success',
+    'deploy[1] success',
+    'deploy[2] success',
+    'deploy[3] success',
+  ]);
+  const kept = ['build', 'test[node=22,db=pg]', 'deploy[0]', 'deploy[3]'];
+  for (const id of kept) expect(byId(run)[id]?.started_at, id).toBe(byId(old)[id]?.started_at);
+});
+
+test('a rerun that waits with kept instances goes on with them after a restart, and runs none where all had succeeded', async () => {
+  const root = dataFolder();
+  const jobs = {
+    hold: bash('until [ -e /workspace/go ]; do sleep 0.02; done'),
+    fan: steps(
+      { steps: [script('a', { matrix: { n: [1, 2, 3] } }), script('b', { needs: ['a'] })] },
+      {
+        a: 'echo "a$FLWD_MATRIX_N"; flwd_output n "$FLWD_MATRIX_N"; [ "$FLWD_MATRIX_N" != 2 ] || [ -e once ] || { touch once; exit 1; }',
+        b: 'echo "b $FLWD_STEP_A_N"; [ -e twice ] || { touch twice; exit 1; }',
+      },
+    ),
+  };
+  const opened = await openEngine(root, { jobs, limits: { globalConcurrency: 1 } });
+  const first = await opened.create('fan');
+  expect(await opened.finished(first)).toMatchObject({ status: 'failed' });
+  const holding = await opened.create('hold');
+  const { runId: second } = await opened.engine.rerun(first, { from: 'failed' }, caller);
+  expect(await opened.when(second, () => true)).toMatchObject({ status: 'pending' });
+  await opened.close();
+  const next = await openEngine(root);
+  writeFileSync(join(root, 'data/runs', holding, 'workspace/go'), '');
+  expect(await next.finished(second)).toMatchObject({ status: 'failed' });
+  expect(await next.messages(second)).toEqual(['a2', 'b ["1","2","3"]']);
+  const third = await again(next, second, { from: 'failed' });
+  expect(third).toMatchObject({ status: 'success' });
+  expect(await next.messages(third.run_id)).toEqual(['b ["1","2","3"]']);
+});

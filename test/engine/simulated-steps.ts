@@ -67,7 +67,7 @@ export function simulate({ job, run, scriptOf, slots, cancelAtMs, restartsAtMs }
       } else {
         place.status = 'running';
         store(place);
-        for (const instance of decision.instances) store(instance);
+        for (const instance of decision.added) store(instance);
       }
     }
   }

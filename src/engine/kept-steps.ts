@@ -1,0 +1,125 @@
+// What a rerun keeps of the run before: the rows of steps that succeeded, and of the instances that did where their step as a whole
+// did not. They are the new run's own rows from its start, with their outputs.
+
+import type { StepDefinition } from '../domain/job.ts';
+import { validationError } from '../domain/problem.ts';
+import type { Sealer } from '../exec/seal.ts';
+import { lastAttempts } from '../store/run-rows.ts';
+import type { StoredRun } from '../store/runs.ts';
+import type { StepRow } from '../store/schema.ts';
+import type { NewStep } from '../store/steps.ts';
+import { createInstancePlaces, createPlaces, type Place, restorePlaces, toNewStep } from './places.ts';
+import type { RerunRequest } from './rerun-arguments.ts';
+import { unsealOutputs } from './run-source.ts';
+import { createRunState, type RunState } from './run-state.ts';
+import { sealContext } from './step-changes.ts';
+import { ancestorsOf, type RunFacts } from './step-values.ts';
+
+/**
+ * The rows of steps that have succeeded, and of instances that have, where nothing that they need is done anew.
+ * @throws Problem validation-error for a step that the job does not have, and where nothing failed
+ */
+export function keptRows(
+  stored: StoredRun,
+  steps: readonly StepDefinition[],
+  from: NonNullable<RerunRequest['from']>,
+): StepRow[] {
+  if (from === 'start') return [];
+  if (typeof from === 'object' && !steps.some(({ id }) => id === from.step)) {
+    throw validationError([{ pointer: '/from/step', message: `the job has no step '${from.step}'`, keyword: 'step' }]);
+  }
+  // It keeps no workspace to go on from.
+  if (stored.plan.job.composition === 'single') return [];
+  const rows = lastAttempts(stored.attempts);
+  if (from === 'failed' && rows.every(({ status }) => status === 'success' || status === 'skipped')) {
+    const message = 'nothing failed in this run; `start` runs all of it';
+    throw validationError([{ pointer: '/from', message, keyword: 'from' }]);
+  }
+  const succeeded = rows.filter(({ status }) => status === 'success');
+  const stepIds = new Set(succeeded.map((row) => row.step_id));
+  const isAsked = (id: string): boolean => typeof from === 'object' && from.step === id;
+  const isKept = (id: string): boolean => stepIds.has(id) && !isAsked(id);
+  const reached = new Set(
+    steps.filter(({ id }) => !isAsked(id) && [...ancestorsOf(steps, id)].every(isKept)).map(({ id }) => id),
+  );
+  return succeeded.filter((row) => reached.has(row.instance_of ?? row.step_id));
+}
+
+/** The state and the rows that a rerun begins with. */
+export function keptStart(o: {
+  readonly stored: StoredRun;
+  readonly kept: readonly StepRow[];
+  /** Of the job as it is run again. */
+  readonly steps: readonly StepDefinition[];
+  readonly run: RunFacts;
+  readonly sealer: Sealer;
+}): { readonly state: RunState; readonly steps: readonly NewStep[] } {
+  const { stored, steps, run, sealer } = o;
+  const job = { ...stored.plan.job, steps };
+  const oldId = stored.run.run_id;
+  const rowOf = new Map(o.kept.map((row) => [row.step_id, row]));
+  const keptAt = new Map<Place, StepRow>();
+  const keep = (row: StepRow, n: number): Place[] => {
+    const places = restorePlaces(steps, [{ ...row, n }]);
+    for (const place of places) keptAt.set(place, row);
+    return places;
+  };
+  const places = createPlaces(steps, job.title ?? job.name).flatMap((place) => {
+    const row = rowOf.get(place.stepId);
+    return row ? keep(row, place.n) : place;
+  });
+  for (const row of o.kept) {
+    if (row.instance_of !== null && rowOf.has(row.instance_of)) places.push(...keep(row, places.length + 1));
+  }
+
+  const ofWholeSteps = stateOf();
+  for (const place of places.filter(({ kind, status }) => kind === 'group' && status === 'pending')) {
+    const step = steps[place.index];
+    if (!step) continue;
+    const instances = createInstancePlaces(place, step, ofWholeSteps.instancesOf(place), places.length);
+    // Another argument may have made another item of the same place in the list.
+    const isSame = (row: StepRow, { item }: Place): boolean => row.item === JSON.stringify(item);
+    const found = instances.map((instance) => {
+      const row = rowOf.get(instance.stepId);
+      return row && isSame(row, instance) ? row : undefined;
+    });
+    if (found.some((row) => row !== undefined))
+      places.push(...instances.flatMap((instance, at) => (found[at] ? keep(found[at], instance.n) : instance)));
+  }
+  return { state: stateOf(), steps: places.flatMap(toRow) };
+
+  function stateOf(): RunState {
+    const ended = [...keptAt]
+      .toSorted(([, a], [, b]) => Number(a.item === null) - Number(b.item === null))
+      .map(([place, row]) => ({ place, skipped: null, ending: endingOf(row) }));
+    return createRunState({ job, run, places, ended });
+  }
+
+  function endingOf(row: StepRow) {
+    const { exit_code: exitCode } = row;
+    const openOutputs = unsealOutputs(row, oldId, sealer);
+    return {
+      status: 'success',
+      reason: null,
+      message: null,
+      exitCode,
+      outputs: JSON.parse(row.outputs),
+      openOutputs,
+    } as const;
+  }
+
+  function toRow(place: Place): NewStep[] {
+    const step = steps[place.index];
+    const row = keptAt.get(place);
+    if (!step) return [];
+    return [row ? { ...toNewStep(place, step), kept: keptOf(row) } : toNewStep(place, step)];
+  }
+
+  /** Sealed outputs are bound to their run. */
+  function keptOf(row: StepRow): NonNullable<NewStep['kept']> {
+    const { status, started_at, finished_at, exit_code, outputs } = row;
+    const context = sealContext(run.run_id, row.step_id, row.attempt);
+    const sealed = row.sealed === null ? null : sealer.seal(JSON.stringify(unsealOutputs(row, oldId, sealer)), context);
+    return { status, started_at, finished_at, exit_code, outputs, sealed };
+  }
+}
