@@ -364,5 +364,6 @@ test('migrations: name, and the hash of what they do; a released one is never ed
     '0010-run-totals 143b5ebc33f795aa',
     '0011-run-days 9233fc1586735bbc',
     '0012-what-a-run-leaves 8016bed835fb2780',
+    '0013-clock-set 04111aab881c888e',
   ]);
 });

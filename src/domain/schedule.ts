@@ -28,7 +28,7 @@ export type FireError = {
 export type ScheduleState = {
   /** Only nominal times after it count: when the schedule was first seen, changed or enabled. */
   readonly sinceMs: number;
-  /** The newest nominal time dealt with: fired, failed or passed over. Never goes back. */
+  /** The newest nominal time dealt with: fired, failed or passed over. */
   readonly settledAtMs: number | null;
   /** Since when it is gone or disabled. */
   readonly idleSinceMs: number | null;

@@ -10,14 +10,14 @@ import type { Decision as Approval } from '../domain/run.ts';
 import { outDirs } from '../exec/attempt-files.ts';
 import { createRedactor } from '../exec/redact.ts';
 import { type WorkspaceWatch, watchWorkspace } from '../exec/workspace-size.ts';
-import type { NewArtifact } from '../store/artifacts.ts';
+import { steadyFrom } from '../lib/clock.ts';
 import type { Transaction } from '../store/database.ts';
 import { endingOfApproval } from './approval.ts';
 import { cancelled, type Interruption, type Outcome } from './attempt.ts';
 import { runOverdue, stepOverdue } from './overdue.ts';
 import { createPatience } from './patience.ts';
-import { hasEnded, type Place } from './places.ts';
-import { createRunArtifacts } from './run-artifacts.ts';
+import { hasEnded, moveDeadlines, type Place } from './places.ts';
+import { createRunArtifacts, noArtifacts } from './run-artifacts.ts';
 import type { ConductContext, ConductSource, Surroundings } from './run-context.ts';
 import { keepWorkspace, removeRunFolder } from './run-folders.ts';
 import { createRunLog } from './run-log.ts';
@@ -25,7 +25,7 @@ import { redactedTexts } from './run-secrets.ts';
 import type { Decision, Ending } from './run-state.ts';
 import { runVerdict } from './run-verdict.ts';
 import type { Slot } from './slots.ts';
-import { createStepChanges, giveUpTurn, must, newTurn, Superseded, type Turn } from './step-changes.ts';
+import { carryOn, createStepChanges, giveUpTurn, must, newTurn, Superseded, type Turn } from './step-changes.ts';
 import { createStepRunner, nothingDone } from './step-runner.ts';
 
 export type Conductor = {
@@ -42,6 +42,8 @@ export type Conductor = {
   readonly approve: (stepId: string, approval: Approval) => Promise<void>;
   /** Interrupts what has outlived its deadline. */
   readonly enforceDeadlines: () => void;
+  /** The wall clock was set by so much: its deadlines move with it. */
+  readonly clockSet: (byMs: number) => void;
   /** It waits for a disk to have room for what has ended. */
   readonly isHeldUp: () => boolean;
   /** No process of it is left: it is putting away what they left. */
@@ -50,13 +52,14 @@ export type Conductor = {
   readonly detach: () => Promise<void>;
 };
 
-/** Of what has ended only the rows are missing: a server that stops waits so long for them. */
+/** A server that stops waits so long for the rows of what has ended. */
 const finishingMs = 1_500;
 
 export function conduct(source: ConductSource, context: ConductContext, around: Surroundings): Conductor {
   const { run, plan, state } = source;
   const { store, clock } = context;
   const { job } = plan;
+  const time = steadyFrom(Math.max(clock.now(), source.latestAtMs), clock);
   const about = { runId: run.run_id, jobId: run.job_id, tenant: run.tenant };
   const log = context.log.child({ run_id: run.run_id, job_id: run.job_id });
   const runDir = join(context.runsDir, run.run_id);
@@ -87,7 +90,7 @@ export function conduct(source: ConductSource, context: ConductContext, around: 
   const ofArtifacts = { run, plan, runDir, workspaceDir, redactor, runLog, limits: context.artifactLimits };
   const artifacts = createRunArtifacts({ ...ofArtifacts, store, clock, log, patiently });
   const { noticeDeadline } = around;
-  const changes = createStepChanges({ ...context, about, state, steps: store.steps, noticeDeadline });
+  const changes = createStepChanges({ ...context, time, about, state, steps: store.steps, noticeDeadline });
 
   const runner = createStepRunner({
     ...source,
@@ -201,7 +204,7 @@ export function conduct(source: ConductSource, context: ConductContext, around: 
     await write(async (tx) => {
       for (const act of turn.changes) await act(tx);
       await store.artifacts.add(tx, kept.artifacts);
-      must(await store.runs.end(tx, run.run_id, move, { ...change, result: turn.result, atMs: clock.now() }));
+      must(await store.runs.end(tx, run.run_id, move, { ...change, result: turn.result, atMs: time.now() }));
     });
     if (move === 'fail') log.warn({ reason: change.reason, error: change.error?.message }, 'a run failed');
     markFinished();
@@ -270,9 +273,9 @@ export function conduct(source: ConductSource, context: ConductContext, around: 
     const begun = state.places.filter(({ epoch }) => epoch > 0);
     await write(async (tx) => {
       for (const { stepId, attempt, epoch } of begun) {
-        await store.steps.end(tx, about, { stepId, attempt, epoch }, { ...why, atMs: clock.now() });
+        await store.steps.end(tx, about, { stepId, attempt, epoch }, { ...why, atMs: time.now() });
       }
-      const ending = { reason: 'lost', error: { message }, atMs: clock.now() } as const;
+      const ending = { reason: 'lost', error: { message }, atMs: time.now() } as const;
       await store.runs.end(tx, run.run_id, 'fail', ending);
     });
     markFinished();
@@ -305,8 +308,8 @@ export function conduct(source: ConductSource, context: ConductContext, around: 
       };
       isAttending = true;
       const turn = newTurn();
-      const atMs = clock.now();
-      deadlineAtMs = job.timeouts.runMs === null ? null : atMs + job.timeouts.runMs;
+      const atMs = time.now();
+      deadlineAtMs = job.timeouts.runMs === null ? null : clock.now() + job.timeouts.runMs;
       carryOut(state.next(false), turn, takeSlot);
       const endsAtOnce = state.isOver;
       try {
@@ -373,6 +376,10 @@ export function conduct(source: ConductSource, context: ConductContext, around: 
       }
       if (turn.changes.length > 0) watch(complete(turn));
     },
+    clockSet(byMs) {
+      if (deadlineAtMs !== null) deadlineAtMs += byMs;
+      moveDeadlines(state.places, byMs);
+    },
     isStoring: () => runner.attempts().length > 0 && runner.attempts().every((attempt) => attempt.hasEnded()),
     isHeldUp: () => isWaiting() && runner.attempts().every((attempt) => attempt.hasEnded()),
     async detach() {
@@ -391,10 +398,3 @@ export function conduct(source: ConductSource, context: ConductContext, around: 
     },
   };
 }
-
-/** What comes once a turn is durable. */
-function carryOn({ after }: Turn): void {
-  for (const act of after) act();
-}
-
-const noArtifacts = { artifacts: [] as readonly NewArtifact[], failure: null } as const;

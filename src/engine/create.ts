@@ -219,6 +219,7 @@ export function createAddRun(o: {
           terminations: [],
           isCancelRequested: false,
           deadlineAtMs: null,
+          latestAtMs: createdAtMs,
         };
         await dispatcher.start(begin, admission, add);
       } else {

@@ -14,7 +14,7 @@ import type { Keyring } from '../exec/keyring.ts';
 import { reportOf } from '../exec/limit-host.ts';
 import type { HostReport } from '../exec/sandbox.ts';
 import type { Sealer } from '../exec/seal.ts';
-import type { Clock } from '../lib/clock.ts';
+import { type SteadyClock, watchWallClock } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
 import { outlast } from '../lib/shortage.ts';
 import type { Store } from '../store/open.ts';
@@ -111,7 +111,7 @@ export function createEngine(o: {
   readonly sealer: Sealer;
   readonly host: HostReport;
   readonly hub: Hub;
-  readonly clock: Clock;
+  readonly clock: SteadyClock;
   readonly log: Logger;
   readonly policy: SecurityPolicy;
   readonly limits: QueueLimits;
@@ -121,7 +121,12 @@ export function createEngine(o: {
   /** This process, as a run names who executes it. */
   readonly worker: string;
 }): Engine {
-  const { store, catalog, hub, clock, log, sealer } = o;
+  const { store, catalog, hub, log, sealer } = o;
+  const clock = watchWallClock(o.clock, (byMs) => {
+    log.warn({ by_ms: byMs }, 'the clock was set; deadlines of runs move with it');
+    for (const conductor of dispatcher.conductors()) conductor.clockSet(byMs);
+    reaper.clockSet(byMs);
+  });
   const context: ConductContext = { ...o.execution, store, clock, log, sealer, worker: o.worker };
   const { limitHost } = o.execution;
   const secrets = createStoredSecrets(o);
@@ -163,10 +168,10 @@ export function createEngine(o: {
     },
   });
 
-  const reaper = createReaper({ store, clock, log, dispatcher, forceEnd, resync });
-  const cancels = createCancels({ ...o, ends, dispatcher, signal: stopping.signal });
+  const reaper = createReaper({ store, clock, log, dispatcher, forceEnd, resync, patiently });
+  const cancels = createCancels({ ...o, clock, ends, dispatcher, signal: stopping.signal });
   const refusals = createRefusals({ audit: store.audit, clock, log });
-  const addRun = createAddRun({ ...o, refusals, dispatcher, cancel: cancelLater, untilRecovered });
+  const addRun = createAddRun({ ...o, clock, refusals, dispatcher, cancel: cancelLater, untilRecovered });
   const children = createChildren({ store, hub, planContext, addRun, cancel: cancelLater, signal: stopping.signal });
   const once = createOnce(o);
   const createRun = createRuns({
@@ -214,7 +219,7 @@ export function createEngine(o: {
   const { promise: recovered, resolve: markRecovered } = Promise.withResolvers<void>();
   let isRecovered = false;
   let wereOrphans: ReadonlySet<string> = new Set();
-  let startedAtMs = clock.now();
+  let startedAtMs = clock.monotonicMs();
   const recoveryOf: Recovery = {
     store,
     log,
@@ -315,7 +320,7 @@ export function createEngine(o: {
     health() {
       const failure = store.db.failure();
       const { isFull } = dispatcher;
-      const isLate = !isRecovered && clock.now() - startedAtMs > recoveryMs;
+      const isLate = !isRecovered && clock.monotonicMs() - startedAtMs > recoveryMs;
       const complaint = isLate ? 'nothing starts before what the server left running is taken up' : reaper.complaint();
       const profile = o.host[o.policy.defaultProfile];
       return {
@@ -332,7 +337,7 @@ export function createEngine(o: {
     },
     start(given) {
       only = given;
-      startedAtMs = clock.now();
+      startedAtMs = clock.monotonicMs();
       if (!only) schedules.start();
       recovery = recover().catch((error: unknown) => {
         if (!stopping.signal.aborted) log.error({ err: error }, 'what a former process left was not taken up');

@@ -99,6 +99,14 @@ export function toNewStep(place: Place, step: StepDefinition): NewStep & { reado
   };
 }
 
+/** The wall clock was set: what is left of a time or a pause stays as it was. */
+export function moveDeadlines(places: readonly Place[], byMs: number): void {
+  for (const place of places) {
+    if (place.deadlineAtMs !== null) place.deadlineAtMs += byMs;
+    if (place.notBeforeMs !== null) place.notBeforeMs += byMs;
+  }
+}
+
 export function hasEnded({ status }: Pick<Place, 'status'>): boolean {
   return status !== 'pending' && status !== 'running' && status !== 'waiting_approval';
 }

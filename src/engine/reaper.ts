@@ -2,7 +2,7 @@
 // cancels, and runs that wait though they could start. It looks once a second, and at the nearest deadline.
 
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Clock } from '../lib/clock.ts';
+import type { SteadyClock } from '../lib/clock.ts';
 import { toTimerDelay } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
 import { formatDuration } from '../lib/units.ts';
@@ -14,6 +14,8 @@ export type Reaper = {
   readonly start: () => void;
   /** A deadline is in the database from now on. */
   readonly notice: (atMs: number) => void;
+  /** The wall clock was set by so much: the deadlines in the database move with it. */
+  readonly clockSet: (byMs: number) => void;
   /** What is wrong with the queue, in words; null when nothing is. */
   readonly complaint: () => string | null;
   readonly stop: () => Promise<void>;
@@ -28,11 +30,13 @@ const startableMs = 5_000;
 
 export function createReaper(o: {
   readonly store: Store;
-  readonly clock: Clock;
+  readonly clock: SteadyClock;
   readonly log: Logger;
   readonly dispatcher: Dispatcher;
   /** Ends a run whose conductor did not, processes and rows, once it has had its grace period since it was told. */
   readonly forceEnd: (runId: string, toldForMs: number, why: 'timeout' | 'cancel') => Promise<void>;
+  /** Tries again for as long as the disk is full. */
+  readonly patiently: (work: () => Promise<void>) => Promise<void>;
   /** Runs that the database has, and nobody here deals with. */
   readonly resync: () => Promise<void>;
 }): Reaper {
@@ -42,8 +46,10 @@ export function createReaper(o: {
   let looking: Promise<void> | undefined;
   let isDue = false;
   let isStopped = false;
-  let startableSince: number | undefined;
-  /** Since when its conductor has been told to end it, by run. */
+  /** The monotonic clock's, as the two below. */
+  let startableSinceMs: number | undefined;
+  let moving: Promise<void> = Promise.resolve();
+  /** Since when (monotonic) its conductor has been told to end it, by run. */
   const toldSince = new Map<string, number>();
   const forcing = new Set<string>();
 
@@ -62,8 +68,8 @@ export function createReaper(o: {
 
   async function lookOnce(): Promise<void> {
     isDue = false;
-    await endOverdueWaits();
-    const nowMs = clock.now();
+    const nowMs = await nowByDatabase();
+    await endOverdueWaits(nowMs);
     const overdue = await store.runs.pastDeadline(nowMs);
     const toCancel = await store.runs.cancelling('running');
     for (const runId of overdue) dispatcher.conductorOf(runId)?.enforceDeadlines();
@@ -74,14 +80,25 @@ export function createReaper(o: {
     ]);
     for (const runId of toldSince.keys()) if (!isDueBy.has(runId)) toldSince.delete(runId);
     // Side by side: one that hangs keeps no other waiting.
-    for (const [runId, why] of isDueBy) forceEnd(runId, nowMs, why);
+    for (const [runId, why] of isDueBy) forceEnd(runId, why);
     await o.resync();
     watchQueue();
     const next = await store.runs.nextDeadline(nowMs);
     if (next !== null) notice(next);
   }
 
-  function forceEnd(runId: string, nowMs: number, why: 'timeout' | 'cancel'): void {
+  /** Once every deadline in the database is by the clock as it is set now. */
+  async function nowByDatabase(): Promise<number> {
+    for (;;) {
+      const nowMs = clock.now();
+      const moved = moving;
+      await moved;
+      if (moved === moving) return nowMs;
+    }
+  }
+
+  function forceEnd(runId: string, why: 'timeout' | 'cancel'): void {
+    const nowMs = clock.monotonicMs();
     const since = toldSince.get(runId) ?? nowMs;
     toldSince.set(runId, since);
     if (nowMs - since < overtimeMs || forcing.has(runId)) return;
@@ -95,8 +112,7 @@ export function createReaper(o: {
   }
 
   /** Wherever in the queue they are. */
-  async function endOverdueWaits(): Promise<void> {
-    const atMs = clock.now();
+  async function endOverdueWaits(atMs: number): Promise<void> {
     const overdue = await store.runs.overdue(atMs);
     await Promise.all(
       overdue.map(async ({ id, queueMs }) => {
@@ -111,10 +127,10 @@ export function createReaper(o: {
   /** The queue is woken by what changes; this finds what was forgotten. */
   function watchQueue(): void {
     if (dispatcher.startable() === undefined) {
-      startableSince = undefined;
+      startableSinceMs = undefined;
       return;
     }
-    startableSince ??= clock.now();
+    startableSinceMs ??= clock.monotonicMs();
     dispatcher.wake();
   }
 
@@ -137,8 +153,15 @@ export function createReaper(o: {
       look();
     },
     notice,
+    clockSet(byMs) {
+      if (nearest) nearest = { ...nearest, atMs: nearest.atMs + byMs };
+      moving = moving.then(() => o.patiently(() => store.db.transact((tx) => store.runs.moveDeadlines(tx, byMs))));
+      moving = moving.catch((error: unknown) => {
+        if (!isStopped) log.error({ err: error }, 'deadlines could not be moved with the clock');
+      });
+    },
     complaint() {
-      if (startableSince === undefined || clock.now() - startableSince < startableMs) return null;
+      if (startableSinceMs === undefined || clock.monotonicMs() - startableSinceMs < startableMs) return null;
       const { depth, freeSlots } = dispatcher;
       // Steps of running runs are not counted among them.
       const waiting = depth === 0 ? 'steps wait' : depth === 1 ? '1 run waits' : `${depth} runs wait`;

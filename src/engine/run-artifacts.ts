@@ -21,9 +21,9 @@ export type RunArtifacts = {
   readonly take: (steps: readonly (readonly Namer[])[]) => Promise<Collected>;
 };
 
-const nothing: Collected = { artifacts: [], warnings: [], failure: null };
+export const noArtifacts: Collected = { artifacts: [], warnings: [], failure: null };
 const unsafe: Collected = {
-  ...nothing,
+  ...noArtifacts,
   failure: {
     reason: 'artifact_not_stored',
     message: 'a process of the run could not be ended: no artifact was taken',
@@ -49,7 +49,7 @@ export function createRunArtifacts(o: {
       // A rerun has rows of attempts that were another run's.
       const namers = steps.flatMap((attempts) => attempts.slice(-1)).filter(({ attemptDir }) => existsSync(attemptDir));
       const last = namers.at(-1);
-      if (!last || !existsSync(o.workspaceDir)) return nothing;
+      if (!last || !existsSync(o.workspaceDir)) return noArtifacts;
       const isSingle = o.plan.job.composition === 'single';
       const mayLink = isSingle && !canMeetOthers(o.plan);
       const stepOf = isSingle ? () => last.stepId : createStepFinder(steps.flat());

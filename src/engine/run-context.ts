@@ -4,7 +4,7 @@ import type { ExpressionScope } from '../catalog/expression.ts';
 import type { StepAction } from '../domain/job.ts';
 import type { RunPlan, Termination } from '../domain/run.ts';
 import type { Sealer } from '../exec/seal.ts';
-import type { Clock } from '../lib/clock.ts';
+import type { SteadyClock } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { Store } from '../store/open.ts';
 import type { AttemptContext, Outcome } from './attempt.ts';
@@ -16,7 +16,7 @@ import type { RunFacts } from './step-values.ts';
 
 export type ConductContext = AttemptContext & {
   readonly store: Store;
-  readonly clock: Clock;
+  readonly clock: SteadyClock;
   readonly log: Logger;
   readonly sealer: Sealer;
   readonly runsDir: string;
@@ -70,4 +70,6 @@ export type ConductSource = RunSecrets & {
   readonly isCancelRequested: boolean;
   /** null before the start. */
   readonly deadlineAtMs: number | null;
+  /** The newest instant in its rows. */
+  readonly latestAtMs: number;
 };

@@ -32,7 +32,12 @@ export function toSource(stored: StoredRun, sealer: Sealer): ConductSource {
     terminations: stored.attempts.flatMap(({ termination }) => (termination === null ? [] : [JSON.parse(termination)])),
     isCancelRequested: run.cancel_requested_at !== null,
     deadlineAtMs,
+    latestAtMs: Math.max(Date.parse(run.started_at ?? run.created_at), ...stored.attempts.map(latestOf)),
   };
+}
+
+function latestOf({ started_at, finished_at }: StepRow): number {
+  return finished_at ?? started_at ?? 0;
 }
 
 /** With the secrets that they hold. */

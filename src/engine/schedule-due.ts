@@ -20,10 +20,15 @@ export type Tracked = {
   due?: { readonly cursorMs: number; readonly nominalAtMs: number | null; readonly startsAtMs: number } | undefined;
 };
 
+/** Nominal times up to here have been dealt with. */
+export function cursorOf({ state }: Pick<Tracked, 'state'>): number {
+  return Math.max(state.sinceMs, state.settledAtMs ?? state.sinceMs);
+}
+
 /** The first nominal time that has not been dealt with. */
 export function dueOf(tracked: Tracked): NonNullable<Tracked['due']> {
-  const { schedule, times, state, due } = tracked;
-  const cursorMs = Math.max(state.sinceMs, state.settledAtMs ?? state.sinceMs);
+  const { schedule, times, due } = tracked;
+  const cursorMs = cursorOf(tracked);
   if (due?.cursorMs === cursorMs) return due;
   const nominalAtMs = times.next(cursorMs);
   const startMs = nominalAtMs === null ? Infinity : startsAtMs(schedule, nominalAtMs, times);

@@ -62,8 +62,9 @@ export function createFiring(o: {
       } catch (error) {
         if (!(error instanceof Problem)) throw error;
         const { slug } = error;
-        // What the database says holds, whatever was known here.
+        // What the database says holds, whatever was known here: this time, or a later one, has been dealt with.
         if (slug === 'idempotency-conflict') {
+          await store.db.transact((tx) => store.schedules.settle(tx, schedule.id, nominalAtMs, null));
           const state = (await store.schedules.states()).get(schedule.id);
           return state ? { outcome: 'settled', state } : { outcome: 'gone', state: {} };
         }

@@ -5,7 +5,7 @@ import { type Clock, toTimestamp } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { Store } from '../store/open.ts';
 import { startsAtMs } from './jitter.ts';
-import { dueOf, missedOf, type Tracked } from './schedule-due.ts';
+import { cursorOf, dueOf, missedOf, type Tracked } from './schedule-due.ts';
 import type { Firing } from './schedule-fire.ts';
 
 /** Up to this late a nominal time is on time: a quick restart, a busy machine. */
@@ -29,6 +29,7 @@ export function createTicker(o: {
     const { schedule } = tracked;
     const { nominalAtMs, startsAtMs: startMs } = dueOf(tracked);
     const nowMs = clock.now();
+    if (isAhead(tracked, nowMs)) return rewind(tracked, nowMs);
     if (nominalAtMs === null || startMs > nowMs) return false;
     const { kept } = tracked;
     if (kept !== undefined && kept >= nominalAtMs) return start(tracked, kept);
@@ -47,6 +48,18 @@ export function createTicker(o: {
       log.warn(told, `a schedule missed more than ${mostCaughtUp} times: the newest ${mostCaughtUp} are caught up`);
     }
     return start(tracked, schedule.catchUp === 'last' ? newest : (missed.times[0] ?? nominalAtMs));
+  }
+
+  /** The clock was ahead for a while. What fired then does not fire again; what did not, does. */
+  async function rewind(tracked: Tracked, nowMs: number): Promise<true> {
+    const { schedule } = tracked;
+    const told = { schedule_id: schedule.id, job_id: schedule.jobId, settled_until: toTimestamp(cursorOf(tracked)) };
+    log.warn(told, 'the clock was set back; times that have fired do not fire again');
+    const settledAtMs = nowMs - graceMs;
+    await store.db.transact((tx) => store.schedules.rewind(tx, schedule.id, settledAtMs));
+    const sinceMs = Math.min(tracked.state.sinceMs, settledAtMs);
+    Object.assign(tracked, { state: { ...tracked.state, sinceMs, settledAtMs }, kept: undefined });
+    return true;
   }
 
   async function start(tracked: Tracked, nominalAtMs: number): Promise<boolean> {
@@ -103,7 +116,7 @@ export function createTicker(o: {
         const { restsUntilMs = 0 } = tracked;
         // A clock that was set back must not make it rest for longer.
         if (restsUntilMs > nowMs && restsUntilMs <= nowMs + longestPauseMs) continue;
-        if (!tracked.work && dueOf(tracked).startsAtMs > nowMs) continue;
+        if (!tracked.work && dueOf(tracked).startsAtMs > nowMs && !isAhead(tracked, nowMs)) continue;
         tracked.work ??= dealWithAll(tracked).finally(() => {
           tracked.work = undefined;
         });
@@ -112,4 +125,9 @@ export function createTicker(o: {
       await Promise.all(works);
     },
   };
+}
+
+/** By more than what is on time anyway. */
+function isAhead(tracked: Tracked, nowMs: number): boolean {
+  return cursorOf(tracked) > nowMs + graceMs;
 }

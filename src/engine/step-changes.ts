@@ -32,6 +32,11 @@ export function newTurn(): Turn {
   return { changes: [], after: [], slots: [], result: null };
 }
 
+/** What comes once it is durable. */
+export function carryOn({ after }: Turn): void {
+  for (const act of after) act();
+}
+
 /** It was not written: nothing of it starts. */
 export function giveUpTurn({ slots }: Turn): void {
   for (const slot of slots) slot.release();
@@ -44,19 +49,22 @@ export function createStepChanges(o: {
   readonly state: RunState;
   readonly steps: StepStore;
   readonly sealer: Sealer;
+  /** The wall clock: deadlines and pauses are by it. */
   readonly clock: Clock;
+  /** What the run's rows are dated by. */
+  readonly time: Clock;
   readonly worker: string;
   /** A deadline is in the database from now on. */
   readonly noticeDeadline: (atMs: number) => void;
 }) {
-  const { about, state, steps, clock } = o;
+  const { about, state, steps, clock, time } = o;
 
   function start(place: Place, status: 'running' | 'waiting_approval', turn: Turn): void {
-    const atMs = clock.now();
+    const atMs = time.now();
     const { timeoutMs, action } = state.stepOf(place);
     const { stepId, attempt } = place;
     // The whole of its instances has no time of its own.
-    const deadlineAtMs = timeoutMs === null || place.kind === 'group' ? null : atMs + timeoutMs;
+    const deadlineAtMs = timeoutMs === null || place.kind === 'group' ? null : clock.now() + timeoutMs;
     Object.assign(place, { status, epoch: 1, deadlineAtMs });
     const message = status === 'waiting_approval' && action.kind === 'approval' ? action.text : null;
     const row = { status, atMs, worker: o.worker, deadlineAtMs, message };
@@ -69,7 +77,7 @@ export function createStepChanges(o: {
     const { stepId, attempt, epoch } = place;
     const { status, reason, message, exitCode, outputs, openOutputs, termination = null } = outcome;
     const holdsSecret = Object.entries(openOutputs).some(([key, value]) => outputs[key] !== value);
-    const row = { status, reason, atMs: clock.now(), exitCode, message, outputs, termination, approval };
+    const row = { status, reason, atMs: time.now(), exitCode, message, outputs, termination, approval };
     turn.changes.push(async (tx) => {
       // In the transaction: what waits for a disk is sealed by the key of that time.
       const sealed = holdsSecret
@@ -99,7 +107,7 @@ export function createStepChanges(o: {
 
   function skip({ place, reason, message }: Extract<Decision, { kind: 'skip' }>, turn: Turn): void {
     const { stepId } = place;
-    const row = { reason, message, atMs: clock.now() };
+    const row = { reason, message, atMs: time.now() };
     turn.changes.push(async (tx) => must(await steps.skip(tx, about, stepId, row)));
   }
 

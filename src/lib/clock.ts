@@ -5,7 +5,42 @@ export type Clock = {
   readonly now: () => number;
 };
 
-export const systemClock: Clock = { now: Date.now };
+/** Also counts the time that passes, which nobody can set. */
+export type SteadyClock = Clock & {
+  /** Milliseconds since an instant of its own. */
+  readonly monotonicMs: () => number;
+};
+
+export const systemClock: SteadyClock = { now: Date.now, monotonicMs: () => performance.now() };
+
+/** The wall clock drifts by less between two looks, so a larger difference means that it was set. */
+const leastSetMs = 500;
+/** A process that was stopped between its two readings would take the pause for a clock that was set. */
+const longestReadingMs = 20;
+
+/** The same clock; `onSet` is told by how much the wall clock was set before anybody reads the new time. */
+export function watchWallClock(clock: SteadyClock, onSet: (byMs: number) => void): SteadyClock {
+  let aheadMs = clock.now() - clock.monotonicMs();
+  return {
+    monotonicMs: clock.monotonicMs,
+    now() {
+      const readFromMs = clock.monotonicMs();
+      const nowMs = clock.now();
+      const byMs = Math.round(nowMs - readFromMs - aheadMs);
+      if (Math.abs(byMs) >= leastSetMs && clock.monotonicMs() - readFromMs <= longestReadingMs) {
+        aheadMs += byMs;
+        onSet(byMs);
+      }
+      return nowMs;
+    },
+  };
+}
+
+/** The time from `startMs` on as it passes, whatever the wall clock is set to. */
+export function steadyFrom(startMs: number, { monotonicMs }: SteadyClock): Clock {
+  const aheadMs = startMs - monotonicMs();
+  return { now: () => Math.round(aheadMs + monotonicMs()) };
+}
 
 const longestTimerMs = 2 ** 31 - 1;
 

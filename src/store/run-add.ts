@@ -68,6 +68,7 @@ export async function addRun(tx: Transaction, run: NewRun): Promise<void> {
 
 function toRow(run: NewRun): RunRow {
   const { limits, grants, source, security, requestId } = run;
+  const { queueMs } = run.plan.job.timeouts;
   const details: RunDetails = {
     rerun_of: run.rerunOf,
     parent: run.parent,
@@ -92,7 +93,7 @@ function toRow(run: NewRun): RunRow {
     attempt: firstAttempt,
     priority: run.priority,
     version: 1,
-    queue_ms: run.plan.job.timeouts.queueMs,
+    queue_ms: queueMs,
     trigger: run.trigger.type,
     created_by: run.createdBy,
     worker: null,
@@ -104,7 +105,7 @@ function toRow(run: NewRun): RunRow {
     details: JSON.stringify(details),
     args: JSON.stringify(run.args),
     result: null,
-    deadline_at: null,
+    deadline_at: queueMs === null ? null : run.createdAtMs + queueMs,
     concurrency_key: run.concurrency.key,
     concurrency_limit: run.concurrency.limit,
   };

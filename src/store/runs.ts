@@ -91,6 +91,8 @@ export type RunStore = {
   readonly pastDeadline: (nowMs: number) => Promise<readonly string[]>;
   /** The next deadline of a run or an attempt after `nowMs`. */
   readonly nextDeadline: (nowMs: number) => Promise<number | null>;
+  /** Of runs that have not ended, and of their steps: the wall clock was set by so much. */
+  readonly moveDeadlines: (tx: Transaction, byMs: number) => Promise<void>;
   /** Those of this status that are to be cancelled. */
   readonly cancelling: (status: 'pending' | 'running') => Promise<readonly string[]>;
   readonly running: () => Promise<readonly string[]>;
@@ -188,7 +190,7 @@ export function createRunStore(database: Database): RunStore {
         plan: readPlan(stored.plan),
         sealed: stored.sealed,
         concurrency: { limit: row.concurrency_limit, key: row.concurrency_key },
-        deadlineAtMs: row.deadline_at,
+        deadlineAtMs: row.status === 'pending' ? null : row.deadline_at,
         attempts,
       };
     },
@@ -233,7 +235,9 @@ export function createRunStore(database: Database): RunStore {
         .select(['id', 'queue_ms as queueMs'])
         .where('status', '=', 'pending')
         .where('queue_ms', 'is not', null)
-        .where((eb) => eb(eb('created_at', '+', eb.ref('queue_ms')), '<=', nowMs))
+        .where('deadline_at', '<=', nowMs)
+        .where('deadline_at', 'is not', null)
+        .where('finished_at', 'is', null)
         .limit(mostOverdue)
         .$narrowType<{ queueMs: NotNull }>()
         .execute(),
@@ -245,6 +249,7 @@ export function createRunStore(database: Database): RunStore {
         .where('deadline_at', '<=', nowMs)
         .where('deadline_at', 'is not', null)
         .where('finished_at', 'is', null)
+        .where('status', '=', 'running')
         .limit(mostOverdue);
       const steps = read
         .selectFrom('steps')
@@ -268,6 +273,21 @@ export function createRunStore(database: Database): RunStore {
           .executeTakeFirstOrThrow();
       const found = [(await ofTable('runs')).at, (await ofTable('steps')).at].filter((at) => at !== null);
       return found.length === 0 ? null : Math.min(...found);
+    },
+
+    async moveDeadlines(tx, byMs) {
+      await tx.db
+        .updateTable('runs')
+        .set((eb) => ({ deadline_at: eb('deadline_at', '+', byMs) }))
+        .where('deadline_at', 'is not', null)
+        .where('finished_at', 'is', null)
+        .execute();
+      await tx.db
+        .updateTable('steps')
+        .set((eb) => ({ deadline_at: eb('deadline_at', '+', byMs), not_before: eb('not_before', '+', byMs) }))
+        .where('finished_at', 'is', null)
+        .where('run_id', 'in', (eb) => eb.selectFrom('runs').select('id').where('status', '=', 'running'))
+        .execute();
     },
 
     async cancelling(status) {

@@ -1,7 +1,8 @@
 // Schedules made through the API, and how every schedule went. A nominal time is dealt with once: the newest one stands in
-// the row and only moves forward (ADR 0011).
+// the row, which goes back only when the clock was ahead (ADR 0011).
 
 import type { Fire, FireError, Schedule, ScheduleState } from '../domain/schedule.ts';
+import { toTimestamp } from '../lib/clock.ts';
 import type { Database, Transaction } from './database.ts';
 import type { ScheduleRow, ScheduleStateRow } from './schema.ts';
 
@@ -27,10 +28,12 @@ export type ScheduleStore = {
   /** Its nominal times count from `sinceMs` on; what has been dealt with stays so. */
   readonly begin: (tx: Transaction, id: string, sinceMs: number) => Promise<void>;
   readonly rest: (tx: Transaction, id: string, atMs: number) => Promise<void>;
-  /** A run is started for a nominal time. False when that time, or a later one, has been dealt with. */
+  /** A run is started for a nominal time. False when that time has one, or a later one has been dealt with. */
   readonly fire: (tx: Transaction, id: string, fire: Fire) => Promise<boolean>;
   /** No run is started for a nominal time; without an error, it is passed over. */
   readonly settle: (tx: Transaction, id: string, nominalAtMs: number, error: FireError | null) => Promise<void>;
+  /** The clock was ahead when it was last dealt with: its times after `toMs` count again. */
+  readonly rewind: (tx: Transaction, id: string, toMs: number) => Promise<void>;
   /** Forgets the states of those that have been gone since before `beforeMs`. */
   readonly forget: (tx: Transaction, ids: readonly string[], beforeMs: number) => Promise<void>;
 };
@@ -72,6 +75,7 @@ export function createScheduleStore({ read }: Database): ScheduleStore {
           schedule_id: id,
           since_at: sinceMs,
           settled_at: null,
+          fired_until: null,
           idle_since_at: null,
           last_fire: null,
           last_error: null,
@@ -89,9 +93,27 @@ export function createScheduleStore({ read }: Database): ScheduleStore {
     async fire(tx, id, fire) {
       const changed = await unsettled(tx, id, fire.nominalAtMs)
         .set({ settled_at: fire.nominalAtMs, last_fire: JSON.stringify(fire), last_error: null })
-        .returning('schedule_id')
+        .returning('fired_until')
         .executeTakeFirst();
-      return changed !== undefined;
+      if (!changed) return false;
+      return (changed.fired_until ?? 0) < fire.nominalAtMs || !(await hasRun(tx, id, fire));
+    },
+
+    async rewind(tx, id, toMs) {
+      await tx.db
+        .updateTable('schedule_states')
+        .set((eb) => ({
+          since_at: eb.case().when('since_at', '>', toMs).then(toMs).else(eb.ref('since_at')).end(),
+          settled_at: toMs,
+          fired_until: eb
+            .case()
+            .when('fired_until', '>', eb.ref('settled_at'))
+            .then(eb.ref('fired_until'))
+            .else(eb.ref('settled_at'))
+            .end(),
+        }))
+        .where('schedule_id', '=', id)
+        .execute();
     },
 
     async settle(tx, id, nominalAtMs, error) {
@@ -111,6 +133,23 @@ export function createScheduleStore({ read }: Database): ScheduleStore {
       }
     },
   };
+}
+
+/** Another run was started for this nominal time. */
+async function hasRun(tx: Transaction, scheduleId: string, { nominalAtMs, runId }: Fire): Promise<boolean> {
+  const found = await tx.db
+    .selectFrom('run_labels as nominal')
+    .innerJoin('run_labels as own', 'own.run_id', 'nominal.run_id')
+    .innerJoin('runs', 'runs.id', 'nominal.run_id')
+    .select('runs.id')
+    .where('nominal.key', '=', 'nominal_at')
+    .where('nominal.value', '=', toTimestamp(nominalAtMs))
+    .where('own.key', '=', 'schedule_id')
+    .where('own.value', '=', scheduleId)
+    .where('runs.trigger', '=', 'schedule')
+    .where('runs.id', '!=', runId)
+    .executeTakeFirst();
+  return found !== undefined;
 }
 
 /** Where neither this time nor a later one has been dealt with. */

@@ -62,7 +62,7 @@ export type RunRow = {
   details: string;
   args: string;
   result: string | null;
-  /** When `timeouts.run` is over; null before the start, and where there is none. */
+  /** When `timeouts.queue` is over, and from the start on `timeouts.run`; null where there is none. */
   deadline_at: number | null;
   /** The value of `concurrency.key`. */
   concurrency_key: string | null;
@@ -227,6 +227,8 @@ export type ScheduleStateRow = {
   schedule_id: string;
   since_at: number;
   settled_at: number | null;
+  /** Up to here a run may have been started, though `settled_at` is earlier: the clock was set back. */
+  fired_until: number | null;
   idle_since_at: number | null;
   last_fire: string | null;
   last_error: string | null;

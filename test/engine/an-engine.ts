@@ -21,7 +21,7 @@ import { createRetention, type Retention, type RetentionPolicy } from '../../src
 import { openForkServer } from '../../src/exec/fork-server.ts';
 import { probeHost } from '../../src/exec/host.ts';
 import type { LimitHost } from '../../src/exec/limit-host.ts';
-import { type Clock, systemClock } from '../../src/lib/clock.ts';
+import { type SteadyClock, systemClock } from '../../src/lib/clock.ts';
 import { errorCode } from '../../src/lib/error-code.ts';
 import { openStore, type Store } from '../../src/store/open.ts';
 import { engineOptions } from '../support/engine-options.ts';
@@ -80,7 +80,7 @@ export async function openEngine(
     readonly limits?: Partial<QueueLimits>;
     /** Logs and artifacts, elsewhere than the database. */
     readonly blobsDir?: string;
-    readonly clock?: Clock;
+    readonly clock?: SteadyClock;
     readonly limitHost?: LimitHost;
     /** What a run gets, and may ask for at most. */
     readonly resources?: Partial<Resources>;

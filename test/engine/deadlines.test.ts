@@ -5,20 +5,10 @@ import { localPrincipal } from '../../src/domain/principal.ts';
 import { bash } from '../support/jobs.ts';
 import { processesWith } from '../support/processes.ts';
 import { caller, dataFolder, openEngine } from './an-engine.ts';
+import { movableClock } from './movable-clock.ts';
 import { byId, script, steps } from './step-jobs.ts';
 
 const nap = `sleep 8010.${process.pid}`;
-
-/** A clock that a test may put forward. */
-function movableClock() {
-  let aheadMs = 0;
-  return {
-    now: () => Date.now() + aheadMs,
-    forward(ms: number) {
-      aheadMs += ms;
-    },
-  };
-}
 
 test('timeouts.run ends the step that runs by the ladder, and the rest never has its turn', async () => {
   const jobs = {

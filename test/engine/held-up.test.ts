@@ -8,14 +8,14 @@ import type { Store } from '../../src/store/open.ts';
 import { bash } from '../support/jobs.ts';
 import { fillDisk, testWithDisk } from '../support/small-disk.ts';
 import { dataFolder, openEngine } from './an-engine.ts';
+import { movableClock } from './movable-clock.ts';
 
 const told = 'echo ready; until [ -e go ]; do sleep 0.02; done; seq 20000';
 
 testWithDisk(
   'a script that ended in time is no timeout, though its log could not be stored until long after',
   async () => {
-    let aheadMs = 0;
-    const clock = { now: () => Date.now() + aheadMs };
+    const clock = movableClock();
     const [root, logs] = [dataFolder(), dataFolder({ sizeMiB: 1 })];
     const jobs = { told: bash(told, { timeouts: { run: '1h' }, cancel: { grace: '100ms' } }) };
     const opened = await openEngine(root, { jobs, clock, blobsDir: logs });
@@ -34,7 +34,7 @@ testWithDisk(
         return found;
       },
     });
-    aheadMs = 2 * 3_600_000;
+    clock.forward(2 * 3_600_000);
     await expect.poll(() => looks).toBeGreaterThan(2);
     expect(await opened.store.runs.get(runId)).toMatchObject({ status: 'running' });
     free();
@@ -112,11 +112,11 @@ test('health says so when what a former server left is not taken up for five sec
   await expect.poll(() => opened.messages(holder)).toEqual(['held']);
   await opened.close();
 
-  let aheadMs = 0;
+  const clock = movableClock();
   const { beforeStart, letGo } = heldRecovery();
-  const next = await openEngine(root, { clock: { now: () => Date.now() + aheadMs }, beforeStart });
+  const next = await openEngine(root, { clock, beforeStart });
   expect(next.engine.health().queue).toEqual({ status: 'ok' });
-  aheadMs = 7_000;
+  clock.forward(7_000);
   expect(next.engine.health().queue).toEqual({
     status: 'degraded',
     detail: 'nothing starts before what the server left running is taken up',

@@ -29,7 +29,7 @@ export async function openClocked(
   o: Omit<NonNullable<Parameters<typeof openEngine>[1]>, 'clock'> = {},
 ): Promise<Clocked> {
   let nowMs = Date.parse(start);
-  const opened = await openEngine(root, { ...o, clock: { now: () => nowMs } });
+  const opened = await openEngine(root, { ...o, clock: { now: () => nowMs, monotonicMs: () => nowMs } });
   const { engine, store } = opened;
   const at: Clocked['at'] = async (time) => {
     nowMs = typeof time === 'string' ? Date.parse(time) : time;

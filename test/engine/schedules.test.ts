@@ -2,6 +2,7 @@
 
 import { expect, test } from 'vitest';
 import { localPrincipal } from '../../src/domain/principal.ts';
+import { systemClock } from '../../src/lib/clock.ts';
 import { bash } from '../support/jobs.ts';
 import { dataFolder, openEngine } from './an-engine.ts';
 import { hourMs, minuteMs, openClocked, scheduled } from './schedule-fixture.ts';
@@ -36,7 +37,7 @@ test('a run says which schedule started it, and for when', async () => {
 
 test('on a clock that runs, a schedule fires within a second', async () => {
   let offsetMs = 0;
-  const clock = { now: () => Date.now() + offsetMs };
+  const clock = { ...systemClock, now: () => Date.now() + offsetMs };
   const { engine } = await openEngine(dataFolder(), { jobs: { often: scheduled({ cron: '* * * * *' }) }, clock });
   await engine.schedules.tick();
   offsetMs = minuteMs - (Date.now() % minuteMs) - 700;
@@ -93,18 +94,34 @@ test('of very many that were missed, the newest 100 are caught up, and the log s
   expect(log.map(({ msg }) => msg)).toContain('a schedule missed more than 100 times: the newest 100 are caught up');
 });
 
-test('a clock that is set back fires nothing again, nor after a restart', async () => {
+test('a clock that is set back fires no time twice, nor after a restart', async () => {
   const root = dataFolder();
   const jobs = { hourly: hourly({ catch_up: 'all' }) };
   const first = await openClocked(root, start, { jobs });
   await first.at('2026-06-01T01:00:01Z');
   await first.at('2026-06-01T02:00:01Z');
-  await first.at('2026-05-31T12:00:00Z');
+  await first.at('2026-05-31T22:30:00Z');
   await first.walk('2026-06-01T00:10:00Z', hourMs / 3);
   await first.close();
   const { walk, fires } = await openClocked(root, '2026-06-01T00:30:00Z');
   await walk('2026-06-01T03:10:00Z', 20_000);
-  expect(await fires('hourly')).toEqual(['2026-06-01T01:00Z', '2026-06-01T02:00Z', '2026-06-01T03:00Z']);
+  const fired = ['2026-05-31T23:00Z', '2026-06-01T00:00Z', '2026-06-01T01:00Z', '2026-06-01T02:00Z'];
+  expect(await fires('hourly')).toEqual([...fired, '2026-06-01T03:00Z']);
+});
+
+test('a clock that was put forward and back again silences no schedule, and says so', async () => {
+  const { at, walk, fires, log } = await openClocked(dataFolder(), start, {
+    jobs: { often: scheduled({ cron: '* * * * *' }) },
+  });
+  await at('2026-06-01T00:01:01Z');
+  await at('2026-06-01T02:02:01Z');
+  await at('2026-06-01T00:02:01Z');
+  await walk('2026-06-01T00:04:10Z', 10_000);
+  const minutes = ['00:01', '00:02', '00:03', '00:04'].map((time) => `2026-06-01T${time}Z`);
+  expect(await fires('often')).toEqual([...minutes, '2026-06-01T02:02Z']);
+  expect(log.map(({ msg }) => msg)).toContain('the clock was set back; times that have fired do not fire again');
+  await walk('2026-06-01T02:03:10Z', 25_000);
+  expect(await fires('often')).toHaveLength(minutes.length + 117 + 2);
 });
 
 test('jitter delays the start, not the nominal time', async () => {

@@ -144,7 +144,7 @@ export async function startServing(o: ServingOptions = {}): Promise<Serving> {
     catalog,
     host: await probeHost(),
     hub,
-    clock,
+    clock: { ...systemClock, ...clock },
     log,
   });
   const retention = createRetention({

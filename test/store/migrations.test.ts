@@ -100,6 +100,7 @@ describe('a database file of SQLite', () => {
       ['0010-run-totals', '143b5ebc33f795aa8b9d95c8599d962e416512408a8f845797d9d23990f0fba0'],
       ['0011-run-days', '9233fc1586735bbc46d967d7e7d3ae1710f0a6487c73c977145a0e76507f8b6d'],
       ['0012-what-a-run-leaves', '8016bed835fb278066110e66b71adac5c6391886b3181282ba3339465f628a6e'],
+      ['0013-clock-set', '04111aab881c888e7610a12ec0d71268386fa7defb6451d826e1869ccdbd3033'],
     ]);
   });
 });

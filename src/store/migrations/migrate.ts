@@ -16,6 +16,7 @@ import { tenants } from './0009-tenants.ts';
 import { runTotals } from './0010-run-totals.ts';
 import { runDays } from './0011-run-days.ts';
 import { whatARunLeaves } from './0012-what-a-run-leaves.ts';
+import { clockSet } from './0013-clock-set.ts';
 import type { ColumnTypes, Migration } from './migration.ts';
 
 /** In order; a database's version is how many of them it has. */
@@ -32,6 +33,7 @@ export const migrations: readonly Migration[] = [
   runTotals,
   runDays,
   whatARunLeaves,
+  clockSet,
 ];
 
 /** @throws StartError when the database is of a newer program */

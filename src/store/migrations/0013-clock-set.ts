@@ -1,0 +1,16 @@
+// What a wall clock that was set needs: the end of a wait in the queue as an instant that can be moved, and up to when a
+// schedule may have fired before its times began again.
+
+import type { Migration } from './migration.ts';
+
+export const clockSet: Migration = {
+  name: '0013-clock-set',
+  statements: (db) => [
+    db.schema.alterTable('schedule_states').addColumn('fired_until', 'bigint'),
+    db
+      .updateTable('runs')
+      .set((eb) => ({ deadline_at: eb('created_at', '+', eb.ref('queue_ms')) }))
+      .where('status', '=', 'pending')
+      .where('queue_ms', 'is not', null),
+  ],
+};

@@ -1,0 +1,83 @@
+// A wall clock that is set while runs run: time that passes is what counts, forward and back.
+
+import { expect, test } from 'vitest';
+import { localPrincipal } from '../../src/domain/principal.ts';
+import { bash } from '../support/jobs.ts';
+import { dataFolder, openEngine } from './an-engine.ts';
+import { movableClock } from './movable-clock.ts';
+import { byId, script, steps } from './step-jobs.ts';
+
+const hourMs = 3_600_000;
+const untilGo = 'echo held; until [ -e go ]; do sleep 0.02; done';
+const ofStep = { steps: [script('work', { timeout: '10m' })] };
+
+test.each([2 * hourMs, -24 * hourMs])(
+  'a clock that is set by %d ms ends no run, step or wait before its time, and none of them later',
+  async (setMs) => {
+    const clock = movableClock();
+    const jobs = {
+      ofRun: bash(untilGo, { timeouts: { run: '10m' } }),
+      ofStep: steps(ofStep, { work: untilGo }),
+      ofQueue: bash('true', { timeouts: { queue: '10m' } }),
+    };
+    const { create, finished, log, messages, store } = await openEngine(dataFolder(), {
+      jobs,
+      clock,
+      limits: { globalConcurrency: 2 },
+    });
+    const running = [await create('ofRun'), await create('ofStep')];
+    for (const runId of running) await expect.poll(() => messages(runId)).toEqual(['held']);
+    const waiting = await create('ofQueue');
+
+    clock.setBy(setMs);
+    const said = () => log.filter(({ msg }) => msg === 'the clock was set; deadlines of runs move with it');
+    await expect.poll(said).toMatchObject([{ by_ms: expect.closeTo(setMs, -2) }]);
+    const nowMs = clock.now();
+    await expect.poll(() => store.runs.nextDeadline(nowMs)).toBeGreaterThan(nowMs + 9 * 60_000);
+    expect(await store.runs.nextDeadline(nowMs)).toBeLessThanOrEqual(nowMs + 10 * 60_000);
+    expect(await store.runs.pastDeadline(clock.now())).toEqual([]);
+    for (const runId of [...running, waiting]) expect((await store.runs.summary(runId))?.finished_at).toBeNull();
+
+    clock.forward(11 * 60_000);
+    for (const runId of [...running, waiting]) {
+      expect(await finished(runId)).toMatchObject({ status: 'failed', reason: 'timeout' });
+    }
+  },
+);
+
+test('a run lasts as long as it took, whatever the clock was set to meanwhile', async () => {
+  const clock = movableClock();
+  const jobs = { told: steps(ofStep, { work: untilGo }) };
+  const { create, finished, messages, engine } = await openEngine(dataFolder(), { jobs, clock });
+  const runId = await create('told');
+  await expect.poll(() => messages(runId)).toEqual(['held']);
+  clock.setBy(-24 * hourMs);
+  clock.forward(60_000);
+  await engine.cancel(runId, localPrincipal);
+  const run = await finished(runId);
+  const tookMs = Date.parse(run.finished_at ?? '') - Date.parse(run.started_at ?? '');
+  expect(tookMs).toBeGreaterThanOrEqual(60_000);
+  expect(tookMs).toBeLessThan(90_000);
+  const { started_at, finished_at } = byId(run).work ?? {};
+  expect(Date.parse(finished_at ?? '') - Date.parse(started_at ?? '')).toBeGreaterThanOrEqual(60_000);
+});
+
+test('the pause before a retry is as long as it was, also for the server that starts after the clock was set', async () => {
+  const clock = movableClock();
+  const root = dataFolder();
+  const jobs = { flaky: bash('exit 1', { retry: { limit: 1, backoff: 'fixed', delay: '10m' } }) };
+  const first = await openEngine(root, { jobs, clock });
+  const runId = await first.create('flaky');
+  await first.when(runId, (run) => run.steps[0]?.attempt === 2);
+  clock.setBy(2 * hourMs);
+  const nowMs = clock.now();
+  const notBefore = async () => (await first.store.runs.execution(runId))?.attempts.at(-1)?.not_before;
+  await expect.poll(notBefore).toBeGreaterThan(nowMs + 9 * 60_000);
+  expect(await notBefore()).toBeLessThanOrEqual(nowMs + 10 * 60_000);
+  await first.close();
+
+  const next = await openEngine(root, { clock });
+  await expect.poll(() => next.engine.health().queue).toEqual({ status: 'ok' });
+  await expect(next.engine.cancel(runId, localPrincipal)).resolves.toEqual({ status: 'cancelled' });
+  expect(await next.store.runs.get(runId)).toMatchObject({ attempt: 2, steps: [{ attempt: 2, started_at: null }] });
+});

@@ -1,0 +1,23 @@
+// A clock with which a test lets time pass, or sets the wall clock as an operator or NTP does.
+
+import type { SteadyClock } from '../../src/lib/clock.ts';
+
+export function movableClock(): SteadyClock & {
+  /** Time passes. */
+  readonly forward: (ms: number) => void;
+  /** The wall clock is set; no time passes. */
+  readonly setBy: (ms: number) => void;
+} {
+  let passedMs = 0;
+  let setMs = 0;
+  return {
+    now: () => Date.now() + passedMs + setMs,
+    monotonicMs: () => performance.now() + passedMs,
+    forward(ms) {
+      passedMs += ms;
+    },
+    setBy(ms) {
+      setMs += ms;
+    },
+  };
+}
