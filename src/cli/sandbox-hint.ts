@@ -11,25 +11,36 @@ const lookedAt = 20;
 
 const lead = 'the job sees only its own files (profile secure)';
 
-const kinds: readonly { readonly says: RegExp; readonly hint: (run: Run) => string | undefined }[] = [
+/** A code is a word in capitals: Python's `FileNotFoundError` is no ENOTFOUND. */
+type Kind = {
+  readonly says: RegExp;
+  readonly code: RegExp;
+  readonly hint: (run: Run) => string | undefined;
+};
+
+const kinds: readonly Kind[] = [
   {
-    says: /could not resolve|(?:name or service|hostname) not known|(?:failure in|during) name resolution|network is unreachable|ENOTFOUND|EAI_AGAIN|ENETUNREACH/i,
+    says: /could not resolve|(?:name or service|hostname) not known|(?:failure in|during) name resolution|network is unreachable/i,
+    code: /\b(?:ENOTFOUND|EAI_AGAIN|ENETUNREACH)\b/,
     hint: ({ security }) =>
       security.isolation.network === 'none'
         ? 'the job has no network (profile secure): `permissions: {network: all}` gives it one'
         : undefined,
   },
   {
-    says: /permission denied|operation not permitted|EACCES|EPERM/i,
+    says: /permission denied|operation not permitted/i,
+    code: /\b(?:EACCES|EPERM)\b/,
     hint: ({ security }) =>
       `the job runs as uid ${security.isolation.uid} (profile secure): that user must be allowed to, by the file's owner, mode or ACL`,
   },
   {
-    says: /read-only file system|EROFS/i,
+    says: /read-only file system/i,
+    code: /\bEROFS\b/,
     hint: () => `${lead} to write to: \`permissions: {write: [...]}\` adds to them`,
   },
   {
-    says: /no such file or directory|ENOENT/i,
+    says: /no such file or directory/i,
+    code: /\bENOENT\b/,
     hint: () => `${lead}: \`permissions: {read: [...]}\` lets it see more`,
   },
 ];
@@ -54,7 +65,7 @@ function isOfSandbox({ status, reason, security }: Run): boolean {
 export function sandboxHint(run: Run, lines: readonly string[]): string | undefined {
   if (!isOfSandbox(run)) return undefined;
   for (const line of lines.toReversed()) {
-    const kind = kinds.find(({ says }) => says.test(line));
+    const kind = kinds.find(({ says, code }) => says.test(line) || code.test(line));
     const hint = kind?.hint(run);
     if (hint !== undefined) return `${hint}; docs/jobs.md#what-a-job-sees`;
   }

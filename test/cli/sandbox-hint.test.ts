@@ -20,6 +20,10 @@ const failed = { status: 'failed', reason: 'exit', security: { profile: 'secure'
 test.each([
   ['tar: /srv/x: Cannot open: No such file or directory', 'permissions: {read: [...]}'],
   ["Error: ENOENT: no such file or directory, open '/srv/x'", 'permissions: {read: [...]}'],
+  ["FileNotFoundError: [Errno 2] No such file or directory: '/srv/data/access.log'", 'permissions: {read: [...]}'],
+  ["OSError: [Errno 30] Read-only file system: '/srv/data/x'", 'permissions: {write: [...]}'],
+  ["PermissionError: [Errno 13] Permission denied: '/srv/data/x'", 'the job runs as uid 65534'],
+  ['socket.gaierror: [Errno -2] Name or service not known', 'permissions: {network: all}'],
   ['cp: cannot create regular file: Read-only file system', 'permissions: {write: [...]}'],
   ['./main.sh: line 3: /srv/x/log: Permission denied', 'the job runs as uid 65534'],
   ['PermissionError: [Errno 13] EACCES', 'the job runs as uid 65534'],
@@ -41,6 +45,7 @@ test('nothing is said of what the sandbox has no part in', () => {
   const lines = ['Could not resolve host', 'No such file or directory'];
   const { security } = failed;
   expect(sandboxHint(failed, ['it is broken'])).toBeUndefined();
+  expect(sandboxHint(failed, ["ModuleNotFoundError: No module named 'yaml'"])).toBeUndefined();
   expect(sandboxHint(failed, [])).toBeUndefined();
   expect(sandboxHint({ ...failed, status: 'success', reason: null }, lines)).toBeUndefined();
   expect(sandboxHint({ ...failed, reason: 'timeout' }, lines)).toBeUndefined();
