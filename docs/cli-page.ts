@@ -101,7 +101,7 @@ The first of these that there is:
 
 1. \`--remote NAME\`, or \`FLWD_REMOTE\`: a server elsewhere, by its name under \`remotes\` in flwd.yaml or by its address. Its token is in \`token_file\` of the
    remote; without one, and for an address, it is \`FLWD_TOKEN\`. A token that is set beside \`FLWD_REMOTE\` is not sent to another address that
-   \`--remote\` names.
+   \`--remote\` names. The remote's \`ca_file\` names a private CA ([install](install.md#use-a-private-ca)).
 2. The server that has the data dir (\`--data-dir\`, else \`instance.data_dir\`): asked as its own user, whatever \`auth.mode\` says.
 3. None: the command is an instance itself for as long as it takes. It runs its own run and takes up the runs that it is asked for; it fires no
    schedule and removes nothing by itself. Another command that comes meanwhile uses it, and goes on alone when it ends.

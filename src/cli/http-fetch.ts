@@ -1,5 +1,6 @@
-// HTTP to a server of flwd's own on this machine, without Node's `fetch`, which takes 40 ms to load. What goes wrong is said as
-// that one says it. Redirects and compressed answers, which such a server has none of, are left to `fetch`.
+// HTTP to a server of flwd's own on this machine, without Node's `fetch`, which takes 40 ms to load, and to one elsewhere with
+// authorities of its own, which `fetch` cannot be told. What goes wrong is said as that one says it. Redirects and compressed
+// answers, which such a server has none of, are left to `fetch`.
 
 import type { TLSSocket } from 'node:tls';
 import type { Fetch, HttpAnswer } from '../client/client.ts';
@@ -9,28 +10,33 @@ type Incoming = import('node:http').IncomingMessage;
 /** How long a server may be silent while it is waited for: what `fetch` waits. */
 const silenceMs = 300_000;
 
-export const httpFetch: Fetch = (url, init) => send(url, init, undefined);
+export const httpFetch: Fetch = (url, init) => send(url, init, {});
 
 /** @param tls connected; that it is with the right server is the caller's to know. */
 export function fetchOver(tls: TLSSocket, ...[url, init]: Parameters<Fetch>): Promise<HttpAnswer> {
-  return send(url, init, tls);
+  return send(url, init, { createConnection: () => tls });
+}
+
+/** @param ca certificates of the authorities, each PEM */
+export function fetchTrusting(ca: readonly string[], ...[url, init]: Parameters<Fetch>): Promise<HttpAnswer> {
+  return send(url, init, { ca: [...ca] });
 }
 
 async function send(
   url: string,
   { method, headers, body, signal }: Parameters<Fetch>[1],
-  tls: TLSSocket | undefined,
+  tls: { readonly createConnection?: () => TLSSocket; readonly ca?: string[] },
 ): Promise<HttpAnswer> {
   signal?.throwIfAborted();
   // An import of them reads each of their exports, and the WebSocket among those loads what `fetch` does.
-  const { request } = process.getBuiltinModule(tls ? 'node:https' : 'node:http');
+  const { request } = process.getBuiltinModule(url.startsWith('https:') ? 'node:https' : 'node:http');
   return new Promise((resolve, reject) => {
     const sent = request(url, {
       method,
       headers: { ...headers, ...(body !== undefined && { 'content-length': Buffer.byteLength(body) }) },
       timeout: silenceMs,
       ...(signal && { signal }),
-      ...(tls && { createConnection: () => tls }),
+      ...tls,
     });
     sent.on('timeout', () => sent.destroy(new Error('the server is silent')));
     sent.on('error', (error) =>

@@ -37,5 +37,6 @@ async function connectPinned(
   }
   if (socket.getPeerX509Certificate()?.fingerprint256 === fingerprint) return socket;
   socket.destroy();
-  throw new Error('the server there shows another certificate than that of this data dir');
+  const message = 'it is another one than that of this data dir';
+  throw Object.assign(new Error(message), { code: 'FLWD_OTHER_CERTIFICATE' });
 }

@@ -79,23 +79,37 @@ export function assertInstance(config: Config): void {
   throw new Refusal(`${what}: ${how}`, exitCodes.notFound);
 }
 
-function openRemote(remote: string, options: Options): Session {
+async function openRemote(remote: string, options: Options): Promise<Session> {
   const given = ['data-dir', 'jobs'].find((name) => options.has(name));
   if (given) throw new Refusal(`--${given} is of this machine, and --remote of another: leave one out`);
   const isUrl = /^https?:\/\//.test(remote);
-  const { baseUrl, tokenFile } = isUrl ? { baseUrl: remote, tokenFile: null } : namedRemote(remote, options);
+  const address = { baseUrl: remote, tokenFile: null, caFile: null };
+  const { baseUrl, tokenFile, caFile } = isUrl ? address : namedRemote(remote, options);
   const token = tokenFile === null ? tokenOfEnvironment(options) : readTokenFile(remote, tokenFile);
   const url = URL.canParse(baseUrl) ? new URL(baseUrl) : undefined;
   if (!url) throw new Refusal(`${baseUrl} is no address such as https://flwd.example`);
+  if (caFile !== null && url.protocol !== 'https:')
+    throw new Refusal(`the remote \`${remote}\` has a \`ca_file\`, and its address no TLS: ${baseUrl}`);
   if (token !== undefined && url.protocol === 'http:' && !isLoopback(url.hostname))
     process.stderr.write(`flwd: ${baseUrl} has no TLS: the token travels in clear\n`);
   return {
-    client: createClient({ baseUrl, client: 'cli', ...(token !== undefined && { token }) }),
+    client: createClient({
+      baseUrl,
+      client: 'cli',
+      ...(token !== undefined && { token }),
+      ...(caFile !== null && { fetch: await trustingFetch(remote, caFile) }),
+    }),
     where: baseUrl,
     isBrief: () => false,
     attend: () => undefined,
     close: async () => undefined,
   };
+}
+
+/** Loads TLS where it is asked for. @throws Refusal */
+async function trustingFetch(remote: string, caFile: string): Promise<Fetch> {
+  const { createTrustingFetch } = await import('./private-ca.ts');
+  return createTrustingFetch(remote, caFile);
 }
 
 function namedRemote(name: string, options: Options): Config['remotes'][string] {

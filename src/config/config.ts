@@ -30,6 +30,13 @@ type RetentionConfig = {
   readonly auditMs: number | null;
 };
 
+type Remote = {
+  readonly baseUrl: string;
+  readonly tokenFile: string | null;
+  /** null: the authorities that Node knows. */
+  readonly caFile: string | null;
+};
+
 export type Config = {
   readonly instance: { readonly name: string; readonly dataDir: string; readonly defaultTenant: string };
   readonly sources: readonly Source[];
@@ -83,7 +90,7 @@ export type Config = {
   readonly notify: { readonly signingKeyFile: string };
   readonly aliases: readonly { readonly from: string; readonly to: string }[];
   /** Other instances of flwd, by name. */
-  readonly remotes: Readonly<Record<string, { readonly baseUrl: string; readonly tokenFile: string | null }>>;
+  readonly remotes: Readonly<Record<string, Remote>>;
   readonly logging: { readonly level: string; readonly format: 'text' | 'json' };
   readonly extensions: readonly string[];
 };
@@ -169,6 +176,7 @@ export function toConfig(settings: Settings, o: { readonly isDev: boolean }): Co
         {
           baseUrl: get('remotes.<name>.base_url', at),
           tokenFile: get('remotes.<name>.auth.token_file', at),
+          caFile: get('remotes.<name>.ca_file', at),
         },
       ]),
     ),

@@ -363,6 +363,11 @@ export const keys = {
 
   'remotes.<name>.base_url': required(url, 'The address of another flwd'),
   'remotes.<name>.auth.token_file': optional(path, 'The file with the token for it'),
+  'remotes.<name>.ca_file': optional(
+    path,
+    'Certificates of the authorities that its certificate may come from, or that certificate itself, PEM',
+    { defaultText: 'the authorities that Node knows' },
+  ),
 } satisfies Record<string, Key>;
 
 export type KeyPath = keyof typeof keys;

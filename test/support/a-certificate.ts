@@ -10,14 +10,60 @@ import { join } from 'node:path';
 export type Certificate = { readonly cert: string; readonly key: string };
 
 /** Signed by itself, valid for a day. */
-export function createCertificate(name: string, subjects = 'DNS:localhost,IP:127.0.0.1'): Certificate {
+export function createCertificate(
+  name: string,
+  subjects = 'DNS:localhost,IP:127.0.0.1',
+  validity: readonly string[] = ['-days', '1'],
+): Certificate {
   const dir = mkdtempSync(join(tmpdir(), 'flwd-certificate-'));
   const [certFile, keyFile] = [join(dir, 'cert.pem'), join(dir, 'key.pem')];
   try {
-    const kind = ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '1'];
+    const kind = ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', ...validity];
     const names = ['-subj', `/CN=${name}`, '-addext', `subjectAltName=${subjects}`];
     execFileSync('openssl', [...kind, ...names, '-keyout', keyFile, '-out', certFile], { stdio: 'pipe' });
     return { cert: readFileSync(certFile, 'utf8'), key: readFileSync(keyFile, 'utf8') };
+  } finally {
+    rmSync(dir, { recursive: true });
+  }
+}
+
+/** Signed by an authority of its own, which nobody knows. */
+export function createIssued(name: string, subjects: string): Certificate & { readonly authority: string } {
+  const dir = mkdtempSync(join(tmpdir(), 'flwd-certificate-'));
+  const openssl = (...words: string[]) => execFileSync('openssl', words, { cwd: dir, stdio: 'pipe' });
+  const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
+  try {
+    openssl('req', '-x509', ...key, '-days', '1', '-subj', '/CN=authority', '-keyout', 'ca.key', '-out', 'ca.pem');
+    openssl(
+      'req',
+      ...key,
+      '-subj',
+      `/CN=${name}`,
+      '-addext',
+      `subjectAltName=${subjects}`,
+      '-keyout',
+      'key',
+      '-out',
+      'csr',
+    );
+    openssl(
+      'x509',
+      '-req',
+      '-in',
+      'csr',
+      '-copy_extensions',
+      'copy',
+      '-CA',
+      'ca.pem',
+      '-CAkey',
+      'ca.key',
+      '-out',
+      'cert',
+    );
+    const [cert, privateKey, authority] = ['cert', 'key', 'ca.pem'].map((file) =>
+      readFileSync(join(dir, file), 'utf8'),
+    );
+    return { cert: cert ?? '', key: privateKey ?? '', authority: authority ?? '' };
   } finally {
     rmSync(dir, { recursive: true });
   }
