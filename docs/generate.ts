@@ -37,7 +37,8 @@ that folder itself where it has no \`jobs\`.
   \`FLWD_SECURITY_PROFILES_SECURE_RATE_LIMIT_LIMIT\`. The older \`FLOWD_\` works too. Lists are written with commas, maps as
   \`name=value,name=value\`. An empty variable counts as none. Items of \`sources\` and \`aliases\`, and \`remotes\`, have no variables.
 - \`--bind\`, \`--data-dir\`, \`--jobs\` (in place of all sources), \`--profile\` and \`--log\` override both.
-- A relative path starts at the folder of the file it stands in, in a variable or an option at the current folder; \`~/\` is the home.
+- A relative path starts at the folder of the file it stands in, in a variable or an option at the current folder; \`~/\` is the home of the
+  user that flwd runs as. \`~name/\` is refused.
 - A duration is \`250ms\`, \`30s\`, \`1h30m\`, \`7d\`; a size \`512\` (bytes), \`64KiB\`, \`10MB\`, \`1GiB\`.
 - \`never\`, where it may stand for a duration, keeps for ever.
 - Keys marked *not yet* are read and checked; another value than the default is refused until the version that acts on it.

@@ -48,6 +48,8 @@ export function readCommand(
     return fails(0, `a string is one path and never split: write it as a list, [${words}]`);
   }
   if (program === '') return fails(0, 'the program is missing');
+  if (program.startsWith('~'))
+    return fails(0, `\`${program}\`: a job's home is its workspace, and no shell reads this: write the whole path`);
   if (program.includes('/') && !/^\.?\//.test(program)) {
     return fails(0, `\`${program}\` is neither a program nor a file of the job: write ./${program}`);
   }

@@ -1,6 +1,7 @@
 // What the schema of config.yaml cannot say: how its members must agree with each other and with the job's files.
 
 import type { JsonObject } from '../domain/job.ts';
+import { namesOthersHome, othersHome } from '../lib/home-path.ts';
 import { type MemberFault, ruleFault, within } from './config-fault.ts';
 import type { RawConfig, RawPath } from './config-schema.ts';
 import type { JobPlace } from './job-files.ts';
@@ -113,7 +114,8 @@ function checkPaths(
   secretArgs: readonly string[],
 ): MemberFault[] {
   return (grants ?? []).flatMap((grant, at) => {
-    if (typeof grant === 'string') return [];
+    if (typeof grant === 'string')
+      return namesOthersHome(grant) ? [ruleFault([...path, String(at)], `\`${grant}\` ${othersHome}`)] : [];
     const schema = Object.hasOwn(properties, grant.arg) ? properties[grant.arg] : undefined;
     const isText = isObject(schema) && schema.type === 'string' && !secretArgs.includes(grant.arg);
     if (isText) return [];
@@ -129,8 +131,10 @@ function checkPatterns(config: RawConfig): MemberFault[] {
   return (config.artifacts?.paths ?? []).flatMap((entry, at) => {
     const pattern = typeof entry === 'string' ? entry : entry.path;
     const inside = pattern.replace(/^\/workspace\//, '');
-    if (!inside.startsWith('/') && !inside.split('/').includes('..')) return [];
     const path = ['artifacts', 'paths', String(at), ...(typeof entry === 'string' ? [] : ['path'])];
+    if (/^~(?:\/|$)/.test(pattern))
+      return [ruleFault(path, 'begins in the workspace, which is the home of a job: leave `~/` out')];
+    if (!inside.startsWith('/') && !inside.split('/').includes('..')) return [];
     return [ruleFault(path, 'must be a path or pattern inside the workspace')];
   });
 }

@@ -2,6 +2,7 @@
 
 import { isIP } from 'node:net';
 import { resolve } from 'node:path';
+import { namesOthersHome, withHome } from '../lib/home-path.ts';
 import { parseDuration, parseSize } from '../lib/units.ts';
 
 export type Kind<T> = {
@@ -126,11 +127,11 @@ export function choice<const W extends string>(...words: readonly W[]): Kind<W> 
 /** An absolute path; `~/` is the user's home. */
 export const path: Kind<string> = {
   name: 'path',
-  expected: 'a path',
+  expected: 'a path (`~/` is the home of this user, no other home is looked up)',
   isPath: true,
   read(raw, base) {
-    if (typeof raw !== 'string' || raw === '' || raw.includes('\0')) return undefined;
-    return resolve(base.dir, raw.replace(/^~(?=\/|$)/, base.home));
+    if (typeof raw !== 'string' || raw === '' || raw.includes('\0') || namesOthersHome(raw)) return undefined;
+    return resolve(base.dir, withHome(raw, base.home));
   },
   fromText: asIs,
 };

@@ -5,6 +5,7 @@ import { availableParallelism, homedir } from 'node:os';
 import { dirname, isAbsolute, relative, resolve } from 'node:path';
 import { errorCode } from '../lib/error-code.ts';
 import { isAnothers, isWritableByOthers, showMode } from '../lib/file-owner.ts';
+import { withHome } from '../lib/home-path.ts';
 import { checkDev, checkSettings } from './checks.ts';
 import { type Config, toConfig } from './config.ts';
 import { configPlaces } from './config-places.ts';
@@ -76,7 +77,7 @@ export function loadConfig(flags: Flags, environment: NodeJS.ProcessEnv, cwd: st
 }
 
 function findFile(given: string | undefined, cwd: string, home: string) {
-  const path = given === undefined ? undefined : resolve(cwd, given);
+  const path = given === undefined ? undefined : resolve(cwd, withHome(given, home));
   for (const candidate of path ? [path] : configPlaces(cwd, home)) {
     const inside = relative(cwd, candidate);
     const shown = inside.startsWith('..') || isAbsolute(inside) ? candidate : inside;

@@ -141,7 +141,7 @@ export function checkPath(
   if (kind === 'read' && systemPaths.some((root) => isBelow(path, root))) return;
   requireGrant(kind, `'${shown}'`, o);
   if (!o.paths.some((root) => isBelow(path, root))) {
-    const entry = !shown.startsWith('/') ? 'the folder it lies in' : `security: {paths: [${asEntry(shown)}]}`;
+    const entry = !/^~?\//.test(shown) ? 'the folder it lies in' : `security: {paths: [${asEntry(shown)}]}`;
     throw new Problem(
       'grant-not-allowed',
       `'${shown}' is not below any of the instance's security.paths: add it to them in flwd.yaml, ${entry}.`,
@@ -158,7 +158,7 @@ export function checkPath(
 
 /** As an item of a list in YAML: in quotes where it is not plain. */
 function asEntry(path: string): string {
-  return /^[\w./-]+$/.test(path) ? path : JSON.stringify(path);
+  return /^~?[\w./-]+$/.test(path) ? path : JSON.stringify(path);
 }
 
 /**

@@ -2,7 +2,8 @@
 // version or host cannot do. Runs nothing and writes nothing.
 
 import { realpath, stat } from 'node:fs/promises';
-import { isAbsolute, resolve } from 'node:path';
+import { homedir } from 'node:os';
+import { resolve } from 'node:path';
 import type { Catalog, CatalogEntry } from '../catalog/catalog.ts';
 import { evaluateExpression } from '../catalog/expression.ts';
 import { ExpressionError } from '../catalog/expression-error.ts';
@@ -22,6 +23,7 @@ import { noResources, type Resources, type RunLimits, shownLimits } from '../dom
 import type { Grant, Isolation } from '../domain/run.ts';
 import { defaultMemoryBytes, type LimitHost, reportOf } from '../exec/limit-host.ts';
 import { type HostReport, isolationOf } from '../exec/sandbox.ts';
+import { namesOthersHome, othersHome, withHome } from '../lib/home-path.ts';
 import { decisionOf } from './decision.ts';
 import type { Lane } from './lanes.ts';
 import { checkRequestArguments } from './request-arguments.ts';
@@ -168,7 +170,11 @@ export async function resolveEntry(
     for (const grant of job.permissions[kind]) {
       const shown = shownPath(grant, open);
       if (shown === undefined) continue;
-      const asked = isAbsolute(shown) ? resolve(shown) : resolve(entry.source.path, shown);
+      if (namesOthersHome(shown)) {
+        faults.add({ pointer: pointerOf(grant), message: `'${shown}' ${othersHome}`, keyword: 'path' });
+        continue;
+      }
+      const asked = resolve(entry.source.path, withHome(shown, homedir()));
       const path = await resolveLinks(asked);
       if (path === undefined) {
         // What lies outside the granted roots is refused alike whether it is there or not.
@@ -301,7 +307,9 @@ async function isFolderOrFile(path: string): Promise<boolean> {
 }
 
 function missingPath(wanted: PathGrant, shown: string): Fault {
-  const pointer =
-    typeof wanted === 'string' ? '/job_id' : `/args/${wanted.arg.replaceAll('~', '~0').replaceAll('/', '~1')}`;
-  return { pointer, message: `there is no '${shown}' on this host`, keyword: 'path' };
+  return { pointer: pointerOf(wanted), message: `there is no '${shown}' on this host`, keyword: 'path' };
+}
+
+function pointerOf(wanted: PathGrant): string {
+  return typeof wanted === 'string' ? '/job_id' : `/args/${wanted.arg.replaceAll('~', '~0').replaceAll('/', '~1')}`;
 }

@@ -1,0 +1,91 @@
+// `~` at the beginning of a path: the home of the user that the server runs as, in flwd.yaml and in jobs alike.
+
+import { chmodSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { writeFiles } from './a-job-folder.ts';
+import { createFolder, flwd } from './terminal.ts';
+
+/** The folder is the home of whoever types there. */
+function createHome(files: Readonly<Record<string, string>>): string {
+  const home = createFolder();
+  writeFiles(home, { 'data/x': 'of the home\n', ...files });
+  chmodSync(home, 0o755);
+  return home;
+}
+
+test('a job is granted what ~ leads to, where flwd.yaml allows it by ~ too', async () => {
+  const home = createHome({
+    'flwd.yaml': 'security: {paths: [~/data]}\n',
+    'jobs/given/config.yaml': `command: ./run.sh\nargs: [{name: from, default: ~/data}]\npermissions: {read: [{arg: from}]}\n`,
+    'jobs/given/run.sh': 'cat "$from/x"\n',
+  });
+  writeFiles(home, {
+    'jobs/fixed/config.yaml': `command: [cat, ${home}/data/x]\npermissions: {read: [~/data]}\n`,
+  });
+  const seen = { stdout: 'of the home\n', code: 0 };
+  expect(await flwd(home, 'fixed')).toMatchObject(seen);
+  expect(await flwd(home, 'given')).toMatchObject(seen);
+  expect(await flwd(home, 'given', '--from', '~/data/../data')).toMatchObject(seen);
+});
+
+test('where it is not allowed, the refusal says what to add', async () => {
+  const home = createHome({ 'jobs/fixed/config.yaml': 'command: ["true"]\npermissions: {write: [~/data]}\n' });
+  expect(await flwd(home, 'fixed')).toMatchObject({
+    stderr:
+      "'~/data' is not below any of the instance's security.paths: add it to them in flwd.yaml, security: {paths: [~/data]}.\n",
+    code: 4,
+  });
+});
+
+test('a job of a source that is not trusted is granted nothing by it', async () => {
+  const home = createHome({
+    'flwd.yaml': 'security: {paths: [~/data]}\nsources: [{path: jobs, trusted: false}]\n',
+    'jobs/fixed/config.yaml': 'command: ["true"]\npermissions: {read: [~/data]}\n',
+  });
+  expect(await flwd(home, 'fixed')).toMatchObject({
+    stderr: "The job asks for '~/data', but its source is not trusted.\n",
+    code: 4,
+  });
+});
+
+test("another user's home is refused with the reason, by validate, by a run and by flwd.yaml", async () => {
+  const home = createHome({
+    'jobs/others/config.yaml': 'command: ["true"]\npermissions: {read: [~ada/data]}\n',
+    'jobs/given/config.yaml': 'command: ["true"]\nargs: [{name: from}]\npermissions: {read: [{arg: from}]}\n',
+  });
+  const reason = "names another user's home, which is not looked up: write it in full\n";
+  expect((await flwd(home, 'jobs', 'validate', 'jobs')).stderr).toBe(
+    `jobs/others/config.yaml:2:22 \`~ada/data\` ${reason}`,
+  );
+  expect((await flwd(home, 'others')).stderr).toContain(`\`~ada/data\` ${reason}`);
+  expect(await flwd(home, 'given', '--from=~ada/data')).toMatchObject({
+    stderr: `--from '~ada/data' ${reason}`,
+    code: 2,
+  });
+  writeFiles(home, { 'flwd.yaml': 'security: {paths: [~ada/data]}\n' });
+  expect((await flwd(home, 'config', 'validate')).stderr).toContain(
+    'must be a list, each a path (`~/` is the home of this user, no other home is looked up), not the list',
+  );
+});
+
+test.each([
+  [
+    'command: ["true"]\nartifacts: {paths: [~/out.txt]}\n',
+    '2:21 begins in the workspace, which is the home of a job: leave `~/` out\n',
+  ],
+  [
+    'command: ~/bin/x.sh\n',
+    "1:10 `~/bin/x.sh`: a job's home is its workspace, and no shell reads this: write the whole path\n",
+  ],
+])('where the home could only be the workspace, validate says so: %j', async (config, message) => {
+  const home = createHome({ 'jobs/a/config.yaml': config });
+  expect((await flwd(home, 'jobs', 'validate', 'jobs')).stderr).toBe(`jobs/a/config.yaml:${message}`);
+});
+
+test('--config takes it as --data-dir does', async () => {
+  const home = createHome({ 'etc/flwd.yaml': 'instance: {name: mine}\n' });
+  const seen = await flwd(join(home, 'data'), 'config', 'show', '--config=~/etc/flwd.yaml');
+  expect(seen.stderr).toContain('there is no such file');
+  expect(await flwd(home, 'config', 'validate', '--config=~/etc/flwd.yaml')).toMatchObject({ code: 0 });
+});
