@@ -104,7 +104,8 @@ The first of these that there is:
    \`--remote\` names. The remote's \`ca_file\` names a private CA ([install](install.md#use-a-private-ca)).
 2. The server that has the data dir (\`--data-dir\`, else \`instance.data_dir\`): asked as its own user, whatever \`auth.mode\` says.
 3. None: the command is an instance itself for as long as it takes. It runs its own run and takes up the runs that it is asked for; it fires no
-   schedule and removes nothing by itself. Another command that comes meanwhile uses it, and goes on alone when it ends.
+   schedule and removes nothing by itself. Other commands use it meanwhile. When it ends, one of
+   them takes its place, and their runs go on.
 
 Where there is no data dir yet, \`flwd run\`, \`flwd plan\`, \`flwd tokens create\` and \`flwd secrets set\` make one; \`flwd jobs\` and the help of a job
 need none. Every other command that asks an instance says that there is none, and ends with 3.

@@ -25,11 +25,11 @@ import { removeCliToken, writeCliToken } from './lib/cli-token.ts';
 import { systemClock } from './lib/clock.ts';
 import { giveUpReserve, keepReserve } from './lib/disk-reserve.ts';
 import { createLogger } from './lib/logger.ts';
-import { acquireOwnership, type OwnerInfo } from './lib/owner-lock.ts';
+import { acquireOwnership, type OwnerInfo, type Ownership } from './lib/owner-lock.ts';
 import { packageVersion } from './lib/version.ts';
 import { startNotifier } from './notices/notifier.ts';
 import { openSigner } from './notices/signing.ts';
-import { createServer, type Listening } from './server/app.ts';
+import { createServer } from './server/app.ts';
 import { assertGuarded } from './server/exposure.ts';
 import { openJwtVerifier } from './server/open-jwt-verifier.ts';
 import { watchLoad } from './server/pressure.ts';
@@ -42,6 +42,8 @@ export type RunningServer = {
   readonly url: string;
   /** Runs that have not begun wait for the next start; those that have go on. */
   readonly startNoRuns: () => void;
+  /** Starts this run too, if it waits, in an instance that starts only some. */
+  readonly attend: (runId: string) => void;
   /** Resolves when another process has taken the data dir from this one. */
   readonly lost: Promise<OwnerInfo>;
   readonly stop: () => Promise<void>;
@@ -49,11 +51,11 @@ export type RunningServer = {
 
 /** An instance for as long as a command takes: it starts the command's own runs and these, and does nothing by itself. */
 export type Brief = {
+  /** Of the data dir, which the command has taken already. */
+  readonly ownership: Ownership;
   readonly runs: ReadonlySet<string>;
   /** The command is there to remove things: on a full disk, too, at full speed, and down to the last byte. */
   readonly makesRoom?: boolean;
-  /** A server asks for the data dir: it is to be closed. */
-  readonly onYield?: () => void;
   /** For tests of jobs, which tell nobody how they ended; no job sees these host paths, which are another instance's. */
   readonly trial?: { readonly hides: readonly string[] };
 };
@@ -67,24 +69,10 @@ export async function serve(config: Config, configFile: string | null, brief?: B
   const clock = systemClock;
   const log = createLogger(config.logging);
   const { dataDir } = config.instance;
-  let listening: Listening | undefined;
-  const owner: OwnerInfo = {
-    pid: process.pid,
-    get url() {
-      return listening?.url ?? null;
-    },
-    get certificate() {
-      return listening?.certificate() ?? null;
-    },
-    isBrief: brief !== undefined,
-  };
   const lost = Promise.withResolvers<OwnerInfo>();
-  const ownership = await acquireOwnership(dataDir, owner, {
-    warn: (message) => log.warn(message),
-    ...(brief?.onYield && { onYield: brief.onYield }),
-    // A command leaves the data dir to whoever has it now, as it does when a server asks for it.
-    onLost: brief?.onYield ?? lost.resolve,
-  });
+  const ownership =
+    brief?.ownership ??
+    (await acquireOwnership(dataDir, { warn: (message) => log.warn(message), onLost: lost.resolve }));
   const opened: (() => Promise<void>)[] = [() => ownership.release()];
   const closeAll = async (): Promise<void> => {
     const failures: unknown[] = [];
@@ -236,14 +224,18 @@ export async function serve(config: Config, configFile: string | null, brief?: B
         },
         log,
       });
-    listening = await server.listen();
+    const listening = await server.listen();
+    opened.push(async () => ownership.announce(null));
     const reading = catalog
       .start()
       .catch((error: unknown) => log.error({ err: error }, 'the sources could not be read'));
     engine.start(brief?.runs);
-    if (brief) await reading;
-    else retention.start();
-    return { url: listening.url, startNoRuns: engine.startNoRuns, lost: lost.promise, stop: closeAll };
+    if (!brief) retention.start();
+    // Whoever asks a command for a job would hear that there is none.
+    else await reading;
+    ownership.announce(listening);
+    const { startNoRuns, attend } = engine;
+    return { url: listening.url, startNoRuns, attend, lost: lost.promise, stop: closeAll };
   } catch (error) {
     await closeAll().catch(() => undefined);
     throw error;

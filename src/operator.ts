@@ -122,7 +122,7 @@ export async function restore(
   o: Pick<RestoreRequest, 'source' | 'force' | 'onProgress'>,
 ): Promise<RestoreSummary & { readonly unopened: Unopened }> {
   const warn = (message: string): void => o.onProgress(message);
-  const ownership = await acquireOwnership(config.instance.dataDir, { pid: process.pid, url: null }, { warn });
+  const ownership = await acquireOwnership(config.instance.dataDir, { warn });
   try {
     const alive = runsAlive(foldersOf(config).runsDir);
     if (alive.length > 0) {

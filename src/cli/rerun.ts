@@ -1,5 +1,6 @@
 // `flwd rerun RUN`: the same again, from its start or from a step on, as a run of its own.
 
+import { randomUUID } from 'node:crypto';
 import type { BodyOf } from '../contract/operations.ts';
 import type { JsonObject } from '../domain/job.ts';
 import type { Options } from './command.ts';
@@ -20,7 +21,12 @@ export async function run(options: Options, operands: readonly string[]): Promis
     const { client } = session;
     const earlier = await findRunId(session, word, { output, orLastOf: true });
     const create = async (): Promise<string> => {
-      const { run_id: id } = await client.call('rerunRun', { path: { run_id: earlier }, body });
+      const { run_id: id } = await client.call('rerunRun', {
+        path: { run_id: earlier },
+        body,
+        // Where the answer is lost on the way, asking again makes no second run.
+        headers: { 'idempotency-key': randomUUID() },
+      });
       session.attend(id);
       return id;
     };

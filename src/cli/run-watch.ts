@@ -106,9 +106,15 @@ export async function describeEnd(session: Session, run: Run, output: Output): P
   if (!isGood && isFinished(run.status)) output.warn(`${word}${took}${code}${why && `: ${why}`}`);
   else output.say(`${word}${took}`);
   if (run.result) output.say(`result: ${JSON.stringify(run.result.value)}`);
-  for (const { id, name } of await artifactsOf(session, run.run_id))
-    output.say(`artifact ${name}: flwd artifacts get ${id}`);
-  await hintAtSandbox(session, run, output);
+  try {
+    for (const { id, name } of await artifactsOf(session, run.run_id))
+      output.say(`artifact ${name}: flwd artifacts get ${id}`);
+    await hintAtSandbox(session, run, output);
+  } catch (error) {
+    // How the run ended is known, and decides how this command ends.
+    if (!(error instanceof ServerUnreachable)) throw error;
+    output.warn(`what the run has left is not listed: ${error.message}`);
+  }
   output.say(output.paint('faint', `${run.run_id}: flwd runs ${run.run_id}`));
 }
 

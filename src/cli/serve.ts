@@ -11,9 +11,9 @@ import { askToYield, DataDirOwned } from '../lib/owner-lock.ts';
 import { packageVersion } from '../lib/version.ts';
 import type { Options } from './command.ts';
 import { loadConfiguration } from './configuration.ts';
+import { clientOfOwner } from './data-dir-link.ts';
 import { type ExitCode, exitCodes, Refusal } from './exit-code.ts';
 import { endRuns, nameRunning } from './serve-end.ts';
-import { clientOfOwner } from './session.ts';
 import { endAtOnce, stopSignal } from './stop-signal.ts';
 
 export async function run(options: Options): Promise<ExitCode> {
@@ -77,7 +77,8 @@ async function onceFree<T>(
   void o.stopAsked.then(() => {
     isStopAsked = true;
   });
-  const deadlineMs = systemClock.now() + commandMs;
+  let deadlineMs = systemClock.now() + commandMs;
+  let command: number | undefined;
   for (let isTold = false; ; await delay(againMs)) {
     try {
       return await start();
@@ -85,6 +86,9 @@ async function onceFree<T>(
       // Nobody's: it starts, or ends, and says in a moment what it is.
       if (!(error instanceof DataDirOwned) || (error.owner && !error.owner.isBrief)) throw error;
       if (isStopAsked) process.exit(exitCodes.done);
+      // Each of several commands may have it once before it makes way.
+      if (error.owner && error.owner.pid !== command) deadlineMs = systemClock.now() + commandMs;
+      command = error.owner?.pid ?? command;
       if (systemClock.now() > deadlineMs) throw error;
       if (error.owner?.isBrief) await askToYield(o.dataDir);
       if (!isTold && error.owner) {

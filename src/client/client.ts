@@ -103,7 +103,10 @@ export function createClient(o: ClientOptions): Client {
   }
 
   async function call<Id extends OperationId>(id: Id, ...[input]: Arguments<Id>): Promise<AnswerOf<Id>> {
-    const answer: AnswerOf<Id> = JSON.parse(await (await send(id, input ?? {})).text());
+    const text = await (await send(id, input ?? {})).text().catch((error: unknown) => {
+      throw input?.signal?.aborted ? error : new ServerUnreachable(o.baseUrl, error);
+    });
+    const answer: AnswerOf<Id> = JSON.parse(text);
     return answer;
   }
 

@@ -84,6 +84,8 @@ export type Engine = {
    * those that come, and no schedule is looked at.
    */
   readonly start: (only?: ReadonlySet<string>) => void;
+  /** With `only`: this one is started too, if it waits. */
+  readonly attend: (runId: string) => void;
   /** From now on none begins; those that have go on, and further steps of theirs. */
   readonly startNoRuns: () => void;
   /** Whoever waits for the end of a run is answered with it as it stands, from now on. */
@@ -192,7 +194,7 @@ export function createEngine(o: {
     add: addRun,
   });
 
-  let only: ReadonlySet<string> | undefined;
+  let only: Set<string> | undefined;
 
   function addPending(run: PendingRun): void {
     // A sub-run is part of a run that has started.
@@ -336,12 +338,21 @@ export function createEngine(o: {
       };
     },
     start(given) {
-      only = given;
+      only = given && new Set(given);
       startedAtMs = clock.monotonicMs();
       if (!only) schedules.start();
       recovery = recover().catch((error: unknown) => {
         if (!stopping.signal.aborted) log.error({ err: error }, 'what a former process left was not taken up');
       });
+    },
+    attend(runId) {
+      if (!only || only.has(runId)) return;
+      only.add(runId);
+      recovered
+        .then(() => addPendingRuns({ store, patiently, addPending }))
+        .catch((error: unknown) => {
+          if (!stopping.signal.aborted) log.error({ err: error, run_id: runId }, 'a run that waits was not started');
+        });
     },
     startNoRuns: dispatcher.startNoRuns,
     endWaits: ends.close,

@@ -136,6 +136,11 @@ export function createStepRunner(o: {
   function attend(place: Place, slot: Slot, mode: 'launch' | 'take-up'): void {
     const { id, action } = state.stepOf(place);
     if (action.kind !== 'command') return;
+    // The run has been let go of since this was decided: the next start begins what is in the database.
+    if (o.detaching.aborted) {
+      slot.release();
+      return;
+    }
     if (place.interruption && mode === 'launch') {
       slot.release();
       watch(o.settle(place, { ...nothingDone, ...place.interruption }));

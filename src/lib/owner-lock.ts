@@ -10,7 +10,7 @@ import { assertAskable, isForeign, openDataDir, unusable } from './data-dir.ts';
 
 export type OwnerInfo = {
   readonly pid: number;
-  /** null until the server listens. */
+  /** null while it starts, and from the moment that it is about to end: nobody may send it anything more. */
   readonly url: string | null;
   /** SHA-256 of the certificate that it shows, where it speaks HTTPS. */
   readonly certificate?: string | null;
@@ -18,7 +18,18 @@ export type OwnerInfo = {
   readonly isBrief?: boolean;
 };
 
-export type Ownership = { release(): Promise<void> };
+/** Where an owner listens. */
+type Address = {
+  readonly url: string;
+  /** SHA-256 of the certificate that it shows by now; null: it speaks plain HTTP. */
+  readonly certificate?: () => string | null;
+};
+
+export type Ownership = {
+  /** What askers are told from now on; null: it is about to end. */
+  announce(address: Address | null): void;
+  release(): Promise<void>;
+};
 
 /** Another live process has the data dir. `owner` is null when it does not say who it is, e.g. while it starts. */
 export class DataDirOwned extends Error {
@@ -48,16 +59,20 @@ export type OwnerEvents = {
   readonly warn: (message: string) => void;
   /** Somebody asks this owner to make way. */
   readonly onYield?: () => void;
+  /** Another command waits for this run, which this owner may not have been asked for. */
+  readonly onAttend?: (runId: string) => void;
   /** Another process has taken the data dir from this one. */
   readonly onLost?: (owner: OwnerInfo) => void;
 };
 
 /**
- * Creates the data dir and takes it for this process. `info` is read anew for each asker, so its `url` may come later.
- * Until it is released, the owner puts back what somebody removes of the lock and the socket.
+ * Creates the data dir and takes it for this process. Until it is released, the owner puts back what somebody removes of the lock and the socket.
  * @throws DataDirOwned, or StartError when the folder cannot be used
  */
-export async function acquireOwnership(dataDir: string, info: OwnerInfo, events: OwnerEvents): Promise<Ownership> {
+export async function acquireOwnership(
+  dataDir: string,
+  { isBrief, ...events }: OwnerEvents & Pick<OwnerInfo, 'isBrief'>,
+): Promise<Ownership> {
   // Root may ask the server of another user, and must not take the place of it.
   const other = (await isForeign(dataDir)) ? await findOwner(dataDir).catch(() => null) : null;
   if (other) throw new DataDirOwned(dataDir, other);
@@ -68,7 +83,23 @@ export async function acquireOwnership(dataDir: string, info: OwnerInfo, events:
   if (!lock) throw new DataDirOwned(dataDir, await findOwner(dataDir));
   try {
     await assertUnanswered(dataDir);
-    return keepOwnership(dataDir, { info, events, lock, socket: await answerAskers(dataDir, info, events.onYield) });
+    let address: Address | null = null;
+    const answering = {
+      ...events,
+      info: (): OwnerInfo => ({
+        pid: process.pid,
+        url: address?.url ?? null,
+        ...(address?.certificate && { certificate: address.certificate() }),
+        ...(isBrief && { isBrief }),
+      }),
+    };
+    const kept = keepOwnership(dataDir, { answering, lock, socket: await answerAskers(dataDir, answering) });
+    return {
+      announce(next) {
+        address = next;
+      },
+      ...kept,
+    };
   } catch (error) {
     lock.close();
     throw error;
@@ -91,17 +122,14 @@ async function assertUnanswered(dataDir: string): Promise<void> {
   }
 }
 
+type Answering = OwnerEvents & { readonly info: () => OwnerInfo };
+
 /** Each look is two calls of stat(2), unless something is amiss. */
 function keepOwnership(
   dataDir: string,
-  o: {
-    readonly info: OwnerInfo;
-    readonly events: OwnerEvents;
-    readonly lock: DatabaseSync;
-    readonly socket: Server;
-  },
-): Ownership {
-  const { warn, onYield, onLost } = o.events;
+  o: { readonly answering: Answering; readonly lock: DatabaseSync; readonly socket: Server },
+): Pick<Ownership, 'release'> {
+  const { warn, onLost } = o.answering;
   // A lock that was removed is kept: the folder may only have been moved, and its database is still in use.
   const locks = new Map([[fileId(dataDir, lockFile), o.lock]]);
   let { socket } = o;
@@ -121,7 +149,7 @@ function keepOwnership(
     }
     if (socketId !== undefined && fileId(dataDir, socketFile) === socketId) return;
     await closeServer(socket);
-    socket = await answerAskers(dataDir, o.info, onYield);
+    socket = await answerAskers(dataDir, o.answering);
     socketId = fileId(dataDir, socketFile);
     warn(`somebody removed ${socketFile} from the data dir ${dataDir}; it is there again`);
   }
@@ -190,17 +218,18 @@ function takeLock(dataDir: string): DatabaseSync | undefined {
 }
 
 /** For the holder of the lock only: a socket that is already there has nobody behind it. */
-async function answerAskers(dataDir: string, info: OwnerInfo, onYield?: () => void): Promise<Server> {
+async function answerAskers(dataDir: string, { info, onYield, onAttend }: Answering): Promise<Server> {
   rmSync(join(dataDir, socketFile), { force: true });
   const address = socketAddress(dataDir);
   const server = createServer((asker) => {
     asker.on('error', () => asker.destroy());
     asker.setTimeout(answerWithinMs, () => asker.destroy());
     asker.once('data', (chunk) => {
-      if (String(chunk) === yieldWord) onYield?.();
+      const [word = '', runId = ''] = String(chunk).trimEnd().split(' ');
+      if (word === yieldWord) onYield?.();
+      if (word === attendWord) onAttend?.(runId);
     });
-    const { pid, url, certificate, isBrief } = info;
-    asker.end(`${JSON.stringify({ pid, url, certificate, isBrief })}\n`);
+    asker.end(`${JSON.stringify(info())}\n`);
   });
   await new Promise<void>((resolve, reject) => {
     // Stays for good: a failing accept(2) (EMFILE) is an error event too.
@@ -213,7 +242,8 @@ async function answerAskers(dataDir: string, info: OwnerInfo, onYield?: () => vo
   return server.unref();
 }
 
-const yieldWord = 'yield\n';
+const yieldWord = 'yield';
+const attendWord = 'attend';
 
 /** null: there is none, or it does not answer. @throws StartError where another user could answer in its place */
 export async function findOwner(dataDir: string): Promise<OwnerInfo | null> {
@@ -228,7 +258,12 @@ export async function isStillOwner(dataDir: string, { pid, url }: OwnerInfo): Pr
 
 /** Of an owner that has it for a command alone: it leaves the data dir to a server, and goes on as a client of it. */
 export async function askToYield(dataDir: string): Promise<void> {
-  await askOwner(dataDir, yieldWord);
+  await askOwner(dataDir, `${yieldWord}\n`);
+}
+
+/** Of an owner that has it for a command alone: it starts this run too, if it waits. */
+export async function askToAttend(dataDir: string, runId: string): Promise<void> {
+  await askOwner(dataDir, `${attendWord} ${runId}\n`);
 }
 
 type Reply = { readonly isThere: boolean; readonly owner: OwnerInfo | null };

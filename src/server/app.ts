@@ -66,7 +66,7 @@ export type ServerParts = {
   readonly ownCredentials: readonly string[];
 };
 
-export type Listening = {
+type Listening = {
   readonly url: string;
   /** SHA-256 of what it shows by now, as `AB:CD:…`; null: plain HTTP. */
   readonly certificate: () => string | null;

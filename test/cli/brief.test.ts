@@ -55,6 +55,28 @@ testWith('bwrap')('a run that --detach left is taken up by the next command that
   expect(JSON.parse(stdout)).toMatchObject({ status: 'success', exit_code: 0 });
 });
 
+testWith('bwrap')(
+  'a run that waits is started when a command follows it, also where another command has the data dir',
+  async () => {
+    const instance = await createInstance(
+      { ...jobs, quick: bash('echo quick') },
+      { scheduler: { global_concurrency: 1 } },
+    );
+    const server = await instance.serve();
+    const first = await server.start('waits');
+    await expect.poll(() => server.messages(first)).toEqual(['ready']);
+    const second = await server.start('quick');
+    await server.stop();
+    const owner = start(instance.dir, ['events']);
+    await owner.prints(/no server has .*: there is only what other commands do/);
+    finish(instance, first);
+    await owner.prints(new RegExp(`run.finished .*${first}`));
+    expect(await flwd(instance.dir, 'logs', second, '--follow')).toMatchObject({ code: 0, stdout: 'quick\n' });
+    owner.child.kill('SIGINT');
+    expect((await owner.ended).code).toBe(130);
+  },
+);
+
 testWith('bwrap')('a run that ended while nobody was there has its end and its whole log afterwards', async () => {
   const instance = await createInstance(jobs);
   const { stdout: printed } = await flwd(instance.dir, 'run', 'waits', '--detach', '--quiet');

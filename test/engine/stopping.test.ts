@@ -19,3 +19,24 @@ test('a run whose script has ended when the server stops keeps its whole log', a
   expect(await next.finished(runId)).toMatchObject({ status: 'success' });
   expect(await next.messages(runId)).toEqual(['1', '2', '3']);
 });
+
+test('a run that was about to start when the server stops is started by the next one', async () => {
+  const root = dataFolder();
+  const limits = { globalConcurrency: 20 };
+  const opened = await openEngine(root, { jobs: { greets: bash('echo hello') }, limits });
+  const runIds: string[] = [];
+  // It stops while runs are still made: the last ones are in the database, and have no process yet.
+  const making = Array.from({ length: 20 }, async () => {
+    runIds.push(await opened.create('greets'));
+    if (runIds.length === 5) await opened.engine.close();
+  });
+  await Promise.allSettled(making);
+  await opened.close();
+  expect(opened.log.filter(({ level }) => Number(level) >= 50)).toEqual([]);
+
+  const next = await openEngine(root, { limits });
+  for (const runId of runIds) {
+    expect(await next.finished(runId)).toMatchObject({ status: 'success' });
+    expect(await next.messages(runId)).toEqual(['hello']);
+  }
+});

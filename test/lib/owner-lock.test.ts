@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { acquireOwnership, findOwner } from '../../src/lib/owner-lock.ts';
+import { acquireOwnership, askToAttend, findOwner, isStillOwner } from '../../src/lib/owner-lock.ts';
 import { stateOf } from '../support/processes.ts';
 
 const program = join(import.meta.dirname, 'programs/own.ts');
@@ -47,6 +47,22 @@ describe('the owner of a data dir', () => {
     const owner = contend(dataDir, '');
     await owner.said;
     expect(await contend().said).toBe(`refused {"pid":${owner.child.pid},"url":null}`);
+  });
+
+  test('an owner that is about to end is sent nothing more, and told of the runs that others wait for', async () => {
+    const attended: string[] = [];
+    const onAttend = (runId: string): void => void attended.push(runId);
+    const ownership = await acquireOwnership(dataDir, { isBrief: true, warn: console.error, onAttend });
+    ownership.announce({ url });
+    const there = { pid: process.pid, url, isBrief: true };
+    expect(await findOwner(dataDir)).toEqual(there);
+    expect(await isStillOwner(dataDir, there)).toBe(true);
+    await askToAttend(dataDir, 'run_1');
+    expect(attended).toEqual(['run_1']);
+    ownership.announce(null);
+    expect(await findOwner(dataDir)).toEqual({ ...there, url: null });
+    expect(await isStillOwner(dataDir, there)).toBe(false);
+    await ownership.release();
   });
 
   test('an owner that is stopped and cannot answer still owns it', async () => {
@@ -255,11 +271,7 @@ describe('the folder itself', () => {
 /** Takes the folder, gives it back, and answers the warnings. */
 async function own(dir: string): Promise<string[]> {
   const warnings: string[] = [];
-  const ownership = await acquireOwnership(
-    dir,
-    { pid: process.pid, url: null },
-    { warn: (text) => warnings.push(text) },
-  );
+  const ownership = await acquireOwnership(dir, { warn: (text) => warnings.push(text) });
   await ownership.release();
   return warnings;
 }

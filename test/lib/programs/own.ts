@@ -5,11 +5,8 @@ import { acquireOwnership, DataDirOwned, type OwnerInfo } from '../../../src/lib
 const onLost = ({ pid }: OwnerInfo) => console.log(`lost to ${pid}`);
 const [dataDir = '', url = ''] = process.argv.slice(2);
 try {
-  const ownership = await acquireOwnership(
-    dataDir,
-    { pid: process.pid, url: url || null },
-    { warn: console.error, onLost },
-  );
+  const ownership = await acquireOwnership(dataDir, { warn: console.error, onLost });
+  ownership.announce(url ? { url } : null);
   console.log('owned');
   process.stdin.resume().on('end', () => void ownership.release());
 } catch (error) {

@@ -1,0 +1,53 @@
+// Many commands at once where no server runs: each is served by whichever of them has the data dir at that moment.
+
+import { expect } from 'vitest';
+import { testWith } from '../support/host.ts';
+import { bash } from '../support/jobs.ts';
+import { createInstance } from './an-instance.ts';
+import { flwd, type Seen } from './terminal.ts';
+
+/** COMMANDS=100 for a long one. */
+const count = Number(process.env.COMMANDS ?? 30);
+const atOnce = 10;
+
+const argspec = { type: 'object', properties: { n: { type: 'integer' } } };
+const jobs = { counts: bash('for i in 1 2 3; do echo "line $n $i"; sleep 0.2; done', { argspec }) };
+const linesOf = (n: number) => `line ${n} 1\nline ${n} 2\nline ${n} 3\n`;
+
+const reads = [['runs'], ['jobs'], ['logs', 'counts'], ['logs', 'counts', '--follow'], ['audit'], ['plan', 'counts']];
+
+testWith('bwrap')(
+  `${count} commands, ${atOnce} at a time, all end with 0, and every run with success and all its lines`,
+  async () => {
+    const { dir, serve } = await createInstance(jobs);
+    const words = Array.from({ length: count }, (_, n) =>
+      n % 3 === 2 ? (reads[((n - 2) / 3) % reads.length] ?? []) : ['run', 'counts', '--n', String(n)],
+    );
+    const seen: Seen[] = [];
+    const next = words.entries();
+    async function work(): Promise<void> {
+      for (const [n, command] of next) seen[n] = await flwd(dir, ...command);
+    }
+    // The first one makes the data dir that the others read.
+    seen[0] = await flwd(dir, ...(words[0] ?? []));
+    next.next();
+    await Promise.all(Array.from({ length: atOnce }, work));
+
+    const wrong = words.flatMap((command, n) => {
+      const { code, stdout, stderr } = seen[n] ?? { code: 'never ended', stdout: '', stderr: '' };
+      const isWhole = command[0] !== 'run' || stdout === linesOf(n);
+      // What the server in the command logs is not for its user.
+      const isClean = !/^\d{4}-\d\d-\d\dT/m.test(stderr);
+      return code === 0 && isWhole && isClean ? [] : [{ command: command.join(' '), code, stdout, stderr }];
+    });
+    expect(wrong).toEqual([]);
+
+    const server = await serve();
+    const { runs } = await server.json<{ runs: { run_id: string; status: string }[] }>('/runs?limit=1000');
+    const numbers = words.flatMap(([verb], n) => (verb === 'run' ? [n] : []));
+    expect(runs.map(({ status }) => status)).toEqual(numbers.map(() => 'success'));
+    const logs = await Promise.all(runs.map(({ run_id: id }) => server.messages(id)));
+    expect(logs.map((lines) => `${lines.join('\n')}\n`).toSorted()).toEqual(numbers.map(linesOf).toSorted());
+  },
+  600_000,
+);
