@@ -7,7 +7,7 @@ import { Problem } from '../domain/problem.ts';
 import { noResources, workspaceOverMessage } from '../domain/resources.ts';
 import { retryDelayMs } from '../domain/retry.ts';
 import type { Decision as Approval } from '../domain/run.ts';
-import { outDirs } from '../exec/attempt-files.ts';
+import { attemptDirs } from '../exec/attempt-files.ts';
 import { createRedactor } from '../exec/redact.ts';
 import { type WorkspaceWatch, watchWorkspace } from '../exec/workspace-size.ts';
 import { steadyFrom } from '../lib/clock.ts';
@@ -230,7 +230,7 @@ export function conduct(source: ConductSource, context: ConductContext, around: 
     if (limitBytes === null) return;
     workspaceWatch = watchWorkspace({
       dir: workspaceDir,
-      besides: () => outDirs(runDir),
+      attemptDirs: () => attemptDirs(runDir),
       limitBytes,
       onOver(bytes) {
         abort({ status: 'failed', reason: 'quota_exceeded', message: workspaceOverMessage(limitBytes, bytes) });

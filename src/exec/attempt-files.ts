@@ -13,10 +13,10 @@ export function spoolPath(attemptDir: string): string {
   return join(attemptDir, 'spool');
 }
 
-/** Where the attempts of a run leave what they give back: on the host's disk, as the workspace is. */
-export async function outDirs(runDir: string): Promise<string[]> {
+/** The folders of the attempts of a run. */
+export async function attemptDirs(runDir: string): Promise<string[]> {
   const names = await readdir(runDir).catch(() => []);
-  return names.filter((name) => /^\d+(-\d+)?$/.test(name)).map((name) => join(runDir, name, 'out'));
+  return names.filter((name) => /^\d+(-\d+)?$/.test(name)).map((name) => join(runDir, name));
 }
 
 export function makeAttemptFiles(spec: AttemptSpec): AttemptPlaces {

@@ -41,7 +41,7 @@ export function isOfOtherAttempt(pid: number, attemptDir: string): boolean {
 }
 
 function argumentsOf(pid: number): string[] {
-  return readOfProcess(pid, 'cmdline', (path) => readFileSync(path, 'utf8'))?.split('\0') ?? [];
+  return lookInto(pid, 'cmdline', (path) => readFileSync(path, 'utf8'))?.split('\0') ?? [];
 }
 
 /**
@@ -56,9 +56,9 @@ export function attendantsOf(attemptDir: string): number[] {
 }
 
 function writesTo(pid: number, file: Stats): boolean {
-  const open = readOfProcess(pid, 'fd/3', (path) => identify(statSync(path)));
+  const open = lookInto(pid, 'fd/3', (path) => identify(statSync(path)));
   if (open !== identify(file)) return false;
-  const info = readOfProcess(pid, 'fdinfo/3', (path) => readFileSync(path, 'latin1'));
+  const info = lookInto(pid, 'fdinfo/3', (path) => readFileSync(path, 'latin1'));
   const [, flags = '0'] = /^flags:\s+(\d+)$/m.exec(info ?? '') ?? [];
   return (Number.parseInt(flags, 8) & (constants.O_WRONLY | constants.O_RDWR)) !== 0;
 }
@@ -71,6 +71,29 @@ function identify({ dev, ino }: Stats): string {
 export function membersOf(namespace: PidNamespace): number[] {
   const members = pids().filter((pid) => isMember(pid, namespace.inode));
   return isEmpty(namespace) ? [] : members;
+}
+
+/**
+ * Its processes, found by their descent from the first: that looks at them alone, and not at every process of the host. What forks
+ * meanwhile may be left out.
+ */
+export function familyOf(namespace: PidNamespace): number[] {
+  if (!isThere('/proc/thread-self/children')) return membersOf(namespace);
+  if (isEmpty(namespace)) return [];
+  const family = [namespace.initPid];
+  for (const pid of family) family.push(...childrenOf(pid));
+  return family;
+}
+
+function childrenOf(pid: number): number[] {
+  return threadsOf(pid).flatMap((thread) => {
+    const children = lookInto(pid, `task/${thread}/children`, (path) => readFileSync(path, 'latin1')) ?? '';
+    return children.split(' ').filter(Boolean).map(Number);
+  });
+}
+
+export function threadsOf(pid: number): string[] {
+  return lookInto(pid, 'task', (path) => readdirSync(path)) ?? [];
 }
 
 /** Sends a signal to a process, or to a group by its negative. False when there is none. */
@@ -90,13 +113,13 @@ function pids(): number[] {
 }
 
 function isMember(pid: number, inode: number): boolean {
-  const namespace = readOfProcess(pid, 'ns/pid', readlinkSync);
+  const namespace = lookInto(pid, 'ns/pid', readlinkSync);
   return namespace === `pid:[${inode}]` && startTicksOf(pid) !== undefined;
 }
 
 /** undefined for a process that is gone, or of which only the entry is left. */
 function startTicksOf(pid: number): number | undefined {
-  const stat = readOfProcess(pid, 'stat', (path) => readFileSync(path, 'utf8'));
+  const stat = lookInto(pid, 'stat', (path) => readFileSync(path, 'utf8'));
   if (stat === undefined) return undefined;
   // The name, in parentheses, may hold spaces and parentheses. The state is the third field, the start the 22nd.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
@@ -107,7 +130,8 @@ function startTicksOf(pid: number): number | undefined {
 /** What is said of a process that is gone, or another user's: nothing. */
 const nothingSaid = new Set(['ENOENT', 'ESRCH', 'EACCES', 'EPERM']);
 
-function readOfProcess(pid: number, name: string, read: (path: string) => string): string | undefined {
+/** What /proc/PID has by that name, read by `read`; undefined where it says nothing. */
+export function lookInto<T>(pid: number, name: string, read: (path: string) => T): T | undefined {
   try {
     return isThere(`/proc/${pid}`) ? read(`/proc/${pid}/${name}`) : undefined;
   } catch (error) {

@@ -5,7 +5,7 @@ import { basename, dirname, join } from 'node:path';
 import { errorCode } from './error-code.ts';
 import { isShortage } from './shortage.ts';
 
-export type Mount = {
+type Mount = {
   readonly id: string;
   /** The id of the mount that it lies on. */
   readonly parent: string;

@@ -79,7 +79,7 @@ test.each(['the folder itself', 'a folder above it'])(
         return false;
       },
     });
-    expect(await measureWorkspace(dir, noLimit, signal)).toBeLessThan(100_000);
+    expect(await measureWorkspace(dir, noLimit, { signal })).toBeLessThan(100_000);
     expect(seen).toBeGreaterThanOrEqual(1);
   },
 );
@@ -88,7 +88,7 @@ test('passing the limit is told once, with what was found', async () => {
   const dir = temporaryFolder();
   const told: number[] = [];
   const watch = watchWorkspace({
-    besides: async () => [],
+    attemptDirs: async () => [],
     dir,
     limitBytes: 100_000,
     onOver: (bytes) => told.push(bytes),
