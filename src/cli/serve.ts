@@ -77,7 +77,7 @@ async function onceFree<T>(
   void o.stopAsked.then(() => {
     isStopAsked = true;
   });
-  let deadlineMs = systemClock.now() + commandMs;
+  let deadlineMs = systemClock.monotonicMs() + commandMs;
   let command: number | undefined;
   for (let isTold = false; ; await delay(againMs)) {
     try {
@@ -87,9 +87,9 @@ async function onceFree<T>(
       if (!(error instanceof DataDirOwned) || (error.owner && !error.owner.isBrief)) throw error;
       if (isStopAsked) process.exit(exitCodes.done);
       // Each of several commands may have it once before it makes way.
-      if (error.owner && error.owner.pid !== command) deadlineMs = systemClock.now() + commandMs;
+      if (error.owner && error.owner.pid !== command) deadlineMs = systemClock.monotonicMs() + commandMs;
       command = error.owner?.pid ?? command;
-      if (systemClock.now() > deadlineMs) throw error;
+      if (systemClock.monotonicMs() > deadlineMs) throw error;
       if (error.owner?.isBrief) await askToYield(o.dataDir);
       if (!isTold && error.owner) {
         isTold = true;

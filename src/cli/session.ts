@@ -2,7 +2,7 @@
 // data dir: the server there, or, where there is none, one in this very process for as long as the command takes (ADR 0021).
 
 import { existsSync, readFileSync } from 'node:fs';
-import { type Client, createClient } from '../client/client.ts';
+import { type Client, createClient, type Fetch } from '../client/client.ts';
 import type { Config } from '../config/config.ts';
 import type { LoadedConfig } from '../config/load.ts';
 import { errorCode } from '../lib/error-code.ts';
