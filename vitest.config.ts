@@ -18,7 +18,11 @@ export default defineConfig({
     hookTimeout: 120_000,
     expect: { poll: { timeout: 20_000, interval: 25 } },
     maxWorkers: 2,
-    reporters: process.env.CI ? ['default', './test/support/closing-line.ts'] : ['default'],
+    reporters: [
+      'default',
+      './test/support/every-statement.ts',
+      ...(process.env.CI ? ['./test/support/closing-line.ts'] : []),
+    ],
     projects: [
       {
         extends: true,

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect } from 'vitest';
 import { testWith } from '../support/host.ts';
 import { bash, python } from '../support/jobs.ts';
 import { startServer } from '../support/server.ts';
+import { shows } from './shows.ts';
 
 const test = testWith('bwrap');
 
@@ -45,6 +46,7 @@ beforeAll(async () => {
 });
 
 test('the file comes with its type, its length, and headers that keep a browser from running it', async () => {
+  shows('artifacts.get.content_type');
   const response = await get(archive);
   expect(response.status).toBe(200);
   expect(Object.fromEntries(response.headers)).toMatchObject({
@@ -60,6 +62,7 @@ test('the file comes with its type, its length, and headers that keep a browser 
 });
 
 test('bytes come through untouched', async () => {
+  shows('artifacts.get');
   const response = await get(await artifactOf('binary'));
   const bytes = Buffer.from(await response.arrayBuffer());
   expect(bytes).toHaveLength(1_024_000);

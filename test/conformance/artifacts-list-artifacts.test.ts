@@ -5,6 +5,7 @@ import type { ArtifactAnswer, RunAnswer } from '../support/answers.ts';
 import { testWith } from '../support/host.ts';
 import { bash } from '../support/jobs.ts';
 import { startServer } from '../support/server.ts';
+import { shows } from './shows.ts';
 
 const test = testWith('bwrap');
 
@@ -51,6 +52,17 @@ beforeAll(async () => {
 });
 
 test('an artifact has the fields of the reference, and those of this implementation', async () => {
+  shows(
+    'artifacts.list.run_id',
+    'artifacts.list.artifacts',
+    'artifacts.list.artifacts.id',
+    'artifacts.list.artifacts.run_id',
+    'artifacts.list.artifacts.name',
+    'artifacts.list.artifacts.path',
+    'artifacts.list.artifacts.media_type',
+    'artifacts.list.artifacts.size_bytes',
+    'artifacts.list.artifacts.created_at',
+  );
   expect(await list(`?run_id=${daily.run_id}`)).toEqual({
     artifacts: [
       {
@@ -71,6 +83,15 @@ test('an artifact has the fields of the reference, and those of this implementat
     total: 1,
     next_cursor: null,
   });
+});
+
+test('without a filter the artifacts of all runs are listed', async () => {
+  shows('artifacts.list');
+  const { artifacts, total } = await list('');
+  const runs = new Set(artifacts.map(({ run_id: runId }) => runId));
+  expect(runs).toContain(daily.run_id);
+  expect(runs).toContain(many.run_id);
+  expect(artifacts).toHaveLength(total);
 });
 
 test('files come from the artifacts folder, from patterns and from flwd_artifact, each once', async () => {
@@ -110,6 +131,7 @@ test('filters by run, job and name', async () => {
 });
 
 test('newest first, in pages by limit and offset or by cursor', async () => {
+  shows('artifacts.list.limit');
   const all = (await list(`?run_id=${many.run_id}`)).artifacts.map(({ id }) => id);
   expect(all).toEqual(all.toSorted().toReversed());
   const middle = await list(`?run_id=${many.run_id}&limit=2&offset=1`);

@@ -10,6 +10,7 @@ import { afterAll, expect, test } from 'vitest';
 import { bash } from '../support/jobs.ts';
 import { sendRaw } from '../support/raw-http.ts';
 import { spawnFlwd, startServer } from '../support/server.ts';
+import { shows } from './shows.ts';
 
 const isRoot = process.getuid?.() === 0;
 const server = await startServer({ jobs: { quick: bash('true') } });
@@ -75,6 +76,7 @@ test('the Origin of the server itself is let in', async () => {
 });
 
 test('a token is made once and let in by its scopes alone, until it is revoked', async () => {
+  shows('auth.configured', 'errors.permission-denied');
   const body = { name: 'reader', scopes: ['jobs:read'], expires_in: '1h' };
   const made = await server.fetch('/tokens', { body });
   expect(made.status).toBe(201);

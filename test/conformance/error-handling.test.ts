@@ -7,6 +7,7 @@ import { testWith } from '../support/host.ts';
 import { bash } from '../support/jobs.ts';
 import { sendRaw } from '../support/raw-http.ts';
 import { startServer } from '../support/server.ts';
+import { shows } from './shows.ts';
 
 const server = await startServer({
   jobs: { 'backup/daily': bash('true'), broken: { 'config.yaml': 'command: [\n' } },
@@ -44,6 +45,7 @@ describe('every error is a problem document', () => {
     ['GET', `${unknownRun}/cancel`, 405, 'method-not-allowed', 'Method Not Allowed'],
     ['PATCH', '/api/v1/health', 405, 'method-not-allowed', 'Method Not Allowed'],
   ])('%s %s is %i %s', async (method, path, status, slug, title) => {
+    shows('errors.format');
     const response = await server.fetch(`/${path}`, { method });
     expect(response.status).toBe(status);
     expect(response.headers.get('content-type')).toMatch(/^application\/problem\+json\b/);
@@ -129,6 +131,7 @@ describe('what no proper client would send', () => {
 testWith('bwrap')(
   'a run that the engine cannot create is 500 execution-error, tells no secrets, and harms nothing',
   async () => {
+    shows('errors.execution-error');
     const snapshots = join(server.dataDir, 'snapshots');
     await rename(snapshots, `${snapshots}.away`).catch(() => undefined);
     await writeFile(snapshots, 'a file where a folder should be');

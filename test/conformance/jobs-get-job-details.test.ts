@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { bash } from '../support/jobs.ts';
 import { startServer } from '../support/server.ts';
+import { shows } from './shows.ts';
 
 type Job = { id: string; args: unknown; revision: string; path: string };
 
@@ -43,6 +44,20 @@ const server = await startServer({
 afterAll(() => server.close());
 
 test('a job has the fields of the reference, the schema of its arguments as its author wrote it', async () => {
+  shows(
+    'jobs.get',
+    'jobs.get.configuration',
+    'jobs.get.id',
+    'jobs.get.name',
+    'jobs.get.namespace',
+    'jobs.get.version',
+    'jobs.get.description',
+    'jobs.get.args',
+    'jobs.get.args.type',
+    'jobs.get.args.properties',
+    'jobs.get.args.required',
+    'jobs.get.source',
+  );
   const response = await server.fetch('/jobs/backup/daily');
   expect(response.status).toBe(200);
   expect(response.headers.get('content-type')).toMatch(/^application\/json\b/);
@@ -127,6 +142,7 @@ test('If-None-Match answers 304 while the job is the same', async () => {
 });
 
 test('an unknown job is the problem of the reference', async () => {
+  shows('errors.type', 'errors.title', 'errors.status', 'errors.detail', 'errors.instance', 'errors.job-not-found');
   const response = await server.fetch('/jobs/backup/hourly');
   expect(response.status).toBe(404);
   expect(response.headers.get('content-type')).toMatch(/^application\/problem\+json\b/);

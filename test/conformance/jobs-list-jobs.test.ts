@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { bash, writeJob } from '../support/jobs.ts';
 import { startServer } from '../support/server.ts';
+import { shows } from './shows.ts';
 
 type JobList = {
   jobs: { id: string; description: string | null; source: string }[];
@@ -49,6 +50,15 @@ const ids = async (query = '') => (await list(query)).jobs.map((job) => job.id);
 const mentioned = async () => [...(await ids()), ...(await list()).invalid.map((job) => job.id)];
 
 test('a job is listed with the fields of the reference, and those of this implementation', async () => {
+  shows(
+    'jobs.list.jobs',
+    'jobs.list.jobs.id',
+    'jobs.list.jobs.name',
+    'jobs.list.jobs.namespace',
+    'jobs.list.jobs.version',
+    'jobs.list.jobs.description',
+    'jobs.list.jobs.source',
+  );
   const { jobs } = await list();
   expect(jobs[0]).toEqual({
     id: 'backup/daily',
@@ -97,6 +107,7 @@ test.each([
   ['?q=DAILY', ['backup/daily']],
   ['?namespace=backup&tag=nightly', ['backup/daily']],
 ])('%s filters', async (query, expected) => {
+  shows('jobs.list.namespace');
   expect(await ids(query)).toEqual(expected);
 });
 
@@ -222,6 +233,7 @@ describe('while the server runs', () => {
 });
 
 test('two sources that give one id run neither, list both places, and leave the others alone', async () => {
+  shows('jobs.list', 'jobs.list.source');
   await using two = await startServer({
     jobs: {
       'shared/job': bash('true'),
@@ -241,6 +253,8 @@ test('two sources that give one id run neither, list both places, and leave the 
     ['alone/here', 'first'],
     ['shared/other', 'second'],
   ]);
+  const idsOf = async (source: string) => (await two.json<JobList>(`/jobs?source=${source}`)).jobs.map(({ id }) => id);
+  expect([await idsOf('first'), await idsOf('second')]).toEqual([['alone/here'], ['shared/other']]);
   expect(invalid.map(({ id, source, path }) => [id, source, path])).toEqual([
     ['shared/job', 'first', 'shared/job'],
     ['shared/job', 'second', 'job'],

@@ -3,6 +3,7 @@
 import { afterAll, expect, test } from 'vitest';
 import { bash } from '../support/jobs.ts';
 import { startServer } from '../support/server.ts';
+import { shows } from './shows.ts';
 
 const plain = await startServer();
 afterAll(() => plain.close());
@@ -20,6 +21,7 @@ const headers = (response: Response) => ({
 });
 
 test('every API answer says limit, what remains, and when it resets in epoch seconds', async () => {
+  shows('rate.limit', 'rate.remaining', 'rate.reset');
   for (const path of ['/jobs', '/health', '/runs/run_01HX', '/runs?limit=0', '/nothing']) {
     const before = Date.now() / 1000;
     const response = await plain.fetch(path);
@@ -35,6 +37,7 @@ test('every API answer says limit, what remains, and when it resets in epoch sec
 });
 
 test('what remains counts down, and past the limit is 429 rate-limited with Retry-After', async () => {
+  shows('rate.configured');
   await using server = await limited(5, '1m');
   const answers: Response[] = [];
   for (let i = 0; i < 7; i++) answers.push(await server.fetch('/jobs'));

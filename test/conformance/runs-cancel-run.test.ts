@@ -7,6 +7,7 @@ import { testWith } from '../support/host.ts';
 import { bash, python } from '../support/jobs.ts';
 import { processesWith } from '../support/processes.ts';
 import { startServer } from '../support/server.ts';
+import { shows } from './shows.ts';
 
 const test = testWith('bwrap');
 
@@ -49,6 +50,7 @@ async function startedRun(jobId: string): Promise<string> {
 }
 
 test('a running run is cancelled with the answer of the reference, and its process is gone by then', async () => {
+  shows('runs.cancel', 'runs.cancel.run_id', 'runs.cancel.status');
   const runId = await startedRun('plain');
   await expect.poll(() => processesWith(nap('3601'))).not.toEqual([]);
   const response = await cancel(runId);

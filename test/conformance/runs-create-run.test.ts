@@ -5,6 +5,7 @@ import type { ProblemAnswer, RunAnswer } from '../support/answers.ts';
 import { testWith } from '../support/host.ts';
 import { bash } from '../support/jobs.ts';
 import { startServer } from '../support/server.ts';
+import { shows } from './shows.ts';
 
 const test = testWith('bwrap');
 
@@ -61,6 +62,14 @@ async function cancel(runId: string): Promise<void> {
 }
 
 test('the request of the reference creates a run and answers with the fields of the reference', async () => {
+  shows(
+    'runs.create',
+    'runs.create.body.job_id',
+    'runs.create.run_id',
+    'runs.create.job_id',
+    'runs.create.status',
+    'runs.create.created_at',
+  );
   const response = await post({
     job_id: 'backup/daily',
     args: { target: '/mnt/backup' },
@@ -76,8 +85,9 @@ test('the request of the reference creates a run and answers with the fields of 
   expect(await server.finished(created.run_id)).toMatchObject({ status: 'success', tenant: 'default' });
 });
 
-test('a run is asynchronous unless it says otherwise', async () => {
-  const response = await post({ job_id: 'slow' });
+test.each([{ async: true }, {}])('with %j the answer does not wait for the run', async (how) => {
+  shows('runs.create.body.async');
+  const response = await post({ job_id: 'slow', ...how });
   expect(response.status).toBe(201);
   const { run_id, status } = JSON.parse(await response.text());
   expect(status).toMatch(/^(pending|running)$/);
@@ -111,6 +121,7 @@ test('a script that fails makes a failed run, never an HTTP error', async () => 
 });
 
 test('defaults are applied, and the run keeps what was asked for', async () => {
+  shows('runs.create.body.args', 'runs.create.body.tenant');
   const run = await server.run('backup/daily', { target: '/mnt/backup' }, { labels: { team: 'ops' }, tenant: 'acme' });
   expect(run).toMatchObject({
     args: { target: '/mnt/backup', keep: 7 },
@@ -142,6 +153,7 @@ const runsSoFar = async () => (await server.json<{ total: number }>('/runs')).to
 
 describe('refused', () => {
   test('all faults of the body come at once, each with its pointer', async () => {
+    shows('errors.validation-error');
     const response = await post({ job_id: '', tenant: 'No Spaces', async: 'yes', priority: 101, jobs: 1 });
     expect(response.status).toBe(400);
     const { type, errors } = await problemOf(response);
@@ -219,6 +231,7 @@ describe('refused', () => {
   });
 
   test('a caller may tighten the profile, never loosen it', async () => {
+    shows('auth.configured');
     expect(await server.run('permissive', undefined, { security_profile: 'secure' })).toMatchObject({
       security: { profile: 'secure' },
     });

@@ -5,6 +5,7 @@ import { testWith } from '../support/host.ts';
 import { bash, node, python } from '../support/jobs.ts';
 import { processesWith } from '../support/processes.ts';
 import { startServer } from '../support/server.ts';
+import { shows } from './shows.ts';
 
 const test = testWith('bwrap');
 
@@ -41,6 +42,16 @@ afterAll(() => server.close());
 const instant = expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
 
 test('a finished run has the fields of the reference, and those of this implementation', async () => {
+  shows(
+    'runs.get',
+    'runs.get.run_id',
+    'runs.get.job_id',
+    'runs.get.status',
+    'runs.get.created_at',
+    'runs.get.finished_at',
+    'runs.get.args',
+    'runs.get.result',
+  );
   const created = await server.run('backup/daily', { target: '/mnt/backup' }, { labels: { team: 'ops' } });
   const response = await server.fetch(`/runs/${created.run_id}`, { headers: { 'x-request-id': 'another' } });
   expect(response.status).toBe(200);
@@ -216,6 +227,7 @@ test('HEAD answers like GET, without the body', async () => {
 test.each(['run_01HX0000000000000000000000', 'run_', 'nonsense', '..%2f..', '%00'])(
   '%s is 404 run-not-found',
   async (id) => {
+    shows('errors.run-not-found');
     const response = await server.fetch(`/runs/${id}`);
     expect(response.status).toBe(404);
     expect(await response.json()).toMatchObject({

@@ -8,6 +8,7 @@ import { allFramesOf, type Frame, framesOf, framesUntil } from '../support/event
 import { testWith } from '../support/host.ts';
 import { bash, node } from '../support/jobs.ts';
 import { startServer } from '../support/server.ts';
+import { shows } from './shows.ts';
 
 const test = testWith('bwrap');
 
@@ -64,6 +65,14 @@ beforeAll(async () => {
 });
 
 test('lines have the fields of the reference, their level, their stream and their number', async () => {
+  shows(
+    'logs.get',
+    'logs.get.logs',
+    'logs.get.logs.timestamp',
+    'logs.get.logs.level',
+    'logs.get.logs.message',
+    'logs.get.logs.step_id',
+  );
   const answer = await logs(`/runs/${mixed}/logs`);
   expect(answer).toEqual({
     logs: [
@@ -81,6 +90,7 @@ test('lines have the fields of the reference, their level, their stream and thei
 });
 
 test('timestamps grow strictly, so a reader that passes its last one loses nothing', async () => {
+  shows('logs.get.since');
   const seen: LogLineAnswer[] = [];
   let since = '';
   for (;;) {
@@ -171,6 +181,7 @@ test.each(['', '?follow=true'])('the log of an unknown run%s is 404, not an open
 
 describe('follow=true', () => {
   test('frames are those of the reference, and the stream ends when the run has', async () => {
+    shows('logs.follow.event', 'logs.follow.timestamp', 'logs.follow.level', 'logs.follow.message');
     const response = await follow(mixed);
     expect(response.headers.get('content-type')).toMatch(/^text\/event-stream\b/);
     expect(response.headers.get('cache-control')).toBe('no-store');
@@ -203,6 +214,7 @@ describe('follow=true', () => {
   });
 
   test('a line is there while the run goes on', async () => {
+    shows('logs.get.follow');
     const runId = await server.start('gated');
     const frames = await framesUntil(await follow(runId), () => true);
     expect(frames.map(messageOf)).toEqual(['before']);

@@ -5,6 +5,7 @@ import type { RunAnswer } from '../support/answers.ts';
 import { testWith } from '../support/host.ts';
 import { bash } from '../support/jobs.ts';
 import { startServer } from '../support/server.ts';
+import { shows } from './shows.ts';
 
 const test = testWith('bwrap');
 
@@ -45,6 +46,15 @@ beforeAll(async () => {
 });
 
 test('a run is listed with the fields of the reference', async () => {
+  shows(
+    'runs.list.limit',
+    'runs.list.runs',
+    'runs.list.runs.run_id',
+    'runs.list.runs.job_id',
+    'runs.list.runs.status',
+    'runs.list.runs.created_at',
+    'runs.list.runs.finished_at',
+  );
   const { runs } = await list('?limit=1');
   expect(runs).toEqual([
     {
@@ -71,6 +81,7 @@ test('a run is listed with the fields of the reference', async () => {
 });
 
 test('without limit a page has 100 runs, newest first, and total counts them all', async () => {
+  shows('runs.list', 'runs.list.limit.default', 'runs.list.total');
   const { runs, total } = await list();
   expect(total).toBe(101);
   expect(runs).toHaveLength(100);
@@ -82,6 +93,7 @@ test('without limit a page has 100 runs, newest first, and total counts them all
 });
 
 test('filters', async () => {
+  shows('runs.list.job_id');
   expect(await ids('?job_id=failing')).toEqual([failed.run_id]);
   expect(await ids('?status=failed')).toEqual([failed.run_id]);
   expect(await ids('?status=running')).toEqual([]);
@@ -103,16 +115,33 @@ test('since is inclusive, until is not', async () => {
   expect(await ids(`?since=${failed.created_at}&until=${elsewhere.created_at}`)).toEqual([failed.run_id]);
 });
 
-test('a running and a pending run can be told by status', async () => {
-  const slow = await server.start('slow');
-  await server.runWhen(slow, (run) => run.status === 'running');
-  expect(await ids('?status=running')).toEqual([slow]);
-  await server.fetch(`/runs/${slow}/cancel`, { method: 'POST' });
-  expect(await ids('?status=running')).toEqual([]);
-  expect(await ids('?status=cancelled')).toEqual([slow]);
+test('runs can be told by status while they wait, while they run, and once they have ended', async () => {
+  shows('runs.list.status.pending', 'runs.list.status.running', 'runs.list.status.success', 'runs.list.status.failed');
+  await using small = await startServer({
+    jobs: { quick: bash('true'), failing: bash('exit 3'), slow: bash('sleep 60') },
+    config: { scheduler: { global_concurrency: 1 } },
+  });
+  const { run_id: success } = await small.run('quick');
+  const { run_id: failure } = await small.run('failing');
+  const running = await small.start('slow');
+  await small.runWhen(running, (run) => run.status === 'running');
+  const pending = await small.start('slow');
+  const ofStatus = async (status: string) => {
+    const { runs, total } = await small.json<RunList>(`/runs?status=${status}`);
+    return { runs: runs.map((run) => [run.run_id, run.status]), total };
+  };
+  expect(await ofStatus('pending')).toEqual({ runs: [[pending, 'pending']], total: 1 });
+  expect(await ofStatus('running')).toEqual({ runs: [[running, 'running']], total: 1 });
+  expect(await ofStatus('success')).toEqual({ runs: [[success, 'success']], total: 1 });
+  expect(await ofStatus('failed')).toEqual({ runs: [[failure, 'failed']], total: 1 });
+  for (const runId of [pending, running]) await small.fetch(`/runs/${runId}/cancel`, { method: 'POST' });
+  expect(await ofStatus('pending')).toEqual({ runs: [], total: 0 });
+  expect(await ofStatus('running')).toEqual({ runs: [], total: 0 });
+  expect(await ofStatus('cancelled')).toMatchObject({ total: 2 });
 });
 
 test('offset passes over rows', async () => {
+  shows('runs.list.offset');
   const all = await ids('?limit=10');
   expect(await ids('?limit=4&offset=3')).toEqual(all.slice(3, 7));
   expect(await list('?offset=100000')).toMatchObject({ runs: [], next_cursor: null });

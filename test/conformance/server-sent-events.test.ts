@@ -5,6 +5,7 @@ import { allFramesOf, apartFromWaits, type Frame, framesOf, framesUntil } from '
 import { testWith } from '../support/host.ts';
 import { bash } from '../support/jobs.ts';
 import { startServer } from '../support/server.ts';
+import { shows } from './shows.ts';
 
 const test = testWith('bwrap');
 
@@ -49,6 +50,18 @@ function expectGrowing(frames: readonly Frame[]): void {
 }
 
 test('a run makes the events of the reference, flat, in order, with ids that only grow', async () => {
+  shows(
+    'events.run.created',
+    'events.run.started',
+    'events.run.output',
+    'events.run.finished',
+    'events.step.started',
+    'events.step.finished',
+    'events.data.run_id',
+    'events.data.timestamp',
+    'events.data.level',
+    'events.data.message',
+  );
   const { run_id } = await server.run('backup/daily', undefined, { tenant: 'acme' });
   const frames = await allFramesOf(await stream(`?run_id=${run_id}`));
   const about = { run_id, job_id: 'backup/daily', tenant: 'acme', timestamp: expect.stringMatching(/^\d{4}-.*Z$/) };
@@ -71,6 +84,7 @@ describe('a line of a job with steps', () => {
   const said = ['build 1', 'build 2', 'build 3', 'build fell', 'ship 1', 'ship 2', 'ship 3', 'ship fell'];
 
   test('is a run.output and then a step.output of the same data, live as in a replay', async () => {
+    shows('events.step.output');
     const runId = await server.start('staged');
     const live = await allFramesOf(await stream(`?run_id=${runId}`));
     expectGrowing(live);
@@ -137,6 +151,7 @@ test('progress has its place between the lines around it, also where they came a
 });
 
 test('the stream is one that proxies and browsers understand, and says when to come back', async () => {
+  shows('events.frame');
   const { run_id } = await server.run('quick');
   const response = await stream(`?run_id=${run_id}`);
   expect(response.status).toBe(200);
@@ -148,6 +163,7 @@ test('the stream is one that proxies and browsers understand, and says when to c
 });
 
 test('without run_id the stream begins now, and carries every run', async () => {
+  shows('events.stream');
   const before = await server.run('quick');
   const response = await stream();
   const [first, second] = [await server.start('quick'), await server.start('ticking')];
@@ -163,6 +179,7 @@ test('without run_id the stream begins now, and carries every run', async () => 
 });
 
 test('job_id and types filter', async () => {
+  shows('events.stream.job_id');
   const response = await stream('?job_id=quick&types=run.created,run.finished');
   await server.run('chatty');
   const { run_id } = await server.run('quick');
@@ -172,6 +189,7 @@ test('job_id and types filter', async () => {
 });
 
 test('with run_id the stream starts at the first event, follows the run, and ends with it', async () => {
+  shows('events.stream.run_id');
   const runId = await server.start('ticking');
   await expect.poll(() => server.messages(runId)).toContain('tick 10');
   const frames = await allFramesOf(await stream(`?run_id=${runId}`));

@@ -6,6 +6,7 @@ import { afterAll, expect, inject } from 'vitest';
 import { testWith } from '../support/host.ts';
 import { bash } from '../support/jobs.ts';
 import { startServer } from '../support/server.ts';
+import { shows } from './shows.ts';
 
 const test = testWith('bwrap');
 
@@ -32,6 +33,15 @@ const areChecks = (checks: readonly Record<string, unknown>[]) =>
 const detailOrNull = expect.toSatisfy((detail) => detail === null || typeof detail === 'string');
 
 test('it has the fields of the reference, and those of this implementation', async () => {
+  shows(
+    'system.info',
+    'system.info.version',
+    'system.info.sources',
+    'system.info.sources.name',
+    'system.info.sources.type',
+    'system.info.sources.path',
+    'system.info.extensions',
+  );
   const response = await server.fetch('/system/info');
   expect(response.status).toBe(200);
   const { version } = JSON.parse(await readFile(join(inject('packageDir'), 'package.json'), 'utf8'));
@@ -39,8 +49,8 @@ test('it has the fields of the reference, and those of this implementation', asy
     name: 'flwd',
     version,
     sources: [
-      { name: 'local-fs', type: 'fs', path: expect.stringMatching(/jobs$/) },
-      { name: 'ops', type: 'fs', path: expect.stringMatching(/jobs$/) },
+      { name: 'local-fs', type: 'fs', path: join(server.root, 'jobs') },
+      { name: 'ops', type: 'fs', path: join(server.root, 'jobs') },
     ],
     extensions: ['tui'],
     storage: { database: 'sqlite', blobs: 'file' },

@@ -3,6 +3,7 @@
 import { afterAll, expect, test } from 'vitest';
 import { bash } from '../support/jobs.ts';
 import { startServer } from '../support/server.ts';
+import { shows } from './shows.ts';
 
 type OpenApi = {
   openapi: string;
@@ -14,6 +15,7 @@ const server = await startServer({ jobs: { 'backup/daily': bash('true') } });
 afterAll(() => server.close());
 
 test('the API is below /api/v1, and nowhere else', async () => {
+  shows('version.path', 'version.breaking');
   expect((await server.fetch('//api/v1/jobs')).status).toBe(200);
   // A page of the console, for people.
   expect((await server.fetch('//jobs')).headers.get('content-type')).toMatch(/^text\/html\b/);

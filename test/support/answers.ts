@@ -22,6 +22,7 @@ type ResultValue = { readonly [member: string]: unknown };
 
 export type ArtifactAnswer = {
   readonly id: string;
+  readonly run_id: string;
   readonly name: string;
   readonly path: string;
   readonly sha256: string;

@@ -12,6 +12,10 @@ export default class ClosingLine implements Reporter {
       count.failed += broken.length;
     }
     const skipped = count.skipped > 0 ? `, ${count.skipped} skipped` : '';
-    process.once('exit', () => console.log(`${count.passed} passed, ${count.failed} failed${skipped}`));
+    process.once('exit', (code) => {
+      // Another reporter has found fault with the run.
+      if (code !== 0) count.failed ||= 1;
+      console.log(`${count.passed} passed, ${count.failed} failed${skipped}`);
+    });
   }
 }

@@ -1,0 +1,74 @@
+// API reference, Base URL.
+
+import { spawnSync } from 'node:child_process';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, expect, inject } from 'vitest';
+import { testWith } from '../support/host.ts';
+import { bash } from '../support/jobs.ts';
+import { startServer } from '../support/server.ts';
+import { shows } from './shows.ts';
+
+const test = testWith('bwrap');
+
+const server = await startServer({ jobs: { 'backup/daily': bash('sleep 0.5') } });
+afterAll(() => server.close());
+
+const askOnceItListens = `
+  const { spawn } = require('node:child_process');
+  const server = spawn(process.execPath, process.argv.slice(1), { stdio: ['ignore', 'pipe', 'inherit'] });
+  server.stdout.once('data', () => {
+    fetch('http://localhost:8080/api/v1/jobs')
+      .then(async (response) => console.log(response.status, await response.text()))
+      .finally(() => server.kill());
+  });`;
+
+test('a server that is told nothing listens at localhost:8080', async () => {
+  shows('base.address');
+  const folder = await mkdtemp(join(tmpdir(), 'flwd-default-'));
+  await mkdir(join(folder, 'jobs'));
+  // In a network of its own, where the port is free whatever else this host does.
+  const alone = [
+    '--dev-bind',
+    '/',
+    '/',
+    '--unshare-net',
+    '--die-with-parent',
+    process.execPath,
+    '-e',
+    askOnceItListens,
+  ];
+  const bin = join(inject('packageDir'), 'bin', 'flwd.js');
+  const { stdout, stderr } = spawnSync('bwrap', [...alone, bin, 'serve', '--data-dir', join(folder, 'data')], {
+    cwd: folder,
+    env: { PATH: process.env.PATH, HOME: folder },
+    encoding: 'utf8',
+    timeout: 40_000,
+  });
+  await rm(folder, { recursive: true });
+  expect(stdout, stderr).toMatch(/^200 \{"jobs":\[\]/);
+});
+
+test('everything but streams and files is answered as JSON', async () => {
+  shows('base.json');
+  const created = await server.fetch('/runs', { body: { job_id: 'backup/daily', async: false } });
+  const { run_id: runId }: { run_id: string } = JSON.parse(await created.clone().text());
+  const again = await server.start('backup/daily');
+  const answers = [
+    created,
+    await server.fetch(`/runs/${again}/cancel`, { method: 'POST' }),
+    await server.fetch('/jobs'),
+    await server.fetch('/jobs/backup/daily'),
+    await server.fetch('/runs'),
+    await server.fetch(`/runs/${runId}`),
+    await server.fetch(`/runs/${runId}/logs`),
+    await server.fetch('/artifacts'),
+    await server.fetch('/health'),
+    await server.fetch('/system/info'),
+  ];
+  for (const response of answers) {
+    expect(response.headers.get('content-type'), response.url).toMatch(/^application\/json\b/);
+    expect(JSON.parse(await response.text()), response.url).toBeTypeOf('object');
+  }
+});

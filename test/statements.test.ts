@@ -1,0 +1,30 @@
+// The check over test/conformance/statements.ts sees what it is for.
+
+import { expect, test } from 'vitest';
+import { statements } from './conformance/statements.ts';
+import { type SeenTest, unknownStatements, unshownStatements } from './support/every-statement.ts';
+
+const ids = Object.keys(statements);
+const [first = '', ...others] = ids;
+const seen = (state: SeenTest['state'], shows: readonly string[]): SeenTest => ({ name: 'a test', state, shows });
+const firstIsMissing = [
+  `${first} is shown by no test that passed: A server that is not told another address answers at http://localhost:8080/api/v1.`,
+];
+
+test('statements that tests which passed have shown are enough, however they are spread', () => {
+  expect(unshownStatements([seen('passed', others), seen('passed', [first, 'jobs.get'])])).toEqual([]);
+});
+
+test('a run without tests shows nothing', () => {
+  expect(unshownStatements([])).toHaveLength(ids.length);
+});
+
+test.each(['failed', 'skipped', 'pending'] as const)('a test that has %s shows nothing', (state) => {
+  expect(unshownStatements([seen('passed', others), seen(state, [first])])).toEqual(firstIsMissing);
+});
+
+test('a statement that a test names and that is none is told, passed or not', () => {
+  expect(unknownStatements([seen('passed', ids), seen('failed', ['jobs.lst'])])).toEqual([
+    "jobs.lst is no statement; the test 'a test' names it",
+  ]);
+});
