@@ -3,6 +3,7 @@
 
 import { type ReactNode, useState } from 'react';
 import { faultText } from '../client/fault-words.ts';
+import { inGroups } from '../client/shown-steps.ts';
 import { type LogLevel, logLevels } from '../domain/log-line.ts';
 import { useKept } from './kept.ts';
 import { LogLines } from './LogLines.tsx';
@@ -11,7 +12,7 @@ import { Empty, Fault, Loading } from './Notes.tsx';
 import { useRunLog } from './run-log.ts';
 import { saveAnswer } from './save.ts';
 import { useClient } from './session.tsx';
-import { inGroups, type Run, reasonWords, type Step } from './words.ts';
+import { type Run, reasonWords, type Step } from './words.ts';
 
 export type LogPlace = {
   readonly step: string | null;

@@ -2,6 +2,7 @@
 
 import { type KeyboardEvent, type ReactNode, useMemo, useState } from 'react';
 import { Link, useLocation, useSearch } from 'wouter';
+import { failingStep } from '../client/shown-steps.ts';
 import { type LogLevel, logLevels } from '../domain/log-line.ts';
 import { isFinished } from '../domain/run.ts';
 import { Artifacts } from './Artifacts.tsx';
@@ -51,7 +52,7 @@ function RunBody(o: {
   const [, navigate] = useLocation();
   const search = useSearch();
   // As it was when the page was opened: whoever watches a run is not moved when it fails.
-  const [initialStep] = useState(() => (run.status === 'failed' && run.steps.length > 1 ? failingStep(run) : null));
+  const [initialStep] = useState(() => failingStep(run));
   const { tab, place } = useMemo(() => placeIn(search, initialStep), [search, initialStep]);
   useTitle(`${statusLooks[run.status].glyph} ${run.job_id} ${run.run_id}`);
   const show = (next: Tab): void => navigate(hrefOf(run, { ...place, line: null }, next), { replace: true });
@@ -142,14 +143,6 @@ function placeIn(search: string, initialStep: string | null): { readonly tab: Ta
       find: asked.get('find') ?? '',
     },
   };
-}
-
-function failingStep({ error, steps }: Run): string | null {
-  const named = steps.find(({ step_id: id, kind }) => id === error?.step_id && kind === 'command');
-  const failed =
-    named ??
-    steps.find(({ status, kind, reason }) => status === 'failed' && kind === 'command' && reason !== 'upstream_failed');
-  return failed?.step_id ?? null;
 }
 
 function levelIn(text: string | null): LogLevel {

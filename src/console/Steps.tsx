@@ -3,6 +3,7 @@
 
 import { Fragment, type ReactNode, type RefObject, useEffect, useMemo, useRef, useState } from 'react';
 import { Link } from 'wouter';
+import { inGroups } from '../client/shown-steps.ts';
 import { tookFor } from '../client/took.ts';
 import { isFinished } from '../domain/run.ts';
 import { useNow } from './clock.ts';
@@ -10,7 +11,7 @@ import type { LogPlace } from './LogPane.tsx';
 import { Status } from './Notes.tsx';
 import { onDemand } from './on-demand.tsx';
 import { drawnTime, needsOver, rowsOf, type StepBar, type StepRow } from './step-bars.ts';
-import { inGroups, type Run, reasonWords, runPath, type Step } from './words.ts';
+import { type Run, reasonWords, runPath, type Step } from './words.ts';
 
 const StepGraph = onDemand('the graph', async () => (await import('./StepGraph.tsx')).StepGraph);
 

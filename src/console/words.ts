@@ -107,13 +107,6 @@ export function originWords({ trigger, created_by: by }: Pick<RunRow, 'trigger' 
   }
 }
 
-/** The instances of a step stand below it; a run has them behind all of its steps. */
-export function inGroups(steps: readonly Step[]): Step[] {
-  return steps
-    .filter(({ instance_of: of }) => of === null)
-    .flatMap((step) => [step, ...steps.filter(({ instance_of: of }) => of === step.step_id)]);
-}
-
 const relative = new Intl.RelativeTimeFormat('en', { numeric: 'always', style: 'short' });
 const units = [
   ['day', 86_400_000],

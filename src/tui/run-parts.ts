@@ -63,14 +63,33 @@ function cancelWords({ termination }: RunAnswer): string {
 
 export function stepLines(
   steps: readonly StepAnswer[],
-  o: { readonly rows: number; readonly chosen: number | null; readonly nowMs: number; readonly columns: number },
+  o: {
+    readonly rows: number;
+    readonly chosen: number | null;
+    /** The one whose log alone is shown. */
+    readonly logOf: string | null;
+    readonly nowMs: number;
+    readonly columns: number;
+  },
 ): ReactElement {
-  const { start, end } = windowAround(steps.length, o.chosen ?? currentStep(steps), o.rows);
+  const shown = steps.findIndex(({ step_id: id }) => id === o.logOf);
+  const { start, end } = windowAround(steps.length, o.chosen ?? (shown < 0 ? currentStep(steps) : shown), o.rows);
+  const labels = steps.map((step) => labelOf(step).length + 4);
+  // Names and values of a matrix are worth more room than most of what is said about a step.
+  const width = Math.min(Math.max(Math.floor(o.columns * 0.45), ...labels), Math.floor(o.columns * 0.7));
   return h(
     Box,
     { flexDirection: 'column', height: o.rows, key: 'steps' },
-    ...steps.slice(start, end).map((step, index) => stepLine(step, start + index === o.chosen, o)),
+    ...steps
+      .slice(start, end)
+      .map((step, index) => stepLine(step, { ...o, width, isChosen: start + index === o.chosen })),
   );
+}
+
+/** Of an instance its values: `[node=24,db=pg]`, below the step that it is one of. */
+function labelOf({ name, step_id: id, instance_of: of }: StepAnswer): string {
+  if (of !== null && id.startsWith(`${of}[`)) return `  ${id.slice(of.length)}`;
+  return name === '' ? id : name;
 }
 
 /** The first that goes on, or else the last that has begun. */
@@ -86,9 +105,14 @@ function currentStep(steps: readonly StepAnswer[]): number {
 
 function stepLine(
   step: StepAnswer,
-  isChosen: boolean,
-  { nowMs, columns }: { readonly nowMs: number; readonly columns: number },
+  o: {
+    readonly isChosen: boolean;
+    readonly logOf: string | null;
+    readonly nowMs: number;
+    readonly width: number;
+  },
 ): ReactElement {
+  const { isChosen, nowMs, width } = o;
   const look = statusLooks[step.status];
   const attempt = step.attempt > 1 ? ` (attempt ${step.attempt})` : '';
   const about = step.message ?? (step.child_run_id === null ? step.reason : `→ ${step.child_run_id}`) ?? '';
@@ -96,11 +120,11 @@ function stepLine(
   return cells(
     [
       {
-        width: Math.floor(columns * 0.45),
+        width,
         spans: [
           isChosen ? { text: '❯ ', colour: 'cyan' } : '  ',
           { text: `${look.glyph} `, colour: look.colour },
-          { text: step.name === '' ? step.step_id : step.name, isBold: isChosen },
+          { text: labelOf(step), isBold: isChosen || step.step_id === o.logOf },
           { text: attempt, colour: 'yellow' },
         ],
       },

@@ -2,6 +2,7 @@
 
 import { Box } from 'ink';
 import { createElement as h, useEffect, useMemo, useState } from 'react';
+import { failingStep, inGroups } from '../client/shown-steps.ts';
 import { type LogLevel, logLevels } from '../domain/log-line.ts';
 import { isFinished } from '../domain/run.ts';
 import { cells, line, type Span, typed } from './line.ts';
@@ -33,10 +34,19 @@ export function RunScreen({ isActive, runId }: ScreenProps & { readonly runId: s
   const [left, setLeft] = useState(0);
   const [typing, setTyping] = useState<TextEdit | null>(null);
 
-  const steps = run?.steps ?? [];
+  // As it was when it was opened: whoever watches a run is not moved when it fails.
+  const [openedFor, setOpenedFor] = useState<string | null>(null);
+  useEffect(() => {
+    if (run === null || openedFor === run.run_id) return;
+    setOpenedFor(run.run_id);
+    setStepId(failingStep(run));
+  }, [run, openedFor]);
+
+  const steps = useMemo(() => inGroups(run?.steps ?? []), [run]);
   const stepRows = Math.min(Math.max(steps.length, 1), Math.max(2, Math.floor((rows - 3) / 3)));
   const logRows = rows - 3 - stepRows;
-  const log = useLog(isActive, runId, { level, stepId }, logRows);
+  // Before that it is not known whose log is wanted.
+  const log = useLog(isActive && openedFor === runId, runId, { level, stepId }, logRows);
   const search = useLogSearch({ runId, level, stepId, rows: logRows }, log);
   const found = useMemo(() => new Set(search.found), [search.found]);
   const actions = useRunActions(runId, run, chosenStep === null ? undefined : steps[chosenStep]?.step_id);
@@ -94,7 +104,13 @@ export function RunScreen({ isActive, runId }: ScreenProps & { readonly runId: s
     else if (key === 'l') narrow(logLevels[(logLevels.indexOf(level) + 1) % logLevels.length] ?? 'trace', stepId);
     else if (key === '/') setTyping(emptyText);
     else if (key === 'n' || key === 'N') search.go(key === 'n' ? 1 : -1);
-    else if (key === 'tab') setChosenStep(0);
+    else if (key === 'tab')
+      setChosenStep(
+        Math.max(
+          0,
+          steps.findIndex(({ step_id: id }) => id === stepId),
+        ),
+      );
     else return false;
     return true;
   }
@@ -112,12 +128,15 @@ export function RunScreen({ isActive, runId }: ScreenProps & { readonly runId: s
     Box,
     { flexDirection: 'column', height: rows },
     ...summaryLines(run, nowMs, actions.fault),
-    stepLines(steps, { rows: stepRows, chosen: chosenStep, nowMs, columns }),
+    stepLines(steps, { rows: stepRows, chosen: chosenStep, logOf: stepId, nowMs, columns }),
     cells(
       [
         {
           spans: [{ text: `── log ${level === 'trace' ? '' : `${level}+ `}${stepId ?? ''}`, colour: 'gray' }],
-          width: 24,
+          width: Math.max(
+            24,
+            Math.min((stepId ?? '').length + 8 + (level === 'trace' ? 0 : 7), Math.floor(columns / 2)),
+          ),
         },
         { spans: middle },
         { spans: [{ text: left > 0 ? `${place} →${left}` : place, colour: 'gray' }], width: 16 },

@@ -38,7 +38,13 @@ export async function occupyTerminal(o: TuiOptions): Promise<void> {
     giveBack();
     process.exit(128 + constants.signals[signal]);
   }
+  /** Without SIGHUP too: whoever started it may have kept that from it. */
+  function onGone(): void {
+    onSignal('SIGHUP');
+  }
   function stopListening(): void {
+    for (const event of ['end', 'close', 'error']) process.stdin.off(event, onGone);
+    process.stdout.off('error', onGone);
     for (const signal of endingSignals) process.off(signal, onSignal);
     process.off('exit', giveBack);
     process.off('uncaughtException', onUncaught);
@@ -50,6 +56,8 @@ export async function occupyTerminal(o: TuiOptions): Promise<void> {
   }
 
   for (const signal of endingSignals) process.on(signal, onSignal);
+  for (const event of ['end', 'close', 'error']) process.stdin.on(event, onGone);
+  process.stdout.on('error', onGone);
   process.on('exit', giveBack);
   // Before whoever else listens: what they say of it belongs on the screen that stays.
   process.prependListener('uncaughtException', onUncaught);

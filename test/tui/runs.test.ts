@@ -24,6 +24,20 @@ const executing = await startServing({
         ],
       }),
     },
+    'demo/versions': {
+      'config.yaml': JSON.stringify({
+        steps: [
+          { id: 'get', command: ['echo', 'got'] },
+          {
+            id: 'test',
+            needs: ['get'],
+            matrix: { node: [22, 24], db: ['pg', 'sqlite'] },
+            command: ['bash', '-c', 'echo "on $FLWD_MATRIX_DB"; [[ $FLWD_MATRIX_NODE-$FLWD_MATRIX_DB != 24-pg ]]'],
+          },
+          { id: 'pack', needs: ['test'], command: ['echo', 'packed'] },
+        ],
+      }),
+    },
   },
 });
 afterAll(() => executing.close());
@@ -210,6 +224,24 @@ describe('a run', () => {
     await terminal.sees(/✓ fetch[\s\S]*✗ clean/);
     expect(await terminal.screen()).not.toContain('fetched');
   });
+
+  testWith('tmux')(
+    'that has failed opens at the log of the step that did, and shows the values of a matrix',
+    async () => {
+      const started = await executing.post('/runs', { job_id: 'demo/versions', async: false });
+      expect(started.status).toBe(201);
+      const terminal = await openTui(executing.url, { columns: 80, rows: 24 });
+      await openNewestRun(terminal);
+      const screen = await terminal.sees(/── log test\[node=24,db=pg\]/);
+      expect(screen).toMatch(/✗ test {2,}[\s\S]*✓ {3}\[node=22,db=sqlite\][\s\S]*✗ {3}\[node=24,db=pg\]/);
+      await terminal.sees(/I on pg$/m);
+      expect(await terminal.screen()).not.toMatch(/I .*got/);
+      await terminal.press('Tab');
+      await terminal.sees(/❯ ✗ {3}\[node=24,db=pg\]/);
+      await terminal.press('Enter');
+      await terminal.sees(/I get +got$/m);
+    },
+  );
 
   testWith('tmux')('is cancelled once that is said twice', async () => {
     const terminal = await openTui(executing.url);

@@ -1,8 +1,11 @@
 // The terminal is as it was, however the UI ends.
 
+import { execFile } from 'node:child_process';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { promisify } from 'node:util';
 import { afterAll, expect } from 'vitest';
+import { bin } from '../cli/terminal.ts';
 import { startServing } from '../server/serving.ts';
 import { testWith } from '../support/host.ts';
 import { bash } from '../support/jobs.ts';
@@ -73,6 +76,25 @@ testWith('tmux').for([
   await terminal.sees('demo/hello');
   process.kill(await terminal.pid(), signal);
   await isRestored(terminal, code);
+});
+
+/** No SIGHUP comes of it: the terminal controls nobody. */
+const vanishing = `
+import os, pty, subprocess, sys
+ours, theirs = pty.openpty()
+ui = subprocess.Popen(sys.argv[1:], stdin=theirs, stdout=theirs, stderr=subprocess.DEVNULL, start_new_session=True)
+os.close(theirs)
+seen = b''
+while b'demo/hello' not in seen: seen += os.read(ours, 4096)
+os.close(ours)
+try: print(ui.wait(15))
+finally: ui.kill()
+`;
+
+testWith('python3')('it ends when its terminal vanishes without a word', async () => {
+  const env = { PATH: process.env.PATH, TERM: 'xterm-256color' };
+  const words = ['-c', vanishing, process.execPath, bin, 'tui', '--remote', server.url];
+  expect((await promisify(execFile)('python3', words, { env })).stdout).toBe('129\n');
 });
 
 testWith('tmux')('what nobody caught is said on the screen that stays', async () => {

@@ -1,0 +1,23 @@
+// The steps of a run as a person looks at them: in which order, and whose log comes first.
+
+import type { AnswerOf } from '../contract/operations.ts';
+
+type Run = AnswerOf<'getRun'>;
+type Step = Run['steps'][number];
+
+/** The instances of a step stand below it; a run has them behind all of its steps. */
+export function inGroups(steps: readonly Step[]): Step[] {
+  return steps
+    .filter(({ instance_of: of }) => of === null)
+    .flatMap((step) => [step, ...steps.filter(({ instance_of: of }) => of === step.step_id)]);
+}
+
+/** The step whose log says why the run failed; null where it has no other step, or none of its own has failed. */
+export function failingStep({ status, error, steps }: Run): string | null {
+  if (status !== 'failed' || steps.length < 2) return null;
+  const named = steps.find(({ step_id: id, kind }) => id === error?.step_id && kind === 'command');
+  const failed =
+    named ??
+    steps.find((step) => step.status === 'failed' && step.kind === 'command' && step.reason !== 'upstream_failed');
+  return failed?.step_id ?? null;
+}
