@@ -71,7 +71,12 @@ export async function main(words: readonly string[]): Promise<ExitCode> {
   process.stdout.on('error', (error) => {
     unwritten ??= error;
   });
-  process.on('uncaughtException', (error) => void report(error).then((code) => process.exit(code)));
+  process.on('uncaughtException', (error) => {
+    report(error).then(
+      (code) => process.exit(code),
+      () => endPlainly(error),
+    );
+  });
   try {
     const [first = '', ...others] = words;
     const direct = Object.hasOwn(quick, first) ? quick[first] : undefined;
@@ -95,6 +100,12 @@ export async function main(words: readonly string[]): Promise<ExitCode> {
 function nameOf({ command: { name } }: Call): CommandName {
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the table of commands is where names come from
   return name as CommandName;
+}
+
+/** Without files to open, what explains an error cannot be loaded, and that would be an error to report again. */
+function endPlainly(error: unknown): never {
+  process.stderr.write(`flwd: ${error instanceof Error ? error.message : String(error)}\n`);
+  process.exit(70);
 }
 
 async function report(error: unknown): Promise<ExitCode> {

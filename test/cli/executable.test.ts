@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { copyFileSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
@@ -50,4 +51,24 @@ test('no compiled code is kept below the shared folder for temporary files, wher
   mkdirSync(temporary);
   expect(await start(dir, ['version'], { TMPDIR: temporary }).ended).toMatchObject({ code: 0 });
   expect(readdirSync(temporary)).toEqual([]);
+});
+
+/** Opens files until there is room for no more as soon as flwd listens to such errors, and then makes one. */
+const withoutRoom = `data:text/javascript,${encodeURIComponent(`
+  import { openSync } from 'node:fs';
+  process.on('newListener', (name) => {
+    if (name === 'uncaughtException') process.nextTick(() => {
+      try { for (;;) openSync('/dev/null'); } catch { throw new Error('no file can be opened'); }
+    });
+  });
+`)}`;
+
+test('an error that cannot even be explained, since no file can be opened, ends the process', () => {
+  const script = 'ulimit -n 64; exec "$0" --import "$1" "$2" version';
+  const { status, stderr } = spawnSync('sh', ['-c', script, process.execPath, withoutRoom, bin], {
+    env: { PATH: process.env.PATH },
+    timeout: 20_000,
+    encoding: 'utf8',
+  });
+  expect({ status, stderr }).toEqual({ status: 70, stderr: 'flwd: no file can be opened\n' });
 });
