@@ -23,7 +23,7 @@ import { closeLimitHost, openLimitHost } from './exec/limit-host.ts';
 import { createSealer } from './exec/seal.ts';
 import { removeCliToken, writeCliToken } from './lib/cli-token.ts';
 import { systemClock } from './lib/clock.ts';
-import { giveUpReserve, keepReserve } from './lib/disk-reserve.ts';
+import { giveUpReserve, keepReserve, lendRoom } from './lib/disk-reserve.ts';
 import { createLogger } from './lib/logger.ts';
 import { acquireOwnership, type OwnerInfo, type Ownership } from './lib/owner-lock.ts';
 import { packageVersion } from './lib/version.ts';
@@ -98,7 +98,7 @@ export async function serve(config: Config, configFile: string | null, brief?: B
     if (brief?.makesRoom) {
       await giveUpReserve(dataDir);
       opened.push(() => keepReserve(dataDir));
-    }
+    } else opened.push(await lendRoom(dataDir));
     // Commits can only come once something writes, and nothing does before the hub exists.
     let hub: Hub | undefined;
     const store = await openStore({

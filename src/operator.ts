@@ -15,6 +15,7 @@ import { openKeyring } from './exec/keyring.ts';
 import { runsAlive } from './exec/live-attempts.ts';
 import { createSealer } from './exec/seal.ts';
 import { systemClock } from './lib/clock.ts';
+import { withLentRoom } from './lib/disk-reserve.ts';
 import { createLogger } from './lib/logger.ts';
 import { acquireOwnership } from './lib/owner-lock.ts';
 import { StartError } from './lib/start-error.ts';
@@ -113,7 +114,9 @@ export async function backUp(
   config: Config,
   o: Pick<BackupRequest, 'destination' | 'includesKey'>,
 ): Promise<BackupSummary> {
-  return createBackup({ ...o, places: placesOf(config), version: packageVersion() });
+  return withLentRoom(config.instance.dataDir, () =>
+    createBackup({ ...o, places: placesOf(config), version: packageVersion() }),
+  );
 }
 
 /** @throws DataDirOwned where a server has the data dir, StartError where scripts of it run on without one */
@@ -154,19 +157,21 @@ async function recordRestore(config: Config, asOf: string): Promise<Unopened> {
   }
 }
 
-/** To be closed. @throws StartError where there is none */
-export function openAudit(config: Config): AuditFile {
-  return openAuditFile(config.persistence.dbPath);
+/** @throws StartError where there is none */
+export function withAudit<T>({ instance, persistence }: Config, work: (audit: AuditFile) => Promise<T>): Promise<T> {
+  return withLentRoom(instance.dataDir, async () => {
+    const audit = openAuditFile(persistence.dbPath);
+    try {
+      return await work(audit);
+    } finally {
+      audit.close();
+    }
+  });
 }
 
 /** @throws StartError where there is no audit log */
-export async function verifyAudit(config: Config): Promise<AuditVerdict> {
-  const audit = openAudit(config);
-  try {
-    return await audit.verify();
-  } finally {
-    audit.close();
-  }
+export function verifyAudit(config: Config): Promise<AuditVerdict> {
+  return withAudit(config, (audit) => audit.verify());
 }
 
 function placesOf(config: Config): Places {

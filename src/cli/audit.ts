@@ -64,21 +64,18 @@ async function withRows(options: Options, filter: Filter, work: (read: ReadPage)
   }
   const { config } = loadConfiguration(options);
   assertInstance(config);
-  const { openAudit } = await import('../operator.ts');
-  const audit = openAudit(config);
+  const { withAudit } = await import('../operator.ts');
   const { since, until, ...others } = filter;
   const bounds = {
     ...(since !== undefined && { sinceMs: Date.parse(since) }),
     ...(until !== undefined && { untilMs: Date.parse(until) }),
   };
-  try {
-    await work(async (at) => {
+  await withAudit(config, (audit) =>
+    work(async (at) => {
       const { entries, nextCursor } = await audit.read({ ...others, ...bounds, ...at });
       return { entries, next_cursor: nextCursor };
-    });
-  } finally {
-    audit.close();
-  }
+    }),
+  );
 }
 
 async function printRows(entries: readonly AuditEntry[], output: Output): Promise<void> {

@@ -3,6 +3,7 @@
 import { ApiProblem, ServerUnreachable } from '../client/api-problem.ts';
 import { Problem, type ProblemSlug } from '../domain/problem.ts';
 import { DataDirOwned } from '../lib/owner-lock.ts';
+import { isDiskFull } from '../lib/shortage.ts';
 import { StartError } from '../lib/start-error.ts';
 import { type ExitCode, exitCodes, Refusal } from './exit-code.ts';
 
@@ -10,9 +11,16 @@ import { type ExitCode, exitCodes, Refusal } from './exit-code.ts';
 export function explained(error: unknown): unknown {
   if (error instanceof ServerUnreachable) return new Refusal(error.message, exitCodes.unreachable);
   if (error instanceof DataDirOwned) return new Refusal(error.message, exitCodes.refused);
+  if (isDiskFull(error)) return new Refusal(diskFull(error), exitCodes.refused);
   if (error instanceof StartError) return new Refusal(error.message);
   if (!(error instanceof ApiProblem || error instanceof Problem)) return error;
   return error.slug === 'internal-error' ? error : new Refusal(messageOf(error), exitCodeOf(error));
+}
+
+function diskFull(error: unknown): string {
+  const path = error instanceof Error && 'path' in error ? String(error.path) : undefined;
+  const what = 'the disk has no room (bytes or inodes)';
+  return `${path === undefined ? what : `${path} cannot be written: ${what}`}; free some, or run flwd gc`;
 }
 
 /** Forbidden by the instance, though what they ask for is well-formed. */

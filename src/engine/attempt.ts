@@ -12,7 +12,9 @@ import type { LimitHost } from '../exec/limit-host.ts';
 import { readOutputs } from '../exec/outputs.ts';
 import type { Redactor } from '../exec/redact.ts';
 import { readResult } from '../exec/results.ts';
+import { lackOfRoom } from '../lib/disk-room.ts';
 import type { Logger } from '../lib/logger.ts';
+import { unwritable } from '../store/storage-fault.ts';
 import { createOutput } from './output.ts';
 import type { RunLog } from './run-log.ts';
 
@@ -52,6 +54,7 @@ export type Attempt = {
 
 export type AttemptContext = {
   readonly forkServer: ForkServer;
+  readonly runsDir: string;
   readonly snapshotDir: (revision: string) => string;
   /** Host folders that no job may see, whatever its profile shows: the server's own files. */
   readonly masked: () => readonly string[];
@@ -96,7 +99,8 @@ export function startAttempt(o: {
     termination = attempt.terminate({ signal, graceMs, hurry: hurry.signal, onSignal: o.onSignal });
   }
 
-  async function start(): Promise<AttemptProcess> {
+  /** undefined: it was ended while the disk had no room for it. */
+  async function start(): Promise<AttemptProcess | undefined> {
     if (o.mode === 'take-up') {
       const adopted = await patiently(() => adopt(attemptDir));
       if (adopted) return adopted;
@@ -122,11 +126,17 @@ export function startAttempt(o: {
       passthrough: context.passthrough(plan),
       limits: { resources, host: context.limitHost },
     };
-    return launch(spec, context.forkServer);
+    return patiently(() => {
+      if (interruption) return undefined;
+      const lack = lackOfRoom(context.runsDir);
+      if (lack !== null) throw unwritable(lack);
+      return launch(spec, context.forkServer);
+    });
   }
 
   async function attend(): Promise<Outcome> {
     const attempt = await start();
+    if (!attempt) return { ...nothingFound, ...(interruption ?? cancelled), termination: null };
     process = attempt;
     if (interruption) terminate(attempt);
     await output.follow(attempt.spoolPath, o.mode);

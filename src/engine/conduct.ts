@@ -84,7 +84,7 @@ export function conduct(source: ConductSource, context: ConductContext, around: 
   /** A disk that is full decides nothing about a run. After `detach` the rest is the next start's. */
   const { patiently, isWaiting } = createPatience({
     signal: detaching.signal,
-    onWait: (error) => log.warn({ err: error }, 'what a run has left cannot be stored yet'),
+    onWait: (error) => log.warn({ err: error }, 'a run waits for the disk'),
   });
   const runLog = createRunLog({ run, job, store, log, patiently });
   const ofArtifacts = { run, plan, runDir, workspaceDir, redactor, runLog, limits: context.artifactLimits };

@@ -7,11 +7,13 @@ import { Problem } from '../domain/problem.ts';
 import type { Run, RunStatus, Trigger } from '../domain/run.ts';
 import type { Sealer } from '../exec/seal.ts';
 import { type Clock, toTimestamp } from '../lib/clock.ts';
+import { lackOfRoom } from '../lib/disk-room.ts';
 import { createId } from '../lib/ids.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { Transaction } from '../store/database.ts';
 import type { Store } from '../store/open.ts';
 import type { NewStep } from '../store/steps.ts';
+import { storageProblem, unwritable } from '../store/storage-fault.ts';
 import type { Dispatcher } from './dispatch.ts';
 import type { Ends } from './ends.ts';
 import type { LaneRun } from './lanes.ts';
@@ -100,6 +102,8 @@ export function createRuns(o: {
       return await o.once({ tenant, key: idempotencyKey, body }, (keep) => create({ ...request, keep }));
     } catch (error) {
       if (error instanceof Problem) throw error;
+      const problem = storageProblem(error);
+      if (problem) throw problem;
       o.log.error({ err: error, job_id: body.job_id, request_id: caller.requestId }, 'a run could not be created');
       throw new Problem(
         'execution-error',
@@ -132,9 +136,10 @@ export function createRuns(o: {
   }
 }
 
-/** @throws Problem what stands in the way of the run, queue-full, concurrency-conflict */
+/** @throws Problem what stands in the way of the run, queue-full, concurrency-conflict, not-ready */
 export function createAddRun(o: {
   readonly store: Store;
+  readonly runsDir: string;
   readonly snapshots: Snapshots;
   readonly sealer: Sealer;
   readonly clock: Clock;
@@ -148,6 +153,8 @@ export function createAddRun(o: {
 
   return async (plan, addition) => {
     refuseDenied(plan, addition, o.refusals);
+    const lack = lackOfRoom(o.runsDir);
+    if (lack !== null) throw unwritable(lack);
     const { definition: job, source } = plan.entry;
     if (job.concurrency && job.concurrency.onConflict !== 'queue') await o.untilRecovered();
     const revision = addition.revision ?? (await o.snapshots.take(plan.entry)).revision;

@@ -15,6 +15,7 @@ import { reportOf } from '../exec/limit-host.ts';
 import type { HostReport } from '../exec/sandbox.ts';
 import type { Sealer } from '../exec/seal.ts';
 import { type SteadyClock, watchWallClock } from '../lib/clock.ts';
+import { lackOfRoom } from '../lib/disk-room.ts';
 import type { Logger } from '../lib/logger.ts';
 import { outlast } from '../lib/shortage.ts';
 import type { Store } from '../store/open.ts';
@@ -173,7 +174,15 @@ export function createEngine(o: {
   const reaper = createReaper({ store, clock, log, dispatcher, forceEnd, resync, patiently });
   const cancels = createCancels({ ...o, clock, ends, dispatcher, signal: stopping.signal });
   const refusals = createRefusals({ audit: store.audit, clock, log });
-  const addRun = createAddRun({ ...o, clock, refusals, dispatcher, cancel: cancelLater, untilRecovered });
+  const addRun = createAddRun({
+    ...o,
+    clock,
+    runsDir: o.execution.runsDir,
+    refusals,
+    dispatcher,
+    cancel: cancelLater,
+    untilRecovered,
+  });
   const children = createChildren({ store, hub, planContext, addRun, cancel: cancelLater, signal: stopping.signal });
   const once = createOnce(o);
   const createRun = createRuns({
@@ -321,12 +330,14 @@ export function createEngine(o: {
     },
     health() {
       const failure = store.db.failure();
+      const lack = lackOfRoom(o.execution.runsDir);
       const { isFull } = dispatcher;
       const isLate = !isRecovered && clock.monotonicMs() - startedAtMs > recoveryMs;
       const complaint = isLate ? 'nothing starts before what the server left running is taken up' : reaper.complaint();
       const profile = o.host[o.policy.defaultProfile];
       return {
         database: failure === null ? { status: 'ok' } : { status: 'failing', detail: failure },
+        disk: lack === null ? { status: 'ok' } : { status: 'failing', detail: lack },
         queue: isFull
           ? { status: 'degraded', detail: `${dispatcher.depth} runs wait, as many as allowed` }
           : complaint === null

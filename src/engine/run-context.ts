@@ -19,7 +19,6 @@ export type ConductContext = AttemptContext & {
   readonly clock: SteadyClock;
   readonly log: Logger;
   readonly sealer: Sealer;
-  readonly runsDir: string;
   readonly artifactLimits: ArtifactLimits;
   readonly worker: string;
 };

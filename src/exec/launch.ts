@@ -5,7 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Termination } from '../domain/run.ts';
 import { systemClock } from '../lib/clock.ts';
 import { errorCode } from '../lib/error-code.ts';
-import { outlast } from '../lib/shortage.ts';
+import { isDiskFull, outlast } from '../lib/shortage.ts';
 import { spoolPath } from './attempt-files.ts';
 import { leaveGroups } from './attempt-groups.ts';
 import type { AttemptSpec } from './attempt-spec.ts';
@@ -39,7 +39,7 @@ export type AttemptProcess = {
   readonly terminate: (ladder: Ladder) => Promise<Termination>;
 };
 
-/** Never throws. */
+/** @throws where the disk has no room for the files of the attempt; it may be asked again. Everything else is an end. */
 export function launch(spec: AttemptSpec, forkServer: ForkServer): AttemptProcess {
   let grants: readonly OpenGrant[] = [];
   try {
@@ -50,6 +50,7 @@ export function launch(spec: AttemptSpec, forkServer: ForkServer): AttemptProces
     return attend(spec.attemptDir, isDone, { kind: 'not-started', message: unstartable });
   } catch (error) {
     closeGrants(grants);
+    if (isDiskFull(error)) throw error;
     return attend(spec.attemptDir, Promise.reject(error), { kind: 'not-started', message: unstartable });
   }
 }

@@ -1,25 +1,53 @@
-// A file that holds some room on the disk. Opening a database takes room, even to remove what fills the disk: whoever does
-// that gives the reserve up first.
+// A file that holds some room on the disk. Opening a database takes room, even to read it or to remove what fills the disk:
+// a command that removes gives the whole reserve up first, one that reads a part of it.
 
-import { existsSync } from 'node:fs';
-import { rm, writeFile } from 'node:fs/promises';
+import { appendFile, rm, stat, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
+import { lackOfRoom } from './disk-room.ts';
 
 const reserveBytes = 4 * 2 ** 20;
+/** What is left for the command that removes. */
+const keptBytes = 2 * 2 ** 20;
+const lentBytes = 512 * 1024;
 
 /** Where there is room for it; else it comes with a later start. */
 export async function keepReserve(dataDir: string): Promise<void> {
   const path = pathIn(dataDir);
-  if (existsSync(path)) return;
+  const hasBytes = await sizeOf(path);
+  if (hasBytes >= reserveBytes) return;
   try {
-    await writeFile(path, Buffer.alloc(reserveBytes), { mode: 0o600 });
+    await appendFile(path, Buffer.alloc(reserveBytes - hasBytes), { mode: 0o600 });
   } catch {
-    await rm(path, { force: true });
+    if (hasBytes > 0) await truncate(path, hasBytes).catch(() => undefined);
+    else await rm(path, { force: true });
   }
 }
 
 export async function giveUpReserve(dataDir: string): Promise<void> {
   await rm(pathIn(dataDir), { force: true });
+}
+
+/** On a full disk, enough to open the database. @returns what takes the room back, if it is still there */
+export async function lendRoom(dataDir: string): Promise<() => Promise<void>> {
+  const hasBytes = await sizeOf(pathIn(dataDir));
+  if (lackOfRoom(dataDir) === null || hasBytes - lentBytes < keptBytes) return async () => undefined;
+  await truncate(pathIn(dataDir), hasBytes - lentBytes);
+  return () => keepReserve(dataDir);
+}
+
+/** For work on a database that another process may have. */
+export async function withLentRoom<T>(dataDir: string, work: () => Promise<T>): Promise<T> {
+  const giveBack = await lendRoom(dataDir);
+  try {
+    return await work();
+  } finally {
+    await giveBack();
+  }
+}
+
+async function sizeOf(path: string): Promise<number> {
+  const stats = await stat(path).catch(() => undefined);
+  return stats?.size ?? 0;
 }
 
 function pathIn(dataDir: string): string {

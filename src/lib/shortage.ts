@@ -4,11 +4,30 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { errorCode } from './error-code.ts';
 
-const shortages = new Set(['EDQUOT', 'EIO', 'EMFILE', 'ENFILE', 'ENOMEM', 'ENOSPC', 'EROFS']);
+const shortages: Readonly<Record<string, string>> = {
+  EDQUOT: 'the disk is full for this user (quota)',
+  EIO: 'the disk cannot be read or written',
+  EMFILE: 'the server has too many files open',
+  ENFILE: 'the host has too many files open',
+  ENOMEM: 'the host has no memory left',
+  ENOSPC: 'the disk is full',
+  EROFS: 'the file system is read-only',
+};
 const retryMs = 250;
 
 export function isShortage(error: unknown): boolean {
-  return shortages.has(errorCode(error) ?? '');
+  return shortageIn(error) !== undefined;
+}
+
+/** What the host lacks, in words; undefined when that is not what the error says. */
+export function shortageIn(error: unknown): string | undefined {
+  const code = errorCode(error) ?? '';
+  return Object.hasOwn(shortages, code) ? shortages[code] : undefined;
+}
+
+/** Room on the disk alone. */
+export function isDiskFull(error: unknown): boolean {
+  return ['EDQUOT', 'ENOSPC'].includes(errorCode(error) ?? '');
 }
 
 /**

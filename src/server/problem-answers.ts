@@ -7,6 +7,7 @@ import type { Duplex } from 'node:stream';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Problem, type ProblemSlug, problems, problemType } from '../domain/problem.ts';
 import type { Logger } from '../lib/logger.ts';
+import { storageProblem } from '../store/storage-fault.ts';
 import { safetyHeaders } from './response-headers.ts';
 
 // An import of it loads Node's `fetch`, for the names that it exports: 30 ms of a start.
@@ -20,7 +21,7 @@ export function answerError(
   reply: FastifyReply,
   { log, note }: { readonly log: Logger; readonly note: (problem: Problem, request: FastifyRequest) => void },
 ): FastifyReply {
-  const known = toProblem(error);
+  const known = toProblem(error) ?? storageProblem(error);
   if (!known)
     log.error({ err: error, request_id: request.id, method: request.method, path: pathOf(request) }, 'internal error');
   const problem =

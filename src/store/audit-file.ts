@@ -6,6 +6,7 @@ import { StartError } from '../lib/start-error.ts';
 import { type AuditListQuery, type AuditRows, readAudit } from './audit-list.ts';
 import { type AuditVerdict, verifyAudit } from './audit-verify.ts';
 import { busyTimeoutMs, kyselyOver } from './sqlite.ts';
+import { explainOpening } from './sqlite-files.ts';
 
 export type AuditFile = {
   /** @throws Problem validation-error when `cursor` is none */
@@ -25,7 +26,7 @@ export function openAuditFile(dbPath: string): AuditFile {
     if (!found) throw new StartError(`the database ${dbPath} is of an older flwd, which kept no audit log`);
   } catch (error) {
     connection.close();
-    throw error;
+    throw explainOpening(error, dbPath);
   }
   const db = kyselyOver(connection);
   return {

@@ -8,6 +8,7 @@ import { backup, DatabaseSync } from 'node:sqlite';
 import { promisify } from 'node:util';
 import { zstdDecompress } from 'node:zlib';
 import { systemClock, toTimestamp } from '../lib/clock.ts';
+import { lackOfRoom } from '../lib/disk-room.ts';
 import { errorCode } from '../lib/error-code.ts';
 import { shardOf } from '../lib/ids.ts';
 import { StartError } from '../lib/start-error.ts';
@@ -24,6 +25,7 @@ import {
   sumsFile,
 } from './backup-files.ts';
 import { segmentPath } from './log-segment.ts';
+import { explainOpening } from './sqlite-files.ts';
 
 /** Where an instance keeps what a backup is of, and what a restore replaces. */
 export type Places = {
@@ -70,7 +72,9 @@ export async function createBackup(request: BackupRequest): Promise<BackupSummar
   await makeEmpty(destination, places);
   const createdAtMs = systemClock.now();
   const path = join(destination, databaseFile);
-  await copyDatabase(places.dbPath, path);
+  await copyDatabase(places.dbPath, path).catch((error: unknown) => {
+    throw explainOpening(error, lackOfRoom(destination) === null ? places.dbPath : path);
+  });
   const copy = new DatabaseSync(path, { readOnly: true });
   try {
     const sums = openSums(destination);

@@ -11,18 +11,26 @@ import { readNextEventId } from './journal-rows.ts';
 import { migrate } from './migrations/migrate.ts';
 import type { Schema } from './schema.ts';
 import { columnTypes, connectToRead, connectToWrite, kyselyOver } from './sqlite.ts';
+import { opening, reserveIndex } from './sqlite-files.ts';
 import { fixPlans } from './sqlite-plans.ts';
 import { createSpace } from './sqlite-space.ts';
 import { openSqliteWriter } from './sqlite-writer.ts';
 import type { DatabaseSize } from './storage-size.ts';
 
-/** @throws Error when the file is no database, or of a newer program */
-export async function openSqliteDatabase(o: {
+type Request = {
   readonly path: string;
   readonly clock: Clock;
   readonly log: Logger;
   readonly onCommit: CommitListener;
-}): Promise<Database & { readonly size: () => DatabaseSize }> {
+};
+type SqliteDatabase = Database & { readonly size: () => DatabaseSize };
+
+/** @throws StartError when the file is damaged or of a newer program, Problem not-ready when the disk is full */
+export function openSqliteDatabase(o: Request): Promise<SqliteDatabase> {
+  return opening(o.path, () => open(o));
+}
+
+async function open(o: Request): Promise<SqliteDatabase> {
   const connection = connectToWrite(o.path);
   try {
     const db = kyselyOver(connection);
@@ -34,6 +42,7 @@ export async function openSqliteDatabase(o: {
       nextEventId: await readNextEventId(db),
       auditHead: await readAuditHead(db),
     });
+    reserveIndex(o.path);
     const reading = connectToRead(o.path);
     return {
       read: kyselyOver(reading),

@@ -14,6 +14,7 @@ import { insertEntries, numberEntries } from './journal-rows.ts';
 import type { Schema } from './schema.ts';
 import { storageFailure } from './sqlite.ts';
 import { watchDatabaseFiles } from './sqlite-files.ts';
+import { unwritable } from './storage-fault.ts';
 import { openWalSync } from './wal-sync.ts';
 
 type Emitted = { readonly event: NewEvent | NewOutput; readonly atMs: number };
@@ -198,16 +199,16 @@ export function openSqliteWriter(o: {
   /** @returns what the callers get: a fault of the disk is theirs to wait for, everything else is a bug. */
   function fail(error: unknown): unknown {
     const words = storageFailure(error);
-    const found = words === undefined ? null : `the database cannot be written: ${words}`;
+    const found = `the database cannot be written: ${words}`;
     // Said once: a full disk is no better for a log that grows.
-    if (found === null || found !== failure) log.error({ err: error }, 'a commit failed');
-    if (found === null) return error;
+    if (words === undefined || found !== failure) log.error({ err: error }, 'a commit failed');
+    if (words === undefined) return error;
     failure = found;
     probe ??= setTimeout(() => {
       probe = undefined;
       transact(async () => undefined).catch(() => undefined);
     }, probeMs).unref();
-    return new Problem('not-ready', `The server cannot write its data: ${words}.`);
+    return unwritable(words);
   }
 
   function recovered(): void {

@@ -14,7 +14,7 @@ import {
 } from 'kysely';
 import type { ColumnTypes } from './migrations/migration.ts';
 import type { Schema } from './schema.ts';
-import { DatabaseMoved } from './sqlite-files.ts';
+import { DatabaseMoved, sqliteCode } from './sqlite-files.ts';
 
 /** Statements kept prepared on a connection: more than the store has, and room for the shapes of a list's filters. */
 const mostStatements = 256;
@@ -125,6 +125,6 @@ const storageCodes = new Set([
 /** In words when `error` says that the database file cannot be read or written; undefined for a fault of a query. */
 export function storageFailure(error: unknown): string | undefined {
   if (error instanceof DatabaseMoved) return error.message;
-  if (!(error instanceof Error) || !('errcode' in error) || typeof error.errcode !== 'number') return undefined;
-  return storageCodes.has(error.errcode & 0xff) ? error.message : undefined;
+  const code = sqliteCode(error);
+  return error instanceof Error && code !== undefined && storageCodes.has(code) ? error.message : undefined;
 }

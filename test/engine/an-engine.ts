@@ -51,14 +51,14 @@ export type Opened = {
 };
 
 /** A folder for the data of one test; with `sizeMiB`, a disk of its own. */
-export function dataFolder({ sizeMiB }: { readonly sizeMiB?: number } = {}): string {
+export function dataFolder({ sizeMiB, inodes }: { readonly sizeMiB?: number; readonly inodes?: number } = {}): string {
   const dir = mkdtempSync(join(tmpdir(), 'flwd-engine-'));
   onTestFinished(() => {
     // Jobs go on without their server.
     for (const { pid } of processesOf(dir)) kill(pid);
     rmSync(dir, { recursive: true, force: true });
   });
-  if (sizeMiB !== undefined) mountDisk(dir, sizeMiB);
+  if (sizeMiB !== undefined) mountDisk(dir, sizeMiB, inodes);
   return dir;
 }
 

@@ -4,12 +4,15 @@ import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect } from 'vitest';
 import { isOutput } from '../../src/domain/event.ts';
+import { localPrincipal } from '../../src/domain/principal.ts';
 import { bash } from '../support/jobs.ts';
-import { fillDisk, testWithDisk as test } from '../support/small-disk.ts';
+import { fillDisk, fillInodes, testWithDisk as test } from '../support/small-disk.ts';
 import { dataFolder, type Opened, openEngine } from './an-engine.ts';
 
 /** Says `ready`, ends once it is told, having said `done`. */
 const told = bash('echo ready; until [[ -e go ]]; do sleep 0.02; done; echo done');
+
+const waiting = 'a run waits for the disk';
 
 function tell(root: string, runId: string): void {
   writeFileSync(join(root, 'data', 'runs', runId, 'workspace', 'go'), '');
@@ -47,7 +50,7 @@ describe('while the disk is full', () => {
     const opened = await openEngine(dataFolder(), { blobsDir: logs, jobs: { counts: bash('seq 20000') } });
     const free = fillDisk(logs);
     const runId = await opened.create('counts');
-    await expect.poll(() => opened.log.map(({ msg }) => msg)).toContain('what a run has left cannot be stored yet');
+    await expect.poll(() => opened.log.map(({ msg }) => msg)).toContain('a run waits for the disk');
     expect(await opened.store.runs.get(runId)).toMatchObject({ status: 'running' });
 
     free();
@@ -67,7 +70,7 @@ describe('while the disk is full', () => {
     await expect.poll(() => opened.messages(runId)).not.toEqual([]);
     const free = fillDisk(logs);
     tell(root, runId);
-    await expect.poll(() => opened.log.map(({ msg }) => msg)).toContain('what a run has left cannot be stored yet');
+    await expect.poll(() => opened.log.map(({ msg }) => msg)).toContain('a run waits for the disk');
 
     free();
     expect(await opened.finished(runId)).toMatchObject({ status: 'success' });
@@ -97,5 +100,48 @@ describe('while the disk is full', () => {
       expect(await next.finished(runId)).toMatchObject({ status: 'success', error: null });
       expect(await next.messages(runId)).toEqual(['ready', 'done']);
     }
+  });
+});
+
+describe('while the disk has no inodes left', () => {
+  test('health says so, a new run is refused, and one that waits starts once there is room', async () => {
+    const root = dataFolder({ sizeMiB: 16, inodes: 300 });
+    const opened = await openEngine(root, { jobs: { told }, limits: { globalConcurrency: 1 } });
+    const first = await ready(opened, 'told');
+    const second = await opened.create('told');
+    const free = fillInodes(root);
+    expect(opened.engine.health().disk).toEqual({
+      status: 'failing',
+      detail: 'the disk has no room for more files (free inodes: 0): free space, or run flwd gc',
+    });
+    await expect(opened.create('told')).rejects.toMatchObject({
+      slug: 'not-ready',
+      message:
+        'The server cannot write its data: the disk has no room for more files (free inodes: 0): free space, or run flwd gc.',
+      members: { retry_after: 5 },
+    });
+    // The second run has its place from now on, on a disk without room.
+    await opened.engine.cancel(first, localPrincipal);
+    await expect.poll(() => opened.log).toContainEqual(expect.objectContaining({ run_id: second, msg: waiting }));
+    expect(await opened.store.runs.get(second)).toMatchObject({ status: 'running' });
+
+    free();
+    await expect.poll(() => opened.messages(second)).toEqual(['ready']);
+    tell(root, second);
+    expect(await opened.finished(second)).toMatchObject({ status: 'success', error: null });
+    expect(opened.engine.health().disk).toEqual({ status: 'ok' });
+    expect(await opened.create('told')).toMatch(/^run_/);
+  });
+
+  test('a run that waits for room can be cancelled', async () => {
+    const root = dataFolder({ sizeMiB: 16, inodes: 300 });
+    const opened = await openEngine(root, { jobs: { told }, limits: { globalConcurrency: 1 } });
+    const first = await ready(opened, 'told');
+    const second = await opened.create('told');
+    fillInodes(root);
+    await opened.engine.cancel(first, localPrincipal);
+    await expect.poll(() => opened.log).toContainEqual(expect.objectContaining({ run_id: second, msg: waiting }));
+    expect(await opened.engine.cancel(second, localPrincipal)).toEqual({ status: 'cancelled' });
+    expect(await opened.store.runs.get(second)).toMatchObject({ status: 'cancelled', started_at: expect.any(String) });
   });
 });

@@ -1,7 +1,7 @@
 // Mounts of a test, among them a small disk that it can fill and give room again. Only root can mount.
 
 import { spawnSync } from 'node:child_process';
-import { closeSync, openSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, rmSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { onTestFinished, test } from 'vitest';
 
@@ -10,9 +10,10 @@ const canMount = process.getuid?.() === 0 && spawnSync('mount', ['--version']).s
 /** vitest's `test` for what needs a mount. */
 export const testWithDisk: typeof test.only = test.skipIf(!canMount && !process.env.CI);
 
-/** Mounts a disk on a folder until the test has ended. */
-export function mountDisk(dir: string, sizeMiB: number): void {
-  mountOn(dir, '-t', 'tmpfs', '-o', `size=${sizeMiB}m,mode=755`, 'flwd-test');
+/** Mounts a disk on a folder until the test has ended; with `inodes`, it holds so many files and folders. */
+export function mountDisk(dir: string, sizeMiB: number, inodes?: number): void {
+  const bound = inodes === undefined ? '' : `,nr_inodes=${inodes}`;
+  mountOn(dir, '-t', 'tmpfs', '-o', `size=${sizeMiB}m,mode=755${bound}`, 'flwd-test');
 }
 
 /** Mounts on a folder until the test has ended: `words` are those of mount(8) before it. */
@@ -24,6 +25,17 @@ export function mountOn(dir: string, ...words: readonly string[]): void {
 function mustRun(command: string, ...args: readonly string[]): void {
   const { status, stderr } = spawnSync(command, args, { encoding: 'utf8' });
   if (status !== 0) throw new Error(`${command}: ${stderr}`);
+}
+
+/** Takes the last inode of a disk; returns how to give them back. */
+export function fillInodes(dir: string): () => void {
+  const path = join(dir, 'files');
+  mkdirSync(path);
+  try {
+    for (let n = 0; ; n++) writeFileSync(join(path, String(n)), '');
+  } catch {
+    return () => rmSync(path, { recursive: true });
+  }
 }
 
 /** Takes the last byte of a disk; returns how to give it back. */
