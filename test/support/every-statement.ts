@@ -4,7 +4,6 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Reporter, TestModule, Vitest } from 'vitest/node';
-import type {} from '../conformance/shows.ts';
 import { statements } from '../conformance/statements.ts';
 import { absentTools } from './host.ts';
 
