@@ -18,8 +18,11 @@ import { sweepGroups } from './exec/attempt-groups.ts';
 import { openForkServer } from './exec/fork-server.ts';
 import { probeHost } from './exec/host.ts';
 import { checkHost } from './exec/host-checks.ts';
+import { isServerRoot } from './exec/job-user.ts';
 import { openKeyring } from './exec/keyring.ts';
 import { closeLimitHost, openLimitHost } from './exec/limit-host.ts';
+import { trustsJobs } from './exec/network-check.ts';
+import { createRunCallers } from './exec/run-callers.ts';
 import { createSealer } from './exec/seal.ts';
 import { removeCliToken, writeCliToken } from './lib/cli-token.ts';
 import { systemClock } from './lib/clock.ts';
@@ -88,7 +91,7 @@ export async function serve(config: Config, configFile: string | null, brief?: B
   try {
     // Other processes look at the host while this one goes on; where the start fails before they are asked, it waits for them.
     const probing = probeHost();
-    const checking = checkHost(probing, config.security);
+    const checking = checkHost(probing, config.security, config.auth);
     const checked = Promise.allSettled([checking]);
     opened.push(async () => void (await checked));
     const jwt = await openJwtVerifier(config.auth.jwt, { clock, log, defaultTenant: config.instance.defaultTenant });
@@ -138,6 +141,9 @@ export async function serve(config: Config, configFile: string | null, brief?: B
     const limitHost = openLimitHost(dataDir);
     opened.push(async () => closeLimitHost(limitHost));
     sweepGroups(limitHost, runsDir);
+    const runCallers = createRunCallers();
+    // They can call before they are taken up.
+    for (const runId of await store.runs.running()) runCallers.enterLeft(join(runsDir, runId));
     const { security } = config;
     const [host] = await Promise.all([probing, brief?.makesRoom ? undefined : keepReserve(dataDir)]);
     const engine = createEngine({
@@ -155,6 +161,7 @@ export async function serve(config: Config, configFile: string | null, brief?: B
         allowProfiles: security.allowProfiles,
         paths: await Promise.all(security.paths.map(resolveLinks)),
         masked: own.now,
+        trustsJobs: trustsJobs(auth),
         mayGrant: (profile) => security.profiles[profile].mayGrant,
         resources: (profile) => security.profiles[profile].resources,
       },
@@ -173,6 +180,7 @@ export async function serve(config: Config, configFile: string | null, brief?: B
         snapshotDir: (revision) => snapshots.dirOf(revision),
         masked: own.now,
         limitHost,
+        runCallers,
         passthrough: (plan) => security.profiles[plan.profile].envPassthrough,
         artifactLimits: {
           maxSizeBytes: config.persistence.artifacts.maxSizeBytes,
@@ -208,6 +216,8 @@ export async function serve(config: Config, configFile: string | null, brief?: B
       load,
       jwt,
       ownCredentials: auth.isDev ? [cliToken, devToken] : [cliToken],
+      // A root server's jobs run as another user.
+      runCallers: isServerRoot || auth.trustJobs ? null : runCallers,
     });
     opened.push(() => server.close());
     opened.push(async () => engine.endWaits());

@@ -40,7 +40,7 @@ export async function examineHost(config: Config): Promise<{ checks: HostCheck[]
   const host = await probeHost();
   const now = new Date(systemClock.now()).toISOString();
   const checks = [
-    ...(await checkHost(host, config.security)),
+    ...(await checkHost(host, config.security, config.auth)),
     await checkDataDir(config.instance.dataDir),
     ...(await examineFiles(config)),
     ok('clock', `${now} UTC; schedules and tokens go by it`),

@@ -267,7 +267,7 @@ export async function openBrief(
       {
         ...config,
         server: { ...config.server, bind, tls: null, trustProxy: false },
-        auth: { mode: 'required', isDev: false, jwt: null },
+        auth: { mode: 'required', isDev: false, trustJobs: false, jwt: null },
         // What the command has to say is said by the command.
         logging: { ...config.logging, level: 'error' },
       },

@@ -169,6 +169,7 @@ function permissionLines({ language, text }: Script, guess: Guess): string[] {
   return [
     '# A job sees no network, and of this machine its own folder and a read-only system; it starts in an empty folder.',
     '# More is asked for. Of paths, the operator allows the folders around them in flwd.yaml: security: { paths: [/srv/data] }',
+    ...(network === undefined ? [] : networkWarning),
     isAsked ? 'permissions:' : '# permissions:',
     ...(read.length > 0 ? [`  read: ${listOf(read)}`] : []),
     ...(write.length > 0 ? [`  write: ${listOf(write)}`] : []),
@@ -181,6 +182,11 @@ function permissionLines({ language, text }: Script, guess: Guess): string[] {
     ),
   ];
 }
+
+const networkWarning = [
+  '# With the network it reaches the internet, the networks of this machine, and everything that listens on the machine',
+  '# itself, also on 127.0.0.1: databases without a password, development servers. The API of flwd asks it for a token.',
+];
 
 function listOf(names: readonly string[]): string {
   return `[${names.map((name) => `{ arg: ${name} }`).join(', ')}]`;

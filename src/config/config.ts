@@ -55,6 +55,7 @@ export type Config = {
     readonly mode: 'auto' | 'none' | 'required';
     /** `dev-token` may do everything, and pages of localhost may call with a token. */
     readonly isDev: boolean;
+    readonly trustJobs: boolean;
     readonly jwt: JwtConfig | null;
   };
   readonly security: {
@@ -133,7 +134,7 @@ export function toConfig(settings: Settings, o: { readonly isDev: boolean }): Co
       corsOrigins: get('server.cors_origins'),
       trustProxy: get('server.trust_proxy'),
     },
-    auth: { mode: get('auth.mode'), isDev: o.isDev, jwt: toJwtConfig(settings) },
+    auth: { mode: get('auth.mode'), isDev: o.isDev, trustJobs: get('auth.trust_jobs'), jwt: toJwtConfig(settings) },
     security: {
       defaultProfile: get('security.default_profile'),
       allowProfiles: get('security.allow_profiles'),

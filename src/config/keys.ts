@@ -177,6 +177,11 @@ export const keys = {
     'auto',
     'Who may call without a token: `auto` processes of the server’s own user on loopback, `required` nobody, `none` everyone',
   ),
+  'auth.trust_jobs': key(
+    flag,
+    false,
+    'In the mode `auto` of a server that is not root, lets jobs with the network do what its user may: only for a host where the server cannot see its user’s processes in /proc',
+  ),
   'auth.jwt.issuer': optional(text, 'Who must have issued a JWT: its claim `iss`, letter by letter'),
   'auth.jwt.audience': optional(text, 'Whom it must be for: its claim `aud`, or one of them'),
   'auth.jwt.jwks_file': optional(

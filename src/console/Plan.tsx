@@ -46,7 +46,7 @@ function PlanFacts({ plan }: { readonly plan: PlanAnswer }): ReactNode {
     <Facts
       of={[
         ['Profile', profile],
-        ['Network', isolation.network === 'none' ? 'none' : 'all of it'],
+        ['Network', plan.network_reach ?? 'none'],
         ['Files', filesystemWords[isolation.filesystem]],
         [
           'Grants',

@@ -213,6 +213,7 @@ export const plan = Type.Object(
     security: Type.Object({ profile: securityProfile, isolation }),
     limits,
     grants: Type.Array(grant),
+    network_reach: nullable(Type.String({ description: 'What the run reaches with its network, in words' })),
     secrets: Type.Array(Type.String({ description: 'Secret arguments that the run would have' })),
     stored_secrets: Type.Array(Type.String({ description: 'Names of stored secrets that the run would be given' })),
     timeouts: Type.Object({

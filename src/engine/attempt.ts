@@ -12,6 +12,7 @@ import type { LimitHost } from '../exec/limit-host.ts';
 import { readOutputs } from '../exec/outputs.ts';
 import type { Redactor } from '../exec/redact.ts';
 import { readResult } from '../exec/results.ts';
+import type { RunCallers } from '../exec/run-callers.ts';
 import { lackOfRoom } from '../lib/disk-room.ts';
 import type { Logger } from '../lib/logger.ts';
 import { unwritable } from '../store/storage-fault.ts';
@@ -60,6 +61,7 @@ export type AttemptContext = {
   readonly masked: () => readonly string[];
   readonly passthrough: (plan: RunPlan) => readonly string[];
   readonly limitHost: LimitHost;
+  readonly runCallers: Pick<RunCallers, 'enter' | 'leave'>;
 };
 
 export function startAttempt(o: {
@@ -134,8 +136,14 @@ export function startAttempt(o: {
     });
   }
 
+  /** What is disabled is the server's own user in all it does, and can read `cli.token`. */
+  const isCaller = plan.profile !== 'disabled';
+
   async function attend(): Promise<Outcome> {
+    if (isCaller) context.runCallers.enter(attemptDir, plan.network === 'all');
     const attempt = await start();
+    const leave = (): void => context.runCallers.leave(attemptDir);
+    if (isCaller) Promise.resolve(attempt?.ended).then(leave, leave);
     if (!attempt) return { ...nothingFound, ...(interruption ?? cancelled), termination: null };
     process = attempt;
     if (interruption) terminate(attempt);

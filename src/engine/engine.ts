@@ -306,7 +306,7 @@ export function createEngine(o: {
       const tenant = tenantFor(principal, request.tenant, o.defaultTenant);
       const mayRun = holdsScope(principal, 'runs:write');
       const context = mayRun ? planContext : { ...planContext, storedSecret: refuseToLookUp };
-      return answerPlan(await resolvePlan({ ...request, tenant }, context), { catalog, dispatcher });
+      return answerPlan(await resolvePlan({ ...request, tenant }, context), { catalog, dispatcher, ...o.policy });
     },
     addArgumentFaults: (body, faults) => addArgumentFaults(body, catalog, faults),
     createRun,

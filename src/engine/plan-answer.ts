@@ -2,6 +2,7 @@
 
 import type { Catalog } from '../catalog/catalog.ts';
 import { inGraphOrder } from '../catalog/step-graph.ts';
+import { networkReach } from '../domain/network-reach.ts';
 import { Problem, problemType } from '../domain/problem.ts';
 import type { Run } from '../domain/run.ts';
 import { formatDurationOrNull } from '../lib/units.ts';
@@ -17,6 +18,7 @@ export type PlanAnswer = {
   readonly security: Run['security'];
   readonly limits: Run['limits'];
   readonly grants: Run['grants'];
+  readonly network_reach: string | null;
   readonly secrets: readonly string[];
   readonly stored_secrets: readonly string[];
   readonly timeouts: { readonly run: string | null; readonly step: string | null; readonly queue: string | null };
@@ -27,8 +29,9 @@ export type PlanAnswer = {
 
 export async function answerPlan(
   plan: ResolvedPlan,
-  { catalog, dispatcher }: { readonly catalog: Catalog; readonly dispatcher: Dispatcher },
+  o: { readonly catalog: Catalog; readonly dispatcher: Dispatcher; readonly trustsJobs: boolean },
 ): Promise<PlanAnswer> {
+  const { catalog, dispatcher } = o;
   const { definition: job } = plan.entry;
   const outlook = dispatcher.outlook(plan.lane);
   const denied = plan.denied ?? conflictOf(plan, dispatcher) ?? outlook.refused;
@@ -40,6 +43,7 @@ export async function answerPlan(
     security: { profile: plan.profile, isolation: plan.isolation },
     limits: plan.limits,
     grants: plan.grants,
+    network_reach: networkReach(plan.network, plan.profile, o.trustsJobs),
     secrets: plan.entry.definition.secretArgs.filter((name) => Object.hasOwn(plan.args, name)),
     stored_secrets: plan.storedSecrets,
     timeouts: {

@@ -52,6 +52,8 @@ export type SecurityPolicy = {
   readonly paths: readonly string[];
   /** Real host paths that are never granted: the server's own files. */
   readonly masked: () => readonly string[];
+  /** Whether the API takes jobs with the network for the operator. */
+  readonly trustsJobs: boolean;
   readonly mayGrant: (profile: SecurityProfile) => readonly GrantKind[];
   /** What a run of the profile gets, and may ask for at most. */
   readonly resources: (profile: SecurityProfile) => Resources;

@@ -14,6 +14,7 @@ import {
 } from './host-kernel.ts';
 import { checkPrograms } from './host-program-checks.ts';
 import { isServerRoot } from './job-user.ts';
+import { type CallerChoice, checkNetwork } from './network-check.ts';
 import type { Capability, HostReport } from './sandbox.ts';
 
 const securityProfiles = ['secure', 'permissive', 'disabled'] as const;
@@ -27,6 +28,7 @@ export type ProfileChoice = {
 export async function checkHost(
   probing: HostReport | Promise<HostReport>,
   choice: ProfileChoice,
+  callers: CallerChoice,
 ): Promise<HostCheck[]> {
   const [profiles, programs, namespaces, seccomp, landlock, modules, inotify] = await Promise.all([
     probing,
@@ -52,6 +54,7 @@ export async function checkHost(
     modules,
     checkCgroups(),
     inotify,
+    checkNetwork(callers),
     ...securityProfiles.map((profile) => checkProfile(profile, profiles[profile], choice)),
   ];
 }

@@ -8,13 +8,15 @@ import { readStatus } from './shim-status.ts';
 
 /** Whether any process may be left that any attempt of the run has started. */
 export function isRunAlive(runDir: string): boolean {
-  return attemptDirs(runDir).some((attemptDir) => {
-    const { shim, sandbox } = readStatus(attemptDir) ?? {};
-    if (!shim || !isOfThisBoot(shim)) return false;
-    if (isAlive(shim)) return true;
-    // Its number and its namespace's may have gone to another long ago.
-    return sandbox !== undefined && !isEmpty(sandbox) && !isOfOtherAttempt(sandbox.initPid, attemptDir);
-  });
+  return attemptDirs(runDir).some(isAttemptAlive);
+}
+
+export function isAttemptAlive(attemptDir: string): boolean {
+  const { shim, sandbox } = readStatus(attemptDir) ?? {};
+  if (!shim || !isOfThisBoot(shim)) return false;
+  if (isAlive(shim)) return true;
+  // Its number and its namespace's may have gone to another long ago.
+  return sandbox !== undefined && !isEmpty(sandbox) && !isOfOtherAttempt(sandbox.initPid, attemptDir);
 }
 
 /** Ids of runs with a shim that is alive. */
@@ -28,7 +30,7 @@ export function runsAlive(runsDir: string): string[] {
 }
 
 /** What lies in the workspace is the job's word. */
-function attemptDirs(runDir: string): string[] {
+export function attemptDirs(runDir: string): string[] {
   return namesIn(runDir).flatMap((name) => (name === 'workspace' ? [] : [join(runDir, name)]));
 }
 

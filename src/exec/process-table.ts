@@ -106,7 +106,7 @@ export function send(pid: number, signal: NodeJS.Signals): boolean {
   }
 }
 
-function pids(): number[] {
+export function pids(): number[] {
   return readdirSync('/proc')
     .filter((name) => name >= '1' && name < ':')
     .map(Number);
@@ -119,12 +119,16 @@ function isMember(pid: number, inode: number): boolean {
 
 /** undefined for a process that is gone, or of which only the entry is left. */
 function startTicksOf(pid: number): number | undefined {
+  const { state = 'X', startTicks } = statOf(pid) ?? {};
+  return state === 'Z' || state === 'X' ? undefined : startTicks;
+}
+
+/** undefined for a process that is not there, or not shown. A parent of 0 lies outside of what can be seen from here. */
+export function statOf(pid: number): { state: string; parent: number; startTicks: number } | undefined {
   const stat = lookInto(pid, 'stat', (path) => readFileSync(path, 'utf8'));
-  if (stat === undefined) return undefined;
   // The name, in parentheses, may hold spaces and parentheses. The state is the third field, the start the 22nd.
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  if (fields[0] === 'Z' || fields[0] === 'X') return undefined;
-  return Number(fields[19]);
+  const fields = stat?.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return fields && { state: fields[0] ?? '', parent: Number(fields[1]), startTicks: Number(fields[19]) };
 }
 
 /** What is said of a process that is gone, or another user's: nothing. */

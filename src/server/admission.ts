@@ -30,7 +30,7 @@ export type Admission = {
 
 export function createAdmission(o: {
   readonly authentication: Pick<Authentication, 'authenticate'>;
-  readonly localCallers: LocalCallers;
+  readonly localCallers: Pick<LocalCallers, 'identify'>;
   /** Where a page that has rebound its name could be taken for somebody. */
   readonly asksForLocalName: (peer: Socket) => boolean;
   readonly cors: Cors;
@@ -78,14 +78,15 @@ export function createAdmission(o: {
       const { headers } = request.raw;
       begin(request, reply);
       // A page that is kept out must not use up the limit of the user whose browser it runs in.
-      let found: Principal | Problem | Promise<Principal | Problem> | undefined =
-        ambiguity(request.raw) ?? foreignName(request);
-      found ??= headers.authorization === undefined ? o.localCallers(request.raw) : authenticate(request);
+      const refusal = ambiguity(request.raw) ?? foreignName(request);
+      const isUnnamed = !refusal && headers.authorization === undefined;
+      let found: Principal | Problem | Promise<Principal | Problem> =
+        refusal ?? (isUnnamed ? o.localCallers.identify(request.raw) : authenticate(request));
       if (found instanceof Promise) found = await found;
-      const refusal = found instanceof Problem ? found : undefined;
       request.principal = found instanceof Problem ? anonymous : found;
       o.limit(request, reply);
-      if (refusal) throw refusal;
+      const isOpen = isUnnamed && demand.scope === 'public';
+      if (found instanceof Problem && !isOpen) throw found;
       if (o.isStopping()) throw new Problem('not-ready', 'The server is stopping.');
       if (demand.scope !== 'public') assertHolds(request.principal, demand.scope, demand.isInstanceWide ?? false);
     },
@@ -111,14 +112,8 @@ function isPostedAcross({ method = '', headers }: IncomingMessage): boolean {
   return isFromAnotherSite(headers) && !['GET', 'HEAD', 'OPTIONS'].includes(method);
 }
 
-/** @throws Problem unauthenticated, permission-denied */
+/** @throws Problem permission-denied */
 function assertHolds(principal: Principal, scope: Scope, isInstanceWide: boolean): void {
-  if (principal === anonymous) {
-    throw new Problem(
-      'unauthenticated',
-      'The request needs a token (`Authorization: Bearer …`); `flwd tokens create` makes one.',
-    );
-  }
   if (!holdsScope(principal, scope)) {
     throw new Problem('permission-denied', `The caller lacks the scope '${scope}'.`);
   }

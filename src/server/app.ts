@@ -34,7 +34,7 @@ import { createSystemHandlers, type SystemHandlers } from './handlers/system.ts'
 import { createTokenHandlers } from './handlers/tokens.ts';
 import { createWorkerHandlers } from './handlers/workers.ts';
 import { acceptJson } from './json-body.ts';
-import { createLocalCallers } from './local-callers.ts';
+import { createLocalCallers, type RunCallers } from './local-callers.ts';
 import { createMetrics, type NoticeOutcomes } from './metrics/metrics.ts';
 import { addOtherRoutes } from './other-routes.ts';
 import type { Load } from './pressure.ts';
@@ -64,6 +64,8 @@ export type ServerParts = {
   readonly jwt: JwtVerifier | null;
   /** Whoever has one of these is the server's own user. */
   readonly ownCredentials: readonly string[];
+  /** null: no run's process can be taken for the server's own user, or the operator has it so. */
+  readonly runCallers: RunCallers | null;
 };
 
 type Listening = {
@@ -113,9 +115,11 @@ export async function createServer(parts: ServerParts): Promise<Server> {
   acceptJson(app);
   const limiter = createRateLimiter({ security: config.security, clock });
   const cors = createCors({ origins: config.server.corsOrigins, isDev: config.auth.isDev });
+  const localCallers = createLocalCallers({ mode: config.auth.mode, proxies, runs: parts.runCallers });
+  localCallers.watch(app.server);
   const admission = createAdmission({
     authentication,
-    localCallers: createLocalCallers(config.auth.mode, proxies),
+    localCallers,
     asksForLocalName: isLoopback(config.server.bind.host)
       ? ({ remoteAddress }) => config.auth.mode === 'none' || !proxies.isTrusted(remoteAddress)
       : () => false,

@@ -58,7 +58,8 @@ export function boundConnections(server: Server, o: { readonly limit: number; re
   });
 }
 
-function peerOf({ remoteAddress, remotePort }: Socket): string {
+/** The same for a TLS socket as for the one below it. */
+export function peerOf({ remoteAddress, remotePort }: Socket): string {
   return `${remoteAddress} ${remotePort}`;
 }
 

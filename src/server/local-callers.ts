@@ -1,41 +1,114 @@
 // Who may come without a credential: in the mode `auto` the server's own user on loopback, by the kernel's socket table;
 // in `none` everyone; in `required` nobody (ADR 0015).
 
-import type { IncomingMessage } from 'node:http';
+import type { IncomingMessage, Server } from 'node:http';
 import type { Socket } from 'node:net';
-import { anonymous, localPrincipal, type Principal } from '../domain/principal.ts';
+import { localPrincipal, type Principal } from '../domain/principal.ts';
+import { Problem } from '../domain/problem.ts';
 import { isLoopback } from '../lib/loopback.ts';
+import { isShortage } from '../lib/shortage.ts';
+import { peerOf } from './connections.ts';
 import { isFromForeignPage, isLocalHost } from './local-names.ts';
-import { uidOfPeer } from './peer.ts';
+import { type Connection, findPeer } from './peer.ts';
 import type { Proxies } from './proxies.ts';
 
 export type AuthMode = 'auto' | 'none' | 'required';
 
-/** At once where the connection is known already. */
-export type LocalCallers = (request: IncomingMessage) => Principal | Promise<Principal>;
+/** Of a server whose jobs run as its own user: who may be a run's process (ADR 0032). */
+export type RunCallers = {
+  /** Whether a run may have opened a connection that is accepted now. */
+  readonly canCall: () => boolean;
+  /** @throws the system's error where there is no telling at present, for want of descriptors or memory */
+  readonly ownerOf: (inode: string) => Promise<'outside' | 'run' | 'unknown'>;
+};
 
-export function createLocalCallers(mode: AuthMode, proxies: Pick<Proxies, 'isTrusted'>): LocalCallers {
-  if (mode === 'none') return () => localPrincipal;
-  if (mode === 'required') return () => anonymous;
-  const principals = new WeakMap<Socket, Principal>();
+export type LocalCallers = {
+  /** At once where the connection is known already; a Problem says why it is nobody. */
+  readonly identify: (request: IncomingMessage) => Principal | Problem | Promise<Principal | Problem>;
+  /** To be told of each connection when it is accepted. */
+  readonly watch: (server: Server) => void;
+};
 
-  async function identify(socket: Socket): Promise<Principal> {
-    const uid = await uidOf(socket);
-    const principal = uid !== undefined && uid === process.geteuid?.() ? localPrincipal : anonymous;
-    if (uid !== undefined) principals.set(socket, principal);
-    return principal;
+/** @param runs null: no run's process can be taken for the server's own user, or the operator has it so */
+export function createLocalCallers(o: {
+  readonly mode: AuthMode;
+  readonly proxies: Pick<Proxies, 'isTrusted'>;
+  readonly runs: RunCallers | null;
+}): LocalCallers {
+  const { proxies, runs } = o;
+  if (o.mode === 'none') return { identify: () => localPrincipal, watch: () => undefined };
+  if (o.mode === 'required') return { identify: () => nobody('token'), watch: () => undefined };
+  const known = new WeakMap<Socket, Principal | Lack>();
+  /** Connections that a run may have opened. */
+  const suspects = new Set<string>();
+
+  async function ownerOf(socket: Socket): Promise<Principal | Lack | undefined> {
+    const connection = ofLoopback(socket);
+    const peer = connection && (await findPeer(connection));
+    if (!peer) return undefined;
+    if (peer.uid !== process.geteuid?.()) return 'token';
+    if (!runs || !suspects.has(peerOf(socket))) return localPrincipal;
+    const owner = await runs.ownerOf(peer.inode);
+    return owner === 'outside' ? localPrincipal : owner;
   }
 
-  return (request) => {
-    const { headers, socket } = request;
-    // Also one that says nothing of whom it passes on.
-    if (proxies.isTrusted(socket.remoteAddress)) return anonymous;
-    // Some write `_` for `-`, as CGI does.
-    for (const name in headers) if (proxyHeader.test(name.replaceAll('_', '-'))) return anonymous;
-    // The browser that a page runs in may be this user's.
-    if (!isLocalHost(headers.host ?? '') || isFromForeignPage(request)) return anonymous;
-    return principals.get(socket) ?? identify(socket);
+  async function identify(socket: Socket): Promise<Principal | Problem> {
+    try {
+      const owner = await ownerOf(socket);
+      if (owner !== undefined) known.set(socket, owner);
+      return toCaller(owner);
+    } catch (error) {
+      if (!isShortage(error)) throw error;
+      return new Problem('overloaded', noTelling, { retry_after: 1 });
+    }
+  }
+
+  return {
+    identify(request) {
+      const { headers, socket } = request;
+      // Also one that says nothing of whom it passes on.
+      if (proxies.isTrusted(socket.remoteAddress)) return nobody('token');
+      // Some write `_` for `-`, as CGI does.
+      for (const name in headers) if (proxyHeader.test(name.replaceAll('_', '-'))) return nobody('token');
+      // A notice goes where a job's author has it sent, and may be any flwd's of this user.
+      if (headers['user-agent']?.startsWith('flwd/')) return nobody('token');
+      // The browser that a page runs in may be this user's.
+      if (!isLocalHost(headers.host ?? '') || isFromForeignPage(request)) return nobody('token');
+      const owner = known.get(socket);
+      return owner === undefined ? identify(socket) : toCaller(owner);
+    },
+    watch(server) {
+      server.on('connection', (socket: Socket) => {
+        if (!runs?.canCall()) return;
+        const peer = peerOf(socket);
+        suspects.add(peer);
+        socket.once('close', () => suspects.delete(peer));
+      });
+    },
   };
+}
+
+const token = 'The request needs a token (`Authorization: Bearer …`); `flwd tokens create` makes one.';
+
+/** What nobody is told to bring, and why. */
+const needs = {
+  token,
+  run: `${token} It comes from a job, which is never taken for the server’s user; a secret can hand it the token.`,
+  unknown: `${token} While a job has the network, only a process that the server finds in /proc can do without.`,
+};
+
+const noTelling =
+  'The server has no descriptors or memory left to look who is calling: send a token, or try again. ' +
+  'A higher limit (`ulimit -n`, LimitNOFILE of systemd) helps.';
+
+type Lack = keyof typeof needs;
+
+function nobody(why: Lack): Problem {
+  return new Problem('unauthenticated', needs[why]);
+}
+
+function toCaller(owner: Principal | Lack | undefined): Principal | Problem {
+  return typeof owner === 'object' ? owner : nobody(owner ?? 'token');
 }
 
 /** By which a proxy says that it passes on somebody else (RFC 7239, RFC 9110, and what was there before them). */
@@ -53,8 +126,8 @@ const proxyHeader = new RegExp(
   ].join('|')})$`,
 );
 
-async function uidOf({ remoteAddress, remotePort, localAddress, localPort }: Socket): Promise<number | undefined> {
+function ofLoopback({ remoteAddress, remotePort, localAddress, localPort }: Socket): Connection | undefined {
   if (!remoteAddress || !remotePort || !localAddress || !localPort) return undefined;
   if (!isLoopback(remoteAddress) || !isLoopback(localAddress)) return undefined;
-  return uidOfPeer({ remoteAddress, remotePort, localAddress, localPort });
+  return { remoteAddress, remotePort, localAddress, localPort };
 }

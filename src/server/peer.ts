@@ -1,6 +1,8 @@
 // Which user owns the other end of a loopback connection, from the kernel's socket table (proc_net(5)).
 
 import { readFile } from 'node:fs/promises';
+import { errorCode } from '../lib/error-code.ts';
+import { createSharedRead } from '../lib/shared-read.ts';
 
 export type Connection = {
   readonly remoteAddress: string;
@@ -9,27 +11,30 @@ export type Connection = {
   readonly localPort: number;
 };
 
-const tables = ['/proc/self/net/tcp', '/proc/self/net/tcp6'].map(createTable);
+/** The socket at the other end: its owner, and the inode by which its holders are found. */
+export type PeerSocket = { readonly uid: number; readonly inode: string };
 
-/** A reading takes milliseconds, more with each connection there is: whoever asks during one shares the next. */
-function createTable(file: string): () => Promise<string> {
-  let running: Promise<string> | undefined;
-  let next: Promise<string> | undefined;
-  return () => {
-    next ??= Promise.resolve(running).then(() => {
-      next = undefined;
-      running = readFile(file, 'latin1').catch(() => '');
-      return running;
-    });
-    return next;
-  };
-}
+/** A reading takes milliseconds, more with each connection there is. */
+const tables = ['/proc/self/net/tcp', '/proc/self/net/tcp6'].map((file) =>
+  createSharedRead(async () => {
+    try {
+      return await readFile(file, 'latin1');
+    } catch (error) {
+      // Without IPv6 there is no such table.
+      if (errorCode(error) === 'ENOENT') return '';
+      throw error;
+    }
+  }),
+);
 
-/** The uid of the peer's process; undefined when the kernel does not say. */
-export async function uidOfPeer(connection: Connection): Promise<number | undefined> {
+/**
+ * undefined when the kernel does not say.
+ * @throws the system's error where there is no telling at present, for want of descriptors or memory
+ */
+export async function findPeer(connection: Connection): Promise<PeerSocket | undefined> {
   for (const readTable of tables) {
-    const uid = findUid(await readTable(), connection);
-    if (uid !== undefined) return uid;
+    const peer = peerIn(await readTable(), connection);
+    if (peer) return peer;
   }
   return undefined;
 }
@@ -38,17 +43,17 @@ export async function uidOfPeer(connection: Connection): Promise<number | undefi
 const connectedStates: readonly string[] = ['01', '04', '05', '08'];
 
 /** @param table the text of /proc/net/tcp or tcp6 */
-export function findUid(table: string, connection: Connection): number | undefined {
+export function peerIn(table: string, connection: Connection): PeerSocket | undefined {
   const peers = endpoints(connection.remoteAddress, connection.remotePort);
   const own = endpoints(connection.localAddress, connection.localPort);
   for (const [form, peer] of peers.entries()) {
     const at = table.indexOf(` ${peer} ${own[form]} `);
     if (at < 0) continue;
     const end = table.indexOf('\n', at);
-    const [, , state = '', , , , uid, , inode] = table.slice(at + 1, end < 0 ? undefined : end).split(/\s+/);
+    const [, , state = '', , , , uid, , inode = '0'] = table.slice(at + 1, end < 0 ? undefined : end).split(/\s+/);
     // A socket that its process has closed shows uid 0 and inode 0: without this, anyone who sends a request and hangs up
     // would pass for root.
-    if (inode !== '0' && connectedStates.includes(state)) return Number(uid);
+    if (inode !== '0' && connectedStates.includes(state)) return { uid: Number(uid), inode };
   }
   return undefined;
 }

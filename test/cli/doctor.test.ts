@@ -32,12 +32,25 @@ testWith('bwrap')('says what the host has, and exits with 0 where the default pr
   const names = lines.filter(([status = '']) => /^(ok|warn|fail)$/.test(status)).map(([, name]) => name);
   expect(names.join(', ')).toBe(
     'platform, node, user, bubblewrap, bash, setpriv, prlimit, python3, user namespaces, seccomp, landlock, ' +
-      'security modules, cgroups, inotify, profile secure, profile permissive, profile disabled, data dir, secret key, clock',
+      'security modules, cgroups, inotify, network of jobs, profile secure, profile permissive, profile disabled, data dir, secret key, clock',
   );
   expect(lines).toContainEqual(['ok', 'seccomp', 'system calls can be filtered']);
   expect(lines).toContainEqual(['ok', 'profile secure', 'the default; can be enforced']);
   expect(lines).toContainEqual(['ok', 'data dir', `${join(dir, 'data')} is not there yet; the first start makes it`]);
   expect(stdout).toMatch(/\nThe default profile, secure, can be enforced on this host\.\n$/);
+});
+
+test('what a job with the network reaches is said, and where the API takes it for the operator, with the way out', async () => {
+  const reach = 'a job with the network reaches the internet, .*, also on 127\\.0\\.0\\.1: .*';
+  const asks = await onHostWith({});
+  expect(asks.stdout).toMatch(new RegExp(`^ok {2,}network of jobs {2,}${reach}; the API asks it for a token$`, 'm'));
+  const open = await onHostWith({}, 'auth: { mode: none }\n');
+  expect(open.stdout).toMatch(
+    new RegExp(
+      `^warn {2}network of jobs {2,}${reach}; with auth.mode: none the API takes it for the operator\n +→ remove auth.mode: none from flwd.yaml$`,
+      'm',
+    ),
+  );
 });
 
 test('without bubblewrap it says what to install, and exits with 2', async () => {

@@ -57,6 +57,10 @@ test('a script with paths, the network and files beside it becomes a job that as
   );
   expect(config).toContain('security: { paths: [/srv/data] }');
   expect(config).toContain(
+    '# With the network it reaches the internet, the networks of this machine, and everything that listens on the machine\n' +
+      '# itself, also on 127.0.0.1: databases without a password, development servers. The API of flwd asks it for a token.\n',
+  );
+  expect(config).toContain(
     '# Not sure: line 5 takes in ./colours.sh from the folder it is started in, empty in a job: $FLWD_JOB_DIR/colours.sh.',
   );
   expect(config).toContain('# Not sure: line 6 takes in "$HOME/gone.sh", which was not copied.');

@@ -39,7 +39,7 @@ describe('without a flwd.yaml', () => {
         corsOrigins: [],
         trustProxy: false,
       },
-      auth: { mode: 'auto', isDev: false, jwt: null },
+      auth: { mode: 'auto', isDev: false, trustJobs: false, jwt: null },
       security: {
         defaultProfile: 'secure',
         allowProfiles: ['secure', 'permissive'],

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { findUid } from '../../src/server/peer.ts';
+import { peerIn } from '../../src/server/peer.ts';
 
 const head =
   '  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode                                                     \n';
@@ -13,35 +13,38 @@ const mapped = (address: string) => `0000000000000000FFFF0000${address}`;
 
 test('the owner of the other end is found, not that of our own', () => {
   const table = head + row(own, peer, '01', 0, 11) + row(peer, own, '01', 1000, 12);
-  expect(findUid(table, connection)).toBe(1000);
+  expect(peerIn(table, connection)).toEqual({ uid: 1000, inode: '12' });
 });
 
 test('an IPv4 peer is found in the table of IPv6, whichever way its address is written', () => {
   const table = head + row(mapped(peer), mapped(own), '01', 1000, 12);
-  expect(findUid(table, connection)).toBe(1000);
+  expect(peerIn(table, connection)).toEqual({ uid: 1000, inode: '12' });
   const dual = { ...connection, remoteAddress: '::ffff:127.0.0.1', localAddress: '::ffff:127.0.0.1' };
-  expect(findUid(table, dual)).toBe(1000);
-  expect(findUid(head + row(peer, own, '01', 1000, 12), dual)).toBe(1000);
+  expect(peerIn(table, dual)).toEqual({ uid: 1000, inode: '12' });
+  expect(peerIn(head + row(peer, own, '01', 1000, 12), dual)).toEqual({ uid: 1000, inode: '12' });
 });
 
 test('an IPv6 peer is found', () => {
   const loopback = '00000000000000000000000001000000';
   const table = head + row(`${loopback}:9C40`, `${loopback}:1F90`, '01', 1000, 12);
-  expect(findUid(table, { ...connection, remoteAddress: '::1', localAddress: '::1' })).toBe(1000);
+  expect(peerIn(table, { ...connection, remoteAddress: '::1', localAddress: '::1' })).toEqual({
+    uid: 1000,
+    inode: '12',
+  });
 });
 
 test('a peer that has closed its sending side is still known', () => {
-  expect(findUid(head + row(peer, own, '05', 1000, 12), connection)).toBe(1000);
+  expect(peerIn(head + row(peer, own, '05', 1000, 12), connection)).toEqual({ uid: 1000, inode: '12' });
 });
 
 test('a socket whose process has closed it is nobody, though the kernel says uid 0', () => {
-  expect(findUid(head + row(peer, own, '04', 0, 0), connection)).toBeUndefined();
+  expect(peerIn(head + row(peer, own, '04', 0, 0), connection)).toBeUndefined();
 });
 
 test('a connection that is only being opened from the same address is not the peer', () => {
-  expect(findUid(head + row(peer, own, '02', 1000, 12), connection)).toBeUndefined();
+  expect(peerIn(head + row(peer, own, '02', 1000, 12), connection)).toBeUndefined();
 });
 
 test('another port is another peer', () => {
-  expect(findUid(head + row('0100007F:9C41', own, '01', 1000, 12), connection)).toBeUndefined();
+  expect(peerIn(head + row('0100007F:9C41', own, '01', 1000, 12), connection)).toBeUndefined();
 });

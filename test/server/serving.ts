@@ -19,6 +19,7 @@ import { probeHost } from '../../src/exec/host.ts';
 import { type Clock, systemClock } from '../../src/lib/clock.ts';
 import { createId } from '../../src/lib/ids.ts';
 import { createServer } from '../../src/server/app.ts';
+import type { RunCallers } from '../../src/server/local-callers.ts';
 import type { Load } from '../../src/server/pressure.ts';
 import type { RateLimit, ServerConfig } from '../../src/server/server-config.ts';
 import { createTokens } from '../../src/server/tokens.ts';
@@ -40,6 +41,7 @@ export type ServingOptions = {
   readonly rateLimit?: RateLimit;
   readonly server?: Partial<ServerConfig['server']>;
   readonly ownCredentials?: readonly string[];
+  readonly runCallers?: RunCallers;
   readonly authMode?: ServerConfig['auth']['mode'];
   readonly isDev?: boolean;
   /** Runs are executed; without it, they do what the test says. */
@@ -189,6 +191,7 @@ export async function startServing(o: ServingOptions = {}): Promise<Serving> {
     hostChecks: [{ name: 'seccomp', status: 'ok', detail: 'system calls can be filtered', cure: null }],
     jwt: null,
     ownCredentials: o.ownCredentials ?? [],
+    runCallers: o.runCallers ?? null,
   });
   const { url } = await server.listen();
   if (!o.unread) await catalog.start();

@@ -6,6 +6,7 @@ import { noResources } from '../../src/domain/resources.ts';
 import type { ForkServer } from '../../src/exec/fork-server.ts';
 import { openKeyring } from '../../src/exec/keyring.ts';
 import type { LimitHost } from '../../src/exec/limit-host.ts';
+import { createRunCallers } from '../../src/exec/run-callers.ts';
 import { createSealer } from '../../src/exec/seal.ts';
 
 const nothing = { by: 'none', detail: 'not in this test' } as const;
@@ -24,6 +25,7 @@ export function engineOptions(dataDir: string, parts: { snapshots: Snapshots; fo
       allowProfiles: ['secure', 'permissive'],
       paths: [],
       masked,
+      trustsJobs: false,
       mayGrant: () => [],
       resources: () => noResources,
     },
@@ -35,6 +37,7 @@ export function engineOptions(dataDir: string, parts: { snapshots: Snapshots; fo
       masked,
       passthrough: () => [],
       limitHost: withoutLimits,
+      runCallers: createRunCallers(),
       artifactLimits: { maxSizeBytes: 2 ** 30, quotaBytes: 2 ** 30, ttlMs: null },
     },
     defaultTenant: 'default',

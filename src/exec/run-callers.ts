@@ -1,0 +1,74 @@
+// Tells a run's process behind a connection from one of the server's own user (ADR 0032). It looks for a process outside of
+// every run, and not for one inside: a descriptor that is on its way from one process to another is held by none.
+
+import { attemptDirs, isAttemptAlive } from './live-attempts.ts';
+import { readStatus } from './shim-status.ts';
+import { holdersOf, lineageOf, stillHolds } from './socket-holders.ts';
+
+/** `unknown`: no process is found behind it, or what it descends from cannot be seen. */
+export type SocketOwner = 'outside' | 'run' | 'unknown';
+
+export type RunCallers = {
+  /** An attempt is about to start, or to be taken up. `hasNetwork`: it can open a connection to the server. */
+  readonly enter: (attemptDir: string, hasNetwork: boolean) => void;
+  /** Nothing of it is left. */
+  readonly leave: (attemptDir: string) => void;
+  /** Enters what a former server has left running of a run, until it is taken up or has ended. */
+  readonly enterLeft: (runDir: string) => void;
+  /** Whether a run may have opened a connection that is accepted now. */
+  readonly canCall: () => boolean;
+  /** @throws the system's error where there is no telling at present, for want of descriptors or memory */
+  readonly ownerOf: (inode: string) => Promise<SocketOwner>;
+};
+
+/** A connection may be accepted after the script that opened it has ended, by one that it was handed to. */
+const lingerMs = 1_000;
+
+export function createRunCallers(): RunCallers {
+  const attempts = new Map<string, { readonly hasNetwork: boolean; readonly isLeft: boolean }>();
+
+  function forgetEnded(): void {
+    for (const [attemptDir, { isLeft }] of attempts)
+      if (isLeft && !isAttemptAlive(attemptDir)) attempts.delete(attemptDir);
+  }
+
+  /** The shims, and the first process of each sandbox, which a shim that is killed does not take along at once. */
+  function rootsOfRuns(): ReadonlySet<number> {
+    const roots = new Set<number>();
+    for (const attemptDir of attempts.keys()) {
+      const { shim, sandbox } = readStatus(attemptDir) ?? {};
+      if (shim) roots.add(shim.pid);
+      if (sandbox) roots.add(sandbox.initPid);
+    }
+    return roots;
+  }
+
+  return {
+    enter: (attemptDir, hasNetwork) => void attempts.set(attemptDir, { hasNetwork, isLeft: false }),
+    leave(attemptDir) {
+      const attempt = attempts.get(attemptDir);
+      setTimeout(() => attempts.get(attemptDir) === attempt && attempts.delete(attemptDir), lingerMs).unref();
+    },
+    enterLeft(runDir) {
+      for (const attemptDir of attemptDirs(runDir))
+        if (isAttemptAlive(attemptDir)) attempts.set(attemptDir, { hasNetwork: true, isLeft: true });
+    },
+    canCall: () => [...attempts.values()].some(({ hasNetwork }) => hasNetwork),
+    async ownerOf(inode) {
+      const holders = await holdersOf(inode);
+      forgetEnded();
+      const lineages = holders.map(({ pid }) => lineageOf(pid));
+      // After the lineages: a script begins only once the status of its attempt names its shim.
+      const roots = rootsOfRuns();
+      if (lineages.some((lineage) => lineage?.some((pid) => roots.has(pid)))) return 'run';
+      // The number of one that has ended or let go may stand for another process by now.
+      const found = lineages.filter((_, index) => holders[index] && stillHolds(holders[index], inode));
+      return found.length > 0 && found.every(isOutside) ? 'outside' : 'unknown';
+    },
+  };
+}
+
+/** The server itself is no caller of its own. */
+function isOutside(lineage: readonly number[] | undefined): boolean {
+  return lineage !== undefined && lineage[0] !== process.pid;
+}

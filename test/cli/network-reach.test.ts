@@ -1,0 +1,26 @@
+// What the network of a run reaches is said before the run.
+
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { bash, writeJob } from '../support/jobs.ts';
+import { createFolder, flwd } from './terminal.ts';
+
+test.each([
+  ['secure', 'flwd’s own API asks it for a token'],
+  ['disabled', 'flwd’s own API takes the job for the operator'],
+])('the plan of a job that is %s and has the network says: %s', async (security_profile, words) => {
+  const dir = createFolder();
+  const config = 'security: { allow_profiles: [secure, disabled] }\ninstance: { data_dir: ./data }\n';
+  writeFileSync(join(dir, 'flwd.yaml'), config);
+  await writeJob(join(dir, 'jobs', 'calls'), bash('true', { security_profile, permissions: { network: 'all' } }));
+  await writeJob(join(dir, 'jobs', 'stays'), bash('true'));
+  const { stdout } = await flwd(dir, 'plan', 'calls');
+  expect(stdout).toMatch(
+    /^network +the internet, .*, and everything that listens on the machine itself, .* 127\.0\.0\.1/m,
+  );
+  expect(stdout).toContain(words);
+  const answer: { network_reach: string } = JSON.parse((await flwd(dir, 'plan', 'calls', '--json')).stdout);
+  expect(answer.network_reach).toContain(words);
+  expect(JSON.parse((await flwd(dir, 'plan', 'stays', '--json')).stdout)).toMatchObject({ network_reach: null });
+});
