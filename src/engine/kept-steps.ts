@@ -77,11 +77,10 @@ export function keptStart(o: {
     const step = steps[place.index];
     if (!step) continue;
     const instances = createInstancePlaces(place, step, ofWholeSteps.instancesOf(place), places.length);
-    // Another argument may have made another item of the same place in the list.
-    const isSame = (row: StepRow, { item }: Place): boolean => row.item === JSON.stringify(item);
     const found = instances.map((instance) => {
       const row = rowOf.get(instance.stepId);
-      return row && isSame(row, instance) ? row : undefined;
+      // Another argument may have made another item of the same place in the list.
+      return row?.item === JSON.stringify(instance.item) ? row : undefined;
     });
     if (found.some((row) => row !== undefined))
       places.push(...instances.flatMap((instance, at) => (found[at] ? keep(found[at], instance.n) : instance)));

@@ -41,7 +41,7 @@ async function find(...patterns: (string | ArtifactPattern)[]) {
     namers: [{ stepId: 'step_01', attempt: 1, attemptDir: dir }],
     patterns: patterns.map((p) => (typeof p === 'string' ? { path: p, name: null, mediaType: null } : p)),
   });
-  return { files: files.map(({ change: _, ...file }) => file), warnings: warnings.map(({ text }) => text) };
+  return { files: files.map((file) => ({ ...file, change: undefined })), warnings: warnings.map(({ text }) => text) };
 }
 async function pathsOf(...patterns: string[]): Promise<string[]> {
   return (await find(...patterns)).files.map((file) => file.path.replace('/workspace/', ''));
