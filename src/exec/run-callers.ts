@@ -6,7 +6,7 @@ import { readStatus } from './shim-status.ts';
 import { holdersOf, lineageOf, stillHolds } from './socket-holders.ts';
 
 /** `unknown`: no process is found behind it, or what it descends from cannot be seen. */
-export type SocketOwner = 'outside' | 'run' | 'unknown';
+type SocketOwner = 'outside' | 'run' | 'unknown';
 
 export type RunCallers = {
   /** An attempt is about to start, or to be taken up. `hasNetwork`: it can open a connection to the server. */
