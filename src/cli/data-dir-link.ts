@@ -15,7 +15,6 @@ import {
   isStillOwner,
   type OwnerInfo,
 } from '../lib/owner-lock.ts';
-import type { Brief } from '../main.ts';
 import { httpFetch } from './http-fetch.ts';
 
 export type DataDirLink = {
@@ -29,6 +28,8 @@ export type DataDirLink = {
   readonly attend: (runId: string) => void;
   readonly close: () => Promise<void>;
 };
+
+type Brief = import('../main.ts').Brief;
 
 /** An owner of the data dir, and how it is reached. */
 type Link = {
