@@ -56,8 +56,10 @@ export function toLines(lines: readonly string[]): string {
 }
 
 function lineOf({ pointer, message }: Fault): string {
+  const option = optionOf(pointer);
+  if (/^there (?:is|are) /.test(message)) return [option.replace(/\b$/, ':'), message].filter(Boolean).join(' ');
   // Of what is missing, the message has the name as well.
-  return [optionOf(pointer), message.replace(/^`[^`]*` (?=is missing$)/, '')].filter(Boolean).join(' ');
+  return [option, message.replace(/^`[^`]*` (?=is missing$)/, '')].filter(Boolean).join(' ');
 }
 
 type Fault = { readonly pointer: string; readonly message: string };

@@ -1,7 +1,7 @@
 // The run that a word of a command line names: by its id, by the part of it that no other recent run shares, or, where that
 // cannot hit the wrong one badly, as the last of a job.
 
-import { Refusal } from './exit-code.ts';
+import { exitCodes, Refusal } from './exit-code.ts';
 import type { Output } from './output.ts';
 import type { Session } from './session.ts';
 
@@ -14,7 +14,7 @@ const recent = 1_000;
 /**
  * What nothing is found for stays as it is: the API says what is wrong with it.
  * @param o.orLastOf the word may be a job: its last run is meant, and said so
- * @throws Refusal where several runs are meant
+ * @throws Refusal where several runs are meant, or a job's name does not do
  */
 export async function findRunId(
   { client }: Session,
@@ -33,10 +33,13 @@ export async function findRunId(
     }
     if (first) return first.run_id;
   }
-  if (!orLastOf) return word;
   const { runs } = await client.call('listRuns', { query: { job_id: word, limit: 1 } });
   const [last] = runs;
   if (!last) return word;
+  if (!orLastOf) {
+    const what = `\`${word}\` is a job, and this takes the id of a run: the last one is ${last.run_id} (${last.status})`;
+    throw new Refusal(`${what}; flwd runs --job ${word} lists them`, exitCodes.notFound);
+  }
   output.say(`the last run of ${last.job_id} is ${last.run_id}`);
   return last.run_id;
 }

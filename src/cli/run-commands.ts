@@ -2,7 +2,7 @@
 
 import { eventTypes } from '../domain/event.ts';
 import { logLevels } from '../domain/log-line.ts';
-import { runStatuses } from '../domain/run.ts';
+import { listedStatuses } from '../domain/run.ts';
 import { type Command, instance, limit, type Option, printing, tenant, wholeArguments } from './command.ts';
 
 const decision: readonly Option[] = [
@@ -17,7 +17,7 @@ export const runCommands = [
     about: 'list runs, newest first, or show one of them',
     options: [
       { name: 'job', value: 'JOB', about: 'those of this job' },
-      { name: 'status', value: 'STATUS', choices: runStatuses, about: runStatuses.join(', ') },
+      { name: 'status', value: 'STATUS', choices: listedStatuses, about: listedStatuses.join(', ') },
       { name: 'since', value: 'TIME', about: 'created since this time (RFC 3339), or this long ago, such as 2d' },
       { name: 'until', value: 'TIME', about: 'created before it' },
       { name: 'label', value: 'KEY=VALUE', about: 'those with this label' },

@@ -2,7 +2,7 @@
 
 import { tookFor } from '../client/took.ts';
 import type { AnswerOf } from '../contract/operations.ts';
-import { runStatuses } from '../domain/run.ts';
+import { listedStatuses } from '../domain/run.ts';
 import type { Options } from './command.ts';
 import { type ExitCode, exitCodes, Refusal } from './exit-code.ts';
 import { findRunId } from './named-run.ts';
@@ -40,7 +40,7 @@ export async function run(options: Options, operands: readonly string[]): Promis
 
 function queryOf(options: Options) {
   const one = (name: string) => options.get(name)?.[0];
-  const status = readChoice(options, 'status', runStatuses);
+  const status = readChoice(options, 'status', listedStatuses);
   const given = {
     job_id: one('job'),
     since: readInstant(options, 'since'),

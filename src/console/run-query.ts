@@ -1,7 +1,7 @@
 // The filters of the runs as a person writes them, `job:backup status:failed since:2d`, and what the API is asked for.
 
 import type { QueryOf } from '../contract/operations.ts';
-import { runStatuses } from '../domain/run.ts';
+import { listedStatuses } from '../domain/run.ts';
 import { parseDuration } from '../lib/units.ts';
 
 type RunQuery = Omit<QueryOf<'listRuns'>, 'limit' | 'offset' | 'cursor'>;
@@ -30,9 +30,9 @@ export function readRunQuery(text: string, nowMs: number): ReadQuery {
         query.job_id = value;
         break;
       case 'status': {
-        const status = runStatuses.find((one) => one === value);
+        const status = listedStatuses.find((one) => one === value);
         if (status) query.status = status;
-        else faults.push(`There is no status '${value}': ${runStatuses.join(', ')}.`);
+        else faults.push(`There is no status '${value}': ${listedStatuses.join(', ')}.`);
         break;
       }
       case 'tenant':

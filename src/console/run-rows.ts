@@ -1,7 +1,7 @@
 // The list of runs as it grows: pages read so far, with what has happened to their runs since.
 
 import type { Frame } from '../client/resuming-stream.ts';
-import { runStatuses } from '../domain/run.ts';
+import { type ListedStatus, runStatuses } from '../domain/run.ts';
 import type { RunRow } from './words.ts';
 
 export type RunRows = {
@@ -42,7 +42,7 @@ export function withOlder(held: RunRows, page: Page): RunRows {
 }
 
 /** What an event says of a run that is held, wherever in the list it stands; of a list of one status, who leaves it goes. */
-export function withEvent(held: RunRows, { event, data }: Frame, wanted?: RunRow['status']): RunRows {
+export function withEvent(held: RunRows, { event, data }: Frame, wanted?: ListedStatus): RunRows {
   const status = runStatuses.find((one) => one === data.status);
   const at = event.startsWith('run.') ? held.rows.findIndex(({ run_id: id }) => id === data.run_id) : -1;
   const row = held.rows[at];

@@ -6,7 +6,7 @@ import type { AuditAction, AuditObjectKind } from '../domain/audit.ts';
 import { logLevels } from '../domain/log-line.ts';
 import type { Scope } from '../domain/principal.ts';
 import type { ProblemSlug } from '../domain/problem.ts';
-import { runStatuses } from '../domain/run.ts';
+import { listedStatuses } from '../domain/run.ts';
 import { artifactOperations } from './artifact-operations.ts';
 import { auditOperations } from './audit-operations.ts';
 import * as jobSchemas from './job-schemas.ts';
@@ -130,7 +130,7 @@ export const operations = {
     query: Type.Object(
       {
         job_id: text('Runs of this job'),
-        status: oneOf(runStatuses, 'Runs of this status'),
+        status: oneOf(listedStatuses, 'Runs of this status; `waiting_approval`: with an open approval'),
         tenant: text('Runs of this tenant'),
         label: text('`key` or `key=value`'),
         source: text('Runs of jobs of this source'),

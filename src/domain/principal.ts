@@ -55,7 +55,12 @@ export function reaches(reach: Reach, tenant: string): boolean {
  * @throws Problem permission-denied where another one is asked for
  */
 export function tenantFor({ name, tenant }: Principal, asked: string | undefined, defaultTenant: string): string {
-  if (tenant === '*') return asked ?? defaultTenant;
-  if (asked === undefined || asked === tenant) return tenant;
+  assertReached({ name, tenant }, asked);
+  return tenant === '*' ? (asked ?? defaultTenant) : tenant;
+}
+
+/** @throws Problem permission-denied where another tenant is asked for, whether there is one of that name or not */
+export function assertReached({ name, tenant }: Pick<Principal, 'name' | 'tenant'>, asked: string | undefined): void {
+  if (asked === undefined || reaches({ tenant }, asked)) return;
   throw new Problem('permission-denied', `The tenant '${asked}' is not that of '${name}'; leave \`tenant\` out.`);
 }

@@ -71,6 +71,10 @@ export type Termination = {
   readonly finished_at: string;
 };
 
+/** What lists of runs can be asked for: also those with an open approval, whose own status is `running`. */
+export const listedStatuses = [...runStatuses, 'waiting_approval'] as const;
+export type ListedStatus = (typeof listedStatuses)[number];
+
 /** What a step may be besides what a run is. */
 export const stepStatuses = [...runStatuses, 'skipped', 'waiting_approval'] as const;
 export type StepStatus = (typeof stepStatuses)[number];

@@ -10,13 +10,15 @@ import {
   type SqlBool,
   sql,
 } from 'kysely';
-import type { RunStatus } from '../domain/run.ts';
+import type { RunStatus, StepStatus } from '../domain/run.ts';
 import type { Position } from './cursor.ts';
 import type { Schema } from './schema.ts';
 
 export type RunFilter = {
   readonly jobId?: string;
   readonly status?: RunStatus;
+  /** One of its steps is so. Only for runs under way: each one's steps are looked at, and there are few. */
+  readonly stepStatus?: StepStatus;
   readonly tenant?: string;
   readonly source?: string;
   readonly label?: { readonly key: string; readonly value?: string };
@@ -108,16 +110,28 @@ function labelsOf(
 }
 
 function conditionsOf(
-  { jobId, status, tenant, source }: RunFilter,
+  { jobId, status, stepStatus, tenant, source }: RunFilter,
   table: 'runs' | 'run_labels',
 ): Expression<SqlBool>[] {
   const eb = expressionBuilder<Schema, 'runs' | 'run_labels'>();
   const conditions: Expression<SqlBool>[] = [];
   if (jobId !== undefined) conditions.push(eb(`${table}.job_id`, '=', jobId));
   if (status !== undefined) conditions.push(eb(`${table}.status`, '=', status));
+  if (stepStatus !== undefined) conditions.push(hasStep(stepStatus));
   if (tenant !== undefined) conditions.push(eb(`${table}.tenant`, '=', tenant));
   if (source !== undefined) conditions.push(eb(`${table}.source`, '=', source));
   return conditions;
+}
+
+/** A count, as for labels. */
+function hasStep(status: StepStatus): Expression<SqlBool> {
+  const eb = expressionBuilder<Schema, 'runs'>();
+  const steps = eb
+    .selectFrom('steps')
+    .select((of) => of.fn.countAll<number>().as('steps'))
+    .whereRef('steps.run_id', '=', 'runs.id')
+    .where('steps.status', '=', status);
+  return eb(steps, '>', 0);
 }
 
 function hasText(q: string): Expression<SqlBool> {

@@ -30,6 +30,8 @@ export function toFilter({ key, value, ...rest }: FilterValues): RunFilter {
 }
 
 export async function totalOf(db: Kysely<Schema>, filter: FilterValues): Promise<number> {
+  // No counter knows of steps.
+  if (filter.stepStatus !== undefined) return countOnIndex(db, filter);
   const { key, value, sinceMs, untilMs, ...kind } = filter;
   const isTimed = sinceMs !== undefined || untilMs !== undefined;
   if (key === undefined && !isTimed) return sumRunCounts(db, kind);

@@ -78,8 +78,11 @@ test('with a server, they return at once; a step that is not named is the one th
   expect(left).toEqual({ code: 0, stdout: `approved left of ${both}\n`, stderr: '' });
   expect(await flwd(instance.dir, 'approve', both, 'left')).toMatchObject({ code: 6, stdout: '' });
   await waiting(both, 'right');
+  const asked = await flwd(instance.dir, 'runs', '--status', 'waiting_approval', '--json');
+  expect(JSON.parse(asked.stdout)).toMatchObject({ total: 1, runs: [{ run_id: both, status: 'running' }] });
   expect(await flwd(instance.dir, 'approve', both)).toMatchObject({ code: 0, stdout: `approved right of ${both}\n` });
   expect(await server.finished(both)).toMatchObject({ status: 'success' });
+  expect((await flwd(instance.dir, 'runs', '--status', 'waiting_approval')).stderr).toBe('no runs\n');
 });
 
 test('without a server, approve stays no longer where a sub-run waits, and says which', async () => {

@@ -99,6 +99,17 @@ test('faults are told at the options that they come from', () => {
   });
 });
 
+test('what is a sentence of its own stands behind a colon', () => {
+  const errors = ['/args/backup_dir', '/args', '/job_id'].map((pointer) => ({
+    pointer,
+    message: "there is no '/x' here",
+  }));
+  expect(explained(new Problem('validation-error', 'x', { errors }))).toMatchObject({
+    message:
+      "--backup_dir: there is no '/x' here\nthe arguments: there is no '/x' here\nthe job: there is no '/x' here",
+  });
+});
+
 test('what is missing is named once', () => {
   const errors = [{ pointer: '/args/keep/days', message: '`days` is missing' }];
   expect(explained(new Problem('validation-error', 'x', { errors }))).toMatchObject({

@@ -66,7 +66,11 @@ test('what ends or decides a run takes no job, and no part that several runs sha
     `2 runs are called ${shared}…; which one?\n  ${second}  gated  running\n  ${first}  gated  running\n`,
   );
   for (const verb of ['cancel', 'approve', 'deny'])
-    expect(await flwd(dir, verb, 'gated')).toMatchObject({ stdout: '', code: 3 });
+    expect(await flwd(dir, verb, 'gated')).toEqual({
+      stdout: '',
+      stderr: `\`gated\` is a job, and this takes the id of a run: the last one is ${second} (running); flwd runs --job gated lists them\n`,
+      code: 3,
+    });
 
   expect(await flwd(dir, 'deny', second, 'nope')).toEqual({
     stdout: '',

@@ -77,7 +77,7 @@ describe('the query of runs', () => {
 
   test('says what is wrong with it', () => {
     expect(readRunQuery('status:lost', now).faults).toEqual([
-      "There is no status 'lost': pending, running, success, failed, cancelled.",
+      "There is no status 'lost': pending, running, success, failed, cancelled, waiting_approval.",
     ]);
     expect(readRunQuery('since:soon', now).faults).toEqual([
       "'soon' is no time: 2d, 90m, 2026-11-26 or 2026-11-26T10:00.",

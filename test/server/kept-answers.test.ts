@@ -117,8 +117,12 @@ test('callers of different tenants who ask the same are each answered their own,
     const ofAcme = isOf('acme') ? [own.id] : [];
     const ofBeta = isOf('beta') ? [foreign.id] : [];
     expect(await idsFor(all)).toEqual([...ofBeta, ...ofAcme]);
-    expect(await idsFor(acme)).toEqual(ofAcme);
-    expect(await idsFor(beta)).toEqual(ofBeta);
+    const statusFor = async ({ headers }: { readonly headers: Readonly<Record<string, string>> }) =>
+      (await serving.fetch(path, { headers })).status;
+    if (isOf('acme')) expect(await idsFor(acme)).toEqual(ofAcme);
+    else expect(await statusFor(acme)).toBe(403);
+    if (isOf('beta')) expect(await idsFor(beta)).toEqual(ofBeta);
+    else expect(await statusFor(beta)).toBe(403);
   }
   await textOf(serving, `/runs/${foreign.id}`, { headers: beta.headers });
   expect((await serving.fetch(`/runs/${foreign.id}`, { headers: acme.headers })).status).toBe(404);

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { RunListQuery } from '../../src/store/run-list.ts';
 import type { NewRun, RunChange } from '../../src/store/runs.ts';
+import { stepStore } from '../../src/store/steps.ts';
 import { aRun } from './a-run.ts';
 import { engines, nowMs, type Opened } from './engines.ts';
 import { moveRun } from './moves.ts';
@@ -46,6 +47,41 @@ describe.each(engines)('the list of runs on $engine', ({ open }) => {
     const ids = [await add({ createdAtMs: nowMs - 1 }), await add(), await add()];
 
     expect(await idsOf({})).toEqual(ids.toReversed());
+  });
+
+  test('finds the runs with an open approval, in pages and with their total, whatever else is asked for', async () => {
+    const steps = [{ step_id: 'ask', n: 1, name: '', kind: 'approval' as const, needs: [] }];
+    const asking: string[] = [];
+    for (const tenant of ['acme', 'acme', 'beta']) {
+      const id = await add({ tenant, steps, labels: { team: 'ops' } });
+      const about = { runId: id, jobId: 'backup/daily', tenant };
+      await store.database.transact(async (tx) => {
+        await store.runs.claim(tx, id, { atMs: nowMs, worker: 'host-1', deadlineAtMs: null });
+        const start = { status: 'waiting_approval' as const, atMs: nowMs, worker: null, deadlineAtMs: null };
+        await stepStore.start(tx, about, { stepId: 'ask', attempt: 1 }, start);
+      });
+      asking.push(id);
+    }
+    const [first, second, third] = asking;
+    const running = await add();
+    await store.database.transact((tx) => moveRun(tx, store.runs, running, 'claim', { atMs: nowMs }));
+    const ended = await add({}, { reason: 'exit' });
+
+    const filter = { status: 'running', stepStatus: 'waiting_approval' } as const;
+    expect(await idsOf(filter)).toEqual([third, second, first]);
+    expect(await idsOf({ ...filter, tenant: 'acme' })).toEqual([second, first]);
+    expect(await idsOf({ ...filter, label: { key: 'team' }, sinceMs: nowMs, q: 'backup' })).toEqual([
+      third,
+      second,
+      first,
+    ]);
+    expect(await idsOf({ ...filter, untilMs: nowMs })).toEqual([]);
+    const page = await store.runs.list({ limit: 2, ...filter });
+    expect(page).toMatchObject({ total: 3, runs: [{ run_id: third, status: 'running' }, { run_id: second }] });
+    const rest = await store.runs.list({ limit: 2, ...filter, ...(page.nextCursor && { cursor: page.nextCursor }) });
+    expect(rest).toMatchObject({ total: 3, runs: [{ run_id: first }], nextCursor: null });
+    expect(await idsOf({ status: 'running' })).toEqual([running, third, second, first]);
+    expect(await idsOf({ status: 'failed' })).toEqual([ended]);
   });
 
   test('shows what is small of a run', async () => {

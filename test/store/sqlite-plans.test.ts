@@ -79,6 +79,14 @@ describe('a list of runs on SQLite', () => {
     expect(await planOf(filter)).toEqual(plan);
   });
 
+  test('by open approvals looks at the steps of those that run', async () => {
+    expect(await planOf({ status: 'running', stepStatus: 'waiting_approval', tenant: 'acme' })).toEqual([
+      'SEARCH runs USING COVERING INDEX runs_by_tenant_and_status (tenant=? AND status=?)',
+      'CORRELATED SCALAR SUBQUERY 1',
+      'SEARCH steps USING INDEX sqlite_autoindex_steps_1 (run_id=?)',
+    ]);
+  });
+
   test('by a label and what few runs match looks at the labels of those', async () => {
     expect(await planOf({ label, status: 'failed' }, 'runs')).toEqual([
       'SEARCH runs USING COVERING INDEX runs_by_status (status=?)',

@@ -1,10 +1,10 @@
 // GET /audit: a page of the audit log as JSON, or all that matches as JSON lines.
 
 import type { QueryOf } from '../../contract/operations.ts';
-import type { Principal } from '../../domain/principal.ts';
+import { assertReached, type Principal } from '../../domain/principal.ts';
 import { parseTimestampUs } from '../../lib/clock.ts';
 import type { AuditStore } from '../../store/audit.ts';
-import type { AuditFilter, AuditListQuery, AuditPage, AuditRows } from '../../store/audit-list.ts';
+import type { AuditFilter, AuditListQuery, AuditRows } from '../../store/audit-list.ts';
 import { defined } from '../defined.ts';
 import type { Handlers } from '../exchange.ts';
 import { preferredType } from '../preferred-type.ts';
@@ -24,12 +24,12 @@ export function createAuditHandlers(o: {
       const filter = filterOf(request.principal, query);
       if (preferredType(request.raw.headers.accept, ['application/json', lines]) === lines) {
         // Read before the answer begins: a cursor that is none is a problem, not a stream that breaks off.
-        const read: Read = filter ? (page) => o.audit.read({ ...filter, ...page }) : async () => nothing;
+        const read: Read = (page) => o.audit.read({ ...filter, ...page });
         const first = await read({ limit: Math.min(limit ?? rowsAtOnce, rowsAtOnce), ...defined({ offset, cursor }) });
         return o.streams.send(request, reply, lines, (outlet) => sendLines(read, first, limit ?? Infinity, outlet));
       }
       const page = { limit: limit ?? pageRows, ...defined({ offset, cursor }) };
-      const { entries, total, nextCursor } = filter ? await o.audit.list({ ...filter, ...page }) : nothing;
+      const { entries, total, nextCursor } = await o.audit.list({ ...filter, ...page });
       return { entries, total, next_cursor: nextCursor };
     },
   };
@@ -37,12 +37,11 @@ export function createAuditHandlers(o: {
 
 type Read = (page: Pick<AuditListQuery, 'limit' | 'offset' | 'cursor'>) => Promise<AuditRows>;
 
-const nothing: AuditPage = { entries: [], total: 0, nextCursor: null };
-
-/** Undefined where there is nothing to be seen: of another tenant. */
-function filterOf({ tenant: own }: Principal, query: QueryOf<'listAudit'>): AuditFilter | undefined {
+/** @throws Problem permission-denied for another tenant */
+function filterOf(principal: Principal, query: QueryOf<'listAudit'>): AuditFilter {
   const { actor, action, object, result, tenant, since, until, q } = query;
-  if (own !== '*' && tenant !== undefined && tenant !== own) return undefined;
+  const { tenant: own } = principal;
+  assertReached(principal, tenant);
   return defined({
     actor,
     action,

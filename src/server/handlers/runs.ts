@@ -3,7 +3,7 @@
 import type { FastifyReply } from 'fastify';
 import type { QueryOf } from '../../contract/operations.ts';
 import { apiBase } from '../../contract/routes.ts';
-import { type Reach, reaches } from '../../domain/principal.ts';
+import { assertReached, type Reach, reaches } from '../../domain/principal.ts';
 import { Problem } from '../../domain/problem.ts';
 import type { Trigger } from '../../domain/run.ts';
 import type { Caller } from '../../engine/create.ts';
@@ -81,6 +81,7 @@ export function createRunHandlers(o: {
     createPlan: ({ request, body }) => engine.plan(body, callerOf(request)),
 
     listRuns({ request, reply, query }) {
+      assertReached(request.principal, query.tenant);
       const filter = toFilter(query, o.jobIdOf);
       // What is listed depends on the question and on the tenant of whoever asks, and on nothing else of them.
       const key = JSON.stringify([request.principal.tenant, filter]);
@@ -147,11 +148,12 @@ function idempotencyKeyOf(request: Exchange<'createRun' | 'rerunRun'>['request']
 type RunFilter = Parameters<RunReading['list']>[0];
 
 function toFilter(query: QueryOf<'listRuns'>, jobIdOf: (idOrAlias: string) => string): RunFilter {
-  const { job_id: jobId, label, since, until, limit = pageRuns, ...rest } = query;
+  const { job_id: jobId, status, label, since, until, limit = pageRuns, ...rest } = query;
   return {
     limit,
     ...defined({
       ...rest,
+      ...(status === 'waiting_approval' ? { status: 'running', stepStatus: status } : { status }),
       jobId: jobId === undefined ? undefined : jobIdOf(jobId),
       label: label === undefined ? undefined : toLabel(label),
       sinceMs: toMs(since),

@@ -3,6 +3,7 @@
 import type { QueryOf } from '../../contract/operations.ts';
 import { apiBase } from '../../contract/routes.ts';
 import type { ScheduleTerms } from '../../domain/job.ts';
+import { assertReached } from '../../domain/principal.ts';
 import { validationError } from '../../domain/problem.ts';
 import type { Schedules, ScheduleView } from '../../engine/schedules.ts';
 import { toTimestamp } from '../../lib/clock.ts';
@@ -27,6 +28,7 @@ export function createScheduleHandlers(o: {
   const { schedules } = o;
   return {
     async listSchedules({ request, query }) {
+      assertReached(request.principal, query.tenant);
       const { job_id: jobId, ...rest } = query;
       const all = await schedules.list(request.principal);
       const { page, total, nextCursor } = select(

@@ -1,6 +1,6 @@
 // Stored secrets, each tenant's for itself, and the rotation of the key that seals them.
 
-import { type Principal, reaches, tenantFor } from '../../domain/principal.ts';
+import { reaches, tenantFor } from '../../domain/principal.ts';
 import { Problem, validationError } from '../../domain/problem.ts';
 import type { Engine } from '../../engine/engine.ts';
 import { toTimestamp } from '../../lib/clock.ts';
@@ -18,16 +18,9 @@ export function createSecretHandlers(o: {
 }): Pick<Handlers, Names> {
   const { secrets, rotateKey } = o.engine;
 
-  /** Whose secrets are meant; undefined: another's, which do not exist for the caller. */
-  function tenantSeen(principal: Principal, asked: string | undefined): string | undefined {
-    if (asked === undefined) return principal.tenant === '*' ? o.defaultTenant : principal.tenant;
-    return reaches(principal, asked) ? asked : undefined;
-  }
-
   return {
     async listSecrets({ request, query }) {
-      const tenant = tenantSeen(request.principal, query.tenant);
-      if (tenant === undefined) return { secrets: [], total: 0, next_cursor: null };
+      const tenant = tenantFor(request.principal, query.tenant, o.defaultTenant);
       const { limit = pageSize } = query;
       const after = query.cursor === undefined ? {} : { after: parseCursor(query.cursor) };
       const offset = query.cursor === undefined ? { offset: query.offset ?? 0 } : {};
@@ -49,9 +42,10 @@ export function createSecretHandlers(o: {
     },
 
     async deleteSecret({ request, reply, path, query, record }) {
-      const tenant = tenantSeen(request.principal, query.tenant);
-      if (tenant === undefined) throw new Problem('secret-not-found', `The secret '${path.name}' does not exist`);
-      await secrets.remove(tenant, path.name, record);
+      const { principal } = request;
+      if (query.tenant !== undefined && !reaches(principal, query.tenant))
+        throw new Problem('secret-not-found', `The secret '${path.name}' does not exist`);
+      await secrets.remove(tenantFor(principal, query.tenant, o.defaultTenant), path.name, record);
       return reply.code(204).send();
     },
 
