@@ -223,7 +223,7 @@ export const problems = {
   overloaded: {
     status: 503,
     title: 'Overloaded',
-    cause: 'The server has more to do than its memory or its time allow.',
+    cause: 'The server has more to do than its memory, its descriptors or its time allow.',
     cure: 'Try again after `Retry-After` seconds; `GET /api/v1/health` says what there is too much of.',
   },
   'not-ready': {

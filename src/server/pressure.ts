@@ -3,6 +3,7 @@
 
 import { totalmem } from 'node:os';
 import { getHeapStatistics } from 'node:v8';
+import { isShortage } from '../lib/shortage.ts';
 
 export type Load = {
   /** What there is too much of, in words; null while all is well. */
@@ -29,7 +30,9 @@ export function watchLoad(): Watched {
     const { used_heap_size: heapBytes, heap_size_limit: heapLimitBytes } = getHeapStatistics();
     const ofHeap = heapBytes / heapLimitBytes;
     if (ofHeap > mostOfHeap) return `the heap holds ${percent(ofHeap)} of what it may`;
-    const ofMemory = process.memoryUsage.rss() / memoryBytes;
+    const ofMemory = residentBytes() / memoryBytes;
+    if (Number.isNaN(ofMemory))
+      return 'it has no descriptors left: a higher limit helps (ulimit -n, LimitNOFILE of systemd)';
     if (ofMemory > mostOfMemory) return `the server takes ${percent(ofMemory)} of the memory that it may`;
     return lateMs > latestMs ? `the server is ${Math.round(lateMs / 1000)} s behind` : null;
   }
@@ -44,6 +47,16 @@ export function watchLoad(): Watched {
   }, everyMs);
   timer.unref();
   return { complaint: () => complaint, close: () => clearInterval(timer) };
+}
+
+/** NaN where there is no descriptor left to read it by. */
+function residentBytes(): number {
+  try {
+    return process.memoryUsage.rss();
+  } catch (error) {
+    if (!isShortage(error)) throw error;
+    return Number.NaN;
+  }
 }
 
 function percent(share: number): string {

@@ -1,0 +1,44 @@
+// A server that has no descriptors left, as with a small `ulimit -n` and many connections.
+
+import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
+import { readdirSync } from 'node:fs';
+import { Agent, type IncomingMessage, request } from 'node:http';
+import { expect, onTestFinished } from 'vitest';
+import { testWith } from '../support/host.ts';
+import { startServer } from '../support/server.ts';
+
+testWith('prlimit')('says so, as long as it lasts, and goes on', async () => {
+  await using server = await startServer();
+  const { entries } = await server.json<{ entries: { action: string; detail: { pid: number } }[] }>('/audit');
+  const { pid } = entries.find(({ action }) => action === 'server.start')?.detail ?? { pid: 0 };
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  onTestFinished(() => agent.destroy());
+  /** On one connection, which is there already. */
+  async function get(path: string) {
+    const asked = request(server.url + path, { agent }).end();
+    const [answer]: IncomingMessage[] = await once(asked, 'response');
+    const chunks: Buffer[] = await (answer?.toArray() ?? []);
+    return { status: answer?.statusCode, body: Buffer.concat(chunks).toString() };
+  }
+  expect(await get('/healthz')).toMatchObject({ status: 204 });
+
+  const open = new Set(readdirSync(`/proc/${pid}/fd`).map(Number));
+  let free = 0;
+  while (open.has(free)) free += 1;
+  execFileSync('prlimit', [`--pid=${pid}`, `--nofile=${free}:`]);
+  const refused = await get('/api/v1/jobs');
+  expect(refused.status).toBe(503);
+  expect(JSON.parse(refused.body)).toMatchObject({
+    type: 'https://flowd.org/problems/overloaded',
+    detail: expect.stringMatching(/no descriptors or memory left to look who is calling.*ulimit -n/),
+  });
+  // What anyone may read, anyone may read; and more than once the server has looked at its memory meanwhile.
+  await expect
+    .poll(async () => JSON.parse((await get('/api/v1/health')).body))
+    .toMatchObject({ status: 'degraded', checks: { load: { status: 'degraded' } } });
+
+  execFileSync('prlimit', [`--pid=${pid}`, '--nofile=1024:']);
+  await expect.poll(() => get('/api/v1/jobs')).toMatchObject({ status: 200 });
+  await expect.poll(async () => JSON.parse((await get('/api/v1/health')).body)).toMatchObject({ status: 'healthy' });
+});
