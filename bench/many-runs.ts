@@ -140,6 +140,7 @@ function runAt(createdAtMs: number, draw: () => number): RunRow {
     progress: null,
     error: status === 'failed' ? JSON.stringify({ message: 'The step `step_01` ended with exit code 1.' }) : null,
     termination: null,
+    left_behind: null,
     details,
     args: JSON.stringify({ target: `/srv/${job}`, keep: 7 }),
     result: status === 'success' ? JSON.stringify({ value: { files: 12, bytes: 48_213 } }) : null,

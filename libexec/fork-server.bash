@@ -19,24 +19,24 @@ ulimit -Sc 0
 filter=$2
 pipes=$1 spare=0 number=0
 IFS= read -r boot_id </proc/sys/kernel/random/boot_id || exit
-mkfifo "$pipes/handoff" && exec {handoff}<>"$pipes/handoff" || exit
+mkfifo "$pipes"/{handoff,idle} && exec {handoff}<>"$pipes/handoff" || exit
 source "${BASH_SOURCE[0]%/*}/shim.bash"
 
-# Opens a pipe for a script's stderr as fd 4. A script may open /dev/stderr anew, as another user than the server's, which an
+# Opens a pipe for a script's stderr as fd 4, and as fd 9 one by which the shim lets bwrap go on. A script may open /dev/stderr anew, as another user than the server's, which an
 # ordinary pipe refuses; these are open to all, in a folder that is not. One mkfifo makes many: it costs as much as a shim.
 take_pipe() {
   if ((spare == 0)); then
-    rm -f "$pipes"/* && mkfifo -m 666 "$pipes"/{1..32} || return
-    spare=32
+    rm -f "$pipes"/[0-9]* && mkfifo -m 666 "$pipes"/{1..64} || return
+    spare=64
   fi
-  exec 4<>"$pipes/$spare" && spare=$((spare - 1))
+  exec 4<>"$pipes/$spare" 9<>"$pipes/$((spare - 1))" && spare=$((spare - 2))
 }
 
 while IFS= read -rN 16 lengths && IFS= read -rN "$((10#${lengths:0:8}))" order; do
   number=$((number + 1)) hidden_length=$((10#${lengths:8}))
   if take_pipe; then
     attend &
-    exec 4>&-
+    exec 4>&- 9>&-
   else
     printf 'refused %s\n' "$number" >&3
     take_hidden &

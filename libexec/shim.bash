@@ -8,22 +8,22 @@ take_hidden() {
   ((hidden_length == 0)) || printf . >&"$handoff"
 }
 
-# usage: attend &    order, and after it in fd 0: what src/exec/shim.ts has written: it sets `attempt_dir`, `is_guarded`, `bwrap` and
+# usage: attend &    order, and after it in fd 0: what src/exec/shim.ts has written: it sets `attempt_dir`, `is_guarded`, `has_tmp`, `bwrap` and
 # `command`, and opens what they need    number: which order it is    fd 3: where `ended NUMBER` is told    fd 4: a pipe for the
-# script's stderr, opened both ways    ATTEMPT_DIR/sandbox: bwrap's options
+# script's stderr, opened both ways    fd 9: another, at which bwrap waits    ATTEMPT_DIR/sandbox: bwrap's options
 # It writes to ATTEMPT_DIR/status, one JSON object a line: who it is, then what bwrap says on fd 3, then how bwrap ended.
 # A redirection that fails is no end to bash, as it is to other shells: the script must not run with half of them.
 attend() {
   take_hidden
   set +m
-  exec 5>&3 </dev/null 2>/dev/null {handoff}>&- || exit
+  exec 5>&3 </dev/null 2>/dev/null {handoff}>&- 10<>"$pipes/idle" || exit
   # The very last thing, and at every end but SIGKILL's: all output is in the spool.
-  trap 'echo "ended $number" >&5' EXIT
+  trap 'echo "ended $number" >&5; ((must_stay == 0)) || read -rN 1 -t 10 -u 9' EXIT
   eval "$order"
   eval "$hidden"
   unset order hidden
 
-  local stat shim=$BASHPID
+  local stat shim=$BASHPID held= must_stay=0
   # The 22nd field of /proc/PID/stat is the start time, in clock ticks since boot; these are those from the third on.
   IFS= read -r stat </proc/self/stat || exit
   stat=(${stat##*) })
@@ -39,12 +39,14 @@ attend() {
   printf '{"pid":%s,"start_ticks":%s,"boot_id":"%s"}\n' "$shim" "${stat[19]}" "$boot_id" >&3 || exit
 
   exec 6>&1 7</proc/self/fd/4 || exit
+  ((is_guarded || has_tmp)) || exec 9>&-
   if ((is_guarded)); then
     # Open both ways it has no end, at which bwrap would go on, should `guard` be killed.
     exec 9< <(guard) && exec 9<>/proc/self/fd/9 || exit
   fi
-  enter | mark_stderr <&7
+  enter | { ((has_tmp == 0)) || hold_tmp; mark_stderr; } <&7
   printf '{"exit":%s}\n' "${PIPESTATUS[0]}" >&3
+  [[ $held == '' ]] || show_tmp
 }
 
 # Becomes bwrap, in the cgroups that hold the script to its limits, if there are any: the shim stays outside, since the kernel may end
@@ -64,6 +66,41 @@ enter() {
   export_hidden
   # Its name tells whose it is (src/exec/process-table.ts).
   exec -a "$1/bwrap" "${@:2}" 10<"$1/sandbox" >&6 2>/proc/self/fd/4 4>&- 5>&- 6>&- 7<&-
+}
+
+# Opens the sandbox's own /tmp before the script starts: it stays what it is for as long as it is open, so that the server can see
+# what was left there. Where it cannot be opened the script starts all the same.
+hold_tmp() {
+  local status child= tries pause=0.002
+  for ((tries = 0; tries < 200; tries++)); do
+    # Nothing comes from it: read waits without another process.
+    read -rt "$pause" -u 10
+    pause=0.0005
+    if [[ $child == '' ]]; then
+      IFS= read -rd '' status <"$attempt_dir/status"
+      [[ $status =~ '"child-pid": '([0-9]+) ]] || continue
+      child=${BASH_REMATCH[1]}
+    fi
+    # Only a sandbox that is complete has this there.
+    if [[ /proc/$child/root/run/flwd/in -ef $attempt_dir/in ]]; then
+      exec {held}<"/proc/$child/root/tmp"
+      break
+    fi
+    [[ -d /proc/$child ]] || break
+  done
+  ((is_guarded)) || printf . >&9
+}
+
+# Lets the server look at what was left in /tmp, if anything was: it writes to fd 9 when it has. Without a server nobody looks. The limit
+# is for millions of names.
+show_tmp() {
+  local left
+  shopt -s dotglob nullglob
+  ulimit -Sv 524288
+  left=("/proc/self/fd/$held"/*)
+  ((${#left[@]} > 0)) || return
+  must_stay=1
+  printf '{"tmp_fd":%s}\n' "$held" >&3
 }
 
 # Of an order with variables that must be in no file.

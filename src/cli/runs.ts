@@ -2,7 +2,9 @@
 
 import { tookFor } from '../client/took.ts';
 import type { AnswerOf } from '../contract/operations.ts';
+import { leftBehindWords } from '../domain/left-behind.ts';
 import { listedStatuses } from '../domain/run.ts';
+import { formatSize } from '../lib/units.ts';
 import type { Options } from './command.ts';
 import { type ExitCode, exitCodes, Refusal } from './exit-code.ts';
 import { findRunId } from './named-run.ts';
@@ -139,6 +141,7 @@ export async function describeRun(run: Run, output: Output): Promise<void> {
     ],
     ['rerun of', run.rerun_of ?? ''],
     ['result', run.result ? JSON.stringify(run.result.value) : ''],
+    ['not kept', run.left_behind ? leftBehindWords(run.left_behind, formatSize) : ''],
   ]);
   if (run.steps.length < 2) return;
   output.text('\n');

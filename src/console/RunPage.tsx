@@ -3,8 +3,10 @@
 import { type KeyboardEvent, type ReactNode, useMemo, useState } from 'react';
 import { Link, useLocation, useSearch } from 'wouter';
 import { failingStep } from '../client/shown-steps.ts';
+import { leftBehindWords } from '../domain/left-behind.ts';
 import { type LogLevel, logLevels } from '../domain/log-line.ts';
 import { isFinished } from '../domain/run.ts';
+import { formatSize } from '../lib/units.ts';
 import { Artifacts } from './Artifacts.tsx';
 import { useNow } from './clock.ts';
 import { LogPane, type LogPlace } from './LogPane.tsx';
@@ -78,6 +80,7 @@ function RunBody(o: {
         <Origin run={run} />, <Time at={run.created_at} />
         {run.attempt > 1 && `, attempt ${run.attempt}`}
       </p>
+      {run.left_behind && <p className="note">{leftBehindWords(run.left_behind, formatSize)}.</p>}
       <RunActions run={run} again={o.again} nudge={o.nudge} />
       <Steps run={run} attempts={attempts} place={place} hrefOf={(next) => hrefOf(run, next)} />
       <div role="tablist" aria-label="Parts of the run" className="tabs" onKeyDown={onTabKey}>

@@ -99,6 +99,21 @@ const termination = nullable(
   }),
 );
 
+const leftBehind = nullable(
+  Type.Object(
+    {
+      count: Type.Integer({ description: 'At most 10,000' }),
+      bytes: Type.Integer({ description: 'Of those that were counted' }),
+      names: Type.Array(Type.String(), {
+        maxItems: 20,
+        description: 'In the workspace relative to it, else from the root',
+      }),
+      more: Type.Boolean({ description: 'There are more than `count`' }),
+    },
+    { description: 'Files in the workspace or `/tmp` that nothing keeps; null: none, or the run has not ended' },
+  ),
+);
+
 const step = Type.Object(
   {
     step_id: Type.String(),
@@ -172,6 +187,7 @@ export const run = Type.Object(
     limits,
     grants: Type.Array(grant),
     termination,
+    left_behind: leftBehind,
     source: Type.Object({ name: Type.String(), type: Type.String(), revision: Type.String() }),
     security: Type.Object({ profile: securityProfile, isolation }),
     worker: nullable(Type.String()),

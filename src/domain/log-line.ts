@@ -31,6 +31,8 @@ export function isOfStep(ofLine: string, stepId: string): boolean {
 export const spoolMark = 0x1e;
 export const spoolMarks = {
   E: { stream: 'stderr', level: 'error' },
+  /** The engine's own: it must not end up in what a script hands to another program. */
+  W: { stream: 'stderr', level: 'warn' },
   t: { stream: 'stdout', level: 'trace' },
   d: { stream: 'stdout', level: 'debug' },
   i: { stream: 'stdout', level: 'info' },

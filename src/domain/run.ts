@@ -2,6 +2,7 @@
 // it knows nothing of storage, processes or HTTP.
 
 import type { JobDefinition, JsonObject, JsonValue, Network, SecurityProfile } from './job.ts';
+import type { LeftBehind } from './left-behind.ts';
 import type { Resources, RunLimits } from './resources.ts';
 
 export const runStatuses = ['pending', 'running', 'success', 'failed', 'cancelled'] as const;
@@ -146,6 +147,8 @@ export type Run = {
   readonly limits: RunLimits;
   readonly grants: readonly Grant[];
   readonly termination: Termination | null;
+  /** null: nothing, or it has not ended. */
+  readonly left_behind: LeftBehind | null;
   readonly trigger: Trigger;
   readonly created_by: string;
   readonly labels: Readonly<Record<string, string>>;

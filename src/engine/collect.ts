@@ -6,6 +6,7 @@ import type { Run, RunReason } from '../domain/run.ts';
 import type { LastChange } from '../exec/changed-by.ts';
 import { type ArtifactWarning, type FoundArtifact, findArtifacts, type Namer } from '../exec/collect.ts';
 import type { Redactor } from '../exec/redact.ts';
+import type { BytePath } from '../exec/sandbox-paths.ts';
 import type { Clock } from '../lib/clock.ts';
 import { createId } from '../lib/ids.ts';
 import type { Logger } from '../lib/logger.ts';
@@ -29,6 +30,8 @@ export type ArtifactFailure = {
 export type Collected = {
   readonly artifacts: readonly NewArtifact[];
   readonly warnings: readonly ArtifactWarning[];
+  /** In the workspace: what was found, kept or not. */
+  readonly places: ReadonlySet<BytePath>;
   /** Why what ended well is a failed run all the same. */
   readonly failure: ArtifactFailure | null;
 };
@@ -58,9 +61,9 @@ export async function collect(o: {
   const tooLarge = found.files.find((file) => file.sizeBytes > o.limits.maxSizeBytes);
   if (tooLarge) {
     const message = `the artifact ${tooLarge.path} has ${tooLarge.sizeBytes} bytes; persistence.artifacts.max_size is ${o.limits.maxSizeBytes}`;
-    return { ...failed('artifact_too_large', message, tooLarge, o), warnings };
+    return { ...failed('artifact_too_large', message, tooLarge, o), warnings, places: found.places };
   }
-  return { ...(await keep(found.files, o)), warnings };
+  return { ...(await keep(found.files, o)), warnings, places: found.places };
 }
 
 function failed(

@@ -194,17 +194,16 @@ export function conduct(source: ConductSource, context: ConductContext, around: 
     workspaceWatch?.close();
     const begun = state.places.filter(({ kind, epoch }) => kind === 'command' && epoch > 0);
     const kept = isSingle ? noArtifacts : await artifacts.take(begun.map(runner.attemptsAt));
+    const leftBehind = await artifacts.leftBehind();
     await runLog.close();
-    const { move, change } = runVerdict({
-      state,
-      aborted: hasAborted ? aborting : undefined,
-      artifactFailure: kept.failure,
-      terminations,
-    });
+    const aborted = hasAborted ? aborting : undefined;
+    const { move, change } = runVerdict({ state, aborted, artifactFailure: kept.failure, terminations });
     await write(async (tx) => {
       for (const act of turn.changes) await act(tx);
       await store.artifacts.add(tx, kept.artifacts);
-      must(await store.runs.end(tx, run.run_id, move, { ...change, result: turn.result, atMs: time.now() }));
+      must(
+        await store.runs.end(tx, run.run_id, move, { ...change, leftBehind, result: turn.result, atMs: time.now() }),
+      );
     });
     if (move === 'fail') log.warn({ reason: change.reason, error: change.error?.message }, 'a run failed');
     markFinished();

@@ -63,7 +63,7 @@ export function createOutput(o: {
     const rest = lines.flush();
     if (rest.length > 0) await append(log, rest, false);
     const what = cause === 'hole' ? 'holds nothing' : 'was cut off by the script';
-    await runLog.note(at, 'warn', `the output between its bytes ${fromOffset} and ${toOffset} ${what}`);
+    await runLog.note(at, `the output between its bytes ${fromOffset} and ${toOffset} ${what}`);
   }
 
   /** From where reading has come to. */

@@ -3,7 +3,6 @@
 
 import { outputTypeOf } from '../domain/event.ts';
 import type { JobDefinition } from '../domain/job.ts';
-import type { LogLevel } from '../domain/log-line.ts';
 import type { Progress, Run } from '../domain/run.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { Transaction } from '../store/database.ts';
@@ -18,12 +17,8 @@ export type RunLog = {
   readonly addProgress: (progress: Progress, afterSeq: number) => void;
   /** Announces what an earlier process has stored and not announced. */
   readonly takeUp: () => Promise<void>;
-  /** A line of the engine's own. */
-  readonly note: (
-    at: { readonly stepId: string; readonly attempt: number },
-    level: LogLevel,
-    message: string,
-  ) => Promise<void>;
+  /** A line of the engine's own, a warning. */
+  readonly note: (at: { readonly stepId: string; readonly attempt: number }, message: string) => Promise<void>;
   /** Writes what `work` does, and with it the journal rows of what is not announced yet. */
   readonly commit: (work: (tx: Transaction) => Promise<void>) => Promise<void>;
   /** Seals the log. What that makes readable is announced by the next commit. */
@@ -63,9 +58,9 @@ export function createRunLog(o: {
       const announced = await store.journal.lastOutputSeq(run.run_id);
       announcements.addLines({ firstSeq: announced + 1, count: log.lastSeq - announced });
     },
-    async note(at, level, message) {
+    async note(at, message) {
       const log = await open();
-      announcements.addLines(await o.patiently(() => log.note({ ...at, level, message })));
+      announcements.addLines(await o.patiently(() => log.note({ ...at, message })));
     },
     commit: announcements.commit,
     async close() {

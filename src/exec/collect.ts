@@ -9,6 +9,7 @@ import { createArtifactGlob } from './artifact-glob.ts';
 import type { LastChange } from './changed-by.ts';
 import { mediaTypeOf } from './media-type-by-ending.ts';
 import { readNamedArtifacts } from './named-artifacts.ts';
+import { withoutControls } from './printable.ts';
 import { type BytePath, faultOf, isText, onHost, resolvePath, statPath, toText } from './sandbox-paths.ts';
 import { walkWorkspace } from './workspace-walk.ts';
 
@@ -44,16 +45,19 @@ type Workspace = { readonly workspaceDir: string; readonly patterns: readonly Ar
 const mostFiles = 10_000;
 const mostWarnings = 100;
 const longestNameCharacters = 255;
-const artifactsFolder = 'artifacts';
+export const artifactsFolder = 'artifacts';
 
 /**
  * A file is taken once: as it was first named, else as the first pattern that matches does. Throws only where the host
  * fails; what the job left wrong is a warning for the run's log.
  * @param o.namers in the order in which their names count
  */
-export async function findArtifacts(
-  o: Workspace & { readonly namers: readonly Namer[] },
-): Promise<{ files: readonly FoundArtifact[]; warnings: readonly ArtifactWarning[] }> {
+export async function findArtifacts(o: Workspace & { readonly namers: readonly Namer[] }): Promise<{
+  files: readonly FoundArtifact[];
+  warnings: readonly ArtifactWarning[];
+  /** Where the files are, those included that cannot be read. */
+  places: ReadonlySet<BytePath>;
+}> {
   const { warnings, warn } = createWarnings();
   const chosen = new Map<BytePath, Claim & { readonly stats: Stats }>();
   for await (const claim of claimsOf(o, warn)) {
@@ -76,7 +80,7 @@ export async function findArtifacts(
       files.push({ hostPath, ...toShownArtifact(path, claim), sizeBytes: stats.size, namer, change: toChange(stats) });
     else warn(`${toShown(path)} ${faults.unreadable} and was left`, namer ?? undefined);
   }
-  return { files, warnings };
+  return { files, warnings, places: new Set(chosen.keys()) };
 }
 
 /** One list after the other: each may be as large as its limit. */
@@ -178,10 +182,6 @@ function toName(text: string): string {
 
 function toShown(path: BytePath): string {
   return withoutControls(path.startsWith('/') ? toText(path) : `/workspace/${toText(path)}`);
-}
-
-function withoutControls(text: string): string {
-  return text.replaceAll(/[\p{Cc}\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069]/gu, '_');
 }
 
 function createWarnings(): { warnings: readonly ArtifactWarning[]; warn: Warn } {

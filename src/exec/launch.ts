@@ -19,6 +19,7 @@ import { untilShimEnds } from './shim-end.ts';
 import { readStatus, type ShimStatus } from './shim-status.ts';
 import { startFailure } from './start-failure.ts';
 import { climb, type Ladder } from './terminate.ts';
+import { lookAtTmp } from './tmp-left.ts';
 
 /**
  * How an attempt ended. `signal` without SIG. A script that exits with 143 by itself reads as ended by TERM. `outOfMemory`: it failed,
@@ -103,16 +104,25 @@ const pollMs = 1;
 
 /** The shim tells its end as its last act, and the namespace dies with bwrap, but not in the same instant. */
 async function untilNothingLeft(attemptDir: string): Promise<ShimStatus> {
+  let hasLooked = false;
   for (const deadlineMs = systemClock.now() + dyingMs; systemClock.now() < deadlineMs; await delay(pollMs)) {
     const status = readStatus(attemptDir) ?? {};
     const { shim, sandbox, isOver } = status;
     if (!shim || !isOfThisBoot(shim)) return status;
-    if (isAlive(shim)) continue;
+    const waitsForLook = isOver === true && status.tmpFd !== undefined && !hasLooked;
+    if (isAlive(shim) && !waitsForLook) continue;
     if (!isOver && endOrphans(attemptDir) > 0) continue;
-    // Without its last line it may have been read before the rest was written.
-    if (!sandbox || isEmpty(sandbox)) return isOver ? status : (readStatus(attemptDir) ?? {});
-    // Where the server is not root its first process is the job's user's too, who can talk it out of dying with bwrap.
-    send(sandbox.initPid, 'SIGKILL');
+    if (sandbox && !isEmpty(sandbox)) {
+      // Where the server is not root its first process is the job's user's too, who can talk it out of dying with bwrap.
+      send(sandbox.initPid, 'SIGKILL');
+    } else if (waitsForLook) {
+      // Only now can nobody put a link in the way.
+      hasLooked = true;
+      await lookAtTmp(attemptDir, status);
+    } else {
+      // Without its last line it may have been read before the rest was written.
+      return isOver ? status : (readStatus(attemptDir) ?? {});
+    }
   }
   return readStatus(attemptDir) ?? {};
 }

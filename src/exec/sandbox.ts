@@ -67,6 +67,11 @@ export function hasFilter(profile: SecurityProfile): boolean {
   return profile === 'secure';
 }
 
+/** Whether its /tmp goes with it. */
+export function hasOwnTmp(profile: SecurityProfile): boolean {
+  return profile !== 'disabled';
+}
+
 /** What is in force for a run of the profile on this host. */
 export function isolationOf(profile: SecurityProfile, network: Network): Isolation {
   const filesystem = { secure: 'workspace', permissive: 'host-read-only', disabled: 'host' } as const;

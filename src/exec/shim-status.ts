@@ -9,6 +9,8 @@ import type { PidNamespace, ProcessIdentity } from './process-table.ts';
 export type ShimStatus = {
   readonly shim?: ProcessIdentity;
   readonly sandbox?: PidNamespace;
+  /** Where the shim has the sandbox's own /tmp open: it waits at its end for a look (src/exec/tmp-left.ts). */
+  readonly tmpFd?: number;
   /** The script's exit code, by bwrap: only where the script was started. */
   readonly exitCode?: number;
   /** bwrap has ended, with whatever code. */
@@ -67,6 +69,7 @@ function readLine(line: string): Partial<ShimStatus> {
   const { 'child-pid': initPid, 'pid-namespace': inode, 'exit-code': exitCode } = said;
   if (typeof initPid === 'number' && typeof inode === 'number') return { sandbox: { initPid, inode } };
   if (typeof exitCode === 'number') return { exitCode };
+  if (typeof said.tmp_fd === 'number') return { tmpFd: said.tmp_fd };
   if ('exit' in said) return { isOver: true };
   return 'given_up' in said ? { isGivenUp: true } : {};
 }

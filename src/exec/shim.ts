@@ -11,7 +11,7 @@ import { commandWords } from './command-words.ts';
 import { attemptEnvironment } from './environment.ts';
 import type { OpenGrant } from './granted-paths.ts';
 import { rlimitWords } from './rlimits.ts';
-import { bwrapPath, hasFilter, sandboxedCommand, sandboxOptions } from './sandbox.ts';
+import { bwrapPath, hasFilter, hasOwnTmp, sandboxedCommand, sandboxOptions } from './sandbox.ts';
 
 /** libexec/shim.bash has 0 to 7 for itself, and 9 and 10. */
 const filterFd = 8;
@@ -34,13 +34,14 @@ export function shimOrder(spec: AttemptSpec, grants: readonly OpenGrant[]): Orde
   if (spec.limits) makeGroups(spec.attemptDir, spec.limits);
   const secretFds = [...spec.secrets.keys()].map((name, index) => ({ name, fd: secretFd(index) }));
   const isGuarded = grants.length > 0;
+  const hasTmp = hasOwnTmp(spec.profile);
   const sandbox = {
     ...spec,
     ...places,
     grants,
     scratchBytes: spec.limits?.resources.memoryBytes ?? shareOfHostBytes,
     filterFd,
-    blockFd: isGuarded ? blockFd : null,
+    blockFd: isGuarded || hasTmp ? blockFd : null,
     secretFds,
     argv: [...rlimitWords(spec.limits), ...commandWords(spec.action)],
   };
@@ -61,7 +62,7 @@ export function shimOrder(spec: AttemptSpec, grants: readonly OpenGrant[]): Orde
   // For bwrap alone to read: words cost a shell more than all else that a start takes of it.
   writeFileSync(join(spec.attemptDir, 'sandbox'), options.map((word) => `${word}\0`).join(''), { mode: 0o600 });
   const open = [
-    `attempt_dir=${quote(spec.attemptDir)} is_guarded=${Number(isGuarded)}`,
+    `attempt_dir=${quote(spec.attemptDir)} is_guarded=${Number(isGuarded)} has_tmp=${Number(hasTmp)}`,
     `bwrap=${quote(bwrapPath())} command=(${command.map(quote).join(' ')})`,
     // `$filter` is of libexec/fork-server.bash. Where it cannot be opened, bwrap refuses to go on.
     ...(hasFilter(spec.profile) ? [`exec ${filterFd}<"$filter"`] : []),

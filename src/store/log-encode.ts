@@ -1,6 +1,5 @@
 // Bytes of a spool → chunks. Works on bytes, never on line objects: a script that prints 100 MB must not wait for its log.
 
-import type { LogLevel } from '../domain/log-line.ts';
 import { findMark, logLevels, progressMark, spoolMark, spoolMarks } from '../domain/log-line.ts';
 import type { Progress } from '../domain/run.ts';
 import {
@@ -78,9 +77,9 @@ for (const [letter, { stream, level }] of Object.entries(spoolMarks)) {
 }
 
 /** The marked line by which the engine says something itself. */
-export function markedLine(level: LogLevel, message: string): Buffer {
+export function engineLine(message: string): Buffer {
   const line = message.replaceAll('\n', ' ').replaceAll(rs, ' ');
-  return Buffer.from(`${rs}${level.charAt(0)}${line}\n`);
+  return Buffer.from(`${rs}W${line}\n`);
 }
 
 /** One per store: its buffers are used again by each call. */

@@ -1,14 +1,13 @@
 // Appends what a run prints to its log: numbers and times its lines, remembers how much of the spool they were, and past
 // the limit keeps the end alone.
 
-import type { LogLevel } from '../domain/log-line.ts';
 import type { Clock } from '../lib/clock.ts';
 import { type SpoolPosition, spoolKey } from './log-chunk.ts';
 import {
   type ChunkEncoder,
   type Encoded,
   type EncodedChunk,
-  markedLine,
+  engineLine,
   maxChunkTextBytes,
   type ReportedProgress,
   type SpoolBytes,
@@ -41,7 +40,7 @@ export type LogWriter = {
     },
   ) => Appended & { readonly progress: readonly ReportedProgress[] };
   /** A line of the engine's own. */
-  readonly note: (o: AttemptPlace & { readonly level: LogLevel; readonly message: string }) => Appended;
+  readonly note: (o: AttemptPlace & { readonly message: string }) => Appended;
   /** To be awaited between appends when it is a promise: the disk or the compression is behind. */
   readonly ready: () => Promise<void> | undefined;
   /** Stores what was held back, seals and indexes everything; says which lines became readable by it. */
@@ -150,7 +149,7 @@ export function createLogWriter(o: {
     if (state.omitted) {
       const { attempt, stepId } = state.omitted;
       const spool = state.spool.get(spoolKey(state.omitted)) ?? start;
-      const bytes = markedLine('warn', omissionText(state.omitted));
+      const bytes = engineLine(omissionText(state.omitted));
       const input = { attempt, stepId, bytes, isRecovered: false, from: spool, to: spool };
       const { out, chunks } = encodeNext(input, held[0]?.atMs ?? clock.now());
       store(out, chunks, spoolKey(input));
@@ -189,9 +188,9 @@ export function createLogWriter(o: {
       storedBefore.set(key, stored - skipBytes);
       return appended;
     },
-    note({ attempt, stepId, level, message }) {
+    note({ attempt, stepId, message }) {
       const spool = handedOver.get(spoolKey({ stepId, attempt })) ?? start;
-      const bytes = markedLine(level, message);
+      const bytes = engineLine(message);
       const { firstSeq, count } = take({ attempt, stepId, bytes, isRecovered: false, from: spool, to: spool });
       return { firstSeq, count };
     },

@@ -102,6 +102,7 @@ function toRow(run: NewRun): RunRow {
     progress: null,
     error: null,
     termination: null,
+    left_behind: null,
     details: JSON.stringify(details),
     args: JSON.stringify(run.args),
     result: null,

@@ -2,6 +2,7 @@
 // run's counters and its events, so that no two changes can race. Its steps change in step-moves.ts.
 
 import type { JsonValue } from '../domain/job.ts';
+import type { LeftBehind } from '../domain/left-behind.ts';
 import {
   type Progress,
   type RunError,
@@ -25,6 +26,7 @@ export type RunChange = {
   readonly error?: RunError | null;
   readonly result?: { readonly value: JsonValue } | null;
   readonly termination?: Termination | null;
+  readonly leftBehind?: LeftBehind | null;
 };
 
 const updateClaimed = prepareQuery(
@@ -64,6 +66,7 @@ type Ending = {
   readonly error: string | null;
   readonly result: string | null;
   readonly termination: string | null;
+  readonly leftBehind: string | null;
 };
 
 const endMoved = {
@@ -87,6 +90,7 @@ function prepareEnd(move: RunEnd) {
         error: values.error,
         result: eb.fn.coalesce(eb.val(values.result), 'result'),
         termination: values.termination,
+        left_behind: values.leftBehind,
         version: eb('version', '+', 1),
       }))
       .where('id', '=', values.id)
@@ -107,6 +111,7 @@ export async function endRun(tx: Transaction, id: string, move: RunEnd, change: 
     error: toJsonOrNull(change.error),
     result: toJsonOrNull(change.result),
     termination: toJsonOrNull(change.termination),
+    leftBehind: toJsonOrNull(change.leftBehind),
   });
   if (!run) return false;
   const { job_id: jobId, tenant, attempt, started_at: startedAt } = run;

@@ -97,6 +97,7 @@ export function toRun(row: RunRow, steps: readonly StepRow[]): Run {
     steps: lastAttempts(steps).map(toStep),
     ...details,
     termination: parseOrNull(row.termination),
+    left_behind: parseOrNull(row.left_behind),
     worker: row.worker,
     cancel_requested_at: toTimestampOrNull(row.cancel_requested_at),
   };

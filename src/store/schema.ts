@@ -58,6 +58,7 @@ export type RunRow = {
   progress: string | null;
   error: string | null;
   termination: string | null;
+  left_behind: string | null;
   /** RunDetails: what a run is born with and only shows. */
   details: string;
   args: string;

@@ -4,7 +4,9 @@ import { Box } from 'ink';
 import { createElement as h, type ReactElement } from 'react';
 import { tookFor } from '../client/took.ts';
 import type { AnswerOf } from '../contract/operations.ts';
+import { leftBehindWords } from '../domain/left-behind.ts';
 import { isFinished } from '../domain/run.ts';
+import { formatSize } from '../lib/units.ts';
 import { type Colour, cells, line, type Span } from './line.ts';
 import { windowAround } from './windowed.ts';
 import { statusLooks } from './words.ts';
@@ -51,6 +53,7 @@ function sentenceOf(run: RunAnswer): Span {
   if (run.waiting !== null) return { text: run.waiting, colour: 'yellow' };
   if (run.status === 'cancelled') return { text: cancelWords(run), colour: 'magenta' };
   if (run.result) return { text: `result ${JSON.stringify(run.result.value)}` };
+  if (run.left_behind) return { text: leftBehindWords(run.left_behind, formatSize), colour: 'yellow' };
   const args = JSON.stringify(run.args);
   return { text: args === '{}' ? '' : `args ${args}`, colour: 'gray' };
 }

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { expect, onTestFinished } from 'vitest';
 import type { RunAnswer } from '../support/answers.ts';
 import { type JobFiles, writeJob } from '../support/jobs.ts';
+import { isLeftNote } from '../support/left-note.ts';
 import { killProcessesWith } from '../support/processes.ts';
 import { createFolder, start } from './terminal.ts';
 
@@ -73,7 +74,7 @@ async function serve(dir: string, jobIds: readonly string[]): Promise<Served> {
     run: async (jobId, args) => finished(await begin(jobId, args)),
     async messages(runId) {
       const { logs } = await json<{ logs: { message: string }[] }>(`/runs/${runId}/logs`);
-      return logs.map(({ message }) => message);
+      return logs.map(({ message }) => message).filter((message) => !isLeftNote(message));
     },
     async stop() {
       child.kill('SIGTERM');

@@ -12,7 +12,9 @@ import { createInstance, type Instance } from './an-instance.ts';
 import { flwd, start } from './terminal.ts';
 
 const jobs = {
-  waits: bash('echo ready; until [ -e "$GO" ]; do sleep 0.05; done; echo done', { env: { GO: '/workspace/go' } }),
+  waits: bash('echo ready; until [ -e "$GO" ]; do sleep 0.05; done; rm "$GO"; echo done', {
+    env: { GO: '/workspace/go' },
+  }),
 };
 
 function finish({ dataDir }: Instance, runId: string): void {

@@ -30,7 +30,7 @@ test('a run shows its lines, and below them for how long, its steps and its prog
         ],
       }),
       'copy.sh':
-        '#!/usr/bin/env bash\nflwd_progress 40 "of the files"\nuntil [ -e go ]; do sleep 0.1; done\necho copied\n',
+        '#!/usr/bin/env bash\nflwd_progress 40 "of the files"\nuntil [ -e go ]; do sleep 0.1; done\nrm go\necho copied\n',
     },
   });
   const terminal = await terminalIn(dir);

@@ -218,7 +218,7 @@ describe('Ctrl-C', () => {
 
 test('--detach prints the id and leaves the run to whoever comes next', async () => {
   const { dir, dataDir } = await createInstance({
-    slow: bash('echo begun; until [ -e go ]; do sleep 0.1; done; echo over'),
+    slow: bash('echo begun; until [ -e go ]; do sleep 0.1; done; rm go; echo over'),
   });
   const left = await flwd(dir, 'slow', '--detach');
   expect(left).toMatchObject({ code: 0, stderr: expect.stringContaining('no server is there to see to its end') });
@@ -256,4 +256,14 @@ test('whoever may run a job and not see artifacts has the exit code of the run',
   const env = { FLWD_REMOTE: url ?? '', FLWD_TOKEN: token.trim() };
   expect(timeless(await start(dir, ['backup/daily', '--target', '/mnt'], env).ended)).toEqual(good);
   expect(await start(dir, ['fails'], env).ended).toMatchObject({ code: 1 });
+});
+
+test('files that a run leaves are told at its end, apart from what its script prints', async () => {
+  const { dir } = await createInstance({ leaves: bash('echo x > ~/dump.sql; echo y > /tmp/log; echo dumped') });
+  const words =
+    '2 files (4B) left in the workspace or /tmp are not kept: dump.sql, /tmp/log; artifacts.paths keeps them, permissions.write puts them on the host';
+  const { stdout, stderr, code } = await flwd(dir, 'leaves');
+  expect({ stdout, code }).toEqual({ stdout: 'dumped\n', code: 0 });
+  expect(stderr.split('\n')[0]).toBe(words);
+  expect((await flwd(dir, 'runs', 'leaves')).stdout).toContain(`not kept   ${words}\n`);
 });

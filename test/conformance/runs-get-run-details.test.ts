@@ -120,6 +120,7 @@ test('a finished run has the fields of the reference, and those of this implemen
     },
     worker: expect.any(String),
     cancel_requested_at: null,
+    left_behind: null,
     request_id: expect.any(String),
   });
 });

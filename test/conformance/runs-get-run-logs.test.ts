@@ -17,7 +17,7 @@ const server = await startServer({
     mixed: bash(
       `echo "Starting backup..."
        echo "to stderr" >&2
-       until [[ -e seen ]]; do sleep 0.02; done
+       until [[ -e seen ]]; do sleep 0.02; done; rm seen
        flwd_log warn "disk is nearly full"
        echo '{"level":"debug","msg":"structured","bytes":12}'
        echo '{"level":"error","message":"also structured"}'

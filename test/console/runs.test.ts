@@ -59,6 +59,7 @@ flwd_result '"All is *well*."'`,
       cancel: { grace: '20s' },
     }),
     'demo/held': bash('sleep 600'),
+    'demo/leaves': bash('echo x > ~/dump.sql'),
     'demo/ask': {
       'config.yaml': JSON.stringify({
         steps: [
@@ -118,6 +119,15 @@ describe('a run', () => {
     await page.getByText('Isolation').waitFor();
     await page.getByRole('tab', { name: 'events' }).click();
     await page.getByText('run.finished').waitFor();
+  });
+
+  testWith('chromium')('says which files it left where nothing keeps them', async () => {
+    const page = await browser.open(`${server.url}/runs/${await finished('demo/leaves')}`);
+    await page.getByText(/Succeeded in/).waitFor();
+    const note = page.getByText(
+      /^1 file \(2B\) left in the workspace or \/tmp is not kept: dump\.sql; .* on the host\.$/,
+    );
+    await expect.poll(() => note.count()).toBe(1);
   });
 
   testWith('chromium')('has an SVG shown as a picture, none of whose scripts runs', async () => {

@@ -27,6 +27,7 @@ import { openStore, type Store } from '../../src/store/open.ts';
 import { engineOptions } from '../support/engine-options.ts';
 import { type JobFiles, writeJob } from '../support/jobs.ts';
 import { keepsAll } from '../support/keeps-all.ts';
+import { isLeftNote } from '../support/left-note.ts';
 import { processesOf } from '../support/processes.ts';
 import { mountDisk } from '../support/small-disk.ts';
 
@@ -46,6 +47,7 @@ export type Opened = {
   /** The run once it is so. */
   readonly when: (runId: string, isSo: (run: Run) => boolean) => Promise<Run>;
   readonly finished: (runId: string) => Promise<Run>;
+  /** Its log, but for what it says of files that are not kept: most jobs of tests leave some. */
   readonly messages: (runId: string) => Promise<string[]>;
   readonly close: () => Promise<void>;
 };
@@ -175,7 +177,8 @@ export async function openEngine(
       return run;
     },
     async messages(runId) {
-      return (await store.logs.page(runId, { limit: 10_000 })).lines.map(({ message }) => message);
+      const { lines } = await store.logs.page(runId, { limit: 10_000 });
+      return lines.map(({ message }) => message).filter((message) => !isLeftNote(message));
     },
     close: () => (closing ??= close()),
   };

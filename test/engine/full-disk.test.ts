@@ -10,7 +10,7 @@ import { fillDisk, fillInodes, testWithDisk as test } from '../support/small-dis
 import { dataFolder, type Opened, openEngine } from './an-engine.ts';
 
 /** Says `ready`, ends once it is told, having said `done`. */
-const told = bash('echo ready; until [[ -e go ]]; do sleep 0.02; done; echo done');
+const told = bash('echo ready; until [[ -e go ]]; do sleep 0.02; done; rm go; echo done');
 
 const waiting = 'a run waits for the disk';
 
@@ -61,7 +61,7 @@ describe('while the disk is full', () => {
 
   test('the end of a log past its limit, held back until it closes, is stored once there is room', async () => {
     const logs = dataFolder({ sizeMiB: 1 });
-    const chatty = bash('seq 100000; echo ready; until [[ -e go ]]; do sleep 0.02; done', {
+    const chatty = bash('seq 100000; echo ready; until [[ -e go ]]; do sleep 0.02; done; rm go', {
       logs: { max_size: '256kB' },
     });
     const root = dataFolder();

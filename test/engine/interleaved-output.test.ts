@@ -10,7 +10,7 @@ const token = 'correct-horse-battery-staple-4711';
 const takesToken = { args: [{ name: 'token', type: 'string', format: 'secret' }] };
 const halves = 't=$(cat "$FLWD_SECRETS_DIR/token"); first=${t:0:16}; second=${t:16}';
 /** Lets what the script has written to stderr reach the spool before it goes on. */
-const untilTold = (file: string): string => `until [ -e ${file} ]; do sleep 0.02; done`;
+const untilTold = (file: string): string => `until [ -e ${file} ]; do sleep 0.02; done; rm ${file}`;
 
 function tell(root: string, runId: string, file: string): void {
   writeFileSync(join(root, 'data', 'runs', runId, 'workspace', file), '');

@@ -94,7 +94,7 @@ test('a file is an artifact of the step that names it, and what nobody names is 
   const { artifacts } = await store.artifacts.list({ runId, limit: 100 });
   expect(artifacts.map(({ name, step_id }) => `${name} of ${step_id}`).toSorted()).toEqual([
     'end.txt of c',
-    'late.txt of c',
+    'late.txt of b',
     'named.txt of a',
     'shared.bin of b',
   ]);

@@ -21,7 +21,7 @@ describe.each(engines)('a log past its limit on $engine', (engine) => {
     }
     const beforeClose = await readAll();
     expect(beforeClose.length).toBe(readable);
-    expect(writer.note({ attempt: 1, stepId: 'step_01', level: 'warn', message: 'bye' }).count).toBe(0);
+    expect(writer.note({ attempt: 1, stepId: 'step_01', message: 'bye' }).count).toBe(0);
 
     const appended = await writer.close();
 

@@ -84,6 +84,7 @@ describe.each(engines)('runs on $engine', ({ open }) => {
       limits: { log_bytes: 1_073_741_824 },
       grants: [],
       termination: null,
+      left_behind: null,
       trigger: { type: 'api' },
       created_by: 'local',
       labels: { env: 'prod' },

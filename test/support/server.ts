@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { expect, inject, vi } from 'vitest';
 import type { ArtifactAnswer, RunAnswer } from './answers.ts';
 import { type JobFiles, writeJob } from './jobs.ts';
+import { isLeftNote } from './left-note.ts';
 import { killProcessesWith, processesWith } from './processes.ts';
 
 export type ServerOptions = {
@@ -51,7 +52,7 @@ export type Server = {
   /** The run once it satisfies the claim. */
   runWhen(runId: string, claim: (run: RunAnswer) => boolean): Promise<RunAnswer>;
   finished(runId: string): Promise<RunAnswer>;
-  /** Messages of the run's log, oldest first. */
+  /** Messages of the run's log, oldest first, without the one about files that are not kept. */
   messages(runId: string): Promise<string[]>;
   artifacts(runId: string): Promise<ArtifactAnswer[]>;
   /** Ends the process and waits for it; the exit code, or the signal that ended it. */
@@ -133,7 +134,7 @@ export async function startServer(options: ServerOptions = {}): Promise<Server> 
     finished: (runId) => server.runWhen(runId, (run) => run.finished_at !== null),
     async messages(runId) {
       const { logs } = await server.json<{ logs: { message: string }[] }>(`/runs/${runId}/logs`);
-      return logs.map((line) => line.message);
+      return logs.map((line) => line.message).filter((message) => !isLeftNote(message));
     },
     async artifacts(runId) {
       return (await server.json<{ artifacts: ArtifactAnswer[] }>(`/artifacts?run_id=${runId}`)).artifacts;

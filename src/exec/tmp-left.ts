@@ -1,0 +1,56 @@
+// What an attempt has left in a /tmp of its own, which is memory that goes with its sandbox. The shim holds it open until the server
+// has looked (libexec/shim.bash); what was found is kept beside the attempt until its run ends.
+
+import { closeSync, constants, openSync, readFileSync, writeFileSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import type { LeftBehind } from '../domain/left-behind.ts';
+import { errorCode } from '../lib/error-code.ts';
+import { findLeftFiles } from './left-behind.ts';
+import type { ShimStatus } from './shim-status.ts';
+
+/** Once its sandbox is gone. Whatever comes of it, the shim goes on. */
+export async function lookAtTmp(attemptDir: string, { shim, tmpFd }: ShimStatus): Promise<void> {
+  if (!shim || tmpFd === undefined) return;
+  const open = `/proc/${shim.pid}/fd`;
+  try {
+    const mounts = mountsIn(attemptDir);
+    const isKept = (path: string): boolean => mounts.has(`/tmp/${path}`);
+    const found = await findLeftFiles({ dir: `${open}/${tmpFd}`, shownBelow: '/tmp/', isKept });
+    if (found.count > 0 || found.more) writeFileSync(foundPath(attemptDir), JSON.stringify(found));
+  } finally {
+    letGo(`${open}/9`);
+  }
+}
+
+/** null: nothing, or nobody has looked. */
+export function readTmpLeft(attemptDir: string): LeftBehind | null {
+  try {
+    return JSON.parse(readFileSync(foundPath(attemptDir), 'utf8'));
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT' || error instanceof SyntaxError) return null;
+    throw error;
+  }
+}
+
+function foundPath(attemptDir: string): string {
+  return join(attemptDir, 'tmp-left');
+}
+
+function letGo(pipe: string): void {
+  try {
+    const fd = openSync(pipe, constants.O_WRONLY | constants.O_NONBLOCK);
+    try {
+      writeSync(fd, '.');
+    } finally {
+      closeSync(fd);
+    }
+  } catch {
+    // It has ended by itself, or will.
+  }
+}
+
+/** bwrap makes an empty file or folder to mount on. */
+function mountsIn(attemptDir: string): ReadonlySet<string> {
+  const words = readFileSync(join(attemptDir, 'sandbox'), 'latin1').split('\0');
+  return new Set(words.filter((word, at) => word.startsWith('/tmp/') && /^--(?:ro-)?bind$/.test(words[at - 2] ?? '')));
+}
