@@ -10,6 +10,7 @@ import { logFigures } from './logs.ts';
 import type { Figure } from './measure.ts';
 import { memoryFigures, soakFigures } from './memory.ts';
 import { createPackage } from './package.ts';
+import { readingFigures } from './reading.ts';
 import { recoveryFigures } from './recovery.ts';
 import { redactionFigures } from './redaction.ts';
 import { machine, toHead, toRow, writeTable } from './report.ts';
@@ -22,6 +23,7 @@ const packed = createPackage();
 const parts: Record<string, (bin: string) => Promise<Figure[]>> = {
   runs: runFigures,
   logs: logFigures,
+  reading: readingFigures,
   followers: followerFigures,
   http: httpFigures,
   lists: listFigures,

@@ -64,7 +64,7 @@ export async function followLog(
 }
 
 /** Lines of a batch that pass the filter. */
-export function linesOf(batch: LogBatch, filter: LogFilter): LogLine[] {
+function linesOf(batch: LogBatch, filter: LogFilter): LogLine[] {
   return batch.lines().filter(matcherOf(filter));
 }
 

@@ -1,7 +1,6 @@
 // Answers that are written piece by piece: server-sent events, logs as text, events line by line. One reader's pace
 // never touches another's: each waits for its own socket, and one that stands still is disconnected.
 
-import { once } from 'node:events';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { heartbeatMs } from '../contract/routes.ts';
 import type { Principal } from '../domain/principal.ts';
@@ -14,7 +13,10 @@ export const eventStream = 'text/event-stream';
 export type Outlet = {
   /** Aborted when the reader is gone or the server stops. */
   readonly signal: AbortSignal;
-  /** Resolves when the reader can take more, or is gone. The chunk holds so many events; 1 without a number. */
+  /**
+   * Resolves when the socket has taken all of it, so that a buffer can be used again, or when the reader is gone. The chunk
+   * holds so many events; 1 without a number.
+   */
   readonly write: (chunk: string | Buffer, events?: number) => Promise<void>;
 };
 
@@ -84,7 +86,12 @@ export function createStreams(o: {
     pump: (outlet: Outlet) => Promise<void>,
   ): Promise<void> {
     const gone = new AbortController();
-    const stop = (): void => gone.abort();
+    /** Ends the wait of a write. */
+    let goOn: (() => void) | undefined;
+    const stop = (): void => {
+      gone.abort();
+      goOn?.();
+    };
     const by = counterKey(request.principal);
     stops.add(stop);
     countOpen(by, 1);
@@ -107,11 +114,13 @@ export function createStreams(o: {
     async function write(chunk: string | Buffer, events = 1): Promise<void> {
       if (chunk.length === 0 || gone.signal.aborted) return;
       if (isOfEvents) counts.events += events;
-      if (raw.write(chunk)) return;
       isWaiting = true;
       // Node tells of a socket that this long wrote nothing, and starts anew while bytes still leave it.
       raw.setTimeout(o.stallMs);
-      await once(raw, 'drain', { signal: gone.signal }).catch(() => undefined);
+      await new Promise<void>((resolve) => {
+        goOn = resolve;
+        raw.write(chunk, () => resolve());
+      });
       raw.setTimeout(0);
       isWaiting = false;
     }

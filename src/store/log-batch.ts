@@ -1,8 +1,8 @@
 // Lines that followers get together. Each form is made once, when the first follower asks, and shared by all.
 
 import type { LogLine } from '../domain/log-line.ts';
-import { readChunk } from './log-chunk.ts';
-import { type ChunkPart, type FrameEncoder, toLines } from './log-render.ts';
+import { type ChunkPart, readChunk } from './log-chunk.ts';
+import { type LineEncoder, toLines } from './log-render.ts';
 
 export type LogBatch = {
   readonly firstSeq: number;
@@ -19,13 +19,13 @@ const lineObjectBytes = 256;
 export function createBatch(
   chunks: Buffer,
   afterSeq: number,
-  encodeFrames: FrameEncoder,
+  encoder: LineEncoder,
   onGrow: (addedBytes: number) => void,
 ): LogBatch {
   const parts: ChunkPart[] = [];
   for (let start = 0; start < chunks.length; ) {
     const chunk = readChunk(chunks, start);
-    parts.push({ chunk, from: Math.max(0, afterSeq + 1 - chunk.firstSeq) });
+    parts.push({ chunk, from: Math.max(0, afterSeq + 1 - chunk.firstSeq), until: chunk.lineCount });
     start = chunk.end;
   }
   let lines: readonly LogLine[] | undefined;
@@ -35,14 +35,15 @@ export function createBatch(
     lastSeq: parts.reduce((last, { chunk }) => Math.max(last, chunk.firstSeq + chunk.lineCount - 1), 0),
     lines() {
       if (!lines) {
-        lines = parts.flatMap(({ chunk, from }) => toLines(chunk, from));
+        lines = parts.flatMap(toLines);
         onGrow(chunks.length + lines.length * lineObjectBytes);
       }
       return lines;
     },
     frames() {
       if (!frames) {
-        frames = encodeFrames(parts);
+        for (const part of parts) encoder.add(part);
+        frames = Buffer.from(encoder.take());
         onGrow(frames.length);
       }
       return frames;

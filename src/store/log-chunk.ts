@@ -111,16 +111,23 @@ export function isWholeChunk(file: Buffer, start: number): boolean {
   return crc32(file.subarray(start + 8, end)) === file.readUInt32LE(start + 4);
 }
 
-/** Calls `visit` with each line from the index `from` on: where it is in the file, without its newline. */
+/** Some of a chunk's lines: those with the indexes `from` to `until`, which is not among them, that `isWanted` says. */
+export type ChunkPart = {
+  readonly chunk: Chunk;
+  readonly from: number;
+  readonly until: number;
+  readonly isWanted?: ((flags: number, start: number, end: number) => boolean) | undefined;
+};
+
+/** Calls `visit` with each line: where it is in the file, without its newline. */
 export function eachLine(
-  chunk: Chunk,
-  from: number,
+  { chunk, from, until, isWanted }: ChunkPart,
   visit: (index: number, flags: number, start: number, end: number) => void,
 ): void {
   const { file } = chunk;
   let start = chunk.textStart;
   let at = chunk.textEnd;
-  for (let index = 0; index < chunk.lineCount; index++) {
+  for (let index = 0; index < until; index++) {
     const flags = file[at++] ?? 0;
     let byte = file[at++] ?? 0;
     let length = byte & 0x7f;
@@ -128,7 +135,8 @@ export function eachLine(
       byte = file[at++] ?? 0;
       length |= (byte & 0x7f) << shift;
     }
-    if (index >= from) visit(index, flags, start, start + length);
-    start += length + 1;
+    const end = start + length;
+    if (index >= from && (!isWanted || isWanted(flags, start, end))) visit(index, flags, start, end);
+    start = end + 1;
   }
 }

@@ -4,17 +4,23 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { LogLine } from '../domain/log-line.ts';
 import { createBoundedCache } from '../lib/bounded-cache.ts';
+import { createPace } from '../lib/pace.ts';
 import type { Database } from './database.ts';
 import { createBatch, type LogBatch } from './log-batch.ts';
 import { chunkEnd, firstSeqAt, lineCountAt, readChunk } from './log-chunk.ts';
-import { createFrameEncoder } from './log-render.ts';
+import { createFrameEncoder, createJsonEncoder, createTextEncoder, type LineEncoder, toLines } from './log-render.ts';
 import { readSegments } from './log-resume.ts';
-import { createSelection, type LogFilter } from './log-search.ts';
-import { chunkIndexOf, type LoadedSegment, loadSegment, type Segment } from './log-segment.ts';
+import { createSelection, type LogFilter, type Selection } from './log-search.ts';
+import { chunkIndexOf, freeSegment, type LoadedSegment, loadSegment, type Segment } from './log-segment.ts';
+
+/** `text`: the messages alone. */
+export type LogForm = 'text' | 'json';
 
 export type LogReader = {
   /** Lines in order, oldest first, a chunk's at a time. */
   readonly forward: (runId: string, filter: LogFilter) => AsyncGenerator<readonly LogLine[]>;
+  /** All that match, oldest first, as text or as JSON lines; a piece is good until the next is asked for. */
+  readonly pieces: (runId: string, form: LogForm, filter: LogFilter) => AsyncGenerator<Buffer>;
   /** The last `count` that match, some MiB at most, oldest first. */
   readonly last: (runId: string, filter: LogFilter, count: number) => Promise<LogLine[]>;
   readonly next: (runId: string, afterSeq: number) => Promise<LogBatch | undefined>;
@@ -30,6 +36,9 @@ const batchesBytes = 8 * 2 ** 20;
 const batchObjectBytes = 1024;
 const maxBatchBytes = 256 * 2 ** 10;
 const maxBatchLines = 4096;
+/** Of readers of whole logs, which may stand still with one. */
+const mostOwnSegments = 4;
+const pieceBytes = 64 * 2 ** 10;
 /** Lines may be 64 KiB long, and 10,000 of those in one answer would end the server. */
 export const mostPageChars = 4 * 2 ** 20;
 /** What is looked at without a pause: some milliseconds. */
@@ -44,7 +53,8 @@ export function createLogReader(o: {
   const loaded = createBoundedCache<string, { readonly lastSeq: number; readonly content: Promise<LoadedSegment> }>(
     loadedBytes,
   );
-  const encodeFrames = createFrameEncoder();
+  const frameEncoder = createFrameEncoder();
+  let ownSegments = 0;
   const batches = createBoundedCache<string, LogBatch>(batchesBytes);
   /** Logs that are being written, and read as they grow. */
   const followed = new Set<string>();
@@ -77,13 +87,56 @@ export function createLogReader(o: {
       for (const start of content.chunkStarts.slice(chunkIndexOf(content, afterSeq + 1))) {
         const chunk = readChunk(content.file, start);
         if (chunk.firstSeq >= beforeSeq) return;
-        const lines = select(chunk);
+        const part = select(chunk);
+        const lines = part ? toLines(part) : [];
         if (lines.length > 0) yield lines;
         readBytes += chunk.end - start;
         if (readBytes < turnBytes) continue;
         readBytes = 0;
         await nextTurn();
       }
+    }
+  }
+
+  async function* pieces(runId: string, form: LogForm, filter: LogFilter): AsyncGenerator<Buffer> {
+    const { afterSeq = 0, beforeSeq = Number.POSITIVE_INFINITY, sinceUs = 0 } = filter;
+    const select = createSelection(filter);
+    const encoder = form === 'text' ? createTextEncoder() : createJsonEncoder();
+    const pace = createPace();
+    for (const segment of (await segmentsOf(runId)).slice()) {
+      if (segment.firstSeq >= beforeSeq) break;
+      if (segment.lastSeq <= afterSeq || segment.lastAtUs <= sinceUs) continue;
+      const lastSeq = Math.min(segment.lastSeq, beforeSeq - 1);
+      const own = await loadOwn(runId, segment);
+      try {
+        for (let seq = Math.max(afterSeq + 1, segment.firstSeq); seq <= lastSeq; ) {
+          seq = addPiece(own?.content ?? (await load(runId, segment, seq)), seq, select, encoder);
+          if (encoder.size >= pieceBytes) yield encoder.take();
+          await pace();
+        }
+      } finally {
+        own?.free();
+      }
+    }
+    if (encoder.size > 0) yield encoder.take();
+  }
+
+  /** For one reader alone, which frees it; the readers that find no place share what is loaded. */
+  async function loadOwn(runId: string, segment: Segment) {
+    if (ownSegments >= mostOwnSegments) return undefined;
+    ownSegments += 1;
+    try {
+      const content = await loadSegment(o.dir, runId, segment);
+      return {
+        content,
+        free() {
+          ownSegments -= 1;
+          freeSegment(content);
+        },
+      };
+    } catch (error) {
+      ownSegments -= 1;
+      throw error;
     }
   }
 
@@ -101,7 +154,8 @@ export function createLogReader(o: {
       for (const start of content.chunkStarts.slice(0, chunkIndexOf(content, beforeSeq - 1) + 1).toReversed()) {
         if (missing <= 0 || chars > mostPageChars) return found.toReversed().flat();
         const chunk = readChunk(content.file, start);
-        const lines = select(chunk).slice(-missing);
+        const part = select(chunk);
+        const lines = part ? toLines(part).slice(-missing) : [];
         found.push(lines);
         missing -= lines.length;
         chars += charsOf(lines);
@@ -129,13 +183,14 @@ export function createLogReader(o: {
   }
 
   function keep(key: string, chunks: Buffer, afterSeq: number): LogBatch {
-    const batch = createBatch(chunks, afterSeq, encodeFrames, (addedBytes) => batches.grow(key, batch, addedBytes));
+    const batch = createBatch(chunks, afterSeq, frameEncoder, (addedBytes) => batches.grow(key, batch, addedBytes));
     batches.set(key, batch, chunks.length + batchObjectBytes);
     return batch;
   }
 
   return {
     forward,
+    pieces,
     last,
     next,
     remember(runId, chunks) {
@@ -145,6 +200,21 @@ export function createLogReader(o: {
     },
     forget: (runId) => followed.delete(runId),
   };
+}
+
+/** Adds the lines from `seq` on that are wanted, about as many as make a piece, and says with which line the next begins. */
+function addPiece(content: LoadedSegment, seq: number, select: Selection, encoder: LineEncoder): number {
+  const { file, chunkStarts } = content;
+  const firstIndex = chunkIndexOf(content, seq);
+  let readBytes = 0;
+  for (const start of chunkStarts.slice(firstIndex)) {
+    const chunk = readChunk(file, start);
+    const part = select(chunk);
+    if (part) encoder.add(part);
+    readBytes += chunk.end - chunk.start;
+    if (encoder.size >= pieceBytes || readBytes >= turnBytes) return chunk.firstSeq + chunk.lineCount;
+  }
+  return Number.POSITIVE_INFINITY;
 }
 
 /** The chunk with the line `seq` and those behind it, as many as make one batch. */

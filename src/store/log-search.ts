@@ -1,9 +1,7 @@
-// Which lines of a log a reader wants. A chunk's head rules most chunks out; a search looks at bytes and makes line
-// objects of its hits alone.
+// Which lines of a log a reader wants. A chunk's head rules most chunks out; a search looks at bytes.
 
-import { isOfStep, type LogLevel, type LogLine, logLevels } from '../domain/log-line.ts';
-import { type Chunk, levelBits } from './log-chunk.ts';
-import { toLines } from './log-render.ts';
+import { isOfStep, type LogLevel, logLevels } from '../domain/log-line.ts';
+import { type Chunk, type ChunkPart, levelBits } from './log-chunk.ts';
 
 export type LogFilter = {
   readonly afterSeq?: number;
@@ -19,35 +17,34 @@ export type LogFilter = {
   readonly text?: string;
 };
 
+/** What a query wants of a chunk; undefined where that is nothing. */
+export type Selection = (chunk: Chunk) => ChunkPart | undefined;
+
 /** One per query. */
-export function createSelection(filter: LogFilter): (chunk: Chunk) => LogLine[] {
+export function createSelection(filter: LogFilter): Selection {
   const { afterSeq = 0, beforeSeq = Number.POSITIVE_INFINITY, sinceUs = 0, stepId, attempt } = filter;
   const lowestLevel = filter.level ? logLevels.indexOf(filter.level) : 0;
   const needle = toLowerCase(Buffer.from(filter.text ?? ''));
   const isLevelWanted = (flags: number): boolean => (flags & levelBits) >= lowestLevel;
 
-  function select(chunk: Chunk): LogLine[] {
-    if (stepId !== undefined && !isOfStep(chunk.stepId, stepId)) return [];
-    if (attempt !== undefined && chunk.attempt !== attempt) return [];
-    if (chunk.highestLevel < lowestLevel) return [];
+  return (chunk) => {
+    if (stepId !== undefined && !isOfStep(chunk.stepId, stepId)) return undefined;
+    if (attempt !== undefined && chunk.attempt !== attempt) return undefined;
+    if (chunk.highestLevel < lowestLevel) return undefined;
     const from = Math.max(0, afterSeq + 1 - chunk.firstSeq, sinceUs + 1 - chunk.firstAtUs);
-    if (from >= chunk.lineCount) return [];
-    if (needle.length === 0) return toLines(chunk, from, lowestLevel > 0 ? isLevelWanted : undefined);
+    const until = Math.min(chunk.lineCount, beforeSeq - chunk.firstSeq);
+    if (from >= until) return undefined;
+    if (needle.length === 0) return { chunk, from, until, isWanted: lowestLevel > 0 ? isLevelWanted : undefined };
 
     const text = toLowerCase(chunk.file.subarray(chunk.textStart, chunk.textEnd));
     let hit = text.indexOf(needle);
-    if (hit < 0) return [];
-    return toLines(chunk, from, (flags, start, end) => {
+    if (hit < 0) return undefined;
+    const isWanted = (flags: number, start: number, end: number): boolean => {
       if (!isLevelWanted(flags)) return false;
       if (hit >= 0 && hit < start - chunk.textStart) hit = text.indexOf(needle, start - chunk.textStart);
       return hit >= 0 && hit + needle.length <= end - chunk.textStart;
-    });
-  }
-
-  return (chunk) => {
-    if (chunk.firstSeq >= beforeSeq) return [];
-    const lines = select(chunk);
-    return chunk.firstSeq + chunk.lineCount <= beforeSeq ? lines : lines.filter(({ seq }) => seq < beforeSeq);
+    };
+    return { chunk, from, until, isWanted };
   };
 }
 

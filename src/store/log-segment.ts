@@ -32,6 +32,10 @@ const decompress = promisify(zstdDecompress);
 const zstdLevel = 1;
 /** All of a segment in one piece: each piece is a round to the thread pool, at 16 KiB by default 30 ms for a segment. */
 const leastChunkBytes = 65_536;
+/** Without it the piece is full at the end, and zlib makes room for another one of the same size. */
+const spareBytes = 1024;
+/** What is smaller may be a part of the pool that Node's buffers share. */
+const leastFreedBytes = 65_536;
 
 export function segmentPath(dir: string, runId: string, n: number, encoding: SegmentEncoding): string {
   return join(dir, shardOf(runId), `${runId}.${n}.${encoding === 'raw' ? 'raw' : 'zst'}`);
@@ -50,13 +54,26 @@ export async function loadSegment(dir: string, runId: string, segment: Segment):
       const file =
         encoding === 'raw'
           ? stored.subarray(0, rawBytes)
-          : await decompress(stored, { chunkSize: Math.max(rawBytes, leastChunkBytes) });
+          : await decompress(stored, { chunkSize: Math.max(rawBytes, leastChunkBytes) + spareBytes });
+      if (file.buffer !== stored.buffer) free(stored);
       return { file, chunkStarts: findChunks(file) };
     } catch (error) {
       // Compressed, and the plain file removed, since we looked.
       if (encoding === segment.encoding) throw error;
     }
   }
+}
+
+/**
+ * Gives the memory back at once, for its only owner. Left to the garbage collector, the segments of a long log bring about a
+ * full collection for every few of them (20 ms each), since what V8 knows of a buffer is its size.
+ */
+export function freeSegment({ file }: LoadedSegment): void {
+  free(file);
+}
+
+function free({ buffer }: Buffer): void {
+  if (buffer instanceof ArrayBuffer && buffer.byteLength >= leastFreedBytes) buffer.transfer(0);
 }
 
 function findChunks(file: Buffer): number[] {

@@ -10,13 +10,15 @@ import type { Database } from './database.ts';
 import type { LogBatch } from './log-batch.ts';
 import { createChunkEncoder } from './log-encode.ts';
 import { openLogFile } from './log-file.ts';
-import { charsOf, createLogReader, mostPageChars } from './log-reader.ts';
+import { charsOf, createLogReader, type LogForm, mostPageChars } from './log-reader.ts';
 import { resumeLog } from './log-resume.ts';
 import type { LogFilter } from './log-search.ts';
 import { removeSegment, type Segment } from './log-segment.ts';
 import { createLogWriter, type LogWriter } from './log-writer.ts';
 
 export type { LogBatch } from './log-batch.ts';
+export type { LogForm } from './log-reader.ts';
+export type { LogFilter } from './log-search.ts';
 export type { LogWriter } from './log-writer.ts';
 
 type LogPage = {
@@ -35,6 +37,8 @@ export type LogStore = {
     runId: string,
     query: LogFilter & { readonly tail?: number; readonly limit: number },
   ) => Promise<LogPage>;
+  /** All lines that match, as text or as JSON lines, oldest first; a piece is good until the next is asked for. */
+  readonly pieces: (runId: string, form: LogForm, filter: LogFilter) => AsyncGenerator<Buffer>;
   /** The lines stored next after `afterSeq`, some hundred KiB at most; undefined when there are none yet. */
   readonly next: (runId: string, afterSeq: number) => Promise<LogBatch | undefined>;
   readonly lines: (runId: string, firstSeq: number, count: number) => Promise<LogLine[]>;
@@ -125,6 +129,13 @@ export function createLogStore(o: {
       } catch (error) {
         if (!isGone(error, runId)) throw error;
         return { lines: [], nextSeq: null, isExpired: true };
+      }
+    },
+    async *pieces(runId, form, filter) {
+      try {
+        yield* reader.pieces(runId, form, filter);
+      } catch (error) {
+        if (!isGone(error, runId)) throw error;
       }
     },
     async next(runId, afterSeq) {

@@ -7,7 +7,7 @@ import { Problem } from '../domain/problem.ts';
 import type { LastRun, Run, RunStatus, RunSummary, Step } from '../domain/run.ts';
 import type { Artifact, ArtifactListQuery, ArtifactPage, ArtifactStore } from './artifacts.ts';
 import { parseCursor } from './cursor.ts';
-import type { LogStore } from './logs.ts';
+import type { LogFilter, LogForm, LogStore } from './logs.ts';
 import type { Store } from './open.ts';
 import type { RunListQuery, RunPage } from './run-list.ts';
 import { runNotFound } from './runs.ts';
@@ -16,6 +16,7 @@ import { runNotFound } from './runs.ts';
 export type ReadableLog = {
   readonly runId: string;
   readonly page: (query: Parameters<LogStore['page']>[1]) => ReturnType<LogStore['page']>;
+  readonly pieces: (form: LogForm, filter: LogFilter) => ReturnType<LogStore['pieces']>;
   readonly next: (afterSeq: number) => ReturnType<LogStore['next']>;
   readonly onAppend: (listener: () => void) => () => void;
   /** Of the run; undefined when it is gone by now. */
@@ -92,6 +93,7 @@ function createRunReading({ runs, notices, logs }: Pick<Store, 'runs' | 'notices
       return {
         runId: id,
         page: (query) => logs.page(id, query),
+        pieces: (form, filter) => logs.pieces(id, form, filter),
         next: (afterSeq) => logs.next(id, afterSeq),
         onAppend: (listener) => logs.onAppend(id, listener),
         status: async () => (await runs.summary(id))?.status,

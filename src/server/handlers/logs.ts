@@ -5,11 +5,12 @@ import type { LogLine } from '../../domain/log-line.ts';
 import { validationError } from '../../domain/problem.ts';
 import type { Hub } from '../../engine/hub.ts';
 import { parseTimestampUs } from '../../lib/clock.ts';
+import type { LogForm } from '../../store/logs.ts';
 import type { ReadableLog, RunReading } from '../../store/reading.ts';
 import { defined } from '../defined.ts';
 import { lastEventId } from '../event-ids.ts';
 import type { Exchange, Handlers } from '../exchange.ts';
-import { followLog, type LogFilter, linesOf } from '../log-follow.ts';
+import { followLog, type LogFilter } from '../log-follow.ts';
 import { preferredType } from '../preferred-type.ts';
 import { eventStream, type Outlet, type Streams } from '../streams.ts';
 
@@ -41,9 +42,9 @@ export function createLogHandlers(o: {
         );
       }
       if (type === 'text/plain' || type === 'application/x-ndjson') {
-        const toText = type === 'text/plain' ? messageOf : jsonOf;
+        const form = type === 'text/plain' ? 'text' : 'json';
         const mediaType = type === 'text/plain' ? 'text/plain; charset=utf-8' : type;
-        return o.streams.send(request, reply, mediaType, (outlet) => sendLines(log, query, toText, outlet));
+        return o.streams.send(request, reply, mediaType, (outlet) => sendLines(log, query, form, outlet));
       }
       const page = await pageOf(log, query);
       return {
@@ -56,19 +57,16 @@ export function createLogHandlers(o: {
 }
 
 function pageOf(log: ReadableLog, query: Query): ReturnType<ReadableLog['page']> {
-  const { tail, limit, before, since, level, step_id: stepId, attempt, q: text } = query;
-  return log.page({
-    limit: limit ?? tail ?? pageLines,
-    ...defined({
-      tail,
-      level,
-      stepId,
-      attempt,
-      text,
-      afterSeq: afterCursor(query),
-      beforeSeq: before,
-      sinceUs: toUs(since),
-    }),
+  const { tail, limit } = query;
+  return log.page({ limit: limit ?? tail ?? pageLines, ...defined({ tail }), ...selectionOf(query) });
+}
+
+function selectionOf(query: Query) {
+  return defined({
+    ...filterOf(query),
+    afterSeq: afterCursor(query),
+    beforeSeq: query.before,
+    sinceUs: toUs(query.since),
   });
 }
 
@@ -83,12 +81,8 @@ async function startOf(log: ReadableLog, query: Query): Promise<number> {
   return first ? first.seq - 1 : Math.max(cursor, last);
 }
 
-async function sendLines(
-  log: ReadableLog,
-  query: Query,
-  toText: (line: LogLine) => string,
-  { signal, write }: Outlet,
-): Promise<void> {
+async function sendLines(log: ReadableLog, query: Query, form: LogForm, { signal, write }: Outlet): Promise<void> {
+  const toText = form === 'text' ? messageOf : jsonOf;
   if (query.tail !== undefined) {
     await write((await pageOf(log, query)).lines.map(toText).join(''));
     return;
@@ -104,16 +98,11 @@ async function sendLines(
     }
     return;
   }
-  const filter = filterOf(query);
   // It ends where the log ends now: a job that never stops must not make an answer that never ends.
   const last = (await log.page({ tail: 1, limit: 1, ...defined({ beforeSeq: query.before }) })).lines[0]?.seq ?? 0;
-  let seq = await startOf(log, query);
-  while (seq < last && !signal.aborted) {
-    const batch = await log.next(seq);
-    if (!batch) return;
-    seq = batch.lastSeq;
-    const lines = linesOf(batch, filter).filter((line) => query.before === undefined || line.seq < query.before);
-    await write(lines.map(toText).join(''));
+  for await (const piece of log.pieces(form, { ...selectionOf(query), beforeSeq: last + 1 })) {
+    await write(piece);
+    if (signal.aborted) return;
   }
 }
 
