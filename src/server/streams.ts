@@ -7,6 +7,7 @@ import type { Principal } from '../domain/principal.ts';
 import { Problem } from '../domain/problem.ts';
 import type { Logger } from '../lib/logger.ts';
 import { counterKey } from './rate-limits.ts';
+import { createWriteTurns } from './write-turns.ts';
 
 export const eventStream = 'text/event-stream';
 
@@ -42,6 +43,8 @@ const retryMs = 3_000;
 /** How many may be open at once (ADR 0019). */
 const most = { ofLocal: 1_000, ofOthers: 100, inAll: 2_000 };
 const roomSeconds = 5;
+/** What many streams at once may write without a turn of their own: lines as they come. */
+const largeChunk = 32 * 1024;
 
 export function createStreams(o: {
   readonly stallMs: number;
@@ -49,6 +52,7 @@ export function createStreams(o: {
   readonly log: Logger;
 }): Streams {
   const stops = new Set<() => void>();
+  const turn = createWriteTurns();
   const streamed = new WeakSet<FastifyRequest>();
   const counts: StreamCounts = { open: 0, opened: 0, events: 0, stalled: 0 };
   const openBy = new Map<string, number>();
@@ -113,6 +117,8 @@ export function createStreams(o: {
 
     async function write(chunk: string | Buffer, events = 1): Promise<void> {
       if (chunk.length === 0 || gone.signal.aborted) return;
+      if (chunk.length >= largeChunk) await turn();
+      if (gone.signal.aborted) return;
       if (isOfEvents) counts.events += events;
       isWaiting = true;
       // Node tells of a socket that this long wrote nothing, and starts anew while bytes still leave it.
