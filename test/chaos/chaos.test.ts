@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { absentTools } from '../support/host.ts';
 import type { Evidence, RunRow } from './evidence.ts';
 import { invariants } from './invariants.ts';
+import type { Told } from './ledger.ts';
 import { type Outcome, wreak } from './loop.ts';
 import { mutations } from './mutations.ts';
 
@@ -16,7 +17,7 @@ describe.skipIf(!isPossible)(`a server that is killed again and again (CHAOS_SEE
   let outcome: Outcome;
   beforeAll(async () => {
     const packageDir = inject('packageDir');
-    outcome = await wreak({ packageDir, seed, kills: 7, cutChance: 0.3, say: () => undefined });
+    outcome = await wreak({ packageDir, seed, kills: 7, cutChance: 0.3, ofEachKind: 1, say: () => undefined });
   });
   afterAll(() => outcome.remove());
 
@@ -70,6 +71,15 @@ describe.skipIf(!isPossible)(`a server that is killed again and again (CHAOS_SEE
       'stale-writer-is-refused',
       ({ ledger }) => ({ ledger: { ...ledger, staleWrites: [{ runId: 'one', isChanged: true }] } }),
     ],
+    [
+      'commands-end-as-their-run',
+      ({ ledger }) => ({ ledger: { ...ledger, told: changedTold(ledger.told, { kind: 'run', end: 5 }) } }),
+    ],
+    [
+      'followers-end-with-their-run',
+      ({ ledger }) => ({ ledger: { ...ledger, told: changedTold(ledger.told, { kind: 'logs', end: 5 }) } }),
+    ],
+    ['clients-see-all', ({ ledger }) => ({ ledger: { ...ledger, told: changedTold(ledger.told, { stdout: '' }) } })],
     ['counters-agree', ({ runs }) => ({ runs: runs.slice(1) })],
     ['counters-agree', ({ endedCounts }) => ({ endedCounts: endedCounts.slice(1) })],
     ['counters-agree', () => ({ wrongLabels: [{ run_id: 'one', key: 'env', status: null }] })],
@@ -91,6 +101,10 @@ test.each(mutations)('what taking out $name replaces is in $file, once', ({ file
   const source = readFileSync(join(import.meta.dirname, '../..', file), 'utf8');
   expect(source.split(text)).toHaveLength(2);
 });
+
+function changedTold(told: readonly Told[], change: Partial<Told>): Told[] {
+  return told.map((one) => ({ ...one, ...change }));
+}
 
 /** The rows, and so their labels, with the same change made to each. */
 function changed(runs: readonly RunRow[], change: Partial<RunRow>): RunRow[] {

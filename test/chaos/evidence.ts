@@ -146,7 +146,7 @@ const clearingMs = 3_000;
 
 /**
  * Folders of runs that have ended. A run of several steps keeps its workspace, for those that are run again. Where the server
- * was killed while it put a run away, the rest is left to retention.
+ * was ended while it put a run away, the rest is left to retention.
  */
 export function foldersLeft({
   ledger,
@@ -157,7 +157,7 @@ export function foldersLeft({
   return runFolders.flatMap(({ runId, names }) => {
     const run = runs.find(({ id }) => id === runId);
     const endedAtMs = Number(run?.finished_at);
-    if (ledger.killedAtMs.some((atMs) => Math.abs(atMs - endedAtMs) < clearingMs)) return [];
+    if (ledger.endedAtMs.some((atMs) => Math.abs(atMs - endedAtMs) < clearingMs)) return [];
     const keeps = run && scripts[run.job_id]?.attempts ? ['workspace'] : [];
     return names.every((name) => keeps.includes(name)) && keeps.length > 0
       ? []

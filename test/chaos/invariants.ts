@@ -1,5 +1,6 @@
 // The written list: what must hold whatever was killed when.
 
+import { clientInvariants } from './client-invariants.ts';
 import { foldersLeft, type RunRow } from './evidence.ts';
 import type { Invariant } from './invariant.ts';
 import { journalInvariants } from './journal-invariants.ts';
@@ -8,6 +9,7 @@ import { runInvariants } from './run-invariants.ts';
 export const invariants: readonly Invariant[] = [
   ...runInvariants,
   ...journalInvariants,
+  ...clientInvariants,
   {
     name: 'counters-agree',
     sentence: 'The counters of runs are what counting the rows gives.',

@@ -19,8 +19,22 @@ export type Order = {
 
 type StaleWrite = { readonly runId: string; readonly isChanged: boolean };
 
+/** A client that has ended, and what it printed; of a client in this process the lines it was shown, as JSON. */
+export type Told = {
+  readonly kind: 'run' | 'logs' | 'events' | 'stream';
+  /** What a command that runs a job asked for. */
+  readonly order: string | undefined;
+  readonly runId: string | undefined;
+  readonly endedAtMs: number;
+  /** `killed` by a power cut; `never` within the time that all runs need to end. */
+  readonly end: number | 'killed' | 'never';
+  readonly stdout: string;
+  readonly stderr: string;
+};
+
 export type Ledger = {
   readonly orders: Order[];
+  readonly told: Told[];
   /** Runs whose shim was killed. */
   readonly shimsKilled: Set<string>;
   /** When. An attempt that was just handed to one is not started. */
@@ -32,8 +46,10 @@ export type Ledger = {
   readonly staleWrites: StaleWrite[];
   /** Pid namespaces that were seen, as the shims named them. */
   readonly sandboxes: Map<string, { readonly initPid: number; readonly inode: number }>;
-  /** Of every SIGKILL of the server. */
-  readonly killedAtMs: number[];
+  /** Of every SIGKILL and SIGTERM of the server: it puts nothing more away. */
+  readonly endedAtMs: number[];
+  /** From the end of a server until the next one listened. */
+  readonly absences: { readonly fromMs: number; readonly toMs: number }[];
   kills: number;
   killsDuringStart: number;
   /** Times that the server was stopped and went on (SIGSTOP, SIGCONT). */
@@ -43,13 +59,15 @@ export type Ledger = {
 export function openLedger(): Ledger {
   return {
     orders: [],
+    told: [],
     shimsKilled: new Set(),
     powerCuts: [],
     refusals: [],
     stops: [],
     staleWrites: [],
     sandboxes: new Map(),
-    killedAtMs: [],
+    endedAtMs: [],
+    absences: [],
     kills: 0,
     killsDuringStart: 0,
     forkServersKilled: [],

@@ -8,6 +8,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { writeJob } from '../support/jobs.ts';
 import { processesWith } from '../support/processes.ts';
 import { approve } from './approver.ts';
+import { type Clients, startClients } from './clients.ts';
 import { type Evidence, foldersLeft, readArtifacts, readDatabase, readLeft, readLog, unfinished } from './evidence.ts';
 import { createFollower, type Follower, replay } from './follower.ts';
 import { type Ledger, openLedger } from './ledger.ts';
@@ -28,6 +29,8 @@ export type Chaos = {
   readonly kills: number;
   /** How many of the kills are power cuts, of 1. */
   readonly cutChance: number;
+  /** Clients beside those of the API, at a time. */
+  readonly ofEachKind: number;
   readonly say: (line: string) => void;
 };
 
@@ -48,14 +51,21 @@ export async function wreak(o: Chaos): Promise<Outcome> {
   const ledger = openLedger();
   const load = createLoad({ ledger, scripts, random: random.fork() });
   const follower = createFollower();
+  const clients = startClients({ ...place, ...o, ledger, scripts, random: random.fork() });
   const dbPath = join(root, 'data/flwd.db');
   let held: Held | undefined;
+  let awaySinceMs = Date.now();
+  const listens = (url: string): void => {
+    ledger.absences.push({ fromMs: awaySinceMs, toMs: Date.now() });
+    clients.use(url);
+  };
   while (ledger.kills < o.kills) {
     const victim = startVictim(place);
     if (random.chance(0.15)) await killWhileStarting(victim, ledger, random);
     else {
       const stop = new AbortController();
       const url = await victim.url;
+      listens(url);
       const work = [
         load.run(url, stop.signal),
         follower.follow(url, stop.signal),
@@ -66,13 +76,23 @@ export async function wreak(o: Chaos): Promise<Outcome> {
       await live(victim, root, ledger, random);
       await stale;
       held = anyHeld(dbPath);
-      await endVictim(victim, { ...o, ...place, ledger, random });
+      awaySinceMs = Date.now();
+      await endVictim(victim, { ...o, ...place, clients, ledger, random });
       stop.abort();
       await Promise.all(work);
     }
     o.say(`${ledger.kills} of ${o.kills} kills, ${ledger.orders.length} runs asked for`);
   }
-  const evidence = await settle({ victim: startVictim(place), root, mark, ledger, follower, scripts });
+  const evidence = await settle({
+    victim: startVictim(place),
+    root,
+    mark,
+    ledger,
+    follower,
+    clients,
+    listens,
+    scripts,
+  });
   return { evidence, root, remove: () => rmSync(root, { recursive: true, force: true }) };
 }
 
@@ -88,7 +108,7 @@ function configuration(root: string): unknown {
 
 async function killWhileStarting(victim: Victim, ledger: Ledger, random: Random): Promise<void> {
   await delay(random.integer(0, 900));
-  ledger.killedAtMs.push(Date.now());
+  ledger.endedAtMs.push(Date.now());
   await victim.end('SIGKILL');
   ledger.kills += 1;
   ledger.killsDuringStart += 1;
@@ -132,18 +152,24 @@ function parentOf(pid: number): number {
 
 async function endVictim(
   victim: Victim,
-  o: { root: string; syncs: Syncs; cutChance: number; ledger: Ledger; random: Random },
+  o: { root: string; syncs: Syncs; cutChance: number; clients: Clients; ledger: Ledger; random: Random },
 ): Promise<void> {
   const { root, ledger, random } = o;
   if (random.chance(0.12)) {
     ledger.stops.push(await victim.end('SIGTERM'));
+    ledger.endedAtMs.push(Date.now());
     return;
   }
-  ledger.killedAtMs.push(Date.now());
-  await victim.end('SIGKILL');
-  ledger.kills += 1;
-  if (!random.chance(o.cutChance)) return;
-  ledger.powerCuts.push(await cutPower(root, o.syncs, random));
+  const kill = async (): Promise<void> => {
+    ledger.endedAtMs.push(Date.now());
+    await victim.end('SIGKILL');
+    ledger.kills += 1;
+  };
+  if (!random.chance(o.cutChance)) return kill();
+  await o.clients.withoutNewOnes(async () => {
+    await kill();
+    ledger.powerCuts.push(await cutPower(root, o.syncs, random));
+  });
 }
 
 /** Notes the sandboxes that there are, so that what is left of one can be told at the end. */
@@ -161,13 +187,17 @@ async function settle(o: {
   mark: string;
   ledger: Ledger;
   follower: Follower;
+  clients: Clients;
+  listens: (url: string) => void;
   scripts: Evidence['scripts'];
 }): Promise<Evidence> {
   const { root, ledger, follower } = o;
   const dbPath = join(root, 'data/flwd.db');
   const url = await o.victim.url;
+  o.listens(url);
   const stop = new AbortController();
   const approving = approve(url, ledger, stop.signal);
+  await o.clients.finish(settleMs);
   await until(() => unfinished(dbPath) === 0);
   stop.abort();
   await approving;

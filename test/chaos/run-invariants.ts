@@ -136,7 +136,12 @@ function isEnded({ status }: RunRow): boolean {
   return status !== 'pending' && status !== 'running';
 }
 
-/** A fork server was killed while the run was under way. */
+/** A busy server hands attempts to a fork server that is dead until it hears of it. */
+const hearsWithinMs = 1_000;
+
+/** A fork server was killed while the run was under way, or just before it was handed to it. */
 function wasBeingStarted({ ledger }: Evidence, run: RunRow): boolean {
-  return ledger.forkServersKilled.some((atMs) => Number(run.started_at) <= atMs && atMs <= Number(run.finished_at));
+  return ledger.forkServersKilled.some(
+    (atMs) => Number(run.started_at) - hearsWithinMs <= atMs && atMs <= Number(run.finished_at),
+  );
 }

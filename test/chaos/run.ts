@@ -20,6 +20,13 @@ const { values } = parseArgs({
 const seed = Number(values.seed ?? Date.now() % 1_000_000);
 const packageDir = new URL('../..', import.meta.url).pathname;
 
+const clientNames = {
+  run: '`flwd run`',
+  logs: '`flwd logs --follow`',
+  events: '`flwd events --run`',
+  stream: 'the client library',
+} as const;
+
 if (values.mutate) {
   const { tryMutations } = await import('./mutations.ts');
   process.exitCode = (await tryMutations(seed)) ? 0 : 1;
@@ -33,6 +40,7 @@ async function tryOnce(): Promise<boolean> {
     seed,
     kills: Number(values.kills),
     cutChance: Number(values.cuts),
+    ofEachKind: 2,
     say,
   });
   let isSound = true;
@@ -68,6 +76,10 @@ function summary({ ledger, runs, logs, seen }: Evidence): [string, number | stri
     ['answers sent again', ledger.orders.reduce((sum, { answers }) => sum + Math.max(0, answers.length - 1), 0)],
     ['lines of logs', [...logs.values()].reduce((sum, lines) => sum + lines.length, 0)],
     ['events seen by the follower', seen.length],
+    ...[...Map.groupBy(ledger.told, ({ kind }) => kind)].map(([kind, those]): [string, number] => [
+      `clients: ${clientNames[kind]}`,
+      those.length,
+    ]),
     ['sandboxes seen', ledger.sandboxes.size],
   ];
 }

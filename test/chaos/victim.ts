@@ -22,22 +22,24 @@ process.on('exit', () => {
   for (const child of living) child.kill('SIGKILL');
 });
 
-export function startVictim(o: { readonly packageDir: string; readonly root: string; readonly syncs: Syncs }): Victim {
+type Place = { readonly packageDir: string; readonly root: string; readonly syncs: Syncs };
+
+/** What node is given before the words of a command: what it syncs is noted, as a command may own the data dir for a while. */
+export function nodeWords(packageDir: string): readonly string[] {
   const preload = new URL('./programs/watch-syncs.ts', import.meta.url).href;
-  const child = spawn(
-    process.execPath,
-    ['--import', preload, join(o.packageDir, 'bin/flwd.js'), 'serve', '--config', join(o.root, 'flwd.yaml')],
-    {
-      cwd: o.root,
-      env: {
-        PATH: process.env.PATH,
-        HOME: o.root,
-        CHAOS_SYNCS: o.syncs.walPath,
-        CHAOS_SYNCED_FILES: o.syncs.filesPath,
-      },
-      stdio: ['ignore', 'pipe', openSync(join(o.root, 'server.log'), 'a')],
-    },
-  );
+  return ['--import', preload, join(packageDir, 'bin/flwd.js')];
+}
+
+export function environmentOf({ root, syncs }: Pick<Place, 'root' | 'syncs'>): NodeJS.ProcessEnv {
+  return { PATH: process.env.PATH, HOME: root, CHAOS_SYNCS: syncs.walPath, CHAOS_SYNCED_FILES: syncs.filesPath };
+}
+
+export function startVictim(o: Place): Victim {
+  const child = spawn(process.execPath, [...nodeWords(o.packageDir), 'serve', '--config', join(o.root, 'flwd.yaml')], {
+    cwd: o.root,
+    env: environmentOf(o),
+    stdio: ['ignore', 'pipe', openSync(join(o.root, 'server.log'), 'a')],
+  });
   living.add(child);
   const exited = new Promise<{ code: number | null; signal: NodeJS.Signals | null }>((resolve) => {
     child.once('exit', (code, signal) => {
