@@ -3,6 +3,7 @@
 import { mkdir, realpath } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { createCatalog, type JobSource } from './catalog/catalog.ts';
 import { createSnapshots } from './catalog/snapshot.ts';
 import type { Config } from './config/config.ts';
@@ -37,6 +38,9 @@ import { assertGuarded } from './server/exposure.ts';
 import { openJwtVerifier } from './server/open-jwt-verifier.ts';
 import { watchLoad } from './server/pressure.ts';
 import { openStore } from './store/open.ts';
+
+/** Commands wait for 10 s. */
+const readWithinMs = 8_000;
 
 /** Of `serve --dev`, which is on loopback alone. */
 const devToken = 'dev-token';
@@ -235,15 +239,21 @@ export async function serve(config: Config, configFile: string | null, brief?: B
         log,
       });
     const listening = await server.listen();
-    opened.push(async () => ownership.announce(null));
+    let isClosing = false;
+    opened.push(async () => {
+      isClosing = true;
+      ownership.announce(null);
+    });
     const reading = catalog
       .start()
       .catch((error: unknown) => log.error({ err: error }, 'the sources could not be read'));
     engine.start(brief?.runs);
     if (!brief) retention.start();
-    // Whoever asks a command for a job would hear that there is none.
-    else await reading;
-    ownership.announce(listening);
+    // Commands wait until it is said where they are answered: before the jobs are read they would be refused.
+    void Promise.race([reading, delay(readWithinMs, undefined, { ref: false })]).then(() => {
+      if (!isClosing) ownership.announce(listening);
+    });
+    if (brief) await reading;
     const { startNoRuns, attend } = engine;
     return { url: listening.url, startNoRuns, attend, lost: lost.promise, stop: closeAll };
   } catch (error) {

@@ -1,13 +1,13 @@
 // Commands that follow a run while its server is stopped in order and started again.
 
-import { writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect } from 'vitest';
 import { testWith } from '../support/host.ts';
 import { bash } from '../support/jobs.ts';
 import { createInstance } from './an-instance.ts';
-import { start } from './terminal.ts';
+import { flwd, start } from './terminal.ts';
 
 const waits = 'until [ -e "$GO" ]; do sleep 0.05; done; echo late';
 const env = { GO: '/workspace/go' };
@@ -44,3 +44,16 @@ testWith('bwrap').for(['quiet', 'talks'])(
     expect([code, told.match(/"event":"[\w.]+"/g)]).toEqual([0, ['"event":"run.started"', '"event":"run.finished"']]);
   },
 );
+
+testWith('bwrap')('a command that comes while a server still reads its jobs waits until they are read', async () => {
+  const { dir } = await createInstance({ greets: bash('echo hello') });
+  for (let n = 0; n < 1_000; n++) {
+    mkdirSync(join(dir, 'jobs', `job-${n}`));
+    writeFileSync(join(dir, 'jobs', `job-${n}`, 'config.yaml'), 'command: [echo, hello]\n');
+  }
+  const server = start(dir, ['serve']);
+  // It has the data dir, and is about to listen.
+  await expect.poll(() => existsSync(join(dir, 'data', 'cli.token'))).toBe(true);
+  expect(await flwd(dir, 'run', 'greets')).toMatchObject({ code: 0, stdout: 'hello\n' });
+  await server.prints(/listening on/);
+});
