@@ -2,6 +2,7 @@
 // memory, and never more than a slice at once until it is composed.
 
 import {
+  type Alias,
   Composer,
   type CST,
   type Document,
@@ -13,6 +14,7 @@ import {
   Lexer,
   Parser,
   parseDocument,
+  visit,
 } from 'yaml';
 import type { JsonValue } from '../domain/job.ts';
 import type { Pace } from '../lib/pace.ts';
@@ -25,7 +27,10 @@ const simpleLimit = 16 * 1024;
 const lexemeLimit = 100_000;
 /** Documents, directives and comments between them. */
 const tokenLimit = 1000;
+/** Counted before anything is composed: 9,000 of them cost a second. */
 const aliasLimit = 100;
+/** What the lexer puts before the text of a scalar, whatever that begins with. */
+const scalarMark = '\u{1f}';
 const syntaxFaultLimit = 20;
 
 type Place = { readonly line: number; readonly column: number };
@@ -46,7 +51,7 @@ export async function parseConfigText(text: string, pace: Pace): Promise<ConfigT
       value: simple,
       placeOf(path, spot) {
         document ??= parseDocument(text, { uniqueKeys: false });
-        return placeOf(text, document, path, spot);
+        return placeOf(text, { document, targetOf: targetsIn(document) }, path, spot);
       },
     };
   }
@@ -59,24 +64,31 @@ export async function parseConfigText(text: string, pace: Pace): Promise<ConfigT
   const [document, second] = composer.compose(tokens, true, text.length);
   if (!document) return [faultAt(0, 'is empty')];
   if (second) return [faultAt(second.range[0], 'there is more than one document')];
+  const targetOf = targetsIn(document);
   const syntax = [...document.errors, ...document.warnings].map(({ pos, message }) => ({ offset: pos[0], message }));
-  const faults = syntax.length > 0 ? syntax : findMisused(document);
+  const faults = syntax.length > 0 ? syntax : findMisused(document, targetOf);
   if (faults.length > 0) {
     return faults.slice(0, syntaxFaultLimit).map(({ offset, message }) => faultAt(offset, message));
   }
   const value = toValue(document);
   if (value === undefined) return [faultAt(0, 'its aliases stand for too much')];
   const alien = whatIsNotJson(value);
-  if (alien) return [{ ...placeOf(text, document, alien.path, 'value'), message: alien.message }];
-  return { value, placeOf: (path, spot) => placeOf(text, document, path, spot) };
+  const composed = { document, targetOf };
+  if (alien) return [{ ...placeOf(text, composed, alien.path, 'value'), message: alien.message }];
+  return { value, placeOf: (path, spot) => placeOf(text, composed, path, spot) };
 }
 
 async function tokenize(text: string, pace: Pace): Promise<CST.Token[] | { offset: number; message: string }> {
   const tokens: CST.Token[] = [];
   const parser = new Parser();
   let lexemes = 0;
+  let aliases = 0;
+  let isText = false;
   for (const lexeme of new Lexer().lex(text)) {
     for (const token of parser.next(lexeme)) tokens.push(token);
+    if (!isText && lexeme.startsWith('*') && ++aliases > aliasLimit)
+      return { offset: parser.offset - lexeme.length, message: `there are more than ${aliasLimit} aliases` };
+    isText = lexeme === scalarMark;
     if (isTooDeep(parser)) return { offset: parser.offset, message: tooDeep };
     lexemes += 1;
     if (lexemes > lexemeLimit || tokens.length > tokenLimit) {
@@ -99,17 +111,41 @@ function toValue(document: Document.Parsed): JsonValue | undefined {
   }
 }
 
+type TargetOf = (alias: Alias) => unknown;
+type Composed = { readonly document: Document.Parsed; readonly targetOf: TargetOf };
+
+/** What an alias stands for: the last anchor of its name above it. The library looks through the whole text for each. */
+function targetsIn(document: Document.Parsed): TargetOf {
+  let anchors: Map<string, { readonly offset: number; readonly node: unknown }[]> | undefined;
+  const collect = () => {
+    const found: NonNullable<typeof anchors> = new Map();
+    visit(document, {
+      Value(_key, node) {
+        if (node.anchor === undefined) return;
+        const others = found.get(node.anchor) ?? [];
+        others.push({ offset: node.range?.[0] ?? 0, node });
+        found.set(node.anchor, others);
+      },
+    });
+    return found;
+  };
+  return ({ source, range }) => {
+    anchors ??= collect();
+    const offset = range?.[0] ?? 0;
+    return anchors.get(source)?.findLast((anchor) => anchor.offset < offset)?.node;
+  };
+}
+
 /** Keys that are there twice, and aliases of nothing. */
-function findMisused(document: Document.Parsed): { offset: number; message: string }[] {
+function findMisused(document: Document.Parsed, targetOf: TargetOf): { offset: number; message: string }[] {
   const misused: { offset: number; message: string }[] = [];
   const open: unknown[] = [document.contents];
-  let aliases = 0;
   while (open.length > 0 && misused.length < syntaxFaultLimit) {
     const node = open.pop();
     const offset = isNode(node) ? (node.range?.[0] ?? 0) : 0;
     if (isAlias(node)) {
-      if (++aliases > aliasLimit) return [{ offset, message: `there are more than ${aliasLimit} aliases` }];
-      if (!node.resolve(document)) misused.push({ offset, message: `there is no anchor \`&${node.source}\` above` });
+      if (targetOf(node) === undefined)
+        misused.push({ offset, message: `there is no anchor \`&${node.source}\` above` });
     }
     if (isSeq(node)) open.push(...node.items);
     if (!isMap(node)) continue;
@@ -135,7 +171,7 @@ function keyOf(key: unknown): string {
 
 /** YAML knows values that JSON does not, and an anchor can hold itself. */
 function whatIsNotJson(root: unknown): { path: readonly string[]; message: string } | undefined {
-  const visit = (value: unknown, path: readonly string[]): { path: readonly string[]; message: string } | undefined => {
+  const look = (value: unknown, path: readonly string[]): { path: readonly string[]; message: string } | undefined => {
     if (typeof value === 'string' && value.includes('\0')) return { path, message: 'must not hold a NUL character' };
     if (typeof value === 'number' && !Number.isFinite(value)) return { path, message: 'must be a finite number' };
     if (typeof value !== 'object' || value === null) return undefined;
@@ -144,20 +180,20 @@ function whatIsNotJson(root: unknown): { path: readonly string[]; message: strin
       return { path, message: 'must be a string, a number, true, false, null, a list or a map' };
     }
     for (const [key, member] of Object.entries(value)) {
-      const found = visit(member, [...path, key]);
+      const found = look(member, [...path, key]);
       if (found) return found;
     }
     return undefined;
   };
-  return visit(root, []);
+  return look(root, []);
 }
 
-function placeOf(text: string, document: Document.Parsed, path: readonly string[], spot: Spot): Place {
+function placeOf(text: string, { document, targetOf }: Composed, path: readonly string[], spot: Spot): Place {
   let node: unknown = document.contents;
   let offset = 0;
   const steps = spot === 'missing' ? path.slice(0, -1) : path;
   for (const step of steps) {
-    const holder = isAlias(node) ? node.resolve(document) : node;
+    const holder = isAlias(node) ? targetOf(node) : node;
     const pair = isMap(holder) ? holder.items.find(({ key }) => keyOf(key) === step) : undefined;
     const item = isSeq(holder) ? holder.items[Number(step)] : undefined;
     const key = pair?.key;

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { stringify } from 'yaml';
+import { Lexer, Parser, stringify } from 'yaml';
 import { definitionOf, faultsIn, read } from './a-job-file.ts';
 import type { Files } from './source-fixture.ts';
 
@@ -248,6 +248,37 @@ describe('text made to hurt', () => {
     ['errors throughout', '- ]\n'.repeat(size / 4), /more than 100,000/],
   ])('%s', async (_, text, message) => {
     expect(await faultsIn(text)).toEqual([expect.stringMatching(message)]);
+  });
+
+  /** How long a task takes, of several goes the quickest: the machine may be busy with other things. */
+  async function msOf(task: () => unknown): Promise<number> {
+    let least = Infinity;
+    for (let go = 0; go < 3; go++) {
+      const startedAt = performance.now();
+      await task();
+      least = Math.min(least, performance.now() - startedAt);
+    }
+    return least;
+  }
+  function toTokens(text: string): number {
+    const parser = new Parser();
+    return [...new Lexer().lex(text)].flatMap((lexeme) => [...parser.next(lexeme)]).length;
+  }
+
+  test('thousands of merges are refused at the first that is too many, before anything is made of them', async () => {
+    const merges = Array.from({ length: 3_000 }, (_, at) => `y${at}: &y${at}\n  <<: [*x, *x, *x]`);
+    const text = `x: &x {a: 1}\n${merges.join('\n')}\ncommand: ./run.sh\n`;
+    expect(await faultsIn(text)).toEqual(['69:12: there are more than 100 aliases']);
+    expect(await msOf(() => faultsIn(text))).toBeLessThan(await msOf(() => toTokens(text)));
+  });
+
+  test('many aliases in a long text cost hardly more than as many words', async () => {
+    const textWith = (word: string): string => {
+      const members = Array.from({ length: 12_000 }, (_, at) => `  k${at}: ${at % 150 === 0 ? word : 'yy'}`);
+      return `name: &x title\ncommand: ./run.sh\nenv:\n${members.join('\n')}\n`;
+    };
+    expect(await faultsIn(textWith('*x'))).toEqual([]);
+    expect(await msOf(() => faultsIn(textWith('*x')))).toBeLessThan(2 * (await msOf(() => faultsIn(textWith('yy')))));
   });
 
   test('no text whatsoever makes reading throw', async () => {
