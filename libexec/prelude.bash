@@ -8,11 +8,11 @@ _flwd_failed() {
   local status=$1 parts=$2 file=${BASH_SOURCE[1]-} line=${BASH_LINENO[0]} command=${BASH_COMMAND%%$'\n'*}
   [[ $command == "$BASH_COMMAND" ]] || command+=' …'
   (( parts < 2 )) || command="a pipeline that ends with $command"
-  printf '%s:%s: failed with status %s: %s\n' "${file#/job/}" "$line" "$status" "$command" >&2
+  printf '%s:%s: failed with status %s: %s\n' "${file#"${FLWD_JOB_DIR-/job}"/}" "$line" "$status" "$command" >&2
 }
 
-source /run/flwd/libexec/report.sh
-source /run/flwd/in/args.bash
+source "${BASH_SOURCE[0]%/*}/report.sh"
+source "${FLWD_ARGS_FILE%/*}/args.bash"
 
 set -Eeuo pipefail
 IFS=$'\n\t'

@@ -83,7 +83,7 @@ flwd_output() {
 
 # flwd_artifact PATH [--name NAME] [--type MEDIA_TYPE]: a file to keep with the run
 flwd_artifact() {
-  local path='' name=null media_type=null usage='flwd_artifact PATH [--name NAME] [--type MEDIA_TYPE]'
+  local args="${FLWD_ARGS_FILE:-/run/flwd/in/args.json}" path='' name=null media_type=null usage='flwd_artifact PATH [--name NAME] [--type MEDIA_TYPE]'
   while [ $# -gt 0 ]; do
     case $1 in
       --name=*) name=$(_flwd_json "${1#*=}") ;;
@@ -114,7 +114,7 @@ flwd_artifact() {
     return 1
   fi
   printf '{"path":%s,"name":%s,"media_type":%s}\n' "$(_flwd_json "$path")" "$name" "$media_type" \
-    >>/run/flwd/out/artifacts
+    >>"${args%/in/*}/out/artifacts"
 }
 
 _flwd_misused() {

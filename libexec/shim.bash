@@ -8,9 +8,10 @@ take_hidden() {
   ((hidden_length == 0)) || printf . >&"$handoff"
 }
 
-# usage: attend &    order, and after it in fd 0: what src/exec/shim.ts has written: it sets `attempt_dir`, `is_guarded`, `has_tmp`, `bwrap` and
-# `command`, and opens what they need    number: which order it is    fd 3: where `ended NUMBER` is told    fd 4: a pipe for the
-# script's stderr, opened both ways    fd 9: another, at which bwrap waits    ATTEMPT_DIR/sandbox: bwrap's options
+# usage: attend &    order, and after it in fd 0: what src/exec/shim.ts has written: it sets `attempt_dir`, `is_guarded`, `has_tmp`,
+# `workspace`, `bwrap` and `command`, and opens what they need; without a sandbox `workspace` says where the script starts
+# number: which order it is    fd 3: where `ended NUMBER` is told    fd 4: a pipe for the script's stderr, opened both ways
+# fd 9: another, at which bwrap waits    ATTEMPT_DIR/sandbox: bwrap's options
 # It writes to ATTEMPT_DIR/status, one JSON object a line: who it is, then what bwrap says on fd 3, then how bwrap ended.
 # A redirection that fails is no end to bash, as it is to other shells: the script must not run with half of them.
 attend() {
@@ -60,6 +61,7 @@ enter() {
     done <"$attempt_dir/cgroups"
   fi
   ((may_dump == 0)) || ulimit -Sc "$core_limit"
+  [[ $workspace == '' ]] || run_script
   # In words that no variable of the job's can change.
   set -- "$attempt_dir" "$bwrap" --json-status-fd 3 --args 10 -- "${command[@]}"
   unset command stat
@@ -101,6 +103,38 @@ show_tmp() {
   ((${#left[@]} > 0)) || return
   must_stay=1
   printf '{"tmp_fd":%s}\n' "$held" >&3
+}
+
+# Without a sandbox (ADR 0031): runs the script in a process group of its own, ends what is left of the group, and exits as it did.
+run_script() {
+  cd "$workspace" || exit
+  set -m
+  become_script "${command[@]}" &
+  set +m
+  wait "$!"
+  set -- "$?" "$!"
+  kill -KILL -- "-$2"
+  printf '{"exit-code":%s}\n' "$1" >&3
+  exit "$1"
+}
+
+# usage: become_script PROGRAM ARGUMENT…
+become_script() {
+  local stat
+  IFS= read -r stat </proc/self/stat || exit
+  stat=(${stat##*) })
+  printf '{"script":%s,"start_ticks":%s}\n' "$BASHPID" "${stat[19]}" >&3 || exit
+  unset command stat
+  export PWD
+  export_hidden
+  if [[ $1 == */* && ! -e $1 ]] || { [[ $1 != */* ]] && ! hash -- "$1"; }; then
+    printf '{"unstartable":"missing"}\n' >&3
+    exit 127
+  elif [[ $1 == */* && ! -x $1 ]]; then
+    printf '{"unstartable":"forbidden"}\n' >&3
+    exit 126
+  fi
+  exec "$@" >&6 2>/proc/self/fd/4 3>&- 4>&- 5>&- 6>&- 7<&- 10>&-
 }
 
 # Of an order with variables that must be in no file.

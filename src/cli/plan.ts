@@ -34,7 +34,10 @@ function describe(plan: Plan, output: Output): void {
   output.fields([
     ['job', `${plan.job_id} at ${plan.revision.slice(0, 12)}`],
     ['arguments', JSON.stringify(plan.args)],
-    ['profile', `${profile}: network ${isolation.network}, files ${isolation.filesystem}, as uid ${isolation.uid}`],
+    [
+      'profile',
+      `${profile}: ${isolation.pid_namespace ? '' : 'no sandbox, '}network ${isolation.network}, files ${isolation.filesystem}, as uid ${isolation.uid}`,
+    ],
     ['network', plan.network_reach ?? ''],
     ['grants', plan.grants.map(({ kind, path }) => (path === undefined ? kind : `${kind} ${path}`)).join(', ')],
     ['secrets', [...plan.secrets, ...plan.stored_secrets].join(', ')],

@@ -132,7 +132,10 @@ export async function describeRun(run: Run, output: Output): Promise<void> {
     ['started', output.time(run.started_at)],
     ['finished', output.time(run.finished_at)],
     ['took', tookOf(run)],
-    ['profile', `${run.security.profile}, network ${run.security.isolation.network}`],
+    [
+      'profile',
+      `${run.security.profile}${run.security.isolation.pid_namespace ? '' : ' without a sandbox'}, network ${run.security.isolation.network}`,
+    ],
     [
       'labels',
       Object.entries(run.labels)

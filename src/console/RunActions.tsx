@@ -168,7 +168,10 @@ function Ladder(o: { readonly run: Run; readonly nudge: number; readonly asks: n
     isOver ? [] : readRunEvents(client, { runId: run.run_id, types: ['run.cancelling'], signal }),
   );
   const rungs = isOver ? rungsOf(run) : (live ?? []).flatMap(toRung);
-  const remaining = terminationsOf(run).reduce((sum, { ended }) => sum + ended.remaining, 0);
+  const ends = terminationsOf(run).map(({ ended }) => ended);
+  const remaining = ends.reduce((sum, ended) => sum + ended.remaining, 0);
+  const isProven = ends.every(({ proven }) => proven !== false);
+  const nothing = isProven ? 'no process is left' : 'no process was found; without a sandbox that is no proof';
   return (
     <ol className="ladder" aria-label="Cancel" tabIndex={-1} ref={list}>
       <li>asked for {run.cancel_requested_at !== null && <Time at={run.cancel_requested_at} />}</li>
@@ -182,7 +185,7 @@ function Ladder(o: { readonly run: Run; readonly nudge: number; readonly asks: n
           {text}
         </li>
       ))}
-      {isOver && <li>{remaining === 0 ? 'no process is left' : `${remaining} processes are left`}</li>}
+      {isOver && <li>{remaining === 0 ? nothing : `${remaining} processes are left`}</li>}
     </ol>
   );
 }

@@ -95,6 +95,10 @@ const termination = nullable(
   Type.Object({
     signals: Type.Array(Type.Object({ signal: Type.String(), at: timestamp, processes: Type.Integer() })),
     remaining: Type.Integer(),
+    // Not on runs of earlier versions.
+    proven: Type.Optional(
+      Type.Boolean({ description: 'false: nothing was found, but without a pid namespace that is no proof' }),
+    ),
     finished_at: timestamp,
   }),
 );

@@ -67,8 +67,10 @@ export type Grant = { readonly kind: 'network' | 'read' | 'write'; readonly path
 export type Termination = {
   /** Each signal sent, when, and to how many processes. */
   readonly signals: readonly { readonly signal: string; readonly at: string; readonly processes: number }[];
-  /** Processes found in the domain afterwards; 0 is the proof. */
+  /** Processes of it found afterwards. */
   readonly remaining: number;
+  /** Whether it is certain that nothing else is left; not where there was no pid namespace. Absent in what version 0.1 stored: true. */
+  readonly proven?: boolean;
   readonly finished_at: string;
 };
 
@@ -190,6 +192,8 @@ export type RunPlan = {
   readonly revision: string;
   readonly profile: SecurityProfile;
   readonly network: Network;
+  /** Absent in what version 0.1 stored: true. */
+  readonly isSandboxed?: boolean;
   /** Absent in what version 0.1 stored: no limits. */
   readonly resources?: Resources;
   /** Host paths, resolved, links and all. */

@@ -122,6 +122,7 @@ export function startAttempt(o: {
       secrets: o.secrets,
       profile: plan.profile,
       network: plan.network,
+      isSandboxed: plan.isSandboxed ?? true,
       read: plan.read,
       write: plan.write,
       masked: showsHost(plan) ? context.masked() : [],

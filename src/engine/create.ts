@@ -167,9 +167,10 @@ export function createAddRun(o: {
     const admission = dispatcher.admit(plan.lane, { id, tenant: addition.tenant }, addition.isBounded);
     try {
       const waiting = admission.kind === 'wait' ? admission.waiting : null;
-      const { profile, network, resources, read, write, resolvedArgs, storedArgs, secrets, alsoRedacted } = plan;
+      const { profile, network, isSandboxed, resources, read, write, resolvedArgs, storedArgs, secrets, alsoRedacted } =
+        plan;
       const { depth = 0, secretsBy = addition.caller.name } = addition;
-      const granted = { profile, network, resources, read, write, resolvedArgs };
+      const granted = { profile, network, isSandboxed, resources, read, write, resolvedArgs };
       const runPlan = { job, revision, depth, ...granted, storedArgs, secretsBy };
       const { tenant, priority, labels, caller, parent, rerunOf } = addition;
       const status: RunStatus = waiting === null ? 'running' : 'pending';

@@ -22,7 +22,7 @@ import { type Fault, Problem, validationError } from '../domain/problem.ts';
 import { noResources, type Resources, type RunLimits, shownLimits } from '../domain/resources.ts';
 import type { Grant, Isolation } from '../domain/run.ts';
 import { defaultMemoryBytes, type LimitHost, reportOf } from '../exec/limit-host.ts';
-import { type HostReport, isolationOf } from '../exec/sandbox.ts';
+import { isSandboxed as getsSandbox, type HostReport, isolationOf } from '../exec/sandbox.ts';
 import { namesOthersHome, othersHome, withHome } from '../lib/home-path.ts';
 import { decisionOf } from './decision.ts';
 import type { Lane } from './lanes.ts';
@@ -71,6 +71,7 @@ export type ResolvedPlan = RunSecrets & {
   /** Where it is denied, the one that was asked for. */
   readonly profile: SecurityProfile;
   readonly network: Network;
+  readonly isSandboxed: boolean;
   readonly isolation: Isolation;
   readonly resources: Resources;
   readonly limits: RunLimits;
@@ -197,6 +198,15 @@ export async function resolveEntry(
 
   if (faults.size > 0 && denials.length === 0) throw validationError(faults.faults(), faults.size);
 
+  const isSandboxed = getsSandbox(profile);
+  if (!isSandboxed && network === 'none') {
+    denials.push(
+      new Problem(
+        'isolation-unavailable',
+        "This host has no bubblewrap, and without it a run cannot be kept from the network, as the job's permissions.network asks.",
+      ),
+    );
+  }
   const { available, detail } = o.host[profile];
   if (!available) {
     denials.push(new Problem('isolation-unavailable', `This host cannot enforce '${profile}': ${detail ?? 'unknown'}`));
@@ -210,9 +220,10 @@ export async function resolveEntry(
     alsoRedacted: before.alsoRedacted,
     profile,
     network,
-    isolation: isolationOf(profile, network),
+    isSandboxed,
+    isolation: isolationOf(profile, network, isSandboxed),
     resources,
-    limits: shownLimits(resources, reportOf(o.limitHost), job.logs.maxSizeBytes),
+    limits: shownLimits(resources, reportOf(o.limitHost, isSandboxed), job.logs.maxSizeBytes),
     ...paths,
     resolvedArgs,
     // Under a profile that is not allowed nothing is granted.

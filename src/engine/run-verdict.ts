@@ -49,6 +49,7 @@ export function joinTerminations(all: readonly Termination[]): Termination | nul
     (joined, one) => ({
       signals: [...joined.signals, ...one.signals],
       remaining: joined.remaining + one.remaining,
+      proven: joined.proven !== false && one.proven !== false,
       finished_at: [joined.finished_at, one.finished_at].toSorted()[1] ?? one.finished_at,
     }),
     first,

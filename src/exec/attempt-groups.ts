@@ -92,7 +92,7 @@ function set(path: string, value: string): void {
   writeFileSync(path, value, { flag: 'r+' });
 }
 
-function groupsOf(attemptDir: string): string[] {
+export function groupsOf(attemptDir: string): string[] {
   return readIfThere(doorsPath(attemptDir)).split('\n').slice(0, -1).map(dirname);
 }
 

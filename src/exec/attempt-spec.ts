@@ -22,6 +22,8 @@ export type AttemptSpec = {
   readonly args: JsonObject;
   readonly secrets: ReadonlyMap<string, string>;
   readonly profile: SecurityProfile;
+  /** False: it is started on the host as it is, which the profile `disabled` alone may be. */
+  readonly isSandboxed: boolean;
   readonly network: Network;
   /** Host paths, resolved, links and all. */
   readonly read: readonly string[];

@@ -3,6 +3,7 @@
 import type { JsonValue } from '../domain/job.ts';
 import { isSecretName } from '../lib/secret-name.ts';
 import type { AttemptSpec } from './attempt-spec.ts';
+import { placesOf } from './script-places.ts';
 
 type Environment = Record<string, string>;
 
@@ -12,7 +13,6 @@ export type Variable = { readonly name: string; readonly value: string; readonly
 /** The kernel refuses to start a program with a longer `NAME=value` (execve(2), MAX_ARG_STRLEN), its zero byte included. */
 const longestVariableBytes = 128 * 1024;
 
-const helpersPath = '/run/flwd/bin';
 export const systemPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
 /** flwd's own, what describes the shell that the server was started from, and what no shell can set. */
@@ -25,9 +25,13 @@ export function attemptEnvironment(spec: AttemptSpec): Variable[] {
   };
   const ofHost = hostVariables(spec);
   const { plain, secret } = jobVariables(spec);
+  const places = placesOf(spec);
   add({ LANG: 'C.UTF-8' }, false);
   add(ofHost, true);
-  add({ PATH: `${helpersPath}:${ofHost.PATH ?? systemPath}`, HOME: '/workspace', ...argumentVariables(spec) }, false);
+  add(
+    { PATH: `${places.bin}:${ofHost.PATH ?? systemPath}`, HOME: places.workspace, ...argumentVariables(spec) },
+    false,
+  );
   add(plain, false);
   add(secret, true);
   // Of what earlier steps gave out.
@@ -39,15 +43,15 @@ export function attemptEnvironment(spec: AttemptSpec): Variable[] {
       FLWD_STEP_ID: spec.stepId,
       FLWD_TENANT: spec.tenant,
       FLWD_ATTEMPT: String(spec.attempt),
-      FLWD_WORKSPACE: '/workspace',
-      FLWD_JOB_DIR: '/job',
-      FLWD_ARGS_FILE: '/run/flwd/in/args.json',
-      FLWD_RESULT_FILE: '/run/flwd/out/result.json',
-      FLWD_OUTPUT_FILE: '/run/flwd/out/output',
-      FLWD_ARTIFACTS_DIR: '/workspace/artifacts',
-      FLWD_SECRETS_DIR: '/run/flwd/secrets',
+      FLWD_WORKSPACE: places.workspace,
+      FLWD_JOB_DIR: places.job,
+      FLWD_ARGS_FILE: `${places.in}/args.json`,
+      FLWD_RESULT_FILE: `${places.out}/result.json`,
+      FLWD_OUTPUT_FILE: `${places.out}/output`,
+      FLWD_ARTIFACTS_DIR: `${places.workspace}/artifacts`,
+      FLWD_SECRETS_DIR: places.secrets,
       // Bash reads this file first, and the file takes the variable away again: only the job's own shell is prepared.
-      ...(spec.action.ulcProfile === 'ulc.shell.bash' ? { BASH_ENV: '/run/flwd/libexec/prelude.bash' } : {}),
+      ...(spec.action.ulcProfile === 'ulc.shell.bash' ? { BASH_ENV: places.prelude } : {}),
     },
     false,
   );

@@ -9,7 +9,7 @@ import { Readable, Writable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { findProgram } from './host-programs.ts';
 import { inheritedDescriptors } from './inherited-descriptors.ts';
-import { libexecDir } from './sandbox.ts';
+import { libexecDir } from './script-places.ts';
 import { seccompFilter } from './seccomp-filter.ts';
 import type { Order } from './shim.ts';
 

@@ -32,7 +32,7 @@ export async function checkHost(
 ): Promise<HostCheck[]> {
   const [profiles, programs, namespaces, seccomp, landlock, modules, inotify] = await Promise.all([
     probing,
-    checkPrograms(),
+    checkPrograms(choice.defaultProfile !== 'disabled'),
     checkUserNamespaces(),
     checkSeccomp(),
     checkLandlock(),
@@ -66,6 +66,10 @@ function checkProfile(
 ): HostCheck {
   const name = `profile ${profile}`;
   const what = profile === defaultProfile ? 'the default' : allowProfiles.includes(profile) ? 'allowed' : 'not allowed';
+  if (available && detail !== null) {
+    const state = `${what}; ${detail}`;
+    return what === 'not allowed' ? ok(name, state) : warn(name, state, 'apt-get install bubblewrap');
+  }
   if (available) return ok(name, `${what}; can be enforced`);
   const why = `${what}; cannot be enforced: ${detail ?? 'unknown'}`;
   return what === 'not allowed' ? warn(name, why, null) : fail(name, why, null);

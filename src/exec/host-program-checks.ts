@@ -14,9 +14,10 @@ const leastBubblewrap = [0, 8] as const;
 /** S_ISUID of stat(2). */
 const setuid = 0o4000;
 
-export async function checkPrograms(): Promise<HostCheck[]> {
+/** `isNeeded`: whether the default profile takes bubblewrap. */
+export async function checkPrograms(isNeeded: boolean): Promise<HostCheck[]> {
   return [
-    await checkBubblewrap(),
+    await checkBubblewrap(isNeeded),
     findProgram('bash')
       ? ok('bash', 'starts every job')
       : fail('bash', 'not installed; it starts every job', 'apt-get install bash'),
@@ -28,10 +29,15 @@ export async function checkPrograms(): Promise<HostCheck[]> {
   ];
 }
 
-async function checkBubblewrap(): Promise<HostCheck> {
+async function checkBubblewrap(isNeeded: boolean): Promise<HostCheck> {
   const name = 'bubblewrap';
   const path = findProgram('bwrap');
-  if (!path) return fail(name, 'not installed; nothing runs without it', 'apt-get install bubblewrap');
+  if (!path)
+    return (isNeeded ? fail : warn)(
+      name,
+      'not installed; without it only the profile disabled runs, where the operator allows it',
+      'apt-get install bubblewrap',
+    );
   const said = await promisify(execFile)(path, ['--version'], { env: {} }).then(
     ({ stdout }) => stdout,
     () => '',

@@ -10,7 +10,7 @@ import type { SecurityProfile } from '../domain/job.ts';
 import { userNamespaceObstacle } from './host-kernel.ts';
 import { findProgram } from './host-programs.ts';
 import { changesUser, isServerRoot } from './job-user.ts';
-import { type Capability, type HostReport, hasFilter, sandboxCommand } from './sandbox.ts';
+import { type Capability, type HostReport, hasFilter, isSandboxed, sandboxCommand } from './sandbox.ts';
 import { seccompFilter } from './seccomp-filter.ts';
 
 const probeMs = 10_000;
@@ -31,9 +31,14 @@ export async function probeHost(): Promise<HostReport> {
 }
 
 async function probe(profile: SecurityProfile, dir: string): Promise<Capability> {
+  if (!isSandboxed(profile) && process.platform === 'linux' && findProgram('bash'))
+    return { available: true, detail: unsandboxedWords };
   const detail = missing(profile) ?? (await trial(profile, join(dir, profile)));
   return { available: detail === null, detail };
 }
+
+const unsandboxedWords =
+  'bubblewrap is not installed, so a run has no sandbox and no pid namespace: its end cannot be proven';
 
 function missing(profile: SecurityProfile): string | null {
   if (process.platform !== 'linux')

@@ -1,6 +1,8 @@
 // One attempt as a process: started here, watched until it has ended and nothing of it is left, ended on request.
 
+import { rmSync } from 'node:fs';
 import { constants } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Termination } from '../domain/run.ts';
 import { systemClock } from '../lib/clock.ts';
@@ -13,7 +15,8 @@ import type { ForkServer } from './fork-server.ts';
 import { giveVerdict } from './grant-verdict.ts';
 import { closeGrants, GrantRefused, type OpenGrant, openGrants } from './granted-paths.ts';
 import { type GuardedPlace, guardedPlaces } from './host-mounts.ts';
-import { attendantsOf, isAlive, isEmpty, isOfThisBoot, send } from './process-table.ts';
+import { killDomainOf } from './kill-domain.ts';
+import { attendantsOf, isAlive, isOfThisBoot, send } from './process-table.ts';
 import { shimOrder } from './shim.ts';
 import { untilShimEnds } from './shim-end.ts';
 import { readStatus, type ShimStatus } from './shim-status.ts';
@@ -77,6 +80,8 @@ export function attend(attemptDir: string, shimEnded: Promise<unknown>, unsaid: 
   const ended = shimEnded.then(
     async () => {
       const status = await outlast(() => untilNothingLeft(attemptDir));
+      // Without a sandbox they are files.
+      await outlast(() => rmSync(join(attemptDir, 'secrets'), { recursive: true, force: true }));
       // What went on without the process that the kernel has ended is no failure.
       const { outOfMemory } = await outlast(() => leaveGroups(attemptDir, status.exitCode !== 0));
       const found = await outlast(() => endOf(attemptDir, status, unsaid));
@@ -107,14 +112,15 @@ async function untilNothingLeft(attemptDir: string): Promise<ShimStatus> {
   let hasLooked = false;
   for (const deadlineMs = systemClock.now() + dyingMs; systemClock.now() < deadlineMs; await delay(pollMs)) {
     const status = readStatus(attemptDir) ?? {};
-    const { shim, sandbox, isOver } = status;
+    const { shim, isOver } = status;
     if (!shim || !isOfThisBoot(shim)) return status;
     const waitsForLook = isOver === true && status.tmpFd !== undefined && !hasLooked;
     if (isAlive(shim) && !waitsForLook) continue;
     if (!isOver && endOrphans(attemptDir) > 0) continue;
-    if (sandbox && !isEmpty(sandbox)) {
-      // Where the server is not root its first process is the job's user's too, who can talk it out of dying with bwrap.
-      send(sandbox.initPid, 'SIGKILL');
+    const domain = killDomainOf(attemptDir, status);
+    if (domain && !domain.isEmpty()) {
+      // Where the server is not root a namespace's first process is the job's user's too, who can talk it out of dying with bwrap.
+      domain.kill();
     } else if (waitsForLook) {
       // Only now can nobody put a link in the way.
       hasLooked = true;

@@ -39,8 +39,12 @@ export function openLimitHost(dataDir: string, hierarchies = findHierarchies()):
   return { cpu: enforcement('cpu'), memory: enforcement('memory'), pids: enforcement('pids') };
 }
 
-/** As `GET /system/info` shows it. */
-export function reportOf(host: LimitHost): LimitReport {
+/** As `GET /system/info` shows it; for a run without a sandbox what holds that. */
+export function reportOf(host: LimitHost, isSandboxed = true): LimitReport {
+  if (!isSandboxed && host.pids.by === 'rlimit') {
+    const detail = 'without a sandbox an rlimit would count all processes of the user';
+    return { ...reportOf(host), pids: { by: 'none', detail } };
+  }
   return {
     cpu: shown(host.cpu),
     memory: shown(host.memory),

@@ -3,6 +3,7 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { errorCode } from '../lib/error-code.ts';
+import { killDomainOf } from './kill-domain.ts';
 import { isAlive, isEmpty, isOfOtherAttempt, isOfThisBoot } from './process-table.ts';
 import { readStatus } from './shim-status.ts';
 
@@ -12,11 +13,13 @@ export function isRunAlive(runDir: string): boolean {
 }
 
 export function isAttemptAlive(attemptDir: string): boolean {
-  const { shim, sandbox } = readStatus(attemptDir) ?? {};
+  const status = readStatus(attemptDir) ?? {};
+  const { shim, sandbox } = status;
   if (!shim || !isOfThisBoot(shim)) return false;
   if (isAlive(shim)) return true;
+  if (!sandbox) return killDomainOf(attemptDir, status)?.isEmpty() === false;
   // Its number and its namespace's may have gone to another long ago.
-  return sandbox !== undefined && !isEmpty(sandbox) && !isOfOtherAttempt(sandbox.initPid, attemptDir);
+  return !isEmpty(sandbox) && !isOfOtherAttempt(sandbox.initPid, attemptDir);
 }
 
 /** Ids of runs with a shim that is alive. */

@@ -96,6 +96,16 @@ export function threadsOf(pid: number): string[] {
   return lookInto(pid, 'task', (path) => readdirSync(path)) ?? [];
 }
 
+export type ListedProcess = Stat & { readonly pid: number };
+
+/** All living processes of the host. */
+export function listProcesses(): ListedProcess[] {
+  return pids().flatMap((pid) => {
+    const stat = statOf(pid);
+    return stat && !isOver(stat.state) ? [{ pid, ...stat }] : [];
+  });
+}
+
 /** Sends a signal to a process, or to a group by its negative. False when there is none. */
 export function send(pid: number, signal: NodeJS.Signals): boolean {
   try {
@@ -117,18 +127,31 @@ function isMember(pid: number, inode: number): boolean {
   return namespace === `pid:[${inode}]` && startTicksOf(pid) !== undefined;
 }
 
-/** undefined for a process that is gone, or of which only the entry is left. */
 function startTicksOf(pid: number): number | undefined {
   const { state = 'X', startTicks } = statOf(pid) ?? {};
-  return state === 'Z' || state === 'X' ? undefined : startTicks;
+  return isOver(state) ? undefined : startTicks;
 }
 
+/** Of such a process only the entry is left. */
+function isOver(state: string): boolean {
+  return state === 'Z' || state === 'X';
+}
+
+type Stat = { readonly state: string; readonly parent: number; readonly group: number; readonly startTicks: number };
+
 /** undefined for a process that is not there, or not shown. A parent of 0 lies outside of what can be seen from here. */
-export function statOf(pid: number): { state: string; parent: number; startTicks: number } | undefined {
+export function statOf(pid: number): Stat | undefined {
   const stat = lookInto(pid, 'stat', (path) => readFileSync(path, 'utf8'));
   // The name, in parentheses, may hold spaces and parentheses. The state is the third field, the start the 22nd.
   const fields = stat?.slice(stat.lastIndexOf(')') + 2).split(' ');
-  return fields && { state: fields[0] ?? '', parent: Number(fields[1]), startTicks: Number(fields[19]) };
+  return (
+    fields && {
+      state: fields[0] ?? '',
+      parent: Number(fields[1]),
+      group: Number(fields[2]),
+      startTicks: Number(fields[19]),
+    }
+  );
 }
 
 /** What is said of a process that is gone, or another user's: nothing. */

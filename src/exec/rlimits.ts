@@ -8,12 +8,15 @@ import { findProgram } from './host-programs.ts';
 const sandboxPids = 1;
 
 /** What comes before the job's command; nothing where no rlimit is needed. */
-export function rlimitWords(limits: AttemptLimits | null): string[] {
+export function rlimitWords(limits: AttemptLimits | null, isSandboxed: boolean): string[] {
   if (!limits) return [];
   const { resources, host } = limits;
   const options = [
     ...(host.memory.by === 'rlimit' && resources.memoryBytes !== null ? [`--as=${resources.memoryBytes}`] : []),
-    ...(host.pids.by === 'rlimit' && resources.pids !== null ? [`--nproc=${resources.pids + sandboxPids}`] : []),
+    // Without a user namespace of its own it would count every process of the user.
+    ...(isSandboxed && host.pids.by === 'rlimit' && resources.pids !== null
+      ? [`--nproc=${resources.pids + sandboxPids}`]
+      : []),
   ];
   return options.length === 0 ? [] : [findProgram('prlimit') ?? 'prlimit', ...options, '--'];
 }

@@ -1,6 +1,7 @@
 // Tells a run's process behind a connection from one of the server's own user (ADR 0032). It looks for a process outside of
 // every run, and not for one inside: a descriptor that is on its way from one process to another is held by none.
 
+import { killDomainOf } from './kill-domain.ts';
 import { attemptDirs, isAttemptAlive } from './live-attempts.ts';
 import { readStatus } from './shim-status.ts';
 import { holdersOf, lineageOf, stillHolds } from './socket-holders.ts';
@@ -36,9 +37,11 @@ export function createRunCallers(): RunCallers {
   function rootsOfRuns(): ReadonlySet<number> {
     const roots = new Set<number>();
     for (const attemptDir of attempts.keys()) {
-      const { shim, sandbox } = readStatus(attemptDir) ?? {};
-      if (shim) roots.add(shim.pid);
-      if (sandbox) roots.add(sandbox.initPid);
+      const status = readStatus(attemptDir) ?? {};
+      if (status.shim) roots.add(status.shim.pid);
+      if (status.sandbox) roots.add(status.sandbox.initPid);
+      // Without a sandbox a daemon descends from neither.
+      if (status.script) for (const pid of killDomainOf(attemptDir, status)?.members() ?? []) roots.add(pid);
     }
     return roots;
   }

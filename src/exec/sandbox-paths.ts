@@ -48,7 +48,7 @@ export async function statPath(workspaceDir: string, path: BytePath): Promise<Re
  * `/workspace/a` means the workspace's `a`, and one to `/etc` never the host's. No process of the run is left to change what is found.
  */
 export async function resolvePath(workspaceDir: string, path: BytePath): Promise<Resolved> {
-  const rest = toSteps(path.startsWith('/') ? path : `/${workspaceName}/${path}`);
+  const rest = toSteps(path.startsWith('/') ? asInSandbox(workspaceDir, path) : `/${workspaceName}/${path}`);
   const walked: string[] = [];
   let links = 0;
   try {
@@ -68,6 +68,12 @@ export async function resolvePath(workspaceDir: string, path: BytePath): Promise
     return { kind: faultOf(error) };
   }
   return walked.length === 0 ? { kind: 'outside' } : statPath(workspaceDir, toBelow(walked));
+}
+
+/** A job without a sandbox names its workspace as the host does. */
+function asInSandbox(workspaceDir: string, path: BytePath): BytePath {
+  const root = toBytePath(`${workspaceDir}/`);
+  return path.startsWith(root) ? `/${workspaceName}/${path.slice(root.length)}` : path;
 }
 
 function toBelow(walked: readonly string[]): BytePath {

@@ -1,12 +1,12 @@
 // The bubblewrap command of an attempt: what a job of each security profile sees and may do.
 
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import type { Network, SecurityProfile } from '../domain/job.ts';
 import type { Isolation, Namespace } from '../domain/run.ts';
 import { folder, type HostView, hostMounts, memoryFolder } from './host-mounts.ts';
 import { findProgram } from './host-programs.ts';
 import { changesUser, isServerRoot, uidOf } from './job-user.ts';
+import { libexecDir, sandboxPlaces } from './script-places.ts';
 import { seccompVersion } from './seccomp-filter.ts';
 
 export type SandboxSpec = HostView & {
@@ -27,11 +27,7 @@ export type Capability = { readonly available: boolean; readonly detail: string 
 
 export type HostReport = Record<SecurityProfile, Capability>;
 
-/** The server's own Node, for jobs in JavaScript. */
-export const nodePath = '/run/flwd/node';
-export const libexecDir = fileURLToPath(new URL('../../libexec/', import.meta.url));
-
-const secretsDir = '/run/flwd/secrets';
+const { node: nodePath, secrets: secretsDir } = sandboxPlaces;
 
 /** bwrap and its arguments. It reads `filterFd` and `secretFds` to their end. */
 export function sandboxCommand(spec: SandboxSpec): string[] {
@@ -72,8 +68,14 @@ export function hasOwnTmp(profile: SecurityProfile): boolean {
   return profile !== 'disabled';
 }
 
+/** Whether a run of the profile gets a sandbox here: `disabled` does without one where bubblewrap is not installed (ADR 0031). */
+export function isSandboxed(profile: SecurityProfile): boolean {
+  return profile !== 'disabled' || findProgram('bwrap') !== undefined;
+}
+
 /** What is in force for a run of the profile on this host. */
-export function isolationOf(profile: SecurityProfile, network: Network): Isolation {
+export function isolationOf(profile: SecurityProfile, network: Network, sandboxed: boolean): Isolation {
+  if (!sandboxed) return unsandboxed;
   const filesystem = { secure: 'workspace', permissive: 'host-read-only', disabled: 'host' } as const;
   const environment = { secure: 'clean', permissive: 'passthrough', disabled: 'server' } as const;
   return {
@@ -90,6 +92,19 @@ export function isolationOf(profile: SecurityProfile, network: Network): Isolati
     seccomp: hasFilter(profile) ? seccompVersion : null,
   };
 }
+
+const unsandboxed: Isolation = {
+  pid_namespace: false,
+  network: 'all',
+  filesystem: 'host',
+  environment: 'server',
+  no_new_privileges: false,
+  uid: uidOf('disabled'),
+  namespaces: [],
+  user_namespace: false,
+  capabilities: 'server',
+  seccomp: null,
+};
 
 function namespacesOf(profile: SecurityProfile, network: Network): Namespace[] {
   return [

@@ -3,6 +3,7 @@
 
 import { isShortage } from '../lib/shortage.ts';
 import type { ShimNews } from './fork-server.ts';
+import { killDomainOf } from './kill-domain.ts';
 import { attendantsOf, isAlive } from './process-table.ts';
 import { giveUp, readStatus } from './shim-status.ts';
 
@@ -38,6 +39,8 @@ export async function untilShimEnds(attemptDir: string, told: Promise<ShimNews>)
 function isGone(attemptDir: string, isLate: boolean): boolean {
   try {
     const status = readStatus(attemptDir);
+    // What a script leaves behind without a sandbox may hold its output open, and the shim waits for the end of that.
+    if (status?.script && status.exitCode !== undefined) killDomainOf(attemptDir, status)?.kill();
     if (status?.shim) return !isAlive(status.shim);
     if (!isLate) return false;
     // One that has made the file, and has not said who it is, may only be slow.

@@ -11,9 +11,13 @@ export type ShimStatus = {
   readonly sandbox?: PidNamespace;
   /** Where the shim has the sandbox's own /tmp open: it waits at its end for a look (src/exec/tmp-left.ts). */
   readonly tmpFd?: number;
-  /** The script's exit code, by bwrap: only where the script was started. */
+  /** Where there is no sandbox: the first process of the script, which leads its process group. */
+  readonly script?: { readonly pid: number; readonly startTicks: number };
+  /** Where there is no sandbox: the script's program is not there, or must not be executed. */
+  readonly unstartable?: 'missing' | 'forbidden';
+  /** The script's exit code: only where the script was started. */
   readonly exitCode?: number;
-  /** bwrap has ended, with whatever code. */
+  /** bwrap, or the script itself, has ended, with whatever code. */
   readonly isOver?: true;
   /** No shim may begin any more. */
   readonly isGivenUp?: true;
@@ -66,6 +70,9 @@ function readLine(line: string): Partial<ShimStatus> {
   if (typeof pid === 'number' && typeof startTicks === 'number' && typeof bootId === 'string') {
     return { shim: { pid, startTicks, bootId } };
   }
+  if (typeof said.script === 'number' && typeof startTicks === 'number')
+    return { script: { pid: said.script, startTicks } };
+  if (said.unstartable === 'missing' || said.unstartable === 'forbidden') return { unstartable: said.unstartable };
   const { 'child-pid': initPid, 'pid-namespace': inode, 'exit-code': exitCode } = said;
   if (typeof initPid === 'number' && typeof inode === 'number') return { sandbox: { initPid, inode } };
   if (typeof exitCode === 'number') return { exitCode };

@@ -1,17 +1,18 @@
 // The order that starts the shim of an attempt, for the fork server: exactly the job's environment, and its secrets at
 // descriptors (ADR 0003, ADR 0008).
 
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { totalmem } from 'node:os';
 import { join } from 'node:path';
 import { makeAttemptFiles } from './attempt-files.ts';
 import { makeGroups } from './attempt-groups.ts';
 import type { AttemptSpec } from './attempt-spec.ts';
 import { commandWords } from './command-words.ts';
-import { attemptEnvironment } from './environment.ts';
+import { attemptEnvironment, type Variable } from './environment.ts';
 import type { OpenGrant } from './granted-paths.ts';
 import { rlimitWords } from './rlimits.ts';
 import { bwrapPath, hasFilter, hasOwnTmp, sandboxedCommand, sandboxOptions } from './sandbox.ts';
+import { placesOf } from './script-places.ts';
 
 /** libexec/shim.bash has 0 to 7 for itself, and 9 and 10. */
 const filterFd = 8;
@@ -32,6 +33,8 @@ export type Order = { readonly open: string; readonly hidden: string };
 export function shimOrder(spec: AttemptSpec, grants: readonly OpenGrant[]): Order {
   const places = makeAttemptFiles(spec);
   if (spec.limits) makeGroups(spec.attemptDir, spec.limits);
+  const words = [...rlimitWords(spec.limits, spec.isSandboxed), ...commandWords(spec.action, placesOf(spec))];
+  if (!spec.isSandboxed) return unsandboxedOrder(spec, words);
   const secretFds = [...spec.secrets.keys()].map((name, index) => ({ name, fd: secretFd(index) }));
   const isGuarded = grants.length > 0;
   const hasTmp = hasOwnTmp(spec.profile);
@@ -43,7 +46,7 @@ export function shimOrder(spec: AttemptSpec, grants: readonly OpenGrant[]): Orde
     filterFd,
     blockFd: isGuarded || hasTmp ? blockFd : null,
     secretFds,
-    argv: [...rlimitWords(spec.limits), ...commandWords(spec.action)],
+    argv: words,
   };
   const variables = attemptEnvironment(spec);
   const command = sandboxedCommand(sandbox);
@@ -62,7 +65,7 @@ export function shimOrder(spec: AttemptSpec, grants: readonly OpenGrant[]): Orde
   // For bwrap alone to read: words cost a shell more than all else that a start takes of it.
   writeFileSync(join(spec.attemptDir, 'sandbox'), options.map((word) => `${word}\0`).join(''), { mode: 0o600 });
   const open = [
-    `attempt_dir=${quote(spec.attemptDir)} is_guarded=${Number(isGuarded)} has_tmp=${Number(hasTmp)}`,
+    `attempt_dir=${quote(spec.attemptDir)} is_guarded=${Number(isGuarded)} has_tmp=${Number(hasTmp)} workspace=`,
     `bwrap=${quote(bwrapPath())} command=(${command.map(quote).join(' ')})`,
     // `$filter` is of libexec/fork-server.bash. Where it cannot be opened, bwrap refuses to go on.
     ...(hasFilter(spec.profile) ? [`exec ${filterFd}<"$filter"`] : []),
@@ -74,11 +77,27 @@ export function shimOrder(spec: AttemptSpec, grants: readonly OpenGrant[]): Orde
     ...secretFds.map(
       ({ name, fd }) => `exec ${fd}< <(exec 4>&- 5>&-; printf %s ${quote(spec.secrets.get(name) ?? '')})`,
     ),
-    ...(exported.length > 0
-      ? [`export_hidden() { export ${exported.map(({ name, value }) => `${name}=${quote(value)}`).join(' ')}; }`]
-      : []),
+    ...(exported.length > 0 ? [exportOf(exported)] : []),
   ];
   return { open: open.join('\n'), hidden: hidden.join('\n') };
+}
+
+/** The script is started on the host as it is, with its secrets in files of the attempt's folder (ADR 0031). */
+function unsandboxedOrder(spec: AttemptSpec, command: readonly string[]): Order {
+  const variables = attemptEnvironment(spec);
+  assertFits([...variables.map(({ name, value }) => `${name}=${value}`), ...command]);
+  const { secrets } = placesOf(spec);
+  mkdirSync(secrets, { mode: 0o700 });
+  for (const [name, value] of spec.secrets) writeFileSync(join(secrets, name), value, { mode: 0o400 });
+  const open = [
+    `attempt_dir=${quote(spec.attemptDir)} is_guarded=0 has_tmp=0 workspace=${quote(spec.workspaceDir)} may_dump=1`,
+    `command=(${command.map(quote).join(' ')})`,
+  ];
+  return { open: open.join('\n'), hidden: exportOf(variables) };
+}
+
+function exportOf(variables: readonly Variable[]): string {
+  return `export_hidden() { export ${variables.map(({ name, value }) => `${name}=${quote(value)}`).join(' ')}; }`;
 }
 
 function secretFd(index: number): number {

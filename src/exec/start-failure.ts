@@ -9,8 +9,13 @@ import type { ShimStatus } from './shim-status.ts';
 const headBytes = 8 * 1024;
 
 /** undefined when the script was started, or when there is no telling. */
-export function startFailure(spoolPath: string, { shim, exitCode, sandbox, isOver }: ShimStatus): string | undefined {
+export function startFailure(
+  spoolPath: string,
+  { shim, exitCode, sandbox, unstartable, isOver }: ShimStatus,
+): string | undefined {
   if (!shim) return 'the sandbox could not be started';
+  if (unstartable === 'missing') return 'its program cannot be started: there is no such program on this host';
+  if (unstartable === 'forbidden') return 'its program cannot be started: it is not executable';
   if (exitCode === 126 || exitCode === 127) {
     // setpriv or prlimit, in the place of the script, ends with these codes; its message is then all there is. A server that is
     // not root has no setpriv, so a line like it is the script's own.

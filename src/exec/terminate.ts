@@ -6,7 +6,8 @@ import type { CancelSignal } from '../domain/job.ts';
 import type { Termination } from '../domain/run.ts';
 import { systemClock, toTimerDelay, toTimestamp } from '../lib/clock.ts';
 import { isShortage, outlast } from '../lib/shortage.ts';
-import { isAlive, isEmpty, membersOf, type PidNamespace, send } from './process-table.ts';
+import { type KillDomain, killDomainOf } from './kill-domain.ts';
+import { isAlive, send } from './process-table.ts';
 import { giveUp, readStatus } from './shim-status.ts';
 
 export type Ladder = {
@@ -39,10 +40,10 @@ export async function climb(
   const ended = attempt.ended.then(over, over);
 
   await nextTurn();
-  if (isOver) return proof(undefined);
-  await until(() => isOver || scriptOf(sandbox()).length > 0, startingMs);
+  if (isOver) return await outlast(() => proof(domain()));
+  await until(() => isOver || membersOf(domain()).length > 0, startingMs);
   if (ladder.signal !== 'KILL') {
-    const script = await outlast(() => (isOver ? [] : scriptOf(sandbox())));
+    const script = await outlast(() => (isOver ? [] : membersOf(domain())));
     const reached = script.filter((pid) => send(pid, `SIG${ladder.signal}`)).length;
     if (reached > 0) {
       record(ladder.signal, reached);
@@ -57,25 +58,30 @@ export async function climb(
     await outlast(killShim);
     await within(ended, dyingMs);
   }
-  const namespace = await outlast(sandbox);
-  await until(() => !namespace || isEmpty(namespace), dyingMs);
-  return await outlast(() => proof(namespace));
+  const left = await outlast(domain);
+  await until(() => !left || left.isEmpty(), dyingMs);
+  return await outlast(() => proof(left));
 
-  function proof(left: PidNamespace | undefined): Termination {
-    return { signals, remaining: left ? membersOf(left).length : 0, finished_at: toTimestamp(systemClock.now()) };
+  function proof(left: KillDomain | undefined): Termination {
+    return {
+      signals,
+      remaining: left && !left.isEmpty() ? Math.max(1, left.members().length) : 0,
+      proven: left?.isProof ?? true,
+      finished_at: toTimestamp(systemClock.now()),
+    };
   }
 
   /** How many of the script's own it reaches. */
   function kill(): number {
-    const namespace = sandbox();
-    const left = scriptOf(namespace).length;
-    if (namespace && !isEmpty(namespace)) send(namespace.initPid, 'SIGKILL');
+    const found = domain();
+    const left = membersOf(found).length;
+    if (found && !found.isEmpty()) found.kill();
     else killShim();
     return left;
   }
 
-  function sandbox(): PidNamespace | undefined {
-    return readStatus(attemptDir)?.sandbox;
+  function domain(): KillDomain | undefined {
+    return killDomainOf(attemptDir, readStatus(attemptDir));
   }
 
   /** The shim leads a process group; bwrap, which dies with it, takes the namespace along. One yet to begin never will. */
@@ -91,9 +97,8 @@ export async function climb(
   }
 }
 
-/** All but the namespace's first process, which is bwrap's and takes no signal but SIGKILL. */
-function scriptOf(namespace: PidNamespace | undefined): number[] {
-  return namespace ? membersOf(namespace).filter((pid) => pid !== namespace.initPid) : [];
+function membersOf(domain: KillDomain | undefined): number[] {
+  return domain?.members() ?? [];
 }
 
 /** A look that the host has no descriptors for is not so. */

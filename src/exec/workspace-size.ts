@@ -8,7 +8,7 @@ import { errorCode } from '../lib/error-code.ts';
 import { createPace, type Pace } from '../lib/pace.ts';
 import { isShortage } from '../lib/shortage.ts';
 import { namelessBytes } from './deleted-files.ts';
-import { familyOf } from './process-table.ts';
+import { killDomainOf } from './kill-domain.ts';
 import { readStatus } from './shim-status.ts';
 
 const leastPauseMs = 250;
@@ -49,10 +49,7 @@ export function watchWorkspace(o: {
       foundBytes += await measureWorkspace(dir, o.limitBytes - foundBytes, { signal, pace });
       if (foundBytes > o.limitBytes || signal.aborted) return foundBytes;
     }
-    const processes = attemptDirs.flatMap((dir) => {
-      const { sandbox } = readStatus(dir) ?? {};
-      return sandbox ? familyOf(sandbox) : [];
-    });
+    const processes = attemptDirs.flatMap((dir) => killDomainOf(dir, readStatus(dir))?.glance() ?? []);
     const folders = ['/workspace', '/run/flwd/out', o.dir, ...outDirs];
     return foundBytes + (await namelessBytes(processes, folders, pace));
   }

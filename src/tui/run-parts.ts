@@ -61,7 +61,9 @@ function sentenceOf(run: RunAnswer): Span {
 function cancelWords({ termination }: RunAnswer): string {
   if (!termination) return 'Cancelled before it started';
   const signals = termination.signals.map(({ signal }) => signal).join(', ');
-  return `Cancelled${signals === '' ? '' : ` by ${signals}`}; ${termination.remaining} processes are left`;
+  const left = `${termination.remaining} processes are left`;
+  const doubt = termination.proven === false ? ', as far as can be told without a sandbox' : '';
+  return `Cancelled${signals === '' ? '' : ` by ${signals}`}; ${left}${doubt}`;
 }
 
 export function stepLines(

@@ -66,6 +66,7 @@ test('a running run is cancelled with the answer of the reference, and its proce
     termination: {
       signals: [{ signal: expect.stringMatching(/TERM/), at: expect.any(String), processes: expect.any(Number) }],
       remaining: 0,
+      proven: true,
       finished_at: expect.any(String),
     },
     steps: [{ step_id: 'step_01', status: 'cancelled' }],

@@ -8,7 +8,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { adopt } from '../../src/exec/adopt.ts';
 import type { AttemptSpec } from '../../src/exec/attempt-spec.ts';
-import { libexecDir } from '../../src/exec/sandbox.ts';
+import { libexecDir } from '../../src/exec/script-places.ts';
 import { untilShimEnds } from '../../src/exec/shim-end.ts';
 import { processesOf, processesWith } from '../support/processes.ts';
 import { nap, printed, run, sample, shimOf, succeeded } from './sample.ts';
@@ -84,6 +84,7 @@ describe('after the server was killed', () => {
       proof: {
         signals: [{ signal: 'TERM', at: expect.any(String), processes: expect.any(Number) }],
         remaining: 0,
+        proven: true,
         finished_at: expect.any(String),
       },
     });

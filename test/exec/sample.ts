@@ -60,6 +60,7 @@ export function sample(script: string, o: Sample = {}): AttemptSpec {
     args: {},
     secrets: new Map(Object.entries(secrets)),
     profile: 'secure',
+    isSandboxed: true,
     network: o.profile === undefined || o.profile === 'secure' ? 'none' : 'all',
     read: [],
     write: [],

@@ -250,7 +250,7 @@ describe('disabled', () => {
 test('a run says what is in force', () => {
   const common = { pid_namespace: true, no_new_privileges: true };
   const uid = process.getuid?.();
-  expect(isolationOf('secure', 'none')).toEqual({
+  expect(isolationOf('secure', 'none', true)).toEqual({
     ...common,
     network: 'none',
     filesystem: 'workspace',
@@ -261,13 +261,13 @@ test('a run says what is in force', () => {
     capabilities: 'none',
     seccomp: 1,
   });
-  expect(isolationOf('permissive', 'all')).toMatchObject({
+  expect(isolationOf('permissive', 'all', true)).toMatchObject({
     filesystem: 'host-read-only',
     environment: 'passthrough',
     namespaces: ['mount', 'pid', ...(isRoot ? [] : ['user'])],
     seccomp: null,
   });
-  expect(isolationOf('disabled', 'all')).toMatchObject({
+  expect(isolationOf('disabled', 'all', true)).toMatchObject({
     filesystem: 'host',
     environment: 'server',
     uid,

@@ -34,7 +34,7 @@ describe.each(['TERM', 'INT', 'HUP', 'QUIT', 'USR1', 'USR2'] as const)('%s', (si
     );
     const seen: unknown[] = [];
     const proof = await attempt.terminate({ signal, graceMs: 20_000, onSignal: (...sent) => seen.push(sent) });
-    expect(proof).toEqual({ signals: [{ signal, at, processes: 2 }], remaining: 0, finished_at: at });
+    expect(proof).toEqual({ signals: [{ signal, at, processes: 2 }], remaining: 0, proven: true, finished_at: at });
     expect(seen).toEqual([[signal, 2]]);
     expect(await attempt.ended).toEqual({ kind: 'exited', code: 0 });
     expect(stdout()).toEqual(['ready', 'cleaned']);
@@ -109,6 +109,7 @@ test('ending it twice climbs the ladder once, and ending what has ended sends no
   expect(await over.terminate({ signal: 'TERM', graceMs: 20_000 })).toEqual({
     signals: [],
     remaining: 0,
+    proven: true,
     finished_at: at,
   });
 });
