@@ -134,7 +134,7 @@ function Field(o: FieldProps): ReactNode {
           <input
             type="checkbox"
             checked={filled.isStored}
-            onChange={(event) => change({ texts: [], isStored: event.target.checked })}
+            onChange={(event) => change({ ...filled, isStored: event.target.checked })}
           />{' '}
           the name of a stored secret
         </label>

@@ -6,7 +6,7 @@ import type { ApiProblem } from '../client/api-problem.ts';
 import type { AnswerOf } from '../contract/operations.ts';
 import { useJob } from './catalogue.ts';
 import { useLoaded, useRunEvents, useTicks, useTitle } from './loading.ts';
-import { Facts, Shown, Time } from './Notes.tsx';
+import { Facts, Shown, Time, WithCode } from './Notes.tsx';
 import { RunList } from './RunList.tsx';
 import { StartForm } from './StartForm.tsx';
 import { useClient } from './session.tsx';
@@ -54,14 +54,16 @@ function Invalid({ problem }: { readonly problem: ApiProblem }): ReactNode {
   const errors = Array.isArray(problem.members.errors) ? problem.members.errors : [];
   return (
     <div className="note note-bad" role="alert">
-      <p>{problem.message}</p>
+      <p>
+        <WithCode text={problem.message} />
+      </p>
       <ul>
         {errors.map((error) => (
           <li key={JSON.stringify(error)}>
             <code>
               {error.file}:{error.line}:{error.column}
             </code>{' '}
-            {error.message}
+            <WithCode text={String(error.message)} />
           </li>
         ))}
       </ul>

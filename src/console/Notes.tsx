@@ -34,7 +34,9 @@ export function Fault({
 }): ReactNode {
   return (
     <div className="note note-bad" role="alert">
-      <p>{text}</p>
+      <p>
+        <WithCode text={text} />
+      </p>
       {again && (
         <button type="button" onClick={again}>
           Try again
@@ -42,6 +44,12 @@ export function Fault({
       )}
     </div>
   );
+}
+
+/** What the server says marks code with backticks. */
+export function WithCode({ text }: { readonly text: string }): ReactNode {
+  const parts = text.split(/`([^`]+)`/);
+  return parts.map((part, index) => (index % 2 === 1 ? <code key={`${index} ${part}`}>{part}</code> : part));
 }
 
 export function Empty({ children }: { readonly children: ReactNode }): ReactNode {
@@ -115,10 +123,17 @@ export function Shown<T>(o: {
 }): ReactNode {
   const { value, fault } = o.of;
   const again = againOf(o.of);
-  const isToldElsewhere = useToldOnce(fault, again);
+  // One of several parts that a token may not read is no fault of the page.
+  const isLeftOut = useContext(FaultsContext) !== null && o.of.isRefused;
+  const isToldElsewhere = useToldOnce(isLeftOut ? null : fault, again);
   return (
     <>
-      {fault !== null && !isToldElsewhere && <Fault text={fault} again={again} />}
+      {isLeftOut && (
+        <p className="quiet">
+          Your token does not let you see this. <WithCode text={fault ?? ''} />
+        </p>
+      )}
+      {fault !== null && !isLeftOut && !isToldElsewhere && <Fault text={fault} again={again} />}
       {value !== null ? o.children(value) : fault === null && <Loading what={o.what} />}
     </>
   );

@@ -7,7 +7,7 @@ import { faultText } from '../client/fault-words.ts';
 import type { BodyOf } from '../contract/operations.ts';
 import { isFinished } from '../domain/run.ts';
 import { Dialog } from './Dialog.tsx';
-import { useLoaded } from './loading.ts';
+import { useLoaded, useScopes } from './loading.ts';
 import { Fault, Time } from './Notes.tsx';
 import { useRequestKeys } from './request-keys.ts';
 import { type Happened, readRunEvents } from './run-events.ts';
@@ -31,6 +31,7 @@ export function RunActions(o: { readonly run: Run; readonly again: () => void; r
   const [fromStep, setFromStep] = useState('');
   const path = { run_id: run.run_id };
   const isOver = isFinished(run.status);
+  const may = useScopes();
 
   const act: Act = (action) => {
     setBusy(true);
@@ -66,67 +67,76 @@ export function RunActions(o: { readonly run: Run; readonly again: () => void; r
   const isCancelling = run.cancel_requested_at !== null && !isOver;
   return (
     <>
-      <div className="actions">
-        {!isOver && !isCancelling && (
-          <button type="button" className="danger" disabled={isAsked} onClick={() => setAsking(true)}>
-            Cancel
-          </button>
-        )}
-        {isCancelling && (
-          <button
-            type="button"
-            className="danger"
-            disabled={isKilling}
-            onClick={() => cancel({ force: true }, setKilling)}
-          >
-            Kill now
-          </button>
-        )}
-        {isOver && (
-          <>
-            <button type="button" disabled={isBusy} onClick={() => rerun({ from: 'start' })}>
-              Rerun
+      {may('runs:write') && (
+        <div className="actions">
+          {!isOver && !isCancelling && (
+            <button type="button" className="danger" disabled={isAsked} onClick={() => setAsking(true)}>
+              Cancel
             </button>
-            {run.status === 'failed' && run.steps.length > 1 && (
-              <button type="button" disabled={isBusy} onClick={() => rerun({ from: 'failed' })}>
-                Rerun what failed
+          )}
+          {isCancelling && (
+            <button
+              type="button"
+              className="danger"
+              disabled={isKilling}
+              onClick={() => cancel({ force: true }, setKilling)}
+            >
+              Kill now
+            </button>
+          )}
+          {isOver && (
+            <>
+              <button type="button" disabled={isBusy} onClick={() => rerun({ from: 'start' })}>
+                Rerun
               </button>
-            )}
-            {run.steps.length > 1 && (
-              <select
-                aria-label="Step to rerun from"
-                value={fromStep}
-                disabled={isBusy}
-                onChange={(event) => setFromStep(event.target.value)}
-              >
-                <option value="">Rerun from…</option>
-                {run.steps
-                  .filter((step) => step.instance_of === null)
-                  .map((step) => (
-                    <option key={step.step_id}>{step.step_id}</option>
-                  ))}
-              </select>
-            )}
-            {fromStep !== '' && (
-              <button type="button" disabled={isBusy} onClick={() => rerun({ from: { step: fromStep } })}>
-                Rerun from {fromStep}
-              </button>
-            )}
-          </>
-        )}
-        <Link
-          className="button"
-          href={`${jobPath(run.job_id)}?${isOver ? 'rerun' : 'from'}=${encodeURIComponent(run.run_id)}`}
-        >
-          {isOver ? 'Rerun with edits' : 'Start another with edits'}
-        </Link>
-      </div>
+              {run.status === 'failed' && run.steps.length > 1 && (
+                <button type="button" disabled={isBusy} onClick={() => rerun({ from: 'failed' })}>
+                  Rerun what failed
+                </button>
+              )}
+              {run.steps.length > 1 && (
+                <select
+                  aria-label="Step to rerun from"
+                  value={fromStep}
+                  disabled={isBusy}
+                  onChange={(event) => setFromStep(event.target.value)}
+                >
+                  <option value="">Rerun from…</option>
+                  {run.steps
+                    .filter((step) => step.instance_of === null)
+                    .map((step) => (
+                      <option key={step.step_id}>{step.step_id}</option>
+                    ))}
+                </select>
+              )}
+              {fromStep !== '' && (
+                <button type="button" disabled={isBusy} onClick={() => rerun({ from: { step: fromStep } })}>
+                  Rerun from {fromStep}
+                </button>
+              )}
+            </>
+          )}
+          <Link
+            className="button"
+            href={`${jobPath(run.job_id)}?${isOver ? 'rerun' : 'from'}=${encodeURIComponent(run.run_id)}`}
+          >
+            {isOver ? 'Rerun with edits' : 'Start another with edits'}
+          </Link>
+        </div>
+      )}
       {fault !== null && <Fault text={fault} />}
       {(isAsked || run.cancel_requested_at !== null) && <Ladder run={run} nudge={o.nudge} asks={asks} />}
       {run.steps
         .filter(({ status }) => status === 'waiting_approval')
         .map((step) => (
-          <Approval key={step.step_id} run={run} step={step} act={act} isBusy={isBusy} />
+          <Approval
+            key={step.step_id}
+            run={run}
+            step={step}
+            act={act}
+            isBusy={isBusy}
+            mayDecide={may('runs:approve')}
+          />
         ))}
       {isAsking && (
         <Dialog title="Cancel this run?" close={() => setAsking(false)}>
@@ -226,6 +236,7 @@ function Approval(o: {
   readonly step: Step;
   readonly act: Act;
   readonly isBusy: boolean;
+  readonly mayDecide: boolean;
 }): ReactNode {
   const { step } = o;
   const [comment, setComment] = useState('');
@@ -241,17 +252,21 @@ function Approval(o: {
       <p>
         <strong>{step.step_id}</strong> waits for an approval{step.message === null ? '.' : `: ${step.message}`}
       </p>
-      <label>
-        Comment <input type="text" value={comment} onChange={(event) => setComment(event.target.value)} />
-      </label>
-      <div className="actions">
-        <button type="button" className="primary" disabled={o.isBusy} onClick={() => decide('approve')}>
-          Approve
-        </button>
-        <button type="button" className="danger" disabled={o.isBusy} onClick={() => decide('deny')}>
-          Deny
-        </button>
-      </div>
+      {o.mayDecide && (
+        <>
+          <label>
+            Comment <input type="text" value={comment} onChange={(event) => setComment(event.target.value)} />
+          </label>
+          <div className="actions">
+            <button type="button" className="primary" disabled={o.isBusy} onClick={() => decide('approve')}>
+              Approve
+            </button>
+            <button type="button" className="danger" disabled={o.isBusy} onClick={() => decide('deny')}>
+              Deny
+            </button>
+          </div>
+        </>
+      )}
     </section>
   );
 }

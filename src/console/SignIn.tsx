@@ -2,6 +2,7 @@
 
 import { type ReactNode, useRef, useState } from 'react';
 import { Dialog } from './Dialog.tsx';
+import { WithCode } from './Notes.tsx';
 import { useSession } from './session.tsx';
 
 /** The same as docs/console.md says. */
@@ -24,7 +25,7 @@ export function SignIn({ refusal }: { readonly refusal: string }): ReactNode {
   }
   return (
     <Dialog title="Sign in" close={leaveIt}>
-      <p>{hasToken ? refusal : 'Sign in with an API token.'}</p>
+      <p>{hasToken ? <WithCode text={refusal} /> : 'Sign in with an API token.'}</p>
       <form
         className="sign-in"
         onSubmit={(event) => {
@@ -44,7 +45,7 @@ export function SignIn({ refusal }: { readonly refusal: string }): ReactNode {
           aria-describedby="token-fault"
         />
         <p id="token-fault" className="fault" role="alert">
-          {fault}
+          <WithCode text={fault ?? ''} />
         </p>
         <p className="hint">
           On the server <code>flwd tokens create --name console --scopes {scopesToLook}</code> makes one to look;{' '}

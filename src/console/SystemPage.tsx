@@ -126,13 +126,19 @@ function capabilityWords({ available, detail }: AnswerOf<'getSystemInfo'>['isola
 
 function Waiting({ nudge }: { readonly nudge: number }): ReactNode {
   const client = useClient();
-  const loaded = useLoaded({ key: 'waiting', nudge }, (signal) =>
-    client.call('listRuns', { query: { status: 'pending', limit: waitingShown }, signal }),
-  );
+  const loaded = useLoaded({ key: 'waiting', nudge }, async (signal) => {
+    const query = { limit: waitingShown };
+    const [asking, pending] = await Promise.all([
+      client.call('listRuns', { query: { ...query, status: 'waiting_approval' }, signal }),
+      client.call('listRuns', { query: { ...query, status: 'pending' }, signal }),
+    ]);
+    const runs = [...asking.runs, ...pending.runs].slice(0, waitingShown);
+    return { runs, total: pending.total, isMore: asking.total + pending.total > runs.length };
+  });
   return (
     <Section title="What waits">
       <Shown of={loaded} what="what waits">
-        {({ runs, total }) =>
+        {({ runs, total, isMore }) =>
           runs.length === 0 ? (
             <p className="quiet">No run waits.</p>
           ) : (
@@ -149,7 +155,7 @@ function Waiting({ nudge }: { readonly nudge: number }): ReactNode {
                   <Time key="time" at={run.created_at} />,
                 ])}
               />
-              {total > runs.length && <Link href="/runs?q=status%3Apending">All {total}</Link>}
+              {isMore && <Link href="/runs?q=status%3Apending">All {total} in the queue</Link>}
             </>
           )
         }

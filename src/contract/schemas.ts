@@ -30,6 +30,10 @@ export const systemInfo = Type.Object(
     version: Type.String(),
     sources: Type.Array(Type.Object({ name: Type.String(), type: Type.String(), path: Type.Optional(Type.String()) })),
     extensions: Type.Array(Type.String(), { description: 'Optional interfaces that this instance offers' }),
+    caller: Type.Object(
+      { name: Type.String(), scopes: Type.Array(Type.String()), tenant: Type.String() },
+      { description: 'Who asks, and what they may do' },
+    ),
     storage: Type.Object({ database: Type.String(), blobs: Type.String() }),
     queue: Type.Object({
       depth: Type.Integer({ description: 'Runs that wait; for who is of one tenant, those of that one' }),

@@ -37,8 +37,7 @@ export const localPrincipal: Principal = { kind: 'local', name: 'local', scopes,
 export const anonymous: Principal = { kind: 'anonymous', name: 'anonymous', scopes: [], tenant: '' };
 
 /** `:write` includes `:read`, `admin` includes all. */
-export function holdsScope(principal: Principal, scope: Scope): boolean {
-  const held: readonly string[] = principal.scopes;
+export function holdsScope({ scopes: held }: { readonly scopes: readonly string[] }, scope: Scope): boolean {
   return held.includes(scope) || held.includes('admin') || held.includes(scope.replace(/:read$/, ':write'));
 }
 

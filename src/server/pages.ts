@@ -29,7 +29,7 @@ export function docsPage(version: string): string {
   const all = Object.entries<Operation>(operations);
   const sections = Object.entries(tags).map(([tag, description]) => {
     const own = all.filter(([, operation]) => operation.tag === tag);
-    return `<h2>${tag}</h2>\n<p>${escapeHtml(description)}</p>\n${own.map(([id, operation]) => operationText(id, operation)).join('\n')}`;
+    return `<h2>${tag}</h2>\n<p>${withCode(description)}</p>\n${own.map(([id, operation]) => operationText(id, operation)).join('\n')}`;
   });
   return page(
     `flwd API ${version}`,
@@ -41,8 +41,8 @@ ${table(
   Object.entries(problems).map(([slug, { status, cause, cure }]) => [
     String(status),
     `<code id="${slug}">${slug}</code>`,
-    escapeHtml(cause),
-    escapeHtml(cure),
+    withCode(cause),
+    withCode(cure),
   ]),
 )}
 <p>Each as <code>application/problem+json</code>, with a type such as <code>${problemType('not-found')}</code>.</p>`,
@@ -52,12 +52,12 @@ ${table(
 function operationText(id: string, operation: Operation): string {
   const { method, path, summary, scope, query, body, headers = {} } = operation;
   const inputs = [
-    ...Object.entries(headers).map(([name, text]) => [`<code>${name}</code>`, 'header', escapeHtml(text)]),
-    ...membersOf(query).map(([name, text]) => [`<code>${name}</code>`, 'query', escapeHtml(text)]),
-    ...membersOf(body).map(([name, text]) => [`<code>${name}</code>`, 'body', escapeHtml(text)]),
+    ...Object.entries(headers).map(([name, text]) => [`<code>${name}</code>`, 'header', withCode(text)]),
+    ...membersOf(query).map(([name, text]) => [`<code>${name}</code>`, 'query', withCode(text)]),
+    ...membersOf(body).map(([name, text]) => [`<code>${name}</code>`, 'body', withCode(text)]),
   ];
   return `<h3 id="${id}"><code>${method} ${apiBase}${path}</code></h3>
-<p>${escapeHtml(summary)}. ${scope === 'public' ? 'Asks for no scope.' : `Scope <code>${scope}</code>.`}</p>
+<p>${withCode(summary)}. ${scope === 'public' ? 'Asks for no scope.' : `Scope <code>${scope}</code>.`}</p>
 ${inputs.length > 0 ? table(['name', 'in', ''], inputs) : ''}`;
 }
 
@@ -88,4 +88,9 @@ ${body}
 
 function escapeHtml(text: string): string {
   return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('"', '&quot;');
+}
+
+/** Of a text that marks code with backticks. */
+function withCode(text: string): string {
+  return escapeHtml(text).replaceAll(/`([^`]+)`/g, '<code>$1</code>');
 }

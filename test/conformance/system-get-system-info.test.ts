@@ -53,6 +53,7 @@ test('it has the fields of the reference, and those of this implementation', asy
       { name: 'ops', type: 'fs', path: join(server.root, 'jobs') },
     ],
     extensions: ['tui'],
+    caller: { name: 'local', scopes: expect.arrayContaining(['admin']), tenant: '*' },
     storage: { database: 'sqlite', blobs: 'file' },
     queue: { depth: 0, running: 0, limits: { global_concurrency: 3, job_concurrency: null, max_depth: 50 } },
     executors: {

@@ -194,8 +194,9 @@ describe('a form', () => {
     const page = await browser.open(`${server.url}/jobs/demo/greeting`);
     await page.context().grantPermissions(['clipboard-read', 'clipboard-write']);
     await page.getByLabel(/^who/).fill("O'Neil");
-    await page.getByRole('checkbox', { name: 'the name of a stored secret' }).check();
+    // What was typed before the tick is kept.
     await page.getByLabel('token', { exact: true }).fill('greeter');
+    await page.getByRole('checkbox', { name: 'the name of a stored secret' }).check();
     await page.getByText('Starts at once').waitFor();
     await page.getByRole('button', { name: 'Copy as curl' }).click();
     await page.getByText('Copied.').waitFor();

@@ -63,6 +63,7 @@ test('system information names the folders of sources in full', async () => {
     sources: [{ name: 'local-fs', type: 'fs', path: join(server.root, 'jobs') }],
     name: 'examples',
     extensions: ['mcp'],
+    caller: { name: 'local', scopes: expect.arrayContaining(['runs:approve', 'admin']), tenant: '*' },
     storage: { database: 'sqlite', blobs: 'file' },
     queue: {
       depth: 0,

@@ -80,6 +80,7 @@ export function createSystemHandlers(o: {
     },
 
     async getSystemInfo({ request }) {
+      const { name, scopes, tenant } = request.principal;
       const queue = engine.queue();
       const { depth, running } = await o.activityOf(request.principal);
       const profiles = Object.entries(engine.host);
@@ -93,6 +94,7 @@ export function createSystemHandlers(o: {
           ...(mayKnowFolders(request.principal) && { path }),
         })),
         extensions: config.extensions,
+        caller: { name, scopes: [...scopes], tenant },
         storage: { database: 'sqlite', blobs: 'file' },
         queue: {
           depth,

@@ -1,0 +1,61 @@
+// Somebody whose token may look and no more.
+
+import { afterAll, expect } from 'vitest';
+import { startServing } from '../server/serving.ts';
+import { testWith } from '../support/host.ts';
+import { aBrowser } from './a-browser.ts';
+
+const server = await startServing({
+  authMode: 'required',
+  executes: true,
+  jobs: { 'demo/ask': { 'config.yaml': JSON.stringify({ steps: [{ id: 'gate', approval: { text: 'Go on?' } }] }) } },
+});
+afterAll(() => server.close());
+const browser = aBrowser();
+const { headers } = await server.token({ scopes: ['runs:write'] });
+const made = await server.post('/runs', { job_id: 'demo/ask' }, headers);
+const { run_id: runId }: { run_id: string } = JSON.parse(await made.text());
+const looker = await server.token({ scopes: ['jobs:read', 'runs:read', 'artifacts:read'] });
+const operator = await server.token({ scopes: ['jobs:read', 'runs:write', 'runs:approve'] });
+
+async function signedIn(path: string, credential: string) {
+  const page = await browser.open(server.url + path);
+  await page.getByLabel('API token').fill(credential);
+  await page.keyboard.press('Enter');
+  await page.getByRole('dialog').waitFor({ state: 'detached' });
+  return page;
+}
+
+testWith('chromium')('sees that a run waits for an approval, and no button that would be refused', async () => {
+  const page = await signedIn(`/runs/${runId}`, looker.credential);
+  await page.getByText('waits for an approval: Go on?').waitFor();
+  await page.getByRole('link', { name: 'demo/ask' }).first().waitFor();
+  for (const name of ['Approve', 'Deny', 'Cancel']) expect(await page.getByRole('button', { name }).count()).toBe(0);
+  expect(await page.getByRole('link', { name: /edits/ }).count()).toBe(0);
+});
+
+testWith('chromium')('with the scopes to operate there are the buttons', async () => {
+  const page = await signedIn(`/runs/${runId}`, operator.credential);
+  for (const name of ['Approve', 'Deny', 'Cancel']) await page.getByRole('button', { name }).waitFor();
+});
+
+testWith('chromium')('is told on the page of the system what the token does not show, and of no failure', async () => {
+  const page = await signedIn('/system', looker.credential);
+  const section = (name: string) => page.getByRole('region', { name });
+  await section('What waits').getByRole('link', { name: runId }).waitFor();
+  await section('Secrets')
+    .getByText(/^Your token does not let you see this\./)
+    .waitFor();
+  await section('Queue').waitFor();
+  expect(await page.getByRole('alert').count()).toBe(0);
+});
+
+testWith('chromium')('reads code as code in what the server says', async () => {
+  const page = await browser.open(`${server.url}/runs`);
+  await page.getByRole('dialog', { name: 'Sign in' }).waitFor();
+  await page.keyboard.press('Escape');
+  await page.getByRole('alert').locator('code', { hasText: 'flwd tokens create' }).waitFor();
+  await page.goto(`${server.url}/docs`);
+  await page.locator('code', { hasText: 'Idempotency-Key' }).first().waitFor();
+  expect(await page.locator('body').textContent()).not.toContain('`');
+});
