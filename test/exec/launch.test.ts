@@ -186,7 +186,7 @@ describe('the spool', () => {
 
   test('a last line needs no newline', async () => {
     expect((await run('printf out')).text).toBe('out');
-    expect((await run('printf err >&2')).text).toBe('^Eerr');
+    expect((await run('printf err >&2')).text).toBe('^Eerr\n');
     expect((await run('')).text).toBe('');
   });
 

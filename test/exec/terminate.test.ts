@@ -70,7 +70,7 @@ test('a script that ignores the signal is killed when its time is over, with all
 test('what a killed script said last is kept, with or without a newline', async () => {
   const { attempt, spec } = await ready(`trap '' TERM; printf 'last words' >&2; echo ready; ${nap}`);
   await attempt.terminate({ signal: 'TERM', graceMs: 10 });
-  expect(printed(spec).text).toMatch(/(^|\n)\^Elast words$/);
+  expect(printed(spec).text).toMatch(/(^|\n)\^Elast words\n$/);
 });
 
 test('a stopped process is killed like any other', async () => {
