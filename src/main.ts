@@ -38,6 +38,7 @@ import { assertGuarded } from './server/exposure.ts';
 import { openJwtVerifier } from './server/open-jwt-verifier.ts';
 import { watchLoad } from './server/pressure.ts';
 import { openStore } from './store/open.ts';
+import { explainOpening } from './store/sqlite-files.ts';
 
 /** Commands wait for 10 s. */
 const readWithinMs = 8_000;
@@ -258,7 +259,7 @@ export async function serve(config: Config, configFile: string | null, brief?: B
     return { url: listening.url, startNoRuns, attend, lost: lost.promise, stop: closeAll };
   } catch (error) {
     await closeAll().catch(() => undefined);
-    throw error;
+    throw explainOpening(error, config.persistence.dbPath);
   }
 }
 

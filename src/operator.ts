@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import type { Config } from './config/config.ts';
 import { foldersOf } from './config/folders.ts';
 import { ownEntry } from './domain/audit.ts';
-import { fail, type HostCheck, ok } from './domain/host-check.ts';
+import { fail, type HostCheck, ok, warn } from './domain/host-check.ts';
 import { countUnopened, type Unopened } from './engine/unopened-secrets.ts';
 import { checkDataDir } from './exec/data-dir-check.ts';
 import { probeHost } from './exec/host.ts';
@@ -25,10 +25,13 @@ import { openTlsCertificate } from './server/tls.ts';
 import { type AuditFile, openAuditFile } from './store/audit-file.ts';
 import type { AuditVerdict } from './store/audit-verify.ts';
 import { type BackupRequest, type BackupSummary, createBackup, type Places } from './store/backup.ts';
+import { examineStore } from './store/examine.ts';
 import { listNames, type StoredNames } from './store/names.ts';
 import { openStore } from './store/open.ts';
 import { type RestoreRequest, type RestoreSummary, restoreBackup } from './store/restore.ts';
 import { countSecrets } from './store/secret-count.ts';
+import { damageIn } from './store/sqlite-files.ts';
+import { storageProblem } from './store/storage-fault.ts';
 
 /** What is in the database by name: makes none, and takes the data dir from nobody. */
 export async function readNames({ persistence }: Config, mostRuns: number): Promise<StoredNames> {
@@ -36,16 +39,48 @@ export async function readNames({ persistence }: Config, mostRuns: number): Prom
 }
 
 /** For the operator: works beside a server as well as without one, and changes nothing. */
-export async function examineHost(config: Config): Promise<{ checks: HostCheck[]; canRunDefault: boolean }> {
+export async function examineHost(
+  config: Config,
+): Promise<{ checks: HostCheck[]; canRunDefault: boolean; isDamaged: boolean }> {
   const host = await probeHost();
+  const stored = await examineStored(config);
   const now = new Date(systemClock.now()).toISOString();
   const checks = [
     ...(await checkHost(host, config.security, config.auth)),
     await checkDataDir(config.instance.dataDir),
     ...(await examineFiles(config)),
+    ...stored,
     ok('clock', `${now} UTC; schedules and tokens go by it`),
   ];
-  return { checks, canRunDefault: host[config.security.defaultProfile].available };
+  const isDamaged = stored.some(({ status }) => status === 'fail');
+  return { checks, canRunDefault: host[config.security.defaultProfile].available, isDamaged };
+}
+
+const restoreWords = 'stop the server and restore a backup (flwd restore)';
+
+/** Whether what is stored can be read. */
+async function examineStored(config: Config): Promise<HostCheck[]> {
+  const places = placesOf(config);
+  try {
+    const found = await withLentRoom(places.dataDir, async () => examineStore(places));
+    if (!found) return [];
+    const { database, isPartial, files, damaged } = found;
+    const size = isPartial ? 'its schema can be read; it is too large for a quick check' : 'quick check passed';
+    return [
+      database === null
+        ? ok('database', size)
+        : fail('database', `${places.dbPath} is damaged: ${database}`, restoreWords),
+      damaged.length === 0
+        ? ok('stored files', `logs and artifacts looked at: ${files}; flwd backup reads all of them`)
+        : fail('stored files', damaged.join(', '), 'restore a backup (flwd restore) that has them'),
+    ];
+  } catch (error) {
+    const words = damageIn(error);
+    if (words !== undefined) return [fail('database', `${places.dbPath} is damaged: ${words}`, restoreWords)];
+    const shortage = storageProblem(error);
+    if (!shortage) throw error;
+    return [warn('database', `${places.dbPath} cannot be read at present`, 'free space, or run flwd gc')];
+  }
 }
 
 /** The files of the operator's own that a start takes: it ends where one cannot be used. Makes none. */

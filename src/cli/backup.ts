@@ -19,15 +19,15 @@ export async function run(options: Options, operands: readonly string[], call: C
   const { config } = loadConfiguration(options);
   const includesKey = options.has('include-key');
   const { backUp } = await import('../operator.ts');
-  const { files, bytes, missing } = await backUp(config, { destination: resolve(given), includesKey });
+  const { files, bytes, missing, damaged } = await backUp(config, { destination: resolve(given), includesKey });
   if (call.jobWords)
     process.stderr.write(
       `copied the instance in ${config.instance.dataDir} to ${resolve(given)}: there is no job \`${call.jobWords.join('/')}\`\n`,
     );
   if (options.has('json')) {
-    const made = { folder: given, files, bytes, missing, includes_key: includesKey };
+    const made = { folder: given, files, bytes, missing, damaged, includes_key: includesKey };
     process.stdout.write(`${JSON.stringify(made)}\n`);
-    return exitCodes.done;
+    return damaged.length > 0 ? exitCodes.runFailed : exitCodes.done;
   }
   const lines = [`${given} has ${files} files, ${formatSize(bytes)}; flwd restore ${given} puts them back`];
   if (missing > 0) lines.push(`${missing} were removed by retention meanwhile and are not in it`);
@@ -38,7 +38,12 @@ export async function run(options: Options, operands: readonly string[], call: C
     'the sources are not in it: they are yours to keep',
   );
   process.stdout.write(`${lines.join('\n')}\n`);
-  return exitCodes.done;
+  if (damaged.length === 0) return exitCodes.done;
+  for (const what of damaged) process.stderr.write(`${what}\n`);
+  throw new Refusal(
+    `the instance is damaged (files: ${damaged.length}): they are in the backup as they are; an earlier backup may have them whole`,
+    exitCodes.runFailed,
+  );
 }
 
 /** With `flwd backup --src /srv`, the job `backup` may be meant. */

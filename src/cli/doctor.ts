@@ -1,5 +1,5 @@
-// `flwd doctor`: what this host can enforce, what it cannot and what to do about it. Exits with 0 where the default profile can be
-// enforced. Needs no server, and disturbs none.
+// `flwd doctor`: what this host can enforce, what it cannot and what to do about it, and whether what is stored can be read.
+// Exits with 0 where the default profile can be enforced and no damage is found. Needs no server, and disturbs none.
 
 import type { HostCheck } from '../domain/host-check.ts';
 import type { Options } from './command.ts';
@@ -9,14 +9,15 @@ import { type ExitCode, exitCodes } from './exit-code.ts';
 export async function run(options: Options): Promise<ExitCode> {
   const { config } = loadConfiguration(options);
   const { examineHost } = await import('../operator.ts');
-  const { checks, canRunDefault } = await examineHost(config);
+  const { checks, canRunDefault, isDamaged } = await examineHost(config);
   const { defaultProfile } = config.security;
   if (options.has('json'))
     process.stdout.write(
       `${JSON.stringify({ default_profile: defaultProfile, enforceable: canRunDefault, checks })}\n`,
     );
   else process.stdout.write(`${table(checks)}\n${verdict(defaultProfile, canRunDefault)}\n`);
-  return canRunDefault ? exitCodes.done : exitCodes.wrongUse;
+  if (!canRunDefault) return exitCodes.wrongUse;
+  return isDamaged ? exitCodes.runFailed : exitCodes.done;
 }
 
 function table(checks: readonly HostCheck[]): string {

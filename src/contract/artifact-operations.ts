@@ -63,6 +63,6 @@ export const artifactOperations = {
       { status: 200, description: 'The bytes', content: { '*/*': bytes } },
       { status: 206, description: 'The range', content: { '*/*': bytes } },
     ],
-    problems: ['artifact-not-found', 'artifact-gone', 'range-not-satisfiable'],
+    problems: ['artifact-not-found', 'artifact-gone', 'range-not-satisfiable', 'artifact-damaged'],
   },
 } as const;

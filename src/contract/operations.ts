@@ -187,7 +187,7 @@ export const operations = {
         },
       },
     ],
-    problems: ['validation-error', 'run-not-found'],
+    problems: ['validation-error', 'run-not-found', 'log-damaged'],
   },
   getRunEvents: {
     ...routes.getRunEvents,

@@ -214,6 +214,24 @@ export const problems = {
     cause: 'The engine could not create the run.',
     cure: 'See the server log for the request id.',
   },
+  'artifact-damaged': {
+    status: 500,
+    title: 'Artifact Damaged',
+    cause: 'The file of the artifact is not what was stored: it is shorter or longer, or has other bytes.',
+    cure: 'Restore it from a backup, or run the job again.',
+  },
+  'log-damaged': {
+    status: 500,
+    title: 'Log Damaged',
+    cause: 'The file that holds these lines of the log is damaged or gone.',
+    cure: 'Ask again with `cursor=` what `next_cursor` says: the lines behind them can be read. Or restore a backup.',
+  },
+  'database-damaged': {
+    status: 500,
+    title: 'Database Damaged',
+    cause: 'The database file contradicts itself.',
+    cure: 'Stop the server and restore a backup; `flwd doctor` says what SQLite finds.',
+  },
   'internal-error': {
     status: 500,
     title: 'Internal Error',

@@ -7,7 +7,7 @@ import { noResources, outOfMemoryMessage, type Resources } from '../domain/resou
 import type { Run, RunPlan, StepReason, Termination } from '../domain/run.ts';
 import { adopt } from '../exec/adopt.ts';
 import type { ForkServer } from '../exec/fork-server.ts';
-import { type AttemptEnd, type AttemptProcess, launch } from '../exec/launch.ts';
+import { type AttemptEnd, type AttemptProcess, attend, launch, removed } from '../exec/launch.ts';
 import type { LimitHost } from '../exec/limit-host.ts';
 import { readOutputs } from '../exec/outputs.ts';
 import type { Redactor } from '../exec/redact.ts';
@@ -106,6 +106,8 @@ export function startAttempt(o: {
     if (o.mode === 'take-up') {
       const adopted = await patiently(() => adopt(attemptDir));
       if (adopted) return adopted;
+      // What it printed is stored, so it had begun.
+      if ((await o.runLog.open()).spoolOffset(at) > 0) return attend(attemptDir, Promise.resolve(), removed);
     }
     const spec = {
       runId: run.run_id,
@@ -140,7 +142,7 @@ export function startAttempt(o: {
   /** What is disabled is the server's own user in all it does, and can read `cli.token`. */
   const isCaller = plan.profile !== 'disabled';
 
-  async function attend(): Promise<Outcome> {
+  async function follow(): Promise<Outcome> {
     if (isCaller) context.runCallers.enter(attemptDir, plan.network === 'all');
     const attempt = await start();
     const leave = (): void => context.runCallers.leave(attemptDir);
@@ -184,7 +186,7 @@ export function startAttempt(o: {
 
   return {
     gone,
-    outcome: attend().catch(giveUp).finally(markGone),
+    outcome: follow().catch(giveUp).finally(markGone),
     interrupt(why) {
       if (interruption || hasEnded || isDetached) return false;
       interruption = why;
@@ -253,7 +255,7 @@ function verdict(
   // A script may catch the signal and exit as it likes: what ended it is still the interruption.
   if (interruption && end.kind !== 'lost') return { ...given, exitCode, ...interruption };
   if (end.kind === 'not-started') return { ...given, ...failed('start_failed', o.redactor.text(end.message)) };
-  if (end.kind === 'lost') return { ...given, ...failed('lost', lostMessage) };
+  if (end.kind === 'lost') return { ...given, ...failed('lost', end.message ?? lostMessage) };
   if (end.outOfMemory) return { ...given, ...failed('out_of_memory', outOfMemoryMessage(o.resources), exitCode) };
   if (end.kind === 'signalled') return { ...given, ...failed('signal', `ended by signal ${end.signal}`) };
   if (end.code !== 0) return { ...given, ...failed('exit', exitMessage(end.code, o.lastError), end.code) };

@@ -1,9 +1,11 @@
 // What an attempt prints, on its way from the spool to the run's log: redacted before anything else sees it.
 
-import { statSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
 import { spoolMark } from '../domain/log-line.ts';
 import type { Redactor } from '../exec/redact.ts';
+import { statusPath } from '../exec/shim-status.ts';
 import { followSpool, type SpoolFollower, type SpoolJump } from '../exec/spool.ts';
 import { createSpoolLines } from '../exec/spool-lines.ts';
 import type { LogWriter } from '../store/logs.ts';
@@ -66,6 +68,11 @@ export function createOutput(o: {
     await runLog.note(at, `the output between its bytes ${fromOffset} and ${toOffset} ${what}`);
   }
 
+  function noteGone(): Promise<void> {
+    const what = spoolEnd === 0 ? 'the output' : `the output after its byte ${spoolEnd}`;
+    return runLog.note(at, `${what} is lost: somebody removed the file it was printed to`);
+  }
+
   /** From where reading has come to. */
   function read(): SpoolFollower {
     return followSpool({
@@ -91,8 +98,11 @@ export function createOutput(o: {
     async follow(path, mode) {
       spoolPath = path;
       if (mode === 'take-up') {
-        recoveredEnd = statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+        const size = statSync(path, { throwIfNoEntry: false })?.size;
+        recoveredEnd = size ?? 0;
         spoolEnd = (await runLog.open()).spoolOffset(at);
+        // A shim that has begun has made it.
+        if (size === undefined && existsSync(statusPath(dirname(path)))) await noteGone();
       }
       spool = read();
     },

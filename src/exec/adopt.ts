@@ -4,7 +4,8 @@ import { existsSync, mkdirSync, watch } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { isShortage } from '../lib/shortage.ts';
 import type { ShimNews } from './fork-server.ts';
-import { type AttemptProcess, attend } from './launch.ts';
+import { type AttemptProcess, attend, removed } from './launch.ts';
+import { attendantsOf } from './process-table.ts';
 import { untilShimEnds } from './shim-end.ts';
 import { giveUp, readStatus, statusPath } from './shim-status.ts';
 
@@ -18,6 +19,8 @@ export function adopt(attemptDir: string): AttemptProcess | undefined {
     mkdirSync(attemptDir, { recursive: true, mode: 0o700 });
     return attend(attemptDir, Promise.resolve(), { kind: 'lost' });
   }
+  if (!existsSync(attemptDir) && attendantsOf(attemptDir).length > 0)
+    return attend(attemptDir, Promise.resolve(), removed);
   if (giveUp(attemptDir) || readStatus(attemptDir)?.isGivenUp) return undefined;
   const sandbox = watchForEnd(attemptDir);
   return attend(

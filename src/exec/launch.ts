@@ -1,6 +1,6 @@
 // One attempt as a process: started here, watched until it has ended and nothing of it is left, ended on request.
 
-import { rmSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { constants } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -31,7 +31,8 @@ import { lookAtTmp } from './tmp-left.ts';
 export type AttemptEnd =
   | { readonly kind: 'exited'; readonly code: number; readonly outOfMemory?: true }
   | { readonly kind: 'signalled'; readonly signal: string; readonly outOfMemory?: true }
-  | { readonly kind: 'lost' }
+  /** `message`: why, where that is known. */
+  | { readonly kind: 'lost'; readonly message?: string }
   /** `cause` is a fault of flwd itself, to be logged. */
   | { readonly kind: 'not-started'; readonly message: string; readonly cause?: unknown };
 
@@ -113,6 +114,7 @@ async function untilNothingLeft(attemptDir: string): Promise<ShimStatus> {
   for (const deadlineMs = systemClock.now() + dyingMs; systemClock.now() < deadlineMs; await delay(pollMs)) {
     const status = readStatus(attemptDir) ?? {};
     const { shim, isOver } = status;
+    if (!shim && isRemoved(attemptDir) && endOrphans(attemptDir) > 0) continue;
     if (!shim || !isOfThisBoot(shim)) return status;
     const waitsForLook = isOver === true && status.tmpFd !== undefined && !hasLooked;
     if (isAlive(shim) && !waitsForLook) continue;
@@ -133,6 +135,13 @@ async function untilNothingLeft(attemptDir: string): Promise<ShimStatus> {
   return readStatus(attemptDir) ?? {};
 }
 
+/** With its folder an attempt loses its spool, its status and its workspace: what its script does then is nobody's result. */
+export const removed = { kind: 'lost', message: 'somebody removed its folder in the data dir while it ran' } as const;
+
+function isRemoved(attemptDir: string): boolean {
+  return !existsSync(attemptDir);
+}
+
 /** A shim that is killed in its first milliseconds leaves what has not asked yet to die with it: bwrap, or bwrap's child. */
 function endOrphans(attemptDir: string): number {
   const orphans = attendantsOf(attemptDir);
@@ -141,7 +150,7 @@ function endOrphans(attemptDir: string): number {
 }
 
 function endOf(attemptDir: string, status: ShimStatus, unsaid: AttemptEnd): AttemptEnd {
-  if (!status.shim) return unsaid;
+  if (!status.shim) return isRemoved(attemptDir) ? removed : unsaid;
   const message = startFailure(spoolPath(attemptDir), status);
   if (message !== undefined) return { kind: 'not-started', message };
   const { exitCode } = status;

@@ -1,6 +1,7 @@
 // Waits for the end of a shim. Whoever may tell of it tells sooner; the status file and /proc have the last word, since a
 // shim that is killed tells nothing.
 
+import { existsSync } from 'node:fs';
 import { isShortage } from '../lib/shortage.ts';
 import type { ShimNews } from './fork-server.ts';
 import { killDomainOf } from './kill-domain.ts';
@@ -42,6 +43,8 @@ function isGone(attemptDir: string, isLate: boolean): boolean {
     // What a script leaves behind without a sandbox may hold its output open, and the shim waits for the end of that.
     if (status?.script && status.exitCode !== undefined) killDomainOf(attemptDir, status)?.kill();
     if (status?.shim) return !isAlive(status.shim);
+    // It was there before the order to start: somebody has removed it.
+    if (!existsSync(attemptDir)) return true;
     if (!isLate) return false;
     // One that has made the file, and has not said who it is, may only be slow.
     return status ? status.isGivenUp === true || attendantsOf(attemptDir).length === 0 : giveUp(attemptDir);

@@ -230,7 +230,7 @@ function noCompiler(): never {
 }
 
 function createHandlers(
-  { config, catalog, store, engine, retention, hostChecks, clock, version, startedAtMs, load }: ServerParts,
+  { config, catalog, store, engine, retention, hostChecks, clock, version, startedAtMs, load, log }: ServerParts,
   streams: Streams,
   { limiter, tokens }: { readonly limiter: RateLimiter; readonly tokens: Tokens },
 ): { handlers: Handlers; system: SystemHandlers } {
@@ -272,7 +272,7 @@ function createHandlers(
       streams,
       jobIdOf,
     }),
-    ...createArtifactHandlers({ artifacts, stallMs: config.server.writeTimeoutMs, jobIdOf }),
+    ...createArtifactHandlers({ artifacts, stallMs: config.server.writeTimeoutMs, jobIdOf, log }),
     ...createTokenHandlers(tokens),
     ...createWorkerHandlers({ engine, activityOf, clock, version }),
     ...createAuditHandlers({ audit: store.audit, streams }),

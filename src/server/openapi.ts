@@ -17,6 +17,7 @@ const everywhere: readonly ProblemSlug[] = [
   'permission-denied',
   'rate-limited',
   'internal-error',
+  'database-damaged',
   'not-ready',
 ];
 

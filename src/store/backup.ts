@@ -20,11 +20,12 @@ import {
   type Manifest,
   manifestFile,
   openSums,
+  type Sum,
   type SumsWriter,
   sumOf,
   sumsFile,
 } from './backup-files.ts';
-import { segmentPath } from './log-segment.ts';
+import { isWholeSegment, segmentPath } from './log-segment.ts';
 import { explainOpening } from './sqlite-files.ts';
 
 /** Where an instance keeps what a backup is of, and what a restore replaces. */
@@ -52,13 +53,23 @@ export type BackupSummary = {
   readonly bytes: number;
   /** Removed by retention while the backup was taken. */
   readonly missing: number;
+  /** Files of the instance that are not what was stored, each with what is wrong. They are in the backup as they are. */
+  readonly damaged: readonly string[];
 };
 
 type Copying = {
   readonly copy: DatabaseSync;
   readonly destination: string;
   readonly sums: SumsWriter;
+  /** Whether the instance itself still names a file, which therefore nobody has removed in order. */
+  readonly isKept: IsKept;
+  readonly damaged: string[];
   missing: number;
+};
+
+type IsKept = {
+  readonly artifact: (id: string) => boolean;
+  readonly segment: (runId: string, n: number) => boolean;
 };
 
 const allPages = 2 ** 31 - 1;
@@ -76,10 +87,11 @@ export async function createBackup(request: BackupRequest): Promise<BackupSummar
     throw explainOpening(error, lackOfRoom(destination) === null ? places.dbPath : path);
   });
   const copy = new DatabaseSync(path, { readOnly: true });
+  const source = new DatabaseSync(places.dbPath, { timeout: busyTimeoutMs });
   try {
     const sums = openSums(destination);
     sums.add(databaseFile, await sumOf(path));
-    const copying: Copying = { copy, destination, sums, missing: 0 };
+    const copying: Copying = { copy, destination, sums, isKept: isKeptIn(source), damaged: [], missing: 0 };
     await copyLogs(copying, places.logsDir);
     await copyOpenLogs(copying, places.logsDir);
     await copyArtifacts(copying, places.artifactsDir, createdAtMs);
@@ -99,8 +111,9 @@ export async function createBackup(request: BackupRequest): Promise<BackupSummar
     await syncDisk(destination);
     await writeFile(join(destination, manifestFile), `${JSON.stringify(manifest, null, 2)}\n`, { mode: 0o600 });
     await syncDisk(destination);
-    return { files: sums.files, bytes: sums.bytes, missing: copying.missing };
+    return { files: sums.files, bytes: sums.bytes, missing: copying.missing, damaged: copying.damaged };
   } finally {
+    source.close();
     copy.close();
   }
 }
@@ -139,17 +152,26 @@ async function copyDatabase(from: string, to: string): Promise<void> {
     copy.exec('PRAGMA journal_mode = DELETE');
     const [found] = copy.prepare('PRAGMA quick_check(1)').all();
     const said = Object.values(found ?? {})[0];
-    if (said !== 'ok') throw new StartError(`the database ${from} is damaged: ${String(said)}`);
+    if (said !== 'ok')
+      throw new StartError(
+        `the database ${from} is damaged: ${String(said).split('\n').join(' ')}; an earlier backup may be whole`,
+      );
   } finally {
     copy.close();
   }
 }
 
 async function copyLogs(o: Copying, logsDir: string): Promise<void> {
-  for (const row of o.copy.prepare('SELECT run_id, n, encoding FROM log_segments').iterate()) {
+  const segments = o.copy.prepare('SELECT run_id, n, encoding, raw_bytes FROM log_segments');
+  for (const row of segments.iterate()) {
     const { runId, n } = segmentOf(row);
     const encoding = row.encoding === 'raw' ? 'raw' : 'zstd';
-    await copyNamed(o, segmentPath(logsDir, runId, n, encoding), segmentPath('logs', runId, n, encoding));
+    const name = segmentPath('logs', runId, n, encoding);
+    const sum = await copyNamed(o, segmentPath(logsDir, runId, n, encoding), name);
+    const what = `the log of ${runId}, ${name}`;
+    if (!sum) tellMissing(o, what, o.isKept.segment(runId, n));
+    else if (!(await isWholeSegment(join(o.destination, name), { encoding, rawBytes: Number(row.raw_bytes) })))
+      o.damaged.push(`${what}, is damaged`);
   }
 }
 
@@ -186,10 +208,13 @@ async function copyPlain(o: Copying, logsDir: string, runId: string, n: number):
 }
 
 async function copyArtifacts(o: Copying, artifactsDir: string, nowMs: number): Promise<void> {
-  const kept = o.copy.prepare('SELECT id FROM artifacts WHERE expires_at IS NULL OR expires_at > ?');
+  const kept = o.copy.prepare('SELECT id, name, sha256 FROM artifacts WHERE expires_at IS NULL OR expires_at > ?');
   for (const row of kept.iterate(nowMs)) {
     const id = String(row.id);
-    await copyNamed(o, join(artifactsDir, shardOf(id), id), join('artifacts', shardOf(id), id));
+    const sum = await copyNamed(o, join(artifactsDir, shardOf(id), id), join('artifacts', shardOf(id), id));
+    const what = `the artifact ${id} (${JSON.stringify(row.name)})`;
+    if (!sum) tellMissing(o, what, o.isKept.artifact(id));
+    else if (sum.sha256 !== row.sha256) o.damaged.push(`${what} has other bytes than were stored`);
   }
 }
 
@@ -214,13 +239,33 @@ async function copySnapshots(o: Copying, snapshotsDir: string): Promise<void> {
   }
 }
 
-async function copyNamed(o: Copying, from: string, name: string): Promise<void> {
+/** undefined: it is not there. */
+async function copyNamed(o: Copying, from: string, name: string): Promise<Sum | undefined> {
   try {
-    o.sums.add(name, await copyFile(from, join(o.destination, name)));
+    const sum = await copyFile(from, join(o.destination, name));
+    o.sums.add(name, sum);
+    return sum;
   } catch (error) {
     if (errorCode(error) !== 'ENOENT') throw error;
-    o.missing += 1;
+    return undefined;
   }
+}
+
+function tellMissing(o: Copying, what: string, isKept: boolean): void {
+  if (isKept) o.damaged.push(`${what}, is missing`);
+  else o.missing += 1;
+}
+
+function isKeptIn(source: DatabaseSync): IsKept {
+  const artifact = source.prepare('SELECT 1 FROM artifacts WHERE id = ? AND (expires_at IS NULL OR expires_at > ?)');
+  const segment = source.prepare(
+    `SELECT 1 FROM log_segments WHERE run_id = ? AND n = ?
+       AND NOT EXISTS (SELECT 1 FROM expired_logs WHERE expired_logs.run_id = log_segments.run_id)`,
+  );
+  return {
+    artifact: (id) => artifact.get(id, systemClock.now()) !== undefined,
+    segment: (runId, n) => segment.get(runId, n) !== undefined,
+  };
 }
 
 function segmentOf(row: Readonly<Record<string, unknown>>): { runId: string; n: number } {

@@ -105,10 +105,15 @@ export function firstSeqAt(file: Buffer, start: number): number {
 
 /** False for what a process that was killed while writing leaves at the end of a file. */
 export function isWholeChunk(file: Buffer, start: number): boolean {
+  if (!isWithin(file, start)) return false;
+  return crc32(file.subarray(start + 8, chunkEnd(file, start))) === file.readUInt32LE(start + 4);
+}
+
+/** Whether a chunk begins there and ends in the file; its bytes are not looked at. */
+export function isWithin(file: Buffer, start: number): boolean {
   if (start + fixedHeadBytes > file.length || file[start] !== magic) return false;
   const end = chunkEnd(file, start);
-  if (end < start + fixedHeadBytes || end > file.length) return false;
-  return crc32(file.subarray(start + 8, end)) === file.readUInt32LE(start + 4);
+  return end >= start + fixedHeadBytes && end <= file.length;
 }
 
 /** Some of a chunk's lines: those with the indexes `from` to `until`, which is not among them, that `isWanted` says. */

@@ -4,14 +4,16 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { LogLine } from '../domain/log-line.ts';
 import { createBoundedCache } from '../lib/bounded-cache.ts';
+import type { Logger } from '../lib/logger.ts';
 import { createPace } from '../lib/pace.ts';
 import type { Database } from './database.ts';
 import { createBatch, type LogBatch } from './log-batch.ts';
 import { chunkEnd, firstSeqAt, lineCountAt, readChunk } from './log-chunk.ts';
+import { createSegmentLoader } from './log-damage.ts';
 import { createFrameEncoder, createJsonEncoder, createTextEncoder, type LineEncoder, toLines } from './log-render.ts';
 import { readSegments } from './log-resume.ts';
 import { createSelection, type LogFilter, type Selection } from './log-search.ts';
-import { chunkIndexOf, freeSegment, type LoadedSegment, loadSegment, type Segment } from './log-segment.ts';
+import { chunkIndexOf, freeSegment, type LoadedSegment, type Segment } from './log-segment.ts';
 
 /** `text`: the messages alone. */
 export type LogForm = 'text' | 'json';
@@ -47,12 +49,14 @@ const turnBytes = 256 * 2 ** 10;
 export function createLogReader(o: {
   readonly dir: string;
   readonly db: Database;
+  readonly log: Logger;
   /** The segments of a log that is being written; undefined for any other. */
   readonly openSegments: (runId: string) => readonly Segment[] | undefined;
 }): LogReader {
   const loaded = createBoundedCache<string, { readonly lastSeq: number; readonly content: Promise<LoadedSegment> }>(
     loadedBytes,
   );
+  const loadKnown = createSegmentLoader({ ...o, isOpen: (runId) => o.openSegments(runId) !== undefined });
   const frameEncoder = createFrameEncoder();
   let ownSegments = 0;
   const batches = createBoundedCache<string, LogBatch>(batchesBytes);
@@ -70,7 +74,7 @@ export function createLogReader(o: {
     const key = `${runId}/${segment.n}`;
     const known = loaded.get(key);
     if (known && known.lastSeq >= throughSeq) return known.content;
-    const entry = { lastSeq: segment.lastSeq, content: loadSegment(o.dir, runId, segment) };
+    const entry = { lastSeq: segment.lastSeq, content: loadKnown(runId, segment) };
     loaded.set(key, entry, segment.rawBytes);
     entry.content.catch(() => loaded.delete(key, entry));
     return entry.content;
@@ -126,7 +130,7 @@ export function createLogReader(o: {
     if (ownSegments >= mostOwnSegments) return undefined;
     ownSegments += 1;
     try {
-      const content = await loadSegment(o.dir, runId, segment);
+      const content = await loadKnown(runId, segment);
       return {
         content,
         free() {

@@ -8,7 +8,7 @@ import { constants, zstdCompress, zstdDecompress } from 'node:zlib';
 import { errorCode } from '../lib/error-code.ts';
 import { shardOf } from '../lib/ids.ts';
 import type { Logger } from '../lib/logger.ts';
-import { chunkEnd, firstSeqAt, lineCountAt } from './log-chunk.ts';
+import { chunkEnd, firstSeqAt, isWholeChunk, isWithin, lineCountAt } from './log-chunk.ts';
 
 export type SegmentEncoding = 'raw' | 'zstd';
 
@@ -45,7 +45,10 @@ export function makeShard(dir: string, runId: string): void {
   mkdirSync(dirname(segmentPath(dir, runId, 1, 'raw')), { recursive: true, mode: 0o700 });
 }
 
-/** Of a segment that is being written: what it holds at this moment, or a little more. */
+/**
+ * Of a segment that is being written: what it holds at this moment, or a little more.
+ * @throws DamagedSegment; the system's error where the file cannot be read, ENOENT where it is gone
+ */
 export async function loadSegment(dir: string, runId: string, segment: Segment): Promise<LoadedSegment> {
   for (;;) {
     const { encoding, rawBytes } = segment;
@@ -56,10 +59,10 @@ export async function loadSegment(dir: string, runId: string, segment: Segment):
           ? stored.subarray(0, rawBytes)
           : await decompress(stored, { chunkSize: Math.max(rawBytes, leastChunkBytes) + spareBytes });
       if (file.buffer !== stored.buffer) free(stored);
-      return { file, chunkStarts: findChunks(file) };
+      return { file, chunkStarts: findChunks(file, { rawBytes, encoding }) };
     } catch (error) {
       // Compressed, and the plain file removed, since we looked.
-      if (encoding === segment.encoding) throw error;
+      if (encoding === segment.encoding) throw toDamage(error);
     }
   }
 }
@@ -76,9 +79,37 @@ function free({ buffer }: Buffer): void {
   if (buffer instanceof ArrayBuffer && buffer.byteLength >= leastFreedBytes) buffer.transfer(0);
 }
 
-function findChunks(file: Buffer): number[] {
+/** The file holds something else than what was stored. */
+export class DamagedSegment extends Error {
+  override readonly name = 'DamagedSegment';
+}
+
+/** For whoever has a copy of one. */
+export async function isWholeSegment(path: string, form: SegmentForm): Promise<boolean> {
+  try {
+    const stored = await readFile(path);
+    findChunks(form.encoding === 'raw' ? stored.subarray(0, form.rawBytes) : await decompress(stored), form);
+    return true;
+  } catch (error) {
+    if (toDamage(error) instanceof DamagedSegment) return false;
+    throw error;
+  }
+}
+
+type SegmentForm = Pick<Segment, 'rawBytes' | 'encoding'>;
+
+/** zlib's errors all say that a file is no whole frame of zstd. */
+function toDamage(error: unknown): unknown {
+  return errorCode(error)?.startsWith('Z') ? new DamagedSegment('it cannot be unpacked', { cause: error }) : error;
+}
+
+/** A plain file has the sums of its chunks, a compressed one the sum of zstd. @throws DamagedSegment */
+function findChunks(file: Buffer, { rawBytes, encoding }: SegmentForm): number[] {
+  if (file.length < rawBytes) throw new DamagedSegment('it is too short');
+  const isSound = encoding === 'raw' ? isWholeChunk : isWithin;
   const starts: number[] = [];
   for (let start = 0; start < file.length; start = chunkEnd(file, start)) {
+    if (!isSound(file, start)) throw new DamagedSegment('it is not made of chunks');
     if (lineCountAt(file, start) > 0) starts.push(start);
   }
   return starts;

@@ -67,7 +67,7 @@ export function createLogStore(o: {
   const inTurn = createTurns(pagesAtATime);
   const open = new Map<string, { readonly segments: readonly Segment[]; readonly writer: LogWriter }>();
   const listeners = new Map<string, Set<() => void>>();
-  const reader = createLogReader({ dir, db, openSegments: (runId) => open.get(runId)?.segments });
+  const reader = createLogReader({ dir, db, log, openSegments: (runId) => open.get(runId)?.segments });
 
   function announce(runId: string): void {
     for (const listener of Array.from(listeners.get(runId) ?? [])) listener();

@@ -33,7 +33,13 @@ export function openSqliteDatabase(o: Request): Promise<SqliteDatabase> {
 async function open(o: Request): Promise<SqliteDatabase> {
   const connection = connectToWrite(o.path);
   try {
-    const db = kyselyOver(connection);
+    let damage: string | null = null;
+    const onDamage = (words: string): void => {
+      const found = `the database is damaged (${words}): stop the server and restore a backup`;
+      if (damage === null) o.log.error(found);
+      damage = found;
+    };
+    const db = kyselyOver(connection, onDamage);
     await migrateSqlite(connection, db, o.log);
     const writer = openSqliteWriter({
       ...o,
@@ -45,10 +51,10 @@ async function open(o: Request): Promise<SqliteDatabase> {
     reserveIndex(o.path);
     const reading = connectToRead(o.path);
     return {
-      read: kyselyOver(reading),
+      read: kyselyOver(reading, onDamage),
       generation: createGeneration(reading),
       transact: writer.transact,
-      failure: writer.failure,
+      failure: () => damage ?? writer.failure(),
       latestEventId: writer.latestEventId,
       size: () => ({
         bytes: statSync(o.path).size,

@@ -38,7 +38,7 @@ function fileId(path: string): string | undefined {
 }
 
 /** Primary codes of https://sqlite.org/rescode.html */
-const codes = { ioerr: 10, corrupt: 11, full: 13, cantOpen: 14, notADatabase: 26 };
+const codes = { error: 1, ioerr: 10, corrupt: 11, full: 13, cantOpen: 14, notADatabase: 26 };
 
 /**
  * What SQLite's error means for the operator who opens the database at `path`, who may know the path.
@@ -51,13 +51,24 @@ export function explainOpening(error: unknown, path: string): unknown {
   if (code === codes.full || (mayBeFull && lackOfRoom(dirname(path)) !== null)) {
     return new Problem('not-ready', `the disk that holds ${path} is full; free space, or run flwd gc`);
   }
-  if (code === codes.corrupt || code === codes.notADatabase) {
+  if (damageIn(error) !== undefined) {
     const cure = 'restore a backup (flwd restore), or move the file away to begin without its runs';
     return new StartError(`the database ${path} is damaged: ${error.message}; ${cure}`);
   }
   return mayBeFull
     ? new StartError(`the database ${path} cannot be opened: ${error.message}; look at its disk`)
     : error;
+}
+
+/** In words when the file contradicts itself, or is no database. */
+export function damageIn(error: unknown): string | undefined {
+  const code = sqliteCode(error);
+  if (!(error instanceof Error) || code === undefined) return undefined;
+  const isDamage =
+    code === codes.corrupt ||
+    code === codes.notADatabase ||
+    (code === codes.error && error.message === 'unsupported file format');
+  return isDamage ? error.message : undefined;
 }
 
 /** undefined: it is not SQLite's. */

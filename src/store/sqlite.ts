@@ -14,7 +14,7 @@ import {
 } from 'kysely';
 import type { ColumnTypes } from './migrations/migration.ts';
 import type { Schema } from './schema.ts';
-import { DatabaseMoved, sqliteCode } from './sqlite-files.ts';
+import { DatabaseMoved, damageIn, sqliteCode } from './sqlite-files.ts';
 
 /** Statements kept prepared on a connection: more than the store has, and room for the shapes of a list's filters. */
 const mostStatements = 256;
@@ -52,13 +52,13 @@ export function connectToRead(path: string): DatabaseSync {
 }
 
 /** The connection stays the caller's to close. */
-export function kyselyOver(connection: DatabaseSync): Kysely<Schema> {
+export function kyselyOver(connection: DatabaseSync, onDamage: OnDamage = () => undefined): Kysely<Schema> {
   const prepared = new Map<string, SqliteStatement>();
   const database = {
     prepare(sql: string): SqliteStatement {
       const known = prepared.get(sql);
       if (known) return known;
-      const statement = prepare(connection, sql);
+      const statement = prepare(connection, sql, onDamage);
       const [oldest] = prepared.keys();
       if (prepared.size >= mostStatements && oldest !== undefined) prepared.delete(oldest);
       prepared.set(sql, statement);
@@ -94,15 +94,27 @@ class DirectExecutor extends DefaultQueryExecutor {
   }
 }
 
-function prepare(connection: DatabaseSync, sql: string): SqliteStatement {
+/** Told of each query that finds the file damaged. */
+type OnDamage = (words: string) => void;
+
+function prepare(connection: DatabaseSync, sql: string, onDamage: OnDamage): SqliteStatement {
   const statement = connection.prepare(sql);
+  function noticing<T>(work: () => T): T {
+    try {
+      return work();
+    } catch (error) {
+      const words = damageIn(error);
+      if (words !== undefined) onDamage(words);
+      throw error;
+    }
+  }
   return {
     reader: statement.columns().length > 0,
     all(parameters: readonly SQLInputValue[]) {
-      return statement.all(...parameters);
+      return noticing(() => statement.all(...parameters));
     },
     run(parameters: readonly SQLInputValue[]) {
-      return statement.run(...parameters);
+      return noticing(() => statement.run(...parameters));
     },
     iterate(parameters: readonly SQLInputValue[]) {
       return statement.iterate(...parameters);

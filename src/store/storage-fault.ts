@@ -3,6 +3,7 @@
 import { Problem } from '../domain/problem.ts';
 import { isShortage, shortageIn } from '../lib/shortage.ts';
 import { storageFailure } from './sqlite.ts';
+import { damageIn } from './sqlite-files.ts';
 
 /** Whether it is the disk that refused what was asked of the store: asked again later, it may be done. */
 export function isStorageFault(error: unknown): boolean {
@@ -13,6 +14,9 @@ export function isStorageFault(error: unknown): boolean {
 /** What a caller is told of a storage fault; undefined for any other error. */
 export function storageProblem(error: unknown): Problem | undefined {
   if (error instanceof Problem) return error.slug === 'not-ready' ? error : undefined;
+  const damage = damageIn(error);
+  if (damage !== undefined)
+    return new Problem('database-damaged', `The database is damaged (${damage}): restore a backup.`);
   const words = shortageIn(error) ?? storageFailure(error);
   return words === undefined ? undefined : unwritable(words);
 }

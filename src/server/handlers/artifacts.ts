@@ -1,8 +1,11 @@
 // Artifacts: the list, and the bytes of one. What a job made is never trusted: a browser may save it, not run it.
 
+import { createHash } from 'node:crypto';
+import type { FileHandle } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { isMediaType } from '../../domain/media-type.ts';
 import { Problem } from '../../domain/problem.ts';
+import type { Logger } from '../../lib/logger.ts';
 import type { ArtifactReading } from '../../store/reading.ts';
 import { parseRange } from '../byte-range.ts';
 import { attachment } from '../content-disposition.ts';
@@ -18,6 +21,7 @@ export function createArtifactHandlers(o: {
   readonly jobIdOf: (idOrAlias: string) => string;
   /** A reader that takes nothing for this long is disconnected. */
   readonly stallMs: number;
+  readonly log: Logger;
 }): Pick<Handlers, 'listArtifacts' | 'getArtifact'> {
   const { artifacts } = o;
 
@@ -46,6 +50,11 @@ export function createArtifactHandlers(o: {
       }
       const file = await artifacts.openRead(artifact);
       if (!file) throw gone(id);
+      if (!(await isAsStored(file, artifact))) {
+        await file.close();
+        reply.removeHeader('etag').removeHeader('accept-ranges');
+        throw damaged(id);
+      }
       const { start, end } = range ?? { start: 0, end: size - 1 };
       if (range) reply.code(206).header('content-range', `bytes ${start}-${end}/${size}`);
       reply.raw.setHeader('Content-Security-Policy', 'sandbox');
@@ -58,9 +67,48 @@ export function createArtifactHandlers(o: {
         return reply.send(Readable.from([]));
       }
       reply.raw.setTimeout(o.stallMs);
-      return reply.send(file.createReadStream({ start, end }));
+      return reply.send(Readable.from(checked(file, artifact, { start, end }), { objectMode: false }));
     },
   };
+
+  function damaged(id: string): Problem {
+    o.log.error({ artifact: id }, 'the file of an artifact is damaged');
+    return new Problem('artifact-damaged', `The file of the artifact '${id}' is damaged.`);
+  }
+
+  /** The bytes of a range. The last of them come once all are known to be right: whoever counts them finds some missing. */
+  async function* checked(
+    file: FileHandle,
+    { id, size_bytes: size, sha256 }: Stored,
+    range: Range,
+  ): AsyncGenerator<Buffer> {
+    const isWhole = range.start === 0 && range.end === size - 1;
+    const hash = createHash('sha256');
+    let leftBytes = range.end - range.start + 1;
+    let held: Buffer | undefined;
+    for await (const chunk of file.createReadStream(range)) {
+      if (held) yield held;
+      held = chunk;
+      leftBytes -= chunk.length;
+      if (isWhole) hash.update(chunk);
+    }
+    if (leftBytes !== 0 || (isWhole && hash.digest('hex') !== sha256)) throw damaged(id);
+    if (held) yield held;
+  }
+}
+
+type Stored = { readonly id: string; readonly size_bytes: number; readonly sha256: string };
+type Range = { readonly start: number; readonly end: number };
+
+/** A file that is read in a moment is read before the answer begins. */
+const firstReadBytes = 2 ** 20;
+
+async function isAsStored(file: FileHandle, { size_bytes: size, sha256 }: Stored): Promise<boolean> {
+  if ((await file.stat()).size !== size) return false;
+  if (size > firstReadBytes) return true;
+  const bytes = Buffer.allocUnsafe(size);
+  const { bytesRead } = await file.read(bytes, 0, size, 0);
+  return bytesRead === size && createHash('sha256').update(bytes).digest('hex') === sha256;
 }
 
 function gone(id: string): Problem {

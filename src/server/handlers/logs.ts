@@ -2,9 +2,10 @@
 
 import type { QueryOf } from '../../contract/operations.ts';
 import type { LogLine } from '../../domain/log-line.ts';
-import { validationError } from '../../domain/problem.ts';
+import { Problem, validationError } from '../../domain/problem.ts';
 import type { Hub } from '../../engine/hub.ts';
 import { parseTimestampUs } from '../../lib/clock.ts';
+import { isStandIn } from '../../store/log-damage.ts';
 import type { LogForm } from '../../store/logs.ts';
 import type { ReadableLog, RunReading } from '../../store/reading.ts';
 import { defined } from '../defined.ts';
@@ -47,6 +48,10 @@ export function createLogHandlers(o: {
         return o.streams.send(request, reply, mediaType, (outlet) => sendLines(log, query, form, outlet));
       }
       const page = await pageOf(log, query);
+      const [first] = page.lines;
+      const last = page.lines.at(-1);
+      if (first && last && page.lines.every(isStandIn))
+        throw new Problem('log-damaged', first.message, { next_cursor: String(last.seq) });
       return {
         logs: page.lines,
         next_cursor: page.nextSeq === null ? null : String(page.nextSeq),
