@@ -80,6 +80,7 @@ export async function linkDataDir(
     while (!closing.signal.aborted) {
       let refused: DataDirOwned | undefined;
       const owner = await findOwner(dataDir);
+      if (owner?.makesWay) makesWayUntilMs = systemClock.monotonicMs() + ownerWithinMs;
       if (owner?.url && !(before && isSame(before, owner))) return toOwner(dataDir, owner, owner.url);
       // It starts or leaves. A command does so in a moment; of anything else that has the data dir nobody knows how long.
       if (owner && !owner.url && (owner.isBrief || owner.pid !== seenPid)) lastSignMs = systemClock.monotonicMs();

@@ -86,8 +86,9 @@ async function onceFree<T>(
       // Nobody's: it starts, or ends, and says in a moment what it is.
       if (!(error instanceof DataDirOwned) || (error.owner && !error.owner.isBrief)) throw error;
       if (isStopAsked) process.exit(exitCodes.done);
-      // Each of several commands may have it once before it makes way.
-      if (error.owner && error.owner.pid !== command) deadlineMs = systemClock.monotonicMs() + commandMs;
+      // A command that starts or leaves takes its time; each of several may have it once before it makes way.
+      if (error.owner && (error.owner.pid !== command || !error.owner.url))
+        deadlineMs = systemClock.monotonicMs() + commandMs;
       command = error.owner?.pid ?? command;
       if (systemClock.monotonicMs() > deadlineMs) throw error;
       if (error.owner?.isBrief) await askToYield(o.dataDir);

@@ -16,6 +16,8 @@ export type OwnerInfo = {
   readonly certificate?: string | null;
   /** A command that has no server, and has the data dir until it ends. */
   readonly isBrief?: boolean;
+  /** A server has asked such a command for the data dir: it is the server's turn. */
+  readonly makesWay?: boolean;
 };
 
 /** Where an owner listens. */
@@ -84,13 +86,19 @@ export async function acquireOwnership(
   try {
     await assertUnanswered(dataDir);
     let address: Address | null = null;
+    let makesWay = false;
     const answering = {
       ...events,
+      onYield() {
+        makesWay = isBrief === true;
+        events.onYield?.();
+      },
       info: (): OwnerInfo => ({
         pid: process.pid,
         url: address?.url ?? null,
         ...(address?.certificate && { certificate: address.certificate() }),
         ...(isBrief && { isBrief }),
+        ...(makesWay && { makesWay }),
       }),
     };
     const kept = keepOwnership(dataDir, { answering, lock, socket: await answerAskers(dataDir, answering) });

@@ -116,7 +116,10 @@ async function killWhileStarting(victim: Victim, ledger: Ledger, random: Random)
 
 /** Some time goes by; now and then the server is held, or a process beside it is killed. */
 async function live(victim: Victim, root: string, ledger: Ledger, random: Random): Promise<void> {
+  const before = acknowledged(ledger);
   await delay(random.integer(50, 1_200));
+  // On a busy machine: a life in which nothing was begun tries nothing.
+  await until(() => acknowledged(ledger) > before, 3_000);
   if (random.chance(0.12)) killShim(root, ledger, random);
   if (random.chance(0.08)) killForkServer(victim, root, ledger);
   if (random.chance(0.08)) {
@@ -126,6 +129,10 @@ async function live(victim: Victim, root: string, ledger: Ledger, random: Random
     ledger.pauses += 1;
   }
   await delay(random.integer(0, 300));
+}
+
+function acknowledged({ orders }: Ledger): number {
+  return orders.reduce((sum, { answers }) => sum + answers.length, 0);
 }
 
 function killShim(root: string, ledger: Ledger, random: Random): void {

@@ -91,16 +91,14 @@ testWith('bwrap')(
   'a server that begins meanwhile has the data dir at once, and the commands go on as clients of it',
   async () => {
     const instance = await createInstance(jobs);
-    const first = await begin(instance);
-    const second = await begin(instance);
+    const runs = [await begin(instance), await begin(instance), await begin(instance), await begin(instance)];
     const server = start(instance.dir, ['serve']);
     const [, url] = await server.prints(/listening on (\S+)/);
-    expect(await (await fetch(`${url}/api/v1/runs?status=running`)).json()).toMatchObject({ total: 2 });
-    for (const { runId } of [first, second]) finish(instance, runId);
-    expect(await first.ended).toMatchObject(whole);
-    expect(await second.ended).toMatchObject(whole);
-    const runs = await (await fetch(`${url}/api/v1/runs?status=success`)).json();
-    expect(runs).toMatchObject({ total: 2 });
+    expect(await (await fetch(`${url}/api/v1/runs?status=running`)).json()).toMatchObject({ total: 4 });
+    for (const { runId } of runs) finish(instance, runId);
+    for (const { ended } of runs) expect(await ended).toMatchObject(whole);
+    const ended = await (await fetch(`${url}/api/v1/runs?status=success`)).json();
+    expect(ended).toMatchObject({ total: 4 });
   },
 );
 

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { acquireOwnership, askToAttend, findOwner, isStillOwner } from '../../src/lib/owner-lock.ts';
+import { acquireOwnership, askToAttend, askToYield, findOwner, isStillOwner } from '../../src/lib/owner-lock.ts';
 import { stateOf } from '../support/processes.ts';
 
 const program = join(import.meta.dirname, 'programs/own.ts');
@@ -59,8 +59,10 @@ describe('the owner of a data dir', () => {
     expect(await isStillOwner(dataDir, there)).toBe(true);
     await askToAttend(dataDir, 'run_1');
     expect(attended).toEqual(['run_1']);
+    await askToYield(dataDir);
+    expect(await findOwner(dataDir)).toEqual({ ...there, makesWay: true });
     ownership.announce(null);
-    expect(await findOwner(dataDir)).toEqual({ ...there, url: null });
+    expect(await findOwner(dataDir)).toEqual({ ...there, url: null, makesWay: true });
     expect(await isStillOwner(dataDir, there)).toBe(false);
     await ownership.release();
   });
