@@ -40,8 +40,8 @@ export type Conductor = {
   readonly cancel: (isForced?: boolean) => void;
   /** @throws Problem approval-not-pending, permission-denied */
   readonly approve: (stepId: string, approval: Approval) => Promise<void>;
-  /** Interrupts what has outlived its deadline. */
-  readonly enforceDeadlines: () => void;
+  /** Interrupts what has outlived its deadline. False when nothing has. */
+  readonly enforceDeadlines: () => boolean;
   /** The wall clock was set by so much: its deadlines move with it. */
   readonly clockSet: (byMs: number) => void;
   /** It waits for a disk to have room for what has ended. */
@@ -364,16 +364,17 @@ export function conduct(source: ConductSource, context: ConductContext, around: 
       await completed;
     },
     enforceDeadlines() {
-      if (!isAttending) return;
       const nowMs = clock.now();
       const why = runOverdue(job, deadlineAtMs, nowMs);
-      if (why) return abort(why);
+      if (why) abort(why);
+      const late = state.places.flatMap((place) => {
+        const reason = hasEnded(place) ? undefined : stepOverdue(place, state.stepOf(place), nowMs);
+        return reason ? [{ place, reason }] : [];
+      });
       const turn = newTurn();
-      for (const place of state.places) {
-        const late = hasEnded(place) ? undefined : stepOverdue(place, state.stepOf(place), nowMs);
-        if (late) interrupt(place, late, turn);
-      }
+      if (!why && isAttending) for (const { place, reason } of late) interrupt(place, reason, turn);
       if (turn.changes.length > 0) watch(complete(turn));
+      return why !== undefined || late.length > 0;
     },
     clockSet(byMs) {
       if (deadlineAtMs !== null) deadlineAtMs += byMs;

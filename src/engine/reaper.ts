@@ -70,9 +70,11 @@ export function createReaper(o: {
     isDue = false;
     const nowMs = await nowByDatabase();
     await endOverdueWaits(nowMs);
-    const overdue = await store.runs.pastDeadline(nowMs);
+    // What this process drives it also times: the clock may have been set since its rows were made.
+    const driven = dispatcher.conductors().filter((conductor) => conductor.enforceDeadlines());
+    const late = await store.runs.pastDeadline(nowMs);
+    const overdue = [...driven.map(({ runId }) => runId), ...late.filter((runId) => !dispatcher.conductorOf(runId))];
     const toCancel = await store.runs.cancelling('running');
-    for (const runId of overdue) dispatcher.conductorOf(runId)?.enforceDeadlines();
     for (const runId of toCancel) dispatcher.conductorOf(runId)?.cancel();
     const isDueBy = new Map<string, 'timeout' | 'cancel'>([
       ...overdue.map((runId) => [runId, 'timeout'] as const),
@@ -155,10 +157,12 @@ export function createReaper(o: {
     notice,
     clockSet(byMs) {
       if (nearest) nearest = { ...nearest, atMs: nearest.atMs + byMs };
-      moving = moving.then(() => o.patiently(() => store.db.transact((tx) => store.runs.moveDeadlines(tx, byMs))));
-      moving = moving.catch((error: unknown) => {
+      // In this very turn: whoever has read the new time writes after this.
+      const move = () => store.db.transact((tx) => store.runs.moveDeadlines(tx, byMs));
+      const moved = o.patiently(move).catch((error: unknown) => {
         if (!isStopped) log.error({ err: error }, 'deadlines could not be moved with the clock');
       });
+      moving = Promise.all([moving, moved]).then(() => undefined);
     },
     complaint() {
       if (startableSinceMs === undefined || clock.monotonicMs() - startableSinceMs < startableMs) return null;

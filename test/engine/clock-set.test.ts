@@ -18,7 +18,7 @@ test.each([2 * hourMs, -24 * hourMs])(
     const jobs = {
       ofRun: bash(untilGo, { timeouts: { run: '10m' } }),
       ofStep: steps(ofStep, { work: untilGo }),
-      ofQueue: bash('true', { timeouts: { queue: '10m' } }),
+      ofQueue: bash('true', { timeouts: { queue: '5m' } }),
     };
     const { create, finished, log, messages, store } = await openEngine(dataFolder(), {
       jobs,
@@ -33,15 +33,16 @@ test.each([2 * hourMs, -24 * hourMs])(
     const said = () => log.filter(({ msg }) => msg === 'the clock was set; deadlines of runs move with it');
     await expect.poll(said).toMatchObject([{ by_ms: expect.closeTo(setMs, -2) }]);
     const nowMs = clock.now();
-    await expect.poll(() => store.runs.nextDeadline(nowMs)).toBeGreaterThan(nowMs + 9 * 60_000);
-    expect(await store.runs.nextDeadline(nowMs)).toBeLessThanOrEqual(nowMs + 10 * 60_000);
+    await expect.poll(() => store.runs.nextDeadline(nowMs)).toBeGreaterThan(nowMs + 4 * 60_000);
+    expect(await store.runs.nextDeadline(nowMs)).toBeLessThanOrEqual(nowMs + 5 * 60_000);
     expect(await store.runs.pastDeadline(clock.now())).toEqual([]);
     for (const runId of [...running, waiting]) expect((await store.runs.summary(runId))?.finished_at).toBeNull();
 
-    clock.forward(11 * 60_000);
-    for (const runId of [...running, waiting]) {
-      expect(await finished(runId)).toMatchObject({ status: 'failed', reason: 'timeout' });
-    }
+    clock.forward(6 * 60_000);
+    expect(await finished(waiting)).toMatchObject({ status: 'failed', reason: 'timeout' });
+    for (const runId of running) expect((await store.runs.summary(runId))?.finished_at).toBeNull();
+    clock.forward(5 * 60_000);
+    for (const runId of running) expect(await finished(runId)).toMatchObject({ status: 'failed', reason: 'timeout' });
   },
 );
 
@@ -80,4 +81,43 @@ test('the pause before a retry is as long as it was, also for the server that st
   await expect.poll(() => next.engine.health().queue).toEqual({ status: 'ok' });
   await expect(next.engine.cancel(runId, localPrincipal)).resolves.toEqual({ status: 'cancelled' });
   expect(await next.store.runs.get(runId)).toMatchObject({ attempt: 2, steps: [{ attempt: 2, started_at: null }] });
+});
+
+test('a run keeps its time in the queue where its making is the first to read a clock that was set', async () => {
+  const set = movableClock();
+  let isArmed = false;
+  const now = () => {
+    if (isArmed) set.setBy(-2 * hourMs);
+    isArmed = false;
+    return set.now();
+  };
+  const jobs = { hold: bash(untilGo), queued: bash('true', { timeouts: { queue: '10m' } }) };
+  const limits = { globalConcurrency: 1 };
+  const { create, log, messages, store } = await openEngine(dataFolder(), { jobs, limits, clock: { ...set, now } });
+  const held = await create('hold');
+  await expect.poll(() => messages(held)).toEqual(['held']);
+  isArmed = true;
+  await create('queued');
+  expect(log.map(({ msg }) => msg)).toContain('the clock was set; deadlines of runs move with it');
+  expect(await store.runs.nextDeadline(set.now())).toBeGreaterThan(set.now() + 9 * 60_000);
+});
+
+test('a run is not ended by a deadline in the database that is not its own any more', async () => {
+  const clock = movableClock();
+  const jobs = { held: bash(untilGo, { timeouts: { run: '10m' } }) };
+  const { create, messages, store } = await openEngine(dataFolder(), { jobs, clock });
+  const runId = await create('held');
+  await expect.poll(() => messages(runId)).toEqual(['held']);
+  const { pastDeadline } = store.runs;
+  let looks = 0;
+  await store.db.transact((tx) => store.runs.moveDeadlines(tx, -hourMs));
+  Object.assign(store.runs, {
+    async pastDeadline(nowMs: number) {
+      clock.forward(60_000);
+      looks += 1;
+      return pastDeadline(nowMs);
+    },
+  });
+  await expect.poll(() => looks).toBeGreaterThan(3);
+  expect(await store.runs.summary(runId)).toMatchObject({ status: 'running' });
 });
