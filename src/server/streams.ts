@@ -117,7 +117,9 @@ export function createStreams(o: {
 
     async function write(chunk: string | Buffer, events = 1): Promise<void> {
       if (chunk.length === 0 || gone.signal.aborted) return;
-      if (chunk.length >= largeChunk) await turn();
+      // Awaited only where there is something to wait for: the next stream must find the time of this write spent.
+      const waiting = chunk.length >= largeChunk ? turn() : undefined;
+      if (waiting) await waiting;
       if (gone.signal.aborted) return;
       if (isOfEvents) counts.events += events;
       isWaiting = true;

@@ -3,7 +3,7 @@
 
 const sliceMs = 8;
 
-/** `await turn()` before a large write: returns at once until the turn of the event loop is used up, then goes one by one. */
+/** To be asked right before a large write: nothing to wait for until the turn of the event loop is used up, then one by one. */
 export function createWriteTurns(): () => Promise<void> | undefined {
   const waiting: (() => void)[] = [];
   let startedAt: number | undefined;
