@@ -149,7 +149,7 @@ export const keys = {
   'server.bind': key(
     bind,
     '127.0.0.1:8080',
-    'Where to listen; beyond loopback asks for a token, an issuer of JWTs, or `auth.mode: none`',
+    'Where to listen (`localhost` means its IPv4 address); beyond loopback asks for a token, an issuer of JWTs, or `auth.mode: none`',
   ),
   'server.read_timeout': key(timeout, '30s', 'How long a client may take to send a request'),
   'server.write_timeout': key(timeout, '60s', 'How long a client may leave an answer unread'),

@@ -1,5 +1,6 @@
 // Puts the HTTP server together: Fastify, what every request passes, the operations, and its start and stop.
 
+import { lookup } from 'node:dns/promises';
 import type { RequestListener } from 'node:http';
 import { type FastifyInstance, fastify, type RouteOptions } from 'fastify';
 import type { Catalog } from '../catalog/catalog.ts';
@@ -159,7 +160,8 @@ export async function createServer(parts: ServerParts): Promise<Server> {
 
   return {
     async listen() {
-      const url = await app.listen({ ...config.server.bind });
+      const { host, port } = config.server.bind;
+      const url = await app.listen({ host: host === 'localhost' ? await addressOfLocalhost() : host, port });
       if (!certificate) return { url, certificate: () => null };
       return { url: url.replace(/^http:/, 'https:'), certificate: certificate.fingerprint };
     },
@@ -223,6 +225,12 @@ function createApp(
     },
     clientErrorHandler: answerUnreadable,
   });
+}
+
+/** Where `localhost` has two, Fastify would serve the second one by a server of its own, which none of our listeners hears. */
+async function addressOfLocalhost(): Promise<string> {
+  const { address } = await lookup('localhost', { order: 'ipv4first' });
+  return address;
 }
 
 function noCompiler(): never {

@@ -18,17 +18,17 @@ export function boundConnections(server: Server, o: { readonly limit: number; re
   // What Node would drop in silence may be what admission asks for; 16 KiB of headers bound their number.
   server.maxHeadersCount = 0;
   let open = 0;
-  // By the peer's address and port, which a TLS socket shares with the one below it. In the order in which they fell idle.
+  // By both ends, which a TLS socket shares with the one below it. In the order in which they fell idle.
   const idle = new Map<string, Socket>();
   const busy = new Map<string, number>();
 
   server.on('connection', (socket: Socket) => {
-    const peer = peerOf(socket);
+    const ends = endsOf(socket);
     open += 1;
-    idle.set(peer, socket);
+    idle.set(ends, socket);
     socket.once('close', () => {
       open -= 1;
-      idle.delete(peer);
+      idle.delete(ends);
     });
     if (open <= o.limit) return;
     // The newest is among them: it goes itself where all others are at work.
@@ -40,27 +40,27 @@ export function boundConnections(server: Server, o: { readonly limit: number; re
   });
 
   server.on('request', ({ socket }, response) => {
-    const peer = peerOf(socket);
-    idle.delete(peer);
-    busy.set(peer, (busy.get(peer) ?? 0) + 1);
+    const ends = endsOf(socket);
+    idle.delete(ends);
+    busy.set(ends, (busy.get(ends) ?? 0) + 1);
     response.once('prefinish', () => {
       // Node starts this time anew while bytes leave, and sets its own once the answer is out.
       if (socket.writableLength > 0) socket.setTimeout(o.stallMs);
     });
     response.once('close', () => {
-      const left = (busy.get(peer) ?? 1) - 1;
-      if (left > 0) busy.set(peer, left);
+      const left = (busy.get(ends) ?? 1) - 1;
+      if (left > 0) busy.set(ends, left);
       else {
-        busy.delete(peer);
-        if (!socket.destroyed) idle.set(peer, socket);
+        busy.delete(ends);
+        if (!socket.destroyed) idle.set(ends, socket);
       }
     });
   });
 }
 
 /** The same for a TLS socket as for the one below it. */
-export function peerOf({ remoteAddress, remotePort }: Socket): string {
-  return `${remoteAddress} ${remotePort}`;
+export function endsOf({ remoteAddress, remotePort, localAddress, localPort }: Socket): string {
+  return `${remoteAddress} ${remotePort} ${localAddress} ${localPort}`;
 }
 
 /** proc_pid_limits(5). */

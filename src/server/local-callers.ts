@@ -7,7 +7,7 @@ import { localPrincipal, type Principal } from '../domain/principal.ts';
 import { Problem } from '../domain/problem.ts';
 import { isLoopback } from '../lib/loopback.ts';
 import { isShortage } from '../lib/shortage.ts';
-import { peerOf } from './connections.ts';
+import { endsOf } from './connections.ts';
 import { isFromForeignPage, isLocalHost } from './local-names.ts';
 import { type Connection, findPeer } from './peer.ts';
 import type { Proxies } from './proxies.ts';
@@ -25,7 +25,7 @@ export type RunCallers = {
 export type LocalCallers = {
   /** At once where the connection is known already; a Problem says why it is nobody. */
   readonly identify: (request: IncomingMessage) => Principal | Problem | Promise<Principal | Problem>;
-  /** To be told of each connection when it is accepted. */
+  /** Notes of each connection, when it is accepted, whether a run may have opened it. Any other may be a run's. */
   readonly watch: (server: Server) => void;
 };
 
@@ -39,15 +39,15 @@ export function createLocalCallers(o: {
   if (o.mode === 'none') return { identify: () => localPrincipal, watch: () => undefined };
   if (o.mode === 'required') return { identify: () => nobody('token'), watch: () => undefined };
   const known = new WeakMap<Socket, Principal | Lack>();
-  /** Connections that a run may have opened. */
-  const suspects = new Set<string>();
+  /** Connections that no run can have opened. One that reuses a port may be accepted before the earlier one closes. */
+  const cleared = new Map<string, Socket>();
 
   async function ownerOf(socket: Socket): Promise<Principal | Lack | undefined> {
     const connection = ofLoopback(socket);
     const peer = connection && (await findPeer(connection));
     if (!peer) return undefined;
     if (peer.uid !== process.geteuid?.()) return 'token';
-    if (!runs || !suspects.has(peerOf(socket))) return localPrincipal;
+    if (!runs || cleared.has(endsOf(socket))) return localPrincipal;
     const owner = await runs.ownerOf(peer.inode);
     return owner === 'outside' ? localPrincipal : owner;
   }
@@ -78,11 +78,15 @@ export function createLocalCallers(o: {
       return owner === undefined ? identify(socket) : toCaller(owner);
     },
     watch(server) {
+      if (!runs) return;
       server.on('connection', (socket: Socket) => {
-        if (!runs?.canCall()) return;
-        const peer = peerOf(socket);
-        suspects.add(peer);
-        socket.once('close', () => suspects.delete(peer));
+        const ends = endsOf(socket);
+        if (runs.canCall()) {
+          cleared.delete(ends);
+          return;
+        }
+        cleared.set(ends, socket);
+        socket.once('close', () => cleared.get(ends) === socket && cleared.delete(ends));
       });
     },
   };
@@ -94,7 +98,7 @@ const token = 'The request needs a token (`Authorization: Bearer …`); `flwd to
 const needs = {
   token,
   run: `${token} It comes from a job, which is never taken for the server’s user; a secret can hand it the token.`,
-  unknown: `${token} While a job has the network, only a process that the server finds in /proc can do without.`,
+  unknown: `${token} While a job has the network, only a process that the server finds in /proc needs no token.`,
 };
 
 const noTelling =
