@@ -9,7 +9,7 @@ import { bash } from '../support/jobs.ts';
 import { createInstance } from './an-instance.ts';
 import { flwd, start } from './terminal.ts';
 
-const waits = 'until [ -e "$GO" ]; do sleep 0.05; done; echo late';
+const waits = 'until [ -e "$GO" ]; do sleep 0.05; done; rm "$GO"; echo late';
 const env = { GO: '/workspace/go' };
 const jobs = { quiet: bash(waits, { env }), talks: bash(`echo early; ${waits}`, { env }) };
 
