@@ -55,7 +55,7 @@ export function outOfMemoryMessage({ memoryBytes }: Resources): string {
 export function workspaceOverMessage(limitBytes: number, foundBytes: number): string {
   const limit = formatSize(limitBytes);
   if (!Number.isFinite(foundBytes))
-    return `its workspace has folders deeper than a path can name, so it cannot be held to its limit of ${limit}`;
+    return `its workspace has folders deeper than a path can name, or the run has too many files open to look through, so it cannot be held to its limit of ${limit}`;
   const over = formatSize(foundBytes - limitBytes);
   return `its workspace grew to ${formatSize(foundBytes)} or more, ${over} over its limit of ${limit}`;
 }

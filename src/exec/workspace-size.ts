@@ -1,5 +1,6 @@
 // Watches how large a workspace grows. No file system has to help, so it is found after the fact, and the overshoot is stated
-// (ADR 0010). A walk in twenty times its own time: a large workspace is looked at less often.
+// (ADR 0010). A walk in twenty times its own time: a large workspace is looked at less often. So it is with what the processes have open,
+// each by itself: thousands of descriptors must not put off the walk.
 
 import { closeSync, constants, lstatSync, opendirSync, openSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
@@ -18,7 +19,7 @@ const pausesPerWalk = 19;
 const blockBytes = 512;
 /** An empty file, a folder or a link has an inode, of which a file system has only so many: mostly one for each 16 KiB. */
 const leastBytes = 4096;
-/** It has folders deeper than a path can name: whatever lies there, it is not held to any limit. */
+/** It has folders deeper than a path can name, or more is open than a look can read: it is not held to any limit. */
 const unmeasurable = Infinity;
 
 export type WorkspaceWatch = {
@@ -41,31 +42,46 @@ export function watchWorkspace(o: {
   const closing = new AbortController();
   const { signal } = closing;
 
-  async function measureAll(pace: Pace): Promise<number> {
-    const attemptDirs = await o.attemptDirs();
-    const outDirs = attemptDirs.map((dir) => join(dir, 'out'));
+  async function measureNamed(attemptDirs: readonly string[], pace: Pace): Promise<number> {
     let foundBytes = 0;
-    for (const dir of [o.dir, ...outDirs]) {
+    for (const dir of [o.dir, ...attemptDirs.map(outOf)]) {
       foundBytes += await measureWorkspace(dir, o.limitBytes - foundBytes, { signal, pace });
       if (foundBytes > o.limitBytes || signal.aborted) return foundBytes;
     }
+    return foundBytes;
+  }
+
+  let nameless = { bytes: 0, nextAtMs: 0 };
+
+  /** As it was last found, while that fits into `roomBytes` and it is not time for another look. */
+  async function measureNameless(attemptDirs: readonly string[], roomBytes: number): Promise<number> {
+    if (nameless.bytes <= roomBytes && performance.now() < nameless.nextAtMs) return nameless.bytes;
+    const stopwatch = startStopwatch();
     const processes = attemptDirs.flatMap((dir) => killDomainOf(dir, readStatus(dir))?.glance() ?? []);
-    const folders = ['/workspace', '/run/flwd/out', o.dir, ...outDirs];
-    return foundBytes + (await namelessBytes(processes, folders, pace));
+    const folders = ['/workspace', '/run/flwd/out', o.dir, ...attemptDirs.map(outOf)];
+    const bytes = await namelessBytes(processes, folders, stopwatch.pace);
+    nameless = { bytes, nextAtMs: performance.now() + pauseAfter(stopwatch) };
+    return bytes;
   }
 
   async function watch(): Promise<void> {
     for (let pauseMs = leastPauseMs; ; ) {
       await delay(pauseMs, undefined, { signal, ref: false });
       const stopwatch = startStopwatch();
-      const foundBytes = await measureAll(stopwatch.pace).catch((error: unknown) => {
+      let foundBytes = 0;
+      try {
+        const attemptDirs = await o.attemptDirs();
+        foundBytes = await measureNamed(attemptDirs, stopwatch.pace);
+        pauseMs = pauseAfter(stopwatch);
+        if (foundBytes <= o.limitBytes && !signal.aborted)
+          foundBytes += await measureNameless(attemptDirs, o.limitBytes - foundBytes);
+      } catch (error) {
         // A later look will do.
-        if (isShortage(error)) return 0;
-        throw error;
-      });
+        if (!isShortage(error)) throw error;
+        pauseMs = pauseAfter(stopwatch);
+      }
       if (signal.aborted) return;
       if (foundBytes > o.limitBytes) return o.onOver(foundBytes);
-      pauseMs = Math.min(mostPauseMs, Math.max(leastPauseMs, pausesPerWalk * stopwatch.workMs()));
     }
   }
 
@@ -75,8 +91,18 @@ export function watchWorkspace(o: {
   return { close: () => closing.abort() };
 }
 
+function outOf(attemptDir: string): string {
+  return join(attemptDir, 'out');
+}
+
+type Stopwatch = { readonly pace: Pace; readonly workMs: () => number };
+
+function pauseAfter({ workMs }: Stopwatch): number {
+  return Math.min(mostPauseMs, Math.max(leastPauseMs, pausesPerWalk * workMs()));
+}
+
 /** A pace, and how long the work itself has taken: a busy server must not look less often because others have their turn. */
-function startStopwatch(): { readonly pace: Pace; readonly workMs: () => number } {
+function startStopwatch(): Stopwatch {
   const pace = createPace();
   const sinceMs = performance.now();
   let othersMs = 0;

@@ -60,6 +60,12 @@ if os.fork() == 0:
     if os.fork() == 0: fill(fd); time.sleep(60)
     os._exit(0)
 os.close(fd)`,
+  'a file, though a thousand threads share a thousand descriptors': `
+for _ in range(900): os.open('/dev/null', os.O_RDONLY)
+threading.stack_size(65536)
+for _ in range(900): threading.Thread(target=time.sleep, args=(60,), daemon=True).start()
+time.sleep(1)
+fill(os.open('file', os.O_RDWR | os.O_CREAT))`,
   '60,000 empty files': `for name in range(60_000): open(str(name), 'w').close()`,
 };
 
