@@ -148,7 +148,10 @@ export async function serve(config: Config, configFile: string | null, brief?: B
     sweepGroups(limitHost, runsDir);
     const runCallers = createRunCallers();
     // They can call before they are taken up.
-    for (const runId of await store.runs.running()) runCallers.enterLeft(join(runsDir, runId));
+    for (const runId of await store.runs.running()) {
+      const left = await store.runs.remains(runId);
+      if (left?.run.security.profile !== 'disabled') runCallers.enterLeft(join(runsDir, runId));
+    }
     const { security } = config;
     const [host] = await Promise.all([probing, brief?.makesRoom ? undefined : keepReserve(dataDir)]);
     const engine = createEngine({

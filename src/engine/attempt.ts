@@ -61,7 +61,7 @@ export type AttemptContext = {
   readonly masked: () => readonly string[];
   readonly passthrough: (plan: RunPlan) => readonly string[];
   readonly limitHost: LimitHost;
-  readonly runCallers: Pick<RunCallers, 'enter' | 'leave'>;
+  readonly runCallers: Pick<RunCallers, 'enter' | 'leave' | 'lose'>;
 };
 
 export function startAttempt(o: {
@@ -127,7 +127,6 @@ export function startAttempt(o: {
       isSandboxed: plan.isSandboxed ?? true,
       read: plan.read,
       write: plan.write,
-      masked: showsHost(plan) ? context.masked() : [],
       passthrough: context.passthrough(plan),
       limits: { resources, host: context.limitHost },
     };
@@ -135,7 +134,7 @@ export function startAttempt(o: {
       if (interruption) return undefined;
       const lack = lackOfRoom(context.runsDir);
       if (lack !== null) throw unwritable(lack);
-      return launch(spec, context.forkServer);
+      return launch({ ...spec, masked: showsHost(plan) ? context.masked() : [] }, context.forkServer);
     });
   }
 
@@ -143,10 +142,17 @@ export function startAttempt(o: {
   const isCaller = plan.profile !== 'disabled';
 
   async function follow(): Promise<Outcome> {
-    if (isCaller) context.runCallers.enter(attemptDir, plan.network === 'all');
-    const attempt = await start();
-    const leave = (): void => context.runCallers.leave(attemptDir);
-    if (isCaller) Promise.resolve(attempt?.ended).then(leave, leave);
+    const { runCallers } = context;
+    if (isCaller) runCallers.enter(attemptDir, plan.network === 'all');
+    const starting = start();
+    if (isCaller)
+      starting
+        .then((attempt) => attempt?.ended)
+        .then(
+          () => runCallers.leave(attemptDir),
+          () => runCallers.lose(attemptDir),
+        );
+    const attempt = await starting;
     if (!attempt) return { ...nothingFound, ...(interruption ?? cancelled), termination: null };
     process = attempt;
     if (interruption) terminate(attempt);

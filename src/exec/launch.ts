@@ -7,7 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Termination } from '../domain/run.ts';
 import { systemClock } from '../lib/clock.ts';
 import { errorCode } from '../lib/error-code.ts';
-import { isDiskFull, outlast } from '../lib/shortage.ts';
+import { isDiskFull, isHostShort, outlast } from '../lib/shortage.ts';
 import { spoolPath } from './attempt-files.ts';
 import { leaveGroups } from './attempt-groups.ts';
 import type { AttemptSpec } from './attempt-spec.ts';
@@ -44,7 +44,7 @@ export type AttemptProcess = {
   readonly terminate: (ladder: Ladder) => Promise<Termination>;
 };
 
-/** @throws where the disk has no room for the files of the attempt; it may be asked again. Everything else is an end. */
+/** @throws where the host lacks room on the disk, descriptors or memory; it may be asked again. Everything else is an end. */
 export function launch(spec: AttemptSpec, forkServer: ForkServer): AttemptProcess {
   let grants: readonly OpenGrant[] = [];
   try {
@@ -55,7 +55,8 @@ export function launch(spec: AttemptSpec, forkServer: ForkServer): AttemptProces
     return attend(spec.attemptDir, isDone, { kind: 'not-started', message: unstartable });
   } catch (error) {
     closeGrants(grants);
-    if (isDiskFull(error)) throw error;
+    // Nothing has been started yet.
+    if (isDiskFull(error) || isHostShort(error)) throw error;
     return attend(spec.attemptDir, Promise.reject(error), { kind: 'not-started', message: unstartable });
   }
 }

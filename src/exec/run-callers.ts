@@ -14,6 +14,8 @@ export type RunCallers = {
   readonly enter: (attemptDir: string, hasNetwork: boolean) => void;
   /** Nothing of it is left. */
   readonly leave: (attemptDir: string) => void;
+  /** Nobody attends to it any more, and something of it may be left. */
+  readonly lose: (attemptDir: string) => void;
   /** Enters what a former server has left running of a run, until it is taken up or has ended. */
   readonly enterLeft: (runDir: string) => void;
   /** Whether a run may have opened a connection that is accepted now. */
@@ -51,6 +53,10 @@ export function createRunCallers(): RunCallers {
     leave(attemptDir) {
       const attempt = attempts.get(attemptDir);
       setTimeout(() => attempts.get(attemptDir) === attempt && attempts.delete(attemptDir), lingerMs).unref();
+    },
+    lose(attemptDir) {
+      const attempt = attempts.get(attemptDir);
+      if (attempt) attempts.set(attemptDir, { ...attempt, isLeft: true });
     },
     enterLeft(runDir) {
       for (const attemptDir of attemptDirs(runDir))

@@ -30,6 +30,11 @@ export function isDiskFull(error: unknown): boolean {
   return ['EDQUOT', 'ENOSPC'].includes(errorCode(error) ?? '');
 }
 
+/** Descriptors or memory, which come back by themselves. */
+export function isHostShort(error: unknown): boolean {
+  return ['EMFILE', 'ENFILE', 'ENOMEM'].includes(errorCode(error) ?? '');
+}
+
 /**
  * Does the work again until it is not `isPassing` that fails it; work that was refused must have changed nothing.
  * @throws what else the work throws; the signal's reason, before each try

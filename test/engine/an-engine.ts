@@ -12,6 +12,7 @@ import type { JsonObject } from '../../src/domain/job.ts';
 import { localPrincipal } from '../../src/domain/principal.ts';
 import { noResources, type Resources } from '../../src/domain/resources.ts';
 import type { Run } from '../../src/domain/run.ts';
+import type { AttemptContext } from '../../src/engine/attempt.ts';
 import type { Caller } from '../../src/engine/create.ts';
 import type { QueueLimits } from '../../src/engine/dispatch.ts';
 import { createEngine, type Engine } from '../../src/engine/engine.ts';
@@ -20,7 +21,6 @@ import type { RunRequest, SecurityPolicy } from '../../src/engine/plan.ts';
 import { createRetention, type Retention, type RetentionPolicy } from '../../src/engine/retain.ts';
 import { openForkServer } from '../../src/exec/fork-server.ts';
 import { probeHost } from '../../src/exec/host.ts';
-import type { LimitHost } from '../../src/exec/limit-host.ts';
 import { type SteadyClock, systemClock } from '../../src/lib/clock.ts';
 import { errorCode } from '../../src/lib/error-code.ts';
 import { openStore, type Store } from '../../src/store/open.ts';
@@ -83,7 +83,7 @@ export async function openEngine(
     /** Logs and artifacts, elsewhere than the database. */
     readonly blobsDir?: string;
     readonly clock?: SteadyClock;
-    readonly limitHost?: LimitHost;
+    readonly execution?: Partial<Pick<AttemptContext, 'limitHost' | 'masked' | 'runCallers'>>;
     /** What a run gets, and may ask for at most. */
     readonly resources?: Partial<Resources>;
     readonly security?: Partial<SecurityPolicy>;
@@ -130,7 +130,7 @@ export async function openEngine(
     log,
     limits: { ...options.limits, ...o.limits },
     policy: { ...options.policy, resources: () => ({ ...noResources, ...o.resources }), ...o.security },
-    execution: { ...options.execution, limitHost: o.limitHost ?? options.execution.limitHost },
+    execution: { ...options.execution, ...o.execution },
   });
   const retention = createRetention({
     store,

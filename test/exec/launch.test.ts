@@ -93,6 +93,17 @@ describe('not started', () => {
     expect(await attempt.terminate({ signal: 'TERM', graceMs: 1 })).toMatchObject({ signals: [], remaining: 0 });
   });
 
+  test('a host without descriptors, which may be asked again', () => {
+    const lack = Object.assign(new Error('EMFILE: too many open files'), { code: 'EMFILE' });
+    const full: ForkServer = {
+      run() {
+        throw lack;
+      },
+      close: async () => undefined,
+    };
+    expect(() => launch(sample('true'), full)).toThrow(lack);
+  });
+
   test('a fault of flwd itself, which is handed on to be logged', async () => {
     const fault = new Error('a bug');
     const broken: ForkServer = { run: () => Promise.reject(fault), close: async () => undefined };

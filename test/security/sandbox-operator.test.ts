@@ -3,7 +3,7 @@
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmod, mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect } from 'vitest';
 import { testWith } from '../support/host.ts';
@@ -130,6 +130,13 @@ taker.recv(1)
 time.sleep(2)
 say(ask(socket.socket(fileno=fd)))`;
 
+/** Asks once it is told where the server listens after it has started again. */
+const stays = `
+print('begun', flush=True)
+while not os.path.exists('${shared}/port'): time.sleep(0.01)
+port = int(open('${shared}/port').read())
+say(ask(connect()))`;
+
 const jobs = {
   ...Object.fromEntries(
     Object.values(attacks).map(([script, config], index) => [`attack-${index}`, caller(script, config)]),
@@ -137,19 +144,14 @@ const jobs = {
   gives: caller(gives, { permissions: { network: 'all', write: [shared] } }),
   takes: caller(takes, { permissions: { write: [shared] } }),
   disabled: caller('say(ask(connect()))', { security_profile: 'disabled' }),
+  stays: caller(stays, { permissions: { network: 'all', read: [shared] } }),
+  'stays-disabled': caller(stays, { security_profile: 'disabled' }),
   goes: caller(
     `
-seen = set()
-def ask_once():
-    try:
-        seen.add(ask(connect()).split(' ')[1])
-    except (OSError, IndexError):
-        seen.add('nothing')
-ask_once()
+ask(connect())
 print('begun', flush=True)
-while not os.path.exists('${shared}/enough'): ask_once()
-print(*sorted(seen))`,
-    { permissions: { network: 'all', read: [shared] } },
+while True: ask(connect())`,
+    { permissions: { network: 'all' } },
   ),
 };
 
@@ -220,15 +222,19 @@ describe.each(users)('where the server runs as $user,', ({ uid, as }) => {
     expect(await server.messages(taking)).toEqual(refused('run'));
   });
 
-  test('a job that was there before the server started again is nobody from its first moment on', async () => {
-    const going = await server.start('goes', { port: port() });
+  test.each([
+    ['a job that was there before the server started again is nobody', 'stays', refused('run')],
+    ['a disabled job that was there before is the server’s user as it was', 'stays-disabled', ['201']],
+  ])('%s', async (_, job, seen) => {
+    const going = await server.start(job, { port: port() });
     await expect.poll(() => server.messages(going)).toEqual(['begun']);
     await server.stop();
     await server.startAgain();
-    await mkdir(join(shared, 'enough'));
+    await writeFile(join(base, 'port'), String(port()));
+    await rename(join(base, 'port'), join(shared, 'port'));
     await server.finished(going);
-    await rm(join(shared, 'enough'), { recursive: true });
-    expect(await server.messages(going)).toEqual(['begun', '401 nothing']);
+    await rm(join(shared, 'port'));
+    expect(await server.messages(going)).toEqual(['begun', ...seen]);
   });
 });
 
