@@ -117,8 +117,9 @@ async function untilNothingLeft(attemptDir: string): Promise<ShimStatus> {
     const { shim, isOver } = status;
     if (!shim && isRemoved(attemptDir) && endOrphans(attemptDir) > 0) continue;
     if (!shim || !isOfThisBoot(shim)) return status;
-    const waitsForLook = isOver === true && status.tmpFd !== undefined && !hasLooked;
-    if (isAlive(shim) && !waitsForLook) continue;
+    const isShimAlive = isAlive(shim);
+    const waitsForLook = isShimAlive && isOver === true && status.tmpFd !== undefined && !hasLooked;
+    if (isShimAlive && !waitsForLook) continue;
     if (!isOver && endOrphans(attemptDir) > 0) continue;
     const domain = killDomainOf(attemptDir, status);
     if (domain && !domain.isEmpty()) {

@@ -6,19 +6,30 @@ import { join } from 'node:path';
 import type { LeftBehind } from '../domain/left-behind.ts';
 import { errorCode } from '../lib/error-code.ts';
 import { findLeftFiles } from './left-behind.ts';
+import { isAlive, type ProcessIdentity } from './process-table.ts';
 import type { ShimStatus } from './shim-status.ts';
 
 /** Once its sandbox is gone. Whatever comes of it, the shim goes on. */
 export async function lookAtTmp(attemptDir: string, { shim, tmpFd }: ShimStatus): Promise<void> {
   if (!shim || tmpFd === undefined) return;
-  const open = `/proc/${shim.pid}/fd`;
+  const pipe = openOf(shim, 9, constants.O_WRONLY | constants.O_NONBLOCK);
+  if (pipe === undefined) return;
+  try {
+    const folder = openOf(shim, tmpFd, constants.O_RDONLY | constants.O_DIRECTORY);
+    if (folder !== undefined) await look(attemptDir, folder);
+  } finally {
+    letGo(pipe);
+  }
+}
+
+async function look(attemptDir: string, folder: number): Promise<void> {
   try {
     const mounts = mountsIn(attemptDir);
     const isKept = (path: string): boolean => mounts.has(`/tmp/${path}`);
-    const found = await findLeftFiles({ dir: `${open}/${tmpFd}`, shownBelow: '/tmp/', isKept });
+    const found = await findLeftFiles({ dir: `/proc/self/fd/${folder}`, shownBelow: '/tmp/', isKept });
     if (found.count > 0 || found.more) writeFileSync(foundPath(attemptDir), JSON.stringify(found));
   } finally {
-    letGo(`${open}/9`);
+    closeSync(folder);
   }
 }
 
@@ -36,16 +47,31 @@ function foundPath(attemptDir: string): string {
   return join(attemptDir, 'tmp-left');
 }
 
-function letGo(pipe: string): void {
+/**
+ * What the shim has open. It waits for 10 s at most, and another process may have its number after that: what was opened while
+ * it lived is its own.
+ */
+function openOf(shim: ProcessIdentity, number: number, flags: number): number | undefined {
+  if (!isAlive(shim)) return undefined;
+  let fd: number;
   try {
-    const fd = openSync(pipe, constants.O_WRONLY | constants.O_NONBLOCK);
-    try {
-      writeSync(fd, '.');
-    } finally {
-      closeSync(fd);
-    }
+    fd = openSync(`/proc/${shim.pid}/fd/${number}`, flags);
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT' || !isAlive(shim)) return undefined;
+    throw error;
+  }
+  if (isAlive(shim)) return fd;
+  closeSync(fd);
+  return undefined;
+}
+
+function letGo(pipe: number): void {
+  try {
+    writeSync(pipe, '.');
   } catch {
     // It has ended by itself, or will.
+  } finally {
+    closeSync(pipe);
   }
 }
 

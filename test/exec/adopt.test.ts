@@ -100,9 +100,9 @@ describe('after the server was killed', () => {
   });
 });
 
-describe('what a former server left', () => {
-  const bootId = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+const bootId = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
 
+describe('what a former server left', () => {
   test('is waited for as long as the very same shim lives', async () => {
     const { spec } = await run('true');
     const shim = spawn('sleep', ['3600']);
@@ -124,6 +124,25 @@ describe('what a former server left', () => {
     expect(await attempt?.ended).toEqual({ kind: 'lost' });
     expect(await attempt?.terminate({ signal: 'TERM', graceMs: 10 })).toMatchObject({ signals: [], remaining: 0 });
   });
+});
+
+test('a process that has the number of a shim that held /tmp open is not looked into, and none of its files changes', async () => {
+  const { spec } = await run('true');
+  const foreign = join(spec.workspaceDir, 'foreign');
+  mkdirSync(foreign);
+  writeFileSync(join(foreign, 'file'), 'untouched');
+  const folder = openSync(foreign, 'r');
+  const file = openSync(join(foreign, 'file'), 'r+');
+  const none = Array.from({ length: 8 }, () => 'ignore' as const);
+  const other = spawn('sleep', ['3600'], { stdio: [...none, folder, file] });
+  for (const fd of [folder, file]) closeSync(fd);
+  await once(other, 'spawn');
+  const shim = { pid: other.pid, start_ticks: 1, boot_id: bootId };
+  writeStatus(spec, [shim, { 'exit-code': 0 }, { exit: 0 }, { tmp_fd: 8 }]);
+  expect(await adopt(spec.attemptDir)?.ended).toEqual(succeeded);
+  other.kill('SIGKILL');
+  expect(readFileSync(join(foreign, 'file'), 'utf8')).toBe('untouched');
+  expect(existsSync(join(spec.attemptDir, 'tmp-left'))).toBe(false);
 });
 
 describe('a shim that has made its status file, and has not said who it is', () => {
