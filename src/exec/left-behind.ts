@@ -3,7 +3,7 @@
 
 import { lstatSync } from 'node:fs';
 import { type LeftBehind, mostLeftFiles, mostLeftNames } from '../domain/left-behind.ts';
-import { type BytePath, faultOf, onHost, toText } from './sandbox-paths.ts';
+import { type BytePath, faultOf, toText } from './sandbox-paths.ts';
 import { walkWorkspace } from './workspace-walk.ts';
 
 /** Names as they are: neither redacted nor fit to be shown. */
@@ -25,9 +25,9 @@ export async function findLeftFiles(o: {
       more ||= fault === 'too-many';
     },
   });
-  for await (const { path, isLink } of entries) {
+  for await (const { path, pinnedPath, isLink } of entries) {
     if (isLink || o.isKept(path)) continue;
-    const sizeBytes = sizeOfFile(onHost(o.dir, path));
+    const sizeBytes = sizeOfFile(pinnedPath);
     if (sizeBytes === undefined) continue;
     more = count === mostLeftFiles;
     if (more) break;
@@ -55,5 +55,6 @@ export function joinLeftFiles(found: readonly LeftBehind[]): LeftBehind | null {
     names: [...all.names, ...one.names].slice(0, mostLeftNames),
     more: all.more || one.more,
   }));
+  if (joined.count > mostLeftFiles) return { ...joined, count: mostLeftFiles, more: true };
   return joined.count > 0 || joined.more ? joined : null;
 }

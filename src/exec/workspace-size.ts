@@ -2,7 +2,7 @@
 // (ADR 0010). A walk in twenty times its own time: a large workspace is looked at less often. So it is with what the processes have open,
 // each by itself: thousands of descriptors must not put off the walk.
 
-import { closeSync, constants, lstatSync, opendirSync, openSync, readlinkSync } from 'node:fs';
+import { lstatSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { errorCode } from '../lib/error-code.ts';
@@ -10,6 +10,7 @@ import { createPace, type Pace } from '../lib/pace.ts';
 import { isShortage } from '../lib/shortage.ts';
 import { namelessBytes } from './deleted-files.ts';
 import { killDomainOf } from './kill-domain.ts';
+import { entryOf, isWithin, type PinnedFolder, pinFolder } from './pinned-folder.ts';
 import { readStatus } from './shim-status.ts';
 
 const leastPauseMs = 250;
@@ -134,7 +135,7 @@ export async function measureWorkspace(
   const folders: Buffer[] = [Buffer.from(dir)];
   const linked = new Set<string>();
   let foundBytes = 0;
-  let root: Buffer | undefined;
+  let root: PinnedFolder['place'] | undefined;
   const count = (path: string | Buffer): void => {
     const stats = look(() => lstatSync(path, { throwIfNoEntry: false }));
     if (!stats) return;
@@ -146,62 +147,39 @@ export async function measureWorkspace(
     foundBytes += Math.max(leastBytes, stats.blocks * blockBytes);
   };
 
-  /** By way of its descriptor, which stays at the folder whatever becomes of the path. */
-  async function countFolder(fd: number, folder: Buffer): Promise<void> {
-    const pinned = Buffer.from(`/proc/self/fd/${fd}`);
-    const place = look(() => readlinkSync(pinned, 'buffer'));
-    if (!place) return;
-    root ??= place;
-    if (!isWithin(place, root)) return;
-    const opened = look(() => opendirSync(pinned, { encoding: 'latin1', bufferSize: 256 }));
-    if (!opened) return;
-    try {
-      // Names are bytes. One by one: a job may leave more names in a folder than memory holds.
-      for (let entry = opened.readSync(); entry; entry = opened.readSync()) {
-        await pace();
-        count(entryOf(pinned, entry.name));
-        if (entry.isDirectory()) folders.push(entryOf(folder, entry.name));
-        if (foundBytes > limitBytes || signal?.aborted) return;
-      }
-    } finally {
-      opened.closeSync();
+  async function countFolder(pinned: PinnedFolder, folder: Buffer): Promise<void> {
+    root ??= pinned.place;
+    if (!isWithin(pinned.place, root)) return;
+    for (const entry of pinned.entries()) {
+      await pace();
+      count(entryOf(pinned.path, entry.name));
+      if (entry.isDirectory()) folders.push(entryOf(folder, entry.name));
+      if (foundBytes > limitBytes || signal?.aborted) return;
     }
   }
 
   count(dir);
   for (let folder = folders.pop(); folder; folder = folders.pop()) {
-    const fd = openFolder(folder);
-    if (fd === 'too-deep') return unmeasurable;
-    if (fd === undefined) continue;
+    const pinned = openFolder(folder);
+    if (pinned === 'too-deep') return unmeasurable;
+    if (pinned === undefined) continue;
     try {
-      await countFolder(fd, folder);
+      await countFolder(pinned, folder);
     } finally {
-      closeSync(fd);
+      pinned.close();
     }
     if (foundBytes > limitBytes || signal?.aborted) break;
   }
   return foundBytes;
 }
 
-const folderFlags = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;
-const slash = 0x2f;
-
-function openFolder(folder: Buffer): number | 'too-deep' | undefined {
+function openFolder(folder: Buffer): PinnedFolder | 'too-deep' | undefined {
   try {
-    return openSync(folder, folderFlags);
+    return pinFolder(folder);
   } catch (error) {
     if (isShortage(error)) throw error;
     return errorCode(error) === 'ENAMETOOLONG' ? 'too-deep' : undefined;
   }
-}
-
-function isWithin(place: Buffer, root: Buffer): boolean {
-  if (place.compare(root, 0, root.length, 0, Math.min(root.length, place.length)) !== 0) return false;
-  return place.length === root.length || place[root.length] === slash;
-}
-
-function entryOf(folder: Buffer, name: string): Buffer {
-  return Buffer.concat([folder, Buffer.from(`/${name}`, 'latin1')]);
 }
 
 /** undefined for what is not there, or cannot be seen. */

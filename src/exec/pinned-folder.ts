@@ -1,0 +1,55 @@
+// A folder of a workspace by way of its descriptor, which stays at that folder whatever becomes of its path: a process may swap it, or a
+// folder above it, for a link while it is walked.
+
+import { closeSync, constants, type Dirent, fstatSync, opendirSync, openSync, readlinkSync } from 'node:fs';
+
+/** Where a folder was when it was opened. */
+type Place = { readonly path: Buffer; readonly device: number };
+
+export type PinnedFolder = {
+  /** Leads to the folder until it is closed. */
+  readonly path: Buffer;
+  readonly place: Place;
+  /** Names are bytes, as latin1. One by one: a job may leave more names in a folder than memory holds. */
+  readonly entries: () => Generator<Dirent>;
+  readonly close: () => void;
+};
+
+const folderFlags = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;
+const slash = 0x2f;
+
+/** @throws what the kernel says where it is a link, is not there, or is closed to the server */
+export function pinFolder(folder: Buffer): PinnedFolder {
+  const fd = openSync(folder, folderFlags);
+  const path = Buffer.from(`/proc/self/fd/${fd}`);
+  const close = (): void => closeSync(fd);
+  try {
+    const place = { path: readlinkSync(path, 'buffer'), device: fstatSync(fd).dev };
+    return { path, place, entries: () => entriesOf(path), close };
+  } catch (error) {
+    close();
+    throw error;
+  }
+}
+
+function* entriesOf(path: Buffer): Generator<Dirent> {
+  const opened = opendirSync(path, { encoding: 'latin1', bufferSize: 256 });
+  try {
+    for (let entry = opened.readSync(); entry; entry = opened.readSync()) yield entry;
+  } finally {
+    opened.closeSync();
+  }
+}
+
+export function entryOf(folder: Buffer, name: string): Buffer {
+  return Buffer.concat([folder, Buffer.from(`/${name}`, 'latin1')]);
+}
+
+/** Whether a folder is the root, or lies below it. */
+export function isWithin({ path, device }: Place, root: Place): boolean {
+  const { length } = root.path;
+  // The kernel names what is mounted nowhere any more, the /tmp of a sandbox that has ended, from its own root.
+  if (length === 1) return device === root.device;
+  if (path.compare(root.path, 0, length, 0, Math.min(length, path.length)) !== 0) return false;
+  return path.length === length || path[length] === slash;
+}

@@ -1,0 +1,68 @@
+// The files that a run leaves behind are counted in its own folders alone, whatever becomes of those meanwhile.
+
+import { execFileSync } from 'node:child_process';
+import { closeSync, mkdirSync, openSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import { findLeftFiles, joinLeftFiles } from '../../src/exec/left-behind.ts';
+import { testWithDisk } from '../support/small-disk.ts';
+import { temporaryFolder } from './sample.ts';
+
+/** Folders of a run, and of the host beside them, with the same names. */
+function makeFolders(dir: string, host: string): void {
+  for (const root of [dir, host]) mkdirSync(join(root, 'a/b'), { recursive: true });
+  writeFileSync(join(dir, 'a/b/own'), 'x');
+  writeFileSync(join(host, 'a/secret'), 'of the host');
+  writeFileSync(join(host, 'a/b/secret'), 'of the host');
+  writeFileSync(join(host, 'a/b/own'), 'of the host');
+}
+
+/** Swaps `a` for a link to the host's just before the walk goes on from `path`. */
+function findWhileSwapped(dir: string, openedAt: string, host: string, path: string): ReturnType<typeof findLeftFiles> {
+  return findLeftFiles({
+    dir: openedAt,
+    shownBelow: '',
+    isKept(found) {
+      if (found === path) {
+        renameSync(join(dir, 'a'), join(dir, 'was'));
+        symlinkSync(join(host, 'a'), join(dir, 'a'));
+      }
+      return false;
+    },
+  });
+}
+
+test.each([
+  ['the folder itself', 'a', { count: 0, bytes: 0, names: [] }],
+  ['a folder above it', 'a/b', { count: 0, bytes: 0, names: [] }],
+  ['the folder of a file', 'a/b/own', { count: 1, bytes: 1, names: ['a/b/own'] }],
+])('nothing of the host is told, though %s is swapped for a link', async (_, path, left) => {
+  const dir = temporaryFolder();
+  const host = temporaryFolder();
+  makeFolders(dir, host);
+  expect(await findWhileSwapped(dir, dir, host, path)).toEqual({ ...left, more: false });
+});
+
+testWithDisk('nor in a /tmp whose sandbox has ended, which has no place on the host any more', async () => {
+  const dir = temporaryFolder();
+  const host = temporaryFolder();
+  execFileSync('mount', ['-t', 'tmpfs', 'flwd-test', dir]);
+  const fd = openSync(dir, 'r');
+  onTestFinished(() => closeSync(fd));
+  execFileSync('umount', ['--lazy', dir]);
+  const open = `/proc/self/fd/${fd}`;
+  makeFolders(open, host);
+  mkdirSync(join(open, 'c/d'), { recursive: true });
+  writeFileSync(join(open, 'c/d/deep'), 'xx');
+  expect(await findWhileSwapped(open, open, host, 'a/b')).toEqual({
+    count: 1,
+    bytes: 2,
+    names: ['c/d/deep'],
+    more: false,
+  });
+});
+
+test('the files of a workspace and of several /tmp are no more than the most that is counted', () => {
+  const found = { count: 6_000, bytes: 10, names: ['one'], more: false };
+  expect(joinLeftFiles([found, found])).toEqual({ count: 10_000, bytes: 20, names: ['one', 'one'], more: true });
+});
