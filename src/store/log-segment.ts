@@ -34,8 +34,6 @@ const zstdLevel = 1;
 const leastChunkBytes = 65_536;
 /** Without it the piece is full at the end, and zlib makes room for another one of the same size. */
 const spareBytes = 1024;
-/** What is smaller may be a part of the pool that Node's buffers share. */
-const leastFreedBytes = 65_536;
 
 export function segmentPath(dir: string, runId: string, n: number, encoding: SegmentEncoding): string {
   return join(dir, shardOf(runId), `${runId}.${n}.${encoding === 'raw' ? 'raw' : 'zst'}`);
@@ -76,7 +74,8 @@ export function freeSegment({ file }: LoadedSegment): void {
 }
 
 function free({ buffer }: Buffer): void {
-  if (buffer instanceof ArrayBuffer && buffer.byteLength >= leastFreedBytes) buffer.transfer(0);
+  // What is no larger may be the pool that Node's buffers share.
+  if (buffer instanceof ArrayBuffer && buffer.byteLength > Buffer.poolSize) buffer.transfer(0);
 }
 
 /** The file holds something else than what was stored. */
