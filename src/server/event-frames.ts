@@ -57,7 +57,12 @@ export function createEventFrames(logs: LogStore): EventFrames {
 
   async function toSse(entry: JournalEntry, cut: Cut): Promise<SseFrames> {
     const frames = await framesOf(entry, cut);
-    const texts = frames.map(({ id, type, data }) => `id: ${id}\nevent: ${type}\ndata: ${JSON.stringify(data)}\n\n`);
+    let json = '';
+    const texts = frames.map(({ id, type, data }, at) => {
+      // The events of a line share its data.
+      if (data !== frames[at - 1]?.data) json = JSON.stringify(data);
+      return `id: ${id}\nevent: ${type}\ndata: ${json}\n\n`;
+    });
     return { bytes: Buffer.from(texts.join('')), count: frames.length };
   }
 
