@@ -103,10 +103,8 @@ export async function serve(config: Config, configFile: string | null, brief?: B
     const folders = foldersOf(config);
     const { runsDir, snapshotsDir } = folders;
     await mkdir(runsDir, { recursive: true, mode: 0o700 });
-    if (brief?.makesRoom) {
-      await giveUpReserve(dataDir);
-      opened.push(() => keepReserve(dataDir));
-    } else opened.push(await lendRoom(dataDir));
+    const giveBack = brief?.makesRoom ? await giveUpReserve(dataDir) : await lendRoom(dataDir);
+    if (giveBack) opened.push(giveBack);
     // Commits can only come once something writes, and nothing does before the hub exists.
     let hub: Hub | undefined;
     const store = await openStore({
@@ -153,7 +151,7 @@ export async function serve(config: Config, configFile: string | null, brief?: B
       if (left?.run.security.profile !== 'disabled') runCallers.enterLeft(join(runsDir, runId));
     }
     const { security } = config;
-    const [host] = await Promise.all([probing, brief?.makesRoom ? undefined : keepReserve(dataDir)]);
+    const [host] = await Promise.all([probing, giveBack ? undefined : keepReserve(dataDir)]);
     const engine = createEngine({
       store,
       catalog,

@@ -2,7 +2,7 @@
 
 import { access, constants, stat, statfs } from 'node:fs/promises';
 import { fail, type HostCheck, ok, warn } from '../domain/host-check.ts';
-import { lackOfRoom } from '../lib/disk-room.ts';
+import { findLackOfRoom } from '../lib/disk-room.ts';
 import { errorCode } from '../lib/error-code.ts';
 import { formatSize } from '../lib/units.ts';
 
@@ -19,8 +19,8 @@ export async function checkDataDir(dataDir: string): Promise<HostCheck> {
     if ((mode & 0o077) !== 0) return warn(name, `${state}: open to other users`, `chmod 700 ${dataDir}`);
     if (uid !== process.getuid?.())
       return warn(name, `${state}: of another user (uid ${uid})`, 'run flwd as its owner');
-    const [lack, cure = null] = lackOfRoom(dataDir)?.split(': ') ?? [];
-    if (lack !== undefined) return fail(name, `${state}: ${lack}; no run starts`, cure);
+    const found = findLackOfRoom(dataDir);
+    if (found) return fail(name, `${state}: ${found.lack}; no run starts`, found.cure);
     if (freeBytes < leastFreeBytes) return warn(name, `${state}: little room`, 'flwd gc, or more disk');
     return ok(name, state);
   } catch (error) {

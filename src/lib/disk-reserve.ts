@@ -23,14 +23,16 @@ export async function keepReserve(dataDir: string): Promise<void> {
   }
 }
 
-export async function giveUpReserve(dataDir: string): Promise<void> {
+/** @returns what makes it again */
+export async function giveUpReserve(dataDir: string): Promise<() => Promise<void>> {
   await rm(pathIn(dataDir), { force: true });
+  return () => keepReserve(dataDir);
 }
 
-/** On a full disk, enough to open the database. @returns what takes the room back, if it is still there */
-export async function lendRoom(dataDir: string): Promise<() => Promise<void>> {
+/** On a full disk, enough to open the database. @returns what takes the room back, if it is still there; null where none is lent */
+export async function lendRoom(dataDir: string): Promise<(() => Promise<void>) | null> {
   const hasBytes = await sizeOf(pathIn(dataDir));
-  if (lackOfRoom(dataDir) === null || hasBytes - lentBytes < keptBytes) return async () => undefined;
+  if (lackOfRoom(dataDir) === null || hasBytes - lentBytes < keptBytes) return null;
   await truncate(pathIn(dataDir), hasBytes - lentBytes);
   return () => keepReserve(dataDir);
 }
@@ -41,7 +43,7 @@ export async function withLentRoom<T>(dataDir: string, work: () => Promise<T>): 
   try {
     return await work();
   } finally {
-    await giveBack();
+    await giveBack?.();
   }
 }
 

@@ -10,14 +10,23 @@ const leastBytes = 2 ** 20;
 
 const cure = 'free space, or run flwd gc';
 
-/** In words; null when there is room, or the file system does not say: btrfs counts no inodes, a tmpfs may have no bound. */
+type Lack = { readonly lack: string; readonly cure: string };
+
+/** In words. */
 export function lackOfRoom(dir: string): string | null {
+  const found = findLackOfRoom(dir);
+  return found && `${found.lack}: ${found.cure}`;
+}
+
+/** null when there is room, or the file system does not say: btrfs counts no inodes, a tmpfs may have no bound. */
+export function findLackOfRoom(dir: string): Lack | null {
   try {
     // What only root may take is not counted: jobs have other users, and ext4 keeps some of it even from root.
     const { blocks, bavail, bsize, files, ffree } = statfsSync(dir);
     const freeBytes = bavail * bsize;
-    if (blocks > 0 && freeBytes < leastBytes) return `the disk is full (${formatSize(freeBytes)} free): ${cure}`;
-    if (files > 0 && ffree < leastFiles) return `the disk has no room for more files (free inodes: ${ffree}): ${cure}`;
+    if (blocks > 0 && freeBytes < leastBytes) return { lack: `the disk is full (${formatSize(freeBytes)} free)`, cure };
+    if (files > 0 && ffree < leastFiles)
+      return { lack: `the disk has no room for more files (free inodes: ${ffree})`, cure };
     return null;
   } catch {
     // Whoever uses the folder finds out why.

@@ -1,6 +1,6 @@
 // What commands say and do where the disk of the data dir is full.
 
-import { writeFileSync } from 'node:fs';
+import { statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { bash } from '../support/jobs.ts';
@@ -56,6 +56,22 @@ testWithDisk('a server starts, refuses every run with the same words, and goes o
   await server.stop();
 });
 
+testWithDisk('the room that a server borrows of the reserve is its own until it ends', async () => {
+  const dir = createFolder();
+  mountDisk(dir, 32);
+  const { dataDir, serve } = await createInstance({ hello: bash('echo hello') }, {}, dir);
+  await (await serve()).stop();
+  fillDisk(dir);
+  truncateSync(join(dir, 'filler'), statSync(join(dir, 'filler')).size - 700 * 1024);
+  const reserve = join(dataDir, 'reserve');
+  expect(statSync(reserve).size).toBe(4 * 2 ** 20);
+  const server = await serve();
+  expect(await server.json('/health')).toMatchObject({ checks: { disk: { status: 'ok' } } });
+  expect(statSync(reserve).size).toBe(3.5 * 2 ** 20);
+  await server.stop();
+  expect(statSync(reserve).size).toBe(4 * 2 ** 20);
+});
+
 testWithDisk('without a free inode a command that writes says so', async () => {
   const dir = createFolder();
   mountDisk(dir, 32, 400);
@@ -66,6 +82,10 @@ testWithDisk('without a free inode a command that writes says so', async () => {
   expect(code).toBe(6);
   expect(stderr).toMatch(/the disk has no room (for more files|\(bytes or inodes\))|^the disk that holds .* is full/);
   expect(stderr.trim().split('\n')).toHaveLength(1);
+  const doctor = await flwd(dir, 'doctor');
+  expect(doctor.stdout).toMatch(
+    /^fail {2}data dir .*: the disk has no room for more files \(free inodes: \d+\); no run starts\n +→ free space, or run flwd gc$/m,
+  );
 });
 
 test('a database that is none is said in words, with what to do', async () => {
