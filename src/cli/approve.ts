@@ -68,13 +68,13 @@ function stepThatWaits({ run_id: runId, status, steps }: Run, decision: string):
 }
 
 async function decide({ client, isBrief }: Session, runId: string, body: BodyOf<'approveRun'>) {
-  const untilMs = systemClock.now() + readyWithinMs;
+  const untilMs = systemClock.monotonicMs() + readyWithinMs;
   for (;;) {
     try {
       return await client.call('approveRun', { path: { run_id: runId }, body });
     } catch (error) {
       const isEarly = error instanceof ApiProblem && error.slug === 'not-ready' && isBrief();
-      if (!isEarly || systemClock.now() > untilMs) throw error;
+      if (!isEarly || systemClock.monotonicMs() > untilMs) throw error;
       await delay(againMs);
     }
   }

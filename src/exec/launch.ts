@@ -112,7 +112,8 @@ const pollMs = 1;
 /** The shim tells its end as its last act, and the namespace dies with bwrap, but not in the same instant. */
 async function untilNothingLeft(attemptDir: string): Promise<ShimStatus> {
   let hasLooked = false;
-  for (const deadlineMs = systemClock.now() + dyingMs; systemClock.now() < deadlineMs; await delay(pollMs)) {
+  const deadlineMs = systemClock.monotonicMs() + dyingMs;
+  for (; systemClock.monotonicMs() < deadlineMs; await delay(pollMs)) {
     const status = readStatus(attemptDir) ?? {};
     const { shim, isOver } = status;
     if (!shim && isRemoved(attemptDir) && endOrphans(attemptDir) > 0) continue;

@@ -111,7 +111,8 @@ async function until(isSo: () => boolean, ms: number): Promise<void> {
       throw error;
     }
   };
-  for (const deadlineMs = systemClock.now() + ms; !looksSo() && systemClock.now() < deadlineMs; ) await delay(pollMs);
+  const deadlineMs = systemClock.monotonicMs() + ms;
+  while (!looksSo() && systemClock.monotonicMs() < deadlineMs) await delay(pollMs);
 }
 
 async function aborted(signal: AbortSignal): Promise<void> {

@@ -238,7 +238,7 @@ function noCompiler(): never {
 }
 
 function createHandlers(
-  { config, catalog, store, engine, retention, hostChecks, clock, version, startedAtMs, load, log }: ServerParts,
+  { config, catalog, store, engine, retention, hostChecks, clock, version, load, log }: ServerParts,
   streams: Streams,
   { limiter, tokens }: { readonly limiter: RateLimiter; readonly tokens: Tokens },
 ): { handlers: Handlers; system: SystemHandlers } {
@@ -261,9 +261,7 @@ function createHandlers(
     engine,
     retention,
     hostChecks,
-    clock,
     version,
-    startedAtMs,
     load,
   });
   const handlers: Handlers = {

@@ -3,10 +3,11 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import type { CancelSignal } from '../../src/domain/job.ts';
 import type { AttemptSpec } from '../../src/exec/attempt-spec.ts';
 import type { AttemptProcess } from '../../src/exec/launch.ts';
+import { systemClock } from '../../src/lib/clock.ts';
 import { processesOf, processesWith, stateOf } from '../support/processes.ts';
 import { nap, printed, type Sample, sample, shimOf, start } from './sample.ts';
 
@@ -96,6 +97,21 @@ test('an attempt can be ended before its sandbox exists', async () => {
   expect(await attempt.ended).toMatchObject({ kind: 'signalled' });
   expect(processesWith(nap)).toEqual([]);
   expect(processesOf(spec.attemptDir)).toEqual([]);
+});
+
+test('a wall clock that is put forward takes no time from a script that begins', async () => {
+  const { now } = systemClock;
+  let aheadMs = 0;
+  Object.assign(systemClock, {
+    now() {
+      aheadMs += 3_600_000;
+      return now() + aheadMs;
+    },
+  });
+  onTestFinished(() => void Object.assign(systemClock, { now }));
+  const attempt = start(sample(nap));
+  const proof = await attempt.terminate({ signal: 'TERM', graceMs: 20_000 });
+  expect(proof.signals).toEqual([{ signal: 'TERM', at, processes: expect.any(Number) }]);
 });
 
 test('ending it twice climbs the ladder once, and ending what has ended sends nothing', async () => {

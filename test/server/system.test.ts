@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { afterAll, expect, test } from 'vitest';
+import { afterAll, expect, onTestFinished, test } from 'vitest';
 import { startServing } from './serving.ts';
 
 const server = await startServing();
@@ -14,6 +14,15 @@ test('health says what it is made of', async () => {
     uptime_seconds: expect.any(Number),
     checks: expect.objectContaining({ database: { status: 'ok' }, sources: { status: 'ok' } }),
   });
+});
+
+test('the uptime is the time that has passed, whatever the wall clock is set to', async () => {
+  let aheadMs = 0;
+  const other = await startServing({ clock: { now: () => Date.now() + aheadMs } });
+  onTestFinished(() => other.close());
+  aheadMs = 86_400_000;
+  const response = await other.fetch('/health');
+  expect(await response.json()).toMatchObject({ uptime_seconds: expect.toSatisfy((seconds) => seconds < 3_600) });
 });
 
 test('an instance that cannot write is unhealthy, and its probes say so', async () => {

@@ -7,7 +7,7 @@ import { holdsScope, type Principal } from '../../domain/principal.ts';
 import { Problem } from '../../domain/problem.ts';
 import type { Check, Engine } from '../../engine/engine.ts';
 import type { Retention } from '../../engine/retain.ts';
-import type { Clock } from '../../lib/clock.ts';
+import { systemClock } from '../../lib/clock.ts';
 import { formatDuration } from '../../lib/units.ts';
 import type { ActivityOf } from '../activity.ts';
 import type { Handlers } from '../exchange.ts';
@@ -33,12 +33,11 @@ export function createSystemHandlers(o: {
   readonly engine: Engine;
   readonly retention: Retention;
   readonly hostChecks: readonly HostCheck[];
-  readonly clock: Clock;
   readonly version: string;
-  readonly startedAtMs: number;
   readonly load: Load;
 }): SystemHandlers {
   const { config, catalog, engine } = o;
+  const sinceMs = systemClock.monotonicMs();
 
   function checks(): Record<string, Check> {
     const sources: Check = catalog.isReady
@@ -69,7 +68,7 @@ export function createSystemHandlers(o: {
       return {
         status,
         version: o.version,
-        uptime_seconds: Math.max(0, Math.floor((o.clock.now() - o.startedAtMs) / 1000)),
+        uptime_seconds: Math.floor((systemClock.monotonicMs() - sinceMs) / 1000),
         checks: isOperator(request.principal) ? all : withoutDetail(all),
       };
     },
