@@ -14,6 +14,7 @@ import { Palette } from './Palette.tsx';
 import { RunPage } from './RunPage.tsx';
 import { RunsPage } from './RunsPage.tsx';
 import { SignIn } from './SignIn.tsx';
+import { ScopesProvider } from './scopes.tsx';
 import { useSession } from './session.tsx';
 
 const JobPage = onDemand('the page', async () => (await import('./JobPage.tsx')).JobPage);
@@ -67,9 +68,11 @@ export function App(): ReactNode {
         )}
         <Health />
       </header>
-      <Boundary key={`${departures} ${location}`}>
-        <Pages />
-      </Boundary>
+      <ScopesProvider>
+        <Boundary key={`${departures} ${location}`}>
+          <Pages />
+        </Boundary>
+      </ScopesProvider>
       {refusal !== null && <SignIn refusal={refusal} />}
       {dialog === 'palette' && <Palette close={() => setDialog(null)} />}
       {dialog === 'help' && (

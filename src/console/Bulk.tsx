@@ -7,6 +7,7 @@ import { isFinished } from '../domain/run.ts';
 import { Dialog } from './Dialog.tsx';
 import { useRequestKeys } from './request-keys.ts';
 import type { RunRows } from './run-rows.ts';
+import { useScopes } from './scopes.tsx';
 import { useClient } from './session.tsx';
 
 const atOnce = 3;
@@ -19,6 +20,7 @@ export function Bulk(o: {
   readonly cancel: (runId: string) => Promise<void>;
 }): ReactNode {
   const client = useClient();
+  const mayChange = useScopes()('runs:write');
   const once = useRequestKeys();
   const [note, setNote] = useState<string | null>(null);
   /** When the first of those that were begun again was made. */
@@ -26,7 +28,7 @@ export function Bulk(o: {
   const [isBusy, setBusy] = useState(false);
   const [isAsking, setAsking] = useState(false);
   const { rows, total } = o.rows;
-  const chosen = rows.filter(({ run_id: id }) => o.chosen.has(id));
+  const chosen = mayChange ? rows.filter(({ run_id: id }) => o.chosen.has(id)) : [];
   const open = chosen.filter(({ status }) => !isFinished(status));
   const over = chosen.filter(({ status }) => isFinished(status));
 
@@ -74,7 +76,7 @@ export function Bulk(o: {
         {total.toLocaleString('en')} {total === 1 ? 'run' : 'runs'}
         {chosen.length > 0 && `, ${chosen.length} chosen`}
       </span>
-      {chosen.length < rows.length && (
+      {mayChange && chosen.length < rows.length && (
         <button type="button" onClick={() => o.choose(idsOf([...rows]), true)}>
           Choose {rows.length < total ? `the ${rows.length} shown` : 'all'}
         </button>

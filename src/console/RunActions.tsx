@@ -7,10 +7,11 @@ import { faultText } from '../client/fault-words.ts';
 import type { BodyOf } from '../contract/operations.ts';
 import { isFinished } from '../domain/run.ts';
 import { Dialog } from './Dialog.tsx';
-import { useLoaded, useScopes } from './loading.ts';
+import { useLoaded } from './loading.ts';
 import { Fault, Time } from './Notes.tsx';
 import { useRequestKeys } from './request-keys.ts';
 import { type Happened, readRunEvents } from './run-events.ts';
+import { useScopes } from './scopes.tsx';
 import { useClient } from './session.tsx';
 import { jobPath, type Run, runPath, type Step } from './words.ts';
 
@@ -135,7 +136,7 @@ export function RunActions(o: { readonly run: Run; readonly again: () => void; r
             step={step}
             act={act}
             isBusy={isBusy}
-            mayDecide={may('runs:approve')}
+            mayDecide={may('runs:approve') === true}
           />
         ))}
       {isAsking && (

@@ -14,6 +14,7 @@ import { againOf, Empty, Fault, Loading } from './Notes.tsx';
 import { RunList } from './RunList.tsx';
 import { readRunQuery, withFilter } from './run-query.ts';
 import { type RunRows, withEvent, withNewest, withOlder } from './run-rows.ts';
+import { useScopes } from './scopes.tsx';
 import { useClient } from './session.tsx';
 
 const pageRows = 100;
@@ -89,6 +90,7 @@ type RunQuery = ReturnType<typeof readRunQuery>['query'];
 
 function Runs({ query }: { readonly query: RunQuery }): ReactNode {
   const client = useClient();
+  const mayChange = useScopes()('runs:write');
   const [place] = useState(placeInHistory);
   const [left] = useState(() => leftList(place, client));
   const [held, setHeld] = useState<RunRows | null>(left?.rows ?? null);
@@ -170,7 +172,7 @@ function Runs({ query }: { readonly query: RunQuery }): ReactNode {
           )}
         </Empty>
       ) : (
-        <RunList rows={held.rows} hasJob chosen={chosen} choose={chooseOne} />
+        <RunList rows={held.rows} hasJob {...(mayChange && { chosen, choose: chooseOne })} />
       )}
       {held.cursor !== null && (
         <More

@@ -27,6 +27,7 @@ import {
 import { Fault } from './Notes.tsx';
 import { Plan } from './Plan.tsx';
 import { useOutlook } from './plan.ts';
+import { useScopes } from './scopes.tsx';
 import { useClient, useSession } from './session.tsx';
 import { newKey, runPath } from './words.ts';
 
@@ -36,6 +37,7 @@ const notRight = 'The arguments are not right yet.';
 export function StartForm({ job }: { readonly job: AnswerOf<'getJob'> }): ReactNode {
   const client = useClient();
   const [, navigate] = useLocation();
+  const mayStart = useScopes()('runs:write');
   const asked = new URLSearchParams(useSearch());
   /** The run that is run again, with what is changed here. */
   const rerunOf = asked.get('rerun');
@@ -135,7 +137,7 @@ export function StartForm({ job }: { readonly job: AnswerOf<'getJob'> }): ReactN
   );
 
   async function start(): Promise<void> {
-    if (isStarting) return;
+    if (isStarting || mayStart === false) return;
     setTried(true);
     setStarting(true);
     setNote(null);
@@ -273,10 +275,13 @@ export function StartForm({ job }: { readonly job: AnswerOf<'getJob'> }): ReactN
         <p className={`outlook outlook-${words.tone}`} role="status">
           {isSaid ? '' : words.text}
         </p>
+        {mayStart === false && <p className="quiet">Your token does not let you start runs.</p>}
         <div className="actions">
-          <button type="submit" className="primary" disabled={isStarting || isNoJson}>
-            {isStarting ? 'Starting…' : rerunOf === null ? 'Start' : 'Run again'}
-          </button>
+          {mayStart && (
+            <button type="submit" className="primary" disabled={isStarting || isNoJson}>
+              {isStarting ? 'Starting…' : rerunOf === null ? 'Start' : 'Run again'}
+            </button>
+          )}
           <button type="button" disabled={isNoJson} onClick={turnOver}>
             {json === null ? 'As JSON' : 'As fields'}
           </button>

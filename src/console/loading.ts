@@ -5,7 +5,6 @@ import { ApiProblem } from '../client/api-problem.ts';
 import { faultText, isPassing, isWorthOpeningAnew } from '../client/fault-words.ts';
 import type { Frame } from '../client/resuming-stream.ts';
 import { eventTypes } from '../domain/event.ts';
-import { holdsScope, type Scope } from '../domain/principal.ts';
 import { useClient } from './session.tsx';
 import { withStreamRoom } from './stream-room.ts';
 import { harmless } from './words.ts';
@@ -190,11 +189,4 @@ export async function keepOpen(signal: AbortSignal, read: (signal: AbortSignal) 
     }
     await new Promise((resolve) => setTimeout(resolve, retryMs));
   }
-}
-
-/** Whether whoever is signed in holds a scope; none, until it is known, and all, where it cannot be known. */
-export function useScopes(): (scope: Scope) => boolean {
-  const client = useClient();
-  const { value, fault } = useLoaded({ key: 'caller' }, (signal) => client.call('getSystemInfo', { signal }));
-  return (scope) => (value ? holdsScope(value.caller, scope) : fault !== null);
 }

@@ -5,12 +5,18 @@ import { Type } from 'typebox';
 import { anyObject, literals, nullable } from './basics.ts';
 import { limitMeans } from './run-schemas.ts';
 
+const caller = Type.Object(
+  { name: Type.String(), scopes: Type.Array(Type.String()), tenant: Type.String() },
+  { description: 'Who asks, and what they may do' },
+);
+
 export const health = Type.Object(
   {
     status: literals(['healthy', 'degraded', 'unhealthy'] as const),
     version: Type.String(),
     uptime_seconds: Type.Integer(),
     checks: Type.Record(Type.String(), Type.Object({ status: Type.String(), detail: Type.Optional(Type.String()) })),
+    caller,
   },
   { $id: 'Health' },
 );
@@ -30,10 +36,7 @@ export const systemInfo = Type.Object(
     version: Type.String(),
     sources: Type.Array(Type.Object({ name: Type.String(), type: Type.String(), path: Type.Optional(Type.String()) })),
     extensions: Type.Array(Type.String(), { description: 'Optional interfaces that this instance offers' }),
-    caller: Type.Object(
-      { name: Type.String(), scopes: Type.Array(Type.String()), tenant: Type.String() },
-      { description: 'Who asks, and what they may do' },
-    ),
+    caller,
     storage: Type.Object({ database: Type.String(), blobs: Type.String() }),
     queue: Type.Object({
       depth: Type.Integer({ description: 'Runs that wait; for who is of one tenant, those of that one' }),

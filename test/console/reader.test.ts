@@ -39,6 +39,37 @@ testWith('chromium')('with the scopes to operate there are the buttons', async (
   for (const name of ['Approve', 'Deny', 'Cancel']) await page.getByRole('button', { name }).waitFor();
 });
 
+testWith('chromium')('who may read and approve runs alone has the buttons for that alone', async () => {
+  const approver = await server.token({ scopes: ['runs:read', 'runs:approve'] });
+  const page = await signedIn(`/runs/${runId}`, approver.credential);
+  await page.getByRole('button', { name: 'Approve' }).waitFor();
+  expect(await page.getByRole('button', { name: 'Cancel' }).count()).toBe(0);
+  expect(await page.getByRole('link', { name: /edits/ }).count()).toBe(0);
+});
+
+testWith('chromium')('no button is offered while nobody knows whether it would be refused', async () => {
+  const page = await signedIn(`/runs/${runId}`, operator.credential);
+  await page.getByRole('button', { name: 'Cancel' }).waitFor();
+  const askedFor = /\/api\/v1\/(?:health|system\/info)$/;
+  await page.route(askedFor, (route) => route.abort());
+  await page.reload();
+  await page.getByText('waits for an approval: Go on?').waitFor();
+  await page.getByRole('status').filter({ hasText: 'unreachable' }).waitFor();
+  expect(await page.getByRole('button', { name: 'Cancel' }).count()).toBe(0);
+  await page.unroute(askedFor);
+  await page.getByRole('button', { name: 'Cancel' }).waitFor();
+});
+
+testWith('chromium')('who may not start runs is told so, and cannot choose runs to cancel', async () => {
+  const page = await signedIn('/jobs/demo/ask', looker.credential);
+  await page.getByText('Your token does not let you start runs.').waitFor();
+  expect(await page.getByRole('button', { name: 'Start' }).count()).toBe(0);
+  await page.getByRole('link', { name: 'Runs', exact: true }).click();
+  await page.getByRole('list', { name: 'Runs' }).getByRole('link', { name: 'demo/ask' }).waitFor();
+  expect(await page.getByRole('checkbox').count()).toBe(0);
+  expect(await page.getByRole('button', { name: /^Choose/ }).count()).toBe(0);
+});
+
 testWith('chromium')('is told on the page of the system what the token does not show, and of no failure', async () => {
   const page = await signedIn('/system', looker.credential);
   const section = (name: string) => page.getByRole('region', { name });

@@ -13,6 +13,7 @@ test('health says what it is made of', async () => {
     version: '1.2.3',
     uptime_seconds: expect.any(Number),
     checks: expect.objectContaining({ database: { status: 'ok' }, sources: { status: 'ok' } }),
+    caller: { name: 'local', scopes: expect.arrayContaining(['runs:approve', 'admin']), tenant: '*' },
   });
 });
 
@@ -33,7 +34,11 @@ test('an instance that cannot write is unhealthy, and its probes say so', async 
   Object.assign(server.store.db, { failure });
   expect([health.status, await health.json()]).toMatchObject([
     503,
-    { status: 'unhealthy', checks: { database: { status: 'failing', detail: 'the disk is full' } } },
+    {
+      status: 'unhealthy',
+      checks: { database: { status: 'failing', detail: 'the disk is full' } },
+      caller: { name: 'local', tenant: '*' },
+    },
   ]);
   for (const probe of probes) {
     expect(probe.status).toBe(503);
@@ -46,6 +51,17 @@ test('the probes are 204 when all is well', async () => {
     const response = await server.fetch(path);
     expect([response.status, await response.text()]).toEqual([204, '']);
   }
+});
+
+test('the health tells every caller, with any scope or none, what they may do', async () => {
+  await using guarded = await startServing({ authMode: 'required' });
+  const callerOf = async (headers: Record<string, string>): Promise<unknown> => {
+    const health: { caller: unknown } = JSON.parse(await (await guarded.fetch('/health', { headers })).text());
+    return health.caller;
+  };
+  const { name, headers } = await guarded.token({ scopes: ['runs:read'], tenant: 'acme' });
+  expect(await callerOf(headers)).toEqual({ name, scopes: ['runs:read'], tenant: 'acme' });
+  expect(await callerOf({})).toEqual({ name: 'anonymous', scopes: [], tenant: '' });
 });
 
 test('where the folders of sources are is told to who is admin of every tenant alone', async () => {

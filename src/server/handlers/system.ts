@@ -2,6 +2,7 @@
 
 import { hostname } from 'node:os';
 import type { Catalog } from '../../catalog/catalog.ts';
+import type { AnswerOf } from '../../contract/operations.ts';
 import type { HostCheck } from '../../domain/host-check.ts';
 import { holdsScope, type Principal } from '../../domain/principal.ts';
 import { Problem } from '../../domain/problem.ts';
@@ -70,6 +71,7 @@ export function createSystemHandlers(o: {
         version: o.version,
         uptime_seconds: Math.floor((systemClock.monotonicMs() - sinceMs) / 1000),
         checks: isOperator(request.principal) ? all : withoutDetail(all),
+        caller: callerOf(request.principal),
       };
     },
 
@@ -79,7 +81,6 @@ export function createSystemHandlers(o: {
     },
 
     async getSystemInfo({ request }) {
-      const { name, scopes, tenant } = request.principal;
       const queue = engine.queue();
       const { depth, running } = await o.activityOf(request.principal);
       const profiles = Object.entries(engine.host);
@@ -93,7 +94,7 @@ export function createSystemHandlers(o: {
           ...(mayKnowFolders(request.principal) && { path }),
         })),
         extensions: config.extensions,
-        caller: { name, scopes: [...scopes], tenant },
+        caller: callerOf(request.principal),
         storage: { database: 'sqlite', blobs: 'file' },
         queue: {
           depth,
@@ -119,6 +120,10 @@ export function createSystemHandlers(o: {
       };
     },
   };
+}
+
+function callerOf({ name, scopes, tenant }: Principal): AnswerOf<'getSystemInfo'>['caller'] {
+  return { name, scopes: [...scopes], tenant };
 }
 
 /** Whoever belongs to a tenant, or is not known, is not told how the instance fares as a whole. */
