@@ -48,6 +48,9 @@ const devToken = 'dev-token';
 
 export type RunningServer = {
   readonly url: string;
+  /** SHA-256 of the certificate that it shows by now; null: plain HTTP. */
+  readonly certificate: () => string | null;
+  readonly cliToken: string;
   /** Runs that have not begun wait for the next start; those that have go on. */
   readonly startNoRuns: () => void;
   /** Starts this run too, if it waits, in an instance that starts only some. */
@@ -257,7 +260,7 @@ export async function serve(config: Config, configFile: string | null, brief?: B
     });
     if (brief) await reading;
     const { startNoRuns, attend } = engine;
-    return { url: listening.url, startNoRuns, attend, lost: lost.promise, stop: closeAll };
+    return { ...listening, cliToken, startNoRuns, attend, lost: lost.promise, stop: closeAll };
   } catch (error) {
     await closeAll().catch(() => undefined);
     throw explainOpening(error, config.persistence.dbPath);

@@ -30,6 +30,7 @@ export type DataDirLink = {
 };
 
 type Brief = import('../main.ts').Brief;
+type RunningServer = import('../main.ts').RunningServer;
 
 /** An owner of the data dir, and how it is reached. */
 type Link = {
@@ -235,12 +236,17 @@ function ended(dataDir: string): TypeError {
   return new TypeError('fetch failed', { cause });
 }
 
-/** Of the server that has the data dir, whatever other one the environment names. */
-export async function clientOfOwner(dataDir: string): Promise<Client | undefined> {
-  const owner = await findOwner(dataDir);
-  if (!owner?.url) return undefined;
-  const { url: baseUrl, token, fetch: fetchBy } = toOwner(dataDir, owner, owner.url);
-  return createClient({ baseUrl, client: 'cli', fetch: fetchBy, ...(token !== undefined && { token }) });
+/** For a server of this process. The data dir's socket does not name it until its jobs are read. */
+export function clientOf({ url: baseUrl, cliToken: token, certificate }: RunningServer): Client {
+  return createClient({
+    baseUrl,
+    client: 'cli',
+    token,
+    fetch(url, init) {
+      const shown = certificate();
+      return (shown === null ? httpFetch : pinnedFetch(shown))(url, init);
+    },
+  });
 }
 
 /**

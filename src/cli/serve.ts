@@ -11,7 +11,7 @@ import { askToYield, DataDirOwned } from '../lib/owner-lock.ts';
 import { packageVersion } from '../lib/version.ts';
 import type { Options } from './command.ts';
 import { loadConfiguration } from './configuration.ts';
-import { clientOfOwner } from './data-dir-link.ts';
+import { clientOf } from './data-dir-link.ts';
 import { type ExitCode, exitCodes, Refusal } from './exit-code.ts';
 import { endRuns, nameRunning } from './serve-end.ts';
 import { endAtOnce, stopSignal } from './stop-signal.ts';
@@ -41,11 +41,11 @@ export async function run(options: Options): Promise<ExitCode> {
   const started = { config: file, data_dir: config.instance.dataDir, bind: showBind(bind), auth: config.auth.mode };
   log.info(started, 'started');
   const end = await Promise.race([stopAsked, server.lost]);
-  const { dataDir } = config.instance;
   const isLost = typeof end === 'object';
-  if (isLost) log.error({ pid: end.pid }, `another process has taken the data dir ${dataDir}: ${lostCause}`);
+  if (isLost)
+    log.error({ pid: end.pid }, `another process has taken the data dir ${config.instance.dataDir}: ${lostCause}`);
   else log.info({ signal: end }, 'stopping');
-  const client = isLost ? undefined : await clientOfOwner(dataDir);
+  const client = isLost ? undefined : clientOf(server);
   if (client && options.has('stop-runs')) {
     server.startNoRuns();
     const { whole, kill } = endRuns(client, log);

@@ -1,6 +1,6 @@
 // What becomes of runs when a server ends, and how a server begins where a command has the data dir.
 
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect } from 'vitest';
 import { testWith } from '../support/host.ts';
@@ -99,6 +99,29 @@ describe('a server that is told to stop', () => {
     await expect.poll(again, { interval: 400 }).toBe(true);
     expect((await ended).code).toBe(0);
     expect(processesWith(instance.dataDir)).toEqual([]);
+    expect(await statuses(instance)).toEqual(['cancelled']);
+  });
+
+  testWith('bwrap')('names or ends runs from before while it still reads its jobs', async () => {
+    const instance = await createInstance(jobs);
+    const before = await serve(instance);
+    const runId = await begin(before.api, 'hold');
+    await expect.poll(() => processesWith(runId)).not.toEqual([]);
+    before.child.kill('SIGTERM');
+    await before.ended;
+    for (let n = 0; n < 2_000; n++) {
+      mkdirSync(join(instance.dir, 'jobs', `job-${n}`));
+      writeFileSync(join(instance.dir, 'jobs', `job-${n}`, 'config.yaml'), 'command: [echo, hello]\n');
+    }
+
+    const second = await serve(instance);
+    second.child.kill('SIGTERM');
+    expect((await second.ended).stderr).toContain(`${runId} of hold goes on without the server`);
+    const third = await serve(instance, '--stop-runs');
+    third.child.kill('SIGTERM');
+    const { code, stderr } = await third.ended;
+    expect({ code, stderr }).toEqual({ code: 0, stderr: expect.stringContaining(' ending 1 run; ') });
+    expect(processesWith(runId)).toEqual([]);
     expect(await statuses(instance)).toEqual(['cancelled']);
   });
 });
