@@ -44,7 +44,7 @@ type Link = {
   readonly close: () => Promise<void>;
 };
 
-/** How long the next owner is waited for after the last sign of one. */
+/** How long the next owner is waited for after the link broke, or after the last sign of an owner since then. */
 const ownerWithinMs = 10_000;
 const againMs = 50;
 
@@ -57,6 +57,8 @@ export async function linkDataDir(
   const runs = new Set<string>();
   let makesWayUntilMs = -Infinity;
   let lastSignMs = systemClock.monotonicMs();
+  /** No owner has answered since the link failed. */
+  let isBroken = false;
   const closing = new AbortController();
   let relinking: Promise<Link | undefined> | undefined;
 
@@ -77,7 +79,9 @@ export async function linkDataDir(
   async function findNext(before: Link | undefined): Promise<Link | undefined> {
     const mayBecome = before?.isBrief ?? true;
     let seenPid: number | undefined;
-    if (mayBecome) lastSignMs = systemClock.monotonicMs();
+    // Later requests do not wait again for a server that this link has given up.
+    if (mayBecome || !isBroken) lastSignMs = systemClock.monotonicMs();
+    isBroken = true;
     while (!closing.signal.aborted) {
       let refused: DataDirOwned | undefined;
       const owner = await findOwner(dataDir);
@@ -112,6 +116,7 @@ export async function linkDataDir(
   async function take(next: Link | undefined): Promise<Link | undefined> {
     if (!next) return undefined;
     link = next;
+    isBroken = false;
     await Promise.all([...runs].map((runId) => next.attend(runId)));
     return next;
   }
@@ -145,8 +150,10 @@ export async function linkDataDir(
         let failure: unknown;
         try {
           answer = await ask(by, path, init);
-          lastSignMs = systemClock.monotonicMs();
-          if (!(await isTurnedAway(by, answer))) return answer;
+          if (!(await isTurnedAway(by, answer))) {
+            isBroken = false;
+            return answer;
+          }
         } catch (error) {
           if (init.signal?.aborted || !mayRepeat(error, init)) throw error;
           failure = error;
