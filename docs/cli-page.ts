@@ -58,7 +58,7 @@ function hasAll(options: readonly Option[], wanted: readonly Option[]): boolean 
 }
 
 function aboutOf({ about, isRepeatable }: Option): string {
-  return isRepeatable && !about.includes('more than once') ? `${about}; more than once` : about;
+  return isRepeatable && !about.includes('repeatable') ? `${about}; repeatable` : about;
 }
 
 function meaningOf(name: string): string {

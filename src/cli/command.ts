@@ -44,7 +44,7 @@ export const jobsDir: Option = {
   name: 'jobs',
   value: 'DIR',
   isRepeatable: true,
-  about: 'a folder of jobs, in place of all sources; more than once',
+  about: 'a folder of jobs, in place of all sources; repeatable',
 };
 /** Which instance a command is for. */
 export const instance: readonly Option[] = [

@@ -18,7 +18,7 @@ const label: Option = {
   name: 'label',
   value: 'KEY=VALUE',
   isRepeatable: true,
-  about: 'a label for runs; more than once',
+  about: 'a label for runs; repeatable',
 };
 
 /** The arguments of a job besides its own flags, and what a run is made with. */

@@ -37,6 +37,6 @@ async function connectPinned(
   }
   if (socket.getPeerX509Certificate()?.fingerprint256 === fingerprint) return socket;
   socket.destroy();
-  const message = 'it is another one than that of this data dir';
+  const message = "is not the one that this data dir's server should show";
   throw Object.assign(new Error(message), { code: 'FLWD_OTHER_CERTIFICATE' });
 }

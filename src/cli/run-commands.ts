@@ -128,7 +128,7 @@ export const runCommands = [
         value: 'TYPE',
         choices: eventTypes,
         isRepeatable: true,
-        about: 'of this type, such as run.finished; more than once; without it and --json all but step.output',
+        about: 'of this type, such as run.finished; repeatable; by default all types but step.output, with --json all',
       },
       ...printing,
       ...instance,

@@ -32,7 +32,7 @@ export function trustFault(baseUrl: string, error: unknown): string | undefined 
       return `${lead}: it is for ${namesIn(cause)}. Use an address with a name that it has, or give the server another one.`;
     if (code === 'ERR_SSL_WRONG_VERSION_NUMBER' || code === 'ERR_SSL_PACKET_LENGTH_TOO_LONG')
       return `The server at ${baseUrl} does not speak TLS: try http:// in place of https://.`;
-    if (code === 'FLWD_OTHER_CERTIFICATE') return `${lead}: ${cause.message}.`;
+    if (code === 'FLWD_OTHER_CERTIFICATE') return `The certificate of the server at ${baseUrl} ${cause.message}.`;
   }
   return undefined;
 }
