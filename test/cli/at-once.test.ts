@@ -7,7 +7,7 @@ import { createInstance } from './an-instance.ts';
 import { flwd, type Seen } from './terminal.ts';
 
 /** COMMANDS=100 for a long one. */
-const count = Number(process.env.COMMANDS ?? 30);
+const count = Number(process.env.COMMANDS ?? 15);
 const atOnce = 10;
 
 const argspec = { type: 'object', properties: { n: { type: 'integer' } } };

@@ -28,7 +28,8 @@ testWith('bwrap').for(['quiet', 'talks'])(
     const log = start(dir, ['logs', runId, '--follow']);
     const events = start(dir, ['events', '--run', runId, '--type', 'run.started,run.finished', '--json']);
     if (jobId === 'talks') for (const { prints } of [run, log]) await prints(/^early$/m);
-    for (const downMs of [0, 3_000]) {
+    // The second time the followers find no server at first.
+    for (const downMs of [0, 600]) {
       // `flwd run` follows the log and the events.
       await expect.poll(() => openStreams(server.url)).toBe(4);
       await server.stop();

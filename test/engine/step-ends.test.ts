@@ -83,7 +83,8 @@ test('a file is an artifact of the step that names it, and what nobody names is 
       },
       {
         a: 'echo one > named.txt; flwd_artifact named.txt; echo shared > "$FLWD_ARTIFACTS_DIR/shared.bin"',
-        b: 'flwd_artifact named.txt; echo two > late.txt; flwd_artifact "$FLWD_ARTIFACTS_DIR/shared.bin"',
+        // A tick of the kernel's coarse clock tells the file of one step from those of the next.
+        b: 'flwd_artifact named.txt; echo two > late.txt; flwd_artifact "$FLWD_ARTIFACTS_DIR/shared.bin"; sleep 0.02',
         c: 'echo three > end.txt',
       },
     ),
