@@ -1,7 +1,11 @@
 import { createHash } from 'node:crypto';
-import { rm } from 'node:fs/promises';
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import { once } from 'node:events';
+import { readdirSync, readlinkSync } from 'node:fs';
+import { type FileHandle, open, rm } from 'node:fs/promises';
+import { ServerResponse } from 'node:http';
 import { join } from 'node:path';
-import { afterAll, describe, expect, test } from 'vitest';
+import { afterAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { startServing } from './serving.ts';
 
 const server = await startServing();
@@ -90,6 +94,51 @@ test('a large one arrives whole', async () => {
   const response = await get(await server.addArtifact(run, { name: 'large', content: large }));
   expect(Buffer.from(await response.arrayBuffer()).equals(large)).toBe(true);
 });
+
+test('the file of one is closed when its reader has gone before the answer begins', async () => {
+  const artifact = await server.addArtifact(run, { name: 'large', content: Buffer.alloc(3_000_000, 'x') });
+  const answers: ServerResponse[] = [];
+  function onRequest(message: unknown): void {
+    if (
+      typeof message === 'object' &&
+      message !== null &&
+      'response' in message &&
+      message.response instanceof ServerResponse
+    )
+      answers.push(message.response);
+  }
+  subscribe('http.server.request.start', onRequest);
+  onTestFinished(() => void unsubscribe('http.server.request.start', onRequest));
+  const reader = new AbortController();
+  const files = await fileHandles();
+  const looked = vi.spyOn(files, 'stat').mockImplementationOnce(async function (this: FileHandle) {
+    reader.abort();
+    const [answer] = answers;
+    if (answer && !answer.destroyed) await once(answer, 'close');
+    return this.stat();
+  });
+  onTestFinished(() => looked.mockRestore());
+
+  await expect(server.fetch(`/artifacts/${artifact}`, { signal: reader.signal })).rejects.toThrow('aborted');
+
+  await expect.poll(() => answers.map(({ destroyed }) => destroyed)).toEqual([true]);
+  await expect.poll(() => openFiles().filter((path) => path.endsWith(artifact))).toEqual([]);
+});
+
+async function fileHandles(): Promise<FileHandle> {
+  await using file = await open(import.meta.filename);
+  return Object.getPrototypeOf(file);
+}
+
+function openFiles(): string[] {
+  return readdirSync('/proc/self/fd').flatMap((fd) => {
+    try {
+      return [readlinkSync(`/proc/self/fd/${fd}`)];
+    } catch {
+      return [];
+    }
+  });
+}
 
 test('a media type that is none does not reach the header', async () => {
   const odd = await server.addArtifact(run, { name: 'odd', content: 'x', mediaType: 'text/html\r\nX-Evil: 1' });

@@ -48,28 +48,52 @@ export function createArtifactHandlers(o: {
         reply.header('content-range', `bytes */${size}`);
         throw new Problem('range-not-satisfiable', `The artifact has ${size} bytes.`);
       }
-      const file = await artifacts.openRead(artifact);
-      if (!file) throw gone(id);
-      if (!(await isAsStored(file, artifact))) {
-        await file.close();
-        reply.removeHeader('etag').removeHeader('accept-ranges');
-        throw damaged(id);
-      }
       const { start, end } = range ?? { start: 0, end: size - 1 };
+      let content: Buffer | Readable | undefined;
+      try {
+        content = await contentOf(artifact, { start, end }, request.method === 'HEAD');
+      } catch (error) {
+        reply.removeHeader('etag').removeHeader('accept-ranges');
+        throw error;
+      }
+      if (!content) throw gone(id);
       if (range) reply.code(206).header('content-range', `bytes ${start}-${end}/${size}`);
       reply.raw.setHeader('Content-Security-Policy', 'sandbox');
       reply
         .header('content-disposition', attachment(artifact.name))
         .header('content-length', end - start + 1)
         .type(isMediaType(artifact.media_type) ? artifact.media_type : 'application/octet-stream');
-      if (request.method === 'HEAD' || size === 0) {
-        await file.close();
-        return reply.send(Readable.from([]));
-      }
       reply.raw.setTimeout(o.stallMs);
-      return reply.send(Readable.from(checked(file, artifact, { start, end }), { objectMode: false }));
+      return reply.send(content);
     },
   };
+
+  /** The bytes of a range, as right as can be told before the answer begins; undefined when the file is gone. */
+  async function contentOf(artifact: Stored, range: Range, isHead: boolean): Promise<Buffer | Readable | undefined> {
+    const { id, size_bytes: size } = artifact;
+    const file = await artifacts.openRead(artifact);
+    if (!file) return undefined;
+    let isStreamed = false;
+    try {
+      if ((await file.stat()).size !== size) throw damaged(id);
+      if (isHead) return Readable.from([]);
+      if (size <= firstReadBytes) return (await readWhole(file, artifact)).subarray(range.start, range.end + 1);
+      isStreamed = true;
+    } finally {
+      if (!isStreamed) await file.close();
+    }
+    // Made here: a generator whose answer is dropped before the first read never runs, and would not close the file.
+    const source = file.createReadStream(range);
+    const content = Readable.from(checked(source, artifact, range), { objectMode: false });
+    return content.once('close', () => source.destroy());
+  }
+
+  async function readWhole(file: FileHandle, { id, size_bytes: size, sha256 }: Stored): Promise<Buffer> {
+    const bytes = Buffer.allocUnsafe(size);
+    const { bytesRead } = await file.read(bytes, 0, size, 0);
+    if (bytesRead !== size || createHash('sha256').update(bytes).digest('hex') !== sha256) throw damaged(id);
+    return bytes;
+  }
 
   function damaged(id: string): Problem {
     o.log.error({ artifact: id }, 'the file of an artifact is damaged');
@@ -78,7 +102,7 @@ export function createArtifactHandlers(o: {
 
   /** The bytes of a range. The last of them come once all are known to be right: whoever counts them finds some missing. */
   async function* checked(
-    file: FileHandle,
+    source: Readable,
     { id, size_bytes: size, sha256 }: Stored,
     range: Range,
   ): AsyncGenerator<Buffer> {
@@ -86,7 +110,7 @@ export function createArtifactHandlers(o: {
     const hash = createHash('sha256');
     let leftBytes = range.end - range.start + 1;
     let held: Buffer | undefined;
-    for await (const chunk of file.createReadStream(range)) {
+    for await (const chunk of source) {
       if (held) yield held;
       held = chunk;
       leftBytes -= chunk.length;
@@ -102,14 +126,6 @@ type Range = { readonly start: number; readonly end: number };
 
 /** A file that is read in a moment is read before the answer begins. */
 const firstReadBytes = 2 ** 20;
-
-async function isAsStored(file: FileHandle, { size_bytes: size, sha256 }: Stored): Promise<boolean> {
-  if ((await file.stat()).size !== size) return false;
-  if (size > firstReadBytes) return true;
-  const bytes = Buffer.allocUnsafe(size);
-  const { bytesRead } = await file.read(bytes, 0, size, 0);
-  return bytesRead === size && createHash('sha256').update(bytes).digest('hex') === sha256;
-}
 
 function gone(id: string): Problem {
   return new Problem('artifact-gone', `The artifact '${id}' has expired or was removed.`);
