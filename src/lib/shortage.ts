@@ -19,6 +19,14 @@ export function isShortage(error: unknown): boolean {
   return shortageIn(error) !== undefined;
 }
 
+/**
+ * Where one stored file is read, the disk's refusal is about that file: a bad sector, which no waiting mends. A refusal to
+ * write is about the disk.
+ */
+export function isUnreadable(error: unknown): boolean {
+  return errorCode(error) === 'EIO' && !(error instanceof Error && 'syscall' in error && error.syscall === 'write');
+}
+
 /** What the host lacks, in words; undefined when that is not what the error says. */
 export function shortageIn(error: unknown): string | undefined {
   const code = errorCode(error) ?? '';

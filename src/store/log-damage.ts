@@ -9,10 +9,10 @@ import { createChunkEncoder, engineLine, maxChunkTextBytes } from './log-encode.
 import { DamagedSegment, type LoadedSegment, loadSegment, type Segment, segmentPath } from './log-segment.ts';
 
 /** A line of no step: no script can print one. */
-const noStep = '';
+export const noStep = '';
 const start = { offset: 0, aheadBytes: 0 };
 /** Retention removes the files of a log and, some milliseconds later, the rows. */
-const removalMs = 250;
+export const removalMs = 250;
 
 export function createSegmentLoader(o: {
   readonly dir: string;

@@ -2,9 +2,10 @@
 
 import { readFile, rm, truncate } from 'node:fs/promises';
 import { errorCode } from '../lib/error-code.ts';
+import type { Logger } from '../lib/logger.ts';
 import type { Database } from './database.ts';
 import { isWholeChunk, readChunk } from './log-chunk.ts';
-import { loadSegment, type Segment, segmentPath } from './log-segment.ts';
+import { DamagedSegment, loadSegment, type Segment, segmentPath } from './log-segment.ts';
 import { advance, advanceOver, emptyState, type LogState } from './log-state.ts';
 
 export type Resumed = {
@@ -46,15 +47,12 @@ export async function readSegments(dir: string, db: Database, runId: string): Pr
 }
 
 /** Drops what is half written: the spool still has it. */
-export async function resumeLog(o: { dir: string; db: Database; runId: string }): Promise<Resumed> {
-  const { dir, runId } = o;
+export async function resumeLog(o: { dir: string; db: Database; runId: string; log: Logger }): Promise<Resumed> {
+  const { dir, runId, log } = o;
   const indexed = await readIndex(o.db, runId);
-  const state = emptyState();
   const last = indexed.at(-1);
-  if (last) {
-    if (last.encoding === 'zstd') await rm(segmentPath(dir, runId, last.n, 'raw'), { force: true });
-    advanceOver(state, (await loadSegment(dir, runId, last)).file);
-  }
+  if (last?.encoding === 'zstd') await rm(segmentPath(dir, runId, last.n, 'raw'), { force: true });
+  const state = await stateBehind(indexed, o);
   const plain: Segment[] = [];
   for (let n = (last?.n ?? 0) + 1; ; n++) {
     const path = segmentPath(dir, runId, n, 'raw');
@@ -63,6 +61,8 @@ export async function resumeLog(o: { dir: string; db: Database; runId: string })
     const segment = takeUp(n, file, state);
     const isBroken = segment.rawBytes < file.length;
     if (isBroken) {
+      const droppedBytes = file.length - segment.rawBytes;
+      log.warn({ run_id: runId, file: segmentPath('logs', runId, n, 'raw'), dropped_bytes: droppedBytes }, halfWritten);
       await truncate(path, segment.rawBytes);
       await removeFrom(dir, runId, n + 1);
     }
@@ -74,6 +74,28 @@ export async function resumeLog(o: { dir: string; db: Database; runId: string })
     if (isBroken) break;
   }
   return { state, indexed, plain };
+}
+
+const halfWritten = 'the end of a log file is no whole chunk and was dropped, with the files behind it';
+
+/**
+ * What the last segment that can be read says. The lines of those behind it keep their numbers; what the spool still has of
+ * them is read again.
+ */
+async function stateBehind(indexed: readonly Segment[], o: { dir: string; runId: string; log: Logger }) {
+  const state = emptyState();
+  for (const segment of indexed.toReversed()) {
+    try {
+      advanceOver(state, (await loadSegment(o.dir, o.runId, segment)).file);
+      break;
+    } catch (error) {
+      if (!(error instanceof DamagedSegment) && errorCode(error) !== 'ENOENT') throw error;
+      const file = segmentPath('logs', o.runId, segment.n, segment.encoding);
+      o.log.error({ err: error, run_id: o.runId, file }, 'a log goes on behind a file that cannot be read');
+    }
+  }
+  const last = indexed.at(-1);
+  return last ? { ...state, lastSeq: last.lastSeq, lastAtUs: last.lastAtUs } : state;
 }
 
 function takeUp(n: number, file: Buffer, state: LogState): Segment {

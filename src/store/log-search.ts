@@ -2,6 +2,7 @@
 
 import { isOfStep, type LogLevel, logLevels } from '../domain/log-line.ts';
 import { type Chunk, type ChunkPart, levelBits } from './log-chunk.ts';
+import { noStep } from './log-damage.ts';
 
 export type LogFilter = {
   readonly afterSeq?: number;
@@ -27,13 +28,19 @@ export function createSelection(filter: LogFilter): Selection {
   const needle = toLowerCase(Buffer.from(filter.text ?? ''));
   const isLevelWanted = (flags: number): boolean => (flags & levelBits) >= lowestLevel;
 
+  function canHold(chunk: Chunk): boolean {
+    if (stepId !== undefined && !isOfStep(chunk.stepId, stepId)) return false;
+    return (attempt === undefined || chunk.attempt === attempt) && chunk.highestLevel >= lowestLevel;
+  }
+
   return (chunk) => {
-    if (stepId !== undefined && !isOfStep(chunk.stepId, stepId)) return undefined;
-    if (attempt !== undefined && chunk.attempt !== attempt) return undefined;
-    if (chunk.highestLevel < lowestLevel) return undefined;
+    // The lines that it stands for may be wanted ones.
+    const isForDamaged = chunk.stepId === noStep;
+    if (!isForDamaged && !canHold(chunk)) return undefined;
     const from = Math.max(0, afterSeq + 1 - chunk.firstSeq, sinceUs + 1 - chunk.firstAtUs);
     const until = Math.min(chunk.lineCount, beforeSeq - chunk.firstSeq);
     if (from >= until) return undefined;
+    if (isForDamaged) return { chunk, from, until, isWanted: undefined };
     if (needle.length === 0) return { chunk, from, until, isWanted: lowestLevel > 0 ? isLevelWanted : undefined };
 
     const text = toLowerCase(chunk.file.subarray(chunk.textStart, chunk.textEnd));

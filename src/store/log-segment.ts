@@ -8,6 +8,7 @@ import { constants, zstdCompress, zstdDecompress } from 'node:zlib';
 import { errorCode } from '../lib/error-code.ts';
 import { shardOf } from '../lib/ids.ts';
 import type { Logger } from '../lib/logger.ts';
+import { isUnreadable } from '../lib/shortage.ts';
 import { chunkEnd, firstSeqAt, isWholeChunk, isWithin, lineCountAt } from './log-chunk.ts';
 
 export type SegmentEncoding = 'raw' | 'zstd';
@@ -60,7 +61,8 @@ export async function loadSegment(dir: string, runId: string, segment: Segment):
       return { file, chunkStarts: findChunks(file, { rawBytes, encoding }) };
     } catch (error) {
       // Compressed, and the plain file removed, since we looked.
-      if (encoding === segment.encoding) throw toDamage(error);
+      if (encoding !== segment.encoding) continue;
+      throw isUnreadable(error) ? new DamagedSegment('the disk cannot read it', { cause: error }) : toDamage(error);
     }
   }
 }
@@ -98,8 +100,12 @@ export async function isWholeSegment(path: string, form: SegmentForm): Promise<b
 type SegmentForm = Pick<Segment, 'rawBytes' | 'encoding'>;
 
 /** zlib's errors all say that a file is no whole frame of zstd. */
+export function isNoZstd(error: unknown): boolean {
+  return errorCode(error)?.startsWith('Z') === true;
+}
+
 function toDamage(error: unknown): unknown {
-  return errorCode(error)?.startsWith('Z') ? new DamagedSegment('it cannot be unpacked', { cause: error }) : error;
+  return isNoZstd(error) ? new DamagedSegment('it cannot be unpacked', { cause: error }) : error;
 }
 
 /** A plain file has the sums of its chunks, a compressed one the sum of zstd. @throws DamagedSegment */

@@ -101,7 +101,7 @@ export function createLogStore(o: {
   const store: LogStore = {
     async openWriter({ runId, maxSizeBytes }) {
       invariant(!open.has(runId), 'a log has one writer at a time');
-      const { state, indexed, plain } = await resumeLog({ dir, db, runId });
+      const { state, indexed, plain } = await resumeLog({ dir, db, runId, log });
       const file = openLogFile({ dir, runId, db, log, indexed, plain });
       const writer = createLogWriter({
         file,
