@@ -62,7 +62,7 @@ const restoreWords = 'stop the server and restore a backup (flwd restore)';
 async function examineStored(config: Config): Promise<HostCheck[]> {
   const places = placesOf(config);
   try {
-    const found = await withLentRoom(places.dataDir, async () => examineStore(places));
+    const found = await withLentRoom(places.dataDir, () => examineStore(places));
     if (!found) return [];
     const { database, isPartial, files, damaged } = found;
     const size = isPartial ? 'its schema can be read; it is too large for a quick check' : 'quick check passed';

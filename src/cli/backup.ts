@@ -41,7 +41,7 @@ export async function run(options: Options, operands: readonly string[], call: C
   if (damaged.length === 0) return exitCodes.done;
   for (const what of damaged) process.stderr.write(`${what}\n`);
   throw new Refusal(
-    `the instance is damaged (files: ${damaged.length}): they are in the backup as they are; an earlier backup may have them whole`,
+    `${damaged.length} ${damaged.length === 1 ? 'file' : 'files'} of the instance are damaged or missing. Damaged ones were copied as they are, where they could be read; an earlier backup may have whole ones.`,
     exitCodes.runFailed,
   );
 }

@@ -5,12 +5,14 @@ import { existsSync } from 'node:fs';
 import { mkdir, open, readdir, readFile, realpath, rm, writeFile } from 'node:fs/promises';
 import { dirname, join, sep } from 'node:path';
 import { backup, DatabaseSync } from 'node:sqlite';
+import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { zstdDecompress } from 'node:zlib';
 import { systemClock, toTimestamp } from '../lib/clock.ts';
 import { lackOfRoom } from '../lib/disk-room.ts';
 import { errorCode } from '../lib/error-code.ts';
 import { shardOf } from '../lib/ids.ts';
+import { isUnreadable } from '../lib/shortage.ts';
 import { StartError } from '../lib/start-error.ts';
 import { syncDisk } from '../lib/sync-folder.ts';
 import {
@@ -25,7 +27,8 @@ import {
   sumOf,
   sumsFile,
 } from './backup-files.ts';
-import { isWholeSegment, segmentPath } from './log-segment.ts';
+import { removalMs } from './log-damage.ts';
+import { isNoZstd, isWholeSegment, segmentPath } from './log-segment.ts';
 import { explainOpening } from './sqlite-files.ts';
 
 /** Where an instance keeps what a backup is of, and what a restore replaces. */
@@ -53,7 +56,10 @@ export type BackupSummary = {
   readonly bytes: number;
   /** Removed by retention while the backup was taken. */
   readonly missing: number;
-  /** Files of the instance that are not what was stored, each with what is wrong. They are in the backup as they are. */
+  /**
+   * Files of the instance that are not what was stored, each with what is wrong. The backup has them as they are, without
+   * those that are missing or cannot be read.
+   */
   readonly damaged: readonly string[];
 };
 
@@ -64,7 +70,17 @@ type Copying = {
   /** Whether the instance itself still names a file, which therefore nobody has removed in order. */
   readonly isKept: IsKept;
   readonly damaged: string[];
+  readonly absent: NamedFile[];
   missing: number;
+};
+
+type NamedFile = {
+  readonly from: string;
+  /** In the backup. */
+  readonly name: string;
+  readonly what: string;
+  /** Whether the instance still names it. */
+  readonly isKept: () => boolean;
 };
 
 type IsKept = {
@@ -91,13 +107,14 @@ export async function createBackup(request: BackupRequest): Promise<BackupSummar
   try {
     const sums = openSums(destination);
     sums.add(databaseFile, await sumOf(path));
-    const copying: Copying = { copy, destination, sums, isKept: isKeptIn(source), damaged: [], missing: 0 };
+    const copying: Copying = { copy, destination, sums, isKept: isKeptIn(source), damaged: [], absent: [], missing: 0 };
     await copyLogs(copying, places.logsDir);
     await copyOpenLogs(copying, places.logsDir);
     await copyArtifacts(copying, places.artifactsDir, createdAtMs);
     await copySnapshots(copying, places.snapshotsDir);
     if (request.includesKey) await copyKeys(copying, places);
     await sums.close();
+    await tellMissing(copying);
     const manifest: Manifest = {
       format: 1,
       flwd: request.version,
@@ -167,10 +184,10 @@ async function copyLogs(o: Copying, logsDir: string): Promise<void> {
     const { runId, n } = segmentOf(row);
     const encoding = row.encoding === 'raw' ? 'raw' : 'zstd';
     const name = segmentPath('logs', runId, n, encoding);
-    const sum = await copyNamed(o, segmentPath(logsDir, runId, n, encoding), name);
     const what = `the log of ${runId}, ${name}`;
-    if (!sum) tellMissing(o, what, o.isKept.segment(runId, n));
-    else if (!(await isWholeSegment(join(o.destination, name), { encoding, rawBytes: Number(row.raw_bytes) })))
+    const isKept = (): boolean => o.isKept.segment(runId, n);
+    const sum = await copyNamed(o, { from: segmentPath(logsDir, runId, n, encoding), name, what, isKept });
+    if (sum && !(await isWholeSegment(join(o.destination, name), { encoding, rawBytes: Number(row.raw_bytes) })))
       o.damaged.push(`${what}, is damaged`);
   }
 }
@@ -193,16 +210,28 @@ async function copyOpenLogs(o: Copying, logsDir: string): Promise<void> {
 async function copyPlain(o: Copying, logsDir: string, runId: string, n: number): Promise<boolean> {
   const name = segmentPath('logs', runId, n, 'raw');
   const target = join(o.destination, name);
+  const what = `the log of ${runId}, ${name}`;
   try {
     o.sums.add(name, await copyFile(segmentPath(logsDir, runId, n, 'raw'), target));
     return true;
   } catch (error) {
+    if (isUnreadable(error)) {
+      await leaveOut(o, name, what);
+      return true;
+    }
     if (errorCode(error) !== 'ENOENT') throw error;
   }
-  const packed = await readFile(segmentPath(logsDir, runId, n, 'zstd')).catch(noneWhereMissing);
-  if (!packed) return false;
+  let plain: Buffer;
+  try {
+    plain = await unzip(await readFile(segmentPath(logsDir, runId, n, 'zstd')));
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return false;
+    if (!isUnreadable(error) && !isNoZstd(error)) throw error;
+    await leaveOut(o, name, what);
+    return true;
+  }
   await mkdir(dirname(target), { recursive: true, mode: 0o700 });
-  await writeFile(target, await unzip(packed), { flag: 'wx', mode: 0o600 });
+  await writeFile(target, plain, { flag: 'wx', mode: 0o600 });
   o.sums.add(name, await sumOf(target));
   return true;
 }
@@ -211,10 +240,11 @@ async function copyArtifacts(o: Copying, artifactsDir: string, nowMs: number): P
   const kept = o.copy.prepare('SELECT id, name, sha256 FROM artifacts WHERE expires_at IS NULL OR expires_at > ?');
   for (const row of kept.iterate(nowMs)) {
     const id = String(row.id);
-    const sum = await copyNamed(o, join(artifactsDir, shardOf(id), id), join('artifacts', shardOf(id), id));
+    const file = join(shardOf(id), id);
     const what = `the artifact ${id} (${JSON.stringify(row.name)})`;
-    if (!sum) tellMissing(o, what, o.isKept.artifact(id));
-    else if (sum.sha256 !== row.sha256) o.damaged.push(`${what} has other bytes than were stored`);
+    const isKept = (): boolean => o.isKept.artifact(id);
+    const sum = await copyNamed(o, { from: join(artifactsDir, file), name: join('artifacts', file), what, isKept });
+    if (sum && sum.sha256 !== row.sha256) o.damaged.push(`${what} has other bytes than were stored`);
   }
 }
 
@@ -230,30 +260,45 @@ async function copySnapshots(o: Copying, snapshotsDir: string): Promise<void> {
         copied.push([name, await copyFile(from, join(o.destination, name))]);
       }
     } catch (error) {
-      if (errorCode(error) !== 'ENOENT') throw error;
-      await rm(join(o.destination, 'snapshots', revision), { recursive: true, force: true });
-      o.missing += 1;
+      const name = join('snapshots', revision);
+      if (isUnreadable(error)) await leaveOut(o, name, `the revision ${revision} of a job`);
+      else if (errorCode(error) === 'ENOENT') {
+        await rm(join(o.destination, name), { recursive: true, force: true });
+        o.missing += 1;
+      } else throw error;
       continue;
     }
     for (const [name, sum] of copied) o.sums.add(name, sum);
   }
 }
 
-/** undefined: it is not there. */
-async function copyNamed(o: Copying, from: string, name: string): Promise<Sum | undefined> {
+/** undefined: it is not in the backup, which is noted. */
+async function copyNamed(o: Copying, file: NamedFile): Promise<Sum | undefined> {
   try {
-    const sum = await copyFile(from, join(o.destination, name));
-    o.sums.add(name, sum);
+    const sum = await copyFile(file.from, join(o.destination, file.name));
+    o.sums.add(file.name, sum);
     return sum;
   } catch (error) {
-    if (errorCode(error) !== 'ENOENT') throw error;
+    if (isUnreadable(error)) await leaveOut(o, file.name, file.what);
+    else if (errorCode(error) === 'ENOENT') o.absent.push(file);
+    else throw error;
     return undefined;
   }
 }
 
-function tellMissing(o: Copying, what: string, isKept: boolean): void {
-  if (isKept) o.damaged.push(`${what}, is missing`);
-  else o.missing += 1;
+/** What the disk cannot read, or nobody can unpack: what was copied of it goes again. */
+async function leaveOut(o: Copying, name: string, what: string): Promise<void> {
+  await rm(join(o.destination, name), { recursive: true, force: true });
+  o.damaged.push(`${what}, cannot be read`);
+}
+
+/** Retention removes a file before its row: whether it was retention can be told only when both are gone. */
+async function tellMissing(o: Copying): Promise<void> {
+  if (o.absent.some(({ isKept }) => isKept())) await delay(removalMs);
+  for (const { what, isKept } of o.absent) {
+    if (isKept()) o.damaged.push(`${what}, is missing`);
+    else o.missing += 1;
+  }
 }
 
 function isKeptIn(source: DatabaseSync): IsKept {

@@ -4,8 +4,10 @@
 import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { setTimeout as delay } from 'node:timers/promises';
 import { errorCode } from '../lib/error-code.ts';
 import { shardOf } from '../lib/ids.ts';
+import { removalMs } from './log-damage.ts';
 import { segmentPath } from './log-segment.ts';
 import { busyTimeoutMs } from './sqlite.ts';
 
@@ -26,11 +28,11 @@ const mostFiles = 5_000;
 const mostDamaged = 5;
 
 /** undefined where there is no database yet. @throws what SQLite says where the database cannot be opened at present */
-export function examineStore(o: {
+export async function examineStore(o: {
   readonly dbPath: string;
   readonly logsDir: string;
   readonly artifactsDir: string;
-}): Examination | undefined {
+}): Promise<Examination | undefined> {
   if (!existsSync(o.dbPath)) return undefined;
   const isPartial = statSync(o.dbPath).size > mostCheckedBytes;
   // Not read-only to SQLite, which could not open the log of commits of a server that is gone.
@@ -59,11 +61,17 @@ export function examineStore(o: {
       .map(({ id, size_bytes: bytes }) => ({
         path: join(o.artifactsDir, shardOf(String(id)), String(id)),
         bytes: Number(bytes),
-        isKept: () => isThere('SELECT 1 FROM artifacts WHERE id = ?', String(id)),
+        isKept: () =>
+          isThere(
+            'SELECT 1 FROM artifacts WHERE id = ? AND (expires_at IS NULL OR expires_at > unixepoch() * 1000)',
+            String(id),
+          ),
       }));
     const files = [...segments, ...artifacts];
-    const damaged = files.flatMap(({ path, bytes, isKept }) => {
-      const size = sizeOf(path);
+    const sizes = files.map((file) => ({ ...file, size: sizeOf(file.path) }));
+    // Retention removes a file before its row.
+    if (sizes.some(({ size, isKept }) => size === undefined && isKept())) await delay(removalMs);
+    const damaged = sizes.flatMap(({ path, bytes, size, isKept }) => {
       if (size === bytes) return [];
       if (size !== undefined) return [`${path} has ${size} bytes instead of ${bytes}`];
       return isKept() ? [`${path} is missing`] : [];

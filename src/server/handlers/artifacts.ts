@@ -6,6 +6,7 @@ import { Readable } from 'node:stream';
 import { isMediaType } from '../../domain/media-type.ts';
 import { Problem } from '../../domain/problem.ts';
 import type { Logger } from '../../lib/logger.ts';
+import { isUnreadable } from '../../lib/shortage.ts';
 import type { ArtifactReading } from '../../store/reading.ts';
 import { parseRange } from '../byte-range.ts';
 import { attachment } from '../content-disposition.ts';
@@ -54,7 +55,7 @@ export function createArtifactHandlers(o: {
         content = await contentOf(artifact, { start, end }, request.method === 'HEAD');
       } catch (error) {
         reply.removeHeader('etag').removeHeader('accept-ranges');
-        throw error;
+        throw isUnreadable(error) ? damaged(id, error) : error;
       }
       if (!content) throw gone(id);
       if (range) reply.code(206).header('content-range', `bytes ${start}-${end}/${size}`);
@@ -95,8 +96,8 @@ export function createArtifactHandlers(o: {
     return bytes;
   }
 
-  function damaged(id: string): Problem {
-    o.log.error({ artifact: id }, 'the file of an artifact is damaged');
+  function damaged(id: string, error?: unknown): Problem {
+    o.log.error({ artifact: id, err: error }, 'the file of an artifact is damaged');
     return new Problem('artifact-damaged', `The file of the artifact '${id}' is damaged.`);
   }
 

@@ -1,0 +1,96 @@
+// Files in a bad place of the disk, which answers EIO: they are damaged, and what reads many of them goes on.
+
+import { existsSync, readlinkSync } from 'node:fs';
+import { type FileHandle, open } from 'node:fs/promises';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { expect, onTestFinished, test, vi } from 'vitest';
+import { createBackup } from '../../src/store/backup.ts';
+import { examineStore } from '../../src/store/examine.ts';
+import { type Serving, startServing } from '../server/serving.ts';
+
+async function fileHandles(): Promise<FileHandle> {
+  await using file = await open(import.meta.filename);
+  return Object.getPrototypeOf(file);
+}
+
+/** As the kernel answers for a bad sector, which no test can make. */
+async function failReading(part: string): Promise<void> {
+  const read = vi.spyOn(await fileHandles(), 'read');
+  onTestFinished(() => read.mockRestore());
+  function failing(this: FileHandle, ...asked: Parameters<FileHandle['read']>): ReturnType<FileHandle['read']> {
+    const isBad = readlinkSync(`/proc/self/fd/${this.fd}`).includes(part);
+    const error = Object.assign(new Error('EIO: i/o error, read'), { code: 'EIO', errno: -5, syscall: 'read' });
+    const result = isBad ? Promise.reject(error) : this.read(...asked);
+    read.mockImplementationOnce(failing);
+    return result;
+  }
+  read.mockImplementationOnce(failing);
+}
+
+function placesOf({ root }: Serving) {
+  const dataDir = join(root, 'data');
+  return {
+    dataDir,
+    dbPath: join(dataDir, 'flwd.db'),
+    logsDir: join(dataDir, 'logs'),
+    artifactsDir: join(dataDir, 'artifacts'),
+    snapshotsDir: join(dataDir, 'snapshots'),
+    runsDir: join(dataDir, 'runs'),
+    secretKeyFile: join(dataDir, 'secret.key'),
+    signingKeyFile: join(dataDir, 'notify.key'),
+  };
+}
+
+async function backedUp(server: Serving) {
+  const destination = join(server.root, 'backup');
+  const places = placesOf(server);
+  return { destination, summary: await createBackup({ places, destination, includesKey: false, version: '1.2.3' }) };
+}
+
+test('an artifact that the disk cannot read is damaged', async () => {
+  await using server = await startServing();
+  const run = await server.addRun();
+  const id = await server.addArtifact(run, { name: 'small', content: 'content' });
+  await failReading(id);
+  const response = await server.fetch(`/artifacts/${id}`);
+  expect(response.status).toBe(500);
+  expect(await response.json()).toMatchObject({ type: 'https://flowd.org/problems/artifact-damaged' });
+});
+
+test('a backup names what the disk cannot read, and has the rest', async () => {
+  await using server = await startServing();
+  const run = await server.addRun();
+  await run.print('line');
+  await run.finish();
+  const bad = await server.addArtifact(run, { name: 'bad', content: 'bad' });
+  const good = await server.addArtifact(run, { name: 'good', content: 'good' });
+  await failReading(`data/artifacts/${bad.slice(-2)}/${bad}`);
+  const { destination, summary } = await backedUp(server);
+  expect(summary).toMatchObject({ missing: 0, damaged: [`the artifact ${bad} ("bad"), cannot be read`] });
+  expect(existsSync(join(destination, 'artifacts', bad.slice(-2), bad))).toBe(false);
+  expect(existsSync(join(destination, 'artifacts', good.slice(-2), good))).toBe(true);
+});
+
+test('files whose rows retention removes a moment after them are not missed by a backup, nor by a look', async () => {
+  await using server = await startServing();
+  const run = await server.addRun();
+  await run.print('line');
+  await run.finish();
+  const places = placesOf(server);
+  await server.store.logs.removeFiles([run.id]);
+  const database = new DatabaseSync(places.dbPath);
+  onTestFinished(() => database.close());
+  database.exec('CREATE TEMP TABLE kept AS SELECT * FROM log_segments');
+  const looking = examineStore(places);
+  database.exec('DELETE FROM log_segments');
+  expect((await looking)?.damaged).toEqual([]);
+
+  database.exec('INSERT INTO log_segments SELECT * FROM temp.kept');
+  const backingUp = backedUp(server);
+  // The copy of the database has the row.
+  while (!existsSync(join(server.root, 'backup', 'files.sha256'))) await nextTurn();
+  database.exec('DELETE FROM log_segments');
+  expect((await backingUp).summary).toMatchObject({ missing: 1, damaged: [] });
+});
