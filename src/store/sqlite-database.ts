@@ -45,6 +45,7 @@ async function open(o: Request): Promise<SqliteDatabase> {
       ...o,
       connection,
       db,
+      onDamage,
       nextEventId: await readNextEventId(db),
       auditHead: await readAuditHead(db),
     });

@@ -12,8 +12,8 @@ import { type Audited, type AuditHead, addToChain, insertAuditRows } from './aud
 import type { CommitListener, Transaction } from './database.ts';
 import { insertEntries, numberEntries } from './journal-rows.ts';
 import type { Schema } from './schema.ts';
-import { storageFailure } from './sqlite.ts';
-import { watchDatabaseFiles } from './sqlite-files.ts';
+import { type OnDamage, storageFailure } from './sqlite.ts';
+import { damageIn, watchDatabaseFiles } from './sqlite-files.ts';
 import { unwritable } from './storage-fault.ts';
 import { openWalSync } from './wal-sync.ts';
 
@@ -45,6 +45,7 @@ export function openSqliteWriter(o: {
   readonly clock: Clock;
   readonly log: Logger;
   readonly onCommit: CommitListener;
+  readonly onDamage: OnDamage;
 }): SqliteWriter {
   const { connection, db, log } = o;
   const begin = connection.prepare('BEGIN IMMEDIATE');
@@ -203,6 +204,8 @@ export function openSqliteWriter(o: {
     // Said once: a full disk is no better for a log that grows.
     if (words === undefined || found !== failure) log.error({ err: error }, 'a commit failed');
     if (words === undefined) return error;
+    const damage = damageIn(error);
+    if (damage !== undefined) o.onDamage(damage);
     failure = found;
     probe ??= setTimeout(() => {
       probe = undefined;

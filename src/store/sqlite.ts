@@ -95,19 +95,22 @@ class DirectExecutor extends DefaultQueryExecutor {
 }
 
 /** Told of each query that finds the file damaged. */
-type OnDamage = (words: string) => void;
+export type OnDamage = (words: string) => void;
 
 function prepare(connection: DatabaseSync, sql: string, onDamage: OnDamage): SqliteStatement {
-  const statement = connection.prepare(sql);
+  function notice(error: unknown): void {
+    const words = damageIn(error);
+    if (words !== undefined) onDamage(words);
+  }
   function noticing<T>(work: () => T): T {
     try {
       return work();
     } catch (error) {
-      const words = damageIn(error);
-      if (words !== undefined) onDamage(words);
+      notice(error);
       throw error;
     }
   }
+  const statement = noticing(() => connection.prepare(sql));
   return {
     reader: statement.columns().length > 0,
     all(parameters: readonly SQLInputValue[]) {
@@ -116,8 +119,13 @@ function prepare(connection: DatabaseSync, sql: string, onDamage: OnDamage): Sql
     run(parameters: readonly SQLInputValue[]) {
       return noticing(() => statement.run(...parameters));
     },
-    iterate(parameters: readonly SQLInputValue[]) {
-      return statement.iterate(...parameters);
+    *iterate(parameters: readonly SQLInputValue[]) {
+      try {
+        yield* statement.iterate(...parameters);
+      } catch (error) {
+        notice(error);
+        throw error;
+      }
     },
   };
 }
