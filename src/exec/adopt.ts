@@ -4,6 +4,7 @@ import { existsSync, mkdirSync, watch } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { isShortage } from '../lib/shortage.ts';
 import type { ShimNews } from './fork-server.ts';
+import { killDomainOf } from './kill-domain.ts';
 import { type AttemptProcess, attend, removed } from './launch.ts';
 import { attendantsOf } from './process-table.ts';
 import { untilShimEnds } from './shim-end.ts';
@@ -19,8 +20,7 @@ export function adopt(attemptDir: string): AttemptProcess | undefined {
     mkdirSync(attemptDir, { recursive: true, mode: 0o700 });
     return attend(attemptDir, Promise.resolve(), { kind: 'lost' });
   }
-  if (!existsSync(attemptDir) && attendantsOf(attemptDir).length > 0)
-    return attend(attemptDir, Promise.resolve(), removed);
+  if (!existsSync(attemptDir) && isLeftWithoutFolder(attemptDir)) return attend(attemptDir, Promise.resolve(), removed);
   if (giveUp(attemptDir) || readStatus(attemptDir)?.isGivenUp) return undefined;
   const sandbox = watchForEnd(attemptDir);
   return attend(
@@ -28,6 +28,10 @@ export function adopt(attemptDir: string): AttemptProcess | undefined {
     untilShimEnds(attemptDir, sandbox.over).finally(() => sandbox.close()),
     { kind: 'lost' },
   );
+}
+
+function isLeftWithoutFolder(attemptDir: string): boolean {
+  return attendantsOf(attemptDir).length > 0 || killDomainOf(attemptDir, undefined)?.isEmpty() === false;
 }
 
 /** Came here by `flwd restore`: what was running then runs elsewhere, or no more. */

@@ -1,7 +1,7 @@
 // What an attempt has started, and what must end with it: all of its pid namespace, or, without a sandbox, what can be found of it
 // (ADR 0031).
 
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { groupsOf } from './attempt-groups.ts';
 import {
@@ -16,6 +16,7 @@ import {
   type PidNamespace,
   type ProcessIdentity,
   send,
+  statOf,
 } from './process-table.ts';
 import type { ShimStatus } from './shim-status.ts';
 
@@ -31,11 +32,15 @@ export type KillDomain = {
   readonly isProof: boolean;
 };
 
-/** undefined where the attempt has started no script yet, or not since the machine did. */
+/**
+ * undefined where the attempt has started no script yet, or not since the machine did. Where somebody has removed its folder, the
+ * environments of processes tell still.
+ */
 export function killDomainOf(attemptDir: string, status: ShimStatus | undefined): KillDomain | undefined {
   const { shim, sandbox, script } = status ?? {};
   if (sandbox) return ofNamespace(sandbox);
-  return shim && script && isOfThisBoot(shim) ? ofScript(attemptDir, shim, script) : undefined;
+  if (!shim) return existsSync(attemptDir) ? undefined : ofScript(attemptDir, undefined, undefined);
+  return script && isOfThisBoot(shim) ? ofScript(attemptDir, shim, script) : undefined;
 }
 
 function ofNamespace(namespace: PidNamespace): KillDomain {
@@ -53,55 +58,92 @@ function ofNamespace(namespace: PidNamespace): KillDomain {
 
 type Script = NonNullable<ShimStatus['script']>;
 
-/** Looks again as long as there is something to kill: what forks meanwhile is found by its parent. */
+/** Against what starts others faster than it can be stopped: those who wait for the end look, and kill, again. */
 const mostRounds = 50;
 
-function ofScript(attemptDir: string, shim: ProcessIdentity, script: Script): KillDomain {
-  const members = (): number[] => membersOfScript(attemptDir, shim, script);
+function ofScript(attemptDir: string, shim: ProcessIdentity | undefined, script: Script | undefined): KillDomain {
+  // One that was found once is known by its start, whatever it has left since.
+  const known = new Set<string>();
+  const members = (): number[] => {
+    const found = membersOfScript({ attemptDir, shim, script, known });
+    for (const one of found) known.add(nameOf(one));
+    return found.map(({ pid }) => pid);
+  };
   return {
     members,
     glance: members,
     isEmpty: () => members().length === 0,
     kill() {
+      // None of them may start another while the others end.
+      const asked = new Set<number>();
+      const stopped: number[] = [];
       for (let round = 0; round < mostRounds; round += 1) {
-        const left = members();
-        if (left.length === 0) return;
-        // None of them may start another while the others end.
-        for (const signal of ['SIGSTOP', 'SIGKILL'] as const) for (const pid of left) send(pid, signal);
+        const others = members().filter((pid) => !asked.has(pid));
+        if (others.length === 0) break;
+        for (const pid of others) {
+          asked.add(pid);
+          if (send(pid, 'SIGSTOP')) stopped.push(pid);
+        }
       }
+      for (const pid of stopped) send(pid, 'SIGKILL');
     },
     isProof: false,
   };
 }
 
 /**
- * The script, its process group, the attempt's cgroups, whoever has the attempt's paths in the environment that it was started with,
- * and all that descend from these. Nobody finds a process that has left all of them: started with another environment, in a session of its
- * own, by a parent that has ended, where there are no cgroups.
+ * The script, its process group, the attempt's cgroups, the processes that have the attempt's paths in the environment that they were
+ * started with, and all that descend from these. A process that has left all of them is not found: started with another environment, in a
+ * session of its own, by a parent that has ended, where there are no cgroups. This process and those that it descends from are never
+ * among them: a server may have been started by the very run that it takes up.
  */
-function membersOfScript(attemptDir: string, shim: ProcessIdentity, script: Script): number[] {
+function membersOfScript(o: {
+  readonly attemptDir: string;
+  readonly shim: ProcessIdentity | undefined;
+  readonly script: Script | undefined;
+  readonly known: ReadonlySet<string>;
+}): ListedProcess[] {
+  const { attemptDir, script } = o;
   const processes = listProcesses();
-  const isOurShim = isAlive(shim);
+  const shimGroup = o.shim && isAlive(o.shim) ? o.shim.pid : undefined;
+  const spared = lineageOf(process.pid, processes);
+  // The shim leads a group, and with it is what serves the script.
+  const candidates = processes.filter(({ pid, group }) => group !== shimGroup && !spared.has(pid));
   const inGroups = new Set(groupsOf(attemptDir).flatMap(pidsIn));
   const mark = `FLWD_ARGS_FILE=${join(attemptDir, 'in', 'args.json')}`;
-  const leader = processes.find(({ pid }) => pid === script.pid);
-  // Its number may have gone to another process, with a group of its own.
-  const isOurGroup = !leader || leader.startTicks === script.startTicks;
-  const found = new Set<number>();
-  for (const one of processes) {
-    // The shim leads a group, and with it is what serves the script.
-    if (one.group === shim.pid && isOurShim) continue;
-    const isInGroup = isOurGroup && one.group === script.pid;
-    if (isInGroup || inGroups.has(one.pid) || hasVariable(one.pid, mark)) found.add(one.pid);
-  }
-  addDescendants(found, processes, isOurShim ? shim.pid : undefined);
+  const found = new Set(
+    candidates.filter((one) => inGroups.has(one.pid) || o.known.has(nameOf(one)) || hasVariable(one.pid, mark)),
+  );
+  // Its number may have gone to another group: the kernel gives it to none while the group has a member.
+  const isOurGroup =
+    script &&
+    (statOf(script.pid)?.startTicks === script.startTicks || [...found].some(({ group }) => group === script.pid));
+  if (isOurGroup) for (const one of candidates) if (one.group === script.pid) found.add(one);
+  addDescendants(found, candidates);
   return [...found];
 }
 
-function addDescendants(found: Set<number>, processes: readonly ListedProcess[], except: number | undefined): void {
+function nameOf({ pid, startTicks }: ListedProcess): string {
+  return `${pid} ${startTicks}`;
+}
+
+/** A process and those that it descends from. */
+function lineageOf(pid: number, processes: readonly ListedProcess[]): ReadonlySet<number> {
+  const parents = new Map(processes.map((one) => [one.pid, one.parent]));
+  const lineage = new Set<number>();
+  for (let at: number | undefined = pid; at !== undefined && !lineage.has(at); at = parents.get(at)) lineage.add(at);
+  return lineage;
+}
+
+function addDescendants(found: Set<ListedProcess>, processes: readonly ListedProcess[]): void {
+  const pids = new Set([...found].map(({ pid }) => pid));
   for (let size = -1; size !== found.size; ) {
     size = found.size;
-    for (const { pid, parent, group } of processes) if (found.has(parent) && group !== except) found.add(pid);
+    for (const one of processes) {
+      if (!pids.has(one.parent)) continue;
+      found.add(one);
+      pids.add(one.pid);
+    }
   }
 }
 

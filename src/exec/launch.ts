@@ -82,8 +82,7 @@ export function attend(attemptDir: string, shimEnded: Promise<unknown>, unsaid: 
   const ended = shimEnded.then(
     async () => {
       const status = await outlast(() => untilNothingLeft(attemptDir));
-      // Without a sandbox they are files.
-      await outlast(() => rmSync(join(attemptDir, 'secrets'), { recursive: true, force: true }));
+      await outlast(() => removeSecrets(attemptDir));
       // What went on without the process that the kernel has ended is no failure.
       const { outOfMemory } = await outlast(() => leaveGroups(attemptDir, status.exitCode !== 0));
       const found = await outlast(() => endOf(attemptDir, status, unsaid));
@@ -92,6 +91,7 @@ export function attend(attemptDir: string, shimEnded: Promise<unknown>, unsaid: 
       return end.kind === 'lost' && termination ? ({ kind: 'signalled', signal: 'KILL' } as const) : end;
     },
     async (error: unknown) => {
+      await outlast(() => removeSecrets(attemptDir));
       await outlast(() => leaveGroups(attemptDir, true));
       return notStarted(error);
     },
@@ -109,6 +109,11 @@ const unstartable = 'the sandbox could not be started';
 const dyingMs = 5_000;
 const pollMs = 1;
 
+/** Without a sandbox they are files. */
+function removeSecrets(attemptDir: string): void {
+  rmSync(join(attemptDir, 'secrets'), { recursive: true, force: true });
+}
+
 /** The shim tells its end as its last act, and the namespace dies with bwrap, but not in the same instant. */
 async function untilNothingLeft(attemptDir: string): Promise<ShimStatus> {
   let hasLooked = false;
@@ -116,7 +121,7 @@ async function untilNothingLeft(attemptDir: string): Promise<ShimStatus> {
   for (; systemClock.monotonicMs() < deadlineMs; await delay(pollMs)) {
     const status = readStatus(attemptDir) ?? {};
     const { shim, isOver } = status;
-    if (!shim && isRemoved(attemptDir) && endOrphans(attemptDir) > 0) continue;
+    if (!shim && isRemoved(attemptDir) && endWithoutFolder(attemptDir)) continue;
     if (!shim || !isOfThisBoot(shim)) return status;
     const isShimAlive = isAlive(shim);
     const waitsForLook = isShimAlive && isOver === true && status.tmpFd !== undefined && !hasLooked;
@@ -139,7 +144,7 @@ async function untilNothingLeft(attemptDir: string): Promise<ShimStatus> {
 }
 
 /** With its folder an attempt loses its spool, its status and its workspace: what its script does then is nobody's result. */
-export const removed = { kind: 'lost', message: 'somebody removed its folder in the data dir while it ran' } as const;
+export const removed = { kind: 'lost', message: 'its folder in the data dir was removed while it ran' } as const;
 
 function isRemoved(attemptDir: string): boolean {
   return !existsSync(attemptDir);
@@ -150,6 +155,14 @@ function endOrphans(attemptDir: string): number {
   const orphans = attendantsOf(attemptDir);
   for (const pid of orphans) send(pid, 'SIGKILL');
   return orphans.length;
+}
+
+/** False when nothing was left: neither of a sandbox nor of a script that has none. */
+function endWithoutFolder(attemptDir: string): boolean {
+  const script = killDomainOf(attemptDir, undefined);
+  const isLeft = script !== undefined && !script.isEmpty();
+  if (isLeft) script.kill();
+  return endOrphans(attemptDir) > 0 || isLeft;
 }
 
 function endOf(attemptDir: string, status: ShimStatus, unsaid: AttemptEnd): AttemptEnd {

@@ -106,12 +106,12 @@ export function listProcesses(): ListedProcess[] {
   });
 }
 
-/** Sends a signal to a process, or to a group by its negative. False when there is none. */
+/** Sends a signal to a process, or to a group by its negative. False when there is none that this user may signal. */
 export function send(pid: number, signal: NodeJS.Signals): boolean {
   try {
     return process.kill(pid, signal);
   } catch (error) {
-    if (errorCode(error) === 'ESRCH') return false;
+    if (['ESRCH', 'EPERM'].includes(errorCode(error) ?? '')) return false;
     throw error;
   }
 }

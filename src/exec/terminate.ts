@@ -33,6 +33,7 @@ export async function climb(
 ): Promise<Termination> {
   const { attemptDir } = attempt;
   const signals: { signal: string; at: string; processes: number }[] = [];
+  let known: KillDomain | undefined;
   let isOver = false;
   const over = (): void => {
     isOver = true;
@@ -80,8 +81,10 @@ export async function climb(
     return left;
   }
 
+  /** One for the whole climb: it knows again what it has once found. */
   function domain(): KillDomain | undefined {
-    return killDomainOf(attemptDir, readStatus(attemptDir));
+    known ??= killDomainOf(attemptDir, readStatus(attemptDir));
+    return known;
   }
 
   /** The shim leads a process group; bwrap, which dies with it, takes the namespace along. One yet to begin never will. */

@@ -200,7 +200,7 @@ describe('the folder of a run', () => {
     await expect.poll(run, { timeout: 20_000 }).toMatchObject({
       status: 'failed',
       reason: 'lost',
-      error: { message: 'somebody removed its folder in the data dir while it ran' },
+      error: { message: 'its folder in the data dir was removed while it ran' },
     });
     expect(processesWith(runId)).toEqual([]);
   });

@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { copyFileSync, cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { noResources } from '../../src/domain/resources.ts';
 import type { AttemptLimits } from '../../src/exec/attempt-groups.ts';
 import type { AttemptEnd } from '../../src/exec/launch.ts';
@@ -166,6 +166,27 @@ describe.skipIf(process.getuid?.() !== 0)('a server that is not root', () => {
     expect(end).toEqual(succeeded);
     expect(lines).toEqual(['65534']);
     expect(readFileSync(join(home, 'by-the-job'), 'utf8')).toBe('new\n');
+  });
+
+  test('ends what it may of a script without a sandbox, and counts what is another user’s', async () => {
+    const { spec } = await runAsNobody('true', { profile: 'disabled' });
+    const setpriv = `setpriv --reuid=${nobody.uid} --clear-groups`;
+    const leader = spawn('bash', ['-c', `${nap} & ${setpriv} ${nap} & wait`], { detached: true, stdio: 'ignore' });
+    onTestFinished(() => void process.kill(-(leader.pid ?? 0), 'SIGKILL'));
+    await expect.poll(() => processesWith(nap).filter(({ command }) => command === nap).length).toBe(2);
+    const [, startTicks] = / (\d+)(?: \d+){30}\s*$/.exec(readFileSync(`/proc/${leader.pid}/stat`, 'utf8')) ?? [];
+    const bootId = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+    const shim = { pid: leader.pid, start_ticks: 1, boot_id: bootId };
+    const script = { script: leader.pid, start_ticks: Number(startTicks) };
+    writeFileSync(join(spec.attemptDir, 'status'), `${JSON.stringify(shim)}\n${JSON.stringify(script)}\n`);
+    const program = join(home, 'test/exec/programs/kill-domain.ts');
+    const { stdout, stderr } = spawnSync(node, [program, spec.attemptDir, '2'], {
+      cwd: '/',
+      ...nobody,
+      encoding: 'utf8',
+    });
+    expect([stdout, stderr]).toEqual(['{"found":3,"left":2}\n', '']);
+    expect(processesWith(nap).map(({ command }) => command)).toEqual([expect.stringContaining('bash -c'), nap]);
   });
 
   test('takes no script’s word for it that it could not be started', async () => {

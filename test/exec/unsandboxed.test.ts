@@ -1,13 +1,14 @@
 // Attempts without a sandbox, of the profile `disabled` on a host without bubblewrap (ADR 0031).
 
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readFileSync } from 'node:fs';
+import { appendFileSync, existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { adopt } from '../../src/exec/adopt.ts';
+import type { AttemptSpec } from '../../src/exec/attempt-spec.ts';
 import { isRunAlive } from '../../src/exec/live-attempts.ts';
-import { processesWith } from '../support/processes.ts';
+import { killProcessesWith, processesWith } from '../support/processes.ts';
 import { nap, printed, run, type Sample, sample, shimOf, start, succeeded } from './sample.ts';
 import { serialized } from './serialized.ts';
 
@@ -17,6 +18,13 @@ const unsandboxed: Sample = { profile: 'disabled', isSandboxed: false };
 const daemon = `( setsid bash -c '${nap} & ${nap} & wait' < /dev/null > /dev/null 2>&1 & )`;
 /** The same, and nothing in its environment. */
 const bareDaemon = `setsid env -i /bin/bash -c '${nap} & exec ${nap}' < /dev/null > /dev/null 2>&1 &`;
+
+function startServer(spec: AttemptSpec): ChildProcess {
+  return spawn(process.execPath, [join(import.meta.dirname, 'programs', 'launcher.ts')], {
+    env: { ...process.env, SPEC: serialized(spec) },
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
+}
 
 async function napping(count: number): Promise<void> {
   await expect.poll(() => processesWith(nap).length).toBeGreaterThanOrEqual(count);
@@ -96,10 +104,7 @@ test('where its shim is killed, it is ended and lost', async () => {
 
 test('it outlives its server, and the next one takes it up, or ends it', async () => {
   const spec = sample(`echo one; ${daemon}\nuntil [[ -e go ]]; do sleep 0.05; done; echo two`, unsandboxed);
-  const server = spawn(process.execPath, [join(import.meta.dirname, 'programs', 'launcher.ts')], {
-    env: { ...process.env, SPEC: serialized(spec) },
-    stdio: ['ignore', 'ignore', 'inherit'],
-  });
+  const server = startServer(spec);
   await napping(2);
   server.kill('SIGKILL');
   await once(server, 'close');
@@ -115,14 +120,75 @@ test('it outlives its server, and the next one takes it up, or ends it', async (
 
 test('what was left while no server was there is ended by the next', async () => {
   const spec = sample(`${daemon}\n${nap}`, unsandboxed);
-  const server = spawn(process.execPath, [join(import.meta.dirname, 'programs', 'launcher.ts')], {
-    env: { ...process.env, SPEC: serialized(spec) },
-    stdio: ['ignore', 'ignore', 'inherit'],
-  });
+  const server = startServer(spec);
   await napping(3);
   server.kill('SIGKILL');
   await once(server, 'close');
   process.kill(-shimOf(spec), 'SIGKILL');
   expect(await adopt(spec.attemptDir)?.ended).toEqual({ kind: 'lost' });
   expect(processesWith(nap)).toEqual([]);
+});
+
+test.each([
+  ['has gone', `${nap} & echo "$$"`],
+  ['is a zombie', `set -m; (${nap} & echo "$BASHPID") & exec sleep 60`],
+])('a group that has the number of its own, and whose leader %s, is left alone', async (_what, script) => {
+  const { spec } = await run('true', unsandboxed);
+  const other = spawn('bash', ['-c', script], { detached: true, stdio: ['ignore', 'pipe', 'ignore'] });
+  onTestFinished(() => {
+    other.kill('SIGKILL');
+    killProcessesWith(nap);
+  });
+  const [said] = await once(other.stdout, 'data');
+  await napping(1);
+  await expect.poll(() => processesWith(nap)).toEqual([{ pid: expect.any(Number), command: nap }]);
+  appendFileSync(join(spec.attemptDir, 'status'), `{"script":${Number(said)},"start_ticks":1}\n`);
+  expect(isRunAlive(join(spec.attemptDir, '..'))).toBe(false);
+  expect(await adopt(spec.attemptDir)?.ended).toEqual(succeeded);
+  expect(processesWith(nap)).toHaveLength(1);
+});
+
+test('a server that it has started spares itself and those that it descends from', async () => {
+  const { spec } = await run('true', unsandboxed);
+  onTestFinished(() => killProcessesWith(spec.attemptDir));
+  const program = join(import.meta.dirname, 'programs', 'kill-domain.ts');
+  const script = `${nap} & "$@"; echo after`;
+  const parent = spawn('bash', ['-c', script, 'bash', process.execPath, program, spec.attemptDir], {
+    env: { ...process.env, FLWD_ARGS_FILE: join(spec.attemptDir, 'in', 'args.json') },
+    stdio: ['ignore', 'pipe', 'inherit'],
+    timeout: 10_000,
+    killSignal: 'SIGKILL',
+  });
+  let said = '';
+  parent.stdout.setEncoding('utf8').on('data', (text: string) => {
+    said += text;
+  });
+  await once(parent, 'exit');
+  expect(said).toBe('{"found":1,"left":0}\nafter\n');
+  expect(processesWith(nap)).toEqual([]);
+});
+
+describe('where somebody removes its folder', () => {
+  const lost = { kind: 'lost', message: 'its folder in the data dir was removed while it ran' };
+
+  test('its tree is ended, and that is no proof', async () => {
+    const spec = sample(`${daemon}\n${nap}`, unsandboxed);
+    const attempt = start(spec);
+    await napping(3);
+    rmSync(spec.attemptDir, { recursive: true });
+    expect(await attempt.ended).toEqual(lost);
+    expect(processesWith(nap)).toEqual([]);
+    expect(await attempt.terminate({ signal: 'TERM', graceMs: 100 })).toMatchObject({ remaining: 0, proven: false });
+  });
+
+  test('while no server runs, the next one ends it, and does not start it a second time', async () => {
+    const spec = sample(nap, unsandboxed);
+    const server = startServer(spec);
+    await napping(1);
+    server.kill('SIGKILL');
+    await once(server, 'close');
+    rmSync(spec.attemptDir, { recursive: true });
+    expect(await adopt(spec.attemptDir)?.ended).toEqual(lost);
+    expect(processesWith(nap)).toEqual([]);
+  });
 });
