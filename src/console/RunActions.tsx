@@ -4,6 +4,7 @@ import { type ReactNode, useEffect, useRef, useState } from 'react';
 import { Link, useLocation } from 'wouter';
 import type { Client } from '../client/client.ts';
 import { faultText } from '../client/fault-words.ts';
+import { leftWords } from '../client/left-words.ts';
 import type { BodyOf } from '../contract/operations.ts';
 import { isFinished } from '../domain/run.ts';
 import { Dialog } from './Dialog.tsx';
@@ -181,8 +182,7 @@ function Ladder(o: { readonly run: Run; readonly nudge: number; readonly asks: n
   const rungs = isOver ? rungsOf(run) : (live ?? []).flatMap(toRung);
   const ends = terminationsOf(run).map(({ ended }) => ended);
   const remaining = ends.reduce((sum, ended) => sum + ended.remaining, 0);
-  const isProven = ends.every(({ proven }) => proven !== false);
-  const nothing = isProven ? 'no process is left' : 'no process was found; without a sandbox that is no proof';
+  const proven = ends.every((ended) => ended.proven !== false);
   return (
     <ol className="ladder" aria-label="Cancel" tabIndex={-1} ref={list}>
       <li>asked for {run.cancel_requested_at !== null && <Time at={run.cancel_requested_at} />}</li>
@@ -196,7 +196,7 @@ function Ladder(o: { readonly run: Run; readonly nudge: number; readonly asks: n
           {text}
         </li>
       ))}
-      {isOver && <li>{remaining === 0 ? nothing : `${remaining} processes are left`}</li>}
+      {isOver && <li>{leftWords({ remaining, proven })}</li>}
     </ol>
   );
 }

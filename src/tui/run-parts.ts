@@ -2,6 +2,7 @@
 
 import { Box } from 'ink';
 import { createElement as h, type ReactElement } from 'react';
+import { leftWords } from '../client/left-words.ts';
 import { tookFor } from '../client/took.ts';
 import type { AnswerOf } from '../contract/operations.ts';
 import { leftBehindWords } from '../domain/left-behind.ts';
@@ -61,9 +62,7 @@ function sentenceOf(run: RunAnswer): Span {
 function cancelWords({ termination }: RunAnswer): string {
   if (!termination) return 'Cancelled before it started';
   const signals = termination.signals.map(({ signal }) => signal).join(', ');
-  const left = `${termination.remaining} processes are left`;
-  const doubt = termination.proven === false ? ', as far as can be told without a sandbox' : '';
-  return `Cancelled${signals === '' ? '' : ` by ${signals}`}; ${left}${doubt}`;
+  return `Cancelled${signals === '' ? '' : ` by ${signals}`}: ${leftWords(termination)}`;
 }
 
 export function stepLines(

@@ -4,7 +4,7 @@ import { Box } from 'ink';
 import { createElement as h, type ReactElement, useState } from 'react';
 import { tookFor } from '../client/took.ts';
 import type { AnswerOf } from '../contract/operations.ts';
-import { type RunStatus, runStatuses } from '../domain/run.ts';
+import { type ListedStatus, listedStatuses } from '../domain/run.ts';
 import { cells, line, type Span, typed } from './line.ts';
 import { useRunEvents } from './run-events.ts';
 import { type Body, type ScreenProps, useLoaded, usePresses, useSurroundings } from './screen.ts';
@@ -17,11 +17,11 @@ type RunRow = AnswerOf<'listRuns'>['runs'][number];
 const everyMs = 10_000;
 const pageRows = 100;
 const mostRows = 1000;
-const filters: readonly (RunStatus | null)[] = [null, ...runStatuses];
+const filters: readonly (ListedStatus | null)[] = [null, ...listedStatuses];
 
 export function RunsScreen({ isActive }: ScreenProps): Body {
   const { client, rows, columns, open } = useSurroundings();
-  const [status, setStatus] = useState<RunStatus | null>(null);
+  const [status, setStatus] = useState<ListedStatus | null>(null);
   const [search, setSearch] = useState<TextEdit>(emptyText);
   const [isSearching, setSearching] = useState(false);
   const [chosenId, setChosenId] = useState<string | null>(null);

@@ -67,7 +67,9 @@ describe('the list of runs', () => {
     await terminal.type('ssss');
     await terminal.sees(/Runs failed/);
     await expect.poll(() => terminal.screen()).not.toContain('demo/first');
-    await terminal.type('ss/demo/first\r');
+    await terminal.type('ss');
+    await terminal.sees(/Runs waiting_approval[\s\S]*No run is like that\./);
+    await terminal.type('s/demo/first\r');
     await terminal.sees(/Runs \/demo\/first/);
     await expect.poll(() => terminal.screen()).not.toContain('demo/second');
     expect(await terminal.screen()).toContain('○ pending');
@@ -258,7 +260,7 @@ describe('a run', () => {
     await terminal.sees(/● running/);
     await terminal.type('cy');
     await terminal.sees(/– cancelled/);
-    const screen = await terminal.sees('Cancelled by TERM');
+    const screen = await terminal.sees('Cancelled by TERM: no process is left');
     expect(screen).toMatch(/\n *r: again {2}l: level/);
     await terminal.type('c');
     await terminal.sees('It is finished');
