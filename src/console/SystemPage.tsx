@@ -133,12 +133,13 @@ function Waiting({ nudge }: { readonly nudge: number }): ReactNode {
       client.call('listRuns', { query: { ...query, status: 'pending' }, signal }),
     ]);
     const runs = [...asking.runs, ...pending.runs].slice(0, waitingShown);
-    return { runs, total: pending.total, isMore: asking.total + pending.total > runs.length };
+    const isMore = asking.total + pending.total > runs.length;
+    return { runs, isMore, asking: asking.total, pending: pending.total };
   });
   return (
     <Section title="What waits">
       <Shown of={loaded} what="what waits">
-        {({ runs, total, isMore }) =>
+        {({ runs, isMore, asking, pending }) =>
           runs.length === 0 ? (
             <p className="quiet">No run waits.</p>
           ) : (
@@ -155,7 +156,15 @@ function Waiting({ nudge }: { readonly nudge: number }): ReactNode {
                   <Time key="time" at={run.created_at} />,
                 ])}
               />
-              {isMore && <Link href="/runs?q=status%3Apending">All {total} in the queue</Link>}
+              {isMore && (
+                <p>
+                  {asking > 0 && (
+                    <Link href="/runs?q=status%3Awaiting_approval">All {asking} that wait for an approval</Link>
+                  )}
+                  {asking > 0 && pending > 0 && ' · '}
+                  {pending > 0 && <Link href="/runs?q=status%3Apending">All {pending} in the queue</Link>}
+                </p>
+              )}
             </>
           )
         }

@@ -10,6 +10,7 @@ const server = await startServing({
   executes: true,
   jobs: {
     'demo/fails': bash('echo no more >&2; exit 3'),
+    'demo/ask': { 'config.yaml': JSON.stringify({ steps: [{ id: 'gate', approval: { text: 'Go on?' } }] }) },
     'demo/many': {
       'config.yaml': JSON.stringify({
         steps: [
@@ -87,4 +88,14 @@ testWith('chromium')('the list of runs leads to what several were run again as',
   const rows = page.getByRole('list', { name: 'Runs' }).getByRole('listitem');
   await expect.poll(() => rows.count()).toBe(1);
   await rows.getByText('as a rerun').waitFor();
+});
+
+testWith('chromium')('the runs that wait are linked by what they wait for, each with its own number', async () => {
+  await Promise.all(Array.from({ length: 21 }, () => server.post('/runs', { job_id: 'demo/ask' })));
+  const page = await browser.open(`${server.url}/system`);
+  const waiting = page.getByRole('region', { name: 'What waits' });
+  await waiting.getByRole('link', { name: 'All 21 that wait for an approval' }).waitFor();
+  expect(await waiting.getByRole('link', { name: /in the queue/ }).count()).toBe(0);
+  await waiting.getByRole('link', { name: /^All/ }).click();
+  await page.getByRole('status').filter({ hasText: '21 runs' }).waitFor();
 });
