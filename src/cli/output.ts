@@ -2,6 +2,7 @@
 // in a form that stays the same where a program reads it.
 
 import { styleText } from 'node:util';
+import { awayWords } from '../client/took.ts';
 import type { Options } from './command.ts';
 import type { Column, PlainCell, Style } from './table-text.ts';
 import { forTerminal } from './terminal-text.ts';
@@ -25,7 +26,7 @@ export type Output = {
   readonly table: (columns: readonly Column[], rows: readonly (readonly Cell[])[]) => Promise<void>;
   /** What one thing is, a line each; those with nothing to say are left out. */
   readonly fields: (rows: readonly (readonly [name: string, value: Cell])[]) => void;
-  /** A time as people read it: `3 min ago`; for programs as it is. */
+  /** A time as people read it: `3m ago`; for programs as it is. */
   readonly time: (timestamp: string | null) => string;
   readonly paint: (style: Style, text: string) => string;
 };
@@ -81,7 +82,7 @@ export function createOutput(options: Options): Output {
     fields: (rows) => out(fieldsText(rows, paint)),
     time: (timestamp) => {
       if (timestamp === null) return '-';
-      return isForPeople ? relativeTime(Date.parse(timestamp) - Date.now()) : timestamp;
+      return isForPeople ? awayWords(Date.parse(timestamp) - Date.now()) : timestamp;
     },
     paint,
   };
@@ -114,23 +115,4 @@ function toCell(cell: Cell): PlainCell {
   return typeof cell === 'string'
     ? { text: printable(cell), style: null }
     : { text: printable(cell.text), style: cell.style };
-}
-
-const minuteMs = 60_000;
-const hourMs = 60 * minuteMs;
-const dayMs = 24 * hourMs;
-
-/** Negative: the past. */
-function relativeTime(ms: number): string {
-  const distance = Math.abs(ms);
-  const [amount, unit] =
-    distance < minuteMs
-      ? [distance / 1_000, 's']
-      : distance < hourMs
-        ? [distance / minuteMs, 'min']
-        : distance < 2 * dayMs
-          ? [distance / hourMs, 'h']
-          : [distance / dayMs, 'd'];
-  const words = `${Math.round(amount)} ${unit}`;
-  return ms > 0 ? `in ${words}` : `${words} ago`;
 }

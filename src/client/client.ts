@@ -50,7 +50,7 @@ export type ClientOptions = {
   readonly baseUrl: string;
   readonly token?: string;
   /** Which face this is; kept on the runs it starts. */
-  readonly client?: 'cli' | 'mcp';
+  readonly client?: 'cli' | 'console' | 'mcp';
   /** In place of the global one. */
   readonly fetch?: Fetch;
 };

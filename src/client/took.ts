@@ -13,6 +13,21 @@ export function durationWords(ms: number): string {
   return formatDuration(Math.floor(ms / unitMs) * unitMs);
 }
 
+const nearUnits = [
+  ['d', 24 * hourMs],
+  ['h', hourMs],
+  ['m', minuteMs],
+  ['s', 1_000],
+] as const;
+
+/** How far off a time is, in one unit: `in 5m`, `12s ago`. Negative: the past. */
+export function awayWords(ms: number): string {
+  const distance = Math.abs(ms);
+  const [unit, unitMs] = nearUnits.find(([, leastMs]) => distance >= leastMs) ?? ['s', 1_000];
+  const words = `${Math.round(distance / unitMs)}${unit}`;
+  return ms > 0 ? `in ${words}` : `${words} ago`;
+}
+
 /** From start to end, or to now. */
 export function tookFor(startedAt: string | null, finishedAt: string | null, nowMs: number): string {
   if (startedAt === null) return '';

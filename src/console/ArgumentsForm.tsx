@@ -1,6 +1,6 @@
 // The fields of a job, nested as its schema nests them: of each what it is for, what it is typed into, and what is wrong with it.
 
-import { type ReactNode, useEffect, useState } from 'react';
+import { type ReactNode, useEffect, useRef, useState } from 'react';
 import { type ArgumentField, showValue } from '../domain/argument-fields.ts';
 import { type ArgumentFault, faultsOfItem, placeFaults } from '../domain/filled-fields.ts';
 import type { JsonObject } from '../domain/job.ts';
@@ -104,6 +104,16 @@ function Field(o: FieldProps): ReactNode {
   const fault = field.itemFields.length > 0 && isInside ? undefined : o.fault;
   const shared = { field, left, describedBy: `${id}-about ${id}-fault`, isWrong: fault !== undefined };
   const namesId = `${id}-names`;
+  /** What the field held as a secret when "the name of a stored secret" was ticked. */
+  const [typed, setTyped] = useState<FieldTexts['texts']>([]);
+  const tick = (isStored: boolean): void => {
+    // A typed secret must not be shown as a name, nor be sent as one: the server would repeat it.
+    if (isStored) setTyped(filled.texts);
+    change({ texts: isStored ? [] : typed, isStored });
+  };
+  const found = (names: readonly string[]): void => {
+    if (filled.texts.length === 0 && typed.some((text) => names.includes(text))) change({ ...filled, texts: typed });
+  };
   return (
     <div className={fault === undefined ? 'field' : 'field field-wrong'}>
       {kind === 'list' ? (
@@ -128,15 +138,11 @@ function Field(o: FieldProps): ReactNode {
           set={(next) => change({ ...filled, texts: next === '' ? [] : [next] })}
         />
       )}
-      {filled.isStored && <StoredNames id={namesId} />}
+      {filled.isStored && <StoredNames id={namesId} found={found} />}
       {kind === 'secret' && (
         <label className="check">
-          <input
-            type="checkbox"
-            checked={filled.isStored}
-            onChange={(event) => change({ ...filled, isStored: event.target.checked })}
-          />{' '}
-          the name of a stored secret
+          <input type="checkbox" checked={filled.isStored} onChange={(event) => tick(event.target.checked)} /> the name
+          of a stored secret
         </label>
       )}
       <p className="hint" id={`${id}-about`}>
@@ -167,20 +173,26 @@ function hintsOf(field: ArgumentField, left: LeftEmpty | null): string[] {
 }
 
 /** Proposed to whoever may list them. */
-function StoredNames({ id }: { readonly id: string }): ReactNode {
+function StoredNames(o: { readonly id: string; readonly found: (names: readonly string[]) => void }): ReactNode {
   const client = useClient();
   const [names, setNames] = useState<readonly string[]>([]);
+  const found = useRef(o.found);
+  found.current = o.found;
   useEffect(() => {
     const ending = new AbortController();
     client.call('listSecrets', { signal: ending.signal }).then(
-      ({ secrets }) => setNames(secrets.map(({ name }) => name)),
+      ({ secrets }) => {
+        const all = secrets.map(({ name }) => name);
+        setNames(all);
+        found.current(all);
+      },
       // Without them a name is typed.
       () => {},
     );
     return () => ending.abort();
   }, [client]);
   return (
-    <datalist id={id}>
+    <datalist id={o.id}>
       {names.map((name) => (
         <option key={name} value={name} />
       ))}

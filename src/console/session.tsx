@@ -85,7 +85,12 @@ export function SessionProvider({ children }: { readonly children: ReactNode }):
 }
 
 function clientWith(token: string | null, fetchBy: Fetch): Client {
-  return createClient({ baseUrl: location.origin, ...(token !== null && { token }), fetch: fetchBy });
+  return createClient({
+    baseUrl: location.origin,
+    client: 'console',
+    ...(token !== null && { token }),
+    fetch: fetchBy,
+  });
 }
 
 export function useSession(): Session {

@@ -1,7 +1,7 @@
 // States and times as the pages write them.
 
 import { statusGlyphs } from '../client/looks.ts';
-import { durationWords, tookFor } from '../client/took.ts';
+import { awayWords, durationWords, tookFor } from '../client/took.ts';
 import type { AnswerOf } from '../contract/operations.ts';
 import type { StepStatus } from '../domain/run.ts';
 
@@ -94,6 +94,8 @@ export function originWords({ trigger, created_by: by }: Pick<RunRow, 'trigger' 
       return `by ${by} through the API`;
     case 'cli':
       return `by ${by} on the command line`;
+    case 'console':
+      return `by ${by} in the console`;
     case 'mcp':
       return `by ${by} through MCP`;
     case 'rerun':
@@ -107,21 +109,12 @@ export function originWords({ trigger, created_by: by }: Pick<RunRow, 'trigger' 
   }
 }
 
-const relative = new Intl.RelativeTimeFormat('en', { numeric: 'always', style: 'short' });
-const units = [
-  ['day', 86_400_000],
-  ['hour', 3_600_000],
-  ['minute', 60_000],
-  ['second', 1_000],
-] as const;
-
 /** A clock that is looked at every ten seconds is behind what has just happened. */
 const nowMostMs = 10_000;
 
 export function relativeTime(timestamp: string, nowMs: number): string {
   const ms = Date.parse(timestamp) - nowMs;
-  const [unit, size] = units.find(([, least]) => Math.abs(ms) >= least) ?? ['second', 1_000];
-  return ms > -1_000 && ms < nowMostMs ? 'now' : relative.format(Math.round(ms / size), unit);
+  return ms > -1_000 && ms < nowMostMs ? 'now' : awayWords(ms);
 }
 
 const clock = new Intl.DateTimeFormat('en-GB', { timeStyle: 'medium' });

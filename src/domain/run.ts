@@ -95,7 +95,7 @@ export type Decision = {
   readonly comment: string | null;
 };
 
-export type Trigger = { readonly type: 'api' | 'cli' | 'rerun' | 'schedule' | 'webhook' | 'job' | 'mcp' };
+export type Trigger = { readonly type: 'api' | 'cli' | 'console' | 'rerun' | 'schedule' | 'webhook' | 'job' | 'mcp' };
 
 /** One attempt of a step; the last one stands for the step. It never changes once it has ended. */
 export type Step = {

@@ -105,6 +105,7 @@ describe('a form', () => {
       await form.getByText('Starts at once').waitFor();
       await form.getByRole('button', { name: 'Start', exact: true }).click();
       await page.getByText(/Succeeded in/).waitFor();
+      await page.getByText('Started by local in the console').waitFor();
       const runId = page.url().split('/').at(-1);
       const run = JSON.parse(await (await server.fetch(`/runs/${runId}`)).text());
       expect(run.args).toMatchObject({
@@ -188,15 +189,36 @@ describe('a form', () => {
     expect(Object.keys(again.args)).toContain('token');
   });
 
+  testWith('chromium')('neither shows nor sends a typed secret when it is told to take a stored one', async () => {
+    const page = await browser.open(`${server.url}/jobs/demo/greeting`);
+    const token = page.getByLabel('token', { exact: true });
+    const stored = page.getByRole('checkbox', { name: 'the name of a stored secret' });
+    await page.getByLabel(/^who/).fill('Ada');
+    await token.fill('hunter2');
+    await page.getByText('Starts at once').waitFor();
+    const sent: string[] = [];
+    page.on('request', (request) => sent.push(request.postData() ?? ''));
+    const listed = page.waitForResponse((response) => response.url().endsWith('/secrets'));
+    await stored.check();
+    await listed;
+    await page.getByLabel(/^who/).fill('Alan');
+    await expect.poll(() => sent.some((body) => body.includes('Alan'))).toBe(true);
+    expect(await token.inputValue()).toBe('');
+    expect(sent.join('\n')).not.toContain('hunter2');
+    await stored.uncheck();
+    expect([await token.inputValue(), await token.getAttribute('type')]).toEqual(['hunter2', 'password']);
+  });
+
   testWith('chromium')('is copied as a command that does the same, a stored secret by its name', async () => {
     const put = { method: 'PUT', headers: { 'content-type': 'application/json' }, body: '{"value": "hush-hush"}' };
     expect((await server.fetch('/secrets/greeter', put)).status).toBe(201);
     const page = await browser.open(`${server.url}/jobs/demo/greeting`);
     await page.context().grantPermissions(['clipboard-read', 'clipboard-write']);
     await page.getByLabel(/^who/).fill("O'Neil");
-    // What was typed before the tick is kept.
+    // A name that was typed before the tick is kept.
     await page.getByLabel('token', { exact: true }).fill('greeter');
     await page.getByRole('checkbox', { name: 'the name of a stored secret' }).check();
+    await expect.poll(() => page.getByLabel('token', { exact: true }).inputValue()).toBe('greeter');
     await page.getByText('Starts at once').waitFor();
     await page.getByRole('button', { name: 'Copy as curl' }).click();
     await page.getByText('Copied.').waitFor();

@@ -232,6 +232,8 @@ testWith('bwrap')('a run is created, told from which face, replayed by its key, 
   const second = await executing.post('/runs', { async: false, job_id: 'fast' }, headers);
   expect([second.status, second.headers.get('idempotent-replay'), await second.text()]).toEqual([201, 'true', text]);
 
+  const console = await executing.post('/runs', { job_id: 'quick', async: false }, { 'x-flwd-client': 'console' });
+  expect(await read(console)).toMatchObject({ trigger: { type: 'console' } });
   const unknownFace = await executing.post('/runs', { job_id: 'quick', async: false }, { 'x-flwd-client': 'schedule' });
   expect(await read(unknownFace)).toMatchObject({ trigger: { type: 'api' } });
 });

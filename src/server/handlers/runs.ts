@@ -129,7 +129,7 @@ function sendCreated(reply: FastifyReply, { status, body, runId, replayed }: Cre
   return sendJson(reply.code(status).header('location', `${apiBase}/runs/${runId}`), body);
 }
 
-const faces: readonly Trigger['type'][] = ['cli', 'mcp'];
+const faces: readonly Trigger['type'][] = ['cli', 'console', 'mcp'];
 
 function callerOf(request: Exchange<Names>['request']): Caller {
   const face = request.raw.headers['x-flwd-client'];
