@@ -31,6 +31,8 @@ function exitCodeOf({ slug, status }: ApiProblem | Problem): ExitCode {
   if (status === 404 || status === 410) return exitCodes.notFound;
   // Of a proxy, whose server is not there.
   if (status === 502 || status === 504) return exitCodes.unreachable;
+  // Trying again does not repair it.
+  if (slug.endsWith('-damaged')) return exitCodes.runFailed;
   const isForLater = status === 409 || status === 429 || status >= 500;
   return isForLater ? exitCodes.refused : exitCodes.wrongUse;
 }

@@ -24,6 +24,6 @@ export function leftBehindWords({ count, names, bytes, more }: LeftBehind, size:
   const [are, them] = isOne ? ['is', 'it'] : ['are', 'them'];
   return (
     `${files} (${size(bytes)}) left in the workspace or /tmp ${are} not kept: ${told.join(', ')}${rest}; ` +
-    `artifacts.paths keeps ${them}, permissions.write puts ${them} on the host`
+    `artifacts.paths would keep ${them}, permissions.write would put ${them} on the host`
   );
 }

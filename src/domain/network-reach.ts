@@ -13,5 +13,5 @@ export const reachOfNetwork =
 export function networkReach(network: Network, profile: SecurityProfile, trustsJobs: boolean): string | null {
   if (network === 'none') return null;
   if (profile === 'disabled' || trustsJobs) return `${reachOfNetwork}; flwd’s own API takes the job for the operator`;
-  return `${reachOfNetwork}; flwd’s own API asks it for a token`;
+  return `${reachOfNetwork}; flwd’s own API asks it for a token, other flwd servers of the same user may not`;
 }

@@ -4,7 +4,7 @@
 import { existsSync } from 'node:fs';
 import { type LeftBehind, leftBehindWords } from '../domain/left-behind.ts';
 import type { Run, RunPlan } from '../domain/run.ts';
-import { createStepFinder } from '../exec/changed-by.ts';
+import { createStepFinder, lastToEnd } from '../exec/changed-by.ts';
 import { artifactsFolder, type Namer } from '../exec/collect.ts';
 import { findLeftFiles, joinLeftFiles } from '../exec/left-behind.ts';
 import { isRunAlive } from '../exec/live-attempts.ts';
@@ -74,7 +74,7 @@ export function createRunArtifacts(o: {
     async leftBehind() {
       if (!taken) return null;
       const { places, namers } = taken;
-      const last = namers.at(-1);
+      const last = lastToEnd(namers);
       const isKept = (path: BytePath): boolean => path === artifactsFolder || places.has(path);
       const left = await findLeftFiles({ dir: o.workspaceDir, shownBelow: '', isKept }).then(
         (found) => joinLeftFiles([found, ...namers.flatMap(({ attemptDir }) => readTmpLeft(attemptDir) ?? [])]),

@@ -30,6 +30,13 @@ export function createStepFinder(
   };
 }
 
+/** The one whose last process went last. */
+export function lastToEnd<A extends { readonly attemptDir: string }>(attempts: readonly A[]): A | undefined {
+  const endMs = ({ attemptDir }: A): number =>
+    lstatSync(statusPath(attemptDir), { throwIfNoEntry: false })?.mtimeMs ?? 0;
+  return attempts.toSorted((a, b) => endMs(a) - endMs(b)).at(-1);
+}
+
 /** Its input is written before it starts, and its status when its last process is gone. */
 function whenItRan({ stepId, attemptDir }: { readonly stepId: string; readonly attemptDir: string }): Ran[] {
   const input = lstatSync(join(attemptDir, 'in'), { throwIfNoEntry: false });

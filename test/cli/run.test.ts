@@ -261,7 +261,7 @@ test('whoever may run a job and not see artifacts has the exit code of the run',
 test('files that a run leaves are told at its end, apart from what its script prints', async () => {
   const { dir } = await createInstance({ leaves: bash('echo x > ~/dump.sql; echo y > /tmp/log; echo dumped') });
   const words =
-    '2 files (4B) left in the workspace or /tmp are not kept: dump.sql, /tmp/log; artifacts.paths keeps them, permissions.write puts them on the host';
+    '2 files (4B) left in the workspace or /tmp are not kept: dump.sql, /tmp/log; artifacts.paths would keep them, permissions.write would put them on the host';
   const { stdout, stderr, code } = await flwd(dir, 'leaves');
   expect({ stdout, code }).toEqual({ stdout: 'dumped\n', code: 0 });
   expect(stderr.split('\n')[0]).toBe(words);

@@ -30,7 +30,7 @@ test('files that stay in the workspace are counted, named in the log, and told w
   });
   expect(await printed(opened, run)).toEqual([
     'stdout dumped',
-    'stderr 1 file (2B) left in the workspace or /tmp is not kept: backups/dump.sql; artifacts.paths keeps it, permissions.write puts it on the host',
+    'stderr 1 file (2B) left in the workspace or /tmp is not kept: backups/dump.sql; artifacts.paths would keep it, permissions.write would put it on the host',
   ]);
 });
 

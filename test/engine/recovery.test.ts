@@ -55,7 +55,7 @@ test('steps that run side by side are taken up with the same attempts, the next 
   const all = await lines(next, runId);
   expect(all.slice(0, 3)).toEqual(shown);
   expect(all.map(({ message }) => message).toSorted()).toEqual([
-    '3 files (0B) left in the workspace or /tmp are not kept: go-a, go-b, go-c; artifacts.paths keeps them, permissions.write puts them on the host',
+    '3 files (0B) left in the workspace or /tmp are not kept: go-a, go-b, go-c; artifacts.paths would keep them, permissions.write would put them on the host',
     'done a',
     'done b',
     'done c',

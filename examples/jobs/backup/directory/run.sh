@@ -3,6 +3,7 @@
 
 archive="$FLWD_ARTIFACTS_DIR/$name.tar.gz"
 restored=$(mktemp -d)
+trap 'rm -rf "$restored"' EXIT
 
 flwd_log info "Packing $source"
 tar --create --sort=name --numeric-owner --directory "$source" . | gzip "-$level" --no-name > "$archive"
