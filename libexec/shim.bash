@@ -114,6 +114,8 @@ run_script() {
   wait "$!"
   set -- "$?" "$!"
   kill -KILL -- "-$2"
+  # The server may be gone for long.
+  rm -rf -- "$attempt_dir/secrets"
   printf '{"exit-code":%s}\n' "$1" >&3
   exit "$1"
 }

@@ -203,7 +203,7 @@ export async function resolveEntry(
     denials.push(
       new Problem(
         'isolation-unavailable',
-        "This host has no bubblewrap, and without it a run cannot be kept from the network, as the job's permissions.network asks.",
+        "This host has no bubblewrap, and without it a run cannot be kept from the network, as the job's permissions.network asks: install bubblewrap, or set network: all.",
       ),
     );
   }

@@ -2,12 +2,14 @@
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { appendFileSync, existsSync, readFileSync, rmSync } from 'node:fs';
+import { appendFileSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { adopt } from '../../src/exec/adopt.ts';
 import type { AttemptSpec } from '../../src/exec/attempt-spec.ts';
+import { launch } from '../../src/exec/launch.ts';
 import { isRunAlive } from '../../src/exec/live-attempts.ts';
+import { readStatus } from '../../src/exec/shim-status.ts';
 import { killProcessesWith, processesWith } from '../support/processes.ts';
 import { nap, printed, run, type Sample, sample, shimOf, start, succeeded } from './sample.ts';
 import { serialized } from './serialized.ts';
@@ -116,6 +118,24 @@ test('it outlives its server, and the next one takes it up, or ends it', async (
   expect(printed(spec).lines).toEqual(['one', 'two']);
   expect(processesWith(nap)).toEqual([]);
   expect(isRunAlive(runDir)).toBe(false);
+});
+
+test('its secrets are gone with its end, though no server is there, and where it could not be started', async () => {
+  const spec = sample('until [[ -e go ]]; do sleep 0.05; done', { ...unsandboxed, secrets: { token: 's3cret' } });
+  const secrets = join(spec.attemptDir, 'secrets');
+  const server = startServer(spec);
+  await expect.poll(() => existsSync(join(secrets, 'token'))).toBe(true);
+  await expect.poll(() => readStatus(spec.attemptDir)?.script).toBeDefined();
+  server.kill('SIGKILL');
+  await once(server, 'close');
+  writeFileSync(join(spec.workspaceDir, 'go'), '');
+  await expect.poll(() => existsSync(secrets)).toBe(false);
+  expect(await adopt(spec.attemptDir)?.ended).toEqual(succeeded);
+
+  const refusing = { run: () => Promise.reject(new Error('no shell')), close: () => Promise.resolve() };
+  const refused = sample('true', { ...unsandboxed, secrets: { token: 's3cret' } });
+  expect(await launch(refused, refusing).ended).toMatchObject({ kind: 'not-started' });
+  expect(existsSync(join(refused.attemptDir, 'secrets'))).toBe(false);
 });
 
 test('what was left while no server was there is ended by the next', async () => {
