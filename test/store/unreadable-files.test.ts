@@ -49,14 +49,20 @@ async function backedUp(server: Serving) {
   return { destination, summary: await createBackup({ places, destination, includesKey: false, version: '1.2.3' }) };
 }
 
-test('an artifact that the disk cannot read is damaged', async () => {
-  await using server = await startServing();
+test.each([
+  ['small', 'content'],
+  ['large', 'x'.repeat(3_000_000)],
+])('a %s artifact that the disk cannot read is damaged, and the log names it', async (name, content) => {
+  const said: Readonly<Record<string, unknown>>[] = [];
+  await using server = await startServing({ onLog: (line) => said.push(line) });
   const run = await server.addRun();
-  const id = await server.addArtifact(run, { name: 'small', content: 'content' });
+  const id = await server.addArtifact(run, { name, content });
   await failReading(id);
   const response = await server.fetch(`/artifacts/${id}`);
-  expect(response.status).toBe(500);
+  expect([response.status, response.headers.get('etag')]).toEqual([500, null]);
+  expect(response.headers.get('content-disposition')).toBeNull();
   expect(await response.json()).toMatchObject({ type: 'https://flowd.org/problems/artifact-damaged' });
+  expect(said).toContainEqual(expect.objectContaining({ artifact: id, msg: 'the file of an artifact is damaged' }));
 });
 
 test('a backup names what the disk cannot read, and has the rest', async () => {

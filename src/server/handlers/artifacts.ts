@@ -3,6 +3,7 @@
 import { createHash } from 'node:crypto';
 import type { FileHandle } from 'node:fs/promises';
 import { Readable } from 'node:stream';
+import type { FastifyReply } from 'fastify';
 import { isMediaType } from '../../domain/media-type.ts';
 import { Problem } from '../../domain/problem.ts';
 import type { Logger } from '../../lib/logger.ts';
@@ -54,7 +55,7 @@ export function createArtifactHandlers(o: {
       try {
         content = await contentOf(artifact, { start, end }, request.method === 'HEAD');
       } catch (error) {
-        reply.removeHeader('etag').removeHeader('accept-ranges');
+        withdraw(reply);
         throw isUnreadable(error) ? damaged(id, error) : error;
       }
       if (!content) throw gone(id);
@@ -65,6 +66,8 @@ export function createArtifactHandlers(o: {
         .header('content-length', end - start + 1)
         .type(isMediaType(artifact.media_type) ? artifact.media_type : 'application/octet-stream');
       reply.raw.setTimeout(o.stallMs);
+      // Before the first byte the answer becomes a problem.
+      if (content instanceof Readable) content.once('error', () => withdraw(reply));
       return reply.send(content);
     },
   };
@@ -111,11 +114,15 @@ export function createArtifactHandlers(o: {
     const hash = createHash('sha256');
     let leftBytes = range.end - range.start + 1;
     let held: Buffer | undefined;
-    for await (const chunk of source) {
-      if (held) yield held;
-      held = chunk;
-      leftBytes -= chunk.length;
-      if (isWhole) hash.update(chunk);
+    try {
+      for await (const chunk of source) {
+        if (held) yield held;
+        held = chunk;
+        leftBytes -= chunk.length;
+        if (isWhole) hash.update(chunk);
+      }
+    } catch (error) {
+      throw isUnreadable(error) ? damaged(id, error) : error;
     }
     if (leftBytes !== 0 || (isWhole && hash.digest('hex') !== sha256)) throw damaged(id);
     if (held) yield held;
@@ -127,6 +134,11 @@ type Range = { readonly start: number; readonly end: number };
 
 /** A file that is read in a moment is read before the answer begins. */
 const firstReadBytes = 2 ** 20;
+
+/** What was said of the bytes, which do not come. */
+function withdraw(reply: FastifyReply): void {
+  for (const name of ['etag', 'accept-ranges', 'content-range', 'content-disposition']) reply.removeHeader(name);
+}
 
 function gone(id: string): Problem {
   return new Problem('artifact-gone', `The artifact '${id}' has expired or was removed.`);
