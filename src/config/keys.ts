@@ -180,7 +180,7 @@ export const keys = {
   'auth.trust_jobs': key(
     flag,
     false,
-    'In the mode `auto` of a server that is not root, lets jobs with the network do what its user may: only for a host where the server cannot see its user’s processes in /proc',
+    'Lets jobs with the network act as the server’s user. Only for hosts where /proc hides that user’s processes (mode `auto`, server not root).',
   ),
   'auth.jwt.issuer': optional(text, 'Who must have issued a JWT: its claim `iss`, letter by letter'),
   'auth.jwt.audience': optional(text, 'Whom it must be for: its claim `aud`, or one of them'),

@@ -1,6 +1,7 @@
 // Tells a run's process behind a connection from one of the server's own user (ADR 0032). It looks for a process outside of
 // every run, and not for one inside: a descriptor that is on its way from one process to another is held by none.
 
+import { createPace } from '../lib/pace.ts';
 import { killDomainOf } from './kill-domain.ts';
 import { attemptDirs, isAttemptAlive } from './live-attempts.ts';
 import { readStatus } from './shim-status.ts';
@@ -26,6 +27,10 @@ export type RunCallers = {
 
 /** A connection may be accepted after the script that opened it has ended, by one that it was handed to. */
 const lingerMs = 1_000;
+/** Other requests are answered meanwhile. */
+const sliceMs = 1;
+/** Processes whose lineage is looked up for one connection. */
+const mostConcerned = 32;
 
 export function createRunCallers(): RunCallers {
   const attempts = new Map<string, { readonly hasNetwork: boolean; readonly isLeft: boolean }>();
@@ -64,15 +69,24 @@ export function createRunCallers(): RunCallers {
     },
     canCall: () => [...attempts.values()].some(({ hasNetwork }) => hasNetwork),
     async ownerOf(inode) {
-      const holders = await holdersOf(inode);
+      const { holders, unread } = await holdersOf(inode);
       forgetEnded();
-      const lineages = holders.map(({ pid }) => lineageOf(pid));
+      const concerned = [...holders.map(({ pid }) => pid), ...unread];
+      if (concerned.length > mostConcerned) return 'unknown';
+      const pace = createPace(sliceMs);
+      const lineages = new Map<number, readonly number[] | undefined>();
+      for (const pid of concerned) {
+        lineages.set(pid, lineageOf(pid));
+        await pace();
+      }
       // After the lineages: a script begins only once the status of its attempt names its shim.
       const roots = rootsOfRuns();
-      if (lineages.some((lineage) => lineage?.some((pid) => roots.has(pid)))) return 'run';
+      const isOfRun = (pid: number): boolean => lineages.get(pid)?.some((ancestor) => roots.has(ancestor)) ?? false;
+      if (holders.some(({ pid }) => isOfRun(pid))) return 'run';
+      if (unread.some((pid) => lineages.get(pid) === undefined || isOfRun(pid))) return 'unknown';
       // The number of one that has ended or let go may stand for another process by now.
-      const found = lineages.filter((_, index) => holders[index] && stillHolds(holders[index], inode));
-      return found.length > 0 && found.every(isOutside) ? 'outside' : 'unknown';
+      const found = holders.filter((holder) => stillHolds(holder, inode));
+      return found.length > 0 && found.every(({ pid }) => isOutside(lineages.get(pid))) ? 'outside' : 'unknown';
     },
   };
 }

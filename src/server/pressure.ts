@@ -32,7 +32,7 @@ export function watchLoad(): Watched {
     if (ofHeap > mostOfHeap) return `the heap holds ${percent(ofHeap)} of what it may`;
     const ofMemory = residentBytes() / memoryBytes;
     if (Number.isNaN(ofMemory))
-      return 'it has no descriptors left: a higher limit helps (ulimit -n, LimitNOFILE of systemd)';
+      return 'the server has no file descriptors or memory left: for descriptors, raise ulimit -n (LimitNOFILE of systemd)';
     if (ofMemory > mostOfMemory) return `the server takes ${percent(ofMemory)} of the memory that it may`;
     return lateMs > latestMs ? `the server is ${Math.round(lateMs / 1000)} s behind` : null;
   }
@@ -49,7 +49,7 @@ export function watchLoad(): Watched {
   return { complaint: () => complaint, close: () => clearInterval(timer) };
 }
 
-/** NaN where there is no descriptor left to read it by. */
+/** NaN where the server lacks the descriptor or the memory to read it. */
 function residentBytes(): number {
   try {
     return process.memoryUsage.rss();
