@@ -107,7 +107,9 @@ export function attend(attemptDir: string, shimEnded: Promise<unknown>, unsaid: 
 
 const unstartable = 'the sandbox could not be started';
 const dyingMs = 5_000;
-const pollMs = 1;
+/** A look may read all of /proc: the longer it takes, the fewer there are. */
+const firstPollMs = 1;
+const longestPollMs = 50;
 
 /** Without a sandbox they are files. */
 function removeSecrets(attemptDir: string): void {
@@ -118,7 +120,9 @@ function removeSecrets(attemptDir: string): void {
 async function untilNothingLeft(attemptDir: string): Promise<ShimStatus> {
   let hasLooked = false;
   const deadlineMs = systemClock.monotonicMs() + dyingMs;
-  for (; systemClock.monotonicMs() < deadlineMs; await delay(pollMs)) {
+  let pauseMs = firstPollMs;
+  for (; systemClock.monotonicMs() < deadlineMs; await delay(pauseMs)) {
+    pauseMs = Math.min(pauseMs * 1.2, longestPollMs);
     const status = readStatus(attemptDir) ?? {};
     const { shim, isOver } = status;
     if (!shim && isRemoved(attemptDir) && endWithoutFolder(attemptDir)) continue;

@@ -24,7 +24,9 @@ const startingMs = 2_000;
 /** After SIGKILL: for the exit code and the last of stderr to be written, then for the kernel. */
 const recordingMs = 2_000;
 const dyingMs = 10_000;
-const pollMs = 5;
+/** A look may read all of /proc: the longer it takes, the fewer there are. */
+const firstPollMs = 5;
+const longestPollMs = 100;
 
 /** `ended` is the attempt's. Once it is over, nothing is sent any more. */
 export async function climb(
@@ -115,7 +117,10 @@ async function until(isSo: () => boolean, ms: number): Promise<void> {
     }
   };
   const deadlineMs = systemClock.monotonicMs() + ms;
-  while (!looksSo() && systemClock.monotonicMs() < deadlineMs) await delay(pollMs);
+  for (let pauseMs = firstPollMs; !looksSo() && systemClock.monotonicMs() < deadlineMs; ) {
+    await delay(pauseMs);
+    pauseMs = Math.min(pauseMs * 1.2, longestPollMs);
+  }
 }
 
 async function aborted(signal: AbortSignal): Promise<void> {
