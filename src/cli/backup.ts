@@ -41,7 +41,8 @@ export async function run(options: Options, operands: readonly string[], call: C
   if (damaged.length === 0) return exitCodes.done;
   for (const what of damaged) process.stderr.write(`${what}\n`);
   throw new Refusal(
-    `${damaged.length} ${damaged.length === 1 ? 'file' : 'files'} of the instance are damaged or missing. Damaged ones were copied as they are, where they could be read; an earlier backup may have whole ones.`,
+    `${damaged.length === 1 ? '1 file of the instance is' : `${damaged.length} files of the instance are`} damaged or missing. ` +
+      'The backup has what could be read of it; an earlier backup may have it whole.',
     exitCodes.runFailed,
   );
 }
