@@ -3,7 +3,7 @@
 import { branchesOf, type Line, type Script } from './bash-script.ts';
 import { argumentName, type ScriptArgument, schemaOfText } from './script-arguments.ts';
 
-/** What comes of a branch of the options: an argument, or why there is none. */
+/** Reads a branch of the options: an argument, or why it is not one. */
 export type Option = ScriptArgument | { readonly passedOver: string } | { readonly doubt: string };
 
 /** Each `while` that goes through the words, and each `case` of `$1` whose branches are options. */

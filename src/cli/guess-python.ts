@@ -136,7 +136,7 @@ function schemaOf(
   }
   const own = schemaOfText(name, undefined, flag);
   const isSecret = own.format === 'secret' || (typeof preset === 'string' && holdsPassword(preset));
-  // One of a few words that stand in the script is none: `--auth`, `basic` or `digest`.
+  // An argument that takes one of a few words of the script is no secret: `--auth`, `basic` or `digest`.
   if (isSecret && !named.has('choices')) return { type: 'string', format: 'secret' };
   const schema: ArgumentSchema = { type: scalar };
   if (scalar === 'string' && (own.format === 'path' || /\bPath$|FileType/.test(written))) schema.format = 'path';

@@ -10,7 +10,7 @@ const secretKey =
   /(?:^|_)(?:access|account|admin|aes|api|app|auth|client|deploy|encryption|gpg|hmac|license|master|pgp|priv|private|root|rsa|secret|service|session|shared|signing|ssh|ssl|storage|tls)keys?$/;
 /** They make a name one of a secret wherever they stand: `GITHUB_TOKEN_CI`, `SECRET_KEY_BASE`. */
 const strongWord = /(?:password|passwd|passcode|passphrase|secret|token|credential)s?$/;
-/** `sort_key` is none, and neither is `max_tokens`. */
+/** Names that look like a secret's and are not, such as `sort_key` and `max_tokens`. */
 const harmlessBefore =
   /(?:^|_)(?:cache|column|config|dict|field|foreign|group|hash|index|join|json|label|lookup|map|metadata|object|order|partition|primary|pub|public|range|registry|routing|row|search|sort|tag|unique)_keys?$|^(?:avg|count|max|min|n|num|total)_(?:keys|tokens?)$/;
 /** What is said about a secret, and is not the secret: `password_file`, `token_count`. */
