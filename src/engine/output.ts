@@ -1,11 +1,11 @@
 // What an attempt prints, on its way from the spool to the run's log: redacted before anything else sees it.
 
-import { existsSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
 import { spoolMark } from '../domain/log-line.ts';
 import type { Redactor } from '../exec/redact.ts';
-import { statusPath } from '../exec/shim-status.ts';
+import { readStatus } from '../exec/shim-status.ts';
 import { followSpool, type SpoolFollower, type SpoolJump } from '../exec/spool.ts';
 import { createSpoolLines } from '../exec/spool-lines.ts';
 import type { LogWriter } from '../store/logs.ts';
@@ -98,11 +98,12 @@ export function createOutput(o: {
     async follow(path, mode) {
       spoolPath = path;
       if (mode === 'take-up') {
+        // Read before the look for the spool: a shim makes that before it says who it is.
+        const { shim } = (await o.patiently(() => readStatus(dirname(path)))) ?? {};
         const size = statSync(path, { throwIfNoEntry: false })?.size;
         recoveredEnd = size ?? 0;
         spoolEnd = (await runLog.open()).spoolOffset(at);
-        // A shim that has begun has made it.
-        if (size === undefined && existsSync(statusPath(dirname(path)))) await noteGone();
+        if (shim && size === undefined) await noteGone();
       }
       spool = read();
     },

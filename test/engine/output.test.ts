@@ -1,0 +1,86 @@
+// The output of an attempt that a server takes up while the attempt's shim is still making its files.
+
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pino } from 'pino';
+import { expect, onTestFinished, test } from 'vitest';
+import { createOutput } from '../../src/engine/output.ts';
+import { createRunLog, type RunLog } from '../../src/engine/run-log.ts';
+import { createRedactor } from '../../src/exec/redact.ts';
+import { systemClock } from '../../src/lib/clock.ts';
+import { openStore } from '../../src/store/open.ts';
+import { aRun } from '../store/a-run.ts';
+import { nowMs } from '../store/engines.ts';
+import { moveRun } from '../store/moves.ts';
+
+const log = pino({ level: 'silent' });
+const shim = '{"pid":1,"start_ticks":1,"boot_id":"another"}\n';
+
+/** A running run with an attempt whose folder holds nothing yet. */
+async function setUp() {
+  const dir = mkdtempSync(join(tmpdir(), 'flwd-output-'));
+  const attemptDir = join(dir, 'attempt');
+  mkdirSync(attemptDir);
+  const paths = { dbPath: join(dir, 'flwd.db'), blobsDir: dir };
+  const store = await openStore({ ...paths, clock: systemClock, log, onCommit: () => undefined });
+  onTestFinished(async () => {
+    await store.close();
+    rmSync(dir, { recursive: true });
+  });
+  const run = aRun();
+  await store.db.transact((tx) => store.runs.add(tx, run));
+  await store.db.transact((tx) => moveRun(tx, store.runs, run.id, 'claim', { atMs: nowMs }));
+  const patiently = async <T>(work: () => T | Promise<T>): Promise<T> => work();
+  const runLog = createRunLog({
+    run: { run_id: run.id, job_id: run.jobId, tenant: run.tenant },
+    job: { composition: 'single', logs: { maxSizeBytes: 2 ** 20 } },
+    store,
+    log,
+    patiently,
+  });
+  const open = (through: RunLog) =>
+    createOutput({ at: { stepId: 'step_01', attempt: 1 }, redactor: createRedactor([]), runLog: through, patiently });
+  const messages = async (): Promise<string[]> => {
+    await runLog.close();
+    const { lines } = await store.logs.page(run.id, { limit: 10 });
+    return lines.map(({ message }) => message);
+  };
+  const write = (name: string, text: string): void => writeFileSync(join(attemptDir, name), text, { flag: 'a' });
+  return { spoolPath: join(attemptDir, 'spool'), runLog, open, messages, write };
+}
+
+test('is not lost where the shim has not made the spool yet', async () => {
+  const { spoolPath, runLog, open, messages, write } = await setUp();
+  write('status', '');
+  const output = open(runLog);
+  await output.follow(spoolPath, 'take-up');
+  write('spool', 'hello\n');
+  write('status', shim);
+  await output.drain();
+  expect(await messages()).toEqual(['hello']);
+});
+
+test('is not lost where the shim makes the spool while the log is opened', async () => {
+  const { spoolPath, runLog, open, messages, write } = await setUp();
+  const output = open({
+    ...runLog,
+    async open() {
+      if (!existsSync(spoolPath)) write('spool', 'hello\n');
+      write('status', shim);
+      return runLog.open();
+    },
+  });
+  await output.follow(spoolPath, 'take-up');
+  await output.drain();
+  expect(await messages()).toEqual(['hello']);
+});
+
+test('is lost where the shim has said who it is and the spool is gone', async () => {
+  const { spoolPath, runLog, open, messages, write } = await setUp();
+  write('status', shim);
+  const output = open(runLog);
+  await output.follow(spoolPath, 'take-up');
+  await output.drain();
+  expect(await messages()).toEqual(['the output is lost: somebody removed the file it was printed to']);
+});
