@@ -2,6 +2,7 @@
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { errorCode } from '../lib/error-code.ts';
+import { isThere } from '../lib/is-there.ts';
 
 /** O_CLOEXEC in /proc/PID/fdinfo (open(2)); Node sets it on all that it opens itself. */
 const closeOnExec = 0o2_000_000;
@@ -10,10 +11,15 @@ let found: readonly number[] | undefined;
 
 /** Those beyond stdin, stdout and stderr. They do not change, so they are looked for once. */
 export function inheritedDescriptors(): readonly number[] {
-  found ??= readdirSync('/proc/self/fdinfo')
+  found ??= listed()
     .map(Number)
     .filter((fd) => fd > 2 && isInherited(fd));
   return found;
+}
+
+/** Without /proc no shim starts a job that could get them (libexec/shim.bash). */
+function listed(): string[] {
+  return isThere('/proc/self/fdinfo') ? readdirSync('/proc/self/fdinfo') : [];
 }
 
 function isInherited(fd: number): boolean {

@@ -4,6 +4,7 @@
 import { readFileSync } from 'node:fs';
 import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
+import { isThere } from '../lib/is-there.ts';
 
 const mostConnections = 10_000;
 /** As POSIX has it at least. */
@@ -65,6 +66,7 @@ export function endsOf({ remoteAddress, remotePort, localAddress, localPort }: S
 
 /** proc_pid_limits(5). */
 function descriptorLimit(): number {
-  const [, soft] = /^Max open files +(\d+)/m.exec(readFileSync('/proc/self/limits', 'latin1')) ?? [];
+  const limits = isThere('/proc/self/limits') ? readFileSync('/proc/self/limits', 'latin1') : '';
+  const [, soft] = /^Max open files +(\d+)/m.exec(limits) ?? [];
   return soft === undefined ? fewestDescriptors : Number(soft);
 }

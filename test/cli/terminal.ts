@@ -48,8 +48,8 @@ export function flwd(cwd: string, ...args: readonly string[]): Promise<Seen> {
   return start(cwd, args).ended;
 }
 
-/** What is left of it after the test is killed. */
-function observe(child: ChildProcess): Started {
+/** A process that a test has started; it is killed when the test is over. */
+export function observe(child: ChildProcess): Started {
   const seen = { stdout: '', stderr: '' };
   child.stdout?.on('data', (chunk) => {
     seen.stdout += String(chunk);

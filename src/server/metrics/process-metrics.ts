@@ -2,11 +2,13 @@
 
 import { readdirSync } from 'node:fs';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { isThere } from '../../lib/is-there.ts';
 import { type Family, type Sample, single } from './families.ts';
 
 /** Of the timer that measures the delay; it wakes the process this often, so it runs only where somebody scrapes. */
 const resolutionMs = 20;
 const percentiles = [50, 99, 100];
+const descriptors = '/proc/self/fd';
 
 export function createProcessMetrics(o: { readonly version: string; readonly startedAtMs: number }): {
   readonly families: readonly Family[];
@@ -42,7 +44,12 @@ export function createProcessMetrics(o: { readonly version: string; readonly sta
         const { user, system } = process.cpuUsage();
         return (user + system) / 1e6;
       }),
-      single('gauge', 'process_open_fds', 'Open file descriptors.', () => readdirSync('/proc/self/fd').length),
+      {
+        name: 'process_open_fds',
+        help: 'Open file descriptors.',
+        kind: 'gauge',
+        samples: () => (isThere(descriptors) ? [{ labels: {}, value: readdirSync(descriptors).length }] : []),
+      },
       {
         name: 'flwd_event_loop_delay_seconds',
         help: 'Delay of the event loop since the last scrape.',
