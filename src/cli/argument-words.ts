@@ -4,7 +4,9 @@ import { readFileSync } from 'node:fs';
 import type { ArgumentField } from '../domain/argument-fields.ts';
 import { readFieldText, setArgument, showValue } from '../domain/argument-fields.ts';
 import { nearest } from '../lib/nearest.ts';
+import type { Call } from './command-line.ts';
 import { fileTrouble } from './file-trouble.ts';
+import { jobCommands } from './job-commands.ts';
 
 function splitAtEquals(word: string): readonly [string, string?] {
   const at = word.indexOf('=');
@@ -82,6 +84,21 @@ export function readArguments(
   return { args, faults };
 }
 
+/** Options after the job's name that the job has as arguments too: nobody can tell whose was meant. */
+export function sharedWords(
+  fields: readonly ArgumentField[],
+  { command, optionsAfterJob }: Pick<Call, 'command' | 'optionsAfterJob'>,
+): WordFault[] {
+  return [...new Set(optionsAfterJob)].flatMap((name) => {
+    const found = findField(fields, name);
+    if (!found) return [];
+    const message =
+      `--${name} is an option of flwd and an argument of the job: \`-- --${name}\` at the end gives it to the job, ` +
+      `\`flwd ${command.name} --${name}\` before the job's name to flwd`;
+    return [{ path: found.field.path, message }];
+  });
+}
+
 type SecretFrom = 'here' | 'file' | 'env' | 'stored';
 
 type Read = { readonly value: unknown } | { readonly fault: string };
@@ -103,9 +120,24 @@ function readSecretFile(path: string): Read {
   }
 }
 
-/** As it is typed: `--keep.days`. */
-export function flagOf({ path }: Pick<ArgumentField, 'path'>): string {
-  return `--${path.join('.')}`;
+const ofFlwd: ReadonlySet<string> = new Set(['help', ...jobCommands[0].options.map(({ name }) => name)]);
+
+/** As it is typed: `--keep.days`, or `--args.json` where `flwd run` has an option of that name. */
+export function flagOf(field: Pick<ArgumentField, 'path'>): string {
+  return flag(field, '');
+}
+
+/** What sets a boolean to false: `--no-dry`. */
+export function negatedFlagOf(field: Pick<ArgumentField, 'path'>): string {
+  return flag(field, 'no-');
+}
+
+function flag(field: Pick<ArgumentField, 'path'>, negation: '' | 'no-'): string {
+  return `--${isNamedAsOption(field) ? 'args.' : ''}${negation}${field.path.join('.')}`;
+}
+
+export function isNamedAsOption({ path }: Pick<ArgumentField, 'path'>): boolean {
+  return ofFlwd.has(path.join('.'));
 }
 
 type Found = { readonly field: ArgumentField; readonly isNegated: boolean; readonly from: SecretFrom };

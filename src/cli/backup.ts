@@ -22,7 +22,7 @@ export async function run(options: Options, operands: readonly string[], call: C
   const { files, bytes, missing, damaged } = await backUp(config, { destination: resolve(given), includesKey });
   if (call.jobWords)
     process.stderr.write(
-      `copied the instance in ${config.instance.dataDir} to ${resolve(given)}: there is no job \`${call.jobWords.join('/')}\`\n`,
+      `copied the instance in ${config.instance.dataDir} to ${resolve(given)}: there is no job \`${[call.command.name, ...operands].join('/')}\`\n`,
     );
   if (options.has('json')) {
     const made = { folder: given, files, bytes, missing, damaged, includes_key: includesKey };

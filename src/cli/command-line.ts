@@ -13,6 +13,8 @@ export type Call = {
   readonly operands: readonly string[];
   /** Of a job call: what is the job's own, from the first word that is no part of its name. */
   readonly argumentWords: readonly string[];
+  /** Options of flwd's own that stand after the job's name, where one may take them for the job's. Without their dashes. */
+  readonly optionsAfterJob: readonly string[];
   /** The first word is no command: a job's, or a slip. */
   readonly isImplicit: boolean;
   /** All of them, where they may be a job's and its arguments instead. */
@@ -26,34 +28,44 @@ const helpWords = ['--help', '-h'];
 
 /** @throws Refusal */
 export function readCommandLine(given: readonly string[]): Call {
-  const words = withOptionsLast(given);
+  const { leading, words } = splitAtCommand(given);
   const [first = ''] = words;
   if (helpWords.includes(first)) return helpOn(words.slice(1));
-  if (['--version', '-V'].includes(first)) return readCommandLine(['version', ...words.slice(1)]);
+  if (['--version', '-V'].includes(first)) return readCommandLine(['version', ...leading, ...words.slice(1)]);
   if (helpWords.includes(words[1] ?? '') && groupOf(first).length > 0) return helpOn([first]);
   const found = findCommand(words);
-  const { command, rest, isImplicit } = found;
-  const mayBeJob = command.isLikelyNamespace && !first.startsWith(':') && /^[^-./:]/.test(rest[0] ?? '');
-  if (!rest.some((word) => helpWords.includes(word))) {
+  const { command, rest: after, isImplicit } = found;
+  const mayBeJob = command.isLikelyNamespace && !first.startsWith(':') && /^[^-./:]/.test(after[0] ?? '');
+  const rest = [...leading, ...after];
+  const isForHelp = (word: string): boolean => helpWords.includes(word);
+  if (!after.slice(0, endOfOptions(after)).some(isForHelp)) {
     const read = readWords(command.isLikelyNamespace ? { ...command, isJobCall: true } : command, rest);
-    return { command, isImplicit, ...read, ...(mayBeJob && { jobWords: words }) };
+    return { command, isImplicit, ...read, ...(mayBeJob && { jobWords: [...leading, ...words] }) };
   }
-  if (mayBeJob) return helpOn([first, rest[0] ?? '']);
+  if (mayBeJob) return helpOn([first, after[0] ?? '']);
   if (!command.isJobCall) return helpOn(command.name.split(' '));
   const { options, operands } = readWords(
     command,
-    rest.filter((word) => !helpWords.includes(word)),
+    rest.filter((word) => !isForHelp(word)),
   );
   return { ...helpOn(operands.length > 0 ? ['run', ...operands] : command.name.split(' ')), options };
 }
 
 function helpOn(operands: readonly string[]): Call {
   const { command } = findCommand(['help']);
-  return { command, options: new Map(), operands, argumentWords: [], isImplicit: false };
+  return { command, options: new Map(), operands, argumentWords: [], optionsAfterJob: [], isImplicit: false };
+}
+
+function endOfOptions(words: readonly string[]): number {
+  const at = words.indexOf('--');
+  return at === -1 ? words.length : at;
 }
 
 /** `flwd --remote prod runs` is `flwd runs --remote prod`: what every command that asks an instance has may come first. */
-function withOptionsLast(words: readonly string[]): readonly string[] {
+function splitAtCommand(words: readonly string[]): {
+  readonly leading: readonly string[];
+  readonly words: readonly string[];
+} {
   let at = 0;
   while (words[at]?.startsWith('-')) {
     const [written = ''] = words[at]?.split('=', 1) ?? [];
@@ -61,7 +73,7 @@ function withOptionsLast(words: readonly string[]): readonly string[] {
     if (!option) break;
     at += option.value && !words[at]?.includes('=') ? 2 : 1;
   }
-  return [...words.slice(at), ...words.slice(0, at)];
+  return { leading: words.slice(0, at), words: words.slice(at) };
 }
 
 function isWrittenAs({ name, short }: Option, written: string): boolean {
@@ -103,8 +115,8 @@ const byLength: readonly Command[] = commands.toSorted((a, b) => b.name.split(' 
 export const verbs: readonly string[] = [...new Set(commands.map(({ name }) => name.split(' ')[0] ?? ''))];
 
 /**
- * Of a job call, what is no option of flwd's own is the job's: its name first, then its arguments. An argument of a name that flwd
- * has itself is written in full: `--args.json`.
+ * Of a job call, what is no option of flwd's own is the job's: its name first, then its arguments. After `--` every word is an
+ * argument. Before it, an argument of a name that flwd has itself is written in full: `--args.json`.
  */
 function readWords(command: Command, words: readonly string[]): Omit<Call, 'command' | 'isImplicit'> {
   const { tokens } = parseArgs({
@@ -121,16 +133,21 @@ function readWords(command: Command, words: readonly string[]): Omit<Call, 'comm
   const options = new Map<string, string[]>();
   const operands: string[] = [];
   const argumentWords: string[] = [];
+  const optionsAfterJob: string[] = [];
+  let areAllTheJobs = false;
   let taken = -1;
   for (const token of tokens) {
     // `-50` is read as two options of one letter each.
     if (token.index === taken) continue;
-    if (token.kind === 'positional' && argumentWords.length === 0) operands.push(token.value);
+    if (token.kind === 'positional' && argumentWords.length === 0 && !areAllTheJobs) operands.push(token.value);
     else if (token.kind === 'option' && (!command.isJobCall || isKnown(command, token.name))) {
       const given = options.get(token.name) ?? [];
       const option = knownOption(command, token.name, token.rawName);
       options.set(option.name, [...given, optionValue(option, given, token)]);
-    } else if (token.kind !== 'option-terminator') {
+      if (command.isJobCall && operands.length > 0 && token.rawName.startsWith('--')) optionsAfterJob.push(token.name);
+    } else if (token.kind === 'option-terminator') {
+      areAllTheJobs = command.isJobCall === true && operands.length > 0;
+    } else {
       taken = token.index;
       argumentWords.push(words[token.index] ?? '');
     }
@@ -138,7 +155,7 @@ function readWords(command: Command, words: readonly string[]): Omit<Call, 'comm
   const [extra] = operands;
   if (extra !== undefined && !command.operands)
     throw new Refusal(`\`${extra}\` is one word too many for flwd ${command.name}`);
-  return { options, operands, argumentWords };
+  return { options, operands, argumentWords, optionsAfterJob };
 }
 
 function isKnown(command: Command, name: string): boolean {

@@ -21,7 +21,7 @@ type Found = Pick<Answer, 'candidates' | 'files'>;
 type Value = { readonly option: Option } | { readonly field: KnownField; readonly from: string };
 
 const nothing: Found = { candidates: [], files: null };
-const help: Named = ['--help', 'say what it does and takes'];
+const help: Option = { name: 'help', about: 'say what it does and takes' };
 const secretSources: readonly Named[] = [
   ['file', 'from a file, - for standard input'],
   ['env', 'from a variable of the environment'],
@@ -59,7 +59,7 @@ function firstWord(current: string, known: Known): Found {
   if (current.startsWith('-')) {
     const inline = inlineValue(current, (name) => known.leading.find((option) => option.name === name));
     if (inline) return withPrefix(inline.written, valuesOf({ option: inline.found }, inline.text, known));
-    return list([...known.leading.map(toFlag), help, ['--version', 'print the version']]);
+    return list([...[...known.leading, help].map(toFlag), ['--version', 'print the version']]);
   }
   const verbs = verbsOf(known.commands);
   if (current.startsWith(':')) return list(verbs.map(([verb, about]) => [`:${verb}`, about]));
@@ -110,21 +110,25 @@ function isPartOfJob(words: readonly string[], { jobs }: Known): boolean {
 }
 
 function ofCommand(command: Command, words: readonly string[], current: string, known: Known): Answer {
-  const { operands, given, pending, fields, job } = readWords(command, words, known);
+  const { operands, given, pending, fields, job, areAllTheJobs } = readWords(command, words, known);
   const seen = { job };
+  // After the job's name an argument of the job hides the option; after `--` there are no options.
+  const own = areAllTheJobs ? [] : [...command.options, help];
   if (pending) return { ...valuesOf(pending, current, known), ...seen };
   if (!current.startsWith('-')) {
     const positional =
       job && (given.size > 0 || current === '') ? nothing : operandsOf(command, operands, current, known);
-    const flags = job && current === '' ? fieldFlags(fields, given, command) : [];
+    const flags = job && current === '' ? fieldFlags(fields, given, own) : [];
     // A namespace may be a job too.
     const deeper = job && given.size === 0 ? segments(known.jobs, `${operands.join('/')}/`, current) : [];
     return { files: positional.files, candidates: [...positional.candidates, ...deeper, ...flags], ...seen };
   }
-  const inline = inlineValue(current, (name): Value | undefined => findValue(name, command, fields));
+  const inline = inlineValue(current, (name): Value | undefined => findValue(name, own, fields));
   if (inline) return { ...withPrefix(inline.written, valuesOf(inline.found, inline.text, known)), ...seen };
-  const own = command.options.filter(({ name, isRepeatable }) => isRepeatable || !given.has(name));
-  return { candidates: [...fieldFlags(fields, given, command), ...own.map(toFlag), help], files: null, ...seen };
+  const offered = own
+    .filter(({ name, isRepeatable }) => isRepeatable || !given.has(name))
+    .filter(({ name }) => !fields.some((field) => field.name === name));
+  return { candidates: [...fieldFlags(fields, given, own), ...offered.map(toFlag)], files: null, ...seen };
 }
 
 /** The words between the command and the cursor. */
@@ -132,6 +136,7 @@ function readWords(command: Command, words: readonly string[], known: Known) {
   const operands: string[] = [];
   const given = new Set<string>();
   let pending: Value | undefined;
+  let areAllTheJobs = false;
   let fields: readonly KnownField[] | undefined;
   const readFields = (): readonly KnownField[] => {
     fields ??= command.isJobCall && operands.length > 0 ? known.fieldsOf(operands.join('/')) : [];
@@ -142,14 +147,12 @@ function readWords(command: Command, words: readonly string[], known: Known) {
       pending = undefined;
       continue;
     }
-    if (word.startsWith('--') && word !== '--') {
+    if (word === '--' && command.isJobCall && operands.length > 0) areAllTheJobs = true;
+    else if (word.startsWith('--') && word !== '--') {
       const [name = ''] = word.slice(2).split('=', 1);
-      const found = findValue(
-        name,
-        command,
-        command.options.some((option) => option.name === name) ? [] : readFields(),
-      );
-      given.add(found && 'field' in found ? found.field.name : name);
+      const own = areAllTheJobs ? [] : command.options;
+      const found = findValue(name, own, own.some((option) => option.name === name) ? [] : readFields());
+      given.add(found && 'field' in found ? `args.${found.field.name}` : name);
       if (found && !word.includes('=') && takesNext(found, name, words[at + 1])) pending = found;
     } else if (word.startsWith('-') && word.length > 1) {
       const option = command.options.find(({ short }) => short === word.at(-1));
@@ -159,7 +162,7 @@ function readWords(command: Command, words: readonly string[], known: Known) {
   }
   const id = operands.join('/');
   const job = command.isJobCall && known.jobs.some(([known]) => known === id) ? id : null;
-  return { operands, given, pending, job, fields: job === null ? [] : readFields() };
+  return { operands, given, pending, job, areAllTheJobs, fields: job === null ? [] : readFields() };
 }
 
 function takesNext(found: Value, name: string, next: string | undefined): boolean {
@@ -173,8 +176,8 @@ function isNegation(name: string, field: KnownField): boolean {
 }
 
 /** What an option of flwd or an argument of the job is by its name. */
-function findValue(name: string, command: Command, fields: readonly KnownField[]): Value | undefined {
-  const option = command.options.find((option) => option.name === name);
+function findValue(name: string, options: readonly Option[], fields: readonly KnownField[]): Value | undefined {
+  const option = options.find((option) => option.name === name);
   if (option) return { option };
   const full = name.replace(/^args\./, '');
   for (const field of fields) {
@@ -201,11 +204,11 @@ function toFlag({ name, about }: Option): Named {
 }
 
 /** An argument of the name of an option of flwd's is written in full. */
-function fieldFlags(fields: readonly KnownField[], given: ReadonlySet<string>, command: Command): Named[] {
+function fieldFlags(fields: readonly KnownField[], given: ReadonlySet<string>, options: readonly Option[]): Named[] {
   return fields
-    .filter(({ name, isList }) => isList || !given.has(name))
+    .filter(({ name, isList }) => isList || !given.has(`args.${name}`))
     .flatMap((field): Named[] => {
-      const isTaken = command.options.some(({ name }) => name === field.name);
+      const isTaken = options.some(({ name }) => name === field.name);
       const name = isTaken ? `args.${field.name}` : field.name;
       if (field.kind === 'secret') return secretSources.map(([from, how]) => [`--${name}.${from}`, field.about || how]);
       if (field.kind !== 'switch') return [[`--${name}`, field.about]];

@@ -5,6 +5,7 @@ import { Problem, type ProblemSlug } from '../domain/problem.ts';
 import { DataDirOwned } from '../lib/owner-lock.ts';
 import { isDiskFull } from '../lib/shortage.ts';
 import { StartError } from '../lib/start-error.ts';
+import { flagOf } from './argument-words.ts';
 import { type ExitCode, exitCodes, Refusal } from './exit-code.ts';
 
 /** A Refusal, or the error itself where it is a bug. */
@@ -95,6 +96,6 @@ function optionOf(pointer: string): string {
     .slice(1)
     .split('/')
     .map((part) => part.replaceAll('~1', '/').replaceAll('~0', '~'));
-  if (first === 'args') return others.length === 0 ? 'the arguments:' : `--${others.join('.')}`;
+  if (first === 'args') return others.length === 0 ? 'the arguments:' : flagOf({ path: others });
   return otherwise[first] ?? `--${first.replaceAll('_', '-')}`;
 }

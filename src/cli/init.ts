@@ -3,10 +3,10 @@
 import { readFileSync } from 'node:fs';
 import { basename, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { flagOf } from './argument-words.ts';
 import type { Options } from './command.ts';
 import { loadConfiguration } from './configuration.ts';
 import { type ExitCode, exitCodes, Refusal } from './exit-code.ts';
-import { jobCommands } from './job-commands.ts';
 import { describeJob, type NewFile, writeJob } from './job-folder.ts';
 import { oneOperand, readChoice } from './option-values.ts';
 import { createOutput, type Output } from './output.ts';
@@ -52,9 +52,8 @@ async function initFrom(
   await writeJob(path, files);
   const required = guess.arguments.filter(({ isRequired }) => isRequired);
   const sample = required.map(({ name, schema }) => {
-    // What flwd has itself is written in full.
-    const flag = jobCommands[0].options.some((option) => option.name === name) ? `args.${name}` : name;
-    return ` --${flag}${schema.format === 'secret' ? '.file FILE' : ' VALUE'}`;
+    const flag = flagOf({ path: [name] });
+    return ` ${flag}${schema.format === 'secret' ? '.file FILE' : ' VALUE'}`;
   });
   await describeJob(path, files, { options, output, sample: sample.join('') });
   const count = guess.arguments.length;

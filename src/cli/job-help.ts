@@ -1,7 +1,7 @@
 // What a job is and takes, written from its argspec: `flwd JOB --help`, `flwd jobs JOB`.
 
 import { type ArgumentField, argumentFields, showValue } from '../domain/argument-fields.ts';
-import { flagOf, placeholderOf } from './argument-words.ts';
+import { flagOf, isNamedAsOption, negatedFlagOf, placeholderOf } from './argument-words.ts';
 import { verbs } from './command-line.ts';
 import type { Job } from './known-jobs.ts';
 import { type Output, printable } from './output.ts';
@@ -36,12 +36,14 @@ function argumentLines(fields: readonly ArgumentField[], output: Output): string
   const secretNote =
     '  A secret comes from a file (- is standard input), from the environment, or is a stored one, by name;';
   const notes = hasSecret ? ['', secretNote, '  one that is missing is asked for.'] : [];
+  if (fields.some(isNamedAsOption))
+    notes.push('', '  Where flwd has an option of the same name, write --args.NAME, or --NAME after a lone --.');
   return ['Arguments:', ...rows, ...notes, ''];
 }
 
 function spelling(field: ArgumentField): string {
   const flag = flagOf(field);
-  if (field.kind === 'boolean') return `${flag}, --no-${flag.slice(2)}`;
+  if (field.kind === 'boolean') return `${flag}, ${negatedFlagOf(field)}`;
   if (field.kind === 'secret') return `${flag}.file FILE, .env NAME, .stored NAME`;
   return `${flag} ${placeholderOf(field)}${field.kind === 'list' ? '…' : ''}`;
 }

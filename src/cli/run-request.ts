@@ -5,7 +5,7 @@ import type { Client } from '../client/client.ts';
 import type { BodyOf } from '../contract/operations.ts';
 import { type ArgumentField, argumentFields, setArgument } from '../domain/argument-fields.ts';
 import type { JsonObject } from '../domain/job.ts';
-import { flagOf, readArguments, usageOfField, type WordFault } from './argument-words.ts';
+import { flagOf, readArguments, sharedWords, usageOfField, type WordFault } from './argument-words.ts';
 import type { Options } from './command.ts';
 import type { Call } from './command-line.ts';
 import { Refusal } from './exit-code.ts';
@@ -25,7 +25,8 @@ export async function readRunRequest(
   const { options } = call;
   const fields = argumentFields(job.args);
   const read = readArguments(fields, call.argumentWords, await readBase(options), output.warn);
-  const args = read.faults.length > 0 ? read.args : await askForSecrets(fields, read.args);
+  const faults = [...sharedWords(fields, call), ...read.faults];
+  const args = faults.length > 0 ? read.args : await askForSecrets(fields, read.args);
   const profile = readChoice(options, 'security-profile', ['secure', 'permissive', 'disabled']);
   const [tenant] = options.get('tenant') ?? [];
   const request = {
@@ -34,7 +35,7 @@ export async function readRunRequest(
     ...(profile !== undefined && { security_profile: profile }),
     ...(tenant !== undefined && { tenant }),
   };
-  await assertSound([...read.faults, ...missingArguments(fields, request.args, read.faults)], () =>
+  await assertSound([...faults, ...missingArguments(fields, request.args, faults)], () =>
     client.call('createPlan', { body: request }),
   );
   return request;
@@ -119,7 +120,7 @@ async function askForSecrets(
   if (!isAtTerminal()) return args;
   for (const field of fields) {
     if (field.kind === 'secret' && field.isRequired && !isGiven(args, field.path))
-      setArgument(args, field.path, await askSecret(`${flagOf(field).slice(2)}: `));
+      setArgument(args, field.path, await askSecret(`${field.path.join('.')}: `));
   }
   return args;
 }

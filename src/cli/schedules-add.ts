@@ -4,7 +4,7 @@ import type { Client } from '../client/client.ts';
 import type { BodyOf } from '../contract/operations.ts';
 import { argumentFields } from '../domain/argument-fields.ts';
 import { catchUps } from '../domain/job.ts';
-import { readArguments } from './argument-words.ts';
+import { readArguments, sharedWords } from './argument-words.ts';
 import type { Options } from './command.ts';
 import type { Call } from './command-line.ts';
 import { type ExitCode, exitCodes, Refusal } from './exit-code.ts';
@@ -44,11 +44,13 @@ export async function run(options: Options, operands: readonly string[], call: C
 /** @throws Refusal */
 async function readRequest(
   job: Job,
-  { options, argumentWords }: Call,
+  call: Call,
   { client, output }: { readonly client: Client; readonly output: Output },
 ): Promise<BodyOf<'createSchedule'>> {
+  const { options } = call;
   const one = (name: string) => options.get(name)?.[0];
-  const read = readArguments(argumentFields(job.args), argumentWords, await readBase(options), output.warn);
+  const fields = argumentFields(job.args);
+  const read = readArguments(fields, call.argumentWords, await readBase(options), output.warn);
   const [timezone, jitter, name, tenant] = [one('timezone'), one('jitter'), one('name'), one('tenant')];
   const catchUp = readChoice(options, 'catch-up', catchUps);
   const labels = readLabels(options);
@@ -63,6 +65,8 @@ async function readRequest(
     ...(tenant !== undefined && { tenant }),
     ...(labels && { labels }),
   };
-  await assertSound(read.faults, () => client.call('previewSchedule', { body: request }));
+  await assertSound([...sharedWords(fields, call), ...read.faults], () =>
+    client.call('previewSchedule', { body: request }),
+  );
   return request;
 }

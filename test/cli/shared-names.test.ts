@@ -1,0 +1,73 @@
+// Arguments of a job that are called like an option of flwd itself.
+
+import { expect, test } from 'vitest';
+import { bash } from '../support/jobs.ts';
+import { createInstance } from './an-instance.ts';
+import { flwd } from './terminal.ts';
+
+const jobs = {
+  deploy: bash('echo "verbose $verbose, json ${json:-}, config $config, help ${help:-}, to ${target:-}"', {
+    argspec: {
+      type: 'object',
+      properties: {
+        config: { type: 'string' },
+        verbose: { type: 'boolean', default: false },
+        json: { type: 'string' },
+        help: { type: 'string' },
+        target: { type: 'string' },
+      },
+      required: ['config'],
+    },
+  }),
+};
+
+test('the help of a job writes an argument that is called like an option of flwd as it is given', async () => {
+  const { dir } = await createInstance(jobs);
+  const { stdout: help } = await flwd(dir, 'run', 'deploy', '--help');
+  expect(help.match(/^ {2}--\S.*?(?= {2}|$)/gm)).toEqual([
+    '  --args.config TEXT',
+    '  --args.verbose, --args.no-verbose',
+    '  --args.json TEXT',
+    '  --args.help TEXT',
+    '  --target TEXT',
+  ]);
+  expect(help).toContain('Where flwd has an option of the same name, write --args.NAME, or --NAME after a lone --.\n');
+  expect(await flwd(dir, 'deploy')).toMatchObject({
+    code: 2,
+    stderr: '--args.config is missing: --args.config TEXT\n',
+  });
+  const words = ['--args.config', 'prod', '--args.verbose', '--args.json', 'x', '--args.help', 'y', '--target', 'z'];
+  expect(await flwd(dir, 'run', 'deploy', ...words)).toMatchObject({
+    code: 0,
+    stdout: 'verbose true, json x, config prod, help y, to z\n',
+  });
+});
+
+test('every word after -- is the job’s, and every option before its name is flwd’s', async () => {
+  const { dir } = await createInstance(jobs);
+  const own = ['--verbose', '--config', 'prod', '--json', 'x', '--help', 'y'];
+  const printed = { code: 0, stdout: 'verbose true, json x, config prod, help y, to z\n' };
+  expect(await flwd(dir, 'run', 'deploy', '--target', 'z', '--', ...own)).toMatchObject(printed);
+  expect(await flwd(dir, 'deploy', '--', ...own, '--target=z')).toMatchObject(printed);
+  const { code, stdout } = await flwd(dir, '--json', 'run', '--config=flwd.yaml', 'deploy', '--', ...own);
+  expect({ code, ...JSON.parse(stdout) }).toMatchObject({ code: 0, args: { json: 'x', config: 'prod' } });
+});
+
+test('an option after the job’s name that the job has as an argument is refused, and nothing runs', async () => {
+  const { dir } = await createInstance(jobs);
+  const refusal = (option: string, command: string) =>
+    `--${option} is an option of flwd and an argument of the job: \`-- --${option}\` at the end gives it to the job, ` +
+    `\`flwd ${command} --${option}\` before the job's name to flwd`;
+  expect(await flwd(dir, 'deploy', '--config', 'flwd.yaml', '--verbose')).toEqual({
+    code: 2,
+    stdout: '',
+    stderr: `${refusal('config', 'run')}\n${refusal('verbose', 'run')}\n`,
+  });
+  const schedule = ['schedules', 'add', 'deploy', '--cron', '0 3 * * *', '--args.config=a', '--json'];
+  expect(await flwd(dir, '--data-dir', 'data', ...schedule)).toMatchObject({
+    code: 2,
+    stdout: '',
+    stderr: `${refusal('json', 'schedules add')}\n`,
+  });
+  expect(await flwd(dir, 'runs')).toMatchObject({ stdout: '' });
+});
