@@ -31,7 +31,8 @@ export type Chunk = ChunkHead & {
   readonly end: number;
 };
 
-const magic = 0xf1;
+/** The first byte of a chunk. */
+export const magic = 0xf1;
 /** Before the step id: magic, level, step id bytes, crc, chunk bytes, lines, text bytes, attempt, ahead, 3 doubles. */
 const fixedHeadBytes = 52;
 

@@ -1,16 +1,12 @@
 // A segment that cannot be read: a line that says so stands in its place, for every way in which a log is read.
 
 import { setTimeout as delay } from 'node:timers/promises';
-import type { LogLine } from '../domain/log-line.ts';
 import { errorCode } from '../lib/error-code.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { Database } from './database.ts';
-import { createChunkEncoder, engineLine, maxChunkTextBytes } from './log-encode.ts';
 import { DamagedSegment, type LoadedSegment, loadSegment, type Segment, segmentPath } from './log-segment.ts';
+import { standInFor } from './log-stand-in.ts';
 
-/** A line of no step: no script can print one. */
-export const noStep = '';
-const start = { offset: 0, aheadBytes: 0 };
 /** Retention removes the files of a log and, some milliseconds later, the rows. */
 export const removalMs = 250;
 
@@ -20,21 +16,14 @@ export function createSegmentLoader(o: {
   readonly isOpen: (runId: string) => boolean;
   readonly log: Logger;
 }): (runId: string, segment: Segment) => Promise<LoadedSegment> {
-  const encode = createChunkEncoder();
-
-  /** In the place of its last line: a reader goes on behind it. */
-  function standIn(runId: string, { n, firstSeq, lastSeq, lastAtUs, encoding }: Segment, why: string): LoadedSegment {
+  function report(runId: string, { n, encoding }: Segment, why: string): string {
     const file = segmentPath('logs', runId, n, encoding);
     o.log.error({ run_id: runId, file }, `a file of a log ${why}`);
-    const lines = firstSeq === lastSeq ? `line ${firstSeq}` : `lines ${firstSeq} to ${lastSeq}`;
-    const bytes = engineLine(`… ${lines} of this log cannot be read: the file ${file} ${why} …`);
-    const input = { attempt: 1, stepId: noStep, bytes, isRecovered: false, from: start, to: start };
-    const at = { firstSeq: lastSeq, firstAtUs: lastAtUs, chunkTextBytes: maxChunkTextBytes };
-    const { out, chunks } = encode(input, at);
-    // Memory of its own: its reader may give it back.
-    const content = Buffer.allocUnsafeSlow(chunks.at(-1)?.end ?? 0);
-    out.copy(content);
-    return { file: content, chunkStarts: [0] };
+    return file;
+  }
+
+  function standIn(runId: string, segment: Segment, why: string): LoadedSegment {
+    return { file: standInFor(segment, report(runId, segment, why), why), chunkStarts: [0] };
   }
 
   async function isKept(runId: string, n: number): Promise<boolean> {
@@ -46,7 +35,9 @@ export function createSegmentLoader(o: {
 
   return async (runId, segment) => {
     try {
-      return await loadSegment(o.dir, runId, segment);
+      const loaded = await loadSegment(o.dir, runId, segment);
+      if (loaded.isDamaged) report(runId, segment, 'is damaged in a part');
+      return loaded;
     } catch (error) {
       if (error instanceof DamagedSegment) return standIn(runId, segment, 'is damaged');
       if (errorCode(error) === 'ENOENT' && (await isKept(runId, segment.n)))
@@ -54,9 +45,4 @@ export function createSegmentLoader(o: {
       throw error;
     }
   };
-}
-
-/** Whether it stands for lines that cannot be read. */
-export function isStandIn({ step_id: stepId }: LogLine): boolean {
-  return stepId === noStep;
 }

@@ -1,12 +1,13 @@
 // What an earlier process left of a log: indexed segments, and behind them plain files whose last chunk may be half written.
 
-import { readFile, rm, truncate } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { rename, rm, truncate, writeFile } from 'node:fs/promises';
 import { errorCode } from '../lib/error-code.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { Database } from './database.ts';
-import { isWholeChunk, readChunk } from './log-chunk.ts';
-import { DamagedSegment, loadSegment, type Segment, segmentPath } from './log-segment.ts';
-import { advance, advanceOver, emptyState, type LogState } from './log-state.ts';
+import { type Mended, mend, type PlainFile, readPlain } from './log-mend.ts';
+import { DamagedSegment, loadSegment, plainNames, type Segment, segmentPath } from './log-segment.ts';
+import { advance, advanceOver, eachChunk, emptyState, type LogState } from './log-state.ts';
 
 export type Resumed = {
   readonly state: LogState;
@@ -36,17 +37,17 @@ export async function readSegments(dir: string, db: Database, runId: string): Pr
   const segments = await readIndex(db, runId);
   const last = segments.at(-1);
   const state = { ...emptyState(), lastSeq: last?.lastSeq ?? 0, lastAtUs: last?.lastAtUs ?? 0 };
-  for (let n = (last?.n ?? 0) + 1; ; n++) {
-    const file = await readFile(segmentPath(dir, runId, n, 'raw')).catch(ignoreMissing);
-    if (!file) return segments;
-    const segment = takeUp(n, file, state);
-    if (segment.lastSeq < segment.firstSeq) return segments;
-    segments.push(segment);
-    if (segment.rawBytes < file.length) return segments;
+  for await (const plain of plainFiles(dir, runId, (last?.n ?? 0) + 1)) {
+    const { segment, mended } = takeUp(runId, plain, state);
+    if (segment.lastSeq >= segment.firstSeq) segments.push({ ...segment, rawBytes: mended.wholeBytes });
   }
+  return segments;
 }
 
-/** Drops what is half written: the spool still has it. */
+/**
+ * Drops the half-written end of a file: the spool still has it. A file that is damaged elsewhere is written again, with a
+ * line that says which lines are missing.
+ */
 export async function resumeLog(o: { dir: string; db: Database; runId: string; log: Logger }): Promise<Resumed> {
   const { dir, runId, log } = o;
   const indexed = await readIndex(o.db, runId);
@@ -54,29 +55,44 @@ export async function resumeLog(o: { dir: string; db: Database; runId: string; l
   if (last?.encoding === 'zstd') await rm(segmentPath(dir, runId, last.n, 'raw'), { force: true });
   const state = await stateBehind(indexed, o);
   const plain: Segment[] = [];
-  for (let n = (last?.n ?? 0) + 1; ; n++) {
+  for await (const left of plainFiles(dir, runId, (last?.n ?? 0) + 1)) {
+    const { n, bytes } = left;
+    const { segment, mended } = takeUp(runId, left, state);
     const path = segmentPath(dir, runId, n, 'raw');
-    const file = await readFile(path).catch(ignoreMissing);
-    if (!file) break;
-    const segment = takeUp(n, file, state);
-    const isBroken = segment.rawBytes < file.length;
-    if (isBroken) {
-      const droppedBytes = file.length - segment.rawBytes;
-      log.warn({ run_id: runId, file: segmentPath('logs', runId, n, 'raw'), dropped_bytes: droppedBytes }, halfWritten);
-      await truncate(path, segment.rawBytes);
-      await removeFrom(dir, runId, n + 1);
-    }
+    const about = { run_id: runId, file: plainNames(runId, n).name };
+    if (mended.isDamaged) log.error(about, 'a file of a log is damaged; what can be read of it is kept');
+    else if (mended.wholeBytes < bytes.length)
+      log.warn({ ...about, dropped_bytes: bytes.length - mended.wholeBytes }, halfWritten);
     if (segment.lastSeq < segment.firstSeq) {
-      await removeFrom(dir, runId, n);
-      break;
+      await rm(path);
+      continue;
     }
+    if (mended.isDamaged) await replace(path, mended.file);
+    else if (mended.wholeBytes < bytes.length) await truncate(path, mended.wholeBytes);
     plain.push(segment);
-    if (isBroken) break;
   }
   return { state, indexed, plain };
 }
 
-const halfWritten = 'the end of a log file is no whole chunk and was dropped, with the files behind it';
+const halfWritten = 'the end of a log file is no whole chunk and was dropped';
+
+type LeftFile = PlainFile & { readonly n: number; readonly isLast: boolean };
+
+/** One that is missing, with another behind it, is passed over. */
+async function* plainFiles(dir: string, runId: string, firstN: number): AsyncGenerator<LeftFile> {
+  for (let n = firstN; ; n++) {
+    const plain = await readPlain(segmentPath(dir, runId, n, 'raw')).catch(ignoreMissing);
+    const isLast = !existsSync(segmentPath(dir, runId, n + 1, 'raw'));
+    if (plain) yield { ...plain, n, isLast };
+    else if (isLast) return;
+  }
+}
+
+async function replace(path: string, content: Buffer): Promise<void> {
+  const written = `${path}.mended`;
+  await writeFile(written, content, { mode: 0o600, flush: true });
+  await rename(written, path);
+}
 
 /**
  * What the last segment that can be read says. The lines of those behind it keep their numbers; what the spool still has of
@@ -98,32 +114,26 @@ async function stateBehind(indexed: readonly Segment[], o: { dir: string; runId:
   return last ? { ...state, lastSeq: last.lastSeq, lastAtUs: last.lastAtUs } : state;
 }
 
-function takeUp(n: number, file: Buffer, state: LogState): Segment {
-  let rawBytes = 0;
-  let first: { seq: number; atUs: number } | undefined;
-  while (isWholeChunk(file, rawBytes)) {
-    const chunk = readChunk(file, rawBytes);
+/** Takes what can be read of a plain file into the state. */
+function takeUp(runId: string, left: LeftFile, state: LogState): { segment: Segment; mended: Mended } {
+  const { lastSeq: afterSeq, lastAtUs: afterAtUs } = state;
+  const { isLast } = left;
+  const mended = mend(left, { afterSeq, afterAtUs, isLast, ...plainNames(runId, left.n) });
+  let firstAtUs: number | undefined;
+  eachChunk(mended.file, (chunk) => {
     advance(state, chunk);
-    if (chunk.lineCount > 0) first ??= { seq: chunk.firstSeq, atUs: chunk.firstAtUs };
-    rawBytes = chunk.end;
-  }
-  return {
-    n,
-    firstSeq: first?.seq ?? state.lastSeq + 1,
+    if (chunk.lineCount > 0) firstAtUs ??= chunk.firstAtUs;
+  });
+  const segment: Segment = {
+    n: left.n,
+    firstSeq: afterSeq + 1,
     lastSeq: state.lastSeq,
-    firstAtUs: first?.atUs ?? state.lastAtUs,
+    firstAtUs: firstAtUs ?? afterAtUs,
     lastAtUs: state.lastAtUs,
-    rawBytes,
+    rawBytes: mended.file.length,
     encoding: 'raw',
   };
-}
-
-/** Plain files behind a broken one: their lines would leave a gap. */
-async function removeFrom(dir: string, runId: string, firstN: number): Promise<void> {
-  for (let n = firstN; ; n++) {
-    const path = segmentPath(dir, runId, n, 'raw');
-    if (!(await rm(path).then(() => true, ignoreMissing))) return;
-  }
+  return { segment, mended };
 }
 
 function ignoreMissing(error: unknown): undefined {

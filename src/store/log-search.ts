@@ -2,7 +2,7 @@
 
 import { isOfStep, type LogLevel, logLevels } from '../domain/log-line.ts';
 import { type Chunk, type ChunkPart, levelBits } from './log-chunk.ts';
-import { noStep } from './log-damage.ts';
+import { noStep } from './log-stand-in.ts';
 
 export type LogFilter = {
   readonly afterSeq?: number;

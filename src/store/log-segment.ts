@@ -9,7 +9,9 @@ import { errorCode } from '../lib/error-code.ts';
 import { shardOf } from '../lib/ids.ts';
 import type { Logger } from '../lib/logger.ts';
 import { isUnreadable } from '../lib/shortage.ts';
-import { chunkEnd, firstSeqAt, isWholeChunk, isWithin, lineCountAt } from './log-chunk.ts';
+import { chunkEnd, firstSeqAt, isWholeChunk, isWithin, lineCountAt, readChunk } from './log-chunk.ts';
+import { mend, readPlain } from './log-mend.ts';
+import { isBehindGap } from './log-stand-in.ts';
 
 export type SegmentEncoding = 'raw' | 'zstd';
 
@@ -25,7 +27,12 @@ export type Segment = {
 };
 
 /** A segment's bytes, and where its chunks with lines are. */
-export type LoadedSegment = { readonly file: Buffer; readonly chunkStarts: readonly number[] };
+export type LoadedSegment = {
+  readonly file: Buffer;
+  readonly chunkStarts: readonly number[];
+  /** Lines of it say that others cannot be read. */
+  readonly isDamaged?: true;
+};
 
 const compress = promisify(zstdCompress);
 const decompress = promisify(zstdDecompress);
@@ -40,30 +47,69 @@ export function segmentPath(dir: string, runId: string, n: number, encoding: Seg
   return join(dir, shardOf(runId), `${runId}.${n}.${encoding === 'raw' ? 'raw' : 'zst'}`);
 }
 
+/** What users are told of a plain file and of the one before it. */
+export function plainNames(runId: string, n: number): { readonly name: string; readonly nameBefore: string } {
+  return { name: segmentPath('logs', runId, n, 'raw'), nameBefore: segmentPath('logs', runId, n - 1, 'raw') };
+}
+
 export function makeShard(dir: string, runId: string): void {
   mkdirSync(dirname(segmentPath(dir, runId, 1, 'raw')), { recursive: true, mode: 0o700 });
 }
 
 /**
  * Of a segment that is being written: what it holds at this moment, or a little more.
- * @throws DamagedSegment; the system's error where the file cannot be read, ENOENT where it is gone
+ * @throws DamagedSegment where none of its lines can be read; the system's error ENOENT where it is gone
  */
 export async function loadSegment(dir: string, runId: string, segment: Segment): Promise<LoadedSegment> {
   for (;;) {
-    const { encoding, rawBytes } = segment;
+    // Its numbers may grow while the file is read.
+    const known = { ...segment };
     try {
-      const stored = await readFile(segmentPath(dir, runId, segment.n, encoding));
-      const file =
-        encoding === 'raw'
-          ? stored.subarray(0, rawBytes)
-          : await decompress(stored, { chunkSize: Math.max(rawBytes, leastChunkBytes) + spareBytes });
-      if (file.buffer !== stored.buffer) free(stored);
-      return { file, chunkStarts: findChunks(file, { rawBytes, encoding }) };
+      return known.encoding === 'raw' ? await loadPlain(dir, runId, known) : await loadCompressed(dir, runId, known);
     } catch (error) {
       // Compressed, and the plain file removed, since we looked.
-      if (encoding !== segment.encoding) continue;
+      if (known.encoding !== segment.encoding) continue;
       throw isUnreadable(error) ? new DamagedSegment('the disk cannot read it', { cause: error }) : toDamage(error);
     }
+  }
+}
+
+async function loadCompressed(dir: string, runId: string, { n, rawBytes, encoding }: Segment): Promise<LoadedSegment> {
+  const stored = await readFile(segmentPath(dir, runId, n, encoding));
+  const file = await decompress(stored, { chunkSize: Math.max(rawBytes, leastChunkBytes) + spareBytes });
+  free(stored);
+  return { file, chunkStarts: findChunks(file, { rawBytes, encoding }) };
+}
+
+async function loadPlain(dir: string, runId: string, segment: Segment): Promise<LoadedSegment> {
+  const { n, rawBytes, encoding, firstSeq, firstAtUs, lastSeq, lastAtUs } = segment;
+  const plain = await readPlain(segmentPath(dir, runId, n, encoding));
+  const bytes = plain.bytes.subarray(0, rawBytes);
+  const sound = plain.isUnreadable ? undefined : soundChunks(bytes, segment);
+  if (sound) return { file: bytes, chunkStarts: sound };
+  const { file, wholeBytes } = mend(
+    { ...plain, bytes },
+    {
+      afterSeq: firstSeq - 1,
+      afterAtUs: firstAtUs - 1,
+      through: { lastSeq, lastAtUs },
+      isLast: false,
+      ...plainNames(runId, n),
+    },
+  );
+  if (wholeBytes === 0) throw new DamagedSegment('none of its chunks can be read');
+  return { file, chunkStarts: findChunks(file, { rawBytes: file.length, encoding }), isDamaged: true };
+}
+
+/** undefined where lines are missing. */
+function soundChunks(bytes: Buffer, segment: Segment): number[] | undefined {
+  try {
+    const starts = findChunks(bytes, segment);
+    const [first] = starts;
+    return first !== undefined && isBehindGap(readChunk(bytes, first), segment.firstSeq - 1) ? undefined : starts;
+  } catch (error) {
+    if (!(error instanceof DamagedSegment)) throw error;
+    return undefined;
   }
 }
 
@@ -133,9 +179,13 @@ export function chunkIndexOf({ file, chunkStarts }: LoadedSegment, seq: number):
   return low;
 }
 
-/** Writes the compressed file, durably, beside the plain one, and returns its size in bytes. */
+/**
+ * Writes the compressed file, durably, beside the plain one, and returns its size in bytes.
+ * @throws DamagedSegment; of a file that stays plain, the rest can be read
+ */
 export async function compressSegment(dir: string, runId: string, n: number): Promise<number> {
   const raw = await readFile(segmentPath(dir, runId, n, 'raw'));
+  findChunks(raw, { rawBytes: raw.length, encoding: 'raw' });
   const stored = await compress(raw, {
     chunkSize: Math.max(raw.length >>> 2, leastChunkBytes),
     params: { [constants.ZSTD_c_compressionLevel]: zstdLevel, [constants.ZSTD_c_checksumFlag]: 1 },

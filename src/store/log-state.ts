@@ -2,6 +2,7 @@
 // so that a later process needs to read the last segment alone.
 
 import { type Chunk, readChunk, type SpoolPosition, spoolKey, textStartOf, writeHead } from './log-chunk.ts';
+import { noStep } from './log-stand-in.ts';
 
 export type LogState = {
   lastSeq: number;
@@ -59,14 +60,19 @@ export function advance(state: LogState, chunk: Chunk): void {
   state.lastSeq = chunk.firstSeq + chunk.lineCount - 1;
   state.lastAtUs = chunk.firstAtUs + chunk.lineCount - 1;
   state.textBytes += chunk.textEnd - chunk.textStart;
-  state.spool.set(spoolKey(chunk), chunk.spool);
+  if (chunk.stepId !== noStep) state.spool.set(spoolKey(chunk), chunk.spool);
 }
 
 /** Takes all of a file's chunks; the file must be whole. */
 export function advanceOver(state: LogState, file: Buffer): void {
+  eachChunk(file, (chunk) => advance(state, chunk));
+}
+
+/** The file must be whole. */
+export function eachChunk(file: Buffer, visit: (chunk: Chunk) => void): void {
   for (let start = 0; start < file.length; ) {
     const chunk = readChunk(file, start);
-    advance(state, chunk);
+    visit(chunk);
     start = chunk.end;
   }
 }

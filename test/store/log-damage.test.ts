@@ -1,6 +1,6 @@
 // Files of logs that cannot be read: what is around them can, and whoever writes on does.
 
-import { rmSync, symlinkSync, truncateSync } from 'node:fs';
+import { readFileSync, rmSync, statSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { numberedLines, printed, runId } from './a-log.ts';
@@ -75,5 +75,136 @@ describe.each(engines)('a log on $engine with a file that cannot be read', (engi
     expect(next.append(printed('last\n', 5_005))).toMatchObject({ firstSeq: 101 });
     await next.close();
     expect(await log.messages()).toEqual([expect.stringMatching(mark), 'last']);
+  });
+});
+
+const gap = `… lines 3 to 4 of this log cannot be read: the file logs/ZZ/${runId}.1.raw was damaged …`;
+
+/** Three chunks of two lines each in a file that has no row yet, and where they end. */
+async function printThreeChunks(log: LogFixture): Promise<number[]> {
+  const writer = await log.openWriter();
+  const path = join(log.shard, `${runId}.1.raw`);
+  const ends = ['a\nb\n', 'c\nd\n', 'e\nf\n'].map((text, n) => {
+    writer.append(printed(text, 4 * (n + 1)));
+    return statSync(path).size;
+  });
+  await log.restart();
+  return ends;
+}
+
+/** The same as three files, as if each chunk had filled one. */
+async function splitIntoFiles(log: LogFixture): Promise<void> {
+  const ends = await printThreeChunks(log);
+  const path = join(log.shard, `${runId}.1.raw`);
+  const bytes = readFileSync(path);
+  for (const [n, end] of ends.entries())
+    writeFileSync(path.replace('.1.raw', `.${n + 1}.raw`), bytes.subarray(ends[n - 1] ?? 0, end));
+}
+
+describe.each(engines)('the log of a run that goes on, on $engine', (engine) => {
+  test.each([
+    ['text', 60],
+    ['length', 10],
+    ['first byte', 0],
+  ])('keeps what is behind a chunk whose %s is damaged', async (_what, at) => {
+    const log = await openLogFixture(engine);
+    const [first = 0] = await printThreeChunks(log);
+    const path = join(log.shard, `${runId}.1.raw`);
+    const bytes = readFileSync(path);
+    bytes[first + at] = (bytes[first + at] ?? 0) ^ 0x55;
+    writeFileSync(path, bytes);
+    const readable = ['a', 'b', gap, 'e', 'f'];
+    expect(await log.messages()).toEqual(readable);
+
+    const writer = await log.openWriter();
+    expect(writer.spoolOffset({ stepId: 'step_01', attempt: 1 })).toBe(12);
+    expect(writer.append(printed('g\n', 14))).toMatchObject({ firstSeq: 7, count: 1 });
+    expect(await log.messages()).toEqual([...readable, 'g']);
+    await writer.close();
+    await log.restart();
+    expect((await log.readAll()).map(({ seq, message }) => [seq, message])).toEqual([
+      [1, 'a'],
+      [2, 'b'],
+      [4, gap],
+      [5, 'e'],
+      [6, 'f'],
+      [7, 'g'],
+    ]);
+  });
+
+  test('takes nothing that a script has printed for a chunk', async () => {
+    const log = await openLogFixture(engine);
+    await printThreeChunks(log);
+    const path = join(log.shard, `${runId}.1.raw`);
+    const forged = readFileSync(path);
+    rmSync(path);
+    await log.restart();
+    const writer = await log.openWriter();
+    writer.append(printed('a\nb\n', 4));
+    const start = statSync(path).size;
+    writer.append(printed(Buffer.concat([Buffer.from('x'), forged, Buffer.from('\n')]), 500));
+    writer.append(printed('last\n', 505));
+    await log.restart();
+    const bytes = readFileSync(path);
+    bytes[start + 53] = 0;
+    writeFileSync(path, bytes);
+    expect(await log.messages()).toEqual([
+      'a',
+      'b',
+      expect.stringMatching(/ cannot be read: .* was damaged …$/),
+      'last',
+    ]);
+  });
+
+  test.each(['damaged', 'missing', 'unreadable'])('goes on when a file before its last one is %s', async (how) => {
+    const log = await openLogFixture(engine);
+    await splitIntoFiles(log);
+    const path = join(log.shard, `${runId}.2.raw`);
+    if (how === 'damaged') truncateSync(path, 10);
+    else rmSync(path);
+    if (how === 'unreadable') symlinkSync('/proc/self/mem', path);
+    const readable = ['a', 'b', expect.stringMatching(/^… lines? .* was damaged …$/), 'e', 'f'];
+    await expect.poll(() => log.messages()).toEqual(readable);
+
+    const writer = await log.openWriter();
+    expect(writer.spoolOffset({ stepId: 'step_01', attempt: 1 })).toBe(12);
+    writer.append(printed('g\n', 14));
+    await writer.close();
+    expect(await log.messages()).toEqual([...readable, 'g']);
+  });
+
+  test('says from where on its last file cannot be read, and goes on with what the spool has', async () => {
+    const log = await openLogFixture(engine);
+    await splitIntoFiles(log);
+    const path = join(log.shard, `${runId}.3.raw`);
+    rmSync(path);
+    // The kernel answers EIO to whoever reads it from its beginning.
+    symlinkSync('/proc/self/mem', path);
+    expect(await log.messages()).toEqual(['a', 'b', 'c', 'd', expect.stringMatching(mark)]);
+
+    const writer = await log.openWriter();
+    expect(writer.spoolOffset({ stepId: 'step_01', attempt: 1 })).toBe(8);
+    writer.append(printed('e\nf\ng\n', 14));
+    await writer.close();
+    const said = `… the lines from 5 on cannot be read: the file logs/ZZ/${runId}.3.raw was damaged …`;
+    expect(await log.messages()).toEqual(['a', 'b', 'c', 'd', said, 'e', 'f', 'g']);
+  });
+
+  test('loses no more than what the disk changes while it is written', async () => {
+    const log = await openLogFixture(engine);
+    const writer = await log.openWriter();
+    writer.append(printed('a\nb\n', 4));
+    const path = join(log.shard, `${runId}.1.raw`);
+    const start = statSync(path).size;
+    writer.append(printed('c\nd\n', 8));
+    writer.append(printed(numberedLines(1, 1_000), 50_000));
+    const bytes = readFileSync(path);
+    bytes[start + 60] = 0;
+    writeFileSync(path, bytes);
+    const lines = ['a', 'b', gap, ...numberedLines(1, 1_000).split('\n').slice(0, -1)];
+    expect(await log.messages()).toEqual(lines);
+    await writer.close();
+    await log.restart();
+    expect(await log.messages()).toEqual(lines);
   });
 });

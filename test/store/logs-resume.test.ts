@@ -150,21 +150,30 @@ describe.each(engines)('the log of a server that was killed, on $engine', (engin
     expect(log.files()).toEqual([`${runId}.1.zst`, `${runId}.2.zst`]);
   });
 
-  test('goes on before a file of which the disk has lost the end, whatever is behind it', async () => {
+  test('keeps the file behind one of which the disk has lost the end, and says which lines are missing', async () => {
     const log = await openLogFixture(engine);
-    const { spool } = await printTwoFiles(log);
+    const { spool, cut } = await printTwoFiles(log);
     await undoSeals(log);
     const path = join(log.shard, `${runId}.1.raw`);
     truncateSync(path, statSync(path).size - 100_000);
+    const before = await log.readAll();
 
     const writer = await log.openWriter();
-    const offset = writer.spoolOffset({ stepId: 'step_01', attempt: 1 });
-    expect(offset).toBeLessThan(5_000_000);
-    writer.append(printed(spool.slice(offset), spool.length));
+    expect(writer.spoolOffset({ stepId: 'step_01', attempt: 1 })).toBe(cut);
+    expect(await log.readAll()).toEqual(before);
+    writer.append(printed(spool.slice(cut), spool.length));
     await writer.close();
 
-    expect(await log.text()).toBe(spool);
-    expect(log.files()).toEqual([`${runId}.1.zst`]);
+    const lines = await log.readAll();
+    const at = lines.findIndex(({ step_id: stepId }) => stepId === '');
+    const lastSeq = lines[at]?.seq ?? 0;
+    expect(lines[at]?.message).toBe(
+      `… lines ${at + 1} to ${lastSeq} of this log cannot be read: the file logs/ZZ/${runId}.1.raw was damaged …`,
+    );
+    const printedLines = spool.split('\n').slice(0, -1);
+    expect(lines.slice(0, at).map(({ message }) => message)).toEqual(printedLines.slice(0, at));
+    expect(lines.slice(at + 1).map(({ message }) => message)).toEqual(printedLines.slice(lastSeq));
+    expect(log.files()).toEqual([`${runId}.1.zst`, `${runId}.2.zst`]);
   });
 
   test('is read while it is compressed', async () => {

@@ -5,7 +5,7 @@ import type { LogLine } from '../../domain/log-line.ts';
 import { Problem, validationError } from '../../domain/problem.ts';
 import type { Hub } from '../../engine/hub.ts';
 import { parseTimestampUs } from '../../lib/clock.ts';
-import { isStandIn } from '../../store/log-damage.ts';
+import { isStandIn } from '../../store/log-stand-in.ts';
 import type { LogForm } from '../../store/logs.ts';
 import type { ReadableLog, RunReading } from '../../store/reading.ts';
 import { defined } from '../defined.ts';
