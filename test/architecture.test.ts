@@ -34,7 +34,7 @@ const table: Readonly<Record<string, Rule>> = {
     packages: ['string-width', 'yaml'],
     node: true,
   },
-  tui: { folders: ['client', 'contract', 'domain', 'lib'], packages: ['ink', 'react'], node: true },
+  tui: { folders: ['client', 'contract', 'domain', 'lib'], packages: ['ink', 'react', 'string-width'], node: true },
   console: {
     folders: ['client', 'contract', 'domain', 'lib'],
     packages: ['react', 'react-dom', 'wouter'],

@@ -1,6 +1,7 @@
 // `flwd rerun RUN`: the same again, from its start or from a step on, as a run of its own.
 
 import { randomUUID } from 'node:crypto';
+import { isKept } from '../client/shown-steps.ts';
 import type { BodyOf } from '../contract/operations.ts';
 import type { JsonObject } from '../domain/job.ts';
 import type { Options } from './command.ts';
@@ -32,9 +33,10 @@ export async function run(options: Options, operands: readonly string[]): Promis
     };
     if (options.has('detach')) return detach(session, await create(), output);
     const interrupts = keepInterrupts();
-    const { run_id: runId, job_id: jobId, steps } = await client.call('getRun', { path: { run_id: await create() } });
-    const names = steps.length > 1 ? steps.map(({ step_id: id }) => id) : [];
-    return watchToItsEnd(session, { runId, jobId, steps: names, interrupts }, output);
+    const run = await client.call('getRun', { path: { run_id: await create() } });
+    const { run_id: runId, job_id: jobId, steps } = run;
+    const toRun = steps.length > 1 ? steps.filter((step) => !isKept(run, step)).map(({ step_id: id }) => id) : [];
+    return watchToItsEnd(session, { runId, jobId, steps: toRun, interrupts }, output);
   });
 }
 

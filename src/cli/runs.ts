@@ -1,5 +1,6 @@
 // `flwd runs`: runs, newest first, or one of them whole.
 
+import { inGroups, isKept, keptWords } from '../client/shown-steps.ts';
 import { tookFor } from '../client/took.ts';
 import type { AnswerOf } from '../contract/operations.ts';
 import { leftBehindWords } from '../domain/left-behind.ts';
@@ -156,12 +157,12 @@ export async function describeRun(run: Run, output: Output): Promise<void> {
       { name: 'TOOK', isRight: true },
       { name: 'WHY', isFlexible: true },
     ],
-    run.steps.map((step) => [
+    inGroups(run.steps).map((step) => [
       step.step_id,
       { text: step.status, style: statusStyle(step.status) },
       String(step.attempt),
-      step.finished_at ? tookFor(step.started_at, step.finished_at, 0) || '-' : '-',
-      step.message ?? step.reason ?? '',
+      isKept(run, step) || !step.finished_at ? '-' : tookFor(step.started_at, step.finished_at, 0) || '-',
+      isKept(run, step) ? keptWords : (step.message ?? step.reason ?? ''),
     ]),
   );
 }

@@ -1,4 +1,4 @@
-// The steps of a run as a person looks at them: in which order, and whose log comes first.
+// The steps of a run as a person looks at them: in which order, which of them a rerun has kept, and whose log comes first.
 
 import type { AnswerOf } from '../contract/operations.ts';
 
@@ -10,6 +10,13 @@ export function inGroups(steps: readonly Step[]): Step[] {
   return steps
     .filter(({ instance_of: of }) => of === null)
     .flatMap((step) => [step, ...steps.filter(({ instance_of: of }) => of === step.step_id)]);
+}
+
+export const keptWords = 'kept from the earlier run';
+
+/** A rerun did not run this step again: the step has the times of the earlier run. */
+export function isKept(run: Pick<Run, 'created_at'>, { status, finished_at: finishedAt }: Step): boolean {
+  return status === 'success' && finishedAt !== null && Date.parse(finishedAt) < Date.parse(run.created_at);
 }
 
 /** The step whose log says why the run failed; null where it has no other step, or none of its own has failed. */

@@ -4,8 +4,6 @@ import type { ReactNode } from 'react';
 import { CopyButton, shellWord } from './CopyButton.tsx';
 import { useSession } from './session.tsx';
 
-const here = /^(localhost|127(\.\d+){3}|\[::1\])$/;
-
 export function Copies({
   jobId,
   args,
@@ -24,8 +22,6 @@ export function Copies({
     ...(hasToken ? ['-H "authorization: Bearer $FLWD_TOKEN"'] : []),
     `-d ${shellWord(body)}`,
   ].join(' ');
-  // Without a token it is a server of this machine, and of the user who would give the command.
-  const remote = hasToken || !here.test(location.hostname) ? ` --remote ${shellWord(location.origin)}` : '';
   const words = Object.keys(args).length > 0 ? ` --args ${shellWord(JSON.stringify(args))}` : '';
   const notes = [
     ...(secrets.length > 0 ? [`SECRET stands where the value of ${secrets.join(', ')} belongs.`] : []),
@@ -34,7 +30,10 @@ export function Copies({
   return (
     <>
       <CopyButton label="Copy as curl" text={curl} />
-      <CopyButton label="Copy as flwd" text={`flwd${remote} run ${shellWord(jobId)}${words}`} />
+      <CopyButton
+        label="Copy as flwd"
+        text={`flwd --remote ${shellWord(location.origin)} run ${shellWord(jobId)}${words}`}
+      />
       {notes.length > 0 && <p className="hint">In what is copied, {notes.join(' ')}</p>}
     </>
   );

@@ -3,7 +3,7 @@
 
 import { type ReactNode, useState } from 'react';
 import { faultText } from '../client/fault-words.ts';
-import { inGroups } from '../client/shown-steps.ts';
+import { inGroups, isKept, keptWords } from '../client/shown-steps.ts';
 import { type LogLevel, logLevels } from '../domain/log-line.ts';
 import { useKept } from './kept.ts';
 import { LogLines } from './LogLines.tsx';
@@ -166,6 +166,7 @@ export function LogPane(o: {
 function emptyWords(run: Run, step: Step | undefined): string {
   if (step && hasNeverRun(step))
     return `It never ran: ${(step.message ?? reasonWords(step.reason)).replace(/\.$/, '')}.`;
+  if (step && isKept(run, step)) return `It was ${keptWords}, which has its log.`;
   return run.finished_at === null ? 'Nothing has been printed yet.' : 'No line was printed here.';
 }
 

@@ -1,6 +1,7 @@
 // What a run has besides its log and what it leaves: what it was started with and ran in, and what happened to it.
 
 import type { ReactNode } from 'react';
+import { inGroups } from '../client/shown-steps.ts';
 import { showValue } from '../domain/argument-fields.ts';
 import { eventTypes } from '../domain/event.ts';
 import { formatSize } from '../lib/units.ts';
@@ -64,7 +65,7 @@ export function RunDetails({ run }: { readonly run: Run }): ReactNode {
 }
 
 function Outputs({ run }: { readonly run: Run }): ReactNode {
-  const steps = run.steps.filter(({ outputs }) => Object.keys(outputs).length > 0);
+  const steps = inGroups(run.steps).filter(({ outputs }) => Object.keys(outputs).length > 0);
   if (steps.length === 0) return null;
   return (
     <>

@@ -5,7 +5,7 @@ import { Link, useLocation, useSearch } from 'wouter';
 import type { Client } from '../client/client.ts';
 import { faultText } from '../client/fault-words.ts';
 import type { AnswerOf } from '../contract/operations.ts';
-import { runStatuses } from '../domain/run.ts';
+import { listedStatuses } from '../domain/run.ts';
 import { Bulk } from './Bulk.tsx';
 import { useNow } from './clock.ts';
 import { leaveList, leftList, placeInHistory } from './list-memory.ts';
@@ -16,6 +16,7 @@ import { readRunQuery, withFilter } from './run-query.ts';
 import { type RunRows, withEvent, withNewest, withOlder } from './run-rows.ts';
 import { useScopes } from './scopes.tsx';
 import { useClient } from './session.tsx';
+import { statusLooks } from './words.ts';
 
 const pageRows = 100;
 const morePageRows = 500;
@@ -62,14 +63,14 @@ export function RunsPage(): ReactNode {
         />
         <fieldset className="chips">
           <legend className="unseen">Status</legend>
-          {[null, ...runStatuses].map((status) => (
+          {[null, ...listedStatuses].map((status) => (
             <button
               key={status ?? 'all'}
               type="button"
               aria-pressed={(query.status ?? null) === status}
               onClick={() => show(withFilter(asked, 'status', status))}
             >
-              {status ?? 'all'}
+              {status === null ? 'all' : statusLooks[status].word}
             </button>
           ))}
         </fieldset>

@@ -2,20 +2,21 @@
 
 import type { ReactNode } from 'react';
 import { Link } from 'wouter';
+import { isKept, keptWords } from '../client/shown-steps.ts';
 import { box, layOut, type Point } from './graph-layout.ts';
 import { Scrolls } from './Notes.tsx';
-import { type Step, statusLooks } from './words.ts';
+import { type Run, statusLooks } from './words.ts';
 
 const longestName = 20;
 
 export function StepGraph(o: {
-  readonly steps: readonly Step[];
+  readonly run: Run;
   readonly chosen: string | null;
   readonly hrefOf: (id: string) => string;
 }): ReactNode {
   // The instances of a group stand for it in the list below; in the graph it is one.
-  const steps = o.steps.filter(({ instance_of: of }) => of === null);
-  const chosen = o.steps.find(({ step_id: id }) => id === o.chosen);
+  const steps = o.run.steps.filter(({ instance_of: of }) => of === null);
+  const chosen = o.run.steps.find(({ step_id: id }) => id === o.chosen);
   const chosenId = chosen?.instance_of ?? chosen?.step_id;
   const { places, edges, width, height } = layOut(steps);
   return (
@@ -25,7 +26,8 @@ export function StepGraph(o: {
         {edges.map(({ key, points }) => (
           <path key={key} className="edge" d={pathThrough(points)} />
         ))}
-        {steps.map(({ step_id: id, status }) => {
+        {steps.map((step) => {
+          const { step_id: id, status } = step;
           const place = places.get(id) ?? { x: 0, y: 0 };
           const { glyph, word } = statusLooks[status];
           const isChosen = id === chosenId;
@@ -33,7 +35,7 @@ export function StepGraph(o: {
             <Link
               key={id}
               href={o.hrefOf(id)}
-              aria-label={`${id}: ${word}`}
+              aria-label={`${id}: ${word}${isKept(o.run, step) ? `, ${keptWords}` : ''}`}
               aria-current={isChosen ? 'true' : undefined}
             >
               <g

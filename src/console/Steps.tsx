@@ -3,7 +3,7 @@
 
 import { Fragment, type ReactNode, type RefObject, useEffect, useMemo, useRef, useState } from 'react';
 import { Link } from 'wouter';
-import { inGroups } from '../client/shown-steps.ts';
+import { inGroups, isKept, keptWords } from '../client/shown-steps.ts';
 import { tookFor } from '../client/took.ts';
 import { isFinished } from '../domain/run.ts';
 import { useNow } from './clock.ts';
@@ -51,7 +51,7 @@ export function Steps(o: {
           Graph
         </button>
       </div>
-      {isGraph && <StepGraph steps={run.steps} chosen={place.step} hrefOf={hrefOfStep} />}
+      {isGraph && <StepGraph run={run} chosen={place.step} hrefOf={hrefOfStep} />}
       <div className="over-time">
         <ul ref={list}>
           {rows.map(({ step, bars }) => (
@@ -73,12 +73,12 @@ export function Steps(o: {
                     </button>{' '}
                   </>
                 )}
-                <Told of={step} />
+                <Told of={step} isKept={isKept(run, step)} />
               </span>
-              <Timeline bars={bars} drawn={drawn} />
+              <Timeline bars={bars} drawn={drawn} without={isKept(run, step) ? keptWords : 'not started'} />
               <span className="quiet took">
                 {step.attempt > 1 && `×${step.attempt} `}
-                {tookFor(step.started_at, step.finished_at, nowMs)}
+                {!isKept(run, step) && tookFor(step.started_at, step.finished_at, nowMs)}
               </span>
             </li>
           ))}
@@ -111,12 +111,13 @@ function useShownRow(list: RefObject<HTMLUListElement | null>, chosen: string | 
   }, [list, chosen]);
 }
 
-function Told({ of: step }: { readonly of: Step }): ReactNode {
+function Told({ of: step, isKept }: { readonly of: Step; readonly isKept: boolean }): ReactNode {
   const { step_id: id, name, status, message, reason, approval, child_run_id: childId } = step;
   const needs = step.instance_of === null && reason !== 'upstream_failed' ? step.needs : [];
   const decision = approval?.decision === 'approve' ? 'approved' : 'denied';
   const told = [
     name === id ? null : name,
+    isKept && keptWords,
     status === 'success' ? null : (message ?? reasonWords(reason)),
     approval && `${decision} by ${approval.by}${approval.comment === null ? '' : `: ${approval.comment}`}`,
     needs.length > 0 && (
@@ -188,9 +189,11 @@ function Needs(o: {
   );
 }
 
-function Timeline({ bars, drawn }: { readonly bars: readonly StepBar[]; readonly drawn: Span }): ReactNode {
+/** @param o.without says why there are no bars */
+function Timeline(o: { readonly bars: readonly StepBar[]; readonly drawn: Span; readonly without: string }): ReactNode {
+  const { bars, drawn, without } = o;
   return (
-    <span className="timeline" role="img" aria-label={bars.map(({ words }) => words).join(', ') || 'not started'}>
+    <span className="timeline" role="img" aria-label={bars.map(({ words }) => words).join(', ') || without}>
       {bars.map((bar) => (
         <span
           key={`${bar.look} ${bar.fromMs}`}

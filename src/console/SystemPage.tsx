@@ -234,7 +234,7 @@ function Tokens(): ReactNode {
         {({ tokens }) =>
           tokens.length === 0 ? (
             <p className="quiet">
-              There are none. <code>flwd tokens create</code> makes one.
+              There are none. <code>flwd tokens create --name NAME --scopes A,B</code> makes one.
             </p>
           ) : (
             <Table

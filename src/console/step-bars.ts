@@ -1,5 +1,6 @@
 // What a step did over time: when it waited for its turn, and when it ran.
 
+import { isKept } from '../client/shown-steps.ts';
 import { durationWords } from '../client/took.ts';
 import type { StepStatus } from '../domain/run.ts';
 import { type Run, type Step, statusLooks } from './words.ts';
@@ -30,7 +31,8 @@ export function rowsOf(run: RunTimes, attempts: readonly Step[], nowMs: number):
   const ends = new Map(run.steps.map(({ step_id: id, finished_at: at }) => [id, at]));
   return run.steps.map((step) => {
     const ofStep = (attemptsOf.get(step.step_id) ?? []).toSorted((one, other) => one.attempt - other.attempt);
-    return { step, bars: barsOf(run, ofStep, { readyMs: readyAt(run, step, ends), nowMs }) };
+    // What an earlier run did is not of this time.
+    return { step, bars: isKept(run, step) ? [] : barsOf(run, ofStep, { readyMs: readyAt(run, step, ends), nowMs }) };
   });
 }
 

@@ -18,7 +18,7 @@ export const problems = {
     title: 'Unauthenticated',
     cause:
       'The request has no credential and comes from nobody who needs none; or its credential is not valid, has expired or was revoked.',
-    cure: 'Send `Authorization: Bearer` with a token; `flwd tokens create` makes one.',
+    cure: 'Send `Authorization: Bearer` with a token; `flwd tokens create --name NAME --scopes A,B` makes one.',
   },
   'permission-denied': {
     status: 403,

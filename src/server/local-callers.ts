@@ -92,7 +92,8 @@ export function createLocalCallers(o: {
   };
 }
 
-const token = 'The request needs a token (`Authorization: Bearer …`); `flwd tokens create` makes one.';
+const token =
+  'The request needs a token (`Authorization: Bearer …`); `flwd tokens create --name NAME --scopes A,B` makes one.';
 
 /** What nobody is told to bring, and why. */
 const needs = {

@@ -14,9 +14,11 @@ import { RunScreen } from './run-screen.ts';
 import { RunsScreen } from './runs-screen.ts';
 import { type Place, type Surroundings, SurroundingsContext } from './screen.ts';
 import { useSuspend } from './suspend.ts';
+import { wrapped } from './wrapped.ts';
 
 const leastColumns = 60;
 const leastRows = 15;
+const mostRefusalRows = 4;
 
 type AppProps = { readonly client: Client; readonly where: string; readonly attend: (runId: string) => void };
 
@@ -66,11 +68,13 @@ export function App({ client, where, attend }: AppProps): ReactElement {
   useInput((input, key) => queue(toPresses(input, key)));
   usePaste((text) => queue([toPaste(text)]));
 
+  const top = header(where, connection, admission, columns);
+  const bodyRows = Math.max(0, rows - top.length - 1);
   const surroundings: Surroundings = {
     client: admission.client,
     attend,
     columns,
-    rows: rows - 2,
+    rows: bodyRows,
     epoch: connection.epoch + admission.epoch,
     open,
     back,
@@ -80,25 +84,30 @@ export function App({ client, where, attend }: AppProps): ReactElement {
   return h(
     Box,
     { flexDirection: 'column', width: columns, height: rows },
-    hasRoom
-      ? header(where, connection, admission, columns)
-      : line([`flwd needs ${leastColumns}×${leastRows}, this is ${columns}×${rows}`]),
+    ...(hasRoom ? top : [line([`flwd needs ${leastColumns}×${leastRows}, this is ${columns}×${rows}`], 'no room')]),
     h(
       Box,
-      { flexDirection: 'column', height: Math.max(0, rows - 2), overflow: 'hidden' },
-      hasRoom && isHelping && h(Box, { flexDirection: 'column' }, ...helpLines(rows - 2)),
+      { key: 'body', flexDirection: 'column', height: bodyRows, overflow: 'hidden' },
+      hasRoom && isHelping && h(Box, { flexDirection: 'column' }, ...helpLines(bodyRows)),
       h(
         SurroundingsContext,
         { value: surroundings },
         ...stack.map((place, depth) => screenOf(place, hasRoom && !isHelping && depth === stack.length - 1, depth)),
       ),
     ),
-    line([
-      {
-        text: !hasRoom ? '' : isHelping ? 'any key: back' : `${admission.refusal ? 'Ctrl-R: ask again  ' : ''}${keys}`,
-        colour: 'gray',
-      },
-    ]),
+    line(
+      [
+        {
+          text: !hasRoom
+            ? ''
+            : isHelping
+              ? 'any key: back'
+              : `${admission.refusal ? 'Ctrl-R: ask again  ' : ''}${keys}`,
+          colour: 'gray',
+        },
+      ],
+      'keys',
+    ),
   );
 }
 
@@ -124,16 +133,16 @@ const connectionLooks: Readonly<Record<Connection['state'], Span>> = {
   lost: { text: '✗ no connection, trying again', colour: 'red' },
 };
 
-function header(where: string, { state }: Connection, { refusal }: Admission, columns: number): ReactElement {
+function header(where: string, { state }: Connection, { refusal }: Admission, columns: number): ReactElement[] {
   if (refusal) {
-    return cells([
-      { spans: [{ text: 'flwd', isBold: true }, `  ${where}`], width: Math.floor(columns / 3) },
-      { spans: [{ text: ` ✗ not let in: ${refusal.message}`, colour: 'red' }] },
-    ]);
+    const rows = wrapped(`flwd  ${where}  ✗ not let in: ${refusal.message}`, columns, mostRefusalRows);
+    return rows.map((text, index) => line([{ text, colour: 'red' }], `refusal ${index}`));
   }
   const look = connectionLooks[state];
-  return cells([
-    { spans: [{ text: 'flwd', isBold: true }, `  ${where}`] },
-    { spans: [look], width: look.text.length + 1 },
-  ]);
+  return [
+    cells(
+      [{ spans: [{ text: 'flwd', isBold: true }, `  ${where}`] }, { spans: [look], width: look.text.length + 1 }],
+      'where',
+    ),
+  ];
 }

@@ -3,6 +3,7 @@
 import { Box } from 'ink';
 import { createElement as h, type ReactElement } from 'react';
 import { leftWords } from '../client/left-words.ts';
+import { isKept, keptWords } from '../client/shown-steps.ts';
 import { tookFor } from '../client/took.ts';
 import type { AnswerOf } from '../contract/operations.ts';
 import { leftBehindWords } from '../domain/left-behind.ts';
@@ -11,6 +12,7 @@ import { formatSize } from '../lib/units.ts';
 import { type Colour, cells, line, type Span } from './line.ts';
 import { windowAround } from './windowed.ts';
 import { statusLooks } from './words.ts';
+import { wrapped } from './wrapped.ts';
 
 export type RunAnswer = AnswerOf<'getRun'>;
 export type StepAnswer = RunAnswer['steps'][number];
@@ -20,13 +22,24 @@ export function waitingSteps({ steps }: RunAnswer): StepAnswer[] {
   return steps.filter(({ status }) => status === 'waiting_approval');
 }
 
-/** `fault` stands in the place of the sentence. */
-export function summaryLines(run: RunAnswer, nowMs: number, fault: Span | null): ReactElement[] {
+/** `fault` stands in the place of the sentence, which takes `sentenceRows` at most. */
+export function summaryLines(
+  run: RunAnswer,
+  o: {
+    readonly nowMs: number;
+    readonly fault: Span | null;
+    readonly columns: number;
+    readonly sentenceRows: number;
+  },
+): ReactElement[] {
   const look = statusLooks[run.status];
   const state = run.cancel_requested_at !== null && !isFinished(run.status) ? 'cancelling' : run.status;
   const progress =
     run.progress && !isFinished(run.status) ? `${Math.round(run.progress.percent)} % ${run.progress.message}` : '';
-  const sentence = fault ?? (progress === '' ? sentenceOf(run) : { text: progress });
+  // Progress changes all the time: the log below it must not move with its length.
+  const isProgress = o.fault === null && progress !== '';
+  const sentence = o.fault ?? (isProgress ? { text: progress } : sentenceOf(run));
+  const rows = wrapped(sentence.text, o.columns, isProgress ? 1 : o.sentenceRows);
   return [
     cells(
       [
@@ -37,11 +50,11 @@ export function summaryLines(run: RunAnswer, nowMs: number, fault: Span | null):
           ],
         },
         { spans: [{ text: `${look.glyph} ${state}`, colour: look.colour }], width: 12 },
-        { spans: [tookFor(run.started_at, run.finished_at, nowMs)], width: 9 },
+        { spans: [tookFor(run.started_at, run.finished_at, o.nowMs)], width: 9 },
       ],
       'run',
     ),
-    line([sentence], 'sentence'),
+    ...rows.map((text, index) => line([{ ...sentence, text }], `sentence ${index}`)),
   ];
 }
 
@@ -65,7 +78,9 @@ function cancelWords({ termination }: RunAnswer): string {
   return `Cancelled${signals === '' ? '' : ` by ${signals}`}: ${leftWords(termination)}`;
 }
 
+/** @param steps those of the run, in the order in which they are shown */
 export function stepLines(
+  run: RunAnswer,
   steps: readonly StepAnswer[],
   o: {
     readonly rows: number;
@@ -86,7 +101,7 @@ export function stepLines(
     { flexDirection: 'column', height: o.rows, key: 'steps' },
     ...steps
       .slice(start, end)
-      .map((step, index) => stepLine(step, { ...o, width, isChosen: start + index === o.chosen })),
+      .map((step, index) => stepLine(run, step, { ...o, width, isChosen: start + index === o.chosen })),
   );
 }
 
@@ -94,6 +109,10 @@ export function stepLines(
 function labelOf({ name, step_id: id, instance_of: of }: StepAnswer): string {
   if (of !== null && id.startsWith(`${of}[`)) return `  ${id.slice(of.length)}`;
   return name === '' ? id : name;
+}
+
+function stepWords({ message, child_run_id: childId, reason }: StepAnswer): string {
+  return message ?? (childId === null ? reason : `→ ${childId}`) ?? '';
 }
 
 /** The first that goes on, or else the last that has begun. */
@@ -108,6 +127,7 @@ function currentStep(steps: readonly StepAnswer[]): number {
 }
 
 function stepLine(
+  run: RunAnswer,
   step: StepAnswer,
   o: {
     readonly isChosen: boolean;
@@ -119,7 +139,8 @@ function stepLine(
   const { isChosen, nowMs, width } = o;
   const look = statusLooks[step.status];
   const attempt = step.attempt > 1 ? ` (attempt ${step.attempt})` : '';
-  const about = step.message ?? (step.child_run_id === null ? step.reason : `→ ${step.child_run_id}`) ?? '';
+  const kept = isKept(run, step);
+  const about = kept ? keptWords : stepWords(step);
   const colour: Colour = step.status === 'failed' ? 'red' : 'gray';
   return cells(
     [
@@ -132,7 +153,7 @@ function stepLine(
           { text: attempt, colour: 'yellow' },
         ],
       },
-      { width: 9, spans: [tookFor(step.started_at, step.finished_at, nowMs)] },
+      { width: 9, spans: [kept ? '' : tookFor(step.started_at, step.finished_at, nowMs)] },
       { spans: [{ text: about, colour }] },
     ],
     step.step_id,

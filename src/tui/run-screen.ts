@@ -43,13 +43,16 @@ export function RunScreen({ isActive, runId }: ScreenProps & { readonly runId: s
   }, [run, openedFor]);
 
   const steps = useMemo(() => inGroups(run?.steps ?? []), [run]);
-  const stepRows = Math.min(Math.max(steps.length, 1), Math.max(2, Math.floor((rows - 3) / 3)));
-  const logRows = rows - 3 - stepRows;
+  const actions = useRunActions(runId, run, chosenStep === null ? undefined : steps[chosenStep]?.step_id);
+  const sentenceRows = Math.max(1, Math.floor(rows / 7));
+  const summary = run ? summaryLines(run, { nowMs, fault: actions.fault, columns, sentenceRows }) : [];
+  const restRows = rows - summary.length - 1;
+  const stepRows = Math.min(Math.max(steps.length, 1), Math.max(2, Math.floor(restRows / 3)));
+  const logRows = restRows - stepRows;
   // Before that it is not known whose log is wanted.
   const log = useLog(isActive && openedFor === runId, runId, { level, stepId }, logRows);
   const search = useLogSearch({ runId, level, stepId, rows: logRows }, log);
   const found = useMemo(() => new Set(search.found), [search.found]);
-  const actions = useRunActions(runId, run, chosenStep === null ? undefined : steps[chosenStep]?.step_id);
 
   usePresses(isActive, actions.question ?? keysOf(actions, typing !== null, chosenStep !== null), (press) => {
     if (typing) return onTyping(typing, press);
@@ -127,8 +130,8 @@ export function RunScreen({ isActive, runId }: ScreenProps & { readonly runId: s
   return h(
     Box,
     { flexDirection: 'column', height: rows },
-    ...summaryLines(run, nowMs, actions.fault),
-    stepLines(steps, { rows: stepRows, chosen: chosenStep, logOf: stepId, nowMs, columns }),
+    ...summary,
+    stepLines(run, steps, { rows: stepRows, chosen: chosenStep, logOf: stepId, nowMs, columns }),
     cells(
       [
         {

@@ -12,6 +12,16 @@ const jobs = {
     { argspec, steps: [script('a'), script('b', { needs: ['a'] })] },
     { a: 'echo "a is done"', b: 'echo "b leaves with $FLWD_ARG_CODE"; exit "$FLWD_ARG_CODE"' },
   ),
+  versions: steps(
+    {
+      steps: [
+        script('get'),
+        script('test', { needs: ['get'], matrix: { node: [22, 24] } }),
+        script('pack', { needs: ['test'] }),
+      ],
+    },
+    { get: 'true', test: '[ "$FLWD_MATRIX_NODE" = 22 ]', pack: 'true' },
+  ),
 };
 const served = [
   ['without a server', false],
@@ -40,6 +50,35 @@ test.each(served)(
     await server?.stop();
   },
 );
+
+test('flwd runs lists instances below their step, and says which steps a rerun has kept', async () => {
+  const { dir } = await createInstance(jobs);
+  const stepsOf = async (id: string): Promise<string[]> => {
+    const [, table = ''] = (await flwd(dir, 'runs', id)).stdout.split('\n\n');
+    return table
+      .trimEnd()
+      .split('\n')
+      .map((row) => row.replaceAll(/ {2,}/g, '  ').replaceAll(/\b\d+(ms|\.\ds)/g, 'TIME'));
+  };
+  const first: RunAnswer = JSON.parse((await flwd(dir, 'run', 'versions', '--json')).stdout);
+  expect(await stepsOf(first.run_id)).toEqual([
+    'STEP  STATUS  TRY  TOOK  WHY',
+    'get  success  1  TIME',
+    expect.stringMatching(/^test {2}failed {2}1 {2}TIME {2}./),
+    'test[node=22]  success  1  TIME',
+    expect.stringMatching(/^test\[node=24\] {2}failed {2}1 {2}TIME {2}exited with code 1:/),
+    'pack  skipped  1  -  it needs test, which failed',
+  ]);
+  const again: RunAnswer = JSON.parse((await flwd(dir, 'rerun', first.run_id, '--from', 'failed', '--json')).stdout);
+  expect(await stepsOf(again.run_id)).toEqual([
+    'STEP  STATUS  TRY  TOOK  WHY',
+    'get  success  1  -  kept from the earlier run',
+    expect.stringMatching(/^test {2}failed {2}1 {2}TIME {2}./),
+    'test[node=22]  success  1  -  kept from the earlier run',
+    expect.stringMatching(/^test\[node=24\] {2}failed {2}1 {2}TIME {2}exited with code 1:/),
+    'pack  skipped  1  -  it needs test, which failed',
+  ]);
+});
 
 test('a run that is left running is named by its id alone', async () => {
   const instance = await createInstance(jobs);

@@ -234,6 +234,6 @@ describe('a form', () => {
     await page.getByRole('button', { name: 'Copy as flwd' }).click();
     await expect
       .poll(() => page.evaluate('navigator.clipboard.readText()'))
-      .toBe(`flwd run demo/greeting --args '{"who":"O'\\''Neil","token":{"secret":"greeter"}}'`);
+      .toBe(`flwd --remote ${server.url} run demo/greeting --args '{"who":"O'\\''Neil","token":{"secret":"greeter"}}'`);
   });
 });

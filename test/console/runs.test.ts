@@ -190,6 +190,12 @@ describe('a run', () => {
     await page.getByRole('button', { name: 'Rerun what failed' }).click();
     await page.getByText(/as a rerun of/).waitFor();
     await page.getByText(/Failed in test/).waitFor();
+    const rows = page.getByRole('region', { name: 'Steps', exact: true }).getByRole('listitem');
+    const kept = rows.filter({ hasText: 'kept from the earlier run' });
+    await expect.poll(() => kept.getByRole('link').allTextContents()).toEqual(['fetch']);
+    expect(await kept.getByRole('img').getAttribute('aria-label')).toBe('kept from the earlier run');
+    await kept.getByRole('link').click();
+    await page.getByText('It was kept from the earlier run, which has its log.').waitFor();
     const again = page.url();
     await page.getByRole('combobox', { name: 'Step to rerun from' }).focus();
     await page.keyboard.press('ArrowDown');
@@ -221,6 +227,8 @@ describe('a run', () => {
     await started('demo/ask');
     const page = await browser.open(`${server.url}/runs?q=job:demo/ask`);
     await page.getByText('ask waits for an approval').waitFor();
+    await page.getByRole('button', { name: 'waits for approval', exact: true }).click();
+    await expect.poll(() => page.url()).toContain(encodeURIComponent('status:waiting_approval job:demo/ask'));
     await page.getByRole('list', { name: 'Runs' }).getByRole('link', { name: 'demo/ask' }).click();
     await page.getByText('Waits: ask waits for an approval.').waitFor();
     const asked = page.getByRole('region', { name: 'Approval of ask' });
@@ -229,6 +237,8 @@ describe('a run', () => {
     await asked.getByRole('button', { name: 'Approve' }).click();
     await page.getByText(/Succeeded in/).waitFor();
     await log(page).getByText('gone on').waitFor();
+    await page.goBack();
+    await page.getByText('No run matches.').waitFor();
   });
 
   testWith('chromium')('that is unknown is said to be', async () => {

@@ -45,6 +45,14 @@ async function openDoor(): Promise<Door> {
   return door;
 }
 
+testWith('tmux')('who is not let in reads the whole command that makes a token, in 80 columns', async () => {
+  await using guarded = await startServing({ authMode: 'required', jobs: { demo: bash('true') } });
+  const terminal = await openTui(guarded.url, { columns: 80, rows: 24 });
+  const screen = await terminal.sees('not let in');
+  const [refusal = ''] = screen.split(/\n.*Unauthenticated/);
+  expect(refusal.replaceAll(/\s+/g, ' ')).toContain('`flwd tokens create --name NAME --scopes A,B` makes one.');
+});
+
 testWith('tmux')('who is not let in any more asks for nothing until somebody says so', async () => {
   const { credential } = await server.token();
   const door = await openDoor();

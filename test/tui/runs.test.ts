@@ -15,6 +15,7 @@ const executing = await startServing({
     'demo/stubborn': bash('trap "echo not yet" TERM; echo begun; for i in {1..600}; do sleep 0.2 || true; done', {
       cancel: { grace: '2m' },
     }),
+    'demo/untidy': bash('for file in notes.txt of-the-first-day.csv of-the-second-day.csv; do echo x > "$file"; done'),
     'demo/steps': {
       'config.yaml': JSON.stringify({
         steps: [
@@ -71,8 +72,7 @@ describe('the list of runs', () => {
     await terminal.sees(/Runs waiting_approval[\s\S]*No run is like that\./);
     await terminal.type('s/demo/first\r');
     await terminal.sees(/Runs \/demo\/first/);
-    await expect.poll(() => terminal.screen()).not.toContain('demo/second');
-    expect(await terminal.screen()).toContain('○ pending');
+    expect(await terminal.sees(/○ pending +demo\/first/)).not.toContain('demo/second');
     await first.move('withdraw');
     await terminal.sees(/– cancelled +demo\/first/);
   });
@@ -242,6 +242,33 @@ describe('a run', () => {
       await terminal.sees(/❯ ✗ {3}\[node=24,db=pg\]/);
       await terminal.press('Enter');
       await terminal.sees(/I get +got$/m);
+    },
+  );
+
+  testWith('tmux')('says which steps a rerun has kept from the earlier run', async () => {
+    const started = await executing.post('/runs', { job_id: 'demo/versions', async: false });
+    const { run_id: runId } = JSON.parse(await started.text());
+    await executing.post(`/runs/${runId}/rerun`, { from: 'failed' });
+    const terminal = await openTui(executing.url, { columns: 80, rows: 30 });
+    await openNewestRun(terminal);
+    const screen = await terminal.sees(/✗ failed/);
+    expect(screen).toMatch(/✓ get +kept from the earlier run$/m);
+    expect(screen).toMatch(/✓ {3}\[node=24,db=sqlite\] +kept from the earlier run$/m);
+    expect(screen).toMatch(/✗ {3}\[node=24,db=pg\] +\S+ +exited with code 1$/m);
+  });
+
+  testWith('tmux')(
+    'says in 80 columns how many files it left where nothing keeps them, and what keeps them',
+    async () => {
+      const started = await executing.post('/runs', { job_id: 'demo/untidy', async: false });
+      expect(started.status).toBe(201);
+      const terminal = await openTui(executing.url, { columns: 80, rows: 24 });
+      await openNewestRun(terminal);
+      const screen = await terminal.sees(/✓ success/);
+      expect(screen.replaceAll(/\s+/g, ' ')).toContain(
+        '3 files (6B) left in the workspace or /tmp are not kept: notes.txt, of-the-first-day.csv, ' +
+          'of-the-second-day.csv; artifacts.paths would keep them, permissions.write would put them on the host',
+      );
     },
   );
 
