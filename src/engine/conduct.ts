@@ -19,7 +19,6 @@ import { createPatience } from './patience.ts';
 import { hasEnded, moveDeadlines, type Place } from './places.ts';
 import { createRunArtifacts, noArtifacts } from './run-artifacts.ts';
 import type { ConductContext, ConductSource, Surroundings } from './run-context.ts';
-import { keepWorkspace, removeRunFolder } from './run-folders.ts';
 import { createRunLog } from './run-log.ts';
 import { redactedTexts } from './run-secrets.ts';
 import type { Decision, Ending } from './run-state.ts';
@@ -207,7 +206,7 @@ export function conduct(source: ConductSource, context: ConductContext, around: 
     });
     if (move === 'fail') log.warn({ reason: change.reason, error: change.error?.message }, 'a run failed');
     markFinished();
-    putAway();
+    context.folders.putAway(runDir, job.composition, log);
   }
 
   /** One place is to end, because of its time or the run's. */
@@ -278,12 +277,7 @@ export function conduct(source: ConductSource, context: ConductContext, around: 
       await store.runs.end(tx, run.run_id, 'fail', ending);
     });
     markFinished();
-    putAway();
-  }
-
-  /** Of a job with steps the workspace stays, for a rerun. */
-  function putAway(): void {
-    void (isSingle ? removeRunFolder(runDir, log) : keepWorkspace(runDir, log));
+    context.folders.putAway(runDir, job.composition, log);
   }
 
   function watch(work: Promise<void>): void {

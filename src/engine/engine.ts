@@ -38,6 +38,7 @@ import { createRefusals, type Refusals } from './refusals.ts';
 import { addArgumentFaults } from './request-arguments.ts';
 import { createRerun, type Rerun } from './rerun.ts';
 import type { ConductContext } from './run-context.ts';
+import { createRunFolders } from './run-folders.ts';
 import { toSource } from './run-source.ts';
 import { createSchedules, type Schedules } from './schedules.ts';
 import type { SecretLookup } from './secret-references.ts';
@@ -118,7 +119,7 @@ export function createEngine(o: {
   readonly log: Logger;
   readonly policy: SecurityPolicy;
   readonly limits: QueueLimits;
-  readonly execution: Omit<ConductContext, 'store' | 'clock' | 'log' | 'sealer' | 'worker'>;
+  readonly execution: Omit<ConductContext, 'store' | 'clock' | 'log' | 'sealer' | 'folders' | 'worker'>;
   readonly defaultTenant: string;
   readonly syncWaitMs: number;
   /** This process, as a run names who executes it. */
@@ -130,7 +131,8 @@ export function createEngine(o: {
     for (const conductor of dispatcher.conductors()) conductor.clockSet(byMs);
     reaper.clockSet(byMs);
   });
-  const context: ConductContext = { ...o.execution, store, clock, log, sealer, worker: o.worker };
+  const folders = createRunFolders();
+  const context: ConductContext = { ...o.execution, store, clock, log, sealer, folders, worker: o.worker };
   const { limitHost } = o.execution;
   const secrets = createStoredSecrets(o);
   const storedSecret = secrets.valueOf;
@@ -377,6 +379,7 @@ export function createEngine(o: {
       await dispatcher.stop();
       await recovery;
       await dispatcher.stop();
+      await folders.settled();
       await refusals.close();
     },
   };

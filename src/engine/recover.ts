@@ -10,7 +10,7 @@ import type { Logger } from '../lib/logger.ts';
 import type { Store } from '../store/open.ts';
 import type { PendingRun, StoredRun } from '../store/runs.ts';
 import type { StepRow } from '../store/schema.ts';
-import { keepWorkspace, removeRunFolder } from './run-folders.ts';
+import type { RunFolders } from './run-folders.ts';
 import { joinTerminations } from './run-verdict.ts';
 import { attemptFolder } from './step-runner.ts';
 
@@ -48,6 +48,7 @@ export async function endWithoutConductor(
     readonly clock: Clock;
     readonly log: Logger;
     readonly runsDir: string;
+    readonly folders: RunFolders;
     readonly worker: string;
     readonly cancelChild: (runId: string) => void;
   },
@@ -74,8 +75,7 @@ export async function endWithoutConductor(
   for (const { child_run_id: childRunId, finished_at } of stored.attempts) {
     if (childRunId !== null && finished_at === null) o.cancelChild(childRunId);
   }
-  const putAway = stored.plan?.job.composition === 'steps' ? keepWorkspace : removeRunFolder;
-  void putAway(join(o.runsDir, runId), o.log);
+  o.folders.putAway(join(o.runsDir, runId), stored.plan?.job.composition ?? 'single', o.log);
 }
 
 /** What was stored of it is readable from then on; which lines have not been announced. */

@@ -9,6 +9,7 @@ import type { Logger } from '../lib/logger.ts';
 import type { Store } from '../store/open.ts';
 import type { AttemptContext, Outcome } from './attempt.ts';
 import type { ArtifactLimits } from './collect.ts';
+import type { RunFolders } from './run-folders.ts';
 import type { RunSecrets } from './run-secrets.ts';
 import type { RunState } from './run-state.ts';
 import type { Slot } from './slots.ts';
@@ -20,6 +21,7 @@ export type ConductContext = AttemptContext & {
   readonly log: Logger;
   readonly sealer: Sealer;
   readonly artifactLimits: ArtifactLimits;
+  readonly folders: RunFolders;
   readonly worker: string;
 };
 

@@ -3,9 +3,35 @@
 import { readdirSync, rmdirSync, rmSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { JobDefinition } from '../domain/job.ts';
 import { errorCode } from '../lib/error-code.ts';
 import type { Logger } from '../lib/logger.ts';
 import { removeTree } from './remove-tree.ts';
+
+export type RunFolders = {
+  /** The folder of a run that has ended. Of a job with steps the workspace stays, for a rerun. */
+  readonly putAway: (dir: string, composition: JobDefinition['composition'], log: Logger) => void;
+  /** Resolves when nothing is being put away, or after a while: a later start removes the rest. */
+  readonly settled: () => Promise<void>;
+};
+
+/** A server that is told to stop has five seconds for everything. */
+const settlingMs = 1_500;
+
+export function createRunFolders(): RunFolders {
+  const underWay = new Set<Promise<unknown>>();
+  return {
+    putAway(dir, composition, log) {
+      const work = composition === 'single' ? removeRunFolder(dir, log) : keepWorkspace(dir, log);
+      underWay.add(work);
+      void work.finally(() => underWay.delete(work));
+    },
+    async settled() {
+      await Promise.race([Promise.all(underWay), delay(settlingMs, undefined, { ref: false })]);
+    },
+  };
+}
 
 /** Never rejects: what cannot be removed now is tried again by retention. */
 export async function removeRunFolder(dir: string, log: Logger): Promise<boolean> {

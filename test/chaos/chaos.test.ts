@@ -89,6 +89,7 @@ describe.skipIf(!isPossible)(`a server that is killed again and again (CHAOS_SEE
       'stops-cleanly',
       ({ ledger }) => ({ ledger: { ...ledger, stops: [{ code: null, signal: 'SIGKILL', tookMs: 9_000 }] } }),
     ],
+    ['stops-tidily', ({ ledger }) => ({ ledger: { ...ledger, leftAtStops: ['runs/run_1 holds 1-1, workspace'] } })],
     ['answers-properly', ({ ledger }) => ({ ledger: { ...ledger, refusals: ['POST /runs answered 500'] } })],
   ])('a breach of %s is seen', (name, plant) => {
     const { evidence } = outcome;

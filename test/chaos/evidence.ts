@@ -3,6 +3,7 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { errorCode } from '../../src/lib/error-code.ts';
 import type { ArtifactAnswer, LogAnswer, LogLineAnswer } from '../support/answers.ts';
 import { cgroupsLeft } from './cgroups-left.ts';
 import type { SeenFrame } from './follower.ts';
@@ -146,7 +147,7 @@ const clearingMs = 3_000;
 
 /**
  * Folders of runs that have ended. A run of several steps keeps its workspace, for those that are run again. Where the server
- * was ended while it put a run away, the rest is left to retention.
+ * was killed while it put a run away, the rest is left to retention.
  */
 export function foldersLeft({
   ledger,
@@ -157,7 +158,7 @@ export function foldersLeft({
   return runFolders.flatMap(({ runId, names }) => {
     const run = runs.find(({ id }) => id === runId);
     const endedAtMs = Number(run?.finished_at);
-    if (ledger.endedAtMs.some((atMs) => Math.abs(atMs - endedAtMs) < clearingMs)) return [];
+    if (ledger.killedAtMs.some((atMs) => Math.abs(atMs - endedAtMs) < clearingMs)) return [];
     const keeps = run && scripts[run.job_id]?.attempts ? ['workspace'] : [];
     return names.every((name) => keeps.includes(name)) && keeps.length > 0
       ? []
@@ -174,9 +175,24 @@ export function readLeft(root: string, mark: string, ledger: Ledger) {
   return {
     cgroups: cgroupsLeft(join(root, 'data')),
     left: leftProcesses([root, mark], ledger.sandboxes.values()),
-    runFolders: readdirSync(join(root, 'data/runs')).map((runId) => ({
-      runId,
-      names: readdirSync(join(root, 'data/runs', runId)),
-    })),
+    runFolders: readRunFolders(root),
   };
+}
+
+export function readRunFolders(root: string): Evidence['runFolders'] {
+  const runsDir = join(root, 'data/runs');
+  return readdirSync(runsDir).flatMap((runId) => {
+    const names = namesIn(join(runsDir, runId));
+    return names ? [{ runId, names }] : [];
+  });
+}
+
+/** undefined when the server has removed it since. */
+function namesIn(dir: string): string[] | undefined {
+  try {
+    return readdirSync(dir);
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return undefined;
+    throw error;
+  }
 }

@@ -53,6 +53,11 @@ export const invariants: readonly Invariant[] = [
         .map(({ code, signal, tookMs }) => `it ended with ${code ?? signal} after ${tookMs} ms`),
   },
   {
+    name: 'stops-tidily',
+    sentence: 'After SIGTERM no folder is left of a run that had ended.',
+    breaches: ({ ledger }) => [...ledger.leftAtStops],
+  },
+  {
     name: 'answers-properly',
     sentence: 'No request is answered with a fault of the server.',
     breaches: ({ ledger }) => [...ledger.refusals],

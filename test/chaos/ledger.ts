@@ -46,8 +46,10 @@ export type Ledger = {
   readonly staleWrites: StaleWrite[];
   /** Pid namespaces that were seen, as the shims named them. */
   readonly sandboxes: Map<string, { readonly initPid: number; readonly inode: number }>;
-  /** Of every SIGKILL and SIGTERM of the server: it puts nothing more away. */
-  readonly endedAtMs: number[];
+  /** Of every SIGKILL of the server: what it was putting away is left to a later start. */
+  readonly killedAtMs: number[];
+  /** Folders of runs that had ended when the server was stopped by SIGTERM, and were there after it. */
+  readonly leftAtStops: string[];
   /** From the end of a server until the next one listened. */
   readonly absences: { readonly fromMs: number; readonly toMs: number }[];
   kills: number;
@@ -66,7 +68,8 @@ export function openLedger(): Ledger {
     stops: [],
     staleWrites: [],
     sandboxes: new Map(),
-    endedAtMs: [],
+    killedAtMs: [],
+    leftAtStops: [],
     absences: [],
     kills: 0,
     killsDuringStart: 0,

@@ -5,11 +5,20 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { writeJob } from '../support/jobs.ts';
+import { bash, writeJob } from '../support/jobs.ts';
 import { processesWith } from '../support/processes.ts';
 import { approve } from './approver.ts';
 import { type Clients, startClients } from './clients.ts';
-import { type Evidence, foldersLeft, readArtifacts, readDatabase, readLeft, readLog, unfinished } from './evidence.ts';
+import {
+  type Evidence,
+  foldersLeft,
+  readArtifacts,
+  readDatabase,
+  readLeft,
+  readLog,
+  readRunFolders,
+  unfinished,
+} from './evidence.ts';
 import { createFollower, type Follower, replay } from './follower.ts';
 import { type Ledger, openLedger } from './ledger.ts';
 import { createLoad } from './load.ts';
@@ -43,6 +52,7 @@ export async function wreak(o: Chaos): Promise<Outcome> {
   const mark = `${process.pid}${o.seed % 1_000_000}`;
   const scripts = { ...chaosScripts(mark), ...stepScripts(mark) };
   for (const [name, { files }] of Object.entries(scripts)) await writeJob(join(root, 'jobs', name), files);
+  await writeJob(join(root, 'jobs/litter'), bash('seq 1000 | xargs touch'));
   writeFileSync(join(root, 'flwd.yaml'), JSON.stringify(configuration(root), null, 2));
   const place = { packageDir: o.packageDir, root, syncs: prepareSyncs(root) };
   mkdirSync(join(root, 'data'), { mode: 0o700 });
@@ -77,7 +87,7 @@ export async function wreak(o: Chaos): Promise<Outcome> {
       await stale;
       held = anyHeld(dbPath);
       awaySinceMs = Date.now();
-      await endVictim(victim, { ...o, ...place, clients, ledger, random });
+      await endVictim(victim, { ...o, ...place, scripts, clients, ledger, random });
       stop.abort();
       await Promise.all(work);
     }
@@ -108,7 +118,7 @@ function configuration(root: string): unknown {
 
 async function killWhileStarting(victim: Victim, ledger: Ledger, random: Random): Promise<void> {
   await delay(random.integer(0, 900));
-  ledger.endedAtMs.push(Date.now());
+  ledger.killedAtMs.push(Date.now());
   await victim.end('SIGKILL');
   ledger.kills += 1;
   ledger.killsDuringStart += 1;
@@ -157,18 +167,38 @@ function parentOf(pid: number): number {
   return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
 }
 
+type Stopped = { root: string; ledger: Ledger; scripts: Evidence['scripts'] };
+
+async function stop(victim: Victim, { root, ledger, scripts }: Stopped): Promise<void> {
+  ledger.stops.push(await victim.end('SIGTERM'));
+  const stoppedAtMs = Date.now();
+  const { runs } = readDatabase(join(root, 'data/flwd.db'));
+  // A command may own the data dir by now, and end runs itself.
+  const ended = runs.filter((run) => run.finished_at !== null && run.finished_at <= stoppedAtMs).map(({ id }) => id);
+  const runFolders = readRunFolders(root).filter(({ runId }) => ended.includes(runId));
+  ledger.leftAtStops.push(...foldersLeft({ ledger, runs, scripts, runFolders }));
+}
+
+/** Stops it while it puts away a folder that takes it a moment. */
+async function stopAfterLitter(victim: Victim, url: string, o: Stopped): Promise<void> {
+  const body = JSON.stringify({ job_id: 'litter' });
+  const headers = { 'content-type': 'application/json' };
+  await fetch(`${url}/api/v1/runs`, { method: 'POST', headers, body });
+  const dbPath = join(o.root, 'data/flwd.db');
+  await until(() => unfinished(dbPath) === 0, settleMs, 5);
+  await stop(victim, o);
+}
+
 async function endVictim(
   victim: Victim,
-  o: { root: string; syncs: Syncs; cutChance: number; clients: Clients; ledger: Ledger; random: Random },
+  o: Stopped & { syncs: Syncs; cutChance: number; clients: Clients; random: Random },
 ): Promise<void> {
   const { root, ledger, random } = o;
   if (random.chance(0.12)) {
-    ledger.stops.push(await victim.end('SIGTERM'));
-    ledger.endedAtMs.push(Date.now());
-    return;
+    return stop(victim, o);
   }
   const kill = async (): Promise<void> => {
-    ledger.endedAtMs.push(Date.now());
+    ledger.killedAtMs.push(Date.now());
     await victim.end('SIGKILL');
     ledger.kills += 1;
   };
@@ -222,15 +252,15 @@ async function settle(o: {
     logs.set(id, await readLog(url, id));
     if (job_id === 'keeper') artifacts.set(id, await readArtifacts(url, id));
   }
-  ledger.stops.push(await o.victim.end('SIGTERM'));
+  await stopAfterLitter(o.victim, url, o);
   const look = () => readLeft(root, o.mark, ledger);
   await until(() => look().left.length === 0 && look().cgroups.length === 0, 3_000);
   return { ledger, scripts, ...rows, logs, artifacts, seen: follower.seen, replayed, ...look() };
 }
 
 /** Goes on all the same when the time is over: what is missing then is a breach. */
-async function until(isSo: () => boolean, timeoutMs: number = settleMs): Promise<void> {
-  for (const sinceMs = performance.now(); !isSo() && performance.now() - sinceMs < timeoutMs; ) await delay(100);
+async function until(isSo: () => boolean, timeoutMs: number = settleMs, pauseMs = 100): Promise<void> {
+  for (const sinceMs = performance.now(); !isSo() && performance.now() - sinceMs < timeoutMs; ) await delay(pauseMs);
 }
 
 function killProcess(pid: number): void {

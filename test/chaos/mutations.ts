@@ -44,6 +44,13 @@ export const mutations: readonly Mutation[] = [
     instead: 'spoolEnd = 0;',
     breaks: 'log-is-exact',
   },
+  {
+    name: 'the wait for folders that are being put away',
+    file: 'src/engine/engine.ts',
+    text: 'await folders.settled();',
+    instead: 'void folders;',
+    breaks: 'stops-tidily',
+  },
 ];
 
 const checkout = new URL('../..', import.meta.url).pathname;

@@ -1,8 +1,11 @@
 // A server that stops lets go of what runs, and leaves nothing half told.
 
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { bash } from '../support/jobs.ts';
 import { dataFolder, openEngine } from './an-engine.ts';
+import { script, steps } from './step-jobs.ts';
 
 test('a run whose script has ended when the server stops keeps its whole log', async () => {
   const root = dataFolder();
@@ -39,4 +42,21 @@ test('a run that was about to start when the server stops is started by the next
     expect(await next.finished(runId)).toMatchObject({ status: 'success' });
     expect(await next.messages(runId)).toEqual(['hello']);
   }
+});
+
+test.each([
+  ['single', bash('seq 300 | xargs touch'), []],
+  [
+    'steps',
+    steps({ steps: [script('work')] }, { work: 'cd "${FLWD_OUTPUT_FILE%/*}" && seq 300 | xargs touch' }),
+    ['workspace'],
+  ],
+])('the folder of a run that has ended is put away before the server stops (%s)', async (_, files, kept) => {
+  const root = dataFolder();
+  const opened = await openEngine(root, { jobs: { litters: files } });
+  const runId = await opened.create('litters');
+  await opened.when(runId, ({ finished_at }) => finished_at !== null);
+  await opened.engine.close();
+  const runDir = join(root, 'data', 'runs', runId);
+  expect(existsSync(runDir) ? readdirSync(runDir) : []).toEqual(kept);
 });
