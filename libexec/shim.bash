@@ -9,7 +9,8 @@ take_hidden() {
 }
 
 # usage: attend &    order, and after it in fd 0: what src/exec/shim.ts has written: it sets `attempt_dir`, `is_guarded`, `has_tmp`,
-# `workspace`, `bwrap` and `command`, and opens what they need; without a sandbox `workspace` says where the script starts
+# `workspace`, `bwrap` and `command`, and opens what they need; without a sandbox `workspace` says where the script starts, and
+# `program` what the job starts
 # number: which order it is    fd 3: where `ended NUMBER` is told    fd 4: a pipe for the script's stderr, opened both ways
 # fd 9: another, at which bwrap waits    ATTEMPT_DIR/sandbox: bwrap's options
 # It writes to ATTEMPT_DIR/status, one JSON object a line: who it is, then what bwrap says on fd 3, then how bwrap ended.
@@ -109,7 +110,7 @@ show_tmp() {
 run_script() {
   cd "$workspace" || exit
   set -m
-  become_script "${command[@]}" &
+  become_script "$program" "${command[@]}" &
   set +m
   wait "$!"
   set -- "$?" "$!"
@@ -120,22 +121,30 @@ run_script() {
   exit "$1"
 }
 
-# usage: become_script PROGRAM ARGUMENT…
+# usage: become_script PROGRAM COMMAND ARGUMENT…    PROGRAM: the job's own, which COMMAND may only start
 become_script() {
-  local stat
+  local stat line=
   IFS= read -r stat </proc/self/stat || exit
   stat=(${stat##*) })
   printf '{"script":%s,"start_ticks":%s}\n' "$BASHPID" "${stat[19]}" >&3 || exit
-  unset command stat
+  [[ $1 != */* ]] || IFS= read -rn 256 line <"$1"
+  [[ $line =~ ^'#!'[[:blank:]]*([^[:blank:]]+) ]]
+  # In words that no variable of the job's can change.
+  set -- "${BASH_REMATCH[1]-}" "$@"
+  unset command stat line program
   export PWD
   export_hidden
-  if [[ $1 == */* && ! -e $1 ]] || { [[ $1 != */* ]] && ! hash -- "$1"; }; then
+  if [[ $2 == */* && ! -e $2 ]] || { [[ $2 != */* ]] && ! hash -- "$2"; }; then
     printf '{"unstartable":"missing"}\n' >&3
     exit 127
-  elif [[ $1 == */* && ! -x $1 ]]; then
+  elif [[ $2 == */* && ! -x $2 ]]; then
     printf '{"unstartable":"forbidden"}\n' >&3
     exit 126
+  elif [[ $1 != '' && ! -e $1 ]]; then
+    printf '{"unstartable":"no-interpreter"}\n' >&3
+    exit 127
   fi
+  shift 2
   exec "$@" >&6 2>/proc/self/fd/4 3>&- 4>&- 5>&- 6>&- 7<&- 10>&-
 }
 

@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import { isShortage } from '../lib/shortage.ts';
 import type { ShimNews } from './fork-server.ts';
 import { killDomainOf } from './kill-domain.ts';
-import { type AttemptProcess, attend, removed } from './launch.ts';
+import { type AttemptProcess, attend, removed, removeSecrets } from './launch.ts';
 import { attendantsOf } from './process-table.ts';
 import { untilShimEnds } from './shim-end.ts';
 import { giveUp, readStatus, statusPath } from './shim-status.ts';
@@ -21,7 +21,11 @@ export function adopt(attemptDir: string): AttemptProcess | undefined {
     return attend(attemptDir, Promise.resolve(), { kind: 'lost' });
   }
   if (!existsSync(attemptDir) && isLeftWithoutFolder(attemptDir)) return attend(attemptDir, Promise.resolve(), removed);
-  if (giveUp(attemptDir) || readStatus(attemptDir)?.isGivenUp) return undefined;
+  if (giveUp(attemptDir) || readStatus(attemptDir)?.isGivenUp) {
+    // The order to start was given, and a cancel may keep it from being given again.
+    removeSecrets(attemptDir);
+    return undefined;
+  }
   const sandbox = watchForEnd(attemptDir);
   return attend(
     attemptDir,

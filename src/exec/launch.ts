@@ -20,7 +20,7 @@ import { attendantsOf, isAlive, isOfThisBoot, send } from './process-table.ts';
 import { shimOrder } from './shim.ts';
 import { untilShimEnds } from './shim-end.ts';
 import { readStatus, type ShimStatus } from './shim-status.ts';
-import { startFailure } from './start-failure.ts';
+import { startFailed, startFailure } from './start-failure.ts';
 import { climb, type Ladder } from './terminate.ts';
 import { lookAtTmp } from './tmp-left.ts';
 
@@ -46,18 +46,20 @@ export type AttemptProcess = {
 
 /** @throws where the host lacks room on the disk, descriptors or memory; it may be asked again. Everything else is an end. */
 export function launch(spec: AttemptSpec, forkServer: ForkServer): AttemptProcess {
+  const unsaid = { kind: 'not-started', message: startFailed(spec.isSandboxed) } as const;
   let grants: readonly OpenGrant[] = [];
   try {
     grants = openGrants(spec);
     const places = guardedPlaces({ ...spec, grants });
     const shimEnded = untilShimEnds(spec.attemptDir, forkServer.run(shimOrder(spec, grants)));
     const isDone = grants.length > 0 ? guarded(spec.attemptDir, { grants, places }, shimEnded) : shimEnded;
-    return attend(spec.attemptDir, isDone, { kind: 'not-started', message: unstartable });
+    return attend(spec.attemptDir, isDone, unsaid);
   } catch (error) {
     closeGrants(grants);
+    removeSecrets(spec.attemptDir);
     // Nothing has been started yet.
     if (isDiskFull(error) || isHostShort(error)) throw error;
-    return attend(spec.attemptDir, Promise.reject(error), { kind: 'not-started', message: unstartable });
+    return attend(spec.attemptDir, Promise.reject(error), unsaid);
   }
 }
 
@@ -93,7 +95,7 @@ export function attend(attemptDir: string, shimEnded: Promise<unknown>, unsaid: 
     async (error: unknown) => {
       await outlast(() => removeSecrets(attemptDir));
       await outlast(() => leaveGroups(attemptDir, true));
-      return notStarted(error);
+      return notStarted(error, unsaid);
     },
   );
   // Whoever waits for it may come later.
@@ -105,14 +107,13 @@ export function attend(attemptDir: string, shimEnded: Promise<unknown>, unsaid: 
   };
 }
 
-const unstartable = 'the sandbox could not be started';
 const dyingMs = 5_000;
 /** A look may read all of /proc: the longer it takes, the fewer there are. */
 const firstPollMs = 1;
 const longestPollMs = 50;
 
 /** Without a sandbox they are files. */
-function removeSecrets(attemptDir: string): void {
+export function removeSecrets(attemptDir: string): void {
   rmSync(join(attemptDir, 'secrets'), { recursive: true, force: true });
 }
 
@@ -171,7 +172,7 @@ function endWithoutFolder(attemptDir: string): boolean {
 
 function endOf(attemptDir: string, status: ShimStatus, unsaid: AttemptEnd): AttemptEnd {
   if (!status.shim) return isRemoved(attemptDir) ? removed : unsaid;
-  const message = startFailure(spoolPath(attemptDir), status);
+  const message = startFailure(spoolPath(attemptDir), status, existsSync(join(attemptDir, 'sandbox')));
   if (message !== undefined) return { kind: 'not-started', message };
   const { exitCode } = status;
   if (exitCode === undefined) return { kind: 'lost' };
@@ -202,9 +203,12 @@ const systemMessages: Readonly<Record<string, string>> = {
   ENOSPC: 'the disk is full',
 };
 
-function notStarted(error: unknown): AttemptEnd {
+function notStarted(error: unknown, unsaid: AttemptEnd): AttemptEnd {
   if (error instanceof GrantRefused) return { kind: 'not-started', message: error.message };
   const code = errorCode(error);
-  if (code === undefined || code.startsWith('ERR_')) return { kind: 'not-started', message: unstartable, cause: error };
+  if (code === undefined || code.startsWith('ERR_')) {
+    const message = unsaid.kind === 'not-started' ? unsaid.message : 'it could not be taken up after a restart';
+    return { kind: 'not-started', message, cause: error };
+  }
   return { kind: 'not-started', message: systemMessages[code] ?? `the host could not start it (${code})` };
 }

@@ -6,6 +6,8 @@ import { join } from 'node:path';
 import { errorCode } from '../lib/error-code.ts';
 import type { PidNamespace, ProcessIdentity } from './process-table.ts';
 
+export type Unstartable = 'missing' | 'forbidden' | 'no-interpreter';
+
 export type ShimStatus = {
   readonly shim?: ProcessIdentity;
   readonly sandbox?: PidNamespace;
@@ -13,8 +15,8 @@ export type ShimStatus = {
   readonly tmpFd?: number;
   /** Where there is no sandbox: the first process of the script, which leads its process group. */
   readonly script?: { readonly pid: number; readonly startTicks: number };
-  /** Where there is no sandbox: the script's program is not there, or must not be executed. */
-  readonly unstartable?: 'missing' | 'forbidden';
+  /** Where there is no sandbox: the script's program is not there, must not be executed, or names one that is not there. */
+  readonly unstartable?: Unstartable;
   /** The script's exit code: only where the script was started. */
   readonly exitCode?: number;
   /** bwrap, or the script itself, has ended, with whatever code. */
@@ -72,7 +74,9 @@ function readLine(line: string): Partial<ShimStatus> {
   }
   if (typeof said.script === 'number' && typeof startTicks === 'number')
     return { script: { pid: said.script, startTicks } };
-  if (said.unstartable === 'missing' || said.unstartable === 'forbidden') return { unstartable: said.unstartable };
+  const { unstartable } = said;
+  if (unstartable === 'missing' || unstartable === 'forbidden' || unstartable === 'no-interpreter')
+    return { unstartable };
   const { 'child-pid': initPid, 'pid-namespace': inode, 'exit-code': exitCode } = said;
   if (typeof initPid === 'number' && typeof inode === 'number') return { sandbox: { initPid, inode } };
   if (typeof exitCode === 'number') return { exitCode };

@@ -33,8 +33,9 @@ export type Order = { readonly open: string; readonly hidden: string };
 export function shimOrder(spec: AttemptSpec, grants: readonly OpenGrant[]): Order {
   const places = makeAttemptFiles(spec);
   if (spec.limits) makeGroups(spec.attemptDir, spec.limits);
-  const words = [...rlimitWords(spec.limits, spec.isSandboxed), ...commandWords(spec.action, placesOf(spec))];
-  if (!spec.isSandboxed) return unsandboxedOrder(spec, words);
+  const own = commandWords(spec.action, placesOf(spec));
+  const words = [...rlimitWords(spec.limits, spec.isSandboxed), ...own];
+  if (!spec.isSandboxed) return unsandboxedOrder(spec, words, own[0]);
   const secretFds = [...spec.secrets.keys()].map((name, index) => ({ name, fd: secretFd(index) }));
   const isGuarded = grants.length > 0;
   const hasTmp = hasOwnTmp(spec.profile);
@@ -83,7 +84,7 @@ export function shimOrder(spec: AttemptSpec, grants: readonly OpenGrant[]): Orde
 }
 
 /** The script is started on the host as it is, with its secrets in files of the attempt's folder (ADR 0031). */
-function unsandboxedOrder(spec: AttemptSpec, command: readonly string[]): Order {
+function unsandboxedOrder(spec: AttemptSpec, command: readonly string[], program = ''): Order {
   const variables = attemptEnvironment(spec);
   assertFits([...variables.map(({ name, value }) => `${name}=${value}`), ...command]);
   const { secrets } = placesOf(spec);
@@ -91,7 +92,7 @@ function unsandboxedOrder(spec: AttemptSpec, command: readonly string[]): Order 
   for (const [name, value] of spec.secrets) writeFileSync(join(secrets, name), value, { mode: 0o400 });
   const open = [
     `attempt_dir=${quote(spec.attemptDir)} is_guarded=0 has_tmp=0 workspace=${quote(spec.workspaceDir)} may_dump=1`,
-    `command=(${command.map(quote).join(' ')})`,
+    `program=${quote(program)} command=(${command.map(quote).join(' ')})`,
   ];
   return { open: open.join('\n'), hidden: exportOf(variables) };
 }

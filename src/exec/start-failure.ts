@@ -4,37 +4,51 @@
 import { closeSync, constants, openSync, readSync } from 'node:fs';
 import { errorCode } from '../lib/error-code.ts';
 import { isServerRoot } from './job-user.ts';
-import type { ShimStatus } from './shim-status.ts';
+import type { ShimStatus, Unstartable } from './shim-status.ts';
 
 const headBytes = 8 * 1024;
+
+/** Where nothing more is known. */
+export function startFailed(isSandboxed: boolean): string {
+  return isSandboxed ? 'the sandbox could not be started' : 'the script could not be started';
+}
+
+const reasons: Readonly<Record<Unstartable, string>> = {
+  missing: 'there is no such program on this host',
+  forbidden: 'it is not executable',
+  'no-interpreter': 'the program that its first line names does not exist',
+};
 
 /** undefined when the script was started, or when there is no telling. */
 export function startFailure(
   spoolPath: string,
-  { shim, exitCode, sandbox, unstartable, isOver }: ShimStatus,
+  { exitCode, sandbox, script, unstartable, isOver }: ShimStatus,
+  isSandboxed: boolean,
 ): string | undefined {
-  if (!shim) return 'the sandbox could not be started';
-  if (unstartable === 'missing') return 'its program cannot be started: there is no such program on this host';
-  if (unstartable === 'forbidden') return 'its program cannot be started: it is not executable';
+  if (unstartable) return `its program cannot be started: ${reasons[unstartable]}`;
   if (exitCode === 126 || exitCode === 127) {
     // setpriv or prlimit, in the place of the script, ends with these codes; its message is then all there is. A server that is
     // not root has no setpriv, so a line like it is the script's own.
     const [line = '', ...others] = readHead(spoolPath).split('\n');
     const launchers = isServerRoot ? ['setpriv', 'prlimit'] : ['prlimit'];
     const isLaunchers = launchers.some((name) => line.startsWith(`\x1eE${name}: `));
-    return isLaunchers && others.join('') === '' ? explain(line) : undefined;
+    return isLaunchers && others.join('') === '' ? explain(line, isSandboxed) : undefined;
   }
   if (exitCode !== undefined || !isOver) return undefined;
   const said = readHead(spoolPath)
     .split('\n')
     .find((line) => line.startsWith('\x1eEbwrap: '));
-  if (said !== undefined) return explain(said);
-  return sandbox ? undefined : 'the sandbox could not be started';
+  if (said !== undefined) return explain(said, isSandboxed);
+  return sandbox || script ? undefined : startFailed(isSandboxed);
 }
 
-function explain(line: string): string {
+function explain(line: string, isSandboxed: boolean): string {
   const [, path, why] = /(?:execvp|failed to execute) (.+): ([^:]+)$/.exec(line) ?? [];
-  if (path !== undefined && why !== undefined) return `${nameInJob(path)} cannot be started: ${reasonOf(path, why)}`;
+  if (path !== undefined && why !== undefined) {
+    // Without a sandbox it is a path of the host.
+    const name = isSandboxed ? nameInJob(path) : 'its program';
+    return `${name} cannot be started: ${reasonOf(path, why)}`;
+  }
   if (/uid map|gid map|namespace|unshare|clone/i.test(line)) {
     return 'the host does not let the sandbox have namespaces of its own';
   }

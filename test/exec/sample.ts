@@ -80,7 +80,7 @@ export type Ran = {
 };
 
 const pipesDir = mkdtempSync(join(tmpdir(), 'flwd-pipes-'));
-const forkServer = openForkServer(pipesDir);
+export const forkServer = openForkServer(pipesDir);
 afterAll(async () => {
   await forkServer.close();
   rmSync(pipesDir, { recursive: true, force: true });

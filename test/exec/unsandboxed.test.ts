@@ -6,12 +6,13 @@ import { appendFileSync, existsSync, readFileSync, rmSync, writeFileSync } from 
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { adopt } from '../../src/exec/adopt.ts';
+import type { AttemptLimits } from '../../src/exec/attempt-groups.ts';
 import type { AttemptSpec } from '../../src/exec/attempt-spec.ts';
 import { launch } from '../../src/exec/launch.ts';
 import { isRunAlive } from '../../src/exec/live-attempts.ts';
 import { readStatus } from '../../src/exec/shim-status.ts';
 import { killProcessesWith, processesWith } from '../support/processes.ts';
-import { nap, printed, run, type Sample, sample, shimOf, start, succeeded } from './sample.ts';
+import { forkServer, nap, printed, run, type Sample, sample, shimOf, start, succeeded } from './sample.ts';
 import { serialized } from './serialized.ts';
 
 const unsandboxed: Sample = { profile: 'disabled', isSandboxed: false };
@@ -78,9 +79,70 @@ test('a signal that ends it, and a program that cannot be started, are told', as
   });
 });
 
-test('what it leaves in the background is ended with it, wherever it can be found, and delays nothing', async () => {
-  const { end, spec } = await run(`${nap} & ${daemon}\nsleep 0.3; echo before; kill 0`, unsandboxed);
-  expect(end).toEqual({ kind: 'signalled', signal: 'TERM' });
+describe('what keeps it from starting is told without a word of a sandbox, and without a path of the host', () => {
+  const exec: Sample = { ...unsandboxed, ulcProfile: 'ulc.exec' };
+  const limits: AttemptLimits = {
+    host: {
+      memory: { by: 'rlimit', detail: '' },
+      pids: { by: 'none', detail: '' },
+      cpu: { by: 'none', detail: '' },
+    },
+    resources: { memoryBytes: 512 * 1024 * 1024, pids: null, cpu: null, workspaceBytes: null },
+  };
+  const interpreter = 'its program cannot be started: the program that its first line names does not exist';
+
+  test.each<[string, Sample, string, string]>([
+    ['an interpreter that is not there', {}, '#!/no/such\n', interpreter],
+    ['the same behind a limit', { limits }, '#!/no/such\n', interpreter],
+    [
+      'a missing file behind a limit',
+      { limits, command: ['./gone'] },
+      '',
+      'its program cannot be started: there is no such program on this host',
+    ],
+  ])('%s', async (_what, o, script, message) => {
+    const { end, lines } = await run(script, { ...exec, ...o });
+    expect(end).toEqual({ kind: 'not-started', message });
+    expect(lines).toEqual([]);
+  });
+
+  test('a folder to start in that is gone', async () => {
+    const spec = sample('true', unsandboxed);
+    const { ended } = launch(spec, {
+      run(order) {
+        rmSync(spec.workspaceDir, { recursive: true });
+        return forkServer.run(order);
+      },
+      close: () => Promise.resolve(),
+    });
+    expect(await ended).toEqual({ kind: 'not-started', message: 'the script could not be started' });
+  });
+
+  test('a fault of flwd itself', async () => {
+    const fault = new Error('a bug');
+    const broken = { run: () => Promise.reject(fault), close: () => Promise.resolve() };
+    expect(await launch(sample('true', unsandboxed), broken).ended).toEqual({
+      kind: 'not-started',
+      message: 'the script could not be started',
+      cause: fault,
+    });
+  });
+});
+
+test('a script whose waiting parent is killed is lost, not one that was never started', async () => {
+  const { end } = await run('kill -KILL $PPID', unsandboxed);
+  expect(end).toEqual({ kind: 'lost' });
+});
+
+test('what it leaves in the background is ended with it, wherever it is, though it holds the output open', async () => {
+  const spec = sample(
+    `setsid ${nap} & ${daemon}\nuntil [[ -e go ]]; do sleep 0.05; done; echo before; kill 0`,
+    unsandboxed,
+  );
+  const { ended } = start(spec);
+  await napping(3);
+  writeFileSync(join(spec.workspaceDir, 'go'), '');
+  expect(await ended).toEqual({ kind: 'signalled', signal: 'TERM' });
   expect(printed(spec).lines).toEqual(['before']);
   expect(processesWith(nap)).toEqual([]);
 });
@@ -136,6 +198,62 @@ test('its secrets are gone with its end, though no server is there, and where it
   const refused = sample('true', { ...unsandboxed, secrets: { token: 's3cret' } });
   expect(await launch(refused, refusing).ended).toMatchObject({ kind: 'not-started' });
   expect(existsSync(join(refused.attemptDir, 'secrets'))).toBe(false);
+});
+
+describe('secrets that were left while no server was there are removed by the next', () => {
+  const withSecret: Sample = { ...unsandboxed, secrets: { token: 's3cret' } };
+
+  async function killedServer(spec: AttemptSpec): Promise<string> {
+    const token = join(spec.attemptDir, 'secrets', 'token');
+    const server = startServer(spec);
+    await expect.poll(() => existsSync(token)).toBe(true);
+    await napping(1);
+    server.kill('SIGKILL');
+    await once(server, 'close');
+    return token;
+  }
+
+  function killShim(spec: AttemptSpec): void {
+    process.kill(-shimOf(spec), 'SIGKILL');
+  }
+  function killAll(spec: AttemptSpec): void {
+    killShim(spec);
+    process.kill(-(readStatus(spec.attemptDir)?.script?.pid ?? NaN), 'SIGKILL');
+  }
+
+  test.each([
+    ['its shim was killed', killShim],
+    ['its shim and its script were killed', killAll],
+  ])('where %s', async (_what, kill) => {
+    const spec = sample(nap, withSecret);
+    const token = await killedServer(spec);
+    kill(spec);
+    expect(existsSync(token)).toBe(true);
+    expect(await adopt(spec.attemptDir)?.ended).toEqual({ kind: 'lost' });
+    expect(existsSync(token)).toBe(false);
+  });
+
+  test('where its shim never began', async () => {
+    const spec = sample(nap, withSecret);
+    const token = await killedServer(spec);
+    killAll(spec);
+    rmSync(join(spec.attemptDir, 'status'));
+    expect(adopt(spec.attemptDir)).toBeUndefined();
+    expect(existsSync(token)).toBe(false);
+  });
+
+  test('where the host could not start it for the moment', () => {
+    const lack = Object.assign(new Error('EMFILE: too many open files'), { code: 'EMFILE' });
+    const full = {
+      run() {
+        throw lack;
+      },
+      close: () => Promise.resolve(),
+    };
+    const spec = sample(nap, withSecret);
+    expect(() => launch(spec, full)).toThrow(lack);
+    expect(existsSync(join(spec.attemptDir, 'secrets'))).toBe(false);
+  });
 });
 
 test('what was left while no server was there is ended by the next', async () => {
