@@ -15,7 +15,7 @@ export async function run(options: Options): Promise<ExitCode> {
     process.stdout.write(
       `${JSON.stringify({ default_profile: defaultProfile, enforceable: canRunDefault, checks })}\n`,
     );
-  else process.stdout.write(`${table(checks)}\n${verdict(defaultProfile, canRunDefault)}\n`);
+  else process.stdout.write(`${table(checks)}\n${verdict(defaultProfile, canRunDefault)}\n${failures(checks)}`);
   if (!canRunDefault) return exitCodes.wrongUse;
   return isDamaged ? exitCodes.runFailed : exitCodes.done;
 }
@@ -34,4 +34,12 @@ function verdict(profile: string, canRun: boolean): string {
   return canRun
     ? `The default profile, ${profile}, can be enforced on this host.`
     : `The default profile, ${profile}, cannot be enforced on this host: its runs are refused with isolation-unavailable.`;
+}
+
+/** Last, since whoever reads one line reads this one. */
+function failures(checks: readonly HostCheck[]): string {
+  const names = checks.filter(({ status }) => status === 'fail').map(({ name }) => name);
+  if (names.length === 0) return '';
+  const count = names.length === 1 ? '1 check failed' : `${names.length} checks failed`;
+  return `${count}: ${names.join(', ')}. What to do is said above.\n`;
 }

@@ -19,7 +19,7 @@ export const exitCodes = {
 export const exitCodeMeanings: Readonly<Record<keyof typeof exitCodes, string>> = {
   done: 'Done. Of a run: it succeeded.',
   runFailed:
-    'The run failed or was cancelled; the audit log is broken; a backup or `flwd doctor` found damage; what was asked for is damaged.',
+    'The run failed or was cancelled; the audit log is broken; a backup, a restore or `flwd doctor` found damage; what was asked for is damaged.',
   wrongUse:
     'Wrong use: a word or an option that is none, arguments that the job does not take, a broken job or flwd.yaml, a host that lacks what is asked of it.',
   notFound: 'No such job, run, token, secret or artifact, or no instance.',

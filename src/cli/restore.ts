@@ -18,11 +18,12 @@ export async function run(options: Options, operands: readonly string[]): Promis
     force: options.has('force'),
     onProgress: (message) => process.stderr.write(`${message}\n`),
   });
-  const { files, createdAt, running, pending, unopened, tokens } = restored;
+  const { files, createdAt, running, pending, unopened, tokens, damaged } = restored;
+  const exitCode = damaged.length > 0 ? exitCodes.runFailed : exitCodes.done;
   if (options.has('json')) {
-    const shown = { files, created_at: createdAt, running, pending, unopened, tokens };
+    const shown = { files, created_at: createdAt, running, pending, unopened, tokens, damaged };
     process.stdout.write(`${JSON.stringify(shown)}\n`);
-    return exitCodes.done;
+    return exitCode;
   }
   const lines = [`restored ${files} files as they were at ${createdAt}`];
   if (running > 0) lines.push(`runs that were running then, and end as lost at the next start: ${running}`);
@@ -40,5 +41,11 @@ export async function run(options: Options, operands: readonly string[]): Promis
   }
   if (tokens > 0) lines.push(`tokens as they were then, to be revoked again where they have been since: ${tokens}`);
   process.stdout.write(`${lines.join('\n')}\n`);
-  return exitCodes.done;
+  if (damaged.length === 0) return exitCode;
+  for (const what of damaged) process.stderr.write(`${what}\n`);
+  throw new Refusal(
+    `${damaged.length === 1 ? '1 file was' : `${damaged.length} files were`} damaged or missing when the backup was taken; ` +
+      'all else is restored. An earlier backup may have it whole.',
+    exitCode,
+  );
 }

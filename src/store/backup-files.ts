@@ -30,7 +30,19 @@ export type Manifest = {
   /** Of `files.sha256`. */
   readonly sums_sha256: string;
   readonly has_key: boolean;
+  /** Was damaged when the backup was taken, and is in it as it was, or not at all. Older backups do not say it. */
+  readonly damaged?: readonly DamagedFile[];
 };
+
+export type DamagedFile = {
+  /** In the backup. */
+  readonly name: string;
+  /** What it is, and what is wrong with it. */
+  readonly what: string;
+};
+
+/** In the data dir: what a restore has brought back damaged. */
+export const restoredDamageFile = 'restored-damage.json';
 
 const chunkBytes = 256 * 1024;
 

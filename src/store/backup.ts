@@ -17,6 +17,7 @@ import { StartError } from '../lib/start-error.ts';
 import { syncDisk } from '../lib/sync-folder.ts';
 import {
   copyFile,
+  type DamagedFile,
   databaseFile,
   keyFiles,
   type Manifest,
@@ -69,7 +70,7 @@ type Copying = {
   readonly sums: SumsWriter;
   /** Whether the instance itself still names a file, which therefore nobody has removed in order. */
   readonly isKept: IsKept;
-  readonly damaged: string[];
+  readonly damaged: DamagedFile[];
   readonly absent: NamedFile[];
   missing: number;
 };
@@ -124,11 +125,17 @@ export async function createBackup(request: BackupRequest): Promise<BackupSummar
       bytes: sums.bytes,
       sums_sha256: (await sumOf(join(destination, sumsFile))).sha256,
       has_key: request.includesKey,
+      damaged: copying.damaged,
     };
     await syncDisk(destination);
     await writeFile(join(destination, manifestFile), `${JSON.stringify(manifest, null, 2)}\n`, { mode: 0o600 });
     await syncDisk(destination);
-    return { files: sums.files, bytes: sums.bytes, missing: copying.missing, damaged: copying.damaged };
+    return {
+      files: sums.files,
+      bytes: sums.bytes,
+      missing: copying.missing,
+      damaged: copying.damaged.map(({ what }) => what),
+    };
   } finally {
     source.close();
     copy.close();
@@ -188,7 +195,7 @@ async function copyLogs(o: Copying, logsDir: string): Promise<void> {
     const isKept = (): boolean => o.isKept.segment(runId, n);
     const sum = await copyNamed(o, { from: segmentPath(logsDir, runId, n, encoding), name, what, isKept });
     if (sum && !(await isWholeSegment(join(o.destination, name), { encoding, rawBytes: Number(row.raw_bytes) })))
-      o.damaged.push(`${what}, is damaged`);
+      o.damaged.push({ name, what: `${what}, is damaged` });
   }
 }
 
@@ -243,8 +250,9 @@ async function copyArtifacts(o: Copying, artifactsDir: string, nowMs: number): P
     const file = join(shardOf(id), id);
     const what = `the artifact ${id} (${JSON.stringify(row.name)})`;
     const isKept = (): boolean => o.isKept.artifact(id);
-    const sum = await copyNamed(o, { from: join(artifactsDir, file), name: join('artifacts', file), what, isKept });
-    if (sum && sum.sha256 !== row.sha256) o.damaged.push(`${what} has other bytes than were stored`);
+    const name = join('artifacts', file);
+    const sum = await copyNamed(o, { from: join(artifactsDir, file), name, what, isKept });
+    if (sum && sum.sha256 !== row.sha256) o.damaged.push({ name, what: `${what} has other bytes than were stored` });
   }
 }
 
@@ -289,14 +297,14 @@ async function copyNamed(o: Copying, file: NamedFile): Promise<Sum | undefined> 
 /** What the disk cannot read, or nobody can unpack: what was copied of it goes again. */
 async function leaveOut(o: Copying, name: string, what: string): Promise<void> {
   await rm(join(o.destination, name), { recursive: true, force: true });
-  o.damaged.push(`${what}, cannot be read`);
+  o.damaged.push({ name, what: `${what}, cannot be read` });
 }
 
 /** Retention removes a file before its row: whether it was retention can be told only when both are gone. */
 async function tellMissing(o: Copying): Promise<void> {
   if (o.absent.some(({ isKept }) => isKept())) await delay(removalMs);
-  for (const { what, isKept } of o.absent) {
-    if (isKept()) o.damaged.push(`${what}, is missing`);
+  for (const { name, what, isKept } of o.absent) {
+    if (isKept()) o.damaged.push({ name, what: `${what}, is missing` });
     else o.missing += 1;
   }
 }

@@ -1,12 +1,14 @@
 // What a look at an instance's files finds: beside a server that goes on, or without one. It reads the database, and of files
 // their size; flwd backup reads all of them.
 
-import { existsSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as delay } from 'node:timers/promises';
 import { errorCode } from '../lib/error-code.ts';
 import { shardOf } from '../lib/ids.ts';
+import { isUnreadable } from '../lib/shortage.ts';
+import { type DamagedFile, restoredDamageFile } from './backup-files.ts';
 import { removalMs } from './log-damage.ts';
 import { segmentPath } from './log-segment.ts';
 import { busyTimeoutMs } from './sqlite.ts';
@@ -29,6 +31,7 @@ const mostDamaged = 5;
 
 /** undefined where there is no database yet. @throws what SQLite says where the database cannot be opened at present */
 export async function examineStore(o: {
+  readonly dataDir: string;
   readonly dbPath: string;
   readonly logsDir: string;
   readonly artifactsDir: string;
@@ -73,21 +76,35 @@ export async function examineStore(o: {
     if (sizes.some(({ size, isKept }) => size === undefined && isKept())) await delay(removalMs);
     const damaged = sizes.flatMap(({ path, bytes, size, isKept }) => {
       if (size === bytes) return [];
-      if (size !== undefined) return [`${path} has ${size} bytes instead of ${bytes}`];
-      return isKept() ? [`${path} is missing`] : [];
+      if (size === 'unreadable') return [{ path, what: `${path} cannot be read` }];
+      if (size !== undefined) return [{ path, what: `${path} has ${size} bytes instead of ${bytes}` }];
+      return isKept() ? [{ path, what: `${path} is missing` }] : [];
     });
+    for (const restored of restoredDamage(o))
+      if (!damaged.some(({ path }) => path === restored.path)) damaged.push(restored);
     const more = damaged.length - mostDamaged;
-    const shown = [...damaged.slice(0, mostDamaged), ...(more > 0 ? [`and ${more} more`] : [])];
+    const shown = [...damaged.slice(0, mostDamaged).map(({ what }) => what), ...(more > 0 ? [`and ${more} more`] : [])];
     return { database, isPartial, files: files.length, damaged: shown };
   } finally {
     connection.close();
   }
 }
 
-function sizeOf(path: string): number | undefined {
+/** What a restore brought back as it was, damaged, and retention has not removed since. */
+function restoredDamage(o: { readonly dataDir: string; readonly logsDir: string }): { path: string; what: string }[] {
+  const listed = join(o.dataDir, restoredDamageFile);
+  if (!existsSync(listed)) return [];
+  const damaged: readonly DamagedFile[] = JSON.parse(readFileSync(listed, 'utf8'));
+  return damaged
+    .map(({ name, what }) => ({ path: join(dirname(o.logsDir), name), what: `${what} (as it was in the backup)` }))
+    .filter(({ path }) => existsSync(path));
+}
+
+function sizeOf(path: string): number | 'unreadable' | undefined {
   try {
     return statSync(path).size;
   } catch (error) {
+    if (isUnreadable(error)) return 'unreadable';
     if (errorCode(error) !== 'ENOENT') throw error;
     return undefined;
   }

@@ -10,12 +10,14 @@ import { syncDisk } from '../lib/sync-folder.ts';
 import type { Places } from './backup.ts';
 import {
   copyFile,
+  type DamagedFile,
   databaseFile,
   isKeyFile,
   keyFiles,
   type Manifest,
   manifestFile,
   readSums,
+  restoredDamageFile,
   sumOf,
   sumsFile,
 } from './backup-files.ts';
@@ -39,6 +41,8 @@ export type RestoreSummary = {
   readonly pending: number;
   /** Were not revoked, and are of use again if they have been since. */
   readonly tokens: number;
+  /** What was damaged already when the backup was taken, each with what is wrong. */
+  readonly damaged: readonly string[];
 };
 
 /** The ids given out after the backup stood for other events: none may be given again. */
@@ -73,11 +77,13 @@ export async function restoreBackup({ places, source, force, onProgress }: Resto
   await rm(draft, { force: true });
   await copyFile(join(source, databaseFile), draft);
   const found = await prepareDatabase(draft, places);
+  const { damaged = [] } = manifest;
+  await keepDamage(places, damaged);
   await syncDisk(places.dataDir);
   // Last: before it there is no instance, and after it a whole one.
   await rename(draft, places.dbPath);
   await syncDisk(dirname(places.dbPath));
-  return { createdAt: manifest.created_at, files: manifest.files, ...found };
+  return { createdAt: manifest.created_at, files: manifest.files, damaged: damaged.map(({ what }) => what), ...found };
 }
 
 async function readManifest(source: string): Promise<Manifest> {
@@ -179,6 +185,13 @@ async function prepareDatabase(
 function countTokens(database: DatabaseSync): number {
   if (!database.prepare("SELECT 1 FROM sqlite_master WHERE name = 'tokens'").get()) return 0;
   return Number(database.prepare('SELECT count(*) AS n FROM tokens WHERE revoked_at IS NULL').get()?.n);
+}
+
+/** For `flwd doctor`: bytes that were changed have the size that the database says. */
+async function keepDamage({ dataDir }: Places, damaged: readonly DamagedFile[]): Promise<void> {
+  const path = join(dataDir, restoredDamageFile);
+  if (damaged.length === 0) await rm(path, { force: true });
+  else await writeFile(path, JSON.stringify(damaged), { mode: 0o600 });
 }
 
 /** Its processes belong to another history: whoever takes it up finds it lost (exec/adopt.ts). */

@@ -151,6 +151,20 @@ test('backup and doctor name what is damaged, and the backup has the rest', asyn
   expect(doctor.code).toBe(1);
   expect(doctor.stdout).toMatch(/^fail {2}stored files .*is missing/m);
   expect(doctor.stdout).toMatch(/ has \d+ bytes instead of \d+/);
+  expect(doctor.stdout).toMatch(/\n1 check failed: stored files\. What to do is said above\.\n$/);
+
+  const place = join(createFolder(), 'data');
+  const restored = await flwd(dir, 'restore', copy, '--data-dir', place);
+  expect(restored.code).toBe(1);
+  for (const line of stderr.split('\n').slice(0, 4)) expect(restored.stderr).toContain(`${line}\n`);
+  expect(restored.stderr).toContain('4 files were damaged or missing when the backup was taken; all else is restored.');
+  const after = await flwd(dir, 'doctor', '--data-dir', place);
+  expect(after.code).toBe(1);
+  expect(after.stdout).toContain(
+    `the artifact ${idOf(changed)} ("note.txt") has other bytes than were stored (as it was in the backup)`,
+  );
+  rmSync(fileOf(place, `artifacts/*/${idOf(changed)}`));
+  expect((await flwd(dir, 'doctor', '--data-dir', place)).stdout).not.toContain('as it was in the backup');
 });
 
 test('a damaged page of the database is a problem, and health is not healthy from then on', async () => {

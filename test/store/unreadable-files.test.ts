@@ -1,6 +1,6 @@
 // Files in a bad place of the disk, which answers EIO: they are damaged, and what reads many of them goes on.
 
-import { existsSync, readlinkSync } from 'node:fs';
+import { existsSync, readlinkSync, type statSync } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -9,6 +9,19 @@ import { expect, onTestFinished, test, vi } from 'vitest';
 import { createBackup } from '../../src/store/backup.ts';
 import { examineStore } from '../../src/store/examine.ts';
 import { type Serving, startServing } from '../server/serving.ts';
+
+const badInode = vi.hoisted(() => ({ part: '' }));
+
+// As the kernel answers for a file whose inode is in a bad sector, which no test can make.
+vi.mock('node:fs', async (importOriginal) => {
+  const fs = await importOriginal<{ statSync: typeof statSync }>();
+  const failing = (...asked: Parameters<typeof statSync>): unknown => {
+    if (badInode.part !== '' && String(asked[0]).includes(badInode.part))
+      throw Object.assign(new Error('EIO: i/o error, stat'), { code: 'EIO', errno: -5, syscall: 'stat' });
+    return fs.statSync(...asked);
+  };
+  return { ...fs, statSync: failing };
+});
 
 async function fileHandles(): Promise<FileHandle> {
   await using file = await open(import.meta.filename);
@@ -99,4 +112,19 @@ test('files whose rows retention removes a moment after them are not missed by a
   while (!existsSync(join(server.root, 'backup', 'files.sha256'))) await nextTurn();
   database.exec('DELETE FROM log_segments');
   expect((await backingUp).summary).toMatchObject({ missing: 1, damaged: [] });
+});
+
+test('a look names a file of which the disk cannot even say how large it is, and goes on with the others', async () => {
+  await using server = await startServing();
+  const run = await server.addRun();
+  await run.print('line');
+  await run.finish();
+  const bad = await server.addArtifact(run, { name: 'bad', content: 'bad' });
+  const places = placesOf(server);
+  onTestFinished(() => {
+    badInode.part = '';
+  });
+  badInode.part = bad;
+  const path = join(places.artifactsDir, bad.slice(-2), bad);
+  expect(await examineStore(places)).toMatchObject({ files: 2, damaged: [`${path} cannot be read`] });
 });
