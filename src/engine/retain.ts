@@ -2,10 +2,11 @@
 
 import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises';
 import { oldSnapshots } from '../catalog/snapshot-removal.ts';
-import type { Clock } from '../lib/clock.ts';
+import type { SteadyClock } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { Store } from '../store/open.ts';
 import { isStorageFault } from '../store/storage-fault.ts';
+import { createRetentionClock } from './retention-clock.ts';
 import {
   findHeld,
   giveBackSpace,
@@ -73,15 +74,16 @@ export function createRetention(o: {
   readonly runsDir: string;
   readonly snapshotsDir: string;
   readonly policy: RetentionPolicy;
-  readonly clock: Clock;
+  readonly clock: SteadyClock;
   readonly log: Logger;
 }): Retention {
-  const { store, policy, clock, log } = o;
+  const { store, policy, log } = o;
+  const clock = createRetentionClock(o.clock);
   const closing = new AbortController();
   let background = new AbortController();
   let running: Promise<unknown> = Promise.resolve();
   let timer: NodeJS.Timeout | undefined;
-  let leftoversDueMs = clock.now() + dayMs;
+  let leftoversDueMs = clock.monotonicMs() + dayMs;
 
   /** One at a time: two would remove the same. */
   function alone<T>(work: () => Promise<T>): Promise<T> {
@@ -144,9 +146,9 @@ export function createRetention(o: {
     // Only once every workspace was looked at is it known what they hold.
     await kind('snapshots', () => removeSnapshots(context, held, bound(nowMs, policy.snapshotsMs)));
     await kind('rows of the audit log', () => removeAudit(context, bound(nowMs, policy.auditMs), isAsked));
-    if (isAsked || nowMs >= leftoversDueMs) {
+    if (isAsked || clock.monotonicMs() >= leftoversDueMs) {
       await kind('leftovers', () => removeLeftovers(context, nowMs - dayMs));
-      leftoversDueMs = nowMs + dayMs;
+      leftoversDueMs = clock.monotonicMs() + dayMs;
     }
     await kind('space', async () => {
       await giveBackSpace(context, keptFreeBytes);

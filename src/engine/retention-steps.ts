@@ -100,14 +100,14 @@ export async function removeLogs(context: StepContext, beforeMs: number): Promis
 
 /** Those of before `beforeMs`, and those whose own time is over. */
 export async function removeArtifacts(context: StepContext, beforeMs: number): Promise<void> {
-  const { store, rest, removed } = context;
+  const { store, rest, removed, nowMs } = context;
   while (!rest.isOver()) {
-    const seen = await store.artifacts.expire(beforeMs, stepRows);
+    const seen = await store.artifacts.expire(beforeMs, nowMs, stepRows);
     if (seen < stepRows) break;
     await rest();
   }
   while (!rest.isOver()) {
-    const files = await store.artifacts.removeExpired(stepRows);
+    const files = await store.artifacts.removeExpired(nowMs, stepRows);
     removed.artifacts += files.removed;
     removed.file_bytes += files.bytes;
     if (files.seen < stepRows) return;

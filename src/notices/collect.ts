@@ -21,12 +21,13 @@ export async function collectNotices(
     readonly store: Pick<Store, 'db' | 'notices'>;
     readonly hub: Pick<Hub, 'latestId' | 'onEvents'>;
     readonly clock: Clock;
+    readonly monotonicMs: () => number;
     readonly log: Logger;
     readonly onAdded: () => void;
   },
   signal: AbortSignal,
 ): Promise<void> {
-  const { hub, clock, log } = o;
+  const { hub, clock, monotonicMs, log } = o;
   const { db, notices } = o.store;
   const bell = createBell(signal);
   const unsubscribe = hub.onEvents((entries) => {
@@ -34,14 +35,14 @@ export async function collectNotices(
   });
   let cursor: number | undefined;
   let savedCursor = 0;
-  let savedAtMs = clock.now();
+  let savedAtMs = monotonicMs();
 
   async function saveCursor(): Promise<void> {
     const toEventId = cursor;
     if (toEventId === undefined || toEventId === savedCursor) return;
     await db.transact((tx) => notices.moveCursor(tx, toEventId));
     savedCursor = toEventId;
-    savedAtMs = clock.now();
+    savedAtMs = monotonicMs();
   }
 
   async function look(): Promise<void> {
@@ -68,12 +69,12 @@ export async function collectNotices(
           await notices.moveCursor(tx, next);
         });
         savedCursor = next;
-        savedAtMs = clock.now();
+        savedAtMs = monotonicMs();
         o.onAdded();
       }
       cursor = next;
     }
-    if (clock.now() - savedAtMs >= cursorSavedEveryMs) await saveCursor();
+    if (monotonicMs() - savedAtMs >= cursorSavedEveryMs) await saveCursor();
   }
 
   function report(error: unknown): void {

@@ -2,7 +2,7 @@
 
 import { setTimeout as delay } from 'node:timers/promises';
 import { createBell } from '../lib/bell.ts';
-import { type Clock, toTimerDelay } from '../lib/clock.ts';
+import { toTimerDelay } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
 import { outlast } from '../lib/shortage.ts';
 import type { DueNotice } from '../store/notices.ts';
@@ -11,6 +11,7 @@ import { isStorageFault } from '../store/storage-fault.ts';
 import { delayAfter, mostAttempts } from './backoff.ts';
 import { noticeBody } from './body.ts';
 import { type Attempt, callWebhook } from './call-webhook.ts';
+import type { DueClock } from './due-clock.ts';
 import type { Signer } from './signing.ts';
 
 export type Outcome = 'delivered' | 'retried' | 'failed';
@@ -32,7 +33,7 @@ export function startDelivery(
   o: {
     readonly store: Pick<Store, 'db' | 'notices' | 'runs'>;
     readonly signer: Signer;
-    readonly clock: Clock;
+    readonly clock: DueClock;
     readonly log: Logger;
     readonly timeoutMs: number;
     readonly random: () => number;
@@ -73,7 +74,7 @@ export function startDelivery(
     if (calls.size >= mostCalls) return false;
     const known = new Set([...hanging, ...[...calls.values()].map(({ origin }) => origin)]);
     const passedOver = [...known].filter((origin) => !isTurnOf(origin));
-    for (const notice of await notices.due(clock.now(), passedOver, 2 * mostCalls)) {
+    for (const notice of await notices.due(await clock.nowByDatabase(), passedOver, 2 * mostCalls)) {
       const { id, origin } = notice;
       if (calls.has(id) || calls.size >= mostCalls || !isTurnOf(origin)) continue;
       calls.set(id, { origin, done: deliver(notice).finally(() => finished(id)) });
@@ -132,7 +133,7 @@ export function startDelivery(
       let timer: NodeJS.Timeout | undefined;
       try {
         await startDue();
-        const nowMs = clock.now();
+        const nowMs = await clock.nowByDatabase();
         const nextAtMs = await notices.nextDueAtMs(nowMs);
         if (nextAtMs !== null) timer = setTimeout(bell.ring, Math.min(toTimerDelay(nextAtMs - nowMs), lookEveryMs));
       } catch (error) {

@@ -1,11 +1,12 @@
 // Tells webhooks how runs end: at least once, signed, without holding up a run (ADR 0012).
 
 import type { Hub } from '../engine/hub.ts';
-import type { Clock } from '../lib/clock.ts';
+import type { SteadyClock } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { Store } from '../store/open.ts';
 import { collectNotices } from './collect.ts';
 import { type Outcome, startDelivery } from './deliver.ts';
+import { createDueClock } from './due-clock.ts';
 import type { Signer } from './signing.ts';
 
 export type Notifier = {
@@ -22,7 +23,7 @@ export function startNotifier(o: {
   readonly store: Pick<Store, 'db' | 'notices' | 'runs'>;
   readonly hub: Hub;
   readonly signer: Signer;
-  readonly clock: Clock;
+  readonly clock: SteadyClock;
   readonly log: Logger;
   readonly timeoutMs?: number;
   readonly random?: () => number;
@@ -30,9 +31,11 @@ export function startNotifier(o: {
   const { timeoutMs = answerMs, random = Math.random } = o;
   const ending = new AbortController();
   const outcomes: Record<Outcome, number> = { delivered: 0, retried: 0, failed: 0 };
+  const clock = createDueClock({ ...o, signal: ending.signal });
   const delivery = startDelivery(
     {
       ...o,
+      clock,
       timeoutMs,
       random,
       onOutcome(outcome) {
@@ -41,7 +44,10 @@ export function startNotifier(o: {
     },
     ending.signal,
   );
-  const collected = collectNotices({ ...o, onAdded: delivery.wake }, ending.signal);
+  const collected = collectNotices(
+    { ...o, clock, monotonicMs: o.clock.monotonicMs, onAdded: delivery.wake },
+    ending.signal,
+  );
   return {
     outcomes,
     async close() {

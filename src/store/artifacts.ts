@@ -78,9 +78,9 @@ export type ArtifactStore = {
   /** Of all, without those that are gone. */
   readonly totals: () => Promise<{ readonly count: number; readonly bytes: number }>;
   /** Lets expire what was created before `createdBeforeMs`, up to `limit` at a time. @returns how many were looked at */
-  readonly expire: (createdBeforeMs: number, limit: number) => Promise<number>;
-  /** Removes the files of up to `limit` whose time has passed; their rows stay, to say that they are gone. */
-  readonly removeExpired: (limit: number) => Promise<{ seen: number; removed: number; bytes: number }>;
+  readonly expire: (createdBeforeMs: number, nowMs: number, limit: number) => Promise<number>;
+  /** Removes the files of up to `limit` whose time has passed at `nowMs`; their rows stay, to say that they are gone. */
+  readonly removeExpired: (nowMs: number, limit: number) => Promise<{ seen: number; removed: number; bytes: number }>;
   /** Removes files whose rows go next. */
   readonly removeFiles: (files: readonly WantedFile[]) => Promise<{ removed: number; bytes: number }>;
   /** What `expire` and `removeExpired` would find. */
@@ -182,7 +182,7 @@ export function createArtifactStore(o: {
 
     takeRoom: createArtifactRoom({ read, storedBytes }),
 
-    async expire(createdBeforeMs, limit) {
+    async expire(createdBeforeMs, nowMs, limit) {
       let query = read
         .selectFrom('artifacts')
         .select(['id', 'created_at', 'expires_at'])
@@ -194,22 +194,22 @@ export function createArtifactStore(o: {
       if (after)
         query = query.where((eb) => eb(eb.refTuple('created_at', 'id'), '>', eb.tuple(after.created_at, after.id)));
       const rows = await query.execute();
-      const nowMs = clock.now();
-      const ids = rows.filter((row) => row.expires_at === null || row.expires_at > nowMs).map(({ id }) => id);
+      const atMs = Math.min(nowMs, clock.now());
+      const ids = rows.filter((row) => row.expires_at === null || row.expires_at > atMs).map(({ id }) => id);
       if (ids.length > 0) {
         await o.database.transact(async (tx) => {
-          await tx.db.updateTable('artifacts').set({ expires_at: nowMs }).where('id', 'in', ids).execute();
+          await tx.db.updateTable('artifacts').set({ expires_at: atMs }).where('id', 'in', ids).execute();
         });
       }
       expiredUntil = rows.at(-1) ?? expiredUntil;
       return rows.length;
     },
 
-    async removeExpired(limit) {
+    async removeExpired(nowMs, limit) {
       let query = read
         .selectFrom('artifacts')
         .select(['id', 'expires_at', 'size_bytes as sizeBytes'])
-        .where('expires_at', '<=', clock.now())
+        .where('expires_at', '<=', nowMs)
         .orderBy('expires_at')
         .orderBy('id')
         .limit(limit);

@@ -57,6 +57,8 @@ export type NoticeStore = {
       readonly atMs: number;
     },
   ) => Promise<void>;
+  /** Of notices that are not settled: the wall clock was set by so much. */
+  readonly moveDues: (tx: Transaction, byMs: number) => Promise<void>;
   readonly list: (runId: string) => Promise<readonly Notice[]>;
   readonly pendingCount: () => Promise<number>;
 };
@@ -159,6 +161,14 @@ export function createNoticeStore({ read }: Database): NoticeStore {
           finished_at: status === 'pending' ? null : atMs,
         })
         .where('id', '=', id)
+        .execute();
+    },
+
+    async moveDues(tx, byMs) {
+      await tx.db
+        .updateTable('notices')
+        .set((eb) => ({ next_at: eb('next_at', '+', byMs) }))
+        .where('next_at', 'is not', null)
         .execute();
     },
 

@@ -12,13 +12,13 @@ import type { JsonObject } from '../../src/domain/job.ts';
 import { localPrincipal } from '../../src/domain/principal.ts';
 import { noResources, type Resources } from '../../src/domain/resources.ts';
 import type { Run } from '../../src/domain/run.ts';
-import type { AttemptContext } from '../../src/engine/attempt.ts';
 import type { Caller } from '../../src/engine/create.ts';
 import type { QueueLimits } from '../../src/engine/dispatch.ts';
 import { createEngine, type Engine } from '../../src/engine/engine.ts';
 import { createHub, type Hub } from '../../src/engine/hub.ts';
 import type { RunRequest, SecurityPolicy } from '../../src/engine/plan.ts';
 import { createRetention, type Retention, type RetentionPolicy } from '../../src/engine/retain.ts';
+import type { ConductContext } from '../../src/engine/run-context.ts';
 import { openForkServer } from '../../src/exec/fork-server.ts';
 import { probeHost } from '../../src/exec/host.ts';
 import { type SteadyClock, systemClock } from '../../src/lib/clock.ts';
@@ -83,7 +83,7 @@ export async function openEngine(
     /** Logs and artifacts, elsewhere than the database. */
     readonly blobsDir?: string;
     readonly clock?: SteadyClock;
-    readonly execution?: Partial<Pick<AttemptContext, 'limitHost' | 'masked' | 'runCallers'>>;
+    readonly execution?: Partial<Pick<ConductContext, 'artifactLimits' | 'limitHost' | 'masked' | 'runCallers'>>;
     /** What a run gets, and may ask for at most. */
     readonly resources?: Partial<Resources>;
     readonly security?: Partial<SecurityPolicy>;
@@ -137,7 +137,7 @@ export async function openEngine(
     runsDir: join(dataDir, 'runs'),
     snapshotsDir: join(dataDir, 'snapshots'),
     policy: { ...keepsAll, ...o.policy },
-    clock: { now: () => o.nowMs ?? clock.now() },
+    clock: { ...clock, now: () => o.nowMs ?? clock.now() },
     log,
   });
   o.beforeStart?.(store);

@@ -13,6 +13,7 @@ import { anEntry } from '../store/an-entry.ts';
 import { bash } from '../support/jobs.ts';
 import { fillDisk, testWithDisk } from '../support/small-disk.ts';
 import { dataFolder, openEngine } from './an-engine.ts';
+import { movableClock } from './movable-clock.ts';
 
 const hourMs = 3_600_000;
 const asked = { forMs: 60_000, share: 1 };
@@ -361,4 +362,46 @@ test('rows of the audit log go when asked, and by themselves once the oldest is 
 
   const again = await openEngine(root, { policy, nowMs: Date.now() + 10 * hourMs });
   expect((await again.retention.collect(asked)).removed).toMatchObject({ audit: 1 });
+});
+
+test('a clock that is put forward makes nothing old before a day has passed, nor once it is put back', async () => {
+  const clock = movableClock();
+  const root = dataFolder();
+  const policy = { runsMs: 48 * hourMs, logsMs: 48 * hourMs, artifactsMs: 48 * hourMs };
+  const { create, finished, retention } = await openEngine(root, { jobs, clock, policy });
+  await finished(await create('prints'));
+  const kept = { ...rowsOf(root), runs: 1, artifacts: 1, expired_logs: 0 };
+
+  clock.setBy(1_000 * hourMs);
+  expect((await retention.collect(asked)).removed).toMatchObject({ runs: 0, logs: 0, artifacts: 0 });
+  expect(await retention.preview()).toMatchObject({ runs: 0, logs: 0, artifacts: 0 });
+  clock.forward(23 * hourMs);
+  expect((await retention.collect(asked)).removed).toMatchObject({ runs: 0, logs: 0, artifacts: 0 });
+  clock.setBy(-1_000 * hourMs);
+  clock.forward(2 * hourMs);
+  expect((await retention.collect(asked)).removed).toMatchObject({ runs: 0, logs: 0, artifacts: 0 });
+  expect(rowsOf(root)).toEqual(kept);
+
+  // It stays as it was set: by then it is believed.
+  clock.setBy(100 * hourMs);
+  expect((await retention.collect(asked)).removed).toMatchObject({ runs: 0 });
+  clock.forward(24 * hourMs);
+  expect((await retention.collect(asked)).removed).toMatchObject({ runs: 1, logs: 1, artifacts: 1 });
+});
+
+test('an artifact whose own time is over by a clock that is ahead is back when the clock is', async () => {
+  const clock = movableClock();
+  const root = dataFolder();
+  const artifactLimits = { maxSizeBytes: 2 ** 20, quotaBytes: 2 ** 30, ttlMs: hourMs };
+  const { create, finished, retention } = await openEngine(root, { jobs, clock, execution: { artifactLimits } });
+  await finished(await create('prints'));
+  const files = (): string[] => filesBelow(join(root, 'data', 'artifacts'));
+  expect(files()).toHaveLength(1);
+  clock.setBy(2 * hourMs);
+  await retention.collect(asked);
+  expect(files()).toHaveLength(1);
+  clock.setBy(-2 * hourMs);
+  clock.forward(hourMs);
+  await retention.collect(asked);
+  expect(files()).toEqual([]);
 });

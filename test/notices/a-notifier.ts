@@ -24,7 +24,8 @@ export type Opened = {
   readonly store: Store;
   readonly notifier: Notifier;
   readonly log: readonly Readonly<Record<string, unknown>>[];
-  readonly time: { nowMs: number };
+  /** `nowMs` is the time that passes; the wall clock is set by `setMs` besides. */
+  readonly time: { nowMs: number; setMs: number };
   /** A run that ends at once; its id. */
   readonly end: (notify: readonly NotifyRule[], move?: RunMove, more?: EndOptions) => Promise<string>;
   readonly close: () => Promise<void>;
@@ -40,8 +41,8 @@ export function dataFolder(): string {
 }
 
 export async function openNotifier(dir: string, o: { readonly timeoutMs?: number } = {}): Promise<Opened> {
-  const time = { nowMs: startMs };
-  const clock = { now: () => time.nowMs };
+  const time = { nowMs: startMs, setMs: 0 };
+  const clock = { now: () => time.nowMs + time.setMs, monotonicMs: () => time.nowMs };
   const lines: Record<string, unknown>[] = [];
   const log = pino({ level: 'debug' }, { write: (line) => void lines.push(JSON.parse(line)) });
   let hub: Hub | undefined;

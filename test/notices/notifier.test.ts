@@ -6,6 +6,8 @@ import { answerWith, startReceiver } from '../support/receiver.ts';
 import { fillDisk, mountDisk, testWithDisk } from '../support/small-disk.ts';
 import { dataFolder, type Opened, openNotifier, startMs } from './a-notifier.ts';
 
+const hourMs = 3_600_000;
+
 function when<T>(look: () => T | Promise<T>): Promise<T> {
   return vi.waitFor(look, { interval: 10, timeout: 20_000 });
 }
@@ -123,6 +125,23 @@ test('a receiver that fails is asked again when the clock says so, later each ti
   expect(new Set(receiver.received.map(({ body }) => body)).size).toBe(1);
   await when(() => expect(opened.notifier.outcomes).toEqual({ delivered: 1, retried: 2, failed: 0 }));
 });
+
+test.each([2 * hourMs, -24 * hourMs])(
+  'a clock that is set by %d ms makes no retry come early, and none late',
+  async (setMs) => {
+    const receiver = await startReceiver();
+    receiver.answer = (response, n) => answerWith(n < 2 ? 500 : 200)(response, n);
+    const opened = await openNotifier(dataFolder());
+    const runId = await opened.end([{ on: ['failed'], webhook: receiver.url }]);
+    await noticeWhen(opened, runId, { status: 'pending', attempts: 1, next_attempt_at: '2024-01-15T10:30:05.000Z' });
+    opened.time.setMs = setMs;
+    const nextAt = new Date(startMs + 5_000 + setMs).toISOString();
+    await noticeWhen(opened, runId, { status: 'pending', attempts: 1, next_attempt_at: nextAt });
+    expect(receiver.received).toHaveLength(1);
+    opened.time.nowMs += 5_000;
+    await noticeWhen(opened, runId, { status: 'delivered', attempts: 2, finished_at: nextAt });
+  },
+);
 
 test('after 15 attempts a notice is given up, with one line in the log that hides the address', async () => {
   const receiver = await startReceiver();

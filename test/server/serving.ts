@@ -154,7 +154,7 @@ export async function startServing(o: ServingOptions = {}): Promise<Serving> {
     runsDir: join(dataDir, 'runs'),
     snapshotsDir: join(dataDir, 'snapshots'),
     policy: { ...keepsAll, ...o.retention },
-    clock: { now: () => o.nowMs ?? clock.now() },
+    clock: { ...systemClock, now: () => o.nowMs ?? clock.now() },
     log,
   });
   const secure = { ...quiet, rateLimit: o.rateLimit ?? { limit: 100_000, windowMs: 1_000 } };

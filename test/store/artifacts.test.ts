@@ -360,7 +360,7 @@ describe.each(engines)('artifacts on $engine', ({ open }) => {
       [2_000, [false, false, true]],
     ] as const) {
       passedMs = atMs;
-      await artifacts.removeExpired(100);
+      await artifacts.removeExpired(nowMs + atMs, 100);
       expect(await kept()).toEqual(left);
     }
     expect(await artifacts.get(ids[0] ?? '')).toMatchObject({ gone: true });
