@@ -80,7 +80,7 @@ export function openLogFile(o: {
 
   async function compress(segment: Segment): Promise<number | undefined> {
     try {
-      return await compressSegment(dir, runId, segment.n);
+      return await compressSegment(dir, runId, segment);
     } catch (error) {
       log.warn({ err: error, run_id: runId }, 'a log file was not compressed and stays as it is');
       return undefined;

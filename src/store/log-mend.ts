@@ -1,6 +1,6 @@
 // Finds the chunks that can be read in a plain log file, and puts a line that says so where lines are missing between them.
 
-import { open, readFile } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import { isUnreadable } from '../lib/shortage.ts';
 import { type Chunk, isWholeChunk, isWithin, magic, readChunk } from './log-chunk.ts';
 import { isBehindGap, standInFor, standInFrom } from './log-stand-in.ts';
@@ -28,31 +28,30 @@ const leastLineBytes = 3;
 /** Places that look like a chunk cost a sum each. */
 const mostTries = 1_000;
 
-/** @throws the system's error unless it says that a part of the file cannot be read */
+/**
+ * Node's readFile takes a read that ends before a bad place for the end of the file. What cannot be read twice is skipped.
+ * @throws the system's error unless it says that a part of the file cannot be read
+ */
 export async function readPlain(path: string): Promise<PlainFile> {
-  try {
-    return { bytes: await readFile(path), isUnreadable: false };
-  } catch (error) {
-    if (!isUnreadable(error)) throw error;
-  }
-  return readBlocks(path);
-}
-
-/** A block at a time: those beside a bad one can be read. */
-async function readBlocks(path: string): Promise<PlainFile> {
   await using file = await open(path);
   const { size } = await file.stat();
-  const bytes = Buffer.alloc(size);
-  let isBad = size === 0;
-  for (let at = 0; at < size; at += blockBytes) {
+  const bytes = Buffer.alloc(Math.max(1, size));
+  let isBad = false;
+  let failedAt = -1;
+  for (let at = 0; at < bytes.length; ) {
     try {
-      await file.read(bytes, at, Math.min(blockBytes, size - at), at);
+      const { bytesRead } = await file.read(bytes, at, bytes.length - at, at);
+      if (bytesRead === 0) break;
+      at += bytesRead;
     } catch (error) {
       if (!isUnreadable(error)) throw error;
-      isBad = true;
+      if (failedAt === at) {
+        isBad = true;
+        at += blockBytes - (at % blockBytes);
+      } else failedAt = at;
     }
   }
-  return { bytes, isUnreadable: isBad };
+  return { bytes: bytes.subarray(0, size), isUnreadable: isBad };
 }
 
 /** `afterSeq` and `afterAtUs` are the last line before the file. */

@@ -183,9 +183,9 @@ export function chunkIndexOf({ file, chunkStarts }: LoadedSegment, seq: number):
  * Writes the compressed file, durably, beside the plain one, and returns its size in bytes.
  * @throws DamagedSegment; of a file that stays plain, the rest can be read
  */
-export async function compressSegment(dir: string, runId: string, n: number): Promise<number> {
+export async function compressSegment(dir: string, runId: string, { n, rawBytes }: Segment): Promise<number> {
   const raw = await readFile(segmentPath(dir, runId, n, 'raw'));
-  findChunks(raw, { rawBytes: raw.length, encoding: 'raw' });
+  findChunks(raw, { rawBytes, encoding: 'raw' });
   const stored = await compress(raw, {
     chunkSize: Math.max(raw.length >>> 2, leastChunkBytes),
     params: { [constants.ZSTD_c_compressionLevel]: zstdLevel, [constants.ZSTD_c_checksumFlag]: 1 },

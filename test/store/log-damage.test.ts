@@ -1,8 +1,9 @@
 // Files of logs that cannot be read: what is around them can, and whoever writes on does.
 
 import { readFileSync, rmSync, statSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
+import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { numberedLines, printed, runId } from './a-log.ts';
 import { engines } from './engines.ts';
 import { type LogFixture, openLogFixture } from './log-fixture.ts';
@@ -207,4 +208,46 @@ describe.each(engines)('the log of a run that goes on, on $engine', (engine) => 
     await log.restart();
     expect(await log.messages()).toEqual(lines);
   });
+});
+
+/** As the kernel answers for a bad block in the middle of a file: a short read before it, then EIO. No test can make one. */
+async function failBlock(blockAt: number): Promise<void> {
+  await using file = await open(import.meta.filename);
+  const handles: FileHandle = Object.getPrototypeOf(file);
+  const read = vi.spyOn(handles, 'read');
+  onTestFinished(() => read.mockRestore());
+  function failing(this: FileHandle, ...asked: unknown[]): ReturnType<FileHandle['read']> {
+    const [buffer, offset, length, position] = asked;
+    const at = Number(position);
+    const isBad = at >= blockAt && at < blockAt + 4096;
+    const error = Object.assign(new Error('EIO: i/o error, read'), { code: 'EIO', errno: -5, syscall: 'read' });
+    const most = at < blockAt ? Math.min(Number(length), blockAt - at) : Number(length);
+    const result = isBad
+      ? Promise.reject(error)
+      : this.read(Buffer.isBuffer(buffer) ? buffer : Buffer.alloc(0), Number(offset), most, at);
+    read.mockImplementationOnce(failing);
+    return result;
+  }
+  read.mockImplementationOnce(failing);
+}
+
+test('a bad block in a file costs the lines in it, and those around it can be read', async () => {
+  const [engine] = engines;
+  if (!engine) return;
+  const log = await openLogFixture(engine);
+  const writer = await log.openWriter();
+  for (let n = 0; n < 100; n++) writer.append(printed(numberedLines(n * 10 + 1, n * 10 + 10), (n + 1) * 1_000));
+  const all = await log.messages();
+  await log.restart();
+  await failBlock(8192);
+  const before = await log.readAll();
+  const at = before.findIndex(({ step_id: stepId }) => stepId === '');
+  const last = before[at]?.seq ?? 0;
+  expect(before[at]?.message).toBe(
+    `… lines ${at + 1} to ${last} of this log cannot be read: the file logs/ZZ/${runId}.1.raw was damaged …`,
+  );
+  expect(last - at).toBeLessThan(150);
+  expect(before.map(({ message }) => message)).toEqual([...all.slice(0, at), before[at]?.message, ...all.slice(last)]);
+  const next = await log.openWriter();
+  expect(next.spoolOffset({ stepId: 'step_01', attempt: 1 })).toBe(100_000);
 });
