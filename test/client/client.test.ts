@@ -187,11 +187,11 @@ test('a stream of which nothing is heard is opened again behind the last id, and
     lastEvent: 'end',
     onOpen: undefined,
     onBreak: undefined,
-    silenceMs: 300,
+    silenceMs: 1_500,
   });
   for await (const { event } of stream) {
     frames.push(event);
-    if (event === 'b') await new Promise((resolve) => setTimeout(resolve, 400));
+    if (event === 'b') await new Promise((resolve) => setTimeout(resolve, 2_000));
   }
   silent.server.closeAllConnections();
   silent.server.close();

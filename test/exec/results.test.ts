@@ -93,7 +93,8 @@ describe('a job that puts something else in its place', () => {
     const lease = await takeLease(path);
     const startedAt = performance.now();
     expect(readResult(dir)).toEqual(invalid('FLWD_RESULT_FILE is held by a lease (F_SETLEASE)'));
-    expect(performance.now() - startedAt).toBeLessThan(1_000);
+    // The kernel would wait 45 s for the lease (/proc/sys/fs/lease-break-time).
+    expect(performance.now() - startedAt).toBeLessThan(20_000);
     await lease.end();
     expect(readResult(dir)).toEqual({ kind: 'value', value: {} });
   });
