@@ -29,7 +29,7 @@ export async function run(options: Options, operands: readonly string[], { comma
   return withSession(options, async (session) => {
     const runId = await findRunId(session, word, { output });
     const before = await session.client.call('getRun', { path: { run_id: runId } });
-    const step = given === undefined ? stepThatWaits(before, decision) : stepOf(before, given);
+    const step = given === undefined ? stepThatWaits(before, decision, session) : stepOf(before, given);
     const answer = await decide(session, runId, {
       step_id: step,
       decision,
@@ -50,12 +50,16 @@ function stepOf({ run_id: runId, steps }: Run, given: string): string {
 }
 
 /** @throws Refusal where it is not one alone */
-function stepThatWaits({ run_id: runId, status, steps }: Run, decision: string): string {
+function stepThatWaits(
+  { run_id: runId, status, steps }: Run,
+  decision: 'approve' | 'deny',
+  { command }: Session,
+): string {
   const waiting = steps.filter((step) => step.status === 'waiting_approval');
   const [first, second] = waiting;
   if (first && !second) return first.step_id;
   if (first) {
-    const lines = waiting.map(({ step_id: id, message }) => `  flwd ${decision} ${runId} ${id}    ${message ?? ''}`);
+    const lines = waiting.map(({ step_id: id, message }) => `  ${command(decision, runId, id)}    ${message ?? ''}`);
     throw new Refusal(`several steps of ${runId} wait; which one?\n${lines.join('\n')}`);
   }
   const children = steps.flatMap(({ step_id: id, status: is, child_run_id: child }) =>

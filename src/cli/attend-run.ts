@@ -36,14 +36,16 @@ export async function attendRun(session: Session, before: Run, output: Output): 
       if (questions) {
         if (questions.length === 0) await describeEnd(session, run, output);
         for (const { runId: of, stepId, text } of questions)
-          output.say(`${stepId} waits for an approval: ${text}: flwd approve ${of} ${stepId}`);
+          output.say(`${stepId} waits for an approval: ${text}: ${session.command('approve', of, stepId)}`);
         return exitCodes.done;
       }
       await delay(everyMs, undefined, { signal: leaving.signal });
     }
   } catch (error) {
     if (!leaving.signal.aborted) throw error;
-    output.say(`${runId} goes on as far as it can: the next flwd command on ${where} sees to it, or flwd serve`);
+    output.say(
+      `${runId} goes on as far as it can: the next flwd command on ${where} sees to it, or ${session.command('serve')}`,
+    );
     return exitCodes.interrupted;
   } finally {
     release();

@@ -4,6 +4,7 @@ import { resolve } from 'node:path';
 import { formatSize } from '../lib/units.ts';
 import type { Options } from './command.ts';
 import { type Call, readCommandLine, unknownOption } from './command-line.ts';
+import { commandText } from './command-text.ts';
 import { loadConfiguration } from './configuration.ts';
 import { type ExitCode, exitCodes, Refusal } from './exit-code.ts';
 import { assertOfThisMachine } from './this-machine.ts';
@@ -29,7 +30,9 @@ export async function run(options: Options, operands: readonly string[], call: C
     process.stdout.write(`${JSON.stringify(made)}\n`);
     return damaged.length > 0 ? exitCodes.runFailed : exitCodes.done;
   }
-  const lines = [`${given} has ${files} files, ${formatSize(bytes)}; flwd restore ${given} puts them back`];
+  const lines = [
+    `${given} has ${files} files, ${formatSize(bytes)}; ${commandText(options, 'restore', given)} puts them back`,
+  ];
   if (missing > 0) lines.push(`${missing} were removed by retention meanwhile and are not in it`);
   lines.push(
     includesKey
@@ -53,8 +56,12 @@ async function unknownArgument({ command, options, argumentWords }: Call, word: 
   const { name } = command;
   const isJob = await withJobs(options, (jobs) => isKnownJob(jobs, [name]));
   if (!isJob) return unknownOption(command, word);
+  // Without the values: one of them may be a secret.
+  const named = argumentWords.flatMap((each) =>
+    each.startsWith('--') ? [each.replace(/=.*$/s, ''), ...(each.includes('=') ? ['…'] : [])] : ['…'],
+  );
   return new Refusal(
-    `flwd ${name} is a command, which has no ${word.split('=', 1).join('')}; there is a job \`${name}\`: flwd run ${name} ${argumentWords.join(' ')}`,
+    `flwd ${name} is a command, which has no ${word.replace(/=.*$/s, '')}; there is a job \`${name}\`: ${commandText(options, 'run', name, ...named)}`,
   );
 }
 

@@ -30,13 +30,15 @@ export async function findJob(jobs: KnownJobs, words: readonly string[], isImpli
     const { jobs: listed } = await jobs.list({});
     const ids = listed.flatMap((job) => [job.id, ...job.aliases]);
     const server = await jobs.server?.();
-    const among = server ? ` among the jobs of the server at ${server} (flwd sources lists where they come from)` : '';
+    const among = server
+      ? ` among the jobs of the server at ${server} (${jobs.command('sources')} lists where they come from)`
+      : '';
     const what = `there is no ${isImplicit ? 'command and no job' : 'job'} \`${id}\`${among}`;
     const stray = await strayWords(jobs, words, ids);
     if (stray) throw new Refusal(`${what}; ${stray}`, isImplicit ? exitCodes.wrongUse : exitCodes.notFound);
     const near = hint(id, isImplicit ? [...verbs, ...ids] : ids);
     throw new Refusal(
-      what + (near ?? '; see flwd --help, and flwd jobs for the jobs'),
+      what + (near ?? `; see flwd --help, and ${jobs.command('jobs')} for the jobs`),
       isImplicit ? exitCodes.wrongUse : exitCodes.notFound,
     );
   }
@@ -44,7 +46,7 @@ export async function findJob(jobs: KnownJobs, words: readonly string[], isImpli
 
 /** Of a job whose name the words begin with: how its arguments are written. */
 async function strayWords(
-  { get }: KnownJobs,
+  { get, command }: KnownJobs,
   words: readonly string[],
   ids: readonly string[],
 ): Promise<string | undefined> {
@@ -53,6 +55,6 @@ async function strayWords(
   const id = words.slice(0, depth).join('/');
   const [first] = argumentFields((await get(id)).args);
   if (!first) return `there is the job \`${id}\`, which takes no arguments`;
-  const example = first.kind === 'secret' ? usageOfField(first) : `${flagOf(first)} ${words[depth]}`;
-  return `there is the job \`${id}\`, whose arguments are options: flwd ${id} ${example}`;
+  const example = first.kind === 'secret' ? usageOfField(first).split(' ') : [flagOf(first), words[depth] ?? ''];
+  return `there is the job \`${id}\`, whose arguments are options: ${command(...(verbs.includes(id) ? ['run'] : []), id, ...example)}`;
 }

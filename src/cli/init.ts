@@ -30,7 +30,7 @@ export async function run(options: Options, operands: readonly string[]): Promis
   const path = oneOperand(operands, 'flwd init PATH, as in flwd init jobs/hello');
   const files = newJob(readChoice(options, 'language', languages) ?? 'bash', name ?? titleOf(path));
   await writeJob(path, files);
-  await describeJob(path, files, { options, output, sample: '' });
+  await describeJob(path, files, { options, output, sample: [] });
   return exitCodes.done;
 }
 
@@ -51,11 +51,11 @@ async function initFrom(
   const { files, guess } = jobOfScript(script, o.name ?? titleOf(path));
   await writeJob(path, files);
   const required = guess.arguments.filter(({ isRequired }) => isRequired);
-  const sample = required.map(({ name, schema }) => {
+  const sample = required.flatMap(({ name, schema }) => {
     const flag = flagOf({ path: [name] });
-    return ` ${flag}${schema.format === 'secret' ? '.file FILE' : ' VALUE'}`;
+    return schema.format === 'secret' ? [`${flag}.file`, 'FILE'] : [flag, 'VALUE'];
   });
-  await describeJob(path, files, { options, output, sample: sample.join('') });
+  await describeJob(path, files, { options, output, sample });
   const count = guess.arguments.length;
   const found =
     count === 0 ? 'no arguments were found' : `${count === 1 ? '1 argument is' : `${count} arguments are`} a guess`;

@@ -7,6 +7,7 @@ import { basename, dirname, join, relative, resolve } from 'node:path';
 import { errorCode } from '../lib/error-code.ts';
 import type { Options } from './command.ts';
 import { verbs } from './command-line.ts';
+import { commandText } from './command-text.ts';
 import { loadConfiguration } from './configuration.ts';
 import { Refusal } from './exit-code.ts';
 import type { Output } from './output.ts';
@@ -48,7 +49,7 @@ async function assertValid(dir: string, name: string): Promise<void> {
 export async function describeJob(
   path: string,
   files: readonly NewFile[],
-  o: { readonly options: Options; readonly output: Output; readonly sample: string },
+  o: { readonly options: Options; readonly output: Output; readonly sample: readonly string[] },
 ): Promise<void> {
   const { options, output } = o;
   const written = files.map(({ name }) => join(path, name));
@@ -59,16 +60,14 @@ export async function describeJob(
   }
   output.text(written.map((file) => `${file}\n`).join(''));
   if (found?.id === undefined) return;
-  const given = ['config', 'jobs'].flatMap((name) => (options.get(name) ?? []).map((value) => ` --${name} ${value}`));
-  // From a checkout it is typed as `npx flwd`.
-  const flwd = process.env.npm_command === 'exec' ? 'npx flwd' : 'flwd';
-  const lead = verbs.includes(found.id.split('/')[0] ?? '') ? `${flwd} run` : flwd;
-  const rest = `${found.isOutside ? ` --jobs ${found.source}` : ''}${given.join('')}`;
+  const { id } = found;
+  const call = verbs.includes(id.split('/')[0] ?? '') ? ['run', id] : [id];
+  const rest = found.isOutside ? ['--jobs', found.source] : [];
   const lines = [
-    `${lead} ${found.id}${o.sample}${rest}`,
-    `${lead} ${found.id} --help${rest}`,
+    commandText(options, ...call, ...o.sample, ...rest),
+    commandText(options, ...call, '--help', ...rest),
     ...(files.some(({ name, text }) => name === 'tests.yaml' && /^- /m.test(String(text)))
-      ? [`${flwd} test ${found.id}${rest}`]
+      ? [commandText(options, 'test', id, ...rest)]
       : []),
   ];
   for (const line of ['next:', ...lines.map((line) => `  ${line}`)]) output.say(line);

@@ -34,12 +34,12 @@ export async function run(options: Options, operands: readonly string[]): Promis
   });
 }
 
-async function noJobs({ server }: KnownJobs, options: Options): Promise<string> {
+async function noJobs({ server, command }: KnownJobs, options: Options): Promise<string> {
   const at = await server?.();
-  if (at) return `the server at ${at} has no jobs; flwd sources says where it looks for them`;
+  if (at) return `the server at ${at} has no jobs; ${command('sources')} says where it looks for them`;
   const { sources } = loadConfiguration(options).config;
   const where = sources.map(({ path }) => path).join(', ');
-  return `no jobs${where && ` in ${where}`}; flwd init jobs/hello makes one`;
+  return `no jobs${where && ` in ${where}`}; ${command('init', 'jobs/hello')} makes one`;
 }
 
 async function printJobs({ jobs, invalid }: JobList, output: Output): Promise<void> {

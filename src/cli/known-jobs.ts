@@ -5,6 +5,7 @@ import type { AnswerOf, QueryOf } from '../contract/operations.ts';
 import type { Frozen } from '../lib/frozen.ts';
 import { findOwner } from '../lib/owner-lock.ts';
 import type { Options } from './command.ts';
+import { commandText } from './command-text.ts';
 import { loadConfiguration } from './configuration.ts';
 import type { Session } from './session.ts';
 import { openServedSession } from './session.ts';
@@ -16,6 +17,8 @@ export type KnownJobs = {
   readonly list: (query: QueryOf<'listJobs'>) => JobList | Promise<JobList>;
   /** @throws ApiProblem or Problem job-not-found, job-invalid */
   readonly get: (id: string) => Promise<Job>;
+  /** A command for the same instance, as it is typed. */
+  readonly command: Session['command'];
   /** Where the server is that is asked; undefined: none is. */
   readonly server?: () => Promise<string | undefined>;
 };
@@ -29,7 +32,7 @@ export async function withJobs<T>(
   if (!session) {
     const { config } = loadConfiguration(options);
     const { readJobs } = await import('../sources.ts');
-    return readJobs(config, (jobs) => work(jobs));
+    return readJobs(config, (jobs) => work({ ...jobs, command: (...words) => commandText(options, ...words) }));
   }
   try {
     return await work(jobsOf(session), session);
@@ -38,8 +41,9 @@ export async function withJobs<T>(
   }
 }
 
-export function jobsOf({ client, where, isBrief }: Session): KnownJobs {
+export function jobsOf({ client, where, isBrief, command }: Session): KnownJobs {
   return {
+    command,
     list: (query) => client.call('listJobs', { query }),
     get: (id) => client.call('getJob', { path: { job_id: id } }),
     async server() {

@@ -17,7 +17,7 @@ const recent = 1_000;
  * @throws Refusal where several runs are meant, or a job's name does not do
  */
 export async function findRunId(
-  { client }: Session,
+  { client, command }: Session,
   word: string,
   { output, orLastOf = false }: { readonly output: Output; readonly orLastOf?: boolean },
 ): Promise<string> {
@@ -38,7 +38,7 @@ export async function findRunId(
   if (!last) return word;
   if (!orLastOf) {
     const what = `\`${word}\` is a job, and this takes the id of a run: the last one is ${last.run_id} (${last.status})`;
-    throw new Refusal(`${what}; flwd runs --job ${word} lists them`, exitCodes.notFound);
+    throw new Refusal(`${what}; ${command('runs', '--job', word)} lists them`, exitCodes.notFound);
   }
   output.say(`the last run of ${last.job_id} is ${last.run_id}`);
   return last.run_id;

@@ -4,6 +4,7 @@ import type { Client } from '../client/client.ts';
 import { tookFor } from '../client/took.ts';
 import type { AnswerOf } from '../contract/operations.ts';
 import type { Output } from './output.ts';
+import type { Session } from './session.ts';
 
 type Run = AnswerOf<'getRun'>;
 
@@ -22,6 +23,7 @@ export function createRunProgress(
   o: {
     readonly steps: readonly string[];
     readonly output: Output;
+    readonly command: Session['command'];
     readonly onStep: (words: string) => void;
     /** Nothing goes on before somebody decides. */
     readonly onQuestion: (words: string) => void;
@@ -54,7 +56,7 @@ export function createRunProgress(
     if (event === 'step.skipped') o.onStep(`${step} is skipped`);
     if (event === 'step.retrying') o.onStep(`${step} is tried again`);
     if (event === 'step.waiting_approval')
-      o.onQuestion(`${step} waits for an approval: flwd approve ${run.run_id} ${step}`);
+      o.onQuestion(`${step} waits for an approval: ${o.command('approve', run.run_id, step)}`);
   }
 
   return {

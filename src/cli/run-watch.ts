@@ -44,6 +44,7 @@ export async function watchRun(
     {
       steps,
       output,
+      command: session.command,
       onStep: (words) => {
         if (output.isVerbose) status.above(() => output.say(words));
       },
@@ -83,7 +84,10 @@ export async function watchRun(
       onBreak: (error) => status.above(() => output.warn(breakWords(error))),
     });
     if (leaving.signal.aborted)
-      throw new Refusal(`${runId} is left as it is; flwd cancel ${runId} ends it`, exitCodes.interrupted);
+      throw new Refusal(
+        `${runId} is left as it is; ${session.command('cancel', runId)} ends it`,
+        exitCodes.interrupted,
+      );
     return { run: await client.call('getRun', { path }), isInterrupted: count > 0 };
   } finally {
     clearInterval(redraw);
@@ -108,14 +112,14 @@ export async function describeEnd(session: Session, run: Run, output: Output): P
   if (run.result) output.say(`result: ${JSON.stringify(run.result.value)}`);
   try {
     for (const { id, name } of await artifactsOf(session, run.run_id))
-      output.say(`artifact ${name}: flwd artifacts get ${id}`);
+      output.say(`artifact ${name}: ${session.command('artifacts', 'get', id)}`);
     await hintAtSandbox(session, run, output);
   } catch (error) {
     // How the run ended is known, and decides how this command ends.
     if (!(error instanceof ServerUnreachable)) throw error;
     output.warn(`what the run has left is not listed: ${error.message}`);
   }
-  output.say(output.paint('faint', `${run.run_id}: flwd runs ${run.run_id}`));
+  output.say(output.paint('faint', `${run.run_id}: ${session.command('runs', run.run_id)}`));
 }
 
 /** Whoever may run a job need not be let see what it leaves. */

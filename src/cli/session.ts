@@ -9,7 +9,8 @@ import { errorCode } from '../lib/error-code.ts';
 import { isLoopback } from '../lib/loopback.ts';
 import { nearest } from '../lib/nearest.ts';
 import { findOwner } from '../lib/owner-lock.ts';
-import type { Options } from './command.ts';
+import { jobsDir, type Options } from './command.ts';
+import { commandText } from './command-text.ts';
 import { loadConfiguration } from './configuration.ts';
 import { linkDataDir } from './data-dir-link.ts';
 import { exitCodes, Refusal } from './exit-code.ts';
@@ -22,6 +23,8 @@ export type Session = {
   readonly isBrief: () => boolean;
   /** A run to see to, also where another command had the data dir and has ended meanwhile. */
   readonly attend: (runId: string) => void;
+  /** A command for the same instance, as it is typed. */
+  readonly command: (...words: readonly string[]) => string;
   readonly close: () => Promise<void>;
 };
 
@@ -39,7 +42,7 @@ async function openSession(options: Options, o: SessionRequest): Promise<Session
   const loaded = loadConfiguration(options);
   // A slip of the pen in --data-dir makes no instance.
   if (!o.mayCreate) assertInstance(loaded.config);
-  return openOwn(loaded, o);
+  return openOwn(loaded, options, o);
 }
 
 /** That of a server: another machine's, or the one that has the data dir. undefined: there is none. @throws Refusal */
@@ -48,7 +51,7 @@ export async function openServedSession(options: Options): Promise<Session | und
   if (remote) return openRemote(remote, options);
   const loaded = loadConfiguration(options);
   const owner = await findOwner(loaded.config.instance.dataDir);
-  return owner?.url ? openOwn(loaded, {}) : undefined;
+  return owner?.url ? openOwn(loaded, options, {}) : undefined;
 }
 
 /** No other machine's is asked for. */
@@ -95,6 +98,7 @@ async function openRemote(remote: string, options: Options): Promise<Session> {
     where: baseUrl,
     isBrief: () => false,
     attend: () => undefined,
+    command: (...words) => commandText(options, ...words),
     close: async () => undefined,
   };
 }
@@ -131,10 +135,17 @@ function readTokenFile(remote: string, path: string): string {
   }
 }
 
-async function openOwn(loaded: LoadedConfig, { makesRoom = false }: SessionRequest): Promise<Session> {
+async function openOwn(
+  loaded: LoadedConfig,
+  options: Options,
+  { makesRoom = false }: SessionRequest,
+): Promise<Session> {
   const { url: baseUrl, fetch: fetchBy, ...link } = await linkDataDir(loaded, { makesRoom });
   const client = createClient({ baseUrl, client: 'cli', fetch: fetchBy });
-  return { client, where: loaded.config.instance.dataDir, ...link };
+  // A server has sources of its own.
+  const ofServed = new Map([...options].filter(([name]) => name !== jobsDir.name));
+  const command = (...words: readonly string[]): string => commandText(link.isBrief() ? options : ofServed, ...words);
+  return { client, where: loaded.config.instance.dataDir, command, ...link };
 }
 
 /** Opens a session, works with it, and closes it whatever comes. @throws Refusal for what the user can mend */

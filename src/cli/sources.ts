@@ -6,6 +6,7 @@ import { loadConfiguration } from './configuration.ts';
 import { type ExitCode, exitCodes } from './exit-code.ts';
 import { type JobList, withJobs } from './known-jobs.ts';
 import { createOutput, type Output } from './output.ts';
+import type { Session } from './session.ts';
 
 type Source = AnswerOf<'getSystemInfo'>['sources'][number];
 
@@ -16,7 +17,7 @@ export async function run(options: Options): Promise<ExitCode> {
     const list = await jobs.list({});
     const counted = sources.map((source) => ({ ...source, ...countsOf(source, list) }));
     if (output.isJson) output.json({ sources: counted });
-    else await printSources(counted, output);
+    else await printSources(counted, output, jobs.command);
     return exitCodes.done;
   });
 }
@@ -32,7 +33,11 @@ function countsOf({ name }: Source, { jobs, invalid }: JobList) {
   return { jobs: countIn(jobs), invalid: countIn(invalid) };
 }
 
-async function printSources(sources: readonly (Source & ReturnType<typeof countsOf>)[], output: Output): Promise<void> {
+async function printSources(
+  sources: readonly (Source & ReturnType<typeof countsOf>)[],
+  output: Output,
+  command: Session['command'],
+): Promise<void> {
   if (sources.length === 0) {
     output.say('no sources');
     return;
@@ -53,5 +58,5 @@ async function printSources(sources: readonly (Source & ReturnType<typeof counts
       { text: String(invalid), style: invalid > 0 ? 'bad' : 'faint' },
     ]),
   );
-  if (sources.some(({ invalid }) => invalid > 0)) output.say('flwd jobs says what is wrong with them');
+  if (sources.some(({ invalid }) => invalid > 0)) output.say(`${command('jobs')} says what is wrong with them`);
 }

@@ -26,9 +26,11 @@ export async function detach(session: Session, runId: string, output: Output): P
       run = await untilUnderWay(session, runId);
     }
     if (run.steps.some((step) => step.status === 'waiting_approval'))
-      output.say(`it waits for an approval: flwd approve ${runId}`);
+      output.say(`it waits for an approval: ${session.command('approve', runId)}`);
     else if (!isFinished(run.status))
-      output.say('no server is there to see to its end: the next flwd command on it does, or flwd serve');
+      output.say(
+        `no server is there to see to its end: the next flwd command on it does, or ${session.command('serve')}`,
+      );
   }
   if (output.isJson) output.json(run);
   else output.text(`${runId}\n`);

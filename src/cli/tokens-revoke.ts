@@ -5,7 +5,7 @@ import type { Options } from './command.ts';
 import { type ExitCode, exitCodes, Refusal } from './exit-code.ts';
 import { oneOperand } from './option-values.ts';
 import { createOutput } from './output.ts';
-import { withSession } from './session.ts';
+import { type Session, withSession } from './session.ts';
 import { listTokens } from './token-list.ts';
 
 type Token = AnswerOf<'listTokens'>['tokens'][number];
@@ -15,7 +15,7 @@ export async function run(options: Options, operands: readonly string[]): Promis
   const output = createOutput(options);
   return withSession(options, async (session) => {
     const { tokens } = await listTokens(session);
-    const before = tokens.find((token) => token.id === word) ?? tokenCalled(tokens, word);
+    const before = tokens.find((token) => token.id === word) ?? tokenCalled(tokens, word, session);
     const id = before?.id ?? word;
     await session.client.request('revokeToken', { path: { token_id: id } });
     if (before?.status === 'revoked') output.say(`${id} was revoked before, ${output.time(before.revoked_at)}`);
@@ -25,14 +25,15 @@ export async function run(options: Options, operands: readonly string[]): Promis
 }
 
 /** The one in force of this name. @throws Refusal where there are several, or only former ones */
-function tokenCalled(tokens: readonly Token[], name: string): Token | undefined {
+function tokenCalled(tokens: readonly Token[], name: string, { command }: Session): Token | undefined {
   const called = tokens.filter((token) => token.name === name);
   const [first, second] = called.filter(({ status }) => status === 'active');
-  if (second) throw new Refusal(`several tokens in force are called ${name}: name one by its id; flwd tokens list`);
+  if (second)
+    throw new Refusal(`several tokens in force are called ${name}: name one by its id; ${command('tokens', 'list')}`);
   if (first) return first;
   if (called.length > 0)
     throw new Refusal(
-      `no token in force is called ${name}; flwd tokens list shows those that were`,
+      `no token in force is called ${name}; ${command('tokens', 'list')} shows those that were`,
       exitCodes.notFound,
     );
   return undefined;

@@ -226,7 +226,7 @@ describe('beside a job that is called so', () => {
     const { dir } = await createInstance(named);
     expect(await flwd(dir, 'backup', '--src', '/srv')).toEqual({
       stdout: '',
-      stderr: 'flwd backup is a command, which has no --src; there is a job `backup`: flwd run backup --src /srv\n',
+      stderr: 'flwd backup is a command, which has no --src; there is a job `backup`: flwd run backup --src …\n',
       code: 2,
     });
     expect((await flwd(dir, 'run', 'backup', '--help')).stdout).toMatch(/^Usage: flwd run backup \[ARGUMENTS\]\n/);

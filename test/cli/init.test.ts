@@ -77,7 +77,10 @@ test('flwd init names the job by its source', async () => {
 });
 
 test('from a checkout, where flwd is typed as npx flwd, it says that', async () => {
-  const seen = await start(createFolder(), ['init', 'jobs/hello'], { npm_command: 'exec' }).ended;
+  const seen = await start(createFolder(), ['init', 'jobs/hello'], {
+    npm_lifecycle_event: 'npx',
+    npm_lifecycle_script: "'flwd'",
+  }).ended;
   expect(seen.stderr).toBe('next:\n  npx flwd hello\n  npx flwd hello --help\n  npx flwd test hello\n');
 });
 

@@ -1,0 +1,37 @@
+// The commands that flwd prints for its reader to type next.
+
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { expect, test } from 'vitest';
+import { bash } from '../support/jobs.ts';
+import { createInstance } from './an-instance.ts';
+import { bin, createFolder, flwd, start } from './terminal.ts';
+
+test('a command that a run prints works where it is pasted, for the instance that the run was on', async () => {
+  const parent = createFolder();
+  const job = bash('echo "all is well" > report.txt', { artifacts: { paths: ['report.txt'] } });
+  await createInstance({ ship: job }, {}, join(parent, "Ada's flwd"));
+  const instance = ['--config', "Ada's flwd/flwd.yaml", '--data-dir', "Ada's flwd/data", '--jobs', "Ada's flwd/jobs"];
+  const { stderr } = await flwd(parent, 'run', 'ship', ...instance);
+  const quoted = instance.map((word) => (word.startsWith('--') ? word : `'${word.replace("'", "'\\''")}'`)).join(' ');
+  const [, artifact] = /^artifact report.txt: (flwd artifacts get artifact_\w+ .*)$/m.exec(stderr) ?? [];
+  const [, run] = /^run_\w+: (flwd runs run_\w+ .*)$/m.exec(stderr) ?? [];
+  expect(artifact?.endsWith(` ${quoted}`)).toBe(true);
+
+  const typed = `flwd() { "$NODE" "$FLWD" "$@"; }; ${artifact} && cat report.txt && ${run}`;
+  const env = { PATH: process.env.PATH, HOME: parent, NODE: process.execPath, FLWD: bin };
+  const { stdout } = await promisify(execFile)('bash', ['-c', typed], { cwd: parent, env });
+  expect(stdout).toMatch(/^report\.txt\nall is well\nrun +run_\w+\n/);
+});
+
+test.each([
+  ['npx flwd', { npm_lifecycle_event: 'npx', npm_lifecycle_script: 'flwd' }],
+  ['flwd', { npm_lifecycle_event: 'npx', npm_lifecycle_script: "'flwd-watch'" }],
+  ['flwd', { npm_lifecycle_event: 'start', npm_lifecycle_script: 'flwd serve' }],
+])('it is typed as %s where npm says %o', async (name, env) => {
+  const { dir } = await createInstance({});
+  expect((await start(dir, ['jobs', '--config=flwd.yaml'], env).ended).stderr).toBe(
+    `no jobs in ${join(dir, 'jobs')}; ${name} init jobs/hello --config flwd.yaml makes one\n`,
+  );
+});
