@@ -60,7 +60,9 @@ export function toLines(lines: readonly string[]): string {
 
 function lineOf({ pointer, message }: Fault): string {
   const option = optionOf(pointer);
-  if (/^there (?:is|are) /.test(message)) return [option.replace(/\b$/, ':'), message].filter(Boolean).join(' ');
+  // A sentence of its own, such as `a secret must have …`, and not what its subject is the option of.
+  if (/^(?:there|an?|the|no|unknown) /.test(message))
+    return [option.replace(/\b$/, ':'), message].filter(Boolean).join(' ');
   // Of what is missing, the message has the name as well.
   return [option, message.replace(/^`[^`]*` (?=is missing$)/, '')].filter(Boolean).join(' ');
 }

@@ -144,7 +144,8 @@ export function checkPath(
     const entry = !/^~?\//.test(shown) ? 'the folder it lies in' : `security: {paths: [${asEntry(shown)}]}`;
     throw new Problem(
       'grant-not-allowed',
-      `'${shown}' is not below any of the instance's security.paths: add it to them in flwd.yaml, ${entry}.`,
+      `'${shown}' is not below any of the instance's security.paths: add it to them in the flwd.yaml that the instance ` +
+        `reads (flwd config show names it), ${entry}; a running server must be restarted.`,
     );
   }
   // Said last: who may not have the path anyway need not know what lies in it.

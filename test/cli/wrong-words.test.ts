@@ -47,6 +47,11 @@ test.each([
       '',
     ].join('\n'),
   ],
+  [
+    ['sealed', '--n', '1', '--args', '{"backup_password": "ab"}'],
+    2,
+    '--backup_password: a secret must have at least 4 bytes\n',
+  ],
   [['bad', '--args-file', 'none'], 2, '--args-file none: cannot be read: there is no such file or folder\n'],
 ])('%j is answered with what to write', async (words, code, stderr) => {
   const { dir } = await createInstance(jobs);

@@ -146,7 +146,7 @@ describe('a path that a secure job asks for', () => {
     ['photos', 'the folder it lies in'],
   ])('is refused beside them, as %s, with what to write where', (shown, entry) => {
     expect(() => checkPath('read', '/mnt/photos', shown, leave)).toThrow(
-      `'${shown}' is not below any of the instance's security.paths: add it to them in flwd.yaml, ${entry}.`,
+      `'${shown}' is not below any of the instance's security.paths: add it to them in the flwd.yaml that the instance reads (flwd config show names it), ${entry}; a running server must be restarted.`,
     );
   });
 

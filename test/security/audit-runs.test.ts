@@ -172,7 +172,7 @@ describe('the row of a run says', () => {
           asked: { read: ['/root'] },
           trigger: 'api',
           message:
-            "'/root' is not below any of the instance's security.paths: add it to them in flwd.yaml, security: {paths: [/root]}.",
+            "'/root' is not below any of the instance's security.paths: add it to them in the flwd.yaml that the instance reads (flwd config show names it), security: {paths: [/root]}; a running server must be restarted.",
         },
         expect.objectContaining({
           reason: 'profile-not-allowed',

@@ -90,7 +90,7 @@ describe.each(users)('where the server runs as $user,', async ({ as }) => {
     [
       'not granted',
       outside,
-      "'it' is not below any of the instance's security.paths: add it to them in flwd.yaml, security: {paths: [it]}.",
+      "'it' is not below any of the instance's security.paths: add it to them in the flwd.yaml that the instance reads (flwd config show names it), security: {paths: [it]}; a running server must be restarted.",
     ],
   ])('a link to what is %s is never followed', async (_, link, refused) => {
     await rm(join(granted, 'open'), { recursive: true });

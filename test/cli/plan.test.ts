@@ -1,0 +1,26 @@
+import { expect, test } from 'vitest';
+import { createInstance } from './an-instance.ts';
+import { flwd } from './terminal.ts';
+
+test('a plan says of each step when, how often and for how long it runs, and sizes as people write them', async () => {
+  const config = {
+    permissions: { resources: { memory: '1536MiB' } },
+    steps: [
+      { id: 'build', command: ['true'], matrix: { node: [22, 24] }, retry: { limit: 2 }, timeout: '10m' },
+      { id: 'ship', command: ['true'], needs: ['build'], if: 'steps.build.status == "success"', retry: { limit: 1 } },
+      { id: 'tidy', command: ['true'], needs: ['ship'], always: true, foreach: '["a", "b"]' },
+    ],
+  };
+  const { dir } = await createInstance({ release: { 'config.yaml': JSON.stringify(config) } });
+  const { stdout, code } = await flwd(dir, 'plan', 'release');
+  expect(code).toBe(0);
+  expect(stdout).toContain(
+    [
+      'steps      build; for each of the matrix {"node":[22,24]}; retried 2 times; for 10m at most',
+      '           ship after build; if steps.build.status == "success"; retried once',
+      '           tidy after ship; for each of ["a", "b"]; always',
+      '',
+    ].join('\n'),
+  );
+  expect(stdout).toMatch(/^limits .*memory 1\.5GiB/m);
+});
