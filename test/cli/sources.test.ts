@@ -48,7 +48,9 @@ test('with a server, --jobs is said to have no effect, and a job that is not fou
   );
   const { code, stderr } = await flwd(dir, 'jobs', 'nowhere', '--remote', String(url));
   expect({ code, stderr }).toMatchObject({ code: 3 });
-  expect(stderr).toContain(`there is no job \`nowhere\` ${among}`);
+  expect(stderr).toContain(
+    `there is no job \`nowhere\` among the jobs of the server at ${url} (flwd sources --remote ${url} lists where they come from)`,
+  );
 });
 
 test('without a server, --jobs takes the place of all sources', async () => {
