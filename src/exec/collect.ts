@@ -1,16 +1,17 @@
 // Finds the files that a run wants kept: what its steps named, what the job's patterns match, and all of
-// /workspace/artifacts. All its processes are gone, so what is found stays what it is until it is stored.
+// /workspace/artifacts. All that is known of its processes are gone; one that got away may still swap what is here, so nothing is told
+// of what a link put in meanwhile leads to, and storing looks again (src/store/blobs.ts).
 
 import { lstatSync, type Stats } from 'node:fs';
-import { access, constants } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ArtifactPattern } from '../domain/job.ts';
+import { createPace } from '../lib/pace.ts';
 import { createArtifactGlob } from './artifact-glob.ts';
 import type { LastChange } from './changed-by.ts';
 import { mediaTypeOf } from './media-type-by-ending.ts';
 import { readNamedArtifacts } from './named-artifacts.ts';
 import { withoutControls } from './printable.ts';
-import { type BytePath, faultOf, isText, onHost, resolvePath, statPath, toText } from './sandbox-paths.ts';
+import { type BytePath, isText, onHost, type Resolved, resolvePath, statEntry, toText } from './sandbox-paths.ts';
 import { walkWorkspace } from './workspace-walk.ts';
 
 /** An attempt that may have named files. */
@@ -33,8 +34,8 @@ export type ArtifactWarning = { readonly text: string; readonly namer: Namer | n
 
 type Claim = {
   readonly path: BytePath;
-  /** Whether a link may be part of the path. */
-  readonly isLink: boolean;
+  /** null: a link may be part of the path. */
+  readonly found: Resolved | null;
   readonly name: string | null;
   readonly mediaType: string | null;
   readonly namer: Namer | null;
@@ -59,24 +60,26 @@ export async function findArtifacts(o: Workspace & { readonly namers: readonly N
   places: ReadonlySet<BytePath>;
 }> {
   const { warnings, warn } = createWarnings();
-  const chosen = new Map<BytePath, Claim & { readonly stats: Stats }>();
+  const chosen = new Map<BytePath, Claim & { readonly stats: Stats; readonly isReadable: boolean }>();
+  const pace = createPace();
   for await (const claim of claimsOf(o, warn)) {
     if (chosen.size === mostFiles) {
       warn(tooMany);
       break;
     }
-    const found = await (claim.isLink ? resolvePath : statPath)(o.workspaceDir, claim.path);
+    await pace();
+    const found = claim.found ?? resolvePath(o.workspaceDir, claim.path);
     const fault = found.kind === 'found' ? faultOfKind(found.stats) : faults[found.kind];
     if (found.kind !== 'found' || fault) warn(`${toShown(claim.path)} ${fault} and was left`, claim.namer ?? undefined);
-    else if (!chosen.has(found.path)) chosen.set(found.path, { ...claim, stats: found.stats });
+    else if (!chosen.has(found.path)) chosen.set(found.path, { ...claim, ...found });
   }
 
   const files: FoundArtifact[] = [];
   for (const [path, claim] of chosen) {
-    const { namer, stats } = claim;
+    const { namer, stats, isReadable } = claim;
     const given = onHost(o.workspaceDir, path);
     const hostPath = isText(path) ? given.toString() : given;
-    if (await isReadable(given))
+    if (isReadable)
       files.push({ hostPath, ...toShownArtifact(path, claim), sizeBytes: stats.size, namer, change: toChange(stats) });
     else warn(`${toShown(path)} ${faults.unreadable} and was left`, namer ?? undefined);
   }
@@ -87,7 +90,7 @@ export async function findArtifacts(o: Workspace & { readonly namers: readonly N
 async function* claimsOf(o: Parameters<typeof findArtifacts>[0], warn: Warn): AsyncGenerator<Claim> {
   for (const namer of o.namers) {
     const named = readNamedArtifacts(join(namer.attemptDir, 'out'), (text) => warn(text, namer));
-    for (const artifact of named) yield { ...artifact, isLink: true, namer };
+    for (const artifact of named) yield { ...artifact, found: null, namer };
   }
   yield* await claimsByPlace(o, warn);
 }
@@ -120,13 +123,14 @@ async function claimsByPlace(o: Workspace, warn: Warn): Promise<Claim[]> {
     enters: (folder) => isArtifactsFolder(folder) || rules.some(({ glob }) => glob.reachesBelow(toText(folder))),
     onFault: (folder, fault) => warn(`${toShown(folder)} ${walkFaults[fault]}`),
   });
-  for await (const { path, isLink } of entries) {
+  for await (const { path, pinnedPath, isLink } of entries) {
     const text = toText(path);
     const rank = rules.findIndex(({ glob }) => glob.matches(text));
     const rule = rules[rank];
     if (!rule && !path.startsWith(`${artifactsFolder}/`)) continue;
     // No pattern is -1, and so the last rank.
-    byRank.at(rank)?.push({ path, isLink, name: rule?.name ?? null, mediaType: rule?.mediaType ?? null, namer: null });
+    const found = isLink ? null : statEntry(pinnedPath, path);
+    byRank.at(rank)?.push({ path, found, name: rule?.name ?? null, mediaType: rule?.mediaType ?? null, namer: null });
     if (++count > mostFiles) {
       warn(tooMany);
       break;
@@ -151,16 +155,6 @@ function mayBeFolder(path: Buffer): boolean {
 
 function isArtifactsFolder(folder: BytePath): boolean {
   return folder === artifactsFolder || folder.startsWith(`${artifactsFolder}/`);
-}
-
-async function isReadable(path: Buffer): Promise<boolean> {
-  try {
-    await access(path, constants.R_OK);
-    return true;
-  } catch (error) {
-    faultOf(error);
-    return false;
-  }
 }
 
 function toChange({ birthtimeMs, mtimeMs, ctimeMs }: Stats): LastChange {

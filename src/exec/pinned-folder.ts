@@ -15,12 +15,15 @@ export type PinnedFolder = {
   readonly close: () => void;
 };
 
-const folderFlags = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;
+const folderFlags = constants.O_DIRECTORY | constants.O_NOFOLLOW;
 const slash = 0x2f;
 
-/** @throws what the kernel says where it is a link, is not there, or is closed to the server */
-export function pinFolder(folder: Buffer): PinnedFolder {
-  const fd = openSync(folder, folderFlags);
+/**
+ * @param access O_PATH where only what lies in it is asked for, by name: that takes no permission to read it
+ * @throws what the kernel says where it is a link, is not there, or is closed to the server
+ */
+export function pinFolder(folder: Buffer, access: number = constants.O_RDONLY): PinnedFolder {
+  const fd = openSync(folder, access | folderFlags);
   const path = Buffer.from(`/proc/self/fd/${fd}`);
   const close = (): void => closeSync(fd);
   try {

@@ -1,10 +1,22 @@
 import { execFileSync } from 'node:child_process';
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { ArtifactPattern } from '../../src/domain/job.ts';
 import { findArtifacts } from '../../src/exec/collect.ts';
+import { statEntry, statPath } from '../../src/exec/sandbox-paths.ts';
+import { walkWorkspace } from '../../src/exec/workspace-walk.ts';
 
 let dir: string;
 let workspaceDir: string;
@@ -363,5 +375,44 @@ describe('a pattern', () => {
     const before = performance.now();
     expect(await pathsOf(`${'*a'.repeat(30)}b`)).toEqual([]);
     expect(performance.now() - before).toBeLessThan(5000);
+  });
+});
+
+describe('what a process that got away swaps while it is looked at is not followed', () => {
+  function swapFolder(): void {
+    mkdirSync(join(dir, 'host'));
+    writeFileSync(join(dir, 'host/key'), 'a file of the host');
+    renameSync(join(workspaceDir, 'artifacts'), join(dir, 'away'));
+    symlinkSync(join(dir, 'host'), join(workspaceDir, 'artifacts'));
+  }
+
+  test('a folder for a link, once the walk has found a file in it', async () => {
+    write('artifacts/key', 'own');
+    const walk = walkWorkspace({ workspaceDir, from: 'artifacts', enters: () => true, onFault: () => undefined });
+    for await (const { path, pinnedPath } of walk) {
+      swapFolder();
+      expect(statEntry(pinnedPath, path)).toMatchObject({ kind: 'found', path: 'artifacts/key', stats: { size: 3 } });
+    }
+    expect(existsSync(join(dir, 'away'))).toBe(true);
+  });
+
+  test('the file itself for a link', async () => {
+    write('artifacts/key', 'own');
+    const walk = walkWorkspace({ workspaceDir, from: 'artifacts', enters: () => true, onFault: () => undefined });
+    for await (const { path, pinnedPath } of walk) {
+      rmSync(join(workspaceDir, 'artifacts/key'));
+      symlinkSync('/etc/passwd', join(workspaceDir, 'artifacts/key'));
+      const found = statEntry(pinnedPath, path);
+      expect(found.kind === 'found' && found.stats.isSymbolicLink()).toBe(true);
+    }
+  });
+
+  test('a folder for a link, once it was known to be none', () => {
+    write('artifacts/key', 'own');
+    swapFolder();
+    expect(statPath(workspaceDir, 'artifacts/key')).toEqual({ kind: 'missing' });
+    mkdirSync(join(dir, 'host/below'));
+    writeFileSync(join(dir, 'host/below/key'), 'a file of the host');
+    expect(statPath(workspaceDir, 'artifacts/below/key')).toEqual({ kind: 'outside' });
   });
 });
