@@ -39,7 +39,7 @@ export async function run([wanted = '', ...options]: readonly string[]): Promise
   const place = placeOf(selection);
   if (!place) return exitCodes.done;
   setTimeout(() => giveUp(place), withinMs).unref();
-  const startedAtMs = Date.now();
+  const startedMs = performance.now();
   const earlier = readIndex(place);
   // Where nobody waits for it, whoever is at work comes first.
   if (earlier && wanted === '') setPriority(10);
@@ -47,7 +47,7 @@ export async function run([wanted = '', ...options]: readonly string[]): Promise
     // Where nothing can be had, what was known holds: asking again at each Tab would make it wait each time.
     const found = await find(selection, earlier, wanted).catch(() => asBefore(earlier));
     const builtAtMs = Date.now();
-    const tookMs = builtAtMs - startedAtMs;
+    const tookMs = Math.round(performance.now() - startedMs);
     writeIndex(place, { commands, leading: [...instance, ...printing], ...found }, { builtAtMs, tookMs });
     removeUnused(dirname(place.path), builtAtMs);
   } finally {

@@ -23,7 +23,7 @@ export async function run([cursor = '', ...words]: readonly string[]): Promise<E
   const place = placeOf(selection);
   let index = place && readIndex(place);
   let { answer, lacks } = await answerFrom(index, words, Number(cursor));
-  const untilMs = Date.now() + waitMs;
+  const untilMs = performance.now() + waitMs;
   // Without an index it does not know either which job it lacks.
   for (let round = 0; round < 2 && (!index || lacks); round++) {
     if (!place) break;
@@ -124,5 +124,5 @@ function claim({ busyPath: file }: Place): boolean {
 }
 
 async function untilRefreshed({ busyPath }: Place, untilMs: number): Promise<void> {
-  while (Date.now() < untilMs && statSync(busyPath, { throwIfNoEntry: false })) await delay(againMs);
+  while (performance.now() < untilMs && statSync(busyPath, { throwIfNoEntry: false })) await delay(againMs);
 }

@@ -11,7 +11,7 @@ export function stopSignal(again: () => void = endAtOnce): Promise<NodeJS.Signal
   return new Promise((resolve) => {
     let countedAtMs: number | undefined;
     const stop = (signal: NodeJS.Signals) => {
-      const nowMs = systemClock.now();
+      const nowMs = systemClock.monotonicMs();
       const isFirst = countedAtMs === undefined;
       if (countedAtMs !== undefined && nowMs - countedAtMs <= echoMs) return;
       countedAtMs = nowMs;
@@ -30,7 +30,7 @@ export function endAtOnce(): never {
 export function onInterrupt(act: () => void): () => void {
   let countedAtMs = -Infinity;
   const take = (): void => {
-    const nowMs = systemClock.now();
+    const nowMs = systemClock.monotonicMs();
     if (nowMs - countedAtMs <= echoMs) return;
     countedAtMs = nowMs;
     act();

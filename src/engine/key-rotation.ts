@@ -3,7 +3,7 @@
 
 import type { Keyring } from '../exec/keyring.ts';
 import type { Sealer } from '../exec/seal.ts';
-import type { Clock } from '../lib/clock.ts';
+import type { SteadyClock } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
 import { StartError } from '../lib/start-error.ts';
 import type { Store } from '../store/open.ts';
@@ -35,14 +35,14 @@ export function createKeyRotation(o: {
   readonly store: Pick<Store, 'db'>;
   readonly keyring: Keyring;
   readonly sealer: Sealer;
-  readonly clock: Clock;
+  readonly clock: Pick<SteadyClock, 'monotonicMs'>;
   readonly log: Logger;
 }): KeyRotation {
   const { store, keyring, sealer, clock, log } = o;
   let last: Promise<unknown> = Promise.resolve();
 
   async function rotate({ forMs }: { readonly forMs: number }): Promise<Rotation> {
-    const untilMs = clock.now() + forMs;
+    const untilMs = clock.monotonicMs() + forMs;
     const cannotAdd = keyring.keys.length > 1 ? undefined : tryToChange(keyring.add);
     if (cannotAdd === undefined) log.info({ key_id: sealer.keyId }, 'what is sealed is sealed anew');
     const count = { secrets: 0, run_plans: 0, steps: 0 };
@@ -57,7 +57,7 @@ export function createKeyRotation(o: {
           unopened += batch.unopened;
           after = batch.last;
           isWhole = after === undefined;
-        } while (!isWhole && clock.now() < untilMs);
+        } while (!isWhole && clock.monotonicMs() < untilMs);
         if (!isWhole) break;
       }
       if (!isWhole) break;

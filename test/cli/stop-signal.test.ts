@@ -15,6 +15,17 @@ test('a second signal ends a server that is still stopping at once, with 130', a
   expect((await ended).code).toBe(130);
 });
 
+test('a clock that is set back between two signals does not keep the second from ending it', async () => {
+  const goesBack = 'const start = Date.now(); let hours = 0; Date.now = () => start - 3_600_000 * hours++;';
+  const { child, ended, prints } = startNode(createFolder(), ['--import', `data:text/javascript,${goesBack}`, program]);
+  await prints(/ready/);
+  child.kill('SIGINT');
+  await prints(/stopping at SIGINT/);
+  const stillRunning = () => child.kill('SIGTERM');
+  await expect.poll(stillRunning, { interval: 100 }).toBe(false);
+  expect((await ended).code).toBe(130);
+});
+
 test('two signals in a moment count as one, since npm passes on the Ctrl-C that the terminal has sent already', async () => {
   const { child, prints } = startNode(createFolder(), [program]);
   await prints(/ready/);
