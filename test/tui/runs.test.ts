@@ -71,8 +71,7 @@ describe('the list of runs', () => {
     await terminal.type('ss');
     await terminal.sees(/Runs waiting_approval[\s\S]*No run is like that\./);
     await terminal.type('s/demo/first\r');
-    await terminal.sees(/Runs \/demo\/first/);
-    expect(await terminal.sees(/○ pending +demo\/first/)).not.toContain('demo/second');
+    expect(await terminal.sees(/Runs \/demo\/first +1\n.*○ pending +demo\/first/)).not.toContain('demo/second');
     await first.move('withdraw');
     await terminal.sees(/– cancelled +demo\/first/);
   });
