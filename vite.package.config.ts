@@ -40,8 +40,8 @@ export default defineConfig({
 });
 
 /** What a command loads to ask an instance; and what those load that ask none and must be quickest. */
-const asking = ['command-line', 'jobs', 'session'];
-const quickest = ['version', 'complete'];
+const asking = ['command-line', 'job/jobs', 'session/session'];
+const quickest = ['version', 'completion/complete'];
 
 /**
  * Each file takes half a millisecond to load, whatever is in it: what every command that asks an instance loads is one. What the

@@ -15,8 +15,8 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { SecurityProfile } from '../src/domain/job.ts';
-import { sandboxCommand } from '../src/exec/sandbox.ts';
-import { seccompFilter } from '../src/exec/seccomp-filter.ts';
+import { sandboxCommand } from '../src/exec/sandbox/sandbox.ts';
+import { seccompFilter } from '../src/exec/sandbox/seccomp-filter.ts';
 import { median, nowMs } from './measure.ts';
 
 export type BareSandbox = {

@@ -5,7 +5,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { zstdDecompressSync } from 'node:zlib';
-import { eachLine, readChunk } from '../src/store/log-chunk.ts';
+import { eachLine, readChunk } from '../src/store/log/log-chunk.ts';
 
 const pieceBytes = 64 * 1024;
 

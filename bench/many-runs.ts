@@ -8,11 +8,11 @@ import { createLogger } from '../src/lib/logger.ts';
 import { type Position, toCursor } from '../src/store/cursor.ts';
 import { countEnded } from '../src/store/migrations/0010-run-totals.ts';
 import { countDays } from '../src/store/migrations/0011-run-days.ts';
-import type { RunDetails } from '../src/store/run-rows.ts';
+import type { RunDetails } from '../src/store/run/run-rows.ts';
 import type { RunCountRow, RunRow, Schema } from '../src/store/schema.ts';
-import { kyselyOver } from '../src/store/sqlite.ts';
-import { openSqliteDatabase } from '../src/store/sqlite-database.ts';
-import { fixPlans } from '../src/store/sqlite-plans.ts';
+import { kyselyOver } from '../src/store/sqlite/sqlite.ts';
+import { openSqliteDatabase } from '../src/store/sqlite/sqlite-database.ts';
+import { fixPlans } from '../src/store/sqlite/sqlite-plans.ts';
 
 export type ManyRuns = {
   readonly oldestAtMs: number;

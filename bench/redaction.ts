@@ -1,7 +1,7 @@
 // How much output of a job passes the search for its secrets in a second of one core's time, by how many there are.
 
 import { randomBytes } from 'node:crypto';
-import { createRedactor } from '../src/exec/redact.ts';
+import { createRedactor } from '../src/exec/redact/redact.ts';
 import { atLeast, type Figure } from './measure.ts';
 
 const pieceBytes = 64 * 1024;

@@ -14,7 +14,7 @@ import { loadConfig } from '../src/config/load.ts';
 import { serve } from '../src/main.ts';
 import { countEnded } from '../src/store/migrations/0010-run-totals.ts';
 import { countDays } from '../src/store/migrations/0011-run-days.ts';
-import { kyselyOver } from '../src/store/sqlite.ts';
+import { kyselyOver } from '../src/store/sqlite/sqlite.ts';
 
 const count = Number(process.argv[2] ?? 100_000);
 const root = mkdtempSync(join(tmpdir(), 'flwd-retention-'));

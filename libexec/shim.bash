@@ -8,7 +8,7 @@ take_hidden() {
   ((hidden_length == 0)) || printf . >&"$handoff"
 }
 
-# usage: attend &    order, and after it in fd 0: what src/exec/shim.ts has written: it sets `attempt_dir`, `is_guarded`, `has_tmp`,
+# usage: attend &    order, and after it in fd 0: what src/exec/proc/shim.ts has written: it sets `attempt_dir`, `is_guarded`, `has_tmp`,
 # `workspace`, `bwrap` and `command`, and opens what they need; without a sandbox `workspace` says where the script starts, and
 # `program` what the job starts
 # number: which order it is    fd 3: where `ended NUMBER` is told    fd 4: a pipe for the script's stderr, opened both ways
@@ -29,7 +29,7 @@ attend() {
   # The 22nd field of /proc/PID/stat is the start time, in clock ticks since boot; these are those from the third on.
   IFS= read -r stat </proc/self/stat || exit
   stat=(${stat##*) })
-  # This fails where the file exists: the attempt was given up before it began (src/exec/shim-status.ts).
+  # This fails where the file exists: the attempt was given up before it began (src/exec/proc/shim-status.ts).
   set -C
   exec 3>"$attempt_dir/status" || exit
   set +C
@@ -67,7 +67,7 @@ enter() {
   set -- "$attempt_dir" "$bwrap" --json-status-fd 3 --args 10 -- "${command[@]}"
   unset command stat
   export_hidden
-  # Its name tells whose it is (src/exec/process-table.ts).
+  # Its name tells whose it is (src/exec/proc/process-table.ts).
   exec -a "$1/bwrap" "${@:2}" 10<"$1/sandbox" >&6 2>/proc/self/fd/4 4>&- 5>&- 6>&- 7<&-
 }
 

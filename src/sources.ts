@@ -4,14 +4,14 @@
 import { realpath } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Catalog, createCatalog, type JobSource } from './catalog/catalog.ts';
-import type { readJobTests } from './catalog/job-tests.ts';
-import { isWithin } from './catalog/source-file.ts';
+import type { readJobTests } from './catalog/job/job-tests.ts';
+import { isWithin } from './catalog/source/source-file.ts';
 import type { Config } from './config/config.ts';
 import type { AnswerOf, QueryOf } from './contract/operations.ts';
 import type { InvalidJob, JobDefinition } from './domain/job.ts';
 import type { Frozen } from './lib/frozen.ts';
 import type { LogFormat, LogLines } from './lib/logger.ts';
-import { createJobViews } from './server/job-views.ts';
+import { createJobViews } from './server/handlers/job-views.ts';
 
 export type JobsReader = {
   readonly list: (query: QueryOf<'listJobs'>) => Frozen<AnswerOf<'listJobs'>>;
@@ -65,7 +65,7 @@ export async function readTests(config: Config, isAskedFor: (id: string) => bool
 }
 
 async function testsOf(catalog: Catalog, isAskedFor: (id: string) => boolean): Promise<JobsWithTests> {
-  const { readJobTests: read } = await import('./catalog/job-tests.ts');
+  const { readJobTests: read } = await import('./catalog/job/job-tests.ts');
   const entries = catalog.entries().filter(({ definition }) => isAskedFor(definition.id));
   const jobs = entries.map(async ({ definition, source }) => ({
     definition,

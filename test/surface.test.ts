@@ -16,7 +16,7 @@ import { problems } from '../src/domain/problem.ts';
 import { type RunReason, runStatuses } from '../src/domain/run.ts';
 import { migrations } from '../src/store/migrations/migrate.ts';
 import type { Schema } from '../src/store/schema.ts';
-import { columnTypes } from '../src/store/sqlite.ts';
+import { columnTypes } from '../src/store/sqlite/sqlite.ts';
 
 test('operations: id, method, path, scope', () => {
   const lines = Object.entries(operations).map(([id, { method, path, scope }]) => `${id}: ${method} ${path} ${scope}`);

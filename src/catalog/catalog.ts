@@ -5,14 +5,14 @@ import { join } from 'node:path';
 import type { InvalidJob, JobDefinition, JobFault } from '../domain/job.ts';
 import { Problem } from '../domain/problem.ts';
 import type { LogLines } from '../lib/logger.ts';
-import { createDirectoryWatch } from './directory-watch.ts';
-import { createIgnoreReader } from './ignore.ts';
-import { printable } from './job-id.ts';
-import { readJobState, unusable } from './job-state.ts';
-import { hashFiles } from './revision.ts';
-import { childOf } from './source-path.ts';
-import type { FoundJob } from './source-tree.ts';
-import { watchSource } from './source-watch.ts';
+import { printable } from './job/job-id.ts';
+import { createDirectoryWatch } from './source/directory-watch.ts';
+import { createIgnoreReader } from './source/ignore.ts';
+import { readJobState, unusable } from './source/job-state.ts';
+import { hashFiles } from './source/revision.ts';
+import { childOf } from './source/source-path.ts';
+import type { FoundJob } from './source/source-tree.ts';
+import { watchSource } from './source/source-watch.ts';
 
 export type JobSource = {
   readonly name: string;

@@ -1,9 +1,9 @@
 // The commands of flwd, in one table: --help and docs/cli.md print it, the command line is read by it.
 
+import { instanceCommands } from './admin/instance-commands.ts';
 import type { Command } from './command.ts';
-import { instanceCommands } from './instance-commands.ts';
-import { jobCommands } from './job-commands.ts';
-import { runCommands } from './run-commands.ts';
+import { jobCommands } from './job/job-commands.ts';
+import { runCommands } from './run/run-commands.ts';
 
 const sections = { Jobs: jobCommands, Runs: runCommands, Instance: instanceCommands };
 

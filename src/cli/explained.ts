@@ -2,11 +2,11 @@
 
 import { ApiProblem, ServerUnreachable } from '../client/api-problem.ts';
 import { Problem, type ProblemSlug } from '../domain/problem.ts';
-import { DataDirOwned } from '../lib/owner-lock.ts';
+import { DataDirOwned } from '../instance/owner-lock.ts';
 import { isDiskFull } from '../lib/shortage.ts';
 import { StartError } from '../lib/start-error.ts';
-import { flagOf } from './argument-words.ts';
 import { type ExitCode, exitCodes, Refusal } from './exit-code.ts';
+import { flagOf } from './job/argument-words.ts';
 
 /** A Refusal, or the error itself where it is a bug. */
 export function explained(error: unknown): unknown {

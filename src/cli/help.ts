@@ -4,7 +4,7 @@ import type { Command, Option, Options } from './command.ts';
 import { findCommand, groupOf } from './command-line.ts';
 import { commandSections } from './commands.ts';
 import { type ExitCode, exitCodes } from './exit-code.ts';
-import { createOutput } from './output.ts';
+import { createOutput } from './terminal/output.ts';
 
 export async function run(options: Options, operands: readonly string[]): Promise<ExitCode> {
   createOutput(options).text(await textOf(options, operands));
@@ -19,9 +19,9 @@ async function textOf(options: Options, operands: readonly string[]): Promise<st
   const { command, rest, isImplicit } = findCommand(operands);
   if (!(command.isJobCall || command.isLikelyNamespace) || rest.length === 0) return commandHelp(command);
   const [{ findJob, isKnownJob }, { withJobs }, { jobHelp }] = await Promise.all([
-    import('./find-job.ts'),
-    import('./known-jobs.ts'),
-    import('./job-help.ts'),
+    import('./job/find-job.ts'),
+    import('./job/known-jobs.ts'),
+    import('./job/job-help.ts'),
   ]);
   return withJobs(options, async (jobs) => {
     if (command.isLikelyNamespace && !(await isKnownJob(jobs, operands))) return commandHelp(command);

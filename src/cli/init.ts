@@ -3,13 +3,13 @@
 import { readFileSync } from 'node:fs';
 import { basename, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { flagOf } from './argument-words.ts';
 import type { Options } from './command.ts';
-import { loadConfiguration } from './configuration.ts';
 import { type ExitCode, exitCodes, Refusal } from './exit-code.ts';
-import { describeJob, type NewFile, writeJob } from './job-folder.ts';
+import { describeJob, type NewFile, writeJob } from './init/job-folder.ts';
+import { flagOf } from './job/argument-words.ts';
 import { oneOperand, readChoice } from './option-values.ts';
-import { createOutput, type Output } from './output.ts';
+import { loadConfiguration } from './session/configuration.ts';
+import { createOutput, type Output } from './terminal/output.ts';
 
 const languages = ['bash', 'python', 'node', 'pwsh'] as const;
 type Language = (typeof languages)[number];
@@ -47,7 +47,7 @@ async function initFrom(
   if (options.has('language')) throw new Refusal('--language is that of the script: leave it out with --from');
   const path =
     o.operands.length === 0 ? placeFor(script, options) : oneOperand(o.operands, 'flwd init --from SCRIPT PATH');
-  const { jobOfScript } = await import('./script-job.ts');
+  const { jobOfScript } = await import('./init/script-job.ts');
   const { files, guess } = jobOfScript(script, o.name ?? titleOf(path));
   await writeJob(path, files);
   const required = guess.arguments.filter(({ isRequired }) => isRequired);

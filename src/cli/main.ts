@@ -9,48 +9,48 @@ type Verb = { run(options: Options, operands: readonly string[], call: Call): Ex
 
 /** A command's code is loaded when it is called and not before. */
 const verbs: Readonly<Record<CommandName, () => Promise<Verb>>> = {
-  run: () => import('./run.ts'),
-  plan: () => import('./plan.ts'),
-  jobs: () => import('./jobs.ts'),
+  run: () => import('./run/run.ts'),
+  plan: () => import('./job/plan.ts'),
+  jobs: () => import('./job/jobs.ts'),
   init: () => import('./init.ts'),
-  test: () => import('./test.ts'),
-  'jobs validate': () => import('./jobs-validate.ts'),
-  runs: () => import('./runs.ts'),
-  logs: () => import('./logs.ts'),
-  cancel: () => import('./cancel.ts'),
-  rerun: () => import('./rerun.ts'),
-  approve: () => import('./approve.ts'),
-  deny: () => import('./approve.ts'),
-  artifacts: () => import('./artifacts.ts'),
-  'artifacts get': () => import('./artifacts-get.ts'),
-  events: () => import('./events.ts'),
-  export: () => import('./export.ts'),
-  schedules: () => import('./schedules.ts'),
-  'schedules add': () => import('./schedules-add.ts'),
-  'schedules rm': () => import('./schedules-rm.ts'),
-  'schedules pause': () => import('./schedules-switch.ts'),
-  'schedules resume': () => import('./schedules-switch.ts'),
-  sources: () => import('./sources.ts'),
+  test: () => import('./job/test.ts'),
+  'jobs validate': () => import('./job/jobs-validate.ts'),
+  runs: () => import('./run/runs.ts'),
+  logs: () => import('./run/logs.ts'),
+  cancel: () => import('./run/cancel.ts'),
+  rerun: () => import('./run/rerun.ts'),
+  approve: () => import('./run/approve.ts'),
+  deny: () => import('./run/approve.ts'),
+  artifacts: () => import('./run/artifacts.ts'),
+  'artifacts get': () => import('./run/artifacts-get.ts'),
+  events: () => import('./run/events.ts'),
+  export: () => import('./run/export.ts'),
+  schedules: () => import('./schedule/schedules.ts'),
+  'schedules add': () => import('./schedule/schedules-add.ts'),
+  'schedules rm': () => import('./schedule/schedules-rm.ts'),
+  'schedules pause': () => import('./schedule/schedules-switch.ts'),
+  'schedules resume': () => import('./schedule/schedules-switch.ts'),
+  sources: () => import('./job/sources.ts'),
   tui: () => import('./tui.ts'),
   serve: async () => {
-    (await import('./small-heap.ts')).keepHeapSmall();
-    return import('./serve.ts');
+    (await import('./admin/small-heap.ts')).keepHeapSmall();
+    return import('./admin/serve.ts');
   },
-  'config validate': () => import('./config-validate.ts'),
-  'config show': () => import('./config-show.ts'),
-  doctor: () => import('./doctor.ts'),
-  gc: () => import('./gc.ts'),
-  'secrets set': () => import('./secrets-set.ts'),
-  'secrets list': () => import('./secrets-list.ts'),
-  'secrets rm': () => import('./secrets-rm.ts'),
-  'secrets rotate': () => import('./secrets-rotate.ts'),
-  'tokens create': () => import('./tokens-create.ts'),
-  'tokens list': () => import('./tokens-list.ts'),
-  'tokens revoke': () => import('./tokens-revoke.ts'),
-  audit: () => import('./audit.ts'),
-  'audit verify': () => import('./audit-verify.ts'),
-  backup: () => import('./backup.ts'),
-  restore: () => import('./restore.ts'),
+  'config validate': () => import('./admin/config-validate.ts'),
+  'config show': () => import('./admin/config-show.ts'),
+  doctor: () => import('./admin/doctor.ts'),
+  gc: () => import('./admin/gc.ts'),
+  'secrets set': () => import('./admin/secrets-set.ts'),
+  'secrets list': () => import('./admin/secrets-list.ts'),
+  'secrets rm': () => import('./admin/secrets-rm.ts'),
+  'secrets rotate': () => import('./admin/secrets-rotate.ts'),
+  'tokens create': () => import('./admin/tokens-create.ts'),
+  'tokens list': () => import('./admin/tokens-list.ts'),
+  'tokens revoke': () => import('./admin/tokens-revoke.ts'),
+  audit: () => import('./admin/audit.ts'),
+  'audit verify': () => import('./admin/audit-verify.ts'),
+  backup: () => import('./admin/backup.ts'),
+  restore: () => import('./admin/restore.ts'),
   completion: () => import('./completion.ts'),
   version: () => import('./version.ts'),
   help: () => import('./help.ts'),
@@ -59,8 +59,8 @@ const verbs: Readonly<Record<CommandName, () => Promise<Verb>>> = {
 /** These are read without the table of commands, which takes longer to load than they do: a person waits for a Tab. */
 const quick: Readonly<Record<string, () => Promise<{ run(words: readonly string[]): ExitCode | Promise<ExitCode> }>>> =
   {
-    __complete: () => import('./complete.ts'),
-    '__complete-refresh': () => import('./complete-refresh.ts'),
+    __complete: () => import('./completion/complete.ts'),
+    '__complete-refresh': () => import('./completion/complete-refresh.ts'),
   };
 const asksForVersion = ['version', ':version', '--version', '-V'];
 
@@ -85,7 +85,7 @@ export async function main(words: readonly string[]): Promise<ExitCode> {
     const { readCommandLine } = await import('./command-line.ts');
     const call = readCommandLine(words);
     const verb = await verbs[nameOf(call)]();
-    if (call.options.has('jobs')) await (await import('./jobs-option.ts')).warnWhereServed(call);
+    if (call.options.has('jobs')) await (await import('./job/jobs-option.ts')).warnWhereServed(call);
     const exitCode = await verb.run(call.options, call.operands, call);
     // A write that fails says so a moment later.
     await new Promise(setImmediate);
@@ -113,7 +113,7 @@ async function report(error: unknown): Promise<ExitCode> {
     import('./explained.ts'),
     import('./exit-code.ts'),
   ]);
-  const { forTerminal } = await import('./terminal-text.ts');
+  const { forTerminal } = await import('./terminal/terminal-text.ts');
   // It may be another machine's, and name what others have named.
   const print = (text: string): void => {
     const lines = text.split('\n').map((line) => `${forTerminal(line, false)}\n`);

@@ -2,7 +2,7 @@
 
 import type { Options } from './command.ts';
 import { type ExitCode, exitCodes, Refusal } from './exit-code.ts';
-import { withSession } from './session.ts';
+import { withSession } from './session/session.ts';
 
 export async function run(options: Options): Promise<ExitCode> {
   if (!process.stdin.isTTY || !process.stdout.isTTY)

@@ -1,6 +1,6 @@
 // `flwd version`.
 
-import { packageVersion } from '../lib/version.ts';
+import { packageVersion } from '../instance/version.ts';
 import type { Options } from './command.ts';
 import { type ExitCode, exitCodes } from './exit-code.ts';
 

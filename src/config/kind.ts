@@ -2,7 +2,7 @@
 
 import { isIP } from 'node:net';
 import { resolve } from 'node:path';
-import { namesOthersHome, withHome } from '../lib/home-path.ts';
+import { namesOthersHome, withHome } from '../lib/files/home-path.ts';
 import { parseDuration, parseSize } from '../lib/units.ts';
 
 export type Kind<T> = {

@@ -4,8 +4,8 @@ import { closeSync, constants, fstatSync, lstatSync, openSync, readFileSync } fr
 import { availableParallelism, homedir } from 'node:os';
 import { dirname, isAbsolute, relative, resolve } from 'node:path';
 import { errorCode } from '../lib/error-code.ts';
-import { isAnothers, isWritableByOthers, showMode } from '../lib/file-owner.ts';
-import { withHome } from '../lib/home-path.ts';
+import { isAnothers, isWritableByOthers, showMode } from '../lib/files/file-owner.ts';
+import { withHome } from '../lib/files/home-path.ts';
 import { checkDev, checkSettings } from './checks.ts';
 import { type Config, toConfig } from './config.ts';
 import { configPlaces } from './config-places.ts';

@@ -2,7 +2,7 @@
 
 import { realpathSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { otherPlacesOf } from '../lib/mount-table.ts';
+import { otherPlacesOf } from '../lib/files/mount-table.ts';
 import type { Config } from './config.ts';
 
 export type OwnPaths = {

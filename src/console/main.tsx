@@ -2,8 +2,8 @@
 
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
-import { App } from './App.tsx';
-import { SessionProvider } from './session.tsx';
+import { SessionProvider } from './server/session.tsx';
+import { App } from './shell/App.tsx';
 
 const root = document.getElementById('root');
 if (root) {

@@ -7,10 +7,10 @@ import type { Clock } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
 import { outlast } from '../lib/shortage.ts';
 import type { Store } from '../store/open.ts';
-import { runNotFound } from '../store/runs.ts';
+import { runNotFound } from '../store/run/runs.ts';
 import { isStorageFault } from '../store/storage-fault.ts';
-import type { Dispatcher } from './dispatch.ts';
 import type { Ends } from './ends.ts';
+import type { Dispatcher } from './queue/dispatch.ts';
 
 export type Cancels = {
   /**

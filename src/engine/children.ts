@@ -1,22 +1,22 @@
 // Sub-runs: started for a step in the transaction that names them in its row, so that there is never none, or two; awaited
 // by the journal; cancelled with their parent.
 
-import { type ExpressionScope, evaluateArguments, fromOf } from '../catalog/expression.ts';
-import { ExpressionError } from '../catalog/expression-error.ts';
+import { type ExpressionScope, evaluateArguments, fromOf } from '../catalog/expression/expression.ts';
+import { ExpressionError } from '../catalog/expression/expression-error.ts';
 import type { JsonObject, JsonValue } from '../domain/job.ts';
 import { tighterProfile } from '../domain/policy.ts';
 import { Problem } from '../domain/problem.ts';
 import { isFinished, type Run } from '../domain/run.ts';
 import type { Store } from '../store/open.ts';
-import type { Outcome } from './attempt.ts';
 import type { AddRun } from './create.ts';
 import type { Hub } from './hub.ts';
-import { type PlanContext, resolveEntry } from './plan.ts';
-import type { Children } from './run-context.ts';
-import { redactedTexts } from './run-secrets.ts';
-import { Superseded } from './step-changes.ts';
-import { outputsOfResult } from './step-values.ts';
-import { deepestSubRun } from './sub-run-check.ts';
+import { type PlanContext, resolveEntry } from './plan/plan.ts';
+import { deepestSubRun } from './plan/sub-run-check.ts';
+import type { Outcome } from './run/attempt.ts';
+import type { Children } from './run/run-context.ts';
+import { redactedTexts } from './run/run-secrets.ts';
+import { Superseded } from './run/step-changes.ts';
+import { outputsOfResult } from './run/step-values.ts';
 
 /**
  * Sub-runs that have started and not ended, at each depth. A step may start 500, each of which may start 500; those at one

@@ -1,30 +1,30 @@
 // Creates runs: plan, idempotency, snapshot, and the one transaction after which a run is never lost.
 
-import type { Snapshots } from '../catalog/snapshot.ts';
+import type { Snapshots } from '../catalog/source/snapshot.ts';
 import type { SecurityProfile } from '../domain/job.ts';
 import { type Principal, tenantFor } from '../domain/principal.ts';
 import { Problem } from '../domain/problem.ts';
 import type { Run, RunStatus, Trigger } from '../domain/run.ts';
-import type { Sealer } from '../exec/seal.ts';
 import { type Clock, toTimestamp } from '../lib/clock.ts';
-import { lackOfRoom } from '../lib/disk-room.ts';
+import { lackOfRoom } from '../lib/files/disk-room.ts';
 import { createId } from '../lib/ids.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { Transaction } from '../store/database.ts';
 import type { Store } from '../store/open.ts';
-import type { NewStep } from '../store/steps.ts';
+import type { NewStep } from '../store/run/steps.ts';
 import { storageProblem, unwritable } from '../store/storage-fault.ts';
-import type { Dispatcher } from './dispatch.ts';
 import type { Ends } from './ends.ts';
-import type { LaneRun } from './lanes.ts';
 import { asItStands, type Created, type KeepAnswer, type Once } from './once.ts';
-import { createPlaces, type Place, toNewStep } from './places.ts';
-import type { PlanRequest, ResolvedPlan, RunRequest } from './plan.ts';
+import type { PlanRequest, ResolvedPlan, RunRequest } from './plan/plan.ts';
+import type { Dispatcher } from './queue/dispatch.ts';
+import type { LaneRun } from './queue/lanes.ts';
 import type { Refusals } from './refusals.ts';
+import { createPlaces, type Place, toNewStep } from './run/places.ts';
+import { sealSecrets } from './run/run-secrets.ts';
+import { createRunState, type RunState } from './run/run-state.ts';
+import type { RunFacts } from './run/step-values.ts';
 import { creationOf, refuseDenied } from './run-audit.ts';
-import { sealSecrets } from './run-secrets.ts';
-import { createRunState, type RunState } from './run-state.ts';
-import type { RunFacts } from './step-values.ts';
+import type { Sealer } from './secrets/seal.ts';
 
 export type Caller = {
   readonly principal: Principal;

@@ -3,17 +3,17 @@
 
 import type { StepDefinition } from '../domain/job.ts';
 import { validationError } from '../domain/problem.ts';
-import type { Sealer } from '../exec/seal.ts';
-import { lastAttempts } from '../store/run-rows.ts';
-import type { StoredRun } from '../store/runs.ts';
+import { lastAttempts } from '../store/run/run-rows.ts';
+import type { StoredRun } from '../store/run/runs.ts';
+import type { NewStep } from '../store/run/steps.ts';
 import type { StepRow } from '../store/schema.ts';
-import type { NewStep } from '../store/steps.ts';
-import { createInstancePlaces, createPlaces, type Place, restorePlaces, toNewStep } from './places.ts';
-import type { RerunRequest } from './rerun-arguments.ts';
-import { unsealOutputs } from './run-source.ts';
-import { createRunState, type RunState } from './run-state.ts';
-import { sealContext } from './step-changes.ts';
-import { ancestorsOf, type RunFacts } from './step-values.ts';
+import type { RerunRequest } from './plan/rerun-arguments.ts';
+import { createInstancePlaces, createPlaces, type Place, restorePlaces, toNewStep } from './run/places.ts';
+import { unsealOutputs } from './run/run-source.ts';
+import { createRunState, type RunState } from './run/run-state.ts';
+import { sealContext } from './run/step-changes.ts';
+import { ancestorsOf, type RunFacts } from './run/step-values.ts';
+import type { Sealer } from './secrets/seal.ts';
 
 /**
  * The rows of steps that have succeeded, and of instances that have, where nothing that they need is done anew.

@@ -3,7 +3,7 @@
 
 import { type AuditAction, type AuditDetail, ownEntry } from '../domain/audit.ts';
 import type { Logger } from '../lib/logger.ts';
-import type { AuditStore } from '../store/audit.ts';
+import type { AuditStore } from '../store/audit/audit.ts';
 
 /** Never keeps a server from its start or stop. @returns says that it stops */
 export async function recordStart(o: {

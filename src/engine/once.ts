@@ -2,11 +2,11 @@
 
 import { Problem } from '../domain/problem.ts';
 import { isFinished } from '../domain/run.ts';
-import type { Sealer } from '../exec/seal.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Transaction } from '../store/database.ts';
 import type { Store } from '../store/open.ts';
-import { runNotFound } from '../store/runs.ts';
+import { runNotFound } from '../store/run/runs.ts';
+import type { Sealer } from './secrets/seal.ts';
 
 /** What a request that makes a run is answered. */
 export type Created = {

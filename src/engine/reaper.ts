@@ -8,7 +8,7 @@ import type { Logger } from '../lib/logger.ts';
 import { formatDuration } from '../lib/units.ts';
 import type { Store } from '../store/open.ts';
 import { isStorageFault } from '../store/storage-fault.ts';
-import type { Dispatcher } from './dispatch.ts';
+import type { Dispatcher } from './queue/dispatch.ts';
 
 export type Reaper = {
   readonly start: () => void;

@@ -4,15 +4,15 @@
 import { join } from 'node:path';
 import { outputTypeOf } from '../domain/event.ts';
 import type { Termination } from '../domain/run.ts';
-import { adopt } from '../exec/adopt.ts';
+import { adopt } from '../exec/proc/adopt.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { Store } from '../store/open.ts';
-import type { PendingRun, StoredRun } from '../store/runs.ts';
+import type { PendingRun, StoredRun } from '../store/run/runs.ts';
 import type { StepRow } from '../store/schema.ts';
-import type { RunFolders } from './run-folders.ts';
-import { joinTerminations } from './run-verdict.ts';
-import { attemptFolder } from './step-runner.ts';
+import type { RunFolders } from './run/run-folders.ts';
+import { joinTerminations } from './run/run-verdict.ts';
+import { attemptFolder } from './run/step-runner.ts';
 
 /** A run that nobody conducts; where its plan cannot be read, without that. */
 export type Remains = Pick<StoredRun, 'run' | 'attempts'> & { readonly plan: StoredRun['plan'] | null };

@@ -5,7 +5,7 @@ import { type NewAuditEntry, ownEntry } from '../domain/audit.ts';
 import type { Problem } from '../domain/problem.ts';
 import { type Clock, toTimestamp } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
-import type { AuditStore } from '../store/audit.ts';
+import type { AuditStore } from '../store/audit/audit.ts';
 
 export type Refusals = {
   /** Enters it soon, or counts it where there were too many. */

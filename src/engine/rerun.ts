@@ -4,28 +4,28 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Catalog } from '../catalog/catalog.ts';
-import type { Snapshots } from '../catalog/snapshot.ts';
+import type { Snapshots } from '../catalog/source/snapshot.ts';
 import type { JobDefinition } from '../domain/job.ts';
 import { tighterProfile } from '../domain/policy.ts';
 import { Problem } from '../domain/problem.ts';
 import { isFinished } from '../domain/run.ts';
-import type { Sealer } from '../exec/seal.ts';
 import type { Clock } from '../lib/clock.ts';
 import { createId } from '../lib/ids.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { Store } from '../store/open.ts';
-import { runNotFound, type StoredRun } from '../store/runs.ts';
-import { copyWorkspace } from './copy-workspace.ts';
+import { runNotFound, type StoredRun } from '../store/run/runs.ts';
 import { type Addition, type AddRun, type Caller, refuseConflict } from './create.ts';
-import type { Dispatcher } from './dispatch.ts';
 import { keptRows, keptStart } from './kept-steps.ts';
 import type { Created, KeepAnswer, Once } from './once.ts';
-import { type PlanContext, type ResolvedPlan, resolveEntry } from './plan.ts';
+import { type PlanContext, type ResolvedPlan, resolveEntry } from './plan/plan.ts';
+import { argumentsOfRerun, type RerunRequest } from './plan/rerun-arguments.ts';
+import type { Dispatcher } from './queue/dispatch.ts';
 import type { Refusals } from './refusals.ts';
-import { argumentsOfRerun, type RerunRequest } from './rerun-arguments.ts';
+import { copyWorkspace } from './run/copy-workspace.ts';
+import { removeRunFolder } from './run/run-folders.ts';
+import { reopenSecrets } from './run/run-secrets.ts';
 import { refuseDenied } from './run-audit.ts';
-import { removeRunFolder } from './run-folders.ts';
-import { reopenSecrets } from './run-secrets.ts';
+import type { Sealer } from './secrets/seal.ts';
 
 export type Rerun = (runId: string, request: RerunRequest, caller: Caller, idempotencyKey?: string) => Promise<Created>;
 

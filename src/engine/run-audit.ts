@@ -2,7 +2,7 @@
 
 import type { AuditDetail, NewAuditEntry } from '../domain/audit.ts';
 import type { Run, Trigger } from '../domain/run.ts';
-import type { ResolvedPlan } from './plan.ts';
+import type { ResolvedPlan } from './plan/plan.ts';
 import type { Refusals } from './refusals.ts';
 
 type Asked = {

@@ -1,8 +1,8 @@
 // One attempt to deliver: a POST that follows no redirect and reads nothing of the answer but its status and Retry-After.
 
+import { packageVersion } from '../instance/version.ts';
 import type { Clock } from '../lib/clock.ts';
 import { errorCode } from '../lib/error-code.ts';
-import { packageVersion } from '../lib/version.ts';
 import { parseRetryAfterMs } from './backoff.ts';
 import type { Signer } from './signing.ts';
 

@@ -2,7 +2,7 @@
 // https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
 
 import { createHmac, randomBytes } from 'node:crypto';
-import { openKeyFile } from '../lib/key-file.ts';
+import { openKeyFile } from '../instance/key-file.ts';
 import { StartError } from '../lib/start-error.ts';
 
 export type Signer = {

@@ -16,7 +16,7 @@ import { Problem } from '../domain/problem.ts';
 import type { Refusals } from '../engine/refusals.ts';
 import type { Logger } from '../lib/logger.ts';
 import { outlast } from '../lib/shortage.ts';
-import type { RecordChange } from '../store/audit.ts';
+import type { RecordChange } from '../store/audit/audit.ts';
 import type { Store } from '../store/open.ts';
 import { isStorageFault } from '../store/storage-fault.ts';
 

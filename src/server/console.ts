@@ -8,9 +8,9 @@ import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Problem } from '../domain/problem.ts';
-import { pathOf } from './problem-answers.ts';
-import { revalidated } from './response-headers.ts';
-import { isUnchanged } from './stored-answer.ts';
+import { pathOf } from './answers/problem-answers.ts';
+import { revalidated } from './answers/response-headers.ts';
+import { isUnchanged } from './answers/stored-answer.ts';
 
 type File = {
   readonly type: string;

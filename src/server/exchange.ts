@@ -4,7 +4,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { AnswerOf, BodyOf, OperationId, PathOf, QueryOf } from '../contract/operations.ts';
 import type { Principal } from '../domain/principal.ts';
 import type { Frozen } from '../lib/frozen.ts';
-import type { RecordChange } from '../store/audit.ts';
+import type { RecordChange } from '../store/audit/audit.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {

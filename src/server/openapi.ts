@@ -5,8 +5,8 @@ import { apiBase } from '../contract/routes.ts';
 import { problemDocument } from '../contract/schemas.ts';
 import { tags } from '../contract/tags.ts';
 import { type ProblemSlug, problems } from '../domain/problem.ts';
-import { problemMediaType } from './problem-answers.ts';
-import { isShed } from './shedding.ts';
+import { problemMediaType } from './answers/problem-answers.ts';
+import { isShed } from './limits/shedding.ts';
 
 type Json = Readonly<Record<string, unknown>>;
 

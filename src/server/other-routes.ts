@@ -3,15 +3,15 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { apiBase } from '../contract/routes.ts';
 import { Problem } from '../domain/problem.ts';
-import type { Admission } from './admission.ts';
+import type { Admission } from './admission/admission.ts';
+import type { Cors } from './admission/cors.ts';
+import { pathOf } from './answers/problem-answers.ts';
 import { consolePaths, createConsole, isConsolePath } from './console.ts';
-import type { Cors } from './cors.ts';
 import type { SystemHandlers } from './handlers/system.ts';
 import { expositionType } from './metrics/exposition.ts';
 import type { Metrics } from './metrics/metrics.ts';
 import { createOpenApi } from './openapi.ts';
 import { docsPage, pageSecurityPolicy, startPage } from './pages.ts';
-import { pathOf } from './problem-answers.ts';
 import { methodsOf } from './routes.ts';
 
 export function addOtherRoutes(

@@ -4,12 +4,12 @@ import type { FastifyInstance, FastifyReply } from 'fastify';
 import { type Operation, type OperationId, operations } from '../contract/operations.ts';
 import { apiBase } from '../contract/routes.ts';
 import type { FaultList } from '../domain/fault-list.ts';
-import type { Admission } from './admission.ts';
+import type { Admission } from './admission/admission.ts';
 import type { AuditTrail } from './audit-trail.ts';
-import type { createBodyRoom } from './body-room.ts';
 import type { Handlers, Incoming } from './exchange.ts';
-import type { Load } from './pressure.ts';
-import { assertRoom, isShed } from './shedding.ts';
+import type { createBodyRoom } from './limits/body-room.ts';
+import type { Load } from './limits/pressure.ts';
+import { assertRoom, isShed } from './limits/shedding.ts';
 import { createInputReader } from './validation.ts';
 
 export function addOperations(

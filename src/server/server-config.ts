@@ -1,7 +1,7 @@
 // What the server needs of the configuration.
 
 import type { SecurityProfile } from '../domain/job.ts';
-import type { AuthMode } from './local-callers.ts';
+import type { AuthMode } from './admission/local-callers.ts';
 
 export type RateLimit = { readonly limit: number; readonly windowMs: number };
 

@@ -9,10 +9,10 @@ import type { Socket } from 'node:net';
 import { createSecureContext, type SecureContextOptions } from 'node:tls';
 import type { Clock } from '../lib/clock.ts';
 import { errorCode } from '../lib/error-code.ts';
+import { stampOf, whyUnreadable } from '../lib/files/watched-file.ts';
 import type { Logger } from '../lib/logger.ts';
 import { StartError } from '../lib/start-error.ts';
-import { stampOf, whyUnreadable } from '../lib/watched-file.ts';
-import { answerPlainHttp } from './problem-answers.ts';
+import { answerPlainHttp } from './answers/problem-answers.ts';
 import type { TlsConfig } from './server-config.ts';
 
 const lookAgainMs = 1_000;

@@ -6,7 +6,7 @@ import type { RunStatus } from '../domain/run.ts';
 import { toTimestamp } from '../lib/clock.ts';
 import type { Database, Transaction } from './database.ts';
 import { prepareQuery } from './prepared-query.ts';
-import { toTimestampOrNull } from './run-rows.ts';
+import { toTimestampOrNull } from './run/run-rows.ts';
 
 /** A run that has ended and asks that somebody is told of it. */
 type EndedRun = {

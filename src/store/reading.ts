@@ -5,12 +5,12 @@ import type { Notice } from '../domain/notice.ts';
 import { type Reach, reaches } from '../domain/principal.ts';
 import { Problem } from '../domain/problem.ts';
 import type { LastRun, Run, RunStatus, RunSummary, Step } from '../domain/run.ts';
-import type { Artifact, ArtifactListQuery, ArtifactPage, ArtifactStore } from './artifacts.ts';
+import type { Artifact, ArtifactListQuery, ArtifactPage, ArtifactStore } from './blobs/artifacts.ts';
 import { parseCursor } from './cursor.ts';
-import type { LogFilter, LogForm, LogStore } from './logs.ts';
+import type { LogFilter, LogForm, LogStore } from './log/logs.ts';
 import type { Store } from './open.ts';
-import type { RunListQuery, RunPage } from './run-list.ts';
-import { runNotFound } from './runs.ts';
+import type { RunListQuery, RunPage } from './run/run-list.ts';
+import { runNotFound } from './run/runs.ts';
 
 /** The log of a run that is there for whoever reads it. */
 export type ReadableLog = {

@@ -5,9 +5,9 @@ import { outputTypes } from '../domain/event.ts';
 import type { JobDefinition } from '../domain/job.ts';
 import type { RunStatus } from '../domain/run.ts';
 import type { Database, Transaction } from './database.ts';
-import { uncountEndedRuns } from './ended-counts.ts';
-import { uncountRuns } from './run-counts.ts';
-import type { RunDetails } from './run-rows.ts';
+import { uncountEndedRuns } from './run/ended-counts.ts';
+import { uncountRuns } from './run/run-counts.ts';
+import type { RunDetails } from './run/run-rows.ts';
 
 type UnfinishedRun = {
   readonly id: string;

@@ -2,8 +2,8 @@
 
 import { Problem } from '../domain/problem.ts';
 import { isShortage, shortageIn } from '../lib/shortage.ts';
-import { storageFailure } from './sqlite.ts';
-import { damageIn } from './sqlite-files.ts';
+import { storageFailure } from './sqlite/sqlite.ts';
+import { damageIn } from './sqlite/sqlite-files.ts';
 
 /** Whether it is the disk that refused what was asked of the store: asked again later, it may be done. */
 export function isStorageFault(error: unknown): boolean {

@@ -3,7 +3,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Kysely } from 'kysely';
 import type { Clock } from '../lib/clock.ts';
-import type { ArtifactStore } from './artifacts.ts';
+import type { ArtifactStore } from './blobs/artifacts.ts';
 import type { Schema } from './schema.ts';
 
 export type DatabaseSize = { readonly bytes: number; readonly walBytes: number; readonly freePages: number };

@@ -5,12 +5,12 @@ import { createElement as h, type ReactElement, useCallback, useRef, useState } 
 import type { Client } from '../client/client.ts';
 import { type Admission, useAdmission } from './admission.ts';
 import { type Connection, useConnection } from './connection.ts';
-import { FormScreen } from './form-screen.ts';
+import { FormScreen } from './form/form-screen.ts';
 import { helpLines } from './help.ts';
 import { JobsScreen } from './jobs-screen.ts';
 import { cells, line, type Span } from './line.ts';
 import { type Press, toPaste, toPresses, usePressQueue } from './presses.ts';
-import { RunScreen } from './run-screen.ts';
+import { RunScreen } from './run/run-screen.ts';
 import { RunsScreen } from './runs-screen.ts';
 import { type Place, type Surroundings, SurroundingsContext } from './screen.ts';
 import { useSuspend } from './suspend.ts';

@@ -6,7 +6,7 @@ import { tookFor } from '../client/took.ts';
 import type { AnswerOf } from '../contract/operations.ts';
 import { type ListedStatus, listedStatuses } from '../domain/run.ts';
 import { cells, line, type Span, typed } from './line.ts';
-import { useRunEvents } from './run-events.ts';
+import { useRunEvents } from './run/run-events.ts';
 import { type Body, type ScreenProps, useLoaded, usePresses, useSurroundings } from './screen.ts';
 import { editText, emptyText, type TextEdit } from './text-edit.ts';
 import { moved, windowAround } from './windowed.ts';

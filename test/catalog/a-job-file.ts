@@ -1,7 +1,7 @@
 // A config.yaml read as the catalogue reads it, beside a few files that it can name.
 
-import { nothingIgnored } from '../../src/catalog/ignore.ts';
-import { readJobFile } from '../../src/catalog/job-file.ts';
+import { readJobFile } from '../../src/catalog/job/job-file.ts';
+import { nothingIgnored } from '../../src/catalog/source/ignore.ts';
 import type { JobDefinition } from '../../src/domain/job.ts';
 import { createPace } from '../../src/lib/pace.ts';
 import { type Files, makeSource, write } from './source-fixture.ts';

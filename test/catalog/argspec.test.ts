@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { checkArgspec } from '../../src/catalog/argspec.ts';
-import { translateListForm } from '../../src/catalog/list-form.ts';
+import { checkArgspec } from '../../src/catalog/arguments/argspec.ts';
+import { translateListForm } from '../../src/catalog/arguments/list-form.ts';
 import type { JsonObject, JsonValue } from '../../src/domain/job.ts';
 
 /** `path message` of each fault. */

@@ -1,9 +1,9 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { checkArgspec } from '../../src/catalog/argspec.ts';
-import { checkArguments } from '../../src/catalog/arguments.ts';
-import { findSecretArgs } from '../../src/catalog/secret-arguments.ts';
-import { isObject } from '../../src/catalog/subschemas.ts';
+import { checkArgspec } from '../../src/catalog/arguments/argspec.ts';
+import { checkArguments } from '../../src/catalog/arguments/arguments.ts';
+import { findSecretArgs } from '../../src/catalog/arguments/secret-arguments.ts';
+import { isObject } from '../../src/catalog/arguments/subschemas.ts';
 import { createFaultList } from '../../src/domain/fault-list.ts';
 import type { JsonObject, JsonValue } from '../../src/domain/job.ts';
 import type { Fault } from '../../src/domain/problem.ts';

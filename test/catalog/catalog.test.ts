@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { pino } from 'pino';
 import { describe, expect, test } from 'vitest';
 import { createCatalog } from '../../src/catalog/catalog.ts';
-import { createSnapshots } from '../../src/catalog/snapshot.ts';
+import { createSnapshots } from '../../src/catalog/source/snapshot.ts';
 import { Problem } from '../../src/domain/problem.ts';
 import { faultsOf, idsOf, job, makeDirectory, makeSource, openCatalog, sourceAt, write } from './source-fixture.ts';
 

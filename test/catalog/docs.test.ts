@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { configSchema, stepSchema } from '../../src/catalog/config-schema.ts';
+import { configSchema, stepSchema } from '../../src/catalog/job/config-schema.ts';
 import { idsOf, openCatalog, sourceAt } from './source-fixture.ts';
 
 const root = join(import.meta.dirname, '../..');

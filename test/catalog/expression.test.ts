@@ -7,7 +7,7 @@ import {
   evaluateCondition,
   evaluateExpression,
   evaluateItems,
-} from '../../src/catalog/expression.ts';
+} from '../../src/catalog/expression/expression.ts';
 import type { JsonObject } from '../../src/domain/job.ts';
 
 const strange: JsonObject = JSON.parse('{"constructor": "a", "__proto__": {"b": 1}, "toString": 2}');

@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { parseDocument, stringify } from 'yaml';
-import { readSimpleYaml } from '../../src/catalog/simple-yaml.ts';
+import { readSimpleYaml } from '../../src/catalog/job/simple-yaml.ts';
 
 /** How many of the texts were read at all: a reader that leaves everything to the library would pass any comparison. */
 let accepted = 0;

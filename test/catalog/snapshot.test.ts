@@ -17,7 +17,7 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { CatalogEntry } from '../../src/catalog/catalog.ts';
-import { createSnapshots, type Snapshots } from '../../src/catalog/snapshot.ts';
+import { createSnapshots, type Snapshots } from '../../src/catalog/source/snapshot.ts';
 import { Problem } from '../../src/domain/problem.ts';
 import { type Files, job, makeDirectory, makeSource, openCatalog, sourceAt, write } from './source-fixture.ts';
 

@@ -5,10 +5,10 @@ import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import { expect, onTestFinished, test, vi } from 'vitest';
-import { createDirectoryWatch } from '../../src/catalog/directory-watch.ts';
-import { createIgnoreReader, type Ignore } from '../../src/catalog/ignore.ts';
-import { createSourceTree, type SourceTree } from '../../src/catalog/source-tree.ts';
-import { watchSource } from '../../src/catalog/source-watch.ts';
+import { createDirectoryWatch } from '../../src/catalog/source/directory-watch.ts';
+import { createIgnoreReader, type Ignore } from '../../src/catalog/source/ignore.ts';
+import { createSourceTree, type SourceTree } from '../../src/catalog/source/source-tree.ts';
+import { watchSource } from '../../src/catalog/source/source-watch.ts';
 import { job, makeSource, sourceAt, write } from './source-fixture.ts';
 
 const log = pino({ level: 'silent' });

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { checkGraph, createPrecedence, inGraphOrder } from '../../src/catalog/step-graph.ts';
+import { checkGraph, createPrecedence, inGraphOrder } from '../../src/catalog/job/step-graph.ts';
 
 type Step = { readonly id: string; readonly needs: readonly string[] };
 

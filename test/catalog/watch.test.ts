@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import { pino } from 'pino';
 import { expect, onTestFinished, test } from 'vitest';
 import type { Catalog } from '../../src/catalog/catalog.ts';
-import { createDirectoryWatch } from '../../src/catalog/directory-watch.ts';
-import { createIgnoreReader } from '../../src/catalog/ignore.ts';
-import { watchSource } from '../../src/catalog/source-watch.ts';
+import { createDirectoryWatch } from '../../src/catalog/source/directory-watch.ts';
+import { createIgnoreReader } from '../../src/catalog/source/ignore.ts';
+import { watchSource } from '../../src/catalog/source/source-watch.ts';
 import { faultsOf, idsOf, job, makeDirectory, makeSource, openCatalog, sourceAt, write } from './source-fixture.ts';
 
 function titleOf(catalog: Catalog, id: string): string | null {

@@ -18,28 +18,28 @@ type Mutation = {
 export const mutations: readonly Mutation[] = [
   {
     name: 'the test of the epoch',
-    file: 'src/store/step-moves.ts',
+    file: 'src/store/run/step-moves.ts',
     text: "      .where('epoch', '=', values.epoch)\n",
     instead: '',
     breaks: 'stale-writer-is-refused',
   },
   {
     name: 'the fsync',
-    file: 'src/store/wal-sync.ts',
+    file: 'src/store/sqlite/wal-sync.ts',
     text: 'await syncWal(fd);',
     instead: 'void [syncWal, fd];',
     breaks: 'acknowledged',
   },
   {
     name: 'the sync of a log that is closed',
-    file: 'src/store/log-file.ts',
+    file: 'src/store/log/log-file.ts',
     text: 'if (hasLines && segment.rawBytes < leastCompressedBytes) await sync(fd);',
     instead: 'void [sync, leastCompressedBytes];',
     breaks: 'log-is-exact',
   },
   {
     name: "the spool's offset",
-    file: 'src/engine/output.ts',
+    file: 'src/engine/run/output.ts',
     text: 'spoolEnd = (await runLog.open()).spoolOffset(at);',
     instead: 'spoolEnd = 0;',
     breaks: 'log-is-exact',

@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { readArguments } from '../../src/cli/argument-words.ts';
+import { readArguments } from '../../src/cli/job/argument-words.ts';
 import { argumentFields } from '../../src/domain/argument-fields.ts';
 import { createFolder } from './terminal.ts';
 

@@ -1,7 +1,7 @@
 // How long a command waits for the next server. The command's clock is put forward, in place of minutes.
 
 import { expect, onTestFinished, test, vi } from 'vitest';
-import { linkDataDir } from '../../src/cli/data-dir-link.ts';
+import { linkDataDir } from '../../src/cli/session/data-dir-link.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import { createInstance } from './an-instance.ts';

@@ -3,7 +3,7 @@ import { exitCodes, Refusal } from '../../src/cli/exit-code.ts';
 import { explained } from '../../src/cli/explained.ts';
 import { ApiProblem, ServerUnreachable } from '../../src/client/api-problem.ts';
 import { Problem, type ProblemSlug, problems } from '../../src/domain/problem.ts';
-import { DataDirOwned } from '../../src/lib/owner-lock.ts';
+import { DataDirOwned } from '../../src/instance/owner-lock.ts';
 import { StartError } from '../../src/lib/start-error.ts';
 
 /** What a script that calls flwd can tell apart. */

@@ -2,7 +2,7 @@
 
 import { createServer, type RequestListener } from 'node:http';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { httpFetch } from '../../src/cli/http-fetch.ts';
+import { httpFetch } from '../../src/cli/session/http-fetch.ts';
 import type { Fetch } from '../../src/client/client.ts';
 
 async function listen(answer: RequestListener): Promise<string> {

@@ -3,7 +3,7 @@
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { findOwner } from '../../src/lib/owner-lock.ts';
+import { findOwner } from '../../src/instance/owner-lock.ts';
 import { bash, type JobFiles } from '../support/jobs.ts';
 import { processesWith } from '../support/processes.ts';
 import { createInstance } from './an-instance.ts';

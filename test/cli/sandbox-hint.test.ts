@@ -2,7 +2,7 @@
 
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { sandboxHint } from '../../src/cli/sandbox-hint.ts';
+import { sandboxHint } from '../../src/cli/run/sandbox-hint.ts';
 import { bash } from '../support/jobs.ts';
 import { createInstance } from './an-instance.ts';
 import { flwd } from './terminal.ts';

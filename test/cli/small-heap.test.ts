@@ -26,7 +26,7 @@ async function youngGenerationMb(...words: readonly string[]): Promise<number> {
 }
 
 test('the young generation of a heap that is kept small does not grow under load, as it does otherwise', async () => {
-  const module = new URL('../../src/cli/small-heap.ts', import.meta.url).href;
+  const module = new URL('../../src/cli/admin/small-heap.ts', import.meta.url).href;
   expect(await youngGenerationMb(module)).toBeLessThan(16);
   expect(await youngGenerationMb()).toBeGreaterThan(32);
 });

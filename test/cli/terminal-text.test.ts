@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { forTerminal } from '../../src/cli/terminal-text.ts';
+import { forTerminal } from '../../src/cli/terminal/terminal-text.ts';
 
 test.each([
   ['plain', 'plain', 'plain'],

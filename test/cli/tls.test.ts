@@ -5,7 +5,7 @@ import { createServer } from 'node:https';
 import { createServer as createListener, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { createPinnedFetch } from '../../src/cli/pinned-fetch.ts';
+import { createPinnedFetch } from '../../src/cli/session/pinned-fetch.ts';
 import { createCertificate, createPairFiles, getSecurely } from '../support/a-certificate.ts';
 import { createFolder, flwd, start } from './terminal.ts';
 

@@ -1,12 +1,12 @@
 // What the pages are made of and needs no browser: colours of a line, the text query of runs, and rows that are kept up to date.
 
 import { describe, expect, test } from 'vitest';
-import { toPieces, writtenLast } from '../../src/console/ansi.ts';
-import { box, layOut } from '../../src/console/graph-layout.ts';
-import { readRunQuery, withFilter } from '../../src/console/run-query.ts';
-import { type RunRows, withEvent, withNewest, withOlder } from '../../src/console/run-rows.ts';
-import { drawnTime, needsOver, rowsOf } from '../../src/console/step-bars.ts';
-import { harmless, type RunRow, type Step } from '../../src/console/words.ts';
+import { toPieces, writtenLast } from '../../src/console/log/ansi.ts';
+import { harmless, type RunRow, type Step } from '../../src/console/pieces/words.ts';
+import { box, layOut } from '../../src/console/run/graph-layout.ts';
+import { drawnTime, needsOver, rowsOf } from '../../src/console/run/step-bars.ts';
+import { readRunQuery, withFilter } from '../../src/console/runs/run-query.ts';
+import { type RunRows, withEvent, withNewest, withOlder } from '../../src/console/runs/run-rows.ts';
 
 const esc = String.fromCharCode(27);
 const shown = (message: string): string[] =>

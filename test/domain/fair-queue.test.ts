@@ -1,6 +1,6 @@
 import { type Arbitrary, array, assert, integer, nat, oneof, property, record, subarray } from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { createFairQueue, type FairQueue, type QueueItem } from '../../src/domain/fair-queue.ts';
+import { createFairQueue, type FairQueue, type QueueItem } from '../../src/engine/queue/fair-queue.ts';
 import { anItem, aScene, serve, type Take, tenants } from './simulated-server.ts';
 
 const free = () => false;

@@ -1,7 +1,7 @@
 // A server with slots and a simulated clock in front of the fair queue, and what it saw at every take.
 
 import { type Arbitrary, array, boolean, constantFrom, integer, nat, record, tuple } from 'fast-check';
-import { createFairQueue, type QueueItem } from '../../src/domain/fair-queue.ts';
+import { createFairQueue, type QueueItem } from '../../src/engine/queue/fair-queue.ts';
 
 type Arrival = QueueItem & { readonly serviceMs: number };
 

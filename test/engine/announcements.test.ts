@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { pino } from 'pino';
 import { expect, onTestFinished, test } from 'vitest';
 import { isOutput } from '../../src/domain/event.ts';
-import { createAnnouncements } from '../../src/engine/announcements.ts';
+import { createAnnouncements } from '../../src/engine/run/announcements.ts';
 import type { Database } from '../../src/store/database.ts';
 import { aRun } from '../store/a-run.ts';
 import { nowMs, openSqlite } from '../store/engines.ts';

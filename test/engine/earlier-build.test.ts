@@ -6,7 +6,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { expect, test } from 'vitest';
 import type { RunPlan } from '../../src/domain/run.ts';
 import { initial } from '../../src/store/migrations/0001-initial.ts';
-import { columnTypes, connectToWrite, kyselyOver } from '../../src/store/sqlite.ts';
+import { columnTypes, connectToWrite, kyselyOver } from '../../src/store/sqlite/sqlite.ts';
 import { bash } from '../support/jobs.ts';
 import { processesWith } from '../support/processes.ts';
 import { caller, dataFolder, openEngine } from './an-engine.ts';

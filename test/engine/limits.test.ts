@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
-import { closeLimitHost, openLimitHost } from '../../src/exec/limit-host.ts';
+import { closeLimitHost, openLimitHost } from '../../src/exec/host/limit-host.ts';
 import { bash, python } from '../support/jobs.ts';
 import { caller, dataFolder, openEngine } from './an-engine.ts';
 

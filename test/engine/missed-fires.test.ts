@@ -2,8 +2,8 @@
 
 import { assert, constantFrom, integer, property } from 'fast-check';
 import { expect, test } from 'vitest';
-import { startsAtMs } from '../../src/engine/jitter.ts';
-import { newestTimes } from '../../src/engine/missed-fires.ts';
+import { startsAtMs } from '../../src/engine/schedule/jitter.ts';
+import { newestTimes } from '../../src/engine/schedule/missed-fires.ts';
 import { parseCron } from '../../src/lib/cron.ts';
 
 const minuteMs = 60_000;

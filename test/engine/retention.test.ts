@@ -7,7 +7,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { pino } from 'pino';
 import { expect, test } from 'vitest';
 import { localPrincipal } from '../../src/domain/principal.ts';
-import { createRetention } from '../../src/engine/retain.ts';
+import { createRetention } from '../../src/engine/retention/retain.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import { anEntry } from '../store/an-entry.ts';
 import { bash } from '../support/jobs.ts';

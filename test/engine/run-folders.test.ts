@@ -4,8 +4,8 @@ import { chmodSync, existsSync, mkdirSync, readdirSync, symlinkSync, writeFileSy
 import { join } from 'node:path';
 import { pino } from 'pino';
 import { expect, onTestFinished } from 'vitest';
-import { copyWorkspace } from '../../src/engine/copy-workspace.ts';
-import { removeRunFolder } from '../../src/engine/run-folders.ts';
+import { copyWorkspace } from '../../src/engine/run/copy-workspace.ts';
+import { removeRunFolder } from '../../src/engine/run/run-folders.ts';
 import { testWith } from '../support/host.ts';
 import { dataFolder } from './an-engine.ts';
 

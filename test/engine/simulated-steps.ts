@@ -2,9 +2,9 @@
 // everything but the rows and the processes, and a cancel.
 
 import type { JobDefinition, StepDefinition } from '../../src/domain/job.ts';
-import { createPlaces, type Place } from '../../src/engine/places.ts';
-import { createRunState, type Decision, type Ending, type RunState } from '../../src/engine/run-state.ts';
-import type { RunFacts } from '../../src/engine/step-values.ts';
+import { createPlaces, type Place } from '../../src/engine/run/places.ts';
+import { createRunState, type Decision, type Ending, type RunState } from '../../src/engine/run/run-state.ts';
+import type { RunFacts } from '../../src/engine/run/step-values.ts';
 
 /** What the processes of a step or of an instance do. */
 export type Script = {

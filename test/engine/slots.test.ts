@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { createLanes } from '../../src/engine/lanes.ts';
-import { createSlots } from '../../src/engine/slots.ts';
+import { createLanes } from '../../src/engine/queue/lanes.ts';
+import { createSlots } from '../../src/engine/run/slots.ts';
 
 const nothing = () => undefined;
 

@@ -1,7 +1,7 @@
 // Attempts that cannot be started, for good or for a while, and what is left of them.
 
 import { expect, test } from 'vitest';
-import { createRunCallers } from '../../src/exec/run-callers.ts';
+import { createRunCallers } from '../../src/exec/proc/run-callers.ts';
 import { bash } from '../support/jobs.ts';
 import { dataFolder, openEngine } from './an-engine.ts';
 

@@ -6,10 +6,10 @@ import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, write
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
-import { adopt } from '../../src/exec/adopt.ts';
-import type { AttemptSpec } from '../../src/exec/attempt-spec.ts';
+import { adopt } from '../../src/exec/proc/adopt.ts';
+import type { AttemptSpec } from '../../src/exec/proc/attempt-spec.ts';
+import { untilShimEnds } from '../../src/exec/proc/shim-end.ts';
 import { libexecDir } from '../../src/exec/script-places.ts';
-import { untilShimEnds } from '../../src/exec/shim-end.ts';
 import { processesOf, processesWith } from '../support/processes.ts';
 import { nap, printed, run, sample, shimOf, succeeded } from './sample.ts';
 import { serialized } from './serialized.ts';

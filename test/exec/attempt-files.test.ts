@@ -3,7 +3,7 @@
 import { existsSync, lstatSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { makeAttemptFiles } from '../../src/exec/attempt-files.ts';
+import { makeAttemptFiles } from '../../src/exec/proc/attempt-files.ts';
 import { sample, temporaryFolder } from './sample.ts';
 
 const isRoot = process.geteuid?.() === 0;

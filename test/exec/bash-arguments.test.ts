@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { JsonObject } from '../../src/domain/job.ts';
-import { bashDeclarations } from '../../src/exec/bash-arguments.ts';
+import { bashDeclarations } from '../../src/exec/proc/bash-arguments.ts';
 import { temporaryFolder } from './sample.ts';
 
 /** Runs the declarations in strict bash, then the script; what it printed, cut at zero bytes. */

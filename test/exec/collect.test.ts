@@ -14,9 +14,9 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { ArtifactPattern } from '../../src/domain/job.ts';
-import { findArtifacts } from '../../src/exec/collect.ts';
-import { statEntry, statPath } from '../../src/exec/sandbox-paths.ts';
-import { walkWorkspace } from '../../src/exec/workspace-walk.ts';
+import { findArtifacts } from '../../src/exec/collect/collect.ts';
+import { statEntry, statPath } from '../../src/exec/collect/sandbox-paths.ts';
+import { walkWorkspace } from '../../src/exec/collect/workspace-walk.ts';
 
 let dir: string;
 let workspaceDir: string;

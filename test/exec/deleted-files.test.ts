@@ -3,7 +3,7 @@
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { expect, onTestFinished } from 'vitest';
-import { namelessBytes } from '../../src/exec/deleted-files.ts';
+import { namelessBytes } from '../../src/exec/collect/deleted-files.ts';
 import { testWith } from '../support/host.ts';
 import { temporaryFolder } from './sample.ts';
 

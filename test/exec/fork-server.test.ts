@@ -3,8 +3,8 @@
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, onTestFinished, test, vi } from 'vitest';
-import { type ForkServer, openForkServer } from '../../src/exec/fork-server.ts';
-import { launch } from '../../src/exec/launch.ts';
+import { type ForkServer, openForkServer } from '../../src/exec/proc/fork-server.ts';
+import { launch } from '../../src/exec/proc/launch.ts';
 import { processesWith, stateOf } from '../support/processes.ts';
 import { nap, printed, sample, succeeded, temporaryFolder } from './sample.ts';
 

@@ -3,7 +3,7 @@
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished } from 'vitest';
-import type { AttemptSpec } from '../../src/exec/attempt-spec.ts';
+import type { AttemptSpec } from '../../src/exec/proc/attempt-spec.ts';
 import { mountOn, testWithDisk } from '../support/small-disk.ts';
 import { run, succeeded } from './sample.ts';
 

@@ -6,7 +6,7 @@ import { once } from 'node:events';
 import { chmodSync, mkdirSync, realpathSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import type { AttemptSpec } from '../../src/exec/attempt-spec.ts';
+import type { AttemptSpec } from '../../src/exec/proc/attempt-spec.ts';
 import { processesOf } from '../support/processes.ts';
 import { mountDisk, testWithDisk } from '../support/small-disk.ts';
 import { printed, type Sample, sample, temporaryFolder } from './sample.ts';

@@ -1,7 +1,7 @@
 // What `flwd doctor` says of a kernel that has less than this one.
 
 import { expect, test } from 'vitest';
-import { checkCgroups } from '../../src/exec/host-kernel.ts';
+import { checkCgroups } from '../../src/exec/host/host-kernel.ts';
 import { temporaryFolder } from './sample.ts';
 
 const v2 =

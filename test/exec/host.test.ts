@@ -4,8 +4,8 @@ import { spawnSync } from 'node:child_process';
 import { chmodSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { probeHost } from '../../src/exec/host.ts';
-import type { HostReport } from '../../src/exec/sandbox.ts';
+import { probeHost } from '../../src/exec/host/host.ts';
+import type { HostReport } from '../../src/exec/sandbox/sandbox.ts';
 import { temporaryFolder } from './sample.ts';
 
 /** Asks a server that finds only these programs, as a user of its own where that is given. */
@@ -18,7 +18,7 @@ function probed(programs: Readonly<Record<string, string>>, uid?: number): HostR
       chmodSync(join(bin, name), 0o755);
     }
   }
-  const host = join(import.meta.dirname, '..', '..', 'src', 'exec', 'host.ts');
+  const host = join(import.meta.dirname, '..', '..', 'src', 'exec', 'host', 'host.ts');
   const script = `const { probeHost } = await import(${JSON.stringify(host)}); console.log(JSON.stringify(await probeHost()));`;
   const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', script], {
     env: { PATH: bin },

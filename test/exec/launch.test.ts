@@ -6,8 +6,8 @@ import { mkdirSync, openSync, readFileSync, statSync, writeFileSync } from 'node
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
-import type { ForkServer } from '../../src/exec/fork-server.ts';
-import { launch } from '../../src/exec/launch.ts';
+import type { ForkServer } from '../../src/exec/proc/fork-server.ts';
+import { launch } from '../../src/exec/proc/launch.ts';
 import { processesOf, processesWith, residentBytesOf } from '../support/processes.ts';
 import { nap, printed, run, sample, start, succeeded, temporaryFolder } from './sample.ts';
 import { serialized } from './serialized.ts';

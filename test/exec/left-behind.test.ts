@@ -4,7 +4,7 @@ import { execFileSync } from 'node:child_process';
 import { closeSync, mkdirSync, openSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { findLeftFiles, joinLeftFiles } from '../../src/exec/left-behind.ts';
+import { findLeftFiles, joinLeftFiles } from '../../src/exec/collect/left-behind.ts';
 import { testWithDisk } from '../support/small-disk.ts';
 import { temporaryFolder } from './sample.ts';
 

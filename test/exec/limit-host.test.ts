@@ -6,8 +6,8 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { LimitReport } from '../../src/domain/resources.ts';
-import { findHierarchies, type Hierarchy } from '../../src/exec/cgroup-hierarchies.ts';
-import { closeLimitHost, defaultMemoryBytes, openLimitHost, reportOf } from '../../src/exec/limit-host.ts';
+import { findHierarchies, type Hierarchy } from '../../src/exec/host/cgroup-hierarchies.ts';
+import { closeLimitHost, defaultMemoryBytes, openLimitHost, reportOf } from '../../src/exec/host/limit-host.ts';
 import { temporaryFolder } from './sample.ts';
 
 const testAsRoot = test.skipIf(process.getuid?.() !== 0);
@@ -29,7 +29,7 @@ test('two data dirs have different folders', () => {
 });
 
 testAsRoot('a server that is not root, and has no cgroup of its own, falls back to rlimits and says why', () => {
-  const host = join(import.meta.dirname, '..', '..', 'src', 'exec', 'limit-host.ts');
+  const host = join(import.meta.dirname, '..', '..', 'src', 'exec', 'host', 'limit-host.ts');
   const script = `const { openLimitHost, reportOf, defaultMemoryBytes } = await import(${JSON.stringify(host)});
     const host = openLimitHost('/srv/flwd'); console.log(JSON.stringify([reportOf(host), defaultMemoryBytes(host)]));`;
   const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', script], {

@@ -3,8 +3,8 @@
 import { appendFileSync, copyFileSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
-import { isRunAlive, runsAlive } from '../../src/exec/live-attempts.ts';
-import { readStatus } from '../../src/exec/shim-status.ts';
+import { isRunAlive, runsAlive } from '../../src/exec/proc/live-attempts.ts';
+import { readStatus } from '../../src/exec/proc/shim-status.ts';
 import { nap, run, sample, start } from './sample.ts';
 
 test('a run is alive as long as any process of any of its attempts is', async () => {

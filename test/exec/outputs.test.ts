@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { readOutputs } from '../../src/exec/outputs.ts';
+import { readOutputs } from '../../src/exec/collect/outputs.ts';
 
 let dir: string;
 beforeEach(() => {

@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { needlesOf } from '../../src/exec/needles.ts';
-import { createRedactor } from '../../src/exec/redact.ts';
+import { needlesOf } from '../../src/exec/redact/needles.ts';
+import { createRedactor } from '../../src/exec/redact/redact.ts';
 
 const token = 'gh/p_S3cret+Value=';
 const redacted = (text: string, ...secrets: string[]) => createRedactor(secrets).bytes(Buffer.from(text)).toString();

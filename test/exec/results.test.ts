@@ -4,7 +4,7 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, truncateSync, writeFileSyn
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { readResult } from '../../src/exec/results.ts';
+import { readResult } from '../../src/exec/collect/results.ts';
 import { testWith } from '../support/host.ts';
 import { takeLease } from '../support/lease.ts';
 

@@ -5,8 +5,8 @@ import { once } from 'node:events';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, onTestFinished } from 'vitest';
-import { statOf } from '../../src/exec/process-table.ts';
-import { createRunCallers } from '../../src/exec/run-callers.ts';
+import { statOf } from '../../src/exec/proc/process-table.ts';
+import { createRunCallers } from '../../src/exec/proc/run-callers.ts';
 import { testWith } from '../support/host.ts';
 import { temporaryFolder } from './sample.ts';
 

@@ -5,9 +5,9 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, onTestFinished } from 'vitest';
 import type { JobDefinition, UlcProfile } from '../../src/domain/job.ts';
-import type { AttemptSpec } from '../../src/exec/attempt-spec.ts';
-import { openForkServer } from '../../src/exec/fork-server.ts';
-import { type AttemptEnd, type AttemptProcess, launch } from '../../src/exec/launch.ts';
+import type { AttemptSpec } from '../../src/exec/proc/attempt-spec.ts';
+import { openForkServer } from '../../src/exec/proc/fork-server.ts';
+import { type AttemptEnd, type AttemptProcess, launch } from '../../src/exec/proc/launch.ts';
 import { aJob } from '../support/a-job.ts';
 
 export type Sample = Partial<Omit<AttemptSpec, 'job' | 'action' | 'secrets'>> & {

@@ -18,7 +18,7 @@ import {
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { isolationOf } from '../../src/exec/sandbox.ts';
+import { isolationOf } from '../../src/exec/sandbox/sandbox.ts';
 import { run, succeeded, temporaryFolder } from './sample.ts';
 
 const isRoot = process.getuid?.() === 0;

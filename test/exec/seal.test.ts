@@ -4,8 +4,8 @@ import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, s
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { openKeyring } from '../../src/exec/keyring.ts';
-import { createSealer } from '../../src/exec/seal.ts';
+import { openKeyring } from '../../src/engine/secrets/keyring.ts';
+import { createSealer } from '../../src/engine/secrets/seal.ts';
 import { StartError } from '../../src/lib/start-error.ts';
 
 let dir: string;
@@ -82,7 +82,7 @@ describe('the key file', () => {
   });
 
   test('is the same for servers that start at the same moment', async () => {
-    const module = new URL('../../src/exec/keyring.ts', import.meta.url).href;
+    const module = new URL('../../src/engine/secrets/keyring.ts', import.meta.url).href;
     const script = `const { openKeyring } = await import('${module}'); process.send('ready');
       process.once('message', (file) => { process.send(openKeyring(file).keys[0].id); process.disconnect(); });`;
     const children = Array.from({ length: 4 }, () =>

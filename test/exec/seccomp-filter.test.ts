@@ -3,8 +3,8 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { newestCall, refusedCalls, weighedCalls } from '../../src/exec/seccomp-calls.ts';
-import { seccompFilter, seccompVersion } from '../../src/exec/seccomp-filter.ts';
+import { newestCall, refusedCalls, weighedCalls } from '../../src/exec/sandbox/seccomp-calls.ts';
+import { seccompFilter, seccompVersion } from '../../src/exec/sandbox/seccomp-filter.ts';
 
 const machines = [
   { machine: 'x64', arch: 0xc000003e, foreign: 0x40000003, headers: '/usr/include/x86_64-linux-gnu/asm/unistd_64.h' },

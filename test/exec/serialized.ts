@@ -1,6 +1,6 @@
 // An attempt on its way to another process.
 
-import type { AttemptSpec } from '../../src/exec/attempt-spec.ts';
+import type { AttemptSpec } from '../../src/exec/proc/attempt-spec.ts';
 
 export function serialized(spec: AttemptSpec): string {
   return JSON.stringify({ ...spec, secrets: [...spec.secrets] });

@@ -14,9 +14,9 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { openForkServer } from '../../src/exec/fork-server.ts';
-import { launch } from '../../src/exec/launch.ts';
-import { attendantsOf } from '../../src/exec/process-table.ts';
+import { openForkServer } from '../../src/exec/proc/fork-server.ts';
+import { launch } from '../../src/exec/proc/launch.ts';
+import { attendantsOf } from '../../src/exec/proc/process-table.ts';
 import { printed, run, sample, shimOf, start, succeeded, temporaryFolder } from './sample.ts';
 
 const waits = 'echo ready; until [[ -e go ]]; do sleep 0.02; done';

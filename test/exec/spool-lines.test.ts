@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { createRedactor } from '../../src/exec/redact.ts';
-import { createSpoolLines, type SpoolLines } from '../../src/exec/spool-lines.ts';
+import { createRedactor } from '../../src/exec/redact/redact.ts';
+import { createSpoolLines, type SpoolLines } from '../../src/exec/spool/spool-lines.ts';
 
 const secret = 'correct-horse-battery-staple-4711';
 const mib = 2 ** 20;

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import * as fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { followSpool, type SpoolFollower, type SpoolJump } from '../../src/exec/spool.ts';
+import { followSpool, type SpoolFollower, type SpoolJump } from '../../src/exec/spool/spool.ts';
 import { testWith } from '../support/host.ts';
 import { takeLease } from '../support/lease.ts';
 

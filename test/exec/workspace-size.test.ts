@@ -4,7 +4,7 @@ import { execFileSync } from 'node:child_process';
 import { chmodSync, linkSync, mkdirSync, renameSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { measureWorkspace, watchWorkspace } from '../../src/exec/workspace-size.ts';
+import { measureWorkspace, watchWorkspace } from '../../src/exec/collect/workspace-size.ts';
 import { temporaryFolder } from './sample.ts';
 
 const noLimit = Number.MAX_SAFE_INTEGER;

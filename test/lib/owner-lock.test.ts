@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { acquireOwnership, askToAttend, askToYield, findOwner, isStillOwner } from '../../src/lib/owner-lock.ts';
+import { acquireOwnership, askToAttend, askToYield, findOwner, isStillOwner } from '../../src/instance/owner-lock.ts';
 import { stateOf } from '../support/processes.ts';
 
 const program = join(import.meta.dirname, 'programs/own.ts');

@@ -12,7 +12,7 @@ import { createHub, type Hub } from '../../src/engine/hub.ts';
 import { type Notifier, startNotifier } from '../../src/notices/notifier.ts';
 import { openSigner } from '../../src/notices/signing.ts';
 import { openStore, type Store } from '../../src/store/open.ts';
-import type { NewRun, RunChange } from '../../src/store/runs.ts';
+import type { NewRun, RunChange } from '../../src/store/run/runs.ts';
 import { aRun } from '../store/a-run.ts';
 import { moveRun } from '../store/moves.ts';
 

@@ -2,7 +2,7 @@
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { refusedCalls, weighedCalls } from '../../src/exec/seccomp-calls.ts';
+import { refusedCalls, weighedCalls } from '../../src/exec/sandbox/seccomp-calls.ts';
 import { type JobConfig, type JobFiles, python } from '../support/jobs.ts';
 
 export type Attack = {

@@ -2,19 +2,19 @@
 
 import { fullFormats } from 'ajv-formats/dist/formats.js';
 import { expect, test } from 'vitest';
-import { checkArgspec } from '../../src/catalog/argspec.ts';
-import { compileArgspec, TooManySteps } from '../../src/catalog/argument-check.ts';
-import { evaluateExpression } from '../../src/catalog/expression.ts';
-import { compileGlob, compilePattern } from '../../src/catalog/linear-pattern.ts';
+import { checkArgspec } from '../../src/catalog/arguments/argspec.ts';
+import { compileArgspec, TooManySteps } from '../../src/catalog/arguments/argument-check.ts';
+import { compileGlob, compilePattern } from '../../src/catalog/arguments/linear-pattern.ts';
+import { evaluateExpression } from '../../src/catalog/expression/expression.ts';
 import { isMediaType } from '../../src/domain/media-type.ts';
-import { createArtifactGlob } from '../../src/exec/artifact-glob.ts';
+import { createArtifactGlob } from '../../src/exec/collect/artifact-glob.ts';
 import { parseTimestampUs } from '../../src/lib/clock.ts';
 import { isTimezone, parseCron } from '../../src/lib/cron.ts';
 import { parseDuration, parseSize } from '../../src/lib/units.ts';
-import { parseRange } from '../../src/server/byte-range.ts';
-import { attachment } from '../../src/server/content-disposition.ts';
-import { isLocalHost, isLocalOrigin } from '../../src/server/local-names.ts';
-import { preferredType } from '../../src/server/preferred-type.ts';
+import { isLocalHost, isLocalOrigin } from '../../src/server/admission/local-names.ts';
+import { parseRange } from '../../src/server/answers/byte-range.ts';
+import { attachment } from '../../src/server/answers/content-disposition.ts';
+import { preferredType } from '../../src/server/answers/preferred-type.ts';
 
 /** What a machine under load may take for a megabyte in linear time; what backtracks takes minutes. */
 const mostMs = 3_000;

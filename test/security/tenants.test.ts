@@ -3,7 +3,7 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { type Operation, operations } from '../../src/contract/operations.ts';
 import { createHub } from '../../src/engine/hub.ts';
-import { followJournal } from '../../src/server/event-feed.ts';
+import { followJournal } from '../../src/server/streams/event-feed.ts';
 import { steps } from '../engine/step-jobs.ts';
 import { startServing, type TestToken } from '../server/serving.ts';
 import { framesUntil } from '../support/event-stream.ts';

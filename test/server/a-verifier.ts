@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import { onTestFinished } from 'vitest';
-import type { JwtVerifier } from '../../src/server/authentication.ts';
-import { createJwtVerifier } from '../../src/server/jwt.ts';
+import type { JwtVerifier } from '../../src/server/admission/authentication.ts';
+import { createJwtVerifier } from '../../src/server/admission/jwt.ts';
 import type { JwtConfig } from '../../src/server/server-config.ts';
 import { audienceName, issuerName, keySetOf, type SigningKey } from '../support/an-issuer.ts';
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { parseRange } from '../../src/server/byte-range.ts';
+import { parseRange } from '../../src/server/answers/byte-range.ts';
 
 test.each([
   ['bytes=0-', { start: 0, end: 99 }],

@@ -1,7 +1,7 @@
 import { createServer, type ServerResponse } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { expect, onTestFinished, test } from 'vitest';
-import { boundConnections } from '../../src/server/connections.ts';
+import { boundConnections } from '../../src/server/limits/connections.ts';
 
 /** A server of 10 connections at most that answers only when it is told. */
 async function aServer() {

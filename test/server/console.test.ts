@@ -6,8 +6,8 @@ import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import fastify, { type FastifyInstance } from 'fastify';
 import { afterAll, describe, expect, test } from 'vitest';
+import { setSafetyHeaders } from '../../src/server/answers/response-headers.ts';
 import { consolePaths, createConsole } from '../../src/server/console.ts';
-import { setSafetyHeaders } from '../../src/server/response-headers.ts';
 import { startServing } from './serving.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'flwd-console-'));

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { attachment } from '../../src/server/content-disposition.ts';
+import { attachment } from '../../src/server/answers/content-disposition.ts';
 
 test.each([
   ['backup.tar.gz', 'attachment; filename="backup.tar.gz"'],

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { createFailedLogins, networkOf } from '../../src/server/failed-logins.ts';
+import { createFailedLogins, networkOf } from '../../src/server/admission/failed-logins.ts';
 
 test.each([
   ['192.0.2.7', '192.0.2.7'],

@@ -3,7 +3,7 @@
 
 import { connect, type Socket } from 'node:net';
 import { afterAll, expect, onTestFinished, test } from 'vitest';
-import { connectionLimit } from '../../src/server/connections.ts';
+import { connectionLimit } from '../../src/server/limits/connections.ts';
 import { sendRaw } from '../support/raw-http.ts';
 import { startServing } from './serving.ts';
 

@@ -7,7 +7,7 @@ import { createServer, request, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { Problem } from '../../src/domain/problem.ts';
-import { createLocalCallers, type RunCallers } from '../../src/server/local-callers.ts';
+import { createLocalCallers, type RunCallers } from '../../src/server/admission/local-callers.ts';
 import { testWith } from '../support/host.ts';
 import { startServing } from './serving.ts';
 

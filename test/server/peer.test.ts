@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { peerIn } from '../../src/server/peer.ts';
+import { peerIn } from '../../src/server/admission/peer.ts';
 
 const head =
   '  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode                                                     \n';

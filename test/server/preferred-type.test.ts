@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { preferredType } from '../../src/server/preferred-type.ts';
+import { preferredType } from '../../src/server/answers/preferred-type.ts';
 
 const offers = ['application/json', 'text/plain', 'application/x-ndjson', 'text/event-stream'] as const;
 

@@ -3,7 +3,7 @@ import { fastify } from 'fastify';
 import { pino } from 'pino';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { localPrincipal } from '../../src/domain/principal.ts';
-import { createStreams } from '../../src/server/streams.ts';
+import { createStreams } from '../../src/server/streams/streams.ts';
 
 const large = Buffer.alloc(64 * 1024, 'x');
 const readers = 10;

@@ -1,5 +1,5 @@
 import { afterAll, describe, expect, test } from 'vitest';
-import { assertGuarded } from '../../src/server/exposure.ts';
+import { assertGuarded } from '../../src/server/admission/exposure.ts';
 import { startServing, type TestToken } from './serving.ts';
 
 type TokenAnswer = {

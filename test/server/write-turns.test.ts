@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { createWriteTurns } from '../../src/server/write-turns.ts';
+import { createWriteTurns } from '../../src/server/streams/write-turns.ts';
 
 function write(ms: number): void {
   for (const until = performance.now() + ms; performance.now() < until; );

@@ -5,7 +5,7 @@ import type { LogLine } from '../../src/domain/log-line.ts';
 import type { Clock } from '../../src/lib/clock.ts';
 import { createLogger } from '../../src/lib/logger.ts';
 import type { Database } from '../../src/store/database.ts';
-import { createLogStore, type LogStore } from '../../src/store/logs.ts';
+import { createLogStore, type LogStore } from '../../src/store/log/logs.ts';
 import type { Engine } from './engines.ts';
 
 export const runId = 'run_01HXAAAAAAAAAAAAAAAAAAAAZZ';

@@ -1,7 +1,7 @@
 // A run as the engine adds it, with what a test cares about laid over it.
 
 import { createId } from '../../src/lib/ids.ts';
-import type { NewRun } from '../../src/store/runs.ts';
+import type { NewRun } from '../../src/store/run/runs.ts';
 import { aJob } from '../support/a-job.ts';
 import { nowMs } from './engines.ts';
 

@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createId, shardOf } from '../../src/lib/ids.ts';
-import { type ArtifactStore, createArtifactStore, type NewArtifact } from '../../src/store/artifacts.ts';
-import { createBlobStore } from '../../src/store/blobs.ts';
+import { type ArtifactStore, createArtifactStore, type NewArtifact } from '../../src/store/blobs/artifacts.ts';
+import { createBlobStore } from '../../src/store/blobs/blobs.ts';
 import { engines, nowMs, type Opened } from './engines.ts';
 
 const text = 'files: 3\n';

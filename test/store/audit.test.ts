@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { NewAuditEntry } from '../../src/domain/audit.ts';
-import type { AuditListQuery } from '../../src/store/audit-list.ts';
-import { verifyAudit } from '../../src/store/audit-verify.ts';
+import type { AuditListQuery } from '../../src/store/audit/audit-list.ts';
+import { verifyAudit } from '../../src/store/audit/audit-verify.ts';
 import { anEntry } from './an-entry.ts';
 import { engines, nowMs, type Opened } from './engines.ts';
 

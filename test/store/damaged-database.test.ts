@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { expect, onTestFinished, test } from 'vitest';
-import { kyselyOver } from '../../src/store/sqlite.ts';
+import { kyselyOver } from '../../src/store/sqlite/sqlite.ts';
 import { openSqlite } from './engines.ts';
 
 async function opened() {

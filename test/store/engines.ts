@@ -4,13 +4,13 @@ import { join } from 'node:path';
 import type { JournalEntry } from '../../src/domain/event.ts';
 import type { Clock } from '../../src/lib/clock.ts';
 import { createLogger, type Logger } from '../../src/lib/logger.ts';
-import { type AuditStore, createAuditStore } from '../../src/store/audit.ts';
+import { type AuditStore, createAuditStore } from '../../src/store/audit/audit.ts';
 import type { Database } from '../../src/store/database.ts';
 import { createIdempotencyStore, type IdempotencyStore } from '../../src/store/idempotency.ts';
 import { createJournal, type Journal } from '../../src/store/journal.ts';
-import { createRunStore, type RunStore } from '../../src/store/runs.ts';
+import { createRunStore, type RunStore } from '../../src/store/run/runs.ts';
 import { createScheduleStore, type ScheduleStore } from '../../src/store/schedules.ts';
-import { openSqliteDatabase } from '../../src/store/sqlite-database.ts';
+import { openSqliteDatabase } from '../../src/store/sqlite/sqlite-database.ts';
 
 export type Opened = {
   readonly database: Database;

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import type { LogLine } from '../../src/domain/log-line.ts';
 import type { Database } from '../../src/store/database.ts';
-import type { LogStore, LogWriter } from '../../src/store/logs.ts';
+import type { LogStore, LogWriter } from '../../src/store/log/logs.ts';
 import { linesOf, openLogStore, runId, textOf } from './a-log.ts';
 import { type Engine, nowMs } from './engines.ts';
 

@@ -1,7 +1,7 @@
 // What a reader gives back of a segment.
 
 import { expect, test } from 'vitest';
-import { freeSegment } from '../../src/store/log-segment.ts';
+import { freeSegment } from '../../src/store/log/log-segment.ts';
 
 test('a small buffer, which lies in the pool that all small buffers share, is left alone', () => {
   const file = Buffer.allocUnsafe(100).fill('x');

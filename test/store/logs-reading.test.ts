@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { LogLine } from '../../src/domain/log-line.ts';
-import type { LogWriter } from '../../src/store/logs.ts';
+import type { LogWriter } from '../../src/store/log/logs.ts';
 import { numberedLines, printed, runId } from './a-log.ts';
 import { engines } from './engines.ts';
 import { type LogFixture, openLogFixture } from './log-fixture.ts';

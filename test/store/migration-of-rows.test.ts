@@ -8,7 +8,7 @@ import { pino } from 'pino';
 import { expect, onTestFinished, test } from 'vitest';
 import { initial } from '../../src/store/migrations/0001-initial.ts';
 import { migrations } from '../../src/store/migrations/migrate.ts';
-import { columnTypes, connectToWrite, kyselyOver } from '../../src/store/sqlite.ts';
+import { columnTypes, connectToWrite, kyselyOver } from '../../src/store/sqlite/sqlite.ts';
 import { openSqlite } from './engines.ts';
 
 const createdAtMs = 1_705_314_600_000;

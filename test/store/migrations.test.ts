@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { migrations } from '../../src/store/migrations/migrate.ts';
-import { columnTypes, kyselyOver } from '../../src/store/sqlite.ts';
+import { columnTypes, kyselyOver } from '../../src/store/sqlite/sqlite.ts';
 import { type Opened, openSqlite } from './engines.ts';
 
 describe('a database file of SQLite', () => {

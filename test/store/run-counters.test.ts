@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { createRetentionStore } from '../../src/store/retention.ts';
-import type { RunFilter } from '../../src/store/run-filter.ts';
+import type { RunFilter } from '../../src/store/run/run-filter.ts';
 import { aRun } from './a-run.ts';
 import { engines, nowMs, type Opened } from './engines.ts';
 import { moveRun } from './moves.ts';

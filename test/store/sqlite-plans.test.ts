@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { newestFirst, placesOf, type RunFilter, type Way } from '../../src/store/run-filter.ts';
+import { newestFirst, placesOf, type RunFilter, type Way } from '../../src/store/run/run-filter.ts';
 import { type Opened, openSqlite } from './engines.ts';
 
 describe('a list of runs on SQLite', () => {

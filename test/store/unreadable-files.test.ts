@@ -6,8 +6,8 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { expect, onTestFinished, test, vi } from 'vitest';
-import { createBackup } from '../../src/store/backup.ts';
-import { examineStore } from '../../src/store/examine.ts';
+import { createBackup } from '../../src/store/backup/backup.ts';
+import { examineStore } from '../../src/store/sqlite/examine.ts';
 import { type Serving, startServing } from '../server/serving.ts';
 
 const badInode = vi.hoisted(() => ({ part: '' }));

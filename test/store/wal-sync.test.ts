@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { openWalSync, type WalSync } from '../../src/store/wal-sync.ts';
+import { openWalSync, type WalSync } from '../../src/store/sqlite/wal-sync.ts';
 
 let dir: string;
 let connection: DatabaseSync;

@@ -1,13 +1,13 @@
 // What an engine of the tests is told, unless the test is about it.
 
 import { join } from 'node:path';
-import type { Snapshots } from '../../src/catalog/snapshot.ts';
+import type { Snapshots } from '../../src/catalog/source/snapshot.ts';
 import { noResources } from '../../src/domain/resources.ts';
-import type { ForkServer } from '../../src/exec/fork-server.ts';
-import { openKeyring } from '../../src/exec/keyring.ts';
-import type { LimitHost } from '../../src/exec/limit-host.ts';
-import { createRunCallers } from '../../src/exec/run-callers.ts';
-import { createSealer } from '../../src/exec/seal.ts';
+import { openKeyring } from '../../src/engine/secrets/keyring.ts';
+import { createSealer } from '../../src/engine/secrets/seal.ts';
+import type { LimitHost } from '../../src/exec/host/limit-host.ts';
+import type { ForkServer } from '../../src/exec/proc/fork-server.ts';
+import { createRunCallers } from '../../src/exec/proc/run-callers.ts';
 
 const nothing = { by: 'none', detail: 'not in this test' } as const;
 const withoutLimits: LimitHost = { cpu: nothing, memory: nothing, pids: nothing };

@@ -1,4 +1,4 @@
-import type { RetentionPolicy } from '../../src/engine/retain.ts';
+import type { RetentionPolicy } from '../../src/engine/retention/retain.ts';
 
 /** Retention that deletes nothing. */
 export const keepsAll: RetentionPolicy = {

@@ -7,7 +7,7 @@ import {
   pressField,
   readForm,
   shownText,
-} from '../../src/tui/form-state.ts';
+} from '../../src/tui/form/form-state.ts';
 
 const schema = {
   type: 'object',

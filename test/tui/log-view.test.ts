@@ -12,7 +12,7 @@ import {
   prepended,
   scrolled,
   topOf,
-} from '../../src/tui/log-view.ts';
+} from '../../src/tui/log/log-view.ts';
 
 function lines(from: number, count: number): HeldLine[] {
   return Array.from({ length: count }, (_, index) => ({

@@ -9,12 +9,12 @@ import { Problem } from '../../domain/problem.ts';
 import type { Logger } from '../../lib/logger.ts';
 import { isUnreadable } from '../../lib/shortage.ts';
 import type { ArtifactReading } from '../../store/reading.ts';
-import { parseRange } from '../byte-range.ts';
-import { attachment } from '../content-disposition.ts';
-import { defined } from '../defined.ts';
+import { parseRange } from '../answers/byte-range.ts';
+import { attachment } from '../answers/content-disposition.ts';
+import { defined } from '../answers/defined.ts';
+import { revalidated } from '../answers/response-headers.ts';
+import { isUnchanged } from '../answers/stored-answer.ts';
 import type { Handlers } from '../exchange.ts';
-import { revalidated } from '../response-headers.ts';
-import { isUnchanged } from '../stored-answer.ts';
 
 const pageArtifacts = 1000;
 

@@ -3,12 +3,12 @@
 import type { QueryOf } from '../../contract/operations.ts';
 import { assertReached, type Principal } from '../../domain/principal.ts';
 import { parseTimestampUs } from '../../lib/clock.ts';
-import type { AuditStore } from '../../store/audit.ts';
-import type { AuditFilter, AuditListQuery, AuditRows } from '../../store/audit-list.ts';
-import { defined } from '../defined.ts';
+import type { AuditStore } from '../../store/audit/audit.ts';
+import type { AuditFilter, AuditListQuery, AuditRows } from '../../store/audit/audit-list.ts';
+import { defined } from '../answers/defined.ts';
+import { preferredType } from '../answers/preferred-type.ts';
 import type { Handlers } from '../exchange.ts';
-import { preferredType } from '../preferred-type.ts';
-import type { Outlet, Streams } from '../streams.ts';
+import type { Outlet, Streams } from '../streams/streams.ts';
 
 const pageRows = 100;
 const rowsAtOnce = 500;

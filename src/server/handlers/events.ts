@@ -8,12 +8,12 @@ import type { Hub } from '../../engine/hub.ts';
 import { nearest } from '../../lib/nearest.ts';
 import type { Journal } from '../../store/journal.ts';
 import type { RunReading } from '../../store/reading.ts';
-import { type FeedPart, followJournal } from '../event-feed.ts';
-import { type EventFrames, typesOf } from '../event-frames.ts';
-import { lastEventId } from '../event-ids.ts';
+import { preferredType } from '../answers/preferred-type.ts';
 import type { Exchange, Handlers } from '../exchange.ts';
-import { preferredType } from '../preferred-type.ts';
-import { eventStream, type Outlet, type Streams } from '../streams.ts';
+import { type FeedPart, followJournal } from '../streams/event-feed.ts';
+import { type EventFrames, typesOf } from '../streams/event-frames.ts';
+import { lastEventId } from '../streams/event-ids.ts';
+import { eventStream, type Outlet, type Streams } from '../streams/streams.ts';
 
 type Names = 'streamRunEvents' | 'getRunEvents';
 

@@ -7,9 +7,9 @@ import { holdsScope, type Reach } from '../../domain/principal.ts';
 import { createBoundedCache } from '../../lib/bounded-cache.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { RunReading } from '../../store/reading.ts';
+import { type StoredAnswer, sendStored, toStoredAnswer } from '../answers/stored-answer.ts';
 import type { Handlers } from '../exchange.ts';
-import { createJobViews } from '../job-views.ts';
-import { type StoredAnswer, sendStored, toStoredAnswer } from '../stored-answer.ts';
+import { createJobViews } from './job-views.ts';
 
 const cachedChars = 16 * 1024 * 1024;
 /** For this long a job's revision is taken as it was: its files are looked at 4 times a second at the most. */

@@ -5,15 +5,15 @@ import type { LogLine } from '../../domain/log-line.ts';
 import { Problem, validationError } from '../../domain/problem.ts';
 import type { Hub } from '../../engine/hub.ts';
 import { parseTimestampUs } from '../../lib/clock.ts';
-import { isStandIn } from '../../store/log-stand-in.ts';
-import type { LogForm } from '../../store/logs.ts';
+import { isStandIn } from '../../store/log/log-stand-in.ts';
+import type { LogForm } from '../../store/log/logs.ts';
 import type { ReadableLog, RunReading } from '../../store/reading.ts';
-import { defined } from '../defined.ts';
-import { lastEventId } from '../event-ids.ts';
+import { defined } from '../answers/defined.ts';
+import { preferredType } from '../answers/preferred-type.ts';
 import type { Exchange, Handlers } from '../exchange.ts';
-import { followLog, type LogFilter } from '../log-follow.ts';
-import { preferredType } from '../preferred-type.ts';
-import { eventStream, type Outlet, type Streams } from '../streams.ts';
+import { lastEventId } from '../streams/event-ids.ts';
+import { followLog, type LogFilter } from '../streams/log-follow.ts';
+import { eventStream, type Outlet, type Streams } from '../streams/streams.ts';
 
 type Query = QueryOf<'getRunLogs'>;
 

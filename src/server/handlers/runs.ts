@@ -12,10 +12,10 @@ import type { Created } from '../../engine/once.ts';
 import { createBoundedCache } from '../../lib/bounded-cache.ts';
 import { parseTimestampUs } from '../../lib/clock.ts';
 import type { RunReading } from '../../store/reading.ts';
-import { defined } from '../defined.ts';
+import { defined } from '../answers/defined.ts';
+import { type StoredAnswer, sendJson, sendStored } from '../answers/stored-answer.ts';
 import type { Exchange, Handlers } from '../exchange.ts';
-import type { RateLimiter } from '../rate-limits.ts';
-import { type StoredAnswer, sendJson, sendStored } from '../stored-answer.ts';
+import type { RateLimiter } from '../limits/rate-limits.ts';
 
 const pageRuns = 100;
 const cachedChars = 8 * 1024 * 1024;

@@ -5,7 +5,7 @@ import { apiBase } from '../../contract/routes.ts';
 import type { ScheduleTerms } from '../../domain/job.ts';
 import { assertReached } from '../../domain/principal.ts';
 import { validationError } from '../../domain/problem.ts';
-import type { Schedules, ScheduleView } from '../../engine/schedules.ts';
+import type { Schedules, ScheduleView } from '../../engine/schedule/schedules.ts';
 import { toTimestamp } from '../../lib/clock.ts';
 import { toLocalTimestamp } from '../../lib/cron.ts';
 import { formatDuration } from '../../lib/units.ts';

@@ -7,13 +7,13 @@ import type { HostCheck } from '../../domain/host-check.ts';
 import { holdsScope, type Principal } from '../../domain/principal.ts';
 import { Problem } from '../../domain/problem.ts';
 import type { Check, Engine } from '../../engine/engine.ts';
-import type { Retention } from '../../engine/retain.ts';
+import type { Retention } from '../../engine/retention/retain.ts';
 import { systemClock } from '../../lib/clock.ts';
 import { formatDuration } from '../../lib/units.ts';
-import type { ActivityOf } from '../activity.ts';
 import type { Handlers } from '../exchange.ts';
-import type { Load } from '../pressure.ts';
+import type { Load } from '../limits/pressure.ts';
 import type { ServerConfig } from '../server-config.ts';
+import type { ActivityOf } from './activity.ts';
 
 export type SystemHandlers = Pick<Handlers, 'getHealth' | 'getSystemInfo' | 'collectGarbage'> & {
   /** @throws Problem not-ready */

@@ -1,7 +1,7 @@
 // Tokens: made, listed, revoked.
 
+import type { Tokens } from '../admission/tokens.ts';
 import type { Handlers } from '../exchange.ts';
-import type { Tokens } from '../tokens.ts';
 
 export function createTokenHandlers(tokens: Tokens): Pick<Handlers, 'createToken' | 'listTokens' | 'revokeToken'> {
   return {

@@ -3,8 +3,8 @@
 import { hostname } from 'node:os';
 import type { Engine } from '../../engine/engine.ts';
 import { type Clock, toTimestamp } from '../../lib/clock.ts';
-import type { ActivityOf } from '../activity.ts';
 import type { Handlers } from '../exchange.ts';
+import type { ActivityOf } from './activity.ts';
 
 export function createWorkerHandlers(o: {
   readonly engine: Pick<Engine, 'queue'>;

@@ -1,7 +1,7 @@
 // Requests by operation, never by path, and the streams that some of them are.
 
 import type { FastifyInstance } from 'fastify';
-import type { Streams } from '../streams.ts';
+import type { Streams } from '../streams/streams.ts';
 import { createCounter, createHistogram, type Family, single } from './families.ts';
 
 declare module 'fastify' {

@@ -4,7 +4,7 @@ import type { FastifyInstance } from 'fastify';
 import type { Engine } from '../../engine/engine.ts';
 import type { Store } from '../../store/open.ts';
 import type { StorageSize } from '../../store/storage-size.ts';
-import type { Streams } from '../streams.ts';
+import type { Streams } from '../streams/streams.ts';
 import { createExposition } from './exposition.ts';
 import { type Family, single } from './families.ts';
 import { createHttpMetrics } from './http-metrics.ts';

@@ -2,7 +2,7 @@
 
 import { readdirSync } from 'node:fs';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
-import { isThere } from '../../lib/is-there.ts';
+import { isThere } from '../../lib/files/is-there.ts';
 import { type Family, type Sample, single } from './families.ts';
 
 /** Of the timer that measures the delay; it wakes the process this often, so it runs only where somebody scrapes. */

@@ -4,8 +4,8 @@
 
 import { systemClock } from '../../../src/lib/clock.ts';
 import { createLogger } from '../../../src/lib/logger.ts';
-import { openSqliteDatabase } from '../../../src/store/sqlite-database.ts';
-import { endStep } from '../../../src/store/step-moves.ts';
+import { endStep } from '../../../src/store/run/step-moves.ts';
+import { openSqliteDatabase } from '../../../src/store/sqlite/sqlite-database.ts';
 import type { Held } from '../stale-write.ts';
 
 const [, , path = '', said = ''] = process.argv;

@@ -2,8 +2,8 @@
 // how many are left once those that it may end are gone.
 
 import { setTimeout as delay } from 'node:timers/promises';
-import { killDomainOf } from '../../../src/exec/kill-domain.ts';
-import { readStatus } from '../../../src/exec/shim-status.ts';
+import { killDomainOf } from '../../../src/exec/proc/kill-domain.ts';
+import { readStatus } from '../../../src/exec/proc/shim-status.ts';
 
 const [attemptDir = '', mayLeave = '0'] = process.argv.slice(2);
 const domain = killDomainOf(attemptDir, readStatus(attemptDir));

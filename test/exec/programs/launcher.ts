@@ -1,8 +1,8 @@
 // A server in small: launches the attempt in $SPEC, says so, and stays until the attempt has ended.
 
 import { dirname, join } from 'node:path';
-import { openForkServer } from '../../../src/exec/fork-server.ts';
-import { launch } from '../../../src/exec/launch.ts';
+import { openForkServer } from '../../../src/exec/proc/fork-server.ts';
+import { launch } from '../../../src/exec/proc/launch.ts';
 import { deserialized } from '../serialized.ts';
 
 const staying = setInterval(() => undefined, 1_000);

@@ -3,7 +3,7 @@
 
 import { closeSync, openSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
-import { adopt } from '../../../src/exec/adopt.ts';
+import { adopt } from '../../../src/exec/proc/adopt.ts';
 
 const attempt = adopt(process.env.ATTEMPT_DIR ?? '');
 if (!attempt) throw new Error('there is nothing to take up');

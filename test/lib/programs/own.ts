@@ -1,6 +1,6 @@
 // Takes a data dir and says so on stdout, one line: `owned`, or why not. Gives it back when its stdin ends.
 
-import { acquireOwnership, DataDirOwned, type OwnerInfo } from '../../../src/lib/owner-lock.ts';
+import { acquireOwnership, DataDirOwned, type OwnerInfo } from '../../../src/instance/owner-lock.ts';
 
 const onLost = ({ pid }: OwnerInfo) => console.log(`lost to ${pid}`);
 const [dataDir = '', url = ''] = process.argv.slice(2);

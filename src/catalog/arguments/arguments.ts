@@ -1,0 +1,139 @@
+// Checks a caller's arguments against a job's argspec: defaults filled in, every fault found, nothing thrown.
+
+import type { FaultList } from '../../domain/fault-list.ts';
+import type { JobDefinition, JsonObject, JsonValue } from '../../domain/job.ts';
+import { type ArgumentCheck, compileArgspec, TooManySteps } from './argument-check.ts';
+import { toMemberFault, toPointer } from './schema-faults.ts';
+import { isStoredSecret } from './secret-arguments.ts';
+import { isObject } from './subschemas.ts';
+import { findSameVariables, whatIsWrongWithArgument } from './variable-names.ts';
+
+const nestingLimit = 64;
+/** Ajv writes the names above a value anew for each that it looks at: with one of 500 kB over 200,000 values, for 18 s. */
+const nameLimit = 1024;
+/** Shorter ones would have redaction blank out half the log. */
+const secretMinBytes = 4;
+
+/** A compiled check takes 70 kB, so only those in use are kept. */
+const compiledLimit = 200;
+const compiled = new Map<JsonObject, ArgumentCheck>();
+
+type JobArguments = Pick<JobDefinition, 'argspec' | 'secretArgs'>;
+
+/** Answers the arguments to run with, if `faults` got none. Pointers begin with `/args`. A stored secret, `{secret: name}`, stays as it is. */
+export function checkArguments(job: JobArguments, args: JsonObject, faults: FaultList): JsonObject {
+  const faulty = new Set<string>();
+  const fault = (path: readonly string[], keyword: string, message: string) => {
+    const [name] = path;
+    if (name !== undefined && path.length === 1) faulty.add(name);
+    if (faults.isFull) faults.addUnnamed(1);
+    else faults.add({ pointer: toPointer(['args', ...path]), keyword, message });
+  };
+
+  const isShallow = checkValues(args, [], fault);
+  if (!isShallow) return args;
+
+  const complete = structuredClone(args);
+  const stored = new Map<string, JsonValue>();
+  for (const name of job.secretArgs) {
+    const given = Object.hasOwn(complete, name) ? complete[name] : secretDefaultOf(job, name);
+    if (given === undefined) continue;
+    if (typeof given === 'string' && Buffer.byteLength(given) < secretMinBytes) {
+      fault([name], 'minLength', `a secret must have at least ${secretMinBytes} bytes`);
+    }
+    if (isStoredSecret(given)) stored.set(name, given);
+    complete[name] = isStoredSecret(given) ? '' : given;
+  }
+
+  const { errors, count } = findErrors(job, complete, fault);
+  for (const [at, error] of errors.entries()) {
+    if (faults.isFull) {
+      faults.addUnnamed(count - at);
+      return args;
+    }
+    const found = toMemberFault(error, (path) => (path.length === 1 ? 'argument' : 'member'));
+    if (found && !stored.has(found.path[0] ?? '')) fault(found.path, found.keyword, found.message);
+  }
+  faults.addUnnamed(count - errors.length);
+  checkNames(
+    Object.keys(args).filter((name) => !faulty.has(name)),
+    fault,
+  );
+  for (const [name, value] of stored) complete[name] = value;
+  return complete;
+}
+
+type Report = (path: readonly string[], keyword: string, message: string) => void;
+
+/**
+ * What no argspec could allow. False: the arguments are not fit to be looked at further. `path` is one list for all, longer
+ * by a name while what lies below is looked at.
+ */
+function checkValues(value: JsonValue, path: string[], fault: Report): boolean {
+  if (typeof value === 'string') {
+    if (value.includes('\0')) fault(path, 'format', 'must not hold a NUL character');
+    else if (!value.isWellFormed()) fault(path, 'format', 'must be well-formed Unicode');
+  } else if (typeof value === 'number') {
+    if (!Number.isFinite(value)) fault(path, 'type', 'is too large a number');
+  } else if (typeof value === 'object' && value !== null) {
+    if (path.length > nestingLimit) {
+      fault(path, 'maxDepth', `must not be nested over ${nestingLimit} deep`);
+      return false;
+    }
+    let isShallow = true;
+    for (const key of Object.keys(value)) {
+      path.push(key);
+      const wrong = whatIsWrongWithName(key);
+      if (wrong !== undefined) fault(path, 'propertyNames', wrong);
+      if (wrong !== undefined || !checkValues(Reflect.get(value, key), path, fault)) isShallow = false;
+      path.pop();
+    }
+    return isShallow;
+  }
+  return true;
+}
+
+function whatIsWrongWithName(name: string): string | undefined {
+  if (name === '__proto__' || name.includes('\0')) return 'is no name that is allowed';
+  return name.length > nameLimit ? `has a name over ${nameLimit} characters` : undefined;
+}
+
+/** Names come from the caller where the argspec allows unknown ones. */
+function checkNames(names: readonly string[], fault: Report): void {
+  const right: string[] = [];
+  for (const name of names) {
+    const wrong = whatIsWrongWithArgument(name);
+    if (wrong === undefined) right.push(name);
+    else fault([name], 'propertyNames', `the argument name ${wrong}`);
+  }
+  for (const { name, before } of findSameVariables(right)) {
+    fault([name], 'propertyNames', `would be the same variable as \`${before}\``);
+  }
+}
+
+/** Of a secret argument: `{secret: name}`, or undefined. */
+export function secretDefaultOf(job: JobArguments, name: string): JsonValue | undefined {
+  const { properties } = job.argspec;
+  const schema = isObject(properties) ? properties[name] : undefined;
+  return isObject(schema) ? schema.default : undefined;
+}
+
+function findErrors(job: JobArguments, args: JsonObject, fault: Report): ReturnType<ArgumentCheck> {
+  try {
+    return checkOf(job.argspec)(args);
+  } catch (error) {
+    const isTooLong = error instanceof TooManySteps || error instanceof RangeError;
+    const message = isTooLong ? 'take too long to check' : 'cannot be checked: the argspec of the job does not compile';
+    fault([], 'argspec', message);
+    return { errors: [], count: 0 };
+  }
+}
+
+function checkOf(argspec: JsonObject): ArgumentCheck {
+  const check = compiled.get(argspec) ?? compileArgspec(argspec);
+  compiled.delete(argspec);
+  compiled.set(argspec, check);
+  const [oldest] = compiled.keys();
+  if (oldest && compiled.size > compiledLimit) compiled.delete(oldest);
+  return check;
+}

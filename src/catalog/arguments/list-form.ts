@@ -1,0 +1,56 @@
+// The list form of an argspec, `args: [{name, type, required, …}]`, translated into the schema form, and faults found
+// in the translation traced back to the list.
+
+import type { JsonObject, JsonValue } from '../../domain/job.ts';
+import { type MemberFault, ruleFault } from '../job/config-fault.ts';
+import { unknownMember } from './schema-faults.ts';
+import { keywords } from './subschemas.ts';
+
+const ownKeys = ['name', 'required'];
+const itemKeys = [...ownKeys, ...[...keywords].filter((key) => !key.startsWith('$') && key !== 'required')];
+
+export type Translation = {
+  readonly argspec: JsonObject;
+  readonly faults: readonly MemberFault[];
+  /** The place in the list of a place in the argspec. */
+  readonly originOf: (path: readonly string[]) => readonly string[];
+};
+
+export function translateListForm(list: readonly JsonObject[]): Translation {
+  const faults: MemberFault[] = [];
+  const properties = new Map<string, JsonValue>();
+  const required: string[] = [];
+  const positions = new Map<string, string>();
+
+  for (const [at, item] of list.entries()) {
+    const { name, required: isRequired, ...schema } = item;
+    const position = String(at);
+    if (typeof name !== 'string' || name === '') {
+      faults.push(ruleFault([position, 'name'], 'each argument needs a `name`', 'name' in item ? 'value' : 'missing'));
+      continue;
+    }
+    if (positions.has(name)) faults.push(ruleFault([position, 'name'], `\`${name}\` is there twice`));
+    if (isRequired !== undefined && typeof isRequired !== 'boolean') {
+      faults.push(ruleFault([position, 'required'], 'must be true or false'));
+    }
+    for (const key of Object.keys(schema).filter((key) => !itemKeys.includes(key))) {
+      faults.push(ruleFault([position, key], unknownMember('key', key, itemKeys), 'key'));
+    }
+    const isTyped = ['type', 'enum', 'const', 'anyOf', 'oneOf', 'allOf'].some((key) => Object.hasOwn(schema, key));
+    properties.set(name, isTyped ? schema : { type: 'string', ...schema });
+    positions.set(name, position);
+    if (isRequired === true) required.push(name);
+  }
+
+  const argspec: JsonObject = { type: 'object', properties: Object.fromEntries(properties) };
+  if (required.length > 0) argspec.required = required;
+  return {
+    argspec,
+    faults,
+    originOf: ([head, name = '', ...rest]) => {
+      const position = head === 'properties' ? positions.get(name) : undefined;
+      if (position === undefined) return [];
+      return rest.length === 0 ? [position, 'name'] : [position, ...rest];
+    },
+  };
+}

@@ -1,0 +1,111 @@
+// The functions and operators of expressions. Those of CEL whose cost grows faster than their input are bounded anew under
+// another name, which a parsed expression is given before it is checked.
+
+import { Environment } from '@marcbachmann/cel-js';
+import { createBoundedCache } from '../../lib/bounded-cache.ts';
+import { compilePattern, type LinearPattern } from '../arguments/linear-pattern.ts';
+import { ExpressionError } from './expression-error.ts';
+
+/** V8 compares 10^10 characters a second in the worst search for a text, and nothing can end it: 20 ms. */
+const searchLimit = 200_000_000;
+/** V8 ends the process when a list is too long for it. */
+const partLimit = 20_000;
+const joinLimitChars = 1024 * 1024;
+
+const macros = ['all', 'exists', 'exists_one', 'map', 'filter'] as const;
+const bounded = ['contains', 'indexOf', 'lastIndexOf', 'split', 'join', 'matches'] as const;
+const plain = ['startsWith', 'endsWith', 'lowerAscii', 'upperAscii', 'trim', 'substring', 'size'] as const;
+
+export const comprehensions: ReadonlySet<string> = new Set(macros);
+export const methods: ReadonlySet<string> = new Set([...macros, ...bounded, ...plain]);
+export const functions: ReadonlySet<string> = new Set(['has', 'size', 'string', 'int', 'double', 'bool', 'dyn']);
+
+const prefix = 'bounded_';
+const boundedNames: ReadonlySet<string> = new Set(bounded);
+
+/** Undefined for one that is used as it is. */
+export function boundedName(method: string): string | undefined {
+  return boundedNames.has(method) ? prefix + method : undefined;
+}
+
+/** A message of the library with the names that the author wrote. */
+export function withPlainNames(message: string): string {
+  return message.replaceAll(prefix, '');
+}
+
+const patterns = createBoundedCache<string, LinearPattern>(64 * 1024);
+
+export const environment = new Environment({
+  homogeneousAggregateLiterals: false,
+  limits: { maxAstNodes: 500, maxDepth: 50, maxListElements: 500, maxMapEntries: 500, maxCallArguments: 8 },
+})
+  .registerVariable('args', 'dyn')
+  .registerVariable('steps', 'dyn')
+  .registerVariable('run', 'dyn')
+  .registerVariable('item', 'dyn')
+  .registerVariable('matrix', 'dyn')
+  .registerFunction(`string.${prefix}contains(string): bool`, (text: string, part: string) => {
+    assertSearchable(text, part);
+    return text.includes(part);
+  })
+  .registerFunction(`string.${prefix}indexOf(string): int`, (text: string, part: string) => {
+    assertSearchable(text, part);
+    return BigInt(text.indexOf(part));
+  })
+  .registerFunction(`string.${prefix}indexOf(string, int): int`, (text: string, part: string, from: bigint) => {
+    assertSearchable(text, part);
+    return BigInt(text.indexOf(part, Number(from)));
+  })
+  .registerFunction(`string.${prefix}lastIndexOf(string): int`, (text: string, part: string) => {
+    assertSearchable(text, part);
+    return BigInt(text.lastIndexOf(part));
+  })
+  .registerFunction(`string.${prefix}split(string): list<string>`, (text: string, separator: string) => {
+    assertSearchable(text, separator);
+    const parts = text.split(separator, partLimit + 1);
+    if (parts.length > partLimit) throw new ExpressionError('it splits a text into more than 20,000');
+    return parts;
+  })
+  .registerFunction(`list.${prefix}join(): string`, (list: readonly unknown[]) => join(list, ''))
+  .registerFunction(`list.${prefix}join(string): string`, join)
+  .registerFunction(`string.${prefix}matches(string): bool`, (text: string, pattern: string) =>
+    patternOf(pattern).test(text),
+  );
+
+// JSON does not tell 2 from 2.0, so an argument `number` is now an integer, now a double: both count as numbers.
+for (const [sign, calculate] of [
+  ['+', (a: number, b: number) => a + b],
+  ['-', (a: number, b: number) => a - b],
+  ['*', (a: number, b: number) => a * b],
+  ['/', (a: number, b: number) => a / b],
+] as const) {
+  environment.registerOperator(`int ${sign} double: double`, (a: bigint, b: number) => calculate(Number(a), b));
+  environment.registerOperator(`double ${sign} int: double`, (a: number, b: bigint) => calculate(a, Number(b)));
+}
+
+function assertSearchable(text: string, part: string): void {
+  if (text.length * part.length > searchLimit) throw new ExpressionError('it searches for a long text in a long text');
+}
+
+function join(list: readonly unknown[], separator: string): string {
+  let chars = separator.length * list.length;
+  for (const item of list) {
+    if (typeof item !== 'string') throw new ExpressionError('it joins a list that holds more than texts');
+    chars += item.length;
+  }
+  if (chars > joinLimitChars) throw new ExpressionError('it joins a list to more than 1 MiB');
+  return list.join(separator);
+}
+
+function patternOf(source: string): LinearPattern {
+  let pattern = patterns.get(source);
+  if (!pattern) {
+    try {
+      pattern = compilePattern(source);
+    } catch (error) {
+      throw new ExpressionError(`RE2 does not know the pattern: ${error instanceof Error ? error.message : ''}`);
+    }
+    patterns.set(source, pattern, source.length);
+  }
+  return pattern;
+}

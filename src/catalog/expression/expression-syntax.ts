@@ -1,0 +1,207 @@
+// The text of an expression → a program that can be run, with what it refers to; or what is wrong with it, in words. Limits
+// on its form keep small what it can build.
+
+import type { ASTNode, ParseResult } from '@marcbachmann/cel-js';
+import { ParseError, TypeError as TypeFault } from '@marcbachmann/cel-js';
+import { nearest } from '../../lib/nearest.ts';
+import { printable } from '../job/job-id.ts';
+import { ExpressionError } from './expression-error.ts';
+import {
+  boundedName,
+  comprehensions,
+  environment,
+  functions,
+  methods,
+  withPlainNames,
+} from './expression-functions.ts';
+
+const lengthLimitChars = 2_000;
+const messageLimitChars = 300;
+/** A `+` may double a value, one in a comprehension what it doubled before: 16 times there and 13 times around it. */
+const comprehensionLimit = 4;
+const innerAdditionLimit = 4;
+const additionLimit = 16;
+
+export const roots = ['args', 'steps', 'run', 'item', 'matrix'] as const;
+export type Root = (typeof roots)[number];
+
+/** Does it use the root at all? */
+export function refersTo(references: References, root: Root): boolean {
+  const names = references[root];
+  return names === 'all' || names.size > 0;
+}
+
+/** For each root the members that are named; `all` where a member is chosen by a value. */
+export type References = Readonly<Record<Root, ReadonlySet<string> | 'all'>>;
+
+export type Expression = {
+  readonly run: (scope: Readonly<Record<string, unknown>>) => unknown;
+  /** What CEL can tell of its value: `bool`, `string`, `dyn` …. */
+  readonly type: string;
+  readonly references: References;
+  /** Can its cost grow with the values? */
+  readonly isCostly: boolean;
+};
+
+/** @throws ExpressionError */
+export function parseExpression(text: string): Expression {
+  if (text.length > lengthLimitChars) throw new ExpressionError('it is longer than 2,000 characters');
+  const program = parse(text);
+  const { references, isCostly } = survey(program.ast);
+  const checked = program.check();
+  if (!checked.valid) throw new ExpressionError(describe(checked.error));
+  return { run: program, type: checked.type ?? 'dyn', references, isCostly };
+}
+
+function parse(text: string): ParseResult {
+  try {
+    return environment.parse(text);
+  } catch (error) {
+    throw new ExpressionError(describe(error));
+  }
+}
+
+const tokens: Readonly<Record<string, string>> = {
+  EOF: 'its end',
+  LPAREN: '`(`',
+  RPAREN: '`)`',
+  LBRACKET: '`[`',
+  RBRACKET: '`]`',
+  LBRACE: '`{`',
+  RBRACE: '`}`',
+  DOT: '`.`',
+  COMMA: '`,`',
+  COLON: '`:`',
+  QUESTION: '`?`',
+  IDENTIFIER: 'a name',
+  NUMBER: 'a number',
+  STRING: 'a text',
+};
+
+/** What the library found, with the place where it can be told. */
+export function describe(error: unknown): string {
+  if (error instanceof ExpressionError) return error.message;
+  if (error instanceof RangeError) return 'it needs more memory or nesting than an expression may';
+  if (!(error instanceof Error)) return String(error);
+  const summary = 'summary' in error && typeof error.summary === 'string' ? error.summary : error.message;
+  const isOfText = error instanceof ParseError || error instanceof TypeFault;
+  if (!isOfText) return inWords(summary);
+  const words = summary.replace(/\b[A-Z]{3,}\b/g, (word) => tokens[word] ?? word);
+  return error.range ? `${inWords(words)} (character ${error.range.start + 1})` : inWords(words);
+}
+
+/** It may repeat a value. */
+function inWords(summary: string): string {
+  const words = printable(withPlainNames(summary));
+  const shown = words.length > messageLimitChars ? `${words.slice(0, messageLimitChars)}…` : words;
+  return shown.charAt(0).toLowerCase() + shown.slice(1);
+}
+
+function survey(ast: ASTNode): { references: References; isCostly: boolean } {
+  const found: Record<Root, Set<string> | 'all'> = {
+    args: new Set(),
+    steps: new Set(),
+    run: new Set(),
+    item: new Set(),
+    matrix: new Set(),
+  };
+  let additions = 0;
+  let innerAdditions = 0;
+  let loops = 0;
+  let isCostly = false;
+  visit(ast, []);
+  return { references: found, isCostly };
+
+  function visit(node: ASTNode, variables: readonly string[]): void {
+    const member = memberOf(node);
+    if (member && !variables.includes(member.root)) {
+      const names = found[member.root];
+      if (names !== 'all') names.add(member.name);
+      return;
+    }
+    if (node.op === 'id') refer(node.args, variables);
+    if (node.op === 'call') assertKnown('function', node.args[0], functions);
+    if (node.op === 'rcall') {
+      visitMethod(node.args, variables);
+      return;
+    }
+    if (node.op === '+') countAddition(variables.length > 0);
+    isCostly ||= ['call', 'in', '==', '!='].includes(node.op);
+    if (node.op === 'value' && typeof node.args === 'object' && node.args !== null) {
+      throw new ExpressionError('it has a value that JSON has not: `b"…"` or `1u`');
+    }
+    for (const child of childrenOf(node)) visit(child, variables);
+  }
+
+  function countAddition(isInner: boolean): void {
+    additions += 1;
+    if (isInner) innerAdditions += 1;
+    if (additions > additionLimit) throw new ExpressionError(`it adds more than ${additionLimit} times`);
+    if (innerAdditions > innerAdditionLimit) {
+      const names = [...comprehensions].join(', ');
+      throw new ExpressionError(`it adds more than ${innerAdditionLimit} times within ${names}`);
+    }
+  }
+
+  function visitMethod(call: [string, ASTNode, ASTNode[]], variables: readonly string[]): void {
+    const [name, receiver, args] = call;
+    assertKnown('function', name, methods);
+    isCostly = true;
+    visit(receiver, variables);
+    if (comprehensions.has(name)) loops += 1;
+    if (loops > comprehensionLimit) {
+      throw new ExpressionError(`it has more than ${comprehensionLimit} of ${[...comprehensions].join(', ')}`);
+    }
+    const [variable, ...bodies] = args;
+    const isLoop = comprehensions.has(name) && variable?.op === 'id';
+    for (const body of isLoop ? bodies : args) visit(body, isLoop ? [...variables, variable.args] : variables);
+    // Until it is checked, a call is no more than its name and its arguments.
+    call[0] = boundedName(name) ?? name;
+  }
+
+  function refer(name: string, variables: readonly string[]): void {
+    if (variables.includes(name)) return;
+    const root = roots.find((known) => known === name);
+    if (root) found[root] = 'all';
+    else assertKnown('name', name, new Set([...roots, ...variables]));
+  }
+}
+
+function childrenOf(node: ASTNode): readonly ASTNode[] {
+  switch (node.op) {
+    case 'value':
+    case 'id':
+      return [];
+    case 'call':
+      return node.args[1];
+    case 'rcall':
+      return [node.args[1], ...node.args[2]];
+    case '.':
+    case '.?':
+      return [node.args[0]];
+    case 'map':
+      return node.args.flat();
+    case '!_':
+    case '-_':
+      return [node.args];
+    default:
+      return node.args;
+  }
+}
+
+/** `steps.build` and `steps["build-it"]`, wherever they go on to. */
+function memberOf(node: ASTNode): { root: Root; name: string } | undefined {
+  if (node.op !== '.' && node.op !== '[]') return undefined;
+  const [object, member] = node.args;
+  const root = object.op === 'id' ? roots.find((known) => known === object.args) : undefined;
+  const name = typeof member === 'string' ? member : member.op === 'value' ? member.args : undefined;
+  return root && typeof name === 'string' ? { root, name } : undefined;
+}
+
+/** @throws ExpressionError */
+function assertKnown(noun: string, name: string, known: ReadonlySet<string>): void {
+  if (known.has(name)) return;
+  const near = nearest(name, [...known]);
+  const hint = near === undefined ? `there are ${[...known].join(', ')}` : `did you mean \`${near}\`?`;
+  throw new ExpressionError(`there is no ${noun} \`${printable(name)}\`: ${hint}`);
+}

@@ -1,0 +1,113 @@
+// What a job starts: its command as a list of words, each file of its own that it names, and the language it is in.
+
+import { closeSync, openSync, readSync } from 'node:fs';
+import type { UlcProfile } from '../../domain/job.ts';
+import { findJobFile, type JobPlace } from '../source/job-files.ts';
+import { nameOf } from '../source/source-path.ts';
+import { type MemberFault, ruleFault } from './config-fault.ts';
+
+const endings: Readonly<Record<string, UlcProfile>> = {
+  sh: 'ulc.shell.bash',
+  bash: 'ulc.shell.bash',
+  ps1: 'ulc.shell.pwsh',
+  py: 'ulc.python.3',
+  js: 'ulc.node',
+  mjs: 'ulc.node',
+  cjs: 'ulc.node',
+};
+const interpreters: readonly (readonly [RegExp, UlcProfile])[] = [
+  [/^bash$/, 'ulc.shell.bash'],
+  [/^pwsh$/, 'ulc.shell.pwsh'],
+  [/^python(?:3(?:\.\d+)?)?$/, 'ulc.python.3'],
+  [/^node$/, 'ulc.node'],
+];
+
+export type Command = {
+  readonly command: readonly string[];
+  readonly ulcProfile: UlcProfile;
+  readonly faults: readonly MemberFault[];
+};
+
+/** Paths are inside `command`. Without `profile` the file's ending or its `#!` decides. */
+export function readCommand(
+  raw: string | readonly string[],
+  profile: UlcProfile | undefined,
+  place: JobPlace,
+): Command {
+  const command = typeof raw === 'string' ? [raw] : raw;
+  const [program = ''] = command;
+  const pathOf = (at: number) => (typeof raw === 'string' ? [] : [String(at)]);
+  const fails = (at: number, message: string): Command => ({
+    command,
+    ulcProfile: profile ?? 'ulc.exec',
+    faults: [ruleFault(pathOf(at), message)],
+  });
+
+  if (typeof raw === 'string' && /\s/.test(raw)) {
+    const words = raw.trim().split(/\s+/).join(', ');
+    return fails(0, `a string is one path and never split: write it as a list, [${words}]`);
+  }
+  if (program === '') return fails(0, 'the program is missing');
+  if (program.startsWith('~'))
+    return fails(0, `\`${program}\`: a job's home is its workspace, and no shell reads this: write the whole path`);
+  if (program.includes('/') && !/^\.?\//.test(program)) {
+    return fails(0, `\`${program}\` is neither a program nor a file of the job: write ./${program}`);
+  }
+  if (!program.includes('/') && 'stat' in findJobFile(place, program)) {
+    return fails(0, `\`${program}\` is looked for in PATH: write ./${program} for the job's own file`);
+  }
+  const own = command.map((word) => (word.startsWith('./') ? findJobFile(place, word) : undefined));
+  for (const [at, found] of own.entries()) {
+    if (found && 'problem' in found) return fails(at, `\`${command[at]}\` ${found.problem}`);
+  }
+  const [file] = own;
+  if (!file || 'problem' in file) {
+    if (profile === undefined || profile === 'ulc.exec') return { command, ulcProfile: 'ulc.exec', faults: [] };
+    return fails(0, `${profile} runs a file of the job: the command must begin with ./`);
+  }
+  if (!file.stat.isFile()) return fails(0, `\`${program}\` is no regular file`);
+  const ulcProfile = profile ?? profileOf(program, file.hostPath);
+  if (ulcProfile === 'ulc.exec' && (file.stat.mode & 0o111) === 0) {
+    return fails(0, `\`${program}\` is not executable, and neither its ending nor a \`#!\` names a language`);
+  }
+  return { command, ulcProfile, faults: [] };
+}
+
+/** A job's `ulc_profile` counts for those of its steps that start a file of the job. */
+export function profileOfStep(
+  raw: string | readonly string[],
+  profile: UlcProfile | undefined,
+): UlcProfile | undefined {
+  const [program] = typeof raw === 'string' ? [raw] : raw;
+  return program?.startsWith('./') ? profile : undefined;
+}
+
+function profileOf(program: string, hostPath: string): UlcProfile {
+  const name = nameOf(program);
+  const byEnding = name.includes('.') ? endings[name.slice(name.lastIndexOf('.') + 1)] : undefined;
+  return byEnding ?? profileOfInterpreter(firstLineOf(hostPath)) ?? 'ulc.exec';
+}
+
+/** `#!/usr/bin/env -S python3 -u` → python. */
+function profileOfInterpreter(line: string): UlcProfile | undefined {
+  if (!line.startsWith('#!')) return undefined;
+  const words = line.slice(2).trim().split(/\s+/);
+  const isEnv = /(?:^|\/)env$/.test(words[0] ?? '');
+  const program = isEnv ? words.slice(1).find((word) => !word.startsWith('-') && !word.includes('=')) : words[0];
+  const name = nameOf(program ?? '');
+  return interpreters.find(([pattern]) => pattern.test(name))?.[1];
+}
+
+function firstLineOf(path: string): string {
+  const buffer = Buffer.alloc(256);
+  try {
+    const fd = openSync(path, 'r');
+    try {
+      return buffer.toString('utf8', 0, readSync(fd, buffer)).split('\n', 1)[0] ?? '';
+    } finally {
+      closeSync(fd);
+    }
+  } catch {
+    return '';
+  }
+}

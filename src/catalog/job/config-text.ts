@@ -1,0 +1,215 @@
+// The text of a config.yaml → a plain JSON value and the place of each part of it. Hostile text costs bounded time and
+// memory, and never more than a slice at once until it is composed.
+
+import {
+  type Alias,
+  Composer,
+  type CST,
+  type Document,
+  isAlias,
+  isMap,
+  isNode,
+  isScalar,
+  isSeq,
+  Lexer,
+  Parser,
+  parseDocument,
+  visit,
+} from 'yaml';
+import type { JsonValue } from '../../domain/job.ts';
+import type { Pace } from '../../lib/pace.ts';
+import { isTooDeep, nestingLimit, tooDeep } from '../../lib/yaml-nesting.ts';
+import { readSimpleYaml } from './simple-yaml.ts';
+
+/** Longer ones are read in slices. */
+const simpleLimit = 16 * 1024;
+/** A dense config.yaml of 256 KiB has 90,000; 260,000 take 2.5 s. */
+const lexemeLimit = 100_000;
+/** Documents, directives and comments between them. */
+const tokenLimit = 1000;
+/** Counted before anything is composed: 9,000 of them cost a second. */
+const aliasLimit = 100;
+/** What the lexer puts before the text of a scalar, whatever that begins with. */
+const scalarMark = '\u{1f}';
+const syntaxFaultLimit = 20;
+
+type Place = { readonly line: number; readonly column: number };
+/** A member's value, its key, or the place where it is missing. */
+export type Spot = 'value' | 'key' | 'missing';
+type TextFault = Place & { readonly message: string };
+
+export type ConfigText = {
+  readonly value: JsonValue;
+  readonly placeOf: (path: readonly string[], spot: Spot) => Place;
+};
+
+export async function parseConfigText(text: string, pace: Pace): Promise<ConfigText | readonly TextFault[]> {
+  const simple = text.length <= simpleLimit ? readSimpleYaml(text) : undefined;
+  if (simple !== undefined) {
+    let document: Document.Parsed | undefined;
+    return {
+      value: simple,
+      placeOf(path, spot) {
+        document ??= parseDocument(text, { uniqueKeys: false });
+        return placeOf(text, { document, targetOf: targetsIn(document) }, path, spot);
+      },
+    };
+  }
+  const faultAt = (offset: number, message: string): TextFault => ({ ...placeAt(text, offset), message });
+  const tokens = await tokenize(text, pace);
+  if ('message' in tokens) return [faultAt(tokens.offset, tokens.message)];
+
+  // Their own check for equal keys compares each with each: 63 s for 256 KiB of keys.
+  const composer = new Composer({ uniqueKeys: false, logLevel: 'silent' });
+  const [document, second] = composer.compose(tokens, true, text.length);
+  if (!document) return [faultAt(0, 'is empty')];
+  if (second) return [faultAt(second.range[0], 'there is more than one document')];
+  const targetOf = targetsIn(document);
+  const syntax = [...document.errors, ...document.warnings].map(({ pos, message }) => ({ offset: pos[0], message }));
+  const faults = syntax.length > 0 ? syntax : findMisused(document, targetOf);
+  if (faults.length > 0) {
+    return faults.slice(0, syntaxFaultLimit).map(({ offset, message }) => faultAt(offset, message));
+  }
+  const value = toValue(document);
+  if (value === undefined) return [faultAt(0, 'its aliases stand for too much')];
+  const alien = whatIsNotJson(value);
+  const composed = { document, targetOf };
+  if (alien) return [{ ...placeOf(text, composed, alien.path, 'value'), message: alien.message }];
+  return { value, placeOf: (path, spot) => placeOf(text, composed, path, spot) };
+}
+
+async function tokenize(text: string, pace: Pace): Promise<CST.Token[] | { offset: number; message: string }> {
+  const tokens: CST.Token[] = [];
+  const parser = new Parser();
+  let lexemes = 0;
+  let aliases = 0;
+  let isText = false;
+  for (const lexeme of new Lexer().lex(text)) {
+    for (const token of parser.next(lexeme)) tokens.push(token);
+    if (!isText && lexeme.startsWith('*') && ++aliases > aliasLimit)
+      return { offset: parser.offset - lexeme.length, message: `there are more than ${aliasLimit} aliases` };
+    isText = lexeme === scalarMark;
+    if (isTooDeep(parser)) return { offset: parser.offset, message: tooDeep };
+    lexemes += 1;
+    if (lexemes > lexemeLimit || tokens.length > tokenLimit) {
+      // Here and not once for all: the first number that is written for a locale takes 10 ms.
+      return { offset: parser.offset, message: `has more than ${lexemeLimit.toLocaleString('en')} words and signs` };
+    }
+    if (lexemes % 512 === 0) await pace();
+  }
+  tokens.push(...parser.end());
+  return tokens;
+}
+
+/** Claims more than is known until whatIsNotJson has looked. */
+function toValue(document: Document.Parsed): JsonValue | undefined {
+  try {
+    return document.toJS({ maxAliasCount: aliasLimit }) ?? null;
+  } catch (error) {
+    if (error instanceof ReferenceError) return undefined;
+    throw error;
+  }
+}
+
+type TargetOf = (alias: Alias) => unknown;
+type Composed = { readonly document: Document.Parsed; readonly targetOf: TargetOf };
+
+/** What an alias stands for: the last anchor of its name above it. The library looks through the whole text for each. */
+function targetsIn(document: Document.Parsed): TargetOf {
+  let anchors: Map<string, { readonly offset: number; readonly node: unknown }[]> | undefined;
+  const collect = () => {
+    const found: NonNullable<typeof anchors> = new Map();
+    visit(document, {
+      Value(_key, node) {
+        if (node.anchor === undefined) return;
+        const others = found.get(node.anchor) ?? [];
+        others.push({ offset: node.range?.[0] ?? 0, node });
+        found.set(node.anchor, others);
+      },
+    });
+    return found;
+  };
+  return ({ source, range }) => {
+    anchors ??= collect();
+    const offset = range?.[0] ?? 0;
+    return anchors.get(source)?.findLast((anchor) => anchor.offset < offset)?.node;
+  };
+}
+
+/** Keys that are there twice, and aliases of nothing. */
+function findMisused(document: Document.Parsed, targetOf: TargetOf): { offset: number; message: string }[] {
+  const misused: { offset: number; message: string }[] = [];
+  const open: unknown[] = [document.contents];
+  while (open.length > 0 && misused.length < syntaxFaultLimit) {
+    const node = open.pop();
+    const offset = isNode(node) ? (node.range?.[0] ?? 0) : 0;
+    if (isAlias(node)) {
+      if (targetOf(node) === undefined)
+        misused.push({ offset, message: `there is no anchor \`&${node.source}\` above` });
+    }
+    if (isSeq(node)) open.push(...node.items);
+    if (!isMap(node)) continue;
+    const keys = new Set<string>();
+    for (const { key, value } of node.items) {
+      open.push(value);
+      const name = keyOf(key);
+      if (keys.has(name) && isNode(key)) {
+        misused.push({ offset: key.range?.[0] ?? offset, message: `\`${name}\` is there twice` });
+      }
+      keys.add(name);
+    }
+  }
+  return misused;
+}
+
+/** As toJS() names it. */
+function keyOf(key: unknown): string {
+  if (!isScalar(key)) return String(key);
+  if (key.value === null) return '';
+  return typeof key.value === 'string' ? key.value : JSON.stringify(key.value);
+}
+
+/** YAML knows values that JSON does not, and an anchor can hold itself. */
+function whatIsNotJson(root: unknown): { path: readonly string[]; message: string } | undefined {
+  const look = (value: unknown, path: readonly string[]): { path: readonly string[]; message: string } | undefined => {
+    if (typeof value === 'string' && value.includes('\0')) return { path, message: 'must not hold a NUL character' };
+    if (typeof value === 'number' && !Number.isFinite(value)) return { path, message: 'must be a finite number' };
+    if (typeof value !== 'object' || value === null) return undefined;
+    if (path.length >= nestingLimit) return { path: [], message: tooDeep };
+    if (!Array.isArray(value) && Object.getPrototypeOf(value) !== Object.prototype) {
+      return { path, message: 'must be a string, a number, true, false, null, a list or a map' };
+    }
+    for (const [key, member] of Object.entries(value)) {
+      const found = look(member, [...path, key]);
+      if (found) return found;
+    }
+    return undefined;
+  };
+  return look(root, []);
+}
+
+function placeOf(text: string, { document, targetOf }: Composed, path: readonly string[], spot: Spot): Place {
+  let node: unknown = document.contents;
+  let offset = 0;
+  const steps = spot === 'missing' ? path.slice(0, -1) : path;
+  for (const step of steps) {
+    const holder = isAlias(node) ? targetOf(node) : node;
+    const pair = isMap(holder) ? holder.items.find(({ key }) => keyOf(key) === step) : undefined;
+    const item = isSeq(holder) ? holder.items[Number(step)] : undefined;
+    const key = pair?.key;
+    if (isNode(key)) offset = key.range?.[0] ?? offset;
+    node = pair ? pair.value : item;
+    // A block map or list begins a line below its key; what is missing in it is looked for at the key.
+    if (isNode(item)) offset = item.range?.[0] ?? offset;
+  }
+  if (spot === 'value' && isNode(node) && !isMap(node) && !isSeq(node)) offset = node.range?.[0] ?? offset;
+  return placeAt(text, offset);
+}
+
+function placeAt(text: string, offset: number): Place {
+  const before = text.slice(0, offset);
+  const lineStart = before.lastIndexOf('\n') + 1;
+  let line = 1;
+  for (let at = before.indexOf('\n'); at !== -1; at = before.indexOf('\n', at + 1)) line += 1;
+  return { line, column: offset - lineStart + 1 };
+}

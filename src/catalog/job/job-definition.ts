@@ -1,0 +1,170 @@
+// A config.yaml whose form is right → the job's definition with every default filled in, or what does not fit together.
+
+import type { JobDefinition, JsonObject, NotifyRule } from '../../domain/job.ts';
+import type { Resources } from '../../domain/resources.ts';
+import { parseDuration, parseSize } from '../../lib/units.ts';
+import { translateListForm } from '../arguments/list-form.ts';
+import { findSecretArgs } from '../arguments/secret-arguments.ts';
+import { isObject } from '../arguments/subschemas.ts';
+import type { JobPlace } from '../source/job-files.ts';
+import { type Command, readCommand } from './command.ts';
+import { type MemberFault, ruleFault, within } from './config-fault.ts';
+import { checkRules, hasSteps } from './config-rules.ts';
+import type { RawConfig } from './config-schema.ts';
+import type { readSchedules } from './schedule-rules.ts';
+import type { SoundPart } from './sound-part.ts';
+import { toConcurrency, toSteps } from './step-definition.ts';
+import { findUnsupported } from './unsupported.ts';
+
+const defaultLogSizeBytes = 2 ** 30;
+const defaultGraceMs = 10_000;
+
+type Named = { readonly id: string; readonly source: string; readonly path: string };
+
+/** Paths of faults are from the top of config.yaml. */
+export async function toDefinition(
+  config: RawConfig,
+  named: Named,
+  place: JobPlace,
+): Promise<{ readonly definition: JobDefinition } | { readonly faults: readonly MemberFault[] }> {
+  const { argspec, secretArgs, command, ulcProfile, schedules, faults } = await readParts(
+    config,
+    named.id,
+    place,
+    true,
+  );
+  if (faults.length > 0) return { faults };
+
+  const steps = toSteps(config, { kind: 'command', command, ulcProfile }, place);
+  const ulcProfiles = steps.flatMap(({ action }) => (action.kind === 'command' ? [action.ulcProfile] : []));
+  const slash = named.id.lastIndexOf('/');
+  const definition: JobDefinition = {
+    ...named,
+    name: named.id.slice(slash + 1),
+    namespace: slash === -1 ? '' : named.id.slice(0, slash),
+    title: config.name ?? null,
+    description: config.description ?? null,
+    version: config.version ?? '1.0.0',
+    tags: config.tags ?? [],
+    enabled: config.enabled ?? true,
+    executor: config.executor ?? 'proc',
+    image: config.image ?? null,
+    argspec,
+    secretArgs,
+    env: config.env ?? {},
+    composition: hasSteps(config) ? 'steps' : 'single',
+    steps,
+    concurrency: toConcurrency(config.concurrency),
+    onLost: config.on_lost ?? 'fail',
+    timeouts: {
+      runMs: toMs(config.timeouts?.run),
+      stepMs: toMs(config.timeouts?.step),
+      queueMs: toMs(config.timeouts?.queue),
+    },
+    cancel: { signal: config.cancel?.signal ?? 'TERM', graceMs: toMs(config.cancel?.grace) ?? defaultGraceMs },
+    securityProfile: config.security_profile ?? null,
+    permissions: {
+      network: config.permissions?.network ?? null,
+      read: config.permissions?.read ?? [],
+      write: config.permissions?.write ?? [],
+      resources: readResources(config),
+    },
+    artifacts: {
+      paths: (config.artifacts?.paths ?? []).map((entry) =>
+        typeof entry === 'string'
+          ? { path: entry, name: null, mediaType: null }
+          : { path: entry.path, name: entry.name ?? null, mediaType: entry.media_type ?? null },
+      ),
+      ttlMs: toMs(config.artifacts?.ttl),
+    },
+    logs: { maxSizeBytes: toBytes(config.logs?.max_size) ?? defaultLogSizeBytes },
+    schedules,
+    notify: toNotify(config.notify),
+    unsupported: findUnsupported(config, ulcProfiles),
+  };
+  return { definition };
+}
+
+/** What else is wrong with a config.yaml that has faults of form already. */
+export async function findFaults(
+  { config, isReal, areArgsKnown }: SoundPart,
+  id: string,
+  place: JobPlace,
+): Promise<MemberFault[]> {
+  return (await readParts(config, id, place, areArgsKnown)).faults.filter(isReal);
+}
+
+async function readParts(config: RawConfig, id: string, place: JobPlace, mayNameArgs: boolean) {
+  const { argspec, faults: argFaults } = await readArgspec(config);
+  // Without its arguments nothing could be said about those who name one.
+  const areArgsKnown = mayNameArgs && argFaults.length === 0;
+  const secretArgs = areArgsKnown ? findSecretArgs(argspec) : [];
+  const args = areArgsKnown ? { argspec, secretArgs } : undefined;
+  const noCommand: Command = { command: [], ulcProfile: config.ulc_profile ?? 'ulc.exec', faults: [] };
+  // In a container `./` is the image's own; nothing can be said about it here.
+  const isOwn = config.command !== undefined && config.executor !== 'container';
+  const { command, ulcProfile, faults } = isOwn ? readCommand(config.command, config.ulc_profile, place) : noCommand;
+  const { schedules, faults: scheduleFaults } = await schedulesOf(config, id, args);
+  const all = [
+    ...argFaults,
+    ...within(['command'], faults),
+    ...(await checkRules(config, args, place)),
+    ...scheduleFaults,
+  ];
+  return { argspec, secretArgs, command, ulcProfile, schedules, faults: all };
+}
+
+/** What checks them is loaded with the first: JSON Schema's own schema, and RE2. */
+async function checked(argspec: JsonObject): Promise<MemberFault[]> {
+  const { checkArgspec } = await import('../arguments/argspec.ts');
+  return checkArgspec(argspec);
+}
+
+async function schedulesOf({ schedules = [] }: RawConfig, id: string, args: Parameters<typeof readSchedules>[2]) {
+  if (schedules.length === 0) return { schedules: [], faults: [] };
+  const { readSchedules: read } = await import('./schedule-rules.ts');
+  return read(schedules, id, args);
+}
+
+type Argspec = { readonly argspec: JsonObject; readonly faults: readonly MemberFault[] };
+
+/** From `argspec`, or from the list form in `args` or `argspec.args`. */
+async function readArgspec(config: RawConfig): Promise<Argspec> {
+  const { argspec, args } = config;
+  if (argspec && args) {
+    return { argspec, faults: [ruleFault(['args'], '`args` and `argspec` cannot stand side by side', 'key')] };
+  }
+  const nested = argspec && Object.keys(argspec).join() === 'args' ? argspec.args : undefined;
+  if (Array.isArray(nested) && nested.every(isObject)) {
+    return readList(nested, ['argspec', 'args']);
+  }
+  if (args) return readList(args, ['args']);
+  if (argspec) return { argspec, faults: within(['argspec'], await checked(argspec)) };
+  return { argspec: { type: 'object', properties: {} }, faults: [] };
+}
+
+async function readList(list: readonly JsonObject[], at: readonly string[]): Promise<Argspec> {
+  const { argspec, faults, originOf } = translateListForm(list);
+  const found = faults.length > 0 ? [] : await checked(argspec);
+  return {
+    argspec,
+    faults: within(at, [...faults, ...found.map((fault) => ({ ...fault, path: originOf(fault.path) }))]),
+  };
+}
+
+function toNotify(notify: RawConfig['notify']): readonly NotifyRule[] {
+  return [notify ?? []].flat().map(({ on = ['failed'], webhook }) => ({ on, webhook }));
+}
+
+function readResources(config: RawConfig): Resources {
+  const { cpu = null, memory, pids = null, workspace } = config.permissions?.resources ?? {};
+  return { cpu, memoryBytes: toBytes(memory), pids, workspaceBytes: toBytes(workspace) };
+}
+
+function toBytes(size: string | number | undefined): number | null {
+  return size === undefined ? null : (parseSize(String(size)) ?? null);
+}
+
+function toMs(duration: string | undefined): number | null {
+  return duration === undefined ? null : (parseDuration(duration) ?? null);
+}

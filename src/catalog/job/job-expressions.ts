@@ -1,0 +1,140 @@
+// Every expression of a config.yaml: its form, and that it refers only to what is there when it is evaluated.
+
+import type { JsonObject } from '../../domain/job.ts';
+import { nearest } from '../../lib/nearest.ts';
+import { isObject } from '../arguments/subschemas.ts';
+import { fromOf } from '../expression/expression.ts';
+import { ExpressionError } from '../expression/expression-error.ts';
+import { type Expression, parseExpression, type References, refersTo, roots } from '../expression/expression-syntax.ts';
+import { type MemberFault, ruleFault } from './config-fault.ts';
+import type { RawConfig, RawStep } from './config-schema.ts';
+import { createPrecedence, unknownStep } from './step-graph.ts';
+
+type Named = { readonly path: readonly string[]; readonly text: string; readonly gives: Kind };
+type Kind = 'condition' | 'items' | 'scalar' | 'any';
+type CheckReferences = (references: References, gives: Kind) => string | undefined;
+
+/** What CEL calls the types that each may have; `dyn` is known only when it is evaluated. */
+const types: Readonly<Record<Exclude<Kind, 'any'>, { readonly names: RegExp; readonly says: string }>> = {
+  condition: { names: /^(?:bool|dyn)$/, says: 'true or false' },
+  items: { names: /^(?:list.*|string|dyn)$/, says: 'a list, or a text of lines' },
+  scalar: { names: /^(?:string|int|double|bool|dyn.*)$/, says: 'a text, a number, or true or false' },
+};
+
+export function checkExpressions(config: RawConfig, argspec: JsonObject, secretArgs: readonly string[]): MemberFault[] {
+  const checkArgs = createArgumentCheck(argspec, secretArgs);
+  const { steps = [] } = config;
+  const checkSteps = createStepCheck(steps);
+  const key = config.concurrency?.key;
+  const ofKey: readonly Named[] =
+    key === undefined ? [] : [{ path: ['concurrency', 'key'], text: key, gives: 'scalar' }];
+  return [
+    ...ofKey.flatMap((named) => check(named, [checkArgs, checkArgsAlone])),
+    ...steps.flatMap((step, at) =>
+      expressionsOf(step, ['steps', String(at)]).flatMap((named) => check(named, [checkArgs, checkSteps(step)])),
+    ),
+  ];
+}
+
+function expressionsOf(step: RawStep, path: readonly string[]): Named[] {
+  const found: Named[] = [];
+  if (step.if !== undefined) found.push({ path: [...path, 'if'], text: step.if, gives: 'condition' });
+  if (step.foreach !== undefined) found.push({ path: [...path, 'foreach'], text: step.foreach, gives: 'items' });
+  for (const [name, value] of Object.entries(step.args ?? {})) {
+    const text = fromOf(value);
+    if (text !== undefined) found.push({ path: [...path, 'args', name, 'from'], text, gives: 'any' });
+  }
+  return found;
+}
+
+function check({ path, text, gives }: Named, rules: readonly CheckReferences[]): MemberFault[] {
+  const name = path.at(-1);
+  let expression: Expression;
+  try {
+    expression = parseExpression(text);
+  } catch (error) {
+    if (error instanceof ExpressionError) return [ruleFault(path, `\`${name}\`: ${error.message}`)];
+    throw error;
+  }
+  if (gives !== 'any' && !types[gives].names.test(expression.type)) {
+    return [ruleFault(path, `\`${name}\` must give ${types[gives].says}, and gives ${nameOf(expression.type)}`)];
+  }
+  const wrong = rules.map((rule) => rule(expression.references, gives)).find((found) => found !== undefined);
+  return wrong === undefined ? [] : [ruleFault(path, `\`${name}\`: ${wrong}`)];
+}
+
+function nameOf(type: string): string {
+  if (type === 'null') return 'null';
+  const plain = type.replace(/<.*/, '');
+  return /^[aeiou]/.test(plain) ? `an ${plain}` : `a ${plain}`;
+}
+
+function createArgumentCheck(argspec: JsonObject, secretArgs: readonly string[]): CheckReferences {
+  const properties = isObject(argspec.properties) ? argspec.properties : {};
+  const others = [
+    'patternProperties',
+    'additionalProperties',
+    'unevaluatedProperties',
+    '$ref',
+    'allOf',
+    'anyOf',
+    'oneOf',
+  ];
+  const isClosed = !others.some((key) => Object.hasOwn(argspec, key)) && !Object.hasOwn(argspec, 'if');
+  return ({ args }, gives) => {
+    if (args === 'all') return undefined;
+    for (const name of args) {
+      if (secretArgs.includes(name)) {
+        // Which arguments of a sub-run are secret is known when it is planned (engine/plan/sub-run-check.ts).
+        if (gives === 'any') continue;
+        return `\`${name}\` is a secret: no expression sees it`;
+      }
+      if (!isClosed || Object.hasOwn(properties, name)) continue;
+      const near = nearest(name, Object.keys(properties));
+      return `there is no argument \`${name}\`${near === undefined ? '' : `: did you mean \`${near}\`?`}`;
+    }
+    return undefined;
+  };
+}
+
+const checkArgsAlone: CheckReferences = (references) => {
+  const others = roots.filter((root) => root !== 'args' && refersTo(references, root));
+  return others.length === 0 ? undefined : 'it is asked for before a run has begun, so it sees `args` alone';
+};
+
+/** They exist for an instance, and a script has them in its environment. */
+function checkInstance(step: RawStep, references: References, gives: Kind): string | undefined {
+  for (const [root, key, isThere] of [
+    ['item', 'foreach', step.foreach !== undefined],
+    ['matrix', 'matrix', step.matrix !== undefined],
+  ] as const) {
+    if (!refersTo(references, root)) continue;
+    if (gives !== 'any') return `\`${root}\` is for the \`args\` of a sub-run alone`;
+    if (!isThere) return `\`${root}\` is there in a step with \`${key}\` alone`;
+  }
+  if (references.matrix === 'all') return undefined;
+  const names = Object.keys(step.matrix ?? {});
+  const unknown = [...references.matrix].find((name) => !names.includes(name));
+  return unknown === undefined ? undefined : `the matrix has no \`${unknown}\`: there are ${names.join(', ')}`;
+}
+
+function createStepCheck(steps: readonly RawStep[]): (step: RawStep) => CheckReferences {
+  const ids = new Set(steps.map(({ id }) => id));
+  const precedes = createPrecedence(steps);
+  return (step) => (references, gives) => {
+    const ofInstance = checkInstance(step, references, gives);
+    if (ofInstance !== undefined || references.steps === 'all') return ofInstance;
+    for (const id of references.steps) {
+      if (!ids.has(id))
+        return unknownStep(
+          id,
+          [...ids].filter((other) => other !== step.id),
+        );
+      if (id === step.id) return `\`${id}\` has not ended before itself`;
+      if (!precedes(id, step.id)) {
+        return `\`${step.id}\` does not need \`${id}\`, which may not have ended: add it to \`needs\``;
+      }
+    }
+    return undefined;
+  };
+}

@@ -1,0 +1,123 @@
+// The tests.yaml beside a job's config.yaml → its tests, or every fault in it with file, line and column. No part of the
+// job's definition: only who runs the tests reads it.
+
+import type { ValidateFunction } from 'ajv/dist/2020.js';
+import type { JobFault, JsonObject, JsonValue, SecurityProfile } from '../../domain/job.ts';
+import { type JobTest, patternOf } from '../../domain/job-test.ts';
+import { createPace } from '../../lib/pace.ts';
+import { parseDuration } from '../../lib/units.ts';
+import { toMemberFaults } from '../arguments/schema-faults.ts';
+import { lstatOf, readSourceFile } from '../source/source-file.ts';
+import { childOf } from '../source/source-path.ts';
+import { createCompiler } from './compiled-form.ts';
+import { faultText, type MemberFault, ruleFault } from './config-fault.ts';
+import { duration, listOf, map, oneOf, text } from './config-schema.ts';
+import { parseConfigText } from './config-text.ts';
+import { printable } from './job-id.ts';
+
+const testsFile = 'tests.yaml';
+const sizeLimitBytes = 256 * 1024;
+const mostTests = 500;
+const defaultDurationMs = 5 * 60_000;
+
+type RawTest = {
+  readonly name: string;
+  readonly args?: JsonObject;
+  readonly profile?: SecurityProfile;
+  readonly expect?: {
+    readonly status?: 'success' | 'failed' | 'cancelled';
+    readonly exit_code?: number;
+    readonly result?: JsonValue;
+    readonly result_includes?: JsonValue;
+    readonly log?: readonly string[];
+    readonly artifacts?: readonly string[];
+    readonly max_duration?: string;
+  };
+};
+
+const testsSchema = listOf(
+  map(
+    {
+      name: text,
+      args: { type: 'object' },
+      profile: oneOf('secure', 'permissive', 'disabled'),
+      expect: map({
+        status: oneOf('success', 'failed', 'cancelled'),
+        exit_code: { type: 'integer', minimum: 0, maximum: 255 },
+        result: {},
+        result_includes: {},
+        log: listOf({ ...text, format: 'pattern', says: 'a text, or a regular expression such as `/^done/`' }),
+        artifacts: listOf(text, { uniqueItems: true }),
+        max_duration: duration,
+      }),
+    },
+    ['name'],
+  ),
+  { maxItems: mostTests, says: 'a list of tests' },
+);
+
+const compile = createCompiler({ span: (value) => parseDuration(value) !== undefined, pattern: isPattern });
+let validate: ValidateFunction<readonly RawTest[]> | undefined;
+
+/** `path` is the job's directory, relative to the source at `root`. undefined: it has no tests. */
+export async function readJobTests(
+  root: string,
+  path: string,
+): Promise<{ readonly tests: readonly JobTest[] } | { readonly faults: readonly JobFault[] } | undefined> {
+  const directory = path === '.' ? '' : path;
+  const file = childOf(directory, testsFile);
+  const faultAt = (message: string, place = { line: 1, column: 1 }): JobFault => ({
+    file: printable(file),
+    ...place,
+    message,
+  });
+  if (!lstatOf(`${root}/${file}`)) return undefined;
+  const read = readSourceFile(root, file, sizeLimitBytes);
+  if ('message' in read) return { faults: [faultAt(`${testsFile} ${read.message}`)] };
+  const parsed = await parseConfigText(read.text, createPace());
+  if (!('value' in parsed)) return { faults: parsed.map(({ message, ...place }) => faultAt(message, place)) };
+  const checked = checkTests(parsed.value ?? []);
+  if ('tests' in checked) return checked;
+  const faults = checked.faults
+    .map((fault) => faultAt(faultText(fault), parsed.placeOf(fault.path, fault.spot)))
+    .toSorted((a, b) => a.line - b.line || a.column - b.column);
+  return { faults };
+}
+
+function checkTests(
+  value: JsonValue,
+): { readonly tests: readonly JobTest[] } | { readonly faults: readonly MemberFault[] } {
+  validate ??= compile(testsSchema);
+  if (!validate(value)) return { faults: toMemberFaults(validate.errors ?? [], () => 'key') };
+  const names = value.map(({ name }) => name);
+  const twice = [...names.entries()].filter(([at, name]) => names.indexOf(name) < at);
+  if (twice.length > 0)
+    return { faults: twice.map(([at, name]) => ruleFault([String(at), 'name'], `another test is called \`${name}\``)) };
+  return { tests: value.map(toTest) };
+}
+
+function toTest({ name, args = {}, profile, expect = {} }: RawTest): JobTest {
+  return {
+    name,
+    args,
+    profile: profile ?? null,
+    expect: {
+      status: expect.status ?? 'success',
+      exitCode: expect.exit_code,
+      result: expect.result,
+      resultIncludes: expect.result_includes,
+      log: expect.log ?? [],
+      artifacts: expect.artifacts ?? [],
+      maxDurationMs: expect.max_duration === undefined ? defaultDurationMs : (parseDuration(expect.max_duration) ?? 0),
+    },
+  };
+}
+
+function isPattern(value: string): boolean {
+  try {
+    patternOf(value);
+    return true;
+  } catch {
+    return false;
+  }
+}

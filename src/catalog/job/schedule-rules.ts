@@ -1,0 +1,116 @@
+// Checks a schedule against its job: the pattern, the arguments, the jitter. One of config.yaml when the job is read, one of
+// the API when it is asked for.
+
+import { createFaultList, type FaultList } from '../../domain/fault-list.ts';
+import type { JobDefinition, JobSchedule, JsonObject, JsonValue, ScheduleTerms } from '../../domain/job.ts';
+import { scheduleLabels } from '../../domain/schedule.ts';
+import { isTimezone, parseCron, shortestGapMs } from '../../lib/cron.ts';
+import { createSha256 } from '../../lib/sha256.ts';
+import { formatDuration, parseDuration } from '../../lib/units.ts';
+import { checkArguments } from '../arguments/arguments.ts';
+import { splitPointer } from '../arguments/schema-faults.ts';
+import { isObject } from '../arguments/subschemas.ts';
+import { type MemberFault, ruleFault, within } from './config-fault.ts';
+import type { RawSchedule } from './config-schema.ts';
+import type { Spot } from './config-text.ts';
+
+const fault = (path: readonly string[], keyword: string, message: string): MemberFault => ({
+  path,
+  spot: 'value',
+  keyword,
+  message,
+});
+
+type JobArguments = Pick<JobDefinition, 'argspec' | 'secretArgs'>;
+
+/**
+ * Paths are inside the schedule. Without a job, nothing is said of the arguments. `ofArgs` has the count of those that are
+ * not in words.
+ */
+export function checkSchedule(
+  { cron, timezone, args, jitterMs, labels }: Pick<ScheduleTerms, 'cron' | 'timezone' | 'args' | 'jitterMs' | 'labels'>,
+  job?: JobArguments,
+  ofArgs = createFaultList(),
+): MemberFault[] {
+  const faults: MemberFault[] = [];
+  const isZone = isTimezone(timezone);
+  if (!isZone) faults.push(fault(['timezone'], 'timezone', 'must be a time zone such as `Europe/Berlin`'));
+  const times = parseCron(cron, isZone ? timezone : 'UTC');
+  if ('problem' in times) faults.push(fault(['cron'], 'cron', times.problem));
+  else if (jitterMs > 0) {
+    const gapMs = shortestGapMs(times);
+    if (jitterMs >= gapMs) {
+      const message = `must be shorter than the ${formatDuration(gapMs)} between two starts`;
+      faults.push(fault(['jitter'], 'jitter', message));
+    }
+  }
+  for (const name of scheduleLabels) {
+    if (Object.hasOwn(labels, name)) faults.push(fault(['labels', name], 'reserved', 'is set by the schedule itself'));
+  }
+  return job ? [...faults, ...checkArgs(args, job, ofArgs)] : faults;
+}
+
+function checkArgs(args: JsonObject, job: JobArguments, found: FaultList): MemberFault[] {
+  const open = job.secretArgs.filter((name) => typeof args[name] === 'string');
+  checkArguments(job, args, found);
+  return [
+    ...open.map((name) =>
+      fault(['args', name], 'secret', 'must be a stored secret, {secret: name}: everyone sees this'),
+    ),
+    ...found
+      .named()
+      .map(({ pointer, keyword, message }) => ({
+        ...fault(splitPointer(pointer), keyword, message),
+        spot: spotOf(keyword),
+      }))
+      .filter(({ path }) => !(path[0] === 'args' && path.length === 2 && open.includes(path[1] ?? ''))),
+  ];
+}
+
+/** What is missing or unknown is named by the message itself. */
+function spotOf(keyword: string): Spot {
+  if (keyword === 'required') return 'missing';
+  return keyword === 'additionalProperties' || keyword === 'unevaluatedProperties' ? 'key' : 'value';
+}
+
+/** @param job none where its arguments are not in order. Paths of faults are from the top of config.yaml. */
+export function readSchedules(
+  schedules: readonly RawSchedule[],
+  jobId: string,
+  job: JobArguments | undefined,
+): { readonly schedules: readonly JobSchedule[]; readonly faults: readonly MemberFault[] } {
+  const read = schedules.map((raw) => toSchedule(raw, jobId));
+  const placeOf = new Map<string, number>();
+  const faults = read.flatMap((schedule, at) => {
+    const before = placeOf.get(schedule.id);
+    placeOf.set(schedule.id, before ?? at);
+    const found = within(['schedules', String(at)], checkSchedule(schedule, job));
+    if (before === undefined) return found;
+    return [...found, ruleFault(['schedules', String(at)], `this schedule is \`schedules.${before}\` once more`)];
+  });
+  return { schedules: read, faults };
+}
+
+function toSchedule(raw: RawSchedule, jobId: string): JobSchedule {
+  const { cron, timezone = 'UTC', args = {}, jitter = '0s' } = raw;
+  const hash = createSha256()
+    .update(canonical([jobId, cron, timezone, args]))
+    .digest('hex');
+  return {
+    id: `schedule_${hash.slice(0, 26).toUpperCase()}`,
+    cron,
+    timezone,
+    args,
+    catchUp: raw.catch_up ?? 'none',
+    jitterMs: parseDuration(jitter) ?? 0,
+    enabled: raw.enabled ?? true,
+    labels: raw.labels ?? {},
+  };
+}
+
+/** The same members in any order are the same arguments. */
+function canonical(value: JsonValue): string {
+  return JSON.stringify(value, (_, member: JsonValue) =>
+    isObject(member) ? Object.fromEntries(Object.entries(member).toSorted(([a], [b]) => (a < b ? -1 : 1))) : member,
+  );
+}

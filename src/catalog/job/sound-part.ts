@@ -1,0 +1,89 @@
+// A config.yaml with faults of form, without the members that have them: so that everything else that is wrong with it is
+// found in the same reading. Nothing is ever made of it but faults.
+
+import type { JsonObject, JsonValue } from '../../domain/job.ts';
+import { isObject } from '../arguments/subschemas.ts';
+import type { MemberFault } from './config-fault.ts';
+import { checkConfig, type RawConfig } from './config-schema.ts';
+
+/** Leaving a member out can make what is around it incomplete. */
+const mostRounds = 4;
+/** They are checked against each other. */
+const whatRuns = ['command', 'steps', 'composition', 'executor', 'image', 'ulc_profile'];
+
+type Path = readonly string[];
+
+export type SoundPart = {
+  readonly config: RawConfig;
+  /** Is the fault one of the config.yaml as it is written, also by what was left out? */
+  readonly isReal: (fault: MemberFault) => boolean;
+  /** Were the arguments left out, or may they stand under a name that is mistyped? */
+  readonly areArgsKnown: boolean;
+};
+
+/** @param formFaults those of checkConfig; undefined where hardly anything is left */
+export function soundPart(value: JsonValue, formFaults: readonly MemberFault[]): SoundPart | undefined {
+  if (!isObject(value)) return undefined;
+  const rest = structuredClone(value);
+  const left: Path[] = [];
+  let faults = formFaults;
+  for (let round = 0; round < mostRounds; round += 1) {
+    for (const fault of faults) {
+      const path = leftOutFor(rest, fault);
+      if (path === undefined) return undefined;
+      remove(rest, path);
+      left.push(path);
+    }
+    const checked = checkConfig(rest);
+    if (!('faults' in checked)) {
+      const hasUnknownKey = formFaults.some(({ path, spot }) => path.length === 1 && spot === 'key');
+      const { config } = checked;
+      const isLeftOut = (key: string) => left.some(([head]) => head === key);
+      const isRunUnsure =
+        whatRuns.some(isLeftOut) || (hasUnknownKey && config.command === undefined && config.steps === undefined);
+      const unsure = isRunUnsure ? [...left, ...whatRuns.map((key) => [key])] : left;
+      return {
+        config,
+        isReal: (fault) =>
+          !unsure.some((path) => isWithin(fault.path, path)) &&
+          // Whether two schedules are the same.
+          !(isLeftOut('schedules') && fault.path[0] === 'schedules' && fault.path.length === 2),
+        areArgsKnown:
+          !isLeftOut('args') &&
+          !isLeftOut('argspec') &&
+          !(hasUnknownKey && config.args === undefined && config.argspec === undefined),
+      };
+    }
+    faults = checked.faults;
+  }
+  return undefined;
+}
+
+/** The member itself, or what has it where that must have one; no item of a list, as the others would move. */
+function leftOutFor(config: JsonObject, { path, spot }: MemberFault): Path | undefined {
+  // The graph is nothing without one of them.
+  if (path[0] === 'steps') return ['steps'];
+  for (let at = spot === 'missing' ? path.length - 1 : path.length; at > 0; at -= 1) {
+    if (isObject(memberAt(config, path.slice(0, at - 1)) ?? {})) return path.slice(0, at);
+  }
+  return undefined;
+}
+
+function remove(config: JsonObject, path: Path): void {
+  const holder = memberAt(config, path.slice(0, -1));
+  if (isObject(holder ?? null)) Reflect.deleteProperty(Object(holder), path.at(-1) ?? '');
+}
+
+function memberAt(value: JsonValue, path: Path): JsonValue | undefined {
+  let at: JsonValue | undefined = value;
+  for (const step of path) {
+    if (Array.isArray(at)) at = at[Number(step)];
+    else if (at !== undefined && isObject(at) && Object.hasOwn(at, step)) at = at[step];
+    else return undefined;
+  }
+  return at;
+}
+
+function isWithin(path: Path, outer: Path): boolean {
+  return outer.every((step, at) => path[at] === step);
+}

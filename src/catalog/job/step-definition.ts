@@ -1,0 +1,73 @@
+// A step of config.yaml → its definition with every default filled in; the one step of a job without steps.
+
+import {
+  type CommandAction,
+  type Concurrency,
+  type RetryPolicy,
+  type StepAction,
+  type StepDefinition,
+  stepIdOfSingle,
+} from '../../domain/job.ts';
+import { parseDuration } from '../../lib/units.ts';
+import type { JobPlace } from '../source/job-files.ts';
+import { profileOfStep, readCommand } from './command.ts';
+import { hasSteps } from './config-rules.ts';
+import type { RawConcurrency, RawConfig, RawRetry, RawStep } from './config-schema.ts';
+
+const defaultDelayMs = 1_000;
+const defaultMaxDelayMs = 60_000;
+
+/** Of a config in which nothing is wrong. `action` is that of a job without steps. */
+export function toSteps(config: RawConfig, action: CommandAction, place: JobPlace): readonly StepDefinition[] {
+  if (hasSteps(config)) return (config.steps ?? []).map((step) => toStep(step, config, place));
+  return [toDefinition({ id: stepIdOfSingle }, action, config)];
+}
+
+function toStep(step: RawStep, config: RawConfig, place: JobPlace): StepDefinition {
+  return toDefinition(step, toAction(step, config, place), config);
+}
+
+function toDefinition(step: RawStep, action: StepAction, config: RawConfig): StepDefinition {
+  const timeout = step.timeout ?? (action.kind === 'command' ? config.timeouts?.step : undefined);
+  return {
+    id: step.id,
+    name: step.name ?? null,
+    action,
+    needs: step.needs ?? [],
+    condition: step.if ?? null,
+    matrix: step.matrix ?? null,
+    foreach: step.foreach ?? null,
+    retry: toRetry(action.kind === 'approval' ? undefined : (step.retry ?? config.retry)),
+    timeoutMs: toMs(timeout) ?? null,
+    continueOnError: step.continue_on_error ?? false,
+    always: step.always ?? false,
+  };
+}
+
+function toAction(step: RawStep, config: RawConfig, place: JobPlace): StepAction {
+  if (step.job !== undefined) return { kind: 'job', jobId: step.job, args: step.args ?? {} };
+  if (step.approval) return { kind: 'approval', text: step.approval.text, by: step.approval.by ?? null };
+  const raw = step.script ?? step.command ?? [];
+  const { command, ulcProfile } = readCommand(raw, profileOfStep(raw, config.ulc_profile), place);
+  return { kind: 'command', command, ulcProfile };
+}
+
+function toRetry(retry: RawRetry = {}): RetryPolicy {
+  return {
+    limit: retry.limit ?? 0,
+    backoff: retry.backoff ?? 'exponential',
+    delayMs: toMs(retry.delay) ?? defaultDelayMs,
+    maxDelayMs: toMs(retry.max_delay) ?? defaultMaxDelayMs,
+    on: retry.on ?? null,
+  };
+}
+
+export function toConcurrency(concurrency: RawConcurrency | undefined): Concurrency | null {
+  if (!concurrency) return null;
+  const { limit, key = null, on_conflict: onConflict = 'queue' } = concurrency;
+  return { limit, key, onConflict };
+}
+
+function toMs(duration: string | undefined): number | undefined {
+  return duration === undefined ? undefined : parseDuration(duration);
+}

@@ -1,0 +1,103 @@
+// What one directory of a source holds: directories to walk, a job's config.yaml, and scripts that no job claims.
+
+import { closeSync, type Dirent, openSync, readdirSync, readSync } from 'node:fs';
+import { join } from 'node:path';
+import { errorCode } from '../../lib/error-code.ts';
+import type { Ignore } from './ignore.ts';
+import { isWalked } from './ignore.ts';
+import { type ConfigFile, configFiles } from './job-files.ts';
+import { lstatOf } from './source-file.ts';
+import { childOf } from './source-path.ts';
+
+export type Directory = {
+  readonly subdirectories: ReadonlySet<string>;
+  /** None: no job. Both: a job whose author has to choose. */
+  readonly configFiles: readonly ConfigFile[];
+  /** Scripts, where the directory belongs to no job. */
+  readonly scripts: number;
+  /** Directories with a config.yaml whose names are no UTF-8, so that nothing can name them. */
+  readonly unnamable: readonly string[];
+};
+
+const [configName] = configFiles;
+const olderForm = 'config.d';
+const scriptEnding = /\.(?:sh|py|js|mjs|ps1)$/;
+
+/** Undefined: there is none. @throws what the file system throws when it may not be read. */
+export function readDirectory(o: {
+  readonly root: string;
+  readonly path: string;
+  readonly ignore: Ignore;
+  readonly isOwned: boolean;
+}): Directory | undefined {
+  const dir = join(o.root, o.path);
+  const listed = list(dir);
+  if (!listed) return undefined;
+  const entries = listed.filter(({ name, isDirectory }) => !o.ignore(childOf(o.path, name), isDirectory));
+
+  const hasConfig = entries.some(({ name }) => name === configName);
+  const hasOlderForm = entries.some(
+    ({ name, isDirectory }) => name === olderForm && isDirectory && isThere(join(dir, configFiles[1])),
+  );
+  const found = configFiles.filter((file) => (file === configName ? hasConfig : hasOlderForm));
+  const isJobless = !o.isOwned && found.length === 0;
+  return {
+    subdirectories: new Set(
+      entries
+        .filter(({ name, isDirectory }) => isDirectory && isWalked(name) && name !== configName && name !== olderForm)
+        .map(({ name }) => name),
+    ),
+    configFiles: found,
+    scripts: isJobless ? entries.filter(({ name, isFile }) => isFile && isScript(dir, name)).length : 0,
+    unnamable: entries.some(({ name }) => name.includes('\uFFFD')) ? findUnnamable(dir) : [],
+  };
+}
+
+type Entry = { readonly name: string; readonly isDirectory: boolean; readonly isFile: boolean };
+
+function list(dir: string): Entry[] | undefined {
+  try {
+    return readdirSync(dir, { withFileTypes: true }).map((entry: Dirent) => ({
+      name: entry.name,
+      isDirectory: entry.isDirectory(),
+      isFile: entry.isFile(),
+    }));
+  } catch (error) {
+    if (['ENOENT', 'ENOTDIR'].includes(errorCode(error) ?? '')) return undefined;
+    throw error;
+  }
+}
+
+function isThere(path: string | Buffer): boolean {
+  return lstatOf(path) !== undefined;
+}
+
+function isScript(dir: string, name: string): boolean {
+  if (scriptEnding.test(name)) return true;
+  const path = join(dir, name);
+  const stat = lstatOf(path);
+  const isExecutable = stat?.isFile() === true && (stat.mode & 0o111) !== 0;
+  return isExecutable && beginsWithShebang(path);
+}
+
+function beginsWithShebang(path: string): boolean {
+  const buffer = Buffer.alloc(2);
+  try {
+    const fd = openSync(path, 'r');
+    try {
+      return readSync(fd, buffer) === 2 && buffer.toString('latin1') === '#!';
+    } finally {
+      closeSync(fd);
+    }
+  } catch {
+    return false;
+  }
+}
+
+/** Node shows what is no UTF-8 in a name as U+FFFD, by which nothing can be opened. */
+function findUnnamable(dir: string): string[] {
+  return readdirSync(dir, { encoding: 'buffer' })
+    .filter((name) => !name.equals(Buffer.from(name.toString())))
+    .filter((name) => isThere(Buffer.concat([Buffer.from(`${dir}/`), name, Buffer.from(`/${configName}`)])))
+    .map((name) => name.toString());
+}

@@ -1,0 +1,76 @@
+// Which files of a source are no part of it: dot directories, node_modules, and what `.flwdignore` at its root names.
+
+import { realpathSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import { compileGlob } from '../arguments/linear-pattern.ts';
+import { readSourceFile, statOf } from './source-file.ts';
+import { nameOf } from './source-path.ts';
+
+const ignoreFile = '.flwdignore';
+const limitBytes = 64 * 1024;
+
+/** Is the path, relative to the source's root, named by `.flwdignore`? */
+export type Ignore = (path: string, isDirectory: boolean) => boolean;
+
+/** May the directory of that name hold jobs? What is not walked is not watched either. */
+export function isWalked(name: string): boolean {
+  return !name.startsWith('.') && name !== 'node_modules';
+}
+
+/**
+ * One name or glob a line (`*`, `?`, `**`), `#` begins a comment. One with a slash is meant from the source's root, one
+ * without at any depth; a slash at the end means directories alone. There is no `!`.
+ */
+function parseIgnore(text: string): Ignore {
+  const rules = text
+    .split(/\r?\n/)
+    .map((line) => line.trim())
+    .filter((line) => line !== '' && !line.startsWith('#'))
+    .map((line) => {
+      const glob = line.replace(/\/+$/, '');
+      const isFromRoot = glob.includes('/');
+      return {
+        pattern: compileGlob(glob.replace(/^\/+/, '')),
+        isFromRoot,
+        isForDirectories: line.endsWith('/'),
+      };
+    });
+  return (path, isDirectory) => {
+    const name = nameOf(path);
+    return rules.some(
+      (rule) => (isDirectory || !rule.isForDirectories) && rule.pattern.test(rule.isFromRoot ? path : name),
+    );
+  };
+}
+
+export const nothingIgnored: Ignore = () => false;
+
+/**
+ * Reads a source's `.flwdignore`, again only when it has changed. One that cannot be read names nothing. `exclude` are
+ * host paths that are part of no source although they may lie in one: the server's own files.
+ */
+export function createIgnoreReader(exclude: readonly string[]): (root: string) => Ignore {
+  const known = new Map<string, { signature: string; ignore: Ignore }>();
+  const dirs = new Set(exclude);
+  return (root) => {
+    const stat = statOf(join(root, ignoreFile));
+    const realRoot = realPathOf(root);
+    const excluded = [...dirs].map((dir) => relative(realRoot, realPathOf(dir)));
+    const signature = [stat?.ino, stat?.size, stat?.ctimeMs, ...excluded].join(' ');
+    const before = known.get(root);
+    if (before?.signature === signature) return before.ignore;
+    const file = stat ? readSourceFile(root, ignoreFile, limitBytes) : { text: '' };
+    const isNamed = parseIgnore('text' in file ? file.text : '');
+    const ignore: Ignore = (path, isDirectory) => excluded.includes(path) || isNamed(path, isDirectory);
+    known.set(root, { signature, ignore });
+    return ignore;
+  };
+}
+
+function realPathOf(path: string): string {
+  try {
+    return realpathSync.native(path);
+  } catch {
+    return path;
+  }
+}

@@ -1,0 +1,129 @@
+// The state of a job's directory: which files are its own, and a signature by which a change is noticed without reading
+// them.
+
+import { type Dirent, readdirSync, type Stats } from 'node:fs';
+import { join } from 'node:path';
+import { Problem } from '../../domain/problem.ts';
+import { systemClock } from '../../lib/clock.ts';
+import { errorCode } from '../../lib/error-code.ts';
+import { createPace } from '../../lib/pace.ts';
+import { isWalked } from './ignore.ts';
+import { configFiles, followLink, isLeftOut, type JobPlace } from './job-files.ts';
+import { lstatOf } from './source-file.ts';
+import { childOf } from './source-path.ts';
+
+const fileLimit = 10_000;
+const sizeLimitBytes = 100 * 2 ** 20;
+/** A file system's clock may stand still for so long: two writes within it can leave the same times. */
+const clockStepMs = 50;
+
+export type JobFile = {
+  /** Relative to the job's directory. */
+  readonly path: string;
+  readonly hostPath: string;
+  readonly sizeBytes: number;
+  readonly isExecutable: boolean;
+};
+
+export type JobState = {
+  /** By path. */
+  readonly files: readonly JobFile[];
+  readonly signature: string;
+  /** False: some file is reached through a link or lies where nobody watches. */
+  readonly isWatched: boolean;
+  /** False: a file is so new that a further change might not show in the signature. */
+  readonly isSettled: boolean;
+};
+
+export type IdentifiedJob = JobPlace & { readonly id: string };
+
+/** @throws Problem job-invalid past 10,000 files or 100 MiB, job-not-found when the directory is gone. */
+export async function readJobState(job: IdentifiedJob): Promise<JobState> {
+  const pace = createPace();
+  const files: JobFile[] = [];
+  const signature: string[] = [];
+  let [sizeBytes, entries, newestMs, isWatched] = [0, 0, 0, true];
+  const startedAtMs = systemClock.now();
+
+  const add = (path: string, hostPath: string, stat: Stats) => {
+    sizeBytes += stat.size;
+    newestMs = Math.max(newestMs, stat.ctimeMs);
+    files.push({ path, hostPath, sizeBytes: stat.size, isExecutable: (stat.mode & 0o111) !== 0 });
+    signature.push(`${path}\0${stat.ino} ${stat.size} ${stat.mode} ${stat.ctimeMs}`);
+  };
+
+  /** `real` holds the directories that links have been followed into on the way, so that none is entered twice. */
+  type Directory = {
+    readonly inside: string;
+    readonly host: string;
+    readonly real: readonly string[];
+    readonly mayHoldJobs: boolean;
+  };
+  const open: Directory[] = [{ inside: '', host: join(job.root, job.path), real: [], mayHoldJobs: true }];
+  for (let directory = open.pop(); directory; directory = open.pop()) {
+    await pace();
+    const { inside, host, real, mayHoldJobs } = directory;
+    const listed = list(job, host, inside);
+    if (inside !== '' && mayHoldJobs && holdsJob(listed, host)) continue;
+    for (const entry of listed) {
+      entries += 1;
+      if (entries > fileLimit) throw tooMuch(job, `more than ${fileLimit.toLocaleString('en')} files`);
+      if (sizeBytes > sizeLimitBytes) throw tooMuch(job, `more than ${sizeLimitBytes / 2 ** 20} MiB`);
+      const path = childOf(inside, entry.name);
+      const hostPath = join(host, entry.name);
+      if (isLeftOut(job.ignore, childOf(job.path, path), entry.isDirectory())) continue;
+      if (entry.isSymbolicLink()) {
+        isWatched = false;
+        const target = followLink(job.root, hostPath);
+        if (target?.stat.isFile()) add(path, target.path, target.stat);
+        else if (target?.stat.isDirectory() && !real.includes(target.path)) {
+          open.push({ inside: path, host: target.path, real: [...real, target.path], mayHoldJobs: false });
+        }
+      } else if (entry.isDirectory()) {
+        const isSeen = isWalked(entry.name);
+        if (!isSeen) isWatched = false;
+        open.push({ inside: path, host: hostPath, real, mayHoldJobs: mayHoldJobs && isSeen });
+      } else if (entry.isFile()) {
+        const stat = lstatOf(hostPath);
+        if (stat) add(path, hostPath, stat);
+      }
+    }
+  }
+  if (sizeBytes > sizeLimitBytes) throw tooMuch(job, `more than ${sizeLimitBytes / 2 ** 20} MiB`);
+  return {
+    files: files.toSorted((a, b) => (a.path < b.path ? -1 : 1)),
+    signature: signature.toSorted().join('\n'),
+    isWatched,
+    isSettled: newestMs < startedAtMs - clockStepMs,
+  };
+}
+
+/** Only the job's own directory must be there; another may be gone since it was listed. */
+function list(job: IdentifiedJob, dir: string, inside: string): Dirent[] {
+  try {
+    return readdirSync(dir, { withFileTypes: true });
+  } catch (error) {
+    const isGone = ['ENOENT', 'ENOTDIR'].includes(errorCode(error) ?? '');
+    if (!isGone)
+      throw unusable(job, `its directory \`${inside || '.'}\` cannot be read (${errorCode(error) ?? 'unknown error'})`);
+    if (inside === '') throw new Problem('job-not-found', `The job '${job.id}' does not exist`);
+    return [];
+  }
+}
+
+function holdsJob(listed: readonly Dirent[], dir: string): boolean {
+  return listed.some(
+    ({ name }) => name === configFiles[0] || (name === 'config.d' && lstatOf(join(dir, configFiles[1])) !== undefined),
+  );
+}
+
+function tooMuch(job: IdentifiedJob, what: string): Problem {
+  return unusable(job, `its directory holds ${what}: move data elsewhere or name it in .flwdignore`);
+}
+
+export function unusable(job: IdentifiedJob, message: string): Problem {
+  const file = childOf(job.path, configFiles[0]);
+  return new Problem('job-invalid', `The job '${job.id}' cannot be used: ${message}`, {
+    errors: [{ file, line: 1, column: 1, message }],
+  });
+}

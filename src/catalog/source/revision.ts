@@ -1,0 +1,66 @@
+// The revision of a job: a hash of its files' names, executable bits and content.
+
+import type { Hash } from 'node:crypto';
+import { constants } from 'node:fs';
+import { type FileHandle, open } from 'node:fs/promises';
+import { errorCode } from '../../lib/error-code.ts';
+import { createSha256 } from '../../lib/sha256.ts';
+import type { JobFile } from './job-state.ts';
+
+const chunkBytes = 128 * 1024;
+
+/**
+ * The first 16 hex digits of the SHA-256 over path, executable bit and content of each file. `onFile` gets each file's
+ * chunks as they are read. Undefined: a file changed or went away meanwhile.
+ */
+export async function hashFiles(
+  files: readonly JobFile[],
+  onFile?: (file: JobFile) => Promise<{ write(chunk: Buffer): Promise<unknown>; close(): Promise<unknown> }>,
+): Promise<string | undefined> {
+  const hash = createSha256();
+  const chunk = Buffer.allocUnsafe(chunkBytes);
+  for (const file of files) {
+    const source = await openRegular(file.hostPath);
+    if (!source) return undefined;
+    const copy = await onFile?.(file);
+    try {
+      hash.update(`${file.path}\0${file.isExecutable ? 'x' : '-'}\0${file.sizeBytes}\0`);
+      const copied = await pump(source, chunk, hash, copy);
+      if (copied !== file.sizeBytes) return undefined;
+    } finally {
+      await source.close();
+      await copy?.close();
+    }
+  }
+  return hash.digest('hex').slice(0, 16);
+}
+
+async function pump(
+  source: FileHandle,
+  chunk: Buffer,
+  hash: Hash,
+  copy: { write(chunk: Buffer): Promise<unknown> } | undefined,
+): Promise<number> {
+  let total = 0;
+  for (;;) {
+    const { bytesRead } = await source.read(chunk, 0, chunk.length, null);
+    if (bytesRead === 0) return total;
+    const bytes = chunk.subarray(0, bytesRead);
+    hash.update(bytes);
+    await copy?.write(bytes);
+    total += bytesRead;
+  }
+}
+
+async function openRegular(path: string): Promise<FileHandle | undefined> {
+  let file: FileHandle;
+  try {
+    file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW);
+  } catch (error) {
+    if (['ENOENT', 'ELOOP', 'ENXIO', 'ENOTDIR'].includes(errorCode(error) ?? '')) return undefined;
+    throw error;
+  }
+  if ((await file.stat()).isFile()) return file;
+  await file.close();
+  return undefined;
+}

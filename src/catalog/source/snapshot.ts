@@ -1,0 +1,169 @@
+// Read-only copies of job directories, named by their revision: what a run starts from, whatever is edited meanwhile.
+
+import { existsSync } from 'node:fs';
+import { chmod, lstat, mkdir, mkdtemp, open, rename, rm, utimes } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { invariant } from '../../domain/problem.ts';
+import { systemClock } from '../../lib/clock.ts';
+import { errorCode } from '../../lib/error-code.ts';
+import { syncFolder } from '../../lib/files/sync-folder.ts';
+import type { CatalogEntry } from '../catalog.ts';
+import { createIgnoreReader } from './ignore.ts';
+import { type IdentifiedJob, type JobFile, type JobState, readJobState, unusable } from './job-state.ts';
+import { hashFiles } from './revision.ts';
+
+type Snapshot = { readonly revision: string; readonly dir: string };
+export type Snapshots = {
+  /**
+   * The job's directory as it is now; its mtime says when that was last asked, to ten minutes. Costs a look at its files, and a copy only where they have changed.
+   * @throws Problem job-invalid, job-not-found
+   */
+  take(entry: CatalogEntry): Promise<Snapshot>;
+  dirOf(revision: string): string;
+};
+
+const touchMs = 600_000;
+/** A directory that changes while it is copied is copied again. */
+const attemptLimit = 10;
+const nothing = () => {};
+
+/** One copy at a time for each job, and one to begin after it, shared by all who ask meanwhile. */
+type Lane = { running: Promise<unknown>; next: Promise<Snapshot> | undefined };
+
+export function createSnapshots(o: {
+  readonly dir: string;
+  /** As for the catalogue, so that both find one revision; what holds `dir` is among them where it lies in a source. */
+  readonly exclude: readonly string[];
+}): Snapshots {
+  const ignoreOf = createIgnoreReader(o.exclude);
+  const taken = new Map<string, { readonly signature: string; readonly snapshot: Snapshot }>();
+  const lanes = new Map<string, Lane>();
+  /** By revision. Few change within the life of a process. */
+  const touchedAtMs = new Map<string, number>();
+
+  function dirOf(revision: string): string {
+    invariant(/^[0-9a-f]{16}$/.test(revision), 'a revision is 16 hex digits');
+    return join(o.dir, revision);
+  }
+
+  function placeOf({ definition, source }: CatalogEntry): IdentifiedJob {
+    const { id, path } = definition;
+    return { id, root: source.path, path: path === '.' ? '' : path, ignore: ignoreOf(source.path) };
+  }
+
+  function findTaken(entry: CatalogEntry, state: JobState): Snapshot | undefined {
+    const known = taken.get(entry.dir);
+    return known?.signature === state.signature && existsSync(known.snapshot.dir) ? known.snapshot : undefined;
+  }
+
+  async function take(entry: CatalogEntry): Promise<Snapshot> {
+    const snapshot = findTaken(entry, await readJobState(placeOf(entry))) ?? (await takeInTurn(entry));
+    await touch(snapshot);
+    return snapshot;
+  }
+
+  /** Retention leaves alone what was taken within the hour, at least. */
+  async function touch({ revision, dir }: Snapshot): Promise<void> {
+    const nowMs = performance.now();
+    const before = touchedAtMs.get(revision);
+    if (before !== undefined && nowMs - before < touchMs) return;
+    touchedAtMs.set(revision, nowMs);
+    const now = systemClock.now() / 1000;
+    await utimes(dir, now, now);
+  }
+
+  /** A copy that began before the caller came may lack the very edit that brought them here. */
+  function takeInTurn(entry: CatalogEntry): Promise<Snapshot> {
+    const lane: Lane = lanes.get(entry.dir) ?? { running: Promise.resolve(), next: undefined };
+    lanes.set(entry.dir, lane);
+    if (lane.next) return lane.next;
+    const copying = lane.running.then(() => {
+      lane.next = undefined;
+      return copyWhole(entry);
+    });
+    lane.next = copying;
+    lane.running = copying.then(nothing, nothing);
+    return copying;
+  }
+
+  async function copyWhole(entry: CatalogEntry): Promise<Snapshot> {
+    const job = placeOf(entry);
+    for (let attempt = 0; attempt < attemptLimit; attempt++) {
+      const state = await readJobState(job);
+      const snapshot = findTaken(entry, state) ?? (await copy(job, state));
+      if (!snapshot) continue;
+      if (state.isSettled) taken.set(entry.dir, { signature: state.signature, snapshot });
+      return snapshot;
+    }
+    throw unusable(job, 'its directory does not stop changing');
+  }
+
+  /** Undefined: the directory changed meanwhile. */
+  async function copy(job: IdentifiedJob, state: JobState): Promise<Snapshot | undefined> {
+    await mkdir(o.dir, { recursive: true });
+    const draft = await mkdtemp(join(o.dir, '.draft-'));
+    try {
+      await chmod(draft, 0o755);
+      const revision = await hashFiles(state.files, (file) => createCopy(draft, file));
+      if (revision === undefined || (await readJobState(job)).signature !== state.signature) return undefined;
+      const dir = dirOf(revision);
+      if (!(await isComplete(dir, state.files))) {
+        await rm(dir, { recursive: true, force: true });
+        // A run is on the disk once it is created: what it will execute must be there before it.
+        for (const folder of foldersOf(state.files)) await syncFolder(join(draft, folder));
+        // Another job with the same files may have been quicker.
+        await rename(draft, dir).catch((error: unknown) => {
+          if (!['ENOTEMPTY', 'EEXIST'].includes(errorCode(error) ?? '')) throw error;
+        });
+        await syncFolder(o.dir);
+      }
+      return { revision, dir };
+    } catch (error) {
+      if (errorCode(error) === 'EACCES') throw unusable(job, 'one of its files cannot be read');
+      throw error;
+    } finally {
+      await rm(draft, { recursive: true, force: true });
+    }
+  }
+
+  return { take, dirOf };
+}
+
+/** Jobs may run as another user, whatever the umask. */
+async function createCopy(draft: string, file: JobFile) {
+  const path = join(draft, file.path);
+  const parents: string[] = [];
+  for (let parent = dirname(path); parent !== draft; parent = dirname(parent)) parents.push(parent);
+  await mkdir(dirname(path), { recursive: true });
+  for (const parent of parents) await chmod(parent, 0o755);
+  const copy = await open(path, 'wx');
+  await copy.chmod(file.isExecutable ? 0o755 : 0o644);
+  return {
+    write: (chunk: Buffer) => copy.write(chunk),
+    async close() {
+      try {
+        await copy.sync();
+      } finally {
+        await copy.close();
+      }
+    },
+  };
+}
+
+/** The copy's own, `.`, among them. */
+function foldersOf(files: readonly JobFile[]): Set<string> {
+  const folders = new Set(['.']);
+  for (const { path } of files) {
+    for (let folder = dirname(path); folder !== '.'; folder = dirname(folder)) folders.add(folder);
+  }
+  return folders;
+}
+
+/** Something else than this server may have taken a part of it away. */
+async function isComplete(dir: string, files: readonly JobFile[]): Promise<boolean> {
+  for (const file of files) {
+    const stat = await lstat(join(dir, file.path)).catch(() => undefined);
+    if (stat?.size !== file.sizeBytes) return false;
+  }
+  return existsSync(dir);
+}

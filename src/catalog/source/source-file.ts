@@ -1,0 +1,95 @@
+// Reads a small text file of a source, whatever lies there under that name: a pipe must not block the server, a link
+// must not lead out of the source, and an endless file must not fill the memory.
+
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  lstatSync,
+  openSync,
+  readSync,
+  realpathSync,
+  type Stats,
+  statSync,
+} from 'node:fs';
+import { join, sep } from 'node:path';
+import { errorCode } from '../../lib/error-code.ts';
+
+export type SourceFile = { readonly text: string } | { readonly message: string };
+
+/** `path` is relative to `root`. `message` goes on after the file's name: `is a directory`. */
+export function readSourceFile(root: string, path: string, limitBytes: number): SourceFile {
+  const found = open(root, join(root, path));
+  if (typeof found !== 'number') return found;
+  try {
+    const stat = fstatSync(found);
+    if (stat.isDirectory()) return { message: 'is a directory' };
+    if (!stat.isFile()) return { message: 'is no regular file' };
+    const bytes = readUpTo(found, Math.min(stat.size, limitBytes) + 1, limitBytes);
+    if (bytes.length > limitBytes) return { message: `is larger than ${limitBytes / 1024} KiB` };
+    return { text: new TextDecoder('utf-8', { fatal: true }).decode(bytes) };
+  } catch (error) {
+    return {
+      message: error instanceof TypeError ? 'is not UTF-8' : `cannot be read (${errorCode(error) ?? 'unknown error'})`,
+    };
+  } finally {
+    closeSync(found);
+  }
+}
+
+function open(root: string, path: string): number | { readonly message: string } {
+  // O_NONBLOCK: opening a pipe without a writer would wait for one.
+  const flags = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW;
+  try {
+    return openSync(path, flags);
+  } catch (error) {
+    if (errorCode(error) !== 'ELOOP') return { message: `cannot be read (${errorCode(error) ?? 'unknown error'})` };
+  }
+  try {
+    const real = realpathSync.native(path);
+    if (!isWithin(realpathSync.native(root), real)) return { message: 'is a link that leads out of the source' };
+    return openSync(real, flags);
+  } catch (error) {
+    return {
+      message:
+        errorCode(error) === 'ENOENT'
+          ? 'is a link to nothing'
+          : `is a link that cannot be read (${errorCode(error) ?? 'unknown error'})`,
+    };
+  }
+}
+
+function readUpTo(fd: number, expectedBytes: number, limitBytes: number): Buffer {
+  let buffer = Buffer.allocUnsafe(expectedBytes);
+  let length = 0;
+  while (length <= limitBytes) {
+    if (length === buffer.length) buffer = Buffer.concat([buffer, Buffer.allocUnsafe(buffer.length)]);
+    const count = readSync(fd, buffer, length, buffer.length - length, null);
+    if (count === 0) break;
+    length += count;
+  }
+  return buffer.subarray(0, length);
+}
+
+/** Undefined: nothing is there, or it may not be looked at. */
+export function lstatOf(path: string | Buffer): Stats | undefined {
+  try {
+    return lstatSync(path, { throwIfNoEntry: false });
+  } catch {
+    return undefined;
+  }
+}
+
+/** As lstatOf, with links followed. */
+export function statOf(path: string): Stats | undefined {
+  try {
+    return statSync(path, { throwIfNoEntry: false });
+  } catch {
+    return undefined;
+  }
+}
+
+/** Both real paths. */
+export function isWithin(root: string, path: string): boolean {
+  return path === root || path.startsWith(root.endsWith(sep) ? root : root + sep);
+}

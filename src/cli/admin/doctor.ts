@@ -1,0 +1,45 @@
+// `flwd doctor`: what this host can enforce, what it cannot and what to do about it, and whether what is stored can be read.
+// Exits with 0 where the default profile can be enforced and no damage is found. Needs no server, and disturbs none.
+
+import type { HostCheck } from '../../domain/host-check.ts';
+import type { Options } from '../command.ts';
+import { type ExitCode, exitCodes } from '../exit-code.ts';
+import { loadConfiguration } from '../session/configuration.ts';
+
+export async function run(options: Options): Promise<ExitCode> {
+  const { config } = loadConfiguration(options);
+  const { examineHost } = await import('../../operator.ts');
+  const { checks, canRunDefault, isDamaged } = await examineHost(config);
+  const { defaultProfile } = config.security;
+  if (options.has('json'))
+    process.stdout.write(
+      `${JSON.stringify({ default_profile: defaultProfile, enforceable: canRunDefault, checks })}\n`,
+    );
+  else process.stdout.write(`${table(checks)}\n${verdict(defaultProfile, canRunDefault)}\n${failures(checks)}`);
+  if (!canRunDefault) return exitCodes.wrongUse;
+  return isDamaged ? exitCodes.runFailed : exitCodes.done;
+}
+
+function table(checks: readonly HostCheck[]): string {
+  const width = Math.max(...checks.map(({ name }) => name.length));
+  return checks
+    .map(({ name, status, detail, cure }) => {
+      const then = cure === null ? '' : `\n${' '.repeat(width + 8)}→ ${cure}`;
+      return `${status.padEnd(4)}  ${name.padEnd(width)}  ${detail}${then}\n`;
+    })
+    .join('');
+}
+
+function verdict(profile: string, canRun: boolean): string {
+  return canRun
+    ? `The default profile, ${profile}, can be enforced on this host.`
+    : `The default profile, ${profile}, cannot be enforced on this host: its runs are refused with isolation-unavailable.`;
+}
+
+/** Last, since whoever reads one line reads this one. */
+function failures(checks: readonly HostCheck[]): string {
+  const names = checks.filter(({ status }) => status === 'fail').map(({ name }) => name);
+  if (names.length === 0) return '';
+  const count = names.length === 1 ? '1 check failed' : `${names.length} checks failed`;
+  return `${count}: ${names.join(', ')}. What to do is said above.\n`;
+}

@@ -1,0 +1,74 @@
+// `flwd gc`: removes what is past its retention and says what it was. A server that has the data dir does it itself.
+
+import type { Client } from '../../client/client.ts';
+import type { AnswerOf } from '../../contract/operations.ts';
+import { formatSize } from '../../lib/units.ts';
+import type { Options } from '../command.ts';
+import { type ExitCode, exitCodes } from '../exit-code.ts';
+import { withSession } from '../session/session.ts';
+import { stopSignal } from '../session/stop-signal.ts';
+import { createOutput, type Output } from '../terminal/output.ts';
+
+type Collected = AnswerOf<'collectGarbage'>;
+type Removed = Collected['removed'];
+
+export async function run(options: Options): Promise<ExitCode> {
+  const output = createOutput(options);
+  const isDryRun = options.has('dry-run');
+  const stopping = new AbortController();
+  void stopSignal().then(() => stopping.abort());
+  await withSession(options, ({ client }) => collect(client, { isDryRun, output, signal: stopping.signal }), {
+    makesRoom: true,
+  });
+  return stopping.signal.aborted ? exitCodes.interrupted : exitCodes.done;
+}
+
+/** Some seconds a call, until there is nothing more; says what was removed also where it breaks off. */
+async function collect(
+  client: Client,
+  o: { readonly isDryRun: boolean; readonly output: Output; readonly signal: AbortSignal },
+): Promise<void> {
+  let total: Collected | undefined;
+  try {
+    for (let isOver = false; !isOver && !o.signal.aborted; ) {
+      const { done, removed } = await client.call('collectGarbage', { query: { dry_run: o.isDryRun } });
+      total = { done, removed: total ? sum(total.removed, removed) : removed };
+      // A disk that is full can stand in the way of what is left: it is no better for being asked again.
+      isOver = done || Object.values(removed).every((count) => count === 0);
+    }
+  } finally {
+    if (total && o.output.isJson) o.output.json(total);
+    else if (total) o.output.text(toText(total.removed, o.isDryRun));
+  }
+}
+
+function sum(a: Removed, b: Removed): Removed {
+  const total = { ...a };
+  for (const kind of kinds) total[kind] += b[kind];
+  return total;
+}
+
+const nouns: readonly (readonly [keyof Removed, string, string])[] = [
+  ['runs', 'run', 'runs'],
+  ['events', 'event', 'events'],
+  ['logs', 'log', 'logs'],
+  ['artifacts', 'artifact', 'artifacts'],
+  ['workspaces', 'workspace', 'workspaces'],
+  ['snapshots', 'snapshot', 'snapshots'],
+  ['leftovers', 'leftover', 'leftovers'],
+  ['audit', 'row of the audit log', 'rows of the audit log'],
+];
+const kinds = [...nouns.map(([kind]) => kind), 'file_bytes', 'database_bytes'] as const;
+
+function toText(removed: Removed, isDryRun: boolean): string {
+  const counts = nouns.flatMap(([kind, one, many]) => {
+    const count = removed[kind];
+    return count === 0 ? [] : [`${count} ${count === 1 ? one : many}`];
+  });
+  const { file_bytes: fileBytes, database_bytes: databaseBytes } = removed;
+  const verb = isDryRun ? 'would remove' : 'removed';
+  if (counts.length === 0 && fileBytes === 0 && databaseBytes === 0) return `${verb} nothing\n`;
+  const what = counts.length === 0 ? 'nothing' : counts.join(', ');
+  const bytes = `${formatSize(fileBytes)} of files, ${formatSize(databaseBytes)} of the database`;
+  return `${verb} ${what}: ${bytes}\n`;
+}

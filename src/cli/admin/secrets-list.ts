@@ -1,0 +1,27 @@
+// `flwd secrets list`: the names of a tenant's secrets; never what is in them.
+
+import type { Options } from '../command.ts';
+import { type ExitCode, exitCodes } from '../exit-code.ts';
+import { everyPage } from '../session/pages.ts';
+import { withSession } from '../session/session.ts';
+import { createOutput } from '../terminal/output.ts';
+
+const pageSize = 1_000;
+
+export async function run(options: Options): Promise<ExitCode> {
+  const output = createOutput(options);
+  const [tenant] = options.get('tenant') ?? [];
+  const query = { limit: pageSize, ...(tenant !== undefined && { tenant }) };
+  const pages = await withSession(options, ({ client }) =>
+    everyPage((from) => client.call('listSecrets', { query: { ...query, ...from } })),
+  );
+  const secrets = pages.flatMap((page) => page.secrets);
+  if (output.isJson) output.json({ ...pages[0], secrets, next_cursor: null });
+  else if (secrets.length === 0) output.say('no secrets');
+  else
+    await output.table(
+      [{ name: 'NAME', isFlexible: true }, { name: 'TENANT', isFlexible: true }, { name: 'UPDATED' }, { name: 'BY' }],
+      secrets.map((secret) => [secret.name, secret.tenant, output.time(secret.updated_at), secret.updated_by]),
+    );
+  return exitCodes.done;
+}

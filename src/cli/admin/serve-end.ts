@@ -1,0 +1,82 @@
+// What becomes of the runs of a server that is told to stop: they go on without it, or, where that is asked for, they end
+// before it does.
+
+import { setTimeout as delay } from 'node:timers/promises';
+import { ApiProblem } from '../../client/api-problem.ts';
+import type { Client } from '../../client/client.ts';
+import type { AnswerOf } from '../../contract/operations.ts';
+import type { Logger } from '../../lib/logger.ts';
+import { Refusal } from '../exit-code.ts';
+import { explained } from '../explained.ts';
+
+/** Of the five seconds that a stop may take. */
+const lookMs = 1_000;
+const mostNamed = 10;
+const mostAtOnce = 100;
+const againMs = 250;
+
+type Running = AnswerOf<'listRuns'>;
+
+function listRunning(client: Client, limit: number, signal?: AbortSignal): Promise<Running> {
+  return client.call('listRuns', { query: { status: 'running', limit }, ...(signal && { signal }) });
+}
+
+/** Says which runs go on. */
+export async function nameRunning(client: Client, log: Logger): Promise<void> {
+  const found = await listRunning(client, mostNamed, AbortSignal.timeout(lookMs)).catch(() => undefined);
+  if (!found) {
+    log.warn('what runs goes on, and is taken up again at the next start');
+    return;
+  }
+  const { runs, total } = found;
+  for (const { run_id: runId, job_id: jobId } of runs) log.warn(`${runId} of ${jobId} goes on without the server`);
+  const more = total - runs.length;
+  if (more > 0) log.warn(`and so ${more === 1 ? 'does' : 'do'} ${more} more; flwd runs --status running lists them`);
+  if (total > 0) log.warn('the next start takes them up again; flwd serve --stop-runs ends what runs before it ends');
+}
+
+export type RunsEnd = {
+  /** Resolves once none runs. */
+  readonly whole: Promise<void>;
+  /** From now on they have no time to end in order. */
+  readonly kill: () => void;
+};
+
+/** For a server that starts no more of them. */
+export function endRuns(client: Client, log: Logger): RunsEnd {
+  let isForced = false;
+
+  async function end(runId: string): Promise<boolean> {
+    try {
+      await client.call('cancelRun', { path: { run_id: runId }, query: { force: isForced } });
+      return true;
+    } catch (error) {
+      // It has ended by itself.
+      if (error instanceof ApiProblem && error.slug === 'run-already-finished') return true;
+      const known = explained(error);
+      log.warn(`${runId} could not be cancelled: ${known instanceof Refusal ? known.message : String(known)}`);
+      return false;
+    }
+  }
+
+  async function pass(): Promise<number> {
+    const { runs, total } = await listRunning(client, mostAtOnce);
+    const areEnded = await Promise.all(runs.map(({ run_id: runId }) => end(runId)));
+    if (areEnded.includes(false)) await delay(againMs);
+    return total;
+  }
+
+  async function untilNone(): Promise<void> {
+    const { total } = await listRunning(client, 1);
+    if (total > 0) log.warn(`ending ${total === 1 ? '1 run' : `${total} runs`}; a second signal kills what is left`);
+    for (let left = total; left > 0; ) left = await pass();
+  }
+
+  return {
+    whole: untilNone().catch((error: unknown) => log.error({ err: error }, 'the runs could not be ended')),
+    kill() {
+      isForced = true;
+      void pass().catch(() => undefined);
+    },
+  };
+}

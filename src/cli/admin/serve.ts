@@ -1,0 +1,117 @@
+// `flwd serve`: a server from its first line to its last signal.
+
+import { resolve } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { showBind } from '../../config/checks.ts';
+import { askToYield, DataDirOwned } from '../../instance/owner-lock.ts';
+import { packageVersion } from '../../instance/version.ts';
+import { systemClock } from '../../lib/clock.ts';
+import { errorCode } from '../../lib/error-code.ts';
+import { createLogger, type Logger } from '../../lib/logger.ts';
+import { isLoopback } from '../../lib/loopback.ts';
+import type { Options } from '../command.ts';
+import { type ExitCode, exitCodes, Refusal } from '../exit-code.ts';
+import { loadConfiguration } from '../session/configuration.ts';
+import { clientOf } from '../session/data-dir-link.ts';
+import { endAtOnce, stopSignal } from '../session/stop-signal.ts';
+import { endRuns, nameRunning } from './serve-end.ts';
+
+export async function run(options: Options): Promise<ExitCode> {
+  const { config, file, warnings } = loadConfiguration(options);
+  let again: () => void = endAtOnce;
+  const stopAsked = stopSignal(() => again());
+  const log = createLogger(config.logging);
+  for (const warning of warnings) log.warn(warning);
+  if (config.auth.isDev)
+    log.warn('--dev: whoever has the token dev-token, any process on this machine, may do everything');
+  if (config.auth.mode === 'none') log.warn('auth.mode is none: whoever reaches the server may do everything');
+  const { serve } = await import('../../main.ts');
+  const server = await onceFree(() => serve(config, file && resolve(file)), {
+    dataDir: config.instance.dataDir,
+    log,
+    stopAsked,
+  }).catch((error: unknown) => {
+    throw explained(error, showBind(config.server.bind));
+  });
+  const { bind, tls } = config.server;
+  const isOpen = !isLoopback(bind.host);
+  if (isOpen && !tls) log.warn('the server is reached from other machines without TLS: tokens travel in clear');
+  const reach = isOpen ? ` (${showBind(bind)}, reachable from other machines)` : '';
+  process.stdout.write(`flwd ${packageVersion()} listening on ${server.url}${reach}\n`);
+  const started = { config: file, data_dir: config.instance.dataDir, bind: showBind(bind), auth: config.auth.mode };
+  log.info(started, 'started');
+  const end = await Promise.race([stopAsked, server.lost]);
+  const isLost = typeof end === 'object';
+  if (isLost)
+    log.error({ pid: end.pid }, `another process has taken the data dir ${config.instance.dataDir}: ${lostCause}`);
+  else log.info({ signal: end }, 'stopping');
+  const client = isLost ? undefined : clientOf(server);
+  if (client && options.has('stop-runs')) {
+    server.startNoRuns();
+    const { whole, kill } = endRuns(client, log);
+    again = () => {
+      again = endAtOnce;
+      log.warn('killing what is left');
+      kill();
+    };
+    await whole;
+    again = endAtOnce;
+  } else if (client) await nameRunning(client, log);
+  await server.stop();
+  process.exit(isLost ? exitCodes.refused : exitCodes.done);
+}
+
+/** Two servers would both start the runs that wait. */
+const lostCause =
+  'somebody removed flwd.lock and flwd.sock while this server could not put them back; this server ends';
+
+/** A command that has no server makes way for one when it is asked to, which takes a moment. */
+const commandMs = 10_000;
+const againMs = 100;
+
+async function onceFree<T>(
+  start: () => Promise<T>,
+  o: { readonly dataDir: string; readonly log: Logger; readonly stopAsked: Promise<unknown> },
+): Promise<T> {
+  let isStopAsked = false;
+  void o.stopAsked.then(() => {
+    isStopAsked = true;
+  });
+  let deadlineMs = systemClock.monotonicMs() + commandMs;
+  let command: number | undefined;
+  for (let isTold = false; ; await delay(againMs)) {
+    try {
+      return await start();
+    } catch (error) {
+      // Nobody's: it starts, or ends, and says in a moment what it is.
+      if (!(error instanceof DataDirOwned) || (error.owner && !error.owner.isBrief)) throw error;
+      if (isStopAsked) process.exit(exitCodes.done);
+      // A command that starts or leaves takes its time; each of several may have it once before it makes way.
+      if (error.owner && (error.owner.pid !== command || !error.owner.url))
+        deadlineMs = systemClock.monotonicMs() + commandMs;
+      command = error.owner?.pid ?? command;
+      if (systemClock.monotonicMs() > deadlineMs) throw error;
+      if (error.owner?.isBrief) await askToYield(o.dataDir);
+      if (!isTold && error.owner) {
+        isTold = true;
+        o.log.info(`waiting for a flwd command, process ${error.owner.pid}, to leave the data dir`);
+      }
+    }
+  }
+}
+
+/** What an operator can mend becomes a Refusal; everything else is a bug and stays what it is. */
+function explained(error: unknown, bind: string): unknown {
+  const code = errorCode(error) ?? '';
+  if (!(error instanceof Error && 'syscall' in error && error.syscall === 'listen')) return error;
+  if (code === 'EADDRINUSE') {
+    return new Refusal(`${bind} is taken: stop what listens there, or choose another (--bind)`, exitCodes.refused);
+  }
+  const reason = unusableBinds[code];
+  return reason ? new Refusal(`${bind} cannot be used: ${reason}; choose another (--bind)`) : error;
+}
+
+const unusableBinds: Record<string, string> = {
+  EADDRNOTAVAIL: 'this machine has no such address',
+  EACCES: 'a port below 1024 needs a privilege',
+};

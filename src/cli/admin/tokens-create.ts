@@ -1,0 +1,54 @@
+// `flwd tokens create`: makes a token and prints it, this once, alone on standard output.
+
+import type { BodyOf } from '../../contract/operations.ts';
+import { scopes } from '../../domain/principal.ts';
+import { nearest } from '../../lib/nearest.ts';
+import type { Options } from '../command.ts';
+import { type ExitCode, exitCodes, Refusal } from '../exit-code.ts';
+import { withSession } from '../session/session.ts';
+import { createOutput } from '../terminal/output.ts';
+
+type TokenRequest = BodyOf<'createToken'>;
+
+export async function run(options: Options): Promise<ExitCode> {
+  const request = readRequest(options);
+  const output = createOutput(options);
+  const made = await withSession(options, ({ client }) => client.call('createToken', { body: request }), {
+    mayCreate: true,
+  });
+  if (output.isJson) {
+    output.json(made);
+    return exitCodes.done;
+  }
+  output.text(`${made.token}\n`);
+  const until = made.expires_at ? `until ${made.expires_at}` : 'until it is revoked';
+  output.say(`${made.id} (${made.name}) of ${ofTenant(made.tenant)}, ${until}; it is not shown again`);
+  return exitCodes.done;
+}
+
+function ofTenant(tenant: string): string {
+  return tenant === '*' ? 'every tenant' : `tenant ${tenant}`;
+}
+
+/** @throws Refusal */
+function readRequest(options: Options): TokenRequest {
+  const one = (name: string) => options.get(name)?.[0];
+  const [name, listed, tenant, expiresIn] = [one('name'), one('scopes'), one('tenant'), one('expires')];
+  if (name === undefined || listed === undefined) {
+    throw new Refusal('flwd tokens create needs --name and --scopes, as in --name ci --scopes runs:write,runs:read');
+  }
+  return {
+    name,
+    scopes: listed.split(',').map((word) => toScope(word.trim())),
+    ...(tenant !== undefined && { tenant }),
+    ...(expiresIn !== undefined && { expires_in: expiresIn }),
+  };
+}
+
+/** @throws Refusal */
+function toScope(word: string): TokenRequest['scopes'][number] {
+  const scope = scopes.find((known) => known === word);
+  if (scope) return scope;
+  const near = nearest(word, scopes);
+  throw new Refusal(`--scopes: there is no \`${word}\`; ${near ? `did you mean \`${near}\`?` : scopes.join(', ')}`);
+}

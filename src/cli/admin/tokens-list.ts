@@ -1,0 +1,55 @@
+// `flwd tokens list`: every token there is or was, newest first; never the token itself.
+
+import type { AnswerOf } from '../../contract/operations.ts';
+import type { Options } from '../command.ts';
+import { type ExitCode, exitCodes } from '../exit-code.ts';
+import { withSession } from '../session/session.ts';
+import { createOutput, type Output } from '../terminal/output.ts';
+import type { Style } from '../terminal/table-text.ts';
+import { listTokens } from './token-list.ts';
+
+type TokenList = AnswerOf<'listTokens'>;
+type Status = TokenList['tokens'][number]['status'];
+
+export async function run(options: Options): Promise<ExitCode> {
+  const output = createOutput(options);
+  const list = await withSession(options, listTokens);
+  if (output.isJson) output.json(list);
+  else await printTokens(list, output);
+  return exitCodes.done;
+}
+
+const styles = { active: 'good', expired: 'faint', revoked: 'faint' } as const satisfies Record<Status, Style>;
+
+async function printTokens({ tokens }: TokenList, output: Output): Promise<void> {
+  if (tokens.length === 0) {
+    output.say('no tokens');
+    return;
+  }
+  const columns = [
+    { name: 'ID' },
+    { name: 'NAME', isFlexible: true as const },
+    { name: 'TENANT', isFlexible: true as const },
+    { name: 'STATUS' },
+    { name: 'CREATED' },
+    { name: 'BY', isFlexible: true as const },
+    { name: 'EXPIRES' },
+    { name: 'LAST USED' },
+    { name: 'SCOPES', isFlexible: true as const },
+  ];
+  const timeOrNever = (at: string | null): string => (at === null ? 'never' : output.time(at));
+  await output.table(
+    columns,
+    tokens.map((token) => [
+      token.id,
+      token.name,
+      token.tenant,
+      { text: token.status, style: styles[token.status] },
+      output.time(token.created_at),
+      token.created_by,
+      timeOrNever(token.expires_at),
+      timeOrNever(token.last_used_at),
+      token.scopes.join(','),
+    ]),
+  );
+}

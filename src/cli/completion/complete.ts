@@ -1,0 +1,128 @@
+// `flwd __complete CURSOR WORDS…`, which the shells' scripts call at each Tab: what may stand at the word of that number, a JSON
+// object a line. It answers from the index at once and has it made anew behind the scenes; only where there is none it waits.
+
+import { closeSync, openSync, rmSync, statSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
+import { type ExitCode, exitCodes } from '../exit-code.ts';
+import { type Answer, answerTo } from './completion-answer.ts';
+import { type Index, makeFolder, type Place, placeOf, readIndex, type Selection } from './completion-index.ts';
+
+/** A person waits for a Tab: after that it answers with what it has. */
+const waitMs = 1_500;
+const againMs = 20;
+const freshMs = 5_000;
+/** Of the time of a processor, what an index may take at most while somebody completes: a twentieth. */
+const restFactor = 20;
+/** Whoever makes an index for longer has died. */
+const mostBuildMs = 60_000;
+
+export async function run([cursor = '', ...words]: readonly string[]): Promise<ExitCode> {
+  if (!/^\d{1,6}$/.test(cursor)) return exitCodes.wrongUse;
+  // What is being typed names no instance yet.
+  const selection = selectionOf(words.slice(0, Number(cursor)));
+  const place = placeOf(selection);
+  let index = place && readIndex(place);
+  let { answer, lacks } = await answerFrom(index, words, Number(cursor));
+  const untilMs = performance.now() + waitMs;
+  // Without an index it does not know either which job it lacks.
+  for (let round = 0; round < 2 && (!index || lacks); round++) {
+    if (!place) break;
+    await startRefresh(place, selection, lacks);
+    await untilRefreshed(place, untilMs);
+    index = readIndex(place);
+    ({ answer, lacks } = await answerFrom(index, words, Number(cursor)));
+  }
+  process.stdout.write(linesOf(answer));
+  if (place && index && isStale(index, place)) await startRefresh(place, selection, answer.job);
+  return exitCodes.done;
+}
+
+/** What the words say of the instance. */
+function selectionOf(words: readonly string[]): Selection {
+  const selection = new Map<string, string[]>();
+  for (const [at, word] of words.entries()) {
+    const [, name = '', inline] = /^--(remote|config|data-dir|jobs)(?:=(.*))?$/s.exec(word) ?? [];
+    const value = inline ?? words[at + 1];
+    if (name !== '' && value) selection.set(name, [...(selection.get(name) ?? []), value]);
+  }
+  return selection;
+}
+
+type Answered = {
+  readonly answer: Answer;
+  /** The job whose arguments nobody has asked for yet. */
+  readonly lacks: string | null;
+};
+
+async function answerFrom(index: Index | undefined, words: readonly string[], cursor: number): Promise<Answered> {
+  let lacks: string | null = null;
+  const answer = answerTo(words, cursor, {
+    ...(index ?? (await tables())),
+    jobs: index?.jobs ?? [],
+    namesOf: (kind) => index?.names[kind] ?? [],
+    fieldsOf(id) {
+      const job = index?.jobs.find(([known]) => known === id);
+      const fields = job && index?.fieldsOf(job);
+      if (job && !fields) lacks = id;
+      return fields ?? [];
+    },
+  });
+  return { answer, lacks };
+}
+
+async function tables(): Promise<Pick<Index, 'commands' | 'leading'>> {
+  const [{ commands }, { instance, printing }] = await Promise.all([import('../commands.ts'), import('../command.ts')]);
+  return { commands, leading: [...instance, ...printing] };
+}
+
+function linesOf({ candidates, files }: Answer): string {
+  const lines = candidates
+    .filter(([value]) => value.isWellFormed() && !/[\p{Cc}\p{Cf}\u2028\u2029]/u.test(value))
+    .map(([value, about]) => JSON.stringify({ value, about: plain(about) }));
+  if (files) lines.push(JSON.stringify({ files }));
+  return lines.map((line) => `${line}\n`).join('');
+}
+
+function plain(about: string): string {
+  return about
+    .slice(0, 120)
+    .replaceAll(/[\p{Cc}\p{Cf}\u2028\u2029]+/gu, ' ')
+    .toWellFormed();
+}
+
+function isStale({ builtAtMs, tookMs, configMtimeMs }: Index, place: Place): boolean {
+  const ageMs = Date.now() - builtAtMs;
+  // A clock that was set back makes no index for ever.
+  return configMtimeMs !== place.configMtimeMs || ageMs < 0 || ageMs > Math.max(freshMs, restFactor * tookMs);
+}
+
+/** One at a time: the file says that somebody is about it. */
+async function startRefresh(place: Place, selection: Selection, job: string | null): Promise<void> {
+  const [, executable = ''] = process.argv;
+  if (!claim(place)) return;
+  const { spawn } = await import('node:child_process');
+  const options = [...selection].flatMap(([name, values]) => values.map((value) => `--${name}=${value}`));
+  const child = spawn(
+    process.execPath,
+    [...process.execArgv, executable, '__complete-refresh', job ?? '', ...options],
+    { detached: true, stdio: 'ignore' },
+  );
+  child.on('error', () => rmSync(place.busyPath, { force: true }));
+  child.unref();
+}
+
+function claim({ busyPath: file }: Place): boolean {
+  try {
+    makeFolder(file);
+    const since = statSync(file, { throwIfNoEntry: false })?.mtimeMs;
+    if (since !== undefined && Math.abs(Date.now() - since) > mostBuildMs) rmSync(file, { force: true });
+    closeSync(openSync(file, 'wx', 0o600));
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+async function untilRefreshed({ busyPath }: Place, untilMs: number): Promise<void> {
+  while (performance.now() < untilMs && statSync(busyPath, { throwIfNoEntry: false })) await delay(againMs);
+}

@@ -1,0 +1,224 @@
+// What a bash script seems to take: `$1`, getopts, options in a `case`, and variables that it expects to be there.
+
+import { isSecretName, withoutPasswords } from '../../lib/secret-name.ts';
+import { optionLoops, readCases, readGetopts } from './bash-options.ts';
+import { readAsked } from './bash-reads.ts';
+import { branchesOf, codeOf, type Line, type Script, topLevel } from './bash-script.ts';
+import {
+  type ArgumentSchema,
+  argumentName,
+  type Guess,
+  isOwnVariable,
+  type ScriptArgument,
+  schemaOfText,
+  toGuess,
+} from './script-arguments.ts';
+
+export function guessBash(text: string): Guess {
+  const lines = codeOf(text);
+  const top = topLevel(lines);
+  const loops = optionLoops(top);
+  const outside = top.filter((line) => !loops.some((loop) => loop.includes(line)));
+  const script: Script = { text, lines, outside };
+  const options = loops.flatMap((loop) => [...readGetopts(loop, script), ...readCases(loop, script)]);
+  const asked = readAsked(script);
+  const eaten = readEaten(script);
+  const positions = readPositions(
+    eaten ? { ...script, outside: outside.filter((line) => !eaten.lines.includes(line)) } : script,
+  );
+  const rest = eaten ? [eaten.argument] : readRest(script);
+  const environment = readEnvironment(script);
+  const found = options.flatMap((option) => ('name' in option ? [option] : []));
+  const doubtsOfRest = rest.length + positions.length > 0 ? [] : doubtOfRest(script);
+  return toGuess([...environment.found, ...found, ...asked.found, ...positions, ...rest], {
+    doubts: [
+      ...environment.doubts,
+      ...options.flatMap((option) => ('doubt' in option ? [option.doubt] : [])),
+      ...asked.doubts,
+      ...doubtsOfRest,
+    ],
+    passedOver: options.flatMap((option) => ('passedOver' in option ? [option.passedOver] : [])),
+  });
+}
+
+function readPositions(script: Script): ScriptArgument[] {
+  const { outside, text } = script;
+  const usage = usageWords(text);
+  const least = Math.max(0, ...outside.map(leastWords));
+  const found = new Map<
+    number,
+    { name: string | undefined; line: number; schema: ArgumentSchema | undefined; isOptional: boolean }
+  >();
+  const branches = insideCases(outside);
+  let shifted = 0;
+  for (const line of outside) {
+    for (const [, bare, braced, mark = '', value = ''] of line.text.matchAll(
+      /(?<!\\)\$(?:([1-9])|\{([1-9])(?:(:?[-=?])([^}]*))?\})/g,
+    )) {
+      const at = Number(bare ?? braced) + shifted;
+      const [, variable] = new RegExp(`(\\w+)=["']?\\$\\{?${bare ?? braced}\\b`).exec(line.text) ?? [];
+      const choices = /^\s*case\s/.test(line.text) ? caseWords(outside, line) : [];
+      const name = variable ?? (choices.length > 0 ? 'action' : undefined);
+      const before = found.get(at);
+      const isLiteral = /^[-=]|^:[-=]/.test(mark) && !/[$`]/.test(value);
+      const named = argumentName(before?.name ?? name ?? usage[at - 1]?.name ?? `argument_${at}`);
+      const ownSchema = schemaOfText(
+        named,
+        isLiteral ? value.replaceAll(/^["']|["']$/g, '') : undefined,
+        usage[at - 1]?.name,
+      );
+      const schema = choices.length > 0 ? { type: 'string' as const, enum: choices } : ownSchema;
+      found.set(at, {
+        name: before?.name ?? name,
+        line: before?.line ?? line.number,
+        schema: before?.schema?.enum || before?.schema?.default !== undefined ? before.schema : schema,
+        isOptional: (before?.isOptional ?? branches.has(line)) || mark.endsWith('-') || mark.endsWith('='),
+      });
+    }
+    for (const [, by] of line.text.matchAll(/(?:^|[;&|{]|\bthen\b)\s*shift(?:\s+(\d))?\s*(?=;|$|\}|&|\|)/g))
+      shifted += Number(by ?? 1);
+  }
+  return Array.from({ length: Math.max(0, ...found.keys()) }, (_, at): ScriptArgument => {
+    const one = found.get(at + 1);
+    const name = argumentName(one?.name ?? usage[at]?.name ?? `argument_${at + 1}`);
+    const schema = one?.schema ?? schemaOfText(name, undefined);
+    const isOptional = (one?.isOptional ?? false) || (usage[at]?.isOptional ?? false);
+    return {
+      name,
+      line: one?.line ?? 1,
+      schema,
+      isRequired: schema.default === undefined && (at < least || !isOptional),
+      handing: { as: 'position' },
+    };
+  });
+}
+
+/** What not every call comes to. */
+function insideCases(lines: readonly Line[]): ReadonlySet<Line> {
+  const inside = new Set<Line>();
+  let depth = 0;
+  for (const line of lines) {
+    if (/^\s*esac\b/.test(line.text)) depth -= 1;
+    if (depth > 0) inside.add(line);
+    if (/^\s*case\s/.test(line.text)) depth += 1;
+  }
+  return inside;
+}
+
+/** `[ $# -lt 2 ]`: two are needed, where the script ends otherwise. */
+function leastWords({ text }: Line): number {
+  const [, test = '', count = '0'] = /\$\{?#\}?"?\s*(-lt|-ne|-eq|!=|<|==?)\s*"?(\d+)/.exec(text) ?? [];
+  if (test === '-eq' || test.startsWith('=')) return count === '0' ? 1 : 0;
+  return Number(count);
+}
+
+/** The words of the branches; none where they are patterns. */
+function caseWords(lines: readonly Line[], start: Line): string[] {
+  const from = lines.indexOf(start);
+  const to = lines.findIndex(({ text }, at) => at > from && /^\s*esac\b/.test(text));
+  const patterns = branchesOf(lines.slice(from, to < 0 ? lines.length : to + 1)).flatMap((branch) => branch.patterns);
+  const words = patterns.filter((one) => /^[A-Za-z\d][\w.-]*$/.test(one) && one !== 'help');
+  return [...new Set(words)];
+}
+
+/** `Usage: pack.sh SOURCE [TARGET]` → their names. */
+function usageWords(text: string): { name: string; isOptional: boolean; isMany: boolean }[] {
+  const [, words = ''] = /usage:?\s+(?:"?\$\{?0[^\s]*|[\w./-]+)\s+([^"'\n]*)/i.exec(text) ?? [];
+  return words
+    .split(/\s+/)
+    .filter((word) => /[A-Za-z]/.test(word) && !/^\[?-/.test(word) && !/options?\b/i.test(word))
+    .map((word) => ({ name: word, isOptional: word.startsWith('['), isMany: /\.\.\.|…/.test(word) }));
+}
+
+function readRest({ outside, text }: Script): ScriptArgument[] {
+  for (const line of outside) {
+    const isLoop = /\bfor\s+\w+\s+in\s+"?\$(?:[@*]|\{[@*])/.test(line.text);
+    const isSaid = /\bset --|\bgetopt\b|\becho\b|\bprintf\b/.test(line.text);
+    const isPassed = isLoop || (isEvery(line) && !isSaid);
+    const [, implicit] = /^\s*for\s+(\w+)\s*(?:;\s*do\b|$)/.exec(line.text) ?? [];
+    if ((!isPassed && implicit === undefined) || isCallOfMain(line.text, text)) continue;
+    const [, each = implicit] = /\bfor\s+(\w+)\s+in\b/.exec(line.text) ?? [];
+    const [, list] = /(\w+)=\("?\$/.exec(line.text) ?? [];
+    const used = usageWords(text).find(({ isMany }) => isMany)?.name;
+    const name = argumentName(list ?? each ?? used ?? 'rest');
+    const plural = list === undefined && name !== 'rest' && !name.endsWith('s') ? `${name}s` : name;
+    const schema: ArgumentSchema = { type: 'array', items: { type: 'string' }, default: [] };
+    return [{ name: plural, line: line.number, schema, isRequired: false, handing: { as: 'rest' } }];
+  }
+  return [];
+}
+
+/** `while [ $# -gt 0 ]; do pack "$1"; shift; done`: each word in turn. */
+function readEaten({
+  outside,
+}: Script): { readonly lines: readonly Line[]; readonly argument: ScriptArgument } | undefined {
+  const from = outside.findIndex(({ text }) => /^\s*(?:while|until)\b.*(?:\$#|\$\{?1\b)/.test(text));
+  const indent = /^\s*/.exec(outside[from]?.text ?? '')?.[0] ?? '';
+  const to = outside.findIndex(({ text }, at) => at > from && text.startsWith(`${indent}done`));
+  if (from < 0 || to < 0) return undefined;
+  const lines = outside.slice(from, to + 1);
+  const body = lines.map(({ text }) => text).join('\n');
+  if (!/(?:^|[\s;])shift\s*(?:;|$)/m.test(body) || /\$\{?2\b|\bcase\b/.test(body)) return undefined;
+  const [, each = 'word'] = /(\w+)=["']?\$\{?1\b/.exec(body) ?? [];
+  const name = argumentName(each.endsWith('s') ? each : `${each}s`);
+  const schema: ArgumentSchema = { type: 'array', items: { type: 'string' }, default: [] };
+  const line = outside[from]?.number ?? 1;
+  return { lines, argument: { name, line, schema, isRequired: false, handing: { as: 'rest' } } };
+}
+
+function isEvery({ text }: Line): boolean {
+  return /(?<!\\)\$(?:[@*]|\{[@*][^}]*\})/.test(text);
+}
+
+/** All words are used in a way of which nothing is made. */
+function doubtOfRest({ outside, text }: Script): string[] {
+  const line = outside.find((one) => isEvery(one) && !isCallOfMain(one.text, text) && !/\bset --/.test(one.text));
+  return line ? [`line ${line.number} uses all words that the script is called with, which may be a list of them`] : [];
+}
+
+function isCallOfMain(line: string, text: string): boolean {
+  const [, called = ''] = /^\s*([\w:-]+)\s+"?\$(?:@|\{@\})"?\s*$/.exec(line) ?? [];
+  return (
+    called !== '' &&
+    new RegExp(`^\\s*(?:function\\s+)?${called}\\s*\\(\\)|^\\s*function\\s+${called}\\b`, 'm').test(text)
+  );
+}
+
+function readEnvironment(script: Script): { readonly found: ScriptArgument[]; readonly doubts: string[] } {
+  const found = new Map<string, ScriptArgument>();
+  const doubts = new Map<string, string>();
+  const set = new Set<string>();
+  for (const { text, number } of script.lines) {
+    for (const [, variable = '', mark = '', value = ''] of text.matchAll(/\$\{([A-Z][A-Z\d_]*)(:?[-=?])([^}]*)\}/g)) {
+      if (!isOwnVariable(variable) || set.has(variable) || found.has(variable)) continue;
+      const name = argumentName(variable);
+      const said = value.replaceAll(/^["']|["']$/g, '');
+      const isAsked = mark.endsWith('?');
+      const isLiteral = !isAsked && !/[$`]/.test(said);
+      const schema = schemaOfText(name, isLiteral ? said : undefined);
+      if (isAsked && /\s/.test(said.trim()) && !/[$`]/.test(said)) schema.description = withoutPasswords(said.trim());
+      found.set(variable, {
+        name,
+        line: number,
+        schema,
+        isRequired: isAsked,
+        handing: { as: 'environment', variable },
+      });
+    }
+    for (const [, variable = ''] of text.matchAll(/(?<!\\)\$\{?([A-Z][A-Z\d_]+)\b(?!:?[-=?+])/g)) {
+      if (isOwnVariable(variable) && !set.has(variable) && !found.has(variable) && !doubts.has(variable))
+        doubts.set(
+          variable,
+          `$${variable} is used in line ${number}, and the script does not set it before${isSecretName(variable) ? '; as an argument it needs format: secret' : ''}`,
+        );
+    }
+    for (const [, variable = ''] of text.matchAll(/(?:^|[\s;(])([A-Z][A-Z\d_]*)\+?=/g))
+      if (!found.has(variable)) set.add(variable);
+    for (const [, variable = ''] of text.matchAll(/\b(?:read|for|mapfile|readarray)\b[^;|]*?\b([A-Z][A-Z\d_]*)\b/g))
+      set.add(variable);
+  }
+  return {
+    found: [...found.values()],
+    doubts: [...doubts].flatMap(([name, doubt]) => (found.has(name) ? [] : [doubt])),
+  };
+}

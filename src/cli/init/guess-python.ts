@@ -1,0 +1,204 @@
+// What a Python script seems to take: argparse, sys.argv and os.environ.
+
+import { holdsPassword, withoutPasswords } from '../../lib/secret-name.ts';
+import {
+  type ArgumentSchema,
+  argumentName,
+  type Guess,
+  isOwnVariable,
+  isPlainFlag,
+  type ScriptArgument,
+  schemaOfText,
+  toGuess,
+} from './script-arguments.ts';
+import { bracketed, type Literal, lineAt, readLiteral, splitItems } from './source-literals.ts';
+
+export function guessPython(text: string): Guess {
+  // Comments stay where they are, so that lines can be counted.
+  const code = text.replaceAll(/^[ \t]*#.*$/gm, (comment) => ' '.repeat(comment.length));
+  const doubts: string[] = [];
+  const library = /^\s*(?:from|import)\s+(click|typer|docopt|fire|absl)\b/m.exec(code)?.[1];
+  if (library) doubts.push(`it reads its arguments with ${library}, of which nothing is guessed`);
+  const passedOver: string[] = [];
+  const options = readArgparse(code, doubts, passedOver);
+  const words = options.length > 0 ? [] : readArgv(code);
+  return toGuess([...readEnvironment(code), ...options, ...words], { doubts, passedOver });
+}
+
+function readArgparse(code: string, doubts: string[], passedOver: string[]): ScriptArgument[] {
+  const parser = /(\w+)\s*=\s*(?:argparse\.)?ArgumentParser\s*\(/.exec(code)?.[1];
+  const groups = code.matchAll(/(\w+)\s*=\s*(\w+)\.add_(?:argument_group|mutually_exclusive_group)\s*\(/g);
+  const own: ReadonlySet<string | undefined> = new Set([
+    parser,
+    ...[...groups].filter(({ 2: of }) => of === parser).map(({ 1: name = '' }) => name),
+  ]);
+  const hasCommands = /\.add_subparsers\s*\(/.test(code);
+  if (hasCommands) doubts.push('it has subcommands, whose arguments are not guessed');
+  return [...code.matchAll(/(\w*)\.add_argument\s*\(/g)].flatMap(({ 0: call, 1: of = '', index }): ScriptArgument[] => {
+    const given = bracketed(code, index + call.length - 1);
+    const line = lineAt(code, index);
+    if (given === undefined || !own.has(of)) {
+      if (!hasCommands && /\bargparse\b/.test(code))
+        doubts.push(`line ${line}: an argument is added to what does not seem to be the parser`);
+      return [];
+    }
+    const found = toArgument(given, line);
+    if ('name' in found) return [found];
+    if ('doubt' in found) doubts.push(`line ${line}: ${found.doubt}`);
+    else passedOver.push(`${found.passedOver} (line ${line})`);
+    return [];
+  });
+}
+
+/** Or why there is none. */
+function toArgument(
+  given: string,
+  line: number,
+): ScriptArgument | { readonly doubt: string } | { readonly passedOver: string } {
+  const items = splitItems(given);
+  const named = new Map(
+    items.flatMap((item): [string, string][] => {
+      const [, name, value] = /^(\w+)\s*=(?!=)\s*([\s\S]*)$/.exec(item) ?? [];
+      return name === undefined || value === undefined ? [] : [[name, value]];
+    }),
+  );
+  const flags = items.flatMap((item) => {
+    const flag = readLiteral(item);
+    return typeof flag === 'string' && !/^\w+\s*=/.test(item) ? [flag] : [];
+  });
+  const literal = (name: string): Literal => (named.has(name) ? readLiteral(named.get(name) ?? '') : undefined);
+  const flag = flags.find((one) => one.startsWith('--')) ?? flags[0];
+  if (flag === undefined) return { doubt: 'an argument whose name is no literal' };
+  if (flag.startsWith('-') && !isPlainFlag(flag)) return { doubt: `the option ${JSON.stringify(flag)} is not guessed` };
+  const dest = literal('dest');
+  const name = argumentName(typeof dest === 'string' ? dest : flag);
+  const help = literal('help');
+  const description = typeof help === 'string' ? describe(help) : undefined;
+  const isOption = flag.startsWith('-');
+  const action = literal('action');
+  const about = description === undefined ? {} : { description };
+  if (action === 'version' || action === 'help') return { passedOver: flags.join(', ') };
+  if (typeof action === 'string' && /^store_(?:true|false|const)$/.test(action)) {
+    const schema: ArgumentSchema = { type: 'boolean', ...about, default: false };
+    const switchName = typeof dest === 'string' && action === 'store_false' ? argumentName(flag) : name;
+    return { name: switchName, line, schema, isRequired: false, handing: { as: 'switch', flag } };
+  }
+  if (/BooleanOptionalAction/.test(named.get('action') ?? '')) {
+    const preset = literal('default');
+    const schema: ArgumentSchema = {
+      type: 'boolean',
+      ...about,
+      ...(typeof preset === 'boolean' && { default: preset }),
+    };
+    const handing = { as: 'switch' as const, flag, negation: flag.replace(/^--/, '--no-') };
+    return { name, line, schema, isRequired: false, handing };
+  }
+  if (named.has('action') && action !== 'append' && action !== 'store' && action !== 'extend')
+    return { doubt: `${flag} has the action ${named.get('action')}, which is not guessed` };
+
+  const nargs = literal('nargs');
+  const isList =
+    action === 'append' || action === 'extend' || nargs === '*' || nargs === '+' || typeof nargs === 'number';
+  if (named.has('nargs') && !isList && nargs !== '?')
+    return { doubt: `${flag} takes ${named.get('nargs')}, which is not guessed` };
+  const isRequired = isOption
+    ? literal('required') === true
+    : nargs !== '?' && nargs !== '*' && literal('default') === undefined;
+  const schema = { ...schemaOf(name, named, { isList, flag }), ...about };
+  if (isList && isRequired) schema.minItems = 1;
+  if (isRequired) delete schema.default;
+  const handing = isOption
+    ? {
+        as: 'option' as const,
+        flag,
+        isJoined: (!isList || action === 'append') && flag.startsWith('--'),
+        ...(action === 'append' && { isRepeated: true }),
+      }
+    : isList
+      ? { as: 'rest' as const }
+      : { as: 'position' as const };
+  return { name, line, schema, isRequired, handing };
+}
+
+function schemaOf(
+  name: string,
+  named: ReadonlyMap<string, string>,
+  { isList, flag }: { readonly isList: boolean; readonly flag: string },
+): ArgumentSchema {
+  const written = named.get('type') ?? 'str';
+  const scalar = written === 'int' ? 'integer' : written === 'float' ? 'number' : 'string';
+  const preset = named.has('default') ? readLiteral(named.get('default') ?? '') : undefined;
+  if (isList) {
+    const items = Array.isArray(preset)
+      ? preset.filter((item) => typeof item === 'string' || typeof item === 'number')
+      : [];
+    return { type: 'array', items: { type: scalar }, default: items };
+  }
+  const own = schemaOfText(name, undefined, flag);
+  const isSecret = own.format === 'secret' || (typeof preset === 'string' && holdsPassword(preset));
+  // An argument that takes one of a few words of the script is no secret: `--auth`, `basic` or `digest`.
+  if (isSecret && !named.has('choices')) return { type: 'string', format: 'secret' };
+  const schema: ArgumentSchema = { type: scalar };
+  if (scalar === 'string' && (own.format === 'path' || /\bPath$|FileType/.test(written))) schema.format = 'path';
+  const choices = named.has('choices') ? readLiteral(named.get('choices') ?? '') : undefined;
+  const fits = (value: unknown): value is string | number =>
+    scalar === 'string'
+      ? typeof value === 'string'
+      : typeof value === 'number' && (scalar === 'number' || Number.isInteger(value));
+  if (Array.isArray(choices) && choices.length > 0 && choices.every(fits)) schema.enum = choices;
+  const [, low, high] = /^range\(\s*(-?\d+)\s*,\s*(-?\d+)\s*\)$/.exec(named.get('choices') ?? '') ?? [];
+  if (low !== undefined && scalar === 'integer')
+    Object.assign(schema, { minimum: Number(low), maximum: Number(high) - 1 });
+  if (fits(preset) && (!schema.enum || schema.enum.includes(preset))) schema.default = preset;
+  return schema;
+}
+
+function describe(help: string): string | undefined {
+  const text = help.replaceAll(/\s*[([]?\s*default[:=]?\s*%\(\w+\)[a-z]\s*[)\]]?/gi, '').replaceAll('%%', '%');
+  return /%\(/.test(text) || text.trim() === '' ? undefined : withoutPasswords(text.trim());
+}
+
+function readArgv(code: string): ScriptArgument[] {
+  const found = new Map<number, { name: string | undefined; line: number; type: 'string' | 'integer' | 'number' }>();
+  for (const { 1: variable, 2: cast, 3: n, index } of code.matchAll(
+    /(?:(\w+)\s*=\s*)?(?:(int|float)\()?sys\.argv\[([1-9])\]/g,
+  )) {
+    const type = cast === 'int' ? 'integer' : cast === 'float' ? 'number' : 'string';
+    const before = found.get(Number(n));
+    if (!before || before.name === undefined) found.set(Number(n), { name: variable, line: lineAt(code, index), type });
+  }
+  const isOptional = (n: number): boolean =>
+    new RegExp(`len\\(sys\\.argv\\)\\s*(?:>\\s*${n}|>=\\s*${n + 1})\\b`).test(code);
+  const positions = Array.from({ length: Math.max(0, ...found.keys()) }, (_, at): ScriptArgument => {
+    const one = found.get(at + 1);
+    const name = argumentName(one?.name ?? `argument_${at + 1}`);
+    const { default: _none, ...own } = schemaOfText(name, undefined);
+    const schema: ArgumentSchema = one && one.type !== 'string' ? { type: one.type } : own;
+    return { name, line: one?.line ?? 1, schema, isRequired: !isOptional(at + 1), handing: { as: 'position' } };
+  });
+  const rest = /(?:(\w+)\s*(?:=|in)\s*)?sys\.argv\[([1-9]):\]/.exec(code);
+  // `sys.argv[1:]` beside `sys.argv[1]` is the same words again.
+  if (!rest || Number(rest[2]) <= positions.length) return positions;
+  const schema: ArgumentSchema = { type: 'array', items: { type: 'string' }, default: [] };
+  const line = lineAt(code, rest.index);
+  return [
+    ...positions,
+    { name: argumentName(rest[1] ?? 'rest'), line, schema, isRequired: false, handing: { as: 'rest' } },
+  ];
+}
+
+function readEnvironment(code: string): ScriptArgument[] {
+  const calls = /os\.(?:environ\[|environ\.get\(|getenv\()\s*["']([A-Za-z_]\w*)["']\s*(\]|\)|,\s*([^)]*)\))/g;
+  return [...code.matchAll(calls)].flatMap(({ 1: variable = '', 2: end, 3: preset, index }): ScriptArgument[] => {
+    if (!isOwnVariable(variable)) return [];
+    const name = argumentName(variable);
+    const value = preset === undefined ? undefined : readLiteral(preset);
+    const schema = schemaOfText(
+      name,
+      typeof value === 'string' || typeof value === 'number' ? String(value) : undefined,
+    );
+    return [
+      { name, line: lineAt(code, index), schema, isRequired: end === ']', handing: { as: 'environment', variable } },
+    ];
+  });
+}

@@ -1,0 +1,99 @@
+// Puts the files of a new job where they are wanted: all of them or none, over nothing that is there, and only when the
+// reader of jobs has nothing against them.
+
+import { chmodSync, constants, copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { basename, dirname, join, relative, resolve } from 'node:path';
+import { errorCode } from '../../lib/error-code.ts';
+import type { Options } from '../command.ts';
+import { verbs } from '../command-line.ts';
+import { Refusal } from '../exit-code.ts';
+import { commandText } from '../session/command-text.ts';
+import { loadConfiguration } from '../session/configuration.ts';
+import type { Output } from '../terminal/output.ts';
+
+export type NewFile = { readonly name: string; readonly text: string | Buffer; readonly mode: number };
+
+/** @param path as it was typed. @throws Refusal */
+export async function writeJob(path: string, files: readonly NewFile[]): Promise<void> {
+  const taken = files.find(({ name }) => existsSync(join(path, name)));
+  if (taken) throw new Refusal(`${join(path, taken.name)} is there already: nothing was written`);
+  const draft = mkdtempSync(join(tmpdir(), 'flwd-init-'));
+  try {
+    for (const { name, text, mode } of files) {
+      mkdirSync(dirname(join(draft, name)), { recursive: true });
+      writeFileSync(join(draft, name), text);
+      chmodSync(join(draft, name), mode);
+    }
+    await assertValid(draft, basename(resolve(path)));
+    for (const { name } of files) {
+      mkdirSync(dirname(join(path, name)), { recursive: true });
+      copyFileSync(join(draft, name), join(path, name), constants.COPYFILE_EXCL);
+    }
+  } catch (error) {
+    const code = errorCode(error);
+    throw code ? new Refusal(`${path} cannot be written (${code})`) : error;
+  } finally {
+    rmSync(draft, { recursive: true, force: true });
+  }
+}
+
+async function assertValid(dir: string, name: string): Promise<void> {
+  const { readJobFolder } = await import('../../sources.ts');
+  const { invalid } = await readJobFolder(dir, name);
+  const faults = invalid.flatMap(({ errors }) => errors.map(({ line, message }) => `config.yaml:${line} ${message}`));
+  if (faults.length > 0) throw new Refusal(`nothing was written:\n${faults.join('\n')}`);
+}
+
+/** What was made, and what can be typed next. `sample` are arguments that the job cannot do without. */
+export async function describeJob(
+  path: string,
+  files: readonly NewFile[],
+  o: { readonly options: Options; readonly output: Output; readonly sample: readonly string[] },
+): Promise<void> {
+  const { options, output } = o;
+  const written = files.map(({ name }) => join(path, name));
+  const found = await locate(path, options, output);
+  if (output.isJson) {
+    output.json({ id: found?.id ?? null, source: found?.source ?? null, files: written });
+    return;
+  }
+  output.text(written.map((file) => `${file}\n`).join(''));
+  if (found?.id === undefined) return;
+  const { id } = found;
+  const call = verbs.includes(id.split('/')[0] ?? '') ? ['run', id] : [id];
+  const rest = found.isOutside ? ['--jobs', found.source] : [];
+  const lines = [
+    commandText(options, ...call, ...o.sample, ...rest),
+    commandText(options, ...call, '--help', ...rest),
+    ...(files.some(({ name, text }) => name === 'tests.yaml' && /^- /m.test(String(text)))
+      ? [commandText(options, 'test', id, ...rest)]
+      : []),
+  ];
+  for (const line of ['next:', ...lines.map((line) => `  ${line}`)]) output.say(line);
+}
+
+type Found = { readonly id: string; readonly source: string; readonly isOutside: boolean };
+
+async function locate(path: string, options: Options, output: Output): Promise<Found | undefined> {
+  const { locateJob } = await import('../../sources.ts');
+  try {
+    const { config } = loadConfiguration(options);
+    const place = await locateJob(config, resolve(path));
+    if (place && 'id' in place) return { ...place, isOutside: false };
+    if (place) {
+      output.warn(`${path} is in the source ${place.source}, which does not take it: ${place.fault}`);
+      return undefined;
+    }
+    const sources = config.sources.map((source) => source.displayPath).join(', ');
+    output.warn(
+      `${path} is in none of the sources in force (${sources}): name its folder with --jobs, or in flwd.yaml`,
+    );
+    const around = relative(process.cwd(), resolve(path, '..')) || '.';
+    return { id: basename(resolve(path)), source: around, isOutside: true };
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error;
+    output.warn(`no source can have it before this is mended: ${error.message}`);
+    return undefined;
+  }
+}

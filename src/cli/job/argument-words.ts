@@ -1,0 +1,227 @@
+// The arguments of a job as words of a command line: `--target /srv --keep.days 7`.
+
+import { readFileSync } from 'node:fs';
+import type { ArgumentField } from '../../domain/argument-fields.ts';
+import { readFieldText, setArgument, showValue } from '../../domain/argument-fields.ts';
+import { nearest } from '../../lib/nearest.ts';
+import type { Call } from '../command-line.ts';
+import { fileTrouble } from '../file-trouble.ts';
+import { jobCommands } from './job-commands.ts';
+
+function splitAtEquals(word: string): readonly [string, string?] {
+  const at = word.indexOf('=');
+  return word.startsWith('-') && at > 0 ? [word.slice(0, at), word.slice(at + 1)] : [word];
+}
+
+type Args = Record<string, unknown>;
+
+/** `path` is where in the arguments it is, of a word that names one. */
+export type WordFault = { readonly path: readonly string[] | null; readonly message: string };
+
+/**
+ * What the words say, laid over `base`, and everything that is wrong with them. A secret's value comes from where nobody else
+ * reads it: `--token.file`, `--token.env`, or `--token.stored`, which names one that the instance has.
+ */
+export function readArguments(
+  fields: readonly ArgumentField[],
+  words: readonly string[],
+  base: Args,
+  warn: (line: string) => void,
+): { readonly args: Args; readonly faults: readonly WordFault[] } {
+  const args: Args = { ...base };
+  const faults: WordFault[] = [];
+  const lists = new Map<ArgumentField, unknown[]>();
+  const given = new Set<ArgumentField>();
+  for (let at = 0; at < words.length; at++) {
+    const word = words[at] ?? '';
+    if (!word.startsWith('--') || word === '--') {
+      faults.push({ path: null, message: strayWord(word, fields) });
+      continue;
+    }
+    const [written, inline] = splitAtEquals(word);
+    const found = findField(fields, written.slice(2));
+    const next = words[at + 1];
+    if (!found) {
+      faults.push({ path: null, message: unknownFlag(fields, written.slice(2)) });
+      // Most likely its value.
+      if (inline === undefined && next !== undefined && !next.startsWith('--')) at++;
+      continue;
+    }
+    const { field } = found;
+    const refuse = (message: string): void => {
+      faults.push({ path: field.path, message });
+    };
+    const isSwitch = field.kind === 'boolean' && inline === undefined;
+    const isNextItsValue = isSwitch ? isTruth(next) && !found.isNegated : inline === undefined;
+    if (isNextItsValue && (next === undefined || next.startsWith('--'))) {
+      refuse(needsArgument(written, field));
+      continue;
+    }
+    const text = isNextItsValue ? (words[++at] ?? '') : (inline ?? String(!found.isNegated));
+    if (field.kind !== 'list' && given.has(field)) {
+      refuse(`${flagOf(field)} is there twice`);
+      continue;
+    }
+    given.add(field);
+    if (field.kind === 'secret' && found.from === 'here')
+      warn(
+        `${written}: what stands on a command line can be read by others on this machine; better ${written}.file FILE, ${written}.env NAME or ${written}.stored NAME`,
+      );
+    const read = field.kind === 'secret' ? secretFrom(found.from, text) : readFieldText(field, text);
+    if ('fault' in read) {
+      refuse(`${written} ${text}: ${read.fault}`);
+      continue;
+    }
+    if (field.kind !== 'list') {
+      setArgument(args, field.path, read.value);
+      continue;
+    }
+    const items = lists.get(field) ?? [];
+    lists.set(field, items);
+    items.push(read.value);
+    setArgument(args, field.path, items);
+  }
+  return { args, faults };
+}
+
+/** Options after the job's name that the job has as arguments too: nobody can tell whose was meant. */
+export function sharedWords(
+  fields: readonly ArgumentField[],
+  { command, optionsAfterJob }: Pick<Call, 'command' | 'optionsAfterJob'>,
+): WordFault[] {
+  return [...new Set(optionsAfterJob)].flatMap((name) => {
+    const found = findField(fields, name);
+    if (!found) return [];
+    const message =
+      `--${name} is an option of flwd and an argument of the job: \`-- --${name}\` at the end gives it to the job, ` +
+      `\`flwd ${command.name} --${name}\` before the job's name to flwd`;
+    return [{ path: found.field.path, message }];
+  });
+}
+
+type SecretFrom = 'here' | 'file' | 'env' | 'stored';
+
+type Read = { readonly value: unknown } | { readonly fault: string };
+
+function secretFrom(from: SecretFrom, text: string): Read {
+  if (from === 'stored') return { value: { secret: text } };
+  if (from === 'here') return { value: text };
+  if (from === 'file') return readSecretFile(text);
+  const value = process.env[text];
+  return value === undefined ? { fault: 'there is no such variable in the environment' } : { value };
+}
+
+/** `-`: standard input. One newline at the end is not part of it. */
+function readSecretFile(path: string): Read {
+  try {
+    return { value: readFileSync(path === '-' ? 0 : path, 'utf8').replace(/\r?\n$/, '') };
+  } catch (error) {
+    return { fault: `cannot be read: ${fileTrouble(error)}` };
+  }
+}
+
+const ofFlwd: ReadonlySet<string> = new Set(['help', ...jobCommands[0].options.map(({ name }) => name)]);
+
+/** As it is typed: `--keep.days`, or `--args.json` where `flwd run` has an option of that name. */
+export function flagOf(field: Pick<ArgumentField, 'path'>): string {
+  return flag(field, '');
+}
+
+/** What sets a boolean to false: `--no-dry`. */
+export function negatedFlagOf(field: Pick<ArgumentField, 'path'>): string {
+  return flag(field, 'no-');
+}
+
+function flag(field: Pick<ArgumentField, 'path'>, negation: '' | 'no-'): string {
+  return `--${isNamedAsOption(field) ? 'args.' : ''}${negation}${field.path.join('.')}`;
+}
+
+export function isNamedAsOption({ path }: Pick<ArgumentField, 'path'>): boolean {
+  return ofFlwd.has(path.join('.'));
+}
+
+type Found = { readonly field: ArgumentField; readonly isNegated: boolean; readonly from: SecretFrom };
+
+function findField(fields: readonly ArgumentField[], name: string): Found | undefined {
+  const full = withoutPrefix(name);
+  const exact = (wanted: string): ArgumentField | undefined => fields.find(({ path }) => path.join('.') === wanted);
+  const loose = (wanted: string): ArgumentField | undefined => {
+    const [field, other] = fields.filter(({ path }) => withHyphens(path.join('.')) === withHyphens(wanted));
+    return other ? undefined : field;
+  };
+  for (const byName of [exact, loose]) {
+    const field = byName(name) ?? byName(full);
+    if (field) return { field, isNegated: false, from: 'here' };
+    const negated = full.startsWith('no-') ? byName(full.slice('no-'.length)) : undefined;
+    if (negated?.kind === 'boolean') return { field: negated, isNegated: true, from: 'here' };
+    const [, stem = '', from] = /^(.+)\.(file|env|stored)$/.exec(full) ?? [];
+    const secret = byName(stem);
+    if (secret?.kind === 'secret' && (from === 'file' || from === 'env' || from === 'stored'))
+      return { field: secret, isNegated: false, from };
+  }
+  return undefined;
+}
+
+function withoutPrefix(name: string): string {
+  return name.replace(/^args\./, '');
+}
+
+function unknownFlag(fields: readonly ArgumentField[], name: string): string {
+  // A secret is not to be typed: what is suggested in its place says where it comes from.
+  const spellings = new Map(
+    fields.flatMap((each) => [
+      [flagOf(each), safeFlagOf(each)] as const,
+      ...(each.kind === 'secret' ? secretFlagsOf(each).map((flag) => [flag, flag] as const) : []),
+    ]),
+  );
+  const near = spellings.get(nearest(`--${withoutPrefix(name)}`, [...spellings.keys()]) ?? '');
+  const there = fields.length === 0 ? 'it takes no arguments' : `it takes ${fields.map(safeFlagOf).join(', ')}`;
+  return `the job takes no --${name}${near ? `; did you mean \`${near}\`?` : `: ${there}`}`;
+}
+
+function withHyphens(name: string): string {
+  return name.replaceAll('_', '-');
+}
+
+function secretFlagsOf(field: ArgumentField): string[] {
+  return ['file', 'env', 'stored'].map((from) => `${flagOf(field)}.${from}`);
+}
+
+function safeFlagOf(field: ArgumentField): string {
+  return field.kind === 'secret' ? `${flagOf(field)}.file` : flagOf(field);
+}
+
+/** With what stands for its value: `--count N`, `--token.file FILE`. */
+export function usageOfField(field: ArgumentField): string {
+  return `${safeFlagOf(field)} ${field.kind === 'secret' ? 'FILE' : placeholderOf(field)}`;
+}
+
+function isTruth(word: string | undefined): boolean {
+  return word === 'true' || word === 'false';
+}
+
+function needsArgument(written: string, field: ArgumentField): string {
+  const usage = `${written} ${placeholderOf(field)}`;
+  return `${written} needs a value: ${usage}; one that begins with -- is written ${written}=--…`;
+}
+
+function strayWord(word: string, fields: readonly ArgumentField[]): string {
+  const examples = fields.slice(0, 3).map(usageOfField);
+  const hint = fields.length === 0 ? 'the job takes no arguments' : `arguments are written ${examples.join(' ')}`;
+  return `\`${word}\` is one word too many: ${hint}`;
+}
+
+/** What stands for the value in help: `TEXT`, `a|b|c`. */
+export function placeholderOf({ kind, itemKind, choices }: ArgumentField): string {
+  const shown = itemKind ?? kind;
+  if (shown === 'choice') return choices.length <= 5 ? choices.map(showValue).join('|') : 'CHOICE';
+  return {
+    text: 'TEXT',
+    integer: 'N',
+    number: 'NUMBER',
+    boolean: 'true|false',
+    secret: 'SECRET',
+    json: 'JSON',
+    list: 'JSON',
+  }[shown];
+}

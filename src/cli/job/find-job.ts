@@ -1,0 +1,60 @@
+// Which job a command's words name, among those that an instance has.
+
+import { argumentFields } from '../../domain/argument-fields.ts';
+import { hint, verbs } from '../command-line.ts';
+import { exitCodes, Refusal } from '../exit-code.ts';
+import { explained } from '../explained.ts';
+import { flagOf, usageOfField } from './argument-words.ts';
+import type { Job, KnownJobs } from './known-jobs.ts';
+
+export async function isKnownJob(jobs: KnownJobs, words: readonly string[]): Promise<boolean> {
+  try {
+    await jobs.get(words.join('/'));
+    return true;
+  } catch (error) {
+    const known = explained(error);
+    if (!(known instanceof Refusal)) throw error;
+    // One that is broken is one all the same.
+    return known.exitCode !== exitCodes.notFound;
+  }
+}
+
+/** `backup daily` is `backup/daily`. @throws Refusal with what it may have been meant to be */
+export async function findJob(jobs: KnownJobs, words: readonly string[], isImplicit: boolean): Promise<Job> {
+  const id = words.join('/');
+  try {
+    return await jobs.get(id);
+  } catch (error) {
+    const known = explained(error);
+    if (!(known instanceof Refusal) || known.exitCode !== exitCodes.notFound) throw error;
+    const { jobs: listed } = await jobs.list({});
+    const ids = listed.flatMap((job) => [job.id, ...job.aliases]);
+    const server = await jobs.server?.();
+    const among = server
+      ? ` among the jobs of the server at ${server} (${jobs.command('sources')} lists where they come from)`
+      : '';
+    const what = `there is no ${isImplicit ? 'command and no job' : 'job'} \`${id}\`${among}`;
+    const stray = await strayWords(jobs, words, ids);
+    if (stray) throw new Refusal(`${what}; ${stray}`, isImplicit ? exitCodes.wrongUse : exitCodes.notFound);
+    const near = hint(id, isImplicit ? [...verbs, ...ids] : ids);
+    throw new Refusal(
+      what + (near ?? `; see flwd --help, and ${jobs.command('jobs')} for the jobs`),
+      isImplicit ? exitCodes.wrongUse : exitCodes.notFound,
+    );
+  }
+}
+
+/** Of a job whose name the words begin with: how its arguments are written. */
+async function strayWords(
+  { get, command }: KnownJobs,
+  words: readonly string[],
+  ids: readonly string[],
+): Promise<string | undefined> {
+  const depth = words.findLastIndex((_, at) => ids.includes(words.slice(0, at).join('/')));
+  if (depth === -1) return undefined;
+  const id = words.slice(0, depth).join('/');
+  const [first] = argumentFields((await get(id)).args);
+  if (!first) return `there is the job \`${id}\`, which takes no arguments`;
+  const example = first.kind === 'secret' ? usageOfField(first).split(' ') : [flagOf(first), words[depth] ?? ''];
+  return `there is the job \`${id}\`, whose arguments are options: ${command(...(verbs.includes(id) ? ['run'] : []), id, ...example)}`;
+}

@@ -1,0 +1,78 @@
+// What a job is and takes, written from its argspec: `flwd JOB --help`, `flwd jobs JOB`.
+
+import { type ArgumentField, argumentFields, showValue } from '../../domain/argument-fields.ts';
+import { verbs } from '../command-line.ts';
+import { type Output, printable } from '../terminal/output.ts';
+import { flagOf, isNamedAsOption, negatedFlagOf, placeholderOf } from './argument-words.ts';
+import type { Job } from './known-jobs.ts';
+
+export function jobHelp(job: Job, output: Output): string {
+  const fields = argumentFields(job.args);
+  const isTaking = fields.length > 0 ? ' [ARGUMENTS]' : '';
+  const lines = [
+    // A job that is called like a command is not what its name alone stands for.
+    `Usage: flwd ${verbs.includes(job.id) ? 'run ' : ''}${job.id}${isTaking}`,
+    '',
+    ...(job.title === null ? [] : [output.paint('strong', printable(job.title))]),
+    ...(job.description === null ? [] : job.description.trimEnd().split('\n').map(printable)),
+    ...(job.title === null && job.description === null ? [] : ['']),
+    ...argumentLines(fields, output),
+    ...aboutLines(job),
+  ];
+  return `${lines.join('\n')}\n`;
+}
+
+function argumentLines(fields: readonly ArgumentField[], output: Output): string[] {
+  if (fields.length === 0) return ['It takes no arguments.', ''];
+  const heads = fields.map(spelling);
+  const column = Math.min(34, Math.max(...heads.map(({ length }) => length)) + 4);
+  const rows = fields.flatMap((field, at) => {
+    const head = `  ${heads[at]}`;
+    const [first = '', ...more] = aboutField(field).map(printable);
+    const lead = head.length + 2 <= column ? [head.padEnd(column) + first] : [head, ' '.repeat(column) + first];
+    return [...lead, ...more.map((line) => ' '.repeat(column) + output.paint('faint', line))];
+  });
+  const hasSecret = fields.some(({ kind }) => kind === 'secret');
+  const secretNote =
+    '  A secret comes from a file (- is standard input), from the environment, or is a stored one, by name;';
+  const notes = hasSecret ? ['', secretNote, '  one that is missing is asked for.'] : [];
+  if (fields.some(isNamedAsOption))
+    notes.push('', '  Where flwd has an option of the same name, write --args.NAME, or --NAME after a lone --.');
+  return ['Arguments:', ...rows, ...notes, ''];
+}
+
+function spelling(field: ArgumentField): string {
+  const flag = flagOf(field);
+  if (field.kind === 'boolean') return `${flag}, ${negatedFlagOf(field)}`;
+  if (field.kind === 'secret') return `${flag}.file FILE, .env NAME, .stored NAME`;
+  return `${flag} ${placeholderOf(field)}${field.kind === 'list' ? '…' : ''}`;
+}
+
+/** What it is, then what is asked of it, each on a line. */
+function aboutField(field: ArgumentField): string[] {
+  const { title, description, isRequired, defaultValue, examples, choices, constraints, kind, itemKind } = field;
+  const words = [title, description].filter((text) => text !== null && text !== '').join(': ');
+  const type = kind === 'list' ? `list of ${itemKind ?? 'json'}` : kind;
+  const notes = [
+    isRequired ? 'required' : '',
+    type,
+    ...constraints,
+    choices.length > 0 ? `one of ${choices.map(showValue).join(', ')}` : '',
+    defaultValue === undefined ? '' : `default ${showValue(defaultValue)}`,
+    examples.length > 0 ? `e.g. ${examples.map(showValue).join(', ')}` : '',
+  ].filter(Boolean);
+  return [...words.split('\n').filter((line) => line !== ''), notes.join('; ')];
+}
+
+function aboutLines(job: Job): string[] {
+  const { security_profile: profile, composition, steps, timeouts } = job;
+  const names = steps.map(({ step_id: id }) => id).join(', ');
+  return [
+    `Job ${job.id} of ${job.source} (${job.path}), revision ${job.revision.slice(0, 12)}`,
+    `  runs ${composition === 'steps' ? `the steps ${names}` : job.executor} in the profile ${profile}`,
+    ...(timeouts.run === null ? [] : [`  for ${timeouts.run} at most`]),
+    ...(job.aliases.length > 0 ? [`  also called ${job.aliases.join(', ')}`] : []),
+    ...(job.tags.length > 0 ? [`  tagged ${job.tags.join(', ')}`] : []),
+    ...(job.enabled ? [] : ['  disabled: it does not run']),
+  ];
+}

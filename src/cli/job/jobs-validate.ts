@@ -1,0 +1,74 @@
+// `flwd jobs validate`: whether the jobs of folders can be used, or everything that is wrong with them.
+
+import { existsSync, statSync } from 'node:fs';
+import { basename, join, resolve } from 'node:path';
+import type { JobFault } from '../../domain/job.ts';
+import type { Options } from '../command.ts';
+import { type ExitCode, exitCodes, Refusal } from '../exit-code.ts';
+import { createOutput } from '../terminal/output.ts';
+import { bashFaults } from './bash-syntax.ts';
+
+export async function run(options: Options, dirs: readonly string[]): Promise<ExitCode> {
+  if (dirs.length === 0) throw new Refusal('which folder? flwd jobs validate DIR…');
+  const output = createOutput(options);
+  for (const dir of dirs) assertFolder(dir);
+  const read = await Promise.all(dirs.map(validateFolder));
+  const valid = read.flatMap((one) => one.valid);
+  const invalid = read.flatMap((one) => one.invalid);
+  const warnings = read.flatMap((one) => one.warnings);
+  if (output.isJson) output.json({ valid, invalid, warnings });
+  else {
+    for (const { errors } of invalid) for (const error of errors) output.warn(placed(error));
+    for (const warning of warnings) output.warn(`warning: ${placed(warning)}`);
+    const broken = invalid.length > 0 ? `, ${invalid.length} broken` : '';
+    output.text(`${valid.length} ${valid.length === 1 ? 'job is' : 'jobs are'} valid${broken}\n`);
+  }
+  return invalid.length > 0 ? exitCodes.wrongUse : exitCodes.done;
+}
+
+function placed({ file, line, column, message }: JobFault): string {
+  return `${file}:${line}:${column} ${message}`;
+}
+
+function assertFolder(dir: string): void {
+  const stat = statSync(dir, { throwIfNoEntry: false });
+  if (!stat?.isDirectory()) throw new Refusal(stat ? `${dir} is no folder` : `there is no folder ${dir}`);
+}
+
+type Validated = {
+  readonly valid: readonly { readonly id: string; readonly path: string }[];
+  readonly invalid: readonly { readonly id: string; readonly path: string; readonly errors: readonly JobFault[] }[];
+  /** Of what runs them. */
+  readonly warnings: readonly JobFault[];
+};
+
+/** Paths begin with the folder as it was typed. */
+async function validateFolder(dir: string): Promise<Validated> {
+  const { readJobFolder } = await import('../../sources.ts');
+  const { jobs, invalid } = await readJobFolder(resolve(dir), isJob(dir) ? basename(resolve(dir)) : '.');
+  const faultsOf = (tests: (typeof jobs)[number]['tests']) => (tests && 'faults' in tests ? tests.faults : []);
+  const broken = [
+    ...invalid,
+    ...jobs.map(({ definition: { id, path }, tests }) => ({ id, path, errors: faultsOf(tests) })),
+  ].filter(({ errors }) => errors.length > 0);
+  const warnings: JobFault[] = [];
+  for (const { definition } of jobs)
+    for (const warning of await bashFaults(definition, join(dir, definition.path)))
+      warnings.push({ ...warning, file: join(dir, definition.path, warning.file) });
+  return {
+    warnings,
+    valid: jobs
+      .filter(({ tests }) => faultsOf(tests).length === 0)
+      .map(({ definition: { id, path } }) => ({ id, path: join(dir, path) })),
+    invalid: broken.map(({ id, path, errors }) => ({
+      id,
+      path: join(dir, path),
+      errors: errors.map((error) => ({ ...error, file: join(dir, error.file) })),
+    })),
+  };
+}
+
+/** Its id is then that of the folder: where it will be mounted is not known. */
+function isJob(dir: string): boolean {
+  return ['config.yaml', 'config.d/config.yaml'].some((file) => existsSync(join(dir, file)));
+}

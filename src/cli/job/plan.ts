@@ -1,0 +1,88 @@
+// `flwd plan JOB`: what a run of a job would be.
+
+import type { AnswerOf } from '../../contract/operations.ts';
+import { formatSize } from '../../lib/units.ts';
+import type { Options } from '../command.ts';
+import type { Call } from '../command-line.ts';
+import { type ExitCode, exitCodes, Refusal } from '../exit-code.ts';
+import { readRunRequest } from '../run/run-request.ts';
+import { withSession } from '../session/session.ts';
+import { createOutput, type Output } from '../terminal/output.ts';
+import { findJob } from './find-job.ts';
+import { type Job, jobsOf } from './known-jobs.ts';
+
+type Plan = AnswerOf<'createPlan'>;
+
+export async function run(options: Options, operands: readonly string[], call: Call): Promise<ExitCode> {
+  if (operands.length === 0) throw new Refusal('which job? flwd plan JOB; flwd jobs lists them');
+  const output = createOutput(options);
+  return withSession(
+    options,
+    async (session) => {
+      const job = await findJob(jobsOf(session), operands, false);
+      const { client } = session;
+      const plan = await client.call('createPlan', { body: await readRunRequest(job, call, { client, output }) });
+      if (output.isJson) output.json(plan);
+      else describe(plan, job, output);
+      return plan.denied ? exitCodes.notAllowed : exitCodes.done;
+    },
+    { mayCreate: true },
+  );
+}
+
+function describe(plan: Plan, job: Job, output: Output): void {
+  const { isolation, profile } = plan.security;
+  output.fields([
+    ['job', `${plan.job_id} at ${plan.revision.slice(0, 12)}`],
+    ['arguments', JSON.stringify(plan.args)],
+    [
+      'profile',
+      `${profile}: ${isolation.pid_namespace ? '' : 'no sandbox, '}network ${isolation.network}, files ${isolation.filesystem}, as uid ${isolation.uid}`,
+    ],
+    ['network', plan.network_reach ?? ''],
+    ['grants', plan.grants.map(({ kind, path }) => (path === undefined ? kind : `${kind} ${path}`)).join(', ')],
+    ['secrets', [...plan.secrets, ...plan.stored_secrets].join(', ')],
+    ['limits', limitsOf(plan)],
+    ...plan.steps.map(({ step_id: id, needs }, at): [string, string] => [
+      at === 0 ? 'steps' : '',
+      [
+        needs.length > 0 ? `${id} after ${needs.join(', ')}` : id,
+        ...rulesOf(job.steps.find((step) => step.step_id === id)),
+      ].join('; '),
+    ]),
+    ['retry', job.composition === 'steps' ? '' : retryWords(job.retry)],
+    ['timeout', plan.timeouts.run ?? plan.timeouts.step ?? ''],
+  ]);
+  const start = plan.waiting === null ? 'it would start at once' : `it would wait: ${plan.waiting}`;
+  output.text(plan.denied ? `${output.paint('bad', 'it would be refused')}: ${plan.denied.detail}\n` : `${start}\n`);
+}
+
+/** What its author says of when, how often and for how long it runs. */
+function rulesOf(step: Job['steps'][number] | undefined): string[] {
+  if (!step) return [];
+  const { matrix, foreach, retry, timeout } = step;
+  return [
+    ...(matrix === null ? [] : [`for each of the matrix ${JSON.stringify(matrix)}`]),
+    ...(foreach === null ? [] : [`for each of ${foreach}`]),
+    ...(step.if === null ? [] : [`if ${step.if}`]),
+    ...(step.always ? ['always'] : []),
+    ...(retry.limit === 0 ? [] : [`retried ${retryWords(retry)}`]),
+    ...(timeout === null ? [] : [`for ${timeout} at most`]),
+  ];
+}
+
+function retryWords(retry: Job['retry']): string {
+  if (retry === null || retry.limit === 0) return '';
+  return retry.limit === 1 ? 'once' : `${retry.limit} times`;
+}
+
+function limitsOf({ limits: { cpu, memory, pids, workspace } }: Plan): string {
+  return [
+    cpu ? `${cpu.cores} cores` : '',
+    memory ? `memory ${formatSize(memory.bytes)}` : '',
+    pids ? `${pids.count} processes` : '',
+    workspace ? `workspace ${formatSize(workspace.bytes)}` : '',
+  ]
+    .filter(Boolean)
+    .join(', ');
+}

@@ -1,0 +1,62 @@
+// `flwd sources`: where jobs come from, and how many each source has. Without a server, as the sources are now.
+
+import type { AnswerOf } from '../../contract/operations.ts';
+import type { Options } from '../command.ts';
+import { type ExitCode, exitCodes } from '../exit-code.ts';
+import { loadConfiguration } from '../session/configuration.ts';
+import type { Session } from '../session/session.ts';
+import { createOutput, type Output } from '../terminal/output.ts';
+import { type JobList, withJobs } from './known-jobs.ts';
+
+type Source = AnswerOf<'getSystemInfo'>['sources'][number];
+
+export async function run(options: Options): Promise<ExitCode> {
+  const output = createOutput(options);
+  return withJobs(options, async (jobs, session) => {
+    const sources = session ? (await session.client.call('getSystemInfo')).sources : ownSources(options);
+    const list = await jobs.list({});
+    const counted = sources.map((source) => ({ ...source, ...countsOf(source, list) }));
+    if (output.isJson) output.json({ sources: counted });
+    else await printSources(counted, output, jobs.command);
+    return exitCodes.done;
+  });
+}
+
+function ownSources(options: Options): Source[] {
+  const { sources } = loadConfiguration(options).config;
+  return sources.map(({ name, type, path }) => ({ name, type, path }));
+}
+
+function countsOf({ name }: Source, { jobs, invalid }: JobList) {
+  const countIn = (all: readonly { readonly source: string }[]): number =>
+    all.filter(({ source }) => source === name).length;
+  return { jobs: countIn(jobs), invalid: countIn(invalid) };
+}
+
+async function printSources(
+  sources: readonly (Source & ReturnType<typeof countsOf>)[],
+  output: Output,
+  command: Session['command'],
+): Promise<void> {
+  if (sources.length === 0) {
+    output.say('no sources');
+    return;
+  }
+  await output.table(
+    [
+      { name: 'SOURCE' },
+      { name: 'TYPE' },
+      { name: 'WHERE', isFlexible: true },
+      { name: 'JOBS', isRight: true },
+      { name: 'BROKEN', isRight: true },
+    ],
+    sources.map(({ name, type, path = '', jobs, invalid }) => [
+      name,
+      type,
+      path,
+      String(jobs),
+      { text: String(invalid), style: invalid > 0 ? 'bad' : 'faint' },
+    ]),
+  );
+  if (sources.some(({ invalid }) => invalid > 0)) output.say(`${command('jobs')} says what is wrong with them`);
+}

@@ -1,0 +1,79 @@
+// Stays for a run that has nobody else to see to it: until it has ended, or only waits for people.
+
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Client } from '../../client/client.ts';
+import type { AnswerOf } from '../../contract/operations.ts';
+import { isFinished } from '../../domain/run.ts';
+import { type ExitCode, exitCodes } from '../exit-code.ts';
+import type { Session } from '../session/session.ts';
+import { onInterrupt } from '../session/stop-signal.ts';
+import type { Output } from '../terminal/output.ts';
+import { describeEnd } from './run-watch.ts';
+
+type Run = AnswerOf<'getRun'>;
+type Step = Run['steps'][number];
+type Question = { readonly runId: string; readonly stepId: string; readonly text: string };
+
+const everyMs = 200;
+
+/** Ctrl-C leaves the run as it is. @param before as it was when the command came */
+export async function attendRun(session: Session, before: Run, output: Output): Promise<ExitCode> {
+  const { client, where } = session;
+  const { run_id: runId } = before;
+  session.attend(runId);
+  output.say(`no server has ${where}: this command sees to ${runId}, until it ends or waits for an approval again`);
+  const leaving = new AbortController();
+  const release = onInterrupt(() => leaving.abort());
+  try {
+    const known = new Map(before.steps.map(({ step_id: id, status }) => [id, status]));
+    for (;;) {
+      const run = await client.call('getRun', { path: { run_id: runId } });
+      for (const { step_id: id, status } of run.steps) {
+        if (known.get(id) !== status) output.say(`${id}: ${status.replaceAll('_', ' ')}`);
+        known.set(id, status);
+      }
+      const questions = isFinished(run.status) ? [] : await questionsOf(client, run);
+      if (questions) {
+        if (questions.length === 0) await describeEnd(session, run, output);
+        for (const { runId: of, stepId, text } of questions)
+          output.say(`${stepId} waits for an approval: ${text}: ${session.command('approve', of, stepId)}`);
+        return exitCodes.done;
+      }
+      await delay(everyMs, undefined, { signal: leaving.signal });
+    }
+  } catch (error) {
+    if (!leaving.signal.aborted) throw error;
+    output.say(
+      `${runId} goes on as far as it can: the next flwd command on ${where} sees to it, or ${session.command('serve')}`,
+    );
+    return exitCodes.interrupted;
+  } finally {
+    release();
+  }
+}
+
+/** What all that is left of a run waits for, its sub-runs' included; undefined while anything moves. */
+async function questionsOf(client: Client, run: Run): Promise<readonly Question[] | undefined> {
+  if (run.status !== 'running' || run.cancel_requested_at !== null) return undefined;
+  const open = run.steps.filter((step) => !hasEnded(step));
+  const openIds = new Set(open.map(({ step_id: id }) => id));
+  const questions: Question[] = [];
+  for (const step of open) {
+    if (step.status === 'waiting_approval')
+      questions.push({ runId: run.run_id, stepId: step.step_id, text: step.message ?? '' });
+    else if (step.status === 'pending' && step.needs.some((id) => openIds.has(id))) continue;
+    else if (step.status === 'running' && step.kind === 'group') continue;
+    else if (step.child_run_id === null) return undefined;
+    else {
+      const child = await client.call('getRun', { path: { run_id: step.child_run_id } });
+      const inner = await questionsOf(client, child);
+      if (!inner) return undefined;
+      questions.push(...inner);
+    }
+  }
+  return questions.length > 0 ? questions : undefined;
+}
+
+function hasEnded({ status }: Step): boolean {
+  return status !== 'pending' && status !== 'running' && status !== 'waiting_approval';
+}

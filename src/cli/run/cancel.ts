@@ -1,0 +1,47 @@
+// `flwd cancel RUN…`: ends runs.
+
+import { ApiProblem } from '../../client/api-problem.ts';
+import type { Options } from '../command.ts';
+import { type ExitCode, exitCodes, Refusal } from '../exit-code.ts';
+import { explained } from '../explained.ts';
+import { type Session, withSession } from '../session/session.ts';
+import { createOutput } from '../terminal/output.ts';
+import { findRunId } from './named-run.ts';
+
+/** One that cannot be cancelled keeps none of the others from it. */
+export async function run(options: Options, operands: readonly string[]): Promise<ExitCode> {
+  if (operands.length === 0) throw new Refusal('which run? flwd cancel RUN…; flwd runs --status running lists them');
+  const output = createOutput(options);
+  return withSession(options, async (session) => {
+    const { client } = session;
+    let exitCode: ExitCode = exitCodes.done;
+    for (const word of operands) {
+      try {
+        const runId = await findRunId(session, word, { output });
+        session.attend(runId);
+        const before = await statusOf(session, runId);
+        const query = { force: options.has('force') };
+        const answer = await client.call('cancelRun', { path: { run_id: runId }, query });
+        if (output.isJson) output.json(answer);
+        else if (before === 'cancelled') output.text(`${runId} was cancelled already\n`);
+        else output.text(answer.status === 'cancelled' ? `cancelled ${runId}\n` : `${runId} is still ending\n`);
+      } catch (error) {
+        const known = explained(error);
+        if (!(known instanceof Refusal)) throw error;
+        for (const line of known.message.split('\n')) output.warn(line);
+        exitCode = known.exitCode;
+      }
+    }
+    return exitCode;
+  });
+}
+
+/** undefined for who may cancel it and not look at it, and where there is none, which cancelling it says. */
+async function statusOf({ client }: Session, runId: string): Promise<string | undefined> {
+  try {
+    return (await client.call('getRun', { path: { run_id: runId } })).status;
+  } catch (error) {
+    if (error instanceof ApiProblem) return undefined;
+    throw error;
+  }
+}

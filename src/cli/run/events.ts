@@ -1,0 +1,86 @@
+// `flwd events`: what happens to runs, as it happens, until Ctrl-C; of one run all that has happened, until its end.
+
+import type { Frame } from '../../client/resuming-stream.ts';
+import { type EventType, eventTypes } from '../../domain/event.ts';
+import type { Options } from '../command.ts';
+import { hint } from '../command-line.ts';
+import { type ExitCode, exitCodes, Refusal } from '../exit-code.ts';
+import { withSession } from '../session/session.ts';
+import { onInterrupt, onReaderGone } from '../session/stop-signal.ts';
+import { createOutput, mayColour, type Output } from '../terminal/output.ts';
+import { forTerminal } from '../terminal/terminal-text.ts';
+import { breakWords } from './log-lines.ts';
+import { findRunId } from './named-run.ts';
+
+export async function run(options: Options): Promise<ExitCode> {
+  const output = createOutput(options);
+  const [word] = options.get('run') ?? [];
+  const [jobId] = options.get('job') ?? [];
+  const asked = readTypes(options);
+  // A line of a job with steps is two events; people want to read it once.
+  const shown = asked.length > 0 || output.isJson ? asked : eventTypes.filter((type) => type !== 'step.output');
+  return withSession(options, async (session) => {
+    const runId = word === undefined ? undefined : await findRunId(session, word, { output, orLastOf: true });
+    const query = {
+      ...(runId !== undefined && { run_id: runId }),
+      ...(jobId !== undefined && { job_id: jobId }),
+      ...(shown.length > 0 && { types: shown.join(',') }),
+    };
+    if (runId !== undefined) session.attend(runId);
+    else if (session.isBrief()) output.say(`no server has ${session.where}: there is only what other commands do`);
+    const leaving = new AbortController();
+    let isInterrupted = false;
+    const releases = [
+      onInterrupt(() => {
+        isInterrupted = true;
+        leaving.abort();
+      }),
+      onReaderGone(() => leaving.abort()),
+    ];
+    try {
+      const frames = session.client.stream('streamRunEvents', {
+        query,
+        signal: leaving.signal,
+        onBreak: (error) => output.warn(breakWords(error)),
+      });
+      for await (const { id, event, data } of frames) {
+        if (output.isJson) output.json({ id: Number(id), event, ...data });
+        else output.text(`${toLine(event, data, output)}\n`);
+      }
+    } finally {
+      for (const release of releases) release();
+    }
+    return isInterrupted ? exitCodes.interrupted : exitCodes.done;
+  });
+}
+
+/** @throws Refusal */
+function readTypes(options: Options): EventType[] {
+  const names = (options.get('type') ?? []).flatMap((text) => text.split(','));
+  return names.map((name) => {
+    const type = eventTypes.find((one) => one === name);
+    if (type) return type;
+    throw new Refusal(
+      `--type ${name}: there is none${hint(name, eventTypes) ?? `; there are ${eventTypes.join(', ')}`}`,
+    );
+  });
+}
+
+function toLine(event: string, data: Frame['data'], output: Output): string {
+  const { run_id: runId, job_id: jobId, tenant: _, timestamp, step_id: step, message, ...others } = data;
+  const text = typeof message === 'string' ? [`| ${message}`] : [];
+  const details = Object.entries(others)
+    .filter(([, value]) => value !== null)
+    .map(([name, value]) => `${name}=${String(value)}`);
+  const parts = [
+    output.paint('faint', String(timestamp)),
+    output.paint('strong', event),
+    String(jobId),
+    output.paint('faint', String(runId)),
+    ...(typeof step === 'string' ? [step] : []),
+    ...(event === 'run.output' || event === 'step.output' ? [] : details),
+    ...text,
+  ];
+  const line = parts.join('  ');
+  return output.isForPeople ? forTerminal(line, mayColour()) : line.replaceAll('\n', ' ');
+}

@@ -1,0 +1,88 @@
+// `flwd logs RUN`: the log of a run, whole, its end, or as it comes.
+
+import type { QueryOf } from '../../contract/operations.ts';
+import { logLevels } from '../../domain/log-line.ts';
+import type { Options } from '../command.ts';
+import { type ExitCode, exitCodes } from '../exit-code.ts';
+import { oneOperand, readChoice, readCount } from '../option-values.ts';
+import { type Session, withSession } from '../session/session.ts';
+import { onReaderGone } from '../session/stop-signal.ts';
+import { createOutput } from '../terminal/output.ts';
+import { breakWords, createLinePrinter, followLog, type LinePrinter } from './log-lines.ts';
+import { findRunId } from './named-run.ts';
+
+const pageLines = 10_000;
+
+export async function run(options: Options, operands: readonly string[]): Promise<ExitCode> {
+  const word = oneOperand(operands, 'flwd logs RUN; flwd runs lists them');
+  const output = createOutput(options);
+  const query = queryOf(options);
+  return withSession(options, async (session) => {
+    const { client } = session;
+    const runId = await findRunId(session, word, { output, orLastOf: true });
+    const of = await client.call('getRun', { path: { run_id: runId } });
+    // Followed without a server, it is to get on, too.
+    session.attend(runId);
+    const print: LinePrinter = output.isJson
+      ? output.json
+      : createLinePrinter(output, {
+          showsStep: of.steps.length > 1 && !options.has('step'),
+          showsTime: options.has('timestamps'),
+          // The log is the data of this command, also what the script wrote to its standard error.
+          to: 'stdout',
+        });
+    const leaving = new AbortController();
+    const release = onReaderGone(() => leaving.abort());
+    const { signal } = leaving;
+    try {
+      const onBreak = (error: Error): void => output.warn(breakWords(error));
+      if (options.has('follow')) await followLog(client, runId, { query, print, signal, onBreak });
+      else if ((await printAll(session, runId, { query, print, signal })).isExpired)
+        output.warn('its log has been removed by retention');
+    } finally {
+      release();
+    }
+    return exitCodes.done;
+  });
+}
+
+function queryOf(options: Options): QueryOf<'getRunLogs'> {
+  const [step] = options.get('step') ?? [];
+  const [search] = options.get('search') ?? [];
+  const level = readChoice(options, 'level', logLevels);
+  const tail = readCount(options, 'tail');
+  return {
+    ...(step !== undefined && { step_id: step }),
+    ...(search !== undefined && { q: search }),
+    ...(level !== undefined && { level }),
+    ...(tail !== undefined && { tail }),
+  };
+}
+
+async function printAll(
+  { client }: Session,
+  runId: string,
+  {
+    query,
+    print,
+    signal,
+  }: { readonly query: QueryOf<'getRunLogs'>; readonly print: LinePrinter; readonly signal: AbortSignal },
+): Promise<{ readonly isExpired: boolean }> {
+  let cursor: string | null = null;
+  for (;;) {
+    const limit = query.tail === undefined ? { limit: pageLines } : {};
+    const page: Awaited<ReturnType<typeof read>> = await read({
+      ...query,
+      ...limit,
+      ...(cursor !== null && { cursor }),
+    });
+    for (const line of page.logs) print(line);
+    if (page.logs_expired) return { isExpired: true };
+    if (signal.aborted || page.next_cursor === null || query.tail !== undefined) return { isExpired: false };
+    cursor = page.next_cursor;
+  }
+
+  function read(by: QueryOf<'getRunLogs'>) {
+    return client.call('getRunLogs', { path: { run_id: runId }, query: by });
+  }
+}

@@ -1,0 +1,52 @@
+// `flwd rerun RUN`: the same again, from its start or from a step on, as a run of its own.
+
+import { randomUUID } from 'node:crypto';
+import { isKept } from '../../client/shown-steps.ts';
+import type { BodyOf } from '../../contract/operations.ts';
+import type { JsonObject } from '../../domain/job.ts';
+import type { Options } from '../command.ts';
+import type { ExitCode } from '../exit-code.ts';
+import { oneOperand } from '../option-values.ts';
+import { withSession } from '../session/session.ts';
+import { keepInterrupts } from '../session/stop-signal.ts';
+import { createOutput } from '../terminal/output.ts';
+import { findRunId } from './named-run.ts';
+import { readBase } from './run-request.ts';
+import { detach, watchToItsEnd } from './started-run.ts';
+
+export async function run(options: Options, operands: readonly string[]): Promise<ExitCode> {
+  const word = oneOperand(operands, 'flwd rerun RUN; flwd runs lists them');
+  const output = createOutput(options);
+  const body = await readRequest(options);
+  return withSession(options, async (session) => {
+    const { client } = session;
+    const earlier = await findRunId(session, word, { output, orLastOf: true });
+    const create = async (): Promise<string> => {
+      const { run_id: id } = await client.call('rerunRun', {
+        path: { run_id: earlier },
+        body,
+        // Where the answer is lost on the way, asking again makes no second run.
+        headers: { 'idempotency-key': randomUUID() },
+      });
+      session.attend(id);
+      return id;
+    };
+    if (options.has('detach')) return detach(session, await create(), output);
+    const interrupts = keepInterrupts();
+    const run = await client.call('getRun', { path: { run_id: await create() } });
+    const { run_id: runId, job_id: jobId, steps } = run;
+    const toRun = steps.length > 1 ? steps.filter((step) => !isKept(run, step)).map(({ step_id: id }) => id) : [];
+    return watchToItsEnd(session, { runId, jobId, steps: toRun, interrupts }, output);
+  });
+}
+
+/** @throws Refusal */
+async function readRequest(options: Options): Promise<BodyOf<'rerunRun'>> {
+  const [from] = options.get('from') ?? [];
+  const args: JsonObject = JSON.parse(JSON.stringify(await readBase(options)));
+  return {
+    ...(from !== undefined && { from: from === 'start' || from === 'failed' ? from : { step: from } }),
+    ...(options.has('latest') && { revision: 'latest' }),
+    ...(Object.keys(args).length > 0 && { args }),
+  };
+}

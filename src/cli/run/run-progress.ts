@@ -1,0 +1,90 @@
+// How a run goes, in one line: for how long, its steps, its own progress.
+
+import type { Client } from '../../client/client.ts';
+import { tookFor } from '../../client/took.ts';
+import type { AnswerOf } from '../../contract/operations.ts';
+import type { Session } from '../session/session.ts';
+import type { Output } from '../terminal/output.ts';
+
+type Run = AnswerOf<'getRun'>;
+
+export type RunProgress = {
+  readonly text: () => string;
+  /** Goes on until the signal. */
+  readonly follow: (client: Client, signal: AbortSignal) => Promise<void>;
+};
+
+const frames = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏'];
+const barCells = 20;
+
+/** @param o.onStep a step has begun or ended, in words */
+export function createRunProgress(
+  run: Pick<Run, 'run_id' | 'job_id'>,
+  o: {
+    readonly steps: readonly string[];
+    readonly output: Output;
+    readonly command: Session['command'];
+    readonly onStep: (words: string) => void;
+    /** Nothing goes on before somebody decides. */
+    readonly onQuestion: (words: string) => void;
+  },
+): RunProgress {
+  const startedAt = new Date().toISOString();
+  const ended = new Set<string>();
+  const running = new Set<string>();
+  let waiting: string | null = null;
+  let isStarted = false;
+  let isCancelling = false;
+  let progress: { readonly percent: number; readonly message: string } | undefined;
+  let turn = 0;
+
+  function take(event: string, data: Readonly<Record<string, unknown>>): void {
+    const step = typeof data.step_id === 'string' ? data.step_id : '';
+    if (event === 'run.started') isStarted = true;
+    if (event === 'run.waiting') waiting = typeof data.message === 'string' ? data.message : null;
+    if (event === 'run.cancelling') isCancelling = true;
+    if (event === 'run.progress')
+      progress = { percent: Number(data.percent) || 0, message: typeof data.message === 'string' ? data.message : '' };
+    if (event === 'step.started') running.add(step);
+    if (event === 'step.finished' || event === 'step.skipped') {
+      running.delete(step);
+      ended.add(step);
+    }
+    if (o.steps.length === 0) return;
+    if (event === 'step.started') o.onStep(`${step} has begun`);
+    if (event === 'step.finished') o.onStep(`${step} has ended: ${String(data.status)}`);
+    if (event === 'step.skipped') o.onStep(`${step} is skipped`);
+    if (event === 'step.retrying') o.onStep(`${step} is tried again`);
+    if (event === 'step.waiting_approval')
+      o.onQuestion(`${step} waits for an approval: ${o.command('approve', run.run_id, step)}`);
+  }
+
+  return {
+    text() {
+      const sign = o.output.paint('busy', frames[turn++ % frames.length] ?? '');
+      const state = isCancelling ? 'is being cancelled' : isStarted ? 'runs' : `waits${waiting ? `: ${waiting}` : ''}`;
+      const time = tookFor(startedAt, null, Date.now());
+      const steps = o.steps.length === 0 ? '' : `  step ${ended.size}/${Math.max(o.steps.length, ended.size)}`;
+      const names = running.size > 0 && o.steps.length > 0 ? `: ${[...running].join(', ')}` : '';
+      return `${sign} ${run.job_id} ${state}  ${time}${steps}${names}${barOf(progress)}`;
+    },
+    async follow(client, signal) {
+      for await (const { event, data } of client.stream('getRunEvents', {
+        path: { run_id: run.run_id },
+        query: { types: eventTypes },
+        signal,
+      }))
+        take(event, data);
+    },
+  };
+}
+
+const eventTypes =
+  'run.started,run.waiting,run.progress,run.cancelling,run.finished,step.started,step.finished,step.skipped,step.retrying,step.waiting_approval';
+
+export function barOf(progress: { readonly percent: number; readonly message: string } | undefined): string {
+  if (!progress) return '';
+  const share = Math.min(100, Math.max(0, progress.percent));
+  const full = Math.round((share / 100) * barCells);
+  return `  [${'█'.repeat(full)}${'·'.repeat(barCells - full)}] ${Math.round(share)} %${progress.message && ` ${progress.message}`}`;
+}

@@ -1,0 +1,156 @@
+// The request of a run, from the words of a command line.
+
+import { readFileSync } from 'node:fs';
+import type { Client } from '../../client/client.ts';
+import type { BodyOf } from '../../contract/operations.ts';
+import { type ArgumentField, argumentFields, setArgument } from '../../domain/argument-fields.ts';
+import type { JsonObject } from '../../domain/job.ts';
+import type { Options } from '../command.ts';
+import type { Call } from '../command-line.ts';
+import { Refusal } from '../exit-code.ts';
+import { argumentFaults, toLines } from '../explained.ts';
+import { fileTrouble } from '../file-trouble.ts';
+import { flagOf, readArguments, sharedWords, usageOfField, type WordFault } from '../job/argument-words.ts';
+import type { Job } from '../job/known-jobs.ts';
+import { readChoice } from '../option-values.ts';
+import type { Output } from '../terminal/output.ts';
+import { askSecret } from '../terminal/secret-prompt.ts';
+
+/** What runs and plans are asked with. @throws Refusal that names everything that is wrong with the arguments */
+export async function readRunRequest(
+  job: Job,
+  call: Call,
+  { client, output }: { readonly client: Client; readonly output: Output },
+): Promise<BodyOf<'createRun'>> {
+  const { options } = call;
+  const fields = argumentFields(job.args);
+  const read = readArguments(fields, call.argumentWords, await readBase(options), output.warn);
+  const faults = [...sharedWords(fields, call), ...read.faults];
+  const args = faults.length > 0 ? read.args : await askForSecrets(fields, read.args);
+  const profile = readChoice(options, 'security-profile', ['secure', 'permissive', 'disabled']);
+  const [tenant] = options.get('tenant') ?? [];
+  const request = {
+    job_id: job.id,
+    args: toJson(args),
+    ...(profile !== undefined && { security_profile: profile }),
+    ...(tenant !== undefined && { tenant }),
+  };
+  await assertSound([...faults, ...missingArguments(fields, request.args, faults)], () =>
+    client.call('createPlan', { body: request }),
+  );
+  return request;
+}
+
+/**
+ * `ask` has the server check what could be read: what else is wrong is said together with `faults`.
+ * @throws Refusal where there are faults
+ */
+export async function assertSound(faults: readonly WordFault[], ask: () => Promise<unknown>): Promise<void> {
+  if (faults.length === 0) return;
+  const named = faults.flatMap(({ path }) => (path ? [`${pointerOf(path)}/`] : []));
+  const isNamed = (pointer: string): boolean =>
+    named.some((one) => one.startsWith(`${pointer}/`) || `${pointer}/`.startsWith(one));
+  const further = await ask().then(
+    () => [],
+    (error: unknown) => argumentFaults(error).filter(({ pointer }) => !isNamed(pointer)),
+  );
+  throw new Refusal(toLines([...faults.map(({ message }) => message), ...further.map(({ line }) => line)]));
+}
+
+function pointerOf(path: readonly string[]): string {
+  return ['/args', ...path.map((name) => name.replaceAll('~', '~0').replaceAll('/', '~1'))].join('/');
+}
+
+export function toJson(args: Record<string, unknown>): JsonObject {
+  return JSON.parse(JSON.stringify(args));
+}
+
+/** Of `--args` or `--args-file`. @throws Refusal */
+export async function readBase(options: Options): Promise<Record<string, unknown>> {
+  const [text] = options.get('args') ?? [];
+  const [file] = options.get('args-file') ?? [];
+  if (text !== undefined && file !== undefined)
+    throw new Refusal('--args and --args-file are both there: one is enough');
+  if (text !== undefined)
+    return parseArgs(text === '-' ? readText(0, '--args -') : text, text === '-' ? '--args -' : '--args');
+  if (file !== undefined) return parseArgs(readText(file, `--args-file ${file}`), `--args-file ${file}`);
+  return {};
+}
+
+function readText(from: string | number, written: string): string {
+  try {
+    return readFileSync(from, 'utf8');
+  } catch (error) {
+    throw new Refusal(`${written}: cannot be read: ${fileTrouble(error)}`);
+  }
+}
+
+async function parseArgs(text: string, written: string): Promise<Record<string, unknown>> {
+  const value = /^\s*\{/.test(text) ? parseJson(text, written) : await parseYaml(text, written);
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw new Refusal(`${written}: is no object such as {"target": "/srv"}`);
+  return { ...value };
+}
+
+function parseJson(text: string, written: string): unknown {
+  try {
+    const value: unknown = JSON.parse(text);
+    return value;
+  } catch (error) {
+    throw new Refusal(`${written}: is no JSON: ${error instanceof Error ? error.message : ''}`);
+  }
+}
+
+async function parseYaml(text: string, written: string): Promise<unknown> {
+  const { findTooDeep, tooDeep } = await import('../../lib/yaml-nesting.ts');
+  if (findTooDeep(text) !== undefined) throw new Refusal(`${written}: ${tooDeep}`);
+  const { parseDocument } = await import('yaml');
+  const document = parseDocument(text);
+  const [fault] = document.errors;
+  if (fault) throw new Refusal(`${written}: is neither JSON nor YAML: ${fault.message.split('\n')[0]}`);
+  const value: unknown = document.toJS();
+  return value;
+}
+
+/** At a terminal, those that the job cannot do without. */
+async function askForSecrets(
+  fields: readonly ArgumentField[],
+  args: Record<string, unknown>,
+): Promise<Record<string, unknown>> {
+  if (!isAtTerminal()) return args;
+  for (const field of fields) {
+    if (field.kind === 'secret' && field.isRequired && !isGiven(args, field.path))
+      setArgument(args, field.path, await askSecret(`${field.path.join('.')}: `));
+  }
+  return args;
+}
+
+function isAtTerminal(): boolean {
+  return process.stdin.isTTY && process.stderr.isTTY;
+}
+
+/** As the server would say it, and how it is written here; without what a fault names already, or a prompt would ask for. */
+function missingArguments(
+  fields: readonly ArgumentField[],
+  args: JsonObject,
+  faults: readonly WordFault[],
+): readonly WordFault[] {
+  const isNamed = ([top]: readonly string[]): boolean => faults.some(({ path }) => path?.[0] === top);
+  return fields
+    .filter(
+      // What is below another member may be part of that one's default.
+      ({ isRequired, defaultValue, path }) =>
+        isRequired && defaultValue === undefined && path.length === 1 && !isGiven(args, path) && !isNamed(path),
+    )
+    .filter(({ kind }) => kind !== 'secret' || !isAtTerminal())
+    .map((field) => ({ path: field.path, message: `${flagOf(field)} is missing: ${usageOfField(field)}` }));
+}
+
+function isGiven(args: unknown, path: readonly string[]): boolean {
+  let at: unknown = args;
+  for (const name of path) {
+    if (typeof at !== 'object' || at === null || !Object.hasOwn(at, name)) return false;
+    at = Object.entries(at).find(([key]) => key === name)?.[1];
+  }
+  return true;
+}

@@ -1,0 +1,140 @@
+// A run to watch: its lines as they come, how it goes at the bottom of a terminal, and what became of it.
+
+import { ApiProblem, ServerUnreachable } from '../../client/api-problem.ts';
+import { tookFor } from '../../client/took.ts';
+import type { AnswerOf } from '../../contract/operations.ts';
+import { isFinished } from '../../domain/run.ts';
+import { exitCodes, Refusal } from '../exit-code.ts';
+import type { Session } from '../session/session.ts';
+import type { Interrupts } from '../session/stop-signal.ts';
+import type { Output } from '../terminal/output.ts';
+import { createStatusLine } from '../terminal/status-line.ts';
+import { breakWords, createLinePrinter, followLog } from './log-lines.ts';
+import { createRunProgress } from './run-progress.ts';
+import { hintAtSandbox } from './sandbox-hint.ts';
+
+type Run = AnswerOf<'getRun'>;
+
+const redrawMs = 200;
+
+export type WatchedRun = {
+  readonly runId: string;
+  readonly jobId: string;
+  /** None where its job has no steps. */
+  readonly steps: readonly string[];
+  /** Since before it was made. */
+  readonly interrupts: Interrupts;
+};
+
+/**
+ * Ctrl-C cancels it, a second one kills it; where a server has it that does neither, nothing is left but to leave it.
+ * @throws ApiProblem, ServerUnreachable, Refusal where it is left
+ */
+export async function watchRun(
+  session: Session,
+  { runId, jobId, steps, interrupts }: WatchedRun,
+  output: Output,
+): Promise<{ readonly run: Run; readonly isInterrupted: boolean }> {
+  const { client } = session;
+  const path = { run_id: runId };
+  const over = new AbortController();
+  const status = createStatusLine(!output.isQuiet);
+  const progress = createRunProgress(
+    { run_id: runId, job_id: jobId },
+    {
+      steps,
+      output,
+      command: session.command,
+      onStep: (words) => {
+        if (output.isVerbose) status.above(() => output.say(words));
+      },
+      onQuestion: (words) => status.above(() => output.say(words)),
+    },
+  );
+  const print = createLinePrinter(output, {
+    showsStep: steps.length > 0,
+    showsTime: false,
+    to: output.isJson ? 'stderr' : 'same',
+  });
+  const leaving = new AbortController();
+  let count = 0;
+  interrupts.answer(() => {
+    count += 1;
+    if (count > 2 && !session.isBrief()) {
+      leaving.abort();
+      return;
+    }
+    const isForced = count > 1;
+    const words = isForced ? `killing ${runId}` : `cancelling ${runId}; Ctrl-C again kills it`;
+    status.above(() => output.warn(words));
+    void client.call('cancelRun', { path, query: { force: isForced } }).catch((error: unknown) => {
+      // It has ended meanwhile: that is seen below.
+      if (error instanceof ApiProblem && error.slug === 'run-already-finished') return;
+      status.above(() => output.warn(`it could not be cancelled: ${error instanceof Error ? error.message : ''}`));
+      if (error instanceof ServerUnreachable) leaving.abort();
+    });
+  });
+  if (output.isVerbose) output.say(`${runId} of ${jobId}, ${session.where}`);
+  const events = progress.follow(client, over.signal).catch(() => undefined);
+  const redraw = setInterval(() => status.show(progress.text()), redrawMs);
+  try {
+    await followLog(client, runId, {
+      print: (line) => status.above(() => print(line)),
+      signal: leaving.signal,
+      onBreak: (error) => status.above(() => output.warn(breakWords(error))),
+    });
+    if (leaving.signal.aborted)
+      throw new Refusal(
+        `${runId} is left as it is; ${session.command('cancel', runId)} ends it`,
+        exitCodes.interrupted,
+      );
+    return { run: await client.call('getRun', { path }), isInterrupted: count > 0 };
+  } finally {
+    clearInterval(redraw);
+    status.close();
+    interrupts.release();
+    over.abort();
+    await events;
+  }
+}
+
+/** On standard error, whatever became of it. */
+export async function describeEnd(session: Session, run: Run, output: Output): Promise<void> {
+  const isGood = run.status === 'success';
+  const { started_at: startedAt, finished_at: finishedAt } = run;
+  const took = startedAt && finishedAt ? ` in ${tookFor(startedAt, finishedAt, 0)}` : '';
+  const word = output.paint(isGood ? 'good' : 'bad', run.status);
+  const why = whyOf(run);
+  const isTold = !run.exit_code || why.includes(`code ${run.exit_code}`);
+  const code = isTold ? '' : ` (exit code ${run.exit_code})`;
+  if (!isGood && isFinished(run.status)) output.warn(`${word}${took}${code}${why && `: ${why}`}`);
+  else output.say(`${word}${took}`);
+  if (run.result) output.say(`result: ${JSON.stringify(run.result.value)}`);
+  try {
+    for (const { id, name } of await artifactsOf(session, run.run_id))
+      output.say(`artifact ${name}: ${session.command('artifacts', 'get', id)}`);
+    await hintAtSandbox(session, run, output);
+  } catch (error) {
+    // How the run ended is known, and decides how this command ends.
+    if (!(error instanceof ServerUnreachable)) throw error;
+    output.warn(`what the run has left is not listed: ${error.message}`);
+  }
+  output.say(output.paint('faint', `${run.run_id}: ${session.command('runs', run.run_id)}`));
+}
+
+/** Whoever may run a job need not be let see what it leaves. */
+async function artifactsOf({ client }: Session, runId: string): Promise<AnswerOf<'listArtifacts'>['artifacts']> {
+  try {
+    return (await client.call('listArtifacts', { query: { run_id: runId } })).artifacts;
+  } catch (error) {
+    if (error instanceof ApiProblem && error.slug === 'permission-denied') return [];
+    throw error;
+  }
+}
+
+/** What failed, and where. */
+function whyOf({ error, steps }: Run): string {
+  if (error === null) return '';
+  const { message, step_id: step } = error;
+  return step !== undefined && steps.length > 1 ? `${step}: ${message}` : message;
+}

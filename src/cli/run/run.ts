@@ -1,0 +1,58 @@
+// `flwd run JOB`, and `flwd JOB`: runs a job and shows what it prints, until it has ended.
+
+import { randomUUID } from 'node:crypto';
+import type { Options } from '../command.ts';
+import type { Call } from '../command-line.ts';
+import { type ExitCode, Refusal } from '../exit-code.ts';
+import { findJob } from '../job/find-job.ts';
+import { jobsOf, withJobs } from '../job/known-jobs.ts';
+import { readLabels } from '../option-values.ts';
+import { loadConfiguration } from '../session/configuration.ts';
+import { hasInstance, isOfThisMachine, withSession } from '../session/session.ts';
+import { keepInterrupts } from '../session/stop-signal.ts';
+import { createOutput } from '../terminal/output.ts';
+import { readRunRequest } from './run-request.ts';
+import { detach, watchToItsEnd } from './started-run.ts';
+
+export async function run(options: Options, operands: readonly string[], call: Call): Promise<ExitCode> {
+  if (operands.length === 0) throw new Refusal('which job? flwd run JOB; flwd jobs lists them');
+  const output = createOutput(options);
+  const extra = readExtra(options);
+  // A slip in the name of a job makes no instance.
+  if (isOfThisMachine(options) && !hasInstance(loadConfiguration(options).config))
+    await withJobs(options, (jobs) => findJob(jobs, operands, call.isImplicit));
+  return withSession(
+    options,
+    async (session) => {
+      const job = await findJob(jobsOf(session), operands, call.isImplicit);
+      const request = await readRunRequest(job, call, { client: session.client, output });
+      const create = async (): Promise<string> => {
+        const { run_id: runId } = await session.client.call('createRun', {
+          body: { ...request, ...extra },
+          // Where the answer is lost on the way, asking again makes no second run.
+          headers: { 'idempotency-key': randomUUID() },
+        });
+        session.attend(runId);
+        return runId;
+      };
+      if (options.has('detach')) return detach(session, await create(), output);
+      const interrupts = keepInterrupts();
+      const runId = await create();
+      const steps = job.composition === 'steps' ? job.steps.map(({ step_id: id }) => id) : [];
+      return watchToItsEnd(session, { runId, jobId: job.id, steps, interrupts }, output);
+    },
+    { mayCreate: true },
+  );
+}
+
+/** @throws Refusal */
+function readExtra(options: Options) {
+  const labels = readLabels(options);
+  const [priority] = options.get('priority') ?? [];
+  if (priority !== undefined && !/^[+-]?\d{1,3}$/.test(priority))
+    throw new Refusal(`--priority ${priority} is no whole number from -100 to 100`);
+  return {
+    ...(labels && { labels }),
+    ...(priority !== undefined && { priority: Number(priority) }),
+  };
+}

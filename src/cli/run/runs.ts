@@ -1,0 +1,168 @@
+// `flwd runs`: runs, newest first, or one of them whole.
+
+import { inGroups, isKept, keptWords } from '../../client/shown-steps.ts';
+import { tookFor } from '../../client/took.ts';
+import type { AnswerOf } from '../../contract/operations.ts';
+import { leftBehindWords } from '../../domain/left-behind.ts';
+import { listedStatuses } from '../../domain/run.ts';
+import { formatSize } from '../../lib/units.ts';
+import type { Options } from '../command.ts';
+import { type ExitCode, exitCodes, Refusal } from '../exit-code.ts';
+import { readChoice, readCount, readInstant } from '../option-values.ts';
+import { type Session, withSession } from '../session/session.ts';
+import { createOutput, type Output } from '../terminal/output.ts';
+import type { Style } from '../terminal/table-text.ts';
+import { findRunId } from './named-run.ts';
+
+type RunSummary = AnswerOf<'listRuns'>['runs'][number];
+type Run = AnswerOf<'getRun'>;
+
+const usual = 20;
+const mostOfPage = 1_000;
+
+export async function run(options: Options, operands: readonly string[]): Promise<ExitCode> {
+  const output = createOutput(options);
+  const [word, extra] = [...(options.get('id') ?? []), ...operands];
+  if (extra !== undefined)
+    throw new Refusal(`\`${extra}\` is one word too many: flwd runs shows one run, or lists them`);
+  const query = queryOf(options);
+  return withSession(options, async (session) => {
+    if (word !== undefined) {
+      const runId = await findRunId(session, word, { output, orLastOf: true });
+      const found = await session.client.call('getRun', { path: { run_id: runId } });
+      if (output.isJson) output.json(found);
+      else await describeRun(found, output);
+      return exitCodes.done;
+    }
+    const list = await listRuns(session, query, readCount(options, 'limit') ?? usual);
+    if (output.isJson) output.json(list);
+    else await printRuns(list, output);
+    return exitCodes.done;
+  });
+}
+
+function queryOf(options: Options) {
+  const one = (name: string) => options.get(name)?.[0];
+  const status = readChoice(options, 'status', listedStatuses);
+  const given = {
+    job_id: one('job'),
+    since: readInstant(options, 'since'),
+    until: readInstant(options, 'until'),
+    label: one('label'),
+    q: one('search'),
+    tenant: one('tenant'),
+  };
+  const set = Object.entries(given).filter(([, value]) => value !== undefined);
+  return { ...Object.fromEntries(set), ...(status !== undefined && { status }) };
+}
+
+async function listRuns({ client }: Session, query: ReturnType<typeof queryOf>, wanted: number) {
+  let page = await client.call('listRuns', { query: { ...query, limit: Math.min(wanted, mostOfPage) } });
+  const runs = [...page.runs];
+  while (page.next_cursor !== null && runs.length < wanted) {
+    const limit = Math.min(wanted - runs.length, mostOfPage);
+    page = await client.call('listRuns', { query: { ...query, limit, cursor: page.next_cursor } });
+    runs.push(...page.runs);
+  }
+  return { ...page, runs };
+}
+
+export function statusStyle(status: string): Style {
+  if (status === 'success') return 'good';
+  return status === 'failed' || status === 'cancelled' ? 'bad' : 'busy';
+}
+
+function whyOf({ waiting, reason, exit_code: exitCode }: RunSummary): string {
+  return waiting ?? (reason === 'exit' && exitCode !== null ? `exit code ${exitCode}` : reason) ?? '';
+}
+
+async function printRuns({ runs, total }: AnswerOf<'listRuns'>, output: Output): Promise<void> {
+  if (runs.length === 0) {
+    output.say('no runs');
+    return;
+  }
+  const columns = [
+    { name: 'RUN' },
+    { name: 'JOB', isFlexible: true as const },
+    { name: 'STATUS' },
+    { name: 'CREATED' },
+    { name: 'TOOK', isRight: true as const },
+    { name: 'BY', isFlexible: true as const },
+    { name: 'WHY', isFlexible: true as const },
+  ];
+  await output.table(
+    columns,
+    runs.map((run) => [
+      run.run_id,
+      run.job_id,
+      { text: run.status, style: statusStyle(run.status) },
+      output.time(run.created_at),
+      tookOf(run),
+      byOf(run),
+      whyOf(run),
+    ]),
+  );
+  if (total > runs.length) output.say(`${runs.length} of ${total}; --limit shows more`);
+}
+
+/** Of what a schedule starts, that says it all: its id is in the whole run. */
+function byOf({ created_by: by, trigger: { type } }: RunSummary): string {
+  return type === 'schedule' ? type : `${by} (${type})`;
+}
+
+function tookOf({ started_at: startedAt, finished_at: finishedAt, progress }: RunSummary): string {
+  if (startedAt === null) return '-';
+  if (finishedAt === null) return progress ? `${Math.round(progress.percent)} %` : '-';
+  return tookFor(startedAt, finishedAt, 0);
+}
+
+export async function describeRun(run: Run, output: Output): Promise<void> {
+  const { message } = run.error ?? {};
+  output.fields([
+    ['run', run.run_id],
+    ['job', `${run.job_id} at ${run.source.revision.slice(0, 12)} of ${run.source.name}`],
+    ['status', { text: `${run.status}${run.reason ? ` (${run.reason})` : ''}`, style: statusStyle(run.status) }],
+    ['error', message ?? ''],
+    ['waiting', run.waiting ?? ''],
+    ['exit code', run.exit_code === null ? '' : String(run.exit_code)],
+    ['arguments', JSON.stringify(run.args)],
+    [
+      'created',
+      `${output.time(run.created_at)} by ${run.created_by}${run.trigger.type === 'schedule' ? '' : ` (${run.trigger.type})`}`,
+    ],
+    ['started', output.time(run.started_at)],
+    ['finished', output.time(run.finished_at)],
+    ['took', tookOf(run)],
+    [
+      'profile',
+      `${run.security.profile}${run.security.isolation.pid_namespace ? '' : ' without a sandbox'}, network ${run.security.isolation.network}`,
+    ],
+    [
+      'labels',
+      Object.entries(run.labels)
+        .map(([key, value]) => `${key}=${value}`)
+        .join(' '),
+    ],
+    ['rerun of', run.rerun_of ?? ''],
+    ['result', run.result ? JSON.stringify(run.result.value) : ''],
+    ['not kept', run.left_behind ? leftBehindWords(run.left_behind, formatSize) : ''],
+  ]);
+  if (run.steps.length < 2) return;
+  output.text('\n');
+  await output.table(
+    [
+      { name: 'STEP' },
+      { name: 'STATUS' },
+      { name: 'TRY', isRight: true },
+      { name: 'TOOK', isRight: true },
+      { name: 'WHY', isFlexible: true },
+    ],
+    inGroups(run.steps).map((step) => [
+      step.step_id,
+      { text: step.status, style: statusStyle(step.status) },
+      String(step.attempt),
+      isKept(run, step) || !step.finished_at ? '-' : tookFor(step.started_at, step.finished_at, 0) || '-',
+      isKept(run, step) ? keptWords : (step.message ?? step.reason ?? ''),
+    ]),
+  );
+}

@@ -1,0 +1,72 @@
+// `flwd schedules add JOB --cron …`: has a job run by itself, or says when it would.
+
+import type { Client } from '../../client/client.ts';
+import type { BodyOf } from '../../contract/operations.ts';
+import { argumentFields } from '../../domain/argument-fields.ts';
+import { catchUps } from '../../domain/job.ts';
+import type { Options } from '../command.ts';
+import type { Call } from '../command-line.ts';
+import { type ExitCode, exitCodes, Refusal } from '../exit-code.ts';
+import { readArguments, sharedWords } from '../job/argument-words.ts';
+import { findJob } from '../job/find-job.ts';
+import { type Job, jobsOf } from '../job/known-jobs.ts';
+import { readChoice, readCount, readLabels } from '../option-values.ts';
+import { assertSound, readBase, toJson } from '../run/run-request.ts';
+import { withSession } from '../session/session.ts';
+import { createOutput, type Output } from '../terminal/output.ts';
+import { noteNoServer } from './schedules.ts';
+
+export async function run(options: Options, operands: readonly string[], call: Call): Promise<ExitCode> {
+  if (operands.length === 0 || !options.has('cron'))
+    throw new Refusal("which job, and when? flwd schedules add JOB --cron '0 3 * * *'");
+  const output = createOutput(options);
+  const fires = readCount(options, 'next');
+  return withSession(options, async (session) => {
+    const { client } = session;
+    const job = await findJob(jobsOf(session), operands, false);
+    const body = await readRequest(job, call, { client, output });
+    if (fires !== undefined) {
+      const preview = await client.call('previewSchedule', { query: { fires }, body });
+      if (output.isJson) output.json(preview);
+      else output.text(preview.next_fires.map(({ local }) => `${local}\n`).join(''));
+      return exitCodes.done;
+    }
+    const schedule = await client.call('createSchedule', { body });
+    if (output.isJson) output.json(schedule);
+    else output.text(`${schedule.id}\n`);
+    const [next] = schedule.next_fires;
+    if (next) output.say(`${schedule.job_id} runs next at ${next.local}`);
+    noteNoServer(session, output);
+    return exitCodes.done;
+  });
+}
+
+/** @throws Refusal */
+async function readRequest(
+  job: Job,
+  call: Call,
+  { client, output }: { readonly client: Client; readonly output: Output },
+): Promise<BodyOf<'createSchedule'>> {
+  const { options } = call;
+  const one = (name: string) => options.get(name)?.[0];
+  const fields = argumentFields(job.args);
+  const read = readArguments(fields, call.argumentWords, await readBase(options), output.warn);
+  const [timezone, jitter, name, tenant] = [one('timezone'), one('jitter'), one('name'), one('tenant')];
+  const catchUp = readChoice(options, 'catch-up', catchUps);
+  const labels = readLabels(options);
+  const request = {
+    job_id: job.id,
+    cron: one('cron') ?? '',
+    args: toJson(read.args),
+    ...(timezone !== undefined && { timezone }),
+    ...(catchUp !== undefined && { catch_up: catchUp }),
+    ...(jitter !== undefined && { jitter }),
+    ...(name !== undefined && { name }),
+    ...(tenant !== undefined && { tenant }),
+    ...(labels && { labels }),
+  };
+  await assertSound([...sharedWords(fields, call), ...read.faults], () =>
+    client.call('previewSchedule', { body: request }),
+  );
+  return request;
+}

@@ -1,0 +1,62 @@
+// `flwd schedules`: the schedules there are, and when each fires next.
+
+import type { AnswerOf } from '../../contract/operations.ts';
+import type { Options } from '../command.ts';
+import { type ExitCode, exitCodes } from '../exit-code.ts';
+import { type Session, withSession } from '../session/session.ts';
+import { createOutput, type Output } from '../terminal/output.ts';
+
+type ScheduleList = AnswerOf<'listSchedules'>;
+type Schedule = ScheduleList['schedules'][number];
+
+export async function run(options: Options): Promise<ExitCode> {
+  const output = createOutput(options);
+  const one = (name: string) => options.get(name)?.[0];
+  const [job, tenant] = [one('job'), one('tenant')];
+  const query = { ...(job !== undefined && { job_id: job }), ...(tenant !== undefined && { tenant }) };
+  return withSession(options, async (session) => {
+    const list = await session.client.call('listSchedules', { query });
+    if (output.isJson) output.json(list);
+    else await printSchedules(list, output);
+    if (list.schedules.some(({ enabled }) => enabled)) noteNoServer(session, output);
+    return exitCodes.done;
+  });
+}
+
+/** Nothing fires without one. */
+export function noteNoServer({ isBrief, where, command }: Session, output: Output): void {
+  if (isBrief()) output.say(`no server has ${where}: schedules start nothing until ${command('serve')} runs`);
+}
+
+async function printSchedules({ schedules }: ScheduleList, output: Output): Promise<void> {
+  if (schedules.length === 0) {
+    output.say('no schedules');
+    return;
+  }
+  const columns = [
+    { name: 'ID' },
+    { name: 'JOB', isFlexible: true as const },
+    { name: 'CRON' },
+    { name: 'ZONE' },
+    { name: 'NEXT' },
+    { name: 'STATE' },
+    { name: 'WHY', isFlexible: true as const },
+  ];
+  await output.table(
+    columns,
+    schedules.map((schedule) => [
+      schedule.id,
+      schedule.job_id,
+      schedule.cron,
+      schedule.timezone,
+      output.time(schedule.enabled ? (schedule.next_fires[0]?.nominal_at ?? null) : null),
+      stateOf(schedule),
+      schedule.last_error?.detail ?? '',
+    ]),
+  );
+}
+
+function stateOf({ enabled, last_error: lastError }: Schedule) {
+  if (!enabled) return { text: 'paused', style: 'faint' } as const;
+  return lastError === null ? ({ text: 'on', style: 'good' } as const) : ({ text: 'failing', style: 'bad' } as const);
+}

@@ -1,0 +1,31 @@
+// The configuration as a command's options ask for it.
+
+import { ConfigError, type LoadedConfig, loadConfig } from '../../config/load.ts';
+import type { Options } from '../command.ts';
+import { Refusal } from '../exit-code.ts';
+
+/** @throws Refusal with every fault, one a line */
+export function loadConfiguration(options: Options): LoadedConfig {
+  const one = (name: string) => options.get(name)?.[0];
+  try {
+    return loadConfig(
+      {
+        config: one('config'),
+        bind: one('bind'),
+        dataDir: one('data-dir'),
+        jobs: options.get('jobs'),
+        profile: one('profile'),
+        log: one('log'),
+        dev: options.has('dev'),
+      },
+      process.env,
+      process.cwd(),
+    );
+  } catch (error) {
+    if (error instanceof ConfigError) throw new Refusal(error.message);
+    throw error;
+  } finally {
+    // What this process starts, and what lists its variables, does not get the keys.
+    for (const name of ['FLWD_SECRET_KEY', 'FLOWD_SECRET_KEY']) Reflect.deleteProperty(process.env, name);
+  }
+}

@@ -1,0 +1,161 @@
+// A job: what it is, the form to start it, what would happen, and how it went before.
+
+import { type ReactNode, useMemo } from 'react';
+import { Link, useLocation } from 'wouter';
+import type { ApiProblem } from '../../client/api-problem.ts';
+import type { AnswerOf } from '../../contract/operations.ts';
+import { Facts, Shown, Time, WithCode } from '../pieces/Notes.tsx';
+import { harmless } from '../pieces/words.ts';
+import { RunList } from '../runs/RunList.tsx';
+import { useLoaded, useRunEvents, useTicks, useTitle } from '../server/loading.ts';
+import { useClient } from '../server/session.tsx';
+import { StartForm } from '../start/StartForm.tsx';
+import { useJob } from './catalogue.ts';
+
+type Job = AnswerOf<'getJob'>;
+
+const runsShown = 8;
+const schedulesShown = 20;
+const everyMs = 30_000;
+
+export function JobPage(): ReactNode {
+  const [path] = useLocation();
+  const jobId = useMemo(() => decodedId(path), [path]);
+  useTitle(jobId);
+  const job = useJob(jobId);
+  return (
+    <>
+      <p className="crumbs">
+        <Link href="/jobs">Jobs</Link> /
+      </p>
+      <h1>{harmless(jobId)}</h1>
+      <Shown of={job} what="the job">
+        {({ job: known, problem }) => (
+          <>
+            {problem && <Invalid problem={problem} />}
+            {known && <JobBody key={known.id} job={known} />}
+          </>
+        )}
+      </Shown>
+    </>
+  );
+}
+
+function decodedId(path: string): string {
+  const raw = path.replace(/^\/jobs\//, '');
+  try {
+    return raw.split('/').map(decodeURIComponent).join('/');
+  } catch {
+    return raw;
+  }
+}
+
+function Invalid({ problem }: { readonly problem: ApiProblem }): ReactNode {
+  const errors = Array.isArray(problem.members.errors) ? problem.members.errors : [];
+  return (
+    <div className="note note-bad" role="alert">
+      <p>
+        <WithCode text={problem.message} />
+      </p>
+      <ul>
+        {errors.map((error) => (
+          <li key={JSON.stringify(error)}>
+            <code>
+              {error.file}:{error.line}:{error.column}
+            </code>{' '}
+            <WithCode text={String(error.message)} />
+          </li>
+        ))}
+      </ul>
+    </div>
+  );
+}
+
+function JobBody({ job }: { readonly job: Job }): ReactNode {
+  return (
+    <>
+      {job.title !== null && <p className="lead">{harmless(job.title)}</p>}
+      {job.description !== null && <p>{harmless(job.description)}</p>}
+      <Facts
+        of={[
+          ['Source', `${job.source}: ${job.path}`],
+          ['Revision', <code key="revision">{job.revision.slice(0, 12)}</code>],
+          ['Version', job.version],
+          ['Profile', job.security_profile],
+          ['Tags', job.tags.join(', ')],
+          ['Aliases', job.aliases.join(', ')],
+          ['Steps', job.steps.map(({ step_id: id }) => id).join(', ')],
+          ['At once', job.concurrency && `${job.concurrency.limit}, then ${job.concurrency.on_conflict}`],
+          ['Schedules', <Schedules key="schedules" job={job} />],
+        ]}
+      />
+      <StartForm job={job} />
+      <LastRuns jobId={job.id} />
+    </>
+  );
+}
+
+function Schedules({ job }: { readonly job: Job }): ReactNode {
+  const client = useClient();
+  const nudge = useTicks(everyMs);
+  const { value, fault } = useLoaded({ key: job.id, nudge }, (signal) =>
+    client.call('listSchedules', { query: { job_id: job.id, limit: schedulesShown }, signal }),
+  );
+  if (!value) return fault;
+  const { schedules, total } = value;
+  if (total === 0) return 'none';
+  return (
+    <>
+      {!job.enabled && 'None of them fires: the job is disabled.'}
+      <ul className="plain">
+        {schedules.map(({ id, cron, timezone, enabled, next_fires: [next] }) => (
+          <li key={id}>
+            <code>{cron}</code> {timezone}
+            {enabled
+              ? next && (
+                  <>
+                    , next <Time at={next.nominal_at} />
+                  </>
+                )
+              : ', paused'}
+          </li>
+        ))}
+      </ul>
+      <Link href="/system#schedules">{total > schedules.length ? `All ${total} schedules` : 'All schedules'}</Link>
+    </>
+  );
+}
+
+function LastRuns({ jobId }: { readonly jobId: string }): ReactNode {
+  const client = useClient();
+  const nudge = useRunEvents({ jobId });
+  const runs = useLoaded({ key: jobId, nudge }, (signal) =>
+    client.call('listRuns', { query: { job_id: jobId, limit: runsShown }, signal }),
+  );
+  return (
+    <section aria-label="Last runs">
+      <h2>Last runs</h2>
+      <Shown of={runs} what="the runs">
+        {({ runs: rows, total }) =>
+          rows.length === 0 ? (
+            <p className="quiet">It has not run yet.</p>
+          ) : (
+            <>
+              <RunList
+                rows={rows}
+                extra={(run) => (
+                  <Link href={`?from=${encodeURIComponent(run.run_id)}`} className="small">
+                    use its inputs
+                  </Link>
+                )}
+              />
+              {total > rows.length && (
+                <Link href={`/runs?q=${encodeURIComponent(`job:${jobId}`)}`}>All {total} runs</Link>
+              )}
+            </>
+          )
+        }
+      </Shown>
+    </section>
+  );
+}

@@ -1,0 +1,175 @@
+// The log of a run: which of its lines, what is looked for in them, and how they are shown. Line, step, level and attempt live
+// in the URL, so that a link leads to the same place.
+
+import { type ReactNode, useState } from 'react';
+import { faultText } from '../../client/fault-words.ts';
+import { inGroups, isKept, keptWords } from '../../client/shown-steps.ts';
+import { type LogLevel, logLevels } from '../../domain/log-line.ts';
+import { useKept } from '../pieces/kept.ts';
+import { Empty, Fault, Loading } from '../pieces/Notes.tsx';
+import { saveAnswer } from '../pieces/save.ts';
+import { type Run, reasonWords, type Step } from '../pieces/words.ts';
+import { useClient } from '../server/session.tsx';
+import { LogLines } from './LogLines.tsx';
+import { useLogSearch } from './log-search.ts';
+import { useRunLog } from './run-log.ts';
+
+export type LogPlace = {
+  readonly step: string | null;
+  readonly attempt: number | null;
+  readonly level: LogLevel;
+  readonly line: number | null;
+  /** Looked for; empty: nothing. */
+  readonly find: string;
+};
+
+const shownLevels = ['trace', 'info', 'warn', 'error'] as const satisfies readonly LogLevel[];
+const allLevels = logLevels[0];
+
+export function LogPane(o: {
+  readonly run: Run;
+  readonly attempts: readonly Step[];
+  readonly place: LogPlace;
+  readonly hrefOf: (place: LogPlace) => string;
+  readonly go: (place: LogPlace) => void;
+}): ReactNode {
+  const { run, place, go, hrefOf } = o;
+  const { step, attempt, level, line, find } = place;
+  const client = useClient();
+  const log = useRunLog(run.run_id, { level, stepId: step, attempt }, line ?? 'end');
+  const [hasTime, setTime] = useKept('flwd.log.time', false);
+  const [wraps, setWraps] = useKept('flwd.log.wrap', true);
+  const search = useLogSearch(run.run_id, { level, stepId: step, attempt }, find);
+  const [fault, setFault] = useState<string | null>(null);
+
+  // A line of the URL is left for the next hit.
+  const turn = (by: 1 | -1): void => {
+    if (line !== null) go({ ...place, line: null });
+    search.turn(by);
+  };
+  const save = (): Promise<void> =>
+    saveAnswer(
+      client.request('getRunLogs', { path: { run_id: run.run_id }, headers: { accept: 'text/plain' } }),
+      `${run.run_id}.log`,
+    ).catch((error: unknown) => setFault(faultText(error)));
+
+  const ofOne = run.steps.find(({ step_id: id }) => id === step) ?? (run.steps.length === 1 ? run.steps[0] : undefined);
+  const attemptsOfStep = o.attempts.filter(({ step_id: id }) => id === ofOne?.step_id).map((one) => one.attempt);
+  const printing = inGroups(run.steps).filter(
+    ({ kind, step_id: id }) => kind === 'command' || kind === 'group' || id === step,
+  );
+  const { held } = log;
+  return (
+    <section aria-label="Log of the run" className="log-pane">
+      <div className="filters">
+        {run.steps.length > 1 && (
+          <select
+            aria-label="Step"
+            value={step ?? ''}
+            onChange={(event) => go({ ...place, step: event.target.value || null, attempt: null, line: null })}
+          >
+            <option value="">all steps, by time</option>
+            {printing.map(({ step_id: id }) => (
+              <option key={id}>{id}</option>
+            ))}
+          </select>
+        )}
+        {attemptsOfStep.length > 1 && (
+          <select
+            aria-label="Attempt"
+            value={attempt ?? ''}
+            onChange={(event) => go({ ...place, attempt: Number(event.target.value) || null, line: null })}
+          >
+            <option value="">all attempts</option>
+            {attemptsOfStep.map((one) => (
+              <option key={one} value={one}>
+                attempt {one}
+              </option>
+            ))}
+          </select>
+        )}
+        <fieldset className="chips">
+          <legend className="unseen">Level</legend>
+          {shownLevels.map((one) => (
+            <button
+              key={one}
+              type="button"
+              aria-pressed={level === one}
+              onClick={() => go({ ...place, level: one, line: null })}
+            >
+              {one === allLevels ? 'all' : one === 'error' ? one : `${one}+`}
+            </button>
+          ))}
+        </fieldset>
+        <input
+          type="search"
+          aria-label="Search the log"
+          defaultValue={find}
+          placeholder="Search this log"
+          onKeyDown={(event) => {
+            if (event.key !== 'Enter') return;
+            const text = event.currentTarget.value;
+            if (text !== find) go({ ...place, find: text, line: null });
+            else if (search.seq === null) search.again();
+            else turn(event.shiftKey ? 1 : -1);
+          }}
+          onChange={(event) => event.target.value === '' && find !== '' && go({ ...place, find: '' })}
+        />
+        {find !== '' && (
+          <span className="found">
+            <span role="status">{search.words}</span>
+            <button type="button" aria-label="Previous hit" disabled={!search.hasOthers} onClick={() => turn(-1)}>
+              ↑
+            </button>
+            <button type="button" aria-label="Next hit" disabled={!search.hasOthers} onClick={() => turn(1)}>
+              ↓
+            </button>
+          </span>
+        )}
+        <span className="space" />
+        <button type="button" aria-pressed={hasTime} onClick={() => setTime(!hasTime)}>
+          Times
+        </button>
+        <button type="button" aria-pressed={wraps} onClick={() => setWraps(!wraps)}>
+          Wrap
+        </button>
+        <button type="button" onClick={() => log.jump('first')}>
+          Top
+        </button>
+        <button type="button" onClick={() => void save()}>
+          Download
+        </button>
+      </div>
+      {(fault ?? log.fault) !== null && <Fault text={fault ?? log.fault ?? ''} />}
+      {held?.isExpired && <Empty>The log has been removed, as its retention says.</Empty>}
+      {!held && log.fault === null && <Loading what="the log" />}
+      {held && held.lines.length === 0 && !held.isExpired && <Empty>{emptyWords(run, ofOne)}</Empty>}
+      {held?.isToEnd && line !== null && line > (held.lines.at(-1)?.seq ?? 0) && (
+        <Empty>There is no line {line.toLocaleString('en')}: this is where the log ends.</Empty>
+      )}
+      {held && held.lines.length > 0 && (
+        <LogLines
+          log={log}
+          hrefOf={(seq) => hrefOf({ ...place, line: seq })}
+          chooseLine={(seq) => go({ ...place, line: seq })}
+          hasTime={hasTime}
+          hasStep={run.steps.length > 1 && (step === null || ofOne?.kind === 'group')}
+          wraps={wraps}
+          search={find}
+          marked={line ?? search.seq}
+        />
+      )}
+    </section>
+  );
+}
+
+function emptyWords(run: Run, step: Step | undefined): string {
+  if (step && hasNeverRun(step))
+    return `It never ran: ${(step.message ?? reasonWords(step.reason)).replace(/\.$/, '')}.`;
+  if (step && isKept(run, step)) return `It was ${keptWords}, which has its log.`;
+  return run.finished_at === null ? 'Nothing has been printed yet.' : 'No line was printed here.';
+}
+
+function hasNeverRun({ status, started_at: startedAt }: Step): boolean {
+  return startedAt === null && (status === 'skipped' || status === 'cancelled');
+}

@@ -1,0 +1,69 @@
+// What is looked for in a log, by the server: the lines that have it, and which of them is looked at.
+
+import { useEffect, useRef, useState } from 'react';
+import { faultText } from '../../client/fault-words.ts';
+import { type FoundLines, findLines, type LogFilter } from '../../client/log-pages.ts';
+import { useClient } from '../server/session.tsx';
+
+export type LogSearch = {
+  /** Of the line that is looked at. */
+  readonly seq: number | null;
+  readonly words: string;
+  readonly hasOthers: boolean;
+  /** Asks the server anew. */
+  readonly again: () => void;
+  readonly turn: (by: 1 | -1) => void;
+};
+
+type Found = FoundLines & { readonly at: number; readonly note: string };
+
+const nothing: Found = { seqs: [], isCut: false, at: 0, note: '' };
+const searching: Found = { ...nothing, note: 'searching…' };
+const searchMs = 60_000;
+
+/** Empty: for nothing. Looks again when the filter changes, and stays near the line it was at. */
+export function useLogSearch(runId: string, { level, stepId, attempt = null }: LogFilter, text: string): LogSearch {
+  const client = useClient();
+  const [asked, setAsked] = useState(0);
+  const [found, setFound] = useState<Found>(nothing);
+  const from = useRef<number | null>(null);
+  const seq = found.seqs[found.at] ?? null;
+  from.current = seq ?? from.current;
+  const [sought, setSought] = useState(text);
+  if (sought !== text) {
+    setSought(text);
+    setFound(searching);
+    from.current = null;
+  }
+
+  useEffect(() => {
+    if (text === '') return setFound(nothing);
+    setFound(searching);
+    const ending = new AbortController();
+    const signal = AbortSignal.any([ending.signal, AbortSignal.timeout(searchMs)]);
+    findLines({ client, runId, filter: { level, stepId, attempt }, signal }, text).then(
+      ({ seqs, isCut }) => {
+        if (ending.signal.aborted) return;
+        const before = from.current;
+        const near = before === null ? -1 : seqs.findIndex((one) => one >= before);
+        const at = near < 0 ? Math.max(0, seqs.length - 1) : near;
+        setFound({ seqs, isCut, at, note: seqs.length === 0 ? 'no match' : '' });
+      },
+      (error: unknown) => {
+        if (!ending.signal.aborted) setFound({ ...nothing, note: faultText(error) });
+      },
+    );
+    return () => ending.abort();
+  }, [client, runId, level, stepId, attempt, text, asked]);
+
+  const turn = (by: 1 | -1): void =>
+    setFound((now) => ({ ...now, at: (now.at + by + now.seqs.length) % Math.max(1, now.seqs.length) }));
+  const count = found.seqs.length.toLocaleString('en');
+  return {
+    seq,
+    words: found.note || `${(found.at + 1).toLocaleString('en')} of ${found.isCut ? 'the last ' : ''}${count}`,
+    hasOthers: found.seqs.length > 1,
+    turn,
+    again: () => setAsked((count) => count + 1),
+  };
+}

@@ -1,0 +1,242 @@
+// The artifacts of a run: where they were, how large they are, and what is in those that can be shown.
+
+import { type ReactNode, useEffect, useState } from 'react';
+import { faultText } from '../../client/fault-words.ts';
+import type { AnswerOf } from '../../contract/operations.ts';
+import { formatSize } from '../../lib/units.ts';
+import { Code, Empty, Fault, Loading, Scrolls, Shown, Table, Time } from '../pieces/Notes.tsx';
+import { saveAnswer } from '../pieces/save.ts';
+import type { Run } from '../pieces/words.ts';
+import { useLoaded } from '../server/loading.ts';
+import { useClient } from '../server/session.tsx';
+import { onDemand } from '../shell/on-demand.tsx';
+import { csvRows } from './csv-rows.ts';
+
+const Markdown = onDemand('the artifact', async () => (await import('../pieces/Markdown.tsx')).Markdown);
+
+type ArtifactPage = AnswerOf<'listArtifacts'>;
+type Artifact = ArtifactPage['artifacts'][number];
+
+/**
+ * What is shown by an `<img>`, from memory. As the image of a page an SVG runs no script and loads nothing; opened by itself it
+ * has the policy of the page that made its address.
+ */
+const pictures = ['image/png', 'image/jpeg', 'image/gif', 'image/webp', 'image/svg+xml'];
+const mostPreviewBytes = 2 ** 20;
+const mostPreviewText = 200_000;
+const mostPreviewRows = 200;
+
+export function Artifacts({ run }: { readonly run: Run }): ReactNode {
+  const client = useClient();
+  const runId = run.run_id;
+  const key = `${runId} ${run.finished_at}`;
+  const loaded = useLoaded({ key }, (signal) => client.call('listArtifacts', { query: { run_id: runId }, signal }));
+  return (
+    <Shown of={loaded} what="the artifacts">
+      {(first) =>
+        first.artifacts.length === 0 ? (
+          <Empty>
+            {run.finished_at === null
+              ? 'They are taken when the run ends, all of them together.'
+              : 'It has left no artifacts.'}
+          </Empty>
+        ) : (
+          <ArtifactList key={key} runId={runId} first={first} />
+        )
+      }
+    </Shown>
+  );
+}
+
+function ArtifactList({ runId, first }: { readonly runId: string; readonly first: ArtifactPage }): ReactNode {
+  const client = useClient();
+  const [pages, setPages] = useState<readonly ArtifactPage[]>([first]);
+  const [isReading, setReading] = useState(false);
+  const [opened, setOpened] = useState<string | null>(null);
+  const [fault, setFault] = useState<string | null>(null);
+  const artifacts = pages.flatMap((page) => page.artifacts);
+  const cursor = pages.at(-1)?.next_cursor ?? null;
+  const readMore = async (from: string): Promise<void> => {
+    setFault(null);
+    setReading(true);
+    try {
+      const page = await client.call('listArtifacts', { query: { run_id: runId, cursor: from } });
+      setPages([...pages, page]);
+    } catch (error) {
+      setFault(faultText(error));
+    } finally {
+      setReading(false);
+    }
+  };
+  const save = (artifact: Artifact): void => {
+    setFault(null);
+    const { id, name } = artifact;
+    const isOneOfSeveral = artifacts.some((other) => other.id !== id && other.name === name);
+    const savedAs = isOneOfSeveral ? placeOf(artifact).replaceAll('/', '-') : name;
+    saveAnswer(client.request('getArtifact', { path: { artifact_id: id } }), savedAs).catch((error: unknown) =>
+      setFault(faultText(error)),
+    );
+  };
+  return (
+    <>
+      {fault !== null && <Fault text={fault} />}
+      <ul className="rows" aria-label="Artifacts">
+        {artifacts.map((artifact) => (
+          <ArtifactRow
+            key={artifact.id}
+            artifact={artifact}
+            isOpen={opened === artifact.id}
+            toggle={() => setOpened(opened === artifact.id ? null : artifact.id)}
+            save={() => save(artifact)}
+          />
+        ))}
+      </ul>
+      <p className="quiet">
+        {cursor === null ? `${artifacts.length} in all.` : `${artifacts.length} of ${first.total}.`}{' '}
+        {cursor !== null && (
+          <button type="button" disabled={isReading} onClick={() => void readMore(cursor)}>
+            More
+          </button>
+        )}
+      </p>
+    </>
+  );
+}
+
+function ArtifactRow(o: {
+  readonly artifact: Artifact;
+  readonly isOpen: boolean;
+  readonly toggle: () => void;
+  readonly save: () => void;
+}): ReactNode {
+  const { artifact } = o;
+  const place = placeOf(artifact);
+  const isShowable = isPicture(artifact.media_type) || isText(artifact.media_type);
+  return (
+    <li>
+      <span className="what">
+        {isShowable ? (
+          <button type="button" className="as-link" aria-expanded={o.isOpen} onClick={o.toggle}>
+            {place}
+          </button>
+        ) : (
+          <strong>{place}</strong>
+        )}
+        <span className="quiet">
+          {artifact.size_bytes === 0 ? 'empty' : formatSize(artifact.size_bytes)}, {artifact.media_type}
+          {artifact.step_id !== null && `, ${artifact.step_id}`}
+          {artifact.expires_at !== null && (
+            <>
+              , kept until <Time at={artifact.expires_at} />
+            </>
+          )}
+        </span>
+      </span>
+      <span className="actions">
+        {isShowable && (
+          <button type="button" aria-expanded={o.isOpen} onClick={o.toggle}>
+            Preview <span className="unseen">{place}</span>
+          </button>
+        )}
+        <button type="button" onClick={o.save}>
+          Download <span className="unseen">{place}</span>
+        </button>
+      </span>
+      {o.isOpen && <Preview artifact={artifact} />}
+    </li>
+  );
+}
+
+/** In the folder of artifacts, or the workspace. */
+function placeOf({ path, name }: Artifact): string {
+  return /^\/workspace\/(?:artifacts\/)?(.+)$/.exec(path)?.[1] ?? name;
+}
+
+function isPicture(type: string): boolean {
+  return pictures.includes(essenceOf(type));
+}
+
+function isText(type: string): boolean {
+  return /^text\/|[/+](?:json|xml|yaml|javascript)\b/.test(type);
+}
+
+/** Of `text/markdown; charset=utf-8` what stands before the parameters. */
+function essenceOf(type: string): string {
+  return (type.split(';')[0] ?? '').trim().toLowerCase();
+}
+
+type Content = { readonly text: string; readonly isCut: boolean } | { readonly url: string };
+
+function Preview({ artifact }: { readonly artifact: Artifact }): ReactNode {
+  const { media_type: type, size_bytes: size } = artifact;
+  if (size === 0) return <p className="quiet preview">It is empty.</p>;
+  if (isPicture(type) && size > mostPreviewBytes)
+    return <p className="quiet preview">A picture of more than {formatSize(mostPreviewBytes)} is not shown here.</p>;
+  return <ReadPreview artifact={artifact} />;
+}
+
+function ReadPreview({ artifact }: { readonly artifact: Artifact }): ReactNode {
+  const client = useClient();
+  const [content, setContent] = useState<Content | null>(null);
+  const [fault, setFault] = useState<string | null>(null);
+  const { id, media_type: type, size_bytes: size } = artifact;
+  useEffect(() => {
+    const ending = new AbortController();
+    let url: string | undefined;
+    const read = async (): Promise<void> => {
+      const response = await client.request('getArtifact', {
+        path: { artifact_id: id },
+        ...(size > mostPreviewBytes && { headers: { range: `bytes=0-${mostPreviewBytes - 1}` } }),
+        signal: ending.signal,
+      });
+      if (!isPicture(type)) {
+        const text = await response.text();
+        const isCut = text.length > mostPreviewText || size > mostPreviewBytes;
+        setContent({ text: text.slice(0, mostPreviewText), isCut });
+        return;
+      }
+      url = URL.createObjectURL(new Blob([await new Response(response.body).blob()], { type }));
+      setContent({ url });
+    };
+    read().catch((error: unknown) => !ending.signal.aborted && setFault(faultText(error)));
+    return () => {
+      ending.abort();
+      if (url !== undefined) URL.revokeObjectURL(url);
+    };
+  }, [client, id, type, size]);
+  if (fault !== null) return <Fault text={fault} />;
+  if (!content) return <Loading what="the artifact" />;
+  if ('url' in content) return <img className="preview" src={content.url} alt={artifact.name} />;
+  return (
+    <>
+      <TextPreview type={essenceOf(type)} text={content.text} label={`Content of ${placeOf(artifact)}`} />
+      {content.isCut && (
+        <p className="quiet preview">
+          These are its first {content.text.length.toLocaleString('en')} characters. The rest is in what is downloaded.
+        </p>
+      )}
+    </>
+  );
+}
+
+function TextPreview(o: { readonly type: string; readonly text: string; readonly label: string }): ReactNode {
+  const { type, text, label } = o;
+  if (type === 'text/markdown') {
+    return (
+      <Scrolls label={label} className="code preview">
+        <Markdown text={text} />
+      </Scrolls>
+    );
+  }
+  const [head, ...rows] = type === 'text/csv' ? csvRows(text, mostPreviewRows + 2) : [];
+  if (!head) return <Code label={label} text={text} />;
+  return (
+    <div className="preview">
+      <Table label={label} head={head} rows={rows.slice(0, mostPreviewRows)}>
+        {rows.length > mostPreviewRows && (
+          <p className="quiet">The first {mostPreviewRows} rows. The rest is in what is downloaded.</p>
+        )}
+      </Table>
+    </div>
+  );
+}

@@ -1,0 +1,75 @@
+// The result of a run: a table where it is rows, Markdown where it is a text, and JSON.
+
+import { type ReactNode, useState } from 'react';
+import { showValue } from '../../domain/argument-fields.ts';
+import { CopyButton } from '../pieces/CopyButton.tsx';
+import { Markdown } from '../pieces/Markdown.tsx';
+import { Code, Empty, Table } from '../pieces/Notes.tsx';
+import type { Run } from '../pieces/words.ts';
+
+type Row = Readonly<Record<string, unknown>>;
+
+const mostRows = 1_000;
+
+export function Result({ run }: { readonly run: Run }): ReactNode {
+  const [wantsJson, setWantsJson] = useState(false);
+  if (!run.result) {
+    return <Empty>{run.finished_at === null ? 'There is no result yet.' : 'It has given no result.'}</Empty>;
+  }
+  const { value } = run.result;
+  const rows = rowsOf(value);
+  const markdown = typeof value === 'string' ? value : null;
+  const isReadable = rows !== null || markdown !== null;
+  return (
+    <>
+      <div className="actions">
+        {isReadable && (
+          <button type="button" aria-pressed={wantsJson} onClick={() => setWantsJson(!wantsJson)}>
+            JSON
+          </button>
+        )}
+        <CopyButton label="Copy" text={JSON.stringify(value, null, 2)} />
+      </div>
+      {wantsJson || !isReadable ? (
+        <Code label="Result" text={JSON.stringify(value, null, 2)} />
+      ) : rows ? (
+        <RowsTable rows={rows} />
+      ) : (
+        <Markdown text={markdown ?? ''} />
+      )}
+    </>
+  );
+}
+
+/** A list of objects is a table, and an object one of two columns. */
+function rowsOf(value: unknown): Row[] | null {
+  if (Array.isArray(value)) {
+    const rows = value.flatMap((one) => (isRow(one) ? [one] : []));
+    return rows.length === value.length && rows.length > 0 ? rows : null;
+  }
+  return isRow(value) && Object.keys(value).length > 0
+    ? Object.entries(value).map(([name, member]) => ({ name, value: member }))
+    : null;
+}
+
+function isRow(value: unknown): value is Row {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function RowsTable({ rows }: { readonly rows: readonly Row[] }): ReactNode {
+  const shown = rows.slice(0, mostRows);
+  const columns = [...new Set(shown.flatMap((row) => Object.keys(row)))];
+  return (
+    <Table
+      label="Result"
+      head={columns}
+      rows={shown.map((row) => columns.map((column) => (row[column] === undefined ? '' : showValue(row[column]))))}
+    >
+      {rows.length > mostRows && (
+        <p className="quiet">
+          The first {mostRows} of {rows.length}; the JSON has them all.
+        </p>
+      )}
+    </Table>
+  );
+}

@@ -1,0 +1,273 @@
+// What can be done with a run: cancel it, and how far that is; run it again; decide what waits for somebody.
+
+import { type ReactNode, useEffect, useRef, useState } from 'react';
+import { Link, useLocation } from 'wouter';
+import type { Client } from '../../client/client.ts';
+import { faultText } from '../../client/fault-words.ts';
+import { leftWords } from '../../client/left-words.ts';
+import type { BodyOf } from '../../contract/operations.ts';
+import { isFinished } from '../../domain/run.ts';
+import { Dialog } from '../pieces/Dialog.tsx';
+import { Fault, Time } from '../pieces/Notes.tsx';
+import { jobPath, type Run, runPath, type Step } from '../pieces/words.ts';
+import { useLoaded } from '../server/loading.ts';
+import { useRequestKeys } from '../server/request-keys.ts';
+import { useScopes } from '../server/scopes.tsx';
+import { useClient } from '../server/session.tsx';
+import { type Happened, readRunEvents } from './run-events.ts';
+
+type Act = (action: (client: Client) => Promise<unknown>) => void;
+
+/** `nudge` grows with what happens to the run. */
+export function RunActions(o: { readonly run: Run; readonly again: () => void; readonly nudge: number }): ReactNode {
+  const { run, again } = o;
+  const client = useClient();
+  const [, navigate] = useLocation();
+  const once = useRequestKeys();
+  const [fault, setFault] = useState<string | null>(null);
+  const [isBusy, setBusy] = useState(false);
+  const [isAsking, setAsking] = useState(false);
+  const [isAsked, setAsked] = useState(false);
+  const [isKilling, setKilling] = useState(false);
+  const [asks, setAsks] = useState(0);
+  const [fromStep, setFromStep] = useState('');
+  const path = { run_id: run.run_id };
+  const isOver = isFinished(run.status);
+  const may = useScopes();
+
+  const act: Act = (action) => {
+    setBusy(true);
+    setFault(null);
+    action(client)
+      .catch((error: unknown) => setFault(faultText(error)))
+      .finally(() => {
+        setBusy(false);
+        again();
+      });
+  };
+  // These are answered when the processes are gone; the page shows how far that is meanwhile.
+  const cancel = (query: { force?: boolean }, setGoing: (isGoing: boolean) => void): void => {
+    setGoing(true);
+    setAsks((count) => count + 1);
+    setFault(null);
+    client
+      .call('cancelRun', { path, query })
+      .catch((error: unknown) => setFault(faultText(error)))
+      .finally(() => {
+        setGoing(false);
+        again();
+      });
+    setTimeout(again, 300);
+  };
+  const rerun = (body: BodyOf<'rerunRun'>): void =>
+    act(async () => {
+      const { run_id: runId } = await once(JSON.stringify({ path, body }), (headers) =>
+        client.call('rerunRun', { path, body, headers }),
+      );
+      navigate(runPath(runId));
+    });
+  const isCancelling = run.cancel_requested_at !== null && !isOver;
+  return (
+    <>
+      {may('runs:write') && (
+        <div className="actions">
+          {!isOver && !isCancelling && (
+            <button type="button" className="danger" disabled={isAsked} onClick={() => setAsking(true)}>
+              Cancel
+            </button>
+          )}
+          {isCancelling && (
+            <button
+              type="button"
+              className="danger"
+              disabled={isKilling}
+              onClick={() => cancel({ force: true }, setKilling)}
+            >
+              Kill now
+            </button>
+          )}
+          {isOver && (
+            <>
+              <button type="button" disabled={isBusy} onClick={() => rerun({ from: 'start' })}>
+                Rerun
+              </button>
+              {run.status === 'failed' && run.steps.length > 1 && (
+                <button type="button" disabled={isBusy} onClick={() => rerun({ from: 'failed' })}>
+                  Rerun what failed
+                </button>
+              )}
+              {run.steps.length > 1 && (
+                <select
+                  aria-label="Step to rerun from"
+                  value={fromStep}
+                  disabled={isBusy}
+                  onChange={(event) => setFromStep(event.target.value)}
+                >
+                  <option value="">Rerun from…</option>
+                  {run.steps
+                    .filter((step) => step.instance_of === null)
+                    .map((step) => (
+                      <option key={step.step_id}>{step.step_id}</option>
+                    ))}
+                </select>
+              )}
+              {fromStep !== '' && (
+                <button type="button" disabled={isBusy} onClick={() => rerun({ from: { step: fromStep } })}>
+                  Rerun from {fromStep}
+                </button>
+              )}
+            </>
+          )}
+          <Link
+            className="button"
+            href={`${jobPath(run.job_id)}?${isOver ? 'rerun' : 'from'}=${encodeURIComponent(run.run_id)}`}
+          >
+            {isOver ? 'Rerun with edits' : 'Start another with edits'}
+          </Link>
+        </div>
+      )}
+      {fault !== null && <Fault text={fault} />}
+      {(isAsked || run.cancel_requested_at !== null) && <Ladder run={run} nudge={o.nudge} asks={asks} />}
+      {run.steps
+        .filter(({ status }) => status === 'waiting_approval')
+        .map((step) => (
+          <Approval
+            key={step.step_id}
+            run={run}
+            step={step}
+            act={act}
+            isBusy={isBusy}
+            mayDecide={may('runs:approve') === true}
+          />
+        ))}
+      {isAsking && (
+        <Dialog title="Cancel this run?" close={() => setAsking(false)}>
+          <p>Its processes are told to end, and killed once its grace period is over.</p>
+          <div className="actions">
+            <button
+              type="button"
+              className="danger"
+              onClick={() => {
+                setAsking(false);
+                cancel({}, setAsked);
+              }}
+            >
+              Cancel the run
+            </button>
+            <button type="button" onClick={() => setAsking(false)}>
+              Leave it
+            </button>
+          </div>
+        </Dialog>
+      )}
+    </>
+  );
+}
+
+type Rung = { readonly at: string; readonly stepId: string | null; readonly text: string };
+
+/** Each signal as it is sent, and the proof that nothing is left. */
+function Ladder(o: { readonly run: Run; readonly nudge: number; readonly asks: number }): ReactNode {
+  const { run } = o;
+  const list = useRef<HTMLOListElement>(null);
+  // Whoever asked for it has pressed a button that is gone.
+  useEffect(() => {
+    if (o.asks > 0) list.current?.focus();
+  }, [o.asks]);
+  const isOver = isFinished(run.status);
+  const client = useClient();
+  const { value: live } = useLoaded({ key: `${run.run_id} ${isOver}`, nudge: o.nudge }, async (signal) =>
+    isOver ? [] : readRunEvents(client, { runId: run.run_id, types: ['run.cancelling'], signal }),
+  );
+  const rungs = isOver ? rungsOf(run) : (live ?? []).flatMap(toRung);
+  const ends = terminationsOf(run).map(({ ended }) => ended);
+  const remaining = ends.reduce((sum, ended) => sum + ended.remaining, 0);
+  const proven = ends.every((ended) => ended.proven !== false);
+  return (
+    <ol className="ladder" aria-label="Cancel" tabIndex={-1} ref={list}>
+      <li>asked for {run.cancel_requested_at !== null && <Time at={run.cancel_requested_at} />}</li>
+      {rungs.map(({ at, stepId, text }, index) => (
+        <li key={`${at} ${index}`}>
+          {run.steps.length > 1 && stepId !== null && (
+            <>
+              <code>{stepId}</code>:{' '}
+            </>
+          )}
+          {text}
+        </li>
+      ))}
+      {isOver && <li>{leftWords({ remaining, proven })}</li>}
+    </ol>
+  );
+}
+
+type Ended = { readonly stepId: string | null; readonly ended: NonNullable<Run['termination']> };
+
+/** Since the cancel was asked for; of the run itself, or of each of its steps that ran. */
+function terminationsOf(run: Run): Ended[] {
+  const ofSteps = run.steps.map(({ step_id: stepId, termination }) => ({ stepId, termination }));
+  const all = ofSteps.some(({ termination }) => termination !== null)
+    ? ofSteps
+    : [{ stepId: null, termination: run.termination }];
+  return all.flatMap(({ stepId, termination: ended }) =>
+    ended && Date.parse(ended.finished_at) >= Date.parse(run.cancel_requested_at ?? '') ? [{ stepId, ended }] : [],
+  );
+}
+
+function rungsOf(run: Run): Rung[] {
+  const rungs = terminationsOf(run).flatMap(({ stepId, ended }) =>
+    ended.signals.map(({ signal, at, processes }) => ({
+      at,
+      stepId,
+      text: `sent SIG${signal.replace(/^SIG/, '')} to ${processes} ${processes === 1 ? 'process' : 'processes'}`,
+    })),
+  );
+  return rungs.toSorted((one, other) => Date.parse(one.at) - Date.parse(other.at));
+}
+
+/** None of the event that says no more than that it was asked for. */
+function toRung({ timestamp, step_id: stepId, message }: Happened): Rung[] {
+  if (typeof message !== 'string') return [];
+  const text = message.replace(/^sent (?!SIG)/, 'sent SIG');
+  return [{ at: String(timestamp), stepId: typeof stepId === 'string' ? stepId : null, text }];
+}
+
+function Approval(o: {
+  readonly run: Run;
+  readonly step: Step;
+  readonly act: Act;
+  readonly isBusy: boolean;
+  readonly mayDecide: boolean;
+}): ReactNode {
+  const { step } = o;
+  const [comment, setComment] = useState('');
+  const decide = (decision: 'approve' | 'deny'): void =>
+    o.act((client) =>
+      client.call('approveRun', {
+        path: { run_id: o.run.run_id },
+        body: { step_id: step.step_id, decision, ...(comment !== '' && { comment }) },
+      }),
+    );
+  return (
+    <section className="note note-wait" aria-label={`Approval of ${step.step_id}`}>
+      <p>
+        <strong>{step.step_id}</strong> waits for an approval{step.message === null ? '.' : `: ${step.message}`}
+      </p>
+      {o.mayDecide && (
+        <>
+          <label>
+            Comment <input type="text" value={comment} onChange={(event) => setComment(event.target.value)} />
+          </label>
+          <div className="actions">
+            <button type="button" className="primary" disabled={o.isBusy} onClick={() => decide('approve')}>
+              Approve
+            </button>
+            <button type="button" className="danger" disabled={o.isBusy} onClick={() => decide('deny')}>
+              Deny
+            </button>
+          </div>
+        </>
+      )}
+    </section>
+  );
+}

@@ -1,0 +1,20 @@
+// What has happened to a run, read once: all of it, in order.
+
+import type { Client } from '../../client/client.ts';
+import type { EventType } from '../../domain/event.ts';
+
+export type Happened = Readonly<Record<string, unknown>>;
+
+export async function readRunEvents(
+  client: Client,
+  o: { readonly runId: string; readonly types: readonly EventType[]; readonly signal: AbortSignal },
+): Promise<Happened[]> {
+  const response = await client.request('getRunEvents', {
+    path: { run_id: o.runId },
+    query: { types: o.types.join(',') },
+    headers: { accept: 'application/x-ndjson' },
+    signal: o.signal,
+  });
+  const lines = (await response.text()).split('\n').filter((line) => line !== '');
+  return lines.map((line): Happened => JSON.parse(line));
+}

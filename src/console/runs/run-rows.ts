@@ -1,0 +1,60 @@
+// The list of runs as it grows: pages read so far, with what has happened to their runs since.
+
+import type { Frame } from '../../client/resuming-stream.ts';
+import { type ListedStatus, runStatuses } from '../../domain/run.ts';
+import type { RunRow } from '../pieces/words.ts';
+
+export type RunRows = {
+  readonly rows: readonly RunRow[];
+  /** null: these are all. */
+  readonly cursor: string | null;
+  readonly total: number;
+};
+
+type Page = { readonly runs: readonly RunRow[]; readonly next_cursor: string | null; readonly total: number };
+
+/** The newest page again: what is new stands before what is held, what is gone from it goes. */
+export function withNewest(held: RunRows | null, page: Page): RunRows {
+  const fresh = new Set(page.runs.map(({ run_id: id }) => id));
+  const last = page.runs.at(-1);
+  const isOneList = held?.rows.some(({ run_id: id }) => fresh.has(id)) ?? false;
+  if (!held || !isOneList || !last || page.next_cursor === null) {
+    return { rows: page.runs, cursor: page.next_cursor, total: page.total };
+  }
+  // What is older than the page is what was read behind its last run.
+  const at = held.rows.findIndex(({ run_id: id }) => id === last.run_id);
+  if (at < 0) return { rows: page.runs, cursor: page.next_cursor, total: page.total };
+  const older = held.rows.slice(at + 1).filter(({ run_id: id }) => !fresh.has(id));
+  return {
+    rows: [...page.runs, ...older],
+    cursor: older.length > 0 ? held.cursor : page.next_cursor,
+    total: page.total,
+  };
+}
+
+export function withOlder(held: RunRows, page: Page): RunRows {
+  const known = new Set(held.rows.map(({ run_id: id }) => id));
+  return {
+    rows: [...held.rows, ...page.runs.filter(({ run_id: id }) => !known.has(id))],
+    cursor: page.next_cursor,
+    total: page.total,
+  };
+}
+
+/** What an event says of a run that is held, wherever in the list it stands; of a list of one status, who leaves it goes. */
+export function withEvent(held: RunRows, { event, data }: Frame, wanted?: ListedStatus): RunRows {
+  const status = runStatuses.find((one) => one === data.status);
+  const at = event.startsWith('run.') ? held.rows.findIndex(({ run_id: id }) => id === data.run_id) : -1;
+  const row = held.rows[at];
+  if (!row || !status || row.status === status) return held;
+  if (wanted !== undefined && status !== wanted) return { ...held, rows: held.rows.toSpliced(at, 1) };
+  const timestamp = typeof data.timestamp === 'string' ? data.timestamp : new Date().toISOString();
+  const changed: RunRow = {
+    ...row,
+    status,
+    waiting: status === 'pending' ? row.waiting : null,
+    started_at: event === 'run.started' ? timestamp : row.started_at,
+    finished_at: event === 'run.finished' ? timestamp : row.finished_at,
+  };
+  return { ...held, rows: held.rows.with(at, changed) };
+}

@@ -1,0 +1,87 @@
+// Ctrl-K: jobs, pages, and a run by its id.
+
+import { type ReactNode, useState } from 'react';
+import { useLocation } from 'wouter';
+import { Dialog } from '../pieces/Dialog.tsx';
+import { harmless, jobPath, runPath } from '../pieces/words.ts';
+import { useLoaded } from '../server/loading.ts';
+import { useClient } from '../server/session.tsx';
+
+type Entry = { readonly href: string; readonly name: string; readonly kind: string };
+
+const pages: readonly Entry[] = [
+  { href: '/jobs', name: 'Jobs', kind: 'page' },
+  { href: '/runs', name: 'Runs', kind: 'page' },
+  { href: '/runs?q=status%3Afailed', name: 'Failed runs', kind: 'page' },
+  { href: '/runs?q=status%3Arunning', name: 'Running runs', kind: 'page' },
+  { href: '/system', name: 'System', kind: 'page' },
+];
+const mostShown = 12;
+
+export function Palette({ close }: { readonly close: () => void }): ReactNode {
+  const client = useClient();
+  const [, navigate] = useLocation();
+  const [text, setText] = useState('');
+  const [chosen, setChosen] = useState(0);
+  const { value } = useLoaded({ key: 'palette' }, (signal) => client.call('listJobs', { signal }));
+  const wanted = text.trim().toLowerCase();
+  const jobs = (value?.jobs ?? []).map(
+    ({ id, title }): Entry => ({ href: jobPath(id), name: harmless(title ? `${id} – ${title}` : id), kind: 'job' }),
+  );
+  const byId: Entry[] = /^run_\w+$/i.test(text.trim())
+    ? [{ href: runPath(text.trim()), name: text.trim(), kind: 'run' }]
+    : [];
+  const search: Entry[] =
+    wanted === ''
+      ? []
+      : [{ href: `/runs?q=${encodeURIComponent(text.trim())}`, name: `Runs with “${text.trim()}”`, kind: 'search' }];
+  const matching = [...pages, ...jobs].filter(({ name }) => name.toLowerCase().includes(wanted));
+  const found = [...byId, ...matching.slice(0, mostShown), ...search];
+  const at = Math.min(chosen, Math.max(0, found.length - 1));
+  const go = (entry: Entry | undefined): void => {
+    if (!entry) return;
+    close();
+    navigate(entry.href);
+  };
+  return (
+    <Dialog title="Go to" close={close}>
+      <input
+        type="text"
+        role="combobox"
+        aria-label="Job, page or run"
+        aria-expanded="true"
+        aria-controls="palette-list"
+        aria-activedescendant={found.length > 0 ? `palette-${at}` : undefined}
+        value={text}
+        autoComplete="off"
+        spellCheck={false}
+        onChange={(event) => {
+          setText(event.target.value);
+          setChosen(0);
+        }}
+        onKeyDown={(event) => {
+          if (event.key === 'ArrowDown') setChosen(Math.min(found.length - 1, at + 1));
+          else if (event.key === 'ArrowUp') setChosen(Math.max(0, at - 1));
+          else if (event.key === 'Enter') go(found[at]);
+          else return;
+          event.preventDefault();
+        }}
+      />
+      <div id="palette-list" role="listbox" aria-label="Found" className="palette">
+        {found.map((entry, index) => (
+          // biome-ignore lint/a11y/useKeyWithClickEvents: the keys are those of the input that controls the list
+          <div
+            key={entry.href}
+            id={`palette-${index}`}
+            role="option"
+            tabIndex={-1}
+            aria-selected={index === at}
+            onClick={() => go(entry)}
+          >
+            <span>{entry.name}</span> <span className="quiet">{entry.kind}</span>
+          </div>
+        ))}
+      </div>
+    </Dialog>
+  );
+}

@@ -1,0 +1,40 @@
+// The start of a job as a command for somewhere else, with what it needs to be let in there.
+
+import type { ReactNode } from 'react';
+import { CopyButton, shellWord } from '../pieces/CopyButton.tsx';
+import { useSession } from '../server/session.tsx';
+
+export function Copies({
+  jobId,
+  args,
+  secrets,
+}: {
+  readonly jobId: string;
+  readonly args: Readonly<Record<string, unknown>>;
+  /** The names of those that are the word SECRET in `args`. */
+  readonly secrets: readonly string[];
+}): ReactNode {
+  const { hasToken } = useSession();
+  const body = JSON.stringify({ job_id: jobId, args });
+  const curl = [
+    `curl ${shellWord(`${location.origin}/api/v1/runs`)}`,
+    "-H 'content-type: application/json'",
+    ...(hasToken ? ['-H "authorization: Bearer $FLWD_TOKEN"'] : []),
+    `-d ${shellWord(body)}`,
+  ].join(' ');
+  const words = Object.keys(args).length > 0 ? ` --args ${shellWord(JSON.stringify(args))}` : '';
+  const notes = [
+    ...(secrets.length > 0 ? [`SECRET stands where the value of ${secrets.join(', ')} belongs.`] : []),
+    ...(hasToken ? ['$FLWD_TOKEN is the token, which is not copied.'] : []),
+  ];
+  return (
+    <>
+      <CopyButton label="Copy as curl" text={curl} />
+      <CopyButton
+        label="Copy as flwd"
+        text={`flwd --remote ${shellWord(location.origin)} run ${shellWord(jobId)}${words}`}
+      />
+      {notes.length > 0 && <p className="hint">In what is copied, {notes.join(' ')}</p>}
+    </>
+  );
+}

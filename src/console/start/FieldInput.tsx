@@ -1,0 +1,132 @@
+// What one value is typed into, or chosen with: an input of its kind.
+
+import { type ClipboardEvent, type ReactNode, useState } from 'react';
+import { type ArgumentField, showValue } from '../../domain/argument-fields.ts';
+import type { LeftEmpty } from './form-texts.ts';
+
+export type InputProps = {
+  readonly id: string;
+  readonly field: ArgumentField;
+  readonly text: string;
+  readonly label?: string;
+  readonly isStored?: boolean;
+  /** Of a `<datalist>`. */
+  readonly list?: string;
+  readonly left: LeftEmpty | null;
+  readonly describedBy: string;
+  readonly isWrong: boolean;
+  readonly set: (text: string) => void;
+};
+
+export function FieldInput(o: InputProps): ReactNode {
+  const { field, text, set } = o;
+  const kind = field.itemKind ?? field.kind;
+  const fallback = field.kind === 'list' ? '' : (o.left?.shown ?? '');
+  const shared = {
+    id: o.id,
+    'aria-describedby': o.describedBy,
+    'aria-invalid': o.isWrong,
+    ...(o.label !== undefined && { 'aria-label': o.label }),
+    ...(o.list !== undefined && { list: o.list }),
+  };
+  if (kind === 'boolean' || kind === 'choice') {
+    const choices = kind === 'boolean' ? ['true', 'false'] : field.choices.map(showValue);
+    return (
+      <select {...shared} value={text} onChange={(event) => set(event.target.value)}>
+        <option value="">{o.left && fallback !== '' ? `${fallback} (${o.left.why})` : '–'}</option>
+        {choices.map((choice) => (
+          <option key={choice} value={choice}>
+            {choice === '' ? '(empty)' : choice}
+          </option>
+        ))}
+      </select>
+    );
+  }
+  if (kind === 'json') {
+    return (
+      <textarea
+        {...shared}
+        rows={3}
+        spellCheck={false}
+        placeholder={fallback === '' ? 'JSON' : fallback}
+        value={text}
+        onChange={(event) => set(event.target.value)}
+      />
+    );
+  }
+  return (
+    <LineInput
+      shared={shared}
+      text={text}
+      set={set}
+      look={lookOf(kind, field.format, text)}
+      isLong={field.isLong}
+      isHidden={kind === 'secret' && !o.isStored}
+      placeholder={o.isStored ? 'its name' : kind === 'secret' && o.left ? o.left.why : fallback}
+    />
+  );
+}
+
+type Look = { readonly type: string; readonly inputMode?: 'decimal' };
+
+/**
+ * Those of the browser, where what they give is what the schema wants: its time of a day, and of one hour, knows no zone. A
+ * date that is none stays a text, which one could not see otherwise.
+ */
+function lookOf(kind: string, format: string | null, text: string): Look {
+  if (kind === 'integer' || kind === 'number') return { type: 'text', inputMode: 'decimal' };
+  if (kind !== 'text') return { type: 'text' };
+  if (format === 'date' && (text === '' || /^\d{4}-\d\d-\d\d$/.test(text))) return { type: 'date' };
+  return { type: format === 'email' ? 'email' : format === 'uri' ? 'url' : 'text' };
+}
+
+/** A line; several, once there is a line break in it, which an `<input>` would take out of the text. */
+function LineInput(o: {
+  readonly shared: Readonly<Record<string, unknown>> & { readonly id: string };
+  readonly text: string;
+  readonly set: (text: string) => void;
+  readonly look: Look;
+  readonly isLong: boolean;
+  readonly isHidden: boolean;
+  readonly placeholder: string;
+}): ReactNode {
+  const { shared, text, set, placeholder } = o;
+  const [hadLines, setHadLines] = useState(false);
+  const hasLines = o.isLong || hadLines || /\n/.test(text + placeholder);
+  // It stays as large when they are taken out again: who types in it would lose it.
+  if (hasLines && !hadLines) setHadLines(true);
+  if (hasLines) {
+    return (
+      <textarea
+        {...shared}
+        className={o.isHidden ? 'hidden-text' : ''}
+        rows={Math.min(12, Math.max(o.isLong ? 4 : 2, text.split('\n').length + 1))}
+        autoComplete="off"
+        spellCheck={false}
+        placeholder={placeholder}
+        value={text}
+        onChange={(event) => set(event.target.value)}
+      />
+    );
+  }
+  const paste = (event: ClipboardEvent<HTMLInputElement>): void => {
+    const pasted = event.clipboardData.getData('text').replaceAll(/\r\n?/g, '\n');
+    if (!/\n./.test(pasted)) return;
+    event.preventDefault();
+    const { selectionStart, selectionEnd } = event.currentTarget;
+    set(text.slice(0, selectionStart ?? text.length) + pasted + text.slice(selectionEnd ?? text.length));
+    requestAnimationFrame(() => document.getElementById(shared.id)?.focus());
+  };
+  return (
+    <input
+      {...shared}
+      {...(o.isHidden ? { type: 'password' } : o.look)}
+      autoComplete="off"
+      spellCheck={false}
+      placeholder={placeholder}
+      value={text}
+      onPaste={paste}
+      onChange={(event) => set(event.target.value)}
+    />
+  );
+}

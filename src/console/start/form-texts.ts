@@ -1,0 +1,187 @@
+// What is typed into a job's form: the texts of each field, and the arguments that make of them.
+
+import { type ArgumentField, setArgument, showValue } from '../../domain/argument-fields.ts';
+import { type ArgumentFault, readFields, toFieldPointer } from '../../domain/filled-fields.ts';
+import type { JsonObject } from '../../domain/job.ts';
+
+export type FieldTexts = {
+  /** None: it is left out. More than one of a list alone. */
+  readonly texts: readonly string[];
+  /** Of a secret: what is typed is the name of a stored one. */
+  readonly isStored: boolean;
+};
+
+type Arguments = Readonly<Record<string, unknown>>;
+
+export type ReadArguments = {
+  readonly args: JsonObject;
+  readonly faults: ReadonlyMap<number, string>;
+  /** Of the whole. */
+  readonly fault?: string;
+};
+
+export const noTexts: FieldTexts = { texts: [], isStored: false };
+
+export function isSecret(field: ArgumentField | undefined): boolean {
+  return field?.kind === 'secret' || field?.itemKind === 'secret';
+}
+
+/** As they would be typed. What no field can hold is not among them: `heldByNoField` tells. */
+export function textsOf(fields: readonly ArgumentField[], args: Arguments): FieldTexts[] {
+  return fields.map((field) => {
+    const value = valueAt(args, field.path);
+    if (value === undefined) return noTexts;
+    const stored = field.kind === 'secret' ? nameOfStored(value) : null;
+    if (stored !== null) return { texts: [stored], isStored: true };
+    const texts = field.kind === 'list' && Array.isArray(value) ? value.map(showValue) : [showValue(value)];
+    return { texts, isStored: false };
+  });
+}
+
+/** What a field that is left empty comes to. */
+export type LeftEmpty = { readonly shown: string; readonly why: 'default' | 'as it was' };
+
+/**
+ * null: there is none of it. Defaults are filled in where the object that they are in is given, and a rerun takes each argument
+ * that is not given from before, as a whole.
+ */
+export function leftEmpty(field: ArgumentField, args: Arguments, before: Arguments | null): LeftEmpty | null {
+  const { path, defaultValue } = field;
+  const [top = ''] = path;
+  if (before && !Object.hasOwn(args, top) && Object.hasOwn(before, top)) {
+    const value = valueAt(before, path);
+    return value === undefined ? null : { shown: isSecret(field) ? '' : showValue(value), why: 'as it was' };
+  }
+  if (defaultValue === undefined) return null;
+  const holder = path.length === 1 ? args : valueAt(args, path.slice(0, -1));
+  return typeof holder === 'object' ? { shown: showValue(defaultValue), why: 'default' } : null;
+}
+
+/** An item of a list of objects as its fields; null: they cannot hold it. */
+export function itemTexts(fields: readonly ArgumentField[], text: string): FieldTexts[] | null {
+  const { args, fault } = readJsonText(text);
+  return fault !== undefined || heldByNoField(fields, args).length > 0 ? null : textsOf(fields, args);
+}
+
+/** And back. What a field cannot read stays as it is typed, for the server to refuse. */
+export function itemText(fields: readonly ArgumentField[], filled: readonly FieldTexts[]): string {
+  const { args, faults } = readTexts(fields, filled);
+  const item: Record<string, unknown> = { ...args };
+  for (const index of faults.keys()) {
+    const { path, kind } = fields[index] ?? { path: [], kind: 'text' };
+    const texts = filled[index]?.texts ?? [];
+    setArgument(item, path, kind === 'list' ? texts : texts[0]);
+  }
+  return JSON.stringify(item);
+}
+
+/** Beside a field the name of what is missing need not be said, nor that it is once there is some: the server is being asked. */
+export function besideFields(
+  fields: readonly ArgumentField[],
+  filled: readonly FieldTexts[],
+  byField: ReadonlyMap<number, string>,
+  errors: readonly ArgumentFault[],
+): ReadonlyMap<number, string> {
+  const missing = errors.filter(({ keyword }) => keyword === 'required');
+  return new Map(
+    [...byField].flatMap(([index, fault]) => {
+      const pointer = `${toFieldPointer(fields[index]?.path ?? [])}/`;
+      const isMissing = missing.some(
+        (error) => error.message === fault && pointer.startsWith(`${String(error.pointer)}/`),
+      );
+      if (!isMissing) return [[index, fault]];
+      return (filled[index]?.texts.length ?? 0) > 0 ? [] : [[index, 'Required.']];
+    }),
+  );
+}
+
+function nameOfStored(value: unknown): string | null {
+  const { secret = null }: { secret?: unknown } = typeof value === 'object' && value !== null ? value : {};
+  return typeof secret === 'string' && Object.keys(value ?? {}).length === 1 ? secret : null;
+}
+
+/** The members that would be others, or none, if they were typed into fields. */
+export function heldByNoField(fields: readonly ArgumentField[], args: Arguments): string[] {
+  const { args: held } = readTexts(fields, textsOf(fields, args));
+  return Object.keys(args).filter((name) => sorted(args[name]) !== sorted(held[name]));
+}
+
+function sorted(value: unknown): string | undefined {
+  return JSON.stringify(value, (_, member: unknown) =>
+    typeof member === 'object' && member !== null && !Array.isArray(member)
+      ? Object.fromEntries(Object.entries(member).toSorted(([a], [b]) => (a < b ? -1 : 1)))
+      : member,
+  );
+}
+
+/** Those of an earlier run without its secrets, which have to be given anew. */
+export function openArguments(fields: readonly ArgumentField[], args: Arguments): JsonObject {
+  const open: JsonObject = JSON.parse(JSON.stringify(args));
+  for (const field of fields) {
+    const holder = isSecret(field) ? valueAt(open, field.path.slice(0, -1)) : undefined;
+    const name = field.path.at(-1);
+    if (typeof holder === 'object' && holder !== null && name !== undefined) Reflect.deleteProperty(holder, name);
+  }
+  return open;
+}
+
+function valueAt(args: Arguments, path: readonly string[]): unknown {
+  let at: unknown = args;
+  for (const name of path) {
+    if (typeof at !== 'object' || at === null || !Object.hasOwn(at, name)) return undefined;
+    at = Reflect.get(at, name);
+  }
+  return at;
+}
+
+export function readTexts(fields: readonly ArgumentField[], filled: readonly FieldTexts[]): ReadArguments {
+  const read = readFields(
+    fields.map((field, index) => {
+      const { texts, isStored } = filled[index] ?? noTexts;
+      return { field, texts: isStored ? [] : texts };
+    }),
+  );
+  const args: Record<string, unknown> = { ...read.args };
+  for (const [index, { path }] of fields.entries()) {
+    const { texts, isStored } = filled[index] ?? noTexts;
+    const [name] = texts;
+    if (isStored && name) setArgument(args, path, { secret: name });
+  }
+  const plain: JsonObject = JSON.parse(JSON.stringify(args));
+  return { args: plain, faults: read.faults };
+}
+
+/** The arguments as they may be shown; what is secret and not stored is `instead`, or left out. */
+export function shownArguments(
+  fields: readonly ArgumentField[],
+  filled: readonly FieldTexts[],
+  instead: string | null,
+): JsonObject {
+  const hidden = new Set(typedSecrets(fields, filled));
+  const shown = filled.map((one, index) => {
+    if (!hidden.has(index)) return one;
+    return instead === null ? noTexts : { ...one, texts: one.texts.map(() => instead) };
+  });
+  return readTexts(fields, shown).args;
+}
+
+/** The indexes of the fields with a secret that is typed here. */
+export function typedSecrets(fields: readonly ArgumentField[], filled: readonly FieldTexts[]): number[] {
+  return [...fields.keys()].filter((index) => {
+    const { texts, isStored } = filled[index] ?? noTexts;
+    return isSecret(fields[index]) && !isStored && texts.length > 0;
+  });
+}
+
+export function readJsonText(text: string): ReadArguments {
+  const nothing = { args: {}, faults: new Map<number, string>() };
+  try {
+    const value: unknown = JSON.parse(text.trim() === '' ? '{}' : text);
+    if (typeof value !== 'object' || value === null || Array.isArray(value))
+      return { ...nothing, fault: 'It must be an object.' };
+    const args: JsonObject = JSON.parse(JSON.stringify(value));
+    return { ...nothing, args };
+  } catch {
+    return { ...nothing, fault: 'It is no JSON yet.' };
+  }
+}

@@ -1,0 +1,313 @@
+// The instance: its health, what waits and why, where jobs come from, what runs by the clock, what this host enforces, and
+// what is kept here.
+
+import type { ReactNode } from 'react';
+import { Link } from 'wouter';
+import type { AnswerOf } from '../../contract/operations.ts';
+import { formatDuration, formatSize } from '../../lib/units.ts';
+import { Facts, FaultsOnce, Shown, Table, Time } from '../pieces/Notes.tsx';
+import { jobPath, runPath } from '../pieces/words.ts';
+import { useLoaded, useRunEvents, useTicks, useTitle } from '../server/loading.ts';
+import { useClient } from '../server/session.tsx';
+
+const waitingShown = 20;
+const auditShown = 50;
+const settleMs = 2_000;
+/** For what no event tells of. */
+const everyMs = 5_000;
+
+export function SystemPage(): ReactNode {
+  useTitle('System');
+  const happened = useRunEvents({ settleMs });
+  return (
+    <>
+      <h1>System</h1>
+      <FaultsOnce>
+        <HealthChecks />
+        <Waiting nudge={happened} />
+        <Schedules />
+        <Info />
+        <Tokens />
+        <Secrets />
+        <Audit nudge={happened} />
+      </FaultsOnce>
+    </>
+  );
+}
+
+function Section(o: { readonly title: string; readonly id?: string; readonly children: ReactNode }): ReactNode {
+  return (
+    <section aria-label={o.title} id={o.id}>
+      <h2>{o.title}</h2>
+      {o.children}
+    </section>
+  );
+}
+
+function HealthChecks(): ReactNode {
+  const client = useClient();
+  const loaded = useLoaded({ key: 'health', nudge: useTicks(everyMs) }, (signal) =>
+    client.call('getHealth', { signal }),
+  );
+  return (
+    <Section title="Health">
+      <Shown of={loaded} what="its health">
+        {({ status, version, uptime_seconds: uptime, checks }) => (
+          <Facts
+            of={[
+              ['Status', status],
+              ['Version', version],
+              ['Up for', formatDuration(uptime * 1_000)],
+              ...Object.entries(checks).map(
+                ([name, check]) =>
+                  [name, check.detail === undefined ? check.status : `${check.status}: ${check.detail}`] as const,
+              ),
+            ]}
+          />
+        )}
+      </Shown>
+    </Section>
+  );
+}
+
+function Info(): ReactNode {
+  const client = useClient();
+  const loaded = useLoaded({ key: 'info', nudge: useTicks(everyMs) }, (signal) =>
+    client.call('getSystemInfo', { signal }),
+  );
+  return (
+    <Shown of={loaded} what="what it is made of">
+      {({ queue, sources, isolation, host, limits }) => (
+        <>
+          <Section title="Queue">
+            <Facts
+              of={[
+                [
+                  'Waiting',
+                  `${queue.depth}${queue.limits.max_depth === null ? '' : ` of ${queue.limits.max_depth} at most`}`,
+                ],
+                ['Running', `${queue.running} of ${queue.limits.global_concurrency} at once`],
+                [
+                  'Of one job',
+                  queue.limits.job_concurrency === null ? null : `${queue.limits.job_concurrency} at once`,
+                ],
+              ]}
+            />
+          </Section>
+          <Section title="Sources">
+            <Facts of={sources.map(({ name, type, path }) => [name, path === undefined ? type : `${type}: ${path}`])} />
+          </Section>
+          <Section title="Isolation">
+            <Facts of={Object.entries(isolation).map(([name, one]) => [name, capabilityWords(one)])} />
+            <Table
+              label="Checks of the host"
+              head={['check', 'status', 'what was found', 'what to do']}
+              rows={host.checks.map(({ name, status, detail, cure }) => [name, status, detail, cure ?? ''])}
+            />
+            <h3>Limits of a run</h3>
+            <Facts
+              of={[
+                ...Object.entries(limits.run).map(
+                  ([name, { by, detail }]) => [name, detail === null ? `by ${by}` : `by ${by}: ${detail}`] as const,
+                ),
+                ['request', formatSize(limits.body_bytes)],
+              ]}
+            />
+          </Section>
+        </>
+      )}
+    </Shown>
+  );
+}
+
+function capabilityWords({ available, detail }: AnswerOf<'getSystemInfo'>['isolation'][string]): string {
+  return [available ? 'available' : 'not available', detail].filter(Boolean).join(': ');
+}
+
+function Waiting({ nudge }: { readonly nudge: number }): ReactNode {
+  const client = useClient();
+  const loaded = useLoaded({ key: 'waiting', nudge }, async (signal) => {
+    const query = { limit: waitingShown };
+    const [asking, pending] = await Promise.all([
+      client.call('listRuns', { query: { ...query, status: 'waiting_approval' }, signal }),
+      client.call('listRuns', { query: { ...query, status: 'pending' }, signal }),
+    ]);
+    const runs = [...asking.runs, ...pending.runs].slice(0, waitingShown);
+    const isMore = asking.total + pending.total > runs.length;
+    return { runs, isMore, asking: asking.total, pending: pending.total };
+  });
+  return (
+    <Section title="What waits">
+      <Shown of={loaded} what="what waits">
+        {({ runs, isMore, asking, pending }) =>
+          runs.length === 0 ? (
+            <p className="quiet">No run waits.</p>
+          ) : (
+            <>
+              <Table
+                label="Runs that wait"
+                head={['run', 'job', 'why', 'since']}
+                rows={runs.map((run) => [
+                  <Link key="run" href={runPath(run.run_id)}>
+                    {run.run_id}
+                  </Link>,
+                  run.job_id,
+                  run.waiting ?? 'for its turn',
+                  <Time key="time" at={run.created_at} />,
+                ])}
+              />
+              {isMore && (
+                <p>
+                  {asking > 0 && (
+                    <Link href="/runs?q=status%3Awaiting_approval">All {asking} that wait for an approval</Link>
+                  )}
+                  {asking > 0 && pending > 0 && ' · '}
+                  {pending > 0 && <Link href="/runs?q=status%3Apending">All {pending} in the queue</Link>}
+                </p>
+              )}
+            </>
+          )
+        }
+      </Shown>
+    </Section>
+  );
+}
+
+function Schedules(): ReactNode {
+  const client = useClient();
+  const loaded = useLoaded({ key: 'schedules', nudge: useTicks(everyMs) }, (signal) =>
+    client.call('listSchedules', { signal }),
+  );
+  return (
+    <Section title="Schedules" id="schedules">
+      <Shown of={loaded} what="the schedules">
+        {({ schedules }) =>
+          schedules.length === 0 ? (
+            <p className="quiet">
+              There are none. <code>schedules:</code> in a job’s config.yaml makes one.
+            </p>
+          ) : (
+            <Table
+              label="All schedules"
+              head={['job', 'when', 'next', 'last', 'from']}
+              rows={schedules.map((schedule) => [
+                <Link key="job" href={jobPath(schedule.job_id)}>
+                  {schedule.job_id}
+                </Link>,
+                `${schedule.cron} ${schedule.timezone}`,
+                <NextFires key="next" schedule={schedule} />,
+                schedule.last_error ? (
+                  `not at ${schedule.last_error.nominal_at}: ${schedule.last_error.detail}`
+                ) : schedule.last_fire ? (
+                  <Link key="last" href={runPath(schedule.last_fire.run_id)}>
+                    <Time at={schedule.last_fire.at} />
+                  </Link>
+                ) : (
+                  ''
+                ),
+                schedule.source === 'job' ? 'config.yaml' : 'the API',
+              ])}
+            />
+          )
+        }
+      </Shown>
+    </Section>
+  );
+}
+
+function NextFires({ schedule }: { readonly schedule: AnswerOf<'listSchedules'>['schedules'][number] }): ReactNode {
+  if (!schedule.enabled) return 'paused';
+  return schedule.next_fires.slice(0, 3).map(({ nominal_at: at, local }, index) => (
+    <span key={at} title={local} className="fire">
+      {index > 0 && ', '}
+      <Time at={at} />
+    </span>
+  ));
+}
+
+function Tokens(): ReactNode {
+  const client = useClient();
+  const loaded = useLoaded({ key: 'tokens' }, (signal) => client.call('listTokens', { signal }));
+  return (
+    <Section title="Tokens">
+      <Shown of={loaded} what="the tokens">
+        {({ tokens }) =>
+          tokens.length === 0 ? (
+            <p className="quiet">
+              There are none. <code>flwd tokens create --name NAME --scopes A,B</code> makes one.
+            </p>
+          ) : (
+            <Table
+              label="All tokens"
+              head={['name', 'scopes', 'tenant', 'status', 'used', 'ends']}
+              rows={tokens.map((token) => [
+                token.name,
+                token.scopes.join(', '),
+                token.tenant,
+                token.status,
+                token.last_used_at === null ? 'never' : <Time key="used" at={token.last_used_at} />,
+                token.expires_at === null ? 'never' : <Time key="ends" at={token.expires_at} />,
+              ])}
+            />
+          )
+        }
+      </Shown>
+    </Section>
+  );
+}
+
+function Secrets(): ReactNode {
+  const client = useClient();
+  const loaded = useLoaded({ key: 'secrets' }, (signal) => client.call('listSecrets', { signal }));
+  return (
+    <Section title="Secrets">
+      <Shown of={loaded} what="the names of the secrets">
+        {({ secrets }) =>
+          secrets.length === 0 ? (
+            <p className="quiet">
+              None is stored. <code>flwd secrets set NAME</code> stores one; nobody is shown its value again.
+            </p>
+          ) : (
+            <Table
+              label="Names of the stored secrets"
+              head={['name', 'tenant', 'stored by', 'changed']}
+              rows={secrets.map((secret) => [
+                secret.name,
+                secret.tenant,
+                secret.updated_by,
+                <Time key="at" at={secret.updated_at} />,
+              ])}
+            />
+          )
+        }
+      </Shown>
+    </Section>
+  );
+}
+
+function Audit({ nudge }: { readonly nudge: number }): ReactNode {
+  const client = useClient();
+  const loaded = useLoaded({ key: 'audit', nudge }, (signal) =>
+    client.call('listAudit', { query: { limit: auditShown }, signal }),
+  );
+  return (
+    <Section title="Audit">
+      <Shown of={loaded} what="the audit log">
+        {({ entries }) => (
+          <Table
+            label="Newest rows of the audit log"
+            head={['when', 'who', 'what', 'to what', 'result', 'from']}
+            rows={entries.map((entry) => [
+              <Time key="at" at={entry.at} />,
+              `${entry.actor.name} (${entry.actor.kind})`,
+              entry.action,
+              entry.object === null ? '' : `${entry.object.kind} ${entry.object.id ?? ''}`,
+              entry.reason === null ? entry.result : `${entry.result}: ${entry.reason}`,
+              entry.from ?? '',
+            ])}
+          />
+        )}
+      </Shown>
+    </Section>
+  );
+}

@@ -1,0 +1,68 @@
+// What POST /plans answers: what a run would be, and why it would wait or be refused.
+
+import type { Catalog } from '../../catalog/catalog.ts';
+import { inGraphOrder } from '../../catalog/job/step-graph.ts';
+import { networkReach } from '../../domain/network-reach.ts';
+import { Problem, problemType } from '../../domain/problem.ts';
+import type { Run } from '../../domain/run.ts';
+import { formatDurationOrNull } from '../../lib/units.ts';
+import { refuseConflict } from '../create.ts';
+import type { Dispatcher } from '../queue/dispatch.ts';
+import type { ResolvedPlan } from './plan.ts';
+
+export type PlanAnswer = {
+  readonly job_id: string;
+  readonly args: Run['args'];
+  readonly executor: string;
+  readonly steps: readonly { readonly step_id: string; readonly needs: readonly string[] }[];
+  readonly security: Run['security'];
+  readonly limits: Run['limits'];
+  readonly grants: Run['grants'];
+  readonly network_reach: string | null;
+  readonly secrets: readonly string[];
+  readonly stored_secrets: readonly string[];
+  readonly timeouts: { readonly run: string | null; readonly step: string | null; readonly queue: string | null };
+  readonly revision: string;
+  readonly waiting: string | null;
+  readonly denied: { readonly type: string; readonly detail: string } | null;
+};
+
+export async function answerPlan(
+  plan: ResolvedPlan,
+  o: { readonly catalog: Catalog; readonly dispatcher: Dispatcher; readonly trustsJobs: boolean },
+): Promise<PlanAnswer> {
+  const { catalog, dispatcher } = o;
+  const { definition: job } = plan.entry;
+  const outlook = dispatcher.outlook(plan.lane);
+  const denied = plan.denied ?? conflictOf(plan, dispatcher) ?? outlook.refused;
+  return {
+    job_id: job.id,
+    args: plan.args,
+    executor: job.executor,
+    steps: inGraphOrder(job.steps).map(({ id, needs }) => ({ step_id: id, needs })),
+    security: { profile: plan.profile, isolation: plan.isolation },
+    limits: plan.limits,
+    grants: plan.grants,
+    network_reach: networkReach(plan.network, plan.profile, o.trustsJobs),
+    secrets: plan.entry.definition.secretArgs.filter((name) => Object.hasOwn(plan.args, name)),
+    stored_secrets: plan.storedSecrets,
+    timeouts: {
+      run: formatDurationOrNull(job.timeouts.runMs),
+      step: formatDurationOrNull(job.timeouts.stepMs),
+      queue: formatDurationOrNull(job.timeouts.queueMs),
+    },
+    revision: await catalog.revisionOf(plan.entry),
+    waiting: outlook.waiting,
+    denied: denied ? { type: problemType(denied.slug), detail: denied.message } : null,
+  };
+}
+
+function conflictOf(plan: ResolvedPlan, dispatcher: Dispatcher): Problem | null {
+  try {
+    refuseConflict(plan, dispatcher);
+    return null;
+  } catch (error) {
+    if (error instanceof Problem) return error;
+    throw error;
+  }
+}

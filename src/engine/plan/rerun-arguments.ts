@@ -1,0 +1,77 @@
+// The arguments of a rerun: the old ones, and over them those that its caller gives. Secrets that nobody stored are their
+// giver's: they go along where the same is done with them again, or where their giver asks for something else.
+
+import { isDeepStrictEqual } from 'node:util';
+import type { JobDefinition, JsonObject, JsonValue } from '../../domain/job.ts';
+import { type Fault, validationError } from '../../domain/problem.ts';
+import type { RunPlan } from '../../domain/run.ts';
+import type { StoredRun } from '../../store/run/runs.ts';
+import { type RunSecrets, redactedTexts } from '../run/run-secrets.ts';
+
+export type RerunRequest = {
+  readonly from?: 'start' | 'failed' | { readonly step: string };
+  /** Laid over the old ones. */
+  readonly args?: JsonObject;
+  /** The job as it is now, instead of as it was. */
+  readonly revision?: 'latest';
+};
+
+type RerunArguments = {
+  readonly args: JsonObject;
+  /** What the environment gets as it did before, and what the old run was given: kept outputs may hold that. */
+  readonly before: RunSecrets;
+  readonly storedArgs: NonNullable<RunPlan['storedArgs']>;
+  readonly secretsBy: string;
+};
+
+/**
+ * @param job as it will run
+ * @param before the old run's secrets
+ * @throws Problem validation-error for each secret that must be given anew
+ */
+export function argumentsOfRerun(
+  { from = 'start', args: given = {}, revision }: RerunRequest,
+  o: { readonly stored: StoredRun; readonly before: RunSecrets; readonly job: JobDefinition; readonly caller: string },
+): RerunArguments {
+  const { job, caller } = o;
+  const { run: old, plan } = o.stored;
+  const giver = plan.secretsBy ?? old.created_by;
+  const named = new Map(Object.entries(plan.storedArgs ?? {}));
+  const secrets = [...o.before.secrets];
+  const ofArguments = new Map(secrets.filter(([name]) => Object.hasOwn(old.args, name)));
+  const ofEnvironment = new Map(secrets.filter(([name]) => !ofArguments.has(name)));
+  const changes = ([name, value]: [string, JsonValue]): boolean =>
+    job.secretArgs.includes(name) || ofArguments.has(name) || !isDeepStrictEqual(value, old.args[name]);
+  const isOthers = giver !== caller && (revision === 'latest' || Object.entries(given).some(changes));
+
+  const faults: Fault[] = [];
+  const carried = new Map<string, JsonValue>();
+  for (const [name, value] of ofArguments) {
+    if (Object.hasOwn(given, name)) continue;
+    const stored = named.get(name);
+    if (!job.secretArgs.includes(name)) {
+      faults.push(anew(name, 'it was a secret, and the job takes it as one no more'));
+    } else if (!isOthers) carried.set(name, value);
+    else if (stored !== undefined) carried.set(name, { secret: stored });
+    else {
+      faults.push(anew(name, `it is a secret that '${giver}' gave, and this rerun does something else with it`));
+    }
+  }
+  const mayHoldSecrets = o.before.alsoRedacted.length > 0 || [...ofArguments.keys()].some((name) => !named.has(name));
+  if (isOthers && from !== 'start' && plan.job.composition === 'steps' && mayHoldSecrets) {
+    const message = `must be \`start\`: what the old run has left may hold secrets that '${giver}' gave, and this rerun does something else with them`;
+    faults.push({ pointer: '/from', message, keyword: 'secret' });
+  }
+  if (faults.length > 0) throw validationError(faults);
+  return {
+    args: { ...old.args, ...Object.fromEntries(carried), ...given },
+    before: { secrets: isOthers ? new Map() : ofEnvironment, alsoRedacted: redactedTexts(o.before) },
+    storedArgs: Object.fromEntries([...named].filter(([name]) => carried.has(name))),
+    secretsBy: isOthers ? caller : giver,
+  };
+}
+
+function anew(name: string, why: string): Fault {
+  const message = `must be given anew, as a text or as {"secret": name}: ${why}`;
+  return { pointer: `/args/${name}`, message, keyword: 'secret' };
+}

@@ -1,0 +1,60 @@
+// What stands in the way of a job's sub-runs, before a run of it is created: jobs that are not there, circles, chains that
+// are too long, secrets written into a job. Jobs may change while a run is under way, so each sub-run is checked again when it starts.
+
+import { fromOf } from '../../catalog/expression/expression.ts';
+import { parseExpression } from '../../catalog/expression/expression-syntax.ts';
+import type { JobDefinition, JsonObject } from '../../domain/job.ts';
+
+/** A chain of sub-runs is no longer than this. */
+export const deepestSubRun = 8;
+
+/** In words; undefined when nothing does. `find` answers undefined for a job that cannot be used. */
+export function whatIsWrongWithSubRuns(
+  job: JobDefinition,
+  find: (idOrAlias: string) => JobDefinition | undefined,
+): string | undefined {
+  const sound = new Set<string>();
+  const visit = (one: JobDefinition, way: readonly string[]): string | undefined => {
+    if (way.includes(one.id)) return `the jobs start each other in a circle: ${[...way, one.id].join(' → ')}`;
+    if (way.length > deepestSubRun) {
+      return `its sub-runs are more than ${deepestSubRun} deep: ${[...way, one.id].join(' → ')}`;
+    }
+    if (sound.has(`${way.length} ${one.id}`)) return undefined;
+    for (const { id, action } of one.steps) {
+      if (action.kind !== 'job') continue;
+      const child = find(action.jobId);
+      const here = way.length === 0 ? `its step '${id}'` : `the step '${id}' of '${one.id}'`;
+      if (!child) return `${here} runs the job '${action.jobId}', which is not there or cannot be used`;
+      const literal = child.secretArgs.find((name) => typeof action.args[name] === 'string');
+      if (literal !== undefined) {
+        return `${here} holds a text for '${literal}', a secret argument of '${action.jobId}': whoever is shown the job would read it`;
+      }
+      const given = handedSecret(one, action.args, child.secretArgs);
+      if (given !== undefined) {
+        return `${here} gives the secret argument '${given.secret}' to '${given.to}' of '${action.jobId}', which is no secret argument there`;
+      }
+      const wrong = visit(child, [...way, one.id]);
+      if (wrong !== undefined) return wrong;
+    }
+    sound.add(`${way.length} ${one.id}`);
+    return undefined;
+  };
+  return visit(job, []);
+}
+
+/** An argument that would show a secret of the job. */
+function handedSecret(
+  { secretArgs }: JobDefinition,
+  args: JsonObject,
+  takesSecrets: readonly string[],
+): { readonly secret: string; readonly to: string } | undefined {
+  if (secretArgs.length === 0) return undefined;
+  for (const [to, value] of Object.entries(args)) {
+    const text = fromOf(value);
+    if (text === undefined || takesSecrets.includes(to)) continue;
+    const { args: used } = parseExpression(text).references;
+    const secret = used === 'all' ? undefined : secretArgs.find((name) => used.has(name));
+    if (secret !== undefined) return { secret, to };
+  }
+  return undefined;
+}

@@ -1,0 +1,35 @@
+// The time by which retention removes: never ahead because the wall clock was wrong for a while (ADR 0036).
+
+import { type SteadyClock, watchWallClock } from '../../lib/clock.ts';
+
+/** Whoever looks after a machine has seen by then that its clock is wrong. */
+const doubtMs = 86_400_000;
+
+/** The wall clock, less what it was put forward in the last day and has not been put back since. */
+export function createRetentionClock(clock: SteadyClock): SteadyClock {
+  let doubted: { readonly byMs: number; readonly sinceMs: number }[] = [];
+  const { now, monotonicMs } = watchWallClock(clock, (byMs) => {
+    if (byMs > 0) doubted.push({ byMs, sinceMs: clock.monotonicMs() });
+    else takeBack(-byMs);
+  });
+
+  function takeBack(byMs: number): void {
+    let leftMs = byMs;
+    for (let last = doubted.pop(); last; last = doubted.pop()) {
+      if (last.byMs > leftMs) {
+        doubted.push({ ...last, byMs: last.byMs - leftMs });
+        return;
+      }
+      leftMs -= last.byMs;
+    }
+  }
+
+  return {
+    monotonicMs,
+    now() {
+      const nowMs = now();
+      doubted = doubted.filter(({ sinceMs }) => monotonicMs() - sinceMs < doubtMs);
+      return nowMs - doubted.reduce((sum, { byMs }) => sum + byMs, 0);
+    },
+  };
+}

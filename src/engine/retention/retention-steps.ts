@@ -1,0 +1,231 @@
+// What retention removes, kind by kind, in steps of a hundred rows with a rest after each (ADR 0013).
+
+import { statSync } from 'node:fs';
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { oldSnapshots, removeSnapshot, removeUnfinishedSnapshots } from '../../catalog/source/snapshot-removal.ts';
+import type { Logger } from '../../lib/logger.ts';
+import type { Store } from '../../store/open.ts';
+import type { OldRun } from '../../store/retention.ts';
+import { keepWorkspace, removeRunFolder } from '../run/run-folders.ts';
+
+/** How much of each kind, and the bytes of files and of the database. */
+export type Removed = {
+  events: number;
+  logs: number;
+  artifacts: number;
+  runs: number;
+  workspaces: number;
+  snapshots: number;
+  leftovers: number;
+  audit: number;
+  file_bytes: number;
+  database_bytes: number;
+};
+
+export type Rest = {
+  /** Between two steps. */
+  (): Promise<void>;
+  /** No step more. */
+  readonly isOver: () => boolean;
+};
+
+/** What runs that have not ended hold on to. */
+export type Held = {
+  readonly parents: ReadonlySet<string>;
+  readonly revisions: Set<string>;
+  readonly outputEvents: readonly number[];
+};
+
+export type StepContext = {
+  readonly store: Store;
+  readonly runsDir: string;
+  readonly snapshotsDir: string;
+  readonly log: Logger;
+  readonly nowMs: number;
+  readonly removed: Removed;
+  readonly rest: Rest;
+};
+
+const stepRows = 100;
+/** These are small, and a run has several. */
+const stepEvents = 500;
+/** Of a run without steps the folder goes with its end; later than this, something kept it from going. */
+const ownEndMs = 60_000;
+const unknownMs = 86_400_000;
+const keptFreeBytes = 2 ** 20;
+const stepPages = 64;
+const dayMs = 86_400_000;
+
+export async function findHeld({ store, rest }: StepContext): Promise<Held> {
+  const parents = new Set<string>();
+  const revisions = new Set<string>();
+  const outputEvents: number[] = [];
+  for await (const runs of store.retention.unfinished()) {
+    for (const { parentId, revision, lastOutputId } of runs) {
+      if (parentId !== null) parents.add(parentId);
+      if (lastOutputId !== null) outputEvents.push(lastOutputId);
+      revisions.add(revision);
+    }
+    await rest();
+  }
+  return { parents, revisions, outputEvents };
+}
+
+export async function removeEvents(context: StepContext, held: Held, beforeMs: number): Promise<void> {
+  const { store, rest, removed } = context;
+  while (!rest.isOver()) {
+    const count = await store.retention.removeEvents(beforeMs, held.outputEvents, stepEvents);
+    if (count === 0) return;
+    removed.events += count;
+    await rest();
+  }
+}
+
+export async function removeLogs(context: StepContext, beforeMs: number): Promise<void> {
+  const { store, rest, removed, nowMs } = context;
+  const stuck: string[] = [];
+  while (!rest.isOver()) {
+    const runIds = await store.retention.oldLogs(beforeMs, stuck, stepRows);
+    if (runIds.length === 0) return;
+    const files = await store.logs.removeFiles(runIds);
+    removed.file_bytes += files.bytes;
+    stuck.push(...files.stuck);
+    const gone = runIds.filter((runId) => !files.stuck.includes(runId));
+    await store.retention.forgetLogs(gone, nowMs);
+    removed.logs += gone.length;
+    await rest();
+  }
+}
+
+/** Those of before `beforeMs`, and those whose own time is over. */
+export async function removeArtifacts(context: StepContext, beforeMs: number): Promise<void> {
+  const { store, rest, removed, nowMs } = context;
+  while (!rest.isOver()) {
+    const seen = await store.artifacts.expire(beforeMs, nowMs, stepRows);
+    if (seen < stepRows) break;
+    await rest();
+  }
+  while (!rest.isOver()) {
+    const files = await store.artifacts.removeExpired(nowMs, stepRows);
+    removed.artifacts += files.removed;
+    removed.file_bytes += files.bytes;
+    if (files.seen < stepRows) return;
+    await rest();
+  }
+}
+
+export async function removeAnswers({ store, rest }: StepContext, beforeMs: number): Promise<void> {
+  while (!rest.isOver()) {
+    const count = await store.retention.removeAnswers(beforeMs, stepRows);
+    if (count < stepRows) return;
+    await rest();
+  }
+}
+
+/** Never one that has not ended, nor one with a parent or a child that has not. */
+export async function removeRuns(context: StepContext, held: Held, beforeMs: number): Promise<void> {
+  const { store, rest, removed, log, runsDir } = context;
+  const folders = new Set(await readdir(runsDir));
+  let last: OldRun | undefined;
+  while (!rest.isOver()) {
+    const found = await store.retention.oldRuns(beforeMs, last, stepRows);
+    last = found.at(-1);
+    if (!last) return;
+    const runIds: string[] = [];
+    for (const { id, parentId } of found) {
+      if (rest.isOver()) break;
+      if (held.parents.has(id)) continue;
+      if (parentId !== null && !(await store.retention.hasEnded(parentId))) continue;
+      if (!folders.has(id) || (await removeRunFolder(join(runsDir, id), log))) runIds.push(id);
+    }
+    removed.file_bytes += (await store.logs.removeFiles(runIds)).bytes;
+    const files = await store.artifacts.removeFiles(await store.retention.artifactsOf(runIds));
+    removed.artifacts += files.removed;
+    removed.file_bytes += files.bytes;
+    removed.runs += await store.retention.removeRuns(runIds);
+    await rest();
+  }
+}
+
+/**
+ * Adds to `held` the revisions of workspaces that stay. The folder of a run that is not known is what is left of one that was
+ * never added: of a copy that broke off.
+ */
+export async function removeWorkspaces(context: StepContext, held: Held, beforeMs: number): Promise<void> {
+  const { store, rest, removed, log, runsDir, nowMs } = context;
+  for (const runId of await readdir(runsDir)) {
+    if (rest.isOver()) return;
+    const folder = await store.retention.folderOf(runId);
+    if (!folder) {
+      await removeUnknown(context, runId);
+      continue;
+    }
+    const { endedAtMs, hasSteps, revision } = folder;
+    const isKept = endedAtMs === null || endedAtMs >= (hasSteps ? beforeMs : nowMs - ownEndMs);
+    if (isKept) held.revisions.add(revision);
+    // A crash between a run's end and this leaves what its attempts printed, secrets and all.
+    if (isKept && endedAtMs !== null && endedAtMs < nowMs - ownEndMs) await keepWorkspace(join(runsDir, runId), log);
+    else if (!isKept && (await removeRunFolder(join(runsDir, runId), log))) removed.workspaces += 1;
+    await rest();
+  }
+}
+
+/** A run is added some time after its folder was made, or the folder goes with what kept it from that. */
+async function removeUnknown({ runsDir, log, nowMs, removed }: StepContext, runId: string): Promise<void> {
+  const dir = join(runsDir, runId);
+  const { mtimeMs = Infinity } = statSync(dir, { throwIfNoEntry: false }) ?? {};
+  if (!runId.startsWith('run_') || mtimeMs >= nowMs - unknownMs) return;
+  if (await removeRunFolder(dir, log)) removed.workspaces += 1;
+}
+
+export async function removeSnapshots(context: StepContext, held: Held, beforeMs: number): Promise<void> {
+  const { rest, removed, snapshotsDir } = context;
+  for (const revision of await oldSnapshots(snapshotsDir, beforeMs)) {
+    if (rest.isOver()) return;
+    if (held.revisions.has(revision)) continue;
+    await removeSnapshot(snapshotsDir, revision);
+    removed.snapshots += 1;
+    await rest();
+  }
+}
+
+export async function removeLeftovers(context: StepContext, beforeMs: number): Promise<void> {
+  const { store, rest, removed, snapshotsDir } = context;
+  removed.leftovers += await removeUnfinishedSnapshots(snapshotsDir, beforeMs);
+  for await (const part of store.leftovers.remove(beforeMs)) {
+    removed.leftovers += part.removed;
+    removed.file_bytes += part.bytes;
+    if (rest.isOver()) return;
+    await rest();
+  }
+}
+
+/**
+ * A day late, unless it `isAsked`: each step leaves a row that says what went, and one each few minutes would be a log of
+ * itself.
+ */
+export async function removeAudit(context: StepContext, beforeMs: number, isAsked: boolean): Promise<void> {
+  const { store, rest, removed } = context;
+  const oldestAtMs = await store.audit.oldestAtMs();
+  if (oldestAtMs === null || oldestAtMs >= (isAsked ? beforeMs : beforeMs - dayMs)) return;
+  while (!rest.isOver()) {
+    const count = await store.audit.removeBefore(beforeMs, stepEvents);
+    removed.audit += count;
+    if (count < stepEvents) return;
+    await rest();
+  }
+}
+
+/** `keptBytes` of free pages stay for what comes next. */
+export async function giveBackSpace(context: StepContext, keptBytes = keptFreeBytes): Promise<void> {
+  const { store, rest, removed } = context;
+  let freeBytes = await store.db.shrink(0);
+  while (freeBytes > keptBytes && !rest.isOver()) {
+    const left = await store.db.shrink(stepPages);
+    if (left >= freeBytes) return;
+    removed.database_bytes += freeBytes - left;
+    freeBytes = left;
+    await rest();
+  }
+}

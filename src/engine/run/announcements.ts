@@ -1,0 +1,121 @@
+// What a run's output adds to the journal, in the order in which the script said it: lines by their numbers, and progress
+// between them.
+
+import type { OutputType } from '../../domain/event.ts';
+import type { Progress, Run } from '../../domain/run.ts';
+import type { Logger } from '../../lib/logger.ts';
+import type { Transaction } from '../../store/database.ts';
+import type { Store } from '../../store/open.ts';
+import { isStorageFault } from '../../store/storage-fault.ts';
+
+type Lines = { readonly firstSeq: number; count: number };
+type Between = { readonly afterSeq: number; readonly progress: Progress };
+
+export type Announcements = {
+  /** Lines are announced a moment later; those of that moment share a journal row. */
+  readonly addLines: (lines: Readonly<Lines>) => void;
+  /** Announced at once, with the lines around it. */
+  readonly addProgress: (progress: Progress, afterSeq: number) => void;
+  /** Writes what `work` does, and with it what is left to announce. */
+  readonly commit: (work: (tx: Transaction) => Promise<void>) => Promise<void>;
+  readonly flush: () => Promise<void>;
+  /** Announces nothing more by itself. */
+  readonly pause: () => void;
+};
+
+/** Lines of this long share one journal row; a run that ends sooner needs no transaction of its own for them. */
+const lineDelayMs = 10;
+const againMs = 1_000;
+
+export function createAnnouncements(o: {
+  readonly run: Pick<Run, 'run_id' | 'job_id' | 'tenant'>;
+  readonly outputType: OutputType;
+  readonly store: Pick<Store, 'db' | 'runs'>;
+  readonly log: Logger;
+}): Announcements {
+  const { run, store } = o;
+  const about = { runId: run.run_id, jobId: run.job_id, tenant: run.tenant };
+  let waiting: (Lines | Between)[] = [];
+  let timer: NodeJS.Timeout | undefined;
+
+  function enqueue(next: Lines | Between): void {
+    const last = waiting.at(-1);
+    if (last && 'count' in last && 'count' in next && last.firstSeq + last.count === next.firstSeq) {
+      last.count += next.count;
+    } else {
+      waiting.push(next);
+    }
+  }
+
+  function pause(): void {
+    clearTimeout(timer);
+    timer = undefined;
+  }
+
+  async function write(work?: (tx: Transaction) => Promise<void>): Promise<void> {
+    let taken: readonly (Lines | Between)[] = [];
+    try {
+      await store.db.transact(async (tx) => {
+        taken = waiting.splice(0);
+        for (const next of taken) {
+          if ('count' in next)
+            tx.emit({ type: o.outputType, ...about, firstSeq: next.firstSeq, lineCount: next.count });
+          else await store.runs.setProgress(tx, run.run_id, next.progress);
+        }
+        await work?.(tx);
+      });
+    } catch (error) {
+      putBack(taken);
+      throw error;
+    }
+  }
+
+  function writeIn(delayMs: number): void {
+    timer ??= setTimeout(() => {
+      timer = undefined;
+      writeUnasked();
+    }, delayMs);
+  }
+
+  function writeUnasked(): void {
+    write().catch((error: unknown) => {
+      // That it cannot write at present, the store has said already.
+      if (!isStorageFault(error)) o.log.error({ err: error }, 'events of the output were not written');
+      if (waiting.length > 0) writeIn(againMs);
+    });
+  }
+
+  /** Lines whose announcement failed are announced with the next ones; progress is out of date by then. */
+  function putBack(taken: readonly (Lines | Between)[]): void {
+    const ordered = [...taken.filter((next) => 'count' in next), ...waiting].toSorted(
+      (a, b) => placeOf(a) - placeOf(b),
+    );
+    waiting = [];
+    for (const next of ordered) enqueue(next);
+  }
+
+  return {
+    addLines({ firstSeq, count }) {
+      if (count <= 0) return;
+      enqueue({ firstSeq, count });
+      writeIn(lineDelayMs);
+    },
+    addProgress(progress, afterSeq) {
+      enqueue({ progress, afterSeq });
+      writeUnasked();
+    },
+    commit(work) {
+      pause();
+      return write(work);
+    },
+    async flush() {
+      pause();
+      if (waiting.length > 0) await write();
+    },
+    pause,
+  };
+}
+
+function placeOf(next: Lines | Between): number {
+  return 'count' in next ? next.firstSeq : next.afterSeq + 0.5;
+}

@@ -1,0 +1,143 @@
+// What an attempt prints, on its way from the spool to the run's log: redacted before anything else sees it.
+
+import { statSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { stripVTControlCharacters } from 'node:util';
+import { spoolMark } from '../../domain/log-line.ts';
+import { readStatus } from '../../exec/proc/shim-status.ts';
+import type { Redactor } from '../../exec/redact/redact.ts';
+import { followSpool, type SpoolFollower, type SpoolJump } from '../../exec/spool/spool.ts';
+import { createSpoolLines } from '../../exec/spool/spool-lines.ts';
+import type { LogWriter } from '../../store/log/logs.ts';
+import type { RunLog } from './run-log.ts';
+
+export type Output = {
+  /** Starts reading; a take-up goes on behind what is stored already. */
+  readonly follow: (spoolPath: string, mode: 'launch' | 'take-up') => Promise<void>;
+  /** Resolves when all that is in the spool is in the log. */
+  readonly drain: () => Promise<void>;
+  /** The last line on stderr, redacted and cut; undefined when there was none. */
+  readonly lastError: () => string | undefined;
+  /** Stops reading. */
+  readonly close: () => void;
+};
+
+export function createOutput(o: {
+  readonly at: { readonly stepId: string; readonly attempt: number };
+  readonly redactor: Redactor;
+  readonly runLog: RunLog;
+  /** Does the work again while it is the disk that refuses it. */
+  readonly patiently: <T>(work: () => T | Promise<T>) => Promise<T>;
+}): Output {
+  const { at, runLog } = o;
+  const lines = createSpoolLines(o.redactor);
+  let spool: SpoolFollower | undefined;
+  let spoolPath = '';
+  let spoolEnd = 0;
+  /** What lies below was printed while no server read it. */
+  let recoveredEnd = 0;
+  let lastError: string | undefined;
+  const leaps: SpoolJump[] = [];
+
+  async function append(log: LogWriter, bytes: Buffer, isRecovered: boolean): Promise<void> {
+    const { heldBytes, aheadBytes } = lines;
+    const settledEnd = Math.max(0, spoolEnd - heldBytes);
+    const { firstSeq, count, progress } = await o.patiently(() =>
+      log.append({ ...at, bytes, spoolEnd: settledEnd, aheadBytes, isRecovered }),
+    );
+    lastError = lastErrorIn(bytes) ?? lastError;
+    // Of several in one read the last one says where the script is.
+    const latest = progress.at(-1);
+    if (!latest) {
+      runLog.addLines({ firstSeq, count });
+      return;
+    }
+    const { percent, message, afterSeq } = latest;
+    // Lines that are held back were counted before it, and become readable after it.
+    const before = Math.min(count, afterSeq - firstSeq + 1);
+    runLog.addLines({ firstSeq, count: before });
+    runLog.addProgress({ percent, message }, afterSeq);
+    runLog.addLines({ firstSeq: firstSeq + before, count: count - before });
+  }
+
+  /** A line that began where the spool was cut off is waited for no longer. */
+  async function leap(log: LogWriter, { cause, fromOffset, toOffset }: SpoolJump): Promise<void> {
+    const rest = lines.flush();
+    if (rest.length > 0) await append(log, rest, false);
+    const what = cause === 'hole' ? 'holds nothing' : 'was cut off by the script';
+    await runLog.note(at, `the output between its bytes ${fromOffset} and ${toOffset} ${what}`);
+  }
+
+  function noteGone(): Promise<void> {
+    const what = spoolEnd === 0 ? 'the output' : `the output after its byte ${spoolEnd}`;
+    return runLog.note(at, `${what} is lost: somebody removed the file it was printed to`);
+  }
+
+  /** From where reading has come to. */
+  function read(): SpoolFollower {
+    return followSpool({
+      path: spoolPath,
+      offset: spoolEnd,
+      onJump: (jump) => {
+        leaps.push(jump);
+      },
+      async onBytes(bytes, endOffset) {
+        const log = await runLog.open();
+        for (const jump of leaps.splice(0)) await leap(log, jump);
+        const isRecovered = spoolEnd < recoveredEnd;
+        const clean = lines.push(bytes);
+        spoolEnd = endOffset;
+        await append(log, clean, isRecovered);
+        spool?.discard(log.spoolOffset(at));
+        await log.ready();
+      },
+    });
+  }
+
+  return {
+    async follow(path, mode) {
+      spoolPath = path;
+      if (mode === 'take-up') {
+        // Read before the look for the spool: a shim makes that before it says who it is.
+        const { shim } = (await o.patiently(() => readStatus(dirname(path)))) ?? {};
+        const size = statSync(path, { throwIfNoEntry: false })?.size;
+        recoveredEnd = size ?? 0;
+        spoolEnd = (await runLog.open()).spoolOffset(at);
+        if (shim && size === undefined) await noteGone();
+      }
+      spool = read();
+    },
+    async drain() {
+      await o.patiently(async () => {
+        spool ??= read();
+        try {
+          await spool.drain();
+        } catch (error) {
+          // What it could not read is in the spool still.
+          spool = undefined;
+          throw error;
+        }
+      });
+      const rest = lines.flush();
+      if (rest.length > 0) await append(await runLog.open(), rest, false);
+      spool?.close();
+    },
+    // Once more: without the escape sequences that were in it, a secret may have come together.
+    lastError: () => lastError && o.redactor.text(lastError),
+    close: () => spool?.close(),
+  };
+}
+
+const errorMark = Buffer.of(spoolMark, 'E'.charCodeAt(0));
+const shownErrorLength = 500;
+
+/** As a terminal would show it: without its colours, and of a line that was written over, what came last. */
+function lastErrorIn(bytes: Buffer): string | undefined {
+  const at = bytes.lastIndexOf(errorMark);
+  if (at < 0) return undefined;
+  const start = at + errorMark.length;
+  const newline = bytes.indexOf(10, start);
+  const line = bytes.toString('utf8', start, newline < 0 ? bytes.length : newline).trimEnd();
+  const shown = stripVTControlCharacters(line.slice(line.lastIndexOf('\r') + 1));
+  return shown.trim().slice(0, shownErrorLength) || undefined;
+}

@@ -1,0 +1,105 @@
+// The artifacts of one run: taken once, all together, when no process of it is left. What one could still change might lead
+// anywhere on the host by the time it is opened.
+
+import { existsSync } from 'node:fs';
+import { type LeftBehind, leftBehindWords } from '../../domain/left-behind.ts';
+import type { Run, RunPlan } from '../../domain/run.ts';
+import { createStepFinder, lastToEnd } from '../../exec/collect/changed-by.ts';
+import { artifactsFolder, type Namer } from '../../exec/collect/collect.ts';
+import { findLeftFiles, joinLeftFiles } from '../../exec/collect/left-behind.ts';
+import { withoutControls } from '../../exec/collect/printable.ts';
+import type { BytePath } from '../../exec/collect/sandbox-paths.ts';
+import { readTmpLeft } from '../../exec/collect/tmp-left.ts';
+import { isRunAlive } from '../../exec/proc/live-attempts.ts';
+import type { Redactor } from '../../exec/redact/redact.ts';
+import type { Clock } from '../../lib/clock.ts';
+import type { Logger } from '../../lib/logger.ts';
+import { formatSize } from '../../lib/units.ts';
+import type { Store } from '../../store/open.ts';
+import { type ArtifactLimits, type Collected, collect } from './collect.ts';
+import type { RunLog } from './run-log.ts';
+
+export type RunArtifacts = {
+  /**
+   * Of its steps in their order, each with all its attempts, of which the last names files. None where the run has no workspace,
+   * because nothing of it was ever started.
+   */
+  readonly take: (steps: readonly (readonly Namer[])[]) => Promise<Collected>;
+  /** The files that nothing keeps, once all that is kept has been taken. Said in the log, too. */
+  readonly leftBehind: () => Promise<LeftBehind | null>;
+};
+
+export const noArtifacts: Collected = { artifacts: [], warnings: [], places: new Set(), failure: null };
+const unsafe: Collected = {
+  ...noArtifacts,
+  failure: {
+    reason: 'artifact_not_stored',
+    message: 'a process of the run could not be ended: no artifact was taken',
+    stepId: null,
+  },
+};
+
+export function createRunArtifacts(o: {
+  readonly run: Pick<Run, 'run_id' | 'job_id' | 'tenant'>;
+  readonly plan: Pick<RunPlan, 'job' | 'profile' | 'network' | 'write'>;
+  readonly runDir: string;
+  readonly workspaceDir: string;
+  readonly redactor: Redactor;
+  readonly runLog: RunLog;
+  readonly store: Store;
+  readonly limits: ArtifactLimits;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly patiently: <T>(work: () => T | Promise<T>) => Promise<T>;
+}): RunArtifacts {
+  /** null: nothing was started, or a process of it is left. */
+  let taken: { readonly places: ReadonlySet<BytePath>; readonly namers: readonly Namer[] } | null = null;
+
+  return {
+    async take(steps) {
+      // A rerun has rows of attempts that were another run's.
+      const namers = steps.flatMap((attempts) => attempts.slice(-1)).filter(({ attemptDir }) => existsSync(attemptDir));
+      const last = namers.at(-1);
+      if (!last || !existsSync(o.workspaceDir)) return noArtifacts;
+      const isSingle = o.plan.job.composition === 'single';
+      const mayLink = isSingle && !canMeetOthers(o.plan);
+      const stepOf = isSingle ? () => last.stepId : createStepFinder(steps.flat());
+      const collected = await o.patiently(() =>
+        isRunAlive(o.runDir) ? unsafe : collect({ ...o, job: o.plan.job, namers, stepOf, mayLink }),
+      );
+      for (const { text, namer } of collected.warnings) await o.runLog.note(namer ?? last, text);
+      if (collected !== unsafe) taken = { places: collected.places, namers };
+      return collected;
+    },
+    async leftBehind() {
+      if (!taken) return null;
+      const { places, namers } = taken;
+      const last = lastToEnd(namers);
+      const isKept = (path: BytePath): boolean => path === artifactsFolder || places.has(path);
+      const left = await findLeftFiles({ dir: o.workspaceDir, shownBelow: '', isKept }).then(
+        (found) => joinLeftFiles([found, ...namers.flatMap(({ attemptDir }) => readTmpLeft(attemptDir) ?? [])]),
+        (error: unknown) => {
+          o.log.warn({ err: error, run_id: o.run.run_id }, 'the files that a run leaves behind were not counted');
+          return null;
+        },
+      );
+      if (!left || !last) return null;
+      const shown = { ...left, names: left.names.map((name) => toShownName(name, o.redactor)) };
+      await o.runLog.note(last, leftBehindWords(shown, formatSize));
+      return shown;
+    },
+  };
+}
+
+const longestNameChars = 255;
+
+/** Redacted first: a secret may hold what is replaced. */
+function toShownName(name: string, redactor: Redactor): string {
+  const shown = withoutControls(redactor.text(name)).toWellFormed();
+  return shown.length <= longestNameChars ? shown : `${shown.slice(0, longestNameChars - 1).toWellFormed()}…`;
+}
+
+/** Over a network or a shared folder it can hand a file that is open for writing to another run, which writes on. */
+function canMeetOthers({ profile, network, write }: Pick<RunPlan, 'profile' | 'network' | 'write'>): boolean {
+  return profile !== 'secure' || network !== 'none' || write.length > 0;
+}

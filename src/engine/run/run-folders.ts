@@ -1,0 +1,73 @@
+// Removes the folder of a run, with its workspace, whatever the job has left in it.
+
+import { readdirSync, rmdirSync, rmSync } from 'node:fs';
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { JobDefinition } from '../../domain/job.ts';
+import { errorCode } from '../../lib/error-code.ts';
+import type { Logger } from '../../lib/logger.ts';
+import { removeTree } from './remove-tree.ts';
+
+export type RunFolders = {
+  /** The folder of a run that has ended. Of a job with steps the workspace stays, for a rerun. */
+  readonly putAway: (dir: string, composition: JobDefinition['composition'], log: Logger) => void;
+  /** Resolves when nothing is being put away, or after a while: a later start removes the rest. */
+  readonly settled: () => Promise<void>;
+};
+
+/** A server that is told to stop has five seconds for everything. */
+const settlingMs = 1_500;
+
+export function createRunFolders(): RunFolders {
+  const underWay = new Set<Promise<unknown>>();
+  return {
+    putAway(dir, composition, log) {
+      const work = composition === 'single' ? removeRunFolder(dir, log) : keepWorkspace(dir, log);
+      underWay.add(work);
+      void work.finally(() => underWay.delete(work));
+    },
+    async settled() {
+      await Promise.race([Promise.all(underWay), delay(settlingMs, undefined, { ref: false })]);
+    },
+  };
+}
+
+/** Never rejects: what cannot be removed now is tried again by retention. */
+export async function removeRunFolder(dir: string, log: Logger): Promise<boolean> {
+  try {
+    await remove(dir);
+    return true;
+  } catch (error) {
+    log.warn({ err: error }, 'the folder of a finished run was not removed');
+    return false;
+  }
+}
+
+/** Of a run whose steps may be run again: its workspace stays, its attempts go. Never rejects. */
+export async function keepWorkspace(dir: string, log: Logger): Promise<void> {
+  try {
+    const names = await readdir(dir);
+    await Promise.all(names.filter((name) => name !== 'workspace').map((name) => removeTree(join(dir, name))));
+  } catch (error) {
+    if (errorCode(error) !== 'ENOENT') log.warn({ err: error }, 'the attempts of a finished run were not removed');
+  }
+}
+
+async function remove(dir: string): Promise<void> {
+  if (hasOnlyOurs(dir)) rmSync(dir, { recursive: true });
+  else await removeTree(dir);
+}
+
+/**
+ * Has the job left nothing where it may write? Then what is there is a handful of files, removed at once: a walk that waits
+ * for each of them costs 0.7 ms of every run. A folder that is not empty cannot be removed by rmdir(2).
+ */
+function hasOnlyOurs(dir: string): boolean {
+  try {
+    for (const folder of ['1-1/out', 'workspace/artifacts', 'workspace']) rmdirSync(join(dir, folder));
+    return readdirSync(dir).join() === '1-1';
+  } catch {
+    return false;
+  }
+}

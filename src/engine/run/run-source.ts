@@ -1,0 +1,70 @@
+// From what is stored of a run to what conducting it takes.
+
+import type { Run } from '../../domain/run.ts';
+import { lastAttempts } from '../../store/run/run-rows.ts';
+import type { StoredRun } from '../../store/run/runs.ts';
+import type { StepRow } from '../../store/schema.ts';
+import type { Sealer } from '../secrets/seal.ts';
+import { type Place, restorePlaces } from './places.ts';
+import type { ConductSource } from './run-context.ts';
+import { unsealSecrets } from './run-secrets.ts';
+import { createRunState, type Ending } from './run-state.ts';
+import { sealContext } from './step-changes.ts';
+
+/** @throws Error where its secrets cannot be unsealed */
+export function toSource(stored: StoredRun, sealer: Sealer): ConductSource {
+  const { run, plan, deadlineAtMs } = stored;
+  const { job } = plan;
+  const rows = lastAttempts(stored.attempts);
+  const places = restorePlaces(job.steps, rows);
+  const ended = rows
+    .flatMap((row, at) => {
+      const place = places[at];
+      return place && row.finished_at !== null ? [{ row, place }] : [];
+    })
+    .toSorted((a, b) => inOrder(a.row, b.row))
+    .map(({ row, place }) => ({ place, ...endOf(row, place, run, sealer) }));
+  return {
+    run,
+    plan,
+    ...unsealSecrets(stored, sealer),
+    state: createRunState({ job, run, places, ended }),
+    terminations: stored.attempts.flatMap(({ termination }) => (termination === null ? [] : [JSON.parse(termination)])),
+    isCancelRequested: run.cancel_requested_at !== null,
+    deadlineAtMs,
+    latestAtMs: Math.max(Date.parse(run.started_at ?? run.created_at), ...stored.attempts.map(latestOf)),
+  };
+}
+
+function latestOf({ started_at, finished_at }: StepRow): number {
+  return finished_at ?? started_at ?? 0;
+}
+
+/** With the secrets that they hold. */
+export function unsealOutputs(row: StepRow, runId: string, sealer: Sealer): Record<string, string> {
+  if (row.sealed === null) return JSON.parse(row.outputs);
+  return JSON.parse(sealer.unseal(row.sealed, sealContext(runId, row.step_id, row.attempt)));
+}
+
+/** An instance before the step that it is one of. */
+function inOrder(a: StepRow, b: StepRow): number {
+  return Number(a.finished_at) - Number(b.finished_at) || Number(a.item === null) - Number(b.item === null);
+}
+
+function endOf(
+  row: StepRow,
+  place: Place,
+  run: Pick<Run, 'run_id'>,
+  sealer: Sealer,
+): { readonly ending: Ending; readonly skipped: StepRow['reason'] } {
+  const { status, reason, message, exit_code: exitCode } = row;
+  const ending = {
+    status: status === 'success' || status === 'cancelled' ? status : 'failed',
+    reason,
+    message,
+    exitCode,
+    outputs: JSON.parse(row.outputs),
+    openOutputs: unsealOutputs(row, run.run_id, sealer),
+  } as const;
+  return { ending, skipped: place.status === 'skipped' ? (reason ?? 'run_ended') : null };
+}

@@ -1,0 +1,57 @@
+// How a run ends by what its steps, its artifacts and its interruption say.
+
+import type { RunReason, Termination } from '../../domain/run.ts';
+import type { RunChange } from '../../store/run/runs.ts';
+import type { Interruption } from './attempt.ts';
+import type { ArtifactFailure } from './collect.ts';
+import type { RunState } from './run-state.ts';
+
+export function runVerdict(o: {
+  readonly state: RunState;
+  /** What ended it before its time, where it ended anything. */
+  readonly aborted: Interruption | undefined;
+  readonly artifactFailure: ArtifactFailure | null;
+  readonly terminations: readonly Termination[];
+}): { readonly move: 'succeed' | 'fail' | 'cancel'; readonly change: Omit<RunChange, 'atMs'> } {
+  const { state, aborted, artifactFailure } = o;
+  const termination = joinTerminations(o.terminations);
+  const failure = state.failure();
+  const fail = (reason: RunReason, message: string, exitCode: number | null, step_id?: string) => {
+    const error = step_id === undefined ? { message } : { message, step_id };
+    return { move: 'fail', change: { reason, exitCode, error, termination } } as const;
+  };
+
+  if (failure && failure.reason === 'lost') return ofStep(failure);
+  if (aborted?.status === 'cancelled') return { move: 'cancel', change: { exitCode: state.exitCode(), termination } };
+  if (failure) return ofStep(failure);
+  if (aborted) return fail(toRunReason(aborted.reason), aborted.message, null);
+  if (artifactFailure) {
+    const { reason, message, stepId } = artifactFailure;
+    return fail(reason, message, state.exitCode(), stepId ?? undefined);
+  }
+  return { move: 'succeed', change: { exitCode: state.exitCode(), termination } };
+
+  function ofStep({ reason, message, exitCode, stepId }: NonNullable<ReturnType<RunState['failure']>>) {
+    return fail(toRunReason(reason), message ?? 'it failed', exitCode, stepId);
+  }
+}
+
+/** `condition` and `run_ended` are reasons of steps that were skipped, and no step fails by them. */
+function toRunReason(reason: Interruption['reason']): RunReason {
+  return reason === null || reason === 'condition' || reason === 'run_ended' ? 'upstream_failed' : reason;
+}
+
+/** The proofs of several attempts as one. */
+export function joinTerminations(all: readonly Termination[]): Termination | null {
+  const [first, ...others] = all;
+  if (!first) return null;
+  return others.reduce(
+    (joined, one) => ({
+      signals: [...joined.signals, ...one.signals],
+      remaining: joined.remaining + one.remaining,
+      proven: joined.proven !== false && one.proven !== false,
+      finished_at: [joined.finished_at, one.finished_at].toSorted()[1] ?? one.finished_at,
+    }),
+    first,
+  );
+}

@@ -1,0 +1,96 @@
+// Stored secrets as the faces and the plans of runs see them: put, listed, removed; their values are for runs alone.
+
+import type { Principal } from '../../domain/principal.ts';
+import { Problem, validationError } from '../../domain/problem.ts';
+import { tenantPattern } from '../../domain/tenant.ts';
+import type { Clock } from '../../lib/clock.ts';
+import type { RecordChange } from '../../store/audit/audit.ts';
+import type { Store } from '../../store/open.ts';
+import type { StoredSecret } from '../../store/secrets.ts';
+import { longestSecretBytes } from '../plan/request-arguments.ts';
+import type { Sealer } from './seal.ts';
+
+export type StoredSecrets = {
+  readonly page: Store['secrets']['page'];
+  /** @throws Problem validation-error */
+  readonly put: (
+    secret: NewSecret,
+    by: Principal,
+    record?: RecordChange,
+  ) => Promise<{ readonly secret: StoredSecret; readonly isNew: boolean }>;
+  /** @throws Problem secret-not-found */
+  readonly remove: (tenant: string, name: string, record?: RecordChange) => Promise<void>;
+  /** @throws Problem secret-unavailable */
+  readonly valueOf: (tenant: string, name: string) => Promise<string>;
+};
+
+/** Shorter ones would have redaction blank out half of a log. */
+const fewestBytes = 4;
+const name = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
+
+export function createStoredSecrets(o: {
+  readonly store: Pick<Store, 'db' | 'secrets'>;
+  readonly sealer: Sealer;
+  readonly clock: Clock;
+}): StoredSecrets {
+  const { store, sealer, clock } = o;
+  return {
+    page: store.secrets.page,
+    async put(secret, by, record) {
+      refuse(secret);
+      const { tenant, name } = secret;
+      return store.db.transact((tx) => {
+        record?.(tx, { id: name, tenant });
+        const sealed = sealer.seal(secret.value, contextOfSecret(tenant, name));
+        return store.secrets.put(tx, { tenant, name, sealed, by: by.name, atMs: clock.now() });
+      });
+    },
+    remove: (tenant, name, record) =>
+      store.db.transact(async (tx) => {
+        if (!(await store.secrets.remove(tx, tenant, name))) {
+          throw new Problem('secret-not-found', `The secret '${name}' does not exist`);
+        }
+        record?.(tx, { id: name, tenant });
+      }),
+    async valueOf(tenant, name) {
+      const sealed = await store.secrets.sealed(tenant, name);
+      if (sealed === undefined) throw new Problem('secret-unavailable', `There is no stored secret '${name}'.`);
+      try {
+        return sealer.unseal(sealed, contextOfSecret(tenant, name));
+      } catch {
+        const why = "cannot be opened: its key is not among the server's keys. Store it anew, or bring the key back.";
+        throw new Problem('secret-unavailable', `The stored secret '${name}' ${why}`);
+      }
+    },
+  };
+}
+
+/** What the text of a stored secret is bound to. A tenant has no space in it. */
+export function contextOfSecret(tenant: string, name: string): string {
+  return `secret ${tenant} ${name}`;
+}
+
+type NewSecret = { readonly tenant: string; readonly name: string; readonly value: string };
+
+/** No message repeats the value. @throws Problem validation-error */
+function refuse({ tenant, name: given, value }: NewSecret): void {
+  const bytes = Buffer.byteLength(value);
+  const wrong =
+    bytes < fewestBytes
+      ? `must have at least ${fewestBytes} bytes`
+      : bytes > longestSecretBytes
+        ? `must have at most ${longestSecretBytes} bytes`
+        : value.includes('\0')
+          ? 'must not hold a NUL character'
+          : value.isWellFormed()
+            ? undefined
+            : 'must be well-formed Unicode';
+  const faults = [];
+  if (!name.test(given)) {
+    const message = 'the name of a secret is up to 128 letters, digits, `.`, `_` and `-`, the first a letter or digit';
+    faults.push({ pointer: '', message, keyword: 'pattern' });
+  }
+  if (!tenantPattern.test(tenant)) faults.push({ pointer: '?tenant', message: 'is no tenant', keyword: 'pattern' });
+  if (wrong !== undefined) faults.push({ pointer: '/value', message: wrong, keyword: 'format' });
+  if (faults.length > 0) throw validationError(faults);
+}

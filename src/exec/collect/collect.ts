@@ -1,0 +1,194 @@
+// Finds the files that a run wants kept: what its steps named, what the job's patterns match, and all of
+// /workspace/artifacts. All that is known of its processes are gone; one that got away may still swap what is here, so nothing is told
+// of what a link put in meanwhile leads to, and storing looks again (src/store/blobs/blobs.ts).
+
+import { lstatSync, type Stats } from 'node:fs';
+import { join } from 'node:path';
+import type { ArtifactPattern } from '../../domain/job.ts';
+import { createPace } from '../../lib/pace.ts';
+import { createArtifactGlob } from './artifact-glob.ts';
+import type { LastChange } from './changed-by.ts';
+import { mediaTypeOf } from './media-type-by-ending.ts';
+import { readNamedArtifacts } from './named-artifacts.ts';
+import { withoutControls } from './printable.ts';
+import { type BytePath, isText, onHost, type Resolved, resolvePath, statEntry, toText } from './sandbox-paths.ts';
+import { walkWorkspace } from './workspace-walk.ts';
+
+/** An attempt that may have named files. */
+export type Namer = { readonly stepId: string; readonly attempt: number; readonly attemptDir: string };
+
+export type FoundArtifact = {
+  /** Bytes where they are no text. */
+  readonly hostPath: string | Buffer;
+  /** `/workspace/…`, fit to be shown. */
+  readonly path: string;
+  readonly name: string;
+  readonly mediaType: string;
+  readonly sizeBytes: number;
+  /** null: nobody named it, and it was found in its place. */
+  readonly namer: Namer | null;
+  readonly change: LastChange;
+};
+
+export type ArtifactWarning = { readonly text: string; readonly namer: Namer | null };
+
+type Claim = {
+  readonly path: BytePath;
+  /** null: a link may be part of the path. */
+  readonly found: Resolved | null;
+  readonly name: string | null;
+  readonly mediaType: string | null;
+  readonly namer: Namer | null;
+};
+type Warn = (text: string, namer?: Namer) => void;
+type Workspace = { readonly workspaceDir: string; readonly patterns: readonly ArtifactPattern[] };
+
+const mostFiles = 10_000;
+const mostWarnings = 100;
+const longestNameCharacters = 255;
+export const artifactsFolder = 'artifacts';
+
+/**
+ * A file is taken once: as it was first named, else as the first pattern that matches does. Throws only where the host
+ * fails; what the job left wrong is a warning for the run's log.
+ * @param o.namers in the order in which their names count
+ */
+export async function findArtifacts(o: Workspace & { readonly namers: readonly Namer[] }): Promise<{
+  files: readonly FoundArtifact[];
+  warnings: readonly ArtifactWarning[];
+  /** Where the files are, those included that cannot be read. */
+  places: ReadonlySet<BytePath>;
+}> {
+  const { warnings, warn } = createWarnings();
+  const chosen = new Map<BytePath, Claim & { readonly stats: Stats; readonly isReadable: boolean }>();
+  const pace = createPace();
+  for await (const claim of claimsOf(o, warn)) {
+    if (chosen.size === mostFiles) {
+      warn(tooMany);
+      break;
+    }
+    await pace();
+    const found = claim.found ?? resolvePath(o.workspaceDir, claim.path);
+    const fault = found.kind === 'found' ? faultOfKind(found.stats) : faults[found.kind];
+    if (found.kind !== 'found' || fault) warn(`${toShown(claim.path)} ${fault} and was left`, claim.namer ?? undefined);
+    else if (!chosen.has(found.path)) chosen.set(found.path, { ...claim, ...found });
+  }
+
+  const files: FoundArtifact[] = [];
+  for (const [path, claim] of chosen) {
+    const { namer, stats, isReadable } = claim;
+    const given = onHost(o.workspaceDir, path);
+    const hostPath = isText(path) ? given.toString() : given;
+    if (isReadable)
+      files.push({ hostPath, ...toShownArtifact(path, claim), sizeBytes: stats.size, namer, change: toChange(stats) });
+    else warn(`${toShown(path)} ${faults.unreadable} and was left`, namer ?? undefined);
+  }
+  return { files, warnings, places: new Set(chosen.keys()) };
+}
+
+/** One list after the other: each may be as large as its limit. */
+async function* claimsOf(o: Parameters<typeof findArtifacts>[0], warn: Warn): AsyncGenerator<Claim> {
+  for (const namer of o.namers) {
+    const named = readNamedArtifacts(join(namer.attemptDir, 'out'), (text) => warn(text, namer));
+    for (const artifact of named) yield { ...artifact, found: null, namer };
+  }
+  yield* await claimsByPlace(o, warn);
+}
+
+const tooMany = `more than ${mostFiles} artifacts: the rest was left`;
+const faults = {
+  outside: 'leads out of the workspace',
+  missing: 'is not there, or a link to nothing,',
+  unreadable: 'cannot be read',
+};
+
+function faultOfKind(stats: Stats): string | undefined {
+  if (stats.isFile()) return undefined;
+  if (stats.isDirectory()) return 'is a folder';
+  if (stats.isFIFO()) return 'is a pipe';
+  return stats.isSocket() ? 'is a socket' : 'is a device';
+}
+
+/** By pattern, in the job's order, then what lies in the artifacts folder; within each by path. */
+async function claimsByPlace(o: Workspace, warn: Warn): Promise<Claim[]> {
+  const rules = o.patterns.map((pattern) => ({ ...pattern, glob: createArtifactGlob(pattern.path) }));
+  const byRank: Claim[][] = Array.from({ length: rules.length + 1 }, () => []);
+  let count = 0;
+  // Without patterns the rest is no concern: a job may have left any number of files there.
+  const from = rules.length > 0 ? '' : artifactsFolder;
+  if (!mayBeFolder(onHost(o.workspaceDir, from))) return [];
+  const entries = walkWorkspace({
+    workspaceDir: o.workspaceDir,
+    from,
+    enters: (folder) => isArtifactsFolder(folder) || rules.some(({ glob }) => glob.reachesBelow(toText(folder))),
+    onFault: (folder, fault) => warn(`${toShown(folder)} ${walkFaults[fault]}`),
+  });
+  for await (const { path, pinnedPath, isLink } of entries) {
+    const text = toText(path);
+    const rank = rules.findIndex(({ glob }) => glob.matches(text));
+    const rule = rules[rank];
+    if (!rule && !path.startsWith(`${artifactsFolder}/`)) continue;
+    // No pattern is -1, and so the last rank.
+    const found = isLink ? null : statEntry(pinnedPath, path);
+    byRank.at(rank)?.push({ path, found, name: rule?.name ?? null, mediaType: rule?.mediaType ?? null, namer: null });
+    if (++count > mostFiles) {
+      warn(tooMany);
+      break;
+    }
+  }
+  return byRank.flatMap((claims) => claims.toSorted((a, b) => (a.path < b.path ? -1 : 1)));
+}
+
+const walkFaults = {
+  unreadable: 'cannot be read; what is in it was left',
+  'too-many': 'and what follows was not searched for artifacts: there are more than a million files',
+};
+
+/** Of what cannot be looked at, the walk says so. */
+function mayBeFolder(path: Buffer): boolean {
+  try {
+    return lstatSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+  } catch {
+    return true;
+  }
+}
+
+function isArtifactsFolder(folder: BytePath): boolean {
+  return folder === artifactsFolder || folder.startsWith(`${artifactsFolder}/`);
+}
+
+function toChange({ birthtimeMs, mtimeMs, ctimeMs }: Stats): LastChange {
+  return { birthtimeMs, mtimeMs, ctimeMs };
+}
+
+function toShownArtifact(path: BytePath, claim: Claim): Pick<FoundArtifact, 'path' | 'name' | 'mediaType'> {
+  const ownName = toName(toText(path)) || 'unnamed';
+  const name = toName(claim.name ?? '') || ownName;
+  const mediaType = claim.mediaType ?? mediaTypeOf(ownName) ?? mediaTypeOf(name) ?? 'application/octet-stream';
+  return { path: toShown(path), name, mediaType };
+}
+
+/** The last segment, without what could break a line, a header or the direction of a text. Empty when nothing is left. */
+function toName(text: string): string {
+  const name = withoutControls(text.slice(text.lastIndexOf('/') + 1));
+  return ['', '.', '..'].includes(name.trim()) ? '' : name.slice(0, longestNameCharacters).toWellFormed();
+}
+
+function toShown(path: BytePath): string {
+  return withoutControls(path.startsWith('/') ? toText(path) : `/workspace/${toText(path)}`);
+}
+
+function createWarnings(): { warnings: readonly ArtifactWarning[]; warn: Warn } {
+  const warnings: ArtifactWarning[] = [];
+  const seen = new Set<string>();
+  return {
+    warnings,
+    warn(text, namer) {
+      const key = `${namer?.stepId} ${text}`;
+      if (seen.has(key) || seen.size > mostWarnings) return;
+      seen.add(key);
+      if (seen.size <= mostWarnings) warnings.push({ text, namer: namer ?? null });
+      else warnings.push({ text: 'there are more warnings about artifacts than are shown', namer: null });
+    },
+  };
+}

@@ -1,0 +1,158 @@
+// Files of a workspace without a name: removed while they are open, or never linked. A walk does not find them, but they take room for
+// as long as a process has them open or mapped.
+
+import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
+import { errorCode } from '../../lib/error-code.ts';
+import type { Pace } from '../../lib/pace.ts';
+import { lookInto, threadsOf } from '../proc/process-table.ts';
+
+const blockBytes = 512;
+const kibibyte = 1024;
+const deleted = ' (deleted)';
+
+/** Links, or kilobytes of mappings, that one look reads: about a second. */
+const mostReads = 100_000;
+/** Of them for threads that seem to share the descriptors of their process: all of these where threads are few. */
+const sampledReads = 10_000;
+const leastSample = 8;
+/** A descriptor may be opened or closed between two reads that are compared. */
+const mostTries = 3;
+
+/**
+ * What the nameless files in these folders, as the processes name them, take on the disk, each file once; Infinity where more is open
+ * than one look can read. The kernel shows a file that is only mapped to root alone: for another user it counts with what of it is in
+ * memory. Not found: a file whose only descriptor is on its way through a socket, and what is open in a process that the server may not
+ * look into.
+ */
+export async function namelessBytes(pids: readonly number[], folders: readonly string[], pace: Pace): Promise<number> {
+  const found = new Map<number, number>();
+  let readsLeft = mostReads;
+  const isWithin = (path: string): boolean =>
+    path.endsWith(deleted) && folders.some((folder) => path.startsWith(`${folder}/`));
+  /** The inode; undefined where the file itself cannot be seen. */
+  const count = (pid: number, name: string): number | undefined => {
+    const stats = lookInto(pid, name, (path) => statSync(path, { throwIfNoEntry: false }));
+    if (stats?.nlink === 0 && stats.isFile()) found.set(stats.ino, stats.blocks * blockBytes);
+    return stats?.ino;
+  };
+  /** Counts the file where it is nameless. Returns what tells it from others. */
+  const lookAt = (pid: number, name: string): string | undefined => {
+    // Only a path is read first: to look at a file on a disk that hangs would hang, too.
+    const path = lookInto(pid, name, linkAt);
+    if (path === tooLong) return `${count(pid, name)}`;
+    return path !== undefined && isWithin(path) ? `${path} ${count(pid, name)}` : path;
+  };
+
+  /**
+   * A thread may have descriptors of its own, but nearly none has, and a thousand threads with a thousand each would take seconds to
+   * read. Only kcmp(2), which Node cannot call, tells for sure. So a sample is compared, by chance: a job cannot know what to hide.
+   */
+  async function seemsShared(pid: number, dir: string, shared: Table, sampleSize: number): Promise<boolean> {
+    const agree = (read: (dir: string) => unknown): boolean => {
+      for (let left = mostTries; left > 0; left -= 1) if (read(dir) === read(shared.dir)) return true;
+      return false;
+    };
+    if (!agree((either) => openIn(pid, either))) return false;
+    const { fds } = shared;
+    const sample = fds.length <= sampleSize ? fds : Array.from({ length: sampleSize }, () => oneOf(fds));
+    for (const fd of sample) {
+      await pace();
+      readsLeft -= 1;
+      if (!agree((either) => lookAt(pid, `${either}/${fd}`))) return false;
+    }
+    return true;
+  }
+
+  const processes = pids.map((pid) => ({ pid, threads: threadsOf(pid) }));
+  const threadCount = processes.reduce((sum, { threads }) => sum + threads.length, 0);
+  const sampleSize = Math.max(leastSample, Math.floor(sampledReads / threadCount));
+  for (const { pid, threads } of processes) {
+    let shared: Table | undefined;
+    for (const thread of threads) {
+      await pace();
+      const dir = `task/${thread}/fd`;
+      if (readsLeft < 0) return Infinity;
+      if (shared && (await seemsShared(pid, dir, shared, sampleSize))) continue;
+      readsLeft -= openIn(pid, dir);
+      if (readsLeft < 0) return Infinity;
+      const fds = lookInto(pid, dir, (path) => readdirSync(path)) ?? [];
+      for (const fd of fds) {
+        await pace();
+        lookAt(pid, `${dir}/${fd}`);
+      }
+      // The first thread of a process may have ended before the others.
+      if (fds.length > 0) shared ??= { dir, fds };
+    }
+    await pace();
+    const { mappings, sizeBytes } = mappingsOf(pid, threads);
+    readsLeft -= sizeBytes / kibibyte;
+    let resident: ReadonlyMap<number, number> | undefined;
+    for (const { range, inode } of mappings.filter(({ path }) => isWithin(path))) {
+      await pace();
+      readsLeft -= 1;
+      if (readsLeft < 0) return Infinity;
+      if (count(pid, `map_files/${range}`) !== undefined) continue;
+      resident ??= residentBytes(pid);
+      found.set(inode, Math.max(found.get(inode) ?? 0, resident.get(inode) ?? 0));
+    }
+  }
+  return [...found.values()].reduce((sum, bytes) => sum + bytes, 0);
+}
+
+/** The descriptors that a thread has, at `task/THREAD/fd`. */
+type Table = { readonly dir: string; readonly fds: readonly string[] };
+
+/** How many descriptors: as Linux 6.2 and newer say without listing them. */
+function openIn(pid: number, dir: string): number {
+  return lookInto(pid, dir, (path) => statSync(path).size || readdirSync(path).length) ?? 0;
+}
+
+function oneOf(fds: readonly string[]): string {
+  return fds[Math.floor(Math.random() * fds.length)] ?? '';
+}
+
+/** The path of a file in folders so deep that they cannot be named. */
+const tooLong = Symbol('too long');
+
+function linkAt(path: string): string | typeof tooLong {
+  try {
+    return readlinkSync(path);
+  } catch (error) {
+    if (errorCode(error) !== 'ENAMETOOLONG') throw error;
+    return tooLong;
+  }
+}
+
+/** proc_pid_maps(5): the range, what may be done with it, the offset, the device, the inode, the path. */
+const mapping = /^(?<range>[\da-f]+-[\da-f]+) \S+ \S+ \S+ (?<inode>\d+) +(?<path>\/.*)$/;
+
+type Mapping = { readonly range: string; readonly inode: number; readonly path: string };
+
+function mappingsOf(pid: number, threads: readonly string[]): { mappings: readonly Mapping[]; sizeBytes: number } {
+  // Of a process whose first thread has ended the others tell.
+  for (const thread of threads) {
+    const maps = lookInto(pid, `task/${thread}/maps`, (path) => readFileSync(path, 'utf8')) ?? '';
+    if (maps === '') continue;
+    const lines = maps.includes(deleted) ? maps.split('\n') : [];
+    const mappings = lines.flatMap((line) => {
+      const { range = '', inode = '', path = '' } = mapping.exec(line)?.groups ?? {};
+      return range === '' ? [] : [{ range, inode: Number(inode), path }];
+    });
+    return { mappings, sizeBytes: maps.length };
+  }
+  return { mappings: [], sizeBytes: 0 };
+}
+
+/** How much of each mapped file, by its inode, a process has in memory. */
+function residentBytes(pid: number): ReadonlyMap<number, number> {
+  const text = lookInto(pid, 'smaps', (path) => readFileSync(path, 'utf8')) ?? '';
+  const resident = new Map<number, number>();
+  let inode = 0;
+  for (const line of text.split('\n')) {
+    const head = mapping.exec(line)?.groups;
+    if (head || /^[\da-f]+-/.test(line)) inode = Number(head?.inode ?? 0);
+    const [, size] = /^Rss: +(\d+) kB$/.exec(line) ?? [];
+    if (size !== undefined) resident.set(inode, (resident.get(inode) ?? 0) + Number(size) * kibibyte);
+  }
+  return resident;
+}

@@ -1,0 +1,60 @@
+// Counts the files that a run leaves in its workspace, or in a /tmp of its own. Only what is regular is a file: a link, a pipe or a
+// socket holds nothing. Links are not followed, names are bytes.
+
+import { lstatSync } from 'node:fs';
+import { type LeftBehind, mostLeftFiles, mostLeftNames } from '../../domain/left-behind.ts';
+import { type BytePath, faultOf, toText } from './sandbox-paths.ts';
+import { walkWorkspace } from './workspace-walk.ts';
+
+/** Names as they are: neither redacted nor fit to be shown. */
+export async function findLeftFiles(o: {
+  readonly dir: string;
+  /** What stands before each name. */
+  readonly shownBelow: string;
+  readonly isKept: (path: BytePath) => boolean;
+}): Promise<LeftBehind> {
+  const names: string[] = [];
+  let count = 0;
+  let bytes = 0;
+  let more = false;
+  const entries = walkWorkspace({
+    workspaceDir: o.dir,
+    from: '',
+    enters: (folder) => !o.isKept(folder),
+    onFault: (_, fault) => {
+      more ||= fault === 'too-many';
+    },
+  });
+  for await (const { path, pinnedPath, isLink } of entries) {
+    if (isLink || o.isKept(path)) continue;
+    const sizeBytes = sizeOfFile(pinnedPath);
+    if (sizeBytes === undefined) continue;
+    more = count === mostLeftFiles;
+    if (more) break;
+    count += 1;
+    bytes += sizeBytes;
+    if (names.length < mostLeftNames) names.push(o.shownBelow + toText(path));
+  }
+  return { count, bytes, names: names.toSorted(), more };
+}
+
+function sizeOfFile(path: Buffer): number | undefined {
+  try {
+    const stats = lstatSync(path);
+    return stats.isFile() ? stats.size : undefined;
+  } catch (error) {
+    faultOf(error);
+    return undefined;
+  }
+}
+
+export function joinLeftFiles(found: readonly LeftBehind[]): LeftBehind | null {
+  const joined = found.reduce((all, one) => ({
+    count: all.count + one.count,
+    bytes: all.bytes + one.bytes,
+    names: [...all.names, ...one.names].slice(0, mostLeftNames),
+    more: all.more || one.more,
+  }));
+  if (joined.count > mostLeftFiles) return { ...joined, count: mostLeftFiles, more: true };
+  return joined.count > 0 || joined.more ? joined : null;
+}

@@ -1,0 +1,67 @@
+// The files that a script named by flwd_artifact: JSON lines in the out folder, which the script could write itself.
+
+import { isUtf8 } from 'node:buffer';
+import { join } from 'node:path';
+import { isMediaType } from '../../domain/media-type.ts';
+import { type BytePath, toBytePath, toText } from './sandbox-paths.ts';
+import { readUntrustedFile } from './untrusted-file.ts';
+
+export type NamedArtifact = {
+  readonly path: BytePath;
+  readonly name: string | null;
+  readonly mediaType: string | null;
+};
+
+const maxSizeBytes = 8 * 1024 * 1024;
+const longestPathBytes = 4096;
+const newline = 10;
+
+export function readNamedArtifacts(outDir: string, warn: (warning: string) => void): NamedArtifact[] {
+  const file = readUntrustedFile(join(outDir, 'artifacts'), maxSizeBytes);
+  if (file.kind === 'refused') warn(`the list that flwd_artifact writes ${file.why}; what it names was left`);
+  if (file.kind !== 'bytes') return [];
+  return linesOf(file.bytes).flatMap((line, index) => {
+    if (line.length === 0) return [];
+    const artifact = parseLine(line);
+    if (!artifact) {
+      warn(`flwd_artifact: entry ${index + 1} of its list cannot be read`);
+      return [];
+    }
+    if (artifact.mediaType === null || isMediaType(artifact.mediaType)) return [artifact];
+    warn(
+      `flwd_artifact: entry ${index + 1} of its list has a --type that is no media type; it goes by the file’s ending`,
+    );
+    return [{ ...artifact, mediaType: null }];
+  });
+}
+
+function linesOf(bytes: Buffer): Buffer[] {
+  const lines: Buffer[] = [];
+  for (let at = 0; at < bytes.length; ) {
+    const end = bytes.indexOf(newline, at);
+    lines.push(bytes.subarray(at, end < 0 ? bytes.length : end));
+    at = end < 0 ? bytes.length : end + 1;
+  }
+  return lines;
+}
+
+function parseLine(line: Buffer): NamedArtifact | undefined {
+  // The shell writes a file's name as it is: one that is no UTF-8 makes a line that is none either.
+  const isText = isUtf8(line);
+  let value: unknown;
+  try {
+    value = JSON.parse(line.toString(isText ? 'utf8' : 'latin1'));
+  } catch {
+    return undefined;
+  }
+  if (typeof value !== 'object' || value === null || !('path' in value) || typeof value.path !== 'string')
+    return undefined;
+  const path = isText ? toBytePath(value.path) : value.path;
+  if (path.length > longestPathBytes) return undefined;
+  const toMember = (member: unknown) => (typeof member !== 'string' ? null : isText ? member : toText(member));
+  return {
+    path,
+    name: toMember('name' in value ? value.name : null),
+    mediaType: toMember('media_type' in value ? value.media_type : null),
+  };
+}

@@ -1,0 +1,142 @@
+// Paths as a job sees them, led back to files of its workspace. A name may hold any bytes but `/` and NUL, so a path is a
+// latin1 text here, one character a byte.
+
+import { isUtf8 } from 'node:buffer';
+import { accessSync, closeSync, constants, fstatSync, openSync, readlinkSync, type Stats } from 'node:fs';
+import { errorCode } from '../../lib/error-code.ts';
+import { pathOnly } from '../../lib/files/mount-table.ts';
+import { entryOf, isWithin, pinFolder } from './pinned-folder.ts';
+
+/** Relative to the workspace. */
+export type BytePath = string;
+
+export type Resolved =
+  | { readonly kind: 'found'; readonly path: BytePath; readonly stats: Stats; readonly isReadable: boolean }
+  | { readonly kind: 'outside' | 'missing' | 'unreadable' };
+
+const mostLinks = 40;
+const workspaceName = 'workspace';
+const slash = 0x2f;
+
+export function toBytePath(text: string): BytePath {
+  return Buffer.from(text).toString('latin1');
+}
+
+export function toText(path: BytePath): string {
+  return Buffer.from(path, 'latin1').toString();
+}
+
+/** Whether the path has a text that leads to the same file. */
+export function isText(path: BytePath): boolean {
+  return isUtf8(Buffer.from(path, 'latin1'));
+}
+
+export function onHost(workspaceDir: string, path: BytePath): Buffer {
+  return Buffer.concat([Buffer.from(`${workspaceDir}/`), Buffer.from(path, 'latin1')]);
+}
+
+/** @param entry leads to the path by the descriptor of its folder; a link that has been put there is not followed */
+export function statEntry(entry: Buffer, path: BytePath): Resolved {
+  try {
+    const fd = openSync(entry, pathOnly | constants.O_NOFOLLOW);
+    try {
+      return { kind: 'found', path, stats: fstatSync(fd), isReadable: isReadable(fd) };
+    } finally {
+      closeSync(fd);
+    }
+  } catch (error) {
+    return { kind: faultOf(error) };
+  }
+}
+
+/** Looks at a path that no link is part of: one that has been put into it meanwhile is not followed. */
+export function statPath(workspaceDir: string, path: BytePath): Resolved {
+  return lookAt(workspaceDir, path, (entry) => statEntry(entry, path));
+}
+
+function isReadable(fd: number): boolean {
+  try {
+    accessSync(`/proc/self/fd/${fd}`, constants.R_OK);
+    return true;
+  } catch (error) {
+    faultOf(error);
+    return false;
+  }
+}
+
+type Missed = Exclude<Resolved, { readonly kind: 'found' }>;
+
+/** @param look gets a way to the path on which only the last step may be a link */
+function lookAt<T>(workspaceDir: string, path: BytePath, look: (entry: Buffer) => T): T | Missed {
+  const cut = path.lastIndexOf('/');
+  try {
+    const root = pinFolder(Buffer.from(workspaceDir), pathOnly);
+    try {
+      const folder = cut < 0 ? root : pinFolder(entryOf(root.path, path.slice(0, cut)), pathOnly);
+      try {
+        if (!isWithin(folder.place, root.place)) return { kind: 'outside' };
+        return look(entryOf(folder.path, path.slice(cut + 1)));
+      } finally {
+        if (folder !== root) folder.close();
+      }
+    } finally {
+      root.close();
+    }
+  } catch (error) {
+    return { kind: faultOf(error) };
+  }
+}
+
+/**
+ * Follows a path from `/workspace`, or an absolute one, link by link, as it led inside the sandbox: a link to
+ * `/workspace/a` means the workspace's `a`, and one to `/etc` never the host's.
+ */
+export function resolvePath(workspaceDir: string, path: BytePath): Resolved {
+  const rest = toSteps(path.startsWith('/') ? asInSandbox(workspaceDir, path) : `/${workspaceName}/${path}`);
+  const walked: string[] = [];
+  let links = 0;
+  for (let step = rest.pop(); step !== undefined; step = rest.pop()) {
+    if (step === '..') walked.pop();
+    else walked.push(step);
+    if (walked.length === 0) continue;
+    if (walked[0] !== workspaceName) return { kind: 'outside' };
+    const here = toBelow(walked);
+    const found = statPath(workspaceDir, here);
+    if (found.kind !== 'found') return found;
+    if (!found.stats.isSymbolicLink()) continue;
+    if (++links > mostLinks) return { kind: 'missing' };
+    const target = lookAt(workspaceDir, here, (entry) => readlinkSync(entry, 'buffer'));
+    if (!Buffer.isBuffer(target)) return target;
+    walked.length = target[0] === slash ? 0 : walked.length - 1;
+    rest.push(...toSteps(target.toString('latin1')));
+  }
+  return walked.length === 0 ? { kind: 'outside' } : statPath(workspaceDir, toBelow(walked));
+}
+
+/** A job without a sandbox names its workspace as the host does. */
+function asInSandbox(workspaceDir: string, path: BytePath): BytePath {
+  const root = toBytePath(`${workspaceDir}/`);
+  return path.startsWith(root) ? `/${workspaceName}/${path.slice(root.length)}` : path;
+}
+
+function toBelow(walked: readonly string[]): BytePath {
+  return walked.slice(1).join('/');
+}
+
+/** In reverse, to be popped. */
+function toSteps(path: string): string[] {
+  return path
+    .split('/')
+    .filter((step) => step !== '' && step !== '.')
+    .toReversed();
+}
+
+/** What a job can bring about; anything else is a failure of the host and thrown. */
+export function faultOf(error: unknown): 'missing' | 'unreadable' {
+  const code = errorCode(error) ?? '';
+  // EINVAL: what was a link is none any more.
+  if (['ENOENT', 'ENOTDIR', 'ENAMETOOLONG', 'ELOOP', 'EINVAL', 'ERR_INVALID_ARG_VALUE'].includes(code))
+    return 'missing';
+  if (['EACCES', 'EPERM'].includes(code)) return 'unreadable';
+  throw error;
+}

@@ -1,0 +1,82 @@
+// What an attempt has left in a /tmp of its own, which is memory that goes with its sandbox. The shim holds it open until the server
+// has looked (libexec/shim.bash); what was found is kept beside the attempt until its run ends.
+
+import { closeSync, constants, openSync, readFileSync, writeFileSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import type { LeftBehind } from '../../domain/left-behind.ts';
+import { errorCode } from '../../lib/error-code.ts';
+import { isAlive, type ProcessIdentity } from '../proc/process-table.ts';
+import type { ShimStatus } from '../proc/shim-status.ts';
+import { findLeftFiles } from './left-behind.ts';
+
+/** Once its sandbox is gone. Whatever comes of it, the shim goes on. */
+export async function lookAtTmp(attemptDir: string, { shim, tmpFd }: ShimStatus): Promise<void> {
+  if (!shim || tmpFd === undefined) return;
+  const pipe = openOf(shim, 9, constants.O_WRONLY | constants.O_NONBLOCK);
+  if (pipe === undefined) return;
+  try {
+    const folder = openOf(shim, tmpFd, constants.O_RDONLY | constants.O_DIRECTORY);
+    if (folder !== undefined) await look(attemptDir, folder);
+  } finally {
+    letGo(pipe);
+  }
+}
+
+async function look(attemptDir: string, folder: number): Promise<void> {
+  try {
+    const mounts = mountsIn(attemptDir);
+    const isKept = (path: string): boolean => mounts.has(`/tmp/${path}`);
+    const found = await findLeftFiles({ dir: `/proc/self/fd/${folder}`, shownBelow: '/tmp/', isKept });
+    if (found.count > 0 || found.more) writeFileSync(foundPath(attemptDir), JSON.stringify(found));
+  } finally {
+    closeSync(folder);
+  }
+}
+
+/** null: nothing, or nobody has looked. */
+export function readTmpLeft(attemptDir: string): LeftBehind | null {
+  try {
+    return JSON.parse(readFileSync(foundPath(attemptDir), 'utf8'));
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT' || error instanceof SyntaxError) return null;
+    throw error;
+  }
+}
+
+function foundPath(attemptDir: string): string {
+  return join(attemptDir, 'tmp-left');
+}
+
+/**
+ * What the shim has open. It waits for 10 s at most, and another process may have its number after that: what was opened while
+ * it lived is its own.
+ */
+function openOf(shim: ProcessIdentity, number: number, flags: number): number | undefined {
+  if (!isAlive(shim)) return undefined;
+  let fd: number;
+  try {
+    fd = openSync(`/proc/${shim.pid}/fd/${number}`, flags);
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT' || !isAlive(shim)) return undefined;
+    throw error;
+  }
+  if (isAlive(shim)) return fd;
+  closeSync(fd);
+  return undefined;
+}
+
+function letGo(pipe: number): void {
+  try {
+    writeSync(pipe, '.');
+  } catch {
+    // It has ended by itself, or will.
+  } finally {
+    closeSync(pipe);
+  }
+}
+
+/** bwrap makes an empty file or folder to mount on. */
+function mountsIn(attemptDir: string): ReadonlySet<string> {
+  const words = readFileSync(join(attemptDir, 'sandbox'), 'latin1').split('\0');
+  return new Set(words.filter((word, at) => word.startsWith('/tmp/') && /^--(?:ro-)?bind$/.test(words[at - 2] ?? '')));
+}

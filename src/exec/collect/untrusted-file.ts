@@ -1,0 +1,66 @@
+// Reads a file from an attempt's out folder, which hostile code could write to: it may be a link, a pipe, endless or unreadable.
+// The attempt is gone by then, but it may have handed a descriptor of the folder to another step of its run, which lives: so
+// nothing is told from a name that was not opened. The folder itself lies where no job can swap it.
+
+import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
+import { errorCode } from '../../lib/error-code.ts';
+import { isThere } from '../../lib/files/is-there.ts';
+
+export type UntrustedFile =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'bytes'; readonly bytes: Buffer }
+  /** `why` follows the file's name in a sentence. */
+  | { readonly kind: 'refused'; readonly why: string };
+
+/** What a job can bring about; anything else is a failure of the host and thrown. */
+const causedByJob: Record<string, string> = {
+  ELOOP: 'is a link',
+  ENXIO: 'is a socket',
+  ENODEV: 'is a device',
+  EACCES: 'cannot be read',
+  EPERM: 'cannot be read',
+  EAGAIN: 'is held by a lease (F_SETLEASE)',
+};
+
+/** An honest holder of a lease gives it up as soon as it hears of the opening. */
+const leaseMs = 20;
+const leaseTries = 4;
+
+/** At once: the file is small and was just written, and mostly it is not there. */
+export function readUntrustedFile(path: string, maxSizeBytes: number): UntrustedFile {
+  let fd: number;
+  try {
+    if (!isThere(path)) return { kind: 'none' };
+    fd = openPatiently(path);
+  } catch (error) {
+    const code = errorCode(error);
+    if (code === 'ENOENT') return { kind: 'none' };
+    const why = code && causedByJob[code];
+    if (why) return { kind: 'refused', why };
+    throw error;
+  }
+  try {
+    const stats = fstatSync(fd);
+    const { size } = stats;
+    if (!stats.isFile()) return { kind: 'refused', why: 'is no regular file' };
+    if (size > maxSizeBytes) return { kind: 'refused', why: `has ${size} bytes; ${maxSizeBytes} are the most` };
+    const bytes = Buffer.alloc(size);
+    return { kind: 'bytes', bytes: bytes.subarray(0, readSync(fd, bytes, 0, size, 0)) };
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** Without O_NONBLOCK a pipe would block until somebody writes to it, and a lease for 45 s. */
+function openPatiently(path: string): number {
+  for (let triesLeft = leaseTries; ; triesLeft--) {
+    try {
+      return openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK | constants.O_NOCTTY);
+    } catch (error) {
+      if (errorCode(error) !== 'EAGAIN' || triesLeft === 0) throw error;
+    }
+    Atomics.wait(sleeper, 0, 0, leaseMs / leaseTries);
+  }
+}
+
+const sleeper = new Int32Array(new SharedArrayBuffer(4));

@@ -1,0 +1,76 @@
+// All that decides what this host can enforce, fact by fact, for `flwd doctor` and GET /system/info. What decides in the end is each
+// profile's real command (host.ts); the facts around it say why it fails.
+
+import { release } from 'node:os';
+import { fail, type HostCheck, ok, warn } from '../../domain/host-check.ts';
+import type { SecurityProfile } from '../../domain/job.ts';
+import { isServerRoot } from '../job-user.ts';
+import type { Capability, HostReport } from '../sandbox/sandbox.ts';
+import {
+  checkCgroups,
+  checkInotify,
+  checkLandlock,
+  checkModules,
+  checkSeccomp,
+  checkUserNamespaces,
+} from './host-kernel.ts';
+import { checkPrograms } from './host-program-checks.ts';
+import { type CallerChoice, checkNetwork } from './network-check.ts';
+
+const securityProfiles = ['secure', 'permissive', 'disabled'] as const;
+
+export type ProfileChoice = {
+  readonly defaultProfile: SecurityProfile;
+  readonly allowProfiles: readonly SecurityProfile[];
+};
+
+/** Takes no path of the host into its answers. */
+export async function checkHost(
+  probing: HostReport | Promise<HostReport>,
+  choice: ProfileChoice,
+  callers: CallerChoice,
+): Promise<HostCheck[]> {
+  const [profiles, programs, namespaces, seccomp, landlock, modules, inotify] = await Promise.all([
+    probing,
+    checkPrograms(choice.defaultProfile !== 'disabled'),
+    checkUserNamespaces(),
+    checkSeccomp(),
+    checkLandlock(),
+    checkModules(),
+    checkInotify(),
+  ]);
+  return [
+    process.platform === 'linux'
+      ? ok('platform', `Linux ${release()}, ${process.arch}`)
+      : fail('platform', process.platform, 'start flwd on Linux: in a virtual machine, WSL 2 or a container'),
+    ok('node', process.version),
+    isServerRoot
+      ? ok('user', 'root: jobs run as uid 65534 without capabilities, disabled ones as root')
+      : ok('user', `uid ${process.getuid?.()}: jobs run as the same user, in a user namespace`),
+    ...programs,
+    namespaces,
+    seccomp,
+    landlock,
+    modules,
+    checkCgroups(),
+    inotify,
+    checkNetwork(callers),
+    ...securityProfiles.map((profile) => checkProfile(profile, profiles[profile], choice)),
+  ];
+}
+
+function checkProfile(
+  profile: SecurityProfile,
+  { available, detail }: Capability,
+  { defaultProfile, allowProfiles }: ProfileChoice,
+): HostCheck {
+  const name = `profile ${profile}`;
+  const what = profile === defaultProfile ? 'the default' : allowProfiles.includes(profile) ? 'allowed' : 'not allowed';
+  if (available && detail !== null) {
+    const state = `${what}; ${detail}`;
+    return what === 'not allowed' ? ok(name, state) : warn(name, state, 'apt-get install bubblewrap');
+  }
+  if (available) return ok(name, `${what}; can be enforced`);
+  const why = `${what}; cannot be enforced: ${detail ?? 'unknown'}`;
+  return what === 'not allowed' ? warn(name, why, null) : fail(name, why, null);
+}

@@ -1,0 +1,76 @@
+// The programs that flwd and its jobs are made of: whether they are there, and new enough.
+
+import { execFile } from 'node:child_process';
+import { accessSync, constants, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { fail, type HostCheck, ok, warn } from '../../domain/host-check.ts';
+import { isServerRoot } from '../job-user.ts';
+import { systemPath } from '../proc/environment.ts';
+import { findProgram } from './host-programs.ts';
+
+/** The first bubblewrap with all the options that the sandbox takes. */
+const leastBubblewrap = [0, 8] as const;
+/** S_ISUID of stat(2). */
+const setuid = 0o4000;
+
+/** `isNeeded`: whether the default profile takes bubblewrap. */
+export async function checkPrograms(isNeeded: boolean): Promise<HostCheck[]> {
+  return [
+    await checkBubblewrap(isNeeded),
+    findProgram('bash')
+      ? ok('bash', 'starts every job')
+      : fail('bash', 'not installed; it starts every job', 'apt-get install bash'),
+    checkSetpriv(),
+    findProgram('prlimit')
+      ? ok('prlimit', 'limits runs where there are no cgroups')
+      : warn('prlimit', 'not installed; without cgroups nothing limits runs', 'apt-get install util-linux'),
+    checkInterpreter('python3', 'ulc.python.3', 'apt-get install python3'),
+  ];
+}
+
+async function checkBubblewrap(isNeeded: boolean): Promise<HostCheck> {
+  const name = 'bubblewrap';
+  const path = findProgram('bwrap');
+  if (!path)
+    return (isNeeded ? fail : warn)(
+      name,
+      'not installed; without it only the profile disabled runs, where the operator allows it',
+      'apt-get install bubblewrap',
+    );
+  const said = await promisify(execFile)(path, ['--version'], { env: {} }).then(
+    ({ stdout }) => stdout,
+    () => '',
+  );
+  const [, version = '', major = '0', minor = '0'] = /((\d+)\.(\d+)\S*)/.exec(said) ?? [];
+  if (version === '') return warn(name, 'does not say its version', null);
+  const [leastMajor, leastMinor] = leastBubblewrap;
+  if (Number(major) === leastMajor && Number(minor) < leastMinor)
+    return fail(name, `${version}; too old`, `install bubblewrap ${leastBubblewrap.join('.')} or newer`);
+  if ((statSync(path).mode & setuid) !== 0 && !isServerRoot)
+    return fail(name, `${version}, setuid root; it then refuses part of the sandbox`, 'chmod u-s the program bwrap');
+  return ok(name, version);
+}
+
+function checkSetpriv(): HostCheck {
+  const name = 'setpriv';
+  if (!isServerRoot) return ok(name, 'not needed: the server is not root');
+  if (!findProgram('setpriv'))
+    return fail(name, 'not installed; a root server’s jobs become another user by it', 'apt-get install util-linux');
+  return ok(name, 'makes jobs uid 65534');
+}
+
+/** Where jobs look for it, which need not be where the server does. */
+function checkInterpreter(program: string, profile: string, cure: string): HostCheck {
+  const isThere = systemPath.split(':').some((folder) => {
+    try {
+      accessSync(join(folder, program), constants.X_OK);
+      return true;
+    } catch {
+      return false;
+    }
+  });
+  return isThere
+    ? ok(program, `for jobs of ${profile}`)
+    : warn(program, `not in the PATH of jobs; those of ${profile} cannot start`, cure);
+}

@@ -1,0 +1,113 @@
+// What this host can enforce: each profile's real command, run once on nothing.
+
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, openSync } from 'node:fs';
+import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { SecurityProfile } from '../../domain/job.ts';
+import { changesUser, isServerRoot } from '../job-user.ts';
+import { type Capability, type HostReport, hasFilter, isSandboxed, sandboxCommand } from '../sandbox/sandbox.ts';
+import { seccompFilter } from '../sandbox/seccomp-filter.ts';
+import { userNamespaceObstacle } from './host-kernel.ts';
+import { findProgram } from './host-programs.ts';
+
+const probeMs = 10_000;
+
+/** `detail` says what to install or allow where a profile cannot be had. */
+export async function probeHost(): Promise<HostReport> {
+  const dir = await mkdtemp(join(tmpdir(), 'flwd-probe-'));
+  try {
+    const [secure, permissive, disabled] = await Promise.all([
+      probe('secure', dir),
+      probe('permissive', dir),
+      probe('disabled', dir),
+    ]);
+    return { secure, permissive, disabled };
+  } finally {
+    await rm(dir, { recursive: true, force: true });
+  }
+}
+
+async function probe(profile: SecurityProfile, dir: string): Promise<Capability> {
+  if (!isSandboxed(profile) && process.platform === 'linux' && findProgram('bash'))
+    return { available: true, detail: unsandboxedWords };
+  const detail = missing(profile) ?? (await trial(profile, join(dir, profile)));
+  return { available: detail === null, detail };
+}
+
+const unsandboxedWords =
+  'bubblewrap is not installed, so a run has no sandbox and no pid namespace: its end cannot be proven';
+
+function missing(profile: SecurityProfile): string | null {
+  if (process.platform !== 'linux')
+    return 'jobs run on Linux alone: start flwd in a virtual machine, WSL 2 or a container';
+  if (!findProgram('bash')) return 'bash is not installed: apt-get install bash';
+  if (!findProgram('bwrap')) return 'bubblewrap is not installed: apt-get install bubblewrap';
+  if (changesUser(profile) && !findProgram('setpriv')) return 'setpriv is not installed: apt-get install util-linux';
+  if (hasFilter(profile) && !seccompFilter(process.arch))
+    return `flwd has no seccomp filter for ${process.arch}: run it on x86-64 or on 64-bit ARM`;
+  return null;
+}
+
+async function trial(profile: SecurityProfile, place: string): Promise<string | null> {
+  const filterPath = `${place}-filter`;
+  await writeFile(filterPath, seccompFilter(process.arch) ?? '');
+  await mkdir(place);
+  await chmod(place, 0o755);
+  const [program = 'bwrap', ...args] = sandboxCommand({
+    profile,
+    network: profile === 'secure' ? 'none' : 'all',
+    grants: [],
+    masked: [],
+    snapshotDir: place,
+    workspaceDir: place,
+    inDir: place,
+    outDir: place,
+    filterFd,
+    blockFd: null,
+    scratchBytes: 1_048_576,
+    secretFds: [],
+    argv: ['/bin/sh', '-c', ':'],
+  });
+  const said = await failureOf(program, args, filterPath);
+  return said === null ? null : await explain(said);
+}
+
+const filterFd = 3;
+
+/** What it says where it fails; null where it does not. */
+async function failureOf(command: string, args: readonly string[], filterPath: string): Promise<string | null> {
+  const filter = openSync(filterPath, 'r');
+  try {
+    const child = spawn(command, args, {
+      cwd: '/',
+      env: {},
+      timeout: probeMs,
+      stdio: ['ignore', 'ignore', 'pipe', filter],
+    });
+    const said: string[] = [];
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => said.push(text));
+    const [code, signal] = await once(child, 'close');
+    return code === 0 ? null : said.join('').trim() || `it ended with ${signal ?? code}`;
+  } catch (error) {
+    return String(error);
+  } finally {
+    closeSync(filter);
+  }
+}
+
+async function explain(said: string): Promise<string> {
+  if (/setuid/i.test(said)) return `bubblewrap must not be setuid (${said}): chmod u-s its program`;
+  if (/seccomp/i.test(said)) {
+    return `system calls cannot be filtered here (${said}): it takes a kernel with CONFIG_SECCOMP_FILTER, and a container that allows seccomp`;
+  }
+  if (!/namespace|uid map|permi|unshare|clone/i.test(said)) return `bubblewrap failed: ${said}`;
+  if (isServerRoot) {
+    return `this container or machine may not make namespaces (${said}): give it the capability SYS_ADMIN, or start flwd as another user than root`;
+  }
+  const obstacle = await userNamespaceObstacle();
+  if (obstacle) return `${obstacle.detail}: ${obstacle.cure}`;
+  return `this host does not allow user namespaces (${said})`;
+}

@@ -1,0 +1,163 @@
+// What this host can hold a run to: cgroups where the server may make them, rlimits elsewhere (ADR 0010). To be asked once, at the
+// start; it makes the folder below which attempts get their cgroups.
+
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import { release, totalmem } from 'node:os';
+import { basename, dirname, join } from 'node:path';
+import type { LimitMeans, LimitReport } from '../../domain/resources.ts';
+import { errorCode } from '../../lib/error-code.ts';
+import { isServerRoot } from '../job-user.ts';
+import { findHierarchies, type Hierarchy } from './cgroup-hierarchies.ts';
+import { findProgram } from './host-programs.ts';
+
+/** Data alone: the functions that use it are in attempt-groups.ts. */
+export type LimitHost = Readonly<Record<Controller, Enforcement>>;
+export type Controller = 'cpu' | 'memory' | 'pids';
+export type Enforcement =
+  | { readonly by: 'cgroup-v2' | 'cgroup-v1' /** The attempts' groups are below it. */; readonly dir: string }
+  | { readonly by: 'rlimit' | 'none'; readonly detail: string };
+
+/** What in a group is written to lift its limit, to see whether it could be set. */
+const unlimited = {
+  'cgroup-v2': { cpu: ['cpu.max', 'max'], memory: ['memory.max', 'max'], pids: ['pids.max', 'max'] },
+  'cgroup-v1': { cpu: ['cpu.cfs_quota_us', '-1'], memory: ['memory.limit_in_bytes', '-1'], pids: ['pids.max', 'max'] },
+} as const;
+
+/** The cgroup of the server itself, where a cgroup with controllers may have no processes of its own. */
+const serverGroup = 'flwd-server';
+const shareOfHost = 0.75;
+
+/** Groups of two servers on one host are told apart by their data dirs. */
+export function openLimitHost(dataDir: string, hierarchies = findHierarchies()): LimitHost {
+  const folder = `flwd-${createHash('sha256').update(dataDir).digest('hex').slice(0, 12)}`;
+  const enforcement = (controller: Controller): Enforcement => {
+    const hierarchy = hierarchies.find(({ controllers }) => controllers.includes(controller));
+    const group = hierarchy ? openGroups(hierarchy, controller, folder) : 'this host has no cgroup controller for it';
+    return typeof group === 'string' ? withoutCgroup(controller, group) : group;
+  };
+  return { cpu: enforcement('cpu'), memory: enforcement('memory'), pids: enforcement('pids') };
+}
+
+/** As `GET /system/info` shows it; for a run without a sandbox what holds that. */
+export function reportOf(host: LimitHost, isSandboxed = true): LimitReport {
+  if (!isSandboxed && host.pids.by === 'rlimit') {
+    const detail = 'without a sandbox an rlimit would count all processes of the user';
+    return { ...reportOf(host), pids: { by: 'none', detail } };
+  }
+  return {
+    cpu: shown(host.cpu),
+    memory: shown(host.memory),
+    pids: shown(host.pids),
+    workspace: { by: 'polling', detail: 'its size is looked at from time to time, so it may grow past its limit' },
+  };
+}
+
+function shown(enforcement: Enforcement): { by: LimitMeans; detail: string | null } {
+  return { by: enforcement.by, detail: 'detail' in enforcement ? enforcement.detail : null };
+}
+
+/** What a run gets where neither job nor instance says: only a cgroup counts what is used and not what is reserved. */
+export function defaultMemoryBytes(host: LimitHost): number | null {
+  return 'dir' in host.memory ? Math.floor(shareOfHost * hostMemoryBytes()) : null;
+}
+
+let knownMemoryBytes: number | undefined;
+
+/** The host's, or the container's where that is less. Looked at once: it takes files of the kernel's. */
+function hostMemoryBytes(): number {
+  knownMemoryBytes ??= Math.min(process.constrainedMemory() || Infinity, totalmem());
+  return knownMemoryBytes;
+}
+
+/** Removes what it has made, unless attempts go on in it. */
+export function closeLimitHost(host: LimitHost): void {
+  for (const enforcement of Object.values(host)) {
+    if (!('dir' in enforcement)) continue;
+    try {
+      rmdirSync(enforcement.dir);
+    } catch {
+      // Two controllers may have one folder; of attempts that go on there are groups in it.
+    }
+  }
+}
+
+/** Where the groups go, or why there can be none. */
+function openGroups(hierarchy: Hierarchy, controller: Controller, folder: string): Enforcement | string {
+  const by = hierarchy.version === 2 ? 'cgroup-v2' : 'cgroup-v1';
+  try {
+    const base = hierarchy.version === 2 ? leaveOwnGroup(hierarchy) : hierarchy.ownDir;
+    if (base === undefined) {
+      return 'the server shares its cgroup with other processes: start it by systemd with Delegate=yes and DelegateSubgroup=flwd-server';
+    }
+    const dir = join(base, folder);
+    mkdirSync(dir, { recursive: true });
+    if (hierarchy.version === 2) for (const parent of [base, dir]) enable(controller, parent);
+    const trial = join(dir, 'trial');
+    mkdirSync(trial, { recursive: true });
+    try {
+      const [file, value] = unlimited[by][controller];
+      writeFileSync(join(trial, file), value, { flag: 'r+' });
+    } finally {
+      rmdirSync(trial);
+    }
+    return { by, dir };
+  } catch (error) {
+    const isDenied = ['EACCES', 'EPERM', 'EROFS'].includes(errorCode(error) ?? '');
+    if (!isDenied) return `the host's cgroups do not take its limit (${errorCode(error) ?? 'unknown'})`;
+    return hierarchy.version === 2
+      ? 'the server may not make cgroups: start it by systemd with Delegate=yes and DelegateSubgroup=flwd-server'
+      : 'the server may not make cgroups: with cgroup v1 only root may';
+  }
+}
+
+/**
+ * With v2, a cgroup that hands controllers on can have no processes. The server leaves its own for one below it, and takes along who
+ * started it; in a container, everything. undefined when others are in it, whom nobody asked. @throws what the system says
+ */
+function leaveOwnGroup({ ownDir, isTop }: Hierarchy): string | undefined {
+  if (basename(ownDir) === serverGroup) return dirname(ownDir);
+  // The host's first cgroup is the exception, and the only one without a type.
+  if (!existsSync(join(ownDir, 'cgroup.type'))) return ownDir;
+  const pids = readFileSync(join(ownDir, 'cgroup.procs'), 'utf8')
+    .split('\n')
+    .filter((pid) => pid !== '');
+  const mayMove = isTop || pids.every((pid) => Number(pid) === process.pid || Number(pid) === process.ppid);
+  if (!mayMove) return undefined;
+  const below = join(ownDir, serverGroup);
+  mkdirSync(below, { recursive: true });
+  for (const pid of pids) {
+    try {
+      writeFileSync(join(below, 'cgroup.procs'), pid, { flag: 'r+' });
+    } catch (error) {
+      // It has ended meanwhile.
+      if (errorCode(error) !== 'ESRCH') throw error;
+    }
+  }
+  return ownDir;
+}
+
+function enable(controller: Controller, dir: string): void {
+  const file = join(dir, 'cgroup.subtree_control');
+  if (!readFileSync(file, 'utf8').trim().split(' ').includes(controller))
+    writeFileSync(file, `+${controller}`, { flag: 'r+' });
+}
+
+function withoutCgroup(controller: Controller, why: string): Enforcement {
+  if (!findProgram('prlimit'))
+    return { by: 'none', detail: `${why}; nor is prlimit installed: apt-get install util-linux` };
+  if (controller === 'memory') {
+    const detail = `${why}; each process is held to it by itself, and running out of it cannot be told`;
+    return { by: 'rlimit', detail };
+  }
+  if (controller === 'cpu') return { by: 'none', detail: why };
+  if (isServerRoot) return { by: 'none', detail: `${why}; an rlimit would count the processes of all jobs` };
+  if (!countsByNamespace()) return { by: 'none', detail: `${why}; before Linux 5.14 an rlimit counts all jobs` };
+  return { by: 'rlimit', detail: why };
+}
+
+/** Since Linux 5.14 RLIMIT_NPROC counts the processes of each user namespace by itself. */
+function countsByNamespace(): boolean {
+  const [major = 0, minor = 0] = release().split('.').map(Number);
+  return major > 5 || (major === 5 && minor >= 14);
+}

@@ -1,0 +1,33 @@
+// What a job with the network reaches on this host, and whether the server can tell it from its own user.
+
+import { type HostCheck, ok, warn } from '../../domain/host-check.ts';
+import { reachOfNetwork } from '../../domain/network-reach.ts';
+import { isServerRoot } from '../job-user.ts';
+import { lineageOf } from '../proc/socket-holders.ts';
+
+export type CallerChoice = { readonly mode: 'auto' | 'none' | 'required'; readonly trustJobs: boolean };
+
+/** Whether the API takes jobs with the network for the operator. */
+export function trustsJobs({ mode, trustJobs }: CallerChoice): boolean {
+  return mode === 'none' || (mode === 'auto' && trustJobs && !isServerRoot);
+}
+
+export function checkNetwork(choice: CallerChoice): HostCheck {
+  const name = 'network of jobs';
+  const reach = `a job with the network reaches ${reachOfNetwork}`;
+  if (trustsJobs(choice)) {
+    const setting = choice.mode === 'none' ? 'auth.mode: none' : 'auth.trust_jobs: true';
+    return warn(
+      name,
+      `${reach}; with ${setting} the API takes it for the operator`,
+      `remove ${setting} from flwd.yaml`,
+    );
+  }
+  const canSee = isServerRoot || choice.mode !== 'auto' || lineageOf(process.pid) !== undefined;
+  if (canSee) return ok(name, `${reach}; the API asks it for a token`);
+  return warn(
+    name,
+    `${reach}; the processes of other users are hidden in /proc, so while it runs everyone needs a token`,
+    'send a token, mount /proc without hidepid, or set auth.trust_jobs: true where every job may do what the operator may',
+  );
+}

@@ -1,0 +1,65 @@
+// The files of an attempt, made before it starts. What the job writes belongs to the user it runs as.
+
+import { chmodSync, chownSync, lstatSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { readdir } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { changesUser, uidOf } from '../job-user.ts';
+import type { AttemptSpec } from './attempt-spec.ts';
+import { bashDeclarations } from './bash-arguments.ts';
+
+export type AttemptPlaces = { readonly inDir: string; readonly outDir: string };
+
+export function spoolPath(attemptDir: string): string {
+  return join(attemptDir, 'spool');
+}
+
+/** The folders of the attempts of a run. */
+export async function attemptDirs(runDir: string): Promise<string[]> {
+  const names = await readdir(runDir).catch(() => []);
+  return names.filter((name) => /^\d+(-\d+)?$/.test(name)).map((name) => join(runDir, name));
+}
+
+export function makeAttemptFiles(spec: AttemptSpec): AttemptPlaces {
+  const { attemptDir, workspaceDir, job, action, args } = spec;
+  const inDir = join(attemptDir, 'in');
+  const outDir = join(attemptDir, 'out');
+
+  const isFirst = mkdirSync(dirname(attemptDir), { recursive: true, mode: 0o700 }) !== undefined;
+  // Left by a start that was given up before its shim began.
+  if (!isFirst) rmSync(attemptDir, { recursive: true, force: true });
+  // Nothing of the workspace: once it is there, other steps of the run may turn any name in it into a link to the host.
+  const own = [inDir, outDir];
+  for (const path of [attemptDir, ...own]) mkdirSync(path, { mode: 0o700 });
+  if (isFirst) makeWorkspace(spec);
+  else if (!lstatSync(workspaceDir, { throwIfNoEntry: false })) {
+    rmSync(draftOf(workspaceDir), { recursive: true, force: true });
+    makeWorkspace(spec);
+  }
+
+  writeOwn('args.json', JSON.stringify(args));
+  if (action.ulcProfile === 'ulc.shell.bash') {
+    writeOwn('args.bash', bashDeclarations(args, job.argspec, job.secretArgs));
+  }
+  if (changesUser(spec.profile)) for (const path of own) chownSync(path, uidOf(spec.profile), uidOf(spec.profile));
+  return { inDir, outDir };
+
+  function writeOwn(name: string, text: string): void {
+    const path = join(inDir, name);
+    writeFileSync(path, text);
+    own.push(path);
+  }
+}
+
+/** Whole or not at all, and before any process can see it: one that a crash left half made would stay closed to the job. */
+function makeWorkspace({ workspaceDir, profile }: AttemptSpec): void {
+  const draft = draftOf(workspaceDir);
+  const artifacts = join(draft, 'artifacts');
+  for (const path of [draft, artifacts]) mkdirSync(path, { mode: 0o700 });
+  chmodSync(draft, 0o755);
+  if (changesUser(profile)) for (const path of [artifacts, draft]) chownSync(path, uidOf(profile), uidOf(profile));
+  renameSync(draft, workspaceDir);
+}
+
+function draftOf(workspaceDir: string): string {
+  return `${workspaceDir}.new`;
+}

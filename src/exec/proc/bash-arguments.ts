@@ -1,0 +1,48 @@
+// A job's arguments as bash declarations, read by the prelude. Values stand in single quotes, in which bash gives no
+// character a meaning; names are those of the schema, checked when the job was read.
+
+import type { JsonObject, JsonValue } from '../../domain/job.ts';
+import { toShellText } from './environment.ts';
+
+/**
+ * A declaration for each property of the schema but the secret ones; what a caller added beyond it is in the file alone.
+ * An absent one is declared empty, since `set -u` would end the script otherwise.
+ */
+export function bashDeclarations(args: JsonObject, argspec: JsonObject, secretArgs: readonly string[]): string {
+  return Object.entries(asObject(argspec.properties))
+    .filter(([name]) => !secretArgs.includes(name))
+    .map(([name, schema]) => `${declare(name, args[name] ?? null, typesOf(schema))}\n`)
+    .join('');
+}
+
+function declare(name: string, value: JsonValue, types: readonly unknown[]): string {
+  const isOnly = (type: string): boolean => types.length === 1 && types[0] === type;
+  if (Array.isArray(value) || (value === null && isOnly('array'))) {
+    return `declare -a ${name}=(${(value ?? []).map((item) => quote(toShellText(item))).join(' ')})`;
+  }
+  if (typeof value === 'object' && (value !== null || isOnly('object'))) {
+    const entries = Object.entries(value ?? {}).filter(([key]) => key !== '');
+    return `declare -A ${name}=(${entries.map(([key, item]) => `[${quote(key)}]=${quote(toShellText(item))}`).join(' ')})`;
+  }
+  if (typeof value === 'number' && isBashInteger(value) && !types.includes('number'))
+    return `declare -i ${name}=${value}`;
+  return `${name}=${quote(toShellText(value))}`;
+}
+
+/** Bash counts in 64 bits. */
+function isBashInteger(value: number): boolean {
+  return Number.isInteger(value) && Math.abs(value) < 2 ** 63;
+}
+
+function quote(text: string): string {
+  return `'${text.replaceAll("'", String.raw`'\''`)}'`;
+}
+
+function typesOf(schema: JsonValue): readonly unknown[] {
+  const { type } = asObject(schema);
+  return [type].flat().filter((one) => typeof one === 'string' && one !== 'null');
+}
+
+function asObject(value: JsonValue | undefined): JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? value : {};
+}

@@ -1,0 +1,112 @@
+// The small process that starts the shims (libexec/fork-server.bash, ADR 0008), and what it tells of them.
+
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, mkdirSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { Readable, Writable } from 'node:stream';
+import { setTimeout as delay } from 'node:timers/promises';
+import { findProgram } from '../host/host-programs.ts';
+import { seccompFilter } from '../sandbox/seccomp-filter.ts';
+import { libexecDir } from '../script-places.ts';
+import { inheritedDescriptors } from './inherited-descriptors.ts';
+import type { Order } from './shim.ts';
+
+export type ForkServer = {
+  /** Carries an order out in a process group of its own. Rejects where there is no bash. */
+  readonly run: (order: Order) => Promise<ShimNews>;
+  /** Resolves when it is gone. What it has started goes on. */
+  readonly close: () => Promise<void>;
+};
+
+/** Its shim has told its end, as its last act. Or nothing will be told of it: it never began, or goes on by itself. */
+export type ShimNews = 'ended' | 'none';
+
+/** `dir` is its own: emptied now, and private to the server's user. */
+export function openForkServer(dir: string): ForkServer {
+  rmSync(dir, { recursive: true, force: true });
+  mkdirSync(dir, { recursive: true, mode: 0o700 });
+  const filterPath = join(dir, 'seccomp-filter');
+  const filter = seccompFilter(process.arch);
+  // Without one no secure job starts, and the probe of the host has said so.
+  if (filter) writeFileSync(filterPath, filter);
+  let current = startChild(dir, filterPath);
+  return {
+    run(order) {
+      if (current.isOver()) current = startChild(dir, filterPath);
+      return current.run(order);
+    },
+    close: () => current.close(),
+  };
+}
+
+/** It only has to see the end of its input. */
+const leavingMs = 2_000;
+
+type Child = ForkServer & { readonly isOver: () => boolean };
+
+/** Jobs get nothing but what the shims are told to give them: neither variables nor descriptors of the server. */
+function startChild(dir: string, filterPath: string): Child {
+  const pipesDir = mkdtempSync(join(dir, 'pipes-'));
+  const nothing = openSync('/dev/null', 'r');
+  const stdio: (number | 'ignore' | 'pipe')[] = ['pipe', 'ignore', 'ignore', 'pipe'];
+  for (const fd of inheritedDescriptors()) stdio[fd] ??= nothing;
+  const child = spawn(findProgram('bash') ?? 'bash', [join(libexecDir, 'fork-server.bash'), pipesDir, filterPath], {
+    cwd: '/',
+    env: {},
+    detached: true,
+    stdio: Array.from(stdio, (end) => end ?? 'ignore'),
+  });
+  closeSync(nothing);
+  const waiting = new Map<string, PromiseWithResolvers<ShimNews>>();
+  let started = 0;
+  let isOver = false;
+
+  child.on('error', (error) => {
+    isOver = true;
+    for (const { reject } of waiting.values()) reject(error);
+  });
+  child.on('exit', () => {
+    isOver = true;
+    for (const { resolve } of waiting.values()) resolve('none');
+  });
+  const { orders, news } = endsOf(child);
+  // Its death is told by `exit`.
+  orders.on('error', () => undefined);
+  createInterface({ input: news }).on('line', (line) => {
+    const [what, number = ''] = line.split(' ');
+    waiting.get(number)?.resolve(what === 'ended' ? 'ended' : 'none');
+    waiting.delete(number);
+  });
+  return {
+    isOver: () => isOver,
+    run({ open, hidden }) {
+      started += 1;
+      const shim = Promise.withResolvers<ShimNews>();
+      waiting.set(String(started), shim);
+      orders.write([open, hidden].map(lengthOf).join('') + open + hidden);
+      return shim.promise;
+    },
+    async close() {
+      if (isOver) return;
+      child.ref();
+      orders.end();
+      await Promise.race([once(child, 'exit'), delay(leavingMs, undefined, { ref: false })]);
+      child.unref();
+    },
+  };
+}
+
+function lengthOf(text: string): string {
+  return String(Buffer.byteLength(text)).padStart(8, '0');
+}
+
+/** Neither keeps the server from exiting. */
+function endsOf(child: ChildProcess): { orders: Writable; news: Readable } {
+  const [orders, , , news] = child.stdio;
+  if (!(orders instanceof Writable) || !(news instanceof Readable)) throw new Error('a process without its pipes');
+  child.unref();
+  for (const end of [orders, news]) if ('unref' in end && typeof end.unref === 'function') end.unref();
+  return { orders, news };
+}

@@ -1,0 +1,214 @@
+// One attempt as a process: started here, watched until it has ended and nothing of it is left, ended on request.
+
+import { existsSync, rmSync } from 'node:fs';
+import { constants } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Termination } from '../../domain/run.ts';
+import { systemClock } from '../../lib/clock.ts';
+import { errorCode } from '../../lib/error-code.ts';
+import { isDiskFull, isHostShort, outlast } from '../../lib/shortage.ts';
+import { lookAtTmp } from '../collect/tmp-left.ts';
+import { giveVerdict } from '../sandbox/grant-verdict.ts';
+import { closeGrants, GrantRefused, type OpenGrant, openGrants } from '../sandbox/granted-paths.ts';
+import { type GuardedPlace, guardedPlaces } from '../sandbox/host-mounts.ts';
+import { spoolPath } from './attempt-files.ts';
+import { leaveGroups } from './attempt-groups.ts';
+import type { AttemptSpec } from './attempt-spec.ts';
+import type { ForkServer } from './fork-server.ts';
+import { killDomainOf } from './kill-domain.ts';
+import { attendantsOf, isAlive, isOfThisBoot, send } from './process-table.ts';
+import { shimOrder } from './shim.ts';
+import { untilShimEnds } from './shim-end.ts';
+import { readStatus, type ShimStatus } from './shim-status.ts';
+import { startFailed, startFailure } from './start-failure.ts';
+import { climb, type Ladder } from './terminate.ts';
+
+/**
+ * How an attempt ended. `signal` without SIG. A script that exits with 143 by itself reads as ended by TERM. `outOfMemory`: it failed,
+ * and the kernel had ended a process of it at its limit of memory; only a cgroup can tell.
+ */
+export type AttemptEnd =
+  | { readonly kind: 'exited'; readonly code: number; readonly outOfMemory?: true }
+  | { readonly kind: 'signalled'; readonly signal: string; readonly outOfMemory?: true }
+  /** `message`: why, where that is known. */
+  | { readonly kind: 'lost'; readonly message?: string }
+  /** `cause` is a fault of flwd itself, to be logged. */
+  | { readonly kind: 'not-started'; readonly message: string; readonly cause?: unknown };
+
+export type AttemptProcess = {
+  readonly spoolPath: string;
+  /** All output is in the spool, and no process is left. Does not keep the server from exiting. Rejects for a bug alone. */
+  readonly ended: Promise<AttemptEnd>;
+  /** Once is enough: calling it again answers with the same proof. */
+  readonly terminate: (ladder: Ladder) => Promise<Termination>;
+};
+
+/** @throws where the host lacks room on the disk, descriptors or memory; it may be asked again. Everything else is an end. */
+export function launch(spec: AttemptSpec, forkServer: ForkServer): AttemptProcess {
+  const unsaid = { kind: 'not-started', message: startFailed(spec.isSandboxed) } as const;
+  let grants: readonly OpenGrant[] = [];
+  try {
+    grants = openGrants(spec);
+    const places = guardedPlaces({ ...spec, grants });
+    const shimEnded = untilShimEnds(spec.attemptDir, forkServer.run(shimOrder(spec, grants)));
+    const isDone = grants.length > 0 ? guarded(spec.attemptDir, { grants, places }, shimEnded) : shimEnded;
+    return attend(spec.attemptDir, isDone, unsaid);
+  } catch (error) {
+    closeGrants(grants);
+    removeSecrets(spec.attemptDir);
+    // Nothing has been started yet.
+    if (isDiskFull(error) || isHostShort(error)) throw error;
+    return attend(spec.attemptDir, Promise.reject(error), unsaid);
+  }
+}
+
+/** Ends when the shim has, and whatever becomes of the verdict. */
+async function guarded(
+  attemptDir: string,
+  { grants, places }: { readonly grants: readonly OpenGrant[]; readonly places: readonly GuardedPlace[] },
+  shimEnded: Promise<void>,
+): Promise<void> {
+  let hasEnded = false;
+  const end = shimEnded.finally(() => {
+    hasEnded = true;
+  });
+  const all = await Promise.allSettled([end, giveVerdict(attemptDir, grants, places, () => hasEnded)]);
+  closeGrants(grants);
+  for (const one of all) if (one.status === 'rejected') throw one.reason;
+}
+
+/** `shimEnded` rejects when there never was one. `unsaid` is the end where no shim has said who it is. */
+export function attend(attemptDir: string, shimEnded: Promise<unknown>, unsaid: AttemptEnd): AttemptProcess {
+  let termination: Promise<Termination> | undefined;
+  const ended = shimEnded.then(
+    async () => {
+      const status = await outlast(() => untilNothingLeft(attemptDir));
+      await outlast(() => removeSecrets(attemptDir));
+      // What went on without the process that the kernel has ended is no failure.
+      const { outOfMemory } = await outlast(() => leaveGroups(attemptDir, status.exitCode !== 0));
+      const found = await outlast(() => endOf(attemptDir, status, unsaid));
+      const end = outOfMemory ? withMemory(found) : found;
+      // Where the ladder had to kill the shim, too, nobody was left to write the exit code down.
+      return end.kind === 'lost' && termination ? ({ kind: 'signalled', signal: 'KILL' } as const) : end;
+    },
+    async (error: unknown) => {
+      await outlast(() => removeSecrets(attemptDir));
+      await outlast(() => leaveGroups(attemptDir, true));
+      return notStarted(error, unsaid);
+    },
+  );
+  // Whoever waits for it may come later.
+  ended.catch(() => undefined);
+  return {
+    spoolPath: spoolPath(attemptDir),
+    ended,
+    terminate: (ladder) => (termination ??= climb(ladder, { attemptDir, ended })),
+  };
+}
+
+const dyingMs = 5_000;
+/** A look may read all of /proc: the longer it takes, the fewer there are. */
+const firstPollMs = 1;
+const longestPollMs = 50;
+
+/** Without a sandbox they are files. */
+export function removeSecrets(attemptDir: string): void {
+  rmSync(join(attemptDir, 'secrets'), { recursive: true, force: true });
+}
+
+/** The shim tells its end as its last act, and the namespace dies with bwrap, but not in the same instant. */
+async function untilNothingLeft(attemptDir: string): Promise<ShimStatus> {
+  let hasLooked = false;
+  const deadlineMs = systemClock.monotonicMs() + dyingMs;
+  let pauseMs = firstPollMs;
+  for (; systemClock.monotonicMs() < deadlineMs; await delay(pauseMs)) {
+    pauseMs = Math.min(pauseMs * 1.2, longestPollMs);
+    const status = readStatus(attemptDir) ?? {};
+    const { shim, isOver } = status;
+    if (!shim && isRemoved(attemptDir) && endWithoutFolder(attemptDir)) continue;
+    if (!shim || !isOfThisBoot(shim)) return status;
+    const isShimAlive = isAlive(shim);
+    const waitsForLook = isShimAlive && isOver === true && status.tmpFd !== undefined && !hasLooked;
+    if (isShimAlive && !waitsForLook) continue;
+    if (!isOver && endOrphans(attemptDir) > 0) continue;
+    const domain = killDomainOf(attemptDir, status);
+    if (domain && !domain.isEmpty()) {
+      // Where the server is not root a namespace's first process is the job's user's too, who can talk it out of dying with bwrap.
+      domain.kill();
+    } else if (waitsForLook) {
+      // Only now can nobody put a link in the way.
+      hasLooked = true;
+      await lookAtTmp(attemptDir, status);
+    } else {
+      // Without its last line it may have been read before the rest was written.
+      return isOver ? status : (readStatus(attemptDir) ?? {});
+    }
+  }
+  return readStatus(attemptDir) ?? {};
+}
+
+/** With its folder an attempt loses its spool, its status and its workspace: what its script does then is nobody's result. */
+export const removed = { kind: 'lost', message: 'its folder in the data dir was removed while it ran' } as const;
+
+function isRemoved(attemptDir: string): boolean {
+  return !existsSync(attemptDir);
+}
+
+/** A shim that is killed in its first milliseconds leaves what has not asked yet to die with it: bwrap, or bwrap's child. */
+function endOrphans(attemptDir: string): number {
+  const orphans = attendantsOf(attemptDir);
+  for (const pid of orphans) send(pid, 'SIGKILL');
+  return orphans.length;
+}
+
+/** False when nothing was left: neither of a sandbox nor of a script that has none. */
+function endWithoutFolder(attemptDir: string): boolean {
+  const script = killDomainOf(attemptDir, undefined);
+  const isLeft = script !== undefined && !script.isEmpty();
+  if (isLeft) script.kill();
+  return endOrphans(attemptDir) > 0 || isLeft;
+}
+
+function endOf(attemptDir: string, status: ShimStatus, unsaid: AttemptEnd): AttemptEnd {
+  if (!status.shim) return isRemoved(attemptDir) ? removed : unsaid;
+  const message = startFailure(spoolPath(attemptDir), status, existsSync(join(attemptDir, 'sandbox')));
+  if (message !== undefined) return { kind: 'not-started', message };
+  const { exitCode } = status;
+  if (exitCode === undefined) return { kind: 'lost' };
+  const signal = signalOf(exitCode);
+  return signal === undefined ? { kind: 'exited', code: exitCode } : { kind: 'signalled', signal };
+}
+
+/** A limit may be too small for bwrap itself, which then says nothing. */
+function withMemory(end: AttemptEnd): AttemptEnd {
+  if (end.kind === 'exited') return { ...end, outOfMemory: true };
+  return { kind: 'signalled', signal: end.kind === 'signalled' ? end.signal : 'KILL', outOfMemory: true };
+}
+
+/** bwrap, like a shell, answers 128 and the signal's number for a script that a signal ended. */
+function signalOf(exitCode: number): string | undefined {
+  if (exitCode <= 128) return undefined;
+  const [name] = Object.entries(constants.signals).find(([, number]) => number === exitCode - 128) ?? [];
+  return name?.slice('SIG'.length);
+}
+
+const systemMessages: Readonly<Record<string, string>> = {
+  E2BIG: 'its arguments and environment are too large to start a program with',
+  EAGAIN: 'the host has no room for another process',
+  EDQUOT: 'the disk is full',
+  EMFILE: 'the server has too many files open',
+  ENFILE: 'the host has too many files open',
+  ENOMEM: 'the host has no memory for another process',
+  ENOSPC: 'the disk is full',
+};
+
+function notStarted(error: unknown, unsaid: AttemptEnd): AttemptEnd {
+  if (error instanceof GrantRefused) return { kind: 'not-started', message: error.message };
+  const code = errorCode(error);
+  if (code === undefined || code.startsWith('ERR_')) {
+    const message = unsaid.kind === 'not-started' ? unsaid.message : 'it could not be taken up after a restart';
+    return { kind: 'not-started', message, cause: error };
+  }
+  return { kind: 'not-started', message: systemMessages[code] ?? `the host could not start it (${code})` };
+}

@@ -1,0 +1,96 @@
+// The status file of an attempt: who its shim is, what sandbox it made, and how that ended. Written by libexec/shim.bash
+// and by bwrap (--json-status-fd).
+
+import { closeSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import { errorCode } from '../../lib/error-code.ts';
+import type { PidNamespace, ProcessIdentity } from './process-table.ts';
+
+export type Unstartable = 'missing' | 'forbidden' | 'no-interpreter';
+
+export type ShimStatus = {
+  readonly shim?: ProcessIdentity;
+  readonly sandbox?: PidNamespace;
+  /** Where the shim has the sandbox's own /tmp open: it waits at its end for a look (src/exec/collect/tmp-left.ts). */
+  readonly tmpFd?: number;
+  /** Where there is no sandbox: the first process of the script, which leads its process group. */
+  readonly script?: { readonly pid: number; readonly startTicks: number };
+  /** Where there is no sandbox: the script's program is not there, must not be executed, or names one that is not there. */
+  readonly unstartable?: Unstartable;
+  /** The script's exit code: only where the script was started. */
+  readonly exitCode?: number;
+  /** bwrap, or the script itself, has ended, with whatever code. */
+  readonly isOver?: true;
+  /** No shim may begin any more. */
+  readonly isGivenUp?: true;
+};
+
+export function statusPath(attemptDir: string): string {
+  return join(attemptDir, 'status');
+}
+
+/** Keeps a shim that has not begun from beginning. False when one has. */
+export function giveUp(attemptDir: string): boolean {
+  const path = statusPath(attemptDir);
+  let fd: number;
+  try {
+    fd = openSync(path, 'wx');
+  } catch (error) {
+    if (errorCode(error) === 'EEXIST') return false;
+    if (errorCode(error) === 'ENOENT') return true;
+    throw error;
+  }
+  try {
+    writeSync(fd, '{"given_up":true}\n');
+    return true;
+  } catch (error) {
+    // An empty one would read as a shim's.
+    rmSync(path);
+    throw error;
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** undefined when there is no such file: no shim has begun. */
+export function readStatus(attemptDir: string): ShimStatus | undefined {
+  let text: string;
+  try {
+    text = readFileSync(statusPath(attemptDir), 'utf8');
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT' || errorCode(error) === 'ENOTDIR') return undefined;
+    throw error;
+  }
+  let status: ShimStatus = {};
+  for (const line of text.split('\n').slice(0, -1)) status = { ...status, ...readLine(line) };
+  return status;
+}
+
+function readLine(line: string): Partial<ShimStatus> {
+  const said = parseObject(line);
+  const { pid, start_ticks: startTicks, boot_id: bootId } = said;
+  if (typeof pid === 'number' && typeof startTicks === 'number' && typeof bootId === 'string') {
+    return { shim: { pid, startTicks, bootId } };
+  }
+  if (typeof said.script === 'number' && typeof startTicks === 'number')
+    return { script: { pid: said.script, startTicks } };
+  const { unstartable } = said;
+  if (unstartable === 'missing' || unstartable === 'forbidden' || unstartable === 'no-interpreter')
+    return { unstartable };
+  const { 'child-pid': initPid, 'pid-namespace': inode, 'exit-code': exitCode } = said;
+  if (typeof initPid === 'number' && typeof inode === 'number') return { sandbox: { initPid, inode } };
+  if (typeof exitCode === 'number') return { exitCode };
+  if (typeof said.tmp_fd === 'number') return { tmpFd: said.tmp_fd };
+  if ('exit' in said) return { isOver: true };
+  return 'given_up' in said ? { isGivenUp: true } : {};
+}
+
+/** A full disk can cut a line short. */
+function parseObject(line: string): Record<string, unknown> {
+  try {
+    const object: Record<string, unknown> = JSON.parse(line);
+    return object;
+  } catch {
+    return {};
+  }
+}

@@ -1,0 +1,107 @@
+// Which processes hold a socket, and which processes those descend from, as /proc shows it to their own user.
+
+import { opendirSync, readlinkSync, statSync } from 'node:fs';
+import { createPace } from '../../lib/pace.ts';
+import { createSharedRead } from '../../lib/shared-read.ts';
+import { lookInto, pids, statOf } from './process-table.ts';
+
+export type Holder = { readonly pid: number; readonly fd: string };
+
+/** `unread`: processes with more descriptors than are read, which may hold any socket. */
+type Reading = {
+  /** By the socket's inode, each process once. */
+  readonly holders: ReadonlyMap<string, readonly Holder[]>;
+  readonly unread: readonly number[];
+};
+
+/** A reading takes 5 ms and more, other requests are answered meanwhile. */
+const sliceMs = 1;
+/** 60 ms for one process. */
+const mostDescriptors = 4_096;
+const mostAncestors = 64;
+
+const readSockets = createSharedRead(async (): Promise<Reading> => {
+  const pace = createPace(sliceMs);
+  const holders = new Map<string, Holder[]>();
+  const unread: number[] = [];
+  for (const pid of pids()) {
+    let descriptors = 0;
+    for (const fd of isOwn(pid) ? descriptorsOf(pid) : []) {
+      descriptors += 1;
+      if (descriptors > mostDescriptors) {
+        unread.push(pid);
+        break;
+      }
+      const inode = socketAt(pid, fd);
+      const others = inode === undefined ? undefined : holders.get(inode);
+      if (others && others.at(-1)?.pid !== pid) others.push({ pid, fd });
+      else if (inode !== undefined && !others) holders.set(inode, [{ pid, fd }]);
+      await pace();
+    }
+    await pace();
+  }
+  return { holders, unread };
+});
+
+/**
+ * The processes that hold a socket, and those of which that cannot be told.
+ * @throws the system's error where there is no telling at present, for want of descriptors or memory
+ */
+export async function holdersOf(
+  inode: string,
+): Promise<{ readonly holders: readonly Holder[]; readonly unread: readonly number[] }> {
+  const { holders, unread } = await readSockets();
+  return { holders: holders.get(inode) ?? [], unread };
+}
+
+export function stillHolds({ pid, fd }: Holder, inode: string): boolean {
+  return socketAt(pid, fd) === inode;
+}
+
+/** The process and all that it descends from; undefined where that cannot be followed to the end. */
+export function lineageOf(pid: number): readonly number[] | undefined {
+  // A parent that ends between two looks leaves its child to another one.
+  for (let tries = 0; tries < 3; tries++) {
+    const lineage = climbFrom(pid);
+    if (lineage) return lineage;
+  }
+  return undefined;
+}
+
+function climbFrom(pid: number): readonly number[] | undefined {
+  const lineage: number[] = [];
+  let bornTicks = Number.POSITIVE_INFINITY;
+  for (let at = pid; at !== 0; ) {
+    const stat = statOf(at);
+    // A parent is older than its child: another process has the number of the one that has ended.
+    if (!stat || stat.startTicks > bornTicks) return undefined;
+    if (lineage.push(at) > mostAncestors) return undefined;
+    ({ parent: at, startTicks: bornTicks } = stat);
+  }
+  return lineage;
+}
+
+/** The kernel shows the descriptors of nobody else's processes, and gives to root those that hide theirs. */
+function isOwn(pid: number): boolean {
+  return lookInto(pid, '', (path) => statSync(path).uid) === process.geteuid?.();
+}
+
+/** A few at a time: to list 100,000 descriptors at once takes as long as to answer hundreds of requests. */
+function* descriptorsOf(pid: number): Generator<string> {
+  const dir = lookInto(pid, 'fd', (path) => opendirSync(path));
+  if (!dir) return;
+  try {
+    for (let entry = next(); entry; entry = next()) yield entry.name;
+  } finally {
+    dir.closeSync();
+  }
+
+  function next() {
+    return lookInto(pid, 'fd', () => dir?.readSync());
+  }
+}
+
+function socketAt(pid: number, fd: string): string | undefined {
+  const target = lookInto(pid, `fd/${fd}`, (path) => readlinkSync(path));
+  return target?.startsWith('socket:[') ? target.slice('socket:['.length, -1) : undefined;
+}

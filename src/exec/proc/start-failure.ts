@@ -1,0 +1,98 @@
+// Why a script was never started, in words for the one who reads the run. What builds the sandbox says it on stderr,
+// which is the spool, not yet redacted; a host path in it is left there.
+
+import { closeSync, constants, openSync, readSync } from 'node:fs';
+import { errorCode } from '../../lib/error-code.ts';
+import { isServerRoot } from '../job-user.ts';
+import type { ShimStatus, Unstartable } from './shim-status.ts';
+
+const headBytes = 8 * 1024;
+
+/** Where nothing more is known. */
+export function startFailed(isSandboxed: boolean): string {
+  return isSandboxed ? 'the sandbox could not be started' : 'the script could not be started';
+}
+
+const reasons: Readonly<Record<Unstartable, string>> = {
+  missing: 'there is no such program on this host',
+  forbidden: 'it is not executable',
+  'no-interpreter': 'the program that its first line names does not exist',
+};
+
+/** undefined when the script was started, or when there is no telling. */
+export function startFailure(
+  spoolPath: string,
+  { exitCode, sandbox, script, unstartable, isOver }: ShimStatus,
+  isSandboxed: boolean,
+): string | undefined {
+  if (unstartable) return `its program cannot be started: ${reasons[unstartable]}`;
+  if (exitCode === 126 || exitCode === 127) {
+    // setpriv or prlimit, in the place of the script, ends with these codes; its message is then all there is. A server that is
+    // not root has no setpriv, so a line like it is the script's own.
+    const [line = '', ...others] = readHead(spoolPath).split('\n');
+    const launchers = isServerRoot ? ['setpriv', 'prlimit'] : ['prlimit'];
+    const isLaunchers = launchers.some((name) => line.startsWith(`\x1eE${name}: `));
+    return isLaunchers && others.join('') === '' ? explain(line, isSandboxed) : undefined;
+  }
+  if (exitCode !== undefined || !isOver) return undefined;
+  const said = readHead(spoolPath)
+    .split('\n')
+    .find((line) => line.startsWith('\x1eEbwrap: '));
+  if (said !== undefined) return explain(said, isSandboxed);
+  return sandbox || script ? undefined : startFailed(isSandboxed);
+}
+
+function explain(line: string, isSandboxed: boolean): string {
+  const [, path, why] = /(?:execvp|failed to execute) (.+): ([^:]+)$/.exec(line) ?? [];
+  if (path !== undefined && why !== undefined) {
+    // Without a sandbox it is a path of the host.
+    const name = isSandboxed ? nameInJob(path) : 'its program';
+    return `${name} cannot be started: ${reasonOf(path, why)}`;
+  }
+  if (/uid map|gid map|namespace|unshare|clone/i.test(line)) {
+    return 'the host does not let the sandbox have namespaces of its own';
+  }
+  if (/Race condition|on symlink destination|Destination is not a/.test(line))
+    return 'a path that the job was granted was moved while it started';
+  if (/Can't find source path/.test(line)) return 'a path that the job was granted does not exist any more';
+  return 'the sandbox could not be set up; the log says why';
+}
+
+function nameInJob(path: string): string {
+  return path.startsWith('/job/') ? `./${path.slice('/job/'.length)}` : path;
+}
+
+/** What a new job of flwd may need and a host may lack. */
+const installations: Readonly<Record<string, string>> = {
+  pwsh: '; install PowerShell 7: https://aka.ms/install-powershell',
+  python3: '; install python3',
+};
+
+function reasonOf(path: string, why: string): string {
+  switch (why) {
+    case 'No such file or directory':
+      if (!path.includes('/')) return `there is no such program on this host${installations[path] ?? ''}`;
+      return 'it does not exist in the sandbox, or the program that its first line names does not';
+    case 'Permission denied':
+      return 'it is not executable';
+    default:
+      return why;
+  }
+}
+
+function readHead(spoolPath: string): string {
+  let fd: number;
+  try {
+    fd = openSync(spoolPath, constants.O_RDONLY | constants.O_NONBLOCK);
+  } catch (error) {
+    // A lease (src/exec/spool/spool.ts): only a script that was started can have taken it.
+    if (errorCode(error) === 'EAGAIN') return '';
+    throw error;
+  }
+  try {
+    const buffer = Buffer.alloc(headBytes);
+    return buffer.toString('utf8', 0, readSync(fd, buffer, 0, headBytes, 0));
+  } finally {
+    closeSync(fd);
+  }
+}

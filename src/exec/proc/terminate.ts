@@ -1,0 +1,134 @@
+// Ends what an attempt started: the job's signal, time to act on it, SIGKILL; then the proof that nothing is left.
+
+import { once } from 'node:events';
+import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises';
+import type { CancelSignal } from '../../domain/job.ts';
+import type { Termination } from '../../domain/run.ts';
+import { systemClock, toTimerDelay, toTimestamp } from '../../lib/clock.ts';
+import { isShortage, outlast } from '../../lib/shortage.ts';
+import { type KillDomain, killDomainOf } from './kill-domain.ts';
+import { isAlive, send } from './process-table.ts';
+import { giveUp, readStatus } from './shim-status.ts';
+
+export type Ladder = {
+  readonly signal: CancelSignal;
+  readonly graceMs: number;
+  /** Cuts the grace period short. */
+  readonly hurry?: AbortSignal;
+  /** A signal was sent, to so many processes. */
+  readonly onSignal?: (signal: string, processes: number) => void;
+};
+
+/** A sandbox is there after milliseconds; on a machine that is slower than this, the script is ended before it began. */
+const startingMs = 2_000;
+/** After SIGKILL: for the exit code and the last of stderr to be written, then for the kernel. */
+const recordingMs = 2_000;
+const dyingMs = 10_000;
+/** A look may read all of /proc: the longer it takes, the fewer there are. */
+const firstPollMs = 5;
+const longestPollMs = 100;
+
+/** `ended` is the attempt's. Once it is over, nothing is sent any more. */
+export async function climb(
+  ladder: Ladder,
+  attempt: { readonly attemptDir: string; readonly ended: Promise<unknown> },
+): Promise<Termination> {
+  const { attemptDir } = attempt;
+  const signals: { signal: string; at: string; processes: number }[] = [];
+  let known: KillDomain | undefined;
+  let isOver = false;
+  const over = (): void => {
+    isOver = true;
+  };
+  const ended = attempt.ended.then(over, over);
+
+  await nextTurn();
+  if (isOver) return await outlast(() => proof(domain()));
+  await until(() => isOver || membersOf(domain()).length > 0, startingMs);
+  if (ladder.signal !== 'KILL') {
+    const script = await outlast(() => (isOver ? [] : membersOf(domain())));
+    const reached = script.filter((pid) => send(pid, `SIG${ladder.signal}`)).length;
+    if (reached > 0) {
+      record(ladder.signal, reached);
+      await within(ladder.hurry ? Promise.race([ended, aborted(ladder.hurry)]) : ended, ladder.graceMs);
+    }
+  }
+  if (!isOver) {
+    record('KILL', await outlast(kill));
+    await within(ended, recordingMs);
+  }
+  if (!isOver) {
+    await outlast(killShim);
+    await within(ended, dyingMs);
+  }
+  const left = await outlast(domain);
+  await until(() => !left || left.isEmpty(), dyingMs);
+  return await outlast(() => proof(left));
+
+  function proof(left: KillDomain | undefined): Termination {
+    return {
+      signals,
+      remaining: left && !left.isEmpty() ? Math.max(1, left.members().length) : 0,
+      proven: left?.isProof ?? true,
+      finished_at: toTimestamp(systemClock.now()),
+    };
+  }
+
+  /** How many of the script's own it reaches. */
+  function kill(): number {
+    const found = domain();
+    const left = membersOf(found).length;
+    if (found && !found.isEmpty()) found.kill();
+    else killShim();
+    return left;
+  }
+
+  /** One for the whole climb: it knows again what it has once found. */
+  function domain(): KillDomain | undefined {
+    known ??= killDomainOf(attemptDir, readStatus(attemptDir));
+    return known;
+  }
+
+  /** The shim leads a process group; bwrap, which dies with it, takes the namespace along. One yet to begin never will. */
+  function killShim(): void {
+    const shim = readStatus(attemptDir)?.shim;
+    if (!shim) giveUp(attemptDir);
+    else if (isAlive(shim)) send(-shim.pid, 'SIGKILL');
+  }
+
+  function record(signal: string, processes: number): void {
+    signals.push({ signal, at: toTimestamp(systemClock.now()), processes });
+    ladder.onSignal?.(signal, processes);
+  }
+}
+
+function membersOf(domain: KillDomain | undefined): number[] {
+  return domain?.members() ?? [];
+}
+
+/** A look that the host has no descriptors for is not so. */
+async function until(isSo: () => boolean, ms: number): Promise<void> {
+  const looksSo = (): boolean => {
+    try {
+      return isSo();
+    } catch (error) {
+      if (isShortage(error)) return false;
+      throw error;
+    }
+  };
+  const deadlineMs = systemClock.monotonicMs() + ms;
+  for (let pauseMs = firstPollMs; !looksSo() && systemClock.monotonicMs() < deadlineMs; ) {
+    await delay(pauseMs);
+    pauseMs = Math.min(pauseMs * 1.2, longestPollMs);
+  }
+}
+
+async function aborted(signal: AbortSignal): Promise<void> {
+  if (!signal.aborted) await once(signal, 'abort');
+}
+
+async function within(event: Promise<void>, ms: number): Promise<void> {
+  const timer = new AbortController();
+  await Promise.race([event, delay(toTimerDelay(ms), undefined, { signal: timer.signal }).catch(() => undefined)]);
+  timer.abort();
+}

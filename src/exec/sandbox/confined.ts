@@ -1,0 +1,31 @@
+// Runs a program of the system's over what a job has left, which an accomplice may still change under it: it sees the system and the
+// folders that it is given, so that no link leads it to anything else of the host.
+
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import { findProgram } from '../host/host-programs.ts';
+import { isServerRoot } from '../job-user.ts';
+import { systemFolderMounts } from './host-mounts.ts';
+
+export type ConfinedFolder = { readonly from: string; readonly at: string; readonly access: 'read' | 'write' };
+
+/** Whatever owners and modes a job has left. */
+const rootCapabilities = ['CAP_CHOWN', 'CAP_DAC_OVERRIDE', 'CAP_FOWNER', 'CAP_FSETID'];
+
+/** Its messages are in English. Rejects as execFile does. */
+export async function runConfined(argv: readonly string[], folders: readonly ConfinedFolder[]): Promise<void> {
+  const binds = { read: '--ro-bind', write: '--bind' } as const;
+  await promisify(execFile)(
+    findProgram('bwrap') ?? 'bwrap',
+    [
+      ['--die-with-parent', '--new-session', '--unshare-pid', '--unshare-net', '--unshare-ipc'],
+      isServerRoot ? [] : ['--unshare-user'],
+      ['--cap-drop', 'ALL'],
+      isServerRoot ? rootCapabilities.flatMap((name) => ['--cap-add', name]) : [],
+      systemFolderMounts(),
+      folders.flatMap(({ from, at, access }) => [binds[access], from, at]),
+      ['--', ...argv],
+    ].flat(),
+    { cwd: '/', env: { PATH: '/usr/bin:/bin', LC_ALL: 'C' } },
+  );
+}

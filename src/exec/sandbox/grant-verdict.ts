@@ -1,0 +1,99 @@
+// Whether what bwrap has mounted in the place of each grant is the very folder or file that the server holds open (ADR 0020). bwrap
+// waits for it before it starts the script (`guard` of libexec/shim.bash).
+
+import { closeSync, constants, fstatSync, openSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { errorCode } from '../../lib/error-code.ts';
+import { type Mounts, mountIdOf, mountsOf, pathOnly } from '../../lib/files/mount-table.ts';
+import { isShortage, outlast } from '../../lib/shortage.ts';
+import { readStatus } from '../proc/shim-status.ts';
+import type { OpenGrant } from './granted-paths.ts';
+import type { GuardedPlace } from './host-mounts.ts';
+
+const pollMs = 2;
+/** To mount all, and to give up what it took: until then bwrap may show its root to nobody but root. */
+const patienceMs = 30_000;
+
+/** `places`: where bwrap must have made a mount. Ends with the attempt, too, without a verdict. */
+export async function giveVerdict(
+  attemptDir: string,
+  grants: readonly OpenGrant[],
+  places: readonly GuardedPlace[],
+  hasEnded: () => boolean,
+): Promise<void> {
+  const say = (verdict: string) => outlast(() => writeFileSync(join(attemptDir, 'verdict'), `${verdict}\n`));
+  let sinceMs: number | undefined;
+  for (; !hasEnded(); await delay(pollMs, undefined, { ref: false })) {
+    const child = await outlast(() => readStatus(attemptDir)?.sandbox?.initPid);
+    if (child === undefined) continue;
+    sinceMs ??= performance.now();
+    const isLate = performance.now() - sinceMs > patienceMs;
+    const isRight = await outlast(() => (isMade(child) ? isAsGranted(child, grants, places) : undefined));
+    if (isRight !== undefined || isLate) return await say(isRight ? 'right' : String(child));
+  }
+}
+
+/** Before bwrap has entered its new root the host's mounts are there, then both. */
+function isMade(child: number): boolean {
+  const places = [...mountsOf(child).values()].map(({ place }) => place);
+  return places.includes('/run/flwd/in') && !places.includes('/newroot/run/flwd/in');
+}
+
+/** undefined: there is no telling yet. */
+function isAsGranted(
+  child: number,
+  grants: readonly OpenGrant[],
+  places: readonly GuardedPlace[],
+): boolean | undefined {
+  const opened: number[] = [];
+  const open = (path: string, flags = 0): number => {
+    const fd = openSync(path, pathOnly | flags);
+    opened.push(fd);
+    return fd;
+  };
+  try {
+    const shown = places.map(({ path, covered }) => {
+      // Links above the place are followed, to wherever. The last step is one name in an open folder, and no link, so that
+      // another mount than the folder's begins there.
+      const above = open(`/proc/${child}/root${dirname(path)}`, constants.O_DIRECTORY);
+      const fd = open(`/proc/self/fd/${above}/${basename(path)}`, constants.O_NOFOLLOW);
+      const grant = grants.find((one) => one.path === path);
+      const onHost = grant?.fd ?? open(path);
+      return {
+        path,
+        covered,
+        fd,
+        grant,
+        onHost: mountIdOf(onHost),
+        mount: mountIdOf(fd),
+        isRoot: mountIdOf(fd) !== mountIdOf(above),
+      };
+    });
+    // Read while they are open: no other mount can have their ids. One that has been led to from elsewhere is not in its place here.
+    const mounts = mountsOf(child);
+    const ofHost = mountsOf('self');
+    return shown.every(({ path, covered, fd, grant, onHost, mount, isRoot }) => {
+      const inherited = { no: 0, 'in-place': 1, 'from-above': stackAt(ofHost, onHost, path) }[covered];
+      if (!isRoot || stackAt(mounts, mount, path) <= inherited) return false;
+      return !grant || (isSame(fd, grant.fd) && (mounts.get(mount)?.isReadOnly === true || grant.kind === 'write'));
+    });
+  } catch (error) {
+    if (isShortage(error)) throw error;
+    return errorCode(error) === 'EACCES' ? undefined : false;
+  } finally {
+    for (const fd of opened) closeSync(fd);
+  }
+}
+
+/** How many mounts lie on one another in `place`, `top` and those that it covers; 0 where `top` is no mount in that place. */
+function stackAt(mounts: Mounts, top: string, place: string): number {
+  let count = 0;
+  for (let at = mounts.get(top); at?.place === place; at = mounts.get(at.parent)) count += 1;
+  return count;
+}
+
+function isSame(one: number, other: number): boolean {
+  const [a, b] = [fstatSync(one, { bigint: true }), fstatSync(other, { bigint: true })];
+  return a.dev === b.dev && a.ino === b.ino;
+}

@@ -1,0 +1,75 @@
+// The host paths that a run was granted, held open from when they are checked until its attempt ends (ADR 0020): what a path leads
+// to may be changed until bwrap has bound it, what is open stays.
+
+import { accessSync, closeSync, constants, fstatSync, openSync, readlinkSync } from 'node:fs';
+import { grantConflict } from '../../domain/policy.ts';
+import { errorCode } from '../../lib/error-code.ts';
+import { pathOnly } from '../../lib/files/mount-table.ts';
+import { isShortage } from '../../lib/shortage.ts';
+import type { AttemptSpec } from '../proc/attempt-spec.ts';
+
+export type OpenGrant = { readonly kind: 'read' | 'write'; readonly path: string; readonly fd: number };
+
+/** Its message is for whoever reads the run. */
+export class GrantRefused extends Error {}
+
+/** They are their caller's to close. @throws GrantRefused; what the system says where it lacks something */
+export function openGrants(spec: Pick<AttemptSpec, 'read' | 'write' | 'masked'>): OpenGrant[] {
+  const grants: OpenGrant[] = [];
+  try {
+    for (const kind of ['read', 'write'] as const) {
+      for (const path of pathsOf(spec, kind)) {
+        grants.push({ kind, path, fd: openUnmoved(path) });
+        if (grantConflict(kind, path, spec.masked))
+          throw new GrantRefused('a path that the job was granted holds, or is, what belongs to the server');
+      }
+    }
+    for (const { fd } of grants) assertShown(fd);
+    return grants;
+  } catch (error) {
+    closeGrants(grants);
+    throw error;
+  }
+}
+
+export function closeGrants(grants: readonly OpenGrant[]): void {
+  for (const { fd } of grants) closeSync(fd);
+}
+
+/** Each path once: what is to write is to read, too, and of two mounts in one place nobody could tell that both are there. */
+function pathsOf({ read, write }: Pick<AttemptSpec, 'read' | 'write'>, kind: OpenGrant['kind']): Set<string> {
+  return new Set(kind === 'write' ? write : read.filter((path) => !write.includes(path)));
+}
+
+/** A granted path was compared when the run was created; a link put in its place since, or above it, would lead elsewhere. */
+function openUnmoved(path: string): number {
+  const fd = openOrRefuse(path);
+  if (readlinkSync(`/proc/self/fd/${fd}`) === path) return fd;
+  closeSync(fd);
+  throw new GrantRefused(moved);
+}
+
+const moved = 'a path that the job was granted has been moved or removed since the run was created';
+
+function openOrRefuse(path: string): number {
+  try {
+    return openSync(path, pathOnly | constants.O_NOFOLLOW);
+  } catch (error) {
+    if (isShortage(error) || !['ENOENT', 'ENOTDIR', 'ELOOP', 'EACCES'].includes(errorCode(error) ?? '')) throw error;
+    throw new GrantRefused(moved);
+  }
+}
+
+function assertShown(fd: number): void {
+  const stats = fstatSync(fd);
+  // O_NOFOLLOW and O_PATH together open a link itself.
+  if (stats.isSymbolicLink()) throw new GrantRefused(moved);
+  if (!stats.isDirectory() && !stats.isFile())
+    throw new GrantRefused('a path that the job was granted is neither a folder nor a regular file');
+  try {
+    accessSync(`/proc/self/fd/${fd}`, constants.R_OK);
+  } catch (error) {
+    if (errorCode(error) !== 'EACCES') throw error;
+    throw new GrantRefused('a path that the job was granted cannot be read by the user of the server');
+  }
+}

@@ -1,0 +1,184 @@
+// The bubblewrap command of an attempt: what a job of each security profile sees and may do.
+
+import { join } from 'node:path';
+import type { Network, SecurityProfile } from '../../domain/job.ts';
+import type { Isolation, Namespace } from '../../domain/run.ts';
+import { findProgram } from '../host/host-programs.ts';
+import { changesUser, isServerRoot, uidOf } from '../job-user.ts';
+import { libexecDir, sandboxPlaces } from '../script-places.ts';
+import { folder, type HostView, hostMounts, memoryFolder } from './host-mounts.ts';
+import { seccompVersion } from './seccomp-filter.ts';
+
+export type SandboxSpec = HostView & {
+  readonly snapshotDir: string;
+  /** Others must be able to enter it: bwrap changes into it without the capability to override that. */
+  readonly workspaceDir: string;
+  readonly inDir: string;
+  readonly outDir: string;
+  /** Where bwrap finds the seccomp filter, for the profiles that have one. */
+  readonly filterFd: number;
+  /** What bwrap waits for before it starts the script; null: nothing. */
+  readonly blockFd: number | null;
+  readonly secretFds: readonly { readonly name: string; readonly fd: number }[];
+  readonly argv: readonly string[];
+};
+
+export type Capability = { readonly available: boolean; readonly detail: string | null };
+
+export type HostReport = Record<SecurityProfile, Capability>;
+
+const { node: nodePath, secrets: secretsDir } = sandboxPlaces;
+
+/** bwrap and its arguments. It reads `filterFd` and `secretFds` to their end. */
+export function sandboxCommand(spec: SandboxSpec): string[] {
+  return [bwrapPath(), ...sandboxOptions(spec), '--', ...sandboxedCommand(spec)];
+}
+
+export function bwrapPath(): string {
+  return findProgram('bwrap') ?? 'bwrap';
+}
+
+export function sandboxOptions(spec: SandboxSpec): string[] {
+  return [
+    ...namespaces(spec.profile, spec.network),
+    ...(hasFilter(spec.profile) ? ['--seccomp', String(spec.filterFd)] : []),
+    // The filter says so, too. Where bwrap makes no user namespace it cannot.
+    ...(hasFilter(spec.profile) && !isServerRoot ? ['--disable-userns'] : []),
+    ...(spec.blockFd === null ? [] : ['--block-fd', String(spec.blockFd)]),
+    ...capabilities(spec),
+    ...hostMounts(spec),
+    ...ownMounts(spec),
+    '--chdir',
+    '/workspace',
+  ];
+}
+
+/** What bwrap starts: the job's command, behind what takes root's rights from it. */
+export function sandboxedCommand(spec: Pick<SandboxSpec, 'profile' | 'secretFds' | 'argv'>): string[] {
+  return [...(changesUser(spec.profile) ? asUnprivileged(spec) : []), ...spec.argv];
+}
+
+/** Whether system calls are filtered (ADR 0016). */
+export function hasFilter(profile: SecurityProfile): boolean {
+  return profile === 'secure';
+}
+
+/** Whether its /tmp goes with it. */
+export function hasOwnTmp(profile: SecurityProfile): boolean {
+  return profile !== 'disabled';
+}
+
+/** Whether a run of the profile gets a sandbox here: `disabled` does without one where bubblewrap is not installed (ADR 0031). */
+export function isSandboxed(profile: SecurityProfile): boolean {
+  return profile !== 'disabled' || findProgram('bwrap') !== undefined;
+}
+
+/** What is in force for a run of the profile on this host. */
+export function isolationOf(profile: SecurityProfile, network: Network, sandboxed: boolean): Isolation {
+  if (!sandboxed) return unsandboxed;
+  const filesystem = { secure: 'workspace', permissive: 'host-read-only', disabled: 'host' } as const;
+  const environment = { secure: 'clean', permissive: 'passthrough', disabled: 'server' } as const;
+  return {
+    pid_namespace: true,
+    network,
+    filesystem: filesystem[profile],
+    environment: environment[profile],
+    // bwrap sets it on whatever it starts.
+    no_new_privileges: true,
+    uid: uidOf(profile),
+    namespaces: namespacesOf(profile, network),
+    user_namespace: !isServerRoot,
+    capabilities: isServerRoot && !changesUser(profile) ? 'server' : 'none',
+    seccomp: hasFilter(profile) ? seccompVersion : null,
+  };
+}
+
+const unsandboxed: Isolation = {
+  pid_namespace: false,
+  network: 'all',
+  filesystem: 'host',
+  environment: 'server',
+  no_new_privileges: false,
+  uid: uidOf('disabled'),
+  namespaces: [],
+  user_namespace: false,
+  capabilities: 'server',
+  seccomp: null,
+};
+
+function namespacesOf(profile: SecurityProfile, network: Network): Namespace[] {
+  return [
+    'mount',
+    'pid',
+    ...(isServerRoot ? [] : (['user'] as const)),
+    ...(network === 'none' ? (['network'] as const) : []),
+    ...(profile === 'secure' ? (['ipc', 'uts', 'cgroup'] as const) : []),
+  ];
+}
+
+/** bwrap always makes one of mounts. */
+const namespaceOptions: Readonly<Record<Namespace, readonly string[]>> = {
+  mount: [],
+  pid: ['--unshare-pid'],
+  user: ['--unshare-user'],
+  network: ['--unshare-net'],
+  ipc: ['--unshare-ipc'],
+  uts: ['--unshare-uts', '--hostname', 'flwd'],
+  cgroup: ['--unshare-cgroup'],
+};
+
+function namespaces(profile: SecurityProfile, network: Network): string[] {
+  return [
+    // Whatever kills the shim or bwrap kills all that the job started.
+    '--die-with-parent',
+    '--new-session',
+    ...namespacesOf(profile, network).flatMap((name) => namespaceOptions[name]),
+  ];
+}
+
+function ownMounts({ snapshotDir, workspaceDir, inDir, outDir, secretFds, argv, scratchBytes }: SandboxSpec): string[] {
+  return [
+    folder('/run'),
+    folder('/run/flwd'),
+    ['--ro-bind', snapshotDir, '/job'],
+    ['--bind', workspaceDir, '/workspace'],
+    ['--ro-bind', inDir, '/run/flwd/in'],
+    ['--bind', outDir, '/run/flwd/out'],
+    ['--ro-bind', libexecDir, '/run/flwd/libexec', '--symlink', 'libexec/bin', '/run/flwd/bin'],
+    argv.includes(nodePath) ? ['--ro-bind', process.execPath, nodePath] : [],
+    secretFds.length > 0 ? memoryFolder(secretsDir, '0755', scratchBytes) : folder(secretsDir),
+    ...secretFds.flatMap(({ name, fd }) => ['--perms', '0400', '--file', String(fd), join(secretsDir, name)]),
+    // It is the job's own user's where the server is not root, else root's, and the files still change hands.
+    secretFds.length > 0 && !isServerRoot ? ['--remount-ro', secretsDir] : [],
+    // Otherwise what a job writes outside its places would seem to be kept.
+    ['--remount-ro', '/'],
+  ].flat();
+}
+
+function capabilities({ profile, secretFds }: SandboxSpec): string[] {
+  if (!isServerRoot) return ['--cap-drop', 'ALL'];
+  if (!changesUser(profile)) return ['--cap-add', 'ALL'];
+  // What it takes to become another user; gone with the change.
+  const kept = ['CAP_SETUID', 'CAP_SETGID', 'CAP_SETPCAP', ...(secretFds.length > 0 ? ['CAP_CHOWN'] : [])];
+  return ['--cap-drop', 'ALL', ...kept.flatMap((name) => ['--cap-add', name])];
+}
+
+/** Runs what follows without root: no user of the host's, no groups, no capabilities, and no way back. */
+function asUnprivileged({ profile, secretFds }: Pick<SandboxSpec, 'profile' | 'secretFds'>): string[] {
+  const uid = String(uidOf(profile));
+  // bwrap makes the files root's, and some programs take a key only from a file of their own that is closed to others.
+  const ownSecrets = `/bin/chown ${uid}:${uid} ${secretsDir}/* && exec "$@"`;
+  return [
+    ...(secretFds.length > 0 ? ['/bin/sh', '-c', ownSecrets, 'sh'] : []),
+    findProgram('setpriv') ?? 'setpriv',
+    '--reuid',
+    uid,
+    '--regid',
+    uid,
+    '--clear-groups',
+    '--no-new-privs',
+    '--inh-caps=-all',
+    '--bounding-set=-all',
+    '--',
+  ];
+}

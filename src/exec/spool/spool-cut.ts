@@ -1,0 +1,20 @@
+// Where bytes of a spool may be parted when no newline offers itself.
+
+import { spoolMark } from '../../domain/log-line.ts';
+
+/** The last place at or before `end` that splits neither a UTF-8 character nor a mark from its letter. */
+export function cutBefore(bytes: Buffer, end: number): number {
+  let cut = end;
+  for (let back = 1; back <= 3 && back <= end; back++) {
+    const byte = bytes.readUInt8(end - back);
+    if ((byte & 0xc0) === 0x80) continue;
+    if (byte >= 0xc0 && characterBytes(byte) > back) cut = end - back;
+    break;
+  }
+  return bytes[cut - 1] === spoolMark ? cut - 1 : cut;
+}
+
+function characterBytes(lead: number): number {
+  if (lead >= 0xf0) return 4;
+  return lead >= 0xe0 ? 3 : 2;
+}

@@ -1,0 +1,208 @@
+// Puts lines together again that were written in pieces while others wrote to the same spool: stdout, the helpers that
+// print marked lines to it, and stderr. Each has its own unfinished line and its own redaction, so that a secret is found
+// whatever was written between its parts. Lines come out redacted, in the order in which they end.
+
+import { findMark, spoolMark } from '../../domain/log-line.ts';
+import type { RedactionStream, Redactor } from '../redact/redact.ts';
+import { cutBefore } from './spool-cut.ts';
+
+export type SpoolLines = {
+  /** Takes the next bytes of the spool and gives lines that have ended, or a piece of a line that is longer than 64 KiB. */
+  push(bytes: Buffer): Buffer;
+  /** What has not ended; nothing is waited for any more. */
+  flush(): Buffer;
+  /** Input, up to the end of the last push, that a later process must read again. */
+  readonly heldBytes: number;
+  /** How much of what that process will give is given already. */
+  readonly aheadBytes: number;
+};
+
+/** A line of one writer, of which the end has not been read. */
+type OpenLine = {
+  readonly redaction: RedactionStream;
+  /** What the redaction has not seen yet: the first `length` bytes. */
+  buffer: Buffer;
+  length: number;
+  /** Where a later process begins to read it, and how much had been given before. */
+  from: { readonly offset: number; readonly givenBytes: number } | undefined;
+};
+
+const longestLineBytes = 64 * 1024;
+/** Room for a whole character and a mark, so that a cut is never at the very beginning. */
+const leastPieceBytes = 8;
+/**
+ * How much is read behind the beginning of a line that does not end. Then what there is of it is given, so that the spool
+ * can be freed; the end that may begin a secret is kept in memory.
+ */
+const longestWaitBytes = 16 * 1024 * 1024;
+const newline = 10;
+const stderrLetter = 'E'.charCodeAt(0);
+const nothing: Buffer = Buffer.alloc(0);
+
+export function createSpoolLines(redactor: Redactor): SpoolLines {
+  const plain = createOpenLine(redactor);
+  const reported = createOpenLine(redactor);
+  const errors = createOpenLine(redactor);
+  const all = [plain, reported, errors];
+  let current = plain;
+  /** What goes on behind a line of stderr. */
+  let interrupted = plain;
+  let readBytes = 0;
+  let givenBytes = 0;
+  let out: Buffer[] = [];
+
+  function give(bytes: Buffer): void {
+    if (bytes.length === 0) return;
+    givenBytes += bytes.length;
+    out.push(bytes);
+  }
+
+  /** Gives what is held of the line with `rest` behind it, up to what may be the beginning of a secret. */
+  function giveFrom(line: OpenLine, rest: Buffer): void {
+    give(line.redaction.push(line.length === 0 ? rest : Buffer.concat([heldOf(line), rest])));
+    clear(line);
+  }
+
+  /** A part of a line, without its end, from `offset` of the spool. Where it is cut depends on where it began alone. */
+  function hold(line: OpenLine, part: Buffer, offset: number): void {
+    for (let rest = part; rest.length > 0; ) {
+      line.from ??= { offset, givenBytes };
+      const heldBytes = line.redaction.heldBytes + line.length;
+      const room = Math.max(leastPieceBytes, longestLineBytes - (heldBytes % longestLineBytes));
+      if (rest.length < room) {
+        append(line, rest);
+        return;
+      }
+      const cut = cutBefore(rest, room);
+      giveFrom(line, rest.subarray(0, cut));
+      const end = offset + part.length - rest.length + cut;
+      const waiting = line.redaction.heldBytes;
+      if (waiting > 0) line.from = { offset: Math.max(offset, end - waiting), givenBytes };
+      rest = rest.subarray(cut);
+      if (rest.length > 0) line.from ??= { offset: end, givenBytes };
+    }
+  }
+
+  /** A part of the input that one writer wrote. */
+  function take(line: OpenLine, part: Buffer, offset: number): void {
+    const lineEnd = part.lastIndexOf(newline) + 1;
+    if (lineEnd > 0) giveFrom(line, part.subarray(0, lineEnd));
+    hold(line, part.subarray(lineEnd), offset + lineEnd);
+  }
+
+  function begin(letter: number | undefined, offset: number): void {
+    for (const line of [plain, reported]) if (isOverdue(line, offset)) giveFrom(line, nothing);
+    if (letter === stderrLetter) {
+      interrupted = current;
+      current = errors;
+      return;
+    }
+    // Two helpers at once, with long messages: the second one ends the first.
+    if (current === reported) giveFrom(reported, nothing);
+    current = reported;
+  }
+
+  /** Where marked lines end that begin at `at`, several where nothing is between them; the length where there is no end. */
+  function endOfMarked(bytes: Buffer, at: number): number {
+    for (let end = at; ; ) {
+      const found = bytes.indexOf(newline, end);
+      if (found < 0) return bytes.length;
+      end = found + 1;
+      const isNext = current === errors && bytes[end] === spoolMark && bytes[end + 1] === stderrLetter;
+      if (!isNext || isOverdue(plain, readBytes + end) || isOverdue(reported, readBytes + end)) return end;
+    }
+  }
+
+  function pushMixed(bytes: Buffer): void {
+    let mark = findMark(bytes, 0);
+    for (let at = 0; at < bytes.length; ) {
+      // In a line of stderr a mark is text: the shim writes its lines whole.
+      if (mark === at && current !== errors) begin(bytes[at + 1], readBytes + at);
+      if (mark === at) mark = findMark(bytes, at + 1);
+      let end = current === plain ? bytes.length : endOfMarked(bytes, at);
+      if (current !== errors) end = Math.min(end, mark);
+      take(current, bytes.subarray(at, end), readBytes + at);
+      if (bytes[end - 1] === newline) current = current === errors ? interrupted : plain;
+      if (mark < end) mark = findMark(bytes, end);
+      at = end;
+    }
+  }
+
+  function takeOut(): Buffer {
+    const given = out.length === 1 ? out[0] : Buffer.concat(out);
+    out = [];
+    return given ?? nothing;
+  }
+
+  function oldest(): OpenLine['from'] {
+    let first: OpenLine['from'];
+    for (const { from } of all) if (from && (!first || from.offset < first.offset)) first = from;
+    return first;
+  }
+
+  return {
+    push(bytes) {
+      if (current === plain && all.every(isClosed) && isInOrder(bytes)) give(plain.redaction.push(bytes));
+      else pushMixed(bytes);
+      readBytes += bytes.length;
+      return takeOut();
+    },
+    flush() {
+      for (const line of all) {
+        const rest = Buffer.concat([line.redaction.push(heldOf(line)), line.redaction.flush()]);
+        if (rest.length > 0 && out.length > 0) give(Buffer.of(newline));
+        give(rest);
+        clear(line);
+      }
+      current = plain;
+      return takeOut();
+    },
+    get heldBytes() {
+      return readBytes - (oldest()?.offset ?? readBytes);
+    },
+    get aheadBytes() {
+      return givenBytes - (oldest()?.givenBytes ?? givenBytes);
+    },
+  };
+}
+
+function createOpenLine(redactor: Redactor): OpenLine {
+  return { redaction: redactor.stream(), buffer: nothing, length: 0, from: undefined };
+}
+
+function isClosed({ length, redaction }: OpenLine): boolean {
+  return length === 0 && redaction.heldBytes === 0;
+}
+
+function isOverdue({ from }: OpenLine, offset: number): boolean {
+  return from !== undefined && offset - from.offset > longestWaitBytes;
+}
+
+/** Whole lines, none of which another one cuts into. */
+function isInOrder(bytes: Buffer): boolean {
+  if (bytes[bytes.length - 1] !== newline) return false;
+  for (let mark = findMark(bytes, 0); mark < bytes.length; mark = findMark(bytes, mark + 1)) {
+    if (mark > 0 && bytes[mark - 1] !== newline) return false;
+  }
+  return true;
+}
+
+function heldOf({ buffer, length }: OpenLine): Buffer {
+  return buffer.subarray(0, length);
+}
+
+function clear(line: OpenLine): void {
+  line.buffer = nothing;
+  line.length = 0;
+  line.from = undefined;
+}
+
+function append(line: OpenLine, part: Buffer): void {
+  const length = line.length + part.length;
+  if (length > line.buffer.length) {
+    const larger = Buffer.allocUnsafe(2 * length);
+    line.buffer.copy(larger, 0, 0, line.length);
+    line.buffer = larger;
+  }
+  line.length += part.copy(line.buffer, line.length);
+}

@@ -1,0 +1,73 @@
+// The data dir is a folder that only its owner can enter. One that others can read is closed with a warning, and refused
+// where closing it could break something else; so is one that others can have written into.
+
+import { statSync } from 'node:fs';
+import { access, chmod, constants, mkdir, readdir, stat } from 'node:fs/promises';
+import { errorCode } from '../lib/error-code.ts';
+import { isAnothers, isWritableByOthers, showMode } from '../lib/files/file-owner.ts';
+import { StartError } from '../lib/start-error.ts';
+
+/**
+ * Creates `dataDir` (mode 0700) or makes sure that nobody else can enter it. An existing folder that others can enter is
+ * only closed when it is empty or holds `ownFile`, so a mistyped path such as `/tmp` is left as it is.
+ * @throws StartError when the folder cannot be used
+ */
+export async function openDataDir(dataDir: string, ownFile: string, warn: (message: string) => void): Promise<void> {
+  try {
+    await mkdir(dataDir, { recursive: true, mode: 0o700 });
+    await access(dataDir, constants.R_OK | constants.W_OK | constants.X_OK);
+    const stats = await stat(dataDir);
+    // Only root comes so far in a folder of another's, and would leave files there that its server cannot read.
+    if (isAnothers(stats)) throw unusable(dataDir, foreign(stats.uid));
+    if ((stats.mode & 0o077) === 0) return;
+    const names = await readdir(dataDir);
+    if (names.length > 0 && !names.includes(ownFile)) {
+      throw unusable(dataDir, 'it is open to other users and holds files that are not flwd’s');
+    }
+    if (names.length > 0 && isWritableByOthers(stats)) throw unusable(dataDir, open(stats));
+    await chmod(dataDir, 0o700);
+    warn(`the data dir ${dataDir} was open to other users (mode ${showMode(stats)}); its mode is 700 now`);
+  } catch (error) {
+    const code = errorCode(error);
+    throw code ? unusable(dataDir, reasons[code] ?? code) : error;
+  }
+}
+
+/** For root: whether it would have to write into the folder of another user. */
+export async function isForeign(dataDir: string): Promise<boolean> {
+  const stats = await stat(dataDir).catch(() => undefined);
+  return stats !== undefined && isAnothers(stats);
+}
+
+/**
+ * Whoever can write there can pass for the server that has it, and be sent what is for that one. Root may ask the server of another user.
+ * @throws StartError
+ */
+export function assertAskable(dataDir: string): void {
+  const stats = statSync(dataDir, { throwIfNoEntry: false });
+  if (!stats) return;
+  if (isAnothers(stats) && process.geteuid?.() !== 0) throw unusable(dataDir, foreign(stats.uid));
+  if (isWritableByOthers(stats)) throw unusable(dataDir, open(stats));
+}
+
+function open(stats: Parameters<typeof showMode>[0]): string {
+  const what = 'what is there may not be flwd’s (look through it, then chmod 700 it)';
+  return `other users can write into it (mode ${showMode(stats)}), so ${what}`;
+}
+
+function foreign(uid: number): string {
+  return `it belongs to another user, uid ${uid} (run flwd as that user, or chown -R the folder)`;
+}
+
+export function unusable(dataDir: string, reason: string): StartError {
+  return new StartError(`the data dir ${dataDir} cannot be used: ${reason}; mend that, or choose another (--data-dir)`);
+}
+
+const reasons: Record<string, string> = {
+  EACCES: 'no permission',
+  EPERM: 'it belongs to another user',
+  EEXIST: 'it is not a folder',
+  ENOTDIR: 'a part of the path is not a folder',
+  EROFS: 'the file system is read-only',
+  ENOSPC: 'the disk is full',
+};

@@ -1,0 +1,57 @@
+// A file that holds some room on the disk. Opening a database takes room, even to read it or to remove what fills the disk:
+// a command that removes gives the whole reserve up first, one that reads a part of it.
+
+import { appendFile, rm, stat, truncate } from 'node:fs/promises';
+import { join } from 'node:path';
+import { lackOfRoom } from '../lib/files/disk-room.ts';
+
+const reserveBytes = 4 * 2 ** 20;
+/** What is left for the command that removes. */
+const keptBytes = 2 * 2 ** 20;
+const lentBytes = 512 * 1024;
+
+/** Where there is room for it; else it comes with a later start. */
+export async function keepReserve(dataDir: string): Promise<void> {
+  const path = pathIn(dataDir);
+  const hasBytes = await sizeOf(path);
+  if (hasBytes >= reserveBytes) return;
+  try {
+    await appendFile(path, Buffer.alloc(reserveBytes - hasBytes), { mode: 0o600 });
+  } catch {
+    if (hasBytes > 0) await truncate(path, hasBytes).catch(() => undefined);
+    else await rm(path, { force: true });
+  }
+}
+
+/** @returns what makes it again */
+export async function giveUpReserve(dataDir: string): Promise<() => Promise<void>> {
+  await rm(pathIn(dataDir), { force: true });
+  return () => keepReserve(dataDir);
+}
+
+/** On a full disk, enough to open the database. @returns what takes the room back, if it is still there; null where none is lent */
+export async function lendRoom(dataDir: string): Promise<(() => Promise<void>) | null> {
+  const hasBytes = await sizeOf(pathIn(dataDir));
+  if (lackOfRoom(dataDir) === null || hasBytes - lentBytes < keptBytes) return null;
+  await truncate(pathIn(dataDir), hasBytes - lentBytes);
+  return () => keepReserve(dataDir);
+}
+
+/** For work on a database that another process may have. */
+export async function withLentRoom<T>(dataDir: string, work: () => Promise<T>): Promise<T> {
+  const giveBack = await lendRoom(dataDir);
+  try {
+    return await work();
+  } finally {
+    await giveBack?.();
+  }
+}
+
+async function sizeOf(path: string): Promise<number> {
+  const stats = await stat(path).catch(() => undefined);
+  return stats?.size ?? 0;
+}
+
+function pathIn(dataDir: string): string {
+  return join(dataDir, 'reserve');
+}

@@ -1,0 +1,35 @@
+// Whether a disk has room for what a run needs at the least: some files, and some bytes in them.
+
+import { statfsSync } from 'node:fs';
+import { formatSize } from '../units.ts';
+
+/** A run makes some fifteen files and folders before its script starts. */
+const leastFiles = 32;
+/** More than a reading command borrows from the reserve, so that no run starts on that. */
+const leastBytes = 2 ** 20;
+
+const cure = 'free space, or run flwd gc';
+
+type Lack = { readonly lack: string; readonly cure: string };
+
+/** In words. */
+export function lackOfRoom(dir: string): string | null {
+  const found = findLackOfRoom(dir);
+  return found && `${found.lack}: ${found.cure}`;
+}
+
+/** null when there is room, or the file system does not say: btrfs counts no inodes, a tmpfs may have no bound. */
+export function findLackOfRoom(dir: string): Lack | null {
+  try {
+    // What only root may take is not counted: jobs have other users, and ext4 keeps some of it even from root.
+    const { blocks, bavail, bsize, files, ffree } = statfsSync(dir);
+    const freeBytes = bavail * bsize;
+    if (blocks > 0 && freeBytes < leastBytes) return { lack: `the disk is full (${formatSize(freeBytes)} free)`, cure };
+    if (files > 0 && ffree < leastFiles)
+      return { lack: `the disk has no room for more files (free inodes: ${ffree})`, cure };
+    return null;
+  } catch {
+    // Whoever uses the folder finds out why.
+    return null;
+  }
+}

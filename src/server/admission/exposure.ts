@@ -1,0 +1,26 @@
+// Whether the server may listen where it is to: beyond loopback only where something tells its callers apart (ADR 0015).
+
+import { isLoopback } from '../../lib/loopback.ts';
+import { StartError } from '../../lib/start-error.ts';
+import type { TokenStore } from '../../store/tokens.ts';
+import type { AuthMode } from './local-callers.ts';
+
+/** @throws StartError that says what to do */
+export async function assertGuarded(o: {
+  readonly host: string;
+  readonly port: number;
+  readonly mode: AuthMode;
+  readonly hasJwt: boolean;
+  readonly tokens: Pick<TokenStore, 'hasActive'>;
+  readonly nowMs: number;
+}): Promise<void> {
+  if (isLoopback(o.host) || o.mode === 'none' || o.hasJwt || (await o.tokens.hasActive(o.nowMs))) return;
+  const port = o.port || 8080;
+  const local = `127.0.0.1:${port}`;
+  throw new StartError(
+    `${o.host} can be reached from other machines, and there is no token that would let anybody in there. Make one: ` +
+      'flwd tokens create --name NAME --scopes admin (with the --config or --data-dir of this server), or configure ' +
+      `auth.jwt. Or bind to ${local} and come in through a tunnel: ssh -L ${port}:${local} HOST. ` +
+      'With auth.mode: none everyone who reaches it may do everything',
+  );
+}

@@ -1,0 +1,37 @@
+// Counts the logins that failed, by the address they came from: past ten in a minute each is refused as one too many. Who
+// has a valid credential is never counted, and so never kept out (ADR 0015).
+
+import { isIPv6 } from 'node:net';
+import { Problem } from '../../domain/problem.ts';
+import type { Clock } from '../../lib/clock.ts';
+import { createFixedWindow } from '../limits/fixed-window.ts';
+
+const most = 10;
+const windowMs = 60_000;
+const mostAddresses = 10_000;
+
+/** @returns counts one; the Problem rate-limited once it is one too many */
+export function createFailedLogins(clock: Clock): (from: string) => Problem | undefined {
+  const count = createFixedWindow({ windowMs, mostKeys: mostAddresses, clock });
+
+  return (from) => {
+    const failed = count(networkOf(from));
+    if (failed.count <= most) return undefined;
+    return new Problem('rate-limited', `More than ${most} logins from this address failed within a minute.`, {
+      retry_after: Math.ceil(failed.endsInMs / 1000),
+    });
+  };
+}
+
+/** Whoever has one IPv6 address has 2^64 of them: they count as one. */
+export function networkOf(address: string): string {
+  if (!isIPv6(address) || address.includes('.')) return address.replace(/^::ffff:/i, '');
+  const [head = '', tail = ''] = address.replace(/%.*$/, '').split('::');
+  const [before, behind] = [head.split(':').filter(Boolean), tail.split(':').filter(Boolean)];
+  const gap = Array.from({ length: 8 - before.length - behind.length }, () => '0');
+  const groups = [...before, ...(address.includes('::') ? gap : []), ...behind];
+  return `${groups
+    .slice(0, 4)
+    .map((group) => Number.parseInt(group, 16).toString(16))
+    .join(':')}::/64`;
+}

@@ -1,0 +1,140 @@
+// Who a JWT says is calling. It is believed where a key of the issuer has signed it, for this audience, now; what it says of
+// keys itself (`jwk`, `jku`, `x5u`) is not looked at. RFC 7519, RFC 8725.
+
+import { createHash } from 'node:crypto';
+import { errors, type JWTPayload, type JWTVerifyOptions, jwtVerify } from 'jose';
+import { holdsScope, type Principal, type Scope, scopes } from '../../domain/principal.ts';
+import { Problem } from '../../domain/problem.ts';
+import { tenantPattern } from '../../domain/tenant.ts';
+import { createBoundedCache } from '../../lib/bounded-cache.ts';
+import type { Clock } from '../../lib/clock.ts';
+import type { Logger } from '../../lib/logger.ts';
+import type { JwtConfig } from '../server-config.ts';
+import type { JwtVerifier } from './authentication.ts';
+import { createKeyUrlSource, type KeySet, type KeySource, openKeyFileSource } from './jwt-keys.ts';
+
+/** Some identity providers list a user's groups in it; a request's headers have 16 KiB. */
+const mostCharacters = 8_192;
+const subjectPattern = /^[!-~](?:[ -~]{0,254}[!-~])?$/;
+/** What is a token for an API. Others that an issuer signs, such as for a logout, are none (RFC 8725, 3.11). */
+const typePattern = /^(?:application\/)?(?:at\+)?jwt$/i;
+
+/** A signature costs 100 µs: a token that was found good is believed for so long, keys that have gone meanwhile or not. */
+const believedMs = 60_000;
+const mostBelieved = 4_096;
+
+type Believed = { readonly principal: Principal; readonly untilMs: number };
+
+/** @throws StartError where the file of the keys cannot be used */
+export function createJwtVerifier(
+  config: JwtConfig,
+  o: { readonly defaultTenant: string; readonly clock: Clock; readonly log: Logger },
+): JwtVerifier {
+  const { clock, log } = o;
+  const source =
+    'file' in config.keys ? openKeyFileSource(config.keys.file, o) : createKeyUrlSource(config.keys.url, o);
+  const believed = createBoundedCache<string, Believed>(mostBelieved);
+
+  async function check(token: string): Promise<Believed> {
+    const nowMs = clock.now();
+    const payload = await verifySignature(token, source, {
+      algorithms: [...config.algorithms],
+      issuer: config.issuer,
+      audience: config.audience,
+      requiredClaims: ['exp', 'sub'],
+      clockTolerance: config.clockSkewMs / 1000,
+      currentDate: new Date(nowMs),
+    });
+    const { exp = 0, iat = 0 } = payload;
+    if (iat * 1000 > nowMs + config.clockSkewMs) throw new Refused('it was issued in the future');
+    return {
+      principal: toPrincipal(payload, config, o.defaultTenant),
+      untilMs: Math.min(nowMs + believedMs, exp * 1000 + config.clockSkewMs),
+    };
+  }
+
+  return {
+    async verify(token) {
+      if (token.length > mostCharacters) return undefined;
+      // Also for a token that is believed: the operator hears of a broken file before a new key is needed.
+      source.watch();
+      const id = createHash('sha256').update(token).digest('base64');
+      const known = believed.get(id);
+      if (known && known.untilMs > clock.now()) return known.principal;
+      try {
+        const found = await check(token);
+        believed.set(id, found, 1);
+        return found.principal;
+      } catch (error) {
+        // Not the token's fault, nor a failed login.
+        if (error instanceof Problem) throw error;
+        log.debug({ reason: error instanceof Error ? error.message : String(error) }, 'a JWT was refused');
+        return undefined;
+      }
+    },
+  };
+}
+
+class Refused extends Error {}
+
+/** With the keys there are; where none of them fits, once more with those that have come since. */
+async function verifySignature(token: string, source: KeySource, options: JWTVerifyOptions): Promise<JWTPayload> {
+  try {
+    return await verifyWith(await source.current(), token, options);
+  } catch (error) {
+    const isOfOtherKeys =
+      error instanceof errors.JWKSNoMatchingKey || error instanceof errors.JWSSignatureVerificationFailed;
+    const newer = isOfOtherKeys ? await source.newer() : undefined;
+    if (!newer) throw error;
+    return verifyWith(newer, token, options);
+  }
+}
+
+async function verifyWith(keys: KeySet, token: string, options: JWTVerifyOptions): Promise<JWTPayload> {
+  try {
+    const { payload, protectedHeader } = await jwtVerify(token, keys, options);
+    return checkType(payload, protectedHeader.typ);
+  } catch (error) {
+    if (!(error instanceof errors.JWKSMultipleMatchingKeys)) throw error;
+    // A token without `kid`: any of the issuer's keys may have signed it.
+    for await (const key of error) {
+      try {
+        const { payload, protectedHeader } = await jwtVerify(token, key, options);
+        return checkType(payload, protectedHeader.typ);
+      } catch (other) {
+        if (!(other instanceof errors.JWSSignatureVerificationFailed)) throw other;
+      }
+    }
+    throw new errors.JWSSignatureVerificationFailed();
+  }
+}
+
+function checkType(payload: JWTPayload, typ = 'JWT'): JWTPayload {
+  if (!typePattern.test(typ)) throw new Refused(`its type is ${JSON.stringify(typ)}`);
+  return payload;
+}
+
+function toPrincipal(payload: JWTPayload, config: JwtConfig, defaultTenant: string): Principal {
+  const { sub } = payload;
+  if (typeof sub !== 'string' || !subjectPattern.test(sub))
+    throw new Refused('its `sub` is no name of 1 to 256 characters');
+  const held = toScopes(claimOf(payload, config.scopeClaim));
+  const principal = { kind: 'jwt', name: `jwt:${sub}`, scopes: held, tenant: '' } as const;
+  const claimed = claimOf(payload, config.tenantClaim);
+  const tenant = claimed === undefined ? defaultTenant : claimed;
+  if (typeof tenant !== 'string') throw new Refused('its tenant is no text');
+  if (tenant === '*' ? !holdsScope(principal, 'admin') : !tenantPattern.test(tenant)) {
+    throw new Refused(tenant === '*' ? 'its tenant is `*`, without the scope `admin`' : 'its tenant is no name of one');
+  }
+  return { ...principal, tenant };
+}
+
+/** A text with spaces (RFC 8693, 4.2) or a list. */
+function toScopes(claim: unknown): readonly Scope[] {
+  const words: readonly unknown[] = typeof claim === 'string' ? claim.split(' ') : Array.isArray(claim) ? claim : [];
+  return scopes.filter((scope) => words.includes(scope));
+}
+
+function claimOf(payload: JWTPayload, name: string): unknown {
+  return Object.hasOwn(payload, name) ? payload[name] : undefined;
+}

@@ -1,0 +1,71 @@
+// Which user owns the other end of a loopback connection, from the kernel's socket table (proc_net(5)).
+
+import { readFile } from 'node:fs/promises';
+import { errorCode } from '../../lib/error-code.ts';
+import { createSharedRead } from '../../lib/shared-read.ts';
+
+export type Connection = {
+  readonly remoteAddress: string;
+  readonly remotePort: number;
+  readonly localAddress: string;
+  readonly localPort: number;
+};
+
+/** The socket at the other end: its owner, and the inode by which its holders are found. */
+export type PeerSocket = { readonly uid: number; readonly inode: string };
+
+/** A reading takes milliseconds, more with each connection there is. */
+const tables = ['/proc/self/net/tcp', '/proc/self/net/tcp6'].map((file) =>
+  createSharedRead(async () => {
+    try {
+      return await readFile(file, 'latin1');
+    } catch (error) {
+      // Without IPv6 there is no such table.
+      if (errorCode(error) === 'ENOENT') return '';
+      throw error;
+    }
+  }),
+);
+
+/**
+ * undefined when the kernel does not say.
+ * @throws the system's error where there is no telling at present, for want of descriptors or memory
+ */
+export async function findPeer(connection: Connection): Promise<PeerSocket | undefined> {
+  for (const readTable of tables) {
+    const peer = peerIn(await readTable(), connection);
+    if (peer) return peer;
+  }
+  return undefined;
+}
+
+/** ESTABLISHED, FIN_WAIT1, FIN_WAIT2, CLOSE_WAIT: a peer that may have closed one direction. */
+const connectedStates: readonly string[] = ['01', '04', '05', '08'];
+
+/** @param table the text of /proc/net/tcp or tcp6 */
+export function peerIn(table: string, connection: Connection): PeerSocket | undefined {
+  const peers = endpoints(connection.remoteAddress, connection.remotePort);
+  const own = endpoints(connection.localAddress, connection.localPort);
+  for (const [form, peer] of peers.entries()) {
+    const at = table.indexOf(` ${peer} ${own[form]} `);
+    if (at < 0) continue;
+    const end = table.indexOf('\n', at);
+    const [, , state = '', , , , uid, , inode = '0'] = table.slice(at + 1, end < 0 ? undefined : end).split(/\s+/);
+    // A socket that its process has closed shows uid 0 and inode 0: without this, anyone who sends a request and hangs up
+    // would pass for root.
+    if (inode !== '0' && connectedStates.includes(state)) return { uid: Number(uid), inode };
+  }
+  return undefined;
+}
+
+/** How the table writes an address: each group of four bytes in the host's order, little-endian; IPv4 also as IPv6. */
+function endpoints(address: string, port: number): string[] {
+  const end = `:${port.toString(16).toUpperCase().padStart(4, '0')}`;
+  if (address === '::1') return [`${'0'.repeat(24)}01000000${end}`];
+  const bytes = address
+    .replace(/^::ffff:/, '')
+    .split('.')
+    .map(Number);
+  const v4 = Buffer.from(bytes.toReversed()).toString('hex').toUpperCase();
+  return [`${v4}${end}`, `0000000000000000FFFF0000${v4}${end}`];
+}

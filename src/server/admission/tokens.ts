@@ -1,0 +1,114 @@
+// Making, showing and revoking tokens: who may do it to which (ADR 0015). What a token lets in is authentication's.
+
+import { randomBytes } from 'node:crypto';
+import type { AnswerOf, BodyOf, QueryOf } from '../../contract/operations.ts';
+import { type ApiToken, formatCredential, isReservedName, tokenStatus } from '../../domain/api-token.ts';
+import { type Principal, reaches, tenantFor } from '../../domain/principal.ts';
+import { Problem, validationError } from '../../domain/problem.ts';
+import { type Clock, toTimestamp } from '../../lib/clock.ts';
+import { createId } from '../../lib/ids.ts';
+import { hashSecret } from '../../lib/secret-hash.ts';
+import { parseDuration } from '../../lib/units.ts';
+import type { RecordChange } from '../../store/audit/audit.ts';
+import type { Store } from '../../store/open.ts';
+import { toTimestampOrNull } from '../../store/run/run-rows.ts';
+import { defined } from '../answers/defined.ts';
+
+export type Tokens = {
+  /** @throws Problem validation-error, permission-denied */
+  readonly create: (
+    request: BodyOf<'createToken'>,
+    by: Principal,
+    record?: RecordChange,
+  ) => Promise<AnswerOf<'createToken'>>;
+  /** Those of the principal's tenant. @throws Problem validation-error */
+  readonly list: (page: QueryOf<'listTokens'>, by: Principal) => Promise<AnswerOf<'listTokens'>>;
+  /** Again is no error. @throws Problem token-not-found */
+  readonly revoke: (id: string, by: Principal, record?: RecordChange) => Promise<void>;
+};
+
+const mostListed = 1_000;
+const secretBytes = 32;
+const shortestMs = 60_000;
+const longestMs = 3_650 * 86_400_000;
+
+export function createTokens(o: {
+  readonly store: Pick<Store, 'db' | 'tokens'>;
+  readonly clock: Clock;
+  readonly defaultTenant: string;
+  /** Called once that is durable. */
+  readonly onRevoked: (id: string) => void;
+}): Tokens {
+  const { store, clock } = o;
+
+  return {
+    async create(request, by, record) {
+      const nowMs = clock.now();
+      const tenant = tenantFor(by, request.tenant, o.defaultTenant);
+      if (isReservedName(request.name)) throw nameFault('is the name of a caller without a token', 'reserved');
+      const expiresInMs = request.expires_in === undefined ? null : readLifetime(request.expires_in);
+      const token: ApiToken = {
+        id: createId('token', nowMs),
+        name: request.name,
+        scopes: [...new Set(request.scopes)],
+        tenant,
+        createdAtMs: nowMs,
+        createdBy: by.name,
+        expiresAtMs: expiresInMs === null ? null : nowMs + expiresInMs,
+        lastUsedAtMs: null,
+        revokedAtMs: null,
+      };
+      const secret = randomBytes(secretBytes).toString('hex');
+      const isAdded = await store.db.transact(async (tx) => {
+        if (!(await store.tokens.add(tx, { ...token, hash: hashSecret(secret) }))) return false;
+        record?.(tx, token);
+        return true;
+      });
+      if (!isAdded) throw nameFault('is the name of another token; choose another one, or revoke that first', 'unique');
+      return { ...toAnswer(token, nowMs), token: formatCredential(token.id, secret) };
+    },
+
+    async list({ limit = mostListed, ...rest }, by) {
+      const { tokens, total, nextCursor } = await store.tokens.list(by.tenant, { limit, ...defined(rest) });
+      const nowMs = clock.now();
+      return { tokens: tokens.map((token) => toAnswer(token, nowMs)), total, next_cursor: nextCursor };
+    },
+
+    async revoke(id, by, record) {
+      const token = await store.tokens.find(id);
+      if (!token || !reaches(by, token.tenant)) throw new Problem('token-not-found', `There is no token '${id}'.`);
+      await store.db.transact(async (tx) => {
+        await store.tokens.revoke(tx, id, clock.now());
+        record?.(tx, token);
+      });
+      o.onRevoked(id);
+    },
+  };
+}
+
+/** The members by name: whatever else a row holds, its hash for one, stays here. */
+function toAnswer(token: ApiToken, nowMs: number) {
+  return {
+    id: token.id,
+    name: token.name,
+    scopes: [...token.scopes],
+    tenant: token.tenant,
+    status: tokenStatus(token, nowMs),
+    created_at: toTimestamp(token.createdAtMs),
+    created_by: token.createdBy,
+    expires_at: toTimestampOrNull(token.expiresAtMs),
+    last_used_at: toTimestampOrNull(token.lastUsedAtMs),
+    revoked_at: toTimestampOrNull(token.revokedAtMs),
+  };
+}
+
+function readLifetime(text: string): number {
+  const ms = parseDuration(text);
+  if (ms !== undefined && ms >= shortestMs && ms <= longestMs) return ms;
+  const message = 'must be a duration such as `90d`, from `1m` up to `3650d`';
+  throw validationError([{ pointer: '/expires_in', message, keyword: 'duration' }]);
+}
+
+function nameFault(message: string, keyword: string): Problem {
+  return validationError([{ pointer: '/name', message, keyword }]);
+}

@@ -1,0 +1,144 @@
+// Every error as application/problem+json (RFC 9457). What is no Problem is a bug: logged with the request's id, and never
+// shown.
+
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { Problem, type ProblemSlug, problems, problemType } from '../../domain/problem.ts';
+import type { Logger } from '../../lib/logger.ts';
+import { storageProblem } from '../../store/storage-fault.ts';
+import { safetyHeaders } from './response-headers.ts';
+
+// An import of it loads Node's `fetch`, for the names that it exports: 30 ms of a start.
+const http = process.getBuiltinModule('node:http');
+
+export const problemMediaType = 'application/problem+json';
+
+export function answerError(
+  error: unknown,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  { log, note }: { readonly log: Logger; readonly note: (problem: Problem, request: FastifyRequest) => void },
+): FastifyReply {
+  const known = toProblem(error) ?? storageProblem(error);
+  if (!known)
+    log.error({ err: error, request_id: request.id, method: request.method, path: pathOf(request) }, 'internal error');
+  const problem =
+    known ?? new Problem('internal-error', `Something went wrong; the server's log has it under ${request.id}.`);
+  note(problem, request);
+  const retryAfter = problem.members.retry_after;
+  if (typeof retryAfter === 'number') reply.header('retry-after', Math.max(1, Math.ceil(retryAfter)));
+  if (problem.slug === 'unauthenticated') {
+    // RFC 6750, section 3.1
+    const isGiven = request.raw.headers.authorization !== undefined;
+    reply.header('www-authenticate', isGiven ? 'Bearer error="invalid_token"' : 'Bearer');
+  }
+  // As bytes, or Fastify would add a charset, which this media type does not have.
+  return reply
+    .code(problem.status)
+    .type(problemMediaType)
+    .send(Buffer.from(toDocument(problem, pathOf(request))));
+}
+
+/** The path as it was asked for: still encoded, without the query. */
+export function pathOf({ raw }: { readonly raw: IncomingMessage }): string {
+  return raw.url?.replace(/^https?:\/\/[^/]*/i, '').replace(/[?#].*$/s, '') || '/';
+}
+
+/** Answers what never became a request: noise on the socket, headers that are too long or never end. */
+export function answerUnreadable(error: NodeJS.ErrnoException, socket: Socket): void {
+  // The rest of what was refused is read and dropped: a reset would overtake the answer.
+  if (socket.writableEnded && !socket.destroyed) return;
+  if (error.code === 'ECONNRESET' || !socket.writable || isAnswering(socket)) {
+    socket.destroy(error);
+    return;
+  }
+  const [slug, detail] = unreadable[error.code ?? ''] ?? (['malformed-request', 'This is no HTTP.'] as const);
+  endWith(new Problem(slug, detail), socket);
+  const patience = setTimeout(() => socket.destroy(), lingerMs);
+  socket.once('close', () => clearTimeout(patience));
+}
+
+const lingerMs = 1_000;
+
+/** For who speaks plain HTTP where the server speaks HTTPS. */
+export function answerPlainHttp(socket: Duplex): void {
+  endWith(new Problem('malformed-request', 'This port speaks HTTPS: call it by https://.'), socket);
+}
+
+/** Bytes into an answer under way would corrupt it. Node itself looks at this member, which it has no other name for. */
+function isAnswering(socket: Socket): boolean {
+  const answer: unknown = Reflect.get(socket, '_httpMessage');
+  return answer instanceof http.ServerResponse && answer.headersSent;
+}
+
+/** What Node keeps from Fastify: CONNECT would be closed without a word, an unknown `Expect` answered with a bare 417. */
+export function answerWhatNodeKeeps(server: Server): void {
+  server.on('connect', (_request: IncomingMessage, socket: Duplex) => {
+    // Nobody else listens to the socket from here on.
+    socket.on('error', () => socket.destroy());
+    endWith(new Problem('malformed-request', 'CONNECT is for proxies, and this is none.'), socket);
+  });
+  server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) => {
+    const problem = new Problem('malformed-request', 'The header `Expect` can only be `100-continue`.');
+    const document = toDocument(problem, pathOf({ raw: request }));
+    const headers = {
+      ...Object.fromEntries(safetyHeaders),
+      'content-type': problemMediaType,
+      'content-length': Buffer.byteLength(document),
+      connection: 'close',
+    };
+    response.writeHead(problem.status, headers).end(document);
+  });
+}
+
+/** On the socket itself, where there is nothing else to answer by. */
+function endWith(problem: Problem, socket: Duplex): void {
+  const document = toDocument(problem, '/');
+  const head = [
+    `HTTP/1.1 ${problem.status} ${http.STATUS_CODES[problem.status]}`,
+    ...safetyHeaders.map(([name, value]) => `${name}: ${value}`),
+    `Content-Type: ${problemMediaType}`,
+    `Content-Length: ${Buffer.byteLength(document)}`,
+    'Connection: close',
+  ];
+  socket.end(`${head.join('\r\n')}\r\n\r\n${document}`);
+}
+
+const unreadable: Readonly<Record<string, readonly [ProblemSlug, string]>> = {
+  ERR_HTTP_REQUEST_TIMEOUT: ['malformed-request', 'The request did not arrive within server.read_timeout.'],
+  HPE_HEADER_OVERFLOW: ['headers-too-large', 'The request line and headers are over 16 KiB.'],
+};
+
+function toDocument(problem: Problem, instance: string): string {
+  const { slug, status, message, members } = problem;
+  const { title } = problems[slug];
+  return JSON.stringify({ type: problemType(slug), title, status, detail: message, instance, ...members });
+}
+
+function toProblem(error: unknown): Problem | undefined {
+  if (error instanceof Problem) return error;
+  if (!(error instanceof Error)) return undefined;
+  const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
+  switch (code) {
+    case 'FST_ERR_CTP_INVALID_MEDIA_TYPE':
+      return new Problem('unsupported-media-type', 'The body must be application/json.');
+    case 'FST_ERR_CTP_BODY_TOO_LARGE':
+      return new Problem('body-too-large', 'The body is over server.body_limit.');
+    case 'FST_ERR_BAD_URL':
+      return new Problem('malformed-request', 'The path is not well-formed percent-encoded UTF-8.');
+    case 'FST_ERR_CTP_INVALID_JSON_BODY':
+      return new Problem('malformed-request', 'The body is not well-formed JSON, or has a member `__proto__`.');
+    case 'ECONNRESET':
+      return new Problem('malformed-request', 'The connection broke off before the body was there.');
+    default:
+      return isRefusal(error) ? new Problem('malformed-request', 'The request cannot be read.') : undefined;
+  }
+}
+
+/** What Fastify itself has refused for a reason that it may give in a later version. */
+function isRefusal(error: Error): boolean {
+  const status = 'statusCode' in error ? Number(error.statusCode) : 500;
+  return error.name === 'FastifyError' && status >= 400 && status < 500;
+}

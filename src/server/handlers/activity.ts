@@ -1,0 +1,15 @@
+// How much waits and runs, as a caller may know it: of the instance, or of the caller's own tenant.
+
+import type { Reach } from '../../domain/principal.ts';
+import type { Engine } from '../../engine/engine.ts';
+import type { RunReading } from '../../store/reading.ts';
+
+export type ActivityOf = (reach: Reach) => Promise<{ readonly depth: number; readonly running: number }>;
+
+export function createActivity(o: { readonly engine: Pick<Engine, 'queue'>; readonly runs: RunReading }): ActivityOf {
+  return async (reach) => {
+    if (reach.tenant === '*') return o.engine.queue();
+    const { pending, running } = await o.runs.counts(reach);
+    return { depth: pending, running };
+  };
+}

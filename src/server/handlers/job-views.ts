@@ -1,0 +1,116 @@
+// Jobs as the API shows them: the list, and one of them whole.
+
+import type { Catalog, CatalogEntry } from '../../catalog/catalog.ts';
+import type { QueryOf } from '../../contract/operations.ts';
+import type { InvalidJob, JobDefinition, SecurityProfile } from '../../domain/job.ts';
+import { validationError } from '../../domain/problem.ts';
+import { formatDurationOrNull } from '../../lib/units.ts';
+import { toRetryView, toStepView } from './step-view.ts';
+
+export function createJobViews(o: { readonly catalog: Catalog; readonly defaultProfile: SecurityProfile }) {
+  const { catalog } = o;
+
+  function toSummary({ definition: job }: CatalogEntry) {
+    return {
+      id: job.id,
+      name: job.name,
+      namespace: job.namespace,
+      version: job.version,
+      description: job.description,
+      source: job.source,
+      title: job.title,
+      tags: job.tags,
+      executor: job.executor,
+      security_profile: job.securityProfile ?? o.defaultProfile,
+      composition: job.composition,
+      aliases: catalog.aliasesOf(job.id),
+      enabled: job.enabled,
+    };
+  }
+
+  function toDetail(entry: CatalogEntry, revision: string) {
+    const { argspec, composition, steps, concurrency, onLost, timeouts, path } = entry.definition;
+    const isSingle = composition === 'single';
+    const [first] = steps;
+    return {
+      ...toSummary(entry),
+      args: argspec,
+      steps: isSingle ? [] : steps.map(toStepView),
+      concurrency: concurrency && {
+        limit: concurrency.limit,
+        key: concurrency.key,
+        on_conflict: concurrency.onConflict,
+      },
+      retry: isSingle && first ? toRetryView(first.retry) : null,
+      on_lost: onLost,
+      timeouts: {
+        run: formatDurationOrNull(timeouts.runMs),
+        step: formatDurationOrNull(timeouts.stepMs),
+        queue: formatDurationOrNull(timeouts.queueMs),
+      },
+      revision,
+      path,
+    };
+  }
+
+  return {
+    list(query: Query) {
+      const asked = { ...query, ids: query.ids === undefined ? undefined : new Set(query.ids.split(',')) };
+      const { page, total, nextCursor } = select(catalog.entries(), asked);
+      const invalid = catalog.invalid().filter((job) => isAskedFor(job, asked));
+      return { jobs: page.map(toSummary), invalid, total, next_cursor: nextCursor };
+    },
+    detail: toDetail,
+  };
+}
+
+/** The last runs of a job are not among what is known here. */
+type Query = Omit<QueryOf<'listJobs'>, 'last_runs'>;
+type Asked = Omit<Query, 'ids'> & { readonly ids: ReadonlySet<string> | undefined };
+
+function select(
+  entries: readonly CatalogEntry[],
+  query: Asked,
+): { page: readonly CatalogEntry[]; total: number; nextCursor: string | null } {
+  const matching = entries.filter(({ definition }) => matches(definition, query));
+  const after = query.cursor === undefined ? undefined : idOfCursor(query.cursor);
+  const rest =
+    after === undefined
+      ? matching.slice(query.offset ?? 0)
+      : matching.filter(({ definition }) => definition.id > after);
+  const page = query.limit === undefined ? rest : rest.slice(0, query.limit);
+  const last = page.at(-1);
+  const nextCursor = last && page.length < rest.length ? cursorOf(last.definition.id) : null;
+  return { page, total: matching.length, nextCursor };
+}
+
+function matches(job: JobDefinition, query: Asked): boolean {
+  const { tag, q } = query;
+  if (tag !== undefined && !job.tags.includes(tag)) return false;
+  if (!isAskedFor(job, query)) return false;
+  if (q === undefined) return true;
+  const text = [job.id, job.title ?? '', job.description ?? '', ...job.tags].join('\n').toLowerCase();
+  return text.includes(q.toLowerCase());
+}
+
+/** Only what can be told of a job that cannot be read is asked of it. */
+function isAskedFor({ id, source }: Pick<InvalidJob, 'id' | 'source'>, query: Asked): boolean {
+  const { namespace, prefix, ids } = query;
+  if (ids !== undefined && !ids.has(id)) return false;
+  if (query.source !== undefined && source !== query.source) return false;
+  if (namespace !== undefined && id.slice(0, Math.max(0, id.lastIndexOf('/'))) !== namespace) return false;
+  return prefix === undefined || prefix === '' || id.startsWith(`${prefix.replace(/\/$/, '')}/`);
+}
+
+const cursorMark = 'id:';
+
+function cursorOf(id: string): string {
+  return Buffer.from(cursorMark + id).toString('base64url');
+}
+
+/** @throws Problem validation-error */
+function idOfCursor(cursor: string): string {
+  const text = Buffer.from(cursor, 'base64url').toString();
+  if (text.startsWith(cursorMark)) return text.slice(cursorMark.length);
+  throw validationError([{ pointer: '?cursor', message: 'is no `next_cursor` of a page', keyword: 'format' }]);
+}

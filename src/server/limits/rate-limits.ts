@@ -1,0 +1,68 @@
+// How many requests a principal may send, and how many runs it may start in a profile (ADR 0019).
+
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { SecurityProfile } from '../../domain/job.ts';
+import type { Principal } from '../../domain/principal.ts';
+import { Problem } from '../../domain/problem.ts';
+import type { Clock } from '../../lib/clock.ts';
+import { networkOf } from '../admission/failed-logins.ts';
+import type { RateLimit, ServerConfig } from '../server-config.ts';
+import { createFixedWindow } from './fixed-window.ts';
+
+const defaults = { local: 1000, others: 100, windowMs: 1000 };
+/** Callers that are told apart at a time. */
+const mostCallers = 5_000;
+
+export type RateLimiter = {
+  /** Counts a request of `request.principal`, and says what is left. @throws Problem rate-limited */
+  readonly countRequest: (request: FastifyRequest, reply: FastifyReply) => void;
+  /** Counts a run in the profile. @throws Problem rate-limited */
+  readonly countRun: (request: FastifyRequest, profile: SecurityProfile) => void;
+};
+
+export function createRateLimiter(o: {
+  readonly security: ServerConfig['security'];
+  readonly clock: Clock;
+}): RateLimiter {
+  const { clock } = o;
+  const { defaultProfile, profiles } = o.security;
+  const configured = profiles[defaultProfile].rateLimit;
+  const windowMs = configured?.windowMs ?? defaults.windowMs;
+  const known = createFixedWindow({ windowMs, mostKeys: mostCallers, clock });
+  // Apart, so that a flood of addresses gives nobody known a new window.
+  const addresses = createFixedWindow({ windowMs, mostKeys: mostCallers, clock });
+  const runs = new Map<string, RateLimit & { readonly count: ReturnType<typeof createFixedWindow> }>();
+  for (const [profile, { rateLimit }] of Object.entries(profiles)) {
+    if (!rateLimit || profile === defaultProfile) continue;
+    runs.set(profile, { ...rateLimit, count: createFixedWindow({ ...rateLimit, mostKeys: mostCallers, clock }) });
+  }
+
+  return {
+    countRequest({ principal, ip }, { raw }) {
+      const limit = configured?.limit ?? (principal.kind === 'local' ? defaults.local : defaults.others);
+      const use = principal.kind === 'anonymous' ? addresses(networkOf(ip)) : known(counterKey(principal));
+      // Set on the raw answer, which keeps the spelling of the names.
+      raw.setHeader('X-RateLimit-Limit', limit);
+      raw.setHeader('X-RateLimit-Remaining', Math.max(0, limit - use.count));
+      raw.setHeader('X-RateLimit-Reset', Math.ceil((clock.now() + use.endsInMs) / 1000));
+      if (use.count > limit) throw exceeded('requests', { limit, windowMs }, use.endsInMs);
+    },
+    countRun({ principal }, profile) {
+      const limited = runs.get(profile);
+      if (!limited) return;
+      const { count, endsInMs } = limited.count(counterKey(principal));
+      if (count > limited.limit) throw exceeded(`runs of the profile '${profile}'`, limited, endsInMs);
+    },
+  };
+}
+
+/** Kinds may share a name one day; a counter they never share. */
+export function counterKey({ kind, name }: Principal): string {
+  return `${kind} ${name}`;
+}
+
+function exceeded(what: string, { limit, windowMs }: RateLimit, endsInMs: number): Problem {
+  return new Problem('rate-limited', `More than ${limit} ${what} in ${windowMs} ms.`, {
+    retry_after: Math.ceil(endsInMs / 1000),
+  });
+}

@@ -1,0 +1,90 @@
+// Journal entries → what is sent of them. An output entry stands for lines of a run's log, which it is expanded from.
+// Frames of what many streams follow are made once.
+
+import { type EventType, eventsOfLine, isOutput, type JournalEntry } from '../../domain/event.ts';
+import { createBoundedCache } from '../../lib/bounded-cache.ts';
+import { toTimestamp } from '../../lib/clock.ts';
+import type { LogStore } from '../../store/log/logs.ts';
+
+type EventFrame = {
+  readonly id: number;
+  readonly type: EventType;
+  readonly data: Readonly<Record<string, unknown>>;
+};
+
+/** What a stream sends of an entry: events of these types, all without them, whose ids are after `afterId`. */
+type Cut = { readonly types: ReadonlySet<EventType> | undefined; readonly afterId: number };
+
+export type EventFrames = {
+  /** As server-sent events, and how many they are. */
+  readonly sse: (entry: JournalEntry, cut: Cut) => Promise<SseFrames>;
+  /** As JSON, one object a line. */
+  readonly jsonLines: (entry: JournalEntry, cut: Cut) => Promise<string>;
+};
+
+type SseFrames = { readonly bytes: Buffer; readonly count: number };
+
+const cachedBytes = 8 * 1024 * 1024;
+
+/** The types of the events that an entry stands for. */
+export function typesOf({ type }: JournalEntry): readonly EventType[] {
+  return type === 'run.output' || type === 'step.output' ? eventsOfLine[type] : [type];
+}
+
+export function createEventFrames(logs: LogStore): EventFrames {
+  /** By the entry's id and the types that are sent of it. */
+  const whole = createBoundedCache<string, Promise<SseFrames>>(cachedBytes);
+
+  async function expand(entry: JournalEntry): Promise<readonly EventFrame[]> {
+    const about = { run_id: entry.runId, job_id: entry.jobId, tenant: entry.tenant };
+    if (!isOutput(entry)) {
+      return [
+        { id: entry.id, type: entry.type, data: { ...about, timestamp: toTimestamp(entry.atMs), ...entry.data } },
+      ];
+    }
+    const types = eventsOfLine[entry.type];
+    const lines = await logs.lines(entry.runId, entry.firstSeq, entry.lineCount);
+    return lines.flatMap(({ seq, timestamp, level, message, step_id }) => {
+      const firstId = entry.id + (seq - entry.firstSeq) * types.length;
+      const data = { ...about, timestamp, level, message, step_id };
+      return types.map((type, at) => ({ id: firstId + at, type, data }));
+    });
+  }
+
+  async function framesOf(entry: JournalEntry, { types, afterId }: Cut): Promise<readonly EventFrame[]> {
+    return (await expand(entry)).filter(({ id, type }) => id > afterId && (types?.has(type) ?? true));
+  }
+
+  async function toSse(entry: JournalEntry, cut: Cut): Promise<SseFrames> {
+    const frames = await framesOf(entry, cut);
+    let json = '';
+    const texts = frames.map(({ id, type, data }, at) => {
+      // The events of a line share its data.
+      if (data !== frames[at - 1]?.data) json = JSON.stringify(data);
+      return `id: ${id}\nevent: ${type}\ndata: ${json}\n\n`;
+    });
+    return { bytes: Buffer.from(texts.join('')), count: frames.length };
+  }
+
+  return {
+    sse(entry, cut) {
+      if (entry.id <= cut.afterId) return toSse(entry, cut);
+      const key = `${entry.id} ${typesOf(entry)
+        .filter((type) => cut.types?.has(type) ?? true)
+        .join(' ')}`;
+      const known = whole.get(key);
+      if (known) return known;
+      const made = toSse(entry, cut);
+      whole.set(key, made, 512);
+      void made.then(
+        ({ bytes }) => whole.set(key, made, 512 + bytes.length),
+        () => whole.delete(key, made),
+      );
+      return made;
+    },
+    async jsonLines(entry, cut) {
+      const frames = await framesOf(entry, cut);
+      return frames.map(({ id, type, data }) => `${JSON.stringify({ id, event: type, ...data })}\n`).join('');
+    },
+  };
+}

@@ -1,0 +1,96 @@
+// Follows the log of a run: what is stored first, then what comes, then the end. It pulls, so a slow reader costs
+// nobody anything, and nothing is sent twice or passed over.
+
+import { isOfStep, type LogLevel, type LogLine, logLevels } from '../../domain/log-line.ts';
+import { isFinished } from '../../domain/run.ts';
+import type { Hub } from '../../engine/hub.ts';
+import { createBell } from '../../lib/bell.ts';
+import type { LogBatch } from '../../store/log/logs.ts';
+import type { ReadableLog } from '../../store/reading.ts';
+import type { Outlet } from './streams.ts';
+
+export type LogFilter = {
+  readonly level?: LogLevel | undefined;
+  readonly stepId?: string | undefined;
+  readonly attempt?: number | undefined;
+  readonly text?: string | undefined;
+};
+
+/** Writes `log` frames of the lines after `afterSeq`, and `end` once the run is finished and its last line is out. */
+export async function followLog(
+  { log, hub }: { readonly log: ReadableLog; readonly hub: Hub },
+  from: { readonly afterSeq: number; readonly filter: LogFilter },
+  { signal, write }: Outlet,
+): Promise<void> {
+  const { runId } = log;
+  const { filter } = from;
+  const bell = createBell(signal);
+  let hasFinished = false;
+  function writeLines(batch: LogBatch): Promise<void> {
+    if (isWhole(filter)) return write(batch.frames(), batch.lastSeq - batch.firstSeq + 1);
+    const lines = linesOf(batch, filter);
+    return write(lines.map(toFrame).join(''), lines.length);
+  }
+  const stops = [
+    log.onAppend(bell.ring),
+    hub.onEvents((entries) => {
+      if (!entries.some((entry) => entry.runId === runId && entry.type === 'run.finished')) return;
+      hasFinished = true;
+      bell.ring();
+    }),
+  ];
+  try {
+    const now = await log.status();
+    if (now === undefined || isFinished(now)) hasFinished = true;
+    let seq = from.afterSeq;
+    while (!signal.aborted) {
+      // A run is finished only after its log is closed, so what is not there now will never be.
+      const isLast = hasFinished;
+      const batch = await log.next(seq);
+      if (batch) {
+        seq = batch.lastSeq;
+        await writeLines(batch);
+      } else if (isLast) {
+        const status = await log.status();
+        await write(`event: end\ndata: ${JSON.stringify({ run_id: runId, status })}\n\n`);
+        return;
+      } else {
+        await bell.rung();
+      }
+    }
+  } finally {
+    for (const stop of stops) stop();
+  }
+}
+
+/** Lines of a batch that pass the filter. */
+function linesOf(batch: LogBatch, filter: LogFilter): LogLine[] {
+  return batch.lines().filter(matcherOf(filter));
+}
+
+function isWhole(filter: LogFilter): boolean {
+  return Object.values(filter).every((value) => value === undefined);
+}
+
+function toFrame({ seq, ...data }: LogLine): string {
+  return `id: ${seq}\nevent: log\ndata: ${JSON.stringify(data)}\n\n`;
+}
+
+function matcherOf({ level, stepId, attempt, text }: LogFilter): (line: LogLine) => boolean {
+  const lowest = level === undefined ? 0 : logLevels.indexOf(level);
+  const wanted = text === undefined ? undefined : toLowerAscii(text);
+  return (line) =>
+    logLevels.indexOf(line.level) >= lowest &&
+    (stepId === undefined || isOfStep(line.step_id, stepId)) &&
+    (attempt === undefined || line.attempt === attempt) &&
+    (wanted === undefined || toLowerAscii(printed(line)).includes(wanted));
+}
+
+/** About what the script printed, which is what a page of the log is searched in. */
+function printed({ message, fields }: LogLine): string {
+  return fields === undefined ? message : `${message} ${JSON.stringify(fields)}`;
+}
+
+function toLowerAscii(text: string): string {
+  return text.replaceAll(/[A-Z]+/g, (letters) => letters.toLowerCase());
+}

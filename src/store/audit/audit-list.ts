@@ -1,0 +1,218 @@
+// Reads the audit log, newest first. One object, or what is no start of a run, is found on an index; everything else by
+// walking the table in slices, so that nothing else stalls (ADR 0018).
+
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { type Expression, expressionBuilder, type Kysely, type SqlBool, sql } from 'kysely';
+import {
+  type AuditAction,
+  type AuditDetail,
+  type AuditEntry,
+  type AuditResult,
+  kindOfActor,
+} from '../../domain/audit.ts';
+import { validationError } from '../../domain/problem.ts';
+import { toTimestamp } from '../../lib/clock.ts';
+import { contains } from '../run/run-filter.ts';
+import type { AuditRow, Schema } from '../schema.ts';
+
+export type AuditFilter = {
+  readonly actor?: string;
+  readonly action?: AuditAction;
+  readonly result?: AuditResult;
+  readonly tenant?: string;
+  /** The id of what it was done to. */
+  readonly object?: string;
+  /** At this instant or later. */
+  readonly sinceMs?: number;
+  /** Before this instant. */
+  readonly untilMs?: number;
+  /** Free text in actor, object, address, reason and detail; letters of ASCII in either case. */
+  readonly q?: string;
+};
+
+export type AuditListQuery = AuditFilter & {
+  readonly limit: number;
+  /** Rows to pass over; not looked at where there is a cursor. */
+  readonly offset?: number;
+  readonly cursor?: string;
+};
+
+export type AuditRows = { readonly entries: AuditEntry[]; readonly nextCursor: string | null };
+
+export type AuditPage = AuditRows & { readonly total: number };
+
+/** Ids in between, both of them. */
+type Range = { readonly from: number; readonly to: number };
+
+/** Some 4 ms. */
+const sliceRows = 10_000;
+
+/** @throws Problem validation-error when `cursor` is none */
+export async function listAudit(db: Kysely<Schema>, query: AuditListQuery): Promise<AuditPage> {
+  const { offset = 0, cursor, sinceMs, untilMs } = query;
+  const range = await rangeOf(db, sinceMs, untilMs);
+  const total = await count(db, query, range, sinceMs !== undefined || untilMs !== undefined);
+  const page = await readPage(db, query, range, cursor === undefined ? total - offset : total);
+  return { ...page, total };
+}
+
+/**
+ * The same without the total, for which the whole log may have to be walked: with it, to read on page by page would take as
+ * many walks as there are pages.
+ * @throws Problem validation-error when `cursor` is none
+ */
+export async function readAudit(db: Kysely<Schema>, query: AuditListQuery): Promise<AuditRows> {
+  return readPage(db, query, await rangeOf(db, query.sinceMs, query.untilMs), Infinity);
+}
+
+/** `most` rows are there, or fewer. */
+async function readPage(db: Kysely<Schema>, query: AuditListQuery, all: Range, most: number): Promise<AuditRows> {
+  const { limit, offset = 0, cursor } = query;
+  const range = cursor === undefined ? all : { ...all, to: Math.min(all.to, parseCursor(cursor) - 1) };
+  const rows: AuditRow[] = [];
+  for await (const found of walk(db, query, range, cursor === undefined ? offset : 0, limit + 1)) {
+    rows.push(...found);
+    if (rows.length > limit || rows.length >= most) break;
+  }
+  const shown = rows.slice(0, limit);
+  const last = shown.at(-1);
+  return { entries: shown.map(toEntry), nextCursor: rows.length > limit && last ? String(last.id) : null };
+}
+
+type Conditions = Omit<AuditFilter, 'sinceMs' | 'untilMs'>;
+
+/** What is passed over is counted and not read: it may be all of the log. */
+async function* walk(
+  db: Kysely<Schema>,
+  filter: Conditions,
+  range: Range,
+  offset: number,
+  limit: number,
+): AsyncGenerator<AuditRow[], void> {
+  const slice = isIndexed(filter) ? Infinity : sliceRows;
+  let toPass = offset;
+  for (let to = range.to; to >= range.from; to -= slice) {
+    const part = { from: Math.max(range.from, to - slice + 1), to };
+    const passed = toPass > 0 ? Math.min(toPass, await countIn(db, filter, part)) : 0;
+    const rows = await matching(db, filter, part)
+      .selectAll()
+      .orderBy('id', 'desc')
+      .limit(limit)
+      .offset(passed)
+      .execute();
+    toPass -= passed;
+    if (rows.length > 0) yield rows;
+    if (slice === Infinity) return;
+    await nextTurn();
+  }
+}
+
+async function countIn(db: Kysely<Schema>, filter: Conditions, part: Range): Promise<number> {
+  const { found } = await matching(db, filter, part)
+    .select((eb) => eb.fn.countAll().as('found'))
+    .executeTakeFirstOrThrow();
+  return Number(found);
+}
+
+async function count(db: Kysely<Schema>, filter: Conditions, range: Range, isBounded: boolean): Promise<number> {
+  const { actor, action, result, tenant, object, q } = filter;
+  const isPlain = object === undefined && q === undefined;
+  if (isPlain && !isBounded) {
+    let query = db.selectFrom('audit_counts').select((eb) => eb.fn.sum<number | string | null>('count').as('total'));
+    if (actor !== undefined) query = query.where('actor', '=', actor);
+    if (action !== undefined) query = query.where('action', '=', action);
+    if (result !== undefined) query = query.where('result', '=', result);
+    if (tenant !== undefined) query = query.where('tenant', '=', tenant);
+    return Number((await query.executeTakeFirstOrThrow()).total ?? 0);
+  }
+  if (isPlain && [actor, action, result, tenant].every((one) => one === undefined)) {
+    return Math.max(0, range.to - range.from + 1);
+  }
+  const slice = isIndexed(filter) ? Infinity : sliceRows;
+  let total = 0;
+  for (let to = range.to; to >= range.from; to -= slice) {
+    total += await countIn(db, filter, { from: Math.max(range.from, to - slice + 1), to });
+    if (slice === Infinity) return total;
+    await nextTurn();
+  }
+  return total;
+}
+
+function matching(db: Kysely<Schema>, filter: Conditions, { from, to }: Range) {
+  return db
+    .selectFrom('audit')
+    .where('id', '>=', from)
+    .where('id', '<=', to)
+    .where((eb) => eb.and(conditionsOf(filter)));
+}
+
+function isIndexed({ object, action }: Conditions): boolean {
+  return object !== undefined || (action !== undefined && action !== 'run.create');
+}
+
+function conditionsOf({ actor, action, result, tenant, object, q }: Conditions): Expression<SqlBool>[] {
+  const eb = expressionBuilder<Schema, 'audit'>();
+  const conditions: Expression<SqlBool>[] = [];
+  if (actor !== undefined) conditions.push(eb('actor', '=', actor));
+  if (action !== undefined) conditions.push(eb('action', '=', action));
+  // What the index leaves out is said again, or SQLite would not use it.
+  if (action !== undefined && action !== 'run.create') conditions.push(sql<SqlBool>`action <> 'run.create'`);
+  if (result !== undefined) conditions.push(eb('result', '=', result));
+  if (tenant !== undefined) conditions.push(eb('tenant', '=', tenant));
+  if (object !== undefined) conditions.push(eb('object_id', '=', object));
+  if (q !== undefined) {
+    const inJson = JSON.stringify(q).slice(1, -1);
+    const columns = ['actor', 'object_id', 'origin', 'request_id', 'reason'];
+    conditions.push(eb.or([...columns.map((column) => contains(column, q)), contains('detail', inJson)]));
+  }
+  return conditions;
+}
+
+/** The rows of a time. Instants never go back along the ids, so that it is found by halving. */
+async function rangeOf(db: Kysely<Schema>, sinceMs: number | undefined, untilMs: number | undefined): Promise<Range> {
+  const first = await edge(db, 'asc');
+  const last = await edge(db, 'desc');
+  const all = { from: first ?? 1, to: last ?? 0 };
+  const firstNotBefore = async (atMs: number): Promise<number> => {
+    let { from, to } = { from: all.from, to: all.to + 1 };
+    while (from < to) {
+      const middle = Math.floor((from + to) / 2);
+      const row = await db.selectFrom('audit').select('at').where('id', '=', middle).executeTakeFirst();
+      if (row && row.at >= atMs) to = middle;
+      else from = middle + 1;
+    }
+    return from;
+  };
+  return {
+    from: sinceMs === undefined ? all.from : await firstNotBefore(sinceMs),
+    to: untilMs === undefined ? all.to : (await firstNotBefore(untilMs)) - 1,
+  };
+}
+
+async function edge(db: Kysely<Schema>, direction: 'asc' | 'desc'): Promise<number | undefined> {
+  return (await db.selectFrom('audit').select('id').orderBy('id', direction).limit(1).executeTakeFirst())?.id;
+}
+
+function parseCursor(cursor: string): number {
+  if (/^\d{1,15}$/.test(cursor)) return Number(cursor);
+  throw validationError([{ pointer: '?cursor', message: 'is not a cursor of this list', keyword: 'cursor' }]);
+}
+
+function toEntry(row: AuditRow): AuditEntry {
+  const { id, actor, tenant, action, result, object_kind: kind, object_id, origin, request_id, reason, hash } = row;
+  const detail: AuditDetail | null = row.detail === null ? null : JSON.parse(row.detail);
+  return {
+    id,
+    at: toTimestamp(row.at),
+    actor: { kind: kindOfActor(actor), name: actor },
+    tenant,
+    action,
+    object: kind === null ? null : { kind, id: object_id },
+    from: origin,
+    request_id,
+    result,
+    reason,
+    detail,
+    hash,
+  };
+}

@@ -1,0 +1,331 @@
+// A whole copy of an instance while its server goes on: the database as it is at one moment, then the files that this copy
+// of it names (ADR 0013).
+
+import { existsSync } from 'node:fs';
+import { mkdir, open, readdir, readFile, realpath, rm, writeFile } from 'node:fs/promises';
+import { dirname, join, sep } from 'node:path';
+import { backup, DatabaseSync } from 'node:sqlite';
+import { setTimeout as delay } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import { zstdDecompress } from 'node:zlib';
+import { systemClock, toTimestamp } from '../../lib/clock.ts';
+import { errorCode } from '../../lib/error-code.ts';
+import { lackOfRoom } from '../../lib/files/disk-room.ts';
+import { syncDisk } from '../../lib/files/sync-folder.ts';
+import { shardOf } from '../../lib/ids.ts';
+import { isUnreadable } from '../../lib/shortage.ts';
+import { StartError } from '../../lib/start-error.ts';
+import { removalMs } from '../log/log-damage.ts';
+import { isNoZstd, isWholeSegment, segmentPath } from '../log/log-segment.ts';
+import { explainOpening } from '../sqlite/sqlite-files.ts';
+import {
+  copyFile,
+  type DamagedFile,
+  databaseFile,
+  keyFiles,
+  type Manifest,
+  manifestFile,
+  openSums,
+  type Sum,
+  type SumsWriter,
+  sumOf,
+  sumsFile,
+} from './backup-files.ts';
+
+/** Where an instance keeps what a backup is of, and what a restore replaces. */
+export type Places = {
+  readonly dataDir: string;
+  readonly dbPath: string;
+  readonly logsDir: string;
+  readonly artifactsDir: string;
+  readonly snapshotsDir: string;
+  readonly runsDir: string;
+  readonly secretKeyFile: string;
+  readonly signingKeyFile: string;
+};
+
+export type BackupRequest = {
+  readonly places: Places;
+  /** A folder that is not there yet, or is empty. */
+  readonly destination: string;
+  readonly includesKey: boolean;
+  readonly version: string;
+};
+
+export type BackupSummary = {
+  readonly files: number;
+  readonly bytes: number;
+  /** Removed by retention while the backup was taken. */
+  readonly missing: number;
+  /**
+   * Files of the instance that are not what was stored, each with what is wrong. The backup has them as they are, without
+   * those that are missing or cannot be read.
+   */
+  readonly damaged: readonly string[];
+};
+
+type Copying = {
+  readonly copy: DatabaseSync;
+  readonly destination: string;
+  readonly sums: SumsWriter;
+  /** Whether the instance itself still names a file, which therefore nobody has removed in order. */
+  readonly isKept: IsKept;
+  readonly damaged: DamagedFile[];
+  readonly absent: NamedFile[];
+  missing: number;
+};
+
+type NamedFile = {
+  readonly from: string;
+  /** In the backup. */
+  readonly name: string;
+  readonly what: string;
+  /** Whether the instance still names it. */
+  readonly isKept: () => boolean;
+};
+
+type IsKept = {
+  readonly artifact: (id: string) => boolean;
+  readonly segment: (runId: string, n: number) => boolean;
+};
+
+const allPages = 2 ** 31 - 1;
+const busyTimeoutMs = 5_000;
+const unzip = promisify(zstdDecompress);
+
+/** @throws StartError where the backup cannot be taken as asked */
+export async function createBackup(request: BackupRequest): Promise<BackupSummary> {
+  const { places, destination } = request;
+  if (!existsSync(places.dbPath)) throw new StartError(`there is no database at ${places.dbPath}`);
+  await makeEmpty(destination, places);
+  const createdAtMs = systemClock.now();
+  const path = join(destination, databaseFile);
+  await copyDatabase(places.dbPath, path).catch((error: unknown) => {
+    throw explainOpening(error, lackOfRoom(destination) === null ? places.dbPath : path);
+  });
+  const copy = new DatabaseSync(path, { readOnly: true });
+  const source = new DatabaseSync(places.dbPath, { timeout: busyTimeoutMs });
+  try {
+    const sums = openSums(destination);
+    sums.add(databaseFile, await sumOf(path));
+    const copying: Copying = { copy, destination, sums, isKept: isKeptIn(source), damaged: [], absent: [], missing: 0 };
+    await copyLogs(copying, places.logsDir);
+    await copyOpenLogs(copying, places.logsDir);
+    await copyArtifacts(copying, places.artifactsDir, createdAtMs);
+    await copySnapshots(copying, places.snapshotsDir);
+    if (request.includesKey) await copyKeys(copying, places);
+    await sums.close();
+    await tellMissing(copying);
+    const manifest: Manifest = {
+      format: 1,
+      flwd: request.version,
+      created_at: toTimestamp(createdAtMs),
+      schema: Number(copy.prepare('PRAGMA user_version').get()?.user_version),
+      files: sums.files,
+      bytes: sums.bytes,
+      sums_sha256: (await sumOf(join(destination, sumsFile))).sha256,
+      has_key: request.includesKey,
+      damaged: copying.damaged,
+    };
+    await syncDisk(destination);
+    await writeFile(join(destination, manifestFile), `${JSON.stringify(manifest, null, 2)}\n`, { mode: 0o600 });
+    await syncDisk(destination);
+    return {
+      files: sums.files,
+      bytes: sums.bytes,
+      missing: copying.missing,
+      damaged: copying.damaged.map(({ what }) => what),
+    };
+  } finally {
+    source.close();
+    copy.close();
+  }
+}
+
+/** One that the instance has never made is not in it. */
+async function copyKeys({ destination, sums }: Copying, places: Places): Promise<void> {
+  for (const [name, place] of Object.entries(keyFiles)) {
+    if (existsSync(places[place])) sums.add(name, await copyFile(places[place], join(destination, name)));
+  }
+}
+
+async function makeEmpty(destination: string, places: Places): Promise<void> {
+  await mkdir(destination, { recursive: true, mode: 0o700 });
+  const real = await realpath(destination);
+  for (const own of [places.dataDir, dirname(places.logsDir), dirname(places.artifactsDir)]) {
+    const place = await realpath(own);
+    if (real === place || real.startsWith(place + sep)) {
+      throw new StartError(`a backup inside ${own} is lost with it; choose another folder, on another disk`);
+    }
+  }
+  if ((await readdir(real)).length > 0) throw new StartError(`${destination} is not empty; choose a new folder`);
+}
+
+/** One read transaction: a server that writes meanwhile does not make it begin anew. */
+async function copyDatabase(from: string, to: string): Promise<void> {
+  await (await open(to, 'wx', 0o600)).close();
+  const source = new DatabaseSync(from, { timeout: busyTimeoutMs });
+  try {
+    await backup(source, to, { rate: allPages });
+  } finally {
+    source.close();
+  }
+  // One file, that can be read where nothing can be written.
+  const copy = new DatabaseSync(to);
+  try {
+    copy.exec('PRAGMA journal_mode = DELETE');
+    const [found] = copy.prepare('PRAGMA quick_check(1)').all();
+    const said = Object.values(found ?? {})[0];
+    if (said !== 'ok')
+      throw new StartError(
+        `the database ${from} is damaged: ${String(said).split('\n').join(' ')}; an earlier backup may be whole`,
+      );
+  } finally {
+    copy.close();
+  }
+}
+
+async function copyLogs(o: Copying, logsDir: string): Promise<void> {
+  const segments = o.copy.prepare('SELECT run_id, n, encoding, raw_bytes FROM log_segments');
+  for (const row of segments.iterate()) {
+    const { runId, n } = segmentOf(row);
+    const encoding = row.encoding === 'raw' ? 'raw' : 'zstd';
+    const name = segmentPath('logs', runId, n, encoding);
+    const what = `the log of ${runId}, ${name}`;
+    const isKept = (): boolean => o.isKept.segment(runId, n);
+    const sum = await copyNamed(o, { from: segmentPath(logsDir, runId, n, encoding), name, what, isKept });
+    if (sum && !(await isWholeSegment(join(o.destination, name), { encoding, rawBytes: Number(row.raw_bytes) })))
+      o.damaged.push({ name, what: `${what}, is damaged` });
+  }
+}
+
+/** What runs that have not ended have printed since their last segment with a row. */
+async function copyOpenLogs(o: Copying, logsDir: string): Promise<void> {
+  const runs = o.copy
+    .prepare(
+      `SELECT id AS run_id, (SELECT coalesce(max(n), 0) FROM log_segments WHERE run_id = runs.id) AS n
+         FROM runs WHERE status = 'running'`,
+    )
+    .all();
+  for (const row of runs) {
+    const { runId, n: last } = segmentOf(row);
+    for (let n = last + 1; await copyPlain(o, logsDir, runId, n); n++);
+  }
+}
+
+/** Plain, whichever it is by now: the copy of the database has no row that says `zstd`. False when there is none. */
+async function copyPlain(o: Copying, logsDir: string, runId: string, n: number): Promise<boolean> {
+  const name = segmentPath('logs', runId, n, 'raw');
+  const target = join(o.destination, name);
+  const what = `the log of ${runId}, ${name}`;
+  try {
+    o.sums.add(name, await copyFile(segmentPath(logsDir, runId, n, 'raw'), target));
+    return true;
+  } catch (error) {
+    if (isUnreadable(error)) {
+      await leaveOut(o, name, what);
+      return true;
+    }
+    if (errorCode(error) !== 'ENOENT') throw error;
+  }
+  let plain: Buffer;
+  try {
+    plain = await unzip(await readFile(segmentPath(logsDir, runId, n, 'zstd')));
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return false;
+    if (!isUnreadable(error) && !isNoZstd(error)) throw error;
+    await leaveOut(o, name, what);
+    return true;
+  }
+  await mkdir(dirname(target), { recursive: true, mode: 0o700 });
+  await writeFile(target, plain, { flag: 'wx', mode: 0o600 });
+  o.sums.add(name, await sumOf(target));
+  return true;
+}
+
+async function copyArtifacts(o: Copying, artifactsDir: string, nowMs: number): Promise<void> {
+  const kept = o.copy.prepare('SELECT id, name, sha256 FROM artifacts WHERE expires_at IS NULL OR expires_at > ?');
+  for (const row of kept.iterate(nowMs)) {
+    const id = String(row.id);
+    const file = join(shardOf(id), id);
+    const what = `the artifact ${id} (${JSON.stringify(row.name)})`;
+    const isKept = (): boolean => o.isKept.artifact(id);
+    const name = join('artifacts', file);
+    const sum = await copyNamed(o, { from: join(artifactsDir, file), name, what, isKept });
+    if (sum && sum.sha256 !== row.sha256) o.damaged.push({ name, what: `${what} has other bytes than were stored` });
+  }
+}
+
+async function copySnapshots(o: Copying, snapshotsDir: string): Promise<void> {
+  for (const revision of (await readdir(snapshotsDir).catch(noneWhereMissing)) ?? []) {
+    if (!/^[0-9a-f]{16}$/.test(revision)) continue;
+    const copied: [string, Awaited<ReturnType<typeof copyFile>>][] = [];
+    try {
+      for (const entry of await readdir(join(snapshotsDir, revision), { recursive: true, withFileTypes: true })) {
+        if (!entry.isFile()) continue;
+        const from = join(entry.parentPath, entry.name);
+        const name = join('snapshots', from.slice(snapshotsDir.length + 1));
+        copied.push([name, await copyFile(from, join(o.destination, name))]);
+      }
+    } catch (error) {
+      const name = join('snapshots', revision);
+      if (isUnreadable(error)) await leaveOut(o, name, `the revision ${revision} of a job`);
+      else if (errorCode(error) === 'ENOENT') {
+        await rm(join(o.destination, name), { recursive: true, force: true });
+        o.missing += 1;
+      } else throw error;
+      continue;
+    }
+    for (const [name, sum] of copied) o.sums.add(name, sum);
+  }
+}
+
+/** undefined: it is not in the backup, which is noted. */
+async function copyNamed(o: Copying, file: NamedFile): Promise<Sum | undefined> {
+  try {
+    const sum = await copyFile(file.from, join(o.destination, file.name));
+    o.sums.add(file.name, sum);
+    return sum;
+  } catch (error) {
+    if (isUnreadable(error)) await leaveOut(o, file.name, file.what);
+    else if (errorCode(error) === 'ENOENT') o.absent.push(file);
+    else throw error;
+    return undefined;
+  }
+}
+
+/** What the disk cannot read, or nobody can unpack: what was copied of it goes again. */
+async function leaveOut(o: Copying, name: string, what: string): Promise<void> {
+  await rm(join(o.destination, name), { recursive: true, force: true });
+  o.damaged.push({ name, what: `${what}, cannot be read` });
+}
+
+/** Retention removes a file before its row: whether it was retention can be told only when both are gone. */
+async function tellMissing(o: Copying): Promise<void> {
+  if (o.absent.some(({ isKept }) => isKept())) await delay(removalMs);
+  for (const { name, what, isKept } of o.absent) {
+    if (isKept()) o.damaged.push({ name, what: `${what}, is missing` });
+    else o.missing += 1;
+  }
+}
+
+function isKeptIn(source: DatabaseSync): IsKept {
+  const artifact = source.prepare('SELECT 1 FROM artifacts WHERE id = ? AND (expires_at IS NULL OR expires_at > ?)');
+  const segment = source.prepare(
+    `SELECT 1 FROM log_segments WHERE run_id = ? AND n = ?
+       AND NOT EXISTS (SELECT 1 FROM expired_logs WHERE expired_logs.run_id = log_segments.run_id)`,
+  );
+  return {
+    artifact: (id) => artifact.get(id, systemClock.now()) !== undefined,
+    segment: (runId, n) => segment.get(runId, n) !== undefined,
+  };
+}
+
+function segmentOf(row: Readonly<Record<string, unknown>>): { runId: string; n: number } {
+  return { runId: String(row.run_id), n: Number(row.n) };
+}
+
+function noneWhereMissing(error: unknown): undefined {
+  if (errorCode(error) !== 'ENOENT') throw error;
+  return undefined;
+}

@@ -1,0 +1,83 @@
+// Files of logs and artifacts that no row names: a crash came between the two. Looked for a folder at a time, and left alone
+// for a day, since what is about to get its row looks the same.
+
+import { readdir, stat, unlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import { errorCode } from '../../lib/error-code.ts';
+import type { Database } from '../database.ts';
+
+export type Leftovers = {
+  /** A part at a time: files of before `beforeMs` that are gone after it, and their bytes. */
+  readonly remove: (beforeMs: number) => AsyncGenerator<{ removed: number; bytes: number }>;
+};
+
+export function createLeftovers(o: { readonly blobsDir: string; readonly database: Database }): Leftovers {
+  const { read } = o.database;
+
+  async function namedArtifacts(ids: readonly string[]): Promise<ReadonlySet<string>> {
+    const rows = await read.selectFrom('artifacts').select('id').where('id', 'in', ids).execute();
+    return new Set(rows.map(({ id }) => id));
+  }
+
+  /** A run that has not ended may hold segments which have no row yet. */
+  async function namedLogs(names: readonly string[]): Promise<ReadonlySet<string>> {
+    const runIds = [...new Set(names.map(runIdOf))];
+    const unfinished = await read
+      .selectFrom('runs')
+      .select('id')
+      .where('id', 'in', runIds)
+      .where('finished_at', 'is', null)
+      .execute();
+    const open = new Set(unfinished.map(({ id }) => id));
+    const rows = await read.selectFrom('log_segments').select(['run_id', 'n']).where('run_id', 'in', runIds).execute();
+    const indexed = new Set(rows.map((row) => `${row.run_id}.${row.n}`));
+    return new Set(names.filter((name) => open.has(runIdOf(name)) || indexed.has(segmentOf(name))));
+  }
+
+  async function* removeIn(
+    folder: string,
+    pattern: RegExp,
+    named: (names: readonly string[]) => Promise<ReadonlySet<string>>,
+    beforeMs: number,
+  ): ReturnType<Leftovers['remove']> {
+    const dir = join(o.blobsDir, folder);
+    for (const shard of await readdir(dir).catch(ignoreMissing)) {
+      const found: { name: string; sizeBytes: number }[] = [];
+      for (const name of await readdir(join(dir, shard)).catch(ignoreMissing)) {
+        if (!pattern.test(name)) continue;
+        const stats = await stat(join(dir, shard, name)).catch(() => undefined);
+        if (stats && stats.ctimeMs < beforeMs) found.push({ name, sizeBytes: stats.size });
+      }
+      let removed = 0;
+      let bytes = 0;
+      const kept = found.length > 0 ? await named(found.map(({ name }) => name)) : new Set();
+      for (const { name, sizeBytes } of found) {
+        if (kept.has(name)) continue;
+        await unlink(join(dir, shard, name));
+        removed += 1;
+        bytes += sizeBytes;
+      }
+      yield { removed, bytes };
+    }
+  }
+
+  return {
+    async *remove(beforeMs) {
+      yield* removeIn('artifacts', /^artifact_/, namedArtifacts, beforeMs);
+      yield* removeIn('logs', /^run_\w+\.\d+\.(?:raw|zst)$/, namedLogs, beforeMs);
+    },
+  };
+}
+
+function runIdOf(name: string): string {
+  return name.split('.', 1)[0] ?? '';
+}
+
+function segmentOf(name: string): string {
+  return name.replace(/\.(?:raw|zst)$/, '');
+}
+
+function ignoreMissing(error: unknown): string[] {
+  if (errorCode(error) !== 'ENOENT' && errorCode(error) !== 'ENOTDIR') throw error;
+  return [];
+}

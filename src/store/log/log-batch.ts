@@ -1,0 +1,52 @@
+// Lines that followers get together. Each form is made once, when the first follower asks, and shared by all.
+
+import type { LogLine } from '../../domain/log-line.ts';
+import { type ChunkPart, readChunk } from './log-chunk.ts';
+import { type LineEncoder, toLines } from './log-render.ts';
+
+export type LogBatch = {
+  readonly firstSeq: number;
+  readonly lastSeq: number;
+  readonly lines: () => readonly LogLine[];
+  /** SSE frames of /runs/{id}/logs. */
+  readonly frames: () => Buffer;
+};
+
+/** What a line object takes beside its text, roughly. */
+const lineObjectBytes = 256;
+
+/** `chunks` is all of whole chunks; `onGrow` hears of the bytes that a form takes from now on. */
+export function createBatch(
+  chunks: Buffer,
+  afterSeq: number,
+  encoder: LineEncoder,
+  onGrow: (addedBytes: number) => void,
+): LogBatch {
+  const parts: ChunkPart[] = [];
+  for (let start = 0; start < chunks.length; ) {
+    const chunk = readChunk(chunks, start);
+    parts.push({ chunk, from: Math.max(0, afterSeq + 1 - chunk.firstSeq), until: chunk.lineCount });
+    start = chunk.end;
+  }
+  let lines: readonly LogLine[] | undefined;
+  let frames: Buffer | undefined;
+  return {
+    firstSeq: afterSeq + 1,
+    lastSeq: parts.reduce((last, { chunk }) => Math.max(last, chunk.firstSeq + chunk.lineCount - 1), 0),
+    lines() {
+      if (!lines) {
+        lines = parts.flatMap(toLines);
+        onGrow(chunks.length + lines.length * lineObjectBytes);
+      }
+      return lines;
+    },
+    frames() {
+      if (!frames) {
+        for (const part of parts) encoder.add(part);
+        frames = Buffer.from(encoder.take());
+        onGrow(frames.length);
+      }
+      return frames;
+    },
+  };
+}

@@ -1,0 +1,148 @@
+// The unit of a log file: lines of one step's attempt that were stored together, with what is needed to find, filter and
+// resume them. Layout in ADR 0005.
+
+import { crc32 } from 'node:zlib';
+import type { LogLevel } from '../../domain/log-line.ts';
+import { logLevels } from '../../domain/log-line.ts';
+
+/**
+ * How far an attempt's spool is in the log: all up to `offset`, and of what was handed over behind it (redacted, so not of
+ * the spool's own length) the first `aheadBytes`.
+ */
+export type SpoolPosition = { readonly offset: number; readonly aheadBytes: number };
+
+export type ChunkHead = {
+  readonly firstSeq: number;
+  readonly lineCount: number;
+  /** Microseconds; each line is one later than the line before it. */
+  readonly firstAtUs: number;
+  readonly highestLevel: number;
+  readonly attempt: number;
+  readonly stepId: string;
+  readonly spool: SpoolPosition;
+};
+
+/** A chunk in its place in a file. The text is its lines, each with a newline; the table has flags and length of each. */
+export type Chunk = ChunkHead & {
+  readonly file: Buffer;
+  readonly start: number;
+  readonly textStart: number;
+  readonly textEnd: number;
+  readonly end: number;
+};
+
+/** The first byte of a chunk. */
+export const magic = 0xf1;
+/** Before the step id: magic, level, step id bytes, crc, chunk bytes, lines, text bytes, attempt, ahead, 3 doubles. */
+const fixedHeadBytes = 52;
+
+/** A line's flags: the index of its level, and these. */
+export const levelBits = 0b0111;
+export const stderrFlag = 0b1000;
+/** The line is JSON with a level and a message. */
+export const structuredFlag = 0b1_0000;
+/** Printed while no server read it. */
+export const recoveredFlag = 0b10_0000;
+
+/** Names the spool of an attempt among those of its run. */
+export function spoolKey({ stepId, attempt }: { readonly stepId: string; readonly attempt: number }): string {
+  return `${stepId} ${attempt}`;
+}
+
+export function levelOf(flags: number): LogLevel {
+  return logLevels[flags & levelBits] ?? 'info';
+}
+
+export function textStartOf(chunkStart: number, stepId: string): number {
+  return chunkStart + fixedHeadBytes + Buffer.byteLength(stepId);
+}
+
+/** Completes a chunk whose text and table are in place already. */
+export function writeHead(out: Buffer, start: number, end: number, textBytes: number, head: ChunkHead): void {
+  const stepIdBytes = out.write(head.stepId, start + fixedHeadBytes);
+  out[start] = magic;
+  out[start + 1] = head.highestLevel;
+  out.writeUInt16LE(stepIdBytes, start + 2);
+  out.writeUInt32LE(end - start, start + 8);
+  out.writeUInt32LE(head.lineCount, start + 12);
+  out.writeUInt32LE(textBytes, start + 16);
+  out.writeUInt32LE(head.attempt, start + 20);
+  out.writeUInt32LE(head.spool.aheadBytes, start + 24);
+  out.writeDoubleLE(head.firstSeq, start + 28);
+  out.writeDoubleLE(head.firstAtUs, start + 36);
+  out.writeDoubleLE(head.spool.offset, start + 44);
+  out.writeUInt32LE(crc32(out.subarray(start + 8, end)), start + 4);
+}
+
+export function readChunk(file: Buffer, start: number): Chunk {
+  const textStart = start + fixedHeadBytes + file.readUInt16LE(start + 2);
+  return {
+    file,
+    start,
+    end: chunkEnd(file, start),
+    textStart,
+    textEnd: textStart + file.readUInt32LE(start + 16),
+    highestLevel: file[start + 1] ?? 0,
+    lineCount: lineCountAt(file, start),
+    attempt: file.readUInt32LE(start + 20),
+    firstSeq: firstSeqAt(file, start),
+    firstAtUs: file.readDoubleLE(start + 36),
+    stepId: file.toString('utf8', start + fixedHeadBytes, textStart),
+    spool: { offset: file.readDoubleLE(start + 44), aheadBytes: file.readUInt32LE(start + 24) },
+  };
+}
+
+export function chunkEnd(file: Buffer, start: number): number {
+  return start + file.readUInt32LE(start + 8);
+}
+
+export function lineCountAt(file: Buffer, start: number): number {
+  return file.readUInt32LE(start + 12);
+}
+
+export function firstSeqAt(file: Buffer, start: number): number {
+  return file.readDoubleLE(start + 28);
+}
+
+/** False for what a process that was killed while writing leaves at the end of a file. */
+export function isWholeChunk(file: Buffer, start: number): boolean {
+  if (!isWithin(file, start)) return false;
+  return crc32(file.subarray(start + 8, chunkEnd(file, start))) === file.readUInt32LE(start + 4);
+}
+
+/** Whether a chunk begins there and ends in the file; its bytes are not looked at. */
+export function isWithin(file: Buffer, start: number): boolean {
+  if (start + fixedHeadBytes > file.length || file[start] !== magic) return false;
+  const end = chunkEnd(file, start);
+  return end >= start + fixedHeadBytes && end <= file.length;
+}
+
+/** Some of a chunk's lines: those with the indexes `from` to `until`, which is not among them, that `isWanted` says. */
+export type ChunkPart = {
+  readonly chunk: Chunk;
+  readonly from: number;
+  readonly until: number;
+  readonly isWanted?: ((flags: number, start: number, end: number) => boolean) | undefined;
+};
+
+/** Calls `visit` with each line: where it is in the file, without its newline. */
+export function eachLine(
+  { chunk, from, until, isWanted }: ChunkPart,
+  visit: (index: number, flags: number, start: number, end: number) => void,
+): void {
+  const { file } = chunk;
+  let start = chunk.textStart;
+  let at = chunk.textEnd;
+  for (let index = 0; index < until; index++) {
+    const flags = file[at++] ?? 0;
+    let byte = file[at++] ?? 0;
+    let length = byte & 0x7f;
+    for (let shift = 7; byte >= 0x80; shift += 7) {
+      byte = file[at++] ?? 0;
+      length |= (byte & 0x7f) << shift;
+    }
+    const end = start + length;
+    if (index >= from && (!isWanted || isWanted(flags, start, end))) visit(index, flags, start, end);
+    start = end + 1;
+  }
+}

@@ -1,0 +1,48 @@
+// A segment that cannot be read: a line that says so stands in its place, for every way in which a log is read.
+
+import { setTimeout as delay } from 'node:timers/promises';
+import { errorCode } from '../../lib/error-code.ts';
+import type { Logger } from '../../lib/logger.ts';
+import type { Database } from '../database.ts';
+import { DamagedSegment, type LoadedSegment, loadSegment, type Segment, segmentPath } from './log-segment.ts';
+import { standInFor } from './log-stand-in.ts';
+
+/** Retention removes the files of a log and, some milliseconds later, the rows. */
+export const removalMs = 250;
+
+export function createSegmentLoader(o: {
+  readonly dir: string;
+  readonly db: Database;
+  readonly isOpen: (runId: string) => boolean;
+  readonly log: Logger;
+}): (runId: string, segment: Segment) => Promise<LoadedSegment> {
+  function report(runId: string, { n, encoding }: Segment, why: string): string {
+    const file = segmentPath('logs', runId, n, encoding);
+    o.log.error({ run_id: runId, file }, `a file of a log ${why}`);
+    return file;
+  }
+
+  function standIn(runId: string, segment: Segment, why: string): LoadedSegment {
+    return { file: standInFor(segment, report(runId, segment, why), why), chunkStarts: [0] };
+  }
+
+  async function isKept(runId: string, n: number): Promise<boolean> {
+    if (o.isOpen(runId)) return true;
+    await delay(removalMs);
+    const rows = o.db.read.selectFrom('log_segments').select('n').where('run_id', '=', runId).where('n', '=', n);
+    return (await rows.executeTakeFirst()) !== undefined;
+  }
+
+  return async (runId, segment) => {
+    try {
+      const loaded = await loadSegment(o.dir, runId, segment);
+      if (loaded.isDamaged) report(runId, segment, 'is damaged in a part');
+      return loaded;
+    } catch (error) {
+      if (error instanceof DamagedSegment) return standIn(runId, segment, 'is damaged');
+      if (errorCode(error) === 'ENOENT' && (await isKept(runId, segment.n)))
+        return standIn(runId, segment, 'is missing');
+      throw error;
+    }
+  };
+}

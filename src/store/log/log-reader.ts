@@ -1,0 +1,245 @@
+// Reads logs, finished or growing: finds the segments that can hold what is asked for, and gives way to other work between
+// the parts it reads.
+
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { LogLine } from '../../domain/log-line.ts';
+import { createBoundedCache } from '../../lib/bounded-cache.ts';
+import type { Logger } from '../../lib/logger.ts';
+import { createPace } from '../../lib/pace.ts';
+import type { Database } from '../database.ts';
+import { createBatch, type LogBatch } from './log-batch.ts';
+import { chunkEnd, firstSeqAt, lineCountAt, readChunk } from './log-chunk.ts';
+import { createSegmentLoader } from './log-damage.ts';
+import { createFrameEncoder, createJsonEncoder, createTextEncoder, type LineEncoder, toLines } from './log-render.ts';
+import { readSegments } from './log-resume.ts';
+import { createSelection, type LogFilter, type Selection } from './log-search.ts';
+import { chunkIndexOf, freeSegment, type LoadedSegment, type Segment } from './log-segment.ts';
+
+/** `text`: the messages alone. */
+export type LogForm = 'text' | 'json';
+
+export type LogReader = {
+  /** Lines in order, oldest first, a chunk's at a time. */
+  readonly forward: (runId: string, filter: LogFilter) => AsyncGenerator<readonly LogLine[]>;
+  /** All that match, oldest first, as text or as JSON lines; a piece is good until the next is asked for. */
+  readonly pieces: (runId: string, form: LogForm, filter: LogFilter) => AsyncGenerator<Buffer>;
+  /** The last `count` that match, some MiB at most, oldest first. */
+  readonly last: (runId: string, filter: LogFilter, count: number) => Promise<LogLine[]>;
+  readonly next: (runId: string, afterSeq: number) => Promise<LogBatch | undefined>;
+  /** Keeps chunks just written in memory, if anybody follows the run. */
+  readonly remember: (runId: string, chunks: Buffer) => void;
+  /** No more will be written. */
+  readonly forget: (runId: string) => void;
+};
+
+const loadedBytes = 18 * 2 ** 20;
+const batchesBytes = 8 * 2 ** 20;
+/** What a batch takes beside its bytes; of one short line it is most. */
+const batchObjectBytes = 1024;
+const maxBatchBytes = 256 * 2 ** 10;
+const maxBatchLines = 4096;
+/** Of readers of whole logs, which may stand still with one. */
+const mostOwnSegments = 4;
+const pieceBytes = 64 * 2 ** 10;
+/** Lines may be 64 KiB long, and 10,000 of those in one answer would end the server. */
+export const mostPageChars = 4 * 2 ** 20;
+/** What is looked at without a pause: some milliseconds. */
+const turnBytes = 256 * 2 ** 10;
+
+export function createLogReader(o: {
+  readonly dir: string;
+  readonly db: Database;
+  readonly log: Logger;
+  /** The segments of a log that is being written; undefined for any other. */
+  readonly openSegments: (runId: string) => readonly Segment[] | undefined;
+}): LogReader {
+  const loaded = createBoundedCache<string, { readonly lastSeq: number; readonly content: Promise<LoadedSegment> }>(
+    loadedBytes,
+  );
+  const loadKnown = createSegmentLoader({ ...o, isOpen: (runId) => o.openSegments(runId) !== undefined });
+  const frameEncoder = createFrameEncoder();
+  let ownSegments = 0;
+  const batches = createBoundedCache<string, LogBatch>(batchesBytes);
+  /** Logs that are being written, and read as they grow. */
+  const followed = new Set<string>();
+
+  async function segmentsOf(runId: string): Promise<readonly Segment[]> {
+    const open = o.openSegments(runId);
+    if (open) return open;
+    const left = await readSegments(o.dir, o.db, runId);
+    return o.openSegments(runId) ?? left;
+  }
+
+  function load(runId: string, segment: Segment, throughSeq: number): Promise<LoadedSegment> {
+    const key = `${runId}/${segment.n}`;
+    const known = loaded.get(key);
+    if (known && known.lastSeq >= throughSeq) return known.content;
+    const entry = { lastSeq: segment.lastSeq, content: loadKnown(runId, segment) };
+    loaded.set(key, entry, segment.rawBytes);
+    entry.content.catch(() => loaded.delete(key, entry));
+    return entry.content;
+  }
+
+  async function* forward(runId: string, filter: LogFilter): AsyncGenerator<readonly LogLine[]> {
+    const { afterSeq = 0, beforeSeq = Number.POSITIVE_INFINITY, sinceUs = 0 } = filter;
+    const select = createSelection(filter);
+    let readBytes = 0;
+    for (const segment of (await segmentsOf(runId)).slice()) {
+      if (segment.firstSeq >= beforeSeq) return;
+      if (segment.lastSeq <= afterSeq || segment.lastAtUs <= sinceUs) continue;
+      const content = await load(runId, segment, segment.lastSeq);
+      for (const start of content.chunkStarts.slice(chunkIndexOf(content, afterSeq + 1))) {
+        const chunk = readChunk(content.file, start);
+        if (chunk.firstSeq >= beforeSeq) return;
+        const part = select(chunk);
+        const lines = part ? toLines(part) : [];
+        if (lines.length > 0) yield lines;
+        readBytes += chunk.end - start;
+        if (readBytes < turnBytes) continue;
+        readBytes = 0;
+        await nextTurn();
+      }
+    }
+  }
+
+  async function* pieces(runId: string, form: LogForm, filter: LogFilter): AsyncGenerator<Buffer> {
+    const { afterSeq = 0, beforeSeq = Number.POSITIVE_INFINITY, sinceUs = 0 } = filter;
+    const select = createSelection(filter);
+    const encoder = form === 'text' ? createTextEncoder() : createJsonEncoder();
+    const pace = createPace();
+    for (const segment of (await segmentsOf(runId)).slice()) {
+      if (segment.firstSeq >= beforeSeq) break;
+      if (segment.lastSeq <= afterSeq || segment.lastAtUs <= sinceUs) continue;
+      const lastSeq = Math.min(segment.lastSeq, beforeSeq - 1);
+      const own = await loadOwn(runId, segment);
+      try {
+        for (let seq = Math.max(afterSeq + 1, segment.firstSeq); seq <= lastSeq; ) {
+          seq = addPiece(own?.content ?? (await load(runId, segment, seq)), seq, select, encoder);
+          if (encoder.size >= pieceBytes) yield encoder.take();
+          await pace();
+        }
+      } finally {
+        own?.free();
+      }
+    }
+    if (encoder.size > 0) yield encoder.take();
+  }
+
+  /** For one reader alone, which frees it; the readers that find no place share what is loaded. */
+  async function loadOwn(runId: string, segment: Segment) {
+    if (ownSegments >= mostOwnSegments) return undefined;
+    ownSegments += 1;
+    try {
+      const content = await loadKnown(runId, segment);
+      return {
+        content,
+        free() {
+          ownSegments -= 1;
+          freeSegment(content);
+        },
+      };
+    } catch (error) {
+      ownSegments -= 1;
+      throw error;
+    }
+  }
+
+  async function last(runId: string, filter: LogFilter, count: number): Promise<LogLine[]> {
+    const { afterSeq = 0, beforeSeq = Number.POSITIVE_INFINITY, sinceUs = 0 } = filter;
+    const select = createSelection(filter);
+    const found: LogLine[][] = [];
+    let missing = count;
+    let chars = 0;
+    let readBytes = 0;
+    for (const segment of (await segmentsOf(runId)).toReversed()) {
+      if (segment.lastSeq <= afterSeq || segment.lastAtUs <= sinceUs) break;
+      if (segment.firstSeq >= beforeSeq) continue;
+      const content = await load(runId, segment, segment.lastSeq);
+      for (const start of content.chunkStarts.slice(0, chunkIndexOf(content, beforeSeq - 1) + 1).toReversed()) {
+        if (missing <= 0 || chars > mostPageChars) return found.toReversed().flat();
+        const chunk = readChunk(content.file, start);
+        const part = select(chunk);
+        const lines = part ? toLines(part).slice(-missing) : [];
+        found.push(lines);
+        missing -= lines.length;
+        chars += charsOf(lines);
+        readBytes += chunk.end - start;
+        if (readBytes < turnBytes) continue;
+        readBytes = 0;
+        await nextTurn();
+      }
+    }
+    return found.toReversed().flat();
+  }
+
+  async function next(runId: string, afterSeq: number): Promise<LogBatch | undefined> {
+    if (o.openSegments(runId)) followed.add(runId);
+    const key = `${runId}/${afterSeq}`;
+    const known = batches.get(key);
+    if (known) return known;
+    const segment = (await segmentsOf(runId)).find(({ lastSeq }) => lastSeq > afterSeq);
+    if (!segment) return undefined;
+    const content = await load(runId, segment, afterSeq + 1);
+    // A reader that catches up does nothing else between two batches.
+    await nextTurn();
+    // Another reader may have been here meanwhile. A copy: a few lines must not hold on to a whole segment.
+    return batches.get(key) ?? keep(key, Buffer.from(sliceFrom(content, afterSeq + 1)), afterSeq);
+  }
+
+  function keep(key: string, chunks: Buffer, afterSeq: number): LogBatch {
+    const batch = createBatch(chunks, afterSeq, frameEncoder, (addedBytes) => batches.grow(key, batch, addedBytes));
+    batches.set(key, batch, chunks.length + batchObjectBytes);
+    return batch;
+  }
+
+  return {
+    forward,
+    pieces,
+    last,
+    next,
+    remember(runId, chunks) {
+      if (!followed.has(runId)) return;
+      const afterSeq = firstSeqAt(chunks, 0) - 1;
+      keep(`${runId}/${afterSeq}`, Buffer.from(chunks), afterSeq);
+    },
+    forget: (runId) => followed.delete(runId),
+  };
+}
+
+/** Adds the lines from `seq` on that are wanted, about as many as make a piece, and says with which line the next begins. */
+function addPiece(content: LoadedSegment, seq: number, select: Selection, encoder: LineEncoder): number {
+  const { file, chunkStarts } = content;
+  const firstIndex = chunkIndexOf(content, seq);
+  let readBytes = 0;
+  for (const start of chunkStarts.slice(firstIndex)) {
+    const chunk = readChunk(file, start);
+    const part = select(chunk);
+    if (part) encoder.add(part);
+    readBytes += chunk.end - chunk.start;
+    if (encoder.size >= pieceBytes || readBytes >= turnBytes) return chunk.firstSeq + chunk.lineCount;
+  }
+  return Number.POSITIVE_INFINITY;
+}
+
+/** The chunk with the line `seq` and those behind it, as many as make one batch. */
+function sliceFrom(content: LoadedSegment, seq: number): Buffer {
+  const { file, chunkStarts } = content;
+  const firstIndex = chunkIndexOf(content, seq);
+  const start = chunkStarts[firstIndex] ?? file.length;
+  let end = start;
+  let lineCount = 0;
+  for (const chunkStart of chunkStarts.slice(firstIndex)) {
+    const nextEnd = chunkEnd(file, chunkStart);
+    lineCount += lineCountAt(file, chunkStart);
+    if (end > start && (nextEnd - start > maxBatchBytes || lineCount > maxBatchLines)) break;
+    end = nextEnd;
+  }
+  return file.subarray(start, end);
+}
+
+export function charsOf(lines: readonly LogLine[]): number {
+  return lines.reduce(
+    (chars, { message, fields }) => chars + message.length + (fields ? JSON.stringify(fields).length : 0),
+    0,
+  );
+}

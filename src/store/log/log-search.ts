@@ -1,0 +1,65 @@
+// Which lines of a log a reader wants. A chunk's head rules most chunks out; a search looks at bytes.
+
+import { isOfStep, type LogLevel, logLevels } from '../../domain/log-line.ts';
+import { type Chunk, type ChunkPart, levelBits } from './log-chunk.ts';
+import { noStep } from './log-stand-in.ts';
+
+export type LogFilter = {
+  readonly afterSeq?: number;
+  readonly beforeSeq?: number;
+  /** Strictly after this instant, in microseconds. */
+  readonly sinceUs?: number;
+  /** At least. */
+  readonly level?: LogLevel;
+  /** A step with its instances, or one of these. */
+  readonly stepId?: string;
+  readonly attempt?: number;
+  /** Anywhere in the line as it was printed; the letters A–Z in either case. */
+  readonly text?: string;
+};
+
+/** What a query wants of a chunk; undefined where that is nothing. */
+export type Selection = (chunk: Chunk) => ChunkPart | undefined;
+
+/** One per query. */
+export function createSelection(filter: LogFilter): Selection {
+  const { afterSeq = 0, beforeSeq = Number.POSITIVE_INFINITY, sinceUs = 0, stepId, attempt } = filter;
+  const lowestLevel = filter.level ? logLevels.indexOf(filter.level) : 0;
+  const needle = toLowerCase(Buffer.from(filter.text ?? ''));
+  const isLevelWanted = (flags: number): boolean => (flags & levelBits) >= lowestLevel;
+
+  function canHold(chunk: Chunk): boolean {
+    if (stepId !== undefined && !isOfStep(chunk.stepId, stepId)) return false;
+    return (attempt === undefined || chunk.attempt === attempt) && chunk.highestLevel >= lowestLevel;
+  }
+
+  return (chunk) => {
+    // The lines that it stands for may be wanted ones.
+    const isForDamaged = chunk.stepId === noStep;
+    if (!isForDamaged && !canHold(chunk)) return undefined;
+    const from = Math.max(0, afterSeq + 1 - chunk.firstSeq, sinceUs + 1 - chunk.firstAtUs);
+    const until = Math.min(chunk.lineCount, beforeSeq - chunk.firstSeq);
+    if (from >= until) return undefined;
+    if (isForDamaged) return { chunk, from, until, isWanted: undefined };
+    if (needle.length === 0) return { chunk, from, until, isWanted: lowestLevel > 0 ? isLevelWanted : undefined };
+
+    const text = toLowerCase(chunk.file.subarray(chunk.textStart, chunk.textEnd));
+    let hit = text.indexOf(needle);
+    if (hit < 0) return undefined;
+    const isWanted = (flags: number, start: number, end: number): boolean => {
+      if (!isLevelWanted(flags)) return false;
+      if (hit >= 0 && hit < start - chunk.textStart) hit = text.indexOf(needle, start - chunk.textStart);
+      return hit >= 0 && hit + needle.length <= end - chunk.textStart;
+    };
+    return { chunk, from, until, isWanted };
+  };
+}
+
+const lowerCase = Uint8Array.from({ length: 256 }, (_, byte) => (byte >= 0x41 && byte <= 0x5a ? byte + 0x20 : byte));
+
+/** Of ASCII letters alone: bytes keep their places, and UTF-8 stays what it is. */
+function toLowerCase(text: Buffer): Buffer {
+  const lowered = Buffer.allocUnsafe(text.length);
+  for (let at = 0; at < text.length; at++) lowered[at] = lowerCase[text[at] ?? 0] ?? 0;
+  return lowered;
+}

@@ -1,0 +1,225 @@
+// A log's files: each segment is one file of chunks, plain while it is written, compressed from then on.
+
+import { mkdirSync } from 'node:fs';
+import { open, readFile, unlink } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
+import { constants, zstdCompress, zstdDecompress } from 'node:zlib';
+import { errorCode } from '../../lib/error-code.ts';
+import { shardOf } from '../../lib/ids.ts';
+import type { Logger } from '../../lib/logger.ts';
+import { isUnreadable } from '../../lib/shortage.ts';
+import { chunkEnd, firstSeqAt, isWholeChunk, isWithin, lineCountAt, readChunk } from './log-chunk.ts';
+import { mend, readPlain } from './log-mend.ts';
+import { isBehindGap } from './log-stand-in.ts';
+
+export type SegmentEncoding = 'raw' | 'zstd';
+
+/** The numbers of a segment that is being written grow; its encoding changes once, when the compressed file is there. */
+export type Segment = {
+  readonly n: number;
+  readonly firstSeq: number;
+  lastSeq: number;
+  readonly firstAtUs: number;
+  lastAtUs: number;
+  rawBytes: number;
+  encoding: SegmentEncoding;
+};
+
+/** A segment's bytes, and where its chunks with lines are. */
+export type LoadedSegment = {
+  readonly file: Buffer;
+  readonly chunkStarts: readonly number[];
+  /** Lines of it say that others cannot be read. */
+  readonly isDamaged?: true;
+};
+
+const compress = promisify(zstdCompress);
+const decompress = promisify(zstdDecompress);
+/** Of the levels tried on logs the fastest, and none made them smaller: 0.1 to 0.2 of their size at 300 MB/s. */
+const zstdLevel = 1;
+/** All of a segment in one piece: each piece is a round to the thread pool, at 16 KiB by default 30 ms for a segment. */
+const leastChunkBytes = 65_536;
+/** Without it the piece is full at the end, and zlib makes room for another one of the same size. */
+const spareBytes = 1024;
+
+export function segmentPath(dir: string, runId: string, n: number, encoding: SegmentEncoding): string {
+  return join(dir, shardOf(runId), `${runId}.${n}.${encoding === 'raw' ? 'raw' : 'zst'}`);
+}
+
+/** What users are told of a plain file and of the one before it. */
+export function plainNames(runId: string, n: number): { readonly name: string; readonly nameBefore: string } {
+  return { name: segmentPath('logs', runId, n, 'raw'), nameBefore: segmentPath('logs', runId, n - 1, 'raw') };
+}
+
+export function makeShard(dir: string, runId: string): void {
+  mkdirSync(dirname(segmentPath(dir, runId, 1, 'raw')), { recursive: true, mode: 0o700 });
+}
+
+/**
+ * Of a segment that is being written: what it holds at this moment, or a little more.
+ * @throws DamagedSegment where none of its lines can be read; the system's error ENOENT where it is gone
+ */
+export async function loadSegment(dir: string, runId: string, segment: Segment): Promise<LoadedSegment> {
+  for (;;) {
+    // Its numbers may grow while the file is read.
+    const known = { ...segment };
+    try {
+      return known.encoding === 'raw' ? await loadPlain(dir, runId, known) : await loadCompressed(dir, runId, known);
+    } catch (error) {
+      // Compressed, and the plain file removed, since we looked.
+      if (known.encoding !== segment.encoding) continue;
+      throw isUnreadable(error) ? new DamagedSegment('the disk cannot read it', { cause: error }) : toDamage(error);
+    }
+  }
+}
+
+async function loadCompressed(dir: string, runId: string, { n, rawBytes, encoding }: Segment): Promise<LoadedSegment> {
+  const stored = await readFile(segmentPath(dir, runId, n, encoding));
+  const file = await decompress(stored, { chunkSize: Math.max(rawBytes, leastChunkBytes) + spareBytes });
+  free(stored);
+  return { file, chunkStarts: findChunks(file, { rawBytes, encoding }) };
+}
+
+async function loadPlain(dir: string, runId: string, segment: Segment): Promise<LoadedSegment> {
+  const { n, rawBytes, encoding, firstSeq, firstAtUs, lastSeq, lastAtUs } = segment;
+  const plain = await readPlain(segmentPath(dir, runId, n, encoding));
+  const bytes = plain.bytes.subarray(0, rawBytes);
+  const sound = plain.isUnreadable ? undefined : soundChunks(bytes, segment);
+  if (sound) return { file: bytes, chunkStarts: sound };
+  const { file, wholeBytes } = mend(
+    { ...plain, bytes },
+    {
+      afterSeq: firstSeq - 1,
+      afterAtUs: firstAtUs - 1,
+      through: { lastSeq, lastAtUs },
+      isLast: false,
+      ...plainNames(runId, n),
+    },
+  );
+  if (wholeBytes === 0) throw new DamagedSegment('none of its chunks can be read');
+  return { file, chunkStarts: findChunks(file, { rawBytes: file.length, encoding }), isDamaged: true };
+}
+
+/** undefined where lines are missing. */
+function soundChunks(bytes: Buffer, segment: Segment): number[] | undefined {
+  try {
+    const starts = findChunks(bytes, segment);
+    const [first] = starts;
+    return first !== undefined && isBehindGap(readChunk(bytes, first), segment.firstSeq - 1) ? undefined : starts;
+  } catch (error) {
+    if (!(error instanceof DamagedSegment)) throw error;
+    return undefined;
+  }
+}
+
+/**
+ * Gives the memory back at once, for its only owner. Left to the garbage collector, the segments of a long log bring about a
+ * full collection for every few of them (20 ms each), since what V8 knows of a buffer is its size.
+ */
+export function freeSegment({ file }: LoadedSegment): void {
+  free(file);
+}
+
+function free({ buffer }: Buffer): void {
+  // What is no larger may be the pool that Node's buffers share.
+  if (buffer instanceof ArrayBuffer && buffer.byteLength > Buffer.poolSize) buffer.transfer(0);
+}
+
+/** The file holds something else than what was stored. */
+export class DamagedSegment extends Error {
+  override readonly name = 'DamagedSegment';
+}
+
+/** For whoever has a copy of one. */
+export async function isWholeSegment(path: string, form: SegmentForm): Promise<boolean> {
+  try {
+    const stored = await readFile(path);
+    findChunks(form.encoding === 'raw' ? stored.subarray(0, form.rawBytes) : await decompress(stored), form);
+    return true;
+  } catch (error) {
+    if (toDamage(error) instanceof DamagedSegment) return false;
+    throw error;
+  }
+}
+
+type SegmentForm = Pick<Segment, 'rawBytes' | 'encoding'>;
+
+/** zlib's errors all say that a file is no whole frame of zstd. */
+export function isNoZstd(error: unknown): boolean {
+  return errorCode(error)?.startsWith('Z') === true;
+}
+
+function toDamage(error: unknown): unknown {
+  return isNoZstd(error) ? new DamagedSegment('it cannot be unpacked', { cause: error }) : error;
+}
+
+/** A plain file has the sums of its chunks, a compressed one the sum of zstd. @throws DamagedSegment */
+function findChunks(file: Buffer, { rawBytes, encoding }: SegmentForm): number[] {
+  if (file.length < rawBytes) throw new DamagedSegment('it is too short');
+  const isSound = encoding === 'raw' ? isWholeChunk : isWithin;
+  const starts: number[] = [];
+  for (let start = 0; start < file.length; start = chunkEnd(file, start)) {
+    if (!isSound(file, start)) throw new DamagedSegment('it is not made of chunks');
+    if (lineCountAt(file, start) > 0) starts.push(start);
+  }
+  return starts;
+}
+
+/** The index of the chunk that holds the line `seq`, or of the first one after it. */
+export function chunkIndexOf({ file, chunkStarts }: LoadedSegment, seq: number): number {
+  let low = 0;
+  let high = chunkStarts.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    const start = chunkStarts[middle] ?? 0;
+    if (firstSeqAt(file, start) + lineCountAt(file, start) <= seq) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+/**
+ * Writes the compressed file, durably, beside the plain one, and returns its size in bytes.
+ * @throws DamagedSegment; of a file that stays plain, the rest can be read
+ */
+export async function compressSegment(dir: string, runId: string, { n, rawBytes }: Segment): Promise<number> {
+  const raw = await readFile(segmentPath(dir, runId, n, 'raw'));
+  findChunks(raw, { rawBytes, encoding: 'raw' });
+  const stored = await compress(raw, {
+    chunkSize: Math.max(raw.length >>> 2, leastChunkBytes),
+    params: { [constants.ZSTD_c_compressionLevel]: zstdLevel, [constants.ZSTD_c_checksumFlag]: 1 },
+  });
+  const file = await open(segmentPath(dir, runId, n, 'zstd'), 'w', 0o600);
+  try {
+    await file.writeFile(stored);
+    await file.datasync();
+  } finally {
+    await file.close();
+  }
+  return stored.length;
+}
+
+/** The plain file of a segment that is compressed; a disk that refuses costs space, nothing else. */
+export async function removeRaw(dir: string, runId: string, n: number, log: Logger): Promise<void> {
+  await unlink(segmentPath(dir, runId, n, 'raw')).catch((error: unknown) => {
+    if (errorCode(error) !== 'ENOENT')
+      log.warn({ err: error, run_id: runId }, 'a log file that is compressed was not removed');
+  });
+}
+
+/** False when it was gone. */
+export async function removeSegment(
+  dir: string,
+  runId: string,
+  n: number,
+  encoding: SegmentEncoding,
+): Promise<boolean> {
+  try {
+    await unlink(segmentPath(dir, runId, n, encoding));
+    return true;
+  } catch (error) {
+    if (errorCode(error) !== 'ENOENT') throw error;
+    return false;
+  }
+}

@@ -1,0 +1,253 @@
+// How many runs have ended, by the hour and the day they were created in and by label. A run counts here from its end on, once and for
+// all: what has not ended is little, and counted on an index.
+
+import type { Kysely } from 'kysely';
+import type { RunStatus } from '../../domain/run.ts';
+import { prepareQueries, prepareQuery } from '../prepared-query.ts';
+import type { RunDayRow, RunHourRow, RunLabelCountRow, Schema } from '../schema.ts';
+
+export const hourMs = 3_600_000;
+const dayMs = 24 * hourMs;
+
+/** `labels` is JSON, as in the run's row. */
+export type EndedRun = {
+  readonly tenant: string;
+  readonly job_id: string;
+  readonly source: string;
+  readonly status: RunStatus;
+  readonly created_at: number;
+  readonly labels: string;
+};
+
+/** Stands for all runs. */
+const noLabel = '';
+
+/** One row for each `labelN`, all in one statement: its own costs more than a row. */
+type Labels = Readonly<Record<`label${number}`, string>>;
+type Labelled = { readonly label: string };
+type Counted = { readonly count: number };
+type HourKind = Omit<RunHourRow, 'label' | 'count'>;
+type DayKind = Omit<RunDayRow, 'label' | 'count'>;
+type LabelKind = Omit<RunLabelCountRow, 'label' | 'count'>;
+
+const addToHour = prepareQueries(
+  (db, { hour, tenant, source, status, count, ...labels }: HourKind & Counted & Labels) =>
+    db
+      .insertInto('run_hours')
+      .values(Object.values<string>(labels).map((label) => ({ label, hour, tenant, source, status, count })))
+      .onConflict((conflict) =>
+        conflict
+          .columns(['label', 'hour', 'tenant', 'source', 'status'])
+          .doUpdateSet((eb) => ({ count: eb('run_hours.count', '+', eb.ref('excluded.count')) })),
+      )
+      .returning('count'),
+);
+const removeHour = prepareQuery((db, { label, hour, tenant, source, status }: HourKind & Labelled) =>
+  db
+    .deleteFrom('run_hours')
+    .where('label', '=', label)
+    .where('hour', '=', hour)
+    .where('tenant', '=', tenant)
+    .where('source', '=', source)
+    .where('status', '=', status),
+);
+const addToDay = prepareQueries((db, { day, tenant, source, status, count, ...labels }: DayKind & Counted & Labels) =>
+  db
+    .insertInto('run_days')
+    .values(Object.values<string>(labels).map((label) => ({ label, day, tenant, source, status, count })))
+    .onConflict((conflict) =>
+      conflict
+        .columns(['label', 'day', 'tenant', 'source', 'status'])
+        .doUpdateSet((eb) => ({ count: eb('run_days.count', '+', eb.ref('excluded.count')) })),
+    )
+    .returning('count'),
+);
+const removeDay = prepareQuery((db, { label, day, tenant, source, status }: DayKind & Labelled) =>
+  db
+    .deleteFrom('run_days')
+    .where('label', '=', label)
+    .where('day', '=', day)
+    .where('tenant', '=', tenant)
+    .where('source', '=', source)
+    .where('status', '=', status),
+);
+const addToLabel = prepareQueries(
+  (db, { tenant, job_id, source, status, count, ...labels }: LabelKind & Counted & Labels) =>
+    db
+      .insertInto('run_label_counts')
+      .values(Object.values<string>(labels).map((label) => ({ label, tenant, job_id, source, status, count })))
+      .onConflict((conflict) =>
+        conflict
+          .columns(['label', 'tenant', 'job_id', 'source', 'status'])
+          .doUpdateSet((eb) => ({ count: eb('run_label_counts.count', '+', eb.ref('excluded.count')) })),
+      )
+      .returning('count'),
+);
+const removeLabel = prepareQuery((db, { label, tenant, job_id, source, status }: LabelKind & Labelled) =>
+  db
+    .deleteFrom('run_label_counts')
+    .where('label', '=', label)
+    .where('tenant', '=', tenant)
+    .where('job_id', '=', job_id)
+    .where('source', '=', source)
+    .where('status', '=', status),
+);
+const setStatusOfLabels = prepareQuery((db, { id, status }: { id: string; status: RunStatus }) =>
+  db.updateTable('run_labels').set({ status }).where('run_id', '=', id),
+);
+
+export async function countEndedRun(db: Kysely<Schema>, run: EndedRun & { readonly id: string }): Promise<void> {
+  const labels = labelsOf(run);
+  const times = { count: 1, ...numbered([noLabel, ...labels]) };
+  await addToHour(db, { ...hourOf(run), ...times });
+  await addToDay(db, { ...dayOf(run), ...times });
+  if (labels.length === 0) return;
+  await setStatusOfLabels(db, { id: run.id, status: run.status });
+  await addToLabel(db, { ...labelKindOf(run), count: 1, ...numbered(labels) });
+}
+
+/** Of runs that were deleted. */
+export async function uncountEndedRuns(db: Kysely<Schema>, runs: readonly EndedRun[]): Promise<void> {
+  const labelled = runs.flatMap((run) => labelsOf(run).map((label) => ({ label, run })));
+  const all = [...runs.map((run) => ({ label: noLabel, run })), ...labelled];
+  await uncount(
+    db,
+    all.map(({ label, run }) => ({ label, ...hourOf(run) })),
+    addToHour,
+    removeHour,
+  );
+  await uncount(
+    db,
+    all.map(({ label, run }) => ({ label, ...dayOf(run) })),
+    addToDay,
+    removeDay,
+  );
+  await uncount(
+    db,
+    labelled.map(({ label, run }) => ({ label, ...labelKindOf(run) })),
+    addToLabel,
+    removeLabel,
+  );
+}
+
+/** What no run is counted in has no row. */
+async function uncount<Kind extends Labelled>(
+  db: Kysely<Schema>,
+  kinds: readonly Kind[],
+  add: (db: Kysely<Schema>, values: Omit<Kind, 'label'> & Counted & Labels) => Promise<readonly Counted[]>,
+  remove: (db: Kysely<Schema>, kind: Kind) => Promise<unknown>,
+): Promise<void> {
+  for (const { kind, times } of alike(kinds)) {
+    const { label: label0, ...of } = kind;
+    const [rest] = await add(db, { ...of, count: -times, label0 });
+    if (rest?.count === 0) await remove(db, kind);
+  }
+}
+
+function hourOf({ created_at, tenant, source, status }: EndedRun): HourKind {
+  return { hour: created_at - (created_at % hourMs), tenant, source, status };
+}
+
+function dayOf({ created_at, tenant, source, status }: EndedRun): DayKind {
+  return { day: created_at - (created_at % dayMs), tenant, source, status };
+}
+
+function labelKindOf({ tenant, job_id, source, status }: EndedRun): LabelKind {
+  return { tenant, job_id, source, status };
+}
+
+function labelsOf({ labels }: EndedRun): string[] {
+  return Object.entries<string>(JSON.parse(labels)).flatMap(([key, value]) => [key, toLabel(key, value)]);
+}
+
+function numbered(labels: readonly string[]): Labels {
+  return Object.fromEntries(labels.map((label, n) => [`label${n}`, label]));
+}
+
+/** A key has no equals sign. */
+export function toLabel(key: string, value?: string): string {
+  return value === undefined ? key : `${key}=${value}`;
+}
+
+function alike<Kind extends object>(all: readonly Kind[]): { kind: Kind; times: number }[] {
+  const kinds = Map.groupBy(all, (kind) => JSON.stringify(kind));
+  return [...kinds.values()].flatMap(([kind, ...others]) => (kind ? [{ kind, times: 1 + others.length }] : []));
+}
+
+type TimeFilter = {
+  readonly label?: string;
+  readonly status?: RunStatus;
+  readonly tenant?: string;
+  readonly source?: string;
+  /** Both whole hours. */
+  readonly fromMs?: number;
+  readonly toMs?: number;
+};
+
+type Span =
+  | { readonly table: 'run_hours'; readonly start: 'hour' }
+  | { readonly table: 'run_days'; readonly start: 'day' };
+
+const sumHours = prepareSum({ table: 'run_hours', start: 'hour' });
+const sumDays = prepareSum({ table: 'run_days', start: 'day' });
+
+function prepareSum({ table, start }: Span) {
+  return prepareQueries((db, { label, status, tenant, source, fromMs, toMs }: Labelled & TimeFilter) => {
+    const at = db.dynamic.ref<'hour' | 'day'>(start);
+    let query = db
+      .selectFrom(table)
+      .select((eb) => eb.fn.sum<number | string | null>('count').as('total'))
+      .where('label', '=', label);
+    if (fromMs !== undefined) query = query.where(at, '>=', fromMs);
+    if (toMs !== undefined) query = query.where(at, '<', toMs);
+    if (status !== undefined) query = query.where('status', '=', status);
+    if (tenant !== undefined) query = query.where('tenant', '=', tenant);
+    if (source !== undefined) query = query.where('source', '=', source);
+    return query;
+  });
+}
+
+/** Full days, and the hours of the begun ones at both ends. */
+export async function sumEndedByTime(db: Kysely<Schema>, { fromMs, toMs, ...filter }: TimeFilter): Promise<number> {
+  const kind = { label: noLabel, ...filter };
+  const fromDayMs = fromMs === undefined ? undefined : Math.ceil(fromMs / dayMs) * dayMs;
+  const toDayMs = toMs === undefined ? undefined : Math.floor(toMs / dayMs) * dayMs;
+  if (fromDayMs !== undefined && toDayMs !== undefined && fromDayMs >= toDayMs) {
+    return totalIn(await sumHours(db, { ...kind, ...between(fromMs, toMs) }));
+  }
+  let total = totalIn(await sumDays(db, { ...kind, ...between(fromDayMs, toDayMs) }));
+  if (fromMs !== fromDayMs) total += totalIn(await sumHours(db, { ...kind, ...between(fromMs, fromDayMs) }));
+  if (toMs !== toDayMs) total += totalIn(await sumHours(db, { ...kind, ...between(toDayMs, toMs) }));
+  return total;
+}
+
+function between(fromMs: number | undefined, toMs: number | undefined): Pick<TimeFilter, 'fromMs' | 'toMs'> {
+  return { ...(fromMs !== undefined && { fromMs }), ...(toMs !== undefined && { toMs }) };
+}
+
+function totalIn([row]: readonly { readonly total: number | string | null }[]): number {
+  return Number(row?.total ?? 0);
+}
+
+type LabelFilter = Labelled & {
+  readonly status?: RunStatus;
+  readonly tenant?: string;
+  readonly jobId?: string;
+  readonly source?: string;
+};
+
+const sumLabels = prepareQueries((db, { label, status, tenant, jobId, source }: LabelFilter) => {
+  let query = db
+    .selectFrom('run_label_counts')
+    .select((eb) => eb.fn.sum<number | string | null>('count').as('total'))
+    .where('label', '=', label);
+  if (status !== undefined) query = query.where('status', '=', status);
+  if (tenant !== undefined) query = query.where('tenant', '=', tenant);
+  if (jobId !== undefined) query = query.where('job_id', '=', jobId);
+  if (source !== undefined) query = query.where('source', '=', source);
+  return query;
+});
+
+export async function sumEndedByLabel(db: Kysely<Schema>, filter: LabelFilter): Promise<number> {
+  return totalIn(await sumLabels(db, filter));
+}

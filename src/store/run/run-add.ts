@@ -1,0 +1,113 @@
+// Adding a run: its row, its plan, its steps, its labels, run.created, and run.waiting where it has to wait.
+
+import type { JsonObject } from '../../domain/job.ts';
+import type { RunLimits } from '../../domain/resources.ts';
+import type { Run, RunPlan, Trigger } from '../../domain/run.ts';
+import type { Transaction } from '../database.ts';
+import { prepareQuery } from '../prepared-query.ts';
+import type { RunPlanRow, RunRow } from '../schema.ts';
+import { countAddedRun } from './run-counts.ts';
+import type { RunDetails } from './run-rows.ts';
+import { addSteps, type NewStep } from './step-moves.ts';
+
+export type NewRun = {
+  readonly id: string;
+  readonly jobId: string;
+  readonly tenant: string;
+  readonly createdAtMs: number;
+  /** As shown: secrets redacted. */
+  readonly args: JsonObject;
+  /** The secret arguments, encrypted. */
+  readonly sealed: string | null;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly priority: number;
+  readonly trigger: Trigger;
+  readonly createdBy: string;
+  readonly requestId: string | null;
+  readonly source: Run['source'];
+  readonly security: Run['security'];
+  readonly grants: Run['grants'];
+  readonly limits: RunLimits;
+  readonly waiting: string | null;
+  readonly plan: RunPlan;
+  readonly steps: readonly NewStep[];
+  readonly concurrency: { readonly limit: number | null; readonly key: string | null };
+  readonly rerunOf: string | null;
+  readonly parent: Run['parent'];
+};
+
+const firstAttempt = 1;
+
+const insertRun = prepareQuery((db, row: RunRow) => db.insertInto('runs').values(row));
+const insertPlan = prepareQuery((db, row: RunPlanRow) => db.insertInto('run_plans').values(row));
+
+export async function addRun(tx: Transaction, run: NewRun): Promise<void> {
+  const { id, jobId, tenant, createdAtMs, plan } = run;
+  await insertRun(tx.db, toRow(run));
+  const { notify } = plan.job;
+  await insertPlan(tx.db, {
+    run_id: id,
+    plan: JSON.stringify(plan),
+    sealed: run.sealed,
+    notify: notify.length > 0 ? JSON.stringify(notify) : null,
+  });
+  await addSteps(tx, id, run.steps);
+  const labels = Object.entries(run.labels);
+  if (labels.length > 0) {
+    const of = { run_id: id, created_at: createdAtMs, tenant, job_id: jobId, source: run.source.name, status: null };
+    const rows = labels.map(([key, value]) => ({ ...of, key, value }));
+    await tx.db.insertInto('run_labels').values(rows).execute();
+  }
+  await countAddedRun(tx.db, { tenant, job_id: jobId, source: run.source.name });
+  const created = { status: 'pending', trigger: run.trigger.type } as const;
+  tx.emit({ type: 'run.created', runId: id, jobId, tenant, data: created });
+  if (run.waiting !== null) {
+    tx.emit({ type: 'run.waiting', runId: id, jobId, tenant, data: { status: 'pending', message: run.waiting } });
+  }
+}
+
+function toRow(run: NewRun): RunRow {
+  const { limits, grants, source, security, requestId } = run;
+  const { queueMs } = run.plan.job.timeouts;
+  const details: RunDetails = {
+    rerun_of: run.rerunOf,
+    parent: run.parent,
+    limits,
+    grants,
+    source,
+    security,
+    request_id: requestId,
+  };
+  return {
+    id: run.id,
+    job_id: run.jobId,
+    tenant: run.tenant,
+    source: source.name,
+    status: 'pending',
+    reason: null,
+    waiting: run.waiting,
+    created_at: run.createdAtMs,
+    started_at: null,
+    finished_at: null,
+    exit_code: null,
+    attempt: firstAttempt,
+    priority: run.priority,
+    version: 1,
+    queue_ms: queueMs,
+    trigger: run.trigger.type,
+    created_by: run.createdBy,
+    worker: null,
+    cancel_requested_at: null,
+    labels: JSON.stringify(run.labels),
+    progress: null,
+    error: null,
+    termination: null,
+    left_behind: null,
+    details: JSON.stringify(details),
+    args: JSON.stringify(run.args),
+    result: null,
+    deadline_at: queueMs === null ? null : run.createdAtMs + queueMs,
+    concurrency_key: run.concurrency.key,
+    concurrency_limit: run.concurrency.limit,
+  };
+}

@@ -1,0 +1,86 @@
+// How many runs there are of each kind, kept in the transactions that change it.
+
+import type { Compilable, Kysely } from 'kysely';
+import type { RunStatus } from '../../domain/run.ts';
+import { prepareQueries, prepareQuery } from '../prepared-query.ts';
+import type { RunCountRow, Schema } from '../schema.ts';
+
+type Move = { readonly from: RunStatus; readonly to: RunStatus };
+type Kind = { readonly tenant: string; readonly job_id: string; readonly source: string };
+
+const countAdded = prepareQuery((db, kind: Kind) => shift(db, [{ ...kind, status: 'pending', count: 1 }]));
+const countMoved = prepareQuery((db, { from, to, ...kind }: Kind & Move) =>
+  shift(db, [
+    { ...kind, status: from, count: -1 },
+    { ...kind, status: to, count: 1 },
+  ]),
+);
+
+function shift(db: Kysely<Schema>, changes: readonly RunCountRow[]): Compilable {
+  return db
+    .insertInto('run_counts')
+    .values(changes)
+    .onConflict((conflict) =>
+      conflict
+        .columns(['status', 'tenant', 'job_id', 'source'])
+        .doUpdateSet((eb) => ({ count: eb('run_counts.count', '+', eb.ref('excluded.count')) })),
+    );
+}
+
+export async function countAddedRun(db: Kysely<Schema>, { tenant, job_id, source }: Kind): Promise<void> {
+  await countAdded(db, { tenant, job_id, source });
+}
+
+export async function countMovedRun(db: Kysely<Schema>, { tenant, job_id, source }: Kind, move: Move): Promise<void> {
+  await countMoved(db, { tenant, job_id, source, ...move });
+}
+
+/** Of runs that were deleted. A kind without runs has no row. */
+export async function uncountRuns(db: Kysely<Schema>, runs: readonly (Kind & { status: RunStatus })[]): Promise<void> {
+  const kinds = Map.groupBy(runs, ({ status, tenant, job_id, source }) =>
+    JSON.stringify([status, tenant, job_id, source]),
+  );
+  for (const ofKind of kinds.values()) {
+    const [kind] = ofKind;
+    if (!kind) continue;
+    const { status, tenant, job_id, source } = kind;
+    const rest = await db
+      .updateTable('run_counts')
+      .set((eb) => ({ count: eb('count', '-', ofKind.length) }))
+      .where('status', '=', status)
+      .where('tenant', '=', tenant)
+      .where('job_id', '=', job_id)
+      .where('source', '=', source)
+      .returning('count')
+      .executeTakeFirst();
+    if (rest?.count !== 0) continue;
+    await db
+      .deleteFrom('run_counts')
+      .where('status', '=', status)
+      .where('tenant', '=', tenant)
+      .where('job_id', '=', job_id)
+      .where('source', '=', source)
+      .execute();
+  }
+}
+
+type CountFilter = {
+  readonly status?: RunStatus;
+  readonly tenant?: string;
+  readonly jobId?: string;
+  readonly source?: string;
+};
+
+const sumCounts = prepareQueries((db, kind: CountFilter) => {
+  let query = db.selectFrom('run_counts').select((eb) => eb.fn.sum<number | string | null>('count').as('total'));
+  if (kind.status !== undefined) query = query.where('status', '=', kind.status);
+  if (kind.tenant !== undefined) query = query.where('tenant', '=', kind.tenant);
+  if (kind.jobId !== undefined) query = query.where('job_id', '=', kind.jobId);
+  if (kind.source !== undefined) query = query.where('source', '=', kind.source);
+  return query;
+});
+
+export async function sumRunCounts(db: Kysely<Schema>, kind: CountFilter): Promise<number> {
+  const [row] = await sumCounts(db, kind);
+  return Number(row?.total ?? 0);
+}

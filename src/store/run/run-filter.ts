@@ -1,0 +1,151 @@
+// Which runs a list shows, as a query of their places: age and id, which an index holds for each filter.
+
+import {
+  type AliasedExpression,
+  type Expression,
+  type ExpressionBuilder,
+  expressionBuilder,
+  type Kysely,
+  type SelectQueryBuilder,
+  type SqlBool,
+  sql,
+} from 'kysely';
+import type { RunStatus, StepStatus } from '../../domain/run.ts';
+import type { Position } from '../cursor.ts';
+import type { Schema } from '../schema.ts';
+
+export type RunFilter = {
+  readonly jobId?: string;
+  readonly status?: RunStatus;
+  /** One of its steps is so. Only for runs under way: each one's steps are looked at, and there are few. */
+  readonly stepStatus?: StepStatus;
+  readonly tenant?: string;
+  readonly source?: string;
+  readonly label?: { readonly key: string; readonly value?: string };
+  /** Created at this instant or later. */
+  readonly sinceMs?: number;
+  /** Created before this instant. */
+  readonly untilMs?: number;
+  /** Free text in ids, arguments and errors; letters of ASCII in either case. */
+  readonly q?: string;
+};
+
+type Place = { created_at: number; id: string };
+export type Places = SelectQueryBuilder<{ place: Place }, 'place', object>;
+
+/** What a list by label is found along. Only runs know that they are pending or running. */
+export type Way = 'runs' | 'labels';
+
+export function placesOf(db: Kysely<Schema>, filter: RunFilter, way: Way): Places {
+  const { sinceMs, untilMs, label } = filter;
+  let query: Places = db.selectFrom(label && way === 'labels' ? labelled(db, label, filter) : plain(db, filter));
+  if (sinceMs !== undefined) query = query.where('place.created_at', '>=', sinceMs);
+  if (untilMs !== undefined) query = query.where('place.created_at', '<', untilMs);
+  return query;
+}
+
+export function newestFirst(query: Places): Places {
+  return query.orderBy('place.created_at', 'desc').orderBy('place.id', 'desc');
+}
+
+/** Older than the position. */
+export function below(query: Places, position: Position | undefined): Places {
+  if (!position) return query;
+  return query.where((eb) =>
+    eb(eb.refTuple('place.created_at', 'place.id'), '<', eb.tuple(position.createdAtMs, position.id)),
+  );
+}
+
+/** As old as the position, or younger. */
+export function downTo(query: Places, position: Position | undefined): Places {
+  if (!position) return query;
+  return query.where((eb) =>
+    eb(eb.refTuple('place.created_at', 'place.id'), '>=', eb.tuple(position.createdAtMs, position.id)),
+  );
+}
+
+function plain(db: Kysely<Schema>, filter: RunFilter): AliasedExpression<Place, 'place'> {
+  const { label, q, ...kind } = filter;
+  let query = db.selectFrom('runs').select(['runs.created_at', 'runs.id']);
+  for (const condition of conditionsOf(kind, 'runs')) query = query.where(condition);
+  if (label) {
+    // A count, since a planner may turn `exists` into a join, and that the other way round.
+    query = query.where(
+      (eb) =>
+        labelsOf(eb, label)
+          .select((of) => of.fn.countAll<number>().as('labels'))
+          .whereRef('run_labels.run_id', '=', eb.ref('runs.id')),
+      '=',
+      1,
+    );
+  }
+  if (q !== undefined) query = query.where(hasText(q));
+  return query.as('place');
+}
+
+/** A label's row bears what else a list filters by, so a list by label never looks at the runs but for their text. */
+function labelled(
+  db: Kysely<Schema>,
+  label: NonNullable<RunFilter['label']>,
+  { q, ...kind }: RunFilter,
+): AliasedExpression<Place, 'place'> {
+  let query = labelsOf(db, label).select(['run_labels.created_at', 'run_labels.run_id as id']);
+  for (const condition of conditionsOf(kind, 'run_labels')) query = query.where(condition);
+  if (q !== undefined) {
+    query = query.where((eb) =>
+      eb.exists(
+        eb.selectFrom('runs').select('runs.id').whereRef('runs.id', '=', 'run_labels.run_id').where(hasText(q)),
+      ),
+    );
+  }
+  return query.as('place');
+}
+
+function labelsOf(
+  db: Pick<ExpressionBuilder<Schema, never>, 'selectFrom'>,
+  { key, value }: NonNullable<RunFilter['label']>,
+) {
+  const query = db.selectFrom('run_labels').where('run_labels.key', '=', key);
+  return value === undefined ? query : query.where('run_labels.value', '=', value);
+}
+
+function conditionsOf(
+  { jobId, status, stepStatus, tenant, source }: RunFilter,
+  table: 'runs' | 'run_labels',
+): Expression<SqlBool>[] {
+  const eb = expressionBuilder<Schema, 'runs' | 'run_labels'>();
+  const conditions: Expression<SqlBool>[] = [];
+  if (jobId !== undefined) conditions.push(eb(`${table}.job_id`, '=', jobId));
+  if (status !== undefined) conditions.push(eb(`${table}.status`, '=', status));
+  if (stepStatus !== undefined) conditions.push(hasStep(stepStatus));
+  if (tenant !== undefined) conditions.push(eb(`${table}.tenant`, '=', tenant));
+  if (source !== undefined) conditions.push(eb(`${table}.source`, '=', source));
+  return conditions;
+}
+
+/** A count, as for labels. */
+function hasStep(status: StepStatus): Expression<SqlBool> {
+  const eb = expressionBuilder<Schema, 'runs'>();
+  const steps = eb
+    .selectFrom('steps')
+    .select((of) => of.fn.countAll<number>().as('steps'))
+    .whereRef('steps.run_id', '=', 'runs.id')
+    .where('steps.status', '=', status);
+  return eb(steps, '>', 0);
+}
+
+function hasText(q: string): Expression<SqlBool> {
+  // Arguments and errors are JSON texts, where a quote or a backslash is written escaped.
+  const inJson = JSON.stringify(q).slice(1, -1);
+  return expressionBuilder<Schema, 'runs'>().or([
+    contains('runs.id', q),
+    contains('runs.job_id', q),
+    contains('runs.args', inJson),
+    contains('runs.error', inJson),
+  ]);
+}
+
+export function contains(column: string, text: string): Expression<SqlBool> {
+  const pattern = `%${text.replaceAll(/[\\%_]/g, '\\$&')}%`;
+  return sql<SqlBool>`${sql.ref(column)} like ${pattern} escape '\\'`;
+}

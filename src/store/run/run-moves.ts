@@ -1,0 +1,189 @@
+// Every change of a run once it is added: one statement with its precondition in the `where`, made together with the
+// run's counters and its events, so that no two changes can race. Its steps change in step-moves.ts.
+
+import type { JsonValue } from '../../domain/job.ts';
+import type { LeftBehind } from '../../domain/left-behind.ts';
+import {
+  type Progress,
+  type RunError,
+  type RunMove,
+  type RunReason,
+  runMoves,
+  type Termination,
+} from '../../domain/run.ts';
+import type { Transaction } from '../database.ts';
+import { prepareQuery } from '../prepared-query.ts';
+import { countEndedRun } from './ended-counts.ts';
+import { countMovedRun } from './run-counts.ts';
+import { toJsonOrNull } from './run-rows.ts';
+
+export type RunClaim = { readonly atMs: number; readonly worker: string; readonly deadlineAtMs: number | null };
+
+export type RunChange = {
+  readonly atMs: number;
+  readonly reason?: RunReason | null;
+  readonly exitCode?: number | null;
+  readonly error?: RunError | null;
+  readonly result?: { readonly value: JsonValue } | null;
+  readonly termination?: Termination | null;
+  readonly leftBehind?: LeftBehind | null;
+};
+
+const updateClaimed = prepareQuery(
+  (db, values: { id: string; atMs: number; worker: string; deadlineAtMs: number | null }) =>
+    db
+      .updateTable('runs')
+      .set((eb) => ({
+        status: runMoves.claim.to,
+        waiting: null,
+        started_at: values.atMs,
+        worker: values.worker,
+        deadline_at: values.deadlineAtMs,
+        version: eb('version', '+', 1),
+      }))
+      .where('id', '=', values.id)
+      .where('status', 'in', runMoves.claim.from)
+      .returning(['job_id', 'tenant', 'source', 'attempt', 'created_at']),
+);
+
+/** False when it is not pending any more. */
+export async function claimRun(tx: Transaction, id: string, claim: RunClaim): Promise<boolean> {
+  const { to } = runMoves.claim;
+  const [run] = await updateClaimed(tx.db, { id, ...claim });
+  if (!run) return false;
+  await countMovedRun(tx.db, run, { from: 'pending', to });
+  const data = { status: to, attempt: run.attempt, waited_ms: claim.atMs - run.created_at };
+  tx.emit({ type: 'run.started', runId: id, jobId: run.job_id, tenant: run.tenant, data });
+  return true;
+}
+
+export type RunEnd = Exclude<RunMove, 'claim'>;
+type Ending = {
+  readonly id: string;
+  readonly atMs: number;
+  readonly reason: RunReason | null;
+  readonly exitCode: number | null;
+  readonly error: string | null;
+  readonly result: string | null;
+  readonly termination: string | null;
+  readonly leftBehind: string | null;
+};
+
+const endMoved = {
+  succeed: prepareEnd('succeed'),
+  fail: prepareEnd('fail'),
+  expire: prepareEnd('expire'),
+  withdraw: prepareEnd('withdraw'),
+  cancel: prepareEnd('cancel'),
+} satisfies Record<RunEnd, unknown>;
+
+function prepareEnd(move: RunEnd) {
+  return prepareQuery((db, values: Ending) =>
+    db
+      .updateTable('runs')
+      .set((eb) => ({
+        status: runMoves[move].to,
+        reason: values.reason,
+        waiting: null,
+        finished_at: values.atMs,
+        exit_code: values.exitCode,
+        error: values.error,
+        result: eb.fn.coalesce(eb.val(values.result), 'result'),
+        termination: values.termination,
+        left_behind: values.leftBehind,
+        version: eb('version', '+', 1),
+      }))
+      .where('id', '=', values.id)
+      .where('status', 'in', runMoves[move].from)
+      .returning(['job_id', 'tenant', 'source', 'attempt', 'started_at', 'created_at', 'labels']),
+  );
+}
+
+/** False when it had moved on. Its steps are ended before, or with `skipRest`. */
+export async function endRun(tx: Transaction, id: string, move: RunEnd, change: RunChange): Promise<boolean> {
+  const { to } = runMoves[move];
+  const { atMs, reason = null, exitCode = null } = change;
+  const [run] = await endMoved[move](tx.db, {
+    id,
+    atMs,
+    reason,
+    exitCode,
+    error: toJsonOrNull(change.error),
+    result: toJsonOrNull(change.result),
+    termination: toJsonOrNull(change.termination),
+    leftBehind: toJsonOrNull(change.leftBehind),
+  });
+  if (!run) return false;
+  const { job_id: jobId, tenant, attempt, started_at: startedAt } = run;
+  await countMovedRun(tx.db, run, { from: startedAt === null ? 'pending' : 'running', to });
+  await countEndedRun(tx.db, { ...run, id, status: to });
+  const duration_ms = startedAt === null ? null : atMs - startedAt;
+  const data = { status: to, reason, exit_code: exitCode, attempt, duration_ms };
+  tx.emit({ type: 'run.finished', runId: id, jobId, tenant, data });
+  return true;
+}
+
+const updateTouched = prepareQuery((db, values: { id: string; attempt: number; result: string | null }) =>
+  db
+    .updateTable('runs')
+    .set((eb) => ({
+      version: eb('version', '+', 1),
+      attempt: eb.fn('max', ['attempt', eb.val(values.attempt)]),
+      result: eb.fn.coalesce(eb.val(values.result), 'result'),
+    }))
+    .where('id', '=', values.id)
+    .where('status', '=', 'running')
+    .returning('id'),
+);
+
+/** A step of it has changed. False when it is not running any more. */
+export async function touchRun(
+  tx: Transaction,
+  id: string,
+  o: { readonly attempt?: number; readonly result?: { readonly value: JsonValue } | null },
+): Promise<boolean> {
+  const [run] = await updateTouched(tx.db, { id, attempt: o.attempt ?? 1, result: toJsonOrNull(o.result) });
+  return run !== undefined;
+}
+
+export async function requestCancel(tx: Transaction, id: string, atMs: number): Promise<boolean> {
+  const run = await tx.db
+    .updateTable('runs')
+    .set((eb) => ({ cancel_requested_at: atMs, version: eb('version', '+', 1) }))
+    .where('id', '=', id)
+    .where('status', 'in', ['pending', 'running'])
+    .where('cancel_requested_at', 'is', null)
+    .returning(['job_id', 'tenant', 'status'])
+    .executeTakeFirst();
+  if (!run) return false;
+  const { job_id: jobId, tenant, status } = run;
+  tx.emit({ type: 'run.cancelling', runId: id, jobId, tenant, data: { status } });
+  return true;
+}
+
+export async function setWaiting(tx: Transaction, id: string, waiting: string | null): Promise<void> {
+  const run = await tx.db
+    .updateTable('runs')
+    .set((eb) => ({ waiting, version: eb('version', '+', 1) }))
+    .where('id', '=', id)
+    .where('status', '=', 'pending')
+    .where('waiting', 'is distinct from', waiting)
+    .returning(['job_id', 'tenant', 'status'])
+    .executeTakeFirst();
+  if (!run) return;
+  const { job_id: jobId, tenant, status } = run;
+  const data = waiting === null ? { status } : { status, message: waiting };
+  tx.emit({ type: 'run.waiting', runId: id, jobId, tenant, data });
+}
+
+export async function setProgress(tx: Transaction, id: string, progress: Progress): Promise<void> {
+  const run = await tx.db
+    .updateTable('runs')
+    .set((eb) => ({ progress: JSON.stringify(progress), version: eb('version', '+', 1) }))
+    .where('id', '=', id)
+    .where('status', '=', 'running')
+    .returning(['job_id', 'tenant'])
+    .executeTakeFirst();
+  if (!run) return;
+  tx.emit({ type: 'run.progress', runId: id, jobId: run.job_id, tenant: run.tenant, data: { ...progress } });
+}

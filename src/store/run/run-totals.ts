@@ -1,0 +1,96 @@
+// A list's total: summed from counters as far as they cover its filter, and counted on an index for the rest.
+
+import type { Kysely } from 'kysely';
+import { isFinished, type RunStatus } from '../../domain/run.ts';
+import { prepareQueries } from '../prepared-query.ts';
+import type { Schema } from '../schema.ts';
+import { hourMs, sumEndedByLabel, sumEndedByTime, toLabel } from './ended-counts.ts';
+import { sumRunCounts } from './run-counts.ts';
+import { placesOf, type RunFilter, type Way } from './run-filter.ts';
+
+/** A filter without free text, flat: what a prepared query takes. */
+export type FilterValues = Omit<RunFilter, 'label' | 'q'> & { readonly key?: string; readonly value?: string };
+
+/** A look at the label of a run takes as long as passing over so many rows of labels. */
+const rowsOfALook = 40;
+
+const underWay: readonly RunStatus[] = ['pending', 'running'];
+
+const counts = { runs: prepareCount('runs'), labels: prepareCount('labels') } satisfies Record<Way, unknown>;
+
+function prepareCount(way: Way) {
+  return prepareQueries((db, filter: FilterValues) =>
+    placesOf(db, toFilter(filter), way).select((eb) => eb.fn.countAll().as('total')),
+  );
+}
+
+export function toFilter({ key, value, ...rest }: FilterValues): RunFilter {
+  if (key === undefined) return rest;
+  return { ...rest, label: value === undefined ? { key } : { key, value } };
+}
+
+export async function totalOf(db: Kysely<Schema>, filter: FilterValues): Promise<number> {
+  // No counter knows of steps.
+  if (filter.stepStatus !== undefined) return countOnIndex(db, filter);
+  const { key, value, sinceMs, untilMs, ...kind } = filter;
+  const isTimed = sinceMs !== undefined || untilMs !== undefined;
+  if (key === undefined && !isTimed) return sumRunCounts(db, kind);
+  if (kind.status !== undefined && !isFinished(kind.status)) return countOnIndex(db, filter);
+  if (kind.jobId === undefined && isTimed) return totalOfTimes(db, filter);
+  if (key === undefined) return countOnIndex(db, filter);
+  const label = { key, ...(value !== undefined && { value }) };
+  const ended = await sumEndedByLabel(db, { label: toLabel(key, value), ...kind });
+  const total = ended + (await countUnderWay(db, { ...kind, ...label }));
+  return isTimed && total > 0 ? countOnIndex(db, filter) : total;
+}
+
+/** Full hours from the counters, the begun ones at both ends on the index. */
+async function totalOfTimes(db: Kysely<Schema>, { sinceMs, untilMs, ...filter }: FilterValues): Promise<number> {
+  const fromMs = sinceMs === undefined ? undefined : Math.ceil(sinceMs / hourMs) * hourMs;
+  const toMs = untilMs === undefined ? undefined : Math.floor(untilMs / hourMs) * hourMs;
+  if (fromMs !== undefined && toMs !== undefined && fromMs >= toMs) {
+    return countOnIndex(db, { ...filter, ...within(sinceMs, untilMs) });
+  }
+  const { key, value, jobId: _, ...kind } = filter;
+  let total = await sumEndedByTime(db, {
+    ...kind,
+    ...(key !== undefined && { label: toLabel(key, value) }),
+    ...(fromMs !== undefined && { fromMs }),
+    ...(toMs !== undefined && { toMs }),
+  });
+  total += await countUnderWay(db, { ...filter, ...within(fromMs, toMs) });
+  if (sinceMs !== fromMs) total += await countOnIndex(db, { ...filter, ...within(sinceMs, fromMs) });
+  if (untilMs !== toMs) total += await countOnIndex(db, { ...filter, ...within(toMs, untilMs) });
+  return total;
+}
+
+function within(sinceMs: number | undefined, untilMs: number | undefined): Pick<FilterValues, 'sinceMs' | 'untilMs'> {
+  return { ...(sinceMs !== undefined && { sinceMs }), ...(untilMs !== undefined && { untilMs }) };
+}
+
+async function countUnderWay(db: Kysely<Schema>, filter: FilterValues): Promise<number> {
+  if (filter.status !== undefined) return 0;
+  let total = 0;
+  for (const status of underWay) total += await countOnIndex(db, { ...filter, status });
+  return total;
+}
+
+async function countOnIndex(db: Kysely<Schema>, filter: FilterValues): Promise<number> {
+  const [row] = await counts[await wayOf(db, filter)](db, filter);
+  return Number(row?.total);
+}
+
+/**
+ * How a list by label is found: along the label's rows, of the job if there is one, passing over those of other runs; or along
+ * the runs that match the rest, where these are so few that a look at the labels of each takes less.
+ */
+export async function wayOf(db: Kysely<Schema>, filter: FilterValues): Promise<Way> {
+  const { key, value, sinceMs: _since, untilMs: _until, ...kind } = filter;
+  const { jobId, status, source, tenant } = kind;
+  if (key === undefined || (status !== undefined && !isFinished(status))) return 'runs';
+  if (jobId !== undefined || (status === undefined && source === undefined)) return 'labels';
+  const runs = await sumRunCounts(db, kind);
+  const label = toLabel(key, value);
+  const rows = await sumEndedByLabel(db, tenant === undefined ? { label } : { label, tenant });
+  return runs * rowsOfALook < rows ? 'runs' : 'labels';
+}

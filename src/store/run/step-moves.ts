@@ -1,0 +1,268 @@
+// Every change of an attempt of a step, each one statement with its precondition in the `where`. An attempt that runs is
+// changed by the holder of its epoch alone (ADR 0014).
+
+import { sql } from 'kysely';
+import type { Decision, StepReason, StepStatus, Termination } from '../../domain/run.ts';
+import type { Transaction } from '../database.ts';
+import { prepareQuery } from '../prepared-query.ts';
+import type { StepRow } from '../schema.ts';
+import { toJsonOrNull } from './run-rows.ts';
+
+/** The run whose step it is, as its events say it. */
+export type About = { readonly runId: string; readonly jobId: string; readonly tenant: string };
+
+export type NewStep = Pick<StepRow, 'step_id' | 'n' | 'name' | 'kind'> & {
+  readonly needs: readonly string[];
+} & Partial<Pick<StepRow, 'instance_of' | 'item' | 'attempt' | 'not_before'>> & {
+    /** Of a rerun: what an earlier run has done of it. */
+    readonly kept?: Pick<StepRow, 'status' | 'started_at' | 'finished_at' | 'exit_code' | 'outputs' | 'sealed'>;
+  };
+
+type Start = {
+  readonly atMs: number;
+  readonly worker: string | null;
+  readonly deadlineAtMs: number | null;
+  /** What is asked, of an approval. */
+  readonly message?: string | null;
+};
+
+export type StepEnding = {
+  readonly status: Extract<StepStatus, 'success' | 'failed' | 'cancelled'>;
+  readonly reason: StepReason | null;
+  readonly atMs: number;
+  readonly exitCode?: number | null;
+  readonly message?: string | null;
+  readonly outputs?: Readonly<Record<string, string>>;
+  readonly sealed?: string | null;
+  readonly termination?: Termination | null;
+  readonly approval?: Decision | null;
+};
+
+const insertStep = prepareQuery((db, row: StepRow) => db.insertInto('steps').values(row));
+
+export async function addSteps(tx: Transaction, runId: string, steps: readonly NewStep[]): Promise<void> {
+  for (const step of steps) await insertStep(tx.db, toRow(runId, step));
+}
+
+function toRow(runId: string, step: NewStep): StepRow {
+  return {
+    run_id: runId,
+    step_id: step.step_id,
+    attempt: step.attempt ?? 1,
+    name: step.name,
+    status: 'pending',
+    reason: null,
+    started_at: null,
+    finished_at: null,
+    exit_code: null,
+    needs: JSON.stringify(step.needs),
+    outputs: '{}',
+    n: step.n,
+    kind: step.kind,
+    instance_of: step.instance_of ?? null,
+    item: step.item ?? null,
+    epoch: 0,
+    worker: null,
+    not_before: step.not_before ?? null,
+    deadline_at: null,
+    child_run_id: null,
+    message: null,
+    approval: null,
+    termination: null,
+    sealed: null,
+    ...step.kept,
+  };
+}
+
+const updateStarted = prepareQuery(
+  (
+    db,
+    values: {
+      runId: string;
+      stepId: string;
+      attempt: number;
+      status: StepStatus;
+      atMs: number;
+      worker: string | null;
+      deadlineAtMs: number | null;
+      message: string | null;
+    },
+  ) =>
+    db
+      .updateTable('steps')
+      .set({
+        status: values.status,
+        started_at: values.atMs,
+        epoch: 1,
+        worker: values.worker,
+        deadline_at: values.deadlineAtMs,
+        message: values.message,
+      })
+      .where('run_id', '=', values.runId)
+      .where('step_id', '=', values.stepId)
+      .where('attempt', '=', values.attempt)
+      .where('status', '=', 'pending')
+      .returning('step_id'),
+);
+
+/** Pending → running, or waiting for approval. Its epoch is then 1. False when it was not pending. */
+export async function startStep(
+  tx: Transaction,
+  about: About,
+  at: { readonly stepId: string; readonly attempt: number },
+  { status, message = null, ...start }: Start & { readonly status: 'running' | 'waiting_approval' },
+): Promise<boolean> {
+  const [row] = await updateStarted(tx.db, { runId: about.runId, ...at, status, message, ...start });
+  if (!row) return false;
+  const data = { status, attempt: at.attempt, step_id: at.stepId, ...(message === null ? {} : { message }) };
+  tx.emit({ type: status === 'running' ? 'step.started' : 'step.waiting_approval', ...about, data });
+  return true;
+}
+
+const updateEnded = prepareQuery(
+  (
+    db,
+    values: {
+      runId: string;
+      stepId: string;
+      attempt: number;
+      epoch: number;
+      status: StepStatus;
+      reason: StepReason | null;
+      atMs: number;
+      exitCode: number | null;
+      message: string | null;
+      outputs: string;
+      sealed: string | null;
+      termination: string | null;
+      approval: string | null;
+    },
+  ) =>
+    db
+      .updateTable('steps')
+      .set({
+        status: values.status,
+        reason: values.reason,
+        finished_at: values.atMs,
+        exit_code: values.exitCode,
+        message: values.message,
+        outputs: values.outputs,
+        sealed: values.sealed,
+        termination: values.termination,
+        approval: values.approval,
+      })
+      .where('run_id', '=', values.runId)
+      .where('step_id', '=', values.stepId)
+      .where('attempt', '=', values.attempt)
+      .where('epoch', '=', values.epoch)
+      .where('finished_at', 'is', null)
+      .returning('step_id'),
+);
+
+/** False when it has ended, or another holds it: then nothing is changed. `epoch` 0 ends one that has not started. */
+export async function endStep(
+  tx: Transaction,
+  about: About,
+  at: { readonly stepId: string; readonly attempt: number; readonly epoch: number },
+  ending: StepEnding,
+): Promise<boolean> {
+  const { status, reason, atMs, exitCode = null, message = null } = ending;
+  const [row] = await updateEnded(tx.db, {
+    runId: about.runId,
+    ...at,
+    status,
+    reason,
+    atMs,
+    exitCode,
+    message,
+    outputs: JSON.stringify(ending.outputs ?? {}),
+    sealed: ending.sealed ?? null,
+    termination: toJsonOrNull(ending.termination),
+    approval: toJsonOrNull(ending.approval),
+  });
+  if (!row) return false;
+  const data = { status, reason, exit_code: exitCode, attempt: at.attempt, step_id: at.stepId };
+  tx.emit({ type: 'step.finished', ...about, data: message === null ? data : { ...data, message } });
+  return true;
+}
+
+const updateSkipped = prepareQuery(
+  (db, values: { runId: string; stepId: string; reason: StepReason; atMs: number; message: string }) =>
+    db
+      .updateTable('steps')
+      .set({ status: 'skipped', reason: values.reason, finished_at: values.atMs, message: values.message })
+      .where('run_id', '=', values.runId)
+      .where('step_id', '=', values.stepId)
+      .where('status', '=', 'pending')
+      .returning('step_id'),
+);
+
+/** False when it was not pending: then nothing is changed. */
+export async function skipStep(
+  tx: Transaction,
+  about: About,
+  stepId: string,
+  skip: { readonly reason: StepReason; readonly atMs: number; readonly message: string },
+): Promise<boolean> {
+  const [row] = await updateSkipped(tx.db, { runId: about.runId, stepId, ...skip });
+  if (!row) return false;
+  const { reason, message } = skip;
+  tx.emit({ type: 'step.skipped', ...about, data: { step_id: stepId, status: 'skipped', reason, message } });
+  return true;
+}
+
+const updateRest = prepareQuery((db, { runId, atMs }: { runId: string; atMs: number }) =>
+  db
+    .updateTable('steps')
+    .set({ status: 'skipped', reason: 'run_ended', finished_at: atMs, message: 'the run ended before its turn' })
+    .where('run_id', '=', runId)
+    .where('status', '=', 'pending'),
+);
+
+/** Of a run that ends before they had their turn; nothing is announced of them. */
+export async function skipRest(tx: Transaction, runId: string, atMs: number): Promise<void> {
+  await updateRest(tx.db, { runId, atMs });
+}
+
+/** The next attempt, which starts at `notBeforeMs` at the earliest. */
+export async function addRetry(
+  tx: Transaction,
+  about: About,
+  step: NewStep & { readonly attempt: number; readonly not_before: number },
+  message: string,
+): Promise<void> {
+  await addSteps(tx, about.runId, [step]);
+  const data = { step_id: step.step_id, attempt: step.attempt, message };
+  tx.emit({ type: 'step.retrying', ...about, data });
+}
+
+/** All of a run's attempts that have begun: their next epoch is this process's. */
+export async function takeUpSteps(tx: Transaction, runId: string, worker: string): Promise<void> {
+  await tx.db
+    .updateTable('steps')
+    .set((eb) => ({ epoch: eb('epoch', '+', 1), worker }))
+    .where('run_id', '=', runId)
+    .where('finished_at', 'is', null)
+    .where('status', '!=', 'pending')
+    .execute();
+}
+
+/** Names the run that a step has started. False when it has one already, or is another's. */
+export async function nameChild(
+  tx: Transaction,
+  at: { readonly runId: string; readonly stepId: string; readonly attempt: number; readonly epoch: number },
+  childRunId: string,
+): Promise<boolean> {
+  const row = await tx.db
+    .updateTable('steps')
+    .set({ child_run_id: childRunId })
+    .where('run_id', '=', at.runId)
+    .where('step_id', '=', at.stepId)
+    .where('attempt', '=', at.attempt)
+    .where('epoch', '=', at.epoch)
+    .where('child_run_id', 'is', null)
+    .where('finished_at', 'is', null)
+    .returning(sql`1`.as('one'))
+    .executeTakeFirst();
+  return row !== undefined;
+}

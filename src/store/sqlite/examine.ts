@@ -1,0 +1,111 @@
+// What a look at an instance's files finds: beside a server that goes on, or without one. It reads the database, and of files
+// their size; flwd backup reads all of them.
+
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { setTimeout as delay } from 'node:timers/promises';
+import { errorCode } from '../../lib/error-code.ts';
+import { shardOf } from '../../lib/ids.ts';
+import { isUnreadable } from '../../lib/shortage.ts';
+import { type DamagedFile, restoredDamageFile } from '../backup/backup-files.ts';
+import { removalMs } from '../log/log-damage.ts';
+import { segmentPath } from '../log/log-segment.ts';
+import { busyTimeoutMs } from './sqlite.ts';
+
+export type Examination = {
+  /** What is wrong with the database, in SQLite's words. */
+  readonly database: string | null;
+  /** It was too large to be read as a whole. */
+  readonly isPartial: boolean;
+  readonly files: number;
+  /** Each with what is wrong. */
+  readonly damaged: readonly string[];
+};
+
+/** Read in a second or two. */
+const mostCheckedBytes = 512 * 2 ** 20;
+/** Of each kind, the newest. */
+const mostFiles = 5_000;
+const mostDamaged = 5;
+
+/** undefined where there is no database yet. @throws what SQLite says where the database cannot be opened at present */
+export async function examineStore(o: {
+  readonly dataDir: string;
+  readonly dbPath: string;
+  readonly logsDir: string;
+  readonly artifactsDir: string;
+}): Promise<Examination | undefined> {
+  if (!existsSync(o.dbPath)) return undefined;
+  const isPartial = statSync(o.dbPath).size > mostCheckedBytes;
+  // Not read-only to SQLite, which could not open the log of commits of a server that is gone.
+  const connection = new DatabaseSync(o.dbPath, { timeout: busyTimeoutMs });
+  const isThere = (query: string, ...values: readonly (string | number)[]): boolean =>
+    connection.prepare(query).get(...values) !== undefined;
+  try {
+    connection.exec('PRAGMA query_only = 1');
+    const [found] = isPartial ? [] : connection.prepare('PRAGMA quick_check(1)').all();
+    const said = found && String(Object.values(found)[0]);
+    const database = said === undefined || said === 'ok' ? null : said.split('\n').join(' ');
+    const segments = connection
+      .prepare('SELECT run_id, n, encoding, stored_bytes FROM log_segments ORDER BY run_id DESC, n DESC LIMIT ?')
+      .all(mostFiles)
+      .map(({ run_id: runId, n, encoding, stored_bytes: bytes }) => ({
+        path: segmentPath(o.logsDir, String(runId), Number(n), encoding === 'raw' ? 'raw' : 'zstd'),
+        bytes: Number(bytes),
+        isKept: () => isThere('SELECT 1 FROM log_segments WHERE run_id = ? AND n = ?', String(runId), Number(n)),
+      }));
+    const artifacts = connection
+      .prepare(
+        `SELECT id, size_bytes FROM artifacts WHERE expires_at IS NULL OR expires_at > unixepoch() * 1000
+         ORDER BY id DESC LIMIT ?`,
+      )
+      .all(mostFiles)
+      .map(({ id, size_bytes: bytes }) => ({
+        path: join(o.artifactsDir, shardOf(String(id)), String(id)),
+        bytes: Number(bytes),
+        isKept: () =>
+          isThere(
+            'SELECT 1 FROM artifacts WHERE id = ? AND (expires_at IS NULL OR expires_at > unixepoch() * 1000)',
+            String(id),
+          ),
+      }));
+    const files = [...segments, ...artifacts];
+    const sizes = files.map((file) => ({ ...file, size: sizeOf(file.path) }));
+    // Retention removes a file before its row.
+    if (sizes.some(({ size, isKept }) => size === undefined && isKept())) await delay(removalMs);
+    const damaged = sizes.flatMap(({ path, bytes, size, isKept }) => {
+      if (size === bytes) return [];
+      if (size === 'unreadable') return [{ path, what: `${path} cannot be read` }];
+      if (size !== undefined) return [{ path, what: `${path} has ${size} bytes instead of ${bytes}` }];
+      return isKept() ? [{ path, what: `${path} is missing` }] : [];
+    });
+    for (const restored of restoredDamage(o))
+      if (!damaged.some(({ path }) => path === restored.path)) damaged.push(restored);
+    const more = damaged.length - mostDamaged;
+    const shown = [...damaged.slice(0, mostDamaged).map(({ what }) => what), ...(more > 0 ? [`and ${more} more`] : [])];
+    return { database, isPartial, files: files.length, damaged: shown };
+  } finally {
+    connection.close();
+  }
+}
+
+/** What a restore brought back as it was, damaged, and retention has not removed since. */
+function restoredDamage(o: { readonly dataDir: string; readonly logsDir: string }): { path: string; what: string }[] {
+  const listed = join(o.dataDir, restoredDamageFile);
+  if (!existsSync(listed)) return [];
+  const damaged: readonly DamagedFile[] = JSON.parse(readFileSync(listed, 'utf8'));
+  return damaged
+    .map(({ name, what }) => ({ path: join(dirname(o.logsDir), name), what: `${what} (as it was in the backup)` }))
+    .filter(({ path }) => existsSync(path));
+}
+
+function sizeOf(path: string): number | 'unreadable' | undefined {
+  try {
+    return statSync(path).size;
+  } catch (error) {
+    if (isUnreadable(error)) return 'unreadable';
+    if (errorCode(error) !== 'ENOENT') throw error;
+    return undefined;
+  }
+}

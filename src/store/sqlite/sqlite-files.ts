@@ -1,0 +1,101 @@
+// The files of a database: what it says of them when it cannot be opened, and whether they are still in their place. SQLite
+// goes on writing to a file that was removed or moved away, where nobody finds the data again.
+
+import { spawnSync } from 'node:child_process';
+import { statfsSync, statSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { Problem } from '../../domain/problem.ts';
+import { lackOfRoom } from '../../lib/files/disk-room.ts';
+import { StartError } from '../../lib/start-error.ts';
+
+/** The message says what to do. */
+export class DatabaseMoved extends Error {
+  override readonly name = 'DatabaseMoved';
+}
+
+/**
+ * Remembers which files are at `path` now. The connection has them open, so no other file gets their numbers.
+ * @returns what throws DatabaseMoved while one of them is not there: 10 µs
+ */
+export function watchDatabaseFiles(path: string): () => void {
+  const paths = [path, `${path}-wal`, `${path}-shm`];
+  const ids = new Map(paths.map((name) => [name, fileId(name)]));
+  return () => {
+    for (const [name, id] of ids) {
+      if (fileId(name) === id) continue;
+      throw new DatabaseMoved(`${name} was removed or replaced: put it back, or stop the server and restore a backup`);
+    }
+  };
+}
+
+function fileId(path: string): string | undefined {
+  try {
+    const { dev, ino } = statSync(path);
+    return `${dev}:${ino}`;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Primary codes of https://sqlite.org/rescode.html */
+const codes = { error: 1, ioerr: 10, corrupt: 11, full: 13, cantOpen: 14, notADatabase: 26 };
+
+/**
+ * What SQLite's error means for the operator who opens the database at `path`, who may know the path.
+ * @returns a StartError, a Problem not-ready for a full disk, or the error itself where it is about something else
+ */
+export function explainOpening(error: unknown, path: string): unknown {
+  const code = sqliteCode(error);
+  if (!(error instanceof Error) || code === undefined) return error;
+  const mayBeFull = code === codes.ioerr || code === codes.cantOpen;
+  if (code === codes.full || (mayBeFull && lackOfRoom(dirname(path)) !== null)) {
+    return new Problem('not-ready', `the disk that holds ${path} is full; free space, or run flwd gc`);
+  }
+  if (damageIn(error) !== undefined) {
+    const cure = 'restore a backup (flwd restore), or move the file away to begin without its runs';
+    return new StartError(`the database ${path} is damaged: ${error.message}; ${cure}`);
+  }
+  return mayBeFull
+    ? new StartError(`the database ${path} cannot be opened: ${error.message}; look at its disk`)
+    : error;
+}
+
+/** In words when the file contradicts itself, or is no database. */
+export function damageIn(error: unknown): string | undefined {
+  const code = sqliteCode(error);
+  if (!(error instanceof Error) || code === undefined) return undefined;
+  const isDamage =
+    code === codes.corrupt ||
+    code === codes.notADatabase ||
+    (code === codes.error && error.message === 'unsupported file format');
+  return isDamage ? error.message : undefined;
+}
+
+/** undefined: it is not SQLite's. */
+export function sqliteCode(error: unknown): number | undefined {
+  if (!(error instanceof Error) || !('errcode' in error) || typeof error.errcode !== 'number') return undefined;
+  return error.errcode & 0xff;
+}
+
+/** Does `work` with the database at `path`. @throws what explainOpening says */
+export async function opening<T>(path: string, work: () => T | Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw explainOpening(error, path);
+  }
+}
+
+const indexPageBytes = 4096;
+/** Of a WAL of 32 MiB. */
+const indexBytes = 256 * 1024;
+
+/**
+ * SQLite maps the index of the WAL into memory and reserves its disk space by one byte in each page of 4 KiB. Where blocks of the
+ * file system are smaller, most of a page has no space, and touching it on a full disk is a SIGBUS. fallocate(1) reserves all
+ * of it; where there is none, that is as it was.
+ */
+export function reserveIndex(path: string): void {
+  if (statfsSync(dirname(path)).bsize >= indexPageBytes) return;
+  spawnSync('fallocate', ['--length', String(indexBytes), `${path}-shm`], { stdio: 'ignore' });
+}

@@ -1,0 +1,198 @@
+// The form of a job: its arguments, what the server says of them as they are typed, and the start.
+
+import { randomUUID } from 'node:crypto';
+import { Box } from 'ink';
+import { createElement as h, type ReactElement, useMemo, useRef, useState } from 'react';
+import { faultText } from '../../client/fault-words.ts';
+import { faultsOf, type OutlookWords, outlookWords } from '../../client/outlook.ts';
+import { type ArgumentField, showValue } from '../../domain/argument-fields.ts';
+import type { FormFaults } from '../../domain/filled-fields.ts';
+import { characters } from '../characters.ts';
+import { type Colour, cells, line, paragraph, type Span, typed } from '../line.ts';
+import type { Press } from '../presses.ts';
+import { type Body, type ScreenProps, useLoaded, usePresses, useSurroundings } from '../screen.ts';
+import { windowAround } from '../windowed.ts';
+import {
+  createForm,
+  type FormField,
+  type FormState,
+  focus,
+  placeFaults,
+  pressField,
+  readForm,
+  shownText,
+} from './form-state.ts';
+import { useOutlook } from './outlook.ts';
+
+const everyMs = 5_000;
+const toneColours: Readonly<Record<OutlookWords['tone'], Colour>> = {
+  good: 'green',
+  wait: 'yellow',
+  bad: 'red',
+  open: 'gray',
+};
+
+export function FormScreen({ isActive, jobId }: ScreenProps & { readonly jobId: string }): Body {
+  const { client, rows, columns, open, attend } = useSurroundings();
+  const { value: job, fault } = useLoaded({ isActive, key: jobId, everyMs }, (signal) =>
+    client.call('getJob', { path: { job_id: jobId }, signal }),
+  );
+  const empty = useMemo(() => job && createForm(job.args), [job && JSON.stringify(job.args)]);
+  const [filled, setFilled] = useState<FormState | null>(null);
+  const form = filled ?? empty;
+  const { args, faults: own } = useMemo(() => (form ? readForm(form) : { args: {}, faults: new Map() }), [form]);
+  const outlook = useOutlook(isActive && form !== null, jobId, args);
+  const faults = useMemo(
+    () => (form ? placeFaults(form, outlook?.kind === 'faults' ? outlook.errors : [], own) : noFaults),
+    [form, outlook, own],
+  );
+  const [startFault, setStartFault] = useState<string | null>(null);
+  const [isStarting, setStarting] = useState(false);
+  /** The same until something is changed or has started, so that a press after a broken answer starts nothing twice. */
+  const startKey = useRef(randomUUID());
+
+  async function start(): Promise<void> {
+    if (isStarting) return;
+    setStarting(true);
+    setStartFault(null);
+    try {
+      const headers = { 'idempotency-key': startKey.current };
+      const { run_id: runId } = await client.call('createRun', { body: { job_id: jobId, args }, headers });
+      startKey.current = randomUUID();
+      attend(runId);
+      open({ name: 'run', runId });
+    } catch (error) {
+      if (!faultsOf(error)) return setStartFault(faultText(error));
+      setStartFault('The arguments are not right yet.');
+      const [first] = [...faults.byField.keys()].toSorted((a, b) => a - b);
+      if (form && first !== undefined) setFilled(focus(form, first));
+    } finally {
+      setStarting(false);
+    }
+  }
+
+  const isOnStart = form !== null && form.focused === form.fields.length;
+  const keys = isOnStart
+    ? 'Enter: start  ↑↓ Tab: fields  q: back  ?: help'
+    : `Tab ↑↓: fields  ${keysOf(form?.fields[form.focused]?.field)}Ctrl-S: start  Esc: back`;
+  usePresses(isActive, keys, (press) => form !== null && onPress(form, press));
+
+  function onPress(form: FormState, press: Press): boolean {
+    if (press.key === 'ctrl-s' || (press.key === 'enter' && isOnStart)) {
+      void start();
+      return true;
+    }
+    const next = pressField(form, press) ?? focusedBy(form, press.key);
+    if (next === null) return false;
+    if (next.fields !== form.fields) {
+      startKey.current = randomUUID();
+      setStartFault(null);
+    }
+    setFilled(next);
+    return true;
+  }
+
+  if (!isActive) return null;
+  if (!job || !form) return line([fault === null ? 'reading…' : { text: fault, colour: 'red' }]);
+  const words = startFault === null ? outlookWords(outlook, faults.byField.size + faults.others.length) : null;
+  const summary: Span = words
+    ? { text: [words.text, ...faults.others].join('; '), colour: toneColours[words.tone] }
+    : { text: startFault ?? '', colour: 'red' };
+  const { start: first, end } = windowAround(form.fields.length + 1, form.focused, rows - 6);
+  const drawn = [...form.fields, null].slice(first, end);
+  return h(
+    Box,
+    { flexDirection: 'column', height: rows },
+    line([{ text: job.id, isBold: true }, `  ${job.title ?? ''}`], 'title'),
+    ...drawn.map((field, offset) => {
+      const index = first + offset;
+      const isFocused = index === form.focused;
+      return field
+        ? fieldLine(field, isFocused, faults.byField.get(index), columns, index)
+        : line(
+            [{ text: isStarting ? '  Starting…' : '  [ Start ]', isBold: isFocused, isInverse: isFocused }],
+            'start',
+          );
+    }),
+    h(Box, { key: 'space', flexGrow: 1 }),
+    paragraph({ text: aboutOf(form, job.description), colour: 'gray' }, 2, 'about'),
+    line([{ text: faults.byField.get(form.focused) ?? '', colour: 'red' }], 'fault'),
+    paragraph(summary, 2, 'outlook'),
+  );
+}
+
+const noFaults: FormFaults = { byField: new Map(), others: [] };
+
+function focusedBy(form: FormState, key: string): FormState | null {
+  if (key === 'tab' || key === 'down' || key === 'enter') return focus(form, form.focused + 1);
+  return key === 'shift-tab' || key === 'up' ? focus(form, form.focused - 1) : null;
+}
+
+function keysOf(field: ArgumentField | undefined): string {
+  if (field?.kind === 'list') return 'Enter: add  ';
+  return field?.kind === 'boolean' || field?.kind === 'choice' ? 'Space ←→: change  ' : '';
+}
+
+function aboutOf({ fields, focused }: FormState, description: string | null): string {
+  const { field, edit } = fields[focused] ?? {};
+  if (!field) return description ?? '';
+  const kind = field.itemKind ? `list of ${field.itemKind}` : field.kind;
+  const choices =
+    field.kind === 'choice' || field.itemKind === 'choice' ? field.choices.map(showValue).join(' | ') : '';
+  const example = field.examples[0] === undefined ? '' : `e.g. ${showValue(field.examples[0])}`;
+  const isUnset = (field.kind === 'choice' || field.kind === 'boolean') && edit?.text === '';
+  const fallback = isUnset && field.defaultValue !== undefined ? `${showValue(field.defaultValue)} without one` : '';
+  const facts = [kind, choices, ...field.constraints, fallback, example].filter((fact) => fact !== '').join(', ');
+  return [field.description ?? field.title, facts].filter(Boolean).join(' · ');
+}
+
+function fieldLine(
+  formField: FormField,
+  isFocused: boolean,
+  fault: string | undefined,
+  columns: number,
+  index: number,
+): ReactElement {
+  const { field } = formField;
+  const nameWidth = Math.min(28, Math.floor(columns * 0.3));
+  const valueWidth = Math.floor((columns - nameWidth) * 0.55);
+  return cells(
+    [
+      {
+        width: nameWidth,
+        spans: [
+          isFocused ? { text: '❯ ', colour: 'cyan' } : '  ',
+          { text: field.path.join('.'), isBold: isFocused },
+          ...(field.isRequired ? [{ text: '*', colour: 'yellow' } as const] : []),
+        ],
+      },
+      { width: valueWidth, spans: valueSpans(formField, isFocused, valueWidth - 1) },
+      { spans: [fault === undefined ? '' : { text: `✗ ${fault}`, colour: 'red' }] },
+    ],
+    index,
+  );
+}
+
+function valueSpans(formField: FormField, isFocused: boolean, width: number): Span[] {
+  const { field, edit, items } = formField;
+  const shown = shownText(formField);
+  const isEmpty = edit.text === '' && items.length === 0;
+  if (field.kind === 'boolean' || field.kind === 'choice') {
+    const value: Span = isEmpty ? { text: '–', colour: 'gray' } : { text: shown };
+    return isFocused ? [{ text: '‹ ' }, value, { text: ' ›' }] : [value];
+  }
+  const fallback: Span = {
+    text: field.defaultValue === undefined ? '' : showValue(field.defaultValue),
+    colour: 'gray',
+  };
+  if (!isFocused) return isEmpty ? [fallback] : [{ text: shown.replace(/, $/, '') }];
+  if (isEmpty) return [...typed('', 0, width), fallback];
+  // Of what is typed into it, only the end is still being edited; a secret's characters are as many dots.
+  const added = shown.slice(
+    0,
+    shown.length - (shown.endsWith(edit.text) ? edit.text.length : characters(edit.text).length),
+  );
+  const ownText = shown.slice(added.length);
+  const cursor = ownText === edit.text ? edit.cursor : characters(edit.text.slice(0, edit.cursor)).length;
+  return typed(shown, added.length + cursor, width);
+}

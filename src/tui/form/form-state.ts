@@ -1,0 +1,118 @@
+// A form being filled in: what is typed into each field, and the arguments that make of it.
+
+import { type ArgumentField, argumentFields, showValue } from '../../domain/argument-fields.ts';
+import { type FormFaults, placeFaults as placeOnFields, readFields } from '../../domain/filled-fields.ts';
+import { characters } from '../characters.ts';
+import type { Press } from '../presses.ts';
+import { editText, emptyText, type TextEdit, textOf } from '../text-edit.ts';
+
+export type FormField = {
+  readonly field: ArgumentField;
+  /** What is typed; of a list, its next item. */
+  readonly edit: TextEdit;
+  /** Of a list, what has been added. */
+  readonly items: readonly string[];
+};
+
+export type FormState = {
+  readonly fields: readonly FormField[];
+  /** The field; past the last one, what starts the job. */
+  readonly focused: number;
+};
+
+export function createForm(schema: Readonly<Record<string, unknown>>): FormState {
+  const fields = argumentFields(schema).map(
+    (field): FormField => ({ field, edit: textOf(untouched(field)), items: [] }),
+  );
+  return { fields, focused: 0 };
+}
+
+/** All that can be chosen, of a field that is a choice; else none. */
+function optionsOf({ kind, choices }: ArgumentField): string[] {
+  if (kind === 'boolean') return ['true', 'false'];
+  return kind === 'choice' ? choices.map(showValue) : [];
+}
+
+/**
+ * A choice begins as what it is without one. Not inside an object: one argument more would be a whole object of them, and
+ * others in it may be required.
+ */
+function untouched(field: ArgumentField): string {
+  const { path, defaultValue } = field;
+  const text = defaultValue === undefined ? '' : showValue(defaultValue);
+  return path.length === 1 && optionsOf(field).includes(text) ? text : '';
+}
+
+export function focus({ fields }: FormState, index: number): FormState {
+  const count = fields.length + 1;
+  return { fields, focused: (index + count) % count };
+}
+
+/** null: not a key of the focused field. */
+export function pressField(form: FormState, press: Press): FormState | null {
+  const focused = form.fields[form.focused];
+  if (!focused) return null;
+  const pressed = changed(focused, press);
+  return pressed && { ...form, fields: form.fields.with(form.focused, pressed) };
+}
+
+function changed(formField: FormField, press: Press): FormField | null {
+  const { field, edit, items } = formField;
+  if (optionsOf(field).length > 0) {
+    const text = cycled(field, edit.text, press.key);
+    return text === null ? null : { ...formField, edit: textOf(text) };
+  }
+  if (field.kind === 'list') {
+    if (press.key === 'enter' && edit.text !== '') {
+      return { ...formField, items: [...items, edit.text], edit: emptyText };
+    }
+    if (press.key === 'backspace' && edit.text === '' && items.length > 0) {
+      return { ...formField, items: items.slice(0, -1), edit: textOf(items.at(-1) ?? '') };
+    }
+  }
+  const edited = editText(edit, press);
+  return edited && { ...formField, edit: edited };
+}
+
+/** Nothing chosen, where that can be, comes after the last choice, and before the first. */
+function cycled(field: ArgumentField, text: string, key: string): string | null {
+  const choices = [...(untouched(field) === '' ? [''] : []), ...optionsOf(field)];
+  const at = Math.max(0, choices.indexOf(text));
+  if (key === ' ' || key === 'right') return choices[(at + 1) % choices.length] ?? '';
+  if (key === 'left') return choices.at(at - 1) ?? '';
+  if (key === 'backspace' || key === 'delete') return untouched(field);
+  if (!/^[\p{L}\p{N}]$/u.test(key)) return null;
+  const rest = [...choices.slice(at + 1), ...choices.slice(0, at + 1)];
+  return rest.find((choice) => choice.toLowerCase().startsWith(key.toLowerCase())) ?? text;
+}
+
+/** The arguments of what is filled in, and what cannot be read as one. */
+export function readForm({ fields }: FormState): ReturnType<typeof readFields> {
+  return readFields(
+    fields.map(({ field, edit, items }) => ({ field, texts: edit.text === '' ? items : [...items, edit.text] })),
+  );
+}
+
+/** The server's faults, and those of our own, at the fields that they belong to. */
+export function placeFaults(
+  { fields }: FormState,
+  errors: readonly Readonly<Record<string, unknown>>[],
+  own: ReadonlyMap<number, string>,
+): FormFaults {
+  return placeOnFields(
+    fields.map(({ field }) => field),
+    errors,
+    own,
+  );
+}
+
+/** What the field shows, cursor aside; nothing of a secret. */
+export function shownText({ field, edit, items }: FormField): string {
+  const typed = isSecret(field) ? '•'.repeat(characters(edit.text).length) : edit.text;
+  const added = items.map((item) => (isSecret(field) ? '•••' : item));
+  return field.kind === 'list' ? [...added, typed].join(', ') : typed;
+}
+
+function isSecret({ kind, itemKind }: ArgumentField): boolean {
+  return kind === 'secret' || itemKind === 'secret';
+}

@@ -1,0 +1,50 @@
+// The lines of a log as they are drawn.
+
+import { Box } from 'ink';
+import { createElement as h, type ReactElement } from 'react';
+import { cleanedOutput } from '../cleaned.ts';
+import { hasColours, line, type Span } from '../line.ts';
+import { levelColours } from '../words.ts';
+import { type HeldLine, type LogView, topOf } from './log-view.ts';
+
+const unitsForColumn = 32;
+
+export type LogPaneProps = {
+  readonly view: LogView;
+  readonly rows: number;
+  readonly columns: number;
+  /** Columns that are scrolled out to the left. */
+  readonly left: number;
+  readonly hasSteps: boolean;
+  readonly found: ReadonlySet<number>;
+  readonly current: number | null;
+};
+
+export function LogPane({ view, rows, ...o }: LogPaneProps): ReactElement {
+  const top = topOf(view, rows);
+  return h(
+    Box,
+    { flexDirection: 'column', height: rows },
+    ...view.lines.slice(top, top + rows).map((held) => line(spansOf(held, o), held.seq)),
+  );
+}
+
+function spansOf(held: HeldLine, o: Omit<LogPaneProps, 'view' | 'rows'>): Span[] {
+  const { seq, level, timestamp, text } = held;
+  const isCurrent = seq === o.current;
+  // Colours take room in it, and none on the screen.
+  const part = text.slice(0, (o.left + o.columns) * unitsForColumn);
+  const shown = cleanedOutput(part, { from: o.left, hasColours: hasColours && !isCurrent });
+  const colour = levelColours[level];
+  return [
+    { text: isCurrent ? '❯' : o.found.has(seq) ? '·' : ' ', colour: 'cyan' },
+    { text: `${clockTime(timestamp)} `, colour: 'gray' },
+    { text: `${level[0]?.toUpperCase() ?? ''} `, colour, isBold: level === 'fatal' },
+    ...(o.hasSteps ? [{ text: `${held.step_id} `, colour: 'gray' } as const] : []),
+    { text: shown, colour, isInverse: isCurrent, isOutput: true },
+  ];
+}
+
+function clockTime(timestamp: string): string {
+  return new Date(timestamp).toTimeString().slice(0, 8);
+}

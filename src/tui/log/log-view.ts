@@ -1,0 +1,96 @@
+// The part of a log that is held and looked at: a stretch of its lines without gaps, and which of them are on the screen.
+
+import type { LogLine } from '../../domain/log-line.ts';
+
+/** Of a line what is shown: message and further members as one text, which may be the first part of a long one. */
+export type HeldLine = Pick<LogLine, 'seq' | 'timestamp' | 'level' | 'step_id'> & { readonly text: string };
+
+export type LogView = {
+  readonly lines: readonly HeldLine[];
+  /** Nothing comes before the first of them. */
+  readonly isFromStart: boolean;
+  /** Nothing comes after the last of them but what the run has yet to print. */
+  readonly isToEnd: boolean;
+  /** The last line is kept on the screen. */
+  readonly isFollowing: boolean;
+  /** Index of the first line on the screen, while it is not following. */
+  readonly top: number;
+};
+
+export const mostLines = 5_000;
+/** A line may be 64 KiB long: 5,000 of those would be too much to hold. */
+const mostUnits = 8_000;
+
+export function heldLine({ seq, timestamp, level, step_id, message, fields }: LogLine): HeldLine {
+  const text = fields ? `${message} ${JSON.stringify(fields)}` : message;
+  return { seq, timestamp, level, step_id, text: text.length <= mostUnits ? text : firstPart(text) };
+}
+
+/** A copy, since a slice would hold on to all of it. */
+function firstPart(text: string): string {
+  return `${Buffer.from(text.slice(0, mostUnits), 'utf16le').toString('utf16le')}…`;
+}
+
+export const emptyLog: LogView = { lines: [], isFromStart: true, isToEnd: false, isFollowing: true, top: 0 };
+
+/** Index of the first line on a screen of so many rows. */
+export function topOf({ lines, isFollowing, top }: LogView, rows: number): number {
+  const last = Math.max(0, lines.length - rows);
+  return isFollowing ? last : Math.min(top, last);
+}
+
+/** What a run printed last. Someone who reads further up is not moved: where there is no room, it is left for later. */
+export function appended(view: LogView, added: readonly HeldLine[]): LogView {
+  if (!view.isToEnd || added.length === 0) return view;
+  const lines = [...view.lines, ...added];
+  if (lines.length <= mostLines) return { ...view, lines };
+  if (!view.isFollowing) return { ...view, isToEnd: false };
+  return { ...view, lines: lines.slice(-mostLines), isFromStart: false };
+}
+
+/** What comes before the first line. */
+export function prepended(view: LogView, added: readonly HeldLine[], isFromStart: boolean): LogView {
+  const lines = [...added, ...view.lines];
+  const isCut = lines.length > mostLines;
+  return {
+    lines: isCut ? lines.slice(0, mostLines) : lines,
+    isFromStart,
+    isToEnd: view.isToEnd && !isCut,
+    isFollowing: view.isFollowing && !isCut,
+    top: view.top + added.length,
+  };
+}
+
+/** What comes after the last line. */
+export function extended(view: LogView, added: readonly HeldLine[], isToEnd: boolean): LogView {
+  const lines = [...view.lines, ...added];
+  const cut = Math.max(0, lines.length - mostLines);
+  return {
+    ...view,
+    lines: lines.slice(cut),
+    isFromStart: view.isFromStart && cut === 0,
+    isToEnd,
+    top: Math.max(0, view.top - cut),
+  };
+}
+
+/** By so many lines; whoever scrolls down to the end of a log follows it. */
+export function scrolled(view: LogView, by: number, rows: number): LogView {
+  const last = Math.max(0, view.lines.length - rows);
+  const top = Math.max(0, Math.min(last, topOf(view, rows) + by));
+  return { ...view, top, isFollowing: view.isToEnd && top === last && by >= 0 };
+}
+
+/** With this line in the upper part of the screen; null where it is not held. */
+export function broughtUp(view: LogView, seq: number, rows: number): LogView | null {
+  const index = view.lines.findIndex((line) => line.seq === seq);
+  return index < 0 ? null : { ...view, top: Math.max(0, index - Math.floor(rows / 3)), isFollowing: false };
+}
+
+/** The next of the lines found, in this direction, around the end too; the lines are in order. */
+export function nextFound(found: readonly number[], from: number | null, direction: 1 | -1): number | null {
+  if (from === null) return found.at(direction === 1 ? 0 : -1) ?? null;
+  return direction === 1
+    ? (found.find((seq) => seq > from) ?? found[0] ?? null)
+    : (found.findLast((seq) => seq < from) ?? found.at(-1) ?? null);
+}

@@ -1,0 +1,48 @@
+// An approval that is about to be given or denied: of which step, and with what comment.
+
+import type { BodyOf } from '../../contract/operations.ts';
+import { characters } from '../characters.ts';
+import type { Press } from '../presses.ts';
+import { editText, emptyText, type TextEdit } from '../text-edit.ts';
+import { moved } from '../windowed.ts';
+import type { StepAnswer } from './run-parts.ts';
+
+export type Approval = {
+  readonly decision: 'approve' | 'deny';
+  readonly stepId: string;
+  /** null: none is being typed. */
+  readonly comment: TextEdit | null;
+};
+
+/** null: it is let be. */
+export function changedApproval(
+  asked: Approval,
+  press: Press,
+  waiting: readonly StepAnswer[],
+): Approval | 'decided' | null {
+  const { key } = press;
+  if (asked.comment) {
+    if (key === 'enter') return 'decided';
+    return key === 'esc' ? null : { ...asked, comment: editText(asked.comment, press) ?? asked.comment };
+  }
+  if (key === 'y') return 'decided';
+  if (key === 'c') return { ...asked, comment: emptyText };
+  const at = waiting.findIndex(({ step_id: id }) => id === asked.stepId);
+  const to = key === 'up' || key === 'down' ? moved(at, key, waiting.length, 1) : null;
+  return to === null ? null : { ...asked, stepId: waiting[to]?.step_id ?? asked.stepId };
+}
+
+export function toDecision({ decision, stepId, comment }: Approval): BodyOf<'approveRun'> {
+  return { step_id: stepId, decision, ...(comment?.text && { comment: comment.text }) };
+}
+
+/** Its keys are seen whatever the step says. */
+export function approvalWords(asked: Approval, waiting: readonly StepAnswer[], columns: number): string {
+  const step = waiting.find(({ step_id: id }) => id === asked.stepId);
+  const about = step?.message ? `${asked.stepId}: ${step.message}` : asked.stepId;
+  const others = waiting.length > 1 ? '  ↑↓: other' : '';
+  const keys = asked.comment ? `  Enter: ${asked.decision}  Esc: not` : `  y: yes  n: no  c: comment${others}`;
+  const question = characters(`${asked.decision === 'approve' ? 'Approve' : 'Deny'} ${about}`);
+  const room = columns - keys.length;
+  return `${question.length > room ? `${question.slice(0, room - 1).join('')}…` : question.join('')}${keys}`;
+}

@@ -1,0 +1,119 @@
+// What can be done with a run, asked for once more before it is done.
+
+import { useState } from 'react';
+import { faultText } from '../../client/fault-words.ts';
+import { isFinished } from '../../domain/run.ts';
+import type { Span } from '../line.ts';
+import type { Press } from '../presses.ts';
+import { useSurroundings } from '../screen.ts';
+import type { TextEdit } from '../text-edit.ts';
+import { type Approval, approvalWords, changedApproval, toDecision } from './approval.ts';
+import { type RunAnswer, waitingSteps } from './run-parts.ts';
+
+export type RunActions = {
+  /** Those that there are for the run as it is, for the footer. */
+  readonly keys: string;
+  /** A step waits to be approved or denied. */
+  readonly isWaitedFor: boolean;
+  /** For the footer, while something is asked. */
+  readonly question: string | null;
+  /** What is typed for it. */
+  readonly typing: TextEdit | null;
+  /** How the last one goes, where that is not to be seen. */
+  readonly note: string | null;
+  /** What went wrong with the last one. */
+  readonly fault: Span | null;
+  /** true: the press was for one of them. */
+  readonly take: (press: Press) => boolean;
+};
+
+const questions = {
+  cancel: 'Cancel this run?   y: yes   n: no',
+  kill: 'Kill it at once?   y: yes   n: no',
+  rerun: 'Run again?   a: all of it   f: from what failed   n: no',
+} as const;
+
+/** @param chosenStep the one that an approval is for, where it waits for one */
+export function useRunActions(runId: string, run: RunAnswer | null, chosenStep: string | undefined): RunActions {
+  const { client, columns, open, attend } = useSurroundings();
+  const [asked, setAsked] = useState<keyof typeof questions | null>(null);
+  const [approval, setApproval] = useState<Approval | null>(null);
+  const [note, setNote] = useState<string | null>(null);
+  const [fault, setFault] = useState<string | null>(null);
+  const [hasCancelled, setCancelled] = useState(false);
+  const isOver = run !== null && isFinished(run.status);
+  const isCancelling = !isOver && (hasCancelled || (run?.cancel_requested_at ?? null) !== null);
+
+  async function act(doing: string, action: () => Promise<string | null>): Promise<void> {
+    setNote(doing);
+    try {
+      setNote(await action());
+    } catch (error) {
+      setNote(null);
+      setFault(faultText(error));
+    }
+  }
+  const path = { run_id: runId };
+  const cancel = async (): Promise<string | null> => {
+    setCancelled(true);
+    try {
+      const { status } = await client.call('cancelRun', { path });
+      return status === 'cancelled' ? null : 'Its processes have been told to end, and are still there.';
+    } catch (error) {
+      setCancelled(false);
+      throw error;
+    }
+  };
+  const kill = async (): Promise<string | null> => {
+    const { status } = await client.call('cancelRun', { path, query: { force: true } });
+    return status === 'cancelled' ? null : 'Its processes have been killed, and are still there.';
+  };
+  const rerun = async (from: 'start' | 'failed'): Promise<null> => {
+    const { run_id: newId } = await client.call('rerunRun', { path, body: { from } });
+    attend(newId);
+    open({ name: 'run', runId: newId });
+    return null;
+  };
+  const decide = async (decided: Approval): Promise<null> => {
+    await client.call('approveRun', { path, body: toDecision(decided) });
+    return null;
+  };
+  const waiting = run ? waitingSteps(run) : [];
+
+  function answerApproval(asked: Approval, press: Press): void {
+    const next = changedApproval(asked, press, waiting);
+    setApproval(next === 'decided' ? null : next);
+    if (next === 'decided') void act(asked.decision === 'approve' ? 'Approving…' : 'Denying…', () => decide(asked));
+  }
+
+  function answer(key: string): void {
+    setAsked(null);
+    if (asked === 'cancel' && key === 'y') void act('Cancelling…', cancel);
+    if (asked === 'kill' && key === 'y') void act('Killing…', kill);
+    if (asked === 'rerun' && key === 'a') void act('Starting…', () => rerun('start'));
+    if (asked === 'rerun' && key === 'f') void act('Starting…', () => rerun('failed'));
+  }
+
+  return {
+    keys: isOver ? 'r: again' : isCancelling ? 'c: kill' : 'c: cancel',
+    isWaitedFor: waiting.length > 0,
+    question: approval ? approvalWords(approval, waiting, columns) : asked && questions[asked],
+    typing: approval?.comment ?? null,
+    note,
+    fault: fault === null ? null : { text: fault, colour: 'red' },
+    take(press) {
+      const { key } = press;
+      setFault(null);
+      if (approval) answerApproval(approval, press);
+      else if (asked) answer(key);
+      else if (waiting[0] && (key === 'a' || key === 'd')) {
+        const { step_id: stepId } = waiting.find(({ step_id: id }) => id === chosenStep) ?? waiting[0];
+        setApproval({ decision: key === 'a' ? 'approve' : 'deny', stepId, comment: null });
+      } else if (!run || (key !== 'c' && key !== 'r')) return false;
+      else if (key === 'c' && isOver) setNote('It is finished.');
+      else if (key === 'r' && !isOver) setNote('It is not finished yet.');
+      else setAsked(key === 'r' ? 'rerun' : isCancelling ? 'kill' : 'cancel');
+      return true;
+    },
+  };
+}

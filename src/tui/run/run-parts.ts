@@ -1,0 +1,161 @@
+// What stands above the log of a run: its state in a sentence, and its steps.
+
+import { Box } from 'ink';
+import { createElement as h, type ReactElement } from 'react';
+import { leftWords } from '../../client/left-words.ts';
+import { isKept, keptWords } from '../../client/shown-steps.ts';
+import { tookFor } from '../../client/took.ts';
+import type { AnswerOf } from '../../contract/operations.ts';
+import { leftBehindWords } from '../../domain/left-behind.ts';
+import { isFinished } from '../../domain/run.ts';
+import { formatSize } from '../../lib/units.ts';
+import { type Colour, cells, line, type Span } from '../line.ts';
+import { windowAround } from '../windowed.ts';
+import { statusLooks } from '../words.ts';
+import { wrapped } from '../wrapped.ts';
+
+export type RunAnswer = AnswerOf<'getRun'>;
+export type StepAnswer = RunAnswer['steps'][number];
+
+/** Those that somebody must approve or deny. */
+export function waitingSteps({ steps }: RunAnswer): StepAnswer[] {
+  return steps.filter(({ status }) => status === 'waiting_approval');
+}
+
+/** `fault` stands in the place of the sentence, which takes `sentenceRows` at most. */
+export function summaryLines(
+  run: RunAnswer,
+  o: {
+    readonly nowMs: number;
+    readonly fault: Span | null;
+    readonly columns: number;
+    readonly sentenceRows: number;
+  },
+): ReactElement[] {
+  const look = statusLooks[run.status];
+  const state = run.cancel_requested_at !== null && !isFinished(run.status) ? 'cancelling' : run.status;
+  const progress =
+    run.progress && !isFinished(run.status) ? `${Math.round(run.progress.percent)} % ${run.progress.message}` : '';
+  // Progress changes all the time: the log below it must not move with its length.
+  const isProgress = o.fault === null && progress !== '';
+  const sentence = o.fault ?? (isProgress ? { text: progress } : sentenceOf(run));
+  const rows = wrapped(sentence.text, o.columns, isProgress ? 1 : o.sentenceRows);
+  return [
+    cells(
+      [
+        {
+          spans: [
+            { text: run.job_id, isBold: true },
+            { text: `  ${run.run_id}`, colour: 'gray' },
+          ],
+        },
+        { spans: [{ text: `${look.glyph} ${state}`, colour: look.colour }], width: 12 },
+        { spans: [tookFor(run.started_at, run.finished_at, o.nowMs)], width: 9 },
+      ],
+      'run',
+    ),
+    ...rows.map((text, index) => line([{ ...sentence, text }], `sentence ${index}`)),
+  ];
+}
+
+/** Why it is as it is. */
+function sentenceOf(run: RunAnswer): Span {
+  if (run.error) {
+    const place = run.error.step_id && run.steps.length > 1 ? `${run.error.step_id}: ` : '';
+    return { text: `${place}${run.error.message}`, colour: 'red' };
+  }
+  if (run.waiting !== null) return { text: run.waiting, colour: 'yellow' };
+  if (run.status === 'cancelled') return { text: cancelWords(run), colour: 'magenta' };
+  if (run.result) return { text: `result ${JSON.stringify(run.result.value)}` };
+  if (run.left_behind) return { text: leftBehindWords(run.left_behind, formatSize), colour: 'yellow' };
+  const args = JSON.stringify(run.args);
+  return { text: args === '{}' ? '' : `args ${args}`, colour: 'gray' };
+}
+
+function cancelWords({ termination }: RunAnswer): string {
+  if (!termination) return 'Cancelled before it started';
+  const signals = termination.signals.map(({ signal }) => signal).join(', ');
+  return `Cancelled${signals === '' ? '' : ` by ${signals}`}: ${leftWords(termination)}`;
+}
+
+/** @param steps those of the run, in the order in which they are shown */
+export function stepLines(
+  run: RunAnswer,
+  steps: readonly StepAnswer[],
+  o: {
+    readonly rows: number;
+    readonly chosen: number | null;
+    /** The one whose log alone is shown. */
+    readonly logOf: string | null;
+    readonly nowMs: number;
+    readonly columns: number;
+  },
+): ReactElement {
+  const shown = steps.findIndex(({ step_id: id }) => id === o.logOf);
+  const { start, end } = windowAround(steps.length, o.chosen ?? (shown < 0 ? currentStep(steps) : shown), o.rows);
+  const labels = steps.map((step) => labelOf(step).length + 4);
+  // Names and values of a matrix are worth more room than most of what is said about a step.
+  const width = Math.min(Math.max(Math.floor(o.columns * 0.45), ...labels), Math.floor(o.columns * 0.7));
+  return h(
+    Box,
+    { flexDirection: 'column', height: o.rows, key: 'steps' },
+    ...steps
+      .slice(start, end)
+      .map((step, index) => stepLine(run, step, { ...o, width, isChosen: start + index === o.chosen })),
+  );
+}
+
+/** Of an instance its values: `[node=24,db=pg]`, below the step that it is one of. */
+function labelOf({ name, step_id: id, instance_of: of }: StepAnswer): string {
+  if (of !== null && id.startsWith(`${of}[`)) return `  ${id.slice(of.length)}`;
+  return name === '' ? id : name;
+}
+
+function stepWords({ message, child_run_id: childId, reason }: StepAnswer): string {
+  return message ?? (childId === null ? reason : `→ ${childId}`) ?? '';
+}
+
+/** The first that goes on, or else the last that has begun. */
+function currentStep(steps: readonly StepAnswer[]): number {
+  const going = steps.findIndex(({ status }) => status === 'running' || status === 'waiting_approval');
+  return going >= 0
+    ? going
+    : Math.max(
+        0,
+        steps.findLastIndex(({ started_at: at }) => at !== null),
+      );
+}
+
+function stepLine(
+  run: RunAnswer,
+  step: StepAnswer,
+  o: {
+    readonly isChosen: boolean;
+    readonly logOf: string | null;
+    readonly nowMs: number;
+    readonly width: number;
+  },
+): ReactElement {
+  const { isChosen, nowMs, width } = o;
+  const look = statusLooks[step.status];
+  const attempt = step.attempt > 1 ? ` (attempt ${step.attempt})` : '';
+  const kept = isKept(run, step);
+  const about = kept ? keptWords : stepWords(step);
+  const colour: Colour = step.status === 'failed' ? 'red' : 'gray';
+  return cells(
+    [
+      {
+        width,
+        spans: [
+          isChosen ? { text: '❯ ', colour: 'cyan' } : '  ',
+          { text: `${look.glyph} `, colour: look.colour },
+          { text: labelOf(step), isBold: isChosen || step.step_id === o.logOf },
+          { text: attempt, colour: 'yellow' },
+        ],
+      },
+      { width: 9, spans: [kept ? '' : tookFor(step.started_at, step.finished_at, nowMs)] },
+      { spans: [{ text: about, colour }] },
+    ],
+    step.step_id,
+  );
+}
