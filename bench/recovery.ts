@@ -1,4 +1,4 @@
-// What a restart and a mass cancel cost: 100 running jobs are taken up again, 30 are cancelled at once.
+// What a restart and a mass cancel cost: 100 running jobs are resumed again, 30 are cancelled at once.
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -28,14 +28,14 @@ export async function recoveryFigures(bin: string): Promise<Figure[]> {
   });
   try {
     await waitForJobs(fleet.url, 2);
-    return [...(await takeUps(fleet)), ...(await cancels(fleet))];
+    return [...(await resumes(fleet)), ...(await cancels(fleet))];
   } finally {
     await fleet.stop();
   }
 }
 
 /** From the start of the process to the first line of the last run that arrives. */
-async function takeUps(fleet: Fleet): Promise<Figure[]> {
+async function resumes(fleet: Fleet): Promise<Figure[]> {
   const runIds = await startAll(fleet, 'ticking', running);
   const lastId = await untilHeard(fleet.url, runIds, 0);
   await fleet.kill();

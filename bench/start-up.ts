@@ -46,7 +46,7 @@ async function command(bin: string, dir: string, { words, goal, isServed }: (typ
     : undefined;
   try {
     if (server) await listeningUrl(server);
-    const { ours, floor } = await inTurn(
+    const { ours, floor } = await alternately(
       () => timeOf(() => node(dir, [bin, ...words])),
       () => timeOf(() => node(dir, ['-e', '0'])),
     );
@@ -63,7 +63,7 @@ async function command(bin: string, dir: string, { words, goal, isServed }: (typ
 
 async function startToReady(bin: string): Promise<Figure> {
   const loading = ['--input-type=module', '-e', `await import(${JSON.stringify(import.meta.resolve('fastify'))})`];
-  const { ours, floor } = await inTurn(
+  const { ours, floor } = await alternately(
     async () => {
       let startedAt = 0;
       const instance = await startInstance(
@@ -89,7 +89,7 @@ async function startToReady(bin: string): Promise<Figure> {
 }
 
 /** So both see the same machine; the first of each warms up. */
-async function inTurn(
+async function alternately(
   one: () => Promise<number>,
   other: () => Promise<number>,
 ): Promise<{ ours: readonly number[]; floor: readonly number[] }> {

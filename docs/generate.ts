@@ -45,8 +45,8 @@ that folder itself where it has no \`jobs\`.
 `;
 
 export function problemsPage(): string {
-  const rows = Object.entries(problems).map(([slug, { status, title, cause, cure }]) =>
-    row(`\`${slug}\``, String(status), title, cause, cure),
+  const rows = Object.entries(problems).map(([slug, { status, title, cause, fix }]) =>
+    row(`\`${slug}\``, String(status), title, cause, fix),
   );
   return `# Problems
 

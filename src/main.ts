@@ -31,8 +31,8 @@ import { acquireOwnership, type OwnerInfo, type Ownership } from './instance/own
 import { packageVersion } from './instance/version.ts';
 import { systemClock } from './lib/clock.ts';
 import { createLogger } from './lib/logger.ts';
-import { startNotifier } from './notices/notifier.ts';
-import { openSigner } from './notices/signing.ts';
+import { startNotifier } from './notify/notifier.ts';
+import { openSigner } from './notify/signing.ts';
 import { assertGuarded } from './server/admission/exposure.ts';
 import { openJwtVerifier } from './server/admission/open-jwt-verifier.ts';
 import { createServer } from './server/app.ts';
@@ -61,7 +61,7 @@ export type RunningServer = {
 };
 
 /** An instance for as long as a command takes: it starts the command's own runs and these, and does nothing by itself. */
-export type Brief = {
+export type Ephemeral = {
   /** Of the data dir, which the command has taken already. */
   readonly ownership: Ownership;
   readonly runs: ReadonlySet<string>;
@@ -72,17 +72,17 @@ export type Brief = {
 };
 
 /**
- * Starts everything, in the order in which the parts need each other: health answers before runs are taken up.
+ * Starts everything, in the order in which the parts need each other: health answers before runs are resumed.
  * @throws Error when another server owns the data dir, the port is taken, or the database is of a newer version
  */
-export async function serve(config: Config, configFile: string | null, brief?: Brief): Promise<RunningServer> {
+export async function serve(config: Config, configFile: string | null, ephemeral?: Ephemeral): Promise<RunningServer> {
   const startedAtMs = systemClock.now();
   const clock = systemClock;
   const log = createLogger(config.logging);
   const { dataDir } = config.instance;
   const lost = Promise.withResolvers<OwnerInfo>();
   const ownership =
-    brief?.ownership ??
+    ephemeral?.ownership ??
     (await acquireOwnership(dataDir, { warn: (message) => log.warn(message), onLost: lost.resolve }));
   const opened: (() => Promise<void>)[] = [() => ownership.release()];
   const closeAll = async (): Promise<void> => {
@@ -106,7 +106,7 @@ export async function serve(config: Config, configFile: string | null, brief?: B
     const folders = foldersOf(config);
     const { runsDir, snapshotsDir } = folders;
     await mkdir(runsDir, { recursive: true, mode: 0o700 });
-    const giveBack = brief?.makesRoom ? await giveUpReserve(dataDir) : await lendRoom(dataDir);
+    const giveBack = ephemeral?.makesRoom ? await giveUpReserve(dataDir) : await lendRoom(dataDir);
     if (giveBack) opened.push(giveBack);
     // Commits can only come once something writes, and nothing does before the hub exists.
     let hub: Hub | undefined;
@@ -137,7 +137,7 @@ export async function serve(config: Config, configFile: string | null, brief?: B
         'stored secrets or runs are sealed by a key that is not among the keys here: add it to the key file or FLWD_SECRET_KEY and start again, or set these secrets again',
       );
     const signer = openSigner(config.notify.signingKeyFile);
-    const own = findOwnPaths(config, configFile, brief?.trial?.hides ?? []);
+    const own = findOwnPaths(config, configFile, ephemeral?.trial?.hides ?? []);
     const sources = config.sources.map((source): JobSource => ({ ...source, type: 'fs' }));
     const catalog = createCatalog({ sources, aliases: config.aliases, exclude: own.written, log });
     opened.push(() => catalog.close());
@@ -148,7 +148,7 @@ export async function serve(config: Config, configFile: string | null, brief?: B
     opened.push(async () => closeLimitHost(limitHost));
     sweepGroups(limitHost, runsDir);
     const runCallers = createRunCallers();
-    // They can call before they are taken up.
+    // They can call before they are resumed.
     for (const runId of await store.runs.running()) {
       const left = await store.runs.remains(runId);
       if (left?.run.security.profile !== 'disabled') runCallers.enterLeft(join(runsDir, runId));
@@ -202,7 +202,7 @@ export async function serve(config: Config, configFile: string | null, brief?: B
       worker: hostname(),
     });
     opened.push(() => engine.close());
-    const notifier = brief?.trial ? undefined : startNotifier({ store, hub, signer, clock, log });
+    const notifier = ephemeral?.trial ? undefined : startNotifier({ store, hub, signer, clock, log });
     opened.push(async () => notifier?.close());
 
     const retention = createRetention({ ...folders, policy: config.persistence.retention, store, clock, log });
@@ -215,12 +215,12 @@ export async function serve(config: Config, configFile: string | null, brief?: B
       catalog,
       store,
       engine,
-      retention: brief?.makesRoom ? undisturbed(retention) : retention,
+      retention: ephemeral?.makesRoom ? undisturbed(retention) : retention,
       log,
       clock,
       version: packageVersion(),
       startedAtMs,
-      noticeOutcomes: notifier?.outcomes ?? { delivered: 0, retried: 0, failed: 0 },
+      notificationOutcomes: notifier?.outcomes ?? { delivered: 0, retried: 0, failed: 0 },
       hostChecks: await checking,
       load,
       jwt,
@@ -230,7 +230,7 @@ export async function serve(config: Config, configFile: string | null, brief?: B
     });
     opened.push(() => server.close());
     opened.push(async () => engine.endWaits());
-    if (!brief)
+    if (!ephemeral)
       recordStop = await recordStart({
         audit: store.audit,
         detail: {
@@ -252,13 +252,13 @@ export async function serve(config: Config, configFile: string | null, brief?: B
     const reading = catalog
       .start()
       .catch((error: unknown) => log.error({ err: error }, 'the sources could not be read'));
-    engine.start(brief?.runs);
-    if (!brief) retention.start();
+    engine.start(ephemeral?.runs);
+    if (!ephemeral) retention.start();
     // Commands wait until it is said where they are answered: before the jobs are read they would be refused.
     void Promise.race([reading, delay(readWithinMs, undefined, { ref: false })]).then(() => {
       if (!isClosing) ownership.announce(listening);
     });
-    if (brief) await reading;
+    if (ephemeral) await reading;
     const { startNoRuns, attend } = engine;
     return { ...listening, cliToken, startNoRuns, attend, lost: lost.promise, stop: closeAll };
   } catch (error) {

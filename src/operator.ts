@@ -31,7 +31,7 @@ import { examineStore } from './store/sqlite/examine.ts';
 import { listNames, type StoredNames } from './store/sqlite/names.ts';
 import { countSecrets } from './store/sqlite/secret-count.ts';
 import { damageIn } from './store/sqlite/sqlite-files.ts';
-import { storageProblem } from './store/storage-fault.ts';
+import { storageProblem } from './store/storage-error.ts';
 
 /** What is in the database by name: makes none, and takes the data dir from nobody. */
 export async function readNames({ persistence }: Config, mostRuns: number): Promise<StoredNames> {
@@ -141,8 +141,8 @@ async function checkFile(name: string, path: string, open: () => unknown): Promi
 /** What is wrong, then what to do, as the start itself would say it. */
 function failureOf(name: string, error: unknown): HostCheck {
   if (!(error instanceof StartError)) throw error;
-  const [detail = '', ...cure] = error.message.split('; ');
-  return fail(name, detail, cure.join('; ') || null);
+  const [detail = '', ...fix] = error.message.split('; ');
+  return fail(name, detail, fix.join('; ') || null);
 }
 
 export async function backUp(

@@ -74,7 +74,7 @@ async function testsOf(catalog: Catalog, isAskedFor: (id: string) => boolean): P
   return { jobs: await Promise.all(jobs), invalid: catalog.invalid().filter(({ id }) => isAskedFor(id)) };
 }
 
-type Located = { readonly source: string } & ({ readonly id: string } | { readonly fault: string });
+type Located = { readonly source: string } & ({ readonly id: string } | { readonly error: string });
 
 /** Which job the folder is, by the sources in force. undefined: it is in none of them. */
 export async function locateJob(config: Config, dir: string): Promise<Located | undefined> {
@@ -89,8 +89,8 @@ export async function locateJob(config: Config, dir: string): Promise<Located | 
     const valid = catalog.entries().find(({ definition: { source, path } }) => isIt(source, path));
     if (valid) return { source: valid.source.name, id: valid.definition.id };
     const invalid = catalog.invalid().find(({ source, path }) => isIt(source, path));
-    const fault = invalid?.errors[0]?.message ?? 'it is left out, by its name or by .flwdignore';
-    return { source: invalid?.source ?? first.name, fault };
+    const error = invalid?.errors[0]?.message ?? 'it is left out, by its name or by .flwdignore';
+    return { source: invalid?.source ?? first.name, error };
   });
 }
 

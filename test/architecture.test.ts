@@ -27,7 +27,7 @@ const table: Readonly<Record<string, Rule>> = {
   store: { folders: ['domain', 'lib'], packages: ['kysely'], node: true },
   exec: { folders: ['domain', 'lib'], packages: ['re2js'], node: true },
   engine: { folders: ['domain', 'catalog', 'store', 'exec', 'instance', 'lib'], packages: [], node: true },
-  notices: { folders: ['domain', 'store', 'engine', 'instance', 'lib'], packages: [], node: true },
+  notify: { folders: ['domain', 'store', 'engine', 'instance', 'lib'], packages: [], node: true },
   server: {
     folders: ['domain', 'contract', 'catalog', 'store', 'engine', 'lib'],
     packages: ['fastify', 'ajv', 'jose', '@opentelemetry/sdk-metrics', '@opentelemetry/exporter-prometheus'],

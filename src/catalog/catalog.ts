@@ -2,7 +2,7 @@
 // they change, never for a request.
 
 import { join } from 'node:path';
-import type { InvalidJob, JobDefinition, JobFault } from '../domain/job.ts';
+import type { InvalidJob, JobDefinition, JobError } from '../domain/job.ts';
 import { Problem } from '../domain/problem.ts';
 import type { LogLines } from '../lib/logger.ts';
 import { printable } from './job/job-id.ts';
@@ -116,7 +116,7 @@ export function createCatalog(o: {
     warned.clear();
     for (const job of invalid) warned.add(JSON.stringify(job));
     for (const { id, source, errors } of news.slice(0, warningLimit)) {
-      log.warn({ source }, `the job ${id} is invalid: ${errors[0] ? showFault(errors[0]) : ''}`);
+      log.warn({ source }, `the job ${id} is invalid: ${errors[0] ? showError(errors[0]) : ''}`);
     }
     if (news.length > warningLimit) log.warn(`${news.length - warningLimit} more jobs are invalid`);
   }
@@ -133,7 +133,7 @@ export function createCatalog(o: {
     for (const id of [idOrAlias, target]) {
       const errors = invalid.filter((job) => job.id === id).flatMap((job) => job.errors);
       if (errors[0])
-        throw new Problem('job-invalid', `The job '${idOrAlias}' is invalid: ${showFault(errors[0])}`, { errors });
+        throw new Problem('job-invalid', `The job '${idOrAlias}' is invalid: ${showError(errors[0])}`, { errors });
     }
     throw new Problem('job-not-found', `The job '${idOrAlias}' does not exist`);
   }
@@ -193,7 +193,7 @@ export function createCatalog(o: {
   };
 }
 
-function collision(id: string, job: FoundJob, other: { readonly source: JobSource; readonly job: FoundJob }): JobFault {
+function collision(id: string, job: FoundJob, other: { readonly source: JobSource; readonly job: FoundJob }): JobError {
   return {
     file: fileOf(job),
     line: 1,
@@ -203,11 +203,11 @@ function collision(id: string, job: FoundJob, other: { readonly source: JobSourc
 }
 
 function fileOf({ path, read }: FoundJob): string {
-  const [fault] = 'id' in read ? [] : read;
-  return fault?.file ?? printable(childOf(path, 'config.yaml'));
+  const [error] = 'id' in read ? [] : read;
+  return error?.file ?? printable(childOf(path, 'config.yaml'));
 }
 
-function showFault({ file, line, column, message }: JobFault): string {
+function showError({ file, line, column, message }: JobError): string {
   return `${file}:${line}:${column}: ${message}`;
 }
 

@@ -1,4 +1,4 @@
-// What stopped a command, as it is said to whoever typed it: all but bugs can be mended by them.
+// What stopped a command, as it is said to whoever typed it: all but bugs can be fixed by them.
 
 import { ApiProblem, ServerUnreachable } from '../client/api-problem.ts';
 import { Problem, type ProblemSlug } from '../domain/problem.ts';
@@ -38,27 +38,27 @@ function exitCodeOf({ slug, status }: ApiProblem | Problem): ExitCode {
   return isForLater ? exitCodes.refused : exitCodes.wrongUse;
 }
 
-const mostFaults = 20;
+const mostErrors = 20;
 
-/** Each fault on a line of its own, at the option it was given by. */
+/** Each error on a line of its own, at the option it was given by. */
 function messageOf({ message, members }: ApiProblem | Problem): string {
-  const faults = faultsOf(members.errors);
-  return faults.length === 0 ? message : toLines(faults.map(lineOf));
+  const errors = errorsOf(members.errors);
+  return errors.length === 0 ? message : toLines(errors.map(lineOf));
 }
 
 /** Of the arguments of a job, where the server has refused them. */
-export function argumentFaults(error: unknown): { readonly pointer: string; readonly line: string }[] {
+export function argumentErrors(error: unknown): { readonly pointer: string; readonly line: string }[] {
   if (!(error instanceof ApiProblem)) return [];
-  const faults = faultsOf(error.members.errors).filter(({ pointer }) => pointer.startsWith('/args/'));
-  return faults.map((fault) => ({ pointer: fault.pointer, line: lineOf(fault) }));
+  const errors = errorsOf(error.members.errors).filter(({ pointer }) => pointer.startsWith('/args/'));
+  return errors.map((failure) => ({ pointer: failure.pointer, line: lineOf(failure) }));
 }
 
 export function toLines(lines: readonly string[]): string {
-  const left = lines.length - mostFaults;
-  return [...lines.slice(0, mostFaults), ...(left > 0 ? [`and ${left} more`] : [])].join('\n');
+  const left = lines.length - mostErrors;
+  return [...lines.slice(0, mostErrors), ...(left > 0 ? [`and ${left} more`] : [])].join('\n');
 }
 
-function lineOf({ pointer, message }: Fault): string {
+function lineOf({ pointer, message }: ValidationError): string {
   const option = optionOf(pointer);
   // A sentence of its own, such as `a secret must have …`, and not what its subject is the option of.
   if (/^(?:there|an?|the|no|unknown) /.test(message))
@@ -67,9 +67,9 @@ function lineOf({ pointer, message }: Fault): string {
   return [option, message.replace(/^`[^`]*` (?=is missing$)/, '')].filter(Boolean).join(' ');
 }
 
-type Fault = { readonly pointer: string; readonly message: string };
+type ValidationError = { readonly pointer: string; readonly message: string };
 
-function faultsOf(errors: unknown): Fault[] {
+function errorsOf(errors: unknown): ValidationError[] {
   if (!Array.isArray(errors)) return [];
   return errors.flatMap((error: unknown) => {
     if (typeof error !== 'object' || error === null || !('message' in error)) return [];

@@ -1,6 +1,6 @@
 // What a call throws when it does not succeed: the server's problem document, or that there is no server to be reached.
 
-import { trustFault } from './server-trust.ts';
+import { trustError } from './server-trust.ts';
 
 export class ApiProblem extends Error {
   readonly status: number;
@@ -23,7 +23,7 @@ export class ApiProblem extends Error {
 
 export class ServerUnreachable extends Error {
   constructor(baseUrl: string, cause: unknown) {
-    super(trustFault(baseUrl, cause) ?? `No server can be reached at ${baseUrl}.`, { cause });
+    super(trustError(baseUrl, cause) ?? `No server can be reached at ${baseUrl}.`, { cause });
     this.name = 'ServerUnreachable';
   }
 }

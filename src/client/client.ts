@@ -5,7 +5,7 @@ import type { AnswerOf, BodyOf, OperationId, PathOf, QueryOf } from '../contract
 import { apiBase, type Route, routes } from '../contract/routes.ts';
 import { isFinished } from '../domain/run.ts';
 import { problemOf, ServerUnreachable } from './api-problem.ts';
-import { isTimeout } from './fault-words.ts';
+import { isTimeout } from './error-words.ts';
 import { type ResumingStream, streamEvents } from './resuming-stream.ts';
 
 /** Left out by an operation that has none; optional where every member of it is. */

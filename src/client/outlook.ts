@@ -1,14 +1,14 @@
-// What the server says of arguments that are being filled in: their faults, or what a run of them would be.
+// What the server says of arguments that are being filled in: their errors, or what a run of them would be.
 
 import type { AnswerOf } from '../contract/operations.ts';
 import type { JsonObject } from '../domain/job.ts';
 import { ApiProblem } from './api-problem.ts';
 import type { Client } from './client.ts';
-import { faultText, isPassing } from './fault-words.ts';
+import { errorText, isPassing } from './error-words.ts';
 
 export type Outlook =
   | { readonly kind: 'plan'; readonly plan: AnswerOf<'createPlan'> }
-  | { readonly kind: 'faults'; readonly errors: readonly Readonly<Record<string, unknown>>[] }
+  | { readonly kind: 'errors'; readonly errors: readonly Readonly<Record<string, unknown>>[] }
   /** `isPassing`: asked again, it may be had. */
   | { readonly kind: 'none'; readonly why: string; readonly isPassing: boolean };
 
@@ -20,22 +20,22 @@ export async function askOutlook(
   const toOutlook = (error: unknown): Outlook =>
     signal.aborted
       ? { kind: 'none', why: '', isPassing: false }
-      : (faultsOf(error) ?? { kind: 'none', why: faultText(error), isPassing: isPassing(error) });
+      : (errorsOf(error) ?? { kind: 'none', why: errorText(error), isPassing: isPassing(error) });
   return client.call('createPlan', { body, signal }).then((plan): Outlook => ({ kind: 'plan', plan }), toOutlook);
 }
 
 /** null: it is about something else than members of the request. */
-export function faultsOf(error: unknown): Extract<Outlook, { kind: 'faults' }> | null {
+export function errorsOf(error: unknown): Extract<Outlook, { kind: 'errors' }> | null {
   if (!(error instanceof ApiProblem) || !Array.isArray(error.members.errors)) return null;
-  return { kind: 'faults', errors: error.members.errors };
+  return { kind: 'errors', errors: error.members.errors };
 }
 
 export type OutlookWords = { readonly text: string; readonly tone: 'good' | 'wait' | 'bad' | 'open' };
 
-export function outlookWords(outlook: Outlook | null, faultCount: number): OutlookWords {
+export function outlookWords(outlook: Outlook | null, errorCount: number): OutlookWords {
   if (outlook?.kind === 'none') return { text: outlook.why, tone: 'bad' };
-  if (faultCount > 0)
-    return { text: `Not yet: ${faultCount === 1 ? 'one fault' : `${faultCount} faults`}`, tone: 'bad' };
+  if (errorCount > 0)
+    return { text: `Not yet: ${errorCount === 1 ? 'one fault' : `${errorCount} faults`}`, tone: 'bad' };
   if (outlook?.kind !== 'plan') return { text: 'checking…', tone: 'open' };
   const { plan } = outlook;
   if (plan.denied) return { text: `Would be refused: ${plan.denied.detail}`, tone: 'bad' };

@@ -3,7 +3,7 @@
 
 import { heartbeatMs } from '../contract/routes.ts';
 import { ApiProblem, ServerUnreachable } from './api-problem.ts';
-import { isPassing } from './fault-words.ts';
+import { isPassing } from './error-words.ts';
 import { createSseParser, type ServerSentEvent } from './sse-parser.ts';
 
 export type Frame = {
@@ -45,13 +45,13 @@ export async function* streamEvents(o: {
   let isOver = false;
   while (!o.signal?.aborted) {
     let isEmpty = true;
-    const patience = createPatience(o.signal, o.silenceMs ?? longestSilenceMs);
+    const timeout = createSilenceTimeout(o.signal, o.silenceMs ?? longestSilenceMs);
     try {
-      const response = await patience.with(o.open(lastId === '' ? {} : { 'last-event-id': lastId }, patience.signal));
+      const response = await timeout.with(o.open(lastId === '' ? {} : { 'last-event-id': lastId }, timeout.signal));
       hasOpened = true;
       isBroken = false;
       o.onOpen?.();
-      for await (const event of eventsOf(response, patience)) {
+      for await (const event of eventsOf(response, timeout)) {
         isEmpty = false;
         const data: Frame['data'] = JSON.parse(event.data);
         lastId = event.id;
@@ -60,10 +60,10 @@ export async function* streamEvents(o: {
         if (event.event === o.lastEvent) return;
       }
       if (isEmpty && isOver) return;
-      isOver = isEmpty && o.hasEnded !== undefined && (await patience.with(o.hasEnded(patience.signal)));
+      isOver = isEmpty && o.hasEnded !== undefined && (await timeout.with(o.hasEnded(timeout.signal)));
     } catch (error) {
       if (o.signal?.aborted) return;
-      // A first answer that is none is the caller's to know; later, only what another try cannot mend.
+      // A first answer that is none is the caller's to know; later, only what another try cannot fix.
       if (!hasOpened || !isPassing(error)) throw error;
       if (!isBroken && (error instanceof ApiProblem || error instanceof ServerUnreachable)) {
         isBroken = true;
@@ -75,14 +75,14 @@ export async function* streamEvents(o: {
   }
 }
 
-type Patience = {
+type SilenceTimeout = {
   /** The caller's, and aborted when it is over. */
   readonly signal: AbortSignal;
   /** It lasts anew for each that is waited for, and is not tried in between: a reader may take its time. */
   readonly with: <T>(awaited: Promise<T>) => Promise<T>;
 };
 
-function createPatience(signal: AbortSignal | undefined, ms: number): Patience {
+function createSilenceTimeout(signal: AbortSignal | undefined, ms: number): SilenceTimeout {
   const silence = new AbortController();
   const giveUp = (): void => silence.abort(new DOMException('Nothing was heard of the server.', 'TimeoutError'));
   return {
@@ -94,13 +94,16 @@ function createPatience(signal: AbortSignal | undefined, ms: number): Patience {
   };
 }
 
-async function* eventsOf({ body }: Pick<Response, 'body'>, patience: Patience): AsyncGenerator<ServerSentEvent, void> {
+async function* eventsOf(
+  { body }: Pick<Response, 'body'>,
+  timeout: SilenceTimeout,
+): AsyncGenerator<ServerSentEvent, void> {
   if (!body) return;
   const parse = createSseParser();
   const reader = body.pipeThrough(new TextDecoderStream()).getReader();
   try {
     for (;;) {
-      const { done, value } = await patience.with(reader.read());
+      const { done, value } = await timeout.with(reader.read());
       if (done) return;
       yield* parse(value);
     }

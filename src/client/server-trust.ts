@@ -22,7 +22,7 @@ const advice: Readonly<Record<string, string>> = {
 };
 
 /** undefined: it was nothing of the kind. @param error with what caused it as its `cause` */
-export function trustFault(baseUrl: string, error: unknown): string | undefined {
+export function trustError(baseUrl: string, error: unknown): string | undefined {
   for (let cause = error, depth = 0; cause instanceof Error && depth < 5; cause = cause.cause, depth += 1) {
     const code = errorCode(cause) ?? '';
     const lead = `The certificate of the server at ${baseUrl} is not trusted`;

@@ -96,7 +96,7 @@ export type Config = {
   readonly extensions: readonly string[];
 };
 
-/** From settings without faults. */
+/** From settings without errors. */
 export function toConfig(settings: Settings, o: { readonly isDev: boolean }): Config {
   const get = <P extends KeyPath>(path: P, at?: number | string) => valueAt(settings, path, at);
 

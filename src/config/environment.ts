@@ -26,7 +26,7 @@ const sections = [...root.members.keys()].map((section) => `${section.toUpperCas
 
 /**
  * An empty variable counts as none. Answers a warning for each that looks like a key but is none: others may share the
- * prefix (Kubernetes names FLWD_SERVER_PORT after a service), so it is no fault.
+ * prefix (Kubernetes names FLWD_SERVER_PORT after a service), so it is no error.
  */
 export function readEnvironment(environment: NodeJS.ProcessEnv, base: Base, settings: Settings): string[] {
   for (const [name, { path, at }] of variables) {

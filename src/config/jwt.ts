@@ -2,7 +2,7 @@
 
 import { isLoopback } from '../lib/loopback.ts';
 import type { KeyPath } from './keys.ts';
-import { fault, type Settings, settingAt, valueAt } from './settings.ts';
+import { addError, type Settings, settingAt, valueAt } from './settings.ts';
 
 export type JwtConfig = {
   readonly issuer: string;
@@ -22,10 +22,15 @@ export function checkJwt(settings: Settings): void {
   const first = jwtKeys.find(isSet);
   if (first === undefined) return;
   if (file === null && url === null) {
-    fault(settings, first, undefined, `\`${first}\` needs \`auth.jwt.jwks_file\` or \`auth.jwt.jwks_url\` beside it`);
+    addError(
+      settings,
+      first,
+      undefined,
+      `\`${first}\` needs \`auth.jwt.jwks_file\` or \`auth.jwt.jwks_url\` beside it`,
+    );
   }
   if (file !== null && url !== null) {
-    fault(
+    addError(
       settings,
       'auth.jwt.jwks_url',
       undefined,
@@ -35,12 +40,12 @@ export function checkJwt(settings: Settings): void {
   for (const path of ['auth.jwt.issuer', 'auth.jwt.audience'] as const) {
     if (valueAt(settings, path) !== null) continue;
     const why = 'without it, anybody’s token that these keys have signed would be let in';
-    fault(settings, first, undefined, `\`${path}\` is missing: ${why}`);
+    addError(settings, first, undefined, `\`${path}\` is missing: ${why}`);
   }
   const wrong = url === null ? undefined : unsafe(new URL(url));
-  if (wrong) fault(settings, 'auth.jwt.jwks_url', undefined, `\`auth.jwt.jwks_url\` ${wrong}`);
+  if (wrong) addError(settings, 'auth.jwt.jwks_url', undefined, `\`auth.jwt.jwks_url\` ${wrong}`);
   if (valueAt(settings, 'auth.jwt.algorithms').length === 0) {
-    fault(settings, 'auth.jwt.algorithms', undefined, '`auth.jwt.algorithms` must name one at least');
+    addError(settings, 'auth.jwt.algorithms', undefined, '`auth.jwt.algorithms` must name one at least');
   }
 }
 

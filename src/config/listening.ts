@@ -1,6 +1,6 @@
 // How the server is reached beyond a plain address: TLS.
 
-import { fault, type Settings, valueAt } from './settings.ts';
+import { addError, type Settings, valueAt } from './settings.ts';
 
 export type TlsConfig = { readonly certFile: string; readonly keyFile: string };
 
@@ -8,10 +8,20 @@ export function checkListening(settings: Settings): void {
   const cert = valueAt(settings, 'server.tls.cert_file');
   const key = valueAt(settings, 'server.tls.key_file');
   if (cert !== null && key === null) {
-    fault(settings, 'server.tls.cert_file', undefined, '`server.tls.cert_file` needs `server.tls.key_file` beside it');
+    addError(
+      settings,
+      'server.tls.cert_file',
+      undefined,
+      '`server.tls.cert_file` needs `server.tls.key_file` beside it',
+    );
   }
   if (cert === null && key !== null) {
-    fault(settings, 'server.tls.key_file', undefined, '`server.tls.key_file` needs `server.tls.cert_file` beside it');
+    addError(
+      settings,
+      'server.tls.key_file',
+      undefined,
+      '`server.tls.key_file` needs `server.tls.cert_file` beside it',
+    );
   }
 }
 

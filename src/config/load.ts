@@ -1,4 +1,4 @@
-// Finds flwd.yaml, lays the environment and the flags over it, and answers one frozen Config or every fault at once.
+// Finds flwd.yaml, lays the environment and the flags over it, and answers one frozen Config or every error at once.
 
 import { closeSync, constants, fstatSync, lstatSync, openSync, readFileSync } from 'node:fs';
 import { availableParallelism, homedir } from 'node:os';
@@ -12,7 +12,15 @@ import { configPlaces } from './config-places.ts';
 import { readEnvironment } from './environment.ts';
 import { noteExtensions } from './extensions.ts';
 import type { KeyPath } from './keys.ts';
-import { createSettings, type Fault, fillDefaults, type Origin, placeOf, put, type Settings } from './settings.ts';
+import {
+  createSettings,
+  fillDefaults,
+  type Origin,
+  placeOf,
+  put,
+  type SettingError,
+  type Settings,
+} from './settings.ts';
 import { addDefaultSource, checkSources, replaceSources } from './sources.ts';
 import { readYaml } from './yaml-file.ts';
 
@@ -29,20 +37,20 @@ export type Flags = {
 export type LoadedConfig = {
   readonly config: Config;
   readonly settings: Settings;
-  /** As faults show it; null: there is no flwd.yaml. */
+  /** As errors show it; null: there is no flwd.yaml. */
   readonly file: string | null;
   readonly warnings: readonly string[];
 };
 
-/** The configuration cannot be used. Each fault is a line: where, and what. */
+/** The configuration cannot be used. Each error is a line: where, and what. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError';
-  readonly faults: readonly string[];
+  readonly errors: readonly string[];
 
-  constructor(faults: readonly Fault[]) {
-    const lines = [...new Set(faults.toSorted(byLine).map(({ origin, message }) => `${placeOf(origin)}: ${message}`))];
+  constructor(errors: readonly SettingError[]) {
+    const lines = [...new Set(errors.toSorted(byLine).map(({ origin, message }) => `${placeOf(origin)}: ${message}`))];
     super(lines.join('\n'));
-    this.faults = lines;
+    this.errors = lines;
   }
 }
 
@@ -71,7 +79,7 @@ export function loadConfig(flags: Flags, environment: NodeJS.ProcessEnv, cwd: st
   checkSources(settings, fileBase);
   checkSettings(settings);
   if (flags.dev) checkDev(settings);
-  if (settings.faults.length > 0) throw new ConfigError(settings.faults);
+  if (settings.errors.length > 0) throw new ConfigError(settings.errors);
   const warnings = [...(found?.warnings ?? []), ...strayVariables, ...noteExtensions(settings)];
   return { config: toConfig(settings, { isDev: flags.dev ?? false }), settings, file: found?.shown ?? null, warnings };
 }
@@ -129,8 +137,8 @@ const unreadable: Record<string, string> = {
   EISDIR: 'it is a folder',
 };
 
-/** Faults of the file in its order, then the others. */
-function byLine(a: Fault, b: Fault): number {
+/** Errors of the file in its order, then the others. */
+function byLine(a: SettingError, b: SettingError): number {
   return rank(a.origin) - rank(b.origin);
 }
 

@@ -1,4 +1,4 @@
-// What flwd.yaml, the environment and the flags say, key by key: the value, where it came from, and every fault found.
+// What flwd.yaml, the environment and the flags say, key by key: the value, where it came from, and every error found.
 
 import { isDeepStrictEqual } from 'node:util';
 import { nearest } from '../lib/nearest.ts';
@@ -18,7 +18,7 @@ export type Setting = {
   readonly origin: Origin;
 };
 
-export type Fault = { readonly origin: Origin; readonly message: string };
+export type SettingError = { readonly origin: Origin; readonly message: string };
 
 /** An item of a list by its index, an entry of a map by its name. */
 export type Item = { readonly at: number | string; readonly origin: Origin };
@@ -28,11 +28,11 @@ export type Settings = {
   readonly entries: Map<string, Setting>;
   /** Of `sources`, `aliases` and `remotes`, where they are given. */
   readonly items: Map<string, readonly Item[]>;
-  readonly faults: Fault[];
+  readonly errors: SettingError[];
 };
 
 export function createSettings(): Settings {
-  return { entries: new Map(), items: new Map(), faults: [] };
+  return { entries: new Map(), items: new Map(), errors: [] };
 }
 
 export function settingAt(settings: Settings, path: KeyPath, at?: number | string): Setting | undefined {
@@ -45,7 +45,7 @@ export function valueAt<P extends KeyPath>(settings: Settings, path: P, at?: num
   return settingAt(settings, path, at)?.value as ValueOf<P>;
 }
 
-/** Sets a key to what was written; what is not of its kind is a fault. */
+/** Sets a key to what was written; what is not of its kind is an error. */
 export function put(
   settings: Settings,
   path: KeyPath,
@@ -59,7 +59,7 @@ export function put(
   const value = kind.read(raw, base);
   if (value === undefined) {
     const but = isSecret ? '' : `, not ${shown(raw)}${suggestion(kind, raw)}`;
-    settings.faults.push({ origin, message: `\`${place}\` must be ${kind.expected}${but}` });
+    settings.errors.push({ origin, message: `\`${place}\` must be ${kind.expected}${but}` });
   }
   settings.entries.set(place, { path, raw, value, origin });
 }
@@ -75,20 +75,20 @@ export function fillDefaults(settings: Settings, known: Omit<Known, 'dataDir' | 
       const value = raw === null ? null : kind.read(raw, base);
       const set = settings.entries.get(place);
       if (set === undefined && isRequired) {
-        settings.faults.push({ origin, message: `\`${place}\` is missing` });
+        settings.errors.push({ origin, message: `\`${place}\` is missing` });
       } else if (set?.value === undefined) {
         settings.entries.set(place, { path, raw, value, origin: set?.origin ?? { kind: 'default' } });
       } else if (notYet && !isDeepStrictEqual(set.value, value)) {
         const what = isSecret ? '' : ` with ${shown(set.raw)}`;
-        settings.faults.push({ origin: set.origin, message: `\`${place}\`${what} is not supported yet: ${notYet}` });
+        settings.errors.push({ origin: set.origin, message: `\`${place}\`${what} is not supported yet: ${notYet}` });
       }
     }
   }
 }
 
 /** What the rules between keys find, at the place of the key. */
-export function fault(settings: Settings, path: KeyPath, at: string | number | undefined, message: string): void {
-  settings.faults.push({ origin: settingAt(settings, path, at)?.origin ?? { kind: 'default' }, message });
+export function addError(settings: Settings, path: KeyPath, at: string | number | undefined, message: string): void {
+  settings.errors.push({ origin: settingAt(settings, path, at)?.origin ?? { kind: 'default' }, message });
 }
 
 export function itemsOf(settings: Settings, path: KeyPath): readonly Item[] {
@@ -98,7 +98,7 @@ export function itemsOf(settings: Settings, path: KeyPath): readonly Item[] {
   return list ? (settings.items.get(list) ?? []) : [{ at: '', origin }];
 }
 
-/** Where a fault is: `flwd.yaml:12:3`, `FLWD_SERVER_BIND`, `--bind`. */
+/** Where an error is: `flwd.yaml:12:3`, `FLWD_SERVER_BIND`, `--bind`. */
 export function placeOf(origin: Origin): string {
   if (origin.kind === 'file') return `${origin.file}:${origin.line}:${origin.column}`;
   return origin.kind === 'default' ? 'default' : origin.name;

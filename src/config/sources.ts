@@ -49,7 +49,7 @@ export function checkSources(settings: Settings, base: Base): void {
     if (name && first) {
       const origin = settingAt(settings, 'sources[].name', item.at)?.origin ?? item.origin;
       const message = `another source is called \`${name}\` (${placeOf(first.origin)}): names must differ`;
-      settings.faults.push({ origin, message });
+      settings.errors.push({ origin, message });
     }
     if (name) taken.set(name, item);
     checkSource(settings, item);
@@ -65,7 +65,7 @@ function checkSource(settings: Settings, { at, origin }: Item): void {
   const type = valueAt(settings, 'sources[].type', at);
   if (type !== 'fs') {
     const message = `sources of type \`${type}\` are not supported yet: this version reads folders (\`fs\`)`;
-    settings.faults.push({ origin: settingAt(settings, 'sources[].type', at)?.origin ?? origin, message });
+    settings.errors.push({ origin: settingAt(settings, 'sources[].type', at)?.origin ?? origin, message });
     return;
   }
   for (const path of keyPaths.filter((path) => path.startsWith('sources[]'))) {
@@ -73,18 +73,18 @@ function checkSource(settings: Settings, { at, origin }: Item): void {
     const setting = settingAt(settings, path, at);
     if (!setting || setting.origin.kind === 'default' || !sourceTypes || sourceTypes.includes(type)) continue;
     const message = `\`${path.slice('sources[].'.length)}\` belongs to sources of type ${sourceTypes.join(' or ')}, this one is of type fs`;
-    settings.faults.push({ origin: setting.origin, message });
+    settings.errors.push({ origin: setting.origin, message });
   }
   const path = settingAt(settings, 'sources[].path', at);
   if (path?.origin.kind === 'default' && path.value === null) {
-    settings.faults.push({ origin, message: `\`sources[${at}].path\` is missing` });
+    settings.errors.push({ origin, message: `\`sources[${at}].path\` is missing` });
   } else if (typeof path?.value === 'string' && !isFolder(path.value)) {
-    settings.faults.push({ origin: path.origin, message: `there is no folder ${String(path.raw)}` });
+    settings.errors.push({ origin: path.origin, message: `there is no folder ${String(path.raw)}` });
   } else if (path && isWalkedTo(valueAt(settings, 'instance.data_dir'), String(path.value))) {
     const isDefault = path.origin.kind === 'default';
     const where = isDefault ? settingAt(settings, 'instance.data_dir')?.origin : path.origin;
     const message = `the source ${String(path.raw)} holds the data dir, whose snapshots would be taken for jobs: keep them apart`;
-    settings.faults.push({ origin: where ?? origin, message });
+    settings.errors.push({ origin: where ?? origin, message });
   }
 }
 

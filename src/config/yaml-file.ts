@@ -7,13 +7,13 @@ import type { Base } from './kind.ts';
 import { type Item, type Origin, put, type Settings } from './settings.ts';
 import { root, type Section, type Shape } from './shape.ts';
 
-/** `file` is the name that faults show. */
+/** `file` is the name that errors show. */
 export function readYaml(text: string, file: string, base: Base, settings: Settings): void {
   const deepAt = findTooDeep(text);
   if (deepAt !== undefined) {
     const linesBefore = text.slice(0, deepAt).split('\n');
     const column = (linesBefore.at(-1)?.length ?? 0) + 1;
-    settings.faults.push({
+    settings.errors.push({
       origin: { kind: 'file', file, line: linesBefore.length, column },
       message: `the file ${tooDeep}`,
     });
@@ -27,17 +27,17 @@ export function readYaml(text: string, file: string, base: Base, settings: Setti
     return { kind: 'file', file, line, column: col };
   }
   const originOf = (node: Node | null) => originAt(node?.range?.[0] ?? 0);
-  const fault = (origin: Origin, message: string) => settings.faults.push({ origin, message });
+  const addError = (origin: Origin, message: string) => settings.errors.push({ origin, message });
   function resolved(node: unknown): Node | null {
     if (!isAlias(node)) return isNode(node) ? node : null;
     const anchored = node.resolve(document);
-    if (!anchored) fault(originOf(node), `there is no anchor &${node.source} above`);
+    if (!anchored) addError(originOf(node), `there is no anchor &${node.source} above`);
     return anchored ?? null;
   }
 
   function* pairsOf(node: Node, place: string): Generator<{ name: string; origin: Origin; value: Node | null }> {
     if (!isMap(node)) {
-      fault(originOf(node), place ? `\`${place}\` must be a map of keys` : 'the file must be a map of sections');
+      addError(originOf(node), place ? `\`${place}\` must be a map of keys` : 'the file must be a map of sections');
       return;
     }
     for (const { key, value } of node.items) {
@@ -50,7 +50,7 @@ export function readYaml(text: string, file: string, base: Base, settings: Setti
     for (const { name, origin, value } of pairsOf(node, place)) {
       const shape = section.members.get(name);
       if (shape) readShape(value, shape, place ? `${place}.${name}` : name, at);
-      else fault(origin, unknown('key', name, [...section.members.keys()]));
+      else addError(origin, unknown('key', name, [...section.members.keys()]));
     }
   }
 
@@ -64,7 +64,7 @@ export function readYaml(text: string, file: string, base: Base, settings: Setti
 
   function readList(node: Node, item: Section, place: string): void {
     if (!isSeq(node)) {
-      fault(originOf(node), `\`${place}\` must be a list`);
+      addError(originOf(node), `\`${place}\` must be a list`);
       return;
     }
     const items: Item[] = [];
@@ -79,7 +79,7 @@ export function readYaml(text: string, file: string, base: Base, settings: Setti
     const items: Item[] = [];
     if (!names) settings.items.set(place, items);
     for (const { name, origin, value } of pairsOf(node, place)) {
-      if (names?.includes(name) === false) fault(origin, unknown('name', name, names));
+      if (names?.includes(name) === false) addError(origin, unknown('name', name, names));
       else {
         items.push({ at: name, origin });
         if (value) readSection(value, item, `${place}.${name}`, name);
@@ -100,7 +100,7 @@ export function readYaml(text: string, file: string, base: Base, settings: Setti
     return scalar(node);
   }
 
-  for (const { pos, message } of [...document.errors, ...document.warnings]) fault(originAt(pos[0]), message);
+  for (const { pos, message } of [...document.errors, ...document.warnings]) addError(originAt(pos[0]), message);
   if (document.errors.length === 0 && document.contents) readSection(document.contents, root, '');
 }
 

@@ -3,7 +3,7 @@
 import { Type } from 'typebox';
 import type { JsonObject } from '../domain/job.ts';
 import { logLevels } from '../domain/log-line.ts';
-import { noticeStatuses } from '../domain/notice.ts';
+import { notificationStatuses } from '../domain/notification.ts';
 import { stepStatuses } from '../domain/run.ts';
 import { tenantPattern } from '../domain/tenant.ts';
 import { anyObject, labels, literals, nullable, runStatus, securityProfile, timestamp } from './basics.ts';
@@ -208,10 +208,10 @@ export const runList = Type.Object(
 
 export const runStatusAnswer = Type.Object({ run_id: Type.String(), status: runStatus }, { $id: 'RunStatusAnswer' });
 
-const notice = Type.Object(
+const notification = Type.Object(
   {
     id: Type.String({ description: 'What the webhook gets as `webhook-id`' }),
-    status: literals(noticeStatuses),
+    status: literals(notificationStatuses),
     origin: Type.String({ description: 'Of the webhook’s address; the rest may be secret' }),
     attempts: Type.Integer(),
     last_error: nullable(Type.String()),
@@ -222,7 +222,7 @@ const notice = Type.Object(
   { $id: 'Notice' },
 );
 
-export const noticeList = Type.Object({ notices: Type.Array(notice) }, { $id: 'NoticeList' });
+export const notificationList = Type.Object({ notices: Type.Array(notification) }, { $id: 'NoticeList' });
 
 export const plan = Type.Object(
   {

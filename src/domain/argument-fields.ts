@@ -33,7 +33,7 @@ export type ArgumentField = {
   readonly constraints: readonly string[];
 };
 
-type ReadValue = { readonly value: unknown } | { readonly fault: string };
+type ReadValue = { readonly value: unknown } | { readonly error: string };
 
 /** Members of members are fields of their own, as deep as this; below it an object is one field, as JSON. */
 const mostDepth = 4;
@@ -167,17 +167,17 @@ export function readFieldText(field: ArgumentField, text: string): ReadValue {
     case 'integer':
       return /^[+-]?\d+$/.test(text) && Number.isSafeInteger(Number(text))
         ? { value: Number(text) }
-        : { fault: 'must be a whole number' };
+        : { error: 'must be a whole number' };
     case 'number':
       return text.trim() !== '' && Number.isFinite(Number(text))
         ? { value: Number(text) }
-        : { fault: 'must be a number' };
+        : { error: 'must be a number' };
     case 'boolean':
       return readBoolean(text);
     case 'choice': {
       const found = field.choices.find((choice) => showValue(choice) === text);
       return found === undefined
-        ? { fault: `must be one of ${field.choices.map(showValue).join(', ')}` }
+        ? { error: `must be one of ${field.choices.map(showValue).join(', ')}` }
         : { value: found };
     }
     case 'json':
@@ -190,7 +190,7 @@ export function readFieldText(field: ArgumentField, text: string): ReadValue {
 function readBoolean(text: string): ReadValue {
   if (['true', 'yes', 'on', '1'].includes(text.toLowerCase())) return { value: true };
   if (['false', 'no', 'off', '0'].includes(text.toLowerCase())) return { value: false };
-  return { fault: 'must be true or false' };
+  return { error: 'must be true or false' };
 }
 
 /** A word that is no JSON is itself as a text, so that a field of several types takes both. */
@@ -199,7 +199,7 @@ function readJson(text: string): ReadValue {
     const value: unknown = JSON.parse(text);
     return { value };
   } catch {
-    return /^\s*[[{"]/.test(text) ? { fault: 'is no JSON' } : { value: text };
+    return /^\s*[[{"]/.test(text) ? { error: 'is no JSON' } : { value: text };
   }
 }
 

@@ -1,4 +1,5 @@
-// Fields that a person has filled in: the arguments that make of them, and which field a fault of the arguments belongs to.
+// Fields that a person has filled in: the arguments that make of them, and which field an error of the arguments
+// belongs to.
 
 import { type ArgumentField, readFieldText, setArgument } from './argument-fields.ts';
 import type { JsonObject } from './job.ts';
@@ -10,38 +11,38 @@ export type FilledField = {
 };
 
 /** As the server gives it. */
-export type ArgumentFault = { readonly pointer?: unknown; readonly message?: unknown; readonly keyword?: unknown };
+export type ArgumentError = { readonly pointer?: unknown; readonly message?: unknown; readonly keyword?: unknown };
 
 /** By index of the field; `others` concern none. */
-export type FormFaults = { readonly byField: ReadonlyMap<number, string>; readonly others: readonly string[] };
+export type FormErrors = { readonly byField: ReadonlyMap<number, string>; readonly others: readonly string[] };
 
 /** The arguments of what is filled in, and what cannot be read as one. */
 export function readFields(filled: readonly FilledField[]): {
   readonly args: JsonObject;
-  readonly faults: ReadonlyMap<number, string>;
+  readonly fieldErrors: ReadonlyMap<number, string>;
 } {
   const args: Record<string, unknown> = {};
-  const faults = new Map<number, string>();
+  const fieldErrors = new Map<number, string>();
   for (const [index, { field, texts }] of filled.entries()) {
     if (texts.length === 0) continue;
     const values: unknown[] = [];
     for (const text of texts) {
       const read = readFieldText(field, text);
-      if ('fault' in read) faults.set(index, read.fault);
+      if ('error' in read) fieldErrors.set(index, read.error);
       else values.push(read.value);
     }
-    if (!faults.has(index)) setArgument(args, field.path, field.kind === 'list' ? values : values[0]);
+    if (!fieldErrors.has(index)) setArgument(args, field.path, field.kind === 'list' ? values : values[0]);
   }
   const plain: JsonObject = JSON.parse(JSON.stringify(args));
-  return { args: plain, faults };
+  return { args: plain, fieldErrors };
 }
 
-/** The server's faults where they belong: a pointer to a field or into it, or to what the field is in. */
-export function placeFaults(
+/** The server's errors where they belong: a pointer to a field or into it, or to what the field is in. */
+export function placeErrors(
   fields: readonly ArgumentField[],
-  errors: readonly ArgumentFault[],
+  errors: readonly ArgumentError[],
   own: ReadonlyMap<number, string>,
-): FormFaults {
+): FormErrors {
   const byField = new Map(own);
   const others: string[] = [];
   const pointers = fields.map(({ path }) => toFieldPointer(path));
@@ -62,12 +63,12 @@ export function placeFaults(
   return { byField, others };
 }
 
-/** The faults at an item of a list and inside it, as those of arguments that the item is. */
-export function faultsOfItem(
-  errors: readonly ArgumentFault[],
+/** The errors at an item of a list and inside it, as those of arguments that the item is. */
+export function errorsOfItem(
+  errors: readonly ArgumentError[],
   path: readonly string[],
   index: number,
-): ArgumentFault[] {
+): ArgumentError[] {
   const item = `${toFieldPointer(path)}/${index}`;
   return errors.flatMap(({ pointer, message, keyword }) =>
     typeof pointer === 'string' && (pointer === item || pointer.startsWith(`${item}/`))

@@ -151,7 +151,7 @@ export const cancelSignals = ['TERM', 'INT', 'HUP', 'QUIT', 'USR1', 'USR2', 'KIL
 export type CancelSignal = (typeof cancelSignals)[number];
 
 /** Where in which file something is wrong. `file` is relative to the source; line and column count from 1. */
-export type JobFault = {
+export type JobError = {
   readonly file: string;
   readonly line: number;
   readonly column: number;
@@ -163,7 +163,7 @@ export type InvalidJob = {
   readonly id: string;
   readonly source: string;
   readonly path: string;
-  readonly errors: readonly JobFault[];
+  readonly errors: readonly JobError[];
 };
 
 export const stepIdOfSingle = 'step_01';

@@ -5,257 +5,257 @@ export const problems = {
     status: 400,
     title: 'Validation Error',
     cause: 'A member of the body, an argument or a query parameter is missing, unknown or out of range.',
-    cure: 'Correct what `errors` lists; each entry points at one member.',
+    fix: 'Correct what `errors` lists; each entry points at one member.',
   },
   'malformed-request': {
     status: 400,
     title: 'Malformed Request',
     cause: 'The body is not JSON, or the request line or a header cannot be read.',
-    cure: 'Send well-formed JSON with `Content-Type: application/json`.',
+    fix: 'Send well-formed JSON with `Content-Type: application/json`.',
   },
   unauthenticated: {
     status: 401,
     title: 'Unauthenticated',
     cause:
       'The request has no credential and comes from nobody who needs none; or its credential is not valid, has expired or was revoked.',
-    cure: 'Send `Authorization: Bearer` with a token; `flwd tokens create --name NAME --scopes A,B` makes one.',
+    fix: 'Send `Authorization: Bearer` with a token; `flwd tokens create --name NAME --scopes A,B` makes one.',
   },
   'permission-denied': {
     status: 403,
     title: 'Permission Denied',
     cause: 'The caller lacks a scope or is of another tenant, or `Host` or `Origin` is foreign.',
-    cure: 'Use a token that has what `detail` names, or call the server by its own name.',
+    fix: 'Use a token that has what `detail` names, or call the server by its own name.',
   },
   'job-not-found': {
     status: 404,
     title: 'Job Not Found',
     cause: 'No source has a job of that id.',
-    cure: 'List the jobs; ids are case-sensitive.',
+    fix: 'List the jobs; ids are case-sensitive.',
   },
-  'run-not-found': { status: 404, title: 'Run Not Found', cause: 'No run has that id.', cure: 'List the runs.' },
+  'run-not-found': { status: 404, title: 'Run Not Found', cause: 'No run has that id.', fix: 'List the runs.' },
   'schedule-not-found': {
     status: 404,
     title: 'Schedule Not Found',
     cause: 'No schedule has that id; that of a config.yaml changes with its pattern, time zone and arguments.',
-    cure: 'List the schedules.',
+    fix: 'List the schedules.',
   },
   'secret-not-found': {
     status: 404,
     title: 'Secret Not Found',
     cause: 'No secret of that name is stored for the tenant.',
-    cure: 'List the secrets.',
+    fix: 'List the secrets.',
   },
   'token-not-found': {
     status: 404,
     title: 'Token Not Found',
     cause: 'No token has that id, or it is another tenant’s.',
-    cure: 'List the tokens.',
+    fix: 'List the tokens.',
   },
   'artifact-not-found': {
     status: 404,
     title: 'Artifact Not Found',
     cause: 'No artifact has that id.',
-    cure: 'List the artifacts of the run.',
+    fix: 'List the artifacts of the run.',
   },
   'not-found': {
     status: 404,
     title: 'Not Found',
     cause: 'The path is not part of the API.',
-    cure: 'See /api/v1/openapi.json.',
+    fix: 'See /api/v1/openapi.json.',
   },
   'method-not-allowed': {
     status: 405,
     title: 'Method Not Allowed',
     cause: 'The path exists, the method does not.',
-    cure: 'Use a method that `Allow` lists.',
+    fix: 'Use a method that `Allow` lists.',
   },
   'run-already-finished': {
     status: 409,
     title: 'Run Already Finished',
     cause: 'A finished run cannot be cancelled.',
-    cure: 'Nothing to do.',
+    fix: 'Nothing to do.',
   },
   'run-not-finished': {
     status: 409,
     title: 'Run Not Finished',
     cause: 'Only a run that has ended can be run again.',
-    cure: 'Wait for its end, or cancel it.',
+    fix: 'Wait for its end, or cancel it.',
   },
   'workspace-expired': {
     status: 409,
     title: 'Workspace Expired',
     cause: 'The workspace that the steps would go on with is not kept any more, or never was.',
-    cure: 'Run it again from the start; `persistence.retention.workspaces` says how long workspaces are kept.',
+    fix: 'Run it again from the start; `persistence.retention.workspaces` says how long workspaces are kept.',
   },
   'revision-expired': {
     status: 409,
     title: 'Revision Expired',
     cause: 'The files of the job as they were for that run are not kept any more.',
-    cure: 'Ask for `revision: latest`.',
+    fix: 'Ask for `revision: latest`.',
   },
   'approval-not-pending': {
     status: 409,
     title: 'Approval Not Pending',
     cause: 'The step does not wait for an approval: it was decided, or its turn has not come.',
-    cure: 'Read the run; its steps say where each stands.',
+    fix: 'Read the run; its steps say where each stands.',
   },
   'concurrency-conflict': {
     status: 409,
     title: 'Concurrency Conflict',
     cause: 'The job allows no more runs at a time, and says `on_conflict: reject`.',
-    cure: 'Wait for the other run, or cancel it.',
+    fix: 'Wait for the other run, or cancel it.',
   },
   'idempotency-conflict': {
     status: 409,
     title: 'Idempotency Conflict',
     cause: 'The Idempotency-Key was used with another body.',
-    cure: 'Use a new key for a new request.',
+    fix: 'Use a new key for a new request.',
   },
   'idempotency-in-flight': {
     status: 409,
     title: 'Idempotency In Flight',
     cause: 'The first request with this Idempotency-Key is still under way.',
-    cure: 'Ask again after it has ended.',
+    fix: 'Ask again after it has ended.',
   },
   'source-managed': {
     status: 409,
     title: 'Source Managed',
     cause: 'A file declares it, so it is read-only here.',
-    cure: 'Change the file.',
+    fix: 'Change the file.',
   },
   'artifact-gone': {
     status: 410,
     title: 'Artifact Gone',
     cause: 'The artifact has expired or was deleted.',
-    cure: 'Run the job again.',
+    fix: 'Run the job again.',
   },
   'events-expired': {
     status: 410,
     title: 'Events Expired',
     cause: 'The journal no longer holds the events after that id.',
-    cure: 'Read the runs anew, then follow without an id.',
+    fix: 'Read the runs anew, then follow without an id.',
   },
   'body-too-large': {
     status: 413,
     title: 'Body Too Large',
     cause: 'The request body is over `server.body_limit`.',
-    cure: 'Send less, or raise the limit.',
+    fix: 'Send less, or raise the limit.',
   },
   'unsupported-media-type': {
     status: 415,
     title: 'Unsupported Media Type',
     cause: 'The body is not `application/json`, or is compressed.',
-    cure: 'Send `Content-Type: application/json`, and no `Content-Encoding`.',
+    fix: 'Send `Content-Type: application/json`, and no `Content-Encoding`.',
   },
   'range-not-satisfiable': {
     status: 416,
     title: 'Range Not Satisfiable',
     cause: 'The range lies outside the artifact.',
-    cure: 'Ask for bytes below its size.',
+    fix: 'Ask for bytes below its size.',
   },
   'job-invalid': {
     status: 422,
     title: 'Job Invalid',
     cause: 'The job has a config.yaml that cannot be used.',
-    cure: 'Mend what `errors` lists, in the file and line it names.',
+    fix: 'Mend what `errors` lists, in the file and line it names.',
   },
   'not-supported-yet': {
     status: 422,
     title: 'Not Supported Yet',
     cause: 'The job or the request uses something that this version does not act on yet.',
-    cure: 'Leave it out, or wait for the version that brings it.',
+    fix: 'Leave it out, or wait for the version that brings it.',
   },
   'secret-unavailable': {
     status: 422,
     title: 'Secret Unavailable',
     cause: 'The run asks for a stored secret that is not there, or that no key of the server opens.',
-    cure: 'Store it under the name in `detail`, for the tenant of the run.',
+    fix: 'Store it under the name in `detail`, for the tenant of the run.',
   },
   'isolation-unavailable': {
     status: 422,
     title: 'Isolation Unavailable',
     cause: 'This host cannot enforce the security profile.',
-    cure: 'Install what `detail` names.',
+    fix: 'Install what `detail` names.',
   },
   'profile-not-allowed': {
     status: 422,
     title: 'Profile Not Allowed',
     cause: 'The instance does not allow the security profile, or the request would loosen it.',
-    cure: 'Ask for a stricter profile, or have the operator allow it.',
+    fix: 'Ask for a stricter profile, or have the operator allow it.',
   },
   'grant-not-allowed': {
     status: 422,
     title: 'Grant Not Allowed',
     cause: 'The job asks for a permission, or for more of the host, than the instance grants.',
-    cure: 'Ask for less, or have the operator add to `security.paths` or `may_grant`, or raise what `resources` of the profile allows.',
+    fix: 'Ask for less, or have the operator add to `security.paths` or `may_grant`, or raise what `resources` of the profile allows.',
   },
   'queue-full': {
     status: 429,
     title: 'Queue Full',
     cause: 'As many runs wait as `scheduler.queue.max_depth` allows.',
-    cure: 'Try again after `Retry-After` seconds.',
+    fix: 'Try again after `Retry-After` seconds.',
   },
   'rate-limited': {
     status: 429,
     title: 'Rate Limited',
     cause:
       'The caller sent more requests, started more runs in a profile, or has more streams open than its limit, or too many logins from its address failed.',
-    cure: 'Try again after `Retry-After` seconds; end streams that are not read.',
+    fix: 'Try again after `Retry-After` seconds; end streams that are not read.',
   },
   'headers-too-large': {
     status: 431,
     title: 'Headers Too Large',
     cause: 'The request line and the headers are over 16 KiB.',
-    cure: 'Send shorter ones; a long filter or value belongs in the body.',
+    fix: 'Send shorter ones; a long filter or value belongs in the body.',
   },
   'execution-error': {
     status: 500,
     title: 'Execution Error',
     cause: 'The engine could not create the run.',
-    cure: 'See the server log for the request id.',
+    fix: 'See the server log for the request id.',
   },
   'artifact-damaged': {
     status: 500,
     title: 'Artifact Damaged',
     cause: 'The file of the artifact is not what was stored: it is shorter or longer, or has other bytes.',
-    cure: 'Restore it from a backup, or run the job again.',
+    fix: 'Restore it from a backup, or run the job again.',
   },
   'log-damaged': {
     status: 500,
     title: 'Log Damaged',
     cause: 'The file that holds these lines of the log is damaged or gone.',
-    cure: 'Ask again with `cursor=` what `next_cursor` says: the lines behind them can be read. Or restore a backup.',
+    fix: 'Ask again with `cursor=` what `next_cursor` says: the lines behind them can be read. Or restore a backup.',
   },
   'database-damaged': {
     status: 500,
     title: 'Database Damaged',
     cause: 'The database file contradicts itself.',
-    cure: 'Stop the server and restore a backup; `flwd doctor` says what SQLite finds.',
+    fix: 'Stop the server and restore a backup; `flwd doctor` says what SQLite finds.',
   },
   'internal-error': {
     status: 500,
     title: 'Internal Error',
     cause: 'A bug in flwd.',
-    cure: 'Report it with the request id and the server log.',
+    fix: 'Report it with the request id and the server log.',
   },
   overloaded: {
     status: 503,
     title: 'Overloaded',
     cause: 'The server has more to do than its memory, its descriptors or its time allow.',
-    cure: 'Try again after `Retry-After` seconds; `GET /api/v1/health` says what there is too much of.',
+    fix: 'Try again after `Retry-After` seconds; `GET /api/v1/health` says what there is too much of.',
   },
   'not-ready': {
     status: 503,
     title: 'Not Ready',
     cause: 'The server is starting, stopping, or cannot write its data.',
-    cure: 'Wait, and see `GET /api/v1/health`.',
+    fix: 'Wait, and see `GET /api/v1/health`.',
   },
-} as const satisfies Record<string, { status: number; title: string; cause: string; cure: string }>;
+} as const satisfies Record<string, { status: number; title: string; cause: string; fix: string }>;
 
 export type ProblemSlug = keyof typeof problems;
 
-/** One fault in what the caller sent. `pointer` is a JSON Pointer into the body, or `?name` for a query parameter. */
-export type Fault = { readonly pointer: string; readonly message: string; readonly keyword: string };
+/** One error in what the caller sent. `pointer` is a JSON Pointer into the body, or `?name` for a query parameter. */
+export type ValidationError = { readonly pointer: string; readonly message: string; readonly keyword: string };
 
 /** What a caller can cause or fix. Thrown anywhere, answered at the edge as application/problem+json. */
 export class Problem extends Error {
@@ -280,7 +280,7 @@ export function problemType(slug: ProblemSlug): string {
 }
 
 /** `total` where not all are in `errors`. */
-export function validationError(errors: readonly Fault[], total = errors.length): Problem {
+export function validationError(errors: readonly ValidationError[], total = errors.length): Problem {
   const [first] = errors;
   invariant(first, 'a validation error names at least one fault');
   const more = total > 1 ? ` (and ${total - 1} more)` : '';

@@ -1,14 +1,14 @@
-// Cancels runs. The intent is written first: whoever conducts the run acts on it, now or after a restart.
+// Cancels runs. The intent is written first: whoever drives the run acts on it, now or after a restart.
 
 import type { Reach } from '../domain/principal.ts';
 import { Problem } from '../domain/problem.ts';
 import { isFinished } from '../domain/run.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
-import { outlast } from '../lib/shortage.ts';
+import { retryShortage } from '../lib/shortage.ts';
 import type { Store } from '../store/open.ts';
 import { runNotFound } from '../store/run/runs.ts';
-import { isStorageFault } from '../store/storage-fault.ts';
+import { isStorageError } from '../store/storage-error.ts';
 import type { Ends } from './ends.ts';
 import type { Dispatcher } from './queue/dispatch.ts';
 
@@ -34,7 +34,7 @@ export function createCancels(o: {
   readonly clock: Clock;
   readonly log: Logger;
   readonly ends: Ends;
-  readonly dispatcher: Pick<Dispatcher, 'removed' | 'conductorOf'>;
+  readonly dispatcher: Pick<Dispatcher, 'removed' | 'controllerOf'>;
   readonly signal: AbortSignal;
 }): Cancels {
   const { store, clock, dispatcher } = o;
@@ -47,7 +47,7 @@ export function createCancels(o: {
       return store.runs.end(tx, runId, 'withdraw', { atMs });
     });
     if (isWithdrawn) dispatcher.removed(runId);
-    else dispatcher.conductorOf(runId)?.cancel(isForced);
+    else dispatcher.controllerOf(runId)?.cancel(isForced);
     return isWithdrawn;
   }
 
@@ -75,7 +75,7 @@ export function createCancels(o: {
       return { status: 'running' };
     },
     cancelUnwaited(runId, isForced = false) {
-      outlast(() => request(runId, isForced), { isPassing: isStorageFault, signal: o.signal }).catch(
+      retryShortage(() => request(runId, isForced), { isPassing: isStorageError, signal: o.signal }).catch(
         (error: unknown) => {
           if (!o.signal.aborted) o.log.error({ err: error, run_id: runId }, 'a run could not be cancelled');
         },

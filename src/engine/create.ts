@@ -12,16 +12,16 @@ import type { Logger } from '../lib/logger.ts';
 import type { Transaction } from '../store/database.ts';
 import type { Store } from '../store/open.ts';
 import type { NewStep } from '../store/run/steps.ts';
-import { storageProblem, unwritable } from '../store/storage-fault.ts';
+import { storageProblem, unwritable } from '../store/storage-error.ts';
 import type { Ends } from './ends.ts';
 import { asItStands, type Created, type KeepAnswer, type Once } from './once.ts';
 import type { PlanRequest, ResolvedPlan, RunRequest } from './plan/plan.ts';
+import type { GroupRun } from './queue/concurrency-groups.ts';
 import type { Dispatcher } from './queue/dispatch.ts';
-import type { LaneRun } from './queue/lanes.ts';
 import type { Refusals } from './refusals.ts';
-import { createPlaces, type Place, toNewStep } from './run/places.ts';
 import { sealSecrets } from './run/run-secrets.ts';
 import { createRunState, type RunState } from './run/run-state.ts';
+import { createStepInstances, type StepInstance, toNewStep } from './run/step-instances.ts';
 import type { RunFacts } from './run/step-values.ts';
 import { creationOf, refuseDenied } from './run-audit.ts';
 import type { Sealer } from './secrets/seal.ts';
@@ -147,7 +147,7 @@ export function createAddRun(o: {
   readonly refusals: Pick<Refusals, 'add'>;
   readonly cancel: (runId: string) => void;
   /** All runs there are have their place. @throws Problem not-ready */
-  readonly untilRecovered: () => Promise<void>;
+  readonly untilResumed: () => Promise<void>;
 }): AddRun {
   const { store, dispatcher, sealer, clock } = o;
 
@@ -156,15 +156,15 @@ export function createAddRun(o: {
     const lack = lackOfRoom(o.runsDir);
     if (lack !== null) throw unwritable(lack);
     const { definition: job, source } = plan.entry;
-    if (job.concurrency && job.concurrency.onConflict !== 'queue') await o.untilRecovered();
+    if (job.concurrency && job.concurrency.onConflict !== 'queue') await o.untilResumed();
     const revision = addition.revision ?? (await o.snapshots.take(plan.entry)).revision;
     // From here to the transaction nothing is awaited: what is admitted is stored in that order.
     const createdAtMs = clock.now();
     const id = addition.id ?? createId('run', createdAtMs);
     refuseConflict(plan, dispatcher);
     const replacesOthers = job.concurrency?.onConflict === 'cancel_running';
-    const before = replacesOthers ? dispatcher.inLane(plan.lane) : [];
-    const admission = dispatcher.admit(plan.lane, { id, tenant: addition.tenant }, addition.isBounded);
+    const before = replacesOthers ? dispatcher.inGroup(plan.group) : [];
+    const admission = dispatcher.admit(plan.group, { id, tenant: addition.tenant }, addition.isBounded);
     try {
       const waiting = admission.kind === 'wait' ? admission.waiting : null;
       const { profile, network, isSandboxed, resources, read, write, resolvedArgs, storedArgs, secrets, alsoRedacted } =
@@ -186,7 +186,7 @@ export function createAddRun(o: {
         labels,
         priority,
       };
-      const places = createPlaces(job.steps, job.title ?? job.name);
+      const instances = createStepInstances(job.steps, job.title ?? job.name);
       const begun = addition.start?.(facts);
       const add = async (tx: Transaction): Promise<void> => {
         await addition.alongside(tx, id, body);
@@ -208,8 +208,8 @@ export function createAddRun(o: {
           limits: plan.limits,
           waiting,
           plan: runPlan,
-          steps: begun?.steps ?? stepsOf(places, job.steps),
-          concurrency: { limit: plan.lane.limit, key: plan.lane.key },
+          steps: begun?.steps ?? stepsOf(instances, job.steps),
+          concurrency: { limit: plan.group.limit, key: plan.group.key },
           rerunOf,
           parent,
         });
@@ -217,7 +217,7 @@ export function createAddRun(o: {
       };
       if (admission.kind === 'start') {
         // A free slot is claimed in the same commit: one fsync between the request and the script.
-        const state = begun?.state ?? createRunState({ job, run: facts, places, ended: [] });
+        const state = begun?.state ?? createRunState({ job, run: facts, instances, ended: [] });
         const begin = {
           run: facts,
           plan: runPlan,
@@ -241,7 +241,7 @@ export function createAddRun(o: {
           trigger: caller.trigger,
           waiting,
           createdAtMs,
-          concurrency: plan.lane,
+          concurrency: plan.group,
         });
       }
       replace(before, job.concurrency?.limit ?? 1, tenant);
@@ -252,29 +252,32 @@ export function createAddRun(o: {
     }
   };
 
-  /** `cancel_running`: the newest of a lane takes the place of those before it; of another tenant's it waits for the end. */
-  function replace(others: readonly LaneRun[], limit: number, tenant: string): void {
+  /**
+   * `cancel_running`: the newest of a concurrency group takes the place of those before it; of another tenant's it
+   * waits for the end.
+   */
+  function replace(others: readonly GroupRun[], limit: number, tenant: string): void {
     const own = others.filter((run) => run.tenant === tenant);
     for (const { id } of own.slice(0, Math.max(0, others.length + 1 - limit))) o.cancel(id);
   }
 }
 
 /** @throws Problem concurrency-conflict */
-export function refuseConflict({ entry, lane }: ResolvedPlan, dispatcher: Dispatcher): void {
+export function refuseConflict({ entry, group }: ResolvedPlan, dispatcher: Dispatcher): void {
   const { concurrency } = entry.definition;
   if (concurrency?.onConflict !== 'reject') return;
-  const count = dispatcher.inLane(lane).length;
+  const count = dispatcher.inGroup(group).length;
   if (count < concurrency.limit) return;
-  const which = lane.key === null ? lane.jobId : `${lane.jobId} with the concurrency key '${lane.key}'`;
+  const which = group.key === null ? group.jobId : `${group.jobId} with the concurrency key '${group.key}'`;
   throw new Problem(
     'concurrency-conflict',
     `${count} of ${concurrency.limit} runs of ${which} are there already, and the job says on_conflict: reject.`,
   );
 }
 
-function stepsOf(places: readonly Place[], steps: ResolvedPlan['entry']['definition']['steps']): NewStep[] {
-  return places.flatMap((place) => {
-    const step = steps[place.index];
-    return step ? [toNewStep(place, step)] : [];
+function stepsOf(instances: readonly StepInstance[], steps: ResolvedPlan['entry']['definition']['steps']): NewStep[] {
+  return instances.flatMap((instance) => {
+    const step = steps[instance.index];
+    return step ? [toNewStep(instance, step)] : [];
   });
 }

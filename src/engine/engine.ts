@@ -4,21 +4,21 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Catalog } from '../catalog/catalog.ts';
 import type { Snapshots } from '../catalog/source/snapshot.ts';
-import type { FaultList } from '../domain/fault-list.ts';
+import type { ErrorList } from '../domain/error-list.ts';
 import { holdsScope, type Reach, tenantFor } from '../domain/principal.ts';
 import { Problem } from '../domain/problem.ts';
 import type { LimitReport } from '../domain/resources.ts';
 import { isFinished } from '../domain/run.ts';
 import { reportOf } from '../exec/host/limit-host.ts';
-import { wasRestored } from '../exec/proc/adopt.ts';
+import { wasRestored } from '../exec/proc/resume-attempt.ts';
 import type { HostReport } from '../exec/sandbox/sandbox.ts';
 import { type SteadyClock, watchWallClock } from '../lib/clock.ts';
 import { lackOfRoom } from '../lib/files/disk-room.ts';
 import type { Logger } from '../lib/logger.ts';
-import { outlast } from '../lib/shortage.ts';
+import { retryShortage } from '../lib/shortage.ts';
 import type { Store } from '../store/open.ts';
 import type { PendingRun, StoredRun } from '../store/run/runs.ts';
-import { isStorageFault } from '../store/storage-fault.ts';
+import { isStorageError } from '../store/storage-error.ts';
 import { createCancels } from './cancel.ts';
 import { createChildren } from './children.ts';
 import { type Caller, createAddRun, createRuns } from './create.ts';
@@ -27,15 +27,15 @@ import type { Hub } from './hub.ts';
 import { type Created, createOnce } from './once.ts';
 import { type PlanContext, type RunRequest, resolvePlan, type SecurityPolicy } from './plan/plan.ts';
 import { answerPlan, type PlanAnswer } from './plan/plan-answer.ts';
-import { addArgumentFaults } from './plan/request-arguments.ts';
+import { addArgumentErrors } from './plan/request-arguments.ts';
 import type { SecretLookup } from './plan/secret-references.ts';
 import { createDispatcher, type QueueLimits } from './queue/dispatch.ts';
 import { createReaper, overtimeMs } from './reaper.ts';
-import { addPendingRuns, endWithoutConductor, type Recovery, recoverRun, recoverRuns } from './recover.ts';
 import { createRefusals, type Refusals } from './refusals.ts';
 import { createRerun, type Rerun } from './rerun.ts';
-import { conduct } from './run/conduct.ts';
-import type { ConductContext } from './run/run-context.ts';
+import { addPendingRuns, endWithoutController, type ResumeContext, resumeRun, resumeRuns } from './resume.ts';
+import type { ControllerContext } from './run/run-context.ts';
+import { createRunController } from './run/run-controller.ts';
 import { createRunFolders } from './run/run-folders.ts';
 import { toSource } from './run/run-source.ts';
 import { createSchedules, type Schedules } from './schedule/schedules.ts';
@@ -60,8 +60,8 @@ export type Engine = {
   readonly limitReport: LimitReport;
   /** @throws Problem permission-denied, job-not-found, job-invalid, validation-error */
   readonly plan: (request: RunRequest, caller: Caller) => Promise<PlanAnswer>;
-  /** What is wrong with the arguments in a body for `plan` or `createRun` that has other faults. */
-  readonly addArgumentFaults: (body: unknown, faults: FaultList) => void;
+  /** What is wrong with the arguments in a body for `plan` or `createRun` that has other errors. */
+  readonly addArgumentErrors: (body: unknown, errors: ErrorList) => void;
   /** @throws Problem whatever stands in the way of the run */
   readonly createRun: (request: RunRequest, caller: Caller, idempotencyKey?: string) => Promise<Created>;
   /** @throws Problem run-not-found, run-not-finished, workspace-expired, revision-expired, and what createRun throws */
@@ -82,8 +82,8 @@ export type Engine = {
   readonly queue: () => Omit<QueueLimits, 'weightOf'> & { readonly depth: number; readonly running: number };
   readonly health: () => Record<string, Check>;
   /**
-   * Takes up what a former process left, in the background. With `only`, of the runs that wait just these are started, besides
-   * those that come, and no schedule is looked at.
+   * Resumes what a former process left, in the background. With `only`, of the runs that wait just these are started,
+   * besides those that come, and no schedule is looked at.
    */
   readonly start: (only?: ReadonlySet<string>) => void;
   /** With `only`: this one is started too, if it waits. */
@@ -105,7 +105,7 @@ const droppingMs = 2_000;
 /** Large artifacts take their time. */
 const storingMs = 600_000;
 /** Of 100 running runs it takes less than 2 s. */
-const recoveryMs = 5_000;
+const resumeMs = 5_000;
 
 export function createEngine(o: {
   readonly store: Store;
@@ -119,7 +119,7 @@ export function createEngine(o: {
   readonly log: Logger;
   readonly policy: SecurityPolicy;
   readonly limits: QueueLimits;
-  readonly execution: Omit<ConductContext, 'store' | 'clock' | 'log' | 'sealer' | 'folders' | 'worker'>;
+  readonly execution: Omit<ControllerContext, 'store' | 'clock' | 'log' | 'sealer' | 'folders' | 'worker'>;
   readonly defaultTenant: string;
   readonly syncWaitMs: number;
   /** This process, as a run names who executes it. */
@@ -128,21 +128,21 @@ export function createEngine(o: {
   const { store, catalog, hub, log, sealer } = o;
   const clock = watchWallClock(o.clock, (byMs) => {
     log.warn({ by_ms: byMs }, 'the clock was set; deadlines of runs move with it');
-    for (const conductor of dispatcher.conductors()) conductor.clockSet(byMs);
+    for (const controller of dispatcher.controllers()) controller.clockSet(byMs);
     reaper.clockSet(byMs);
   });
   const folders = createRunFolders();
-  const context: ConductContext = { ...o.execution, store, clock, log, sealer, folders, worker: o.worker };
+  const context: ControllerContext = { ...o.execution, store, clock, log, sealer, folders, worker: o.worker };
   const { limitHost } = o.execution;
   const secrets = createStoredSecrets(o);
   const storedSecret = secrets.valueOf;
   const planContext: PlanContext = { catalog, policy: o.policy, host: o.host, limitHost, storedSecret };
   const stopping = new AbortController();
   const ends = watchEnds(hub);
-  let recovery: Promise<void> | undefined;
+  let resuming: Promise<void> | undefined;
 
-  function patiently<T>(work: () => Promise<T>): Promise<T> {
-    return outlast(work, { isPassing: isStorageFault, signal: stopping.signal });
+  function withRetry<T>(work: () => Promise<T>): Promise<T> {
+    return retryShortage(work, { isPassing: isStorageError, signal: stopping.signal });
   }
 
   const cancelLater = (runId: string, isForced = false): void => cancels.cancelUnwaited(runId, isForced);
@@ -151,8 +151,8 @@ export function createEngine(o: {
     store,
     log,
     limits: o.limits,
-    conduct: (source) =>
-      conduct(source, context, {
+    createController: (source) =>
+      createRunController(source, context, {
         requestSlot: dispatcher.requestSlot,
         withdrawSlot: dispatcher.withdrawSlot,
         noticeDeadline: (atMs) => reaper.notice(atMs),
@@ -173,7 +173,7 @@ export function createEngine(o: {
     },
   });
 
-  const reaper = createReaper({ store, clock, log, dispatcher, forceEnd, resync, patiently });
+  const reaper = createReaper({ store, clock, log, dispatcher, forceEnd, resync, withRetry });
   const cancels = createCancels({ ...o, clock, ends, dispatcher, signal: stopping.signal });
   const refusals = createRefusals({ audit: store.audit, clock, log });
   const addRun = createAddRun({
@@ -183,7 +183,7 @@ export function createEngine(o: {
     refusals,
     dispatcher,
     cancel: cancelLater,
-    untilRecovered,
+    untilResumed,
   });
   const children = createChildren({ store, hub, planContext, addRun, cancel: cancelLater, signal: stopping.signal });
   const once = createOnce(o);
@@ -213,11 +213,11 @@ export function createEngine(o: {
     if (!dispatcher.knows(run.id)) dispatcher.added(run);
   }
 
-  /** What is in the database and nobody here deals with: another process, or a fault, has left it so. */
+  /** What is in the database and nobody here deals with: another process, or an error, has left it so. */
   async function resync(): Promise<void> {
-    if (!isRecovered || only) return;
+    if (!isResumed || only) return;
     const { pending } = await store.runs.counts();
-    if (pending > dispatcher.depth + dispatcher.starting) await addPendingRuns({ store, patiently, addPending });
+    if (pending > dispatcher.depth + dispatcher.starting) await addPendingRuns({ store, withRetry, addPending });
     const running = await store.runs.running();
     const orphans = running.filter((runId) => !dispatcher.knows(runId));
     // One that has just ended, or has just been claimed, may look like one.
@@ -225,24 +225,24 @@ export function createEngine(o: {
     wereOrphans = new Set(orphans);
     for (const runId of left) {
       log.warn({ run_id: runId }, 'a running run that nobody attended to is taken up');
-      await recoverRun(runId, recoveryOf);
+      await resumeRun(runId, resumeContext);
     }
   }
 
-  const { promise: recovered, resolve: markRecovered } = Promise.withResolvers<void>();
-  let isRecovered = false;
+  const { promise: resumed, resolve: markResumed } = Promise.withResolvers<void>();
+  let isResumed = false;
   let wereOrphans: ReadonlySet<string> = new Set();
   let startedAtMs = clock.monotonicMs();
-  const recoveryOf: Recovery = {
+  const resumeContext: ResumeContext = {
     store,
     log,
-    patiently,
+    withRetry,
     addPending,
     signal: stopping.signal,
-    async takeUp(stored) {
+    async resume(stored) {
       const why = { reason: 'lost', message: 'it was running when the backup was made' } as const;
       if (wasRestored(join(context.runsDir, stored.run.run_id))) {
-        await endWithoutConductor(stored, why, { ...context, cancelChild: cancelLater });
+        await endWithoutController(stored, why, { ...context, cancelChild: cancelLater });
         return;
       }
       const source = toSource(stored, sealer);
@@ -254,33 +254,33 @@ export function createEngine(o: {
       log.error({ err: error, run_id: stored.run.run_id }, 'a run is set aside as failed');
       await dispatcher.drop(stored.run.run_id);
       const message = 'the run could not be taken up after a restart; the server log says why';
-      await endWithoutConductor(stored, { reason: 'lost', message }, { ...context, cancelChild: cancelLater });
+      await endWithoutController(stored, { reason: 'lost', message }, { ...context, cancelChild: cancelLater });
     },
   };
 
-  async function recover(): Promise<void> {
-    // Deadlines hold while runs are taken up, and one that hangs meanwhile is ended by them.
+  async function resumeAll(): Promise<void> {
+    // Deadlines hold while runs are resumed, and one that hangs meanwhile is ended by them.
     reaper.start();
-    await recoverRuns(recoveryOf);
-    for (const runId of await patiently(() => store.runs.cancelling('pending'))) cancelLater(runId);
-    isRecovered = true;
+    await resumeRuns(resumeContext);
+    for (const runId of await withRetry(() => store.runs.cancelling('pending'))) cancelLater(runId);
+    isResumed = true;
     dispatcher.open();
-    markRecovered();
+    markResumed();
   }
 
-  async function untilRecovered(): Promise<void> {
-    await recovered;
+  async function untilResumed(): Promise<void> {
+    await resumed;
     if (stopping.signal.aborted) throw new Problem('not-ready', 'The server is stopping.');
   }
 
-  /** A conductor that has not done its part long after it was told. */
+  /** A run controller that has not done its part long after it was told. */
   async function forceEnd(runId: string, toldForMs: number, why: 'timeout' | 'cancel'): Promise<void> {
     const before = await store.runs.execution(runId);
-    const conductor = dispatcher.conductorOf(runId);
-    const patienceMs = conductor?.isStoring() ? storingMs : overtimeMs;
-    if (!before || toldForMs < before.plan.job.cancel.graceMs + patienceMs) return;
+    const controller = dispatcher.controllerOf(runId);
+    const timeoutMs = controller?.isStoring() ? storingMs : overtimeMs;
+    if (!before || toldForMs < before.plan.job.cancel.graceMs + timeoutMs) return;
     // A disk that is full decides nothing about a run whose processes are gone; a sub-run has a grace period of its own.
-    if (conductor?.isHeldUp() || (await waitsForSubRun(before))) return;
+    if (controller?.isHeldUp() || (await waitsForSubRun(before))) return;
     log.error({ run_id: runId }, 'a run past its time is ended without its conductor');
     await Promise.race([dispatcher.drop(runId), delay(droppingMs, undefined, { ref: false })]);
     // It may have come to something meanwhile.
@@ -288,7 +288,7 @@ export function createEngine(o: {
     if (stored?.run.status !== 'running') return;
     const message = 'did not end in time, and what attended to it did not answer';
     const reason = why === 'cancel' ? 'lost' : 'timeout';
-    await endWithoutConductor(stored, { reason, message }, { ...context, cancelChild: cancelLater });
+    await endWithoutController(stored, { reason, message }, { ...context, cancelChild: cancelLater });
   }
 
   async function waitsForSubRun({ attempts }: StoredRun): Promise<boolean> {
@@ -310,7 +310,7 @@ export function createEngine(o: {
       const context = mayRun ? planContext : { ...planContext, storedSecret: refuseToLookUp };
       return answerPlan(await resolvePlan({ ...request, tenant }, context), { catalog, dispatcher, ...o.policy });
     },
-    addArgumentFaults: (body, faults) => addArgumentFaults(body, catalog, faults),
+    addArgumentErrors: (body, errors) => addArgumentErrors(body, catalog, errors),
     createRun,
     schedules,
     secrets,
@@ -320,9 +320,9 @@ export function createEngine(o: {
     cancel: cancels.cancel,
     async approve(runId, { step_id: stepId, decision, comment = null }, { principal }) {
       await store.runs.assertThere(runId, principal);
-      const conductor = dispatcher.conductorOf(runId);
-      if (conductor) return conductor.approve(stepId, { decision, by: principal.name, comment });
-      if (!isRecovered) throw new Problem('not-ready', 'The server is taking up what it left running.');
+      const controller = dispatcher.controllerOf(runId);
+      if (controller) return controller.approve(stepId, { decision, by: principal.name, comment });
+      if (!isResumed) throw new Problem('not-ready', 'The server is taking up what it left running.');
       const { status = 'gone' } = (await store.runs.summary(runId)) ?? {};
       throw new Problem('approval-not-pending', `The run '${runId}' is ${status}.`);
     },
@@ -334,7 +334,7 @@ export function createEngine(o: {
       const failure = store.db.failure();
       const lack = lackOfRoom(o.execution.runsDir);
       const { isFull } = dispatcher;
-      const isLate = !isRecovered && clock.monotonicMs() - startedAtMs > recoveryMs;
+      const isLate = !isResumed && clock.monotonicMs() - startedAtMs > resumeMs;
       const complaint = isLate ? 'nothing starts before what the server left running is taken up' : reaper.complaint();
       const profile = o.host[o.policy.defaultProfile];
       return {
@@ -354,15 +354,15 @@ export function createEngine(o: {
       only = given && new Set(given);
       startedAtMs = clock.monotonicMs();
       if (!only) schedules.start();
-      recovery = recover().catch((error: unknown) => {
+      resuming = resumeAll().catch((error: unknown) => {
         if (!stopping.signal.aborted) log.error({ err: error }, 'what a former process left was not taken up');
       });
     },
     attend(runId) {
       if (!only || only.has(runId)) return;
       only.add(runId);
-      recovered
-        .then(() => addPendingRuns({ store, patiently, addPending }))
+      resumed
+        .then(() => addPendingRuns({ store, withRetry, addPending }))
         .catch((error: unknown) => {
           if (!stopping.signal.aborted) log.error({ err: error, run_id: runId }, 'a run that waits was not started');
         });
@@ -372,12 +372,12 @@ export function createEngine(o: {
     async close() {
       ends.close();
       stopping.abort();
-      markRecovered();
+      markResumed();
       await schedules.close();
       await reaper.stop();
-      // What is being taken up may wait for a disk that is full: it is let go of, too.
+      // What is being resumed may wait for a disk that is full: it is let go of, too.
       await dispatcher.stop();
-      await recovery;
+      await resuming;
       await dispatcher.stop();
       await folders.settled();
       await refusals.close();

@@ -8,10 +8,16 @@ import type { StoredRun } from '../store/run/runs.ts';
 import type { NewStep } from '../store/run/steps.ts';
 import type { StepRow } from '../store/schema.ts';
 import type { RerunRequest } from './plan/rerun-arguments.ts';
-import { createInstancePlaces, createPlaces, type Place, restorePlaces, toNewStep } from './run/places.ts';
 import { unsealOutputs } from './run/run-source.ts';
 import { createRunState, type RunState } from './run/run-state.ts';
 import { sealContext } from './run/step-changes.ts';
+import {
+  createGroupInstances,
+  createStepInstances,
+  restoreStepInstances,
+  type StepInstance,
+  toNewStep,
+} from './run/step-instances.ts';
 import { ancestorsOf, type RunFacts } from './run/step-values.ts';
 import type { Sealer } from './secrets/seal.ts';
 
@@ -58,40 +64,41 @@ export function keptStart(o: {
   const job = { ...stored.plan.job, steps };
   const oldId = stored.run.run_id;
   const rowOf = new Map(o.kept.map((row) => [row.step_id, row]));
-  const keptAt = new Map<Place, StepRow>();
-  const keep = (row: StepRow, n: number): Place[] => {
-    const places = restorePlaces(steps, [{ ...row, n }]);
-    for (const place of places) keptAt.set(place, row);
-    return places;
+  const keptAt = new Map<StepInstance, StepRow>();
+  const keep = (row: StepRow, n: number): StepInstance[] => {
+    const instances = restoreStepInstances(steps, [{ ...row, n }]);
+    for (const instance of instances) keptAt.set(instance, row);
+    return instances;
   };
-  const places = createPlaces(steps, job.title ?? job.name).flatMap((place) => {
-    const row = rowOf.get(place.stepId);
-    return row ? keep(row, place.n) : place;
+  const stepInstances = createStepInstances(steps, job.title ?? job.name).flatMap((instance) => {
+    const row = rowOf.get(instance.stepId);
+    return row ? keep(row, instance.n) : instance;
   });
   for (const row of o.kept) {
-    if (row.instance_of !== null && rowOf.has(row.instance_of)) places.push(...keep(row, places.length + 1));
+    if (row.instance_of !== null && rowOf.has(row.instance_of))
+      stepInstances.push(...keep(row, stepInstances.length + 1));
   }
 
   const ofWholeSteps = stateOf();
-  for (const place of places.filter(({ kind, status }) => kind === 'group' && status === 'pending')) {
-    const step = steps[place.index];
+  for (const instance of stepInstances.filter(({ kind, status }) => kind === 'group' && status === 'pending')) {
+    const step = steps[instance.index];
     if (!step) continue;
-    const instances = createInstancePlaces(place, step, ofWholeSteps.instancesOf(place), places.length);
+    const instances = createGroupInstances(instance, step, ofWholeSteps.instancesOf(instance), stepInstances.length);
     const found = instances.map((instance) => {
       const row = rowOf.get(instance.stepId);
       // Another argument may have made another item of the same place in the list.
       return row?.item === JSON.stringify(instance.item) ? row : undefined;
     });
     if (found.some((row) => row !== undefined))
-      places.push(...instances.flatMap((instance, at) => (found[at] ? keep(found[at], instance.n) : instance)));
+      stepInstances.push(...instances.flatMap((instance, at) => (found[at] ? keep(found[at], instance.n) : instance)));
   }
-  return { state: stateOf(), steps: places.flatMap(toRow) };
+  return { state: stateOf(), steps: stepInstances.flatMap(toRow) };
 
   function stateOf(): RunState {
     const ended = [...keptAt]
       .toSorted(([, a], [, b]) => Number(a.item === null) - Number(b.item === null))
-      .map(([place, row]) => ({ place, skipped: null, ending: endingOf(row) }));
-    return createRunState({ job, run, places, ended });
+      .map(([instance, row]) => ({ instance, skipped: null, ending: endingOf(row) }));
+    return createRunState({ job, run, instances: stepInstances, ended });
   }
 
   function endingOf(row: StepRow) {
@@ -107,11 +114,11 @@ export function keptStart(o: {
     } as const;
   }
 
-  function toRow(place: Place): NewStep[] {
-    const step = steps[place.index];
-    const row = keptAt.get(place);
+  function toRow(instance: StepInstance): NewStep[] {
+    const step = steps[instance.index];
+    const row = keptAt.get(instance);
     if (!step) return [];
-    return [row ? { ...toNewStep(place, step), kept: keptOf(row) } : toNewStep(place, step)];
+    return [row ? { ...toNewStep(instance, step), kept: keptOf(row) } : toNewStep(instance, step)];
   }
 
   /** Sealed outputs are bound to their run. */

@@ -7,7 +7,7 @@ import { toTimerDelay } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
 import { formatDuration } from '../lib/units.ts';
 import type { Store } from '../store/open.ts';
-import { isStorageFault } from '../store/storage-fault.ts';
+import { isStorageError } from '../store/storage-error.ts';
 import type { Dispatcher } from './queue/dispatch.ts';
 
 export type Reaper = {
@@ -23,7 +23,7 @@ export type Reaper = {
 
 const tickMs = 1_000;
 const stoppingMs = 1_000;
-/** Beyond the grace period: after this, the conductor has not done its part. */
+/** Beyond the grace period: after this, the run controller has not done its part. */
 export const overtimeMs = 15_000;
 /** A run that could start is started within a turn of the event loop. */
 const startableMs = 5_000;
@@ -33,10 +33,12 @@ export function createReaper(o: {
   readonly clock: SteadyClock;
   readonly log: Logger;
   readonly dispatcher: Dispatcher;
-  /** Ends a run whose conductor did not, processes and rows, once it has had its grace period since it was told. */
+  /**
+   * Ends a run whose run controller did not, processes and rows, once it has had its grace period since it was told.
+   */
   readonly forceEnd: (runId: string, toldForMs: number, why: 'timeout' | 'cancel') => Promise<void>;
   /** Tries again for as long as the disk is full. */
-  readonly patiently: (work: () => Promise<void>) => Promise<void>;
+  readonly withRetry: (work: () => Promise<void>) => Promise<void>;
   /** Runs that the database has, and nobody here deals with. */
   readonly resync: () => Promise<void>;
 }): Reaper {
@@ -49,7 +51,7 @@ export function createReaper(o: {
   /** The monotonic clock's, as the two below. */
   let startableSinceMs: number | undefined;
   let moving: Promise<void> = Promise.resolve();
-  /** Since when (monotonic) its conductor has been told to end it, by run. */
+  /** Since when (monotonic) its run controller has been told to end it, by run. */
   const toldSince = new Map<string, number>();
   const forcing = new Set<string>();
 
@@ -58,7 +60,7 @@ export function createReaper(o: {
     isDue = true;
     looking ??= lookOnce()
       .catch((error: unknown) => {
-        if (!isStorageFault(error) && !isStopped) log.error({ err: error }, 'deadlines could not be looked at');
+        if (!isStorageError(error) && !isStopped) log.error({ err: error }, 'deadlines could not be looked at');
       })
       .finally(() => {
         looking = undefined;
@@ -71,11 +73,11 @@ export function createReaper(o: {
     const nowMs = await nowByDatabase();
     await endOverdueWaits(nowMs);
     // What this process drives it also times: the clock may have been set since its rows were made.
-    const driven = dispatcher.conductors().filter((conductor) => conductor.enforceDeadlines());
+    const driven = dispatcher.controllers().filter((controller) => controller.enforceDeadlines());
     const late = await store.runs.pastDeadline(nowMs);
-    const overdue = [...driven.map(({ runId }) => runId), ...late.filter((runId) => !dispatcher.conductorOf(runId))];
+    const overdue = [...driven.map(({ runId }) => runId), ...late.filter((runId) => !dispatcher.controllerOf(runId))];
     const toCancel = await store.runs.cancelling('running');
-    for (const runId of toCancel) dispatcher.conductorOf(runId)?.cancel();
+    for (const runId of toCancel) dispatcher.controllerOf(runId)?.cancel();
     const isDueBy = new Map<string, 'timeout' | 'cancel'>([
       ...overdue.map((runId) => [runId, 'timeout'] as const),
       ...toCancel.map((runId) => [runId, 'cancel'] as const),
@@ -159,7 +161,7 @@ export function createReaper(o: {
       if (nearest) nearest = { ...nearest, atMs: nearest.atMs + byMs };
       // In this very turn: whoever has read the new time writes after this.
       const move = () => store.db.transact((tx) => store.runs.moveDeadlines(tx, byMs));
-      const moved = o.patiently(move).catch((error: unknown) => {
+      const moved = o.withRetry(move).catch((error: unknown) => {
         if (!isStopped) log.error({ err: error }, 'deadlines could not be moved with the clock');
       });
       moving = Promise.all([moving, moved]).then(() => undefined);

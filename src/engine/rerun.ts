@@ -114,7 +114,7 @@ export function createRerun(
   function refuse(plan: ResolvedPlan, addition: Addition): void {
     refuseDenied(plan, addition, o.refusals);
     refuseConflict(plan, o.dispatcher);
-    const { refused } = o.dispatcher.outlook(plan.lane);
+    const { refused } = o.dispatcher.outlook(plan.group);
     if (refused) throw refused;
   }
 }

@@ -15,7 +15,7 @@ export type OwnerInfo = {
   /** SHA-256 of the certificate that it shows, where it speaks HTTPS. */
   readonly certificate?: string | null;
   /** A command that has no server, and has the data dir until it ends. */
-  readonly isBrief?: boolean;
+  readonly isEphemeral?: boolean;
   /** A server has asked such a command for the data dir: it is the server's turn. */
   readonly makesWay?: boolean;
 };
@@ -39,7 +39,7 @@ export class DataDirOwned extends Error {
   readonly owner: OwnerInfo | null;
 
   constructor(dataDir: string, owner: OwnerInfo | null) {
-    const where = owner?.isBrief ? ' (a flwd command, until it ends)' : owner?.url ? ` (${owner.url})` : '';
+    const where = owner?.isEphemeral ? ' (a flwd command, until it ends)' : owner?.url ? ` (${owner.url})` : '';
     const who = owner ? `process ${owner.pid}${where}` : 'another process';
     super(`the data dir ${dataDir} is in use by ${who}; stop it, or choose another (--data-dir)`);
     this.owner = owner;
@@ -73,7 +73,7 @@ export type OwnerEvents = {
  */
 export async function acquireOwnership(
   dataDir: string,
-  { isBrief, ...events }: OwnerEvents & Pick<OwnerInfo, 'isBrief'>,
+  { isEphemeral, ...events }: OwnerEvents & Pick<OwnerInfo, 'isEphemeral'>,
 ): Promise<Ownership> {
   // Root may ask the server of another user, and must not take the place of it.
   const other = (await isForeign(dataDir)) ? await findOwner(dataDir).catch(() => null) : null;
@@ -90,14 +90,14 @@ export async function acquireOwnership(
     const answering = {
       ...events,
       onYield() {
-        makesWay = isBrief === true;
+        makesWay = isEphemeral === true;
         events.onYield?.();
       },
       info: (): OwnerInfo => ({
         pid: process.pid,
         url: address?.url ?? null,
         ...(address?.certificate && { certificate: address.certificate() }),
-        ...(isBrief && { isBrief }),
+        ...(isEphemeral && { isEphemeral }),
         ...(makesWay && { makesWay }),
       }),
     };

@@ -20,8 +20,8 @@ export function isShortage(error: unknown): boolean {
 }
 
 /**
- * Where one stored file is read, the disk's refusal is about that file: a bad sector, which no waiting mends. A refusal to
- * write is about the disk.
+ * Where one stored file is read, the disk's refusal is about that file: a bad sector, which no waiting fixes. A refusal
+ * to write is about the disk.
  */
 export function isUnreadable(error: unknown): boolean {
   return errorCode(error) === 'EIO' && !(error instanceof Error && 'syscall' in error && error.syscall === 'write');
@@ -47,7 +47,7 @@ export function isHostShort(error: unknown): boolean {
  * Does the work again until it is not `isPassing` that fails it; work that was refused must have changed nothing.
  * @throws what else the work throws; the signal's reason, before each try
  */
-export async function outlast<T>(
+export async function retryShortage<T>(
   work: () => T | Promise<T>,
   o: {
     readonly isPassing?: (error: unknown) => boolean;

@@ -40,7 +40,7 @@ import { createBodyRoom } from './limits/body-room.ts';
 import { boundConnections, connectionLimit } from './limits/connections.ts';
 import type { Load } from './limits/pressure.ts';
 import { createRateLimiter, type RateLimiter } from './limits/rate-limits.ts';
-import { createMetrics, type NoticeOutcomes } from './metrics/metrics.ts';
+import { createMetrics, type NotificationOutcomes } from './metrics/metrics.ts';
 import { addOtherRoutes } from './other-routes.ts';
 import { addOperations } from './routes.ts';
 import type { ServerConfig } from './server-config.ts';
@@ -58,7 +58,7 @@ export type ServerParts = {
   readonly clock: Clock;
   readonly version: string;
   readonly startedAtMs: number;
-  readonly noticeOutcomes: NoticeOutcomes;
+  readonly notificationOutcomes: NotificationOutcomes;
   readonly hostChecks: readonly HostCheck[];
   readonly load: Load;
   /** null: no issuer of JWTs is configured. */
@@ -133,8 +133,8 @@ export async function createServer(parts: ServerParts): Promise<Server> {
   const { handlers, system } = createHandlers(parts, streams, { limiter, tokens });
 
   app.addHook('onRoute', (route) => logRequests(route, log));
-  const { addArgumentFaults, schedules } = parts.engine;
-  const { addFaults: addScheduleFaults } = schedules;
+  const { addArgumentErrors, schedules } = parts.engine;
+  const { addErrors: addScheduleErrors } = schedules;
   const metrics = createMetrics({ ...parts, app, streams });
   addOperations(app, {
     handlers,
@@ -142,12 +142,12 @@ export async function createServer(parts: ServerParts): Promise<Server> {
     load: parts.load,
     takeBodyRoom: createBodyRoom(config.server.bodyLimitBytes),
     audit,
-    addBodyFaults: {
-      createRun: addArgumentFaults,
-      createPlan: addArgumentFaults,
-      createSchedule: addScheduleFaults,
-      previewSchedule: addScheduleFaults,
-      replaceSchedule: addScheduleFaults,
+    addBodyErrors: {
+      createRun: addArgumentErrors,
+      createPlan: addArgumentErrors,
+      createSchedule: addScheduleErrors,
+      previewSchedule: addScheduleErrors,
+      replaceSchedule: addScheduleErrors,
     },
   });
   addOtherRoutes(app, {
@@ -171,11 +171,11 @@ export async function createServer(parts: ServerParts): Promise<Server> {
       metrics.close();
       // Node looks for idle connections once, and then waits for those that become idle.
       const sweep = setInterval(() => app.server.closeIdleConnections(), sweepMs);
-      const patience = setTimeout(() => app.server.closeAllConnections(), closeMs);
+      const timer = setTimeout(() => app.server.closeAllConnections(), closeMs);
       await app.close();
       audit.close();
       clearInterval(sweep);
-      clearTimeout(patience);
+      clearTimeout(timer);
     },
   };
 }

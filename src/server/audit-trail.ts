@@ -15,10 +15,10 @@ import {
 import { Problem } from '../domain/problem.ts';
 import type { Refusals } from '../engine/refusals.ts';
 import type { Logger } from '../lib/logger.ts';
-import { outlast } from '../lib/shortage.ts';
+import { retryShortage } from '../lib/shortage.ts';
 import type { RecordChange } from '../store/audit/audit.ts';
 import type { Store } from '../store/open.ts';
-import { isStorageFault } from '../store/storage-fault.ts';
+import { isStorageError } from '../store/storage-error.ts';
 
 /** Whose the object of this id is; undefined where there is none. */
 export type TenantOf = Readonly<Partial<Record<AuditObjectKind, (id: string) => Promise<string | undefined>>>>;
@@ -56,7 +56,7 @@ export function createAuditTrail(o: {
       await store.audit.record(entry);
     } catch (error) {
       log.error({ err: error, audit: entry }, 'what was done could not be entered in the audit log; tried again');
-      void outlast(() => store.audit.record(entry), { isPassing: isStorageFault, signal: closing.signal }).catch(
+      void retryShortage(() => store.audit.record(entry), { isPassing: isStorageError, signal: closing.signal }).catch(
         (reason: unknown) => log.error({ err: reason, audit: entry }, 'a row is missing from the audit log'),
       );
       throw new Problem(

@@ -38,11 +38,11 @@ ${sections.join('\n')}
 <h2>Problems</h2>
 ${table(
   ['status', 'type', 'cause', 'cure'],
-  Object.entries(problems).map(([slug, { status, cause, cure }]) => [
+  Object.entries(problems).map(([slug, { status, cause, fix }]) => [
     String(status),
     `<code id="${slug}">${slug}</code>`,
     withCode(cause),
-    withCode(cure),
+    withCode(fix),
   ]),
 )}
 <p>Each as <code>application/problem+json</code>, with a type such as <code>${problemType('not-found')}</code>.</p>`,

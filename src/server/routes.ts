@@ -3,7 +3,7 @@
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { type Operation, type OperationId, operations } from '../contract/operations.ts';
 import { apiBase } from '../contract/routes.ts';
-import type { FaultList } from '../domain/fault-list.ts';
+import type { ErrorList } from '../domain/error-list.ts';
 import type { Admission } from './admission/admission.ts';
 import type { AuditTrail } from './audit-trail.ts';
 import type { Handlers, Incoming } from './exchange.ts';
@@ -21,13 +21,13 @@ export function addOperations(
     readonly load: Load;
     readonly takeBodyRoom: ReturnType<typeof createBodyRoom>;
     /** What is wrong with a faulty body beyond its schema. */
-    readonly addBodyFaults: Readonly<Partial<Record<OperationId, (body: unknown, faults: FaultList) => void>>>;
+    readonly addBodyErrors: Readonly<Partial<Record<OperationId, (body: unknown, errors: ErrorList) => void>>>;
   },
 ): void {
   const handlers: Readonly<Record<string, (exchange: never) => unknown>> = o.handlers;
-  const addBodyFaults: Readonly<Record<string, (body: unknown, faults: FaultList) => void>> = o.addBodyFaults;
+  const addBodyErrors: Readonly<Record<string, (body: unknown, errors: ErrorList) => void>> = o.addBodyErrors;
   for (const [id, operation] of operationList) {
-    const readInput = createInputReader(operation, addBodyFaults[id]);
+    const readInput = createInputReader(operation, addBodyErrors[id]);
     const toPath = pathReader(operation.path);
     const handle = handlers[id];
     const admit = o.admit(operation);

@@ -1,9 +1,9 @@
-// Checks a request's query and body against the operation's schemas, and names every fault at once. Bodies are taken as
+// Checks a request's query and body against the operation's schemas, and names every error at once. Bodies are taken as
 // they are; a query parameter, which is a text, is first read as the number or boolean that its schema asks for.
 
 import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.js';
 import type { Operation } from '../contract/operations.ts';
-import { createFaultList, type FaultList } from '../domain/fault-list.ts';
+import { createErrorList, type ErrorList } from '../domain/error-list.ts';
 import { Problem, validationError } from '../domain/problem.ts';
 import { boundErrors, errorCountOf } from '../lib/bounded-errors.ts';
 import { parseTimestampUs } from '../lib/clock.ts';
@@ -27,12 +27,12 @@ const ajv = new Ajv2020({
 ajv.addFormat('date-time', (text) => parseTimestampUs(text) !== undefined);
 
 /**
- * `addBodyFaults` adds what is wrong with a faulty body beyond its schema.
+ * `addBodyErrors` adds what is wrong with a faulty body beyond its schema.
  * @returns reads the input of a request to the operation; throws the Problem validation-error or malformed-request
  */
 export function createInputReader(
   operation: Operation,
-  addBodyFaults?: (body: unknown, faults: FaultList) => void,
+  addBodyErrors?: (body: unknown, errors: ErrorList) => void,
 ): (request: Incoming) => Input {
   const { query: querySchema, body: bodySchema, method } = operation;
   if (!querySchema && !bodySchema && method === 'GET') return () => ({ query: undefined, body: undefined });
@@ -40,27 +40,27 @@ export function createInputReader(
   let checkBody: ValidateFunction | undefined;
 
   return (request) => {
-    // Made when there is one: the list takes 4 µs, as long as the rest of this for a query without faults.
-    let faults: FaultList | undefined;
-    const list = (): FaultList => (faults ??= createFaultList());
+    // Made when there is one: the list takes 4 µs, as long as the rest of this for a query without errors.
+    let errors: ErrorList | undefined;
+    const list = (): ErrorList => (errors ??= createErrorList());
     let query: unknown;
     if (querySchema) {
       assertDecodes(request.raw.url ?? '');
       checkQuery ??= ajv.compile(querySchema);
       query = readQuery(request.query, propertiesOf(querySchema), list);
-      if (!checkQuery(query)) addFaults(list(), checkQuery, (path) => `?${path.slice(1)}`);
+      if (!checkQuery(query)) addErrors(list(), checkQuery, (path) => `?${path.slice(1)}`);
     }
     if (bodySchema) {
       if (request.body === undefined)
         throw new Problem('malformed-request', 'The request has no body; it must be JSON.');
       checkBody ??= ajv.compile(bodySchema);
-      if (!checkBody(request.body)) addFaults(list(), checkBody, (path) => path);
+      if (!checkBody(request.body)) addErrors(list(), checkBody, (path) => path);
     } else if (request.body !== undefined) {
       addUnexpectedBody(request.body, list());
     }
-    if (faults && faults.size > 0) {
-      addBodyFaults?.(request.body, faults);
-      throw validationError(faults.faults(), faults.size);
+    if (errors && errors.size > 0) {
+      addBodyErrors?.(request.body, errors);
+      throw validationError(errors.errors(), errors.size);
     }
     return { query, body: request.body };
   };
@@ -87,13 +87,13 @@ function assertDecodes(url: string): void {
 function readQuery(
   given: Readonly<Record<string, string | readonly string[]>>,
   properties: Readonly<Record<string, Property>>,
-  faults: () => FaultList,
+  errors: () => ErrorList,
 ): Record<string, unknown> {
   const values = new Map<string, unknown>();
   for (const [name, text] of Object.entries(given)) {
     const type = Object.hasOwn(properties, name) ? properties[name]?.type : undefined;
     if (typeof text === 'string') values.set(name, readValue(text, type));
-    else faults().add({ pointer: `?${name}`, message: 'is given more than once', keyword: 'repeated' });
+    else errors().add({ pointer: `?${name}`, message: 'is given more than once', keyword: 'repeated' });
   }
   return Object.fromEntries(values);
 }
@@ -105,35 +105,35 @@ function readValue(text: string, type: string | undefined): string | number | bo
 }
 
 /** An operation without a body takes none, or `{}`, which some clients send for politeness. */
-function addUnexpectedBody(body: unknown, faults: FaultList): void {
+function addUnexpectedBody(body: unknown, errors: ErrorList): void {
   if (typeof body !== 'object' || body === null || Array.isArray(body)) {
-    faults.add({ pointer: '', message: 'must be an object', keyword: 'type' });
+    errors.add({ pointer: '', message: 'must be an object', keyword: 'type' });
     return;
   }
   const names = Object.keys(body);
   for (const [at, name] of names.entries()) {
-    if (faults.isFull) {
-      faults.addUnnamed(names.length - at);
+    if (errors.isFull) {
+      errors.addUnnamed(names.length - at);
       return;
     }
-    faults.add({ pointer: `/${toToken(name)}`, message: 'is not a known member', keyword: 'additionalProperties' });
+    errors.add({ pointer: `/${toToken(name)}`, message: 'is not a known member', keyword: 'additionalProperties' });
   }
 }
 
-function addFaults(faults: FaultList, check: ValidateFunction, toPointer: (path: string) => string): void {
+function addErrors(found: ErrorList, check: ValidateFunction, toPointer: (path: string) => string): void {
   const errors = check.errors ?? [];
   for (const [at, error] of errors.entries()) {
-    if (faults.isFull) {
-      faults.addUnnamed(errorCountOf(check) - at);
+    if (found.isFull) {
+      found.addUnnamed(errorCountOf(check) - at);
       return;
     }
     const member: unknown = error.params.missingProperty ?? error.params.additionalProperty;
     const isNamed = typeof member === 'string' && member.length <= longestName;
     const path = isNamed ? `${error.instancePath}/${toToken(member)}` : error.instancePath;
     const who = typeof member === 'string' && !isNamed ? `has a member whose name of ${member.length} characters ` : '';
-    faults.add({ pointer: toPointer(path), message: `${who}${messageOf(error)}`, keyword: error.keyword });
+    found.add({ pointer: toPointer(path), message: `${who}${messageOf(error)}`, keyword: error.keyword });
   }
-  faults.addUnnamed(errorCountOf(check) - errors.length);
+  found.addUnnamed(errorCountOf(check) - errors.length);
 }
 
 function messageOf(error: ErrorObject): string {

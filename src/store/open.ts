@@ -12,7 +12,7 @@ import type { CommitListener, Database } from './database.ts';
 import { createIdempotencyStore, type IdempotencyStore } from './idempotency.ts';
 import { createJournal, type Journal } from './journal.ts';
 import { createLogStore, type LogStore } from './log/logs.ts';
-import { createNoticeStore, type NoticeStore } from './notices.ts';
+import { createNotificationStore, type NotificationStore } from './notifications.ts';
 import { createRetentionStore, type RetentionStore } from './retention.ts';
 import { createRunStore, type RunStore } from './run/runs.ts';
 import { type StepStore, stepStore } from './run/steps.ts';
@@ -31,7 +31,7 @@ export type Store = {
   readonly idempotency: IdempotencyStore;
   readonly logs: LogStore;
   readonly schedules: ScheduleStore;
-  readonly notices: NoticeStore;
+  readonly notifications: NotificationStore;
   readonly secrets: SecretStore;
   readonly tokens: TokenStore;
   readonly audit: AuditStore;
@@ -70,7 +70,7 @@ export async function openStore(o: {
     idempotency: createIdempotencyStore(db),
     logs,
     schedules: createScheduleStore(db),
-    notices: createNoticeStore(db),
+    notifications: createNotificationStore(db),
     secrets: createSecretStore(db),
     tokens: createTokenStore(db),
     audit: createAuditStore(db),

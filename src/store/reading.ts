@@ -1,7 +1,7 @@
 // What is stored, as callers may read it: every question says whose things they see, and what is another tenant's is not
 // there, in the words for what never was (ADR 0015). Handlers have this and nothing of the store behind it.
 
-import type { Notice } from '../domain/notice.ts';
+import type { Notification } from '../domain/notification.ts';
 import { type Reach, reaches } from '../domain/principal.ts';
 import { Problem } from '../domain/problem.ts';
 import type { LastRun, Run, RunStatus, RunSummary, Step } from '../domain/run.ts';
@@ -40,7 +40,7 @@ export type RunReading = {
   readonly version: (id: string, reach: Reach) => Promise<{ readonly version: number; readonly tenant: string }>;
   readonly get: (id: string, reach: Reach) => Promise<Run>;
   readonly attempts: (id: string, reach: Reach) => Promise<readonly Step[]>;
-  readonly notices: (id: string, reach: Reach) => Promise<readonly Notice[]>;
+  readonly notifications: (id: string, reach: Reach) => Promise<readonly Notification[]>;
   readonly log: (id: string, reach: Reach) => Promise<ReadableLog>;
   readonly counts: (reach: Reach) => Promise<{ readonly pending: number; readonly running: number }>;
 };
@@ -54,11 +54,11 @@ export type ArtifactReading = Pick<ArtifactStore, 'openRead'> & {
 
 export type Reading = { readonly runs: RunReading; readonly artifacts: ArtifactReading };
 
-export function createReading(store: Pick<Store, 'runs' | 'notices' | 'logs' | 'artifacts'>): Reading {
+export function createReading(store: Pick<Store, 'runs' | 'notifications' | 'logs' | 'artifacts'>): Reading {
   return { runs: createRunReading(store), artifacts: createArtifactReading(store) };
 }
 
-function createRunReading({ runs, notices, logs }: Pick<Store, 'runs' | 'notices' | 'logs'>): RunReading {
+function createRunReading({ runs, notifications, logs }: Pick<Store, 'runs' | 'notifications' | 'logs'>): RunReading {
   return {
     async list(query, reach) {
       const held = heldTo(query, reach);
@@ -84,9 +84,9 @@ function createRunReading({ runs, notices, logs }: Pick<Store, 'runs' | 'notices
       await runs.assertThere(id, reach);
       return runs.attempts(id);
     },
-    async notices(id, reach) {
+    async notifications(id, reach) {
       await runs.assertThere(id, reach);
-      return notices.list(id);
+      return notifications.list(id);
     },
     async log(id, reach) {
       await runs.assertThere(id, reach);

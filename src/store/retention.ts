@@ -79,7 +79,7 @@ export function createRetentionStore(database: Database): RetentionStore {
         .selectFrom('events')
         .select(['id', 'at', 'count'])
         .$if(spared.length > 0, (query) => query.where('id', 'not in', spared))
-        // What nobody has looked at for notices yet stays.
+        // What nobody has looked at for notifications yet stays.
         .where('id', '<', (eb) =>
           eb.fn.coalesce(
             eb.selectFrom('sequences').select('next_id').where('name', '=', 'notices').$asScalar().$notNull(),

@@ -4,7 +4,7 @@
 import type { AuditAction, AuditObjectKind, AuditResult } from '../domain/audit.ts';
 import type { JournalEntry } from '../domain/event.ts';
 import type { CatchUp } from '../domain/job.ts';
-import type { NoticeStatus } from '../domain/notice.ts';
+import type { NotificationStatus } from '../domain/notification.ts';
 import type { RunReason, RunStatus, StepKind, StepReason, StepStatus, Trigger } from '../domain/run.ts';
 
 export type Schema = {
@@ -24,7 +24,7 @@ export type Schema = {
   log_segments: LogSegmentRow;
   schedules: ScheduleRow;
   schedule_states: ScheduleStateRow;
-  notices: NoticeRow;
+  notices: NotificationRow;
   expired_logs: ExpiredLogRow;
   secrets: SecretRow;
   tokens: TokenRow;
@@ -162,7 +162,7 @@ export type EventRow = {
 /**
  * `events`: the next id to give, kept apart from the rows so that deleting the newest of them never gives an id twice.
  * `events.kept`: the first id of which nothing is missing; no row where nothing was ever removed.
- * `notices`: the next event to look at for notices.
+ * `notifications`: the next event to look at for notifications.
  * `audit.kept`: the first row of the audit log that retention has not given up; no row where it never did.
  */
 type SequenceRow = { name: 'events' | 'events.kept' | 'notices' | 'audit.kept'; next_id: number };
@@ -236,11 +236,11 @@ export type ScheduleStateRow = {
 };
 
 /** The `n`th webhook of a run that has ended. `next_at` is null once it is over. */
-type NoticeRow = {
+type NotificationRow = {
   id: string;
   run_id: string;
   n: number;
-  status: NoticeStatus;
+  status: NotificationStatus;
   origin: string;
   attempts: number;
   next_at: number | null;

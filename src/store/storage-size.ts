@@ -1,6 +1,6 @@
 // How much is stored. Asked for by whoever watches, so nothing here walks over everything at once.
 
-import { setImmediate as nextTurn } from 'node:timers/promises';
+import { setImmediate as yieldNow } from 'node:timers/promises';
 import type { Kysely } from 'kysely';
 import type { Clock } from '../lib/clock.ts';
 import type { ArtifactStore } from './blobs/artifacts.ts';
@@ -53,7 +53,7 @@ async function addUpLogs(db: Kysely<Schema>): Promise<number> {
     const last = rows.at(-1);
     if (!last || rows.length < rowsAtOnce) return bytes;
     after = last;
-    await nextTurn();
+    await yieldNow();
   }
 }
 

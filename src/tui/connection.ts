@@ -12,7 +12,7 @@ export type Connection = {
 const everyMs = 2_000;
 const retryMs = 500;
 /** A server that takes the connection and says nothing is as good as none. */
-const patienceMs = 5_000;
+const timeoutMs = 5_000;
 
 export function useConnection(client: Client, isLetIn: boolean): Connection {
   const [connection, setConnection] = useState<Connection>({ state: 'connecting', epoch: 0 });
@@ -40,7 +40,7 @@ export function useConnection(client: Client, isLetIn: boolean): Connection {
 
 async function stateOf(client: Client, ending: AbortSignal): Promise<Connection['state']> {
   try {
-    const signal = AbortSignal.any([ending, AbortSignal.timeout(patienceMs)]);
+    const signal = AbortSignal.any([ending, AbortSignal.timeout(timeoutMs)]);
     return (await client.call('getHealth', { signal })).status;
   } catch (error) {
     // It answers, if not as one would like.

@@ -8,7 +8,7 @@ export type JobRow = {
   readonly tags: readonly string[];
   readonly isEnabled: boolean;
   /** Of a job that is invalid. */
-  readonly fault: string | null;
+  readonly error: string | null;
 };
 
 /** By id; those with the text in id, title, description or tags. */
@@ -20,14 +20,14 @@ export function jobRows({ jobs, invalid }: AnswerOf<'listJobs'>, search: string)
     .filter((job) => has(job.id, job.title, job.description, ...job.tags, ...job.aliases))
     .map((job): JobRow => {
       const { id, title, description, tags, enabled } = job;
-      return { id, title: title ?? description ?? '', tags, isEnabled: enabled, fault: null };
+      return { id, title: title ?? description ?? '', tags, isEnabled: enabled, error: null };
     });
   const broken = invalid
     .filter(({ id }) => has(id))
     .map(({ id, errors }): JobRow => {
       const [first] = errors;
-      const fault = first ? `${first.file}:${first.line}: ${first.message}` : 'is invalid';
-      return { id, title: '', tags: [], isEnabled: false, fault };
+      const error = first ? `${first.file}:${first.line}: ${first.message}` : 'is invalid';
+      return { id, title: '', tags: [], isEnabled: false, error };
     });
   return [...valid, ...broken].toSorted((a, b) => (a.id < b.id ? -1 : 1));
 }

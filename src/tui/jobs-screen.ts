@@ -20,7 +20,7 @@ export function JobsScreen({ isActive }: ScreenProps): Body {
   const [search, setSearch] = useState<TextEdit>(emptyText);
   const [isSearching, setSearching] = useState(false);
   const [chosenId, setChosenId] = useState<string | null>(null);
-  const { value, fault } = useLoaded({ isActive, key: '', everyMs }, (signal) => client.call('listJobs', { signal }));
+  const { value, error } = useLoaded({ isActive, key: '', everyMs }, (signal) => client.call('listJobs', { signal }));
 
   // Whoever may not see runs sees jobs all the same.
   const { value: newest } = useLoaded({ isActive, key: '', everyMs }, (signal) =>
@@ -54,7 +54,7 @@ export function JobsScreen({ isActive }: ScreenProps): Body {
       setSearch(emptyText);
       return true;
     }
-    if (press.key === 'enter' && row && row.fault === null) open({ name: 'form', jobId: row.id });
+    if (press.key === 'enter' && row && row.error === null) open({ name: 'form', jobId: row.id });
     return press.key === 'enter';
   });
 
@@ -84,10 +84,10 @@ export function JobsScreen({ isActive }: ScreenProps): Body {
       { spans: [value ? countOf(value.jobs.length + value.invalid.length, found.length) : ''], width: 16 },
     ]),
     ...found.slice(start, end).map((job, index) => jobLine(job, lastOf.get(job.id), start + index === chosen, columns)),
-    value === null && fault === null && line(['reading…'], 'reading'),
+    value === null && error === null && line(['reading…'], 'reading'),
     value !== null && found.length === 0 && line([search.text ? 'No job matches.' : 'There are no jobs.'], 'none'),
     h(Box, { key: 'space', flexGrow: 1 }),
-    paragraph(belowOf(row, fault), 2, 'below'),
+    paragraph(belowOf(row, error), 2, 'below'),
   );
 }
 
@@ -95,9 +95,9 @@ function countOf(total: number, found: number): string {
   return total === found ? `${total}` : `${found} of ${total}`;
 }
 
-function belowOf(row: JobRow | undefined, fault: string | null): Span {
-  if (fault !== null) return { text: fault, colour: 'red' };
-  if (row?.fault) return { text: row.fault, colour: 'red' };
+function belowOf(row: JobRow | undefined, error: string | null): Span {
+  if (error !== null) return { text: error, colour: 'red' };
+  if (row?.error) return { text: row.error, colour: 'red' };
   return { text: row?.title ?? '', colour: 'gray' };
 }
 
@@ -106,10 +106,10 @@ function jobLine(job: JobRow, last: RunStatus | undefined, isChosen: boolean, co
   const isWide = columns >= 90;
   const name: Cell['spans'] = [
     isChosen ? { text: '❯ ', colour: 'cyan' } : '  ',
-    { text: job.id, isBold: isChosen, ...(job.fault !== null && { colour: 'red' }) },
+    { text: job.id, isBold: isChosen, ...(job.error !== null && { colour: 'red' }) },
   ];
   const about: Cell['spans'] =
-    job.fault === null
+    job.error === null
       ? [job.title, ...(job.isEnabled ? [] : [{ text: ' disabled', colour: 'yellow' } as const])]
       : [{ text: '✗ invalid', colour: 'red' }];
   return cells(

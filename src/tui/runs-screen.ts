@@ -28,7 +28,7 @@ export function RunsScreen({ isActive }: ScreenProps): Body {
   const [limit, setLimit] = useState(pageRows);
   const nudge = useRunEvents(isActive, null);
   const query = { limit, ...(status && { status }), ...(search.text && { q: search.text }) };
-  const { value, fault } = useLoaded({ isActive, key: JSON.stringify(query), everyMs, nudge }, (signal) =>
+  const { value, error } = useLoaded({ isActive, key: JSON.stringify(query), everyMs, nudge }, (signal) =>
     client.call('listRuns', { query, signal }),
   );
 
@@ -75,10 +75,10 @@ export function RunsScreen({ isActive }: ScreenProps): Body {
     { flexDirection: 'column', height: rows },
     cells([{ spans: title }, { spans: [value ? countOf(runs.length, value.total) : ''], width: 24 }], 'title'),
     ...runs.slice(start, end).map((run, index) => runLine(run, start + index === chosen, columns)),
-    value === null && fault === null && line(['reading…'], 'reading'),
+    value === null && error === null && line(['reading…'], 'reading'),
     value !== null && runs.length === 0 && line(['No run is like that.'], 'none'),
     h(Box, { key: 'space', flexGrow: 1 }),
-    line([fault === null ? belowOf(runs[chosen]) : { text: fault, colour: 'red' }], 'below'),
+    line([error === null ? belowOf(runs[chosen]) : { text: error, colour: 'red' }], 'below'),
   );
 }
 

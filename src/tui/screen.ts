@@ -2,7 +2,7 @@
 
 import { createContext, type ReactElement, useContext, useEffect, useLayoutEffect, useRef, useState } from 'react';
 import type { Client } from '../client/client.ts';
-import { faultText } from '../client/fault-words.ts';
+import { errorText } from '../client/error-words.ts';
 import type { Press } from './presses.ts';
 
 export type Place =
@@ -56,7 +56,7 @@ export function usePresses(isActive: boolean, keys: string, handler: PressHandle
   }, [isActive, keys, showKeys]);
 }
 
-type Loaded<T> = { readonly value: T | null; readonly fault: string | null };
+type Loaded<T> = { readonly value: T | null; readonly error: string | null };
 
 /**
  * What `load` gives, again every `everyMs` and when `nudge` grows, afresh when `key` changes. The last value stays while the
@@ -67,7 +67,7 @@ export function useLoaded<T>(
   load: (signal: AbortSignal) => Promise<T>,
 ): Loaded<T> {
   const { epoch } = useSurroundings();
-  const [loaded, setLoaded] = useState<Loaded<T>>({ value: null, fault: null });
+  const [loaded, setLoaded] = useState<Loaded<T>>({ value: null, error: null });
   const wake = useRef(() => {});
   // `key` stands for what `load` depends on, `epoch` for a server found again
   useEffect(() => {
@@ -83,8 +83,8 @@ export function useLoaded<T>(
       if (isLoading) return;
       isLoading = true;
       const taken = await load(signal).then(
-        (value) => () => setLoaded({ value, fault: null }),
-        (error: unknown) => () => setLoaded(({ value }) => ({ value, fault: faultText(error) })),
+        (value) => () => setLoaded({ value, error: null }),
+        (error: unknown) => () => setLoaded(({ value }) => ({ value, error: errorText(error) })),
       );
       isLoading = false;
       if (signal.aborted) return;

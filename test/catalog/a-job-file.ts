@@ -3,7 +3,7 @@
 import { readJobFile } from '../../src/catalog/job/job-file.ts';
 import { nothingIgnored } from '../../src/catalog/source/ignore.ts';
 import type { JobDefinition } from '../../src/domain/job.ts';
-import { createPace } from '../../src/lib/pace.ts';
+import { createYielder } from '../../src/lib/yielder.ts';
 import { type Files, makeSource, write } from './source-fixture.ts';
 
 const scripts: Files = { 'run.sh': '#!/bin/bash\n', 'lib/x.sh': '#!/bin/bash\n', data: 'x' };
@@ -16,7 +16,7 @@ export async function read(config: string, files: Files = {}) {
     path: '',
     configFiles: ['config.yaml'],
     ignore: nothingIgnored,
-    pace: createPace(),
+    maybeYield: createYielder(),
   });
 }
 
@@ -26,8 +26,8 @@ export async function definitionOf(config: string, files: Files = {}): Promise<J
   throw new Error(JSON.stringify(job));
 }
 
-/** `line:column: message` of each fault. */
-export async function faultsIn(config: string, files: Files = {}): Promise<string[]> {
+/** `line:column: message` of each error. */
+export async function errorsIn(config: string, files: Files = {}): Promise<string[]> {
   const job = await read(config, files);
   return 'id' in job ? [] : job.map(({ line, column, message }) => `${line}:${column}: ${message}`);
 }

@@ -3,8 +3,8 @@ import { checkArgspec } from '../../src/catalog/arguments/argspec.ts';
 import { translateListForm } from '../../src/catalog/arguments/list-form.ts';
 import type { JsonObject, JsonValue } from '../../src/domain/job.ts';
 
-/** `path message` of each fault. */
-function faultsIn(argspec: JsonObject): string[] {
+/** `path message` of each error. */
+function errorsIn(argspec: JsonObject): string[] {
   return checkArgspec(argspec).map(({ path, message }) => `${path.join('.')} ${message}`);
 }
 
@@ -53,8 +53,8 @@ test.each<[JsonObject, ...string[]]>([
     'properties.x.anyOf.0.$ref the reference leads back to itself',
     '$defs.a.allOf.0.$ref the reference leads back to itself',
   ],
-])('%j is refused', (argspec, ...faults) => {
-  expect(faultsIn(argspec)).toEqual(faults);
+])('%j is refused', (argspec, ...errors) => {
+  expect(errorsIn(argspec)).toEqual(errors);
 });
 
 const types = 'must be one of "array", "boolean", "integer", "null", "number", "object", "string"';
@@ -64,13 +64,13 @@ test.each<[JsonValue, string[]]>([
   [[1, 'null'], [`properties.x.type.0 ${types}`]],
   [['string', 'string'], ['properties.x.type must not hold an item twice']],
   [[], ['properties.x.type must have at least 1 item']],
-])('of the type %j nothing is said but what is wrong in the form it has', (type, faults) => {
-  expect(faultsIn(argument({ type }))).toEqual(faults);
+])('of the type %j nothing is said but what is wrong in the form it has', (type, errors) => {
+  expect(errorsIn(argument({ type }))).toEqual(errors);
 });
 
 test('what a schema says besides is left alone', () => {
   expect(
-    faultsIn(
+    errorsIn(
       argument({ type: 'string', unit: 'MB', 'x-order': 1, example: 'a', format: 'made-up' }, { $id: 'https://a.b/c' }),
     ),
   ).toEqual([]);
@@ -78,11 +78,11 @@ test('what a schema says besides is left alone', () => {
 
 test('a schema in which more than 32 references follow one another, or of over 1,000 schemas, is refused', () => {
   const chain = Object.fromEntries(Array.from({ length: 40 }, (_, at) => [`d${at}`, { $ref: `#/$defs/d${at + 1}` }]));
-  expect(faultsIn(argument({ $ref: '#/$defs/d0' }, { $defs: { ...chain, d40: {} } }))[0]).toBe(
+  expect(errorsIn(argument({ $ref: '#/$defs/d0' }, { $defs: { ...chain, d40: {} } }))[0]).toBe(
     'properties.x.$ref the reference begins a chain of more than 32',
   );
   const many = Object.fromEntries(Array.from({ length: 1_001 }, (_, at) => [`a${at}`, { type: 'string' }]));
-  expect(faultsIn({ type: 'object', properties: many })).toEqual([
+  expect(errorsIn({ type: 'object', properties: many })).toEqual([
     ' an argspec must not have more than 1000 schemas in it',
   ]);
 });
@@ -101,17 +101,17 @@ describe('names of arguments', () => {
     '_',
     'toString',
   ])('%s has a meaning of its own', (name) => {
-    expect(faultsIn({ type: 'object', properties: { [name]: {} } })).toEqual([
+    expect(errorsIn({ type: 'object', properties: { [name]: {} } })).toEqual([
       `properties.${name} the argument name \`${name}\` is a name with a meaning of its own`,
     ]);
   });
 
   test.each(['dry-run', 'a b', '1st', 'a;rm', '$(x)', '', 'é'])('%j is no variable name', (name) => {
-    expect(faultsIn({ type: 'object', properties: { [name]: {} } })[0]).toContain('is no variable name');
+    expect(errorsIn({ type: 'object', properties: { [name]: {} } })[0]).toContain('is no variable name');
   });
 
   test('two that become one variable are refused', () => {
-    expect(faultsIn({ type: 'object', properties: { dry_run: {}, DRY_RUN: {} } })).toEqual([
+    expect(errorsIn({ type: 'object', properties: { dry_run: {}, DRY_RUN: {} } })).toEqual([
       'properties.DRY_RUN `dry_run` and `DRY_RUN` would be the same variable',
     ]);
   });
@@ -133,19 +133,19 @@ describe('format: secret', () => {
     [argument({ $ref: '#/$defs/s' }, { $defs: { s: { type: 'string', format: 'secret' } } }), [`$defs.s.${misplaced}`]],
     [argument({ default: { format: 'secret' }, enum: [{ format: 'secret' }] }), []],
     [{ type: 'object', properties: { format: { type: 'string' } } }, []],
-  ])('%j', (argspec, faults) => {
-    expect(faultsIn(argspec)).toEqual(faults);
+  ])('%j', (argspec, errors) => {
+    expect(errorsIn(argspec)).toEqual(errors);
   });
 });
 
 describe('the list form', () => {
   test('is translated into the schema form', () => {
-    const { argspec, faults } = translateListForm([
+    const { argspec, errors } = translateListForm([
       { name: 'target', required: true, description: 'Directory', format: 'path' },
       { name: 'keep', type: 'integer', default: 7, minimum: 1 },
       { name: 'mode', enum: ['full', 1], required: false },
     ]);
-    expect(faults).toEqual([]);
+    expect(errors).toEqual([]);
     expect(argspec).toEqual({
       type: 'object',
       properties: {
@@ -158,9 +158,9 @@ describe('the list form', () => {
     expect(Object.keys(argspec.properties ?? {})).toEqual(['target', 'keep', 'mode']);
   });
 
-  test('faults are shown at their place in the list', () => {
+  test('errors are shown at their place in the list', () => {
     const list = [{ type: 'string' }, { name: 'a', requird: true }, { name: 'a', required: 'yes' }];
-    expect(translateListForm(list).faults.map(({ path, message }) => `${path.join('.')} ${message}`)).toEqual([
+    expect(translateListForm(list).errors.map(({ path, message }) => `${path.join('.')} ${message}`)).toEqual([
       '0.name each argument needs a `name`',
       '1.requird unknown key `requird`: did you mean `required`?',
       '2.name `a` is there twice',

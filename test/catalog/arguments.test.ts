@@ -4,9 +4,9 @@ import { checkArgspec } from '../../src/catalog/arguments/argspec.ts';
 import { checkArguments } from '../../src/catalog/arguments/arguments.ts';
 import { findSecretArgs } from '../../src/catalog/arguments/secret-arguments.ts';
 import { isObject } from '../../src/catalog/arguments/subschemas.ts';
-import { createFaultList } from '../../src/domain/fault-list.ts';
+import { createErrorList } from '../../src/domain/error-list.ts';
 import type { JsonObject, JsonValue } from '../../src/domain/job.ts';
-import type { Fault } from '../../src/domain/problem.ts';
+import type { ValidationError } from '../../src/domain/problem.ts';
 
 function jobWith(argspec: JsonObject) {
   return { argspec, secretArgs: findSecretArgs(argspec) };
@@ -18,21 +18,21 @@ function object(properties: JsonObject, more: JsonObject = {}): JsonObject {
 
 const jsonValue = fc.json().map((text): JsonValue => JSON.parse(text));
 
-function check(argspec: JsonObject, args: JsonObject): { args: JsonObject; faults: readonly Fault[] } {
-  const list = createFaultList();
+function check(argspec: JsonObject, args: JsonObject): { args: JsonObject; errors: readonly ValidationError[] } {
+  const list = createErrorList();
   const checked = checkArguments(jobWith(argspec), args, list);
-  return { args: checked, faults: list.faults() };
+  return { args: checked, errors: list.errors() };
 }
 
-/** `pointer message` of each fault. */
-function faultsIn(argspec: JsonObject, args: JsonObject): string[] {
+/** `pointer message` of each error. */
+function errorsIn(argspec: JsonObject, args: JsonObject): string[] {
   expect(checkArgspec(argspec), 'the argspec').toEqual([]);
-  return check(argspec, args).faults.map(({ pointer, message }) => `${pointer} ${message}`);
+  return check(argspec, args).errors.map(({ pointer, message }) => `${pointer} ${message}`);
 }
 
 function argsOf(argspec: JsonObject, args: JsonObject): JsonObject {
   const checked = check(argspec, args);
-  expect(checked.faults).toEqual([]);
+  expect(checked.errors).toEqual([]);
   return checked.args;
 }
 
@@ -53,8 +53,8 @@ describe('arguments', () => {
     expect(sent).toEqual({ target: '/mnt', options: {} });
   });
 
-  test('every fault is found at once, each at the member itself', () => {
-    expect(faultsIn(backup, { keep: '7', mode: 'fast', taget: 'x', options: { levle: 1, 'a/b~c': 2 } })).toEqual([
+  test('every error is found at once, each at the member itself', () => {
+    expect(errorsIn(backup, { keep: '7', mode: 'fast', taget: 'x', options: { levle: 1, 'a/b~c': 2 } })).toEqual([
       '/args/target `target` is missing',
       '/args/taget unknown argument `taget`: did you mean `target`?',
       '/args/keep must be an integer, not a string',
@@ -66,7 +66,7 @@ describe('arguments', () => {
 
   test('a number is not made of a text, nor a text of a number', () => {
     const argspec = object({ n: { type: 'number' }, s: { type: 'string' }, b: { type: 'boolean' } });
-    expect(faultsIn(argspec, { n: '1', s: 1, b: 'true' })).toEqual([
+    expect(errorsIn(argspec, { n: '1', s: 1, b: 'true' })).toEqual([
       '/args/n must be a number, not a string',
       '/args/s must be a string: put it in quotes',
       '/args/b must be true or false, not a string',
@@ -75,7 +75,7 @@ describe('arguments', () => {
 
   test('absurd numbers are refused rather than changed', () => {
     const argspec = object({ i: { type: 'integer' }, any: {} });
-    expect(faultsIn(argspec, JSON.parse('{"i": 9007199254740993, "any": 1e999}'))).toEqual([
+    expect(errorsIn(argspec, JSON.parse('{"i": 9007199254740993, "any": 1e999}'))).toEqual([
       '/args/any is too large a number',
       '/args/i must be at most 9007199254740991',
     ]);
@@ -106,21 +106,21 @@ describe('arguments', () => {
     [{ type: ['string', 'null'] }, 5, 'must be a string or null: put it in quotes'],
     [{ not: { type: 'string' } }, 'x', 'must not have this form'],
   ])('%j given %j: %s', (schema, value, message) => {
-    expect(faultsIn(object({ x: schema }), { x: value })).toEqual(message === '' ? [] : [`/args/x ${message}`]);
+    expect(errorsIn(object({ x: schema }), { x: value })).toEqual(message === '' ? [] : [`/args/x ${message}`]);
   });
 
   test('the argspec is closed unless its author says otherwise', () => {
-    expect(faultsIn({ type: 'object' }, { x: 1 })).toEqual(['/args/x unknown argument `x`']);
-    expect(faultsIn({ type: 'object', additionalProperties: true }, { x: 1 })).toEqual([]);
+    expect(errorsIn({ type: 'object' }, { x: 1 })).toEqual(['/args/x unknown argument `x`']);
+    expect(errorsIn({ type: 'object', additionalProperties: true }, { x: 1 })).toEqual([]);
     const composed = object({ a: {} }, { allOf: [{ properties: { b: {} } }] });
-    expect(faultsIn(composed, { a: 1, b: 2 })).toEqual([]);
-    expect(faultsIn(composed, { c: 1 })).toEqual(['/args/c unknown argument `c`: did you mean `a`?']);
+    expect(errorsIn(composed, { a: 1, b: 2 })).toEqual([]);
+    expect(errorsIn(composed, { c: 1 })).toEqual(['/args/c unknown argument `c`: did you mean `a`?']);
   });
 
   test('no name that an open argspec lets in can become a variable with a meaning of its own', () => {
     const open = object({ target: {} }, { additionalProperties: { type: 'string' } });
     expect(
-      faultsIn(open, { PATH: '/evil', 'x y': 'a', constructor: 'b', Target: 'c', target: 'd', fine: 'e' }),
+      errorsIn(open, { PATH: '/evil', 'x y': 'a', constructor: 'b', Target: 'c', target: 'd', fine: 'e' }),
     ).toEqual([
       '/args/PATH the argument name is a name with a meaning of its own',
       '/args/x y the argument name is no variable name: letters, digits and `_`, the first of them no digit',
@@ -132,11 +132,11 @@ describe('arguments', () => {
   test('a prototype cannot be reached through arguments', () => {
     const open = object({ o: { type: 'object' } }, { additionalProperties: true });
     const hostile = JSON.parse('{"__proto__": {"polluted": 1}, "o": {"__proto__": {"polluted": 1}}}');
-    expect(faultsIn(open, hostile)).toEqual([
+    expect(errorsIn(open, hostile)).toEqual([
       '/args/__proto__ is no name that is allowed',
       '/args/o/__proto__ is no name that is allowed',
     ]);
-    expect(faultsIn(object({ o: object({}, { required: ['toString'] }) }), { o: {} })).toEqual([
+    expect(errorsIn(object({ o: object({}, { required: ['toString'] }) }), { o: {} })).toEqual([
       '/args/o/toString `toString` is missing',
     ]);
     expect(({} as Record<string, unknown>).polluted).toBeUndefined();
@@ -144,15 +144,15 @@ describe('arguments', () => {
 
   test('a NUL, half a character, a name or a nesting without end is refused', () => {
     const open = object({}, { additionalProperties: true });
-    expect(faultsIn(open, { a: 'x\0', b: ['\ud800'] })).toEqual([
+    expect(errorsIn(open, { a: 'x\0', b: ['\ud800'] })).toEqual([
       '/args/a must not hold a NUL character',
       '/args/b/0 must be well-formed Unicode',
     ]);
-    expect(faultsIn(open, { ['n'.repeat(1_025)]: 1, ['n'.repeat(1_024)]: 1 })).toEqual([
+    expect(errorsIn(open, { ['n'.repeat(1_025)]: 1, ['n'.repeat(1_024)]: 1 })).toEqual([
       `/args/${'n'.repeat(1_025)} has a name over 1024 characters`,
     ]);
     const deep = JSON.parse(`{"a": ${'['.repeat(100_000)}${']'.repeat(100_000)}}`);
-    expect(faultsIn(open, deep)).toEqual([`/args/a${'/0'.repeat(64)} must not be nested over 64 deep`]);
+    expect(errorsIn(open, deep)).toEqual([`/args/a${'/0'.repeat(64)} must not be nested over 64 deep`]);
   });
 
   test.each([
@@ -160,16 +160,16 @@ describe('arguments', () => {
     ['by a reference', { items: { $ref: '#/$defs/whole' } }],
     ['by a reference of a reference', { $ref: '#/$defs/wholes' }],
   ])(
-    'of tens of thousands of faults, found %s, a hundred are named and the rest is counted, at once',
+    'of tens of thousands of errors, found %s, a hundred are named and the rest is counted, at once',
     (_where, schema) => {
       const $defs = { whole: { type: 'integer' }, wholes: { items: { $ref: '#/$defs/whole' } } };
       const argspec = object({ list: { type: 'array', ...schema } }, { $defs });
       const startedAt = performance.now();
-      const faults = faultsIn(argspec, { list: Array.from({ length: 50_000 }, () => 'x') });
+      const errors = errorsIn(argspec, { list: Array.from({ length: 50_000 }, () => 'x') });
       expect(performance.now() - startedAt).toBeLessThan(2_000);
-      expect(faults).toHaveLength(101);
-      expect(faults.at(-1)).toBe(' has 49900 more faults');
-      expect(faults[99]).toBe('/args/list/99 must be an integer, not a string');
+      expect(errors).toHaveLength(101);
+      expect(errors.at(-1)).toBe(' has 49900 more faults');
+      expect(errors[99]).toBe('/args/list/99 must be an integer, not a string');
     },
   );
 
@@ -177,10 +177,10 @@ describe('arguments', () => {
     const texts = { type: 'array', items: { type: 'string' } };
     const argspec = object({ list: { anyOf: [{ type: 'array', items: { type: 'integer' } }, texts] }, n: texts });
     const list = Array.from({ length: 5_000 }, () => 'x');
-    expect(faultsIn(argspec, { list })).toEqual([]);
-    expect(faultsIn(argspec, { list, n: [1] })).toEqual(['/args/n/0 must be a string: put it in quotes']);
+    expect(errorsIn(argspec, { list })).toEqual([]);
+    expect(errorsIn(argspec, { list, n: [1] })).toEqual(['/args/n/0 must be a string: put it in quotes']);
     const late = object({ n: texts, list: { anyOf: [{ type: 'array', items: { type: 'integer' } }, texts] } });
-    expect(faultsIn(late, { n: Array.from({ length: 3_000 }, () => 1), list })).toHaveLength(101);
+    expect(errorsIn(late, { n: Array.from({ length: 3_000 }, () => 1), list })).toHaveLength(101);
   });
 
   test('no arguments whatsoever make checking throw', () => {
@@ -192,8 +192,8 @@ describe('arguments', () => {
       fc.property(
         fc.dictionary(fc.oneof(fc.constantFrom('a', 'token', '__proto__'), fc.string()), jsonValue),
         (args) => {
-          const { faults } = check(argspec, args);
-          expect(faults.every(({ pointer }) => pointer.startsWith('/args'))).toBe(true);
+          const { errors } = check(argspec, args);
+          expect(errors.every(({ pointer }) => pointer.startsWith('/args'))).toBe(true);
         },
       ),
     );
@@ -218,29 +218,29 @@ describe('secrets', () => {
   });
 
   test('one that is missing, too short to be redacted, or neither a value nor a stored one is refused', () => {
-    expect(faultsIn(argspec, {})).toEqual(['/args/token `token` is missing']);
-    expect(faultsIn(argspec, { token: 'abcdefgh', key: 'abc' })).toEqual([
+    expect(errorsIn(argspec, {})).toEqual(['/args/token `token` is missing']);
+    expect(errorsIn(argspec, { token: 'abcdefgh', key: 'abc' })).toEqual([
       '/args/key a secret must have at least 4 bytes',
     ]);
-    expect(faultsIn(argspec, { token: { secret: '../x' } })).toEqual(['/args/token must be a string']);
-    expect(faultsIn(argspec, { token: { secret: 'a', more: 1 } })).toEqual(['/args/token must be a string']);
+    expect(errorsIn(argspec, { token: { secret: '../x' } })).toEqual(['/args/token must be a string']);
+    expect(errorsIn(argspec, { token: { secret: 'a', more: 1 } })).toEqual(['/args/token must be a string']);
   });
 
-  test('a fault never repeats the value', () => {
+  test('an error never repeats the value', () => {
     const picky = object({ token: { type: 'string', format: 'secret', pattern: '^x', enum: ['x'] } });
-    expect(JSON.stringify(check(picky, { token: 'hunter2' }).faults)).not.toContain('hunter2');
+    expect(JSON.stringify(check(picky, { token: 'hunter2' }).errors)).not.toContain('hunter2');
   });
 });
 
 describe('an argspec and arguments made to hurt', () => {
   test('a pattern that would take a backtracking RegExp for ever is matched at once', () => {
     const argspec = object({ x: { type: 'string', pattern: '^(a+)+$' } }, { patternProperties: { '^(b+)+$': {} } });
-    expect(faultsIn(argspec, { x: `${'a'.repeat(50_000)}!`, [`${'b'.repeat(1_000)}c`]: 1 })).toHaveLength(2);
+    expect(errorsIn(argspec, { x: `${'a'.repeat(50_000)}!`, [`${'b'.repeat(1_000)}c`]: 1 })).toHaveLength(2);
   });
 
   test('each pattern is its own', () => {
     const argspec = object({ x: { type: 'string', pattern: '^a$' }, y: { type: 'string', pattern: '^b$' } });
-    expect(faultsIn(argspec, { x: 'a', y: 'b' })).toEqual([]);
+    expect(errorsIn(argspec, { x: 'a', y: 'b' })).toEqual([]);
   });
 
   test('references that refer to each other are followed as deep as the arguments go', () => {
@@ -257,7 +257,7 @@ describe('an argspec and arguments made to hurt', () => {
         },
       },
     );
-    expect(faultsIn(tree, { root: { children: [{ name: 'a', children: [{ name: 1 }] }] } })).toEqual([
+    expect(errorsIn(tree, { root: { children: [{ name: 'a', children: [{ name: 1 }] }] } })).toEqual([
       '/args/root/children/0/children/0/name must be a string: put it in quotes',
     ]);
   });
@@ -277,18 +277,18 @@ describe('an argspec and arguments made to hurt', () => {
       },
     );
     const deep = JSON.parse(`{"x": ${'['.repeat(60)}${']'.repeat(60)}}`);
-    expect(faultsIn(argspec, deep)).toEqual(['/args take too long to check']);
+    expect(errorsIn(argspec, deep)).toEqual(['/args take too long to check']);
   });
 
   test('a long list of objects is told from one with an item twice at once', () => {
     const argspec = object({ x: { type: 'array', uniqueItems: true } });
     const list = Array.from({ length: 50_000 }, (_, at) => ({ at }));
-    expect(faultsIn(argspec, { x: list })).toEqual([]);
-    expect(faultsIn(argspec, { x: [...list, { at: 7 }] })).toEqual(['/args/x must not hold an item twice']);
+    expect(errorsIn(argspec, { x: list })).toEqual([]);
+    expect(errorsIn(argspec, { x: [...list, { at: 7 }] })).toEqual(['/args/x must not hold an item twice']);
   });
 
   test('a long text is not held against the format url', () => {
-    expect(faultsIn(object({ x: { type: 'string', format: 'url' } }), { x: `http://${'a:'.repeat(100_000)}` })).toEqual(
+    expect(errorsIn(object({ x: { type: 'string', format: 'url' } }), { x: `http://${'a:'.repeat(100_000)}` })).toEqual(
       ['/args/x must be a valid url'],
     );
   });
@@ -339,8 +339,8 @@ describe('an argspec and arguments made to hurt', () => {
       fc.property(argspec, fc.dictionary(fc.constantFrom('a', 'b', 'xx'), jsonValue), (spec, args) => {
         if (checkArgspec(spec).length > 0) return;
         passed += 1;
-        const { faults } = check(spec, args);
-        expect(faults.filter(({ keyword }) => keyword === 'argspec')).toEqual([]);
+        const { errors } = check(spec, args);
+        expect(errors.filter(({ keyword }) => keyword === 'argspec')).toEqual([]);
       }),
       { numRuns: 300 },
     );

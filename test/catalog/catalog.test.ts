@@ -6,7 +6,7 @@ import { describe, expect, test } from 'vitest';
 import { createCatalog } from '../../src/catalog/catalog.ts';
 import { createSnapshots } from '../../src/catalog/source/snapshot.ts';
 import { Problem } from '../../src/domain/problem.ts';
-import { faultsOf, idsOf, job, makeDirectory, makeSource, openCatalog, sourceAt, write } from './source-fixture.ts';
+import { errorsOf, idsOf, job, makeDirectory, makeSource, openCatalog, sourceAt, write } from './source-fixture.ts';
 
 function problemOf(action: () => unknown): { slug: string; detail: string; errors: unknown } {
   try {
@@ -81,7 +81,7 @@ describe('the tree', () => {
     const catalog = await openCatalog([sourceAt(root)]);
 
     expect(idsOf(catalog)).toEqual(['old']);
-    expect(faultsOf(catalog)).toEqual([
+    expect(errorsOf(catalog)).toEqual([
       'both: both/config.yaml:1:1: there are config.yaml and config.d/config.yaml: only one can be the job',
     ]);
   });
@@ -122,7 +122,7 @@ describe('the tree', () => {
 
     expect(idsOf(catalog)).toEqual(['ok']);
     const rule = "cannot be part of a job's id: letters, digits, `.`, `_` and `-`, the first of them a letter or digit";
-    expect(faultsOf(catalog)).toEqual([
+    expect(errorsOf(catalog)).toEqual([
       `-x: -x/config.yaml:1:1: the directory name \`-x\` ${rule}`,
       `my jobs/a: my jobs/a/config.yaml:1:1: the directory name \`my jobs\` ${rule}`,
     ]);
@@ -146,7 +146,7 @@ describe('the tree', () => {
 
   test('a job whose id would be longer than a request can name is an error', async () => {
     const root = makeSource(job(Array.from({ length: 6 }, () => 'x'.repeat(100)).join('/')));
-    expect(faultsOf(await openCatalog([sourceAt(root)]))[0]).toMatch(/: the job's id is longer than 512 characters$/);
+    expect(errorsOf(await openCatalog([sourceAt(root)]))[0]).toMatch(/: the job's id is longer than 512 characters$/);
   });
 
   test('links to directories are not walked, neither out of the tree nor around in it', async () => {
@@ -212,7 +212,7 @@ describe('a config.yaml that is none', () => {
     const catalog = await openCatalog([sourceAt(root)]);
 
     expect(idsOf(catalog)).toEqual(['linked', 'ok']);
-    expect(faultsOf(catalog)).toEqual([
+    expect(errorsOf(catalog)).toEqual([
       'circle: circle/config.yaml:1:1: config.yaml is a link that cannot be read (ELOOP)',
       'dir: dir/config.yaml:1:1: config.yaml is a directory',
       'gone: gone/config.yaml:1:1: config.yaml is a link to nothing',
@@ -227,7 +227,7 @@ describe('a config.yaml that is none', () => {
       'empty/config.yaml': '',
     });
     execFileSync('sh', ['-c', 'mkdir "$1/latin" && printf "name: \\351\\n" > "$1/latin/config.yaml"', 'sh', root]);
-    expect(faultsOf(await openCatalog([sourceAt(root)]))).toEqual([
+    expect(errorsOf(await openCatalog([sourceAt(root)]))).toEqual([
       'big: big/config.yaml:1:1: config.yaml is larger than 256 KiB',
       'empty: empty/config.yaml:1:1: config.yaml is empty: a job needs at least a `command`',
       'latin: latin/config.yaml:1:1: config.yaml is not UTF-8',
@@ -278,7 +278,7 @@ describe('asking for a job', () => {
     expect(problemOf(() => catalog.find('old'))).toMatchObject({ slug: 'job-not-found' });
   });
 
-  test('an unknown job is not found, a broken one is invalid with its faults', async () => {
+  test('an unknown job is not found, a broken one is invalid with its errors', async () => {
     const catalog = await openCatalog([sourceAt(makeSource(job('broken', 'command: ./run.sh\nnmae: x\n')))]);
     expect(problemOf(() => catalog.find('backup/daily'))).toEqual({
       slug: 'job-not-found',

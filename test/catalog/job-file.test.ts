@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { Lexer, Parser, stringify } from 'yaml';
-import { definitionOf, faultsIn, read } from './a-job-file.ts';
+import { definitionOf, errorsIn, read } from './a-job-file.ts';
 import type { Files } from './source-fixture.ts';
 
 test('every key of a config.yaml arrives in the definition', async () => {
@@ -157,7 +157,7 @@ artifacts: {default_key_pattern: "backups/{run_id}"}
   expect(steps).toMatchObject({ composition: 'steps', unsupported: [] });
 });
 
-describe('faults have their place and say what is wrong', () => {
+describe('errors have their place and say what is wrong', () => {
   test.each([
     ['command: ./run.sh\nnmae: x', '2:1: unknown key `nmae`: did you mean `name`?'],
     ['command: ./run.sh\ntimeouts:\n  rum: 1h', '3:3: unknown key `rum`: did you mean `run`?'],
@@ -214,12 +214,12 @@ describe('faults have their place and say what is wrong', () => {
     ['- a', '1:1: must be an object'],
     ['command: *x', '1:10: there is no anchor `&x` above'],
     ['command: !run ./run.sh', '1:10: Unresolved tag: !run'],
-  ])('%j', async (config, fault) => {
-    expect((await faultsIn(config))[0]).toBe(fault);
+  ])('%j', async (config, error) => {
+    expect((await errorsIn(config))[0]).toBe(error);
   });
 
   test('all of them at once, in the order of the file', async () => {
-    expect(await faultsIn('nmae: x\ntimeouts: {run: 1, step: 2}\ncommand: {}\n')).toEqual([
+    expect(await errorsIn('nmae: x\ntimeouts: {run: 1, step: 2}\ncommand: {}\n')).toEqual([
       '1:1: unknown key `nmae`: did you mean `name`?',
       '2:17: `timeouts.run` must be a duration above zero such as `30s` or `1h30m`',
       '2:26: `timeouts.step` must be a duration above zero such as `30s` or `1h30m`',
@@ -229,7 +229,7 @@ describe('faults have their place and say what is wrong', () => {
 
   test('the same key twice in a map of a quarter of a megabyte costs no more than reading it', async () => {
     const keys = Array.from({ length: 12_000 }, (_, at) => `  k${at}: x`).join('\n');
-    expect(await faultsIn(`command: ./run.sh\nenv:\n${keys}\n  k7: y\n`)).toEqual(['12003:3: `k7` is there twice']);
+    expect(await errorsIn(`command: ./run.sh\nenv:\n${keys}\n  k7: y\n`)).toEqual(['12003:3: `k7` is there twice']);
   });
 });
 
@@ -247,7 +247,7 @@ describe('text made to hurt', () => {
     ['many documents', '---\n'.repeat(size / 4), /more than 100,000/],
     ['errors throughout', '- ]\n'.repeat(size / 4), /more than 100,000/],
   ])('%s', async (_, text, message) => {
-    expect(await faultsIn(text)).toEqual([expect.stringMatching(message)]);
+    expect(await errorsIn(text)).toEqual([expect.stringMatching(message)]);
   });
 
   /** How long a task takes, of several goes the quickest: the machine may be busy with other things. */
@@ -268,8 +268,8 @@ describe('text made to hurt', () => {
   test('thousands of merges are refused at the first that is too many, before anything is made of them', async () => {
     const merges = Array.from({ length: 3_000 }, (_, at) => `y${at}: &y${at}\n  <<: [*x, *x, *x]`);
     const text = `x: &x {a: 1}\n${merges.join('\n')}\ncommand: ./run.sh\n`;
-    expect(await faultsIn(text)).toEqual(['69:12: there are more than 100 aliases']);
-    expect(await msOf(() => faultsIn(text))).toBeLessThan(await msOf(() => toTokens(text)));
+    expect(await errorsIn(text)).toEqual(['69:12: there are more than 100 aliases']);
+    expect(await msOf(() => errorsIn(text))).toBeLessThan(await msOf(() => toTokens(text)));
   });
 
   test('many aliases in a long text cost hardly more than as many words', async () => {
@@ -277,8 +277,8 @@ describe('text made to hurt', () => {
       const members = Array.from({ length: 12_000 }, (_, at) => `  k${at}: ${at % 150 === 0 ? word : 'yy'}`);
       return `name: &x title\ncommand: ./run.sh\nenv:\n${members.join('\n')}\n`;
     };
-    expect(await faultsIn(textWith('*x'))).toEqual([]);
-    expect(await msOf(() => faultsIn(textWith('*x')))).toBeLessThan(2 * (await msOf(() => faultsIn(textWith('yy')))));
+    expect(await errorsIn(textWith('*x'))).toEqual([]);
+    expect(await msOf(() => errorsIn(textWith('*x')))).toBeLessThan(2 * (await msOf(() => errorsIn(textWith('yy')))));
   });
 
   test('no text whatsoever makes reading throw', async () => {
@@ -366,12 +366,12 @@ describe('command', () => {
     ['[]', '1:1: `command` must have at least 1 item'],
     ['[""]', '1:11: the program is missing'],
     ['[tar, 5]', '1:16: `command.1` must be a string: put it in quotes'],
-  ])('%s is refused', async (command, fault) => {
-    expect(await faultsIn(`command: ${command}\n`, files)).toEqual([fault]);
+  ])('%s is refused', async (command, error) => {
+    expect(await errorsIn(`command: ${command}\n`, files)).toEqual([error]);
   });
 
   test('a language is for a file of the job', async () => {
-    expect(await faultsIn('command: bash\nulc_profile: ulc.shell.bash\n')).toEqual([
+    expect(await errorsIn('command: bash\nulc_profile: ulc.shell.bash\n')).toEqual([
       '1:10: ulc.shell.bash runs a file of the job: the command must begin with ./',
     ]);
   });

@@ -106,11 +106,11 @@ test.each([
     '{cron: "0 3 * * *", args: {target: x}, labels: {schedule_id: x}}',
     '6:74: `schedules.0.labels.schedule_id` is set by the schedule itself',
   ],
-])('%s is a fault with its place', async (schedule, fault) => {
-  expect(await read(`schedules: [${schedule}]`)).toEqual([fault]);
+])('%s is an error with its place', async (schedule, error) => {
+  expect(await read(`schedules: [${schedule}]`)).toEqual([error]);
 });
 
-test('all faults of all schedules are told at once', async () => {
+test('all errors of all schedules are told at once', async () => {
   const found = await read(
     `schedules:
   - {cron: "0 25 * * *", args: {target: 1}}
@@ -120,7 +120,7 @@ test('all faults of all schedules are told at once', async () => {
   expect(found).toHaveLength(4);
 });
 
-test('the same schedule twice is a fault', async () => {
+test('the same schedule twice is an error', async () => {
   expect(
     await read(`schedules:
   - {cron: "0 3 * * *", args: {target: x}}

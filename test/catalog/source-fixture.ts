@@ -58,8 +58,8 @@ export function idsOf(catalog: Catalog): string[] {
   return catalog.entries().map((entry) => entry.definition.id);
 }
 
-/** `id: file:line:column: message` of every fault. */
-export function faultsOf(catalog: Catalog): string[] {
+/** `id: file:line:column: message` of every error. */
+export function errorsOf(catalog: Catalog): string[] {
   return catalog
     .invalid()
     .flatMap(({ id, errors }) =>

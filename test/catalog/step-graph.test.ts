@@ -24,12 +24,12 @@ function reaches(steps: readonly Step[], from: string, to: string, seen = new Se
   });
 }
 
-test('a circle is a fault exactly when a step needs itself, and each step of it needs the next', () => {
+test('a circle is an error exactly when a step needs itself, and each step of it needs the next', () => {
   fc.assert(
     fc.property(graphs, (steps) => {
-      const faults = checkGraph(steps);
-      expect(faults.length).toBe(steps.some(({ id }) => reaches(steps, id, id)) ? 1 : 0);
-      const circle = faults[0]?.message.split(': ')[1]?.split(' → ') ?? [];
+      const errors = checkGraph(steps);
+      expect(errors.length).toBe(steps.some(({ id }) => reaches(steps, id, id)) ? 1 : 0);
+      const circle = errors[0]?.message.split(': ')[1]?.split(' → ') ?? [];
       for (const [at, id] of circle.slice(1).entries()) {
         if (id === '…' || circle[at] === '…') continue;
         expect(steps.find((step) => step.id === circle[at])?.needs).toContain(id);

@@ -1,8 +1,8 @@
 import { performance } from 'node:perf_hooks';
 import { describe, expect, test } from 'vitest';
-import { definitionOf, faultsIn } from './a-job-file.ts';
+import { definitionOf, errorsIn } from './a-job-file.ts';
 
-/** One step to each line, in flow style: a fault's line is the step's number and one. */
+/** One step to each line, in flow style: an error's line is the step's number and one. */
 function steps(...lines: readonly string[]): string {
   return ['steps:', ...lines.map((line) => `  - {${line}}`)].join('\n');
 }
@@ -157,8 +157,8 @@ describe('is refused', () => {
     ['composition: steps', '1:1: `composition: steps` needs `steps`'],
     ['steps: [{id: a, script: ./run.sh}]\ncommand: ./run.sh', '2:1: a job with steps has no `command` of its own'],
     ['command: ./run.sh\nconcurrency: {key: "1"}', '2:1: `limit` is missing'],
-  ])('%j', async (config, fault) => {
-    expect(await faultsIn(config)).toEqual([fault]);
+  ])('%j', async (config, error) => {
+    expect(await errorsIn(config)).toEqual([error]);
   });
 
   test.each([
@@ -171,20 +171,20 @@ describe('is refused', () => {
       `matrix: {x: [${numbers(26)}], y: [${numbers(20)}]}`,
       '2:31: the matrix makes 520 instances: at most 500 are allowed',
     ],
-  ])('%s', async (keys, fault) => {
-    expect(await faultsIn(steps(`id: a, script: ./run.sh, ${keys}`))).toEqual([fault]);
+  ])('%s', async (keys, error) => {
+    expect(await errorsIn(steps(`id: a, script: ./run.sh, ${keys}`))).toEqual([error]);
   });
 });
 
 describe('of 500 steps', () => {
   test('a chain is accepted, and one more step is not', async () => {
     expect((await definitionOf(chainOf(500))).steps).toHaveLength(500);
-    expect(await faultsIn(chainOf(501))).toEqual(['1:1: `steps` must have at most 500 items']);
+    expect(await errorsIn(chainOf(501))).toEqual(['1:1: `steps` must have at most 500 items']);
   });
 
   test('a circle through all of them is found', async () => {
-    const [fault] = await faultsIn(chainOf(500).replace('needs: []', 'needs: [s499]'));
-    expect(fault).toBe('2:31: the steps need each other in a circle: s0 → s499 → s498 → s497 → … → s2 → s1 → s0');
+    const [error] = await errorsIn(chainOf(500).replace('needs: []', 'needs: [s499]'));
+    expect(error).toBe('2:31: the steps need each other in a circle: s0 → s499 → s498 → s497 → … → s2 → s1 → s0');
   });
 
   test('that all refer to the first through all between, the reading takes no quadratic time', async () => {
@@ -240,18 +240,18 @@ describe('an expression is refused', () => {
       '5:35: `if`: there is no function `mtaches`: did you mean `matches`?',
     ],
     [`id: c, script: ./run.sh, if: '${'!'.repeat(2_000)}true'`, '5:35: `if`: it is longer than 2,000 characters'],
-  ])('%s', async (key, fault) => {
-    expect(await faultsIn(withKey(key))).toEqual([fault]);
+  ])('%s', async (key, error) => {
+    expect(await errorsIn(withKey(key))).toEqual([error]);
   });
 
   test.each([
     ['args.', '3:30: `key`: expected a name, got its end (character 6)'],
     ['run.id', '3:30: `key`: it is asked for before a run has begun, so it sees `args` alone'],
     ['"[args.env]"', '3:30: `key` must give a text, a number, or true or false, and gives a list'],
-  ])('as the key of concurrency: %s', async (key, fault) => {
+  ])('as the key of concurrency: %s', async (key, error) => {
     expect(
-      await faultsIn(`${before}command: ./run.sh\nconcurrency: {limit: 1, key: ${key}}`.replace('\n', '\n')),
-    ).toEqual([fault]);
+      await errorsIn(`${before}command: ./run.sh\nconcurrency: {limit: 1, key: ${key}}`.replace('\n', '\n')),
+    ).toEqual([error]);
   });
 
   test.each([
@@ -260,7 +260,7 @@ describe('an expression is refused', () => {
     'id: c, job: x, matrix: {n: [1]}, args: {v: {from: matrix.n}}',
     'id: c, script: ./run.sh, needs: [b], if: \'steps.all(s, steps[s].status == "success")\'',
   ])('but not %s', async (key) => {
-    expect(await faultsIn(withKey(key))).toEqual([]);
+    expect(await errorsIn(withKey(key))).toEqual([]);
   });
 
   test('a step that is needed by way of another has ended', async () => {
@@ -269,6 +269,6 @@ describe('an expression is refused', () => {
       'id: b, script: ./run.sh, needs: [a-1]',
       'id: c, script: ./run.sh, needs: [b], if: \'steps["a-1"].outputs.tag == "1"\'',
     ];
-    expect(await faultsIn(steps(...lines))).toEqual([]);
+    expect(await errorsIn(steps(...lines))).toEqual([]);
   });
 });

@@ -7,7 +7,7 @@ import type { Catalog } from '../../src/catalog/catalog.ts';
 import { createDirectoryWatch } from '../../src/catalog/source/directory-watch.ts';
 import { createIgnoreReader } from '../../src/catalog/source/ignore.ts';
 import { watchSource } from '../../src/catalog/source/source-watch.ts';
-import { faultsOf, idsOf, job, makeDirectory, makeSource, openCatalog, sourceAt, write } from './source-fixture.ts';
+import { errorsOf, idsOf, job, makeDirectory, makeSource, openCatalog, sourceAt, write } from './source-fixture.ts';
 
 function titleOf(catalog: Catalog, id: string): string | null {
   return catalog.find(id).definition.title;
@@ -43,15 +43,15 @@ test('a save by renaming a draft over the file is seen', async () => {
   }
 });
 
-test('a job that is mended becomes usable, and one whose script goes away invalid', async () => {
+test('a job that is fixed becomes usable, and one whose script goes away invalid', async () => {
   const root = makeSource({ 'a/config.yaml': 'command: ./lib/run.sh\n' });
   const catalog = await openCatalog([sourceAt(root)]);
-  expect(faultsOf(catalog)).toEqual(["a: a/config.yaml:1:10: `./lib/run.sh` is not in the job's directory"]);
+  expect(errorsOf(catalog)).toEqual(["a: a/config.yaml:1:10: `./lib/run.sh` is not in the job's directory"]);
 
   write(root, { 'a/lib/run.sh': '#!/bin/bash\n' });
   await expect.poll(() => idsOf(catalog)).toEqual(['a']);
   rmSync(join(root, 'a/lib/run.sh'));
-  await expect.poll(() => faultsOf(catalog)).toHaveLength(1);
+  await expect.poll(() => errorsOf(catalog)).toHaveLength(1);
   expect(idsOf(catalog)).toEqual([]);
 });
 
@@ -86,7 +86,7 @@ test('the older form can come, go and be replaced by the newer', async () => {
   writeFileSync(join(root, 'a/config.d/config.yaml'), 'command: ./run.sh\nname: Edited\n');
   await expect.poll(() => titleOf(catalog, 'a')).toBe('Edited');
   writeFileSync(join(root, 'a/config.yaml'), 'command: ./run.sh\nname: Newer\n');
-  await expect.poll(() => faultsOf(catalog)).toHaveLength(1);
+  await expect.poll(() => errorsOf(catalog)).toHaveLength(1);
   rmSync(join(root, 'a/config.d'), { recursive: true });
   await expect.poll(() => titleOf(catalog, 'a')).toBe('Newer');
 });

@@ -6,7 +6,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { createClient } from '../../src/client/client.ts';
-import { faultText, isPassing } from '../../src/client/fault-words.ts';
+import { errorText, isPassing } from '../../src/client/error-words.ts';
 import type { Ledger, Order, Told } from './ledger.ts';
 import type { Syncs } from './power-cut.ts';
 import type { Random } from './random.ts';
@@ -114,7 +114,7 @@ export function startClients(o: {
         }
         if (!late.signal.aborted) return tell({ ...told, stdout, end: 0 });
       } catch (error) {
-        if (!isPassing(error)) return tell({ ...told, stdout, stderr: faultText(error), end: 1 });
+        if (!isPassing(error)) return tell({ ...told, stdout, stderr: errorText(error), end: 1 });
         await delay(retryMs);
       }
     }

@@ -17,7 +17,7 @@ export type Held = {
 };
 
 const program = new URL('./programs/stale-writer.ts', import.meta.url).pathname;
-const patienceMs = 2_000;
+const timeoutMs = 2_000;
 
 /** One of the attempts that run now. */
 export function anyHeld(dbPath: string): Held | undefined {
@@ -32,7 +32,7 @@ export function anyHeld(dbPath: string): Held | undefined {
 
 /** Once the next process has taken the attempt up, the former one tries to end it. */
 export async function writeStale(dbPath: string, held: Held, ledger: Ledger): Promise<void> {
-  for (const sinceMs = performance.now(); performance.now() - sinceMs < patienceMs; await delay(20)) {
+  for (const sinceMs = performance.now(); performance.now() - sinceMs < timeoutMs; await delay(20)) {
     const [row] = read<{ epoch: number; finished_at: number | null }>(
       dbPath,
       'SELECT epoch, finished_at FROM steps WHERE run_id = ? AND step_id = ? AND attempt = ?',

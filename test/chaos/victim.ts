@@ -15,7 +15,7 @@ export type Victim = {
   readonly end: (signal: NodeJS.Signals) => Promise<Exit>;
 };
 
-const patienceMs = 20_000;
+const timeoutMs = 20_000;
 
 const living = new Set<ChildProcess>();
 process.on('exit', () => {
@@ -56,7 +56,7 @@ export function startVictim(o: Place): Victim {
     async end(signal) {
       const sinceMs = performance.now();
       child.kill(signal);
-      const late = delay(patienceMs, undefined, { ref: false }).then(() => child.kill('SIGKILL'));
+      const late = delay(timeoutMs, undefined, { ref: false }).then(() => child.kill('SIGKILL'));
       const exit = await Promise.race([exited, late.then(() => exited)]);
       return { ...exit, tookMs: Math.round(performance.now() - sinceMs) };
     },

@@ -27,10 +27,10 @@ const fields = argumentFields({
   },
 });
 
-function read(...words: string[]): { args: unknown; warnings: string[]; faults: string[] } {
+function read(...words: string[]): { args: unknown; warnings: string[]; errors: string[] } {
   const warnings: string[] = [];
-  const { args, faults } = readArguments(fields, words, {}, (line) => warnings.push(line));
-  return { args, warnings, faults: faults.map(({ message }) => message) };
+  const { args, errors } = readArguments(fields, words, {}, (line) => warnings.push(line));
+  return { args, warnings, errors: errors.map(({ message }) => message) };
 }
 
 test.each([
@@ -55,7 +55,7 @@ test.each([
   [['--a-b', 'x', '--a_b', 'y'], { 'a-b': 'x', a_b: 'y' }],
   [['--token.stored', 'deploy'], { token: { secret: 'deploy' } }],
 ])('%j is read as %j', (words, args) => {
-  expect(read(...words)).toEqual({ args, warnings: [], faults: [] });
+  expect(read(...words)).toEqual({ args, warnings: [], errors: [] });
 });
 
 test.each([
@@ -73,7 +73,7 @@ test.each([
   [['--token.file', '/no/such'], '--token.file /no/such: cannot be read: there is no such file or folder'],
   [['word'], '`word` is one word too many: arguments are written --target TEXT --count N --dry true|false'],
 ])('%j is refused: %s', (words, message) => {
-  expect(read(...words).faults).toEqual([message]);
+  expect(read(...words).errors).toEqual([message]);
 });
 
 test('everything that is wrong with the words is named, and what is right is read', () => {
@@ -93,7 +93,7 @@ test('everything that is wrong with the words is named, and what is right is rea
   expect(read(...words)).toEqual({
     args: { dry: true, keep: { days: 7 }, tags: ['a'] },
     warnings: [],
-    faults: [
+    errors: [
       '--count x: must be a whole number',
       'the job takes no --taget; did you mean `--target`?',
       '--mode needs a value: --mode fast|safe; one that begins with -- is written --mode=--…',
@@ -106,11 +106,11 @@ test('everything that is wrong with the words is named, and what is right is rea
 test('a secret of a file loses its last newline, and one on the command line is warned of', () => {
   const file = join(createFolder(), 'token');
   writeFileSync(file, 'first\nlast\n');
-  expect(read('--token.file', file)).toEqual({ args: { token: 'first\nlast' }, warnings: [], faults: [] });
+  expect(read('--token.file', file)).toEqual({ args: { token: 'first\nlast' }, warnings: [], errors: [] });
   expect(read('--token', 'open')).toEqual({
     args: { token: 'open' },
     warnings: [expect.stringMatching(/^--token: what stands on a command line can be read by others/)],
-    faults: [],
+    errors: [],
   });
 });
 

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { expect, test } from 'vitest';
 import { createInstance } from './an-instance.ts';
-import { auditRows, createFolder, flwd, start } from './terminal.ts';
+import { auditEntries, createFolder, flwd, start } from './terminal.ts';
 
 test('a server enters its start with what it was told, and its stop; one that was killed is told by the next', async () => {
   const { dir, serve } = await createInstance({});
@@ -14,7 +14,7 @@ test('a server enters its start with what it was told, and its stop; one that wa
   await ended;
   await (await serve()).stop();
 
-  const rows = await auditRows(dir);
+  const rows = await auditEntries(dir);
   expect(rows.map(({ action, detail }) => [action, detail?.before])).toEqual([
     ['server.stop', undefined],
     ['server.start', 'was killed'],
@@ -41,7 +41,7 @@ test('it is printed beside a server that runs, newest first, a line for each row
   await flwd(dir, 'tokens', 'create', '--name', 'ci', '--scopes', 'runs:read');
   await served.fetch('/runs/run_x/cancel', { method: 'POST' });
   await expect
-    .poll(async () => (await auditRows(dir)).map(({ action }) => action))
+    .poll(async () => (await auditEntries(dir)).map(({ action }) => action))
     .toEqual(['run.cancel', 'token.create', 'server.start']);
   const { stdout } = await flwd(dir, 'audit');
   expect(stdout.split('\n')).toEqual([
@@ -55,7 +55,7 @@ test('it is printed beside a server that runs, newest first, a line for each row
     expect.stringMatching(/^ 1 {2}20\S+Z {2}done {5}server.start +system:server +\* +instance +- +\{"version":/),
     '',
   ]);
-  const actions = async (...args: readonly string[]) => (await auditRows(dir, ...args)).map(({ action }) => action);
+  const actions = async (...args: readonly string[]) => (await auditEntries(dir, ...args)).map(({ action }) => action);
   expect(await actions('--action', 'token.create')).toEqual(['token.create']);
   expect(await actions('--actor', 'system:server')).toEqual(['server.start']);
   expect(await actions('--object', 'run_x')).toEqual(['run.cancel']);
@@ -73,7 +73,7 @@ test('without a server it is printed from the file, by tenant and time too', asy
   const { dir, serve } = await createInstance({});
   await flwd(dir, 'tokens', 'create', '--name', 'ci', '--scopes', 'runs:read', '--tenant', 'acme');
   await (await serve()).stop();
-  const actions = async (...args: readonly string[]) => (await auditRows(dir, ...args)).map(({ action }) => action);
+  const actions = async (...args: readonly string[]) => (await auditEntries(dir, ...args)).map(({ action }) => action);
   expect(await actions('--tenant', 'acme')).toEqual(['token.create']);
   expect(await actions('--tenant', '*', '--until', '2999-01-01T00:00:00Z')).toEqual(['server.stop', 'server.start']);
   expect(await actions('--until', '2001-01-01T00:00:00Z')).toEqual([]);
@@ -84,7 +84,7 @@ test('what the operator does without a server is entered as done by `local`', as
   const { dir, serve } = await createInstance({});
   await (await serve()).stop();
   await flwd(dir, 'tokens', 'create', '--name', 'ci', '--scopes', 'runs:read', '--tenant', 'acme');
-  const [made] = await auditRows(dir);
+  const [made] = await auditEntries(dir);
   const id = made?.object?.id ?? '';
   await flwd(dir, 'tokens', 'revoke', id);
   await flwd(dir, 'gc');
@@ -93,7 +93,7 @@ test('what the operator does without a server is entered as done by `local`', as
   await flwd(dir, 'backup', backup);
   expect((await flwd(dir, 'restore', '--force', backup)).code).toBe(0);
 
-  const rows = await auditRows(dir, '--actor', 'local');
+  const rows = await auditEntries(dir, '--actor', 'local');
   expect(rows.map(({ action, tenant, object, from }) => [action, tenant, object?.id, from])).toEqual([
     ['restore', '*', null, null],
     ['gc', '*', null, '127.0.0.1'],

@@ -16,7 +16,7 @@ describe('flwd config validate', () => {
     expect(await flwd(dir, ':config', 'validate', '--config', 'flwd.yaml')).toMatchObject({ code: 0 });
   });
 
-  test('prints every fault as file:line:column, and exits 2', async () => {
+  test('prints every error as file:line:column, and exits 2', async () => {
     const dir = createProject('server:\n  bind: 127.0.0.1:8080\n  bdoy_limit: 1MiB\nauth: { mode: nobody }\n');
     expect(await flwd(dir, 'config', 'validate')).toEqual({
       code: 2,
@@ -83,7 +83,7 @@ describe('flwd config show', () => {
     expect(keys).toEqual([0, 1].flatMap((at) => each.map((key) => `sources[${at}].${key}`)));
   });
 
-  test('exits 2 with the faults where there are any', async () => {
+  test('exits 2 with the errors where there are any', async () => {
     expect(await flwd(createFolder(), 'config', 'show', '--config', 'none.yaml')).toEqual({
       code: 2,
       stdout: '',

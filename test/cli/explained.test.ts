@@ -81,8 +81,8 @@ test('a server that is not there, a data dir in use, a start that is for the ope
   expect(codeOf(new TypeError('x is not a function'))).toBe(70);
 });
 
-test('faults are told at the options that they come from', () => {
-  const faults = {
+test('errors are told at the options that they come from', () => {
+  const found = {
     '/args/keep/days': '--keep.days is wrong',
     '/args': 'the arguments: is wrong',
     '/expires_in': '--expires is wrong',
@@ -96,9 +96,9 @@ test('faults are told at the options that they come from', () => {
     'jobs/a/config.yaml:3:1': 'jobs/a/config.yaml:3:1 is wrong',
     '': 'is wrong',
   };
-  const errors = Object.keys(faults).map((pointer) => ({ pointer, message: 'is wrong' }));
+  const errors = Object.keys(found).map((pointer) => ({ pointer, message: 'is wrong' }));
   expect(explained(new Problem('validation-error', 'x', { errors }))).toMatchObject({
-    message: Object.values(faults).join('\n'),
+    message: Object.values(found).join('\n'),
   });
 });
 

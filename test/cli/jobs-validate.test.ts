@@ -9,7 +9,7 @@ import { createFolder, flwd } from './terminal.ts';
 const good = 'command: ["true"]\n';
 const broken = 'command: ["true"]\ntimeut: 3\ntags: x\n';
 
-test('jobs validate prints each fault with its place, and exits 2', async () => {
+test('jobs validate prints each error with its place, and exits 2', async () => {
   const dir = createFolder();
   writeFiles(dir, { 'jobs/good/config.yaml': good, 'jobs/ops/bad/config.yaml': broken });
   expect(await flwd(dir, 'jobs', 'validate', 'jobs')).toEqual({

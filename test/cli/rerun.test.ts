@@ -41,9 +41,9 @@ test.each(served)(
     expect(again).toMatchObject({ code: 1, stdout: 'b | b leaves with 3\n' });
     expect(again.stderr).toMatch(/^failed in \S+: b: exited with code 3\nrun_\w+: flwd runs run_\w+\n$/);
 
-    const mended = await flwd(instance.dir, 'rerun', id, '--args', '{"code": 0}', '--json');
-    expect(mended).toMatchObject({ code: 0, stderr: 'a is done\nb leaves with 0\n'.replaceAll(/^(.)/gm, '$1 | $1') });
-    expect(JSON.parse(mended.stdout)).toMatchObject({ status: 'success', rerun_of: id, args: { code: 0 } });
+    const fixed = await flwd(instance.dir, 'rerun', id, '--args', '{"code": 0}', '--json');
+    expect(fixed).toMatchObject({ code: 0, stderr: 'a is done\nb leaves with 0\n'.replaceAll(/^(.)/gm, '$1 | $1') });
+    expect(JSON.parse(fixed.stdout)).toMatchObject({ status: 'success', rerun_of: id, args: { code: 0 } });
 
     const fromB = await flwd(instance.dir, 'rerun', id, '--from', 'b', '--args', '{"code": 0}', '--quiet');
     expect(fromB).toEqual({ code: 0, stdout: 'b | b leaves with 0\n', stderr: '' });

@@ -77,7 +77,7 @@ export function observe(child: ChildProcess): Started {
 }
 
 /** What `flwd audit` prints. */
-export async function auditRows(dir: string, ...args: readonly string[]): Promise<AuditEntry[]> {
+export async function auditEntries(dir: string, ...args: readonly string[]): Promise<AuditEntry[]> {
   const { stdout, stderr, code } = await flwd(dir, 'audit', '--json', '--quiet', ...args);
   expect({ stderr, code }).toEqual({ stderr: '', code: 0 });
   return stdout

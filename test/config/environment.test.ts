@@ -36,16 +36,16 @@ test('the older FLOWD_ works, FLWD_ beats it, and an empty variable counts as no
   expect(name({ FLWD_INSTANCE_NAME: '' })).toBe('flwd');
 });
 
-test('a wrong value is a fault that names the variable', () => {
-  const { faults } = createProject();
-  expect(faults({}, { FLWD_SERVER_READ_TIMEOUT: 'soon', FLOWD_WORKER_ENABLED: 'maybe' })).toEqual([
+test('a wrong value is an error that names the variable', () => {
+  const { errors } = createProject();
+  expect(errors({}, { FLWD_SERVER_READ_TIMEOUT: 'soon', FLOWD_WORKER_ENABLED: 'maybe' })).toEqual([
     'FLWD_SERVER_READ_TIMEOUT: `server.read_timeout` must be a duration such as `30s` or `1h30m`, from 100ms up to 24h, not `soon`',
     'FLOWD_WORKER_ENABLED: `worker.enabled` must be true or false, not `maybe`',
   ]);
-  expect(faults({}, { FLWD_SCHEDULER_QUEUE_WEIGHTS: 'ops=2,dev=x' })[0]).toContain(
+  expect(errors({}, { FLWD_SCHEDULER_QUEUE_WEIGHTS: 'ops=2,dev=x' })[0]).toContain(
     'must be a map, each value an integer',
   );
-  expect(faults({}, { FLWD_DATABASE_URL: 'postgres://h/db' })[0]).toContain(
+  expect(errors({}, { FLWD_DATABASE_URL: 'postgres://h/db' })[0]).toContain(
     'FLWD_DATABASE_URL: `persistence.url` is not supported yet',
   );
 });

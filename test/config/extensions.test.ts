@@ -41,6 +41,6 @@ describe('extensions.enabled', () => {
     ['tui', '`tui`'],
   ])('%s is an error with the nearest known name', (list, shown) => {
     const message = 'must be a list, each one of `tui`, `triggers`, `export`, `maint`, not';
-    expect(enabled(list).faults()).toEqual([`flwd.yaml:1:24: \`extensions.enabled\` ${message} ${shown}`]);
+    expect(enabled(list).errors()).toEqual([`flwd.yaml:1:24: \`extensions.enabled\` ${message} ${shown}`]);
   });
 });

@@ -12,53 +12,53 @@ const another = 65_534;
 
 describe('a flwd.yaml that is found', () => {
   test.each([0o666, 0o602])('that every user may write, with the mode %o, is refused', (mode) => {
-    const { dir, load, faults } = createProject({ 'flwd.yaml': yaml, 'jobs/': '' });
+    const { dir, load, errors } = createProject({ 'flwd.yaml': yaml, 'jobs/': '' });
     chmodSync(join(dir, 'flwd.yaml'), mode);
     const open = `can be written by other users (mode ${mode.toString(8)}), who then decide what this server runs: chmod go-w flwd.yaml`;
-    expect(faults()).toEqual([`flwd.yaml: ${open}, or name it: --config flwd.yaml`]);
+    expect(errors()).toEqual([`flwd.yaml: ${open}, or name it: --config flwd.yaml`]);
     const { config, warnings } = load({ config: 'flwd.yaml' });
     expect([config.instance.name, warnings]).toEqual(['planted', [`flwd.yaml ${open}`]]);
   });
 
   test('in the home is held to the same', () => {
     const path = 'home/.config/flwd/flwd.yaml';
-    const { dir, faults } = createProject({ [path]: yaml, 'jobs/': '' });
+    const { dir, errors } = createProject({ [path]: yaml, 'jobs/': '' });
     chmodSync(join(dir, path), 0o666);
-    expect(faults()).toEqual([expect.stringMatching(/flwd\.yaml: can be written by other users/)]);
+    expect(errors()).toEqual([expect.stringMatching(/flwd\.yaml: can be written by other users/)]);
   });
 
   test.runIf(isRoot)('may be open to the group that is its owner’s own, and to no other', () => {
-    const { dir, load, faults } = createProject({ 'flwd.yaml': yaml, 'jobs/': '' });
+    const { dir, load, errors } = createProject({ 'flwd.yaml': yaml, 'jobs/': '' });
     chmodSync(join(dir, 'flwd.yaml'), 0o664);
     expect(load().warnings).toEqual([]);
     chownSync(join(dir, 'flwd.yaml'), 0, another);
-    expect(faults()).toEqual([expect.stringContaining('(mode 664)')]);
+    expect(errors()).toEqual([expect.stringContaining('(mode 664)')]);
   });
 
   test.runIf(isRoot)('of another user is refused, also by root, unless it is named', () => {
-    const { dir, load, faults } = createProject({ 'flwd.yaml': yaml, 'jobs/': '' });
+    const { dir, load, errors } = createProject({ 'flwd.yaml': yaml, 'jobs/': '' });
     chownSync(join(dir, 'flwd.yaml'), another, another);
-    expect(faults()).toEqual([
+    expect(errors()).toEqual([
       'flwd.yaml: belongs to another user (uid 65534), so it is not taken unasked: chown it, or name it: --config flwd.yaml',
     ]);
     expect(load({ config: 'flwd.yaml' })).toMatchObject({ config: { instance: { name: 'planted' } }, warnings: [] });
   });
 
   test('a pipe in its place holds nothing up', () => {
-    const { dir, faults } = createProject({ 'jobs/': '' });
+    const { dir, errors } = createProject({ 'jobs/': '' });
     execFileSync('mkfifo', ['-m', '600', join(dir, 'flwd.yaml')]);
-    expect(faults()).toEqual([
+    expect(errors()).toEqual([
       'flwd.yaml: is no regular file, so it is not taken unasked: name it: --config flwd.yaml',
     ]);
     chmodSync(join(dir, 'flwd.yaml'), 0o666);
-    expect(faults()).toEqual([expect.stringContaining('can be written by other users (mode 666)')]);
+    expect(errors()).toEqual([expect.stringContaining('can be written by other users (mode 666)')]);
   });
 
   test.runIf(isRoot)('so is a link that another user has put there, to whatever it leads', () => {
-    const { dir, load, faults } = createProject({ 'other.yaml': yaml, 'jobs/': '' });
+    const { dir, load, errors } = createProject({ 'other.yaml': yaml, 'jobs/': '' });
     symlinkSync('other.yaml', join(dir, 'flwd.yaml'));
     expect(load().config.instance.name).toBe('planted');
     lchownSync(join(dir, 'flwd.yaml'), another, another);
-    expect(faults()).toEqual([expect.stringContaining('belongs to another user (uid 65534)')]);
+    expect(errors()).toEqual([expect.stringContaining('belongs to another user (uid 65534)')]);
   });
 });

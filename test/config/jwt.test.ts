@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { createProject } from './project.ts';
 
-const faultsOf = (jwt: string) => createProject({ 'flwd.yaml': `auth: { jwt: { ${jwt} } }` }).faults();
+const errorsOf = (jwt: string) => createProject({ 'flwd.yaml': `auth: { jwt: { ${jwt} } }` }).errors();
 const named = 'issuer: https://id.example.org/, audience: flwd';
 
 test('a key file lets in what its keys have signed, by any asymmetric signature', () => {
@@ -41,8 +41,8 @@ describe('what would let in more than was meant is refused, with its place', () 
     [`${named}, jwks_file: a, algorithms: [RS256, HS256]`, 'each one of `RS256`'],
     [`${named}, jwks_file: a, clock_skew: 1h`, 'up to 5m'],
   ])('%s', (jwt, message) => {
-    const faults = faultsOf(jwt);
-    expect(faults.filter((fault) => fault.includes(message))).toHaveLength(1);
-    for (const fault of faults) expect(fault).toMatch(/^flwd\.yaml:1:\d+: /);
+    const errors = errorsOf(jwt);
+    expect(errors.filter((error) => error.includes(message))).toHaveLength(1);
+    for (const error of errors) expect(error).toMatch(/^flwd\.yaml:1:\d+: /);
   });
 });

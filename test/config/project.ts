@@ -9,8 +9,8 @@ import { ConfigError, type Flags, type LoadedConfig, loadConfig } from '../../sr
 export type Project = {
   readonly dir: string;
   readonly load: (flags?: Flags, environment?: NodeJS.ProcessEnv) => LoadedConfig;
-  /** What is wrong, one line a fault; nothing when it loads. */
-  readonly faults: (flags?: Flags, environment?: NodeJS.ProcessEnv) => readonly string[];
+  /** What is wrong, one line an error; nothing when it loads. */
+  readonly errors: (flags?: Flags, environment?: NodeJS.ProcessEnv) => readonly string[];
 };
 
 /** The home is `home` within it, so nothing of the tester's own is read. A name that ends in `/` is a folder. */
@@ -27,12 +27,12 @@ export function createProject(files: Readonly<Record<string, string>> = {}): Pro
   return {
     dir,
     load,
-    faults(flags, environment) {
+    errors(flags, environment) {
       try {
         load(flags, environment);
         return [];
       } catch (error) {
-        if (error instanceof ConfigError) return error.faults;
+        if (error instanceof ConfigError) return error.errors;
         throw error;
       }
     },

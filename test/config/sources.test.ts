@@ -33,55 +33,55 @@ test('--jobs takes the place of every source, each named after its folder', () =
   ]);
 });
 
-test('a folder that is not there is a fault, not an empty source', () => {
-  const { faults } = createProject({ 'flwd.yaml': 'sources:\n  - path: ./nowhere\n  - path: ./flwd.yaml\n' });
-  expect(faults()).toEqual([
+test('a folder that is not there is an error, not an empty source', () => {
+  const { errors } = createProject({ 'flwd.yaml': 'sources:\n  - path: ./nowhere\n  - path: ./flwd.yaml\n' });
+  expect(errors()).toEqual([
     'flwd.yaml:2:11: there is no folder ./nowhere',
     'flwd.yaml:3:11: there is no folder ./flwd.yaml',
   ]);
-  expect(createProject().faults({ jobs: ['typo'] })).toEqual(['--jobs: there is no folder typo']);
+  expect(createProject().errors({ jobs: ['typo'] })).toEqual(['--jobs: there is no folder typo']);
 });
 
-test('two sources of one name are a fault that names both places', () => {
-  const { faults } = createProject({ 'flwd.yaml': 'sources:\n  - { name: a, path: . }\n  - { name: a, path: . }\n' });
-  expect(faults()).toEqual(['flwd.yaml:3:13: another source is called `a` (flwd.yaml:2:5): names must differ']);
+test('two sources of one name are an error that names both places', () => {
+  const { errors } = createProject({ 'flwd.yaml': 'sources:\n  - { name: a, path: . }\n  - { name: a, path: . }\n' });
+  expect(errors()).toEqual(['flwd.yaml:3:13: another source is called `a` (flwd.yaml:2:5): names must differ']);
 });
 
-test('git and OCI sources are refused as not supported yet, without faults of detail', () => {
-  const { faults } = createProject({
+test('git and OCI sources are refused as not supported yet, without errors of detail', () => {
+  const { errors } = createProject({
     'flwd.yaml':
       'sources:\n  - { type: git, url: https://example.org/jobs.git, ref: main }\n  - { type: oci, image: x }\n',
   });
-  expect(faults()).toEqual([
+  expect(errors()).toEqual([
     'flwd.yaml:2:13: sources of type `git` are not supported yet: this version reads folders (`fs`)',
     'flwd.yaml:3:13: sources of type `oci` are not supported yet: this version reads folders (`fs`)',
   ]);
 });
 
-test('a key of another type of source is a fault', () => {
-  const { faults } = createProject({
+test('a key of another type of source is an error', () => {
+  const { errors } = createProject({
     'flwd.yaml': 'sources:\n  - path: .\n    url: https://example.org\n    subdir: x\n',
   });
-  expect(faults()).toEqual([
+  expect(errors()).toEqual([
     'flwd.yaml:3:10: `url` belongs to sources of type git, this one is of type fs',
     'flwd.yaml:4:13: `subdir` belongs to sources of type git or oci, this one is of type fs',
   ]);
 });
 
-test('a source without a folder is a fault', () => {
-  expect(createProject({ 'flwd.yaml': 'sources:\n  - name: a\n' }).faults()).toEqual([
+test('a source without a folder is an error', () => {
+  expect(createProject({ 'flwd.yaml': 'sources:\n  - name: a\n' }).errors()).toEqual([
     'flwd.yaml:2:5: `sources[0].path` is missing',
   ]);
 });
 
 test('the data dir may lie in a dot folder of a source, but not where it would be walked', () => {
-  const { faults } = createProject({ 'jobs/': '' });
-  expect(faults({ jobs: ['.'], dataDir: '.flwd' })).toEqual([]);
-  expect(faults({ jobs: ['jobs'], dataDir: 'data' })).toEqual([]);
-  expect(createProject().faults({ dataDir: 'data' })).toEqual([
+  const { errors } = createProject({ 'jobs/': '' });
+  expect(errors({ jobs: ['.'], dataDir: '.flwd' })).toEqual([]);
+  expect(errors({ jobs: ['jobs'], dataDir: 'data' })).toEqual([]);
+  expect(createProject().errors({ dataDir: 'data' })).toEqual([
     '--data-dir: the source . holds the data dir, whose snapshots would be taken for jobs: keep them apart',
   ]);
-  expect(faults({ jobs: ['.'], dataDir: 'data' })).toEqual([
+  expect(errors({ jobs: ['.'], dataDir: 'data' })).toEqual([
     '--jobs: the source . holds the data dir, whose snapshots would be taken for jobs: keep them apart',
   ]);
 });

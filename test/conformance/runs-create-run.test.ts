@@ -152,7 +152,7 @@ const plan = (body: unknown) => server.fetch('/plans', { body });
 const runsSoFar = async () => (await server.json<{ total: number }>('/runs')).total;
 
 describe('refused', () => {
-  test('all faults of the body come at once, each with its pointer', async () => {
+  test('all errors of the body come at once, each with its pointer', async () => {
     shows('errors.validation-error');
     const response = await post({ job_id: '', tenant: 'No Spaces', async: 'yes', priority: 101, jobs: 1 });
     expect(response.status).toBe(400);
@@ -172,7 +172,7 @@ describe('refused', () => {
     expect(errors).toEqual([{ pointer: '/job_id', keyword: 'required', message: expect.any(String) }]);
   });
 
-  test('all faults of the arguments come at once, each with its pointer', async () => {
+  test('all errors of the arguments come at once, each with its pointer', async () => {
     const response = await post({ job_id: 'backup/daily', args: { keep: 0, mode: 'half', extra: 1 } });
     expect(response.status).toBe(400);
     const { errors } = await problemOf(response);

@@ -43,11 +43,11 @@ export function aBrowser(): { readonly open: (url: string, o?: PageOptions) => P
       });
       const page = await context.newPage();
       page.setDefaultTimeout(20_000);
-      const faults: string[] = [];
-      page.on('pageerror', (error) => faults.push(error.message));
+      const errors: string[] = [];
+      page.on('pageerror', (error) => errors.push(error.message));
       page.on('console', (message) => {
         // Whatever the policy forbids is said here; answers that are no success are part of some tests.
-        if (message.type() === 'error' && !/Failed to load resource/.test(message.text())) faults.push(message.text());
+        if (message.type() === 'error' && !/Failed to load resource/.test(message.text())) errors.push(message.text());
       });
       const foreign: string[] = [];
       page.on('request', (request) => {
@@ -57,7 +57,7 @@ export function aBrowser(): { readonly open: (url: string, o?: PageOptions) => P
       });
       onTestFinished(async () => {
         await context.close();
-        expect({ faults: mayFail ? [] : faults, foreign }).toEqual({ faults: [], foreign: [] });
+        expect({ errors: mayFail ? [] : errors, foreign }).toEqual({ errors: [], foreign: [] });
       });
       if (clockMs !== undefined) await page.clock.install({ time: clockMs });
       await page.goto(url);

@@ -8,7 +8,7 @@ export type Wire = {
   readonly cut: () => void;
   /** Nothing comes through any more, on what is open and on what is opened, and neither end is told. */
   readonly hang: () => void;
-  readonly mend: () => void;
+  readonly fix: () => void;
   readonly [Symbol.asyncDispose]: () => Promise<void>;
 };
 
@@ -56,7 +56,7 @@ export async function openWire(serverUrl: string): Promise<Wire> {
       hangs = true;
       for (const socket of sockets) socket.unpipe().pause();
     },
-    mend() {
+    fix() {
       isCut = false;
       hangs = false;
     },

@@ -58,7 +58,7 @@ async function ran(jobId: string): Promise<string> {
 const [report, steps] =
   absentTools('chromium').length === 0 ? await Promise.all([ran('demo/report'), ran('demo/steps')]) : ['', ''];
 
-async function faultsOf(page: Page): Promise<string[]> {
+async function errorsOf(page: Page): Promise<string[]> {
   await page.evaluate(axe.source);
   const tags = JSON.stringify(['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']);
   const found: { id: string; nodes: { html: string }[] }[] = await page.evaluate(
@@ -90,13 +90,13 @@ const pages = [
 describe.each(['light', 'dark'] as const)('in the %s theme', (theme) => {
   testWith('chromium')('every page keeps the rules of WCAG AA', async () => {
     const page = await browser.open(`${server.url}/jobs`, { theme });
-    const faults: string[] = [];
+    const errors: string[] = [];
     for (const [path, text] of pages) {
       await page.goto(server.url + path);
       await page.getByText(text).first().waitFor();
-      faults.push(...(await faultsOf(page)).map((fault) => `${path} ${fault}`));
+      errors.push(...(await errorsOf(page)).map((error) => `${path} ${error}`));
     }
-    expect(faults).toEqual([]);
+    expect(errors).toEqual([]);
   });
 });
 
@@ -106,22 +106,22 @@ describe.each(['light', 'dark'] as const)('in the %s theme', (theme) => {
     await page.getByLabel('count').fill('often');
     await page.getByLabel('token', { exact: true }).fill('hush-hush');
     await page.getByText('must be a whole number').waitFor();
-    expect(await faultsOf(page)).toEqual([]);
+    expect(await errorsOf(page)).toEqual([]);
     await page.getByRole('button', { name: 'As JSON' }).click();
     await page.getByRole('textbox', { name: 'Arguments as JSON' }).fill('{"count": 10}');
     await page.getByText('count must be at most 9').waitFor();
-    expect(await faultsOf(page)).toEqual([]);
+    expect(await errorsOf(page)).toEqual([]);
   });
 
   testWith('chromium')('a preview keeps them, and the graph', async () => {
     const page = await browser.open(`${server.url}/runs/${report}?tab=artifacts`, { theme });
     await page.getByRole('button', { name: 'Preview a.txt' }).click();
     await page.getByRole('region', { name: 'Content of a.txt' }).waitFor();
-    expect(await faultsOf(page)).toEqual([]);
+    expect(await errorsOf(page)).toEqual([]);
     await page.goto(`${server.url}/runs/${steps}`);
     await page.getByRole('button', { name: 'Graph' }).click();
     await page.getByRole('region', { name: 'Graph of the steps' }).getByRole('link').first().waitFor();
-    expect(await faultsOf(page)).toEqual([]);
+    expect(await errorsOf(page)).toEqual([]);
   });
 
   testWith('chromium')('an approval keeps them, and the question before a cancel', async () => {
@@ -129,11 +129,11 @@ describe.each(['light', 'dark'] as const)('in the %s theme', (theme) => {
     const { run_id: waiting } = JSON.parse(await (await asking.post('/runs', { job_id: 'ask' })).text());
     const page = await browser.open(`${asking.url}/runs/${waiting}`, { theme });
     await page.getByRole('region', { name: 'Approval of gate' }).waitFor();
-    expect(await faultsOf(page)).toEqual([]);
+    expect(await errorsOf(page)).toEqual([]);
     await page.getByRole('button', { name: 'Cancel', exact: true }).click();
     const dialog = page.getByRole('dialog', { name: 'Cancel this run?' });
     await dialog.waitFor();
-    expect(await faultsOf(page)).toEqual([]);
+    expect(await errorsOf(page)).toEqual([]);
     await dialog.getByRole('button', { name: 'Cancel the run' }).click();
     await page.getByText(/Cancelled (after|before)/).waitFor();
   });
@@ -142,7 +142,7 @@ describe.each(['light', 'dark'] as const)('in the %s theme', (theme) => {
     await using guarded = await startServing({ authMode: 'required' });
     const page = await browser.open(guarded.url, { theme });
     await page.getByLabel('API token').waitFor();
-    expect(await faultsOf(page)).toEqual([]);
+    expect(await errorsOf(page)).toEqual([]);
   });
 });
 
@@ -177,7 +177,7 @@ testWith('chromium')('the keyboard goes everywhere', async () => {
   await page.keyboard.press('?');
   const keys = page.getByRole('dialog', { name: 'Keys' });
   await keys.getByText('to the search of the page').waitFor();
-  expect(await faultsOf(page)).toEqual([]);
+  expect(await errorsOf(page)).toEqual([]);
   const single = keys.getByRole('checkbox', { name: 'keys of a single letter or sign' });
   await single.uncheck();
   await page.keyboard.press('Escape');
@@ -190,7 +190,7 @@ testWith('chromium')('the keyboard goes everywhere', async () => {
   await page.keyboard.press('Control+k');
   await page.keyboard.type('demo/rep');
   await expect.poll(() => page.getByRole('option', { selected: true }).textContent()).toContain('demo/report');
-  expect(await faultsOf(page)).toEqual([]);
+  expect(await errorsOf(page)).toEqual([]);
   await page.keyboard.press('Enter');
   await page.getByRole('heading', { name: 'demo/report' }).waitFor();
 });
@@ -201,7 +201,7 @@ testWith('chromium')('where a token is asked for, one signs in with it, for this
   const page = await browser.open(guarded.url);
   const field = page.getByLabel('API token');
   await field.fill('fwt_wrong');
-  expect(await faultsOf(page)).toEqual([]);
+  expect(await errorsOf(page)).toEqual([]);
   await page.getByRole('button', { name: 'Sign in' }).click();
   await page.getByRole('alert').filter({ hasText: 'The credential is not valid.' }).waitFor();
   await expect.poll(() => field.inputValue()).toBe('fwt_wrong');

@@ -59,9 +59,9 @@ describe('a list', () => {
     await page.getByText('One required value is missing.').waitFor();
     await page.getByRole('button', { name: 'Add to hosts' }).click();
     const item = page.getByRole('group', { name: 'hosts, item 1' });
-    const faults = page.locator('.fault:not(:empty)');
+    const errors = page.locator('.fault:not(:empty)');
     await page.getByText('Not yet: one fault').waitFor();
-    expect(await faults.count()).toBe(0);
+    expect(await errors.count()).toBe(0);
     await item.getByLabel(/^port/).pressSequentially('1.x');
     await item.getByText('must be a number', { exact: true }).waitFor();
     await item.getByLabel(/^port/).fill('');
@@ -70,7 +70,7 @@ describe('a list', () => {
     await item.getByLabel(/^day/).fill('2026-02-03');
     await page.getByRole('button', { name: 'Start', exact: true }).click();
     await page.getByText('The arguments are not right yet.').waitFor();
-    await expect.poll(() => faults.allTextContents()).toEqual(['Required.']);
+    await expect.poll(() => errors.allTextContents()).toEqual(['Required.']);
     await item.getByLabel(/^name/).fill('web-01');
     await page.getByText('Starts at once').waitFor();
     expect(await item.getByLabel(/^port/).inputValue()).toBe('1.50');

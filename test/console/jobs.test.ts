@@ -127,15 +127,15 @@ describe('a form', () => {
     await form.getByText('One required value is missing.').waitFor();
     expect(await form.locator('.fault:not(:empty)').count()).toBe(0);
     await form.getByRole('textbox', { name: /^who/ }).fill('Ada Lovelace');
-    const faultOf = (name: RegExp) =>
+    const errorOf = (name: RegExp) =>
       form
         .locator('.field')
         .filter({ has: page.getByLabel(name) })
         .locator('.fault');
-    await expect.poll(() => faultOf(/^who/).textContent()).toBe('must have at most 8 characters');
+    await expect.poll(() => errorOf(/^who/).textContent()).toBe('must have at most 8 characters');
     expect(await form.getByLabel(/^who/).getAttribute('aria-invalid')).toBe('true');
     await form.getByRole('textbox', { name: /^times/ }).fill('often');
-    await expect.poll(() => faultOf(/^times/).textContent()).toBe('must be a whole number');
+    await expect.poll(() => errorOf(/^times/).textContent()).toBe('must be a whole number');
     await form.getByRole('button', { name: 'Start', exact: true }).click();
     await form.getByRole('alert').waitFor();
     expect(page.url()).toMatch(/\/jobs\/demo\/greeting$/);

@@ -34,7 +34,7 @@ describe('a list of runs', () => {
     await run.finish();
     await quiet.post('/system/gc', '');
     await quiet.addRun();
-    wire.mend();
+    wire.fix();
     await expect.poll(() => rowsOf(page).count()).toBe(2);
     await quiet.addRun();
     await expect.poll(() => rowsOf(page).count()).toBe(3);
@@ -51,7 +51,7 @@ describe('a list of runs', () => {
     await page.clock.fastForward(6_000);
     await page.getByRole('status').filter({ hasText: 'unreachable' }).waitFor();
     await quiet.addRun();
-    wire.mend();
+    wire.fix();
     await page.clock.fastForward(46_000);
     await expect.poll(() => rowsOf(page).count()).toBe(2);
     await quiet.addRun();
@@ -165,7 +165,7 @@ testWith('chromium')('what several parts of a page lack for the same reason is s
     .poll(() => ['/health', '/schedules', '/info'].filter((end) => [...asked].some((path) => path.endsWith(end))))
     .toHaveLength(3);
   await expect.poll(() => page.getByRole('button', { name: 'Try again' }).count()).toBe(1);
-  wire.mend();
+  wire.fix();
   await page.getByRole('button', { name: 'Try again' }).click();
   await expect.poll(() => page.getByRole('alert').count()).toBe(0);
 });

@@ -68,22 +68,22 @@ describe('the query of runs', () => {
         label: 'team=ops',
         q: 'disk full',
       },
-      faults: [],
+      errors: [],
     });
     expect(readRunQuery('label:"note=two words"', now).query).toEqual({ label: 'note=two words' });
     expect(readRunQuery('until:2026-11-26T09:00:00Z', now).query).toEqual({ until: '2026-11-26T09:00:00.000Z' });
-    expect(readRunQuery('10:30 run_01ABC', now)).toEqual({ query: { q: '10:30 run_01ABC' }, faults: [] });
+    expect(readRunQuery('10:30 run_01ABC', now)).toEqual({ query: { q: '10:30 run_01ABC' }, errors: [] });
   });
 
   test('says what is wrong with it', () => {
-    expect(readRunQuery('status:lost', now).faults).toEqual([
+    expect(readRunQuery('status:lost', now).errors).toEqual([
       "There is no status 'lost': pending, running, success, failed, cancelled, waiting_approval.",
     ]);
-    expect(readRunQuery('since:soon', now).faults).toEqual([
+    expect(readRunQuery('since:soon', now).errors).toEqual([
       "'soon' is no time: 2d, 90m, 2026-11-26 or 2026-11-26T10:00.",
     ]);
-    expect(readRunQuery('status:failed status:running', now).faults).toEqual(["Only one 'status:' can be asked for."]);
-    expect(readRunQuery('state:failed', now).faults).toEqual([
+    expect(readRunQuery('status:failed status:running', now).errors).toEqual(["Only one 'status:' can be asked for."]);
+    expect(readRunQuery('state:failed', now).errors).toEqual([
       "There is no filter 'state:'; there is job, status, tenant, label, source, since, until.",
     ]);
   });

@@ -297,7 +297,7 @@ describe('a large log', () => {
       wire.cut();
       await page.getByRole('status').filter({ hasText: 'unreachable' }).waitFor();
       await run.print('while it was away');
-      wire.mend();
+      wire.fix();
       await expect.poll(() => isInView(page, 'while it was away')).toBe(true);
       expect(await log(page).getByText('second 3', { exact: true }).count()).toBe(1);
     },

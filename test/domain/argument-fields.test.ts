@@ -54,17 +54,17 @@ test.each([
 
 test.each([
   [{ type: 'integer' }, '12', { value: 12 }],
-  [{ type: 'integer' }, '1.5', { fault: 'must be a whole number' }],
-  [{ type: 'integer' }, '9007199254740993', { fault: 'must be a whole number' }],
+  [{ type: 'integer' }, '1.5', { error: 'must be a whole number' }],
+  [{ type: 'integer' }, '9007199254740993', { error: 'must be a whole number' }],
   [{ type: 'number' }, '1e3', { value: 1000 }],
-  [{ type: 'number' }, '', { fault: 'must be a number' }],
+  [{ type: 'number' }, '', { error: 'must be a number' }],
   [{ type: 'boolean' }, 'Yes', { value: true }],
-  [{ type: 'boolean' }, 'perhaps', { fault: 'must be true or false' }],
+  [{ type: 'boolean' }, 'perhaps', { error: 'must be true or false' }],
   [{ enum: [1, 'one'] }, '1', { value: 1 }],
-  [{ enum: [1, 'one'] }, 'two', { fault: 'must be one of 1, one' }],
+  [{ enum: [1, 'one'] }, 'two', { error: 'must be one of 1, one' }],
   [{ type: 'array', items: { type: 'integer' } }, '3', { value: 3 }],
   [{ type: 'object' }, '{"a":1}', { value: { a: 1 } }],
-  [{ type: 'object' }, '{"a":', { fault: 'is no JSON' }],
+  [{ type: 'object' }, '{"a":', { error: 'is no JSON' }],
   [{ type: ['integer', 'string'] }, 'word', { value: 'word' }],
   [{ type: 'string' }, '12', { value: '12' }],
 ])('in a field of %j %j reads as %j', (member, text, read) => {

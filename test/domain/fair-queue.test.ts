@@ -17,7 +17,7 @@ describe('a server that takes from the queue', () => {
     );
   });
 
-  test('never rests on a free slot while something waits in a lane that is not blocked', () => {
+  test('never rests on a free slot while something waits in a concurrency group that is not blocked', () => {
     assert(
       property(aScene, (scene) => {
         for (const { freeSlots, open } of serve(scene).rests) expect(freeSlots === 0 || open.length === 0).toBe(true);
@@ -87,9 +87,9 @@ describe('a tenant', () => {
     assert(
       property(integer({ min: 1, max: 100 }), integer({ min: 1, max: 25 }), (before, rounds) => {
         const queue = filled(even(), [{ tenant: 'ann', count: 200 }]);
-        if (isThere) filled(queue, [{ tenant: 'bob', count: 60 }], { lane: 'deploy' });
-        for (let taken = 0; taken < before; taken += 1) queue.take((lane) => lane === 'deploy');
-        if (!isThere) filled(queue, [{ tenant: 'bob', count: 60 }], { lane: 'deploy' });
+        if (isThere) filled(queue, [{ tenant: 'bob', count: 60 }], { group: 'deploy' });
+        for (let taken = 0; taken < before; taken += 1) queue.take((group) => group === 'deploy');
+        if (!isThere) filled(queue, [{ tenant: 'bob', count: 60 }], { group: 'deploy' });
         const ofBob = takeMany(queue, 2 * rounds).filter((id) => id.startsWith('bob')).length;
         expect(Math.abs(ofBob - rounds)).toBeLessThanOrEqual(1);
       }),
@@ -132,7 +132,7 @@ describe('a tenant', () => {
 
 describe('the queue', () => {
   type Action = (queue: FairQueue, waiting: Map<string, QueueItem>) => void;
-  const blockedLanes = subarray(['', 'build', 'deploy', 'test']);
+  const blockedGroups = subarray(['', 'build', 'deploy', 'test']);
   const anId = nat(25).map((number) => `run_${number}`);
 
   const adding: Arbitrary<Action> = record({ id: anId, rest: anItem }).map(({ id, rest }) => (queue, waiting) => {
@@ -143,9 +143,9 @@ describe('the queue', () => {
     expect(queue.remove(id)).toEqual(waiting.get(id));
     waiting.delete(id);
   });
-  const taking: Arbitrary<Action> = blockedLanes.map((blocked) => (queue, waiting) => {
-    const isBlocked = (lane: string) => blocked.includes(lane);
-    const open = [...waiting.values()].filter(({ lane }) => lane === '' || !isBlocked(lane));
+  const taking: Arbitrary<Action> = blockedGroups.map((blocked) => (queue, waiting) => {
+    const isBlocked = (group: string) => blocked.includes(group);
+    const open = [...waiting.values()].filter(({ group }) => group === '' || !isBlocked(group));
     const seen = [queue.peek(isBlocked), queue.peek(isBlocked), queue.take(isBlocked)];
     expect(new Set(seen).size).toBe(1);
     expect(seen[0]).toEqual(open.filter(({ tenant }) => tenant === seen[0]?.tenant).toSorted(byRank)[0]);
@@ -153,7 +153,7 @@ describe('the queue', () => {
     waiting.delete(seen[0]?.id ?? '');
   });
 
-  test('holds what was added and neither taken nor removed, and knows the first of each lane of each tenant', () => {
+  test('holds what was added and neither taken nor removed, and knows the first of each group of each tenant', () => {
     assert(
       property(
         array(oneof({ weight: 3, arbitrary: adding }, removing, taking), { maxLength: 150, size: 'max' }),
@@ -164,8 +164,8 @@ describe('the queue', () => {
             act(queue, waiting);
             expect(queue.size).toBe(waiting.size);
             for (const id of ['run_0', 'run_7']) expect(queue.has(id)).toBe(waiting.has(id));
-            const ofLanes = Map.groupBy(waiting.values(), ({ tenant, lane }) => `${tenant} ${lane}`);
-            const firsts = [...ofLanes.values()].flatMap((group) =>
+            const ofGroups = Map.groupBy(waiting.values(), ({ tenant, group }) => `${tenant} ${group}`);
+            const firsts = [...ofGroups.values()].flatMap((group) =>
               group
                 .toSorted(byRank)
                 .slice(0, 1)
@@ -179,19 +179,19 @@ describe('the queue', () => {
     );
   });
 
-  test('passes over a blocked lane, also where all that is older and more urgent waits in it', () => {
-    const queue = filled(even(), [{ tenant: 'ann', count: 50 }], { lane: 'deploy', priority: 100 });
-    queue.add(item({ id: 'other', tenant: 'ann', createdAtMs: 9_999, lane: 'build' }));
+  test('passes over a blocked group, also where all that is older and more urgent waits in it', () => {
+    const queue = filled(even(), [{ tenant: 'ann', count: 50 }], { group: 'deploy', priority: 100 });
+    queue.add(item({ id: 'other', tenant: 'ann', createdAtMs: 9_999, group: 'build' }));
     queue.add(item({ id: 'unlimited', tenant: 'ann', createdAtMs: 9_999, priority: -1 }));
-    expect(queue.take((lane) => lane !== 'build')?.id).toBe('other');
+    expect(queue.take((group) => group !== 'build')?.id).toBe('other');
     expect(queue.take(() => true)?.id).toBe('unlimited');
     expect(queue.take(() => true)).toBeUndefined();
   });
 
-  test('asks about one lane for each take when none is blocked, and about each once when all are', () => {
+  test('asks about one group for each take when none is blocked, and about each once when all are', () => {
     const queue = even();
-    for (let lane = 0; lane < 1_000; lane += 1) {
-      filled(queue, [{ tenant: 'ann', count: 3 }], { lane: `lane_${lane}`, createdAtMs: lane }, `_${lane}`);
+    for (let group = 0; group < 1_000; group += 1) {
+      filled(queue, [{ tenant: 'ann', count: 3 }], { group: `lane_${group}`, createdAtMs: group }, `_${group}`);
     }
     let asked = 0;
     const answering = (isBlocked: boolean) => () => {
@@ -208,7 +208,7 @@ describe('the queue', () => {
 });
 
 function item(known: Partial<QueueItem> & Pick<QueueItem, 'id' | 'tenant'>): QueueItem {
-  return { priority: 0, isStarted: false, createdAtMs: 0, lane: '', ...known };
+  return { priority: 0, isStarted: false, createdAtMs: 0, group: '', ...known };
 }
 
 function filled(
@@ -238,7 +238,7 @@ function byRank(a: QueueItem, b: QueueItem): number {
   );
 }
 
-/** The takes in a row before each of which both tenants had something in a lane that was not blocked. */
+/** The takes in a row before each of which both tenants had something in a concurrency group that was not blocked. */
 function stretchesOf(takes: readonly Take[], a: string, b: string): Take[][] {
   const stretches: Take[][] = [[]];
   for (const take of takes) {

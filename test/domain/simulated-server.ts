@@ -7,32 +7,32 @@ type Arrival = QueueItem & { readonly serviceMs: number };
 
 export type Scene = {
   readonly slots: number;
-  /** Runs of one lane at once; '' has no limit. */
-  readonly laneLimit: number;
+  /** Runs of one group at once; '' has no limit. */
+  readonly groupLimit: number;
   readonly weights: Readonly<Record<string, number>>;
   readonly arrivals: readonly Arrival[];
 };
 
-/** `open`: what waited in a lane that was not blocked, before the take. */
+/** `open`: what waited in a concurrency group that was not blocked, before the take. */
 export type Take = { readonly item: QueueItem; readonly open: readonly QueueItem[] };
 
 /** What the server looked like when it could start nothing more at an instant. */
 export type Rest = { readonly freeSlots: number; readonly open: readonly QueueItem[] };
 
 export const tenants = ['ann', 'bob', 'cyd', 'dan'] as const;
-const lanes = ['', 'build', 'deploy', 'test'] as const;
+const groups = ['', 'build', 'deploy', 'test'] as const;
 
 export const anItem: Arbitrary<Omit<QueueItem, 'id'>> = record({
   tenant: constantFrom(...tenants),
   priority: integer({ min: -2, max: 2 }),
   isStarted: boolean(),
   createdAtMs: nat(200),
-  lane: constantFrom(...lanes),
+  group: constantFrom(...groups),
 });
 
 export const aScene: Arbitrary<Scene> = record({
   slots: integer({ min: 1, max: 4 }),
-  laneLimit: integer({ min: 1, max: 3 }),
+  groupLimit: integer({ min: 1, max: 3 }),
   weights: record({ ann: weight(), bob: weight(), cyd: weight(), dan: weight() }),
   arrivals: array(aBurst(), { maxLength: 16, size: 'max' }).map((bursts) => bursts.flat().map(withId)),
 });
@@ -53,16 +53,16 @@ function weight(): Arbitrary<number> {
 }
 
 /** From the first arrival until nothing waits and nothing runs. */
-export function serve({ slots, laneLimit, weights, arrivals }: Scene): { takes: Take[]; rests: Rest[]; left: number } {
+export function serve({ slots, groupLimit, weights, arrivals }: Scene): { takes: Take[]; rests: Rest[]; left: number } {
   const queue = createFairQueue({ weightOf: (tenant) => weights[tenant] ?? 1 });
   const coming = arrivals.toSorted((a, b) => a.createdAtMs - b.createdAtMs);
   const waiting = new Map<string, Arrival>();
-  const running: { readonly lane: string; readonly endsAtMs: number }[] = [];
+  const running: { readonly group: string; readonly endsAtMs: number }[] = [];
   const takes: Take[] = [];
   const rests: Rest[] = [];
 
-  const isBlocked = (lane: string) => running.filter((one) => one.lane === lane).length >= laneLimit;
-  const open = () => [...waiting.values()].filter(({ lane }) => lane === '' || !isBlocked(lane));
+  const isBlocked = (group: string) => running.filter((one) => one.group === group).length >= groupLimit;
+  const open = () => [...waiting.values()].filter(({ group }) => group === '' || !isBlocked(group));
 
   let atMs = 0;
   while (atMs !== Number.POSITIVE_INFINITY) {
@@ -82,7 +82,7 @@ export function serve({ slots, laneLimit, weights, arrivals }: Scene): { takes: 
       const arrival = waiting.get(item.id);
       if (!arrival) throw new Error(`${item.id} was taken, but did not wait`);
       takes.push({ item, open: before });
-      running.push({ lane: item.lane, endsAtMs: atMs + arrival.serviceMs });
+      running.push({ group: item.group, endsAtMs: atMs + arrival.serviceMs });
       waiting.delete(item.id);
     }
     rests.push({ freeSlots: slots - running.length, open: open() });

@@ -93,7 +93,7 @@ describe('requests', () => {
     expect((await server.fetch('/runs', { body })).status).toBe(400);
   });
 
-  test('a hundred faults are all named, and of half a million the rest is counted', async () => {
+  test('a hundred errors are all named, and of half a million the rest is counted', async () => {
     const problemOf = async (args: unknown): Promise<ProblemAnswer> => {
       const response = await server.fetch('/runs', { body: { job_id: 'listing', args } });
       expect(response.status).toBe(400);

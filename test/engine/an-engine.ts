@@ -18,7 +18,7 @@ import { createHub, type Hub } from '../../src/engine/hub.ts';
 import type { RunRequest, SecurityPolicy } from '../../src/engine/plan/plan.ts';
 import type { QueueLimits } from '../../src/engine/queue/dispatch.ts';
 import { createRetention, type Retention, type RetentionPolicy } from '../../src/engine/retention/retain.ts';
-import type { ConductContext } from '../../src/engine/run/run-context.ts';
+import type { ControllerContext } from '../../src/engine/run/run-context.ts';
 import { probeHost } from '../../src/exec/host/host.ts';
 import { openForkServer } from '../../src/exec/proc/fork-server.ts';
 import { type SteadyClock, systemClock } from '../../src/lib/clock.ts';
@@ -83,7 +83,7 @@ export async function openEngine(
     /** Logs and artifacts, elsewhere than the database. */
     readonly blobsDir?: string;
     readonly clock?: SteadyClock;
-    readonly execution?: Partial<Pick<ConductContext, 'artifactLimits' | 'limitHost' | 'masked' | 'runCallers'>>;
+    readonly execution?: Partial<Pick<ControllerContext, 'artifactLimits' | 'limitHost' | 'masked' | 'runCallers'>>;
     /** What a run gets, and may ask for at most. */
     readonly resources?: Partial<Resources>;
     readonly security?: Partial<SecurityPolicy>;

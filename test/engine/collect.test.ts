@@ -96,19 +96,19 @@ test('while a process of any attempt is left nothing is taken, and the run says 
   await expect.poll(() => readStatus(spec.attemptDir)?.sandbox).toBeDefined();
   await expect.poll(() => readdir(join(spec.workspaceDir, 'artifacts'))).toEqual(['a.txt']);
   const run = { run_id: 'run_01', job_id: 'report', tenant: 'default' };
-  const patiently = async <T>(work: () => T | Promise<T>): Promise<T> => work();
+  const withRetry = async <T>(work: () => T | Promise<T>): Promise<T> => work();
   const artifacts = createRunArtifacts({
     run,
     plan: { job: spec.job, profile: 'secure', network: 'none', write: [] },
     runDir,
     workspaceDir: spec.workspaceDir,
     redactor: createRedactor([]),
-    runLog: createRunLog({ run, job: spec.job, store, log, patiently }),
+    runLog: createRunLog({ run, job: spec.job, store, log, withRetry }),
     store,
     limits: { maxSizeBytes: 1_000, quotaBytes: 1_000, ttlMs: null },
     clock: systemClock,
     log,
-    patiently,
+    withRetry,
   });
   const other = { stepId: 'step_02', attempt: 1, attemptDir: join(runDir, '2-1') };
   await mkdir(other.attemptDir);

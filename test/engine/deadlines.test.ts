@@ -202,7 +202,7 @@ test('deadlines that pass while no server is there are kept by the next: of runs
   await next.engine.cancel(patient, localPrincipal);
 });
 
-test('a run whose conductor does not answer is ended by the reaper, and gives back its slot and its place', async () => {
+test('a run whose run controller does not answer is ended by the reaper, and gives back its slot and its place', async () => {
   const clock = movableClock();
   const jobs = {
     stuck: steps(

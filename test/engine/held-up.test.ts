@@ -44,7 +44,7 @@ testWithDisk(
 );
 
 /** What the engine asks before it takes anything up is answered when the test says so. */
-function heldRecovery() {
+function heldResume() {
   const { promise, resolve } = Promise.withResolvers<void>();
   const beforeStart = ({ runs }: Store): void => {
     const { running } = runs;
@@ -61,7 +61,7 @@ test('runs that were asked for while the server took up what it left say later w
   await expect.poll(() => opened.messages(holder)).toEqual(['held']);
   await opened.close();
 
-  const { beforeStart, letGo } = heldRecovery();
+  const { beforeStart, letGo } = heldResume();
   const next = await openEngine(root, { limits, beforeStart });
   const early = await Promise.all([next.create('quick'), next.create('quick'), next.create('quick')]);
   for (const runId of early) {
@@ -88,7 +88,7 @@ test.each(['reject', 'cancel_running'])(
     const first = await opened.create('one');
     await opened.close();
 
-    const { beforeStart, letGo } = heldRecovery();
+    const { beforeStart, letGo } = heldResume();
     const next = await openEngine(root, { limits, beforeStart });
     const second = next.create('one').then(
       () => 'created',
@@ -113,7 +113,7 @@ test('health says so when what a former server left is not taken up for five sec
   await opened.close();
 
   const clock = movableClock();
-  const { beforeStart, letGo } = heldRecovery();
+  const { beforeStart, letGo } = heldResume();
   const next = await openEngine(root, { clock, beforeStart });
   expect(next.engine.health().queue).toEqual({ status: 'ok' });
   clock.forward(7_000);

@@ -1,4 +1,4 @@
-// The output of an attempt that a server takes up while the attempt's shim is still making its files.
+// The output of an attempt that a server resumes while the attempt's shim is still making its files.
 
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -31,16 +31,16 @@ async function setUp() {
   const run = aRun();
   await store.db.transact((tx) => store.runs.add(tx, run));
   await store.db.transact((tx) => moveRun(tx, store.runs, run.id, 'claim', { atMs: nowMs }));
-  const patiently = async <T>(work: () => T | Promise<T>): Promise<T> => work();
+  const withRetry = async <T>(work: () => T | Promise<T>): Promise<T> => work();
   const runLog = createRunLog({
     run: { run_id: run.id, job_id: run.jobId, tenant: run.tenant },
     job: { composition: 'single', logs: { maxSizeBytes: 2 ** 20 } },
     store,
     log,
-    patiently,
+    withRetry,
   });
   const open = (through: RunLog) =>
-    createOutput({ at: { stepId: 'step_01', attempt: 1 }, redactor: createRedactor([]), runLog: through, patiently });
+    createOutput({ at: { stepId: 'step_01', attempt: 1 }, redactor: createRedactor([]), runLog: through, withRetry });
   const messages = async (): Promise<string[]> => {
     await runLog.close();
     const { lines } = await store.logs.page(run.id, { limit: 10 });

@@ -94,7 +94,7 @@ test('on_conflict: reject refuses another run of the same key, over restarts, an
   await next.engine.cancel(await holds(next, 'keyed', { target: 'a' }), localPrincipal);
 });
 
-test('on_conflict: reject holds for a run that is asked for while the server still takes up the first', async () => {
+test('on_conflict: reject holds for a run that is asked for while the server still resumes the first', async () => {
   const root = dataFolder();
   const opened = await openEngine(root, { jobs: { keyed: keyed('reject') } });
   const first = await holds(opened, 'keyed', { target: 'a' });

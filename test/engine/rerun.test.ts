@@ -277,7 +277,7 @@ test('a run that would be refused is, before its workspace is copied', async () 
   const opened = await openEngine(root, { jobs });
   const runId = await opened.create('one');
   await opened.finished(runId);
-  // The end is there to be read a moment before the lane is free.
+  // The end is there to be read a moment before the group is free.
   const holder = await vi.waitFor(() => opened.create('one', { ok: true }), { timeout: 20_000 });
   await expect.poll(() => opened.messages(holder)).toEqual(['held']);
   rmSync(join(root, 'data', 'runs', runId), { recursive: true });

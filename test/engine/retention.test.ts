@@ -3,7 +3,7 @@
 import { cpSync, existsSync, mkdirSync, readdirSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { setImmediate as nextTurn } from 'node:timers/promises';
+import { setImmediate as yieldNow } from 'node:timers/promises';
 import { pino } from 'pino';
 import { expect, test } from 'vitest';
 import { localPrincipal } from '../../src/domain/principal.ts';
@@ -136,7 +136,7 @@ test('a log whose files are gone, and a moment later its rows, reads as one that
   await opened.store.logs.removeFiles([runId]);
   const page = opened.store.logs.page(runId, { limit: 10 });
   // Once the reader has read the rows, and before the quarter of a second that it waits, however busy the machine is.
-  await nextTurn();
+  await yieldNow();
   using database = new DatabaseSync(join(root, 'data', 'flwd.db'));
   database.exec('DELETE FROM log_segments');
   expect(await page).toEqual({ lines: [], nextSeq: null, isExpired: true });

@@ -116,11 +116,11 @@ describe.each([
         const { rows, state } = simulate(scene);
         const mayFail = new Set(scene.job.steps.flatMap(({ id, continueOnError }) => (continueOnError ? [id] : [])));
         const fatal = rows.filter(
-          ({ place, end }) =>
-            place.item === null && end?.ending.status === 'failed' && !end.skipped && !mayFail.has(place.stepId),
+          ({ instance, end }) =>
+            instance.item === null && end?.ending.status === 'failed' && !end.skipped && !mayFail.has(instance.stepId),
         );
         const firstMs = Math.min(...fatal.map(({ end }) => end?.atMs ?? 0));
-        const first = fatal.filter(({ end }) => end?.atMs === firstMs).map(({ place }) => place.stepId);
+        const first = fatal.filter(({ end }) => end?.atMs === firstMs).map(({ instance }) => instance.stepId);
         const failure = state.failure()?.stepId.replace(/\[.*/, '');
         if (failure === undefined) expect(fatal).toEqual([]);
         else expect(first).toContain(failure);
@@ -137,26 +137,26 @@ test('the steps of a run that is cancelled all end, and none of them begins afte
       expect(state.isOver).toBe(true);
       expect(rows.filter(({ end }) => end === null)).toEqual([]);
       expect(starts.filter(({ atMs }) => atMs >= scene.cancelAtMs)).toEqual([]);
-      for (const instance of rows.filter(({ place, end }) => place.item && end?.ending.status !== 'success')) {
-        const whole = rows[instance.place.index];
+      for (const instance of rows.filter(({ instance: step, end }) => step.item && end?.ending.status !== 'success')) {
+        const whole = rows[instance.instance.index];
         expect(whole?.end?.ending.status).not.toBe('success');
       }
       const expected = expectedOf(scene.job.steps, scene.scriptOf);
       for (const row of rows.filter(isWhole).filter(({ end }) => end && end.atMs < scene.cancelAtMs)) {
-        expect(toEnd(row)[1]).toEqual(expected.get(row.place.stepId));
+        expect(toEnd(row)[1]).toEqual(expected.get(row.instance.stepId));
       }
     }),
     many,
   );
 });
 
-function isWhole({ place }: Course['rows'][number]): boolean {
-  return place.item === null;
+function isWhole({ instance }: Course['rows'][number]): boolean {
+  return instance.item === null;
 }
 
-function toEnd({ place, end }: Course['rows'][number]) {
+function toEnd({ instance, end }: Course['rows'][number]) {
   const status = end?.skipped ? 'skipped' : end?.ending.status;
-  return [place.stepId, { status, reason: end?.skipped ?? end?.ending.reason }] as const;
+  return [instance.stepId, { status, reason: end?.skipped ?? end?.ending.reason }] as const;
 }
 
 function hasBegun(end: { readonly reason: string | null } | undefined): boolean {

@@ -2,8 +2,8 @@
 // everything but the rows and the processes, and a cancel.
 
 import type { JobDefinition, StepDefinition } from '../../src/domain/job.ts';
-import { createPlaces, type Place } from '../../src/engine/run/places.ts';
 import { createRunState, type Decision, type Ending, type RunState } from '../../src/engine/run/run-state.ts';
+import { createStepInstances, type StepInstance } from '../../src/engine/run/step-instances.ts';
 import type { RunFacts } from '../../src/engine/run/step-values.ts';
 
 /** What the processes of a step or of an instance do. */
@@ -23,9 +23,9 @@ export type Scene = {
   readonly restartsAtMs: readonly number[];
 };
 
-/** What the database has of a place. */
+/** What the database has of an instance. */
 type Row = {
-  readonly place: Place;
+  readonly instance: StepInstance;
   readonly end: { readonly ending: Ending; readonly skipped: Ending['reason']; readonly atMs: number } | null;
 };
 
@@ -42,92 +42,95 @@ const nothing = { reason: null, message: null, exitCode: null, outputs: {}, open
 
 /** @throws Error where something begins too early, or begins or ends twice */
 export function simulate({ job, run, scriptOf, slots, cancelAtMs, restartsAtMs }: Scene): Course {
-  let state = createRunState({ job, run, places: createPlaces(job.steps, ''), ended: [] });
-  const rows: Row[] = state.places.map((place) => ({ place: { ...place }, end: null }));
+  let state = createRunState({ job, run, instances: createStepInstances(job.steps, ''), ended: [] });
+  const rows: Row[] = state.instances.map((instance) => ({ instance: { ...instance }, end: null }));
   const running = new Map<number, number>();
   const starts: { stepId: string; attempt: number; atMs: number }[] = [];
   const restarts = restartsAtMs.toSorted((a, b) => b - a);
-  let queue: Place[] = [];
+  let queue: StepInstance[] = [];
   let mostRunning = 0;
   let isAborting = false;
   let atMs = 0;
 
-  function store(place: Place, end: Row['end'] = null): void {
-    if (rows[place.n - 1]?.end) throw new Error(`${place.stepId} has ended already`);
-    rows[place.n - 1] = { place: { ...place }, end };
+  function store(instance: StepInstance, end: Row['end'] = null): void {
+    if (rows[instance.n - 1]?.end) throw new Error(`${instance.stepId} has ended already`);
+    rows[instance.n - 1] = { instance: { ...instance }, end };
   }
 
   function carryOut(decisions: readonly Decision[]): void {
     for (const decision of decisions) {
-      const { place } = decision;
-      if (decision.kind === 'begin') queue.push(place);
-      else if (decision.kind === 'end') store(place, { ending: decision.ending, skipped: null, atMs });
+      const { instance } = decision;
+      if (decision.kind === 'begin') queue.push(instance);
+      else if (decision.kind === 'end') store(instance, { ending: decision.ending, skipped: null, atMs });
       else if (decision.kind === 'skip') {
-        store(place, { ending: { ...nothing, status: 'failed' }, skipped: decision.reason, atMs });
+        store(instance, { ending: { ...nothing, status: 'failed' }, skipped: decision.reason, atMs });
       } else {
-        place.status = 'running';
-        store(place);
+        instance.status = 'running';
+        store(instance);
         for (const instance of decision.added) store(instance);
       }
     }
   }
 
-  function start(place: Place): void {
-    const { stepId, attempt, n } = place;
-    const open = state.stepOf(place).needs.filter((need) => !rows.some((row) => row.place.stepId === need && row.end));
+  function start(instance: StepInstance): void {
+    const { stepId, attempt, n } = instance;
+    const open = state
+      .stepOf(instance)
+      .needs.filter((need) => !rows.some((row) => row.instance.stepId === need && row.end));
     if (open.length > 0) throw new Error(`${stepId} has begun before ${open.join()}`);
     if (starts.some((one) => one.stepId === stepId && one.attempt === attempt))
       throw new Error(`${stepId} began twice`);
     starts.push({ stepId, attempt, atMs });
-    place.status = 'running';
-    store(place);
+    instance.status = 'running';
+    store(instance);
     running.set(n, atMs + scriptOf(stepId).durationMs);
     mostRunning = Math.max(mostRunning, running.size);
   }
 
-  function finish(place: Place, status: Ending['status']): void {
+  function finish(instance: StepInstance, status: Ending['status']): void {
     const ending: Ending = { ...nothing, status, ...(status === 'failed' && { reason: 'exit', message: 'exit 1' }) };
-    running.delete(place.n);
-    store({ ...place, status }, { ending, skipped: null, atMs });
-    carryOut(state.end(place, ending));
+    running.delete(instance.n);
+    store({ ...instance, status }, { ending, skipped: null, atMs });
+    carryOut(state.end(instance, ending));
   }
 
-  function exit(place: Place): void {
-    const { failures, retries, delayMs } = scriptOf(place.stepId);
-    if (isAborting) finish(place, 'cancelled');
-    else if (place.attempt > failures) finish(place, 'success');
-    else if (place.attempt > retries) finish(place, 'failed');
+  function exit(instance: StepInstance): void {
+    const { failures, retries, delayMs } = scriptOf(instance.stepId);
+    if (isAborting) finish(instance, 'cancelled');
+    else if (instance.attempt > failures) finish(instance, 'success');
+    else if (instance.attempt > retries) finish(instance, 'failed');
     else {
-      running.delete(place.n);
-      Object.assign(place, { attempt: place.attempt + 1, status: 'pending', notBeforeMs: atMs + delayMs });
-      store(place);
-      queue.push(place);
+      running.delete(instance.n);
+      Object.assign(instance, { attempt: instance.attempt + 1, status: 'pending', notBeforeMs: atMs + delayMs });
+      store(instance);
+      queue.push(instance);
     }
   }
 
   function restart(): void {
-    const places = rows.map(
-      ({ place, end }) => ({ ...place, status: end?.skipped ? 'skipped' : place.status }) as const,
+    const instances = rows.map(
+      ({ instance, end }) => ({ ...instance, status: end?.skipped ? 'skipped' : instance.status }) as const,
     );
     const ended = rows.flatMap(({ end }, at) => {
-      const place = places[at];
-      return end && place ? [{ ...end, place }] : [];
+      const instance = instances[at];
+      return end && instance ? [{ ...end, instance }] : [];
     });
     const inOrder = ended.toSorted(
-      (a, b) => a.atMs - b.atMs || Number(a.place.item === null) - Number(b.place.item === null),
+      (a, b) => a.atMs - b.atMs || Number(a.instance.item === null) - Number(b.instance.item === null),
     );
-    state = createRunState({ job, run, places, ended: inOrder });
-    queue = state.places.filter(({ status, item }) => status === 'pending' && item !== null);
+    state = createRunState({ job, run, instances, ended: inOrder });
+    queue = state.instances.filter(({ status, item }) => status === 'pending' && item !== null);
   }
 
   function dropQueue(): void {
-    for (const place of queue.splice(0)) {
-      carryOut(state.drop(place, 'run_ended', 'the run ended before its turn'));
+    for (const instance of queue.splice(0)) {
+      carryOut(state.drop(instance, 'run_ended', 'the run ended before its turn'));
     }
   }
 
   for (;;) {
-    for (const place of state.places) if ((running.get(place.n) ?? Number.POSITIVE_INFINITY) <= atMs) exit(place);
+    for (const instance of state.instances)
+      if ((running.get(instance.n) ?? Number.POSITIVE_INFINITY) <= atMs) exit(instance);
     for (; (restarts.at(-1) ?? Number.POSITIVE_INFINITY) <= atMs; restarts.pop()) restart();
     if (atMs >= cancelAtMs && !isAborting) {
       isAborting = true;
@@ -136,8 +139,8 @@ export function simulate({ job, run, scriptOf, slots, cancelAtMs, restartsAtMs }
     if (isAborting) dropQueue();
     carryOut(state.next(isAborting));
     const due = queue.filter(({ notBeforeMs }) => (notBeforeMs ?? 0) <= atMs).slice(0, slots - running.size);
-    queue = queue.filter((place) => !due.includes(place));
-    for (const place of due) start(place);
+    queue = queue.filter((instance) => !due.includes(instance));
+    for (const instance of due) start(instance);
     const later = [...queue.map(({ notBeforeMs }) => notBeforeMs ?? 0), ...restarts, cancelAtMs];
     const next = Math.min(...running.values(), ...later.filter((instant) => instant > atMs));
     if (next === Number.POSITIVE_INFINITY || state.isOver) return { rows, state, starts, mostRunning };

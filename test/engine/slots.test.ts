@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { createLanes } from '../../src/engine/queue/lanes.ts';
+import { createConcurrencyGroups } from '../../src/engine/queue/concurrency-groups.ts';
 import { createSlots } from '../../src/engine/run/slots.ts';
 
 const nothing = () => undefined;
@@ -36,20 +36,20 @@ test('a process that was running before a restart holds a slot, though that is o
 });
 
 test('a job at the limit of the instance does not keep other jobs from running', () => {
-  const lanes = createLanes(1, nothing);
-  const lane = { jobId: 'backup/daily', limit: null, key: null };
-  const hold = lanes.hold(lane, run);
-  expect(lanes.whyNone(lane)).toBe('1 of 1 runs of backup/daily are running');
-  expect(lanes.whyNone({ ...lane, jobId: 'other' })).toBeNull();
+  const groups = createConcurrencyGroups(1, nothing);
+  const group = { jobId: 'backup/daily', limit: null, key: null };
+  const hold = groups.hold(group, run);
+  expect(groups.whyNone(group)).toBe('1 of 1 runs of backup/daily are running');
+  expect(groups.whyNone({ ...group, jobId: 'other' })).toBeNull();
   hold.release();
-  expect(lanes.whyNone(lane)).toBeNull();
+  expect(groups.whyNone(group)).toBeNull();
 });
 
 test('a job’s own limit counts the runs of one value of its key', () => {
-  const lanes = createLanes(null, nothing);
-  const lane = { jobId: 'backup/daily', limit: 1, key: '/srv' };
-  lanes.hold(lane, run);
-  expect(lanes.whyNone(lane)).toBe("1 of 1 runs of backup/daily with the concurrency key '/srv' are running");
-  expect(lanes.whyNone({ ...lane, key: '/home' })).toBeNull();
-  expect(lanes.running(lane)).toEqual([run]);
+  const groups = createConcurrencyGroups(null, nothing);
+  const group = { jobId: 'backup/daily', limit: 1, key: '/srv' };
+  groups.hold(group, run);
+  expect(groups.whyNone(group)).toBe("1 of 1 runs of backup/daily with the concurrency key '/srv' are running");
+  expect(groups.whyNone({ ...group, key: '/home' })).toBeNull();
+  expect(groups.running(group)).toEqual([run]);
 });

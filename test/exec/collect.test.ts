@@ -388,7 +388,7 @@ describe('what a process that got away swaps while it is looked at is not follow
 
   test('a folder for a link, once the walk has found a file in it', async () => {
     write('artifacts/key', 'own');
-    const walk = walkWorkspace({ workspaceDir, from: 'artifacts', enters: () => true, onFault: () => undefined });
+    const walk = walkWorkspace({ workspaceDir, from: 'artifacts', enters: () => true, onError: () => undefined });
     for await (const { path, pinnedPath } of walk) {
       swapFolder();
       expect(statEntry(pinnedPath, path)).toMatchObject({ kind: 'found', path: 'artifacts/key', stats: { size: 3 } });
@@ -398,7 +398,7 @@ describe('what a process that got away swaps while it is looked at is not follow
 
   test('the file itself for a link', async () => {
     write('artifacts/key', 'own');
-    const walk = walkWorkspace({ workspaceDir, from: 'artifacts', enters: () => true, onFault: () => undefined });
+    const walk = walkWorkspace({ workspaceDir, from: 'artifacts', enters: () => true, onError: () => undefined });
     for await (const { path, pinnedPath } of walk) {
       rmSync(join(workspaceDir, 'artifacts/key'));
       symlinkSync('/etc/passwd', join(workspaceDir, 'artifacts/key'));

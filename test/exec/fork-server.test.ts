@@ -8,7 +8,7 @@ import { launch } from '../../src/exec/proc/launch.ts';
 import { processesWith, stateOf } from '../support/processes.ts';
 import { nap, printed, sample, succeeded, temporaryFolder } from './sample.ts';
 
-const patient = { timeout: 10_000, interval: 10 };
+const longWait = { timeout: 10_000, interval: 10 };
 
 function opened(): { dir: string; server: ForkServer; pid: () => number } {
   const dir = join(temporaryFolder(), 'pipes');
@@ -26,7 +26,7 @@ test('is gone once it is closed, and its shims go on', async () => {
   const { dir, server, pid } = opened();
   const spec = sample('echo ready; until [[ -e go ]]; do sleep 0.02; done; echo done');
   const attempt = launch(spec, server);
-  await vi.waitFor(() => expect(printed(spec).lines).toEqual(['ready']), patient);
+  await vi.waitFor(() => expect(printed(spec).lines).toEqual(['ready']), longWait);
   const forkServer = pid();
   expect(stateOf(forkServer)).toBeDefined();
   await server.close();
@@ -41,10 +41,10 @@ test('when it is killed, what it started is still seen to end, and the next atte
   const { server, pid } = opened();
   const spec = sample(`echo ready; ${nap}`);
   const attempt = launch(spec, server);
-  await vi.waitFor(() => expect(printed(spec).lines).toEqual(['ready']), patient);
+  await vi.waitFor(() => expect(printed(spec).lines).toEqual(['ready']), longWait);
   process.kill(pid(), 'SIGKILL');
   // Until its death has been told, there is nobody to start anything.
-  await vi.waitFor(async () => expect(await launch(sample('true'), server).ended).toEqual(succeeded), patient);
+  await vi.waitFor(async () => expect(await launch(sample('true'), server).ended).toEqual(succeeded), longWait);
   const proof = await attempt.terminate({ signal: 'TERM', graceMs: 20_000 });
   expect(proof).toMatchObject({ signals: [{ signal: 'TERM' }], remaining: 0 });
   expect(await attempt.ended).toEqual({ kind: 'signalled', signal: 'TERM' });
@@ -64,19 +64,19 @@ test('a hundred attempts leave it no zombie and no descriptor', async () => {
   const { server, pid } = opened();
   const descriptors = (): number => readdirSync(`/proc/${pid()}/fd`).length;
   expect(await launch(sample('true'), server).ended).toEqual(succeeded);
-  await vi.waitFor(() => expect(childrenOf(pid())).toEqual([]), patient);
+  await vi.waitFor(() => expect(childrenOf(pid())).toEqual([]), longWait);
   const before = descriptors();
   for (let batch = 0; batch < 10; batch++) {
     const ends = await Promise.all(Array.from({ length: 10 }, () => launch(sample('true'), server).ended));
     expect(ends).toEqual(Array.from({ length: 10 }, () => succeeded));
   }
-  await vi.waitFor(() => expect(childrenOf(pid())).toEqual([]), patient);
+  await vi.waitFor(() => expect(childrenOf(pid())).toEqual([]), longWait);
   expect(descriptors()).toBe(before);
 });
 
 test('without a place for its pipes an attempt is refused, not waited for', async () => {
   const { dir, server, pid } = opened();
-  await vi.waitFor(() => expect(pid()).not.toBe(0), patient);
+  await vi.waitFor(() => expect(pid()).not.toBe(0), longWait);
   rmSync(dir, { recursive: true });
   const { ended } = launch(sample('true'), server);
   expect(await ended).toEqual({ kind: 'not-started', message: 'the sandbox could not be started' });

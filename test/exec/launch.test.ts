@@ -104,13 +104,13 @@ describe('not started', () => {
     expect(() => launch(sample('true'), full)).toThrow(lack);
   });
 
-  test('a fault of flwd itself, which is handed on to be logged', async () => {
-    const fault = new Error('a bug');
-    const broken: ForkServer = { run: () => Promise.reject(fault), close: async () => undefined };
+  test('an error of flwd itself, which is handed on to be logged', async () => {
+    const error = new Error('a bug');
+    const broken: ForkServer = { run: () => Promise.reject(error), close: async () => undefined };
     expect(await launch(sample('true'), broken).ended).toEqual({
       kind: 'not-started',
       message: 'the sandbox could not be started',
-      cause: fault,
+      cause: error,
     });
   });
 

@@ -8,9 +8,9 @@ import { dirname, join } from 'node:path';
 import { afterAll, describe, expect, onTestFinished, test } from 'vitest';
 import { noResources, type Resources } from '../../src/domain/resources.ts';
 import { closeLimitHost, type Enforcement, openLimitHost } from '../../src/exec/host/limit-host.ts';
-import { adopt } from '../../src/exec/proc/adopt.ts';
 import { type AttemptLimits, sweepGroups } from '../../src/exec/proc/attempt-groups.ts';
 import type { AttemptSpec } from '../../src/exec/proc/attempt-spec.ts';
+import { resumeAttempt } from '../../src/exec/proc/resume-attempt.ts';
 import { killProcessesWith, processesOf } from '../support/processes.ts';
 import { printed, run, sample, shimOf, start, succeeded } from './sample.ts';
 import { serialized } from './serialized.ts';
@@ -148,9 +148,9 @@ describe('with cgroups', () => {
     sweepGroups(host, dirname(dirname(spec.attemptDir)));
     expect(groupsLeft()).toHaveLength(2);
     const outOfMemory = { kind: 'signalled', signal: 'KILL', outOfMemory: true };
-    expect(await adopt(spec.attemptDir)?.ended).toEqual(outOfMemory);
+    expect(await resumeAttempt(spec.attemptDir)?.ended).toEqual(outOfMemory);
     expect(groupsLeft()).toEqual([]);
-    expect(await adopt(spec.attemptDir)?.ended).toEqual(outOfMemory);
+    expect(await resumeAttempt(spec.attemptDir)?.ended).toEqual(outOfMemory);
   });
 
   testWithCgroups('groups whose attempt is forgotten go at the next start, those in use stay', async () => {

@@ -280,7 +280,7 @@ describe('whatever the secrets, their surroundings and the borders of the pieces
     );
   });
 
-  test('who takes up where a stream says gives out no part of a needle', () => {
+  test('who resumes where a stream says gives out no part of a needle', () => {
     fc.assert(
       fc.property(scene, ({ secrets, bytes, pieces }) => {
         const redactor = createRedactor(secrets);

@@ -2,7 +2,7 @@
 
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { setImmediate as nextTurn } from 'node:timers/promises';
+import { setImmediate as yieldNow } from 'node:timers/promises';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { CancelSignal } from '../../src/domain/job.ts';
 import type { AttemptSpec } from '../../src/exec/proc/attempt-spec.ts';
@@ -136,7 +136,7 @@ test('a shim that is killed as soon as it lives leaves nothing behind either', a
     const attempt = start(spec);
     const status = join(spec.attemptDir, 'status');
     const isNamed = (): boolean => existsSync(status) && readFileSync(status, 'utf8').includes('\n');
-    while (!isNamed()) await nextTurn();
+    while (!isNamed()) await yieldNow();
     process.kill(shimOf(spec), 'SIGKILL');
     expect(await attempt.ended).toMatchObject({ kind: expect.stringMatching(/^(lost|not-started|signalled)$/) });
     expect(processesOf(spec.attemptDir)).toEqual([]);

@@ -5,11 +5,11 @@ import { once } from 'node:events';
 import { appendFileSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { adopt } from '../../src/exec/proc/adopt.ts';
 import type { AttemptLimits } from '../../src/exec/proc/attempt-groups.ts';
 import type { AttemptSpec } from '../../src/exec/proc/attempt-spec.ts';
 import { launch } from '../../src/exec/proc/launch.ts';
 import { isRunAlive } from '../../src/exec/proc/live-attempts.ts';
+import { resumeAttempt } from '../../src/exec/proc/resume-attempt.ts';
 import { readStatus } from '../../src/exec/proc/shim-status.ts';
 import { killProcessesWith, processesWith } from '../support/processes.ts';
 import { forkServer, nap, printed, run, type Sample, sample, shimOf, start, succeeded } from './sample.ts';
@@ -118,13 +118,13 @@ describe('what keeps it from starting is told without a word of a sandbox, and w
     expect(await ended).toEqual({ kind: 'not-started', message: 'the script could not be started' });
   });
 
-  test('a fault of flwd itself', async () => {
-    const fault = new Error('a bug');
-    const broken = { run: () => Promise.reject(fault), close: () => Promise.resolve() };
+  test('an error of flwd itself', async () => {
+    const error = new Error('a bug');
+    const broken = { run: () => Promise.reject(error), close: () => Promise.resolve() };
     expect(await launch(sample('true', unsandboxed), broken).ended).toEqual({
       kind: 'not-started',
       message: 'the script could not be started',
-      cause: fault,
+      cause: error,
     });
   });
 });
@@ -174,9 +174,9 @@ test('it outlives its server, and the next one takes it up, or ends it', async (
   await once(server, 'close');
   const runDir = join(spec.attemptDir, '..');
   expect(isRunAlive(runDir)).toBe(true);
-  const adopted = adopt(spec.attemptDir);
+  const resumed = resumeAttempt(spec.attemptDir);
   await run(`touch ${spec.workspaceDir}/go`, unsandboxed);
-  expect(await adopted?.ended).toEqual(succeeded);
+  expect(await resumed?.ended).toEqual(succeeded);
   expect(printed(spec).lines).toEqual(['one', 'two']);
   expect(processesWith(nap)).toEqual([]);
   expect(isRunAlive(runDir)).toBe(false);
@@ -192,7 +192,7 @@ test('its secrets are gone with its end, though no server is there, and where it
   await once(server, 'close');
   writeFileSync(join(spec.workspaceDir, 'go'), '');
   await expect.poll(() => existsSync(secrets)).toBe(false);
-  expect(await adopt(spec.attemptDir)?.ended).toEqual(succeeded);
+  expect(await resumeAttempt(spec.attemptDir)?.ended).toEqual(succeeded);
 
   const refusing = { run: () => Promise.reject(new Error('no shell')), close: () => Promise.resolve() };
   const refused = sample('true', { ...unsandboxed, secrets: { token: 's3cret' } });
@@ -229,7 +229,7 @@ describe('secrets that were left while no server was there are removed by the ne
     const token = await killedServer(spec);
     kill(spec);
     expect(existsSync(token)).toBe(true);
-    expect(await adopt(spec.attemptDir)?.ended).toEqual({ kind: 'lost' });
+    expect(await resumeAttempt(spec.attemptDir)?.ended).toEqual({ kind: 'lost' });
     expect(existsSync(token)).toBe(false);
   });
 
@@ -238,7 +238,7 @@ describe('secrets that were left while no server was there are removed by the ne
     const token = await killedServer(spec);
     killAll(spec);
     rmSync(join(spec.attemptDir, 'status'));
-    expect(adopt(spec.attemptDir)).toBeUndefined();
+    expect(resumeAttempt(spec.attemptDir)).toBeUndefined();
     expect(existsSync(token)).toBe(false);
   });
 
@@ -263,7 +263,7 @@ test('what was left while no server was there is ended by the next', async () =>
   server.kill('SIGKILL');
   await once(server, 'close');
   process.kill(-shimOf(spec), 'SIGKILL');
-  expect(await adopt(spec.attemptDir)?.ended).toEqual({ kind: 'lost' });
+  expect(await resumeAttempt(spec.attemptDir)?.ended).toEqual({ kind: 'lost' });
   expect(processesWith(nap)).toEqual([]);
 });
 
@@ -282,7 +282,7 @@ test.each([
   await expect.poll(() => processesWith(nap)).toEqual([{ pid: expect.any(Number), command: nap }]);
   appendFileSync(join(spec.attemptDir, 'status'), `{"script":${Number(said)},"start_ticks":1}\n`);
   expect(isRunAlive(join(spec.attemptDir, '..'))).toBe(false);
-  expect(await adopt(spec.attemptDir)?.ended).toEqual(succeeded);
+  expect(await resumeAttempt(spec.attemptDir)?.ended).toEqual(succeeded);
   expect(processesWith(nap)).toHaveLength(1);
 });
 
@@ -326,7 +326,7 @@ describe('where somebody removes its folder', () => {
     server.kill('SIGKILL');
     await once(server, 'close');
     rmSync(spec.attemptDir, { recursive: true });
-    expect(await adopt(spec.attemptDir)?.ended).toEqual(lost);
+    expect(await resumeAttempt(spec.attemptDir)?.ended).toEqual(lost);
     expect(processesWith(nap)).toEqual([]);
   });
 });

@@ -50,7 +50,7 @@ test('the walk stops once it is over the limit', async () => {
   expect(bytes).toBeLessThan(700_000);
 });
 
-test('a folder that is gone, or closed, is no fault', async () => {
+test('a folder that is gone, or closed, is no error', async () => {
   const dir = temporaryFolder();
   mkdirSync(join(dir, 'closed'));
   chmodSync(join(dir, 'closed'), 0);
@@ -92,7 +92,7 @@ test('passing the limit is told once, with what was found', async () => {
     dir,
     limitBytes: 100_000,
     onOver: (bytes) => told.push(bytes),
-    onFault: (error) => expect.fail(String(error)),
+    onError: (error) => expect.fail(String(error)),
   });
   writeFileSync(join(dir, 'within'), 'x'.repeat(10_000));
   writeFileSync(join(dir, 'draft'), 'x'.repeat(200_000));

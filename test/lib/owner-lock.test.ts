@@ -11,7 +11,7 @@ import { stateOf } from '../support/processes.ts';
 const program = join(import.meta.dirname, 'programs/own.ts');
 const url = 'http://127.0.0.1:8080';
 /** An owner looks every second. */
-const patient = { timeout: 10_000 };
+const longWait = { timeout: 10_000 };
 const isRoot = process.geteuid?.() === 0;
 
 let root: string;
@@ -52,9 +52,9 @@ describe('the owner of a data dir', () => {
   test('an owner that is about to end is sent nothing more, and told of the runs that others wait for', async () => {
     const attended: string[] = [];
     const onAttend = (runId: string): void => void attended.push(runId);
-    const ownership = await acquireOwnership(dataDir, { isBrief: true, warn: console.error, onAttend });
+    const ownership = await acquireOwnership(dataDir, { isEphemeral: true, warn: console.error, onAttend });
     ownership.announce({ url });
-    const there = { pid: process.pid, url, isBrief: true };
+    const there = { pid: process.pid, url, isEphemeral: true };
     expect(await findOwner(dataDir)).toEqual(there);
     expect(await isStillOwner(dataDir, there)).toBe(true);
     await askToAttend(dataDir, 'run_1');
@@ -112,9 +112,9 @@ describe('the owner of a data dir', () => {
     await owner.said;
     await rm(join(dataDir, 'flwd.lock'));
     expect(await contend().said).toBe(`refused {"pid":${owner.child.pid},"url":"${url}"}`);
-    await expect.poll(() => readdir(dataDir), patient).toEqual(['flwd.lock', 'flwd.sock']);
+    await expect.poll(() => readdir(dataDir), longWait).toEqual(['flwd.lock', 'flwd.sock']);
     await rm(join(dataDir, 'flwd.lock'));
-    await expect.poll(() => readdir(dataDir), patient).toEqual(['flwd.lock', 'flwd.sock']);
+    await expect.poll(() => readdir(dataDir), longWait).toEqual(['flwd.lock', 'flwd.sock']);
     owner.child.stdin?.end();
     await once(owner.child, 'exit');
     expect(await contend().said).toBe('owned');
@@ -134,7 +134,7 @@ describe('the owner of a data dir', () => {
     await owner.said;
     for (const names of [['flwd.sock'], ['flwd.sock', 'flwd.lock']]) {
       for (const name of names) await rm(join(dataDir, name));
-      await expect.poll(() => findOwner(dataDir), patient).toMatchObject({ pid: owner.child.pid, url });
+      await expect.poll(() => findOwner(dataDir), longWait).toMatchObject({ pid: owner.child.pid, url });
       expect(await contend().said).toBe(`refused {"pid":${owner.child.pid},"url":"${url}"}`);
     }
     owner.child.stdin?.end();
@@ -149,11 +149,11 @@ describe('the owner of a data dir', () => {
     await rename(dataDir, moved);
     expect(await contend(moved).said).toBe(`refused {"pid":${owner.child.pid},"url":"${url}"}`);
     await mkdir(dataDir, { mode: 0o700 });
-    await expect.poll(() => findOwner(dataDir), patient).toMatchObject({ pid: owner.child.pid });
+    await expect.poll(() => findOwner(dataDir), longWait).toMatchObject({ pid: owner.child.pid });
     expect(await contend(moved).said).toMatch(/^refused/);
     await rm(dataDir, { recursive: true });
     await rename(moved, dataDir);
-    await expect.poll(() => findOwner(dataDir), patient).toMatchObject({ pid: owner.child.pid });
+    await expect.poll(() => findOwner(dataDir), longWait).toMatchObject({ pid: owner.child.pid });
   });
 
   test('is told when another process took it while it could not put the files back', async () => {
@@ -170,7 +170,7 @@ describe('the owner of a data dir', () => {
     owner.child.stdin?.end();
     await once(owner.child, 'exit');
     // The end of the first one takes the socket along.
-    await expect.poll(() => findOwner(dataDir), patient).toMatchObject({ pid: next.child.pid });
+    await expect.poll(() => findOwner(dataDir), longWait).toMatchObject({ pid: next.child.pid });
   });
 
   test('a data dir whose path is too long for a socket works like any other', async () => {

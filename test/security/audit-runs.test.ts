@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { describe, expect } from 'vitest';
 import { createInstance } from '../cli/an-instance.ts';
-import { auditRows, createFolder, flwd, start } from '../cli/terminal.ts';
+import { auditEntries, createFolder, flwd, start } from '../cli/terminal.ts';
 import { testWith } from '../support/host.ts';
 import { bash } from '../support/jobs.ts';
 
@@ -32,7 +32,7 @@ testWith('bwrap')('every run that was acknowledged has its row after a SIGKILL, 
   await ended;
   await Promise.all(clients);
 
-  const entered = (await auditRows(instance.dir, '--action', 'run.create')).map(({ object }) => object?.id);
+  const entered = (await auditEntries(instance.dir, '--action', 'run.create')).map(({ object }) => object?.id);
   expect(entered).toEqual(expect.arrayContaining(acknowledged));
   const file = new DatabaseSync(join(instance.dataDir, 'flwd.db'));
   const stored = file.prepare('SELECT id FROM runs').all();
@@ -66,7 +66,7 @@ describe('the row of a run says', () => {
       security: { paths: [shared], allow_profiles: ['secure', 'permissive', 'disabled'] },
     });
     const served = await serve();
-    const detailOf = async (runId: string) => (await auditRows(dir, '--object', runId))[0]?.detail;
+    const detailOf = async (runId: string) => (await auditEntries(dir, '--object', runId))[0]?.detail;
     const post = async (body: object): Promise<string> => {
       const answer = await served.fetch('/runs', {
         method: 'POST',
@@ -138,7 +138,7 @@ describe('the row of a run says', () => {
     });
     const { run_id: parentId } = await served.run('parent');
     const refused = async () =>
-      (await auditRows(dir, '--action', 'run.create', '--result', 'refused')).map(
+      (await auditEntries(dir, '--action', 'run.create', '--result', 'refused')).map(
         ({ actor, reason, object, detail }) => ({
           actor: actor.kind,
           reason,
@@ -207,7 +207,7 @@ describe('the row of a run says', () => {
     });
     const { run_id: rerunId }: { run_id: string } = JSON.parse(await again.text());
     await served.finished(rerunId);
-    const rows = await auditRows(dir, '--action', 'run.create');
+    const rows = await auditEntries(dir, '--action', 'run.create');
     expect(rows.map(({ object, detail }) => [object?.id, detail?.trigger, detail?.rerun_of, detail?.parent])).toEqual([
       [expect.any(String), 'job', undefined, { run_id: rerunId, step_id: 'child' }],
       [rerunId, 'rerun', parentId, undefined],

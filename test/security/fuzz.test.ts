@@ -123,7 +123,7 @@ function headerOf({ head }: RawAnswer, name: string): string {
   return new RegExp(`^${name}: (.*)$`, 'im').exec(head)?.[1] ?? '';
 }
 
-function faultOf(asked: Asked, answer: RawAnswer): string | undefined {
+function errorOf(asked: Asked, answer: RawAnswer): string | undefined {
   const { status, head, body } = answer;
   const type = headerOf(answer, 'content-type');
   if (!(status >= 200 && status < 500)) return `answers ${status} ${body.slice(0, 300)}`;
@@ -136,7 +136,7 @@ function faultOf(asked: Asked, answer: RawAnswer): string | undefined {
   const described = isOwn ? asked.operation.responses[String(status)] : undefined;
   if (status >= 400)
     return type === 'application/problem+json'
-      ? faultOfProblem(status, body, isOwn ? (described?.description ?? '') : undefined)
+      ? errorOfProblem(status, body, isOwn ? (described?.description ?? '') : undefined)
       : `is ${type}`;
   const schema = described?.content['application/json']?.schema;
   if (!schema || !type.startsWith('application/json')) return undefined;
@@ -144,7 +144,7 @@ function faultOf(asked: Asked, answer: RawAnswer): string | undefined {
   return validate(JSON.parse(body)) ? undefined : `breaks its schema: ${JSON.stringify(validate.errors).slice(0, 300)}`;
 }
 
-function faultOfProblem(status: number, body: string, listed: string | undefined): string | undefined {
+function errorOfProblem(status: number, body: string, listed: string | undefined): string | undefined {
   const problem: { type: string; status: number } = JSON.parse(body);
   if (!isProblem(problem) || problem.status !== status) return `is no problem document: ${body.slice(0, 300)}`;
   const slug = problem.type.replace('https://flowd.org/problems/', '');
@@ -154,7 +154,7 @@ function faultOfProblem(status: number, body: string, listed: string | undefined
 
 const atOnce = 6;
 const statuses = new Map<number, number>();
-const faults: string[] = [];
+const errors: string[] = [];
 
 async function fuzz(forMs: number, from: number): Promise<void> {
   const endsAt = performance.now() + forMs;
@@ -168,9 +168,9 @@ async function sendAll(all: readonly Asked[]): Promise<void> {
   for (const asked of all) {
     const text = toText(asked);
     const answer = await sendRaw(server.url, text).catch((error: unknown) => error);
-    const fault = isAnswer(answer) ? faultOf(asked, answer) : String(answer);
+    const error = isAnswer(answer) ? errorOf(asked, answer) : String(answer);
     if (isAnswer(answer)) statuses.set(answer.status, (statuses.get(answer.status) ?? 0) + 1);
-    if (fault) faults.push(`${asked.operation.operationId}: ${fault}\n${text.slice(0, 600)}`);
+    if (error) errors.push(`${asked.operation.operationId}: ${error}\n${text.slice(0, 600)}`);
   }
 }
 
@@ -188,7 +188,7 @@ test('no request makes it fail, leak, lie about its errors, or grow', {
   const after = await heapBytes(server.stderr);
   console.info(`fuzz: ${JSON.stringify(Object.fromEntries(statuses))}, heap ${before} → ${after}`);
 
-  expect(faults).toEqual([]);
+  expect(errors).toEqual([]);
   expect([...statuses.keys()]).toEqual(expect.arrayContaining([200, 201, 400, 404, 405, 409, 415]));
   expect(after - before).toBeLessThan(16 * 1024 * 1024);
   expect(await server.json('/health')).toMatchObject({

@@ -147,8 +147,8 @@ test('patterns that RE2 would unroll, or lacks, make the job invalid', () => {
   ];
   for (const pattern of wrong) {
     timed(pattern.slice(0, 20), () => {
-      const faults = checkArgspec({ type: 'object', properties: { x: { type: 'string', pattern } } });
-      expect(faults).not.toEqual([]);
+      const errors = checkArgspec({ type: 'object', properties: { x: { type: 'string', pattern } } });
+      expect(errors).not.toEqual([]);
     });
   }
 });

@@ -12,7 +12,7 @@ import { type Server, startServer } from '../support/server.ts';
 
 const test = testWith('bwrap', 'python3');
 
-type Notice = { readonly last_error: string | null };
+type Notification = { readonly last_error: string | null };
 
 // Two jobs meet in it.
 const base = await mkdtemp('/var/tmp/flwd-operator-');
@@ -210,7 +210,9 @@ describe.each(users)('where the server runs as $user,', ({ uid, as }) => {
     await expect.poll(async () => (await server.fetch('/jobs/notifies')).status).toBe(200);
     const { run_id: runId } = await server.run('notifies');
     const errors = async () =>
-      (await server.json<{ notices: Notice[] }>(`/runs/${runId}/notices`)).notices.map(({ last_error }) => last_error);
+      (await server.json<{ notices: Notification[] }>(`/runs/${runId}/notices`)).notices.map(
+        ({ last_error }) => last_error,
+      );
     await expect.poll(errors).toEqual(['the answer was 401']);
   });
 

@@ -234,7 +234,7 @@ describe('{secret: name} as an argument', () => {
     });
   });
 
-  test('is held to the argspec, whose faults never repeat it', async () => {
+  test('is held to the argspec, whose errors never repeat it', async () => {
     await put('right', 'tok-fits');
     await put('wrong', 'unfit-value-of-more-than-thirty-characters');
     expect(await run('strict', { token: { secret: 'right' } })).toMatchObject({ status: 'success' });
@@ -254,7 +254,7 @@ describe('{secret: name} as an argument', () => {
     ['no text', { token: 12_345_678 }],
     ['with more beside the name', { token: { secret: 'mine', also: 'x' } }],
     ['with a name that is none', { token: { secret: '../x' } }],
-  ])('that is %s is a fault of the argument', async (_, args) => {
+  ])('that is %s is an error of the argument', async (_, args) => {
     const refused = await refusal('shows', args);
     expect(refused).toMatchObject({ status: 400, errors: [{ pointer: '/args/token' }] });
     expect(JSON.stringify(refused)).not.toMatch(/12345678|abc/);
@@ -285,7 +285,7 @@ describe('{secret: name} as an argument', () => {
     expect(again.status).toBe(201);
   });
 
-  test('no lane is named after one, whatever the expression', async () => {
+  test('no group is named after one, whatever the expression', async () => {
     expect(await run('keyed', { token })).toMatchObject({ status: 'success' });
   });
 });

@@ -53,7 +53,7 @@ test.each([
   ['?limit=1001', '?limit'],
   ['?since=yesterday', '?since'],
   ['?who=me', '?who'],
-])('%s is a fault, of lines too', async (query, pointer) => {
+])('%s is an error, of lines too', async (query, pointer) => {
   for (const accept of ['application/json', 'application/x-ndjson']) {
     const response = await server.fetch(`/audit${query}`, { headers: { accept } });
     expect([response.status, await response.json()]).toEqual([

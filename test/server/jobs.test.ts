@@ -108,7 +108,7 @@ describe('the list', () => {
     expect(second).toMatchObject({ jobs: [{ id: 'deploy' }], total: 3, next_cursor: null });
   });
 
-  test('a cursor of something else is a fault', async () => {
+  test('a cursor of something else is an error', async () => {
     const response = await server.fetch('/jobs?cursor=nonsense');
     expect(response.status).toBe(400);
     expect(await response.json()).toMatchObject({ errors: [{ pointer: '?cursor' }] });

@@ -91,7 +91,7 @@ describe('a page', () => {
     ['attempt=0', '?attempt'],
     ['follow=true&limit=5', '?limit'],
     ['follow=true&last_event_id=abc', '?last_event_id'],
-  ])('%s is a fault', async (query, pointer) => {
+  ])('%s is an error', async (query, pointer) => {
     const response = await logs(finished, `?${query}`);
     expect(response.status).toBe(400);
     expect(await response.json()).toMatchObject({ errors: [{ pointer }] });

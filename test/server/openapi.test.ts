@@ -85,7 +85,7 @@ test('every reference leads somewhere, and every schema is one', () => {
   expect(JSON.stringify(document)).not.toContain('"$id"');
 });
 
-/** Compiles a schema of the document, closed: a member that is answered but not described is a fault. */
+/** Compiles a schema of the document, closed: a member that is answered but not described is an error. */
 function validatorOf(schema: Schema) {
   const closed = JSON.stringify({ ...schema, components: document.components }).replaceAll(
     '"type":"object","required"',

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { Fault } from '../../src/domain/problem.ts';
+import type { ValidationError } from '../../src/domain/problem.ts';
 import { testWith } from '../support/host.ts';
 import { bash } from '../support/jobs.ts';
 import { startServing, type TestRun } from './serving.ts';
@@ -100,7 +100,7 @@ describe('the list', () => {
 });
 
 describe('a request for a run', () => {
-  test('has all its faults named at once', async () => {
+  test('has all its errors named at once', async () => {
     const response = await server.post('/runs', {
       job_id: '',
       async: 'yes',
@@ -128,12 +128,12 @@ describe('a request for a run', () => {
   });
 
   test.each(['/runs', '/plans'])(
-    'to %s has the faults of its members and of its arguments named at once',
+    'to %s has the errors of its members and of its arguments named at once',
     async (path) => {
       const body = { job_id: 'fast', labels: { x: 1 }, args: { target: 5, keep: 'all', kep: 1 }, unknown: true };
       const response = await server.post(path, body);
       expect(response.status).toBe(400);
-      const { errors } = await read<{ errors: Fault[] }>(response);
+      const { errors } = await read<{ errors: ValidationError[] }>(response);
       expect(errors.map(({ pointer, keyword }) => [pointer, keyword])).toEqual([
         ['/args/kep', 'additionalProperties'],
         ['/args/target', 'type'],
@@ -144,8 +144,10 @@ describe('a request for a run', () => {
     },
   );
 
-  test('has an argument that is missing named beside the faults of its members, also where it has no args', async () => {
-    const { errors } = await read<{ errors: Fault[] }>(await server.post('/runs', { job_id: 'backup', async: 1 }));
+  test('has an argument that is missing named beside the errors of its members, also where it has no args', async () => {
+    const { errors } = await read<{ errors: ValidationError[] }>(
+      await server.post('/runs', { job_id: 'backup', async: 1 }),
+    );
     expect(errors.map(({ pointer }) => pointer)).toEqual(['/args/target', '/async']);
   });
 
@@ -153,18 +155,20 @@ describe('a request for a run', () => {
     ['its job is unknown', { job_id: 'nowhere', args: { target: 5 } }],
     ['its job is no text', { job_id: ['backup'], args: { target: 5 } }],
     ['its arguments are no object', { job_id: 'backup', args: [] }],
-  ])('has the faults of its members named where %s', async (_why, body) => {
+  ])('has the errors of its members named where %s', async (_why, body) => {
     const response = await server.post('/runs', { ...body, unknown: 1 });
     expect(response.status).toBe(400);
-    const { errors } = await read<{ errors: Fault[] }>(response);
+    const { errors } = await read<{ errors: ValidationError[] }>(response);
     expect(errors.map(({ pointer }) => pointer)).toContain('/unknown');
     expect(errors.filter(({ pointer }) => pointer.startsWith('/args/'))).toEqual([]);
   });
 
-  test('with thousands of unknown members has the first hundred faults named and the rest counted', async () => {
+  test('with thousands of unknown members has the first hundred errors named and the rest counted', async () => {
     const names = Array.from({ length: 6_000 }, (_, at) => `m${String(at).padStart(4, '0')}`);
     const body = Object.fromEntries(names.map((name) => [name, 0]));
-    const { errors, detail } = await read<{ errors: Fault[]; detail: string }>(await server.post('/runs', body));
+    const { errors, detail } = await read<{ errors: ValidationError[]; detail: string }>(
+      await server.post('/runs', body),
+    );
     const named = ['/job_id', ...names.slice(0, 99).map((name) => `/${name}`)];
     expect(errors.map(({ pointer }) => pointer)).toEqual([...named, '']);
     expect(errors.at(-1)).toEqual({ pointer: '', message: 'has 5901 more faults', keyword: 'more' });
@@ -173,7 +177,7 @@ describe('a request for a run', () => {
 
   test('with a member of a very long name does not get it back', async () => {
     const response = await server.post('/runs', { job_id: 'quick', ['x'.repeat(5_000)]: 1 });
-    const { errors } = await read<{ errors: Fault[] }>(response);
+    const { errors } = await read<{ errors: ValidationError[] }>(response);
     const message = 'has a member whose name of 5000 characters is not known';
     expect(errors).toEqual([{ pointer: '', message, keyword: 'additionalProperties' }]);
   });
@@ -234,8 +238,12 @@ testWith('bwrap')('a run is created, told from which face, replayed by its key, 
 
   const console = await executing.post('/runs', { job_id: 'quick', async: false }, { 'x-flwd-client': 'console' });
   expect(await read(console)).toMatchObject({ trigger: { type: 'console' } });
-  const unknownFace = await executing.post('/runs', { job_id: 'quick', async: false }, { 'x-flwd-client': 'schedule' });
-  expect(await read(unknownFace)).toMatchObject({ trigger: { type: 'api' } });
+  const unknownClient = await executing.post(
+    '/runs',
+    { job_id: 'quick', async: false },
+    { 'x-flwd-client': 'schedule' },
+  );
+  expect(await read(unknownClient)).toMatchObject({ trigger: { type: 'api' } });
 });
 
 testWith('bwrap')('a plan says what a run would do, and makes none', async () => {

@@ -43,7 +43,7 @@ const make = async (body: Readonly<Record<string, unknown>>): Promise<Schedule> 
 const problemOf = async (response: Response) => {
   const { type, status, errors }: { type: string; status: number; errors?: { pointer: string; message: string }[] } =
     JSON.parse(await response.text());
-  return { slug: type.split('/').at(-1), status, errors: errors?.map((fault) => `${fault.pointer} ${fault.message}`) };
+  return { slug: type.split('/').at(-1), status, errors: errors?.map((error) => `${error.pointer} ${error.message}`) };
 };
 
 describe('one of a config.yaml', () => {
@@ -189,7 +189,7 @@ describe('a preview', () => {
 });
 
 describe('what is wrong is told at once', () => {
-  const faulty = {
+  const invalid = {
     job_id: 'backup',
     cron: '61 * * * *',
     timezone: 'Mars/X',
@@ -197,7 +197,7 @@ describe('what is wrong is told at once', () => {
     jitter: 'soon',
     labels: { nominal_at: 'x' },
   };
-  const faults = [
+  const errors = [
     '/args/keep must be an integer, not a string',
     '/args/target `target` is missing',
     '/args/token must be a stored secret, {secret: name}: everyone sees this',
@@ -217,13 +217,13 @@ describe('what is wrong is told at once', () => {
       expect(slug).toBe('validation-error');
       return errors?.toSorted();
     };
-    expect(await sorted(faulty)).toEqual(faults);
-    expect(await sorted({ ...faulty, catch_up: 'some', more: 1 })).toEqual([
-      ...faults.slice(0, 3),
+    expect(await sorted(invalid)).toEqual(errors);
+    expect(await sorted({ ...invalid, catch_up: 'some', more: 1 })).toEqual([
+      ...errors.slice(0, 3),
       '/catch_up must be one of none, last, all',
-      ...faults.slice(3, 6),
+      ...errors.slice(3, 6),
       '/more is not known',
-      ...faults.slice(6),
+      ...errors.slice(6),
     ]);
     expect((await list()).total).toBe(total);
   });
@@ -235,8 +235,8 @@ describe('what is wrong is told at once', () => {
     [{ job_id: 'plain', cron: '@daily' }, '/cron must be five fields such as `0 3 * * *`: write `0 0 * * *`'],
     [{ job_id: 'plain', cron: '0 3 * * *', jitter: '1d' }, '/jitter must be shorter than the 1d between two starts'],
     [{ job_id: 'plain', cron: 7 }, '/cron must be string'],
-  ])('%j', async (body, fault) => {
-    expect((await problemOf(await server.post('/schedules', body))).errors).toEqual([fault]);
+  ])('%j', async (body, error) => {
+    expect((await problemOf(await server.post('/schedules', body))).errors).toEqual([error]);
   });
 
   test.each([

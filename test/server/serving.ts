@@ -187,7 +187,7 @@ export async function startServing(o: ServingOptions = {}): Promise<Serving> {
     version: '1.2.3',
     startedAtMs: clock.now(),
     load: o.load ?? { complaint: () => null },
-    noticeOutcomes: { delivered: 3, retried: 2, failed: 1 },
+    notificationOutcomes: { delivered: 3, retried: 2, failed: 1 },
     hostChecks: [{ name: 'seccomp', status: 'ok', detail: 'system calls can be filtered', cure: null }],
     jwt: null,
     ownCredentials: o.ownCredentials ?? [],

@@ -235,7 +235,7 @@ describe.each(engines)('the log of a server that was killed, on $engine', (engin
     ]).toEqual([2, 6]);
   });
 
-  test('is readable by those who wait as soon as it is taken up', async () => {
+  test('is readable by those who wait as soon as it is resumed', async () => {
     const log = await openLogFixture(engine);
     (await log.openWriter()).append(printed('a\n', 2));
     await log.restart();

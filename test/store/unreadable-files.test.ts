@@ -4,7 +4,7 @@ import { existsSync, readlinkSync, type statSync } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { setImmediate as nextTurn } from 'node:timers/promises';
+import { setImmediate as yieldNow } from 'node:timers/promises';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { createBackup } from '../../src/store/backup/backup.ts';
 import { examineStore } from '../../src/store/sqlite/examine.ts';
@@ -109,7 +109,7 @@ test('files whose rows retention removes a moment after them are not missed by a
   database.exec('INSERT INTO log_segments SELECT * FROM temp.kept');
   const backingUp = backedUp(server);
   // The copy of the database has the row.
-  while (!existsSync(join(server.root, 'backup', 'files.sha256'))) await nextTurn();
+  while (!existsSync(join(server.root, 'backup', 'files.sha256'))) await yieldNow();
   database.exec('DELETE FROM log_segments');
   expect((await backingUp).summary).toMatchObject({ missing: 1, damaged: [] });
 });

@@ -25,14 +25,14 @@ afterEach(async () => {
 /** The disk, as far as syncing goes: each sync waits to be let go. It cannot be had slow or broken otherwise. */
 function disk() {
   const syncs: { done: () => void; fail: (error: Error) => void }[] = [];
-  const faults: unknown[] = [];
+  const errors: unknown[] = [];
   wal = openWalSync(
     join(dir, 'db'),
     connection,
-    (error) => faults.push(error),
+    (error) => errors.push(error),
     () => new Promise((resolve, reject) => syncs.push({ done: resolve, fail: reject })),
   );
-  return { wal, syncs, faults };
+  return { wal, syncs, errors };
 }
 
 test('a commit made while a sync runs is not covered by it, and shares the next one with others', async () => {
@@ -53,14 +53,14 @@ test('a commit made while a sync runs is not covered by it, and shares the next 
 });
 
 test('what the disk did not take is written to the database file before anyone is told', async () => {
-  const { wal: opened, syncs, faults } = disk();
+  const { wal: opened, syncs, errors } = disk();
   const before = (await stat(join(dir, 'db'))).size;
   connection.exec(`INSERT INTO t VALUES ('${'kept'.repeat(5_000)}')`);
   const durable = opened.sync();
-  const fault = new Error('EIO');
-  syncs[0]?.fail(fault);
+  const error = new Error('EIO');
+  syncs[0]?.fail(error);
   await durable;
-  expect(faults).toEqual([fault]);
+  expect(errors).toEqual([error]);
   expect((await stat(join(dir, 'db'))).size).toBeGreaterThan(before);
   expect(await readFile(join(dir, 'db'), 'latin1')).toContain('keptkept');
 });

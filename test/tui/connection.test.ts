@@ -13,7 +13,7 @@ const executing = await startServing({ executes: true, jobs: { demo: bash('true'
 afterAll(() => executing.close());
 afterAll(() => server.close());
 
-type Line = { readonly url: string; readonly cut: () => Promise<void>; readonly mend: () => Promise<void> };
+type Line = { readonly url: string; readonly cut: () => Promise<void>; readonly fix: () => Promise<void> };
 
 /** A way to the server that can be cut. */
 async function openLine(): Promise<Line> {
@@ -31,7 +31,7 @@ async function openLine(): Promise<Line> {
     near.pipe(far).pipe(near);
   });
   let ownPort = 0;
-  const mend = async (): Promise<void> => {
+  const fix = async (): Promise<void> => {
     await new Promise<void>((resolve) => line.listen(ownPort, '127.0.0.1', resolve));
     const address = line.address();
     if (typeof address === 'object' && address) ownPort = address.port;
@@ -43,8 +43,8 @@ async function openLine(): Promise<Line> {
     await closed;
   };
   onTestFinished(cut);
-  await mend();
-  return { url: `http://127.0.0.1:${ownPort}`, cut, mend };
+  await fix();
+  return { url: `http://127.0.0.1:${ownPort}`, cut, fix };
 }
 
 testWith('tmux')('a lost server is said to be lost, and all goes on once it is back', async () => {
@@ -63,7 +63,7 @@ testWith('tmux')('a lost server is said to be lost, and all goes on once it is b
   await run.print('meanwhile');
   await run.finish();
   expect(await terminal.screen()).toContain('● running');
-  await line.mend();
+  await line.fix();
   const screen = await terminal.sees(/I before\n.*I meanwhile$/m);
   expect(screen.match(/before|meanwhile/g)).toHaveLength(2);
   await terminal.sees('✓ success');
@@ -101,7 +101,7 @@ testWith('tmux')('a server that is not there yet is waited for', async () => {
   await terminal.press('?');
   await terminal.sees('end at once');
   await terminal.press('x');
-  await line.mend();
+  await line.fix();
   await terminal.sees(/❯ demo/);
   expect(await terminal.screen()).not.toContain('No server');
 });

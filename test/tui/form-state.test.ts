@@ -3,7 +3,7 @@ import {
   createForm,
   type FormState,
   focus,
-  placeFaults,
+  placeErrors,
   pressField,
   readForm,
   shownText,
@@ -38,7 +38,7 @@ function filled(form: FormState, name: (typeof fields)[number], ...keys: readonl
 const empty = createForm(schema);
 
 test('what is filled in makes the arguments, what is not is left out', () => {
-  expect(readForm(empty)).toEqual({ args: {}, faults: new Map() });
+  expect(readForm(empty)).toEqual({ args: {}, fieldErrors: new Map() });
   let form = filled(empty, 'name', 'A', 'd', 'a');
   form = filled(form, 'days', '7');
   form = filled(form, 'quiet', ' ', ' ');
@@ -47,13 +47,13 @@ test('what is filled in makes the arguments, what is not is left out', () => {
   form = filled(form, 'a/b', '1', '.', '5');
   expect(readForm(form)).toEqual({
     args: { name: 'Ada', days: 7, quiet: false, mode: 3, hosts: ['a', 'b'], keep: { 'a/b': 1.5 } },
-    faults: new Map(),
+    fieldErrors: new Map(),
   });
 });
 
-test('what cannot be read is a fault of its field, and no argument', () => {
+test('what cannot be read is an error of its field, and no argument', () => {
   const form = filled(filled(empty, 'days', 'x'), 'name', 'n');
-  expect(readForm(form)).toEqual({ args: { name: 'n' }, faults: new Map([[1, 'must be a whole number']]) });
+  expect(readForm(form)).toEqual({ args: { name: 'n' }, fieldErrors: new Map([[1, 'must be a whole number']]) });
 });
 
 test('a choice goes round, over none of them, and to the first with a letter', () => {
@@ -97,7 +97,7 @@ test('the focus goes round, and past the last field to the start', () => {
   expect(pressField(focus(empty, -1), { key: 'a', text: 'a' })).toBeNull();
 });
 
-test('a fault of the server stands beside the field that it is about', () => {
+test('an error of the server stands beside the field that it is about', () => {
   const errors = [
     { pointer: '/args/name', message: 'is missing' },
     { pointer: '/args/hosts/1', message: 'must be a text' },
@@ -106,7 +106,7 @@ test('a fault of the server stands beside the field that it is about', () => {
     { pointer: '/args', message: 'is too much' },
     { pointer: '/job_id', message: 'is odd' },
   ];
-  const { byField, others } = placeFaults(empty, errors, new Map());
+  const { byField, others } = placeErrors(empty, errors, new Map());
   expect(byField).toEqual(
     new Map([
       [0, 'is missing'],
@@ -120,8 +120,8 @@ test('a fault of the server stands beside the field that it is about', () => {
 test('what cannot be read is not also missing', () => {
   const own = new Map([[0, 'must be a whole number']]);
   const errors = [{ pointer: '/args/name', message: 'is missing' }];
-  expect(placeFaults(empty, errors, own)).toEqual({ byField: own, others: [] });
-  expect(placeFaults(empty, [{ pointer: '/args/keep', message: 'is missing' }], new Map()).byField).toEqual(
+  expect(placeErrors(empty, errors, own)).toEqual({ byField: own, others: [] });
+  expect(placeErrors(empty, [{ pointer: '/args/keep', message: 'is missing' }], new Map()).byField).toEqual(
     new Map([[6, 'is missing']]),
   );
 });

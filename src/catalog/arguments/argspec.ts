@@ -5,10 +5,10 @@ import { Ajv2020, type ErrorObject } from 'ajv/dist/2020.js';
 import { fullFormats } from 'ajv-formats/dist/formats.js';
 import type { JsonObject, JsonValue } from '../../domain/job.ts';
 import { nearest } from '../../lib/nearest.ts';
-import { faultLimit, type MemberFault, ruleFault } from '../job/config-fault.ts';
+import { errorLimit, type MemberError, ruleError } from '../job/config-error.ts';
 import { compilePattern } from './linear-pattern.ts';
 import { resolveReferences } from './references.ts';
-import { toMemberFaults } from './schema-faults.ts';
+import { toMemberErrors } from './schema-errors.ts';
 import { isStoredSecret } from './secret-arguments.ts';
 import { isObject, keywords, type Subschema, subschemas } from './subschemas.ts';
 import { findSameVariables, whatIsWrongWithArgument } from './variable-names.ts';
@@ -17,7 +17,7 @@ const dialect = 'https://json-schema.org/draft/2020-12/schema';
 /** 1,000 are compiled in 0.4 s, 5,000 in 3 s. One that is referred to is compiled once more. */
 const subschemaLimit = 1000;
 
-const tooMany = ruleFault([], `an argspec must not have more than ${subschemaLimit} schemas in it`);
+const tooMany = ruleError([], `an argspec must not have more than ${subschemaLimit} schemas in it`);
 
 let metaSchema: Ajv2020 | undefined;
 
@@ -34,26 +34,26 @@ function openMetaSchema(): Ajv2020 {
 }
 
 /** Paths are inside the argspec. */
-export function checkArgspec(argspec: JsonObject): MemberFault[] {
+export function checkArgspec(argspec: JsonObject): MemberError[] {
   const declared = argspec.$schema;
   if (declared !== undefined && declared !== dialect && declared !== `${dialect}#`) {
-    return [ruleFault(['$schema'], `an argspec is JSON Schema 2020-12: ${dialect}`)];
+    return [ruleError(['$schema'], `an argspec is JSON Schema 2020-12: ${dialect}`)];
   }
-  if (argspec.type !== 'object') return [ruleFault(['type'], '`type` must be `object`', spotOf(argspec, 'type'))];
+  if (argspec.type !== 'object') return [ruleError(['type'], '`type` must be `object`', spotOf(argspec, 'type'))];
   const all: Subschema[] = [];
   for (const subschema of subschemas(argspec)) {
     if (all.push(subschema) > subschemaLimit) return [tooMany];
   }
   const schemas = openMetaSchema();
   if (schemas.validateSchema(argspec) !== true) {
-    const form = toMemberFaults(ofOneForm(schemas.errors ?? []), () => 'keyword');
-    return [...form, ...checkNames(argspec)].slice(0, faultLimit);
+    const form = toMemberErrors(ofOneForm(schemas.errors ?? []), () => 'keyword');
+    return [...form, ...checkNames(argspec)].slice(0, errorLimit);
   }
 
   const references = resolveReferences(all);
   const compiled = [...new Set(references.targets.values())].map(({ schema }) => [...subschemas(schema)].length);
   if (compiled.reduce((sum, size) => sum + size, all.length) > subschemaLimit) return [tooMany];
-  return [...all.flatMap(checkSubschema), ...references.faults, ...checkNames(argspec)].slice(0, faultLimit);
+  return [...all.flatMap(checkSubschema), ...references.errors, ...checkNames(argspec)].slice(0, errorLimit);
 }
 
 /** `type` alone has two forms, a word or a list of them: what is said of the form that was not written misleads. */
@@ -69,46 +69,49 @@ function spotOf(holder: JsonObject, key: string): 'value' | 'missing' {
   return Object.hasOwn(holder, key) ? 'value' : 'missing';
 }
 
-function checkSubschema({ schema, path }: Subschema): MemberFault[] {
-  const faults: MemberFault[] = [];
-  const fault = (step: string | readonly string[], message: string) =>
-    faults.push(ruleFault([...path, ...[step].flat()], message));
+function checkSubschema({ schema, path }: Subschema): MemberError[] {
+  const errors: MemberError[] = [];
+  const addError = (step: string | readonly string[], message: string) =>
+    errors.push(ruleError([...path, ...[step].flat()], message));
 
   for (const key of Object.keys(schema)) {
-    if (key === '$id' && path.length > 0) fault(key, '`$id` is allowed at the top alone');
+    if (key === '$id' && path.length > 0) addError(key, '`$id` is allowed at the top alone');
     // Other keywords are annotations, as the standard has it; one that looks mistyped would leave a rule out in silence.
     const near = keywords.has(key) || key.length < 6 ? undefined : nearest(key, [...keywords]);
-    if (near !== undefined && key !== 'example') fault(key, `unknown keyword \`${key}\`: did you mean \`${near}\`?`);
-    if (key === 'nullable') fault(key, 'unknown keyword `nullable`: write `type: [string, "null"]`');
+    if (near !== undefined && key !== 'example') addError(key, `unknown keyword \`${key}\`: did you mean \`${near}\`?`);
+    if (key === 'nullable') addError(key, 'unknown keyword `nullable`: write `type: [string, "null"]`');
   }
-  if (typeof schema.pattern === 'string') checkPattern(schema.pattern, (message) => fault('pattern', message));
+  if (typeof schema.pattern === 'string') checkPattern(schema.pattern, (message) => addError('pattern', message));
   for (const pattern of Object.keys(isObject(schema.patternProperties) ? schema.patternProperties : {})) {
-    checkPattern(pattern, (message) => fault(['patternProperties', pattern], message));
+    checkPattern(pattern, (message) => addError(['patternProperties', pattern], message));
   }
-  if (Array.isArray(schema.enum) && schema.enum.length === 0) fault('enum', '`enum` must not be empty');
+  if (Array.isArray(schema.enum) && schema.enum.length === 0) addError('enum', '`enum` must not be empty');
   const isArgument = path.length === 2 && path[0] === 'properties';
-  if (schema.format === 'secret') checkSecret(schema, isArgument, fault);
+  if (schema.format === 'secret') checkSecret(schema, isArgument, addError);
   else if (Object.hasOwn(schema, 'default') && !fitsType(schema.default ?? null, schema.type)) {
-    fault('default', `\`default\` must be of the type ${JSON.stringify(schema.type)}`);
+    addError('default', `\`default\` must be of the type ${JSON.stringify(schema.type)}`);
   }
-  return faults;
+  return errors;
 }
 
-function checkPattern(pattern: string, fault: (message: string) => void): void {
+function checkPattern(pattern: string, addError: (message: string) => void): void {
   try {
     // The standard asks for ECMA-262, and clients check with their own RegExp. Never executed: it could take for ever.
     RegExp(pattern, 'u');
     compilePattern(pattern);
   } catch (error) {
-    fault(`the pattern cannot be used: ${error instanceof Error ? error.message : String(error)}`);
+    addError(`the pattern cannot be used: ${error instanceof Error ? error.message : String(error)}`);
   }
 }
 
-function checkSecret(schema: JsonObject, isArgument: boolean, fault: (step: string, message: string) => void): void {
-  if (!isArgument) fault('format', '`format: secret` is for an argument itself, directly below `properties`');
-  if (schema.type !== 'string') fault('format', 'a secret must have `type: string`');
+function checkSecret(schema: JsonObject, isArgument: boolean, addError: (step: string, message: string) => void): void {
+  if (!isArgument) addError('format', '`format: secret` is for an argument itself, directly below `properties`');
+  if (schema.type !== 'string') addError('format', 'a secret must have `type: string`');
   if (!Object.hasOwn(schema, 'default') || isStoredSecret(schema.default ?? null)) return;
-  fault('default', 'the default of a secret must be a stored one, {secret: name}: everyone who sees the job sees this');
+  addError(
+    'default',
+    'the default of a secret must be a stored one, {secret: name}: everyone who sees the job sees this',
+  );
 }
 
 function fitsType(value: JsonValue, type: JsonValue | undefined): boolean {
@@ -117,16 +120,16 @@ function fitsType(value: JsonValue, type: JsonValue | undefined): boolean {
   return [type].flat().some((each) => each === own || (each === 'integer' && Number.isInteger(value)));
 }
 
-function checkNames(argspec: JsonObject): MemberFault[] {
+function checkNames(argspec: JsonObject): MemberError[] {
   const names = Object.keys(isObject(argspec.properties) ? argspec.properties : {});
   const unsafe = names.flatMap((name) => {
     const wrong = whatIsWrongWithArgument(name);
     return wrong === undefined
       ? []
-      : [ruleFault(['properties', name], `the argument name \`${name}\` ${wrong}`, 'key')];
+      : [ruleError(['properties', name], `the argument name \`${name}\` ${wrong}`, 'key')];
   });
   const same = findSameVariables(names).map(({ name, before }) =>
-    ruleFault(['properties', name], `\`${before}\` and \`${name}\` would be the same variable`, 'key'),
+    ruleError(['properties', name], `\`${before}\` and \`${name}\` would be the same variable`, 'key'),
   );
   return [...unsafe, ...same];
 }

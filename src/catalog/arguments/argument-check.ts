@@ -7,7 +7,7 @@ import type { JsonObject, JsonValue } from '../../domain/job.ts';
 import { boundErrors, errorCountOf } from '../../lib/bounded-errors.ts';
 import { compilePattern } from './linear-pattern.ts';
 import { resolveReferences } from './references.ts';
-import { toPointer } from './schema-faults.ts';
+import { toPointer } from './schema-errors.ts';
 import { isObject, mapSubschemas, subschemas } from './subschemas.ts';
 
 /** Fills in defaults. `count` is how many errors there are; the first of them are in `errors`. @throws TooManySteps */
@@ -133,7 +133,7 @@ function weightOf(schema: JsonObject): number {
   return weight;
 }
 
-/** Unknown arguments are faults unless the author says otherwise. */
+/** Unknown arguments are errors unless the author says otherwise. */
 function closed(root: JsonObject): JsonObject {
   if (Object.hasOwn(root, 'additionalProperties') || Object.hasOwn(root, 'unevaluatedProperties')) return root;
   const isComposed = ['$ref', 'allOf', 'anyOf', 'oneOf', 'if', 'dependentSchemas'].some((key) =>

@@ -1,9 +1,9 @@
-// Checks a caller's arguments against a job's argspec: defaults filled in, every fault found, nothing thrown.
+// Checks a caller's arguments against a job's argspec: defaults filled in, every error found, nothing thrown.
 
-import type { FaultList } from '../../domain/fault-list.ts';
+import type { ErrorList } from '../../domain/error-list.ts';
 import type { JobDefinition, JsonObject, JsonValue } from '../../domain/job.ts';
 import { type ArgumentCheck, compileArgspec, TooManySteps } from './argument-check.ts';
-import { toMemberFault, toPointer } from './schema-faults.ts';
+import { toMemberError, toPointer } from './schema-errors.ts';
 import { isStoredSecret } from './secret-arguments.ts';
 import { isObject } from './subschemas.ts';
 import { findSameVariables, whatIsWrongWithArgument } from './variable-names.ts';
@@ -20,17 +20,20 @@ const compiled = new Map<JsonObject, ArgumentCheck>();
 
 type JobArguments = Pick<JobDefinition, 'argspec' | 'secretArgs'>;
 
-/** Answers the arguments to run with, if `faults` got none. Pointers begin with `/args`. A stored secret, `{secret: name}`, stays as it is. */
-export function checkArguments(job: JobArguments, args: JsonObject, faults: FaultList): JsonObject {
-  const faulty = new Set<string>();
-  const fault = (path: readonly string[], keyword: string, message: string) => {
+/**
+ * Answers the arguments to run with, if `errors` got none. Pointers begin with `/args`. A stored secret, `{secret:
+ * name}`, stays as it is.
+ */
+export function checkArguments(job: JobArguments, args: JsonObject, allErrors: ErrorList): JsonObject {
+  const invalid = new Set<string>();
+  const addError = (path: readonly string[], keyword: string, message: string) => {
     const [name] = path;
-    if (name !== undefined && path.length === 1) faulty.add(name);
-    if (faults.isFull) faults.addUnnamed(1);
-    else faults.add({ pointer: toPointer(['args', ...path]), keyword, message });
+    if (name !== undefined && path.length === 1) invalid.add(name);
+    if (allErrors.isFull) allErrors.addUnnamed(1);
+    else allErrors.add({ pointer: toPointer(['args', ...path]), keyword, message });
   };
 
-  const isShallow = checkValues(args, [], fault);
+  const isShallow = checkValues(args, [], addError);
   if (!isShallow) return args;
 
   const complete = structuredClone(args);
@@ -39,25 +42,25 @@ export function checkArguments(job: JobArguments, args: JsonObject, faults: Faul
     const given = Object.hasOwn(complete, name) ? complete[name] : secretDefaultOf(job, name);
     if (given === undefined) continue;
     if (typeof given === 'string' && Buffer.byteLength(given) < secretMinBytes) {
-      fault([name], 'minLength', `a secret must have at least ${secretMinBytes} bytes`);
+      addError([name], 'minLength', `a secret must have at least ${secretMinBytes} bytes`);
     }
     if (isStoredSecret(given)) stored.set(name, given);
     complete[name] = isStoredSecret(given) ? '' : given;
   }
 
-  const { errors, count } = findErrors(job, complete, fault);
+  const { errors, count } = findErrors(job, complete, addError);
   for (const [at, error] of errors.entries()) {
-    if (faults.isFull) {
-      faults.addUnnamed(count - at);
+    if (allErrors.isFull) {
+      allErrors.addUnnamed(count - at);
       return args;
     }
-    const found = toMemberFault(error, (path) => (path.length === 1 ? 'argument' : 'member'));
-    if (found && !stored.has(found.path[0] ?? '')) fault(found.path, found.keyword, found.message);
+    const found = toMemberError(error, (path) => (path.length === 1 ? 'argument' : 'member'));
+    if (found && !stored.has(found.path[0] ?? '')) addError(found.path, found.keyword, found.message);
   }
-  faults.addUnnamed(count - errors.length);
+  allErrors.addUnnamed(count - errors.length);
   checkNames(
-    Object.keys(args).filter((name) => !faulty.has(name)),
-    fault,
+    Object.keys(args).filter((name) => !invalid.has(name)),
+    addError,
   );
   for (const [name, value] of stored) complete[name] = value;
   return complete;
@@ -69,23 +72,23 @@ type Report = (path: readonly string[], keyword: string, message: string) => voi
  * What no argspec could allow. False: the arguments are not fit to be looked at further. `path` is one list for all, longer
  * by a name while what lies below is looked at.
  */
-function checkValues(value: JsonValue, path: string[], fault: Report): boolean {
+function checkValues(value: JsonValue, path: string[], addError: Report): boolean {
   if (typeof value === 'string') {
-    if (value.includes('\0')) fault(path, 'format', 'must not hold a NUL character');
-    else if (!value.isWellFormed()) fault(path, 'format', 'must be well-formed Unicode');
+    if (value.includes('\0')) addError(path, 'format', 'must not hold a NUL character');
+    else if (!value.isWellFormed()) addError(path, 'format', 'must be well-formed Unicode');
   } else if (typeof value === 'number') {
-    if (!Number.isFinite(value)) fault(path, 'type', 'is too large a number');
+    if (!Number.isFinite(value)) addError(path, 'type', 'is too large a number');
   } else if (typeof value === 'object' && value !== null) {
     if (path.length > nestingLimit) {
-      fault(path, 'maxDepth', `must not be nested over ${nestingLimit} deep`);
+      addError(path, 'maxDepth', `must not be nested over ${nestingLimit} deep`);
       return false;
     }
     let isShallow = true;
     for (const key of Object.keys(value)) {
       path.push(key);
       const wrong = whatIsWrongWithName(key);
-      if (wrong !== undefined) fault(path, 'propertyNames', wrong);
-      if (wrong !== undefined || !checkValues(Reflect.get(value, key), path, fault)) isShallow = false;
+      if (wrong !== undefined) addError(path, 'propertyNames', wrong);
+      if (wrong !== undefined || !checkValues(Reflect.get(value, key), path, addError)) isShallow = false;
       path.pop();
     }
     return isShallow;
@@ -99,15 +102,15 @@ function whatIsWrongWithName(name: string): string | undefined {
 }
 
 /** Names come from the caller where the argspec allows unknown ones. */
-function checkNames(names: readonly string[], fault: Report): void {
+function checkNames(names: readonly string[], addError: Report): void {
   const right: string[] = [];
   for (const name of names) {
     const wrong = whatIsWrongWithArgument(name);
     if (wrong === undefined) right.push(name);
-    else fault([name], 'propertyNames', `the argument name ${wrong}`);
+    else addError([name], 'propertyNames', `the argument name ${wrong}`);
   }
   for (const { name, before } of findSameVariables(right)) {
-    fault([name], 'propertyNames', `would be the same variable as \`${before}\``);
+    addError([name], 'propertyNames', `would be the same variable as \`${before}\``);
   }
 }
 
@@ -118,13 +121,13 @@ export function secretDefaultOf(job: JobArguments, name: string): JsonValue | un
   return isObject(schema) ? schema.default : undefined;
 }
 
-function findErrors(job: JobArguments, args: JsonObject, fault: Report): ReturnType<ArgumentCheck> {
+function findErrors(job: JobArguments, args: JsonObject, addError: Report): ReturnType<ArgumentCheck> {
   try {
     return checkOf(job.argspec)(args);
   } catch (error) {
     const isTooLong = error instanceof TooManySteps || error instanceof RangeError;
     const message = isTooLong ? 'take too long to check' : 'cannot be checked: the argspec of the job does not compile';
-    fault([], 'argspec', message);
+    addError([], 'argspec', message);
     return { errors: [], count: 0 };
   }
 }

@@ -1,9 +1,9 @@
-// The list form of an argspec, `args: [{name, type, required, …}]`, translated into the schema form, and faults found
+// The list form of an argspec, `args: [{name, type, required, …}]`, translated into the schema form, and errors found
 // in the translation traced back to the list.
 
 import type { JsonObject, JsonValue } from '../../domain/job.ts';
-import { type MemberFault, ruleFault } from '../job/config-fault.ts';
-import { unknownMember } from './schema-faults.ts';
+import { type MemberError, ruleError } from '../job/config-error.ts';
+import { unknownMember } from './schema-errors.ts';
 import { keywords } from './subschemas.ts';
 
 const ownKeys = ['name', 'required'];
@@ -11,13 +11,13 @@ const itemKeys = [...ownKeys, ...[...keywords].filter((key) => !key.startsWith('
 
 export type Translation = {
   readonly argspec: JsonObject;
-  readonly faults: readonly MemberFault[];
+  readonly errors: readonly MemberError[];
   /** The place in the list of a place in the argspec. */
   readonly originOf: (path: readonly string[]) => readonly string[];
 };
 
 export function translateListForm(list: readonly JsonObject[]): Translation {
-  const faults: MemberFault[] = [];
+  const errors: MemberError[] = [];
   const properties = new Map<string, JsonValue>();
   const required: string[] = [];
   const positions = new Map<string, string>();
@@ -26,15 +26,15 @@ export function translateListForm(list: readonly JsonObject[]): Translation {
     const { name, required: isRequired, ...schema } = item;
     const position = String(at);
     if (typeof name !== 'string' || name === '') {
-      faults.push(ruleFault([position, 'name'], 'each argument needs a `name`', 'name' in item ? 'value' : 'missing'));
+      errors.push(ruleError([position, 'name'], 'each argument needs a `name`', 'name' in item ? 'value' : 'missing'));
       continue;
     }
-    if (positions.has(name)) faults.push(ruleFault([position, 'name'], `\`${name}\` is there twice`));
+    if (positions.has(name)) errors.push(ruleError([position, 'name'], `\`${name}\` is there twice`));
     if (isRequired !== undefined && typeof isRequired !== 'boolean') {
-      faults.push(ruleFault([position, 'required'], 'must be true or false'));
+      errors.push(ruleError([position, 'required'], 'must be true or false'));
     }
     for (const key of Object.keys(schema).filter((key) => !itemKeys.includes(key))) {
-      faults.push(ruleFault([position, key], unknownMember('key', key, itemKeys), 'key'));
+      errors.push(ruleError([position, key], unknownMember('key', key, itemKeys), 'key'));
     }
     const isTyped = ['type', 'enum', 'const', 'anyOf', 'oneOf', 'allOf'].some((key) => Object.hasOwn(schema, key));
     properties.set(name, isTyped ? schema : { type: 'string', ...schema });
@@ -46,7 +46,7 @@ export function translateListForm(list: readonly JsonObject[]): Translation {
   if (required.length > 0) argspec.required = required;
   return {
     argspec,
-    faults,
+    errors,
     originOf: ([head, name = '', ...rest]) => {
       const position = head === 'properties' ? positions.get(name) : undefined;
       if (position === undefined) return [];

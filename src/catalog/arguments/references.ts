@@ -1,8 +1,8 @@
 // `$ref` inside an argspec: each must lead to a schema of the same argspec, and following them must come to an end.
 
 import type { JsonObject } from '../../domain/job.ts';
-import { type MemberFault, ruleFault } from '../job/config-fault.ts';
-import { splitPointer, toPointer } from './schema-faults.ts';
+import { type MemberError, ruleError } from '../job/config-error.ts';
+import { splitPointer, toPointer } from './schema-errors.ts';
 import type { Subschema } from './subschemas.ts';
 
 /** Each is a call when arguments are checked; 64 levels of arguments times this many must fit the stack. */
@@ -10,21 +10,21 @@ const chainLimit = 32;
 const referenceKeys = ['$ref', '$dynamicRef'] as const;
 
 export type References = {
-  readonly faults: readonly MemberFault[];
+  readonly errors: readonly MemberError[];
   /** From the pointer of a schema to the one it refers to. */
   readonly targets: ReadonlyMap<string, Subschema>;
 };
 
 /** `$id` is at the top alone, so a dynamic reference or anchor is the same as a plain one. */
 export function resolveReferences(all: readonly Subschema[]): References {
-  const faults: MemberFault[] = [];
+  const errors: MemberError[] = [];
   const targets = new Map<string, Subschema>();
   const byPointer = new Map(all.map((subschema) => [toPointer(subschema.path), subschema]));
   const byAnchor = new Map(all.flatMap((subschema) => anchorsOf(subschema.schema).map((name) => [name, subschema])));
 
   for (const { schema, path } of all) {
     if (referenceKeys.every((key) => Object.hasOwn(schema, key))) {
-      faults.push(ruleFault([...path, '$dynamicRef'], '`$ref` and `$dynamicRef` cannot stand side by side'));
+      errors.push(ruleError([...path, '$dynamicRef'], '`$ref` and `$dynamicRef` cannot stand side by side'));
     }
     for (const key of referenceKeys) {
       const reference = schema[key];
@@ -33,9 +33,9 @@ export function resolveReferences(all: readonly Subschema[]): References {
       const isPointer = name === '' || name.startsWith('/');
       const target = isPointer ? byPointer.get(toPointer(splitPointer(name))) : byAnchor.get(name);
       if (!reference.startsWith('#')) {
-        faults.push(ruleFault([...path, key], `\`${key}\` must begin with \`#\`: nothing outside the argspec is read`));
+        errors.push(ruleError([...path, key], `\`${key}\` must begin with \`#\`: nothing outside the argspec is read`));
       } else if (target) targets.set(toPointer(path), target);
-      else faults.push(ruleFault([...path, key], `\`${key}\`: there is no schema at \`${reference}\``));
+      else errors.push(ruleError([...path, key], `\`${key}\`: there is no schema at \`${reference}\``));
     }
   }
 
@@ -44,9 +44,9 @@ export function resolveReferences(all: readonly Subschema[]): References {
     const length = chainLength(pointer);
     if (length <= chainLimit) continue;
     const message = length === Infinity ? 'leads back to itself' : `begins a chain of more than ${chainLimit}`;
-    faults.push(ruleFault([...splitPointer(pointer), '$ref'], `the reference ${message}`));
+    errors.push(ruleError([...splitPointer(pointer), '$ref'], `the reference ${message}`));
   }
-  return { faults, targets };
+  return { errors, targets };
 }
 
 /** How many references have to be followed for one and the same value, at the most. */

@@ -4,7 +4,7 @@ import { closeSync, openSync, readSync } from 'node:fs';
 import type { UlcProfile } from '../../domain/job.ts';
 import { findJobFile, type JobPlace } from '../source/job-files.ts';
 import { nameOf } from '../source/source-path.ts';
-import { type MemberFault, ruleFault } from './config-fault.ts';
+import { type MemberError, ruleError } from './config-error.ts';
 
 const endings: Readonly<Record<string, UlcProfile>> = {
   sh: 'ulc.shell.bash',
@@ -25,7 +25,7 @@ const interpreters: readonly (readonly [RegExp, UlcProfile])[] = [
 export type Command = {
   readonly command: readonly string[];
   readonly ulcProfile: UlcProfile;
-  readonly faults: readonly MemberFault[];
+  readonly errors: readonly MemberError[];
 };
 
 /** Paths are inside `command`. Without `profile` the file's ending or its `#!` decides. */
@@ -40,7 +40,7 @@ export function readCommand(
   const fails = (at: number, message: string): Command => ({
     command,
     ulcProfile: profile ?? 'ulc.exec',
-    faults: [ruleFault(pathOf(at), message)],
+    errors: [ruleError(pathOf(at), message)],
   });
 
   if (typeof raw === 'string' && /\s/.test(raw)) {
@@ -62,7 +62,7 @@ export function readCommand(
   }
   const [file] = own;
   if (!file || 'problem' in file) {
-    if (profile === undefined || profile === 'ulc.exec') return { command, ulcProfile: 'ulc.exec', faults: [] };
+    if (profile === undefined || profile === 'ulc.exec') return { command, ulcProfile: 'ulc.exec', errors: [] };
     return fails(0, `${profile} runs a file of the job: the command must begin with ./`);
   }
   if (!file.stat.isFile()) return fails(0, `\`${program}\` is no regular file`);
@@ -70,7 +70,7 @@ export function readCommand(
   if (ulcProfile === 'ulc.exec' && (file.stat.mode & 0o111) === 0) {
     return fails(0, `\`${program}\` is not executable, and neither its ending nor a \`#!\` names a language`);
   }
-  return { command, ulcProfile, faults: [] };
+  return { command, ulcProfile, errors: [] };
 }
 
 /** A job's `ulc_profile` counts for those of its steps that start a file of the job. */

@@ -1,4 +1,4 @@
-// Schemas of flwd's own for what people write, as checks that name every fault.
+// Schemas of flwd's own for what people write, as checks that name every error.
 
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
 

@@ -6,7 +6,7 @@ import { isStoredSecret } from '../arguments/secret-arguments.ts';
 import { isObject } from '../arguments/subschemas.ts';
 import { whatIsWrongWithVariable } from '../arguments/variable-names.ts';
 import type { JobPlace } from '../source/job-files.ts';
-import { type MemberFault, ruleFault, within } from './config-fault.ts';
+import { type MemberError, ruleError, within } from './config-error.ts';
 import type { RawConfig, RawPath } from './config-schema.ts';
 import { checkGraph } from './step-graph.ts';
 import { checkStep } from './step-rules.ts';
@@ -16,7 +16,7 @@ export async function checkRules(
   config: RawConfig,
   args: { readonly argspec: JsonObject; readonly secretArgs: readonly string[] } | undefined,
   place: JobPlace,
-): Promise<MemberFault[]> {
+): Promise<MemberError[]> {
   return [
     ...checkWhatRuns(config),
     ...checkSteps(config, place),
@@ -31,7 +31,7 @@ async function checkUses(
   config: RawConfig,
   argspec: JsonObject,
   secretArgs: readonly string[],
-): Promise<MemberFault[]> {
+): Promise<MemberError[]> {
   const properties = isObject(argspec.properties) ? argspec.properties : {};
   return [
     ...(mayHaveExpressions(config) ? (await expressions()).checkExpressions(config, argspec, secretArgs) : []),
@@ -50,7 +50,7 @@ function expressions() {
   return import('./job-expressions.ts');
 }
 
-function checkSteps({ steps = [], ulc_profile }: RawConfig, place: JobPlace): MemberFault[] {
+function checkSteps({ steps = [], ulc_profile }: RawConfig, place: JobPlace): MemberError[] {
   return within(
     ['steps'],
     [...steps.flatMap((step, at) => within([String(at)], checkStep(step, ulc_profile, place))), ...checkGraph(steps)],
@@ -61,49 +61,49 @@ export function hasSteps(config: RawConfig): boolean {
   return config.composition === 'steps' || (config.composition === undefined && config.steps !== undefined);
 }
 
-function checkWhatRuns(config: RawConfig): MemberFault[] {
-  const faults: MemberFault[] = [];
+function checkWhatRuns(config: RawConfig): MemberError[] {
+  const errors: MemberError[] = [];
   const isContainer = config.executor === 'container';
   if (hasSteps(config)) {
-    if (!config.steps) faults.push(ruleFault(['steps'], '`composition: steps` needs `steps`', 'missing'));
+    if (!config.steps) errors.push(ruleError(['steps'], '`composition: steps` needs `steps`', 'missing'));
     if (config.command !== undefined) {
-      faults.push(ruleFault(['command'], 'a job with steps has no `command` of its own', 'key'));
+      errors.push(ruleError(['command'], 'a job with steps has no `command` of its own', 'key'));
     }
   } else {
-    if (config.steps) faults.push(ruleFault(['steps'], '`steps` need `composition: steps`', 'key'));
+    if (config.steps) errors.push(ruleError(['steps'], '`steps` need `composition: steps`', 'key'));
     if (config.command === undefined && !isContainer) {
-      faults.push(ruleFault(['command'], '`command` is missing', 'missing'));
+      errors.push(ruleError(['command'], '`command` is missing', 'missing'));
     }
   }
   if (isContainer && config.image === undefined) {
-    faults.push(ruleFault(['image'], '`executor: container` needs an `image`', 'missing'));
+    errors.push(ruleError(['image'], '`executor: container` needs an `image`', 'missing'));
   }
   if (!isContainer && config.image !== undefined) {
-    faults.push(ruleFault(['image'], '`image` needs `executor: container`', 'key'));
+    errors.push(ruleError(['image'], '`image` needs `executor: container`', 'key'));
   }
-  return faults;
+  return errors;
 }
 
-function checkEnvNames(config: RawConfig): MemberFault[] {
+function checkEnvNames(config: RawConfig): MemberError[] {
   return Object.keys(config.env ?? {}).flatMap((name) => {
     const wrong = whatIsWrongWithVariable(name);
-    return wrong === undefined ? [] : [ruleFault(['env', name], `\`${name}\` ${wrong}`, 'key')];
+    return wrong === undefined ? [] : [ruleError(['env', name], `\`${name}\` ${wrong}`, 'key')];
   });
 }
 
-function checkEnv(config: RawConfig, argNames: readonly string[], secretArgs: readonly string[]): MemberFault[] {
+function checkEnv(config: RawConfig, argNames: readonly string[], secretArgs: readonly string[]): MemberError[] {
   return Object.entries(config.env ?? {}).flatMap(([name, value]) => {
     if (whatIsWrongWithVariable(name) !== undefined) return [];
     if (argNames.includes(name)) {
-      return [ruleFault(['env', name], `the argument \`${name}\` would be the same variable`, 'key')];
+      return [ruleError(['env', name], `the argument \`${name}\` would be the same variable`, 'key')];
     }
     if (typeof value === 'string' || secretArgs.includes(value.secret)) return [];
     if (argNames.includes(value.secret)) {
-      return [ruleFault(['env', name, 'secret'], `the argument \`${value.secret}\` is not \`format: secret\``)];
+      return [ruleError(['env', name, 'secret'], `the argument \`${value.secret}\` is not \`format: secret\``)];
     }
     // It names a file, too.
     if (isStoredSecret(value)) return [];
-    return [ruleFault(['env', name, 'secret'], `\`${value.secret}\` is no name of a secret`)];
+    return [ruleError(['env', name, 'secret'], `\`${value.secret}\` is no name of a secret`)];
   });
 }
 
@@ -112,10 +112,10 @@ function checkPaths(
   grants: readonly RawPath[] | undefined,
   properties: JsonObject,
   secretArgs: readonly string[],
-): MemberFault[] {
+): MemberError[] {
   return (grants ?? []).flatMap((grant, at) => {
     if (typeof grant === 'string')
-      return namesOthersHome(grant) ? [ruleFault([...path, String(at)], `\`${grant}\` ${othersHome}`)] : [];
+      return namesOthersHome(grant) ? [ruleError([...path, String(at)], `\`${grant}\` ${othersHome}`)] : [];
     const schema = Object.hasOwn(properties, grant.arg) ? properties[grant.arg] : undefined;
     const isText = isObject(schema) && schema.type === 'string' && !secretArgs.includes(grant.arg);
     if (isText) return [];
@@ -123,18 +123,18 @@ function checkPaths(
       schema === undefined
         ? `there is no argument \`${grant.arg}\``
         : `the argument \`${grant.arg}\` must have \`type: string\` and be no secret`;
-    return [ruleFault([...path, String(at), 'arg'], message)];
+    return [ruleError([...path, String(at), 'arg'], message)];
   });
 }
 
-function checkPatterns(config: RawConfig): MemberFault[] {
+function checkPatterns(config: RawConfig): MemberError[] {
   return (config.artifacts?.paths ?? []).flatMap((entry, at) => {
     const pattern = typeof entry === 'string' ? entry : entry.path;
     const inside = pattern.replace(/^\/workspace\//, '');
     const path = ['artifacts', 'paths', String(at), ...(typeof entry === 'string' ? [] : ['path'])];
     if (/^~(?:\/|$)/.test(pattern))
-      return [ruleFault(path, 'begins in the workspace, which is the home of a job: leave `~/` out')];
+      return [ruleError(path, 'begins in the workspace, which is the home of a job: leave `~/` out')];
     if (!inside.startsWith('/') && !inside.split('/').includes('..')) return [];
-    return [ruleFault(path, 'must be a path or pattern inside the workspace')];
+    return [ruleError(path, 'must be a path or pattern inside the workspace')];
   });
 }

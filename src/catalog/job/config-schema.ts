@@ -1,5 +1,5 @@
 // Every key of config.yaml as one JSON Schema, and the type of what passes it. What a single member cannot know (does
-// the file exist, is the step graph sound) is checked in config-rules.ts. `says` is a fault's text, for people.
+// the file exist, is the step graph sound) is checked in config-rules.ts. `says` is an error's text, for people.
 
 import type { ValidateFunction } from 'ajv/dist/2020.js';
 import {
@@ -15,10 +15,10 @@ import {
 import { isMediaType } from '../../domain/media-type.ts';
 import { isTimezone } from '../../lib/cron.ts';
 import { parseDuration, parseSize } from '../../lib/units.ts';
-import { toMemberFaults } from '../arguments/schema-faults.ts';
+import { toMemberErrors } from '../arguments/schema-errors.ts';
 import { isObject } from '../arguments/subschemas.ts';
 import { createCompiler } from './compiled-form.ts';
-import type { MemberFault } from './config-fault.ts';
+import type { MemberError } from './config-error.ts';
 
 const stepLimit = 500;
 
@@ -284,7 +284,7 @@ const compile = createCompiler({
 
 /** Which keys there are; what they may hold is checked by a schema of each, made when the first job has it: a job has few. */
 const keys = map(Object.fromEntries(Object.keys(members).map((name) => [name, {}])));
-/** Each as a schema of the whole file, so that a fault says where it is. */
+/** Each as a schema of the whole file, so that an error says where it is. */
 const memberSchemas = Object.entries(members).map(
   ([name, schema]) => [name, { properties: { [name]: schema } }] as const,
 );
@@ -298,8 +298,8 @@ function checkOf(schema: Schema): ValidateFunction {
   return made;
 }
 
-/** Every fault of form: unknown keys, types, values. */
-export function checkConfig(value: JsonValue): { readonly config: RawConfig } | { readonly faults: MemberFault[] } {
+/** Every error of form: unknown keys, types, values. */
+export function checkConfig(value: JsonValue): { readonly config: RawConfig } | { readonly errors: MemberError[] } {
   const checkKeys = checkOf(keys);
   const errors = checkKeys(value) ? [] : [...(checkKeys.errors ?? [])];
   for (const [name, member] of memberSchemas) {
@@ -307,7 +307,7 @@ export function checkConfig(value: JsonValue): { readonly config: RawConfig } | 
     const check = checkOf(member);
     if (!check(value)) errors.push(...(check.errors ?? []));
   }
-  if (errors.length > 0) return { faults: toMemberFaults(errors, () => 'key') };
+  if (errors.length > 0) return { errors: toMemberErrors(errors, () => 'key') };
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what the schemas say
   return { config: value as RawConfig };
 }

@@ -17,8 +17,8 @@ import {
   visit,
 } from 'yaml';
 import type { JsonValue } from '../../domain/job.ts';
-import type { Pace } from '../../lib/pace.ts';
 import { isTooDeep, nestingLimit, tooDeep } from '../../lib/yaml-nesting.ts';
+import type { Yielder } from '../../lib/yielder.ts';
 import { readSimpleYaml } from './simple-yaml.ts';
 
 /** Longer ones are read in slices. */
@@ -31,19 +31,19 @@ const tokenLimit = 1000;
 const aliasLimit = 100;
 /** What the lexer puts before the text of a scalar, whatever that begins with. */
 const scalarMark = '\u{1f}';
-const syntaxFaultLimit = 20;
+const syntaxErrorLimit = 20;
 
 type Place = { readonly line: number; readonly column: number };
 /** A member's value, its key, or the place where it is missing. */
 export type Spot = 'value' | 'key' | 'missing';
-type TextFault = Place & { readonly message: string };
+type TextError = Place & { readonly message: string };
 
 export type ConfigText = {
   readonly value: JsonValue;
   readonly placeOf: (path: readonly string[], spot: Spot) => Place;
 };
 
-export async function parseConfigText(text: string, pace: Pace): Promise<ConfigText | readonly TextFault[]> {
+export async function parseConfigText(text: string, maybeYield: Yielder): Promise<ConfigText | readonly TextError[]> {
   const simple = text.length <= simpleLimit ? readSimpleYaml(text) : undefined;
   if (simple !== undefined) {
     let document: Document.Parsed | undefined;
@@ -55,30 +55,30 @@ export async function parseConfigText(text: string, pace: Pace): Promise<ConfigT
       },
     };
   }
-  const faultAt = (offset: number, message: string): TextFault => ({ ...placeAt(text, offset), message });
-  const tokens = await tokenize(text, pace);
-  if ('message' in tokens) return [faultAt(tokens.offset, tokens.message)];
+  const errorAt = (offset: number, message: string): TextError => ({ ...placeAt(text, offset), message });
+  const tokens = await tokenize(text, maybeYield);
+  if ('message' in tokens) return [errorAt(tokens.offset, tokens.message)];
 
   // Their own check for equal keys compares each with each: 63 s for 256 KiB of keys.
   const composer = new Composer({ uniqueKeys: false, logLevel: 'silent' });
   const [document, second] = composer.compose(tokens, true, text.length);
-  if (!document) return [faultAt(0, 'is empty')];
-  if (second) return [faultAt(second.range[0], 'there is more than one document')];
+  if (!document) return [errorAt(0, 'is empty')];
+  if (second) return [errorAt(second.range[0], 'there is more than one document')];
   const targetOf = targetsIn(document);
   const syntax = [...document.errors, ...document.warnings].map(({ pos, message }) => ({ offset: pos[0], message }));
-  const faults = syntax.length > 0 ? syntax : findMisused(document, targetOf);
-  if (faults.length > 0) {
-    return faults.slice(0, syntaxFaultLimit).map(({ offset, message }) => faultAt(offset, message));
+  const errors = syntax.length > 0 ? syntax : findMisused(document, targetOf);
+  if (errors.length > 0) {
+    return errors.slice(0, syntaxErrorLimit).map(({ offset, message }) => errorAt(offset, message));
   }
   const value = toValue(document);
-  if (value === undefined) return [faultAt(0, 'its aliases stand for too much')];
+  if (value === undefined) return [errorAt(0, 'its aliases stand for too much')];
   const alien = whatIsNotJson(value);
   const composed = { document, targetOf };
   if (alien) return [{ ...placeOf(text, composed, alien.path, 'value'), message: alien.message }];
   return { value, placeOf: (path, spot) => placeOf(text, composed, path, spot) };
 }
 
-async function tokenize(text: string, pace: Pace): Promise<CST.Token[] | { offset: number; message: string }> {
+async function tokenize(text: string, maybeYield: Yielder): Promise<CST.Token[] | { offset: number; message: string }> {
   const tokens: CST.Token[] = [];
   const parser = new Parser();
   let lexemes = 0;
@@ -95,7 +95,7 @@ async function tokenize(text: string, pace: Pace): Promise<CST.Token[] | { offse
       // Here and not once for all: the first number that is written for a locale takes 10 ms.
       return { offset: parser.offset, message: `has more than ${lexemeLimit.toLocaleString('en')} words and signs` };
     }
-    if (lexemes % 512 === 0) await pace();
+    if (lexemes % 512 === 0) await maybeYield();
   }
   tokens.push(...parser.end());
   return tokens;
@@ -140,7 +140,7 @@ function targetsIn(document: Document.Parsed): TargetOf {
 function findMisused(document: Document.Parsed, targetOf: TargetOf): { offset: number; message: string }[] {
   const misused: { offset: number; message: string }[] = [];
   const open: unknown[] = [document.contents];
-  while (open.length > 0 && misused.length < syntaxFaultLimit) {
+  while (open.length > 0 && misused.length < syntaxErrorLimit) {
     const node = open.pop();
     const offset = isNode(node) ? (node.range?.[0] ?? 0) : 0;
     if (isAlias(node)) {

@@ -8,7 +8,7 @@ import { findSecretArgs } from '../arguments/secret-arguments.ts';
 import { isObject } from '../arguments/subschemas.ts';
 import type { JobPlace } from '../source/job-files.ts';
 import { type Command, readCommand } from './command.ts';
-import { type MemberFault, ruleFault, within } from './config-fault.ts';
+import { type MemberError, ruleError, within } from './config-error.ts';
 import { checkRules, hasSteps } from './config-rules.ts';
 import type { RawConfig } from './config-schema.ts';
 import type { readSchedules } from './schedule-rules.ts';
@@ -21,19 +21,19 @@ const defaultGraceMs = 10_000;
 
 type Named = { readonly id: string; readonly source: string; readonly path: string };
 
-/** Paths of faults are from the top of config.yaml. */
+/** Paths of errors are from the top of config.yaml. */
 export async function toDefinition(
   config: RawConfig,
   named: Named,
   place: JobPlace,
-): Promise<{ readonly definition: JobDefinition } | { readonly faults: readonly MemberFault[] }> {
-  const { argspec, secretArgs, command, ulcProfile, schedules, faults } = await readParts(
+): Promise<{ readonly definition: JobDefinition } | { readonly errors: readonly MemberError[] }> {
+  const { argspec, secretArgs, command, ulcProfile, schedules, errors } = await readParts(
     config,
     named.id,
     place,
     true,
   );
-  if (faults.length > 0) return { faults };
+  if (errors.length > 0) return { errors };
 
   const steps = toSteps(config, { kind: 'command', command, ulcProfile }, place);
   const ulcProfiles = steps.flatMap(({ action }) => (action.kind === 'command' ? [action.ulcProfile] : []));
@@ -85,70 +85,70 @@ export async function toDefinition(
   return { definition };
 }
 
-/** What else is wrong with a config.yaml that has faults of form already. */
-export async function findFaults(
+/** What else is wrong with a config.yaml that has errors of form already. */
+export async function findErrors(
   { config, isReal, areArgsKnown }: SoundPart,
   id: string,
   place: JobPlace,
-): Promise<MemberFault[]> {
-  return (await readParts(config, id, place, areArgsKnown)).faults.filter(isReal);
+): Promise<MemberError[]> {
+  return (await readParts(config, id, place, areArgsKnown)).errors.filter(isReal);
 }
 
 async function readParts(config: RawConfig, id: string, place: JobPlace, mayNameArgs: boolean) {
-  const { argspec, faults: argFaults } = await readArgspec(config);
+  const { argspec, errors: argErrors } = await readArgspec(config);
   // Without its arguments nothing could be said about those who name one.
-  const areArgsKnown = mayNameArgs && argFaults.length === 0;
+  const areArgsKnown = mayNameArgs && argErrors.length === 0;
   const secretArgs = areArgsKnown ? findSecretArgs(argspec) : [];
   const args = areArgsKnown ? { argspec, secretArgs } : undefined;
-  const noCommand: Command = { command: [], ulcProfile: config.ulc_profile ?? 'ulc.exec', faults: [] };
+  const noCommand: Command = { command: [], ulcProfile: config.ulc_profile ?? 'ulc.exec', errors: [] };
   // In a container `./` is the image's own; nothing can be said about it here.
   const isOwn = config.command !== undefined && config.executor !== 'container';
-  const { command, ulcProfile, faults } = isOwn ? readCommand(config.command, config.ulc_profile, place) : noCommand;
-  const { schedules, faults: scheduleFaults } = await schedulesOf(config, id, args);
+  const { command, ulcProfile, errors } = isOwn ? readCommand(config.command, config.ulc_profile, place) : noCommand;
+  const { schedules, errors: scheduleErrors } = await schedulesOf(config, id, args);
   const all = [
-    ...argFaults,
-    ...within(['command'], faults),
+    ...argErrors,
+    ...within(['command'], errors),
     ...(await checkRules(config, args, place)),
-    ...scheduleFaults,
+    ...scheduleErrors,
   ];
-  return { argspec, secretArgs, command, ulcProfile, schedules, faults: all };
+  return { argspec, secretArgs, command, ulcProfile, schedules, errors: all };
 }
 
 /** What checks them is loaded with the first: JSON Schema's own schema, and RE2. */
-async function checked(argspec: JsonObject): Promise<MemberFault[]> {
+async function checked(argspec: JsonObject): Promise<MemberError[]> {
   const { checkArgspec } = await import('../arguments/argspec.ts');
   return checkArgspec(argspec);
 }
 
 async function schedulesOf({ schedules = [] }: RawConfig, id: string, args: Parameters<typeof readSchedules>[2]) {
-  if (schedules.length === 0) return { schedules: [], faults: [] };
+  if (schedules.length === 0) return { schedules: [], errors: [] };
   const { readSchedules: read } = await import('./schedule-rules.ts');
   return read(schedules, id, args);
 }
 
-type Argspec = { readonly argspec: JsonObject; readonly faults: readonly MemberFault[] };
+type Argspec = { readonly argspec: JsonObject; readonly errors: readonly MemberError[] };
 
 /** From `argspec`, or from the list form in `args` or `argspec.args`. */
 async function readArgspec(config: RawConfig): Promise<Argspec> {
   const { argspec, args } = config;
   if (argspec && args) {
-    return { argspec, faults: [ruleFault(['args'], '`args` and `argspec` cannot stand side by side', 'key')] };
+    return { argspec, errors: [ruleError(['args'], '`args` and `argspec` cannot stand side by side', 'key')] };
   }
   const nested = argspec && Object.keys(argspec).join() === 'args' ? argspec.args : undefined;
   if (Array.isArray(nested) && nested.every(isObject)) {
     return readList(nested, ['argspec', 'args']);
   }
   if (args) return readList(args, ['args']);
-  if (argspec) return { argspec, faults: within(['argspec'], await checked(argspec)) };
-  return { argspec: { type: 'object', properties: {} }, faults: [] };
+  if (argspec) return { argspec, errors: within(['argspec'], await checked(argspec)) };
+  return { argspec: { type: 'object', properties: {} }, errors: [] };
 }
 
 async function readList(list: readonly JsonObject[], at: readonly string[]): Promise<Argspec> {
-  const { argspec, faults, originOf } = translateListForm(list);
-  const found = faults.length > 0 ? [] : await checked(argspec);
+  const { argspec, errors, originOf } = translateListForm(list);
+  const found = errors.length > 0 ? [] : await checked(argspec);
   return {
     argspec,
-    faults: within(at, [...faults, ...found.map((fault) => ({ ...fault, path: originOf(fault.path) }))]),
+    errors: within(at, [...errors, ...found.map((error) => ({ ...error, path: originOf(error.path) }))]),
   };
 }
 

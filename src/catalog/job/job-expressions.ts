@@ -6,7 +6,7 @@ import { isObject } from '../arguments/subschemas.ts';
 import { fromOf } from '../expression/expression.ts';
 import { ExpressionError } from '../expression/expression-error.ts';
 import { type Expression, parseExpression, type References, refersTo, roots } from '../expression/expression-syntax.ts';
-import { type MemberFault, ruleFault } from './config-fault.ts';
+import { type MemberError, ruleError } from './config-error.ts';
 import type { RawConfig, RawStep } from './config-schema.ts';
 import { createPrecedence, unknownStep } from './step-graph.ts';
 
@@ -21,7 +21,7 @@ const types: Readonly<Record<Exclude<Kind, 'any'>, { readonly names: RegExp; rea
   scalar: { names: /^(?:string|int|double|bool|dyn.*)$/, says: 'a text, a number, or true or false' },
 };
 
-export function checkExpressions(config: RawConfig, argspec: JsonObject, secretArgs: readonly string[]): MemberFault[] {
+export function checkExpressions(config: RawConfig, argspec: JsonObject, secretArgs: readonly string[]): MemberError[] {
   const checkArgs = createArgumentCheck(argspec, secretArgs);
   const { steps = [] } = config;
   const checkSteps = createStepCheck(steps);
@@ -47,20 +47,20 @@ function expressionsOf(step: RawStep, path: readonly string[]): Named[] {
   return found;
 }
 
-function check({ path, text, gives }: Named, rules: readonly CheckReferences[]): MemberFault[] {
+function check({ path, text, gives }: Named, rules: readonly CheckReferences[]): MemberError[] {
   const name = path.at(-1);
   let expression: Expression;
   try {
     expression = parseExpression(text);
   } catch (error) {
-    if (error instanceof ExpressionError) return [ruleFault(path, `\`${name}\`: ${error.message}`)];
+    if (error instanceof ExpressionError) return [ruleError(path, `\`${name}\`: ${error.message}`)];
     throw error;
   }
   if (gives !== 'any' && !types[gives].names.test(expression.type)) {
-    return [ruleFault(path, `\`${name}\` must give ${types[gives].says}, and gives ${nameOf(expression.type)}`)];
+    return [ruleError(path, `\`${name}\` must give ${types[gives].says}, and gives ${nameOf(expression.type)}`)];
   }
   const wrong = rules.map((rule) => rule(expression.references, gives)).find((found) => found !== undefined);
-  return wrong === undefined ? [] : [ruleFault(path, `\`${name}\`: ${wrong}`)];
+  return wrong === undefined ? [] : [ruleError(path, `\`${name}\`: ${wrong}`)];
 }
 
 function nameOf(type: string): string {

@@ -1,16 +1,16 @@
-// One job's config.yaml → its definition, or every fault in it with file, line and column. Never throws for what a file
+// One job's config.yaml → its definition, or every error in it with file, line and column. Never throws for what a file
 // holds.
 
-import type { JobDefinition, JobFault } from '../../domain/job.ts';
-import type { Pace } from '../../lib/pace.ts';
+import type { JobDefinition, JobError } from '../../domain/job.ts';
+import type { Yielder } from '../../lib/yielder.ts';
 import type { Ignore } from '../source/ignore.ts';
 import type { ConfigFile } from '../source/job-files.ts';
 import { readSourceFile } from '../source/source-file.ts';
 import { childOf } from '../source/source-path.ts';
-import { faultLimit, faultText, type MemberFault } from './config-fault.ts';
+import { errorLimit, errorText, type MemberError } from './config-error.ts';
 import { checkConfig } from './config-schema.ts';
 import { parseConfigText } from './config-text.ts';
-import { findFaults, toDefinition } from './job-definition.ts';
+import { findErrors, toDefinition } from './job-definition.ts';
 import { jobIdOf, printable, whatIsWrongWithId } from './job-id.ts';
 import { soundPart } from './sound-part.ts';
 
@@ -23,14 +23,14 @@ export type JobFileInput = {
   /** Those that are there: one, or both. */
   readonly configFiles: readonly ConfigFile[];
   readonly ignore: Ignore;
-  readonly pace: Pace;
+  readonly maybeYield: Yielder;
 };
 
-export async function readJobFile(input: JobFileInput): Promise<JobDefinition | readonly JobFault[]> {
+export async function readJobFile(input: JobFileInput): Promise<JobDefinition | readonly JobError[]> {
   const { source, path, configFiles } = input;
   const [name = 'config.yaml'] = configFiles;
   const file = childOf(path, name);
-  const faultAt = (message: string, place = { line: 1, column: 1 }): JobFault => ({
+  const errorAt = (message: string, place = { line: 1, column: 1 }): JobError => ({
     file: printable(file),
     ...place,
     message,
@@ -38,26 +38,26 @@ export async function readJobFile(input: JobFileInput): Promise<JobDefinition | 
 
   const id = jobIdOf(source.mountPath, path);
   const wrongId = whatIsWrongWithId(id);
-  if (wrongId !== undefined) return [faultAt(wrongId)];
+  if (wrongId !== undefined) return [errorAt(wrongId)];
   if (configFiles.length > 1)
-    return [faultAt('there are config.yaml and config.d/config.yaml: only one can be the job')];
+    return [errorAt('there are config.yaml and config.d/config.yaml: only one can be the job')];
   const read = readSourceFile(source.path, file, sizeLimitBytes);
-  if ('message' in read) return [faultAt(`config.yaml ${read.message}`)];
-  const parsed = await parseConfigText(read.text, input.pace);
-  if (!('value' in parsed)) return parsed.map(({ message, ...place }) => faultAt(message, place));
-  if (parsed.value === null) return [faultAt('config.yaml is empty: a job needs at least a `command`')];
+  if ('message' in read) return [errorAt(`config.yaml ${read.message}`)];
+  const parsed = await parseConfigText(read.text, input.maybeYield);
+  if (!('value' in parsed)) return parsed.map(({ message, ...place }) => errorAt(message, place));
+  if (parsed.value === null) return [errorAt('config.yaml is empty: a job needs at least a `command`')];
 
-  const toJobFaults = (faults: readonly MemberFault[]) =>
-    faults
-      .slice(0, faultLimit)
-      .map((fault) => faultAt(faultText(fault), parsed.placeOf(fault.path, fault.spot)))
+  const toJobErrors = (errors: readonly MemberError[]) =>
+    errors
+      .slice(0, errorLimit)
+      .map((error) => errorAt(errorText(error), parsed.placeOf(error.path, error.spot)))
       .toSorted((a, b) => a.line - b.line || a.column - b.column);
   const checked = checkConfig(parsed.value);
   const place = { root: source.path, path, ignore: input.ignore };
-  if ('faults' in checked) {
-    const part = soundPart(parsed.value, checked.faults);
-    return toJobFaults([...checked.faults, ...(part ? await findFaults(part, id, place) : [])]);
+  if ('errors' in checked) {
+    const part = soundPart(parsed.value, checked.errors);
+    return toJobErrors([...checked.errors, ...(part ? await findErrors(part, id, place) : [])]);
   }
   const job = await toDefinition(checked.config, { id, source: source.name, path: path === '' ? '.' : path }, place);
-  return 'faults' in job ? toJobFaults(job.faults) : job.definition;
+  return 'errors' in job ? toJobErrors(job.errors) : job.definition;
 }

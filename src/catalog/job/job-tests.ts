@@ -1,16 +1,16 @@
-// The tests.yaml beside a job's config.yaml → its tests, or every fault in it with file, line and column. No part of the
-// job's definition: only who runs the tests reads it.
+// The tests.yaml beside a job's config.yaml → its tests, or every error in it with file, line and column. No part of
+// the job's definition: only who runs the tests reads it.
 
 import type { ValidateFunction } from 'ajv/dist/2020.js';
-import type { JobFault, JsonObject, JsonValue, SecurityProfile } from '../../domain/job.ts';
+import type { JobError, JsonObject, JsonValue, SecurityProfile } from '../../domain/job.ts';
 import { type JobTest, patternOf } from '../../domain/job-test.ts';
-import { createPace } from '../../lib/pace.ts';
 import { parseDuration } from '../../lib/units.ts';
-import { toMemberFaults } from '../arguments/schema-faults.ts';
+import { createYielder } from '../../lib/yielder.ts';
+import { toMemberErrors } from '../arguments/schema-errors.ts';
 import { lstatOf, readSourceFile } from '../source/source-file.ts';
 import { childOf } from '../source/source-path.ts';
 import { createCompiler } from './compiled-form.ts';
-import { faultText, type MemberFault, ruleFault } from './config-fault.ts';
+import { errorText, type MemberError, ruleError } from './config-error.ts';
 import { duration, listOf, map, oneOf, text } from './config-schema.ts';
 import { parseConfigText } from './config-text.ts';
 import { printable } from './job-id.ts';
@@ -63,36 +63,36 @@ let validate: ValidateFunction<readonly RawTest[]> | undefined;
 export async function readJobTests(
   root: string,
   path: string,
-): Promise<{ readonly tests: readonly JobTest[] } | { readonly faults: readonly JobFault[] } | undefined> {
+): Promise<{ readonly tests: readonly JobTest[] } | { readonly errors: readonly JobError[] } | undefined> {
   const directory = path === '.' ? '' : path;
   const file = childOf(directory, testsFile);
-  const faultAt = (message: string, place = { line: 1, column: 1 }): JobFault => ({
+  const errorAt = (message: string, place = { line: 1, column: 1 }): JobError => ({
     file: printable(file),
     ...place,
     message,
   });
   if (!lstatOf(`${root}/${file}`)) return undefined;
   const read = readSourceFile(root, file, sizeLimitBytes);
-  if ('message' in read) return { faults: [faultAt(`${testsFile} ${read.message}`)] };
-  const parsed = await parseConfigText(read.text, createPace());
-  if (!('value' in parsed)) return { faults: parsed.map(({ message, ...place }) => faultAt(message, place)) };
+  if ('message' in read) return { errors: [errorAt(`${testsFile} ${read.message}`)] };
+  const parsed = await parseConfigText(read.text, createYielder());
+  if (!('value' in parsed)) return { errors: parsed.map(({ message, ...place }) => errorAt(message, place)) };
   const checked = checkTests(parsed.value ?? []);
   if ('tests' in checked) return checked;
-  const faults = checked.faults
-    .map((fault) => faultAt(faultText(fault), parsed.placeOf(fault.path, fault.spot)))
+  const errors = checked.errors
+    .map((error) => errorAt(errorText(error), parsed.placeOf(error.path, error.spot)))
     .toSorted((a, b) => a.line - b.line || a.column - b.column);
-  return { faults };
+  return { errors };
 }
 
 function checkTests(
   value: JsonValue,
-): { readonly tests: readonly JobTest[] } | { readonly faults: readonly MemberFault[] } {
+): { readonly tests: readonly JobTest[] } | { readonly errors: readonly MemberError[] } {
   validate ??= compile(testsSchema);
-  if (!validate(value)) return { faults: toMemberFaults(validate.errors ?? [], () => 'key') };
+  if (!validate(value)) return { errors: toMemberErrors(validate.errors ?? [], () => 'key') };
   const names = value.map(({ name }) => name);
   const twice = [...names.entries()].filter(([at, name]) => names.indexOf(name) < at);
   if (twice.length > 0)
-    return { faults: twice.map(([at, name]) => ruleFault([String(at), 'name'], `another test is called \`${name}\``)) };
+    return { errors: twice.map(([at, name]) => ruleError([String(at), 'name'], `another test is called \`${name}\``)) };
   return { tests: value.map(toTest) };
 }
 

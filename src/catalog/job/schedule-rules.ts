@@ -1,20 +1,20 @@
 // Checks a schedule against its job: the pattern, the arguments, the jitter. One of config.yaml when the job is read, one of
 // the API when it is asked for.
 
-import { createFaultList, type FaultList } from '../../domain/fault-list.ts';
+import { createErrorList, type ErrorList } from '../../domain/error-list.ts';
 import type { JobDefinition, JobSchedule, JsonObject, JsonValue, ScheduleTerms } from '../../domain/job.ts';
 import { scheduleLabels } from '../../domain/schedule.ts';
 import { isTimezone, parseCron, shortestGapMs } from '../../lib/cron.ts';
 import { createSha256 } from '../../lib/sha256.ts';
 import { formatDuration, parseDuration } from '../../lib/units.ts';
 import { checkArguments } from '../arguments/arguments.ts';
-import { splitPointer } from '../arguments/schema-faults.ts';
+import { splitPointer } from '../arguments/schema-errors.ts';
 import { isObject } from '../arguments/subschemas.ts';
-import { type MemberFault, ruleFault, within } from './config-fault.ts';
+import { type MemberError, ruleError, within } from './config-error.ts';
 import type { RawSchedule } from './config-schema.ts';
 import type { Spot } from './config-text.ts';
 
-const fault = (path: readonly string[], keyword: string, message: string): MemberFault => ({
+const toError = (path: readonly string[], keyword: string, message: string): MemberError => ({
   path,
   spot: 'value',
   keyword,
@@ -30,37 +30,38 @@ type JobArguments = Pick<JobDefinition, 'argspec' | 'secretArgs'>;
 export function checkSchedule(
   { cron, timezone, args, jitterMs, labels }: Pick<ScheduleTerms, 'cron' | 'timezone' | 'args' | 'jitterMs' | 'labels'>,
   job?: JobArguments,
-  ofArgs = createFaultList(),
-): MemberFault[] {
-  const faults: MemberFault[] = [];
+  ofArgs = createErrorList(),
+): MemberError[] {
+  const errors: MemberError[] = [];
   const isZone = isTimezone(timezone);
-  if (!isZone) faults.push(fault(['timezone'], 'timezone', 'must be a time zone such as `Europe/Berlin`'));
+  if (!isZone) errors.push(toError(['timezone'], 'timezone', 'must be a time zone such as `Europe/Berlin`'));
   const times = parseCron(cron, isZone ? timezone : 'UTC');
-  if ('problem' in times) faults.push(fault(['cron'], 'cron', times.problem));
+  if ('problem' in times) errors.push(toError(['cron'], 'cron', times.problem));
   else if (jitterMs > 0) {
     const gapMs = shortestGapMs(times);
     if (jitterMs >= gapMs) {
       const message = `must be shorter than the ${formatDuration(gapMs)} between two starts`;
-      faults.push(fault(['jitter'], 'jitter', message));
+      errors.push(toError(['jitter'], 'jitter', message));
     }
   }
   for (const name of scheduleLabels) {
-    if (Object.hasOwn(labels, name)) faults.push(fault(['labels', name], 'reserved', 'is set by the schedule itself'));
+    if (Object.hasOwn(labels, name))
+      errors.push(toError(['labels', name], 'reserved', 'is set by the schedule itself'));
   }
-  return job ? [...faults, ...checkArgs(args, job, ofArgs)] : faults;
+  return job ? [...errors, ...checkArgs(args, job, ofArgs)] : errors;
 }
 
-function checkArgs(args: JsonObject, job: JobArguments, found: FaultList): MemberFault[] {
+function checkArgs(args: JsonObject, job: JobArguments, found: ErrorList): MemberError[] {
   const open = job.secretArgs.filter((name) => typeof args[name] === 'string');
   checkArguments(job, args, found);
   return [
     ...open.map((name) =>
-      fault(['args', name], 'secret', 'must be a stored secret, {secret: name}: everyone sees this'),
+      toError(['args', name], 'secret', 'must be a stored secret, {secret: name}: everyone sees this'),
     ),
     ...found
       .named()
       .map(({ pointer, keyword, message }) => ({
-        ...fault(splitPointer(pointer), keyword, message),
+        ...toError(splitPointer(pointer), keyword, message),
         spot: spotOf(keyword),
       }))
       .filter(({ path }) => !(path[0] === 'args' && path.length === 2 && open.includes(path[1] ?? ''))),
@@ -73,22 +74,22 @@ function spotOf(keyword: string): Spot {
   return keyword === 'additionalProperties' || keyword === 'unevaluatedProperties' ? 'key' : 'value';
 }
 
-/** @param job none where its arguments are not in order. Paths of faults are from the top of config.yaml. */
+/** @param job none where its arguments are not in order. Paths of errors are from the top of config.yaml. */
 export function readSchedules(
   schedules: readonly RawSchedule[],
   jobId: string,
   job: JobArguments | undefined,
-): { readonly schedules: readonly JobSchedule[]; readonly faults: readonly MemberFault[] } {
+): { readonly schedules: readonly JobSchedule[]; readonly errors: readonly MemberError[] } {
   const read = schedules.map((raw) => toSchedule(raw, jobId));
   const placeOf = new Map<string, number>();
-  const faults = read.flatMap((schedule, at) => {
+  const errors = read.flatMap((schedule, at) => {
     const before = placeOf.get(schedule.id);
     placeOf.set(schedule.id, before ?? at);
     const found = within(['schedules', String(at)], checkSchedule(schedule, job));
     if (before === undefined) return found;
-    return [...found, ruleFault(['schedules', String(at)], `this schedule is \`schedules.${before}\` once more`)];
+    return [...found, ruleError(['schedules', String(at)], `this schedule is \`schedules.${before}\` once more`)];
   });
-  return { schedules: read, faults };
+  return { schedules: read, errors };
 }
 
 function toSchedule(raw: RawSchedule, jobId: string): JobSchedule {

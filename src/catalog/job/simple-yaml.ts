@@ -1,5 +1,5 @@
 // Reads the plain part of YAML in which most config.yaml files are written, 20 times as fast as the library: 5,000 of
-// them would take it 1.6 s of the 4 s in which they must be listed. Anything else at all, faults included, is undefined
+// them would take it 1.6 s of the 4 s in which they must be listed. Anything else at all, errors included, is undefined
 // here and left to the library (config-text.ts); a property test holds both to the same answers.
 
 import type { JsonObject, JsonValue } from '../../domain/job.ts';

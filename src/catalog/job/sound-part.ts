@@ -1,9 +1,9 @@
-// A config.yaml with faults of form, without the members that have them: so that everything else that is wrong with it is
-// found in the same reading. Nothing is ever made of it but faults.
+// A config.yaml with errors of form, without the members that have them: so that everything else that is wrong with it
+// is found in the same reading. Nothing is ever made of it but errors.
 
 import type { JsonObject, JsonValue } from '../../domain/job.ts';
 import { isObject } from '../arguments/subschemas.ts';
-import type { MemberFault } from './config-fault.ts';
+import type { MemberError } from './config-error.ts';
 import { checkConfig, type RawConfig } from './config-schema.ts';
 
 /** Leaving a member out can make what is around it incomplete. */
@@ -15,28 +15,28 @@ type Path = readonly string[];
 
 export type SoundPart = {
   readonly config: RawConfig;
-  /** Is the fault one of the config.yaml as it is written, also by what was left out? */
-  readonly isReal: (fault: MemberFault) => boolean;
+  /** Is the error one of the config.yaml as it is written, also by what was left out? */
+  readonly isReal: (error: MemberError) => boolean;
   /** Were the arguments left out, or may they stand under a name that is mistyped? */
   readonly areArgsKnown: boolean;
 };
 
 /** @param formFaults those of checkConfig; undefined where hardly anything is left */
-export function soundPart(value: JsonValue, formFaults: readonly MemberFault[]): SoundPart | undefined {
+export function soundPart(value: JsonValue, formErrors: readonly MemberError[]): SoundPart | undefined {
   if (!isObject(value)) return undefined;
   const rest = structuredClone(value);
   const left: Path[] = [];
-  let faults = formFaults;
+  let errors = formErrors;
   for (let round = 0; round < mostRounds; round += 1) {
-    for (const fault of faults) {
-      const path = leftOutFor(rest, fault);
+    for (const error of errors) {
+      const path = leftOutFor(rest, error);
       if (path === undefined) return undefined;
       remove(rest, path);
       left.push(path);
     }
     const checked = checkConfig(rest);
-    if (!('faults' in checked)) {
-      const hasUnknownKey = formFaults.some(({ path, spot }) => path.length === 1 && spot === 'key');
+    if (!('errors' in checked)) {
+      const hasUnknownKey = formErrors.some(({ path, spot }) => path.length === 1 && spot === 'key');
       const { config } = checked;
       const isLeftOut = (key: string) => left.some(([head]) => head === key);
       const isRunUnsure =
@@ -44,23 +44,23 @@ export function soundPart(value: JsonValue, formFaults: readonly MemberFault[]):
       const unsure = isRunUnsure ? [...left, ...whatRuns.map((key) => [key])] : left;
       return {
         config,
-        isReal: (fault) =>
-          !unsure.some((path) => isWithin(fault.path, path)) &&
+        isReal: (error) =>
+          !unsure.some((path) => isWithin(error.path, path)) &&
           // Whether two schedules are the same.
-          !(isLeftOut('schedules') && fault.path[0] === 'schedules' && fault.path.length === 2),
+          !(isLeftOut('schedules') && error.path[0] === 'schedules' && error.path.length === 2),
         areArgsKnown:
           !isLeftOut('args') &&
           !isLeftOut('argspec') &&
           !(hasUnknownKey && config.args === undefined && config.argspec === undefined),
       };
     }
-    faults = checked.faults;
+    errors = checked.errors;
   }
   return undefined;
 }
 
 /** The member itself, or what has it where that must have one; no item of a list, as the others would move. */
-function leftOutFor(config: JsonObject, { path, spot }: MemberFault): Path | undefined {
+function leftOutFor(config: JsonObject, { path, spot }: MemberError): Path | undefined {
   // The graph is nothing without one of them.
   if (path[0] === 'steps') return ['steps'];
   for (let at = spot === 'missing' ? path.length - 1 : path.length; at > 0; at -= 1) {

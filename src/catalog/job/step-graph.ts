@@ -4,46 +4,46 @@
 import { createBinaryHeap } from '../../domain/binary-heap.ts';
 import { nearest } from '../../lib/nearest.ts';
 import { findSameVariables } from '../arguments/variable-names.ts';
-import { type MemberFault, ruleFault } from './config-fault.ts';
+import { type MemberError, ruleError } from './config-error.ts';
 
 type Node = { readonly id: string; readonly needs?: readonly string[] | undefined };
 type Waiting<T> = { readonly step: T; readonly index: number; readonly dependents: Waiting<T>[]; openNeeds: number };
 
 /** Paths are inside `steps`. */
-export function checkGraph(steps: readonly Node[]): MemberFault[] {
+export function checkGraph(steps: readonly Node[]): MemberError[] {
   return [...checkIds(steps), ...checkNeeds(steps)];
 }
 
-function checkIds(steps: readonly Node[]): MemberFault[] {
+function checkIds(steps: readonly Node[]): MemberError[] {
   const seen = new Map<string, number>();
-  const faults: MemberFault[] = [];
+  const errors: MemberError[] = [];
   for (const [at, { id }] of steps.entries()) {
-    if (seen.has(id)) faults.push(ruleFault([String(at), 'id'], `there is a step \`${id}\` already`));
+    if (seen.has(id)) errors.push(ruleError([String(at), 'id'], `there is a step \`${id}\` already`));
     else seen.set(id, at);
   }
   for (const { name, before } of findSameVariables([...seen.keys()])) {
     const message = `the outputs of \`${before}\` and \`${name}\` would be the same variables`;
-    faults.push(ruleFault([String(seen.get(name)), 'id'], message));
+    errors.push(ruleError([String(seen.get(name)), 'id'], message));
   }
-  return faults;
+  return errors;
 }
 
-function checkNeeds(steps: readonly Node[]): MemberFault[] {
+function checkNeeds(steps: readonly Node[]): MemberError[] {
   const ids = new Set(steps.map(({ id }) => id));
-  const faults: MemberFault[] = [];
+  const errors: MemberError[] = [];
   for (const [at, step] of steps.entries()) {
     for (const [index, need] of (step.needs ?? []).entries()) {
-      if (!ids.has(need)) faults.push(ruleFault([String(at), 'needs', String(index)], unknownStep(need, ids)));
+      if (!ids.has(need)) errors.push(ruleError([String(at), 'needs', String(index)], unknownStep(need, ids)));
     }
   }
   const cycle = findCycle(steps);
   if (cycle) {
     const at = steps.findIndex(({ id }) => id === cycle[0]);
-    faults.push(
-      ruleFault([String(at), 'needs'], `the steps need each other in a circle: ${shorten(cycle).join(' → ')}`),
+    errors.push(
+      ruleError([String(at), 'needs'], `the steps need each other in a circle: ${shorten(cycle).join(' → ')}`),
     );
   }
-  return faults;
+  return errors;
 }
 
 export function unknownStep(id: string, ids: Iterable<string>): string {

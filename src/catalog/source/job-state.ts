@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { Problem } from '../../domain/problem.ts';
 import { systemClock } from '../../lib/clock.ts';
 import { errorCode } from '../../lib/error-code.ts';
-import { createPace } from '../../lib/pace.ts';
+import { createYielder } from '../../lib/yielder.ts';
 import { isWalked } from './ignore.ts';
 import { configFiles, followLink, isLeftOut, type JobPlace } from './job-files.ts';
 import { lstatOf } from './source-file.ts';
@@ -39,7 +39,7 @@ export type IdentifiedJob = JobPlace & { readonly id: string };
 
 /** @throws Problem job-invalid past 10,000 files or 100 MiB, job-not-found when the directory is gone. */
 export async function readJobState(job: IdentifiedJob): Promise<JobState> {
-  const pace = createPace();
+  const maybeYield = createYielder();
   const files: JobFile[] = [];
   const signature: string[] = [];
   let [sizeBytes, entries, newestMs, isWatched] = [0, 0, 0, true];
@@ -61,7 +61,7 @@ export async function readJobState(job: IdentifiedJob): Promise<JobState> {
   };
   const open: Directory[] = [{ inside: '', host: join(job.root, job.path), real: [], mayHoldJobs: true }];
   for (let directory = open.pop(); directory; directory = open.pop()) {
-    await pace();
+    await maybeYield();
     const { inside, host, real, mayHoldJobs } = directory;
     const listed = list(job, host, inside);
     if (inside !== '' && mayHoldJobs && holdsJob(listed, host)) continue;

@@ -28,7 +28,7 @@ const attemptLimit = 10;
 const nothing = () => {};
 
 /** One copy at a time for each job, and one to begin after it, shared by all who ask meanwhile. */
-type Lane = { running: Promise<unknown>; next: Promise<Snapshot> | undefined };
+type Copies = { running: Promise<unknown>; next: Promise<Snapshot> | undefined };
 
 export function createSnapshots(o: {
   readonly dir: string;
@@ -37,7 +37,7 @@ export function createSnapshots(o: {
 }): Snapshots {
   const ignoreOf = createIgnoreReader(o.exclude);
   const taken = new Map<string, { readonly signature: string; readonly snapshot: Snapshot }>();
-  const lanes = new Map<string, Lane>();
+  const copiesByDir = new Map<string, Copies>();
   /** By revision. Few change within the life of a process. */
   const touchedAtMs = new Map<string, number>();
 
@@ -57,7 +57,7 @@ export function createSnapshots(o: {
   }
 
   async function take(entry: CatalogEntry): Promise<Snapshot> {
-    const snapshot = findTaken(entry, await readJobState(placeOf(entry))) ?? (await takeInTurn(entry));
+    const snapshot = findTaken(entry, await readJobState(placeOf(entry))) ?? (await takeSerially(entry));
     await touch(snapshot);
     return snapshot;
   }
@@ -73,16 +73,16 @@ export function createSnapshots(o: {
   }
 
   /** A copy that began before the caller came may lack the very edit that brought them here. */
-  function takeInTurn(entry: CatalogEntry): Promise<Snapshot> {
-    const lane: Lane = lanes.get(entry.dir) ?? { running: Promise.resolve(), next: undefined };
-    lanes.set(entry.dir, lane);
-    if (lane.next) return lane.next;
-    const copying = lane.running.then(() => {
-      lane.next = undefined;
+  function takeSerially(entry: CatalogEntry): Promise<Snapshot> {
+    const copies: Copies = copiesByDir.get(entry.dir) ?? { running: Promise.resolve(), next: undefined };
+    copiesByDir.set(entry.dir, copies);
+    if (copies.next) return copies.next;
+    const copying = copies.running.then(() => {
+      copies.next = undefined;
       return copyWhole(entry);
     });
-    lane.next = copying;
-    lane.running = copying.then(nothing, nothing);
+    copies.next = copying;
+    copies.running = copying.then(nothing, nothing);
     return copying;
   }
 

@@ -2,10 +2,10 @@
 // is source-watch.ts.
 
 import { join } from 'node:path';
-import type { JobDefinition, JobFault } from '../../domain/job.ts';
+import type { JobDefinition, JobError } from '../../domain/job.ts';
 import { errorCode } from '../../lib/error-code.ts';
 import type { LogLines } from '../../lib/logger.ts';
-import { createPace } from '../../lib/pace.ts';
+import { createYielder } from '../../lib/yielder.ts';
 import { readJobFile } from '../job/job-file.ts';
 import { jobIdOf, printable } from '../job/job-id.ts';
 import { type Directory, readDirectory } from './directory.ts';
@@ -18,7 +18,7 @@ export type FoundJob = {
   readonly id: string;
   /** Relative to the source; `''` for its root. */
   readonly path: string;
-  readonly read: JobDefinition | readonly JobFault[];
+  readonly read: JobDefinition | readonly JobError[];
 };
 
 /** Directories to look at again, each with the entries in it that may be others than before. */
@@ -55,7 +55,7 @@ export function createSourceTree(o: {
 }): SourceTree {
   const { source, log } = o;
   const nodes = new Map<string, Node>();
-  const pace = createPace();
+  const maybeYield = createYielder();
   let ignore: Ignore = nothingIgnored;
   let jobs: readonly FoundJob[] = [];
   let scripts = 0;
@@ -108,7 +108,7 @@ export function createSourceTree(o: {
     let hasJobs = false;
     const left = [start];
     for (let path = left.pop(); path !== undefined; path = left.pop()) {
-      await pace();
+      await maybeYield();
       if (isClosed) return false;
       const node = open(path);
       if (!node) continue;
@@ -119,7 +119,7 @@ export function createSourceTree(o: {
     }
     // A job may name files further down: those directories are watched by now.
     for (const node of found) {
-      await pace();
+      await maybeYield();
       if (isClosed) return false;
       await readJob(node);
     }
@@ -140,7 +140,7 @@ export function createSourceTree(o: {
   async function readJob(node: Node): Promise<void> {
     const { path, configFiles } = node;
     node.configStamp = configStampOf(node);
-    const read = await readJobFile({ source, path, configFiles, ignore, pace }).catch((error: unknown) => {
+    const read = await readJobFile({ source, path, configFiles, ignore, maybeYield }).catch((error: unknown) => {
       // A bug that one file meets must not hide every other job.
       log.error({ err: error, source: source.name, path: printable(path) }, 'a job could not be read');
       return [{ file: fileOf(path), line: 1, column: 1, message: 'cannot be read; the server log says why' }];
@@ -170,7 +170,7 @@ export function createSourceTree(o: {
     };
     let isChanged = false;
     for (const [path, replaced] of [...marks].toSorted(([a], [b]) => a.length - b.length)) {
-      await pace();
+      await maybeYield();
       const node = nodes.get(path);
       if (!node) continue;
       const stamp = stampOf(join(source.path, path));
@@ -196,7 +196,7 @@ export function createSourceTree(o: {
       touch(path);
     }
     for (const path of owners) {
-      await pace();
+      await maybeYield();
       const node = nodes.get(path);
       if (node) await readJob(node);
     }
@@ -222,7 +222,7 @@ export function createSourceTree(o: {
     };
     if (isIgnoreChanged()) mark('');
     for (const node of Array.from(nodes.values())) {
-      await pace();
+      await maybeYield();
       const stamp = stampOf(join(source.path, node.path));
       const parent = parentOf(node.path);
       if (stamp?.identity !== node.stamp.identity && parent !== undefined) mark(parent, nameOf(node.path));

@@ -84,14 +84,14 @@ async function onceFree<T>(
       return await start();
     } catch (error) {
       // Nobody's: it starts, or ends, and says in a moment what it is.
-      if (!(error instanceof DataDirOwned) || (error.owner && !error.owner.isBrief)) throw error;
+      if (!(error instanceof DataDirOwned) || (error.owner && !error.owner.isEphemeral)) throw error;
       if (isStopAsked) process.exit(exitCodes.done);
       // A command that starts or leaves takes its time; each of several may have it once before it makes way.
       if (error.owner && (error.owner.pid !== command || !error.owner.url))
         deadlineMs = systemClock.monotonicMs() + commandMs;
       command = error.owner?.pid ?? command;
       if (systemClock.monotonicMs() > deadlineMs) throw error;
-      if (error.owner?.isBrief) await askToYield(o.dataDir);
+      if (error.owner?.isEphemeral) await askToYield(o.dataDir);
       if (!isTold && error.owner) {
         isTold = true;
         o.log.info(`waiting for a flwd command, process ${error.owner.pid}, to leave the data dir`);
@@ -100,7 +100,7 @@ async function onceFree<T>(
   }
 }
 
-/** What an operator can mend becomes a Refusal; everything else is a bug and stays what it is. */
+/** What an operator can fix becomes a Refusal; everything else is a bug and stays what it is. */
 function explained(error: unknown, bind: string): unknown {
   const code = errorCode(error) ?? '';
   if (!(error instanceof Error && 'syscall' in error && error.syscall === 'listen')) return error;

@@ -41,8 +41,8 @@ export async function writeJob(path: string, files: readonly NewFile[]): Promise
 async function assertValid(dir: string, name: string): Promise<void> {
   const { readJobFolder } = await import('../../sources.ts');
   const { invalid } = await readJobFolder(dir, name);
-  const faults = invalid.flatMap(({ errors }) => errors.map(({ line, message }) => `config.yaml:${line} ${message}`));
-  if (faults.length > 0) throw new Refusal(`nothing was written:\n${faults.join('\n')}`);
+  const errors = invalid.flatMap(({ errors }) => errors.map(({ line, message }) => `config.yaml:${line} ${message}`));
+  if (errors.length > 0) throw new Refusal(`nothing was written:\n${errors.join('\n')}`);
 }
 
 /** What was made, and what can be typed next. `sample` are arguments that the job cannot do without. */
@@ -82,7 +82,7 @@ async function locate(path: string, options: Options, output: Output): Promise<F
     const place = await locateJob(config, resolve(path));
     if (place && 'id' in place) return { ...place, isOutside: false };
     if (place) {
-      output.warn(`${path} is in the source ${place.source}, which does not take it: ${place.fault}`);
+      output.warn(`${path} is in the source ${place.source}, which does not take it: ${place.error}`);
       return undefined;
     }
     const sources = config.sources.map((source) => source.displayPath).join(', ');

@@ -16,7 +16,7 @@ function splitAtEquals(word: string): readonly [string, string?] {
 type Args = Record<string, unknown>;
 
 /** `path` is where in the arguments it is, of a word that names one. */
-export type WordFault = { readonly path: readonly string[] | null; readonly message: string };
+export type WordError = { readonly path: readonly string[] | null; readonly message: string };
 
 /**
  * What the words say, laid over `base`, and everything that is wrong with them. A secret's value comes from where nobody else
@@ -27,29 +27,29 @@ export function readArguments(
   words: readonly string[],
   base: Args,
   warn: (line: string) => void,
-): { readonly args: Args; readonly faults: readonly WordFault[] } {
+): { readonly args: Args; readonly errors: readonly WordError[] } {
   const args: Args = { ...base };
-  const faults: WordFault[] = [];
+  const errors: WordError[] = [];
   const lists = new Map<ArgumentField, unknown[]>();
   const given = new Set<ArgumentField>();
   for (let at = 0; at < words.length; at++) {
     const word = words[at] ?? '';
     if (!word.startsWith('--') || word === '--') {
-      faults.push({ path: null, message: strayWord(word, fields) });
+      errors.push({ path: null, message: strayWord(word, fields) });
       continue;
     }
     const [written, inline] = splitAtEquals(word);
     const found = findField(fields, written.slice(2));
     const next = words[at + 1];
     if (!found) {
-      faults.push({ path: null, message: unknownFlag(fields, written.slice(2)) });
+      errors.push({ path: null, message: unknownFlag(fields, written.slice(2)) });
       // Most likely its value.
       if (inline === undefined && next !== undefined && !next.startsWith('--')) at++;
       continue;
     }
     const { field } = found;
     const refuse = (message: string): void => {
-      faults.push({ path: field.path, message });
+      errors.push({ path: field.path, message });
     };
     const isSwitch = field.kind === 'boolean' && inline === undefined;
     const isNextItsValue = isSwitch ? isTruth(next) && !found.isNegated : inline === undefined;
@@ -68,8 +68,8 @@ export function readArguments(
         `${written}: what stands on a command line can be read by others on this machine; better ${written}.file FILE, ${written}.env NAME or ${written}.stored NAME`,
       );
     const read = field.kind === 'secret' ? secretFrom(found.from, text) : readFieldText(field, text);
-    if ('fault' in read) {
-      refuse(`${written} ${text}: ${read.fault}`);
+    if ('error' in read) {
+      refuse(`${written} ${text}: ${read.error}`);
       continue;
     }
     if (field.kind !== 'list') {
@@ -81,14 +81,14 @@ export function readArguments(
     items.push(read.value);
     setArgument(args, field.path, items);
   }
-  return { args, faults };
+  return { args, errors };
 }
 
 /** Options after the job's name that the job has as arguments too: nobody can tell whose was meant. */
 export function sharedWords(
   fields: readonly ArgumentField[],
   { command, optionsAfterJob }: Pick<Call, 'command' | 'optionsAfterJob'>,
-): WordFault[] {
+): WordError[] {
   return [...new Set(optionsAfterJob)].flatMap((name) => {
     const found = findField(fields, name);
     if (!found) return [];
@@ -101,14 +101,14 @@ export function sharedWords(
 
 type SecretFrom = 'here' | 'file' | 'env' | 'stored';
 
-type Read = { readonly value: unknown } | { readonly fault: string };
+type Read = { readonly value: unknown } | { readonly error: string };
 
 function secretFrom(from: SecretFrom, text: string): Read {
   if (from === 'stored') return { value: { secret: text } };
   if (from === 'here') return { value: text };
   if (from === 'file') return readSecretFile(text);
   const value = process.env[text];
-  return value === undefined ? { fault: 'there is no such variable in the environment' } : { value };
+  return value === undefined ? { error: 'there is no such variable in the environment' } : { value };
 }
 
 /** `-`: standard input. One newline at the end is not part of it. */
@@ -116,7 +116,7 @@ function readSecretFile(path: string): Read {
   try {
     return { value: readFileSync(path === '-' ? 0 : path, 'utf8').replace(/\r?\n$/, '') };
   } catch (error) {
-    return { fault: `cannot be read: ${fileTrouble(error)}` };
+    return { error: `cannot be read: ${fileTrouble(error)}` };
   }
 }
 

@@ -12,7 +12,7 @@ export async function warnWhereServed({ command, options }: Call): Promise<void>
   const asksInstance = command.options.some((option) => option === remote);
   if (!asksInstance || !isOfThisMachine(options)) return;
   const owner = await findOwner(loadConfiguration(options).config.instance.dataDir);
-  if (!owner?.url || owner.isBrief) return;
+  if (!owner?.url || owner.isEphemeral) return;
   process.stderr.write(
     `flwd: --${jobsDir.name} has no effect: the server at ${owner.url} is asked, which has sources of its own (flwd sources); --data-dir names another instance\n`,
   );

@@ -2,11 +2,11 @@
 
 import { existsSync, statSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
-import type { JobFault } from '../../domain/job.ts';
+import type { JobError } from '../../domain/job.ts';
 import type { Options } from '../command.ts';
 import { type ExitCode, exitCodes, Refusal } from '../exit-code.ts';
 import { createOutput } from '../terminal/output.ts';
-import { bashFaults } from './bash-syntax.ts';
+import { bashErrors } from './bash-syntax.ts';
 
 export async function run(options: Options, dirs: readonly string[]): Promise<ExitCode> {
   if (dirs.length === 0) throw new Refusal('which folder? flwd jobs validate DIR…');
@@ -26,7 +26,7 @@ export async function run(options: Options, dirs: readonly string[]): Promise<Ex
   return invalid.length > 0 ? exitCodes.wrongUse : exitCodes.done;
 }
 
-function placed({ file, line, column, message }: JobFault): string {
+function placed({ file, line, column, message }: JobError): string {
   return `${file}:${line}:${column} ${message}`;
 }
 
@@ -37,28 +37,28 @@ function assertFolder(dir: string): void {
 
 type Validated = {
   readonly valid: readonly { readonly id: string; readonly path: string }[];
-  readonly invalid: readonly { readonly id: string; readonly path: string; readonly errors: readonly JobFault[] }[];
+  readonly invalid: readonly { readonly id: string; readonly path: string; readonly errors: readonly JobError[] }[];
   /** Of what runs them. */
-  readonly warnings: readonly JobFault[];
+  readonly warnings: readonly JobError[];
 };
 
 /** Paths begin with the folder as it was typed. */
 async function validateFolder(dir: string): Promise<Validated> {
   const { readJobFolder } = await import('../../sources.ts');
   const { jobs, invalid } = await readJobFolder(resolve(dir), isJob(dir) ? basename(resolve(dir)) : '.');
-  const faultsOf = (tests: (typeof jobs)[number]['tests']) => (tests && 'faults' in tests ? tests.faults : []);
+  const errorsOf = (tests: (typeof jobs)[number]['tests']) => (tests && 'errors' in tests ? tests.errors : []);
   const broken = [
     ...invalid,
-    ...jobs.map(({ definition: { id, path }, tests }) => ({ id, path, errors: faultsOf(tests) })),
+    ...jobs.map(({ definition: { id, path }, tests }) => ({ id, path, errors: errorsOf(tests) })),
   ].filter(({ errors }) => errors.length > 0);
-  const warnings: JobFault[] = [];
+  const warnings: JobError[] = [];
   for (const { definition } of jobs)
-    for (const warning of await bashFaults(definition, join(dir, definition.path)))
+    for (const warning of await bashErrors(definition, join(dir, definition.path)))
       warnings.push({ ...warning, file: join(dir, definition.path, warning.file) });
   return {
     warnings,
     valid: jobs
-      .filter(({ tests }) => faultsOf(tests).length === 0)
+      .filter(({ tests }) => errorsOf(tests).length === 0)
       .map(({ definition: { id, path } }) => ({ id, path: join(dir, path) })),
     invalid: broken.map(({ id, path, errors }) => ({
       id,

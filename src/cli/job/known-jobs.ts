@@ -41,13 +41,13 @@ export async function withJobs<T>(
   }
 }
 
-export function jobsOf({ client, where, isBrief, command }: Session): KnownJobs {
+export function jobsOf({ client, where, isEphemeral, command }: Session): KnownJobs {
   return {
     command,
     list: (query) => client.call('listJobs', { query }),
     get: (id) => client.call('getJob', { path: { job_id: id } }),
     async server() {
-      if (isBrief()) return undefined;
+      if (isEphemeral()) return undefined;
       return URL.canParse(where) ? where : ((await findOwner(where))?.url ?? undefined);
     },
   };

@@ -3,7 +3,7 @@
 import type { Client } from '../../client/client.ts';
 import { durationWords } from '../../client/took.ts';
 import type { AnswerOf, BodyOf } from '../../contract/operations.ts';
-import type { JobFault } from '../../domain/job.ts';
+import type { JobError } from '../../domain/job.ts';
 import type { JobTest } from '../../domain/job-test.ts';
 import { toTimerDelay } from '../../lib/clock.ts';
 import type { Options } from '../command.ts';
@@ -19,7 +19,7 @@ import { cores, withTrial } from './trial.ts';
 
 type Case = { readonly jobId: string; readonly test: JobTest };
 /** Tests that may not run beside each other. */
-type Lane = readonly Case[];
+type Sequence = readonly Case[];
 type Verdict = Case & {
   readonly status: string | null;
   readonly durationMs: number;
@@ -30,8 +30,8 @@ type Verdict = Case & {
 export async function run(options: Options, operands: readonly string[]): Promise<ExitCode> {
   const output = createOutput(options);
   const loaded = loadConfiguration(options);
-  const lanes = await findTests(operands, loaded.config);
-  const count = lanes.flat().length;
+  const sequences = await findTests(operands, loaded.config);
+  const count = sequences.flat().length;
   if (count === 0) {
     output.say('no tests: a job has them in a tests.yaml beside its config.yaml');
     return exitCodes.done;
@@ -39,7 +39,7 @@ export async function run(options: Options, operands: readonly string[]): Promis
   const stopping = new AbortController();
   const release = onInterrupt(() => stopping.abort());
   try {
-    const verdicts = await withTrial(loaded, (client) => runAll(client, lanes, stopping.signal, output));
+    const verdicts = await withTrial(loaded, (client) => runAll(client, sequences, stopping.signal, output));
     if (stopping.signal.aborted) return exitCodes.interrupted;
     const failed = verdicts.filter(({ failures }) => failures.length > 0).length;
     output.say(failed > 0 ? `${failed} of ${count} failed` : `${count} passed`);
@@ -53,7 +53,7 @@ export async function run(options: Options, operands: readonly string[]): Promis
 async function findTests(
   words: readonly string[],
   config: Parameters<typeof withTrial>[0]['config'],
-): Promise<readonly Lane[]> {
+): Promise<readonly Sequence[]> {
   const { readTests } = await import('../../sources.ts');
   const isAskedFor = (id: string): boolean => words.length === 0 || words.some((word) => isNamed(id, word));
   const { jobs, invalid } = await readTests(config, isAskedFor);
@@ -62,12 +62,12 @@ async function findTests(
   if (missing !== undefined) throw await unknownJob(missing, config);
   const broken = [
     ...invalid.flatMap(({ errors }) => errors),
-    ...jobs.flatMap(({ tests }) => (tests && 'faults' in tests ? tests.faults : [])),
+    ...jobs.flatMap(({ tests }) => (tests && 'errors' in tests ? tests.errors : [])),
   ];
   if (broken.length > 0) throw new Refusal(broken.map(placed).join('\n'));
   const testless = jobs.find(({ definition: { id }, tests }) => !tests && words.includes(id));
   if (testless) throw new Refusal(`${testless.definition.id} has no tests.yaml beside its config.yaml`);
-  return jobs.flatMap(({ definition: { id: jobId, concurrency }, tests }): Lane[] => {
+  return jobs.flatMap(({ definition: { id: jobId, concurrency }, tests }): Sequence[] => {
     const cases = tests && 'tests' in tests ? tests.tests.map((test) => ({ jobId, test })) : [];
     // They would wait for each other, be refused, or cancel each other.
     return concurrency ? [cases] : cases.map((one) => [one]);
@@ -89,21 +89,21 @@ async function unknownJob(id: string, config: Parameters<typeof withTrial>[0]['c
   return new Refusal(`there is no job \`${id}\`${near ?? '; flwd jobs lists them'}`, exitCodes.notFound);
 }
 
-function placed({ file, line, column, message }: JobFault): string {
+function placed({ file, line, column, message }: JobError): string {
   return `${file}:${line}:${column} ${message}`;
 }
 
 async function runAll(
   client: Client,
-  lanes: readonly Lane[],
+  sequences: readonly Sequence[],
   signal: AbortSignal,
   output: Output,
 ): Promise<readonly Verdict[]> {
   const verdicts: Verdict[] = [];
-  const waiting = [...lanes];
+  const waiting = [...sequences];
   async function work(): Promise<void> {
-    for (let lane = waiting.shift(); lane; lane = waiting.shift()) {
-      for (const one of lane) {
+    for (let sequence = waiting.shift(); sequence; sequence = waiting.shift()) {
+      for (const one of sequence) {
         if (signal.aborted) return;
         const verdict = await runTest(client, one, signal);
         if (signal.aborted) return;

@@ -9,7 +9,7 @@ import { type Client, createClient } from '../../client/client.ts';
 import type { Config } from '../../config/config.ts';
 import type { LoadedConfig } from '../../config/load.ts';
 import { errorCode } from '../../lib/error-code.ts';
-import { openBrief } from '../session/data-dir-link.ts';
+import { openEphemeral } from '../session/data-dir-link.ts';
 
 export const cores = availableParallelism();
 
@@ -18,15 +18,15 @@ export async function withTrial<T>(loaded: LoadedConfig, work: (client: Client) 
   const dir = await realpath(await mkdtemp(join(tmpdir(), 'flwd-test-')));
   try {
     const hides = await ownPaths(loaded.config);
-    const brief = await openBrief(
+    const ephemeral = await openEphemeral(
       { ...loaded, config: inFolder(loaded.config, dir) },
       { runs: new Set(), trial: { hides } },
     );
     try {
-      const { url, token } = brief;
+      const { url, token } = ephemeral;
       return await work(createClient({ baseUrl: url, client: 'cli', ...(token !== undefined && { token }) }));
     } finally {
-      await brief.close();
+      await ephemeral.close();
     }
   } finally {
     await rm(dir, { recursive: true, force: true }).catch((error: unknown) => {

@@ -37,7 +37,7 @@ export async function run(options: Options, operands: readonly string[], { comma
     });
     if (output.isJson) output.json(answer);
     else output.text(`${decision === 'deny' ? 'denied' : 'approved'} ${step} of ${runId}\n`);
-    return session.isBrief() ? attendRun(session, before, output) : exitCodes.done;
+    return session.isEphemeral() ? attendRun(session, before, output) : exitCodes.done;
   });
 }
 
@@ -71,13 +71,13 @@ function stepThatWaits(
   );
 }
 
-async function decide({ client, isBrief }: Session, runId: string, body: BodyOf<'approveRun'>) {
+async function decide({ client, isEphemeral }: Session, runId: string, body: BodyOf<'approveRun'>) {
   const untilMs = systemClock.monotonicMs() + readyWithinMs;
   for (;;) {
     try {
       return await client.call('approveRun', { path: { run_id: runId }, body });
     } catch (error) {
-      const isEarly = error instanceof ApiProblem && error.slug === 'not-ready' && isBrief();
+      const isEarly = error instanceof ApiProblem && error.slug === 'not-ready' && isEphemeral();
       if (!isEarly || systemClock.monotonicMs() > untilMs) throw error;
       await delay(againMs);
     }

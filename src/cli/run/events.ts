@@ -27,7 +27,7 @@ export async function run(options: Options): Promise<ExitCode> {
       ...(shown.length > 0 && { types: shown.join(',') }),
     };
     if (runId !== undefined) session.attend(runId);
-    else if (session.isBrief()) output.say(`no server has ${session.where}: there is only what other commands do`);
+    else if (session.isEphemeral()) output.say(`no server has ${session.where}: there is only what other commands do`);
     const leaving = new AbortController();
     let isInterrupted = false;
     const releases = [

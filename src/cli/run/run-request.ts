@@ -8,9 +8,9 @@ import type { JsonObject } from '../../domain/job.ts';
 import type { Options } from '../command.ts';
 import type { Call } from '../command-line.ts';
 import { Refusal } from '../exit-code.ts';
-import { argumentFaults, toLines } from '../explained.ts';
+import { argumentErrors, toLines } from '../explained.ts';
 import { fileTrouble } from '../file-trouble.ts';
-import { flagOf, readArguments, sharedWords, usageOfField, type WordFault } from '../job/argument-words.ts';
+import { flagOf, readArguments, sharedWords, usageOfField, type WordError } from '../job/argument-words.ts';
 import type { Job } from '../job/known-jobs.ts';
 import { readChoice } from '../option-values.ts';
 import type { Output } from '../terminal/output.ts';
@@ -25,8 +25,8 @@ export async function readRunRequest(
   const { options } = call;
   const fields = argumentFields(job.args);
   const read = readArguments(fields, call.argumentWords, await readBase(options), output.warn);
-  const faults = [...sharedWords(fields, call), ...read.faults];
-  const args = faults.length > 0 ? read.args : await askForSecrets(fields, read.args);
+  const errors = [...sharedWords(fields, call), ...read.errors];
+  const args = errors.length > 0 ? read.args : await askForSecrets(fields, read.args);
   const profile = readChoice(options, 'security-profile', ['secure', 'permissive', 'disabled']);
   const [tenant] = options.get('tenant') ?? [];
   const request = {
@@ -35,26 +35,26 @@ export async function readRunRequest(
     ...(profile !== undefined && { security_profile: profile }),
     ...(tenant !== undefined && { tenant }),
   };
-  await assertSound([...faults, ...missingArguments(fields, request.args, faults)], () =>
+  await assertSound([...errors, ...missingArguments(fields, request.args, errors)], () =>
     client.call('createPlan', { body: request }),
   );
   return request;
 }
 
 /**
- * `ask` has the server check what could be read: what else is wrong is said together with `faults`.
- * @throws Refusal where there are faults
+ * `ask` has the server check what could be read: what else is wrong is said together with `errors`.
+ * @throws Refusal where there are errors
  */
-export async function assertSound(faults: readonly WordFault[], ask: () => Promise<unknown>): Promise<void> {
-  if (faults.length === 0) return;
-  const named = faults.flatMap(({ path }) => (path ? [`${pointerOf(path)}/`] : []));
+export async function assertSound(errors: readonly WordError[], ask: () => Promise<unknown>): Promise<void> {
+  if (errors.length === 0) return;
+  const named = errors.flatMap(({ path }) => (path ? [`${pointerOf(path)}/`] : []));
   const isNamed = (pointer: string): boolean =>
     named.some((one) => one.startsWith(`${pointer}/`) || `${pointer}/`.startsWith(one));
   const further = await ask().then(
     () => [],
-    (error: unknown) => argumentFaults(error).filter(({ pointer }) => !isNamed(pointer)),
+    (error: unknown) => argumentErrors(error).filter(({ pointer }) => !isNamed(pointer)),
   );
-  throw new Refusal(toLines([...faults.map(({ message }) => message), ...further.map(({ line }) => line)]));
+  throw new Refusal(toLines([...errors.map(({ message }) => message), ...further.map(({ line }) => line)]));
 }
 
 function pointerOf(path: readonly string[]): string {
@@ -106,8 +106,8 @@ async function parseYaml(text: string, written: string): Promise<unknown> {
   if (findTooDeep(text) !== undefined) throw new Refusal(`${written}: ${tooDeep}`);
   const { parseDocument } = await import('yaml');
   const document = parseDocument(text);
-  const [fault] = document.errors;
-  if (fault) throw new Refusal(`${written}: is neither JSON nor YAML: ${fault.message.split('\n')[0]}`);
+  const [error] = document.errors;
+  if (error) throw new Refusal(`${written}: is neither JSON nor YAML: ${error.message.split('\n')[0]}`);
   const value: unknown = document.toJS();
   return value;
 }
@@ -129,13 +129,16 @@ function isAtTerminal(): boolean {
   return process.stdin.isTTY && process.stderr.isTTY;
 }
 
-/** As the server would say it, and how it is written here; without what a fault names already, or a prompt would ask for. */
+/**
+ * As the server would say it, and how it is written here; without what an error names already, or a prompt would ask
+ * for.
+ */
 function missingArguments(
   fields: readonly ArgumentField[],
   args: JsonObject,
-  faults: readonly WordFault[],
-): readonly WordFault[] {
-  const isNamed = ([top]: readonly string[]): boolean => faults.some(({ path }) => path?.[0] === top);
+  errors: readonly WordError[],
+): readonly WordError[] {
+  const isNamed = ([top]: readonly string[]): boolean => errors.some(({ path }) => path?.[0] === top);
   return fields
     .filter(
       // What is below another member may be part of that one's default.

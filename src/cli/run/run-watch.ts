@@ -60,7 +60,7 @@ export async function watchRun(
   let count = 0;
   interrupts.answer(() => {
     count += 1;
-    if (count > 2 && !session.isBrief()) {
+    if (count > 2 && !session.isEphemeral()) {
       leaving.abort();
       return;
     }

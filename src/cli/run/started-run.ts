@@ -20,7 +20,7 @@ export async function watchToItsEnd(session: Session, watched: WatchedRun, outpu
 /** Its processes go on without this one; what comes after them needs a server, or the next command. */
 export async function detach(session: Session, runId: string, output: Output): Promise<ExitCode> {
   let run = await session.client.call('getRun', { path: { run_id: runId } });
-  if (session.isBrief()) {
+  if (session.isEphemeral()) {
     if (!isUnderWay(run)) {
       output.say(`waiting for ${runId} to start: no server has ${session.where}`);
       run = await untilUnderWay(session, runId);

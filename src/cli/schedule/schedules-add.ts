@@ -65,7 +65,7 @@ async function readRequest(
     ...(tenant !== undefined && { tenant }),
     ...(labels && { labels }),
   };
-  await assertSound([...sharedWords(fields, call), ...read.faults], () =>
+  await assertSound([...sharedWords(fields, call), ...read.errors], () =>
     client.call('previewSchedule', { body: request }),
   );
   return request;

@@ -24,8 +24,8 @@ export async function run(options: Options): Promise<ExitCode> {
 }
 
 /** Nothing fires without one. */
-export function noteNoServer({ isBrief, where, command }: Session, output: Output): void {
-  if (isBrief()) output.say(`no server has ${where}: schedules start nothing until ${command('serve')} runs`);
+export function noteNoServer({ isEphemeral, where, command }: Session, output: Output): void {
+  if (isEphemeral()) output.say(`no server has ${where}: schedules start nothing until ${command('serve')} runs`);
 }
 
 async function printSchedules({ schedules }: ScheduleList, output: Output): Promise<void> {

@@ -4,7 +4,7 @@ import { ConfigError, type LoadedConfig, loadConfig } from '../../config/load.ts
 import type { Options } from '../command.ts';
 import { Refusal } from '../exit-code.ts';
 
-/** @throws Refusal with every fault, one a line */
+/** @throws Refusal with every error, one a line */
 export function loadConfiguration(options: Options): LoadedConfig {
   const one = (name: string) => options.get(name)?.[0];
   try {

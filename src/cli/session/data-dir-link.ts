@@ -23,13 +23,13 @@ export type DataDirLink = {
   /** Of an address below `url`; it is asked of whoever has the data dir by then. */
   readonly fetch: Fetch;
   /** The owner is a command, this one or another. */
-  readonly isBrief: () => boolean;
+  readonly isEphemeral: () => boolean;
   /** From now on this run is started if it waits, also by an owner that is a command and starts only some. */
   readonly attend: (runId: string) => void;
   readonly close: () => Promise<void>;
 };
 
-type Brief = import('../../main.ts').Brief;
+type Ephemeral = import('../../main.ts').Ephemeral;
 type RunningServer = import('../../main.ts').RunningServer;
 
 /** An owner of the data dir, and how it is reached. */
@@ -39,7 +39,7 @@ type Link = {
   readonly token: string | undefined;
   readonly fetch: Fetch;
   /** It ends with a command, this one or another. */
-  readonly isBrief: boolean;
+  readonly isEphemeral: boolean;
   readonly attend: (runId: string) => Promise<void>;
   readonly close: () => Promise<void>;
 };
@@ -69,7 +69,7 @@ export async function linkDataDir(
   }
 
   const becomeOwner = (): Promise<Link> =>
-    openBrief(loaded, { runs, makesRoom, onYield: (own) => void own.then(makeWay, () => undefined) });
+    openEphemeral(loaded, { runs, makesRoom, onYield: (own) => void own.then(makeWay, () => undefined) });
 
   /**
    * The owner after this one. A server that has gone is waited for, since its operator starts the next one; where a
@@ -77,7 +77,7 @@ export async function linkDataDir(
    * undefined: there is no other one. @throws DataDirOwned where the first one does not say where it is
    */
   async function findNext(before: Link | undefined): Promise<Link | undefined> {
-    const mayBecome = before?.isBrief ?? true;
+    const mayBecome = before?.isEphemeral ?? true;
     let seenPid: number | undefined;
     // Later requests do not wait again for a server that this link has given up.
     if (mayBecome || !isBroken) lastSignMs = systemClock.monotonicMs();
@@ -88,7 +88,7 @@ export async function linkDataDir(
       if (owner?.makesWay) makesWayUntilMs = systemClock.monotonicMs() + ownerWithinMs;
       if (owner?.url && !(before && isSame(before, owner))) return toOwner(dataDir, owner, owner.url);
       // It starts or leaves. A command does so in a moment; of anything else that has the data dir nobody knows how long.
-      if (owner && !owner.url && (owner.isBrief || owner.pid !== seenPid)) lastSignMs = systemClock.monotonicMs();
+      if (owner && !owner.url && (owner.isEphemeral || owner.pid !== seenPid)) lastSignMs = systemClock.monotonicMs();
       seenPid = owner?.pid;
       const nowMs = systemClock.monotonicMs();
       if (mayBecome && !owner && nowMs > makesWayUntilMs) {
@@ -163,7 +163,7 @@ export async function linkDataDir(
         throw failure;
       }
     },
-    isBrief: () => link.isBrief,
+    isEphemeral: () => link.isEphemeral,
     attend(runId) {
       runs.add(runId);
       void link.attend(runId);
@@ -206,16 +206,16 @@ function mayRepeat(error: unknown, { method, headers }: Parameters<Fetch>[1]): b
 }
 
 function toOwner(dataDir: string, owner: OwnerInfo, url: string): Link {
-  const { pid, certificate, isBrief = false } = owner;
+  const { pid, certificate, isEphemeral = false } = owner;
   return {
     pid,
     url,
     token: readCliToken(dataDir),
     fetch: certificate ? pinnedFetch(certificate) : fetchWhileOwned(dataDir, owner),
-    isBrief,
+    isEphemeral,
     async attend(runId) {
       // A server starts whatever waits; of an owner that cannot be asked any more the next request hears.
-      if (isBrief) await askToAttend(dataDir, runId).catch(() => undefined);
+      if (isEphemeral) await askToAttend(dataDir, runId).catch(() => undefined);
     },
     close: async () => undefined,
   };
@@ -261,15 +261,15 @@ export function clientOf({ url: baseUrl, cliToken: token, certificate }: Running
  * @param o.onYield a server asks for the data dir, or has it already: the instance is to be closed
  * @throws DataDirOwned, StartError
  */
-export async function openBrief(
+export async function openEphemeral(
   { config, file }: Pick<LoadedConfig, 'config' | 'file'>,
-  { onYield, ...o }: Omit<Brief, 'ownership'> & { readonly onYield?: (own: Promise<Link>) => void },
+  { onYield, ...o }: Omit<Ephemeral, 'ownership'> & { readonly onYield?: (own: Promise<Link>) => void },
 ): Promise<Link> {
   const { dataDir } = config.instance;
   const opening = Promise.withResolvers<Link>();
   // Taken before the server's code is loaded: of commands at once, those that are too late need not load it.
   const ownership = await acquireOwnership(dataDir, {
-    isBrief: true,
+    isEphemeral: true,
     warn: () => undefined,
     onYield: () => onYield?.(opening.promise),
     onLost: () => onYield?.(opening.promise),
@@ -298,7 +298,7 @@ export async function openBrief(
         if (closing) throw ended(dataDir);
         return httpFetch(url, init);
       },
-      isBrief: true,
+      isEphemeral: true,
       attend: async (runId) => server.attend(runId),
       close: () => (closing ??= server.stop()),
     };

@@ -20,7 +20,7 @@ export type Session = {
   /** Whose instance it is, for people: an address, or the data dir. */
   readonly where: string;
   /** No server has the data dir: what this process does not wait for goes on by itself, as far as it can. */
-  readonly isBrief: () => boolean;
+  readonly isEphemeral: () => boolean;
   /** A run to see to, also where another command had the data dir and has ended meanwhile. */
   readonly attend: (runId: string) => void;
   /** A command for the same instance, as it is typed. */
@@ -96,7 +96,7 @@ async function openRemote(remote: string, options: Options): Promise<Session> {
       ...(caFile !== null && { fetch: await trustingFetch(remote, caFile) }),
     }),
     where: baseUrl,
-    isBrief: () => false,
+    isEphemeral: () => false,
     attend: () => undefined,
     command: (...words) => commandText(options, ...words),
     close: async () => undefined,
@@ -144,11 +144,12 @@ async function openOwn(
   const client = createClient({ baseUrl, client: 'cli', fetch: fetchBy });
   // A server has sources of its own.
   const ofServed = new Map([...options].filter(([name]) => name !== jobsDir.name));
-  const command = (...words: readonly string[]): string => commandText(link.isBrief() ? options : ofServed, ...words);
+  const command = (...words: readonly string[]): string =>
+    commandText(link.isEphemeral() ? options : ofServed, ...words);
   return { client, where: loaded.config.instance.dataDir, command, ...link };
 }
 
-/** Opens a session, works with it, and closes it whatever comes. @throws Refusal for what the user can mend */
+/** Opens a session, works with it, and closes it whatever comes. @throws Refusal for what the user can fix */
 export async function withSession<T>(
   options: Options,
   work: (session: Session) => Promise<T>,

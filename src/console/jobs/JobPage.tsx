@@ -98,10 +98,10 @@ function JobBody({ job }: { readonly job: Job }): ReactNode {
 function Schedules({ job }: { readonly job: Job }): ReactNode {
   const client = useClient();
   const nudge = useTicks(everyMs);
-  const { value, fault } = useLoaded({ key: job.id, nudge }, (signal) =>
+  const { value, error } = useLoaded({ key: job.id, nudge }, (signal) =>
     client.call('listSchedules', { query: { job_id: job.id, limit: schedulesShown }, signal }),
   );
-  if (!value) return fault;
+  if (!value) return error;
   const { schedules, total } = value;
   if (total === 0) return 'none';
   return (

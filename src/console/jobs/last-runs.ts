@@ -3,7 +3,7 @@
 
 import { useCallback, useEffect, useMemo, useSyncExternalStore } from 'react';
 import type { Client } from '../../client/client.ts';
-import { isPassing } from '../../client/fault-words.ts';
+import { isPassing } from '../../client/error-words.ts';
 import type { AnswerOf } from '../../contract/operations.ts';
 import { useRunEvents } from '../server/loading.ts';
 import { useClient } from '../server/session.tsx';
@@ -61,7 +61,7 @@ function createLastRuns(client: Client): LastRuns {
           for (const onChange of watchers.get(id) ?? []) onChange();
         }
       } catch (error) {
-        // What is no passing fault is said by the list of jobs, too.
+        // What is no passing error is said by the list of jobs, too.
         if (isPassing(error)) for (const id of ids) wanted.add(id);
         pauseMs = retryMs;
         break;

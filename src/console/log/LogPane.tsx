@@ -2,11 +2,11 @@
 // in the URL, so that a link leads to the same place.
 
 import { type ReactNode, useState } from 'react';
-import { faultText } from '../../client/fault-words.ts';
+import { errorText } from '../../client/error-words.ts';
 import { inGroups, isKept, keptWords } from '../../client/shown-steps.ts';
 import { type LogLevel, logLevels } from '../../domain/log-line.ts';
 import { useKept } from '../pieces/kept.ts';
-import { Empty, Fault, Loading } from '../pieces/Notes.tsx';
+import { Empty, ErrorNote, Loading } from '../pieces/Notes.tsx';
 import { saveAnswer } from '../pieces/save.ts';
 import { type Run, reasonWords, type Step } from '../pieces/words.ts';
 import { useClient } from '../server/session.tsx';
@@ -40,7 +40,7 @@ export function LogPane(o: {
   const [hasTime, setTime] = useKept('flwd.log.time', false);
   const [wraps, setWraps] = useKept('flwd.log.wrap', true);
   const search = useLogSearch(run.run_id, { level, stepId: step, attempt }, find);
-  const [fault, setFault] = useState<string | null>(null);
+  const [error, setError] = useState<string | null>(null);
 
   // A line of the URL is left for the next hit.
   const turn = (by: 1 | -1): void => {
@@ -51,7 +51,7 @@ export function LogPane(o: {
     saveAnswer(
       client.request('getRunLogs', { path: { run_id: run.run_id }, headers: { accept: 'text/plain' } }),
       `${run.run_id}.log`,
-    ).catch((error: unknown) => setFault(faultText(error)));
+    ).catch((error: unknown) => setError(errorText(error)));
 
   const ofOne = run.steps.find(({ step_id: id }) => id === step) ?? (run.steps.length === 1 ? run.steps[0] : undefined);
   const attemptsOfStep = o.attempts.filter(({ step_id: id }) => id === ofOne?.step_id).map((one) => one.attempt);
@@ -140,9 +140,9 @@ export function LogPane(o: {
           Download
         </button>
       </div>
-      {(fault ?? log.fault) !== null && <Fault text={fault ?? log.fault ?? ''} />}
+      {(error ?? log.error) !== null && <ErrorNote text={error ?? log.error ?? ''} />}
       {held?.isExpired && <Empty>The log has been removed, as its retention says.</Empty>}
-      {!held && log.fault === null && <Loading what="the log" />}
+      {!held && log.error === null && <Loading what="the log" />}
       {held && held.lines.length === 0 && !held.isExpired && <Empty>{emptyWords(run, ofOne)}</Empty>}
       {held?.isToEnd && line !== null && line > (held.lines.at(-1)?.seq ?? 0) && (
         <Empty>There is no line {line.toLocaleString('en')}: this is where the log ends.</Empty>

@@ -1,7 +1,7 @@
 // What is looked for in a log, by the server: the lines that have it, and which of them is looked at.
 
 import { useEffect, useRef, useState } from 'react';
-import { faultText } from '../../client/fault-words.ts';
+import { errorText } from '../../client/error-words.ts';
 import { type FoundLines, findLines, type LogFilter } from '../../client/log-pages.ts';
 import { useClient } from '../server/session.tsx';
 
@@ -50,7 +50,7 @@ export function useLogSearch(runId: string, { level, stepId, attempt = null }: L
         setFound({ seqs, isCut, at, note: seqs.length === 0 ? 'no match' : '' });
       },
       (error: unknown) => {
-        if (!ending.signal.aborted) setFound({ ...nothing, note: faultText(error) });
+        if (!ending.signal.aborted) setFound({ ...nothing, note: errorText(error) });
       },
     );
     return () => ending.abort();

@@ -2,7 +2,7 @@
 // gets more when somebody scrolls out of it.
 
 import { useCallback, useEffect, useMemo, useRef, useState } from 'react';
-import { faultText } from '../../client/fault-words.ts';
+import { errorText } from '../../client/error-words.ts';
 import {
   type LogFilter,
   type LogSource,
@@ -33,7 +33,7 @@ type Opened = {
 };
 
 export type RunLog = Pick<Opened, 'opening' | 'held' | 'liveCount'> & {
-  readonly fault: string | null;
+  readonly error: string | null;
   readonly jump: (start: LogStart) => void;
   readonly earlier: () => void;
   readonly later: () => void;
@@ -64,11 +64,11 @@ export function useRunLog(runId: string, filter: LogFilter, start: LogStart): Ru
     setWanted({ source, start: isInPlace ? lookedAt.current : start });
   }
   const [opened, setOpened] = useState<Opened>({ opening: wanted, held: null, toldSeq: null, liveCount: 0 });
-  const [fault, setFault] = useState<string | null>(null);
+  const [error, setError] = useState<string | null>(null);
 
   useEffect(() => {
     const ending = new AbortController();
-    setFault(null);
+    setError(null);
     openedLog({ ...wanted.source, signal: ending.signal }, wanted.start).then(
       (held) => {
         if (ending.signal.aborted) return;
@@ -76,7 +76,7 @@ export function useRunLog(runId: string, filter: LogFilter, start: LogStart): Ru
       },
       (error: unknown) => {
         if (ending.signal.aborted) return;
-        setFault(faultText(error));
+        setError(errorText(error));
         // What is held of this log may stay.
         setOpened((now) =>
           now.opening.source === wanted.source ? now : { opening: wanted, held: null, toldSeq: null, liveCount: 0 },
@@ -154,7 +154,7 @@ export function useRunLog(runId: string, filter: LogFilter, start: LogStart): Ru
         .finally(() => {
           isReading.current = false;
         })
-        .then(setHeld, (error: unknown) => setFault(faultText(error)));
+        .then(setHeld, (error: unknown) => setError(errorText(error)));
     },
     [opening, setHeld],
   );
@@ -179,7 +179,7 @@ export function useRunLog(runId: string, filter: LogFilter, start: LogStart): Ru
   const look = useCallback((at: 'end' | number) => {
     lookedAt.current = at;
   }, []);
-  return { opening, held, liveCount: opened.liveCount, fault, jump, earlier, later, look };
+  return { opening, held, liveCount: opened.liveCount, error, jump, earlier, later, look };
 }
 
 async function openedLog(source: LogSource, start: LogStart): Promise<LogStretch> {

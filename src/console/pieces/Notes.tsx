@@ -25,7 +25,7 @@ export function Time({ at }: { readonly at: string }): ReactNode {
   );
 }
 
-export function Fault({
+export function ErrorNote({
   text,
   again,
 }: {
@@ -67,10 +67,10 @@ export function Loading({ what }: { readonly what: string }): ReactNode {
 type Told = { readonly id: string; readonly text: string; readonly again: (() => void) | undefined };
 type Tell = { readonly told: readonly Told[]; readonly change: (id: string, told: Told | null) => void };
 
-const FaultsContext = createContext<Tell | null>(null);
+const ErrorsContext = createContext<Tell | null>(null);
 
-/** A fault that several parts of it have is shown once, above them, and they are asked for again together. */
-export function FaultsOnce({ children }: { readonly children: ReactNode }): ReactNode {
+/** An error that several parts of it have is shown once, above them, and they are asked for again together. */
+export function ErrorsOnce({ children }: { readonly children: ReactNode }): ReactNode {
   const [told, setTold] = useState<readonly Told[]>([]);
   const change = useCallback(
     (id: string, one: Told | null) =>
@@ -80,16 +80,16 @@ export function FaultsOnce({ children }: { readonly children: ReactNode }): Reac
   const tell = useMemo((): Tell => ({ told, change }), [told, change]);
   const shared = new Set(told.filter(({ text }) => isShared(told, text)).map(({ text }) => text));
   return (
-    <FaultsContext value={tell}>
+    <ErrorsContext value={tell}>
       {[...shared].map((text) => {
         const again = told.flatMap((one) => (one.text === text && one.again ? [one.again] : []));
         const all = (): void => {
           for (const one of again) one();
         };
-        return <Fault key={text} text={text} again={again.length > 0 ? all : undefined} />;
+        return <ErrorNote key={text} text={text} again={again.length > 0 ? all : undefined} />;
       })}
       {children}
-    </FaultsContext>
+    </ErrorsContext>
   );
 }
 
@@ -99,7 +99,7 @@ function isShared(told: readonly Told[], text: string): boolean {
 
 /** @returns whether it is shown elsewhere */
 function useToldOnce(text: string | null, again: (() => void) | undefined): boolean {
-  const tell = useContext(FaultsContext);
+  const tell = useContext(ErrorsContext);
   const id = useId();
   const change = tell?.change;
   useEffect(() => {
@@ -121,20 +121,20 @@ export function Shown<T>(o: {
   readonly what: string;
   readonly children: (value: T) => ReactNode;
 }): ReactNode {
-  const { value, fault } = o.of;
+  const { value, error } = o.of;
   const again = againOf(o.of);
-  // One of several parts that a token may not read is no fault of the page.
-  const isLeftOut = useContext(FaultsContext) !== null && o.of.isRefused;
-  const isToldElsewhere = useToldOnce(isLeftOut ? null : fault, again);
+  // One of several parts that a token may not read is no error of the page.
+  const isLeftOut = useContext(ErrorsContext) !== null && o.of.isRefused;
+  const isToldElsewhere = useToldOnce(isLeftOut ? null : error, again);
   return (
     <>
       {isLeftOut && (
         <p className="quiet">
-          Your token does not let you see this. <WithCode text={fault ?? ''} />
+          Your token does not let you see this. <WithCode text={error ?? ''} />
         </p>
       )}
-      {fault !== null && !isLeftOut && !isToldElsewhere && <Fault text={fault} again={again} />}
-      {value !== null ? o.children(value) : fault === null && <Loading what={o.what} />}
+      {error !== null && !isLeftOut && !isToldElsewhere && <ErrorNote text={error} again={again} />}
+      {value !== null ? o.children(value) : error === null && <Loading what={o.what} />}
     </>
   );
 }

@@ -1,10 +1,10 @@
 // The artifacts of a run: where they were, how large they are, and what is in those that can be shown.
 
 import { type ReactNode, useEffect, useState } from 'react';
-import { faultText } from '../../client/fault-words.ts';
+import { errorText } from '../../client/error-words.ts';
 import type { AnswerOf } from '../../contract/operations.ts';
 import { formatSize } from '../../lib/units.ts';
-import { Code, Empty, Fault, Loading, Scrolls, Shown, Table, Time } from '../pieces/Notes.tsx';
+import { Code, Empty, ErrorNote, Loading, Scrolls, Shown, Table, Time } from '../pieces/Notes.tsx';
 import { saveAnswer } from '../pieces/save.ts';
 import type { Run } from '../pieces/words.ts';
 import { useLoaded } from '../server/loading.ts';
@@ -53,33 +53,33 @@ function ArtifactList({ runId, first }: { readonly runId: string; readonly first
   const [pages, setPages] = useState<readonly ArtifactPage[]>([first]);
   const [isReading, setReading] = useState(false);
   const [opened, setOpened] = useState<string | null>(null);
-  const [fault, setFault] = useState<string | null>(null);
+  const [error, setError] = useState<string | null>(null);
   const artifacts = pages.flatMap((page) => page.artifacts);
   const cursor = pages.at(-1)?.next_cursor ?? null;
   const readMore = async (from: string): Promise<void> => {
-    setFault(null);
+    setError(null);
     setReading(true);
     try {
       const page = await client.call('listArtifacts', { query: { run_id: runId, cursor: from } });
       setPages([...pages, page]);
     } catch (error) {
-      setFault(faultText(error));
+      setError(errorText(error));
     } finally {
       setReading(false);
     }
   };
   const save = (artifact: Artifact): void => {
-    setFault(null);
+    setError(null);
     const { id, name } = artifact;
     const isOneOfSeveral = artifacts.some((other) => other.id !== id && other.name === name);
     const savedAs = isOneOfSeveral ? placeOf(artifact).replaceAll('/', '-') : name;
     saveAnswer(client.request('getArtifact', { path: { artifact_id: id } }), savedAs).catch((error: unknown) =>
-      setFault(faultText(error)),
+      setError(errorText(error)),
     );
   };
   return (
     <>
-      {fault !== null && <Fault text={fault} />}
+      {error !== null && <ErrorNote text={error} />}
       <ul className="rows" aria-label="Artifacts">
         {artifacts.map((artifact) => (
           <ArtifactRow
@@ -178,7 +178,7 @@ function Preview({ artifact }: { readonly artifact: Artifact }): ReactNode {
 function ReadPreview({ artifact }: { readonly artifact: Artifact }): ReactNode {
   const client = useClient();
   const [content, setContent] = useState<Content | null>(null);
-  const [fault, setFault] = useState<string | null>(null);
+  const [error, setError] = useState<string | null>(null);
   const { id, media_type: type, size_bytes: size } = artifact;
   useEffect(() => {
     const ending = new AbortController();
@@ -198,13 +198,13 @@ function ReadPreview({ artifact }: { readonly artifact: Artifact }): ReactNode {
       url = URL.createObjectURL(new Blob([await new Response(response.body).blob()], { type }));
       setContent({ url });
     };
-    read().catch((error: unknown) => !ending.signal.aborted && setFault(faultText(error)));
+    read().catch((error: unknown) => !ending.signal.aborted && setError(errorText(error)));
     return () => {
       ending.abort();
       if (url !== undefined) URL.revokeObjectURL(url);
     };
   }, [client, id, type, size]);
-  if (fault !== null) return <Fault text={fault} />;
+  if (error !== null) return <ErrorNote text={error} />;
   if (!content) return <Loading what="the artifact" />;
   if ('url' in content) return <img className="preview" src={content.url} alt={artifact.name} />;
   return (

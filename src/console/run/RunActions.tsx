@@ -3,12 +3,12 @@
 import { type ReactNode, useEffect, useRef, useState } from 'react';
 import { Link, useLocation } from 'wouter';
 import type { Client } from '../../client/client.ts';
-import { faultText } from '../../client/fault-words.ts';
+import { errorText } from '../../client/error-words.ts';
 import { leftWords } from '../../client/left-words.ts';
 import type { BodyOf } from '../../contract/operations.ts';
 import { isFinished } from '../../domain/run.ts';
 import { Dialog } from '../pieces/Dialog.tsx';
-import { Fault, Time } from '../pieces/Notes.tsx';
+import { ErrorNote, Time } from '../pieces/Notes.tsx';
 import { jobPath, type Run, runPath, type Step } from '../pieces/words.ts';
 import { useLoaded } from '../server/loading.ts';
 import { useRequestKeys } from '../server/request-keys.ts';
@@ -24,7 +24,7 @@ export function RunActions(o: { readonly run: Run; readonly again: () => void; r
   const client = useClient();
   const [, navigate] = useLocation();
   const once = useRequestKeys();
-  const [fault, setFault] = useState<string | null>(null);
+  const [error, setError] = useState<string | null>(null);
   const [isBusy, setBusy] = useState(false);
   const [isAsking, setAsking] = useState(false);
   const [isAsked, setAsked] = useState(false);
@@ -37,9 +37,9 @@ export function RunActions(o: { readonly run: Run; readonly again: () => void; r
 
   const act: Act = (action) => {
     setBusy(true);
-    setFault(null);
+    setError(null);
     action(client)
-      .catch((error: unknown) => setFault(faultText(error)))
+      .catch((error: unknown) => setError(errorText(error)))
       .finally(() => {
         setBusy(false);
         again();
@@ -49,10 +49,10 @@ export function RunActions(o: { readonly run: Run; readonly again: () => void; r
   const cancel = (query: { force?: boolean }, setGoing: (isGoing: boolean) => void): void => {
     setGoing(true);
     setAsks((count) => count + 1);
-    setFault(null);
+    setError(null);
     client
       .call('cancelRun', { path, query })
-      .catch((error: unknown) => setFault(faultText(error)))
+      .catch((error: unknown) => setError(errorText(error)))
       .finally(() => {
         setGoing(false);
         again();
@@ -126,7 +126,7 @@ export function RunActions(o: { readonly run: Run; readonly again: () => void; r
           </Link>
         </div>
       )}
-      {fault !== null && <Fault text={fault} />}
+      {error !== null && <ErrorNote text={error} />}
       {(isAsked || run.cancel_requested_at !== null) && <Ladder run={run} nudge={o.nudge} asks={asks} />}
       {run.steps
         .filter(({ status }) => status === 'waiting_approval')

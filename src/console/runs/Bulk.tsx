@@ -2,7 +2,7 @@
 
 import { type ReactNode, useState } from 'react';
 import { Link } from 'wouter';
-import { faultText } from '../../client/fault-words.ts';
+import { errorText } from '../../client/error-words.ts';
 import { isFinished } from '../../domain/run.ts';
 import { Dialog } from '../pieces/Dialog.tsx';
 import { useRequestKeys } from '../server/request-keys.ts';
@@ -38,7 +38,7 @@ export function Bulk(o: {
     act: (runId: string) => Promise<unknown>,
   ): Promise<void> {
     setBusy(true);
-    const faults: string[] = [];
+    const errors: string[] = [];
     const left = [...ids];
     const work = async (): Promise<void> => {
       for (let id = left.shift(); id !== undefined; id = left.shift()) {
@@ -47,12 +47,12 @@ export function Bulk(o: {
           await act(id);
           o.choose([id], false);
         } catch (error) {
-          faults.push(`${id}: ${faultText(error)}`);
+          errors.push(`${id}: ${errorText(error)}`);
         }
       }
     };
     await Promise.all(Array.from({ length: atOnce }, work));
-    setNote([`${words.done}: ${ids.length - faults.length} of ${ids.length}.`, ...faults].join(' '));
+    setNote([`${words.done}: ${ids.length - errors.length} of ${ids.length}.`, ...errors].join(' '));
     setBusy(false);
   }
   const idsOf = (of: typeof chosen): string[] => of.map(({ run_id: id }) => id);

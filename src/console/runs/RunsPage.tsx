@@ -3,10 +3,10 @@
 import { type ReactNode, useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from 'react';
 import { Link, useLocation, useSearch } from 'wouter';
 import type { Client } from '../../client/client.ts';
-import { faultText } from '../../client/fault-words.ts';
+import { errorText } from '../../client/error-words.ts';
 import type { AnswerOf } from '../../contract/operations.ts';
 import { listedStatuses } from '../../domain/run.ts';
-import { againOf, Empty, Fault, Loading } from '../pieces/Notes.tsx';
+import { againOf, Empty, ErrorNote, Loading } from '../pieces/Notes.tsx';
 import { statusLooks } from '../pieces/words.ts';
 import { useNow } from '../server/clock.ts';
 import { useLoaded, useRunEvents, useTitle } from '../server/loading.ts';
@@ -36,7 +36,7 @@ export function RunsPage(): ReactNode {
   useEffect(() => setText(asked), [asked]);
   useEffect(() => {
     if (text === asked) return undefined;
-    const isWrong = readRunQuery(text, Date.now()).faults.length > 0;
+    const isWrong = readRunQuery(text, Date.now()).errors.length > 0;
     const timer = setTimeout(() => show(text), isWrong ? halfTypedMs : typingMs);
     return () => clearTimeout(timer);
   }, [text, asked]);
@@ -44,7 +44,7 @@ export function RunsPage(): ReactNode {
     navigate(next.trim() === '' ? '/runs' : `/runs?q=${encodeURIComponent(next)}`, { replace: true });
   }
   const minute = Math.floor(useNow(10_000) / 60_000);
-  const { query, faults } = useMemo(() => readRunQuery(asked, minute * 60_000), [asked, minute]);
+  const { query, errors } = useMemo(() => readRunQuery(asked, minute * 60_000), [asked, minute]);
   return (
     <>
       <h1>Runs</h1>
@@ -78,8 +78,8 @@ export function RunsPage(): ReactNode {
       <p className="hint" id="runs-hint">
         job: (its whole id) status: label: source: tenant: since: until:, and any text in ids, arguments and errors
       </p>
-      {faults.length > 0 ? (
-        faults.map((fault) => <Fault key={fault} text={fault} />)
+      {errors.length > 0 ? (
+        errors.map((error) => <ErrorNote key={error} text={error} />)
       ) : (
         <Runs key={asked} query={query} />
       )}
@@ -157,10 +157,14 @@ function Runs({ query }: { readonly query: RunQuery }): ReactNode {
     }
   }
   if (!held)
-    return newest.fault === null ? <Loading what="the runs" /> : <Fault text={newest.fault} again={againOf(newest)} />;
+    return newest.error === null ? (
+      <Loading what="the runs" />
+    ) : (
+      <ErrorNote text={newest.error} again={againOf(newest)} />
+    );
   return (
     <>
-      {newest.fault !== null && <Fault text={newest.fault} again={againOf(newest)} />}
+      {newest.error !== null && <ErrorNote text={newest.error} again={againOf(newest)} />}
       <Bulk rows={held} chosen={chosen} choose={choose} cancel={cancel} />
       {held.rows.length === 0 ? (
         <Empty>
@@ -223,15 +227,15 @@ function More(o: {
   readonly read: (cursor: string, signal: AbortSignal) => Promise<void>;
 }): ReactNode {
   const button = useRef<HTMLButtonElement>(null);
-  const [fault, setFault] = useState<string | null>(null);
+  const [error, setError] = useState<string | null>(null);
   const isReading = useRef(false);
   const read = useRef(o.read);
   read.current = o.read;
   const more = useCallback(async () => {
     if (isReading.current) return;
     isReading.current = true;
-    setFault(null);
-    await read.current(o.cursor, AbortSignal.timeout(30_000)).catch((error: unknown) => setFault(faultText(error)));
+    setError(null);
+    await read.current(o.cursor, AbortSignal.timeout(30_000)).catch((error: unknown) => setError(errorText(error)));
     isReading.current = false;
   }, [o.cursor]);
   useEffect(() => {
@@ -245,7 +249,7 @@ function More(o: {
   }, [more]);
   return (
     <p>
-      {fault !== null && <Fault text={fault} />}
+      {error !== null && <ErrorNote text={error} />}
       <button type="button" ref={button} onClick={() => void more()}>
         More
       </button>

@@ -6,20 +6,20 @@ import { parseDuration } from '../../lib/units.ts';
 
 type RunQuery = Omit<QueryOf<'listRuns'>, 'limit' | 'offset' | 'cursor'>;
 
-export type ReadQuery = { readonly query: RunQuery; readonly faults: readonly string[] };
+export type ReadQuery = { readonly query: RunQuery; readonly errors: readonly string[] };
 
 const names = ['job', 'status', 'tenant', 'label', 'source', 'since', 'until'] as const;
 const minuteMs = 60_000;
 
 export function readRunQuery(text: string, nowMs: number): ReadQuery {
   const query: { -readonly [Name in keyof RunQuery]: RunQuery[Name] } = {};
-  const faults: string[] = [];
+  const errors: string[] = [];
   const free: string[] = [];
   const asked = new Set<string>();
   for (const word of wordsOf(text)) {
     const [, name = '', value = ''] = /^([a-z]+):(.+)$/s.exec(word) ?? [];
     if (names.some((one) => one === name)) {
-      if (asked.has(name)) faults.push(`Only one '${name}:' can be asked for.`);
+      if (asked.has(name)) errors.push(`Only one '${name}:' can be asked for.`);
       asked.add(name);
     }
     switch (name) {
@@ -32,7 +32,7 @@ export function readRunQuery(text: string, nowMs: number): ReadQuery {
       case 'status': {
         const status = listedStatuses.find((one) => one === value);
         if (status) query.status = status;
-        else faults.push(`There is no status '${value}': ${listedStatuses.join(', ')}.`);
+        else errors.push(`There is no status '${value}': ${listedStatuses.join(', ')}.`);
         break;
       }
       case 'tenant':
@@ -43,19 +43,19 @@ export function readRunQuery(text: string, nowMs: number): ReadQuery {
       case 'since':
       case 'until': {
         const instant = toInstant(value, nowMs);
-        if (instant === undefined) faults.push(`'${value}' is no time: 2d, 90m, 2026-11-26 or 2026-11-26T10:00.`);
+        if (instant === undefined) errors.push(`'${value}' is no time: 2d, 90m, 2026-11-26 or 2026-11-26T10:00.`);
         else query[name] = instant;
         break;
       }
       default:
         // An id or a text may hold a colon.
         if (/^\w{2,10}:\w/.test(word) && !/\d/.test(name))
-          faults.push(`There is no filter '${name}:'; there is ${names.join(', ')}.`);
+          errors.push(`There is no filter '${name}:'; there is ${names.join(', ')}.`);
         else free.push(word);
     }
   }
   if (free.length > 0) query.q = free.join(' ');
-  return { query, faults };
+  return { query, errors };
 }
 
 /** The text with this filter, or without it. */

@@ -2,7 +2,7 @@
 
 import { useCallback, useEffect, useRef, useState, useSyncExternalStore } from 'react';
 import { ApiProblem } from '../../client/api-problem.ts';
-import { faultText, isPassing, isWorthOpeningAnew } from '../../client/fault-words.ts';
+import { errorText, isPassing, isWorthOpeningAnew } from '../../client/error-words.ts';
 import type { Frame } from '../../client/resuming-stream.ts';
 import { eventTypes } from '../../domain/event.ts';
 import { harmless } from '../pieces/words.ts';
@@ -11,7 +11,7 @@ import { withStreamRoom } from './stream-room.ts';
 
 export type Loaded<T> = {
   readonly value: T | null;
-  readonly fault: string | null;
+  readonly error: string | null;
   /** Asking again cannot help: whoever asks may not have it. */
   readonly isRefused: boolean;
   readonly again: () => void;
@@ -20,7 +20,7 @@ export type Loaded<T> = {
 type Held<T> = {
   readonly key: string;
   readonly value: T | null;
-  readonly fault: string | null;
+  readonly error: string | null;
   readonly isRefused: boolean;
 };
 
@@ -37,7 +37,7 @@ export function useLoaded<T>(
   load: (signal: AbortSignal) => Promise<T>,
 ): Loaded<T> {
   const client = useClient();
-  const [loaded, setLoaded] = useState<Held<T>>({ key: o.key, value: null, fault: null, isRefused: false });
+  const [loaded, setLoaded] = useState<Held<T>>({ key: o.key, value: null, error: null, isRefused: false });
   const wake = useRef(() => {});
   const latest = useRef(load);
   latest.current = load;
@@ -58,16 +58,16 @@ export function useLoaded<T>(
         const value = await latest.current(AbortSignal.any([signal, AbortSignal.timeout(longestAnswerMs)]));
         if (signal.aborted) return;
         setLoaded((held) =>
-          held.key === o.key && held.value === value && held.fault === null
+          held.key === o.key && held.value === value && held.error === null
             ? held
-            : { key: o.key, value, fault: null, isRefused: false },
+            : { key: o.key, value, error: null, isRefused: false },
         );
       } catch (error) {
         if (signal.aborted) return;
         mayRetry = isPassing(error);
-        const fault = faultText(error);
+        const failure = errorText(error);
         const isRefused = error instanceof ApiProblem && error.status === 403;
-        setLoaded((held) => ({ key: o.key, value: held.key === o.key ? held.value : null, fault, isRefused }));
+        setLoaded((held) => ({ key: o.key, value: held.key === o.key ? held.value : null, error: failure, isRefused }));
       } finally {
         isLoading = false;
       }
@@ -91,7 +91,7 @@ export function useLoaded<T>(
     wake.current();
   }, [nudge]);
   const again = useCallback(() => wake.current(), []);
-  return loaded.key === o.key ? { ...loaded, again } : { value: null, fault: null, isRefused: false, again };
+  return loaded.key === o.key ? { ...loaded, again } : { value: null, error: null, isRefused: false, again };
 }
 
 /** Whether anybody can see the page: a browser has six connections to a server, for all of its tabs. */

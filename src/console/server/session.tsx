@@ -3,7 +3,7 @@
 import { createContext, type ReactNode, useContext, useMemo, useRef, useState } from 'react';
 import { ApiProblem, problemOf } from '../../client/api-problem.ts';
 import { type Client, createClient, type Fetch } from '../../client/client.ts';
-import { faultText } from '../../client/fault-words.ts';
+import { errorText } from '../../client/error-words.ts';
 import { noteServerTime } from './clock.ts';
 
 type Session = {
@@ -63,7 +63,7 @@ export function SessionProvider({ children }: { readonly children: ReactNode }):
           await clientWith(given, fetch).call('listRuns', { query: { limit: 1 }, signal: AbortSignal.timeout(30_000) });
         } catch (error) {
           // What it may not do is no matter: the server knows it.
-          if (!(error instanceof ApiProblem && error.status === 403)) return faultText(error);
+          if (!(error instanceof ApiProblem && error.status === 403)) return errorText(error);
         }
         sessionStorage.setItem(storageKey, given);
         setToken(given);

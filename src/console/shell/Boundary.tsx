@@ -1,5 +1,5 @@
-// What stands there when a page cannot be drawn: a fault of ours, or a part of the console that another version of the server
-// does not have any more.
+// What stands there when a page cannot be drawn: an error of ours, or a part of the console that another version of the
+// server does not have any more.
 
 import { Component, type ReactNode } from 'react';
 

@@ -7,7 +7,7 @@ import { useSession } from '../server/session.tsx';
 
 const everyMs = 5_000;
 /** A server that takes the connection and says nothing is as good as none. */
-const patienceMs = 5_000;
+const timeoutMs = 5_000;
 
 type State = { readonly look: 'good' | 'wait' | 'bad'; readonly word: string };
 
@@ -22,7 +22,7 @@ export function Health(): ReactNode {
     const ending = new AbortController();
     let timer: ReturnType<typeof setTimeout> | undefined;
     const look = async (): Promise<void> => {
-      const signal = AbortSignal.any([ending.signal, AbortSignal.timeout(patienceMs)]);
+      const signal = AbortSignal.any([ending.signal, AbortSignal.timeout(timeoutMs)]);
       const found = await client.call('getHealth', { signal }).then(
         ({ status }): State => ({ look: status === 'healthy' ? 'good' : 'wait', word: status }),
         (error: unknown): State =>

@@ -12,15 +12,15 @@ const scopesToOperate = 'jobs:read,runs:write,runs:approve,artifacts:read';
 export function SignIn({ refusal }: { readonly refusal: string }): ReactNode {
   const { signIn, hasToken, leaveIt } = useSession();
   const [token, setToken] = useState('');
-  const [fault, setFault] = useState<string | null>(null);
+  const [error, setError] = useState<string | null>(null);
   const [isBusy, setBusy] = useState(false);
   const field = useRef<HTMLInputElement>(null);
   async function submit(): Promise<void> {
     setBusy(true);
-    setFault(null);
+    setError(null);
     const refused = await signIn(token.trim());
     setBusy(false);
-    setFault(refused);
+    setError(refused);
     field.current?.focus();
   }
   return (
@@ -45,7 +45,7 @@ export function SignIn({ refusal }: { readonly refusal: string }): ReactNode {
           aria-describedby="token-fault"
         />
         <p id="token-fault" className="fault" role="alert">
-          <WithCode text={fault ?? ''} />
+          <WithCode text={error ?? ''} />
         </p>
         <p className="hint">
           On the server <code>flwd tokens create --name console --scopes {scopesToLook}</code> makes one to look;{' '}

@@ -2,7 +2,7 @@
 
 import { type ReactNode, useEffect, useRef, useState } from 'react';
 import { type ArgumentField, showValue } from '../../domain/argument-fields.ts';
-import { type ArgumentFault, faultsOfItem, placeFaults } from '../../domain/filled-fields.ts';
+import { type ArgumentError, errorsOfItem, placeErrors } from '../../domain/filled-fields.ts';
 import type { JsonObject } from '../../domain/job.ts';
 import { useClient } from '../server/session.tsx';
 import { FieldInput, type InputProps } from './FieldInput.tsx';
@@ -28,9 +28,9 @@ type Shared = {
   /** Those of the run that is run again. */
   readonly before: JsonObject | null;
   /** By field, of those whose turn has come. */
-  readonly faults: ReadonlyMap<number, string>;
+  readonly fieldErrors: ReadonlyMap<number, string>;
   /** All that the server says. */
-  readonly errors: readonly ArgumentFault[];
+  readonly errors: readonly ArgumentError[];
   /** It is everybody's turn. */
   readonly isTried: boolean;
   readonly change: (index: number, filled: FieldTexts) => void;
@@ -61,7 +61,7 @@ function Members(o: {
           field={field}
           filled={shared.filled[index] ?? noTexts}
           left={leftEmpty(field, shared.args, shared.before)}
-          fault={shared.faults.get(index)}
+          error={shared.fieldErrors.get(index)}
           errors={shared.errors}
           isTried={shared.isTried}
           change={(filled) => shared.change(index, filled)}
@@ -82,7 +82,7 @@ type FieldProps = Pick<Shared, 'errors' | 'isTried'> & {
   readonly field: ArgumentField;
   readonly filled: FieldTexts;
   readonly left: LeftEmpty | null;
-  readonly fault: string | undefined;
+  readonly error: string | undefined;
   readonly change: (filled: FieldTexts) => void;
 };
 
@@ -100,9 +100,9 @@ function Field(o: FieldProps): ReactNode {
   const { id, field, filled, left, change } = o;
   const { kind } = field;
   // What is wrong inside an item stands there.
-  const isInside = filled.texts.some((_, index) => faultsOfItem(o.errors, field.path, index).length > 0);
-  const fault = field.itemFields.length > 0 && isInside ? undefined : o.fault;
-  const shared = { field, left, describedBy: `${id}-about ${id}-fault`, isWrong: fault !== undefined };
+  const isInside = filled.texts.some((_, index) => errorsOfItem(o.errors, field.path, index).length > 0);
+  const error = field.itemFields.length > 0 && isInside ? undefined : o.error;
+  const shared = { field, left, describedBy: `${id}-about ${id}-fault`, isWrong: error !== undefined };
   const namesId = `${id}-names`;
   /** What the field held as a secret when "the name of a stored secret" was ticked. */
   const [typed, setTyped] = useState<FieldTexts['texts']>([]);
@@ -115,7 +115,7 @@ function Field(o: FieldProps): ReactNode {
     if (filled.texts.length === 0 && typed.some((text) => names.includes(text))) change({ ...filled, texts: typed });
   };
   return (
-    <div className={fault === undefined ? 'field' : 'field field-wrong'}>
+    <div className={error === undefined ? 'field' : 'field field-wrong'}>
       {kind === 'list' ? (
         <span className="label" id={`${id}-name`}>
           <Name field={field} />
@@ -149,7 +149,7 @@ function Field(o: FieldProps): ReactNode {
         {[field.description, hintsOf(field, left).join(', ')].filter(Boolean).join(' – ')}
       </p>
       <p className="fault" id={`${id}-fault`}>
-        {fault}
+        {error}
       </p>
     </div>
   );
@@ -291,9 +291,9 @@ function Item(o: ItemProps): ReactNode {
     const id = index === 0 ? o.id : `${o.id}-${index}`;
     return <FieldInput {...o.shared} id={id} label={o.name} text={text} set={set} />;
   }
-  const errors = faultsOfItem(o.errors, field.path, index);
-  const { args, faults } = readTexts(itemFields, filled);
-  const placed = placeFaults(itemFields, errors, faults);
+  const errors = errorsOfItem(o.errors, field.path, index);
+  const { args, fieldErrors } = readTexts(itemFields, filled);
+  const placed = placeErrors(itemFields, errors, fieldErrors);
   return (
     <fieldset aria-label={o.name}>
       <ArgumentsForm
@@ -302,7 +302,7 @@ function Item(o: ItemProps): ReactNode {
         filled={filled}
         args={args}
         before={null}
-        faults={
+        fieldErrors={
           new Map(
             [...besideFields(itemFields, filled, placed.byField, errors)].filter(
               ([at]) => o.isTried || touched.has(at),
@@ -319,9 +319,9 @@ function Item(o: ItemProps): ReactNode {
           set(changed);
         }}
       />
-      {placed.others.map((fault) => (
-        <p key={fault} className="fault">
-          {fault}
+      {placed.others.map((error) => (
+        <p key={error} className="fault">
+          {error}
         </p>
       ))}
     </fieldset>

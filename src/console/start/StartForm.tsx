@@ -2,13 +2,13 @@
 
 import { type ReactNode, useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import { Link, useLocation, useSearch } from 'wouter';
-import { faultText, isPassing } from '../../client/fault-words.ts';
-import { faultsOf, outlookWords } from '../../client/outlook.ts';
+import { errorText, isPassing } from '../../client/error-words.ts';
+import { errorsOf, outlookWords } from '../../client/outlook.ts';
 import type { AnswerOf } from '../../contract/operations.ts';
 import { argumentFields } from '../../domain/argument-fields.ts';
-import { type ArgumentFault, type FormFaults, placeFaults } from '../../domain/filled-fields.ts';
+import { type ArgumentError, type FormErrors, placeErrors } from '../../domain/filled-fields.ts';
 import type { JsonObject } from '../../domain/job.ts';
-import { Fault } from '../pieces/Notes.tsx';
+import { ErrorNote } from '../pieces/Notes.tsx';
 import { newKey, runPath } from '../pieces/words.ts';
 import { useScopes } from '../server/scopes.tsx';
 import { useClient, useSession } from '../server/session.tsx';
@@ -31,7 +31,7 @@ import {
 import { Plan } from './Plan.tsx';
 import { useOutlook } from './plan.ts';
 
-const noErrors: readonly ArgumentFault[] = [];
+const noErrors: readonly ArgumentError[] = [];
 const notRight = 'The arguments are not right yet.';
 
 export function StartForm({ job }: { readonly job: AnswerOf<'getJob'> }): ReactNode {
@@ -61,7 +61,7 @@ export function StartForm({ job }: { readonly job: AnswerOf<'getJob'> }): ReactN
   /** What is typed where the arguments are written as JSON; null: into fields. */
   const [json, setJson] = useState<string | null>(draft?.json ?? null);
   const read = useMemo(() => (json === null ? readTexts(fields, filled) : readJsonText(json)), [fields, filled, json]);
-  const { args, faults: own } = read;
+  const { args, fieldErrors: own } = read;
   /** Of the run that is run again; of secrets, that there were some. */
   const [before, setBefore] = useState<JsonObject | null>(null);
   /** A rerun lays what is given over what was. */
@@ -71,9 +71,9 @@ export function StartForm({ job }: { readonly job: AnswerOf<'getJob'> }): ReactN
   );
   const [losses, setLosses] = useState(0);
   const outlook = useOutlook(job.id, planned, losses);
-  const errors: readonly ArgumentFault[] = outlook?.kind === 'faults' ? outlook.errors : noErrors;
-  const faults = useMemo(() => {
-    const all = placeFaults(json === null ? fields : [], errors, own);
+  const errors: readonly ArgumentError[] = outlook?.kind === 'errors' ? outlook.errors : noErrors;
+  const fieldErrors = useMemo(() => {
+    const all = placeErrors(json === null ? fields : [], errors, own);
     const placed = { ...all, byField: besideFields(fields, filled, all.byField, errors) };
     if (rerunOf === null) return placed;
     // What is left empty is as it was.
@@ -107,7 +107,7 @@ export function StartForm({ job }: { readonly job: AnswerOf<'getJob'> }): ReactN
         );
       },
       (error: unknown) => {
-        if (!ending.signal.aborted) setFromNote(faultText(error));
+        if (!ending.signal.aborted) setFromNote(errorText(error));
       },
     );
     return () => ending.abort();
@@ -151,9 +151,9 @@ export function StartForm({ job }: { readonly job: AnswerOf<'getJob'> }): ReactN
       if (rerunOf === null) dropDraft(job.id);
       navigate(runPath(runId));
     } catch (error) {
-      setNote(faultsOf(error) ? notRight : faultText(error));
+      setNote(errorsOf(error) ? notRight : errorText(error));
       if (isPassing(error)) setLosses((count) => count + 1);
-      const first = Math.min(...faults.byField.keys());
+      const first = Math.min(...fieldErrors.byField.keys());
       const wrong = document.getElementById(`field-${first}`) ?? form.current?.querySelector('[aria-invalid="true"]');
       if (wrong instanceof HTMLElement) wrong.focus();
     } finally {
@@ -162,7 +162,7 @@ export function StartForm({ job }: { readonly job: AnswerOf<'getJob'> }): ReactN
   }
 
   // Nobody is told that a field is missing before it was their turn to fill it in.
-  const shown = new Map([...faults.byField].filter(([index]) => isTried || touched.has(index)));
+  const shown = new Map([...fieldErrors.byField].filter(([index]) => isTried || touched.has(index)));
   const secrets = typedSecrets(fields, filled).map((index) => fields[index]?.path.join('.') ?? '');
   const turnOver = (): void => {
     if (json === null) {
@@ -183,14 +183,14 @@ export function StartForm({ job }: { readonly job: AnswerOf<'getJob'> }): ReactN
     setJson(null);
     setNote(null);
   };
-  const count = countOf(faults);
+  const count = countOf(fieldErrors);
   const isUntouched = from === null && !isTyped && !isTried && errors.every(({ keyword }) => keyword === 'required');
   const planNote =
     rerunOf !== null && oldRevision !== null && oldRevision !== job.revision
       ? `The job has changed since ${rerunOf}. This is what it would do now; run again it does what it did at revision ${oldRevision.slice(0, 12)}.`
       : null;
   const words =
-    rerunOf !== null && outlook?.kind === 'faults' && count === 0
+    rerunOf !== null && outlook?.kind === 'errors' && count === 0
       ? ({ text: 'Would run again with this.', tone: 'good' } as const)
       : isUntouched && count > 0
         ? ({
@@ -198,7 +198,7 @@ export function StartForm({ job }: { readonly job: AnswerOf<'getJob'> }): ReactN
             tone: 'open',
           } as const)
         : outlookWords(outlook, count);
-  const isNoJson = read.fault !== undefined;
+  const isNoJson = read.error !== undefined;
   // One of the two says it.
   const isSaid =
     isNoJson ||
@@ -236,7 +236,7 @@ export function StartForm({ job }: { readonly job: AnswerOf<'getJob'> }): ReactN
             filled={filled}
             args={args}
             before={before}
-            faults={shown}
+            fieldErrors={shown}
             errors={errors}
             isTried={isTried}
             change={change}
@@ -249,7 +249,7 @@ export function StartForm({ job }: { readonly job: AnswerOf<'getJob'> }): ReactN
               spellCheck={false}
               value={json}
               aria-describedby="json-secrets json-faults"
-              aria-invalid={isNoJson || faults.others.length > 0}
+              aria-invalid={isNoJson || fieldErrors.others.length > 0}
               onChange={(event) => {
                 setJson(event.target.value);
                 setNote(null);
@@ -265,13 +265,13 @@ export function StartForm({ job }: { readonly job: AnswerOf<'getJob'> }): ReactN
           </p>
         )}
         <div id="json-faults">
-          {(read.fault === undefined ? faults.others : [read.fault]).map((fault) => (
-            <p key={fault} className="fault">
-              {fault}
+          {(read.error === undefined ? fieldErrors.others : [read.error]).map((error) => (
+            <p key={error} className="fault">
+              {error}
             </p>
           ))}
         </div>
-        {note !== null && <Fault text={note} />}
+        {note !== null && <ErrorNote text={note} />}
         <p className={`outlook outlook-${words.tone}`} role="status">
           {isSaid ? '' : words.text}
         </p>
@@ -290,11 +290,11 @@ export function StartForm({ job }: { readonly job: AnswerOf<'getJob'> }): ReactN
           )}
         </div>
       </form>
-      <Plan outlook={isNoJson ? { kind: 'faults', errors: [] } : outlook} note={planNote} />
+      <Plan outlook={isNoJson ? { kind: 'errors', errors: [] } : outlook} note={planNote} />
     </div>
   );
 }
 
-function countOf({ byField, others }: FormFaults): number {
+function countOf({ byField, others }: FormErrors): number {
   return byField.size + others.length;
 }

@@ -35,6 +35,6 @@ export function dropDraft(jobId: string): void {
 /** null: there may be secrets in it that cannot be told. */
 function openJson(fields: readonly ArgumentField[], json: string): string | null {
   if (!fields.some(isSecret)) return json;
-  const { args, fault } = readJsonText(json);
-  return fault === undefined ? JSON.stringify(openArguments(fields, args), null, 2) : null;
+  const { args, error } = readJsonText(json);
+  return error === undefined ? JSON.stringify(openArguments(fields, args), null, 2) : null;
 }

@@ -1,7 +1,7 @@
 // What is typed into a job's form: the texts of each field, and the arguments that make of them.
 
 import { type ArgumentField, setArgument, showValue } from '../../domain/argument-fields.ts';
-import { type ArgumentFault, readFields, toFieldPointer } from '../../domain/filled-fields.ts';
+import { type ArgumentError, readFields, toFieldPointer } from '../../domain/filled-fields.ts';
 import type { JsonObject } from '../../domain/job.ts';
 
 export type FieldTexts = {
@@ -15,9 +15,9 @@ type Arguments = Readonly<Record<string, unknown>>;
 
 export type ReadArguments = {
   readonly args: JsonObject;
-  readonly faults: ReadonlyMap<number, string>;
+  readonly fieldErrors: ReadonlyMap<number, string>;
   /** Of the whole. */
-  readonly fault?: string;
+  readonly error?: string;
 };
 
 export const noTexts: FieldTexts = { texts: [], isStored: false };
@@ -59,15 +59,15 @@ export function leftEmpty(field: ArgumentField, args: Arguments, before: Argumen
 
 /** An item of a list of objects as its fields; null: they cannot hold it. */
 export function itemTexts(fields: readonly ArgumentField[], text: string): FieldTexts[] | null {
-  const { args, fault } = readJsonText(text);
-  return fault !== undefined || heldByNoField(fields, args).length > 0 ? null : textsOf(fields, args);
+  const { args, error } = readJsonText(text);
+  return error !== undefined || heldByNoField(fields, args).length > 0 ? null : textsOf(fields, args);
 }
 
 /** And back. What a field cannot read stays as it is typed, for the server to refuse. */
 export function itemText(fields: readonly ArgumentField[], filled: readonly FieldTexts[]): string {
-  const { args, faults } = readTexts(fields, filled);
+  const { args, fieldErrors } = readTexts(fields, filled);
   const item: Record<string, unknown> = { ...args };
-  for (const index of faults.keys()) {
+  for (const index of fieldErrors.keys()) {
     const { path, kind } = fields[index] ?? { path: [], kind: 'text' };
     const texts = filled[index]?.texts ?? [];
     setArgument(item, path, kind === 'list' ? texts : texts[0]);
@@ -80,16 +80,16 @@ export function besideFields(
   fields: readonly ArgumentField[],
   filled: readonly FieldTexts[],
   byField: ReadonlyMap<number, string>,
-  errors: readonly ArgumentFault[],
+  errors: readonly ArgumentError[],
 ): ReadonlyMap<number, string> {
   const missing = errors.filter(({ keyword }) => keyword === 'required');
   return new Map(
-    [...byField].flatMap(([index, fault]) => {
+    [...byField].flatMap(([index, failure]) => {
       const pointer = `${toFieldPointer(fields[index]?.path ?? [])}/`;
       const isMissing = missing.some(
-        (error) => error.message === fault && pointer.startsWith(`${String(error.pointer)}/`),
+        (error) => error.message === failure && pointer.startsWith(`${String(error.pointer)}/`),
       );
-      if (!isMissing) return [[index, fault]];
+      if (!isMissing) return [[index, failure]];
       return (filled[index]?.texts.length ?? 0) > 0 ? [] : [[index, 'Required.']];
     }),
   );
@@ -148,7 +148,7 @@ export function readTexts(fields: readonly ArgumentField[], filled: readonly Fie
     if (isStored && name) setArgument(args, path, { secret: name });
   }
   const plain: JsonObject = JSON.parse(JSON.stringify(args));
-  return { args: plain, faults: read.faults };
+  return { args: plain, fieldErrors: read.fieldErrors };
 }
 
 /** The arguments as they may be shown; what is secret and not stored is `instead`, or left out. */
@@ -174,14 +174,14 @@ export function typedSecrets(fields: readonly ArgumentField[], filled: readonly 
 }
 
 export function readJsonText(text: string): ReadArguments {
-  const nothing = { args: {}, faults: new Map<number, string>() };
+  const nothing = { args: {}, fieldErrors: new Map<number, string>() };
   try {
     const value: unknown = JSON.parse(text.trim() === '' ? '{}' : text);
     if (typeof value !== 'object' || value === null || Array.isArray(value))
-      return { ...nothing, fault: 'It must be an object.' };
+      return { ...nothing, error: 'It must be an object.' };
     const args: JsonObject = JSON.parse(JSON.stringify(value));
     return { ...nothing, args };
   } catch {
-    return { ...nothing, fault: 'It is no JSON yet.' };
+    return { ...nothing, error: 'It is no JSON yet.' };
   }
 }

@@ -5,7 +5,7 @@ import type { ReactNode } from 'react';
 import { Link } from 'wouter';
 import type { AnswerOf } from '../../contract/operations.ts';
 import { formatDuration, formatSize } from '../../lib/units.ts';
-import { Facts, FaultsOnce, Shown, Table, Time } from '../pieces/Notes.tsx';
+import { ErrorsOnce, Facts, Shown, Table, Time } from '../pieces/Notes.tsx';
 import { jobPath, runPath } from '../pieces/words.ts';
 import { useLoaded, useRunEvents, useTicks, useTitle } from '../server/loading.ts';
 import { useClient } from '../server/session.tsx';
@@ -22,7 +22,7 @@ export function SystemPage(): ReactNode {
   return (
     <>
       <h1>System</h1>
-      <FaultsOnce>
+      <ErrorsOnce>
         <HealthChecks />
         <Waiting nudge={happened} />
         <Schedules />
@@ -30,7 +30,7 @@ export function SystemPage(): ReactNode {
         <Tokens />
         <Secrets />
         <Audit nudge={happened} />
-      </FaultsOnce>
+      </ErrorsOnce>
     </>
   );
 }

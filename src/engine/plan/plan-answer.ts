@@ -33,7 +33,7 @@ export async function answerPlan(
 ): Promise<PlanAnswer> {
   const { catalog, dispatcher } = o;
   const { definition: job } = plan.entry;
-  const outlook = dispatcher.outlook(plan.lane);
+  const outlook = dispatcher.outlook(plan.group);
   const denied = plan.denied ?? conflictOf(plan, dispatcher) ?? outlook.refused;
   return {
     job_id: job.id,

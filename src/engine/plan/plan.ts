@@ -8,7 +8,7 @@ import type { Catalog, CatalogEntry } from '../../catalog/catalog.ts';
 import { evaluateExpression } from '../../catalog/expression/expression.ts';
 import { ExpressionError } from '../../catalog/expression/expression-error.ts';
 import type { AuditDetail } from '../../domain/audit.ts';
-import { createFaultList } from '../../domain/fault-list.ts';
+import { createErrorList } from '../../domain/error-list.ts';
 import type { JobDefinition, JsonObject, Network, PathGrant, SecurityProfile } from '../../domain/job.ts';
 import {
   checkPath,
@@ -18,13 +18,13 @@ import {
   type GrantKind,
   wantedProfile,
 } from '../../domain/policy.ts';
-import { type Fault, Problem, validationError } from '../../domain/problem.ts';
+import { Problem, type ValidationError, validationError } from '../../domain/problem.ts';
 import { noResources, type Resources, type RunLimits, shownLimits } from '../../domain/resources.ts';
 import type { Grant, Isolation } from '../../domain/run.ts';
 import { defaultMemoryBytes, type LimitHost, reportOf } from '../../exec/host/limit-host.ts';
 import { isSandboxed as getsSandbox, type HostReport, isolationOf } from '../../exec/sandbox/sandbox.ts';
 import { namesOthersHome, othersHome, withHome } from '../../lib/files/home-path.ts';
-import type { Lane } from '../queue/lanes.ts';
+import type { ConcurrencyGroup } from '../queue/concurrency-groups.ts';
 import type { RunSecrets } from '../run/run-secrets.ts';
 import { decisionOf } from './decision.ts';
 import { checkRequestArguments } from './request-arguments.ts';
@@ -80,7 +80,7 @@ export type ResolvedPlan = RunSecrets & {
   readonly write: readonly string[];
   readonly resolvedArgs: Readonly<Record<string, string>>;
   readonly grants: readonly Grant[];
-  readonly lane: Lane;
+  readonly group: ConcurrencyGroup;
   /** For the audit log. */
   readonly decision: AuditDetail;
   readonly denied: Problem | null;
@@ -115,11 +115,11 @@ export async function resolveEntry(
   before: RunSecrets = noSecrets,
 ): Promise<ResolvedPlan> {
   const job = entry.definition;
-  const faults = createFaultList();
+  const errors = createErrorList();
   const asked = { tenant: request.tenant, lookUp: o.storedSecret, kept: before.secrets };
   const stored = await lookUpSecrets(job, request.args ?? {}, asked);
-  const args = checkRequestArguments(job, stored.args, faults);
-  if (faults.size > 0) throw validationError(faults.faults(), faults.size);
+  const args = checkRequestArguments(job, stored.args, errors);
+  if (errors.size > 0) throw validationError(errors.errors(), errors.size);
   const { open, secrets } = takeSecrets(args, job.secretArgs);
   for (const [name, value] of stored.ofEnvironment) secrets.set(name, value);
 
@@ -174,7 +174,7 @@ export async function resolveEntry(
       const shown = shownPath(grant, open);
       if (shown === undefined) continue;
       if (namesOthersHome(shown)) {
-        faults.add({ pointer: pointerOf(grant), message: `'${shown}' ${othersHome}`, keyword: 'path' });
+        errors.add({ pointer: pointerOf(grant), message: `'${shown}' ${othersHome}`, keyword: 'path' });
         continue;
       }
       const asked = resolve(entry.source.path, withHome(shown, homedir()));
@@ -182,7 +182,7 @@ export async function resolveEntry(
       if (path === undefined) {
         // What lies outside the granted roots is refused alike whether it is there or not.
         if (isWider) mayHave(kind, asked, shown);
-        faults.add(missingPath(grant, shown));
+        errors.add(missingPath(grant, shown));
         continue;
       }
       if (typeof grant !== 'string') resolvedArgs[grant.arg] = path;
@@ -196,7 +196,7 @@ export async function resolveEntry(
     }
   }
 
-  if (faults.size > 0 && denials.length === 0) throw validationError(faults.faults(), faults.size);
+  if (errors.size > 0 && denials.length === 0) throw validationError(errors.errors(), errors.size);
 
   const isSandboxed = getsSandbox(profile);
   if (!isSandboxed && network === 'none') {
@@ -228,7 +228,7 @@ export async function resolveEntry(
     resolvedArgs,
     // Under a profile that is not allowed nothing is granted.
     grants: allowed === undefined ? [] : grants,
-    lane: laneOf(job, open),
+    group: groupOf(job, open),
     decision: decisionOf({
       job,
       source: entry.source.name,
@@ -277,7 +277,7 @@ function findJob(id: string, catalog: Catalog): JobDefinition | undefined {
 }
 
 /** @throws Problem validation-error where `concurrency.key` has no value for these arguments, or one that is too long */
-function laneOf(job: JobDefinition, args: JsonObject): Lane {
+function groupOf(job: JobDefinition, args: JsonObject): ConcurrencyGroup {
   const { id: jobId, concurrency } = job;
   const limit = concurrency?.limit ?? null;
   if (concurrency?.key == null) return { jobId, limit, key: null };
@@ -319,7 +319,7 @@ async function isFolderOrFile(path: string): Promise<boolean> {
   }
 }
 
-function missingPath(wanted: PathGrant, shown: string): Fault {
+function missingPath(wanted: PathGrant, shown: string): ValidationError {
   return { pointer: pointerOf(wanted), message: `there is no '${shown}' on this host`, keyword: 'path' };
 }
 

@@ -3,7 +3,7 @@
 
 import { isDeepStrictEqual } from 'node:util';
 import type { JobDefinition, JsonObject, JsonValue } from '../../domain/job.ts';
-import { type Fault, validationError } from '../../domain/problem.ts';
+import { type ValidationError, validationError } from '../../domain/problem.ts';
 import type { RunPlan } from '../../domain/run.ts';
 import type { StoredRun } from '../../store/run/runs.ts';
 import { type RunSecrets, redactedTexts } from '../run/run-secrets.ts';
@@ -44,25 +44,25 @@ export function argumentsOfRerun(
     job.secretArgs.includes(name) || ofArguments.has(name) || !isDeepStrictEqual(value, old.args[name]);
   const isOthers = giver !== caller && (revision === 'latest' || Object.entries(given).some(changes));
 
-  const faults: Fault[] = [];
+  const errors: ValidationError[] = [];
   const carried = new Map<string, JsonValue>();
   for (const [name, value] of ofArguments) {
     if (Object.hasOwn(given, name)) continue;
     const stored = named.get(name);
     if (!job.secretArgs.includes(name)) {
-      faults.push(anew(name, 'it was a secret, and the job takes it as one no more'));
+      errors.push(anew(name, 'it was a secret, and the job takes it as one no more'));
     } else if (!isOthers) carried.set(name, value);
     else if (stored !== undefined) carried.set(name, { secret: stored });
     else {
-      faults.push(anew(name, `it is a secret that '${giver}' gave, and this rerun does something else with it`));
+      errors.push(anew(name, `it is a secret that '${giver}' gave, and this rerun does something else with it`));
     }
   }
   const mayHoldSecrets = o.before.alsoRedacted.length > 0 || [...ofArguments.keys()].some((name) => !named.has(name));
   if (isOthers && from !== 'start' && plan.job.composition === 'steps' && mayHoldSecrets) {
     const message = `must be \`start\`: what the old run has left may hold secrets that '${giver}' gave, and this rerun does something else with them`;
-    faults.push({ pointer: '/from', message, keyword: 'secret' });
+    errors.push({ pointer: '/from', message, keyword: 'secret' });
   }
-  if (faults.length > 0) throw validationError(faults);
+  if (errors.length > 0) throw validationError(errors);
   return {
     args: { ...old.args, ...Object.fromEntries(carried), ...given },
     before: { secrets: isOthers ? new Map() : ofEnvironment, alsoRedacted: redactedTexts(o.before) },
@@ -71,7 +71,7 @@ export function argumentsOfRerun(
   };
 }
 
-function anew(name: string, why: string): Fault {
+function anew(name: string, why: string): ValidationError {
   const message = `must be given anew, as a text or as {"secret": name}: ${why}`;
   return { pointer: `/args/${name}`, message, keyword: 'secret' };
 }

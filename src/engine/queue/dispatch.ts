@@ -1,19 +1,19 @@
 // Starts what waits, in fair order, while slots are free: pending runs and further steps of running ones. Keeps the
-// conductors of what is running.
+// run controllers of what is running.
 
 import { Problem } from '../../domain/problem.ts';
 import type { Logger } from '../../lib/logger.ts';
 import type { Transaction } from '../../store/database.ts';
 import type { Store } from '../../store/open.ts';
 import type { PendingRun } from '../../store/run/runs.ts';
-import { isStorageFault } from '../../store/storage-fault.ts';
-import type { Conductor } from '../run/conduct.ts';
-import type { ConductSource } from '../run/run-context.ts';
+import { isStorageError } from '../../store/storage-error.ts';
+import type { ControllerSource } from '../run/run-context.ts';
+import type { RunController } from '../run/run-controller.ts';
 import { createSlots, type Slot } from '../run/slots.ts';
 import { Superseded } from '../run/step-changes.ts';
 import type { RunFacts } from '../run/step-values.ts';
+import { type ConcurrencyGroup, createConcurrencyGroups, type GroupRun, groupId } from './concurrency-groups.ts';
 import { createFairQueue, type QueueItem } from './fair-queue.ts';
-import { createLanes, type Lane, type LaneRun, laneId } from './lanes.ts';
 
 export type QueueLimits = {
   /** Processes at a time. */
@@ -23,7 +23,7 @@ export type QueueLimits = {
   readonly weightOf: (tenant: string) => number;
 };
 
-/** A run about to be created: it starts with the slot and the lane held for it, or is stored as waiting. */
+/** A run about to be created: it starts with the slot and the group held for it, or is stored as waiting. */
 type Admission =
   | { readonly kind: 'start'; readonly slot: Slot; readonly hold: Hold; readonly giveUp: () => void }
   | { readonly kind: 'wait'; readonly waiting: string; readonly giveUp: () => void };
@@ -40,12 +40,12 @@ export type Dispatcher = {
    * A slot for a run about to be created, or a place in the queue. A run never overtakes those that wait already.
    * @throws Problem queue-full, where `isBounded`
    */
-  readonly admit: (lane: Lane, run: LaneRun, isBounded: boolean) => Admission;
+  readonly admit: (group: ConcurrencyGroup, run: GroupRun, isBounded: boolean) => Admission;
   /** Why a run created now would wait, and why it would be refused; null when it would start. */
-  readonly outlook: (lane: Lane) => { readonly waiting: string | null; readonly refused: Problem | null };
+  readonly outlook: (group: ConcurrencyGroup) => { readonly waiting: string | null; readonly refused: Problem | null };
   /** Claims an admitted run and begins it, in one transaction with `work`. */
   readonly start: (
-    source: ConductSource,
+    source: ControllerSource,
     admission: Extract<Admission, { kind: 'start' }>,
     work: (tx: Transaction) => Promise<void>,
   ) => Promise<void>;
@@ -56,12 +56,12 @@ export type Dispatcher = {
   readonly requestSlot: (run: RunFacts, n: number, grant: (slot: Slot) => void) => Slot | undefined;
   readonly withdrawSlot: (runId: string, n: number) => void;
   /** Goes on with a run that a former process left running. */
-  readonly resume: (source: ConductSource, lane: Lane) => Promise<Conductor>;
-  readonly conductorOf: (runId: string) => Conductor | undefined;
-  readonly conductors: () => readonly Conductor[];
-  /** Runs of a lane: those that have started, then those that wait, oldest first. */
-  readonly inLane: (lane: Lane) => readonly LaneRun[];
-  /** Lets go of a run that was ended without its conductor. */
+  readonly resume: (source: ControllerSource, group: ConcurrencyGroup) => Promise<RunController>;
+  readonly controllerOf: (runId: string) => RunController | undefined;
+  readonly controllers: () => readonly RunController[];
+  /** Runs of a concurrency group: those that have started, then those that wait, oldest first. */
+  readonly inGroup: (group: ConcurrencyGroup) => readonly GroupRun[];
+  /** Lets go of a run that was ended without its run controller. */
   readonly drop: (runId: string) => Promise<void>;
   /** What waits may start from now on. */
   readonly open: () => void;
@@ -79,7 +79,7 @@ type StepItem = { readonly kind: 'step'; readonly grant: (slot: Slot) => void };
 type RunItem = {
   readonly kind: 'run';
   readonly tenant: string;
-  readonly lane: Lane;
+  readonly group: ConcurrencyGroup;
   readonly isSubRun: boolean;
   waiting: string | null;
 };
@@ -95,9 +95,9 @@ export function createDispatcher(o: {
   readonly store: Store;
   readonly log: Logger;
   readonly limits: QueueLimits;
-  readonly conduct: (source: ConductSource) => Conductor;
-  /** What conducting a pending run takes; undefined when there is no such run. */
-  readonly sourceOf: (runId: string) => Promise<ConductSource | undefined>;
+  readonly createController: (source: ControllerSource) => RunController;
+  /** What driving a pending run takes; undefined when there is no such run. */
+  readonly sourceOf: (runId: string) => Promise<ControllerSource | undefined>;
   /** Ends a pending run that cannot be started. */
   readonly setAside: (runId: string, error: unknown) => Promise<void>;
 }): Dispatcher {
@@ -105,16 +105,16 @@ export function createDispatcher(o: {
   const queue = createFairQueue({ weightOf: limits.weightOf });
   const items = new Map<string, StepItem | RunItem>();
   /** Lanes of pending runs, and how many wait in each. */
-  const lanesById = new Map<string, { readonly lane: Lane; count: number }>();
-  const conductors = new Map<string, Conductor>();
+  const groupsById = new Map<string, { readonly group: ConcurrencyGroup; count: number }>();
+  const controllers = new Map<string, RunController>();
   const slots = createSlots(limits.globalConcurrency, () => wake());
-  const lanes = createLanes(limits.jobConcurrency, () => wake());
+  const groups = createConcurrencyGroups(limits.jobConcurrency, () => wake());
   const starting = new Map<string, Promise<void>>();
   let pendingCount = 0;
   /** Of them, those that a step has started. */
   let subRunCount = 0;
-  /** Runs about to be stored as waiting, with their lanes. */
-  const promised = new Map<string, LaneRun & { readonly lane: string; readonly isBounded: boolean }>();
+  /** Runs about to be stored as waiting, with their groups. */
+  const promised = new Map<string, GroupRun & { readonly group: string; readonly isBounded: boolean }>();
   let isOpen = false;
   let isStopping = false;
   let isWithoutRuns = false;
@@ -132,9 +132,9 @@ export function createDispatcher(o: {
   }
 
   /** A run that others wait before waits for what they wait for; where that is there already, for them. */
-  function whyWait(lane: Lane): string | null {
+  function whyWait(group: ConcurrencyGroup): string | null {
     if (isStopping || isWithoutRuns || !isOpen) return startingWords;
-    return lanes.whyNone(lane) ?? slots.whyNone() ?? (queue.peek(isBlocked) === undefined ? null : whoIsBefore());
+    return groups.whyNone(group) ?? slots.whyNone() ?? (queue.peek(isBlocked) === undefined ? null : whoIsBefore());
   }
 
   function whoIsBefore(): string {
@@ -149,19 +149,19 @@ export function createDispatcher(o: {
   }
 
   const isBlocked = (id: string): boolean => {
-    const found = lanesById.get(id);
-    return isWithoutRuns || (found !== undefined && lanes.whyNone(found.lane) !== null);
+    const found = groupsById.get(id);
+    return isWithoutRuns || (found !== undefined && groups.whyNone(found.group) !== null);
   };
 
   function leave(item: QueueItem, { isSubRun }: RunItem): void {
     pendingCount -= 1;
     if (isSubRun) subRunCount -= 1;
-    leaveLane(item.lane);
+    leaveGroup(item.group);
   }
 
-  function leaveLane(id: string): void {
-    const found = lanesById.get(id);
-    if (found && --found.count === 0) lanesById.delete(id);
+  function leaveGroup(id: string): void {
+    const found = groupsById.get(id);
+    if (found && --found.count === 0) groupsById.delete(id);
   }
 
   /** One pass a turn of the event loop, however many have woken it. */
@@ -193,7 +193,7 @@ export function createDispatcher(o: {
   }
 
   async function startPending(item: QueueItem, found: RunItem, slot: Slot): Promise<void> {
-    const hold = lanes.hold(found.lane, item);
+    const hold = groups.hold(found.group, item);
     try {
       // Read before the claim: a run that cannot be read is never one without a process.
       const source = await o.sourceOf(item.id);
@@ -204,7 +204,7 @@ export function createDispatcher(o: {
       slot.release();
       hold.release();
       if (error instanceof Superseded || isStopping) return;
-      if (!isStorageFault(error)) return o.setAside(item.id, error).catch((reason: unknown) => report(reason));
+      if (!isStorageError(error)) return o.setAside(item.id, error).catch((reason: unknown) => report(reason));
       pause();
       enqueueRun(item, found);
     }
@@ -226,31 +226,31 @@ export function createDispatcher(o: {
   }
 
   async function begin(
-    source: ConductSource,
+    source: ControllerSource,
     hold: Hold,
     slot: Slot,
     work?: (tx: Transaction) => Promise<void>,
   ): Promise<void> {
-    const conductor = keep(o.conduct(source), hold);
-    await conductor.begin(slot, work).catch((error: unknown) => {
-      conductors.delete(conductor.runId);
+    const controller = keep(o.createController(source), hold);
+    await controller.begin(slot, work).catch((error: unknown) => {
+      controllers.delete(controller.runId);
       throw error;
     });
   }
 
-  function keep(conductor: Conductor, hold: Hold): Conductor {
-    conductors.set(conductor.runId, conductor);
-    void conductor.finished.then(() => {
-      conductors.delete(conductor.runId);
+  function keep(controller: RunController, hold: Hold): RunController {
+    controllers.set(controller.runId, controller);
+    void controller.finished.then(() => {
+      controllers.delete(controller.runId);
       hold.release();
     });
-    return conductor;
+    return controller;
   }
 
   function enqueueRun(item: QueueItem, found: RunItem): void {
-    if (isStopping || queue.has(item.id) || conductors.has(item.id)) return;
+    if (isStopping || queue.has(item.id) || controllers.has(item.id)) return;
     // The newest limit holds for all who wait: the job may have been edited.
-    lanesById.set(item.lane, { lane: found.lane, count: (lanesById.get(item.lane)?.count ?? 0) + 1 });
+    groupsById.set(item.group, { group: found.group, count: (groupsById.get(item.group)?.count ?? 0) + 1 });
     items.set(item.id, found);
     queue.add(item);
     pendingCount += 1;
@@ -258,7 +258,7 @@ export function createDispatcher(o: {
     wake();
   }
 
-  /** Those at the head of their lane say why they wait now; the rest says what it was told when it came. */
+  /** Those at the head of their group say why they wait now; the rest says what it was told when it came. */
   function tellHeads(): void {
     let told = 0;
     for (const { id } of queue.heads()) {
@@ -269,13 +269,13 @@ export function createDispatcher(o: {
   }
 
   function tell(id: string, item: RunItem): void {
-    const waiting = whyWait(item.lane);
+    const waiting = whyWait(item.group);
     if (waiting === null || waiting === item.waiting) return;
     item.waiting = waiting;
     store.db
       .transact((tx) => store.runs.setWaiting(tx, id, waiting))
       .catch((error: unknown) => {
-        if (!isStorageFault(error)) report(error);
+        if (!isStorageError(error)) report(error);
       });
   }
 
@@ -300,11 +300,11 @@ export function createDispatcher(o: {
     get freeSlots() {
       return slots.free;
     },
-    admit(lane, run, isBounded) {
-      const waiting = whyWait(lane);
+    admit(group, run, isBounded) {
+      const waiting = whyWait(group);
       if (waiting === null) {
         const slot = slots.hold();
-        const hold = lanes.hold(lane, run);
+        const hold = groups.hold(group, run);
         const giveUp = (): void => {
           slot.release();
           hold.release();
@@ -313,19 +313,19 @@ export function createDispatcher(o: {
       }
       const refused = isBounded ? refusal() : null;
       if (refused) throw refused;
-      promised.set(run.id, { ...run, lane: laneId(lane), isBounded });
+      promised.set(run.id, { ...run, group: groupId(group), isBounded });
       return { kind: 'wait', waiting, giveUp: () => void promised.delete(run.id) };
     },
-    outlook(lane) {
-      const waiting = whyWait(lane);
+    outlook(group) {
+      const waiting = whyWait(group);
       return { waiting, refused: waiting === null ? null : refusal() };
     },
     start: (source, { hold, slot }, work) => begin(source, hold, slot, work),
     added(run) {
       const { id, jobId, tenant, priority, createdAtMs, waiting } = run;
-      const lane = { jobId, ...run.concurrency };
-      const item = { id, tenant, priority, createdAtMs, isStarted: false, lane: laneId(lane) };
-      enqueueRun(item, { kind: 'run', tenant, lane, isSubRun: run.trigger === 'job', waiting });
+      const group = { jobId, ...run.concurrency };
+      const item = { id, tenant, priority, createdAtMs, isStarted: false, group: groupId(group) };
+      enqueueRun(item, { kind: 'run', tenant, group, isSubRun: run.trigger === 'job', waiting });
     },
     removed(runId) {
       const item = queue.remove(runId);
@@ -336,12 +336,12 @@ export function createDispatcher(o: {
       wake();
     },
     requestSlot(run, n, grant) {
-      // Until all that runs has been taken up, nobody knows how many slots are free.
+      // Until all that runs has been resumed, nobody knows how many slots are free.
       if (isOpen && !isStopping && queue.size === 0 && slots.free > 0) return slots.hold();
       const id = stepItemId(run.run_id, n);
       items.set(id, { kind: 'step', grant });
       const createdAtMs = Date.parse(run.created_at);
-      queue.add({ id, tenant: run.tenant, priority: run.priority, createdAtMs, isStarted: true, lane: '' });
+      queue.add({ id, tenant: run.tenant, priority: run.priority, createdAtMs, isStarted: true, group: '' });
       wake();
       return undefined;
     },
@@ -350,25 +350,25 @@ export function createDispatcher(o: {
       queue.remove(id);
       items.delete(id);
     },
-    async resume(source, lane) {
+    async resume(source, group) {
       const { run_id: runId, tenant } = source.run;
-      const conductor = keep(o.conduct(source), lanes.hold(lane, { id: runId, tenant }));
+      const controller = keep(o.createController(source), groups.hold(group, { id: runId, tenant }));
       // A process that held a slot before the restart holds one now, even where the limits were lowered since.
-      await conductor.resume(slots.hold);
-      return conductor;
+      await controller.resume(slots.hold);
+      return controller;
     },
-    conductorOf: (runId) => conductors.get(runId),
-    conductors: () => [...conductors.values()],
-    inLane(lane) {
-      const id = laneId(lane);
+    controllerOf: (runId) => controllers.get(runId),
+    controllers: () => [...controllers.values()],
+    inGroup(group) {
+      const id = groupId(group);
       const pending = [...items].flatMap(([runId, item]) =>
-        item.kind === 'run' && laneId(item.lane) === id ? [{ id: runId, tenant: item.tenant }] : [],
+        item.kind === 'run' && groupId(item.group) === id ? [{ id: runId, tenant: item.tenant }] : [],
       );
-      return [...lanes.running(lane), ...pending, ...[...promised.values()].filter((one) => one.lane === id)];
+      return [...groups.running(group), ...pending, ...[...promised.values()].filter((one) => one.group === id)];
     },
     async drop(runId) {
-      await conductors.get(runId)?.detach();
-      conductors.delete(runId);
+      await controllers.get(runId)?.detach();
+      controllers.delete(runId);
     },
     open() {
       isOpen = true;
@@ -382,11 +382,11 @@ export function createDispatcher(o: {
     startable() {
       return isOpen && !isStopping && slots.free > 0 ? queue.peek(isBlocked)?.id : undefined;
     },
-    knows: (runId) => queue.has(runId) || starting.has(runId) || conductors.has(runId),
+    knows: (runId) => queue.has(runId) || starting.has(runId) || controllers.has(runId),
     async stop() {
       isStopping = true;
       await Promise.all(starting.values());
-      await Promise.all([...conductors.values()].map((conductor) => conductor.detach()));
+      await Promise.all([...controllers.values()].map((controller) => controller.detach()));
     },
   };
 }

@@ -1,5 +1,5 @@
 // What waits for a slot, in the order in which it is due: weighted fair queueing over tenants (start-time fair queueing),
-// by priority and age inside each. Slots, limits and what a lane stands for are the caller's.
+// by priority and age inside each. Slots, limits and what a concurrency group stands for are the caller's.
 
 import { type BinaryHeap, createBinaryHeap } from '../../domain/binary-heap.ts';
 import { invariant } from '../../domain/problem.ts';
@@ -13,11 +13,11 @@ export type QueueItem = {
   readonly isStarted: boolean;
   readonly createdAtMs: number;
   /** What may block it, such as its job and concurrency key; '' is never blocked. */
-  readonly lane: string;
+  readonly group: string;
 };
 
-/** Must answer the same for a lane as long as one call lasts. */
-type IsBlocked = (lane: string) => boolean;
+/** Must answer the same for a concurrency group as long as one call lasts. */
+type IsBlocked = (group: string) => boolean;
 
 export type FairQueue = {
   readonly size: number;
@@ -25,28 +25,28 @@ export type FairQueue = {
   /** An id that waits already stays as it is, so what is found twice may be added twice. */
   readonly add: (item: QueueItem) => void;
   readonly remove: (id: string) => QueueItem | undefined;
-  /** The next whose lane is not blocked, taken out; its tenant is charged. */
+  /** The next whose group is not blocked, taken out; its tenant is charged. */
   readonly take: (isBlocked: IsBlocked) => QueueItem | undefined;
   /** What `take` would give, without taking or charging. */
   readonly peek: (isBlocked: IsBlocked) => QueueItem | undefined;
-  /** The first of each lane of each tenant, as long as the queue is not changed meanwhile. */
+  /** The first of each group of each tenant, as long as the queue is not changed meanwhile. */
   readonly heads: () => Iterable<QueueItem>;
 };
 
-type Lane = { readonly name: string; readonly items: BinaryHeap<QueueItem> };
+type GroupQueue = { readonly name: string; readonly items: BinaryHeap<QueueItem> };
 
 type Tenant = {
-  readonly lanes: Map<string, Lane>;
-  readonly byHead: BinaryHeap<Lane>;
+  readonly queues: Map<string, GroupQueue>;
+  readonly byHead: BinaryHeap<GroupQueue>;
   /** In virtual time: when what it was given last is paid for. */
   paidAt: number;
 };
 
-type Choice = { readonly item: QueueItem; readonly tenant: Tenant; readonly turn: number };
+type Choice = { readonly item: QueueItem; readonly tenant: Tenant; readonly startTag: number };
 
 /**
- * Adding, removing and taking are logarithmic in the items of a lane and in the lanes of a tenant; taking also looks once at
- * each tenant and at the blocked lanes that would come first.
+ * Adding, removing and taking are logarithmic in the items of a concurrency group and in the groups of a tenant; taking
+ * also looks once at each tenant and at the blocked groups that would come first.
  */
 export function createFairQueue(o: { readonly weightOf: (tenant: string) => number }): FairQueue {
   const items = new Map<string, QueueItem>();
@@ -55,30 +55,30 @@ export function createFairQueue(o: { readonly weightOf: (tenant: string) => numb
   let now = 0;
 
   function choose(isBlocked: IsBlocked): Choice | undefined {
-    const isOpen = ({ name }: Lane) => name === '' || !isBlocked(name);
+    const isOpen = ({ name }: GroupQueue) => name === '' || !isBlocked(name);
     let best: Choice | undefined;
     for (const tenant of tenants.values()) {
       // Whoever was idle or blocked is due now and not earlier: nobody saves up turns.
-      const turn = Math.max(now, tenant.paidAt);
-      if (best && turn > best.turn) continue;
+      const startTag = Math.max(now, tenant.paidAt);
+      if (best && startTag > best.startTag) continue;
       const item = tenant.byHead.firstThat(isOpen)?.items.first();
-      if (item && (!best || turn < best.turn || isOlder(item, best.item))) best = { item, tenant, turn };
+      if (item && (!best || startTag < best.startTag || isOlder(item, best.item))) best = { item, tenant, startTag };
     }
     return best;
   }
 
   function drop(item: QueueItem): void {
     const tenant = tenants.get(item.tenant);
-    const lane = tenant?.lanes.get(item.lane);
-    invariant(tenant && lane, 'an item that waits has its place');
+    const queue = tenant?.queues.get(item.group);
+    invariant(tenant && queue, 'an item that waits has its place');
     items.delete(item.id);
-    changeHead(tenant, lane, () => lane.items.remove(item));
+    changeHead(tenant, queue, () => queue.items.remove(item));
   }
 
   /** An idle tenant that owes nothing is as good as a new one; when nothing waits, nobody owes anybody. */
   function forgetPaid(): void {
-    for (const [name, { lanes, paidAt }] of tenants) {
-      if (items.size === 0 || (lanes.size === 0 && paidAt <= now)) tenants.delete(name);
+    for (const [name, { queues, paidAt }] of tenants) {
+      if (items.size === 0 || (queues.size === 0 && paidAt <= now)) tenants.delete(name);
     }
   }
 
@@ -91,9 +91,9 @@ export function createFairQueue(o: { readonly weightOf: (tenant: string) => numb
       if (items.has(item.id)) return;
       items.set(item.id, item);
       const tenant = tenants.get(item.tenant) ?? createTenant();
-      const lane = tenant.lanes.get(item.lane) ?? { name: item.lane, items: createBinaryHeap(goesBefore) };
+      const queue = tenant.queues.get(item.group) ?? { name: item.group, items: createBinaryHeap(goesBefore) };
       tenants.set(item.tenant, tenant);
-      changeHead(tenant, lane, () => lane.items.add(item));
+      changeHead(tenant, queue, () => queue.items.add(item));
     },
     remove(id) {
       const item = items.get(id);
@@ -103,39 +103,39 @@ export function createFairQueue(o: { readonly weightOf: (tenant: string) => numb
     take(isBlocked) {
       const choice = choose(isBlocked);
       if (!choice) return undefined;
-      const { item, tenant, turn } = choice;
+      const { item, tenant, startTag } = choice;
       const cost = 1 / o.weightOf(item.tenant);
       invariant(cost > 0 && Number.isFinite(cost), 'a weight is a number above 0');
-      now = turn;
-      tenant.paidAt = turn + cost;
+      now = startTag;
+      tenant.paidAt = startTag + cost;
       drop(item);
       forgetPaid();
       return item;
     },
     peek: (isBlocked) => choose(isBlocked)?.item,
     *heads() {
-      for (const { lanes } of tenants.values()) for (const lane of lanes.values()) yield headOf(lane);
+      for (const { queues } of tenants.values()) for (const queue of queues.values()) yield headOf(queue);
     },
   };
 }
 
 function createTenant(): Tenant {
-  return { lanes: new Map(), byHead: createBinaryHeap((a, b) => goesBefore(headOf(a), headOf(b))), paidAt: 0 };
+  return { queues: new Map(), byHead: createBinaryHeap((a, b) => goesBefore(headOf(a), headOf(b))), paidAt: 0 };
 }
 
-/** A lane stands among its tenant's by its head, so it steps aside while that may change. */
-function changeHead(tenant: Tenant, lane: Lane, change: () => void): void {
-  tenant.byHead.remove(lane);
+/** A concurrency group stands among its tenant's by its head, so it steps aside while that may change. */
+function changeHead(tenant: Tenant, queue: GroupQueue, change: () => void): void {
+  tenant.byHead.remove(queue);
   change();
-  if (lane.items.size > 0) {
-    tenant.lanes.set(lane.name, lane);
-    tenant.byHead.add(lane);
+  if (queue.items.size > 0) {
+    tenant.queues.set(queue.name, queue);
+    tenant.byHead.add(queue);
   } else {
-    tenant.lanes.delete(lane.name);
+    tenant.queues.delete(queue.name);
   }
 }
 
-function headOf({ items }: Lane): QueueItem {
+function headOf({ items }: GroupQueue): QueueItem {
   const head = items.first();
   invariant(head, 'a lane that is kept has an item');
   return head;

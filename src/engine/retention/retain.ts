@@ -1,11 +1,11 @@
 // Retention: a pass over everything that has a bound, again and again while the server runs, and at once when asked.
 
-import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises';
+import { setTimeout as delay, setImmediate as yieldNow } from 'node:timers/promises';
 import { oldSnapshots } from '../../catalog/source/snapshot-removal.ts';
 import type { SteadyClock } from '../../lib/clock.ts';
 import type { Logger } from '../../lib/logger.ts';
 import type { Store } from '../../store/open.ts';
-import { isStorageFault } from '../../store/storage-fault.ts';
+import { isStorageError } from '../../store/storage-error.ts';
 import { createRetentionClock } from './retention-clock.ts';
 import {
   findHeld,
@@ -65,7 +65,7 @@ const loopShare = 0.1;
 /** On a busy server most of a step is waiting for others: it must not rest nine times that, too. */
 const longestRestMs = 200;
 /** A server that is told to stop has five seconds. */
-const patienceMs = 1_000;
+const timeoutMs = 1_000;
 const dayMs = 86_400_000;
 const leastWalBytes = 8 * 2 ** 20;
 
@@ -121,7 +121,7 @@ export function createRetention(o: {
         } catch (error) {
           // Nobody waits for it any more, and the store may be closed.
           if (closing.signal.aborted) return;
-          const isFull = isStorageFault(error);
+          const isFull = isStorageError(error);
           // On a full disk the log of commits cannot grow; taken into the database, it begins anew.
           if (isFull) await store.db.settle(Infinity).catch(() => undefined);
           const count = countOf(removed);
@@ -208,8 +208,8 @@ export function createRetention(o: {
       closing.abort();
       clearTimeout(timer);
       const hasEnded = new AbortController();
-      const patience = delay(patienceMs, undefined, { signal: hasEnded.signal }).catch(() => undefined);
-      await Promise.race([running, patience]);
+      const timeout = delay(timeoutMs, undefined, { signal: hasEnded.signal }).catch(() => undefined);
+      await Promise.race([running, timeout]);
       hasEnded.abort();
     },
   };
@@ -222,7 +222,7 @@ function restOf(share: number, signal: AbortSignal): Rest {
     const spentMs = performance.now() - startedAtMs;
     const restMs = Math.min(longestRestMs, Math.round(spentMs / share - spentMs));
     if (restMs > 0) await delay(restMs, undefined, { signal, ref: false }).catch(() => undefined);
-    else await nextTurn();
+    else await yieldNow();
     startedAtMs = performance.now();
   };
   return Object.assign(rest, { isOver: () => signal.aborted });

@@ -6,7 +6,7 @@ import type { Progress, Run } from '../../domain/run.ts';
 import type { Logger } from '../../lib/logger.ts';
 import type { Transaction } from '../../store/database.ts';
 import type { Store } from '../../store/open.ts';
-import { isStorageFault } from '../../store/storage-fault.ts';
+import { isStorageError } from '../../store/storage-error.ts';
 
 type Lines = { readonly firstSeq: number; count: number };
 type Between = { readonly afterSeq: number; readonly progress: Progress };
@@ -80,7 +80,7 @@ export function createAnnouncements(o: {
   function writeUnasked(): void {
     write().catch((error: unknown) => {
       // That it cannot write at present, the store has said already.
-      if (!isStorageFault(error)) o.log.error({ err: error }, 'events of the output were not written');
+      if (!isStorageError(error)) o.log.error({ err: error }, 'events of the output were not written');
       if (waiting.length > 0) writeIn(againMs);
     });
   }

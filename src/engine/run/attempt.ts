@@ -1,5 +1,5 @@
 // One attempt of a step as a process: from its launch, or its take-up after a restart, until nothing is left of it and all
-// that it printed is in the log. What its end means for the run is the conductor's.
+// that it printed is in the log. What its end means for the run is the run controller's.
 
 import { join } from 'node:path';
 import type { CommandAction, JsonObject, JsonValue } from '../../domain/job.ts';
@@ -8,14 +8,14 @@ import type { Run, RunPlan, StepReason, Termination } from '../../domain/run.ts'
 import { readOutputs } from '../../exec/collect/outputs.ts';
 import { readResult } from '../../exec/collect/results.ts';
 import type { LimitHost } from '../../exec/host/limit-host.ts';
-import { adopt } from '../../exec/proc/adopt.ts';
 import type { ForkServer } from '../../exec/proc/fork-server.ts';
 import { type AttemptEnd, type AttemptProcess, attend, launch, removed } from '../../exec/proc/launch.ts';
+import { resumeAttempt } from '../../exec/proc/resume-attempt.ts';
 import type { RunCallers } from '../../exec/proc/run-callers.ts';
 import type { Redactor } from '../../exec/redact/redact.ts';
 import { lackOfRoom } from '../../lib/files/disk-room.ts';
 import type { Logger } from '../../lib/logger.ts';
-import { unwritable } from '../../store/storage-fault.ts';
+import { unwritable } from '../../store/storage-error.ts';
 import { createOutput } from './output.ts';
 import type { RunLog } from './run-log.ts';
 
@@ -42,7 +42,9 @@ export type Outcome = {
 export type Attempt = {
   /** The process tree is gone. */
   readonly gone: Promise<void>;
-  /** All is in the log. A fault of flwd is a failure too, with the process tree ended. Never settles after `detach`. */
+  /**
+   * All is in the log. An error of flwd is a failure too, with the process tree ended. Never settles after `detach`.
+   */
   readonly outcome: Promise<Outcome>;
   /** Ends it by the job's ladder. False when it has ended, or is being ended already. */
   readonly interrupt: (why: Interruption) => boolean;
@@ -78,17 +80,17 @@ export function startAttempt(o: {
   readonly context: AttemptContext;
   readonly log: Logger;
   readonly mode: 'launch' | 'take-up';
-  readonly patiently: <T>(work: () => T | Promise<T>) => Promise<T>;
+  readonly withRetry: <T>(work: () => T | Promise<T>) => Promise<T>;
   /** Why its time is over. */
   readonly overdue: () => Interruption | undefined;
   /** A signal was sent, to so many processes. */
   readonly onSignal: (signal: string, processes: number) => void;
 }): Attempt {
-  const { run, plan, at, attemptDir, redactor, context, patiently } = o;
+  const { run, plan, at, attemptDir, redactor, context, withRetry } = o;
   const resources = plan.resources ?? noResources;
   const about = { step_id: at.stepId, attempt: at.attempt };
   const { promise: gone, resolve: markGone } = Promise.withResolvers<void>();
-  const output = createOutput({ at, redactor, runLog: o.runLog, patiently });
+  const output = createOutput({ at, redactor, runLog: o.runLog, withRetry });
   let process: AttemptProcess | undefined;
   let interruption: Interruption | undefined;
   let termination: Promise<Termination> | undefined;
@@ -104,8 +106,8 @@ export function startAttempt(o: {
   /** undefined: it was ended while the disk had no room for it. */
   async function start(): Promise<AttemptProcess | undefined> {
     if (o.mode === 'take-up') {
-      const adopted = await patiently(() => adopt(attemptDir));
-      if (adopted) return adopted;
+      const resumed = await withRetry(() => resumeAttempt(attemptDir));
+      if (resumed) return resumed;
       // What it printed is stored, so it had begun.
       if ((await o.runLog.open()).spoolOffset(at) > 0) return attend(attemptDir, Promise.resolve(), removed);
     }
@@ -130,7 +132,7 @@ export function startAttempt(o: {
       passthrough: context.passthrough(plan),
       limits: { resources, host: context.limitHost },
     };
-    return patiently(() => {
+    return withRetry(() => {
       if (interruption) return undefined;
       const lack = lackOfRoom(context.runsDir);
       if (lack !== null) throw unwritable(lack);
@@ -164,7 +166,7 @@ export function startAttempt(o: {
     await output.drain();
     if (end.kind === 'not-started' && end.cause)
       o.log.error({ ...about, err: end.cause }, 'an attempt could not be started');
-    const found = await patiently(() => readBack(attemptDir, redactor));
+    const found = await withRetry(() => readBack(attemptDir, redactor));
     return verdict(end, found, {
       // A former server may have ended it for its time, and died before it could say so.
       interruption: interruption ?? (o.mode === 'take-up' && end.kind === 'signalled' ? o.overdue() : undefined),

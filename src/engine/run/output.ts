@@ -27,7 +27,7 @@ export function createOutput(o: {
   readonly redactor: Redactor;
   readonly runLog: RunLog;
   /** Does the work again while it is the disk that refuses it. */
-  readonly patiently: <T>(work: () => T | Promise<T>) => Promise<T>;
+  readonly withRetry: <T>(work: () => T | Promise<T>) => Promise<T>;
 }): Output {
   const { at, runLog } = o;
   const lines = createSpoolLines(o.redactor);
@@ -42,7 +42,7 @@ export function createOutput(o: {
   async function append(log: LogWriter, bytes: Buffer, isRecovered: boolean): Promise<void> {
     const { heldBytes, aheadBytes } = lines;
     const settledEnd = Math.max(0, spoolEnd - heldBytes);
-    const { firstSeq, count, progress } = await o.patiently(() =>
+    const { firstSeq, count, progress } = await o.withRetry(() =>
       log.append({ ...at, bytes, spoolEnd: settledEnd, aheadBytes, isRecovered }),
     );
     lastError = lastErrorIn(bytes) ?? lastError;
@@ -99,7 +99,7 @@ export function createOutput(o: {
       spoolPath = path;
       if (mode === 'take-up') {
         // Read before the look for the spool: a shim makes that before it says who it is.
-        const { shim } = (await o.patiently(() => readStatus(dirname(path)))) ?? {};
+        const { shim } = (await o.withRetry(() => readStatus(dirname(path)))) ?? {};
         const size = statSync(path, { throwIfNoEntry: false })?.size;
         recoveredEnd = size ?? 0;
         spoolEnd = (await runLog.open()).spoolOffset(at);
@@ -108,7 +108,7 @@ export function createOutput(o: {
       spool = read();
     },
     async drain() {
-      await o.patiently(async () => {
+      await o.withRetry(async () => {
         spool ??= read();
         try {
           await spool.drain();

@@ -3,7 +3,7 @@
 import type { JobDefinition, StepDefinition } from '../../domain/job.ts';
 import { formatDuration } from '../../lib/units.ts';
 import type { Interruption } from './attempt.ts';
-import type { Place } from './places.ts';
+import type { StepInstance } from './step-instances.ts';
 
 export function runOverdue(job: JobDefinition, deadlineAtMs: number | null, nowMs: number): Interruption | undefined {
   if (deadlineAtMs === null || deadlineAtMs > nowMs) return undefined;
@@ -16,7 +16,7 @@ export function runOverdue(job: JobDefinition, deadlineAtMs: number | null, nowM
 }
 
 export function stepOverdue(
-  { deadlineAtMs }: Pick<Place, 'deadlineAtMs'>,
+  { deadlineAtMs }: Pick<StepInstance, 'deadlineAtMs'>,
   { timeoutMs }: Pick<StepDefinition, 'timeoutMs'>,
   nowMs: number,
 ): Interruption | undefined {

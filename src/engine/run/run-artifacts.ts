@@ -50,7 +50,7 @@ export function createRunArtifacts(o: {
   readonly limits: ArtifactLimits;
   readonly clock: Clock;
   readonly log: Logger;
-  readonly patiently: <T>(work: () => T | Promise<T>) => Promise<T>;
+  readonly withRetry: <T>(work: () => T | Promise<T>) => Promise<T>;
 }): RunArtifacts {
   /** null: nothing was started, or a process of it is left. */
   let taken: { readonly places: ReadonlySet<BytePath>; readonly namers: readonly Namer[] } | null = null;
@@ -64,7 +64,7 @@ export function createRunArtifacts(o: {
       const isSingle = o.plan.job.composition === 'single';
       const mayLink = isSingle && !canMeetOthers(o.plan);
       const stepOf = isSingle ? () => last.stepId : createStepFinder(steps.flat());
-      const collected = await o.patiently(() =>
+      const collected = await o.withRetry(() =>
         isRunAlive(o.runDir) ? unsafe : collect({ ...o, job: o.plan.job, namers, stepOf, mayLink }),
       );
       for (const { text, namer } of collected.warnings) await o.runLog.note(namer ?? last, text);

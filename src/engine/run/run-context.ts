@@ -1,4 +1,4 @@
-// What conducting a run takes: the run itself, what it works with, and what it asks of the engine around it.
+// What driving a run takes: the run itself, what it works with, and what it asks of the engine around it.
 
 import type { ExpressionScope } from '../../catalog/expression/expression.ts';
 import type { StepAction } from '../../domain/job.ts';
@@ -15,7 +15,7 @@ import type { RunState } from './run-state.ts';
 import type { Slot } from './slots.ts';
 import type { RunFacts } from './step-values.ts';
 
-export type ConductContext = AttemptContext & {
+export type ControllerContext = AttemptContext & {
   readonly store: Store;
   readonly clock: SteadyClock;
   readonly log: Logger;
@@ -26,7 +26,7 @@ export type ConductContext = AttemptContext & {
 };
 
 /** The step, at the attempt and epoch that ask for the sub-run. */
-type ParentPlace = {
+type ParentStep = {
   readonly runId: string;
   readonly stepId: string;
   readonly attempt: number;
@@ -38,7 +38,7 @@ export type Children = {
   readonly start: (o: {
     readonly run: RunFacts;
     readonly plan: RunPlan;
-    readonly at: ParentPlace;
+    readonly at: ParentStep;
     readonly action: Extract<StepAction, { kind: 'job' }>;
     /** Sees no secrets. */
     readonly scope: ExpressionScope;
@@ -51,7 +51,7 @@ export type Children = {
   readonly end: (runId: string, signal: AbortSignal) => Promise<Outcome>;
 };
 
-/** What a conductor asks of the engine around it. */
+/** What a run controller asks of the engine around it. */
 export type Surroundings = {
   /** A slot at once, or in its turn by `grant`. */
   readonly requestSlot: (run: RunFacts, n: number, grant: (slot: Slot) => void) => Slot | undefined;
@@ -61,7 +61,7 @@ export type Surroundings = {
   readonly children: Children;
 };
 
-export type ConductSource = RunSecrets & {
+export type ControllerSource = RunSecrets & {
   readonly run: RunFacts;
   readonly plan: RunPlan;
   readonly state: RunState;

@@ -16,7 +16,7 @@ export type RunLog = {
   readonly addLines: (lines: { readonly firstSeq: number; readonly count: number }) => void;
   readonly addProgress: (progress: Progress, afterSeq: number) => void;
   /** Announces what an earlier process has stored and not announced. */
-  readonly takeUp: () => Promise<void>;
+  readonly resume: () => Promise<void>;
   /** A line of the engine's own, a warning. */
   readonly note: (at: { readonly stepId: string; readonly attempt: number }, message: string) => Promise<void>;
   /** Writes what `work` does, and with it the journal rows of what is not announced yet. */
@@ -33,7 +33,7 @@ export function createRunLog(o: {
   readonly store: Store;
   readonly log: Logger;
   /** Does the work again while it is the disk that refuses it. */
-  readonly patiently: <T>(work: () => T | Promise<T>) => Promise<T>;
+  readonly withRetry: <T>(work: () => T | Promise<T>) => Promise<T>;
 }): RunLog {
   const { run, job, store } = o;
   const announcements = createAnnouncements({ ...o, outputType: outputTypeOf(job) });
@@ -41,7 +41,7 @@ export function createRunLog(o: {
 
   function open(): Promise<LogWriter> {
     opening ??= o
-      .patiently(() => store.logs.openWriter({ runId: run.run_id, maxSizeBytes: job.logs.maxSizeBytes }))
+      .withRetry(() => store.logs.openWriter({ runId: run.run_id, maxSizeBytes: job.logs.maxSizeBytes }))
       .catch((error: unknown) => {
         opening = undefined;
         throw error;
@@ -53,19 +53,19 @@ export function createRunLog(o: {
     open,
     addLines: announcements.addLines,
     addProgress: announcements.addProgress,
-    async takeUp() {
+    async resume() {
       const log = await open();
       const announced = await store.journal.lastOutputSeq(run.run_id);
       announcements.addLines({ firstSeq: announced + 1, count: log.lastSeq - announced });
     },
     async note(at, message) {
       const log = await open();
-      announcements.addLines(await o.patiently(() => log.note({ ...at, message })));
+      announcements.addLines(await o.withRetry(() => log.note({ ...at, message })));
     },
     commit: announcements.commit,
     async close() {
       const log = await opening;
-      if (log) announcements.addLines(await o.patiently(() => log.close()));
+      if (log) announcements.addLines(await o.withRetry(() => log.close()));
       announcements.pause();
     },
     async release() {

@@ -1,34 +1,34 @@
-// From what is stored of a run to what conducting it takes.
+// From what is stored of a run to what driving it takes.
 
 import type { Run } from '../../domain/run.ts';
 import { lastAttempts } from '../../store/run/run-rows.ts';
 import type { StoredRun } from '../../store/run/runs.ts';
 import type { StepRow } from '../../store/schema.ts';
 import type { Sealer } from '../secrets/seal.ts';
-import { type Place, restorePlaces } from './places.ts';
-import type { ConductSource } from './run-context.ts';
+import type { ControllerSource } from './run-context.ts';
 import { unsealSecrets } from './run-secrets.ts';
 import { createRunState, type Ending } from './run-state.ts';
 import { sealContext } from './step-changes.ts';
+import { restoreStepInstances, type StepInstance } from './step-instances.ts';
 
 /** @throws Error where its secrets cannot be unsealed */
-export function toSource(stored: StoredRun, sealer: Sealer): ConductSource {
+export function toSource(stored: StoredRun, sealer: Sealer): ControllerSource {
   const { run, plan, deadlineAtMs } = stored;
   const { job } = plan;
   const rows = lastAttempts(stored.attempts);
-  const places = restorePlaces(job.steps, rows);
+  const instances = restoreStepInstances(job.steps, rows);
   const ended = rows
     .flatMap((row, at) => {
-      const place = places[at];
-      return place && row.finished_at !== null ? [{ row, place }] : [];
+      const instance = instances[at];
+      return instance && row.finished_at !== null ? [{ row, instance }] : [];
     })
     .toSorted((a, b) => inOrder(a.row, b.row))
-    .map(({ row, place }) => ({ place, ...endOf(row, place, run, sealer) }));
+    .map(({ row, instance }) => ({ instance, ...endOf(row, instance, run, sealer) }));
   return {
     run,
     plan,
     ...unsealSecrets(stored, sealer),
-    state: createRunState({ job, run, places, ended }),
+    state: createRunState({ job, run, instances, ended }),
     terminations: stored.attempts.flatMap(({ termination }) => (termination === null ? [] : [JSON.parse(termination)])),
     isCancelRequested: run.cancel_requested_at !== null,
     deadlineAtMs,
@@ -53,7 +53,7 @@ function inOrder(a: StepRow, b: StepRow): number {
 
 function endOf(
   row: StepRow,
-  place: Place,
+  instance: StepInstance,
   run: Pick<Run, 'run_id'>,
   sealer: Sealer,
 ): { readonly ending: Ending; readonly skipped: StepRow['reason'] } {
@@ -66,5 +66,5 @@ function endOf(
     outputs: JSON.parse(row.outputs),
     openOutputs: unsealOutputs(row, run.run_id, sealer),
   } as const;
-  return { ending, skipped: place.status === 'skipped' ? (reason ?? 'run_ended') : null };
+  return { ending, skipped: instance.status === 'skipped' ? (reason ?? 'run_ended') : null };
 }

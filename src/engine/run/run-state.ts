@@ -1,5 +1,5 @@
 // What is to become of a run's steps by what has ended: the graph, the conditions, the instances. It decides and remembers;
-// storing it, and the processes, are the conductor's.
+// storing it, and the processes, are the run controller's.
 
 import { type ExpressionScope, evaluateCondition, evaluateItems } from '../../catalog/expression/expression.ts';
 import { ExpressionError } from '../../catalog/expression/expression-error.ts';
@@ -7,11 +7,11 @@ import type { JobDefinition, StepDefinition } from '../../domain/job.ts';
 import { invariant } from '../../domain/problem.ts';
 import type { StepReason } from '../../domain/run.ts';
 import { createStepGraph, type StepEnd } from '../../domain/step-graph.ts';
-import { foreachInstances, type Instance, matrixInstances } from './instances.ts';
-import { createInstancePlaces, type Place } from './places.ts';
+import { foreachInstances, type InstanceItem, matrixInstances } from './expand.ts';
+import { createGroupInstances, type StepInstance } from './step-instances.ts';
 import { joinOutputs, type RunFacts, type ScopeStep, type StepValue, scopeOf, toScopeStep } from './step-values.ts';
 
-/** How a place ended. */
+/** How an instance ended. */
 export type Ending = {
   readonly status: 'success' | 'failed' | 'cancelled';
   readonly reason: StepReason | null;
@@ -22,29 +22,29 @@ export type Ending = {
 };
 
 export type Decision =
-  | { readonly kind: 'begin'; readonly place: Place }
-  | { readonly kind: 'skip'; readonly place: Place; readonly reason: StepReason; readonly message: string }
+  | { readonly kind: 'begin'; readonly instance: StepInstance }
+  | { readonly kind: 'skip'; readonly instance: StepInstance; readonly reason: StepReason; readonly message: string }
   /** `added` are the instances that have no row yet. */
-  | { readonly kind: 'expand'; readonly place: Place; readonly added: readonly Place[] }
-  | { readonly kind: 'end'; readonly place: Place; readonly ending: Ending };
+  | { readonly kind: 'expand'; readonly instance: StepInstance; readonly added: readonly StepInstance[] }
+  | { readonly kind: 'end'; readonly instance: StepInstance; readonly ending: Ending };
 
 type Failure = Pick<Ending, 'reason' | 'message' | 'exitCode'> & { readonly stepId: string };
 
 export type RunState = {
-  readonly places: readonly Place[];
+  readonly instances: readonly StepInstance[];
   /** Every step has ended. */
   readonly isOver: boolean;
-  readonly stepOf: (place: Place) => StepDefinition;
+  readonly stepOf: (instance: StepInstance) => StepDefinition;
   readonly values: ReadonlyMap<string, StepValue>;
   readonly scope: ExpressionScope;
   /** Those that its step would be expanded to now; none where it would not begin, or has no instances. */
-  readonly instancesOf: (place: Place) => readonly Instance[];
+  readonly instancesOf: (instance: StepInstance) => readonly InstanceItem[];
   /** What follows from all that has ended since the last call. While `isAborting`, nothing begins. */
   readonly next: (isAborting: boolean) => Decision[];
-  /** A place has ended; with the last instance of a step, the step has. */
-  readonly end: (place: Place, ending: Ending) => Decision[];
-  /** A place that has not begun is not going to. */
-  readonly drop: (place: Place, reason: StepReason, message: string) => Decision[];
+  /** An instance has ended; with the last instance of a step, the step has. */
+  readonly end: (instance: StepInstance, ending: Ending) => Decision[];
+  /** An instance that has not begun is not going to. */
+  readonly drop: (instance: StepInstance, reason: StepReason, message: string) => Decision[];
   /** What made the run a failure; undefined when nothing did. */
   readonly failure: () => Failure | undefined;
   /** Of the step that ended last and had one. */
@@ -54,64 +54,68 @@ export type RunState = {
 export function createRunState(o: {
   readonly job: JobDefinition;
   readonly run: RunFacts;
-  readonly places: readonly Place[];
-  /** How those places ended that have, in the order of their ends. */
-  readonly ended: readonly { readonly place: Place; readonly ending: Ending; readonly skipped: StepReason | null }[];
+  readonly instances: readonly StepInstance[];
+  /** How those instances ended that have, in the order of their ends. */
+  readonly ended: readonly {
+    readonly instance: StepInstance;
+    readonly ending: Ending;
+    readonly skipped: StepReason | null;
+  }[];
 }): RunState {
   const { steps } = o.job;
-  const places = [...o.places];
+  const stepInstances = [...o.instances];
   const graph = createStepGraph(steps);
   const values = new Map<string, StepValue>();
   const seen = new Map<string, ScopeStep>();
   const scope = scopeOf(o.run, o.job.secretArgs, seen);
-  const endings = new Map<Place, Ending>();
+  const endings = new Map<StepInstance, Ending>();
   const failures = new Map<number, Failure>();
   /** By the index of a step that was expanded: its instances, and how many have not ended. */
-  const groups = new Map<number, { readonly instances: readonly Place[]; left: number }>();
+  const groups = new Map<number, { readonly instances: readonly StepInstance[]; left: number }>();
   let lastExitCode: number | null = null;
 
-  function stepOf({ index }: Place): StepDefinition {
+  function stepOf({ index }: StepInstance): StepDefinition {
     const step = steps[index];
     invariant(step, 'a place is one of its job’s steps');
     return step;
   }
 
-  function endStep(place: Place, how: StepEnd, value: StepValue): void {
-    values.set(place.stepId, value);
-    seen.set(place.stepId, toScopeStep(value));
-    graph.end(place.index, how);
+  function endStep(instance: StepInstance, how: StepEnd, value: StepValue): void {
+    values.set(instance.stepId, value);
+    seen.set(instance.stepId, toScopeStep(value));
+    graph.end(instance.index, how);
   }
 
-  function record(place: Place, ending: Ending): void {
-    place.status = ending.status;
-    endings.set(place, ending);
+  function record(instance: StepInstance, ending: Ending): void {
+    instance.status = ending.status;
+    endings.set(instance, ending);
     if (ending.exitCode !== null) lastExitCode = ending.exitCode;
     const { reason, message, exitCode } = ending;
-    if (ending.status === 'failed' && !failures.has(place.index)) {
-      failures.set(place.index, { stepId: place.stepId, reason, message, exitCode });
+    if (ending.status === 'failed' && !failures.has(instance.index)) {
+      failures.set(instance.index, { stepId: instance.stepId, reason, message, exitCode });
     }
   }
 
-  function end(place: Place, ending: Ending): Decision[] {
-    record(place, ending);
+  function end(instance: StepInstance, ending: Ending): Decision[] {
+    record(instance, ending);
     const { status, outputs, openOutputs } = ending;
-    if (place.item === null) {
-      endStep(place, status, { status, outputs, open: openOutputs, isGroup: place.kind === 'group' });
+    if (instance.item === null) {
+      endStep(instance, status, { status, outputs, open: openOutputs, isGroup: instance.kind === 'group' });
       return [];
     }
-    return endInstance(place);
+    return endInstance(instance);
   }
 
-  function endInstance(place: Place): Decision[] {
-    const group = groups.get(place.index);
-    const whole = places[place.index];
+  function endInstance(instance: StepInstance): Decision[] {
+    const group = groups.get(instance.index);
+    const whole = stepInstances[instance.index];
     invariant(group && whole, 'an instance is one of its step');
     group.left -= 1;
     return group.left > 0 ? [] : endGroup(whole, group.instances);
   }
 
-  function endGroup(whole: Place, instances: readonly Place[]): Decision[] {
-    const all = instances.map((place) => endings.get(place));
+  function endGroup(whole: StepInstance, instances: readonly StepInstance[]): Decision[] {
+    const all = instances.map((instance) => endings.get(instance));
     const failed = failures.get(whole.index);
     const isCancelled = instances.some(({ status }) => status === 'cancelled' || status === 'skipped');
     const ending: Ending = {
@@ -122,40 +126,40 @@ export function createRunState(o: {
       outputs: joinOutputs(all.map((one) => one?.outputs ?? {})),
       openOutputs: joinOutputs(all.map((one) => one?.openOutputs ?? {})),
     };
-    return [{ kind: 'end', place: whole, ending }, ...end(whole, ending)];
+    return [{ kind: 'end', instance: whole, ending }, ...end(whole, ending)];
   }
 
-  function skip(place: Place, how: StepEnd, reason: StepReason, message: string): Decision[] {
-    place.status = 'skipped';
-    const decision: Decision = { kind: 'skip', place, reason, message };
-    if (place.item !== null) return [decision, ...endInstance(place)];
-    endStep(place, how, { status: 'skipped', outputs: {}, open: {}, isGroup: false });
+  function skip(instance: StepInstance, how: StepEnd, reason: StepReason, message: string): Decision[] {
+    instance.status = 'skipped';
+    const decision: Decision = { kind: 'skip', instance, reason, message };
+    if (instance.item !== null) return [decision, ...endInstance(instance)];
+    endStep(instance, how, { status: 'skipped', outputs: {}, open: {}, isGroup: false });
     return [decision];
   }
 
-  function decide(place: Place): Decision[] {
-    const step = stepOf(place);
+  function decide(instance: StepInstance): Decision[] {
+    const step = stepOf(instance);
     let what = 'if';
     try {
       if (step.condition !== null && !evaluateCondition(step.condition, scope)) {
-        return skip(place, 'condition', 'condition', `its \`if\` does not hold: ${step.condition}`);
+        return skip(instance, 'condition', 'condition', `its \`if\` does not hold: ${step.condition}`);
       }
       what = 'foreach';
       // Some of them have ended in an earlier run.
-      const before = groups.get(place.index);
-      if (before) return expand(place, before.instances, []);
+      const before = groups.get(instance.index);
+      if (before) return expand(instance, before.instances, []);
       const instances = instancesOf(step);
-      if (!instances) return [{ kind: 'begin', place }];
-      const added = createInstancePlaces(place, step, instances, places.length);
-      places.push(...added);
-      groups.set(place.index, { instances: added, left: added.length });
-      return expand(place, added, added);
+      if (!instances) return [{ kind: 'begin', instance }];
+      const added = createGroupInstances(instance, step, instances, stepInstances.length);
+      stepInstances.push(...added);
+      groups.set(instance.index, { instances: added, left: added.length });
+      return expand(instance, added, added);
     } catch (error) {
       if (!(error instanceof ExpressionError)) throw error;
       const message = `\`${what}\`: ${error.message}`;
       const nothing = { exitCode: null, outputs: {}, openOutputs: {} };
       const ending: Ending = { status: 'failed', reason: 'start_failed', message, ...nothing };
-      return [{ kind: 'end', place, ending }, ...end(place, ending)];
+      return [{ kind: 'end', instance, ending }, ...end(instance, ending)];
     }
   }
 
@@ -164,8 +168,8 @@ export function createRunState(o: {
     return step.foreach === null ? undefined : foreachInstances(step.id, evaluateItems(step.foreach, scope));
   }
 
-  function instancesNow(place: Place): readonly Instance[] {
-    const step = stepOf(place);
+  function instancesNow(instance: StepInstance): readonly InstanceItem[] {
+    const step = stepOf(instance);
     try {
       const begins = step.condition === null || evaluateCondition(step.condition, scope);
       return (begins ? instancesOf(step) : undefined) ?? [];
@@ -175,27 +179,32 @@ export function createRunState(o: {
     }
   }
 
-  function expand(place: Place, instances: readonly Place[], added: readonly Place[]): Decision[] {
+  function expand(
+    instance: StepInstance,
+    instances: readonly StepInstance[],
+    added: readonly StepInstance[],
+  ): Decision[] {
     const open = instances.filter(({ status }) => status === 'pending');
     const begun: Decision[] = [
-      { kind: 'expand', place, added },
-      ...open.map((instance): Decision => ({ kind: 'begin', place: instance })),
+      { kind: 'expand', instance, added },
+      ...open.map((instance): Decision => ({ kind: 'begin', instance: instance })),
     ];
-    return open.length > 0 ? begun : [...begun, ...endGroup(place, instances)];
+    return open.length > 0 ? begun : [...begun, ...endGroup(instance, instances)];
   }
 
   function next(isAborting: boolean): Decision[] {
     const decisions: Decision[] = [];
     for (let ready = graph.takeReady(); ready.length > 0; ready = graph.takeReady()) {
       for (const { index, skip: isSkipped } of ready) {
-        const place = places[index];
-        invariant(place, 'every step has its place');
-        if (place.status !== 'pending') continue;
-        if (isAborting) decisions.push(...drop(place, 'run_ended', 'the run ended before its turn'));
-        else if (isSkipped) decisions.push(...skip(place, 'upstream_failed', 'upstream_failed', whyUnreached(index)));
+        const instance = stepInstances[index];
+        invariant(instance, 'every step has its place');
+        if (instance.status !== 'pending') continue;
+        if (isAborting) decisions.push(...drop(instance, 'run_ended', 'the run ended before its turn'));
+        else if (isSkipped)
+          decisions.push(...skip(instance, 'upstream_failed', 'upstream_failed', whyUnreached(index)));
         // A retry that waits: its condition held before the first attempt.
-        else if (place.attempt > 1) decisions.push({ kind: 'begin', place });
-        else decisions.push(...decide(place));
+        else if (instance.attempt > 1) decisions.push({ kind: 'begin', instance });
+        else decisions.push(...decide(instance));
       }
     }
     return decisions;
@@ -213,27 +222,27 @@ export function createRunState(o: {
     return how === 'success' || how === 'condition' || (how === 'failed' && steps[at]?.continueOnError === true);
   }
 
-  function drop(place: Place, reason: StepReason, message: string): Decision[] {
-    return skip(place, 'cancelled', reason, message);
+  function drop(instance: StepInstance, reason: StepReason, message: string): Decision[] {
+    return skip(instance, 'cancelled', reason, message);
   }
 
   const instancesBefore = Map.groupBy(
-    places.filter(({ item }) => item !== null),
+    stepInstances.filter(({ item }) => item !== null),
     ({ index }) => index,
   );
   for (const [index, instances] of instancesBefore) groups.set(index, { instances, left: instances.length });
-  for (const { place, ending, skipped } of o.ended) {
-    if (place.item !== null) {
+  for (const { instance, ending, skipped } of o.ended) {
+    if (instance.item !== null) {
       // Its step's own end, where it has come, is among those that follow.
-      if (skipped === null) record(place, ending);
-      const group = groups.get(place.index);
+      if (skipped === null) record(instance, ending);
+      const group = groups.get(instance.index);
       if (group) group.left -= 1;
-    } else if (skipped === null) end(place, ending);
-    else skip(place, skipped === 'condition' ? 'condition' : 'upstream_failed', skipped, '');
+    } else if (skipped === null) end(instance, ending);
+    else skip(instance, skipped === 'condition' ? 'condition' : 'upstream_failed', skipped, '');
   }
 
   return {
-    places,
+    instances: stepInstances,
     get isOver() {
       return graph.isOver;
     },

@@ -1,5 +1,5 @@
-// What a conductor writes of its steps: each change of a place, in memory at once, and as a row in the turn's transaction.
-// A change of an attempt that another process holds by now fails the whole turn.
+// What a run controller writes of its steps: each change of an instance, in memory at once, and as a row in the batch's
+// transaction. A change of an attempt that another process holds by now fails the whole batch.
 
 import type { Decision as Approval, Run } from '../../domain/run.ts';
 import type { Clock } from '../../lib/clock.ts';
@@ -8,9 +8,9 @@ import type { Transaction } from '../../store/database.ts';
 import type { About, StepStore } from '../../store/run/steps.ts';
 import type { Sealer } from '../secrets/seal.ts';
 import type { Outcome } from './attempt.ts';
-import { type Place, toNewStep } from './places.ts';
 import type { Decision, Ending, RunState } from './run-state.ts';
 import type { Slot } from './slots.ts';
+import { type StepInstance, toNewStep } from './step-instances.ts';
 
 /** Another process holds the attempt by now: this one must not touch it. */
 export class Superseded extends Error {}
@@ -21,24 +21,24 @@ type Change = (tx: Transaction) => Promise<void>;
  * What one event brings about: rows, written together, and what is done once they are durable. `slots` are those of the
  * processes that start then, or are given back.
  */
-export type Turn = {
+export type Batch = {
   readonly changes: Change[];
   readonly after: (() => void)[];
   readonly slots: Slot[];
   result: Run['result'];
 };
 
-export function newTurn(): Turn {
+export function newBatch(): Batch {
   return { changes: [], after: [], slots: [], result: null };
 }
 
 /** What comes once it is durable. */
-export function carryOn({ after }: Turn): void {
+export function carryOn({ after }: Batch): void {
   for (const act of after) act();
 }
 
 /** It was not written: nothing of it starts. */
-export function giveUpTurn({ slots }: Turn): void {
+export function giveUpBatch({ slots }: Batch): void {
   for (const slot of slots) slot.release();
 }
 
@@ -59,26 +59,31 @@ export function createStepChanges(o: {
 }) {
   const { about, state, steps, clock, time } = o;
 
-  function start(place: Place, status: 'running' | 'waiting_approval', turn: Turn): void {
+  function start(instance: StepInstance, status: 'running' | 'waiting_approval', batch: Batch): void {
     const atMs = time.now();
-    const { timeoutMs, action } = state.stepOf(place);
-    const { stepId, attempt } = place;
+    const { timeoutMs, action } = state.stepOf(instance);
+    const { stepId, attempt } = instance;
     // The whole of its instances has no time of its own.
-    const deadlineAtMs = timeoutMs === null || place.kind === 'group' ? null : clock.now() + timeoutMs;
-    Object.assign(place, { status, epoch: 1, deadlineAtMs });
+    const deadlineAtMs = timeoutMs === null || instance.kind === 'group' ? null : clock.now() + timeoutMs;
+    Object.assign(instance, { status, epoch: 1, deadlineAtMs });
     const message = status === 'waiting_approval' && action.kind === 'approval' ? action.text : null;
     const row = { status, atMs, worker: o.worker, deadlineAtMs, message };
-    turn.changes.push(async (tx) => must(await steps.start(tx, about, { stepId, attempt }, row)));
-    if (deadlineAtMs !== null) turn.after.push(() => o.noticeDeadline(deadlineAtMs));
+    batch.changes.push(async (tx) => must(await steps.start(tx, about, { stepId, attempt }, row)));
+    if (deadlineAtMs !== null) batch.after.push(() => o.noticeDeadline(deadlineAtMs));
   }
 
   /** The row alone: what follows from it is the state's. */
-  function end(place: Place, outcome: Ending & Partial<Outcome>, turn: Turn, approval: Approval | null = null): void {
-    const { stepId, attempt, epoch } = place;
+  function end(
+    instance: StepInstance,
+    outcome: Ending & Partial<Outcome>,
+    batch: Batch,
+    approval: Approval | null = null,
+  ): void {
+    const { stepId, attempt, epoch } = instance;
     const { status, reason, message, exitCode, outputs, openOutputs, termination = null } = outcome;
     const holdsSecret = Object.entries(openOutputs).some(([key, value]) => outputs[key] !== value);
     const row = { status, reason, atMs: time.now(), exitCode, message, outputs, termination, approval };
-    turn.changes.push(async (tx) => {
+    batch.changes.push(async (tx) => {
       // In the transaction: what waits for a disk is sealed by the key of that time.
       const sealed = holdsSecret
         ? o.sealer.seal(JSON.stringify(openOutputs), sealContext(about.runId, stepId, attempt))
@@ -88,11 +93,11 @@ export function createStepChanges(o: {
   }
 
   /** Ends the attempt, and makes the next one, which waits for `delayMs`. */
-  function retry(place: Place, outcome: Outcome, delayMs: number, turn: Turn): void {
-    end(place, outcome, turn);
+  function retry(instance: StepInstance, outcome: Outcome, delayMs: number, batch: Batch): void {
+    end(instance, outcome, batch);
     const notBeforeMs = clock.now() + delayMs;
-    Object.assign(place, {
-      attempt: place.attempt + 1,
+    Object.assign(instance, {
+      attempt: instance.attempt + 1,
       epoch: 0,
       status: 'pending',
       notBeforeMs,
@@ -100,21 +105,21 @@ export function createStepChanges(o: {
       childRunId: null,
       interruption: undefined,
     });
-    const row = { ...toNewStep(place, state.stepOf(place)), not_before: notBeforeMs };
-    const message = `${outcome.message ?? 'it failed'}; attempt ${place.attempt} in ${formatDuration(delayMs)}`;
-    turn.changes.push((tx) => steps.retry(tx, about, row, message));
+    const row = { ...toNewStep(instance, state.stepOf(instance)), not_before: notBeforeMs };
+    const message = `${outcome.message ?? 'it failed'}; attempt ${instance.attempt} in ${formatDuration(delayMs)}`;
+    batch.changes.push((tx) => steps.retry(tx, about, row, message));
   }
 
-  function skip({ place, reason, message }: Extract<Decision, { kind: 'skip' }>, turn: Turn): void {
-    const { stepId } = place;
+  function skip({ instance, reason, message }: Extract<Decision, { kind: 'skip' }>, batch: Batch): void {
+    const { stepId } = instance;
     const row = { reason, message, atMs: time.now() };
-    turn.changes.push(async (tx) => must(await steps.skip(tx, about, stepId, row)));
+    batch.changes.push(async (tx) => must(await steps.skip(tx, about, stepId, row)));
   }
 
-  function expand({ place, added }: Extract<Decision, { kind: 'expand' }>, turn: Turn): void {
-    start(place, 'running', turn);
-    const rows = added.map((instance) => toNewStep(instance, state.stepOf(place)));
-    turn.changes.push((tx) => steps.add(tx, about.runId, rows));
+  function expand({ instance: step, added }: Extract<Decision, { kind: 'expand' }>, batch: Batch): void {
+    start(step, 'running', batch);
+    const rows = added.map((instance) => toNewStep(instance, state.stepOf(step)));
+    batch.changes.push((tx) => steps.add(tx, about.runId, rows));
   }
 
   return { start, end, retry, skip, expand };

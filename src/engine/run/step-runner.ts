@@ -1,5 +1,5 @@
 // Brings the steps of one run to their ends: processes, which need a slot; sub-runs, approvals and delays, which need none.
-// What an end means is the conductor's.
+// What an end means is the run controller's.
 
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -10,32 +10,36 @@ import type { Redactor } from '../../exec/redact/redact.ts';
 import { toTimerDelay } from '../../lib/clock.ts';
 import type { Logger } from '../../lib/logger.ts';
 import type { About } from '../../store/run/steps.ts';
-import { isStorageFault } from '../../store/storage-fault.ts';
+import { isStorageError } from '../../store/storage-error.ts';
 import { type Attempt, type Interruption, type Outcome, startAttempt } from './attempt.ts';
-import { hasEnded, type Place } from './places.ts';
-import type { ConductContext, Surroundings } from './run-context.ts';
+import type { ControllerContext, Surroundings } from './run-context.ts';
 import type { RunLog } from './run-log.ts';
 import type { RunState } from './run-state.ts';
 import type { Slot } from './slots.ts';
-import { newTurn, type StepChanges, type Turn } from './step-changes.ts';
+import { type Batch, newBatch, type StepChanges } from './step-changes.ts';
+import { hasEnded, type StepInstance } from './step-instances.ts';
 import { ancestorsOf, openScopeOf, type RunFacts, stepVariables } from './step-values.ts';
 
 export type StepRunner = {
-  /** Starts a place in the turn, or sees to it that it starts later. */
-  readonly begin: (place: Place, turn: Turn, takeSlot?: (place: Place) => Slot | undefined) => void;
+  /** Starts an instance in the turn, or sees to it that it starts later. */
+  readonly begin: (
+    instance: StepInstance,
+    batch: Batch,
+    takeSlot?: (instance: StepInstance) => Slot | undefined,
+  ) => void;
   /** Goes on with what a former process has begun; nothing for what waits. */
-  readonly takeUp: (place: Place, holdSlot: () => Slot) => void;
-  readonly requestSlot: (place: Place) => Slot | undefined;
-  readonly attemptOf: (place: Place) => Attempt | undefined;
+  readonly resume: (instance: StepInstance, holdSlot: () => Slot) => void;
+  readonly requestSlot: (instance: StepInstance) => Slot | undefined;
+  readonly attemptOf: (instance: StepInstance) => Attempt | undefined;
   readonly attempts: () => readonly Attempt[];
   /** Its end is known by now. */
-  readonly forget: (place: Place) => void;
+  readonly forget: (instance: StepInstance) => void;
   /** Ends what has begun and not ended. `waiting`: it has not begun, and will not any more. */
-  readonly interrupt: (place: Place, why: Interruption) => 'interrupted' | 'waiting' | 'untouched';
+  readonly interrupt: (instance: StepInstance, why: Interruption) => 'interrupted' | 'waiting' | 'untouched';
   /** What is being ended has no more time for it. */
-  readonly hasten: (places: readonly Place[]) => void;
+  readonly hasten: (instances: readonly StepInstance[]) => void;
   /** All that it had, the last one last. */
-  readonly attemptsAt: (place: Place) => readonly Namer[];
+  readonly attemptsAt: (instance: StepInstance) => readonly Namer[];
   /** Whatever waits here is left to the next start; attempts too, with `detach` of each. */
   readonly withdraw: () => void;
 };
@@ -63,111 +67,111 @@ export function createStepRunner(o: {
   readonly workspaceDir: string;
   readonly redactor: Redactor;
   readonly runLog: RunLog;
-  readonly context: ConductContext;
+  readonly context: ControllerContext;
   readonly around: Surroundings;
   readonly log: Logger;
-  readonly patiently: <T>(work: () => T | Promise<T>) => Promise<T>;
+  readonly withRetry: <T>(work: () => T | Promise<T>) => Promise<T>;
   readonly detaching: AbortSignal;
-  readonly settle: (place: Place, outcome: Outcome) => Promise<void>;
+  readonly settle: (instance: StepInstance, outcome: Outcome) => Promise<void>;
   /** Why its time is over, or the run's. */
-  readonly overdue: (place: Place) => Interruption | undefined;
+  readonly overdue: (instance: StepInstance) => Interruption | undefined;
   /** Writes a turn and does what follows. */
-  readonly complete: (turn: Turn) => Promise<void>;
-  /** Sees to faults of what nobody awaits. */
+  readonly complete: (batch: Batch) => Promise<void>;
+  /** Sees to errors of what nobody awaits. */
   readonly watch: (work: Promise<void>) => void;
 }): StepRunner {
   const { run, plan, state, changes, context, around, watch } = o;
   const { store, clock } = context;
-  const attempts = new Map<Place, Attempt>();
-  const queued = new Set<Place>();
+  const attempts = new Map<StepInstance, Attempt>();
+  const queued = new Set<StepInstance>();
   /** Between two attempts; without a timer until the next one is in the database. */
-  const delayed = new Set<Place>();
-  const timers = new Map<Place, NodeJS.Timeout>();
+  const delayed = new Set<StepInstance>();
+  const timers = new Map<StepInstance, NodeJS.Timeout>();
 
-  function begin(place: Place, turn: Turn, takeSlot = requestSlot): void {
-    if (place.notBeforeMs !== null && place.notBeforeMs > clock.now()) {
-      delayed.add(place);
-      turn.after.push(() => waitUntil(place));
+  function begin(instance: StepInstance, batch: Batch, takeSlot = requestSlot): void {
+    if (instance.notBeforeMs !== null && instance.notBeforeMs > clock.now()) {
+      delayed.add(instance);
+      batch.after.push(() => waitUntil(instance));
       return;
     }
-    const { kind } = state.stepOf(place).action;
-    if (kind === 'approval') changes.start(place, 'waiting_approval', turn);
+    const { kind } = state.stepOf(instance).action;
+    if (kind === 'approval') changes.start(instance, 'waiting_approval', batch);
     else if (kind === 'job') {
-      changes.start(place, 'running', turn);
-      turn.after.push(() => watch(attendChild(place)));
+      changes.start(instance, 'running', batch);
+      batch.after.push(() => watch(attendChild(instance)));
     } else {
-      const slot = takeSlot(place);
-      if (slot) startProcess(place, slot, turn);
+      const slot = takeSlot(instance);
+      if (slot) startProcess(instance, slot, batch);
     }
   }
 
-  function requestSlot(place: Place): Slot | undefined {
-    queued.add(place);
-    const slot = around.requestSlot(run, place.n, (granted) => {
-      queued.delete(place);
-      if (o.detaching.aborted || place.status !== 'pending') return granted.release();
-      const turn = newTurn();
-      startProcess(place, granted, turn);
-      watch(o.complete(turn));
+  function requestSlot(instance: StepInstance): Slot | undefined {
+    queued.add(instance);
+    const slot = around.requestSlot(run, instance.n, (granted) => {
+      queued.delete(instance);
+      if (o.detaching.aborted || instance.status !== 'pending') return granted.release();
+      const batch = newBatch();
+      startProcess(instance, granted, batch);
+      watch(o.complete(batch));
     });
-    if (slot) queued.delete(place);
+    if (slot) queued.delete(instance);
     return slot;
   }
 
-  function startProcess(place: Place, slot: Slot, turn: Turn): void {
-    changes.start(place, 'running', turn);
-    turn.slots.push(slot);
-    turn.after.push(() => attend(place, slot, 'launch'));
+  function startProcess(instance: StepInstance, slot: Slot, batch: Batch): void {
+    changes.start(instance, 'running', batch);
+    batch.slots.push(slot);
+    batch.after.push(() => attend(instance, slot, 'launch'));
   }
 
-  function waitUntil(place: Place): void {
-    if (!delayed.has(place)) return;
-    const leftMs = (place.notBeforeMs ?? 0) - clock.now();
+  function waitUntil(instance: StepInstance): void {
+    if (!delayed.has(instance)) return;
+    const leftMs = (instance.notBeforeMs ?? 0) - clock.now();
     const timer = setTimeout(() => {
-      timers.delete(place);
-      delayed.delete(place);
-      const turn = newTurn();
-      begin(place, turn);
-      watch(o.complete(turn));
+      timers.delete(instance);
+      delayed.delete(instance);
+      const batch = newBatch();
+      begin(instance, batch);
+      watch(o.complete(batch));
     }, toTimerDelay(leftMs));
-    timers.set(place, timer);
+    timers.set(instance, timer);
   }
 
-  function attend(place: Place, slot: Slot, mode: 'launch' | 'take-up'): void {
-    const { id, action } = state.stepOf(place);
+  function attend(instance: StepInstance, slot: Slot, mode: 'launch' | 'take-up'): void {
+    const { id, action } = state.stepOf(instance);
     if (action.kind !== 'command') return;
     // The run has been let go of since this was decided: the next start begins what is in the database.
     if (o.detaching.aborted) {
       slot.release();
       return;
     }
-    if (place.interruption && mode === 'launch') {
+    if (instance.interruption && mode === 'launch') {
       slot.release();
-      watch(o.settle(place, { ...nothingDone, ...place.interruption }));
+      watch(o.settle(instance, { ...nothingDone, ...instance.interruption }));
       return;
     }
-    const { stepId, attempt: number } = place;
+    const { stepId, attempt: number } = instance;
     const attempt = startAttempt({
       ...o,
       at: { stepId, attempt: number },
       action,
-      variables: stepVariables(place.item, ancestorsOf(plan.job.steps, id), state.values),
-      attemptDir: placeOf(place, number).attemptDir,
+      variables: stepVariables(instance.item, ancestorsOf(plan.job.steps, id), state.values),
+      attemptDir: namerOf(instance, number).attemptDir,
       mode,
-      overdue: () => o.overdue(place),
-      onSignal: (signal, processes) => announceSignal(place, signal, processes),
+      overdue: () => o.overdue(instance),
+      onSignal: (signal, processes) => announceSignal(instance, signal, processes),
     });
-    attempts.set(place, attempt);
-    if (place.interruption) attempt.interrupt(place.interruption);
+    attempts.set(instance, attempt);
+    if (instance.interruption) attempt.interrupt(instance.interruption);
     void attempt.gone.then(() => slot.release());
-    watch(attempt.outcome.then((outcome) => o.settle(place, outcome)));
+    watch(attempt.outcome.then((outcome) => o.settle(instance, outcome)));
   }
 
-  function placeOf({ stepId, n }: Place, attempt: number): Namer {
+  function namerOf({ stepId, n }: StepInstance, attempt: number): Namer {
     return { stepId, attempt, attemptDir: join(o.runDir, attemptFolder(n, attempt)) };
   }
 
-  function announceSignal({ stepId }: Place, signal: string, processes: number): void {
+  function announceSignal({ stepId }: StepInstance, signal: string, processes: number): void {
     const message = `sent ${signal} to ${processes} ${processes === 1 ? 'process' : 'processes'}`;
     const data = { signal, message, step_id: stepId };
     store.db
@@ -175,71 +179,71 @@ export function createStepRunner(o: {
       .catch((error: unknown) => o.log.error({ err: error }, 'an event of the cancel was not written'));
   }
 
-  async function attendChild(place: Place): Promise<void> {
-    const { action } = state.stepOf(place);
+  async function attendChild(instance: StepInstance): Promise<void> {
+    const { action } = state.stepOf(instance);
     if (action.kind !== 'job') return;
-    const { stepId, attempt, epoch } = place;
+    const { stepId, attempt, epoch } = instance;
     try {
-      const scope = { ...state.scope, ...place.item };
+      const scope = { ...state.scope, ...instance.item };
       const openScope = () => openScopeOf(scope, o.secrets, state.values);
       const at = { runId: run.run_id, stepId, attempt, epoch };
       const from = { run, plan, at, action, scope, openScope, secrets: o };
-      while (place.childRunId === null) {
-        if (place.interruption) return o.settle(place, { ...nothingDone, ...place.interruption });
+      while (instance.childRunId === null) {
+        if (instance.interruption) return o.settle(instance, { ...nothingDone, ...instance.interruption });
         // A server that has just started may not have read its sources yet.
-        const started = await o.patiently(() => (place.interruption ? undefined : around.children.start(from)));
-        if (started !== undefined) place.childRunId = started;
-        else if (!place.interruption) await delay(noRoomMs, undefined, { signal: o.detaching });
+        const started = await o.withRetry(() => (instance.interruption ? undefined : around.children.start(from)));
+        if (started !== undefined) instance.childRunId = started;
+        else if (!instance.interruption) await delay(noRoomMs, undefined, { signal: o.detaching });
       }
     } catch (error) {
-      if (!(error instanceof Problem) || isStorageFault(error)) throw error;
+      if (!(error instanceof Problem) || isStorageError(error)) throw error;
       const message = o.redactor.text(error.message);
-      return o.settle(place, { ...nothingDone, status: 'failed', reason: 'start_failed', message });
+      return o.settle(instance, { ...nothingDone, status: 'failed', reason: 'start_failed', message });
     }
-    if (place.interruption) around.children.cancel(place.childRunId);
-    const outcome = await around.children.end(place.childRunId, o.detaching);
+    if (instance.interruption) around.children.cancel(instance.childRunId);
+    const outcome = await around.children.end(instance.childRunId, o.detaching);
     if (o.detaching.aborted) return;
-    await o.settle(place, place.interruption ? { ...outcome, ...place.interruption } : outcome);
+    await o.settle(instance, instance.interruption ? { ...outcome, ...instance.interruption } : outcome);
   }
 
-  function interrupt(place: Place, why: Interruption): ReturnType<StepRunner['interrupt']> {
-    const attempt = attempts.get(place);
+  function interrupt(instance: StepInstance, why: Interruption): ReturnType<StepRunner['interrupt']> {
+    const attempt = attempts.get(instance);
     if (attempt) return attempt.interrupt(why) ? 'interrupted' : 'untouched';
-    if (place.status === 'running' && place.kind !== 'group') {
-      place.interruption ??= why;
-      if (place.childRunId !== null) around.children.cancel(place.childRunId);
+    if (instance.status === 'running' && instance.kind !== 'group') {
+      instance.interruption ??= why;
+      if (instance.childRunId !== null) around.children.cancel(instance.childRunId);
       return 'interrupted';
     }
-    const isDelayed = delayed.delete(place);
-    clearTimeout(timers.get(place));
-    timers.delete(place);
-    const isQueued = queued.delete(place);
-    if (isQueued) around.withdrawSlot(run.run_id, place.n);
+    const isDelayed = delayed.delete(instance);
+    clearTimeout(timers.get(instance));
+    timers.delete(instance);
+    const isQueued = queued.delete(instance);
+    if (isQueued) around.withdrawSlot(run.run_id, instance.n);
     return isDelayed || isQueued ? 'waiting' : 'untouched';
   }
 
   return {
     begin,
     requestSlot,
-    takeUp(place, holdSlot) {
-      if (place.status !== 'running') return;
-      if (place.kind === 'command') attend(place, holdSlot(), 'take-up');
-      else if (place.kind === 'job') watch(attendChild(place));
+    resume(instance, holdSlot) {
+      if (instance.status !== 'running') return;
+      if (instance.kind === 'command') attend(instance, holdSlot(), 'take-up');
+      else if (instance.kind === 'job') watch(attendChild(instance));
     },
-    attemptOf: (place) => attempts.get(place),
+    attemptOf: (instance) => attempts.get(instance),
     attempts: () => [...attempts.values()],
-    forget: (place) => void attempts.delete(place),
+    forget: (instance) => void attempts.delete(instance),
     interrupt,
-    hasten(places) {
+    hasten(instances) {
       for (const attempt of attempts.values()) attempt.hasten();
-      for (const place of places)
-        if (place.childRunId !== null && !hasEnded(place)) around.children.cancel(place.childRunId, true);
+      for (const instance of instances)
+        if (instance.childRunId !== null && !hasEnded(instance)) around.children.cancel(instance.childRunId, true);
     },
-    attemptsAt: (place) => Array.from({ length: place.attempt }, (_, before) => placeOf(place, before + 1)),
+    attemptsAt: (instance) => Array.from({ length: instance.attempt }, (_, before) => namerOf(instance, before + 1)),
     withdraw() {
       delayed.clear();
       for (const timer of timers.values()) clearTimeout(timer);
-      for (const place of queued) around.withdrawSlot(run.run_id, place.n);
+      for (const instance of queued) around.withdrawSlot(run.run_id, instance.n);
     },
   };
 }

@@ -5,7 +5,7 @@ import type { ExpressionScope } from '../../catalog/expression/expression.ts';
 import type { JsonObject, StepDefinition } from '../../domain/job.ts';
 import type { Run, StepStatus } from '../../domain/run.ts';
 import { toShellText } from '../../exec/proc/environment.ts';
-import type { Item } from './instances.ts';
+import type { Item } from './expand.ts';
 
 /** How a step ended, for those that follow. */
 export type StepValue = {

@@ -1,9 +1,9 @@
 // A request for a schedule → its terms, with everything that is wrong with it.
 
-import { toPointer } from '../../catalog/arguments/schema-faults.ts';
+import { toPointer } from '../../catalog/arguments/schema-errors.ts';
 import type { Catalog } from '../../catalog/catalog.ts';
 import { checkSchedule } from '../../catalog/job/schedule-rules.ts';
-import { createFaultList, type FaultList } from '../../domain/fault-list.ts';
+import { createErrorList, type ErrorList } from '../../domain/error-list.ts';
 import type { CatchUp, JobDefinition, JsonObject, ScheduleTerms } from '../../domain/job.ts';
 import { Problem, validationError } from '../../domain/problem.ts';
 import { parseDuration } from '../../lib/units.ts';
@@ -28,15 +28,15 @@ export function readScheduleRequest(
   catalog: Catalog,
 ): { readonly terms: ScheduleTerms; readonly job: JobDefinition } {
   const job = catalog.find(request.job_id).definition;
-  const faults = createFaultList();
-  const terms = toTerms(request, faults);
-  addFaults(terms, job, faults);
-  if (faults.size > 0) throw validationError(faults.faults(), faults.size);
+  const errors = createErrorList();
+  const terms = toTerms(request, errors);
+  addErrors(terms, job, errors);
+  if (errors.size > 0) throw validationError(errors.errors(), errors.size);
   return { terms, job };
 }
 
-/** What is wrong with a body that has other faults: of members that have the right type alone. */
-export function addScheduleFaults(body: unknown, catalog: Catalog, faults: FaultList): void {
+/** What is wrong with a body that has other errors: of members that have the right type alone. */
+export function addScheduleErrors(body: unknown, catalog: Catalog, errors: ErrorList): void {
   if (!isObject(body)) return;
   const { job_id: jobId, cron, timezone, args, jitter, labels } = body;
   const job = typeof jobId === 'string' ? findJob(jobId, catalog) : undefined;
@@ -50,13 +50,13 @@ export function addScheduleFaults(body: unknown, catalog: Catalog, faults: Fault
     labels: isObject(labels) ? Object.fromEntries(Object.keys(labels).map((name) => [name, ''])) : {},
   };
   const areArgsKnown = args === undefined || isObject(args);
-  addFaults(toTerms(request, faults), areArgsKnown ? job : undefined, faults);
+  addErrors(toTerms(request, errors), areArgsKnown ? job : undefined, errors);
 }
 
-function toTerms(request: ScheduleRequest, faults: FaultList): ScheduleTerms {
+function toTerms(request: ScheduleRequest, errors: ErrorList): ScheduleTerms {
   const jitterMs = parseDuration(request.jitter ?? '0s');
   if (jitterMs === undefined) {
-    faults.add({ pointer: '/jitter', message: 'must be a duration such as `30s` or `1h30m`', keyword: 'format' });
+    errors.add({ pointer: '/jitter', message: 'must be a duration such as `30s` or `1h30m`', keyword: 'format' });
   }
   return {
     cron: request.cron,
@@ -69,12 +69,12 @@ function toTerms(request: ScheduleRequest, faults: FaultList): ScheduleTerms {
   };
 }
 
-function addFaults(terms: ScheduleTerms, job: JobDefinition | undefined, faults: FaultList): void {
-  const ofArgs = createFaultList();
+function addErrors(terms: ScheduleTerms, job: JobDefinition | undefined, errors: ErrorList): void {
+  const ofArgs = createErrorList();
   for (const { path, keyword, message } of checkSchedule(terms, job, ofArgs)) {
-    faults.add({ pointer: toPointer(path), keyword, message });
+    errors.add({ pointer: toPointer(path), keyword, message });
   }
-  faults.addUnnamed(ofArgs.unnamed);
+  errors.addUnnamed(ofArgs.unnamed);
 }
 
 function findJob(id: string, catalog: Catalog): JobDefinition | undefined {

@@ -1,7 +1,7 @@
 // The schedules as the engine's faces see them: list, make, change, preview; and the ticker that starts their runs.
 
 import type { Catalog } from '../../catalog/catalog.ts';
-import type { FaultList } from '../../domain/fault-list.ts';
+import type { ErrorList } from '../../domain/error-list.ts';
 import { type Principal, type Reach, reaches, tenantFor } from '../../domain/principal.ts';
 import { Problem, validationError } from '../../domain/problem.ts';
 import type { Schedule, ScheduleState } from '../../domain/schedule.ts';
@@ -12,7 +12,7 @@ import type { Logger } from '../../lib/logger.ts';
 import type { Store } from '../../store/open.ts';
 import type { StoredSchedule } from '../../store/schedules.ts';
 import { createFiring } from './schedule-fire.ts';
-import { addScheduleFaults, readScheduleRequest, type ScheduleRequest } from './schedule-requests.ts';
+import { addScheduleErrors, readScheduleRequest, type ScheduleRequest } from './schedule-requests.ts';
 import { createRoster } from './schedule-roster.ts';
 import { createTicker } from './schedule-ticker.ts';
 
@@ -36,8 +36,8 @@ export type Schedules = {
   readonly replace: (id: string, request: ScheduleRequest, principal: Principal) => Promise<ScheduleView>;
   /** @throws Problem schedule-not-found, source-managed */
   readonly remove: (id: string, reach: Reach) => Promise<void>;
-  /** What is wrong with a body that has other faults. */
-  readonly addFaults: (body: unknown, faults: FaultList) => void;
+  /** What is wrong with a body that has other errors. */
+  readonly addErrors: (body: unknown, errors: ErrorList) => void;
   /** Looks at the clock once; resolves when what was due has been dealt with. */
   readonly tick: () => Promise<void>;
   readonly start: () => void;
@@ -65,16 +65,16 @@ export function createSchedules(
   let timer: NodeJS.Timeout | undefined;
   const ticks = new Set<Promise<void>>();
   /** What changes the roster does so one after the other. */
-  let turn: Promise<unknown> = Promise.resolve();
+  let tail: Promise<unknown> = Promise.resolve();
 
-  function inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const mine = turn.then(work);
-    turn = mine.catch(() => undefined);
+  function serially<T>(work: () => Promise<T>): Promise<T> {
+    const mine = tail.then(work);
+    tail = mine.catch(() => undefined);
     return mine;
   }
 
   async function tick(): Promise<void> {
-    await inTurn(roster.refresh);
+    await serially(roster.refresh);
     if (roster.isReady && !stopping.signal.aborted) await ticker.look(roster.active());
   }
 
@@ -93,7 +93,7 @@ export function createSchedules(
 
   /** Works on what the catalogue says now. */
   function onRoster<T>(work: () => T | Promise<T>): Promise<T> {
-    return inTurn(async () => {
+    return serially(async () => {
       await roster.refresh();
       if (!roster.isReady) throw new Problem('not-ready', 'The sources are being read.', { retry_after: 1 });
       return work();
@@ -168,7 +168,7 @@ export function createSchedules(
         return view(schedule);
       }),
     remove: (id, reach) => onRoster(() => roster.remove(findOwn(id, reach).id)),
-    addFaults: (body, faults) => addScheduleFaults(body, catalog, faults),
+    addErrors: (body, errors) => addScheduleErrors(body, catalog, errors),
     tick,
     start() {
       timer ??= setInterval(tickSafely, tickMs);
@@ -177,7 +177,7 @@ export function createSchedules(
       stopping.abort();
       clearInterval(timer);
       await Promise.all(ticks);
-      await turn;
+      await tail;
     },
   };
 }

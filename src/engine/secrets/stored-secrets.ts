@@ -85,12 +85,12 @@ function refuse({ tenant, name: given, value }: NewSecret): void {
           : value.isWellFormed()
             ? undefined
             : 'must be well-formed Unicode';
-  const faults = [];
+  const errors = [];
   if (!name.test(given)) {
     const message = 'the name of a secret is up to 128 letters, digits, `.`, `_` and `-`, the first a letter or digit';
-    faults.push({ pointer: '', message, keyword: 'pattern' });
+    errors.push({ pointer: '', message, keyword: 'pattern' });
   }
-  if (!tenantPattern.test(tenant)) faults.push({ pointer: '?tenant', message: 'is no tenant', keyword: 'pattern' });
-  if (wrong !== undefined) faults.push({ pointer: '/value', message: wrong, keyword: 'format' });
-  if (faults.length > 0) throw validationError(faults);
+  if (!tenantPattern.test(tenant)) errors.push({ pointer: '?tenant', message: 'is no tenant', keyword: 'pattern' });
+  if (wrong !== undefined) errors.push({ pointer: '/value', message: wrong, keyword: 'format' });
+  if (errors.length > 0) throw validationError(errors);
 }

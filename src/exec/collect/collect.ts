@@ -5,7 +5,7 @@
 import { lstatSync, type Stats } from 'node:fs';
 import { join } from 'node:path';
 import type { ArtifactPattern } from '../../domain/job.ts';
-import { createPace } from '../../lib/pace.ts';
+import { createYielder } from '../../lib/yielder.ts';
 import { createArtifactGlob } from './artifact-glob.ts';
 import type { LastChange } from './changed-by.ts';
 import { mediaTypeOf } from './media-type-by-ending.ts';
@@ -61,16 +61,16 @@ export async function findArtifacts(o: Workspace & { readonly namers: readonly N
 }> {
   const { warnings, warn } = createWarnings();
   const chosen = new Map<BytePath, Claim & { readonly stats: Stats; readonly isReadable: boolean }>();
-  const pace = createPace();
+  const maybeYield = createYielder();
   for await (const claim of claimsOf(o, warn)) {
     if (chosen.size === mostFiles) {
       warn(tooMany);
       break;
     }
-    await pace();
+    await maybeYield();
     const found = claim.found ?? resolvePath(o.workspaceDir, claim.path);
-    const fault = found.kind === 'found' ? faultOfKind(found.stats) : faults[found.kind];
-    if (found.kind !== 'found' || fault) warn(`${toShown(claim.path)} ${fault} and was left`, claim.namer ?? undefined);
+    const error = found.kind === 'found' ? errorOfKind(found.stats) : errors[found.kind];
+    if (found.kind !== 'found' || error) warn(`${toShown(claim.path)} ${error} and was left`, claim.namer ?? undefined);
     else if (!chosen.has(found.path)) chosen.set(found.path, { ...claim, ...found });
   }
 
@@ -81,7 +81,7 @@ export async function findArtifacts(o: Workspace & { readonly namers: readonly N
     const hostPath = isText(path) ? given.toString() : given;
     if (isReadable)
       files.push({ hostPath, ...toShownArtifact(path, claim), sizeBytes: stats.size, namer, change: toChange(stats) });
-    else warn(`${toShown(path)} ${faults.unreadable} and was left`, namer ?? undefined);
+    else warn(`${toShown(path)} ${errors.unreadable} and was left`, namer ?? undefined);
   }
   return { files, warnings, places: new Set(chosen.keys()) };
 }
@@ -96,13 +96,13 @@ async function* claimsOf(o: Parameters<typeof findArtifacts>[0], warn: Warn): As
 }
 
 const tooMany = `more than ${mostFiles} artifacts: the rest was left`;
-const faults = {
+const errors = {
   outside: 'leads out of the workspace',
   missing: 'is not there, or a link to nothing,',
   unreadable: 'cannot be read',
 };
 
-function faultOfKind(stats: Stats): string | undefined {
+function errorOfKind(stats: Stats): string | undefined {
   if (stats.isFile()) return undefined;
   if (stats.isDirectory()) return 'is a folder';
   if (stats.isFIFO()) return 'is a pipe';
@@ -121,7 +121,7 @@ async function claimsByPlace(o: Workspace, warn: Warn): Promise<Claim[]> {
     workspaceDir: o.workspaceDir,
     from,
     enters: (folder) => isArtifactsFolder(folder) || rules.some(({ glob }) => glob.reachesBelow(toText(folder))),
-    onFault: (folder, fault) => warn(`${toShown(folder)} ${walkFaults[fault]}`),
+    onError: (folder, error) => warn(`${toShown(folder)} ${walkErrors[error]}`),
   });
   for await (const { path, pinnedPath, isLink } of entries) {
     const text = toText(path);
@@ -139,7 +139,7 @@ async function claimsByPlace(o: Workspace, warn: Warn): Promise<Claim[]> {
   return byRank.flatMap((claims) => claims.toSorted((a, b) => (a.path < b.path ? -1 : 1)));
 }
 
-const walkFaults = {
+const walkErrors = {
   unreadable: 'cannot be read; what is in it was left',
   'too-many': 'and what follows was not searched for artifacts: there are more than a million files',
 };

@@ -3,7 +3,7 @@
 
 import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
 import { errorCode } from '../../lib/error-code.ts';
-import type { Pace } from '../../lib/pace.ts';
+import type { Yielder } from '../../lib/yielder.ts';
 import { lookInto, threadsOf } from '../proc/process-table.ts';
 
 const blockBytes = 512;
@@ -24,7 +24,11 @@ const mostTries = 3;
  * memory. Not found: a file whose only descriptor is on its way through a socket, and what is open in a process that the server may not
  * look into.
  */
-export async function namelessBytes(pids: readonly number[], folders: readonly string[], pace: Pace): Promise<number> {
+export async function namelessBytes(
+  pids: readonly number[],
+  folders: readonly string[],
+  maybeYield: Yielder,
+): Promise<number> {
   const found = new Map<number, number>();
   let readsLeft = mostReads;
   const isWithin = (path: string): boolean =>
@@ -56,7 +60,7 @@ export async function namelessBytes(pids: readonly number[], folders: readonly s
     const { fds } = shared;
     const sample = fds.length <= sampleSize ? fds : Array.from({ length: sampleSize }, () => oneOf(fds));
     for (const fd of sample) {
-      await pace();
+      await maybeYield();
       readsLeft -= 1;
       if (!agree((either) => lookAt(pid, `${either}/${fd}`))) return false;
     }
@@ -69,7 +73,7 @@ export async function namelessBytes(pids: readonly number[], folders: readonly s
   for (const { pid, threads } of processes) {
     let shared: Table | undefined;
     for (const thread of threads) {
-      await pace();
+      await maybeYield();
       const dir = `task/${thread}/fd`;
       if (readsLeft < 0) return Infinity;
       if (shared && (await seemsShared(pid, dir, shared, sampleSize))) continue;
@@ -77,18 +81,18 @@ export async function namelessBytes(pids: readonly number[], folders: readonly s
       if (readsLeft < 0) return Infinity;
       const fds = lookInto(pid, dir, (path) => readdirSync(path)) ?? [];
       for (const fd of fds) {
-        await pace();
+        await maybeYield();
         lookAt(pid, `${dir}/${fd}`);
       }
       // The first thread of a process may have ended before the others.
       if (fds.length > 0) shared ??= { dir, fds };
     }
-    await pace();
+    await maybeYield();
     const { mappings, sizeBytes } = mappingsOf(pid, threads);
     readsLeft -= sizeBytes / kibibyte;
     let resident: ReadonlyMap<number, number> | undefined;
     for (const { range, inode } of mappings.filter(({ path }) => isWithin(path))) {
-      await pace();
+      await maybeYield();
       readsLeft -= 1;
       if (readsLeft < 0) return Infinity;
       if (count(pid, `map_files/${range}`) !== undefined) continue;

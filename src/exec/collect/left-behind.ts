@@ -3,7 +3,7 @@
 
 import { lstatSync } from 'node:fs';
 import { type LeftBehind, mostLeftFiles, mostLeftNames } from '../../domain/left-behind.ts';
-import { type BytePath, faultOf, toText } from './sandbox-paths.ts';
+import { type BytePath, errorOf, toText } from './sandbox-paths.ts';
 import { walkWorkspace } from './workspace-walk.ts';
 
 /** Names as they are: neither redacted nor fit to be shown. */
@@ -21,8 +21,8 @@ export async function findLeftFiles(o: {
     workspaceDir: o.dir,
     from: '',
     enters: (folder) => !o.isKept(folder),
-    onFault: (_, fault) => {
-      more ||= fault === 'too-many';
+    onError: (_, error) => {
+      more ||= error === 'too-many';
     },
   });
   for await (const { path, pinnedPath, isLink } of entries) {
@@ -43,7 +43,7 @@ function sizeOfFile(path: Buffer): number | undefined {
     const stats = lstatSync(path);
     return stats.isFile() ? stats.size : undefined;
   } catch (error) {
-    faultOf(error);
+    errorOf(error);
     return undefined;
   }
 }

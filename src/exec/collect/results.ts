@@ -30,21 +30,21 @@ export function readResult(outDir: string): ResultReading {
   } catch {
     return invalid('is not JSON; a text needs its double quotes');
   }
-  const fault = faultIn(value, maxDepth);
-  return fault ? invalid(fault) : { kind: 'value', value };
+  const error = errorIn(value, maxDepth);
+  return error ? invalid(error) : { kind: 'value', value };
 }
 
 function invalid(why: string): ResultReading {
   return { kind: 'invalid', message: `FLWD_RESULT_FILE ${why}` };
 }
 
-function faultIn(value: JsonValue, depthLeft: number): string | undefined {
+function errorIn(value: JsonValue, depthLeft: number): string | undefined {
   if (typeof value === 'number' && !Number.isFinite(value)) return 'holds a number that is out of range';
   if (typeof value !== 'object' || value === null) return undefined;
   if (depthLeft === 0) return `is nested deeper than ${maxDepth} levels`;
   for (const member of Object.values(value)) {
-    const fault = faultIn(member, depthLeft - 1);
-    if (fault) return fault;
+    const error = errorIn(member, depthLeft - 1);
+    if (error) return error;
   }
   return undefined;
 }

@@ -45,7 +45,7 @@ export function statEntry(entry: Buffer, path: BytePath): Resolved {
       closeSync(fd);
     }
   } catch (error) {
-    return { kind: faultOf(error) };
+    return { kind: errorOf(error) };
   }
 }
 
@@ -59,7 +59,7 @@ function isReadable(fd: number): boolean {
     accessSync(`/proc/self/fd/${fd}`, constants.R_OK);
     return true;
   } catch (error) {
-    faultOf(error);
+    errorOf(error);
     return false;
   }
 }
@@ -83,7 +83,7 @@ function lookAt<T>(workspaceDir: string, path: BytePath, look: (entry: Buffer) =
       root.close();
     }
   } catch (error) {
-    return { kind: faultOf(error) };
+    return { kind: errorOf(error) };
   }
 }
 
@@ -132,7 +132,7 @@ function toSteps(path: string): string[] {
 }
 
 /** What a job can bring about; anything else is a failure of the host and thrown. */
-export function faultOf(error: unknown): 'missing' | 'unreadable' {
+export function errorOf(error: unknown): 'missing' | 'unreadable' {
   const code = errorCode(error) ?? '';
   // EINVAL: what was a link is none any more.
   if (['ENOENT', 'ENOTDIR', 'ENAMETOOLONG', 'ELOOP', 'EINVAL', 'ERR_INVALID_ARG_VALUE'].includes(code))

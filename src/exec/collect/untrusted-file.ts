@@ -31,7 +31,7 @@ export function readUntrustedFile(path: string, maxSizeBytes: number): Untrusted
   let fd: number;
   try {
     if (!isThere(path)) return { kind: 'none' };
-    fd = openPatiently(path);
+    fd = openWithRetry(path);
   } catch (error) {
     const code = errorCode(error);
     if (code === 'ENOENT') return { kind: 'none' };
@@ -52,7 +52,7 @@ export function readUntrustedFile(path: string, maxSizeBytes: number): Untrusted
 }
 
 /** Without O_NONBLOCK a pipe would block until somebody writes to it, and a lease for 45 s. */
-function openPatiently(path: string): number {
+function openWithRetry(path: string): number {
   for (let triesLeft = leaseTries; ; triesLeft--) {
     try {
       return openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK | constants.O_NOCTTY);

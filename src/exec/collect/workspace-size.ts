@@ -6,8 +6,8 @@ import { lstatSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { errorCode } from '../../lib/error-code.ts';
-import { createPace, type Pace } from '../../lib/pace.ts';
 import { isShortage } from '../../lib/shortage.ts';
+import { createYielder, type Yielder } from '../../lib/yielder.ts';
 import { killDomainOf } from '../proc/kill-domain.ts';
 import { readStatus } from '../proc/shim-status.ts';
 import { namelessBytes } from './deleted-files.ts';
@@ -38,15 +38,15 @@ export function watchWorkspace(o: {
   readonly attemptDirs: () => Promise<readonly string[]>;
   readonly limitBytes: number;
   readonly onOver: (foundBytes: number) => void;
-  readonly onFault: (error: unknown) => void;
+  readonly onError: (error: unknown) => void;
 }): WorkspaceWatch {
   const closing = new AbortController();
   const { signal } = closing;
 
-  async function measureNamed(attemptDirs: readonly string[], pace: Pace): Promise<number> {
+  async function measureNamed(attemptDirs: readonly string[], maybeYield: Yielder): Promise<number> {
     let foundBytes = 0;
     for (const dir of [o.dir, ...attemptDirs.map(outOf)]) {
-      foundBytes += await measureWorkspace(dir, o.limitBytes - foundBytes, { signal, pace });
+      foundBytes += await measureWorkspace(dir, o.limitBytes - foundBytes, { signal, maybeYield });
       if (foundBytes > o.limitBytes || signal.aborted) return foundBytes;
     }
     return foundBytes;
@@ -60,7 +60,7 @@ export function watchWorkspace(o: {
     const stopwatch = startStopwatch();
     const processes = attemptDirs.flatMap((dir) => killDomainOf(dir, readStatus(dir))?.glance() ?? []);
     const folders = ['/workspace', '/run/flwd/out', o.dir, ...attemptDirs.map(outOf)];
-    const bytes = await namelessBytes(processes, folders, stopwatch.pace);
+    const bytes = await namelessBytes(processes, folders, stopwatch.maybeYield);
     nameless = { bytes, nextAtMs: performance.now() + pauseAfter(stopwatch) };
     return bytes;
   }
@@ -72,7 +72,7 @@ export function watchWorkspace(o: {
       let foundBytes = 0;
       try {
         const attemptDirs = await o.attemptDirs();
-        foundBytes = await measureNamed(attemptDirs, stopwatch.pace);
+        foundBytes = await measureNamed(attemptDirs, stopwatch.maybeYield);
         pauseMs = pauseAfter(stopwatch);
         if (foundBytes <= o.limitBytes && !signal.aborted)
           foundBytes += await measureNameless(attemptDirs, o.limitBytes - foundBytes);
@@ -87,7 +87,7 @@ export function watchWorkspace(o: {
   }
 
   watch().catch((error: unknown) => {
-    if (!signal.aborted) o.onFault(error);
+    if (!signal.aborted) o.onError(error);
   });
   return { close: () => closing.abort() };
 }
@@ -96,23 +96,26 @@ function outOf(attemptDir: string): string {
   return join(attemptDir, 'out');
 }
 
-type Stopwatch = { readonly pace: Pace; readonly workMs: () => number };
+type Stopwatch = { readonly maybeYield: Yielder; readonly workMs: () => number };
 
 function pauseAfter({ workMs }: Stopwatch): number {
   return Math.min(mostPauseMs, Math.max(leastPauseMs, pausesPerWalk * workMs()));
 }
 
-/** A pace, and how long the work itself has taken: a busy server must not look less often because others have their turn. */
+/**
+ * A yielder, and how long the work itself has taken: a busy server must not look less often because others have their
+ * turn.
+ */
 function startStopwatch(): Stopwatch {
-  const pace = createPace();
+  const maybeYield = createYielder();
   const sinceMs = performance.now();
   let othersMs = 0;
   return {
-    pace() {
-      const turn = pace();
-      if (!turn) return undefined;
+    maybeYield() {
+      const yielding = maybeYield();
+      if (!yielding) return undefined;
       const leftMs = performance.now();
-      return turn.then(() => {
+      return yielding.then(() => {
         othersMs += performance.now() - leftMs;
       });
     },
@@ -129,9 +132,9 @@ function startStopwatch(): Stopwatch {
 export async function measureWorkspace(
   dir: string,
   limitBytes: number,
-  o: { readonly signal?: AbortSignal; readonly pace?: Pace } = {},
+  o: { readonly signal?: AbortSignal; readonly maybeYield?: Yielder } = {},
 ): Promise<number> {
-  const { signal, pace = createPace() } = o;
+  const { signal, maybeYield = createYielder() } = o;
   const folders: Buffer[] = [Buffer.from(dir)];
   const linked = new Set<string>();
   let foundBytes = 0;
@@ -151,7 +154,7 @@ export async function measureWorkspace(
     root ??= pinned.place;
     if (!isWithin(pinned.place, root)) return;
     for (const entry of pinned.entries()) {
-      await pace();
+      await maybeYield();
       count(entryOf(pinned.path, entry.name));
       if (entry.isDirectory()) folders.push(entryOf(folder, entry.name));
       if (foundBytes > limitBytes || signal?.aborted) return;

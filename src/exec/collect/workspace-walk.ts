@@ -1,9 +1,9 @@
 // Every file of a workspace whose folder is asked for, whatever kind of file it is. Links are not followed, though a folder is swapped for
 // one meanwhile: another run may have been handed a descriptor of it.
 
-import { createPace } from '../../lib/pace.ts';
+import { createYielder } from '../../lib/yielder.ts';
 import { entryOf, isWithin, type PinnedFolder, pinFolder } from './pinned-folder.ts';
-import { type BytePath, faultOf, onHost } from './sandbox-paths.ts';
+import { type BytePath, errorOf, onHost } from './sandbox-paths.ts';
 
 const mostEntries = 1_000_000;
 
@@ -20,28 +20,28 @@ export async function* walkWorkspace(o: {
   /** The folder to begin with, which is no link; `''` is the whole. */
   readonly from: BytePath;
   readonly enters: (folder: BytePath) => boolean;
-  readonly onFault: (folder: BytePath, fault: 'unreadable' | 'too-many') => void;
+  readonly onError: (folder: BytePath, error: 'unreadable' | 'too-many') => void;
 }): AsyncGenerator<WalkedFile> {
   const folders = [o.from];
-  const pace = createPace();
+  const maybeYield = createYielder();
   let entries = 0;
   let root: PinnedFolder['place'] | undefined;
   for (let folder = folders.pop(); folder !== undefined; folder = folders.pop()) {
-    await pace();
+    await maybeYield();
     try {
       const pinned = pinFolder(onHost(o.workspaceDir, folder));
       try {
         root ??= pinned.place;
         if (!isWithin(pinned.place, root)) {
-          o.onFault(folder, 'unreadable');
+          o.onError(folder, 'unreadable');
           continue;
         }
         for (const entry of pinned.entries()) {
           if (++entries > mostEntries) {
-            o.onFault(folder, 'too-many');
+            o.onError(folder, 'too-many');
             return;
           }
-          await pace();
+          await maybeYield();
           const path = folder === '' ? entry.name : `${folder}/${entry.name}`;
           if (entry.isDirectory()) {
             if (o.enters(path)) folders.push(path);
@@ -52,7 +52,7 @@ export async function* walkWorkspace(o: {
       }
     } catch (error) {
       // A run that never started has no workspace.
-      if (faultOf(error) === 'unreadable' || folder !== '') o.onFault(folder, 'unreadable');
+      if (errorOf(error) === 'unreadable' || folder !== '') o.onError(folder, 'unreadable');
     }
   }
 }

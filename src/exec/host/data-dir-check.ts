@@ -20,7 +20,7 @@ export async function checkDataDir(dataDir: string): Promise<HostCheck> {
     if (uid !== process.getuid?.())
       return warn(name, `${state}: of another user (uid ${uid})`, 'run flwd as its owner');
     const found = findLackOfRoom(dataDir);
-    if (found) return fail(name, `${state}: ${found.lack}; no run starts`, found.cure);
+    if (found) return fail(name, `${state}: ${found.lack}; no run starts`, found.fix);
     if (freeBytes < leastFreeBytes) return warn(name, `${state}: little room`, 'flwd gc, or more disk');
     return ok(name, state);
   } catch (error) {

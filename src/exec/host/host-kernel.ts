@@ -15,21 +15,21 @@ export async function checkUserNamespaces(): Promise<HostCheck> {
   const name = 'user namespaces';
   const found = await userNamespaceObstacle();
   if (isServerRoot) return ok(name, `not needed: the server is root${found ? ` (others: ${found.detail})` : ''}`);
-  return found ? fail(name, found.detail, found.cure) : ok(name, 'allowed, as far as sysctls say');
+  return found ? fail(name, found.detail, found.fix) : ok(name, 'allowed, as far as sysctls say');
 }
 
 /** What stands in the way of a user who is not root; undefined where no sysctl does. */
-export async function userNamespaceObstacle(): Promise<{ readonly detail: string; readonly cure: string } | undefined> {
+export async function userNamespaceObstacle(): Promise<{ readonly detail: string; readonly fix: string } | undefined> {
   if ((await sysctl('kernel/apparmor_restrict_unprivileged_userns')) === '1') {
-    const cure =
+    const fix =
       'add a profile for bwrap that allows `userns`, or set sysctl kernel.apparmor_restrict_unprivileged_userns=0';
-    return { detail: 'AppArmor denies user namespaces', cure };
+    return { detail: 'AppArmor denies user namespaces', fix };
   }
   if ((await sysctl('kernel/unprivileged_userns_clone')) === '0')
-    return { detail: 'user namespaces are switched off', cure: 'set sysctl kernel.unprivileged_userns_clone=1' };
+    return { detail: 'user namespaces are switched off', fix: 'set sysctl kernel.unprivileged_userns_clone=1' };
   if ((await sysctl('user/max_user_namespaces')) === '0') {
-    const cure = 'set sysctl user.max_user_namespaces to more than 0';
-    return { detail: 'user namespaces are switched off', cure };
+    const fix = 'set sysctl user.max_user_namespaces to more than 0';
+    return { detail: 'user namespaces are switched off', fix };
   }
   return undefined;
 }

@@ -61,7 +61,7 @@ function checkSetpriv(): HostCheck {
 }
 
 /** Where jobs look for it, which need not be where the server does. */
-function checkInterpreter(program: string, profile: string, cure: string): HostCheck {
+function checkInterpreter(program: string, profile: string, fix: string): HostCheck {
   const isThere = systemPath.split(':').some((folder) => {
     try {
       accessSync(join(folder, program), constants.X_OK);
@@ -72,5 +72,5 @@ function checkInterpreter(program: string, profile: string, cure: string): HostC
   });
   return isThere
     ? ok(program, `for jobs of ${profile}`)
-    : warn(program, `not in the PATH of jobs; those of ${profile} cannot start`, cure);
+    : warn(program, `not in the PATH of jobs; those of ${profile} cannot start`, fix);
 }

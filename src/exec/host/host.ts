@@ -108,6 +108,6 @@ async function explain(said: string): Promise<string> {
     return `this container or machine may not make namespaces (${said}): give it the capability SYS_ADMIN, or start flwd as another user than root`;
   }
   const obstacle = await userNamespaceObstacle();
-  if (obstacle) return `${obstacle.detail}: ${obstacle.cure}`;
+  if (obstacle) return `${obstacle.detail}: ${obstacle.fix}`;
   return `this host does not allow user namespaces (${said})`;
 }

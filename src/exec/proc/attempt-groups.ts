@@ -52,7 +52,7 @@ export async function leaveGroups(attemptDir: string, hasFailed: boolean): Promi
   if (groups.length === 0) return { outOfMemory: false };
   const noted = join(attemptDir, 'out-of-memory');
   const outOfMemory = hasFailed && (existsSync(noted) || groups.some(ranOutOfMemory));
-  // Whoever takes up an attempt that has ended finds no group any more.
+  // Whoever resumes an attempt that has ended finds no group any more.
   if (outOfMemory) writeFileSync(noted, '');
   for (const dir of groups) {
     for (const deadlineMs = performance.now() + removalMs; !remove(dir) && performance.now() < deadlineMs; )

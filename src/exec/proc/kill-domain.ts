@@ -95,7 +95,7 @@ function ofScript(attemptDir: string, shim: ProcessIdentity | undefined, script:
  * The script, its process group, the attempt's cgroups, the processes that have the attempt's paths in the environment that they were
  * started with, and all that descend from these. A process that has left all of them is not found: started with another environment, in a
  * session of its own, by a parent that has ended, where there are no cgroups. This process and those that it descends from are never
- * among them: a server may have been started by the very run that it takes up.
+ * among them: a server may have been started by the very run that it resumes.
  */
 function membersOfScript(o: {
   readonly attemptDir: string;

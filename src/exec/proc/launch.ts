@@ -7,7 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Termination } from '../../domain/run.ts';
 import { systemClock } from '../../lib/clock.ts';
 import { errorCode } from '../../lib/error-code.ts';
-import { isDiskFull, isHostShort, outlast } from '../../lib/shortage.ts';
+import { isDiskFull, isHostShort, retryShortage } from '../../lib/shortage.ts';
 import { lookAtTmp } from '../collect/tmp-left.ts';
 import { giveVerdict } from '../sandbox/grant-verdict.ts';
 import { closeGrants, GrantRefused, type OpenGrant, openGrants } from '../sandbox/granted-paths.ts';
@@ -33,7 +33,7 @@ export type AttemptEnd =
   | { readonly kind: 'signalled'; readonly signal: string; readonly outOfMemory?: true }
   /** `message`: why, where that is known. */
   | { readonly kind: 'lost'; readonly message?: string }
-  /** `cause` is a fault of flwd itself, to be logged. */
+  /** `cause` is an error of flwd itself, to be logged. */
   | { readonly kind: 'not-started'; readonly message: string; readonly cause?: unknown };
 
 export type AttemptProcess = {
@@ -83,18 +83,18 @@ export function attend(attemptDir: string, shimEnded: Promise<unknown>, unsaid: 
   let termination: Promise<Termination> | undefined;
   const ended = shimEnded.then(
     async () => {
-      const status = await outlast(() => untilNothingLeft(attemptDir));
-      await outlast(() => removeSecrets(attemptDir));
+      const status = await retryShortage(() => untilNothingLeft(attemptDir));
+      await retryShortage(() => removeSecrets(attemptDir));
       // What went on without the process that the kernel has ended is no failure.
-      const { outOfMemory } = await outlast(() => leaveGroups(attemptDir, status.exitCode !== 0));
-      const found = await outlast(() => endOf(attemptDir, status, unsaid));
+      const { outOfMemory } = await retryShortage(() => leaveGroups(attemptDir, status.exitCode !== 0));
+      const found = await retryShortage(() => endOf(attemptDir, status, unsaid));
       const end = outOfMemory ? withMemory(found) : found;
       // Where the ladder had to kill the shim, too, nobody was left to write the exit code down.
       return end.kind === 'lost' && termination ? ({ kind: 'signalled', signal: 'KILL' } as const) : end;
     },
     async (error: unknown) => {
-      await outlast(() => removeSecrets(attemptDir));
-      await outlast(() => leaveGroups(attemptDir, true));
+      await retryShortage(() => removeSecrets(attemptDir));
+      await retryShortage(() => leaveGroups(attemptDir, true));
       return notStarted(error, unsaid);
     },
   );

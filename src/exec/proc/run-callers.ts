@@ -1,7 +1,7 @@
 // Tells a run's process behind a connection from one of the server's own user (ADR 0032). It looks for a process outside of
 // every run, and not for one inside: a descriptor that is on its way from one process to another is held by none.
 
-import { createPace } from '../../lib/pace.ts';
+import { createYielder } from '../../lib/yielder.ts';
 import { killDomainOf } from './kill-domain.ts';
 import { attemptDirs, isAttemptAlive } from './live-attempts.ts';
 import { readStatus } from './shim-status.ts';
@@ -11,13 +11,13 @@ import { holdersOf, lineageOf, stillHolds } from './socket-holders.ts';
 type SocketOwner = 'outside' | 'run' | 'unknown';
 
 export type RunCallers = {
-  /** An attempt is about to start, or to be taken up. `hasNetwork`: it can open a connection to the server. */
+  /** An attempt is about to start, or to be resumed. `hasNetwork`: it can open a connection to the server. */
   readonly enter: (attemptDir: string, hasNetwork: boolean) => void;
   /** Nothing of it is left. */
   readonly leave: (attemptDir: string) => void;
   /** Nobody attends to it any more, and something of it may be left. */
   readonly lose: (attemptDir: string) => void;
-  /** Enters what a former server has left running of a run, until it is taken up or has ended. */
+  /** Enters what a former server has left running of a run, until it is resumed or has ended. */
   readonly enterLeft: (runDir: string) => void;
   /** Whether a run may have opened a connection that is accepted now. */
   readonly canCall: () => boolean;
@@ -73,11 +73,11 @@ export function createRunCallers(): RunCallers {
       forgetEnded();
       const concerned = [...holders.map(({ pid }) => pid), ...unread];
       if (concerned.length > mostConcerned) return 'unknown';
-      const pace = createPace(sliceMs);
+      const maybeYield = createYielder(sliceMs);
       const lineages = new Map<number, readonly number[] | undefined>();
       for (const pid of concerned) {
         lineages.set(pid, lineageOf(pid));
-        await pace();
+        await maybeYield();
       }
       // After the lineages: a script begins only once the status of its attempt names its shim.
       const roots = rootsOfRuns();

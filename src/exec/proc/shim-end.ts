@@ -16,10 +16,10 @@ const beginningMs = 30_000;
 export async function untilShimEnds(attemptDir: string, told: Promise<ShimNews>): Promise<void> {
   const { promise: gone, resolve: end, reject } = Promise.withResolvers<void>();
   const sinceMs = performance.now();
-  let patienceMs = beginningMs;
+  let timeoutMs = beginningMs;
   const look = (): void => {
     try {
-      if (isGone(attemptDir, performance.now() - sinceMs > patienceMs)) end();
+      if (isGone(attemptDir, performance.now() - sinceMs > timeoutMs)) end();
     } catch (error) {
       reject(error);
     }
@@ -27,7 +27,7 @@ export async function untilShimEnds(attemptDir: string, told: Promise<ShimNews>)
   const poll = setInterval(look, pollMs).unref();
   const heard = told.then((news) => {
     if (news === 'ended') return end();
-    patienceMs = 0;
+    timeoutMs = 0;
     look();
   });
   try {

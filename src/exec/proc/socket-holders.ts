@@ -1,8 +1,8 @@
 // Which processes hold a socket, and which processes those descend from, as /proc shows it to their own user.
 
 import { opendirSync, readlinkSync, statSync } from 'node:fs';
-import { createPace } from '../../lib/pace.ts';
 import { createSharedRead } from '../../lib/shared-read.ts';
+import { createYielder } from '../../lib/yielder.ts';
 import { lookInto, pids, statOf } from './process-table.ts';
 
 export type Holder = { readonly pid: number; readonly fd: string };
@@ -21,7 +21,7 @@ const mostDescriptors = 4_096;
 const mostAncestors = 64;
 
 const readSockets = createSharedRead(async (): Promise<Reading> => {
-  const pace = createPace(sliceMs);
+  const maybeYield = createYielder(sliceMs);
   const holders = new Map<string, Holder[]>();
   const unread: number[] = [];
   for (const pid of pids()) {
@@ -36,9 +36,9 @@ const readSockets = createSharedRead(async (): Promise<Reading> => {
       const others = inode === undefined ? undefined : holders.get(inode);
       if (others && others.at(-1)?.pid !== pid) others.push({ pid, fd });
       else if (inode !== undefined && !others) holders.set(inode, [{ pid, fd }]);
-      await pace();
+      await maybeYield();
     }
-    await pace();
+    await maybeYield();
   }
   return { holders, unread };
 });

@@ -1,11 +1,11 @@
 // Ends what an attempt started: the job's signal, time to act on it, SIGKILL; then the proof that nothing is left.
 
 import { once } from 'node:events';
-import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises';
+import { setTimeout as delay, setImmediate as yieldNow } from 'node:timers/promises';
 import type { CancelSignal } from '../../domain/job.ts';
 import type { Termination } from '../../domain/run.ts';
 import { systemClock, toTimerDelay, toTimestamp } from '../../lib/clock.ts';
-import { isShortage, outlast } from '../../lib/shortage.ts';
+import { isShortage, retryShortage } from '../../lib/shortage.ts';
 import { type KillDomain, killDomainOf } from './kill-domain.ts';
 import { isAlive, send } from './process-table.ts';
 import { giveUp, readStatus } from './shim-status.ts';
@@ -42,11 +42,11 @@ export async function climb(
   };
   const ended = attempt.ended.then(over, over);
 
-  await nextTurn();
-  if (isOver) return await outlast(() => proof(domain()));
+  await yieldNow();
+  if (isOver) return await retryShortage(() => proof(domain()));
   await until(() => isOver || membersOf(domain()).length > 0, startingMs);
   if (ladder.signal !== 'KILL') {
-    const script = await outlast(() => (isOver ? [] : membersOf(domain())));
+    const script = await retryShortage(() => (isOver ? [] : membersOf(domain())));
     const reached = script.filter((pid) => send(pid, `SIG${ladder.signal}`)).length;
     if (reached > 0) {
       record(ladder.signal, reached);
@@ -54,16 +54,16 @@ export async function climb(
     }
   }
   if (!isOver) {
-    record('KILL', await outlast(kill));
+    record('KILL', await retryShortage(kill));
     await within(ended, recordingMs);
   }
   if (!isOver) {
-    await outlast(killShim);
+    await retryShortage(killShim);
     await within(ended, dyingMs);
   }
-  const left = await outlast(domain);
+  const left = await retryShortage(domain);
   await until(() => !left || left.isEmpty(), dyingMs);
-  return await outlast(() => proof(left));
+  return await retryShortage(() => proof(left));
 
   function proof(left: KillDomain | undefined): Termination {
     return {

@@ -21,7 +21,7 @@ export type RedactionStream = {
   /** What can be given out by now. May be the given buffer, or a part of it. */
   push(bytes: Buffer): Buffer;
   flush(): Buffer;
-  /** Input, up to the end of the last push, that must be read again by whoever takes up from what was given out. */
+  /** Input, up to the end of the last push, that must be read again by whoever resumes from what was given out. */
   readonly heldBytes: number;
 };
 

@@ -6,14 +6,14 @@ import { basename, dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { errorCode } from '../../lib/error-code.ts';
 import { type Mounts, mountIdOf, mountsOf, pathOnly } from '../../lib/files/mount-table.ts';
-import { isShortage, outlast } from '../../lib/shortage.ts';
+import { isShortage, retryShortage } from '../../lib/shortage.ts';
 import { readStatus } from '../proc/shim-status.ts';
 import type { OpenGrant } from './granted-paths.ts';
 import type { GuardedPlace } from './host-mounts.ts';
 
 const pollMs = 2;
 /** To mount all, and to give up what it took: until then bwrap may show its root to nobody but root. */
-const patienceMs = 30_000;
+const timeoutMs = 30_000;
 
 /** `places`: where bwrap must have made a mount. Ends with the attempt, too, without a verdict. */
 export async function giveVerdict(
@@ -22,14 +22,14 @@ export async function giveVerdict(
   places: readonly GuardedPlace[],
   hasEnded: () => boolean,
 ): Promise<void> {
-  const say = (verdict: string) => outlast(() => writeFileSync(join(attemptDir, 'verdict'), `${verdict}\n`));
+  const say = (verdict: string) => retryShortage(() => writeFileSync(join(attemptDir, 'verdict'), `${verdict}\n`));
   let sinceMs: number | undefined;
   for (; !hasEnded(); await delay(pollMs, undefined, { ref: false })) {
-    const child = await outlast(() => readStatus(attemptDir)?.sandbox?.initPid);
+    const child = await retryShortage(() => readStatus(attemptDir)?.sandbox?.initPid);
     if (child === undefined) continue;
     sinceMs ??= performance.now();
-    const isLate = performance.now() - sinceMs > patienceMs;
-    const isRight = await outlast(() => (isMade(child) ? isAsGranted(child, grants, places) : undefined));
+    const isLate = performance.now() - sinceMs > timeoutMs;
+    const isRight = await retryShortage(() => (isMade(child) ? isAsGranted(child, grants, places) : undefined));
     if (isRight !== undefined || isLate) return await say(isRight ? 'right' : String(child));
   }
 }

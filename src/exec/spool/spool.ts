@@ -2,7 +2,7 @@
 // The job has the file open, so it may also cut it short, or stretch it by a hole.
 
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
-import { setImmediate as nextTurn } from 'node:timers/promises';
+import { setImmediate as yieldNow } from 'node:timers/promises';
 import { errorCode } from '../../lib/error-code.ts';
 import { createSpoolAlarm } from './spool-alarm.ts';
 import { cutBefore } from './spool-cut.ts';
@@ -61,7 +61,7 @@ export function followSpool(o: {
         const isLast = isDraining;
         const look = await read();
         if (look === 'end' && isLast) return await hand(pendingBytes);
-        if (look === 'full') await nextTurn();
+        if (look === 'full') await yieldNow();
         else if (!isLast || look === 'leased') await alarm.next(look === 'some');
       }
     } finally {

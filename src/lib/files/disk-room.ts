@@ -8,14 +8,14 @@ const leastFiles = 32;
 /** More than a reading command borrows from the reserve, so that no run starts on that. */
 const leastBytes = 2 ** 20;
 
-const cure = 'free space, or run flwd gc';
+const fix = 'free space, or run flwd gc';
 
-type Lack = { readonly lack: string; readonly cure: string };
+type Lack = { readonly lack: string; readonly fix: string };
 
 /** In words. */
 export function lackOfRoom(dir: string): string | null {
   const found = findLackOfRoom(dir);
-  return found && `${found.lack}: ${found.cure}`;
+  return found && `${found.lack}: ${found.fix}`;
 }
 
 /** null when there is room, or the file system does not say: btrfs counts no inodes, a tmpfs may have no bound. */
@@ -24,9 +24,9 @@ export function findLackOfRoom(dir: string): Lack | null {
     // What only root may take is not counted: jobs have other users, and ext4 keeps some of it even from root.
     const { blocks, bavail, bsize, files, ffree } = statfsSync(dir);
     const freeBytes = bavail * bsize;
-    if (blocks > 0 && freeBytes < leastBytes) return { lack: `the disk is full (${formatSize(freeBytes)} free)`, cure };
+    if (blocks > 0 && freeBytes < leastBytes) return { lack: `the disk is full (${formatSize(freeBytes)} free)`, fix };
     if (files > 0 && ffree < leastFiles)
-      return { lack: `the disk has no room for more files (free inodes: ${ffree})`, cure };
+      return { lack: `the disk has no room for more files (free inodes: ${ffree})`, fix };
     return null;
   } catch {
     // Whoever uses the folder finds out why.

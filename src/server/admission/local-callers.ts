@@ -70,7 +70,7 @@ export function createLocalCallers(o: {
       if (proxies.isTrusted(socket.remoteAddress)) return nobody('token');
       // Some write `_` for `-`, as CGI does.
       for (const name in headers) if (proxyHeader.test(name.replaceAll('_', '-'))) return nobody('token');
-      // A notice goes where a job's author has it sent, and may be any flwd's of this user.
+      // A notification goes where a job's author has it sent, and may be any flwd's of this user.
       if (headers['user-agent']?.startsWith('flwd/')) return nobody('token');
       // The browser that a page runs in may be this user's.
       if (!isLocalHost(headers.host ?? '') || isFromForeignPage(request)) return nobody('token');

@@ -45,7 +45,7 @@ export function createTokens(o: {
     async create(request, by, record) {
       const nowMs = clock.now();
       const tenant = tenantFor(by, request.tenant, o.defaultTenant);
-      if (isReservedName(request.name)) throw nameFault('is the name of a caller without a token', 'reserved');
+      if (isReservedName(request.name)) throw nameError('is the name of a caller without a token', 'reserved');
       const expiresInMs = request.expires_in === undefined ? null : readLifetime(request.expires_in);
       const token: ApiToken = {
         id: createId('token', nowMs),
@@ -64,7 +64,7 @@ export function createTokens(o: {
         record?.(tx, token);
         return true;
       });
-      if (!isAdded) throw nameFault('is the name of another token; choose another one, or revoke that first', 'unique');
+      if (!isAdded) throw nameError('is the name of another token; choose another one, or revoke that first', 'unique');
       return { ...toAnswer(token, nowMs), token: formatCredential(token.id, secret) };
     },
 
@@ -109,6 +109,6 @@ function readLifetime(text: string): number {
   throw validationError([{ pointer: '/expires_in', message, keyword: 'duration' }]);
 }
 
-function nameFault(message: string, keyword: string): Problem {
+function nameError(message: string, keyword: string): Problem {
   return validationError([{ pointer: '/name', message, keyword }]);
 }

@@ -7,7 +7,7 @@ import type { Duplex } from 'node:stream';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Problem, type ProblemSlug, problems, problemType } from '../../domain/problem.ts';
 import type { Logger } from '../../lib/logger.ts';
-import { storageProblem } from '../../store/storage-fault.ts';
+import { storageProblem } from '../../store/storage-error.ts';
 import { safetyHeaders } from './response-headers.ts';
 
 // An import of it loads Node's `fetch`, for the names that it exports: 30 ms of a start.
@@ -56,8 +56,8 @@ export function answerUnreadable(error: NodeJS.ErrnoException, socket: Socket): 
   }
   const [slug, detail] = unreadable[error.code ?? ''] ?? (['malformed-request', 'This is no HTTP.'] as const);
   endWith(new Problem(slug, detail), socket);
-  const patience = setTimeout(() => socket.destroy(), lingerMs);
-  socket.once('close', () => clearTimeout(patience));
+  const timer = setTimeout(() => socket.destroy(), lingerMs);
+  socket.once('close', () => clearTimeout(timer));
 }
 
 const lingerMs = 1_000;

@@ -4,7 +4,7 @@ import type { QueryOf } from '../../contract/operations.ts';
 import { assertReached, type Principal } from '../../domain/principal.ts';
 import { parseTimestampUs } from '../../lib/clock.ts';
 import type { AuditStore } from '../../store/audit/audit.ts';
-import type { AuditFilter, AuditListQuery, AuditRows } from '../../store/audit/audit-list.ts';
+import type { AuditEntries, AuditFilter, AuditListQuery } from '../../store/audit/audit-list.ts';
 import { defined } from '../answers/defined.ts';
 import { preferredType } from '../answers/preferred-type.ts';
 import type { Handlers } from '../exchange.ts';
@@ -35,7 +35,7 @@ export function createAuditHandlers(o: {
   };
 }
 
-type Read = (page: Pick<AuditListQuery, 'limit' | 'offset' | 'cursor'>) => Promise<AuditRows>;
+type Read = (page: Pick<AuditListQuery, 'limit' | 'offset' | 'cursor'>) => Promise<AuditEntries>;
 
 /** @throws Problem permission-denied for another tenant */
 function filterOf(principal: Principal, query: QueryOf<'listAudit'>): AuditFilter {
@@ -54,7 +54,7 @@ function filterOf(principal: Principal, query: QueryOf<'listAudit'>): AuditFilte
   });
 }
 
-async function sendLines(read: Read, first: AuditRows, limit: number, { signal, write }: Outlet): Promise<void> {
+async function sendLines(read: Read, first: AuditEntries, limit: number, { signal, write }: Outlet): Promise<void> {
   let left = limit;
   for (let page = first; ; ) {
     await write(page.entries.map((entry) => `${JSON.stringify(entry)}\n`).join(''));

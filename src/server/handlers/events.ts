@@ -2,7 +2,7 @@
 
 import { type EventType, eventTypes, type JournalEntry } from '../../domain/event.ts';
 import type { Reach } from '../../domain/principal.ts';
-import { type Fault, Problem, validationError } from '../../domain/problem.ts';
+import { Problem, type ValidationError, validationError } from '../../domain/problem.ts';
 import { isFinished } from '../../domain/run.ts';
 import type { Hub } from '../../engine/hub.ts';
 import { nearest } from '../../lib/nearest.ts';
@@ -126,7 +126,7 @@ function isWanted(entry: JournalEntry, { jobId, types }: Selection): boolean {
 /** @throws Problem validation-error */
 function readTypes(text: string): ReadonlySet<EventType> {
   const names = text.split(',').map((name) => name.trim());
-  const faults: Fault[] = [];
+  const errors: ValidationError[] = [];
   const types = new Set<EventType>();
   for (const name of names) {
     const type = eventTypes.find((one) => one === name);
@@ -134,9 +134,9 @@ function readTypes(text: string): ReadonlySet<EventType> {
     else {
       const meant = nearest(name, eventTypes);
       const hint = meant ? `; did you mean ${meant}?` : '';
-      faults.push({ pointer: '?types', message: `'${name}' is no event${hint}`, keyword: 'enum' });
+      errors.push({ pointer: '?types', message: `'${name}' is no event${hint}`, keyword: 'enum' });
     }
   }
-  if (faults.length > 0) throw validationError(faults);
+  if (errors.length > 0) throw validationError(errors);
   return types;
 }

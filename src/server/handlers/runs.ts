@@ -115,7 +115,9 @@ export function createRunHandlers(o: {
       return { attempts: stepId === undefined ? attempts : attempts.filter((one) => one.step_id === stepId) };
     },
 
-    listRunNotices: async ({ request, path }) => ({ notices: await runs.notices(path.run_id, request.principal) }),
+    listRunNotices: async ({ request, path }) => ({
+      notices: await runs.notifications(path.run_id, request.principal),
+    }),
 
     async cancelRun({ request, reply, path, query }) {
       const { status } = await engine.cancel(path.run_id, request.principal, { isForced: query.force ?? false });
@@ -129,11 +131,11 @@ function sendCreated(reply: FastifyReply, { status, body, runId, replayed }: Cre
   return sendJson(reply.code(status).header('location', `${apiBase}/runs/${runId}`), body);
 }
 
-const faces: readonly Trigger['type'][] = ['cli', 'console', 'mcp'];
+const clients: readonly Trigger['type'][] = ['cli', 'console', 'mcp'];
 
 function callerOf(request: Exchange<Names>['request']): Caller {
-  const face = request.raw.headers['x-flwd-client'];
-  const trigger = faces.find((one) => one === face) ?? 'api';
+  const client = request.raw.headers['x-flwd-client'];
+  const trigger = clients.find((one) => one === client) ?? 'api';
   return { principal: request.principal, trigger, requestId: request.id, from: request.ip };
 }
 

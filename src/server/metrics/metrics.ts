@@ -17,41 +17,41 @@ export type Metrics = {
   readonly close: () => void;
 };
 
-/** How attempts to deliver notices ended since the start. */
-export type NoticeOutcomes = Readonly<Record<'delivered' | 'retried' | 'failed', number>>;
+/** How attempts to deliver notifications ended since the start. */
+export type NotificationOutcomes = Readonly<Record<'delivered' | 'retried' | 'failed', number>>;
 
 /** To be called before there are routes. */
 export function createMetrics(o: {
   readonly app: FastifyInstance;
   readonly streams: Streams;
   readonly engine: Pick<Engine, 'hub' | 'queue' | 'health'>;
-  readonly store: Pick<Store, 'size' | 'notices' | 'runs'>;
-  readonly noticeOutcomes: NoticeOutcomes;
+  readonly store: Pick<Store, 'size' | 'notifications' | 'runs'>;
+  readonly notificationOutcomes: NotificationOutcomes;
   readonly version: string;
   readonly startedAtMs: number;
 }): Metrics {
   const runs = createRunMetrics(o.engine);
   const http = createHttpMetrics(o.app, o.streams);
   const own = createProcessMetrics(o);
-  const notices: Family = {
+  const notifications: Family = {
     name: 'flwd_notices_total',
     help: 'Attempts to deliver a notice, by how they ended; failed: given up.',
     kind: 'counter',
-    samples: () => Object.entries(o.noticeOutcomes).map(([outcome, value]) => ({ labels: { outcome }, value })),
+    samples: () => Object.entries(o.notificationOutcomes).map(([outcome, value]) => ({ labels: { outcome }, value })),
   };
   let exposition: Promise<() => Promise<string>> | undefined;
 
   async function families(): Promise<readonly Family[]> {
-    const [size, pendingNotices, counts] = await Promise.all([
+    const [size, pendingNotifications, counts] = await Promise.all([
       o.store.size(),
-      o.store.notices.pendingCount(),
+      o.store.notifications.pendingCount(),
       o.store.runs.counts(),
     ]);
     return [
       ...runs.families,
       single('gauge', 'flwd_runs_running', 'Runs that have started and not ended.', () => counts.running),
-      notices,
-      single('gauge', 'flwd_notices_pending', 'Notices that are not delivered yet.', () => pendingNotices),
+      notifications,
+      single('gauge', 'flwd_notices_pending', 'Notices that are not delivered yet.', () => pendingNotifications),
       ...http,
       ...storageFamilies(size),
       ...own.families,

@@ -4,7 +4,7 @@
 import type { JournalEntry } from '../../domain/event.ts';
 import { type Reach, reaches } from '../../domain/principal.ts';
 import { type Hub, lastIdOf } from '../../engine/hub.ts';
-import { createBell } from '../../lib/bell.ts';
+import { createWakeSignal } from '../../lib/wake-signal.ts';
 import type { Journal } from '../../store/journal.ts';
 import { defined } from '../answers/defined.ts';
 
@@ -26,8 +26,8 @@ export async function* followJournal(
   const { runId, reach } = from;
   const isIn = (entry: JournalEntry): boolean =>
     reaches(reach, entry.tenant) && (runId === undefined || entry.runId === runId);
-  const bell = createBell(signal);
-  const stop = hub.onEvents(bell.ring);
+  const wake = createWakeSignal(signal);
+  const stop = hub.onEvents(wake.raise);
   let afterId = from.afterId;
   try {
     while (!signal.aborted) {
@@ -40,7 +40,7 @@ export async function* followJournal(
       const reached = last ? lastIdOf(last) : afterId;
       yield { entries: found.filter(isIn), isCaughtUp };
       afterId = isCaughtUp ? Math.max(reached, latestId) : reached;
-      if (isCaughtUp) await bell.rung();
+      if (isCaughtUp) await wake.raised();
     }
   } finally {
     stop();

@@ -4,7 +4,7 @@
 import { isOfStep, type LogLevel, type LogLine, logLevels } from '../../domain/log-line.ts';
 import { isFinished } from '../../domain/run.ts';
 import type { Hub } from '../../engine/hub.ts';
-import { createBell } from '../../lib/bell.ts';
+import { createWakeSignal } from '../../lib/wake-signal.ts';
 import type { LogBatch } from '../../store/log/logs.ts';
 import type { ReadableLog } from '../../store/reading.ts';
 import type { Outlet } from './streams.ts';
@@ -24,7 +24,7 @@ export async function followLog(
 ): Promise<void> {
   const { runId } = log;
   const { filter } = from;
-  const bell = createBell(signal);
+  const wake = createWakeSignal(signal);
   let hasFinished = false;
   function writeLines(batch: LogBatch): Promise<void> {
     if (isWhole(filter)) return write(batch.frames(), batch.lastSeq - batch.firstSeq + 1);
@@ -32,11 +32,11 @@ export async function followLog(
     return write(lines.map(toFrame).join(''), lines.length);
   }
   const stops = [
-    log.onAppend(bell.ring),
+    log.onAppend(wake.raise),
     hub.onEvents((entries) => {
       if (!entries.some((entry) => entry.runId === runId && entry.type === 'run.finished')) return;
       hasFinished = true;
-      bell.ring();
+      wake.raise();
     }),
   ];
   try {
@@ -55,7 +55,7 @@ export async function followLog(
         await write(`event: end\ndata: ${JSON.stringify({ run_id: runId, status })}\n\n`);
         return;
       } else {
-        await bell.rung();
+        await wake.raised();
       }
     }
   } finally {

@@ -7,7 +7,7 @@ import type { Principal } from '../../domain/principal.ts';
 import { Problem } from '../../domain/problem.ts';
 import type { Logger } from '../../lib/logger.ts';
 import { counterKey } from '../limits/rate-limits.ts';
-import { createWriteTurns } from './write-turns.ts';
+import { createWriteQueue } from './write-queue.ts';
 
 export const eventStream = 'text/event-stream';
 
@@ -52,7 +52,7 @@ export function createStreams(o: {
   readonly log: Logger;
 }): Streams {
   const stops = new Set<() => void>();
-  const turn = createWriteTurns();
+  const waitToWrite = createWriteQueue();
   const streamed = new WeakSet<FastifyRequest>();
   const counts: StreamCounts = { open: 0, opened: 0, events: 0, stalled: 0 };
   const openBy = new Map<string, number>();
@@ -118,7 +118,7 @@ export function createStreams(o: {
     async function write(chunk: string | Buffer, events = 1): Promise<void> {
       if (chunk.length === 0 || gone.signal.aborted) return;
       // Awaited only where there is something to wait for: the next stream must find the time of this write spent.
-      const waiting = chunk.length >= largeChunk ? turn() : undefined;
+      const waiting = chunk.length >= largeChunk ? waitToWrite() : undefined;
       if (waiting) await waiting;
       if (gone.signal.aborted) return;
       if (isOfEvents) counts.events += events;

@@ -43,7 +43,7 @@ const addToCount = prepareQuery((db, row: AuditCountRow) =>
 );
 
 /** The counters once for each kind that a commit has. */
-export async function insertAuditRows(db: Kysely<Schema>, rows: readonly AuditRow[]): Promise<void> {
+export async function insertAuditEntries(db: Kysely<Schema>, rows: readonly AuditRow[]): Promise<void> {
   if (rows.length === 0) return;
   const kinds = new Map<string, AuditCountRow>();
   for (const row of rows) {

@@ -1,7 +1,7 @@
 // Reads the audit log, newest first. One object, or what is no start of a run, is found on an index; everything else by
 // walking the table in slices, so that nothing else stalls (ADR 0018).
 
-import { setImmediate as nextTurn } from 'node:timers/promises';
+import { setImmediate as yieldNow } from 'node:timers/promises';
 import { type Expression, expressionBuilder, type Kysely, type SqlBool, sql } from 'kysely';
 import {
   type AuditAction,
@@ -37,9 +37,9 @@ export type AuditListQuery = AuditFilter & {
   readonly cursor?: string;
 };
 
-export type AuditRows = { readonly entries: AuditEntry[]; readonly nextCursor: string | null };
+export type AuditEntries = { readonly entries: AuditEntry[]; readonly nextCursor: string | null };
 
-export type AuditPage = AuditRows & { readonly total: number };
+export type AuditPage = AuditEntries & { readonly total: number };
 
 /** Ids in between, both of them. */
 type Range = { readonly from: number; readonly to: number };
@@ -61,12 +61,12 @@ export async function listAudit(db: Kysely<Schema>, query: AuditListQuery): Prom
  * many walks as there are pages.
  * @throws Problem validation-error when `cursor` is none
  */
-export async function readAudit(db: Kysely<Schema>, query: AuditListQuery): Promise<AuditRows> {
+export async function readAudit(db: Kysely<Schema>, query: AuditListQuery): Promise<AuditEntries> {
   return readPage(db, query, await rangeOf(db, query.sinceMs, query.untilMs), Infinity);
 }
 
 /** `most` rows are there, or fewer. */
-async function readPage(db: Kysely<Schema>, query: AuditListQuery, all: Range, most: number): Promise<AuditRows> {
+async function readPage(db: Kysely<Schema>, query: AuditListQuery, all: Range, most: number): Promise<AuditEntries> {
   const { limit, offset = 0, cursor } = query;
   const range = cursor === undefined ? all : { ...all, to: Math.min(all.to, parseCursor(cursor) - 1) };
   const rows: AuditRow[] = [];
@@ -103,7 +103,7 @@ async function* walk(
     toPass -= passed;
     if (rows.length > 0) yield rows;
     if (slice === Infinity) return;
-    await nextTurn();
+    await yieldNow();
   }
 }
 
@@ -133,7 +133,7 @@ async function count(db: Kysely<Schema>, filter: Conditions, range: Range, isBou
   for (let to = range.to; to >= range.from; to -= slice) {
     total += await countIn(db, filter, { from: Math.max(range.from, to - slice + 1), to });
     if (slice === Infinity) return total;
-    await nextTurn();
+    await yieldNow();
   }
   return total;
 }

@@ -1,6 +1,6 @@
 // Checks the chain of the audit log: every row from the first that is kept to the newest.
 
-import { setImmediate as nextTurn } from 'node:timers/promises';
+import { setImmediate as yieldNow } from 'node:timers/promises';
 import type { Kysely } from 'kysely';
 import { toTimestamp } from '../../lib/clock.ts';
 import type { Schema } from '../schema.ts';
@@ -54,7 +54,7 @@ export async function verifyAudit(db: Kysely<Schema>): Promise<AuditVerdict> {
       rows += 1;
     }
     if (slice.length < sliceRows) break;
-    await nextTurn();
+    await yieldNow();
   }
   if (counted > rows) return found({ id: previous.id + 1, why: `${counted - rows} rows are missing at the end` });
   return found(null);

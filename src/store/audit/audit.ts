@@ -4,7 +4,7 @@
 import { type NewAuditEntry, ownEntry } from '../../domain/audit.ts';
 import type { Database, Transaction } from '../database.ts';
 import type { AuditRow } from '../schema.ts';
-import { type AuditListQuery, type AuditPage, type AuditRows, listAudit, readAudit } from './audit-list.ts';
+import { type AuditEntries, type AuditListQuery, type AuditPage, listAudit, readAudit } from './audit-list.ts';
 
 /** Enters a change of the object with the transaction that makes it. */
 export type RecordChange = (tx: Transaction, object: { readonly id: string; readonly tenant: string }) => void;
@@ -15,7 +15,7 @@ export type AuditStore = {
   /** @throws Problem validation-error when `cursor` is none */
   readonly list: (query: AuditListQuery) => Promise<AuditPage>;
   /** Without a total, for who reads on. @throws Problem validation-error when `cursor` is none */
-  readonly read: (query: AuditListQuery) => Promise<AuditRows>;
+  readonly read: (query: AuditListQuery) => Promise<AuditEntries>;
   /** When the oldest row was written. */
   readonly oldestAtMs: () => Promise<number | null>;
   /** Removes the oldest, up to `limit`, as far as they are from before `beforeMs`. @returns how many */

@@ -100,24 +100,24 @@ async function readManifest(source: string): Promise<Manifest> {
 }
 
 async function verify(source: string, manifest: Manifest): Promise<void> {
-  const faults: string[] = [];
+  const errors: string[] = [];
   const check = async (path: string, sha256: string): Promise<void> => {
     try {
-      if ((await sumOf(join(source, path))).sha256 !== sha256) faults.push(`${path} has changed`);
+      if ((await sumOf(join(source, path))).sha256 !== sha256) errors.push(`${path} has changed`);
     } catch (error) {
-      faults.push(`${path} cannot be read (${errorCode(error) ?? String(error)})`);
+      errors.push(`${path} cannot be read (${errorCode(error) ?? String(error)})`);
     }
   };
   await check(sumsFile, manifest.sums_sha256);
-  if (faults.length === 0) {
+  if (errors.length === 0) {
     for await (const { path, sha256 } of readSums(source)) {
-      if (normalize(path) !== path || path.startsWith('..') || path.startsWith('/')) faults.push(`${path} is no name`);
+      if (normalize(path) !== path || path.startsWith('..') || path.startsWith('/')) errors.push(`${path} is no name`);
       else await check(path, sha256);
     }
   }
-  if (faults.length > 0) {
-    const more = faults.length > 5 ? ` and ${faults.length - 5} more` : '';
-    throw new StartError(`${source} is damaged, nothing was changed: ${faults.slice(0, 5).join(', ')}${more}`);
+  if (errors.length > 0) {
+    const more = errors.length > 5 ? ` and ${errors.length - 5} more` : '';
+    throw new StartError(`${source} is damaged, nothing was changed: ${errors.slice(0, 5).join(', ')}${more}`);
   }
   const database = new DatabaseSync(join(source, databaseFile), { readOnly: true });
   try {
@@ -194,7 +194,7 @@ async function keepDamage({ dataDir }: Places, damaged: readonly DamagedFile[]):
   else await writeFile(path, JSON.stringify(damaged), { mode: 0o600 });
 }
 
-/** Its processes belong to another history: whoever takes it up finds it lost (exec/proc/adopt.ts). */
+/** Its processes belong to another history: whoever resumes it finds it lost (exec/proc/resume-attempt.ts). */
 async function markRestored(runDir: string): Promise<void> {
   await mkdir(runDir, { recursive: true, mode: 0o700 });
   await writeFile(join(runDir, 'restored'), '');

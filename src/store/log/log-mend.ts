@@ -55,7 +55,7 @@ export async function readPlain(path: string): Promise<PlainFile> {
 }
 
 /** `afterSeq` and `afterAtUs` are the last line before the file. */
-export function mend(
+export function fix(
   { bytes, isUnreadable: isBad }: PlainFile,
   o: {
     readonly afterSeq: number;

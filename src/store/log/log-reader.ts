@@ -1,11 +1,11 @@
 // Reads logs, finished or growing: finds the segments that can hold what is asked for, and gives way to other work between
 // the parts it reads.
 
-import { setImmediate as nextTurn } from 'node:timers/promises';
+import { setImmediate as yieldNow } from 'node:timers/promises';
 import type { LogLine } from '../../domain/log-line.ts';
 import { createBoundedCache } from '../../lib/bounded-cache.ts';
 import type { Logger } from '../../lib/logger.ts';
-import { createPace } from '../../lib/pace.ts';
+import { createYielder } from '../../lib/yielder.ts';
 import type { Database } from '../database.ts';
 import { createBatch, type LogBatch } from './log-batch.ts';
 import { chunkEnd, firstSeqAt, lineCountAt, readChunk } from './log-chunk.ts';
@@ -44,7 +44,7 @@ const pieceBytes = 64 * 2 ** 10;
 /** Lines may be 64 KiB long, and 10,000 of those in one answer would end the server. */
 export const mostPageChars = 4 * 2 ** 20;
 /** What is looked at without a pause: some milliseconds. */
-const turnBytes = 256 * 2 ** 10;
+const yieldAfterBytes = 256 * 2 ** 10;
 
 export function createLogReader(o: {
   readonly dir: string;
@@ -95,9 +95,9 @@ export function createLogReader(o: {
         const lines = part ? toLines(part) : [];
         if (lines.length > 0) yield lines;
         readBytes += chunk.end - start;
-        if (readBytes < turnBytes) continue;
+        if (readBytes < yieldAfterBytes) continue;
         readBytes = 0;
-        await nextTurn();
+        await yieldNow();
       }
     }
   }
@@ -106,7 +106,7 @@ export function createLogReader(o: {
     const { afterSeq = 0, beforeSeq = Number.POSITIVE_INFINITY, sinceUs = 0 } = filter;
     const select = createSelection(filter);
     const encoder = form === 'text' ? createTextEncoder() : createJsonEncoder();
-    const pace = createPace();
+    const maybeYield = createYielder();
     for (const segment of (await segmentsOf(runId)).slice()) {
       if (segment.firstSeq >= beforeSeq) break;
       if (segment.lastSeq <= afterSeq || segment.lastAtUs <= sinceUs) continue;
@@ -116,7 +116,7 @@ export function createLogReader(o: {
         for (let seq = Math.max(afterSeq + 1, segment.firstSeq); seq <= lastSeq; ) {
           seq = addPiece(own?.content ?? (await load(runId, segment, seq)), seq, select, encoder);
           if (encoder.size >= pieceBytes) yield encoder.take();
-          await pace();
+          await maybeYield();
         }
       } finally {
         own?.free();
@@ -164,9 +164,9 @@ export function createLogReader(o: {
         missing -= lines.length;
         chars += charsOf(lines);
         readBytes += chunk.end - start;
-        if (readBytes < turnBytes) continue;
+        if (readBytes < yieldAfterBytes) continue;
         readBytes = 0;
-        await nextTurn();
+        await yieldNow();
       }
     }
     return found.toReversed().flat();
@@ -181,7 +181,7 @@ export function createLogReader(o: {
     if (!segment) return undefined;
     const content = await load(runId, segment, afterSeq + 1);
     // A reader that catches up does nothing else between two batches.
-    await nextTurn();
+    await yieldNow();
     // Another reader may have been here meanwhile. A copy: a few lines must not hold on to a whole segment.
     return batches.get(key) ?? keep(key, Buffer.from(sliceFrom(content, afterSeq + 1)), afterSeq);
   }
@@ -216,7 +216,7 @@ function addPiece(content: LoadedSegment, seq: number, select: Selection, encode
     const part = select(chunk);
     if (part) encoder.add(part);
     readBytes += chunk.end - chunk.start;
-    if (encoder.size >= pieceBytes || readBytes >= turnBytes) return chunk.firstSeq + chunk.lineCount;
+    if (encoder.size >= pieceBytes || readBytes >= yieldAfterBytes) return chunk.firstSeq + chunk.lineCount;
   }
   return Number.POSITIVE_INFINITY;
 }

@@ -5,7 +5,7 @@ import { rename, rm, truncate, writeFile } from 'node:fs/promises';
 import { errorCode } from '../../lib/error-code.ts';
 import type { Logger } from '../../lib/logger.ts';
 import type { Database } from '../database.ts';
-import { type Mended, mend, type PlainFile, readPlain } from './log-mend.ts';
+import { fix, type Mended, type PlainFile, readPlain } from './log-mend.ts';
 import { DamagedSegment, loadSegment, plainNames, type Segment, segmentPath } from './log-segment.ts';
 import { advance, advanceOver, eachChunk, emptyState, type LogState } from './log-state.ts';
 
@@ -31,15 +31,15 @@ async function readIndex(db: Database, runId: string): Promise<Segment[]> {
 
 /**
  * What can be read of a log that nobody writes: what is indexed, and behind it the plain files that a server which has just
- * started has not taken up yet. Nothing is changed.
+ * started has not resumed yet. Nothing is changed.
  */
 export async function readSegments(dir: string, db: Database, runId: string): Promise<Segment[]> {
   const segments = await readIndex(db, runId);
   const last = segments.at(-1);
   const state = { ...emptyState(), lastSeq: last?.lastSeq ?? 0, lastAtUs: last?.lastAtUs ?? 0 };
   for await (const plain of plainFiles(dir, runId, (last?.n ?? 0) + 1)) {
-    const { segment, mended } = takeUp(runId, plain, state);
-    if (segment.lastSeq >= segment.firstSeq) segments.push({ ...segment, rawBytes: mended.wholeBytes });
+    const { segment, fixed } = resumeSegment(runId, plain, state);
+    if (segment.lastSeq >= segment.firstSeq) segments.push({ ...segment, rawBytes: fixed.wholeBytes });
   }
   return segments;
 }
@@ -57,18 +57,18 @@ export async function resumeLog(o: { dir: string; db: Database; runId: string; l
   const plain: Segment[] = [];
   for await (const left of plainFiles(dir, runId, (last?.n ?? 0) + 1)) {
     const { n, bytes } = left;
-    const { segment, mended } = takeUp(runId, left, state);
+    const { segment, fixed } = resumeSegment(runId, left, state);
     const path = segmentPath(dir, runId, n, 'raw');
     const about = { run_id: runId, file: plainNames(runId, n).name };
-    if (mended.isDamaged) log.error(about, 'a file of a log is damaged; what can be read of it is kept');
-    else if (mended.wholeBytes < bytes.length)
-      log.warn({ ...about, dropped_bytes: bytes.length - mended.wholeBytes }, halfWritten);
+    if (fixed.isDamaged) log.error(about, 'a file of a log is damaged; what can be read of it is kept');
+    else if (fixed.wholeBytes < bytes.length)
+      log.warn({ ...about, dropped_bytes: bytes.length - fixed.wholeBytes }, halfWritten);
     if (segment.lastSeq < segment.firstSeq) {
       await rm(path);
       continue;
     }
-    if (mended.isDamaged) await replace(path, mended.file);
-    else if (mended.wholeBytes < bytes.length) await truncate(path, mended.wholeBytes);
+    if (fixed.isDamaged) await replace(path, fixed.file);
+    else if (fixed.wholeBytes < bytes.length) await truncate(path, fixed.wholeBytes);
     plain.push(segment);
   }
   return { state, indexed, plain };
@@ -115,12 +115,12 @@ async function stateBehind(indexed: readonly Segment[], o: { dir: string; runId:
 }
 
 /** Takes what can be read of a plain file into the state. */
-function takeUp(runId: string, left: LeftFile, state: LogState): { segment: Segment; mended: Mended } {
+function resumeSegment(runId: string, left: LeftFile, state: LogState): { segment: Segment; fixed: Mended } {
   const { lastSeq: afterSeq, lastAtUs: afterAtUs } = state;
   const { isLast } = left;
-  const mended = mend(left, { afterSeq, afterAtUs, isLast, ...plainNames(runId, left.n) });
+  const fixed = fix(left, { afterSeq, afterAtUs, isLast, ...plainNames(runId, left.n) });
   let firstAtUs: number | undefined;
-  eachChunk(mended.file, (chunk) => {
+  eachChunk(fixed.file, (chunk) => {
     advance(state, chunk);
     if (chunk.lineCount > 0) firstAtUs ??= chunk.firstAtUs;
   });
@@ -130,10 +130,10 @@ function takeUp(runId: string, left: LeftFile, state: LogState): { segment: Segm
     lastSeq: state.lastSeq,
     firstAtUs: firstAtUs ?? afterAtUs,
     lastAtUs: state.lastAtUs,
-    rawBytes: mended.file.length,
+    rawBytes: fixed.file.length,
     encoding: 'raw',
   };
-  return { segment, mended };
+  return { segment, fixed };
 }
 
 function ignoreMissing(error: unknown): undefined {

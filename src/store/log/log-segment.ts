@@ -10,7 +10,7 @@ import { shardOf } from '../../lib/ids.ts';
 import type { Logger } from '../../lib/logger.ts';
 import { isUnreadable } from '../../lib/shortage.ts';
 import { chunkEnd, firstSeqAt, isWholeChunk, isWithin, lineCountAt, readChunk } from './log-chunk.ts';
-import { mend, readPlain } from './log-mend.ts';
+import { fix, readPlain } from './log-mend.ts';
 import { isBehindGap } from './log-stand-in.ts';
 
 export type SegmentEncoding = 'raw' | 'zstd';
@@ -87,7 +87,7 @@ async function loadPlain(dir: string, runId: string, segment: Segment): Promise<
   const bytes = plain.bytes.subarray(0, rawBytes);
   const sound = plain.isUnreadable ? undefined : soundChunks(bytes, segment);
   if (sound) return { file: bytes, chunkStarts: sound };
-  const { file, wholeBytes } = mend(
+  const { file, wholeBytes } = fix(
     { ...plain, bytes },
     {
       afterSeq: firstSeq - 1,

@@ -16,7 +16,7 @@ import type { LogFile } from './log-file.ts';
 import { createOverflow, type HeldLines, omissionText } from './log-overflow.ts';
 import { encodeState, type LogState } from './log-state.ts';
 
-type AttemptPlace = { readonly stepId: string; readonly attempt: number };
+type AttemptKey = { readonly stepId: string; readonly attempt: number };
 
 /** Lines that can be read now; none of those that are held back until the log closes. */
 type Appended = { readonly firstSeq: number; readonly count: number };
@@ -24,14 +24,14 @@ type Appended = { readonly firstSeq: number; readonly count: number };
 export type LogWriter = {
   readonly lastSeq: number;
   /** What lies below in that attempt's spool is never read again, by this process or a later one. Held-back lines are above. */
-  readonly spoolOffset: (at: AttemptPlace) => number;
+  readonly spoolOffset: (at: AttemptKey) => number;
   /**
    * Takes whole lines, marks included, redacted; they are in the file when it returns. Throws when the disk refuses, and
    * has then taken nothing. `spoolEnd` is where a later process reads on, and `aheadBytes` how much of what is handed over
    * from there on has been handed over already: lines that ended while one that began before them had not.
    */
   readonly append: (
-    o: AttemptPlace & {
+    o: AttemptKey & {
       readonly bytes: Buffer;
       readonly spoolEnd: number;
       readonly aheadBytes?: number;
@@ -40,7 +40,7 @@ export type LogWriter = {
     },
   ) => Appended & { readonly progress: readonly ReportedProgress[] };
   /** A line of the engine's own. */
-  readonly note: (o: AttemptPlace & { readonly message: string }) => Appended;
+  readonly note: (o: AttemptKey & { readonly message: string }) => Appended;
   /** To be awaited between appends when it is a promise: the disk or the compression is behind. */
   readonly ready: () => Promise<void> | undefined;
   /** Stores what was held back, seals and indexes everything; says which lines became readable by it. */

@@ -4,8 +4,8 @@ import type { LogLine } from '../../domain/log-line.ts';
 import { invariant } from '../../domain/problem.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { errorCode } from '../../lib/error-code.ts';
+import { createLimit } from '../../lib/limit.ts';
 import type { Logger } from '../../lib/logger.ts';
-import { createTurns } from '../../lib/turns.ts';
 import type { Database } from '../database.ts';
 import type { LogBatch } from './log-batch.ts';
 import { createChunkEncoder } from './log-encode.ts';
@@ -64,7 +64,7 @@ export function createLogStore(o: {
 }): LogStore {
   const { dir, db, clock, log } = o;
   const encode = createChunkEncoder();
-  const inTurn = createTurns(pagesAtATime);
+  const withLimit = createLimit(pagesAtATime);
   const open = new Map<string, { readonly segments: readonly Segment[]; readonly writer: LogWriter }>();
   const listeners = new Map<string, Set<() => void>>();
   const reader = createLogReader({ dir, db, log, openSegments: (runId) => open.get(runId)?.segments });
@@ -124,7 +124,7 @@ export function createLogStore(o: {
     },
     async page(runId, query) {
       try {
-        const page = await inTurn(() => readPage(runId, query));
+        const page = await withLimit(() => readPage(runId, query));
         return page.lines.length === 0 && (await hasExpired(runId)) ? { ...page, isExpired: true } : page;
       } catch (error) {
         if (!isGone(error, runId)) throw error;

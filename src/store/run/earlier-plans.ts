@@ -4,7 +4,7 @@ import { type JobDefinition, type StepDefinition, stepIdOfSingle, type UlcProfil
 import { noResources } from '../../domain/resources.ts';
 import type { RunPlan } from '../../domain/run.ts';
 
-/** What came with steps, schedules, notices and limits. */
+/** What came with steps, schedules, notifications and limits. */
 const later = { concurrency: null, onLost: 'fail', schedules: [], notify: [] } as const;
 
 type EarlierJob = Omit<JobDefinition, keyof typeof later> &

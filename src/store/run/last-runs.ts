@@ -1,6 +1,6 @@
 // The last runs of each of some jobs: one look at an index for each, however many runs there are of the others.
 
-import { setImmediate as nextTurn } from 'node:timers/promises';
+import { setImmediate as yieldNow } from 'node:timers/promises';
 import type { Compilable, Kysely } from 'kysely';
 import type { LastRun } from '../../domain/run.ts';
 import { toTimestamp } from '../../lib/clock.ts';
@@ -37,7 +37,7 @@ export async function lastRuns(
 ): Promise<ReadonlyMap<string, readonly LastRun[]>> {
   const found = new Map<string, readonly LastRun[]>();
   for (const [index, jobId] of jobIds.entries()) {
-    if (index > 0 && index % slice === 0) await nextTurn();
+    if (index > 0 && index % slice === 0) await yieldNow();
     const rows = await (tenant === undefined ? ofAll(db, { jobId, most }) : ofTenant(db, { jobId, most, tenant }));
     found.set(jobId, rows.map(toLastRun));
   }

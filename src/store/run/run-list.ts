@@ -1,7 +1,7 @@
 // The list of runs, newest first. A page is found by key on the index of its filter; of a list without runs, none is looked
 // for.
 
-import { setImmediate as nextTurn } from 'node:timers/promises';
+import { setImmediate as yieldNow } from 'node:timers/promises';
 import type { Kysely } from 'kysely';
 import type { RunSummary } from '../../domain/run.ts';
 import { isBelow, type Position, parseCursor, toCursor } from '../cursor.ts';
@@ -106,6 +106,6 @@ async function search(db: Kysely<Schema>, filter: RunFilter, { after, offset, li
       return { rows, hasMore: ids.length > limit, total };
     }
     above = end;
-    await nextTurn();
+    await yieldNow();
   }
 }

@@ -237,7 +237,7 @@ export async function addRetry(
 }
 
 /** All of a run's attempts that have begun: their next epoch is this process's. */
-export async function takeUpSteps(tx: Transaction, runId: string, worker: string): Promise<void> {
+export async function resumeSteps(tx: Transaction, runId: string, worker: string): Promise<void> {
   await tx.db
     .updateTable('steps')
     .set((eb) => ({ epoch: eb('epoch', '+', 1), worker }))

@@ -1,7 +1,7 @@
 // The attempts of steps as the engine changes them; each change is one statement of step-moves.ts.
 
 import { touchRun } from './run-moves.ts';
-import { addRetry, addSteps, endStep, nameChild, skipStep, startStep, takeUpSteps } from './step-moves.ts';
+import { addRetry, addSteps, endStep, nameChild, resumeSteps, skipStep, startStep } from './step-moves.ts';
 
 export type { About, NewStep } from './step-moves.ts';
 
@@ -11,7 +11,7 @@ export const stepStore = {
   end: endStep,
   skip: skipStep,
   retry: addRetry,
-  takeUp: takeUpSteps,
+  resume: resumeSteps,
   nameChild,
   /** To be called with every change of a running run's steps; false when the run is not running any more. */
   touch: touchRun,

@@ -3,14 +3,14 @@
 import { existsSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { StartError } from '../../lib/start-error.ts';
-import { type AuditListQuery, type AuditRows, readAudit } from '../audit/audit-list.ts';
+import { type AuditEntries, type AuditListQuery, readAudit } from '../audit/audit-list.ts';
 import { type AuditVerdict, verifyAudit } from '../audit/audit-verify.ts';
 import { busyTimeoutMs, kyselyOver } from './sqlite.ts';
 import { explainOpening } from './sqlite-files.ts';
 
 export type AuditFile = {
   /** @throws Problem validation-error when `cursor` is none */
-  readonly read: (query: AuditListQuery) => Promise<AuditRows>;
+  readonly read: (query: AuditListQuery) => Promise<AuditEntries>;
   readonly verify: () => Promise<AuditVerdict>;
   readonly close: () => void;
 };

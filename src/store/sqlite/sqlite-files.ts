@@ -52,8 +52,8 @@ export function explainOpening(error: unknown, path: string): unknown {
     return new Problem('not-ready', `the disk that holds ${path} is full; free space, or run flwd gc`);
   }
   if (damageIn(error) !== undefined) {
-    const cure = 'restore a backup (flwd restore), or move the file away to begin without its runs';
-    return new StartError(`the database ${path} is damaged: ${error.message}; ${cure}`);
+    const fix = 'restore a backup (flwd restore), or move the file away to begin without its runs';
+    return new StartError(`the database ${path} is damaged: ${error.message}; ${fix}`);
   }
   return mayBeFull
     ? new StartError(`the database ${path} cannot be opened: ${error.message}; look at its disk`)

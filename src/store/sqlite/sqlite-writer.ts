@@ -8,11 +8,11 @@ import { isOutput, type JournalEntry, type NewEvent, type NewOutput } from '../.
 import { invariant, Problem } from '../../domain/problem.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { Logger } from '../../lib/logger.ts';
-import { type Audited, type AuditHead, addToChain, insertAuditRows } from '../audit/audit-chain.ts';
+import { type Audited, type AuditHead, addToChain, insertAuditEntries } from '../audit/audit-chain.ts';
 import type { CommitListener, Transaction } from '../database.ts';
 import { insertEntries, numberEntries } from '../journal-rows.ts';
 import type { Schema } from '../schema.ts';
-import { unwritable } from '../storage-fault.ts';
+import { unwritable } from '../storage-error.ts';
 import { type OnDamage, storageFailure } from './sqlite.ts';
 import { damageIn, watchDatabaseFiles } from './sqlite-files.ts';
 import { openWalSync } from './wal-sync.ts';
@@ -88,10 +88,10 @@ export function openSqliteWriter(o: {
   function schedule(): void {
     if (isScheduled) return;
     isScheduled = true;
-    setImmediate(() => void commitTurn());
+    setImmediate(() => void commitBatch());
   }
 
-  async function commitTurn(): Promise<void> {
+  async function commitBatch(): Promise<void> {
     const units = queue.slice(0, mostUnits);
     queue = queue.slice(mostUnits);
     await commitUnits(units);
@@ -119,7 +119,7 @@ export function openSqliteWriter(o: {
       entries = numberEntries(emitted, nextEventId);
       await insertEntries(db, entries);
       const rows = addToChain(auditHead, audited);
-      await insertAuditRows(db, rows);
+      await insertAuditEntries(db, rows);
       head = rows.at(-1) ?? auditHead;
       // Only a page that is written proves that pages can be written again.
       if (failure !== null) connection.exec(`PRAGMA user_version = ${userVersion(connection)}`);
@@ -197,7 +197,7 @@ export function openSqliteWriter(o: {
     }
   }
 
-  /** @returns what the callers get: a fault of the disk is theirs to wait for, everything else is a bug. */
+  /** @returns what the callers get: an error of the disk is theirs to wait for, everything else is a bug. */
   function fail(error: unknown): unknown {
     const words = storageFailure(error);
     const found = `the database cannot be written: ${words}`;

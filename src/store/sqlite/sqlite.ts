@@ -130,7 +130,7 @@ function prepare(connection: DatabaseSync, sql: string, onDamage: OnDamage): Sql
   };
 }
 
-/** What a caller of SQLite cannot mend: the disk, the files. Primary codes of https://sqlite.org/rescode.html */
+/** What a caller of SQLite cannot fix: the disk, the files. Primary codes of https://sqlite.org/rescode.html */
 const storageCodes = new Set([
   5, // BUSY
   7, // NOMEM
@@ -142,7 +142,7 @@ const storageCodes = new Set([
   26, // NOTADB
 ]);
 
-/** In words when `error` says that the database file cannot be read or written; undefined for a fault of a query. */
+/** In words when `error` says that the database file cannot be read or written; undefined for an error of a query. */
 export function storageFailure(error: unknown): string | undefined {
   if (error instanceof DatabaseMoved) return error.message;
   const code = sqliteCode(error);

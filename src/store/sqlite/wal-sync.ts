@@ -16,13 +16,13 @@ const syncFile = promisify(fdatasync);
 const retryMs = 1_000;
 
 /**
- * The file is there, since the connection is. It never rejects: it tells `onFault`, and tries until it succeeds, since what
- * is committed cannot be taken back.
+ * The file is there, since the connection is. It never rejects: it tells `onError`, and tries until it succeeds, since
+ * what is committed cannot be taken back.
  */
 export function openWalSync(
   path: string,
   connection: DatabaseSync,
-  onFault: (error: unknown) => void,
+  onError: (error: unknown) => void,
   syncWal: (fd: number) => Promise<void> = syncFile,
 ): WalSync {
   const fd = openSync(`${path}-wal`, 'r');
@@ -41,7 +41,7 @@ export function openWalSync(
     try {
       await syncWal(fd);
     } catch (error) {
-      onFault(error);
+      onError(error);
       await untilCheckpointed();
     }
   }
@@ -53,7 +53,7 @@ export function openWalSync(
       try {
         if (connection.prepare('PRAGMA wal_checkpoint(FULL)').get()?.busy === 0) return;
       } catch (error) {
-        onFault(error);
+        onError(error);
       }
     }
   }

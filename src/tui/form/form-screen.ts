@@ -3,10 +3,10 @@
 import { randomUUID } from 'node:crypto';
 import { Box } from 'ink';
 import { createElement as h, type ReactElement, useMemo, useRef, useState } from 'react';
-import { faultText } from '../../client/fault-words.ts';
-import { faultsOf, type OutlookWords, outlookWords } from '../../client/outlook.ts';
+import { errorText } from '../../client/error-words.ts';
+import { errorsOf, type OutlookWords, outlookWords } from '../../client/outlook.ts';
 import { type ArgumentField, showValue } from '../../domain/argument-fields.ts';
-import type { FormFaults } from '../../domain/filled-fields.ts';
+import type { FormErrors } from '../../domain/filled-fields.ts';
 import { characters } from '../characters.ts';
 import { type Colour, cells, line, paragraph, type Span, typed } from '../line.ts';
 import type { Press } from '../presses.ts';
@@ -17,7 +17,7 @@ import {
   type FormField,
   type FormState,
   focus,
-  placeFaults,
+  placeErrors,
   pressField,
   readForm,
   shownText,
@@ -34,19 +34,22 @@ const toneColours: Readonly<Record<OutlookWords['tone'], Colour>> = {
 
 export function FormScreen({ isActive, jobId }: ScreenProps & { readonly jobId: string }): Body {
   const { client, rows, columns, open, attend } = useSurroundings();
-  const { value: job, fault } = useLoaded({ isActive, key: jobId, everyMs }, (signal) =>
+  const { value: job, error } = useLoaded({ isActive, key: jobId, everyMs }, (signal) =>
     client.call('getJob', { path: { job_id: jobId }, signal }),
   );
   const empty = useMemo(() => job && createForm(job.args), [job && JSON.stringify(job.args)]);
   const [filled, setFilled] = useState<FormState | null>(null);
   const form = filled ?? empty;
-  const { args, faults: own } = useMemo(() => (form ? readForm(form) : { args: {}, faults: new Map() }), [form]);
+  const { args, fieldErrors: own } = useMemo(
+    () => (form ? readForm(form) : { args: {}, fieldErrors: new Map() }),
+    [form],
+  );
   const outlook = useOutlook(isActive && form !== null, jobId, args);
-  const faults = useMemo(
-    () => (form ? placeFaults(form, outlook?.kind === 'faults' ? outlook.errors : [], own) : noFaults),
+  const errors = useMemo(
+    () => (form ? placeErrors(form, outlook?.kind === 'errors' ? outlook.errors : [], own) : noErrors),
     [form, outlook, own],
   );
-  const [startFault, setStartFault] = useState<string | null>(null);
+  const [startError, setStartError] = useState<string | null>(null);
   const [isStarting, setStarting] = useState(false);
   /** The same until something is changed or has started, so that a press after a broken answer starts nothing twice. */
   const startKey = useRef(randomUUID());
@@ -54,7 +57,7 @@ export function FormScreen({ isActive, jobId }: ScreenProps & { readonly jobId: 
   async function start(): Promise<void> {
     if (isStarting) return;
     setStarting(true);
-    setStartFault(null);
+    setStartError(null);
     try {
       const headers = { 'idempotency-key': startKey.current };
       const { run_id: runId } = await client.call('createRun', { body: { job_id: jobId, args }, headers });
@@ -62,9 +65,9 @@ export function FormScreen({ isActive, jobId }: ScreenProps & { readonly jobId: 
       attend(runId);
       open({ name: 'run', runId });
     } catch (error) {
-      if (!faultsOf(error)) return setStartFault(faultText(error));
-      setStartFault('The arguments are not right yet.');
-      const [first] = [...faults.byField.keys()].toSorted((a, b) => a - b);
+      if (!errorsOf(error)) return setStartError(errorText(error));
+      setStartError('The arguments are not right yet.');
+      const [first] = [...errors.byField.keys()].toSorted((a, b) => a - b);
       if (form && first !== undefined) setFilled(focus(form, first));
     } finally {
       setStarting(false);
@@ -86,18 +89,18 @@ export function FormScreen({ isActive, jobId }: ScreenProps & { readonly jobId: 
     if (next === null) return false;
     if (next.fields !== form.fields) {
       startKey.current = randomUUID();
-      setStartFault(null);
+      setStartError(null);
     }
     setFilled(next);
     return true;
   }
 
   if (!isActive) return null;
-  if (!job || !form) return line([fault === null ? 'reading…' : { text: fault, colour: 'red' }]);
-  const words = startFault === null ? outlookWords(outlook, faults.byField.size + faults.others.length) : null;
+  if (!job || !form) return line([error === null ? 'reading…' : { text: error, colour: 'red' }]);
+  const words = startError === null ? outlookWords(outlook, errors.byField.size + errors.others.length) : null;
   const summary: Span = words
-    ? { text: [words.text, ...faults.others].join('; '), colour: toneColours[words.tone] }
-    : { text: startFault ?? '', colour: 'red' };
+    ? { text: [words.text, ...errors.others].join('; '), colour: toneColours[words.tone] }
+    : { text: startError ?? '', colour: 'red' };
   const { start: first, end } = windowAround(form.fields.length + 1, form.focused, rows - 6);
   const drawn = [...form.fields, null].slice(first, end);
   return h(
@@ -108,7 +111,7 @@ export function FormScreen({ isActive, jobId }: ScreenProps & { readonly jobId: 
       const index = first + offset;
       const isFocused = index === form.focused;
       return field
-        ? fieldLine(field, isFocused, faults.byField.get(index), columns, index)
+        ? fieldLine(field, isFocused, errors.byField.get(index), columns, index)
         : line(
             [{ text: isStarting ? '  Starting…' : '  [ Start ]', isBold: isFocused, isInverse: isFocused }],
             'start',
@@ -116,12 +119,12 @@ export function FormScreen({ isActive, jobId }: ScreenProps & { readonly jobId: 
     }),
     h(Box, { key: 'space', flexGrow: 1 }),
     paragraph({ text: aboutOf(form, job.description), colour: 'gray' }, 2, 'about'),
-    line([{ text: faults.byField.get(form.focused) ?? '', colour: 'red' }], 'fault'),
+    line([{ text: errors.byField.get(form.focused) ?? '', colour: 'red' }], 'fault'),
     paragraph(summary, 2, 'outlook'),
   );
 }
 
-const noFaults: FormFaults = { byField: new Map(), others: [] };
+const noErrors: FormErrors = { byField: new Map(), others: [] };
 
 function focusedBy(form: FormState, key: string): FormState | null {
   if (key === 'tab' || key === 'down' || key === 'enter') return focus(form, form.focused + 1);
@@ -149,7 +152,7 @@ function aboutOf({ fields, focused }: FormState, description: string | null): st
 function fieldLine(
   formField: FormField,
   isFocused: boolean,
-  fault: string | undefined,
+  error: string | undefined,
   columns: number,
   index: number,
 ): ReactElement {
@@ -167,7 +170,7 @@ function fieldLine(
         ],
       },
       { width: valueWidth, spans: valueSpans(formField, isFocused, valueWidth - 1) },
-      { spans: [fault === undefined ? '' : { text: `✗ ${fault}`, colour: 'red' }] },
+      { spans: [error === undefined ? '' : { text: `✗ ${error}`, colour: 'red' }] },
     ],
     index,
   );

@@ -1,7 +1,7 @@
 // A form being filled in: what is typed into each field, and the arguments that make of it.
 
 import { type ArgumentField, argumentFields, showValue } from '../../domain/argument-fields.ts';
-import { type FormFaults, placeFaults as placeOnFields, readFields } from '../../domain/filled-fields.ts';
+import { type FormErrors, placeErrors as placeOnFields, readFields } from '../../domain/filled-fields.ts';
 import { characters } from '../characters.ts';
 import type { Press } from '../presses.ts';
 import { editText, emptyText, type TextEdit, textOf } from '../text-edit.ts';
@@ -93,12 +93,12 @@ export function readForm({ fields }: FormState): ReturnType<typeof readFields> {
   );
 }
 
-/** The server's faults, and those of our own, at the fields that they belong to. */
-export function placeFaults(
+/** The server's errors, and those of our own, at the fields that they belong to. */
+export function placeErrors(
   { fields }: FormState,
   errors: readonly Readonly<Record<string, unknown>>[],
   own: ReadonlyMap<number, string>,
-): FormFaults {
+): FormErrors {
   return placeOnFields(
     fields.map(({ field }) => field),
     errors,

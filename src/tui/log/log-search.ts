@@ -1,7 +1,7 @@
 // Looking for a text in the whole log of a run, and going from one line that has it to the next.
 
 import { useState } from 'react';
-import { faultText } from '../../client/fault-words.ts';
+import { errorText } from '../../client/error-words.ts';
 import { findLines } from '../../client/log-pages.ts';
 import type { LogLevel } from '../../domain/log-line.ts';
 import { useSurroundings } from '../screen.ts';
@@ -47,7 +47,7 @@ export function useLogSearch(
       setSearch({ text, found, isCut, current, note: '' });
       if (current !== null) show(current);
     } catch (error) {
-      setSearch({ ...nothing, text, note: faultText(error) });
+      setSearch({ ...nothing, text, note: errorText(error) });
     }
   }
 

@@ -3,7 +3,7 @@
 
 import { setTimeout as pause } from 'node:timers/promises';
 import { useCallback, useEffect, useMemo, useReducer, useRef, useState } from 'react';
-import { faultText, isPassing } from '../../client/fault-words.ts';
+import { errorText, isPassing } from '../../client/error-words.ts';
 import { type LogFilter, linesAfter, linesBefore, toQuery } from '../../client/log-pages.ts';
 import type { LogLine } from '../../domain/log-line.ts';
 import { useSurroundings } from '../screen.ts';
@@ -39,7 +39,7 @@ export function useLog(isActive: boolean, runId: string, filter: LogFilter, rows
   const [opening, setOpening] = useState<{ readonly start: LogStart }>({ start: 'end' });
   const [isReading, setReading] = useState(true);
   const [note, setNote] = useState<string | null>(null);
-  const [followFault, setFollowFault] = useState<string | null>(null);
+  const [followError, setFollowError] = useState<string | null>(null);
   const latest = useRef(view);
   latest.current = view;
   const { level, stepId } = filter;
@@ -61,7 +61,7 @@ export function useLog(isActive: boolean, runId: string, filter: LogFilter, rows
         setReading(false);
       },
       (error: unknown) => {
-        if (!ending.signal.aborted) setNote(faultText(error));
+        if (!ending.signal.aborted) setNote(errorText(error));
       },
     );
     return () => ending.abort();
@@ -69,7 +69,7 @@ export function useLog(isActive: boolean, runId: string, filter: LogFilter, rows
 
   const isLive = isActive && !isReading && view.isToEnd;
   useEffect(() => {
-    setFollowFault(null);
+    setFollowError(null);
     if (!isLive) return undefined;
     const ending = new AbortController();
     const { signal } = ending;
@@ -101,7 +101,7 @@ export function useLog(isActive: boolean, runId: string, filter: LogFilter, rows
         } catch (error) {
           if (signal.aborted) return;
           if (!isPassing(error)) {
-            setFollowFault(faultText(error));
+            setFollowError(errorText(error));
             return;
           }
           await pause(retryMs);
@@ -118,7 +118,7 @@ export function useLog(isActive: boolean, runId: string, filter: LogFilter, rows
   useMore({ view, rows, isReady: isActive && !isReading, change, source: { client, runId, level, stepId } });
 
   const jump = useCallback((start: LogStart) => setOpening({ start }), []);
-  return { view, change, jump, isReading, note: followFault ?? note };
+  return { view, change, jump, isReading, note: followError ?? note };
 }
 
 function useMore(o: {

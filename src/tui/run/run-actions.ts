@@ -1,7 +1,7 @@
 // What can be done with a run, asked for once more before it is done.
 
 import { useState } from 'react';
-import { faultText } from '../../client/fault-words.ts';
+import { errorText } from '../../client/error-words.ts';
 import { isFinished } from '../../domain/run.ts';
 import type { Span } from '../line.ts';
 import type { Press } from '../presses.ts';
@@ -22,7 +22,7 @@ export type RunActions = {
   /** How the last one goes, where that is not to be seen. */
   readonly note: string | null;
   /** What went wrong with the last one. */
-  readonly fault: Span | null;
+  readonly error: Span | null;
   /** true: the press was for one of them. */
   readonly take: (press: Press) => boolean;
 };
@@ -39,7 +39,7 @@ export function useRunActions(runId: string, run: RunAnswer | null, chosenStep: 
   const [asked, setAsked] = useState<keyof typeof questions | null>(null);
   const [approval, setApproval] = useState<Approval | null>(null);
   const [note, setNote] = useState<string | null>(null);
-  const [fault, setFault] = useState<string | null>(null);
+  const [error, setError] = useState<string | null>(null);
   const [hasCancelled, setCancelled] = useState(false);
   const isOver = run !== null && isFinished(run.status);
   const isCancelling = !isOver && (hasCancelled || (run?.cancel_requested_at ?? null) !== null);
@@ -50,7 +50,7 @@ export function useRunActions(runId: string, run: RunAnswer | null, chosenStep: 
       setNote(await action());
     } catch (error) {
       setNote(null);
-      setFault(faultText(error));
+      setError(errorText(error));
     }
   }
   const path = { run_id: runId };
@@ -100,10 +100,10 @@ export function useRunActions(runId: string, run: RunAnswer | null, chosenStep: 
     question: approval ? approvalWords(approval, waiting, columns) : asked && questions[asked],
     typing: approval?.comment ?? null,
     note,
-    fault: fault === null ? null : { text: fault, colour: 'red' },
+    error: error === null ? null : { text: error, colour: 'red' },
     take(press) {
       const { key } = press;
-      setFault(null);
+      setError(null);
       if (approval) answerApproval(approval, press);
       else if (asked) answer(key);
       else if (waiting[0] && (key === 'a' || key === 'd')) {

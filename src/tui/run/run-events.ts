@@ -2,7 +2,7 @@
 
 import { setTimeout as pause } from 'node:timers/promises';
 import { useEffect, useState } from 'react';
-import { isWorthOpeningAnew } from '../../client/fault-words.ts';
+import { isWorthOpeningAnew } from '../../client/error-words.ts';
 import { eventTypes } from '../../domain/event.ts';
 import { useSurroundings } from '../screen.ts';
 

@@ -22,12 +22,12 @@ export function waitingSteps({ steps }: RunAnswer): StepAnswer[] {
   return steps.filter(({ status }) => status === 'waiting_approval');
 }
 
-/** `fault` stands in the place of the sentence, which takes `sentenceRows` at most. */
+/** `error` stands in the place of the sentence, which takes `sentenceRows` at most. */
 export function summaryLines(
   run: RunAnswer,
   o: {
     readonly nowMs: number;
-    readonly fault: Span | null;
+    readonly error: Span | null;
     readonly columns: number;
     readonly sentenceRows: number;
   },
@@ -37,8 +37,8 @@ export function summaryLines(
   const progress =
     run.progress && !isFinished(run.status) ? `${Math.round(run.progress.percent)} % ${run.progress.message}` : '';
   // Progress changes all the time: the log below it must not move with its length.
-  const isProgress = o.fault === null && progress !== '';
-  const sentence = o.fault ?? (isProgress ? { text: progress } : sentenceOf(run));
+  const isProgress = o.error === null && progress !== '';
+  const sentence = o.error ?? (isProgress ? { text: progress } : sentenceOf(run));
   const rows = wrapped(sentence.text, o.columns, isProgress ? 1 : o.sentenceRows);
   return [
     cells(

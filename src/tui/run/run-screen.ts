@@ -24,7 +24,7 @@ const sideways = 20;
 export function RunScreen({ isActive, runId }: ScreenProps & { readonly runId: string }): Body {
   const { client, rows, columns, open } = useSurroundings();
   const nudge = useRunEvents(isActive, runId);
-  const { value: run, fault } = useLoaded({ isActive, key: runId, everyMs, nudge }, (signal) =>
+  const { value: run, error } = useLoaded({ isActive, key: runId, everyMs, nudge }, (signal) =>
     client.call('getRun', { path: { run_id: runId }, signal }),
   );
   const nowMs = useNow(isActive && run !== null && !isFinished(run.status));
@@ -45,7 +45,7 @@ export function RunScreen({ isActive, runId }: ScreenProps & { readonly runId: s
   const steps = useMemo(() => inGroups(run?.steps ?? []), [run]);
   const actions = useRunActions(runId, run, chosenStep === null ? undefined : steps[chosenStep]?.step_id);
   const sentenceRows = Math.max(1, Math.floor(rows / 7));
-  const summary = run ? summaryLines(run, { nowMs, fault: actions.fault, columns, sentenceRows }) : [];
+  const summary = run ? summaryLines(run, { nowMs, error: actions.error, columns, sentenceRows }) : [];
   const restRows = rows - summary.length - 1;
   const stepRows = Math.min(Math.max(steps.length, 1), Math.max(2, Math.floor(restRows / 3)));
   const logRows = restRows - stepRows;
@@ -119,7 +119,7 @@ export function RunScreen({ isActive, runId }: ScreenProps & { readonly runId: s
   }
 
   if (!isActive) return null;
-  if (!run) return line([fault === null ? 'reading…' : { text: fault, colour: 'red' }]);
+  if (!run) return line([error === null ? 'reading…' : { text: error, colour: 'red' }]);
   const { view } = log;
   const place = view.isFollowing ? 'following' : `${view.lines[topOf(view, logRows)]?.seq ?? 0}`;
   const middle: (Span | string)[] = typing

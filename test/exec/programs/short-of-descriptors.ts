@@ -3,9 +3,9 @@
 
 import { closeSync, openSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
-import { adopt } from '../../../src/exec/proc/adopt.ts';
+import { resumeAttempt } from '../../../src/exec/proc/resume-attempt.ts';
 
-const attempt = adopt(process.env.ATTEMPT_DIR ?? '');
+const attempt = resumeAttempt(process.env.ATTEMPT_DIR ?? '');
 if (!attempt) throw new Error('there is nothing to take up');
 // Kept alive by this alone, as a server is by its socket.
 const staying = setInterval(() => undefined, 1_000);

@@ -1,0 +1,168 @@
+// What a JSON Schema found, said for people: each error at the member itself, in words, with the nearest known name.
+
+import type { ErrorObject } from 'ajv/dist/2020.js';
+import { nearest } from '../../lib/nearest.ts';
+import { errorLimit, type MemberError } from '../job/config-error.ts';
+import type { Spot } from '../job/config-text.ts';
+
+export function toMemberErrors(
+  errors: readonly ErrorObject[],
+  noun: (path: readonly string[]) => string,
+): MemberError[] {
+  const found = new Map<string, MemberError>();
+  for (const error of errors) {
+    const failure = toMemberError(error, noun);
+    if (failure) found.set(`${failure.path.join('\0')}\n${failure.message}`, failure);
+    if (found.size === errorLimit) break;
+  }
+  return [...found.values()];
+}
+
+/**
+ * `says` in a schema is what its value must be, in words, and `hints` what unknown members of it may have meant; `noun`
+ * is what an unknown member would have been. Undefined for an error that only repeats what others say better: that of
+ * `if`, and of a branch of `propertyNames`.
+ */
+export function toMemberError(error: ErrorObject, noun: (path: readonly string[]) => string): MemberError | undefined {
+  if (error.keyword === 'if' || (error.propertyName !== undefined && error.keyword !== 'propertyNames'))
+    return undefined;
+  const { member, spot } = whereIs(error);
+  const path = [...splitPointer(error.instancePath), ...(member === undefined ? [] : [member])];
+  return { path, spot, keyword: error.keyword, message: messageOf(error, path, noun(path)) };
+}
+
+export function splitPointer(pointer: string): string[] {
+  return pointer
+    .split('/')
+    .slice(1)
+    .map((step) => step.replaceAll('~1', '/').replaceAll('~0', '~'));
+}
+
+export function toPointer(path: readonly string[]): string {
+  return path.map((step) => `/${step.replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');
+}
+
+function whereIs({ keyword, params }: ErrorObject): { member?: string; spot: Spot } {
+  switch (keyword) {
+    case 'required':
+    case 'dependentRequired':
+      return { member: params.missingProperty, spot: 'missing' };
+    case 'additionalProperties':
+      return { member: params.additionalProperty, spot: 'key' };
+    case 'unevaluatedProperties':
+      return { member: params.unevaluatedProperty, spot: 'key' };
+    case 'propertyNames':
+      return { member: params.propertyName, spot: 'key' };
+    default:
+      return { spot: 'value' };
+  }
+}
+
+function messageOf(
+  { keyword, params, parentSchema, data, message }: ErrorObject,
+  path: readonly string[],
+  noun: string,
+) {
+  const said = parentSchema?.says;
+  const member = path.at(-1) ?? '';
+  switch (keyword) {
+    case 'required':
+    case 'dependentRequired':
+      return `\`${member}\` is missing`;
+    case 'additionalProperties':
+    case 'unevaluatedProperties':
+      return unknownMember(noun, member, Object.keys(parentSchema?.properties ?? {}), parentSchema?.hints?.[member]);
+    case 'propertyNames':
+      return `\`${shorten(member)}\` is no name that is allowed here`;
+    case 'type': {
+      const wanted = typeof said === 'string' ? said : [params.type].flat().map(kindOf).join(' or ');
+      return `must be ${wanted}${hint(wanted, data)}`;
+    }
+    case 'enum':
+      return `must be one of ${listOf(params.allowedValues)}`;
+    case 'const':
+      return `must be ${JSON.stringify(params.allowedValue)}`;
+    case 'format':
+    case 'pattern':
+      if (typeof said === 'string') return `must be ${said}`;
+      return keyword === 'format'
+        ? `must be a valid ${params.format}`
+        : `must match the pattern ${JSON.stringify(params.pattern)}`;
+    case 'minimum':
+      return `must be at least ${params.limit}`;
+    case 'maximum':
+      return `must be at most ${params.limit}`;
+    case 'exclusiveMinimum':
+      return `must be more than ${params.limit}`;
+    case 'exclusiveMaximum':
+      return `must be less than ${params.limit}`;
+    case 'multipleOf':
+      return `must be a multiple of ${params.multipleOf}`;
+    case 'minLength':
+      return `must have at least ${count(params.limit, 'character')}`;
+    case 'maxLength':
+      return `must have at most ${count(params.limit, 'character')}`;
+    case 'minItems':
+      return `must have at least ${count(params.limit, 'item')}`;
+    case 'maxItems':
+      return `must have at most ${count(params.limit, 'item')}`;
+    case 'minProperties':
+      return `must have at least ${count(params.limit, 'member')}`;
+    case 'maxProperties':
+      return `must have at most ${count(params.limit, 'member')}`;
+    case 'uniqueItems':
+      return 'must not hold an item twice';
+    case 'anyOf':
+      return 'must have one of the forms that are allowed here';
+    case 'oneOf':
+      return 'must have exactly one of the forms that are allowed here';
+    case 'not':
+      return 'must not have this form';
+    case 'false schema':
+      return 'is not allowed here';
+    default:
+      return message ?? `breaks the rule ${keyword}`;
+  }
+}
+
+/** "unknown key `timeut`: did you mean `timeout`?" A `hint` is for what is known from elsewhere, and near to no name here. */
+export function unknownMember(noun: string, name: string, known: readonly string[], hint?: unknown): string {
+  if (typeof hint === 'string') return `unknown ${noun} \`${shorten(name)}\`: ${hint}`;
+  const near = nearest(name, known);
+  return `unknown ${noun} \`${shorten(name)}\`${near === undefined ? '' : `: did you mean \`${near}\`?`}`;
+}
+
+const kinds: Readonly<Record<string, string>> = {
+  string: 'a string',
+  integer: 'an integer',
+  number: 'a number',
+  boolean: 'true or false',
+  array: 'a list',
+  object: 'an object',
+  null: 'null',
+};
+
+function kindOf(type: string): string {
+  return kinds[type] ?? type;
+}
+
+/** YAML makes `1.10` a number and `no` a string: say how to write what was meant. */
+function hint(wanted: string, data: unknown): string {
+  const isTextWanted = wanted.includes('a string');
+  if (isTextWanted && (typeof data === 'number' || typeof data === 'boolean')) return ': put it in quotes';
+  if (!isTextWanted && typeof data === 'string') return ', not a string';
+  return '';
+}
+
+function listOf(values: readonly unknown[]): string {
+  const shown = values.slice(0, 20).map((value) => JSON.stringify(value));
+  return shown.join(', ') + (values.length > shown.length ? ` and ${values.length - shown.length} more` : '');
+}
+
+function count(amount: number, noun: string): string {
+  return `${amount} ${noun}${amount === 1 ? '' : 's'}`;
+}
+
+function shorten(name: string): string {
+  return name.length > 64 ? `${name.slice(0, 63)}…` : name;
+}

@@ -1,0 +1,75 @@
+// How many runs of a job, or of one value of its `concurrency.key`, may have started and not ended: the limits that hold a
+// run back although a slot is free.
+
+/** What a run is counted by. */
+export type ConcurrencyGroup = {
+  readonly jobId: string;
+  /** The job's `concurrency.limit`; null without one. */
+  readonly limit: number | null;
+  /** The value of `concurrency.key`; null without one. */
+  readonly key: string | null;
+};
+
+/** A run as a concurrency group counts it. */
+export type GroupRun = { readonly id: string; readonly tenant: string };
+
+export type ConcurrencyGroups = {
+  /** The sentence that says why another one cannot start; null when it can. */
+  readonly whyNone: (group: ConcurrencyGroup) => string | null;
+  /** Counts a run from its start to its end. */
+  readonly hold: (group: ConcurrencyGroup, run: GroupRun) => { readonly release: () => void };
+  /** Runs that have started and not ended, oldest first. */
+  readonly running: (group: ConcurrencyGroup) => readonly GroupRun[];
+};
+
+export function createConcurrencyGroups(jobConcurrency: number | null, onRelease: () => void): ConcurrencyGroups {
+  const byJob = new Map<string, Map<string, GroupRun>>();
+  const byKey = new Map<string, Map<string, GroupRun>>();
+
+  return {
+    whyNone(group) {
+      const { jobId, limit, key } = group;
+      const ofJob = byJob.get(jobId)?.size ?? 0;
+      if (jobConcurrency !== null && ofJob >= jobConcurrency) {
+        return `${ofJob} of ${jobConcurrency} runs of ${jobId} are running`;
+      }
+      if (limit === null) return null;
+      const ofKey = byKey.get(groupId(group))?.size ?? 0;
+      if (ofKey < limit) return null;
+      const which = key === null ? jobId : `${jobId} with the concurrency key '${key}'`;
+      return `${ofKey} of ${limit} runs of ${which} are running`;
+    },
+    hold(group, run) {
+      const id = groupId(group);
+      enter(byJob, group.jobId, run);
+      enter(byKey, id, run);
+      let isHeld = true;
+      return {
+        release() {
+          if (!isHeld) return;
+          isHeld = false;
+          leave(byJob, group.jobId, run);
+          leave(byKey, id, run);
+          onRelease();
+        },
+      };
+    },
+    running: (group) => [...(byKey.get(groupId(group))?.values() ?? [])],
+  };
+}
+
+/** Names a concurrency group among all of them. */
+export function groupId({ jobId, key }: ConcurrencyGroup): string {
+  return key === null ? jobId : `${jobId}\n${key}`;
+}
+
+function enter(map: Map<string, Map<string, GroupRun>>, key: string, run: GroupRun): void {
+  const runs = map.get(key) ?? new Map();
+  map.set(key, runs.set(run.id, run));
+}
+
+function leave(map: Map<string, Map<string, GroupRun>>, key: string, { id }: GroupRun): void {
+  const runs = map.get(key);
+  runs?.delete(id);
+  if (runs?.size === 0) map.delete(key);
+}

@@ -1,0 +1,112 @@
+// The steps of a run as its run controller holds them: one instance for each of the job's steps, and behind them one
+// for each instance of those with `matrix` or `foreach`. An instance is at its last attempt.
+
+import type { StepDefinition } from '../../domain/job.ts';
+import type { StepKind, StepStatus } from '../../domain/run.ts';
+import type { NewStep } from '../../store/run/steps.ts';
+import type { StepRow } from '../../store/schema.ts';
+import type { Interruption } from './attempt.ts';
+import type { InstanceItem, Item } from './expand.ts';
+
+export type StepInstance = {
+  /** From 1, and the name of its attempts' folders. */
+  readonly n: number;
+  readonly stepId: string;
+  readonly name: string;
+  readonly kind: StepKind;
+  /** Of the job's step. */
+  readonly index: number;
+  /** What makes it this instance; null for a step of the job itself. */
+  readonly item: Item | null;
+  attempt: number;
+  epoch: number;
+  status: StepStatus;
+  notBeforeMs: number | null;
+  deadlineAtMs: number | null;
+  childRunId: string | null;
+  /** What is to end it, where that has no process yet to be told. */
+  interruption: Interruption | undefined;
+};
+
+const fresh = {
+  attempt: 1,
+  epoch: 0,
+  status: 'pending',
+  notBeforeMs: null,
+  deadlineAtMs: null,
+  childRunId: null,
+  interruption: undefined,
+} as const;
+
+export function createStepInstances(steps: readonly StepDefinition[], titleOfSingle: string): StepInstance[] {
+  return steps.map((step, index) => {
+    const isGroup = step.matrix !== null || step.foreach !== null;
+    const name = step.name ?? (steps.length === 1 ? titleOfSingle : step.id);
+    const kind = isGroup ? ('group' as const) : step.action.kind;
+    return { n: index + 1, stepId: step.id, name, kind, index, item: null, ...fresh };
+  });
+}
+
+/** Behind the `count` instances that there are. */
+export function createGroupInstances(
+  group: StepInstance,
+  step: StepDefinition,
+  instances: readonly InstanceItem[],
+  count: number,
+): StepInstance[] {
+  return instances.map(({ stepId, item }, at) => ({
+    n: count + 1 + at,
+    stepId,
+    name: group.name,
+    kind: step.action.kind,
+    index: group.index,
+    item,
+    ...fresh,
+  }));
+}
+
+/** `rows` are the last attempts, by place. */
+export function restoreStepInstances(steps: readonly StepDefinition[], rows: readonly StepRow[]): StepInstance[] {
+  return rows.map((row) => ({
+    n: row.n,
+    stepId: row.step_id,
+    name: row.name,
+    kind: row.kind,
+    index: steps.findIndex(({ id }) => id === (row.instance_of ?? row.step_id)),
+    item: row.item === null ? null : JSON.parse(row.item),
+    attempt: row.attempt,
+    epoch: row.epoch,
+    status: row.status,
+    notBeforeMs: row.not_before,
+    deadlineAtMs: row.deadline_at,
+    childRunId: row.child_run_id,
+    interruption: undefined,
+  }));
+}
+
+/** As it is stored before its first attempt, or with `notBeforeMs` before its next. */
+export function toNewStep(instance: StepInstance, step: StepDefinition): NewStep & { readonly attempt: number } {
+  return {
+    step_id: instance.stepId,
+    n: instance.n,
+    name: instance.name,
+    kind: instance.kind,
+    needs: step.needs,
+    attempt: instance.attempt,
+    not_before: instance.notBeforeMs,
+    instance_of: instance.item === null ? null : step.id,
+    item: instance.item === null ? null : JSON.stringify(instance.item),
+  };
+}
+
+/** The wall clock was set: what is left of a time or a pause stays as it was. */
+export function moveDeadlines(instances: readonly StepInstance[], byMs: number): void {
+  for (const instance of instances) {
+    if (instance.deadlineAtMs !== null) instance.deadlineAtMs += byMs;
+    if (instance.notBeforeMs !== null) instance.notBeforeMs += byMs;
+  }
+}
+
+export function hasEnded({ status }: Pick<StepInstance, 'status'>): boolean {
+  return status !== 'pending' && status !== 'running' && status !== 'waiting_approval';
+}

@@ -1,0 +1,66 @@
+// Resumes an attempt that a former server started: its shim has gone on meanwhile, or has ended.
+
+import { existsSync, mkdirSync, watch } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { isShortage } from '../../lib/shortage.ts';
+import type { ShimNews } from './fork-server.ts';
+import { killDomainOf } from './kill-domain.ts';
+import { type AttemptProcess, attend, removed, removeSecrets } from './launch.ts';
+import { attendantsOf } from './process-table.ts';
+import { untilShimEnds } from './shim-end.ts';
+import { giveUp, readStatus, statusPath } from './shim-status.ts';
+
+/**
+ * undefined when it never began; then it never will, so it can be launched.
+ * @throws the system's error when there is no telling at present
+ */
+export function resumeAttempt(attemptDir: string): AttemptProcess | undefined {
+  // What an attempt has in its folder is in no backup.
+  if (wasRestored(dirname(attemptDir)) && !existsSync(statusPath(attemptDir))) {
+    mkdirSync(attemptDir, { recursive: true, mode: 0o700 });
+    return attend(attemptDir, Promise.resolve(), { kind: 'lost' });
+  }
+  if (!existsSync(attemptDir) && isLeftWithoutFolder(attemptDir)) return attend(attemptDir, Promise.resolve(), removed);
+  if (giveUp(attemptDir) || readStatus(attemptDir)?.isGivenUp) {
+    // The order to start was given, and a cancel may keep it from being given again.
+    removeSecrets(attemptDir);
+    return undefined;
+  }
+  const sandbox = watchForEnd(attemptDir);
+  return attend(
+    attemptDir,
+    untilShimEnds(attemptDir, sandbox.over).finally(() => sandbox.close()),
+    { kind: 'lost' },
+  );
+}
+
+function isLeftWithoutFolder(attemptDir: string): boolean {
+  return attendantsOf(attemptDir).length > 0 || killDomainOf(attemptDir, undefined)?.isEmpty() === false;
+}
+
+/** Came here by `flwd restore`: what was running then runs elsewhere, or no more. */
+export function wasRestored(runDir: string): boolean {
+  return existsSync(join(runDir, 'restored'));
+}
+
+/** bwrap's end is the shim's but for a moment. Where the watch misses it, the shim's end is found all the same. */
+function watchForEnd(attemptDir: string): { over: Promise<ShimNews>; close: () => void } {
+  const { promise: over, resolve } = Promise.withResolvers<ShimNews>();
+  const look = (): void => {
+    try {
+      if (readStatus(attemptDir)?.isOver) resolve('ended');
+    } catch (error) {
+      if (!isShortage(error)) throw error;
+    }
+  };
+  try {
+    const watcher = watch(statusPath(attemptDir), { persistent: false }, look);
+    watcher.on('error', () => undefined);
+    look();
+    return { over, close: () => watcher.close() };
+  } catch {
+    // No more watches are to be had.
+    look();
+    return { over, close: () => undefined };
+  }
+}

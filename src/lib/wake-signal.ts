@@ -1,0 +1,30 @@
+// Something to wait for that may be raised before anyone waits: a signal is never lost, and several count as one.
+
+export type WakeSignal = {
+  readonly raise: () => void;
+  /** Resolves once it was raised since the last time, or the signal is aborted. */
+  readonly raised: () => Promise<void>;
+};
+
+export function createWakeSignal(signal: AbortSignal): WakeSignal {
+  let isRaised = false;
+  let wake: (() => void) | undefined;
+
+  function raise(): void {
+    isRaised = true;
+    wake?.();
+  }
+  signal.addEventListener('abort', raise, { once: true });
+
+  return {
+    raise,
+    async raised() {
+      if (!isRaised && !signal.aborted) {
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+        });
+      }
+      isRaised = false;
+    },
+  };
+}

@@ -1,0 +1,98 @@
+// From the journal to rows: looks at what has ended behind the cursor, and writes a row for each webhook to be told.
+
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Hub } from '../engine/hub.ts';
+import type { Clock } from '../lib/clock.ts';
+import { createId } from '../lib/ids.ts';
+import type { Logger } from '../lib/logger.ts';
+import { createWakeSignal } from '../lib/wake-signal.ts';
+import type { NewNotification } from '../store/notifications.ts';
+import type { Store } from '../store/open.ts';
+import { isStorageError } from '../store/storage-error.ts';
+
+/** What ends within this long is one look. */
+const lookDelayMs = 50;
+const againMs = 1_000;
+const cursorSavedEveryMs = 10_000;
+
+/** Resolves once the signal is aborted and nothing is being written. `onAdded` is called when there are new rows. */
+export async function collectNotifications(
+  o: {
+    readonly store: Pick<Store, 'db' | 'notifications'>;
+    readonly hub: Pick<Hub, 'latestId' | 'onEvents'>;
+    readonly clock: Clock;
+    readonly monotonicMs: () => number;
+    readonly log: Logger;
+    readonly onAdded: () => void;
+  },
+  signal: AbortSignal,
+): Promise<void> {
+  const { hub, clock, monotonicMs, log } = o;
+  const { db, notifications } = o.store;
+  const wake = createWakeSignal(signal);
+  const unsubscribe = hub.onEvents((entries) => {
+    if (entries.some(({ type }) => type === 'run.finished')) wake.raise();
+  });
+  let cursor: number | undefined;
+  let savedCursor = 0;
+  let savedAtMs = monotonicMs();
+
+  async function saveCursor(): Promise<void> {
+    const toEventId = cursor;
+    if (toEventId === undefined || toEventId === savedCursor) return;
+    await db.transact((tx) => notifications.moveCursor(tx, toEventId));
+    savedCursor = toEventId;
+    savedAtMs = monotonicMs();
+  }
+
+  async function look(): Promise<void> {
+    if (cursor === undefined) {
+      cursor = await notifications.cursor();
+      savedCursor = cursor;
+    }
+    const toId = hub.latestId;
+    while (cursor <= toId && !signal.aborted) {
+      const ended = await notifications.ended({ fromId: cursor, toId });
+      const last = ended.at(-1);
+      // Behind the last that was found there may be more of them than one look takes.
+      const next = last ? last.eventId + 1 : toId + 1;
+      const added = ended.flatMap(({ runId, status, notify }) =>
+        notify.flatMap(({ on, webhook }, n): NewNotification[] => {
+          if (!on.some((one) => one === status)) return [];
+          const createdAtMs = clock.now();
+          return [{ id: createId('notice', createdAtMs), runId, n, webhook, createdAtMs }];
+        }),
+      );
+      if (added.length > 0) {
+        await db.transact(async (tx) => {
+          await notifications.add(tx, added);
+          await notifications.moveCursor(tx, next);
+        });
+        savedCursor = next;
+        savedAtMs = monotonicMs();
+        o.onAdded();
+      }
+      cursor = next;
+    }
+    if (monotonicMs() - savedAtMs >= cursorSavedEveryMs) await saveCursor();
+  }
+
+  function report(error: unknown): void {
+    // That it cannot write at present, the store has said already.
+    if (!isStorageError(error)) log.error({ err: error }, 'runs that have ended could not be looked at for notices');
+  }
+
+  while (!signal.aborted) {
+    try {
+      await look();
+      await wake.raised();
+      await delay(lookDelayMs, undefined, { signal });
+    } catch (error) {
+      if (signal.aborted) break;
+      report(error);
+      await delay(againMs, undefined, { signal }).catch(() => undefined);
+    }
+  }
+  unsubscribe();
+  await saveCursor().catch(report);
+}

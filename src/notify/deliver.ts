@@ -1,0 +1,151 @@
+// From rows to calls: delivers what is due, a few at a time, and writes down how each attempt ended.
+
+import { setTimeout as delay } from 'node:timers/promises';
+import { toTimerDelay } from '../lib/clock.ts';
+import type { Logger } from '../lib/logger.ts';
+import { retryShortage } from '../lib/shortage.ts';
+import { createWakeSignal } from '../lib/wake-signal.ts';
+import type { DueNotification } from '../store/notifications.ts';
+import type { Store } from '../store/open.ts';
+import { isStorageError } from '../store/storage-error.ts';
+import { delayAfter, mostAttempts } from './backoff.ts';
+import { notificationBody } from './body.ts';
+import { type Attempt, callWebhook } from './call-webhook.ts';
+import type { DueClock } from './due-clock.ts';
+import type { Signer } from './signing.ts';
+
+export type Outcome = 'delivered' | 'retried' | 'failed';
+
+export type Delivery = {
+  /** There may be something due. */
+  readonly wake: () => void;
+  /** Resolves once the signal is aborted and no call is under way. */
+  readonly ended: Promise<void>;
+};
+
+const mostCalls = 4;
+const mostCallsToOrigin = 2;
+/** Dues are read from the clock this often, however it was set meanwhile. */
+const lookEveryMs = 1_000;
+const againMs = 1_000;
+
+export function startDelivery(
+  o: {
+    readonly store: Pick<Store, 'db' | 'notifications' | 'runs'>;
+    readonly signer: Signer;
+    readonly clock: DueClock;
+    readonly log: Logger;
+    readonly timeoutMs: number;
+    readonly random: () => number;
+    readonly onOutcome: (outcome: Outcome) => void;
+  },
+  signal: AbortSignal,
+): Delivery {
+  const { clock, log } = o;
+  const { db, notifications, runs } = o.store;
+  const wake = createWakeSignal(signal);
+  const calls = new Map<string, { readonly origin: string; readonly done: Promise<void> }>();
+  /** Origins whose last call had no answer in time. */
+  const hanging = new Set<string>();
+
+  function callsTo(origin: string): number {
+    return [...calls.values()].filter((call) => call.origin === origin).length;
+  }
+
+  /** Whoever answers finds a call free, however many others hang: those get all but one, and each of them one. */
+  function mayCall(origin: string): boolean {
+    const own = callsTo(origin);
+    const others = [...calls.values()].filter((call) => hanging.has(call.origin)).length;
+    if (hanging.has(origin)) return own === 0 && others < mostCalls - 1;
+    return own === 0 || (own < mostCallsToOrigin && calls.size < mostCalls - 1);
+  }
+
+  async function startDue(): Promise<void> {
+    let hasStarted = true;
+    while (hasStarted && !signal.aborted) {
+      // A first call to one origin goes before a second one to another.
+      hasStarted =
+        (await startSome((origin) => callsTo(origin) === 0 && mayCall(origin))) || (await startSome(mayCall));
+    }
+  }
+
+  async function startSome(isTurnOf: (origin: string) => boolean): Promise<boolean> {
+    let hasStarted = false;
+    if (calls.size >= mostCalls) return false;
+    const known = new Set([...hanging, ...[...calls.values()].map(({ origin }) => origin)]);
+    const passedOver = [...known].filter((origin) => !isTurnOf(origin));
+    for (const notification of await notifications.due(await clock.nowByDatabase(), passedOver, 2 * mostCalls)) {
+      const { id, origin } = notification;
+      if (calls.has(id) || calls.size >= mostCalls || !isTurnOf(origin)) continue;
+      calls.set(id, { origin, done: deliver(notification).finally(() => finished(id)) });
+      hasStarted = true;
+    }
+    return hasStarted;
+  }
+
+  function finished(id: string): void {
+    calls.delete(id);
+    wake.raise();
+  }
+
+  /** Never rejects. */
+  async function deliver(notification: DueNotification): Promise<void> {
+    try {
+      const run = await runs.get(notification.runId);
+      // Removed meanwhile, and the notification with it.
+      if (!run) return;
+      const { id, webhook: url } = notification;
+      const { signer, timeoutMs } = o;
+      const attempt = await callWebhook({ url, id, body: notificationBody(run), signer, clock, timeoutMs, signal });
+      if (!attempt.isDelivered && attempt.hasTimedOut) hanging.add(notification.origin);
+      else hanging.delete(notification.origin);
+      // A disk that is full is no reason to call again.
+      await retryShortage(() => settle(notification, attempt), { isPassing: isStorageError, signal });
+    } catch (error) {
+      if (signal.aborted) return;
+      if (!isStorageError(error))
+        log.error({ err: error, notice_id: notification.id }, 'a notice could not be delivered');
+      await delay(againMs, undefined, { signal }).catch(() => undefined);
+    }
+  }
+
+  async function settle(notification: DueNotification, attempt: Attempt): Promise<void> {
+    const { id, runId, origin } = notification;
+    const atMs = clock.now();
+    const attempts = notification.attempts + 1;
+    if (attempt.isDelivered) {
+      await db.transact((tx) =>
+        notifications.settle(tx, id, { status: 'delivered', attempts, error: null, nextAtMs: null, atMs }),
+      );
+      o.onOutcome('delivered');
+      return;
+    }
+    const { error } = attempt;
+    const isOver = attempt.isFinal || attempts >= mostAttempts;
+    const nextAtMs = isOver ? null : atMs + delayAfter(attempts, attempt.retryAfterMs, o.random());
+    const status = isOver ? 'failed' : 'pending';
+    await db.transact((tx) => notifications.settle(tx, id, { status, attempts, error, nextAtMs, atMs }));
+    o.onOutcome(isOver ? 'failed' : 'retried');
+    if (isOver) log.warn({ run_id: runId, notice_id: id, origin, attempts, error }, 'a notice was given up');
+  }
+
+  async function run(): Promise<void> {
+    while (!signal.aborted) {
+      let timer: NodeJS.Timeout | undefined;
+      try {
+        await startDue();
+        const nowMs = await clock.nowByDatabase();
+        const nextAtMs = await notifications.nextDueAtMs(nowMs);
+        if (nextAtMs !== null) timer = setTimeout(wake.raise, Math.min(toTimerDelay(nextAtMs - nowMs), lookEveryMs));
+      } catch (error) {
+        log.error({ err: error }, 'notices that are due could not be read');
+        timer = setTimeout(wake.raise, againMs);
+      }
+      await wake.raised();
+      clearTimeout(timer);
+    }
+    await Promise.all([...calls.values()].map(({ done }) => done));
+  }
+
+  return { wake: wake.raise, ended: run() };
+}

@@ -1,0 +1,58 @@
+// Tells webhooks how runs end: at least once, signed, without holding up a run (ADR 0012).
+
+import type { Hub } from '../engine/hub.ts';
+import type { SteadyClock } from '../lib/clock.ts';
+import type { Logger } from '../lib/logger.ts';
+import type { Store } from '../store/open.ts';
+import { collectNotifications } from './collect.ts';
+import { type Outcome, startDelivery } from './deliver.ts';
+import { createDueClock } from './due-clock.ts';
+import type { Signer } from './signing.ts';
+
+export type Notifier = {
+  /** How attempts ended since the start. */
+  readonly outcomes: Readonly<Record<Outcome, number>>;
+  /** Breaks off the calls under way: they are made again after the next start. */
+  readonly close: () => Promise<void>;
+};
+
+const answerMs = 10_000;
+
+/** Begins with what a former process has left. */
+export function startNotifier(o: {
+  readonly store: Pick<Store, 'db' | 'notifications' | 'runs'>;
+  readonly hub: Hub;
+  readonly signer: Signer;
+  readonly clock: SteadyClock;
+  readonly log: Logger;
+  readonly timeoutMs?: number;
+  readonly random?: () => number;
+}): Notifier {
+  const { timeoutMs = answerMs, random = Math.random } = o;
+  const ending = new AbortController();
+  const outcomes: Record<Outcome, number> = { delivered: 0, retried: 0, failed: 0 };
+  const clock = createDueClock({ ...o, signal: ending.signal });
+  const delivery = startDelivery(
+    {
+      ...o,
+      clock,
+      timeoutMs,
+      random,
+      onOutcome(outcome) {
+        outcomes[outcome] += 1;
+      },
+    },
+    ending.signal,
+  );
+  const collected = collectNotifications(
+    { ...o, clock, monotonicMs: o.clock.monotonicMs, onAdded: delivery.wake },
+    ending.signal,
+  );
+  return {
+    outcomes,
+    async close() {
+      ending.abort();
+      await Promise.all([collected, delivery.ended]);
+    },
+  };
+}

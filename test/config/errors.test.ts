@@ -1,0 +1,215 @@
+import { describe, expect, test } from 'vitest';
+import { createProject } from './project.ts';
+
+const errorsOf = (yaml: string) => createProject({ 'flwd.yaml': yaml }).errors();
+const passing = (profile: string) => errorsOf(`security: { profiles: { ${profile}: { env_passthrough: [A] } } }`);
+
+test('all errors of a file are told at once, in its order, each with its place', () => {
+  expect(
+    errorsOf(`instance:
+  nme: prod
+server:
+  bind: 0.0.0.0
+  read_timeout: soon
+  body_limit: [1]
+scheduler: 3
+serer: {}
+security:
+  allow_profiles: [secure, permisive]
+`),
+  ).toEqual([
+    'flwd.yaml:2:3: unknown key `nme`, did you mean `name`?',
+    expect.stringMatching(/^flwd\.yaml:4:9: `server\.bind` must be a host and a port/),
+    'flwd.yaml:5:17: `server.read_timeout` must be a duration such as `30s` or `1h30m`, from 100ms up to 24h, not `soon`',
+    'flwd.yaml:6:15: `server.body_limit` must be a size such as `64KiB` or `1GiB`, from 1KiB up to 256MiB, not the list `1`',
+    'flwd.yaml:7:12: `scheduler` must be a map of keys',
+    'flwd.yaml:8:1: unknown key `serer`, did you mean `server`?',
+    'flwd.yaml:10:19: `security.allow_profiles` must be a list, each one of `secure`, `permissive`, `disabled`, not the list `secure, permisive`; did you mean `permissive`?',
+  ]);
+});
+
+test.each([
+  ['brackets', `server:\n  bind: ${'['.repeat(5_000)}`, 'flwd.yaml:2:'],
+  ['brackets without end', '['.repeat(1_000_000), 'flwd.yaml:1:'],
+  ['maps', `a: ${'{a: '.repeat(5_000)}`, 'flwd.yaml:1:'],
+  ['lists', `instance:\n  name:\n    ${'- '.repeat(5_000)}x`, 'flwd.yaml:3:'],
+  ['keys', Array.from({ length: 5_000 }, (_, depth) => `${' '.repeat(depth)}a:\n`).join(''), 'flwd.yaml:6'],
+])('%s in each other, far deeper than anything means, are an error with its place', (_what, yaml, place) => {
+  const errors = errorsOf(yaml);
+  expect(errors).toEqual([expect.stringMatching(/^flwd\.yaml:\d+:\d+: the file is nested over 64 deep$/)]);
+  expect(errors[0]).toContain(place);
+});
+
+test('an unknown key that is like none is told which there are', () => {
+  expect(errorsOf('worker: { zzzzzzzz: 1 }')).toEqual([
+    'flwd.yaml:1:11: unknown key `zzzzzzzz`, the known ones are enabled, labels',
+  ]);
+});
+
+test.each([
+  ['server: { bind: 8080 }', 'host and a port'],
+  ['server: { bind: "127.0.0.1:65536" }', 'host and a port'],
+  ['server: { bind: "[127.0.0.1]:80" }', 'host and a port'],
+  ['server: { bind: "http://127.0.0.1:80" }', 'host and a port'],
+  ['server: { sync_wait: 25d }', 'up to 24h'],
+  ['server: { sync_wait: 60 }', 'a duration'],
+  ['server: { body_limit: 1TiB }', 'up to 256MiB'],
+  ['scheduler: { global_concurrency: 0 }', 'an integer from 1 to 10000'],
+  ['scheduler: { global_concurrency: "4" }', 'an integer'],
+  ['scheduler: { global_concurrency: 1e99 }', 'an integer'],
+  ['scheduler: { job_concurrency: 1.5 }', 'an integer'],
+  ['persistence: { artifacts: { ttl: 99999999w } }', 'a duration'],
+  ['worker: { enabled: yes }', 'true or false'],
+  ['instance: { name: "a b" }', 'a name of letters'],
+  ['instance: { default_tenant: Ops }', 'small letters'],
+  ['instance: { data_dir: [a] }', 'a path'],
+  ['security: { paths: /srv }', 'a list, each a path'],
+  ['sources: [{ path: ., mountPath: /ops }]', 'the beginning of job ids'],
+  ['sources: [{ path: ., mountPath: ops/../x }]', 'the beginning of job ids'],
+  ['aliases: [{ from: a, to: "b c" }]', 'a job id'],
+  ['remotes: { prod: { base_url: "ftp://x" } }', 'a URL'],
+  ['security: { profiles: { permissive: { env_passthrough: [FLWD_TOKEN] } } }', 'not one of flwd’s'],
+  ['server: { cors_origins: ["*"] }', 'an origin such as'],
+  ['server: { cors_origins: "*" }', '`*` would be every page there is'],
+  ['server: { cors_origins: ["https://*.example.org"] }', 'an origin such as'],
+  ['server: { cors_origins: ["null"] }', 'an origin such as'],
+  ['server: { cors_origins: ["https://a.example/console"] }', 'without a path'],
+  ['server: { cors_origins: ["https://u@a.example"] }', 'an origin such as'],
+  ['server: { cors_origins: ["a.example"] }', 'an origin such as'],
+  ['server: { cors_origins: ["file://a"] }', 'an origin such as'],
+  ['server: { trust_proxy: 10.0.0.1 }', '`true`, `false` or a list of addresses'],
+  ['server: { trust_proxy: [proxy.example.org] }', 'a list of addresses and ranges'],
+  ['server: { trust_proxy: ["10.0.0.0/0"] }', 'a list of addresses and ranges'],
+  ['server: { trust_proxy: ["10.0.0.0/33"] }', 'a list of addresses and ranges'],
+  ['server: { trust_proxy: ["10.0.0.256"] }', 'a list of addresses and ranges'],
+  ['server: { trust_proxy: [] }', 'a list of addresses and ranges'],
+  ['sources: { a: 1 }', '`sources` must be a list'],
+  ['sources: [jobs]', '`sources[0]` must be a map of keys'],
+  ['remotes: [a]', '`remotes` must be a map of keys'],
+  ['- a', 'the file must be a map of sections'],
+])('%s is an error of one line', (yaml, message) => {
+  const errors = errorsOf(yaml);
+  expect(errors).toHaveLength(1);
+  expect(errors[0]).toMatch(/^flwd\.yaml:1:\d+: /);
+  expect(errors[0]).toContain(message);
+});
+
+test.each([
+  ['text that is no YAML', 'server: {bind: [', /^flwd\.yaml:1:\d+: /],
+  ['a tab for indentation', 'server:\n\tbind: x', /^flwd\.yaml:2:1: /],
+  ['a key that is there twice', 'server: {}\nserver: {}', /^flwd\.yaml:2:1: Map keys must be unique/],
+  ['an alias without an anchor', 'server: *nothing', /^flwd\.yaml:1:9: there is no anchor &nothing above/],
+  ['a tag', 'instance: { name: !secret x }', /^flwd\.yaml:1:19: .*!secret/],
+  ['two documents', 'server: {}\n---\nserver: {}', /^flwd\.yaml:2:1: .*multiple documents/],
+])('%s is an error with its place', (_what, yaml, message) => {
+  expect(errorsOf(yaml)[0]).toMatch(message);
+});
+
+test('an anchor that holds itself is no trap', () => {
+  expect(errorsOf('worker: &w { labels: *w }')).toHaveLength(1);
+  expect(errorsOf('remotes: &r { prod: *r }')[0]).toMatch(/^flwd\.yaml:1:/);
+});
+
+describe('what later versions act on', () => {
+  test.each([
+    [
+      'persistence: { blobs: { store: s3 } }',
+      '`persistence.blobs.store` with `s3` is not supported yet: this version keeps blobs in files',
+    ],
+    [
+      'security: { profiles: { secure: { network: all } } }',
+      '`security.profiles.secure.network` with `all` is not supported yet',
+    ],
+    ['worker: { enabled: false }', '`worker.enabled` with `false` is not supported yet'],
+    [
+      'container: { runtime: podman }',
+      '`container.runtime` with `podman` is not supported yet: this version has no container executor',
+    ],
+  ])('%s is refused by name', (yaml, message) => {
+    const errors = errorsOf(yaml);
+    expect(errors).toHaveLength(1);
+    expect(errors[0]).toContain(message);
+  });
+
+  test('the defaults of all of them may be written', () => {
+    expect(
+      errorsOf(`
+auth: { mode: auto }
+server: { cors_origins: [], trust_proxy: false }
+persistence: { blobs: { store: file } }
+security: { profiles: { secure: { network: none, filesystem: workspace }, disabled: { network: all } } }
+scheduler: { queue: { default_weight: 1, weights: {} } }
+worker: { enabled: true }
+container: { runtime: auto }
+`),
+    ).toEqual([]);
+  });
+
+  test('a database URL is refused without being shown', () => {
+    const errors = errorsOf('persistence: { url: "postgres://u:hunter2@h/db" }');
+    expect(errors).toEqual([
+      'flwd.yaml:1:21: `persistence.url` is not supported yet: this version keeps its data in SQLite',
+    ]);
+    expect(errorsOf('persistence: { url: "mysql://u:hunter2@h/db" }')[0]).not.toContain('hunter2');
+  });
+});
+
+describe('rules between keys', () => {
+  test.each(['0.0.0.0:8080', '192.168.0.7:8080', '"[::]:8080"', 'flwd.example.org:8080', 'localhost.example.org:8080'])(
+    'binding to %s is fine, but not with --dev',
+    (bind) => {
+      const project = createProject({ 'flwd.yaml': `server: { bind: ${bind} }` });
+      expect(project.errors()).toEqual([]);
+      expect(project.errors({ dev: true })).toEqual([
+        expect.stringMatching(
+          /^flwd\.yaml:1:17: .* can be reached from other machines, and --dev is for loopback alone$/,
+        ),
+      ]);
+    },
+  );
+
+  test.each(['127.0.0.1:0', '127.8.8.8:80', 'localhost:80', '"[::1]:80"'])('binding to %s is fine', (bind) => {
+    expect(createProject({ 'flwd.yaml': `server: { bind: ${bind} }` }).errors({ dev: true })).toEqual([]);
+  });
+
+  test.each(['cert_file', 'key_file'])('`tls.%s` alone is half a certificate', (name) => {
+    const other = name === 'cert_file' ? 'key_file' : 'cert_file';
+    expect(errorsOf(`server: { tls: { ${name}: a.pem } }`)).toEqual([
+      `flwd.yaml:1:${20 + name.length}: \`server.tls.${name}\` needs \`server.tls.${other}\` beside it`,
+    ]);
+  });
+
+  test('the default profile must be allowed', () => {
+    expect(errorsOf('security: { default_profile: disabled }')).toEqual([
+      'flwd.yaml:1:30: `disabled` is not among `security.allow_profiles`',
+    ]);
+    expect(createProject().errors({ profile: 'disabled' })).toEqual([
+      '--profile: `disabled` is not among `security.allow_profiles`',
+    ]);
+  });
+
+  test('only permissive passes variables on', () => {
+    expect(passing('secure')[0]).toContain('`secure` always has a clean environment');
+    expect(passing('disabled')[0]).toContain('`disabled` has the server’s environment anyway');
+    expect(passing('permissive')).toEqual([]);
+  });
+
+  test('a rate window needs a limit', () => {
+    expect(errorsOf('security: { profiles: { secure: { rate_limit: { window: 2s } } } }')).toEqual([
+      'flwd.yaml:1:57: `window` needs `limit` beside it',
+    ]);
+  });
+
+  test('a profile has one of three names', () => {
+    expect(errorsOf('security: { profiles: { secur: {} } }')).toEqual([
+      'flwd.yaml:1:25: unknown name `secur`, did you mean `secure`?',
+    ]);
+  });
+
+  test('an alias has both its names, and no other has the same', () => {
+    expect(errorsOf('aliases:\n  - { from: a }\n  - { from: a, to: x }\n  - { from: b, to: x }\n')).toEqual([
+      'flwd.yaml:2:5: `aliases[0].to` is missing',
+      'flwd.yaml:4:20: another alias is called `x` too',
+    ]);
+  });
+});

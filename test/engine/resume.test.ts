@@ -1,0 +1,316 @@
+// What one engine leaves, the next resumes: the same attempts, the same log, what waits, and what is past saving.
+
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { expect, test } from 'vitest';
+import { localPrincipal } from '../../src/domain/principal.ts';
+import { bash } from '../support/jobs.ts';
+import { killProcessesWith, processesWith } from '../support/processes.ts';
+import { caller, dataFolder, type Opened, openEngine } from './an-engine.ts';
+import { byId, script, steps } from './step-jobs.ts';
+
+const nap = `sleep 8013.${process.pid}`;
+/** Says `ready`, and `done` once it is told by a file of its step's name. */
+const told =
+  'echo "ready $FLWD_STEP_ID"; until [ -e "go-$FLWD_STEP_ID" ]; do sleep 0.02; done; echo "done $FLWD_STEP_ID"';
+
+function tell(root: string, runId: string, stepId: string): void {
+  writeFileSync(join(root, 'data', 'runs', runId, 'workspace', `go-${stepId}`), '');
+}
+
+async function lines({ store }: Opened, runId: string) {
+  return (await store.logs.page(runId, { limit: 10_000 })).lines;
+}
+
+test('steps that run side by side are resumed with the same attempts, the next epoch and nothing doubled', async () => {
+  const root = dataFolder();
+  const jobs = {
+    wide: steps(
+      { steps: [script('a'), script('b'), script('c'), script('last', { needs: ['a', 'b', 'c'] })] },
+      { a: told, b: told, c: told, last: 'echo "last $FLWD_ATTEMPT"' },
+    ),
+  };
+  const opened = await openEngine(root, { jobs });
+  const runId = await opened.create('wide');
+  await expect.poll(async () => (await opened.messages(runId)).toSorted()).toEqual(['ready a', 'ready b', 'ready c']);
+  const shown = await lines(opened, runId);
+  await opened.close();
+  // Printed while no server is there.
+  tell(root, runId, 'b');
+  await expect.poll(() => processesWith(join(root, 'data', 'runs', runId, '2-1'))).toEqual([]);
+
+  const resumedAtMs = Date.now();
+  const next = await openEngine(root);
+  await next.when(runId, (run) => byId(run).b?.status === 'success');
+  const { attempts } = (await next.store.runs.execution(runId)) ?? missing();
+  expect(attempts.map(({ step_id, attempt, epoch, status }) => [step_id, attempt, epoch, status])).toEqual([
+    ['a', 1, 2, 'running'],
+    ['b', 1, 2, 'success'],
+    ['c', 1, 2, 'running'],
+    ['last', 1, 0, 'pending'],
+  ]);
+  for (const stepId of ['a', 'c']) tell(root, runId, stepId);
+  expect(await next.finished(runId)).toMatchObject({ status: 'success', attempt: 1 });
+  const all = await lines(next, runId);
+  expect(all.slice(0, 3)).toEqual(shown);
+  expect(all.map(({ message }) => message).toSorted()).toEqual([
+    '3 files (0B) left in the workspace or /tmp are not kept: go-a, go-b, go-c; artifacts.paths would keep them, permissions.write would put them on the host',
+    'done a',
+    'done b',
+    'done c',
+    'last 1',
+    'ready a',
+    'ready b',
+    'ready c',
+  ]);
+  const gap = all.find(({ message }) => message === 'done b');
+  expect(gap).toMatchObject({ recovered: true, step_id: 'b', attempt: 1 });
+  expect(Date.parse(gap?.timestamp ?? '')).toBeGreaterThanOrEqual(resumedAtMs);
+  expect(all.filter(({ recovered }) => recovered).map(({ message }) => message)).toEqual(['done b']);
+  const stamps = all.map(({ timestamp }) => timestamp);
+  expect(stamps).toEqual([...new Set(stamps)].toSorted());
+  const types = (await next.store.journal.read({ afterId: 0, runId, limit: 200 })).map(({ type }) => type);
+  expect(types.filter((type) => type === 'step.started')).toHaveLength(4);
+  expect(types.filter((type) => type === 'run.started')).toHaveLength(1);
+});
+
+test('delays, approvals, sub-runs, half a matrix and queued steps survive two restarts', async () => {
+  const root = dataFolder();
+  const jobs = {
+    flaky: bash('echo "attempt $FLWD_ATTEMPT"; [ "$FLWD_ATTEMPT" = 2 ] || exit 1', {
+      retry: { limit: 1, backoff: 'fixed', delay: '1s' },
+    }),
+    child: steps({ steps: [script('work')] }, { work: told }),
+    parent: steps(
+      { steps: [{ id: 'sub', job: 'child' }, script('after', { needs: ['sub'] })] },
+      { after: 'echo after' },
+    ),
+    matrix: steps(
+      { steps: [script('m', { matrix: { n: [1, 2, 3, 4] } }), script('sum', { needs: ['m'] })] },
+      {
+        m: 'echo "ready $FLWD_MATRIX_N"; [ "$FLWD_MATRIX_N" = 1 ] || until [ -e go-m ]; do sleep 0.02; done; flwd_output n "$FLWD_MATRIX_N"',
+        sum: 'echo "$FLWD_STEP_M_N"',
+      },
+    ),
+  };
+  const limits = { globalConcurrency: 3 };
+  const opened = await openEngine(root, { jobs, limits });
+  const flaky = await opened.create('flaky');
+  await opened.when(flaky, (run) => run.steps[0]?.attempt === 2);
+  const parent = await opened.create('parent');
+  const childId =
+    byId(await opened.when(parent, (run) => byId(run).sub?.child_run_id !== null)).sub?.child_run_id ?? '';
+  await expect.poll(() => opened.messages(childId)).toEqual(['ready work']);
+  const matrix = await opened.create('matrix');
+  // One is done, two hold the other slots, one waits.
+  await opened.when(matrix, (run) => byId(run)['m[n=1]']?.status === 'success');
+  await expect.poll(() => opened.messages(matrix)).toHaveLength(3);
+  expect(byId((await opened.store.runs.get(matrix)) ?? missing())['m[n=4]']).toMatchObject({ status: 'pending' });
+  await opened.close();
+  await (await openEngine(root, { limits })).close();
+
+  const next = await openEngine(root, { limits });
+  tell(root, childId, 'work');
+  tell(root, matrix, 'm');
+  expect(await next.finished(parent)).toMatchObject({ status: 'success' });
+  expect(await next.messages(parent)).toEqual(['after']);
+  const run = await next.finished(matrix);
+  expect(run).toMatchObject({ status: 'success' });
+  expect((await next.messages(matrix)).toSorted()).toEqual([
+    '["1","2","3","4"]',
+    'ready 1',
+    'ready 2',
+    'ready 3',
+    'ready 4',
+  ]);
+  expect((await next.store.runs.attempts(matrix)).map(({ attempt }) => attempt)).toEqual([1, 1, 1, 1, 1, 1]);
+  expect(await next.finished(flaky)).toMatchObject({ status: 'success', attempt: 2 });
+  expect(await next.messages(flaky)).toEqual(['attempt 1', 'attempt 2']);
+  expect(next.engine.queue()).toMatchObject({ running: 0, depth: 0 });
+});
+
+test('a step that waits for a slot does not start beside the process that has it, after a restart either', async () => {
+  const root = dataFolder();
+  const jobs = {
+    gated: steps(
+      { steps: [{ id: 'ok', approval: { text: 'Go?' } }, script('work', { needs: ['ok'] })] },
+      { work: 'echo worked' },
+    ),
+    hold: bash(`echo held; ${nap}`),
+  };
+  const limits = { globalConcurrency: 1 };
+  const opened = await openEngine(root, { jobs, limits });
+  const gated = await opened.create('gated');
+  await opened.when(gated, (run) => byId(run).ok?.status === 'waiting_approval');
+  const holder = await opened.create('hold');
+  await expect.poll(() => opened.messages(holder)).toEqual(['held']);
+  await opened.engine.approve(gated, { step_id: 'ok', decision: 'approve' }, caller);
+  await opened.close();
+
+  const next = await openEngine(root, { limits });
+  await expect.poll(() => next.engine.queue().running).toBe(1);
+  const pending = await next.create('gated');
+  await next.when(pending, ({ waiting }) => waiting === '1 of 1 slots are taken');
+  expect(byId((await next.store.runs.get(gated)) ?? missing())).toMatchObject({ work: { status: 'pending' } });
+  await next.engine.cancel(holder, localPrincipal);
+  expect(await next.finished(gated)).toMatchObject({ status: 'success' });
+  await next.when(pending, ({ status }) => status === 'running');
+  await next.engine.cancel(pending, localPrincipal);
+});
+
+test('a step whose shim died with the machine is lost, or tried again where the job says so, and no other step is', async () => {
+  const root = dataFolder();
+  const work = `echo "attempt $FLWD_ATTEMPT"; [ "$FLWD_ATTEMPT" = 2 ] || ${nap}`;
+  const two = [script('before'), script('work', { needs: ['before'] }), script('after', { needs: ['work'] })];
+  const scripts = { before: 'echo before', work, after: 'echo after' };
+  const jobs = { fails: steps({ steps: two }, scripts), retries: steps({ on_lost: 'retry', steps: two }, scripts) };
+  const opened = await openEngine(root, { jobs });
+  const [fails, retries] = [await opened.create('fails'), await opened.create('retries')];
+  for (const runId of [fails, retries]) {
+    await expect.poll(() => opened.messages(runId)).toEqual(['before', 'attempt 1']);
+  }
+  await opened.close();
+  for (const runId of [fails, retries]) killProcessesWith(runId);
+  await expect.poll(() => processesWith(nap)).toEqual([]);
+
+  const next = await openEngine(root);
+  const lost = await next.finished(fails);
+  expect(lost).toMatchObject({
+    status: 'failed',
+    reason: 'lost',
+    error: { step_id: 'work', message: 'the process ended without a trace; the machine or its shim was stopped' },
+  });
+  expect(byId(lost)).toMatchObject({
+    before: { status: 'success' },
+    after: { status: 'skipped', reason: 'upstream_failed' },
+  });
+  expect(await next.finished(retries)).toMatchObject({ status: 'success', attempt: 2 });
+  expect(await next.messages(retries)).toEqual(['before', 'attempt 1', 'attempt 2', 'after']);
+  expect(
+    (await next.store.runs.attempts(retries)).map(({ step_id, attempt, status, reason }) => [
+      step_id,
+      attempt,
+      status,
+      reason,
+    ]),
+  ).toEqual([
+    ['before', 1, 'success', null],
+    ['work', 1, 'failed', 'lost'],
+    ['work', 2, 'success', null],
+    ['after', 1, 'success', null],
+  ]);
+});
+
+test('whoever held an attempt before it was taken up changes nothing of it any more', async () => {
+  const root = dataFolder();
+  const jobs = { told: steps({ steps: [script('work')] }, { work: told }) };
+  const opened = await openEngine(root, { jobs });
+  const runId = await opened.create('told');
+  await expect.poll(() => opened.messages(runId)).toEqual(['ready work']);
+  await opened.close();
+  const next = await openEngine(root);
+  await expect.poll(async () => (await next.store.runs.execution(runId))?.attempts[0]?.epoch).toBe(2);
+  const about = { runId, jobId: 'told', tenant: 'default' };
+  const ending = { status: 'failed', reason: 'lost', atMs: Date.now() } as const;
+  const { store } = next;
+  const before = await store.journal.read({ afterId: 0, runId, limit: 100 });
+  const end = (epoch: number) =>
+    store.db.transact((tx) => store.steps.end(tx, about, { stepId: 'work', attempt: 1, epoch }, ending));
+  expect(await end(1)).toBe(false);
+  expect(await store.runs.get(runId)).toMatchObject({
+    status: 'running',
+    steps: [{ status: 'running', reason: null }],
+  });
+  expect(await store.journal.read({ afterId: 0, runId, limit: 100 })).toEqual(before);
+  tell(root, runId, 'work');
+  expect(await next.finished(runId)).toMatchObject({ status: 'success' });
+  expect(await end(2)).toBe(false);
+});
+
+test('a run whose record cannot be read is set aside with its reason, and the others go on', async () => {
+  const root = dataFolder();
+  const jobs = { told: steps({ steps: [script('work')] }, { work: told }), quick: bash('echo ran') };
+  const limits = { globalConcurrency: 2 };
+  const opened = await openEngine(root, { jobs, limits });
+  const [broken, sound] = [await opened.create('told'), await opened.create('told')];
+  for (const runId of [broken, sound]) await expect.poll(() => opened.messages(runId)).toEqual(['ready work']);
+  const waiting = [await opened.create('quick'), await opened.create('quick')];
+  await opened.close();
+  const database = new DatabaseSync(join(root, 'data', 'flwd.db'));
+  const spoil = database.prepare("UPDATE run_plans SET plan = '{' WHERE run_id = ?");
+  for (const runId of [broken, waiting[0] ?? '']) spoil.run(runId);
+  database.close();
+
+  const next = await openEngine(root, { limits });
+  expect(await next.finished(broken)).toMatchObject({
+    status: 'failed',
+    reason: 'lost',
+    error: { message: 'the run could not be taken up after a restart; the server log says why' },
+  });
+  expect(processesWith(join(root, 'data', 'runs', broken))).toEqual([]);
+  expect(await next.finished(waiting[0] ?? '')).toMatchObject({ status: 'failed', reason: 'start_failed' });
+  expect(await next.finished(waiting[1] ?? '')).toMatchObject({ status: 'success' });
+  tell(root, sound, 'work');
+  expect(await next.finished(sound)).toMatchObject({ status: 'success' });
+  expect(await next.messages(sound)).toEqual(['ready work', 'done work']);
+});
+
+test('a parent that cannot be taken up takes its sub-run along', async () => {
+  const root = dataFolder();
+  const jobs = {
+    child: bash(`echo held; ${nap}`),
+    parent: steps({ steps: [{ id: 'sub', job: 'child' }] }),
+  };
+  const opened = await openEngine(root, { jobs });
+  const parent = await opened.create('parent');
+  const childId =
+    (await opened.when(parent, (run) => run.steps[0]?.child_run_id !== null)).steps[0]?.child_run_id ?? '';
+  await expect.poll(() => opened.messages(childId)).toEqual(['held']);
+  await opened.close();
+  const database = new DatabaseSync(join(root, 'data', 'flwd.db'));
+  database.prepare("UPDATE run_plans SET plan = '{' WHERE run_id = ?").run(parent);
+  database.close();
+
+  const next = await openEngine(root);
+  expect(await next.finished(parent)).toMatchObject({ status: 'failed', reason: 'lost' });
+  expect(await next.finished(childId)).toMatchObject({ status: 'cancelled', termination: { remaining: 0 } });
+  expect(processesWith(nap)).toEqual([]);
+});
+
+function missing(): never {
+  throw new Error('there is no such run');
+}
+
+test('a run that was running when a backup was made is lost, whatever on_lost says, and so is one that waited for somebody', async () => {
+  const root = dataFolder();
+  const jobs = {
+    again: bash(`echo held; ${nap}`, { on_lost: 'retry' }),
+    gated: steps({ on_lost: 'retry', steps: [{ id: 'ok', approval: { text: 'Go?' } }] }),
+  };
+  const opened = await openEngine(root, { jobs });
+  const running = await opened.create('again');
+  const gated = await opened.create('gated');
+  await expect.poll(() => opened.messages(running)).toEqual(['held']);
+  await opened.when(gated, (run) => byId(run).ok?.status === 'waiting_approval');
+  await opened.close();
+  killProcessesWith(nap);
+  // As `flwd restore` leaves them.
+  for (const runId of [running, gated]) {
+    const folder = join(root, 'data', 'runs', runId);
+    rmSync(folder, { recursive: true, force: true });
+    mkdirSync(folder);
+    writeFileSync(join(folder, 'restored'), '');
+  }
+
+  const next = await openEngine(root);
+  for (const runId of [running, gated]) {
+    expect(await next.finished(runId)).toMatchObject({
+      status: 'failed',
+      reason: 'lost',
+      attempt: 1,
+      error: { message: 'it was running when the backup was made' },
+      steps: [{ status: 'failed', reason: 'lost', attempt: 1 }],
+    });
+  }
+});

@@ -1,0 +1,38 @@
+import { expect, test } from 'vitest';
+import { createWakeSignal } from '../../src/lib/wake-signal.ts';
+
+/** Whether it was raised, once everything that can happen by itself has happened. */
+async function isRaised(wake: { readonly raised: () => Promise<void> }): Promise<boolean> {
+  let isOver = false;
+  void wake.raised().then(() => {
+    isOver = true;
+  });
+  await new Promise((resolve) => setImmediate(resolve));
+  return isOver;
+}
+
+test('a signal before anyone waits is not lost, and several are one', async () => {
+  const wake = createWakeSignal(new AbortController().signal);
+  expect(await isRaised(wake)).toBe(false);
+  wake.raise();
+  wake.raise();
+  expect(await isRaised(wake)).toBe(true);
+  expect(await isRaised(wake)).toBe(false);
+});
+
+test('a signal wakes who waits', async () => {
+  const wake = createWakeSignal(new AbortController().signal);
+  const waiting = wake.raised();
+  wake.raise();
+  await waiting;
+});
+
+test('nobody waits once the signal is aborted', async () => {
+  const abort = new AbortController();
+  const wake = createWakeSignal(abort.signal);
+  const waiting = wake.raised();
+  abort.abort();
+  await waiting;
+  expect(await isRaised(wake)).toBe(true);
+  expect(await isRaised(createWakeSignal(abort.signal))).toBe(true);
+});

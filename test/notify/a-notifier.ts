@@ -1,0 +1,86 @@
+// A notifier over a real store, in this process: runs end as the test says, time passes as it says, and it can be stopped and
+// opened again on its folder.
+
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pino } from 'pino';
+import { onTestFinished } from 'vitest';
+import type { NotifyRule } from '../../src/domain/job.ts';
+import type { RunMove } from '../../src/domain/run.ts';
+import { createHub, type Hub } from '../../src/engine/hub.ts';
+import { type Notifier, startNotifier } from '../../src/notify/notifier.ts';
+import { openSigner } from '../../src/notify/signing.ts';
+import { openStore, type Store } from '../../src/store/open.ts';
+import type { NewRun, RunChange } from '../../src/store/run/runs.ts';
+import { aRun } from '../store/a-run.ts';
+import { moveRun } from '../store/moves.ts';
+
+/** 2024-01-15T10:30:00.000Z */
+export const startMs = 1_705_314_600_000;
+const signingKey = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw';
+
+export type Opened = {
+  readonly store: Store;
+  readonly notifier: Notifier;
+  readonly log: readonly Readonly<Record<string, unknown>>[];
+  /** `nowMs` is the time that passes; the wall clock is set by `setMs` besides. */
+  readonly time: { nowMs: number; setMs: number };
+  /** A run that ends at once; its id. */
+  readonly end: (notify: readonly NotifyRule[], move?: RunMove, more?: EndOptions) => Promise<string>;
+  readonly close: () => Promise<void>;
+};
+
+type EndOptions = { readonly run?: Partial<NewRun>; readonly change?: Partial<RunChange> };
+
+export function dataFolder(): string {
+  const dir = mkdtempSync(join(tmpdir(), 'flwd-notices-'));
+  onTestFinished(() => rmSync(dir, { recursive: true, force: true }));
+  writeFileSync(join(dir, 'notify.key'), `${signingKey}\n`);
+  return dir;
+}
+
+export async function openNotifier(dir: string, o: { readonly timeoutMs?: number } = {}): Promise<Opened> {
+  const time = { nowMs: startMs, setMs: 0 };
+  const clock = { now: () => time.nowMs + time.setMs, monotonicMs: () => time.nowMs };
+  const lines: Record<string, unknown>[] = [];
+  const log = pino({ level: 'debug' }, { write: (line) => void lines.push(JSON.parse(line)) });
+  let hub: Hub | undefined;
+  const store = await openStore({
+    dbPath: join(dir, 'flwd.db'),
+    blobsDir: dir,
+    clock,
+    log,
+    onCommit: (entries) => hub?.publish(entries),
+  });
+  hub = createHub(store.journal.latestId());
+  const signer = openSigner(join(dir, 'notify.key'));
+  const notifier = startNotifier({ store, hub, signer, clock, log, random: () => 0.5, ...o });
+
+  let closing: Promise<void> | undefined;
+  async function close(): Promise<void> {
+    await notifier.close();
+    await store.close();
+  }
+  const opened: Opened = {
+    store,
+    notifier,
+    log: lines,
+    time,
+    async end(notify, move = 'fail', { run = {}, change = {} } = {}) {
+      const added = aRun({ createdAtMs: time.nowMs, ...run });
+      const plan = { ...added.plan, job: { ...added.plan.job, notify } };
+      await store.db.transact(async (tx) => {
+        await store.runs.add(tx, { ...added, plan });
+        await moveRun(tx, store.runs, added.id, 'claim', { atMs: time.nowMs });
+      });
+      await store.db.transact((tx) =>
+        moveRun(tx, store.runs, added.id, move, { atMs: time.nowMs + 1_500, exitCode: 3, reason: 'exit', ...change }),
+      );
+      return added.id;
+    },
+    close: () => (closing ??= close()),
+  };
+  onTestFinished(() => opened.close());
+  return opened;
+}
