@@ -96,7 +96,7 @@ export const longFunctions: readonly LongFunction[] = [
   {
     file: 'src/engine/engine.ts',
     name: 'createEngine',
-    lines: 277,
+    lines: 211,
     reason: 'to be split by idea: it wires the parts of the engine, and holds some of their work',
   },
   {

@@ -1,6 +1,5 @@
 // The engine as its faces see it: plan, create, cancel, approve, run again. It knows nothing of HTTP.
 
-import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Catalog } from '../catalog/catalog.ts';
 import type { Snapshots } from '../catalog/source/snapshot.ts';
@@ -10,14 +9,13 @@ import { Problem } from '../domain/problem.ts';
 import type { LimitReport } from '../domain/resources.ts';
 import { isFinished } from '../domain/run.ts';
 import { reportOf } from '../exec/host/limit-host.ts';
-import { wasRestored } from '../exec/proc/resume-attempt.ts';
 import type { HostReport } from '../exec/sandbox/sandbox.ts';
 import { type SteadyClock, watchWallClock } from '../lib/clock.ts';
 import { lackOfRoom } from '../lib/files/disk-room.ts';
 import type { Logger } from '../lib/logger.ts';
 import { retryShortage } from '../lib/shortage.ts';
 import type { Store } from '../store/open.ts';
-import type { PendingRun, StoredRun } from '../store/run/runs.ts';
+import type { StoredRun } from '../store/run/runs.ts';
 import { isStorageError } from '../store/storage-error.ts';
 import { createCancels } from './cancel.ts';
 import { createChildren } from './children.ts';
@@ -33,7 +31,8 @@ import { createDispatcher, type QueueLimits } from './queue/dispatch.ts';
 import { createReaper, overtimeMs } from './reaper.ts';
 import { createRefusals, type Refusals } from './refusals.ts';
 import { createRerun, type Rerun } from './rerun.ts';
-import { addPendingRuns, endWithoutController, type ResumeContext, resumeRun, resumeRuns } from './resume.ts';
+import { endWithoutController } from './resume.ts';
+import { createResumption } from './resumption.ts';
 import type { ControllerContext } from './run/run-context.ts';
 import { createRunController } from './run/run-controller.ts';
 import { createRunFolders } from './run/run-folders.ts';
@@ -104,8 +103,6 @@ const refuseToLookUp: SecretLookup = async () => {
 const droppingMs = 2_000;
 /** Large artifacts take their time. */
 const storingMs = 600_000;
-/** Of 100 running runs it takes less than 2 s. */
-const resumeMs = 5_000;
 
 export function createEngine(o: {
   readonly store: Store;
@@ -139,7 +136,6 @@ export function createEngine(o: {
   const planContext: PlanContext = { catalog, policy: o.policy, host: o.host, limitHost, storedSecret };
   const stopping = new AbortController();
   const ends = watchEnds(hub);
-  let resuming: Promise<void> | undefined;
 
   function withRetry<T>(work: () => Promise<T>): Promise<T> {
     return retryShortage(work, { isPassing: isStorageError, signal: stopping.signal });
@@ -173,8 +169,18 @@ export function createEngine(o: {
     },
   });
 
+  const resync = (): Promise<void> => resumption.resync();
   const reaper = createReaper({ store, clock, log, dispatcher, forceEnd, resync, withRetry });
   const cancels = createCancels({ ...o, clock, ends, dispatcher, signal: stopping.signal });
+  const resumption = createResumption({
+    clock,
+    context,
+    dispatcher,
+    withRetry,
+    signal: stopping.signal,
+    cancel: cancelLater,
+    startDeadlines: reaper.start,
+  });
   const refusals = createRefusals({ audit: store.audit, clock, log });
   const addRun = createAddRun({
     ...o,
@@ -183,7 +189,7 @@ export function createEngine(o: {
     refusals,
     dispatcher,
     cancel: cancelLater,
-    untilResumed,
+    untilResumed: resumption.untilDone,
   });
   const children = createChildren({ store, hub, planContext, addRun, cancel: cancelLater, signal: stopping.signal });
   const once = createOnce(o);
@@ -204,74 +210,6 @@ export function createEngine(o: {
     runsDir: o.execution.runsDir,
     add: addRun,
   });
-
-  let only: Set<string> | undefined;
-
-  function addPending(run: PendingRun): void {
-    // A sub-run is part of a run that has started.
-    if (only && !only.has(run.id) && run.trigger !== 'job') return;
-    if (!dispatcher.knows(run.id)) dispatcher.added(run);
-  }
-
-  /** What is in the database and nobody here deals with: another process, or an error, has left it so. */
-  async function resync(): Promise<void> {
-    if (!isResumed || only) return;
-    const { pending } = await store.runs.counts();
-    if (pending > dispatcher.depth + dispatcher.starting) await addPendingRuns({ store, withRetry, addPending });
-    const running = await store.runs.running();
-    const orphans = running.filter((runId) => !dispatcher.knows(runId));
-    // One that has just ended, or has just been claimed, may look like one.
-    const left = orphans.filter((runId) => wereOrphans.has(runId));
-    wereOrphans = new Set(orphans);
-    for (const runId of left) {
-      log.warn({ run_id: runId }, 'a running run that nobody attended to is taken up');
-      await resumeRun(runId, resumeContext);
-    }
-  }
-
-  const { promise: resumed, resolve: markResumed } = Promise.withResolvers<void>();
-  let isResumed = false;
-  let wereOrphans: ReadonlySet<string> = new Set();
-  let startedAtMs = clock.monotonicMs();
-  const resumeContext: ResumeContext = {
-    store,
-    log,
-    withRetry,
-    addPending,
-    signal: stopping.signal,
-    async resume(stored) {
-      const why = { reason: 'lost', message: 'it was running when the backup was made' } as const;
-      if (wasRestored(join(context.runsDir, stored.run.run_id))) {
-        await endWithoutController(stored, why, { ...context, cancelChild: cancelLater });
-        return;
-      }
-      const source = toSource(stored, sealer);
-      if (stopping.signal.aborted) return;
-      const { run, concurrency } = stored;
-      await dispatcher.resume(source, { jobId: run.job_id, ...concurrency });
-    },
-    async setAside(stored, error) {
-      log.error({ err: error, run_id: stored.run.run_id }, 'a run is set aside as failed');
-      await dispatcher.drop(stored.run.run_id);
-      const message = 'the run could not be taken up after a restart; the server log says why';
-      await endWithoutController(stored, { reason: 'lost', message }, { ...context, cancelChild: cancelLater });
-    },
-  };
-
-  async function resumeAll(): Promise<void> {
-    // Deadlines hold while runs are resumed, and one that hangs meanwhile is ended by them.
-    reaper.start();
-    await resumeRuns(resumeContext);
-    for (const runId of await withRetry(() => store.runs.cancelling('pending'))) cancelLater(runId);
-    isResumed = true;
-    dispatcher.open();
-    markResumed();
-  }
-
-  async function untilResumed(): Promise<void> {
-    await resumed;
-    if (stopping.signal.aborted) throw new Problem('not-ready', 'The server is stopping.');
-  }
 
   /** A run controller that has not done its part long after it was told. */
   async function forceEnd(runId: string, toldForMs: number, why: 'timeout' | 'cancel'): Promise<void> {
@@ -322,7 +260,7 @@ export function createEngine(o: {
       await store.runs.assertThere(runId, principal);
       const controller = dispatcher.controllerOf(runId);
       if (controller) return controller.approve(stepId, { decision, by: principal.name, comment });
-      if (!isResumed) throw new Problem('not-ready', 'The server is taking up what it left running.');
+      if (!resumption.isDone) throw new Problem('not-ready', 'The server is taking up what it left running.');
       const { status = 'gone' } = (await store.runs.summary(runId)) ?? {};
       throw new Problem('approval-not-pending', `The run '${runId}' is ${status}.`);
     },
@@ -334,8 +272,9 @@ export function createEngine(o: {
       const failure = store.db.failure();
       const lack = lackOfRoom(o.execution.runsDir);
       const { isFull } = dispatcher;
-      const isLate = !isResumed && clock.monotonicMs() - startedAtMs > resumeMs;
-      const complaint = isLate ? 'nothing starts before what the server left running is taken up' : reaper.complaint();
+      const complaint = resumption.isLate()
+        ? 'nothing starts before what the server left running is taken up'
+        : reaper.complaint();
       const profile = o.host[o.policy.defaultProfile];
       return {
         database: failure === null ? { status: 'ok' } : { status: 'failing', detail: failure },
@@ -350,34 +289,22 @@ export function createEngine(o: {
           : { status: 'degraded', detail: profile.detail ?? 'unavailable' },
       };
     },
-    start(given) {
-      only = given && new Set(given);
-      startedAtMs = clock.monotonicMs();
+    start(only) {
       if (!only) schedules.start();
-      resuming = resumeAll().catch((error: unknown) => {
-        if (!stopping.signal.aborted) log.error({ err: error }, 'what a former process left was not taken up');
-      });
+      resumption.start(only);
     },
-    attend(runId) {
-      if (!only || only.has(runId)) return;
-      only.add(runId);
-      resumed
-        .then(() => addPendingRuns({ store, withRetry, addPending }))
-        .catch((error: unknown) => {
-          if (!stopping.signal.aborted) log.error({ err: error, run_id: runId }, 'a run that waits was not started');
-        });
-    },
+    attend: resumption.attend,
     startNoRuns: dispatcher.startNoRuns,
     endWaits: ends.close,
     async close() {
       ends.close();
       stopping.abort();
-      markResumed();
+      resumption.giveUp();
       await schedules.close();
       await reaper.stop();
       // What is being resumed may wait for a disk that is full: it is let go of, too.
       await dispatcher.stop();
-      await resuming;
+      await resumption.settled();
       await dispatcher.stop();
       await folders.settled();
       await refusals.close();
