@@ -9,6 +9,13 @@ const ofThePackage = [
   'test/security/{fuzz,http-flood,inputs-*,sandbox-*}.test.ts',
 ];
 
+/** Suites that run once more over PostgreSQL: those of the store that speak of no file of SQLite. */
+const onPostgres = 'test/store/postgres.test.ts';
+const overPostgres = [
+  onPostgres,
+  'test/store/{artifacts,audit,commits,crash,idempotency,journal,last-runs,log-damage,logs*,run-*,runs,schedules}.test.ts',
+];
+
 const ofTheConsole = 'test/console/**/*.test.ts';
 
 export default defineConfig({
@@ -27,7 +34,16 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: 'parts', include: ['test/**/*.test.ts'], exclude: [...ofThePackage, ofTheConsole] },
+        test: { name: 'parts', include: ['test/**/*.test.ts'], exclude: [...ofThePackage, ofTheConsole, onPostgres] },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'postgres',
+          include: overPostgres,
+          globalSetup: ['test/support/postgres.ts'],
+          setupFiles: ['test/store/over-postgres.ts'],
+        },
       },
       { extends: true, test: { name: 'console', include: [ofTheConsole], globalSetup: ['test/console/built.ts'] } },
       { extends: true, test: { name: 'package', include: ofThePackage, globalSetup: ['test/support/pack.ts'] } },

@@ -125,7 +125,7 @@ export async function serve(config: Config, configFile: string | null, ephemeral
     await assertGuarded({ ...bind, mode: auth.mode, hasJwt: jwt !== null, tokens: store.tokens, nowMs: startedAtMs });
     const cliToken = writeCliToken(dataDir);
     opened.push(async () => removeCliToken(dataDir, cliToken));
-    hub = createHub(store.journal.latestId());
+    hub = createHub(await store.journal.latestId());
 
     const { secretKeyFile, secretKey } = config.persistence;
     const keyring = openKeyring(secretKeyFile, secretKey, await store.secrets.count());

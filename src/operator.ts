@@ -30,7 +30,7 @@ import { type AuditFile, openAuditFile } from './store/sqlite/audit-file.ts';
 import { examineStore } from './store/sqlite/examine.ts';
 import { listNames, type StoredNames } from './store/sqlite/names.ts';
 import { countSecrets } from './store/sqlite/secret-count.ts';
-import { damageIn } from './store/sqlite/sqlite-files.ts';
+import { damageIn, toDatabaseFailure } from './store/sqlite/sqlite-files.ts';
 import { storageProblem } from './store/storage-error.ts';
 
 /** What is in the database by name: makes none, and takes the data dir from nobody. */
@@ -77,7 +77,7 @@ async function examineStored(config: Config): Promise<HostCheck[]> {
   } catch (error) {
     const words = damageIn(error);
     if (words !== undefined) return [fail('database', `${places.dbPath} is damaged: ${words}`, restoreWords)];
-    const shortage = storageProblem(error);
+    const shortage = storageProblem(toDatabaseFailure(error));
     if (!shortage) throw error;
     return [warn('database', `${places.dbPath} cannot be read at present`, 'free space, or run flwd gc')];
   }

@@ -24,7 +24,7 @@ const table: Readonly<Record<string, Rule>> = {
     packages: ['yaml', 'ajv', 'ajv-formats', 're2js', '@marcbachmann/cel-js'],
     node: true,
   },
-  store: { folders: ['domain', 'lib'], packages: ['kysely'], node: true },
+  store: { folders: ['domain', 'lib'], packages: ['kysely', 'pg'], node: true },
   exec: { folders: ['domain', 'lib'], packages: ['re2js'], node: true },
   engine: { folders: ['domain', 'catalog', 'store', 'exec', 'instance', 'lib'], packages: [], node: true },
   notify: { folders: ['domain', 'store', 'engine', 'instance', 'lib'], packages: [], node: true },

@@ -6,7 +6,7 @@ import { toEntry } from './journal-rows.ts';
 
 export type Journal = {
   /** The newest durable id; 0 before the first. */
-  readonly latestId: () => number;
+  readonly latestId: () => Promise<number>;
   /** The oldest id from which on nothing is missing; one past the newest when none is kept. */
   readonly oldestId: () => Promise<number>;
   /**
@@ -33,7 +33,7 @@ export function createJournal(database: Database): Journal {
         .select('next_id')
         .where('name', '=', 'events.kept')
         .executeTakeFirst();
-      return Math.max(kept?.next_id ?? 0, oldest?.id ?? database.latestEventId() + 1);
+      return Math.max(kept?.next_id ?? 0, oldest?.id ?? (await database.latestEventId()) + 1);
     },
     async read({ afterId, runId, limit }) {
       let query = db
@@ -57,7 +57,7 @@ export function createJournal(database: Database): Journal {
         .orderBy('id')
         .limit(limit);
       if (runId !== undefined) query = query.where('run_id', '=', runId);
-      const durable = database.latestEventId();
+      const durable = await database.latestEventId();
       return (await query.execute()).filter(({ id }) => id <= durable).map(toEntry);
     },
     async lastOutputSeq(runId) {

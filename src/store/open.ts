@@ -19,6 +19,7 @@ import { type StepStore, stepStore } from './run/steps.ts';
 import { createScheduleStore, type ScheduleStore } from './schedules.ts';
 import { createSecretStore, type SecretStore } from './secrets.ts';
 import { openSqliteDatabase } from './sqlite/sqlite-database.ts';
+import type { SqliteSpace } from './sqlite/sqlite-space.ts';
 import { createStorageMeter, type StorageSize } from './storage-size.ts';
 import { createTokenStore, type TokenStore } from './tokens.ts';
 
@@ -39,22 +40,32 @@ export type Store = {
   readonly size: () => Promise<StorageSize>;
   readonly retention: RetentionStore;
   readonly leftovers: Leftovers;
+  /** undefined where the engine gives space back by itself. */
+  readonly space: SqliteSpace | undefined;
   /** Finishes what was asked for, then refuses. Logs still being written must have been closed before. */
   readonly close: () => Promise<void>;
 };
 
 /** @throws Error when the database is of a newer program, or the file is none */
-export async function openStore(o: {
-  readonly dbPath: string;
+export async function openStore(
+  o: Omit<StoreParts, 'db'> & { readonly dbPath: string; readonly onCommit: CommitListener },
+): Promise<Store> {
+  for (const dir of [dirname(o.dbPath), o.blobsDir]) mkdirSync(dir, { recursive: true, mode: 0o700 });
+  return createStore({ ...o, db: await openSqliteDatabase({ ...o, path: o.dbPath }) });
+}
+
+type StoreParts = {
+  /** Closed with the store. */
+  readonly db: Database & { readonly space?: SqliteSpace };
   /** Holds `logs/` and `artifacts/`. */
   readonly blobsDir: string;
   readonly clock: Clock;
   readonly log: Logger;
-  readonly onCommit: CommitListener;
-}): Promise<Store> {
-  const { clock, log, onCommit } = o;
-  for (const dir of [dirname(o.dbPath), o.blobsDir]) mkdirSync(dir, { recursive: true, mode: 0o700 });
-  const db = await openSqliteDatabase({ path: o.dbPath, clock, log, onCommit });
+};
+
+/** On whichever engine; logs and artifacts are files on all of them. */
+export function createStore(o: StoreParts): Store {
+  const { clock, db, log } = o;
   const logs = createLogStore({ dir: join(o.blobsDir, 'logs'), db, clock, log });
   const artifacts = createArtifactStore({
     database: db,
@@ -77,6 +88,7 @@ export async function openStore(o: {
     size: createStorageMeter({ read: db.read, databaseSize: db.size, artifacts, clock }),
     retention: createRetentionStore(db),
     leftovers: createLeftovers({ blobsDir: o.blobsDir, database: db }),
+    space: db.space,
     async close() {
       await logs.close();
       await db.close();

@@ -10,7 +10,7 @@ import { parseCursor } from './cursor.ts';
 import type { LogFilter, LogForm, LogStore } from './log/logs.ts';
 import type { Store } from './open.ts';
 import type { RunListQuery, RunPage } from './run/run-list.ts';
-import { runNotFound } from './run/runs.ts';
+import { type RunStore, runNotFound } from './run/runs.ts';
 
 /** The log of a run that is there for whoever reads it. */
 export type ReadableLog = {
@@ -34,7 +34,7 @@ export type RunReading = {
     reach: Reach,
   ) => Promise<ReadonlyMap<string, readonly LastRun[]>>;
   /** While it is the same, so is whatever was answered to the same question of the same reach (ADR 0025). */
-  readonly generation: () => number;
+  readonly generation: RunStore['generation'];
   readonly summary: (id: string, reach: Reach) => Promise<RunSummary>;
   /** Grows with every change of what `get` answers. */
   readonly version: (id: string, reach: Reach) => Promise<{ readonly version: number; readonly tenant: string }>;

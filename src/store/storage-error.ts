@@ -2,22 +2,20 @@
 
 import { Problem } from '../domain/problem.ts';
 import { isShortage, shortageIn } from '../lib/shortage.ts';
-import { storageFailure } from './sqlite/sqlite.ts';
-import { damageIn } from './sqlite/sqlite-files.ts';
+import { DatabaseFailure } from './database.ts';
 
 /** Whether it is the disk that refused what was asked of the store: asked again later, it may be done. */
 export function isStorageError(error: unknown): boolean {
   if (error instanceof Problem) return error.slug === 'not-ready';
-  return isShortage(error) || storageFailure(error) !== undefined;
+  return isShortage(error) || error instanceof DatabaseFailure;
 }
 
 /** What a caller is told of a storage error; undefined for any other error. */
 export function storageProblem(error: unknown): Problem | undefined {
   if (error instanceof Problem) return error.slug === 'not-ready' ? error : undefined;
-  const damage = damageIn(error);
-  if (damage !== undefined)
-    return new Problem('database-damaged', `The database is damaged (${damage}): restore a backup.`);
-  const words = shortageIn(error) ?? storageFailure(error);
+  if (error instanceof DatabaseFailure && error.isDamage)
+    return new Problem('database-damaged', `The database is damaged (${error.message}): restore a backup.`);
+  const words = shortageIn(error) ?? (error instanceof DatabaseFailure ? error.message : undefined);
   return words === undefined ? undefined : unwritable(words);
 }
 

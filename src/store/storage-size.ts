@@ -4,9 +4,8 @@ import { setImmediate as yieldNow } from 'node:timers/promises';
 import type { Kysely } from 'kysely';
 import type { Clock } from '../lib/clock.ts';
 import type { ArtifactStore } from './blobs/artifacts.ts';
+import type { Database, DatabaseSize } from './database.ts';
 import type { Schema } from './schema.ts';
-
-export type DatabaseSize = { readonly bytes: number; readonly walBytes: number; readonly freePages: number };
 
 export type StorageSize = {
   readonly database: DatabaseSize;
@@ -24,14 +23,14 @@ const rowsAtOnce = 2_000;
 /** Of some seconds ago at the most; of logs, of some minutes ago. */
 export function createStorageMeter(o: {
   readonly read: Kysely<Schema>;
-  readonly databaseSize: () => DatabaseSize;
+  readonly databaseSize: Database['size'];
   readonly artifacts: Pick<ArtifactStore, 'totals'>;
   readonly clock: Clock;
 }): () => Promise<StorageSize> {
   const { clock } = o;
   const logBytes = keep(clock, logsKnownForMs, () => addUpLogs(o.read));
   return keep(clock, knownForMs, async () => ({
-    database: o.databaseSize(),
+    database: await o.databaseSize(),
     logBytes: await logBytes(),
     artifacts: await o.artifacts.totals(),
   }));

@@ -23,7 +23,8 @@ import { probeHost } from '../../src/exec/host/host.ts';
 import { openForkServer } from '../../src/exec/proc/fork-server.ts';
 import { type SteadyClock, systemClock } from '../../src/lib/clock.ts';
 import { errorCode } from '../../src/lib/error-code.ts';
-import { openStore, type Store } from '../../src/store/open.ts';
+import { createStore, openStore, type Store } from '../../src/store/open.ts';
+import { openDatabaseOf } from '../store/postgres-databases.ts';
 import { engineOptions } from '../support/engine-options.ts';
 import { type JobFiles, writeJob } from '../support/jobs.ts';
 import { keepsAll } from '../support/keeps-all.ts';
@@ -75,6 +76,13 @@ function kill(pid: number): void {
 
 const host = await probeHost();
 
+/** On SQLite, or in the project that has one on PostgreSQL. */
+async function openStoreIn(dataDir: string, parts: Omit<Parameters<typeof openStore>[0], 'dbPath'>): Promise<Store> {
+  const { FLWD_TEST_POSTGRES: postgresDir } = process.env;
+  if (postgresDir === undefined) return openStore({ ...parts, dbPath: join(dataDir, 'flwd.db') });
+  return createStore({ ...parts, db: await openDatabaseOf(dataDir, postgresDir, parts) });
+}
+
 export async function openEngine(
   root: string,
   o: {
@@ -105,14 +113,13 @@ export async function openEngine(
   const lines: Record<string, unknown>[] = [];
   const log = pino({ level: 'debug' }, { write: (line) => void lines.push(JSON.parse(line)) });
   let hub: Hub | undefined;
-  const store = await openStore({
-    dbPath: join(dataDir, 'flwd.db'),
+  const store = await openStoreIn(dataDir, {
     blobsDir: o.blobsDir ?? dataDir,
     clock,
     log,
     onCommit: (entries) => hub?.publish(entries),
   });
-  hub = createHub(store.journal.latestId());
+  hub = createHub(await store.journal.latestId());
   const { trusted = true } = o;
   const source = { name: 'local-fs', type: 'fs', path: jobsDir, mountPath: '.', watch: false, trusted } as const;
   const catalog = createCatalog({ sources: [source], aliases: [], exclude: [dataDir], log });

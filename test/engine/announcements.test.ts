@@ -21,7 +21,7 @@ async function setUp(failures = 0) {
   const run = aRun();
   await database.transact((tx) => runs.add(tx, run));
   await database.transact((tx) => moveRun(tx, runs, run.id, 'claim', { atMs: nowMs }));
-  const before = journal.latestId();
+  const before = await journal.latestId();
 
   let failuresLeft = failures;
   const db: Database = {

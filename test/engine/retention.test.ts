@@ -101,7 +101,7 @@ test.each(['hold', 'staged'])(
     const second = await openEngine(root, { policy: { eventsMs: hourMs }, nowMs: Date.now() + 2 * hourMs });
     // All but the one that says how far its output was announced.
     expect((await second.retention.collect(asked)).removed.events).toBeGreaterThan(2);
-    const before = second.store.journal.latestId();
+    const before = await second.store.journal.latestId();
     await second.close();
 
     const third = await openEngine(root);

@@ -53,7 +53,7 @@ export async function openNotifier(dir: string, o: { readonly timeoutMs?: number
     log,
     onCommit: (entries) => hub?.publish(entries),
   });
-  hub = createHub(store.journal.latestId());
+  hub = createHub(await store.journal.latestId());
   const signer = openSigner(join(dir, 'notify.key'));
   const notifier = startNotifier({ store, hub, signer, clock, log, random: () => 0.5, ...o });
 

@@ -267,7 +267,7 @@ describe('the stream of all runs', () => {
     const { journal } = server.store;
     const stop = new AbortController();
     // One that has just been made has nothing at hand.
-    const hub = createHub(journal.latestId());
+    const hub = createHub(await journal.latestId());
     const feed = followJournal(
       { hub, journal },
       { afterId: 0, runId: undefined, reach: { tenant: 'beta' } },

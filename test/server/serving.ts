@@ -128,7 +128,7 @@ export async function startServing(o: ServingOptions = {}): Promise<Serving> {
     log,
     onCommit: (entries) => hub?.publish(entries),
   });
-  hub = createHub(store.journal.latestId());
+  hub = createHub(await store.journal.latestId());
   const source = {
     name: 'local-fs',
     type: 'fs',

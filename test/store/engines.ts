@@ -1,16 +1,18 @@
-// The engines that every suite of the store runs over, and how each opens an empty or an existing database in a folder.
+// The engine that the suites of the store run over, and how it opens an empty or an existing database for a folder: SQLite,
+// or PostgreSQL in the project that has one.
 
 import { join } from 'node:path';
 import type { JournalEntry } from '../../src/domain/event.ts';
 import type { Clock } from '../../src/lib/clock.ts';
 import { createLogger, type Logger } from '../../src/lib/logger.ts';
 import { type AuditStore, createAuditStore } from '../../src/store/audit/audit.ts';
-import type { Database } from '../../src/store/database.ts';
+import type { CommitListener, Database } from '../../src/store/database.ts';
 import { createIdempotencyStore, type IdempotencyStore } from '../../src/store/idempotency.ts';
 import { createJournal, type Journal } from '../../src/store/journal.ts';
 import { createRunStore, type RunStore } from '../../src/store/run/runs.ts';
 import { createScheduleStore, type ScheduleStore } from '../../src/store/schedules.ts';
 import { openSqliteDatabase } from '../../src/store/sqlite/sqlite-database.ts';
+import { openDatabaseOf } from './postgres-databases.ts';
 
 export type Opened = {
   readonly database: Database;
@@ -23,42 +25,47 @@ export type Opened = {
   readonly commits: (readonly JournalEntry[])[];
 };
 
+type Options = { readonly onCommit?: CommitListener; readonly clock?: Clock; readonly log?: Logger };
+type DatabaseParts = Required<Options>;
+
 export type Engine = {
-  readonly engine: string;
-  readonly open: typeof openSqlite;
+  readonly engine: 'SQLite' | 'PostgreSQL';
+  readonly open: (dir: string, o?: Options) => Promise<Opened>;
 };
 
 /** The clock of the suites stands still: 2024-01-15T10:30:00.000Z. */
 export const nowMs = 1_705_314_600_000;
 const standing: Clock = { now: () => nowMs };
 
-export async function openSqlite(
-  dir: string,
-  {
-    onCommit,
-    clock = standing,
-    log = createLogger({ level: 'silent', format: 'json' }),
-  }: { onCommit?: (entries: readonly JournalEntry[]) => void; clock?: Clock; log?: Logger } = {},
-): Promise<Opened> {
-  const commits: (readonly JournalEntry[])[] = [];
-  const database = await openSqliteDatabase({
-    path: join(dir, 'flwd.db'),
-    clock,
-    log,
-    onCommit(entries) {
-      commits.push(entries);
-      onCommit?.(entries);
-    },
-  });
-  return {
-    database,
-    runs: createRunStore(database),
-    journal: createJournal(database),
-    idempotency: createIdempotencyStore(database),
-    schedules: createScheduleStore(database),
-    audit: createAuditStore(database),
-    commits,
+export const openSqlite = opening((dir, parts) => openSqliteDatabase({ ...parts, path: join(dir, 'flwd.db') }));
+
+/** The folder of its socket, also to programs that a test starts. */
+const postgresDir = process.env.FLWD_TEST_POSTGRES;
+
+export const engines: readonly Engine[] =
+  postgresDir === undefined
+    ? [{ engine: 'SQLite', open: openSqlite }]
+    : [{ engine: 'PostgreSQL', open: opening((dir, parts) => openDatabaseOf(dir, postgresDir, parts)) }];
+
+function opening(open: (dir: string, parts: DatabaseParts) => Promise<Database>): Engine['open'] {
+  return async (dir, { onCommit, clock = standing, log = createLogger({ level: 'silent', format: 'json' }) } = {}) => {
+    const commits: (readonly JournalEntry[])[] = [];
+    const database = await open(dir, {
+      clock,
+      log,
+      onCommit(entries) {
+        commits.push(entries);
+        onCommit?.(entries);
+      },
+    });
+    return {
+      database,
+      runs: createRunStore(database),
+      journal: createJournal(database),
+      idempotency: createIdempotencyStore(database),
+      schedules: createScheduleStore(database),
+      audit: createAuditStore(database),
+      commits,
+    };
   };
 }
-
-export const engines: readonly Engine[] = [{ engine: 'SQLite', open: openSqlite }];

@@ -31,7 +31,7 @@ describe.each(engines)('the journal on $engine', ({ open }) => {
     (await store.journal.read({ afterId, limit: 100, ...filter })).map(({ id }) => id);
 
   test('is empty at first', async () => {
-    expect(store.journal.latestId()).toBe(0);
+    expect(await store.journal.latestId()).toBe(0);
     expect(await store.journal.oldestId()).toBe(1);
     expect(await idsAfter(0)).toEqual([]);
   });
@@ -61,7 +61,7 @@ describe.each(engines)('the journal on $engine', ({ open }) => {
         atMs: nowMs,
       },
     ]);
-    expect(store.journal.latestId()).toBe(252);
+    expect(await store.journal.latestId()).toBe(252);
     expect(store.commits.flat()).toEqual(await store.journal.read({ afterId: 0, limit: 100 }));
   });
 
@@ -140,7 +140,7 @@ describe.each(engines)('the journal on $engine', ({ open }) => {
     await store.database.transact(async (tx) => tx.emit(output('run_a', 1, 3_000_000_000)));
     await store.database.transact(async (tx) => tx.emit(created('run_a')));
 
-    expect(store.journal.latestId()).toBe(3_000_000_001);
+    expect(await store.journal.latestId()).toBe(3_000_000_001);
     expect(await idsAfter(2_999_999_999)).toEqual([1, 3_000_000_001]);
     expect(await store.journal.lastOutputSeq('run_a')).toBe(3_000_000_000);
   });

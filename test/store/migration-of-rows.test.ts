@@ -89,7 +89,7 @@ test('a database of the first release keeps every row', async () => {
     plan: { revision: '0123456789abcdef' },
     sealed: 'v1.sealed',
   });
-  expect(journal.latestId()).toBe(41);
+  expect(await journal.latestId()).toBe(41);
   expect(await journal.read({ afterId: 0, limit: 10 })).toMatchObject([
     { id: 1, type: 'run.created' },
     { id: 2, type: 'run.output', firstSeq: 1, lineCount: 40, count: 40 },

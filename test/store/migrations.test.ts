@@ -40,7 +40,7 @@ describe('a database file of SQLite', () => {
     await first.database.close();
 
     const second = await open();
-    expect(second.journal.latestId()).toBe(1);
+    expect(await second.journal.latestId()).toBe(1);
     await second.database.close();
   });
 

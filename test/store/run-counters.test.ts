@@ -102,7 +102,7 @@ function matches(run: Kept, { jobId, status, tenant, source, label, sinceMs, unt
   );
 }
 
-describe.each(engines)('the counters of runs on $engine', ({ open }) => {
+describe.each(engines)('the counters of runs on $engine', ({ engine, open }) => {
   test('agree with the runs by every filter, whatever was done', async () => {
     await fc.assert(
       fc.asyncProperty(operations, async (all) => {
@@ -124,7 +124,7 @@ describe.each(engines)('the counters of runs on $engine', ({ open }) => {
           await rm(dir, { recursive: true });
         }
       }),
-      { numRuns: 5 },
+      { numRuns: engine === 'SQLite' ? 5 : 1 },
     );
   }, 60_000);
 });

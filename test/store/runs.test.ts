@@ -290,6 +290,21 @@ describe.each(engines)('runs on $engine', ({ open }) => {
     await expect(versionOf('run_missing')).rejects.toMatchObject({ slug: 'run-not-found' });
   });
 
+  test('a step that changes raises the attempt of its run, and never lowers it', async () => {
+    const run = aRun();
+    await store.database.transact(async (tx) => {
+      await store.runs.add(tx, run);
+      await store.runs.claim(tx, run.id, { atMs: nowMs, worker: 'here', deadlineAtMs: null });
+      for (const attempt of [3, 2]) expect(await stepStore.touch(tx, run.id, { attempt })).toBe(true);
+    });
+    expect(await store.runs.get(run.id)).toMatchObject({ attempt: 3 });
+    await store.database.transact(async (tx) => {
+      await stepStore.touch(tx, run.id, { attempt: 4, result: { value: 'kept' } });
+      await stepStore.touch(tx, run.id, {});
+    });
+    expect(await store.runs.get(run.id)).toMatchObject({ attempt: 4, result: { value: 'kept' } });
+  });
+
   test('what executing a run takes is kept and never shown', async () => {
     const run = aRun({ sealed: 'AAAA' });
     await store.database.transact((tx) => store.runs.add(tx, run));

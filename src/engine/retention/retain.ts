@@ -123,7 +123,7 @@ export function createRetention(o: {
           if (closing.signal.aborted) return;
           const isFull = isStorageError(error);
           // On a full disk the log of commits cannot grow; taken into the database, it begins anew.
-          if (isFull) await store.db.settle(Infinity).catch(() => undefined);
+          if (isFull) await store.space?.settle(Infinity).catch(() => undefined);
           const count = countOf(removed);
           if (isFull && count !== before) {
             before = count;
@@ -152,7 +152,7 @@ export function createRetention(o: {
     }
     await kind('space', async () => {
       await giveBackSpace(context, keptFreeBytes);
-      await store.db.settle(leastWalBytes);
+      await store.space?.settle(leastWalBytes);
     });
     return { done: !rest.isOver() && !failed, removed, failed };
   }
@@ -198,7 +198,7 @@ export function createRetention(o: {
         leftovers: 0,
         audit: await store.audit.countBefore(bound(nowMs, policy.auditMs)),
         file_bytes: logBytes,
-        database_bytes: await store.db.shrink(0),
+        database_bytes: (await store.space?.shrink(0)) ?? 0,
       };
     },
 

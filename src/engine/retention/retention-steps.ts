@@ -219,10 +219,12 @@ export async function removeAudit(context: StepContext, beforeMs: number, isAske
 
 /** `keptBytes` of free pages stay for what comes next. */
 export async function giveBackSpace(context: StepContext, keptBytes = keptFreeBytes): Promise<void> {
-  const { store, rest, removed } = context;
-  let freeBytes = await store.db.shrink(0);
+  const { rest, removed } = context;
+  const { space } = context.store;
+  if (!space) return;
+  let freeBytes = await space.shrink(0);
   while (freeBytes > keptBytes && !rest.isOver()) {
-    const left = await store.db.shrink(stepPages);
+    const left = await space.shrink(stepPages);
     if (left >= freeBytes) return;
     removed.database_bytes += freeBytes - left;
     freeBytes = left;

@@ -56,7 +56,7 @@ export function createAnnouncements(o: {
     let taken: readonly (Lines | Between)[] = [];
     try {
       await store.db.transact(async (tx) => {
-        taken = waiting.splice(0);
+        taken = [...taken, ...waiting.splice(0)]; // The first when the transaction is run again.
         for (const next of taken) {
           if ('count' in next)
             tx.emit({ type: o.outputType, ...about, firstSeq: next.firstSeq, lineCount: next.count });

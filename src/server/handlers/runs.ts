@@ -22,12 +22,12 @@ const cachedChars = 8 * 1024 * 1024;
 
 /** Answers as they were sent, current while the generation is that of the database (ADR 0025). */
 type KnownRun = {
-  readonly generation: number;
+  readonly generation: string | number;
   readonly tenant: string;
   readonly answer: StoredAnswer;
   readonly version: number;
 };
-type KnownPage = { readonly generation: number; readonly text: string };
+type KnownPage = { readonly generation: string | number; readonly text: string };
 
 type Names =
   | 'createRun'
@@ -57,7 +57,7 @@ export function createRunHandlers(o: {
 
   async function readRun(id: string, reach: Reach, known: KnownRun | undefined): Promise<StoredAnswer> {
     // Before reading: what is committed meanwhile makes this entry old, never wrong.
-    const generation = runs.generation();
+    const generation = await runs.generation();
     const { version, tenant } = await runs.version(id, reach);
     const isSame = known?.version === version;
     const answer = isSame ? known.answer : { text: JSON.stringify(await runs.get(id, reach)), etag: `"${version}"` };
@@ -66,7 +66,7 @@ export function createRunHandlers(o: {
   }
 
   async function readPage(key: string, filter: RunFilter, reach: Reach): Promise<string> {
-    const generation = runs.generation();
+    const generation = await runs.generation();
     const { runs: listed, total, nextCursor } = await runs.list(filter, reach);
     const text = JSON.stringify({ runs: listed, total, next_cursor: nextCursor });
     pages.set(key, { generation, text }, key.length + text.length);
@@ -80,23 +80,23 @@ export function createRunHandlers(o: {
 
     createPlan: ({ request, body }) => engine.plan(body, callerOf(request)),
 
-    listRuns({ request, reply, query }) {
+    async listRuns({ request, reply, query }) {
       assertReached(request.principal, query.tenant);
       const filter = toFilter(query, o.jobIdOf);
       // What is listed depends on the question and on the tenant of whoever asks, and on nothing else of them.
       const key = JSON.stringify([request.principal.tenant, filter]);
       const known = pages.get(key);
-      if (known?.generation === runs.generation()) return sendJson(reply, known.text);
-      return readPage(key, filter, request.principal).then((text) => sendJson(reply, text));
+      if (known && known.generation === (await runs.generation())) return sendJson(reply, known.text);
+      return sendJson(reply, await readPage(key, filter, request.principal));
     },
 
-    getRun({ request, reply, path }) {
+    async getRun({ request, reply, path }) {
       const { principal } = request;
       const known = answers.get(path.run_id);
       // For others it is as if it were not there, also in the time that takes: they are answered by the database.
       const own = known && reaches(principal, known.tenant) ? known : undefined;
-      if (own?.generation === runs.generation()) return sendStored(request, reply, own.answer);
-      return readRun(path.run_id, principal, own).then((answer) => sendStored(request, reply, answer));
+      if (own && own.generation === (await runs.generation())) return sendStored(request, reply, own.answer);
+      return sendStored(request, reply, await readRun(path.run_id, principal, own));
     },
 
     async rerunRun({ request, reply, path, body }) {

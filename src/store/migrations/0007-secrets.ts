@@ -6,6 +6,9 @@ import type { Migration } from './migration.ts';
 /** `v2.` and the id of the key; `v1` for those that name none. */
 export const keyOfSealed = sql<string>`case when substr(sealed, 1, 3) = 'v2.' then substr(sealed, 1, 15) else 'v1' end`;
 
+/** PostgreSQL asks for parentheses around an expression; SQLite's statements stay as they were released. */
+const indexed = { sqlite: keyOfSealed, postgres: sql<string>`(${keyOfSealed})` };
+
 export const placesOfSealed = {
   secrets: ['tenant', 'name'],
   run_plans: ['run_id'],
@@ -14,7 +17,7 @@ export const placesOfSealed = {
 
 export const secrets: Migration = {
   name: '0007-secrets',
-  statements: ({ schema }) => [
+  statements: ({ schema }, { engine }) => [
     schema
       .createTable('secrets')
       .addColumn('tenant', 'text', (column) => column.notNull())
@@ -29,13 +32,13 @@ export const secrets: Migration = {
     schema
       .createIndex('secrets_by_key')
       .on('secrets')
-      .expression(keyOfSealed)
+      .expression(indexed[engine])
       .columns([...placesOfSealed.secrets]),
     ...(['run_plans', 'steps'] as const).map((table) =>
       schema
         .createIndex(`${table}_by_key`)
         .on(table)
-        .expression(keyOfSealed)
+        .expression(indexed[engine])
         .columns([...placesOfSealed[table]])
         .where(sql.ref('sealed'), 'is not', null),
     ),

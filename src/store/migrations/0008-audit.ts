@@ -6,7 +6,7 @@ import type { Migration } from './migration.ts';
 
 export const audit: Migration = {
   name: '0008-audit',
-  statements: (db, { growingId }) => [
+  statements: (db, { engine, growingId }) => [
     db.schema
       .createTable('audit')
       .addColumn('id', growingId, (column) => column.primaryKey().notNull())
@@ -35,25 +35,35 @@ export const audit: Migration = {
       .addColumn('count', 'bigint', (column) => column.notNull())
       .addPrimaryKeyConstraint('audit_counts_key', ['tenant', 'actor', 'action', 'result']),
 
-    // In the words of SQLite. REPLACE deletes without asking the trigger for it, hence the one on INSERT.
-    statement(
-      db,
-      `create trigger audit_keeps before update on audit
-        begin select raise(abort, 'the audit log is append-only'); end`,
-    ),
-    statement(
-      db,
-      `create trigger audit_grows before insert on audit when new.id <= (select max(id) from audit)
-        begin select raise(abort, 'the audit log is append-only'); end`,
-    ),
-    statement(
-      db,
-      `create trigger audit_expires before delete on audit
-        when old.id >= coalesce((select next_id from sequences where name = 'audit.kept'), 0)
-        begin select raise(abort, 'the audit log is append-only'); end`,
-    ),
+    ...triggers[engine].map((text) => statement(db, text)),
   ],
 };
+
+const refusal = 'the audit log is append-only';
+
+const triggers = {
+  // REPLACE deletes without asking the trigger for it, hence the one on INSERT.
+  sqlite: [
+    `create trigger audit_keeps before update on audit
+        begin select raise(abort, '${refusal}'); end`,
+    `create trigger audit_grows before insert on audit when new.id <= (select max(id) from audit)
+        begin select raise(abort, '${refusal}'); end`,
+    `create trigger audit_expires before delete on audit
+        when old.id >= coalesce((select next_id from sequences where name = 'audit.kept'), 0)
+        begin select raise(abort, '${refusal}'); end`,
+  ],
+  postgres: [
+    `create function audit_refuses() returns trigger language plpgsql as $$ begin
+        if tg_op = 'INSERT' and new.id > coalesce((select max(id) from audit), 0) then return new; end if;
+        if tg_op = 'DELETE' and old.id < coalesce((select next_id from sequences where name = 'audit.kept'), 0) then
+          return old;
+        end if;
+        raise exception '${refusal}';
+      end $$`,
+    'create trigger audit_keeps before insert or update or delete on audit for each row execute function audit_refuses()',
+    'create trigger audit_stays before truncate on audit for each statement execute function audit_refuses()',
+  ],
+} as const;
 
 function statement(db: Kysely<Schema>, text: string) {
   const raw = sql.raw(text);

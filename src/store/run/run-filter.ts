@@ -147,5 +147,6 @@ function hasText(q: string): Expression<SqlBool> {
 
 export function contains(column: string, text: string): Expression<SqlBool> {
   const pattern = `%${text.replaceAll(/[\\%_]/g, '\\$&')}%`;
-  return sql<SqlBool>`${sql.ref(column)} like ${pattern} escape '\\'`;
+  const eb = expressionBuilder<Schema>();
+  return sql<SqlBool>`${eb(sql.ref<string>(column), 'like', pattern)} escape '\\'`;
 }

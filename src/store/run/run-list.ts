@@ -102,7 +102,8 @@ async function search(db: Kysely<Schema>, filter: RunFilter, { after, offset, li
       else ids.push(place.id);
     }
     if (!end) {
-      const rows = await selectSummaries(db).where('id', 'in', ids.slice(0, limit)).execute();
+      const shown = ids.slice(0, limit);
+      const rows = shown.length > 0 ? await selectSummaries(db).where('id', 'in', shown).execute() : [];
       return { rows, hasMore: ids.length > limit, total };
     }
     above = end;

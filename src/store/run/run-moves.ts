@@ -128,7 +128,12 @@ const updateTouched = prepareQuery((db, values: { id: string; attempt: number; r
     .updateTable('runs')
     .set((eb) => ({
       version: eb('version', '+', 1),
-      attempt: eb.fn('max', ['attempt', eb.val(values.attempt)]),
+      attempt: eb
+        .case()
+        .when('attempt', '<', values.attempt)
+        .then(eb.val(values.attempt))
+        .else(eb.ref('attempt'))
+        .end(),
       result: eb.fn.coalesce(eb.val(values.result), 'result'),
     }))
     .where('id', '=', values.id)

@@ -10,11 +10,10 @@ import type { CommitListener, Database } from '../database.ts';
 import { readNextEventId } from '../journal-rows.ts';
 import { migrate } from '../migrations/migrate.ts';
 import type { Schema } from '../schema.ts';
-import type { DatabaseSize } from '../storage-size.ts';
 import { columnTypes, connectToRead, connectToWrite, kyselyOver } from './sqlite.ts';
 import { opening, reserveIndex } from './sqlite-files.ts';
 import { fixPlans } from './sqlite-plans.ts';
-import { createSpace } from './sqlite-space.ts';
+import { createSpace, type SqliteSpace } from './sqlite-space.ts';
 import { openSqliteWriter } from './sqlite-writer.ts';
 
 type Request = {
@@ -23,7 +22,7 @@ type Request = {
   readonly log: Logger;
   readonly onCommit: CommitListener;
 };
-type SqliteDatabase = Database & { readonly size: () => DatabaseSize };
+type SqliteDatabase = Database & { readonly space: SqliteSpace };
 
 /** @throws StartError when the file is damaged or of a newer program, Problem not-ready when the disk is full */
 export function openSqliteDatabase(o: Request): Promise<SqliteDatabase> {
@@ -56,13 +55,13 @@ async function open(o: Request): Promise<SqliteDatabase> {
       generation: createGeneration(reading),
       transact: writer.transact,
       failure: () => damage ?? writer.failure(),
-      latestEventId: writer.latestEventId,
-      size: () => ({
+      latestEventId: async () => writer.latestEventId(),
+      size: async () => ({
         bytes: statSync(o.path).size,
         walBytes: statSync(`${o.path}-wal`).size,
         freePages: Number(reading.prepare('PRAGMA freelist_count').get()?.freelist_count),
       }),
-      ...createSpace({ path: o.path, connection, transact: writer.transact }),
+      space: createSpace({ path: o.path, connection, transact: writer.transact }),
       async close() {
         await writer.close();
         reading.close();
@@ -83,7 +82,7 @@ async function open(o: Request): Promise<SqliteDatabase> {
 function createGeneration(reading: DatabaseSync): Database['generation'] {
   const dataVersion = reading.prepare('PRAGMA data_version');
   let known: number | undefined;
-  return () => {
+  return async () => {
     if (known === undefined) {
       known = Number(dataVersion.get()?.data_version);
       setImmediate(() => {

@@ -7,9 +7,10 @@ import { dirname } from 'node:path';
 import { Problem } from '../../domain/problem.ts';
 import { lackOfRoom } from '../../lib/files/disk-room.ts';
 import { StartError } from '../../lib/start-error.ts';
+import { DatabaseFailure } from '../database.ts';
 
 /** The message says what to do. */
-export class DatabaseMoved extends Error {
+class DatabaseMoved extends Error {
   override readonly name = 'DatabaseMoved';
 }
 
@@ -72,9 +73,31 @@ export function damageIn(error: unknown): string | undefined {
 }
 
 /** undefined: it is not SQLite's. */
-export function sqliteCode(error: unknown): number | undefined {
-  if (!(error instanceof Error) || !('errcode' in error) || typeof error.errcode !== 'number') return undefined;
-  return error.errcode & 0xff;
+function sqliteCode(error: unknown): number | undefined {
+  const own = error instanceof DatabaseFailure ? error.cause : error;
+  if (!(own instanceof Error) || !('errcode' in own) || typeof own.errcode !== 'number') return undefined;
+  return own.errcode & 0xff;
+}
+
+/** What a caller of SQLite cannot mend: the disk, the files. Primary codes of https://sqlite.org/rescode.html */
+const storageCodes = new Set([
+  5, // BUSY
+  7, // NOMEM
+  8, // READONLY
+  10, // IOERR
+  11, // CORRUPT
+  13, // FULL
+  14, // CANTOPEN
+  26, // NOTADB
+]);
+
+/** A DatabaseFailure where the database file cannot be read or written, else the error as it is. */
+export function toDatabaseFailure(error: unknown): unknown {
+  if (!(error instanceof Error) || error instanceof DatabaseFailure) return error;
+  const code = sqliteCode(error);
+  const isStorage = error instanceof DatabaseMoved || (code !== undefined && storageCodes.has(code));
+  const isDamage = damageIn(error) !== undefined;
+  return isStorage || isDamage ? new DatabaseFailure(error.message, { isDamage, cause: error }) : error;
 }
 
 /** Does `work` with the database at `path`. @throws what explainOpening says */
@@ -82,7 +105,7 @@ export async function opening<T>(path: string, work: () => T | Promise<T>): Prom
   try {
     return await work();
   } catch (error) {
-    throw explainOpening(error, path);
+    throw toDatabaseFailure(explainOpening(error, path));
   }
 }
 

@@ -3,21 +3,19 @@
 
 import type { DatabaseSync } from 'node:sqlite';
 import type { Kysely } from 'kysely';
-import type { NewAuditEntry } from '../../domain/audit.ts';
-import { isOutput, type JournalEntry, type NewEvent, type NewOutput } from '../../domain/event.ts';
-import { invariant, Problem } from '../../domain/problem.ts';
+import type { JournalEntry } from '../../domain/event.ts';
+import { Problem } from '../../domain/problem.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { Logger } from '../../lib/logger.ts';
 import { type Audited, type AuditHead, addToChain, insertAuditEntries } from '../audit/audit-chain.ts';
-import type { CommitListener, Transaction } from '../database.ts';
+import { type CommitListener, DatabaseFailure, type Transaction } from '../database.ts';
 import { insertEntries, numberEntries } from '../journal-rows.ts';
 import type { Schema } from '../schema.ts';
 import { unwritable } from '../storage-error.ts';
-import { type OnDamage, storageFailure } from './sqlite.ts';
-import { damageIn, watchDatabaseFiles } from './sqlite-files.ts';
+import { type Emitted, openTransaction } from '../transaction.ts';
+import type { OnDamage } from './sqlite.ts';
+import { toDatabaseFailure, watchDatabaseFiles } from './sqlite-files.ts';
 import { openWalSync } from './wal-sync.ts';
-
-type Emitted = { readonly event: NewEvent | NewOutput; readonly atMs: number };
 
 type Unit = {
   /** Does the work; what it resolves with settles the caller's promise once the commit is durable. */
@@ -148,36 +146,23 @@ export function openSqliteWriter(o: {
     { emitted, audited }: { emitted: Emitted[]; audited: Audited[] },
     settled: (() => void)[],
   ): Promise<unknown> {
-    const own: Emitted[] = [];
-    const recorded: Audited[] = [];
-    let isOpen = true;
+    const open = openTransaction(db, o.clock);
     savepoint.run();
     try {
-      const settle = await unit.run({
-        db,
-        emit(event) {
-          invariant(isOpen, 'an event belongs to a transaction that is open');
-          invariant(!isOutput(event) || event.lineCount > 0, 'output is announced by the line');
-          own.push({ event, atMs: o.clock.now() });
-        },
-        record(entry: NewAuditEntry) {
-          invariant(isOpen, 'a row of the audit log belongs to a transaction that is open');
-          recorded.push({ entry, atMs: o.clock.now() });
-        },
-      });
+      const settle = await unit.run(open.tx);
       release.run();
       settled.push(settle);
-      emitted.push(...own);
-      audited.push(...recorded);
+      emitted.push(...open.emitted);
+      audited.push(...open.audited);
       return undefined;
     } catch (error) {
       // SQLite ends the whole transaction by itself after some errors, a full disk among them.
-      if (!connection.isTransaction || storageFailure(error) !== undefined) throw error;
+      if (!connection.isTransaction || error instanceof DatabaseFailure) throw error;
       rollbackUnit.run();
       release.run();
       return error ?? new Error('a unit of work was rejected without a reason');
     } finally {
-      isOpen = false;
+      open.end();
     }
   }
 
@@ -198,14 +183,17 @@ export function openSqliteWriter(o: {
   }
 
   /** @returns what the callers get: an error of the disk is theirs to wait for, everything else is a bug. */
-  function fail(error: unknown): unknown {
-    const words = storageFailure(error);
+  function fail(cause: unknown): unknown {
+    const error = toDatabaseFailure(cause);
+    if (!(error instanceof DatabaseFailure)) {
+      log.error({ err: error }, 'a commit failed');
+      return error;
+    }
+    const { message: words, isDamage } = error;
     const found = `the database cannot be written: ${words}`;
     // Said once: a full disk is no better for a log that grows.
-    if (words === undefined || found !== failure) log.error({ err: error }, 'a commit failed');
-    if (words === undefined) return error;
-    const damage = damageIn(error);
-    if (damage !== undefined) o.onDamage(damage);
+    if (found !== failure) log.error({ err: cause }, 'a commit failed');
+    if (isDamage) o.onDamage(words);
     failure = found;
     probe ??= setTimeout(() => {
       probe = undefined;

@@ -14,11 +14,11 @@ import {
 } from 'kysely';
 import type { ColumnTypes } from '../migrations/migration.ts';
 import type { Schema } from '../schema.ts';
-import { DatabaseMoved, damageIn, sqliteCode } from './sqlite-files.ts';
+import { damageIn, toDatabaseFailure } from './sqlite-files.ts';
 
 /** Statements kept prepared on a connection: more than the store has, and room for the shapes of a list's filters. */
 const mostStatements = 256;
-export const columnTypes: ColumnTypes = { growingId: 'integer', tableByKey: 'without rowid' };
+export const columnTypes: ColumnTypes = { engine: 'sqlite', growingId: 'integer', tableByKey: 'without rowid' };
 export const busyTimeoutMs = 5_000;
 /** Of each connection, and kept for good. The newest runs fit, and the rest is in the system's cache. */
 const cacheKib = 4_000;
@@ -98,16 +98,16 @@ class DirectExecutor extends DefaultQueryExecutor {
 export type OnDamage = (words: string) => void;
 
 function prepare(connection: DatabaseSync, sql: string, onDamage: OnDamage): SqliteStatement {
-  function notice(error: unknown): void {
+  function notice(error: unknown): unknown {
     const words = damageIn(error);
     if (words !== undefined) onDamage(words);
+    return toDatabaseFailure(error);
   }
   function noticing<T>(work: () => T): T {
     try {
       return work();
     } catch (error) {
-      notice(error);
-      throw error;
+      throw notice(error);
     }
   }
   const statement = noticing(() => connection.prepare(sql));
@@ -123,28 +123,8 @@ function prepare(connection: DatabaseSync, sql: string, onDamage: OnDamage): Sql
       try {
         yield* statement.iterate(...parameters);
       } catch (error) {
-        notice(error);
-        throw error;
+        throw notice(error);
       }
     },
   };
-}
-
-/** What a caller of SQLite cannot fix: the disk, the files. Primary codes of https://sqlite.org/rescode.html */
-const storageCodes = new Set([
-  5, // BUSY
-  7, // NOMEM
-  8, // READONLY
-  10, // IOERR
-  11, // CORRUPT
-  13, // FULL
-  14, // CANTOPEN
-  26, // NOTADB
-]);
-
-/** In words when `error` says that the database file cannot be read or written; undefined for an error of a query. */
-export function storageFailure(error: unknown): string | undefined {
-  if (error instanceof DatabaseMoved) return error.message;
-  const code = sqliteCode(error);
-  return error instanceof Error && code !== undefined && storageCodes.has(code) ? error.message : undefined;
 }

@@ -1,0 +1,86 @@
+// PostgreSQL as this program uses it: pools of `pg` connections, and Kysely on top of one.
+
+import {
+  type DataTypeNode,
+  Kysely,
+  type OperatorNode,
+  type PostgresClient,
+  PostgresDialect,
+  PostgresQueryCompiler,
+} from 'kysely';
+import { Pool, types } from 'pg';
+import type { ColumnTypes } from '../migrations/migration.ts';
+import type { Schema } from '../schema.ts';
+import { toDatabaseFailure, unreachable } from './errors.ts';
+
+export const columnTypes: ColumnTypes = { engine: 'postgres', growingId: 'bigint', tableByKey: '' };
+
+/** Planning with JIT takes longer than any query of the store. */
+const settings = { readWrite: '-c jit=off', readOnly: '-c jit=off -c default_transaction_read_only=on' } as const;
+
+export function connect(url: string, o: { readonly mode: keyof typeof settings; readonly most: number }) {
+  const pool = new Pool({
+    connectionString: url,
+    max: o.most,
+    options: settings[o.mode],
+    types: {
+      getTypeParser: (oid, format) => (oid === types.builtins.INT8 ? toSafeInteger : types.getTypeParser(oid, format)),
+    },
+  });
+  // A connection that breaks emits an error also while no query runs on it, which would end the process.
+  pool.on('error', () => undefined);
+  pool.on('connect', (client) => client.on('error', () => undefined));
+  return new Kysely<Schema>({
+    dialect: new SameAsSqlite({
+      pool: {
+        options: pool.options,
+        end: () => pool.end(),
+        async connect() {
+          const client = await pool.connect().catch((error: unknown) => {
+            throw unreachable(error);
+          });
+          const query: (sql: string, parameters: unknown[]) => Promise<unknown> = (sql, parameters) =>
+            translating(() => client.query(sql, parameters));
+          // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- of its two forms the one for cursors, which nothing uses, is missing
+          return { query: query as PostgresClient['query'], release: (destroy) => client.release(destroy) };
+        },
+      },
+    }),
+  });
+}
+
+/** Two words that mean something else to PostgreSQL than to SQLite. */
+class Compiler extends PostgresQueryCompiler {
+  /** Compared byte by byte, whatever the locale of the database: cursors and pages rely on that order. */
+  protected override visitDataType(node: DataTypeNode): void {
+    if (node.dataType === 'text') this.append('text collate "C"');
+    else super.visitDataType(node);
+  }
+
+  /** In either case; of ASCII only, since columns are collated so. */
+  protected override visitOperator(node: OperatorNode): void {
+    if (node.operator === 'like') this.append('ilike');
+    else super.visitOperator(node);
+  }
+}
+
+class SameAsSqlite extends PostgresDialect {
+  override createQueryCompiler(): PostgresQueryCompiler {
+    return new Compiler();
+  }
+}
+
+async function translating<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw toDatabaseFailure(error);
+  }
+}
+
+/** Instants, sizes and ids are all far below 2^53; a sum that is not must not be rounded. */
+function toSafeInteger(text: string): number {
+  const value = Number(text);
+  if (!Number.isSafeInteger(value)) throw new RangeError(`the database answered ${text}, which is not a safe integer`);
+  return value;
+}

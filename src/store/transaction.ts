@@ -1,0 +1,44 @@
+// What one unit of work writes besides its rows: events and audit entries, collected until the commit numbers them.
+
+import type { Kysely } from 'kysely';
+import { isOutput, type NewEvent, type NewOutput } from '../domain/event.ts';
+import { invariant } from '../domain/problem.ts';
+import type { Clock } from '../lib/clock.ts';
+import type { Audited } from './audit/audit-chain.ts';
+import type { Transaction } from './database.ts';
+import type { Schema } from './schema.ts';
+
+export type Emitted = { readonly event: NewEvent | NewOutput; readonly atMs: number };
+
+export type OpenTransaction = {
+  readonly tx: Transaction;
+  readonly emitted: readonly Emitted[];
+  readonly audited: readonly Audited[];
+  /** From here on, `emit` and `record` are bugs: their rows would be lost. */
+  readonly end: () => void;
+};
+
+export function openTransaction(db: Kysely<Schema>, clock: Clock): OpenTransaction {
+  const emitted: Emitted[] = [];
+  const audited: Audited[] = [];
+  let isOpen = true;
+  return {
+    tx: {
+      db,
+      emit(event) {
+        invariant(isOpen, 'an event belongs to a transaction that is open');
+        invariant(!isOutput(event) || event.lineCount > 0, 'output is announced by the line');
+        emitted.push({ event, atMs: clock.now() });
+      },
+      record(entry) {
+        invariant(isOpen, 'an audit entry belongs to a transaction that is open');
+        audited.push({ entry, atMs: clock.now() });
+      },
+    },
+    emitted,
+    audited,
+    end() {
+      isOpen = false;
+    },
+  };
+}

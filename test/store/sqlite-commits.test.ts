@@ -1,0 +1,103 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { sql } from 'kysely';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { NewEvent } from '../../src/domain/event.ts';
+import { aRun } from './a-run.ts';
+import { type Opened, openSqlite } from './engines.ts';
+
+const created: NewEvent = {
+  type: 'run.created',
+  runId: 'run_1',
+  jobId: 'backup/daily',
+  tenant: 'default',
+  data: { status: 'pending' },
+};
+
+describe('commits on SQLite', () => {
+  let dir: string;
+  let store: Opened;
+
+  beforeEach(async () => {
+    dir = await mkdtemp(join(tmpdir(), 'flwd-commits-'));
+    store = await openSqlite(dir);
+  });
+  afterEach(async () => {
+    await store.database.close();
+    await rm(dir, { recursive: true });
+  });
+
+  test('changes of one turn share a commit, and are announced together in the order in which they were asked for', async () => {
+    await Promise.all(
+      ['run_a', 'run_b', 'run_c'].map((runId) => store.database.transact(async (tx) => tx.emit({ ...created, runId }))),
+    );
+
+    expect(store.commits.map((entries) => entries.map(({ id, runId }) => [id, runId]))).toEqual([
+      [
+        [1, 'run_a'],
+        [2, 'run_b'],
+        [3, 'run_c'],
+      ],
+    ]);
+  });
+
+  test('a commit that fails fails for everyone in it, and the next one succeeds', async () => {
+    const outcomes = await Promise.allSettled([
+      store.database.transact(async (tx) => tx.emit(created)),
+      store.database.transact(async (tx) => {
+        // Checked at COMMIT alone, when this unit has long ended well.
+        await sql`PRAGMA defer_foreign_keys = ON`.execute(tx.db);
+        await tx.db.insertInto('run_plans').values({ run_id: 'run_missing', plan: '{}' }).execute();
+      }),
+    ]);
+
+    expect(outcomes.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
+    expect(store.commits).toEqual([]);
+    await store.database.transact(async (tx) => tx.emit(created));
+    expect(store.commits.flat()).toMatchObject([{ id: 1 }]);
+  });
+
+  test('a full database says so, keeps what it acknowledged, and heals once there is room', async () => {
+    const kept = aRun();
+    await store.database.transact((tx) => store.runs.add(tx, kept));
+    const { rows } = await sql<{ page_count: number }>`PRAGMA page_count`.execute(store.database.read);
+    await limitPages(rows[0]?.page_count ?? 0);
+
+    const large = aRun({ args: { text: 'x'.repeat(100_000) } });
+    const outcomes = await Promise.allSettled([
+      store.database.transact(async (tx) => tx.emit(created)),
+      store.database.transact((tx) => store.runs.add(tx, large)),
+    ]);
+
+    const refused = { status: 'rejected', reason: { slug: 'not-ready', message: expect.stringContaining('is full') } };
+    expect(outcomes).toMatchObject([refused, refused]);
+    expect(store.database.failure()).toBe('the database cannot be written: database or disk is full');
+    expect(await store.runs.get(large.id)).toBeUndefined();
+    expect((await store.runs.get(kept.id))?.status).toBe('pending');
+
+    await limitPages(1_000_000);
+    expect(store.database.failure()).toBeNull();
+    await store.database.transact((tx) => store.runs.add(tx, large));
+    expect((await store.runs.get(large.id))?.args).toEqual(large.args);
+  });
+
+  test('a database that another program keeps locked says so, and heals by itself once it is let go', async () => {
+    await store.database.transact((tx) => sql`PRAGMA busy_timeout = 0`.execute(tx.db));
+    const other = new DatabaseSync(join(dir, 'flwd.db'));
+    other.exec('BEGIN IMMEDIATE');
+    await expect(store.database.transact(async (tx) => tx.emit(created))).rejects.toMatchObject({
+      slug: 'not-ready',
+      message: 'The server cannot write its data: database is locked.',
+    });
+    expect(store.database.failure()).toBe('the database cannot be written: database is locked');
+
+    other.close();
+    await expect.poll(() => store.database.failure()).toBeNull();
+  });
+
+  async function limitPages(pages: number): Promise<void> {
+    await store.database.transact((tx) => sql.raw(`PRAGMA max_page_count = ${pages}`).execute(tx.db));
+  }
+});

