@@ -1,5 +1,6 @@
 // The configuration of one server, as the rest of flwd sees it: values that were checked, in the units of the code.
 
+import { join } from 'node:path';
 import type { SecurityProfile } from '../domain/job.ts';
 import type { Resources } from '../domain/resources.ts';
 import { enabledExtensions } from './extensions.ts';
@@ -208,4 +209,9 @@ function toRetention(settings: Settings): RetentionConfig {
 function freeze<T extends object>(value: T): T {
   for (const member of Object.values(value)) if (typeof member === 'object' && member !== null) freeze(member);
   return Object.freeze(value);
+}
+
+/** Folders of the data dir that no key moves. */
+export function foldersOf({ instance }: Config): { readonly runsDir: string; readonly snapshotsDir: string } {
+  return { runsDir: join(instance.dataDir, 'runs'), snapshotsDir: join(instance.dataDir, 'snapshots') };
 }

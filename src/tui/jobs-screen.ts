@@ -2,8 +2,8 @@
 
 import { Box } from 'ink';
 import { createElement as h, type ReactElement, useMemo, useState } from 'react';
+import type { AnswerOf } from '../contract/operations.ts';
 import type { RunStatus } from '../domain/run.ts';
-import { type JobRow, jobRows } from './job-rows.ts';
 import { type Cell, cells, line, paragraph, type Span, typed } from './line.ts';
 import type { Press } from './presses.ts';
 import { type Body, type ScreenProps, useLoaded, usePresses, useSurroundings } from './screen.ts';
@@ -14,6 +14,15 @@ import { statusLooks } from './words.ts';
 const everyMs = 5_000;
 /** Of the newest runs, as many as one cheap look gives. */
 const newestRuns = 200;
+
+type JobRow = {
+  readonly id: string;
+  readonly title: string;
+  readonly tags: readonly string[];
+  readonly isEnabled: boolean;
+  /** Of a job that is invalid. */
+  readonly error: string | null;
+};
 
 export function JobsScreen({ isActive }: ScreenProps): Body {
   const { client, rows, columns, open } = useSurroundings();
@@ -89,6 +98,27 @@ export function JobsScreen({ isActive }: ScreenProps): Body {
     h(Box, { key: 'space', flexGrow: 1 }),
     paragraph(belowOf(row, error), 2, 'below'),
   );
+}
+
+/** By id; those with the text in id, title, description or tags. */
+function jobRows({ jobs, invalid }: AnswerOf<'listJobs'>, search: string): JobRow[] {
+  const wanted = search.toLowerCase();
+  const has = (...texts: readonly (string | null)[]): boolean =>
+    texts.some((text) => text?.toLowerCase().includes(wanted));
+  const valid = jobs
+    .filter((job) => has(job.id, job.title, job.description, ...job.tags, ...job.aliases))
+    .map((job): JobRow => {
+      const { id, title, description, tags, enabled } = job;
+      return { id, title: title ?? description ?? '', tags, isEnabled: enabled, error: null };
+    });
+  const broken = invalid
+    .filter(({ id }) => has(id))
+    .map(({ id, errors }): JobRow => {
+      const [first] = errors;
+      const error = first ? `${first.file}:${first.line}: ${first.message}` : 'is invalid';
+      return { id, title: '', tags: [], isEnabled: false, error };
+    });
+  return [...valid, ...broken].toSorted((a, b) => (a.id < b.id ? -1 : 1));
 }
 
 function countOf(total: number, found: number): string {

@@ -3,8 +3,7 @@
 import type { Options } from '../command.ts';
 import { type ExitCode, exitCodes, Refusal } from '../exit-code.ts';
 import { loadConfiguration } from '../session/configuration.ts';
-import { assertInstance } from '../session/session.ts';
-import { assertOfThisMachine } from '../session/this-machine.ts';
+import { assertInstance, assertOfThisMachine } from '../session/session.ts';
 
 export async function run(options: Options): Promise<ExitCode> {
   assertOfThisMachine('audit verify', options);

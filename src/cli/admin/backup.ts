@@ -7,7 +7,7 @@ import { type Call, readCommandLine, unknownOption } from '../command-line.ts';
 import { type ExitCode, exitCodes, Refusal } from '../exit-code.ts';
 import { commandText } from '../session/command-text.ts';
 import { loadConfiguration } from '../session/configuration.ts';
-import { assertOfThisMachine } from '../session/this-machine.ts';
+import { assertOfThisMachine } from '../session/session.ts';
 
 export async function run(options: Options, operands: readonly string[], call: Call): Promise<ExitCode> {
   const job = call.jobWords && (await readJobCall(call.jobWords));

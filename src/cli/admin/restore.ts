@@ -4,7 +4,7 @@ import { resolve } from 'node:path';
 import type { Options } from '../command.ts';
 import { type ExitCode, exitCodes, Refusal } from '../exit-code.ts';
 import { loadConfiguration } from '../session/configuration.ts';
-import { assertOfThisMachine } from '../session/this-machine.ts';
+import { assertOfThisMachine } from '../session/session.ts';
 
 export async function run(options: Options, operands: readonly string[]): Promise<ExitCode> {
   const [given, extra] = operands;

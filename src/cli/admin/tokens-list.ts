@@ -3,10 +3,10 @@
 import type { AnswerOf } from '../../contract/operations.ts';
 import type { Options } from '../command.ts';
 import { type ExitCode, exitCodes } from '../exit-code.ts';
-import { withSession } from '../session/session.ts';
+import { everyPage } from '../session/pages.ts';
+import { type Session, withSession } from '../session/session.ts';
 import { createOutput, type Output } from '../terminal/output.ts';
 import type { Style } from '../terminal/table-text.ts';
-import { listTokens } from './token-list.ts';
 
 type TokenList = AnswerOf<'listTokens'>;
 type Status = TokenList['tokens'][number]['status'];
@@ -17,6 +17,12 @@ export async function run(options: Options): Promise<ExitCode> {
   if (output.isJson) output.json(list);
   else await printTokens(list, output);
   return exitCodes.done;
+}
+
+/** Revoked and expired tokens too. */
+export async function listTokens({ client }: Session): Promise<TokenList> {
+  const pages = await everyPage((from) => client.call('listTokens', { query: { limit: 1_000, ...from } }));
+  return { ...pages[0], tokens: pages.flatMap(({ tokens }) => tokens), next_cursor: null };
 }
 
 const styles = { active: 'good', expired: 'faint', revoked: 'faint' } as const satisfies Record<Status, Style>;

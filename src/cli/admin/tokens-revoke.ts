@@ -6,7 +6,7 @@ import { type ExitCode, exitCodes, Refusal } from '../exit-code.ts';
 import { oneOperand } from '../option-values.ts';
 import { type Session, withSession } from '../session/session.ts';
 import { createOutput } from '../terminal/output.ts';
-import { listTokens } from './token-list.ts';
+import { listTokens } from './tokens-list.ts';
 
 type Token = AnswerOf<'listTokens'>['tokens'][number];
 

@@ -1,12 +1,15 @@
 // `flwd jobs validate`: whether the jobs of folders can be used, or everything that is wrong with them.
 
+import { execFile } from 'node:child_process';
 import { existsSync, statSync } from 'node:fs';
-import { basename, join, resolve } from 'node:path';
-import type { JobError } from '../../domain/job.ts';
+import { basename, join, normalize, resolve } from 'node:path';
+import type { JobDefinition, JobError } from '../../domain/job.ts';
 import type { Options } from '../command.ts';
 import { type ExitCode, exitCodes, Refusal } from '../exit-code.ts';
 import { createOutput } from '../terminal/output.ts';
-import { bashErrors } from './bash-syntax.ts';
+
+const longestBashMs = 10_000;
+const mostBashErrors = 3;
 
 export async function run(options: Options, dirs: readonly string[]): Promise<ExitCode> {
   if (dirs.length === 0) throw new Refusal('which folder? flwd jobs validate DIR…');
@@ -71,4 +74,30 @@ async function validateFolder(dir: string): Promise<Validated> {
 /** Its id is then that of the folder: where it will be mounted is not known. */
 function isJob(dir: string): boolean {
   return ['config.yaml', 'config.d/config.yaml'].some((file) => existsSync(join(dir, file)));
+}
+
+/** What `bash -n` has against the bash scripts that a job starts; empty where there is no bash. @param dir the job's own */
+async function bashErrors({ steps }: JobDefinition, dir: string): Promise<JobError[]> {
+  const files = steps.flatMap(({ action }) =>
+    action.kind === 'command' && action.ulcProfile === 'ulc.shell.bash' ? [normalize(action.command[0] ?? '')] : [],
+  );
+  return (await Promise.all([...new Set(files)].map((file) => readWithBash(dir, file)))).flat();
+}
+
+function readWithBash(dir: string, file: string): Promise<JobError[]> {
+  const path = join(dir, file);
+  // A script may turn extglob on, which nothing does here. BASH_ENV is not passed on.
+  const words = ['-O', 'extglob', '-n', '--', path];
+  const options = { timeout: longestBashMs, env: { PATH: process.env.PATH, LC_ALL: 'C' } };
+  return new Promise((resolve) => {
+    execFile('bash', words, options, (_, __, said) => {
+      const found = said.split('\n').flatMap((line): JobError[] => {
+        const [, number, message] = /: line (\d+): (.*)$/.exec(line) ?? [];
+        // The second line repeats the one that is meant.
+        if (number === undefined || message === undefined || /^`.*'$/.test(message)) return [];
+        return [{ file, line: Number(number), column: 1, message: `bash: ${message}` }];
+      });
+      resolve(found.slice(0, mostBashErrors));
+    });
+  });
 }

@@ -59,6 +59,12 @@ export function isOfThisMachine(options: Options): boolean {
   return remoteOf(options) === undefined;
 }
 
+/** For commands that work on the files of a data dir. @throws Refusal where the environment names another machine's instance */
+export function assertOfThisMachine(verb: string, options: Options): void {
+  if (isOfThisMachine(options)) return;
+  throw new Refusal(`flwd ${verb} works on the data dir itself: run it on that machine, or unset FLWD_REMOTE`);
+}
+
 function remoteOf(options: Options): string | undefined {
   return options.get('remote')?.[0] ?? (process.env.FLWD_REMOTE || undefined);
 }

@@ -10,7 +10,6 @@ import type { Run } from '../pieces/words.ts';
 import { useLoaded } from '../server/loading.ts';
 import { useClient } from '../server/session.tsx';
 import { onDemand } from '../shell/on-demand.tsx';
-import { csvRows } from './csv-rows.ts';
 
 const Markdown = onDemand('the artifact', async () => (await import('../pieces/Markdown.tsx')).Markdown);
 
@@ -239,4 +238,27 @@ function TextPreview(o: { readonly type: string; readonly text: string; readonly
       </Table>
     </div>
   );
+}
+
+/** A cell of a CSV file, and what ends it; in quotes it may hold commas, line breaks, and quotes that stand twice. */
+const cells = /(?:"((?:[^"]|"")*)"|([^,\r\n]*))(,|\r\n|\n|\r|$)/y;
+
+/** The first rows of a CSV file; empty where the text has another form. */
+function csvRows(text: string, most: number): string[][] {
+  const rows: string[][] = [];
+  let row: string[] = [];
+  cells.lastIndex = 0;
+  while (rows.length < most) {
+    // An end of a line ends no row that has not begun.
+    if (cells.lastIndex === text.length && row.length === 0) break;
+    const found = cells.exec(text);
+    if (!found) return [];
+    const [, quoted, plain = '', end] = found;
+    row.push(quoted === undefined ? plain : quoted.replaceAll('""', '"'));
+    if (end === ',') continue;
+    rows.push(row);
+    row = [];
+    if (end === '') break;
+  }
+  return rows;
 }

@@ -1,13 +1,42 @@
-// What would happen if the job were started now.
+// What would happen if the job were started now, and what the server says of the arguments meanwhile.
 
-import type { ReactNode } from 'react';
-import type { Outlook } from '../../client/outlook.ts';
+import { type ReactNode, useEffect, useState } from 'react';
+import { askOutlook, type Outlook } from '../../client/outlook.ts';
 import type { AnswerOf } from '../../contract/operations.ts';
 import { showValue } from '../../domain/argument-fields.ts';
+import type { JsonObject } from '../../domain/job.ts';
 import { formatSize } from '../../lib/units.ts';
 import { Facts } from '../pieces/Notes.tsx';
+import { useClient } from '../server/session.tsx';
 
 type PlanAnswer = AnswerOf<'createPlan'>;
+
+const settleMs = 250;
+const retryMs = 2_000;
+
+/** What the server says of the arguments once typing pauses; null: not known yet. `nudge` grows when it may have changed. */
+export function useOutlook(jobId: string, args: JsonObject, nudge: number): Outlook | null {
+  const client = useClient();
+  const [outlook, setOutlook] = useState<Outlook | null>(null);
+  const key = JSON.stringify(args);
+  // `key` stands for `args`
+  useEffect(() => {
+    const ending = new AbortController();
+    const { signal } = ending;
+    const ask = async (): Promise<void> => {
+      const answer = await askOutlook(client, { job_id: jobId, args }, signal);
+      if (signal.aborted) return;
+      setOutlook(answer);
+      if (answer.kind === 'none' && answer.isPassing) timer = setTimeout(() => void ask(), retryMs);
+    };
+    let timer = setTimeout(() => void ask(), settleMs);
+    return () => {
+      clearTimeout(timer);
+      ending.abort();
+    };
+  }, [client, jobId, key, nudge]);
+  return outlook;
+}
 
 export function Plan(o: {
   readonly outlook: Outlook | null;

@@ -28,8 +28,7 @@ import {
   textsOf,
   typedSecrets,
 } from './form-texts.ts';
-import { Plan } from './Plan.tsx';
-import { useOutlook } from './plan.ts';
+import { Plan, useOutlook } from './Plan.tsx';
 
 const noErrors: readonly ArgumentError[] = [];
 const notRight = 'The arguments are not right yet.';

@@ -2,11 +2,12 @@
 
 import { randomUUID } from 'node:crypto';
 import { Box } from 'ink';
-import { createElement as h, type ReactElement, useMemo, useRef, useState } from 'react';
+import { createElement as h, type ReactElement, useEffect, useMemo, useRef, useState } from 'react';
 import { errorText } from '../../client/error-words.ts';
-import { errorsOf, type OutlookWords, outlookWords } from '../../client/outlook.ts';
+import { askOutlook, errorsOf, type Outlook, type OutlookWords, outlookWords } from '../../client/outlook.ts';
 import { type ArgumentField, showValue } from '../../domain/argument-fields.ts';
 import type { FormErrors } from '../../domain/filled-fields.ts';
+import type { JsonObject } from '../../domain/job.ts';
 import { characters } from '../characters.ts';
 import { type Colour, cells, line, paragraph, type Span, typed } from '../line.ts';
 import type { Press } from '../presses.ts';
@@ -22,9 +23,10 @@ import {
   readForm,
   shownText,
 } from './form-state.ts';
-import { useOutlook } from './outlook.ts';
 
 const everyMs = 5_000;
+const settleMs = 150;
+const refreshMs = 5_000;
 const toneColours: Readonly<Record<OutlookWords['tone'], Colour>> = {
   good: 'green',
   wait: 'yellow',
@@ -122,6 +124,32 @@ export function FormScreen({ isActive, jobId }: ScreenProps & { readonly jobId: 
     line([{ text: errors.byField.get(form.focused) ?? '', colour: 'red' }], 'fault'),
     paragraph(summary, 2, 'outlook'),
   );
+}
+
+/** What the server says of the arguments once typing pauses; null: not known yet. */
+function useOutlook(isActive: boolean, jobId: string, args: JsonObject): Outlook | null {
+  const { client, epoch } = useSurroundings();
+  const [outlook, setOutlook] = useState<Outlook | null>(null);
+  const key = JSON.stringify(args);
+  // `key` stands for `args`, `epoch` for a server found again
+  useEffect(() => {
+    if (!isActive) return undefined;
+    const ending = new AbortController();
+    const { signal } = ending;
+    const ask = async (): Promise<void> => {
+      const answer = await askOutlook(client, { job_id: jobId, args }, signal);
+      if (!signal.aborted) setOutlook(answer);
+    };
+    const timer = setTimeout(() => void ask(), settleMs);
+    // What it would wait for may be over.
+    const refresh = setInterval(() => void ask(), refreshMs);
+    return () => {
+      clearTimeout(timer);
+      clearInterval(refresh);
+      ending.abort();
+    };
+  }, [client, isActive, jobId, key, epoch]);
+  return outlook;
 }
 
 const noErrors: FormErrors = { byField: new Map(), others: [] };

@@ -4,10 +4,18 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { useCallback, useEffect, useMemo, useReducer, useRef, useState } from 'react';
 import { errorText, isPassing } from '../../client/error-words.ts';
-import { type LogFilter, linesAfter, linesBefore, toQuery } from '../../client/log-pages.ts';
+import {
+  type LogFilter,
+  type LogSource,
+  linesAfter,
+  linesBefore,
+  pageLines,
+  readPage,
+  startsLog,
+  toQuery,
+} from '../../client/log-pages.ts';
 import type { LogLine } from '../../domain/log-line.ts';
 import { useSurroundings } from '../screen.ts';
-import { type LogStart, openedLog } from './log-pages.ts';
 import {
   appended,
   emptyLog,
@@ -19,6 +27,12 @@ import {
   prepended,
 } from './log-view.ts';
 
+/** Where to begin: at the end, at the first line, or around this `seq`. */
+type LogStart = 'end' | 'first' | number;
+
+const linesAbove = 200;
+/** Above the line that is jumped to. */
+const linesInSight = 3;
 /** How near the edge of what is held somebody may come before more is asked for. */
 const marginLines = 200;
 const retryMs = 1_000;
@@ -119,6 +133,31 @@ export function useLog(isActive: boolean, runId: string, filter: LogFilter, rows
 
   const jump = useCallback((start: LogStart) => setOpening({ start }), []);
   return { view, change, jump, isReading, note: followError ?? note };
+}
+
+async function openedLog(source: LogSource, start: LogStart): Promise<LogView & { readonly isExpired: boolean }> {
+  if (start === 'end') {
+    const { lines, isExpired } = await readPage(source, { tail: pageLines });
+    return {
+      ...emptyLog,
+      lines: lines.map(heldLine),
+      isFromStart: startsLog(lines),
+      isToEnd: true,
+      isExpired,
+    };
+  }
+  const seq = start === 'first' ? 0 : start;
+  const after = Math.max(0, seq - 1 - linesAbove);
+  const { lines, isLast, isExpired } = await readPage(source, { cursor: String(after), limit: pageLines });
+  const top = Math.max(0, lines.findIndex((line) => line.seq >= seq) - linesInSight);
+  return {
+    lines: lines.map(heldLine),
+    isFromStart: after === 0,
+    isToEnd: isLast,
+    isFollowing: false,
+    top,
+    isExpired,
+  };
 }
 
 function useMore(o: {
