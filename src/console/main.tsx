@@ -2,7 +2,7 @@
 
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
-import { SessionProvider } from './server/session.tsx';
+import { SessionProvider } from './session/session.tsx';
 import { App } from './shell/App.tsx';
 
 const root = document.getElementById('root');

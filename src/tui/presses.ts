@@ -1,7 +1,7 @@
 // What a person does at the keyboard, one press at a time, whatever number of them the terminal hands over at once.
 
 import type { Key } from 'ink';
-import { useCallback, useEffect, useRef, useState } from 'react';
+import { useCallback, useEffect, useLayoutEffect, useRef, useState } from 'react';
 import { characters } from './characters.ts';
 
 /** `key` is a name such as `up`, `enter` or `ctrl-s`, or the character itself; `text` is what a text field takes of it. */
@@ -57,7 +57,9 @@ export function usePressQueue(deliver: (press: Press) => void): (presses: readon
   const waiting = useRef<Press[]>([]);
   const [delivered, setDelivered] = useState(0);
   const latest = useRef(deliver);
-  latest.current = deliver;
+  useLayoutEffect(() => {
+    latest.current = deliver;
+  });
   const next = useCallback(() => {
     const press = waiting.current[0];
     if (!press) return;

@@ -2,7 +2,7 @@
 
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { blocksOf, inlinesOf } from '../../src/console/pieces/markdown-blocks.ts';
+import { blocksOf, inlinesOf } from '../../src/console/widgets/markdown-blocks.ts';
 
 describe('a text of Markdown', () => {
   test('is headings, paragraphs, lists, tables, code, quotes and rules', () => {

@@ -2,11 +2,11 @@
 
 import { describe, expect, test } from 'vitest';
 import { toPieces, writtenLast } from '../../src/console/log/ansi.ts';
-import { harmless, type RunRow, type Step } from '../../src/console/pieces/words.ts';
 import { box, layOut } from '../../src/console/run/graph-layout.ts';
 import { drawnTime, needsOver, rowsOf } from '../../src/console/run/step-bars.ts';
 import { readRunQuery, withFilter } from '../../src/console/runs/run-query.ts';
 import { type RunRows, withEvent, withNewest, withOlder } from '../../src/console/runs/run-rows.ts';
+import { harmless, type RunRow, type Step } from '../../src/console/words.ts';
 
 const esc = String.fromCharCode(27);
 const shown = (message: string): string[] =>

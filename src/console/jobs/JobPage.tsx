@@ -4,12 +4,14 @@ import { type ReactNode, useMemo } from 'react';
 import { Link, useLocation } from 'wouter';
 import type { ApiProblem } from '../../client/api-problem.ts';
 import type { AnswerOf } from '../../contract/operations.ts';
-import { Facts, Shown, Time, WithCode } from '../pieces/Notes.tsx';
-import { harmless } from '../pieces/words.ts';
+import { useTitle } from '../browser.ts';
 import { RunList } from '../runs/RunList.tsx';
-import { useLoaded, useRunEvents, useTicks, useTitle } from '../server/loading.ts';
-import { useClient } from '../server/session.tsx';
+import { useLoaded } from '../session/loading.ts';
+import { useClient } from '../session/session.tsx';
+import { useRunEvents, useTicks } from '../session/streams.ts';
 import { StartForm } from '../start/StartForm.tsx';
+import { Facts, Shown, Time, WithCode } from '../widgets/Notes.tsx';
+import { harmless } from '../words.ts';
 import { useJob } from './catalogue.ts';
 
 type Job = AnswerOf<'getJob'>;

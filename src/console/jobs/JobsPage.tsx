@@ -3,12 +3,14 @@
 import { memo, type ReactNode, useDeferredValue, useMemo } from 'react';
 import { Link, useLocation, useSearch } from 'wouter';
 import type { AnswerOf } from '../../contract/operations.ts';
-import { Chunked } from '../pieces/Chunked.tsx';
-import { Empty, Shown, Status, Time } from '../pieces/Notes.tsx';
-import { harmless, jobPath, runPath } from '../pieces/words.ts';
-import { useNow } from '../server/clock.ts';
-import { useLoaded, useTicks, useTitle } from '../server/loading.ts';
-import { useClient } from '../server/session.tsx';
+import { useTitle } from '../browser.ts';
+import { useNow } from '../session/clock.ts';
+import { useLoaded } from '../session/loading.ts';
+import { useClient } from '../session/session.tsx';
+import { useTicks } from '../session/streams.ts';
+import { Chunked } from '../widgets/Chunked.tsx';
+import { Empty, Shown, Status, Time } from '../widgets/Notes.tsx';
+import { harmless, jobPath, runPath } from '../words.ts';
 import { useJobs } from './catalogue.ts';
 import { type LastRuns, useLastRuns, useLastRunsOf } from './last-runs.ts';
 

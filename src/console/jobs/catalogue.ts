@@ -5,8 +5,9 @@ import { useRef } from 'react';
 import { ApiProblem } from '../../client/api-problem.ts';
 import type { HttpAnswer } from '../../client/client.ts';
 import type { AnswerOf } from '../../contract/operations.ts';
-import { type Loaded, useLoaded, useTicks } from '../server/loading.ts';
-import { useClient } from '../server/session.tsx';
+import { type Loaded, useLoaded } from '../session/loading.ts';
+import { useClient } from '../session/session.tsx';
+import { useTicks } from '../session/streams.ts';
 
 const everyMs = 3_000;
 

@@ -5,8 +5,8 @@ import { useCallback, useEffect, useMemo, useSyncExternalStore } from 'react';
 import type { Client } from '../../client/client.ts';
 import { isPassing } from '../../client/error-words.ts';
 import type { AnswerOf } from '../../contract/operations.ts';
-import { useRunEvents } from '../server/loading.ts';
-import { useClient } from '../server/session.tsx';
+import { useClient } from '../session/session.tsx';
+import { useRunEvents } from '../session/streams.ts';
 
 /** Newest first. */
 type Runs = NonNullable<AnswerOf<'listJobs'>['jobs'][number]['last_runs']>;

@@ -2,7 +2,7 @@
 
 import { memo, type ReactNode } from 'react';
 import type { LogLine } from '../../domain/log-line.ts';
-import { clockTime, fullTime } from '../pieces/words.ts';
+import { clockTime, fullTime } from '../words.ts';
 import { type Piece, toPieces, writtenLast } from './ansi.ts';
 
 /** A line may be 64 KiB long. */

@@ -1,6 +1,6 @@
 // A line of a script's output as pieces with their colours. Of everything else that a terminal would act upon, nothing is left.
 
-import { harmless } from '../pieces/words.ts';
+import { harmless } from '../words.ts';
 
 export type Piece = {
   readonly text: string;

@@ -1,9 +1,9 @@
 // What is looked for in a log, by the server: the lines that have it, and which of them is looked at.
 
-import { useEffect, useRef, useState } from 'react';
+import { useEffect, useState } from 'react';
 import { errorText } from '../../client/error-words.ts';
 import { type FoundLines, findLines, type LogFilter } from '../../client/log-pages.ts';
-import { useClient } from '../server/session.tsx';
+import { useClient } from '../session/session.tsx';
 
 export type LogSearch = {
   /** Of the line that is looked at. */
@@ -15,9 +15,14 @@ export type LogSearch = {
   readonly turn: (by: 1 | -1) => void;
 };
 
-type Found = FoundLines & { readonly at: number; readonly note: string };
+type Found = FoundLines & {
+  readonly at: number;
+  /** The line that was looked at before it was looked for again. */
+  readonly near: number | null;
+  readonly note: string;
+};
 
-const nothing: Found = { seqs: [], isCut: false, at: 0, note: '' };
+const nothing: Found = { seqs: [], isCut: false, at: 0, near: null, note: '' };
 const searching: Found = { ...nothing, note: 'searching…' };
 const searchMs = 60_000;
 
@@ -26,31 +31,28 @@ export function useLogSearch(runId: string, { level, stepId, attempt = null }: L
   const client = useClient();
   const [asked, setAsked] = useState(0);
   const [found, setFound] = useState<Found>(nothing);
-  const from = useRef<number | null>(null);
-  const seq = found.seqs[found.at] ?? null;
-  from.current = seq ?? from.current;
   const [sought, setSought] = useState(text);
   if (sought !== text) {
     setSought(text);
     setFound(searching);
-    from.current = null;
   }
 
   useEffect(() => {
     if (text === '') return setFound(nothing);
-    setFound(searching);
+    setFound((before) => ({ ...searching, near: seqOf(before) ?? before.near }));
     const ending = new AbortController();
     const signal = AbortSignal.any([ending.signal, AbortSignal.timeout(searchMs)]);
     findLines({ client, runId, filter: { level, stepId, attempt }, signal }, text).then(
       ({ seqs, isCut }) => {
         if (ending.signal.aborted) return;
-        const before = from.current;
-        const near = before === null ? -1 : seqs.findIndex((one) => one >= before);
-        const at = near < 0 ? Math.max(0, seqs.length - 1) : near;
-        setFound({ seqs, isCut, at, note: seqs.length === 0 ? 'no match' : '' });
+        setFound(({ near }) => {
+          const nearest = near === null ? -1 : seqs.findIndex((one) => one >= near);
+          const at = nearest < 0 ? Math.max(0, seqs.length - 1) : nearest;
+          return { seqs, isCut, at, near, note: seqs.length === 0 ? 'no match' : '' };
+        });
       },
       (error: unknown) => {
-        if (!ending.signal.aborted) setFound({ ...nothing, note: errorText(error) });
+        if (!ending.signal.aborted) setFound(({ near }) => ({ ...nothing, near, note: errorText(error) }));
       },
     );
     return () => ending.abort();
@@ -60,10 +62,14 @@ export function useLogSearch(runId: string, { level, stepId, attempt = null }: L
     setFound((now) => ({ ...now, at: (now.at + by + now.seqs.length) % Math.max(1, now.seqs.length) }));
   const count = found.seqs.length.toLocaleString('en');
   return {
-    seq,
+    seq: seqOf(found),
     words: found.note || `${(found.at + 1).toLocaleString('en')} of ${found.isCut ? 'the last ' : ''}${count}`,
     hasOthers: found.seqs.length > 1,
     turn,
     again: () => setAsked((count) => count + 1),
   };
+}
+
+function seqOf({ seqs, at }: Found): number | null {
+  return seqs[at] ?? null;
 }

@@ -13,8 +13,8 @@ import {
   toQuery,
 } from '../../client/log-pages.ts';
 import type { LogLine } from '../../domain/log-line.ts';
-import { keepOpen, useVisible } from '../server/loading.ts';
-import { useClient } from '../server/session.tsx';
+import { useClient } from '../session/session.tsx';
+import { keepOpen, useVisible } from '../session/streams.ts';
 import { appended, extended, type LogStretch, mostLines, prepended } from './log-stretch.ts';
 
 /** `end`, `first`, or around the line of this `seq`. */

@@ -4,14 +4,14 @@ import { type ReactNode, useEffect, useState } from 'react';
 import { errorText } from '../../client/error-words.ts';
 import type { AnswerOf } from '../../contract/operations.ts';
 import { formatSize } from '../../lib/units.ts';
-import { Code, Empty, ErrorNote, Loading, Scrolls, Shown, Table, Time } from '../pieces/Notes.tsx';
-import { saveAnswer } from '../pieces/save.ts';
-import type { Run } from '../pieces/words.ts';
-import { useLoaded } from '../server/loading.ts';
-import { useClient } from '../server/session.tsx';
+import { saveAnswer } from '../browser.ts';
+import { useLoaded } from '../session/loading.ts';
+import { useClient } from '../session/session.tsx';
 import { onDemand } from '../shell/on-demand.tsx';
+import { Code, Empty, ErrorNote, Loading, Scrolls, Shown, Table, Time } from '../widgets/Notes.tsx';
+import type { Run } from '../words.ts';
 
-const Markdown = onDemand('the artifact', async () => (await import('../pieces/Markdown.tsx')).Markdown);
+const Markdown = onDemand('the artifact', async () => (await import('../widgets/Markdown.tsx')).Markdown);
 
 type ArtifactPage = AnswerOf<'listArtifacts'>;
 type Artifact = ArtifactPage['artifacts'][number];

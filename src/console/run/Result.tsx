@@ -2,10 +2,10 @@
 
 import { type ReactNode, useState } from 'react';
 import { showValue } from '../../domain/argument-fields.ts';
-import { CopyButton } from '../pieces/CopyButton.tsx';
-import { Markdown } from '../pieces/Markdown.tsx';
-import { Code, Empty, Table } from '../pieces/Notes.tsx';
-import type { Run } from '../pieces/words.ts';
+import { CopyButton } from '../widgets/CopyButton.tsx';
+import { Markdown } from '../widgets/Markdown.tsx';
+import { Code, Empty, Table } from '../widgets/Notes.tsx';
+import type { Run } from '../words.ts';
 
 type Row = Readonly<Record<string, unknown>>;
 

@@ -7,22 +7,15 @@ import { leftBehindWords } from '../../domain/left-behind.ts';
 import { type LogLevel, logLevels } from '../../domain/log-line.ts';
 import { isFinished } from '../../domain/run.ts';
 import { formatSize } from '../../lib/units.ts';
+import { useTitle } from '../browser.ts';
 import { LogPane, type LogPlace } from '../log/LogPane.tsx';
-import { Shown, Status, Time } from '../pieces/Notes.tsx';
-import {
-  harmless,
-  jobPath,
-  originWords,
-  type Run,
-  runPath,
-  runSentence,
-  type Step,
-  statusLooks,
-} from '../pieces/words.ts';
-import { useNow } from '../server/clock.ts';
-import { useLoaded, useRunEvents, useTitle } from '../server/loading.ts';
-import { useClient } from '../server/session.tsx';
+import { useNow } from '../session/clock.ts';
+import { useLoaded } from '../session/loading.ts';
+import { useClient } from '../session/session.tsx';
+import { useRunEvents } from '../session/streams.ts';
 import { onDemand } from '../shell/on-demand.tsx';
+import { Shown, Status, Time } from '../widgets/Notes.tsx';
+import { harmless, jobPath, originWords, type Run, runPath, runSentence, type Step, statusLooks } from '../words.ts';
 import { Artifacts } from './Artifacts.tsx';
 import { RunActions } from './RunActions.tsx';
 import { RunDetails, RunEvents } from './RunParts.tsx';

@@ -5,11 +5,11 @@ import { inGroups } from '../../client/shown-steps.ts';
 import { showValue } from '../../domain/argument-fields.ts';
 import { eventTypes } from '../../domain/event.ts';
 import { formatSize } from '../../lib/units.ts';
-import { CopyButton } from '../pieces/CopyButton.tsx';
-import { Facts, Shown, Table } from '../pieces/Notes.tsx';
-import { clockTime, fullTime, type Run } from '../pieces/words.ts';
-import { useLoaded } from '../server/loading.ts';
-import { useClient } from '../server/session.tsx';
+import { useLoaded } from '../session/loading.ts';
+import { useClient } from '../session/session.tsx';
+import { CopyButton } from '../widgets/CopyButton.tsx';
+import { Facts, Shown, Table } from '../widgets/Notes.tsx';
+import { clockTime, fullTime, type Run } from '../words.ts';
 import { readRunEvents } from './run-events.ts';
 
 export function RunDetails({ run }: { readonly run: Run }): ReactNode {

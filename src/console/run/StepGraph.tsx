@@ -3,8 +3,8 @@
 import type { ReactNode } from 'react';
 import { Link } from 'wouter';
 import { isKept, keptWords } from '../../client/shown-steps.ts';
-import { Scrolls } from '../pieces/Notes.tsx';
-import { type Run, statusLooks } from '../pieces/words.ts';
+import { Scrolls } from '../widgets/Notes.tsx';
+import { type Run, statusLooks } from '../words.ts';
 import { box, layOut, type Point } from './graph-layout.ts';
 
 const longestName = 20;

@@ -7,10 +7,10 @@ import { inGroups, isKept, keptWords } from '../../client/shown-steps.ts';
 import { tookFor } from '../../client/took.ts';
 import { isFinished } from '../../domain/run.ts';
 import type { LogPlace } from '../log/LogPane.tsx';
-import { Status } from '../pieces/Notes.tsx';
-import { type Run, reasonWords, runPath, type Step } from '../pieces/words.ts';
-import { useNow } from '../server/clock.ts';
+import { useNow } from '../session/clock.ts';
 import { onDemand } from '../shell/on-demand.tsx';
+import { Status } from '../widgets/Notes.tsx';
+import { type Run, reasonWords, runPath, type Step } from '../words.ts';
 import { drawnTime, needsOver, rowsOf, type StepBar, type StepRow } from './step-bars.ts';
 
 const StepGraph = onDemand('the graph', async () => (await import('./StepGraph.tsx')).StepGraph);

@@ -1,6 +1,6 @@
 // Where the steps of a graph stand: each right of what it needs, and lines that pass a column go below its steps.
 
-import type { Step } from '../pieces/words.ts';
+import type { Step } from '../words.ts';
 
 type GraphStep = Pick<Step, 'step_id' | 'needs'>;
 export type Point = { readonly x: number; readonly y: number };

@@ -3,7 +3,7 @@
 import { isKept } from '../../client/shown-steps.ts';
 import { durationWords } from '../../client/took.ts';
 import type { StepStatus } from '../../domain/run.ts';
-import { type Run, type Step, statusLooks } from '../pieces/words.ts';
+import { type Run, type Step, statusLooks } from '../words.ts';
 
 type RunTimes = Pick<Run, 'created_at' | 'started_at' | 'finished_at'> & { readonly steps: readonly Step[] };
 

@@ -4,10 +4,10 @@ import { type ReactNode, useState } from 'react';
 import { Link } from 'wouter';
 import { errorText } from '../../client/error-words.ts';
 import { isFinished } from '../../domain/run.ts';
-import { Dialog } from '../pieces/Dialog.tsx';
-import { useRequestKeys } from '../server/request-keys.ts';
-import { useScopes } from '../server/scopes.tsx';
-import { useClient } from '../server/session.tsx';
+import { useRequestKeys } from '../session/request-keys.ts';
+import { useScopes } from '../session/scopes.tsx';
+import { useClient } from '../session/session.tsx';
+import { Dialog } from '../widgets/Dialog.tsx';
 import type { RunRows } from './run-rows.ts';
 
 const atOnce = 3;

@@ -3,9 +3,9 @@
 import { memo, type ReactNode } from 'react';
 import { Link } from 'wouter';
 import { tookFor } from '../../client/took.ts';
-import { Chunked } from '../pieces/Chunked.tsx';
-import { Status, Time } from '../pieces/Notes.tsx';
-import { harmless, originWords, type RunRow, reasonWords, runPath } from '../pieces/words.ts';
+import { Chunked } from '../widgets/Chunked.tsx';
+import { Status, Time } from '../widgets/Notes.tsx';
+import { harmless, originWords, type RunRow, reasonWords, runPath } from '../words.ts';
 
 type Extra = (run: RunRow) => ReactNode;
 

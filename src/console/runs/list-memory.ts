@@ -1,7 +1,7 @@
 // The list of runs as it was left, for whoever comes back to it by the browser's Back.
 
 import type { Client } from '../../client/client.ts';
-import { newKey } from '../pieces/words.ts';
+import { newKey } from '../session/request-keys.ts';
 import type { RunRows } from './run-rows.ts';
 
 type Left = {

@@ -2,7 +2,7 @@
 
 import type { Frame } from '../../client/resuming-stream.ts';
 import { type ListedStatus, runStatuses } from '../../domain/run.ts';
-import type { RunRow } from '../pieces/words.ts';
+import type { RunRow } from '../words.ts';
 
 export type RunRows = {
   readonly rows: readonly RunRow[];

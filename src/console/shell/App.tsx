@@ -2,14 +2,14 @@
 
 import { type ReactNode, useEffect, useRef, useState } from 'react';
 import { Link, Redirect, Route, Switch, useLocation } from 'wouter';
+import { useKept } from '../browser.ts';
 import { JobsPage } from '../jobs/JobsPage.tsx';
-import { Dialog } from '../pieces/Dialog.tsx';
-import { useKept } from '../pieces/kept.ts';
-import { Empty } from '../pieces/Notes.tsx';
 import { RunPage } from '../run/RunPage.tsx';
 import { RunsPage } from '../runs/RunsPage.tsx';
-import { ScopesProvider } from '../server/scopes.tsx';
-import { useSession } from '../server/session.tsx';
+import { ScopesProvider } from '../session/scopes.tsx';
+import { useSession } from '../session/session.tsx';
+import { Dialog } from '../widgets/Dialog.tsx';
+import { Empty } from '../widgets/Notes.tsx';
 import { Boundary } from './Boundary.tsx';
 import { Health } from './Health.tsx';
 import { keyList, useKeys } from './keys.ts';

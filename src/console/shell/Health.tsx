@@ -2,8 +2,8 @@
 
 import { type ReactNode, useEffect, useState } from 'react';
 import { Link } from 'wouter';
-import { useVisible } from '../server/loading.ts';
-import { useSession } from '../server/session.tsx';
+import { useSession } from '../session/session.tsx';
+import { useVisible } from '../session/streams.ts';
 
 const everyMs = 5_000;
 /** A server that takes the connection and says nothing is as good as none. */

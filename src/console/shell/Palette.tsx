@@ -2,10 +2,10 @@
 
 import { type ReactNode, useState } from 'react';
 import { useLocation } from 'wouter';
-import { Dialog } from '../pieces/Dialog.tsx';
-import { harmless, jobPath, runPath } from '../pieces/words.ts';
-import { useLoaded } from '../server/loading.ts';
-import { useClient } from '../server/session.tsx';
+import { useLoaded } from '../session/loading.ts';
+import { useClient } from '../session/session.tsx';
+import { Dialog } from '../widgets/Dialog.tsx';
+import { harmless, jobPath, runPath } from '../words.ts';
 
 type Entry = { readonly href: string; readonly name: string; readonly kind: string };
 

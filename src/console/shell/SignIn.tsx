@@ -1,9 +1,9 @@
 // Where the server asks who is there: above the page, so that what has been typed into it stays.
 
 import { type ReactNode, useRef, useState } from 'react';
-import { Dialog } from '../pieces/Dialog.tsx';
-import { WithCode } from '../pieces/Notes.tsx';
-import { useSession } from '../server/session.tsx';
+import { useSession } from '../session/session.tsx';
+import { Dialog } from '../widgets/Dialog.tsx';
+import { WithCode } from '../widgets/Notes.tsx';
 
 /** The same as docs/console.md says. */
 const scopesToLook = 'jobs:read,runs:read,artifacts:read';

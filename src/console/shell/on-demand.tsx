@@ -1,7 +1,7 @@
 // Parts of the console whose code is loaded when they are first shown.
 
 import { type ComponentType, type ReactNode, useEffect, useState } from 'react';
-import { Loading } from '../pieces/Notes.tsx';
+import { Loading } from '../widgets/Notes.tsx';
 
 /**
  * A component that is loaded when it is first shown, and drawn at once from then on. With React's `lazy` its stand-in stays for

@@ -1,10 +1,10 @@
 // The fields of a job, nested as its schema nests them: of each what it is for, what it is typed into, and what is wrong with it.
 
-import { type ReactNode, useEffect, useRef, useState } from 'react';
+import { type ReactNode, useEffect, useEffectEvent, useState } from 'react';
 import { type ArgumentField, showValue } from '../../domain/argument-fields.ts';
 import { type ArgumentError, errorsOfItem, placeErrors } from '../../domain/filled-fields.ts';
 import type { JsonObject } from '../../domain/job.ts';
-import { useClient } from '../server/session.tsx';
+import { useClient } from '../session/session.tsx';
 import { FieldInput, type InputProps } from './FieldInput.tsx';
 import {
   besideFields,
@@ -176,15 +176,14 @@ function hintsOf(field: ArgumentField, left: LeftEmpty | null): string[] {
 function StoredNames(o: { readonly id: string; readonly found: (names: readonly string[]) => void }): ReactNode {
   const client = useClient();
   const [names, setNames] = useState<readonly string[]>([]);
-  const found = useRef(o.found);
-  found.current = o.found;
+  const found = useEffectEvent(o.found);
   useEffect(() => {
     const ending = new AbortController();
     client.call('listSecrets', { signal: ending.signal }).then(
       ({ secrets }) => {
         const all = secrets.map(({ name }) => name);
         setNames(all);
-        found.current(all);
+        found(all);
       },
       // Without them a name is typed.
       () => {},

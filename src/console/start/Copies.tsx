@@ -1,8 +1,8 @@
 // The start of a job as a command for somewhere else, with what it needs to be let in there.
 
 import type { ReactNode } from 'react';
-import { CopyButton, shellWord } from '../pieces/CopyButton.tsx';
-import { useSession } from '../server/session.tsx';
+import { useSession } from '../session/session.tsx';
+import { CopyButton, shellWord } from '../widgets/CopyButton.tsx';
 
 export function Copies({
   jobId,

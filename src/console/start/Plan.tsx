@@ -6,8 +6,8 @@ import type { AnswerOf } from '../../contract/operations.ts';
 import { showValue } from '../../domain/argument-fields.ts';
 import type { JsonObject } from '../../domain/job.ts';
 import { formatSize } from '../../lib/units.ts';
-import { Facts } from '../pieces/Notes.tsx';
-import { useClient } from '../server/session.tsx';
+import { useClient } from '../session/session.tsx';
+import { Facts } from '../widgets/Notes.tsx';
 
 type PlanAnswer = AnswerOf<'createPlan'>;
 

@@ -5,10 +5,12 @@ import type { ReactNode } from 'react';
 import { Link } from 'wouter';
 import type { AnswerOf } from '../../contract/operations.ts';
 import { formatDuration, formatSize } from '../../lib/units.ts';
-import { ErrorsOnce, Facts, Shown, Table, Time } from '../pieces/Notes.tsx';
-import { jobPath, runPath } from '../pieces/words.ts';
-import { useLoaded, useRunEvents, useTicks, useTitle } from '../server/loading.ts';
-import { useClient } from '../server/session.tsx';
+import { useTitle } from '../browser.ts';
+import { useLoaded } from '../session/loading.ts';
+import { useClient } from '../session/session.tsx';
+import { useRunEvents, useTicks } from '../session/streams.ts';
+import { ErrorsOnce, Facts, Shown, Table, Time } from '../widgets/Notes.tsx';
+import { jobPath, runPath } from '../words.ts';
 
 const waitingShown = 20;
 const auditShown = 50;

@@ -1,7 +1,6 @@
 // Requests that must not be done twice: one that is made again after a broken answer has the key of the first.
 
 import { useRef } from 'react';
-import { newKey } from '../pieces/words.ts';
 
 type Headers = Readonly<Record<string, string>>;
 
@@ -15,4 +14,9 @@ export function useRequestKeys(): <T>(request: string, ask: (headers: Headers) =
     keys.current.delete(request);
     return answer;
   };
+}
+
+/** `crypto.randomUUID` is there for HTTPS and localhost alone. */
+export function newKey(): string {
+  return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, '0')).join('');
 }

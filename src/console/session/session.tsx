@@ -1,6 +1,6 @@
 // Who is at the console: the way to the server, with a token where one was given for this tab.
 
-import { createContext, type ReactNode, useContext, useMemo, useRef, useState } from 'react';
+import { createContext, type ReactNode, useContext, useMemo, useState } from 'react';
 import { ApiProblem, problemOf } from '../../client/api-problem.ts';
 import { type Client, createClient, type Fetch } from '../../client/client.ts';
 import { errorText } from '../../client/error-words.ts';
@@ -32,8 +32,6 @@ export function SessionProvider({ children }: { readonly children: ReactNode }):
   const [refusal, setRefusal] = useState<string | null>(null);
   const [refusedToken, setRefusedToken] = useState<string | null>(null);
   const [departures, setDepartures] = useState(0);
-  const current = useRef(token);
-  current.current = token;
   const client = useMemo(
     () =>
       clientWith(token, async (url, init) => {
@@ -42,7 +40,7 @@ export function SessionProvider({ children }: { readonly children: ReactNode }):
         if (response.status === 401) {
           const { message } = await problemOf(response.clone());
           // The answer to a token that has been replaced meanwhile says nothing of the new one.
-          if (current.current === token) {
+          if (sessionStorage.getItem(storageKey) === token) {
             setRefusal(message);
             setRefusedToken(token);
           }

@@ -1,9 +1,9 @@
 // States and times as the pages write them.
 
-import { statusGlyphs } from '../../client/looks.ts';
-import { awayWords, durationWords, tookFor } from '../../client/took.ts';
-import type { AnswerOf } from '../../contract/operations.ts';
-import type { StepStatus } from '../../domain/run.ts';
+import { statusGlyphs } from '../client/looks.ts';
+import { awayWords, durationWords, tookFor } from '../client/took.ts';
+import type { AnswerOf } from '../contract/operations.ts';
+import type { StepStatus } from '../domain/run.ts';
 
 export type Run = AnswerOf<'getRun'>;
 export type RunRow = AnswerOf<'listRuns'>['runs'][number];
@@ -144,9 +144,4 @@ export function jobPath(jobId: string): string {
 
 export function runPath(runId: string): string {
   return `/runs/${encodeURIComponent(runId)}`;
-}
-
-/** Of a request that must not be done twice; `crypto.randomUUID` is there for HTTPS and localhost alone. */
-export function newKey(): string {
-  return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, '0')).join('');
 }

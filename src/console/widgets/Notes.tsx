@@ -2,9 +2,9 @@
 
 import { createContext, type ReactNode, useCallback, useContext, useEffect, useId, useMemo, useState } from 'react';
 import type { StepStatus } from '../../domain/run.ts';
-import { useNow } from '../server/clock.ts';
-import type { Loaded } from '../server/loading.ts';
-import { fullTime, relativeTime, statusLooks } from './words.ts';
+import { useNow } from '../session/clock.ts';
+import type { Loaded } from '../session/loading.ts';
+import { fullTime, relativeTime, statusLooks } from '../words.ts';
 
 export function Status({ of, isBare }: { readonly of: StepStatus; readonly isBare?: boolean }): ReactNode {
   const { glyph, word } = statusLooks[of];
