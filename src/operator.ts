@@ -25,10 +25,8 @@ import type { AuditVerdict } from './store/audit/audit-verify.ts';
 import { type BackupRequest, type BackupSummary, createBackup, type Places } from './store/backup/backup.ts';
 import { type RestoreRequest, type RestoreSummary, restoreBackup } from './store/backup/restore.ts';
 import { openStore } from './store/open.ts';
-import { type AuditFile, openAuditFile } from './store/sqlite/audit-file.ts';
 import { examineStore } from './store/sqlite/examine.ts';
-import { listNames, type StoredNames } from './store/sqlite/names.ts';
-import { countSecrets } from './store/sqlite/secret-count.ts';
+import { type AuditFile, countSecrets, listNames, openAuditFile, type StoredNames } from './store/sqlite/offline.ts';
 import { damageIn, toDatabaseFailure } from './store/sqlite/sqlite-files.ts';
 import { storageProblem } from './store/storage-error.ts';
 

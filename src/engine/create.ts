@@ -11,7 +11,7 @@ import { createId } from '../lib/ids.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { Transaction } from '../store/database.ts';
 import type { Store } from '../store/open.ts';
-import type { NewStep } from '../store/run/steps.ts';
+import type { NewStep } from '../store/run/step-moves.ts';
 import { storageProblem, unwritable } from '../store/storage-error.ts';
 import type { Ends } from './ends.ts';
 import { asItStands, type Created, type KeepAnswer, type Once } from './once.ts';

@@ -5,7 +5,7 @@ import type { StepDefinition } from '../domain/job.ts';
 import { validationError } from '../domain/problem.ts';
 import { lastAttempts } from '../store/run/run-rows.ts';
 import type { StoredRun } from '../store/run/runs.ts';
-import type { NewStep } from '../store/run/steps.ts';
+import type { NewStep } from '../store/run/step-moves.ts';
 import type { StepRow } from '../store/schema.ts';
 import type { RerunRequest } from './plan/rerun-arguments.ts';
 import { unsealOutputs } from './run/run-source.ts';

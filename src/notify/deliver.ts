@@ -1,6 +1,7 @@
 // From rows to calls: delivers what is due, a few at a time, and writes down how each attempt ended.
 
 import { setTimeout as delay } from 'node:timers/promises';
+import type { Run } from '../domain/run.ts';
 import { toTimerDelay } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
 import { retryShortage } from '../lib/shortage.ts';
@@ -9,7 +10,6 @@ import type { DueNotification } from '../store/notifications.ts';
 import type { Store } from '../store/open.ts';
 import { isStorageError } from '../store/storage-error.ts';
 import { delayAfter, mostAttempts } from './backoff.ts';
-import { notificationBody } from './body.ts';
 import { type Attempt, callWebhook } from './call-webhook.ts';
 import type { DueClock } from './due-clock.ts';
 import type { Signer } from './signing.ts';
@@ -148,4 +148,32 @@ export function startDelivery(
   }
 
   return { wake: wake.raise, ended: run() };
+}
+
+/**
+ * What a webhook is told of a run that has ended: the same text each time. It has nothing that `GET /runs/{run_id}` does
+ * not show, and neither arguments nor results.
+ */
+function notificationBody(run: Run): string {
+  const { started_at: startedAt, finished_at: finishedAt } = run;
+  return JSON.stringify({
+    type: 'run.finished',
+    timestamp: finishedAt,
+    data: {
+      run_id: run.run_id,
+      job_id: run.job_id,
+      tenant: run.tenant,
+      status: run.status,
+      reason: run.reason,
+      error: run.error,
+      exit_code: run.exit_code,
+      created_at: run.created_at,
+      started_at: startedAt,
+      finished_at: finishedAt,
+      duration_ms: startedAt === null || finishedAt === null ? null : Date.parse(finishedAt) - Date.parse(startedAt),
+      labels: run.labels,
+      attempt: run.attempt,
+      trigger: run.trigger,
+    },
+  });
 }

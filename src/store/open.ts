@@ -15,7 +15,7 @@ import { createLogStore, type LogStore } from './log/logs.ts';
 import { createNotificationStore, type NotificationStore } from './notifications.ts';
 import { createRetentionStore, type RetentionStore } from './retention.ts';
 import { createRunStore, type RunStore } from './run/runs.ts';
-import { type StepStore, stepStore } from './run/steps.ts';
+import { type StepStore, stepStore } from './run/step-moves.ts';
 import { createScheduleStore, type ScheduleStore } from './schedules.ts';
 import { createSecretStore, type SecretStore } from './secrets.ts';
 import { openSqliteDatabase } from './sqlite/sqlite-database.ts';

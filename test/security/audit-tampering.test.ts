@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { openAuditFile } from '../../src/store/sqlite/audit-file.ts';
+import { openAuditFile } from '../../src/store/sqlite/offline.ts';
 import { anEntry } from '../store/an-entry.ts';
 import { openSqlite } from '../store/engines.ts';
 

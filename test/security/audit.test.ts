@@ -5,7 +5,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { afterAll, describe, expect, onTestFinished, test } from 'vitest';
 import { type Operation, operations } from '../../src/contract/operations.ts';
 import type { AuditEntry } from '../../src/domain/audit.ts';
-import { openAuditFile } from '../../src/store/sqlite/audit-file.ts';
+import { openAuditFile } from '../../src/store/sqlite/offline.ts';
 import { type Serving, startServing } from '../server/serving.ts';
 import { bash } from '../support/jobs.ts';
 

@@ -4,7 +4,7 @@ import { stepIdOfSingle } from '../../src/domain/job.ts';
 import { type RunMove, runMoves } from '../../src/domain/run.ts';
 import type { Transaction } from '../../src/store/database.ts';
 import type { RunChange, RunStore } from '../../src/store/run/runs.ts';
-import { stepStore } from '../../src/store/run/steps.ts';
+import { stepStore } from '../../src/store/run/step-moves.ts';
 
 export type MoveChange = RunChange & {
   readonly worker?: string;

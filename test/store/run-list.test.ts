@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { RunListQuery } from '../../src/store/run/run-list.ts';
 import type { NewRun, RunChange } from '../../src/store/run/runs.ts';
-import { stepStore } from '../../src/store/run/steps.ts';
+import { stepStore } from '../../src/store/run/step-moves.ts';
 import { aRun } from './a-run.ts';
 import { engines, nowMs, type Opened } from './engines.ts';
 import { moveRun } from './moves.ts';

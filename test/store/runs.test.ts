@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { localPrincipal } from '../../src/domain/principal.ts';
 import { type RunMove, runStatuses } from '../../src/domain/run.ts';
 import type { NewRun } from '../../src/store/run/runs.ts';
-import { stepStore } from '../../src/store/run/steps.ts';
+import { stepStore } from '../../src/store/run/step-moves.ts';
 import { aRun } from './a-run.ts';
 import { engines, nowMs, type Opened } from './engines.ts';
 import { type MoveChange, moveRun } from './moves.ts';

@@ -5,7 +5,7 @@ import type { Decision as Approval, Run } from '../../domain/run.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { formatDuration } from '../../lib/units.ts';
 import type { Transaction } from '../../store/database.ts';
-import type { About, StepStore } from '../../store/run/steps.ts';
+import type { About, StepStore } from '../../store/run/step-moves.ts';
 import type { Sealer } from '../secrets/seal.ts';
 import type { Outcome } from './attempt.ts';
 import type { Decision, Ending, RunState } from './run-state.ts';

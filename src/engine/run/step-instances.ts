@@ -3,7 +3,7 @@
 
 import type { StepDefinition } from '../../domain/job.ts';
 import type { StepKind, StepStatus } from '../../domain/run.ts';
-import type { NewStep } from '../../store/run/steps.ts';
+import type { NewStep } from '../../store/run/step-moves.ts';
 import type { StepRow } from '../../store/schema.ts';
 import type { Interruption } from './attempt.ts';
 import type { InstanceItem, Item } from './expand.ts';

@@ -9,7 +9,7 @@ import type { Namer } from '../../exec/collect/collect.ts';
 import type { Redactor } from '../../exec/redact/redact.ts';
 import { toTimerDelay } from '../../lib/clock.ts';
 import type { Logger } from '../../lib/logger.ts';
-import type { About } from '../../store/run/steps.ts';
+import type { About } from '../../store/run/step-moves.ts';
 import { isStorageError } from '../../store/storage-error.ts';
 import { type Attempt, type Interruption, type Outcome, startAttempt } from './attempt.ts';
 import type { ControllerContext, Surroundings } from './run-context.ts';

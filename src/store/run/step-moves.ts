@@ -6,6 +6,7 @@ import type { Decision, StepReason, StepStatus, Termination } from '../../domain
 import type { Transaction } from '../database.ts';
 import { prepareQuery } from '../prepared-query.ts';
 import type { StepRow } from '../schema.ts';
+import { touchRun } from './run-moves.ts';
 import { toJsonOrNull } from './run-rows.ts';
 
 /** The run whose step it is, as its events say it. */
@@ -106,7 +107,7 @@ const updateStarted = prepareQuery(
 );
 
 /** Pending → running, or waiting for approval. Its epoch is then 1. False when it was not pending. */
-export async function startStep(
+async function startStep(
   tx: Transaction,
   about: About,
   at: { readonly stepId: string; readonly attempt: number },
@@ -198,7 +199,7 @@ const updateSkipped = prepareQuery(
 );
 
 /** False when it was not pending: then nothing is changed. */
-export async function skipStep(
+async function skipStep(
   tx: Transaction,
   about: About,
   stepId: string,
@@ -225,7 +226,7 @@ export async function skipRest(tx: Transaction, runId: string, atMs: number): Pr
 }
 
 /** The next attempt, which starts at `notBeforeMs` at the earliest. */
-export async function addRetry(
+async function addRetry(
   tx: Transaction,
   about: About,
   step: NewStep & { readonly attempt: number; readonly not_before: number },
@@ -237,7 +238,7 @@ export async function addRetry(
 }
 
 /** All of a run's attempts that have begun: their next epoch is this process's. */
-export async function resumeSteps(tx: Transaction, runId: string, worker: string): Promise<void> {
+async function resumeSteps(tx: Transaction, runId: string, worker: string): Promise<void> {
   await tx.db
     .updateTable('steps')
     .set((eb) => ({ epoch: eb('epoch', '+', 1), worker }))
@@ -248,7 +249,7 @@ export async function resumeSteps(tx: Transaction, runId: string, worker: string
 }
 
 /** Names the run that a step has started. False when it has one already, or is another's. */
-export async function nameChild(
+async function nameChild(
   tx: Transaction,
   at: { readonly runId: string; readonly stepId: string; readonly attempt: number; readonly epoch: number },
   childRunId: string,
@@ -266,3 +267,17 @@ export async function nameChild(
     .executeTakeFirst();
   return row !== undefined;
 }
+
+/** The steps as the engine changes them. */
+export const stepStore = {
+  add: addSteps,
+  start: startStep,
+  end: endStep,
+  skip: skipStep,
+  retry: addRetry,
+  resume: resumeSteps,
+  nameChild,
+  /** To be called with every change of a running run's steps; false when the run is not running any more. */
+  touch: touchRun,
+};
+export type StepStore = typeof stepStore;

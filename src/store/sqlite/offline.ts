@@ -1,0 +1,97 @@
+// Reads the database file as it is at one moment, beside a running server or without one: the audit log, the number of
+// secrets, the names that completion offers. Changes nothing.
+
+import { existsSync } from 'node:fs';
+import { DatabaseSync } from 'node:sqlite';
+import { StartError } from '../../lib/start-error.ts';
+import { type AuditEntries, type AuditListQuery, readAudit } from '../audit/audit-list.ts';
+import { type AuditVerdict, verifyAudit } from '../audit/audit-verify.ts';
+import { busyTimeoutMs, kyselyOver } from './sqlite.ts';
+import { explainOpening } from './sqlite-files.ts';
+
+export type AuditFile = {
+  /** @throws Problem validation-error when `cursor` is none */
+  readonly read: (query: AuditListQuery) => Promise<AuditEntries>;
+  readonly verify: () => Promise<AuditVerdict>;
+  readonly close: () => void;
+};
+
+/** @throws StartError where there is none */
+export function openAuditFile(dbPath: string): AuditFile {
+  if (!existsSync(dbPath)) throw new StartError(`there is no database at ${dbPath}`);
+  const connection = connectOffline(dbPath);
+  try {
+    connection.exec('BEGIN');
+    if (!hasTable(connection, 'audit'))
+      throw new StartError(`the database ${dbPath} is of an older flwd, which kept no audit log`);
+  } catch (error) {
+    connection.close();
+    throw explainOpening(error, dbPath);
+  }
+  const db = kyselyOver(connection);
+  return {
+    read: (query) => readAudit(db, query),
+    verify: () => verifyAudit(db),
+    close: () => connection.close(),
+  };
+}
+
+/** 0 where there is no database, or one that is older than secrets. @throws what SQLite says where it cannot be read */
+export function countSecrets(dbPath: string): number {
+  if (!existsSync(dbPath)) return 0;
+  const connection = connectOffline(dbPath);
+  try {
+    if (!hasTable(connection, 'secrets')) return 0;
+    return Number(connection.prepare('SELECT count(*) AS count FROM secrets').get()?.count ?? 0);
+  } finally {
+    connection.close();
+  }
+}
+
+type Name = readonly [name: string, about: string];
+export type StoredNames = {
+  /** Newest first. */
+  readonly runs: readonly Name[];
+  readonly schedules: readonly Name[];
+  readonly tokens: readonly Name[];
+  readonly secrets: readonly Name[];
+};
+
+/** Empty lists where there is no database. @throws Error where it is of another version of flwd */
+export async function listNames(dbPath: string, mostRuns: number): Promise<StoredNames> {
+  if (!existsSync(dbPath)) return { runs: [], schedules: [], tokens: [], secrets: [] };
+  const connection = connectOffline(dbPath);
+  try {
+    connection.exec('BEGIN');
+    const db = kyselyOver(connection);
+    const runs = await db
+      .selectFrom('runs')
+      .select(['id', 'job_id', 'status'])
+      .orderBy('created_at', 'desc')
+      .orderBy('id', 'desc')
+      .limit(mostRuns)
+      .execute();
+    const schedules = await db.selectFrom('schedules').select(['id', 'job_id']).execute();
+    const tokens = await db.selectFrom('tokens').select(['id', 'name']).execute();
+    const secrets = await db.selectFrom('secrets').select(['name', 'tenant']).execute();
+    return {
+      runs: runs.map(({ id, status, job_id: jobId }) => [id, `${status}  ${jobId}`]),
+      schedules: schedules.map(({ id, job_id: jobId }) => [id, jobId]),
+      tokens: tokens.map(({ id, name }) => [id, name]),
+      secrets: secrets.map(({ name, tenant }) => [name, tenant]),
+    };
+  } finally {
+    connection.close();
+  }
+}
+
+function connectOffline(dbPath: string): DatabaseSync {
+  // Not read-only to SQLite, which could not open the log of commits of a server that is gone.
+  const connection = new DatabaseSync(dbPath, { timeout: busyTimeoutMs });
+  connection.exec('PRAGMA query_only = 1');
+  return connection;
+}
+
+function hasTable(connection: DatabaseSync, name: string): boolean {
+  return connection.prepare("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?").get(name) !== undefined;
+}
