@@ -44,13 +44,16 @@ describe('many jobs', () => {
     const rowOf = (id: string) => page.getByRole('listitem').filter({ has: page.getByRole('link', { name: id }) });
     await rowOf('a/nightly').getByText('failed').waitFor();
     await expect.poll(() => rowOf('a/minutely').getByText('pending').count()).toBe(8);
+    // The page asks for both once its stream of events is open. The request that shows this run is that one, or follows it.
+    const warm = await server.addRun({ jobId: 'a/nightly' });
+    const newest = rowOf('a/nightly').getByRole('link').last();
+    await expect.poll(() => newest.getAttribute('href')).toBe(`/runs/${warm.id}`);
     const asked: URL[] = [];
     page.on('request', (request) => asked.push(new URL(request.url())));
     const again = await server.addRun({ jobId: 'a/nightly' });
-    await rowOf('a/nightly').getByText('pending').waitFor();
-    expect(await rowOf('a/nightly').getByRole('link').last().getAttribute('href')).toBe(`/runs/${again.id}`);
+    await expect.poll(() => newest.getAttribute('href')).toBe(`/runs/${again.id}`);
     const lists = asked.filter(({ searchParams }) => searchParams.has('last_runs'));
-    expect(lists.map(({ searchParams }) => searchParams.get('ids'))).toEqual(['a/nightly']);
+    expect(new Set(lists.map(({ searchParams }) => searchParams.get('ids')))).toEqual(new Set(['a/nightly']));
     expect(asked.filter(({ pathname }) => pathname.endsWith('/runs') && !pathname.includes('events'))).toEqual([]);
   });
 });
