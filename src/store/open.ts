@@ -18,8 +18,7 @@ import { createRunStore, type RunStore } from './run/runs.ts';
 import { type StepStore, stepStore } from './run/step-moves.ts';
 import { createScheduleStore, type ScheduleStore } from './schedules.ts';
 import { createSecretStore, type SecretStore } from './secrets.ts';
-import { openSqliteDatabase } from './sqlite/sqlite-database.ts';
-import type { SqliteSpace } from './sqlite/sqlite-space.ts';
+import { openSqliteDatabase, type SqliteSpace } from './sqlite/sqlite-database.ts';
 import { createStorageMeter, type StorageSize } from './storage-size.ts';
 import { createTokenStore, type TokenStore } from './tokens.ts';
 

@@ -10,10 +10,9 @@ import type { CommitListener, Database } from '../database.ts';
 import { readNextEventId } from '../journal-rows.ts';
 import { migrate } from '../migrations/migrate.ts';
 import type { Schema } from '../schema.ts';
-import { columnTypes, connectToRead, connectToWrite, kyselyOver } from './sqlite.ts';
-import { opening, reserveIndex } from './sqlite-files.ts';
+import { busyTimeoutMs, columnTypes, connectToRead, connectToWrite, kyselyOver } from './sqlite.ts';
+import { opening, reserveIndex, toDatabaseFailure } from './sqlite-files.ts';
 import { fixPlans } from './sqlite-plans.ts';
-import { createSpace, type SqliteSpace } from './sqlite-space.ts';
 import { openSqliteWriter } from './sqlite-writer.ts';
 
 type Request = {
@@ -22,6 +21,14 @@ type Request = {
   readonly log: Logger;
   readonly onCommit: CommitListener;
 };
+/** What SQLite leaves to its owner: no other engine has these. */
+export type SqliteSpace = {
+  /** Gives some of what deleted rows took back to the file system. @returns the bytes that could be given back still */
+  readonly shrink: (mostPages: number) => Promise<number>;
+  /** Takes the log of commits into the database file, and cuts it where it has grown to `leastBytes` and nobody reads it. */
+  readonly settle: (leastBytes: number) => Promise<void>;
+};
+
 type SqliteDatabase = Database & { readonly space: SqliteSpace };
 
 /** @throws StartError when the file is damaged or of a newer program, Problem not-ready when the disk is full */
@@ -90,6 +97,42 @@ function createGeneration(reading: DatabaseSync): Database['generation'] {
       });
     }
     return known;
+  };
+}
+
+/** Gives the room of deleted rows back to the file system, in steps that nobody notices. */
+function createSpace(o: {
+  readonly path: string;
+  readonly connection: DatabaseSync;
+  readonly transact: Database['transact'];
+}): SqliteSpace {
+  const { connection } = o;
+  const number = (pragma: string): number => {
+    const row = connection.prepare(`PRAGMA ${pragma}`).get() ?? {};
+    return Number(Object.values(row)[0]);
+  };
+
+  return {
+    shrink: (mostPages) =>
+      o.transact(async () => {
+        // A page of zero would be all of them.
+        if (mostPages > 0) connection.exec(`PRAGMA incremental_vacuum(${mostPages})`);
+        return number('freelist_count') * number('page_size');
+      }),
+
+    async settle(leastBytes) {
+      const wal = statSync(`${o.path}-wal`, { throwIfNoEntry: false });
+      const mode = wal && wal.size >= leastBytes ? 'TRUNCATE' : 'PASSIVE';
+      // Whoever reads meanwhile, a backup, must not hold the event loop until it has done so.
+      connection.exec('PRAGMA busy_timeout = 0');
+      try {
+        connection.exec(`PRAGMA wal_checkpoint(${mode})`);
+      } catch (error) {
+        throw toDatabaseFailure(error);
+      } finally {
+        connection.exec(`PRAGMA busy_timeout = ${busyTimeoutMs}`);
+      }
+    },
   };
 }
 
