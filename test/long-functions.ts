@@ -138,12 +138,6 @@ export const longFunctions: readonly LongFunction[] = [
     reason: 'to be split by idea: an attempt from its launch to what it leaves',
   },
   {
-    file: 'src/engine/run/run-controller.ts',
-    name: 'createRunController',
-    lines: 347,
-    reason: 'to be split by idea: the parts of a run that is driven',
-  },
-  {
     file: 'src/engine/run/output.ts',
     name: 'createOutput',
     lines: 105,
@@ -154,12 +148,6 @@ export const longFunctions: readonly LongFunction[] = [
     name: 'createRunState',
     lines: 209,
     reason: 'one state machine: its parts change the same few variables of the graph of one run',
-  },
-  {
-    file: 'src/engine/run/step-runner.ts',
-    name: 'createStepRunner',
-    lines: 192,
-    reason: 'to be split by idea: one part for each kind of step',
   },
   {
     file: 'src/engine/schedule/schedule-roster.ts',

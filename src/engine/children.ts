@@ -13,9 +13,9 @@ import type { Hub } from './hub.ts';
 import { type PlanContext, resolveEntry } from './plan/plan.ts';
 import { deepestSubRun } from './plan/sub-run-check.ts';
 import type { Outcome } from './run/attempt.ts';
+import { Superseded } from './run/batch.ts';
 import type { Children } from './run/run-context.ts';
 import { redactedTexts } from './run/run-secrets.ts';
-import { Superseded } from './run/step-changes.ts';
 import { outputsOfResult } from './run/step-values.ts';
 
 /**

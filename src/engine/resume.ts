@@ -12,7 +12,7 @@ import type { PendingRun, StoredRun } from '../store/run/runs.ts';
 import type { StepRow } from '../store/schema.ts';
 import type { RunFolders } from './run/run-folders.ts';
 import { joinTerminations } from './run/run-verdict.ts';
-import { attemptFolder } from './run/step-runner.ts';
+import { attemptFolder } from './run/step-instances.ts';
 
 /** A run that nobody drives; where its plan cannot be read, without that. */
 export type Remains = Pick<StoredRun, 'run' | 'attempts'> & { readonly plan: StoredRun['plan'] | null };

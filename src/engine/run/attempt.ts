@@ -39,6 +39,15 @@ export type Outcome = {
   readonly termination: Termination | null;
 };
 
+/** What there is of a step that nothing was started for. */
+export const nothingDone = {
+  exitCode: null,
+  result: null,
+  outputs: {},
+  openOutputs: {},
+  termination: null,
+} as const;
+
 export type Attempt = {
   /** The process tree is gone. */
   readonly gone: Promise<void>;

@@ -1,46 +1,15 @@
 // What a run controller writes of its steps: each change of an instance, in memory at once, and as a row in the batch's
 // transaction. A change of an attempt that another process holds by now fails the whole batch.
 
-import type { Decision as Approval, Run } from '../../domain/run.ts';
+import type { Decision as Approval } from '../../domain/run.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { formatDuration } from '../../lib/units.ts';
-import type { Transaction } from '../../store/database.ts';
 import type { About, StepStore } from '../../store/run/step-moves.ts';
 import type { Sealer } from '../secrets/seal.ts';
 import type { Outcome } from './attempt.ts';
+import { type Batch, must } from './batch.ts';
 import type { Decision, Ending, RunState } from './run-state.ts';
-import type { Slot } from './slots.ts';
 import { type StepInstance, toNewStep } from './step-instances.ts';
-
-/** Another process holds the attempt by now: this one must not touch it. */
-export class Superseded extends Error {}
-
-type Change = (tx: Transaction) => Promise<void>;
-
-/**
- * What one event brings about: rows, written together, and what is done once they are durable. `slots` are those of the
- * processes that start then, or are given back.
- */
-export type Batch = {
-  readonly changes: Change[];
-  readonly after: (() => void)[];
-  readonly slots: Slot[];
-  result: Run['result'];
-};
-
-export function newBatch(): Batch {
-  return { changes: [], after: [], slots: [], result: null };
-}
-
-/** What comes once it is durable. */
-export function carryOn({ after }: Batch): void {
-  for (const act of after) act();
-}
-
-/** It was not written: nothing of it starts. */
-export function giveUpBatch({ slots }: Batch): void {
-  for (const slot of slots) slot.release();
-}
 
 export type StepChanges = ReturnType<typeof createStepChanges>;
 
@@ -123,11 +92,6 @@ export function createStepChanges(o: {
   }
 
   return { start, end, retry, skip, expand };
-}
-
-/** @throws Superseded */
-export function must(isDone: boolean): void {
-  if (!isDone) throw new Superseded('the attempt is another’s by now');
 }
 
 /** What sealed outputs are bound to. */

@@ -99,14 +99,11 @@ export function toNewStep(instance: StepInstance, step: StepDefinition): NewStep
   };
 }
 
-/** The wall clock was set: what is left of a time or a pause stays as it was. */
-export function moveDeadlines(instances: readonly StepInstance[], byMs: number): void {
-  for (const instance of instances) {
-    if (instance.deadlineAtMs !== null) instance.deadlineAtMs += byMs;
-    if (instance.notBeforeMs !== null) instance.notBeforeMs += byMs;
-  }
-}
-
 export function hasEnded({ status }: Pick<StepInstance, 'status'>): boolean {
   return status !== 'pending' && status !== 'running' && status !== 'waiting_approval';
+}
+
+/** The name of an attempt's folder inside its run's. */
+export function attemptFolder(n: number, attempt: number): string {
+  return `${n}-${attempt}`;
 }

@@ -1,0 +1,48 @@
+// A step that is a run of another job: from the start of that run to its end.
+
+import { setTimeout as delay } from 'node:timers/promises';
+import { invariant, Problem } from '../../domain/problem.ts';
+import { isStorageError } from '../../store/storage-error.ts';
+import { nothingDone, type Outcome } from './attempt.ts';
+import type { DrivenRun } from './driven-run.ts';
+import type { StepInstance } from './step-instances.ts';
+import { openScopeOf } from './step-values.ts';
+
+/** Between two looks whether a sub-run may start. */
+const noRoomMs = 250;
+
+/** undefined: the run was detached first. Goes on with a sub-run that a former process has started. */
+export async function driveSubRun(driven: DrivenRun, instance: StepInstance): Promise<Outcome | undefined> {
+  const { children } = driven.around;
+  const { signal } = driven.detaching;
+  try {
+    while (instance.childRunId === null) {
+      if (instance.interruption) return { ...nothingDone, ...instance.interruption };
+      const started = await start(driven, instance);
+      if (started !== undefined) instance.childRunId = started;
+      else if (!instance.interruption) await delay(noRoomMs, undefined, { signal });
+    }
+  } catch (error) {
+    if (!(error instanceof Problem) || isStorageError(error)) throw error;
+    const message = driven.redactor.text(error.message);
+    return { ...nothingDone, status: 'failed', reason: 'start_failed', message };
+  }
+  if (instance.interruption) children.cancel(instance.childRunId);
+  const outcome = await children.end(instance.childRunId, signal);
+  if (signal.aborted) return undefined;
+  return instance.interruption ? { ...outcome, ...instance.interruption } : outcome;
+}
+
+/** undefined: there is no room for it at present, or it was interrupted. */
+async function start(driven: DrivenRun, instance: StepInstance): Promise<string | undefined> {
+  const { run, plan, state } = driven;
+  const { action } = state.stepOf(instance);
+  invariant(action.kind === 'job', 'a sub-run is started for a step that names a job');
+  const { stepId, attempt, epoch } = instance;
+  const at = { runId: run.run_id, stepId, attempt, epoch };
+  const scope = { ...state.scope, ...instance.item };
+  const openScope = () => openScopeOf(scope, driven.secrets, state.values);
+  const from = { run, plan, at, action, scope, openScope, secrets: driven };
+  // Repeated: a server that has just started may not have read its sources yet.
+  return driven.withRetry(() => (instance.interruption ? undefined : driven.around.children.start(from)));
+}
