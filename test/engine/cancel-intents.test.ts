@@ -208,18 +208,18 @@ test('thirty stubborn runs that are cancelled at once leave nothing alive, each 
     stubborn: steps({ cancel: { grace: '1s' }, steps: [script('dig')] }, { dig: stubborn }),
   };
   const opened = await openEngine(dataFolder(), { jobs, limits: { globalConcurrency: 30 } });
-  const { create, engine, messages, store } = opened;
+  const { create, engine, finished, messages, store } = opened;
   const runIds = await Promise.all(Array.from({ length: 30 }, () => create('stubborn')));
   for (const runId of runIds) await expect.poll(() => messages(runId)).toEqual(['held']);
-  const answers = await Promise.all(runIds.map((runId) => engine.cancel(runId, localPrincipal)));
-  expect(answers.filter(({ status }) => status === 'cancelled')).toHaveLength(30);
+  // The answer says `running` where a busy machine takes longer than the grace period and two seconds.
+  await Promise.all(runIds.map((runId) => engine.cancel(runId, localPrincipal)));
+  const runs = await Promise.all(runIds.map(finished));
   expect(processesWith(command)).toEqual([]);
-  for (const runId of runIds) {
-    const run = (await store.runs.get(runId)) ?? missing();
+  for (const run of runs) {
     expect(run).toMatchObject({ status: 'cancelled', reason: null });
     expect(run.termination).toMatchObject({ remaining: 0, signals: [{ signal: 'TERM' }, { signal: 'KILL' }] });
     expect(byId(run).dig).toMatchObject({ status: 'cancelled', termination: run.termination });
-    const events = await store.journal.read({ afterId: 0, runId, limit: 100 });
+    const events = await store.journal.read({ afterId: 0, runId: run.run_id, limit: 100 });
     const told = events.filter(({ type }) => ['run.cancelling', 'step.finished', 'run.finished'].includes(type));
     expect(told).toMatchObject([
       { type: 'run.cancelling', data: { status: 'running' } },
