@@ -49,48 +49,6 @@ export const longFunctions: readonly LongFunction[] = [
     lines: 95,
     reason: 'a walk over one document: its branches share the faults found',
   },
-  {
-    file: 'src/console/log/LogLines.tsx',
-    name: 'LogLines',
-    lines: 155,
-    reason: 'to be split by idea: the scroll position apart from the markup',
-  },
-  {
-    file: 'src/console/log/LogPane.tsx',
-    name: 'LogPane',
-    lines: 136,
-    reason: 'a component: most of it is the markup of one screen',
-  },
-  {
-    file: 'src/console/log/run-log.ts',
-    name: 'useRunLog',
-    lines: 133,
-    reason: 'a hook whose effects share one stretch of lines',
-  },
-  {
-    file: 'src/console/run/RunActions.tsx',
-    name: 'RunActions',
-    lines: 144,
-    reason: 'a component: most of it is the markup of one screen',
-  },
-  {
-    file: 'src/console/runs/Bulk.tsx',
-    name: 'Bulk',
-    lines: 105,
-    reason: 'a component: most of it is the markup of one screen',
-  },
-  {
-    file: 'src/console/runs/RunsPage.tsx',
-    name: 'Runs',
-    lines: 102,
-    reason: 'a component: most of it is the markup of one screen',
-  },
-  {
-    file: 'src/console/start/StartForm.tsx',
-    name: 'StartForm',
-    lines: 260,
-    reason: 'to be split by idea: the form, the request and what the server says of it',
-  },
   { file: 'src/engine/create.ts', name: 'anonymous', lines: 100, reason: 'one transaction told in order' },
   { file: 'src/engine/create.ts', name: 'createAddRun', lines: 124, reason: 'one transaction told in order' },
   {

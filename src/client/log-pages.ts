@@ -3,9 +3,13 @@
 
 import type { LogLevel, LogLine } from '../domain/log-line.ts';
 import type { Client } from './client.ts';
+import type { Frame } from './resuming-stream.ts';
 
 /** Which lines of the log are meant. */
 export type LogFilter = { readonly level: LogLevel; readonly stepId: string | null; readonly attempt?: number | null };
+
+/** Where a log is opened: at its end, at its first line, or around the line of this `seq`. */
+export type LogStart = 'end' | 'first' | number;
 
 export const pageLines = 1_000;
 const mostFound = 10_000;
@@ -78,4 +82,10 @@ export async function findLines(source: LogSource, text: string): Promise<FoundL
     if (page.lines.length === 0 || seqs[0] === 1) return { seqs, isCut: false };
     if (seqs.length >= mostFound) return { seqs, isCut: true };
   }
+}
+
+/** A line as it comes in a stream. */
+export function toLine({ id, data }: Frame): LogLine {
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a frame is a line without its seq, by the contract
+  return { ...data, seq: Number(id) } as LogLine;
 }

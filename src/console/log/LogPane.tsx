@@ -10,8 +10,8 @@ import { useClient } from '../session/session.tsx';
 import { Empty, ErrorNote, Loading } from '../widgets/Notes.tsx';
 import { type Run, reasonWords, type Step } from '../words.ts';
 import { LogLines } from './LogLines.tsx';
-import { useLogSearch } from './log-search.ts';
-import { useRunLog } from './run-log.ts';
+import { type LogSearch, useLogSearch } from './log-search.ts';
+import { type RunLog, useRunLog } from './run-log.ts';
 
 export type LogPlace = {
   readonly step: string | null;
@@ -22,16 +22,18 @@ export type LogPlace = {
   readonly find: string;
 };
 
+type PlaceProps = { readonly place: LogPlace; readonly go: (place: LogPlace) => void };
+
+type LogPaneProps = PlaceProps & {
+  readonly run: Run;
+  readonly attempts: readonly Step[];
+  readonly hrefOf: (place: LogPlace) => string;
+};
+
 const shownLevels = ['trace', 'info', 'warn', 'error'] as const satisfies readonly LogLevel[];
 const allLevels = logLevels[0];
 
-export function LogPane(o: {
-  readonly run: Run;
-  readonly attempts: readonly Step[];
-  readonly place: LogPlace;
-  readonly hrefOf: (place: LogPlace) => string;
-  readonly go: (place: LogPlace) => void;
-}): ReactNode {
+export function LogPane(o: LogPaneProps): ReactNode {
   const { run, place, go, hrefOf } = o;
   const { step, attempt, level, line, find } = place;
   const client = useClient();
@@ -40,91 +42,18 @@ export function LogPane(o: {
   const [wraps, setWraps] = useKept('flwd.log.wrap', true);
   const search = useLogSearch(run.run_id, { level, stepId: step, attempt }, find);
   const [error, setError] = useState<string | null>(null);
-
-  // A line of the URL is left for the next hit.
-  const turn = (by: 1 | -1): void => {
-    if (line !== null) go({ ...place, line: null });
-    search.turn(by);
-  };
   const save = (): Promise<void> =>
     saveAnswer(
       client.request('getRunLogs', { path: { run_id: run.run_id }, headers: { accept: 'text/plain' } }),
       `${run.run_id}.log`,
     ).catch((error: unknown) => setError(errorText(error)));
-
   const ofOne = run.steps.find(({ step_id: id }) => id === step) ?? (run.steps.length === 1 ? run.steps[0] : undefined);
-  const attemptsOfStep = o.attempts.filter(({ step_id: id }) => id === ofOne?.step_id).map((one) => one.attempt);
-  const printing = inGroups(run.steps).filter(
-    ({ kind, step_id: id }) => kind === 'command' || kind === 'group' || id === step,
-  );
-  const { held } = log;
   return (
     <section aria-label="Log of the run" className="log-pane">
       <div className="filters">
-        {run.steps.length > 1 && (
-          <select
-            aria-label="Step"
-            value={step ?? ''}
-            onChange={(event) => go({ ...place, step: event.target.value || null, attempt: null, line: null })}
-          >
-            <option value="">all steps, by time</option>
-            {printing.map(({ step_id: id }) => (
-              <option key={id}>{id}</option>
-            ))}
-          </select>
-        )}
-        {attemptsOfStep.length > 1 && (
-          <select
-            aria-label="Attempt"
-            value={attempt ?? ''}
-            onChange={(event) => go({ ...place, attempt: Number(event.target.value) || null, line: null })}
-          >
-            <option value="">all attempts</option>
-            {attemptsOfStep.map((one) => (
-              <option key={one} value={one}>
-                attempt {one}
-              </option>
-            ))}
-          </select>
-        )}
-        <fieldset className="chips">
-          <legend className="unseen">Level</legend>
-          {shownLevels.map((one) => (
-            <button
-              key={one}
-              type="button"
-              aria-pressed={level === one}
-              onClick={() => go({ ...place, level: one, line: null })}
-            >
-              {one === allLevels ? 'all' : one === 'error' ? one : `${one}+`}
-            </button>
-          ))}
-        </fieldset>
-        <input
-          type="search"
-          aria-label="Search the log"
-          defaultValue={find}
-          placeholder="Search this log"
-          onKeyDown={(event) => {
-            if (event.key !== 'Enter') return;
-            const text = event.currentTarget.value;
-            if (text !== find) go({ ...place, find: text, line: null });
-            else if (search.seq === null) search.again();
-            else turn(event.shiftKey ? 1 : -1);
-          }}
-          onChange={(event) => event.target.value === '' && find !== '' && go({ ...place, find: '' })}
-        />
-        {find !== '' && (
-          <span className="found">
-            <span role="status">{search.words}</span>
-            <button type="button" aria-label="Previous hit" disabled={!search.hasOthers} onClick={() => turn(-1)}>
-              ↑
-            </button>
-            <button type="button" aria-label="Next hit" disabled={!search.hasOthers} onClick={() => turn(1)}>
-              ↓
-            </button>
-          </span>
-        )}
+        <StepChoices {...o} ofOne={ofOne} />
+        <Levels place={place} go={go} />
+        <Search place={place} go={go} search={search} />
         <span className="space" />
         <button type="button" aria-pressed={hasTime} onClick={() => setTime(!hasTime)}>
           Times
@@ -140,13 +69,8 @@ export function LogPane(o: {
         </button>
       </div>
       {(error ?? log.error) !== null && <ErrorNote text={error ?? log.error ?? ''} />}
-      {held?.isExpired && <Empty>The log has been removed, as its retention says.</Empty>}
-      {!held && log.error === null && <Loading what="the log" />}
-      {held && held.lines.length === 0 && !held.isExpired && <Empty>{emptyWords(run, ofOne)}</Empty>}
-      {held?.isToEnd && line !== null && line > (held.lines.at(-1)?.seq ?? 0) && (
-        <Empty>There is no line {line.toLocaleString('en')}: this is where the log ends.</Empty>
-      )}
-      {held && held.lines.length > 0 && (
+      <NoLines log={log} run={run} line={line} ofOne={ofOne} />
+      {log.held && log.held.lines.length > 0 && (
         <LogLines
           log={log}
           hrefOf={(seq) => hrefOf({ ...place, line: seq })}
@@ -159,6 +83,123 @@ export function LogPane(o: {
         />
       )}
     </section>
+  );
+}
+
+/** The step and the attempt that the lines are of, where there are several. */
+function StepChoices(o: LogPaneProps & { readonly ofOne: Step | undefined }): ReactNode {
+  const { run, place, go, ofOne } = o;
+  const { step, attempt } = place;
+  const attemptsOfStep = o.attempts.filter(({ step_id: id }) => id === ofOne?.step_id).map((one) => one.attempt);
+  const printing = inGroups(run.steps).filter(
+    ({ kind, step_id: id }) => kind === 'command' || kind === 'group' || id === step,
+  );
+  return (
+    <>
+      {run.steps.length > 1 && (
+        <select
+          aria-label="Step"
+          value={step ?? ''}
+          onChange={(event) => go({ ...place, step: event.target.value || null, attempt: null, line: null })}
+        >
+          <option value="">all steps, by time</option>
+          {printing.map(({ step_id: id }) => (
+            <option key={id}>{id}</option>
+          ))}
+        </select>
+      )}
+      {attemptsOfStep.length > 1 && (
+        <select
+          aria-label="Attempt"
+          value={attempt ?? ''}
+          onChange={(event) => go({ ...place, attempt: Number(event.target.value) || null, line: null })}
+        >
+          <option value="">all attempts</option>
+          {attemptsOfStep.map((one) => (
+            <option key={one} value={one}>
+              attempt {one}
+            </option>
+          ))}
+        </select>
+      )}
+    </>
+  );
+}
+
+function Levels({ place, go }: PlaceProps): ReactNode {
+  return (
+    <fieldset className="chips">
+      <legend className="unseen">Level</legend>
+      {shownLevels.map((one) => (
+        <button
+          key={one}
+          type="button"
+          aria-pressed={place.level === one}
+          onClick={() => go({ ...place, level: one, line: null })}
+        >
+          {one === allLevels ? 'all' : one === 'error' ? one : `${one}+`}
+        </button>
+      ))}
+    </fieldset>
+  );
+}
+
+function Search({ place, go, search }: PlaceProps & { readonly search: LogSearch }): ReactNode {
+  const { find } = place;
+  // A line of the URL is left for the next hit.
+  const turn = (by: 1 | -1): void => {
+    if (place.line !== null) go({ ...place, line: null });
+    search.turn(by);
+  };
+  return (
+    <>
+      <input
+        type="search"
+        aria-label="Search the log"
+        defaultValue={find}
+        placeholder="Search this log"
+        onKeyDown={(event) => {
+          if (event.key !== 'Enter') return;
+          const text = event.currentTarget.value;
+          if (text !== find) go({ ...place, find: text, line: null });
+          else if (search.seq === null) search.again();
+          else turn(event.shiftKey ? 1 : -1);
+        }}
+        onChange={(event) => event.target.value === '' && find !== '' && go({ ...place, find: '' })}
+      />
+      {find !== '' && (
+        <span className="found">
+          <span role="status">{search.words}</span>
+          <button type="button" aria-label="Previous hit" disabled={!search.hasOthers} onClick={() => turn(-1)}>
+            ↑
+          </button>
+          <button type="button" aria-label="Next hit" disabled={!search.hasOthers} onClick={() => turn(1)}>
+            ↓
+          </button>
+        </span>
+      )}
+    </>
+  );
+}
+
+/** Why there are no lines, or not the one that was asked for. */
+function NoLines(o: {
+  readonly log: RunLog;
+  readonly run: Run;
+  readonly line: number | null;
+  readonly ofOne: Step | undefined;
+}): ReactNode {
+  const { line } = o;
+  const { held, error } = o.log;
+  if (!held) return error === null && <Loading what="the log" />;
+  return (
+    <>
+      {held.isExpired && <Empty>The log has been removed, as its retention says.</Empty>}
+      {held.lines.length === 0 && !held.isExpired && <Empty>{emptyWords(o.run, o.ofOne)}</Empty>}
+      {held.isToEnd && line !== null && line > (held.lines.at(-1)?.seq ?? 0) && (
+        <Empty>There is no line {line.toLocaleString('en')}: this is where the log ends.</Empty>
+      )}
+    </>
   );
 }
 

@@ -1,36 +1,52 @@
 // The log of a run as a page holds it: opened at its end, its start or around a line; it follows what the run prints, and
 // gets more when somebody scrolls out of it.
 
-import { useCallback, useEffect, useMemo, useRef, useState } from 'react';
+import {
+  type Dispatch,
+  type RefObject,
+  type SetStateAction,
+  useCallback,
+  useEffect,
+  useEffectEvent,
+  useMemo,
+  useRef,
+  useState,
+} from 'react';
 import { errorText } from '../../client/error-words.ts';
 import {
   type LogFilter,
   type LogSource,
+  type LogStart,
   linesAfter,
   linesBefore,
   readPage,
   startsLog,
+  toLine,
   toQuery,
 } from '../../client/log-pages.ts';
+import { appended, extended, type LogStretch, prepended } from '../../client/log-stretch.ts';
 import type { LogLine } from '../../domain/log-line.ts';
 import { useClient } from '../session/session.tsx';
 import { keepOpen, useVisible } from '../session/streams.ts';
-import { appended, extended, type LogStretch, mostLines, prepended } from './log-stretch.ts';
-
-/** `end`, `first`, or around the line of this `seq`. */
-export type LogStart = 'end' | 'first' | number;
 
 /** What is, or was, read afresh; another object each time. */
 export type Opening = { readonly source: Omit<LogSource, 'signal'>; readonly start: LogStart };
 
+type Held = LogStretch<LogLine> & {
+  /** The run had a log that retention has removed. */
+  readonly isExpired: boolean;
+};
+
 type Opened = {
   readonly opening: Opening;
-  readonly held: LogStretch | null;
+  readonly held: Held | null;
   /** The last line that is known of, held or not; null: somewhere behind what is held. */
   readonly toldSeq: number | null;
   /** How many lines have come live since it was opened. */
   readonly liveCount: number;
 };
+
+type SetOpened = Dispatch<SetStateAction<Opened>>;
 
 export type RunLog = Pick<Opened, 'opening' | 'held' | 'liveCount'> & {
   readonly error: string | null;
@@ -41,6 +57,8 @@ export type RunLog = Pick<Opened, 'opening' | 'held' | 'liveCount'> & {
   readonly look: (at: 'end' | number) => void;
 };
 
+/** So many stay light on a page. */
+const mostLines = 2_000;
 /** So many are drawn within a frame or two. */
 const firstLines = 500;
 const linesAbove = 200;
@@ -50,7 +68,6 @@ const readMs = 30_000;
 /** `start` is where it opens, also when the filter leads to another log; a level leaves the reader in place. */
 export function useRunLog(runId: string, filter: LogFilter, start: LogStart): RunLog {
   const client = useClient();
-  const isVisible = useVisible();
   const lookedAt = useRef<LogStart>(start);
   const { level, stepId, attempt = null } = filter;
   const source = useMemo(
@@ -65,7 +82,19 @@ export function useRunLog(runId: string, filter: LogFilter, start: LogStart): Ru
   }
   const [opened, setOpened] = useState<Opened>({ opening: wanted, held: null, toldSeq: null, liveCount: 0 });
   const [error, setError] = useState<string | null>(null);
+  useOpening(wanted, setOpened, setError);
+  useLiveLines(opened, setOpened, { isWanted: opened.opening === wanted, lookedAt });
+  const more = useMoreLines(opened, setOpened, setError);
+  const jump = useCallback((to: LogStart) => setWanted((now) => ({ ...now, start: to })), []);
+  const look = useCallback((at: 'end' | number) => {
+    lookedAt.current = at;
+  }, []);
+  const { opening, held, liveCount } = opened;
+  return { opening, held, liveCount, error, jump, look, ...more };
+}
 
+/** Reads what is wanted. */
+function useOpening(wanted: Opening, setOpened: SetOpened, setError: (error: string | null) => void): void {
   useEffect(() => {
     const ending = new AbortController();
     setError(null);
@@ -84,56 +113,48 @@ export function useRunLog(runId: string, filter: LogFilter, start: LogStart): Ru
       },
     );
     return () => ending.abort();
-  }, [wanted]);
+  }, [wanted, setOpened, setError]);
+}
 
-  const { opening, held } = opened;
-  const setHeld = useCallback(
-    (change: (held: LogStretch) => LogStretch) =>
-      setOpened((now) => {
-        if (now.opening !== opening || !now.held) return now;
-        const next = change(now.held);
-        return {
-          ...now,
-          held: next,
-          toldSeq: next.isToEnd ? Math.max(now.toldSeq ?? 0, lastOf(next)) : now.toldSeq,
-        };
-      }),
-    [opening],
-  );
-
-  const latest = useRef(opened);
-  latest.current = opened;
+/** Follows what the run prints; for somebody who has left the end, what comes there is counted. */
+function useLiveLines(
+  opened: Opened,
+  setOpened: SetOpened,
+  o: { readonly isWanted: boolean; readonly lookedAt: RefObject<LogStart> },
+): void {
+  const { opening, held, toldSeq } = opened;
+  const isVisible = useVisible();
   const isToEnd = held?.isToEnd ?? false;
-  // Of somebody who has left the end, what comes there is counted.
-  const isLive = isVisible && opening === wanted && opened.toldSeq !== null;
+  const isLive = isVisible && o.isWanted && toldSeq !== null;
+  /** What is known of when the stream is opened. */
+  const known = useEffectEvent(() => ({ told: toldSeq ?? 0, last: isToEnd && held ? lastOf(held) : (toldSeq ?? 0) }));
+  const { lookedAt } = o;
   useEffect(() => {
     if (!isLive) return undefined;
     const ending = new AbortController();
-    const from = latest.current;
-    let told = from.toldSeq ?? 0;
-    let lastId = String(isToEnd && from.held ? lastOf(from.held) : told);
+    let { told, last } = known();
     let newCount = 0;
     let waiting: LogLine[] = [];
     let timer: ReturnType<typeof setTimeout> | undefined;
     const draw = (): void => {
       timer = undefined;
-      const [lines, count, toldSeq] = [waiting, newCount, told];
+      const [lines, count, toldSeq, isFollowed] = [waiting, newCount, told, lookedAt.current === 'end'];
       [waiting, newCount] = [[], 0];
       setOpened((now) => {
         if (now.opening !== opening || !now.held) return now;
-        const next = appended(now.held, lines, lookedAt.current === 'end');
+        const next = appended(now.held, lines, { mostLines, isFollowed });
         return { ...now, held: next, toldSeq, liveCount: now.liveCount + count };
       });
     };
+    const { client, runId, filter } = opening.source;
     void keepOpen(ending.signal, async (signal) => {
-      const query = { ...toQuery(opening.source.filter), last_event_id: lastId };
-      const frames = client.stream('getRunLogs', { path: { run_id: runId }, query, signal });
-      for await (const { event, id, data } of frames) {
-        if (event !== 'log') continue;
-        lastId = id;
-        const line = toLine(id, data);
-        if (line.seq > told) newCount++;
-        told = Math.max(told, line.seq);
+      const query = { ...toQuery(filter), last_event_id: String(last) };
+      for await (const frame of client.stream('getRunLogs', { path: { run_id: runId }, query, signal })) {
+        if (frame.event !== 'log') continue;
+        const line = toLine(frame);
+        last = line.seq;
+        if (last > told) newCount++;
+        told = Math.max(told, last);
         if (isToEnd) waiting.push(line);
         if (waiting.length > 2 * mostLines) waiting = waiting.slice(-mostLines - 1);
         timer ??= setTimeout(draw, drawMs);
@@ -143,46 +164,60 @@ export function useRunLog(runId: string, filter: LogFilter, start: LogStart): Ru
       ending.abort();
       clearTimeout(timer);
     };
-  }, [client, runId, opening, isLive, isToEnd]);
+  }, [opening, setOpened, isLive, isToEnd, lookedAt]);
+}
 
+/** Reads on before and after what is held, one page at a time. */
+function useMoreLines(
+  { opening, held }: Opened,
+  setOpened: SetOpened,
+  setError: (error: string) => void,
+): Pick<RunLog, 'earlier' | 'later'> {
   const isReading = useRef(false);
   const more = useCallback(
-    (read: (source: LogSource) => Promise<(held: LogStretch) => LogStretch>) => {
+    (read: (source: LogSource) => Promise<(held: Held) => Held>) => {
       if (isReading.current) return;
       isReading.current = true;
       read({ ...opening.source, signal: AbortSignal.timeout(readMs) })
         .finally(() => {
           isReading.current = false;
         })
-        .then(setHeld, (error: unknown) => setError(errorText(error)));
+        .then(
+          (change) => setOpened((now) => (now.opening === opening ? changed(now, change) : now)),
+          (error: unknown) => setError(errorText(error)),
+        );
     },
-    [opening, setHeld],
+    [opening, setOpened, setError],
   );
   const first = held?.lines[0]?.seq;
   const last = held?.lines.at(-1)?.seq;
   const isFromStart = held?.isFromStart ?? true;
+  const isToEnd = held?.isToEnd ?? false;
   const earlier = useCallback(() => {
     if (first === undefined || isFromStart) return;
     more(async (source) => {
       const before = await linesBefore(source, first, firstLines);
-      return (now) => (now.lines[0]?.seq === first ? prepended(now, before.lines, before.isFromStart) : now);
+      return (now) => (now.lines[0]?.seq === first ? prepended(now, before, mostLines) : now);
     });
   }, [more, first, isFromStart]);
   const later = useCallback(() => {
     if (last === undefined || isToEnd) return;
     more(async (source) => {
       const after = await linesAfter(source, last, firstLines);
-      return (now) => (now.lines.at(-1)?.seq === last ? extended(now, after.lines, after.isLast) : now);
+      return (now) => (now.lines.at(-1)?.seq === last ? extended(now, after, mostLines) : now);
     });
   }, [more, last, isToEnd]);
-  const jump = useCallback((to: LogStart) => setWanted((now) => ({ ...now, start: to })), []);
-  const look = useCallback((at: 'end' | number) => {
-    lookedAt.current = at;
-  }, []);
-  return { opening, held, liveCount: opened.liveCount, error, jump, earlier, later, look };
+  return { earlier, later };
 }
 
-async function openedLog(source: LogSource, start: LogStart): Promise<LogStretch> {
+function changed(opened: Opened, change: (held: Held) => Held): Opened {
+  if (!opened.held) return opened;
+  const held = change(opened.held);
+  const toldSeq = held.isToEnd ? Math.max(opened.toldSeq ?? 0, lastOf(held)) : opened.toldSeq;
+  return { ...opened, held, toldSeq };
+}
+
+async function openedLog(source: LogSource, start: LogStart): Promise<Held> {
   if (start === 'end') {
     const { lines, isExpired } = await readPage(source, { tail: firstLines });
     return { lines, isFromStart: startsLog(lines), isToEnd: true, isExpired };
@@ -196,11 +231,6 @@ async function openedLog(source: LogSource, start: LogStart): Promise<LogStretch
   return { lines: [...before.lines, ...page.lines], isFromStart, isToEnd: page.isLast, isExpired: page.isExpired };
 }
 
-function lastOf({ lines }: LogStretch): number {
+function lastOf({ lines }: Held): number {
   return lines.at(-1)?.seq ?? 0;
-}
-
-function toLine(id: string, data: Readonly<Record<string, unknown>>): LogLine {
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a frame is a line without its seq, by the contract
-  return { ...data, seq: Number(id) } as LogLine;
 }

@@ -11,7 +11,7 @@ import { useLoaded } from '../session/loading.ts';
 import { useRequestKeys } from '../session/request-keys.ts';
 import { useScopes } from '../session/scopes.tsx';
 import { useClient } from '../session/session.tsx';
-import { Dialog } from '../widgets/Dialog.tsx';
+import { Confirm } from '../widgets/Dialog.tsx';
 import { ErrorNote, Time } from '../widgets/Notes.tsx';
 import { jobPath, type Run, runPath, type Step } from '../words.ts';
 import { type Happened, readRunEvents } from './run-events.ts';
@@ -21,102 +21,20 @@ type Act = (action: (client: Client) => Promise<unknown>) => void;
 /** `nudge` grows with what happens to the run. */
 export function RunActions(o: { readonly run: Run; readonly again: () => void; readonly nudge: number }): ReactNode {
   const { run, again } = o;
-  const client = useClient();
-  const [, navigate] = useLocation();
-  const once = useRequestKeys();
   const [error, setError] = useState<string | null>(null);
-  const [isBusy, setBusy] = useState(false);
   const [isAsking, setAsking] = useState(false);
-  const [isAsked, setAsked] = useState(false);
-  const [isKilling, setKilling] = useState(false);
-  const [asks, setAsks] = useState(0);
-  const [fromStep, setFromStep] = useState('');
-  const path = { run_id: run.run_id };
+  const cancels = useCancels(run, again, setError);
+  const { act, isBusy } = useAct(again, setError);
   const isOver = isFinished(run.status);
   const may = useScopes();
-
-  const act: Act = (action) => {
-    setBusy(true);
-    setError(null);
-    action(client)
-      .catch((error: unknown) => setError(errorText(error)))
-      .finally(() => {
-        setBusy(false);
-        again();
-      });
-  };
-  // These are answered when the processes are gone; the page shows how far that is meanwhile.
-  const cancel = (query: { force?: boolean }, setGoing: (isGoing: boolean) => void): void => {
-    setGoing(true);
-    setAsks((count) => count + 1);
-    setError(null);
-    client
-      .call('cancelRun', { path, query })
-      .catch((error: unknown) => setError(errorText(error)))
-      .finally(() => {
-        setGoing(false);
-        again();
-      });
-    setTimeout(again, 300);
-  };
-  const rerun = (body: BodyOf<'rerunRun'>): void =>
-    act(async () => {
-      const { run_id: runId } = await once(JSON.stringify({ path, body }), (headers) =>
-        client.call('rerunRun', { path, body, headers }),
-      );
-      navigate(runPath(runId));
-    });
-  const isCancelling = run.cancel_requested_at !== null && !isOver;
   return (
     <>
       {may('runs:write') && (
         <div className="actions">
-          {!isOver && !isCancelling && (
-            <button type="button" className="danger" disabled={isAsked} onClick={() => setAsking(true)}>
-              Cancel
-            </button>
-          )}
-          {isCancelling && (
-            <button
-              type="button"
-              className="danger"
-              disabled={isKilling}
-              onClick={() => cancel({ force: true }, setKilling)}
-            >
-              Kill now
-            </button>
-          )}
-          {isOver && (
-            <>
-              <button type="button" disabled={isBusy} onClick={() => rerun({ from: 'start' })}>
-                Rerun
-              </button>
-              {run.status === 'failed' && run.steps.length > 1 && (
-                <button type="button" disabled={isBusy} onClick={() => rerun({ from: 'failed' })}>
-                  Rerun what failed
-                </button>
-              )}
-              {run.steps.length > 1 && (
-                <select
-                  aria-label="Step to rerun from"
-                  value={fromStep}
-                  disabled={isBusy}
-                  onChange={(event) => setFromStep(event.target.value)}
-                >
-                  <option value="">Rerun from…</option>
-                  {run.steps
-                    .filter((step) => step.instance_of === null)
-                    .map((step) => (
-                      <option key={step.step_id}>{step.step_id}</option>
-                    ))}
-                </select>
-              )}
-              {fromStep !== '' && (
-                <button type="button" disabled={isBusy} onClick={() => rerun({ from: { step: fromStep } })}>
-                  Rerun from {fromStep}
-                </button>
-              )}
-            </>
+          {isOver ? (
+            <RerunButtons run={run} act={act} isBusy={isBusy} />
+          ) : (
+            <CancelButton run={run} cancels={cancels} ask={() => setAsking(true)} />
           )}
           <Link
             className="button"
@@ -127,7 +45,9 @@ export function RunActions(o: { readonly run: Run; readonly again: () => void; r
         </div>
       )}
       {error !== null && <ErrorNote text={error} />}
-      {(isAsked || run.cancel_requested_at !== null) && <Ladder run={run} nudge={o.nudge} asks={asks} />}
+      {(cancels.isAsked || run.cancel_requested_at !== null) && (
+        <Ladder run={run} nudge={o.nudge} asks={cancels.asks} />
+      )}
       {run.steps
         .filter(({ status }) => status === 'waiting_approval')
         .map((step) => (
@@ -141,24 +61,123 @@ export function RunActions(o: { readonly run: Run; readonly again: () => void; r
           />
         ))}
       {isAsking && (
-        <Dialog title="Cancel this run?" close={() => setAsking(false)}>
-          <p>Its processes are told to end, and killed once its grace period is over.</p>
-          <div className="actions">
-            <button
-              type="button"
-              className="danger"
-              onClick={() => {
-                setAsking(false);
-                cancel({}, setAsked);
-              }}
-            >
-              Cancel the run
-            </button>
-            <button type="button" onClick={() => setAsking(false)}>
-              Leave it
-            </button>
-          </div>
-        </Dialog>
+        <Confirm
+          title="Cancel this run?"
+          text="Its processes are told to end, and killed once its grace period is over."
+          yes="Cancel the run"
+          no="Leave it"
+          confirm={cancels.cancel}
+          close={() => setAsking(false)}
+        />
+      )}
+    </>
+  );
+}
+
+type SetError = (error: string | null) => void;
+
+function useAct(again: () => void, setError: SetError): { readonly act: Act; readonly isBusy: boolean } {
+  const client = useClient();
+  const [isBusy, setBusy] = useState(false);
+  const act: Act = (action) => {
+    setBusy(true);
+    setError(null);
+    action(client)
+      .catch((error: unknown) => setError(errorText(error)))
+      .finally(() => {
+        setBusy(false);
+        again();
+      });
+  };
+  return { act, isBusy };
+}
+
+type Cancels = {
+  readonly cancel: () => void;
+  readonly kill: () => void;
+  readonly isAsked: boolean;
+  readonly isKilling: boolean;
+  /** How often one of the two was asked for. */
+  readonly asks: number;
+};
+
+/** These are answered when the processes are gone; the page shows how far that is meanwhile. */
+function useCancels(run: Run, again: () => void, setError: SetError): Cancels {
+  const client = useClient();
+  const [isAsked, setAsked] = useState(false);
+  const [isKilling, setKilling] = useState(false);
+  const [asks, setAsks] = useState(0);
+  const end = (query: { force?: boolean }, setGoing: (isGoing: boolean) => void): void => {
+    setGoing(true);
+    setAsks((count) => count + 1);
+    setError(null);
+    client
+      .call('cancelRun', { path: { run_id: run.run_id }, query })
+      .catch((error: unknown) => setError(errorText(error)))
+      .finally(() => {
+        setGoing(false);
+        again();
+      });
+    setTimeout(again, 300);
+  };
+  return { cancel: () => end({}, setAsked), kill: () => end({ force: true }, setKilling), isAsked, isKilling, asks };
+}
+
+function CancelButton(o: { readonly run: Run; readonly cancels: Cancels; readonly ask: () => void }): ReactNode {
+  const { isAsked, isKilling, kill } = o.cancels;
+  return o.run.cancel_requested_at === null ? (
+    <button key="cancel" type="button" className="danger" disabled={isAsked} onClick={o.ask}>
+      Cancel
+    </button>
+  ) : (
+    <button key="kill" type="button" className="danger" disabled={isKilling} onClick={kill}>
+      Kill now
+    </button>
+  );
+}
+
+function RerunButtons(o: { readonly run: Run; readonly act: Act; readonly isBusy: boolean }): ReactNode {
+  const { run, isBusy } = o;
+  const [, navigate] = useLocation();
+  const once = useRequestKeys();
+  const [fromStep, setFromStep] = useState('');
+  const path = { run_id: run.run_id };
+  const rerun = (body: BodyOf<'rerunRun'>): void =>
+    o.act(async (client) => {
+      const { run_id: runId } = await once(JSON.stringify({ path, body }), (headers) =>
+        client.call('rerunRun', { path, body, headers }),
+      );
+      navigate(runPath(runId));
+    });
+  return (
+    <>
+      <button type="button" disabled={isBusy} onClick={() => rerun({ from: 'start' })}>
+        Rerun
+      </button>
+      {run.status === 'failed' && run.steps.length > 1 && (
+        <button type="button" disabled={isBusy} onClick={() => rerun({ from: 'failed' })}>
+          Rerun what failed
+        </button>
+      )}
+      {run.steps.length > 1 && (
+        <select
+          aria-label="Step to rerun from"
+          value={fromStep}
+          disabled={isBusy}
+          onChange={(event) => setFromStep(event.target.value)}
+        >
+          <option value="">Rerun from…</option>
+          {run.steps
+            .filter((step) => step.instance_of === null)
+            .map((step) => (
+              <option key={step.step_id}>{step.step_id}</option>
+            ))}
+        </select>
+      )}
+      {fromStep !== '' && (
+        <button type="button" disabled={isBusy} onClick={() => rerun({ from: { step: fromStep } })}>
+          Rerun from {fromStep}
+        </button>
       )}
     </>
   );

@@ -7,7 +7,7 @@ import { isFinished } from '../../domain/run.ts';
 import { useRequestKeys } from '../session/request-keys.ts';
 import { useScopes } from '../session/scopes.tsx';
 import { useClient } from '../session/session.tsx';
-import { Dialog } from '../widgets/Dialog.tsx';
+import { Confirm } from '../widgets/Dialog.tsx';
 import type { RunRows } from './run-rows.ts';
 
 const atOnce = 3;
@@ -22,42 +22,16 @@ export function Bulk(o: {
   const client = useClient();
   const mayChange = useScopes()('runs:write');
   const once = useRequestKeys();
-  const [note, setNote] = useState<string | null>(null);
+  const { note, isBusy, each } = useEach((runId) => o.choose([runId], false));
   /** When the first of those that were begun again was made. */
   const [begunAt, setBegunAt] = useState<string | null>(null);
-  const [isBusy, setBusy] = useState(false);
   const [isAsking, setAsking] = useState(false);
   const { rows, total } = o.rows;
   const chosen = mayChange ? rows.filter(({ run_id: id }) => o.chosen.has(id)) : [];
   const open = chosen.filter(({ status }) => !isFinished(status));
   const over = chosen.filter(({ status }) => isFinished(status));
-
-  async function each(
-    words: { readonly doing: string; readonly done: string },
-    ids: readonly string[],
-    act: (runId: string) => Promise<unknown>,
-  ): Promise<void> {
-    setBusy(true);
-    const errors: string[] = [];
-    const left = [...ids];
-    const work = async (): Promise<void> => {
-      for (let id = left.shift(); id !== undefined; id = left.shift()) {
-        setNote(`${words.doing}: ${left.length} of ${ids.length} to come…`);
-        try {
-          await act(id);
-          o.choose([id], false);
-        } catch (error) {
-          errors.push(`${id}: ${errorText(error)}`);
-        }
-      }
-    };
-    await Promise.all(Array.from({ length: atOnce }, work));
-    setNote([`${words.done}: ${ids.length - errors.length} of ${ids.length}.`, ...errors].join(' '));
-    setBusy(false);
-  }
   const idsOf = (of: typeof chosen): string[] => of.map(({ run_id: id }) => id);
   const cancel = (): void => {
-    setAsking(false);
     setBegunAt(null);
     void each({ doing: 'Cancelling', done: 'Told to end' }, idsOf(open), o.cancel);
   };
@@ -99,21 +73,43 @@ export function Bulk(o: {
       {note !== null && <span role="status">{note}</span>}
       {begunAt !== null && !isBusy && <Link href={`/runs?q=${encodeURIComponent(`since:${begunAt}`)}`}>Show them</Link>}
       {isAsking && (
-        <Dialog
+        <Confirm
           title={open.length === 1 ? 'Cancel one run?' : `Cancel ${open.length} runs?`}
+          text="Their processes are told to end, and killed once their grace period is over."
+          yes={`Cancel ${open.length === 1 ? 'the run' : 'the runs'}`}
+          no={`Leave ${open.length === 1 ? 'it' : 'them'}`}
+          confirm={cancel}
           close={() => setAsking(false)}
-        >
-          <p>Their processes are told to end, and killed once their grace period is over.</p>
-          <div className="actions">
-            <button type="button" className="danger" onClick={cancel}>
-              Cancel {open.length === 1 ? 'the run' : 'the runs'}
-            </button>
-            <button type="button" onClick={() => setAsking(false)}>
-              Leave {open.length === 1 ? 'it' : 'them'}
-            </button>
-          </div>
-        </Dialog>
+        />
       )}
     </div>
   );
+}
+
+type Words = { readonly doing: string; readonly done: string };
+
+/** Does something with several runs, a few at once, and says how far that is. @param done leaves a run that it is done with */
+function useEach(done: (runId: string) => void) {
+  const [note, setNote] = useState<string | null>(null);
+  const [isBusy, setBusy] = useState(false);
+  async function each(words: Words, ids: readonly string[], act: (runId: string) => Promise<unknown>): Promise<void> {
+    setBusy(true);
+    const errors: string[] = [];
+    const left = [...ids];
+    const work = async (): Promise<void> => {
+      for (let id = left.shift(); id !== undefined; id = left.shift()) {
+        setNote(`${words.doing}: ${left.length} of ${ids.length} to come…`);
+        try {
+          await act(id);
+          done(id);
+        } catch (error) {
+          errors.push(`${id}: ${errorText(error)}`);
+        }
+      }
+    };
+    await Promise.all(Array.from({ length: atOnce }, work));
+    setNote([`${words.done}: ${ids.length - errors.length} of ${ids.length}.`, ...errors].join(' '));
+    setBusy(false);
+  }
+  return { note, isBusy, each };
 }

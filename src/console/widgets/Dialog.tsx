@@ -27,3 +27,35 @@ export function Dialog(o: {
     </dialog>
   );
 }
+
+/** Asks before something is done that cannot be undone. */
+export function Confirm(o: {
+  readonly title: string;
+  /** What would happen. */
+  readonly text: string;
+  readonly yes: string;
+  readonly no: string;
+  readonly confirm: () => void;
+  readonly close: () => void;
+}): ReactNode {
+  return (
+    <Dialog title={o.title} close={o.close}>
+      <p>{o.text}</p>
+      <div className="actions">
+        <button
+          type="button"
+          className="danger"
+          onClick={() => {
+            o.close();
+            o.confirm();
+          }}
+        >
+          {o.yes}
+        </button>
+        <button type="button" onClick={o.close}>
+          {o.no}
+        </button>
+      </div>
+    </Dialog>
+  );
+}

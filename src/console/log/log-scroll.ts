@@ -1,0 +1,158 @@
+// Where the lines of a log are scrolled to: they stay where they are when anything about them grows, and follow the end where
+// somebody looks at it.
+
+import { type RefObject, useEffect, useEffectEvent, useLayoutEffect, useRef, useState } from 'react';
+import type { Opening, RunLog } from './run-log.ts';
+
+/** What keeps its place in the pane: the end of the log, or a line so far below the pane's edge. */
+type Anchor = 'end' | { readonly seq: number; readonly offset: number };
+
+export type LogScroll = {
+  readonly pane: RefObject<HTMLDivElement | null>;
+  readonly isFollowing: boolean;
+  /** How many lines have come at the end since the reader left it. */
+  readonly newCount: number;
+  readonly onScroll: () => void;
+  readonly toEnd: () => void;
+};
+
+const nearPx = 1_500;
+const atEndPx = 24;
+const rowPx = 20;
+
+/** @param marked the line that is brought into sight */
+export function useLogScroll(log: RunLog, marked: number | null): LogScroll {
+  const { held, look, opening, liveCount, jump } = log;
+  const pane = useRef<HTMLDivElement>(null);
+  /** How many lines had come when the reader left the end; null: it is followed. */
+  const [leftAt, setLeftAt] = useState(opening.start === 'end' ? null : 0);
+  const anchor = useRef<Anchor>('end');
+  /** Where it was put last: a scroll that finds it there was not the reader's. */
+  const putAt = useRef(0);
+  const placed = useRef<Opening | null>(null);
+
+  function hold(next: Anchor): void {
+    anchor.current = next;
+    setLeftAt((now) => (next === 'end' ? null : (now ?? liveCount)));
+    look(next === 'end' ? next : next.seq);
+  }
+
+  const bring = useEffectEvent((shown: HTMLElement, row: HTMLElement, offset: number) => {
+    shown.scrollTop = row.offsetTop - offset;
+    putAt.current = shown.scrollTop;
+    hold({ seq: seqOf(row), offset: row.offsetTop - shown.scrollTop });
+  });
+
+  const keep = useEffectEvent(() => {
+    const shown = pane.current;
+    if (!shown) return;
+    putTo(shown, anchor.current);
+    putAt.current = shown.scrollTop;
+    fill(shown, log);
+  });
+
+  const place = useEffectEvent((shown: HTMLElement, { start }: Opening) => {
+    const row = start === 'end' ? null : rowFrom(shown, start === 'first' ? 0 : start);
+    const before = anchor.current;
+    setLeftAt(row ? 0 : null);
+    if (!row) hold('end');
+    else if (start === 'first') bring(shown, row, row.offsetTop);
+    else bring(shown, row, before !== 'end' && before.seq === start ? before.offset : shown.clientHeight / 3);
+  });
+
+  const isFollowing = leftAt === null;
+  useLayoutEffect(() => {
+    const shown = pane.current;
+    if (!shown || !held) return;
+    // Once for each opening, when its lines are there.
+    if (placed.current !== opening) place(shown, opening);
+    placed.current = opening;
+    keep();
+  }, [held, opening, isFollowing]);
+
+  useResized(pane, () => keep());
+
+  useEffect(() => {
+    const shown = pane.current;
+    if (marked === null || !shown) return;
+    const row = rowFrom(shown, marked);
+    if (row && seqOf(row) === marked) bring(shown, row, shown.clientHeight / 3);
+    else jump(marked);
+  }, [marked, jump]);
+
+  function onScroll(): void {
+    const shown = pane.current;
+    if (!shown || Math.abs(shown.scrollTop - putAt.current) < 1) return;
+    const isAtEnd = belowOf(shown) < (shown.scrollTop > putAt.current ? atEndPx : 2);
+    putAt.current = shown.scrollTop;
+    hold(isAtEnd && held?.isToEnd ? 'end' : (anchorOf(shown) ?? 'end'));
+    fill(shown, log);
+  }
+  const toEnd = (): void => (held?.isToEnd ? hold('end') : jump('end'));
+  return { pane, isFollowing, newCount: isFollowing ? 0 : Math.max(0, liveCount - leftAt), onScroll, toEnd };
+}
+
+function fill(shown: HTMLElement, { earlier, later }: RunLog): void {
+  if (shown.scrollTop < nearPx) earlier();
+  if (belowOf(shown) < nearPx) later();
+}
+
+function putTo(shown: HTMLElement, at: Anchor): void {
+  if (at === 'end') {
+    shown.scrollTop = shown.scrollHeight;
+    return;
+  }
+  const row = rowFrom(shown, at.seq);
+  // Of a line that is no longer as high, a part stays in sight.
+  if (row) shown.scrollTop = row.offsetTop - Math.max(at.offset, rowPx - row.offsetHeight);
+}
+
+/** Rows that come into sight turn out higher than was assumed; with the width of the pane, or its wrapping, all of them change. */
+function useResized(pane: RefObject<HTMLElement | null>, changed: () => void): void {
+  const onResize = useEffectEvent(changed);
+  useEffect(() => {
+    const shown = pane.current;
+    const lines = shown?.firstElementChild;
+    if (!shown || !lines) return undefined;
+    const watch = new ResizeObserver(() => onResize());
+    watch.observe(shown);
+    watch.observe(lines);
+    return () => watch.disconnect();
+  }, [pane]);
+}
+
+function belowOf({ scrollHeight, scrollTop, clientHeight }: HTMLElement): number {
+  return scrollHeight - scrollTop - clientHeight;
+}
+
+function seqOf(row: HTMLElement): number {
+  return Number(row.dataset.seq);
+}
+
+/** The row of this line, or what is held of those behind it; the last where there is none. */
+function rowFrom(pane: HTMLElement, seq: number): HTMLElement | null {
+  return firstRow(pane, (row) => seqOf(row) >= seq);
+}
+
+export function firstInSight(pane: HTMLElement): HTMLElement | null {
+  return firstRow(pane, (row) => row.offsetTop + row.offsetHeight > pane.scrollTop);
+}
+
+/** Of rows that are in order, the first that is far enough; else the last. */
+function firstRow(pane: HTMLElement, isFarEnough: (row: HTMLElement) => boolean): HTMLElement | null {
+  const rows = pane.firstElementChild?.children ?? [];
+  let [low, high] = [0, rows.length - 1];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    const row = rows[middle];
+    if (row instanceof HTMLElement && isFarEnough(row)) high = middle;
+    else low = middle + 1;
+  }
+  const row = rows[low];
+  return row instanceof HTMLElement ? row : null;
+}
+
+function anchorOf(pane: HTMLElement): Anchor | null {
+  const row = firstInSight(pane);
+  return row && { seq: seqOf(row), offset: row.offsetTop - pane.scrollTop };
+}

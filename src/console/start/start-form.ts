@@ -1,0 +1,133 @@
+// The state of the form that starts a job, or runs one of its runs again: what is typed, what the server says of it, and the
+// words for both.
+
+import { useCallback, useEffect, useMemo, useRef } from 'react';
+import { useSearch } from 'wouter';
+import { type Outlook, type OutlookWords, outlookWords } from '../../client/outlook.ts';
+import type { AnswerOf } from '../../contract/operations.ts';
+import { type ArgumentField, argumentFields } from '../../domain/argument-fields.ts';
+import { type ArgumentError, type FormErrors, placeErrors } from '../../domain/filled-fields.ts';
+import { type EarlierRun, useEarlierRun } from './earlier-run.ts';
+import { besideFields, type FieldTexts, openArguments, typedSecrets } from './form-texts.ts';
+import { useOutlook } from './Plan.tsx';
+import { notRight, useStartRequest } from './start-request.ts';
+import { type TypedArguments, useTypedArguments } from './typed-arguments.ts';
+
+const noErrors: readonly ArgumentError[] = [];
+
+/** @param onFilledIn the arguments of an earlier run are about to be filled in */
+export function useStartForm(job: AnswerOf<'getJob'>, onFilledIn: () => void) {
+  const earlier = earlierOf(new URLSearchParams(useSearch()));
+  const rerunOf = earlier?.isRerun ? earlier.runId : null;
+  const schema = JSON.stringify(job.args);
+  // A job that is read again with the same schema keeps what is typed.
+  const fields = useMemo(() => argumentFields(job.args), [schema]);
+  const typed = useTypedArguments(job.id, fields, earlier);
+  const known = useEarlierRun(earlier, fields, (args) => {
+    onFilledIn();
+    return typed.fillIn(args);
+  });
+  const { filled, json, touched, read } = typed;
+  const { before } = known;
+  /** A rerun lays what is given over what was. */
+  const planned = useMemo(
+    () => (before === null ? read.args : { ...openArguments(fields, before), ...read.args }),
+    [fields, before, read],
+  );
+  const request = useStartRequest(job.id, rerunOf);
+  const { note, setNote, isTried } = request;
+  const outlook = useOutlook(job.id, planned, request.losses);
+  useFoundAgain(outlook, () => setNote(null));
+  const errors: readonly ArgumentError[] = outlook?.kind === 'errors' ? outlook.errors : noErrors;
+  const fieldErrors = useMemo(
+    () => formErrors(fields, { filled, json, read }, errors, rerunOf !== null),
+    [fields, filled, json, read, errors, rerunOf],
+  );
+  // Nobody is told that a field is missing before it was their turn to fill it in.
+  const shownErrors = new Map([...fieldErrors.byField].filter(([index]) => isTried || touched.has(index)));
+  const isUntouched =
+    earlier === null && !typed.isTyped && !isTried && errors.every(({ keyword }) => keyword === 'required');
+  const words = formWords(outlook, fieldErrors, { isUntouched, isRerun: rerunOf !== null });
+  return {
+    ...{ rerunOf, known, fields, typed, request, outlook, errors, fieldErrors, shownErrors },
+    ...useChanges(typed, setNote),
+    secrets: typedSecrets(fields, filled).map((index) => fields[index]?.path.join('.') ?? ''),
+    words,
+    /** The note says what `words` would. */
+    isSaid:
+      note !== null && (note === words.text || words.tone === 'good' || (note === notRight && words.tone === 'bad')),
+    planNote: rerunOf === null ? null : changedWords(job, rerunOf, known.revision),
+  };
+}
+
+function earlierOf(asked: URLSearchParams): EarlierRun | null {
+  const rerunOf = asked.get('rerun');
+  const runId = rerunOf ?? asked.get('from');
+  return runId === null ? null : { runId, isRerun: rerunOf !== null };
+}
+
+/** Changes of what is typed: what was said before holds no more. */
+function useChanges(typed: TypedArguments, setNote: (note: string | null) => void) {
+  const { change: changeField, writeJson, turnOver, json } = typed;
+  const change = useCallback(
+    (index: number, next: FieldTexts) => {
+      changeField(index, next);
+      setNote(null);
+    },
+    [changeField, setNote],
+  );
+  return {
+    change,
+    changeJson(text: string): void {
+      writeJson(text);
+      setNote(null);
+    },
+    turnOver(): void {
+      const names = turnOver().join(', ');
+      if (names !== '')
+        setNote(`No field can hold this as it is written: ${names}. Without it, there are fields again.`);
+      else if (json !== null) setNote(null);
+    },
+  };
+}
+
+/** What was said of a server that could not be reached holds no more once it can. */
+function useFoundAgain(outlook: Outlook | null, found: () => void): void {
+  const isLost = outlook?.kind === 'none';
+  const wasLost = useRef(isLost);
+  useEffect(() => {
+    if (wasLost.current && !isLost) found();
+    wasLost.current = isLost;
+  }, [isLost]);
+}
+
+function formErrors(
+  fields: readonly ArgumentField[],
+  { filled, json, read }: Pick<TypedArguments, 'filled' | 'json' | 'read'>,
+  errors: readonly ArgumentError[],
+  isRerun: boolean,
+): FormErrors {
+  const { byField: placed, others } = placeErrors(json === null ? fields : [], errors, read.fieldErrors);
+  const byField = besideFields(fields, filled, placed, errors);
+  if (!isRerun) return { byField, others };
+  // What is left empty is as it was.
+  const isFilled = (index: number): boolean => (filled[index]?.texts.length ?? 0) > 0;
+  return { byField: new Map([...byField].filter(([index]) => isFilled(index))), others };
+}
+
+function formWords(
+  outlook: Outlook | null,
+  { byField, others }: FormErrors,
+  { isUntouched, isRerun }: { readonly isUntouched: boolean; readonly isRerun: boolean },
+): OutlookWords {
+  const count = byField.size + others.length;
+  if (isRerun && outlook?.kind === 'errors' && count === 0) return { text: 'Would run again with this.', tone: 'good' };
+  if (!isUntouched || count === 0) return outlookWords(outlook, count);
+  const text = count === 1 ? 'One required value is missing.' : `${count} required values are missing.`;
+  return { text, tone: 'open' };
+}
+
+function changedWords(job: AnswerOf<'getJob'>, rerunOf: string, revision: string | null): string | null {
+  if (revision === null || revision === job.revision) return null;
+  return `The job has changed since ${rerunOf}. This is what it would do now; run again it does what it did at revision ${revision.slice(0, 12)}.`;
+}

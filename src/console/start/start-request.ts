@@ -1,0 +1,59 @@
+// The request that starts a job, or runs a run again, and what came of it.
+
+import { useState } from 'react';
+import { useLocation } from 'wouter';
+import { errorText, isPassing } from '../../client/error-words.ts';
+import { errorsOf } from '../../client/outlook.ts';
+import type { JsonObject } from '../../domain/job.ts';
+import { useRequestKeys } from '../session/request-keys.ts';
+import { useClient } from '../session/session.tsx';
+import { runPath } from '../words.ts';
+import { dropDraft } from './drafts.ts';
+
+export const notRight = 'The arguments are not right yet.';
+
+type StartRequest = {
+  readonly isStarting: boolean;
+  /** Somebody has asked for the start, whatever came of it. */
+  readonly isTried: boolean;
+  /** Grows each time that the server could not be reached. */
+  readonly losses: number;
+  /** Why it did not start; null: nothing is known against it. */
+  readonly note: string | null;
+  readonly setNote: (note: string | null) => void;
+  /** Leads to the run when it has started. */
+  readonly start: (args: JsonObject, onFailure: () => void) => Promise<void>;
+};
+
+/** @param rerunOf the run to run again; null: a new run is started */
+export function useStartRequest(jobId: string, rerunOf: string | null): StartRequest {
+  const client = useClient();
+  const [, navigate] = useLocation();
+  const once = useRequestKeys();
+  const [note, setNote] = useState<string | null>(null);
+  const [isStarting, setStarting] = useState(false);
+  const [isTried, setTried] = useState(false);
+  const [losses, setLosses] = useState(0);
+  async function start(args: JsonObject, onFailure: () => void): Promise<void> {
+    if (isStarting) return;
+    setTried(true);
+    setStarting(true);
+    setNote(null);
+    try {
+      const { run_id: runId } = await once(JSON.stringify({ jobId, rerunOf, args }), (headers) =>
+        rerunOf === null
+          ? client.call('createRun', { body: { job_id: jobId, args }, headers })
+          : client.call('rerunRun', { path: { run_id: rerunOf }, body: { from: 'start', args }, headers }),
+      );
+      if (rerunOf === null) dropDraft(jobId);
+      navigate(runPath(runId));
+    } catch (error) {
+      setNote(errorsOf(error) ? notRight : errorText(error));
+      if (isPassing(error)) setLosses((count) => count + 1);
+      onFailure();
+    } finally {
+      setStarting(false);
+    }
+  }
+  return { isStarting, isTried, losses, note, setNote, start };
+}

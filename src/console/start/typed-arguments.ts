@@ -1,0 +1,90 @@
+// What is typed into a job's form, into its fields or as JSON, and the arguments that it comes to. It is kept as a draft until
+// it is started.
+
+import { useCallback, useEffect, useMemo, useState } from 'react';
+import type { ArgumentField } from '../../domain/argument-fields.ts';
+import type { JsonObject } from '../../domain/job.ts';
+import { useSession } from '../session/session.tsx';
+import { draftOf, keepDraft } from './drafts.ts';
+import type { EarlierRun } from './earlier-run.ts';
+import {
+  type FieldTexts,
+  heldByNoField,
+  isSecret,
+  noTexts,
+  type ReadArguments,
+  readJsonText,
+  readTexts,
+  shownArguments,
+  textsOf,
+} from './form-texts.ts';
+
+export type TypedArguments = {
+  readonly filled: readonly FieldTexts[];
+  /** The text where the arguments are written as JSON; null: they are typed into fields. */
+  readonly json: string | null;
+  /** The fields that somebody has typed into. */
+  readonly touched: ReadonlySet<number>;
+  readonly isTyped: boolean;
+  readonly read: ReadArguments;
+  readonly change: (index: number, next: FieldTexts) => void;
+  readonly writeJson: (json: string) => void;
+  /** Fills in the arguments of an earlier run. @returns what no field can hold: then they are written as JSON */
+  readonly fillIn: (args: JsonObject) => readonly string[];
+  /** From fields to JSON, or back. @returns what no field can hold: then it stays JSON */
+  readonly turnOver: () => readonly string[];
+};
+
+export function useTypedArguments(
+  jobId: string,
+  fields: readonly ArgumentField[],
+  earlier: EarlierRun | null,
+): TypedArguments {
+  const { departures } = useSession();
+  const [draft] = useState(() => (earlier === null ? draftOf(jobId, departures) : null));
+  const [filled, setFilled] = useState<readonly FieldTexts[]>(draft?.filled ?? []);
+  const [touched, setTouched] = useState(() => typedInto(draft?.filled ?? []));
+  const [json, setJson] = useState<string | null>(draft?.json ?? null);
+  const read = useMemo(() => (json === null ? readTexts(fields, filled) : readJsonText(json)), [fields, filled, json]);
+
+  const isTyped = touched.size > 0 || json !== null;
+  const isRerun = earlier?.isRerun ?? false;
+  useEffect(() => {
+    if (isTyped && !isRerun) keepDraft(jobId, departures, fields, { filled, json });
+  }, [jobId, departures, fields, filled, json, isTyped, isRerun]);
+
+  const change = useCallback(
+    (index: number, next: FieldTexts) => {
+      setFilled((held) => fields.map((_, at) => (at === index ? next : (held[at] ?? noTexts))));
+      setTouched((held) => new Set([...held, index]));
+    },
+    [fields],
+  );
+  function fillIn(args: JsonObject): readonly string[] {
+    const homeless = heldByNoField(fields, args);
+    setFilled(textsOf(fields, args));
+    setJson((held) => (held === null && homeless.length === 0 ? null : JSON.stringify(args, null, 2)));
+    return homeless;
+  }
+  function turnOver(): readonly string[] {
+    if (json === null) {
+      setJson(JSON.stringify(shownArguments(fields, filled, null), null, 2));
+      return [];
+    }
+    const homeless = heldByNoField(fields, read.args);
+    if (homeless.length > 0) return homeless;
+    // A secret that was typed into its field is there still.
+    setFilled((held) =>
+      textsOf(fields, read.args).map((one, index) =>
+        one.texts.length === 0 && isSecret(fields[index]) ? (held[index] ?? one) : one,
+      ),
+    );
+    setJson(null);
+    return [];
+  }
+  return { filled, json, touched, isTyped, read, change, writeJson: setJson, fillIn, turnOver };
+}
+
+function typedInto(filled: readonly FieldTexts[]): ReadonlySet<number> {
+  return new Set([...filled.entries()].flatMap(([index, { texts }]) => (texts.length > 0 ? [index] : [])));
+}
