@@ -278,29 +278,4 @@ export const longFunctions: readonly LongFunction[] = [
     reason:
       'one state machine: its parts change the same few variables: units, savepoints and commits of one connection',
   },
-  { file: 'src/tui/app.ts', name: 'App', lines: 88, reason: 'a component: most of it is the markup of one screen' },
-  {
-    file: 'src/tui/form/form-screen.ts',
-    name: 'FormScreen',
-    lines: 91,
-    reason: 'a component: most of it is the markup of one screen',
-  },
-  {
-    file: 'src/tui/log/log-state.ts',
-    name: 'useLog',
-    lines: 87,
-    reason: 'a hook whose effects share one stretch of lines',
-  },
-  {
-    file: 'src/tui/run/run-actions.ts',
-    name: 'useRunActions',
-    lines: 83,
-    reason: 'a hook: one short function for each thing that can be done with a run',
-  },
-  {
-    file: 'src/tui/run/run-screen.ts',
-    name: 'RunScreen',
-    lines: 137,
-    reason: 'a component: most of it is the markup of one screen',
-  },
 ];

@@ -95,19 +95,7 @@ export function App({ client, where, attend }: AppProps): ReactElement {
         ...stack.map((place, depth) => screenOf(place, hasRoom && !isHelping && depth === stack.length - 1, depth)),
       ),
     ),
-    line(
-      [
-        {
-          text: !hasRoom
-            ? ''
-            : isHelping
-              ? 'any key: back'
-              : `${admission.refusal ? 'Ctrl-R: ask again  ' : ''}${keys}`,
-          colour: 'gray',
-        },
-      ],
-      'keys',
-    ),
+    footer(!hasRoom ? '' : isHelping ? 'any key: back' : `${admission.refusal ? 'Ctrl-R: ask again  ' : ''}${keys}`),
   );
 }
 
@@ -145,4 +133,8 @@ function header(where: string, { state }: Connection, { refusal }: Admission, co
       'where',
     ),
   ];
+}
+
+function footer(text: string): ReactElement {
+  return line([{ text, colour: 'gray' }], 'keys');
 }

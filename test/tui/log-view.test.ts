@@ -1,17 +1,17 @@
 import { expect, test } from 'vitest';
 import {
-  appended,
   broughtUp,
   emptyLog,
-  extended,
   type HeldLine,
   heldLine,
   type LogView,
   mostLines,
   nextFound,
-  prepended,
   scrolled,
   topOf,
+  withEarlier,
+  withLast,
+  withLater,
 } from '../../src/tui/log/log-view.ts';
 
 function lines(from: number, count: number): HeldLine[] {
@@ -33,9 +33,9 @@ const ends = ({ lines: held }: LogView): unknown[] => [held[0]?.seq, held.at(-1)
 
 test('whoever follows sees the last lines, and the first ones go', () => {
   expect(firstSeen(ofHundred)).toBe(91);
-  const more = appended(ofHundred, lines(101, 5));
+  const more = withLast(ofHundred, lines(101, 5));
   expect(firstSeen(more)).toBe(96);
-  const cut = appended(full, lines(mostLines + 1, 7));
+  const cut = withLast(full, lines(mostLines + 1, 7));
   expect(ends(cut)).toEqual([8, mostLines + 7, mostLines]);
   expect(cut.isFromStart).toBe(false);
 });
@@ -43,12 +43,12 @@ test('whoever follows sees the last lines, and the first ones go', () => {
 test('whoever reads further up stays there, and what there is no room for is left for later', () => {
   const up = scrolled(ofHundred, -20, rows);
   expect(firstSeen(up)).toBe(71);
-  expect(firstSeen(appended(up, lines(101, 50)))).toBe(71);
+  expect(firstSeen(withLast(up, lines(101, 50)))).toBe(71);
   const upInFull = scrolled(full, -20, rows);
-  const left = appended(upInFull, lines(mostLines + 1, 1));
+  const left = withLast(upInFull, lines(mostLines + 1, 1));
   expect({ ...left, lines: [] }).toMatchObject({ isToEnd: false, isFromStart: true, isFollowing: false });
   expect(firstSeen(left)).toBe(firstSeen(upInFull));
-  expect(appended(left, lines(mostLines + 2, 1))).toBe(left);
+  expect(withLast(left, lines(mostLines + 2, 1))).toBe(left);
 });
 
 test('down to the last line is to follow, but only where it is the last of the log', () => {
@@ -59,12 +59,12 @@ test('down to the last line is to follow, but only where it is the last of the l
 
 test('pages before and after move nothing on the screen, and the far end goes', () => {
   const inside: LogView = { ...full, lines: lines(5_001, mostLines), isFromStart: false, isFollowing: false, top: 40 };
-  const before = prepended(inside, lines(4_001, 1_000), false);
+  const before = withEarlier(inside, { lines: lines(4_001, 1_000), isFromStart: false });
   expect(firstSeen(before)).toBe(firstSeen(inside));
   expect(ends(before)).toEqual([4_001, 9_000, mostLines]);
   expect(before.isToEnd).toBe(false);
   const low = { ...inside, isToEnd: false, top: mostLines - 100 };
-  const after = extended(low, lines(10_001, 1_000), true);
+  const after = withLater(low, { lines: lines(10_001, 1_000), isLast: true });
   expect(firstSeen(after)).toBe(firstSeen(low));
   expect(ends(after)).toEqual([6_001, 11_000, mostLines]);
   expect(after).toMatchObject({ isToEnd: true, isFromStart: false });

@@ -35,7 +35,7 @@ const toneColours: Readonly<Record<OutlookWords['tone'], Colour>> = {
 };
 
 export function FormScreen({ isActive, jobId }: ScreenProps & { readonly jobId: string }): Body {
-  const { client, rows, columns, open, attend } = useSurroundings();
+  const { client, rows, columns } = useSurroundings();
   const { value: job, error } = useLoaded({ isActive, key: jobId, everyMs }, (signal) =>
     client.call('getJob', { path: { job_id: jobId }, signal }),
   );
@@ -51,30 +51,10 @@ export function FormScreen({ isActive, jobId }: ScreenProps & { readonly jobId: 
     () => (form ? placeErrors(form, outlook?.kind === 'errors' ? outlook.errors : [], own) : noErrors),
     [form, outlook, own],
   );
-  const [startError, setStartError] = useState<string | null>(null);
-  const [isStarting, setStarting] = useState(false);
-  /** The same until something is changed or has started, so that a press after a broken answer starts nothing twice. */
-  const startKey = useRef(randomUUID());
-
-  async function start(): Promise<void> {
-    if (isStarting) return;
-    setStarting(true);
-    setStartError(null);
-    try {
-      const headers = { 'idempotency-key': startKey.current };
-      const { run_id: runId } = await client.call('createRun', { body: { job_id: jobId, args }, headers });
-      startKey.current = randomUUID();
-      attend(runId);
-      open({ name: 'run', runId });
-    } catch (error) {
-      if (!errorsOf(error)) return setStartError(errorText(error));
-      setStartError('The arguments are not right yet.');
-      const [first] = [...errors.byField.keys()].toSorted((a, b) => a - b);
-      if (form && first !== undefined) setFilled(focus(form, first));
-    } finally {
-      setStarting(false);
-    }
-  }
+  const { startError, isStarting, start, forget } = useStart(jobId, args, () => {
+    const [first] = [...errors.byField.keys()].toSorted((a, b) => a - b);
+    if (form && first !== undefined) setFilled(focus(form, first));
+  });
 
   const isOnStart = form !== null && form.focused === form.fields.length;
   const keys = isOnStart
@@ -89,10 +69,7 @@ export function FormScreen({ isActive, jobId }: ScreenProps & { readonly jobId: 
     }
     const next = pressField(form, press) ?? focusedBy(form, press.key);
     if (next === null) return false;
-    if (next.fields !== form.fields) {
-      startKey.current = randomUUID();
-      setStartError(null);
-    }
+    if (next.fields !== form.fields) forget();
     setFilled(next);
     return true;
   }
@@ -124,6 +101,39 @@ export function FormScreen({ isActive, jobId }: ScreenProps & { readonly jobId: 
     line([{ text: errors.byField.get(form.focused) ?? '', colour: 'red' }], 'fault'),
     paragraph(summary, 2, 'outlook'),
   );
+}
+
+/** @param onErrors the arguments are not right yet */
+function useStart(jobId: string, args: JsonObject, onErrors: () => void) {
+  const { client, open, attend } = useSurroundings();
+  const [startError, setStartError] = useState<string | null>(null);
+  const [isStarting, setStarting] = useState(false);
+  /** The same until something is changed or has started, so that a press after a broken answer starts nothing twice. */
+  const startKey = useRef(randomUUID());
+  async function start(): Promise<void> {
+    if (isStarting) return;
+    setStarting(true);
+    setStartError(null);
+    try {
+      const headers = { 'idempotency-key': startKey.current };
+      const { run_id: runId } = await client.call('createRun', { body: { job_id: jobId, args }, headers });
+      startKey.current = randomUUID();
+      attend(runId);
+      open({ name: 'run', runId });
+    } catch (error) {
+      if (!errorsOf(error)) return setStartError(errorText(error));
+      setStartError('The arguments are not right yet.');
+      onErrors();
+    } finally {
+      setStarting(false);
+    }
+  }
+  /** Something is changed. */
+  function forget(): void {
+    startKey.current = randomUUID();
+    setStartError(null);
+  }
+  return { startError, isStarting, start, forget };
 }
 
 /** What the server says of the arguments once typing pauses; null: not known yet. */

@@ -2,33 +2,31 @@
 // when somebody scrolls out of it.
 
 import { setTimeout as pause } from 'node:timers/promises';
-import { useCallback, useEffect, useMemo, useReducer, useRef, useState } from 'react';
+import { useCallback, useEffect, useEffectEvent, useMemo, useReducer, useRef, useState } from 'react';
 import { errorText, isPassing } from '../../client/error-words.ts';
 import {
   type LogFilter,
   type LogSource,
+  type LogStart,
   linesAfter,
   linesBefore,
   pageLines,
   readPage,
   startsLog,
+  toLine,
   toQuery,
 } from '../../client/log-pages.ts';
-import type { LogLine } from '../../domain/log-line.ts';
 import { useSurroundings } from '../screen.ts';
 import {
-  appended,
   emptyLog,
-  extended,
   type HeldLine,
   heldLine,
   type LogView,
   mostLines,
-  prepended,
+  withEarlier,
+  withLast,
+  withLater,
 } from './log-view.ts';
-
-/** Where to begin: at the end, at the first line, or around this `seq`. */
-type LogStart = 'end' | 'first' | number;
 
 const linesAbove = 200;
 /** Above the line that is jumped to. */
@@ -47,26 +45,37 @@ export type Log = {
   readonly note: string | null;
 };
 
+type ChangeView = Log['change'];
+
 export function useLog(isActive: boolean, runId: string, filter: LogFilter, rows: number): Log {
-  const { client, epoch } = useSurroundings();
+  const { client } = useSurroundings();
   const [view, change] = useReducer((held: LogView, change: (held: LogView) => LogView) => change(held), emptyLog);
+  const { level, stepId } = filter;
+  const source = useMemo(() => ({ client, runId, filter: { level, stepId } }), [client, runId, level, stepId]);
+  const { isReading, note, jump } = useOpenedLog(isActive, source, change);
+  const followError = useLiveLines(isActive && !isReading && view.isToEnd, source, view, change);
+  useMore({ view, rows, isReady: isActive && !isReading, change, source });
+  return { view, change, jump, isReading, note: followError ?? note };
+}
+
+/** Which log is meant; another object for another one. */
+type Source = Omit<LogSource, 'signal'>;
+
+/** Reads the log from where it is wanted. */
+function useOpenedLog(isActive: boolean, source: Source, change: ChangeView): Pick<Log, 'isReading' | 'note' | 'jump'> {
+  const { epoch } = useSurroundings();
   const [opening, setOpening] = useState<{ readonly start: LogStart }>({ start: 'end' });
   const [isReading, setReading] = useState(true);
   const [note, setNote] = useState<string | null>(null);
-  const [followError, setFollowError] = useState<string | null>(null);
-  const latest = useRef(view);
-  latest.current = view;
-  const { level, stepId } = filter;
+  const { level, stepId } = source.filter;
   const wanted = useMemo(() => ({ level, stepId, opening }), [level, stepId, opening]);
   const had = useRef<typeof wanted | null>(null);
-
-  // it is read anew for a server found again while it could not be read
+  // it is read again for a server found again while it could not be read
   useEffect(() => {
     if (!isActive || had.current === wanted) return undefined;
     const ending = new AbortController();
-    const source = { client, runId, filter: { level, stepId }, signal: ending.signal };
     setReading(true);
-    openedLog(source, opening.start).then(
+    openedLog({ ...source, signal: ending.signal }, opening.start).then(
       ({ isExpired, ...opened }) => {
         if (ending.signal.aborted) return;
         had.current = wanted;
@@ -79,11 +88,18 @@ export function useLog(isActive: boolean, runId: string, filter: LogFilter, rows
       },
     );
     return () => ending.abort();
-  }, [client, runId, wanted, isActive, isReading ? epoch : 0]);
+  }, [source, wanted, isActive, isReading ? epoch : 0]);
+  const jump = useCallback((start: LogStart) => setOpening({ start }), []);
+  return { isReading, note, jump };
+}
 
-  const isLive = isActive && !isReading && view.isToEnd;
+/** Follows what the run prints. @returns why it cannot be followed; null: it can */
+function useLiveLines(isLive: boolean, source: Source, view: LogView, change: ChangeView): string | null {
+  const { epoch } = useSurroundings();
+  const [error, setError] = useState<string | null>(null);
+  const lastSeq = useEffectEvent(() => view.lines.at(-1)?.seq ?? 0);
   useEffect(() => {
-    setFollowError(null);
+    setError(null);
     if (!isLive) return undefined;
     const ending = new AbortController();
     const { signal } = ending;
@@ -93,15 +109,17 @@ export function useLog(isActive: boolean, runId: string, filter: LogFilter, rows
       timer = undefined;
       const lines = waiting;
       waiting = [];
-      change((held) => appended(held, lines));
+      change((held) => withLast(held, lines));
     };
-    let lastId = String(latest.current.lines.at(-1)?.seq ?? 0);
+    let last = lastSeq();
+    const { client, runId, filter } = source;
     const follow = async (): Promise<void> => {
-      const query = { ...toQuery({ level, stepId }), last_event_id: lastId };
-      for await (const { event, id, data } of client.stream('getRunLogs', { path: { run_id: runId }, query, signal })) {
-        if (event !== 'log') continue;
-        lastId = id;
-        waiting.push(heldLine(toLine(id, data)));
+      const query = { ...toQuery(filter), last_event_id: String(last) };
+      for await (const frame of client.stream('getRunLogs', { path: { run_id: runId }, query, signal })) {
+        if (frame.event !== 'log') continue;
+        const line = toLine(frame);
+        last = line.seq;
+        waiting.push(heldLine(line));
         // No more of them can be held.
         if (waiting.length > 2 * mostLines) waiting = waiting.slice(-mostLines - 1);
         timer ??= setTimeout(draw, drawMs);
@@ -115,7 +133,7 @@ export function useLog(isActive: boolean, runId: string, filter: LogFilter, rows
         } catch (error) {
           if (signal.aborted) return;
           if (!isPassing(error)) {
-            setFollowError(errorText(error));
+            setError(errorText(error));
             return;
           }
           await pause(retryMs);
@@ -127,12 +145,8 @@ export function useLog(isActive: boolean, runId: string, filter: LogFilter, rows
       ending.abort();
       clearTimeout(timer);
     };
-  }, [client, runId, level, stepId, isLive, epoch]);
-
-  useMore({ view, rows, isReady: isActive && !isReading, change, source: { client, runId, level, stepId } });
-
-  const jump = useCallback((start: LogStart) => setOpening({ start }), []);
-  return { view, change, jump, isReading, note: followError ?? note };
+  }, [source, isLive, epoch, change]);
+  return error;
 }
 
 async function openedLog(source: LogSource, start: LogStart): Promise<LogView & { readonly isExpired: boolean }> {
@@ -164,11 +178,10 @@ function useMore(o: {
   readonly view: LogView;
   readonly rows: number;
   readonly isReady: boolean;
-  readonly change: Log['change'];
-  readonly source: Pick<Parameters<typeof openedLog>[0], 'client' | 'runId'> & LogFilter;
+  readonly change: ChangeView;
+  readonly source: Source;
 }): void {
-  const { view, rows, isReady, change } = o;
-  const { client, runId, level, stepId } = o.source;
+  const { view, rows, isReady, change, source } = o;
   const { lines, isFromStart, isToEnd, isFollowing, top } = view;
   const first = lines[0]?.seq;
   const last = lines.at(-1)?.seq;
@@ -177,35 +190,28 @@ function useMore(o: {
   useEffect(() => {
     if (!wantsEarlier || first === undefined) return undefined;
     const ending = new AbortController();
-    const source = { client, runId, filter: { level, stepId }, signal: ending.signal };
-    linesBefore(source, first).then(
+    linesBefore({ ...source, signal: ending.signal }, first).then(
       (before) =>
         change((held) =>
-          held.lines[0]?.seq === first ? prepended(held, before.lines.map(heldLine), before.isFromStart) : held,
+          held.lines[0]?.seq === first ? withEarlier(held, { ...before, lines: before.lines.map(heldLine) }) : held,
         ),
       leaveIt,
     );
     return () => ending.abort();
-  }, [wantsEarlier, first, client, runId, level, stepId, change]);
+  }, [wantsEarlier, first, source, change]);
   useEffect(() => {
     if (!wantsLater) return undefined;
     const ending = new AbortController();
-    const source = { client, runId, filter: { level, stepId }, signal: ending.signal };
-    linesAfter(source, last ?? 0).then(
+    linesAfter({ ...source, signal: ending.signal }, last ?? 0).then(
       (after) =>
         change((held) =>
-          held.lines.at(-1)?.seq === last ? extended(held, after.lines.map(heldLine), after.isLast) : held,
+          held.lines.at(-1)?.seq === last ? withLater(held, { ...after, lines: after.lines.map(heldLine) }) : held,
         ),
       leaveIt,
     );
     return () => ending.abort();
-  }, [wantsLater, last, client, runId, level, stepId, change]);
+  }, [wantsLater, last, source, change]);
 }
 
 /** The next scroll asks again. */
 function leaveIt(): void {}
-
-function toLine(id: string, data: Readonly<Record<string, unknown>>): LogLine {
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a frame is a line without its seq, by the contract
-  return { ...data, seq: Number(id) } as LogLine;
-}

@@ -1,16 +1,12 @@
 // The part of a log that is held and looked at: a stretch of its lines without gaps, and which of them are on the screen.
 
+import { appended, extended, type LogStretch, prepended } from '../../client/log-stretch.ts';
 import type { LogLine } from '../../domain/log-line.ts';
 
 /** Of a line what is shown: message and further members as one text, which may be the first part of a long one. */
 export type HeldLine = Pick<LogLine, 'seq' | 'timestamp' | 'level' | 'step_id'> & { readonly text: string };
 
-export type LogView = {
-  readonly lines: readonly HeldLine[];
-  /** Nothing comes before the first of them. */
-  readonly isFromStart: boolean;
-  /** Nothing comes after the last of them but what the run has yet to print. */
-  readonly isToEnd: boolean;
+export type LogView = LogStretch<HeldLine> & {
   /** The last line is kept on the screen. */
   readonly isFollowing: boolean;
   /** Index of the first line on the screen, while it is not following. */
@@ -39,39 +35,28 @@ export function topOf({ lines, isFollowing, top }: LogView, rows: number): numbe
   return isFollowing ? last : Math.min(top, last);
 }
 
-/** What a run printed last. Someone who reads further up is not moved: where there is no room, it is left for later. */
-export function appended(view: LogView, added: readonly HeldLine[]): LogView {
-  if (!view.isToEnd || added.length === 0) return view;
-  const lines = [...view.lines, ...added];
-  if (lines.length <= mostLines) return { ...view, lines };
-  if (!view.isFollowing) return { ...view, isToEnd: false };
-  return { ...view, lines: lines.slice(-mostLines), isFromStart: false };
+/** What a run printed last. */
+export function withLast(view: LogView, lines: readonly HeldLine[]): LogView {
+  return appended(view, lines, { mostLines, isFollowed: view.isFollowing });
 }
 
 /** What comes before the first line. */
-export function prepended(view: LogView, added: readonly HeldLine[], isFromStart: boolean): LogView {
-  const lines = [...added, ...view.lines];
-  const isCut = lines.length > mostLines;
+export function withEarlier(view: LogView, before: Pick<LogView, 'lines' | 'isFromStart'>): LogView {
+  const isCut = before.lines.length + view.lines.length > mostLines;
   return {
-    lines: isCut ? lines.slice(0, mostLines) : lines,
-    isFromStart,
-    isToEnd: view.isToEnd && !isCut,
+    ...prepended(view, before, mostLines),
     isFollowing: view.isFollowing && !isCut,
-    top: view.top + added.length,
+    top: view.top + before.lines.length,
   };
 }
 
 /** What comes after the last line. */
-export function extended(view: LogView, added: readonly HeldLine[], isToEnd: boolean): LogView {
-  const lines = [...view.lines, ...added];
-  const cut = Math.max(0, lines.length - mostLines);
-  return {
-    ...view,
-    lines: lines.slice(cut),
-    isFromStart: view.isFromStart && cut === 0,
-    isToEnd,
-    top: Math.max(0, view.top - cut),
-  };
+export function withLater(
+  view: LogView,
+  after: { readonly lines: readonly HeldLine[]; readonly isLast: boolean },
+): LogView {
+  const cut = Math.max(0, view.lines.length + after.lines.length - mostLines);
+  return { ...extended(view, after, mostLines), top: Math.max(0, view.top - cut) };
 }
 
 /** By so many lines; whoever scrolls down to the end of a log follows it. */

@@ -35,14 +35,60 @@ const questions = {
 
 /** @param chosenStep the one that an approval is for, where it waits for one */
 export function useRunActions(runId: string, run: RunAnswer | null, chosenStep: string | undefined): RunActions {
-  const { client, columns, open, attend } = useSurroundings();
+  const { columns } = useSurroundings();
   const [asked, setAsked] = useState<keyof typeof questions | null>(null);
   const [approval, setApproval] = useState<Approval | null>(null);
+  const requests = useRunRequests(runId);
+  const { error } = requests;
+  const isOver = run !== null && isFinished(run.status);
+  const isCancelling = !isOver && (requests.hasCancelled || (run?.cancel_requested_at ?? null) !== null);
+  const waiting = run ? waitingSteps(run) : [];
+
+  function answerApproval(asked: Approval, press: Press): void {
+    const next = changedApproval(asked, press, waiting);
+    setApproval(next === 'decided' ? null : next);
+    if (next === 'decided') requests.decide(asked);
+  }
+
+  function answer(key: string): void {
+    setAsked(null);
+    if (asked === 'cancel' && key === 'y') requests.cancel();
+    if (asked === 'kill' && key === 'y') requests.kill();
+    if (asked === 'rerun' && key === 'a') requests.rerun('start');
+    if (asked === 'rerun' && key === 'f') requests.rerun('failed');
+  }
+
+  return {
+    keys: isOver ? 'r: again' : isCancelling ? 'c: kill' : 'c: cancel',
+    isWaitedFor: waiting.length > 0,
+    question: approval ? approvalWords(approval, waiting, columns) : asked && questions[asked],
+    typing: approval?.comment ?? null,
+    note: requests.note,
+    error: error === null ? null : { text: error, colour: 'red' },
+    take(press) {
+      const { key } = press;
+      requests.forgetError();
+      if (approval) answerApproval(approval, press);
+      else if (asked) answer(key);
+      else if (waiting[0] && (key === 'a' || key === 'd')) {
+        const { step_id: stepId } = waiting.find(({ step_id: id }) => id === chosenStep) ?? waiting[0];
+        setApproval({ decision: key === 'a' ? 'approve' : 'deny', stepId, comment: null });
+      } else if (!run || (key !== 'c' && key !== 'r')) return false;
+      else if (key === 'c' && isOver) requests.say('It is finished.');
+      else if (key === 'r' && !isOver) requests.say('It is not finished yet.');
+      else setAsked(key === 'r' ? 'rerun' : isCancelling ? 'kill' : 'cancel');
+      return true;
+    },
+  };
+}
+
+/** What is asked of the server, and what has become of it. */
+function useRunRequests(runId: string) {
+  const { client, open, attend } = useSurroundings();
   const [note, setNote] = useState<string | null>(null);
   const [error, setError] = useState<string | null>(null);
   const [hasCancelled, setCancelled] = useState(false);
-  const isOver = run !== null && isFinished(run.status);
-  const isCancelling = !isOver && (hasCancelled || (run?.cancel_requested_at ?? null) !== null);
+  const path = { run_id: runId };
 
   async function act(doing: string, action: () => Promise<string | null>): Promise<void> {
     setNote(doing);
@@ -53,7 +99,6 @@ export function useRunActions(runId: string, run: RunAnswer | null, chosenStep: 
       setError(errorText(error));
     }
   }
-  const path = { run_id: runId };
   const cancel = async (): Promise<string | null> => {
     setCancelled(true);
     try {
@@ -78,42 +123,16 @@ export function useRunActions(runId: string, run: RunAnswer | null, chosenStep: 
     await client.call('approveRun', { path, body: toDecision(decided) });
     return null;
   };
-  const waiting = run ? waitingSteps(run) : [];
-
-  function answerApproval(asked: Approval, press: Press): void {
-    const next = changedApproval(asked, press, waiting);
-    setApproval(next === 'decided' ? null : next);
-    if (next === 'decided') void act(asked.decision === 'approve' ? 'Approving…' : 'Denying…', () => decide(asked));
-  }
-
-  function answer(key: string): void {
-    setAsked(null);
-    if (asked === 'cancel' && key === 'y') void act('Cancelling…', cancel);
-    if (asked === 'kill' && key === 'y') void act('Killing…', kill);
-    if (asked === 'rerun' && key === 'a') void act('Starting…', () => rerun('start'));
-    if (asked === 'rerun' && key === 'f') void act('Starting…', () => rerun('failed'));
-  }
-
   return {
-    keys: isOver ? 'r: again' : isCancelling ? 'c: kill' : 'c: cancel',
-    isWaitedFor: waiting.length > 0,
-    question: approval ? approvalWords(approval, waiting, columns) : asked && questions[asked],
-    typing: approval?.comment ?? null,
     note,
-    error: error === null ? null : { text: error, colour: 'red' },
-    take(press) {
-      const { key } = press;
-      setError(null);
-      if (approval) answerApproval(approval, press);
-      else if (asked) answer(key);
-      else if (waiting[0] && (key === 'a' || key === 'd')) {
-        const { step_id: stepId } = waiting.find(({ step_id: id }) => id === chosenStep) ?? waiting[0];
-        setApproval({ decision: key === 'a' ? 'approve' : 'deny', stepId, comment: null });
-      } else if (!run || (key !== 'c' && key !== 'r')) return false;
-      else if (key === 'c' && isOver) setNote('It is finished.');
-      else if (key === 'r' && !isOver) setNote('It is not finished yet.');
-      else setAsked(key === 'r' ? 'rerun' : isCancelling ? 'kill' : 'cancel');
-      return true;
-    },
+    say: setNote,
+    error,
+    forgetError: () => setError(null),
+    hasCancelled,
+    cancel: () => void act('Cancelling…', cancel),
+    kill: () => void act('Killing…', kill),
+    rerun: (from: 'start' | 'failed') => void act('Starting…', () => rerun(from)),
+    decide: (decided: Approval) =>
+      void act(decided.decision === 'approve' ? 'Approving…' : 'Denying…', () => decide(decided)),
   };
 }
