@@ -8,9 +8,9 @@ import type { StoredRun } from '../store/run/runs.ts';
 import type { NewStep } from '../store/run/step-moves.ts';
 import type { StepRow } from '../store/schema.ts';
 import type { RerunRequest } from './plan/rerun-arguments.ts';
+import { sealContext } from './run/batch.ts';
 import { unsealOutputs } from './run/run-source.ts';
 import { createRunState, type RunState } from './run/run-state.ts';
-import { sealContext } from './run/step-changes.ts';
 import {
   createGroupInstances,
   createStepInstances,

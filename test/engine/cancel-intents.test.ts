@@ -2,7 +2,7 @@
 
 import { join } from 'node:path';
 import { pino } from 'pino';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { localPrincipal } from '../../src/domain/principal.ts';
 import type { Run } from '../../src/domain/run.ts';
 import { systemClock } from '../../src/lib/clock.ts';
@@ -61,12 +61,11 @@ test('a run that is to end while its next attempt is being written starts none',
   // The retry is decided before the deadline, and in the database after it.
   const { promise: past, resolve: markPast } = Promise.withResolvers<void>();
   const { pastDeadline } = store.runs;
-  const { retry } = store.steps;
-  onTestFinished(() => void Object.assign(store.steps, { retry }));
-  Object.assign(store.steps, {
-    async retry(...given: Parameters<typeof retry>) {
-      await past;
-      await retry(...given);
+  const { apply } = store.runs;
+  Object.assign(store.runs, {
+    async apply(...given: Parameters<typeof apply>) {
+      if (given[2].changes.some(({ kind }) => kind === 'retry')) await past;
+      return apply(...given);
     },
   });
   Object.assign(store.runs, {

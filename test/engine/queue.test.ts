@@ -3,6 +3,7 @@
 import { expect, onTestFinished, test } from 'vitest';
 import { localPrincipal } from '../../src/domain/principal.ts';
 import { createId } from '../../src/lib/ids.ts';
+import { DatabaseFailure } from '../../src/store/database.ts';
 import { bash } from '../support/jobs.ts';
 import { fillDisk, testWithDisk } from '../support/small-disk.ts';
 import { caller, dataFolder, type Opened, openEngine } from './an-engine.ts';
@@ -289,11 +290,14 @@ test('health says so when something could start for five seconds and does not, a
   });
   const holder = await holds(opened);
   const waiting = await opened.create('quick');
-  const { claim } = opened.store.runs;
-  const giveBack = (): void => void Object.assign(opened.store.runs, { claim });
+  const { apply } = opened.store.runs;
+  const giveBack = (): void => void Object.assign(opened.store.runs, { apply });
   onTestFinished(giveBack);
-  const full = Object.assign(new Error('database or disk is full'), { errcode: 13 });
-  Object.assign(opened.store.runs, { claim: () => Promise.reject(full) });
+  const full = new DatabaseFailure('database or disk is full', { isDamage: false, cause: undefined });
+  Object.assign(opened.store.runs, {
+    apply: (...given: Parameters<typeof apply>) =>
+      given[2].run.kind === 'claim' ? Promise.reject(full) : apply(...given),
+  });
   await opened.engine.cancel(holder, localPrincipal);
   await expect
     .poll(() => opened.engine.health().queue)

@@ -37,9 +37,9 @@ test('a run whose next step cannot be stored ends as lost, and gives back the sl
   const opened = await openEngine(root, { jobs });
   const runId = await opened.create('chain');
   await expect.poll(() => opened.messages(runId)).toEqual(['held']);
-  const { start } = opened.store.steps;
-  Object.assign(opened.store.steps, { start: () => Promise.reject(new Error('refused')) });
-  onTestFinished(() => void Object.assign(opened.store.steps, { start }));
+  const { apply } = opened.store.runs;
+  Object.assign(opened.store.runs, { apply: () => Promise.reject(new Error('refused')) });
+  onTestFinished(() => void Object.assign(opened.store.runs, { apply }));
   writeFileSync(join(root, 'data', 'runs', runId, 'workspace', 'go'), '');
   const run = await opened.finished(runId);
   expect(run).toMatchObject({ status: 'failed', reason: 'lost' });

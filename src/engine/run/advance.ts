@@ -4,7 +4,7 @@
 import { retryDelayMs } from '../../domain/retry.ts';
 import type { Decision as Approval } from '../../domain/run.ts';
 import type { Outcome } from './attempt.ts';
-import { applyBatch, type Batch, carryOn, giveUpBatch, must, newBatch } from './batch.ts';
+import { applyBatch, type Batch, carryOn, giveUpBatch, newBatch } from './batch.ts';
 import type { DrivenRun } from './driven-run.ts';
 import { abandonRun, finishRun } from './run-end.ts';
 import type { Decision, Ending } from './run-state.ts';
@@ -92,12 +92,10 @@ export function createAdvance(driven: DrivenRun): Advance {
   return { runner, end, carryOut, complete, watch, settled: () => Promise.all(watched) };
 }
 
-async function writeBatch({ run, context, lastAttempt, write }: DrivenRun, batch: Batch): Promise<void> {
+async function writeBatch(driven: DrivenRun, batch: Batch): Promise<void> {
+  const touch = { kind: 'touch', attempt: driven.lastAttempt, result: batch.result } as const;
   try {
-    await write(async (tx) => {
-      await applyBatch(tx, batch);
-      must(await context.store.steps.touch(tx, run.run_id, { attempt: lastAttempt, result: batch.result }));
-    });
+    await driven.write((tx) => applyBatch(tx, driven, batch, touch));
   } catch (error) {
     giveUpBatch(batch);
     throw error;
@@ -126,7 +124,7 @@ async function takeArtifacts(
   // Other steps may still write to the workspace: what this one named is taken at the run's end.
   if (driven.job.composition !== 'single') return outcome;
   const { artifacts, failure } = await driven.artifacts.take([attemptsAt(driven, instance)]);
-  batch.changes.push((tx) => driven.context.store.artifacts.add(tx, artifacts));
+  batch.artifacts.push(...artifacts);
   if (!failure || outcome.status !== 'success') return outcome;
   return { ...outcome, status: 'failed', reason: failure.reason, message: failure.message };
 }

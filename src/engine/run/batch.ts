@@ -1,22 +1,20 @@
-// A batch is what one event brings about: rows that are written in one transaction, and what starts once they are
-// durable (ADR 0014).
+// A batch is what one event brings about: changes as data, which the store applies in one transaction, and what starts
+// once they are durable (ADR 0014).
 
 import type { Run } from '../../domain/run.ts';
+import type { NewArtifact } from '../../store/blobs/artifacts.ts';
 import type { Transaction } from '../../store/database.ts';
+import type { RunBatch, StepChange } from '../../store/run/batch.ts';
+import type { About } from '../../store/run/step-moves.ts';
+import type { ControllerContext } from './run-context.ts';
 import type { Slot } from './slots.ts';
 
 /** Another process owns the attempt or the run: this one must not touch it. */
 export class Superseded extends Error {}
 
-/** @throws Superseded */
-export function must(isDone: boolean): void {
-  if (!isDone) throw new Superseded('the attempt is another’s by now');
-}
-
-type Change = (tx: Transaction) => Promise<void>;
-
 export type Batch = {
-  readonly changes: Change[];
+  readonly changes: StepChange[];
+  readonly artifacts: NewArtifact[];
   /** Called in order once the changes are durable. */
   readonly after: (() => void)[];
   /** For the processes that `after` starts. */
@@ -27,12 +25,26 @@ export type Batch = {
 };
 
 export function newBatch(spare?: Slot): Batch {
-  return { changes: [], after: [], slots: [], spare, result: null };
+  return { changes: [], artifacts: [], after: [], slots: [], spare, result: null };
 }
 
-/** @throws Superseded */
-export async function applyBatch(tx: Transaction, { changes }: Batch): Promise<void> {
-  for (const change of changes) await change(tx);
+/** `run`: what becomes of the run itself. @throws Superseded */
+export async function applyBatch(
+  tx: Transaction,
+  { about, context }: { readonly about: About; readonly context: Pick<ControllerContext, 'store' | 'sealer'> },
+  { changes, artifacts }: Batch,
+  run: RunBatch['run'],
+): Promise<void> {
+  const { store, sealer } = context;
+  const isApplied = await store.runs.apply(tx, about, { changes, artifacts, run }, (outputs, { stepId, attempt }) =>
+    sealer.seal(outputs, sealContext(about.runId, stepId, attempt)),
+  );
+  if (!isApplied) throw new Superseded('the attempt is another’s by now');
+}
+
+/** What sealed outputs are bound to. */
+export function sealContext(runId: string, stepId: string, attempt: number): string {
+  return `${runId} ${stepId} ${attempt}`;
 }
 
 /** The batch is durable. */

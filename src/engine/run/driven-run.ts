@@ -88,7 +88,7 @@ export function createDrivenRun(source: ControllerSource, context: ControllerCon
     redactor,
     runLog,
     artifacts: createRunArtifacts({ ...ofArtifacts, store, clock, log, withRetry }),
-    changes: createStepChanges({ ...context, time, about, state, steps: store.steps, noticeDeadline }),
+    changes: createStepChanges({ ...context, time, state, noticeDeadline }),
     withRetry,
     waitsForDisk,
     write(work) {

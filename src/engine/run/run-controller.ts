@@ -6,7 +6,7 @@ import type { Transaction } from '../../store/database.ts';
 import { createAdvance } from './advance.ts';
 import { approveStep } from './approvals.ts';
 import { cancelled } from './attempt.ts';
-import { applyBatch, carryOn, giveUpBatch, must, newBatch } from './batch.ts';
+import { applyBatch, carryOn, giveUpBatch, newBatch } from './batch.ts';
 import { createDrivenRun, moveDeadlines, runOverdue } from './driven-run.ts';
 import { createInterruptions } from './interruptions.ts';
 import type { ControllerContext, ControllerSource, Surroundings } from './run-context.ts';
@@ -78,7 +78,7 @@ async function begin(
   slot: Slot,
   work?: (tx: Transaction) => Promise<void>,
 ): Promise<void> {
-  const { run, state, job } = driven;
+  const { state, job } = driven;
   const { store, clock, worker } = driven.context;
   driven.phase = 'driven';
   const batch = newBatch(slot);
@@ -90,8 +90,8 @@ async function begin(
   try {
     await store.db.transact(async (tx) => {
       await work?.(tx);
-      must(await store.runs.claim(tx, run.run_id, { atMs, worker, deadlineAtMs }));
-      if (!endsAtOnce) await applyBatch(tx, batch);
+      const claim = { atMs, worker, deadlineAtMs };
+      await applyBatch(tx, driven, endsAtOnce ? newBatch() : batch, { kind: 'claim', claim });
     });
   } catch (error) {
     driven.detaching.abort();

@@ -3,7 +3,7 @@
 
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Interruption } from './attempt.ts';
-import { applyBatch, type Batch, must, Superseded } from './batch.ts';
+import { applyBatch, type Batch, Superseded } from './batch.ts';
 import type { DrivenRun } from './driven-run.ts';
 import { noArtifacts } from './run-artifacts.ts';
 import { runVerdict } from './run-verdict.ts';
@@ -19,8 +19,7 @@ export async function finishRun(driven: DrivenRun, batch: Batch): Promise<void> 
   if (driven.phase === 'over') return;
   driven.phase = 'over';
   driven.workspaceWatch?.close();
-  const { run, state, job, artifacts, runLog, terminations, log } = driven;
-  const { store } = driven.context;
+  const { state, job, artifacts, runLog, terminations, log } = driven;
   const begun = state.instances.filter(({ kind, epoch }) => kind === 'command' && epoch > 0);
   // Those of a job without steps were taken with the end of its command.
   const isTaken = job.composition === 'single';
@@ -29,11 +28,10 @@ export async function finishRun(driven: DrivenRun, batch: Batch): Promise<void> 
   await runLog.close();
   const aborted = driven.hasAborted ? driven.aborting : undefined;
   const { move, change } = runVerdict({ state, aborted, artifactFailure: kept.failure, terminations });
-  await driven.write(async (tx) => {
-    await applyBatch(tx, batch);
-    await store.artifacts.add(tx, kept.artifacts);
-    const atMs = driven.time.now();
-    must(await store.runs.end(tx, run.run_id, move, { ...change, leftBehind, result: batch.result, atMs }));
+  batch.artifacts.push(...kept.artifacts);
+  await driven.write((tx) => {
+    const whole = { ...change, leftBehind, result: batch.result, atMs: driven.time.now() };
+    return applyBatch(tx, driven, batch, { kind: 'end', move, change: whole });
   });
   if (move === 'fail') log.warn({ reason: change.reason, error: change.error?.message }, 'a run failed');
   leave(driven);

@@ -5,10 +5,10 @@ import { lastAttempts } from '../../store/run/run-rows.ts';
 import type { StoredRun } from '../../store/run/runs.ts';
 import type { StepRow } from '../../store/schema.ts';
 import type { Sealer } from '../secrets/seal.ts';
+import { sealContext } from './batch.ts';
 import type { ControllerSource } from './run-context.ts';
 import { unsealSecrets } from './run-secrets.ts';
 import { createRunState, type Ending } from './run-state.ts';
-import { sealContext } from './step-changes.ts';
 import { restoreStepInstances, type StepInstance } from './step-instances.ts';
 
 /** @throws Error where its secrets cannot be unsealed */

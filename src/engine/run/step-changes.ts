@@ -1,23 +1,18 @@
-// What a run controller writes of its steps: each change of an instance, in memory at once, and as a row in the batch's
-// transaction. A change of an attempt that another process holds by now fails the whole batch.
+// What a run controller decides of its steps: each change of an instance, in memory at once, and as data in the batch that
+// the store applies. A change of an attempt that another process holds by now fails the whole batch.
 
 import type { Decision as Approval } from '../../domain/run.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { formatDuration } from '../../lib/units.ts';
-import type { About, StepStore } from '../../store/run/step-moves.ts';
-import type { Sealer } from '../secrets/seal.ts';
 import type { Outcome } from './attempt.ts';
-import { type Batch, must } from './batch.ts';
+import type { Batch } from './batch.ts';
 import type { Decision, Ending, RunState } from './run-state.ts';
 import { type StepInstance, toNewStep } from './step-instances.ts';
 
 export type StepChanges = ReturnType<typeof createStepChanges>;
 
 export function createStepChanges(o: {
-  readonly about: About;
   readonly state: RunState;
-  readonly steps: StepStore;
-  readonly sealer: Sealer;
   /** The wall clock: deadlines and pauses are by it. */
   readonly clock: Clock;
   /** What the run's rows are dated by. */
@@ -26,7 +21,7 @@ export function createStepChanges(o: {
   /** A deadline is in the database from now on. */
   readonly noticeDeadline: (atMs: number) => void;
 }) {
-  const { about, state, steps, clock, time } = o;
+  const { state, clock, time } = o;
 
   function start(instance: StepInstance, status: 'running' | 'waiting_approval', batch: Batch): void {
     const atMs = time.now();
@@ -37,7 +32,7 @@ export function createStepChanges(o: {
     Object.assign(instance, { status, epoch: 1, deadlineAtMs });
     const message = status === 'waiting_approval' && action.kind === 'approval' ? action.text : null;
     const row = { status, atMs, worker: o.worker, deadlineAtMs, message };
-    batch.changes.push(async (tx) => must(await steps.start(tx, about, { stepId, attempt }, row)));
+    batch.changes.push({ kind: 'start', at: { stepId, attempt }, start: row });
     if (deadlineAtMs !== null) batch.after.push(() => o.noticeDeadline(deadlineAtMs));
   }
 
@@ -51,14 +46,9 @@ export function createStepChanges(o: {
     const { stepId, attempt, epoch } = instance;
     const { status, reason, message, exitCode, outputs, openOutputs, termination = null } = outcome;
     const holdsSecret = Object.entries(openOutputs).some(([key, value]) => outputs[key] !== value);
-    const row = { status, reason, atMs: time.now(), exitCode, message, outputs, termination, approval };
-    batch.changes.push(async (tx) => {
-      // In the transaction: what waits for a disk is sealed by the key of that time.
-      const sealed = holdsSecret
-        ? o.sealer.seal(JSON.stringify(openOutputs), sealContext(about.runId, stepId, attempt))
-        : null;
-      must(await steps.end(tx, about, { stepId, attempt, epoch }, { ...row, sealed }));
-    });
+    const ending = { status, reason, atMs: time.now(), exitCode, message, outputs, termination, approval };
+    const at = { stepId, attempt, epoch };
+    batch.changes.push({ kind: 'end', at, ending, openOutputs: holdsSecret ? openOutputs : null });
   }
 
   /** Ends the attempt, and makes the next one, which waits for `delayMs`. */
@@ -74,27 +64,21 @@ export function createStepChanges(o: {
       childRunId: null,
       interruption: undefined,
     });
-    const row = { ...toNewStep(instance, state.stepOf(instance)), not_before: notBeforeMs };
+    const step = { ...toNewStep(instance, state.stepOf(instance)), not_before: notBeforeMs };
     const message = `${outcome.message ?? 'it failed'}; attempt ${instance.attempt} in ${formatDuration(delayMs)}`;
-    batch.changes.push((tx) => steps.retry(tx, about, row, message));
+    batch.changes.push({ kind: 'retry', step, message });
   }
 
   function skip({ instance, reason, message }: Extract<Decision, { kind: 'skip' }>, batch: Batch): void {
     const { stepId } = instance;
-    const row = { reason, message, atMs: time.now() };
-    batch.changes.push(async (tx) => must(await steps.skip(tx, about, stepId, row)));
+    batch.changes.push({ kind: 'skip', stepId, skip: { reason, message, atMs: time.now() } });
   }
 
   function expand({ instance: step, added }: Extract<Decision, { kind: 'expand' }>, batch: Batch): void {
     start(step, 'running', batch);
-    const rows = added.map((instance) => toNewStep(instance, state.stepOf(step)));
-    batch.changes.push((tx) => steps.add(tx, about.runId, rows));
+    const steps = added.map((instance) => toNewStep(instance, state.stepOf(step)));
+    batch.changes.push({ kind: 'add', steps });
   }
 
   return { start, end, retry, skip, expand };
-}
-
-/** What sealed outputs are bound to. */
-export function sealContext(runId: string, stepId: string, attempt: number): string {
-  return `${runId} ${stepId} ${attempt}`;
 }

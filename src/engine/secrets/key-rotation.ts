@@ -6,7 +6,7 @@ import type { Logger } from '../../lib/logger.ts';
 import { StartError } from '../../lib/start-error.ts';
 import type { Store } from '../../store/open.ts';
 import { replaceSealed, type SealedKind, type SealedText, sealedKinds, sealedTexts } from '../../store/sealed-texts.ts';
-import { sealContext } from '../run/step-changes.ts';
+import { sealContext } from '../run/batch.ts';
 import type { Keyring } from './keyring.ts';
 import type { Sealer } from './seal.ts';
 import { contextOfSecret } from './stored-secrets.ts';

@@ -129,21 +129,7 @@ export function createArtifactStore(o: {
       await blobs.remove(id);
     },
 
-    async add(tx, artifacts) {
-      for (const artifact of artifacts) {
-        await tx.db.insertInto('artifacts').values(toRow(artifact)).execute();
-        await tx.db
-          .insertInto('artifact_counts')
-          .values({ tenant: artifact.tenant, job_id: artifact.jobId, count: 1, size_bytes: artifact.sizeBytes })
-          .onConflict((conflict) =>
-            conflict.columns(['tenant', 'job_id']).doUpdateSet((eb) => ({
-              count: eb('artifact_counts.count', '+', 1),
-              size_bytes: eb('artifact_counts.size_bytes', '+', eb.ref('excluded.size_bytes')),
-            })),
-          )
-          .execute();
-      }
-    },
+    add: addArtifacts,
 
     async list({ limit, offset = 0, cursor, ...filter }) {
       const nowMs = clock.now();
@@ -238,6 +224,22 @@ export function createArtifactStore(o: {
       return Number(found);
     },
   };
+}
+
+export async function addArtifacts(tx: Transaction, artifacts: readonly NewArtifact[]): Promise<void> {
+  for (const artifact of artifacts) {
+    await tx.db.insertInto('artifacts').values(toRow(artifact)).execute();
+    await tx.db
+      .insertInto('artifact_counts')
+      .values({ tenant: artifact.tenant, job_id: artifact.jobId, count: 1, size_bytes: artifact.sizeBytes })
+      .onConflict((conflict) =>
+        conflict.columns(['tenant', 'job_id']).doUpdateSet((eb) => ({
+          count: eb('artifact_counts.count', '+', 1),
+          size_bytes: eb('artifact_counts.size_bytes', '+', eb.ref('excluded.size_bytes')),
+        })),
+      )
+      .execute();
+  }
 }
 
 type Filter = Pick<ArtifactListQuery, 'tenant' | 'runId' | 'jobId' | 'name'>;

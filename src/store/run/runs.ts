@@ -8,13 +8,13 @@ import type { LastRun, Progress, Run, RunPlan, RunStatus, RunSummary, Step, Trig
 import type { Database, Transaction } from '../database.ts';
 import { prepareQuery } from '../prepared-query.ts';
 import type { StepRow } from '../schema.ts';
+import { applyBatch, endWithSteps, type RunBatch, type SealOutputs } from './batch.ts';
 import { readPlan } from './earlier-plans.ts';
 import { lastRuns } from './last-runs.ts';
 import { addRun, type NewRun } from './run-add.ts';
 import { listRuns, type RunListQuery, type RunPage } from './run-list.ts';
 import {
   claimRun,
-  endRun,
   type RunChange,
   type RunClaim,
   type RunEnd,
@@ -23,7 +23,7 @@ import {
   setWaiting,
 } from './run-moves.ts';
 import { summaryColumns, toRun, toStep, toSummaries } from './run-rows.ts';
-import { skipRest } from './step-moves.ts';
+import type { About } from './step-moves.ts';
 
 export type { NewRun } from './run-add.ts';
 export type { RunChange } from './run-moves.ts';
@@ -56,6 +56,8 @@ export type RunStore = {
   readonly claim: (tx: Transaction, id: string, claim: RunClaim) => Promise<boolean>;
   /** With it, steps that never had their turn are skipped. False when the run had moved on. */
   readonly end: (tx: Transaction, id: string, move: RunEnd, change: RunChange) => Promise<boolean>;
+  /** Changes its steps and itself as one event of it brought about. False when another process holds it: `tx` must fail. */
+  readonly apply: (tx: Transaction, about: About, batch: RunBatch, seal: SealOutputs) => Promise<boolean>;
   /** False when it was requested before, or the run has ended. */
   readonly requestCancel: (tx: Transaction, id: string, atMs: number) => Promise<boolean>;
   readonly setWaiting: (tx: Transaction, id: string, waiting: string | null) => Promise<void>;
@@ -143,11 +145,8 @@ export function createRunStore(database: Database): RunStore {
   return {
     add: addRun,
     claim: claimRun,
-    async end(tx, id, move, change) {
-      if (!(await endRun(tx, id, move, change))) return false;
-      await skipRest(tx, id, change.atMs);
-      return true;
-    },
+    end: endWithSteps,
+    apply: applyBatch,
     requestCancel,
     setWaiting,
     setProgress,

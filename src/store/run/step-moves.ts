@@ -19,7 +19,8 @@ export type NewStep = Pick<StepRow, 'step_id' | 'n' | 'name' | 'kind'> & {
     readonly kept?: Pick<StepRow, 'status' | 'started_at' | 'finished_at' | 'exit_code' | 'outputs' | 'sealed'>;
   };
 
-type Start = {
+export type StepStart = {
+  readonly status: 'running' | 'waiting_approval';
   readonly atMs: number;
   readonly worker: string | null;
   readonly deadlineAtMs: number | null;
@@ -111,7 +112,7 @@ async function startStep(
   tx: Transaction,
   about: About,
   at: { readonly stepId: string; readonly attempt: number },
-  { status, message = null, ...start }: Start & { readonly status: 'running' | 'waiting_approval' },
+  { status, message = null, ...start }: StepStart,
 ): Promise<boolean> {
   const [row] = await updateStarted(tx.db, { runId: about.runId, ...at, status, message, ...start });
   if (!row) return false;
@@ -187,6 +188,8 @@ export async function endStep(
   return true;
 }
 
+export type StepSkip = { readonly reason: StepReason; readonly atMs: number; readonly message: string };
+
 const updateSkipped = prepareQuery(
   (db, values: { runId: string; stepId: string; reason: StepReason; atMs: number; message: string }) =>
     db
@@ -199,12 +202,7 @@ const updateSkipped = prepareQuery(
 );
 
 /** False when it was not pending: then nothing is changed. */
-async function skipStep(
-  tx: Transaction,
-  about: About,
-  stepId: string,
-  skip: { readonly reason: StepReason; readonly atMs: number; readonly message: string },
-): Promise<boolean> {
+async function skipStep(tx: Transaction, about: About, stepId: string, skip: StepSkip): Promise<boolean> {
   const [row] = await updateSkipped(tx.db, { runId: about.runId, stepId, ...skip });
   if (!row) return false;
   const { reason, message } = skip;
@@ -225,13 +223,10 @@ export async function skipRest(tx: Transaction, runId: string, atMs: number): Pr
   await updateRest(tx.db, { runId, atMs });
 }
 
+export type RetriedStep = NewStep & { readonly attempt: number; readonly not_before: number };
+
 /** The next attempt, which starts at `notBeforeMs` at the earliest. */
-async function addRetry(
-  tx: Transaction,
-  about: About,
-  step: NewStep & { readonly attempt: number; readonly not_before: number },
-  message: string,
-): Promise<void> {
+async function addRetry(tx: Transaction, about: About, step: RetriedStep, message: string): Promise<void> {
   await addSteps(tx, about.runId, [step]);
   const data = { step_id: step.step_id, attempt: step.attempt, message };
   tx.emit({ type: 'step.retrying', ...about, data });

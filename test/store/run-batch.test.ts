@@ -1,0 +1,162 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { RunBatch } from '../../src/store/run/batch.ts';
+import { aRun } from './a-run.ts';
+import { engines, nowMs, type Opened } from './engines.ts';
+
+const step = { kind: 'command', needs: [] } as const;
+const started = { status: 'running', atMs: nowMs, worker: 'here', deadlineAtMs: null } as const;
+const ended = { status: 'success', reason: null, atMs: nowMs + 1_000, exitCode: 0, outputs: { url: '***' } } as const;
+
+describe.each(engines)('a batch of changes on $engine', ({ open }) => {
+  const { id: runId, jobId, tenant } = aRun();
+  const about = { runId, jobId, tenant };
+  let dir: string;
+  let store: Opened;
+
+  beforeEach(async () => {
+    dir = await mkdtemp(join(tmpdir(), 'flwd-batch-'));
+    store = await open(dir);
+    const steps = ['build', 'test', 'publish'].map((name, n) => ({ ...step, step_id: name, n, name }));
+    await store.database.transact((tx) => store.runs.add(tx, aRun({ id: runId, jobId, tenant, steps })));
+    await apply({
+      changes: [{ kind: 'start', at: { stepId: 'build', attempt: 1 }, start: started }],
+      artifacts: [],
+      run: { kind: 'claim', claim: { atMs: nowMs, worker: 'here', deadlineAtMs: null } },
+    });
+  });
+  afterEach(async () => {
+    await store.database.close();
+    await rm(dir, { recursive: true });
+  });
+
+  /** As it would come from elsewhere. Where it is not applied, the transaction fails as a whole. */
+  function apply(batch: RunBatch): Promise<void> {
+    const sent: RunBatch = JSON.parse(JSON.stringify(batch));
+    return store.database.transact(async (tx) => {
+      const seal = (outputs: string, at: { readonly stepId: string }): string => `sealed ${at.stepId} ${outputs}`;
+      if (!(await store.runs.apply(tx, about, sent, seal))) throw new Error('not applied');
+    });
+  }
+
+  const attempts = () =>
+    store.database.read
+      .selectFrom('steps')
+      .select(['step_id', 'attempt', 'status', 'outputs', 'sealed', 'not_before'])
+      .where('run_id', '=', runId)
+      .orderBy('n')
+      .orderBy('attempt')
+      .execute();
+
+  test('that was sent as text changes steps, artifacts and the run together', async () => {
+    const artifact = {
+      id: 'artifact_1',
+      runId,
+      jobId,
+      tenant,
+      stepId: 'build',
+      name: 'report',
+      path: '/workspace/report',
+      mediaType: 'text/plain',
+      sizeBytes: 5,
+      sha256: '0'.repeat(64),
+      createdAtMs: nowMs,
+      expiresAtMs: null,
+    };
+    await apply({
+      changes: [
+        { kind: 'end', at: { stepId: 'build', attempt: 1, epoch: 1 }, ending: ended, openOutputs: { url: 'secret' } },
+        { kind: 'start', at: { stepId: 'test', attempt: 1 }, start: started },
+        {
+          kind: 'end',
+          at: { stepId: 'test', attempt: 1, epoch: 1 },
+          ending: { ...ended, status: 'failed' },
+          openOutputs: null,
+        },
+        {
+          kind: 'retry',
+          step: { ...step, step_id: 'test', n: 1, name: 'test', attempt: 2, not_before: nowMs + 9_000 },
+          message: 'it failed',
+        },
+        { kind: 'skip', stepId: 'publish', skip: { reason: 'condition', atMs: nowMs, message: 'not today' } },
+        { kind: 'add', steps: [{ ...step, step_id: 'more', n: 3, name: 'more' }] },
+      ],
+      artifacts: [artifact],
+      run: { kind: 'touch', attempt: 2, result: { value: 'half' } },
+    });
+
+    const kept = { outputs: '{}', sealed: null, not_before: null };
+    expect(await attempts()).toEqual([
+      {
+        ...kept,
+        step_id: 'build',
+        attempt: 1,
+        status: 'success',
+        outputs: '{"url":"***"}',
+        sealed: 'sealed build {"url":"secret"}',
+      },
+      { ...kept, step_id: 'test', attempt: 1, status: 'failed', outputs: '{"url":"***"}' },
+      { ...kept, step_id: 'test', attempt: 2, status: 'pending', not_before: nowMs + 9_000 },
+      { ...kept, step_id: 'publish', attempt: 1, status: 'skipped' },
+      { ...kept, step_id: 'more', attempt: 1, status: 'pending' },
+    ]);
+    expect(await store.runs.get(runId)).toMatchObject({ attempt: 2, result: { value: 'half' } });
+    expect(await store.database.read.selectFrom('artifacts').select('id').execute()).toEqual([{ id: 'artifact_1' }]);
+    expect(store.commits.at(-1)?.map(({ type }) => type)).toEqual([
+      'step.finished',
+      'step.started',
+      'step.finished',
+      'step.retrying',
+      'step.skipped',
+    ]);
+  });
+
+  test('that ends the run skips what had no turn', async () => {
+    await apply({
+      changes: [{ kind: 'end', at: { stepId: 'build', attempt: 1, epoch: 1 }, ending: ended, openOutputs: null }],
+      artifacts: [],
+      run: { kind: 'end', move: 'succeed', change: { atMs: nowMs + 1_000 } },
+    });
+
+    expect((await attempts()).map(({ status }) => status)).toEqual(['success', 'skipped', 'skipped']);
+    expect(await store.runs.get(runId)).toMatchObject({ status: 'success' });
+  });
+
+  test.each<[string, RunBatch]>([
+    [
+      'an attempt that another process has resumed',
+      {
+        changes: [
+          { kind: 'skip', stepId: 'publish', skip: { reason: 'condition', atMs: nowMs, message: 'not today' } },
+          { kind: 'end', at: { stepId: 'build', attempt: 1, epoch: 2 }, ending: ended, openOutputs: null },
+        ],
+        artifacts: [],
+        run: { kind: 'touch', attempt: 1, result: null },
+      },
+    ],
+    [
+      'a step that has started',
+      {
+        changes: [{ kind: 'start', at: { stepId: 'build', attempt: 1 }, start: started }],
+        artifacts: [],
+        run: { kind: 'touch', attempt: 1, result: null },
+      },
+    ],
+    [
+      'a run that has been claimed',
+      {
+        changes: [],
+        artifacts: [],
+        run: { kind: 'claim', claim: { atMs: nowMs, worker: 'there', deadlineAtMs: null } },
+      },
+    ],
+  ])('of %s changes nothing', async (_what, batch) => {
+    const before = await attempts();
+    const commits = store.commits.length;
+    await expect(apply(batch)).rejects.toThrow('not applied');
+    expect(await attempts()).toEqual(before);
+    expect(store.commits).toHaveLength(commits);
+  });
+});
