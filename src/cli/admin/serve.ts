@@ -12,7 +12,7 @@ import { isLoopback } from '../../lib/loopback.ts';
 import type { Options } from '../command.ts';
 import { type ExitCode, exitCodes, Refusal } from '../exit-code.ts';
 import { loadConfiguration } from '../session/configuration.ts';
-import { clientOf } from '../session/data-dir-link.ts';
+import { clientOf } from '../session/owner.ts';
 import { endAtOnce, stopSignal } from '../session/stop-signal.ts';
 import { endRuns, nameRunning } from './serve-end.ts';
 

@@ -9,7 +9,7 @@ import { type Client, createClient } from '../../client/client.ts';
 import type { Config } from '../../config/config.ts';
 import type { LoadedConfig } from '../../config/load.ts';
 import { errorCode } from '../../lib/error-code.ts';
-import { openEphemeral } from '../session/data-dir-link.ts';
+import { openEphemeral } from '../session/ephemeral.ts';
 
 export const cores = availableParallelism();
 

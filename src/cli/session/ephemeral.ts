@@ -1,0 +1,64 @@
+// An instance in this process, for as long as a command takes.
+
+import type { LoadedConfig } from '../../config/load.ts';
+import { readCliToken } from '../../instance/cli-token.ts';
+import { acquireOwnership } from '../../instance/owner-lock.ts';
+import { httpFetch } from './http-fetch.ts';
+import { ended, type Owner } from './owner.ts';
+
+type Ephemeral = import('../../main.ts').Ephemeral;
+
+/**
+ * On a port of loopback's that nobody knows of, for whoever may read the data dir.
+ * @param o.onYield a server asks for the data dir, or has it already: the instance is to be closed
+ * @throws DataDirOwned, StartError
+ */
+export async function openEphemeral(
+  { config, file }: Pick<LoadedConfig, 'config' | 'file'>,
+  { onYield, ...o }: Omit<Ephemeral, 'ownership'> & { readonly onYield?: (own: Promise<Owner>) => void },
+): Promise<Owner> {
+  const { dataDir } = config.instance;
+  const opening = Promise.withResolvers<Owner>();
+  // Taken before the server's code is loaded: of commands at once, those that are too late need not load it.
+  const ownership = await acquireOwnership(dataDir, {
+    isEphemeral: true,
+    warn: () => undefined,
+    onYield: () => onYield?.(opening.promise),
+    onLost: () => onYield?.(opening.promise),
+    onAttend: (runId) => void opening.promise.then((own) => own.attend(runId)).catch(() => undefined),
+  });
+  const { serve } = await import('../../main.ts');
+  const bind = { host: '127.0.0.1', port: 0 };
+  try {
+    const server = await serve(
+      {
+        ...config,
+        server: { ...config.server, bind, tls: null, trustProxy: false },
+        auth: { mode: 'required', isDev: false, trustJobs: false, jwt: null },
+        // What the command has to say is said by the command.
+        logging: { ...config.logging, level: 'error' },
+      },
+      file,
+      { ...o, ownership },
+    );
+    let closing: Promise<void> | undefined;
+    const own: Owner = {
+      pid: process.pid,
+      url: server.url,
+      token: readCliToken(dataDir),
+      async fetch(url, init) {
+        if (closing) throw ended(dataDir);
+        return httpFetch(url, init);
+      },
+      isEphemeral: true,
+      attend: async (runId) => server.attend(runId),
+      close: () => (closing ??= server.stop()),
+    };
+    opening.resolve(own);
+    return own;
+  } catch (error) {
+    opening.promise.catch(() => undefined);
+    opening.reject(error);
+    throw error;
+  }
+}
