@@ -3,6 +3,7 @@
 import { createContext, type ReactElement, useContext, useEffect, useLayoutEffect, useRef, useState } from 'react';
 import type { Client } from '../client/client.ts';
 import { errorText } from '../client/error-words.ts';
+import { keepLoaded } from '../client/retrying.ts';
 import type { Press } from './presses.ts';
 
 export type Place =
@@ -72,31 +73,17 @@ export function useLoaded<T>(
   // `key` stands for what `load` depends on, `epoch` for a server found again
   useEffect(() => {
     if (!o.isActive) return undefined;
-    const ending = new AbortController();
-    const { signal } = ending;
-    let timer: NodeJS.Timeout | undefined;
-    let isLoading = false;
-    let isAskedAgain = false;
-    const again = async (): Promise<void> => {
-      clearTimeout(timer);
-      isAskedAgain = isLoading;
-      if (isLoading) return;
-      isLoading = true;
+    const { again, stop } = keepLoaded(async (signal) => {
       const taken = await load(signal).then(
         (value) => () => setLoaded({ value, error: null }),
         (error: unknown) => () => setLoaded(({ value }) => ({ value, error: errorText(error) })),
       );
-      isLoading = false;
-      if (signal.aborted) return;
-      taken();
-      if (isAskedAgain) void again();
-      else timer = setTimeout(() => void again(), o.everyMs);
-    };
-    wake.current = () => void again();
-    void again();
+      if (!signal.aborted) taken();
+      return o.everyMs;
+    });
+    wake.current = again;
     return () => {
-      ending.abort();
-      clearTimeout(timer);
+      stop();
       wake.current = () => {};
     };
   }, [o.isActive, o.key, o.everyMs, epoch]);

@@ -27,7 +27,7 @@ import {
 import { appended, extended, type LogStretch, prepended } from '../../client/log-stretch.ts';
 import type { LogLine } from '../../domain/log-line.ts';
 import { useClient } from '../session/session.tsx';
-import { keepOpen, useVisible } from '../session/streams.ts';
+import { keepStream, useVisible } from '../session/streams.ts';
 
 /** What is, or was, read afresh; another object each time. */
 export type Opening = { readonly source: Omit<LogSource, 'signal'>; readonly start: LogStart };
@@ -147,7 +147,7 @@ function useLiveLines(
       });
     };
     const { client, runId, filter } = opening.source;
-    void keepOpen(ending.signal, async (signal) => {
+    void keepStream(ending.signal, async (signal) => {
       const query = { ...toQuery(filter), last_event_id: String(last) };
       for await (const frame of client.stream('getRunLogs', { path: { run_id: runId }, query, signal })) {
         if (frame.event !== 'log') continue;

@@ -3,6 +3,7 @@
 import { useCallback, useEffect, useEffectEvent, useRef, useState } from 'react';
 import { ApiProblem } from '../../client/api-problem.ts';
 import { errorText, isPassing } from '../../client/error-words.ts';
+import { keepLoaded } from '../../client/retrying.ts';
 import { useClient } from './session.tsx';
 
 export type Loaded<T> = {
@@ -38,43 +39,27 @@ export function useLoaded<T>(
   const loadNow = useEffectEvent(load);
   // `key` stands for what `load` depends on, `client` for whoever is signed in
   useEffect(() => {
-    const ending = new AbortController();
-    const { signal } = ending;
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    let isLoading = false;
-    let isAskedAgain = false;
-    const again = async (): Promise<void> => {
-      clearTimeout(timer);
-      isAskedAgain = isLoading;
-      if (isLoading) return;
-      isLoading = true;
-      let mayRetry = false;
+    const { again, stop } = keepLoaded(async (signal) => {
       try {
         const value = await loadNow(AbortSignal.any([signal, AbortSignal.timeout(longestAnswerMs)]));
-        if (signal.aborted) return;
+        if (signal.aborted) return null;
         setLoaded((held) =>
           held.key === o.key && held.value === value && held.error === null
             ? held
             : { key: o.key, value, error: null, isRefused: false },
         );
+        return null;
       } catch (error) {
-        if (signal.aborted) return;
-        mayRetry = isPassing(error);
+        if (signal.aborted) return null;
         const failure = errorText(error);
         const isRefused = error instanceof ApiProblem && error.status === 403;
         setLoaded((held) => ({ key: o.key, value: held.key === o.key ? held.value : null, error: failure, isRefused }));
-      } finally {
-        isLoading = false;
+        return isPassing(error) ? retryMs : null;
       }
-      if (signal.aborted) return;
-      if (isAskedAgain) void again();
-      else if (mayRetry) timer = setTimeout(() => void again(), retryMs);
-    };
-    wake.current = () => void again();
-    void again();
+    });
+    wake.current = again;
     return () => {
-      ending.abort();
-      clearTimeout(timer);
+      stop();
       wake.current = () => {};
     };
   }, [client, o.key]);

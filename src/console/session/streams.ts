@@ -1,8 +1,8 @@
 // What happens at the server, as it happens: streams that are opened again after they broke, while anybody can see the page.
 
 import { useEffect, useEffectEvent, useRef, useState, useSyncExternalStore } from 'react';
-import { isWorthOpeningAnew } from '../../client/error-words.ts';
 import type { Frame } from '../../client/resuming-stream.ts';
+import { keepOpen } from '../../client/retrying.ts';
 import { eventTypes } from '../../domain/event.ts';
 import { useClient } from './session.tsx';
 
@@ -72,7 +72,7 @@ export function useRunEvents(
       onOpen();
       ring();
     };
-    void keepOpen(ending.signal, async (signal) => {
+    void keepStream(ending.signal, async (signal) => {
       for await (const frame of client.stream('streamRunEvents', { query, signal, onOpen: onOpened })) {
         onFrame(frame);
         ring();
@@ -86,16 +86,9 @@ export function useRunEvents(
   return changes;
 }
 
-/** Opens a stream again for as long as that may help. */
-export async function keepOpen(signal: AbortSignal, read: (signal: AbortSignal) => Promise<void>): Promise<void> {
-  while (!signal.aborted) {
-    try {
-      if (await withStreamRoom(signal, read)) return;
-    } catch (error) {
-      if (signal.aborted || !isWorthOpeningAnew(error)) return;
-    }
-    await new Promise((resolve) => setTimeout(resolve, retryMs));
-  }
+/** Keeps a stream open, where there is room for it. */
+export async function keepStream(signal: AbortSignal, read: (signal: AbortSignal) => Promise<void>): Promise<void> {
+  await keepOpen({ signal, retryMs }, () => withStreamRoom(signal, read));
 }
 
 // The windows of a browser share six connections to a server over HTTP/1.1, and the calls need some. A stream for which there

@@ -1,9 +1,8 @@
 // The log of a run on the screen, kept up to date: it holds a stretch of lines, follows what the run prints, and gets more
 // when somebody scrolls out of it.
 
-import { setTimeout as pause } from 'node:timers/promises';
 import { useCallback, useEffect, useEffectEvent, useMemo, useReducer, useRef, useState } from 'react';
-import { errorText, isPassing } from '../../client/error-words.ts';
+import { errorText } from '../../client/error-words.ts';
 import {
   type LogFilter,
   type LogSource,
@@ -16,6 +15,7 @@ import {
   toLine,
   toQuery,
 } from '../../client/log-pages.ts';
+import { keepOpen } from '../../client/retrying.ts';
 import { useSurroundings } from '../screen.ts';
 import {
   emptyLog,
@@ -113,7 +113,7 @@ function useLiveLines(isLive: boolean, source: Source, view: LogView, change: Ch
     };
     let last = lastSeq();
     const { client, runId, filter } = source;
-    const follow = async (): Promise<void> => {
+    const follow = async (): Promise<boolean> => {
       const query = { ...toQuery(filter), last_event_id: String(last) };
       for await (const frame of client.stream('getRunLogs', { path: { run_id: runId }, query, signal })) {
         if (frame.event !== 'log') continue;
@@ -124,23 +124,11 @@ function useLiveLines(isLive: boolean, source: Source, view: LogView, change: Ch
         if (waiting.length > 2 * mostLines) waiting = waiting.slice(-mostLines - 1);
         timer ??= setTimeout(draw, drawMs);
       }
+      return true;
     };
-    const keepFollowing = async (): Promise<void> => {
-      while (!signal.aborted) {
-        try {
-          await follow();
-          return;
-        } catch (error) {
-          if (signal.aborted) return;
-          if (!isPassing(error)) {
-            setError(errorText(error));
-            return;
-          }
-          await pause(retryMs);
-        }
-      }
-    };
-    void keepFollowing();
+    void keepOpen({ signal, retryMs }, follow).then((error) => {
+      if (error !== undefined) setError(errorText(error));
+    });
     return () => {
       ending.abort();
       clearTimeout(timer);

@@ -1,8 +1,7 @@
 // When to look at runs again: the server says what happens to them.
 
-import { setTimeout as pause } from 'node:timers/promises';
 import { useEffect, useState } from 'react';
-import { isWorthOpeningAnew } from '../../client/error-words.ts';
+import { keepOpen } from '../../client/retrying.ts';
 import { eventTypes } from '../../domain/event.ts';
 import { useSurroundings } from '../screen.ts';
 
@@ -27,24 +26,13 @@ export function useRunEvents(isActive: boolean, runId: string | null): number {
         setChanges((count) => count + 1);
       }, settleMs);
     };
-    const listen = async (): Promise<void> => {
-      const query = { types, ...(runId !== null && { run_id: runId }) };
+    const query = { types, ...(runId !== null && { run_id: runId }) };
+    // Without events it is looked at now and then all the same.
+    void keepOpen({ signal, retryMs }, async () => {
       // Rung once it is open: of what happened before, it says nothing.
       for await (const _ of client.stream('streamRunEvents', { query, signal, onOpen: ring })) ring();
-    };
-    const keepListening = async (): Promise<void> => {
-      while (!signal.aborted) {
-        try {
-          await listen();
-          return;
-        } catch (error) {
-          // Without events it is looked at now and then all the same.
-          if (signal.aborted || !isWorthOpeningAnew(error)) return;
-          await pause(retryMs);
-        }
-      }
-    };
-    void keepListening();
+      return true;
+    });
     return () => {
       ending.abort();
       clearTimeout(timer);
