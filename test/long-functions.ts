@@ -78,30 +78,6 @@ export const longFunctions: readonly LongFunction[] = [
       'one state machine: its parts change the same few variables of a pass over what is old: its turns, its rests, its counts',
   },
   {
-    file: 'src/engine/run/announcements.ts',
-    name: 'createAnnouncements',
-    lines: 88,
-    reason: 'one state machine: its parts change the same few variables: the order of what a run says',
-  },
-  {
-    file: 'src/engine/run/attempt.ts',
-    name: 'startAttempt',
-    lines: 144,
-    reason: 'to be split by idea: an attempt from its launch to what it leaves',
-  },
-  {
-    file: 'src/engine/run/output.ts',
-    name: 'createOutput',
-    lines: 105,
-    reason: 'a pipeline whose stages share one position in the spool',
-  },
-  {
-    file: 'src/engine/run/run-state.ts',
-    name: 'createRunState',
-    lines: 209,
-    reason: 'one state machine: its parts change the same few variables of the graph of one run',
-  },
-  {
     file: 'src/engine/schedule/schedule-roster.ts',
     name: 'createRoster',
     lines: 108,

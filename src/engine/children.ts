@@ -12,7 +12,7 @@ import type { AddRun } from './create.ts';
 import type { Hub } from './hub.ts';
 import { type PlanContext, resolveEntry } from './plan/plan.ts';
 import { deepestSubRun } from './plan/sub-run-check.ts';
-import type { Outcome } from './run/attempt.ts';
+import type { Outcome } from './run/attempt/outcome.ts';
 import { Superseded } from './run/batch.ts';
 import type { Children } from './run/run-context.ts';
 import { redactedTexts } from './run/run-secrets.ts';

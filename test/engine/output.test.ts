@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import { expect, onTestFinished, test } from 'vitest';
-import { createOutput } from '../../src/engine/run/output.ts';
+import { createOutput } from '../../src/engine/run/attempt/output.ts';
 import { createRunLog, type RunLog } from '../../src/engine/run/run-log.ts';
 import { createRedactor } from '../../src/exec/redact/redact.ts';
 import { systemClock } from '../../src/lib/clock.ts';

@@ -2,7 +2,8 @@
 // everything but the rows and the processes, and a cancel.
 
 import type { JobDefinition, StepDefinition } from '../../src/domain/job.ts';
-import { createRunState, type Decision, type Ending, type RunState } from '../../src/engine/run/run-state.ts';
+import { createRunState, type Decision, type RunState } from '../../src/engine/run/run-state.ts';
+import type { Ending } from '../../src/engine/run/step-endings.ts';
 import { createStepInstances, type StepInstance } from '../../src/engine/run/step-instances.ts';
 import type { RunFacts } from '../../src/engine/run/step-values.ts';
 

@@ -3,12 +3,13 @@
 
 import { retryDelayMs } from '../../domain/retry.ts';
 import type { Decision as Approval } from '../../domain/run.ts';
-import type { Outcome } from './attempt.ts';
+import type { Outcome } from './attempt/outcome.ts';
 import { applyBatch, type Batch, carryOn, giveUpBatch, newBatch } from './batch.ts';
 import type { DrivenRun } from './driven-run.ts';
 import { abandonRun, finishRun } from './run-end.ts';
-import type { Decision, Ending } from './run-state.ts';
+import type { Decision } from './run-state.ts';
 import { attemptsAt } from './step-commands.ts';
+import type { Ending } from './step-endings.ts';
 import type { StepInstance } from './step-instances.ts';
 import { createStepRunner, type StepRunner } from './step-runner.ts';
 

@@ -38,15 +38,6 @@ export function createAnnouncements(o: {
   let waiting: (Lines | Between)[] = [];
   let timer: NodeJS.Timeout | undefined;
 
-  function enqueue(next: Lines | Between): void {
-    const last = waiting.at(-1);
-    if (last && 'count' in last && 'count' in next && last.firstSeq + last.count === next.firstSeq) {
-      last.count += next.count;
-    } else {
-      waiting.push(next);
-    }
-  }
-
   function pause(): void {
     clearTimeout(timer);
     timer = undefined;
@@ -65,7 +56,7 @@ export function createAnnouncements(o: {
         await work?.(tx);
       });
     } catch (error) {
-      putBack(taken);
+      waiting = putBack(taken, waiting);
       throw error;
     }
   }
@@ -85,23 +76,14 @@ export function createAnnouncements(o: {
     });
   }
 
-  /** Lines whose announcement failed are announced with the next ones; progress is out of date by then. */
-  function putBack(taken: readonly (Lines | Between)[]): void {
-    const ordered = [...taken.filter((next) => 'count' in next), ...waiting].toSorted(
-      (a, b) => placeOf(a) - placeOf(b),
-    );
-    waiting = [];
-    for (const next of ordered) enqueue(next);
-  }
-
   return {
     addLines({ firstSeq, count }) {
       if (count <= 0) return;
-      enqueue({ firstSeq, count });
+      enqueue(waiting, { firstSeq, count });
       writeIn(lineDelayMs);
     },
     addProgress(progress, afterSeq) {
-      enqueue({ progress, afterSeq });
+      enqueue(waiting, { progress, afterSeq });
       writeUnasked();
     },
     commit(work) {
@@ -114,6 +96,23 @@ export function createAnnouncements(o: {
     },
     pause,
   };
+}
+
+function enqueue(waiting: (Lines | Between)[], next: Lines | Between): void {
+  const last = waiting.at(-1);
+  if (last && 'count' in last && 'count' in next && last.firstSeq + last.count === next.firstSeq) {
+    last.count += next.count;
+  } else {
+    waiting.push(next);
+  }
+}
+
+/** Lines whose announcement failed are announced with the next ones; progress is out of date by then. */
+function putBack(taken: readonly (Lines | Between)[], waiting: readonly (Lines | Between)[]): (Lines | Between)[] {
+  const lines = taken.filter((next) => 'count' in next);
+  const whole: (Lines | Between)[] = [];
+  for (const next of [...lines, ...waiting].toSorted((a, b) => placeOf(a) - placeOf(b))) enqueue(whole, next);
+  return whole;
 }
 
 function placeOf(next: Lines | Between): number {

@@ -6,7 +6,7 @@ import type { Decision } from '../../domain/run.ts';
 import type { Advance } from './advance.ts';
 import { newBatch } from './batch.ts';
 import type { DrivenRun } from './driven-run.ts';
-import type { Ending } from './run-state.ts';
+import type { Ending } from './step-endings.ts';
 
 /** @throws Problem not-ready, approval-not-pending, permission-denied */
 export async function approveStep(

@@ -12,7 +12,7 @@ import { formatDuration } from '../../lib/units.ts';
 import type { Transaction } from '../../store/database.ts';
 import type { About } from '../../store/run/step-moves.ts';
 import { isStorageError } from '../../store/storage-error.ts';
-import type { Interruption } from './attempt.ts';
+import type { Interruption } from './attempt/outcome.ts';
 import { createRunArtifacts, type RunArtifacts } from './run-artifacts.ts';
 import type { ControllerContext, ControllerSource, Surroundings } from './run-context.ts';
 import { createRunLog, type RunLog } from './run-log.ts';

@@ -4,7 +4,7 @@ import { noResources, workspaceOverMessage } from '../../domain/resources.ts';
 import { watchWorkspace } from '../../exec/collect/workspace-size.ts';
 import { attemptDirs } from '../../exec/proc/attempt-files.ts';
 import type { Advance } from './advance.ts';
-import { type Interruption, nothingDone } from './attempt.ts';
+import { type Interruption, nothingDone } from './attempt/outcome.ts';
 import { type Batch, newBatch } from './batch.ts';
 import { type DrivenRun, runOverdue, stepOverdue } from './driven-run.ts';
 import { hasEnded, type StepInstance } from './step-instances.ts';

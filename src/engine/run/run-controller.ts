@@ -5,7 +5,7 @@ import type { Decision } from '../../domain/run.ts';
 import type { Transaction } from '../../store/database.ts';
 import { createAdvance } from './advance.ts';
 import { approveStep } from './approvals.ts';
-import { cancelled } from './attempt.ts';
+import { cancelled } from './attempt/outcome.ts';
 import { applyBatch, carryOn, giveUpBatch, newBatch } from './batch.ts';
 import { createDrivenRun, moveDeadlines, runOverdue } from './driven-run.ts';
 import { createInterruptions } from './interruptions.ts';

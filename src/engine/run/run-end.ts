@@ -2,7 +2,7 @@
 // another process.
 
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Interruption } from './attempt.ts';
+import type { Interruption } from './attempt/outcome.ts';
 import { applyBatch, type Batch, Superseded } from './batch.ts';
 import type { DrivenRun } from './driven-run.ts';
 import { noArtifacts } from './run-artifacts.ts';

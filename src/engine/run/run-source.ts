@@ -8,7 +8,8 @@ import type { Sealer } from '../secrets/seal.ts';
 import { sealContext } from './batch.ts';
 import type { ControllerSource } from './run-context.ts';
 import { unsealSecrets } from './run-secrets.ts';
-import { createRunState, type Ending } from './run-state.ts';
+import { createRunState } from './run-state.ts';
+import type { Ending } from './step-endings.ts';
 import { restoreStepInstances, type StepInstance } from './step-instances.ts';
 
 /** @throws Error where its secrets cannot be unsealed */

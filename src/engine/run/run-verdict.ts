@@ -2,7 +2,7 @@
 
 import type { RunReason, Termination } from '../../domain/run.ts';
 import type { RunChange } from '../../store/run/runs.ts';
-import type { Interruption } from './attempt.ts';
+import type { Interruption } from './attempt/outcome.ts';
 import type { ArtifactFailure } from './collect.ts';
 import type { RunState } from './run-state.ts';
 

@@ -4,9 +4,10 @@
 import type { Decision as Approval } from '../../domain/run.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { formatDuration } from '../../lib/units.ts';
-import type { Outcome } from './attempt.ts';
+import type { Outcome } from './attempt/outcome.ts';
 import type { Batch } from './batch.ts';
-import type { Decision, Ending, RunState } from './run-state.ts';
+import type { Decision, RunState } from './run-state.ts';
+import type { Ending } from './step-endings.ts';
 import { type StepInstance, toNewStep } from './step-instances.ts';
 
 export type StepChanges = ReturnType<typeof createStepChanges>;

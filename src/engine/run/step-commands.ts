@@ -2,7 +2,8 @@
 
 import { join } from 'node:path';
 import type { Namer } from '../../exec/collect/collect.ts';
-import { type Attempt, nothingDone, type Outcome, startAttempt } from './attempt.ts';
+import { type Attempt, startAttempt } from './attempt/attempt.ts';
+import { nothingDone, type Outcome } from './attempt/outcome.ts';
 import { type DrivenRun, runOverdue, stepOverdue } from './driven-run.ts';
 import type { Slot } from './slots.ts';
 import { attemptFolder, type StepInstance } from './step-instances.ts';

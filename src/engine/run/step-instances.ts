@@ -5,7 +5,7 @@ import type { StepDefinition } from '../../domain/job.ts';
 import type { StepKind, StepStatus } from '../../domain/run.ts';
 import type { NewStep } from '../../store/run/step-moves.ts';
 import type { StepRow } from '../../store/schema.ts';
-import type { Interruption } from './attempt.ts';
+import type { Interruption } from './attempt/outcome.ts';
 import type { InstanceItem, Item } from './expand.ts';
 
 export type StepInstance = {

@@ -1,7 +1,8 @@
 // Brings the steps of one run to their ends: commands, which need a slot; sub-runs, approvals and delays, which need
 // none. What an end means is decided elsewhere (advance.ts): the runner only hands it over.
 
-import type { Attempt, Interruption, Outcome } from './attempt.ts';
+import type { Attempt } from './attempt/attempt.ts';
+import type { Interruption, Outcome } from './attempt/outcome.ts';
 import { type Batch, newBatch } from './batch.ts';
 import type { DrivenRun } from './driven-run.ts';
 import type { Slot } from './slots.ts';

@@ -3,7 +3,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { invariant, Problem } from '../../domain/problem.ts';
 import { isStorageError } from '../../store/storage-error.ts';
-import { nothingDone, type Outcome } from './attempt.ts';
+import { nothingDone, type Outcome } from './attempt/outcome.ts';
 import type { DrivenRun } from './driven-run.ts';
 import type { StepInstance } from './step-instances.ts';
 import { openScopeOf } from './step-values.ts';

@@ -3,13 +3,13 @@
 import { statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
-import { spoolMark } from '../../domain/log-line.ts';
-import { readStatus } from '../../exec/proc/shim-status.ts';
-import type { Redactor } from '../../exec/redact/redact.ts';
-import { followSpool, type SpoolFollower, type SpoolJump } from '../../exec/spool/spool.ts';
-import { createSpoolLines } from '../../exec/spool/spool-lines.ts';
-import type { LogWriter } from '../../store/log/logs.ts';
-import type { RunLog } from './run-log.ts';
+import { spoolMark } from '../../../domain/log-line.ts';
+import { readStatus } from '../../../exec/proc/shim-status.ts';
+import type { Redactor } from '../../../exec/redact/redact.ts';
+import { followSpool, type SpoolFollower, type SpoolJump } from '../../../exec/spool/spool.ts';
+import { createSpoolLines } from '../../../exec/spool/spool-lines.ts';
+import type { LogWriter } from '../../../store/log/logs.ts';
+import type { RunLog } from '../run-log.ts';
 
 export type Output = {
   /** Starts reading; a take-up goes on behind what is stored already. */
@@ -22,13 +22,15 @@ export type Output = {
   readonly close: () => void;
 };
 
-export function createOutput(o: {
+type Destination = {
   readonly at: { readonly stepId: string; readonly attempt: number };
   readonly redactor: Redactor;
   readonly runLog: RunLog;
   /** Does the work again while it is the disk that refuses it. */
   readonly withRetry: <T>(work: () => T | Promise<T>) => Promise<T>;
-}): Output {
+};
+
+export function createOutput(o: Destination): Output {
   const { at, runLog } = o;
   const lines = createSpoolLines(o.redactor);
   let spool: SpoolFollower | undefined;
@@ -42,22 +44,11 @@ export function createOutput(o: {
   async function append(log: LogWriter, bytes: Buffer, isRecovered: boolean): Promise<void> {
     const { heldBytes, aheadBytes } = lines;
     const settledEnd = Math.max(0, spoolEnd - heldBytes);
-    const { firstSeq, count, progress } = await o.withRetry(() =>
+    const appended = await o.withRetry(() =>
       log.append({ ...at, bytes, spoolEnd: settledEnd, aheadBytes, isRecovered }),
     );
     lastError = lastErrorIn(bytes) ?? lastError;
-    // Of several in one read the last one says where the script is.
-    const latest = progress.at(-1);
-    if (!latest) {
-      runLog.addLines({ firstSeq, count });
-      return;
-    }
-    const { percent, message, afterSeq } = latest;
-    // Lines that are held back were counted before it, and become readable after it.
-    const before = Math.min(count, afterSeq - firstSeq + 1);
-    runLog.addLines({ firstSeq, count: before });
-    runLog.addProgress({ percent, message }, afterSeq);
-    runLog.addLines({ firstSeq: firstSeq + before, count: count - before });
+    announce(runLog, appended);
   }
 
   /** A line that began where the spool was cut off is waited for no longer. */
@@ -66,11 +57,6 @@ export function createOutput(o: {
     if (rest.length > 0) await append(log, rest, false);
     const what = cause === 'hole' ? 'holds nothing' : 'was cut off by the script';
     await runLog.note(at, `the output between its bytes ${fromOffset} and ${toOffset} ${what}`);
-  }
-
-  function noteGone(): Promise<void> {
-    const what = spoolEnd === 0 ? 'the output' : `the output after its byte ${spoolEnd}`;
-    return runLog.note(at, `${what} is lost: somebody removed the file it was printed to`);
   }
 
   /** From where reading has come to. */
@@ -98,12 +84,7 @@ export function createOutput(o: {
     async follow(path, mode) {
       spoolPath = path;
       if (mode === 'take-up') {
-        // Read before the look for the spool: a shim makes that before it says who it is.
-        const { shim } = (await o.withRetry(() => readStatus(dirname(path)))) ?? {};
-        const size = statSync(path, { throwIfNoEntry: false })?.size;
-        recoveredEnd = size ?? 0;
-        spoolEnd = (await runLog.open()).spoolOffset(at);
-        if (shim && size === undefined) await noteGone();
+        ({ recoveredEnd, spoolEnd } = await lookBack(path, o));
       }
       spool = read();
     },
@@ -126,6 +107,37 @@ export function createOutput(o: {
     lastError: () => lastError && o.redactor.text(lastError),
     close: () => spool?.close(),
   };
+}
+
+/** Where a former process has left the spool: how much there is of it, and how much of that is in the log. */
+async function lookBack(
+  path: string,
+  { at, runLog, withRetry }: Destination,
+): Promise<{ readonly recoveredEnd: number; readonly spoolEnd: number }> {
+  // Read before the look for the spool: a shim makes that before it says who it is.
+  const { shim } = (await withRetry(() => readStatus(dirname(path)))) ?? {};
+  const size = statSync(path, { throwIfNoEntry: false })?.size;
+  const spoolEnd = (await runLog.open()).spoolOffset(at);
+  if (shim && size === undefined) {
+    const what = spoolEnd === 0 ? 'the output' : `the output after its byte ${spoolEnd}`;
+    await runLog.note(at, `${what} is lost: somebody removed the file it was printed to`);
+  }
+  return { recoveredEnd: size ?? 0, spoolEnd };
+}
+
+function announce(runLog: RunLog, { firstSeq, count, progress }: Awaited<ReturnType<LogWriter['append']>>): void {
+  // Of several in one read the last one says where the script is.
+  const latest = progress.at(-1);
+  if (!latest) {
+    runLog.addLines({ firstSeq, count });
+    return;
+  }
+  const { percent, message, afterSeq } = latest;
+  // Lines that are held back were counted before it, and become readable after it.
+  const before = Math.min(count, afterSeq - firstSeq + 1);
+  runLog.addLines({ firstSeq, count: before });
+  runLog.addProgress({ percent, message }, afterSeq);
+  runLog.addLines({ firstSeq: firstSeq + before, count: count - before });
 }
 
 const errorMark = Buffer.of(spoolMark, 'E'.charCodeAt(0));

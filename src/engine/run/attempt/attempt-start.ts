@@ -1,0 +1,110 @@
+// Starts the process of an attempt, or finds the one that a former server has started.
+
+import type { CommandAction, JsonObject } from '../../../domain/job.ts';
+import { noResources } from '../../../domain/resources.ts';
+import type { Run, RunPlan } from '../../../domain/run.ts';
+import type { LimitHost } from '../../../exec/host/limit-host.ts';
+import type { AttemptSpec } from '../../../exec/proc/attempt-spec.ts';
+import type { ForkServer } from '../../../exec/proc/fork-server.ts';
+import { type AttemptProcess, attend, launch, removed } from '../../../exec/proc/launch.ts';
+import { resumeAttempt } from '../../../exec/proc/resume-attempt.ts';
+import type { RunCallers } from '../../../exec/proc/run-callers.ts';
+import { lackOfRoom } from '../../../lib/files/disk-room.ts';
+import { unwritable } from '../../../store/storage-error.ts';
+import type { RunLog } from '../run-log.ts';
+
+export type AttemptContext = {
+  readonly forkServer: ForkServer;
+  readonly runsDir: string;
+  readonly snapshotDir: (revision: string) => string;
+  /** Host folders that no job may see, whatever its profile shows: the server's own files. */
+  readonly masked: () => readonly string[];
+  readonly passthrough: (plan: RunPlan) => readonly string[];
+  readonly limitHost: LimitHost;
+  readonly runCallers: Pick<RunCallers, 'enter' | 'leave' | 'lose'>;
+};
+
+export type AttemptStart = {
+  readonly run: Pick<Run, 'run_id' | 'job_id' | 'tenant' | 'args'>;
+  readonly plan: RunPlan;
+  readonly at: { readonly stepId: string; readonly attempt: number };
+  readonly action: CommandAction;
+  readonly variables: Readonly<Record<string, string>>;
+  readonly secrets: ReadonlyMap<string, string>;
+  readonly workspaceDir: string;
+  readonly attemptDir: string;
+  readonly mode: 'launch' | 'take-up';
+  readonly context: AttemptContext;
+  readonly runLog: RunLog;
+  /** Does the work again while it is the disk that refuses it. */
+  readonly withRetry: <T>(work: () => T | Promise<T>) => Promise<T>;
+};
+
+/** undefined: it was interrupted while the disk had no room for it. */
+export function startOrResume(o: AttemptStart, isInterrupted: () => boolean): Promise<AttemptProcess | undefined> {
+  const { attemptDir, context, plan } = o;
+  const { runCallers } = context;
+  // A `disabled` one is the server's own user in all it does, and can read `cli.token`.
+  if (plan.profile === 'disabled') return start(o, isInterrupted);
+  // Before it starts: it may call the server at once.
+  runCallers.enter(attemptDir, plan.network === 'all');
+  const starting = start(o, isInterrupted);
+  starting
+    .then((attempt) => attempt?.ended)
+    .then(
+      () => runCallers.leave(attemptDir),
+      () => runCallers.lose(attemptDir),
+    );
+  return starting;
+}
+
+async function start(o: AttemptStart, isInterrupted: () => boolean): Promise<AttemptProcess | undefined> {
+  const { at, attemptDir, context, plan, withRetry } = o;
+  if (o.mode === 'take-up') {
+    const resumed = await withRetry(() => resumeAttempt(attemptDir));
+    if (resumed) return resumed;
+    // What it printed is stored, so it had begun.
+    if ((await o.runLog.open()).spoolOffset(at) > 0) return attend(attemptDir, Promise.resolve(), removed);
+  }
+  const spec = toSpec(o);
+  return withRetry(() => {
+    if (isInterrupted()) return undefined;
+    const lack = lackOfRoom(context.runsDir);
+    if (lack !== null) throw unwritable(lack);
+    return launch({ ...spec, masked: showsHost(plan) ? context.masked() : [] }, context.forkServer);
+  });
+}
+
+function toSpec(o: AttemptStart): Omit<AttemptSpec, 'masked'> {
+  const { run, plan, context } = o;
+  return {
+    runId: run.run_id,
+    jobId: run.job_id,
+    ...o.at,
+    tenant: run.tenant,
+    attemptDir: o.attemptDir,
+    workspaceDir: o.workspaceDir,
+    snapshotDir: context.snapshotDir(plan.revision),
+    job: plan.job,
+    action: o.action,
+    variables: o.variables,
+    args: withoutSecrets({ ...run.args, ...plan.resolvedArgs }, plan.job.secretArgs),
+    secrets: o.secrets,
+    profile: plan.profile,
+    network: plan.network,
+    isSandboxed: plan.isSandboxed ?? true,
+    read: plan.read,
+    write: plan.write,
+    passthrough: context.passthrough(plan),
+    limits: { resources: plan.resources ?? noResources, host: context.limitHost },
+  };
+}
+
+/** Whether it shows more of the host than every secure sandbox does: only then is there something to mask. */
+function showsHost({ profile, read, write }: Pick<RunPlan, 'profile' | 'read' | 'write'>): boolean {
+  return profile === 'permissive' || read.length > 0 || write.length > 0;
+}
+
+function withoutSecrets(args: JsonObject, names: readonly string[]): JsonObject {
+  return Object.fromEntries(Object.entries(args).filter(([name]) => !names.includes(name)));
+}

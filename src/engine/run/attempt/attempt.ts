@@ -1,0 +1,113 @@
+// One attempt of a step as a process: from its launch, or from the restart that resumes it, until nothing is left of it
+// and all that it printed is in the log. What its end means for the run is decided by advance.ts.
+
+import { noResources } from '../../../domain/resources.ts';
+import type { Termination } from '../../../domain/run.ts';
+import type { AttemptProcess } from '../../../exec/proc/launch.ts';
+import type { Redactor } from '../../../exec/redact/redact.ts';
+import type { Logger } from '../../../lib/logger.ts';
+import { type AttemptStart, startOrResume } from './attempt-start.ts';
+import { cancelled, failed, type Interruption, nothingDone, type Outcome, outcomeOf, readBack } from './outcome.ts';
+import { createOutput } from './output.ts';
+
+export type Attempt = {
+  /** The process tree is gone. */
+  readonly gone: Promise<void>;
+  /**
+   * All is in the log. An error of flwd is a failure too, with the process tree ended. Never settles after `detach`.
+   */
+  readonly outcome: Promise<Outcome>;
+  /** Ends it by the job's ladder. False when it has ended, or is being ended already. */
+  readonly interrupt: (why: Interruption) => boolean;
+  /** What is being ended has no more time for it. */
+  readonly hasten: () => void;
+  /** Lets go of it: the shim goes on, and what it left is for the next start to store. */
+  readonly detach: () => void;
+  readonly hasEnded: () => boolean;
+};
+
+/** Of an attempt that this process has detached. */
+const never = new Promise<never>(() => undefined);
+
+type AttemptOptions = AttemptStart & {
+  readonly redactor: Redactor;
+  readonly log: Logger;
+  /** Why its time is over. */
+  readonly overdue: () => Interruption | undefined;
+  /** A signal was sent, to so many processes. */
+  readonly onSignal: (signal: string, processes: number) => void;
+};
+
+export function startAttempt(o: AttemptOptions): Attempt {
+  const { at, attemptDir, redactor } = o;
+  const { cancel } = o.plan.job;
+  const { promise: gone, resolve: markGone } = Promise.withResolvers<void>();
+  const output = createOutput(o);
+  const hurry = new AbortController();
+  let process: AttemptProcess | undefined;
+  let interruption: Interruption | undefined;
+  let termination: Promise<Termination> | undefined;
+  let hasEnded = false;
+  let isDetached = false;
+
+  function terminate(attempt: AttemptProcess): void {
+    termination = attempt.terminate({ ...cancel, hurry: hurry.signal, onSignal: o.onSignal });
+  }
+
+  async function follow(): Promise<Outcome> {
+    const attempt = await startOrResume(o, () => interruption !== undefined);
+    if (!attempt) return { ...nothingDone, ...(interruption ?? cancelled) };
+    process = attempt;
+    if (interruption) terminate(attempt);
+    await output.follow(attempt.spoolPath, o.mode);
+    const end = await attempt.ended;
+    if (isDetached) return never;
+    hasEnded = true;
+    markGone();
+    await output.drain();
+    if (end.kind === 'not-started' && end.cause) logError(end.cause, 'an attempt could not be started');
+    const found = await o.withRetry(() => readBack(attemptDir, redactor));
+    return outcomeOf(end, found, {
+      // A former server may have ended it for its time, and died before it could say so.
+      interruption: interruption ?? (o.mode === 'take-up' && end.kind === 'signalled' ? o.overdue() : undefined),
+      lastError: output.lastError(),
+      redactor,
+      resources: o.plan.resources ?? noResources,
+      termination: (await termination) ?? null,
+    });
+  }
+
+  /** What is still alive would go on unwatched. */
+  async function giveUp(error: unknown): Promise<Outcome> {
+    if (isDetached) return never;
+    logError(error, 'an attempt could not be attended');
+    if (process) terminate(process);
+    const proof = (await termination) ?? null;
+    hasEnded = true;
+    markGone();
+    const reason = process ? 'lost' : 'start_failed';
+    return { ...nothingDone, ...failed(reason, 'the engine could not attend to it'), termination: proof };
+  }
+
+  function logError(error: unknown, message: string): void {
+    o.log.error({ step_id: at.stepId, attempt: at.attempt, err: error }, message);
+  }
+
+  return {
+    gone,
+    outcome: follow().catch(giveUp).finally(markGone),
+    interrupt(why) {
+      if (interruption || hasEnded || isDetached) return false;
+      interruption = why;
+      if (process) terminate(process);
+      return true;
+    },
+    hasten: () => hurry.abort(),
+    detach() {
+      isDetached = true;
+      output.close();
+      markGone();
+    },
+    hasEnded: () => hasEnded,
+  };
+}

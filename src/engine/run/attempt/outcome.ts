@@ -1,0 +1,93 @@
+// How an attempt ends, and how that reads as its step's end. A failing job is data, never an exception.
+
+import { join } from 'node:path';
+import type { JsonValue } from '../../../domain/job.ts';
+import { outOfMemoryMessage, type Resources } from '../../../domain/resources.ts';
+import type { StepReason, Termination } from '../../../domain/run.ts';
+import { readOutputs } from '../../../exec/collect/outputs.ts';
+import { readResult } from '../../../exec/collect/results.ts';
+import type { AttemptEnd } from '../../../exec/proc/launch.ts';
+import type { Redactor } from '../../../exec/redact/redact.ts';
+
+/** What ends an attempt that does not end by itself, and how its step then reads. */
+export type Interruption =
+  | { readonly status: 'cancelled'; readonly reason: null; readonly message: null }
+  | { readonly status: 'failed'; readonly reason: StepReason; readonly message: string };
+
+export const cancelled: Interruption = { status: 'cancelled', reason: null, message: null };
+
+export type Outcome = {
+  readonly status: 'success' | 'failed' | 'cancelled';
+  readonly reason: StepReason | null;
+  readonly message: string | null;
+  readonly exitCode: number | null;
+  readonly result: { readonly value: JsonValue } | null;
+  /** As shown, and with the secrets that they hold. */
+  readonly outputs: Readonly<Record<string, string>>;
+  readonly openOutputs: Readonly<Record<string, string>>;
+  readonly termination: Termination | null;
+};
+
+/** What there is of a step that nothing was started for. */
+export const nothingDone = {
+  exitCode: null,
+  result: null,
+  outputs: {},
+  openOutputs: {},
+  termination: null,
+} as const;
+
+export function failed(reason: StepReason, message: string, exitCode: number | null = null) {
+  return { status: 'failed', reason, message, exitCode } as const;
+}
+
+type Found = Pick<Outcome, 'result' | 'outputs' | 'openOutputs'> & { readonly invalid: string | null };
+
+/** What a script left behind, after its last process is gone. */
+export function readBack(attemptDir: string, redactor: Redactor): Found {
+  const outDir = join(attemptDir, 'out');
+  const result = readResult(outDir);
+  const outputs = readOutputs(outDir);
+  const invalid = [result, outputs].find((part) => part.kind === 'invalid');
+  const openOutputs = outputs.kind === 'outputs' ? outputs.outputs : {};
+  return {
+    result: result.kind === 'value' ? { value: redactor.json(result.value) } : null,
+    outputs: redactor.json(openOutputs),
+    openOutputs,
+    invalid: invalid ? redactor.text(invalid.message) : null,
+  };
+}
+
+export function outcomeOf(
+  end: AttemptEnd,
+  { invalid, ...found }: Found,
+  o: {
+    readonly interruption: Interruption | undefined;
+    readonly lastError: string | undefined;
+    readonly redactor: Redactor;
+    readonly resources: Resources;
+    readonly termination: Termination | null;
+  },
+): Outcome {
+  const given = { ...found, termination: o.termination };
+  const exitCode = end.kind === 'exited' ? end.code : null;
+  const { interruption, termination } = o;
+  if (interruption && termination && termination.remaining > 0) {
+    return { ...given, ...failed('lost', `${termination.remaining} of its processes could not be ended`) };
+  }
+  // A script may catch the signal and exit as it likes: what ended it is still the interruption.
+  if (interruption && end.kind !== 'lost') return { ...given, exitCode, ...interruption };
+  if (end.kind === 'not-started') return { ...given, ...failed('start_failed', o.redactor.text(end.message)) };
+  if (end.kind === 'lost') return { ...given, ...failed('lost', end.message ?? lostMessage) };
+  if (end.outOfMemory) return { ...given, ...failed('out_of_memory', outOfMemoryMessage(o.resources), exitCode) };
+  if (end.kind === 'signalled') return { ...given, ...failed('signal', `ended by signal ${end.signal}`) };
+  if (end.code !== 0) return { ...given, ...failed('exit', exitMessage(end.code, o.lastError), end.code) };
+  if (invalid !== null) return { ...given, ...failed('invalid_result', invalid, 0) };
+  return { ...given, status: 'success', reason: null, message: null, exitCode: 0 };
+}
+
+const lostMessage = 'the process ended without a trace; the machine or its shim was stopped';
+
+function exitMessage(code: number, lastError: string | undefined): string {
+  return lastError ? `exited with code ${code}: ${lastError}` : `exited with code ${code}`;
+}

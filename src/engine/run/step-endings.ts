@@ -1,0 +1,151 @@
+// How the steps of a run have ended so far, and what that tells the steps that follow: values, outputs, failures. A
+// step with instances (`matrix`, `foreach`) ends with the last of them.
+
+import type { ExpressionScope } from '../../catalog/expression/expression.ts';
+import type { JobDefinition } from '../../domain/job.ts';
+import { invariant } from '../../domain/problem.ts';
+import type { StepReason } from '../../domain/run.ts';
+import { createStepGraph, type StepEnd, type StepGraph } from '../../domain/step-graph.ts';
+import type { StepInstance } from './step-instances.ts';
+import { joinOutputs, type RunFacts, type ScopeStep, type StepValue, scopeOf, toScopeStep } from './step-values.ts';
+
+/** How an instance ended. */
+export type Ending = {
+  readonly status: 'success' | 'failed' | 'cancelled';
+  readonly reason: StepReason | null;
+  readonly message: string | null;
+  readonly exitCode: number | null;
+  readonly outputs: Readonly<Record<string, string>>;
+  readonly openOutputs: Readonly<Record<string, string>>;
+};
+
+/** The end of an instance that this one brings about: of its step, or its own where it is skipped. */
+export type EndDecision =
+  | { readonly kind: 'skip'; readonly instance: StepInstance; readonly reason: StepReason; readonly message: string }
+  | { readonly kind: 'end'; readonly instance: StepInstance; readonly ending: Ending };
+
+export type Failure = Pick<Ending, 'reason' | 'message' | 'exitCode'> & { readonly stepId: string };
+
+export type StepEndings = {
+  readonly graph: Omit<StepGraph, 'end'>;
+  readonly values: ReadonlyMap<string, StepValue>;
+  readonly scope: ExpressionScope;
+  readonly end: (instance: StepInstance, ending: Ending) => EndDecision[];
+  readonly skip: (instance: StepInstance, how: StepEnd, reason: StepReason, message: string) => EndDecision[];
+  /** An end that is in the database. Call it in the order of the ends. */
+  readonly restore: (before: EndedBefore) => void;
+  /** The instances that the step of `whole` was expanded to. */
+  readonly instancesOf: (whole: StepInstance) => readonly StepInstance[] | undefined;
+  readonly addInstances: (index: number, instances: readonly StepInstance[]) => void;
+  /** Every instance of `whole` has ended. */
+  readonly endWhole: (whole: StepInstance, instances: readonly StepInstance[]) => EndDecision[];
+  readonly failureAt: (index: number) => Failure | undefined;
+  readonly lastExitCode: () => number | null;
+};
+
+export type EndedBefore = {
+  readonly instance: StepInstance;
+  readonly ending: Ending;
+  readonly skipped: StepReason | null;
+};
+
+type Steps = {
+  readonly job: JobDefinition;
+  readonly run: RunFacts;
+  /** The first ones are the steps of the job, in its order. */
+  readonly instances: readonly StepInstance[];
+};
+
+export function createStepEndings(o: Steps): StepEndings {
+  const graph = createStepGraph(o.job.steps);
+  const values = new Map<string, StepValue>();
+  const seen = new Map<string, ScopeStep>();
+  const endings = new Map<StepInstance, Ending>();
+  const failures = new Map<number, Failure>();
+  /** By the index of a step that was expanded: its instances, and how many have not ended. */
+  const groups = new Map<number, { readonly instances: readonly StepInstance[]; left: number }>();
+  let lastExitCode: number | null = null;
+
+  function endStep(instance: StepInstance, how: StepEnd, value: StepValue): void {
+    values.set(instance.stepId, value);
+    seen.set(instance.stepId, toScopeStep(value));
+    graph.end(instance.index, how);
+  }
+
+  function record(instance: StepInstance, ending: Ending): void {
+    const { stepId, index } = instance;
+    const { status, reason, message, exitCode } = ending;
+    instance.status = status;
+    endings.set(instance, ending);
+    if (exitCode !== null) lastExitCode = exitCode;
+    if (status === 'failed' && !failures.has(index)) failures.set(index, { stepId, reason, message, exitCode });
+  }
+
+  function end(instance: StepInstance, ending: Ending): EndDecision[] {
+    record(instance, ending);
+    if (instance.item !== null) return endInstance(instance);
+    const { status, outputs, openOutputs } = ending;
+    endStep(instance, status, { status, outputs, open: openOutputs, isGroup: instance.kind === 'group' });
+    return [];
+  }
+
+  function endInstance(instance: StepInstance): EndDecision[] {
+    const group = groups.get(instance.index);
+    const whole = o.instances[instance.index];
+    invariant(group && whole, 'an instance is one of its step');
+    group.left -= 1;
+    return group.left > 0 ? [] : endWhole(whole, group.instances);
+  }
+
+  function endWhole(whole: StepInstance, instances: readonly StepInstance[]): EndDecision[] {
+    const ending = joinEndings(instances, endings, failures.get(whole.index));
+    return [{ kind: 'end', instance: whole, ending }, ...end(whole, ending)];
+  }
+
+  function skip(instance: StepInstance, how: StepEnd, reason: StepReason, message: string): EndDecision[] {
+    instance.status = 'skipped';
+    const decision: EndDecision = { kind: 'skip', instance, reason, message };
+    if (instance.item !== null) return [decision, ...endInstance(instance)];
+    endStep(instance, how, { status: 'skipped', outputs: {}, open: {}, isGroup: false });
+    return [decision];
+  }
+
+  return {
+    graph,
+    values,
+    scope: scopeOf(o.run, o.job.secretArgs, seen),
+    end,
+    skip,
+    restore({ instance, ending, skipped }) {
+      const group = instance.item === null ? undefined : groups.get(instance.index);
+      // The end of its step, where it has come, is restored by itself.
+      if (group) group.left -= 1;
+      if (instance.item === null && skipped !== null) {
+        skip(instance, skipped === 'condition' ? 'condition' : 'upstream_failed', skipped, '');
+      } else if (instance.item === null) end(instance, ending);
+      else if (skipped === null) record(instance, ending);
+    },
+    instancesOf: ({ index }) => groups.get(index)?.instances,
+    addInstances: (index, instances) => void groups.set(index, { instances, left: instances.length }),
+    endWhole,
+    failureAt: (index) => failures.get(index),
+    lastExitCode: () => lastExitCode,
+  };
+}
+
+function joinEndings(
+  instances: readonly StepInstance[],
+  endings: ReadonlyMap<StepInstance, Ending>,
+  failed: Failure | undefined,
+): Ending {
+  const all = instances.map((instance) => endings.get(instance));
+  const isCancelled = instances.some(({ status }) => status === 'cancelled' || status === 'skipped');
+  return {
+    status: failed ? 'failed' : isCancelled ? 'cancelled' : 'success',
+    reason: failed?.reason ?? null,
+    message: failed ? `${failed.stepId}: ${failed.message}` : null,
+    exitCode: failed?.exitCode ?? null,
+    outputs: joinOutputs(all.map((one) => one?.outputs ?? {})),
+    openOutputs: joinOutputs(all.map((one) => one?.openOutputs ?? {})),
+  };
+}
