@@ -2,8 +2,7 @@
 
 import { assert, constantFrom, integer, property } from 'fast-check';
 import { expect, test } from 'vitest';
-import { startsAtMs } from '../../src/engine/schedule/jitter.ts';
-import { newestTimes } from '../../src/engine/schedule/missed-fires.ts';
+import { newestTimes, startsAtMs } from '../../src/engine/schedule/schedule-due.ts';
 import { parseCron } from '../../src/lib/cron.ts';
 
 const minuteMs = 60_000;

@@ -4,8 +4,7 @@
 import { type Clock, toTimestamp } from '../../lib/clock.ts';
 import type { Logger } from '../../lib/logger.ts';
 import type { Store } from '../../store/open.ts';
-import { startsAtMs } from './jitter.ts';
-import { cursorOf, dueOf, missedOf, type Tracked } from './schedule-due.ts';
+import { cursorOf, dueOf, missedOf, startsAtMs, type Tracked } from './schedule-due.ts';
 import type { Firing } from './schedule-fire.ts';
 
 /** Up to this late a nominal time is on time: a quick restart, a busy machine. */
