@@ -9,9 +9,13 @@ const ofThePackage = [
   'test/security/{fuzz,http-flood,inputs-*,sandbox-*}.test.ts',
 ];
 
-/** Suites that run once more over PostgreSQL: those of the store that speak of no file of SQLite. */
 const onPostgres = 'test/store/postgres.test.ts';
+/** Of the engine, those that have no database, or are about the file of one. */
+const notOverPostgres =
+  'test/engine/{announcements,collect,earlier-build,ends,full-disk,hub,many-steps,missed-fires,output,refusals,run-state,slots}.test.ts';
+/** Suites of the store and of the engine that run once more over PostgreSQL. */
 const overPostgres = [
+  'test/engine/*.test.ts',
   onPostgres,
   'test/store/{artifacts,audit,commits,crash,idempotency,journal,last-runs,log-damage,logs*,run-*,runs,schedules}.test.ts',
 ];
@@ -41,6 +45,7 @@ export default defineConfig({
         test: {
           name: 'postgres',
           include: overPostgres,
+          exclude: [notOverPostgres],
           globalSetup: ['test/support/postgres.ts'],
           setupFiles: ['test/store/over-postgres.ts'],
         },

@@ -5,7 +5,7 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
-import { expect, onTestFinished, vi } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { createCatalog } from '../../src/catalog/catalog.ts';
 import { createSnapshots } from '../../src/catalog/source/snapshot.ts';
 import type { JsonObject } from '../../src/domain/job.ts';
@@ -30,7 +30,7 @@ import { type JobFiles, writeJob } from '../support/jobs.ts';
 import { keepsAll } from '../support/keeps-all.ts';
 import { isLeftNote } from '../support/left-note.ts';
 import { processesOf } from '../support/processes.ts';
-import { mountDisk } from '../support/small-disk.ts';
+import { mountDisk, testWithDisk } from '../support/small-disk.ts';
 
 export const caller: Caller = {
   principal: localPrincipal,
@@ -76,9 +76,17 @@ function kill(pid: number): void {
 
 const host = await probeHost();
 
+const { FLWD_TEST_POSTGRES: postgresDir } = process.env;
+const isOnPostgres = postgresDir !== undefined;
+/** For what looks into the file of the database, or fills its disk: the project `parts` runs it. */
+export const testOnSqlite = test.skipIf(isOnPostgres);
+export const testOnSqliteWithDisk = isOnPostgres ? testOnSqlite : testWithDisk;
+
 /** On SQLite, or in the project that has one on PostgreSQL. */
-async function openStoreIn(dataDir: string, parts: Omit<Parameters<typeof openStore>[0], 'dbPath'>): Promise<Store> {
-  const { FLWD_TEST_POSTGRES: postgresDir } = process.env;
+export async function openStoreIn(
+  dataDir: string,
+  parts: Omit<Parameters<typeof openStore>[0], 'dbPath'>,
+): Promise<Store> {
   if (postgresDir === undefined) return openStore({ ...parts, dbPath: join(dataDir, 'flwd.db') });
   return createStore({ ...parts, db: await openDatabaseOf(dataDir, postgresDir, parts) });
 }

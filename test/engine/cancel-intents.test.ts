@@ -6,10 +6,9 @@ import { expect, test } from 'vitest';
 import { localPrincipal } from '../../src/domain/principal.ts';
 import type { Run } from '../../src/domain/run.ts';
 import { systemClock } from '../../src/lib/clock.ts';
-import { openStore } from '../../src/store/open.ts';
 import { bash } from '../support/jobs.ts';
 import { processesWith } from '../support/processes.ts';
-import { caller, dataFolder, type Opened, openEngine } from './an-engine.ts';
+import { caller, dataFolder, type Opened, openEngine, openStoreIn } from './an-engine.ts';
 import { byId, script, steps } from './step-jobs.ts';
 
 const nap = `sleep 8011.${process.pid}`;
@@ -24,8 +23,7 @@ async function holds({ create, messages }: Opened, jobId = 'hold'): Promise<stri
 /** Asks for cancels as another process would, while no server runs. */
 async function requestCancels(root: string, runIds: readonly string[]): Promise<void> {
   const dataDir = join(root, 'data');
-  const store = await openStore({
-    dbPath: join(dataDir, 'flwd.db'),
+  const store = await openStoreIn(dataDir, {
     blobsDir: dataDir,
     clock: systemClock,
     log: pino({ enabled: false }),

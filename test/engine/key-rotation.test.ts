@@ -10,7 +10,7 @@ import { systemClock } from '../../src/lib/clock.ts';
 import { createLogger } from '../../src/lib/logger.ts';
 import { sealedTexts } from '../../src/store/sealed-texts.ts';
 import { testWith } from '../support/host.ts';
-import { dataFolder, openEngine } from './an-engine.ts';
+import { dataFolder, openEngine, testOnSqlite } from './an-engine.ts';
 import { script, steps } from './step-jobs.ts';
 
 const log = createLogger({ level: 'fatal', format: 'json' });
@@ -137,7 +137,7 @@ testWith('bwrap')(
   },
 );
 
-test('the texts of a key are found by an index, not by looking at every run', async () => {
+testOnSqlite('the texts of a key are found by an index, not by looking at every run', async () => {
   const { root } = await openRotation();
   const database = new DatabaseSync(join(root, 'data/flwd.db'), { readOnly: true });
   for (const [table, place] of [

@@ -5,8 +5,8 @@ import { localPrincipal } from '../../src/domain/principal.ts';
 import { createId } from '../../src/lib/ids.ts';
 import { DatabaseFailure } from '../../src/store/database.ts';
 import { bash } from '../support/jobs.ts';
-import { fillDisk, testWithDisk } from '../support/small-disk.ts';
-import { caller, dataFolder, type Opened, openEngine } from './an-engine.ts';
+import { fillDisk } from '../support/small-disk.ts';
+import { caller, dataFolder, type Opened, openEngine, testOnSqliteWithDisk } from './an-engine.ts';
 import { steps } from './step-jobs.ts';
 
 const hold = bash('echo held; sleep 8015');
@@ -308,7 +308,7 @@ test('health says so when something could start for five seconds and does not, a
   await expect.poll(() => opened.engine.health().queue).toEqual({ status: 'ok' });
 });
 
-testWithDisk('a full disk keeps what waits from starting, and health says why', async () => {
+testOnSqliteWithDisk('a full disk keeps what waits from starting, and health says why', async () => {
   const root = dataFolder({ sizeMiB: 16 });
   const opened = await openEngine(root, { jobs: { hold, quick: bash('true') }, limits: { globalConcurrency: 1 } });
   const holder = await holds(opened);

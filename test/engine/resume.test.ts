@@ -2,7 +2,6 @@
 
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
 import { expect, test } from 'vitest';
 import { localPrincipal } from '../../src/domain/principal.ts';
 import { bash } from '../support/jobs.ts';
@@ -236,11 +235,8 @@ test('a run whose record cannot be read is set aside with its reason, and the ot
   const [broken, sound] = [await opened.create('told'), await opened.create('told')];
   for (const runId of [broken, sound]) await expect.poll(() => opened.messages(runId)).toEqual(['ready work']);
   const waiting = [await opened.create('quick'), await opened.create('quick')];
+  await spoilPlans(opened, [broken, waiting[0] ?? '']);
   await opened.close();
-  const database = new DatabaseSync(join(root, 'data', 'flwd.db'));
-  const spoil = database.prepare("UPDATE run_plans SET plan = '{' WHERE run_id = ?");
-  for (const runId of [broken, waiting[0] ?? '']) spoil.run(runId);
-  database.close();
 
   const next = await openEngine(root, { limits });
   expect(await next.finished(broken)).toMatchObject({
@@ -267,16 +263,21 @@ test('a parent that cannot be taken up takes its sub-run along', async () => {
   const childId =
     (await opened.when(parent, (run) => run.steps[0]?.child_run_id !== null)).steps[0]?.child_run_id ?? '';
   await expect.poll(() => opened.messages(childId)).toEqual(['held']);
+  await spoilPlans(opened, [parent]);
   await opened.close();
-  const database = new DatabaseSync(join(root, 'data', 'flwd.db'));
-  database.prepare("UPDATE run_plans SET plan = '{' WHERE run_id = ?").run(parent);
-  database.close();
 
   const next = await openEngine(root);
   expect(await next.finished(parent)).toMatchObject({ status: 'failed', reason: 'lost' });
   expect(await next.finished(childId)).toMatchObject({ status: 'cancelled', termination: { remaining: 0 } });
   expect(processesWith(nap)).toEqual([]);
 });
+
+/** What they are about to do, so that no later start can read it. */
+async function spoilPlans({ store }: Opened, runIds: readonly string[]): Promise<void> {
+  await store.db.transact(async ({ db }) => {
+    await db.updateTable('run_plans').set({ plan: '{' }).where('run_id', 'in', runIds).execute();
+  });
+}
 
 function missing(): never {
   throw new Error('there is no such run');

@@ -11,8 +11,8 @@ import { createRetention } from '../../src/engine/retention/retain.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import { anEntry } from '../store/an-entry.ts';
 import { bash } from '../support/jobs.ts';
-import { fillDisk, testWithDisk } from '../support/small-disk.ts';
-import { dataFolder, openEngine } from './an-engine.ts';
+import { fillDisk } from '../support/small-disk.ts';
+import { dataFolder, type Opened, openEngine, testOnSqlite, testOnSqliteWithDisk } from './an-engine.ts';
 import { movableClock } from './movable-clock.ts';
 
 const hourMs = 3_600_000;
@@ -30,22 +30,16 @@ const jobs = {
   },
 };
 
-function rowsOf(root: string): Record<string, number> {
-  const file = new DatabaseSync(join(root, 'data', 'flwd.db'), { readOnly: true });
-  const count = (table: string): number => Number(file.prepare(`SELECT count(*) AS n FROM ${table}`).get()?.n);
-  const tables = [
-    'runs',
-    'run_plans',
-    'steps',
-    'run_labels',
-
-    'log_segments',
-    'artifacts',
-    'expired_logs',
-  ];
-  const rows = Object.fromEntries(tables.map((table) => [table, count(table)]));
-  file.close();
-  return rows;
+async function rowsOf({ store }: Opened): Promise<Record<string, number>> {
+  const tables = ['runs', 'run_plans', 'steps', 'run_labels', 'log_segments', 'artifacts', 'expired_logs'] as const;
+  const counts = tables.map(async (table) => {
+    const row = await store.db.read
+      .selectFrom(table)
+      .select((eb) => eb.fn.countAll().as('count'))
+      .executeTakeFirst();
+    return [table, Number(row?.count)] as const;
+  });
+  return Object.fromEntries(await Promise.all(counts));
 }
 
 function filesBelow(dir: string): string[] {
@@ -77,7 +71,7 @@ test('a run past its time goes with everything of it, and what has not ended sta
   expect(await opened.messages(running)).toEqual(['held']);
   expect(filesBelow(join(root, 'data', 'logs'))).toEqual([`${running}.1.raw`]);
   expect(filesBelow(join(root, 'data', 'artifacts'))).toEqual([]);
-  expect(rowsOf(root)).toEqual({
+  expect(await rowsOf(opened)).toEqual({
     runs: 1,
     run_plans: 1,
     steps: 1,
@@ -128,7 +122,7 @@ test('a log goes before its run, and leaves word', async () => {
   expect(await opened.store.runs.get(runId)).toMatchObject({ status: 'success' });
 });
 
-test('a log whose files are gone, and a moment later its rows, reads as one that is gone', async () => {
+testOnSqlite('a log whose files are gone, and a moment later its rows, reads as one that is gone', async () => {
   const root = dataFolder();
   const opened = await openEngine(root, { jobs });
   const runId = await opened.create('prints');
@@ -238,7 +232,7 @@ test('what a crash has left without a row goes after a day', async () => {
   expect(filesBelow(join(data, 'logs')).toSorted()).toEqual([...log, 'a note of the operator’s'].toSorted());
 });
 
-test('the database file shrinks', async () => {
+testOnSqlite('the database file shrinks', async () => {
   const root = dataFolder();
   const first = await openEngine(root, { jobs: { quick: bash('true') } });
   const runId = await first.create('quick');
@@ -259,7 +253,7 @@ test('the database file shrinks', async () => {
   expect(statSync(path).size).toBeLessThan(before / 10);
 });
 
-testWithDisk('a disk that is full is no hindrance: files go first, then the rows', async () => {
+testOnSqliteWithDisk('a disk that is full is no hindrance: files go first, then the rows', async () => {
   const root = dataFolder({ sizeMiB: 24 });
   const first = await openEngine(root, { jobs: { prints: bash('seq 200000') } });
   const runIds = await Promise.all(Array.from({ length: 4 }, () => first.create('prints')));
@@ -368,9 +362,10 @@ test('a clock that is put forward makes nothing old before a day has passed, nor
   const clock = movableClock();
   const root = dataFolder();
   const policy = { runsMs: 48 * hourMs, logsMs: 48 * hourMs, artifactsMs: 48 * hourMs };
-  const { create, finished, retention } = await openEngine(root, { jobs, clock, policy });
+  const opened = await openEngine(root, { jobs, clock, policy });
+  const { create, finished, retention } = opened;
   await finished(await create('prints'));
-  const kept = { ...rowsOf(root), runs: 1, artifacts: 1, expired_logs: 0 };
+  const kept = { ...(await rowsOf(opened)), runs: 1, artifacts: 1, expired_logs: 0 };
 
   clock.setBy(1_000 * hourMs);
   expect((await retention.collect(asked)).removed).toMatchObject({ runs: 0, logs: 0, artifacts: 0 });
@@ -380,7 +375,7 @@ test('a clock that is put forward makes nothing old before a day has passed, nor
   clock.setBy(-1_000 * hourMs);
   clock.forward(2 * hourMs);
   expect((await retention.collect(asked)).removed).toMatchObject({ runs: 0, logs: 0, artifacts: 0 });
-  expect(rowsOf(root)).toEqual(kept);
+  expect(await rowsOf(opened)).toEqual(kept);
 
   // It stays as it was set: by then it is believed.
   clock.setBy(100 * hourMs);
