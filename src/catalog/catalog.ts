@@ -6,8 +6,8 @@ import type { InvalidJob, JobDefinition, JobError } from '../domain/job.ts';
 import { Problem } from '../domain/problem.ts';
 import type { LogLines } from '../lib/logger.ts';
 import { printable } from './job/job-id.ts';
-import { createDirectoryWatch } from './source/directory-watch.ts';
-import { createIgnoreReader } from './source/ignore.ts';
+import { createDirectoryWatch, type DirectoryWatch } from './source/directory-watch.ts';
+import { createIgnoreReader, type Ignore } from './source/ignore.ts';
 import { readJobState, unusable } from './source/job-state.ts';
 import { hashFiles } from './source/revision.ts';
 import { childOf } from './source/source-path.ts';
@@ -53,14 +53,16 @@ export type Catalog = {
 const warningLimit = 20;
 const hashAttempts = 10;
 
-export function createCatalog(o: {
+type Request = {
   readonly sources: readonly JobSource[];
   /** `from` is a job's id, `to` the name that stands for it. */
   readonly aliases: readonly { readonly from: string; readonly to: string }[];
   /** Host paths that are part of no source, though they may lie in one: the server's own files. */
   readonly exclude: readonly string[];
   readonly log: LogLines;
-}): Catalog {
+};
+
+export function createCatalog(o: Request): Catalog {
   const { log } = o;
   const directories = createDirectoryWatch(log);
   const ignoreOf = createIgnoreReader(o.exclude);
@@ -72,8 +74,7 @@ export function createCatalog(o: {
 
   /** What was made of a job found: the same entry as long as the job is not read again. */
   const entryOf = new WeakMap<FoundJob, CatalogEntry>();
-  const revisions = new WeakMap<CatalogEntry, { signature: string; revision: string; isFinal: boolean }>();
-  const warned = new Set<string>();
+  const warnOf = createWarnings(log);
   let byId = new Map<string, CatalogEntry>();
   let entries: readonly CatalogEntry[] = [];
   let invalid: readonly InvalidJob[] = [];
@@ -83,42 +84,10 @@ export function createCatalog(o: {
   function publish(): void {
     if (!isReady) return;
     const found = sources.flatMap(({ source, watched }) => watched.jobs.map((job) => ({ source, job })));
-    const claims = Map.groupBy(found, ({ job }) => job.id);
-    const invalidNow: InvalidJob[] = [];
-    const valid: CatalogEntry[] = [];
-    for (const [id, claimants] of claims) {
-      for (const { source, job } of claimants) {
-        const { read, path } = job;
-        const collisions = claimants.filter((other) => other.job !== job).map((other) => collision(id, job, other));
-        if (collisions.length === 0 && 'id' in read) {
-          const entry = entryOf.get(job) ?? { definition: read, source, dir: join(source.path, path) };
-          entryOf.set(job, entry);
-          valid.push(entry);
-          continue;
-        }
-        invalidNow.push({
-          id: printable(id === '' ? '.' : id),
-          source: source.name,
-          path: printable(path === '' ? '.' : path),
-          errors: [...('id' in read ? [] : read), ...collisions],
-        });
-      }
-    }
-    entries = valid.toSorted((a, b) => compare(a.definition.id, b.definition.id));
-    invalid = invalidNow.toSorted((a, b) => compare(a.id, b.id) || compare(a.source, b.source));
+    ({ entries, invalid } = sortOut(found, entryOf));
     byId = new Map(entries.map((entry) => [entry.definition.id, entry]));
     generation += 1;
-    warnOfInvalid();
-  }
-
-  function warnOfInvalid(): void {
-    const news = invalid.filter((job) => !warned.has(JSON.stringify(job)));
-    warned.clear();
-    for (const job of invalid) warned.add(JSON.stringify(job));
-    for (const { id, source, errors } of news.slice(0, warningLimit)) {
-      log.warn({ source }, `the job ${id} is invalid: ${errors[0] ? showError(errors[0]) : ''}`);
-    }
-    if (news.length > warningLimit) log.warn(`${news.length - warningLimit} more jobs are invalid`);
+    warnOf(invalid);
   }
 
   function assertReady(): void {
@@ -130,31 +99,7 @@ export function createCatalog(o: {
     const target = jobOfAlias.get(idOrAlias);
     const entry = byId.get(idOrAlias) ?? (target === undefined ? undefined : byId.get(target));
     if (entry) return entry;
-    for (const id of [idOrAlias, target]) {
-      const errors = invalid.filter((job) => job.id === id).flatMap((job) => job.errors);
-      if (errors[0])
-        throw new Problem('job-invalid', `The job '${idOrAlias}' is invalid: ${showError(errors[0])}`, { errors });
-    }
-    throw new Problem('job-not-found', `The job '${idOrAlias}' does not exist`);
-  }
-
-  async function revisionOf(entry: CatalogEntry): Promise<string> {
-    const known = revisions.get(entry);
-    if (known?.isFinal) return known.revision;
-    const { id, path } = entry.definition;
-    const root = entry.source.path;
-    const job = { id, root, path: path === '.' ? '' : path, ignore: ignoreOf(root) };
-    for (let attempt = 0; attempt < hashAttempts; attempt++) {
-      const state = await readJobState(job);
-      if (known && state.isSettled && known.signature === state.signature) return known.revision;
-      const revision = await hashFiles(state.files);
-      if (revision === undefined) continue;
-      // A change replaces the entry, where everything is watched.
-      const isFinal = entry.source.watch && directories.isComplete && state.isWatched && state.isSettled;
-      revisions.set(entry, { signature: state.signature, revision, isFinal });
-      return revision;
-    }
-    throw unusable(job, 'its directory does not stop changing');
+    throw noEntry(invalid, idOrAlias, target);
   }
 
   return {
@@ -174,7 +119,7 @@ export function createCatalog(o: {
     },
     find,
     aliasesOf: (id) => o.aliases.filter(({ from }) => from === id).map(({ to }) => to),
-    revisionOf,
+    revisionOf: createRevisions(ignoreOf, directories),
     async start() {
       const startedAtMs = performance.now();
       await Promise.all(sources.map(({ watched }) => watched.start()));
@@ -193,7 +138,86 @@ export function createCatalog(o: {
   };
 }
 
-function collision(id: string, job: FoundJob, other: { readonly source: JobSource; readonly job: FoundJob }): JobError {
+function noEntry(invalid: readonly InvalidJob[], idOrAlias: string, target: string | undefined): Problem {
+  for (const id of [idOrAlias, target]) {
+    const errors = invalid.filter((job) => job.id === id).flatMap((job) => job.errors);
+    if (errors[0])
+      return new Problem('job-invalid', `The job '${idOrAlias}' is invalid: ${showError(errors[0])}`, { errors });
+  }
+  return new Problem('job-not-found', `The job '${idOrAlias}' does not exist`);
+}
+
+/** Warns of each invalid job once, and again when it is invalid in another way. */
+function createWarnings(log: LogLines): (invalid: readonly InvalidJob[]) => void {
+  const warned = new Set<string>();
+  return (invalid) => {
+    const news = invalid.filter((job) => !warned.has(JSON.stringify(job)));
+    warned.clear();
+    for (const job of invalid) warned.add(JSON.stringify(job));
+    for (const { id, source, errors } of news.slice(0, warningLimit)) {
+      log.warn({ source }, `the job ${id} is invalid: ${errors[0] ? showError(errors[0]) : ''}`);
+    }
+    if (news.length > warningLimit) log.warn(`${news.length - warningLimit} more jobs are invalid`);
+  };
+}
+
+/** Hashes a job's directory, and hashes it again only where a change may have gone unseen. */
+function createRevisions(ignoreOf: (root: string) => Ignore, directories: DirectoryWatch): Catalog['revisionOf'] {
+  const revisions = new WeakMap<CatalogEntry, { signature: string; revision: string; isFinal: boolean }>();
+  return async (entry) => {
+    const known = revisions.get(entry);
+    if (known?.isFinal) return known.revision;
+    const { id, path } = entry.definition;
+    const root = entry.source.path;
+    const job = { id, root, path: path === '.' ? '' : path, ignore: ignoreOf(root) };
+    for (let attempt = 0; attempt < hashAttempts; attempt++) {
+      const state = await readJobState(job);
+      if (known && state.isSettled && known.signature === state.signature) return known.revision;
+      const revision = await hashFiles(state.files);
+      if (revision === undefined) continue;
+      // A change replaces the entry, where everything is watched.
+      const isFinal = entry.source.watch && directories.isComplete && state.isWatched && state.isSettled;
+      revisions.set(entry, { signature: state.signature, revision, isFinal });
+      return revision;
+    }
+    throw unusable(job, 'its directory does not stop changing');
+  };
+}
+
+type Claimant = { readonly source: JobSource; readonly job: FoundJob };
+
+/** By id: those that can be used, and those that cannot, an id that several claim among them. */
+function sortOut(
+  found: readonly Claimant[],
+  entryOf: WeakMap<FoundJob, CatalogEntry>,
+): { entries: readonly CatalogEntry[]; invalid: readonly InvalidJob[] } {
+  const entries: CatalogEntry[] = [];
+  const invalid: InvalidJob[] = [];
+  for (const [id, claimants] of Map.groupBy(found, ({ job }) => job.id)) {
+    for (const { source, job } of claimants) {
+      const { read, path } = job;
+      const collisions = claimants.filter((other) => other.job !== job).map((other) => collision(id, job, other));
+      if (collisions.length === 0 && 'id' in read) {
+        const entry = entryOf.get(job) ?? { definition: read, source, dir: join(source.path, path) };
+        entryOf.set(job, entry);
+        entries.push(entry);
+        continue;
+      }
+      invalid.push({
+        id: printable(id === '' ? '.' : id),
+        source: source.name,
+        path: printable(path === '' ? '.' : path),
+        errors: [...('id' in read ? [] : read), ...collisions],
+      });
+    }
+  }
+  return {
+    entries: entries.toSorted((a, b) => compare(a.definition.id, b.definition.id)),
+    invalid: invalid.toSorted((a, b) => compare(a.id, b.id) || compare(a.source, b.source)),
+  };
+}
+
+function collision(id: string, job: FoundJob, other: Claimant): JobError {
   return {
     file: fileOf(job),
     line: 1,

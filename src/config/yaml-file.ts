@@ -9,15 +9,27 @@ import { root, type Section, type Shape } from './shape.ts';
 
 /** `file` is the name that errors show. */
 export function readYaml(text: string, file: string, base: Base, settings: Settings): void {
+  const addError: AddError = (origin, message) => settings.errors.push({ origin, message });
+  const nodes = openDocument(text, file, addError);
+  if (nodes) readDocument(nodes, addError, base, settings);
+}
+
+type AddError = (origin: Origin, message: string) => void;
+/** The nodes of one document, aliases resolved. */
+type Nodes = {
+  readonly contents: Node;
+  readonly resolved: (node: unknown) => Node | null;
+  readonly originOf: (node: Node | null) => Origin;
+};
+
+/** undefined where there is nothing to read, or it is no YAML. */
+function openDocument(text: string, file: string, addError: AddError): Nodes | undefined {
   const deepAt = findTooDeep(text);
   if (deepAt !== undefined) {
     const linesBefore = text.slice(0, deepAt).split('\n');
     const column = (linesBefore.at(-1)?.length ?? 0) + 1;
-    settings.errors.push({
-      origin: { kind: 'file', file, line: linesBefore.length, column },
-      message: `the file ${tooDeep}`,
-    });
-    return;
+    addError({ kind: 'file', file, line: linesBefore.length, column }, `the file ${tooDeep}`);
+    return undefined;
   }
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
@@ -27,7 +39,6 @@ export function readYaml(text: string, file: string, base: Base, settings: Setti
     return { kind: 'file', file, line, column: col };
   }
   const originOf = (node: Node | null) => originAt(node?.range?.[0] ?? 0);
-  const addError = (origin: Origin, message: string) => settings.errors.push({ origin, message });
   function resolved(node: unknown): Node | null {
     if (!isAlias(node)) return isNode(node) ? node : null;
     const anchored = node.resolve(document);
@@ -35,6 +46,17 @@ export function readYaml(text: string, file: string, base: Base, settings: Setti
     return anchored ?? null;
   }
 
+  for (const { pos, message } of [...document.errors, ...document.warnings]) addError(originAt(pos[0]), message);
+  const { contents, errors } = document;
+  return errors.length === 0 && contents ? { contents, resolved, originOf } : undefined;
+}
+
+function readDocument(
+  { contents, resolved, originOf }: Nodes,
+  addError: AddError,
+  base: Base,
+  settings: Settings,
+): void {
   function* pairsOf(node: Node, place: string): Generator<{ name: string; origin: Origin; value: Node | null }> {
     if (!isMap(node)) {
       addError(originOf(node), place ? `\`${place}\` must be a map of keys` : 'the file must be a map of sections');
@@ -100,8 +122,7 @@ export function readYaml(text: string, file: string, base: Base, settings: Setti
     return scalar(node);
   }
 
-  for (const { pos, message } of [...document.errors, ...document.warnings]) addError(originAt(pos[0]), message);
-  if (document.errors.length === 0 && document.contents) readSection(document.contents, root, '');
+  readSection(contents, root, '');
 }
 
 function unknown(what: string, name: string, known: readonly string[]): string {

@@ -29,63 +29,43 @@ const mostCallsToOrigin = 2;
 const lookEveryMs = 1_000;
 const againMs = 1_000;
 
-export function startDelivery(
-  o: {
-    readonly store: Pick<Store, 'db' | 'notifications' | 'runs'>;
-    readonly signer: Signer;
-    readonly clock: DueClock;
-    readonly log: Logger;
-    readonly timeoutMs: number;
-    readonly random: () => number;
-    readonly onOutcome: (outcome: Outcome) => void;
-  },
-  signal: AbortSignal,
-): Delivery {
+type Parts = {
+  readonly store: Pick<Store, 'db' | 'notifications' | 'runs'>;
+  readonly signer: Signer;
+  readonly clock: DueClock;
+  readonly log: Logger;
+  readonly timeoutMs: number;
+  readonly random: () => number;
+  readonly onOutcome: (outcome: Outcome) => void;
+};
+
+export function startDelivery(o: Parts, signal: AbortSignal): Delivery {
   const { clock, log } = o;
   const { db, notifications, runs } = o.store;
   const wake = createWakeSignal(signal);
-  const calls = new Map<string, { readonly origin: string; readonly done: Promise<void> }>();
-  /** Origins whose last call had no answer in time. */
-  const hanging = new Set<string>();
-
-  function callsTo(origin: string): number {
-    return [...calls.values()].filter((call) => call.origin === origin).length;
-  }
-
-  /** Whoever answers finds a call free, however many others hang: those get all but one, and each of them one. */
-  function mayCall(origin: string): boolean {
-    const own = callsTo(origin);
-    const others = [...calls.values()].filter((call) => hanging.has(call.origin)).length;
-    if (hanging.has(origin)) return own === 0 && others < mostCalls - 1;
-    return own === 0 || (own < mostCallsToOrigin && calls.size < mostCalls - 1);
-  }
+  const calls = createCalls(wake.raise);
 
   async function startDue(): Promise<void> {
     let hasStarted = true;
     while (hasStarted && !signal.aborted) {
       // A first call to one origin goes before a second one to another.
       hasStarted =
-        (await startSome((origin) => callsTo(origin) === 0 && mayCall(origin))) || (await startSome(mayCall));
+        (await startSome((origin) => calls.countTo(origin) === 0 && calls.mayCall(origin))) ||
+        (await startSome(calls.mayCall));
     }
   }
 
   async function startSome(isTurnOf: (origin: string) => boolean): Promise<boolean> {
     let hasStarted = false;
-    if (calls.size >= mostCalls) return false;
-    const known = new Set([...hanging, ...[...calls.values()].map(({ origin }) => origin)]);
-    const passedOver = [...known].filter((origin) => !isTurnOf(origin));
+    if (calls.isFull()) return false;
+    const passedOver = calls.knownOrigins().filter((origin) => !isTurnOf(origin));
     for (const notification of await notifications.due(await clock.nowByDatabase(), passedOver, 2 * mostCalls)) {
       const { id, origin } = notification;
-      if (calls.has(id) || calls.size >= mostCalls || !isTurnOf(origin)) continue;
-      calls.set(id, { origin, done: deliver(notification).finally(() => finished(id)) });
+      if (calls.has(id) || calls.isFull() || !isTurnOf(origin)) continue;
+      calls.add(id, origin, deliver(notification));
       hasStarted = true;
     }
     return hasStarted;
-  }
-
-  function finished(id: string): void {
-    calls.delete(id);
-    wake.raise();
   }
 
   /** Never rejects. */
@@ -97,8 +77,7 @@ export function startDelivery(
       const { id, webhook: url } = notification;
       const { signer, timeoutMs } = o;
       const attempt = await callWebhook({ url, id, body: notificationBody(run), signer, clock, timeoutMs, signal });
-      if (!attempt.isDelivered && attempt.hasTimedOut) hanging.add(notification.origin);
-      else hanging.delete(notification.origin);
+      calls.heard(notification.origin, attempt.isDelivered || !attempt.hasTimedOut);
       // A disk that is full is no reason to call again.
       await retryShortage(() => settle(notification, attempt), { isPassing: isStorageError, signal });
     } catch (error) {
@@ -111,22 +90,12 @@ export function startDelivery(
 
   async function settle(notification: DueNotification, attempt: Attempt): Promise<void> {
     const { id, runId, origin } = notification;
-    const atMs = clock.now();
-    const attempts = notification.attempts + 1;
-    if (attempt.isDelivered) {
-      await db.transact((tx) =>
-        notifications.settle(tx, id, { status: 'delivered', attempts, error: null, nextAtMs: null, atMs }),
-      );
-      o.onOutcome('delivered');
-      return;
-    }
-    const { error } = attempt;
-    const isOver = attempt.isFinal || attempts >= mostAttempts;
-    const nextAtMs = isOver ? null : atMs + delayAfter(attempts, attempt.retryAfterMs, o.random());
-    const status = isOver ? 'failed' : 'pending';
-    await db.transact((tx) => notifications.settle(tx, id, { status, attempts, error, nextAtMs, atMs }));
-    o.onOutcome(isOver ? 'failed' : 'retried');
-    if (isOver) log.warn({ run_id: runId, notice_id: id, origin, attempts, error }, 'a notice was given up');
+    const settled = settlement(notification, attempt, clock.now(), o.random);
+    await db.transact((tx) => notifications.settle(tx, id, settled));
+    const { status, attempts, error } = settled;
+    o.onOutcome(status === 'pending' ? 'retried' : status);
+    if (status === 'failed')
+      log.warn({ run_id: runId, notice_id: id, origin, attempts, error }, 'a notice was given up');
   }
 
   async function run(): Promise<void> {
@@ -144,10 +113,58 @@ export function startDelivery(
       await wake.raised();
       clearTimeout(timer);
     }
-    await Promise.all([...calls.values()].map(({ done }) => done));
+    await calls.ended();
   }
 
   return { wake: wake.raise, ended: run() };
+}
+
+/** The calls under way, and which origin may have the next. */
+function createCalls(onEnd: () => void) {
+  const calls = new Map<string, { readonly origin: string; readonly done: Promise<void> }>();
+  /** Origins whose last call had no answer in time. */
+  const hanging = new Set<string>();
+  const countTo = (origin: string) => [...calls.values()].filter((call) => call.origin === origin).length;
+
+  return {
+    countTo,
+    has: (id: string) => calls.has(id),
+    isFull: () => calls.size >= mostCalls,
+    knownOrigins: () => [...new Set([...hanging, ...[...calls.values()].map(({ origin }) => origin)])],
+    /** An origin that answers finds a call free, however many others hang: those get all but one, and each of them one. */
+    mayCall(origin: string): boolean {
+      const own = countTo(origin);
+      const others = [...calls.values()].filter((call) => hanging.has(call.origin)).length;
+      if (hanging.has(origin)) return own === 0 && others < mostCalls - 1;
+      return own === 0 || (own < mostCallsToOrigin && calls.size < mostCalls - 1);
+    },
+    /** @param done never rejects */
+    add(id: string, origin: string, done: Promise<void>): void {
+      const ended = done.finally(() => {
+        calls.delete(id);
+        onEnd();
+      });
+      calls.set(id, { origin, done: ended });
+    },
+    heard(origin: string, inTime: boolean): void {
+      if (inTime) hanging.delete(origin);
+      else hanging.add(origin);
+    },
+    async ended(): Promise<void> {
+      await Promise.all([...calls.values()].map(({ done }) => done));
+    },
+  };
+}
+
+/** What becomes of a notification after one attempt. */
+function settlement(before: DueNotification, attempt: Attempt, atMs: number, random: () => number) {
+  const attempts = before.attempts + 1;
+  if (attempt.isDelivered) return { status: 'delivered', attempts, error: null, nextAtMs: null, atMs } as const;
+  const { error } = attempt;
+  if (attempt.isFinal || attempts >= mostAttempts)
+    return { status: 'failed', attempts, error, nextAtMs: null, atMs } as const;
+  const nextAtMs = atMs + delayAfter(attempts, attempt.retryAfterMs, random());
+  return { status: 'pending', attempts, error, nextAtMs, atMs } as const;
 }
 
 /**

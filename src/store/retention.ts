@@ -56,24 +56,35 @@ const unfinishedRuns = 200;
 const ended: readonly RunStatus[] = ['success', 'failed', 'cancelled'];
 
 export function createRetentionStore(database: Database): RetentionStore {
-  const { read, transact } = database;
-
   return {
-    // Pending first: one that is claimed meanwhile is then seen among the running.
-    async *unfinished() {
-      for (const status of ['pending', 'running'] as const) {
-        let last: { readonly created_at: number; readonly id: string } | undefined;
-        do {
-          const rows = await unfinishedPage(read, status, last);
-          last = rows.at(-1);
-          yield rows.map(({ id, details, last_output_id: lastOutputId }) => {
-            const { parent, source }: RunDetails = JSON.parse(details);
-            return { id, parentId: parent?.run_id ?? null, revision: source.revision, lastOutputId };
-          });
-        } while (last);
-      }
+    ...createOldEvents(database),
+    ...createOldLogs(database),
+    ...createOldRuns(database),
+    ...createOldAnswers(database),
+    async preview({ runsBeforeMs, logsBeforeMs }) {
+      const { runs } = await database.read
+        .selectFrom('runs')
+        .select((eb) => eb.fn.countAll().as('runs'))
+        .where('finished_at', 'is not', null)
+        .where('finished_at', '<', runsBeforeMs)
+        .executeTakeFirstOrThrow();
+      const logs = await database.read
+        .selectFrom('log_segments')
+        .innerJoin('runs', 'runs.id', 'log_segments.run_id')
+        .select((eb) => [
+          eb.fn.count('log_segments.run_id').distinct().as('logs'),
+          eb.fn.sum<number | string | null>('stored_bytes').as('bytes'),
+        ])
+        .where('log_segments.last_at_us', '<', logsBeforeMs * 1000)
+        .where('runs.finished_at', '<', logsBeforeMs)
+        .executeTakeFirstOrThrow();
+      return { runs: Number(runs), logs: Number(logs.logs), logBytes: Number(logs.bytes ?? 0) };
     },
+  };
+}
 
+function createOldEvents({ read, transact }: Database): Pick<RetentionStore, 'removeEvents' | 'countEvents'> {
+  return {
     async removeEvents(beforeMs, spared, limit) {
       const rows = await read
         .selectFrom('events')
@@ -116,7 +127,11 @@ export function createRetentionStore(database: Database): RetentionStore {
         .executeTakeFirstOrThrow();
       return Number(count);
     },
+  };
+}
 
+function createOldLogs({ read, transact }: Database): Pick<RetentionStore, 'oldLogs' | 'forgetLogs'> {
+  return {
     async oldLogs(beforeMs, spared, limit) {
       const rows = await read
         .selectFrom('log_segments')
@@ -142,6 +157,15 @@ export function createRetentionStore(database: Database): RetentionStore {
           .execute();
       });
     },
+  };
+}
+
+function createOldRuns({
+  read,
+  transact,
+}: Database): Pick<RetentionStore, 'unfinished' | 'oldRuns' | 'hasEnded' | 'artifactsOf' | 'removeRuns' | 'folderOf'> {
+  return {
+    unfinished: () => unfinished(read),
 
     async oldRuns(beforeMs, after, limit) {
       let query = read
@@ -195,6 +219,22 @@ export function createRetentionStore(database: Database): RetentionStore {
       });
     },
 
+    async folderOf(runId) {
+      const row = await read
+        .selectFrom('runs')
+        .innerJoin('run_plans', 'run_plans.run_id', 'runs.id')
+        .select(['runs.finished_at', 'run_plans.plan'])
+        .where('runs.id', '=', runId)
+        .executeTakeFirst();
+      if (!row) return undefined;
+      const plan: { job: Pick<JobDefinition, 'composition'>; revision: string } = JSON.parse(row.plan);
+      return { endedAtMs: row.finished_at, hasSteps: plan.job.composition === 'steps', revision: plan.revision };
+    },
+  };
+}
+
+function createOldAnswers({ read, transact }: Database): Pick<RetentionStore, 'removeAnswers'> {
+  return {
     async removeAnswers(beforeMs, limit) {
       const old = await read
         .selectFrom('idempotency')
@@ -216,39 +256,22 @@ export function createRetentionStore(database: Database): RetentionStore {
       });
       return old.length;
     },
-
-    async folderOf(runId) {
-      const row = await read
-        .selectFrom('runs')
-        .innerJoin('run_plans', 'run_plans.run_id', 'runs.id')
-        .select(['runs.finished_at', 'run_plans.plan'])
-        .where('runs.id', '=', runId)
-        .executeTakeFirst();
-      if (!row) return undefined;
-      const plan: { job: Pick<JobDefinition, 'composition'>; revision: string } = JSON.parse(row.plan);
-      return { endedAtMs: row.finished_at, hasSteps: plan.job.composition === 'steps', revision: plan.revision };
-    },
-
-    async preview({ runsBeforeMs, logsBeforeMs }) {
-      const { runs } = await read
-        .selectFrom('runs')
-        .select((eb) => eb.fn.countAll().as('runs'))
-        .where('finished_at', 'is not', null)
-        .where('finished_at', '<', runsBeforeMs)
-        .executeTakeFirstOrThrow();
-      const logs = await read
-        .selectFrom('log_segments')
-        .innerJoin('runs', 'runs.id', 'log_segments.run_id')
-        .select((eb) => [
-          eb.fn.count('log_segments.run_id').distinct().as('logs'),
-          eb.fn.sum<number | string | null>('stored_bytes').as('bytes'),
-        ])
-        .where('log_segments.last_at_us', '<', logsBeforeMs * 1000)
-        .where('runs.finished_at', '<', logsBeforeMs)
-        .executeTakeFirstOrThrow();
-      return { runs: Number(runs), logs: Number(logs.logs), logBytes: Number(logs.bytes ?? 0) };
-    },
   };
+}
+
+/** Pending first: one that is claimed meanwhile is then seen among the running. */
+async function* unfinished(read: Database['read']): AsyncGenerator<readonly UnfinishedRun[]> {
+  for (const status of ['pending', 'running'] as const) {
+    let last: { readonly created_at: number; readonly id: string } | undefined;
+    do {
+      const rows = await unfinishedPage(read, status, last);
+      last = rows.at(-1);
+      yield rows.map(({ id, details, last_output_id: lastOutputId }) => {
+        const { parent, source }: RunDetails = JSON.parse(details);
+        return { id, parentId: parent?.run_id ?? null, revision: source.revision, lastOutputId };
+      });
+    } while (last);
+  }
 }
 
 function unfinishedPage(

@@ -90,7 +90,7 @@ export function createSnapshots(o: {
     const job = placeOf(entry);
     for (let attempt = 0; attempt < attemptLimit; attempt++) {
       const state = await readJobState(job);
-      const snapshot = findTaken(entry, state) ?? (await copy(job, state));
+      const snapshot = findTaken(entry, state) ?? (await copyInto(o.dir, job, state));
       if (!snapshot) continue;
       if (state.isSettled) taken.set(entry.dir, { signature: state.signature, snapshot });
       return snapshot;
@@ -98,35 +98,35 @@ export function createSnapshots(o: {
     throw unusable(job, 'its directory does not stop changing');
   }
 
-  /** Undefined: the directory changed meanwhile. */
-  async function copy(job: IdentifiedJob, state: JobState): Promise<Snapshot | undefined> {
-    await mkdir(o.dir, { recursive: true });
-    const draft = await mkdtemp(join(o.dir, '.draft-'));
-    try {
-      await chmod(draft, 0o755);
-      const revision = await hashFiles(state.files, (file) => createCopy(draft, file));
-      if (revision === undefined || (await readJobState(job)).signature !== state.signature) return undefined;
-      const dir = dirOf(revision);
-      if (!(await isComplete(dir, state.files))) {
-        await rm(dir, { recursive: true, force: true });
-        // A run is on the disk once it is created: what it will execute must be there before it.
-        for (const folder of foldersOf(state.files)) await syncFolder(join(draft, folder));
-        // Another job with the same files may have been quicker.
-        await rename(draft, dir).catch((error: unknown) => {
-          if (!['ENOTEMPTY', 'EEXIST'].includes(errorCode(error) ?? '')) throw error;
-        });
-        await syncFolder(o.dir);
-      }
-      return { revision, dir };
-    } catch (error) {
-      if (errorCode(error) === 'EACCES') throw unusable(job, 'one of its files cannot be read');
-      throw error;
-    } finally {
-      await rm(draft, { recursive: true, force: true });
-    }
-  }
-
   return { take, dirOf };
+}
+
+/** Undefined: the directory changed meanwhile. */
+async function copyInto(snapshotsDir: string, job: IdentifiedJob, state: JobState): Promise<Snapshot | undefined> {
+  await mkdir(snapshotsDir, { recursive: true });
+  const draft = await mkdtemp(join(snapshotsDir, '.draft-'));
+  try {
+    await chmod(draft, 0o755);
+    const revision = await hashFiles(state.files, (file) => createCopy(draft, file));
+    if (revision === undefined || (await readJobState(job)).signature !== state.signature) return undefined;
+    const dir = join(snapshotsDir, revision);
+    if (!(await isComplete(dir, state.files))) {
+      await rm(dir, { recursive: true, force: true });
+      // A run is on the disk once it is created: what it will execute must be there before it.
+      for (const folder of foldersOf(state.files)) await syncFolder(join(draft, folder));
+      // Another job with the same files may have been quicker.
+      await rename(draft, dir).catch((error: unknown) => {
+        if (!['ENOTEMPTY', 'EEXIST'].includes(errorCode(error) ?? '')) throw error;
+      });
+      await syncFolder(snapshotsDir);
+    }
+    return { revision, dir };
+  } catch (error) {
+    if (errorCode(error) === 'EACCES') throw unusable(job, 'one of its files cannot be read');
+    throw error;
+  } finally {
+    await rm(draft, { recursive: true, force: true });
+  }
 }
 
 /** Jobs may run as another user, whatever the umask. */

@@ -1,4 +1,4 @@
-// Reads logs, finished or growing: finds the segments that can hold what is asked for, and gives way to other work between
+// Reads logs, finished or growing: picks the segments that can hold what is asked for, and gives way to other work between
 // the parts it reads.
 
 import { setImmediate as yieldNow } from 'node:timers/promises';
@@ -7,13 +7,12 @@ import { createBoundedCache } from '../../lib/bounded-cache.ts';
 import type { Logger } from '../../lib/logger.ts';
 import { createYielder } from '../../lib/yielder.ts';
 import type { Database } from '../database.ts';
+import { createSegments, type OpenSegments, type Segments } from './loaded-segments.ts';
 import { createBatch, type LogBatch } from './log-batch.ts';
 import { chunkEnd, firstSeqAt, lineCountAt, readChunk } from './log-chunk.ts';
-import { createSegmentLoader } from './log-damage.ts';
 import { createFrameEncoder, createJsonEncoder, createTextEncoder, type LineEncoder, toLines } from './log-render.ts';
-import { readSegments } from './log-resume.ts';
 import { createSelection, type LogFilter, type Selection } from './log-search.ts';
-import { chunkIndexOf, freeSegment, type LoadedSegment, type Segment } from './log-segment.ts';
+import { chunkIndexOf, type LoadedSegment } from './log-segment.ts';
 
 /** `text`: the messages alone. */
 export type LogForm = 'text' | 'json';
@@ -32,14 +31,11 @@ export type LogReader = {
   readonly forget: (runId: string) => void;
 };
 
-const loadedBytes = 18 * 2 ** 20;
 const batchesBytes = 8 * 2 ** 20;
 /** What a batch takes beside its bytes; of one short line it is most. */
 const batchObjectBytes = 1024;
 const maxBatchBytes = 256 * 2 ** 10;
 const maxBatchLines = 4096;
-/** Of readers of whole logs, which may stand still with one. */
-const mostOwnSegments = 4;
 const pieceBytes = 64 * 2 ** 10;
 /** Lines may be 64 KiB long, and 10,000 of those in one answer would end the server. */
 export const mostPageChars = 4 * 2 ** 20;
@@ -50,136 +46,108 @@ export function createLogReader(o: {
   readonly dir: string;
   readonly db: Database;
   readonly log: Logger;
-  /** The segments of a log that is being written; undefined for any other. */
-  readonly openSegments: (runId: string) => readonly Segment[] | undefined;
+  readonly openSegments: OpenSegments;
 }): LogReader {
-  const loaded = createBoundedCache<string, { readonly lastSeq: number; readonly content: Promise<LoadedSegment> }>(
-    loadedBytes,
-  );
-  const loadKnown = createSegmentLoader({ ...o, isOpen: (runId) => o.openSegments(runId) !== undefined });
+  const segments = createSegments(o);
+  return {
+    forward: (runId, filter) => forward(segments, runId, filter),
+    pieces: (runId, form, filter) => pieces(segments, runId, form, filter),
+    last: (runId, filter, count) => last(segments, runId, filter, count),
+    ...createFollowing(segments, o.openSegments),
+  };
+}
+
+async function* forward(segments: Segments, runId: string, filter: LogFilter): AsyncGenerator<readonly LogLine[]> {
+  const { afterSeq = 0, beforeSeq = Number.POSITIVE_INFINITY, sinceUs = 0 } = filter;
+  const select = createSelection(filter);
+  let readBytes = 0;
+  for (const segment of (await segments.of(runId)).slice()) {
+    if (segment.firstSeq >= beforeSeq) return;
+    if (segment.lastSeq <= afterSeq || segment.lastAtUs <= sinceUs) continue;
+    const content = await segments.load(runId, segment, segment.lastSeq);
+    for (const start of content.chunkStarts.slice(chunkIndexOf(content, afterSeq + 1))) {
+      const chunk = readChunk(content.file, start);
+      if (chunk.firstSeq >= beforeSeq) return;
+      const part = select(chunk);
+      const lines = part ? toLines(part) : [];
+      if (lines.length > 0) yield lines;
+      readBytes += chunk.end - start;
+      if (readBytes < yieldAfterBytes) continue;
+      readBytes = 0;
+      await yieldNow();
+    }
+  }
+}
+
+async function* pieces(segments: Segments, runId: string, form: LogForm, filter: LogFilter): AsyncGenerator<Buffer> {
+  const { afterSeq = 0, beforeSeq = Number.POSITIVE_INFINITY, sinceUs = 0 } = filter;
+  const select = createSelection(filter);
+  const encoder = form === 'text' ? createTextEncoder() : createJsonEncoder();
+  const maybeYield = createYielder();
+  for (const segment of (await segments.of(runId)).slice()) {
+    if (segment.firstSeq >= beforeSeq) break;
+    if (segment.lastSeq <= afterSeq || segment.lastAtUs <= sinceUs) continue;
+    const lastSeq = Math.min(segment.lastSeq, beforeSeq - 1);
+    const own = await segments.loadOwn(runId, segment);
+    try {
+      for (let seq = Math.max(afterSeq + 1, segment.firstSeq); seq <= lastSeq; ) {
+        seq = addPiece(own?.content ?? (await segments.load(runId, segment, seq)), seq, select, encoder);
+        if (encoder.size >= pieceBytes) yield encoder.take();
+        await maybeYield();
+      }
+    } finally {
+      own?.free();
+    }
+  }
+  if (encoder.size > 0) yield encoder.take();
+}
+
+async function last(segments: Segments, runId: string, filter: LogFilter, count: number): Promise<LogLine[]> {
+  const { afterSeq = 0, beforeSeq = Number.POSITIVE_INFINITY, sinceUs = 0 } = filter;
+  const select = createSelection(filter);
+  const found: LogLine[][] = [];
+  let missing = count;
+  let chars = 0;
+  let readBytes = 0;
+  for (const segment of (await segments.of(runId)).toReversed()) {
+    if (segment.lastSeq <= afterSeq || segment.lastAtUs <= sinceUs) break;
+    if (segment.firstSeq >= beforeSeq) continue;
+    const content = await segments.load(runId, segment, segment.lastSeq);
+    for (const start of content.chunkStarts.slice(0, chunkIndexOf(content, beforeSeq - 1) + 1).toReversed()) {
+      if (missing <= 0 || chars > mostPageChars) return found.toReversed().flat();
+      const chunk = readChunk(content.file, start);
+      const part = select(chunk);
+      const lines = part ? toLines(part).slice(-missing) : [];
+      found.push(lines);
+      missing -= lines.length;
+      chars += charsOf(lines);
+      readBytes += chunk.end - start;
+      if (readBytes < yieldAfterBytes) continue;
+      readBytes = 0;
+      await yieldNow();
+    }
+  }
+  return found.toReversed().flat();
+}
+
+/** Reads a log as it grows: what one reader has asked for is there for the others. */
+function createFollowing(
+  segments: Segments,
+  openSegments: OpenSegments,
+): Pick<LogReader, 'next' | 'remember' | 'forget'> {
   const frameEncoder = createFrameEncoder();
-  let ownSegments = 0;
   const batches = createBoundedCache<string, LogBatch>(batchesBytes);
   /** Logs that are being written, and read as they grow. */
   const followed = new Set<string>();
 
-  async function segmentsOf(runId: string): Promise<readonly Segment[]> {
-    const open = o.openSegments(runId);
-    if (open) return open;
-    const left = await readSegments(o.dir, o.db, runId);
-    return o.openSegments(runId) ?? left;
-  }
-
-  function load(runId: string, segment: Segment, throughSeq: number): Promise<LoadedSegment> {
-    const key = `${runId}/${segment.n}`;
-    const known = loaded.get(key);
-    if (known && known.lastSeq >= throughSeq) return known.content;
-    const entry = { lastSeq: segment.lastSeq, content: loadKnown(runId, segment) };
-    loaded.set(key, entry, segment.rawBytes);
-    entry.content.catch(() => loaded.delete(key, entry));
-    return entry.content;
-  }
-
-  async function* forward(runId: string, filter: LogFilter): AsyncGenerator<readonly LogLine[]> {
-    const { afterSeq = 0, beforeSeq = Number.POSITIVE_INFINITY, sinceUs = 0 } = filter;
-    const select = createSelection(filter);
-    let readBytes = 0;
-    for (const segment of (await segmentsOf(runId)).slice()) {
-      if (segment.firstSeq >= beforeSeq) return;
-      if (segment.lastSeq <= afterSeq || segment.lastAtUs <= sinceUs) continue;
-      const content = await load(runId, segment, segment.lastSeq);
-      for (const start of content.chunkStarts.slice(chunkIndexOf(content, afterSeq + 1))) {
-        const chunk = readChunk(content.file, start);
-        if (chunk.firstSeq >= beforeSeq) return;
-        const part = select(chunk);
-        const lines = part ? toLines(part) : [];
-        if (lines.length > 0) yield lines;
-        readBytes += chunk.end - start;
-        if (readBytes < yieldAfterBytes) continue;
-        readBytes = 0;
-        await yieldNow();
-      }
-    }
-  }
-
-  async function* pieces(runId: string, form: LogForm, filter: LogFilter): AsyncGenerator<Buffer> {
-    const { afterSeq = 0, beforeSeq = Number.POSITIVE_INFINITY, sinceUs = 0 } = filter;
-    const select = createSelection(filter);
-    const encoder = form === 'text' ? createTextEncoder() : createJsonEncoder();
-    const maybeYield = createYielder();
-    for (const segment of (await segmentsOf(runId)).slice()) {
-      if (segment.firstSeq >= beforeSeq) break;
-      if (segment.lastSeq <= afterSeq || segment.lastAtUs <= sinceUs) continue;
-      const lastSeq = Math.min(segment.lastSeq, beforeSeq - 1);
-      const own = await loadOwn(runId, segment);
-      try {
-        for (let seq = Math.max(afterSeq + 1, segment.firstSeq); seq <= lastSeq; ) {
-          seq = addPiece(own?.content ?? (await load(runId, segment, seq)), seq, select, encoder);
-          if (encoder.size >= pieceBytes) yield encoder.take();
-          await maybeYield();
-        }
-      } finally {
-        own?.free();
-      }
-    }
-    if (encoder.size > 0) yield encoder.take();
-  }
-
-  /** For one reader alone, which frees it; the readers that find no place share what is loaded. */
-  async function loadOwn(runId: string, segment: Segment) {
-    if (ownSegments >= mostOwnSegments) return undefined;
-    ownSegments += 1;
-    try {
-      const content = await loadKnown(runId, segment);
-      return {
-        content,
-        free() {
-          ownSegments -= 1;
-          freeSegment(content);
-        },
-      };
-    } catch (error) {
-      ownSegments -= 1;
-      throw error;
-    }
-  }
-
-  async function last(runId: string, filter: LogFilter, count: number): Promise<LogLine[]> {
-    const { afterSeq = 0, beforeSeq = Number.POSITIVE_INFINITY, sinceUs = 0 } = filter;
-    const select = createSelection(filter);
-    const found: LogLine[][] = [];
-    let missing = count;
-    let chars = 0;
-    let readBytes = 0;
-    for (const segment of (await segmentsOf(runId)).toReversed()) {
-      if (segment.lastSeq <= afterSeq || segment.lastAtUs <= sinceUs) break;
-      if (segment.firstSeq >= beforeSeq) continue;
-      const content = await load(runId, segment, segment.lastSeq);
-      for (const start of content.chunkStarts.slice(0, chunkIndexOf(content, beforeSeq - 1) + 1).toReversed()) {
-        if (missing <= 0 || chars > mostPageChars) return found.toReversed().flat();
-        const chunk = readChunk(content.file, start);
-        const part = select(chunk);
-        const lines = part ? toLines(part).slice(-missing) : [];
-        found.push(lines);
-        missing -= lines.length;
-        chars += charsOf(lines);
-        readBytes += chunk.end - start;
-        if (readBytes < yieldAfterBytes) continue;
-        readBytes = 0;
-        await yieldNow();
-      }
-    }
-    return found.toReversed().flat();
-  }
-
   async function next(runId: string, afterSeq: number): Promise<LogBatch | undefined> {
-    if (o.openSegments(runId)) followed.add(runId);
+    if (openSegments(runId)) followed.add(runId);
     const key = `${runId}/${afterSeq}`;
     const known = batches.get(key);
     if (known) return known;
-    const segment = (await segmentsOf(runId)).find(({ lastSeq }) => lastSeq > afterSeq);
+    const segment = (await segments.of(runId)).find(({ lastSeq }) => lastSeq > afterSeq);
     if (!segment) return undefined;
-    const content = await load(runId, segment, afterSeq + 1);
+    const content = await segments.load(runId, segment, afterSeq + 1);
     // A reader that catches up does nothing else between two batches.
     await yieldNow();
     // Another reader may have been here meanwhile. A copy: a few lines must not hold on to a whole segment.
@@ -193,9 +161,6 @@ export function createLogReader(o: {
   }
 
   return {
-    forward,
-    pieces,
-    last,
     next,
     remember(runId, chunks) {
       if (!followed.has(runId)) return;

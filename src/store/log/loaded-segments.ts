@@ -1,0 +1,74 @@
+// The segments of logs as their readers find them: what several ask for is loaded once.
+
+import { createBoundedCache } from '../../lib/bounded-cache.ts';
+import type { Logger } from '../../lib/logger.ts';
+import type { Database } from '../database.ts';
+import { createSegmentLoader } from './log-damage.ts';
+import { readSegments } from './log-resume.ts';
+import { freeSegment, type LoadedSegment, type Segment } from './log-segment.ts';
+
+/** The segments of a log that is being written; undefined for any other. */
+export type OpenSegments = (runId: string) => readonly Segment[] | undefined;
+
+export type Segments = {
+  readonly of: (runId: string) => Promise<readonly Segment[]>;
+  /** Shared by all readers; has the lines through `throughSeq` at least. */
+  readonly load: (runId: string, segment: Segment, throughSeq: number) => Promise<LoadedSegment>;
+  /** For one reader alone, which frees it; undefined where there is no place, and the shared one is to be used. */
+  readonly loadOwn: (
+    runId: string,
+    segment: Segment,
+  ) => Promise<{ readonly content: LoadedSegment; readonly free: () => void } | undefined>;
+};
+
+const loadedBytes = 18 * 2 ** 20;
+/** Of readers of whole logs, which may stand still with one. */
+const mostOwnSegments = 4;
+
+export function createSegments(o: {
+  readonly dir: string;
+  readonly db: Database;
+  readonly log: Logger;
+  readonly openSegments: OpenSegments;
+}): Segments {
+  const loaded = createBoundedCache<string, { readonly lastSeq: number; readonly content: Promise<LoadedSegment> }>(
+    loadedBytes,
+  );
+  const loadKnown = createSegmentLoader({ ...o, isOpen: (runId) => o.openSegments(runId) !== undefined });
+  let ownSegments = 0;
+
+  return {
+    async of(runId) {
+      const open = o.openSegments(runId);
+      if (open) return open;
+      const left = await readSegments(o.dir, o.db, runId);
+      return o.openSegments(runId) ?? left;
+    },
+    load(runId, segment, throughSeq) {
+      const key = `${runId}/${segment.n}`;
+      const known = loaded.get(key);
+      if (known && known.lastSeq >= throughSeq) return known.content;
+      const entry = { lastSeq: segment.lastSeq, content: loadKnown(runId, segment) };
+      loaded.set(key, entry, segment.rawBytes);
+      entry.content.catch(() => loaded.delete(key, entry));
+      return entry.content;
+    },
+    async loadOwn(runId, segment) {
+      if (ownSegments >= mostOwnSegments) return undefined;
+      ownSegments += 1;
+      try {
+        const content = await loadKnown(runId, segment);
+        return {
+          content,
+          free() {
+            ownSegments -= 1;
+            freeSegment(content);
+          },
+        };
+      } catch (error) {
+        ownSegments -= 1;
+        throw error;
+      }
+    },
+  };
+}
