@@ -68,7 +68,8 @@ export function observe(child: ChildProcess): Started {
     child,
     ended,
     async prints(pattern) {
-      await expect.poll(() => seen.stdout + seen.stderr).toMatch(pattern);
+      // It may be a program that starts while many others do.
+      await expect.poll(() => seen.stdout + seen.stderr, { timeout: 120_000 }).toMatch(pattern);
       const found = pattern.exec(seen.stdout + seen.stderr);
       if (!found) throw new Error(`nothing printed matches ${pattern}`);
       return found;

@@ -3,6 +3,7 @@
 
 import { afterAll, describe, expect, test } from 'vitest';
 import { startServing } from '../server/serving.ts';
+import { expectWithin, msOf } from '../support/goes.ts';
 import { bash } from '../support/jobs.ts';
 import { type RawAnswer, sendRaw } from '../support/raw-http.ts';
 import { pathTexts } from './hostile-values.ts';
@@ -316,9 +317,9 @@ describe('headers with too much in them', () => {
     ['Last-Event-ID', many('9')],
   ])('%s is read in time', async (name, value) => {
     for (const path of ['/api/v1/jobs', `/api/v1/runs/${run.id}`, `/api/v1/runs/${run.id}/logs`]) {
-      const startedAt = performance.now();
-      expect((await get(path, `${name}: ${value}`)).status).toBeLessThan(500);
-      expect(performance.now() - startedAt).toBeLessThan(1_000);
+      await expectWithin(1_000, () =>
+        msOf(async () => expect((await get(path, `${name}: ${value}`)).status).toBeLessThan(500)),
+      );
     }
   });
 
@@ -330,9 +331,9 @@ describe('headers with too much in them', () => {
     ['nothing', `?${'&'.repeat(15_000)}`],
     ['__proto__', '?__proto__[x]=1&constructor[prototype][x]=1&__proto__=1'],
   ])('a query of %s is read in time', async (_what, query) => {
-    const startedAt = performance.now();
-    expect([200, 400]).toContain((await get(`/api/v1/runs${query}`)).status);
-    expect(performance.now() - startedAt).toBeLessThan(1_000);
+    await expectWithin(1_000, () =>
+      msOf(async () => expect([200, 400]).toContain((await get(`/api/v1/runs${query}`)).status)),
+    );
     expect(({} as Record<string, unknown>).x).toBeUndefined();
   });
 

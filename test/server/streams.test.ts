@@ -4,6 +4,7 @@ import { connect, type Socket } from 'node:net';
 import { expect, test } from 'vitest';
 import type { Hub } from '../../src/engine/hub.ts';
 import { allFramesOf, framesOf } from '../support/event-stream.ts';
+import { expectWithin } from '../support/goes.ts';
 import { type Serving, startServing } from './serving.ts';
 
 /** Asks for a stream and reads nothing of it yet. */
@@ -114,12 +115,15 @@ test('a client that hangs up leaves nothing behind', async () => {
   const followers = countFollowers(server);
   const run = await server.addRun();
   const hangUp = new AbortController();
+  // An answer that nobody holds is collected as garbage, and hangs up by itself.
+  const held: Response[] = [];
   for (let i = 0; i < 5; i++) {
     for (const path of [`/runs/${run.id}/logs?follow=true`, '/events/runs', `/events/runs?run_id=${run.id}`]) {
-      await server.fetch(path, { signal: hangUp.signal });
+      held.push(await server.fetch(path, { signal: hangUp.signal }));
     }
   }
   await expect.poll(followers).toBe(15);
+  expect(held.filter(({ bodyUsed }) => bodyUsed)).toEqual([]);
   hangUp.abort();
   await expect.poll(followers).toBe(0);
 });
@@ -149,7 +153,11 @@ test('one that hangs up before its stream has begun holds no place', async () =>
   await expect.poll(metrics).toMatch(/^flwd_sse_streams 0$/m);
 });
 
-test('closing ends every stream and connection within 2 s, read or not, and nothing is taken any more', async () => {
+test('closing ends every stream and connection within 2 s, read or not, and nothing is taken any more', () =>
+  expectWithin(2_000, closeWithReaders));
+
+/** @returns how long the closing took */
+async function closeWithReaders(): Promise<number> {
   const server = await startServing({ server: { writeTimeoutMs: 60_000 } });
   const run = await server.addRun();
   await run.move('claim');
@@ -176,12 +184,13 @@ test('closing ends every stream and connection within 2 s, read or not, and noth
   const closed = server.close();
   gate.resolve();
   await closed;
-  expect(performance.now() - startedAtMs).toBeLessThan(2_000);
+  const tookMs = performance.now() - startedAtMs;
   expect((await next).done).toBe(true);
   await follower;
   for (const socket of [stalled, idle, late]) socket.destroy();
   await expect(server.fetch('//healthz')).rejects.toThrow('fetch failed');
-});
+  return tookMs;
+}
 
 test('a stream ends when its token is revoked or expires, and goes on for whoever may still read', async () => {
   let nowMs = Date.parse('2026-05-01T12:00:00Z');
