@@ -23,6 +23,7 @@ import { trustsJobs } from './exec/host/network-check.ts';
 import { isServerRoot } from './exec/job-user.ts';
 import { sweepGroups } from './exec/proc/attempt-groups.ts';
 import { openForkServer } from './exec/proc/fork-server.ts';
+import { createProcExecutor } from './exec/proc/proc-executor.ts';
 import { createRunCallers } from './exec/proc/run-callers.ts';
 import { removeCliToken, writeCliToken } from './instance/cli-token.ts';
 import { giveUpReserve, keepReserve, lendRoom } from './instance/disk-reserve.ts';
@@ -153,14 +154,13 @@ export async function serve(config: Config, configFile: string | null, ephemeral
       if (left?.run.security.profile !== 'disabled') runCallers.enterLeft(join(runsDir, runId));
     }
     const { security } = config;
-    const [host] = await Promise.all([probing, giveBack ? undefined : keepReserve(dataDir)]);
+    const [capabilities] = await Promise.all([probing, giveBack ? undefined : keepReserve(dataDir)]);
     const engine = createEngine({
       store,
       catalog,
       snapshots,
       keyring,
       sealer,
-      host,
       hub,
       clock,
       log,
@@ -168,7 +168,6 @@ export async function serve(config: Config, configFile: string | null, ephemeral
         defaultProfile: security.defaultProfile,
         allowProfiles: security.allowProfiles,
         paths: await Promise.all(security.paths.map(resolveLinks)),
-        masked: own.now,
         trustsJobs: trustsJobs(auth),
         mayGrant: (profile) => security.profiles[profile].mayGrant,
         resources: (profile) => security.profiles[profile].resources,
@@ -183,11 +182,10 @@ export async function serve(config: Config, configFile: string | null, ephemeral
         },
       },
       execution: {
-        forkServer,
+        executor: createProcExecutor({ capabilities, limitHost, forkServer }),
         runsDir,
         snapshotDir: (revision) => snapshots.dirOf(revision),
         masked: own.now,
-        limitHost,
         runCallers,
         passthrough: (plan) => security.profiles[plan.profile].envPassthrough,
         artifactLimits: {

@@ -47,6 +47,8 @@ const table: Readonly<Record<string, Rule>> = {
   },
 };
 
+/** How attempts come to run here: behind `exec/executor.ts`. */
+const behindTheExecutor = ['src/exec/proc/', 'src/exec/sandbox/', 'src/exec/host/'];
 /** Runs in browsers too, so nothing that these folders reach may need Node. */
 const portable = ['domain', 'contract', 'client', 'console'];
 const http = ['node:http', 'node:https', 'node:http2', 'node:net'];
@@ -66,7 +68,7 @@ test.each([
   [
     'a neighbour by its type alone',
     'src/store/run/runs.ts',
-    "import type { X } from '../../exec/proc/launch.ts';",
+    "import type { X } from '../../exec/executor.ts';",
     'imports exec',
   ],
   ['the instance from lib', 'src/lib/clock.ts', "import '../instance/version.ts';", 'imports instance'],
@@ -83,6 +85,13 @@ test.each([
   ['Node where it is forbidden', 'src/contract/schemas.ts', "import 'node:fs';", 'imports node:fs'],
   ['HTTP in the engine', 'src/engine/engine.ts', "import 'node:http';", 'imports node:http'],
   ['main.ts, except from cli by import()', 'src/cli/main.ts', "import { x } from '../main.ts';", 'imports main.ts'],
+  ['the inside of the executor', 'src/engine/engine.ts', "import '../exec/proc/launch.ts';", 'imports exec/proc'],
+  [
+    'the inside of the executor by its type alone',
+    'src/engine/run/attempt.ts',
+    "import type { X } from '../../exec/host/limit-host.ts';",
+    'imports exec/host',
+  ],
   ['the terminal UI, except by import()', 'src/cli/main.ts', "import { x } from '../tui/main.ts';", 'imports tui'],
   ['main.ts from elsewhere', 'src/server/app.ts', "await import('../main.ts');", 'imports main.ts'],
 ])('an import of %s is a breach', (_what, path, line, message) => {
@@ -261,6 +270,7 @@ function isAllowed(path: string, folder: string, rule: Rule, { specifier, isDyna
   const target = targetOf(path, specifier);
   if (target && [...roots, terminalUi].includes(target) && folder === 'cli') return isDynamic;
   if (target && roots.includes(target)) return false;
+  if (target && isBehindTheExecutor(target) && folder !== 'exec') return false;
   if (target) return folderOf(target) === folder || rule.folders.includes(folderOf(target));
   if (specifier.startsWith('node:')) return rule.node && !(folder === 'engine' && http.includes(specifier));
   return rule.packages.includes(packageOf(specifier));
@@ -268,8 +278,13 @@ function isAllowed(path: string, folder: string, rule: Rule, { specifier, isDyna
 
 function nameOf(path: string, { specifier }: Import): string {
   const target = targetOf(path, specifier);
+  if (target && isBehindTheExecutor(target)) return dirname(target).replace('src/', '');
   if (target) return roots.includes(target) ? target.replace('src/', '') : folderOf(target);
   return specifier.startsWith('node:') ? specifier : packageOf(specifier);
+}
+
+function isBehindTheExecutor(path: string): boolean {
+  return behindTheExecutor.some((folder) => path.startsWith(folder));
 }
 
 function nodeBehind(path: string, files: Sources): string[] {

@@ -33,12 +33,6 @@ export const longFunctions: readonly LongFunction[] = [
     reason: 'to be split by idea: it wires the parts of the engine, and holds some of their work',
   },
   {
-    file: 'src/engine/plan/plan.ts',
-    name: 'resolveEntry',
-    lines: 134,
-    reason: 'to be split by idea: policy apart from what this host can do',
-  },
-  {
     file: 'src/engine/queue/dispatch.ts',
     name: 'createDispatcher',
     lines: 299,

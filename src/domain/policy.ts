@@ -10,6 +10,13 @@ const profiles: readonly SecurityProfile[] = ['secure', 'permissive', 'disabled'
 
 export type GrantKind = 'network' | 'read' | 'write';
 
+/** What a run may be granted beyond its profile. */
+export type Leave = {
+  readonly profile: SecurityProfile;
+  readonly mayGrant: readonly GrantKind[];
+  readonly trusted: boolean;
+};
+
 /** What every secure sandbox sees read-only anyway; asking for it needs no leave. */
 const systemPaths = [
   '/usr',
@@ -69,12 +76,7 @@ export function tighterProfile(a: SecurityProfile, b: SecurityProfile): Security
 }
 
 /** The network of a run. @throws Problem grant-not-allowed */
-export function chooseNetwork(o: {
-  readonly profile: SecurityProfile;
-  readonly asked: Network | null;
-  readonly mayGrant: readonly GrantKind[];
-  readonly trusted: boolean;
-}): Network {
+export function chooseNetwork(o: Leave & { readonly asked: Network | null }): Network {
   if (o.profile !== 'secure') return o.asked ?? 'all';
   if (o.asked !== 'all') return 'none';
   requireGrant('network', 'the network', o);
@@ -82,30 +84,20 @@ export function chooseNetwork(o: {
 }
 
 /**
- * The limits of a run: what the job asks for, else the instance's, else the host's default. What it would get without asking is also
- * the most it may ask for.
+ * The limits of a run: what the job asks for, else the instance's. What it would get without asking is also the most it
+ * may ask for.
  * @throws Problem grant-not-allowed
  */
 export function chooseResources(o: {
   readonly profile: SecurityProfile;
   readonly asked: Resources;
   readonly ceilings: Resources;
-  readonly defaults: Resources;
 }): Resources {
   const choose = (member: keyof Resources, name: string, show: (amount: number) => string): number | null => {
     const asked = o.asked[member];
-    const ceiling = o.ceilings[member] ?? o.defaults[member];
-    if (asked !== null && ceiling !== null && asked > ceiling) {
-      const setting = `security.profiles.${o.profile}.resources.${name}`;
-      const limit =
-        o.ceilings[member] === null
-          ? `this host gives a run ${show(ceiling)} at most; ${setting} sets another limit.`
-          : `${setting} is ${show(ceiling)}.`;
-      throw new Problem(
-        'grant-not-allowed',
-        `The job asks for ${name} of ${show(asked)} in permissions.resources, but ${limit}`,
-      );
-    }
+    const ceiling = o.ceilings[member];
+    if (asked !== null && ceiling !== null && asked > ceiling)
+      throw tooMuch(name, show(asked), `${settingOf(o.profile, name)} is ${show(ceiling)}.`);
     return asked ?? ceiling;
   };
   return {
@@ -114,6 +106,30 @@ export function chooseResources(o: {
     pids: choose('pids', 'pids', String),
     workspaceBytes: choose('workspaceBytes', 'workspace', formatSize),
   };
+}
+
+/** The memory of a run on a host, where the instance sets no limit. @throws Problem grant-not-allowed */
+export function chooseHostMemory(o: {
+  readonly profile: SecurityProfile;
+  readonly askedBytes: number | null;
+  readonly hostBytes: number;
+}): number {
+  const { askedBytes, hostBytes } = o;
+  if (askedBytes === null || askedBytes <= hostBytes) return askedBytes ?? hostBytes;
+  const setting = settingOf(o.profile, 'memory');
+  const limit = `this host gives a run ${formatSize(hostBytes)} at most; ${setting} sets another limit.`;
+  throw tooMuch('memory', formatSize(askedBytes), limit);
+}
+
+function settingOf(profile: SecurityProfile, name: string): string {
+  return `security.profiles.${profile}.resources.${name}`;
+}
+
+function tooMuch(name: string, asked: string, limit: string): Problem {
+  return new Problem(
+    'grant-not-allowed',
+    `The job asks for ${name} of ${asked} in permissions.resources, but ${limit}`,
+  );
 }
 
 /**
@@ -126,13 +142,7 @@ export function checkPath(
   kind: 'read' | 'write',
   path: string,
   shown: string,
-  o: {
-    readonly profile: SecurityProfile;
-    readonly mayGrant: readonly GrantKind[];
-    readonly trusted: boolean;
-    readonly paths: readonly string[];
-    readonly masked: readonly string[];
-  },
+  o: Leave & { readonly paths: readonly string[]; readonly masked: readonly string[] },
 ): void {
   const conflict = grantConflict(kind, path, o.masked);
   if (conflict === 'inside') {
@@ -185,11 +195,7 @@ function isBelow(path: string, root: string): boolean {
   return path === root || root === '/' || path.startsWith(`${root}/`);
 }
 
-function requireGrant(
-  kind: GrantKind,
-  what: string,
-  o: { readonly profile: SecurityProfile; readonly mayGrant: readonly GrantKind[]; readonly trusted: boolean },
-): void {
+function requireGrant(kind: GrantKind, what: string, o: Leave): void {
   if (!o.trusted) throw new Problem('grant-not-allowed', `The job asks for ${what}, but its source is not trusted.`);
   if (!o.mayGrant.includes(kind)) {
     throw new Problem(

@@ -10,7 +10,7 @@ import { isFinished, type Run } from '../domain/run.ts';
 import type { Store } from '../store/open.ts';
 import type { AddRun } from './create.ts';
 import type { Hub } from './hub.ts';
-import { type PlanContext, resolveEntry } from './plan/plan.ts';
+import { type PlanContext, resolveEntry } from './plan/resolve.ts';
 import { deepestSubRun } from './plan/sub-run-check.ts';
 import type { Outcome } from './run/attempt/outcome.ts';
 import { Superseded } from './run/batch.ts';

@@ -15,7 +15,8 @@ import type { NewStep } from '../store/run/step-moves.ts';
 import { storageProblem, unwritable } from '../store/storage-error.ts';
 import type { Ends } from './ends.ts';
 import { asItStands, type Created, type KeepAnswer, type Once } from './once.ts';
-import type { PlanRequest, ResolvedPlan, RunRequest } from './plan/plan.ts';
+import type { GroundedPlan } from './plan/ground.ts';
+import type { PlanRequest, RunRequest } from './plan/plan.ts';
 import type { GroupRun } from './queue/concurrency-groups.ts';
 import type { Dispatcher } from './queue/dispatch.ts';
 import type { Refusals } from './refusals.ts';
@@ -70,7 +71,7 @@ export type Addition = {
 
 /** Adds a run of a plan, started where there is a slot; answers its id and the body of the 201. */
 export type AddRun = (
-  plan: ResolvedPlan,
+  plan: GroundedPlan,
   addition: Addition,
 ) => Promise<{ readonly runId: string; readonly body: string }>;
 
@@ -90,7 +91,7 @@ export function createRuns(o: {
   readonly ends: Ends;
   readonly defaultTenant: string;
   readonly syncWaitMs: number;
-  readonly resolve: (request: PlanRequest) => Promise<ResolvedPlan>;
+  readonly resolve: (request: PlanRequest) => Promise<GroundedPlan>;
   readonly add: AddRun;
 }): CreateRun {
   const { store } = o;
@@ -263,7 +264,7 @@ export function createAddRun(o: {
 }
 
 /** @throws Problem concurrency-conflict */
-export function refuseConflict({ entry, group }: ResolvedPlan, dispatcher: Dispatcher): void {
+export function refuseConflict({ entry, group }: GroundedPlan, dispatcher: Dispatcher): void {
   const { concurrency } = entry.definition;
   if (concurrency?.onConflict !== 'reject') return;
   const count = dispatcher.inGroup(group).length;
@@ -275,7 +276,7 @@ export function refuseConflict({ entry, group }: ResolvedPlan, dispatcher: Dispa
   );
 }
 
-function stepsOf(instances: readonly StepInstance[], steps: ResolvedPlan['entry']['definition']['steps']): NewStep[] {
+function stepsOf(instances: readonly StepInstance[], steps: GroundedPlan['entry']['definition']['steps']): NewStep[] {
   return instances.flatMap((instance) => {
     const step = steps[instance.index];
     return step ? [toNewStep(instance, step)] : [];

@@ -4,12 +4,12 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Catalog } from '../catalog/catalog.ts';
 import type { Snapshots } from '../catalog/source/snapshot.ts';
 import type { ErrorList } from '../domain/error-list.ts';
+import type { SecurityProfile } from '../domain/job.ts';
 import { holdsScope, type Reach, tenantFor } from '../domain/principal.ts';
 import { Problem } from '../domain/problem.ts';
 import type { LimitReport } from '../domain/resources.ts';
 import { isFinished } from '../domain/run.ts';
-import { reportOf } from '../exec/host/limit-host.ts';
-import type { HostReport } from '../exec/sandbox/sandbox.ts';
+import type { Capabilities, Executor } from '../exec/executor.ts';
 import { type SteadyClock, watchWallClock } from '../lib/clock.ts';
 import { lackOfRoom } from '../lib/files/disk-room.ts';
 import type { Logger } from '../lib/logger.ts';
@@ -23,9 +23,10 @@ import { type Caller, createAddRun, createRuns } from './create.ts';
 import { watchEnds } from './ends.ts';
 import type { Hub } from './hub.ts';
 import { type Created, createOnce } from './once.ts';
-import { type PlanContext, type RunRequest, resolvePlan, type SecurityPolicy } from './plan/plan.ts';
+import type { RunRequest, SecurityPolicy } from './plan/plan.ts';
 import { answerPlan, type PlanAnswer } from './plan/plan-answer.ts';
 import { addArgumentErrors } from './plan/request-arguments.ts';
+import { type PlanContext, resolvePlan } from './plan/resolve.ts';
 import type { SecretLookup } from './plan/secret-references.ts';
 import { createDispatcher, type QueueLimits } from './queue/dispatch.ts';
 import { createReaper, overtimeMs } from './reaper.ts';
@@ -54,7 +55,7 @@ type ApprovalRequest = {
 export type Engine = {
   readonly hub: Hub;
   /** What each profile can rely on here. */
-  readonly host: HostReport;
+  readonly host: Capabilities;
   /** What a run can be held to here. */
   readonly limitReport: LimitReport;
   /** @throws Problem permission-denied, job-not-found, job-invalid, validation-error */
@@ -104,13 +105,20 @@ const droppingMs = 2_000;
 /** Large artifacts take their time. */
 const storingMs = 600_000;
 
+function capabilitiesOf({ report }: Executor): Capabilities {
+  const of = (profile: SecurityProfile) => {
+    const { available, detail } = report(profile);
+    return { available, detail };
+  };
+  return { secure: of('secure'), permissive: of('permissive'), disabled: of('disabled') };
+}
+
 export function createEngine(o: {
   readonly store: Store;
   readonly catalog: Catalog;
   readonly snapshots: Snapshots;
   readonly keyring: Keyring;
   readonly sealer: Sealer;
-  readonly host: HostReport;
   readonly hub: Hub;
   readonly clock: SteadyClock;
   readonly log: Logger;
@@ -130,10 +138,11 @@ export function createEngine(o: {
   });
   const folders = createRunFolders();
   const context: ControllerContext = { ...o.execution, store, clock, log, sealer, folders, worker: o.worker };
-  const { limitHost } = o.execution;
+  const { executor } = o.execution;
   const secrets = createStoredSecrets(o);
   const storedSecret = secrets.valueOf;
-  const planContext: PlanContext = { catalog, policy: o.policy, host: o.host, limitHost, storedSecret };
+  const host = { executor, paths: o.policy.paths, masked: o.execution.masked };
+  const planContext: PlanContext = { catalog, policy: o.policy, storedSecret, host };
   const stopping = new AbortController();
   const ends = watchEnds(hub);
 
@@ -240,8 +249,8 @@ export function createEngine(o: {
 
   return {
     hub,
-    host: o.host,
-    limitReport: reportOf(limitHost),
+    host: capabilitiesOf(executor),
+    limitReport: executor.report('secure').limits,
     async plan(request, { principal }) {
       const tenant = tenantFor(principal, request.tenant, o.defaultTenant);
       const mayRun = holdsScope(principal, 'runs:write');
@@ -275,7 +284,7 @@ export function createEngine(o: {
       const complaint = resumption.isLate()
         ? 'nothing starts before what the server left running is taken up'
         : reaper.complaint();
-      const profile = o.host[o.policy.defaultProfile];
+      const profile = executor.report(o.policy.defaultProfile);
       return {
         database: failure === null ? { status: 'ok' } : { status: 'failing', detail: failure },
         disk: lack === null ? { status: 'ok' } : { status: 'failing', detail: lack },

@@ -17,8 +17,9 @@ import { runNotFound, type StoredRun } from '../store/run/runs.ts';
 import { type Addition, type AddRun, type Caller, refuseConflict } from './create.ts';
 import { keptRows, keptStart } from './kept-steps.ts';
 import type { Created, KeepAnswer, Once } from './once.ts';
-import { type PlanContext, type ResolvedPlan, resolveEntry } from './plan/plan.ts';
+import type { GroundedPlan } from './plan/ground.ts';
 import { argumentsOfRerun, type RerunRequest } from './plan/rerun-arguments.ts';
+import { type PlanContext, resolveEntry } from './plan/resolve.ts';
 import type { Dispatcher } from './queue/dispatch.ts';
 import type { Refusals } from './refusals.ts';
 import { copyWorkspace } from './run/copy-workspace.ts';
@@ -111,7 +112,7 @@ export function createRerun(
     }
   }
 
-  function refuse(plan: ResolvedPlan, addition: Addition): void {
+  function refuse(plan: GroundedPlan, addition: Addition): void {
     refuseDenied(plan, addition, o.refusals);
     refuseConflict(plan, o.dispatcher);
     const { refused } = o.dispatcher.outlook(plan.group);

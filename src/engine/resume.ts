@@ -4,7 +4,7 @@
 import { join } from 'node:path';
 import { outputTypeOf } from '../domain/event.ts';
 import type { Termination } from '../domain/run.ts';
-import { resumeAttempt } from '../exec/proc/resume-attempt.ts';
+import type { Executor } from '../exec/executor.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { Store } from '../store/open.ts';
@@ -25,14 +25,14 @@ function isOfEarlierBuild({ status, epoch }: Pick<StepRow, 'status' | 'epoch'>):
 }
 
 /** Ends every process that is left of it; the proofs of it. */
-async function endProcesses(stored: Remains, runsDir: string): Promise<Termination[]> {
+async function endProcesses(stored: Remains, runsDir: string, executor: Executor): Promise<Termination[]> {
   const running = stored.attempts.filter(
     ({ kind, status, finished_at }) => kind === 'command' && status === 'running' && finished_at === null,
   );
   const proofs = await Promise.all(
     running.map(async (row) => {
       const folder = isOfEarlierBuild(row) ? String(row.attempt) : attemptFolder(row.n, row.attempt);
-      const process = resumeAttempt(join(runsDir, stored.run.run_id, folder));
+      const process = executor.resume(join(runsDir, stored.run.run_id, folder));
       return process?.terminate(stored.plan?.job.cancel ?? hardest);
     }),
   );
@@ -49,6 +49,7 @@ export async function endWithoutController(
     readonly store: Store;
     readonly clock: Clock;
     readonly log: Logger;
+    readonly executor: Executor;
     readonly runsDir: string;
     readonly folders: RunFolders;
     readonly worker: string;
@@ -57,7 +58,7 @@ export async function endWithoutController(
 ): Promise<void> {
   const { store } = o;
   const { run_id: runId, job_id: jobId, tenant } = stored.run;
-  const terminations = await endProcesses(stored, o.runsDir);
+  const terminations = await endProcesses(stored, o.runsDir, o.executor);
   const sealed = await sealLog(stored, o);
   const atMs = o.clock.now();
   const { reason, message } = why;

@@ -2,7 +2,7 @@
 
 import { join } from 'node:path';
 import { Problem } from '../domain/problem.ts';
-import { wasRestored } from '../exec/proc/resume-attempt.ts';
+import { wasRestored } from '../exec/run-folder.ts';
 import type { SteadyClock } from '../lib/clock.ts';
 import type { PendingRun } from '../store/run/runs.ts';
 import type { Dispatcher } from './queue/dispatch.ts';

@@ -2,7 +2,7 @@
 
 import type { AuditDetail, NewAuditEntry } from '../domain/audit.ts';
 import type { Run, Trigger } from '../domain/run.ts';
-import type { ResolvedPlan } from './plan/plan.ts';
+import type { GroundedPlan } from './plan/ground.ts';
 import type { Refusals } from './refusals.ts';
 
 type Asked = {
@@ -17,12 +17,12 @@ type Asked = {
   readonly parent: Run['parent'];
 };
 
-export function creationOf(plan: ResolvedPlan, asked: Asked, runId: string): NewAuditEntry {
+export function creationOf(plan: GroundedPlan, asked: Asked, runId: string): NewAuditEntry {
   return { ...entryOf(plan, asked, runId), result: 'done', reason: null };
 }
 
 /** @throws Problem what stands in the way of the run */
-export function refuseDenied(plan: ResolvedPlan, asked: Asked, refusals: Pick<Refusals, 'add'>): void {
+export function refuseDenied(plan: GroundedPlan, asked: Asked, refusals: Pick<Refusals, 'add'>): void {
   const { denied } = plan;
   if (!denied) return;
   const entry = entryOf(plan, asked, null);
@@ -33,7 +33,7 @@ export function refuseDenied(plan: ResolvedPlan, asked: Asked, refusals: Pick<Re
   throw denied;
 }
 
-function entryOf({ decision }: ResolvedPlan, { tenant, caller, rerunOf, parent }: Asked, runId: string | null) {
+function entryOf({ decision }: GroundedPlan, { tenant, caller, rerunOf, parent }: Asked, runId: string | null) {
   const { trigger } = caller;
   return {
     actor: caller.name,

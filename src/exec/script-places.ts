@@ -2,7 +2,7 @@
 
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { AttemptSpec } from './proc/attempt-spec.ts';
+import type { AttemptSpec } from './attempt-spec.ts';
 
 export const libexecDir = fileURLToPath(new URL('../../libexec/', import.meta.url));
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { checkPath, chooseNetwork, chooseProfile, chooseResources } from '../../src/domain/policy.ts';
+import { checkPath, chooseHostMemory, chooseNetwork, chooseProfile, chooseResources } from '../../src/domain/policy.ts';
 import { noResources, type Resources } from '../../src/domain/resources.ts';
 
 describe('the profile of a run', () => {
@@ -44,34 +44,33 @@ describe('the profile of a run', () => {
 });
 
 describe('the limits of a run', () => {
-  const choose = (asked: Partial<Resources>, ceilings: Partial<Resources>, defaults: Partial<Resources> = {}) =>
+  const choose = (asked: Partial<Resources>, ceilings: Partial<Resources>) =>
     chooseResources({
       profile: 'secure',
       asked: { ...noResources, ...asked },
       ceilings: { ...noResources, ...ceilings },
-      defaults: { ...noResources, ...defaults },
     });
 
-  test('are what the job asks for, else the instance’s, else the host’s default', () => {
-    expect(choose({ cpu: 0.5 }, { cpu: 2, pids: 100 }, { cpu: 4, pids: 4, memoryBytes: 1_024 })).toEqual({
+  test('are what the job asks for, else the instance’s', () => {
+    expect(choose({ cpu: 0.5 }, { cpu: 2, pids: 100 })).toEqual({
       cpu: 0.5,
       pids: 100,
-      memoryBytes: 1_024,
+      memoryBytes: null,
       workspaceBytes: null,
     });
   });
 
-  test('may be asked for up to the instance’s, which may be more than the host’s default', () => {
+  test('may be asked for up to the instance’s', () => {
     const ceilings = { pids: 100, memoryBytes: 4_096 };
-    expect(choose({ pids: 100, memoryBytes: 2_048 }, ceilings, { memoryBytes: 1_024 })).toMatchObject({
-      pids: 100,
-      memoryBytes: 2_048,
-    });
+    expect(choose({ pids: 100, memoryBytes: 4_096 }, ceilings)).toMatchObject(ceilings);
   });
 
-  test('are at most the host’s default where the instance sets none', () => {
-    expect(choose({ memoryBytes: 2 ** 29 }, {}, { memoryBytes: 2 ** 30 })).toMatchObject({ memoryBytes: 2 ** 29 });
-    expect(() => choose({ memoryBytes: 999 * 2 ** 30 }, {}, { memoryBytes: 2 ** 30 })).toThrow(
+  test('of memory are at most the host’s default where the instance sets none', () => {
+    const onHost = (askedBytes: number | null) =>
+      chooseHostMemory({ profile: 'secure', askedBytes, hostBytes: 2 ** 30 });
+    expect(onHost(null)).toBe(2 ** 30);
+    expect(onHost(2 ** 29)).toBe(2 ** 29);
+    expect(() => onHost(999 * 2 ** 30)).toThrow(
       expect.objectContaining({
         slug: 'grant-not-allowed',
         message:

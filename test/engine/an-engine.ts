@@ -20,6 +20,7 @@ import type { QueueLimits } from '../../src/engine/queue/dispatch.ts';
 import { createRetention, type Retention, type RetentionPolicy } from '../../src/engine/retention/retain.ts';
 import type { ControllerContext } from '../../src/engine/run/run-context.ts';
 import { probeHost } from '../../src/exec/host/host.ts';
+import type { LimitHost } from '../../src/exec/host/limit-host.ts';
 import { openForkServer } from '../../src/exec/proc/fork-server.ts';
 import { type SteadyClock, systemClock } from '../../src/lib/clock.ts';
 import { errorCode } from '../../src/lib/error-code.ts';
@@ -74,7 +75,7 @@ function kill(pid: number): void {
   }
 }
 
-const host = await probeHost();
+const capabilities = await probeHost();
 
 const { FLWD_TEST_POSTGRES: postgresDir } = process.env;
 const isOnPostgres = postgresDir !== undefined;
@@ -99,7 +100,9 @@ export async function openEngine(
     /** Logs and artifacts, elsewhere than the database. */
     readonly blobsDir?: string;
     readonly clock?: SteadyClock;
-    readonly execution?: Partial<Pick<ControllerContext, 'artifactLimits' | 'limitHost' | 'masked' | 'runCallers'>>;
+    readonly execution?: Partial<Pick<ControllerContext, 'artifactLimits' | 'masked' | 'runCallers'>>;
+    /** What holds runs to their limits; nothing, unless it is given. */
+    readonly limitHost?: LimitHost;
     /** What a run gets, and may ask for at most. */
     readonly resources?: Partial<Resources>;
     readonly security?: Partial<SecurityPolicy>;
@@ -134,12 +137,11 @@ export async function openEngine(
   await catalog.start();
   const snapshots = createSnapshots({ dir: join(dataDir, 'snapshots'), exclude: [dataDir] });
   const forkServer = openForkServer(join(dataDir, 'pipes'));
-  const options = engineOptions(dataDir, { snapshots, forkServer });
+  const options = engineOptions(dataDir, { snapshots, forkServer, capabilities, limitHost: o.limitHost });
   const engine = createEngine({
     ...options,
     store,
     catalog,
-    host,
     hub,
     clock,
     log,

@@ -7,6 +7,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { type Collected, collect } from '../../src/engine/run/collect.ts';
 import { createRunArtifacts } from '../../src/engine/run/run-artifacts.ts';
 import { createRunLog } from '../../src/engine/run/run-log.ts';
+import { isRunAlive } from '../../src/exec/proc/live-attempts.ts';
 import { readStatus } from '../../src/exec/proc/shim-status.ts';
 import { createRedactor } from '../../src/exec/redact/redact.ts';
 import { systemClock } from '../../src/lib/clock.ts';
@@ -108,6 +109,7 @@ test('while a process of any attempt is left nothing is taken, and the run says 
     limits: { maxSizeBytes: 1_000, quotaBytes: 1_000, ttlMs: null },
     clock: systemClock,
     log,
+    executor: { isRunAlive },
     withRetry,
   });
   const other = { stepId: 'step_02', attempt: 1, attemptDir: join(runDir, '2-1') };

@@ -27,7 +27,7 @@ testWithCgroups('a run out of memory says so and how much it had, and takes no o
       bomb: python('b = []\nwhile True: b.append(bytearray(4194304))', { permissions }),
       patient: bash('echo held; sleep 3; echo unharmed'),
     },
-    execution: { limitHost },
+    limitHost,
   });
   const patient = await create('patient');
   await expect.poll(() => messages(patient)).toEqual(['held']);
@@ -88,7 +88,7 @@ test('the limits of the instance hold for a job that asks for none, and bound on
 });
 
 testWithCgroups('without any limit asked for, a run gets three quarters of the memory', async () => {
-  const { engine } = await openEngine(dataFolder(), { jobs: { silent: bash(':') }, execution: { limitHost } });
+  const { engine } = await openEngine(dataFolder(), { jobs: { silent: bash(':') }, limitHost });
   const { limits } = await engine.plan({ job_id: 'silent' }, caller);
   expect(limits.memory?.bytes).toBeGreaterThan(2 ** 28);
   expect(limits.memory?.by).toBe(limitHost.memory.by);

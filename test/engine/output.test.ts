@@ -7,6 +7,7 @@ import { pino } from 'pino';
 import { expect, onTestFinished, test } from 'vitest';
 import { createOutput } from '../../src/engine/run/attempt/output.ts';
 import { createRunLog, type RunLog } from '../../src/engine/run/run-log.ts';
+import { readStatus } from '../../src/exec/proc/shim-status.ts';
 import { createRedactor } from '../../src/exec/redact/redact.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import { openStore } from '../../src/store/open.ts';
@@ -47,14 +48,18 @@ async function setUp() {
     return lines.map(({ message }) => message);
   };
   const write = (name: string, text: string): void => writeFileSync(join(attemptDir, name), text, { flag: 'a' });
-  return { spoolPath: join(attemptDir, 'spool'), runLog, open, messages, write };
+  const attempt = {
+    spoolPath: join(attemptDir, 'spool'),
+    hasBegun: () => readStatus(attemptDir)?.shim !== undefined,
+  };
+  return { attempt, runLog, open, messages, write };
 }
 
 test('is not lost where the shim has not made the spool yet', async () => {
-  const { spoolPath, runLog, open, messages, write } = await setUp();
+  const { attempt, runLog, open, messages, write } = await setUp();
   write('status', '');
   const output = open(runLog);
-  await output.follow(spoolPath, 'take-up');
+  await output.follow(attempt, 'take-up');
   write('spool', 'hello\n');
   write('status', shim);
   await output.drain();
@@ -62,25 +67,25 @@ test('is not lost where the shim has not made the spool yet', async () => {
 });
 
 test('is not lost where the shim makes the spool while the log is opened', async () => {
-  const { spoolPath, runLog, open, messages, write } = await setUp();
+  const { attempt, runLog, open, messages, write } = await setUp();
   const output = open({
     ...runLog,
     async open() {
-      if (!existsSync(spoolPath)) write('spool', 'hello\n');
+      if (!existsSync(attempt.spoolPath)) write('spool', 'hello\n');
       write('status', shim);
       return runLog.open();
     },
   });
-  await output.follow(spoolPath, 'take-up');
+  await output.follow(attempt, 'take-up');
   await output.drain();
   expect(await messages()).toEqual(['hello']);
 });
 
 test('is lost where the shim has said who it is and the spool is gone', async () => {
-  const { spoolPath, runLog, open, messages, write } = await setUp();
+  const { attempt, runLog, open, messages, write } = await setUp();
   write('status', shim);
   const output = open(runLog);
-  await output.follow(spoolPath, 'take-up');
+  await output.follow(attempt, 'take-up');
   await output.drain();
   expect(await messages()).toEqual(['the output is lost: somebody removed the file it was printed to']);
 });

@@ -3,11 +3,11 @@
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished } from 'vitest';
-import type { AttemptSpec } from '../../src/exec/proc/attempt-spec.ts';
+import type { LimitedSpec } from '../../src/exec/proc/attempt-groups.ts';
 import { mountOn, testWithDisk } from '../support/small-disk.ts';
 import { run, succeeded } from './sample.ts';
 
-type View = Pick<AttemptSpec, 'profile' | 'read' | 'write'>;
+type View = Pick<LimitedSpec, 'profile' | 'read' | 'write'>;
 
 /** A folder with `granted/inner` and `other`. A permissive job has a /tmp of its own, which would hide it. */
 function hostFolder(): { granted: string; inner: string; other: string } {

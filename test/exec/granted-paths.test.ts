@@ -6,7 +6,7 @@ import { once } from 'node:events';
 import { chmodSync, mkdirSync, realpathSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import type { AttemptSpec } from '../../src/exec/proc/attempt-spec.ts';
+import type { LimitedSpec } from '../../src/exec/proc/attempt-groups.ts';
 import { processesOf } from '../support/processes.ts';
 import { mountDisk, testWithDisk } from '../support/small-disk.ts';
 import { printed, type Sample, sample, temporaryFolder } from './sample.ts';
@@ -25,7 +25,7 @@ function hostOf(name = 'a granted \\ folder'): Host & { readonly path: string } 
 }
 
 /** By a bwrap that mounts as `led`, where its options (`--args 10`) say that it should mount the grant in its place. */
-async function ran({ host, grants }: Host, led: Led): Promise<{ end: string; spec: AttemptSpec }> {
+async function ran({ host, grants }: Host, led: Led): Promise<{ end: string; spec: LimitedSpec }> {
   const bin = join(host, 'bin');
   const [granted = ''] = grants.read ?? [];
   const { bind = '--ro-bind', source = granted, place = granted, before = '' } = led;

@@ -4,12 +4,12 @@ import { spawnSync } from 'node:child_process';
 import { chmodSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import type { Capabilities } from '../../src/exec/executor.ts';
 import { probeHost } from '../../src/exec/host/host.ts';
-import type { HostReport } from '../../src/exec/sandbox/sandbox.ts';
 import { temporaryFolder } from './sample.ts';
 
 /** Asks a server that finds only these programs, as a user of its own where that is given. */
-function probed(programs: Readonly<Record<string, string>>, uid?: number): HostReport {
+function probed(programs: Readonly<Record<string, string>>, uid?: number): Capabilities {
   const bin = temporaryFolder();
   for (const [name, content] of Object.entries({ bash: '/bin/bash', ...programs })) {
     if (content.startsWith('/')) symlinkSync(content, join(bin, name));
@@ -27,7 +27,7 @@ function probed(programs: Readonly<Record<string, string>>, uid?: number): HostR
     ...(uid === undefined ? {} : { uid, gid: uid }),
   });
   if (stdout === '') throw new Error(stderr);
-  const report: HostReport = JSON.parse(stdout);
+  const report: Capabilities = JSON.parse(stdout);
   return report;
 }
 

@@ -8,8 +8,8 @@ import { dirname, join } from 'node:path';
 import { afterAll, describe, expect, onTestFinished, test } from 'vitest';
 import { noResources, type Resources } from '../../src/domain/resources.ts';
 import { closeLimitHost, type Enforcement, openLimitHost } from '../../src/exec/host/limit-host.ts';
+import type { LimitedSpec } from '../../src/exec/proc/attempt-groups.ts';
 import { type AttemptLimits, sweepGroups } from '../../src/exec/proc/attempt-groups.ts';
-import type { AttemptSpec } from '../../src/exec/proc/attempt-spec.ts';
 import { resumeAttempt } from '../../src/exec/proc/resume-attempt.ts';
 import { killProcessesWith, processesOf } from '../support/processes.ts';
 import { printed, run, sample, shimOf, start, succeeded } from './sample.ts';
@@ -198,13 +198,13 @@ test('where the host itself runs out of memory, a job goes before the server', a
   expect(lines).toEqual(['1000']);
 });
 
-function membersOf(spec: AttemptSpec): number[] {
+function membersOf(spec: LimitedSpec): number[] {
   const [door = ''] = readFileSync(join(spec.attemptDir, 'cgroups'), 'utf8').split('\n');
   return readFileSync(door, 'utf8').trim().split('\n').map(Number);
 }
 
 /** Launches in another process, and kills that one with SIGKILL once the script has printed `ready`. */
-async function orphan(spec: AttemptSpec): Promise<void> {
+async function orphan(spec: LimitedSpec): Promise<void> {
   const server = spawn(process.execPath, [join(import.meta.dirname, 'programs', 'launcher.ts')], {
     env: { ...process.env, SPEC: serialized(spec) },
     stdio: 'ignore',

@@ -6,7 +6,7 @@ import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, write
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
-import type { AttemptSpec } from '../../src/exec/proc/attempt-spec.ts';
+import type { LimitedSpec } from '../../src/exec/proc/attempt-groups.ts';
 import { resumeAttempt } from '../../src/exec/proc/resume-attempt.ts';
 import { untilShimEnds } from '../../src/exec/proc/shim-end.ts';
 import { libexecDir } from '../../src/exec/script-places.ts';
@@ -15,7 +15,7 @@ import { nap, printed, run, sample, shimOf, succeeded } from './sample.ts';
 import { serialized } from './serialized.ts';
 
 /** Launches in another process, and kills that one with SIGKILL once the script has printed `ready`. */
-async function orphan(script: string): Promise<AttemptSpec> {
+async function orphan(script: string): Promise<LimitedSpec> {
   const spec = sample(script);
   const server = startServer(spec);
   await expect.poll(() => printed(spec).lines).toContain('ready');
@@ -24,7 +24,7 @@ async function orphan(script: string): Promise<AttemptSpec> {
   return spec;
 }
 
-function startServer(spec: AttemptSpec): ChildProcess {
+function startServer(spec: LimitedSpec): ChildProcess {
   return spawn(process.execPath, [join(import.meta.dirname, 'programs', 'launcher.ts')], {
     env: { ...process.env, SPEC: serialized(spec) },
     stdio: 'ignore',
@@ -33,7 +33,7 @@ function startServer(spec: AttemptSpec): ChildProcess {
 
 const untilTold = 'until [[ -e go ]]; do sleep 0.02; done';
 
-function tell(spec: AttemptSpec): void {
+function tell(spec: LimitedSpec): void {
   writeFileSync(join(spec.workspaceDir, 'go'), '');
 }
 
@@ -193,7 +193,7 @@ describe('an attempt that never began', () => {
   });
 });
 
-function writeStatus(spec: AttemptSpec, lines: readonly object[]): void {
+function writeStatus(spec: LimitedSpec, lines: readonly object[]): void {
   writeFileSync(join(spec.attemptDir, 'status'), lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
 }
 

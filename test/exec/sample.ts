@@ -5,12 +5,13 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, onTestFinished } from 'vitest';
 import type { JobDefinition, UlcProfile } from '../../src/domain/job.ts';
-import type { AttemptSpec } from '../../src/exec/proc/attempt-spec.ts';
+import type { AttemptEnd, AttemptProcess } from '../../src/exec/executor.ts';
+import type { LimitedSpec } from '../../src/exec/proc/attempt-groups.ts';
 import { openForkServer } from '../../src/exec/proc/fork-server.ts';
-import { type AttemptEnd, type AttemptProcess, launch } from '../../src/exec/proc/launch.ts';
+import { launch } from '../../src/exec/proc/launch.ts';
 import { aJob } from '../support/a-job.ts';
 
-export type Sample = Partial<Omit<AttemptSpec, 'job' | 'action' | 'secrets'>> & {
+export type Sample = Partial<Omit<LimitedSpec, 'job' | 'action' | 'secrets'>> & {
   readonly ulcProfile?: UlcProfile;
   readonly command?: readonly string[];
   readonly argspec?: JobDefinition['argspec'];
@@ -34,7 +35,7 @@ export function temporaryFolder(): string {
   return dir;
 }
 
-export function sample(script: string, o: Sample = {}): AttemptSpec {
+export function sample(script: string, o: Sample = {}): LimitedSpec {
   const dir = join(temporaryFolder(), 'data');
   mkdirSync(dir, { mode: 0o700 });
   const { ulcProfile = 'ulc.shell.bash', argspec = {}, env = {}, secrets = {}, files = {}, ...rest } = o;
@@ -76,7 +77,7 @@ export type Ran = {
   /** The spool, its marks shown as `^`. */
   readonly text: string;
   readonly lines: readonly string[];
-  readonly spec: AttemptSpec;
+  readonly spec: LimitedSpec;
 };
 
 const pipesDir = mkdtempSync(join(tmpdir(), 'flwd-pipes-'));
@@ -86,7 +87,7 @@ afterAll(async () => {
   rmSync(pipesDir, { recursive: true, force: true });
 });
 
-export function start(spec: AttemptSpec): AttemptProcess {
+export function start(spec: LimitedSpec): AttemptProcess {
   return launch(spec, forkServer);
 }
 
@@ -99,7 +100,7 @@ export async function run(script: string, o: Sample = {}): Promise<Ran> {
 }
 
 /** Nothing where the script was not started. */
-export function printed(spec: AttemptSpec): { text: string; lines: string[] } {
+export function printed(spec: LimitedSpec): { text: string; lines: string[] } {
   const path = join(spec.attemptDir, 'spool');
   const text = existsSync(path) ? readFileSync(path, 'utf8').replaceAll('\x1e', '^') : '';
   return { text, lines: text.split('\n').slice(0, -1) };
@@ -109,7 +110,7 @@ export function printed(spec: AttemptSpec): { text: string; lines: string[] } {
 export const nap = `sleep 3600.${process.pid}s`;
 
 /** The shim that runs an attempt, which also leads its process group. */
-export function shimOf(spec: AttemptSpec): number {
+export function shimOf(spec: LimitedSpec): number {
   const { pid }: { pid: number } = JSON.parse(
     readFileSync(join(spec.attemptDir, 'status'), 'utf8').split('\n')[0] ?? '',
   );

@@ -1,12 +1,12 @@
 // An attempt on its way to another process.
 
-import type { AttemptSpec } from '../../src/exec/proc/attempt-spec.ts';
+import type { LimitedSpec } from '../../src/exec/proc/attempt-groups.ts';
 
-export function serialized(spec: AttemptSpec): string {
+export function serialized(spec: LimitedSpec): string {
   return JSON.stringify({ ...spec, secrets: [...spec.secrets] });
 }
 
-export function deserialized(text: string): AttemptSpec {
-  const spec: Omit<AttemptSpec, 'secrets'> & { secrets: [string, string][] } = JSON.parse(text);
+export function deserialized(text: string): LimitedSpec {
+  const spec: Omit<LimitedSpec, 'secrets'> & { secrets: [string, string][] } = JSON.parse(text);
   return { ...spec, secrets: new Map(spec.secrets) };
 }

@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { setImmediate as yieldNow } from 'node:timers/promises';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { CancelSignal } from '../../src/domain/job.ts';
-import type { AttemptSpec } from '../../src/exec/proc/attempt-spec.ts';
-import type { AttemptProcess } from '../../src/exec/proc/launch.ts';
+import type { AttemptProcess } from '../../src/exec/executor.ts';
+import type { LimitedSpec } from '../../src/exec/proc/attempt-groups.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import { processesOf, processesWith, stateOf } from '../support/processes.ts';
 import { nap, printed, type Sample, sample, shimOf, start } from './sample.ts';
@@ -15,7 +15,7 @@ import { nap, printed, type Sample, sample, shimOf, start } from './sample.ts';
 async function ready(
   script: string,
   o: Sample = {},
-): Promise<{ attempt: AttemptProcess; spec: AttemptSpec; stdout: () => string[] }> {
+): Promise<{ attempt: AttemptProcess; spec: LimitedSpec; stdout: () => string[] }> {
   const spec = sample(script, o);
   const attempt = start(spec);
   const stdout = (): string[] => printed(spec).lines.filter((line) => !line.startsWith('^E'));

@@ -5,8 +5,7 @@ import { once } from 'node:events';
 import { appendFileSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import type { AttemptLimits } from '../../src/exec/proc/attempt-groups.ts';
-import type { AttemptSpec } from '../../src/exec/proc/attempt-spec.ts';
+import type { AttemptLimits, LimitedSpec } from '../../src/exec/proc/attempt-groups.ts';
 import { launch } from '../../src/exec/proc/launch.ts';
 import { isRunAlive } from '../../src/exec/proc/live-attempts.ts';
 import { resumeAttempt } from '../../src/exec/proc/resume-attempt.ts';
@@ -22,7 +21,7 @@ const daemon = `( setsid bash -c '${nap} & ${nap} & wait' < /dev/null > /dev/nul
 /** The same, and nothing in its environment. */
 const bareDaemon = `setsid env -i /bin/bash -c '${nap} & exec ${nap}' < /dev/null > /dev/null 2>&1 &`;
 
-function startServer(spec: AttemptSpec): ChildProcess {
+function startServer(spec: LimitedSpec): ChildProcess {
   return spawn(process.execPath, [join(import.meta.dirname, 'programs', 'launcher.ts')], {
     env: { ...process.env, SPEC: serialized(spec) },
     stdio: ['ignore', 'ignore', 'inherit'],
@@ -203,7 +202,7 @@ test('its secrets are gone with its end, though no server is there, and where it
 describe('secrets that were left while no server was there are removed by the next', () => {
   const withSecret: Sample = { ...unsandboxed, secrets: { token: 's3cret' } };
 
-  async function killedServer(spec: AttemptSpec): Promise<string> {
+  async function killedServer(spec: LimitedSpec): Promise<string> {
     const token = join(spec.attemptDir, 'secrets', 'token');
     const server = startServer(spec);
     await expect.poll(() => existsSync(token)).toBe(true);
@@ -213,10 +212,10 @@ describe('secrets that were left while no server was there are removed by the ne
     return token;
   }
 
-  function killShim(spec: AttemptSpec): void {
+  function killShim(spec: LimitedSpec): void {
     process.kill(-shimOf(spec), 'SIGKILL');
   }
-  function killAll(spec: AttemptSpec): void {
+  function killAll(spec: LimitedSpec): void {
     killShim(spec);
     process.kill(-(readStatus(spec.attemptDir)?.script?.pid ?? NaN), 'SIGKILL');
   }

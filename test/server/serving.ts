@@ -141,10 +141,9 @@ export async function startServing(o: ServingOptions = {}): Promise<Serving> {
   const snapshots = createSnapshots({ dir: join(dataDir, 'snapshots'), exclude: [dataDir] });
   const forkServer = openForkServer(join(dataDir, 'pipes'));
   const engine = createEngine({
-    ...engineOptions(dataDir, { snapshots, forkServer }),
+    ...engineOptions(dataDir, { snapshots, forkServer, capabilities: await probeHost() }),
     store,
     catalog,
-    host: await probeHost(),
     hub,
     clock: { ...systemClock, ...clock },
     log,

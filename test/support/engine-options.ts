@@ -5,15 +5,20 @@ import type { Snapshots } from '../../src/catalog/source/snapshot.ts';
 import { noResources } from '../../src/domain/resources.ts';
 import { openKeyring } from '../../src/engine/secrets/keyring.ts';
 import { createSealer } from '../../src/engine/secrets/seal.ts';
+import type { Capabilities } from '../../src/exec/executor.ts';
 import type { LimitHost } from '../../src/exec/host/limit-host.ts';
 import type { ForkServer } from '../../src/exec/proc/fork-server.ts';
+import { createProcExecutor } from '../../src/exec/proc/proc-executor.ts';
 import { createRunCallers } from '../../src/exec/proc/run-callers.ts';
 
 const nothing = { by: 'none', detail: 'not in this test' } as const;
 const withoutLimits: LimitHost = { cpu: nothing, memory: nothing, pids: nothing };
 
-export function engineOptions(dataDir: string, parts: { snapshots: Snapshots; forkServer: ForkServer }) {
-  const { snapshots, forkServer } = parts;
+export function engineOptions(
+  dataDir: string,
+  o: { snapshots: Snapshots; forkServer: ForkServer; capabilities: Capabilities; limitHost?: LimitHost | undefined },
+) {
+  const { snapshots, forkServer, capabilities, limitHost = withoutLimits } = o;
   const masked = () => [dataDir];
   const keyring = openKeyring(join(dataDir, 'secret.key'));
   return {
@@ -24,19 +29,17 @@ export function engineOptions(dataDir: string, parts: { snapshots: Snapshots; fo
       defaultProfile: 'secure',
       allowProfiles: ['secure', 'permissive'],
       paths: [],
-      masked,
       trustsJobs: false,
       mayGrant: () => [],
       resources: () => noResources,
     },
     limits: { globalConcurrency: 4, jobConcurrency: null, maxDepth: null, weightOf: () => 1 },
     execution: {
-      forkServer,
+      executor: createProcExecutor({ capabilities, limitHost, forkServer }),
       runsDir: join(dataDir, 'runs'),
       snapshotDir: (revision: string) => snapshots.dirOf(revision),
       masked,
       passthrough: () => [],
-      limitHost: withoutLimits,
       runCallers: createRunCallers(),
       artifactLimits: { maxSizeBytes: 2 ** 30, quotaBytes: 2 ** 30, ttlMs: null },
     },

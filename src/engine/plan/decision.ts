@@ -1,9 +1,8 @@
 // Why a run got what it got, for the audit log: who chose its profile, what was asked for beyond it, and what allowed that.
 
 import { type AuditDetail, toAuditText } from '../../domain/audit.ts';
-import type { JobDefinition, SecurityProfile } from '../../domain/job.ts';
+import type { JobDefinition, Network, SecurityProfile } from '../../domain/job.ts';
 import { rootOf } from '../../domain/policy.ts';
-import type { Grant } from '../../domain/run.ts';
 import { formatSize } from '../../lib/units.ts';
 
 export function decisionOf(o: {
@@ -12,35 +11,53 @@ export function decisionOf(o: {
   readonly requested: SecurityProfile | undefined;
   readonly instance: SecurityProfile;
   readonly profile: SecurityProfile;
-  /** In the order of the grants that have a path: the path with its links followed. */
-  readonly paths: readonly string[];
-  readonly grants: readonly Grant[];
-  /** Of `security.paths`. */
-  readonly roots: readonly string[];
 }): AuditDetail {
-  const { job, requested, profile, grants } = o;
+  const { job, requested, profile } = o;
   const base = job.securityProfile ?? o.instance;
   const from =
     requested !== undefined && requested !== base ? 'caller' : job.securityProfile === null ? 'instance' : 'job';
   const asked = askedBy(job, requested);
-  const paths = o.paths.values();
   return {
     job_id: job.id,
     source: o.source,
     profile,
     profile_from: from,
     ...(asked && { asked }),
-    ...(grants.length > 0 && {
-      grants: grants.map((grant) => {
-        const leave = [`security.profiles.${profile}.may_grant`, `the source '${o.source}' is trusted`];
-        if (grant.kind === 'network') return { ...grant, because: leave };
-        const shown = { ...grant, path: toAuditText(grant.path ?? '') };
-        const root = rootOf(paths.next().value ?? '', grant.kind, o.roots);
-        if (root === 'system') return { ...shown, because: ['every secure sandbox sees it'] };
-        return { ...shown, because: root === undefined ? [] : [...leave, `security.paths: ${root}`] };
-      }),
-    }),
   };
+}
+
+export type GrantedPath = {
+  readonly kind: 'read' | 'write';
+  /** As the author or caller wrote it. */
+  readonly shown: string;
+  /** With its links followed. */
+  readonly path: string;
+};
+
+/** The decision with what the host grants, and what allowed that. */
+export function withGrants(
+  decision: AuditDetail,
+  o: {
+    readonly profile: SecurityProfile;
+    readonly network: Network;
+    readonly source: string;
+    readonly granted: readonly GrantedPath[];
+    /** Of `security.paths`. */
+    readonly roots: readonly string[];
+  },
+): AuditDetail {
+  const leave = [`security.profiles.${o.profile}.may_grant`, `the source '${o.source}' is trusted`];
+  const isOnline = o.profile === 'secure' && o.network === 'all';
+  const grants = [
+    ...(isOnline ? [{ kind: 'network', because: leave }] : []),
+    ...o.granted.map(({ kind, shown, path }) => {
+      const root = rootOf(path, kind, o.roots);
+      const ofPath = root === undefined ? [] : [...leave, `security.paths: ${root}`];
+      const because = root === 'system' ? ['every secure sandbox sees it'] : ofPath;
+      return { kind, path: toAuditText(shown), because };
+    }),
+  ];
+  return grants.length === 0 ? decision : { ...decision, grants };
 }
 
 /** What the job, or its caller, wants otherwise than it would be. */

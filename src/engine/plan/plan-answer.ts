@@ -8,7 +8,7 @@ import type { Run } from '../../domain/run.ts';
 import { formatDurationOrNull } from '../../lib/units.ts';
 import { refuseConflict } from '../create.ts';
 import type { Dispatcher } from '../queue/dispatch.ts';
-import type { ResolvedPlan } from './plan.ts';
+import type { GroundedPlan } from './ground.ts';
 
 export type PlanAnswer = {
   readonly job_id: string;
@@ -28,7 +28,7 @@ export type PlanAnswer = {
 };
 
 export async function answerPlan(
-  plan: ResolvedPlan,
+  plan: GroundedPlan,
   o: { readonly catalog: Catalog; readonly dispatcher: Dispatcher; readonly trustsJobs: boolean },
 ): Promise<PlanAnswer> {
   const { catalog, dispatcher } = o;
@@ -57,7 +57,7 @@ export async function answerPlan(
   };
 }
 
-function conflictOf(plan: ResolvedPlan, dispatcher: Dispatcher): Problem | null {
+function conflictOf(plan: GroundedPlan, dispatcher: Dispatcher): Problem | null {
   try {
     refuseConflict(plan, dispatcher);
     return null;

@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { Problem } from '../../domain/problem.ts';
-import { runConfined } from '../../exec/sandbox/confined.ts';
+import { runConfined } from '../../exec/confined.ts';
 import type { Logger } from '../../lib/logger.ts';
 import { isShortage } from '../../lib/shortage.ts';
 

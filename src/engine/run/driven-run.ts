@@ -87,7 +87,7 @@ export function createDrivenRun(source: ControllerSource, context: ControllerCon
     time,
     redactor,
     runLog,
-    artifacts: createRunArtifacts({ ...ofArtifacts, store, clock, log, withRetry }),
+    artifacts: createRunArtifacts({ ...ofArtifacts, executor: context.executor, store, clock, log, withRetry }),
     changes: createStepChanges({ ...context, time, state, noticeDeadline }),
     withRetry,
     waitsForDisk,

@@ -2,7 +2,7 @@
 
 import { noResources, workspaceOverMessage } from '../../domain/resources.ts';
 import { watchWorkspace } from '../../exec/collect/workspace-size.ts';
-import { attemptDirs } from '../../exec/proc/attempt-files.ts';
+import { attemptDirs } from '../../exec/run-folder.ts';
 import type { Advance } from './advance.ts';
 import { type Interruption, nothingDone } from './attempt/outcome.ts';
 import { type Batch, newBatch } from './batch.ts';

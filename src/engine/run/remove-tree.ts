@@ -3,7 +3,7 @@
 
 import { constants } from 'node:fs';
 import { chmod, type FileHandle, open, opendir, rmdir, unlink } from 'node:fs/promises';
-import { runConfined } from '../../exec/sandbox/confined.ts';
+import { runConfined } from '../../exec/confined.ts';
 import { errorCode } from '../../lib/error-code.ts';
 import { pathOnly } from '../../lib/files/mount-table.ts';
 

@@ -10,7 +10,7 @@ import { findLeftFiles, joinLeftFiles } from '../../exec/collect/left-behind.ts'
 import { withoutControls } from '../../exec/collect/printable.ts';
 import type { BytePath } from '../../exec/collect/sandbox-paths.ts';
 import { readTmpLeft } from '../../exec/collect/tmp-left.ts';
-import { isRunAlive } from '../../exec/proc/live-attempts.ts';
+import type { Executor } from '../../exec/executor.ts';
 import type { Redactor } from '../../exec/redact/redact.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { Logger } from '../../lib/logger.ts';
@@ -50,6 +50,7 @@ export function createRunArtifacts(o: {
   readonly limits: ArtifactLimits;
   readonly clock: Clock;
   readonly log: Logger;
+  readonly executor: Pick<Executor, 'isRunAlive'>;
   readonly withRetry: <T>(work: () => T | Promise<T>) => Promise<T>;
 }): RunArtifacts {
   /** null: nothing was started, or a process of it is left. */
@@ -65,7 +66,7 @@ export function createRunArtifacts(o: {
       const mayLink = isSingle && !canMeetOthers(o.plan);
       const stepOf = isSingle ? () => last.stepId : createStepFinder(steps.flat());
       const collected = await o.withRetry(() =>
-        isRunAlive(o.runDir) ? unsafe : collect({ ...o, job: o.plan.job, namers, stepOf, mayLink }),
+        o.executor.isRunAlive(o.runDir) ? unsafe : collect({ ...o, job: o.plan.job, namers, stepOf, mayLink }),
       );
       for (const { text, namer } of collected.warnings) await o.runLog.note(namer ?? last, text);
       if (collected !== unsafe) taken = { places: collected.places, namers };

@@ -4,7 +4,7 @@ import { toVariableName } from '../../catalog/arguments/variable-names.ts';
 import type { ExpressionScope } from '../../catalog/expression/expression.ts';
 import type { JsonObject, StepDefinition } from '../../domain/job.ts';
 import type { Run, StepStatus } from '../../domain/run.ts';
-import { toShellText } from '../../exec/proc/environment.ts';
+import { toShellText } from '../../exec/shell-text.ts';
 import type { Item } from './expand.ts';
 
 /** How a step ended, for those that follow. */

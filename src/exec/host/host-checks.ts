@@ -4,8 +4,8 @@
 import { release } from 'node:os';
 import { fail, type HostCheck, ok, warn } from '../../domain/host-check.ts';
 import type { SecurityProfile } from '../../domain/job.ts';
+import type { Capabilities, Capability } from '../executor.ts';
 import { isServerRoot } from '../job-user.ts';
-import type { Capability, HostReport } from '../sandbox/sandbox.ts';
 import {
   checkCgroups,
   checkInotify,
@@ -26,7 +26,7 @@ export type ProfileChoice = {
 
 /** Takes no path of the host into its answers. */
 export async function checkHost(
-  probing: HostReport | Promise<HostReport>,
+  probing: Capabilities | Promise<Capabilities>,
   choice: ProfileChoice,
   callers: CallerChoice,
 ): Promise<HostCheck[]> {

@@ -7,8 +7,9 @@ import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { SecurityProfile } from '../../domain/job.ts';
+import type { Capabilities, Capability } from '../executor.ts';
 import { changesUser, isServerRoot } from '../job-user.ts';
-import { type Capability, type HostReport, hasFilter, isSandboxed, sandboxCommand } from '../sandbox/sandbox.ts';
+import { hasFilter, isSandboxed, sandboxCommand } from '../sandbox/sandbox.ts';
 import { seccompFilter } from '../sandbox/seccomp-filter.ts';
 import { userNamespaceObstacle } from './host-kernel.ts';
 import { findProgram } from './host-programs.ts';
@@ -16,7 +17,7 @@ import { findProgram } from './host-programs.ts';
 const probeMs = 10_000;
 
 /** `detail` says what to install or allow where a profile cannot be had. */
-export async function probeHost(): Promise<HostReport> {
+export async function probeHost(): Promise<Capabilities> {
   const dir = await mkdtemp(join(tmpdir(), 'flwd-probe-'));
   try {
     const [secure, permissive, disabled] = await Promise.all([

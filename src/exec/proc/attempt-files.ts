@@ -1,22 +1,15 @@
 // The files of an attempt, made before it starts. What the job writes belongs to the user it runs as.
 
 import { chmodSync, chownSync, lstatSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { readdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import type { AttemptSpec } from '../attempt-spec.ts';
 import { changesUser, uidOf } from '../job-user.ts';
-import type { AttemptSpec } from './attempt-spec.ts';
 import { bashDeclarations } from './bash-arguments.ts';
 
 export type AttemptPlaces = { readonly inDir: string; readonly outDir: string };
 
 export function spoolPath(attemptDir: string): string {
   return join(attemptDir, 'spool');
-}
-
-/** The folders of the attempts of a run. */
-export async function attemptDirs(runDir: string): Promise<string[]> {
-  const names = await readdir(runDir).catch(() => []);
-  return names.filter((name) => /^\d+(-\d+)?$/.test(name)).map((name) => join(runDir, name));
 }
 
 export function makeAttemptFiles(spec: AttemptSpec): AttemptPlaces {

@@ -7,10 +7,14 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Resources } from '../../domain/resources.ts';
 import { errorCode } from '../../lib/error-code.ts';
 import { isThere } from '../../lib/files/is-there.ts';
+import type { AttemptSpec } from '../attempt-spec.ts';
 import type { Controller, Enforcement, LimitHost } from '../host/limit-host.ts';
 
 /** What an attempt is held to, and by which host. */
 export type AttemptLimits = { readonly resources: Resources; readonly host: LimitHost };
+
+/** null: to nothing. */
+export type LimitedSpec = AttemptSpec & { readonly limits: AttemptLimits | null };
 
 /** bwrap's own two: the one that waits, and the first of the namespace. */
 const sandboxPids = 2;

@@ -2,7 +2,7 @@
 // character a meaning; names are those of the schema, checked when the job was read.
 
 import type { JsonObject, JsonValue } from '../../domain/job.ts';
-import { toShellText } from './environment.ts';
+import { toShellText } from '../shell-text.ts';
 
 /**
  * A declaration for each property of the schema but the secret ones; what a caller added beyond it is in the file alone.

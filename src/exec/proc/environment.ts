@@ -1,9 +1,9 @@
 // The environment of an attempt: exactly this, from the shim down to the script.
 
-import type { JsonValue } from '../../domain/job.ts';
 import { isSecretName } from '../../lib/secret-name.ts';
+import type { AttemptSpec } from '../attempt-spec.ts';
 import { placesOf } from '../script-places.ts';
-import type { AttemptSpec } from './attempt-spec.ts';
+import { toShellText } from '../shell-text.ts';
 
 type Environment = Record<string, string>;
 
@@ -92,10 +92,4 @@ function jobVariables({ job, secrets }: AttemptSpec): { readonly plain: Environm
     }
   }
   return { plain, secret };
-}
-
-/** A value of JSON as a shell knows it: a text as it is, null empty, anything that has parts as JSON. */
-export function toShellText(value: JsonValue): string {
-  if (value === null) return '';
-  return typeof value === 'object' ? JSON.stringify(value) : String(value);
 }

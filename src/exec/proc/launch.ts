@@ -9,12 +9,12 @@ import { systemClock } from '../../lib/clock.ts';
 import { errorCode } from '../../lib/error-code.ts';
 import { isDiskFull, isHostShort, retryShortage } from '../../lib/shortage.ts';
 import { lookAtTmp } from '../collect/tmp-left.ts';
+import type { AttemptEnd, AttemptProcess } from '../executor.ts';
 import { giveVerdict } from '../sandbox/grant-verdict.ts';
 import { closeGrants, GrantRefused, type OpenGrant, openGrants } from '../sandbox/granted-paths.ts';
 import { type GuardedPlace, guardedPlaces } from '../sandbox/host-mounts.ts';
 import { spoolPath } from './attempt-files.ts';
-import { leaveGroups } from './attempt-groups.ts';
-import type { AttemptSpec } from './attempt-spec.ts';
+import { type LimitedSpec, leaveGroups } from './attempt-groups.ts';
 import type { ForkServer } from './fork-server.ts';
 import { killDomainOf } from './kill-domain.ts';
 import { attendantsOf, isAlive, isOfThisBoot, send } from './process-table.ts';
@@ -22,30 +22,10 @@ import { shimOrder } from './shim.ts';
 import { untilShimEnds } from './shim-end.ts';
 import { readStatus, type ShimStatus } from './shim-status.ts';
 import { startFailed, startFailure } from './start-failure.ts';
-import { climb, type Ladder } from './terminate.ts';
-
-/**
- * How an attempt ended. `signal` without SIG. A script that exits with 143 by itself reads as ended by TERM. `outOfMemory`: it failed,
- * and the kernel had ended a process of it at its limit of memory; only a cgroup can tell.
- */
-export type AttemptEnd =
-  | { readonly kind: 'exited'; readonly code: number; readonly outOfMemory?: true }
-  | { readonly kind: 'signalled'; readonly signal: string; readonly outOfMemory?: true }
-  /** `message`: why, where that is known. */
-  | { readonly kind: 'lost'; readonly message?: string }
-  /** `cause` is an error of flwd itself, to be logged. */
-  | { readonly kind: 'not-started'; readonly message: string; readonly cause?: unknown };
-
-export type AttemptProcess = {
-  readonly spoolPath: string;
-  /** All output is in the spool, and no process is left. Does not keep the server from exiting. Rejects for a bug alone. */
-  readonly ended: Promise<AttemptEnd>;
-  /** Once is enough: calling it again answers with the same proof. */
-  readonly terminate: (ladder: Ladder) => Promise<Termination>;
-};
+import { climb } from './terminate.ts';
 
 /** @throws where the host lacks room on the disk, descriptors or memory; it may be asked again. Everything else is an end. */
-export function launch(spec: AttemptSpec, forkServer: ForkServer): AttemptProcess {
+export function launch(spec: LimitedSpec, forkServer: ForkServer): AttemptProcess {
   const unsaid = { kind: 'not-started', message: startFailed(spec.isSandboxed) } as const;
   let grants: readonly OpenGrant[] = [];
   try {
@@ -102,6 +82,7 @@ export function attend(attemptDir: string, shimEnded: Promise<unknown>, unsaid: 
   ended.catch(() => undefined);
   return {
     spoolPath: spoolPath(attemptDir),
+    hasBegun: () => readStatus(attemptDir)?.shim !== undefined,
     ended,
     terminate: (ladder) => (termination ??= climb(ladder, { attemptDir, ended })),
   };

@@ -1,20 +1,21 @@
 // Resumes an attempt that a former server started: its shim has gone on meanwhile, or has ended.
 
 import { existsSync, mkdirSync, watch } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname } from 'node:path';
 import { isShortage } from '../../lib/shortage.ts';
+import type { AttemptProcess } from '../executor.ts';
+import { wasRestored } from '../run-folder.ts';
 import type { ShimNews } from './fork-server.ts';
 import { killDomainOf } from './kill-domain.ts';
-import { type AttemptProcess, attend, removed, removeSecrets } from './launch.ts';
+import { attend, removed, removeSecrets } from './launch.ts';
 import { attendantsOf } from './process-table.ts';
 import { untilShimEnds } from './shim-end.ts';
 import { giveUp, readStatus, statusPath } from './shim-status.ts';
 
-/**
- * undefined when it never began; then it never will, so it can be launched.
- * @throws the system's error when there is no telling at present
- */
-export function resumeAttempt(attemptDir: string): AttemptProcess | undefined {
+/** As `Executor.resume` says. */
+export function resumeAttempt(attemptDir: string, hasBegun: true): AttemptProcess;
+export function resumeAttempt(attemptDir: string): AttemptProcess | undefined;
+export function resumeAttempt(attemptDir: string, hasBegun = false): AttemptProcess | undefined {
   // What an attempt has in its folder is in no backup.
   if (wasRestored(dirname(attemptDir)) && !existsSync(statusPath(attemptDir))) {
     mkdirSync(attemptDir, { recursive: true, mode: 0o700 });
@@ -24,7 +25,7 @@ export function resumeAttempt(attemptDir: string): AttemptProcess | undefined {
   if (giveUp(attemptDir) || readStatus(attemptDir)?.isGivenUp) {
     // The order to start was given, and a cancel may keep it from being given again.
     removeSecrets(attemptDir);
-    return undefined;
+    return hasBegun ? attend(attemptDir, Promise.resolve(), removed) : undefined;
   }
   const sandbox = watchForEnd(attemptDir);
   return attend(
@@ -36,11 +37,6 @@ export function resumeAttempt(attemptDir: string): AttemptProcess | undefined {
 
 function isLeftWithoutFolder(attemptDir: string): boolean {
   return attendantsOf(attemptDir).length > 0 || killDomainOf(attemptDir, undefined)?.isEmpty() === false;
-}
-
-/** Came here by `flwd restore`: what was running then runs elsewhere, or no more. */
-export function wasRestored(runDir: string): boolean {
-  return existsSync(join(runDir, 'restored'));
 }
 
 /** bwrap's end is the shim's but for a moment. Where the watch misses it, the shim's end is found all the same. */

@@ -8,8 +8,7 @@ import type { OpenGrant } from '../sandbox/granted-paths.ts';
 import { bwrapPath, hasFilter, hasOwnTmp, sandboxedCommand, sandboxOptions } from '../sandbox/sandbox.ts';
 import { placesOf } from '../script-places.ts';
 import { makeAttemptFiles } from './attempt-files.ts';
-import { makeGroups } from './attempt-groups.ts';
-import type { AttemptSpec } from './attempt-spec.ts';
+import { type LimitedSpec, makeGroups } from './attempt-groups.ts';
 import { commandWords } from './command-words.ts';
 import { attemptEnvironment, type Variable } from './environment.ts';
 import { rlimitWords } from './rlimits.ts';
@@ -30,7 +29,7 @@ const mostToldVariables = 1_000;
 export type Order = { readonly open: string; readonly hidden: string };
 
 /** Makes the attempt's files, too. @throws what the system says where they cannot be written */
-export function shimOrder(spec: AttemptSpec, grants: readonly OpenGrant[]): Order {
+export function shimOrder(spec: LimitedSpec, grants: readonly OpenGrant[]): Order {
   const places = makeAttemptFiles(spec);
   if (spec.limits) makeGroups(spec.attemptDir, spec.limits);
   const own = commandWords(spec.action, placesOf(spec));
@@ -84,7 +83,7 @@ export function shimOrder(spec: AttemptSpec, grants: readonly OpenGrant[]): Orde
 }
 
 /** The script is started on the host as it is, with its secrets in files of the attempt's folder (ADR 0031). */
-function unsandboxedOrder(spec: AttemptSpec, command: readonly string[], program = ''): Order {
+function unsandboxedOrder(spec: LimitedSpec, command: readonly string[], program = ''): Order {
   const variables = attemptEnvironment(spec);
   assertFits([...variables.map(({ name, value }) => `${name}=${value}`), ...command]);
   const { secrets } = placesOf(spec);

@@ -2,22 +2,13 @@
 
 import { once } from 'node:events';
 import { setTimeout as delay, setImmediate as yieldNow } from 'node:timers/promises';
-import type { CancelSignal } from '../../domain/job.ts';
 import type { Termination } from '../../domain/run.ts';
 import { systemClock, toTimerDelay, toTimestamp } from '../../lib/clock.ts';
 import { isShortage, retryShortage } from '../../lib/shortage.ts';
+import type { Ladder } from '../executor.ts';
 import { type KillDomain, killDomainOf } from './kill-domain.ts';
 import { isAlive, send } from './process-table.ts';
 import { giveUp, readStatus } from './shim-status.ts';
-
-export type Ladder = {
-  readonly signal: CancelSignal;
-  readonly graceMs: number;
-  /** Cuts the grace period short. */
-  readonly hurry?: AbortSignal;
-  /** A signal was sent, to so many processes. */
-  readonly onSignal?: (signal: string, processes: number) => void;
-};
 
 /** A sandbox is there after milliseconds; on a machine that is slower than this, the script is ended before it began. */
 const startingMs = 2_000;

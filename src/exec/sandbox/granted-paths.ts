@@ -6,7 +6,7 @@ import { grantConflict } from '../../domain/policy.ts';
 import { errorCode } from '../../lib/error-code.ts';
 import { pathOnly } from '../../lib/files/mount-table.ts';
 import { isShortage } from '../../lib/shortage.ts';
-import type { AttemptSpec } from '../proc/attempt-spec.ts';
+import type { AttemptSpec } from '../attempt-spec.ts';
 
 export type OpenGrant = { readonly kind: 'read' | 'write'; readonly path: string; readonly fd: number };
 

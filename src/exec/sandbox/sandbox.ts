@@ -23,10 +23,6 @@ export type SandboxSpec = HostView & {
   readonly argv: readonly string[];
 };
 
-export type Capability = { readonly available: boolean; readonly detail: string | null };
-
-export type HostReport = Record<SecurityProfile, Capability>;
-
 const { node: nodePath, secrets: secretsDir } = sandboxPlaces;
 
 /** bwrap and its arguments. It reads `filterFd` and `secretFds` to their end. */

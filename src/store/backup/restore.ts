@@ -194,7 +194,7 @@ async function keepDamage({ dataDir }: Places, damaged: readonly DamagedFile[]):
   else await writeFile(path, JSON.stringify(damaged), { mode: 0o600 });
 }
 
-/** Its processes belong to another history: whoever resumes it finds it lost (exec/proc/resume-attempt.ts). */
+/** Its processes belong to another history: whoever resumes it finds it lost (exec/run-folder.ts). */
 async function markRestored(runDir: string): Promise<void> {
   await mkdir(runDir, { recursive: true, mode: 0o700 });
   await writeFile(join(runDir, 'restored'), '');

@@ -3,25 +3,24 @@
 import type { CommandAction, JsonObject } from '../../../domain/job.ts';
 import { noResources } from '../../../domain/resources.ts';
 import type { Run, RunPlan } from '../../../domain/run.ts';
-import type { LimitHost } from '../../../exec/host/limit-host.ts';
-import type { AttemptSpec } from '../../../exec/proc/attempt-spec.ts';
-import type { ForkServer } from '../../../exec/proc/fork-server.ts';
-import { type AttemptProcess, attend, launch, removed } from '../../../exec/proc/launch.ts';
-import { resumeAttempt } from '../../../exec/proc/resume-attempt.ts';
-import type { RunCallers } from '../../../exec/proc/run-callers.ts';
+import type { AttemptProcess, AttemptRequest, Executor } from '../../../exec/executor.ts';
 import { lackOfRoom } from '../../../lib/files/disk-room.ts';
 import { unwritable } from '../../../store/storage-error.ts';
 import type { RunLog } from '../run-log.ts';
 
 export type AttemptContext = {
-  readonly forkServer: ForkServer;
+  readonly executor: Executor;
   readonly runsDir: string;
   readonly snapshotDir: (revision: string) => string;
   /** Host folders that no job may see, whatever its profile shows: the server's own files. */
   readonly masked: () => readonly string[];
   readonly passthrough: (plan: RunPlan) => readonly string[];
-  readonly limitHost: LimitHost;
-  readonly runCallers: Pick<RunCallers, 'enter' | 'leave' | 'lose'>;
+  /** Told of the attempts whose processes may call this server (ADR 0032). */
+  readonly runCallers: {
+    readonly enter: (attemptDir: string, hasNetwork: boolean) => void;
+    readonly leave: (attemptDir: string) => void;
+    readonly lose: (attemptDir: string) => void;
+  };
 };
 
 export type AttemptStart = {
@@ -61,21 +60,21 @@ export function startOrResume(o: AttemptStart, isInterrupted: () => boolean): Pr
 async function start(o: AttemptStart, isInterrupted: () => boolean): Promise<AttemptProcess | undefined> {
   const { at, attemptDir, context, plan, withRetry } = o;
   if (o.mode === 'take-up') {
-    const resumed = await withRetry(() => resumeAttempt(attemptDir));
+    const resumed = await withRetry(() => context.executor.resume(attemptDir));
     if (resumed) return resumed;
     // What it printed is stored, so it had begun.
-    if ((await o.runLog.open()).spoolOffset(at) > 0) return attend(attemptDir, Promise.resolve(), removed);
+    if ((await o.runLog.open()).spoolOffset(at) > 0) return withRetry(() => context.executor.resume(attemptDir, true));
   }
   const spec = toSpec(o);
   return withRetry(() => {
     if (isInterrupted()) return undefined;
     const lack = lackOfRoom(context.runsDir);
     if (lack !== null) throw unwritable(lack);
-    return launch({ ...spec, masked: showsHost(plan) ? context.masked() : [] }, context.forkServer);
+    return context.executor.launch({ ...spec, masked: showsHost(plan) ? context.masked() : [] });
   });
 }
 
-function toSpec(o: AttemptStart): Omit<AttemptSpec, 'masked'> {
+function toSpec(o: AttemptStart): Omit<AttemptRequest, 'masked'> {
   const { run, plan, context } = o;
   return {
     runId: run.run_id,
@@ -96,7 +95,7 @@ function toSpec(o: AttemptStart): Omit<AttemptSpec, 'masked'> {
     read: plan.read,
     write: plan.write,
     passthrough: context.passthrough(plan),
-    limits: { resources: plan.resources ?? noResources, host: context.limitHost },
+    resources: plan.resources ?? noResources,
   };
 }
 

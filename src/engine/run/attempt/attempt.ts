@@ -3,7 +3,7 @@
 
 import { noResources } from '../../../domain/resources.ts';
 import type { Termination } from '../../../domain/run.ts';
-import type { AttemptProcess } from '../../../exec/proc/launch.ts';
+import type { AttemptProcess } from '../../../exec/executor.ts';
 import type { Redactor } from '../../../exec/redact/redact.ts';
 import type { Logger } from '../../../lib/logger.ts';
 import { type AttemptStart, startOrResume } from './attempt-start.ts';
@@ -59,7 +59,7 @@ export function startAttempt(o: AttemptOptions): Attempt {
     if (!attempt) return { ...nothingDone, ...(interruption ?? cancelled) };
     process = attempt;
     if (interruption) terminate(attempt);
-    await output.follow(attempt.spoolPath, o.mode);
+    await output.follow(attempt, o.mode);
     const end = await attempt.ended;
     if (isDetached) return never;
     hasEnded = true;

@@ -6,7 +6,7 @@ import { outOfMemoryMessage, type Resources } from '../../../domain/resources.ts
 import type { StepReason, Termination } from '../../../domain/run.ts';
 import { readOutputs } from '../../../exec/collect/outputs.ts';
 import { readResult } from '../../../exec/collect/results.ts';
-import type { AttemptEnd } from '../../../exec/proc/launch.ts';
+import type { AttemptEnd } from '../../../exec/executor.ts';
 import type { Redactor } from '../../../exec/redact/redact.ts';
 
 /** What ends an attempt that does not end by itself, and how its step then reads. */

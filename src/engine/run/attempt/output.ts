@@ -1,19 +1,20 @@
 // What an attempt prints, on its way from the spool to the run's log: redacted before anything else sees it.
 
 import { statSync } from 'node:fs';
-import { dirname } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
 import { spoolMark } from '../../../domain/log-line.ts';
-import { readStatus } from '../../../exec/proc/shim-status.ts';
+import type { AttemptProcess } from '../../../exec/executor.ts';
 import type { Redactor } from '../../../exec/redact/redact.ts';
 import { followSpool, type SpoolFollower, type SpoolJump } from '../../../exec/spool/spool.ts';
 import { createSpoolLines } from '../../../exec/spool/spool-lines.ts';
 import type { LogWriter } from '../../../store/log/logs.ts';
 import type { RunLog } from '../run-log.ts';
 
+type SpoolSource = Pick<AttemptProcess, 'spoolPath' | 'hasBegun'>;
+
 export type Output = {
   /** Starts reading; a take-up goes on behind what is stored already. */
-  readonly follow: (spoolPath: string, mode: 'launch' | 'take-up') => Promise<void>;
+  readonly follow: (attempt: SpoolSource, mode: 'launch' | 'take-up') => Promise<void>;
   /** Resolves when all that is in the spool is in the log. */
   readonly drain: () => Promise<void>;
   /** The last line on stderr, redacted and cut; undefined when there was none. */
@@ -81,10 +82,10 @@ export function createOutput(o: Destination): Output {
   }
 
   return {
-    async follow(path, mode) {
-      spoolPath = path;
+    async follow(attempt, mode) {
+      ({ spoolPath } = attempt);
       if (mode === 'take-up') {
-        ({ recoveredEnd, spoolEnd } = await lookBack(path, o));
+        ({ recoveredEnd, spoolEnd } = await lookBack(attempt, o));
       }
       spool = read();
     },
@@ -111,14 +112,14 @@ export function createOutput(o: Destination): Output {
 
 /** Where a former process has left the spool: how much there is of it, and how much of that is in the log. */
 async function lookBack(
-  path: string,
+  { spoolPath, hasBegun }: SpoolSource,
   { at, runLog, withRetry }: Destination,
 ): Promise<{ readonly recoveredEnd: number; readonly spoolEnd: number }> {
   // Read before the look for the spool: a shim makes that before it says who it is.
-  const { shim } = (await withRetry(() => readStatus(dirname(path)))) ?? {};
-  const size = statSync(path, { throwIfNoEntry: false })?.size;
+  const isBegun = await withRetry(hasBegun);
+  const size = statSync(spoolPath, { throwIfNoEntry: false })?.size;
   const spoolEnd = (await runLog.open()).spoolOffset(at);
-  if (shim && size === undefined) {
+  if (isBegun && size === undefined) {
     const what = spoolEnd === 0 ? 'the output' : `the output after its byte ${spoolEnd}`;
     await runLog.note(at, `${what} is lost: somebody removed the file it was printed to`);
   }

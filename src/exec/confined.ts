@@ -3,9 +3,9 @@
 
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
-import { findProgram } from '../host/host-programs.ts';
-import { isServerRoot } from '../job-user.ts';
-import { systemFolderMounts } from './host-mounts.ts';
+import { findProgram } from './host/host-programs.ts';
+import { isServerRoot } from './job-user.ts';
+import { systemFolderMounts } from './sandbox/host-mounts.ts';
 
 export type ConfinedFolder = { readonly from: string; readonly at: string; readonly access: 'read' | 'write' };
 

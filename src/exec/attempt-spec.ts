@@ -1,7 +1,6 @@
-// All that an attempt needs to be started.
+// What an attempt is started with, whichever executor starts it.
 
-import type { CommandAction, JobDefinition, JsonObject, Network, SecurityProfile } from '../../domain/job.ts';
-import type { AttemptLimits } from './attempt-groups.ts';
+import type { CommandAction, JobDefinition, JsonObject, Network, SecurityProfile } from '../domain/job.ts';
 
 export type AttemptSpec = {
   readonly runId: string;
@@ -29,8 +28,6 @@ export type AttemptSpec = {
   readonly read: readonly string[];
   readonly write: readonly string[];
   readonly masked: readonly string[];
-  /** null: none. */
-  readonly limits: AttemptLimits | null;
   /** Variables of the server that the profile hands on. */
   readonly passthrough: readonly string[];
 };

@@ -1,0 +1,169 @@
+// From a plan to what it comes to on one host: whether and how the host can do what policy allows. To be asked where the
+// run is claimed; a server that runs jobs itself asks in the request that creates it.
+
+import { realpath, stat } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { resolve } from 'node:path';
+import { createErrorList, type ErrorList } from '../../domain/error-list.ts';
+import type { SecurityProfile } from '../../domain/job.ts';
+import { checkPath, chooseHostMemory } from '../../domain/policy.ts';
+import { Problem, type ValidationError, validationError } from '../../domain/problem.ts';
+import { type Resources, type RunLimits, shownLimits } from '../../domain/resources.ts';
+import type { Grant, Isolation } from '../../domain/run.ts';
+import type { Executor, ProfileReport } from '../../exec/executor.ts';
+import { namesOthersHome, othersHome, withHome } from '../../lib/files/home-path.ts';
+import { type GrantedPath, withGrants } from './decision.ts';
+import { createDenials, type Denials } from './denials.ts';
+import type { Plan, WantedPath } from './plan.ts';
+
+/** The host that a run would be on. */
+export type Host = {
+  readonly executor: Pick<Executor, 'report' | 'isolation'>;
+  /** Absolute paths, links followed, below which a job may be granted more. */
+  readonly paths: readonly string[];
+  /** Real paths that are never granted: the server's own files. */
+  readonly masked: () => readonly string[];
+};
+
+/** What a run of the request would be here. `denied` is why it would not be started. */
+export type GroundedPlan = Plan & {
+  readonly isSandboxed: boolean;
+  readonly isolation: Isolation;
+  readonly limits: RunLimits;
+  /** Host paths, resolved, links and all. */
+  readonly read: readonly string[];
+  readonly write: readonly string[];
+  /** Arguments that name a path → the path, resolved. */
+  readonly resolvedArgs: Readonly<Record<string, string>>;
+  readonly grants: readonly Grant[];
+  readonly denied: Problem | null;
+};
+
+/** @throws Problem validation-error where a path that it asks for is not there, and nothing else stands in its way */
+export async function ground(plan: Plan, host: Host): Promise<GroundedPlan> {
+  const { profile, network } = plan;
+  const report = host.executor.report(profile);
+  const denials = createDenials(plan.denials);
+  const resources = limitMemory(plan, report, denials);
+  const { granted, resolvedArgs } = await groundPaths(plan, host, denials);
+  refuseIsolation(plan, report, denials);
+  const paths = (kind: WantedPath['kind']) => granted.filter((one) => one.kind === kind).map(({ path }) => path);
+  const grants: Grant[] = [
+    ...(profile === 'secure' && network === 'all' ? [{ kind: 'network' } as const] : []),
+    ...granted.map(({ kind, shown }) => ({ kind, path: shown })),
+  ];
+  return {
+    ...plan,
+    resources,
+    isSandboxed: report.isSandboxed,
+    isolation: host.executor.isolation(profile, network),
+    limits: shownLimits(resources, report.limits, plan.entry.definition.logs.maxSizeBytes),
+    read: paths('read'),
+    write: paths('write'),
+    resolvedArgs,
+    // Under a profile that is not allowed nothing is granted.
+    grants: plan.isProfileAllowed ? grants : [],
+    decision: withGrants(plan.decision, {
+      profile,
+      network,
+      source: plan.entry.source.name,
+      granted,
+      roots: host.paths,
+    }),
+    denied: denials.found[0] ?? null,
+  };
+}
+
+function limitMemory({ profile, resources, ceilings }: Plan, report: ProfileReport, denials: Denials): Resources {
+  const hostBytes = report.defaultMemoryBytes;
+  if (ceilings.memoryBytes !== null || hostBytes === null) return resources;
+  return denials.orElse(
+    () => ({ ...resources, memoryBytes: chooseHostMemory({ profile, askedBytes: resources.memoryBytes, hostBytes }) }),
+    { ...ceilings, memoryBytes: hostBytes },
+  );
+}
+
+type GroundedPaths = {
+  readonly granted: readonly GrantedPath[];
+  readonly resolvedArgs: Readonly<Record<string, string>>;
+};
+
+async function groundPaths(plan: Plan, host: Host, denials: Denials): Promise<GroundedPaths> {
+  const { wantedPaths, leave } = plan;
+  const errors = createErrorList();
+  const granted: GrantedPath[] = [];
+  const resolvedArgs: Record<string, string> = {};
+  const masked = wantedPaths.length > 0 ? host.masked() : [];
+  const mayHave = ({ kind, shown }: WantedPath, path: string): boolean =>
+    denials.orElse(() => {
+      checkPath(kind, path, shown, { ...leave, paths: host.paths, masked });
+      return true;
+    }, false);
+  for (const wanted of wantedPaths) {
+    const isWider = isBeyond(plan.profile, wanted.kind);
+    const found = await lookUp(wanted, plan.entry.source.path, errors);
+    if (!found) continue;
+    const { asked, path } = found;
+    if (path === undefined) {
+      // What lies outside the granted roots is refused alike whether it is there or not.
+      if (isWider) mayHave(wanted, asked);
+      errors.add(missingPath(wanted));
+      continue;
+    }
+    if (wanted.arg !== null) resolvedArgs[wanted.arg] = path;
+    if (!isWider || !mayHave(wanted, path)) continue;
+    if (await isFolderOrFile(path)) granted.push({ kind: wanted.kind, shown: wanted.shown, path });
+    else denials.add(new Problem('grant-not-allowed', `'${wanted.shown}' is neither a folder nor a regular file.`));
+  }
+  if (errors.size > 0 && denials.found.length === 0) throw validationError(errors.errors(), errors.size);
+  return { granted, resolvedArgs };
+}
+
+/** What the profile shows anyway is no grant, but an argument that names a path is still resolved for the script. */
+function isBeyond(profile: SecurityProfile, kind: WantedPath['kind']): boolean {
+  return profile === 'secure' || (profile === 'permissive' && kind === 'write');
+}
+
+/** The path that is asked for, and with every link followed; undefined when it names somebody else's home. */
+async function lookUp(wanted: WantedPath, sourcePath: string, errors: ErrorList) {
+  const { shown } = wanted;
+  if (namesOthersHome(shown)) {
+    errors.add({ pointer: pointerOf(wanted), message: `'${shown}' ${othersHome}`, keyword: 'path' });
+    return undefined;
+  }
+  const asked = resolve(sourcePath, withHome(shown, homedir()));
+  return { asked, path: await realpath(asked).catch(() => undefined) };
+}
+
+function refuseIsolation({ profile, network }: Plan, report: ProfileReport, denials: Denials): void {
+  if (!report.isSandboxed && network === 'none') {
+    denials.add(
+      new Problem(
+        'isolation-unavailable',
+        "This host has no bubblewrap, and without it a run cannot be kept from the network, as the job's permissions.network asks: install bubblewrap, or set network: all.",
+      ),
+    );
+  }
+  if (!report.available) {
+    const detail = `This host cannot enforce '${profile}': ${report.detail ?? 'unknown'}`;
+    denials.add(new Problem('isolation-unavailable', detail));
+  }
+}
+
+/** A device, a pipe or a socket reaches further than the path it has. */
+async function isFolderOrFile(path: string): Promise<boolean> {
+  try {
+    const stats = await stat(path);
+    return stats.isDirectory() || stats.isFile();
+  } catch {
+    return false;
+  }
+}
+
+function missingPath(wanted: WantedPath): ValidationError {
+  return { pointer: pointerOf(wanted), message: `there is no '${wanted.shown}' on this host`, keyword: 'path' };
+}
+
+function pointerOf({ arg }: WantedPath): string {
+  return arg === null ? '/job_id' : `/args/${arg.replaceAll('~', '~0').replaceAll('/', '~1')}`;
+}
