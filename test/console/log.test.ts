@@ -3,6 +3,7 @@
 import type { Locator, Page } from 'playwright-core';
 import { afterAll, describe, expect } from 'vitest';
 import { startServing } from '../server/serving.ts';
+import { msOf } from '../support/goes.ts';
 import { testWith } from '../support/host.ts';
 import { bash } from '../support/jobs.ts';
 import { aBrowser } from './a-browser.ts';
@@ -162,17 +163,26 @@ describe('a log of a million lines', () => {
 
   testWith('chromium')('opens at its end within seconds, and scrolls', async () => {
     const id = await finished();
+    const short = await quiet.addRun();
+    await short.print('one line');
+    const other = await browser.open(`${quiet.url}/runs`);
+    // How long a log of one line takes on this machine now.
+    const shortMs = await msOf(async () => {
+      await other.goto(`${quiet.url}/runs/${short.id}`);
+      await log(other).getByText('one line').waitFor();
+    });
     const page = await browser.open(`${server.url}/runs`);
     let requests = 0;
     page.on('request', (request) => {
       if (request.url().includes('/logs')) requests++;
     });
-    const begun = performance.now();
-    await page.goto(`${server.url}/runs/${id}`);
-    await log(page).locator(`[data-seq="${million}"]`).waitFor();
-    await expect.poll(() => belowEnd(page)).toBeLessThan(2);
+    const longMs = await msOf(async () => {
+      await page.goto(`${server.url}/runs/${id}`);
+      await log(page).locator(`[data-seq="${million}"]`).waitFor();
+      await expect.poll(() => belowEnd(page)).toBeLessThan(2);
+    });
     // A second on a machine that does nothing else.
-    expect(performance.now() - begun).toBeLessThan(5_000);
+    expect(longMs).toBeLessThan(5_000 + 5 * shortMs);
     // The end, and the stream of what comes.
     expect(requests).toBe(2);
     expect(await log(page).locator('.line').count()).toBe(500);
