@@ -10,8 +10,16 @@ import { createArtifactGlob } from './artifact-glob.ts';
 import type { LastChange } from './changed-by.ts';
 import { mediaTypeOf } from './media-type-by-ending.ts';
 import { readNamedArtifacts } from './named-artifacts.ts';
-import { withoutControls } from './printable.ts';
-import { type BytePath, isText, onHost, type Resolved, resolvePath, statEntry, toText } from './sandbox-paths.ts';
+import {
+  type BytePath,
+  isText,
+  onHost,
+  type Resolved,
+  resolvePath,
+  statEntry,
+  toText,
+  withoutControls,
+} from './sandbox-paths.ts';
 import { walkWorkspace } from './workspace-walk.ts';
 
 /** An attempt that may have named files. */

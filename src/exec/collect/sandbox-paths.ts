@@ -140,3 +140,8 @@ export function errorOf(error: unknown): 'missing' | 'unreadable' {
   if (['EACCES', 'EPERM'].includes(code)) return 'unreadable';
   throw error;
 }
+
+/** A name as people may be shown it: without what could break a line or a header, move a cursor, or turn the direction of a text. */
+export function withoutControls(text: string): string {
+  return text.replaceAll(/[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]/gu, '_');
+}

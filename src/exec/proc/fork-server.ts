@@ -2,15 +2,16 @@
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, mkdirSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdirSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { Readable, Writable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
+import { errorCode } from '../../lib/error-code.ts';
+import { isThere } from '../../lib/files/is-there.ts';
 import { findProgram } from '../host/host-programs.ts';
 import { seccompFilter } from '../sandbox/seccomp-filter.ts';
 import { libexecDir } from '../script-places.ts';
-import { inheritedDescriptors } from './inherited-descriptors.ts';
 import type { Order } from './shim.ts';
 
 export type ForkServer = {
@@ -109,4 +110,36 @@ function endsOf(child: ChildProcess): { orders: Writable; news: Readable } {
   child.unref();
   for (const end of [orders, news]) if ('unref' in end && typeof end.unref === 'function') end.unref();
   return { orders, news };
+}
+
+/** O_CLOEXEC in /proc/PID/fdinfo (open(2)); Node sets it on all that it opens itself. */
+const closeOnExec = 0o2_000_000;
+
+let found: readonly number[] | undefined;
+
+/**
+ * Descriptors beyond stdin, stdout and stderr that the server was started with and knows nothing of: whatever it starts
+ * would have them, jobs too. They do not change, so they are looked for once.
+ */
+function inheritedDescriptors(): readonly number[] {
+  found ??= listed()
+    .map(Number)
+    .filter((fd) => fd > 2 && isInherited(fd));
+  return found;
+}
+
+/** Without /proc no shim starts a job that could get them (libexec/shim.bash). */
+function listed(): string[] {
+  return isThere('/proc/self/fdinfo') ? readdirSync('/proc/self/fdinfo') : [];
+}
+
+function isInherited(fd: number): boolean {
+  try {
+    const [, flags = ''] = /^flags:\s*([0-7]+)$/m.exec(readFileSync(`/proc/self/fdinfo/${fd}`, 'latin1')) ?? [];
+    return (Number.parseInt(flags, 8) & closeOnExec) === 0;
+  } catch (error) {
+    // The descriptor of the listing itself.
+    if (errorCode(error) === 'ENOENT') return false;
+    throw error;
+  }
 }

@@ -4,14 +4,14 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { totalmem } from 'node:os';
 import { join } from 'node:path';
+import type { CommandAction, UlcProfile } from '../../domain/job.ts';
+import { findProgram } from '../host/host-programs.ts';
 import type { OpenGrant } from '../sandbox/granted-paths.ts';
 import { bwrapPath, hasFilter, hasOwnTmp, sandboxedCommand, sandboxOptions } from '../sandbox/sandbox.ts';
-import { placesOf } from '../script-places.ts';
+import { placesOf, type ScriptPlaces } from '../script-places.ts';
 import { makeAttemptFiles } from './attempt-files.ts';
-import { type LimitedSpec, makeGroups } from './attempt-groups.ts';
-import { commandWords } from './command-words.ts';
+import { type AttemptLimits, type LimitedSpec, makeGroups } from './attempt-groups.ts';
 import { attemptEnvironment, type Variable } from './environment.ts';
-import { rlimitWords } from './rlimits.ts';
 
 /** libexec/shim.bash has 0 to 7 for itself, and 9 and 10. */
 const filterFd = 8;
@@ -94,6 +94,43 @@ function unsandboxedOrder(spec: LimitedSpec, command: readonly string[], program
     `program=${quote(program)} command=(${command.map(quote).join(' ')})`,
   ];
   return { open: open.join('\n'), hidden: exportOf(variables) };
+}
+
+const interpreters: Readonly<Record<Exclude<UlcProfile, 'ulc.node'>, readonly string[]>> = {
+  'ulc.shell.bash': ['bash'],
+  'ulc.shell.pwsh': ['pwsh'],
+  // Unbuffered, so that a line is in the log when it is printed.
+  'ulc.python.3': ['python3', '-u'],
+  'ulc.exec': [],
+};
+
+/** The job's command by its language: a word that begins with `./` is a file of the job's directory. */
+function commandWords(
+  { command, ulcProfile }: Pick<CommandAction, 'command' | 'ulcProfile'>,
+  places: Pick<ScriptPlaces, 'job' | 'node'>,
+): string[] {
+  const words = command.map((word) => (word.startsWith('./') ? `${places.job}/${word.slice(2)}` : word));
+  return [...(ulcProfile === 'ulc.node' ? [places.node] : interpreters[ulcProfile]), ...words];
+}
+
+/** The namespace's first process, which is bwrap's. */
+const sandboxPids = 1;
+
+/**
+ * What comes before the job's command where there is no cgroup: util-linux's prlimit, inside the sandbox, so that the
+ * count of processes is that of the job's own user namespace (ADR 0010).
+ */
+function rlimitWords(limits: AttemptLimits | null, isSandboxed: boolean): string[] {
+  if (!limits) return [];
+  const { resources, host } = limits;
+  const options = [
+    ...(host.memory.by === 'rlimit' && resources.memoryBytes !== null ? [`--as=${resources.memoryBytes}`] : []),
+    // Without a user namespace of its own it would count every process of the user.
+    ...(isSandboxed && host.pids.by === 'rlimit' && resources.pids !== null
+      ? [`--nproc=${resources.pids + sandboxPids}`]
+      : []),
+  ];
+  return options.length === 0 ? [] : [findProgram('prlimit') ?? 'prlimit', ...options, '--'];
 }
 
 function exportOf(variables: readonly Variable[]): string {

@@ -1,12 +1,12 @@
 // Follows a spool file while a job writes to it: whole lines, as they come, at the reader's pace. The job never waits.
 // The job has the file open, so it may also cut it short, or stretch it by a hole.
 
+import { execFile } from 'node:child_process';
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { setImmediate as yieldNow } from 'node:timers/promises';
 import { errorCode } from '../../lib/error-code.ts';
 import { createSpoolAlarm } from './spool-alarm.ts';
 import { cutBefore } from './spool-cut.ts';
-import { createPuncher } from './spool-punch.ts';
 
 export type SpoolFollower = {
   /** Reads to the end of the file, hands over a last line without a newline too, and stops. Rejects where reading or `onBytes` failed. */
@@ -160,4 +160,27 @@ function isZero(bytes: Buffer): boolean {
     if (part.compare(zeros, 0, part.length) !== 0) return false;
   }
   return true;
+}
+
+const freedBatchBytes = 64 * 1024 * 1024;
+const blockBytes = 4096;
+
+/**
+ * Returns a function that frees the blocks below an offset, once there are 64 MiB of them. It does so in the background,
+ * and not at all where the file system or util-linux cannot: the spool then keeps its size until the run is over.
+ */
+function createPuncher(path: string): (endOffset: number) => void {
+  let freedBytes = 0;
+  let isBusy = false;
+  return (endOffset) => {
+    const length = Math.floor((endOffset - freedBytes) / blockBytes) * blockBytes;
+    if (isBusy || length < freedBatchBytes) return;
+    isBusy = true;
+    const range = ['--offset', String(freedBytes), '--length', String(length)];
+    execFile('fallocate', ['--punch-hole', '--keep-size', ...range, path], (error) => {
+      freedBytes += length;
+      // Once it has failed it would fail again.
+      isBusy = error !== null;
+    });
+  };
 }

@@ -2,10 +2,9 @@
 
 import type { Catalog, CatalogEntry } from '../../catalog/catalog.ts';
 import type { QueryOf } from '../../contract/operations.ts';
-import type { InvalidJob, JobDefinition, SecurityProfile } from '../../domain/job.ts';
+import type { InvalidJob, JobDefinition, RetryPolicy, SecurityProfile, StepDefinition } from '../../domain/job.ts';
 import { validationError } from '../../domain/problem.ts';
-import { formatDurationOrNull } from '../../lib/units.ts';
-import { toRetryView, toStepView } from './step-view.ts';
+import { formatDuration, formatDurationOrNull } from '../../lib/units.ts';
 
 export function createJobViews(o: { readonly catalog: Catalog; readonly defaultProfile: SecurityProfile }) {
   const { catalog } = o;
@@ -113,4 +112,30 @@ function idOfCursor(cursor: string): string {
   const text = Buffer.from(cursor, 'base64url').toString();
   if (text.startsWith(cursorMark)) return text.slice(cursorMark.length);
   throw validationError([{ pointer: '?cursor', message: 'is no `next_cursor` of a page', keyword: 'format' }]);
+}
+
+/** In the words of config.yaml. */
+function toStepView(step: StepDefinition) {
+  const { action } = step;
+  return {
+    step_id: step.id,
+    name: step.name,
+    kind: action.kind === 'command' ? ('script' as const) : action.kind,
+    needs: step.needs,
+    if: step.condition,
+    matrix: step.matrix,
+    foreach: step.foreach,
+    command: action.kind === 'command' ? action.command : null,
+    job: action.kind === 'job' ? action.jobId : null,
+    args: action.kind === 'job' ? action.args : null,
+    approval: action.kind === 'approval' ? { text: action.text, by: action.by } : null,
+    retry: toRetryView(step.retry),
+    timeout: formatDurationOrNull(step.timeoutMs),
+    continue_on_error: step.continueOnError,
+    always: step.always,
+  };
+}
+
+function toRetryView({ limit, backoff, delayMs, maxDelayMs, on }: RetryPolicy) {
+  return { limit, backoff, delay: formatDuration(delayMs), max_delay: formatDuration(maxDelayMs), on };
 }
