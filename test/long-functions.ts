@@ -24,26 +24,6 @@ export const longFunctions: readonly LongFunction[] = [
     reason: 'one state machine: its parts change the same few variables of one watched source',
   },
   { file: 'src/config/config.ts', name: 'toConfig', lines: 88, reason: 'a list of settings, one a line' },
-  { file: 'src/engine/create.ts', name: 'anonymous', lines: 100, reason: 'one transaction told in order' },
-  { file: 'src/engine/create.ts', name: 'createAddRun', lines: 124, reason: 'one transaction told in order' },
-  {
-    file: 'src/engine/engine.ts',
-    name: 'createEngine',
-    lines: 211,
-    reason: 'to be split by idea: it wires the parts of the engine, and holds some of their work',
-  },
-  {
-    file: 'src/engine/queue/dispatch.ts',
-    name: 'createDispatcher',
-    lines: 299,
-    reason: 'to be split by idea: the queue, the slots and the register of running runs',
-  },
-  {
-    file: 'src/engine/reaper.ts',
-    name: 'createReaper',
-    lines: 154,
-    reason: 'to be split by idea: deadlines, cancels and waiting runs are three passes',
-  },
   { file: 'src/engine/rerun.ts', name: 'createRerun', lines: 89, reason: 'one transaction told in order' },
   {
     file: 'src/engine/retention/retain.ts',

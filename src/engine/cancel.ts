@@ -10,7 +10,8 @@ import type { Store } from '../store/open.ts';
 import { runNotFound } from '../store/run/runs.ts';
 import { isStorageError } from '../store/storage-error.ts';
 import type { Ends } from './ends.ts';
-import type { Dispatcher } from './queue/dispatch.ts';
+import type { Queue } from './queue/queue.ts';
+import type { RunRegister } from './run-register.ts';
 
 export type Cancels = {
   /**
@@ -34,10 +35,11 @@ export function createCancels(o: {
   readonly clock: Clock;
   readonly log: Logger;
   readonly ends: Ends;
-  readonly dispatcher: Pick<Dispatcher, 'removed' | 'controllerOf'>;
+  readonly queue: Pick<Queue, 'remove'>;
+  readonly register: Pick<RunRegister, 'controllerOf'>;
   readonly signal: AbortSignal;
 }): Cancels {
-  const { store, clock, dispatcher } = o;
+  const { store, clock } = o;
 
   /** `true` when the run never started. */
   async function request(runId: string, isForced: boolean): Promise<boolean> {
@@ -46,8 +48,8 @@ export function createCancels(o: {
       await store.runs.requestCancel(tx, runId, atMs);
       return store.runs.end(tx, runId, 'withdraw', { atMs });
     });
-    if (isWithdrawn) dispatcher.removed(runId);
-    else dispatcher.controllerOf(runId)?.cancel(isForced);
+    if (isWithdrawn) await o.queue.remove(runId);
+    else o.register.controllerOf(runId)?.cancel(isForced);
     return isWithdrawn;
   }
 

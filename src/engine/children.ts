@@ -59,7 +59,6 @@ export function createChildren(o: {
       depth,
       rerunOf: null,
       secretsBy: parent.secretsBy ?? run.created_by,
-      isBounded: false,
       async alongside(tx, id) {
         if (!(await store.steps.nameChild(tx, at, id))) throw new Superseded('the step is another’s by now');
         // Readers of the run know it by its version.

@@ -1,30 +1,32 @@
 // Creates runs: plan, idempotency, snapshot, and the one transaction after which a run is never lost.
 
 import type { Snapshots } from '../catalog/source/snapshot.ts';
-import type { SecurityProfile } from '../domain/job.ts';
+import type { Concurrency, JobDefinition, SecurityProfile } from '../domain/job.ts';
 import { type Principal, tenantFor } from '../domain/principal.ts';
 import { Problem } from '../domain/problem.ts';
-import type { Run, RunStatus, Trigger } from '../domain/run.ts';
+import type { Run, RunPlan, RunStatus, Trigger } from '../domain/run.ts';
 import { type Clock, toTimestamp } from '../lib/clock.ts';
 import { lackOfRoom } from '../lib/files/disk-room.ts';
 import { createId } from '../lib/ids.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { Transaction } from '../store/database.ts';
 import type { Store } from '../store/open.ts';
+import type { NewRun } from '../store/run/runs.ts';
 import type { NewStep } from '../store/run/step-moves.ts';
 import { storageProblem, unwritable } from '../store/storage-error.ts';
 import type { Ends } from './ends.ts';
 import { asItStands, type Created, type KeepAnswer, type Once } from './once.ts';
 import type { GroundedPlan } from './plan/ground.ts';
 import type { PlanRequest, RunRequest } from './plan/plan.ts';
-import type { GroupRun } from './queue/concurrency-groups.ts';
-import type { Dispatcher } from './queue/dispatch.ts';
+import type { Queue } from './queue/queue.ts';
 import type { Refusals } from './refusals.ts';
+import type { ControllerSource } from './run/run-context.ts';
 import { sealSecrets } from './run/run-secrets.ts';
 import { createRunState, type RunState } from './run/run-state.ts';
-import { createStepInstances, type StepInstance, toNewStep } from './run/step-instances.ts';
+import { createStepInstances, toNewStep } from './run/step-instances.ts';
 import type { RunFacts } from './run/step-values.ts';
 import { creationOf, refuseDenied } from './run-audit.ts';
+import type { RunRegister } from './run-register.ts';
 import type { Sealer } from './secrets/seal.ts';
 
 export type Caller = {
@@ -64,8 +66,6 @@ export type Addition = {
   readonly revision?: string;
   /** The steps as they stand at the start, where some have ended in an earlier run. */
   readonly start?: (run: RunFacts) => { readonly state: RunState; readonly steps: readonly NewStep[] };
-  /** Counts towards `max_depth`. */
-  readonly isBounded: boolean;
   readonly alongside: (tx: Transaction, runId: string, answerBody: string) => Promise<void>;
 };
 
@@ -123,7 +123,6 @@ export function createRuns(o: {
       priority: asked.priority ?? 0,
       parent: null,
       rerunOf: null,
-      isBounded: true,
       async alongside(tx, runId, answerBody) {
         await alongside?.(tx, runId);
         await keep?.add(tx, runId, asked.async === false ? null : { status: 201, body: answerBody });
@@ -144,141 +143,147 @@ export function createAddRun(o: {
   readonly snapshots: Snapshots;
   readonly sealer: Sealer;
   readonly clock: Clock;
-  readonly dispatcher: Dispatcher;
+  readonly queue: Queue;
+  readonly register: RunRegister;
   readonly refusals: Pick<Refusals, 'add'>;
   readonly cancel: (runId: string) => void;
   /** All runs there are have their place. @throws Problem not-ready */
   readonly untilResumed: () => Promise<void>;
 }): AddRun {
-  const { store, dispatcher, sealer, clock } = o;
-
+  const { store, queue } = o;
   return async (plan, addition) => {
     refuseDenied(plan, addition, o.refusals);
     const lack = lackOfRoom(o.runsDir);
     if (lack !== null) throw unwritable(lack);
-    const { definition: job, source } = plan.entry;
-    if (job.concurrency && job.concurrency.onConflict !== 'queue') await o.untilResumed();
+    const onConflict = onConflictOf(plan);
+    if (onConflict !== 'queue') await o.untilResumed();
     const revision = addition.revision ?? (await o.snapshots.take(plan.entry)).revision;
-    // From here to the transaction nothing is awaited: what is admitted is stored in that order.
-    const createdAtMs = clock.now();
-    const id = addition.id ?? createId('run', createdAtMs);
-    refuseConflict(plan, dispatcher);
-    const replacesOthers = job.concurrency?.onConflict === 'cancel_running';
-    const before = replacesOthers ? dispatcher.inGroup(plan.group) : [];
-    const admission = dispatcher.admit(plan.group, { id, tenant: addition.tenant }, addition.isBounded);
+    // From here to the transaction only the admission is awaited: runs are stored in the order in which they are admitted.
+    const draft = draftOf(plan, addition, { revision, createdAtMs: o.clock.now() });
+    const { id, createdAtMs, facts } = draft;
+    const { tenant, priority, caller } = addition;
+    const pending = { id, jobId: facts.job_id, tenant, priority, trigger: caller.trigger, createdAtMs };
+    const run = { ...pending, concurrency: plan.group };
+    const admission = await queue.admit({ ...run, onConflict });
+    const waiting = admission.kind === 'wait' ? admission.waiting : null;
+    const status: RunStatus = waiting === null ? 'running' : 'pending';
+    const body = JSON.stringify({ run_id: id, job_id: facts.job_id, status, created_at: facts.created_at });
+    const add = async (tx: Transaction): Promise<void> => {
+      await addition.alongside(tx, id, body);
+      await store.runs.add(tx, toNewRun(plan, addition, draft, { waiting, sealed: sealSecrets(plan, id, o.sealer) }));
+      tx.record(creationOf(plan, addition, id));
+    };
     try {
-      const waiting = admission.kind === 'wait' ? admission.waiting : null;
-      const { profile, network, isSandboxed, resources, read, write, resolvedArgs, storedArgs, secrets, alsoRedacted } =
-        plan;
-      const { depth = 0, secretsBy = addition.caller.name } = addition;
-      const granted = { profile, network, isSandboxed, resources, read, write, resolvedArgs };
-      const runPlan = { job, revision, depth, ...granted, storedArgs, secretsBy };
-      const { tenant, priority, labels, caller, parent, rerunOf } = addition;
-      const status: RunStatus = waiting === null ? 'running' : 'pending';
-      const body = JSON.stringify({ run_id: id, job_id: job.id, status, created_at: toTimestamp(createdAtMs) });
-      const facts = {
-        run_id: id,
-        job_id: job.id,
-        tenant,
-        args: plan.args,
-        trigger: { type: caller.trigger },
-        created_by: caller.name,
-        created_at: toTimestamp(createdAtMs),
-        labels,
-        priority,
-      };
-      const instances = createStepInstances(job.steps, job.title ?? job.name);
-      const begun = addition.start?.(facts);
-      const add = async (tx: Transaction): Promise<void> => {
-        await addition.alongside(tx, id, body);
-        await store.runs.add(tx, {
-          id,
-          jobId: job.id,
-          tenant,
-          createdAtMs,
-          args: plan.args,
-          sealed: sealSecrets(plan, id, sealer),
-          labels,
-          priority,
-          trigger: facts.trigger,
-          createdBy: caller.name,
-          requestId: caller.requestId,
-          source: { name: source.name, type: source.type, revision },
-          security: { profile, isolation: plan.isolation },
-          grants: plan.grants,
-          limits: plan.limits,
-          waiting,
-          plan: runPlan,
-          steps: begun?.steps ?? stepsOf(instances, job.steps),
-          concurrency: { limit: plan.group.limit, key: plan.group.key },
-          rerunOf,
-          parent,
-        });
-        tx.record(creationOf(plan, addition, id));
-      };
       if (admission.kind === 'start') {
         // A free slot is claimed in the same commit: one fsync between the request and the script.
-        const state = begun?.state ?? createRunState({ job, run: facts, instances, ended: [] });
-        const begin = {
-          run: facts,
-          plan: runPlan,
-          secrets,
-          alsoRedacted,
-          state,
-          terminations: [],
-          isCancelRequested: false,
-          deadlineAtMs: null,
-          latestAtMs: createdAtMs,
-        };
-        await dispatcher.start(begin, admission, add);
+        await o.register.begin(toNewSource(plan, draft), admission, add);
       } else {
         await store.db.transact(add);
-        admission.giveUp();
-        dispatcher.added({
-          id,
-          jobId: job.id,
-          tenant,
-          priority,
-          trigger: caller.trigger,
-          waiting,
-          createdAtMs,
-          concurrency: plan.group,
-        });
+        await queue.add({ ...run, waiting });
       }
-      replace(before, job.concurrency?.limit ?? 1, tenant);
-      return { runId: id, body };
     } catch (error) {
       admission.giveUp();
       throw error;
     }
+    for (const other of admission.replaced) o.cancel(other);
+    return { runId: id, body };
   };
-
-  /**
-   * `cancel_running`: the newest of a concurrency group takes the place of those before it; of another tenant's it
-   * waits for the end.
-   */
-  function replace(others: readonly GroupRun[], limit: number, tenant: string): void {
-    const own = others.filter((run) => run.tenant === tenant);
-    for (const { id } of own.slice(0, Math.max(0, others.length + 1 - limit))) o.cancel(id);
-  }
 }
 
-/** @throws Problem concurrency-conflict */
-export function refuseConflict({ entry, group }: GroundedPlan, dispatcher: Dispatcher): void {
-  const { concurrency } = entry.definition;
-  if (concurrency?.onConflict !== 'reject') return;
-  const count = dispatcher.inGroup(group).length;
-  if (count < concurrency.limit) return;
-  const which = group.key === null ? group.jobId : `${group.jobId} with the concurrency key '${group.key}'`;
-  throw new Problem(
-    'concurrency-conflict',
-    `${count} of ${concurrency.limit} runs of ${which} are there already, and the job says on_conflict: reject.`,
-  );
+export function onConflictOf({ entry }: GroundedPlan): Concurrency['onConflict'] {
+  return entry.definition.concurrency?.onConflict ?? 'queue';
 }
 
-function stepsOf(instances: readonly StepInstance[], steps: GroundedPlan['entry']['definition']['steps']): NewStep[] {
-  return instances.flatMap((instance) => {
-    const step = steps[instance.index];
+/** A run before it is stored. */
+type Draft = {
+  readonly id: string;
+  readonly createdAtMs: number;
+  readonly facts: RunFacts;
+  readonly plan: RunPlan;
+  readonly steps: readonly NewStep[];
+  readonly state: () => RunState;
+};
+
+function draftOf(
+  plan: GroundedPlan,
+  addition: Addition,
+  { revision, createdAtMs }: { readonly revision: string; readonly createdAtMs: number },
+): Draft {
+  const { profile, network, isSandboxed, resources, read, write, resolvedArgs, storedArgs } = plan;
+  const { definition: job } = plan.entry;
+  const { depth = 0, secretsBy = addition.caller.name, tenant, priority, labels, caller } = addition;
+  const id = addition.id ?? createId('run', createdAtMs);
+  const facts = {
+    run_id: id,
+    job_id: job.id,
+    tenant,
+    args: plan.args,
+    trigger: { type: caller.trigger },
+    created_by: caller.name,
+    created_at: toTimestamp(createdAtMs),
+    labels,
+    priority,
+  };
+  const granted = { profile, network, isSandboxed, resources, read, write, resolvedArgs };
+  const runPlan = { job, revision, depth, ...granted, storedArgs, secretsBy };
+  const begun = addition.start?.(facts);
+  const beginning = begun ? { steps: begun.steps, state: () => begun.state } : firstSteps(job, facts);
+  return { id, createdAtMs, facts, plan: runPlan, ...beginning };
+}
+
+function firstSteps(job: JobDefinition, run: RunFacts): Pick<Draft, 'steps' | 'state'> {
+  const instances = createStepInstances(job.steps, job.title ?? job.name);
+  const steps = instances.flatMap((instance) => {
+    const step = job.steps[instance.index];
     return step ? [toNewStep(instance, step)] : [];
   });
+  return { steps, state: () => createRunState({ job, run, instances, ended: [] }) };
+}
+
+function toNewRun(
+  plan: GroundedPlan,
+  { caller, parent, rerunOf }: Addition,
+  draft: Draft,
+  { waiting, sealed }: Pick<NewRun, 'waiting' | 'sealed'>,
+): NewRun {
+  const { id, createdAtMs, facts, plan: runPlan, steps } = draft;
+  const { name, type } = plan.entry.source;
+  return {
+    id,
+    jobId: facts.job_id,
+    tenant: facts.tenant,
+    createdAtMs,
+    args: facts.args,
+    sealed,
+    labels: facts.labels,
+    priority: facts.priority,
+    trigger: facts.trigger,
+    createdBy: facts.created_by,
+    requestId: caller.requestId,
+    source: { name, type, revision: runPlan.revision },
+    security: { profile: plan.profile, isolation: plan.isolation },
+    grants: plan.grants,
+    limits: plan.limits,
+    waiting,
+    plan: runPlan,
+    steps,
+    concurrency: { limit: plan.group.limit, key: plan.group.key },
+    rerunOf,
+    parent,
+  };
+}
+
+/** What driving it takes from its first step on. */
+function toNewSource({ secrets, alsoRedacted }: GroundedPlan, draft: Draft): ControllerSource {
+  return {
+    run: draft.facts,
+    plan: draft.plan,
+    secrets,
+    alsoRedacted,
+    state: draft.state(),
+    terminations: [],
+    isCancelRequested: false,
+    deadlineAtMs: null,
+    latestAtMs: draft.createdAtMs,
+  };
 }

@@ -14,13 +14,13 @@ import { createId } from '../lib/ids.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { Store } from '../store/open.ts';
 import { runNotFound, type StoredRun } from '../store/run/runs.ts';
-import { type Addition, type AddRun, type Caller, refuseConflict } from './create.ts';
+import { type Addition, type AddRun, type Caller, onConflictOf } from './create.ts';
 import { keptRows, keptStart } from './kept-steps.ts';
 import type { Created, KeepAnswer, Once } from './once.ts';
 import type { GroundedPlan } from './plan/ground.ts';
 import { argumentsOfRerun, type RerunRequest } from './plan/rerun-arguments.ts';
 import { type PlanContext, resolveEntry } from './plan/resolve.ts';
-import type { Dispatcher } from './queue/dispatch.ts';
+import type { Queue } from './queue/queue.ts';
 import type { Refusals } from './refusals.ts';
 import { copyWorkspace } from './run/copy-workspace.ts';
 import { removeRunFolder } from './run/run-folders.ts';
@@ -38,7 +38,7 @@ export function createRerun(
     readonly sealer: Sealer;
     readonly clock: Clock;
     readonly log: Logger;
-    readonly dispatcher: Dispatcher;
+    readonly queue: Queue;
     readonly runsDir: string;
     readonly refusals: Pick<Refusals, 'add'>;
     readonly once: Once;
@@ -96,13 +96,12 @@ export function createRerun(
       secretsBy: again.secretsBy,
       ...(isLatest ? {} : { revision: oldPlan.revision }),
       ...(kept.length === 0 ? {} : { start: (run) => keptStart({ stored, kept, steps, run, sealer }) }),
-      isBounded: true,
       alongside: async (tx, newId, body) => keep?.add(tx, newId, { status: 201, body }),
     };
     const add = async (): Promise<Created> => ({ status: 201, ...(await o.add(plan, addition)), replayed: false });
     if (from === 'start' || !leftWorkspace(stored)) return add();
     // What can be told before it is: a copy may be large.
-    refuse(plan, addition);
+    await refuse(plan, addition);
     try {
       await copyWorkspace(join(runsDir, runId), join(runsDir, id), o.log);
       return await add();
@@ -112,10 +111,9 @@ export function createRerun(
     }
   }
 
-  function refuse(plan: GroundedPlan, addition: Addition): void {
+  async function refuse(plan: GroundedPlan, addition: Addition): Promise<void> {
     refuseDenied(plan, addition, o.refusals);
-    refuseConflict(plan, o.dispatcher);
-    const { refused } = o.dispatcher.outlook(plan.group);
+    const { refused } = await o.queue.outlook(plan.group, onConflictOf(plan));
     if (refused) throw refused;
   }
 }

@@ -106,7 +106,7 @@ export type ResumeContext = {
   readonly setAside: (stored: Remains, error: unknown) => Promise<void>;
   /** Does the work again while it is the disk that refuses it. */
   readonly withRetry: <T>(work: () => Promise<T>) => Promise<T>;
-  readonly addPending: (run: PendingRun) => void;
+  readonly addPending: (run: PendingRun) => Promise<void>;
   readonly signal: AbortSignal;
 };
 
@@ -144,7 +144,7 @@ export async function addPendingRuns(o: Pick<ResumeContext, 'store' | 'withRetry
   let afterId: string | undefined;
   for (;;) {
     const page = await o.withRetry(() => o.store.runs.pending(pendingPage, afterId));
-    for (const run of page) o.addPending(run);
+    for (const run of page) await o.addPending(run);
     afterId = page.at(-1)?.id;
     if (page.length < pendingPage) return;
   }

@@ -6,9 +6,11 @@ import { wasRestored } from '../exec/run-folder.ts';
 import type { SteadyClock } from '../lib/clock.ts';
 import type { PendingRun } from '../store/run/runs.ts';
 import type { Dispatcher } from './queue/dispatch.ts';
+import type { Queue } from './queue/queue.ts';
 import { addPendingRuns, endWithoutController, type ResumeContext, resumeRun, resumeRuns } from './resume.ts';
 import type { ControllerContext } from './run/run-context.ts';
 import { toSource } from './run/run-source.ts';
+import type { RunRegister } from './run-register.ts';
 
 export type Resumption = {
   /** All runs of the database are resumed or in the queue. */
@@ -35,14 +37,16 @@ const resumeMs = 5_000;
 type Surroundings = Pick<ResumeContext, 'withRetry' | 'signal'> & {
   readonly clock: SteadyClock;
   readonly context: ControllerContext;
-  readonly dispatcher: Dispatcher;
+  readonly queue: Queue;
+  readonly dispatcher: Pick<Dispatcher, 'starting'>;
+  readonly register: RunRegister;
   readonly cancel: (runId: string) => void;
   /** Deadlines hold from now on. */
   readonly startDeadlines: () => void;
 };
 
 export function createResumption(o: Surroundings): Resumption {
-  const { clock, dispatcher, withRetry, signal } = o;
+  const { clock, queue, withRetry, signal } = o;
   const { store, log } = o.context;
   const { promise: done, resolve: markDone } = Promise.withResolvers<void>();
   let only: Set<string> | undefined;
@@ -52,10 +56,10 @@ export function createResumption(o: Surroundings): Resumption {
   let resuming: Promise<void> | undefined;
   const resumeContext = toResumeContext(o, addPending);
 
-  function addPending(run: PendingRun): void {
+  async function addPending(run: PendingRun): Promise<void> {
     // A sub-run is part of a run that has started.
     if (only && !only.has(run.id) && run.trigger !== 'job') return;
-    if (!dispatcher.knows(run.id)) dispatcher.added(run);
+    await queue.add(run);
   }
 
   async function resumeAll(): Promise<void> {
@@ -64,7 +68,7 @@ export function createResumption(o: Surroundings): Resumption {
     await resumeRuns(resumeContext);
     for (const runId of await withRetry(() => store.runs.cancelling('pending'))) o.cancel(runId);
     isDone = true;
-    dispatcher.open();
+    queue.open();
     markDone();
   }
 
@@ -92,9 +96,9 @@ export function createResumption(o: Surroundings): Resumption {
     async resync() {
       if (!isDone || only) return;
       const { pending } = await store.runs.counts();
-      if (pending > dispatcher.depth + dispatcher.starting) await addPendingRuns(resumeContext);
+      if (pending > queue.depth + o.dispatcher.starting) await addPendingRuns(resumeContext);
       const running = await store.runs.running();
-      const orphans = running.filter((runId) => !dispatcher.knows(runId));
+      const orphans = running.filter((runId) => !queue.has(runId));
       // One that has just ended, or has just been claimed, may look like one.
       const left = orphans.filter((runId) => wereOrphans.has(runId));
       wereOrphans = new Set(orphans);
@@ -116,7 +120,7 @@ export function createResumption(o: Surroundings): Resumption {
 
 /** How one run is resumed here, and how one that cannot be is ended. */
 function toResumeContext(o: Surroundings, addPending: ResumeContext['addPending']): ResumeContext {
-  const { context, dispatcher, withRetry, signal } = o;
+  const { context, register, withRetry, signal } = o;
   const { store, log, sealer } = context;
   const ending = { ...context, cancelChild: o.cancel };
   return {
@@ -131,11 +135,11 @@ function toResumeContext(o: Surroundings, addPending: ResumeContext['addPending'
       const source = toSource(stored, sealer);
       if (signal.aborted) return;
       const { run, concurrency } = stored;
-      await dispatcher.resume(source, { jobId: run.job_id, ...concurrency });
+      await register.resume(source, { jobId: run.job_id, ...concurrency });
     },
     async setAside(stored, error) {
       log.error({ err: error, run_id: stored.run.run_id }, 'a run is set aside as failed');
-      await dispatcher.drop(stored.run.run_id);
+      await register.drop(stored.run.run_id);
       const message = 'the run could not be taken up after a restart; the server log says why';
       await endWithoutController(stored, { reason: 'lost', message }, ending);
     },

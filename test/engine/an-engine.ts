@@ -16,7 +16,7 @@ import type { Caller } from '../../src/engine/create.ts';
 import { createEngine, type Engine } from '../../src/engine/engine.ts';
 import { createHub, type Hub } from '../../src/engine/hub.ts';
 import type { RunRequest, SecurityPolicy } from '../../src/engine/plan/plan.ts';
-import type { QueueLimits } from '../../src/engine/queue/dispatch.ts';
+import type { QueueLimits } from '../../src/engine/queue/queue.ts';
 import { createRetention, type Retention, type RetentionPolicy } from '../../src/engine/retention/retain.ts';
 import type { ControllerContext } from '../../src/engine/run/run-context.ts';
 import { probeHost } from '../../src/exec/host/host.ts';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { Check } from '../../src/engine/engine.ts';
+import type { Check } from '../../src/engine/health.ts';
 import { createHub } from '../../src/engine/hub.ts';
 import { createRunMetrics } from '../../src/server/metrics/run-metrics.ts';
 

@@ -3,11 +3,11 @@
 import type { Catalog } from '../../catalog/catalog.ts';
 import { inGraphOrder } from '../../catalog/job/step-graph.ts';
 import { networkReach } from '../../domain/network-reach.ts';
-import { Problem, problemType } from '../../domain/problem.ts';
+import { problemType } from '../../domain/problem.ts';
 import type { Run } from '../../domain/run.ts';
 import { formatDurationOrNull } from '../../lib/units.ts';
-import { refuseConflict } from '../create.ts';
-import type { Dispatcher } from '../queue/dispatch.ts';
+import { onConflictOf } from '../create.ts';
+import type { Queue } from '../queue/queue.ts';
 import type { GroundedPlan } from './ground.ts';
 
 export type PlanAnswer = {
@@ -29,12 +29,12 @@ export type PlanAnswer = {
 
 export async function answerPlan(
   plan: GroundedPlan,
-  o: { readonly catalog: Catalog; readonly dispatcher: Dispatcher; readonly trustsJobs: boolean },
+  o: { readonly catalog: Catalog; readonly queue: Queue; readonly trustsJobs: boolean },
 ): Promise<PlanAnswer> {
-  const { catalog, dispatcher } = o;
+  const { catalog, queue } = o;
   const { definition: job } = plan.entry;
-  const outlook = dispatcher.outlook(plan.group);
-  const denied = plan.denied ?? conflictOf(plan, dispatcher) ?? outlook.refused;
+  const outlook = await queue.outlook(plan.group, onConflictOf(plan));
+  const denied = plan.denied ?? outlook.refused;
   return {
     job_id: job.id,
     args: plan.args,
@@ -55,14 +55,4 @@ export async function answerPlan(
     waiting: outlook.waiting,
     denied: denied ? { type: problemType(denied.slug), detail: denied.message } : null,
   };
-}
-
-function conflictOf(plan: GroundedPlan, dispatcher: Dispatcher): Problem | null {
-  try {
-    refuseConflict(plan, dispatcher);
-    return null;
-  } catch (error) {
-    if (error instanceof Problem) return error;
-    throw error;
-  }
 }

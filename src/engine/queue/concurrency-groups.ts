@@ -18,6 +18,8 @@ export type ConcurrencyGroups = {
   readonly whyNone: (group: ConcurrencyGroup) => string | null;
   /** Counts a run from its start to its end. */
   readonly hold: (group: ConcurrencyGroup, run: GroupRun) => { readonly release: () => void };
+  /** Whether a run is counted in any group. */
+  readonly holds: (runId: string) => boolean;
   /** Runs that have started and not ended, oldest first. */
   readonly running: (group: ConcurrencyGroup) => readonly GroupRun[];
 };
@@ -25,6 +27,7 @@ export type ConcurrencyGroups = {
 export function createConcurrencyGroups(jobConcurrency: number | null, onRelease: () => void): ConcurrencyGroups {
   const byJob = new Map<string, Map<string, GroupRun>>();
   const byKey = new Map<string, Map<string, GroupRun>>();
+  const held = new Set<string>();
 
   return {
     whyNone(group) {
@@ -43,6 +46,7 @@ export function createConcurrencyGroups(jobConcurrency: number | null, onRelease
       const id = groupId(group);
       enter(byJob, group.jobId, run);
       enter(byKey, id, run);
+      held.add(run.id);
       let isHeld = true;
       return {
         release() {
@@ -50,10 +54,12 @@ export function createConcurrencyGroups(jobConcurrency: number | null, onRelease
           isHeld = false;
           leave(byJob, group.jobId, run);
           leave(byKey, id, run);
+          held.delete(run.id);
           onRelease();
         },
       };
     },
+    holds: (runId) => held.has(runId),
     running: (group) => [...(byKey.get(groupId(group))?.values() ?? [])],
   };
 }

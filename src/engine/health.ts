@@ -1,0 +1,41 @@
+// What is wrong with the engine, in words: its database, its disk, its queue, its isolation.
+
+import type { SecurityProfile } from '../domain/job.ts';
+import type { Executor } from '../exec/executor.ts';
+import { lackOfRoom } from '../lib/files/disk-room.ts';
+import type { Store } from '../store/open.ts';
+import type { Queue } from './queue/queue.ts';
+import type { QueueWatch } from './queue/queue-watch.ts';
+import type { Resumption } from './resumption.ts';
+
+export type Check = { readonly status: 'ok' | 'degraded' | 'failing'; readonly detail?: string };
+
+export function createHealth(o: {
+  readonly store: Store;
+  readonly runsDir: string;
+  readonly executor: Executor;
+  readonly defaultProfile: SecurityProfile;
+  readonly queue: Queue;
+  readonly queueWatch: QueueWatch;
+  readonly resumption: Pick<Resumption, 'isLate'>;
+}): () => Record<string, Check> {
+  function complaintOfQueue(): string | null {
+    if (o.queue.isFull) return `${o.queue.depth} runs wait, as many as allowed`;
+    if (o.resumption.isLate()) return 'nothing starts before what the server left running is taken up';
+    return o.queueWatch.complaint();
+  }
+
+  return () => {
+    const profile = o.executor.report(o.defaultProfile);
+    return {
+      database: checkOf('failing', o.store.db.failure()),
+      disk: checkOf('failing', lackOfRoom(o.runsDir)),
+      queue: checkOf('degraded', complaintOfQueue()),
+      isolation: checkOf('degraded', profile.available ? null : (profile.detail ?? 'unavailable')),
+    };
+  };
+}
+
+function checkOf(status: Check['status'], detail: string | null): Check {
+  return detail === null ? { status: 'ok' } : { status, detail };
+}

@@ -1,0 +1,118 @@
+// Whether a run starts, waits or is refused, by what waits and runs in this process.
+
+import type { Concurrency } from '../../domain/job.ts';
+import { Problem } from '../../domain/problem.ts';
+import type { Slots } from '../run/slots.ts';
+import type { ConcurrencyGroup, ConcurrencyGroups, GroupRun } from './concurrency-groups.ts';
+import type { FairQueue } from './fair-queue.ts';
+import type { Admission, NewcomerRun, Outlook, Permit, QueueLimits } from './queue.ts';
+import { groupOfRun, isSubRun, type WaitingRuns } from './waiting-runs.ts';
+
+export type QueueState = {
+  readonly limits: QueueLimits;
+  readonly slots: Slots;
+  readonly groups: ConcurrencyGroups;
+  /** Runs and steps that wait. */
+  readonly order: FairQueue;
+  /** Also the runs that are being stored, which are not in `order` yet. */
+  readonly waiting: WaitingRuns;
+  isOpen: boolean;
+  startsRuns: boolean;
+  isClosed: boolean;
+};
+
+const queueFullRetrySeconds = 5;
+export const startingWords = 'the server is starting or stopping';
+
+export function admit(state: QueueState, { onConflict, ...run }: NewcomerRun): Admission {
+  const group = groupOfRun(run);
+  const others = onConflict === 'queue' ? [] : inGroup(state, group);
+  const conflict = onConflict === 'reject' ? conflictOf(group, others) : null;
+  if (conflict) throw conflict;
+  const replaced = onConflict === 'cancel_running' ? replacedBy(run, group, others) : [];
+  const waiting = whyWait(state, group);
+  if (waiting === null) return { kind: 'start', replaced, ...permit(state, group, run) };
+  const refused = isSubRun(run) ? null : fullness(state);
+  if (refused) throw refused;
+  state.waiting.add({ ...run, waiting });
+  const giveUp = (): void => {
+    if (!state.order.has(run.id)) state.waiting.remove(run.id);
+  };
+  return { kind: 'wait', replaced, waiting, giveUp };
+}
+
+export function outlookOf(state: QueueState, group: ConcurrencyGroup, onConflict: Concurrency['onConflict']): Outlook {
+  const conflict = onConflict === 'reject' ? conflictOf(group, inGroup(state, group)) : null;
+  const waiting = whyWait(state, group);
+  return { waiting, refused: conflict ?? (waiting === null ? null : fullness(state)) };
+}
+
+export function permit({ slots, groups }: QueueState, group: ConcurrencyGroup, run: GroupRun): Permit {
+  const slot = slots.hold();
+  const hold = groups.hold(group, run);
+  return {
+    slot,
+    hold,
+    giveUp() {
+      slot.release();
+      hold.release();
+    },
+  };
+}
+
+/** Null when a run of the group would start. One that others wait before waits for what they wait for, else for them. */
+export function whyWait(state: QueueState, group: ConcurrencyGroup): string | null {
+  const { isOpen, isClosed, startsRuns, groups, slots, order } = state;
+  if (isClosed || !startsRuns || !isOpen) return startingWords;
+  const lack = groups.whyNone(group) ?? slots.whyNone();
+  if (lack !== null) return lack;
+  return order.peek((id) => isBlocked(state, id)) === undefined ? null : whoIsBefore(state);
+}
+
+/** Whether no run of the group may start now; `id` is the group's. */
+export function isBlocked({ startsRuns, waiting, groups }: QueueState, id: string): boolean {
+  const group = waiting.groupOf(id);
+  return !startsRuns || (group !== undefined && groups.whyNone(group) !== null);
+}
+
+export function isFull({ limits: { maxDepth }, waiting }: QueueState): boolean {
+  return maxDepth !== null && waiting.boundedDepth >= maxDepth;
+}
+
+function fullness(state: QueueState): Problem | null {
+  if (!isFull(state)) return null;
+  const detail = `${inWords(state.waiting.boundedDepth)} already; scheduler.queue.max_depth is ${state.limits.maxDepth}.`;
+  return new Problem('queue-full', detail, { retry_after: queueFullRetrySeconds });
+}
+
+function whoIsBefore({ waiting: { depth } }: QueueState): string {
+  return depth === 0 ? 'steps of running runs wait before it' : `${inWords(depth)} before it`;
+}
+
+function inWords(count: number): string {
+  return count === 1 ? '1 run waits' : `${count} runs wait`;
+}
+
+/** Those that have started, then those that wait, oldest first. */
+function inGroup({ groups, waiting }: QueueState, group: ConcurrencyGroup): readonly GroupRun[] {
+  return [...groups.running(group), ...waiting.inGroup(group)];
+}
+
+function conflictOf({ jobId, limit, key }: ConcurrencyGroup, others: readonly GroupRun[]): Problem | null {
+  if (limit === null || others.length < limit) return null;
+  const which = key === null ? jobId : `${jobId} with the concurrency key '${key}'`;
+  return new Problem(
+    'concurrency-conflict',
+    `${others.length} of ${limit} runs of ${which} are there already, and the job says on_conflict: reject.`,
+  );
+}
+
+/** The newest run of a group takes the place of those before it; where they are another tenant's, it waits for the end. */
+function replacedBy(
+  { tenant }: Pick<NewcomerRun, 'tenant'>,
+  { limit }: ConcurrencyGroup,
+  others: readonly GroupRun[],
+): readonly string[] {
+  const own = others.filter((run) => run.tenant === tenant);
+  return own.slice(0, Math.max(0, others.length + 1 - (limit ?? 1))).map(({ id }) => id);
+}

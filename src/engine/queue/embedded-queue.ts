@@ -1,0 +1,136 @@
+// The queue of a server that is alone: in memory, over the fair queue. Each decision is taken before its promise is
+// returned, so nothing comes between a question, its answer and the slot that goes with it.
+
+import type { Slot, Slots } from '../run/slots.ts';
+import { admit, isBlocked, isFull, outlookOf, permit, type QueueState, startingWords, whyWait } from './admission.ts';
+import { createConcurrencyGroups, groupId } from './concurrency-groups.ts';
+import { createFairQueue, type QueueItem } from './fair-queue.ts';
+import type { Claim, Queue, QueueLimits } from './queue.ts';
+import { createWaitingRuns, groupOfRun, type WaitingRun } from './waiting-runs.ts';
+
+type Grants = Map<string, (slot: Slot) => void>;
+type Tell = (runId: string, waiting: string) => void;
+
+/** Heads of the queue that are told why they wait, each time. */
+const mostTold = 50;
+
+export function createEmbeddedQueue(o: {
+  readonly limits: QueueLimits;
+  readonly slots: Slots;
+  /** Something may be claimed now. */
+  readonly onReady: () => void;
+  /** A run waits for something else than it was told last. */
+  readonly tell: Tell;
+}): Queue {
+  const { limits, slots, onReady, tell } = o;
+  const order = createFairQueue({ weightOf: limits.weightOf });
+  const groups = createConcurrencyGroups(limits.jobConcurrency, onReady);
+  const waiting = createWaitingRuns();
+  const grants: Grants = new Map();
+  const state: QueueState = { limits, slots, groups, order, waiting, isOpen: false, startsRuns: true, isClosed: false };
+
+  return {
+    get depth() {
+      return waiting.depth;
+    },
+    get isFull() {
+      return isFull(state);
+    },
+    has: (runId) => waiting.get(runId) !== undefined || groups.holds(runId),
+    admit: async (run) => admit(state, run),
+    outlook: async (group, onConflict) => outlookOf(state, group, onConflict),
+    async add(run) {
+      if (state.isClosed || order.has(run.id) || groups.holds(run.id)) return;
+      waiting.add(run);
+      order.add(toItem(run));
+      onReady();
+    },
+    async remove(runId) {
+      if (!order.remove(runId)) return;
+      waiting.remove(runId);
+      onReady();
+    },
+    async claim() {
+      if (!state.isOpen || state.isClosed) return [];
+      const claims = giveOut(state, grants);
+      tellHeads(state, tell);
+      return claims;
+    },
+    async startable() {
+      if (!state.isOpen || state.isClosed || slots.free === 0) return undefined;
+      return order.peek((id) => isBlocked(state, id))?.id;
+    },
+    hold: groups.hold,
+    requestSlot({ run_id: runId, tenant, priority, created_at }, n, grant) {
+      if (state.isOpen && !state.isClosed && order.size === 0 && slots.free > 0) return slots.hold();
+      const id = stepItemId(runId, n);
+      grants.set(id, grant);
+      order.add({ id, tenant, priority, createdAtMs: Date.parse(created_at), isStarted: true, group: '' });
+      onReady();
+      return undefined;
+    },
+    withdrawSlot(runId, n) {
+      const id = stepItemId(runId, n);
+      order.remove(id);
+      grants.delete(id);
+    },
+    open() {
+      state.isOpen = true;
+      onReady();
+      // Wherever in the queue they are: what they were told is not so any more.
+      setImmediate(() => {
+        for (const run of waiting.all()) if (run.waiting === startingWords) tellAgain(state, run, tell);
+      });
+    },
+    startNoRuns() {
+      state.startsRuns = false;
+    },
+    close() {
+      state.isClosed = true;
+    },
+  };
+}
+
+/** One slot after the other, each to what is due first. */
+function giveOut(state: QueueState, grants: Grants): Claim[] {
+  const { slots, order, waiting } = state;
+  const claims: Claim[] = [];
+  while (slots.free > 0) {
+    const item = order.take((id) => isBlocked(state, id));
+    if (!item) break;
+    const grant = grants.get(item.id);
+    grants.delete(item.id);
+    grant?.(slots.hold());
+    const run = waiting.get(item.id);
+    if (!run) continue;
+    waiting.remove(item.id);
+    claims.push({ run, ...permit(state, groupOfRun(run), run) });
+  }
+  return claims;
+}
+
+/** Those at the head of their group say why they wait now; the rest says what it was told when it came. */
+function tellHeads(state: QueueState, tell: Tell): void {
+  let told = 0;
+  for (const { id } of state.order.heads()) {
+    if (++told > mostTold) return;
+    const run = state.waiting.get(id);
+    if (run) tellAgain(state, run, tell);
+  }
+}
+
+function tellAgain(state: QueueState, run: WaitingRun, tell: Tell): void {
+  const waiting = whyWait(state, groupOfRun(run));
+  if (waiting === null || waiting === run.waiting) return;
+  run.waiting = waiting;
+  tell(run.id, waiting);
+}
+
+function toItem(run: Omit<WaitingRun, 'waiting'>): QueueItem {
+  const { id, tenant, priority, createdAtMs } = run;
+  return { id, tenant, priority, createdAtMs, isStarted: false, group: groupId(groupOfRun(run)) };
+}
+
+function stepItemId(runId: string, n: number): string {
+  return `${runId} ${n}`;
+}

@@ -1,0 +1,69 @@
+// The runs that wait in this process: how many, of which concurrency group, and what each was told that it waits for.
+
+import type { PendingRun } from '../../store/run/runs.ts';
+import { type ConcurrencyGroup, type GroupRun, groupId } from './concurrency-groups.ts';
+
+export type WaitingRun = PendingRun & { waiting: string | null };
+
+export type WaitingRuns = {
+  readonly depth: number;
+  /**
+   * Those that `max_depth` bounds. Sub-runs are not among them: their parents have started, and would wait for ever for
+   * one that is refused.
+   */
+  readonly boundedDepth: number;
+  readonly get: (runId: string) => WaitingRun | undefined;
+  readonly all: () => Iterable<WaitingRun>;
+  /** One that is there already keeps its place in its group. */
+  readonly add: (run: PendingRun) => void;
+  readonly remove: (runId: string) => void;
+  /** With the limit that the newest run of it came with: the job may have been edited. */
+  readonly groupOf: (id: string) => ConcurrencyGroup | undefined;
+  /** Oldest first. */
+  readonly inGroup: (group: ConcurrencyGroup) => readonly GroupRun[];
+};
+
+export function createWaitingRuns(): WaitingRuns {
+  const runs = new Map<string, WaitingRun>();
+  const groups = new Map<string, { readonly group: ConcurrencyGroup; readonly runs: Map<string, GroupRun> }>();
+  let subRunCount = 0;
+
+  return {
+    get depth() {
+      return runs.size;
+    },
+    get boundedDepth() {
+      return runs.size - subRunCount;
+    },
+    get: (runId) => runs.get(runId),
+    all: () => runs.values(),
+    add(run) {
+      const group = groupOfRun(run);
+      const id = groupId(group);
+      if (!runs.has(run.id) && isSubRun(run)) subRunCount += 1;
+      runs.set(run.id, { ...run });
+      const inGroup = groups.get(id)?.runs ?? new Map<string, GroupRun>();
+      groups.set(id, { group, runs: inGroup.set(run.id, run) });
+    },
+    remove(runId) {
+      const run = runs.get(runId);
+      if (!run) return;
+      runs.delete(runId);
+      if (isSubRun(run)) subRunCount -= 1;
+      const id = groupId(groupOfRun(run));
+      const inGroup = groups.get(id)?.runs;
+      inGroup?.delete(runId);
+      if (inGroup?.size === 0) groups.delete(id);
+    },
+    groupOf: (id) => groups.get(id)?.group,
+    inGroup: (group) => [...(groups.get(groupId(group))?.runs.values() ?? [])],
+  };
+}
+
+export function groupOfRun({ jobId, concurrency }: Pick<PendingRun, 'jobId' | 'concurrency'>): ConcurrencyGroup {
+  return { jobId, limit: concurrency.limit, key: concurrency.key };
+}
+
+export function isSubRun({ trigger }: Pick<PendingRun, 'trigger'>): boolean {
+  return trigger === 'job';
+}

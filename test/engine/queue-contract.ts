@@ -1,0 +1,338 @@
+// What every queue does, whatever it keeps its runs in. `open` gives a queue of its own to each test.
+
+import { expect, test } from 'vitest';
+import type { Admission, Claim, NewcomerRun, Queue, QueueLimits } from '../../src/engine/queue/queue.ts';
+import type { Slots } from '../../src/engine/run/slots.ts';
+
+type OpenQueue = {
+  readonly queue: Queue;
+  /** Of this process. */
+  readonly slots: Slots;
+  /** How often it has said that something may be claimed. */
+  readonly readyCount: () => number;
+  /** What waiting runs were told since they came, by run. */
+  readonly told: () => Promise<ReadonlyMap<string, string>>;
+};
+
+type Open = (limits: Partial<QueueLimits>) => Promise<OpenQueue>;
+
+export function testQueue(open: Open): void {
+  const openWith = async (limits: Partial<QueueLimits> = {}): Promise<OpenQueue> => {
+    const opened = await open(limits);
+    opened.queue.open();
+    return opened;
+  };
+
+  test('a run is admitted at once with its slot, until no slot is free', async () => {
+    const { queue, slots } = await openWith({ globalConcurrency: 2 });
+    expect(await queue.admit(run('a'))).toMatchObject({ kind: 'start' });
+    const second = await queue.admit(run('b'));
+    expect(slots.running).toBe(2);
+    expect(await queue.admit(run('c'))).toMatchObject({ kind: 'wait', waiting: '2 of 2 slots are taken' });
+    expect(await queue.outlook(group(), 'queue')).toEqual({ waiting: '2 of 2 slots are taken', refused: null });
+    second.giveUp();
+    expect(slots.running).toBe(1);
+    expect(queue.has('b')).toBe(false);
+    expect(queue.has('a')).toBe(true);
+  });
+
+  test('of runs that are admitted in the same moment, no more start than slots are free', async () => {
+    const { queue, slots } = await openWith({ globalConcurrency: 3 });
+    const admissions = await Promise.all(Array.from({ length: 20 }, (_, n) => queue.admit(run(`run_${n}`))));
+    expect(admissions.filter(({ kind }) => kind === 'start')).toHaveLength(3);
+    expect(slots.running).toBe(3);
+    expect(queue.depth).toBe(17);
+  });
+
+  test('what waits is claimed by priority, then by age, one claim for each free slot', async () => {
+    const { queue, slots } = await openWith({ globalConcurrency: 2 });
+    const holders = [slots.hold(), slots.hold()];
+    for (const [n, priority] of [0, 0, 10, -5].entries()) await wait(queue, run(`run_${n}`, { priority }));
+    expect(await queue.claim()).toEqual([]);
+    for (const { release } of holders) release();
+    const claims = await queue.claim();
+    expect(idsOf(claims)).toEqual(['run_2', 'run_0']);
+    expect(slots.free).toBe(0);
+    for (const { slot } of claims) slot.release();
+    expect(idsOf(await queue.claim())).toEqual(['run_1', 'run_3']);
+    expect(queue.depth).toBe(0);
+  });
+
+  test('tenants are given their turns by their weights', async () => {
+    const weightOf = (tenant: string) => (tenant === 'big' ? 3 : 1);
+    const { queue, slots } = await openWith({ globalConcurrency: 8, weightOf });
+    const holders = Array.from({ length: 8 }, () => slots.hold());
+    for (let n = 0; n < 12; n++) await wait(queue, run(`big_${n}`, { tenant: 'big' }));
+    for (let n = 0; n < 12; n++) await wait(queue, run(`small_${n}`, { tenant: 'small' }));
+    for (const { release } of holders) release();
+    expect(idsOf(await queue.claim()).filter((id) => id.startsWith('small'))).toEqual(['small_0', 'small_1']);
+  });
+
+  test('a step of a run takes its turn among the runs that wait, before those of the same priority', async () => {
+    const { queue, slots } = await openWith({ globalConcurrency: 1 });
+    const holder = slots.hold();
+    await wait(queue, run('waits'));
+    const granted: string[] = [];
+    expect(queue.requestSlot(facts('started'), 2, () => granted.push('step'))).toBeUndefined();
+    await wait(queue, run('urgent', { priority: 10 }));
+    holder.release();
+    const urgent = await queue.claim();
+    expect([idsOf(urgent), granted]).toEqual([['urgent'], []]);
+    for (const { slot } of urgent) slot.release();
+    expect([await queue.claim(), granted]).toEqual([[], ['step']]);
+    expect(slots.running).toBe(1);
+  });
+
+  test('a step is given a free slot at once where nothing waits, and one that is withdrawn is given none', async () => {
+    const { queue, slots } = await openWith({ globalConcurrency: 1 });
+    const slot = queue.requestSlot(facts('started'), 1, never);
+    expect(slot).toBeDefined();
+    expect(queue.requestSlot(facts('started'), 2, never)).toBeUndefined();
+    queue.withdrawSlot('started', 2);
+    slot?.release();
+    expect(await queue.claim()).toEqual([]);
+    expect(slots.running).toBe(0);
+  });
+
+  test('a run does not overtake a step that waits, and says what it waits for', async () => {
+    const { queue, slots } = await openWith({ globalConcurrency: 1 });
+    const holder = slots.hold();
+    queue.requestSlot(facts('started'), 1, never);
+    holder.release();
+    const waiting = 'steps of running runs wait before it';
+    expect(await queue.outlook(group(), 'queue')).toEqual({ waiting, refused: null });
+    expect(await queue.startable()).toBeDefined();
+  });
+
+  test('a group holds back its own runs alone, from the claim to the release', async () => {
+    const { queue } = await openWith({ globalConcurrency: 8 });
+    const first = await started(queue, run('first', keyed('a')));
+    const waiting = "1 of 1 runs of job with the concurrency key 'a' are running";
+    expect(await wait(queue, run('second', keyed('a')))).toMatchObject({ waiting });
+    const other = await started(queue, run('other', keyed('b')));
+    expect(await queue.claim()).toEqual([]);
+    expect(await queue.startable()).toBeUndefined();
+    first.hold.release();
+    expect(await queue.startable()).toBe('second');
+    expect(idsOf(await queue.claim())).toEqual(['second']);
+    other.giveUp();
+  });
+
+  test('job_concurrency bounds a job over all its keys, also by runs that a former process started', async () => {
+    const { queue } = await openWith({ globalConcurrency: 8, jobConcurrency: 2 });
+    const resumed = queue.hold(group(), { id: 'resumed', tenant: 'default' });
+    expect(queue.has('resumed')).toBe(true);
+    await started(queue, run('a', keyed('a')));
+    expect(await wait(queue, run('b', keyed('b')))).toMatchObject({ waiting: '2 of 2 runs of job are running' });
+    resumed.release();
+    expect(idsOf(await queue.claim())).toEqual(['b']);
+  });
+
+  test('the newest limit of a job holds for all its runs that wait', async () => {
+    const { queue, slots } = await openWith({ globalConcurrency: 3 });
+    await started(queue, run('a', keyed('k', 1)));
+    await wait(queue, run('b', keyed('k', 1)));
+    const holders = [slots.hold(), slots.hold()];
+    await wait(queue, run('c', keyed('k', 3)));
+    for (const { release } of holders) release();
+    expect(idsOf(await queue.claim())).toEqual(['b', 'c']);
+  });
+
+  test('on_conflict: reject counts runs that have started, that wait, and that are being stored', async () => {
+    const { queue } = await openWith({ globalConcurrency: 1 });
+    const rejected = { ...keyed('a', 3), onConflict: 'reject' } as const;
+    await started(queue, run('a', rejected));
+    await wait(queue, run('b', rejected));
+    const being = await queue.admit(run('c', rejected));
+    const conflict = {
+      slug: 'concurrency-conflict',
+      message:
+        "3 of 3 runs of job with the concurrency key 'a' are there already, and the job says on_conflict: reject.",
+    };
+    await expect(queue.admit(run('d', rejected))).rejects.toMatchObject(conflict);
+    expect((await queue.outlook(group(rejected.concurrency), 'reject')).refused).toMatchObject(conflict);
+    being.giveUp();
+    expect(await queue.admit(run('d', rejected))).toMatchObject({ kind: 'wait' });
+  });
+
+  test('on_conflict: cancel_running names the oldest of the same tenant', async () => {
+    const { queue } = await openWith({ globalConcurrency: 1 });
+    const replaces = { ...keyed('a', 2), onConflict: 'cancel_running' } as const;
+    await started(queue, run('theirs', { ...replaces, tenant: 'acme' }));
+    await wait(queue, run('first', replaces));
+    expect(await wait(queue, run('second', replaces))).toMatchObject({ replaced: ['first'] });
+    expect(await wait(queue, run('third', replaces))).toMatchObject({ replaced: ['first', 'second'] });
+  });
+
+  test('max_depth refuses what would wait beyond it, but for sub-runs', async () => {
+    const { queue, slots } = await openWith({ globalConcurrency: 1, maxDepth: 2 });
+    const holder = slots.hold();
+    await wait(queue, run('sub', { trigger: 'job' }));
+    await wait(queue, run('a'));
+    expect(queue.isFull).toBe(false);
+    const being = await queue.admit(run('b'));
+    const full = {
+      slug: 'queue-full',
+      message: '2 runs wait already; scheduler.queue.max_depth is 2.',
+      members: { retry_after: 5 },
+    };
+    await expect(queue.admit(run('c'))).rejects.toMatchObject(full);
+    expect((await queue.outlook(group(), 'queue')).refused).toMatchObject(full);
+    expect(queue.isFull).toBe(true);
+    expect(await queue.admit(run('another_sub', { trigger: 'job' }))).toMatchObject({ kind: 'wait' });
+    being.giveUp();
+    expect(await queue.admit(run('c'))).toMatchObject({ kind: 'wait' });
+    holder.release();
+  });
+
+  test('a run that is removed is not claimed', async () => {
+    const { queue, slots } = await openWith({ globalConcurrency: 1 });
+    const holder = slots.hold();
+    await wait(queue, run('a'));
+    await wait(queue, run('b'));
+    await queue.remove('a');
+    expect([queue.depth, queue.has('a')]).toEqual([1, false]);
+    holder.release();
+    expect(idsOf(await queue.claim())).toEqual(['b']);
+  });
+
+  test('a run that is found twice, or while it runs, is given out once', async () => {
+    const { queue, slots } = await openWith({ globalConcurrency: 4 });
+    const holders = Array.from({ length: 4 }, () => slots.hold());
+    await wait(queue, run('a'));
+    await queue.add({ ...run('a'), waiting: null });
+    for (const { release } of holders) release();
+    const [claim] = await queue.claim();
+    await queue.add({ ...run('a'), waiting: null });
+    expect([queue.depth, await queue.claim()]).toEqual([0, []]);
+    claim?.giveUp();
+    await queue.add({ ...run('a'), waiting: null });
+    expect(idsOf(await queue.claim())).toEqual(['a']);
+  });
+
+  test('a claim that is given up and added again keeps its place', async () => {
+    const { queue, slots } = await openWith({ globalConcurrency: 1 });
+    const holder = slots.hold();
+    await wait(queue, run('a'));
+    await wait(queue, run('b'));
+    holder.release();
+    const [claim] = await queue.claim();
+    claim?.giveUp();
+    if (claim) await queue.add(claim.run);
+    expect(idsOf(await queue.claim())).toEqual(['a']);
+  });
+
+  test('heads of the queue are told what they wait for now', async () => {
+    const { queue, told } = await openWith({ globalConcurrency: 1 });
+    const first = await started(queue, run('first', keyed('a')));
+    const second = await wait(queue, run('second', keyed('a')));
+    expect(second).toMatchObject({ waiting: "1 of 1 runs of job with the concurrency key 'a' are running" });
+    first.hold.release();
+    await queue.claim();
+    await expect.poll(told).toEqual(new Map([['second', '1 of 1 slots are taken']]));
+  });
+
+  test('nothing starts before it is open, and then what waits is told something else', async () => {
+    const { queue, slots, told } = await open({ globalConcurrency: 1 });
+    const starting = 'the server is starting or stopping';
+    expect(await wait(queue, run('a'))).toMatchObject({ waiting: starting });
+    expect(queue.requestSlot(facts('started'), 1, never)).toBeUndefined();
+    expect([await queue.claim(), await queue.startable()]).toEqual([[], undefined]);
+    queue.withdrawSlot('started', 1);
+    const holder = slots.hold();
+    queue.open();
+    await expect.poll(told).toEqual(new Map([['a', '1 of 1 slots are taken']]));
+    holder.release();
+    expect(idsOf(await queue.claim())).toEqual(['a']);
+  });
+
+  test('without runs, only steps start', async () => {
+    const { queue, slots } = await openWith({ globalConcurrency: 1 });
+    const holder = slots.hold();
+    await wait(queue, run('a'));
+    const granted: string[] = [];
+    queue.requestSlot(facts('started'), 1, () => granted.push('step'));
+    queue.startNoRuns();
+    const starting = 'the server is starting or stopping';
+    expect(await queue.admit(run('b'))).toMatchObject({ kind: 'wait', waiting: starting });
+    holder.release();
+    expect([await queue.claim(), granted]).toEqual([[], ['step']]);
+  });
+
+  test('closed, it gives out nothing more', async () => {
+    const { queue, slots } = await openWith({ globalConcurrency: 1 });
+    const holder = slots.hold();
+    await wait(queue, run('a'));
+    queue.close();
+    holder.release();
+    expect([await queue.claim(), await queue.startable()]).toEqual([[], undefined]);
+    expect(queue.requestSlot(facts('started'), 1, never)).toBeUndefined();
+  });
+
+  test('it says when something may be claimed: a run came or left, a group has room', async () => {
+    const { queue, slots, readyCount } = await openWith({ globalConcurrency: 1 });
+    const { hold } = await started(queue, run('first', keyed('a')));
+    slots.hold();
+    const isTold = async (work: () => unknown) => {
+      const before = readyCount();
+      await work();
+      expect(readyCount()).toBeGreaterThan(before);
+    };
+    await isTold(() => wait(queue, run('second', keyed('a'))));
+    await isTold(() => hold.release());
+    await isTold(() => queue.remove('second'));
+    await isTold(() => queue.requestSlot(facts('started'), 1, never));
+  });
+}
+
+let count = 0;
+
+function run(id: string, more: Partial<NewcomerRun> = {}): NewcomerRun {
+  count += 1;
+  const concurrency = { limit: null, key: null };
+  const of = { jobId: 'job', tenant: 'default', priority: 0, trigger: 'api', createdAtMs: count } as const;
+  return { id, ...of, concurrency, onConflict: 'queue', ...more };
+}
+
+function keyed(key: string, limit = 1): Pick<NewcomerRun, 'concurrency'> {
+  return { concurrency: { limit, key } };
+}
+
+function group(of: NewcomerRun['concurrency'] = { limit: null, key: null }) {
+  return { jobId: 'job', ...of };
+}
+
+function facts(runId: string) {
+  return {
+    run_id: runId,
+    job_id: 'job',
+    tenant: 'default',
+    args: {},
+    trigger: { type: 'api' },
+    created_by: 'local',
+    created_at: '2026-01-01T00:00:00.000Z',
+    labels: {},
+    priority: 0,
+  } as const;
+}
+
+async function wait(queue: Queue, newcomer: NewcomerRun): Promise<Admission> {
+  const admission = await queue.admit(newcomer);
+  if (admission.kind === 'start') throw new Error(`${newcomer.id} is not to start`);
+  await queue.add({ ...newcomer, waiting: admission.waiting });
+  return admission;
+}
+
+async function started(queue: Queue, newcomer: NewcomerRun) {
+  const admission = await queue.admit(newcomer);
+  if (admission.kind === 'wait') throw new Error(`${newcomer.id} is to start: ${admission.waiting}`);
+  return admission;
+}
+
+function idsOf(claims: readonly Claim[]): string[] {
+  return claims.map(({ run }) => run.id);
+}
+
+function never(): never {
+  throw new Error('nobody is to be granted this');
+}
