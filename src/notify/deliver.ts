@@ -132,7 +132,7 @@ function createCalls(onEnd: () => void) {
     isFull: () => calls.size >= mostCalls,
     knownOrigins: () => [...new Set([...hanging, ...[...calls.values()].map(({ origin }) => origin)])],
     /** An origin that answers finds a call free, however many others hang: those get all but one, and each of them one. */
-    mayCall(origin: string): boolean {
+    mayCall: (origin: string): boolean => {
       const own = countTo(origin);
       const others = [...calls.values()].filter((call) => hanging.has(call.origin)).length;
       if (hanging.has(origin)) return own === 0 && others < mostCalls - 1;

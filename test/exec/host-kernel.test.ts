@@ -18,7 +18,7 @@ test('cgroup v1 that the server may not use is cured by root, or by cgroup v2', 
     name: 'cgroups',
     status: 'warn',
     detail: 'v1, which only root may use; runs are held by rlimits',
-    fix: `start the server as root, or ${v2}`,
+    cure: `start the server as root, or ${v2}`,
   });
 });
 
@@ -28,6 +28,6 @@ test('a controller that cgroup v1 lacks is to be mounted; systemd does not deleg
     name: 'cgroups',
     status: 'warn',
     detail: 'v1, without pids',
-    fix: `mount them: mount -t cgroup -o pids cgroup /sys/fs/cgroup/pids, or ${v2}`,
+    cure: `mount them: mount -t cgroup -o pids cgroup /sys/fs/cgroup/pids, or ${v2}`,
   });
 });

@@ -49,7 +49,15 @@ export function useStartForm(job: AnswerOf<'getJob'>, onFilledIn: () => void) {
     earlier === null && !typed.isTyped && !isTried && errors.every(({ keyword }) => keyword === 'required');
   const words = formWords(outlook, fieldErrors, { isUntouched, isRerun: rerunOf !== null });
   return {
-    ...{ rerunOf, known, fields, typed, request, outlook, errors, fieldErrors, shownErrors },
+    rerunOf,
+    known,
+    fields,
+    typed,
+    request,
+    outlook,
+    errors,
+    fieldErrors,
+    shownErrors,
     ...useChanges(typed, setNote),
     secrets: typedSecrets(fields, filled).map((index) => fields[index]?.path.join('.') ?? ''),
     words,
@@ -82,7 +90,7 @@ function useChanges(typed: TypedArguments, setNote: (note: string | null) => voi
       writeJson(text);
       setNote(null);
     },
-    turnOver(): void {
+    turnOver: (): void => {
       const names = turnOver().join(', ');
       if (names !== '')
         setNote(`No field can hold this as it is written: ${names}. Without it, there are fields again.`);

@@ -76,6 +76,8 @@ async function applyChange(tx: Transaction, about: About, change: StepChange, se
     case 'add':
       await stepStore.add(tx, about.runId, change.steps);
       return true;
+    default:
+      return change satisfies never;
   }
 }
 
