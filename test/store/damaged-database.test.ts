@@ -1,11 +1,15 @@
 // Every way in which damage of the database is found is told to whoever watches its health.
 
-import { closeSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { expect, onTestFinished, test } from 'vitest';
+import { systemClock } from '../../src/lib/clock.ts';
+import { createLogger } from '../../src/lib/logger.ts';
 import { kyselyOver } from '../../src/store/sqlite/sqlite.ts';
+import { openSqliteDatabase } from '../../src/store/sqlite/sqlite-database.ts';
+import { isStorageError } from '../../src/store/storage-error.ts';
 import { openSqlite } from './engines.ts';
 
 async function opened() {
@@ -45,4 +49,24 @@ test('a commit that finds the file damaged is told as damage', async () => {
   expect(database.failure()).toBe(
     'the database is damaged (file is not a database): stop the server and restore a backup',
   );
+});
+
+test('giving space back finds a damaged list of free pages, which is told as damage', async () => {
+  const { database, path } = await opened();
+  await database.close();
+  const connection = new DatabaseSync(path);
+  connection.exec('CREATE TABLE filler AS SELECT randomblob(1000000) AS bytes; DROP TABLE filler');
+  connection.exec('PRAGMA wal_checkpoint(TRUNCATE)');
+  const pageSize = Number(connection.prepare('PRAGMA page_size').get()?.page_size);
+  connection.close();
+  const file = readFileSync(path);
+  // The number of the first page of the list is at byte 32; in that page, the number of pages it names is at byte 4.
+  file.writeUInt32BE(0xff_ff_ff_ff, (file.readUInt32BE(32) - 1) * pageSize + 4);
+  writeFileSync(path, file);
+
+  const log = createLogger({ level: 'silent', format: 'json' });
+  const again = await openSqliteDatabase({ path, clock: systemClock, log, onCommit: () => undefined });
+  onTestFinished(() => again.close());
+  await expect(again.space.shrink(100)).rejects.toSatisfy(isStorageError);
+  expect(again.failure()).toContain('the database is damaged');
 });

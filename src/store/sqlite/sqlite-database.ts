@@ -11,7 +11,7 @@ import { readNextEventId } from '../journal-rows.ts';
 import { migrate } from '../migrations/migrate.ts';
 import type { Schema } from '../schema.ts';
 import { busyTimeoutMs, columnTypes, connectToRead, connectToWrite, kyselyOver } from './sqlite.ts';
-import { opening, reserveIndex, toDatabaseFailure } from './sqlite-files.ts';
+import { asking, opening, reserveIndex } from './sqlite-files.ts';
 import { fixPlans } from './sqlite-plans.ts';
 import { openSqliteWriter } from './sqlite-writer.ts';
 
@@ -66,7 +66,7 @@ async function open(o: Request): Promise<SqliteDatabase> {
       size: async () => ({
         bytes: statSync(o.path).size,
         walBytes: statSync(`${o.path}-wal`).size,
-        freePages: Number(reading.prepare('PRAGMA freelist_count').get()?.freelist_count),
+        freePages: asking(() => Number(reading.prepare('PRAGMA freelist_count').get()?.freelist_count)),
       }),
       space: createSpace({ path: o.path, connection, transact: writer.transact }),
       async close() {
@@ -91,7 +91,7 @@ function createGeneration(reading: DatabaseSync): Database['generation'] {
   let known: number | undefined;
   return async () => {
     if (known === undefined) {
-      known = Number(dataVersion.get()?.data_version);
+      known = asking(() => Number(dataVersion.get()?.data_version));
       setImmediate(() => {
         known = undefined;
       });
@@ -114,11 +114,13 @@ function createSpace(o: {
 
   return {
     shrink: (mostPages) =>
-      o.transact(async () => {
-        // A page of zero would be all of them.
-        if (mostPages > 0) connection.exec(`PRAGMA incremental_vacuum(${mostPages})`);
-        return number('freelist_count') * number('page_size');
-      }),
+      o.transact(async () =>
+        asking(() => {
+          // A page of zero would be all of them.
+          if (mostPages > 0) connection.exec(`PRAGMA incremental_vacuum(${mostPages})`);
+          return number('freelist_count') * number('page_size');
+        }),
+      ),
 
     async settle(leastBytes) {
       const wal = statSync(`${o.path}-wal`, { throwIfNoEntry: false });
@@ -126,9 +128,7 @@ function createSpace(o: {
       // Whoever reads meanwhile, a backup, must not hold the event loop until it has done so.
       connection.exec('PRAGMA busy_timeout = 0');
       try {
-        connection.exec(`PRAGMA wal_checkpoint(${mode})`);
-      } catch (error) {
-        throw toDatabaseFailure(error);
+        asking(() => connection.exec(`PRAGMA wal_checkpoint(${mode})`));
       } finally {
         connection.exec(`PRAGMA busy_timeout = ${busyTimeoutMs}`);
       }

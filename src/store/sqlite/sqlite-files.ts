@@ -100,6 +100,15 @@ export function toDatabaseFailure(error: unknown): unknown {
   return isStorage || isDamage ? new DatabaseFailure(error.message, { isDamage, cause: error }) : error;
 }
 
+/** @throws DatabaseFailure where `work` finds that the database file cannot be read or written */
+export function asking<T>(work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    throw toDatabaseFailure(error);
+  }
+}
+
 /** Does `work` with the database at `path`. @throws what explainOpening says */
 export async function opening<T>(path: string, work: () => T | Promise<T>): Promise<T> {
   try {
