@@ -22,6 +22,24 @@ async function lines({ store }: Opened, runId: string) {
   return (await store.logs.page(runId, { limit: 10_000 })).lines;
 }
 
+test('a run that another process has taken over is left to it, with its processes and its log', async () => {
+  const root = dataFolder();
+  const jobs = { wide: steps({ steps: [script('a'), script('b')] }, { a: told, b: told }) };
+  const opened = await openEngine(root, { jobs });
+  const runId = await opened.create('wide');
+  await expect.poll(async () => (await opened.messages(runId)).toSorted()).toEqual(['ready a', 'ready b']);
+
+  const { store } = opened;
+  await store.db.transact((tx) => store.steps.resume(tx, runId, 'another'));
+  tell(root, runId, 'a');
+  await expect.poll(() => opened.log.map(({ msg }) => msg)).toContain('another process has taken the run over');
+
+  // Nobody drives it: this process finds it again, and goes on.
+  tell(root, runId, 'b');
+  expect(await opened.finished(runId)).toMatchObject({ status: 'success' });
+  expect((await opened.messages(runId)).filter((message) => message.startsWith('done'))).toHaveLength(2);
+});
+
 test('steps that run side by side are resumed with the same attempts, the next epoch and nothing doubled', async () => {
   const root = dataFolder();
   const jobs = {

@@ -45,6 +45,7 @@ export async function abandonRun(driven: DrivenRun, runner: StepRunner, error: u
   if (error instanceof Superseded) {
     log.warn('another process has taken the run over');
     detach(driven, runner);
+    await atMost(finishingMs, withoutLog(driven, runLog.leave()));
     driven.markFinished();
     return;
   }
@@ -89,12 +90,14 @@ export async function detachRun(
   const isEnding = driven.phase === 'over' || runner.attempts().some((attempt) => attempt.hasEnded());
   if (isEnding) await atMost(finishingMs, settled());
   detach(driven, runner);
-  const released = driven.runLog
-    .release()
-    .catch((error: unknown) => driven.log.warn({ err: error }, 'the log of a run was left as it was'));
   // What hangs must keep neither the server from stopping nor the run's place from the next one.
-  await atMost(finishingMs, released);
+  await atMost(finishingMs, withoutLog(driven, driven.runLog.release()));
   driven.markFinished();
+}
+
+/** The run is left to another process, even if its log cannot be closed. */
+function withoutLog({ log }: DrivenRun, left: Promise<void>): Promise<void> {
+  return left.catch((error: unknown) => log.warn({ err: error }, 'the log of a run was left as it was'));
 }
 
 /** No step begins any more, and nobody watches how large the workspace is. */

@@ -25,6 +25,8 @@ export type RunLog = {
   readonly close: () => Promise<void>;
   /** Leaves the log open for the next start, which announces what could not be announced here. */
   readonly release: () => Promise<void>;
+  /** Leaves the log, and what is not announced yet, to the process that has taken the run over. */
+  readonly leave: () => Promise<void>;
 };
 
 export function createRunLog(o: {
@@ -75,6 +77,10 @@ export function createRunLog(o: {
       } finally {
         announcements.pause();
       }
+    },
+    async leave() {
+      announcements.pause();
+      await (await opening)?.release();
     },
   };
 }
