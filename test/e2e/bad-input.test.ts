@@ -3,6 +3,7 @@
 
 import { afterAll, afterEach, describe, expect } from 'vitest';
 import type { LogAnswer, ProblemAnswer } from '../support/answers.ts';
+import { expectWithin, msOf } from '../support/goes.ts';
 import { testWith } from '../support/host.ts';
 import { bash, node, python } from '../support/jobs.ts';
 import { startServer } from '../support/server.ts';
@@ -103,11 +104,14 @@ describe('requests', () => {
     expect(errors).toHaveLength(100);
     expect(errors.at(-1)).toMatchObject({ pointer: '/args/list/99', keyword: 'type' });
 
-    const startedAt = performance.now();
-    const most = await problemOf({ list: Array.from({ length: 520_000 }, () => 1) });
-    expect(performance.now() - startedAt).toBeLessThan(2_000);
-    expect(most.errors).toHaveLength(101);
-    expect(most.errors?.at(-1)).toEqual({ pointer: '', message: 'has 519900 more faults', keyword: 'more' });
+    const list = Array.from({ length: 520_000 }, () => 1);
+    await expectWithin(2_000, () =>
+      msOf(async () => {
+        const { errors: most } = await problemOf({ list });
+        expect(most).toHaveLength(101);
+        expect(most?.at(-1)).toEqual({ pointer: '', message: 'has 519900 more faults', keyword: 'more' });
+      }),
+    );
   });
 
   test('a name as long as half the body, over 200,000 values, costs neither seconds nor gigabytes', async () => {
