@@ -17,21 +17,29 @@ export const systemClock: SteadyClock = { now: Date.now, monotonicMs: () => perf
 const leastSetMs = 500;
 /** A process that was stopped between its two readings would take the pause for a clock that was set. */
 const longestReadingMs = 20;
+/** A reading that took longer says nothing, and is made again. */
+const mostReadings = 3;
 
-/** The same clock; `onSet` is told by how much the wall clock was set before anybody reads the new time. */
+/**
+ * The same clock; `onSet` is told by how much the wall clock was set before anybody reads the new time. Where no reading is
+ * quick enough to tell, the time goes on from the last one that was.
+ */
 export function watchWallClock(clock: SteadyClock, onSet: (byMs: number) => void): SteadyClock {
   let aheadMs = clock.now() - clock.monotonicMs();
   return {
     monotonicMs: clock.monotonicMs,
     now() {
-      const readFromMs = clock.monotonicMs();
-      const nowMs = clock.now();
-      const byMs = Math.round(nowMs - readFromMs - aheadMs);
-      if (Math.abs(byMs) >= leastSetMs && clock.monotonicMs() - readFromMs <= longestReadingMs) {
+      for (let reading = 0; reading < mostReadings; reading++) {
+        const readFromMs = clock.monotonicMs();
+        const nowMs = clock.now();
+        const byMs = Math.round(nowMs - readFromMs - aheadMs);
+        if (Math.abs(byMs) < leastSetMs) return nowMs;
+        if (clock.monotonicMs() - readFromMs > longestReadingMs) continue;
         aheadMs += byMs;
         onSet(byMs);
+        return nowMs;
       }
-      return nowMs;
+      return Math.round(aheadMs + clock.monotonicMs());
     },
   };
 }
