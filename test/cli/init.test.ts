@@ -64,7 +64,7 @@ test('flwd init names the job by its source', async () => {
   expect(outside).toMatchObject({
     stderr:
       'elsewhere/hello is in none of the sources in force (work/scripts): name its folder with --jobs, or in flwd.yaml\n' +
-      'next:\n  flwd hello --jobs elsewhere\n  flwd hello --help --jobs elsewhere\n  flwd test hello --jobs elsewhere\n',
+      'next:\n  flwd --jobs elsewhere hello\n  flwd --jobs elsewhere hello --help\n  flwd test hello --jobs elsewhere\n',
     code: 0,
   });
   expect(await flwd(dir, 'test', 'hello', '--jobs', 'elsewhere')).toMatchObject({ code: 0 });

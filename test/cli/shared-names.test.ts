@@ -55,19 +55,37 @@ test('every word after -- is the job’s, and every option before its name is fl
 
 test('an option after the job’s name that the job has as an argument is refused, and nothing runs', async () => {
   const { dir } = await createInstance(jobs);
-  const refusal = (option: string, command: string) =>
-    `--${option} is an option of flwd and an argument of the job: \`-- --${option}\` at the end gives it to the job, ` +
-    `\`flwd ${command} --${option}\` before the job's name to flwd`;
   expect(await flwd(dir, 'deploy', '--config', 'flwd.yaml', '--verbose')).toEqual({
     code: 2,
     stdout: '',
-    stderr: `${refusal('config', 'run')}\n${refusal('verbose', 'run')}\n`,
+    stderr:
+      'Both flwd and the job have `--config`. For the job, end the line with `-- --config VALUE`; ' +
+      'for flwd, write `flwd run --config VALUE deploy`.\n' +
+      'Both flwd and the job have `--verbose`. For the job, end the line with `-- --verbose`; ' +
+      'for flwd, write `flwd run --verbose deploy`.\n',
   });
   const schedule = ['schedules', 'add', 'deploy', '--cron', '0 3 * * *', '--args.config=a', '--json'];
   expect(await flwd(dir, '--data-dir', 'data', ...schedule)).toMatchObject({
     code: 2,
     stdout: '',
-    stderr: `${refusal('json', 'schedules add')}\n`,
+    stderr:
+      'Both flwd and the job have `--json`. For the job, end the line with `-- --json VALUE`; ' +
+      'for flwd, write `flwd schedules add --json deploy`.\n',
   });
   expect(await flwd(dir, 'runs')).toMatchObject({ stdout: '' });
+});
+
+test('a command that flwd prints for a job with an argument of such a name is not refused when it is typed', async () => {
+  const { dir } = await createInstance(jobs);
+  const words = ['deploy', '--args.config', 'prod'];
+  expect(await flwd(dir, '--config', 'flwd.yaml', 'deploy', 'prod')).toMatchObject({
+    code: 2,
+    stderr: expect.stringMatching(
+      /whose arguments are options: flwd --config flwd\.yaml deploy --args\.config prod\n$/,
+    ),
+  });
+  expect(await flwd(dir, '--config', 'flwd.yaml', ...words)).toMatchObject({
+    code: 0,
+    stdout: 'verbose false, json , config prod, help , to \n',
+  });
 });

@@ -5,7 +5,7 @@ import { chmodSync, constants, copyFileSync, existsSync, mkdirSync, mkdtempSync,
 import { tmpdir } from 'node:os';
 import { basename, dirname, join, relative, resolve } from 'node:path';
 import { errorCode } from '../../lib/error-code.ts';
-import type { Options } from '../command.ts';
+import { jobsDir, type Options } from '../command.ts';
 import { verbs } from '../command-line.ts';
 import { Refusal } from '../exit-code.ts';
 import { commandText } from '../session/command-text.ts';
@@ -62,12 +62,13 @@ export async function describeJob(
   if (found?.id === undefined) return;
   const { id } = found;
   const call = verbs.includes(id.split('/')[0] ?? '') ? ['run', id] : [id];
-  const rest = found.isOutside ? ['--jobs', found.source] : [];
+  const jobs = [...(options.get(jobsDir.name) ?? []), ...(found.isOutside ? [found.source] : [])];
+  const within = new Map([...options, [jobsDir.name, jobs]]);
   const lines = [
-    commandText(options, ...call, ...o.sample, ...rest),
-    commandText(options, ...call, '--help', ...rest),
+    commandText(within, ...call, ...o.sample),
+    commandText(within, ...call, '--help'),
     ...(files.some(({ name, text }) => name === 'tests.yaml' && /^- /m.test(String(text)))
-      ? [commandText(options, 'test', id, ...rest)]
+      ? [commandText(within, 'test', id)]
       : []),
   ];
   for (const line of ['next:', ...lines.map((line) => `  ${line}`)]) output.say(line);

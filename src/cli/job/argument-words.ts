@@ -87,14 +87,16 @@ export function readArguments(
 /** Options after the job's name that the job has as arguments too: nobody can tell whose was meant. */
 export function sharedWords(
   fields: readonly ArgumentField[],
-  { command, optionsAfterJob }: Pick<Call, 'command' | 'optionsAfterJob'>,
+  { command, operands, optionsAfterJob }: Pick<Call, 'command' | 'operands' | 'optionsAfterJob'>,
 ): WordError[] {
   return [...new Set(optionsAfterJob)].flatMap((name) => {
     const found = findField(fields, name);
     if (!found) return [];
+    const value = command.options.some((option) => option.name === name && option.value) ? ' VALUE' : '';
+    const forJob = found.field.kind === 'boolean' ? '' : ' VALUE';
     const message =
-      `--${name} is an option of flwd and an argument of the job: \`-- --${name}\` at the end gives it to the job, ` +
-      `\`flwd ${command.name} --${name}\` before the job's name to flwd`;
+      `Both flwd and the job have \`--${name}\`. For the job, end the line with \`-- --${name}${forJob}\`; ` +
+      `for flwd, write \`flwd ${command.name} --${name}${value} ${operands.join(' ')}\`.`;
     return [{ path: found.field.path, message }];
   });
 }

@@ -4,13 +4,17 @@
 import { instance, type Options } from '../command.ts';
 import { findCommand } from '../command-line.ts';
 
-/** `flwd runs run_01… --data-dir ./data`. @param words without `flwd`; what begins with `--` comes after the command */
+/**
+ * `flwd runs run_01… --data-dir ./data`. Before the name of a job, since behind it an option may be the job's (ADR 0035):
+ * `flwd --data-dir ./data report --month 7`. @param words without `flwd`; what begins with `--` comes after the command
+ */
 export function commandText(options: Options, ...words: readonly string[]): string {
   const { command } = findCommand(words);
   const given = instance
     .filter((option) => command.options.some(({ name }) => name === option.name))
     .flatMap(({ name }) => (options.get(name) ?? []).flatMap((value) => written(name, value)));
-  return [...(isCalledByNpx() ? ['npx'] : []), 'flwd', ...words, ...given].map(inShell).join(' ');
+  const after = command.isJobCall ? [...given, ...words] : [...words, ...given];
+  return [...(isCalledByNpx() ? ['npx'] : []), 'flwd', ...after].map(inShell).join(' ');
 }
 
 function written(name: string, value: string): string[] {
