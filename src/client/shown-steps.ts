@@ -15,8 +15,12 @@ export function inGroups(steps: readonly Step[]): Step[] {
 export const keptWords = 'kept from the earlier run';
 
 /** A rerun did not run this step again: the step has the times of the earlier run. */
-export function isKept(run: Pick<Run, 'created_at'>, { status, finished_at: finishedAt }: Step): boolean {
-  return status === 'success' && finishedAt !== null && Date.parse(finishedAt) < Date.parse(run.created_at);
+export function isKept(
+  { rerun_of: rerunOf, created_at: createdAt }: Pick<Run, 'rerun_of' | 'created_at'>,
+  { status, finished_at: finishedAt }: Pick<Step, 'status' | 'finished_at'>,
+): boolean {
+  if (rerunOf === null || status !== 'success' || finishedAt === null) return false;
+  return Date.parse(finishedAt) < Date.parse(createdAt);
 }
 
 /** The step whose log says why the run failed; null where it has no other step, or none of its own has failed. */

@@ -175,6 +175,7 @@ describe('the time of a step', () => {
   const ship = step('ship', { status: 'pending', needs: ['test'] });
   const skipped = step('tell', { status: 'skipped', needs: ['build'], finished_at: at(125) });
   const run = {
+    rerun_of: null,
     created_at: at(0),
     started_at: at(110),
     finished_at: null,

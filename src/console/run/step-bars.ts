@@ -5,7 +5,9 @@ import { durationWords } from '../../client/took.ts';
 import type { StepStatus } from '../../domain/run.ts';
 import { type Run, type Step, statusLooks } from '../words.ts';
 
-type RunTimes = Pick<Run, 'created_at' | 'started_at' | 'finished_at'> & { readonly steps: readonly Step[] };
+type RunTimes = Pick<Run, 'rerun_of' | 'created_at' | 'started_at' | 'finished_at'> & {
+  readonly steps: readonly Step[];
+};
 
 export type StepBar = {
   readonly look: 'waiting' | StepStatus;
