@@ -366,4 +366,21 @@ describe.each(engines)('artifacts on $engine', ({ open }) => {
     expect(await artifacts.get(ids[0] ?? '')).toMatchObject({ gone: true });
     expect(await artifacts.get(ids[2] ?? '')).toMatchObject({ gone: false });
   });
+
+  test('once the clock was set back, what expires or is old by it goes although newer ones went before', async () => {
+    const store = async (o: { createdAtMs?: number; expiresAtMs: number | null }): Promise<string> => {
+      const { id } = await stage(await aFile(`file${newId()}`), { id: newId() });
+      return add({ id, ...o });
+    };
+    await store({ createdAtMs: nowMs + 10_000, expiresAtMs: nowMs + 10_000 });
+    passedMs = 20_000;
+    await artifacts.expire(nowMs + 20_000, nowMs + 20_000, 100);
+    expect(await artifacts.removeExpired(nowMs + 20_000, 100)).toMatchObject({ seen: 1, removed: 1 });
+
+    passedMs = 2_000;
+    await store({ expiresAtMs: nowMs + 1_000 });
+    await store({ createdAtMs: nowMs + 1_000, expiresAtMs: null });
+    await artifacts.expire(nowMs + 1_500, nowMs + 2_000, 100);
+    expect(await artifacts.removeExpired(nowMs + 2_000, 100)).toMatchObject({ seen: 2, removed: 2 });
+  });
 });

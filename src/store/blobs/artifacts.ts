@@ -94,9 +94,19 @@ export function createArtifactStore(o: {
 }): ArtifactStore {
   const { blobs, clock } = o;
   const { read } = o.database;
-  /** How far this process has come; a new one begins at the oldest again. */
+  /** How far this process has come; a new one begins at the oldest again, and so does this one once the clock is set back. */
   let expiredUntil: { readonly created_at: number; readonly id: string } | undefined;
   let removedUntil: { readonly expires_at: number; readonly id: string } | undefined;
+  let lastNowMs = Number.NEGATIVE_INFINITY;
+
+  /** What is made after the clock was set back may be dated before the place that was reached. */
+  function beginAgainIfSetBack(nowMs: number): void {
+    if (nowMs < lastNowMs) {
+      expiredUntil = undefined;
+      removedUntil = undefined;
+    }
+    lastNowMs = nowMs;
+  }
 
   async function removeFiles(files: readonly WantedFile[]): Promise<{ removed: number; bytes: number }> {
     let removed = 0;
@@ -169,6 +179,7 @@ export function createArtifactStore(o: {
     takeRoom: createArtifactRoom({ read, storedBytes }),
 
     async expire(createdBeforeMs, nowMs, limit) {
+      beginAgainIfSetBack(nowMs);
       let query = read
         .selectFrom('artifacts')
         .select(['id', 'created_at', 'expires_at'])
@@ -192,6 +203,7 @@ export function createArtifactStore(o: {
     },
 
     async removeExpired(nowMs, limit) {
+      beginAgainIfSetBack(nowMs);
       let query = read
         .selectFrom('artifacts')
         .select(['id', 'expires_at', 'size_bytes as sizeBytes'])
