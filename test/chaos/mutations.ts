@@ -39,9 +39,9 @@ export const mutations: readonly Mutation[] = [
   },
   {
     name: "the spool's offset",
-    file: 'src/engine/run/output.ts',
-    text: 'spoolEnd = (await runLog.open()).spoolOffset(at);',
-    instead: 'spoolEnd = 0;',
+    file: 'src/engine/run/attempt/output.ts',
+    text: 'const spoolEnd = (await runLog.open()).spoolOffset(at);',
+    instead: 'const spoolEnd = 0;',
     breaks: 'log-is-exact',
   },
   {
