@@ -12,6 +12,8 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { ArtifactPattern } from '../../src/domain/job.ts';
 import { findArtifacts } from '../../src/exec/collect/collect.ts';
@@ -198,6 +200,28 @@ describe('a link', () => {
         '/workspace/artifacts/nothing is not there, or a link to nothing, and was left',
       ],
     });
+  });
+
+  test.each([
+    ['one folder', 'x/../'.repeat(800)],
+    ['many folders', Array.from({ length: 330 }, (_, n) => `x/${n}/../../`).join('')],
+  ])('by way of %s over and over is left, and holds up nobody', async (_what, detour) => {
+    for (let n = 0; n < 330; n++) mkdirSync(join(workspaceDir, `x/${n}`), { recursive: true });
+    write('end', 'content');
+    for (let n = 0; n < 38; n++) link(`l${n}`, `${detour}${n === 37 ? 'end' : `l${n + 1}`}`);
+    name({ path: 'l0' }, { path: 'l1' }, { path: 'end' });
+    const stalls = monitorEventLoopDelay({ resolution: 5 });
+    stalls.enable();
+    await delay(20);
+    const { files, warnings } = await find();
+    await delay(20);
+    stalls.disable();
+    expect(files.map(({ path }) => path)).toEqual(['/workspace/end']);
+    expect(warnings).toEqual([
+      '/workspace/l0 is not there, or a link to nothing, and was left',
+      '/workspace/l1 is not there, or a link to nothing, and was left',
+    ]);
+    expect(stalls.max / 1e6).toBeLessThan(250);
   });
 
   test('in place of the artifacts folder shows nothing of where it leads', async () => {

@@ -76,7 +76,7 @@ export async function findArtifacts(o: Workspace & { readonly namers: readonly N
       break;
     }
     await maybeYield();
-    const found = claim.found ?? resolvePath(o.workspaceDir, claim.path);
+    const found = claim.found ?? (await resolvePath(o.workspaceDir, claim.path, maybeYield));
     const error = found.kind === 'found' ? errorOfKind(found.stats) : errors[found.kind];
     if (found.kind !== 'found' || error) warn(`${toShown(claim.path)} ${error} and was left`, claim.namer ?? undefined);
     else if (!chosen.has(found.path)) chosen.set(found.path, { ...claim, ...found });

@@ -5,6 +5,7 @@ import { isUtf8 } from 'node:buffer';
 import { accessSync, closeSync, constants, fstatSync, openSync, readlinkSync, type Stats } from 'node:fs';
 import { errorCode } from '../../lib/error-code.ts';
 import { pathOnly } from '../../lib/files/mount-table.ts';
+import type { Yielder } from '../../lib/yielder.ts';
 import { entryOf, isWithin, pinFolder } from './pinned-folder.ts';
 
 /** Relative to the workspace. */
@@ -15,6 +16,8 @@ export type Resolved =
   | { readonly kind: 'outside' | 'missing' | 'unreadable' };
 
 const mostLinks = 40;
+/** No path that the kernel takes has more, and each costs the server several calls. */
+const mostSteps = 2_048;
 const workspaceName = 'workspace';
 const slash = 0x2f;
 
@@ -89,20 +92,27 @@ function lookAt<T>(workspaceDir: string, path: BytePath, look: (entry: Buffer) =
 
 /**
  * Follows a path from `/workspace`, or an absolute one, link by link, as it led inside the sandbox: a link to
- * `/workspace/a` means the workspace's `a`, and one to `/etc` never the host's.
+ * `/workspace/a` means the workspace's `a`, and one to `/etc` never the host's. What its links lead through counts as a
+ * part of it: a path that is too long with them is missing.
  */
-export function resolvePath(workspaceDir: string, path: BytePath): Resolved {
+export async function resolvePath(workspaceDir: string, path: BytePath, maybeYield: Yielder): Promise<Resolved> {
   const rest = toSteps(path.startsWith('/') ? asInSandbox(workspaceDir, path) : `/${workspaceName}/${path}`);
   const walked: string[] = [];
+  const folders = new Set<BytePath>();
   let links = 0;
+  let steps = 0;
   for (let step = rest.pop(); step !== undefined; step = rest.pop()) {
+    if (++steps > mostSteps) return { kind: 'missing' };
+    await maybeYield();
     if (step === '..') walked.pop();
     else walked.push(step);
     if (walked.length === 0) continue;
     if (walked[0] !== workspaceName) return { kind: 'outside' };
     const here = toBelow(walked);
+    if (folders.has(here)) continue;
     const found = statPath(workspaceDir, here);
     if (found.kind !== 'found') return found;
+    if (found.stats.isDirectory()) folders.add(here);
     if (!found.stats.isSymbolicLink()) continue;
     if (++links > mostLinks) return { kind: 'missing' };
     const target = lookAt(workspaceDir, here, (entry) => readlinkSync(entry, 'buffer'));
