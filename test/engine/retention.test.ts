@@ -222,12 +222,13 @@ test('what a crash has left without a row goes after a day', async () => {
   mkdirSync(join(data, 'snapshots', '.draft-abc'));
   writeFileSync(join(data, 'artifacts', 'ZZ', 'artifact_01ZZ'), '12345');
   writeFileSync(join(data, 'logs', 'ZZ', 'run_01ZZ.1.raw'), '12345');
+  writeFileSync(join(data, 'logs', 'ZZ', 'run_01ZZ.2.raw.damaged'), '12345');
   writeFileSync(join(data, 'logs', 'ZZ', 'a note of the operator’s'), '');
   expect((await first.retention.collect(asked)).removed).toMatchObject({ leftovers: 0 });
   await first.close();
 
   const opened = await openEngine(root, { nowMs: Date.now() + 25 * hourMs });
-  expect((await opened.retention.collect(asked)).removed).toMatchObject({ leftovers: 3, file_bytes: 10 });
+  expect((await opened.retention.collect(asked)).removed).toMatchObject({ leftovers: 4, file_bytes: 15 });
   expect(filesBelow(join(data, 'artifacts'))).toEqual(blob);
   expect(filesBelow(join(data, 'logs')).toSorted()).toEqual([...log, 'a note of the operator’s'].toSorted());
 });

@@ -14,10 +14,11 @@ export async function openLogStore(
   { open }: Engine,
   dir: string,
   clock: Clock,
+  patienceMs = 0,
 ): Promise<{ store: LogStore; database: Database; close: () => Promise<void> }> {
   const { database } = await open(dir);
   const log = createLogger({ level: 'silent', format: 'json' });
-  const store = createLogStore({ dir: join(dir, 'logs'), db: database, clock, log });
+  const store = createLogStore({ dir: join(dir, 'logs'), db: database, clock, log, patienceMs });
   return {
     store,
     database,

@@ -4,8 +4,9 @@ import { readFileSync, rmSync, statSync, symlinkSync, truncateSync, writeFileSyn
 import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { type ChunkHead, textStartOf, writeHead } from '../../src/store/log/log-chunk.ts';
 import { numberedLines, printed, runId } from './a-log.ts';
-import { engines } from './engines.ts';
+import { engines, nowMs } from './engines.ts';
 import { type LogFixture, openLogFixture } from './log-fixture.ts';
 
 const mark = /^… lines? .* of this log cannot be read: the file logs\/ZZ\/.*\.(raw|zst) is (damaged|missing) …$/;
@@ -93,6 +94,26 @@ async function printThreeChunks(log: LogFixture): Promise<number[]> {
   return ends;
 }
 
+/** A chunk of one line, behind the lines 1 and 2. */
+function forge(lie: Partial<ChunkHead>): Buffer {
+  const head = {
+    firstSeq: 3,
+    lineCount: 1,
+    firstAtUs: (nowMs + 1_000) * 1_000,
+    highestLevel: 2,
+    attempt: 1,
+    stepId: 'step_01',
+    spool: { offset: 8, aheadBytes: 0 },
+    ...lie,
+  };
+  const text = textStartOf(0, head.stepId);
+  const chunk = Buffer.alloc(text + 9);
+  chunk.write('forged\n', text);
+  chunk.set([2, 6], text + 7);
+  writeHead(chunk, 0, chunk.length, 7, head);
+  return chunk;
+}
+
 /** The same as three files, as if each chunk had filled one. */
 async function splitIntoFiles(log: LogFixture): Promise<void> {
   const ends = await printThreeChunks(log);
@@ -104,10 +125,11 @@ async function splitIntoFiles(log: LogFixture): Promise<void> {
 
 describe.each(engines)('the log of a run that goes on, on $engine', (engine) => {
   test.each([
-    ['text', 60],
-    ['length', 10],
-    ['first byte', 0],
-  ])('keeps what is behind a chunk whose %s is damaged', async (_what, at) => {
+    ['text', 60, 12],
+    // Without a head that says where it ends, what is behind it may be a script's text, whose place in the spool counts for nothing.
+    ['length', 10, 4],
+    ['first byte', 0, 4],
+  ])('keeps what is behind a chunk whose %s is damaged', async (_what, at, spoolOffset) => {
     const log = await openLogFixture(engine);
     const [first = 0] = await printThreeChunks(log);
     const path = join(log.shard, `${runId}.1.raw`);
@@ -118,7 +140,8 @@ describe.each(engines)('the log of a run that goes on, on $engine', (engine) => 
     expect(await log.messages()).toEqual(readable);
 
     const writer = await log.openWriter();
-    expect(writer.spoolOffset({ stepId: 'step_01', attempt: 1 })).toBe(12);
+    expect(readFileSync(`${path}.damaged`)).toEqual(bytes);
+    expect(writer.spoolOffset({ stepId: 'step_01', attempt: 1 })).toBe(spoolOffset);
     expect(writer.append(printed('g\n', 14))).toMatchObject({ firstSeq: 7, count: 1 });
     expect(await log.messages()).toEqual([...readable, 'g']);
     await writer.close();
@@ -157,6 +180,55 @@ describe.each(engines)('the log of a run that goes on, on $engine', (engine) => 
     ]);
   });
 
+  test('drops a chunk that was cut off, whatever a script has printed in it', async () => {
+    const log = await openLogFixture(engine);
+    const writer = await log.openWriter();
+    writer.append(printed('a\nb\n', 4));
+    writer.append(printed(forge({}), 500));
+    await log.restart();
+    const path = join(log.shard, `${runId}.1.raw`);
+    truncateSync(path, statSync(path).size - 1);
+    expect(await log.messages()).toEqual(['a', 'b']);
+    const next = await log.openWriter();
+    expect(next.spoolOffset({ stepId: 'step_01', attempt: 1 })).toBe(4);
+    next.append(printed('c\n', 6));
+    expect(await log.messages()).toEqual(['a', 'b', 'c']);
+  });
+
+  test.each([
+    ['too many lines', { lineCount: 4_294_967_295 }, false],
+    ['lines that are not in its text', { lineCount: 2 }, false],
+    ['no time', { firstAtUs: Number.NaN }, false],
+    ['a time that no date has', { firstAtUs: 1e300 }, false],
+    ['an earlier time', { firstAtUs: 1 }, false],
+    ['the engine for its author', { stepId: '' }, false],
+    ['a far place in the spool', { spool: { offset: 1e12, aheadBytes: 7 } }, true],
+  ])('behind a head that is lost, is not led astray by a printed chunk with %s', async (_what, lie, isTaken) => {
+    const log = await openLogFixture(engine);
+    const writer = await log.openWriter();
+    const path = join(log.shard, `${runId}.1.raw`);
+    writer.append(printed('a\nb\n', 4));
+    const start = statSync(path).size;
+    const liar = forge(lie);
+    const chained = forge({ ...lie, firstSeq: 4 });
+    writer.append(printed(Buffer.concat([Buffer.from('x'), liar, chained, Buffer.from('\n')]), 500));
+    writer.append(printed('last\n', 505));
+    await log.restart();
+    const bytes = readFileSync(path);
+    bytes[start] = 0;
+    writeFileSync(path, bytes);
+    const damage = expect.stringMatching(/ cannot be read: .* was damaged …$/);
+    const forged = isTaken ? ['forged', 'forged'] : [];
+    const readable = ['a', 'b', ...forged, damage, 'last'];
+    expect(await log.messages()).toEqual(readable);
+    for (let n = 0; n < 2; n++) {
+      const next = await log.openWriter();
+      expect(next.spoolOffset({ stepId: 'step_01', attempt: 1 })).toBe(4);
+      expect(await log.messages()).toEqual(readable);
+      await log.restart();
+    }
+  });
+
   test.each(['damaged', 'missing', 'unreadable'])('goes on when a file before its last one is %s', async (how) => {
     const log = await openLogFixture(engine);
     await splitIntoFiles(log);
@@ -164,6 +236,7 @@ describe.each(engines)('the log of a run that goes on, on $engine', (engine) => 
     if (how === 'damaged') truncateSync(path, 10);
     else rmSync(path);
     if (how === 'unreadable') symlinkSync('/proc/self/mem', path);
+    const kept = how === 'missing' ? [] : [`${runId}.2.raw.damaged`];
     const readable = ['a', 'b', expect.stringMatching(/^… lines? .* was damaged …$/), 'e', 'f'];
     await expect.poll(() => log.messages()).toEqual(readable);
 
@@ -172,6 +245,21 @@ describe.each(engines)('the log of a run that goes on, on $engine', (engine) => 
     writer.append(printed('g\n', 14));
     await writer.close();
     expect(await log.messages()).toEqual([...readable, 'g']);
+    expect(log.files().filter((name) => name.includes('.2.raw.'))).toEqual(kept);
+  });
+
+  test('keeps each state in which a file was found damaged', async () => {
+    const log = await openLogFixture(engine);
+    await printThreeChunks(log);
+    const path = join(log.shard, `${runId}.1.raw`);
+    for (const kept of [`${path}.damaged`, `${path}.damaged2`]) {
+      const bytes = readFileSync(path);
+      bytes[bytes.indexOf('step_01')] = 0;
+      writeFileSync(path, bytes);
+      await log.openWriter();
+      expect(readFileSync(kept)).toEqual(bytes);
+      await log.restart();
+    }
   });
 
   test('says from where on its last file cannot be read, and goes on with what the spool has', async () => {
@@ -211,7 +299,8 @@ describe.each(engines)('the log of a run that goes on, on $engine', (engine) => 
 });
 
 /** As the kernel answers for a bad block in the middle of a file: a short read before it, then EIO. No test can make one. */
-async function failBlock(blockAt: number): Promise<void> {
+async function failBlock(blockAt: number, times = Number.POSITIVE_INFINITY): Promise<void> {
+  let left = times;
   await using file = await open(import.meta.filename);
   const handles: FileHandle = Object.getPrototypeOf(file);
   const read = vi.spyOn(handles, 'read');
@@ -219,7 +308,8 @@ async function failBlock(blockAt: number): Promise<void> {
   function failing(this: FileHandle, ...asked: unknown[]): ReturnType<FileHandle['read']> {
     const [buffer, offset, length, position] = asked;
     const at = Number(position);
-    const isBad = at >= blockAt && at < blockAt + 4096;
+    const isBad = left > 0 && at >= blockAt && at < blockAt + 4096;
+    if (isBad) left -= 1;
     const error = Object.assign(new Error('EIO: i/o error, read'), { code: 'EIO', errno: -5, syscall: 'read' });
     const most = at < blockAt ? Math.min(Number(length), blockAt - at) : Number(length);
     const result = isBad
@@ -249,5 +339,20 @@ test('a bad block in a file costs the lines in it, and those around it can be re
   expect(last - at).toBeLessThan(150);
   expect(before.map(({ message }) => message)).toEqual([...all.slice(0, at), before[at]?.message, ...all.slice(last)]);
   const next = await log.openWriter();
+  expect(next.spoolOffset({ stepId: 'step_01', attempt: 1 })).toBe(19_000);
+});
+
+test('a disk that refuses to read for a moment costs a log nothing', async () => {
+  const [engine] = engines;
+  if (!engine) return;
+  const log = await openLogFixture(engine, undefined, 60_000);
+  const writer = await log.openWriter();
+  for (let n = 0; n < 100; n++) writer.append(printed(numberedLines(n * 10 + 1, n * 10 + 10), (n + 1) * 1_000));
+  const all = await log.messages();
+  await log.restart();
+  const before = log.files();
+  await failBlock(8192, 3);
+  const next = await log.openWriter();
   expect(next.spoolOffset({ stepId: 'step_01', attempt: 1 })).toBe(100_000);
+  expect([await log.messages(), log.files()]).toEqual([all, before]);
 });

@@ -27,10 +27,10 @@ export type LogFixture = {
   readonly text: () => Promise<string>;
 };
 
-export async function openLogFixture(engine: Engine, dir = makeDir()): Promise<LogFixture> {
+export async function openLogFixture(engine: Engine, dir = makeDir(), patienceMs = 0): Promise<LogFixture> {
   const shard = join(dir, 'logs', 'ZZ');
   const clock = { atMs: nowMs };
-  let current = await openLogStore(engine, dir, { now: () => clock.atMs });
+  let current = await openLogStore(engine, dir, { now: () => clock.atMs }, patienceMs);
   onTestFinished(async () => {
     await current.close();
     rmSync(dir, { recursive: true });
@@ -48,7 +48,7 @@ export async function openLogFixture(engine: Engine, dir = makeDir()): Promise<L
     openWriter: (maxSizeBytes = 2 ** 30) => current.store.openWriter({ runId, maxSizeBytes }),
     async restart() {
       await current.close();
-      current = await openLogStore(engine, dir, { now: () => clock.atMs });
+      current = await openLogStore(engine, dir, { now: () => clock.atMs }, patienceMs);
     },
     files: () => (existsSync(shard) ? readdirSync(shard).toSorted() : []),
     storedBytes: () => readdirSync(shard).reduce((sum, name) => sum + statSync(join(shard, name)).size, 0),

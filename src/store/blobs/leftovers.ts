@@ -11,6 +11,9 @@ export type Leftovers = {
   readonly remove: (beforeMs: number) => AsyncGenerator<{ removed: number; bytes: number }>;
 };
 
+/** A segment, or what a damaged one was before its log went on. */
+const logFile = /^run_\w+\.\d+\.(?:raw|zst)(?:\.mended|\.damaged\d*)?$/;
+
 export function createLeftovers(o: { readonly blobsDir: string; readonly database: Database }): Leftovers {
   const { read } = o.database;
 
@@ -31,7 +34,14 @@ export function createLeftovers(o: { readonly blobsDir: string; readonly databas
     const open = new Set(unfinished.map(({ id }) => id));
     const rows = await read.selectFrom('log_segments').select(['run_id', 'n']).where('run_id', 'in', runIds).execute();
     const indexed = new Set(rows.map((row) => `${row.run_id}.${row.n}`));
-    return new Set(names.filter((name) => open.has(runIdOf(name)) || indexed.has(segmentOf(name))));
+    const withLog = new Set(rows.map((row) => row.run_id));
+    return new Set(
+      names.filter((name) => {
+        if (open.has(runIdOf(name))) return true;
+        // Of a damaged file nothing may have been readable: then it has no row, but its log has.
+        return isDamaged(name) ? withLog.has(runIdOf(name)) : indexed.has(segmentOf(name));
+      }),
+    );
   }
 
   async function* removeIn(
@@ -64,13 +74,17 @@ export function createLeftovers(o: { readonly blobsDir: string; readonly databas
   return {
     async *remove(beforeMs) {
       yield* removeIn('artifacts', /^artifact_/, namedArtifacts, beforeMs);
-      yield* removeIn('logs', /^run_\w+\.\d+\.(?:raw|zst)$/, namedLogs, beforeMs);
+      yield* removeIn('logs', logFile, namedLogs, beforeMs);
     },
   };
 }
 
 function runIdOf(name: string): string {
   return name.split('.', 1)[0] ?? '';
+}
+
+function isDamaged(name: string): boolean {
+  return /\.damaged\d*$/.test(name);
 }
 
 function segmentOf(name: string): string {

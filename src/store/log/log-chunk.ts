@@ -35,6 +35,8 @@ export type Chunk = ChunkHead & {
 export const magic = 0xf1;
 /** Before the step id: magic, level, step id bytes, crc, chunk bytes, lines, text bytes, attempt, ahead, 3 doubles. */
 const fixedHeadBytes = 52;
+const unknownOffset = -1;
+const newline = 0x0a;
 
 /** A line's flags: the index of its level, and these. */
 export const levelBits = 0b0111;
@@ -71,7 +73,24 @@ export function writeHead(out: Buffer, start: number, end: number, textBytes: nu
   out.writeDoubleLE(head.firstSeq, start + 28);
   out.writeDoubleLE(head.firstAtUs, start + 36);
   out.writeDoubleLE(head.spool.offset, start + 44);
+  writeSum(out, start, end);
+}
+
+function writeSum(out: Buffer, start: number, end: number): void {
   out.writeUInt32LE(crc32(out.subarray(start + 8, end)), start + 4);
+}
+
+/** A copy of the chunk that says nothing about its spool. */
+export function withoutSpool({ file, start, end }: Chunk): Buffer {
+  const copy = Buffer.from(file.subarray(start, end));
+  copy.writeUInt32LE(0, 24);
+  copy.writeDoubleLE(unknownOffset, 44);
+  writeSum(copy, 0, copy.length);
+  return copy;
+}
+
+export function saysSpool({ spool }: ChunkHead): boolean {
+  return spool.offset !== unknownOffset;
 }
 
 export function readChunk(file: Buffer, start: number): Chunk {
@@ -112,9 +131,49 @@ export function isWholeChunk(file: Buffer, start: number): boolean {
 
 /** Whether a chunk begins there and ends in the file; its bytes are not looked at. */
 export function isWithin(file: Buffer, start: number): boolean {
-  if (start + fixedHeadBytes > file.length || file[start] !== magic) return false;
+  if (!hasHead(file, start)) return false;
   const end = chunkEnd(file, start);
   return end >= start + fixedHeadBytes && end <= file.length;
+}
+
+/** A line has flags and a length of one to five bytes. */
+const leastEntryBytes = 2;
+const mostEntryBytes = 6;
+
+/** Whether a chunk with such a text and so many lines has that length. */
+export function isInProportion({ start, textStart, textEnd, end, lineCount }: Chunk): boolean {
+  const tableBytes = end - textEnd;
+  return (
+    textStart >= start + fixedHeadBytes &&
+    textEnd - textStart >= lineCount &&
+    tableBytes >= lineCount * leastEntryBytes &&
+    tableBytes <= lineCount * mostEntryBytes
+  );
+}
+
+/** Whether the table fills what is behind the text, and its lines, each with its newline, the text. */
+export function fitsItsTable(chunk: Chunk): boolean {
+  if (!isInProportion(chunk)) return false;
+  const { file, textStart, textEnd, end, lineCount } = chunk;
+  let text = textStart;
+  let at = textEnd;
+  for (let n = 0; n < lineCount && at < end; n++) {
+    at += 1;
+    let shift = 1;
+    let byte: number;
+    do {
+      byte = file[at++] ?? 0;
+      text += (byte & 0x7f) * shift;
+      shift *= 128;
+    } while (byte >= 0x80 && at < end);
+    if (file[text++] !== newline) return false;
+  }
+  return at === end && text === textEnd;
+}
+
+/** Whether what begins there may be a chunk, whole or cut off. */
+export function hasHead(file: Buffer, start: number): boolean {
+  return start + fixedHeadBytes <= file.length && file[start] === magic;
 }
 
 /** Some of a chunk's lines: those with the indexes `from` to `until`, which is not among them, that `isWanted` says. */

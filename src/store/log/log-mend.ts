@@ -1,9 +1,20 @@
 // Finds the chunks that can be read in a plain log file, and puts a line that says so where lines are missing between them.
 
 import { open } from 'node:fs/promises';
+import { setTimeout as delay } from 'node:timers/promises';
 import { isUnreadable } from '../../lib/shortage.ts';
-import { type Chunk, isWholeChunk, isWithin, magic, readChunk } from './log-chunk.ts';
-import { isBehindGap, standInFor, standInFrom } from './log-stand-in.ts';
+import {
+  type Chunk,
+  fitsItsTable,
+  hasHead,
+  isInProportion,
+  isWholeChunk,
+  isWithin,
+  magic,
+  readChunk,
+  withoutSpool,
+} from './log-chunk.ts';
+import { isBehindGap, noStep, standInFor, standInFrom } from './log-stand-in.ts';
 
 /** Bytes of a place that the disk cannot read are zeros. */
 export type PlainFile = {
@@ -21,6 +32,7 @@ export type Mended = {
 };
 
 const blockBytes = 4096;
+const retryMs = 250;
 /** Larger than any chunk that has lines. */
 const mostChunkBytes = 512 * 2 ** 10;
 /** A line takes a newline and two bytes of the table. */
@@ -29,15 +41,17 @@ const leastLineBytes = 3;
 const mostTries = 1_000;
 
 /**
- * Node's readFile takes a read that ends before a bad place for the end of the file. What cannot be read twice is skipped.
+ * Node's readFile takes a read that ends before a bad place for the end of the file. What cannot be read twice is skipped,
+ * once `patienceMs` have passed: a controller that is reset answers again after seconds.
  * @throws the system's error unless it says that a part of the file cannot be read
  */
-export async function readPlain(path: string): Promise<PlainFile> {
+export async function readPlain(path: string, patienceMs = 0): Promise<PlainFile> {
   await using file = await open(path);
   const { size } = await file.stat();
   const bytes = Buffer.alloc(Math.max(1, size));
   let isBad = false;
   let failedAt = -1;
+  let patientUntilMs: number | undefined;
   for (let at = 0; at < bytes.length; ) {
     try {
       const { bytesRead } = await file.read(bytes, at, bytes.length - at, at);
@@ -45,7 +59,9 @@ export async function readPlain(path: string): Promise<PlainFile> {
       at += bytesRead;
     } catch (error) {
       if (!isUnreadable(error)) throw error;
-      if (failedAt === at) {
+      patientUntilMs ??= performance.now() + patienceMs;
+      if (performance.now() < patientUntilMs) await delay(retryMs);
+      else if (failedAt === at) {
         isBad = true;
         at += blockBytes - (at % blockBytes);
       } else failedAt = at;
@@ -69,9 +85,12 @@ export function fix(
     readonly nameBefore: string;
   },
 ): Mended {
+  const { through } = o;
+  const throughSeq = through?.lastSeq ?? Number.MAX_SAFE_INTEGER;
   const parts: Buffer[] = [];
   let lastSeq = o.afterSeq;
   let lastAtUs = o.afterAtUs;
+  let knownAtUs = o.afterAtUs;
   let end = 0;
   let copiedTo = 0;
 
@@ -80,19 +99,27 @@ export function fix(
     copiedTo = to;
   }
 
-  for (let chunk = chunkFrom(bytes, end, lastSeq); chunk; chunk = chunkFrom(bytes, end, lastSeq)) {
+  // From the first chunk that was searched for, what follows may be a script's as well.
+  let isSearched = false;
+  for (;;) {
+    const next: Chunk | 'cut off' | undefined = isSearched ? undefined : nextChunk(bytes, end, lastSeq);
+    if (next === 'cut off') break;
+    const chunk = next ?? searchChunk(bytes, end, { lastSeq, atUs: knownAtUs, throughSeq });
+    if (!chunk) break;
+    isSearched = !next;
     const { start, firstSeq, firstAtUs, lineCount } = chunk;
     const isGap = isBehindGap(chunk, lastSeq);
-    if (start > end || isGap) leaveOut(end, start);
+    if (isSearched || start > end || isGap) leaveOut(end, isSearched ? chunk.end : start);
     if (isGap) {
       const missing = { firstSeq: lastSeq + 1, lastSeq: firstSeq - 1, lastAtUs: firstAtUs - 1 };
       parts.push(standInFor(missing, start > 0 ? o.name : o.nameBefore, 'was damaged'));
     }
+    if (isSearched) parts.push(withoutSpool(chunk));
     lastSeq = Math.max(lastSeq, firstSeq + lineCount - 1);
     if (lineCount > 0) lastAtUs = firstAtUs + lineCount - 1;
+    if (next) knownAtUs = lastAtUs;
     end = chunk.end;
   }
-  const { through } = o;
   const isCut = through ? lastSeq < through.lastSeq : isBad && o.isLast && end < Math.max(1, bytes.length);
   if (isCut) {
     leaveOut(end, end);
@@ -108,27 +135,47 @@ export function fix(
   return { file: Buffer.concat(parts), wholeBytes: end, isDamaged };
 }
 
-/** The chunk at `from` or, where that is damaged, the next one that is whole. */
-function chunkFrom(bytes: Buffer, from: number, lastSeq: number): Chunk | undefined {
+/**
+ * The chunk at `from`, where one ends; if it is damaged, the first whole one behind it to which the heads of the damaged
+ * ones lead, past all that a script may have printed. 'cut off': there is nothing behind the one that is damaged.
+ */
+function nextChunk(bytes: Buffer, from: number, lastSeq: number): Chunk | 'cut off' | undefined {
   if (isWholeChunk(bytes, from)) return readChunk(bytes, from);
-  let tries = 0;
-  // Where the chunk itself says that it ends, before any place in its text: a script may print what looks like a chunk.
-  if (isWithin(bytes, from)) {
-    const { end } = readChunk(bytes, from);
-    if (isLaterChunk(bytes, end, from, lastSeq)) return readChunk(bytes, end);
-  }
-  for (let at = bytes.indexOf(magic, from + 1); at >= 0 && tries < mostTries; at = bytes.indexOf(magic, at + 1)) {
-    if (!isWithin(bytes, at)) continue;
-    const { end, firstSeq, lineCount } = readChunk(bytes, at);
-    if (end - at > mostChunkBytes || lineCount === 0 || !isPossible(firstSeq, at - from, lastSeq)) continue;
-    tries += 1;
-    if (isWholeChunk(bytes, at)) return readChunk(bytes, at);
+  for (let at = from; hasHead(bytes, at); ) {
+    const damaged = readChunk(bytes, at);
+    const { firstSeq, firstAtUs, end } = damaged;
+    if (firstSeq <= lastSeq || !Number.isSafeInteger(firstSeq) || !Number.isSafeInteger(firstAtUs)) return undefined;
+    if (end - at > mostChunkBytes || !isInProportion(damaged)) return undefined;
+    if (end >= bytes.length) return 'cut off';
+    if (isWholeChunk(bytes, end) && isPossible(readChunk(bytes, end).firstSeq, end - from, lastSeq))
+      return readChunk(bytes, end);
+    if (!fitsItsTable(damaged)) return undefined;
+    at = end;
   }
   return undefined;
 }
 
-function isLaterChunk(bytes: Buffer, at: number, from: number, lastSeq: number): boolean {
-  return isWholeChunk(bytes, at) && isPossible(readChunk(bytes, at).firstSeq, at - from, lastSeq);
+/**
+ * The first place that looks like a chunk of lines behind the last one. It may be in the text of a damaged chunk, printed by
+ * a script.
+ */
+function searchChunk(
+  bytes: Buffer,
+  from: number,
+  known: { readonly lastSeq: number; readonly atUs: number; readonly throughSeq: number },
+): Chunk | undefined {
+  let tries = 0;
+  for (let at = bytes.indexOf(magic, from); at >= 0 && tries < mostTries; at = bytes.indexOf(magic, at + 1)) {
+    if (!isWithin(bytes, at)) continue;
+    const chunk = readChunk(bytes, at);
+    const { end, firstSeq, lineCount, firstAtUs, stepId } = chunk;
+    if (end - at > mostChunkBytes || lineCount === 0 || stepId === noStep || !isInProportion(chunk)) continue;
+    if (!isPossible(firstSeq, at - from, known.lastSeq) || firstSeq + lineCount - 1 > known.throughSeq) continue;
+    if (!Number.isSafeInteger(firstAtUs) || firstAtUs < known.atUs) continue;
+    tries += 1;
+    if (isWholeChunk(bytes, at) && fitsItsTable(chunk)) return chunk;
+  }
+  return undefined;
 }
 
 /** The damaged bytes between held no more lines than fit into them. */

@@ -1,7 +1,8 @@
 // What an earlier process left of a log: indexed segments, and behind them plain files whose last chunk may be half written.
 
 import { existsSync } from 'node:fs';
-import { rename, rm, truncate, writeFile } from 'node:fs/promises';
+import { link, rename, rm, truncate, writeFile } from 'node:fs/promises';
+import { basename } from 'node:path';
 import { errorCode } from '../../lib/error-code.ts';
 import type { Logger } from '../../lib/logger.ts';
 import type { Database } from '../database.ts';
@@ -46,29 +47,38 @@ export async function readSegments(dir: string, db: Database, runId: string): Pr
 
 /**
  * Drops the half-written end of a file: the spool still has it. A file that is damaged elsewhere is written again, with a
- * line that says which lines are missing.
+ * line that says which lines are missing; what it was is kept beside it.
  */
-export async function resumeLog(o: { dir: string; db: Database; runId: string; log: Logger }): Promise<Resumed> {
+export async function resumeLog(o: {
+  readonly dir: string;
+  readonly db: Database;
+  readonly runId: string;
+  readonly log: Logger;
+  /** How long a disk that cannot read a file is asked again before the file is taken for damaged. */
+  readonly patienceMs: number;
+}): Promise<Resumed> {
   const { dir, runId, log } = o;
   const indexed = await readIndex(o.db, runId);
   const last = indexed.at(-1);
   if (last?.encoding === 'zstd') await rm(segmentPath(dir, runId, last.n, 'raw'), { force: true });
   const state = await stateBehind(indexed, o);
   const plain: Segment[] = [];
-  for await (const left of plainFiles(dir, runId, (last?.n ?? 0) + 1)) {
+  for await (const left of plainFiles(dir, runId, (last?.n ?? 0) + 1, o.patienceMs)) {
     const { n, bytes } = left;
     const { segment, fixed } = resumeSegment(runId, left, state);
     const path = segmentPath(dir, runId, n, 'raw');
     const about = { run_id: runId, file: plainNames(runId, n).name };
-    if (fixed.isDamaged) log.error(about, 'a file of a log is damaged; what can be read of it is kept');
-    else if (fixed.wholeBytes < bytes.length)
-      log.warn({ ...about, dropped_bytes: bytes.length - fixed.wholeBytes }, halfWritten);
-    if (segment.lastSeq < segment.firstSeq) {
-      await rm(path);
-      continue;
+    const hasLines = segment.lastSeq >= segment.firstSeq;
+    const isCut = fixed.wholeBytes < bytes.length;
+    if (fixed.isDamaged || left.isUnreadable || (isCut && !left.isLast)) {
+      const kept = await keepDamaged(path, hasLines ? fixed.file : undefined);
+      log.error({ ...about, kept_as: basename(kept) }, 'a file of a log is damaged; what can be read of it is used');
+    } else {
+      if (isCut) log.warn({ ...about, dropped_bytes: bytes.length - fixed.wholeBytes }, halfWritten);
+      if (!hasLines) await rm(path);
+      else if (isCut) await truncate(path, fixed.wholeBytes);
     }
-    if (fixed.isDamaged) await replace(path, fixed.file);
-    else if (fixed.wholeBytes < bytes.length) await truncate(path, fixed.wholeBytes);
+    if (!hasLines) continue;
     plain.push(segment);
   }
   return { state, indexed, plain };
@@ -79,19 +89,38 @@ const halfWritten = 'the end of a log file is no whole chunk and was dropped';
 type LeftFile = PlainFile & { readonly n: number; readonly isLast: boolean };
 
 /** One that is missing, with another behind it, is passed over. */
-async function* plainFiles(dir: string, runId: string, firstN: number): AsyncGenerator<LeftFile> {
+async function* plainFiles(dir: string, runId: string, firstN: number, patienceMs = 0): AsyncGenerator<LeftFile> {
   for (let n = firstN; ; n++) {
-    const plain = await readPlain(segmentPath(dir, runId, n, 'raw')).catch(ignoreMissing);
+    const plain = await readPlain(segmentPath(dir, runId, n, 'raw'), patienceMs).catch(ignoreMissing);
     const isLast = !existsSync(segmentPath(dir, runId, n + 1, 'raw'));
     if (plain) yield { ...plain, n, isLast };
     else if (isLast) return;
   }
 }
 
-async function replace(path: string, content: Buffer): Promise<void> {
+/**
+ * Keeps a file under another name, which it returns: more of it may be read by other means, or once the disk is sound. Its
+ * own name is never without a file if there is `content` to put in its place.
+ */
+async function keepDamaged(path: string, content: Buffer | undefined): Promise<string> {
   const written = `${path}.mended`;
-  await writeFile(written, content, { mode: 0o600, flush: true });
-  await rename(written, path);
+  if (content) await writeFile(written, content, { mode: 0o600, flush: true });
+  const kept = await linkBeside(path);
+  if (content) await rename(written, path);
+  else await rm(path);
+  return kept;
+}
+
+async function linkBeside(path: string): Promise<string> {
+  for (let n = 1; ; n++) {
+    const kept = `${path}.damaged${n > 1 ? n : ''}`;
+    try {
+      await link(path, kept);
+      return kept;
+    } catch (error) {
+      if (errorCode(error) !== 'EEXIST') throw error;
+    }
+  }
 }
 
 /**

@@ -1,7 +1,7 @@
 // How far a log is: what its writer goes on from, and what stands at the start of each segment in a chunk without lines,
 // so that a later process needs to read the last segment alone.
 
-import { type Chunk, readChunk, type SpoolPosition, spoolKey, textStartOf, writeHead } from './log-chunk.ts';
+import { type Chunk, readChunk, type SpoolPosition, saysSpool, spoolKey, textStartOf, writeHead } from './log-chunk.ts';
 import { noStep } from './log-stand-in.ts';
 
 export type LogState = {
@@ -60,7 +60,7 @@ export function advance(state: LogState, chunk: Chunk): void {
   state.lastSeq = chunk.firstSeq + chunk.lineCount - 1;
   state.lastAtUs = chunk.firstAtUs + chunk.lineCount - 1;
   state.textBytes += chunk.textEnd - chunk.textStart;
-  if (chunk.stepId !== noStep) state.spool.set(spoolKey(chunk), chunk.spool);
+  if (chunk.stepId !== noStep && saysSpool(chunk)) state.spool.set(spoolKey(chunk), chunk.spool);
 }
 
 /** Takes all of a file's chunks; the file must be whole. */

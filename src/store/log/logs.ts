@@ -55,13 +55,18 @@ export type LogStore = {
 
 /** Each may take some 10 MiB while it is read, and a caller may ask for hundreds. */
 const pagesAtATime = 4;
+/** Longer than most resets of a controller take. */
+const usualPatienceMs = 5_000;
 
-export function createLogStore(o: {
+type LogStoreParts = {
   readonly dir: string;
   readonly db: Database;
   readonly clock: Clock;
   readonly log: Logger;
-}): LogStore {
+  readonly patienceMs?: number;
+};
+
+export function createLogStore(o: LogStoreParts): LogStore {
   const { dir, db, clock, log } = o;
   const encode = createChunkEncoder();
   const withLimit = createLimit(pagesAtATime);
@@ -101,7 +106,7 @@ export function createLogStore(o: {
   const store: LogStore = {
     async openWriter({ runId, maxSizeBytes }) {
       invariant(!open.has(runId), 'a log has one writer at a time');
-      const { state, indexed, plain } = await resumeLog({ dir, db, runId, log });
+      const { state, indexed, plain } = await resumeLog({ patienceMs: usualPatienceMs, ...o, runId });
       const file = openLogFile({ dir, runId, db, log, indexed, plain });
       const writer = createLogWriter({
         file,
