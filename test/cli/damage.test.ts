@@ -1,6 +1,16 @@
 // Files of the data dir that are damaged, cut short or gone: what reads them says so, and goes on with the rest.
 
-import { existsSync, globSync, openSync, rmSync, statSync, truncateSync, writeSync } from 'node:fs';
+import {
+  existsSync,
+  globSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { describe, expect } from 'vitest';
@@ -133,6 +143,7 @@ test('backup and doctor name what is damaged, and the backup has the rest', asyn
   const idOf = (run: { run_id: string }): string => artifacts.find(({ run_id: id }) => id === run.run_id)?.id ?? '';
   await server.stop();
   expect(await flwd(dir, 'doctor')).toMatchObject({ code: 0 });
+  const whole = readFileSync(fileOf(dataDir, `artifacts/*/${idOf(changed)}`));
   overwrite(fileOf(dataDir, `artifacts/*/${idOf(changed)}`), 0, 4);
   rmSync(fileOf(dataDir, `artifacts/*/${idOf(gone)}`));
   rmSync(fileOf(dataDir, `logs/*/${gone.run_id}.1.raw`));
@@ -163,7 +174,8 @@ test('backup and doctor name what is damaged, and the backup has the rest', asyn
   expect(after.stdout).toContain(
     `the artifact ${idOf(changed)} ("note.txt") has other bytes than were stored (as it was in the backup)`,
   );
-  rmSync(fileOf(place, `artifacts/*/${idOf(changed)}`));
+  // Put back as it was stored, although the backup had it damaged.
+  writeFileSync(fileOf(place, `artifacts/*/${idOf(changed)}`), whole);
   expect((await flwd(dir, 'doctor', '--data-dir', place)).stdout).not.toContain('as it was in the backup');
 });
 

@@ -41,7 +41,10 @@ export type DamagedFile = {
   readonly what: string;
 };
 
-/** In the data dir: what a restore has brought back damaged. */
+/** A file that a restore has brought back as it was, damaged: no longer, once it has other bytes than these. */
+export type RestoredDamage = DamagedFile & { readonly sha256: string };
+
+/** In the data dir: a list of `RestoredDamage`. */
 export const restoredDamageFile = 'restored-damage.json';
 
 const chunkBytes = 256 * 1024;

@@ -11,12 +11,12 @@ import { assertKnownSchema } from '../migrations/migrate.ts';
 import type { Places } from './backup.ts';
 import {
   copyFile,
-  type DamagedFile,
   databaseFile,
   isKeyFile,
   keyFiles,
   type Manifest,
   manifestFile,
+  type RestoredDamage,
   readSums,
   restoredDamageFile,
   sumOf,
@@ -63,8 +63,11 @@ export async function restoreBackup({ places, source, force, onProgress }: Resto
   }
   onProgress('copying');
   const opened = new Set<string>();
-  for await (const { path } of readSums(source)) {
+  const { damaged = [] } = manifest;
+  const restoredDamage: RestoredDamage[] = [];
+  for await (const { path, sha256 } of readSums(source)) {
     if (path === databaseFile) continue;
+    for (const file of damaged) if (file.name === path) restoredDamage.push({ ...file, sha256 });
     const target = targetOf(path, places);
     if (isKeyFile(path)) await rm(target, { force: true });
     await copyFile(join(source, path), target);
@@ -77,8 +80,7 @@ export async function restoreBackup({ places, source, force, onProgress }: Resto
   await rm(draft, { force: true });
   await copyFile(join(source, databaseFile), draft);
   const found = await prepareDatabase(draft, places);
-  const { damaged = [] } = manifest;
-  await keepDamage(places, damaged);
+  await keepDamage(places, restoredDamage);
   await syncDisk(places.dataDir);
   // Last: before it there is no instance, and after it a whole one.
   await rename(draft, places.dbPath);
@@ -188,7 +190,7 @@ function countTokens(database: DatabaseSync): number {
 }
 
 /** For `flwd doctor`: bytes that were changed have the size that the database says. */
-async function keepDamage({ dataDir }: Places, damaged: readonly DamagedFile[]): Promise<void> {
+async function keepDamage({ dataDir }: Places, damaged: readonly RestoredDamage[]): Promise<void> {
   const path = join(dataDir, restoredDamageFile);
   if (damaged.length === 0) await rm(path, { force: true });
   else await writeFile(path, JSON.stringify(damaged), { mode: 0o600 });

@@ -8,7 +8,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { errorCode } from '../../lib/error-code.ts';
 import { shardOf } from '../../lib/ids.ts';
 import { isUnreadable } from '../../lib/shortage.ts';
-import { type DamagedFile, restoredDamageFile } from '../backup/backup-files.ts';
+import { type RestoredDamage, restoredDamageFile, sumOf } from '../backup/backup-files.ts';
 import { removalMs } from '../log/log-damage.ts';
 import { segmentPath } from '../log/log-segment.ts';
 import { busyTimeoutMs } from './sqlite.ts';
@@ -80,7 +80,7 @@ export async function examineStore(o: {
       if (size !== undefined) return [{ path, what: `${path} has ${size} bytes instead of ${bytes}` }];
       return isKept() ? [{ path, what: `${path} is missing` }] : [];
     });
-    for (const restored of restoredDamage(o))
+    for (const restored of await restoredDamage(o))
       if (!damaged.some(({ path }) => path === restored.path)) damaged.push(restored);
     const more = damaged.length - mostDamaged;
     const shown = [...damaged.slice(0, mostDamaged).map(({ what }) => what), ...(more > 0 ? [`and ${more} more`] : [])];
@@ -90,14 +90,25 @@ export async function examineStore(o: {
   }
 }
 
-/** What a restore brought back as it was, damaged, and retention has not removed since. */
-function restoredDamage(o: { readonly dataDir: string; readonly logsDir: string }): { path: string; what: string }[] {
+/** What a restore brought back damaged, and is as it was brought back. */
+async function restoredDamage(o: {
+  readonly dataDir: string;
+  readonly logsDir: string;
+}): Promise<{ path: string; what: string }[]> {
   const listed = join(o.dataDir, restoredDamageFile);
   if (!existsSync(listed)) return [];
-  const damaged: readonly DamagedFile[] = JSON.parse(readFileSync(listed, 'utf8'));
-  return damaged
-    .map(({ name, what }) => ({ path: join(dirname(o.logsDir), name), what: `${what} (as it was in the backup)` }))
-    .filter(({ path }) => existsSync(path));
+  const files: readonly RestoredDamage[] = JSON.parse(readFileSync(listed, 'utf8'));
+  const damaged: { path: string; what: string }[] = [];
+  for (const { name, what, sha256 } of files) {
+    const path = join(dirname(o.logsDir), name);
+    try {
+      if ((await sumOf(path)).sha256 === sha256) damaged.push({ path, what: `${what} (as it was in the backup)` });
+    } catch (error) {
+      if (isUnreadable(error)) damaged.push({ path, what: `${path} cannot be read` });
+      else if (errorCode(error) !== 'ENOENT') throw error;
+    }
+  }
+  return damaged;
 }
 
 function sizeOf(path: string): number | 'unreadable' | undefined {
