@@ -337,7 +337,7 @@ export const keys = {
     path,
     ({ dataDir }) => join(dataDir, 'notify.key'),
     '`notify.key` in the data dir',
-    'The keys that sign notices, `whsec_…`, one a line; made at the first start',
+    'The keys that sign notifications, `whsec_…`, one a line; made at the first start',
   ),
 
   'aliases[].from': required(jobId, 'A job’s id'),

@@ -213,7 +213,7 @@ export const operations = {
     tag: 'Runs',
     summary: 'Who was told of the end of a run, and how that went',
     scope: 'runs:read',
-    answers: [json(200, runSchemas.notificationList, 'Notices, in the order of the job’s `notify`')],
+    answers: [json(200, runSchemas.notificationList, 'Notifications, in the order of the job’s `notify`')],
     problems: ['run-not-found'],
   },
   cancelRun: {

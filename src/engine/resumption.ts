@@ -140,7 +140,7 @@ function toResumeContext(o: Surroundings, addPending: ResumeContext['addPending'
     async setAside(stored, error) {
       log.error({ err: error, run_id: stored.run.run_id }, 'a run is set aside as failed');
       await register.drop(stored.run.run_id);
-      const message = 'the run could not be taken up after a restart; the server log says why';
+      const message = 'the run could not be resumed after a restart; the server log says why';
       await endWithoutController(stored, { reason: 'lost', message }, ending);
     },
   };

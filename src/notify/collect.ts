@@ -79,7 +79,7 @@ export async function collectNotifications(
 
   function report(error: unknown): void {
     // That it cannot write at present, the store has said already.
-    if (!isStorageError(error)) log.error({ err: error }, 'runs that have ended could not be looked at for notices');
+    if (!isStorageError(error)) log.error({ err: error }, 'ended runs could not be looked at for notifications');
   }
 
   while (!signal.aborted) {

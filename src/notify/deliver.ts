@@ -83,7 +83,7 @@ export function startDelivery(o: Parts, signal: AbortSignal): Delivery {
     } catch (error) {
       if (signal.aborted) return;
       if (!isStorageError(error))
-        log.error({ err: error, notice_id: notification.id }, 'a notice could not be delivered');
+        log.error({ err: error, notice_id: notification.id }, 'a notification could not be delivered');
       await delay(againMs, undefined, { signal }).catch(() => undefined);
     }
   }
@@ -95,7 +95,7 @@ export function startDelivery(o: Parts, signal: AbortSignal): Delivery {
     const { status, attempts, error } = settled;
     o.onOutcome(status === 'pending' ? 'retried' : status);
     if (status === 'failed')
-      log.warn({ run_id: runId, notice_id: id, origin, attempts, error }, 'a notice was given up');
+      log.warn({ run_id: runId, notice_id: id, origin, attempts, error }, 'a notification was given up');
   }
 
   async function run(): Promise<void> {
@@ -107,7 +107,7 @@ export function startDelivery(o: Parts, signal: AbortSignal): Delivery {
         const nextAtMs = await notifications.nextDueAtMs(nowMs);
         if (nextAtMs !== null) timer = setTimeout(wake.raise, Math.min(toTimerDelay(nextAtMs - nowMs), lookEveryMs));
       } catch (error) {
-        log.error({ err: error }, 'notices that are due could not be read');
+        log.error({ err: error }, 'notifications that are due could not be read');
         timer = setTimeout(wake.raise, againMs);
       }
       await wake.raised();

@@ -23,7 +23,7 @@ export function createDueClock(o: {
     // In this very turn: what is written with the new time is written after this.
     const move = () => store.db.transact((tx) => store.notifications.moveDues(tx, byMs));
     const moved = retryShortage(move, { isPassing: isStorageError, signal }).catch((error: unknown) => {
-      if (!signal.aborted) log.error({ err: error }, 'notices could not be moved with the clock');
+      if (!signal.aborted) log.error({ err: error }, 'notifications could not be moved with the clock');
     });
     moving = Promise.all([moving, moved]).then(() => undefined);
   });

@@ -28,7 +28,7 @@ export function openSigner(keyFile: string): Signer {
   const keys = lines.map(readKey).filter((key) => key !== undefined);
   if (keys.length === 0 || keys.length < lines.length) {
     throw new StartError(
-      `${keyFile} holds no keys for notices: each line must be whsec_ and ${fewestBytes} to ${mostBytes} bytes in base64; restore it from a backup, or remove it to get a new one`,
+      `${keyFile} holds no keys for notifications: each line must be whsec_ and ${fewestBytes} to ${mostBytes} bytes in base64; restore it from a backup, or remove it to get a new one`,
     );
   }
   return {

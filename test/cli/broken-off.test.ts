@@ -51,7 +51,7 @@ test('a run is left where its server is gone: that is said, and Ctrl-C ends the 
   const { code, stderr } = await ended;
   expect(code).toBe(130);
   expect(stderr).toMatch(
-    /it could not be cancelled: No server can be reached .*\nrun_\w+ is left as it is; flwd cancel/,
+    /it could not be cancelled: No server can be reached .*\nrun_\w+ is still running; `flwd cancel/,
   );
 });
 

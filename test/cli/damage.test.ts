@@ -162,13 +162,15 @@ test('backup and doctor name what is damaged, and the backup has the rest', asyn
   expect(doctor.code).toBe(1);
   expect(doctor.stdout).toMatch(/^fail {2}stored files .*is missing/m);
   expect(doctor.stdout).toMatch(/ has \d+ bytes instead of \d+/);
-  expect(doctor.stdout).toMatch(/\n1 check failed: stored files\. What to do is said above\.\n$/);
+  expect(doctor.stdout).toMatch(/\n1 check failed: stored files\. The table above says how to fix it\.\n$/);
 
   const place = join(createFolder(), 'data');
   const restored = await flwd(dir, 'restore', copy, '--data-dir', place);
   expect(restored.code).toBe(1);
   for (const line of stderr.split('\n').slice(0, 4)) expect(restored.stderr).toContain(`${line}\n`);
-  expect(restored.stderr).toContain('4 files were damaged or missing when the backup was taken; all else is restored.');
+  expect(restored.stderr).toContain(
+    '4 files were already damaged or missing when the backup was taken. Everything else was restored.',
+  );
   const after = await flwd(dir, 'doctor', '--data-dir', place);
   expect(after.code).toBe(1);
   expect(after.stdout).toContain(

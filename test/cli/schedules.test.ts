@@ -18,7 +18,9 @@ test.each([false, true])(
     const server = await instance.serve();
     if (!isServed) await server.stop();
     const { dir, dataDir } = instance;
-    const note = isServed ? '' : `no server has ${dataDir}: schedules start nothing until flwd serve runs\n`;
+    const note = isServed
+      ? ''
+      : `No server is running on ${dataDir}: schedules start nothing until you run \`flwd serve\`.\n`;
     const words = ['--cron', '0 3 * * *', '--timezone', 'Europe/Berlin', '--label', 'team=ops', '--target', '/srv'];
     const added = await flwd(dir, 'schedules', 'add', 'backup', 'daily', ...words, '--catch-up', 'last');
     expect(added).toMatchObject({ code: 0, stdout: expect.stringMatching(/^\S+\n$/) });

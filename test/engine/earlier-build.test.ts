@@ -75,7 +75,7 @@ test('its running run ends with its processes, its waiting one starts, and its e
   expect(await next.finished(running)).toMatchObject({
     status: 'failed',
     reason: 'lost',
-    error: { message: 'the run could not be taken up after a restart; the server log says why' },
+    error: { message: 'the run could not be resumed after a restart; the server log says why' },
     termination: { signals: [{ signal: 'TERM' }], remaining: 0 },
     steps: [{ step_id: 'step_01', status: 'failed', reason: 'lost' }],
   });

@@ -260,7 +260,7 @@ test('a run whose record cannot be read is set aside with its reason, and the ot
   expect(await next.finished(broken)).toMatchObject({
     status: 'failed',
     reason: 'lost',
-    error: { message: 'the run could not be taken up after a restart; the server log says why' },
+    error: { message: 'the run could not be resumed after a restart; the server log says why' },
   });
   expect(processesWith(join(root, 'data', 'runs', broken))).toEqual([]);
   expect(await next.finished(waiting[0] ?? '')).toMatchObject({ status: 'failed', reason: 'start_failed' });

@@ -159,7 +159,7 @@ test('after 15 attempts a notification is given up, with one line in the log tha
   opened.time.nowMs = startMs + 5_000;
   await notificationWhen(opened, runId, { status: 'failed', attempts: 15, next_attempt_at: null });
   await when(() => expect(opened.notifier.outcomes).toEqual({ delivered: 0, retried: 1, failed: 1 }));
-  const lines = opened.log.filter(({ msg }) => msg === 'a notice was given up');
+  const lines = opened.log.filter(({ msg }) => msg === 'a notification was given up');
   expect(lines).toEqual([
     expect.objectContaining({ run_id: runId, origin: receiver.url, attempts: 15, error: 'the answer was 503' }),
   ]);

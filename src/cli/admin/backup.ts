@@ -36,8 +36,8 @@ export async function run(options: Options, operands: readonly string[], call: C
   if (missing > 0) lines.push(`${missing} were removed by retention meanwhile and are not in it`);
   lines.push(
     includesKey
-      ? 'secret.key and notify.key are in it: whoever has them can read the secrets, and sign notices'
-      : 'secret.key and notify.key are not in it (--include-key): keep a copy elsewhere, or stored secrets and secret arguments are lost, and receivers of notices need a new key',
+      ? 'secret.key and notify.key are in it: whoever has them can read the secrets, and sign notifications'
+      : 'secret.key and notify.key are not in it (--include-key): keep a copy elsewhere, or stored secrets and secret arguments are lost, and receivers of notifications need a new key',
     'the sources are not in it: they are yours to keep',
   );
   process.stdout.write(`${lines.join('\n')}\n`);

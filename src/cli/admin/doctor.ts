@@ -40,6 +40,6 @@ function verdict(profile: string, canRun: boolean): string {
 function failures(checks: readonly HostCheck[]): string {
   const names = checks.filter(({ status }) => status === 'fail').map(({ name }) => name);
   if (names.length === 0) return '';
-  const count = names.length === 1 ? '1 check failed' : `${names.length} checks failed`;
-  return `${count}: ${names.join(', ')}. What to do is said above.\n`;
+  const [count, them] = names.length === 1 ? ['1 check', 'it'] : [`${names.length} checks`, 'them'];
+  return `${count} failed: ${names.join(', ')}. The table above says how to fix ${them}.\n`;
 }

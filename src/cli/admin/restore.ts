@@ -44,8 +44,8 @@ export async function run(options: Options, operands: readonly string[]): Promis
   if (damaged.length === 0) return exitCode;
   for (const what of damaged) process.stderr.write(`${what}\n`);
   throw new Refusal(
-    `${damaged.length === 1 ? '1 file was' : `${damaged.length} files were`} damaged or missing when the backup was taken; ` +
-      'all else is restored. An earlier backup may have it whole.',
+    `${damaged.length === 1 ? '1 file was' : `${damaged.length} files were`} already damaged or missing when the backup was taken. ` +
+      'Everything else was restored. An earlier backup may have intact copies.',
     exitCode,
   );
 }

@@ -44,7 +44,7 @@ export async function attendRun(session: Session, before: Run, output: Output): 
   } catch (error) {
     if (!leaving.signal.aborted) throw error;
     output.say(
-      `${runId} goes on as far as it can: the next flwd command on ${where} sees to it, or ${session.command('serve')}`,
+      `${runId} continues in the background. The next flwd command on ${where}, or \`${session.command('serve')}\`, finishes it.`,
     );
     return exitCodes.interrupted;
   } finally {

@@ -85,7 +85,7 @@ export async function watchRun(
     });
     if (leaving.signal.aborted)
       throw new Refusal(
-        `${runId} is left as it is; ${session.command('cancel', runId)} ends it`,
+        `${runId} is still running; \`${session.command('cancel', runId)}\` stops it.`,
         exitCodes.interrupted,
       );
     return { run: await client.call('getRun', { path }), isInterrupted: count > 0 };

@@ -25,7 +25,8 @@ export async function run(options: Options): Promise<ExitCode> {
 
 /** Nothing fires without one. */
 export function noteNoServer({ isEphemeral, where, command }: Session, output: Output): void {
-  if (isEphemeral()) output.say(`no server has ${where}: schedules start nothing until ${command('serve')} runs`);
+  if (isEphemeral())
+    output.say(`No server is running on ${where}: schedules start nothing until you run \`${command('serve')}\`.`);
 }
 
 async function printSchedules({ schedules }: ScheduleList, output: Output): Promise<void> {

@@ -236,7 +236,7 @@ function Tokens(): ReactNode {
         {({ tokens }) =>
           tokens.length === 0 ? (
             <p className="quiet">
-              There are none. <code>flwd tokens create --name NAME --scopes A,B</code> makes one.
+              No tokens yet. Create one with <code>flwd tokens create --name NAME --scopes A,B</code>.
             </p>
           ) : (
             <Table

@@ -188,7 +188,7 @@ function notStarted(error: unknown, unsaid: AttemptEnd): AttemptEnd {
   if (error instanceof GrantRefused) return { kind: 'not-started', message: error.message };
   const code = errorCode(error);
   if (code === undefined || code.startsWith('ERR_')) {
-    const message = unsaid.kind === 'not-started' ? unsaid.message : 'it could not be taken up after a restart';
+    const message = unsaid.kind === 'not-started' ? unsaid.message : 'it could not be resumed after a restart';
     return { kind: 'not-started', message, cause: error };
   }
   return { kind: 'not-started', message: systemMessages[code] ?? `the host could not start it (${code})` };

@@ -35,7 +35,7 @@ export function createMetrics(o: {
   const own = createProcessMetrics(o);
   const notifications: Family = {
     name: 'flwd_notices_total',
-    help: 'Attempts to deliver a notice, by how they ended; failed: given up.',
+    help: 'Attempts to deliver a notification, by how they ended; failed: given up.',
     kind: 'counter',
     samples: () => Object.entries(o.notificationOutcomes).map(([outcome, value]) => ({ labels: { outcome }, value })),
   };
@@ -51,7 +51,7 @@ export function createMetrics(o: {
       ...runs.families,
       single('gauge', 'flwd_runs_running', 'Runs that have started and not ended.', () => counts.running),
       notifications,
-      single('gauge', 'flwd_notices_pending', 'Notices that are not delivered yet.', () => pendingNotifications),
+      single('gauge', 'flwd_notices_pending', 'Notifications that are not delivered yet.', () => pendingNotifications),
       ...http,
       ...storageFamilies(size),
       ...own.families,

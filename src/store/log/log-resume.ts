@@ -84,7 +84,7 @@ export async function resumeLog(o: {
   return { state, indexed, plain };
 }
 
-const halfWritten = 'the end of a log file is no whole chunk and was dropped';
+const halfWritten = 'a log file ended in a half-written chunk, which was dropped';
 
 type LeftFile = PlainFile & { readonly n: number; readonly isLast: boolean };
 
