@@ -147,6 +147,8 @@ function runAt(createdAtMs: number, draw: () => number): RunRow {
     deadline_at: null,
     concurrency_key: null,
     concurrency_limit: null,
+    owner: null,
+    epoch: 0,
   };
 }
 

@@ -24,9 +24,10 @@ import { isServerRoot } from './exec/job-user.ts';
 import { sweepGroups } from './exec/proc/attempt-groups.ts';
 import { openForkServer } from './exec/proc/fork-server.ts';
 import { createProcExecutor } from './exec/proc/proc-executor.ts';
-import { createRunCallers } from './exec/proc/run-callers.ts';
+import { createRunCallers, type RunCallers } from './exec/proc/run-callers.ts';
 import { removeCliToken, writeCliToken } from './instance/cli-token.ts';
 import { giveUpReserve, keepReserve, lendRoom } from './instance/disk-reserve.ts';
+import { openOwnerId } from './instance/owner-id.ts';
 import { acquireOwnership, type OwnerInfo, type Ownership } from './instance/owner-lock.ts';
 import { packageVersion } from './instance/version.ts';
 import { systemClock } from './lib/clock.ts';
@@ -37,7 +38,7 @@ import { assertGuarded } from './server/admission/exposure.ts';
 import { openJwtVerifier } from './server/admission/open-jwt-verifier.ts';
 import { createServer } from './server/app.ts';
 import { watchLoad } from './server/limits/pressure.ts';
-import { openStore } from './store/open.ts';
+import { openStore, type Store } from './store/open.ts';
 import { explainOpening } from './store/sqlite/sqlite-files.ts';
 
 /** Commands wait for 10 s. */
@@ -148,11 +149,8 @@ export async function serve(config: Config, configFile: string | null, ephemeral
     opened.push(async () => closeLimitHost(limitHost));
     sweepGroups(limitHost, runsDir);
     const runCallers = createRunCallers();
-    // They can call before they are resumed.
-    for (const runId of await store.runs.running()) {
-      const left = await store.runs.remains(runId);
-      if (left?.run.security.profile !== 'disabled') runCallers.enterLeft(join(runsDir, runId));
-    }
+    const ownerId = openOwnerId(dataDir);
+    await enterLeft(runCallers, { store, ownerId, runsDir });
     const { security } = config;
     const [capabilities] = await Promise.all([probing, giveBack ? undefined : keepReserve(dataDir)]);
     const engine = createEngine({
@@ -196,6 +194,7 @@ export async function serve(config: Config, configFile: string | null, ephemeral
       },
       defaultTenant: config.instance.defaultTenant,
       syncWaitMs: config.server.syncWaitMs,
+      ownerId,
       worker: hostname(),
     });
     opened.push(() => engine.close());
@@ -261,6 +260,17 @@ export async function serve(config: Config, configFile: string | null, ephemeral
   } catch (error) {
     await closeAll().catch(() => undefined);
     throw explainOpening(error, config.persistence.dbPath);
+  }
+}
+
+/** Runs that go on can call before they are resumed. */
+async function enterLeft(
+  runCallers: RunCallers,
+  { store, ownerId, runsDir }: { readonly store: Store; readonly ownerId: string; readonly runsDir: string },
+): Promise<void> {
+  for (const runId of await store.runs.running(ownerId)) {
+    const left = await store.runs.remains(runId);
+    if (left?.run.security.profile !== 'disabled') runCallers.enterLeft(join(runsDir, runId));
   }
 }
 

@@ -13,6 +13,7 @@ import { probeHost } from './exec/host/host.ts';
 import { checkDataDir, checkHost } from './exec/host/host-checks.ts';
 import { runsAlive } from './exec/proc/live-attempts.ts';
 import { withLentRoom } from './instance/disk-reserve.ts';
+import { readOwnerId } from './instance/owner-id.ts';
 import { acquireOwnership } from './instance/owner-lock.ts';
 import { packageVersion } from './instance/version.ts';
 import { systemClock } from './lib/clock.ts';
@@ -24,7 +25,7 @@ import type { AuditVerdict } from './store/audit/audit-verify.ts';
 import { type BackupRequest, type BackupSummary, createBackup, type Places } from './store/backup/backup.ts';
 import { type RestoreRequest, type RestoreSummary, restoreBackup } from './store/backup/restore.ts';
 import { openStore } from './store/open.ts';
-import { examineStore } from './store/sqlite/examine.ts';
+import { type Examination, examineStore } from './store/sqlite/examine.ts';
 import { type AuditFile, countSecrets, listNames, openAuditFile, type StoredNames } from './store/sqlite/offline.ts';
 import { damageIn, toDatabaseFailure } from './store/sqlite/sqlite-files.ts';
 import { storageProblem } from './store/storage-error.ts';
@@ -60,7 +61,7 @@ async function examineStored(config: Config): Promise<HostCheck[]> {
   try {
     const found = await withLentRoom(places.dataDir, () => examineStore(places));
     if (!found) return [];
-    const { database, isPartial, files, damaged } = found;
+    const { database, isPartial, files, damaged, owners } = found;
     const size = isPartial ? 'its schema can be read; it is too large for a quick check' : 'quick check passed';
     return [
       database === null
@@ -69,6 +70,7 @@ async function examineStored(config: Config): Promise<HostCheck[]> {
       damaged.length === 0
         ? ok('stored files', `logs and artifacts looked at: ${files}; flwd backup reads all of them`)
         : fail('stored files', damaged.join(', '), 'restore a backup (flwd restore) that has them'),
+      examineOwners(owners, readOwnerId(places.dataDir)),
     ];
   } catch (error) {
     const words = damageIn(error);
@@ -77,6 +79,19 @@ async function examineStored(config: Config): Promise<HostCheck[]> {
     if (!shortage) throw error;
     return [warn('database', `${places.dbPath} cannot be read at present`, 'free space, or run flwd gc')];
   }
+}
+
+/** Whose the running runs are: another server may share the database (ADR 0039). */
+function examineOwners(owners: Examination['owners'], ownId: string | undefined): HostCheck {
+  const others = owners.filter(({ owner, host }) => owner !== ownId && host !== null);
+  const hosts = [...new Set(others.map(({ host }) => host))].join(', ');
+  const ofOthers = others.length === 0 ? '' : `, ${countRuns(others)} of other servers (${hosts})`;
+  const own = countRuns(owners) - countRuns(others);
+  return ok('owner', `${ownId ?? 'the next start makes an id'}; running runs: ${own} for this data dir${ofOthers}`);
+}
+
+function countRuns(owners: Examination['owners']): number {
+  return owners.reduce((sum, { runs }) => sum + runs, 0);
 }
 
 /** The files of the operator's own that a start takes: it ends where one cannot be used. Makes none. */

@@ -369,5 +369,6 @@ test('migrations: name, and the hash of what they do; a released one is never ed
     '0011-run-days 9233fc1586735bbc',
     '0012-what-a-run-leaves 8016bed835fb2780',
     '0013-clock-set 04111aab881c888e',
+    '0014-owners 71b14fb9475f0297',
   ]);
 });

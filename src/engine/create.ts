@@ -283,6 +283,7 @@ function toNewSource({ secrets, alsoRedacted }: GroundedPlan, draft: Draft): Con
     state: draft.state(),
     terminations: [],
     isCancelRequested: false,
+    epoch: 0,
     deadlineAtMs: null,
     latestAtMs: draft.createdAtMs,
   };

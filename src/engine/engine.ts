@@ -94,9 +94,11 @@ type EngineOptions = {
   readonly log: Logger;
   readonly policy: SecurityPolicy;
   readonly limits: QueueLimits;
-  readonly execution: Omit<ControllerContext, 'store' | 'clock' | 'log' | 'sealer' | 'folders' | 'worker'>;
+  readonly execution: Omit<ControllerContext, 'store' | 'clock' | 'log' | 'sealer' | 'folders' | 'owner' | 'worker'>;
   readonly defaultTenant: string;
   readonly syncWaitMs: number;
+  /** The id under which runs are driven: the data dir's own (ADR 0039). */
+  readonly ownerId: string;
   /** This process, as a run names who executes it. */
   readonly worker: string;
 };
@@ -155,6 +157,7 @@ export function createEngine(o: EngineOptions): Engine {
     health: createHealth({ store, ...runs, runsDir, executor, defaultProfile: o.policy.defaultProfile }),
     start(only) {
       if (!only) schedules.start();
+      runs.owner.start();
       resumption.start(only);
     },
     attend: resumption.attend,
@@ -165,6 +168,7 @@ export function createEngine(o: EngineOptions): Engine {
       stopping.abort();
       resumption.giveUp();
       await schedules.close();
+      runs.owner.stop();
       await reaper.stop();
       await runs.letGo();
       await folders.settled();

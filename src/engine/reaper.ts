@@ -8,6 +8,7 @@ import { formatDuration } from '../lib/units.ts';
 import type { Store } from '../store/open.ts';
 import { isStorageError } from '../store/storage-error.ts';
 import type { Due, ForcedEnds } from './forced-ends.ts';
+import type { Owner } from './owner.ts';
 import type { Queue } from './queue/queue.ts';
 import type { RunRegister } from './run-register.ts';
 
@@ -28,6 +29,8 @@ type Surroundings = {
   readonly queue: Queue;
   readonly register: RunRegister;
   readonly forcedEnds: ForcedEnds;
+  /** Whose runs are ended here. */
+  readonly owner: Pick<Owner, 'id'>;
   /** Runs that the database has, and nobody here deals with. */
   readonly resync: () => Promise<void>;
   readonly watchQueue: () => Promise<void>;
@@ -93,7 +96,7 @@ export function createReaper(
     clockSet(byMs) {
       alarm.clockSet(byMs);
       // In this very turn: whoever has read the new time writes after this.
-      const move = () => store.db.transact((tx) => store.runs.moveDeadlines(tx, byMs));
+      const move = () => store.db.transact((tx) => store.runs.moveDeadlines(tx, byMs, o.owner.id));
       const moved = o.withRetry(move).catch((error: unknown) => {
         if (!isStopped) log.error({ err: error }, 'deadlines could not be moved with the clock');
       });
@@ -130,12 +133,16 @@ async function endOverdueWaits(atMs: number, { store, queue }: Surroundings): Pr
 }
 
 /** Running runs past their time or to be cancelled; whoever drives them has been told so. */
-async function dueRuns(nowMs: number, { store, register }: Surroundings): Promise<ReadonlyMap<string, Due>> {
+async function dueRuns(nowMs: number, { store, register, owner }: Surroundings): Promise<ReadonlyMap<string, Due>> {
   // What this process drives it also times: the clock may have been set since its rows were made.
   const driven = register.controllers().filter((controller) => controller.enforceDeadlines());
   const late = await store.runs.pastDeadline(nowMs);
-  const overdue = [...driven.map(({ runId }) => runId), ...late.filter((runId) => !register.controllerOf(runId))];
-  const toCancel = await store.runs.cancelling('running');
+  const ours = new Set(await store.runs.running(owner.id));
+  const overdue = [
+    ...driven.map(({ runId }) => runId),
+    ...late.filter((runId) => !register.controllerOf(runId) && ours.has(runId)),
+  ];
+  const toCancel = (await store.runs.cancelling('running')).filter((runId) => ours.has(runId));
   for (const runId of toCancel) register.controllerOf(runId)?.cancel();
   return new Map<string, Due>([
     ...overdue.map((runId) => [runId, 'timeout'] as const),

@@ -10,12 +10,16 @@ import type { Logger } from '../lib/logger.ts';
 import type { Store } from '../store/open.ts';
 import type { PendingRun, StoredRun } from '../store/run/runs.ts';
 import type { StepRow } from '../store/schema.ts';
+import { Superseded } from '../store/superseded.ts';
+import type { Owner } from './owner.ts';
 import type { RunFolders } from './run/run-folders.ts';
 import { joinTerminations } from './run/run-verdict.ts';
 import { attemptFolder } from './run/step-instances.ts';
 
 /** A run that nobody drives; where its plan cannot be read, without that. */
-export type Remains = Pick<StoredRun, 'run' | 'attempts'> & { readonly plan: StoredRun['plan'] | null };
+export type Remains = Pick<StoredRun, 'run' | 'attempts' | 'owner' | 'epoch'> & {
+  readonly plan: StoredRun['plan'] | null;
+};
 
 const hardest = { signal: 'KILL', graceMs: 0 } as const;
 
@@ -41,6 +45,7 @@ async function endProcesses(stored: Remains, runsDir: string, executor: Executor
 
 /**
  * Ends a running run in the database whatever became of its run controller: whoever writes later is of an older epoch.
+ * Does nothing where another has taken it over.
  */
 export async function endWithoutController(
   stored: Remains,
@@ -52,27 +57,33 @@ export async function endWithoutController(
     readonly executor: Executor;
     readonly runsDir: string;
     readonly folders: RunFolders;
+    readonly owner: Pick<Owner, 'id' | 'transact'>;
     readonly worker: string;
     readonly cancelChild: (runId: string) => void;
   },
 ): Promise<void> {
   const { store } = o;
   const { run_id: runId, job_id: jobId, tenant } = stored.run;
+  const { owner, worker } = o;
+  const isTaken = await owner.transact((tx) =>
+    store.runs.take(tx, runId, { owner: owner.id, worker, epoch: stored.epoch }),
+  );
+  if (!isTaken) return;
+  const epoch = stored.epoch + 1;
   const terminations = await endProcesses(stored, o.runsDir, o.executor);
-  const sealed = await sealLog(stored, o);
+  const sealed = await sealLog(stored, epoch, o);
   const atMs = o.clock.now();
   const { reason, message } = why;
   const outputType = stored.plan ? outputTypeOf(stored.plan.job) : 'run.output';
   const isEnded = await store.db.transact(async (tx) => {
     if (sealed.lineCount > 0) tx.emit({ type: outputType, runId, jobId, tenant, ...sealed });
-    await store.steps.resume(tx, runId, o.worker);
-    for (const { step_id: stepId, attempt, epoch, status, finished_at } of stored.attempts) {
+    for (const { step_id: stepId, attempt, epoch: before, status, finished_at } of stored.attempts) {
       if (status === 'pending' || finished_at !== null) continue;
-      const at = { stepId, attempt, epoch: epoch + 1 };
+      const at = { stepId, attempt, epoch: before + 1 };
       await store.steps.end(tx, { runId, jobId, tenant }, at, { status: 'failed', reason, message, atMs });
     }
     const termination = joinTerminations(terminations);
-    return store.runs.end(tx, runId, 'fail', { reason, error: { message }, termination, atMs });
+    return store.runs.end(tx, runId, 'fail', { reason, error: { message }, termination, atMs, epoch });
   });
   if (!isEnded) return;
   for (const { child_run_id: childRunId, finished_at } of stored.attempts) {
@@ -84,11 +95,16 @@ export async function endWithoutController(
 /** What was stored of it is readable from then on; which lines have not been announced. */
 async function sealLog(
   { run, plan }: Remains,
+  epoch: number,
   { store, log }: { readonly store: Store; readonly log: Logger },
 ): Promise<{ readonly firstSeq: number; readonly lineCount: number }> {
   const announced = await store.journal.lastOutputSeq(run.run_id);
   try {
-    const writer = await store.logs.openWriter({ runId: run.run_id, maxSizeBytes: plan?.job.logs.maxSizeBytes ?? 0 });
+    const writer = await store.logs.openWriter({
+      runId: run.run_id,
+      epoch,
+      maxSizeBytes: plan?.job.logs.maxSizeBytes ?? 0,
+    });
     await writer.close();
     return { firstSeq: announced + 1, lineCount: writer.lastSeq - announced };
   } catch (error) {
@@ -102,6 +118,7 @@ const pendingPage = 500;
 export type ResumeContext = {
   readonly store: Store;
   readonly log: Logger;
+  readonly owner: Pick<Owner, 'id'>;
   readonly resume: (stored: StoredRun) => Promise<void>;
   readonly setAside: (stored: Remains, error: unknown) => Promise<void>;
   /** Does the work again while it is the disk that refuses it. */
@@ -112,7 +129,7 @@ export type ResumeContext = {
 
 /** Resumes running runs side by side, then hands those that wait to the queue. */
 export async function resumeRuns(o: ResumeContext): Promise<void> {
-  const running = await o.withRetry(() => o.store.runs.running());
+  const running = await o.withRetry(() => o.store.runs.running(o.owner.id));
   await Promise.all(running.map((runId) => resumeRun(runId, o)));
   if (running.length > 0) o.log.info({ runs: running.length }, 'took up running runs');
   await addPendingRuns(o);
@@ -129,7 +146,7 @@ export async function resumeRun(runId: string, { store, log, withRetry, signal, 
       if (stored.attempts.some(isOfEarlierBuild)) throw new Error('an earlier build of flwd has started it');
       await o.resume(stored);
     } catch (error) {
-      if (signal.aborted) return;
+      if (signal.aborted || error instanceof Superseded) return;
       // Without its secrets, what it prints cannot be redacted: nobody may read it.
       const now = await withRetry(() => store.runs.remains(runId));
       if (now) await withRetry(() => o.setAside({ ...now, plan }, error));

@@ -1,10 +1,13 @@
 // Brings the runs in the database back to this process: all of them after a start, later those that nobody here drives.
 
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { Problem } from '../domain/problem.ts';
 import { wasRestored } from '../exec/run-folder.ts';
 import type { SteadyClock } from '../lib/clock.ts';
-import type { PendingRun } from '../store/run/runs.ts';
+import type { PendingRun, StoredRun } from '../store/run/runs.ts';
+import { Superseded } from '../store/superseded.ts';
+import type { Owner } from './owner.ts';
 import type { Dispatcher } from './queue/dispatch.ts';
 import type { Queue } from './queue/queue.ts';
 import { addPendingRuns, endWithoutController, type ResumeContext, resumeRun, resumeRuns } from './resume.ts';
@@ -40,6 +43,7 @@ type Surroundings = Pick<ResumeContext, 'withRetry' | 'signal'> & {
   readonly queue: Queue;
   readonly dispatcher: Pick<Dispatcher, 'starting'>;
   readonly register: RunRegister;
+  readonly expireOthers: Owner['expireOthers'];
   readonly cancel: (runId: string) => void;
   /** Deadlines hold from now on. */
   readonly startDeadlines: () => void;
@@ -96,8 +100,9 @@ export function createResumption(o: Surroundings): Resumption {
     async resync() {
       if (!isDone || only) return;
       const { pending } = await store.runs.counts();
+      await o.expireOthers();
       if (pending > queue.depth + o.dispatcher.starting) await addPendingRuns(resumeContext);
-      const running = await store.runs.running();
+      const running = await store.runs.running(o.context.owner.id);
       const orphans = running.filter((runId) => !queue.has(runId));
       // One that has just ended, or has just been claimed, may look like one.
       const left = orphans.filter((runId) => wereOrphans.has(runId));
@@ -126,16 +131,25 @@ function toResumeContext(o: Surroundings, addPending: ResumeContext['addPending'
   return {
     store,
     log,
+    owner: context.owner,
     withRetry,
     addPending,
     signal,
     async resume(stored) {
       const why = { reason: 'lost', message: 'it was running when the backup was made' } as const;
-      if (wasRestored(join(context.runsDir, stored.run.run_id))) return endWithoutController(stored, why, ending);
+      const runDir = join(context.runsDir, stored.run.run_id);
+      if (wasRestored(runDir)) return endWithoutController(stored, why, ending);
+      if (isOutOfReach(stored, context.owner.id, runDir)) {
+        const message = `the server on ${stored.run.worker} that drove it is gone: its lease has expired`;
+        return endWithoutController(stored, { reason: 'lost', message }, ending);
+      }
       const source = toSource(stored, sealer);
       if (signal.aborted) return;
       const { run, concurrency } = stored;
-      await register.resume(source, { jobId: run.job_id, ...concurrency });
+      await register.resume(source, { jobId: run.job_id, ...concurrency }).catch(async (error: unknown) => {
+        if (error instanceof Superseded) await register.drop(run.run_id);
+        throw error;
+      });
     },
     async setAside(stored, error) {
       log.error({ err: error, run_id: stored.run.run_id }, 'a run is set aside as failed');
@@ -144,4 +158,9 @@ function toResumeContext(o: Surroundings, addPending: ResumeContext['addPending'
       await endWithoutController(stored, { reason: 'lost', message }, ending);
     },
   };
+}
+
+/** Its folder is on the server of its former owner. */
+function isOutOfReach({ owner }: StoredRun, ownId: string, runDir: string): boolean {
+  return owner !== null && owner !== ownId && !existsSync(runDir);
 }

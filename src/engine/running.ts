@@ -7,6 +7,7 @@ import { isStorageError } from '../store/storage-error.ts';
 import { type Cancels, createCancels } from './cancel.ts';
 import type { Ends } from './ends.ts';
 import { createForcedEnds } from './forced-ends.ts';
+import { createOwner, type Owner } from './owner.ts';
 import { createDispatcher } from './queue/dispatch.ts';
 import { createEmbeddedQueue } from './queue/embedded-queue.ts';
 import type { Queue, QueueLimits } from './queue/queue.ts';
@@ -19,6 +20,7 @@ import { createSlots, type Slots } from './run/slots.ts';
 import { createRunRegister, type RunRegister } from './run-register.ts';
 
 export type Running = {
+  readonly owner: Owner;
   readonly slots: Slots;
   readonly queue: Queue;
   readonly queueWatch: QueueWatch;
@@ -31,7 +33,9 @@ export type Running = {
 };
 
 export function createRunning(o: {
-  readonly context: ControllerContext;
+  readonly context: Omit<ControllerContext, 'owner'>;
+  /** The id under which runs are driven: the data dir's own (ADR 0039). */
+  readonly ownerId: string;
   readonly clock: SteadyClock;
   readonly limits: QueueLimits;
   readonly ends: Ends;
@@ -39,8 +43,10 @@ export function createRunning(o: {
   readonly children: () => Children;
   readonly signal: AbortSignal;
 }): Running {
-  const { context, clock, signal } = o;
-  const { store, log, sealer } = context;
+  const { clock, signal } = o;
+  const { store, log, sealer, worker } = o.context;
+  const owner = createOwner({ id: o.ownerId, host: worker, store, clock, log, register: () => register });
+  const context = { ...o.context, owner };
   const wake = (): void => dispatcher.wake();
   const slots = createSlots(o.limits.globalConcurrency, wake);
   const queue = createEmbeddedQueue({ limits: o.limits, slots, onReady: wake, tell });
@@ -65,13 +71,15 @@ export function createRunning(o: {
     log,
     queue,
     register,
+    owner,
     forcedEnds: createForcedEnds({ context, clock, register, cancel, signal }),
     resync: () => resumption.resync(),
     watchQueue: queueWatch.look,
     withRetry,
   });
   const parts = { context, clock, queue, dispatcher, register, withRetry, signal, cancel };
-  const resumption = createResumption({ ...parts, startDeadlines: reaper.start });
+  const { expireOthers } = owner;
+  const resumption = createResumption({ ...parts, expireOthers, startDeadlines: reaper.start });
 
   function withRetry<T>(work: () => Promise<T>): Promise<T> {
     return retryShortage(work, { isPassing: isStorageError, signal });
@@ -86,6 +94,7 @@ export function createRunning(o: {
   }
 
   return {
+    owner,
     slots,
     queue,
     queueWatch,

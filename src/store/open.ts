@@ -14,6 +14,7 @@ import { createJournal, type Journal } from './journal.ts';
 import { createLogStore, type LogStore } from './log/logs.ts';
 import { createNotificationStore, type NotificationStore } from './notifications.ts';
 import { createRetentionStore, type RetentionStore } from './retention.ts';
+import { createOwnerStore, type OwnerStore } from './run/owners.ts';
 import { createRunStore, type RunStore } from './run/runs.ts';
 import { type StepStore, stepStore } from './run/step-moves.ts';
 import { createScheduleStore, type ScheduleStore } from './schedules.ts';
@@ -26,6 +27,7 @@ export type Store = {
   readonly db: Database;
   readonly runs: RunStore;
   readonly steps: StepStore;
+  readonly owners: OwnerStore;
   readonly journal: Journal;
   readonly artifacts: ArtifactStore;
   readonly idempotency: IdempotencyStore;
@@ -75,6 +77,7 @@ export function createStore(o: StoreParts): Store {
     db,
     runs: createRunStore(db),
     steps: stepStore,
+    owners: createOwnerStore(db),
     journal: createJournal(db),
     artifacts,
     idempotency: createIdempotencyStore(db),

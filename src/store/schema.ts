@@ -9,6 +9,7 @@ import type { RunReason, RunStatus, StepKind, StepReason, StepStatus, Trigger } 
 
 export type Schema = {
   runs: RunRow;
+  owners: OwnerRow;
   run_plans: RunPlanRow;
   run_labels: RunLabelRow;
   run_counts: RunCountRow;
@@ -68,7 +69,14 @@ export type RunRow = {
   /** The value of `concurrency.key`. */
   concurrency_key: string | null;
   concurrency_limit: number | null;
+  /** Which server drives it, or did; null before the start (ADR 0039). */
+  owner: string | null;
+  /** Grows whenever it is claimed or taken over; 0 before the start. */
+  epoch: number;
 };
+
+/** A server that may drive runs. `lease` is a new word at each renewal; `host` and `renewed_at` are for people. */
+export type OwnerRow = { id: string; host: string; lease: string; renewed_at: number };
 
 /** Apart from `runs`, whose rows are written anew with every move. `notify` is of the plan: what is asked at the run's end. */
 export type RunPlanRow = { run_id: string; plan: string; sealed: string | null; notify: string | null };
@@ -194,7 +202,7 @@ export type ArtifactRow = {
 
 type ArtifactCountRow = { tenant: string; job_id: string; count: number; size_bytes: number };
 
-type LogSegmentRow = {
+export type LogSegmentRow = {
   run_id: string;
   n: number;
   first_seq: number;

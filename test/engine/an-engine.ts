@@ -49,6 +49,8 @@ export type Opened = {
   /** The run once it is so. */
   readonly when: (runId: string, isSo: (run: Run) => boolean) => Promise<Run>;
   readonly finished: (runId: string) => Promise<Run>;
+  /** The runs that it drives, or may take over. */
+  readonly running: () => Promise<readonly string[]>;
   /** Its log, but for what it says of files that are not kept: most jobs of tests leave some. */
   readonly messages: (runId: string) => Promise<string[]>;
   readonly close: () => Promise<void>;
@@ -97,6 +99,8 @@ export async function openEngine(
   o: {
     readonly jobs?: Readonly<Record<string, JobFiles>>;
     readonly limits?: Partial<QueueLimits>;
+    /** The root whose database it opens, where that is not its own. */
+    readonly databaseOf?: string;
     /** Logs and artifacts, elsewhere than the database. */
     readonly blobsDir?: string;
     readonly clock?: SteadyClock;
@@ -124,7 +128,7 @@ export async function openEngine(
   const lines: Record<string, unknown>[] = [];
   const log = pino({ level: 'debug' }, { write: (line) => void lines.push(JSON.parse(line)) });
   let hub: Hub | undefined;
-  const store = await openStoreIn(dataDir, {
+  const store = await openStoreIn(join(o.databaseOf ?? root, 'data'), {
     blobsDir: o.blobsDir ?? dataDir,
     clock,
     log,
@@ -193,6 +197,7 @@ export async function openEngine(
       await store.db.transact(async () => undefined).catch(() => undefined);
       return run;
     },
+    running: () => store.runs.running(options.ownerId),
     async messages(runId) {
       const { lines } = await store.logs.page(runId, { limit: 10_000 });
       return lines.map(({ message }) => message).filter((message) => !isLeftNote(message));

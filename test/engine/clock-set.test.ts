@@ -1,7 +1,9 @@
 // A wall clock that is set while runs run: time that passes is what counts, forward and back.
 
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { localPrincipal } from '../../src/domain/principal.ts';
+import { openOwnerId } from '../../src/instance/owner-id.ts';
 import { bash } from '../support/jobs.ts';
 import { dataFolder, openEngine } from './an-engine.ts';
 import { movableClock } from './movable-clock.ts';
@@ -107,13 +109,14 @@ test('a run keeps its time in the queue where its making is the first to read a 
 
 test('a run is not ended by a deadline in the database that is not its own any more', async () => {
   const clock = movableClock();
+  const root = dataFolder();
   const jobs = { held: bash(untilGo, { timeouts: { run: '10m' } }) };
-  const { create, messages, store } = await openEngine(dataFolder(), { jobs, clock });
+  const { create, messages, store } = await openEngine(root, { jobs, clock });
   const runId = await create('held');
   await expect.poll(() => messages(runId)).toEqual(['held']);
   const { pastDeadline } = store.runs;
   let looks = 0;
-  await store.db.transact((tx) => store.runs.moveDeadlines(tx, -hourMs));
+  await store.db.transact((tx) => store.runs.moveDeadlines(tx, -hourMs, openOwnerId(join(root, 'data'))));
   Object.assign(store.runs, {
     async pastDeadline(nowMs: number) {
       clock.forward(60_000);

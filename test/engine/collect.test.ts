@@ -104,7 +104,7 @@ test('while a process of any attempt is left nothing is taken, and the run says 
     runDir,
     workspaceDir: spec.workspaceDir,
     redactor: createRedactor([]),
-    runLog: createRunLog({ run, job: spec.job, store, log, withRetry }),
+    runLog: createRunLog({ run, job: spec.job, store, epoch: () => 1, log, withRetry }),
     store,
     limits: { maxSizeBytes: 1_000, quotaBytes: 1_000, ttlMs: null },
     clock: systemClock,

@@ -48,7 +48,7 @@ function heldResume() {
   const { promise, resolve } = Promise.withResolvers<void>();
   const beforeStart = ({ runs }: Store): void => {
     const { running } = runs;
-    Object.assign(runs, { running: () => promise.then(() => running()) });
+    Object.assign(runs, { running: (owner: string) => promise.then(() => running(owner)) });
   };
   return { beforeStart, letGo: resolve };
 }
@@ -100,8 +100,8 @@ test.each(['reject', 'cancel_running'])(
     expect(await second).toBe(on_conflict === 'reject' ? 'concurrency-conflict' : 'created');
     await next.when(first, ({ status }) => status === (on_conflict === 'reject' ? 'pending' : 'cancelled'));
     await next.engine.cancel(holder, localPrincipal);
-    await expect.poll(() => next.store.runs.running()).toHaveLength(1);
-    for (const runId of await next.store.runs.running()) await next.engine.cancel(runId, localPrincipal);
+    await expect.poll(() => next.running()).toHaveLength(1);
+    for (const runId of await next.running()) await next.engine.cancel(runId, localPrincipal);
   },
 );
 

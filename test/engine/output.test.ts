@@ -37,6 +37,7 @@ async function setUp() {
     run: { run_id: run.id, job_id: run.jobId, tenant: run.tenant },
     job: { composition: 'single', logs: { maxSizeBytes: 2 ** 20 } },
     store,
+    epoch: () => 1,
     log,
     withRetry,
   });

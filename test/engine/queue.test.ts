@@ -91,7 +91,7 @@ test('on_conflict: reject refuses another run of the same key, over restarts, an
   await expect.poll(() => next.engine.queue().running).toBe(2);
   await expect(next.create('keyed', { target: 'a' })).rejects.toMatchObject(conflict);
   expect(await next.finished(await next.create('keyed', { target: 'quick' }))).toMatchObject({ status: 'success' });
-  for (const runId of await next.store.runs.running()) await next.engine.cancel(runId, localPrincipal);
+  for (const runId of await next.running()) await next.engine.cancel(runId, localPrincipal);
   await next.engine.cancel(await holds(next, 'keyed', { target: 'a' }), localPrincipal);
 });
 
@@ -184,7 +184,7 @@ test('on_conflict: queue lets as many of a key run as the limit says, and the ot
   });
   await next.engine.cancel(first, localPrincipal);
   await next.when(waiting, ({ status, waiting: words }) => status === 'running' && words === null);
-  for (const runId of await next.store.runs.running()) await next.engine.cancel(runId, localPrincipal);
+  for (const runId of await next.running()) await next.engine.cancel(runId, localPrincipal);
 });
 
 test('job_concurrency counts runs from their start to their end, those taken up after a restart too', async () => {

@@ -30,7 +30,9 @@ test('a run that another process has taken over is left to it, with its processe
   await expect.poll(async () => (await opened.messages(runId)).toSorted()).toEqual(['ready a', 'ready b']);
 
   const { store } = opened;
-  await store.db.transact((tx) => store.steps.resume(tx, runId, 'another'));
+  const owner = (await store.runs.execution(runId))?.owner ?? '';
+  const takeover = { owner, worker: 'another', epoch: 1 };
+  expect(await store.db.transact((tx) => store.runs.take(tx, runId, takeover))).toBe(true);
   tell(root, runId, 'a');
   await expect.poll(() => opened.log.map(({ msg }) => msg)).toContain('another process has taken the run over');
 

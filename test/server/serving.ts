@@ -296,7 +296,8 @@ async function addRun(store: Store, o: { readonly jobId?: string; readonly tenan
     tenant,
     move,
     async print(...lines) {
-      writer ??= await store.logs.openWriter({ runId: id, maxSizeBytes: 2 ** 30 });
+      const { epoch = 0 } = (await store.runs.remains(id)) ?? {};
+      writer ??= await store.logs.openWriter({ runId: id, epoch, maxSizeBytes: 2 ** 30 });
       const bytes = Buffer.from(`${lines.join('\n')}\n`);
       spoolEnd += bytes.length;
       const { firstSeq, count } = writer.append({ attempt: 1, stepId: stepIdOfSingle, bytes, spoolEnd });

@@ -45,7 +45,7 @@ export async function openLogFixture(engine: Engine, dir = makeDir(), patienceMs
     clock,
     store: () => current.store,
     database: () => current.database,
-    openWriter: (maxSizeBytes = 2 ** 30) => current.store.openWriter({ runId, maxSizeBytes }),
+    openWriter: (maxSizeBytes = 2 ** 30) => current.store.openWriter({ runId, epoch: 1, maxSizeBytes }),
     async restart() {
       await current.close();
       current = await openLogStore(engine, dir, { now: () => clock.atMs }, patienceMs);

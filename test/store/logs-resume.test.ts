@@ -5,8 +5,11 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { zstdDecompressSync } from 'node:zlib';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { createRunStore } from '../../src/store/run/runs.ts';
+import { Superseded } from '../../src/store/superseded.ts';
 import { numberedLines, placesOf, printed, runId, textOf } from './a-log.ts';
-import { engines } from './engines.ts';
+import { aRun } from './a-run.ts';
+import { engines, nowMs } from './engines.ts';
 import { type LogFixture, makeDir, openLogFixture } from './log-fixture.ts';
 
 const program = join(import.meta.dirname, 'programs/append-log.ts');
@@ -247,6 +250,21 @@ describe.each(engines)('the log of a server that was killed, on $engine', (engin
 
     expect(calls).toBe(1);
     expect((await log.store().next(runId, 0))?.lines()).toMatchObject([{ seq: 1, message: 'a' }]);
+  });
+
+  test('gets no file of a writer whose run another server has taken over', async () => {
+    const log = await openLogFixture(engine);
+    const runs = createRunStore(log.database());
+    await log.database().transact((tx) => runs.add(tx, aRun({ id: runId })));
+    const claim = { atMs: nowMs, owner: 'owner-1', worker: 'host-1', deadlineAtMs: null };
+    await log.database().transact((tx) => runs.claim(tx, runId, claim));
+    const writer = await log.openWriter();
+    writer.append(printed('a\n', 2));
+    const takeover = { owner: 'owner-2', worker: 'host-2', epoch: 1 };
+    expect(await log.database().transact((tx) => runs.take(tx, runId, takeover))).toBe(true);
+
+    await expect(writer.close()).rejects.toThrow(Superseded);
+    expect(await log.database().read.selectFrom('log_segments').selectAll().execute()).toEqual([]);
   });
 
   test('has one writer at a time', async () => {

@@ -139,7 +139,7 @@ describe.each(engines)('the log of a run on $engine', (engine) => {
         const pieces = parts.map((part) => `${part.join('')}\n`);
         const ids = [`run_whole_${++n}`, `run_parts_${n}`] as const;
         const [whole, cut] = await Promise.all(
-          ids.map((id) => store().openWriter({ runId: id, maxSizeBytes: 2 ** 30 })),
+          ids.map((id) => store().openWriter({ runId: id, epoch: 1, maxSizeBytes: 2 ** 30 })),
         );
         whole?.append(printed(pieces.join(''), 1));
         for (const piece of pieces) cut?.append(printed(piece, 1));

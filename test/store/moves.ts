@@ -28,7 +28,7 @@ export async function moveRun(
   const about = { runId: id, jobId: run?.job_id ?? '', tenant: run?.tenant ?? '' };
   const { atMs } = change;
   if (by === 'claim') {
-    if (!(await runs.claim(tx, id, { atMs, worker, deadlineAtMs: null }))) return false;
+    if (!(await runs.claim(tx, id, { atMs, owner: 'owner-1', worker, deadlineAtMs: null }))) return false;
     return stepStore.start(tx, about, at, { status: 'running', atMs, worker, deadlineAtMs: null });
   }
   const { to, from } = runMoves[by];

@@ -28,7 +28,7 @@ test('a store makes its folders, private, and holds after a restart what was put
   const run = aRun();
   const first = await open();
   await first.db.transact((tx) => first.runs.add(tx, run));
-  const writer = await first.logs.openWriter({ runId: run.id, maxSizeBytes: 1_000_000 });
+  const writer = await first.logs.openWriter({ runId: run.id, epoch: 0, maxSizeBytes: 1_000_000 });
   writer.append({ attempt: 1, stepId: 'step_01', bytes: Buffer.from('hello\n'), spoolEnd: 6 });
   await writer.close();
   await first.close();

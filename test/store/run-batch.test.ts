@@ -7,7 +7,7 @@ import { aRun } from './a-run.ts';
 import { engines, nowMs, type Opened } from './engines.ts';
 
 const step = { kind: 'command', needs: [] } as const;
-const started = { status: 'running', atMs: nowMs, worker: 'here', deadlineAtMs: null } as const;
+const started = { status: 'running', atMs: nowMs, owner: 'owner-1', worker: 'here', deadlineAtMs: null } as const;
 const ended = { status: 'success', reason: null, atMs: nowMs + 1_000, exitCode: 0, outputs: { url: '***' } } as const;
 
 describe.each(engines)('a batch of changes on $engine', ({ open }) => {
@@ -24,7 +24,7 @@ describe.each(engines)('a batch of changes on $engine', ({ open }) => {
     await apply({
       changes: [{ kind: 'start', at: { stepId: 'build', attempt: 1 }, start: started }],
       artifacts: [],
-      run: { kind: 'claim', claim: { atMs: nowMs, worker: 'here', deadlineAtMs: null } },
+      run: { kind: 'claim', claim: { atMs: nowMs, owner: 'owner-1', worker: 'here', deadlineAtMs: null } },
     });
   });
   afterEach(async () => {
@@ -84,7 +84,7 @@ describe.each(engines)('a batch of changes on $engine', ({ open }) => {
         { kind: 'add', steps: [{ ...step, step_id: 'more', n: 3, name: 'more' }] },
       ],
       artifacts: [artifact],
-      run: { kind: 'touch', attempt: 2, result: { value: 'half' } },
+      run: { kind: 'touch', attempt: 2, result: { value: 'half' }, epoch: 1 },
     });
 
     const kept = { outputs: '{}', sealed: null, not_before: null };
@@ -133,7 +133,7 @@ describe.each(engines)('a batch of changes on $engine', ({ open }) => {
           { kind: 'end', at: { stepId: 'build', attempt: 1, epoch: 2 }, ending: ended, openOutputs: null },
         ],
         artifacts: [],
-        run: { kind: 'touch', attempt: 1, result: null },
+        run: { kind: 'touch', attempt: 1, result: null, epoch: 1 },
       },
     ],
     [
@@ -141,7 +141,7 @@ describe.each(engines)('a batch of changes on $engine', ({ open }) => {
       {
         changes: [{ kind: 'start', at: { stepId: 'build', attempt: 1 }, start: started }],
         artifacts: [],
-        run: { kind: 'touch', attempt: 1, result: null },
+        run: { kind: 'touch', attempt: 1, result: null, epoch: 1 },
       },
     ],
     [
@@ -149,7 +149,7 @@ describe.each(engines)('a batch of changes on $engine', ({ open }) => {
       {
         changes: [],
         artifacts: [],
-        run: { kind: 'claim', claim: { atMs: nowMs, worker: 'there', deadlineAtMs: null } },
+        run: { kind: 'claim', claim: { atMs: nowMs, owner: 'owner-1', worker: 'there', deadlineAtMs: null } },
       },
     ],
   ])('of %s changes nothing', async (_what, batch) => {

@@ -56,7 +56,7 @@ describe.each(engines)('the list of runs on $engine', ({ open }) => {
       const id = await add({ tenant, steps, labels: { team: 'ops' } });
       const about = { runId: id, jobId: 'backup/daily', tenant };
       await store.database.transact(async (tx) => {
-        await store.runs.claim(tx, id, { atMs: nowMs, worker: 'host-1', deadlineAtMs: null });
+        await store.runs.claim(tx, id, { atMs: nowMs, owner: 'owner-1', worker: 'host-1', deadlineAtMs: null });
         const start = { status: 'waiting_approval' as const, atMs: nowMs, worker: null, deadlineAtMs: null };
         await stepStore.start(tx, about, { stepId: 'ask', attempt: 1 }, start);
       });

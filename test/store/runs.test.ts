@@ -294,7 +294,7 @@ describe.each(engines)('runs on $engine', ({ open }) => {
     const run = aRun();
     await store.database.transact(async (tx) => {
       await store.runs.add(tx, run);
-      await store.runs.claim(tx, run.id, { atMs: nowMs, worker: 'here', deadlineAtMs: null });
+      await store.runs.claim(tx, run.id, { atMs: nowMs, owner: 'owner-1', worker: 'here', deadlineAtMs: null });
       for (const attempt of [3, 2]) expect(await stepStore.touch(tx, run.id, { attempt })).toBe(true);
     });
     expect(await store.runs.get(run.id)).toMatchObject({ attempt: 3 });
@@ -343,7 +343,7 @@ describe.each(engines)('runs on $engine', ({ open }) => {
       { id: ids[2], ...waits, createdAtMs: nowMs },
     ]);
     expect((await store.runs.pending(2, ids[2])).map(({ id }) => id)).toEqual([ids[3]]);
-    expect(await store.runs.running()).toEqual([claimed]);
+    expect(await store.runs.running('owner-1')).toEqual([claimed]);
     expect(await store.runs.counts()).toEqual({ pending: 3, running: 1 });
   });
 

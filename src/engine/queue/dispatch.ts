@@ -4,7 +4,7 @@ import type { Clock } from '../../lib/clock.ts';
 import type { Logger } from '../../lib/logger.ts';
 import type { Store } from '../../store/open.ts';
 import { isStorageError } from '../../store/storage-error.ts';
-import { Superseded } from '../run/batch.ts';
+import { Superseded } from '../../store/superseded.ts';
 import type { ControllerSource } from '../run/run-context.ts';
 import { toSource } from '../run/run-source.ts';
 import type { RunRegister } from '../run-register.ts';

@@ -94,7 +94,7 @@ export function createAdvance(driven: DrivenRun): Advance {
 }
 
 async function writeBatch(driven: DrivenRun, batch: Batch): Promise<void> {
-  const touch = { kind: 'touch', attempt: driven.lastAttempt, result: batch.result } as const;
+  const touch = { kind: 'touch', attempt: driven.lastAttempt, result: batch.result, epoch: driven.epoch } as const;
   try {
     await driven.write((tx) => applyBatch(tx, driven, batch, touch));
   } catch (error) {

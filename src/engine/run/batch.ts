@@ -6,11 +6,9 @@ import type { NewArtifact } from '../../store/blobs/artifacts.ts';
 import type { Transaction } from '../../store/database.ts';
 import type { RunBatch, StepChange } from '../../store/run/batch.ts';
 import type { About } from '../../store/run/step-moves.ts';
+import { Superseded } from '../../store/superseded.ts';
 import type { ControllerContext } from './run-context.ts';
 import type { Slot } from './slots.ts';
-
-/** Another process owns the attempt or the run: this one must not touch it. */
-export class Superseded extends Error {}
 
 export type Batch = {
   readonly changes: StepChange[];

@@ -20,7 +20,7 @@ import { redactedTexts } from './run-secrets.ts';
 import { createStepChanges, type StepChanges } from './step-changes.ts';
 import type { StepInstance } from './step-instances.ts';
 
-export type DrivenRun = Omit<ControllerSource, 'terminations' | 'deadlineAtMs'> & {
+export type DrivenRun = Omit<ControllerSource, 'terminations' | 'deadlineAtMs' | 'epoch'> & {
   readonly context: ControllerContext;
   readonly around: Surroundings;
   readonly job: JobDefinition;
@@ -47,6 +47,8 @@ export type DrivenRun = Omit<ControllerSource, 'terminations' | 'deadlineAtMs'> 
   /** `waiting`: callers are asked to come again, and the reaper does, each second. */
   phase: 'waiting' | 'driven' | 'over';
   deadlineAtMs: number | null;
+  /** In which this process drives it: its writes name it (ADR 0039). */
+  epoch: number;
   /** Why the run ends before its time. */
   aborting: Interruption | undefined;
   /** `aborting` has ended a step, or kept one from beginning. */
@@ -71,11 +73,11 @@ export function createDrivenRun(source: ControllerSource, context: ControllerCon
   const detaching = new AbortController();
   const { promise: finished, resolve: markFinished } = Promise.withResolvers<void>();
   const { withRetry, waitsForDisk } = createDiskRetry(detaching.signal, log);
-  const runLog = createRunLog({ run, job, store, log, withRetry });
+  const runLog = createRunLog({ run, job, store, epoch: () => driven.epoch, log, withRetry });
   const ofArtifacts = { run, plan, runDir, workspaceDir, redactor, runLog, limits: context.artifactLimits };
   const { noticeDeadline } = around;
   let writing: Promise<unknown> = Promise.resolve();
-  return {
+  const driven: DrivenRun = {
     ...source,
     context,
     around,
@@ -106,6 +108,7 @@ export function createDrivenRun(source: ControllerSource, context: ControllerCon
     terminations: [...source.terminations],
     workspaceWatch: undefined,
   };
+  return driven;
 }
 
 /** A full disk decides nothing about a run: it waits. */

@@ -6,6 +6,7 @@ import type { RunPlan, Termination } from '../../domain/run.ts';
 import type { SteadyClock } from '../../lib/clock.ts';
 import type { Logger } from '../../lib/logger.ts';
 import type { Store } from '../../store/open.ts';
+import type { Owner } from '../owner.ts';
 import type { Sealer } from '../secrets/seal.ts';
 import type { AttemptContext } from './attempt/attempt-start.ts';
 import type { Outcome } from './attempt/outcome.ts';
@@ -23,6 +24,8 @@ export type ControllerContext = AttemptContext & {
   readonly sealer: Sealer;
   readonly artifactLimits: ArtifactLimits;
   readonly folders: RunFolders;
+  /** Under whose lease runs are driven. */
+  readonly owner: Pick<Owner, 'id' | 'transact'>;
   readonly worker: string;
 };
 
@@ -70,6 +73,8 @@ export type ControllerSource = RunSecrets & {
   readonly terminations: readonly Termination[];
   /** Before this process took it up. */
   readonly isCancelRequested: boolean;
+  /** In which it was read: whoever drives it is in the next one. */
+  readonly epoch: number;
   /** null before the start. */
   readonly deadlineAtMs: number | null;
   /** The newest instant in its rows. */

@@ -3,6 +3,7 @@
 
 import type { Decision } from '../../domain/run.ts';
 import type { Transaction } from '../../store/database.ts';
+import { Superseded } from '../../store/superseded.ts';
 import { createAdvance } from './advance.ts';
 import { approveStep } from './approvals.ts';
 import { cancelled } from './attempt/outcome.ts';
@@ -79,7 +80,7 @@ async function begin(
   work?: (tx: Transaction) => Promise<void>,
 ): Promise<void> {
   const { state, job } = driven;
-  const { store, clock, worker } = driven.context;
+  const { clock, owner, worker } = driven.context;
   driven.phase = 'driven';
   const batch = newBatch(slot);
   const atMs = driven.time.now();
@@ -88,9 +89,9 @@ async function begin(
   advance.carryOut(state.next(false), batch);
   const endsAtOnce = state.isOver;
   try {
-    await store.db.transact(async (tx) => {
+    await owner.transact(async (tx) => {
       await work?.(tx);
-      const claim = { atMs, worker, deadlineAtMs };
+      const claim = { atMs, owner: owner.id, worker, deadlineAtMs };
       await applyBatch(tx, driven, endsAtOnce ? newBatch() : batch, { kind: 'claim', claim });
     });
   } catch (error) {
@@ -99,6 +100,7 @@ async function begin(
     giveUpBatch(batch);
     throw error;
   }
+  driven.epoch += 1;
   batch.spare?.release();
   interruptions.watchSize();
   if (deadlineAtMs !== null) driven.around.noticeDeadline(deadlineAtMs);
@@ -109,8 +111,11 @@ async function begin(
 
 async function resume({ driven, advance, interruptions }: Parts, holdSlot: () => Slot): Promise<void> {
   const { run, state } = driven;
-  const { store, worker } = driven.context;
-  await driven.withRetry(() => store.db.transact((tx) => store.steps.resume(tx, run.run_id, worker)));
+  const { store, owner, worker } = driven.context;
+  const takeover = { owner: owner.id, worker, epoch: driven.epoch };
+  const isTaken = await driven.withRetry(() => owner.transact((tx) => store.runs.take(tx, run.run_id, takeover)));
+  if (!isTaken) throw new Superseded('the run is another’s by now');
+  driven.epoch += 1;
   for (const instance of state.instances) if (instance.epoch > 0 && !hasEnded(instance)) instance.epoch += 1;
   await driven.runLog.resume();
   const batch = newBatch();

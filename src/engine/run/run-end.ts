@@ -2,8 +2,9 @@
 // another process.
 
 import { setTimeout as delay } from 'node:timers/promises';
+import { Superseded } from '../../store/superseded.ts';
 import type { Interruption } from './attempt/outcome.ts';
-import { applyBatch, type Batch, Superseded } from './batch.ts';
+import { applyBatch, type Batch } from './batch.ts';
 import type { DrivenRun } from './driven-run.ts';
 import { noArtifacts } from './run-artifacts.ts';
 import { runVerdict } from './run-verdict.ts';
@@ -30,7 +31,8 @@ export async function finishRun(driven: DrivenRun, batch: Batch): Promise<void> 
   const { move, change } = runVerdict({ state, aborted, artifactFailure: kept.failure, terminations });
   batch.artifacts.push(...kept.artifacts);
   await driven.write((tx) => {
-    const whole = { ...change, leftBehind, result: batch.result, atMs: driven.time.now() };
+    const { epoch, time } = driven;
+    const whole = { ...change, leftBehind, result: batch.result, atMs: time.now(), epoch };
     return applyBatch(tx, driven, batch, { kind: 'end', move, change: whole });
   });
   if (move === 'fail') log.warn({ reason: change.reason, error: change.error?.message }, 'a run failed');
@@ -71,7 +73,7 @@ async function writeAbandoned(driven: DrivenRun, why: Interruption & { readonly 
     for (const { stepId, attempt, epoch } of begun) {
       await store.steps.end(tx, about, { stepId, attempt, epoch }, { ...why, atMs: time.now() });
     }
-    const ending = { reason: why.reason, error: { message: why.message }, atMs: time.now() };
+    const ending = { reason: why.reason, error: { message: why.message }, atMs: time.now(), epoch: driven.epoch };
     await store.runs.end(tx, run.run_id, 'fail', ending);
   });
 }

@@ -33,6 +33,8 @@ export function createRunLog(o: {
   readonly run: Pick<Run, 'run_id' | 'job_id' | 'tenant'>;
   readonly job: Pick<JobDefinition, 'composition' | 'logs'>;
   readonly store: Store;
+  /** In which the run is driven. */
+  readonly epoch: () => number;
   readonly log: Logger;
   /** Does the work again while it is the disk that refuses it. */
   readonly withRetry: <T>(work: () => T | Promise<T>) => Promise<T>;
@@ -43,7 +45,9 @@ export function createRunLog(o: {
 
   function open(): Promise<LogWriter> {
     opening ??= o
-      .withRetry(() => store.logs.openWriter({ runId: run.run_id, maxSizeBytes: job.logs.maxSizeBytes }))
+      .withRetry(() =>
+        store.logs.openWriter({ runId: run.run_id, epoch: o.epoch(), maxSizeBytes: job.logs.maxSizeBytes }),
+      )
       .catch((error: unknown) => {
         opening = undefined;
         throw error;

@@ -14,7 +14,7 @@ import { restoreStepInstances, type StepInstance } from './step-instances.ts';
 
 /** @throws Error where its secrets cannot be unsealed */
 export function toSource(stored: StoredRun, sealer: Sealer): ControllerSource {
-  const { run, plan, deadlineAtMs } = stored;
+  const { run, plan, epoch, deadlineAtMs } = stored;
   const { job } = plan;
   const rows = lastAttempts(stored.attempts);
   const instances = restoreStepInstances(job.steps, rows);
@@ -32,6 +32,7 @@ export function toSource(stored: StoredRun, sealer: Sealer): ControllerSource {
     state: createRunState({ job, run, instances, ended }),
     terminations: stored.attempts.flatMap(({ termination }) => (termination === null ? [] : [JSON.parse(termination)])),
     isCancelRequested: run.cancel_requested_at !== null,
+    epoch,
     deadlineAtMs,
     latestAtMs: Math.max(Date.parse(run.started_at ?? run.created_at), ...stored.attempts.map(latestOf)),
   };

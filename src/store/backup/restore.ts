@@ -174,6 +174,8 @@ async function prepareDatabase(
         ON CONFLICT (name) DO UPDATE SET next_id = excluded.next_id;
       COMMIT;
     `);
+    // Its runs belong to another history, and wait for nobody's lease (ADR 0039).
+    if (hasTable(database, 'owners')) database.exec('DELETE FROM owners');
     const running = database.prepare("SELECT id FROM runs WHERE status = 'running'").all();
     for (const { id } of running) await markRestored(join(places.runsDir, String(id)));
     const pending = database.prepare("SELECT count(*) AS n FROM runs WHERE status = 'pending'").get();
@@ -183,9 +185,13 @@ async function prepareDatabase(
   }
 }
 
-/** A backup of before there were tokens has no table of them. */
+/** A backup of an earlier version has fewer tables. */
+function hasTable(database: DatabaseSync, name: string): boolean {
+  return database.prepare('SELECT 1 FROM sqlite_master WHERE name = ?').get(name) !== undefined;
+}
+
 function countTokens(database: DatabaseSync): number {
-  if (!database.prepare("SELECT 1 FROM sqlite_master WHERE name = 'tokens'").get()) return 0;
+  if (!hasTable(database, 'tokens')) return 0;
   return Number(database.prepare('SELECT count(*) AS n FROM tokens WHERE revoked_at IS NULL').get()?.n);
 }
 

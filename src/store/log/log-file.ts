@@ -5,7 +5,9 @@ import { closeSync, fdatasync, ftruncateSync, openSync, rmSync, writeSync } from
 import { promisify } from 'node:util';
 import { errorCode } from '../../lib/error-code.ts';
 import type { Logger } from '../../lib/logger.ts';
-import type { Database } from '../database.ts';
+import type { Database, Transaction } from '../database.ts';
+import type { LogSegmentRow } from '../schema.ts';
+import { Superseded } from '../superseded.ts';
 import { compressSegment, makeShard, removeRaw, type Segment, segmentPath } from './log-segment.ts';
 
 /** The lines that chunks hold; of none, `lastSeq` is before `firstSeq`. */
@@ -32,6 +34,8 @@ const sync = promisify(fdatasync);
 export function openLogFile(o: {
   readonly dir: string;
   readonly runId: string;
+  /** Of the run that whoever writes drives. */
+  readonly epoch: number;
   readonly db: Database;
   readonly log: Logger;
   readonly indexed: readonly Segment[];
@@ -88,22 +92,19 @@ export function openLogFile(o: {
   }
 
   async function index(segment: Segment, compressedBytes: number | undefined): Promise<void> {
-    await db.transact(async (tx) => {
-      await tx.db
-        .insertInto('log_segments')
-        .values({
-          run_id: runId,
-          n: segment.n,
-          first_seq: segment.firstSeq,
-          last_seq: segment.lastSeq,
-          first_at_us: segment.firstAtUs,
-          last_at_us: segment.lastAtUs,
-          raw_bytes: segment.rawBytes,
-          stored_bytes: compressedBytes ?? segment.rawBytes,
-          encoding: compressedBytes === undefined ? 'raw' : 'zstd',
-        })
-        .execute();
-    });
+    const { n, rawBytes } = segment;
+    const row = {
+      run_id: runId,
+      n,
+      first_seq: segment.firstSeq,
+      last_seq: segment.lastSeq,
+      first_at_us: segment.firstAtUs,
+      last_at_us: segment.lastAtUs,
+      raw_bytes: rawBytes,
+      stored_bytes: compressedBytes ?? rawBytes,
+      encoding: compressedBytes === undefined ? 'raw' : 'zstd',
+    };
+    if (!(await db.transact((tx) => addSegment(tx, row, o.epoch)))) throw new Superseded('the log is another’s by now');
   }
 
   function sealSoon(): void {
@@ -172,4 +173,39 @@ function writeWhole(fd: number, bytes: Buffer, sizeBefore: number): number {
     throw error;
   }
   return bytes.length;
+}
+
+const numberColumns = [
+  'n',
+  'first_seq',
+  'last_seq',
+  'first_at_us',
+  'last_at_us',
+  'raw_bytes',
+  'stored_bytes',
+] as const satisfies readonly (keyof LogSegmentRow)[];
+
+/** False when another has taken the run over since: whoever writes in an earlier epoch adds nothing. */
+async function addSegment(tx: Transaction, row: LogSegmentRow, epoch: number): Promise<boolean> {
+  const { run_id, encoding } = row;
+  const added = await tx.db
+    .insertInto('log_segments')
+    .columns(['run_id', 'encoding', ...numberColumns])
+    .expression((eb) =>
+      tx.db
+        .selectNoFrom([
+          eb.val(run_id).as('run_id'),
+          eb.val(encoding).as('encoding'),
+          // PostgreSQL takes a parameter that is only selected for a text.
+          ...numberColumns.map((name) => eb.cast<number>(eb.val(row[name]), 'bigint').as(name)),
+        ])
+        .where((where) =>
+          where.not(
+            where.exists(where.selectFrom('runs').select('id').where('id', '=', run_id).where('epoch', '!=', epoch)),
+          ),
+        ),
+    )
+    .returning('n')
+    .executeTakeFirst();
+  return added !== undefined;
 }

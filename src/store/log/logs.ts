@@ -30,8 +30,15 @@ type LogPage = {
 };
 
 export type LogStore = {
-  /** Goes on behind what an earlier process has left. One writer a run at a time. */
-  readonly openWriter: (o: { readonly runId: string; readonly maxSizeBytes: number }) => Promise<LogWriter>;
+  /**
+   * Goes on behind what an earlier process has left. One writer a run at a time; what it writes once the run has
+   * another epoch is not indexed.
+   */
+  readonly openWriter: (o: {
+    readonly runId: string;
+    readonly epoch: number;
+    readonly maxSizeBytes: number;
+  }) => Promise<LogWriter>;
   /** The first `limit` lines that match, or with `tail` the last so many, some MiB at most; oldest first. */
   readonly page: (
     runId: string,
@@ -104,10 +111,10 @@ export function createLogStore(o: LogStoreParts): LogStore {
   }
 
   const store: LogStore = {
-    async openWriter({ runId, maxSizeBytes }) {
+    async openWriter({ runId, epoch, maxSizeBytes }) {
       invariant(!open.has(runId), 'a log has one writer at a time');
       const { state, indexed, plain } = await resumeLog({ patienceMs: usualPatienceMs, ...o, runId });
-      const file = openLogFile({ dir, runId, db, log, indexed, plain });
+      const file = openLogFile({ dir, runId, epoch, db, log, indexed, plain });
       const writer = createLogWriter({
         file,
         state,

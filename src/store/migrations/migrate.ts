@@ -17,6 +17,7 @@ import { runTotals } from './0010-run-totals.ts';
 import { runDays } from './0011-run-days.ts';
 import { whatARunLeaves } from './0012-what-a-run-leaves.ts';
 import { clockSet } from './0013-clock-set.ts';
+import { owners } from './0014-owners.ts';
 import type { ColumnTypes, Migration } from './migration.ts';
 
 /** In order; a database's version is how many of them it has. */
@@ -34,6 +35,7 @@ export const migrations: readonly Migration[] = [
   runDays,
   whatARunLeaves,
   clockSet,
+  owners,
 ];
 
 /** @throws StartError when the database is of a newer program */

@@ -37,7 +37,13 @@ export type RunBatch = {
   /** What becomes of the run itself. */
   readonly run:
     | { readonly kind: 'claim'; readonly claim: RunClaim }
-    | { readonly kind: 'touch'; readonly attempt: number; readonly result: Run['result'] }
+    | {
+        readonly kind: 'touch';
+        readonly attempt: number;
+        readonly result: Run['result'];
+        /** Of the run: the batch is refused once another process drives it. */
+        readonly epoch: number;
+      }
     | { readonly kind: 'end'; readonly move: RunEnd; readonly change: RunChange };
 };
 

@@ -109,5 +109,7 @@ function toRow(run: NewRun): RunRow {
     deadline_at: queueMs === null ? null : run.createdAtMs + queueMs,
     concurrency_key: run.concurrency.key,
     concurrency_limit: run.concurrency.limit,
+    owner: null,
+    epoch: 0,
   };
 }

@@ -1,6 +1,7 @@
 // Every change of a run once it is added: one statement with its precondition in the `where`, made together with the
 // run's counters and its events, so that no two changes can race. Its steps change in step-moves.ts.
 
+import type { Expression, ExpressionBuilder, SqlBool } from 'kysely';
 import type { JsonValue } from '../../domain/job.ts';
 import type { LeftBehind } from '../../domain/left-behind.ts';
 import {
@@ -13,11 +14,17 @@ import {
 } from '../../domain/run.ts';
 import type { Transaction } from '../database.ts';
 import { prepareQuery } from '../prepared-query.ts';
+import type { Schema } from '../schema.ts';
 import { countEndedRun } from './ended-counts.ts';
 import { countMovedRun } from './run-counts.ts';
 import { toJsonOrNull } from './run-rows.ts';
 
-export type RunClaim = { readonly atMs: number; readonly worker: string; readonly deadlineAtMs: number | null };
+export type RunClaim = {
+  readonly atMs: number;
+  readonly owner: string;
+  readonly worker: string;
+  readonly deadlineAtMs: number | null;
+};
 
 export type RunChange = {
   readonly atMs: number;
@@ -27,23 +34,26 @@ export type RunChange = {
   readonly result?: { readonly value: JsonValue } | null;
   readonly termination?: Termination | null;
   readonly leftBehind?: LeftBehind | null;
+  /** Of whoever drives it: the move is refused once another has taken it over. */
+  readonly epoch?: number | undefined;
 };
 
-const updateClaimed = prepareQuery(
-  (db, values: { id: string; atMs: number; worker: string; deadlineAtMs: number | null }) =>
-    db
-      .updateTable('runs')
-      .set((eb) => ({
-        status: runMoves.claim.to,
-        waiting: null,
-        started_at: values.atMs,
-        worker: values.worker,
-        deadline_at: values.deadlineAtMs,
-        version: eb('version', '+', 1),
-      }))
-      .where('id', '=', values.id)
-      .where('status', 'in', runMoves.claim.from)
-      .returning(['job_id', 'tenant', 'source', 'attempt', 'created_at']),
+const updateClaimed = prepareQuery((db, values: RunClaim & { id: string }) =>
+  db
+    .updateTable('runs')
+    .set((eb) => ({
+      status: runMoves.claim.to,
+      waiting: null,
+      started_at: values.atMs,
+      worker: values.worker,
+      owner: values.owner,
+      epoch: eb('epoch', '+', 1),
+      deadline_at: values.deadlineAtMs,
+      version: eb('version', '+', 1),
+    }))
+    .where('id', '=', values.id)
+    .where('status', 'in', runMoves.claim.from)
+    .returning(['job_id', 'tenant', 'source', 'attempt', 'created_at']),
 );
 
 /** False when it is not pending any more. */
@@ -67,6 +77,7 @@ type Ending = {
   readonly result: string | null;
   readonly termination: string | null;
   readonly leftBehind: string | null;
+  readonly epoch: number | null;
 };
 
 const endMoved = {
@@ -95,6 +106,7 @@ function prepareEnd(move: RunEnd) {
       }))
       .where('id', '=', values.id)
       .where('status', 'in', runMoves[move].from)
+      .where((eb) => isOfEpoch(eb, values.epoch))
       .returning(['job_id', 'tenant', 'source', 'attempt', 'started_at', 'created_at', 'labels']),
   );
 }
@@ -112,6 +124,7 @@ export async function endRun(tx: Transaction, id: string, move: RunEnd, change: 
     result: toJsonOrNull(change.result),
     termination: toJsonOrNull(change.termination),
     leftBehind: toJsonOrNull(change.leftBehind),
+    epoch: change.epoch ?? null,
   });
   if (!run) return false;
   const { job_id: jobId, tenant, attempt, started_at: startedAt } = run;
@@ -123,7 +136,8 @@ export async function endRun(tx: Transaction, id: string, move: RunEnd, change: 
   return true;
 }
 
-const updateTouched = prepareQuery((db, values: { id: string; attempt: number; result: string | null }) =>
+type Touch = { id: string; attempt: number; result: string | null; epoch: number | null };
+const updateTouched = prepareQuery((db, values: Touch) =>
   db
     .updateTable('runs')
     .set((eb) => ({
@@ -138,16 +152,31 @@ const updateTouched = prepareQuery((db, values: { id: string; attempt: number; r
     }))
     .where('id', '=', values.id)
     .where('status', '=', 'running')
+    .where((eb) => isOfEpoch(eb, values.epoch))
     .returning('id'),
 );
 
-/** A step of it has changed. False when it is not running any more. */
+/** Any epoch will do where none is named. */
+function isOfEpoch(eb: ExpressionBuilder<Schema, 'runs'>, epoch: number | null): Expression<SqlBool> {
+  return eb('epoch', '=', eb.fn.coalesce(eb.val(epoch), 'epoch'));
+}
+
+/** A step of it has changed. False when it is not running any more, or not in that epoch. */
 export async function touchRun(
   tx: Transaction,
   id: string,
-  o: { readonly attempt?: number; readonly result?: { readonly value: JsonValue } | null },
+  o: {
+    readonly attempt?: number;
+    readonly result?: { readonly value: JsonValue } | null;
+    readonly epoch?: number;
+  },
 ): Promise<boolean> {
-  const [run] = await updateTouched(tx.db, { id, attempt: o.attempt ?? 1, result: toJsonOrNull(o.result) });
+  const [run] = await updateTouched(tx.db, {
+    id,
+    attempt: o.attempt ?? 1,
+    result: toJsonOrNull(o.result),
+    epoch: o.epoch ?? null,
+  });
   return run !== undefined;
 }
 

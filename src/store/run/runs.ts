@@ -11,6 +11,7 @@ import type { StepRow } from '../schema.ts';
 import { applyBatch, endWithSteps, type RunBatch, type SealOutputs } from './batch.ts';
 import { readPlan } from './earlier-plans.ts';
 import { lastRuns } from './last-runs.ts';
+import { isFreeFor, takeRun } from './owners.ts';
 import { addRun, type NewRun } from './run-add.ts';
 import { listRuns, type RunListQuery, type RunPage } from './run-list.ts';
 import {
@@ -45,6 +46,8 @@ export type StoredRun = {
   readonly sealed: string | null;
   readonly concurrency: NewRun['concurrency'];
   readonly deadlineAtMs: number | null;
+  readonly owner: string | null;
+  readonly epoch: number;
   /** All attempts, by place and attempt. */
   readonly attempts: readonly StepRow[];
 };
@@ -54,6 +57,8 @@ export type RunStore = {
   readonly add: (tx: Transaction, run: NewRun) => Promise<void>;
   /** Pending → running; its steps start on their own. False when it had moved on. */
   readonly claim: (tx: Transaction, id: string, claim: RunClaim) => Promise<boolean>;
+  /** A running run is the owner's in the next epoch, and its attempts with it. False when another has it (ADR 0039). */
+  readonly take: typeof takeRun;
   /** With it, steps that never had their turn are skipped. False when the run had moved on. */
   readonly end: (tx: Transaction, id: string, move: RunEnd, change: RunChange) => Promise<boolean>;
   /** Changes its steps and itself as one event of it brought about. False when another process holds it: `tx` must fail. */
@@ -84,7 +89,7 @@ export type RunStore = {
   /** What executing a run takes. Never served. */
   readonly execution: (id: string) => Promise<StoredRun | undefined>;
   /** The same without what it was planned to be, which may be past reading. */
-  readonly remains: (id: string) => Promise<Pick<StoredRun, 'run' | 'attempts'> | undefined>;
+  readonly remains: (id: string) => Promise<Pick<StoredRun, 'run' | 'attempts' | 'owner' | 'epoch'> | undefined>;
   /** Oldest first, those after run `afterId`. */
   readonly pending: (limit: number, afterId?: string) => Promise<readonly PendingRun[]>;
   /** Pending ones that have waited for longer than they may, some hundred at a time. */
@@ -93,11 +98,12 @@ export type RunStore = {
   readonly pastDeadline: (nowMs: number) => Promise<readonly string[]>;
   /** The next deadline of a run or an attempt after `nowMs`. */
   readonly nextDeadline: (nowMs: number) => Promise<number | null>;
-  /** Of runs that have not ended, and of their steps: the wall clock was set by so much. */
-  readonly moveDeadlines: (tx: Transaction, byMs: number) => Promise<void>;
+  /** Of runs that wait or are the owner's, and of their steps: the wall clock was set by so much. */
+  readonly moveDeadlines: (tx: Transaction, byMs: number, owner: string) => Promise<void>;
   /** Those of this status that are to be cancelled. */
   readonly cancelling: (status: 'pending' | 'running') => Promise<readonly string[]>;
-  readonly running: () => Promise<readonly string[]>;
+  /** Running ones that this owner may drive: its own, and those of owners without a lease. */
+  readonly running: (owner: string) => Promise<readonly string[]>;
   /** Of a tenant, or of all. */
   readonly counts: (tenant?: string) => Promise<{ pending: number; running: number }>;
 };
@@ -145,6 +151,7 @@ export function createRunStore(database: Database): RunStore {
   return {
     add: addRun,
     claim: claimRun,
+    take: takeRun,
     end: endWithSteps,
     apply: applyBatch,
     requestCancel,
@@ -172,7 +179,7 @@ export function createRunStore(database: Database): RunStore {
     async remains(id) {
       const [row] = await selectRun(read, { id });
       const attempts = await selectSteps(read, { id });
-      return row && { run: toRun(row, attempts), attempts };
+      return row && { run: toRun(row, attempts), owner: row.owner, epoch: row.epoch, attempts };
     },
 
     async attempts(id) {
@@ -190,6 +197,8 @@ export function createRunStore(database: Database): RunStore {
         sealed: stored.sealed,
         concurrency: { limit: row.concurrency_limit, key: row.concurrency_key },
         deadlineAtMs: row.status === 'pending' ? null : row.deadline_at,
+        owner: row.owner,
+        epoch: row.epoch,
         attempts,
       };
     },
@@ -274,20 +283,7 @@ export function createRunStore(database: Database): RunStore {
       return found.length === 0 ? null : Math.min(...found);
     },
 
-    async moveDeadlines(tx, byMs) {
-      await tx.db
-        .updateTable('runs')
-        .set((eb) => ({ deadline_at: eb('deadline_at', '+', byMs) }))
-        .where('deadline_at', 'is not', null)
-        .where('finished_at', 'is', null)
-        .execute();
-      await tx.db
-        .updateTable('steps')
-        .set((eb) => ({ deadline_at: eb('deadline_at', '+', byMs), not_before: eb('not_before', '+', byMs) }))
-        .where('finished_at', 'is', null)
-        .where('run_id', 'in', (eb) => eb.selectFrom('runs').select('id').where('status', '=', 'running'))
-        .execute();
-    },
+    moveDeadlines,
 
     async cancelling(status) {
       const rows = await read
@@ -299,8 +295,14 @@ export function createRunStore(database: Database): RunStore {
       return rows.map((row) => row.id);
     },
 
-    async running() {
-      const rows = await read.selectFrom('runs').select('id').where('status', '=', 'running').orderBy('id').execute();
+    async running(owner) {
+      const rows = await read
+        .selectFrom('runs')
+        .select('id')
+        .where('status', '=', 'running')
+        .where((eb) => isFreeFor(eb, owner))
+        .orderBy('id')
+        .execute();
       return rows.map((row) => row.id);
     },
 
@@ -314,4 +316,26 @@ export function createRunStore(database: Database): RunStore {
       return { pending: await count('pending'), running: await count('running') };
     },
   };
+}
+
+async function moveDeadlines(tx: Transaction, byMs: number, owner: string): Promise<void> {
+  await tx.db
+    .updateTable('runs')
+    .set((eb) => ({ deadline_at: eb('deadline_at', '+', byMs) }))
+    .where('deadline_at', 'is not', null)
+    .where('finished_at', 'is', null)
+    .where((eb) => isFreeFor(eb, owner))
+    .execute();
+  await tx.db
+    .updateTable('steps')
+    .set((eb) => ({ deadline_at: eb('deadline_at', '+', byMs), not_before: eb('not_before', '+', byMs) }))
+    .where('finished_at', 'is', null)
+    .where('run_id', 'in', (eb) =>
+      eb
+        .selectFrom('runs')
+        .select('id')
+        .where('status', '=', 'running')
+        .where((runs) => isFreeFor(runs, owner)),
+    )
+    .execute();
 }

@@ -233,7 +233,7 @@ async function addRetry(tx: Transaction, about: About, step: RetriedStep, messag
 }
 
 /** All of a run's attempts that have begun: their next epoch is this process's. */
-async function resumeSteps(tx: Transaction, runId: string, worker: string): Promise<void> {
+export async function resumeSteps(tx: Transaction, runId: string, worker: string): Promise<void> {
   await tx.db
     .updateTable('steps')
     .set((eb) => ({ epoch: eb('epoch', '+', 1), worker }))
@@ -270,7 +270,6 @@ export const stepStore = {
   end: endStep,
   skip: skipStep,
   retry: addRetry,
-  resume: resumeSteps,
   nameChild,
   /** To be called with every change of a running run's steps; false when the run is not running any more. */
   touch: touchRun,

@@ -21,6 +21,8 @@ export type Examination = {
   readonly files: number;
   /** Each with what is wrong. */
   readonly damaged: readonly string[];
+  /** Who drives the running runs, and how many; `host` is null for an owner without a lease. */
+  readonly owners: readonly { readonly owner: string | null; readonly host: string | null; readonly runs: number }[];
 };
 
 /** Read in a second or two. */
@@ -84,10 +86,26 @@ export async function examineStore(o: {
       if (!damaged.some(({ path }) => path === restored.path)) damaged.push(restored);
     const more = damaged.length - mostDamaged;
     const shown = [...damaged.slice(0, mostDamaged).map(({ what }) => what), ...(more > 0 ? [`and ${more} more`] : [])];
-    return { database, isPartial, files: files.length, damaged: shown };
+    return { database, isPartial, files: files.length, damaged: shown, owners: readOwners(connection) };
   } finally {
     connection.close();
   }
+}
+
+function readOwners(connection: DatabaseSync): Examination['owners'] {
+  // The database may be of an earlier version.
+  if (!connection.prepare("SELECT 1 FROM sqlite_master WHERE name = 'owners'").get()) return [];
+  return connection
+    .prepare(
+      `SELECT owner, host, count(*) AS runs FROM runs LEFT JOIN owners ON owners.id = owner
+       WHERE status = 'running' GROUP BY owner, host ORDER BY owner`,
+    )
+    .all()
+    .map(({ owner, host, runs }) => ({ owner: textOrNull(owner), host: textOrNull(host), runs: Number(runs) }));
+}
+
+function textOrNull(value: unknown): string | null {
+  return typeof value === 'string' ? value : null;
 }
 
 /** What a restore brought back damaged, and is as it was brought back. */

@@ -11,7 +11,7 @@ const engine = engines.find(({ engine }) => engine === engineName);
 if (!engine) throw new Error(`no engine ${engineName}`);
 const spool = readFileSync(spoolPath);
 const { store } = await openLogStore(engine, dir, { now: () => nowMs });
-const writer = await store.openWriter({ runId, maxSizeBytes: 2 ** 30 });
+const writer = await store.openWriter({ runId, epoch: 1, maxSizeBytes: 2 ** 30 });
 
 let from = writer.spoolOffset({ stepId: 'step_01', attempt: 1 });
 for (let sizeBytes = 1; from < spool.length; sizeBytes = (sizeBytes * 7) % 300_007) {

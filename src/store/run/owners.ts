@@ -1,0 +1,91 @@
+// The servers that drive runs, and their leases (ADR 0039). A server without a row has no lease.
+
+import type { Expression, ExpressionBuilder, SqlBool } from 'kysely';
+import type { Database, Transaction } from '../database.ts';
+import { prepareQuery } from '../prepared-query.ts';
+import type { OwnerRow, Schema } from '../schema.ts';
+import type { RunClaim } from './run-moves.ts';
+import { resumeSteps } from './step-moves.ts';
+
+export type OwnerStore = {
+  /** Gives the owner a new lease. False when it had none. */
+  readonly renew: (tx: Transaction, owner: OwnerRow) => Promise<boolean>;
+  /** Ends a lease. False when it was renewed meanwhile. */
+  readonly expire: (tx: Transaction, owner: Pick<OwnerRow, 'id' | 'lease'>) => Promise<boolean>;
+  /** All that have a lease, but for this one. */
+  readonly others: (id: string) => Promise<readonly OwnerRow[]>;
+  /** Which of these runs another owner has by now. */
+  readonly taken: (id: string, runIds: readonly string[]) => Promise<readonly string[]>;
+};
+
+const selectOthers = prepareQuery((db, { id }: { id: string }) =>
+  db.selectFrom('owners').selectAll().where('id', '!=', id),
+);
+
+export function createOwnerStore({ read }: Database): OwnerStore {
+  return {
+    async renew(tx, { id, ...lease }) {
+      const row = await tx.db.updateTable('owners').set(lease).where('id', '=', id).returning('id').executeTakeFirst();
+      if (!row)
+        await tx.db
+          .insertInto('owners')
+          .values({ id, ...lease })
+          .execute();
+      return row !== undefined;
+    },
+    async expire(tx, { id, lease }) {
+      const row = await tx.db
+        .deleteFrom('owners')
+        .where('id', '=', id)
+        .where('lease', '=', lease)
+        .returning('id')
+        .executeTakeFirst();
+      return row !== undefined;
+    },
+    others: (id) => selectOthers(read, { id }),
+    async taken(id, runIds) {
+      if (runIds.length === 0) return [];
+      const rows = await read
+        .selectFrom('runs')
+        .select('id')
+        .where('id', 'in', runIds)
+        .where('owner', '!=', id)
+        .execute();
+      return rows.map((row) => row.id);
+    },
+  };
+}
+
+/** A run that this owner may drive: its own, or one whose owner has no lease. */
+export function isFreeFor(eb: ExpressionBuilder<Schema, 'runs'>, owner: string): Expression<SqlBool> {
+  const lease = eb.selectFrom('owners').select('owners.id').whereRef('owners.id', '=', 'runs.owner');
+  return eb.or([eb('owner', '=', owner), eb('owner', 'is', null), eb.not(eb.exists(lease))]);
+}
+
+const updateTaken = prepareQuery((db, values: Pick<RunClaim, 'owner' | 'worker'> & { id: string; epoch: number }) =>
+  db
+    .updateTable('runs')
+    .set((eb) => ({
+      owner: values.owner,
+      worker: values.worker,
+      epoch: eb('epoch', '+', 1),
+      version: eb('version', '+', 1),
+    }))
+    .where('id', '=', values.id)
+    .where('status', '=', 'running')
+    .where('epoch', '=', values.epoch)
+    .where((eb) => isFreeFor(eb, values.owner))
+    .returning('id'),
+);
+
+/** A running run is this owner's, in the next epoch. False when it has moved on, or its owner has a lease. */
+export async function takeRun(
+  tx: Transaction,
+  id: string,
+  by: Pick<RunClaim, 'owner' | 'worker'> & { readonly epoch: number },
+): Promise<boolean> {
+  const [run] = await updateTaken(tx.db, { id, ...by });
+  if (!run) return false;
+  await resumeSteps(tx, id, by.worker);
+  return true;
+}

@@ -1,0 +1,127 @@
+// Several engines on one database: each drives its own runs, and takes those of another only once its lease is over.
+
+import { cpSync, existsSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { bash } from '../support/jobs.ts';
+import { processesWith } from '../support/processes.ts';
+import { dataFolder, type Opened, openEngine } from './an-engine.ts';
+import { movableClock } from './movable-clock.ts';
+
+/** Ends once it is told to. */
+const told = `echo held; until [ -e go-${process.pid} ]; do sleep 0.02; done; echo done`;
+const jobs = { hold: bash(told) };
+
+async function holding(root: string) {
+  const first = await openEngine(root, { jobs });
+  const runId = await first.create('hold');
+  await expect.poll(() => first.messages(runId)).toEqual(['held']);
+  // On SQLite, what another engine has announced since a database was opened is unknown to its writer.
+  await expect.poll(() => first.store.journal.lastOutputSeq(runId)).toBe(1);
+  return { first, runId };
+}
+
+function tell(root: string, runId: string): void {
+  writeFileSync(join(root, 'data/runs', runId, 'workspace', `go-${process.pid}`), '');
+}
+
+/** Resolves once an engine has looked at the database several times from now on. */
+async function untilLooked({ store }: Opened): Promise<void> {
+  const { counts } = store.runs;
+  let looks = 0;
+  const countsAgain: typeof counts = (tenant) => {
+    looks += 1;
+    return counts(tenant);
+  };
+  Object.assign(store.runs, { counts: countsAgain });
+  await expect.poll(() => looks, { timeout: 10_000 }).toBeGreaterThanOrEqual(3);
+}
+
+test('a second engine on the same database leaves alone what the first one drives', async () => {
+  const root = dataFolder();
+  const { first, runId } = await holding(root);
+  const second = await openEngine(dataFolder(), { databaseOf: root });
+  await untilLooked(second);
+  await second.close();
+  tell(root, runId);
+  expect(await first.finished(runId)).toMatchObject({ status: 'success', attempt: 1 });
+  expect(await first.messages(runId)).toEqual(['held', 'done']);
+});
+
+test('a run whose owner has not renewed its lease for 30 s ends as lost, and its script is left to itself', async () => {
+  const root = dataFolder();
+  const { first, runId } = await holding(root);
+  await first.close();
+  const clock = movableClock();
+  const second = await openEngine(dataFolder(), { databaseOf: root, clock });
+  await untilLooked(second);
+  clock.forward(20_000);
+  await untilLooked(second);
+  expect(await second.store.runs.get(runId)).toMatchObject({ status: 'running' });
+  clock.forward(10_000);
+  expect(await second.finished(runId)).toMatchObject({
+    status: 'failed',
+    reason: 'lost',
+    error: { message: 'the server on test that drove it is gone: its lease has expired' },
+    steps: [{ status: 'failed', reason: 'lost' }],
+  });
+  expect(processesWith(join(root, 'data/runs', runId, '1-1'))).not.toEqual([]);
+  tell(root, runId);
+});
+
+test('an engine whose lease was ended by another lets go of the runs that this one took', async () => {
+  const root = dataFolder();
+  const firstClock = movableClock();
+  const first = await openEngine(root, { jobs, clock: firstClock });
+  const runId = await first.create('hold');
+  await expect.poll(() => first.messages(runId)).toEqual(['held']);
+  // On SQLite, what another engine has announced since a database was opened is unknown to its writer.
+  await expect.poll(() => first.store.journal.lastOutputSeq(runId)).toBe(1);
+  const clock = movableClock();
+  const second = await openEngine(dataFolder(), { databaseOf: root, clock });
+  await untilLooked(second);
+  clock.forward(30_000);
+  await second.finished(runId);
+  expect(first.engine.queue()).toMatchObject({ running: 1 });
+  firstClock.forward(30_000);
+  await expect.poll(() => first.engine.queue(), { timeout: 10_000 }).toMatchObject({ running: 0 });
+  expect(processesWith(join(root, 'data/runs', runId, '1-1'))).not.toEqual([]);
+  tell(root, runId);
+  expect(await first.store.runs.get(runId)).toMatchObject({ status: 'failed', reason: 'lost' });
+});
+
+test('a restart on the same data dir resumes at once, and a copy of it waits for the lease', async () => {
+  const root = dataFolder();
+  const { first, runId } = await holding(root);
+  await first.close();
+  const copy = dataFolder();
+  cpSync(join(root, 'data/owner.id'), join(copy, 'data/owner.id'));
+  const other = await openEngine(copy, { databaseOf: root });
+  await untilLooked(other);
+  await other.close();
+
+  const next = await openEngine(root);
+  await next.when(runId, ({ status }) => status === 'running');
+  await expect.poll(() => next.engine.queue()).toMatchObject({ running: 1 });
+  tell(root, runId);
+  expect(await next.finished(runId)).toMatchObject({ status: 'success' });
+  expect(await next.messages(runId)).toEqual(['held', 'done']);
+});
+
+test('a data dir that was moved resumes its scripts once the lease of its former id is over', async () => {
+  const root = dataFolder();
+  const { first, runId } = await holding(root);
+  await first.close();
+  const id = join(root, 'data/owner.id');
+  writeFileSync(id, 'owner_00000000-0000-0000-0000-000000000000 1\n');
+  const clock = movableClock();
+  const next = await openEngine(root, { clock });
+  await untilLooked(next);
+  expect(next.engine.queue()).toMatchObject({ running: 0 });
+  clock.forward(30_000);
+  await expect.poll(() => next.engine.queue(), { timeout: 10_000 }).toMatchObject({ running: 1 });
+  expect(existsSync(id)).toBe(true);
+  tell(root, runId);
+  expect(await next.finished(runId)).toMatchObject({ status: 'success' });
+  expect(await next.messages(runId)).toEqual(['held', 'done']);
+});
