@@ -25,6 +25,7 @@ describe.skipIf(!isPossible)(`a server that is killed again and again (CHAOS_SEE
     const { ledger, runs } = outcome.evidence;
     expect(ledger.kills).toBe(7);
     expect(runs.length).toBeGreaterThan(10);
+    expect(ledger.secondEngines.length).toBeGreaterThan(0);
   });
 
   test.each(invariants)('$name: $sentence', ({ breaches }) => {
@@ -71,6 +72,7 @@ describe.skipIf(!isPossible)(`a server that is killed again and again (CHAOS_SEE
       'stale-writer-is-refused',
       ({ ledger }) => ({ ledger: { ...ledger, staleWrites: [{ runId: 'one', isChanged: true }] } }),
     ],
+    ['second-engine-takes-nothing', ({ ledger }) => ({ ledger: { ...ledger, secondEngines: [{ taken: ['one'] }] } })],
     [
       'commands-end-as-their-run',
       ({ ledger }) => ({ ledger: { ...ledger, told: changedTold(ledger.told, { kind: 'run', end: 5 }) } }),

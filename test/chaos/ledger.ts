@@ -44,6 +44,8 @@ export type Ledger = {
   readonly refusals: string[];
   readonly stops: Exit[];
   readonly staleWrites: StaleWrite[];
+  /** What each engine took that was opened beside the server, on its database. */
+  readonly secondEngines: { readonly taken: readonly string[] }[];
   /** Pid namespaces that were seen, as the shims named them. */
   readonly sandboxes: Map<string, { readonly initPid: number; readonly inode: number }>;
   /** Of every SIGKILL of the server: what it was putting away is left to a later start. */
@@ -67,6 +69,7 @@ export function openLedger(): Ledger {
     refusals: [],
     stops: [],
     staleWrites: [],
+    secondEngines: [],
     sandboxes: new Map(),
     killedAtMs: [],
     leftAtStops: [],

@@ -26,6 +26,7 @@ import { cutPower, prepareSyncs, type Syncs } from './power-cut.ts';
 import { readText, sandboxesIn } from './processes-left.ts';
 import { createRandom, type Random } from './random.ts';
 import { chaosScripts } from './scripts.ts';
+import { openSecondEngine } from './second-engine.ts';
 import { anyHeld, type Held, writeStale } from './stale-write.ts';
 import { stepScripts } from './step-scripts.ts';
 import { startVictim, type Victim } from './victim.ts';
@@ -138,6 +139,7 @@ async function live(victim: Victim, root: string, ledger: Ledger, random: Random
     process.kill(victim.pid, 'SIGCONT');
     ledger.pauses += 1;
   }
+  if (ledger.secondEngines.length === 0 || random.chance(0.12)) await openSecondEngine(root, ledger);
   await delay(random.integer(0, 300));
 }
 

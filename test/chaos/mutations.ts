@@ -24,6 +24,13 @@ export const mutations: readonly Mutation[] = [
     breaks: 'stale-writer-is-refused',
   },
   {
+    name: 'the look at the lease of an owner',
+    file: 'src/store/run/owners.ts',
+    text: 'eb.not(eb.exists(lease))]);',
+    instead: "eb.not(eb.exists(lease)), eb('owner', '!=', owner)]);",
+    breaks: 'second-engine-takes-nothing',
+  },
+  {
     name: 'the fsync',
     file: 'src/store/sqlite/wal-sync.ts',
     text: 'await syncWal(fd);',

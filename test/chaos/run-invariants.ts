@@ -130,6 +130,12 @@ export const runInvariants: readonly Invariant[] = [
         .filter(({ isChanged }) => isChanged)
         .map(({ runId }) => `${runId} was ended by a stale writer`),
   },
+  {
+    name: 'second-engine-takes-nothing',
+    sentence: 'A second engine on the same database takes no run that the server drives.',
+    breaches: ({ ledger }) =>
+      ledger.secondEngines.flatMap(({ taken }) => taken.map((runId) => `${runId} was taken by a second engine`)),
+  },
 ];
 
 function isEnded({ status }: RunRow): boolean {

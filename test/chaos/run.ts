@@ -71,6 +71,7 @@ function summary({ ledger, runs, logs, seen }: Evidence): [string, number | stri
     ['fork servers killed', ledger.forkServersKilled.length],
     ['pauses of the server', ledger.pauses],
     ['stale writes tried', ledger.staleWrites.length],
+    ['second engines opened', ledger.secondEngines.length],
     ['runs', runs.length],
     ...[...ended].map(([end, those]): [string, number] => [`… ${end}`, those.length]),
     ['answers sent again', ledger.orders.reduce((sum, { answers }) => sum + Math.max(0, answers.length - 1), 0)],

@@ -23,7 +23,7 @@ const timeoutMs = 2_000;
 export function anyHeld(dbPath: string): Held | undefined {
   const [held] = read<Held>(
     dbPath,
-    `SELECT run_id AS runId, job_id AS jobId, tenant, step_id AS stepId, steps.attempt, epoch
+    `SELECT run_id AS runId, job_id AS jobId, tenant, step_id AS stepId, steps.attempt, steps.epoch
      FROM steps JOIN runs ON runs.id = run_id
      WHERE steps.status = 'running' AND kind = 'command' ORDER BY steps.started_at DESC LIMIT 1`,
   );
