@@ -107,10 +107,11 @@ export function createEngine(o: EngineOptions): Engine {
   const { store, catalog, log } = o;
   const stopping = new AbortController();
   const { signal } = stopping;
+  // The clock may be set before there is anything here that has deadlines.
+  let moveDeadlines: ((byMs: number) => void) | undefined;
   const clock = watchWallClock(o.clock, (byMs) => {
     log.warn({ by_ms: byMs }, 'the clock was set; deadlines of runs move with it');
-    for (const controller of runs.register.controllers()) controller.clockSet(byMs);
-    runs.reaper.clockSet(byMs);
+    moveDeadlines?.(byMs);
   });
   const folders = createRunFolders();
   const context = { ...o.execution, store, clock, log, sealer: o.sealer, folders, worker: o.worker };
@@ -121,7 +122,11 @@ export function createEngine(o: EngineOptions): Engine {
   const planContext = { catalog, policy: o.policy, storedSecret: secrets.valueOf, host };
   const ends = watchEnds(o.hub);
   const runs = createRunning({ ...o, clock, context, ends, signal, children: () => children });
-  const { queue, slots, reaper, resumption, cancels } = runs;
+  const { queue, slots, register, reaper, resumption, cancels } = runs;
+  moveDeadlines = (byMs) => {
+    for (const controller of register.controllers()) controller.clockSet(byMs);
+    reaper.clockSet(byMs);
+  };
   const cancel = cancels.cancelUnwaited;
   const ofRuns = { ...o, ...runs, clock, runsDir, refusals, cancel, untilResumed: resumption.untilDone };
   const add = createAddRun(ofRuns);
