@@ -67,7 +67,7 @@ test('a script with paths, the network and files beside it becomes a job that as
   const seen = await flwd(dir, 'mirror', '--src', `${dir}/data`, '--dest', `${dir}/out`);
   expect(seen).toMatchObject({ stdout: 'green: it\n', code: 0 });
   expect((await flwd(dir, 'mirror', '--src', dir, '--dest', `${dir}/out`)).stderr).toContain(
-    `add it to them in flwd.yaml, security: {paths: [${dir}]}`,
+    `(flwd config show names it), security: {paths: [${dir}]}`,
   );
   expect(await flwd(dir, 'test')).toMatchObject({
     stderr: 'no tests: a job has them in a tests.yaml beside its config.yaml\n',
