@@ -207,7 +207,7 @@ test('a run whose run controller does not answer is ended by the reaper, and giv
   const jobs = {
     stuck: steps(
       {
-        timeouts: { run: '400ms' },
+        timeouts: { run: '2s' },
         cancel: { grace: '100ms' },
         concurrency: { limit: 1 },
         steps: [script('work'), script('after', { needs: ['work'] })],
