@@ -315,7 +315,8 @@ describe.each(engines)('artifacts on $engine', ({ open }) => {
 
     test('is not given twice to runs that end at once', async () => {
       const taken = await Promise.all([1, 2, 3, 4].map(() => artifacts.takeRoom([wanted(60)], 130)));
-      expect(taken.map(({ kind }) => kind)).toEqual(['taken', 'taken', 'full', 'full']);
+      // Which of them come first is nobody's promise.
+      expect(taken.map(({ kind }) => kind).toSorted()).toEqual(['full', 'full', 'taken', 'taken']);
     });
 
     test('counts what was stored once, and what came to nothing not at all', async () => {
