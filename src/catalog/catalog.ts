@@ -50,6 +50,16 @@ export type Catalog = {
   close(): Promise<void>;
 };
 
+/** undefined where there is no such job, or none that can be used now. */
+export function definitionOf(idOrAlias: string, catalog: Catalog): JobDefinition | undefined {
+  try {
+    return catalog.find(idOrAlias).definition;
+  } catch (error) {
+    if (error instanceof Problem) return undefined;
+    throw error;
+  }
+}
+
 const warningLimit = 20;
 const hashAttempts = 10;
 

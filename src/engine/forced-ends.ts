@@ -69,7 +69,7 @@ async function forceEnd(runId: string, toldForMs: number, why: Due, o: Surroundi
   if (!before || toldForMs < before.plan.job.cancel.graceMs + timeoutMs) return;
   // A disk that is full decides nothing about a run whose processes are gone; a sub-run has a grace period of its own.
   if (controller?.isHeldUp() || (await waitsForSubRun(before, store))) return;
-  log.error({ run_id: runId }, 'a run past its time is ended without its conductor');
+  log.error({ run_id: runId }, 'a run past its time is ended without its run controller');
   await Promise.race([register.drop(runId), delay(droppingMs, undefined, { ref: false })]);
   // It may have come to something meanwhile.
   const stored = await store.runs.execution(runId);

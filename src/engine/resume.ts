@@ -131,7 +131,7 @@ export type ResumeContext = {
 export async function resumeRuns(o: ResumeContext): Promise<void> {
   const running = await o.withRetry(() => o.store.runs.running(o.owner.id));
   await Promise.all(running.map((runId) => resumeRun(runId, o)));
-  if (running.length > 0) o.log.info({ runs: running.length }, 'took up running runs');
+  if (running.length > 0) o.log.info({ runs: running.length }, 'resumed running runs');
   await addPendingRuns(o);
 }
 
@@ -152,7 +152,8 @@ export async function resumeRun(runId: string, { store, log, withRetry, signal, 
       if (now) await withRetry(() => o.setAside({ ...now, plan }, error));
     }
   } catch (error) {
-    if (!signal.aborted) log.error({ err: error, run_id: runId }, 'what a former process left was not taken up');
+    if (!signal.aborted)
+      log.error({ err: error, run_id: runId }, 'a run of the previous server process could not be resumed');
   }
 }
 

@@ -85,7 +85,7 @@ export function createResumption(o: Surroundings): Resumption {
       only = given && new Set(given);
       startedAtMs = clock.monotonicMs();
       resuming = resumeAll().catch((error: unknown) => {
-        if (!signal.aborted) log.error({ err: error }, 'what a former process left was not taken up');
+        if (!signal.aborted) log.error({ err: error }, 'runs of the previous server process could not be resumed');
       });
     },
     attend(runId) {
@@ -108,7 +108,7 @@ export function createResumption(o: Surroundings): Resumption {
       const left = orphans.filter((runId) => wereOrphans.has(runId));
       wereOrphans = new Set(orphans);
       for (const runId of left) {
-        log.warn({ run_id: runId }, 'a running run that nobody attended to is taken up');
+        log.warn({ run_id: runId }, 'a running run that nothing drove is resumed');
         await resumeRun(runId, resumeContext);
       }
     },

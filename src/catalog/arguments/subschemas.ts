@@ -39,7 +39,8 @@ export type Subschema = {
   readonly inPlace: readonly (readonly string[])[];
 };
 
-export function isObject(value: JsonValue | undefined): value is JsonObject {
+/** Of what was JSON. */
+export function isObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 

@@ -25,7 +25,7 @@ function listRunning(client: Client, limit: number, signal?: AbortSignal): Promi
 export async function nameRunning(client: Client, log: Logger): Promise<void> {
   const found = await listRunning(client, mostNamed, AbortSignal.timeout(lookMs)).catch(() => undefined);
   if (!found) {
-    log.warn('what runs goes on, and is taken up again at the next start');
+    log.warn('running jobs continue; the next start resumes them');
     return;
   }
   const { runs, total } = found;

@@ -94,7 +94,7 @@ async function locate(path: string, options: Options, output: Output): Promise<F
     return { id: basename(resolve(path)), source: around, isOutside: true };
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
-    output.warn(`no source can have it before this is mended: ${error.message}`);
+    output.warn(`no source can load this job until you fix this: ${error.message}`);
     return undefined;
   }
 }

@@ -1,7 +1,7 @@
 // From a request to a plan: the job, its checked arguments, and what policy gives a run of it: profile, network, limits, and
 // the paths that it may ask a host for. Whether a host can do all that is ground.ts's. Runs nothing and writes nothing.
 
-import type { Catalog, CatalogEntry } from '../../catalog/catalog.ts';
+import { type Catalog, type CatalogEntry, definitionOf } from '../../catalog/catalog.ts';
 import { evaluateExpression } from '../../catalog/expression/expression.ts';
 import { ExpressionError } from '../../catalog/expression/expression-error.ts';
 import type { AuditDetail } from '../../domain/audit.ts';
@@ -120,7 +120,7 @@ export async function planRun(
   const denials = createDenials();
   refuseWhatComesLater(entry, denials);
   if (stored.denied) denials.add(stored.denied);
-  const wrongSubRuns = whatIsWrongWithSubRuns(job, (id) => findJob(id, o.catalog));
+  const wrongSubRuns = whatIsWrongWithSubRuns(job, (id) => definitionOf(id, o.catalog));
   if (wrongSubRuns !== undefined)
     denials.add(new Problem('job-invalid', `The job '${job.id}' cannot run: ${wrongSubRuns}.`));
   const requested = request.security_profile;
@@ -185,15 +185,6 @@ function refuseWhatComesLater(entry: CatalogEntry, denials: Denials): void {
   }
   if (!enabled)
     denials.add(new Problem('job-invalid', `The job '${id}' is disabled: its config.yaml says enabled: false.`));
-}
-
-function findJob(id: string, catalog: Catalog): JobDefinition | undefined {
-  try {
-    return catalog.find(id).definition;
-  } catch (error) {
-    if (error instanceof Problem) return undefined;
-    throw error;
-  }
 }
 
 /** @throws Problem validation-error where `concurrency.key` has no value for these arguments, or one that is too long */

@@ -2,10 +2,10 @@
 // caller learns of all of them at once.
 
 import { checkArguments } from '../../catalog/arguments/arguments.ts';
-import type { Catalog } from '../../catalog/catalog.ts';
+import { isObject } from '../../catalog/arguments/subschemas.ts';
+import { type Catalog, definitionOf } from '../../catalog/catalog.ts';
 import type { ErrorList } from '../../domain/error-list.ts';
 import type { JobDefinition, JsonObject } from '../../domain/job.ts';
-import { Problem } from '../../domain/problem.ts';
 
 /** Searching a log for a secret costs by its length; keys and tokens are far below this. */
 export const longestSecretBytes = 64 * 1024;
@@ -26,20 +26,6 @@ export function checkRequestArguments(job: JobDefinition, given: JsonObject, err
 export function addArgumentErrors(body: unknown, catalog: Catalog, errors: ErrorList): void {
   if (!isObject(body) || typeof body.job_id !== 'string') return;
   const { job_id: jobId, args = {} } = body;
-  const job = findJob(jobId, catalog);
+  const job = definitionOf(jobId, catalog);
   if (job && isObject(args)) checkRequestArguments(job, args, errors);
-}
-
-function findJob(id: string, catalog: Catalog): JobDefinition | undefined {
-  try {
-    return catalog.find(id).definition;
-  } catch (error) {
-    if (error instanceof Problem) return undefined;
-    throw error;
-  }
-}
-
-/** A body was JSON. */
-function isObject(value: unknown): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

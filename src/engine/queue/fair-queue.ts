@@ -137,7 +137,7 @@ function changeHead(tenant: Tenant, queue: GroupQueue, change: () => void): void
 
 function headOf({ items }: GroupQueue): QueueItem {
   const head = items.first();
-  invariant(head, 'a lane that is kept has an item');
+  invariant(head, 'a group that is kept has an item');
   return head;
 }
 

@@ -4,7 +4,7 @@
 import type { Run } from '../../domain/run.ts';
 import type { NewArtifact } from '../../store/blobs/artifacts.ts';
 import type { Transaction } from '../../store/database.ts';
-import type { RunBatch, StepChange } from '../../store/run/batch.ts';
+import type { RunBatch, StepChange } from '../../store/run/run-batch.ts';
 import type { About } from '../../store/run/step-moves.ts';
 import { Superseded } from '../../store/superseded.ts';
 import type { ControllerContext } from './run-context.ts';

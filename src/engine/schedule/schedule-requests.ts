@@ -1,23 +1,18 @@
 // A request for a schedule → its terms, with everything that is wrong with it.
 
 import { toPointer } from '../../catalog/arguments/schema-errors.ts';
-import type { Catalog } from '../../catalog/catalog.ts';
+import { isObject } from '../../catalog/arguments/subschemas.ts';
+import { type Catalog, definitionOf } from '../../catalog/catalog.ts';
+import type { RawSchedule } from '../../catalog/job/config-schema.ts';
 import { checkSchedule } from '../../catalog/job/schedule-rules.ts';
 import { createErrorList, type ErrorList } from '../../domain/error-list.ts';
-import type { CatchUp, JobDefinition, JsonObject, ScheduleTerms } from '../../domain/job.ts';
-import { Problem, validationError } from '../../domain/problem.ts';
+import type { JobDefinition, ScheduleTerms } from '../../domain/job.ts';
+import { validationError } from '../../domain/problem.ts';
 import { parseDuration } from '../../lib/units.ts';
 
 /** The body of POST /schedules, PUT /schedules/{id} and POST /schedules/preview. */
-export type ScheduleRequest = {
+export type ScheduleRequest = RawSchedule & {
   readonly job_id: string;
-  readonly cron: string;
-  readonly timezone?: string;
-  readonly args?: JsonObject;
-  readonly catch_up?: CatchUp;
-  readonly jitter?: string;
-  readonly enabled?: boolean;
-  readonly labels?: Readonly<Record<string, string>>;
   readonly tenant?: string;
   readonly name?: string | null;
 };
@@ -39,7 +34,7 @@ export function readScheduleRequest(
 export function addScheduleErrors(body: unknown, catalog: Catalog, errors: ErrorList): void {
   if (!isObject(body)) return;
   const { job_id: jobId, cron, timezone, args, jitter, labels } = body;
-  const job = typeof jobId === 'string' ? findJob(jobId, catalog) : undefined;
+  const job = typeof jobId === 'string' ? definitionOf(jobId, catalog) : undefined;
   // Where there is no pattern that could be wrong, any will do.
   const request = {
     job_id: '',
@@ -75,18 +70,4 @@ function addErrors(terms: ScheduleTerms, job: JobDefinition | undefined, errors:
     errors.add({ pointer: toPointer(path), keyword, message });
   }
   errors.addUnnamed(ofArgs.unnamed);
-}
-
-function findJob(id: string, catalog: Catalog): JobDefinition | undefined {
-  try {
-    return catalog.find(id).definition;
-  } catch (error) {
-    if (error instanceof Problem) return undefined;
-    throw error;
-  }
-}
-
-/** A body was JSON. */
-function isObject(value: unknown): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

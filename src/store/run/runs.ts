@@ -8,11 +8,11 @@ import type { LastRun, Progress, Run, RunPlan, RunStatus, RunSummary, Step, Trig
 import type { Database, Transaction } from '../database.ts';
 import { prepareQuery } from '../prepared-query.ts';
 import type { StepRow } from '../schema.ts';
-import { applyBatch, endWithSteps, type RunBatch, type SealOutputs } from './batch.ts';
 import { readPlan } from './earlier-plans.ts';
 import { lastRuns } from './last-runs.ts';
 import { isFreeFor, takeRun } from './owners.ts';
 import { addRun, type NewRun } from './run-add.ts';
+import { applyBatch, endWithSteps, type RunBatch, type SealOutputs } from './run-batch.ts';
 import { listRuns, type RunListQuery, type RunPage } from './run-list.ts';
 import {
   claimRun,
