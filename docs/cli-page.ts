@@ -90,8 +90,8 @@ flwd backup daily --target /srv                     # and so with spaces for the
   folder \`daily\`. \`flwd :backup daily\` is always the latter.
 - An argument is an option with its path: \`--keep.days 7\`, \`--keep.days=7\`. A boolean stands alone, or with \`--no-\` before it. A list takes its option
   once for each item, or JSON.
-- Options before the job's name are flwd's, and every word after \`--\` is the job's: \`flwd run --json deploy -- --config prod\`. Between the two, flwd
-  refuses an option that the job has as an argument too. There the argument can also be written \`--args.config\`, as the job's help shows it.
+- Options before the job's name are flwd's, and every word after \`--\` is the job's: \`flwd run --json deploy -- --config prod\`. After the job's
+  name, flwd refuses an option that the job also has as an argument. Write \`--args.config\` there, as the job's help does.
 - If several arguments are wrong, the command names all of them, one a line, as the API does.
 - A secret has no place on a command line, where others on the machine read it: \`--token.file FILE\` (\`-\` for standard input), \`--token.env NAME\`,
   \`--token.stored NAME\` for one that \`flwd secrets set\` has stored. At a terminal flwd asks for one that is needed and not given.
