@@ -37,6 +37,7 @@ async function setUp(failures = 0) {
     run: { run_id: run.id, job_id: run.jobId, tenant: run.tenant },
     outputType: 'run.output',
     store: { db, runs },
+    epoch: () => 1,
     log: pino({ level: 'silent' }),
   });
   /** `1-3` for lines, the percentage for progress, in the order of their ids. */
@@ -48,7 +49,7 @@ async function setUp(failures = 0) {
         : `${JSON.stringify(entry.data.percent)}%`,
     );
   };
-  return { announcements, announced, database };
+  return { announcements, announced, database, runs, runId: run.id };
 }
 
 test('lines of one moment are announced together, after it', async () => {
@@ -89,4 +90,17 @@ test('lines whose announcement failed are announced once, in their place, with t
   announcements.addLines({ firstSeq: 5, count: 1 });
   announcements.addProgress({ percent: 70, message: '' }, 5);
   await expect.poll(announced).toEqual(['1-5', '70%']);
+});
+
+test('a controller that has lost its run announces neither lines nor progress', async () => {
+  const { announcements, announced, database, runs, runId } = await setUp();
+  const taken = { owner: 'owner-1', worker: 'there', epoch: 1 };
+  expect(await database.transact((tx) => runs.take(tx, runId, taken))).toBe(true);
+  announcements.addLines({ firstSeq: 1, count: 2 });
+  announcements.addProgress({ percent: 50, message: '' }, 2);
+  await database.transact(async () => undefined);
+  announcements.addLines({ firstSeq: 3, count: 1 });
+  await expect(announcements.flush()).rejects.toThrow('another process has taken the run over');
+  expect(await announced()).toEqual([]);
+  expect((await runs.get(runId))?.progress).toBeNull();
 });

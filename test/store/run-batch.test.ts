@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { RunBatch } from '../../src/store/run/run-batch.ts';
+import { Superseded } from '../../src/store/superseded.ts';
 import { aRun } from './a-run.ts';
 import { engines, nowMs, type Opened } from './engines.ts';
 
@@ -13,6 +14,20 @@ const ended = { status: 'success', reason: null, atMs: nowMs + 1_000, exitCode: 
 describe.each(engines)('a batch of changes on $engine', ({ open }) => {
   const { id: runId, jobId, tenant } = aRun();
   const about = { runId, jobId, tenant };
+  const artifact = {
+    id: 'artifact_1',
+    runId,
+    jobId,
+    tenant,
+    stepId: 'build',
+    name: 'report',
+    path: '/workspace/report',
+    mediaType: 'text/plain',
+    sizeBytes: 5,
+    sha256: '0'.repeat(64),
+    createdAtMs: nowMs,
+    expiresAtMs: null,
+  };
   let dir: string;
   let store: Opened;
 
@@ -32,12 +47,12 @@ describe.each(engines)('a batch of changes on $engine', ({ open }) => {
     await rm(dir, { recursive: true });
   });
 
-  /** As it would come from elsewhere. Where it is not applied, the transaction fails as a whole. */
+  /** As JSON, because a batch may come from another process. */
   function apply(batch: RunBatch): Promise<void> {
     const sent: RunBatch = JSON.parse(JSON.stringify(batch));
     return store.database.transact(async (tx) => {
       const seal = (outputs: string, at: { readonly stepId: string }): string => `sealed ${at.stepId} ${outputs}`;
-      if (!(await store.runs.apply(tx, about, sent, seal))) throw new Error('not applied');
+      await store.runs.apply(tx, about, sent, seal);
     });
   }
 
@@ -51,20 +66,6 @@ describe.each(engines)('a batch of changes on $engine', ({ open }) => {
       .execute();
 
   test('that was sent as text changes steps, artifacts and the run together', async () => {
-    const artifact = {
-      id: 'artifact_1',
-      runId,
-      jobId,
-      tenant,
-      stepId: 'build',
-      name: 'report',
-      path: '/workspace/report',
-      mediaType: 'text/plain',
-      sizeBytes: 5,
-      sha256: '0'.repeat(64),
-      createdAtMs: nowMs,
-      expiresAtMs: null,
-    };
     await apply({
       changes: [
         { kind: 'end', at: { stepId: 'build', attempt: 1, epoch: 1 }, ending: ended, openOutputs: { url: 'secret' } },
@@ -117,7 +118,7 @@ describe.each(engines)('a batch of changes on $engine', ({ open }) => {
     await apply({
       changes: [{ kind: 'end', at: { stepId: 'build', attempt: 1, epoch: 1 }, ending: ended, openOutputs: null }],
       artifacts: [],
-      run: { kind: 'end', move: 'succeed', change: { atMs: nowMs + 1_000 } },
+      run: { kind: 'end', move: 'succeed', change: { atMs: nowMs + 1_000, epoch: 1 } },
     });
 
     expect((await attempts()).map(({ status }) => status)).toEqual(['success', 'skipped', 'skipped']);
@@ -155,8 +156,45 @@ describe.each(engines)('a batch of changes on $engine', ({ open }) => {
   ])('of %s changes nothing', async (_what, batch) => {
     const before = await attempts();
     const commits = store.commits.length;
-    await expect(apply(batch)).rejects.toThrow('not applied');
+    await expect(apply(batch)).rejects.toThrow(Superseded);
     expect(await attempts()).toEqual(before);
     expect(store.commits).toHaveLength(commits);
+  });
+
+  test.each<[string, RunBatch['changes'][number] | undefined, RunBatch['run']['kind']]>([
+    ['starts a step', { kind: 'start', at: { stepId: 'test', attempt: 1 }, start: started }, 'touch'],
+    [
+      'skips a step',
+      { kind: 'skip', stepId: 'test', skip: { reason: 'condition', atMs: nowMs, message: 'not today' } },
+      'touch',
+    ],
+    [
+      'retries a step',
+      {
+        kind: 'retry',
+        step: { ...step, step_id: 'build', n: 0, name: 'build', attempt: 2, not_before: nowMs },
+        message: 'it failed',
+      },
+      'touch',
+    ],
+    ['adds a step', { kind: 'add', steps: [{ ...step, step_id: 'more', n: 3, name: 'more' }] }, 'touch'],
+    ['stores an artifact', undefined, 'touch'],
+    ['ends the run', undefined, 'end'],
+  ])('from a process that has lost the run never %s', async (_what, change, kind) => {
+    const taken = { owner: 'owner-1', worker: 'there', epoch: 1 };
+    await store.database.transact((tx) => store.runs.take(tx, runId, taken));
+    const before = { attempts: await attempts(), run: await store.runs.get(runId), commits: store.commits.length };
+
+    const batch = { changes: change ? [change] : [], artifacts: [artifact] };
+    const run: RunBatch['run'] =
+      kind === 'end'
+        ? { kind, move: 'succeed', change: { atMs: nowMs, epoch: 1 } }
+        : { kind: 'touch', attempt: 1, result: null, epoch: 1 };
+    await expect(apply({ ...batch, run })).rejects.toThrow(Superseded);
+
+    expect({ attempts: await attempts(), run: await store.runs.get(runId), commits: store.commits.length }).toEqual(
+      before,
+    );
+    expect(await store.database.read.selectFrom('artifacts').select('id').execute()).toEqual([]);
   });
 });

@@ -257,7 +257,7 @@ describe.each(engines)('runs on $engine', ({ open }) => {
   test('progress is shown and announced while the run is running, and ignored once it has ended', async () => {
     const id = await add();
     const progress = (percent: number) =>
-      store.database.transact((tx) => store.runs.setProgress(tx, id, { percent, message: 'copying' }));
+      store.database.transact((tx) => store.runs.setProgress(tx, id, { percent, message: 'copying' }, 1));
     await move(id, 'claim');
     await progress(40);
     await move(id, 'succeed');
@@ -267,6 +267,17 @@ describe.each(engines)('runs on $engine', ({ open }) => {
     expect(events().filter(([type]) => type === 'run.progress')).toEqual([
       ['run.progress', { percent: 40, message: 'copying' }],
     ]);
+  });
+
+  test('progress from a process that has lost the run is ignored', async () => {
+    const id = await add();
+    await move(id, 'claim');
+    const taken = { owner: 'owner-1', worker: 'there', epoch: 1 };
+    await store.database.transact((tx) => store.runs.take(tx, id, taken));
+    await store.database.transact((tx) => store.runs.setProgress(tx, id, { percent: 40, message: '' }, 1));
+
+    expect((await store.runs.get(id))?.progress).toBeNull();
+    expect(events().map(([type]) => type)).not.toContain('run.progress');
   });
 
   test('the version grows with every change, and with nothing else', async () => {
@@ -279,7 +290,7 @@ describe.each(engines)('runs on $engine', ({ open }) => {
     await note();
     await move(id, 'claim');
     await note();
-    await store.database.transact((tx) => store.runs.setProgress(tx, id, { percent: 1, message: '' }));
+    await store.database.transact((tx) => store.runs.setProgress(tx, id, { percent: 1, message: '' }, 1));
     await note();
     await store.database.transact((tx) => store.runs.requestCancel(tx, id, nowMs));
     await note();

@@ -7,6 +7,7 @@ import type { Logger } from '../../lib/logger.ts';
 import type { Transaction } from '../../store/database.ts';
 import type { Store } from '../../store/open.ts';
 import { isStorageError } from '../../store/storage-error.ts';
+import { Superseded } from '../../store/superseded.ts';
 
 type Lines = { readonly firstSeq: number; count: number };
 type Between = { readonly afterSeq: number; readonly progress: Progress };
@@ -31,6 +32,7 @@ export function createAnnouncements(o: {
   readonly run: Pick<Run, 'run_id' | 'job_id' | 'tenant'>;
   readonly outputType: OutputType;
   readonly store: Pick<Store, 'db' | 'runs'>;
+  readonly epoch: () => number;
   readonly log: Logger;
 }): Announcements {
   const { run, store } = o;
@@ -48,15 +50,18 @@ export function createAnnouncements(o: {
     try {
       await store.db.transact(async (tx) => {
         taken = [...taken, ...waiting.splice(0)]; // The first when the transaction is run again.
+        if (taken.length > 0 && !(await store.runs.isHeld(tx, run.run_id, o.epoch()))) {
+          throw new Superseded('another process has taken the run over');
+        }
         for (const next of taken) {
           if ('count' in next)
             tx.emit({ type: o.outputType, ...about, firstSeq: next.firstSeq, lineCount: next.count });
-          else await store.runs.setProgress(tx, run.run_id, next.progress);
+          else await store.runs.setProgress(tx, run.run_id, next.progress, o.epoch());
         }
         await work?.(tx);
       });
     } catch (error) {
-      waiting = putBack(taken, waiting);
+      waiting = error instanceof Superseded ? [] : putBack(taken, waiting);
       throw error;
     }
   }
@@ -70,8 +75,9 @@ export function createAnnouncements(o: {
 
   function writeUnasked(): void {
     write().catch((error: unknown) => {
-      // That it cannot write at present, the store has said already.
-      if (!isStorageError(error)) o.log.error({ err: error }, 'events of the output were not written');
+      // The store has logged its own errors, and the controller learns by its next change that it has lost the run.
+      if (!isStorageError(error) && !(error instanceof Superseded))
+        o.log.error({ err: error }, 'events of the output were not written');
       if (waiting.length > 0) writeIn(againMs);
     });
   }

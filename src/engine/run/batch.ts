@@ -6,7 +6,6 @@ import type { NewArtifact } from '../../store/blobs/artifacts.ts';
 import type { Transaction } from '../../store/database.ts';
 import type { RunBatch, StepChange } from '../../store/run/run-batch.ts';
 import type { About } from '../../store/run/step-moves.ts';
-import { Superseded } from '../../store/superseded.ts';
 import type { ControllerContext } from './run-context.ts';
 import type { Slot } from './slots.ts';
 
@@ -34,10 +33,9 @@ export async function applyBatch(
   run: RunBatch['run'],
 ): Promise<void> {
   const { store, sealer } = context;
-  const isApplied = await store.runs.apply(tx, about, { changes, artifacts, run }, (outputs, { stepId, attempt }) =>
+  await store.runs.apply(tx, about, { changes, artifacts, run }, (outputs, { stepId, attempt }) =>
     sealer.seal(outputs, sealContext(about.runId, stepId, attempt)),
   );
-  if (!isApplied) throw new Superseded('the attempt is another’s by now');
 }
 
 /** What sealed outputs are bound to. */

@@ -4,6 +4,7 @@
 import type { Run } from '../../domain/run.ts';
 import { addArtifacts, type NewArtifact } from '../blobs/artifacts.ts';
 import type { Transaction } from '../database.ts';
+import { Superseded } from '../superseded.ts';
 import { claimRun, endRun, type RunChange, type RunClaim, type RunEnd } from './run-moves.ts';
 import {
   type About,
@@ -44,25 +45,30 @@ export type RunBatch = {
         /** Of the run: the batch is refused once another process drives it. */
         readonly epoch: number;
       }
-    | { readonly kind: 'end'; readonly move: RunEnd; readonly change: RunChange };
+    | { readonly kind: 'end'; readonly move: RunEnd; readonly change: RunChange & { readonly epoch: number } };
 };
 
 /** Seals outputs by the key of now, also where the batch has waited for a disk. */
 export type SealOutputs = (outputs: string, at: Attempt) => string;
 
-/** False when the run has moved on, or another process holds an attempt: the transaction must then fail. */
+/** @throws Superseded when the run has moved on, or another process has taken over the run or one of its attempts */
 export async function applyBatch(
   tx: Transaction,
   about: About,
   { changes, artifacts, run }: RunBatch,
   seal: SealOutputs,
-): Promise<boolean> {
+): Promise<void> {
   const { runId } = about;
-  if (run.kind === 'claim' && !(await claimRun(tx, runId, run.claim))) return false;
-  for (const change of changes) if (!(await applyChange(tx, about, change, seal))) return false;
+  if (run.kind === 'claim') mustApply(await claimRun(tx, runId, run.claim));
+  for (const change of changes) mustApply(await applyChange(tx, about, change, seal));
   await addArtifacts(tx, artifacts);
-  if (run.kind === 'touch') return stepStore.touch(tx, runId, run);
-  return run.kind === 'claim' || endWithSteps(tx, runId, run.move, run.change);
+  // Not all changes above check the epoch themselves. This one does, and rolls back all of them.
+  if (run.kind === 'touch') mustApply(await stepStore.touch(tx, runId, run));
+  if (run.kind === 'end') mustApply(await endWithSteps(tx, runId, run.move, run.change));
+}
+
+function mustApply(isApplied: boolean): void {
+  if (!isApplied) throw new Superseded('another process has taken the run over');
 }
 
 async function applyChange(tx: Transaction, about: About, change: StepChange, seal: SealOutputs): Promise<boolean> {

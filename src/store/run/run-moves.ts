@@ -210,12 +210,23 @@ export async function setWaiting(tx: Transaction, id: string, waiting: string | 
   tx.emit({ type: 'run.waiting', runId: id, jobId, tenant, data });
 }
 
-export async function setProgress(tx: Transaction, id: string, progress: Progress): Promise<void> {
+const selectEpoch = prepareQuery((db, { id, epoch }: { id: string; epoch: number }) =>
+  db.selectFrom('runs').select('id').where('id', '=', id).where('epoch', '=', epoch),
+);
+
+/** Whether no other process has taken the run over since `epoch` began. */
+export async function isHeld(tx: Transaction, id: string, epoch: number): Promise<boolean> {
+  return (await selectEpoch(tx.db, { id, epoch })).length > 0;
+}
+
+/** Changes nothing when the run has ended or another process has taken it over. */
+export async function setProgress(tx: Transaction, id: string, progress: Progress, epoch: number): Promise<void> {
   const run = await tx.db
     .updateTable('runs')
     .set((eb) => ({ progress: JSON.stringify(progress), version: eb('version', '+', 1) }))
     .where('id', '=', id)
     .where('status', '=', 'running')
+    .where('epoch', '=', epoch)
     .returning(['job_id', 'tenant'])
     .executeTakeFirst();
   if (!run) return;

@@ -16,6 +16,7 @@ import { applyBatch, endWithSteps, type RunBatch, type SealOutputs } from './run
 import { listRuns, type RunListQuery, type RunPage } from './run-list.ts';
 import {
   claimRun,
+  isHeld,
   type RunChange,
   type RunClaim,
   type RunEnd,
@@ -61,12 +62,12 @@ export type RunStore = {
   readonly take: typeof takeRun;
   /** With it, steps that never had their turn are skipped. False when the run had moved on. */
   readonly end: (tx: Transaction, id: string, move: RunEnd, change: RunChange) => Promise<boolean>;
-  /** Changes its steps and itself as one event of it brought about. False when another process holds it: `tx` must fail. */
-  readonly apply: (tx: Transaction, about: About, batch: RunBatch, seal: SealOutputs) => Promise<boolean>;
+  readonly apply: (tx: Transaction, about: About, batch: RunBatch, seal: SealOutputs) => Promise<void>;
   /** False when it was requested before, or the run has ended. */
   readonly requestCancel: (tx: Transaction, id: string, atMs: number) => Promise<boolean>;
   readonly setWaiting: (tx: Transaction, id: string, waiting: string | null) => Promise<void>;
-  readonly setProgress: (tx: Transaction, id: string, progress: Progress) => Promise<void>;
+  readonly isHeld: (tx: Transaction, id: string, epoch: number) => Promise<boolean>;
+  readonly setProgress: (tx: Transaction, id: string, progress: Progress, epoch: number) => Promise<void>;
   readonly get: (id: string) => Promise<Run | undefined>;
   readonly summary: (id: string) => Promise<RunSummary | undefined>;
   /** Every attempt of its steps, by step and attempt. */
@@ -156,6 +157,7 @@ export function createRunStore(database: Database): RunStore {
     apply: applyBatch,
     requestCancel,
     setWaiting,
+    isHeld,
     setProgress,
     get,
 
