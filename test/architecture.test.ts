@@ -30,7 +30,7 @@ const table: Readonly<Record<string, Rule>> = {
   notify: { folders: ['domain', 'store', 'engine', 'instance', 'lib'], packages: [], node: true },
   server: {
     folders: ['domain', 'contract', 'catalog', 'store', 'engine', 'lib'],
-    packages: ['fastify', 'ajv', 'jose', '@opentelemetry/sdk-metrics', '@opentelemetry/exporter-prometheus'],
+    packages: ['fastify', 'ajv', 'jose', 'prom-client', 'range-parser'],
     node: true,
   },
   client: { folders: ['domain', 'contract', 'lib'], packages: [], node: false },

@@ -1,15 +1,16 @@
-// One range of bytes (RFC 9110, 14). What is no single well-formed range is passed over, and all is sent.
+// Reads a `Range` header that asks for one range of bytes (RFC 9110, section 14).
 
+import { parse } from 'range-parser';
+
+/** `end` is the position of the last byte. */
 export type ByteRange = { readonly start: number; readonly end: number };
 
-/** `end` is the last byte's position. */
+const isMalformed = 1;
+const isUnsatisfiable = 2;
+
+/** @returns undefined for a header to ignore: none, a malformed one, or one with several ranges. Then all bytes are sent. */
 export function parseRange(header: string | undefined, sizeBytes: number): ByteRange | 'unsatisfiable' | undefined {
-  const match = /^bytes=(\d*)-(\d*)$/.exec(header?.trim() ?? '');
-  if (!match) return undefined;
-  const [, first = '', last = ''] = match;
-  if (first === '' && last === '') return undefined;
-  const start = first === '' ? Math.max(0, sizeBytes - Number(last)) : Number(first);
-  const end = first === '' || last === '' ? sizeBytes - 1 : Math.min(Number(last), sizeBytes - 1);
-  if (first !== '' && last !== '' && Number(last) < Number(first)) return undefined;
-  return start > end ? 'unsatisfiable' : { start, end };
+  const { type, ranges, code } = parse(sizeBytes, header?.trim() ?? '');
+  if (type !== 'bytes' || code & isMalformed || ranges.length > 1) return undefined;
+  return ranges[0] ?? (code & isUnsatisfiable ? 'unsatisfiable' : undefined);
 }

@@ -1,48 +1,38 @@
-// Families → Prometheus's text, by OpenTelemetry's exporter. Its SDK is loaded at the first scrape: 70 ms and some MB
-// that a server which nobody scrapes never pays. It counts nothing itself; what was counted is handed over as its own data.
+// Writes metrics in Prometheus's text format, with prom-client. The library is loaded at the first scrape, so that a
+// server which nobody scrapes does not pay for it. Until then, and after, families.ts does the counting.
 
-import type { MetricData } from '@opentelemetry/sdk-metrics';
-import type { Family } from './families.ts';
+import type { Family, Series } from './families.ts';
 
 export const expositionType = 'text/plain; version=0.0.4; charset=utf-8';
 
-/** @returns what gives the text of the families as they are now */
-export async function createExposition(families: () => Promise<readonly Family[]>): Promise<() => Promise<string>> {
-  const [{ AggregationTemporality, DataPointType, MeterProvider }, { PrometheusExporter, PrometheusSerializer }] =
-    await Promise.all([import('@opentelemetry/sdk-metrics'), import('@opentelemetry/exporter-prometheus')]);
-  const aggregationTemporality = AggregationTemporality.CUMULATIVE;
-  // oxlint-disable-next-line typescript/no-unsafe-enum-assignment -- the enum is of a package that nothing else here needs
-  const double = 1 as MetricData['descriptor']['valueType'];
+export async function loadExposition(): Promise<(families: readonly Family[]) => Promise<string>> {
+  const { default: Registry } = await import('prom-client/lib/registry.js');
 
-  function toMetric(family: Family): MetricData {
-    const descriptor = { name: family.name, description: family.help, unit: '', valueType: double };
-    const about = { descriptor, aggregationTemporality };
-    if (family.kind === 'histogram') {
-      const boundaries = [...family.boundaries];
-      const dataPoints = Array.from(family.series(), ({ labels, counts, sum }) =>
-        point(labels, { buckets: { boundaries, counts }, sum, count: counts.reduce((total, n) => total + n, 0) }),
-      );
-      return { ...about, dataPointType: DataPointType.HISTOGRAM, dataPoints };
+  return (families) => {
+    const registry = new Registry();
+    for (const family of families) {
+      const { name, help, kind: type } = family;
+      registry.registerMetric({ name, get: () => ({ name, help, type, values: valuesOf(family) }) });
     }
-    const dataPoints = Array.from(family.samples(), ({ labels, value }) => point(labels, value));
-    return family.kind === 'counter'
-      ? { ...about, dataPointType: DataPointType.SUM, isMonotonic: true, dataPoints }
-      : { ...about, dataPointType: DataPointType.GAUGE, dataPoints };
-  }
-
-  // The exporter's text wants a resource, which only the SDK can make.
-  const reader = new PrometheusExporter({ preventServerStart: true });
-  void new MeterProvider({ readers: [reader] });
-  const { resource } = (await reader.collect()).resourceMetrics;
-  const serializer = new PrometheusSerializer('', false, undefined, true, true);
-  return async () => {
-    const metrics = (await families()).map(toMetric);
-    return `${serializer.serialize({ resource, scopeMetrics: [{ scope: { name: 'flwd' }, metrics }] })}\n`;
+    return registry.metrics();
   };
 }
 
-/** The text has no times in it: a sample is of the scrape. */
-function point<T>(attributes: Readonly<Record<string, string>>, value: T) {
-  const never: [number, number] = [0, 0];
-  return { startTime: never, endTime: never, attributes, value };
+function valuesOf(family: Family) {
+  if (family.kind !== 'histogram') return [...family.samples()];
+  return Array.from(family.series(), (series) => histogramValues(family.name, family.boundaries, series)).flat();
+}
+
+/** Buckets are cumulative in the text, and per bucket in `counts`. */
+function histogramValues(name: string, boundaries: readonly number[], { labels, counts, sum }: Series) {
+  let count = 0;
+  const buckets = counts.map((inBucket, at) => {
+    count += inBucket;
+    return { metricName: `${name}_bucket`, labels: { ...labels, le: boundaries[at] ?? '+Inf' }, value: count };
+  });
+  return [
+    ...buckets,
+    { metricName: `${name}_sum`, labels, value: sum },
+    { metricName: `${name}_count`, labels, value: count },
+  ];
 }

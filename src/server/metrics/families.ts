@@ -1,9 +1,9 @@
-// Plain counts in memory, in the shape in which Prometheus reads them: adding to one costs a lookup in a map, and nothing
-// else is done until somebody asks.
+// Counters and histograms in memory, grouped as Prometheus reads them. Counting costs one lookup in a map; everything else
+// waits until somebody asks for the metrics.
 
 type Labels = Readonly<Record<string, string>>;
 export type Sample = { readonly labels: Labels; readonly value: number };
-type Series = { readonly labels: Labels; readonly counts: number[]; sum: number };
+export type Series = { readonly labels: Labels; readonly counts: number[]; sum: number };
 
 export type Family = { readonly name: string; readonly help: string } & (
   | { readonly kind: 'counter' | 'gauge'; readonly samples: () => Iterable<Sample> }
@@ -12,7 +12,7 @@ export type Family = { readonly name: string; readonly help: string } & (
 
 type Counter = {
   readonly family: Family;
-  /** Values of the labels, in their order. */
+  /** The values are those of the labels, in the same order. */
   readonly add: (values: readonly string[], by?: number) => void;
 };
 
@@ -34,7 +34,7 @@ export function createCounter(name: string, help: string, labelNames: readonly s
   };
 }
 
-/** `boundaries` are upper ones, inclusive, growing. */
+/** `boundaries` are the upper ends of the buckets, inclusive and ascending. */
 export function createHistogram(
   name: string,
   help: string,
@@ -60,7 +60,7 @@ export function createHistogram(
   };
 }
 
-/** One value, as it is when it is asked for. */
+/** A metric without labels, read whenever it is asked for. */
 export function single(kind: 'counter' | 'gauge', name: string, help: string, value: () => number): Family {
   return { name, help, kind, samples: () => [{ labels: {}, value: value() }] };
 }

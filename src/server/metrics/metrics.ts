@@ -5,7 +5,7 @@ import type { Engine } from '../../engine/engine.ts';
 import type { Store } from '../../store/open.ts';
 import type { StorageSize } from '../../store/storage-size.ts';
 import type { Streams } from '../streams/streams.ts';
-import { createExposition } from './exposition.ts';
+import { loadExposition } from './exposition.ts';
 import { type Family, single } from './families.ts';
 import { createHttpMetrics } from './http-metrics.ts';
 import { createProcessMetrics } from './process-metrics.ts';
@@ -39,7 +39,7 @@ export function createMetrics(o: {
     kind: 'counter',
     samples: () => Object.entries(o.notificationOutcomes).map(([outcome, value]) => ({ labels: { outcome }, value })),
   };
-  let exposition: Promise<() => Promise<string>> | undefined;
+  let exposition: ReturnType<typeof loadExposition> | undefined;
 
   async function families(): Promise<readonly Family[]> {
     const [size, pendingNotifications, counts] = await Promise.all([
@@ -60,8 +60,9 @@ export function createMetrics(o: {
 
   return {
     async text() {
-      exposition ??= createExposition(families);
-      return (await exposition)();
+      exposition ??= loadExposition();
+      const [toText, all] = await Promise.all([exposition, families()]);
+      return toText(all);
     },
     close() {
       runs.close();
