@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { parseDocument, stringify } from 'yaml';
 import { readSimpleYaml } from '../../src/catalog/job/simple-yaml.ts';
 
-/** How many of the texts were read at all: a reader that leaves everything to the library would pass any comparison. */
+/** How many texts were read at all. A reader that leaves every text to `yaml` would pass any comparison. */
 let accepted = 0;
 
 function bothAgree(text: string): void {
@@ -12,7 +12,7 @@ function bothAgree(text: string): void {
   accepted += 1;
   const document = parseDocument(text, { logLevel: 'silent' });
   expect([...document.errors, ...document.warnings], text).toEqual([]);
-  // By way of JSON, which knows no -0.
+  // Compared as JSON, which does not tell -0 from 0.
   expect(JSON.stringify(quick), text).toBe(JSON.stringify(document.toJS()));
 }
 
@@ -26,7 +26,7 @@ const key = fc.constantFrom('a', 'b', 'name', 'x-y', 'z.z', '_q', 'k1', 'True', 
 const ending = fc.constantFrom('', '', '', ' ', ' # c', '# c', '\n', '\n# c', '\n    # c');
 const indent = fc.constantFrom(1, 2, 2, 2, 4);
 
-/** Lines of a block, written as a person might. */
+/** The lines of a block, as a person might write them. */
 const { block } = fc.letrec<{ block: string[]; below: string[] }>((tie) => ({
   block: fc.oneof(
     { maxDepth: 4 },
@@ -53,7 +53,7 @@ function shifted(lines: readonly string[], by: number): string[] {
   return lines.map((line) => ' '.repeat(by) + line);
 }
 
-test('a file written plainly is read as the YAML library reads it', () => {
+test('a job file in ordinary YAML reads the same with js-yaml as with yaml', () => {
   accepted = 0;
   fc.assert(
     fc.property(block, (lines) => bothAgree(lines.join('\n'))),
@@ -62,7 +62,7 @@ test('a file written plainly is read as the YAML library reads it', () => {
   expect(accepted).toBeGreaterThan(500);
 });
 
-test('a file with a stray character is read as the YAML library reads it, or left to it', () => {
+test('a job file with a stray character reads the same with both, or is left to yaml', () => {
   const stray = fc.constantFrom(...'-?:,[]{}#&*!|>\'"%@`~ \n\t\r=<+.0\u0000\u00a0\u2028\ufeff'.split(''));
   fc.assert(
     fc.property(block, fc.nat(), stray, (lines, at, character) => {
@@ -74,7 +74,28 @@ test('a file with a stray character is read as the YAML library reads it, or lef
   );
 });
 
-test('what the YAML library writes is read as it was meant, or left to it', () => {
+test('signs and words of YAML in any order read the same with both, or are left to yaml', () => {
+  const words = [
+    ...'a name 1 0x1f 1.5 ~ null true -0 +1 0o7 .inf 1e400 2026-01-01 <<: __proto__ é 😀 = \\n \\x41 "x" \'y\''.split(
+      ' ',
+    ),
+    ...'- |-\n|: |:|? |?|,|, |&a|*a|!t |!!str |!|>|>-\n|>+|#| # c|"|\'|[|]|{|}|\\|%|@|`|\n---\n|\n...\n'.split('|'),
+    ...['|', '|-', '|2', ' ', '  ', '\n', '\n', '\n  ', '\n  ', '\n    ', '\t', '\r', '\r\n'],
+    ...['\u0000', '\u0007', '\u0085', '\u00a0', '\u2028', '\ufeff', '\ud800'],
+  ];
+  const text = fc.tuple(
+    fc.constantFrom('', 'a: 1\n', 'a:\n  b: '),
+    fc.array(fc.constantFrom(...words), { minLength: 1, maxLength: 12 }),
+  );
+  accepted = 0;
+  fc.assert(
+    fc.property(text, ([beginning, more]) => bothAgree(beginning + more.join(''))),
+    { numRuns: 20_000 },
+  );
+  expect(accepted).toBeGreaterThan(1_000);
+});
+
+test('what yaml writes reads the same with both, or is left to yaml', () => {
   fc.assert(
     fc.property(fc.jsonValue({ maxDepth: 3 }), fc.constantFrom(2, 4), fc.boolean(), (value, indentBy, indentSeq) => {
       bothAgree(stringify(value, { indent: indentBy, indentSeq, lineWidth: 0 }));
@@ -83,9 +104,21 @@ test('what the YAML library writes is read as it was meant, or left to it', () =
   );
 });
 
-test.each(['', '# nothing', 'a', '- a\n- b\nc: d', 'a: 1\na: 2', 'a: &x 1', 'a: |\n  b', 'a:\n\tb: 1', '__proto__: 1'])(
-  'a text out of the ordinary is left to the YAML library: %j',
-  (text) => {
-    expect(readSimpleYaml(text)).toBeUndefined();
-  },
-);
+test.each([
+  ...['', '# nothing', 'a', '- a\n- b\nc: d', '~: 1', '__proto__: 1', 'a: 1e400', 'a: .inf', '1e400: 1', 'a: "\\0"'],
+  // Duplicates, anchors, aliases and merges, tags, directives, several documents, values of YAML 1.1.
+  ...['a: 1\na: 2', 'a: &x 1', 'a: *x', 'a: &x {b: *x}', 'a: &x {b: 1}\n<<: *x', 'a: !!binary aGk=', 'a: !!float 1'],
+  ...['%YAML 1.1\n---\na: yes', 'a: 1\n---\nb: 2', 'a:\n\tb: 1', 'a: 1\rb: 2', 'a: >+\n\n  '],
+])('an unusual text is left to yaml: %j', (text) => {
+  expect(readSimpleYaml(text)).toBeUndefined();
+});
+
+test('a value of YAML 1.1 is text in YAML 1.2', () => {
+  expect(readSimpleYaml('a: yes\nb: 1_000\nc: 2026-01-01\nd: 017\n<<: {e: 1}')).toEqual({
+    a: 'yes',
+    b: '1_000',
+    c: '2026-01-01',
+    d: 17,
+    '<<': { e: 1 },
+  });
+});
