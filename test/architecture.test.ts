@@ -14,23 +14,23 @@ type Import = { readonly specifier: string; readonly isDynamic: boolean };
 type Rule = { readonly folders: readonly string[]; readonly packages: readonly string[]; readonly node: boolean };
 
 const table: Readonly<Record<string, Rule>> = {
-  lib: { folders: [], packages: ['croner', 'pino', 'ulid', 'yaml'], node: true },
+  lib: { folders: [], packages: ['croner', 'lru-cache', 'pino', 'ulid', 'yaml'], node: true },
   instance: { folders: ['lib'], packages: [], node: true },
   domain: { folders: ['lib'], packages: [], node: false },
   contract: { folders: ['domain', 'lib'], packages: ['typebox'], node: false },
   config: { folders: ['domain', 'lib'], packages: ['yaml'], node: true },
   catalog: {
     folders: ['domain', 'lib'],
-    packages: ['yaml', 'ajv', 'ajv-formats', 're2js', '@marcbachmann/cel-js'],
+    packages: ['js-yaml', 'yaml', 'ajv', 'ajv-formats', 'lru-cache', 're2js', '@marcbachmann/cel-js'],
     node: true,
   },
-  store: { folders: ['domain', 'lib'], packages: ['kysely', 'pg'], node: true },
+  store: { folders: ['domain', 'lib'], packages: ['kysely', 'lru-cache', 'p-limit', 'pg'], node: true },
   exec: { folders: ['domain', 'lib'], packages: ['re2js'], node: true },
   engine: { folders: ['domain', 'catalog', 'store', 'exec', 'instance', 'lib'], packages: [], node: true },
   notify: { folders: ['domain', 'store', 'engine', 'instance', 'lib'], packages: [], node: true },
   server: {
     folders: ['domain', 'contract', 'catalog', 'store', 'engine', 'lib'],
-    packages: ['fastify', 'ajv', 'jose', 'prom-client', 'range-parser'],
+    packages: ['fastify', 'ajv', 'jose', 'lru-cache', 'prom-client', 'range-parser'],
     node: true,
   },
   client: { folders: ['domain', 'contract', 'lib'], packages: [], node: false },

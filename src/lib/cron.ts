@@ -2,7 +2,7 @@
 // daylight saving is in docs/adr/0011-schedules.md.
 
 import { Cron } from 'croner';
-import { createBoundedCache } from './bounded-cache.ts';
+import { LRUCache } from 'lru-cache';
 
 export type CronTimes = {
   /** The first instant after `afterMs`; null when there is none. */
@@ -70,7 +70,7 @@ export function toLocalTimestamp(atMs: number, timezone: string): string {
 }
 
 /** Making one takes longer than twenty uses of it. */
-const formats = createBoundedCache<string, Intl.DateTimeFormat>(100);
+const formats = new LRUCache<string, Intl.DateTimeFormat>({ max: 100 });
 
 function formatOf(timezone: string): Intl.DateTimeFormat {
   const known = formats.get(timezone);
@@ -86,7 +86,7 @@ function formatOf(timezone: string): Intl.DateTimeFormat {
     second: '2-digit',
     timeZoneName: 'longOffset',
   });
-  formats.set(timezone, format, 1);
+  formats.set(timezone, format);
   return format;
 }
 

@@ -2,7 +2,7 @@
 // another name, which a parsed expression is given before it is checked.
 
 import { Environment } from '@marcbachmann/cel-js';
-import { createBoundedCache } from '../../lib/bounded-cache.ts';
+import { LRUCache } from 'lru-cache';
 import { compilePattern, type LinearPattern } from '../arguments/linear-pattern.ts';
 import { ExpressionError } from './expression-error.ts';
 
@@ -33,7 +33,7 @@ export function withPlainNames(message: string): string {
   return message.replaceAll(prefix, '');
 }
 
-const patterns = createBoundedCache<string, LinearPattern>(64 * 1024);
+const patterns = new LRUCache<string, LinearPattern>({ maxSize: 64 * 1024 });
 
 export const environment = new Environment({
   homogeneousAggregateLiterals: false,
@@ -105,7 +105,7 @@ function patternOf(source: string): LinearPattern {
     } catch (error) {
       throw new ExpressionError(`RE2 does not know the pattern: ${error instanceof Error ? error.message : ''}`);
     }
-    patterns.set(source, pattern, source.length);
+    patterns.set(source, pattern, { size: source.length + 1 });
   }
   return pattern;
 }

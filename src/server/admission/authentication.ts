@@ -1,10 +1,10 @@
 // Whose a credential is: a token's, a JWT's, or the server's own user's who can read its file (ADR 0015). Who may come
 // without one is local-callers.ts's, what each may do is admission's.
 
+import { LRUCache } from 'lru-cache';
 import { parseCredential, tokenPrefix, tokenStatus } from '../../domain/api-token.ts';
 import { localPrincipal, type Principal } from '../../domain/principal.ts';
 import { Problem } from '../../domain/problem.ts';
-import { createBoundedCache } from '../../lib/bounded-cache.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { Logger } from '../../lib/logger.ts';
 import { hashSecret, isSameHash } from '../../lib/secret-hash.ts';
@@ -50,7 +50,7 @@ export function createAuthentication(o: {
   const { store, clock, log } = o;
   const countFailure = createFailedLogins(clock);
   const ownHashes = o.ownCredentials.map(hashSecret);
-  const known = createBoundedCache<string, Known>(mostKnown);
+  const known = new LRUCache<string, Known>({ maxSize: mostKnown, sizeCalculation: () => 1 });
   /** How often rows of tokens have changed. */
   let changes = 0;
   const checks = new WeakMap<Principal, () => Promise<boolean>>();
@@ -73,7 +73,7 @@ export function createAuthentication(o: {
       touchedAtMs: Math.max(token.lastUsedAtMs ?? 0, found?.touchedAtMs ?? 0),
     };
     checks.set(now.principal, () => isActive(id));
-    known.set(id, now, 1);
+    known.set(id, now);
     return now;
   }
 
@@ -127,8 +127,7 @@ export function createAuthentication(o: {
 
     forget(tokenId) {
       changes++;
-      const found = known.get(tokenId);
-      if (found) known.delete(tokenId, found);
+      known.delete(tokenId);
     },
   };
 }

@@ -3,10 +3,10 @@
 
 import { createHash } from 'node:crypto';
 import { errors, type JWTPayload, type JWTVerifyOptions, jwtVerify } from 'jose';
+import { LRUCache } from 'lru-cache';
 import { holdsScope, type Principal, type Scope, scopes } from '../../domain/principal.ts';
 import { Problem } from '../../domain/problem.ts';
 import { tenantPattern } from '../../domain/tenant.ts';
-import { createBoundedCache } from '../../lib/bounded-cache.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { Logger } from '../../lib/logger.ts';
 import type { JwtConfig } from '../server-config.ts';
@@ -33,7 +33,7 @@ export function createJwtVerifier(
   const { clock, log } = o;
   const source =
     'file' in config.keys ? openKeyFileSource(config.keys.file, o) : createKeyUrlSource(config.keys.url, o);
-  const believed = createBoundedCache<string, Believed>(mostBelieved);
+  const believed = new LRUCache<string, Believed>({ maxSize: mostBelieved, sizeCalculation: () => 1 });
 
   async function check(token: string): Promise<Believed> {
     const nowMs = clock.now();
@@ -63,7 +63,7 @@ export function createJwtVerifier(
       if (known && known.untilMs > clock.now()) return known.principal;
       try {
         const found = await check(token);
-        believed.set(id, found, 1);
+        believed.set(id, found);
         return found.principal;
       } catch (error) {
         // Not the token's fault, nor a failed login.

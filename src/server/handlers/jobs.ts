@@ -1,10 +1,10 @@
 // The catalogue over HTTP: jobs and what is wrong with those that cannot be used.
 
+import { LRUCache } from 'lru-cache';
 import type { Catalog, CatalogEntry } from '../../catalog/catalog.ts';
 import type { QueryOf } from '../../contract/operations.ts';
 import type { SecurityProfile } from '../../domain/job.ts';
 import { holdsScope, type Reach } from '../../domain/principal.ts';
-import { createBoundedCache } from '../../lib/bounded-cache.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { RunReading } from '../../store/reading.ts';
 import { type StoredAnswer, sendStored, toStoredAnswer } from '../answers/stored-answer.ts';
@@ -27,7 +27,7 @@ export function createJobHandlers(o: {
 }): Pick<Handlers, 'listJobs' | 'getJob'> {
   const { catalog, clock } = o;
   const views = createJobViews(o);
-  const lists = createBoundedCache<string, StoredAnswer>(cachedChars);
+  const lists = new LRUCache<string, StoredAnswer>({ maxSize: cachedChars });
   const details = new WeakMap<CatalogEntry, Detail>();
 
   async function detailOf(entry: CatalogEntry): Promise<StoredAnswer> {
@@ -44,7 +44,7 @@ export function createJobHandlers(o: {
     const known = lists.get(key);
     if (known) return known;
     const answer = toStoredAnswer(views.list(query));
-    lists.set(key, answer, answer.text.length);
+    lists.set(key, answer, { size: answer.text.length });
     return answer;
   }
 

@@ -1,6 +1,7 @@
 // Runs: create, list, read, cancel, and plans of them.
 
 import type { FastifyReply } from 'fastify';
+import { LRUCache } from 'lru-cache';
 import type { QueryOf } from '../../contract/operations.ts';
 import { apiBase } from '../../contract/routes.ts';
 import { assertReached, type Reach, reaches } from '../../domain/principal.ts';
@@ -9,7 +10,6 @@ import type { Trigger } from '../../domain/run.ts';
 import type { Caller } from '../../engine/create.ts';
 import type { Engine } from '../../engine/engine.ts';
 import type { Created } from '../../engine/once.ts';
-import { createBoundedCache } from '../../lib/bounded-cache.ts';
 import { parseTimestampUs } from '../../lib/clock.ts';
 import type { RunReading } from '../../store/reading.ts';
 import { defined } from '../answers/defined.ts';
@@ -48,8 +48,8 @@ export function createRunHandlers(o: {
   readonly countRun: RateLimiter['countRun'];
 }): Pick<Handlers, Names> {
   const { runs, engine } = o;
-  const answers = createBoundedCache<string, KnownRun>(cachedChars);
-  const pages = createBoundedCache<string, KnownPage>(cachedChars);
+  const answers = new LRUCache<string, KnownRun>({ maxSize: cachedChars });
+  const pages = new LRUCache<string, KnownPage>({ maxSize: cachedChars });
 
   function starterOf(request: Exchange<Names>['request']): Caller {
     return { ...callerOf(request), countRun: (profile) => o.countRun(request, profile) };
@@ -61,7 +61,7 @@ export function createRunHandlers(o: {
     const { version, tenant } = await runs.version(id, reach);
     const isSame = known?.version === version;
     const answer = isSame ? known.answer : { text: JSON.stringify(await runs.get(id, reach)), etag: `"${version}"` };
-    answers.set(id, { generation, tenant, answer, version }, answer.text.length);
+    answers.set(id, { generation, tenant, answer, version }, { size: answer.text.length });
     return answer;
   }
 
@@ -69,7 +69,7 @@ export function createRunHandlers(o: {
     const generation = await runs.generation();
     const { runs: listed, total, nextCursor } = await runs.list(filter, reach);
     const text = JSON.stringify({ runs: listed, total, next_cursor: nextCursor });
-    pages.set(key, { generation, text }, key.length + text.length);
+    pages.set(key, { generation, text }, { size: key.length + text.length });
     return text;
   }
 

@@ -1,8 +1,8 @@
 // Journal entries → what is sent of them. An output entry stands for lines of a run's log, which it is expanded from.
 // Frames of what many streams follow are made once.
 
+import { LRUCache } from 'lru-cache';
 import { type EventType, eventsOfLine, isOutput, type JournalEntry } from '../../domain/event.ts';
-import { createBoundedCache } from '../../lib/bounded-cache.ts';
 import { toTimestamp } from '../../lib/clock.ts';
 import type { LogStore } from '../../store/log/logs.ts';
 
@@ -33,7 +33,7 @@ export function typesOf({ type }: JournalEntry): readonly EventType[] {
 
 export function createEventFrames(logs: LogStore): EventFrames {
   /** By the entry's id and the types that are sent of it. */
-  const whole = createBoundedCache<string, Promise<SseFrames>>(cachedBytes);
+  const whole = new LRUCache<string, Promise<SseFrames>>({ maxSize: cachedBytes });
 
   async function expand(entry: JournalEntry): Promise<readonly EventFrame[]> {
     const about = { run_id: entry.runId, job_id: entry.jobId, tenant: entry.tenant };
@@ -75,10 +75,14 @@ export function createEventFrames(logs: LogStore): EventFrames {
       const known = whole.get(key);
       if (known) return known;
       const made = toSse(entry, cut);
-      whole.set(key, made, 512);
+      whole.set(key, made, { size: 512 });
       void made.then(
-        ({ bytes }) => whole.set(key, made, 512 + bytes.length),
-        () => whole.delete(key, made),
+        ({ bytes }) => {
+          // Setting the same value again would keep its old size.
+          whole.delete(key);
+          whole.set(key, made, { size: 512 + bytes.length });
+        },
+        () => whole.peek(key) === made && whole.delete(key),
       );
       return made;
     },

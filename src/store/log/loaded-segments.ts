@@ -1,6 +1,6 @@
 // The segments of logs as their readers find them: what several ask for is loaded once.
 
-import { createBoundedCache } from '../../lib/bounded-cache.ts';
+import { LRUCache } from 'lru-cache';
 import type { Logger } from '../../lib/logger.ts';
 import type { Database } from '../database.ts';
 import { createSegmentLoader } from './log-damage.ts';
@@ -31,9 +31,9 @@ export function createSegments(o: {
   readonly log: Logger;
   readonly openSegments: OpenSegments;
 }): Segments {
-  const loaded = createBoundedCache<string, { readonly lastSeq: number; readonly content: Promise<LoadedSegment> }>(
-    loadedBytes,
-  );
+  const loaded = new LRUCache<string, { readonly lastSeq: number; readonly content: Promise<LoadedSegment> }>({
+    maxSize: loadedBytes,
+  });
   const loadKnown = createSegmentLoader({ ...o, isOpen: (runId) => o.openSegments(runId) !== undefined });
   let ownSegments = 0;
 
@@ -49,8 +49,9 @@ export function createSegments(o: {
       const known = loaded.get(key);
       if (known && known.lastSeq >= throughSeq) return known.content;
       const entry = { lastSeq: segment.lastSeq, content: loadKnown(runId, segment) };
-      loaded.set(key, entry, segment.rawBytes);
-      entry.content.catch(() => loaded.delete(key, entry));
+      // A damaged segment may have no bytes, and the cache accepts no size of 0.
+      loaded.set(key, entry, { size: Math.max(1, segment.rawBytes) });
+      entry.content.catch(() => loaded.peek(key) === entry && loaded.delete(key));
       return entry.content;
     },
     async loadOwn(runId, segment) {

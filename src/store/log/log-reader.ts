@@ -2,8 +2,8 @@
 // the parts it reads.
 
 import { setImmediate as yieldNow } from 'node:timers/promises';
+import { LRUCache } from 'lru-cache';
 import type { LogLine } from '../../domain/log-line.ts';
-import { createBoundedCache } from '../../lib/bounded-cache.ts';
 import type { Logger } from '../../lib/logger.ts';
 import { createYielder } from '../../lib/yielder.ts';
 import type { Database } from '../database.ts';
@@ -136,7 +136,7 @@ function createFollowing(
   openSegments: OpenSegments,
 ): Pick<LogReader, 'next' | 'remember' | 'forget'> {
   const frameEncoder = createFrameEncoder();
-  const batches = createBoundedCache<string, LogBatch>(batchesBytes);
+  const batches = new LRUCache<string, LogBatch>({ maxSize: batchesBytes });
   /** Logs that are being written, and read as they grow. */
   const followed = new Set<string>();
 
@@ -155,8 +155,15 @@ function createFollowing(
   }
 
   function keep(key: string, chunks: Buffer, afterSeq: number): LogBatch {
-    const batch = createBatch(chunks, afterSeq, frameEncoder, (addedBytes) => batches.grow(key, batch, addedBytes));
-    batches.set(key, batch, chunks.length + batchObjectBytes);
+    let size = chunks.length + batchObjectBytes;
+    const batch = createBatch(chunks, afterSeq, frameEncoder, (addedBytes) => {
+      size += addedBytes;
+      if (batches.peek(key) !== batch) return;
+      // Setting the same value again would keep its old size.
+      batches.delete(key);
+      batches.set(key, batch, { size });
+    });
+    batches.set(key, batch, { size });
     return batch;
   }
 

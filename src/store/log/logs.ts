@@ -1,10 +1,10 @@
 // The log store: what runs print, in segments beside the database, which has an index of them (ADR 0005).
 
+import pLimit from 'p-limit';
 import type { LogLine } from '../../domain/log-line.ts';
 import { invariant } from '../../domain/problem.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { errorCode } from '../../lib/error-code.ts';
-import { createLimit } from '../../lib/limit.ts';
 import type { Logger } from '../../lib/logger.ts';
 import type { Database } from '../database.ts';
 import type { LogBatch } from './log-batch.ts';
@@ -76,7 +76,7 @@ type LogStoreParts = {
 export function createLogStore(o: LogStoreParts): LogStore {
   const { dir, db, clock, log } = o;
   const encode = createChunkEncoder();
-  const withLimit = createLimit(pagesAtATime);
+  const withLimit = pLimit(pagesAtATime);
   const open = new Map<string, { readonly segments: readonly Segment[]; readonly writer: LogWriter }>();
   const listeners = new Map<string, Set<() => void>>();
   const reader = createLogReader({ dir, db, log, openSegments: (runId) => open.get(runId)?.segments });
