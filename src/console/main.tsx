@@ -1,4 +1,4 @@
-// The console in the browser: a client of the API and nothing more (ADR 0024).
+// Starts the console in the browser. The console is only a client of the API (ADR 0024).
 
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';

@@ -178,7 +178,7 @@ testWith('chromium')('the keyboard goes everywhere', async () => {
   const keys = page.getByRole('dialog', { name: 'Keys' });
   await keys.getByText('to the search of the page').waitFor();
   expect(await errorsOf(page)).toEqual([]);
-  const single = keys.getByRole('checkbox', { name: 'keys of a single letter or sign' });
+  const single = keys.getByRole('checkbox', { name: 'use single-character keys' });
   await single.uncheck();
   await page.keyboard.press('Escape');
   await keys.waitFor({ state: 'detached' });
@@ -229,7 +229,7 @@ testWith('chromium')('a part of the console that cannot be had is said to be mis
   await page.getByRole('link', { name: 'System' }).click();
   await page.getByRole('alert').filter({ hasText: 'This page cannot be shown.' }).waitFor();
   await page.unroute('**/assets/SystemPage*');
-  await page.getByRole('button', { name: 'Load it again' }).click();
+  await page.getByRole('button', { name: 'Reload' }).click();
   await page.getByRole('heading', { name: 'System', level: 1 }).waitFor();
 });
 

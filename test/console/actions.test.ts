@@ -80,13 +80,13 @@ testWith('chromium')('a cancel of several waits for the grace of none', async ()
   const page = await browser.open(`${server.url}/runs?q=job%3Ademo%2Fstubborn%20status%3Arunning`);
   const rows = page.getByRole('list', { name: 'Runs' }).getByRole('listitem');
   await expect.poll(() => rows.count()).toBe(2);
-  await page.getByRole('button', { name: 'Choose all' }).click();
+  await page.getByRole('button', { name: 'Select all' }).click();
   await page.getByRole('button', { name: 'Cancel 2' }).click();
   await page.getByRole('button', { name: 'Cancel the runs' }).click();
-  await page.getByText('Told to end: 2 of 2.').waitFor();
+  await page.getByText('Cancelled: 2 of 2.').waitFor();
   expect(await rows.count()).toBe(2);
   await Promise.all(runIds.map((id) => server.post(`/runs/${id}/cancel?force=true`, '')));
-  await page.getByText('No run matches.').waitFor();
+  await page.getByText('No runs match.').waitFor();
 });
 
 describe('a run', () => {
@@ -104,7 +104,7 @@ describe('a run', () => {
     await page.getByText('Started by local through the API').waitFor();
     expect(await steps(page).locator('code').allTextContents()).toEqual(['ask', 'go']);
     await page.getByRole('tab', { name: 'details' }).click();
-    const outputs = page.getByRole('region', { name: 'Outputs of its steps' });
+    const outputs = page.getByRole('region', { name: 'Step outputs' });
     await expect
       .poll(() => outputs.getByRole('cell').allTextContents())
       .toEqual(expect.arrayContaining(['go', 'colour', 'green']));

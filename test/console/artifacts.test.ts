@@ -31,7 +31,7 @@ testWith('chromium')('of a run that goes on it is said when they come, and then 
   const run = await server.addRun();
   await run.move('claim');
   const page = await browser.open(`${server.url}/runs/${run.id}?tab=artifacts`);
-  await page.getByText('They are taken when the run ends, all of them together.').waitFor();
+  await page.getByText('Artifacts are collected when the run ends.').waitFor();
   await server.addArtifact(run, { name: 'late.txt', content: 'late', mediaType: 'text/plain' });
   await run.finish();
   await page.getByRole('button', { name: 'late.txt', exact: true }).waitFor();

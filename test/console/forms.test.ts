@@ -128,7 +128,7 @@ describe('earlier inputs', () => {
     const runId = await start({ text: 'earlier' });
     const page = await browser.open(`${server.url}/jobs/note`, { height: 300 });
     const row = page.getByRole('list', { name: 'Runs' }).getByRole('listitem').filter({ hasText: runId });
-    await row.getByRole('link', { name: 'use its inputs' }).click();
+    await row.getByRole('link', { name: 'Start with these arguments' }).click();
     await page.getByText(`Filled in from ${runId}.`).waitFor();
     const isFocused = "document.activeElement === document.querySelector('form[aria-label=Arguments]')";
     await expect.poll(() => page.evaluate(isFocused)).toBe(true);
@@ -141,7 +141,7 @@ describe('earlier inputs', () => {
     const page = await browser.open(`${server.url}/jobs/note`);
     await page.getByRole('button', { name: 'As JSON' }).click();
     const row = page.getByRole('list', { name: 'Runs' }).getByRole('listitem').filter({ hasText: runId });
-    await row.getByRole('link', { name: 'use its inputs' }).click();
+    await row.getByRole('link', { name: 'Start with these arguments' }).click();
     await page.getByText(`Filled in from ${runId}.`).waitFor();
     expect(JSON.parse(await jsonOf(page).inputValue())).toEqual({ text: 'earlier' });
   });
@@ -317,8 +317,8 @@ describe('after an answer that broke off', () => {
     const runId = await start({ text: 'once' });
     const page = await browser.open(`${server.url}/runs?q=${runId}`);
     await breakFirst(page);
-    for (const said of ['Run again: 0 of 1.', 'Run again: 1 of 1.']) {
-      await page.getByRole('checkbox', { name: `Choose ${runId}` }).check();
+    for (const said of ['Rerun: 0 of 1.', 'Rerun: 1 of 1.']) {
+      await page.getByRole('checkbox', { name: `Select ${runId}` }).check();
       await page.getByRole('button', { name: 'Rerun 1' }).click();
       await page.getByText(said).waitFor();
     }

@@ -63,7 +63,7 @@ describe('jobs', () => {
     await page.reload();
     await page.getByText('1 of 2 jobs').waitFor();
     await page.getByRole('searchbox', { name: 'Search jobs' }).fill('nothing such');
-    await page.getByText('No job matches.').waitFor();
+    await page.getByText('No jobs match.').waitFor();
     await page.getByRole('searchbox', { name: 'Search jobs' }).fill('');
     await page.getByRole('combobox', { name: 'Tag' }).selectOption('demo');
     await page.getByText('1 of 2 jobs').waitFor();
@@ -146,7 +146,7 @@ describe('a form', () => {
     const { run_id: runId } = JSON.parse(await (await server.post('/runs', { job_id: 'demo/greeting', args })).text());
     const page = await browser.open(`${server.url}/jobs/demo/greeting`);
     const row = page.getByRole('list', { name: 'Runs' }).getByRole('listitem').filter({ hasText: runId });
-    await row.getByRole('link', { name: 'use its inputs' }).click();
+    await row.getByRole('link', { name: 'Start with these arguments' }).click();
     await expect.poll(() => page.getByLabel(/^who/).inputValue()).toBe('Grace');
     expect(await page.getByRole('textbox', { name: 'words, item 1' }).inputValue()).toBe('x');
     expect(await page.getByRole('textbox', { name: 'to', exact: true }).inputValue()).toBe('g@example.org');

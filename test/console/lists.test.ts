@@ -82,9 +82,9 @@ testWith('chromium')('the list of runs leads to what several were run again as',
   const runId = await finished('demo/fails');
   const page = await browser.open(`${server.url}/runs?q=${runId}`);
   await page.getByText('exited with code 3: no more').waitFor();
-  await page.getByRole('button', { name: 'Choose all' }).click();
+  await page.getByRole('button', { name: 'Select all' }).click();
   await page.getByRole('button', { name: 'Rerun 1' }).click();
-  await page.getByRole('link', { name: 'Show them' }).click();
+  await page.getByRole('link', { name: 'Show the new runs' }).click();
   const rows = page.getByRole('list', { name: 'Runs' }).getByRole('listitem');
   await expect.poll(() => rows.count()).toBe(1);
   await rows.getByText('as a rerun').waitFor();
@@ -93,8 +93,8 @@ testWith('chromium')('the list of runs leads to what several were run again as',
 testWith('chromium')('the runs that wait are linked by what they wait for, each with its own number', async () => {
   await Promise.all(Array.from({ length: 21 }, () => server.post('/runs', { job_id: 'demo/ask' })));
   const page = await browser.open(`${server.url}/system`);
-  const waiting = page.getByRole('region', { name: 'What waits' });
-  await waiting.getByRole('link', { name: 'All 21 that wait for an approval' }).waitFor();
+  const waiting = page.getByRole('region', { name: 'Waiting runs' });
+  await waiting.getByRole('link', { name: 'All 21 waiting for approval' }).waitFor();
   expect(await waiting.getByRole('link', { name: /in the queue/ }).count()).toBe(0);
   await waiting.getByRole('link', { name: /^All/ }).click();
   await page.getByRole('status').filter({ hasText: '21 runs' }).waitFor();

@@ -17,7 +17,7 @@ async function setVisible(page: Page, isVisible: boolean): Promise<void> {
   await page.evaluate(`Object.defineProperty(document, 'visibilityState', {
     configurable: true,
     value: '${isVisible ? 'visible' : 'hidden'}',
-  }); document.dispatchEvent(new Event('visibilitychange'))`);
+  }); document.dispatchEvent(new Event('visibilitychange', { bubbles: true }))`);
 }
 
 describe('a list of runs', () => {
@@ -81,10 +81,10 @@ describe('a list of runs', () => {
     await quiet.addRun();
     await quiet.addRun();
     const page = await browser.open(`${quiet.url}/runs`);
-    await page.getByRole('button', { name: 'Choose all' }).click();
+    await page.getByRole('button', { name: 'Select all' }).click();
     await page.getByRole('button', { name: 'Cancel 2' }).click();
     const asked = page.getByRole('dialog', { name: 'Cancel 2 runs?' });
-    await asked.getByRole('button', { name: 'Leave them' }).click();
+    await asked.getByRole('button', { name: 'Keep running' }).click();
     expect(await rowsOf(page).getByText('pending').count()).toBe(2);
     await page.getByRole('button', { name: 'Cancel 2' }).click();
     const { id } = await quiet.addRun();
@@ -94,11 +94,11 @@ describe('a list of runs', () => {
       await route.continue();
     });
     await asked.getByRole('button', { name: 'Cancel the runs' }).click();
-    await page.getByRole('checkbox', { name: `Choose ${id}` }).check();
+    await page.getByRole('checkbox', { name: `Select ${id}` }).check();
     chosen.resolve();
-    await page.getByText('Told to end: 2 of 2.').waitFor();
+    await page.getByText('Cancelled: 2 of 2.').waitFor();
     await expect.poll(() => rowsOf(page).getByText('cancelled').count()).toBe(2);
-    expect(await page.getByRole('checkbox', { checked: true }).getAttribute('aria-label')).toBe(`Choose ${id}`);
+    expect(await page.getByRole('checkbox', { checked: true }).getAttribute('aria-label')).toBe(`Select ${id}`);
   });
 
   testWith('chromium')('says nothing against a filter that is half typed', async () => {
@@ -154,7 +154,7 @@ testWith('chromium')('what several parts of a page lack for the same reason is s
   await using quiet = await startServing();
   await using wire = await openWire(quiet.url);
   const page = await browser.open(`${wire.url}/system`, { mayFail: true });
-  await page.getByText('No run waits.').waitFor();
+  await page.getByText('No runs are waiting.').waitFor();
   wire.cut();
   await expect.poll(() => page.getByRole('alert').allTextContents()).toHaveLength(1);
   await page.getByRole('status').filter({ hasText: 'unreachable' }).waitFor();

@@ -61,7 +61,7 @@ describe('many jobs', () => {
 testWith('chromium')('the runs of a part of an id are found without the filter, which says so', async () => {
   const run = await server.addRun({ jobId: 'disk/usage' });
   const page = await browser.open(`${server.url}/runs?q=job%3Adisk`);
-  await page.getByText('takes the whole id of a job').waitFor();
+  await page.getByText('needs the whole id of a job').waitFor();
   await page.getByRole('link', { name: 'disk', exact: true }).click();
   await page.getByRole('list', { name: 'Runs' }).getByText(run.id).waitFor();
 });

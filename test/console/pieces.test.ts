@@ -77,14 +77,14 @@ describe('the query of runs', () => {
 
   test('says what is wrong with it', () => {
     expect(readRunQuery('status:lost', now).errors).toEqual([
-      "There is no status 'lost': pending, running, success, failed, cancelled, waiting_approval.",
+      "There is no status 'lost'. Use one of pending, running, success, failed, cancelled, waiting_approval.",
     ]);
     expect(readRunQuery('since:soon', now).errors).toEqual([
-      "'soon' is no time: 2d, 90m, 2026-11-26 or 2026-11-26T10:00.",
+      "'soon' is not a time. Write 2d, 90m, 2026-11-26 or 2026-11-26T10:00.",
     ]);
-    expect(readRunQuery('status:failed status:running', now).errors).toEqual(["Only one 'status:' can be asked for."]);
+    expect(readRunQuery('status:failed status:running', now).errors).toEqual(["Use 'status:' only once."]);
     expect(readRunQuery('state:failed', now).errors).toEqual([
-      "There is no filter 'state:'; there is job, status, tenant, label, source, since, until.",
+      "There is no filter 'state:'. Use one of job, status, tenant, label, source, since, until.",
     ]);
   });
 

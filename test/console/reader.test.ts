@@ -28,7 +28,7 @@ async function signedIn(path: string, credential: string) {
 
 testWith('chromium')('sees that a run waits for an approval, and no button that would be refused', async () => {
   const page = await signedIn(`/runs/${runId}`, looker.credential);
-  await page.getByText('waits for an approval: Go on?').waitFor();
+  await page.getByText('is waiting for approval: Go on?').waitFor();
   await page.getByRole('link', { name: 'demo/ask' }).first().waitFor();
   for (const name of ['Approve', 'Deny', 'Cancel']) expect(await page.getByRole('button', { name }).count()).toBe(0);
   expect(await page.getByRole('link', { name: /edits/ }).count()).toBe(0);
@@ -53,7 +53,7 @@ testWith('chromium')('no button is offered while nobody knows whether it would b
   const askedFor = /\/api\/v1\/(?:health|system\/info)$/;
   await page.route(askedFor, (route) => route.abort());
   await page.reload();
-  await page.getByText('waits for an approval: Go on?').waitFor();
+  await page.getByText('is waiting for approval: Go on?').waitFor();
   await page.getByRole('status').filter({ hasText: 'unreachable' }).waitFor();
   expect(await page.getByRole('button', { name: 'Cancel' }).count()).toBe(0);
   await page.unroute(askedFor);
@@ -73,7 +73,7 @@ testWith('chromium')('who may not start runs is told so, and cannot choose runs 
 testWith('chromium')('is told on the page of the system what the token does not show, and of no failure', async () => {
   const page = await signedIn('/system', looker.credential);
   const section = (name: string) => page.getByRole('region', { name });
-  await section('What waits').getByRole('link', { name: runId }).waitFor();
+  await section('Waiting runs').getByRole('link', { name: runId }).waitFor();
   await section('Secrets')
     .getByText(/^Your token does not let you see this\./)
     .waitFor();

@@ -187,7 +187,7 @@ describe('a run', () => {
     await page.getByRole('img', { name: /failed \d/ }).waitFor();
     await page.getByRole('combobox', { name: 'Step', exact: true }).selectOption('');
     await expect.poll(() => isInView(page, 'the last words')).toBe(true);
-    await page.getByRole('button', { name: 'Rerun what failed' }).click();
+    await page.getByRole('button', { name: 'Rerun failed steps' }).click();
     await page.getByText(/as a rerun of/).waitFor();
     await page.getByText(/Failed in test/).waitFor();
     const rows = page.getByRole('region', { name: 'Steps', exact: true }).getByRole('listitem');
@@ -220,7 +220,7 @@ describe('a run', () => {
     await page.getByText(/Cancelled after/).waitFor();
     await expect
       .poll(() => page.getByRole('list', { name: 'Cancel' }).textContent())
-      .toMatch(/asked for .*SIGTERM to \d+ process.*no process is left/);
+      .toMatch(/requested .*SIGTERM to \d+ process.*no process is left/);
   });
 
   testWith('chromium')('that waits for an approval gets it', async () => {
@@ -238,7 +238,7 @@ describe('a run', () => {
     await page.getByText(/Succeeded in/).waitFor();
     await log(page).getByText('gone on').waitFor();
     await page.goBack();
-    await page.getByText('No run matches.').waitFor();
+    await page.getByText('No runs match.').waitFor();
   });
 
   testWith('chromium')('that is unknown is said to be', async () => {
@@ -317,16 +317,16 @@ describe('the list of runs', () => {
     await rows.filter({ hasText: runId }).getByText('running').waitFor();
     await page.reload();
     await expect.poll(() => rows.count()).toBe(2);
-    await page.getByRole('checkbox', { name: `Choose ${runId}` }).check();
+    await page.getByRole('checkbox', { name: `Select ${runId}` }).check();
     await page.getByRole('button', { name: 'Cancel 1' }).click();
     await page.getByRole('button', { name: 'Cancel the run' }).click();
     await rows.filter({ hasText: runId }).getByText('cancelled').waitFor();
     await page.getByRole('button', { name: 'running', exact: true }).click();
     await expect.poll(() => rows.count()).toBe(1);
-    await page.getByRole('button', { name: 'Choose all' }).click();
+    await page.getByRole('button', { name: 'Select all' }).click();
     await page.getByRole('button', { name: 'Cancel 1' }).click();
     await page.getByRole('button', { name: 'Cancel the run' }).click();
-    await page.getByText('No run matches.').waitFor();
+    await page.getByText('No runs match.').waitFor();
     await page.getByRole('searchbox', { name: 'Filter runs' }).fill('status:lost');
     await page.getByRole('alert').filter({ hasText: "There is no status 'lost'" }).waitFor();
   });
@@ -343,7 +343,7 @@ describe('the list of runs', () => {
     await page.getByRole('list', { name: 'Runs' }).getByRole('listitem').first().waitFor();
     const runId = await started('demo/held');
     told.resolve();
-    await page.getByRole('checkbox', { name: `Choose ${runId}` }).waitFor();
+    await page.getByRole('checkbox', { name: `Select ${runId}` }).waitFor();
   });
 
   testWith('chromium')('has no end but the last run', async () => {

@@ -1,4 +1,4 @@
-// A job: what it is, the form to start it, what would happen, and how it went before.
+// The page of a job: what it is, the form to start it with its plan, and its last runs.
 
 import { type ReactNode, useMemo } from 'react';
 import { Link, useLocation } from 'wouter';
@@ -6,9 +6,8 @@ import type { ApiProblem } from '../../client/api-problem.ts';
 import type { AnswerOf } from '../../contract/operations.ts';
 import { useTitle } from '../browser.ts';
 import { RunList } from '../runs/RunList.tsx';
-import { useLoaded } from '../session/loading.ts';
-import { useClient } from '../session/session.tsx';
-import { useRunEvents, useTicks } from '../session/streams.ts';
+import { failureText, useAnswer, useRefresh } from '../session/answers.ts';
+import { useRunEvents } from '../session/streams.ts';
 import { StartForm } from '../start/StartForm.tsx';
 import { Facts, Shown, Time, WithCode } from '../widgets/Notes.tsx';
 import { harmless } from '../words.ts';
@@ -32,10 +31,10 @@ export function JobPage(): ReactNode {
       </p>
       <h1>{harmless(jobId)}</h1>
       <Shown of={job} what="the job">
-        {({ job: known, problem }) => (
+        {({ read, problem }) => (
           <>
             {problem && <Invalid problem={problem} />}
-            {known && <JobBody key={known.id} job={known} />}
+            {read && <JobBody key={read.value.id} job={read.value} />}
           </>
         )}
       </Shown>
@@ -87,7 +86,7 @@ function JobBody({ job }: { readonly job: Job }): ReactNode {
           ['Tags', job.tags.join(', ')],
           ['Aliases', job.aliases.join(', ')],
           ['Steps', job.steps.map(({ step_id: id }) => id).join(', ')],
-          ['At once', job.concurrency && `${job.concurrency.limit}, then ${job.concurrency.on_conflict}`],
+          ['Concurrency', job.concurrency && `${job.concurrency.limit} (${job.concurrency.on_conflict})`],
           ['Schedules', <Schedules key="schedules" job={job} />],
         ]}
       />
@@ -98,17 +97,17 @@ function JobBody({ job }: { readonly job: Job }): ReactNode {
 }
 
 function Schedules({ job }: { readonly job: Job }): ReactNode {
-  const client = useClient();
-  const nudge = useTicks(everyMs);
-  const { value, error } = useLoaded({ key: job.id, nudge }, (signal) =>
-    client.call('listSchedules', { query: { job_id: job.id, limit: schedulesShown }, signal }),
+  const answer = useAnswer(
+    ['schedules', 'of', job.id],
+    (client, signal) => client.call('listSchedules', { query: { job_id: job.id, limit: schedulesShown }, signal }),
+    { refetchInterval: everyMs },
   );
-  if (!value) return error;
-  const { schedules, total } = value;
+  if (!answer.data) return failureText(answer);
+  const { schedules, total } = answer.data;
   if (total === 0) return 'none';
   return (
     <>
-      {!job.enabled && 'None of them fires: the job is disabled.'}
+      {!job.enabled && 'The job is disabled, so its schedules do not start it.'}
       <ul className="plain">
         {schedules.map(({ id, cron, timezone, enabled, next_fires: [next] }) => (
           <li key={id}>
@@ -129,25 +128,26 @@ function Schedules({ job }: { readonly job: Job }): ReactNode {
 }
 
 function LastRuns({ jobId }: { readonly jobId: string }): ReactNode {
-  const client = useClient();
-  const nudge = useRunEvents({ jobId });
-  const runs = useLoaded({ key: jobId, nudge }, (signal) =>
+  const refresh = useRefresh();
+  const queryKey = ['runs of a job', jobId];
+  useRunEvents({ jobId }, { change: () => refresh({ queryKey }) });
+  const runs = useAnswer(queryKey, (client, signal) =>
     client.call('listRuns', { query: { job_id: jobId, limit: runsShown }, signal }),
   );
   return (
     <section aria-label="Last runs">
       <h2>Last runs</h2>
-      <Shown of={runs} what="the runs">
+      <Shown of={runs} what="runs">
         {({ runs: rows, total }) =>
           rows.length === 0 ? (
-            <p className="quiet">It has not run yet.</p>
+            <p className="quiet">No runs yet.</p>
           ) : (
             <>
               <RunList
                 rows={rows}
                 extra={(run) => (
                   <Link href={`?from=${encodeURIComponent(run.run_id)}`} className="small">
-                    use its inputs
+                    Start with these arguments
                   </Link>
                 )}
               />

@@ -1,23 +1,22 @@
-// All jobs, those that are invalid among them: how their last runs went and when they run next.
+// The page of all jobs, invalid ones included: their last runs, and when they run next.
 
 import { memo, type ReactNode, useDeferredValue, useMemo } from 'react';
 import { Link, useLocation, useSearch } from 'wouter';
 import type { AnswerOf } from '../../contract/operations.ts';
 import { useTitle } from '../browser.ts';
+import { useAnswer } from '../session/answers.ts';
 import { useNow } from '../session/clock.ts';
-import { useLoaded } from '../session/loading.ts';
-import { useClient } from '../session/session.tsx';
-import { useTicks } from '../session/streams.ts';
+
 import { Chunked } from '../widgets/Chunked.tsx';
 import { Empty, Shown, Status, Time } from '../widgets/Notes.tsx';
 import { harmless, jobPath, runPath } from '../words.ts';
 import { useJobs } from './catalogue.ts';
-import { type LastRuns, useLastRuns, useLastRunsOf } from './last-runs.ts';
+import { type ReadLastRuns, useLastRuns, useLastRunsOf } from './last-runs.ts';
 
 type Answer = AnswerOf<'listJobs'>;
 type Job = Answer['jobs'][number];
 type Invalid = Answer['invalid'][number];
-/** Of each job the next times of all its schedules, in order. */
+/** For each job, the next times of all its schedules, in order. */
 type NextFires = ReadonlyMap<string, readonly string[]>;
 
 const likelyRowPx = 62;
@@ -32,31 +31,34 @@ export function JobsPage(): ReactNode {
   return (
     <>
       <h1>Jobs</h1>
-      <Shown of={jobs} what="the jobs">
+      <Shown of={jobs} what="jobs">
         {(answer) => <Jobs answer={answer} nextFires={nextFires} lastRuns={lastRuns} />}
       </Shown>
     </>
   );
 }
 
-/** None, for as long as they are not known: a list of jobs does not wait for them. */
+/** Empty until they have been read: the list of jobs does not wait for them. */
 function useNextFires(): NextFires {
-  const client = useClient();
-  const nudge = useTicks(schedulesEveryMs);
-  const { value } = useLoaded({ key: 'schedules', nudge }, async (signal): Promise<NextFires> => {
-    const { schedules } = await client.call('listSchedules', { query: { enabled: true }, signal });
-    const ofJob = Map.groupBy(schedules, ({ job_id: id }) => id);
-    return new Map(
-      [...ofJob].map(([id, own]) => [
-        id,
-        own.flatMap(({ next_fires: fires }) => fires.map(({ nominal_at: at }) => at)).toSorted(),
-      ]),
-    );
-  });
-  return value ?? noFires;
+  const { data } = useAnswer(
+    ['schedules', 'enabled'],
+    (client, signal) => client.call('listSchedules', { query: { enabled: true }, signal }),
+    { refetchInterval: schedulesEveryMs, select: nextFiresOf },
+  );
+  return data ?? noFires;
 }
 
-/** What a person may search for in a job, in small letters. */
+function nextFiresOf({ schedules }: AnswerOf<'listSchedules'>): NextFires {
+  const ofJob = Map.groupBy(schedules, ({ job_id: id }) => id);
+  return new Map(
+    [...ofJob].map(([id, own]) => [
+      id,
+      own.flatMap(({ next_fires: fires }) => fires.map(({ nominal_at: at }) => at)).toSorted(),
+    ]),
+  );
+}
+
+/** The text that a search looks in, in lower case. */
 function textOf({ id, title, description, tags, aliases }: Job): string {
   return [id, title ?? '', description ?? '', ...tags, ...aliases].join('\n').toLowerCase();
 }
@@ -81,7 +83,7 @@ function useMatching(answer: Answer, search: string): { jobs: readonly Job[]; in
       .filter((one) => one.text.includes(wanted) && isIn(namespace, one.job.id))
       .map(({ job }) => job)
       .filter(({ tags }) => tag === '' || tags.includes(tag));
-    // Of what cannot be read, nobody knows the tags.
+    // The tags of an invalid job are not known.
     const invalid = answer.invalid.filter(
       ({ id }) => tag === '' && id.toLowerCase().includes(wanted) && isIn(namespace, id),
     );
@@ -89,7 +91,11 @@ function useMatching(answer: Answer, search: string): { jobs: readonly Job[]; in
   }, [searched, answer.invalid, search]);
 }
 
-function Jobs(o: { readonly answer: Answer; readonly nextFires: NextFires; readonly lastRuns: LastRuns }): ReactNode {
+function Jobs(o: {
+  readonly answer: Answer;
+  readonly nextFires: NextFires;
+  readonly lastRuns: ReadLastRuns;
+}): ReactNode {
   const { answer, nextFires, lastRuns } = o;
   const [path, navigate] = useLocation();
   const search = useSearch();
@@ -103,7 +109,7 @@ function Jobs(o: { readonly answer: Answer; readonly nextFires: NextFires; reado
   };
   const namespaces = useMemo(() => optionsOf(answer.jobs.map((job) => job.namespace)), [answer.jobs]);
   const tags = useMemo(() => optionsOf(answer.jobs.flatMap((job) => job.tags)), [answer.jobs]);
-  // The list follows when there is time for it: what is typed stands there at once.
+  // Typing is drawn at once; the list follows when the browser has time.
   const { jobs, invalid } = useMatching(answer, useDeferredValue(search));
   return (
     <>
@@ -133,10 +139,11 @@ function Jobs(o: { readonly answer: Answer; readonly nextFires: NextFires; reado
         <Empty>
           {answer.jobs.length === 0 ? (
             <p>
-              No job was found in the sources. A folder with a <code>config.yaml</code> is one.
+              No jobs yet. A job is a folder with a <code>config.yaml</code> in one of the sources;{' '}
+              <code>flwd init jobs/hello</code> creates one.
             </p>
           ) : (
-            <p>No job matches.</p>
+            <p>No jobs match.</p>
           )}
         </Empty>
       ) : (
@@ -156,7 +163,7 @@ function Jobs(o: { readonly answer: Answer; readonly nextFires: NextFires; reado
 
 const JobRow = memo(function JobRow(o: {
   readonly job: Job;
-  readonly lastRuns: LastRuns;
+  readonly lastRuns: ReadLastRuns;
   readonly nextFires: readonly string[] | undefined;
 }): ReactNode {
   const { job, nextFires = [] } = o;
@@ -201,7 +208,7 @@ const JobRow = memo(function JobRow(o: {
   );
 });
 
-/** Its name, where its id does not say it, and what it does. */
+/** The job's name, unless its id contains it, and its description. */
 function wordsOf({ id, title, name, description }: Job): string {
   const called = title ?? name;
   const said = called === id || called === id.split('/').at(-1) ? [] : [called];

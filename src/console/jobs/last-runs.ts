@@ -1,142 +1,91 @@
-// How the last runs of jobs went, of those jobs alone whose rows are drawn: asked for when a row comes, and again when
-// something has happened to a run of its job.
+// The last runs of the jobs whose rows are drawn. They are read when a row appears, and again after an event of its job.
 
-import { useCallback, useEffect, useMemo, useSyncExternalStore } from 'react';
+import { useMemo, useRef } from 'react';
 import type { Client } from '../../client/client.ts';
-import { isPassing } from '../../client/error-words.ts';
 import type { AnswerOf } from '../../contract/operations.ts';
+import { longestAnswerMs, useAnswer, useRefresh } from '../session/answers.ts';
 import { useClient } from '../session/session.tsx';
 import { useRunEvents } from '../session/streams.ts';
 
-/** Newest first. */
-type Runs = NonNullable<AnswerOf<'listJobs'>['jobs'][number]['last_runs']>;
+/** Newest first. null: the caller may not read them. */
+type Runs = NonNullable<AnswerOf<'listJobs'>['jobs'][number]['last_runs']> | null;
 
-export type LastRuns = {
-  /** undefined: not known, or not this caller's to know. */
-  readonly of: (jobId: string) => Runs | undefined;
-  /** Keeps them up to date. @returns ends that */
-  readonly watch: (jobId: string, onChange: () => void) => () => void;
-  readonly touch: (jobId: string) => void;
-  readonly touchAll: () => void;
-  readonly open: () => void;
-  readonly close: () => void;
-};
+export type ReadLastRuns = (jobId: string, signal: AbortSignal) => Promise<Runs>;
 
 const shown = 8;
-/** A job that runs every moment is not asked about every moment. */
+/** A job that runs all the time is read once a second at most. */
 const settleMs = 1_000;
-const retryMs = 2_000;
-/** Ids stand in the request's line. */
+/** The ids are part of the request's URL. */
 const mostIds = 100;
 const mostChars = 6_000;
 const telling = new Set(['run.created', 'run.started', 'run.finished']);
 
-function createLastRuns(client: Client): LastRuns {
-  const known = new Map<string, Runs | undefined>();
-  const watchers = new Map<string, Set<() => void>>();
-  const wanted = new Set<string>();
-  let ending = new AbortController();
-  let timer: ReturnType<typeof setTimeout> | undefined;
+/** Joins the reads of many rows into few requests, one at a time. */
+function createReader(client: Client): ReadLastRuns {
+  type Row = PromiseWithResolvers<Runs> & { readonly signal: AbortSignal };
+  const waiting = new Map<string, Row>();
   let isReading = false;
 
-  function want(jobId: string, inMs: number): void {
-    wanted.add(jobId);
-    if (isReading || ending.signal.aborted) return;
-    timer ??= setTimeout(() => void readWanted(), inMs);
-  }
-
-  async function readWanted(): Promise<void> {
-    timer = undefined;
+  async function readWaiting(): Promise<void> {
     isReading = true;
-    const { signal } = ending;
-    let pauseMs = settleMs;
-    while (wanted.size > 0 && !signal.aborted) {
-      const ids = nextIds(wanted);
+    for (let rows = nextRows(waiting); rows.length > 0; rows = nextRows(waiting)) {
       try {
-        const query = { ids: ids.join(','), last_runs: shown };
+        const query = { ids: rows.map(([id]) => id).join(','), last_runs: shown };
+        const signal = AbortSignal.timeout(longestAnswerMs);
         const { jobs } = await client.call('listJobs', { query, signal });
         const found = new Map(jobs.map((job) => [job.id, job.last_runs]));
-        for (const id of ids) {
-          known.set(id, found.get(id));
-          for (const onChange of watchers.get(id) ?? []) onChange();
-        }
+        for (const [id, { resolve }] of rows) resolve(found.get(id) ?? null);
       } catch (error) {
-        // What is no passing error is said by the list of jobs, too.
-        if (isPassing(error)) for (const id of ids) wanted.add(id);
-        pauseMs = retryMs;
-        break;
+        for (const [, { reject }] of rows) reject(error);
       }
     }
     isReading = false;
-    const [left] = wanted;
-    if (left !== undefined) want(left, pauseMs);
   }
 
-  return {
-    of: (jobId) => known.get(jobId),
-    watch(jobId, onChange) {
-      const own = watchers.get(jobId) ?? new Set();
-      watchers.set(jobId, own.add(onChange));
-      if (!known.has(jobId)) want(jobId, 0);
-      return () => {
-        own.delete(onChange);
-        if (own.size > 0) return;
-        watchers.delete(jobId);
-        wanted.delete(jobId);
-      };
-    },
-    touch(jobId) {
-      if (watchers.has(jobId)) want(jobId, settleMs);
-      else known.delete(jobId);
-    },
-    touchAll() {
-      for (const jobId of known.keys()) this.touch(jobId);
-    },
-    open() {
-      ending = new AbortController();
-      for (const jobId of watchers.keys()) if (!known.has(jobId)) want(jobId, 0);
-    },
-    close() {
-      ending.abort();
-      clearTimeout(timer);
-      timer = undefined;
-    },
+  return (jobId, signal) => {
+    const row = { ...Promise.withResolvers<Runs>(), signal };
+    if (waiting.size === 0 && !isReading) setTimeout(() => void readWaiting());
+    waiting.set(jobId, row);
+    return row.promise;
   };
 }
 
-/** Takes as many out of the set as one request bears. */
-function nextIds(wanted: Set<string>): string[] {
-  const ids: string[] = [];
+/** Takes the rows of the next request. Rows that have been scrolled away meanwhile are dropped. */
+function nextRows<Row extends { readonly signal: AbortSignal }>(waiting: Map<string, Row>): [string, Row][] {
+  const rows: [string, Row][] = [];
   let chars = 0;
-  for (const id of wanted) {
+  for (const [id, row] of waiting) {
     chars += encodeURIComponent(id).length + 3;
-    if (ids.length > 0 && (ids.length === mostIds || chars > mostChars)) break;
-    ids.push(id);
-    wanted.delete(id);
+    if (rows.length > 0 && (rows.length === mostIds || chars > mostChars)) break;
+    waiting.delete(id);
+    if (!row.signal.aborted) rows.push([id, row]);
   }
-  return ids;
+  return rows;
 }
 
-export function useLastRuns(): LastRuns {
+/** @returns reads the last runs for `useLastRunsOf`, which this keeps up to date */
+export function useLastRuns(): ReadLastRuns {
   const client = useClient();
-  const lastRuns = useMemo(() => createLastRuns(client), [client]);
-  useEffect(() => {
-    lastRuns.open();
-    return () => lastRuns.close();
-  }, [lastRuns]);
+  const refresh = useRefresh();
+  const changed = useRef(new Set<unknown>());
   useRunEvents(
-    {},
+    { settleMs },
     {
       frame({ event, data }) {
-        if (telling.has(event) && typeof data.job_id === 'string') lastRuns.touch(data.job_id);
+        if (telling.has(event)) changed.current.add(data.job_id);
       },
-      open: () => lastRuns.touchAll(),
+      open: () => refresh({ queryKey: ['last-runs'] }),
+      change() {
+        const jobIds = changed.current;
+        changed.current = new Set();
+        refresh({ predicate: ({ queryKey: [name, jobId] }) => name === 'last-runs' && jobIds.has(jobId) });
+      },
     },
   );
-  return lastRuns;
+  return useMemo(() => createReader(client), [client]);
 }
 
-export function useLastRunsOf(lastRuns: LastRuns, jobId: string): Runs | undefined {
-  const watch = useCallback((onChange: () => void) => lastRuns.watch(jobId, onChange), [lastRuns, jobId]);
-  return useSyncExternalStore(watch, () => lastRuns.of(jobId));
+export function useLastRunsOf(read: ReadLastRuns, jobId: string): Runs | undefined {
+  const staleTime = Number.POSITIVE_INFINITY;
+  return useAnswer(['last-runs', jobId], (_client, signal) => read(jobId, signal), { staleTime }).data;
 }

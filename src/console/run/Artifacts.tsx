@@ -1,11 +1,11 @@
-// The artifacts of a run: where they were, how large they are, and what is in those that can be shown.
+// The artifacts of a run: their paths and sizes, and previews of those that can be shown.
 
 import { type ReactNode, useEffect, useState } from 'react';
 import { errorText } from '../../client/error-words.ts';
 import type { AnswerOf } from '../../contract/operations.ts';
 import { formatSize } from '../../lib/units.ts';
 import { saveAnswer } from '../browser.ts';
-import { useLoaded } from '../session/loading.ts';
+import { useAnswer } from '../session/answers.ts';
 import { useClient } from '../session/session.tsx';
 import { onDemand } from '../shell/on-demand.tsx';
 import { Code, Empty, ErrorNote, Loading, Scrolls, Shown, Table, Time } from '../widgets/Notes.tsx';
@@ -17,8 +17,8 @@ type ArtifactPage = AnswerOf<'listArtifacts'>;
 type Artifact = ArtifactPage['artifacts'][number];
 
 /**
- * What is shown by an `<img>`, from memory. As the image of a page an SVG runs no script and loads nothing; opened by itself it
- * has the policy of the page that made its address.
+ * These are shown by an `<img>`, from memory. There an SVG runs no script and loads nothing; opened in its own tab, it has
+ * the policy of the page that made its address.
  */
 const pictures = ['image/png', 'image/jpeg', 'image/gif', 'image/webp', 'image/svg+xml'];
 const mostPreviewBytes = 2 ** 20;
@@ -26,21 +26,19 @@ const mostPreviewText = 200_000;
 const mostPreviewRows = 200;
 
 export function Artifacts({ run }: { readonly run: Run }): ReactNode {
-  const client = useClient();
   const runId = run.run_id;
-  const key = `${runId} ${run.finished_at}`;
-  const loaded = useLoaded({ key }, (signal) => client.call('listArtifacts', { query: { run_id: runId }, signal }));
+  const answer = useAnswer(['artifacts', runId, run.finished_at], (client, signal) =>
+    client.call('listArtifacts', { query: { run_id: runId }, signal }),
+  );
   return (
-    <Shown of={loaded} what="the artifacts">
+    <Shown of={answer} what="artifacts">
       {(first) =>
         first.artifacts.length === 0 ? (
           <Empty>
-            {run.finished_at === null
-              ? 'They are taken when the run ends, all of them together.'
-              : 'It has left no artifacts.'}
+            {run.finished_at === null ? 'Artifacts are collected when the run ends.' : 'This run has no artifacts.'}
           </Empty>
         ) : (
-          <ArtifactList key={key} runId={runId} first={first} />
+          <ArtifactList key={`${runId} ${run.finished_at}`} runId={runId} first={first} />
         )
       }
     </Shown>

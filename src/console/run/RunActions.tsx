@@ -1,4 +1,4 @@
-// What can be done with a run: cancel it, and how far that is; run it again; decide what waits for somebody.
+// The actions on a run: cancel it and follow the cancellation, rerun it, approve or deny its steps.
 
 import { type ReactNode, useEffect, useRef, useState } from 'react';
 import { Link, useLocation } from 'wouter';
@@ -7,9 +7,9 @@ import { errorText } from '../../client/error-words.ts';
 import { leftWords } from '../../client/left-words.ts';
 import type { BodyOf } from '../../contract/operations.ts';
 import { isFinished } from '../../domain/run.ts';
-import { useLoaded } from '../session/loading.ts';
+import { useAnswer, useRefresh } from '../session/answers.ts';
 import { useRequestKeys } from '../session/request-keys.ts';
-import { useScopes } from '../session/scopes.tsx';
+import { useScopes } from '../session/scopes.ts';
 import { useClient } from '../session/session.tsx';
 import { Confirm } from '../widgets/Dialog.tsx';
 import { ErrorNote, Time } from '../widgets/Notes.tsx';
@@ -18,13 +18,13 @@ import { type Happened, readRunEvents } from './run-events.ts';
 
 type Act = (action: (client: Client) => Promise<unknown>) => void;
 
-/** `nudge` grows with what happens to the run. */
-export function RunActions(o: { readonly run: Run; readonly again: () => void; readonly nudge: number }): ReactNode {
-  const { run, again } = o;
+export function RunActions({ run }: { readonly run: Run }): ReactNode {
+  const refresh = useRefresh();
+  const refreshRun = (): void => refresh({ queryKey: ['run', run.run_id] });
   const [error, setError] = useState<string | null>(null);
   const [isAsking, setAsking] = useState(false);
-  const cancels = useCancels(run, again, setError);
-  const { act, isBusy } = useAct(again, setError);
+  const cancels = useCancels(run, refreshRun, setError);
+  const { act, isBusy } = useAct(refreshRun, setError);
   const isOver = isFinished(run.status);
   const may = useScopes();
   return (
@@ -40,14 +40,12 @@ export function RunActions(o: { readonly run: Run; readonly again: () => void; r
             className="button"
             href={`${jobPath(run.job_id)}?${isOver ? 'rerun' : 'from'}=${encodeURIComponent(run.run_id)}`}
           >
-            {isOver ? 'Rerun with edits' : 'Start another with edits'}
+            {isOver ? 'Rerun with edits' : 'Start with these arguments'}
           </Link>
         </div>
       )}
       {error !== null && <ErrorNote text={error} />}
-      {(cancels.isAsked || run.cancel_requested_at !== null) && (
-        <Ladder run={run} nudge={o.nudge} asks={cancels.asks} />
-      )}
+      {(cancels.isAsked || run.cancel_requested_at !== null) && <CancelProgress run={run} asks={cancels.asks} />}
       {run.steps
         .filter(({ status }) => status === 'waiting_approval')
         .map((step) => (
@@ -63,9 +61,9 @@ export function RunActions(o: { readonly run: Run; readonly again: () => void; r
       {isAsking && (
         <Confirm
           title="Cancel this run?"
-          text="Its processes are told to end, and killed once its grace period is over."
+          text="The server asks its processes to stop, and kills them when the grace period is over."
           yes="Cancel the run"
-          no="Leave it"
+          no="Keep running"
           confirm={cancels.cancel}
           close={() => setAsking(false)}
         />
@@ -76,7 +74,7 @@ export function RunActions(o: { readonly run: Run; readonly again: () => void; r
 
 type SetError = (error: string | null) => void;
 
-function useAct(again: () => void, setError: SetError): { readonly act: Act; readonly isBusy: boolean } {
+function useAct(refreshRun: () => void, setError: SetError): { readonly act: Act; readonly isBusy: boolean } {
   const client = useClient();
   const [isBusy, setBusy] = useState(false);
   const act: Act = (action) => {
@@ -86,7 +84,7 @@ function useAct(again: () => void, setError: SetError): { readonly act: Act; rea
       .catch((error: unknown) => setError(errorText(error)))
       .finally(() => {
         setBusy(false);
-        again();
+        refreshRun();
       });
   };
   return { act, isBusy };
@@ -97,12 +95,12 @@ type Cancels = {
   readonly kill: () => void;
   readonly isAsked: boolean;
   readonly isKilling: boolean;
-  /** How often one of the two was asked for. */
+  /** How often the user has asked for one of the two. */
   readonly asks: number;
 };
 
-/** These are answered when the processes are gone; the page shows how far that is meanwhile. */
-function useCancels(run: Run, again: () => void, setError: SetError): Cancels {
+/** The server answers when the processes are gone. Meanwhile the page shows the progress. */
+function useCancels(run: Run, refreshRun: () => void, setError: SetError): Cancels {
   const client = useClient();
   const [isAsked, setAsked] = useState(false);
   const [isKilling, setKilling] = useState(false);
@@ -116,9 +114,9 @@ function useCancels(run: Run, again: () => void, setError: SetError): Cancels {
       .catch((error: unknown) => setError(errorText(error)))
       .finally(() => {
         setGoing(false);
-        again();
+        refreshRun();
       });
-    setTimeout(again, 300);
+    setTimeout(refreshRun, 300);
   };
   return { cancel: () => end({}, setAsked), kill: () => end({ force: true }, setKilling), isAsked, isKilling, asks };
 }
@@ -156,7 +154,7 @@ function RerunButtons(o: { readonly run: Run; readonly act: Act; readonly isBusy
       </button>
       {run.status === 'failed' && run.steps.length > 1 && (
         <button type="button" disabled={isBusy} onClick={() => rerun({ from: 'failed' })}>
-          Rerun what failed
+          Rerun failed steps
         </button>
       )}
       {run.steps.length > 1 && (
@@ -185,18 +183,18 @@ function RerunButtons(o: { readonly run: Run; readonly act: Act; readonly isBusy
 
 type Rung = { readonly at: string; readonly stepId: string | null; readonly text: string };
 
-/** Each signal as it is sent, and the proof that nothing is left. */
-function Ladder(o: { readonly run: Run; readonly nudge: number; readonly asks: number }): ReactNode {
-  const { run } = o;
+/** Lists each signal as it is sent, and the proof that no process is left. */
+function CancelProgress({ run, asks }: { readonly run: Run; readonly asks: number }): ReactNode {
   const list = useRef<HTMLOListElement>(null);
-  // Whoever asked for it has pressed a button that is gone.
+  // The button that the user pressed is gone, and the focus with it.
   useEffect(() => {
-    if (o.asks > 0) list.current?.focus();
-  }, [o.asks]);
+    if (asks > 0) list.current?.focus();
+  }, [asks]);
   const isOver = isFinished(run.status);
-  const client = useClient();
-  const { value: live } = useLoaded({ key: `${run.run_id} ${isOver}`, nudge: o.nudge }, async (signal) =>
-    isOver ? [] : readRunEvents(client, { runId: run.run_id, types: ['run.cancelling'], signal }),
+  const { data: live } = useAnswer(
+    ['run', run.run_id, 'cancelling'],
+    (client, signal) => readRunEvents(client, { runId: run.run_id, types: ['run.cancelling'], signal }),
+    { enabled: !isOver },
   );
   const rungs = isOver ? rungsOf(run) : (live ?? []).flatMap(toRung);
   const ends = terminationsOf(run).map(({ ended }) => ended);
@@ -204,7 +202,7 @@ function Ladder(o: { readonly run: Run; readonly nudge: number; readonly asks: n
   const proven = ends.every((ended) => ended.proven !== false);
   return (
     <ol className="ladder" aria-label="Cancel" tabIndex={-1} ref={list}>
-      <li>asked for {run.cancel_requested_at !== null && <Time at={run.cancel_requested_at} />}</li>
+      <li>requested {run.cancel_requested_at !== null && <Time at={run.cancel_requested_at} />}</li>
       {rungs.map(({ at, stepId, text }, index) => (
         <li key={`${at} ${index}`}>
           {run.steps.length > 1 && stepId !== null && (
@@ -244,7 +242,7 @@ function rungsOf(run: Run): Rung[] {
   return rungs.toSorted((one, other) => Date.parse(one.at) - Date.parse(other.at));
 }
 
-/** None of the event that says no more than that it was asked for. */
+/** Empty for the event that only reports the request. */
 function toRung({ timestamp, step_id: stepId, message }: Happened): Rung[] {
   if (typeof message !== 'string') return [];
   const text = message.replace(/^sent (?!SIG)/, 'sent SIG');
@@ -270,7 +268,7 @@ function Approval(o: {
   return (
     <section className="note note-wait" aria-label={`Approval of ${step.step_id}`}>
       <p>
-        <strong>{step.step_id}</strong> waits for an approval{step.message === null ? '.' : `: ${step.message}`}
+        <strong>{step.step_id}</strong> is waiting for approval{step.message === null ? '.' : `: ${step.message}`}
       </p>
       {o.mayDecide && (
         <>

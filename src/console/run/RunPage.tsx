@@ -1,4 +1,4 @@
-// A run: how it is and why, in a sentence; what can be done with it; its steps, log, result and artifacts.
+// The page of a run: its state in a sentence, its actions, steps, log, result, artifacts, details and events.
 
 import { type KeyboardEvent, type ReactNode, useMemo, useState } from 'react';
 import { Link, useLocation, useSearch } from 'wouter';
@@ -9,9 +9,9 @@ import { isFinished } from '../../domain/run.ts';
 import { formatSize } from '../../lib/units.ts';
 import { useTitle } from '../browser.ts';
 import { LogPane, type LogPlace } from '../log/LogPane.tsx';
+import { useAnswer, useRefresh } from '../session/answers.ts';
 import { useNow } from '../session/clock.ts';
-import { useLoaded } from '../session/loading.ts';
-import { useClient } from '../session/session.tsx';
+
 import { useRunEvents } from '../session/streams.ts';
 import { onDemand } from '../shell/on-demand.tsx';
 import { Shown, Status, Time } from '../widgets/Notes.tsx';
@@ -25,37 +25,39 @@ const Result = onDemand('the result', async () => (await import('./Result.tsx'))
 
 const tabs = ['log', 'result', 'artifacts', 'details', 'events'] as const;
 type Tab = (typeof tabs)[number];
-/** In the URL: of all steps, where the failing one would be shown without it. */
+/** In the URL it selects all steps of a run that would otherwise open at its failed step. */
 const everyStep = '*';
 
 export function RunPage({ runId }: { readonly runId: string }): ReactNode {
-  const client = useClient();
-  const nudge = useRunEvents({ runId });
-  const loaded = useLoaded({ key: runId, nudge }, async (signal) => {
-    const path = { run_id: runId };
-    const [run, { attempts }] = await Promise.all([
-      client.call('getRun', { path, signal }),
-      client.call('listRunAttempts', { path, signal }),
-    ]);
-    return { run, attempts };
-  });
+  const refresh = useRefresh();
+  // This matches the answers of all parts of the page.
+  const queryKey = ['run', runId];
+  useRunEvents({ runId }, { change: () => refresh({ queryKey }) });
+  const answer = useAnswer(
+    [...queryKey, 'steps'],
+    async (client, signal) => {
+      const path = { run_id: runId };
+      const [run, { attempts }] = await Promise.all([
+        client.call('getRun', { path, signal }),
+        client.call('listRunAttempts', { path, signal }),
+      ]);
+      return { run, attempts };
+    },
+    // A page that is opened again starts from the run as it is then, and so at the step that has failed.
+    { gcTime: 0 },
+  );
   return (
-    <Shown of={loaded} what="the run">
-      {({ run, attempts }) => <RunBody key={runId} run={run} attempts={attempts} again={loaded.again} nudge={nudge} />}
+    <Shown of={answer} what="the run">
+      {({ run, attempts }) => <RunBody key={runId} run={run} attempts={attempts} />}
     </Shown>
   );
 }
 
-function RunBody(o: {
-  readonly run: Run;
-  readonly attempts: readonly Step[];
-  readonly again: () => void;
-  readonly nudge: number;
-}): ReactNode {
+function RunBody(o: { readonly run: Run; readonly attempts: readonly Step[] }): ReactNode {
   const { run, attempts } = o;
   const [, navigate] = useLocation();
   const search = useSearch();
-  // As it was when the page was opened: whoever watches a run is not moved when it fails.
+  // Kept from when the page was opened: a user who watches a run is not moved when a step fails.
   const [initialStep] = useState(() => failingStep(run));
   const { tab, place } = useMemo(() => placeIn(search, initialStep), [search, initialStep]);
   useTitle(`${statusLooks[run.status].glyph} ${run.job_id} ${run.run_id}`);
@@ -83,7 +85,7 @@ function RunBody(o: {
         {run.attempt > 1 && `, attempt ${run.attempt}`}
       </p>
       {run.left_behind && <p className="note">{leftBehindWords(run.left_behind, formatSize)}.</p>}
-      <RunActions run={run} again={o.again} nudge={o.nudge} />
+      <RunActions run={run} />
       <Steps run={run} attempts={attempts} place={place} hrefOf={(next) => hrefOf(run, next)} />
       <div role="tablist" aria-label="Parts of the run" className="tabs" onKeyDown={onTabKey}>
         {tabs.map((one) => (
@@ -114,13 +116,13 @@ function RunBody(o: {
         {tab === 'result' && <Result run={run} />}
         {tab === 'artifacts' && <Artifacts run={run} />}
         {tab === 'details' && <RunDetails run={run} />}
-        {tab === 'events' && <RunEvents run={run} nudge={o.nudge} />}
+        {tab === 'events' && <RunEvents run={run} />}
       </div>
     </div>
   );
 }
 
-/** What changes each second is not read out. */
+/** Screen readers announce the sentence, and not the duration that changes each second. */
 function Sentence({ run }: { readonly run: Run }): ReactNode {
   const now = useNow(1_000, !isFinished(run.status));
   const { told, soFar } = runSentence(run, now);
@@ -134,7 +136,7 @@ function Sentence({ run }: { readonly run: Run }): ReactNode {
   );
 }
 
-/** Where a link leads. */
+/** The tab and the place in the log that a URL names. */
 function placeIn(search: string, initialStep: string | null): { readonly tab: Tab; readonly place: LogPlace } {
   const asked = new URLSearchParams(search);
   const step = asked.get('step');
@@ -170,11 +172,11 @@ function hrefOf(run: Run, { step, attempt, level, line, find }: LogPlace, tab: T
 /** Who or what started it. */
 function Origin({ run }: { readonly run: Run }): ReactNode {
   const { created_by: by, rerun_of: rerunOf, parent } = run;
-  const begun = run.started_at === null ? 'Asked for' : 'Started';
+  const begun = run.started_at === null ? 'Requested' : 'Started';
   if (parent) {
     return (
       <>
-        {begun} by the step {parent.step_id} of <Link href={runPath(parent.run_id)}>{parent.run_id}</Link>
+        {begun} by step {parent.step_id} of <Link href={runPath(parent.run_id)}>{parent.run_id}</Link>
       </>
     );
   }

@@ -1,12 +1,11 @@
-// What a run has besides its log and what it leaves: what it was started with and ran in, and what happened to it.
+// Two tabs of a run: its details (arguments, isolation, limits) and its events.
 
 import type { ReactNode } from 'react';
 import { inGroups } from '../../client/shown-steps.ts';
 import { showValue } from '../../domain/argument-fields.ts';
 import { eventTypes } from '../../domain/event.ts';
 import { formatSize } from '../../lib/units.ts';
-import { useLoaded } from '../session/loading.ts';
-import { useClient } from '../session/session.tsx';
+import { useAnswer } from '../session/answers.ts';
 import { CopyButton } from '../widgets/CopyButton.tsx';
 import { Facts, Shown, Table } from '../widgets/Notes.tsx';
 import { clockTime, fullTime, type Run } from '../words.ts';
@@ -69,9 +68,9 @@ function Outputs({ run }: { readonly run: Run }): ReactNode {
   if (steps.length === 0) return null;
   return (
     <>
-      <h2>Outputs of its steps</h2>
+      <h2>Step outputs</h2>
       <Table
-        label="Outputs of its steps"
+        label="Step outputs"
         head={['step', 'name', 'value']}
         rows={steps.flatMap(({ step_id: id, outputs }) =>
           Object.entries(outputs).map(([name, value]) => [<code key="step">{id}</code>, name, value]),
@@ -82,7 +81,7 @@ function Outputs({ run }: { readonly run: Run }): ReactNode {
 }
 
 function isolationWords(name: string, value: unknown): string {
-  // Its version says nothing to a person.
+  // The version of the filter tells a user nothing.
   if (name === 'seccomp') return value === null ? 'off' : 'on';
   if (typeof value === 'boolean') return value ? 'yes' : 'no';
   return Array.isArray(value) ? value.join(', ') : showValue(value);
@@ -100,18 +99,16 @@ function limitWords(limit: unknown): string {
     .join(', ');
 }
 
-/** All but its output, which is its log. */
+/** All events but the output, which is in the log. */
 const eventsShown = eventTypes.filter((type) => !type.endsWith('.output') && type !== 'run.progress');
 
-/** `nudge` grows with what happens to the run. */
-export function RunEvents({ run, nudge }: { readonly run: Run; readonly nudge: number }): ReactNode {
-  const client = useClient();
+export function RunEvents({ run }: { readonly run: Run }): ReactNode {
   const runId = run.run_id;
-  const loaded = useLoaded({ key: runId, nudge }, async (signal) =>
+  const answer = useAnswer(['run', runId, 'events'], (client, signal) =>
     readRunEvents(client, { runId, types: eventsShown, signal }),
   );
   return (
-    <Shown of={loaded} what="the events">
+    <Shown of={answer} what="events">
       {(events) => (
         <ol className="events">
           {events.map((event, index) => {

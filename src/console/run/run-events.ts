@@ -1,4 +1,4 @@
-// What has happened to a run, read once: all of it, in order.
+// Reads the events of a run so far, in order.
 
 import type { Client } from '../../client/client.ts';
 import type { EventType } from '../../domain/event.ts';

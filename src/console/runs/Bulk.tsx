@@ -1,11 +1,11 @@
-// What can be done with several runs of a list at once.
+// The actions on several selected runs of a list.
 
 import { type ReactNode, useState } from 'react';
 import { Link } from 'wouter';
 import { errorText } from '../../client/error-words.ts';
 import { isFinished } from '../../domain/run.ts';
 import { useRequestKeys } from '../session/request-keys.ts';
-import { useScopes } from '../session/scopes.tsx';
+import { useScopes } from '../session/scopes.ts';
 import { useClient } from '../session/session.tsx';
 import { Confirm } from '../widgets/Dialog.tsx';
 import type { RunRows } from './run-rows.ts';
@@ -16,15 +16,15 @@ export function Bulk(o: {
   readonly rows: RunRows;
   readonly chosen: ReadonlySet<string>;
   readonly choose: (runIds: readonly string[], isChosen: boolean) => void;
-  /** Cancels one, and waits no longer than until it is told that it is being cancelled. */
+  /** Resolves as soon as the run is being cancelled. */
   readonly cancel: (runId: string) => Promise<void>;
 }): ReactNode {
   const client = useClient();
   const mayChange = useScopes()('runs:write');
   const once = useRequestKeys();
   const { note, isBusy, each } = useEach((runId) => o.choose([runId], false));
-  /** When the first of those that were begun again was made. */
-  const [begunAt, setBegunAt] = useState<string | null>(null);
+  /** When the first of the reruns was created. */
+  const [rerunAt, setRerunAt] = useState<string | null>(null);
   const [isAsking, setAsking] = useState(false);
   const { rows, total } = o.rows;
   const chosen = mayChange ? rows.filter(({ run_id: id }) => o.chosen.has(id)) : [];
@@ -32,32 +32,32 @@ export function Bulk(o: {
   const over = chosen.filter(({ status }) => isFinished(status));
   const idsOf = (of: typeof chosen): string[] => of.map(({ run_id: id }) => id);
   const cancel = (): void => {
-    setBegunAt(null);
-    void each({ doing: 'Cancelling', done: 'Told to end' }, idsOf(open), o.cancel);
+    setRerunAt(null);
+    void each({ doing: 'Cancelling', done: 'Cancelled' }, idsOf(open), o.cancel);
   };
   const rerun = (): void => {
-    setBegunAt(null);
-    void each({ doing: 'Running again', done: 'Run again' }, idsOf(over), async (runId) => {
+    setRerunAt(null);
+    void each({ doing: 'Rerunning', done: 'Rerun' }, idsOf(over), async (runId) => {
       const { created_at: at } = await once(runId, (headers) =>
         client.call('rerunRun', { path: { run_id: runId }, body: {}, headers }),
       );
-      setBegunAt((first) => (first === null || at < first ? at : first));
+      setRerunAt((first) => (first === null || at < first ? at : first));
     });
   };
   return (
     <div className="actions bulk">
       <span className="quiet" role="status">
         {total.toLocaleString('en')} {total === 1 ? 'run' : 'runs'}
-        {chosen.length > 0 && `, ${chosen.length} chosen`}
+        {chosen.length > 0 && `, ${chosen.length} selected`}
       </span>
       {mayChange && chosen.length < rows.length && (
         <button type="button" onClick={() => o.choose(idsOf([...rows]), true)}>
-          Choose {rows.length < total ? `the ${rows.length} shown` : 'all'}
+          Select {rows.length < total ? `the ${rows.length} shown` : 'all'}
         </button>
       )}
       {chosen.length > 0 && (
         <button type="button" onClick={() => o.choose(idsOf(chosen), false)}>
-          Choose none
+          Clear selection
         </button>
       )}
       {open.length > 0 && (
@@ -71,13 +71,15 @@ export function Bulk(o: {
         </button>
       )}
       {note !== null && <span role="status">{note}</span>}
-      {begunAt !== null && !isBusy && <Link href={`/runs?q=${encodeURIComponent(`since:${begunAt}`)}`}>Show them</Link>}
+      {rerunAt !== null && !isBusy && (
+        <Link href={`/runs?q=${encodeURIComponent(`since:${rerunAt}`)}`}>Show the new runs</Link>
+      )}
       {isAsking && (
         <Confirm
-          title={open.length === 1 ? 'Cancel one run?' : `Cancel ${open.length} runs?`}
-          text="Their processes are told to end, and killed once their grace period is over."
+          title={open.length === 1 ? 'Cancel 1 run?' : `Cancel ${open.length} runs?`}
+          text="The server asks their processes to stop, and kills them when the grace period is over."
           yes={`Cancel ${open.length === 1 ? 'the run' : 'the runs'}`}
-          no={`Leave ${open.length === 1 ? 'it' : 'them'}`}
+          no="Keep running"
           confirm={cancel}
           close={() => setAsking(false)}
         />
@@ -88,7 +90,7 @@ export function Bulk(o: {
 
 type Words = { readonly doing: string; readonly done: string };
 
-/** Does something with several runs, a few at once, and says how far that is. @param done leaves a run that it is done with */
+/** Acts on several runs, a few at a time, and reports progress. @param done is called with each run that succeeded */
 function useEach(done: (runId: string) => void) {
   const [note, setNote] = useState<string | null>(null);
   const [isBusy, setBusy] = useState(false);
@@ -98,7 +100,7 @@ function useEach(done: (runId: string) => void) {
     const left = [...ids];
     const work = async (): Promise<void> => {
       for (let id = left.shift(); id !== undefined; id = left.shift()) {
-        setNote(`${words.doing}: ${left.length} of ${ids.length} to come…`);
+        setNote(`${words.doing}: ${left.length} of ${ids.length} left…`);
         try {
           await act(id);
           done(id);

@@ -1,4 +1,4 @@
-// Runs as rows.
+// A list of runs, one row each.
 
 import { memo, type ReactNode } from 'react';
 import { Link } from 'wouter';
@@ -59,7 +59,7 @@ const Row = memo(function Row(o: {
       {o.choose && (
         <input
           type="checkbox"
-          aria-label={`Choose ${run.run_id}`}
+          aria-label={`Select ${run.run_id}`}
           checked={o.isChosen}
           onChange={(event) => o.choose?.(run.run_id, event.target.checked)}
         />

@@ -1,13 +1,14 @@
-// All runs: a text query that lives in the URL, an endless list that is live, and what can be done with several at once.
+// The page of all runs: a text filter, kept in the URL, and a live, endless list whose runs can be cancelled or rerun together.
 
 import { type ReactNode, useCallback, useEffect, useEffectEvent, useMemo, useRef, useState } from 'react';
 import { Link, useLocation, useSearch } from 'wouter';
 import { errorText } from '../../client/error-words.ts';
 import { listedStatuses } from '../../domain/run.ts';
 import { useTitle } from '../browser.ts';
+import { failureText, longestAnswerMs } from '../session/answers.ts';
 import { useNow } from '../session/clock.ts';
-import { useScopes } from '../session/scopes.tsx';
-import { againOf, Empty, ErrorNote, Loading } from '../widgets/Notes.tsx';
+import { useScopes } from '../session/scopes.ts';
+import { Empty, ErrorNote, Loading, retryOf } from '../widgets/Notes.tsx';
 import { statusLooks } from '../words.ts';
 import { Bulk } from './Bulk.tsx';
 import { type RunQuery, useLiveRuns } from './live-runs.ts';
@@ -15,7 +16,7 @@ import { RunList } from './RunList.tsx';
 import { readRunQuery, withFilter } from './run-query.ts';
 
 const typingMs = 300;
-/** What is wrong may be half of a word. */
+/** A filter that is wrong may be typed only halfway. */
 const halfTypedMs = 2_000;
 
 export function RunsPage(): ReactNode {
@@ -24,7 +25,7 @@ export function RunsPage(): ReactNode {
   const [, navigate] = useLocation();
   const asked = new URLSearchParams(search).get('q') ?? '';
   const [text, setText] = useState(asked);
-  // Whoever goes back, or follows a link, has another query.
+  // Going back or following a link changes the filter.
   useEffect(() => setText(asked), [asked]);
   useEffect(() => {
     if (text === asked) return undefined;
@@ -68,7 +69,8 @@ export function RunsPage(): ReactNode {
         </fieldset>
       </search>
       <p className="hint" id="runs-hint">
-        job: (its whole id) status: label: source: tenant: since: until:, and any text in ids, arguments and errors
+        Filters: job: (a whole id) status: label: source: tenant: since: until: – other words match ids, arguments and
+        errors
       </p>
       {errors.length > 0 ? (
         errors.map((error) => <ErrorNote key={error} text={error} />)
@@ -81,10 +83,12 @@ export function RunsPage(): ReactNode {
 
 function Runs({ query }: { readonly query: RunQuery }): ReactNode {
   const mayChange = useScopes()('runs:write');
-  const { held, newest, cancel, readOlder } = useLiveRuns(query);
+  const { newest, cancel, readOlder } = useLiveRuns(query);
   const { chosen, choose, chooseOne } = useChosen();
-  const error = newest.error !== null && <ErrorNote text={newest.error} again={againOf(newest)} />;
-  if (!held) return error || <Loading what="the runs" />;
+  const { data: held } = newest;
+  const failure = failureText(newest);
+  const error = failure !== null && <ErrorNote text={failure} retry={retryOf(newest)} />;
+  if (!held) return error || <Loading what="runs" />;
   return (
     <>
       {error}
@@ -117,18 +121,18 @@ function useChosen() {
 function NoRuns({ query }: { readonly query: RunQuery }): ReactNode {
   return (
     <Empty>
-      <p>{Object.keys(query).length > 0 ? 'No run matches.' : 'Nothing has run yet.'}</p>
+      <p>{Object.keys(query).length > 0 ? 'No runs match.' : 'No runs yet.'}</p>
       {query.job_id !== undefined && (
         <p>
-          <code>job:</code> takes the whole id of a job, such as <code>backup/daily</code>; without it,{' '}
-          <Link href={`/runs?q=${encodeURIComponent(query.job_id)}`}>{query.job_id}</Link> is looked for in all ids.
+          <code>job:</code> needs the whole id of a job, such as <code>backup/daily</code>. To match part of an id,
+          search for <Link href={`/runs?q=${encodeURIComponent(query.job_id)}`}>{query.job_id}</Link> without it.
         </p>
       )}
     </Empty>
   );
 }
 
-/** Reads on when it comes into sight. */
+/** Reads older runs when it comes into view. */
 function More(o: {
   readonly cursor: string;
   readonly read: (cursor: string, signal: AbortSignal) => Promise<void>;
@@ -140,11 +144,11 @@ function More(o: {
     if (isReading.current) return;
     isReading.current = true;
     setError(null);
-    await o.read(o.cursor, AbortSignal.timeout(30_000)).catch((error: unknown) => setError(errorText(error)));
+    await o.read(o.cursor, AbortSignal.timeout(longestAnswerMs)).catch((error: unknown) => setError(errorText(error)));
     isReading.current = false;
   };
   const onNear = useEffectEvent(() => void more());
-  // Where the button is still in sight after a page, observing it again reads the next one.
+  // If the button is still in view after a page, observing it again reads the next page.
   useEffect(() => {
     const shown = button.current;
     if (!shown) return undefined;

@@ -1,125 +1,136 @@
-// The runs of a query as a list that is live: newest first, more at its end when somebody comes there, and as it was left for
-// whoever comes back.
+// A live list of runs, newest first. Events change its rows in place; older runs are read when the user scrolls to the end; Back
+// shows the list as the user left it.
 
-import { useEffect, useEffectEvent, useLayoutEffect, useRef, useState } from 'react';
+import { useQueryClient } from '@tanstack/react-query';
+import { useEffect, useLayoutEffect, useRef, useState } from 'react';
 import type { Client } from '../../client/client.ts';
-import type { AnswerOf } from '../../contract/operations.ts';
-import { type Loaded, useLoaded } from '../session/loading.ts';
+import { useAnswer, useRefresh } from '../session/answers.ts';
+import { newKey } from '../session/request-keys.ts';
 import { useClient } from '../session/session.tsx';
 import { useRunEvents } from '../session/streams.ts';
-import { leaveList, leftList, placeInHistory } from './list-memory.ts';
 import type { readRunQuery } from './run-query.ts';
-import { type RunRows, withEvent, withNewest, withOlder } from './run-rows.ts';
+import { type RunPage, type RunRows, withEvent, withNewest, withOlder } from './run-rows.ts';
 
 export type RunQuery = ReturnType<typeof readRunQuery>['query'];
 
-type LiveRuns = {
-  /** null: none has been read yet. */
-  readonly held: RunRows | null;
-  readonly newest: Loaded<unknown>;
-  readonly readOlder: (cursor: string, signal: AbortSignal) => Promise<void>;
-  /** Cancels one, and waits no longer than until it is told that it is being cancelled. */
-  readonly cancel: (runId: string) => Promise<void>;
-};
-
 const pageRows = 100;
-const morePageRows = 500;
-/** Of a longer list, what is behind them is read when somebody comes there. */
+const olderPageRows = 500;
+/** How many rows are read again after events were missed. Rows below them are read when the user scrolls there. */
 const mostReread = 2_500;
+/** `since:2d` moves with the clock. */
+const minuteMs = 60_000;
+/** How long a list is kept for Back. */
+const keptMs = 30 * minuteMs;
 
-export function useLiveRuns(query: RunQuery): LiveRuns {
+export function useLiveRuns(query: RunQuery) {
   const client = useClient();
-  const [held, setHeld] = useLeftRows();
-  // What is behind the first page is asked for again where its events may have been missed.
+  const answers = useQueryClient();
+  const refresh = useRefresh();
+  const [place] = useState(placeInHistory);
+  const queryKey = ['runs', place];
+  const heldRows = (): RunRows | null => answers.getQueryData<RunRows>(queryKey) ?? null;
+  const change = (next: (now: RunRows) => RunRows): void => {
+    answers.setQueryData<RunRows>(queryKey, (now) => now && next(now));
+  };
+  // After missed events the rows behind the first page may be outdated, too.
   const hasMissed = useRef(false);
   const { cancel, onCancelling } = useCancels();
-  const nudge = useRunEvents(query.job_id === undefined ? {} : { jobId: query.job_id }, {
+  useRunEvents(query.job_id === undefined ? {} : { jobId: query.job_id }, {
     open() {
       hasMissed.current = true;
     },
     frame(frame) {
       if (frame.event === 'run.cancelling') onCancelling(String(frame.data.run_id));
-      setHeld((now) => now && withEvent(now, frame, query.status));
+      change((now) => withEvent(now, frame, query.status));
     },
+    change: () => refresh({ queryKey }),
   });
-  const newest = useLoaded({ key: JSON.stringify(query), nudge }, async (signal) => {
-    const isWhole = hasMissed.current;
-    hasMissed.current = false;
-    try {
-      const rows = isWhole ? (held?.rows.length ?? 0) : pageRows;
-      return { page: await readRuns(client, query, { rows, signal }), isWhole };
-    } catch (error) {
-      hasMissed.current ||= isWhole;
-      throw error;
-    }
-  });
-  useEffect(() => {
-    if (!newest.value) return;
-    const { page, isWhole } = newest.value;
-    setHeld((now) => withNewest(isWhole ? null : now, page));
-  }, [newest.value, setHeld]);
+  const newest = useAnswer<RunRows>(
+    queryKey,
+    async (_client, signal) => {
+      const isWhole = hasMissed.current;
+      hasMissed.current = false;
+      try {
+        const rows = isWhole ? (heldRows()?.rows.length ?? 0) : pageRows;
+        const page = await readRuns(client, query, { rows, signal });
+        return withNewest(isWhole ? null : heldRows(), page);
+      } catch (error) {
+        hasMissed.current ||= isWhole;
+        throw error;
+      }
+    },
+    { gcTime: keptMs, refetchInterval: query.since === undefined && query.until === undefined ? false : minuteMs },
+  );
+  useScrollMemory(place);
   return {
-    held,
     newest,
     cancel,
-    async readOlder(cursor, signal) {
-      const page = await client.call('listRuns', { query: { ...query, cursor, limit: morePageRows }, signal });
-      setHeld((now) => now && withOlder(now, page));
+    async readOlder(cursor: string, signal: AbortSignal): Promise<void> {
+      const page = await client.call('listRuns', { query: { ...query, cursor, limit: olderPageRows }, signal });
+      change((now) => withOlder(now, page));
     },
   };
 }
 
-type SetRows = (change: (now: RunRows | null) => RunRows | null) => void;
-
-/** The rows as they were left, and the window where it was; kept when the page is left: its place is gone once the rows are. */
-function useLeftRows(): readonly [RunRows | null, SetRows] {
-  const client = useClient();
-  const [place] = useState(placeInHistory);
-  const [left] = useState(() => leftList(place, client));
-  const [rows, setRows] = useState<RunRows | null>(left?.rows ?? null);
-  useEffect(() => {
-    if (!left) return undefined;
-    // After the new page has taken the focus, and with it the place of the window.
-    const frame = requestAnimationFrame(() => window.scrollTo(0, left.scrolledPx));
-    return () => cancelAnimationFrame(frame);
-  }, [left]);
-  const leave = useEffectEvent((by: Client) => {
-    if (rows) leaveList(place, { rows, scrolledPx: window.scrollY, client: by });
-  });
-  useLayoutEffect(() => () => leave(client), [client]);
-  return [rows, setRows];
+/** An id of the current entry of the browser's history. Going back to the entry finds the same id. */
+function placeInHistory(): string {
+  const { state } = window.history;
+  if (typeof state?.place === 'string') return state.place;
+  const place = newKey();
+  window.history.replaceState({ ...state, place }, '');
+  return place;
 }
 
-/** A cancel is answered when the processes are gone, which may take long; events tell of it, too. */
-function useCancels(): Pick<LiveRuns, 'cancel'> & { readonly onCancelling: (runId: string) => void } {
+let lastLeft: { readonly place: string; readonly scrolledPx: number } | null = null;
+
+/** Scrolls to where the user left this place. The position is noted while the rows are still drawn. */
+function useScrollMemory(place: string): void {
+  useEffect(() => {
+    if (lastLeft?.place !== place) return undefined;
+    const { scrolledPx } = lastLeft;
+    // The new page takes the focus first, which scrolls to its top.
+    const frame = requestAnimationFrame(() => window.scrollTo(0, scrolledPx));
+    return () => cancelAnimationFrame(frame);
+  }, [place]);
+  useLayoutEffect(
+    () => () => {
+      lastLeft = { place, scrolledPx: window.scrollY };
+    },
+    [place],
+  );
+}
+
+/** Cancels runs. The server answers when the processes are gone, which may take long; an event says sooner that it has begun. */
+function useCancels() {
   const client = useClient();
   const cancelling = useRef(new Map<string, () => void>());
   return {
-    async cancel(runId) {
-      const told = new AbortController();
-      cancelling.current.set(runId, () => told.abort());
+    /** Resolves as soon as the run is being cancelled. */
+    async cancel(runId: string): Promise<void> {
+      const begun = new AbortController();
+      cancelling.current.set(runId, () => begun.abort());
       try {
-        await client.call('cancelRun', { path: { run_id: runId }, signal: told.signal });
+        await client.call('cancelRun', { path: { run_id: runId }, signal: begun.signal });
       } catch (error) {
-        if (!told.signal.aborted) throw error;
+        if (!begun.signal.aborted) throw error;
       } finally {
         cancelling.current.delete(runId);
       }
     },
-    onCancelling: (runId) => cancelling.current.get(runId)?.(),
+    onCancelling: (runId: string) => cancelling.current.get(runId)?.(),
   };
 }
 
-/** The newest runs, as many at least, as one page. */
+/** Reads the newest runs: one page, or as many pages as hold that many rows. */
 async function readRuns(
   client: Client,
   query: RunQuery,
   { rows, signal }: { readonly rows: number; readonly signal: AbortSignal },
-): Promise<AnswerOf<'listRuns'>> {
-  let page = await client.call('listRuns', { query: { ...query, limit: pageRows }, signal });
-  const most = Math.min(rows, mostReread);
-  while (page.next_cursor !== null && page.runs.length < most) {
-    const older = { ...query, cursor: page.next_cursor, limit: morePageRows };
+): Promise<RunPage> {
+  let page: RunPage = await client.call('listRuns', { query: { ...query, limit: pageRows }, signal });
+  const wanted = Math.min(rows, mostReread);
+  while (page.next_cursor !== null && page.runs.length < wanted) {
+    const older = { ...query, cursor: page.next_cursor, limit: olderPageRows };
     const next = await client.call('listRuns', { query: older, signal });
     page = { ...next, runs: [...page.runs, ...next.runs] };
   }

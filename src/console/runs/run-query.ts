@@ -1,4 +1,4 @@
-// The filters of the runs as a person writes them, `job:backup status:failed since:2d`, and what the API is asked for.
+// Turns the filter that a user types, such as `job:backup status:failed since:2d`, into the API's query.
 
 import type { QueryOf } from '../../contract/operations.ts';
 import { listedStatuses } from '../../domain/run.ts';
@@ -19,7 +19,7 @@ export function readRunQuery(text: string, nowMs: number): ReadQuery {
   for (const word of wordsOf(text)) {
     const [, name = '', value = ''] = /^([a-z]+):(.+)$/s.exec(word) ?? [];
     if (names.some((one) => one === name)) {
-      if (asked.has(name)) errors.push(`Only one '${name}:' can be asked for.`);
+      if (asked.has(name)) errors.push(`Use '${name}:' only once.`);
       asked.add(name);
     }
     switch (name) {
@@ -32,7 +32,7 @@ export function readRunQuery(text: string, nowMs: number): ReadQuery {
       case 'status': {
         const status = listedStatuses.find((one) => one === value);
         if (status) query.status = status;
-        else errors.push(`There is no status '${value}': ${listedStatuses.join(', ')}.`);
+        else errors.push(`There is no status '${value}'. Use one of ${listedStatuses.join(', ')}.`);
         break;
       }
       case 'tenant':
@@ -43,14 +43,15 @@ export function readRunQuery(text: string, nowMs: number): ReadQuery {
       case 'since':
       case 'until': {
         const instant = toInstant(value, nowMs);
-        if (instant === undefined) errors.push(`'${value}' is no time: 2d, 90m, 2026-11-26 or 2026-11-26T10:00.`);
+        if (instant === undefined)
+          errors.push(`'${value}' is not a time. Write 2d, 90m, 2026-11-26 or 2026-11-26T10:00.`);
         else query[name] = instant;
         break;
       }
       default:
-        // An id or a text may hold a colon.
+        // Ids and other words may contain a colon.
         if (/^\w{2,10}:\w/.test(word) && !/\d/.test(name))
-          errors.push(`There is no filter '${name}:'; there is ${names.join(', ')}.`);
+          errors.push(`There is no filter '${name}:'. Use one of ${names.join(', ')}.`);
         else free.push(word);
     }
   }
@@ -58,13 +59,13 @@ export function readRunQuery(text: string, nowMs: number): ReadQuery {
   return { query, errors };
 }
 
-/** The text with this filter, or without it. */
+/** Sets a filter in the text, or removes it if the value is null. */
 export function withFilter(text: string, name: (typeof names)[number], value: string | null): string {
   const others = wordsOf(text).filter((word) => !word.startsWith(`${name}:`));
   return [...(value === null ? [] : [`${name}:${value}`]), ...others].map(quoted).join(' ');
 }
 
-/** Parted by spaces; `"…"` holds some together. */
+/** Spaces separate the words, except inside `"…"`. */
 function wordsOf(text: string): string[] {
   return [...text.matchAll(/(?:[^\s"]+|"[^"]*"?)+/g)]
     .map(([word]) => word.replaceAll('"', ''))
@@ -77,7 +78,7 @@ function quoted(word: string): string {
 
 function toInstant(value: string, nowMs: number): string | undefined {
   const ago = parseDuration(value);
-  // The same for a minute, so that it is one list that grows.
+  // Rounded to the minute, so that the query stays the same while the list grows.
   if (ago !== undefined) return new Date(Math.floor((nowMs - ago) / minuteMs) * minuteMs).toISOString();
   if (!/^\d{4}-\d{2}-\d{2}/.test(value)) return undefined;
   const at = new Date(/^\d{4}-\d{2}-\d{2}$/.test(value) ? `${value}T00:00` : value);

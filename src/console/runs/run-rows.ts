@@ -1,27 +1,28 @@
-// The list of runs as it grows: pages read so far, with what has happened to their runs since.
+// A growing list of runs: adds pages to it and applies events to its rows.
 
 import type { Frame } from '../../client/resuming-stream.ts';
+import type { AnswerOf } from '../../contract/operations.ts';
 import { type ListedStatus, runStatuses } from '../../domain/run.ts';
 import type { RunRow } from '../words.ts';
 
 export type RunRows = {
   readonly rows: readonly RunRow[];
-  /** null: these are all. */
+  /** null: there are no older runs. */
   readonly cursor: string | null;
   readonly total: number;
 };
 
-type Page = { readonly runs: readonly RunRow[]; readonly next_cursor: string | null; readonly total: number };
+export type RunPage = Pick<AnswerOf<'listRuns'>, 'runs' | 'next_cursor' | 'total'>;
 
-/** The newest page again: what is new stands before what is held, what is gone from it goes. */
-export function withNewest(held: RunRows | null, page: Page): RunRows {
+/** Replaces the newest rows with the newest page, and keeps the older rows behind it. */
+export function withNewest(held: RunRows | null, page: RunPage): RunRows {
   const fresh = new Set(page.runs.map(({ run_id: id }) => id));
   const last = page.runs.at(-1);
   const isOneList = held?.rows.some(({ run_id: id }) => fresh.has(id)) ?? false;
   if (!held || !isOneList || !last || page.next_cursor === null) {
     return { rows: page.runs, cursor: page.next_cursor, total: page.total };
   }
-  // What is older than the page is what was read behind its last run.
+  // The rows after the page's last run are the older ones.
   const at = held.rows.findIndex(({ run_id: id }) => id === last.run_id);
   if (at < 0) return { rows: page.runs, cursor: page.next_cursor, total: page.total };
   const older = held.rows.slice(at + 1).filter(({ run_id: id }) => !fresh.has(id));
@@ -32,7 +33,7 @@ export function withNewest(held: RunRows | null, page: Page): RunRows {
   };
 }
 
-export function withOlder(held: RunRows, page: Page): RunRows {
+export function withOlder(held: RunRows, page: RunPage): RunRows {
   const known = new Set(held.rows.map(({ run_id: id }) => id));
   return {
     rows: [...held.rows, ...page.runs.filter(({ run_id: id }) => !known.has(id))],
@@ -41,7 +42,7 @@ export function withOlder(held: RunRows, page: Page): RunRows {
   };
 }
 
-/** What an event says of a run that is held, wherever in the list it stands; of a list of one status, who leaves it goes. */
+/** Applies an event to its run's row. In a list of one status, a run that leaves the status leaves the list. */
 export function withEvent(held: RunRows, { event, data }: Frame, wanted?: ListedStatus): RunRows {
   const status = runStatuses.find((one) => one === data.status);
   const at = event.startsWith('run.') ? held.rows.findIndex(({ run_id: id }) => id === data.run_id) : -1;

@@ -1,13 +1,13 @@
-// The time as the server has it: what it tells of is drawn by its own clock, however wrong this machine's is.
+// The server's time. Pages show ages and durations by it, so a wrong clock on this machine does not matter.
 
 import { useCallback, useSyncExternalStore } from 'react';
 
-/** Answers say the second; what differs by less is no difference. */
+/** The `Date` header has whole seconds, so smaller differences are ignored. */
 const leastSkewMs = 2_000;
 
 let aheadMs = 0;
 
-/** The `Date` of an answer that has just come. */
+/** @param date - the `Date` header of an answer that has just arrived */
 export function noteServerTime(date: string | null): void {
   const toldMs = Date.parse(date ?? '');
   if (Number.isNaN(toldMs)) return;
@@ -17,19 +17,19 @@ export function noteServerTime(date: string | null): void {
   for (const clock of clocks.values()) tick(clock);
 }
 
-type Clock = { now: number; readonly lookers: Set<() => void> };
+type Clock = { now: number; readonly listeners: Set<() => void> };
 
-/** One clock for all who look at it, however many rows that are. */
+/** One clock per interval, shared by all rows that show it. */
 const clocks = new Map<number, Clock>();
 
-/** The time, as old as this at most; it stands still for whom it no longer matters. */
+/** The server's time, updated at this interval while `isTicking`. */
 export function useNow(everyMs: number, isTicking = true): number {
   const watch = useCallback(
     (changed: () => void) => {
       if (!isTicking) return () => {};
       const clock = clockOf(everyMs);
-      clock.lookers.add(changed);
-      return () => clock.lookers.delete(changed);
+      clock.listeners.add(changed);
+      return () => clock.listeners.delete(changed);
     },
     [everyMs, isTicking],
   );
@@ -39,7 +39,7 @@ export function useNow(everyMs: number, isTicking = true): number {
 function clockOf(everyMs: number): Clock {
   const known = clocks.get(everyMs);
   if (known) return known;
-  const clock: Clock = { now: Date.now() + aheadMs, lookers: new Set() };
+  const clock: Clock = { now: Date.now() + aheadMs, listeners: new Set() };
   setInterval(() => tick(clock), everyMs);
   clocks.set(everyMs, clock);
   return clock;
@@ -47,5 +47,5 @@ function clockOf(everyMs: number): Clock {
 
 function tick(clock: Clock): void {
   clock.now = Date.now() + aheadMs;
-  for (const look of clock.lookers) look();
+  for (const changed of clock.listeners) changed();
 }

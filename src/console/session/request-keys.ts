@@ -1,10 +1,10 @@
-// Requests that must not be done twice: one that is made again after a broken answer has the key of the first.
+// Idempotency keys: a request that is repeated because its answer was lost carries the key of the first one.
 
 import { useRef } from 'react';
 
 type Headers = Readonly<Record<string, string>>;
 
-/** @returns asks with a key that is the same for the same request, until it has been answered well */
+/** @returns a function that sends a request with a key; the same request has the same key until it succeeds */
 export function useRequestKeys(): <T>(request: string, ask: (headers: Headers) => Promise<T>) => Promise<T> {
   const keys = useRef(new Map<string, string>());
   return async (request, ask) => {
@@ -16,7 +16,7 @@ export function useRequestKeys(): <T>(request: string, ask: (headers: Headers) =
   };
 }
 
-/** `crypto.randomUUID` is there for HTTPS and localhost alone. */
+/** Not `crypto.randomUUID`, which browsers offer only over HTTPS and on localhost. */
 export function newKey(): string {
   return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, '0')).join('');
 }

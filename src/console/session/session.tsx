@@ -1,28 +1,30 @@
-// Who is at the console: the way to the server, with a token where one was given for this tab.
+// The session: the client that calls the server, with the token of this tab if there is one, and the answers it has read.
 
-import { createContext, type ReactNode, useContext, useMemo, useState } from 'react';
+import { QueryClientProvider } from '@tanstack/react-query';
+import { createContext, type ReactNode, useContext, useEffect, useMemo, useRef, useState } from 'react';
 import { ApiProblem, problemOf } from '../../client/api-problem.ts';
 import { type Client, createClient, type Fetch } from '../../client/client.ts';
 import { errorText } from '../../client/error-words.ts';
+import { createAnswers, longestAnswerMs } from './answers.ts';
 import { noteServerTime } from './clock.ts';
 
 type Session = {
   readonly client: Client;
   readonly hasToken: boolean;
-  /** With a token that has not been refused. */
+  /** There is a token, and the server has not refused it. */
   readonly isSignedIn: boolean;
-  /** Why the server asks who is there; null: it does not. */
+  /** Why the server asks for a token; null: it does not ask. */
   readonly refusal: string | null;
-  /** @returns why it is refused; null: it is let in */
+  /** @returns why the token is refused; null: it is accepted */
   readonly signIn: (token: string) => Promise<string | null>;
-  /** Not now: the next call that needs it asks again. */
-  readonly leaveIt: () => void;
-  /** Grows when somebody has signed out, and is to see nothing more. */
-  readonly departures: number;
+  /** Closes the sign-in dialog. The next request that needs a token opens it again. */
+  readonly dismissSignIn: () => void;
+  /** How often a user has signed out. What was read or typed before that is not shown to the next user. */
+  readonly signOuts: number;
   readonly signOut: () => void;
 };
 
-/** Of the tab alone, gone with it, and sent by this page's own calls alone: no cookie that another page could ride on. */
+/** The token stays in this tab's storage and goes with the tab. There is no cookie, so no other page can use it. */
 const storageKey = 'flwd.token';
 
 const SessionContext = createContext<Session | null>(null);
@@ -31,7 +33,7 @@ export function SessionProvider({ children }: { readonly children: ReactNode }):
   const [token, setToken] = useState(() => sessionStorage.getItem(storageKey));
   const [refusal, setRefusal] = useState<string | null>(null);
   const [refusedToken, setRefusedToken] = useState<string | null>(null);
-  const [departures, setDepartures] = useState(0);
+  const [signOuts, setSignOuts] = useState(0);
   const client = useMemo(
     () =>
       clientWith(token, async (url, init) => {
@@ -39,7 +41,7 @@ export function SessionProvider({ children }: { readonly children: ReactNode }):
         noteServerTime(response.headers.get('date'));
         if (response.status === 401) {
           const { message } = await problemOf(response.clone());
-          // The answer to a token that has been replaced meanwhile says nothing of the new one.
+          // If the token has been replaced meanwhile, this answer does not concern the new one.
           if (sessionStorage.getItem(storageKey) === token) {
             setRefusal(message);
             setRefusedToken(token);
@@ -55,12 +57,13 @@ export function SessionProvider({ children }: { readonly children: ReactNode }):
       hasToken: token !== null,
       isSignedIn: token !== null && token !== refusedToken,
       refusal,
-      departures,
+      signOuts,
       async signIn(given) {
         try {
-          await clientWith(given, fetch).call('listRuns', { query: { limit: 1 }, signal: AbortSignal.timeout(30_000) });
+          const signal = AbortSignal.timeout(longestAnswerMs);
+          await clientWith(given, fetch).call('listRuns', { query: { limit: 1 }, signal });
         } catch (error) {
-          // What it may not do is no matter: the server knows it.
+          // The server knows a token that may not list runs.
           if (!(error instanceof ApiProblem && error.status === 403)) return errorText(error);
         }
         sessionStorage.setItem(storageKey, given);
@@ -69,17 +72,36 @@ export function SessionProvider({ children }: { readonly children: ReactNode }):
         setRefusedToken(null);
         return null;
       },
-      leaveIt: () => setRefusal(null),
+      dismissSignIn: () => setRefusal(null),
       signOut() {
         sessionStorage.removeItem(storageKey);
         setToken(null);
         setRefusal(null);
-        setDepartures((count) => count + 1);
+        setSignOuts((count) => count + 1);
       },
     }),
-    [client, token, refusal, refusedToken, departures],
+    [client, token, refusal, refusedToken, signOuts],
   );
-  return <SessionContext value={session}>{children}</SessionContext>;
+  return (
+    <SessionContext value={session}>
+      <Answers key={signOuts}>{children}</Answers>
+    </SessionContext>
+  );
+}
+
+/** Holds the answers of one user. Signing out drops it, and every page with it. */
+function Answers({ children }: { readonly children: ReactNode }): ReactNode {
+  const client = useClient();
+  const [answers] = useState(createAnswers);
+  const readBy = useRef(client);
+  // A new token reads everything again. What is on the page stays until then: somebody may be filling in a form.
+  useEffect(() => {
+    if (readBy.current === client) return;
+    readBy.current = client;
+    answers.removeQueries({ type: 'inactive' });
+    void answers.cancelQueries().then(() => answers.invalidateQueries());
+  }, [client, answers]);
+  return <QueryClientProvider client={answers}>{children}</QueryClientProvider>;
 }
 
 function clientWith(token: string | null, fetchBy: Fetch): Client {
@@ -93,7 +115,7 @@ function clientWith(token: string | null, fetchBy: Fetch): Client {
 
 export function useSession(): Session {
   const session = useContext(SessionContext);
-  if (!session) throw new Error('It is drawn outside the session.');
+  if (!session) throw new Error('useSession was called outside SessionProvider.');
   return session;
 }
 

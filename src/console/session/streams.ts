@@ -1,6 +1,6 @@
-// What happens at the server, as it happens: streams that are opened again after they broke, while anybody can see the page.
+// Follows the server's events. A stream that breaks is opened again, and is open only while the page is visible.
 
-import { useEffect, useEffectEvent, useRef, useState, useSyncExternalStore } from 'react';
+import { useEffect, useEffectEvent, useSyncExternalStore } from 'react';
 import type { Frame } from '../../client/resuming-stream.ts';
 import { keepOpen } from '../../client/retrying.ts';
 import { eventTypes } from '../../domain/event.ts';
@@ -8,7 +8,7 @@ import { useClient } from './session.tsx';
 
 const retryMs = 2_000;
 
-/** Whether anybody can see the page: a browser has six connections to a server, for all of its tabs. */
+/** Whether the page is visible. A hidden one holds no stream: all tabs of a browser share six connections to a server. */
 export function useVisible(): boolean {
   return useSyncExternalStore(
     (changed) => {
@@ -19,36 +19,25 @@ export function useVisible(): boolean {
   );
 }
 
-/** @returns a number that grows, while anybody can see the page */
-export function useTicks(everyMs: number): number {
-  const isVisible = useVisible();
-  const [ticks, setTicks] = useState(0);
-  const wasHidden = useRef(false);
-  useEffect(() => {
-    if (!isVisible) {
-      wasHidden.current = true;
-      return undefined;
-    }
-    // Whoever comes back sees what is there now.
-    if (wasHidden.current) setTicks((count) => count + 1);
-    const timer = setInterval(() => setTicks((count) => count + 1), everyMs);
-    return () => clearInterval(timer);
-  }, [isVisible, everyMs]);
-  return ticks;
-}
-
-/** Whatever comes in a burst is looked at once. */
+/** Events of one burst cause one refresh. */
 const burstMs = 250;
 const quietTypes = eventTypes.filter((type) => !type.endsWith('.output')).join(',');
 
-/** @returns a number that grows with what happens to the runs in question; all of them without `runId` and `jobId` */
+type Listeners = {
+  /** Called once for each burst of events, and once after the stream has opened: events before that were missed. */
+  readonly change: () => void;
+  readonly frame?: (frame: Frame) => void;
+  readonly open?: () => void;
+};
+
+/** Follows the events of one run or of one job; without `runId` and `jobId`, of all runs. */
 export function useRunEvents(
   o: { readonly runId?: string; readonly jobId?: string; readonly settleMs?: number },
-  on: { readonly frame?: (frame: Frame) => void; readonly open?: () => void } = {},
-): number {
+  on: Listeners,
+): void {
   const client = useClient();
   const isVisible = useVisible();
-  const [changes, setChanges] = useState(0);
+  const onChange = useEffectEvent(() => on.change());
   const onOpen = useEffectEvent(() => on.open?.());
   const onFrame = useEffectEvent((frame: Frame) => on.frame?.(frame));
   const { runId, jobId, settleMs = burstMs } = o;
@@ -56,10 +45,10 @@ export function useRunEvents(
     if (!isVisible) return undefined;
     const ending = new AbortController();
     let timer: ReturnType<typeof setTimeout> | undefined;
-    const ring = (): void => {
+    const noteChange = (): void => {
       timer ??= setTimeout(() => {
         timer = undefined;
-        setChanges((count) => count + 1);
+        onChange();
       }, settleMs);
     };
     const query = {
@@ -67,15 +56,14 @@ export function useRunEvents(
       ...(runId !== undefined && { run_id: runId }),
       ...(jobId !== undefined && { job_id: jobId }),
     };
-    // Rung once it is open: of what happened before, or while nobody looked, it says nothing.
     const onOpened = (): void => {
       onOpen();
-      ring();
+      noteChange();
     };
     void keepStream(ending.signal, async (signal) => {
       for await (const frame of client.stream('streamRunEvents', { query, signal, onOpen: onOpened })) {
         onFrame(frame);
-        ring();
+        noteChange();
       }
     });
     return () => {
@@ -83,32 +71,32 @@ export function useRunEvents(
       clearTimeout(timer);
     };
   }, [client, isVisible, runId, jobId, settleMs]);
-  return changes;
 }
 
-/** Keeps a stream open, where there is room for it. */
+/** Keeps a stream open, as far as the browser's connections allow. */
 export async function keepStream(signal: AbortSignal, read: (signal: AbortSignal) => Promise<void>): Promise<void> {
-  await keepOpen({ signal, retryMs }, () => withStreamRoom(signal, read));
+  await keepOpen({ signal, retryMs }, () => withConnection(signal, read));
 }
 
-// The windows of a browser share six connections to a server over HTTP/1.1, and the calls need some. A stream for which there
-// is no room is opened for a moment now and then.
+// Over HTTP/1.1 all windows of a browser share six connections to a server, and requests need some of them. Four locks
+// of the browser stand for the connections that streams may use. A window that gets none opens its stream for a second
+// now and then.
 const mostStreams = 4;
 const momentMs = 1_000;
 
-/** @returns whether it was read to its end, and not for a moment only */
-async function withStreamRoom(signal: AbortSignal, read: (signal: AbortSignal) => Promise<void>): Promise<boolean> {
-  // Of what is not HTTPS, localhost alone has locks.
+/** @returns whether the stream was read to its end, and not only for a second */
+async function withConnection(signal: AbortSignal, read: (signal: AbortSignal) => Promise<void>): Promise<boolean> {
+  // Over plain HTTP a browser offers locks on localhost only.
   if (!('locks' in navigator)) {
     await read(signal);
     return true;
   }
   for (let n = 1; n <= mostStreams; n++) {
-    const hadRoom = await navigator.locks.request(`flwd.stream.${n}`, { ifAvailable: true }, async (lock) => {
+    const hadLock = await navigator.locks.request(`flwd.stream.${n}`, { ifAvailable: true }, async (lock) => {
       if (lock) await read(signal);
       return lock !== null;
     });
-    if (hadRoom) return true;
+    if (hadLock) return true;
   }
   return navigator.locks.request('flwd.stream.moment', { signal }, async () => {
     const moment = AbortSignal.timeout(momentMs);

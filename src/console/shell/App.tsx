@@ -1,4 +1,4 @@
-// The frame around every page: where one can go, how the server is, and the keys.
+// The frame around every page: navigation, the server's health, dialogs and keys.
 
 import { type ReactNode, useEffect, useRef, useState } from 'react';
 import { Link, Redirect, Route, Switch, useLocation } from 'wouter';
@@ -6,7 +6,7 @@ import { useKept } from '../browser.ts';
 import { JobsPage } from '../jobs/JobsPage.tsx';
 import { RunPage } from '../run/RunPage.tsx';
 import { RunsPage } from '../runs/RunsPage.tsx';
-import { ScopesProvider } from '../session/scopes.tsx';
+
 import { useSession } from '../session/session.tsx';
 import { Dialog } from '../widgets/Dialog.tsx';
 import { Empty } from '../widgets/Notes.tsx';
@@ -27,11 +27,11 @@ const places = [
 ] as const;
 
 export function App(): ReactNode {
-  const { refusal, isSignedIn, departures, signOut } = useSession();
+  const { refusal, isSignedIn, signOut } = useSession();
   const [location] = useLocation();
   const [dialog, setDialog] = useState<'help' | 'palette' | null>(null);
   const shown = useRef(location);
-  // Whoever reads with the ears, or goes by keys, begins at the top of the new page.
+  // Users of screen readers and of the keyboard start at the top of the new page.
   useEffect(() => {
     if (shown.current !== location && shown.current !== '/') document.getElementById('main')?.focus();
     shown.current = location;
@@ -41,7 +41,7 @@ export function App(): ReactNode {
   return (
     <>
       <a className="skip" href="#main">
-        To the content
+        Skip to content
       </a>
       <header className="top">
         <Link href="/jobs" className="brand">
@@ -68,11 +68,9 @@ export function App(): ReactNode {
         )}
         <Health />
       </header>
-      <ScopesProvider>
-        <Boundary key={`${departures} ${location}`}>
-          <Pages />
-        </Boundary>
-      </ScopesProvider>
+      <Boundary key={location}>
+        <Pages />
+      </Boundary>
       {refusal !== null && <SignIn refusal={refusal} />}
       {dialog === 'palette' && <Palette close={() => setDialog(null)} />}
       {dialog === 'help' && (
@@ -88,8 +86,8 @@ export function App(): ReactNode {
             ))}
           </dl>
           <label>
-            <input type="checkbox" checked={hasSingle} onChange={(event) => setSingle(event.target.checked)} /> keys of
-            a single letter or sign
+            <input type="checkbox" checked={hasSingle} onChange={(event) => setSingle(event.target.checked)} /> use
+            single-character keys
           </label>
         </Dialog>
       )}
@@ -118,7 +116,7 @@ function Pages(): ReactNode {
           <SystemPage />
         </Route>
         <Route>
-          <Empty>There is no such page.</Empty>
+          <Empty>Page not found.</Empty>
         </Route>
       </Switch>
     </main>

@@ -1,11 +1,11 @@
-// What stands there when a page cannot be drawn: an error of ours, or a part of the console that another version of the
-// server does not have any more.
+// Shows an error in place of a page that cannot be drawn: because of a bug, or because the server has been updated and no
+// longer has a part of this version of the console.
 
 import { Component, type ReactNode } from 'react';
 
 type Props = { readonly children: ReactNode };
 
-/** React knows no other way to catch what is thrown while drawing. */
+/** A class, because React offers no other way to catch errors of rendering. */
 export class Boundary extends Component<Props, { readonly hasFailed: boolean }> {
   override state = { hasFailed: false };
 
@@ -18,9 +18,9 @@ export class Boundary extends Component<Props, { readonly hasFailed: boolean }> 
     return (
       <main id="main">
         <div className="note note-bad" role="alert">
-          <p>This page cannot be shown. The server may have a new version, or be gone for a moment.</p>
+          <p>This page cannot be shown. The server may have been updated, or it may be unreachable.</p>
           <button type="button" onClick={() => location.reload()}>
-            Load it again
+            Reload
           </button>
         </div>
       </main>

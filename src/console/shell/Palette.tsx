@@ -1,9 +1,8 @@
-// Ctrl-K: jobs, pages, and a run by its id.
+// The "Go to" dialog (Ctrl-K): finds jobs, pages, and a run by its id.
 
 import { type ReactNode, useState } from 'react';
 import { useLocation } from 'wouter';
-import { useLoaded } from '../session/loading.ts';
-import { useClient } from '../session/session.tsx';
+import { useJobs } from '../jobs/catalogue.ts';
 import { Dialog } from '../widgets/Dialog.tsx';
 import { harmless, jobPath, runPath } from '../words.ts';
 
@@ -19,13 +18,12 @@ const pages: readonly Entry[] = [
 const mostShown = 12;
 
 export function Palette({ close }: { readonly close: () => void }): ReactNode {
-  const client = useClient();
   const [, navigate] = useLocation();
   const [text, setText] = useState('');
   const [chosen, setChosen] = useState(0);
-  const { value } = useLoaded({ key: 'palette' }, (signal) => client.call('listJobs', { signal }));
+  const { data } = useJobs();
   const wanted = text.trim().toLowerCase();
-  const jobs = (value?.jobs ?? []).map(
+  const jobs = (data?.jobs ?? []).map(
     ({ id, title }): Entry => ({ href: jobPath(id), name: harmless(title ? `${id} – ${title}` : id), kind: 'job' }),
   );
   const byId: Entry[] = /^run_\w+$/i.test(text.trim())

@@ -1,16 +1,16 @@
-// Where the server asks who is there: above the page, so that what has been typed into it stays.
+// The sign-in dialog. It lies above the page, so what the user has typed there stays.
 
 import { type ReactNode, useRef, useState } from 'react';
 import { useSession } from '../session/session.tsx';
 import { Dialog } from '../widgets/Dialog.tsx';
 import { WithCode } from '../widgets/Notes.tsx';
 
-/** The same as docs/console.md says. */
+/** docs/console.md names the same scopes. */
 const scopesToLook = 'jobs:read,runs:read,artifacts:read';
 const scopesToOperate = 'jobs:read,runs:write,runs:approve,artifacts:read';
 
 export function SignIn({ refusal }: { readonly refusal: string }): ReactNode {
-  const { signIn, hasToken, leaveIt } = useSession();
+  const { signIn, hasToken, dismissSignIn } = useSession();
   const [token, setToken] = useState('');
   const [error, setError] = useState<string | null>(null);
   const [isBusy, setBusy] = useState(false);
@@ -24,7 +24,7 @@ export function SignIn({ refusal }: { readonly refusal: string }): ReactNode {
     field.current?.focus();
   }
   return (
-    <Dialog title="Sign in" close={leaveIt}>
+    <Dialog title="Sign in" close={dismissSignIn}>
       <p>{hasToken ? <WithCode text={refusal} /> : 'Sign in with an API token.'}</p>
       <form
         className="sign-in"
@@ -48,8 +48,9 @@ export function SignIn({ refusal }: { readonly refusal: string }): ReactNode {
           <WithCode text={error ?? ''} />
         </p>
         <p className="hint">
-          On the server <code>flwd tokens create --name console --scopes {scopesToLook}</code> makes one to look;{' '}
-          <code>{scopesToOperate}</code> are those to operate. It is forgotten when this tab is closed.
+          Create a token on the server. To view: <code>flwd tokens create --name console --scopes {scopesToLook}</code>.
+          To start and cancel runs as well, use the scopes <code>{scopesToOperate}</code>. The token is kept until this
+          tab is closed.
         </p>
         <button type="submit" className="primary" disabled={token.trim() === ''}>
           Sign in

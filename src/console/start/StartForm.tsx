@@ -3,7 +3,7 @@
 import { type ReactNode, useRef } from 'react';
 import { Link } from 'wouter';
 import type { AnswerOf } from '../../contract/operations.ts';
-import { useScopes } from '../session/scopes.tsx';
+import { useScopes } from '../session/scopes.ts';
 import { ErrorNote } from '../widgets/Notes.tsx';
 import { ArgumentsForm } from './ArgumentsForm.tsx';
 import { Copies } from './Copies.tsx';

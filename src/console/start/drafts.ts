@@ -9,23 +9,23 @@ type Draft = {
   readonly json: string | null;
 };
 
-const drafts = new Map<string, Draft & { readonly departures: number }>();
+const drafts = new Map<string, Draft & { readonly signOuts: number }>();
 
-/** `departures` of the session: what somebody typed who has signed out since is nobody's. */
-export function draftOf(jobId: string, departures: number): Draft | null {
+/** `signOuts` of the session: what somebody typed who has signed out since is nobody's. */
+export function draftOf(jobId: string, signOuts: number): Draft | null {
   const draft = drafts.get(jobId);
-  return draft?.departures === departures ? draft : null;
+  return draft?.signOuts === signOuts ? draft : null;
 }
 
 export function keepDraft(
   jobId: string,
-  departures: number,
+  signOuts: number,
   fields: readonly ArgumentField[],
   { filled, json }: Draft,
 ): void {
   const secrets = new Set(typedSecrets(fields, filled));
   const open = filled.map((one, index) => (secrets.has(index) ? noTexts : one));
-  drafts.set(jobId, { filled: open, json: json === null ? null : openJson(fields, json), departures });
+  drafts.set(jobId, { filled: open, json: json === null ? null : openJson(fields, json), signOuts });
 }
 
 export function dropDraft(jobId: string): void {

@@ -40,8 +40,8 @@ export function useTypedArguments(
   fields: readonly ArgumentField[],
   earlier: EarlierRun | null,
 ): TypedArguments {
-  const { departures } = useSession();
-  const [draft] = useState(() => (earlier === null ? draftOf(jobId, departures) : null));
+  const { signOuts } = useSession();
+  const [draft] = useState(() => (earlier === null ? draftOf(jobId, signOuts) : null));
   const [filled, setFilled] = useState<readonly FieldTexts[]>(draft?.filled ?? []);
   const [touched, setTouched] = useState(() => typedInto(draft?.filled ?? []));
   const [json, setJson] = useState<string | null>(draft?.json ?? null);
@@ -50,8 +50,8 @@ export function useTypedArguments(
   const isTyped = touched.size > 0 || json !== null;
   const isRerun = earlier?.isRerun ?? false;
   useEffect(() => {
-    if (isTyped && !isRerun) keepDraft(jobId, departures, fields, { filled, json });
-  }, [jobId, departures, fields, filled, json, isTyped, isRerun]);
+    if (isTyped && !isRerun) keepDraft(jobId, signOuts, fields, { filled, json });
+  }, [jobId, signOuts, fields, filled, json, isTyped, isRerun]);
 
   const change = useCallback(
     (index: number, next: FieldTexts) => {

@@ -1,37 +1,41 @@
-// The instance: its health, what waits and why, where jobs come from, what runs by the clock, what this host enforces, and
-// what is kept here.
+// The page of the instance: its health, waiting runs, schedules, queue, sources, isolation, tokens, secrets and audit log.
 
 import type { ReactNode } from 'react';
 import { Link } from 'wouter';
 import type { AnswerOf } from '../../contract/operations.ts';
 import { formatDuration, formatSize } from '../../lib/units.ts';
 import { useTitle } from '../browser.ts';
-import { useLoaded } from '../session/loading.ts';
-import { useClient } from '../session/session.tsx';
-import { useRunEvents, useTicks } from '../session/streams.ts';
+import { useAnswer, useRefresh } from '../session/answers.ts';
+import { useHealth } from '../session/health.ts';
+import { useRunEvents } from '../session/streams.ts';
 import { ErrorsOnce, Facts, Shown, Table, Time } from '../widgets/Notes.tsx';
 import { jobPath, runPath } from '../words.ts';
 
 const waitingShown = 20;
 const auditShown = 50;
 const settleMs = 2_000;
-/** For what no event tells of. */
+/** No event reports changes of these. */
 const everyMs = 5_000;
 
 export function SystemPage(): ReactNode {
   useTitle('System');
-  const happened = useRunEvents({ settleMs });
+  const refresh = useRefresh();
+  const change = (): void => {
+    refresh({ queryKey: ['waiting'] });
+    refresh({ queryKey: ['audit'] });
+  };
+  useRunEvents({ settleMs }, { change });
   return (
     <>
       <h1>System</h1>
       <ErrorsOnce>
         <HealthChecks />
-        <Waiting nudge={happened} />
+        <Waiting />
         <Schedules />
         <Info />
         <Tokens />
         <Secrets />
-        <Audit nudge={happened} />
+        <Audit />
       </ErrorsOnce>
     </>
   );
@@ -47,13 +51,9 @@ function Section(o: { readonly title: string; readonly id?: string; readonly chi
 }
 
 function HealthChecks(): ReactNode {
-  const client = useClient();
-  const loaded = useLoaded({ key: 'health', nudge: useTicks(everyMs) }, (signal) =>
-    client.call('getHealth', { signal }),
-  );
   return (
     <Section title="Health">
-      <Shown of={loaded} what="its health">
+      <Shown of={useHealth()} what="health checks">
         {({ status, version, uptime_seconds: uptime, checks }) => (
           <Facts
             of={[
@@ -73,12 +73,11 @@ function HealthChecks(): ReactNode {
 }
 
 function Info(): ReactNode {
-  const client = useClient();
-  const loaded = useLoaded({ key: 'info', nudge: useTicks(everyMs) }, (signal) =>
-    client.call('getSystemInfo', { signal }),
-  );
+  const info = useAnswer(['info'], (client, signal) => client.call('getSystemInfo', { signal }), {
+    refetchInterval: everyMs,
+  });
   return (
-    <Shown of={loaded} what="what it is made of">
+    <Shown of={info} what="system information">
       {({ queue, sources, isolation, host, limits }) => (
         <>
           <Section title="Queue">
@@ -86,13 +85,10 @@ function Info(): ReactNode {
               of={[
                 [
                   'Waiting',
-                  `${queue.depth}${queue.limits.max_depth === null ? '' : ` of ${queue.limits.max_depth} at most`}`,
+                  `${queue.depth}${queue.limits.max_depth === null ? '' : `, limit ${queue.limits.max_depth}`}`,
                 ],
-                ['Running', `${queue.running} of ${queue.limits.global_concurrency} at once`],
-                [
-                  'Of one job',
-                  queue.limits.job_concurrency === null ? null : `${queue.limits.job_concurrency} at once`,
-                ],
+                ['Running', `${queue.running}, limit ${queue.limits.global_concurrency}`],
+                ['Limit per job', queue.limits.job_concurrency],
               ]}
             />
           </Section>
@@ -102,17 +98,17 @@ function Info(): ReactNode {
           <Section title="Isolation">
             <Facts of={Object.entries(isolation).map(([name, one]) => [name, capabilityWords(one)])} />
             <Table
-              label="Checks of the host"
-              head={['check', 'status', 'what was found', 'what to do']}
+              label="Host checks"
+              head={['check', 'status', 'found', 'what to do']}
               rows={host.checks.map(({ name, status, detail, cure }) => [name, status, detail, cure ?? ''])}
             />
-            <h3>Limits of a run</h3>
+            <h3>Run limits</h3>
             <Facts
               of={[
                 ...Object.entries(limits.run).map(
                   ([name, { by, detail }]) => [name, detail === null ? `by ${by}` : `by ${by}: ${detail}`] as const,
                 ),
-                ['request', formatSize(limits.body_bytes)],
+                ['request body', formatSize(limits.body_bytes)],
               ]}
             />
           </Section>
@@ -126,9 +122,8 @@ function capabilityWords({ available, detail }: AnswerOf<'getSystemInfo'>['isola
   return [available ? 'available' : 'not available', detail].filter(Boolean).join(': ');
 }
 
-function Waiting({ nudge }: { readonly nudge: number }): ReactNode {
-  const client = useClient();
-  const loaded = useLoaded({ key: 'waiting', nudge }, async (signal) => {
+function Waiting(): ReactNode {
+  const waiting = useAnswer(['waiting'], async (client, signal) => {
     const query = { limit: waitingShown };
     const [asking, pending] = await Promise.all([
       client.call('listRuns', { query: { ...query, status: 'waiting_approval' }, signal }),
@@ -139,29 +134,29 @@ function Waiting({ nudge }: { readonly nudge: number }): ReactNode {
     return { runs, isMore, asking: asking.total, pending: pending.total };
   });
   return (
-    <Section title="What waits">
-      <Shown of={loaded} what="what waits">
+    <Section title="Waiting runs">
+      <Shown of={waiting} what="waiting runs">
         {({ runs, isMore, asking, pending }) =>
           runs.length === 0 ? (
-            <p className="quiet">No run waits.</p>
+            <p className="quiet">No runs are waiting.</p>
           ) : (
             <>
               <Table
-                label="Runs that wait"
-                head={['run', 'job', 'why', 'since']}
+                label="Waiting runs"
+                head={['run', 'job', 'reason', 'since']}
                 rows={runs.map((run) => [
                   <Link key="run" href={runPath(run.run_id)}>
                     {run.run_id}
                   </Link>,
                   run.job_id,
-                  run.waiting ?? 'for its turn',
+                  run.waiting ?? 'in the queue',
                   <Time key="time" at={run.created_at} />,
                 ])}
               />
               {isMore && (
                 <p>
                   {asking > 0 && (
-                    <Link href="/runs?q=status%3Awaiting_approval">All {asking} that wait for an approval</Link>
+                    <Link href="/runs?q=status%3Awaiting_approval">All {asking} waiting for approval</Link>
                   )}
                   {asking > 0 && pending > 0 && ' · '}
                   {pending > 0 && <Link href="/runs?q=status%3Apending">All {pending} in the queue</Link>}
@@ -176,17 +171,16 @@ function Waiting({ nudge }: { readonly nudge: number }): ReactNode {
 }
 
 function Schedules(): ReactNode {
-  const client = useClient();
-  const loaded = useLoaded({ key: 'schedules', nudge: useTicks(everyMs) }, (signal) =>
-    client.call('listSchedules', { signal }),
-  );
+  const answer = useAnswer(['schedules', 'all'], (client, signal) => client.call('listSchedules', { signal }), {
+    refetchInterval: everyMs,
+  });
   return (
     <Section title="Schedules" id="schedules">
-      <Shown of={loaded} what="the schedules">
+      <Shown of={answer} what="schedules">
         {({ schedules }) =>
           schedules.length === 0 ? (
             <p className="quiet">
-              There are none. <code>schedules:</code> in a job’s config.yaml makes one.
+              No schedules yet. Add one under <code>schedules:</code> in a job’s config.yaml.
             </p>
           ) : (
             <Table
@@ -199,7 +193,7 @@ function Schedules(): ReactNode {
                 `${schedule.cron} ${schedule.timezone}`,
                 <NextFires key="next" schedule={schedule} />,
                 schedule.last_error ? (
-                  `not at ${schedule.last_error.nominal_at}: ${schedule.last_error.detail}`
+                  `failed to start at ${schedule.last_error.nominal_at}: ${schedule.last_error.detail}`
                 ) : schedule.last_fire ? (
                   <Link key="last" href={runPath(schedule.last_fire.run_id)}>
                     <Time at={schedule.last_fire.at} />
@@ -228,11 +222,10 @@ function NextFires({ schedule }: { readonly schedule: AnswerOf<'listSchedules'>[
 }
 
 function Tokens(): ReactNode {
-  const client = useClient();
-  const loaded = useLoaded({ key: 'tokens' }, (signal) => client.call('listTokens', { signal }));
+  const answer = useAnswer(['tokens'], (client, signal) => client.call('listTokens', { signal }));
   return (
     <Section title="Tokens">
-      <Shown of={loaded} what="the tokens">
+      <Shown of={answer} what="tokens">
         {({ tokens }) =>
           tokens.length === 0 ? (
             <p className="quiet">
@@ -241,7 +234,7 @@ function Tokens(): ReactNode {
           ) : (
             <Table
               label="All tokens"
-              head={['name', 'scopes', 'tenant', 'status', 'used', 'ends']}
+              head={['name', 'scopes', 'tenant', 'status', 'last used', 'expires']}
               rows={tokens.map((token) => [
                 token.name,
                 token.scopes.join(', '),
@@ -259,15 +252,14 @@ function Tokens(): ReactNode {
 }
 
 function Secrets(): ReactNode {
-  const client = useClient();
-  const loaded = useLoaded({ key: 'secrets' }, (signal) => client.call('listSecrets', { signal }));
+  const answer = useAnswer(['secrets'], (client, signal) => client.call('listSecrets', { signal }));
   return (
     <Section title="Secrets">
-      <Shown of={loaded} what="the names of the secrets">
+      <Shown of={answer} what="secret names">
         {({ secrets }) =>
           secrets.length === 0 ? (
             <p className="quiet">
-              None is stored. <code>flwd secrets set NAME</code> stores one; nobody is shown its value again.
+              No secrets yet. Store one with <code>flwd secrets set NAME</code>. Its value is never shown again.
             </p>
           ) : (
             <Table
@@ -287,18 +279,17 @@ function Secrets(): ReactNode {
   );
 }
 
-function Audit({ nudge }: { readonly nudge: number }): ReactNode {
-  const client = useClient();
-  const loaded = useLoaded({ key: 'audit', nudge }, (signal) =>
+function Audit(): ReactNode {
+  const answer = useAnswer(['audit'], (client, signal) =>
     client.call('listAudit', { query: { limit: auditShown }, signal }),
   );
   return (
     <Section title="Audit">
-      <Shown of={loaded} what="the audit log">
+      <Shown of={answer} what="the audit log">
         {({ entries }) => (
           <Table
-            label="Newest rows of the audit log"
-            head={['when', 'who', 'what', 'to what', 'result', 'from']}
+            label="Newest audit entries"
+            head={['time', 'actor', 'action', 'object', 'result', 'from']}
             rows={entries.map((entry) => [
               <Time key="at" at={entry.at} />,
               `${entry.actor.name} (${entry.actor.kind})`,

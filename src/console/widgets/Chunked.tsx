@@ -1,4 +1,4 @@
-// A list of any length: of a long one, the rows that are near the window are drawn; the others keep their room.
+// A list of any length. Of a long one, only the rows near the visible area are drawn; empty boxes stand for the others.
 
 import { type ReactNode, useEffect, useMemo, useRef, useState } from 'react';
 
@@ -8,10 +8,10 @@ const nearPx = 2_000;
 
 type ChunkedProps<Row> = {
   readonly rows: readonly Row[];
-  /** Of the whole; a part says besides where it begins. */
+  /** Names the whole list; a part of it adds where it begins. */
   readonly label: string;
   readonly likelyRowPx: number;
-  /** Some rows as a list of this name. */
+  /** Draws some of the rows as a list with this name. */
   readonly children: (rows: readonly Row[], label: string) => ReactNode;
 };
 

@@ -1,9 +1,12 @@
-// The small pieces that every page is made of: states, times, and what is said where there is nothing to show.
+// Small parts that every page uses: statuses, times, errors, empty states, facts and tables.
 
+import type { UseQueryResult } from '@tanstack/react-query';
 import { createContext, type ReactNode, useCallback, useContext, useEffect, useId, useMemo, useState } from 'react';
+import { ApiProblem } from '../../client/api-problem.ts';
 import type { StepStatus } from '../../domain/run.ts';
+import { failureOf, failureText } from '../session/answers.ts';
 import { useNow } from '../session/clock.ts';
-import type { Loaded } from '../session/loading.ts';
+
 import { fullTime, relativeTime, statusLooks } from '../words.ts';
 
 export function Status({ of, isBare }: { readonly of: StepStatus; readonly isBare?: boolean }): ReactNode {
@@ -25,20 +28,16 @@ export function Time({ at }: { readonly at: string }): ReactNode {
   );
 }
 
-export function ErrorNote({
-  text,
-  again,
-}: {
-  readonly text: string;
-  readonly again?: (() => void) | undefined;
-}): ReactNode {
+type Retry = (() => unknown) | undefined;
+
+export function ErrorNote({ text, retry }: { readonly text: string; readonly retry?: Retry }): ReactNode {
   return (
     <div className="note note-bad" role="alert">
       <p>
         <WithCode text={text} />
       </p>
-      {again && (
-        <button type="button" onClick={again}>
+      {retry && (
+        <button type="button" onClick={() => void retry()}>
           Try again
         </button>
       )}
@@ -46,7 +45,7 @@ export function ErrorNote({
   );
 }
 
-/** What the server says marks code with backticks. */
+/** The server's texts mark code with backticks. */
 export function WithCode({ text }: { readonly text: string }): ReactNode {
   const parts = text.split(/`([^`]+)`/);
   return parts.map((part, index) => (index % 2 === 1 ? <code key={`${index} ${part}`}>{part}</code> : part));
@@ -59,73 +58,81 @@ export function Empty({ children }: { readonly children: ReactNode }): ReactNode
 export function Loading({ what }: { readonly what: string }): ReactNode {
   return (
     <p className="loading" role="status">
-      Reading {what}…
+      Loading {what}…
     </p>
   );
 }
 
-type Told = { readonly id: string; readonly text: string; readonly again: (() => void) | undefined };
-type Tell = { readonly told: readonly Told[]; readonly change: (id: string, told: Told | null) => void };
+type PartError = { readonly id: string; readonly text: string; readonly retry: Retry };
+type Errors = { readonly errors: readonly PartError[]; readonly change: (id: string, error: PartError | null) => void };
 
-const ErrorsContext = createContext<Tell | null>(null);
+const ErrorsContext = createContext<Errors | null>(null);
 
-/** An error that several parts of it have is shown once, above them, and they are asked for again together. */
+/** Shows an error that several parts of a page have in common once, above them. One button retries them all. */
 export function ErrorsOnce({ children }: { readonly children: ReactNode }): ReactNode {
-  const [told, setTold] = useState<readonly Told[]>([]);
+  const [errors, setErrors] = useState<readonly PartError[]>([]);
   const change = useCallback(
-    (id: string, one: Told | null) =>
-      setTold((now) => [...now.filter((other) => other.id !== id), ...(one ? [one] : [])]),
+    (id: string, one: PartError | null) =>
+      setErrors((now) => [...now.filter((other) => other.id !== id), ...(one ? [one] : [])]),
     [],
   );
-  const tell = useMemo((): Tell => ({ told, change }), [told, change]);
-  const shared = new Set(told.filter(({ text }) => isShared(told, text)).map(({ text }) => text));
+  const context = useMemo((): Errors => ({ errors, change }), [errors, change]);
+  const shared = new Set(errors.filter(({ text }) => isShared(errors, text)).map(({ text }) => text));
   return (
-    <ErrorsContext value={tell}>
+    <ErrorsContext value={context}>
       {[...shared].map((text) => {
-        const again = told.flatMap((one) => (one.text === text && one.again ? [one.again] : []));
-        const all = (): void => {
-          for (const one of again) one();
+        const retries = errors.flatMap((one) => (one.text === text && one.retry ? [one.retry] : []));
+        const retryAll = (): void => {
+          for (const retry of retries) retry();
         };
-        return <ErrorNote key={text} text={text} again={again.length > 0 ? all : undefined} />;
+        return <ErrorNote key={text} text={text} retry={retries.length > 0 ? retryAll : undefined} />;
       })}
       {children}
     </ErrorsContext>
   );
 }
 
-function isShared(told: readonly Told[], text: string): boolean {
-  return told.filter((one) => one.text === text).length > 1;
+function isShared(errors: readonly PartError[], text: string): boolean {
+  return errors.filter((one) => one.text === text).length > 1;
 }
 
-/** @returns whether it is shown elsewhere */
-function useToldOnce(text: string | null, again: (() => void) | undefined): boolean {
-  const tell = useContext(ErrorsContext);
+/** @returns whether `ErrorsOnce` shows the error, so that the part itself need not */
+function useSharedError(text: string | null, retry: Retry): boolean {
+  const context = useContext(ErrorsContext);
   const id = useId();
-  const change = tell?.change;
+  const change = context?.change;
   useEffect(() => {
     if (text === null || !change) return undefined;
-    change(id, { id, text, again });
+    change(id, { id, text, retry });
     return () => change(id, null);
-  }, [id, text, again, change]);
-  return text !== null && tell !== null && isShared(tell.told, text);
+  }, [id, text, retry, change]);
+  return text !== null && context !== null && isShared(context.errors, text);
 }
 
-/** Of what is refused there is none. */
-export function againOf({ isRefused, again }: Loaded<unknown>): (() => void) | undefined {
-  return isRefused ? undefined : again;
+type Answer<T> = Pick<UseQueryResult<T>, 'data' | 'error' | 'failureReason' | 'refetch'>;
+
+function isRefused(answer: Answer<unknown>): boolean {
+  const failure = failureOf(answer);
+  return failure instanceof ApiProblem && failure.status === 403;
 }
 
-/** What is there, or why it is not. */
+/** There is no use in retrying what the caller may not read. */
+export function retryOf(answer: Answer<unknown>): Retry {
+  return isRefused(answer) ? undefined : answer.refetch;
+}
+
+/** Shows an answer, or that it is loading, or why it could not be read. */
 export function Shown<T>(o: {
-  readonly of: Loaded<T>;
+  readonly of: Answer<T>;
   readonly what: string;
   readonly children: (value: T) => ReactNode;
 }): ReactNode {
-  const { value, error } = o.of;
-  const again = againOf(o.of);
-  // One of several parts that a token may not read is no error of the page.
-  const isLeftOut = useContext(ErrorsContext) !== null && o.of.isRefused;
-  const isToldElsewhere = useToldOnce(isLeftOut ? null : error, again);
+  const { data } = o.of;
+  const error = failureText(o.of);
+  const retry = retryOf(o.of);
+  // On a page of several parts, one that the token may not read is not an error.
+  const isLeftOut = useContext(ErrorsContext) !== null && isRefused(o.of);
+  const isShownAbove = useSharedError(isLeftOut ? null : error, retry);
   return (
     <>
       {isLeftOut && (
@@ -133,8 +140,8 @@ export function Shown<T>(o: {
           Your token does not let you see this. <WithCode text={error ?? ''} />
         </p>
       )}
-      {error !== null && !isLeftOut && !isToldElsewhere && <ErrorNote text={error} again={again} />}
-      {value !== null ? o.children(value) : error === null && <Loading what={o.what} />}
+      {error !== null && !isLeftOut && !isShownAbove && <ErrorNote text={error} retry={retry} />}
+      {data !== undefined ? o.children(data) : error === null && <Loading what={o.what} />}
     </>
   );
 }
@@ -154,14 +161,14 @@ export function Facts({ of }: { readonly of: readonly (readonly [name: string, v
   );
 }
 
-/** What may be larger than its room: it scrolls, by keys too. */
+/** A box that scrolls when its content is larger, by keyboard too. */
 export function Scrolls(o: {
   readonly label: string;
   readonly className?: string;
   readonly children: ReactNode;
 }): ReactNode {
   return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by keys
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: a box that scrolls must be reachable by keyboard
     <section className={o.className ?? 'scrolls'} aria-label={o.label} tabIndex={0}>
       {o.children}
     </section>

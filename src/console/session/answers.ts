@@ -1,0 +1,76 @@
+// Reads from the server and caches what it answers, with TanStack Query. Pages ask with `useAnswer`; events call `useRefresh`.
+
+import {
+  QueryClient,
+  type QueryFilters,
+  type QueryKey,
+  type UseQueryOptions,
+  type UseQueryResult,
+  useQuery,
+  useQueryClient,
+} from '@tanstack/react-query';
+import { useCallback } from 'react';
+import type { Client } from '../../client/client.ts';
+import { errorText, isPassing } from '../../client/error-words.ts';
+import { useClient } from './session.tsx';
+
+const retryMs = 2_000;
+/** A request that takes longer was lost on its way, as after the machine has slept. It fails, and is sent again. */
+export const longestAnswerMs = 30_000;
+
+export function createAnswers(): QueryClient {
+  return new QueryClient({
+    defaultOptions: {
+      queries: {
+        // The server may be on this machine, so a browser that believes it is offline can still reach it.
+        networkMode: 'always',
+        retry: (_failures, error) => isPassing(error),
+        retryDelay: retryMs,
+      },
+    },
+  });
+}
+
+/**
+ * What `load` answers. Components that use the same key share one request and one answer. While the next answer is on
+ * its way, and where it fails, the last one stays.
+ */
+export function useAnswer<T, Selected = T>(
+  queryKey: QueryKey,
+  load: (client: Client, signal: AbortSignal) => Promise<T>,
+  o: Omit<UseQueryOptions<T, Error, Selected>, 'queryKey' | 'queryFn'> = {},
+): UseQueryResult<Selected> {
+  const client = useClient();
+  return useQuery({
+    ...o,
+    queryKey,
+    queryFn: ({ signal }) => load(client, AbortSignal.any([signal, AbortSignal.timeout(longestAnswerMs)])),
+  });
+}
+
+/** Why the newest request failed, or null. A request that is being retried counts as failed. */
+export function failureOf(answer: Pick<UseQueryResult<unknown>, 'error' | 'failureReason'>): Error | null {
+  return answer.error ?? answer.failureReason;
+}
+
+/** The same, as text for a person. */
+export function failureText(answer: Pick<UseQueryResult<unknown>, 'error' | 'failureReason'>): string | null {
+  const failure = failureOf(answer);
+  return failure && errorText(failure);
+}
+
+/** @returns a function that reads the matching answers again where they are shown, and marks the others as outdated */
+export function useRefresh(): (filters: QueryFilters) => void {
+  const answers = useQueryClient();
+  return useCallback((filters) => void refresh(answers, filters), [answers]);
+}
+
+/**
+ * A request under way may have been answered before the change that asks for this refresh, so another one follows it. It is not
+ * cancelled: on a busy server changes come faster than answers, and no answer would ever arrive.
+ */
+async function refresh(answers: QueryClient, filters: QueryFilters): Promise<void> {
+  const isUnderWay = answers.isFetching(filters) > 0;
+  await answers.invalidateQueries(filters, { cancelRefetch: false });
+  if (isUnderWay) await answers.invalidateQueries(filters, { cancelRefetch: false });
+}

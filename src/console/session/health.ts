@@ -1,0 +1,17 @@
+// The server's health, read every few seconds.
+
+import type { UseQueryResult } from '@tanstack/react-query';
+import type { AnswerOf } from '../../contract/operations.ts';
+import { useAnswer } from './answers.ts';
+
+const everyMs = 5_000;
+/** A server that accepts the connection and does not answer counts as unreachable. */
+const timeoutMs = 5_000;
+
+export function useHealth(enabled = true): UseQueryResult<AnswerOf<'getHealth'>> {
+  return useAnswer(
+    ['health'],
+    (client, signal) => client.call('getHealth', { signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]) }),
+    { enabled, refetchInterval: everyMs },
+  );
+}
