@@ -21,7 +21,7 @@ const table: Readonly<Record<string, Rule>> = {
   config: { folders: ['domain', 'lib'], packages: ['yaml'], node: true },
   catalog: {
     folders: ['domain', 'lib'],
-    packages: ['js-yaml', 'yaml', 'ajv', 'ajv-formats', 'lru-cache', 're2js', '@marcbachmann/cel-js'],
+    packages: ['js-yaml', 'yaml', 'ajv', 'ajv-formats', 'lru-cache', 're2js', 'typebox', '@marcbachmann/cel-js'],
     node: true,
   },
   store: { folders: ['domain', 'lib'], packages: ['kysely', 'lru-cache', 'p-limit', 'pg'], node: true },

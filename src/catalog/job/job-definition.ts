@@ -100,9 +100,9 @@ async function readParts(config: RawConfig, id: string, place: JobPlace, mayName
   const secretArgs = areArgsKnown ? findSecretArgs(argspec) : [];
   const args = areArgsKnown ? { argspec, secretArgs } : undefined;
   const noCommand: Command = { command: [], ulcProfile: config.ulc_profile ?? 'ulc.exec', errors: [] };
-  // In a container `./` is the image's own; nothing can be said about it here.
-  const isOwn = config.command !== undefined && config.executor !== 'container';
-  const { command, ulcProfile, errors } = isOwn ? readCommand(config.command, config.ulc_profile, place) : noCommand;
+  // In a container `./` is a folder of the image, so the command cannot be checked here.
+  const own = config.executor === 'container' ? undefined : config.command;
+  const { command, ulcProfile, errors } = own === undefined ? noCommand : readCommand(own, config.ulc_profile, place);
   const { schedules, errors: scheduleErrors } = await schedulesOf(config, id, args);
   const all = [
     ...argErrors,

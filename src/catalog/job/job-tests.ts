@@ -2,7 +2,8 @@
 // the job's definition: only who runs the tests reads it.
 
 import type { ValidateFunction } from 'ajv/dist/2020.js';
-import type { JobError, JsonObject, JsonValue, SecurityProfile } from '../../domain/job.ts';
+import { type Static, Type } from 'typebox';
+import type { JobError, JsonObject, JsonValue } from '../../domain/job.ts';
 import { type JobTest, patternOf } from '../../domain/job-test.ts';
 import { parseDuration } from '../../lib/units.ts';
 import { createYielder } from '../../lib/yielder.ts';
@@ -11,7 +12,7 @@ import { lstatOf, readSourceFile } from '../source/source-file.ts';
 import { childOf } from '../source/source-path.ts';
 import { createCompiler } from './compiled-form.ts';
 import { errorText, type MemberError, ruleError } from './config-error.ts';
-import { duration, listOf, map, oneOf, text } from './config-schema.ts';
+import { duration, map, oneOf, text } from './config-schema.ts';
 import { parseConfigText } from './config-text.ts';
 import { printable } from './job-id.ts';
 
@@ -20,41 +21,36 @@ const sizeLimitBytes = 256 * 1024;
 const mostTests = 500;
 const defaultDurationMs = 5 * 60_000;
 
-type RawTest = {
-  readonly name: string;
-  readonly args?: JsonObject;
-  readonly profile?: SecurityProfile;
-  readonly expect?: {
-    readonly status?: 'success' | 'failed' | 'cancelled';
-    readonly exit_code?: number;
-    readonly result?: JsonValue;
-    readonly result_includes?: JsonValue;
-    readonly log?: readonly string[];
-    readonly artifacts?: readonly string[];
-    readonly max_duration?: string;
-  };
-};
-
-const testsSchema = listOf(
+const testsSchema = Type.Array(
   map(
+    { name: text },
     {
-      name: text,
-      args: { type: 'object' },
+      args: Type.Unsafe<JsonObject>({ type: 'object' }),
       profile: oneOf('secure', 'permissive', 'disabled'),
-      expect: map({
-        status: oneOf('success', 'failed', 'cancelled'),
-        exit_code: { type: 'integer', minimum: 0, maximum: 255 },
-        result: {},
-        result_includes: {},
-        log: listOf({ ...text, format: 'pattern', says: 'a text, or a regular expression such as `/^done/`' }),
-        artifacts: listOf(text, { uniqueItems: true }),
-        max_duration: duration,
-      }),
+      expect: map(
+        {},
+        {
+          status: oneOf('success', 'failed', 'cancelled'),
+          exit_code: Type.Integer({ minimum: 0, maximum: 255 }),
+          result: Type.Unsafe<JsonValue>({}),
+          result_includes: Type.Unsafe<JsonValue>({}),
+          log: Type.Array(
+            Type.String({
+              minLength: 1,
+              maxLength: 1000,
+              format: 'pattern',
+              says: 'a text, or a regular expression such as `/^done/`',
+            }),
+          ),
+          artifacts: Type.Array(text, { uniqueItems: true }),
+          max_duration: duration,
+        },
+      ),
     },
-    ['name'],
   ),
   { maxItems: mostTests, says: 'a list of tests' },
 );
+type RawTest = Static<typeof testsSchema>[number];
 
 const compile = createCompiler({ span: (value) => parseDuration(value) !== undefined, pattern: isPattern });
 let validate: ValidateFunction<readonly RawTest[]> | undefined;
