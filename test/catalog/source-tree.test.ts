@@ -13,10 +13,9 @@ import { job, makeSource, sourceAt, write } from './source-fixture.ts';
 
 const log = pino({ level: 'silent' });
 
-/** Read once. Nothing is watched; `beforeWatching` is called with each directory that would be. */
+/** Reads a tree once and watches nothing. `beforeWatching` gets each directory that would be watched. */
 async function readTree(root: string, beforeWatching: (path: string) => void = () => undefined): Promise<SourceTree> {
-  const tree = createSourceTree({
-    source: sourceAt(root),
+  const tree = createSourceTree(sourceAt(root), {
     ignoreOf: createIgnoreReader([]),
     log,
     watch(dir) {

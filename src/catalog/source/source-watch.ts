@@ -1,18 +1,26 @@
-// Keeps one source's tree current: gathers what changed for a moment, then has it read again. Finds a root that comes,
-// goes or is another one, and whatever the watches missed.
+// Keeps the tree of one source current: collects changes for a moment, then has the tree read them. Also notices when the
+// source's root appears, disappears or is replaced, and looks for changes that the watches missed.
 
 import type { LogLines } from '../../lib/logger.ts';
 import type { DirectoryWatch } from './directory-watch.ts';
 import type { Ignore } from './ignore.ts';
+import type { Marks } from './source-directories.ts';
 import { statOf } from './source-file.ts';
-import { createSourceTree, type FoundJob, type Marks } from './source-tree.ts';
+import { createSourceTree, type FoundJob } from './source-tree.ts';
 
-/** An editor's save is several events. */
+/** An editor that saves a file causes several events. */
 const gatherMs = 30;
 const rootIntervalMs = 500;
 const unwatchedIntervalMs = 5_000;
-/** inotify drops events without a word when too many come at once. */
+/** inotify drops events silently when too many come at once. */
 const watchedIntervalMs = 60_000;
+
+type Source = {
+  readonly name: string;
+  readonly path: string;
+  readonly mountPath: string;
+  readonly watch: boolean;
+};
 
 export type WatchedSource = {
   readonly jobs: readonly FoundJob[];
@@ -22,82 +30,54 @@ export type WatchedSource = {
   close(): Promise<void>;
 };
 
-export function watchSource(o: {
-  readonly source: {
-    readonly name: string;
-    readonly path: string;
-    readonly mountPath: string;
-    readonly watch: boolean;
-  };
+type Options = {
+  readonly source: Source;
   readonly directories: DirectoryWatch;
   readonly ignoreOf: (root: string) => Ignore;
   readonly log: LogLines;
   readonly onChange: () => void;
-}): WatchedSource {
+};
+
+export function watchSource(o: Options): WatchedSource {
   const { source, log } = o;
-  let marks: Marks = new Map();
-  let isWholeMarked = false;
+  const gathering = createGathering(() => enqueue(readChanges));
   let isClosed = false;
-  let root = rootIdentity();
-  let gathering: NodeJS.Timeout | undefined;
+  let root = identityOf(source.path);
   let work: Promise<void> = Promise.resolve();
   let lookedAtMs = performance.now();
   let rootTimer: NodeJS.Timeout | undefined;
 
-  const tree = createSourceTree({
-    source,
+  const tree = createSourceTree(source, {
     ignoreOf: o.ignoreOf,
     log,
     watch: (dir, onEntry) => (source.watch ? o.directories.watch(dir, onEntry) : () => {}),
     onEntry(path, name, isReplaced) {
-      // Without a name every entry may be another one.
-      if (name === null) isWholeMarked = true;
-      mark(path, isReplaced && name !== null ? [name] : []);
+      // Without a name, any entry may have been replaced.
+      if (name === null) gathering.markWhole();
+      else gathering.mark(path, isReplaced ? [name] : []);
     },
   });
 
-  function mark(path: string, replaced: Iterable<string>): void {
-    const known = marks.get(path) ?? new Set();
-    for (const name of replaced) known.add(name);
-    marks.set(path, known);
-    gather();
-  }
-
-  function gather(): void {
-    if (isClosed || gathering) return;
-    gathering = setTimeout(() => enqueue(readMarked), gatherMs);
-  }
-
-  /** One task at a time; one that fails does not end the others. */
+  /** Runs one task at a time. A task that fails does not stop the next. */
   function enqueue(task: () => Promise<void>): void {
     work = work.then(task).catch((error: unknown) => {
       log.error({ err: error, source: source.name }, 'a source could not be read');
     });
   }
 
-  async function readMarked(): Promise<void> {
-    gathering = undefined;
-    const [isWhole, taken] = [isWholeMarked, marks];
-    isWholeMarked = false;
-    marks = new Map();
+  async function readChanges(): Promise<void> {
+    const { marks, isWhole } = gathering.take();
     if (isWhole) await tree.rescan();
-    const isChanged = isWhole || (await tree.refresh(taken));
+    const isChanged = isWhole || (await tree.refresh(marks));
     if (isChanged && !isClosed) o.onChange();
   }
 
-  function rootIdentity(): string | undefined {
-    // The root may be a link, and be set to another directory.
-    const stat = statOf(source.path);
-    return stat?.isDirectory() ? `${stat.dev} ${stat.ino} ${stat.birthtimeMs}` : undefined;
-  }
-
   function lookAtRoot(): void {
-    const now = rootIdentity();
+    const now = identityOf(source.path);
     if (now !== root || (now !== undefined) !== tree.isThere) {
       if (now === undefined) log.warn({ source: source.name }, 'the directory of a source is gone');
       root = now;
-      isWholeMarked = true;
-      gather();
+      gathering.markWhole();
     }
     if (!source.watch) {
       if (tree.isThere) clearInterval(rootTimer);
@@ -107,7 +87,7 @@ export function watchSource(o: {
     if (performance.now() - lookedAtMs < intervalMs) return;
     lookedAtMs = performance.now();
     enqueue(async () => {
-      for (const [path, replaced] of await tree.findMarks()) mark(path, replaced);
+      for (const [path, replaced] of await tree.findMarks()) gathering.mark(path, replaced);
     });
   }
 
@@ -129,11 +109,59 @@ export function watchSource(o: {
     },
     async close() {
       isClosed = true;
-      clearTimeout(gathering);
+      gathering.close();
       clearInterval(rootTimer);
       tree.close();
       await work;
       tree.close();
+    },
+  };
+}
+
+/** The root may be a link, and be set to another directory. */
+function identityOf(root: string): string | undefined {
+  const stat = statOf(root);
+  return stat?.isDirectory() ? `${stat.dev} ${stat.ino} ${stat.birthtimeMs}` : undefined;
+}
+
+type Gathering = {
+  mark(path: string, replaced: Iterable<string>): void;
+  markWhole(): void;
+  /** What has changed since the last call. */
+  take(): { readonly marks: Marks; readonly isWhole: boolean };
+  close(): void;
+};
+
+/** Collects changes. Calls `onReady` a moment after the first, and not again before they are taken. */
+function createGathering(onReady: () => void): Gathering {
+  let marks: Marks = new Map();
+  let isWhole = false;
+  let isClosed = false;
+  let timer: NodeJS.Timeout | undefined;
+
+  function wait(): void {
+    if (!isClosed) timer ??= setTimeout(onReady, gatherMs);
+  }
+
+  return {
+    mark(path, replaced) {
+      marks.set(path, new Set([...(marks.get(path) ?? []), ...replaced]));
+      wait();
+    },
+    markWhole() {
+      isWhole = true;
+      wait();
+    },
+    take() {
+      const taken = { marks, isWhole };
+      timer = undefined;
+      marks = new Map();
+      isWhole = false;
+      return taken;
+    },
+    close() {
+      isClosed = true;
+      clearTimeout(timer);
     },
   };
 }
