@@ -1,16 +1,16 @@
-// Tells a store that cannot do its work at present from a piece of work that is wrong.
+// Tells errors of the disk or the database, after which a caller can try again, from errors of the work itself.
 
 import { Problem } from '../domain/problem.ts';
 import { isShortage, shortageIn } from '../lib/shortage.ts';
 import { DatabaseFailure } from './database.ts';
 
-/** Whether it is the disk that refused what was asked of the store: asked again later, it may be done. */
+/** Whether the disk or the database refused the work. The same work may succeed later. */
 export function isStorageError(error: unknown): boolean {
   if (error instanceof Problem) return error.slug === 'not-ready';
   return isShortage(error) || error instanceof DatabaseFailure;
 }
 
-/** What a caller is told of a storage error; undefined for any other error. */
+/** The problem that answers a storage error; undefined for any other error. */
 export function storageProblem(error: unknown): Problem | undefined {
   if (error instanceof Problem) return error.slug === 'not-ready' ? error : undefined;
   if (error instanceof DatabaseFailure && error.isDamage)
@@ -19,8 +19,13 @@ export function storageProblem(error: unknown): Problem | undefined {
   return words === undefined ? undefined : unwritable(words);
 }
 
-/** In seconds: a disk is not emptied at once. */
+/** In seconds: nobody empties a disk faster. */
 const retryAfter = 5;
+
+/** For the operator. */
+export function databaseDamaged(words: string): string {
+  return `the database is damaged (${words}): stop the server and restore a backup`;
+}
 
 export function unwritable(words: string): Problem {
   return new Problem('not-ready', `The server cannot write its data: ${words}.`, { retry_after: retryAfter });

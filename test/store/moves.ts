@@ -4,7 +4,7 @@ import { stepIdOfSingle } from '../../src/domain/job.ts';
 import { type RunMove, runMoves } from '../../src/domain/run.ts';
 import type { Transaction } from '../../src/store/database.ts';
 import type { RunChange, RunStore } from '../../src/store/run/runs.ts';
-import { stepStore } from '../../src/store/run/step-moves.ts';
+import { startStep, stepStore } from '../../src/store/run/step-moves.ts';
 
 export type MoveChange = RunChange & {
   readonly worker?: string;
@@ -29,7 +29,7 @@ export async function moveRun(
   const { atMs } = change;
   if (by === 'claim') {
     if (!(await runs.claim(tx, id, { atMs, owner: 'owner-1', worker, deadlineAtMs: null }))) return false;
-    return stepStore.start(tx, about, at, { status: 'running', atMs, worker, deadlineAtMs: null });
+    return startStep(tx, about, at, { status: 'running', atMs, worker, deadlineAtMs: null });
   }
   const { to, from } = runMoves[by];
   const isFrom: readonly string[] = from;

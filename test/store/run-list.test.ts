@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { RunListQuery } from '../../src/store/run/run-list.ts';
 import type { NewRun, RunChange } from '../../src/store/run/runs.ts';
-import { stepStore } from '../../src/store/run/step-moves.ts';
+import { startStep } from '../../src/store/run/step-moves.ts';
 import { aRun } from './a-run.ts';
 import { engines, nowMs, type Opened } from './engines.ts';
 import { moveRun } from './moves.ts';
@@ -58,7 +58,7 @@ describe.each(engines)('the list of runs on $engine', ({ open }) => {
       await store.database.transact(async (tx) => {
         await store.runs.claim(tx, id, { atMs: nowMs, owner: 'owner-1', worker: 'host-1', deadlineAtMs: null });
         const start = { status: 'waiting_approval' as const, atMs: nowMs, worker: null, deadlineAtMs: null };
-        await stepStore.start(tx, about, { stepId: 'ask', attempt: 1 }, start);
+        await startStep(tx, about, { stepId: 'ask', attempt: 1 }, start);
       });
       asking.push(id);
     }

@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { localPrincipal } from '../../src/domain/principal.ts';
 import { type RunMove, runStatuses } from '../../src/domain/run.ts';
 import type { NewRun } from '../../src/store/run/runs.ts';
-import { stepStore } from '../../src/store/run/step-moves.ts';
+import { skipStep, stepStore } from '../../src/store/run/step-moves.ts';
 import { aRun } from './a-run.ts';
 import { engines, nowMs, type Opened } from './engines.ts';
 import { type MoveChange, moveRun } from './moves.ts';
@@ -196,7 +196,7 @@ describe.each(engines)('runs on $engine', ({ open }) => {
   test('a step is skipped once, and only before its start', async () => {
     const skip = (runId: string) =>
       store.database.transact((tx) =>
-        stepStore.skip(tx, { runId, jobId: 'backup/daily', tenant: 'default' }, 'step_01', {
+        skipStep(tx, { runId, jobId: 'backup/daily', tenant: 'default' }, 'step_01', {
           reason: 'condition',
           atMs: nowMs,
           message: 'not today',

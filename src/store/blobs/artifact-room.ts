@@ -1,5 +1,5 @@
-// The room that artifacts may take together. Runs that end at once share it: what one takes is held until its rows are
-// there, so that two never fill the same room.
+// The disk space that all artifacts may take together. Runs that end at the same time share it: the space that one run takes
+// stays reserved until its rows exist, so that two runs never fill the same space.
 
 import type { Kysely } from 'kysely';
 import type { Schema } from '../schema.ts';
@@ -7,16 +7,16 @@ import type { Schema } from '../schema.ts';
 export type WantedFile = { readonly id: string; readonly sizeBytes: number };
 
 export type Room =
-  /** Counted from now on. `giveBack` where nothing comes of it; once the rows are there, they count instead. */
+  /** Reserved. Call `giveBack` if the files are not stored; otherwise their rows replace the reservation. */
   | { readonly kind: 'taken'; readonly giveBack: () => void }
-  /** The first file that does not fit, and how many bytes the artifacts took without these files. */
+  /** `id`: the first file that does not fit. `usedBytes`: what the other artifacts take. */
   | { readonly kind: 'full'; readonly id: string; readonly usedBytes: number };
 
 export function createArtifactRoom(o: {
   readonly read: Kysely<Schema>;
   readonly storedBytes: () => Promise<number>;
 }): (files: readonly WantedFile[], quotaBytes: number) => Promise<Room> {
-  /** By the first file of each: the rows of a run are added together. */
+  /** Bytes by the first file of each reservation: the rows of a run are added together. */
   const held = new Map<string, number>();
 
   async function forgetStored(): Promise<void> {
@@ -33,7 +33,7 @@ export function createArtifactRoom(o: {
     const [first] = files;
     if (!first) return { kind: 'taken', giveBack: () => undefined };
     await forgetStored();
-    // Read last: rows that come meanwhile are counted twice, never not at all.
+    // Read last: rows that are added in the meantime count twice, which is safe.
     const storedBytes = await o.storedBytes();
     const usedBytes = [...held.values()].reduce((sum, bytes) => sum + bytes, storedBytes);
     let takenBytes = 0;

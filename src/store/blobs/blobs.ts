@@ -1,5 +1,5 @@
-// Artifacts as files of the server's own, below one folder. A file is complete, private and on the disk before its row
-// can promise it (ADR 0002).
+// Artifacts as private files of the server, below one folder. A file is complete and on disk before a row can name it
+// (ADR 0002).
 
 import { createHash } from 'node:crypto';
 import { constants, type Stats } from 'node:fs';
@@ -15,17 +15,17 @@ export type BlobRequest = { readonly id: string; readonly within: string; readon
 
 export type BlobStore = {
   /**
-   * Takes a regular file in. Its name stays, so a crash before the row is written loses nothing. Never follows a link. The
-   * path may be bytes that are no text.
-   * @param o.within the folder that what is opened must lie in: another job may swap a folder on the way there for a link
-   * @param o.mayLink the file is of no use to anybody else from now on: where that is possible it becomes the blob itself,
-   *   with another owner and mode. Otherwise it is copied, and stays as it is.
-   * @throws Error when it is no regular file, or cannot be read or stored; nothing is kept then
+   * Stores a regular file as a blob. The file keeps its name, so a crash before the row is written loses nothing. Symbolic
+   * links are never followed. The path may be bytes that are not valid text.
+   * @param o.within the opened file must lie in this folder: another job may replace a folder of the path by a link
+   * @param o.mayLink nobody else uses the file from now on. Where possible, it is hard-linked and becomes the blob itself,
+   *   with another owner and mode. Otherwise it is copied and left unchanged.
+   * @throws Error when the file is not regular, or cannot be read or stored. Then nothing is kept.
    */
   readonly take: (hostPath: string | Buffer, o: BlobRequest) => Promise<Blob>;
-  /** False when there was no such file. */
+  /** False when the file did not exist. */
   readonly remove: (id: string) => Promise<boolean>;
-  /** The file, open for reading, to be closed by the caller; undefined when it is gone. */
+  /** Opens the file for reading. The caller closes it; undefined when the file is gone. */
   readonly openRead: (id: string) => Promise<FileHandle | undefined>;
 };
 
@@ -47,7 +47,7 @@ export function createBlobStore(o: { readonly dir: string }): BlobStore {
 
   return {
     async take(hostPath, { id, within, mayLink }) {
-      // A pipe without O_NONBLOCK would hold the server until somebody writes to it.
+      // Without O_NONBLOCK, opening a pipe would block the server until somebody writes to it.
       const source = await open(hostPath, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
       const target = pathOf(id);
       try {
@@ -55,7 +55,7 @@ export function createBlobStore(o: { readonly dir: string }): BlobStore {
         if (!stats.isFile()) throw new Error('only a regular file can be an artifact');
         await assertWithin(source, within);
         await mkdir(dirname(target), { recursive: true, mode: 0o700 });
-        // Another name could be a way for another job to write to it.
+        // With a second hard link, another job could still write to the file.
         const isLinked = mayLink && stats.nlink === 1 && (await linkTo(hostPath, target, stats));
         const blob = isLinked ? await seal(source, stats) : await copy(source, target);
         await syncFolder(dirname(target));
@@ -79,14 +79,14 @@ export function createBlobStore(o: { readonly dir: string }): BlobStore {
   };
 }
 
-/** By what the kernel says of the open file: a name could have led anywhere. */
+/** Asks the kernel for the path of the open file, because the name it was opened by could have led anywhere. */
 async function assertWithin(file: FileHandle, folder: string): Promise<void> {
   const opened = await readlink(`/proc/self/fd/${file.fd}`, 'buffer');
   const inFolder = Buffer.from(`${await realpath(folder)}/`);
   if (!opened.subarray(0, inFolder.length).equals(inFolder)) throw new Error('the file does not lie in the workspace');
 }
 
-/** False where a copy is needed: on another file system, or one without links. The name may have changed hands meanwhile. */
+/** False where only a copy works: on another file system, or one without links. @throws when the name was replaced */
 async function linkTo(from: string | Buffer, to: string, opened: Stats): Promise<boolean> {
   try {
     await link(from, to);
@@ -100,7 +100,7 @@ async function linkTo(from: string | Buffer, to: string, opened: Stats): Promise
   return true;
 }
 
-/** Makes a file the server's alone; it belonged to the job's user. */
+/** Takes the file from the job's user: only the server can read and write it afterwards. */
 async function seal(file: FileHandle, stats: Stats): Promise<Omit<Blob, 'id'>> {
   const uid = process.geteuid?.() ?? stats.uid;
   if (stats.uid !== uid) await file.chown(uid, process.getegid?.() ?? stats.gid);
@@ -110,12 +110,12 @@ async function seal(file: FileHandle, stats: Stats): Promise<Omit<Blob, 'id'>> {
   return digest;
 }
 
-/** Of what was opened, whatever its name leads to by now; no block twice where the file system can share them. */
+/** Copies the opened file, even if its name leads elsewhere by now. Shares blocks where the file system can. */
 async function copy(source: FileHandle, target: string): Promise<Omit<Blob, 'id'>> {
   await copyFile(`/proc/self/fd/${source.fd}`, target, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
   const file = await open(target, constants.O_RDONLY | constants.O_NOFOLLOW);
   try {
-    // copyFile hands on mode and owner, too.
+    // copyFile copies mode and owner, too.
     return await seal(file, await file.stat());
   } finally {
     await file.close();
@@ -124,7 +124,7 @@ async function copy(source: FileHandle, target: string): Promise<Omit<Blob, 'id'
 
 async function digestOf(file: FileHandle, expectedBytes: number): Promise<Omit<Blob, 'id'>> {
   const hash = createHash('sha256');
-  // Most are small, and a buffer stays until V8 has looked through its whole heap. A file may have grown meanwhile.
+  // Most files are small, and V8 frees a buffer only in a full collection. The file may have grown since `expectedBytes`.
   const buffer = Buffer.allocUnsafe(Math.min(chunkBytes, expectedBytes + leastChunkBytes));
   let sizeBytes = 0;
   for (;;) {

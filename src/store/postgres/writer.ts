@@ -1,4 +1,5 @@
-// What writes to a PostgreSQL database: one transaction at a time, over all servers, as the store was written for (ADR 0037).
+// The writer of a PostgreSQL database. It runs one transaction at a time across all servers, because the store relies on
+// that (ADR 0037).
 
 import { setTimeout as delay } from 'node:timers/promises';
 import { type ControlledTransaction, type Kysely, sql } from 'kysely';
@@ -7,10 +8,10 @@ import { Problem } from '../../domain/problem.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { Logger } from '../../lib/logger.ts';
 import { addToChain, insertAuditEntries, readAuditHead } from '../audit/audit-chain.ts';
+import { createCommitOutcome } from '../commit-outcome.ts';
 import { type CommitListener, type Database, DatabaseFailure, type Transaction } from '../database.ts';
 import { insertEntries, numberEntries, readNextEventId } from '../journal-rows.ts';
 import type { Schema } from '../schema.ts';
-import { unwritable } from '../storage-error.ts';
 import { openTransaction } from '../transaction.ts';
 import { isConflict } from './errors.ts';
 
@@ -25,21 +26,18 @@ type Parts = {
 type Work<T> = (tx: Transaction) => Promise<T>;
 type Done<T> = { readonly value: T; readonly entries: readonly JournalEntry[] };
 
-/** Held by the transaction that writes, from its first statement to its end. */
+/** The advisory lock that the writing transaction holds, from its first statement to its end. */
 const writerLock = 0x666c_7764;
 const mostTries = 10;
-const probeMs = 1_000;
-/** How long a COMMIT without an answer is asked about, and how often. */
+/** When a COMMIT gets no answer, the writer asks about its result again and again, for this long. */
 const commitAnswerMs = 10_000;
 const askAgainMs = 100;
 
 export function openPostgresWriter(o: Parts): Writer {
-  const { log } = o;
   let isClosed = false;
-  let failure: string | null = null;
-  let probe: NodeJS.Timeout | undefined;
-  /** Transactions of this process wait here, in order, and hold no connection meanwhile. */
+  /** Transactions of this process wait here, in order, and hold no connection while they wait. */
   let last: Promise<unknown> = Promise.resolve();
+  const outcome = createCommitOutcome({ ...o, probe: () => transact(async () => undefined) });
 
   function transact<T>(work: Work<T>): Promise<T> {
     if (isClosed) return Promise.reject(new Problem('not-ready', 'The server is stopping.'));
@@ -52,45 +50,21 @@ export function openPostgresWriter(o: Parts): Writer {
     for (let tries = 1; ; tries += 1) {
       try {
         const { value, entries } = await attempt(o, work);
-        if (failure !== null) log.info('the database can be written again');
-        failure = null;
-        announce(entries);
+        outcome.succeeded(entries);
         return value;
       } catch (error) {
         if (isConflict(error) && tries < mostTries) continue;
-        throw error instanceof DatabaseFailure ? fail(error) : error;
+        throw error instanceof DatabaseFailure ? outcome.failed(error) : error;
       }
     }
   }
 
-  function announce(entries: readonly JournalEntry[]): void {
-    if (entries.length === 0) return;
-    try {
-      o.onCommit(entries);
-    } catch (error) {
-      log.error({ err: error }, 'a listener of the journal failed');
-    }
-  }
-
-  function fail(error: DatabaseFailure): Problem {
-    const found = error.isDamage
-      ? `the database is damaged (${error.message}): stop the server and restore a backup`
-      : `the database cannot be written: ${error.message}`;
-    if (found !== failure) log.error({ err: error }, 'a commit failed');
-    failure = found;
-    probe ??= setTimeout(() => {
-      probe = undefined;
-      transact(async () => undefined).catch(() => undefined);
-    }, probeMs).unref();
-    return unwritable(error.message);
-  }
-
   return {
     transact,
-    failure: () => failure,
+    failure: outcome.failure,
     async close() {
       isClosed = true;
-      clearTimeout(probe);
+      outcome.close();
       await last;
     },
   };
@@ -110,8 +84,8 @@ async function attempt<T>({ writing, read, clock }: Parts, work: Work<T>): Promi
 }
 
 /**
- * Each later statement sees all that was committed before the lock was got. At a higher isolation level it would not: there the
- * snapshot of the whole transaction is taken before this statement waits.
+ * Waits for the lock. Later statements see everything that was committed before it was acquired. At a higher isolation
+ * level they would not: PostgreSQL would take the snapshot of the whole transaction before this statement waits.
  * @returns the transaction's id
  */
 async function lock(db: Kysely<Schema>): Promise<string> {
@@ -121,7 +95,7 @@ async function lock(db: Kysely<Schema>): Promise<string> {
 }
 
 async function fill<T>(db: Kysely<Schema>, clock: Clock, work: Work<T>): Promise<Done<T>> {
-  // Before the work, which may remove the newest entry there is.
+  // Before the work, because the work may remove the newest entry.
   const auditHead = await readAuditHead(db);
   const unit = openTransaction(db, clock);
   let value: T;
@@ -145,7 +119,7 @@ async function commit(db: ControlledTransaction<Schema>, xid: string, read: Kyse
   }
 }
 
-/** Whether a COMMIT took effect whose answer was lost with the connection. */
+/** For a COMMIT whose answer was lost with the connection: whether it took effect. */
 async function hasCommitted(read: Kysely<Schema>, xid: string): Promise<boolean> {
   for (const untilMs = performance.now() + commitAnswerMs; performance.now() < untilMs; await delay(askAgainMs)) {
     try {
@@ -158,7 +132,7 @@ async function hasCommitted(read: Kysely<Schema>, xid: string): Promise<boolean>
   return false;
 }
 
-/** Gives the connection back. Where it is lost, the server rolls back by itself. */
+/** Rolls back and returns the connection to the pool. If the connection is lost, PostgreSQL rolls back by itself. */
 async function giveUp(db: ControlledTransaction<Schema>): Promise<void> {
   await db
     .rollback()

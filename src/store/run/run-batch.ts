@@ -1,20 +1,24 @@
-// What one event of a run brings about, as data: the run controller decides it, wherever that runs, and this applies it in
-// one transaction. A change of an attempt names the epoch it was decided under (ADR 0014).
+// A batch is what one event of a run brings about, as data. The run controller decides it, possibly in another process. This
+// module applies it in one transaction. A change of an attempt names the epoch in which it was decided (ADR 0014).
 
 import type { Run } from '../../domain/run.ts';
 import { addArtifacts, type NewArtifact } from '../blobs/artifacts.ts';
 import type { Transaction } from '../database.ts';
 import { Superseded } from '../superseded.ts';
-import { claimRun, endRun, type RunChange, type RunClaim, type RunEnd } from './run-moves.ts';
+import { claimRun, endRun, type RunChange, type RunClaim, type RunEnd, touchRun } from './run-moves.ts';
 import {
   type About,
+  addRetry,
+  addSteps,
+  endStep,
   type NewStep,
   type RetriedStep,
   type StepEnding,
   type StepSkip,
   type StepStart,
   skipRest,
-  stepStore,
+  skipStep,
+  startStep,
 } from './step-moves.ts';
 
 type Attempt = { readonly stepId: string; readonly attempt: number };
@@ -25,7 +29,7 @@ export type StepChange =
       readonly kind: 'end';
       readonly at: Attempt & { readonly epoch: number };
       readonly ending: Omit<StepEnding, 'sealed'>;
-      /** Outputs as they are where some hold secrets: stored sealed, beside the redacted ones of `ending`. */
+      /** The unredacted outputs, if they hold secrets. They are stored sealed, beside the redacted ones in `ending`. */
       readonly openOutputs: Readonly<Record<string, string>> | null;
     }
   | { readonly kind: 'retry'; readonly step: RetriedStep; readonly message: string }
@@ -35,20 +39,20 @@ export type StepChange =
 export type RunBatch = {
   readonly changes: readonly StepChange[];
   readonly artifacts: readonly NewArtifact[];
-  /** What becomes of the run itself. */
+  /** The change of the run itself. */
   readonly run:
     | { readonly kind: 'claim'; readonly claim: RunClaim }
     | {
         readonly kind: 'touch';
         readonly attempt: number;
         readonly result: Run['result'];
-        /** Of the run: the batch is refused once another process drives it. */
+        /** The run's epoch, in which the batch was decided. */
         readonly epoch: number;
       }
     | { readonly kind: 'end'; readonly move: RunEnd; readonly change: RunChange & { readonly epoch: number } };
 };
 
-/** Seals outputs by the key of now, also where the batch has waited for a disk. */
+/** Seals outputs with the current key, which may have changed while the batch waited for the disk. */
 export type SealOutputs = (outputs: string, at: Attempt) => string;
 
 /** @throws Superseded when the run has moved on, or another process has taken over the run or one of its attempts */
@@ -63,7 +67,7 @@ export async function applyBatch(
   for (const change of changes) mustApply(await applyChange(tx, about, change, seal));
   await addArtifacts(tx, artifacts);
   // Not all changes above check the epoch themselves. This one does, and rolls back all of them.
-  if (run.kind === 'touch') mustApply(await stepStore.touch(tx, runId, run));
+  if (run.kind === 'touch') mustApply(await touchRun(tx, runId, run));
   if (run.kind === 'end') mustApply(await endWithSteps(tx, runId, run.move, run.change));
 }
 
@@ -74,26 +78,26 @@ function mustApply(isApplied: boolean): void {
 async function applyChange(tx: Transaction, about: About, change: StepChange, seal: SealOutputs): Promise<boolean> {
   switch (change.kind) {
     case 'start':
-      return stepStore.start(tx, about, change.at, change.start);
+      return startStep(tx, about, change.at, change.start);
     case 'end': {
       const { at, ending, openOutputs } = change;
       const sealed = openOutputs && seal(JSON.stringify(openOutputs), at);
-      return stepStore.end(tx, about, at, { ...ending, sealed });
+      return endStep(tx, about, at, { ...ending, sealed });
     }
     case 'skip':
-      return stepStore.skip(tx, about, change.stepId, change.skip);
+      return skipStep(tx, about, change.stepId, change.skip);
     case 'retry':
-      await stepStore.retry(tx, about, change.step, change.message);
+      await addRetry(tx, about, change.step, change.message);
       return true;
     case 'add':
-      await stepStore.add(tx, about.runId, change.steps);
+      await addSteps(tx, about.runId, change.steps);
       return true;
     default:
       return change satisfies never;
   }
 }
 
-/** With it, steps that never had their turn are skipped. False when the run had moved on. */
+/** Ends the run and skips its pending steps. False when the run had moved on. */
 export async function endWithSteps(tx: Transaction, runId: string, move: RunEnd, change: RunChange): Promise<boolean> {
   if (!(await endRun(tx, runId, move, change))) return false;
   await skipRest(tx, runId, change.atMs);

@@ -1,5 +1,5 @@
-// Every change of an attempt of a step, each one statement with its precondition in the `where`. An attempt that runs is
-// changed by the holder of its epoch alone (ADR 0014).
+// Changes attempts of steps. Each change is one statement with its precondition in the `where`. Only the process that holds
+// the epoch of a running attempt can change it (ADR 0014).
 
 import { sql } from 'kysely';
 import type { Decision, StepReason, StepStatus, Termination } from '../../domain/run.ts';
@@ -9,13 +9,13 @@ import type { StepRow } from '../schema.ts';
 import { touchRun } from './run-moves.ts';
 import { toJsonOrNull } from './run-rows.ts';
 
-/** The run whose step it is, as its events say it. */
+/** The run of a step, as the step's events name it. */
 export type About = { readonly runId: string; readonly jobId: string; readonly tenant: string };
 
 export type NewStep = Pick<StepRow, 'step_id' | 'n' | 'name' | 'kind'> & {
   readonly needs: readonly string[];
 } & Partial<Pick<StepRow, 'instance_of' | 'item' | 'attempt' | 'not_before'>> & {
-    /** Of a rerun: what an earlier run has done of it. */
+    /** In a rerun: the result of this step that is kept from an earlier run. */
     readonly kept?: Pick<StepRow, 'status' | 'started_at' | 'finished_at' | 'exit_code' | 'outputs' | 'sealed'>;
   };
 
@@ -24,7 +24,7 @@ export type StepStart = {
   readonly atMs: number;
   readonly worker: string | null;
   readonly deadlineAtMs: number | null;
-  /** What is asked, of an approval. */
+  /** For an approval, the question. */
   readonly message?: string | null;
 };
 
@@ -107,8 +107,8 @@ const updateStarted = prepareQuery(
       .returning('step_id'),
 );
 
-/** Pending → running, or waiting for approval. Its epoch is then 1. False when it was not pending. */
-async function startStep(
+/** Pending → running or waiting for approval, in epoch 1. False when the attempt was not pending. */
+export async function startStep(
   tx: Transaction,
   about: About,
   at: { readonly stepId: string; readonly attempt: number },
@@ -161,7 +161,7 @@ const updateEnded = prepareQuery(
       .returning('step_id'),
 );
 
-/** False when it has ended, or another holds it: then nothing is changed. `epoch` 0 ends one that has not started. */
+/** Changes nothing and returns false when the attempt has ended or is in another epoch. Before its start, that is 0. */
 export async function endStep(
   tx: Transaction,
   about: About,
@@ -201,8 +201,8 @@ const updateSkipped = prepareQuery(
       .returning('step_id'),
 );
 
-/** False when it was not pending: then nothing is changed. */
-async function skipStep(tx: Transaction, about: About, stepId: string, skip: StepSkip): Promise<boolean> {
+/** False when the step was not pending. */
+export async function skipStep(tx: Transaction, about: About, stepId: string, skip: StepSkip): Promise<boolean> {
   const [row] = await updateSkipped(tx.db, { runId: about.runId, stepId, ...skip });
   if (!row) return false;
   const { reason, message } = skip;
@@ -218,21 +218,21 @@ const updateRest = prepareQuery((db, { runId, atMs }: { runId: string; atMs: num
     .where('status', '=', 'pending'),
 );
 
-/** Of a run that ends before they had their turn; nothing is announced of them. */
+/** Skips all pending steps of a run that ends, without events. */
 export async function skipRest(tx: Transaction, runId: string, atMs: number): Promise<void> {
   await updateRest(tx.db, { runId, atMs });
 }
 
 export type RetriedStep = NewStep & { readonly attempt: number; readonly not_before: number };
 
-/** The next attempt, which starts at `notBeforeMs` at the earliest. */
-async function addRetry(tx: Transaction, about: About, step: RetriedStep, message: string): Promise<void> {
+/** Adds the next attempt, which starts no earlier than `not_before`. */
+export async function addRetry(tx: Transaction, about: About, step: RetriedStep, message: string): Promise<void> {
   await addSteps(tx, about.runId, [step]);
   const data = { step_id: step.step_id, attempt: step.attempt, message };
   tx.emit({ type: 'step.retrying', ...about, data });
 }
 
-/** All of a run's attempts that have begun: their next epoch is this process's. */
+/** Moves all started attempts of a run to their next epoch, held by this process. */
 export async function resumeSteps(tx: Transaction, runId: string, worker: string): Promise<void> {
   await tx.db
     .updateTable('steps')
@@ -243,7 +243,7 @@ export async function resumeSteps(tx: Transaction, runId: string, worker: string
     .execute();
 }
 
-/** Names the run that a step has started. False when it has one already, or is another's. */
+/** Records the run that a step has started. False when the step has one already, or is in another epoch. */
 async function nameChild(
   tx: Transaction,
   at: { readonly runId: string; readonly stepId: string; readonly attempt: number; readonly epoch: number },
@@ -263,15 +263,11 @@ async function nameChild(
   return row !== undefined;
 }
 
-/** The steps as the engine changes them. */
+/** The changes of steps that the engine makes outside a batch. */
 export const stepStore = {
-  add: addSteps,
-  start: startStep,
   end: endStep,
-  skip: skipStep,
-  retry: addRetry,
   nameChild,
-  /** To be called with every change of a running run's steps; false when the run is not running any more. */
+  /** Call it with every change of a running run's steps. False when the run is not running any more. */
   touch: touchRun,
 };
 export type StepStore = typeof stepStore;

@@ -10,6 +10,7 @@ import type { CommitListener, Database } from '../database.ts';
 import { readNextEventId } from '../journal-rows.ts';
 import { migrate } from '../migrations/migrate.ts';
 import type { Schema } from '../schema.ts';
+import { databaseDamaged } from '../storage-error.ts';
 import { busyTimeoutMs, columnTypes, connectToRead, connectToWrite, kyselyOver } from './sqlite.ts';
 import { asking, opening, reserveIndex } from './sqlite-files.ts';
 import { fixPlans } from './sqlite-plans.ts';
@@ -41,7 +42,7 @@ async function open(o: Request): Promise<SqliteDatabase> {
   try {
     let damage: string | null = null;
     const onDamage = (words: string): void => {
-      const found = `the database is damaged (${words}): stop the server and restore a backup`;
+      const found = databaseDamaged(words);
       if (damage === null) o.log.error(found);
       damage = found;
     };

@@ -1,0 +1,97 @@
+// Expires artifacts and removes the files of expired ones, oldest first, a part at a time. It remembers how far it has come.
+// A new process begins at the oldest again, and so does this one after the clock was set back.
+
+import type { Clock } from '../../lib/clock.ts';
+import type { Database } from '../database.ts';
+import type { WantedFile } from './artifact-room.ts';
+import type { BlobStore } from './blobs.ts';
+
+export type ArtifactExpiry = {
+  /** Expires up to `limit` artifacts that were created before `createdBeforeMs`. @returns how many it looked at */
+  readonly expire: (createdBeforeMs: number, nowMs: number, limit: number) => Promise<number>;
+  /** Removes the files of up to `limit` artifacts that have expired at `nowMs`. Keeps the rows, to say they are gone. */
+  readonly removeExpired: (nowMs: number, limit: number) => Promise<{ seen: number; removed: number; bytes: number }>;
+  /** Removes files whose rows the caller deletes next. */
+  readonly removeFiles: (files: readonly WantedFile[]) => Promise<{ removed: number; bytes: number }>;
+};
+
+export function createArtifactExpiry(o: {
+  readonly database: Database;
+  readonly blobs: Pick<BlobStore, 'remove'>;
+  readonly clock: Clock;
+}): ArtifactExpiry {
+  const { read } = o.database;
+  let expiredUntil: { readonly created_at: number; readonly id: string } | undefined;
+  let removedUntil: { readonly expires_at: number; readonly id: string } | undefined;
+  let lastNowMs = Number.NEGATIVE_INFINITY;
+
+  /** Artifacts made after the clock was set back may be dated before the place that was reached. */
+  function beginAgainIfSetBack(nowMs: number): void {
+    if (nowMs < lastNowMs) {
+      expiredUntil = undefined;
+      removedUntil = undefined;
+    }
+    lastNowMs = nowMs;
+  }
+
+  async function removeFiles(files: readonly WantedFile[]): Promise<{ removed: number; bytes: number }> {
+    let removed = 0;
+    let bytes = 0;
+    for (const { id, sizeBytes } of files) {
+      if (!(await o.blobs.remove(id))) continue;
+      removed += 1;
+      bytes += sizeBytes;
+    }
+    return { removed, bytes };
+  }
+
+  return {
+    async expire(createdBeforeMs, nowMs, limit) {
+      beginAgainIfSetBack(nowMs);
+      let query = read
+        .selectFrom('artifacts')
+        .select(['id', 'created_at', 'expires_at'])
+        .where('created_at', '<', createdBeforeMs)
+        .orderBy('created_at')
+        .orderBy('id')
+        .limit(limit);
+      const after = expiredUntil;
+      if (after)
+        query = query.where((eb) => eb(eb.refTuple('created_at', 'id'), '>', eb.tuple(after.created_at, after.id)));
+      const rows = await query.execute();
+      const atMs = Math.min(nowMs, o.clock.now());
+      const ids = rows.filter((row) => row.expires_at === null || row.expires_at > atMs).map(({ id }) => id);
+      if (ids.length > 0) {
+        await o.database.transact(async (tx) => {
+          await tx.db.updateTable('artifacts').set({ expires_at: atMs }).where('id', 'in', ids).execute();
+        });
+      }
+      expiredUntil = rows.at(-1) ?? expiredUntil;
+      return rows.length;
+    },
+
+    async removeExpired(nowMs, limit) {
+      beginAgainIfSetBack(nowMs);
+      let query = read
+        .selectFrom('artifacts')
+        .select(['id', 'expires_at', 'size_bytes as sizeBytes'])
+        .where('expires_at', '<=', nowMs)
+        .orderBy('expires_at')
+        .orderBy('id')
+        .limit(limit);
+      const after = removedUntil;
+      if (after) {
+        query = query
+          .where('expires_at', '>=', after.expires_at)
+          .where((eb) => eb(eb.refTuple('expires_at', 'id'), '>', eb.tuple(after.expires_at, after.id)));
+      }
+      const rows = await query.execute();
+      const result = await removeFiles(rows);
+      const last = rows.at(-1);
+      if (last) removedUntil = { id: last.id, expires_at: last.expires_at ?? 0 };
+      return { seen: rows.length, ...result };
+    },
+
+    removeFiles,
+  };
+}

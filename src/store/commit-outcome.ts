@@ -1,0 +1,63 @@
+// What a writer does after each commit, on either database engine: it tells the listener what was committed, or remembers
+// why the commit failed and tries to write again each second until that succeeds.
+
+import type { JournalEntry } from '../domain/event.ts';
+import type { Problem } from '../domain/problem.ts';
+import type { Logger } from '../lib/logger.ts';
+import type { CommitListener, DatabaseFailure } from './database.ts';
+import { databaseDamaged, unwritable } from './storage-error.ts';
+
+export type CommitOutcome = {
+  readonly succeeded: (entries: readonly JournalEntry[]) => void;
+  /** @returns the error for the callers whose work was in the commit */
+  readonly failed: (error: DatabaseFailure) => Problem;
+  /** Remembers a failure after which the writer itself tries again. */
+  readonly stuck: (failure: string, error: unknown) => void;
+  /** Why the last commit failed; null when it succeeded. */
+  readonly failure: () => string | null;
+  readonly close: () => void;
+};
+
+const probeMs = 1_000;
+
+export function createCommitOutcome(o: {
+  readonly log: Logger;
+  readonly onCommit: CommitListener;
+  /** Commits an empty transaction. */
+  readonly probe: () => Promise<unknown>;
+}): CommitOutcome {
+  const { log } = o;
+  let failure: string | null = null;
+  let probe: NodeJS.Timeout | undefined;
+
+  /** Logged once: repeating it would fill a full disk further. */
+  function stuck(found: string, error: unknown): void {
+    if (found !== failure) log.error({ err: error }, found);
+    failure = found;
+  }
+
+  return {
+    succeeded(entries) {
+      if (failure !== null) log.info('the database can be written again');
+      failure = null;
+      if (entries.length === 0) return;
+      try {
+        o.onCommit(entries);
+      } catch (error) {
+        log.error({ err: error }, 'a listener of the journal failed');
+      }
+    },
+    failed(error) {
+      const { message, isDamage } = error;
+      stuck(isDamage ? databaseDamaged(message) : `the database cannot be written: ${message}`, error);
+      probe ??= setTimeout(() => {
+        probe = undefined;
+        o.probe().catch(() => undefined);
+      }, probeMs).unref();
+      return unwritable(message);
+    },
+    stuck,
+    failure: () => failure,
+    close: () => clearTimeout(probe),
+  };
+}

@@ -1,0 +1,129 @@
+// One commit of several units of work. Each unit has a savepoint, so that a unit that fails does not undo the others.
+
+import type { DatabaseSync } from 'node:sqlite';
+import type { Kysely } from 'kysely';
+import type { JournalEntry } from '../../domain/event.ts';
+import type { Clock } from '../../lib/clock.ts';
+import type { Logger } from '../../lib/logger.ts';
+import { type Audited, type AuditHead, addToChain, insertAuditEntries } from '../audit/audit-chain.ts';
+import { DatabaseFailure, type Transaction } from '../database.ts';
+import { insertEntries, numberEntries } from '../journal-rows.ts';
+import type { Schema } from '../schema.ts';
+import { type Emitted, openTransaction } from '../transaction.ts';
+
+export type Unit = {
+  /** Does the work. The returned function settles the caller's promise, once the commit is durable. */
+  readonly run: (tx: Transaction) => Promise<() => void>;
+  readonly reject: (error: unknown) => void;
+};
+
+export type Committed = {
+  readonly entries: readonly JournalEntry[];
+  readonly lastEventId: number;
+  /** Settles the promise of every unit that succeeded. */
+  readonly settle: () => void;
+};
+
+/**
+ * Returns a function that commits units. It rejects units that fail alone, and throws what fails the whole commit. With
+ * `mustWrite`, the commit writes a page even where the units change nothing.
+ */
+export function createCommit(o: {
+  readonly connection: DatabaseSync;
+  readonly db: Kysely<Schema>;
+  readonly nextEventId: number;
+  readonly auditHead: AuditHead;
+  readonly clock: Clock;
+  readonly log: Logger;
+}): (units: readonly Unit[], mustWrite: boolean) => Promise<Committed> {
+  const { connection, db } = o;
+  const begin = connection.prepare('BEGIN IMMEDIATE');
+  const commit = connection.prepare('COMMIT');
+  const rollback = connection.prepare('ROLLBACK');
+  const runUnit = createUnitRunner(o);
+  let { nextEventId, auditHead } = o;
+
+  return async (units, mustWrite) => {
+    const settlers: (() => void)[] = [];
+    const emitted: Emitted[] = [];
+    const audited: Audited[] = [];
+    try {
+      begin.run();
+      for (const unit of units) {
+        const done = await runUnit(unit);
+        if (!done) continue;
+        settlers.push(done.settle);
+        emitted.push(...done.emitted);
+        audited.push(...done.audited);
+      }
+      const entries = numberEntries(emitted, nextEventId);
+      await insertEntries(db, entries);
+      const chained = addToChain(auditHead, audited);
+      await insertAuditEntries(db, chained);
+      if (mustWrite) connection.exec(`PRAGMA user_version = ${userVersion(connection)}`);
+      commit.run();
+      auditHead = chained.at(-1) ?? auditHead;
+      const last = entries.at(-1);
+      if (last) nextEventId = last.id + last.count;
+      return {
+        entries,
+        lastEventId: nextEventId - 1,
+        settle() {
+          for (const settle of settlers) settle();
+        },
+      };
+    } catch (error) {
+      rollBack();
+      throw error;
+    }
+  };
+
+  function rollBack(): void {
+    try {
+      if (connection.isTransaction) rollback.run();
+    } catch (error) {
+      o.log.error({ err: error }, 'a failed commit could not be rolled back');
+    }
+  }
+}
+
+type DoneUnit = {
+  readonly settle: () => void;
+  readonly emitted: readonly Emitted[];
+  readonly audited: readonly Audited[];
+};
+
+function createUnitRunner(o: {
+  readonly connection: DatabaseSync;
+  readonly db: Kysely<Schema>;
+  readonly clock: Clock;
+}): (unit: Unit) => Promise<DoneUnit | undefined> {
+  const { connection } = o;
+  const savepoint = connection.prepare('SAVEPOINT unit');
+  const release = connection.prepare('RELEASE unit');
+  const rollback = connection.prepare('ROLLBACK TO unit');
+
+  /** undefined when the unit failed alone. @throws what fails the whole commit */
+  return async (unit) => {
+    const { tx, emitted, audited, end } = openTransaction(o.db, o.clock);
+    savepoint.run();
+    try {
+      const settle = await unit.run(tx);
+      release.run();
+      return { settle, emitted, audited };
+    } catch (error) {
+      // SQLite rolls back the whole transaction by itself after some errors, for example a full disk.
+      if (!connection.isTransaction || error instanceof DatabaseFailure) throw error;
+      rollback.run();
+      release.run();
+      unit.reject(error ?? new Error('a unit of work was rejected without a reason'));
+      return undefined;
+    } finally {
+      end();
+    }
+  };
+}
+
+function userVersion(connection: DatabaseSync): number {
+  return Number(connection.prepare('PRAGMA user_version').get()?.user_version);
+}
