@@ -112,12 +112,6 @@ export const longFunctions: readonly LongFunction[] = [
     reason: 'the kinds of stream: short functions that share a count and the stop of the server',
   },
   {
-    file: 'src/store/blobs/artifacts.ts',
-    name: 'createArtifactStore',
-    lines: 152,
-    reason: 'a store: short methods, one query each, that share the database and its prepared queries',
-  },
-  {
     file: 'src/store/log/log-encode.ts',
     name: 'anonymous',
     lines: 97,
@@ -129,49 +123,5 @@ export const longFunctions: readonly LongFunction[] = [
     lines: 102,
     reason: 'a hot path: a call for each line would cost more than the line',
   },
-  {
-    file: 'src/store/log/log-file.ts',
-    name: 'openLogFile',
-    lines: 122,
-    reason:
-      'one state machine: its parts change the same few variables of one growing file and its queue of full segments',
-  },
-  {
-    file: 'src/store/log/log-writer.ts',
-    name: 'createLogWriter',
-    lines: 154,
-    reason: 'one state machine: its parts change the same few variables of one log: its lines, its limit, its end',
-  },
-  {
-    file: 'src/store/log/logs.ts',
-    name: 'createLogStore',
-    lines: 135,
-    reason: 'a store: short methods, one query each, that share the database and its prepared queries',
-  },
   { file: 'src/store/migrations/0001-initial.ts', name: 'statements', lines: 150, reason: 'a list of SQL statements' },
-  {
-    file: 'src/store/notifications.ts',
-    name: 'createNotificationStore',
-    lines: 115,
-    reason: 'a store: short methods, one query each, that share the database and its prepared queries',
-  },
-  {
-    file: 'src/store/run/runs.ts',
-    name: 'createRunStore',
-    lines: 185,
-    reason: 'a store: short methods, one query each, that share the database and its prepared queries',
-  },
-  {
-    file: 'src/store/schedules.ts',
-    name: 'createScheduleStore',
-    lines: 96,
-    reason: 'a store: short methods, one query each, that share the database and its prepared queries',
-  },
-  {
-    file: 'src/store/sqlite/sqlite-writer.ts',
-    name: 'openSqliteWriter',
-    lines: 197,
-    reason:
-      'one state machine: its parts change the same few variables: units, savepoints and commits of one connection',
-  },
 ];

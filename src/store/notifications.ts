@@ -1,4 +1,5 @@
-// Notices: what has ended and asks for one, behind a cursor in the journal, and the row of each call of a webhook (ADR 0012).
+// Notifications. A cursor in the journal says up to which event ended runs were looked at; each webhook call has a row
+// (ADR 0012).
 
 import type { NotifyRule } from '../domain/job.ts';
 import type { Notification, NotificationStatus } from '../domain/notification.ts';
@@ -7,8 +8,9 @@ import { toTimestamp } from '../lib/clock.ts';
 import type { Database, Transaction } from './database.ts';
 import { prepareQuery } from './prepared-query.ts';
 import { toTimestampOrNull } from './run/run-rows.ts';
+import type { NotificationRow } from './schema.ts';
 
-/** A run that has ended and asks that somebody is told of it. */
+/** A run that has ended and whose job asks for notifications. */
 type EndedRun = {
   readonly eventId: number;
   readonly runId: string;
@@ -34,18 +36,18 @@ export type DueNotification = {
 };
 
 export type NotificationStore = {
-  /** The first event that has not been looked at. */
+  /** The first event that nobody has looked at. */
   readonly cursor: () => Promise<number>;
   readonly moveCursor: (tx: Transaction, toEventId: number) => Promise<void>;
-  /** By the events from `fromId` up to and with `toId`, oldest first; of the others nothing is read. */
+  /** The runs that ended in the events `fromId` to `toId`, both included, oldest first. */
   readonly ended: (o: { readonly fromId: number; readonly toId: number }) => Promise<readonly EndedRun[]>;
-  /** Due at once. One that is there already stays as it is. */
+  /** Adds notifications that are due at once. An existing one stays unchanged. */
   readonly add: (tx: Transaction, notifications: readonly NewNotification[]) => Promise<void>;
-  /** Those that wait for longest first, without those to `busyOrigins`. */
+  /** Those that have waited longest come first. Leaves out those to `busyOrigins`. */
   readonly due: (nowMs: number, busyOrigins: readonly string[], limit: number) => Promise<readonly DueNotification[]>;
-  /** When the next one after now is due; null: none. */
+  /** When the next one after `nowMs` is due; null when none is. */
   readonly nextDueAtMs: (nowMs: number) => Promise<number | null>;
-  /** How an attempt ended: it is tried again at `nextAtMs`, or it is over. */
+  /** Records how an attempt ended. With `nextAtMs`, it is tried again at that time. */
   readonly settle: (
     tx: Transaction,
     id: string,
@@ -57,19 +59,19 @@ export type NotificationStore = {
       readonly atMs: number;
     },
   ) => Promise<void>;
-  /** Of notices that are not settled: the wall clock was set by so much. */
+  /** After the wall clock was set by `byMs`: moves the next attempts. */
   readonly moveDues: (tx: Transaction, byMs: number) => Promise<void>;
   readonly list: (runId: string) => Promise<readonly Notification[]>;
   readonly pendingCount: () => Promise<number>;
 };
 
-/** Enough for one look; those behind them are found by the next. */
+/** Enough for one look. The next look finds the others. */
 const endedAtOnce = 200;
 
 const selectEnded = prepareQuery((db, { fromId, toId }: { fromId: number; toId: number }) =>
   db
     .selectFrom('events')
-    // In this order: the other way round every plan there is would be looked at.
+    // A cross join keeps this order: the other way round, SQLite would look at every plan.
     .crossJoin('run_plans')
     .select(['events.id', 'events.run_id', 'events.data', 'run_plans.notify'])
     .whereRef('run_plans.run_id', '=', 'events.run_id')
@@ -107,22 +109,10 @@ export function createNotificationStore({ read }: Database): NotificationStore {
     },
 
     async add(tx, notifications) {
-      for (const { id, runId, n, webhook, createdAtMs } of notifications) {
+      for (const notification of notifications) {
         await tx.db
           .insertInto('notices')
-          .values({
-            id,
-            run_id: runId,
-            n,
-            status: 'pending',
-            origin: new URL(webhook).origin,
-            attempts: 0,
-            next_at: createdAtMs,
-            created_at: createdAtMs,
-            finished_at: null,
-            last_error: null,
-            webhook,
-          })
+          .values(toRow(notification))
           .onConflict((conflict) => conflict.columns(['run_id', 'n']).doNothing())
           .execute();
       }
@@ -140,26 +130,15 @@ export function createNotificationStore({ read }: Database): NotificationStore {
     },
 
     async nextDueAtMs(nowMs) {
-      const row = await read
-        .selectFrom('notices')
-        .select('next_at')
-        .where('next_at', '>', nowMs)
-        .orderBy('next_at')
-        .limit(1)
-        .executeTakeFirst();
-      return row?.next_at ?? null;
+      const waiting = read.selectFrom('notices').select('next_at').where('next_at', '>', nowMs);
+      return (await waiting.orderBy('next_at').limit(1).executeTakeFirst())?.next_at ?? null;
     },
 
     async settle(tx, id, { status, attempts, error, nextAtMs, atMs }) {
+      const finishedAtMs = status === 'pending' ? null : atMs;
       await tx.db
         .updateTable('notices')
-        .set({
-          status,
-          attempts,
-          last_error: error,
-          next_at: nextAtMs,
-          finished_at: status === 'pending' ? null : atMs,
-        })
+        .set({ status, attempts, last_error: error, next_at: nextAtMs, finished_at: finishedAtMs })
         .where('id', '=', id)
         .execute();
     },
@@ -174,25 +153,42 @@ export function createNotificationStore({ read }: Database): NotificationStore {
 
     async list(runId) {
       const rows = await read.selectFrom('notices').selectAll().where('run_id', '=', runId).orderBy('n').execute();
-      return rows.map((row) => ({
-        id: row.id,
-        status: row.status,
-        origin: row.origin,
-        attempts: row.attempts,
-        last_error: row.last_error,
-        created_at: toTimestamp(row.created_at),
-        next_attempt_at: toTimestampOrNull(row.next_at),
-        finished_at: toTimestampOrNull(row.finished_at),
-      }));
+      return rows.map(toNotification);
     },
 
     async pendingCount() {
-      const row = await read
-        .selectFrom('notices')
-        .select((eb) => eb.fn.countAll().as('count'))
-        .where('next_at', 'is not', null)
-        .executeTakeFirst();
+      const pending = read.selectFrom('notices').where('next_at', 'is not', null);
+      const row = await pending.select((eb) => eb.fn.countAll().as('count')).executeTakeFirst();
       return Number(row?.count ?? 0);
     },
+  };
+}
+
+function toRow({ id, runId, n, webhook, createdAtMs }: NewNotification): NotificationRow {
+  return {
+    id,
+    run_id: runId,
+    n,
+    status: 'pending',
+    origin: new URL(webhook).origin,
+    attempts: 0,
+    next_at: createdAtMs,
+    created_at: createdAtMs,
+    finished_at: null,
+    last_error: null,
+    webhook,
+  };
+}
+
+function toNotification(row: NotificationRow): Notification {
+  return {
+    id: row.id,
+    status: row.status,
+    origin: row.origin,
+    attempts: row.attempts,
+    last_error: row.last_error,
+    created_at: toTimestamp(row.created_at),
+    next_attempt_at: toTimestampOrNull(row.next_at),
+    finished_at: toTimestampOrNull(row.finished_at),
   };
 }

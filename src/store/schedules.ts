@@ -1,12 +1,12 @@
-// Schedules made through the API, and how every schedule went. A nominal time is dealt with once: the newest one stands in
-// the row, which goes back only when the clock was ahead (ADR 0011).
+// Schedules that were made through the API, and the state of every schedule. A nominal time is handled once: the state holds
+// the newest time that was handled, and goes back only when the clock was ahead (ADR 0011).
 
 import type { Fire, FireError, Schedule, ScheduleState } from '../domain/schedule.ts';
 import { toTimestamp } from '../lib/clock.ts';
 import type { Database, Transaction } from './database.ts';
 import type { ScheduleRow, ScheduleStateRow } from './schema.ts';
 
-/** With a row of its own. */
+/** A schedule that was made through the API. */
 export type StoredSchedule = Schedule & {
   readonly source: 'api';
   readonly createdAtMs: number;
@@ -15,26 +15,25 @@ export type StoredSchedule = Schedule & {
 };
 
 export type ScheduleStore = {
-  /** Those made through the API. */
   readonly all: () => Promise<StoredSchedule[]>;
-  /** One of those. */
   readonly find: (id: string) => Promise<StoredSchedule | undefined>;
-  /** By schedule id; also of schedules of config.yaml, and of some that are gone. */
+  /** By schedule id. Includes schedules of config.yaml, and some schedules that no longer exist. */
   readonly states: () => Promise<Map<string, ScheduleState>>;
-  /** Adds it, or replaces what was there under its id. */
+  /** Adds the schedule, or replaces the one with its id. */
   readonly put: (tx: Transaction, schedule: StoredSchedule) => Promise<void>;
-  /** With its state. */
+  /** Removes the schedule and its state. */
   readonly remove: (tx: Transaction, id: string) => Promise<void>;
-  /** Its nominal times count from `sinceMs` on; what has been dealt with stays so. */
+  /** The schedule's nominal times count from `sinceMs` on. Those that were handled stay handled. */
   readonly begin: (tx: Transaction, id: string, sinceMs: number) => Promise<void>;
+  /** Records that the schedule no longer exists. */
   readonly rest: (tx: Transaction, id: string, atMs: number) => Promise<void>;
-  /** A run is started for a nominal time. False when that time has one, or a later one has been dealt with. */
+  /** Records that a run starts for a nominal time. False when that time has a run, or a later time was handled. */
   readonly fire: (tx: Transaction, id: string, fire: Fire) => Promise<boolean>;
-  /** No run is started for a nominal time; without an error, it is passed over. */
+  /** Records that no run starts for a nominal time, because of an error or because the time is skipped. */
   readonly settle: (tx: Transaction, id: string, nominalAtMs: number, error: FireError | null) => Promise<void>;
-  /** The clock was ahead when it was last dealt with: its times after `toMs` count again. */
+  /** For a clock that was ahead: the times after `toMs` count again. */
   readonly rewind: (tx: Transaction, id: string, toMs: number) => Promise<void>;
-  /** Forgets the states of those that have been gone since before `beforeMs`. */
+  /** Removes the states of schedules that have been gone since before `beforeMs`. */
   readonly forget: (tx: Transaction, ids: readonly string[], beforeMs: number) => Promise<void>;
 };
 
@@ -71,15 +70,7 @@ export function createScheduleStore({ read }: Database): ScheduleStore {
     async begin(tx, id, sinceMs) {
       await tx.db
         .insertInto('schedule_states')
-        .values({
-          schedule_id: id,
-          since_at: sinceMs,
-          settled_at: null,
-          fired_until: null,
-          idle_since_at: null,
-          last_fire: null,
-          last_error: null,
-        })
+        .values({ ...newState, schedule_id: id, since_at: sinceMs })
         .onConflict((conflict) =>
           conflict.column('schedule_id').doUpdateSet({ since_at: sinceMs, idle_since_at: null }),
         )
@@ -99,22 +90,7 @@ export function createScheduleStore({ read }: Database): ScheduleStore {
       return (changed.fired_until ?? 0) < fire.nominalAtMs || !(await hasRun(tx, id, fire));
     },
 
-    async rewind(tx, id, toMs) {
-      await tx.db
-        .updateTable('schedule_states')
-        .set((eb) => ({
-          since_at: eb.case().when('since_at', '>', toMs).then(toMs).else(eb.ref('since_at')).end(),
-          settled_at: toMs,
-          fired_until: eb
-            .case()
-            .when('fired_until', '>', eb.ref('settled_at'))
-            .then(eb.ref('fired_until'))
-            .else(eb.ref('settled_at'))
-            .end(),
-        }))
-        .where('schedule_id', '=', id)
-        .execute();
-    },
+    rewind,
 
     async settle(tx, id, nominalAtMs, error) {
       const failure = error === null ? {} : { last_error: JSON.stringify(error) };
@@ -135,7 +111,26 @@ export function createScheduleStore({ read }: Database): ScheduleStore {
   };
 }
 
-/** Another run was started for this nominal time. */
+const newState = { settled_at: null, fired_until: null, idle_since_at: null, last_fire: null, last_error: null };
+
+async function rewind(tx: Transaction, id: string, toMs: number): Promise<void> {
+  await tx.db
+    .updateTable('schedule_states')
+    .set((eb) => ({
+      since_at: eb.case().when('since_at', '>', toMs).then(toMs).else(eb.ref('since_at')).end(),
+      settled_at: toMs,
+      fired_until: eb
+        .case()
+        .when('fired_until', '>', eb.ref('settled_at'))
+        .then(eb.ref('fired_until'))
+        .else(eb.ref('settled_at'))
+        .end(),
+    }))
+    .where('schedule_id', '=', id)
+    .execute();
+}
+
+/** Whether another run was started for this nominal time. */
 async function hasRun(tx: Transaction, scheduleId: string, { nominalAtMs, runId }: Fire): Promise<boolean> {
   const found = await tx.db
     .selectFrom('run_labels as nominal')
@@ -152,7 +147,7 @@ async function hasRun(tx: Transaction, scheduleId: string, { nominalAtMs, runId 
   return found !== undefined;
 }
 
-/** Where neither this time nor a later one has been dealt with. */
+/** An update of the state, if neither this time nor a later one was handled. */
 function unsettled(tx: Transaction, id: string, nominalAtMs: number) {
   return tx.db
     .updateTable('schedule_states')

@@ -244,7 +244,7 @@ export type ScheduleStateRow = {
 };
 
 /** The `n`th webhook of a run that has ended. `next_at` is null once it is over. */
-type NotificationRow = {
+export type NotificationRow = {
   id: string;
   run_id: string;
   n: number;

@@ -1,8 +1,9 @@
-// Reads logs, finished or growing: picks the segments that can hold what is asked for, and gives way to other work between
+// Reads logs, finished or growing. It opens only the segments that can hold matching lines, and lets other work run between
 // the parts it reads.
 
 import { setImmediate as yieldNow } from 'node:timers/promises';
 import { LRUCache } from 'lru-cache';
+import pLimit from 'p-limit';
 import type { LogLine } from '../../domain/log-line.ts';
 import type { Logger } from '../../lib/logger.ts';
 import { createYielder } from '../../lib/yielder.ts';
@@ -14,32 +15,43 @@ import { createFrameEncoder, createJsonEncoder, createTextEncoder, type LineEnco
 import { createSelection, type LogFilter, type Selection } from './log-search.ts';
 import { chunkIndexOf, type LoadedSegment } from './log-segment.ts';
 
-/** `text`: the messages alone. */
+/** `text`: only the messages. */
 export type LogForm = 'text' | 'json';
 
+export type LogPageQuery = LogFilter & { readonly tail?: number; readonly limit: number };
+
+export type LogPage = {
+  readonly lines: readonly LogLine[];
+  /** The `afterSeq` of the next page; null when there is none. */
+  readonly nextSeq: number | null;
+  /** The run had a log, which retention has removed. */
+  readonly isExpired?: true;
+};
+
 export type LogReader = {
-  /** Lines in order, oldest first, a chunk's at a time. */
-  readonly forward: (runId: string, filter: LogFilter) => AsyncGenerator<readonly LogLine[]>;
-  /** All that match, oldest first, as text or as JSON lines; a piece is good until the next is asked for. */
+  /** The first `limit` matching lines or, with `tail`, the last `tail`. A few MiB at most, oldest first. */
+  readonly page: (runId: string, query: LogPageQuery) => Promise<LogPage>;
+  /** All matching lines, oldest first, as text or as JSON lines. A piece is valid until the next one is requested. */
   readonly pieces: (runId: string, form: LogForm, filter: LogFilter) => AsyncGenerator<Buffer>;
-  /** The last `count` that match, some MiB at most, oldest first. */
-  readonly last: (runId: string, filter: LogFilter, count: number) => Promise<LogLine[]>;
+  /** The lines stored next after `afterSeq`, a few hundred KiB at most; undefined when there are none yet. */
   readonly next: (runId: string, afterSeq: number) => Promise<LogBatch | undefined>;
-  /** Keeps chunks just written in memory, if anybody follows the run. */
+  /** Keeps newly written chunks in memory, if anybody follows the run. */
   readonly remember: (runId: string, chunks: Buffer) => void;
-  /** No more will be written. */
+  /** Call it when a log's writer has closed. */
   readonly forget: (runId: string) => void;
 };
 
+/** Each page may take about 10 MiB of memory while it is read, and a caller may ask for hundreds at once. */
+const pagesAtATime = 4;
 const batchesBytes = 8 * 2 ** 20;
-/** What a batch takes beside its bytes; of one short line it is most. */
+/** What a batch takes in memory besides its bytes: for one short line, most of it. */
 const batchObjectBytes = 1024;
 const maxBatchBytes = 256 * 2 ** 10;
 const maxBatchLines = 4096;
 const pieceBytes = 64 * 2 ** 10;
-/** Lines may be 64 KiB long, and 10,000 of those in one answer would end the server. */
-export const mostPageChars = 4 * 2 ** 20;
-/** What is looked at without a pause: some milliseconds. */
+/** Lines may be 64 KiB long, and 10,000 of those in one response would exhaust the server's memory. */
+const mostPageChars = 4 * 2 ** 20;
+/** How much is read without a pause: a few milliseconds of work. */
 const yieldAfterBytes = 256 * 2 ** 10;
 
 export function createLogReader(o: {
@@ -49,14 +61,29 @@ export function createLogReader(o: {
   readonly openSegments: OpenSegments;
 }): LogReader {
   const segments = createSegments(o);
+  const withLimit = pLimit(pagesAtATime);
   return {
-    forward: (runId, filter) => forward(segments, runId, filter),
+    page: (runId, query) => withLimit(() => readPage(segments, runId, query)),
     pieces: (runId, form, filter) => pieces(segments, runId, form, filter),
-    last: (runId, filter, count) => last(segments, runId, filter, count),
     ...createFollowing(segments, o.openSegments),
   };
 }
 
+async function readPage(segments: Segments, runId: string, { tail, limit, ...filter }: LogPageQuery): Promise<LogPage> {
+  if (tail !== undefined) return { lines: await last(segments, runId, filter, tail), nextSeq: null };
+  const lines: LogLine[] = [];
+  let chars = 0;
+  for await (const found of forward(segments, runId, filter)) {
+    lines.push(...found);
+    chars += charsOf(found);
+    if (lines.length > limit || chars > mostPageChars) {
+      return { lines: lines.slice(0, limit), nextSeq: lines[Math.min(limit, lines.length) - 1]?.seq ?? null };
+    }
+  }
+  return { lines, nextSeq: null };
+}
+
+/** All matching lines in order, oldest first, chunk by chunk. */
 async function* forward(segments: Segments, runId: string, filter: LogFilter): AsyncGenerator<readonly LogLine[]> {
   const { afterSeq = 0, beforeSeq = Number.POSITIVE_INFINITY, sinceUs = 0 } = filter;
   const select = createSelection(filter);
@@ -130,14 +157,14 @@ async function last(segments: Segments, runId: string, filter: LogFilter, count:
   return found.toReversed().flat();
 }
 
-/** Reads a log as it grows: what one reader has asked for is there for the others. */
+/** Reads a log as it grows. All followers of a run share the batches. */
 function createFollowing(
   segments: Segments,
   openSegments: OpenSegments,
 ): Pick<LogReader, 'next' | 'remember' | 'forget'> {
   const frameEncoder = createFrameEncoder();
   const batches = new LRUCache<string, LogBatch>({ maxSize: batchesBytes });
-  /** Logs that are being written, and read as they grow. */
+  /** Runs whose log is written and followed. */
   const followed = new Set<string>();
 
   async function next(runId: string, afterSeq: number): Promise<LogBatch | undefined> {
@@ -148,9 +175,9 @@ function createFollowing(
     const segment = (await segments.of(runId)).find(({ lastSeq }) => lastSeq > afterSeq);
     if (!segment) return undefined;
     const content = await segments.load(runId, segment, afterSeq + 1);
-    // A reader that catches up does nothing else between two batches.
+    // A reader that catches up would otherwise not pause between two batches.
     await yieldNow();
-    // Another reader may have been here meanwhile. A copy: a few lines must not hold on to a whole segment.
+    // Another reader may have added the batch meanwhile. The copy keeps a few lines from holding a whole segment in memory.
     return batches.get(key) ?? keep(key, Buffer.from(sliceFrom(content, afterSeq + 1)), afterSeq);
   }
 
@@ -178,7 +205,7 @@ function createFollowing(
   };
 }
 
-/** Adds the lines from `seq` on that are wanted, about as many as make a piece, and says with which line the next begins. */
+/** Adds about one piece of matching lines from `seq` on. Returns the number of the line to continue with. */
 function addPiece(content: LoadedSegment, seq: number, select: Selection, encoder: LineEncoder): number {
   const { file, chunkStarts } = content;
   const firstIndex = chunkIndexOf(content, seq);
@@ -193,7 +220,7 @@ function addPiece(content: LoadedSegment, seq: number, select: Selection, encode
   return Number.POSITIVE_INFINITY;
 }
 
-/** The chunk with the line `seq` and those behind it, as many as make one batch. */
+/** The chunk with the line `seq` and the chunks behind it, up to the size of a batch. */
 function sliceFrom(content: LoadedSegment, seq: number): Buffer {
   const { file, chunkStarts } = content;
   const firstIndex = chunkIndexOf(content, seq);
@@ -209,7 +236,7 @@ function sliceFrom(content: LoadedSegment, seq: number): Buffer {
   return file.subarray(start, end);
 }
 
-export function charsOf(lines: readonly LogLine[]): number {
+function charsOf(lines: readonly LogLine[]): number {
   return lines.reduce(
     (chars, { message, fields }) => chars + message.length + (fields ? JSON.stringify(fields).length : 0),
     0,

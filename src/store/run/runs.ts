@@ -202,26 +202,27 @@ export function createRunStore(database: Database): RunStore {
     nextDeadline: (nowMs) => nextDeadline(read, nowMs),
     moveDeadlines,
 
-    async cancelling(status) {
-      const query = read.selectFrom('runs').select('id').where('status', '=', status);
-      const rows = await query.where('cancel_requested_at', 'is not', null).execute();
-      return rows.map((row) => row.id);
-    },
-
-    async running(owner) {
-      const query = read.selectFrom('runs').select('id').where('status', '=', 'running');
-      const rows = await query
-        .where((eb) => isFreeFor(eb, owner))
-        .orderBy('id')
-        .execute();
-      return rows.map((row) => row.id);
-    },
+    cancelling: (status) => idsOf(withStatus(read, status).where('cancel_requested_at', 'is not', null)),
+    running: (owner) =>
+      idsOf(
+        withStatus(read, 'running')
+          .where((eb) => isFreeFor(eb, owner))
+          .orderBy('id'),
+      ),
 
     counts: async (tenant) => ({
       pending: await countRuns(read, 'pending', tenant),
       running: await countRuns(read, 'running', tenant),
     }),
   };
+}
+
+function withStatus(read: Kysely<Schema>, status: RunStatus) {
+  return read.selectFrom('runs').select('id').where('status', '=', status);
+}
+
+async function idsOf(query: ReturnType<typeof withStatus>): Promise<readonly string[]> {
+  return (await query.execute()).map(({ id }) => id);
 }
 
 async function pendingRuns(read: Kysely<Schema>, limit: number, afterId?: string): Promise<readonly PendingRun[]> {

@@ -1,0 +1,84 @@
+// Stores encoded chunks at the end of a log's file and keeps the state of the log: its last line, its size, and how far each
+// spool is stored.
+
+import { type SpoolPosition, spoolKey } from './log-chunk.ts';
+import type { EncodedChunk } from './log-encode.ts';
+import type { LogFile } from './log-file.ts';
+import type { HeldLines } from './log-overflow.ts';
+import { encodeState, type LogState } from './log-state.ts';
+
+/** Lines that can be read now, without those that are held back until the log closes. */
+export type Appended = { readonly firstSeq: number; readonly count: number };
+
+export type LogAppend = {
+  /** Stores chunks of the spool `key`. */
+  readonly store: (out: Buffer, chunks: readonly EncodedChunk[], key: string) => Appended;
+  /** Counts lines that are left out of the log. */
+  readonly omit: (lines: HeldLines) => void;
+  /** Writes the state if many lines were left out since the last time. */
+  readonly checkpointIfDue: () => void;
+  readonly checkpoint: () => void;
+  /** Where a later process would continue to read the spool `key`. */
+  readonly writtenTo: (key: string) => SpoolPosition;
+};
+
+export const spoolStart: SpoolPosition = { offset: 0, aheadBytes: 0 };
+/** How much may be left out before the state is written: after a crash, the spool is read again from the last state. */
+const checkpointBytes = 4 * 2 ** 20;
+
+export function createLogAppend(o: {
+  readonly file: LogFile;
+  readonly state: LogState;
+  readonly onStored: (chunks: readonly Buffer[]) => void;
+}): LogAppend {
+  const { file, state } = o;
+  /** By `spoolKey`: where a later process would continue to read. */
+  const written = new Map(state.spool);
+  let uncheckedBytes = 0;
+
+  /** The first file needs no head: the state is still empty. */
+  function head(): Buffer {
+    return file.segments.length > 1 ? encodeState(state) : Buffer.alloc(0);
+  }
+
+  function checkpoint(): void {
+    const { lastSeq, lastAtUs } = state;
+    file.write(encodeState(state), { firstSeq: lastSeq + 1, lastSeq, firstAtUs: lastAtUs, lastAtUs }, head);
+    for (const [key, position] of state.spool) written.set(key, position);
+    uncheckedBytes = 0;
+  }
+
+  return {
+    store(out, chunks, key) {
+      const firstSeq = state.lastSeq + 1;
+      const first = chunks[0];
+      const last = chunks.at(-1);
+      if (!first || !last) return { firstSeq, count: 0 };
+      const lines = { firstSeq, lastSeq: last.lastSeq, firstAtUs: first.firstAtUs, lastAtUs: last.lastAtUs };
+      file.write(out.subarray(first.start, last.end), lines, head);
+      state.lastSeq = last.lastSeq;
+      state.lastAtUs = last.lastAtUs;
+      for (const { textBytes } of chunks) state.textBytes += textBytes;
+      state.spool.set(key, last.spool);
+      written.set(key, last.spool);
+      o.onStored(chunks.map(({ start, end }) => out.subarray(start, end)));
+      return { firstSeq, count: last.lastSeq - firstSeq + 1 };
+    },
+    omit({ attempt, stepId, lineCount, textBytes, spool }) {
+      const before = state.omitted ?? { lineCount: 0, textBytes: 0 };
+      state.omitted = {
+        attempt,
+        stepId,
+        lineCount: before.lineCount + lineCount,
+        textBytes: before.textBytes + textBytes,
+      };
+      state.spool.set(spoolKey({ stepId, attempt }), spool);
+      uncheckedBytes += textBytes;
+    },
+    checkpointIfDue() {
+      if (uncheckedBytes >= checkpointBytes) checkpoint();
+    },
+    checkpoint,
+    writtenTo: (key) => written.get(key) ?? spoolStart,
+  };
+}
