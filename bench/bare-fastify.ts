@@ -1,4 +1,4 @@
-// The floor of bench/http.ts: a Fastify with one route and nothing else, in a process of its own.
+// The floor of bench/http.ts: a Fastify with a single route, in its own process.
 
 import Fastify from 'fastify';
 

@@ -1,4 +1,4 @@
-// The floor: the same script in the same sandbox, started by a bare loop that keeps nothing.
+// The floor: the same script in the same sandbox, started by a bare loop that stores nothing.
 
 import { spawn } from 'node:child_process';
 import {
@@ -20,7 +20,7 @@ import { seccompFilter } from '../src/exec/sandbox/seccomp-filter.ts';
 import { median, nowMs } from './measure.ts';
 
 export type BareSandbox = {
-  /** Starts the script and resolves when it has ended. Output goes to `stdoutPath`, else to /dev/null. */
+  /** Starts the script and resolves when it has ended. Its output goes to `stdoutPath`, or to /dev/null. */
   readonly run: (stdoutPath?: string) => Promise<void>;
   readonly workspaceDir: string;
   readonly remove: () => void;
@@ -76,7 +76,7 @@ export function bareSandbox(profile: SecurityProfile, script: string): BareSandb
   };
 }
 
-/** What every answer to a change waits for at the least: 8 KiB on the disk that holds the database. */
+/** The least that every answer to a change must wait for: 8 KiB synced to the disk of the database. */
 export function medianSyncMs(): number {
   const dir = mkdtempSync(join(tmpdir(), 'flwd-floor-'));
   const fd = openSync(join(dir, 'file'), 'w');

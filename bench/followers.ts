@@ -1,4 +1,4 @@
-// Followers of one run, one and many: each gets every line; the time from the script's print to the follower's socket.
+// One and many followers of a run: each must get every line. Measures the time from the print to the follower's socket.
 
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
@@ -52,7 +52,7 @@ function jobOf(followers: number): string {
   return `tick-${followers}`;
 }
 
-/** Each line is the time at which it was printed; they start once the file is there. */
+/** Each line is the time at which it was printed. The script starts printing once the file exists. */
 function scriptOf(goPath: string): string {
   return `until [[ -e ${goPath} ]]; do sleep 0.05; done
 for ((i = 0; i < ${lines}; i++)); do printf 'at %s\\n' "\${EPOCHREALTIME/./}"; sleep 0.02; done
@@ -68,7 +68,7 @@ async function crowd(
   const delaysMs: number[] = [];
   const all = Array.from({ length: followers }, () => follow(url, runId, (delayMs) => delaysMs.push(delayMs)));
   await Promise.all(all.map(({ opened }) => opened));
-  // What opening them left to do is not what is measured.
+  // Waits until the work of opening them is done, which is not measured.
   await delay(1_000);
   writeFileSync(goPath, '');
   const counts = await Promise.all(all.map(({ ended }) => ended));
@@ -78,7 +78,7 @@ async function crowd(
   return { counts, delaysMs };
 }
 
-/** `ended` is the number of lines that came. */
+/** `ended` resolves with the number of received lines. */
 function follow(
   url: string,
   runId: string,
@@ -116,7 +116,7 @@ function follow(
   return { opened: opened.promise, ended: ended.promise };
 }
 
-/** Node raises its own to what is allowed. */
+/** Node raises its own limit to the hard limit. */
 function descriptorLimit(): number {
   const [, hard] = /^Max open files\s+\d+\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8')) ?? [];
   return Number(hard ?? Number.POSITIVE_INFINITY);

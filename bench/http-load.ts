@@ -1,4 +1,4 @@
-// Asks one URL as often as it can over 8 kept connections for some seconds, and sends its rate to the parent.
+// Requests one URL as often as it can over 8 kept-alive connections for some seconds, and sends the rate to the parent.
 
 import { connect } from 'node:net';
 

@@ -1,4 +1,4 @@
-// Requests a second of the hot reads, beside a bare Fastify that answers the same bytes.
+// Requests a second of the most frequent reads, compared with a bare Fastify that answers the same bytes.
 
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
@@ -58,7 +58,7 @@ async function against(name: string, url: string, path: string, target: Target):
   return atLeast(name, 'requests/s', ours, { ...target, floor: median(floor) });
 }
 
-/** Measured from a process of its own, over 8 kept connections. */
+/** Measured from another process, over 8 kept-alive connections. */
 async function requestsPerSecond(url: string): Promise<number> {
   const load = fork(new URL('./http-load.ts', import.meta.url), [url, String(secondsEach)]);
   const [{ rate }] = (await once(load, 'message')) as [{ rate: number }];

@@ -1,4 +1,4 @@
-// A flwd of its own for a benchmark: real process, real jobs, rate limits raised so that they are not what is measured.
+// A flwd for one benchmark: a real process and real jobs, with rate limits raised out of the way.
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -20,9 +20,9 @@ export type BenchJob = { readonly script: string; readonly config?: string };
 const checkoutBin = new URL('../bin/flwd.js', import.meta.url).pathname;
 
 /**
- * Starts `flwd serve` on a free port with these jobs, from the sources unless there is another executable. The data dir is in
- * memory where the machine offers that and the database on disk: on some file systems creating files slows down with the
- * number lately deleted.
+ * Starts `flwd serve` on a free port with these jobs, from the sources unless another executable is named. The database
+ * is on disk, and the data dir in memory if the machine offers that: some file systems create files more slowly the
+ * more files were deleted recently.
  */
 export async function startInstance(
   jobs: Readonly<Record<string, BenchJob>>,
@@ -66,7 +66,7 @@ logging: { level: warn }
   await fillDatabase?.(join(disk, 'flwd.db'));
   onStart?.();
   const child = spawn(process.execPath, [bin, 'serve', '--config', config], {
-    // As a service has it. What a terminal has besides, `disabled` would hand to each script.
+    // The environment of a service. A terminal has more variables, and `disabled` would pass all of them to each script.
     env: { PATH: systemPath, HOME: disk, ...env },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
@@ -85,7 +85,7 @@ logging: { level: warn }
   };
 }
 
-/** Of a `flwd serve` whose stdout is a pipe: resolves when it is ready. */
+/** Resolves when a `flwd serve` whose stdout is a pipe is ready. */
 export async function listeningUrl(child: ChildProcess): Promise<string> {
   let printed = '';
   for await (const chunk of child.stdout ?? []) {

@@ -1,5 +1,5 @@
-// A page of 50 runs by each filter but free text, the first page and one far down, with 10,000 and with 1,000,000 runs in the
-// store. What each filter took goes to stderr; the figures are the slowest filter's.
+// A page of 50 runs by each filter except free text, the first page and a deep one, with 10,000 and with 1,000,000 runs
+// in the store. Prints each filter's time to stderr; the figures are those of the slowest filter.
 
 import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -10,14 +10,14 @@ import { atMost, type Figure, nowMs, percentile } from './measure.ts';
 const few = 10_000;
 const many = 1_000_000;
 const samples = 60;
-/** A filter that is too slow by far is asked less often. */
+/** A filter that is far too slow is asked less often. */
 const mostMs = 2_000;
 const fewestSamples = 10;
 const pages = ['first page', 'deep page'] as const;
 
 type Filter = Readonly<Record<string, string>>;
 
-/** By name; the nth request of each asks for something else where there is a choice. */
+/** By name. If a filter has several values, each request uses another one. */
 function filtersOf({ oldestAtMs, newestAtMs }: ManyRuns): Readonly<Record<string, (n: number) => Filter>> {
   const spanMs = newestAtMs - oldestAtMs;
   const at = (share: number): string => new Date(oldestAtMs + spanMs * share).toISOString();
@@ -135,7 +135,7 @@ async function measure(count: number, bin: string): Promise<Record<(typeof pages
   }
 }
 
-/** Each request finds the database changed since the one before, as where runs start and end: no answer can be an earlier one. */
+/** Changes the database before each request, as starting and ending runs do, so that no stored answer can be used. */
 function createAsk(url: string, database: DatabaseSync): Ask {
   const change = database.prepare('UPDATE run_counts SET count = count WHERE rowid = 1');
   return async (query) => {
@@ -151,7 +151,7 @@ function createAsk(url: string, database: DatabaseSync): Ask {
   };
 }
 
-/** A server that a query holds up for too long sheds what comes next with 503: the time until it answers counts. */
+/** A server that is blocked too long by a query answers 503 to the next requests: the time until it answers counts. */
 async function untilListed(url: string): Promise<void> {
   for (;;) {
     const answer = await fetch(url);

@@ -1,5 +1,5 @@
-// The floor of bench/reading.ts, in a process of its own: it decompresses a run's segments and sends them in pieces of
-// 64 KiB, or makes JSON of each of their lines. A client asks by a letter, and is answered until the end.
+// The floor of bench/reading.ts, in its own process: it decompresses a run's segments and sends them in pieces of 64 KiB,
+// or turns each of their lines into JSON. A client sends a letter and gets the whole answer.
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
@@ -38,7 +38,7 @@ async function asText(file: Buffer, socket: Socket): Promise<void> {
   }
 }
 
-/** What is made is not sent: only that each line becomes JSON counts. */
+/** Turns each line into JSON and sends nothing. */
 async function asJson(file: Buffer): Promise<void> {
   let length = 0;
   for (let at = 0; at < file.length; ) {

@@ -1,4 +1,4 @@
-// A job that prints 2,000,000 lines: what that costs it, when all of it is stored, what is kept, and how it reads.
+// A job that prints 2,000,000 lines: how much it is slowed down, when all is stored, how much is kept, how fast it reads.
 
 import { existsSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
@@ -8,7 +8,7 @@ import { atMost, type Figure, median, nowMs } from './measure.ts';
 
 const lineCount = 2_000_000;
 const repetitions = 3;
-/** Prints through one buffered writer, as fast as a script can; the time is the script's own. */
+/** Prints through one buffered writer, as fast as a script can. The script measures its own time. */
 const program = (report: string): string => `exec python3 - <<'PY'
 import sys, time
 started = time.monotonic()
@@ -45,7 +45,7 @@ export async function logFigures(bin: string): Promise<Figure[]> {
         gate: 4,
         floor: of('bareWhole'),
       }),
-      atMost('2,000,000 lines: memory gained at the most', 'MB', of('gainedBytes') / 1e6, { goal: 200 }),
+      atMost('2,000,000 lines: largest gain of memory', 'MB', of('gainedBytes') / 1e6, { goal: 200 }),
       atMost('2,000,000 lines: kept on disk', 'MB', of('keptBytes') / 1e6, {
         goal: 0.25,
         gate: 1 / 3,
@@ -98,7 +98,7 @@ async function sample(instance: Instance, bare: BareSandbox) {
   };
 }
 
-/** Every line once, in order: read back as text and counted. */
+/** Reads the log back as text, and checks that it has every line once, in order. */
 async function assertComplete(url: string, runId: string): Promise<void> {
   const answer = await fetch(`${url}/api/v1/runs/${runId}/logs`, { headers: { accept: 'text/plain' } });
   let rest = '';

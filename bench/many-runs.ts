@@ -1,4 +1,4 @@
-// A database with many finished runs, as months of work leave them: written row by row in the store's own tables, beside flwd.
+// Makes a database with many finished runs, as after months of use, by writing rows into the store's tables without flwd.
 // Lists read `runs`, `run_labels` and `run_counts`; the other tables stay empty.
 
 import { DatabaseSync } from 'node:sqlite';
@@ -17,12 +17,12 @@ import { fixPlans } from '../src/store/sqlite/sqlite-plans.ts';
 export type ManyRuns = {
   readonly oldestAtMs: number;
   readonly newestAtMs: number;
-  /** Where a page begins below which that share of all runs lies. */
+  /** The cursor of a page that has that share of all runs before it. */
   readonly cursorAt: (share: number) => string;
 };
 
 export const jobCount = 500;
-/** Retention keeps them all. */
+/** Recent enough for retention to keep all runs. */
 const spanMs = 60 * 24 * 3_600_000;
 const sources = ['local', 'ops', 'data'] as const;
 const tenants = ['default', 'acme', 'globex', 'initech', 'hooli'] as const;
@@ -59,7 +59,7 @@ export async function fillWithRuns(path: string, count: number): Promise<ManyRun
   await (await openSqliteDatabase({ path, clock: systemClock, log, onCommit: () => undefined })).close();
   const db = new DatabaseSync(path);
   db.exec('PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -500000; BEGIN');
-  // Indices built at the end take half the time.
+  // Building the indexes at the end takes half the time.
   const indices = db
     .prepare(
       "SELECT name, sql FROM sqlite_schema WHERE type = 'index' AND tbl_name IN ('runs', 'run_labels') AND sql IS NOT NULL",
@@ -89,7 +89,7 @@ export async function fillWithRuns(path: string, count: number): Promise<ManyRun
   for (const row of counts.values()) addCount(row);
   for (const statement of [...countEnded(kyselyOver(db)), countDays(kyselyOver(db))]) await statement.execute();
   for (const { sql } of indices) db.exec(String(sql));
-  // What the planner is told of an index goes with the index.
+  // Dropping an index also drops the planner's statistics about it.
   fixPlans(db);
   db.exec('COMMIT');
   db.close();
@@ -152,7 +152,7 @@ function runAt(createdAtMs: number, draw: () => number): RunRow {
   };
 }
 
-/** The first row tells the columns. */
+/** The first row determines the columns. */
 function inserter<Table extends 'runs' | 'run_labels' | 'run_counts'>(
   db: DatabaseSync,
   table: Table,
@@ -167,7 +167,7 @@ function inserter<Table extends 'runs' | 'run_labels' | 'run_counts'>(
   };
 }
 
-/** The same numbers from 0 to 1 each time: xorshift32. */
+/** The same sequence of numbers between 0 and 1 each time: xorshift32. */
 function createDraw(): () => number {
   let state = 0x2545_f491;
   return () => {

@@ -1,25 +1,25 @@
-// Figures from samples, and how they are judged.
+// Turns samples into figures and judges them.
 
 export type Figure = {
-  /** What was measured, as docs/benchmarks.md names it. */
+  /** The name in docs/benchmarks.md. */
   readonly name: string;
   readonly value: number;
   readonly unit: string;
-  /** The same work by the least that could do it, in the same run. */
+  /** The time of a minimal program that does the same work, measured in the same run. */
   readonly floor?: number;
   /** value ÷ floor. */
   readonly ratio?: number;
-  /** The least and the most of the samples whose median `value` is. */
+  /** Minimum and maximum of the samples; `value` is their median. */
   readonly spread?: readonly [number, number];
   readonly goal: string;
-  /** What must hold at the least where the goal is not met. */
+  /** The limit that must hold even if the goal is not met. */
   readonly gate?: string;
   readonly verdict: Verdict;
 };
 
 export type Verdict = 'met' | 'within the gate' | 'missed';
 
-/** Of the value; with a floor, of what is above `plus`, as a multiple of the floor. */
+/** A limit for the value. With a floor, a multiple of the floor, for the part of the value above `plus`. */
 export type Target = {
   readonly goal: number;
   readonly gate?: number;
@@ -27,14 +27,14 @@ export type Target = {
   readonly plus?: number;
 };
 
-/** Many samples stand for their median. */
+/** Several samples are replaced by their median. */
 type Value = number | readonly number[];
 
 export function median(samples: readonly number[]): number {
   return percentile(samples, 50);
 }
 
-/** Nearest rank. */
+/** By the nearest-rank method. */
 export function percentile(samples: readonly number[], p: number): number {
   const sorted = [...samples].toSorted((a, b) => a - b);
   return sorted[Math.min(sorted.length - 1, Math.max(0, Math.ceil((p / 100) * sorted.length) - 1))] ?? Number.NaN;
@@ -50,7 +50,7 @@ export async function timeOf(work: () => Promise<unknown>): Promise<number> {
   return nowMs() - startedAt;
 }
 
-/** Works through `count` tasks, at most `width` at a time. */
+/** Runs `count` tasks, at most `width` at a time. */
 export async function pool(count: number, width: number, task: (index: number) => Promise<void>): Promise<void> {
   let next = 0;
   const worker = async (): Promise<void> => {

@@ -1,4 +1,4 @@
-// Resident memory of the server: idle, and after many runs. What it has taken under load it may give back only after a while.
+// Resident memory of the server, idle and after many runs. The server may return memory only some time after the load.
 
 import { setTimeout as delay } from 'node:timers/promises';
 import { createRun, type Instance, residentBytes, startInstance, waitForJobs } from './instance.ts';
@@ -12,7 +12,7 @@ const jobs = {
 const clients = 8;
 const settleMs = 10_000;
 
-/** `bin` is the package's. */
+/** `bin` is the executable of the package. */
 export async function memoryFigures(bin: string): Promise<Figure[]> {
   const [fromSources = Number.NaN] = await measure([], undefined);
   const [idle = Number.NaN, after = Number.NaN] = await measure([1_000], bin);
@@ -31,7 +31,7 @@ export async function soakFigures(bin: string): Promise<Figure[]> {
   ];
 }
 
-/** Of a server that has settled: before any run, and after so many of them. */
+/** Memory of a server that has settled, before any run and after each of these numbers of runs. */
 async function measure(counts: readonly number[], bin: string | undefined): Promise<number[]> {
   const instance = await startInstance(jobs, bin === undefined ? {} : { bin });
   try {

@@ -1,4 +1,4 @@
-// flwd as it is installed: what `npm pack` makes, unpacked. It needs nothing else (ADR 0026).
+// flwd as users install it: the unpacked result of `npm pack`, which needs no other package (ADR 0026).
 
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 export type Package = {
-  /** The executable. Packs when first asked, which takes some seconds. */
+  /** The executable. The first call packs it, which takes some seconds. */
   readonly bin: () => string;
   readonly remove: () => void;
 };

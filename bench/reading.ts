@@ -1,4 +1,4 @@
-// A whole log over HTTP, as text and as JSON lines, beside the least that could read it.
+// Reads a whole log over HTTP, as text and as JSON lines, compared with a minimal program that reads the same segments.
 
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
@@ -78,7 +78,7 @@ function request(runId: string, accept: string): string {
   return `GET /api/v1/runs/${runId}/logs HTTP/1.1\r\nHost: 127.0.0.1\r\nAccept: ${accept}\r\nConnection: close\r\n\r\n`;
 }
 
-/** Up to the end, by a plain socket: the same reader for both. */
+/** Reads to the end through a plain socket, so that both are read in the same way. */
 async function read(port: number, asked: string): Promise<{ ms: number; bytes: number; newlines: number }> {
   const pieces: Buffer[] = [];
   const startedAt = nowMs();

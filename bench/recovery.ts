@@ -1,4 +1,4 @@
-// What a restart and a mass cancel cost: 100 running jobs are resumed again, 30 are cancelled at once.
+// The cost of a restart and of a mass cancel: 100 running jobs are resumed, 30 are cancelled at once.
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -13,7 +13,7 @@ const mark = `3600.${process.pid}`;
 
 /** Prints a line every quarter of a second without starting a process for it. */
 const ticking = 'exec {never}<> <(:)\nwhile :; do echo tick; read -t 0.25 -u "$never" || true; done\n';
-/** Half of the processes ignore TERM, and all leave their process group. */
+/** Half of the processes ignore TERM, and all of them leave their process group. */
 const stubborn = `trap '' TERM
 setsid sleep ${mark} &
 setsid bash -c 'trap "" TERM HUP; sleep ${mark}' &
@@ -34,12 +34,12 @@ export async function recoveryFigures(bin: string): Promise<Figure[]> {
   }
 }
 
-/** From the start of the process to the first line of the last run that arrives. */
+/** The time from the start of the process until every run's first line has arrived. */
 async function resumes(fleet: Fleet): Promise<Figure[]> {
   const runIds = await startAll(fleet, 'ticking', running);
   const lastId = await untilHeard(fleet.url, runIds, 0);
   await fleet.kill();
-  // Every script has printed something in the meantime, which waits for the next server.
+  // Meanwhile every script prints something that waits for the next server.
   await delay(500);
   const startedAt = nowMs();
   await fleet.startAgain();
@@ -49,7 +49,7 @@ async function resumes(fleet: Fleet): Promise<Figure[]> {
   await cancelAll(fleet, runIds);
   return [
     atMost(`restart with ${running} running jobs → health answers`, 'ms', listeningAt - startedAt, { goal: 2_000 }),
-    atMost(`restart with ${running} running jobs → the last is taken up`, 'ms', tookMs, { goal: 2_000 }),
+    atMost(`restart with ${running} running jobs → the last is resumed`, 'ms', tookMs, { goal: 2_000 }),
   ];
 }
 
@@ -75,7 +75,7 @@ async function cancelAll(fleet: Fleet, runIds: readonly string[]): Promise<void>
     runIds.map(async (runId) => {
       const answer = await fetch(`${fleet.url}/api/v1/runs/${runId}/cancel`, { method: 'POST' });
       let { status } = (await answer.json()) as { status: string };
-      // Where the end takes longer, the answer comes before it.
+      // The answer may come before the end, if the end takes longer.
       while (status === 'running') {
         await delay(20);
         ({ status } = await getRun(fleet.url, runId));

@@ -1,4 +1,4 @@
-// How much output of a job passes the search for its secrets in a second of one core's time, by how many there are.
+// How much output of a job can be searched for its secrets in one second of CPU time, by the number of secrets.
 
 import { randomBytes } from 'node:crypto';
 import { createRedactor } from '../src/exec/redact/redact.ts';
@@ -20,7 +20,7 @@ export async function redactionFigures(): Promise<Figure[]> {
   });
 }
 
-/** CPU time, user and system: what else the machine does has no part in it. */
+/** User and system CPU time, so that other programs on the machine do not count. */
 function speedOf(secrets: readonly string[], pieces: readonly Buffer[]): number {
   const stream = createRedactor(secrets).stream();
   const before = process.cpuUsage();
@@ -38,7 +38,7 @@ function cut(text: Buffer): Buffer[] {
   );
 }
 
-/** As programs print: times, words, numbers, paths, some hex and base64. */
+/** Typical output: times, words, numbers, paths, some hex and base64. */
 function logLines(size: number): Buffer {
   const lines: string[] = [];
   for (let n = 0, length = 0; length < 1 << 20; n++) {

@@ -1,4 +1,4 @@
-// Figures as a table, and where a page keeps it.
+// Writes figures as a table, and puts the table into a page.
 
 import { readFileSync, writeFileSync } from 'node:fs';
 import { cpus, release, totalmem } from 'node:os';
@@ -15,7 +15,7 @@ export function machine(): string {
   ].join(', ');
 }
 
-/** What stands above the rows: where they were measured, and the columns. `floor` heads the fourth. */
+/** The lines above the rows: the machine and the columns. `floor` is the heading of the fourth column. */
 export function toHead(floor: string): string {
   return [
     `Measured on ${machine()}.`,

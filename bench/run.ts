@@ -1,4 +1,4 @@
-// `npm run bench`: every figure beside its floor, printed and with --write kept in docs/benchmarks.md.
+// `npm run bench`: prints every figure with its floor; --write also puts them into docs/benchmarks.md.
 // `npm run bench -- runs logs` measures only those parts.
 
 import { parseArgs } from 'node:util';
@@ -19,7 +19,7 @@ import { startUpFigures } from './start-up.ts';
 import { stepFigures } from './steps.ts';
 
 const packed = createPackage();
-/** Of flwd as it is installed: a checkout has its types stripped at each start, and more in memory for its garbage collector to look through. */
+/** Measured on an installed flwd: a checkout strips types at each start, and has more in memory to collect. */
 const parts: Record<string, (bin: string) => Promise<Figure[]>> = {
   runs: runFigures,
   logs: logFigures,

@@ -1,4 +1,4 @@
-// Starting runs: accept → first instruction, and no-op runs a second, beside a bare loop that starts the same sandbox.
+// Starting runs: request → first instruction, and no-op runs a second, compared with a bare loop that starts the same sandbox.
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -40,7 +40,7 @@ export async function runFigures(bin: string): Promise<Figure[]> {
   return figures;
 }
 
-/** One run and one bare start in turn, so both see the same machine. */
+/** Alternates between a run and a bare start, so that both have the same conditions. */
 async function latency(url: string, profile: SecurityProfile): Promise<Figure[]> {
   const bare = bareSandbox(profile, stampBare);
   const ours: number[] = [];

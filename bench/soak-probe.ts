@@ -1,4 +1,4 @@
-// Loaded into the server that is soaked (node --import): each second a line with what only the process itself can see.
+// Loaded into the server under test (node --import): writes one line a second with figures that only the process can see.
 
 import { appendFileSync } from 'node:fs';
 import { monitorEventLoopDelay } from 'node:perf_hooks';

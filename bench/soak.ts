@@ -1,5 +1,6 @@
-// `npm run soak`: 20,000 runs, one after the other by 8 clients. Memory, descriptors and processes must be flat: the median
-// over the last quarter of the runs against that over the second (the first warms up). `--write` keeps the table.
+// `npm run soak`: 20,000 runs from 8 clients, each client one run after the other. Memory, descriptors and processes must
+// stay flat: compares the median over the last quarter of the runs with that over the second quarter (the first one warms
+// up). `--write` puts the table into docs/reliability.md.
 
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -102,7 +103,7 @@ function figuresOf(
   ];
 }
 
-/** undefined before the probe has written its first line. */
+/** Undefined until the probe has written its first line. */
 function look({ pid, jobsDir }: Instance, done: number): Sample | undefined {
   const said = readFileSync(probePath, { encoding: 'utf8', flag: 'a+' }).trimEnd().split('\n').at(-1) ?? '';
   if (said === '') return undefined;
@@ -117,7 +118,7 @@ function look({ pid, jobsDir }: Instance, done: number): Sample | undefined {
   };
 }
 
-/** Of the server itself, and of its fork server, which starts the shims. */
+/** Children of the server and of its fork server, which starts the shims. */
 function childrenOf(pid: number): number {
   const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim();
   const pids = children === '' ? [] : children.split(' ').map(Number);

@@ -1,4 +1,5 @@
-// How long a command of the package takes, beside `node -e 0`; and a server until it is ready, beside loading Fastify alone.
+// How long commands of the package take, compared with `node -e 0`, and how long a server takes until it is ready, compared
+// with loading only Fastify.
 
 import { spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -17,7 +18,7 @@ const calls: readonly { readonly words: readonly string[]; readonly goal: number
   { words: ['__complete', '1', 'run', 'team-1/'], goal: 3.5 },
 ];
 
-/** `bin` is the package's. */
+/** `bin` is the executable of the package. */
 export async function startUpFigures(bin: string): Promise<Figure[]> {
   const dir = mkdtempSync(join(tmpdir(), 'flwd-commands-'));
   try {
@@ -35,7 +36,7 @@ export async function startUpFigures(bin: string): Promise<Figure[]> {
     for (const call of calls) figures.push(await command(bin, dir, call));
     return [...figures, await startToReady(bin)];
   } finally {
-    // The last completion may still be renewing its index there.
+    // The last completion may still be refreshing its index there.
     rmSync(dir, { recursive: true, maxRetries: 10, retryDelay: 100 });
   }
 }
@@ -88,7 +89,7 @@ async function startToReady(bin: string): Promise<Figure> {
   });
 }
 
-/** So both see the same machine; the first of each warms up. */
+/** In turn, so that both have the same conditions; the first of each warms up. */
 async function alternately(
   one: () => Promise<number>,
   other: () => Promise<number>,
@@ -104,7 +105,7 @@ async function alternately(
   return { ours, floor };
 }
 
-/** Runs it to its end in that folder, which is also its home. */
+/** Runs the command to its end in that folder, which is also its HOME. */
 function node(dir: string, words: readonly string[]): Promise<void> {
   const child = spawn(process.execPath, words, {
     cwd: dir,

@@ -1,4 +1,4 @@
-// 40 steps in a row, each of 10 ms, beside the same script started bare in the same sandbox as often.
+// 40 steps of 10 ms in a row, compared with 40 bare starts of the same script in the same sandbox.
 
 import { setTimeout as delay } from 'node:timers/promises';
 import { bareSandbox } from './floor.ts';
@@ -26,7 +26,7 @@ export async function stepFigures(bin: string): Promise<Figure[]> {
     await waitForJobs(instance.url, 1);
     const ours: number[] = [];
     const floor: number[] = [];
-    // In turn, so both see the same machine; the first of each warms up.
+    // In turn, so that both have the same conditions; the first of each warms up.
     for (let i = 0; i <= repetitions; i++) {
       const oursMs = await timeOf(() => runToItsEnd(instance.url));
       const floorMs = await timeOf(async () => {

@@ -1,5 +1,4 @@
-// Writes the pages that are made from tables in the code: docs/cli.md, docs/configuration.md
-// and docs/problems.md.
+// Writes the pages that are generated from tables in the code: docs/cli.md, docs/configuration.md and docs/problems.md.
 
 import { writeFileSync } from 'node:fs';
 import { type Key, keys } from '../src/config/keys.ts';
@@ -24,24 +23,32 @@ const configurationIntroduction = `# Configuration
 
 <!-- Made by \`npm run docs\` from src/config/keys.ts. -->
 
-flwd reads the first of \`--config FILE\`, \`./flwd.yaml\`, \`~/.config/flwd/flwd.yaml\` and \`/etc/flwd/flwd.yaml\`. Without any, the
-defaults hold. Without \`sources\` the one source, \`local-fs\`, is the folder \`jobs\` beside the file (or in the current folder), or
-that folder itself where it has no \`jobs\`.
+\`\`\`sh
+flwd config validate --config FILE   # every error, with file, line and column
+flwd config show                     # every setting in force, and where it comes from
+\`\`\`
 
-- One that was found, not named by \`--config\`, must be this user's or root's, and writable by nobody else (a group with the number of its owner is
-  the owner's own); a link to it must be, too. Else flwd ends and says so: mend it with \`chown\` or \`chmod go-w\`, or name it. One that was named is taken,
-  with a warning where others can write it.
-- \`flwd config validate\` says everything that is wrong with it, with file, line and column, and with the keys and certificates that it names; run it as
-  the server's user. \`flwd config show\` prints every setting in force and where it comes from.
-- \`FLWD_<SECTION>_<KEY>\` overrides a key, with \`_\` for every dot: \`FLWD_SERVER_BIND\`,
-  \`FLWD_SECURITY_PROFILES_SECURE_RATE_LIMIT_LIMIT\`. The older \`FLOWD_\` works too. Lists are written with commas, maps as
-  \`name=value,name=value\`. An empty variable counts as none. Items of \`sources\` and \`aliases\`, and \`remotes\`, have no variables.
-- \`--bind\`, \`--data-dir\`, \`--jobs\` (in place of all sources), \`--profile\` and \`--log\` override both.
-- A relative path starts at the folder of the file it stands in, in a variable or an option at the current folder; \`~/\` is the home of the
-  user that flwd runs as. \`~name/\` is refused.
-- A duration is \`250ms\`, \`30s\`, \`1h30m\`, \`7d\`; a size \`512\` (bytes), \`64KiB\`, \`10MB\`, \`1GiB\`.
-- \`never\`, where it may stand for a duration, keeps for ever.
-- Keys marked *not yet* are read and checked; another value than the default is refused until the version that acts on it.
+flwd reads the first of these files that exists: \`--config FILE\`, \`./flwd.yaml\`, \`~/.config/flwd/flwd.yaml\`,
+\`/etc/flwd/flwd.yaml\`. Without a file, the defaults apply. Without \`sources\` there is one source, \`local-fs\`: the folder
+\`jobs\` next to the file (or in the current folder), or that folder itself if it has no \`jobs\`.
+
+\`flwd config validate\` also checks the keys and certificates that the file names, so run it as the server's user.
+
+- **Who may write the file.** A file that flwd finds by itself, and a link to it, must belong to the current user or
+  root, and nobody else may write it. (A group with the same number as the owner counts as the owner's own.) Otherwise
+  flwd exits and says so: fix it with \`chown\` or \`chmod go-w\`, or name the file with \`--config\`. A named file is always
+  accepted, with a warning if others can write it.
+- **Variables.** \`FLWD_<SECTION>_<KEY>\` overrides a key, with \`_\` for every dot: \`FLWD_SERVER_BIND\`,
+  \`FLWD_SECURITY_PROFILES_SECURE_RATE_LIMIT_LIMIT\`. The older prefix \`FLOWD_\` works as well. Separate the items of a
+  list with commas, and write a map as \`name=value,name=value\`. An empty variable counts as not set. \`remotes\` and the
+  items of \`sources\` and \`aliases\` cannot be set by variables.
+- **Options.** \`--bind\`, \`--data-dir\`, \`--jobs\` (replaces all sources), \`--profile\` and \`--log\` override both.
+- **Paths.** A relative path in the file starts at the file's folder; in a variable or an option it starts at the
+  current folder. \`~/\` is the home of the user that runs flwd. \`~name/\` is refused.
+- **Units.** A duration is \`250ms\`, \`30s\`, \`1h30m\` or \`7d\`; \`never\` keeps things for ever, where it is allowed. A size
+  is \`512\` (bytes), \`64KiB\`, \`10MB\` or \`1GiB\`.
+- **Not yet.** Keys marked *not yet* are read and checked. Until a version implements them, only their default is
+  accepted.
 `;
 
 export function problemsPage(): string {
@@ -52,10 +59,11 @@ export function problemsPage(): string {
 
 <!-- Made by \`npm run docs\` from src/domain/problem.ts. -->
 
-Every error is \`application/problem+json\` (RFC 9457): \`type\`, \`title\`, \`status\`, \`detail\`, \`instance\`, and what the problem adds,
-such as \`errors\`. \`type\` is \`${problemType('job-not-found').replace('job-not-found', '<name>')}\`; branch on it, not on the words of \`detail\`.
+Every error of the API is \`application/problem+json\` (RFC 9457): \`type\`, \`title\`, \`status\`, \`detail\`, \`instance\`, and
+further members of some errors, such as \`errors\`. \`type\` is \`${problemType('job-not-found').replace('job-not-found', '<name>')}\`.
+Programs should branch on \`type\`, not on the words of \`detail\`.
 
-${row('name', 'status', 'title', 'cause', 'cure')}${row('---', '---', '---', '---', '---')}${rows.join('')}`;
+${row('name', 'status', 'title', 'cause', 'fix')}${row('---', '---', '---', '---', '---')}${rows.join('')}`;
 }
 
 function describe({ about, notYet, isRequired, sourceTypes }: Key): string {

@@ -1,5 +1,5 @@
-// Takes the pictures of the console in docs/images: a server of its own with the example jobs and one with steps, and Chromium
-// in front of it. `npm run screenshots`.
+// Takes the pictures of the console in docs/images: starts a server with the example jobs and a job with steps, and
+// opens it in Chromium. `npm run screenshots`.
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -79,7 +79,7 @@ async function takePictures(): Promise<void> {
     ['run-dark', `/runs/${failed}`, 'cart.test:88', 'dark', 1200],
     ['run-phone', `/runs/${failed}`, 'cart.test:88', 'dark', 360],
     ['runs', '/runs?q=since%3A1d', 'shop/release', 'light', 1200],
-    // Below come folders and the kernel of whoever took it.
+    // Cut here: below are paths and the kernel version of the machine that took the picture.
     ['system', '/system', 'run.create', 'dark', 1200, 490],
   ] as const;
   for (const [name, path, text, colorScheme, width, height = 800] of pictures) {
