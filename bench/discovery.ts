@@ -1,4 +1,5 @@
-// 10,000 jobs: the time from the start of the process to a list with all of them, and from a write to a list that shows it.
+// 10,000 jobs: the time from the start of the process to a list with all of them, and from a write to a list that shows
+// it.
 
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -66,7 +66,8 @@ logging: { level: warn }
   await fillDatabase?.(join(disk, 'flwd.db'));
   onStart?.();
   const child = spawn(process.execPath, [bin, 'serve', '--config', config], {
-    // The environment of a service. A terminal has more variables, and `disabled` would pass all of them to each script.
+    // The environment of a service. A terminal has more variables, and `disabled` would pass all of them to each
+    // script.
     env: { PATH: systemPath, HOME: disk, ...env },
     stdio: ['ignore', 'pipe', 'inherit'],
   });

@@ -1,5 +1,5 @@
-// The floor of bench/reading.ts, in its own process: it decompresses a run's segments and sends them in pieces of 64 KiB,
-// or turns each of their lines into JSON. A client sends a letter and gets the whole answer.
+// The floor of bench/reading.ts, in its own process: it decompresses a run's segments and sends them in pieces of 64
+// KiB, or turns each of their lines into JSON. A client sends a letter and gets the whole answer.
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';

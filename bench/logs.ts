@@ -1,4 +1,5 @@
-// A job that prints 2,000,000 lines: how much it is slowed down, when all is stored, how much is kept, how fast it reads.
+// A job that prints 2,000,000 lines: how much it is slowed down, when all is stored, how much is kept, how fast it
+// reads.
 
 import { existsSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,5 +1,5 @@
-// Makes a database with many finished runs, as after months of use, by writing rows into the store's tables without flwd.
-// Lists read `runs`, `run_labels` and `run_counts`; the other tables stay empty.
+// Makes a database with many finished runs, as after months of use, by writing rows into the store's tables without
+// flwd. Lists read `runs`, `run_labels` and `run_counts`; the other tables stay empty.
 
 import { DatabaseSync } from 'node:sqlite';
 import { systemClock } from '../src/lib/clock.ts';

@@ -1,6 +1,6 @@
 // `node bench/retention.ts [RUNS]`: deletes runs with their events, labels and logs while the server answers requests.
-// Prints the event loop's delay and the rate of answers with and without deletion, the rate of deletion, and the size of
-// the database. The results are in docs/adr/0013-retention-and-backup.md.
+// Prints the event loop's delay and the rate of answers with and without deletion, the rate of deletion, and the size
+// of the database. The results are in docs/adr/0013-retention-and-backup.md.
 
 import { fork, spawnSync } from 'node:child_process';
 import { once } from 'node:events';

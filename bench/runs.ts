@@ -1,4 +1,5 @@
-// Starting runs: request → first instruction, and no-op runs a second, compared with a bare loop that starts the same sandbox.
+// Starting runs: request → first instruction, and no-op runs a second, compared with a bare loop that starts the same
+// sandbox.
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';

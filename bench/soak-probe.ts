@@ -1,4 +1,5 @@
-// Loaded into the server under test (node --import): writes one line a second with figures that only the process can see.
+// Loaded into the server under test (node --import): writes one line a second with figures that only the process can
+// see.
 
 import { appendFileSync } from 'node:fs';
 import { monitorEventLoopDelay } from 'node:perf_hooks';

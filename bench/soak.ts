@@ -1,6 +1,6 @@
-// `npm run soak`: 20,000 runs from 8 clients, each client one run after the other. Memory, descriptors and processes must
-// stay flat: compares the median over the last quarter of the runs with that over the second quarter (the first one warms
-// up). `--write` puts the table into docs/reliability.md.
+// `npm run soak`: 20,000 runs from 8 clients, each client one run after the other. Memory, descriptors and processes
+// must stay flat: compares the median over the last quarter of the runs with that over the second quarter (the first
+// one warms up). `--write` puts the table into docs/reliability.md.
 
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,5 +1,5 @@
-// How long commands of the package take, compared with `node -e 0`, and how long a server takes until it is ready, compared
-// with loading only Fastify.
+// How long commands of the package take, compared with `node -e 0`, and how long a server takes until it is ready,
+// compared with loading only Fastify.
 
 import { spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
