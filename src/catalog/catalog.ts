@@ -10,8 +10,8 @@ import { createDirectoryWatch, type DirectoryWatch } from './source/directory-wa
 import { createIgnoreReader, type Ignore } from './source/ignore.ts';
 import { readJobState, unusable } from './source/job-state.ts';
 import { hashFiles } from './source/revision.ts';
+import type { FoundJob } from './source/source-directories.ts';
 import { childOf } from './source/source-path.ts';
-import type { FoundJob } from './source/source-tree.ts';
 import { watchSource } from './source/source-watch.ts';
 
 export type JobSource = {

@@ -2,6 +2,7 @@
 // source-tree.ts.
 
 import { join } from 'node:path';
+import type { JobDefinition, JobError } from '../../domain/job.ts';
 import { errorCode } from '../../lib/error-code.ts';
 import type { LogLines } from '../../lib/logger.ts';
 import type { Yielder } from '../../lib/yielder.ts';
@@ -11,7 +12,13 @@ import type { OnEntry } from './directory-watch.ts';
 import { type Ignore, nothingIgnored } from './ignore.ts';
 import { lstatOf, statOf } from './source-file.ts';
 import { childOf, nameOf, parentOf } from './source-path.ts';
-import type { FoundJob } from './source-tree.ts';
+
+export type FoundJob = {
+  readonly id: string;
+  /** Relative to the source; `''` for its root. */
+  readonly path: string;
+  readonly read: JobDefinition | readonly JobError[];
+};
 
 /** Directories to read again. Each has the names of entries in it that may have been replaced. */
 export type Marks = Map<string, Set<string>>;

@@ -1,6 +1,5 @@
 // The jobs of one source. Reads again only the directories that it is told have changed; source-watch.ts notices changes.
 
-import type { JobDefinition, JobError } from '../../domain/job.ts';
 import type { LogLines } from '../../lib/logger.ts';
 import { createYielder, type Yielder } from '../../lib/yielder.ts';
 import { readJobFile } from '../job/job-file.ts';
@@ -9,6 +8,7 @@ import {
   configStampOf,
   createSourceDirectories,
   type DirectoryOptions,
+  type FoundJob,
   holdsJobs,
   isJob,
   type Marks,
@@ -16,13 +16,6 @@ import {
   type SourceDirectories,
 } from './source-directories.ts';
 import { childOf, parentOf } from './source-path.ts';
-
-export type FoundJob = {
-  readonly id: string;
-  /** Relative to the source; `''` for its root. */
-  readonly path: string;
-  readonly read: JobDefinition | readonly JobError[];
-};
 
 export type SourceTree = {
   /** As of the last finished rescan or refresh. */

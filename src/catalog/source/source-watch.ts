@@ -4,9 +4,9 @@
 import type { LogLines } from '../../lib/logger.ts';
 import type { DirectoryWatch } from './directory-watch.ts';
 import type { Ignore } from './ignore.ts';
-import type { Marks } from './source-directories.ts';
+import type { FoundJob, Marks } from './source-directories.ts';
 import { statOf } from './source-file.ts';
-import { createSourceTree, type FoundJob } from './source-tree.ts';
+import { createSourceTree } from './source-tree.ts';
 
 /** An editor that saves a file causes several events. */
 const gatherMs = 30;
