@@ -106,12 +106,6 @@ export const longFunctions: readonly LongFunction[] = [
     reason: 'a table of handlers, each a few lines, that share what the server was given',
   },
   {
-    file: 'src/server/streams/streams.ts',
-    name: 'createStreams',
-    lines: 134,
-    reason: 'the kinds of stream: short functions that share a count and the stop of the server',
-  },
-  {
     file: 'src/store/log/log-encode.ts',
     name: 'anonymous',
     lines: 97,

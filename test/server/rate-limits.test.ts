@@ -93,7 +93,7 @@ test('a caller has so many streams open and no more, and gets room again by endi
   const refused = await follow();
   expect(refused.status).toBe(429);
   expect(refused.headers.get('retry-after')).toBe('5');
-  expect(await refused.json()).toMatchObject({ detail: expect.stringContaining('100 streams of this caller') });
+  expect(await refused.json()).toMatchObject({ detail: expect.stringContaining('This caller has 100 streams open') });
   expect((await server.fetch('/events/runs', { signal: AbortSignal.timeout(5_000) })).status).toBe(200);
 
   open[0]?.abort();

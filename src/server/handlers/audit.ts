@@ -8,7 +8,8 @@ import type { AuditEntries, AuditFilter, AuditListQuery } from '../../store/audi
 import { defined } from '../answers/defined.ts';
 import { preferredType } from '../answers/preferred-type.ts';
 import type { Handlers } from '../exchange.ts';
-import type { Outlet, Streams } from '../streams/streams.ts';
+import type { Outlet } from '../streams/open-stream.ts';
+import type { Streams } from '../streams/streams.ts';
 
 const pageRows = 100;
 const rowsAtOnce = 500;

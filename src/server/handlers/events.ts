@@ -13,7 +13,8 @@ import type { Exchange, Handlers } from '../exchange.ts';
 import { type FeedPart, followJournal } from '../streams/event-feed.ts';
 import { type EventFrames, typesOf } from '../streams/event-frames.ts';
 import { lastEventId } from '../streams/event-ids.ts';
-import { eventStream, type Outlet, type Streams } from '../streams/streams.ts';
+import type { Outlet } from '../streams/open-stream.ts';
+import { eventStream, type Streams } from '../streams/streams.ts';
 
 type Names = 'streamRunEvents' | 'getRunEvents';
 

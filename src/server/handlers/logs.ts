@@ -13,7 +13,8 @@ import { preferredType } from '../answers/preferred-type.ts';
 import type { Exchange, Handlers } from '../exchange.ts';
 import { lastEventId } from '../streams/event-ids.ts';
 import { followLog, type LogFilter } from '../streams/log-follow.ts';
-import { eventStream, type Outlet, type Streams } from '../streams/streams.ts';
+import type { Outlet } from '../streams/open-stream.ts';
+import { eventStream, type Streams } from '../streams/streams.ts';
 
 type Query = QueryOf<'getRunLogs'>;
 

@@ -7,7 +7,7 @@ import type { Hub } from '../../engine/hub.ts';
 import { createWakeSignal } from '../../lib/wake-signal.ts';
 import type { LogBatch } from '../../store/log/logs.ts';
 import type { ReadableLog } from '../../store/reading.ts';
-import type { Outlet } from './streams.ts';
+import type { Outlet } from './open-stream.ts';
 
 export type LogFilter = {
   readonly level?: LogLevel | undefined;

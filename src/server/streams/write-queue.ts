@@ -1,9 +1,9 @@
-// Large writes of all streams, one behind the other: a socket takes some MB at once for a reader that stands still (2 ms each),
-// and fifty such readers would hold up everybody else for half a second.
+// Lets large writes of all streams run one after the other. A socket takes some MB at once, which costs 2 ms each: fifty
+// readers that do not read would hold up everybody else for half a second.
 
 const sliceMs = 8;
 
-/** To be asked right before a large write: nothing to wait for until the turn of the event loop is used up, then one by one. */
+/** @returns a function to call right before a large write: a promise to wait for, or undefined to write at once */
 export function createWriteQueue(): () => Promise<void> | undefined {
   const waiting: (() => void)[] = [];
   let startedAt: number | undefined;
@@ -13,7 +13,7 @@ export function createWriteQueue(): () => Promise<void> | undefined {
     setImmediate(next);
   }
 
-  /** In the next turn: whoever waits longest, and all others once nobody waits. */
+  /** Each turn of the event loop lets one waiting write go first; others may follow once the queue is empty. */
   function next(): void {
     startedAt = undefined;
     const first = waiting.shift();

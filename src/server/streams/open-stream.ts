@@ -1,0 +1,105 @@
+// One open stream: writes to its reader's socket, and notices when the reader has gone or has stopped reading.
+
+import type { ServerResponse } from 'node:http';
+
+/** Since the start of the server. All but `stalled` count server-sent events only. */
+export type StreamCounts = {
+  open: number;
+  opened: number;
+  events: number;
+  /** Streams of any kind whose reader stopped reading and was disconnected. */
+  stalled: number;
+};
+
+export type Outlet = {
+  /** Aborted when the reader is gone or the server stops. */
+  readonly signal: AbortSignal;
+  /**
+   * Resolves when the socket has taken the whole chunk, so that its buffer can be used again, or when the reader is gone.
+   * `events` is the number of events in the chunk, 1 by default.
+   */
+  readonly write: (chunk: string | Buffer, events?: number) => Promise<void>;
+};
+
+export type OpenStream = Outlet & {
+  /** Sends the head of the answer. */
+  readonly begin: (mediaType: string) => void;
+  /** Sends a comment on a quiet stream of events, so that nobody takes the connection for dead. */
+  readonly beat: () => void;
+  /** Aborts the signal, and lets a waiting write return. */
+  readonly stop: () => void;
+  /** Ends the stream although there is more to send. */
+  readonly endEarly: () => void;
+};
+
+/** How long a browser waits before it reconnects. */
+const retryMs = 3_000;
+/** Chunks below this, such as single lines, do not wait for other streams. */
+const largeChunkBytes = 32 * 1024;
+
+export function openStream(
+  raw: ServerResponse,
+  o: {
+    readonly isOfEvents: boolean;
+    readonly stallMs: number;
+    readonly waitToWrite: () => Promise<void> | undefined;
+    readonly counts: StreamCounts;
+  },
+): OpenStream {
+  const gone = new AbortController();
+  let isWriting = false;
+  let endWrite: (() => void) | undefined;
+
+  function stop(): void {
+    gone.abort();
+    endWrite?.();
+  }
+
+  raw.on('close', stop).on('error', stop);
+  // A reader that hung up before this moment causes no event any more.
+  if (raw.destroyed || raw.socket?.destroyed) stop();
+  raw.on('timeout', () => {
+    o.counts.stalled += 1;
+    raw.destroy();
+  });
+
+  return {
+    signal: gone.signal,
+
+    async write(chunk, events = 1) {
+      if (chunk.length === 0 || gone.signal.aborted) return;
+      // Awaited only if there is something to wait for: an extra tick would hide the time of this write from the next one.
+      const waiting = chunk.length >= largeChunkBytes ? o.waitToWrite() : undefined;
+      if (waiting) await waiting;
+      if (gone.signal.aborted) return;
+      if (o.isOfEvents) o.counts.events += events;
+      isWriting = true;
+      // Node emits `timeout` when nothing was written for this long, and starts again whenever bytes leave.
+      raw.setTimeout(o.stallMs);
+      await new Promise<void>((resolve) => {
+        endWrite = resolve;
+        raw.write(chunk, () => resolve());
+      });
+      raw.setTimeout(0);
+      isWriting = false;
+    },
+
+    begin(mediaType) {
+      raw.writeHead(200, { 'Content-Type': mediaType, 'X-Accel-Buffering': 'no' });
+      raw.flushHeaders();
+      if (o.isOfEvents) raw.write(`retry: ${retryMs}\n\n`);
+    },
+
+    beat() {
+      if (o.isOfEvents && !isWriting && !gone.signal.aborted) raw.write(':\n\n');
+    },
+
+    stop,
+
+    endEarly() {
+      // A client resumes a stream of events where it ended. Of anything else it must see that this is not everything.
+      if (o.isOfEvents && !isWriting) stop();
+      else if (!raw.writableEnded) raw.destroy();
+    },
+  };
+}
