@@ -64,24 +64,6 @@ export const longFunctions: readonly LongFunction[] = [
     reason: 'puts the parts of a server together, in the order in which they start and stop',
   },
   {
-    file: 'src/server/admission/authentication.ts',
-    name: 'createAuthentication',
-    lines: 93,
-    reason: 'one way in for each kind of credential; they share a cache',
-  },
-  {
-    file: 'src/server/app.ts',
-    name: 'createServer',
-    lines: 95,
-    reason: 'puts the parts of the HTTP server together, in the order in which a request passes them',
-  },
-  {
-    file: 'src/server/audit-trail.ts',
-    name: 'createAuditTrail',
-    lines: 93,
-    reason: 'the ways into the audit log: short functions that share its writer',
-  },
-  {
     file: 'src/server/handlers/artifacts.ts',
     name: 'createArtifactHandlers',
     lines: 110,

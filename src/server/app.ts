@@ -1,4 +1,4 @@
-// Puts the HTTP server together: Fastify, what every request passes, the operations, and its start and stop.
+// Puts the HTTP server together: Fastify, the checks that every request passes, the operations, and start and stop.
 
 import { lookup } from 'node:dns/promises';
 import type { RequestListener } from 'node:http';
@@ -14,14 +14,14 @@ import type { Logger } from '../lib/logger.ts';
 import { isLoopback } from '../lib/loopback.ts';
 import type { Store } from '../store/open.ts';
 import { createReading } from '../store/reading.ts';
-import { createAdmission, type Hook } from './admission/admission.ts';
-import { createAuthentication, type JwtVerifier } from './admission/authentication.ts';
-import { createCors } from './admission/cors.ts';
-import { createLocalCallers, type RunCallers } from './admission/local-callers.ts';
+import { type Admission, createAdmission } from './admission/admission.ts';
+import { type Authentication, createAuthentication, type JwtVerifier } from './admission/authentication.ts';
+import { type Cors, createCors } from './admission/cors.ts';
+import { createLocalCallers, type LocalCallers, type RunCallers } from './admission/local-callers.ts';
 import { createProxies, type Proxies } from './admission/proxies.ts';
 import { createTokens, type Tokens } from './admission/tokens.ts';
 import { answerError, answerUnreadable, answerWhatNodeKeeps, pathOf } from './answers/problem-answers.ts';
-import { createAuditTrail } from './audit-trail.ts';
+import { type AuditTrail, createAuditTrail } from './audit-trail.ts';
 import type { Handlers } from './exchange.ts';
 import { createActivity } from './handlers/activity.ts';
 import { createArtifactHandlers } from './handlers/artifacts.ts';
@@ -61,23 +61,23 @@ export type ServerParts = {
   readonly notificationOutcomes: NotificationOutcomes;
   readonly hostChecks: readonly HostCheck[];
   readonly load: Load;
-  /** null: no issuer of JWTs is configured. */
+  /** null: the configuration names no issuer of JWTs. */
   readonly jwt: JwtVerifier | null;
-  /** Whoever has one of these is the server's own user. */
+  /** A caller with one of these is the server's own user. */
   readonly ownCredentials: readonly string[];
-  /** null: no run's process can be taken for the server's own user, or the operator has it so. */
+  /** null: no process of a run can be mistaken for the server's own user, or the operator accepts that. */
   readonly runCallers: RunCallers | null;
 };
 
 type Listening = {
   readonly url: string;
-  /** SHA-256 of what it shows by now, as `AB:CD:…`; null: plain HTTP. */
+  /** SHA-256 of the certificate that new connections get, as `AB:CD:…`; null: plain HTTP. */
   readonly certificate: () => string | null;
 };
 
 export type Server = {
   readonly listen: () => Promise<Listening>;
-  /** Ends streams at once and short requests within 3 s; takes nothing new. */
+  /** Accepts no new requests, ends streams at once, and gives short requests 3 s to finish. */
   readonly close: () => Promise<void>;
 };
 
@@ -85,60 +85,29 @@ const closeMs = 2_500;
 const sweepMs = 100;
 
 export async function createServer(parts: ServerParts): Promise<Server> {
-  const { config, log, clock } = parts;
+  const { config, log, clock, engine } = parts;
   const certificate = config.server.tls && openTlsCertificate(config.server.tls, { clock, log });
   const authentication = createAuthentication(parts);
-  const { isStillValid } = authentication;
-  const streams = createStreams({ stallMs: config.server.writeTimeoutMs, isStillValid, log });
-  let isStopping = false;
-
-  const { store, engine } = parts;
-  const audit = createAuditTrail({
-    store,
-    refusals: engine.refusals,
+  const streams = createStreams({
+    stallMs: config.server.writeTimeoutMs,
+    isStillValid: authentication.isStillValid,
     log,
-    tenantOf: {
-      run: async (id) => (await store.runs.summary(id))?.tenant,
-      schedule: async (id) => (await store.schedules.find(id))?.tenant,
-      token: async (id) => (await store.tokens.find(id))?.tenant,
-    },
   });
-  const answering = { log, note: audit.note };
-
-  // A path that does not decode never reaches a route; it is admitted all the same.
-  const proxies = createProxies(config.server.trustProxy);
-  const shared = { certificate, answering, proxies };
-  const app = createApp(parts, shared, (request, reply) => admission.admit({ scope: 'public' })(request, reply));
-  app.decorateRequest('principal');
-  app.setErrorHandler((error, request, reply) => answerError(error, request, reply, answering));
-  answerWhatNodeKeeps(app.server);
-  boundConnections(app.server, { limit: connectionLimit(), stallMs: config.server.writeTimeoutMs });
-  acceptJson(app);
   const limiter = createRateLimiter({ security: config.security, clock });
-  const cors = createCors({ origins: config.server.corsOrigins, isDev: config.auth.isDev });
-  const localCallers = createLocalCallers({ mode: config.auth.mode, proxies, runs: parts.runCallers });
-  localCallers.watch(app.server);
-  const admission = createAdmission({
-    authentication,
-    localCallers,
-    asksForLocalName: isLoopback(config.server.bind.host)
-      ? ({ remoteAddress }) => config.auth.mode === 'none' || !proxies.isTrusted(remoteAddress)
-      : () => false,
-    cors,
-    proxies,
-    limit: limiter.countRequest,
-    isStopping: () => isStopping,
-  });
+  const audit = openAuditTrail(parts);
+  let isStopping = false;
+  const entrance = createEntrance(parts, { authentication, limiter, isStopping: () => isStopping });
+  const app = createApp(parts, { certificate, entrance, note: audit.note });
+  app.addHook('onRoute', (route) => logRequests(route, log));
+
   const tokens = createTokens({ ...parts, ...config.instance, onRevoked: authentication.forget });
   const { handlers, system } = createHandlers(parts, streams, { limiter, tokens });
-
-  app.addHook('onRoute', (route) => logRequests(route, log));
-  const { addArgumentErrors, schedules } = parts.engine;
-  const { addErrors: addScheduleErrors } = schedules;
   const metrics = createMetrics({ ...parts, app, streams });
+  const { addArgumentErrors } = engine;
+  const { addErrors: addScheduleErrors } = engine.schedules;
   addOperations(app, {
     handlers,
-    admit: admission.admit,
+    admit: entrance.admission.admit,
     load: parts.load,
     takeBodyRoom: createBodyRoom(config.server.bodyLimitBytes),
     audit,
@@ -150,13 +119,7 @@ export async function createServer(parts: ServerParts): Promise<Server> {
       replaceSchedule: addScheduleErrors,
     },
   });
-  addOtherRoutes(app, {
-    admission,
-    cors,
-    metrics,
-    system,
-    version: parts.version,
-  });
+  addOtherRoutes(app, { ...entrance, metrics, system, version: parts.version });
 
   return {
     async listen() {
@@ -169,7 +132,7 @@ export async function createServer(parts: ServerParts): Promise<Server> {
       isStopping = true;
       streams.close();
       metrics.close();
-      // Node looks for idle connections once, and then waits for those that become idle.
+      // Node closes idle connections only once, and then waits for those that become idle later.
       const sweep = setInterval(() => app.server.closeIdleConnections(), sweepMs);
       const timer = setTimeout(() => app.server.closeAllConnections(), closeMs);
       await app.close();
@@ -180,25 +143,74 @@ export async function createServer(parts: ServerParts): Promise<Server> {
   };
 }
 
-function createApp(
-  { config, clock }: ServerParts,
-  shared: {
-    readonly certificate: TlsCertificate | null;
-    readonly proxies: Proxies;
-    readonly answering: Parameters<typeof answerError>[3];
+function openAuditTrail({ store, engine, log }: ServerParts): AuditTrail {
+  return createAuditTrail({
+    store,
+    refusals: engine.refusals,
+    log,
+    tenantOf: {
+      run: async (id) => (await store.runs.summary(id))?.tenant,
+      schedule: async (id) => (await store.schedules.find(id))?.tenant,
+      token: async (id) => (await store.tokens.find(id))?.tenant,
+    },
+  });
+}
+
+/** Decides who gets in. */
+type Entrance = {
+  readonly admission: Admission;
+  readonly localCallers: LocalCallers;
+  readonly proxies: Proxies;
+  readonly cors: Cors;
+};
+
+function createEntrance(
+  { config, runCallers }: ServerParts,
+  o: {
+    readonly authentication: Authentication;
+    readonly limiter: RateLimiter;
+    readonly isStopping: () => boolean;
   },
-  admitUnrouted: Hook,
+): Entrance {
+  const { auth, server } = config;
+  const proxies = createProxies(server.trustProxy);
+  const cors = createCors({ origins: server.corsOrigins, isDev: auth.isDev });
+  const localCallers = createLocalCallers({ mode: auth.mode, proxies, runs: runCallers });
+  const admission = createAdmission({
+    authentication: o.authentication,
+    localCallers,
+    needsLocalName: isLoopback(server.bind.host)
+      ? ({ remoteAddress }) => auth.mode === 'none' || !proxies.isTrusted(remoteAddress)
+      : () => false,
+    cors,
+    proxies,
+    limit: o.limiter.countRequest,
+    isStopping: o.isStopping,
+  });
+  return { admission, localCallers, proxies, cors };
+}
+
+/** Fastify with everything that does not depend on the route. */
+function createApp(
+  { config, clock, log }: ServerParts,
+  o: {
+    readonly certificate: TlsCertificate | null;
+    readonly entrance: Entrance;
+    readonly note: AuditTrail['note'];
+  },
 ): FastifyInstance {
-  const { readTimeoutMs, idleTimeoutMs, bodyLimitBytes } = config.server;
-  const { certificate, answering, proxies } = shared;
+  const { readTimeoutMs, writeTimeoutMs, idleTimeoutMs, bodyLimitBytes } = config.server;
+  const { certificate, entrance } = o;
+  const answering = { log, note: o.note };
+  const admitUnrouted = entrance.admission.admit({ scope: 'public' });
   const http = {
     headersTimeout: readTimeoutMs,
     connectionsCheckingInterval: Math.min(1_000, readTimeoutMs),
-    // Node's own answer to a request without Host is no problem document.
+    // Node would answer a request without Host itself, and not with a problem document.
     requireHostHeader: false,
   };
   const timeouts = { requestTimeout: readTimeoutMs, keepAliveTimeout: idleTimeoutMs };
-  return fastify({
+  const app = fastify({
     bodyLimit: bodyLimitBytes,
     ...timeouts,
     http,
@@ -206,17 +218,18 @@ function createApp(
       serverFactory: (handler: RequestListener) =>
         certificate.createServer({ ...http, ...timeouts, handshakeTimeout: readTimeoutMs }, handler),
     }),
-    ...(config.server.trustProxy && { trustProxy: proxies.isTrusted }),
+    ...(config.server.trustProxy && { trustProxy: entrance.proxies.isTrusted }),
     return503OnClosing: false,
-    // No route has a schema of Fastify's, and so none of its two compilers is loaded.
+    // No route has a Fastify schema, so Fastify need not load its two compilers.
     schemaController: { compilersFactory: { buildValidator: noCompiler, buildSerializer: noCompiler } },
-    // As long as a request line can be: an id that is too long is unknown, not another kind of error.
+    // As long as a request line can be, so that an overlong id is an unknown id and not another kind of error.
     routerOptions: { maxParamLength: 16_384 },
     genReqId: ({ headers }) => {
       const given = headers['x-request-id'];
       const isValid = typeof given === 'string' && /^[A-Za-z0-9._-]{1,128}$/.test(given);
       return isValid ? given : createId('req', clock.now());
     },
+    // A path that cannot be decoded reaches no route, but is admitted and limited like any other.
     frameworkErrors: (error, request, reply) => {
       admitUnrouted(request, reply).then(
         () => answerError(error, request, reply, answering),
@@ -225,16 +238,23 @@ function createApp(
     },
     clientErrorHandler: answerUnreadable,
   });
+  app.decorateRequest('principal');
+  app.setErrorHandler((error, request, reply) => answerError(error, request, reply, answering));
+  answerWhatNodeKeeps(app.server);
+  boundConnections(app.server, { limit: connectionLimit(), stallMs: writeTimeoutMs });
+  entrance.localCallers.watch(app.server);
+  acceptJson(app);
+  return app;
 }
 
-/** Where `localhost` has two, Fastify would serve the second one by a server of its own, which none of our listeners hears. */
+/** If `localhost` has two addresses, Fastify opens a second server for the other one, which our listeners never see. */
 async function addressOfLocalhost(): Promise<string> {
   const { address } = await lookup('localhost', { order: 'ipv4first' });
   return address;
 }
 
 function noCompiler(): never {
-  throw new Error('routes are checked by the contract (validation.ts), and not by Fastify');
+  throw new Error('validation.ts checks requests against the contract; Fastify must not have schemas');
 }
 
 function createHandlers(
@@ -247,7 +267,7 @@ function createHandlers(
     try {
       return catalog.find(idOrAlias).definition.id;
     } catch (error) {
-      // Runs outlive their job: its id still names them.
+      // Runs outlive their job, so its id may still be asked for.
       if (error instanceof Problem) return idOrAlias;
       throw error;
     }
@@ -289,7 +309,7 @@ function createHandlers(
   return { handlers, system };
 }
 
-/** What changes something is logged; reading only where the operator asks for it, since it costs as much as the answer. */
+/** Logs every change. Reads are logged at `debug` only, because that costs as much as the answer itself. */
 function logRequests(route: RouteOptions, log: Logger): void {
   const level = route.method === 'GET' || route.method === 'HEAD' ? 'debug' : 'info';
   if (!log.isLevelEnabled(level)) return;

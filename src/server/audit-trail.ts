@@ -1,5 +1,5 @@
-// What passes the server into the audit log: an operation that changes something is answered once its row is durable, and
-// what is refused is handed to those that count refusals. Runs are the engine's (ADR 0018).
+// Writes what passes the server to the audit log. An operation that changes something is answered once its entry is durable;
+// refused requests go to the engine's refusals, which limit their number. Runs are recorded by the engine (ADR 0018).
 
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { type Operation, type OperationAudit, operations } from '../contract/operations.ts';
@@ -20,7 +20,7 @@ import type { RecordChange } from '../store/audit/audit.ts';
 import type { Store } from '../store/open.ts';
 import { isStorageError } from '../store/storage-error.ts';
 
-/** Whose the object of this id is; undefined where there is none. */
+/** Finds the tenant of an object by its id; undefined if the object does not exist. */
 export type TenantOf = Readonly<Partial<Record<AuditObjectKind, (id: string) => Promise<string | undefined>>>>;
 
 export type AuditTrail = {
@@ -29,10 +29,11 @@ export type AuditTrail = {
     readonly preHandler?: (request: FastifyRequest) => Promise<void>;
     readonly onSend?: (request: FastifyRequest, reply: FastifyReply, payload: unknown) => Promise<unknown>;
   };
+  /** For a handler that writes the entry in the transaction of its change. */
   readonly recorderOf: (operation: Operation, request: FastifyRequest) => RecordChange;
-  /** What kept a request out, or ended it. */
+  /** Records the problem that refused or ended a request. */
   readonly note: (problem: Problem, request: FastifyRequest) => void;
-  /** Rows that could not be written are given up. */
+  /** Gives up the entries that could not be written so far. */
   readonly close: () => void;
 };
 
@@ -44,50 +45,35 @@ export function createAuditTrail(o: {
   readonly tenantOf: TenantOf;
   readonly log: Logger;
 }): AuditTrail {
-  const { store, refusals, log } = o;
+  const { store, refusals } = o;
+  const writer = createEntryWriter(o);
   const tenants = new WeakMap<FastifyRequest, string>();
-  /** Their handlers see to it themselves. */
+  /** Requests whose entry is already written, by their handler or below. */
   const recorded = new WeakSet<FastifyRequest>();
-  const entered = new WeakSet<FastifyRequest>();
-  const closing = new AbortController();
-
-  async function enter(entry: NewAuditEntry): Promise<void> {
-    try {
-      await store.audit.record(entry);
-    } catch (error) {
-      log.error({ err: error, audit: entry }, 'what was done could not be entered in the audit log; tried again');
-      void retryShortage(() => store.audit.record(entry), { isPassing: isStorageError, signal: closing.signal }).catch(
-        (reason: unknown) => log.error({ err: reason, audit: entry }, 'a row is missing from the audit log'),
-      );
-      throw new Problem(
-        'not-ready',
-        'It was done, but the audit log could not be written; the row is in the server’s log until it can be.',
-      );
-    }
-  }
+  const written = new WeakSet<FastifyRequest>();
 
   return {
     hooksOf({ audit }) {
-      // A run's row is written in the very transaction that adds it.
+      // The engine writes the entry of a run in the transaction that adds the run.
       if (!audit || audit.action === 'run.create') return {};
       return {
         async preHandler(request) {
           const failure = store.db.failure();
-          // Removing what is old is what may help a full disk.
+          // Garbage collection is still allowed: it is what can help a full disk.
           if (failure !== null && audit.action !== 'gc') {
-            throw new Problem('not-ready', `The audit log cannot be written, so nothing is done: ${failure}.`);
+            throw new Problem('not-ready', `The audit log cannot be written, so nothing was done: ${failure}.`);
           }
-          // Asked before: what is deleted is nobody's afterwards.
+          // Looked up now: once the object is deleted, nothing says which tenant it had.
           const id = idInPath(request);
           const tenant = id === null ? undefined : await o.tenantOf[audit.object]?.(id);
           if (tenant !== undefined) tenants.set(request, tenant);
         },
         async onSend(request, reply, payload) {
-          if (reply.statusCode >= 400 || recorded.has(request) || entered.has(request)) return payload;
-          entered.add(request);
+          if (reply.statusCode >= 400 || recorded.has(request) || written.has(request)) return payload;
+          written.add(request);
           const answer = membersOf(payload);
           const tenant = answer.tenant ?? tenants.get(request) ?? (request.principal.tenant || '*');
-          await enter(doneBy(request, audit, { id: idInPath(request) ?? answer.id ?? null, tenant }));
+          await writer.write(doneBy(request, audit, { id: idInPath(request) ?? answer.id ?? null, tenant }));
           return payload;
         },
       };
@@ -102,33 +88,61 @@ export function createAuditTrail(o: {
     },
 
     note(problem, request) {
-      // 503: nothing was looked at, or the log itself is what fails.
-      if (refusals.knows(problem) || entered.has(request) || problem.status === 503) return;
-      const operation = operationOf(request);
-      const action = actionOf(problem, request, operation?.audit);
-      if (!action) return;
-      const credential = request.raw.headers.authorization;
-      const tokenId = credential && parseCredential(credential.replace(/^Bearer +/i, ''))?.id;
-      refusals.add(
-        {
-          ...about(request),
-          tenant: request.principal?.tenant || '*',
-          action,
-          object: operation?.audit ? { kind: operation.audit.object, id: idInPath(request) } : null,
-          result: problem.status >= 500 ? 'failed' : 'refused',
-          reason: problem.slug,
-          detail: {
-            operation: request.routeOptions.config.operation ?? null,
-            message: toAuditText(problem.message),
-            ...jobOf(request, operation?.audit),
-            ...(action === 'auth.fail' && tokenId && { token_id: tokenId }),
-          },
-        },
-        problem,
-      );
+      // 503: the request was not looked at, or it is the audit log itself that fails.
+      if (refusals.knows(problem) || written.has(request) || problem.status === 503) return;
+      const entry = refusalOf(problem, request);
+      if (entry) refusals.add(entry, problem);
     },
 
+    close: writer.close,
+  };
+}
+
+function createEntryWriter({ store, log }: { readonly store: Pick<Store, 'audit'>; readonly log: Logger }) {
+  const closing = new AbortController();
+  return {
+    /** @throws Problem not-ready; then the entry is in the server's log, and is tried again until it is written */
+    async write(entry: NewAuditEntry): Promise<void> {
+      try {
+        await store.audit.record(entry);
+      } catch (error) {
+        log.error({ err: error, audit: entry }, 'an entry could not be written to the audit log; it is tried again');
+        void retryShortage(() => store.audit.record(entry), {
+          isPassing: isStorageError,
+          signal: closing.signal,
+        }).catch((reason: unknown) =>
+          log.error({ err: reason, audit: entry }, 'an entry is missing from the audit log'),
+        );
+        throw new Problem(
+          'not-ready',
+          'It was done, but the audit log could not be written; the server’s log holds the entry until it can be.',
+        );
+      }
+    },
     close: () => closing.abort(),
+  };
+}
+
+/** undefined: the audit log does not record this kind of refusal. */
+function refusalOf(problem: Problem, request: FastifyRequest): NewAuditEntry | undefined {
+  const operation = operationOf(request);
+  const action = actionOf(problem, request, operation?.audit);
+  if (!action) return undefined;
+  const credential = request.raw.headers.authorization;
+  const tokenId = credential && parseCredential(credential.replace(/^Bearer +/i, ''))?.id;
+  return {
+    ...about(request),
+    tenant: request.principal?.tenant || '*',
+    action,
+    object: operation?.audit ? { kind: operation.audit.object, id: idInPath(request) } : null,
+    result: problem.status >= 500 ? 'failed' : 'refused',
+    reason: problem.slug,
+    detail: {
+      operation: request.routeOptions.config.operation ?? null,
+      message: toAuditText(problem.message),
+      ...jobOf(request, operation?.audit),
+      ...(action === 'auth.fail' && tokenId && { token_id: tokenId }),
+    },
   };
 }
 
@@ -148,7 +162,7 @@ function doneBy(
   };
 }
 
-/** undefined: none that an auditor would ask for, or one of those that are known to be too many. */
+/** undefined: an auditor would not ask for it, or there are too many of its kind. */
 function actionOf(
   { slug }: Problem,
   request: FastifyRequest,
@@ -157,7 +171,7 @@ function actionOf(
   const isKnown = request.principal !== undefined && request.principal.kind !== 'anonymous';
   if (slug === 'unauthenticated' || (slug === 'rate-limited' && !isKnown)) return 'auth.fail';
   if (slug === 'rate-limited') return undefined;
-  // Of whoever is nobody, the attempt at what is not even an operation for them.
+  // A known caller's attempt is recorded under the action that it tried, if the request has one.
   if (slug === 'permission-denied' && (!audit || !isKnown)) return 'access.deny';
   return isKnown ? audit?.action : undefined;
 }
@@ -172,13 +186,13 @@ function operationOf(request: FastifyRequest): Operation | undefined {
   return operation !== undefined && Object.hasOwn(all, operation) ? all[operation] : undefined;
 }
 
-/** `/runs/{run_id}/cancel` has one; what follows a job's id is not looked at. */
+/** The first parameter of the path: `/runs/{run_id}/cancel` has one. */
 function idInPath({ params }: FastifyRequest): AuditObject['id'] {
   const [id] = typeof params === 'object' && params !== null ? Object.values(params) : [];
   return typeof id === 'string' ? toAuditText(id) : null;
 }
 
-/** Of the answer no more than this: that of a new token holds the token. */
+/** Reads only these members of the answer, because the answer of `createToken` holds the token itself. */
 function membersOf(payload: unknown): { readonly id?: string; readonly tenant?: string } {
   if (typeof payload !== 'string' || !payload.startsWith('{')) return {};
   const { id, tenant }: Readonly<Record<string, unknown>> = JSON.parse(payload);
@@ -196,7 +210,7 @@ function keptOf({ body, query }: FastifyRequest, { keeps = [] }: OperationAudit)
   return kept.length === 0 ? null : Object.fromEntries(kept);
 }
 
-/** The job that was asked for, of what names one in its body, and was read that far. */
+/** The job that the body names, if the operation takes one and the body could be read. */
 function jobOf({ body }: FastifyRequest, audit: OperationAudit | null | undefined): AuditDetail {
   if (!audit?.keeps?.includes('job_id')) return {};
   const { job_id: jobId }: { readonly job_id?: unknown } = asObject(body);

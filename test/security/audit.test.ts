@@ -287,7 +287,7 @@ describe('while the log cannot be written', () => {
     const answer = await failing.post('/tokens', { name: 'never', scopes: ['admin'] });
     expect([answer.status, await answer.text()]).toEqual([
       503,
-      expect.stringContaining('The audit log cannot be written, so nothing is done: no space left.'),
+      expect.stringContaining('The audit log cannot be written, so nothing was done: no space left.'),
     ]);
     expect(await failing.store.tokens.list('*', { limit: 10 })).toMatchObject({ total: 0 });
   });

@@ -1,5 +1,5 @@
-// Who gets in to what: each request's principal, and whether it holds what the operation asks for (ADR 0015). Also sets
-// what every answer bears.
+// Decides which requests get in: finds each caller, and checks whether it has the scope that the operation needs
+// (ADR 0015). Also sets the headers that every answer has.
 
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
@@ -14,47 +14,43 @@ import { isFromAnotherSite, isLocalHost } from './local-names.ts';
 import type { Proxies } from './proxies.ts';
 import { ambiguity } from './request-line.ts';
 
-export type Hook = (request: FastifyRequest, reply: FastifyReply) => Promise<void>;
+type Hook = (request: FastifyRequest, reply: FastifyReply) => Promise<void>;
 
-/** What an operation asks for. */
+/** What an operation needs of its caller. */
 type Demand = { readonly scope: Scope | 'public'; readonly isInstanceWide?: true };
 
 export type Admission = {
-  /** @returns the hook that admits a request to what asks for so much, or throws the Problem that keeps it out */
+  /** @returns a hook that lets in the callers who meet the demand, and throws a Problem for all others */
   readonly admit: (demand: Demand) => Hook;
-  /** For what anyone who can connect may read, outside the API: no principal, no limit. */
+  /** For pages outside the API that anyone who can connect may read: without a principal and a rate limit. */
   readonly admitAnyone: Hook;
-  /** For what a browser asks before it sends what a listed page wants; without a credential, whatever the name. */
+  /** For a CORS preflight of a listed page, which never carries a credential. */
   readonly admitPreflight: (request: FastifyRequest, reply: FastifyReply) => void;
 };
 
 export function createAdmission(o: {
   readonly authentication: Pick<Authentication, 'authenticate'>;
   readonly localCallers: Pick<LocalCallers, 'identify'>;
-  /** Where a page that has rebound its name could be taken for somebody. */
-  readonly asksForLocalName: (peer: Socket) => boolean;
+  /** Whether a request without a credential must name a local `Host`, against pages that use DNS rebinding. */
+  readonly needsLocalName: (peer: Socket) => boolean;
   readonly cors: Cors;
   readonly proxies: Pick<Proxies, 'tidy'>;
   /** @throws Problem rate-limited */
   readonly limit: (request: FastifyRequest, reply: FastifyReply) => void;
   readonly isStopping: () => boolean;
 }): Admission {
+  /** The problem of a request whose `Host` or `Origin` is not allowed. */
   function foreignName(request: FastifyRequest): Problem | undefined {
     const { headers, socket } = request.raw;
     const { host, origin } = headers;
     if (host === undefined) return new Problem('malformed-request', 'The header `Host` is missing.');
-    if (headers.authorization === undefined && !isLocalHost(host) && o.asksForLocalName(socket)) {
-      return new Problem(
-        'permission-denied',
-        'The header `Host` is no local name: call it by localhost, send a token, or name the proxy in server.trust_proxy.',
-      );
+    if (headers.authorization === undefined && !isLocalHost(host) && o.needsLocalName(socket)) {
+      return new Problem('permission-denied', foreignHost);
     }
     if (origin === undefined)
-      return isPostedAcross(request.raw) ? new Problem('permission-denied', noOrigin) : undefined;
+      return isCrossSiteChange(request.raw) ? new Problem('permission-denied', noOrigin) : undefined;
     if (o.cors.isListed(origin) || origin === `${request.protocol}://${request.host}`) return undefined;
-    const detail =
-      'The header `Origin` names another page than the server’s own: add it to server.cors_origins to let it call with a token.';
-    return new Problem('permission-denied', detail);
+    return new Problem('permission-denied', foreignOrigin);
   }
 
   async function authenticate({ ip, raw }: FastifyRequest): Promise<Principal | Problem> {
@@ -77,15 +73,15 @@ export function createAdmission(o: {
     admit: (demand) => async (request, reply) => {
       const { headers } = request.raw;
       begin(request, reply);
-      // A page that is kept out must not use up the limit of the user whose browser it runs in.
+      // Checked before the caller is known: a foreign page must not use up the limit of the user in whose browser it runs.
       const refusal = ambiguity(request.raw) ?? foreignName(request);
-      const isUnnamed = !refusal && headers.authorization === undefined;
+      const hasNoCredential = !refusal && headers.authorization === undefined;
       let found: Principal | Problem | Promise<Principal | Problem> =
-        refusal ?? (isUnnamed ? o.localCallers.identify(request.raw) : authenticate(request));
+        refusal ?? (hasNoCredential ? o.localCallers.identify(request.raw) : authenticate(request));
       if (found instanceof Promise) found = await found;
       request.principal = found instanceof Problem ? anonymous : found;
       o.limit(request, reply);
-      const isOpen = isUnnamed && demand.scope === 'public';
+      const isOpen = hasNoCredential && demand.scope === 'public';
       if (found instanceof Problem && !isOpen) throw found;
       if (o.isStopping()) throw new Problem('not-ready', 'The server is stopping.');
       if (demand.scope !== 'public') assertHolds(request.principal, demand.scope, demand.isInstanceWide ?? false);
@@ -94,8 +90,8 @@ export function createAdmission(o: {
     admitAnyone: async (request, reply) => {
       request.principal = anonymous;
       begin(request, reply);
-      const foreign = ambiguity(request.raw) ?? foreignName(request);
-      if (foreign) throw foreign;
+      const refusal = ambiguity(request.raw) ?? foreignName(request);
+      if (refusal) throw refusal;
     },
 
     admitPreflight(request, reply) {
@@ -105,10 +101,15 @@ export function createAdmission(o: {
   };
 }
 
-const noOrigin = 'The header `Sec-Fetch-Site` says that another page sends this, and no `Origin` says which.';
+const foreignHost =
+  'The header `Host` is not a name of this machine. Call the server by localhost, send a token, or name the proxy in ' +
+  'server.trust_proxy.';
+const foreignOrigin =
+  'The header `Origin` names a page of another server. Add it to server.cors_origins if it may call with a token.';
+const noOrigin = 'A page of another site sent this request (`Sec-Fetch-Site`), and no `Origin` header says which.';
 
-/** What a foreign page reads without an `Origin` it reads as nobody (local-callers.ts): it may still open the console. */
-function isPostedAcross({ method = '', headers }: IncomingMessage): boolean {
+/** Reading is allowed, as an unknown caller (local-callers.ts): a link on another page may open the console. */
+function isCrossSiteChange({ method = '', headers }: IncomingMessage): boolean {
   return isFromAnotherSite(headers) && !['GET', 'HEAD', 'OPTIONS'].includes(method);
 }
 
@@ -118,7 +119,9 @@ function assertHolds(principal: Principal, scope: Scope, isInstanceWide: boolean
     throw new Problem('permission-denied', `The caller lacks the scope '${scope}'.`);
   }
   if (isInstanceWide && principal.tenant !== '*') {
-    const detail = `This concerns every tenant, and the caller is of '${principal.tenant}' alone.`;
-    throw new Problem('permission-denied', detail);
+    throw new Problem(
+      'permission-denied',
+      `This concerns every tenant, and the caller belongs to the tenant '${principal.tenant}' only.`,
+    );
   }
 }

@@ -1,7 +1,6 @@
-// Whose a credential is: a token's, a JWT's, or the server's own user's who can read its file (ADR 0015). Who may come
-// without one is local-callers.ts's, what each may do is admission's.
+// Finds the principal behind a credential: a token, a JWT, or one of the credentials that only the server's own user can
+// read (ADR 0015). local-callers.ts decides who needs no credential, and admission.ts what each principal may do.
 
-import { LRUCache } from 'lru-cache';
 import { parseCredential, tokenPrefix, tokenStatus } from '../../domain/api-token.ts';
 import { localPrincipal, type Principal } from '../../domain/principal.ts';
 import { Problem } from '../../domain/problem.ts';
@@ -9,97 +8,52 @@ import type { Clock } from '../../lib/clock.ts';
 import type { Logger } from '../../lib/logger.ts';
 import { hashSecret, isSameHash } from '../../lib/secret-hash.ts';
 import type { Store } from '../../store/open.ts';
-import type { StoredToken } from '../../store/tokens.ts';
 import { createFailedLogins } from './failed-logins.ts';
+import { createTokenCache } from './token-cache.ts';
 
 /** undefined: the JWT is not valid. */
 export type JwtVerifier = { readonly verify: (token: string) => Promise<Principal | undefined> };
 
 export type Authentication = {
   /**
-   * @param authorization each header `Authorization` of the request
-   * @param from the address it came from
+   * @param authorization every `Authorization` header of the request
+   * @param from the address that the request came from
    * @throws Problem unauthenticated, rate-limited, malformed-request
    */
   readonly authenticate: (authorization: readonly string[], from: string) => Promise<Principal>;
-  /** Whether who was let in would be let in again. */
+  /** Whether a principal that was let in would be let in again. */
   readonly isStillValid: (principal: Principal) => Promise<boolean>;
-  /** The row of a token has changed. */
+  /** To be called when a token has changed. */
   readonly forget: (tokenId: string) => void;
 };
-
-type Known = {
-  readonly token: StoredToken;
-  readonly principal: Principal;
-  readonly readAtMs: number;
-  touchedAtMs: number;
-};
-
-const knownForMs = 1_000;
-const mostKnown = 10_000;
-const touchEveryMs = 60_000;
 
 export function createAuthentication(o: {
   readonly store: Pick<Store, 'db' | 'tokens'>;
   readonly jwt: JwtVerifier | null;
-  /** Whoever has one of these is the server's own user. */
+  /** A caller with one of these is the server's own user. */
   readonly ownCredentials: readonly string[];
   readonly clock: Clock;
   readonly log: Logger;
 }): Authentication {
-  const { store, clock, log } = o;
+  const { clock } = o;
+  const tokens = createTokenCache(o);
   const countFailure = createFailedLogins(clock);
   const ownHashes = o.ownCredentials.map(hashSecret);
-  const known = new LRUCache<string, Known>({ maxSize: mostKnown, sizeCalculation: () => 1 });
-  /** How often rows of tokens have changed. */
-  let changes = 0;
+  /** How to check again the principals that were let in. */
   const checks = new WeakMap<Principal, () => Promise<boolean>>();
-
-  async function findToken(id: string): Promise<Known | undefined> {
-    const found = known.get(id);
-    const ageMs = found ? clock.now() - found.readAtMs : Number.POSITIVE_INFINITY;
-    if (ageMs >= 0 && ageMs < knownForMs) return found;
-    const readAtMs = clock.now();
-    const before = changes;
-    const token = await store.tokens.find(id);
-    // What was read may be from before a change that is durable by now, and must not be known from here on.
-    if (changes !== before) return findToken(id);
-    if (!token) return undefined;
-    const { name, scopes, tenant } = token;
-    const now: Known = {
-      token,
-      principal: found?.principal ?? { kind: 'token', name, scopes, tenant },
-      readAtMs,
-      touchedAtMs: Math.max(token.lastUsedAtMs ?? 0, found?.touchedAtMs ?? 0),
-    };
-    checks.set(now.principal, () => isActive(id));
-    known.set(id, now);
-    return now;
-  }
-
-  async function isActive(id: string): Promise<boolean> {
-    const found = await findToken(id);
-    return found !== undefined && tokenStatus(found.token, clock.now()) === 'active';
-  }
-
-  /** Nobody waits for it, and a database that cannot be written keeps nobody out. */
-  function touch(used: Known, atMs: number): void {
-    if (atMs - used.touchedAtMs < touchEveryMs) return;
-    used.touchedAtMs = atMs;
-    const { id } = used.token;
-    store.db
-      .transact((tx) => store.tokens.touch(tx, id, atMs))
-      .catch((error: unknown) => log.warn({ err: error, token_id: id }, 'the last use of a token could not be noted'));
-  }
 
   async function authenticateToken(credential: string): Promise<Principal> {
     const parts = parseCredential(credential);
-    const found = parts && (await findToken(parts.id));
+    const found = parts && (await tokens.find(parts.id));
     if (!found || !isSameHash(hashSecret(parts.secret), found.token.hash)) throw notValid();
     const status = tokenStatus(found.token, clock.now());
-    // Whoever has the whole token may know what has become of it.
+    // A caller who has the whole token may know why it is refused.
     if (status !== 'active') throw new Problem('unauthenticated', `The token '${found.token.name}' is ${status}.`);
-    touch(found, clock.now());
+    tokens.noteUse(found);
+    checks.set(found.principal, async () => {
+      const current = await tokens.find(parts.id);
+      return current !== undefined && tokenStatus(current.token, clock.now()) === 'active';
+    });
     return found.principal;
   }
 
@@ -122,24 +76,21 @@ export function createAuthentication(o: {
         throw (isFailedLogin && countFailure(from)) || error;
       }
     },
-
     isStillValid: async (principal) => (await checks.get(principal)?.()) ?? true,
-
-    forget(tokenId) {
-      changes++;
-      known.delete(tokenId);
-    },
+    forget: tokens.forget,
   };
 }
 
 /** @throws Problem malformed-request, unauthenticated */
 function credentialIn([authorization = '', ...others]: readonly string[]): string {
-  // Node would take the first, and a proxy before it may have looked at the last.
-  if (others.length > 0) throw new Problem('malformed-request', 'The header `Authorization` is there twice.');
+  // Node would take the first header, but a proxy in front of it may have checked the last.
+  if (others.length > 0) {
+    throw new Problem('malformed-request', 'The request has more than one `Authorization` header; send one.');
+  }
   // RFC 6750, section 2.1
   const [, credential] = /^Bearer +([A-Za-z0-9._~+/-]+=*)$/i.exec(authorization) ?? [];
   if (credential) return credential;
-  throw new Problem('unauthenticated', 'The header `Authorization` must be `Bearer` and a token.');
+  throw new Problem('unauthenticated', 'The `Authorization` header must be `Bearer` and a token.');
 }
 
 function notValid(): Problem {

@@ -1,5 +1,5 @@
-// Counts the logins that failed, by the address they came from: past ten in a minute each is refused as one too many. Who
-// has a valid credential is never counted, and so never kept out (ADR 0015).
+// Counts failed logins by the address they came from: after ten in a minute, further failed ones are answered 429. A valid
+// credential is never counted, so nobody who has one is locked out (ADR 0015).
 
 import { isIPv6 } from 'node:net';
 import { Problem } from '../../domain/problem.ts';
@@ -10,7 +10,7 @@ const most = 10;
 const windowMs = 60_000;
 const mostAddresses = 10_000;
 
-/** @returns counts one; the Problem rate-limited once it is one too many */
+/** @returns counts one failed login, and returns the Problem rate-limited once there were too many */
 export function createFailedLogins(clock: Clock): (from: string) => Problem | undefined {
   const count = createFixedWindow({ windowMs, mostKeys: mostAddresses, clock });
 
@@ -23,7 +23,7 @@ export function createFailedLogins(clock: Clock): (from: string) => Problem | un
   };
 }
 
-/** Whoever has one IPv6 address has 2^64 of them: they count as one. */
+/** The owner of one IPv6 address usually has all 2^64 addresses of its network, so they count as one. */
 export function networkOf(address: string): string {
   if (!isIPv6(address) || address.includes('.')) return address.replace(/^::ffff:/i, '');
   const [head = '', tail = ''] = address.replace(/%.*$/, '').split('::');

@@ -1,0 +1,77 @@
+// Tokens as the database has them, cached for a second, so that a busy caller does not cost a query for each request.
+
+import { LRUCache } from 'lru-cache';
+import type { Principal } from '../../domain/principal.ts';
+import type { Clock } from '../../lib/clock.ts';
+import type { Logger } from '../../lib/logger.ts';
+import type { Store } from '../../store/open.ts';
+import type { StoredToken } from '../../store/tokens.ts';
+
+export type CachedToken = {
+  readonly token: StoredToken;
+  readonly principal: Principal;
+  readonly readAtMs: number;
+  lastUsedAtMs: number;
+};
+
+export type TokenCache = {
+  readonly find: (id: string) => Promise<CachedToken | undefined>;
+  /** Stores that the token was used, at most once a minute. Nobody waits for it, and a database that is full stops nobody. */
+  readonly noteUse: (used: CachedToken) => void;
+  /** To be called when the token has changed. */
+  readonly forget: (id: string) => void;
+};
+
+const cachedForMs = 1_000;
+const mostCached = 10_000;
+const noteUseEveryMs = 60_000;
+
+export function createTokenCache(o: {
+  readonly store: Pick<Store, 'db' | 'tokens'>;
+  readonly clock: Clock;
+  readonly log: Logger;
+}): TokenCache {
+  const { store, clock, log } = o;
+  const cached = new LRUCache<string, CachedToken>({ maxSize: mostCached, sizeCalculation: () => 1 });
+  let changes = 0;
+
+  async function find(id: string): Promise<CachedToken | undefined> {
+    const known = cached.get(id);
+    const ageMs = known ? clock.now() - known.readAtMs : Number.POSITIVE_INFINITY;
+    if (ageMs >= 0 && ageMs < cachedForMs) return known;
+    const readAtMs = clock.now();
+    const changesBefore = changes;
+    const token = await store.tokens.find(id);
+    // A token changed meanwhile. What was read may be older than that change, and must not be cached.
+    if (changes !== changesBefore) return find(id);
+    if (!token) return undefined;
+    const { name, scopes, tenant } = token;
+    const found: CachedToken = {
+      token,
+      principal: known?.principal ?? { kind: 'token', name, scopes, tenant },
+      readAtMs,
+      lastUsedAtMs: Math.max(token.lastUsedAtMs ?? 0, known?.lastUsedAtMs ?? 0),
+    };
+    cached.set(id, found);
+    return found;
+  }
+
+  return {
+    find,
+    noteUse(used) {
+      const nowMs = clock.now();
+      if (nowMs - used.lastUsedAtMs < noteUseEveryMs) return;
+      used.lastUsedAtMs = nowMs;
+      const { id } = used.token;
+      store.db
+        .transact((tx) => store.tokens.touch(tx, id, nowMs))
+        .catch((error: unknown) =>
+          log.warn({ err: error, token_id: id }, 'the last use of a token could not be stored'),
+        );
+    },
+    forget(id) {
+      changes += 1;
+      cached.delete(id);
+    },
+  };
+}
